@@ -1,0 +1,115 @@
+import type { Flat } from '../internal/type-tools.js'
+import type { Exactly, Reads, ReadsOf } from '../state/keys.js'
+import type { ActionContext } from './context.js'
+import type { Inputs, InputSpec, InputsOut } from './inputs.js'
+
+/** What `run` is given. `signal` and `context` are made when first touched. */
+export interface ActionArgs<State, Inputs = Record<never, never>> {
+  readonly state: Readonly<State>
+  readonly inputs: Inputs
+  /** Fires when this step is cancelled, with the reason. Hand it on to whatever you await. */
+  readonly signal: AbortSignal
+  readonly context: ActionContext
+}
+
+/** What `run` may return: the update, a promise of it, or a stream of chunks that ends with it. */
+export type Returned<Update, Chunk> = Update | Promise<Update> | AsyncGenerator<Chunk, Update, void>
+
+/** Whatever can run as a branch, on any state that holds what it needs. */
+export interface Branch<in Needs, in Inputs = Record<never, never>, out Chunk = never> {
+  readonly kind: 'action' | 'graph'
+  /** Types only, absent at run time. */ readonly '~needs': (needs: Needs) => void
+  /** Types only, absent at run time. */ readonly '~inputs': (inputs: Inputs) => void
+  /** Types only, absent at run time. */ readonly '~chunk': Chunk
+}
+
+/**
+ * A unit of work. Its type speaks only of what it reads, writes and takes as inputs, so it fits every state that has
+ * those keys.
+ */
+export interface Action<in Reads, out Writes, in Inputs = Record<never, never>, out Chunk = never, out Tag extends string = never>
+  extends Branch<Reads, Inputs, Chunk> {
+  readonly kind: 'action'
+  /** As declared: `'history?'` may be unset. */
+  readonly reads: readonly string[]
+  readonly writes: readonly string[]
+  readonly tags: readonly Tag[]
+  /** Types only, absent at run time. */ readonly '~writes': Writes
+  /**
+   * A copy with some inputs fixed. A bound input wins over what a run gives.
+   * @throws {TypeError} for a name that is no input, or is bound already
+   */
+  bind<K extends keyof Inputs>(
+    inputs: Pick<Inputs, K> & Partial<Inputs>,
+  ): Action<Reads, Writes, Flat<Omit<Inputs, K>>, Chunk, Tag>
+  /**
+   * A copy that takes inputs from keys of the state: those keys become reads.
+   * @throws {TypeError} for a name that is no input, or is bound already
+   */
+  bindState<const From extends { readonly [K in keyof Inputs]?: string }>(
+    from: From & { readonly [K in Exclude<keyof From, keyof Inputs>]: never },
+  ): Action<
+    Flat<Reads & { [K in keyof From & keyof Inputs as Extract<From[K], string>]: Inputs[K] }>,
+    Writes,
+    Flat<Omit<Inputs, keyof From>>,
+    Chunk,
+    Tag
+  >
+}
+
+/** Any action, whatever it reads, writes and takes. */
+export type AnyAction = Action<never, unknown, never, unknown, string>
+export type AnyBranch = Branch<never, never, unknown>
+export type NeedsOf<B> = B extends { readonly '~needs': (needs: infer N) => void } ? N : never
+export type InputsOf<B> = B extends { readonly '~inputs': (inputs: infer I) => void } ? I : never
+export type ChunkOf<B> = B extends { readonly '~chunk': infer C } ? C : never
+export type WrittenBy<B> = B extends { readonly '~writes': infer W } ? W : never
+export type TagOf<B> = B extends { readonly tags: readonly (infer T)[] } ? T : never
+
+/** What `chat.action({ … })` takes. */
+export interface ActionOptions<S, R extends string, W extends keyof S, I extends InputSpec, U, C, Tag extends string> {
+  /** The state keys that `run` sees. `'key'` must hold a value when the step starts, `'key?'` may hold none. */
+  readonly reads: readonly R[]
+  /** The state keys that `run` returns: all of them, and no other. */
+  readonly writes: readonly W[]
+  /** What a caller gives beside the state: a record of Standard Schemas. */
+  readonly inputs?: I
+  /** Names shared by several actions, for halting: `haltAfter: { tag: 'slow' }`. */
+  readonly tags?: readonly Tag[]
+  /** The work: a function, an async function, or an async generator that yields chunks and returns the update. */
+  readonly run: (args: ActionArgs<ReadsOf<S, R>, InputsOut<NoInfer<I>>>) => Returned<U & Exactly<NoInfer<U>, W>, C>
+}
+
+/** The body of an action, as the engine knows it: plain code, or what a later room adds (a fan-out). */
+export interface ActionBody {
+  readonly kind: 'run' | 'fan-out'
+  /** Inputs that the body hands on to branches. */
+  readonly accepts?: Accepts
+}
+
+/** Plain code. */
+export interface RunBody extends ActionBody {
+  readonly kind: 'run'
+  readonly run: (args: ActionArgs<never, never>) => unknown
+}
+
+/** What an action is made of. */
+export interface ActionParts {
+  readonly reads: Reads
+  readonly writes: readonly string[]
+  readonly spec: InputSpec
+  readonly tags: readonly string[]
+  readonly body: ActionBody
+  /** Inputs fixed by `bind`, unparsed. */
+  readonly bound: Inputs
+  /** Inputs taken from state keys by `bindState`: input name → key. */
+  readonly fromState: Readonly<Record<string, string>>
+  /** The same for all copies made by `bind`: what is compiled once. */
+  readonly origin: object
+}
+
+/** Names of inputs that an action hands on beside its own; `open` when they are known only while it runs. */
+export interface Accepts {
+  readonly names: ReadonlySet<string>
+  readonly open: boolean
+}

@@ -1,0 +1,54 @@
+import type { AnyMessageKind, Delivery, Message } from './message.js'
+
+/** One step down the tree of applications: the map action, how often it had committed before, the branch. */
+export interface PathSegment {
+  readonly map: string
+  /** 1 at the first visit of the map, 2 when a loop comes back to it … */
+  readonly visit: number
+  readonly key: string
+}
+
+/** The address of an application below the root: empty for the root itself. */
+export type Path = readonly PathSegment[]
+
+const escape = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1')
+
+/** A path as text: `compare/gpt4`, `compare#2/gpt4` from the second visit, `/` in names as `~1`. */
+export function printPath(path: Path): string {
+  return path
+    .map(({ map, visit, key }) => {
+      const head = visit === 1 ? escape(map) : `${escape(map)}#${visit}`
+      return key === '' ? head : `${head}/${escape(key)}`
+    })
+    .join('/')
+}
+
+/** What an action can ask of the application that runs it. Valid until its step ends. */
+export interface ActionContext {
+  readonly appId: string
+  /** The number of this step; the first is 0. */
+  readonly sequenceId: number
+  /** Where this application stands below the root. */
+  readonly path: Path
+  /** 1 for the first attempt of a step. */
+  readonly attempt: number
+  /**
+   * Cancels a sibling branch. Final: whatever it returns later is ignored.
+   * Says nothing when there is no such branch or it has settled.
+   */
+  cancel(key: string, reason?: unknown): void
+  /** Sends a message to a sibling branch, also to one that is still queued. Never throws for a race. */
+  send(key: string, message: Message): Delivery
+  /** Sends a message to every other sibling that has not settled. */
+  broadcast(message: Message): void
+  /**
+   * The messages of siblings, in order of arrival, as far as they are of these kinds; others stay.
+   * Completes when no sibling is left that could send one.
+   * @throws {NoSenderError} when all siblings that are left wait for messages themselves
+   */
+  messages<K extends readonly AnyMessageKind[]>(...kinds: K): AsyncIterable<K[number]['~received']>
+  /** The messages from outside (`app.send`). Never completes by itself. */
+  receive<K extends readonly AnyMessageKind[]>(...kinds: K): AsyncIterable<K[number]['~received']>
+  /** Writes to the application's logger and as a `log` event. */
+  log(text: string, data?: unknown): void
+}

@@ -1,0 +1,103 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { InputError, MissingInputError, type Where } from '../errors.js'
+import { suggest } from '../internal/nearest.js'
+import type { Flat } from '../internal/type-tools.js'
+import { tell, validate } from '../state/schema.js'
+
+/** A record of Standard Schemas: names known at run time, types known to the compiler. */
+export type InputSpec = { readonly [name: string]: StandardSchemaV1 }
+type OptionalInputs<I extends InputSpec> = {
+  [K in keyof I]: undefined extends StandardSchemaV1.InferInput<I[K]> ? K : never
+}[keyof I]
+
+/** What a caller gives for the inputs `I`. */
+export type InputsIn<I extends InputSpec> = Flat<
+  { [K in Exclude<keyof I, OptionalInputs<I>>]: StandardSchemaV1.InferInput<I[K]> } & {
+    [K in OptionalInputs<I>]?: StandardSchemaV1.InferInput<I[K]>
+  }
+>
+
+/** What `run` gets for the inputs `I`: parsed, defaults filled in. */
+export type InputsOut<I extends InputSpec> = Flat<{ readonly [K in keyof I]: StandardSchemaV1.InferOutput<I[K]> }>
+
+/** Inputs at run time: what was given, by name. */
+export type Inputs = Readonly<Record<string, unknown>>
+
+export const NO_INPUTS: Inputs = Object.freeze({})
+
+const VENDOR = 'teasel'
+
+/**
+ * A Standard Schema that carries a type and checks nothing.
+ *
+ * `type<string>()` is a required input; with `{ default }` it may be left out and is filled in; with
+ * `{ optional: true }` it may be left out and stays `undefined`.
+ *
+ * @example
+ * ```ts
+ * const inputs = { model: type<string>(), temperature: type<number>({ default: 0.2 }) }
+ * ```
+ * @see https://standardschema.dev
+ */
+export function type<T>(): StandardSchemaV1<T, T>
+export function type<T>(options: { readonly default: T }): StandardSchemaV1<T | undefined, T>
+export function type<T>(options: { readonly optional: true }): StandardSchemaV1<T | undefined, T | undefined>
+export function type(options?: { readonly default?: unknown; readonly optional?: true }): StandardSchemaV1 {
+  const required = options === undefined
+  return {
+    '~standard': {
+      version: 1,
+      vendor: VENDOR,
+      validate: (value) => {
+        if (value !== undefined) return { value }
+        return required ? { issues: [{ message: 'Required' }] } : { value: options.default }
+      },
+    },
+  }
+}
+
+/** True when a caller may leave the input out. */
+function isOptional(schema: StandardSchemaV1): boolean {
+  return validate(schema, undefined).issues === undefined
+}
+
+/**
+ * Parses what an action takes out of what was given: its own names only, defaults filled in, frozen.
+ * @throws {MissingInputError} naming every required input that was not given
+ * @throws {InputError} with every issue of every schema
+ */
+export function parseInputs(action: string, spec: InputSpec, given: Inputs, where: () => Where): Inputs {
+  const parsed: Record<string, unknown> = {}
+  const missing: string[] = []
+  const issues: string[] = []
+  for (const name of Object.keys(spec)) {
+    const schema = spec[name]
+    if (schema === undefined) continue
+    const value = given[name]
+    const result = validate(schema, value)
+    if (result.issues === undefined) parsed[name] = result.value
+    else if (value === undefined) missing.push(name)
+    else issues.push(...result.issues.map((issue) => `The input "${name}" does not fit: ${tell(issue)}.`))
+  }
+  if (missing.length > 0) throw new MissingInputError(action, missing, Object.keys(given), where())
+  if (issues.length > 0) throw new InputError(`Action "${action}"`, issues, where())
+  return Object.freeze(parsed)
+}
+
+/** The names of required and optional inputs. */
+export function inputNames(spec: InputSpec): { readonly required: string[]; readonly optional: string[] } {
+  const names = Object.keys(spec)
+  const optional = names.filter((name) => spec[name] !== undefined && isOptional(spec[name]))
+  return { required: names.filter((name) => !optional.includes(name)), optional }
+}
+
+/**
+ * Refuses inputs that nothing takes.
+ * @throws {InputError} naming every unknown input, with near matches
+ */
+export function refuseUnknownInputs(subject: string, given: Inputs, known: ReadonlySet<string>, where?: () => Where): void {
+  const unknown = Object.keys(given).filter((name) => !known.has(name))
+  if (unknown.length === 0) return
+  const issues = unknown.map((name) => `does not take the input "${name}". ${suggest(name, known, 'inputs')}`)
+  throw new InputError(subject, issues, where?.())
+}

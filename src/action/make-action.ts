@@ -1,0 +1,86 @@
+import { suggest } from '../internal/nearest.js'
+import { checkNames, parseReads } from '../state/keys.js'
+import type { ActionBody, ActionParts, AnyAction, AnyBranch } from './action.js'
+import { type Inputs, type InputSpec, NO_INPUTS } from './inputs.js'
+
+const PARTS: unique symbol = Symbol('teasel.action')
+
+/** How an action is declared, whatever its body. */
+export interface Declaration {
+  readonly reads: readonly string[]
+  readonly writes: readonly string[]
+  readonly inputs?: InputSpec | undefined
+  readonly tags?: readonly string[] | undefined
+}
+
+/** What a built action holds beside its public face. */
+interface Built {
+  readonly kind: 'action'
+  readonly reads: readonly string[]
+  readonly writes: readonly string[]
+  readonly tags: readonly string[]
+  readonly [PARTS]: ActionParts
+  bind(inputs: Inputs): Built
+  bindState(from: Readonly<Record<string, string>>): Built
+}
+
+/**
+ * Makes an action of a declaration and a body.
+ * @throws {TypeError} for names that cannot be state keys, or declared twice
+ */
+export function makeAction(declaration: Declaration, body: ActionBody): AnyAction {
+  const parts: Omit<ActionParts, 'origin'> = {
+    reads: parseReads(declaration.reads),
+    writes: checkNames('writes', [...declaration.writes]),
+    spec: Object.freeze({ ...declaration.inputs }),
+    tags: Object.freeze([...(declaration.tags ?? [])]),
+    body,
+    bound: NO_INPUTS,
+    fromState: {},
+  }
+  return build({ ...parts, origin: parts }) as unknown as AnyAction
+}
+
+function build(parts: ActionParts): Built {
+  const built: Built = {
+    kind: 'action',
+    reads: parts.reads.optional.length === 0 ? parts.reads.required : declared(parts),
+    writes: parts.writes,
+    tags: parts.tags,
+    [PARTS]: parts,
+    bind(inputs) {
+      refuseNames('bind', parts, Object.keys(inputs))
+      return build({ ...parts, bound: Object.freeze({ ...parts.bound, ...inputs }) })
+    },
+    bindState(from) {
+      refuseNames('bindState', parts, Object.keys(from))
+      const fromState = { ...parts.fromState, ...from }
+      const added = Object.values(from).filter((key) => !parts.reads.required.includes(key))
+      const reads = parseReads([...declared(parts).filter((key) => !added.includes(key.replace(/\?$/, ''))), ...new Set(added)])
+      const changed = { ...parts, reads, fromState }
+      return build({ ...changed, origin: changed })
+    },
+  }
+  return Object.freeze(built)
+}
+
+const declared = ({ reads }: ActionParts): readonly string[] => [
+  ...reads.required,
+  ...reads.optional.map((name) => `${name}?`),
+]
+
+function refuseNames(method: string, parts: ActionParts, names: readonly string[]): void {
+  const left = Object.keys(parts.spec).filter((name) => !(name in parts.bound) && !(name in parts.fromState))
+  // A map action hands inputs on to branches that it may not know yet, so its own names are not all there are.
+  if (parts.body.kind === 'fan-out') return
+  for (const name of names) {
+    if (left.includes(name)) continue
+    const bound = name in parts.spec ? 'is bound already' : `is no input of the action. ${suggest(name, left, 'inputs')}`
+    throw new TypeError(`${method}: "${name}" ${bound}`)
+  }
+}
+
+/** What a branch is made of if it is an action. */
+export function partsOf(branch: AnyBranch): ActionParts | undefined {
+  return (branch as Partial<Built>)[PARTS]
+}

@@ -1,0 +1,59 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { InputError } from '../errors.js'
+import { tell, validate } from '../state/schema.js'
+
+/** What one application tells another. */
+export interface Message<out Kind extends string = string, out Body = unknown> {
+  readonly kind: Kind
+  readonly body: Body
+}
+
+/** A message with its sender: the key of a sibling branch, or `''` from outside. */
+export interface Received<out Kind extends string = string, out Body = unknown> extends Message<Kind, Body> {
+  readonly from: string
+}
+
+/** Makes a typed message, recognises it, and names it to a receiver. */
+export interface MessageKind<Kind extends string, Body> {
+  (body: Body): Message<Kind, Body>
+  readonly kind: Kind
+  /** Narrows a message to this kind. */
+  is(message: Message): message is Received<Kind, Body>
+  /** Types only, absent at run time. */
+  readonly '~received': Received<Kind, Body>
+}
+
+export interface AnyMessageKind {
+  readonly kind: string
+  readonly '~received': Received
+}
+
+/**
+ * Defines a kind of message.
+ *
+ * @param kind its name, unique among the messages of an application
+ * @param body a Standard Schema of what it carries; `type<T>()` checks nothing
+ * @returns a function that makes one. It throws an {@link InputError} where the body does not fit the schema.
+ *
+ * @example
+ * ```ts
+ * const hint = defineMessage('hint', type<string>())
+ * const message = hint('look there') // { kind: 'hint', body: 'look there' }
+ * ```
+ */
+export function defineMessage<const Kind extends string, Schema extends StandardSchemaV1>(
+  kind: Kind,
+  body: Schema,
+): MessageKind<Kind, StandardSchemaV1.InferOutput<Schema>> {
+  type Body = StandardSchemaV1.InferOutput<Schema>
+  const make = (value: Body): Message<Kind, Body> => {
+    const result = validate(body, value)
+    if (result.issues !== undefined) throw new InputError(`Message "${kind}"`, result.issues.map(tell))
+    return Object.freeze({ kind, body: result.value as Body })
+  }
+  const is = (message: Message): message is Received<Kind, Body> => message.kind === kind
+  return Object.assign(make, { kind, is }) as MessageKind<Kind, Body>
+}
+
+/** What became of a message: taken up at once, kept for later, thrown away (nobody there), or refused (mailbox full). */
+export type Delivery = 'delivered' | 'queued' | 'dropped' | 'refused'

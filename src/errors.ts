@@ -1,0 +1,280 @@
+import { list, suggest } from './internal/nearest.js'
+
+/** The `code` of every error that Teasel makes. */
+export type ErrorCode =
+  | 'graph'
+  | 'action'
+  | 'contract'
+  | 'input'
+  | 'cancelled'
+  | 'parallel'
+  | 'timeout'
+  | 'max-steps'
+  | 'no-sender'
+  | 'busy'
+  | 'snapshot'
+
+/** Where in a run something happened. `path` is printed as `map/key/map/key`, empty in the application itself. */
+export interface Where {
+  readonly action: string
+  readonly sequenceId: number
+  readonly path: string
+}
+
+const place = (at: Where | undefined): string =>
+  at === undefined ? '' : ` (step ${at.sequenceId}${at.path === '' ? '' : `, branch ${at.path}`})`
+
+/**
+ * The base of every error that Teasel makes. Catch by class, by {@link TeaselError.is}, or by the literal `code`.
+ */
+export abstract class TeaselError extends Error {
+  abstract readonly code: ErrorCode
+
+  /** True for an error of this class, also when it was made by another copy of the package. */
+  static is<E extends TeaselError>(this: { readonly prototype: E; readonly code?: ErrorCode }, value: unknown): value is E {
+    if (value instanceof (this as unknown as abstract new () => E)) return true
+    return (
+      this.code !== undefined && value instanceof Error && BRAND in value && 'code' in value && value.code === this.code
+    )
+  }
+
+  /** @internal */
+  get [BRAND](): true {
+    return true
+  }
+}
+const BRAND: unique symbol = Symbol.for('teasel.error') as never
+
+/** One fault of a graph. `at` says where: `transitions.ask[1]`. */
+export interface GraphIssue {
+  readonly kind:
+    | 'unknown-name'
+    | 'bad-name'
+    | 'duplicate'
+    | 'shadowed'
+    | 'unreachable-halt'
+    | 'unwritten-read'
+    | 'missing-state'
+    | 'unreachable-action'
+  readonly at: string
+  readonly message: string
+}
+
+/** A graph, an entrypoint, a halt or an initial state that cannot work. Carries every fault, never only the first. */
+export class GraphError extends TeaselError {
+  static readonly code = 'graph'
+  readonly code = 'graph'
+  override readonly name = 'GraphError'
+  readonly issues: readonly GraphIssue[]
+
+  constructor(issues: readonly GraphIssue[]) {
+    const lines = issues.map((issue) => `  ${issue.at}: ${issue.message}`)
+    super(`${issues.length === 1 ? 'The graph has a fault' : `The graph has ${issues.length} faults`}:\n${lines.join('\n')}`)
+    this.issues = issues
+  }
+}
+
+/** An action failed. `cause` is what it threw; `path` is the branch, empty in the application itself. */
+export class ActionError extends TeaselError {
+  static readonly code = 'action'
+  readonly code = 'action'
+  override readonly name = 'ActionError'
+  readonly action: string
+  readonly sequenceId: number
+  readonly path: string
+  readonly attempt: number
+
+  constructor(at: Where & { readonly attempt: number }, cause: unknown) {
+    const said = cause instanceof Error ? cause.message : String(cause)
+    super(`Action "${at.action}" failed${place(at)}: ${said}`, { cause })
+    this.action = at.action
+    this.sequenceId = at.sequenceId
+    this.path = at.path
+    this.attempt = at.attempt
+  }
+}
+
+/** What is wrong between an action and the state it declared. */
+export type ContractFault =
+  | { readonly kind: 'undeclared-read'; readonly key: string; readonly declared: readonly string[] }
+  | { readonly kind: 'unset-read'; readonly keys: readonly string[]; readonly set: readonly string[] }
+  | { readonly kind: 'undeclared-write'; readonly keys: readonly string[]; readonly declared: readonly string[] }
+  | { readonly kind: 'missing-write'; readonly keys: readonly string[]; readonly declared: readonly string[] }
+  | { readonly kind: 'not-an-update'; readonly got: string }
+  | { readonly kind: 'unsupported-value'; readonly key: string; readonly got: string }
+  | { readonly kind: 'schema'; readonly issues: readonly string[] }
+  | { readonly kind: 'branch-key'; readonly key: string; readonly message: string }
+  | { readonly kind: 'source'; readonly message: string }
+  | { readonly kind: 'condition'; readonly message: string }
+
+function explain(fault: ContractFault): string {
+  switch (fault.kind) {
+    case 'undeclared-read':
+      return `read the key "${fault.key}", which it does not declare. Add it to reads. ${suggest(fault.key, fault.declared, 'reads')}`
+    case 'unset-read':
+      return `reads ${list(fault.keys)}, which ${fault.keys.length === 1 ? 'is' : 'are'} not set. Give it in the initial state, let an earlier action write it, or read ${list(fault.keys.map((k) => `${k}?`))}.`
+    case 'undeclared-write':
+      return `returned ${list(fault.keys)}, which ${fault.keys.length === 1 ? 'it does' : 'they do'} not declare. Add to writes or leave it out. ${suggest(fault.keys[0] ?? '', fault.declared, 'writes')}`
+    case 'missing-write':
+      return `did not return ${list(fault.keys)}, which it declares in writes. Return every declared key.`
+    case 'not-an-update':
+      return `returned ${fault.got} instead of an update. Return a plain object with the keys declared in writes.`
+    case 'unsupported-value':
+      return `would put ${fault.got} into the state at ${fault.key}. State holds plain objects, arrays, primitives, Date, Map, Set, bytes and Error; pass anything else as an input or by closure.`
+    case 'schema':
+      return `does not fit the schema: ${fault.issues.join('; ')}.`
+    case 'branch-key':
+    case 'source':
+    case 'condition':
+      return fault.message
+  }
+}
+
+/** An action, a reducer, a condition or a source broke what was declared. Nothing of the step is kept. */
+export class ContractError extends TeaselError {
+  static readonly code = 'contract'
+  readonly code = 'contract'
+  override readonly name = 'ContractError'
+  readonly subject: string
+  readonly fault: ContractFault
+  readonly at: Where | undefined
+
+  /** @param subject what broke it, as the message begins: `Action "ask"` */
+  constructor(subject: string, fault: ContractFault, at?: Where, options?: ErrorOptions) {
+    super(`${subject}${place(at)} ${explain(fault)}`.trimEnd(), options)
+    this.subject = subject
+    this.fault = fault
+    this.at = at
+  }
+
+  /** The same fault, told where it happened. */
+  locate(at: Where): ContractError {
+    if (this.at !== undefined) return this
+    return new ContractError(this.subject, this.fault, at, { cause: this.cause ?? this })
+  }
+}
+
+/** An input is missing, unknown, or does not fit its schema. Carries every fault. */
+export class InputError extends TeaselError {
+  static readonly code = 'input'
+  readonly code = 'input'
+  override readonly name: string = 'InputError'
+  readonly issues: readonly string[]
+  readonly at: Where | undefined
+
+  constructor(subject: string, issues: readonly string[], at?: Where) {
+    super(`${subject}${place(at)}: ${issues.join(' ')}`)
+    this.issues = issues
+    this.at = at
+  }
+}
+
+/** A required input was not given. */
+export class MissingInputError extends InputError {
+  override readonly name = 'MissingInputError'
+  readonly missing: readonly string[]
+
+  constructor(action: string, missing: readonly string[], given: readonly string[], at?: Where) {
+    const near = missing.map((name) => suggest(name, given, 'given inputs')).find((text) => text.startsWith('Did'))
+    super(
+      `Action "${action}"`,
+      [
+        `needs ${missing.length === 1 ? 'the input' : 'the inputs'} ${list(missing)}.`,
+        near === undefined ? `Give it: run({ inputs: { ${missing.join(', ')} } }), or bind it.` : `You gave a similar one. ${near.replace('Did you mean', 'Is it')}`,
+      ],
+      at,
+    )
+    this.missing = missing
+  }
+}
+
+/** The reason that an action's signal carries when the one who cancelled gave none. */
+export class CancelledError extends TeaselError {
+  static readonly code = 'cancelled'
+  readonly code = 'cancelled'
+  override readonly name = 'CancelledError'
+  /** What made the cancel: `cancel`, `sibling-failed`, `settled`, `parent` … */
+  readonly cancelCause: string
+  readonly by: string
+
+  constructor(cancelCause: string, by: string) {
+    super(`Cancelled by ${by} (${cancelCause}).`)
+    this.cancelCause = cancelCause
+    this.by = by
+  }
+}
+
+/** What a {@link ParallelError} tells of one branch. */
+export interface BranchSummary {
+  readonly key: string
+  readonly status: 'done' | 'failed' | 'cancelled'
+  readonly error?: Error
+}
+
+/** A map action could not settle as its policy asks. Carries every result; `cause` is the first failure. */
+export class ParallelError<Result extends BranchSummary = BranchSummary> extends TeaselError {
+  static readonly code = 'parallel'
+  readonly code = 'parallel'
+  override readonly name = 'ParallelError'
+  readonly action: string
+  readonly results: readonly Result[]
+
+  constructor(action: string, why: string, results: readonly Result[], first: Error | undefined) {
+    super(`Map action "${action}" ${why}`, first === undefined ? undefined : { cause: first })
+    this.action = action
+    this.results = results
+  }
+}
+
+/** An action or a branch took longer than its `timeoutMs`. */
+export class TimeoutError extends TeaselError {
+  static readonly code = 'timeout'
+  readonly code = 'timeout'
+  override readonly name = 'TimeoutError'
+  readonly timeoutMs: number
+
+  constructor(what: string, timeoutMs: number) {
+    super(`${what} took longer than ${timeoutMs} ms.`)
+    this.timeoutMs = timeoutMs
+  }
+}
+
+/** A run took `maxSteps` steps without reaching a halt. The steps taken are kept; a further run goes on. */
+export class MaxStepsError extends TeaselError {
+  static readonly code = 'max-steps'
+  readonly code = 'max-steps'
+  override readonly name = 'MaxStepsError'
+  readonly maxSteps: number
+
+  constructor(maxSteps: number, next: string) {
+    super(`The run took ${maxSteps} steps (maxSteps) and "${next}" would be next. Raise maxSteps, or look for a loop that does not end.`)
+    this.maxSteps = maxSteps
+  }
+}
+
+/** A branch waits for a message of its siblings, and none of them can send one. */
+export class NoSenderError extends TeaselError {
+  static readonly code = 'no-sender'
+  readonly code = 'no-sender'
+  override readonly name = 'NoSenderError'
+  readonly waiting: readonly string[]
+
+  constructor(waiting: readonly string[]) {
+    super(`No message can come: the branches ${list(waiting)} wait for each other, and no other branch is left to send one.`)
+    this.waiting = waiting
+  }
+}
+
+/** An application was asked to run while it runs, or after it was disposed. */
+export class BusyError extends TeaselError {
+  static readonly code = 'busy'
+  readonly code = 'busy'
+  override readonly name = 'BusyError'
+}
+
+/** A snapshot cannot be restored: it is of another shape, or names an action that the graph lacks. */
+export class SnapshotError extends TeaselError {
+  static readonly code = 'snapshot'
+  readonly code = 'snapshot'
+  override readonly name = 'SnapshotError'
+}

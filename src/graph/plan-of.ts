@@ -1,0 +1,38 @@
+import { partsOf } from '../action/make-action.js'
+import type { AnyBranch } from '../action/action.js'
+import { type Inputs, NO_INPUTS } from '../action/inputs.js'
+import { type Plan, acceptedNames, singlePlan } from './plan.js'
+
+/** What runs as a branch: a plan, and the inputs that were bound over it. */
+export interface BoundPlan {
+  readonly plan: Plan
+  readonly bound: Inputs
+}
+
+const plans = new WeakMap<object, BoundPlan>()
+
+/** Remembers the plan behind a runnable graph. */
+export function registerPlan(runnable: object, plan: Plan, bound: Inputs = NO_INPUTS): void {
+  plans.set(runnable, { plan, bound })
+}
+
+/**
+ * The plan behind a runnable graph or a bare action, which is a graph of one.
+ * @throws {TypeError} for what is neither
+ */
+export function planOf(branch: AnyBranch): BoundPlan {
+  const known = plans.get(branch)
+  if (known !== undefined) return known
+  const parts = partsOf(branch)
+  if (parts === undefined) throw new TypeError('Neither an action nor a runnable graph.')
+  return { plan: singlePlan(parts), bound: parts.bound }
+}
+
+/** The inputs that a run can give to a branch. */
+export function inputsOf(branch: AnyBranch): { readonly names: ReadonlySet<string>; readonly open: boolean } {
+  const parts = partsOf(branch)
+  if (parts !== undefined) return { names: acceptedNames(parts), open: parts.body.accepts?.open === true }
+  const { plan, bound } = planOf(branch)
+  const names = [...plan.graph.accepts.names].filter((name) => !(name in bound))
+  return { names: new Set(names), open: plan.graph.accepts.open }
+}

@@ -1,0 +1,94 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { Accepts, ActionParts } from '../action/action.js'
+import type { State } from '../state/freeze.js'
+import { createViews, type ViewOf } from '../state/view.js'
+import type { Predicate } from './condition.js'
+
+/** A compiled transition. */
+export interface Edge {
+  readonly to: PlanNode
+  readonly name: string
+  readonly test: Predicate | undefined
+}
+
+/** An action at its place in a graph. */
+export interface PlanNode {
+  readonly name: string
+  readonly index: number
+  /** How messages begin that speak of it: `Action "ask"`. */
+  readonly subject: string
+  readonly parts: ActionParts
+  readonly view: ViewOf
+  readonly edges: readonly Edge[]
+  readonly errorEdges: readonly Edge[]
+}
+
+/** What every state of one kit shares. */
+export interface StateRules {
+  readonly schema: StandardSchemaV1 | undefined
+  readonly defaults: State | undefined
+  /** Deep-freeze what enters the state. */
+  readonly freeze: boolean
+}
+
+/** The nodes of a graph, and what is known of them together. */
+export interface CompiledGraph {
+  readonly nodes: ReadonlyMap<string, PlanNode>
+  readonly list: readonly PlanNode[]
+  readonly rules: StateRules
+  /** Every key that some action reads or writes. */
+  readonly keys: ReadonlySet<string>
+  /** Every input that some action takes. */
+  readonly accepts: Accepts
+}
+
+/** A graph that knows where it starts and where it halts: what an application runs. */
+export interface Plan {
+  readonly graph: CompiledGraph
+  readonly entrypoint: PlanNode
+  /** Halts of its own, beside those of a run. */
+  readonly haltAfter: ReadonlySet<PlanNode>
+}
+
+/** Makes a node without its transitions, which need all nodes. */
+export function createNode(name: string, index: number, parts: ActionParts): PlanNode & { edges: Edge[]; errorEdges: Edge[] } {
+  const subject = `Action "${name}"`
+  return { name, index, subject, parts, view: createViews(subject, parts.reads), edges: [], errorEdges: [] }
+}
+
+/** What is known of some nodes together. */
+export function assembleGraph(nodes: ReadonlyMap<string, PlanNode>, rules: StateRules): CompiledGraph {
+  const list = [...nodes.values()]
+  return {
+    nodes,
+    list,
+    rules,
+    keys: new Set(list.flatMap(({ parts }) => [...parts.reads.names, ...parts.writes])),
+    accepts: {
+      names: new Set(list.flatMap(({ parts }) => [...acceptedNames(parts)])),
+      open: list.some(({ parts }) => parts.body.accepts?.open === true),
+    },
+  }
+}
+
+/** The inputs that a run can give to an action: its own and handed on ones, without those that are bound. */
+export function acceptedNames(parts: ActionParts): ReadonlySet<string> {
+  const names = new Set([...Object.keys(parts.spec), ...(parts.body.accepts?.names ?? [])])
+  for (const name of [...Object.keys(parts.bound), ...Object.keys(parts.fromState)]) names.delete(name)
+  return names
+}
+
+const NOTHING: ReadonlySet<PlanNode> = new Set()
+const single = new WeakMap<object, Plan>()
+
+/** A bare action as a graph of one. Made once for all copies that differ only in what is bound. */
+export function singlePlan(parts: ActionParts): Plan {
+  let plan = single.get(parts.origin)
+  if (plan === undefined) {
+    const node = createNode('action', 0, { ...parts, bound: {} })
+    const rules = { schema: undefined, defaults: undefined, freeze: true }
+    plan = { graph: assembleGraph(new Map([[node.name, node]]), rules), entrypoint: node, haltAfter: NOTHING }
+    single.set(parts.origin, plan)
+  }
+  return plan
+}

@@ -1,0 +1,104 @@
+import { GraphError, type GraphIssue } from '../errors.js'
+import { list, suggest } from '../internal/nearest.js'
+import type { OneOrMany } from '../internal/type-tools.js'
+import type { CompiledGraph, Plan, PlanNode } from './plan.js'
+import { reachable, settableKeys } from './reach.js'
+
+/** Where to halt: the name of an action, or every action that has a tag. */
+export type Halt<Names, Tags> = Names | { readonly tag: Tags }
+export type Halts = OneOrMany<Halt<string, string>> | undefined
+
+/** A plan with what is doubtful about it. */
+export interface CheckedPlan {
+  readonly plan: Plan
+  readonly warnings: readonly GraphIssue[]
+}
+
+/**
+ * The actions that halts name.
+ * @param field the option they stand in, for messages
+ * @throws {GraphError} for every unknown name or tag
+ */
+export function resolveHalts(graph: CompiledGraph, halts: Halts, field: string): ReadonlySet<PlanNode> {
+  const issues: GraphIssue[] = []
+  const nodes = collectHalts(graph, halts, field, issues)
+  if (issues.length > 0) throw new GraphError(issues)
+  return nodes
+}
+
+function collectHalts(graph: CompiledGraph, halts: Halts, at: string, issues: GraphIssue[]): Set<PlanNode> {
+  const nodes = new Set<PlanNode>()
+  const wanted = halts === undefined ? [] : Array.isArray(halts) ? (halts as readonly Halt<string, string>[]) : [halts as Halt<string, string>]
+  for (const halt of wanted) {
+    if (typeof halt === 'string') {
+      const node = graph.nodes.get(halt)
+      if (node !== undefined) nodes.add(node)
+      else issues.push({ kind: 'unknown-name', at, message: `There is no action "${halt}". ${suggest(halt, graph.nodes.keys(), 'actions')}` })
+      continue
+    }
+    const tagged = graph.list.filter(({ parts }) => parts.tags.includes(halt.tag))
+    for (const node of tagged) nodes.add(node)
+    if (tagged.length > 0) continue
+    const tags = new Set(graph.list.flatMap(({ parts }) => parts.tags))
+    issues.push({ kind: 'unknown-name', at, message: `No action has the tag "${halt.tag}". ${suggest(halt.tag, tags, 'tags')}` })
+  }
+  return nodes
+}
+
+/**
+ * Gives a graph its entrypoint and halts.
+ * @param given the keys of the initial state, where it is known; else those that the types ask for
+ * @throws {GraphError} with every unknown name, halt that cannot be reached, and read that nothing can have written
+ */
+export function checkPlan(graph: CompiledGraph, entry: string, halts: Halts, given?: readonly string[]): CheckedPlan {
+  const issues: GraphIssue[] = []
+  const entrypoint = graph.nodes.get(entry)
+  if (entrypoint === undefined) {
+    const message = `There is no action "${entry}". ${suggest(entry, graph.nodes.keys(), 'actions')}`
+    issues.push({ kind: 'unknown-name', at: 'entrypoint', message })
+  }
+  const haltAfter = collectHalts(graph, halts, 'haltAfter', issues)
+  if (entrypoint === undefined) throw new GraphError(issues)
+  const seen = reachable(entrypoint)
+  for (const node of haltAfter) {
+    if (seen.has(node)) continue
+    const message = `"${node.name}" cannot be reached from "${entry}", so the run would never halt there.`
+    issues.push({ kind: 'unreachable-halt', at: 'haltAfter', message })
+  }
+  issues.push(...unwritten(graph, entrypoint, given))
+  if (issues.length > 0) throw new GraphError(issues)
+  const warnings = graph.list.filter((node) => !seen.has(node)).map(({ name }): GraphIssue => ({
+    kind: 'unreachable-action',
+    at: `actions.${name}`,
+    message: `No transition leads from "${entry}" to "${name}".`,
+  }))
+  return { plan: { graph, entrypoint, haltAfter }, warnings }
+}
+
+/** The keys that the types ask of an initial state. */
+export function initialKeys(graph: CompiledGraph, entrypoint: PlanNode): ReadonlySet<string> {
+  const written = new Set(graph.list.flatMap(({ parts }) => parts.writes))
+  const needed = graph.list.flatMap(({ parts }) => parts.reads.required).filter((key) => !written.has(key))
+  return new Set([...entrypoint.parts.reads.required, ...needed])
+}
+
+/** Reads of reachable actions that neither the initial state nor an action before them can have set. */
+function unwritten(graph: CompiledGraph, entrypoint: PlanNode, given: readonly string[] | undefined): GraphIssue[] {
+  const defaults = Object.keys(graph.rules.defaults ?? {})
+  const initial = given ?? [...initialKeys(graph, entrypoint)]
+  const issues: GraphIssue[] = []
+  for (const [node, keys] of settableKeys(entrypoint, [...initial, ...defaults])) {
+    const missing = node.parts.reads.required.filter((key) => !keys.has(key))
+    if (missing.length === 0) continue
+    const at = node === entrypoint ? 'state' : `actions.${node.name}`
+    const kind = node === entrypoint ? 'missing-state' : 'unwritten-read'
+    issues.push({ kind, at, message: whyUnset(graph, node, missing) })
+  }
+  return issues
+}
+
+function whyUnset(graph: CompiledGraph, node: PlanNode, missing: readonly string[]): string {
+  const writers = graph.list.filter(({ parts }) => missing.some((key) => parts.writes.includes(key)))
+  const who = writers.length === 0 ? 'no action writes' : `only ${list(writers.map(({ name }) => name))} can write, later or on another way`
+  return `"${node.name}" reads ${list(missing)}, which ${who}. Give ${missing.length === 1 ? 'it' : 'them'} in the initial state.`
+}

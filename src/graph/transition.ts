@@ -1,0 +1,78 @@
+import { ContractError } from '../errors.js'
+import { describeValue } from '../internal/guards.js'
+import type { State } from '../state/freeze.js'
+import { conditionName, type Predicate, toPredicate, type When } from './condition.js'
+import type { Edge, PlanNode } from './plan.js'
+
+/** A transition that is taken when its condition holds. `name` is what pictures and messages show for it. */
+export interface Conditional<To, When> {
+  readonly to: To
+  readonly when: When
+  readonly name?: string
+}
+
+/** A transition that is always taken. */
+export interface Unconditional<To> {
+  readonly to: To
+  readonly when?: never
+}
+
+/** A target, or several with conditions: in order, first true one wins; only the last may be unconditional. */
+export type TransitionList<To, When> =
+  | To
+  | readonly [...Conditional<To, When>[], Conditional<To, When> | Unconditional<To>]
+
+/** A transition as declared, whatever its form. */
+export interface DeclaredTransition {
+  readonly to: string
+  readonly when: When<State> | undefined
+  readonly name: string | undefined
+}
+
+type Loose = string | readonly (Conditional<string, unknown> | Unconditional<string>)[]
+
+/** Both forms of a transition list as one. */
+export function declaredTransitions(list: Loose | undefined): readonly DeclaredTransition[] {
+  if (list === undefined) return []
+  if (typeof list === 'string') return [{ to: list, when: undefined, name: undefined }]
+  return list.map(({ to, when, ...rest }) => ({
+    to,
+    when: when as When<State> | undefined,
+    name: 'name' in rest ? rest.name : undefined,
+  }))
+}
+
+/** Compiles one transition. */
+export function toEdge(declared: DeclaredTransition, to: PlanNode): Edge {
+  if (declared.when === undefined) return { to, name: declared.name ?? 'default', test: undefined }
+  const test: Predicate = toPredicate(declared.when)
+  return { to, name: declared.name ?? conditionName(declared.when), test }
+}
+
+/**
+ * The first transition that holds, in declaration order; undefined when none does.
+ * @throws {ContractError} when a condition throws, or answers anything but true or false
+ */
+export function chooseEdge(from: PlanNode, edges: readonly Edge[], state: State, error?: unknown): Edge | undefined {
+  for (const edge of edges) if (edge.test === undefined || holds(from, edge, edge.test, state, error)) return edge
+  return undefined
+}
+
+function holds(from: PlanNode, edge: Edge, test: Predicate, state: State, error: unknown): boolean {
+  let answer: unknown
+  try {
+    answer = test({ state: state as never, error })
+  } catch (thrown) {
+    const said = thrown instanceof Error ? thrown.message : String(thrown)
+    throw badCondition(from, edge, `threw: ${said}`, thrown)
+  }
+  if (typeof answer !== 'boolean') {
+    throw badCondition(from, edge, `answered ${describeValue(answer)}. A condition answers true or false, at once.`)
+  }
+  return answer
+}
+
+function badCondition(from: PlanNode, edge: Edge, what: string, cause?: unknown): ContractError {
+  const message = `chose no transition: the condition "${edge.name}" (${from.name} → ${edge.to.name}) ${what}`
+  return new ContractError(from.subject, { kind: 'condition', message }, undefined, cause === undefined ? undefined : { cause })
+}

@@ -1,0 +1,24 @@
+import { nanoid } from 'nanoid'
+import { sha256Of } from './platform.js'
+
+/** A new random id, 21 characters that are safe in URLs. */
+export const createId = (): string => nanoid()
+
+const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567'
+
+/** A stable id of a value: SHA-256 of its JSON in lower-case base32 (RFC 4648, no padding), 52 characters. */
+export function hashId(value: unknown): string {
+  let id = ''
+  let bits = 0
+  let buffer = 0
+  for (const byte of sha256Of(JSON.stringify(value))) {
+    buffer = (buffer << 8) | byte
+    bits += 8
+    while (bits >= 5) {
+      bits -= 5
+      id += ALPHABET[(buffer >>> bits) & 31]
+    }
+    buffer &= (1 << bits) - 1
+  }
+  return id + ALPHABET[(buffer << (5 - bits)) & 31]
+}

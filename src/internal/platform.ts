@@ -1,0 +1,37 @@
+import { sha256 } from './sha256.js'
+
+// The only file that asks the platform. Node's own modules are reached through `process`, never imported, so that
+// bundlers for the browser see nothing to resolve.
+
+interface NodeCrypto {
+  hash?(algorithm: string, data: string, encoding: 'buffer'): Uint8Array
+}
+interface NodeProcess {
+  getBuiltinModule?(id: string): unknown
+}
+
+function nodeHash(): NodeCrypto['hash'] {
+  const { process } = globalThis as { readonly process?: NodeProcess }
+  const crypto = process?.getBuiltinModule?.('node:crypto') as NodeCrypto | undefined
+  return crypto?.hash
+}
+
+let digest: ((text: string) => Uint8Array) | undefined
+
+/** The SHA-256 of a text's UTF-8 bytes, at once. 32 bytes. */
+export function sha256Of(text: string): Uint8Array {
+  if (digest === undefined) {
+    const hash = nodeHash()
+    digest = hash === undefined ? (t) => sha256(new TextEncoder().encode(t)) : (t) => hash('sha256', t, 'buffer')
+  }
+  return digest(text)
+}
+
+/** Runs `fn` in a macrotask of its own, after the timers and input that are due. */
+export function macrotask(fn: () => void): void {
+  if (typeof setImmediate === 'function') setImmediate(fn)
+  else setTimeout(fn, 0)
+}
+
+/** Milliseconds on a clock that never goes back. */
+export const monotonic = (): number => performance.now()

@@ -1,0 +1,33 @@
+/** Shows one flat object type instead of the intersection that made it. */
+export type Flat<T> = { [K in keyof T]: T[K] } & {}
+
+/** The string keys of `T`; prints as a union of literals in messages. */
+export type Name<T> = Extract<keyof T, string>
+
+/** An object type without keys. */
+export type None = Record<never, never>
+
+export type OneOrMany<T> = T | readonly T[]
+
+/** The keys of every member of a union. */
+export type KeysOf<U> = U extends unknown ? keyof U : never
+
+export type UnionToIntersection<U> = (U extends unknown ? (u: U) => void : never) extends (i: infer I) => void
+  ? I
+  : never
+
+export type OptionalKeys<T> = { [K in keyof T]-?: None extends Pick<T, K> ? K : never }[keyof T]
+export type RequiredKeys<T> = Exclude<keyof T, OptionalKeys<T>>
+
+/** `Top` laid over `Base`: what both name, `Top` decides. */
+export type Overlay<Base, Top> = [keyof Top] extends [never]
+  ? Base
+  : [keyof Base] extends [keyof Top]
+    ? Top
+    : Flat<Omit<Base, keyof Top> & Top>
+
+/** An options object may leave out `inputs` when none is required. */
+export type Given<I> = None extends I ? { readonly inputs?: I } : { readonly inputs: I }
+
+/** The options may be left out when no input is required. */
+export type Args<Inputs, Options> = None extends Inputs ? [options?: Options] : [options: Options]

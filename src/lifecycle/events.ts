@@ -1,0 +1,178 @@
+import type { ChunkOf, WrittenBy } from '../action/action.js'
+import type { Path } from '../action/context.js'
+import type { Delivery, Received } from '../action/message.js'
+import type { Name } from '../internal/type-tools.js'
+import type { AnyResult } from '../parallel/results.js'
+
+/** What every event says. */
+export interface EventFacts {
+  /** The run of the root application that this happened in. */
+  readonly runId: string
+  /** Grows with each resume of a run; the first is 0. */
+  readonly incarnation: number
+  /** Counts the events of a run and incarnation, from 0, without gaps. */
+  readonly seq: number
+  /** Epoch milliseconds. */
+  readonly time: number
+  /** The application it happened in: the root, or a branch. */
+  readonly appId: string
+  /** Where that application stands below the root; empty for the root. */
+  readonly path: Path
+}
+
+/** A fact about an action. `action` is the root application's own; `source` the one that it really was, deeper down. */
+export interface ActionFacts<At extends string = string> extends EventFacts {
+  readonly action: At
+  readonly source: string
+  readonly sequenceId: number
+}
+
+/** Why something was cancelled. The first group is final, the second can be resumed. */
+export type CancelCause =
+  | 'watch'
+  | 'context'
+  | 'app'
+  | 'settled'
+  | 'leak'
+  | 'sibling-failed'
+  | 'parent'
+  | 'signal'
+  | 'stop'
+
+export interface RunStart extends EventFacts {
+  readonly type: 'run.start'
+  readonly next: string | undefined
+}
+export interface RunEnd<S = unknown> extends EventFacts {
+  readonly type: 'run.end'
+  readonly status: 'halted' | 'finished' | 'cancelled' | 'failed'
+  readonly state: Readonly<S>
+  readonly error?: unknown
+}
+export interface StepStart<At extends string = string> extends ActionFacts<At> {
+  readonly type: 'step.start'
+  readonly attempt: number
+}
+/** A step has ended. `done`: committed, with its update. */
+export interface StepDone<S, At extends string, Update> extends ActionFacts<At> {
+  readonly type: 'step.end'
+  readonly status: 'done'
+  readonly update: Readonly<Update>
+  readonly state: Readonly<S>
+  readonly durationMs: number
+}
+export interface StepLost<At extends string = string> extends ActionFacts<At> {
+  readonly type: 'step.end'
+  readonly status: 'failed' | 'cancelled'
+  readonly error: unknown
+  readonly durationMs: number
+}
+/** A transition was chosen and committed. `condition` is its name, `default` where it has none. */
+export interface Transition<At extends string = string> extends ActionFacts<At> {
+  readonly type: 'transition'
+  readonly to: string
+  readonly condition: string
+  /** True when it was chosen by `onError`. */
+  readonly onError: boolean
+}
+export interface ChunkEvent<At extends string, Chunk> extends ActionFacts<At> {
+  readonly type: 'chunk'
+  readonly chunk: Chunk
+}
+export interface MapStart<At extends string = string> extends ActionFacts<At> {
+  readonly type: 'map.start'
+  /** How many branches there are, undefined while a generator makes them. */
+  readonly total: number | undefined
+  readonly policy: string
+}
+export interface MapEnd<At extends string = string> extends ActionFacts<At> {
+  readonly type: 'map.end'
+  readonly done: number
+  readonly failed: number
+  readonly cancelled: number
+}
+/** A branch waits for its turn, or has started. Its own address is `path`. */
+export interface BranchMoved<At extends string = string> extends ActionFacts<At> {
+  readonly type: 'branch.queued' | 'branch.start'
+  readonly key: string
+  readonly index: number
+}
+export interface BranchSettled<At extends string = string> extends ActionFacts<At> {
+  readonly type: 'branch.settled'
+  readonly key: string
+  readonly index: number
+  readonly status: 'done' | 'failed' | 'cancelled'
+  readonly result: AnyResult
+  readonly durationMs: number
+}
+/** Code that ignored its signal beyond `graceMs`. Its slot is closed; what it returns later is ignored. */
+export interface BranchLeaked<At extends string = string> extends ActionFacts<At> {
+  readonly type: 'branch.leaked'
+  /** How long ago it was cancelled, milliseconds. */
+  readonly sinceMs: number
+}
+export interface MessageEvent<At extends string = string> extends ActionFacts<At> {
+  readonly type: 'message'
+  readonly message: Received
+  readonly to: string
+  readonly delivery: Delivery
+}
+export interface CancelEvent extends EventFacts {
+  readonly type: 'cancel'
+  readonly reason: unknown
+  readonly by: string
+  readonly cause: CancelCause
+}
+export interface ReduceEvent<At extends string = string> extends ActionFacts<At> {
+  readonly type: 'reduce'
+  readonly results: number
+}
+export interface LogEvent<At extends string = string> extends ActionFacts<At> {
+  readonly type: 'log'
+  readonly text: string
+  readonly data: unknown
+}
+/** Something beside the run threw: a listener, an after-interceptor, `watch`. The run goes on. */
+export interface FaultEvent extends EventFacts {
+  readonly type: 'fault'
+  readonly where: string
+  readonly error: unknown
+}
+
+/** Every event that does not depend on the types of an application. */
+type PlainEvent<S, At extends string> =
+  | RunStart
+  | RunEnd<S>
+  | StepStart<At>
+  | StepLost<At>
+  | Transition<At>
+  | MapStart<At>
+  | MapEnd<At>
+  | BranchMoved<At>
+  | BranchSettled<At>
+  | BranchLeaked<At>
+  | MessageEvent<At>
+  | CancelEvent
+  | ReduceEvent<At>
+  | LogEvent<At>
+  | FaultEvent
+
+/** Any event, its types forgotten. */
+export type AnyEvent =
+  | PlainEvent<Readonly<Record<string, unknown>>, string>
+  | StepDone<Readonly<Record<string, unknown>>, string, Readonly<Record<string, unknown>>>
+  | ChunkEvent<string, unknown>
+
+/** The events of an application with the state `S` and the actions `A`. Narrow on `type`, then on `action`. */
+export type AppEvent<S, A> =
+  | PlainEvent<S, Name<A>>
+  | { [K in Name<A>]: StepDone<S, K, WrittenBy<A[K]>> }[Name<A>]
+  | { [K in Name<A>]: [ChunkOf<A[K]>] extends [never] ? never : ChunkEvent<K, ChunkOf<A[K]>> }[Name<A>]
+
+/** The types of events. */
+export type EventType = AnyEvent['type']
+
+/** What stops listening. */
+export interface Subscription {
+  unsubscribe(): void
+}

@@ -1,0 +1,100 @@
+import type { Accepts, AnyBranch } from '../action/action.js'
+import { NO_INPUTS, type Inputs } from '../action/inputs.js'
+import { inputsOf, planOf } from '../graph/plan-of.js'
+import { describeValue, isPlainObject } from '../internal/guards.js'
+import { suggest } from '../internal/nearest.js'
+import { deepFreeze, isolate, type State } from '../state/freeze.js'
+import { isBranch } from './fan-out.js'
+import { type ParsedEntry, sourceFault } from './entries.js'
+import type { BranchTask } from './task.js'
+
+const NO_UPDATE: State = Object.freeze({})
+
+/** Makes the first states of branches: updates laid over what the map reads. */
+export class BranchStates {
+  readonly #subject: string
+  readonly #base: State
+  readonly #shared: boolean
+
+  /** @param view what the map action reads of its parent's state */
+  constructor(subject: string, view: State) {
+    this.#subject = subject
+    this.#base = Object.freeze({ ...view })
+    this.#shared = Object.keys(view).every((key) => isolate(view[key]) === view[key])
+  }
+
+  /**
+   * @param update what the entry says; its keys are keys of the branch or of the map's reads
+   * @throws {ContractError} for what is no update, names a key that nothing knows, or holds what cannot be state
+   */
+  over(what: string, branch: AnyBranch, update: unknown): State {
+    const changes = update ?? NO_UPDATE
+    if (!isPlainObject(changes)) {
+      throw sourceFault(this.#subject, `${what} gave ${describeValue(update)} where an update of the branch's state belongs. Give a plain object.`)
+    }
+    const { keys } = planOf(branch).plan.graph
+    for (const key of Object.keys(changes)) {
+      if (!keys.has(key) && !(key in this.#base)) {
+        const known = [...keys, ...Object.keys(this.#base)]
+        throw sourceFault(this.#subject, `${what} gave an update with the key "${key}", which the branch does not know. ${suggest(key, known, 'keys')}`)
+      }
+      deepFreeze(changes[key], this.#subject, key)
+    }
+    if (changes === NO_UPDATE && this.#shared) return this.#base
+    if (this.#shared) return Object.freeze({ ...this.#base, ...changes })
+    return ownState({ ...this.#base, ...changes })
+  }
+}
+
+/** A state whose mutable parts (Map, Set, Date, bytes) are copies of its own. */
+export function ownState(state: State): State {
+  const own: Record<string, unknown> = {}
+  for (const key of Object.keys(state)) own[key] = isolate(state[key])
+  return Object.freeze(own)
+}
+
+/** An entry as a task. */
+export function toTask(parsed: ParsedEntry, index: number, branch: AnyBranch, state: State): BranchTask {
+  return {
+    key: parsed.key ?? String(index),
+    index,
+    branch,
+    state,
+    inputs: parsed.inputs ?? NO_INPUTS,
+    timeoutMs: parsed.timeoutMs,
+  }
+}
+
+/** @throws {ContractError} when an entry is no action and no runnable graph */
+export function demandBranch(subject: string, what: string, thing: unknown): AnyBranch {
+  if (isBranch(thing)) return thing
+  throw sourceFault(subject, `${what} gave ${describeValue(thing)}, which is no action and no runnable graph.`)
+}
+
+const NOTHING: Accepts = { names: new Set(), open: false }
+
+/** The inputs that branches take, as far as they are known before the map runs. */
+export function acceptedBy(source: unknown): Accepts {
+  if (isBranch(source)) return inputsOf(source)
+  const items = Array.isArray(source) ? (source as readonly unknown[]) : isPlainObject(source) ? Object.values(source) : undefined
+  if (items === undefined) return { names: new Set(), open: true }
+  return items.reduce<Accepts>((all, entry) => merge(all, entryAccepts(entry)), NOTHING)
+}
+
+function entryAccepts(entry: unknown): Accepts {
+  const [thing, options] = Array.isArray(entry) ? (entry as readonly unknown[]) : [entry]
+  if (!isBranch(thing)) return NOTHING
+  const { names, open } = inputsOf(thing)
+  const own = isPlainObject(options) && isPlainObject(options['inputs']) ? options['inputs'] : NO_INPUTS
+  return { names: new Set([...names].filter((name) => !(name in own))), open }
+}
+
+function merge(a: Accepts, b: Accepts): Accepts {
+  return { names: new Set([...a.names, ...b.names]), open: a.open || b.open }
+}
+
+/** Calls a source that is a function; any other is the items already. */
+export function callSource(source: unknown, args: { readonly state: State; readonly inputs: Inputs; readonly signal: AbortSignal }): unknown {
+  if (typeof source !== 'function') return source
+  return (source as (given: typeof args) => unknown)(args)
+}

@@ -1,0 +1,113 @@
+import { ContractError } from '../errors.js'
+import { describeValue, isAsyncIterable, isIterable, isPlainObject, isThenable } from '../internal/guards.js'
+import { suggest } from '../internal/nearest.js'
+import type { Inputs } from '../action/inputs.js'
+
+/** One entry of a source, its extras parted from the thing. */
+export interface ParsedEntry {
+  readonly thing: unknown
+  readonly key: string | undefined
+  readonly inputs: Inputs | undefined
+  readonly timeoutMs: number | undefined
+}
+
+/** A source, whatever its form: of known length, or to be pulled from. */
+export type Entries<T> =
+  | { readonly kind: 'known'; readonly length: number; readonly at: (index: number) => T }
+  | { readonly kind: 'pulled'; readonly waits: false; readonly iterator: Iterator<T> }
+  | { readonly kind: 'pulled'; readonly waits: true; readonly iterator: AsyncIterator<T> }
+
+/** An entry with the key that its place gives it: the name in a record, else undefined. */
+export interface Placed {
+  readonly entry: unknown
+  readonly name: string | undefined
+}
+
+/**
+ * Reads a source.
+ * @param what the option it stands in, for messages: `states`
+ * @throws {ContractError} for what is no source
+ */
+export function entriesOf(subject: string, what: string, items: unknown): Entries<Placed> {
+  if (Array.isArray(items)) {
+    const list = items as readonly unknown[]
+    return { kind: 'known', length: list.length, at: (i) => ({ entry: list[i], name: undefined }) }
+  }
+  if (isAsyncIterable(items)) return { kind: 'pulled', waits: true, iterator: placedAsync(items[Symbol.asyncIterator]()) }
+  if (isIterable(items)) return { kind: 'pulled', waits: false, iterator: placed(items[Symbol.iterator]()) }
+  if (isPlainObject(items)) {
+    const names = Object.keys(items)
+    return { kind: 'known', length: names.length, at: (i) => ({ entry: items[names[i] ?? ''], name: names[i] }) }
+  }
+  const hint = isThenable(items) ? ' For branches that come later, write an async generator: async *' + what + '() { … }.' : ''
+  throw sourceFault(subject, `${what} gave ${describeValue(items)}. It gives an array, a record, a generator or an async generator.${hint}`)
+}
+
+/** Wraps what an iterator yields, and hands `return` through. */
+function placed(iterator: Iterator<unknown>): Iterator<Placed> {
+  return {
+    next: () => wrap(iterator.next()),
+    return: () => {
+      iterator.return?.()
+      return { done: true, value: undefined }
+    },
+  }
+}
+
+function placedAsync(iterator: AsyncIterator<unknown>): AsyncIterator<Placed> {
+  return {
+    next: async () => wrap(await iterator.next()),
+    return: async () => {
+      await iterator.return?.()
+      return { done: true, value: undefined }
+    },
+  }
+}
+
+function wrap(result: IteratorResult<unknown>): IteratorResult<Placed> {
+  return result.done === true ? { done: true, value: undefined } : { done: false, value: { entry: result.value, name: undefined } }
+}
+
+const OPTIONS = ['key', 'inputs', 'timeoutMs']
+
+/**
+ * Parts an entry from its extras: `thing` or `[thing, { key, inputs, timeoutMs }]`.
+ * @throws {ContractError} for extras of another shape
+ */
+export function parseEntry(subject: string, what: string, { entry, name }: Placed): ParsedEntry {
+  if (!Array.isArray(entry)) return { thing: entry, key: name, inputs: undefined, timeoutMs: undefined }
+  const [thing, options] = entry as readonly unknown[]
+  if (entry.length !== 2 || !isPlainObject(options)) {
+    throw sourceFault(subject, `${what} gave an array of ${entry.length}. An entry is the thing, or [thing, { key, inputs, timeoutMs }].`)
+  }
+  return { thing, ...parseOptions(subject, what, options, name) }
+}
+
+/** Reads the extras of an entry or a task. */
+export function parseOptions(
+  subject: string,
+  what: string,
+  options: Readonly<Record<string, unknown>>,
+  name: string | undefined,
+): Omit<ParsedEntry, 'thing'> {
+  const unknown = Object.keys(options).find((option) => !OPTIONS.includes(option))
+  if (unknown !== undefined) {
+    throw sourceFault(subject, `${what} gave an entry with the option "${unknown}". ${suggest(unknown, OPTIONS, 'options')}`)
+  }
+  const { key, inputs, timeoutMs } = options
+  if (key !== undefined && typeof key !== 'string') {
+    throw sourceFault(subject, `${what} gave an entry with the key ${describeValue(key)}. A key is a text.`)
+  }
+  if (inputs !== undefined && !isPlainObject(inputs)) {
+    throw sourceFault(subject, `${what} gave an entry whose inputs are ${describeValue(inputs)}. They are a record.`)
+  }
+  if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs > 0)) {
+    throw sourceFault(subject, `${what} gave an entry with timeoutMs ${describeValue(timeoutMs)}. It is a number of milliseconds above 0.`)
+  }
+  return { key: key ?? name, inputs, timeoutMs }
+}
+
+/** A fault of a source: which map, and what to do. */
+export function sourceFault(subject: string, message: string, cause?: unknown): ContractError {
+  return new ContractError(subject, { kind: 'source', message }, undefined, cause === undefined ? undefined : { cause })
+}

@@ -1,0 +1,125 @@
+import type { Accepts, ActionBody, AnyBranch } from '../action/action.js'
+import type { Inputs, InputSpec, InputsOut } from '../action/inputs.js'
+import type { Name } from '../internal/type-tools.js'
+import type { State } from '../state/freeze.js'
+import type { Exactly, ReadsOf } from '../state/keys.js'
+import { checkCount, type Limit } from './limit.js'
+import type { AnyResult } from './results.js'
+import { checkPolicy, type SettlePolicy } from './settle.js'
+import type { Entries, Placed } from './entries.js'
+import type { BranchTask } from './task.js'
+import type { ResultOf, WatchOption } from './watch.js'
+
+/** What `reduce` is given when the branches have settled as the policy asks. */
+export interface ReduceArgs<State, Inputs, T, P> {
+  /** What the map action reads of its parent's state. */
+  readonly state: Readonly<State>
+  readonly inputs: Inputs
+  /** The results by key. */
+  readonly branches: { readonly [K in Name<T>]: ResultOf<T, P, K> }
+  /** The results in declaration order. */
+  readonly results: readonly { [K in Name<T>]: ResultOf<T, P, K> }[Name<T>][]
+  readonly signal: AbortSignal
+}
+
+/** Said once, the same for every way to fan out. */
+export interface FanOutOptions<S, R extends string, W extends keyof S, I extends InputSpec, U, P extends SettlePolicy, Tag extends string, T> {
+  /** The keys of the parent's state that `reduce` returns: all of them, and no other. */
+  readonly writes: readonly W[]
+  readonly tags?: readonly Tag[]
+  /** When the map has enough. Default `'all'`. */
+  readonly settle?: P
+  /** How many branches run at once (default 64), or a {@link Limit} shared with other maps. */
+  readonly concurrency?: number | Limit
+  /** How long a cancelled branch may take to end, in milliseconds (default 5 000), before it is given up as leaked. */
+  readonly graceMs?: number
+  /** Called for each event of a branch, in the moment it becomes true. Stands after the sources. */
+  readonly watch?: WatchOption<T, P>
+  /** Folds the settled branches into the parent's state. Stands after the sources. */
+  readonly reduce: (
+    args: ReduceArgs<ReadsOf<S, R>, InputsOut<NoInfer<I>>, T, P>,
+  ) => (U & Exactly<NoInfer<U>, W>) | Promise<U & Exactly<NoInfer<U>, W>>
+}
+
+/** What the sources of a map are called with. */
+export interface FanOutArgs {
+  readonly subject: string
+  readonly state: State
+  readonly inputs: Inputs
+  readonly signal: AbortSignal
+}
+
+/** How a map finds its branches: entries, and what each entry says. */
+export interface TaskSource {
+  readonly entries: Entries<Placed>
+  readonly toTask: (placed: Placed, index: number) => BranchTask
+}
+
+/** A compiled map action, `parallel` or sub-graph. */
+export interface FanOut extends ActionBody {
+  readonly kind: 'fan-out'
+  readonly accepts: Accepts
+  readonly open: (args: FanOutArgs) => TaskSource
+  readonly policy: SettlePolicy
+  readonly window: number
+  readonly limit: Limit | undefined
+  readonly graceMs: number | undefined
+  readonly watch: ((args: object) => void) | undefined
+  readonly reduce: (args: ReducerInput) => unknown
+  /** A sub-graph: one branch, whose failure is the action's own. */
+  readonly single: boolean
+}
+
+/** What the reducer is called with, whatever the types said. */
+export interface ReducerInput {
+  readonly state: State
+  readonly inputs: Inputs
+  readonly results: readonly AnyResult[]
+  readonly branches: Readonly<Record<string, AnyResult>>
+  readonly signal: AbortSignal
+}
+
+const DEFAULT_WINDOW = 64
+
+/** The options that all ways to fan out share, their types forgotten. */
+interface Loose {
+  readonly settle?: unknown
+  readonly concurrency?: number | Limit
+  readonly graceMs?: number
+  readonly watch?: unknown
+  readonly reduce: unknown
+}
+
+/**
+ * Compiles what all ways to fan out share.
+ * @throws {TypeError | RangeError} for options that cannot be
+ */
+export function createFanOut(options: Loose, accepts: Accepts, open: FanOut['open'], single = false): FanOut {
+  const { concurrency = DEFAULT_WINDOW } = options
+  const shared = typeof concurrency === 'object'
+  if (typeof options.reduce !== 'function') throw new TypeError('A map action needs reduce: ({ results }) => update.')
+  if (options.graceMs !== undefined && !(options.graceMs >= 0)) {
+    throw new RangeError(`graceMs is ${String(options.graceMs)}; it takes milliseconds, 0 or more.`)
+  }
+  return {
+    kind: 'fan-out',
+    accepts,
+    open,
+    policy: checkPolicy(options.settle ?? 'all'),
+    window: shared ? DEFAULT_WINDOW : checkCount('concurrency', concurrency),
+    limit: shared ? concurrency : undefined,
+    graceMs: options.graceMs,
+    watch: options.watch as FanOut['watch'],
+    reduce: options.reduce as FanOut['reduce'],
+    single,
+  }
+}
+
+export function isFanOut(body: ActionBody): body is FanOut {
+  return body.kind === 'fan-out'
+}
+
+/** Whether a value can be a branch. */
+export function isBranch(value: unknown): value is AnyBranch {
+  return typeof value === 'object' && value !== null && 'kind' in value && (value.kind === 'action' || value.kind === 'graph')
+}

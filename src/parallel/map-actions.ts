@@ -1,0 +1,64 @@
+import type { AnyBranch, ChunkOf, InputsOf, NeedsOf } from '../action/action.js'
+import type { InputsIn, InputSpec } from '../action/inputs.js'
+import type { Flat, Name, Overlay, RequiredKeys, UnionToIntersection } from '../internal/type-tools.js'
+import type { ReadsOf } from '../state/keys.js'
+import { BranchStates, acceptedBy, callSource, demandBranch, toTask } from './branch-state.js'
+import { entriesOf, parseEntry } from './entries.js'
+import { createFanOut, type FanOut, type FanOutOptions } from './fan-out.js'
+import type { SettlePolicy } from './settle.js'
+import type { EntryOf, ItemsOf, Keyed, OwnInputs, ThingOf } from './source.js'
+import type { BranchTypeOf } from './task.js'
+
+/** Keys that a branch needs and `Start` lacks, or has with another type. */
+export type MissingKeys<N, Start> = [N] extends [never]
+  ? never
+  : { [K in RequiredKeys<N>]: K extends keyof Start ? (Start[K] extends N[K] ? never : K) : K }[RequiredKeys<N>]
+
+/** An update over `Start` for branches that need `N`: required where `Start` does not suffice. */
+export type UpdateOver<N, Start> = Flat<
+  { [K in MissingKeys<N, Start>]: N[K] } & Partial<Omit<Overlay<Start, N>, MissingKeys<N, Start>>>
+>
+
+/** The state that every branch starts on: required where what the map reads does not suffice. */
+export type SharedState<Needs, Start, Args> = [MissingKeys<Needs, Start>] extends [never]
+  ? { readonly state?: (args: Args) => UpdateOver<Needs, Start> }
+  : { readonly state: (args: Args) => UpdateOver<Needs, Start> }
+
+export type NeedsOfAll<E> = Flat<UnionToIntersection<E extends unknown ? NeedsOf<ThingOf<E>> : never>>
+export type ActionTypes<Src, Start> =
+  Keyed<Src> extends true
+    ? { readonly [K in Name<ItemsOf<Src>>]: BranchTypeOf<ThingOf<ItemsOf<Src>[K]>, Start> }
+    : { readonly [key: string]: BranchTypeOf<ThingOf<EntryOf<Src>>, Start> }
+type InputsLeft<E> = E extends unknown ? Omit<InputsOf<ThingOf<E>>, OwnInputs<E>> : never
+/** What a map of these entries asks of a run: its own inputs, and those of its branches that no entry gives. */
+export type MapInputs<I extends InputSpec, E> = Flat<InputsIn<I> & UnionToIntersection<InputsLeft<E>>>
+export type ChunkOfEntries<Src> = ChunkOf<ThingOf<EntryOf<Src>>>
+
+/** What `chat.mapActions({ … })` takes. */
+export interface MapActionsOptions<S, R extends string, W extends keyof S, I extends InputSpec, U, P extends SettlePolicy, Tag extends string, Src>
+  extends FanOutOptions<S, R, W, I, U, P, Tag, ActionTypes<Src, ReadsOf<S, R>>> {
+  /** The state keys that sources and `reduce` see, and that every branch starts on. */
+  readonly reads: readonly R[]
+  readonly inputs?: I
+  /** The actions and runnable graphs, one branch each: a record (its keys name the branches), an array, a generator, or a function that gives one. */
+  readonly actions: Src
+}
+
+type Loose = Parameters<typeof createFanOut>[0] & { readonly actions: unknown; readonly state?: unknown }
+
+/** Compiles a map over actions. */
+export function compileMapActions(options: Loose): FanOut {
+  return createFanOut(options, acceptedBy(options.actions), ({ subject, ...args }) => {
+    const states = new BranchStates(subject, args.state)
+    const shared = callSource(options.state, args)
+    const toBranch = (thing: unknown): AnyBranch => demandBranch(subject, 'actions', thing)
+    return {
+      entries: entriesOf(subject, 'actions', callSource(options.actions, args)),
+      toTask: (placed, index) => {
+        const parsed = parseEntry(subject, 'actions', placed)
+        const branch = toBranch(parsed.thing)
+        return toTask(parsed, index, branch, states.over('state', branch, shared))
+      },
+    }
+  })
+}

@@ -1,0 +1,130 @@
+import type { InputSpec } from '../action/inputs.js'
+import type { Name } from '../internal/type-tools.js'
+import type { ReadsOf } from '../state/keys.js'
+import { acceptedBy, BranchStates, callSource, demandBranch, toTask } from './branch-state.js'
+import { type Entries, entriesOf, type ParsedEntry, parseEntry, type Placed } from './entries.js'
+import { createFanOut, type FanOut, type FanOutOptions } from './fan-out.js'
+import type { SettlePolicy } from './settle.js'
+import type { EntryOf, ItemsOf, Keyed, ThingOf } from './source.js'
+import type { BranchTypeOf } from './task.js'
+
+/** Branch types of a product: `action.state` where both sources are records. */
+export type ProductTypes<Acts, Src, Start> =
+  Keyed<Acts> extends true
+    ? Keyed<Src> extends true
+      ? {
+          readonly [A in Name<ItemsOf<Acts>> as `${A}.${Name<ItemsOf<Src>>}`]: BranchTypeOf<ThingOf<ItemsOf<Acts>[A]>, Start>
+        }
+      : { readonly [key: string]: BranchTypeOf<ThingOf<EntryOf<Acts>>, Start> }
+    : { readonly [key: string]: BranchTypeOf<ThingOf<EntryOf<Acts>>, Start> }
+
+/** What `chat.mapActionsAndStates({ … })` takes. */
+export interface MapActionsAndStatesOptions<S, R extends string, W extends keyof S, I extends InputSpec, U, P extends SettlePolicy, Tag extends string, Acts, Src>
+  extends FanOutOptions<S, R, W, I, U, P, Tag, ProductTypes<Acts, Src, ReadsOf<S, R>>> {
+  /** The state keys that sources and `reduce` see, and that every branch starts on. */
+  readonly reads: readonly R[]
+  readonly inputs?: I
+  /** The actions; each runs on every state. */
+  readonly actions: Acts
+  /** The updates; called once, whatever the number of actions. */
+  readonly states: Src
+}
+
+type Loose = Parameters<typeof createFanOut>[0] & { readonly actions: unknown; readonly states: unknown }
+
+interface Pair {
+  readonly action: Placed
+  readonly state: Placed
+  readonly at: readonly [number, number]
+}
+
+/** Compiles a map over the product of actions and states: action by action, each over all states. */
+export function compileMapProduct(options: Loose): FanOut {
+  return createFanOut(options, acceptedBy(options.actions), ({ subject, ...args }) => {
+    const states = new BranchStates(subject, args.state)
+    const actionEntries = entriesOf(subject, 'actions', callSource(options.actions, args))
+    const stateEntries = entriesOf(subject, 'states', callSource(options.states, args))
+    return {
+      entries: product(actionEntries, stateEntries),
+      toTask: ({ entry }, index) => {
+        const pair = entry as Pair
+        const action = parseEntry(subject, 'actions', pair.action)
+        const state = parseEntry(subject, 'states', pair.state)
+        const branch = demandBranch(subject, 'actions', action.thing)
+        return toTask(join(action, state, pair.at), index, branch, states.over('states', branch, state.thing))
+      },
+    }
+  })
+}
+
+function join(action: ParsedEntry, state: ParsedEntry, [a, s]: readonly [number, number]): ParsedEntry {
+  return {
+    thing: undefined,
+    key: `${action.key ?? a}.${state.key ?? s}`,
+    inputs: action.inputs === undefined ? state.inputs : { ...action.inputs, ...state.inputs },
+    timeoutMs: state.timeoutMs ?? action.timeoutMs,
+  }
+}
+
+const place = (action: Placed, state: Placed, a: number, s: number): Placed => ({
+  entry: { action, state, at: [a, s] } satisfies Pair,
+  name: undefined,
+})
+
+function product(actions: Entries<Placed>, states: Entries<Placed>): Entries<Placed> {
+  if (actions.kind === 'known' && states.kind === 'known') {
+    const wide = states.length
+    return {
+      kind: 'known',
+      length: actions.length * wide,
+      at: (i) => {
+        const a = Math.floor(i / wide)
+        const s = i % wide
+        return place(actions.at(a), states.at(s), a, s)
+      },
+    }
+  }
+  if (pulledLate(actions) || pulledLate(states)) return { kind: 'pulled', waits: true, iterator: pairsAsync(actions, states) }
+  return { kind: 'pulled', waits: false, iterator: pairs(actions, states) }
+}
+
+const pulledLate = (source: Entries<Placed>): boolean => source.kind === 'pulled' && source.waits
+
+function* each(source: Entries<Placed>): Generator<Placed, void, void> {
+  if (source.kind === 'known') for (let i = 0; i < source.length; i++) yield source.at(i)
+  else if (!source.waits) yield* { [Symbol.iterator]: () => source.iterator }
+}
+
+function* pairs(actions: Entries<Placed>, states: Entries<Placed>): Generator<Placed, void, void> {
+  const kept: Placed[] = []
+  let a = 0
+  for (const action of each(actions)) {
+    let s = 0
+    for (const state of a === 0 ? each(states) : kept) {
+      if (a === 0) kept.push(state)
+      yield place(action, state, a, s++)
+    }
+    a += 1
+  }
+}
+
+async function* eachAsync(source: Entries<Placed>): AsyncGenerator<Placed, void, void> {
+  if (source.kind === 'known' || !source.waits) yield* each(source)
+  else yield* { [Symbol.asyncIterator]: () => source.iterator }
+}
+
+async function* pairsAsync(actions: Entries<Placed>, states: Entries<Placed>): AsyncGenerator<Placed, void, void> {
+  const kept: Placed[] = []
+  let a = 0
+  for await (const action of eachAsync(actions)) {
+    let s = 0
+    if (a > 0) for (const state of kept) yield place(action, state, a, s++)
+    else {
+      for await (const state of eachAsync(states)) {
+        kept.push(state)
+        yield place(action, state, a, s++)
+      }
+    }
+    a += 1
+  }
+}

@@ -1,0 +1,62 @@
+import type { AnyBranch, InputsOf, NeedsOf } from '../action/action.js'
+import type { InputsIn, InputSpec } from '../action/inputs.js'
+import type { Flat, KeysOf, Name, UnionToIntersection } from '../internal/type-tools.js'
+import type { ReadsOf } from '../state/keys.js'
+import { acceptedBy, BranchStates, callSource, demandBranch, toTask } from './branch-state.js'
+import { entriesOf, parseEntry } from './entries.js'
+import { createFanOut, type FanOut, type FanOutOptions } from './fan-out.js'
+import type { UpdateOver } from './map-actions.js'
+import type { SettlePolicy } from './settle.js'
+import type { EntryOf, ItemsOf, Keyed, OwnInputs, ThingOf } from './source.js'
+import type { BranchTypeOf } from './task.js'
+
+/** The type of an entry's key that neither the branch nor the map knows. */
+export interface UnknownKeyOfBranch<Key> {
+  readonly unknownKey: Key & never
+}
+
+/** What one entry must say: what the branch needs and the map does not read; it may also replace the rest. */
+export type UpdateFor<B, Start> = UpdateOver<NeedsOf<B>, Start>
+export type StatesFit<Src, Update> =
+  Exclude<KeysOf<ThingOf<EntryOf<Src>>>, keyof Update> extends infer Extra
+    ? [Extra] extends [never]
+      ? unknown
+      : UnknownKeyOfBranch<Extra>
+    : never
+export type StateTypes<Src, B, Start> = {
+  readonly [K in Keyed<Src> extends true ? Name<ItemsOf<Src>> : string]: BranchTypeOf<B, Start>
+}
+type StateInputsLeft<B, E> = E extends unknown ? Omit<InputsOf<B>, OwnInputs<E>> : never
+/** What a map of one branch over these entries asks of a run. */
+export type StateInputs<I extends InputSpec, B, Src> = Flat<
+  InputsIn<I> & UnionToIntersection<StateInputsLeft<B, EntryOf<Src>>>
+>
+
+/** What `chat.mapStates({ … })` takes. */
+export interface MapStatesOptions<S, R extends string, W extends keyof S, I extends InputSpec, U, P extends SettlePolicy, Tag extends string, B, Src>
+  extends FanOutOptions<S, R, W, I, U, P, Tag, StateTypes<Src, B, ReadsOf<S, R>>> {
+  /** The state keys that sources and `reduce` see, and that every branch starts on. */
+  readonly reads: readonly R[]
+  readonly inputs?: I
+  /** What runs in every branch: an action or a runnable graph. */
+  readonly action: B
+  /** The updates, one branch each, laid over what the map reads: a record, an array, a generator, or a function that gives one. */
+  readonly states: Src
+}
+
+type Loose = Parameters<typeof createFanOut>[0] & { readonly action: AnyBranch; readonly states: unknown }
+
+/** Compiles a map over states. */
+export function compileMapStates(options: Loose): FanOut {
+  const branch = demandBranch('A map action', 'action', options.action)
+  return createFanOut(options, acceptedBy(branch), ({ subject, ...args }) => {
+    const states = new BranchStates(subject, args.state)
+    return {
+      entries: entriesOf(subject, 'states', callSource(options.states, args)),
+      toTask: (placed, index) => {
+        const parsed = parseEntry(subject, 'states', placed)
+        return toTask(parsed, index, branch, states.over('states', branch, parsed.thing))
+      },
+    }
+  })
+}

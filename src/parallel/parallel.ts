@@ -1,0 +1,47 @@
+import type { InputSpec } from '../action/inputs.js'
+import { describeValue } from '../internal/guards.js'
+import type { Name } from '../internal/type-tools.js'
+import { deepFreeze } from '../state/freeze.js'
+import type { ReadsOf } from '../state/keys.js'
+import { callSource, demandBranch, ownState, toTask } from './branch-state.js'
+import { entriesOf, parseOptions, sourceFault } from './entries.js'
+import { createFanOut, type FanOut, type FanOutOptions } from './fan-out.js'
+import type { SettlePolicy } from './settle.js'
+import type { EntryOf, ItemsOf, Keyed } from './source.js'
+import { isTask, type Task } from './task.js'
+import type { BranchType } from './watch.js'
+
+export type TaskType<X> = X extends Task<infer St, never, infer C> ? BranchType<St, C> : never
+export type TaskTypes<Src> =
+  Keyed<Src> extends true
+    ? { readonly [K in Name<ItemsOf<Src>>]: TaskType<ItemsOf<Src>[K]> }
+    : { readonly [key: string]: TaskType<EntryOf<Src>> }
+
+/** What `chat.parallel({ … })` takes. */
+export interface ParallelOptions<S, R extends string, W extends keyof S, I extends InputSpec, U, P extends SettlePolicy, Tag extends string, Src>
+  extends FanOutOptions<S, R, W, I, U, P, Tag, TaskTypes<Src>> {
+  /** The state keys that `tasks` and `reduce` see. A task starts on the state that it says itself. */
+  readonly reads: readonly R[]
+  readonly inputs?: I
+  /** What {@link task} made, one branch each: a record, an array, a generator, or a function that gives one. */
+  readonly tasks: Src
+}
+
+type Loose = Parameters<typeof createFanOut>[0] & { readonly tasks: unknown }
+
+/** Compiles the low-level way to fan out. */
+export function compileParallel(options: Loose): FanOut {
+  const accepts = { names: new Set<string>(), open: true }
+  return createFanOut(options, accepts, ({ subject, ...args }) => ({
+    entries: entriesOf(subject, 'tasks', callSource(options.tasks, args)),
+    toTask: ({ entry, name }, index) => {
+      if (!isTask(entry)) {
+        throw sourceFault(subject, `tasks gave ${describeValue(entry)}. Make each with task({ action, state, inputs, key }).`)
+      }
+      const branch = demandBranch(subject, 'tasks', entry.action)
+      for (const key of Object.keys(entry.state)) deepFreeze(entry.state[key], subject, key)
+      const parsed = parseOptions(subject, 'tasks', { ...entry.options, inputs: entry.inputs }, name)
+      return toTask({ ...parsed, thing: undefined }, index, branch, ownState(entry.state))
+    },
+  }))
+}

@@ -1,0 +1,96 @@
+import { hashId } from '../internal/ids.js'
+import type { Inputs } from '../action/inputs.js'
+
+interface BranchFacts<Key extends string> {
+  readonly key: Key
+  /** The position in declaration order. */
+  readonly index: number
+  /** The id of the branch's application: a hash of its parent, the map, the visit and the key. */
+  readonly appId: string
+  /** What the branch was given: by the parent, by its entry, by `bind`. */
+  readonly inputs: Readonly<Record<string, unknown>>
+  readonly attempts: number
+  /** Epoch milliseconds; undefined when it never started. */
+  readonly startedAt: number | undefined
+  /** Epoch milliseconds. */
+  readonly endedAt: number
+}
+
+/** A branch that ran to its end. */
+export interface DoneBranch<out State, out Key extends string = string> extends BranchFacts<Key> {
+  readonly status: 'done'
+  readonly state: Readonly<State>
+}
+
+/** A branch whose action failed. */
+export interface FailedBranch<out Key extends string = string> extends BranchFacts<Key> {
+  readonly status: 'failed'
+  readonly error: Error
+}
+
+/** A branch that was cancelled: why, and by whom (a sibling's key, `watch`, `app`, `settle`, `parent` …). */
+export interface CancelledBranch<out Key extends string = string> extends BranchFacts<Key> {
+  readonly status: 'cancelled'
+  readonly reason: unknown
+  readonly by: string
+}
+
+export type SettledBranch<State, Key extends string = string> =
+  | DoneBranch<State, Key>
+  | FailedBranch<Key>
+  | CancelledBranch<Key>
+
+/** Any result, as the engine holds it. */
+export type AnyResult = SettledBranch<Readonly<Record<string, unknown>>>
+
+/** How a branch ended. */
+export type Ending =
+  | { readonly status: 'done'; readonly state: Readonly<Record<string, unknown>> }
+  | { readonly status: 'failed'; readonly error: Error }
+  | { readonly status: 'cancelled'; readonly reason: unknown; readonly by: string }
+
+/** What is known of a branch before it settles. */
+export interface BranchRecord {
+  readonly key: string
+  readonly index: number
+  readonly inputs: Inputs
+  readonly attempts: number
+  readonly startedAt: number | undefined
+  /** What its application's id is a hash of. */
+  readonly identity: () => readonly unknown[]
+}
+
+class Result {
+  readonly key: string
+  readonly index: number
+  readonly inputs: Inputs
+  readonly attempts: number
+  readonly startedAt: number | undefined
+  readonly endedAt: number
+  readonly #identity: () => readonly unknown[]
+
+  constructor(record: BranchRecord, endedAt: number, ending: Ending) {
+    this.key = record.key
+    this.index = record.index
+    this.inputs = record.inputs
+    this.attempts = record.attempts
+    this.startedAt = record.startedAt
+    this.endedAt = endedAt
+    this.#identity = record.identity
+    Object.assign(this, ending)
+  }
+
+  /** Hashed when asked for: a map of 100 000 branches makes no id that nobody reads. */
+  get appId(): string {
+    return hashId(this.#identity())
+  }
+
+  toJSON(): object {
+    return { ...this, appId: this.appId }
+  }
+}
+
+/** Makes the result of a settled branch. */
+export function createResult(record: BranchRecord, endedAt: number, ending: Ending): AnyResult {
+  return Object.freeze(new Result(record, endedAt, ending)) as unknown as AnyResult
+}

@@ -1,0 +1,63 @@
+import type { Branch } from '../action/action.js'
+import type { InputSpec, InputsOut } from '../action/inputs.js'
+import { inputsOf } from '../graph/plan-of.js'
+import { deepFreeze } from '../state/freeze.js'
+import type { State } from '../state/freeze.js'
+import type { Exactly, ReadsOf } from '../state/keys.js'
+import { demandBranch, ownState, toTask } from './branch-state.js'
+import { createFanOut, type FanOut } from './fan-out.js'
+import type { DoneBranch } from './results.js'
+import type { SourceArgs } from './source.js'
+import { enterState } from '../state/contract.js'
+
+/** A runnable graph, as far as a sub-graph asks: what it needs, the state it ends in, its inputs and chunks. */
+export interface GraphBranch<in Needs, in out State, Inputs, in out Chunk> extends Branch<Needs, Inputs, Chunk> {
+  readonly kind: 'graph'
+  /** Types only, absent at run time. */ readonly '~state': State
+}
+
+/** What `chat.subgraph({ … })` takes. */
+export interface SubgraphOptions<S, R extends string, W extends keyof S, I extends InputSpec, U, Tag extends string, Needs, State, GI, C> {
+  readonly reads: readonly R[]
+  readonly writes: readonly W[]
+  readonly inputs?: I
+  readonly tags?: readonly Tag[]
+  /** A runnable graph over a state of its own. */
+  readonly graph: GraphBranch<Needs, State, GI, C>
+  /** The whole state that the graph starts on. */
+  readonly state: (args: SourceArgs<ReadsOf<S, R>, InputsOut<NoInfer<I>>>) => NoInfer<Needs>
+  /** Takes from the graph's last state what this action writes. */
+  readonly reduce: (args: {
+    readonly state: Readonly<ReadsOf<S, R>>
+    readonly branch: DoneBranch<NoInfer<State>>
+  }) => (U & Exactly<NoInfer<U>, W>) | Promise<U & Exactly<NoInfer<U>, W>>
+}
+
+interface Loose {
+  readonly graph: unknown
+  readonly state: unknown
+  readonly reduce: unknown
+}
+
+/** Compiles a sub-graph: a fan-out of one branch, whose key is empty. */
+export function compileSubgraph(options: Loose): FanOut {
+  const branch = demandBranch('A sub-graph', 'graph', options.graph)
+  const enter = options.state as (args: object) => State
+  const fold = options.reduce as (args: object) => unknown
+  const reduce = ({ state, results }: { readonly state: State; readonly results: readonly unknown[] }): unknown =>
+    fold({ state, branch: results[0] })
+  return createFanOut(
+    { reduce },
+    inputsOf(branch),
+    ({ subject, ...args }) => {
+      const state = enterState(subject, undefined, enter(args), true)
+      for (const key of Object.keys(state)) deepFreeze(state[key], subject, key)
+      const parsed = { thing: undefined, key: '', inputs: undefined, timeoutMs: undefined }
+      return {
+        entries: { kind: 'known', length: 1, at: () => ({ entry: undefined, name: '' }) },
+        toTask: () => toTask(parsed, 0, branch, ownState(state)),
+      }
+    },
+    true,
+  )
+}

@@ -1,0 +1,72 @@
+import type { AnyBranch, ChunkOf, InputsOf, NeedsOf } from '../action/action.js'
+import { type Inputs, NO_INPUTS } from '../action/inputs.js'
+import type { Flat, Overlay } from '../internal/type-tools.js'
+import type { State } from '../state/freeze.js'
+import type { BranchOptions } from './source.js'
+import type { BranchType } from './watch.js'
+
+/** The state of a branch that has ended. */
+export type EndState<B, Start> = B extends { readonly kind: 'graph'; readonly '~state': infer S }
+  ? S
+  : B extends { readonly '~writes': infer W }
+    ? Overlay<Overlay<Start, NeedsOf<B>>, W>
+    : never
+export type BranchTypeOf<B, Start> = BranchType<EndState<B, Start>, ChunkOf<B>>
+
+/** One branch of a `parallel` action: what runs, on which state, with which inputs. Made by {@link task}. */
+export interface Task<out State, in Inputs = Record<never, never>, out Chunk = never> {
+  readonly '~task': BranchType<State, Chunk>
+  readonly '~inputs': (inputs: Inputs) => void
+}
+
+/** A task at run time. */
+export interface DeclaredTask {
+  readonly action: AnyBranch
+  readonly state: State
+  readonly inputs: Inputs
+  readonly options: Readonly<Record<string, unknown>>
+}
+
+/** One branch, as every way to fan out compiles to it. */
+export interface BranchTask {
+  readonly key: string
+  readonly index: number
+  readonly branch: AnyBranch
+  /** The whole state that the branch starts on. */
+  readonly state: State
+  /** Inputs of its entry alone. */
+  readonly inputs: Inputs
+  readonly timeoutMs: number | undefined
+}
+
+const TASKS = new WeakSet<object>()
+
+/**
+ * Makes one branch of a `parallel` action.
+ *
+ * @param options.action an action or a runnable graph
+ * @param options.state the whole state it starts on, not an update
+ * @param options.inputs inputs of this branch alone; required ones that are left out are asked of the run
+ */
+export function task<B extends AnyBranch, const Own extends keyof InputsOf<B> = never>(
+  options: {
+    readonly action: B
+    readonly state: NoInfer<NeedsOf<B>>
+    readonly inputs?: Pick<InputsOf<B>, Own>
+  } & Omit<BranchOptions, 'inputs'>,
+): Task<EndState<B, NeedsOf<B>>, Flat<Omit<InputsOf<B>, Own>>, ChunkOf<B>> {
+  const { action, state, inputs, ...rest } = options
+  const made: DeclaredTask = Object.freeze({
+    action,
+    state: state as State,
+    inputs: (inputs ?? NO_INPUTS) as Inputs,
+    options: rest,
+  })
+  TASKS.add(made)
+  return made as unknown as Task<EndState<B, NeedsOf<B>>, Flat<Omit<InputsOf<B>, Own>>, ChunkOf<B>>
+}
+
+/** True for what {@link task} made. */
+export function isTask(value: unknown): value is DeclaredTask {
+  return typeof value === 'object' && value !== null && TASKS.has(value)
+}

@@ -1,0 +1,68 @@
+import type { Received } from '../action/message.js'
+import type { Name, OneOrMany } from '../internal/type-tools.js'
+import type { DoneBranch, SettledBranch } from './results.js'
+import type { SettlePolicy } from './settle.js'
+
+/** Under `all` reduce knows done branches only; else it is told of all. */
+export type Settled<P, State, Key extends string> = P extends 'all' ? DoneBranch<State, Key> : SettledBranch<State, Key>
+
+/** Per branch key, the state in which it ends and the chunks it yields. */
+export interface BranchType<State, Chunk> {
+  readonly state: State
+  readonly chunk: Chunk
+}
+export type ResultOf<T, P, K extends string> = K extends keyof T
+  ? T[K] extends BranchType<infer S, unknown>
+    ? Settled<P, S, K>
+    : never
+  : never
+
+/** A branch committed a step. */
+export interface WatchedStep<Key extends string, State> {
+  readonly type: 'step.end'
+  readonly key: Key
+  readonly action: string
+  readonly state: Readonly<State>
+}
+/** A branch, or something below it, yielded a chunk. */
+export interface WatchedChunk<Key extends string, Chunk> {
+  readonly type: 'chunk'
+  readonly key: Key
+  readonly chunk: Chunk
+}
+export interface WatchedEnd<Key extends string, State> {
+  readonly type: 'branch.settled'
+  readonly key: Key
+  readonly result: SettledBranch<State, Key>
+}
+/** `key` is the sender, undefined where the message came from outside. */
+export interface WatchedMessage<Key extends string> {
+  readonly type: 'message'
+  readonly key: Key | undefined
+  readonly message: Received
+}
+type WatchedBy<K extends string, B> =
+  B extends BranchType<infer S, infer C>
+    ? WatchedStep<K, S> | WatchedEnd<K, S> | ([C] extends [never] ? never : WatchedChunk<K, C>)
+    : never
+
+/** The status of a branch while its map runs. */
+export type BranchStatus = 'queued' | 'running' | 'waiting' | 'done' | 'failed' | 'cancelled'
+
+/** What `watch` is given, once for each event of a branch, in the moment it becomes true. */
+export interface WatchArgs<T> {
+  readonly event: { [K in Name<T>]: WatchedBy<K, T[K]> }[Name<T>] | WatchedMessage<Name<T>>
+  readonly branches: { readonly [K in Name<T>]: { readonly key: K; readonly status: BranchStatus } }
+}
+
+/** What `watch` can do, where reduce is told of branches that did not get done: not under `settle: 'all'`. */
+export interface WatchControl<Keys> {
+  /** Cancels branches, queued ones too. Final. */
+  cancel(key: OneOrMany<Keys>, reason?: unknown): void
+  /** Enough: cancels every branch that has not settled, and reduces. */
+  settle(): void
+}
+
+export type WatchOption<T, P extends SettlePolicy> = (
+  args: WatchArgs<T> & (P extends 'all' ? unknown : WatchControl<Name<T>>),
+) => void

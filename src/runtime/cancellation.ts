@@ -1,0 +1,18 @@
+import { CancelledError } from '../errors.js'
+import type { CancelCause } from '../lifecycle/events.js'
+
+/** Why, and by whom, something was cancelled. One object for all that it reaches. */
+export interface Cancellation {
+  /** What the signals fire with. */
+  readonly reason: unknown
+  /** A sibling's key, `watch`, `app`, `settle`, `parent` … */
+  readonly by: string
+  readonly cause: CancelCause
+  /** Epoch milliseconds. */
+  readonly at: number
+}
+
+/** Makes a cancellation; without a reason its signals fire with a {@link CancelledError}. */
+export function createCancellation(cause: CancelCause, by: string, at: number, reason?: unknown): Cancellation {
+  return Object.freeze({ reason: reason ?? new CancelledError(cause, by), by, cause, at })
+}

@@ -1,0 +1,74 @@
+import { type Clock, systemClock } from '../internal/clock.js'
+import { createId } from '../internal/ids.js'
+import type { AnyEvent } from '../lifecycle/events.js'
+import type { Interceptor } from '../lifecycle/interceptor.js'
+import { Listeners } from '../lifecycle/listeners.js'
+import { consoleLogger, type Logger } from '../lifecycle/logger.js'
+
+// Owns: what a whole tree of applications shares, and the one function that dispatches events.
+// Does not own: any application of the tree.
+// H1  `seq` counts every event of a run, heard or not, without gaps.
+// H2  An event is dispatched in the moment it becomes true, before any buffer.
+// H3  Nothing that a listener throws reaches the run.
+
+export interface HubSettings {
+  readonly clock?: Clock | undefined
+  readonly logger?: Logger | undefined
+  readonly interceptors?: readonly Interceptor[] | undefined
+  readonly graceMs?: number | undefined
+  /** Where events go beside the listeners: out of an embedded actor. */
+  readonly emit?: ((event: AnyEvent) => void) | undefined
+}
+
+const DEFAULT_GRACE_MS = 5000
+const NO_INTERCEPTORS: readonly Interceptor[] = []
+
+/** What a whole tree of applications shares. */
+export class Hub {
+  readonly listeners = new Listeners()
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly interceptors: readonly Interceptor[]
+  readonly graceMs: number
+  readonly #emit: ((event: AnyEvent) => void) | undefined
+  #runId: string | undefined
+  #seq = 0
+
+  constructor(settings: HubSettings = {}) {
+    this.clock = settings.clock ?? systemClock
+    this.logger = settings.logger ?? consoleLogger
+    this.interceptors = settings.interceptors ?? NO_INTERCEPTORS
+    this.graceMs = settings.graceMs ?? DEFAULT_GRACE_MS
+    this.#emit = settings.emit
+  }
+
+  /** True when nobody would hear an event. */
+  get quiet(): boolean {
+    return this.#emit === undefined && this.listeners.idle
+  }
+
+  get runId(): string {
+    this.#runId ??= createId()
+    return this.#runId
+  }
+
+  /** A new run of the root application: a new id, counted from 0. */
+  beginRun(): void {
+    this.#runId = undefined
+    this.#seq = 0
+  }
+
+  /** Counts an event that nobody hears (H1). */
+  skip(): void {
+    this.#seq += 1
+  }
+
+  nextSeq(): number {
+    return this.#seq++
+  }
+
+  dispatch(event: AnyEvent): void {
+    this.#emit?.(event)
+    this.listeners.dispatch(event, (error) => this.logger.error(`A listener of "${event.type}" threw.`, error))
+  }
+}

@@ -1,0 +1,59 @@
+import type { Inputs } from '../action/inputs.js'
+import type { PlanNode } from '../graph/plan.js'
+import type { State } from '../state/freeze.js'
+import type { Cancellation } from './cancellation.js'
+
+/** One committed step, as `iterate` yields it. */
+export interface CommittedStep {
+  readonly action: string
+  readonly update: State
+  readonly state: State
+  readonly sequenceId: number
+}
+
+/** What one run is asked to do. */
+export interface RunOrder {
+  readonly inputs: Inputs
+  readonly haltBefore: ReadonlySet<PlanNode>
+  readonly haltAfter: ReadonlySet<PlanNode>
+  readonly maxSteps: number
+  /** Awaited after each commit, before the next step: who reads step by step paces here. */
+  readonly pace?: ((step: CommittedStep) => Promise<void> | undefined) | undefined
+  /** Awaited before each further chunk: who reads a stream paces here. */
+  readonly room?: (() => Promise<void> | undefined) | undefined
+}
+
+/** Code that was given up because it ignored its signal beyond the grace period. */
+export interface Leak {
+  readonly path: string
+  readonly action: string
+  readonly sinceMs: number
+}
+
+/** How a run ended. */
+export type RunEnd =
+  | {
+      readonly status: 'halted' | 'finished'
+      readonly action: string
+      readonly next: string | undefined
+      readonly state: State
+      readonly sequenceId: number
+      readonly leaked: readonly Leak[]
+    }
+  | {
+      readonly status: 'cancelled'
+      readonly action: string
+      readonly next: string | undefined
+      readonly state: State
+      readonly sequenceId: number
+      readonly cancellation: Cancellation
+      readonly leaked: readonly Leak[]
+    }
+  | { readonly status: 'failed'; readonly error: Error; readonly state: State; readonly sequenceId: number }
+
+const NO_HALTS: ReadonlySet<PlanNode> = new Set()
+
+/** An order without halts or limits. */
+export function createOrder(inputs: Inputs, options: Partial<RunOrder> = {}): RunOrder {
+  return { inputs, haltBefore: NO_HALTS, haltAfter: NO_HALTS, maxSteps: Number.POSITIVE_INFINITY, ...options }
+}

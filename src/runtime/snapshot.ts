@@ -1,0 +1,127 @@
+import type { Snapshot } from 'xstate'
+import { SnapshotError } from '../errors.js'
+import { describeValue, isPlainObject } from '../internal/guards.js'
+import { suggest } from '../internal/nearest.js'
+import type { Plan } from '../graph/plan.js'
+import type { State } from '../state/freeze.js'
+import type { Runner } from './runner.js'
+
+/** What an application actor ends with. */
+export type RunOutput<State, At extends string = string> =
+  | {
+      readonly status: 'halted'
+      readonly action: At
+      readonly next: string | undefined
+      readonly state: Readonly<State>
+      readonly sequenceId: number
+    }
+  | {
+      readonly status: 'finished'
+      readonly action: string
+      readonly next: undefined
+      readonly state: Readonly<State>
+      readonly sequenceId: number
+    }
+  | {
+      readonly status: 'cancelled'
+      readonly action: string
+      readonly next: string | undefined
+      readonly state: Readonly<State>
+      readonly sequenceId: number
+      readonly reason: unknown
+      readonly by: string
+    }
+
+/** Where an application stands, as its actor shows it: one snapshot per committed step. */
+export type RunSnapshot<State, At extends string = string> = Snapshot<RunOutput<State, At>> & {
+  /** The last committed action: XState's word for {@link RunSnapshot.position}. */
+  readonly value: string | undefined
+  /** The state: XState's word for {@link RunSnapshot.state}. */
+  readonly context: Readonly<State>
+  readonly position: string | undefined
+  readonly state: Readonly<State>
+  /** The number of the last committed step, -1 before the first. */
+  readonly sequenceId: number
+  /** The action that was chosen to run next. */
+  readonly next: string | undefined
+}
+
+/** Where an application stands. Replaced as a whole by each commit. */
+export interface Standing {
+  readonly state: State
+  readonly position: string | undefined
+  readonly next: string | undefined
+  readonly sequenceId: number
+}
+
+type Status = 'active' | 'done' | 'error' | 'stopped'
+
+/** The snapshot of an application actor. `value` and `context` are what inspectors look for. */
+export class AppSnapshot implements Standing {
+  readonly status: Status
+  readonly output: RunOutput<State> | undefined
+  readonly error: unknown
+  readonly value: string | undefined
+  readonly context: State
+  readonly next: string | undefined
+  readonly sequenceId: number
+  /** Drops completions of a life before the last restart. */
+  readonly epoch: number
+  readonly #runner: Runner
+
+  constructor(runner: Runner, standing: Standing, epoch: number, status: Status = 'active', output?: RunOutput<State>, error?: unknown) {
+    this.status = status
+    this.output = output
+    this.error = error
+    this.value = standing.position
+    this.context = standing.state
+    this.next = standing.next
+    this.sequenceId = standing.sequenceId
+    this.epoch = epoch
+    this.#runner = runner
+  }
+
+  get position(): string | undefined {
+    return this.value
+  }
+
+  get state(): State {
+    return this.context
+  }
+
+  /** The live side of the actor that this snapshot is of. */
+  static runnerOf(snapshot: AppSnapshot): Runner {
+    return snapshot.#runner
+  }
+}
+
+/** A snapshot as plain data. */
+export interface PersistedRun {
+  readonly version: 1
+  readonly status: Status
+  readonly appId: string
+  readonly value: string | null
+  readonly next: string | null
+  readonly sequenceId: number
+  readonly context: State
+  readonly inputs: Readonly<Record<string, unknown>>
+  readonly visits: Readonly<Record<string, number>>
+  readonly output?: unknown
+  readonly error?: unknown
+}
+
+/**
+ * Reads what `getPersistedSnapshot` gave.
+ * @throws {SnapshotError} when it is of another shape or version, or names an action that the graph lacks
+ */
+export function readPersisted(plan: Plan, given: unknown): PersistedRun {
+  if (!isPlainObject(given) || given['version'] !== 1 || !isPlainObject(given['context'])) {
+    throw new SnapshotError(`This is no snapshot of an application: ${describeValue(given)} without version 1. Give what actor.getPersistedSnapshot() returned.`)
+  }
+  const persisted = given as unknown as PersistedRun
+  for (const name of [persisted.next, persisted.value]) {
+    if (typeof name !== 'string' || plan.graph.nodes.has(name)) continue
+    throw new SnapshotError(`The snapshot stands at the action "${name}", which the graph lacks. ${suggest(name, plan.graph.nodes.keys(), 'actions')}`)
+  }
+  return persisted
+}

@@ -1,0 +1,97 @@
+import type { ActionArgs, ActionBody, RunBody } from '../action/action.js'
+import type { ActionContext } from '../action/context.js'
+import type { Inputs } from '../action/inputs.js'
+import { isThenable } from '../internal/guards.js'
+import type { PlanNode } from '../graph/plan.js'
+import type { State } from '../state/freeze.js'
+import { createActionContext } from './action-context.js'
+import type { Cancellation } from './cancellation.js'
+import type { MapRunner } from './map-runner.js'
+import type { Runner } from './runner.js'
+
+// Owns: one attempt at one action: its signal, its context, the pulling of its generator.
+// Does not own: what becomes of the update.
+// S1  The signal and the context are made when first touched.
+// S2  After `close` the context does nothing.
+// S3  A generator that is not exhausted is returned, and that is awaited.
+
+/** One execution of one action. It is what `run` is called with. */
+export class Step implements ActionArgs<State, Inputs> {
+  readonly state: State
+  readonly inputs: Inputs
+  readonly #runner: Runner
+  readonly #node: PlanNode
+  #controller: AbortController | undefined
+  #context: ActionContext | undefined
+  #cancellation: Cancellation | undefined
+  #open = true
+  /** The map that this step stands at, if it does. */
+  map: MapRunner | undefined
+
+  constructor(runner: Runner, node: PlanNode, state: State, inputs: Inputs) {
+    this.#runner = runner
+    this.#node = node
+    this.state = state
+    this.inputs = inputs
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      if (this.#cancellation !== undefined) this.#controller.abort(this.#cancellation.reason)
+    }
+    return this.#controller.signal
+  }
+
+  get context(): ActionContext {
+    this.#context ??= createActionContext(this.#runner, this)
+    return this.#context
+  }
+
+  get open(): boolean {
+    return this.#open
+  }
+
+  get node(): PlanNode {
+    return this.#node
+  }
+
+  /** Fires the signal. Further cancels say nothing. */
+  cancel(cancellation: Cancellation): void {
+    if (this.#cancellation !== undefined) return
+    this.#cancellation = cancellation
+    this.#controller?.abort(cancellation.reason)
+  }
+
+  close(): void {
+    this.#open = false
+  }
+
+  /** Runs plain code. The answer is what it returned, or a promise of it. */
+  perform(body: RunBody): unknown {
+    const returned = body.run(this as ActionArgs<never, never>)
+    if (typeof returned !== 'object' || returned === null || isThenable(returned)) return returned
+    return isGenerator(returned) ? this.#drain(returned) : returned
+  }
+
+  async #drain(generator: AsyncGenerator<unknown, unknown, void>): Promise<unknown> {
+    for (;;) {
+      const { done, value } = await generator.next()
+      if (done === true) return value
+      if (this.#cancellation !== undefined) break
+      this.#runner.emitChunk(this.#node, value)
+      await this.#runner.order?.room?.()
+      if (this.#cancellation !== undefined) break
+    }
+    await generator.return(undefined) // S3
+    return undefined
+  }
+}
+
+function isGenerator(value: object): value is AsyncGenerator<unknown, unknown, void> {
+  return Symbol.asyncIterator in value && 'next' in value && typeof value.next === 'function'
+}
+
+export function isRunBody(body: ActionBody): body is RunBody {
+  return body.kind === 'run'
+}

@@ -1,0 +1,51 @@
+import { ContractError } from '../errors.js'
+import { describeValue, isPlainObject } from '../internal/guards.js'
+import { deepFreeze, type State } from './freeze.js'
+
+/**
+ * Checks what an action or reducer returned against its declared writes, and freezes it.
+ * @param subject what returned it, as the message begins: `Action "ask"`
+ * @throws {ContractError} when a declared key is missing, another is there, or a value cannot be state
+ */
+export function checkUpdate(subject: string, writes: readonly string[], update: unknown, freeze: boolean): State {
+  if (!isPlainObject(update)) {
+    throw new ContractError(subject, { kind: 'not-an-update', got: update === undefined ? 'nothing' : describeValue(update) })
+  }
+  let found = 0
+  for (const key in update) {
+    if (Object.hasOwn(update, key)) found += 1
+  }
+  for (const key of writes) {
+    if (!Object.hasOwn(update, key)) throw missingWrite(subject, writes, update)
+    if (freeze) deepFreeze(update[key], subject, key)
+  }
+  if (found !== writes.length) {
+    const keys = Object.keys(update).filter((key) => !writes.includes(key))
+    throw new ContractError(subject, { kind: 'undeclared-write', keys, declared: writes })
+  }
+  return update
+}
+
+function missingWrite(subject: string, writes: readonly string[], update: State): ContractError {
+  const extra = Object.keys(update).filter((key) => !writes.includes(key))
+  if (extra.length > 0) return new ContractError(subject, { kind: 'undeclared-write', keys: extra, declared: writes })
+  const keys = writes.filter((key) => !Object.hasOwn(update, key))
+  return new ContractError(subject, { kind: 'missing-write', keys, declared: writes })
+}
+
+/** A state with an update laid over it, frozen. */
+export function overlay(state: State, update: State): State {
+  return Object.freeze({ ...state, ...update })
+}
+
+/**
+ * A first state: given values over defaults, frozen.
+ * @throws {ContractError} for a value that cannot be state
+ */
+export function enterState(subject: string, defaults: State | undefined, given: unknown, freeze: boolean): State {
+  if (!isPlainObject(given)) {
+    throw new ContractError(subject, { kind: 'not-an-update', got: describeValue(given) })
+  }
+  if (freeze) for (const key of Object.keys(given)) deepFreeze(given[key], subject, key)
+  return Object.freeze(defaults === undefined ? { ...given } : { ...defaults, ...given })
+}

@@ -1,0 +1,61 @@
+import type { Flat, KeysOf, Name, OptionalKeys } from '../internal/type-tools.js'
+
+declare const refused: unique symbol
+
+/** The type of a key that an action, map or reducer returns without declaring it. */
+export interface NotDeclaredInWrites {
+  readonly [refused]: never
+}
+
+/** Refuses, by name, what an update holds beyond `Keys`. */
+export type Exactly<U, Keys extends PropertyKey> = [Exclude<KeysOf<U>, Keys>] extends [never]
+  ? unknown
+  : { readonly [K in Exclude<KeysOf<U>, Keys>]?: NotDeclaredInWrites }
+
+/** `'key'` holds a value when the action starts, `'key?'` may hold none yet. */
+export type ReadName<S> = Name<S> | `${Name<S>}?`
+type Maybe<N> = N extends `${infer K}?` ? K : never
+type Sure<N> = N extends `${string}?` ? never : N
+type Held<S, K extends keyof S> = [K & OptionalKeys<S>] extends [never] ? Pick<S, K> : Required<Pick<S, K>>
+
+/** What an action that declares the reads `N` sees of the state `S`. */
+export type ReadsOf<S, N extends string> = [Maybe<N>] extends [never]
+  ? Held<S, N & keyof S>
+  : Flat<Held<S, Sure<N> & keyof S> & { [K in Maybe<N> & keyof S]?: S[K] | undefined }>
+
+/** What an action that declares the writes `W` returns. */
+export type WritesOf<S, W extends keyof S> = Held<S, W>
+
+/** Reads as the engine uses them: names without their `?`. */
+export interface Reads {
+  readonly required: readonly string[]
+  readonly optional: readonly string[]
+  /** All names, in the order declared. */
+  readonly names: readonly string[]
+}
+
+/**
+ * Splits declared reads into required and optional ones.
+ * @throws {TypeError} when a name is empty, `__proto__`, or declared twice
+ */
+export function parseReads(declared: readonly string[]): Reads {
+  const optional = declared.filter((name) => name.endsWith('?')).map((name) => name.slice(0, -1))
+  const required = declared.filter((name) => !name.endsWith('?'))
+  return { required, optional, names: checkNames('reads', [...required, ...optional]) }
+}
+
+/**
+ * Refuses key names that cannot be state keys.
+ * @throws {TypeError} when a name is empty, `__proto__`, or stands twice
+ */
+export function checkNames(what: string, names: readonly string[]): readonly string[] {
+  const seen = new Set<string>()
+  for (const name of names) {
+    if (typeof name !== 'string' || name === '' || name === '__proto__') {
+      throw new TypeError(`${what} holds ${JSON.stringify(name)}, which cannot be the name of a state key.`)
+    }
+    if (seen.has(name)) throw new TypeError(`${what} names "${name}" twice.`)
+    seen.add(name)
+  }
+  return names
+}

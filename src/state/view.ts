@@ -1,0 +1,51 @@
+import { ContractError } from '../errors.js'
+import type { State } from './freeze.js'
+import type { Reads } from './keys.js'
+
+// Names that code asks of any object without meaning state: a promise test, JSON, printers of test runners.
+const ASKED_OF_ANY = new Set(['then', 'toJSON', '$$typeof', 'nodeType', 'asymmetricMatch', 'inspect', '@@__IMMUTABLE_ITERABLE__@@'])
+
+/** Makes the views of one action: what it reads of a state. */
+export type ViewOf = (state: State) => State
+
+/**
+ * Compiles the reads of an action into the maker of its views.
+ *
+ * A view is a plain frozen object. Reading a declared key costs what any property costs; any other string key meets
+ * the prototype, a proxy shared by all views of the action, which throws.
+ * @param subject what reads, as the message begins: `Action "ask"`
+ */
+export function createViews(subject: string, reads: Reads): ViewOf {
+  const optional = new Set(reads.optional)
+  const { names } = reads
+  function View(this: Record<string, unknown>, state: State): void {
+    for (const key of names) if (key in state) this[key] = state[key]
+  }
+  const guard = new Proxy(Object.prototype, {
+    get(target, key, receiver) {
+      if (typeof key === 'symbol' || key in target) return Reflect.get(target, key, receiver)
+      if (optional.has(key) || ASKED_OF_ANY.has(key)) return undefined
+      throw new ContractError(subject, { kind: 'undeclared-read', key, declared: names })
+    },
+    set(target, key, value, receiver) {
+      // Only an optional key lands here, while a view that has it is made: it becomes the view's own property.
+      return Reflect.defineProperty(receiver, key, { value, enumerable: true, writable: true, configurable: true })
+    },
+  })
+  // Required names stand on a prototype of their own, so that setting one does not meet the proxy.
+  View.prototype = Object.create(guard, Object.fromEntries(reads.required.map((key) => [key, { writable: true, value: undefined }])))
+  const Made = View as unknown as new (state: State) => State
+  return (state) => Object.freeze(new Made(state))
+}
+
+/**
+ * Refuses a step whose demanded reads are unset.
+ * @throws {ContractError} naming every unset key
+ */
+export function demandReads(subject: string, reads: Reads, state: State): void {
+  for (const key of reads.required) {
+    if (state[key] !== undefined || key in state) continue
+    const keys = reads.required.filter((name) => !(name in state))
+    throw new ContractError(subject, { kind: 'unset-read', keys, set: Object.keys(state) })
+  }
+}
