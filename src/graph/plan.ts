@@ -21,6 +21,10 @@ export interface PlanNode {
   readonly view: ViewOf
   readonly edges: readonly Edge[]
   readonly errorEdges: readonly Edge[]
+  /** Whether it declares inputs of its own. */
+  readonly takesInputs: boolean
+  /** Whether something was bound to its inputs. */
+  readonly bindsInputs: boolean
 }
 
 /** What every state of one kit shares. */
@@ -53,7 +57,17 @@ export interface Plan {
 /** Makes a node without its transitions, which need all nodes. */
 export function createNode(name: string, index: number, parts: ActionParts): PlanNode & { edges: Edge[]; errorEdges: Edge[] } {
   const subject = `Action "${name}"`
-  return { name, index, subject, parts, view: createViews(subject, parts.reads), edges: [], errorEdges: [] }
+  return {
+    name,
+    index,
+    subject,
+    parts,
+    view: createViews(subject, parts.reads),
+    edges: [],
+    errorEdges: [],
+    takesInputs: Object.keys(parts.spec).length > 0,
+    bindsInputs: Object.keys(parts.bound).length > 0 || Object.keys(parts.fromState).length > 0,
+  }
 }
 
 /** What is known of some nodes together. */

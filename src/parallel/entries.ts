@@ -68,6 +68,12 @@ function wrap(result: IteratorResult<unknown>): IteratorResult<Placed> {
   return result.done === true ? { done: true, value: undefined } : { done: false, value: { entry: result.value, name: undefined } }
 }
 
+/** The key that an entry says, without looking at the rest of it. */
+export function keyOfEntry({ entry, name }: Placed): string | undefined {
+  const options: unknown = Array.isArray(entry) ? entry[1] : undefined
+  return isPlainObject(options) && typeof options['key'] === 'string' ? options['key'] : name
+}
+
 const OPTIONS = ['key', 'inputs', 'timeoutMs']
 
 /**

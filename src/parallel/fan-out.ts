@@ -53,6 +53,8 @@ export interface FanOutArgs {
 export interface TaskSource {
   readonly entries: Entries<Placed>
   readonly toTask: (placed: Placed, index: number) => BranchTask
+  /** The key that an entry says itself; undefined where its position is the key. */
+  readonly keyOf: (placed: Placed) => string | undefined
 }
 
 /** A compiled map action, `parallel` or sub-graph. */

@@ -3,7 +3,7 @@ import type { InputsIn, InputSpec } from '../action/inputs.js'
 import type { Flat, Name, Overlay, RequiredKeys, UnionToIntersection } from '../internal/type-tools.js'
 import type { ReadsOf } from '../state/keys.js'
 import { BranchStates, acceptedBy, callSource, demandBranch, toTask } from './branch-state.js'
-import { entriesOf, parseEntry } from './entries.js'
+import { entriesOf, keyOfEntry, parseEntry } from './entries.js'
 import { createFanOut, type FanOut, type FanOutOptions } from './fan-out.js'
 import type { SettlePolicy } from './settle.js'
 import type { EntryOf, ItemsOf, Keyed, OwnInputs, ThingOf } from './source.js'
@@ -54,6 +54,7 @@ export function compileMapActions(options: Loose): FanOut {
     const toBranch = (thing: unknown): AnyBranch => demandBranch(subject, 'actions', thing)
     return {
       entries: entriesOf(subject, 'actions', callSource(options.actions, args)),
+      keyOf: keyOfEntry,
       toTask: (placed, index) => {
         const parsed = parseEntry(subject, 'actions', placed)
         const branch = toBranch(parsed.thing)

@@ -2,7 +2,7 @@ import type { InputSpec } from '../action/inputs.js'
 import type { Name } from '../internal/type-tools.js'
 import type { ReadsOf } from '../state/keys.js'
 import { acceptedBy, BranchStates, callSource, demandBranch, toTask } from './branch-state.js'
-import { type Entries, entriesOf, type ParsedEntry, parseEntry, type Placed } from './entries.js'
+import { type Entries, entriesOf, keyOfEntry, type ParsedEntry, parseEntry, type Placed } from './entries.js'
 import { createFanOut, type FanOut, type FanOutOptions } from './fan-out.js'
 import type { SettlePolicy } from './settle.js'
 import type { EntryOf, ItemsOf, Keyed, ThingOf } from './source.js'
@@ -46,6 +46,10 @@ export function compileMapProduct(options: Loose): FanOut {
     const stateEntries = entriesOf(subject, 'states', callSource(options.states, args))
     return {
       entries: product(actionEntries, stateEntries),
+      keyOf: ({ entry }) => {
+        const { action, state, at } = entry as Pair
+        return `${keyOfEntry(action) ?? at[0]}.${keyOfEntry(state) ?? at[1]}`
+      },
       toTask: ({ entry }, index) => {
         const pair = entry as Pair
         const action = parseEntry(subject, 'actions', pair.action)

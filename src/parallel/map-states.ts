@@ -3,7 +3,7 @@ import type { InputsIn, InputSpec } from '../action/inputs.js'
 import type { Flat, KeysOf, Name, UnionToIntersection } from '../internal/type-tools.js'
 import type { ReadsOf } from '../state/keys.js'
 import { acceptedBy, BranchStates, callSource, demandBranch, toTask } from './branch-state.js'
-import { entriesOf, parseEntry } from './entries.js'
+import { entriesOf, keyOfEntry, parseEntry } from './entries.js'
 import { createFanOut, type FanOut, type FanOutOptions } from './fan-out.js'
 import type { UpdateOver } from './map-actions.js'
 import type { SettlePolicy } from './settle.js'
@@ -53,6 +53,7 @@ export function compileMapStates(options: Loose): FanOut {
     const states = new BranchStates(subject, args.state)
     return {
       entries: entriesOf(subject, 'states', callSource(options.states, args)),
+      keyOf: keyOfEntry,
       toTask: (placed, index) => {
         const parsed = parseEntry(subject, 'states', placed)
         return toTask(parsed, index, branch, states.over('states', branch, parsed.thing))

@@ -34,6 +34,10 @@ export function compileParallel(options: Loose): FanOut {
   const accepts = { names: new Set<string>(), open: true }
   return createFanOut(options, accepts, ({ subject, ...args }) => ({
     entries: entriesOf(subject, 'tasks', callSource(options.tasks, args)),
+    keyOf: ({ entry, name }) => {
+      const key = isTask(entry) ? entry.options['key'] : undefined
+      return typeof key === 'string' ? key : name
+    },
     toTask: ({ entry, name }, index) => {
       if (!isTask(entry)) {
         throw sourceFault(subject, `tasks gave ${describeValue(entry)}. Make each with task({ action, state, inputs, key }).`)

@@ -55,6 +55,7 @@ export function compileSubgraph(options: Loose): FanOut {
       const parsed = { thing: undefined, key: '', inputs: undefined, timeoutMs: undefined }
       return {
         entries: { kind: 'known', length: 1, at: () => ({ entry: undefined, name: '' }) },
+        keyOf: () => '',
         toTask: () => toTask(parsed, 0, branch, ownState(state)),
       }
     },

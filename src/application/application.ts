@@ -1,0 +1,128 @@
+import type { AnyActorRef, InspectionEvent } from 'xstate'
+import type { ActionContext, Path } from '../action/context.js'
+import type { Delivery, Message } from '../action/message.js'
+import type { Clock } from '../internal/clock.js'
+import type { Args, Given, Name, OneOrMany } from '../internal/type-tools.js'
+import type { Halt } from '../graph/runnable.js'
+import type { AppEvent, Subscription } from '../lifecycle/events.js'
+import type { Interceptor } from '../lifecycle/interceptor.js'
+import type { Logger } from '../lifecycle/logger.js'
+import type { Limit } from '../parallel/limit.js'
+import { LiveApplication } from './live-application.js'
+import type { RunOutcome, StepOf } from './outcome.js'
+import type { Graph, GraphInputs, HaltedAt, InitialKeys, TagsOf } from './runnable.js'
+
+/** What one run is told. */
+export type RunOptions<Inputs, After, Before> = {
+  /** Halt after these have committed: names, or `{ tag }`. */
+  readonly haltAfter?: OneOrMany<After>
+  /** Halt when one of these would be next; at least one step runs first. Wins over `haltAfter`. */
+  readonly haltBefore?: OneOrMany<Before>
+  /** Cancels the run: it rejects with the signal's reason, after everything has ended. */
+  readonly signal?: AbortSignal
+  /** Fails the run with a `MaxStepsError` when it would take more steps. Default: no bound. */
+  readonly maxSteps?: number
+} & Given<Inputs>
+
+type HaltType<A, After, Before> = [Before] extends [never] ? HaltedAt<A, After> : Name<A>
+/** What `run` and its kin resolve with. */
+export type OutcomeOf<S, A, After, Before> = RunOutcome<S, Name<A>, HaltType<A, After, Before>>
+
+/**
+ * A graph with a state and an identity, and the actor that runs it.
+ *
+ * One run at a time: a second one is refused with a {@link BusyError}. Dispose of it (`await using`) to cancel what
+ * runs and stop its actor.
+ */
+export interface Application<in out S extends object, in out A> extends AsyncDisposable {
+  readonly appId: string
+  readonly state: Readonly<S>
+  /** The last committed action. */
+  readonly position: Name<A> | undefined
+  /** The action that runs next; undefined when the graph has finished. */
+  readonly next: Name<A> | undefined
+  /** The number of the last committed step; -1 before the first. */
+  readonly sequenceId: number
+  /** The XState actor, for `getSnapshot`, `subscribe`, selectors and inspection. */
+  readonly actor: AnyActorRef
+  /** Takes one step. Resolves with nothing when there is none left. */
+  step(
+    ...args: Args<GraphInputs<A>, { readonly signal?: AbortSignal } & Given<GraphInputs<A>>>
+  ): Promise<StepOf<S, A> | undefined>
+  /**
+   * Runs until a halt, the end, or a cancel.
+   * @throws {ActionError} when an action fails; what was committed stays, and a further run tries that step again
+   * @throws `signal.reason` when the given signal fires
+   */
+  run<const After extends Halt<Name<A>, TagsOf<A>> = never, const Before extends Halt<Name<A>, TagsOf<A>> = never>(
+    ...args: Args<GraphInputs<A>, RunOptions<GraphInputs<A>, After, Before>>
+  ): Promise<OutcomeOf<S, A, After, Before>>
+  /** Yields each step when it has committed; the next starts when it is asked for. Leaving the loop cancels the run. */
+  iterate<const After extends Halt<Name<A>, TagsOf<A>> = never, const Before extends Halt<Name<A>, TagsOf<A>> = never>(
+    ...args: Args<GraphInputs<A>, RunOptions<GraphInputs<A>, After, Before>>
+  ): AsyncGenerator<StepOf<S, A>, OutcomeOf<S, A, After, Before>, void>
+  /**
+   * Yields every event of a run, also those of its branches, in the order in which they became true. The reader paces:
+   * 64 events ahead, producers and step borders wait. Leaving the loop cancels the run and waits for its end.
+   */
+  stream<const After extends Halt<Name<A>, TagsOf<A>> = never, const Before extends Halt<Name<A>, TagsOf<A>> = never>(
+    ...args: Args<GraphInputs<A>, RunOptions<GraphInputs<A>, After, Before>>
+  ): AsyncGenerator<AppEvent<S, A>, OutcomeOf<S, A, After, Before>, void>
+  /** Calls a listener for each event of a type, `'*'` for all, from now on. What it throws goes to the logger. */
+  on<T extends AppEvent<S, A>['type'] | '*'>(
+    type: T,
+    listener: (event: T extends '*' ? AppEvent<S, A> : Extract<AppEvent<S, A>, { readonly type: T }>) => void,
+  ): Subscription
+  /** Sends a message into the running application, or to one below it. Never throws for a race. */
+  send(message: Message, options?: { readonly path?: string | Path }): Delivery
+  /**
+   * Cancels what runs, or the application at `path` below. Resolves when that has ended. The run itself resolves with
+   * the status `cancelled`.
+   */
+  cancel(options?: { readonly path?: string | Path; readonly reason?: unknown }): Promise<void>
+}
+
+/** What `createApplication` takes beside the graph. */
+export interface ApplicationOptions<S, Entry, Needed extends keyof S> {
+  readonly entrypoint: Entry
+  /** The first state: what the entrypoint reads, and what some action reads and none writes. */
+  readonly state: Pick<S, Needed> & Partial<S>
+  /** Default: random, or with `parent` a hash of where it hangs. */
+  readonly appId?: string
+  /** How many leaf actions run at once, in all maps below together; a {@link Limit} to share it with other applications. */
+  readonly concurrency?: number | Limit
+  readonly interceptors?: readonly Interceptor[]
+  readonly logger?: Logger
+  readonly clock?: Clock
+  /** How long cancelled code may take to end, in milliseconds (default 5 000). */
+  readonly graceMs?: number
+  /** XState's inspection of the whole actor system. */
+  readonly inspect?: (event: InspectionEvent) => void
+  /** The context of the action that makes this application: binds it below, for cancel, limits, events and identity. */
+  readonly parent?: ActionContext
+  /** With `parent`: its name among the applications that this step makes. */
+  readonly key?: string
+}
+
+/**
+ * Makes an application of a graph.
+ *
+ * @throws {GraphError} with everything that cannot work: unknown entrypoint, missing initial state, reads that nothing
+ * can have written
+ *
+ * @example
+ * ```ts
+ * const counter = defineState<{ n: number }>()
+ * const add = counter.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 1 }) })
+ * const graph = counter.graph({ actions: { add }, transitions: { add: [{ to: 'add', when: ({ state }) => state.n < 3 }] } })
+ * await using app = createApplication(graph, { entrypoint: 'add', state: { n: 0 } })
+ * const { status, state } = await app.run() // 'finished', { n: 3 }
+ * ```
+ * @see Burr `ApplicationBuilder` in burr/core/application.py
+ */
+export function createApplication<S extends object, A, D, const Entry extends Name<A>>(
+  graph: Graph<S, A, D>,
+  options: ApplicationOptions<S, Entry, Extract<InitialKeys<A, Entry, D>, keyof S>>,
+): Application<S, A> {
+  return new LiveApplication(graph, options) as unknown as Application<S, A>
+}

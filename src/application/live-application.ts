@@ -1,0 +1,175 @@
+import { type AnyActorRef, createApplicationActor } from '../runtime/create-actor.js'
+import type { ActionContext, Path } from '../action/context.js'
+import { type Inputs, NO_INPUTS, refuseUnknownInputs } from '../action/inputs.js'
+import type { Delivery, Message } from '../action/message.js'
+import { BusyError } from '../errors.js'
+import { isPlainObject } from '../internal/guards.js'
+import { checkPlan, type Halts, resolveHalts } from '../graph/runnable.js'
+import type { AnyEvent, EventType, Subscription } from '../lifecycle/events.js'
+import { checkCount, createLimit, gateOf, type Limit } from '../parallel/limit.js'
+import { findBelow } from '../runtime/address.js'
+import { childRunner, leaveParent, throughParent } from '../runtime/child-app.js'
+import { Hub, type HubSettings } from '../runtime/hub.js'
+import { createOrder, type CommittedStep, type RunEnd, type RunOrder } from '../runtime/order.js'
+import { initialStanding, Runner } from '../runtime/runner.js'
+import { enterState } from '../state/contract.js'
+import { compiledGraphOf } from './runnable.js'
+import { iterateRun, streamRun } from './readers.js'
+
+/** Options of an application, their types forgotten. */
+export interface LooseOptions extends HubSettings {
+  readonly entrypoint: string
+  readonly state: unknown
+  readonly appId?: string | undefined
+  readonly concurrency?: number | Limit | undefined
+  readonly inspect?: unknown
+  readonly parent?: ActionContext | undefined
+  readonly key?: string | undefined
+}
+/** Options of a run, their types forgotten. */
+export interface LooseRun {
+  readonly inputs?: Inputs
+  readonly haltAfter?: Halts
+  readonly haltBefore?: Halts
+  readonly signal?: AbortSignal
+  readonly maxSteps?: number
+}
+
+// Owns: the identity of an application between its runs, and the outcome of each run.
+// Does not own: the loop (runtime/runner.ts).
+// A1  One run at a time.
+// A2  The caller's signal has one listener of ours while a run lasts, and none after.
+// A3  Whoever cancels by signal gets its reason back, after everything has ended; any other cancel is an outcome.
+
+export class LiveApplication implements AsyncDisposable {
+  readonly #runner: Runner
+  readonly actor: AnyActorRef
+  #current: Promise<RunEnd> | undefined
+  #disposed = false
+
+  constructor(graph: object, options: LooseOptions) {
+    const core = compiledGraphOf(graph)
+    const given = isPlainObject(options.state) ? Object.keys(options.state) : []
+    const { plan, warnings } = checkPlan(core, options.entrypoint, undefined, given)
+    const { rules } = core
+    const first = enterState('The initial state', rules.defaults, options.state, rules.freeze)
+    const standing = initialStanding(plan, first)
+    const { concurrency } = options
+    const limit = typeof concurrency === 'number' ? createLimit(checkCount('concurrency', concurrency)) : concurrency
+    const gate = limit === undefined ? undefined : gateOf(limit)
+    if (options.parent !== undefined) this.#runner = childRunner(options.parent, options.key, { plan, standing, gate, appId: options.appId })
+    else this.#runner = new Runner({ plan, standing, gate, appId: options.appId, hub: new Hub(options) })
+    for (const { at, message } of warnings) this.#runner.hub.logger.warn(`${at}: ${message}`)
+    this.actor = createApplicationActor(this.#runner, options.inspect)
+  }
+
+  get appId(): string {
+    return this.#runner.appId
+  }
+  get state(): object {
+    return this.#runner.standing.state
+  }
+  get position(): string | undefined {
+    return this.#runner.standing.position
+  }
+  get next(): string | undefined {
+    return this.#runner.standing.next
+  }
+  get sequenceId(): number {
+    return this.#runner.standing.sequenceId
+  }
+
+  async step(options: LooseRun = {}): Promise<CommittedStep | undefined> {
+    let taken: CommittedStep | undefined
+    const { nodes } = this.#runner.plan.graph
+    const order = this.#order(options, { haltAfter: new Set(nodes.values()), pace: (step) => void (taken = step) })
+    await this.#outcome(order, options.signal)
+    return taken
+  }
+
+  async run(options: LooseRun = {}): Promise<object> {
+    return this.#outcome(this.#order(options), options.signal)
+  }
+
+  iterate(options: LooseRun = {}): AsyncGenerator<CommittedStep, object, void> {
+    return iterateRun({
+      start: (pace) => this.#outcome(this.#order(options, { pace }), options.signal),
+      cancel: () => this.#leave(),
+    })
+  }
+
+  stream(options: LooseRun = {}): AsyncGenerator<AnyEvent, object, void> {
+    return streamRun({
+      start: (room) => this.#outcome(this.#order(options, { room, pace: room }), options.signal),
+      listen: (listener) => this.#runner.hub.listeners.add('*', listener),
+      cancel: () => this.#leave(),
+    })
+  }
+
+  on(type: EventType | '*', listener: (event: never) => void): Subscription {
+    return this.#runner.hub.listeners.add(type, listener as (event: AnyEvent) => void)
+  }
+
+  send(message: Message, options: { readonly path?: string | Path } = {}): Delivery {
+    return this.#runner.sendFromOutside(message, options.path)
+  }
+
+  async cancel(options: { readonly path?: string | Path; readonly reason?: unknown } = {}): Promise<void> {
+    const target = options.path === undefined ? this.#runner : findBelow(this.#runner, options.path)
+    if (target === undefined || !target.running) return
+    const ended = target === this.#runner ? this.#current : target.ended()
+    target.cancelFromOutside(options.reason)
+    await ended
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true
+    await this.#leave()
+    leaveParent(this.#runner)
+    this.#runner.stopActor()
+  }
+
+  async #leave(): Promise<void> {
+    this.#runner.cancelFromOutside(undefined, 'app', 'reader')
+    await this.#current
+  }
+
+  #order({ inputs = NO_INPUTS, haltAfter, haltBefore, maxSteps }: LooseRun, more: Partial<RunOrder> = {}): RunOrder {
+    const { graph } = this.#runner.plan
+    if (!graph.accepts.open) refuseUnknownInputs('The application', inputs, graph.accepts.names)
+    return createOrder(Object.freeze({ ...inputs }), {
+      haltBefore: resolveHalts(graph, haltBefore, 'haltBefore'),
+      haltAfter: resolveHalts(graph, haltAfter, 'haltAfter'),
+      ...(maxSteps === undefined ? {} : { maxSteps: checkCount('maxSteps', maxSteps) }),
+      ...more,
+    })
+  }
+
+  async #outcome(order: RunOrder, signal: AbortSignal | undefined): Promise<object> {
+    if (this.#disposed) throw new BusyError('The application was disposed of, so it runs no more. Make a new one.')
+    if (this.#current !== undefined) {
+      throw new BusyError('The application is running. One run at a time: await the first one, or cancel it; for work side by side make another application.')
+    }
+    signal?.throwIfAborted()
+    const runner = this.#runner
+    const onAbort = (): void => runner.cancelFromOutside(signal?.reason, 'signal', 'signal')
+    if (runner.parent === undefined) runner.hub.beginRun()
+    signal?.addEventListener('abort', onAbort, { once: true })
+    this.#current = throughParent(runner, () => runner.runAnnounced(order))
+    try {
+      return conclude(await this.#current)
+    } finally {
+      this.#current = undefined
+      signal?.removeEventListener('abort', onAbort)
+    }
+  }
+}
+
+function conclude(end: RunEnd): object {
+  if (end.status === 'failed') throw end.error
+  if (end.status !== 'cancelled') return end
+  const { cancellation, ...rest } = end
+  if (cancellation.cause === 'signal') throw cancellation.reason // A3
+  return { ...rest, reason: cancellation.reason, by: cancellation.by }
+}
+

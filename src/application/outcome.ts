@@ -1,0 +1,49 @@
+import type { WrittenBy } from '../action/action.js'
+import type { Name } from '../internal/type-tools.js'
+import type { Leak } from '../runtime/order.js'
+
+interface OutcomeFacts<S> {
+  readonly state: Readonly<S>
+  /** The number of the last committed step; -1 when there is none. */
+  readonly sequenceId: number
+  /** Code that ignored its signal and was given up. */
+  readonly leaked: readonly Leak[]
+}
+
+/** The run reached a halt. `action` is the last one committed. */
+export interface Halted<out S, out At extends string, out Names extends string = string> extends OutcomeFacts<S> {
+  readonly status: 'halted'
+  readonly action: At
+  readonly next: Names | undefined
+}
+/** No transition holds after `action`: there is nothing left to run. */
+export interface Finished<out S, out At extends string> extends OutcomeFacts<S> {
+  readonly status: 'finished'
+  readonly action: At
+  readonly next: undefined
+}
+/** The run was cancelled, but not by the caller's own signal. `action` is the one that did not commit. */
+export interface Cancelled<out S, out At extends string> extends OutcomeFacts<S> {
+  readonly status: 'cancelled'
+  readonly action: At
+  readonly next: At | undefined
+  readonly reason: unknown
+  readonly by: string
+}
+
+/** How a run ended. A failure rejects instead. */
+export type RunOutcome<S, Names extends string, Halts extends string> =
+  | Halted<S, Halts, Names>
+  | Finished<S, Names>
+  | Cancelled<S, Names>
+
+/** One committed step. */
+export interface CommittedStep<out S, out At extends string, out Update> {
+  readonly action: At
+  readonly update: Readonly<Update>
+  readonly state: Readonly<S>
+  readonly sequenceId: number
+}
+
+/** The steps of an application: narrow on `action`. */
+export type StepOf<S, A> = { [K in Name<A>]: CommittedStep<S, K, WrittenBy<A[K]>> }[Name<A>]

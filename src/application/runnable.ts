@@ -1,0 +1,170 @@
+import type { ActorLogic, ActorSystem, EventObject } from 'xstate'
+import type { AnyBranch, Branch, ChunkOf, InputsOf, NeedsOf, TagOf, WrittenBy } from '../action/action.js'
+import type { Path } from '../action/context.js'
+import type { Inputs } from '../action/inputs.js'
+import type { Message } from '../action/message.js'
+import type { GraphIssue } from '../errors.js'
+import { suggest } from '../internal/nearest.js'
+import type { Flat, Given, KeysOf, Name, OneOrMany, RequiredKeys, UnionToIntersection } from '../internal/type-tools.js'
+import { type DeclaredGraph, compileGraph } from '../graph/compile.js'
+import type { ErrorCondition, When } from '../graph/condition.js'
+import type { CompiledGraph, Plan, StateRules } from '../graph/plan.js'
+import { inputsOf, registerPlan } from '../graph/plan-of.js'
+import { checkPlan, type Halt, type Halts } from '../graph/runnable.js'
+import type { TransitionList } from '../graph/transition.js'
+import type { AnyEvent } from '../lifecycle/events.js'
+import type { GraphBranch } from '../parallel/subgraph.js'
+import { createAppLogic } from '../runtime/application-logic.js'
+import type { RunSnapshot, RunOutput } from '../runtime/snapshot.js'
+
+/** The type of an action that writes a key which the graph's state lacks. */
+export interface WritesKeyNotInState<Key> {
+  readonly unknownKey: Key & never
+}
+interface ActionOn<S> extends Branch<S, never, unknown> {
+  readonly kind: 'action'
+  readonly '~writes': Partial<S>
+}
+/** The actions of a graph over `S`, by name. */
+export type ActionsOn<S> = { readonly [name: string]: ActionOn<S> }
+export type WritesFit<S, A> = {
+  readonly [K in keyof A]: [Exclude<keyof WrittenBy<A[K]>, keyof S>] extends [never]
+    ? unknown
+    : WritesKeyNotInState<Exclude<keyof WrittenBy<A[K]>, keyof S>>
+}
+
+/** What `chat.graph({ … })` takes. */
+export interface GraphOptions<S, A, To extends string = Name<A>> {
+  /** The actions; the keys name them. */
+  readonly actions: A
+  /** Where to go after an action: the first that holds, in order. None: the run has finished. */
+  readonly transitions?: { readonly [From in To]?: TransitionList<To, When<S>> }
+  /** Where to go when an action failed; asked with what it threw and the state before it. */
+  readonly onError?: { readonly [From in To]?: TransitionList<To, ErrorCondition<S>> }
+}
+
+type KeysNeeded<A> = { [K in keyof A]: RequiredKeys<NeedsOf<A[K]>> }[keyof A]
+/** What must be in the state before `Entry` runs: its reads, and the reads that no action writes. */
+export type InitialKeys<A, Entry extends keyof A, D = never> = Exclude<
+  RequiredKeys<NeedsOf<A[Entry]>> | Exclude<KeysNeeded<A>, KeysOf<WrittenBy<A[keyof A]>>>,
+  D
+>
+export type GraphInputs<A> = Flat<UnionToIntersection<{ [K in keyof A]: InputsOf<A[K]> }[keyof A]>>
+export type TagsOf<A> = TagOf<A[keyof A]> extends infer T ? T : never
+export type HaltedAt<A, H> = H extends string
+  ? H
+  : H extends { readonly tag: infer T }
+    ? { [K in Name<A>]: T extends TagOf<A[K]> ? K : never }[Name<A>]
+    : never
+
+/** A graph that knows where it starts and where it halts: runs like an action, and is an XState logic. */
+export interface RunnableGraph<in Needs, in out State, Inputs = Record<never, never>, in out Chunk = never, in out At extends string = string>
+  extends GraphBranch<Needs, State, Inputs, Chunk> {
+  /**
+   * The actor logic of it, for `createActor`, `setup({ actors })`, `spawn`, `useActor`.
+   *
+   * The actor starts at once, commits one snapshot per step, and is done at a halt or the end. A cancel
+   * (`actor.send({ type: 'cancel', reason })`) makes it done with the status `cancelled`; a failure is its error.
+   */
+  readonly logic: RunLogic<Needs, State, Inputs, Chunk, At>
+  /** Doubts that do not keep it from running: actions that cannot be reached. */
+  readonly warnings: readonly GraphIssue[]
+  /**
+   * A copy with some inputs fixed for every action that takes them.
+   * @throws {TypeError} for a name that no action takes
+   */
+  bind<K extends keyof Inputs>(
+    inputs: Pick<Inputs, K> & Partial<Inputs>,
+  ): RunnableGraph<Needs, State, Flat<Omit<Inputs, K>>, Chunk, At>
+}
+
+/** What an actor of a runnable graph is created with. */
+export type RunInput<Needs, Inputs> = { readonly state: Needs; readonly appId?: string } & Given<Inputs>
+/** What can be sent to it. */
+export type RunCommand =
+  | { readonly type: 'cancel'; readonly reason?: unknown }
+  | { readonly type: 'message'; readonly message: Message; readonly path?: string | Path }
+/** A chunk that it emits. */
+export interface ChunkEmitted<Chunk> extends EventObject {
+  readonly type: 'chunk'
+  readonly chunk: Chunk
+  readonly action: string
+  readonly source: string
+  readonly path: Path
+}
+type OtherEmitted = Exclude<AnyEvent, { readonly type: 'chunk' | 'step.end' }>
+/** A step that ended: `done` has the state. */
+export type StepEmitted<State> =
+  | (Omit<Extract<AnyEvent, { readonly type: 'step.end'; readonly status: 'done' }>, 'state'> & { readonly state: Readonly<State> })
+  | Extract<AnyEvent, { readonly type: 'step.end'; readonly status: 'failed' | 'cancelled' }>
+/** What it emits: every event of the run. */
+export type RunEmitted<State, Chunk> = ChunkEmitted<Chunk> | StepEmitted<State> | OtherEmitted
+export interface RunLogic<Needs, State, Inputs, Chunk, At extends string>
+  extends ActorLogic<
+    RunSnapshot<State, At>,
+    RunCommand,
+    RunInput<Needs, Inputs>,
+    // biome-ignore lint/suspicious/noExplicitAny: XState's own AnyActorSystem, which it does not export
+    ActorSystem<any>,
+    RunEmitted<State, Chunk>
+  > {}
+export type { RunOutput, RunSnapshot }
+
+/** Actions and the transitions between them. Knows no entrypoint yet. */
+export interface Graph<in out S extends object, in out A, out D = never> {
+  readonly actions: A
+  /**
+   * Gives the graph an entrypoint, and halts if it shall not run to its end.
+   * @throws {GraphError} for unknown names, halts that cannot be reached, reads that nothing can have written
+   */
+  runnable<const Entry extends Name<A>, const H extends Halt<Name<A>, TagsOf<A>> = never>(options: {
+    readonly entrypoint: Entry
+    readonly haltAfter?: OneOrMany<H>
+  }): RunnableGraph<
+    Pick<S, Extract<InitialKeys<A, Entry, D>, keyof S>>,
+    S,
+    GraphInputs<A>,
+    ChunkOf<A[keyof A]>,
+    [H] extends [never] ? Name<A> : HaltedAt<A, H>
+  >
+  /** Types only, absent at run time. */ readonly '~state': (state: S) => S
+}
+
+const compiled = new WeakMap<object, CompiledGraph>()
+
+/** The compiled graph behind a graph. */
+export function compiledGraphOf(graph: object): CompiledGraph {
+  const found = compiled.get(graph)
+  if (found === undefined) throw new TypeError('This is no graph. Make one with defineState<S>().graph({ actions, transitions }).')
+  return found
+}
+
+/** Makes a graph of its declaration. */
+export function createGraph(declared: DeclaredGraph, rules: StateRules): object {
+  const core = compileGraph(declared, rules)
+  const graph = Object.freeze({
+    actions: declared.actions,
+    runnable: ({ entrypoint, haltAfter }: { readonly entrypoint: string; readonly haltAfter?: Halts }): object => {
+      const { plan, warnings } = checkPlan(core, entrypoint, haltAfter)
+      return createRunnable(plan, {}, warnings)
+    },
+  })
+  compiled.set(graph, core)
+  return graph
+}
+
+function createRunnable(plan: Plan, bound: Inputs, warnings: readonly GraphIssue[]): object {
+  const runnable = Object.freeze({
+    kind: 'graph',
+    logic: createAppLogic(plan, bound),
+    warnings,
+    bind(inputs: Inputs): object {
+      const { names, open } = inputsOf(runnable as unknown as AnyBranch)
+      const unknown = open ? undefined : Object.keys(inputs).find((name) => !names.has(name))
+      if (unknown === undefined) return createRunnable(plan, Object.freeze({ ...bound, ...inputs }), warnings)
+      throw new TypeError(`bind: no action of the graph takes the input "${unknown}", or it is bound already. ${suggest(unknown, names, 'inputs')}`)
+    },
+  })
+  registerPlan(runnable, plan, Object.keys(bound).length === 0 ? undefined : bound)
+  return runnable
+}

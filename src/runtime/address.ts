@@ -1,0 +1,41 @@
+import { type Path, printPath } from '../action/context.js'
+import type { Delivery, Received } from '../action/message.js'
+import { announce } from './announce.js'
+import type { Runner } from './runner.js'
+
+/**
+ * The application at a path below another one, as far as it lives.
+ * @param path segments, or their text: `compare/gpt4`; the key alone where the root stands at one map
+ */
+export function findBelow(root: Runner, path: string | Path): Runner | undefined {
+  const wanted = typeof path === 'string' ? path : printPath([...root.path, ...path])
+  const prefix = printPath(root.path)
+  return search(root, (text) => text === wanted || (prefix !== '' && text === `${prefix}/${wanted}`)) ?? byKey(root, path)
+}
+
+function search(runner: Runner, fits: (text: string) => boolean): Runner | undefined {
+  for (const { runner: branch } of runner.step?.map?.table.live.values() ?? []) {
+    const found = fits(printPath(branch.path)) ? branch : search(branch, fits)
+    if (found !== undefined) return found
+  }
+  for (const app of runner.subApps ?? []) {
+    const found = fits(printPath(app.path)) ? app : search(app, fits)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+const byKey = (root: Runner, path: string | Path): Runner | undefined =>
+  typeof path === 'string' ? root.step?.map?.branch(path) : undefined
+
+/** Hands a message from outside to an application or one below it. */
+export function sendDown(root: Runner, message: Received, path: string | Path | undefined): Delivery {
+  const target = path === undefined ? root : findBelow(root, path)
+  const delivery = target?.running === true ? target.mailbox.push(message) : 'dropped'
+  const teller = target ?? root
+  if (teller.heard) {
+    const source = teller.step?.node.name ?? teller.standing.next ?? ''
+    announce(teller, { type: 'message', source, message, to: printPath(teller.path), delivery })
+  }
+  return delivery
+}

@@ -1,0 +1,42 @@
+import { type Inputs, NO_INPUTS, refuseUnknownInputs } from '../action/inputs.js'
+import type { AnyBranch } from '../action/action.js'
+import type { Where } from '../errors.js'
+import { inputsOf, planOf } from '../graph/plan-of.js'
+import type { Plan } from '../graph/plan.js'
+import type { BranchTask } from '../parallel/task.js'
+
+interface Prepared {
+  readonly plan: Plan
+  readonly bound: Inputs
+  readonly forwarded: Inputs
+  readonly known: ReadonlySet<string> | undefined
+}
+
+/** What each branch of a map is given: the parent's inputs that it declares, under those of its own entry. */
+export class BranchInputs {
+  readonly #raw: Inputs
+  readonly #prepared = new WeakMap<AnyBranch, Prepared>()
+
+  constructor(raw: Inputs) {
+    this.#raw = raw
+  }
+
+  /** @throws {InputError} when the entry gives an input that its branch does not take */
+  of(subject: string, task: BranchTask, where: () => Where): { readonly plan: Plan; readonly bound: Inputs; readonly inputs: Inputs } {
+    const { plan, bound, forwarded, known } = this.#prepare(task.branch)
+    if (task.inputs === NO_INPUTS) return { plan, bound, inputs: forwarded }
+    if (known !== undefined) refuseUnknownInputs(`${subject}, branch "${task.key}"`, task.inputs, known, where)
+    return { plan, bound, inputs: Object.freeze({ ...forwarded, ...task.inputs }) }
+  }
+
+  #prepare(branch: AnyBranch): Prepared {
+    const ready = this.#prepared.get(branch)
+    if (ready !== undefined) return ready
+    const { names, open } = inputsOf(branch)
+    const given = Object.entries(this.#raw).filter(([name]) => open || names.has(name))
+    const forwarded = given.length === 0 ? NO_INPUTS : Object.freeze(Object.fromEntries(given))
+    const prepared = { ...planOf(branch), forwarded, known: open ? undefined : names }
+    this.#prepared.set(branch, prepared)
+    return prepared
+  }
+}

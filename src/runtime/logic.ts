@@ -1,0 +1,18 @@
+import type { AnyActorRef, AnyEventObject } from 'xstate'
+
+/** What the engine uses of XState's actor scope. */
+export interface Scope {
+  readonly self: AnyActorRef
+  readonly defer: (fn: () => void) => void
+  readonly emit: (event: AnyEventObject) => void
+}
+
+/** XState's `ActorLogic`, as far as the engine implements it; the public types are in `snapshot.ts` and `application/`. */
+export interface LooseLogic<TSnapshot> {
+  readonly config?: unknown
+  getInitialSnapshot(scope: Scope, input: unknown): TSnapshot
+  transition(snapshot: TSnapshot, event: AnyEventObject, scope: Scope): TSnapshot
+  start?(snapshot: TSnapshot, scope: Scope): void
+  getPersistedSnapshot(snapshot: TSnapshot): unknown
+  restoreSnapshot?(snapshot: unknown, scope: Scope): TSnapshot
+}

@@ -1,0 +1,63 @@
+import { createDeferred } from '../internal/deferred.js'
+import type { Gate, SlotRequest } from '../parallel/limit.js'
+
+/**
+ * One application's place under a shared limit. Held while a leaf action of its own runs; given back while it stands
+ * at a map or waits for an application that the action made by hand.
+ */
+export class Slot {
+  readonly #gate: Gate
+  #held = false
+  #request: { readonly entry: SlotRequest; readonly answer: (entered: boolean) => void } | undefined
+  #lent = 0
+
+  constructor(gate: Gate) {
+    this.#gate = gate
+  }
+
+  /** True when the slot is held; false when the wait was cancelled. */
+  enter(): boolean | Promise<boolean> {
+    if (this.#held) return true
+    if (this.#gate.tryEnter()) {
+      this.#held = true
+      return true
+    }
+    const { promise, resolve } = createDeferred<boolean>()
+    const entry: SlotRequest = {
+      granted: () => {
+        this.#request = undefined
+        this.#held = true
+        resolve(true)
+      },
+    }
+    this.#request = { entry, answer: resolve }
+    this.#gate.wait(entry)
+    return promise
+  }
+
+  /** Gives up waiting. */
+  cancel(): void {
+    if (this.#request === undefined) return
+    this.#gate.cancel(this.#request.entry)
+    this.#request.answer(false)
+    this.#request = undefined
+  }
+
+  leave(): void {
+    if (!this.#held) return
+    this.#held = false
+    this.#gate.leave()
+  }
+
+  /** Gives the slot back while the action only waits for something that needs slots itself. */
+  async lend<T>(work: () => Promise<T>): Promise<T> {
+    this.#lent += 1
+    this.leave()
+    try {
+      return await work()
+    } finally {
+      this.#lent -= 1
+      if (this.#lent === 0) await this.enter()
+    }
+  }
+}

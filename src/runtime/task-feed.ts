@@ -1,0 +1,157 @@
+import type { BranchTask } from '../parallel/task.js'
+import type { TaskSource } from '../parallel/fan-out.js'
+import { sourceFault } from '../parallel/entries.js'
+import { list } from '../internal/nearest.js'
+
+/** What a feed answers: a task, nothing yet, or nothing any more. */
+export type Fed = BranchTask | 'later' | 'end'
+
+/**
+ * The tasks of one map, one at a time, pulled only when asked.
+ *
+ * A source of known length is checked for duplicate keys before its first task. An async one answers `'later'` and
+ * calls `wake` when it has more.
+ */
+export class TaskFeed {
+  readonly #subject: string
+  readonly #source: TaskSource
+  readonly #wake: () => void
+  readonly #skipped = new Set<number>()
+  #index = 0
+  #state: 'open' | 'pulling' | 'ended' = 'open'
+  #arrived: BranchTask[] = []
+  #fault: { readonly error: unknown } | undefined
+
+  constructor(subject: string, source: TaskSource, wake: () => void) {
+    this.#subject = subject
+    this.#source = source
+    this.#wake = wake
+    if (source.entries.kind === 'known') refuseDuplicates(subject, source, source.entries.length)
+  }
+
+  /** How many tasks there are, where that is known. */
+  get length(): number | undefined {
+    const { entries } = this.#source
+    return entries.kind === 'known' ? entries.length : this.#state === 'ended' ? this.#index : undefined
+  }
+
+  get pulling(): boolean {
+    return this.#state === 'pulling'
+  }
+
+  /** @throws what the source throws, told after how many branches */
+  next(): Fed {
+    if (this.#fault !== undefined) throw this.#fault.error
+    const arrived = this.#arrived.shift()
+    if (arrived !== undefined) return arrived
+    if (this.#state === 'ended') return 'end'
+    if (this.#state === 'pulling') return 'later'
+    const { entries, toTask } = this.#source
+    if (entries.kind === 'known') {
+      while (this.#skipped.has(this.#index)) this.#index += 1
+      if (this.#index < entries.length) return toTask(entries.at(this.#index), this.#index++)
+      this.#state = 'ended'
+      return 'end'
+    }
+    if (entries.waits) {
+      this.#pull(entries.iterator)
+      return 'later'
+    }
+    const pulled = this.#guard(() => entries.iterator.next())
+    if (pulled.done !== true) return toTask(pulled.value, this.#index++)
+    this.#state = 'ended'
+    return 'end'
+  }
+
+  #pull(iterator: AsyncIterator<Parameters<TaskSource['toTask']>[0]>): void {
+    this.#state = 'pulling'
+    iterator.next().then(
+      (pulled) => {
+        this.#state = pulled.done === true ? 'ended' : 'open'
+        try {
+          if (pulled.done !== true) this.#arrived.push(this.#source.toTask(pulled.value, this.#index++))
+        } catch (error) {
+          this.#fault = { error }
+        }
+        this.#wake()
+      },
+      (error: unknown) => {
+        this.#state = 'ended'
+        this.#fault = { error: this.#thrown(error) }
+        this.#wake()
+      },
+    )
+  }
+
+  #guard<T>(pull: () => T): T {
+    try {
+      return pull()
+    } catch (error) {
+      this.#state = 'ended'
+      throw this.#thrown(error)
+    }
+  }
+
+  #thrown(error: unknown): Error {
+    const said = error instanceof Error ? error.message : String(error)
+    return new Error(`its source threw after ${this.#index} ${this.#index === 1 ? 'branch' : 'branches'}: ${said}`, { cause: error })
+  }
+
+  /** Takes a task that has not been fed out of its turn: to cancel it while it is queued. */
+  take(key: string): BranchTask | undefined {
+    const { entries, toTask } = this.#source
+    const at = this.#find(key)
+    if (at === undefined || entries.kind !== 'known') return undefined
+    this.#skipped.add(at)
+    return toTask(entries.at(at), at)
+  }
+
+  /** Whether a task of this key waits to be fed. */
+  holds(key: string): boolean {
+    return this.#find(key) !== undefined
+  }
+
+  #find(key: string): number | undefined {
+    const { entries, keyOf } = this.#source
+    if (entries.kind !== 'known') return undefined
+    for (let i = this.#index; i < entries.length; i++) {
+      if (!this.#skipped.has(i) && (keyOf(entries.at(i)) ?? String(i)) === key) return i
+    }
+    return undefined
+  }
+
+  /** Whatever a source of known length has not fed yet. */
+  *rest(): Generator<BranchTask, void, void> {
+    const { entries, toTask } = this.#source
+    if (entries.kind !== 'known') return
+    for (; this.#index < entries.length; this.#index++) {
+      if (!this.#skipped.has(this.#index)) yield toTask(entries.at(this.#index), this.#index)
+    }
+    this.#state = 'ended'
+  }
+
+  /** Nothing more is wanted: the generator's `finally` runs. */
+  async close(): Promise<void> {
+    const { entries } = this.#source
+    if (entries.kind === 'known' || this.#state === 'ended') return
+    this.#state = 'ended'
+    await entries.iterator.return?.()
+  }
+}
+
+function refuseDuplicates(subject: string, source: TaskSource, length: number): void {
+  const { entries, keyOf } = source
+  if (entries.kind !== 'known') return
+  let named = false
+  for (let i = 0; i < length && !named; i++) named = keyOf(entries.at(i)) !== undefined
+  if (!named) return
+  const seen = new Set<string>()
+  const twice = new Set<string>()
+  for (let i = 0; i < length; i++) {
+    const key = keyOf(entries.at(i)) ?? String(i)
+    if (seen.has(key)) twice.add(key)
+    seen.add(key)
+  }
+  if (twice.size === 0) return
+  throw sourceFault(subject, `would start several branches with the ${twice.size === 1 ? 'key' : 'keys'} ${list([...twice])}. Give each branch a key of its own. No branch was started.`)
+}

@@ -1,0 +1,65 @@
+import type { AnyEvent } from '../lifecycle/events.js'
+import type { BranchStatus } from '../parallel/watch.js'
+import type { MapRunner } from './map-runner.js'
+
+interface Told {
+  readonly key: string
+  readonly status: BranchStatus
+}
+
+/** Calls a map's `watch` with what its branches do. */
+export class Watcher {
+  readonly #watch: (args: object) => void
+  readonly #map: MapRunner
+  readonly #control: object
+
+  constructor(watch: (args: object) => void, map: MapRunner) {
+    this.#watch = watch
+    this.#map = map
+    const cancel = (keys: string | readonly string[], reason?: unknown): void => {
+      for (const key of typeof keys === 'string' ? [keys] : keys) map.cancelByWatch(key, reason)
+    }
+    this.#control = map.policy === 'all' ? {} : { cancel, settle: () => map.settleNow() }
+  }
+
+  /** @param own whether the event is from the branch itself, not from deeper */
+  tell(event: AnyEvent, key: string, own: boolean): void {
+    const told = translate(event, key, own)
+    if (told !== undefined) this.#watch({ event: told, branches: this.#branches(), ...this.#control })
+  }
+
+  /** The branches by key; looked up only as far as `watch` asks. */
+  #branches(): Readonly<Record<string, Told>> {
+    const { table } = this.#map
+    return new Proxy<Record<string, Told>>({}, {
+      get: (_, key) => (typeof key === 'string' ? this.#told(key) : undefined),
+      has: (_, key) => typeof key === 'string' && table.has(key),
+      ownKeys: () => [...table.settled.keys(), ...table.live.keys()],
+      getOwnPropertyDescriptor: (_, key) => ({ enumerable: true, configurable: true, value: this.#told(String(key)) }),
+    })
+  }
+
+  #told(key: string): Told | undefined {
+    const { table } = this.#map
+    const settled = table.settled.get(key)
+    if (settled !== undefined) return { key, status: settled.status }
+    const live = table.live.get(key)
+    if (live !== undefined) return { key, status: live.runner.running ? 'running' : 'queued' }
+    return this.#map.knows(key) ? { key, status: 'queued' } : undefined
+  }
+}
+
+function translate(event: AnyEvent, key: string, own: boolean): object | undefined {
+  switch (event.type) {
+    case 'chunk':
+      return { type: 'chunk', key, chunk: event.chunk }
+    case 'step.end':
+      return own && event.status === 'done' ? { type: 'step.end', key, action: event.source, state: event.state } : undefined
+    case 'branch.settled':
+      return own && event.key === key ? { type: 'branch.settled', key, result: event.result } : undefined
+    case 'message':
+      return own ? { type: 'message', key: event.message.from === '' ? undefined : event.message.from, message: event.message } : undefined
+    default:
+      return undefined
+  }
+}
