@@ -84,9 +84,10 @@ export class ActionError extends TeaselError {
   readonly path: string
   readonly attempt: number
 
-  constructor(at: Where & { readonly attempt: number }, cause: unknown) {
+  /** @param subject what failed, as the message begins: `Action "ask"` */
+  constructor(subject: string, at: Where & { readonly attempt: number }, cause: unknown) {
     const said = cause instanceof Error ? cause.message : String(cause)
-    super(`Action "${at.action}" failed${place(at)}: ${said}`, { cause })
+    super(`${subject} failed${place(at)}: ${said}`, { cause })
     this.action = at.action
     this.sequenceId = at.sequenceId
     this.path = at.path
@@ -174,10 +175,10 @@ export class MissingInputError extends InputError {
   override readonly name = 'MissingInputError'
   readonly missing: readonly string[]
 
-  constructor(action: string, missing: readonly string[], given: readonly string[], at?: Where) {
+  constructor(subject: string, missing: readonly string[], given: readonly string[], at?: Where) {
     const near = missing.map((name) => suggest(name, given, 'given inputs')).find((text) => text.startsWith('Did'))
     super(
-      `Action "${action}"`,
+      subject,
       [
         `needs ${missing.length === 1 ? 'the input' : 'the inputs'} ${list(missing)}.`,
         near === undefined ? `Give it: run({ inputs: { ${missing.join(', ')} } }), or bind it.` : `You gave a similar one. ${near.replace('Did you mean', 'Is it')}`,

@@ -1,4 +1,3 @@
-import { type AnyActorRef, createApplicationActor } from '../runtime/create-actor.js'
 import type { ActionContext, Path } from '../action/context.js'
 import { type Inputs, NO_INPUTS, refuseUnknownInputs } from '../action/inputs.js'
 import type { Delivery, Message } from '../action/message.js'
@@ -8,10 +7,15 @@ import { checkPlan, type Halts, resolveHalts } from '../graph/runnable.js'
 import type { AnyEvent, EventType, Subscription } from '../lifecycle/events.js'
 import { checkCount, createLimit, gateOf, type Limit } from '../parallel/limit.js'
 import { findBelow } from '../runtime/address.js'
-import { childRunner, leaveParent, throughParent } from '../runtime/child-app.js'
+import { announcedRun } from '../runtime/announced-run.js'
+import { appLogicOf } from '../runtime/application-logic.js'
+import { belongs, childApp, leaveParent, throughParent } from '../runtime/child-app.js'
+import { type AnyActorRef, makeActor, stopActor } from '../runtime/create-actor.js'
 import { Hub, type HubSettings } from '../runtime/hub.js'
 import { createOrder, type CommittedStep, type RunEnd, type RunOrder } from '../runtime/order.js'
-import { initialStanding, Runner } from '../runtime/runner.js'
+import { Runner } from '../runtime/runner.js'
+import { initialStanding } from '../runtime/standing.js'
+import type { LiveApp } from '../runtime/tree.js'
 import { enterState } from '../state/contract.js'
 import { compiledGraphOf } from './runnable.js'
 import { iterateRun, streamRun } from './readers.js'
@@ -36,13 +40,13 @@ export interface LooseRun {
 }
 
 // Owns: the identity of an application between its runs, and the outcome of each run.
-// Does not own: the loop (runtime/runner.ts).
+// Does not own: the loop (runtime/app.ts).
 // A1  One run at a time.
 // A2  The caller's signal has one listener of ours while a run lasts, and none after.
 // A3  Whoever cancels by signal gets its reason back, after everything has ended; any other cancel is an outcome.
 
 export class LiveApplication implements AsyncDisposable {
-  readonly #runner: Runner
+  readonly #app: LiveApp
   readonly actor: AnyActorRef
   #current: Promise<RunEnd> | undefined
   #disposed = false
@@ -57,31 +61,35 @@ export class LiveApplication implements AsyncDisposable {
     const { concurrency } = options
     const limit = typeof concurrency === 'number' ? createLimit(checkCount('concurrency', concurrency)) : concurrency
     const gate = limit === undefined ? undefined : gateOf(limit)
-    if (options.parent !== undefined) this.#runner = childRunner(options.parent, options.key, { plan, standing, gate, appId: options.appId })
-    else this.#runner = new Runner({ plan, standing, gate, appId: options.appId, hub: new Hub(options) })
-    for (const { at, message } of warnings) this.#runner.hub.logger.warn(`${at}: ${message}`)
-    this.actor = createApplicationActor(this.#runner, options.inspect)
+    if (options.parent !== undefined) this.#app = childApp(options.parent, options.key, { plan, standing, gate, appId: options.appId })
+    else this.#app = new Runner({ plan, standing, gate, appId: options.appId, hub: new Hub(options) })
+    for (const { at, message } of warnings) this.#app.hub.logger.warn(`${at}: ${message}`)
+    const { inspect } = options
+    const parent = this.#app.parent?.app.self
+    const setup = { id: options.key ?? 'app', input: { owned: this.#app }, ...(parent && { parent }), ...(inspect === undefined ? {} : { inspect }) }
+    this.actor = makeActor(appLogicOf(plan), setup)
+    this.actor.start()
   }
 
   get appId(): string {
-    return this.#runner.appId
+    return this.#app.appId
   }
   get state(): object {
-    return this.#runner.standing.state
+    return this.#app.standing.state
   }
   get position(): string | undefined {
-    return this.#runner.standing.position
+    return this.#app.standing.position
   }
   get next(): string | undefined {
-    return this.#runner.standing.next
+    return this.#app.standing.next
   }
   get sequenceId(): number {
-    return this.#runner.standing.sequenceId
+    return this.#app.standing.sequenceId
   }
 
   async step(options: LooseRun = {}): Promise<CommittedStep | undefined> {
     let taken: CommittedStep | undefined
-    const { nodes } = this.#runner.plan.graph
+    const { nodes } = this.#app.plan.graph
     const order = this.#order(options, { haltAfter: new Set(nodes.values()), pace: (step) => void (taken = step) })
     await this.#outcome(order, options.signal)
     return taken
@@ -101,23 +109,23 @@ export class LiveApplication implements AsyncDisposable {
   stream(options: LooseRun = {}): AsyncGenerator<AnyEvent, object, void> {
     return streamRun({
       start: (room) => this.#outcome(this.#order(options, { room, pace: room }), options.signal),
-      listen: (listener) => this.#runner.hub.listeners.add('*', listener),
+      listen: (listener) => this.#app.hub.listeners.add('*', listener),
       cancel: () => this.#leave(),
     })
   }
 
   on(type: EventType | '*', listener: (event: never) => void): Subscription {
-    return this.#runner.hub.listeners.add(type, listener as (event: AnyEvent) => void)
+    return this.#app.hub.listeners.add(type, listener as (event: AnyEvent) => void)
   }
 
   send(message: Message, options: { readonly path?: string | Path } = {}): Delivery {
-    return this.#runner.sendFromOutside(message, options.path)
+    return this.#app.sendFromOutside(message, options.path)
   }
 
   async cancel(options: { readonly path?: string | Path; readonly reason?: unknown } = {}): Promise<void> {
-    const target = options.path === undefined ? this.#runner : findBelow(this.#runner, options.path)
+    const target = options.path === undefined ? this.#app : findBelow(this.#app, options.path)
     if (target === undefined || !target.running) return
-    const ended = target === this.#runner ? this.#current : target.ended()
+    const ended = target === this.#app ? this.#current : target.ended()
     target.cancelFromOutside(options.reason)
     await ended
   }
@@ -125,17 +133,17 @@ export class LiveApplication implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true
     await this.#leave()
-    leaveParent(this.#runner)
-    this.#runner.stopActor()
+    leaveParent(this.#app)
+    stopActor(this.actor, this.#app.parent?.app.self)
   }
 
   async #leave(): Promise<void> {
-    this.#runner.cancelFromOutside(undefined, 'app', 'reader')
+    this.#app.cancelFromOutside(undefined, 'app', 'reader')
     await this.#current
   }
 
   #order({ inputs = NO_INPUTS, haltAfter, haltBefore, maxSteps }: LooseRun, more: Partial<RunOrder> = {}): RunOrder {
-    const { graph } = this.#runner.plan
+    const { graph } = this.#app.plan
     if (!graph.accepts.open) refuseUnknownInputs('The application', inputs, graph.accepts.names)
     return createOrder(Object.freeze({ ...inputs }), {
       haltBefore: resolveHalts(graph, haltBefore, 'haltBefore'),
@@ -147,15 +155,16 @@ export class LiveApplication implements AsyncDisposable {
 
   async #outcome(order: RunOrder, signal: AbortSignal | undefined): Promise<object> {
     if (this.#disposed) throw new BusyError('The application was disposed of, so it runs no more. Make a new one.')
+    if (!belongs(this.#app)) throw new BusyError('The step that made the application has ended, and the application with it.')
     if (this.#current !== undefined) {
       throw new BusyError('The application is running. One run at a time: await the first one, or cancel it; for work side by side make another application.')
     }
     signal?.throwIfAborted()
-    const runner = this.#runner
-    const onAbort = (): void => runner.cancelFromOutside(signal?.reason, 'signal', 'signal')
-    if (runner.parent === undefined) runner.hub.beginRun()
+    const app = this.#app
+    const onAbort = (): void => app.cancelFromOutside(signal?.reason, 'signal', 'signal')
+    if (app.parent === undefined) app.hub.beginRun()
     signal?.addEventListener('abort', onAbort, { once: true })
-    this.#current = throughParent(runner, () => runner.runAnnounced(order))
+    this.#current = throughParent(app, () => announcedRun(app, order))
     try {
       return conclude(await this.#current)
     } finally {

@@ -14,7 +14,7 @@ import { checkPlan, type Halt, type Halts } from '../graph/runnable.js'
 import type { TransitionList } from '../graph/transition.js'
 import type { AnyEvent } from '../lifecycle/events.js'
 import type { GraphBranch } from '../parallel/subgraph.js'
-import { createAppLogic } from '../runtime/application-logic.js'
+import { createLoneLogic } from '../runtime/lone-logic.js'
 import type { RunSnapshot, RunOutput } from '../runtime/snapshot.js'
 
 /** The type of an action that writes a key which the graph's state lacks. */
@@ -111,7 +111,7 @@ export interface RunLogic<Needs, State, Inputs, Chunk, At extends string>
 export type { RunOutput, RunSnapshot }
 
 /** Actions and the transitions between them. Knows no entrypoint yet. */
-export interface Graph<in out S extends object, in out A, out D = never> {
+export interface Graph<in out S extends object, in out A, in out D = never> {
   readonly actions: A
   /**
    * Gives the graph an entrypoint, and halts if it shall not run to its end.
@@ -156,7 +156,7 @@ export function createGraph(declared: DeclaredGraph, rules: StateRules): object 
 function createRunnable(plan: Plan, bound: Inputs, warnings: readonly GraphIssue[]): object {
   const runnable = Object.freeze({
     kind: 'graph',
-    logic: createAppLogic(plan, bound),
+    logic: createLoneLogic(plan, bound),
     warnings,
     bind(inputs: Inputs): object {
       const { names, open } = inputsOf(runnable as unknown as AnyBranch)

@@ -55,8 +55,7 @@ export interface Plan {
 }
 
 /** Makes a node without its transitions, which need all nodes. */
-export function createNode(name: string, index: number, parts: ActionParts): PlanNode & { edges: Edge[]; errorEdges: Edge[] } {
-  const subject = `Action "${name}"`
+export function createNode(name: string, index: number, parts: ActionParts, subject = `Action "${name}"`): PlanNode & { edges: Edge[]; errorEdges: Edge[] } {
   return {
     name,
     index,
@@ -99,7 +98,7 @@ const single = new WeakMap<object, Plan>()
 export function singlePlan(parts: ActionParts): Plan {
   let plan = single.get(parts.origin)
   if (plan === undefined) {
-    const node = createNode('action', 0, { ...parts, bound: {} })
+    const node = createNode('action', 0, { ...parts, bound: {} }, 'The action')
     const rules = { schema: undefined, defaults: undefined, freeze: true }
     plan = { graph: assembleGraph(new Map([[node.name, node]]), rules), entrypoint: node, haltAfter: NOTHING }
     single.set(parts.origin, plan)

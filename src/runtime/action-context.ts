@@ -2,47 +2,45 @@ import type { ActionContext, Path } from '../action/context.js'
 import type { AnyMessageKind, Delivery, Message, Received } from '../action/message.js'
 import { announce } from './announce.js'
 import { createCancellation } from './cancellation.js'
-import type { MapRunner } from './map-runner.js'
-import type { Runner } from './runner.js'
-import type { Step } from './step.js'
+import type { LiveApp, LiveMap, LiveStep } from './tree.js'
 
 // Owns: what an action may ask of the engine. Everything here is void once the step has ended.
 
-const runners = new WeakMap<ActionContext, { readonly runner: Runner; readonly step: Step }>()
+const behind = new WeakMap<ActionContext, { readonly app: LiveApp; readonly step: LiveStep }>()
 
 /** The application and the step behind a context, for applications that are made inside an action. */
-export function behindContext(context: ActionContext): { readonly runner: Runner; readonly step: Step } {
-  const behind = runners.get(context)
-  if (behind === undefined) throw new TypeError('parent takes the context that an action was given.')
-  if (!behind.step.open) throw new TypeError(`The step of "${behind.step.node.name}" has ended, and its context with it.`)
-  return behind
+export function behindContext(context: ActionContext): { readonly app: LiveApp; readonly step: LiveStep } {
+  const found = behind.get(context)
+  if (found === undefined) throw new TypeError('parent takes the context that an action was given.')
+  if (!found.step.open) throw new TypeError(`The step of "${found.step.node.name}" has ended, and its context with it.`)
+  return found
 }
 
 class StepContext implements ActionContext {
-  readonly #runner: Runner
-  readonly #step: Step
+  readonly #app: LiveApp
+  readonly #step: LiveStep
 
-  constructor(runner: Runner, step: Step) {
-    this.#runner = runner
+  constructor(app: LiveApp, step: LiveStep) {
+    this.#app = app
     this.#step = step
   }
 
   get appId(): string {
-    return this.#runner.appId
+    return this.#app.appId
   }
   get path(): Path {
-    return this.#runner.path
+    return this.#app.path
   }
   get sequenceId(): number {
-    return this.#runner.standing.sequenceId + 1
+    return this.#app.standing.sequenceId + 1
   }
   get attempt(): number {
     return 1
   }
 
   /** The map that this application is a branch of, while the step lasts. */
-  get #siblings(): { readonly map: MapRunner; readonly key: string } | undefined {
-    const { parent } = this.#runner
+  get #siblings(): { readonly map: LiveMap; readonly key: string } | undefined {
+    const { parent } = this.#app
     if (parent?.map === undefined || !this.#step.open) return undefined
     return { map: parent.map, key: parent.key }
   }
@@ -50,7 +48,7 @@ class StepContext implements ActionContext {
   cancel(key: string, reason?: unknown): void {
     const siblings = this.#siblings
     if (siblings === undefined) return
-    siblings.map.cancelBranch(key, createCancellation('context', siblings.key, this.#runner.hub.clock.now(), reason))
+    siblings.map.cancelBranch(key, createCancellation('context', siblings.key, this.#app.hub.clock.now(), reason))
   }
 
   send(key: string, message: Message): Delivery {
@@ -78,7 +76,7 @@ class StepContext implements ActionContext {
     const { signal } = this.#step
     const map = ofSiblings ? this.#siblings?.map : undefined
     if (ofSiblings && map === undefined) return
-    const { mailbox, slot } = this.#runner
+    const { mailbox, slot } = this.#app
     const give = (): void => mailbox.release(signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason)))
     signal.addEventListener('abort', give, { once: true })
     try {
@@ -90,7 +88,7 @@ class StepContext implements ActionContext {
           yield taken
           continue
         }
-        map?.waits(this.#runner)
+        map?.waits(this.#app)
         // Whoever waits holds no slot, so that those it waits for can run.
         const message = slot === undefined ? await taken : await slot.lend(() => taken)
         if (message === undefined) return
@@ -102,15 +100,15 @@ class StepContext implements ActionContext {
   }
 
   log(text: string, data?: unknown): void {
-    const runner = this.#runner
-    runner.hub.logger.info(text, data)
-    if (runner.heard) announce(runner, { type: 'log', source: this.#step.node.name, text, data })
+    const app = this.#app
+    app.hub.logger.info(text, data)
+    if (app.heard) announce(app, { type: 'log', source: this.#step.node.name, text, data })
   }
 }
 
 /** Makes the context of a step. */
-export function createActionContext(runner: Runner, step: Step): ActionContext {
-  const context = new StepContext(runner, step)
-  runners.set(context, { runner, step })
+export function createActionContext(app: LiveApp, step: LiveStep): ActionContext {
+  const context = new StepContext(app, step)
+  behind.set(context, { app, step })
   return context
 }

@@ -1,14 +1,31 @@
-import { type AnyActorRef, createActor } from 'xstate'
-import { appLogicOf } from './application-logic.js'
-import type { Runner } from './runner.js'
+import { type AnyActorLogic, type AnyActorRef, createActor } from 'xstate'
+import type { LooseLogic } from './logic.js'
+
+// Owns: what is needed of XState to make and stop an actor. Nothing else of the engine calls it.
 
 export type { AnyActorRef }
 
-/** Creates and starts the actor of an application, below the actor of its parent if it has one. */
-export function createApplicationActor(runner: Runner, inspect: unknown): AnyActorRef {
-  const parent = runner.parent?.runner.self
-  const options = { id: runner.parent?.key ?? 'app', input: { owned: runner }, parent, ...(inspect === undefined ? {} : { inspect }) }
-  const actor = createActor(appLogicOf(runner.plan), options as never) as unknown as AnyActorRef
-  actor.start()
-  return actor
+/** How an actor is made. */
+export interface ActorSetup {
+  readonly id: string
+  readonly input: unknown
+  readonly parent?: AnyActorRef | undefined
+  readonly inspect?: unknown
+}
+
+/** Makes an actor, below another one if `parent` says so. It is not started. */
+export function makeActor<TSnapshot>(logic: LooseLogic<TSnapshot>, setup: ActorSetup): AnyActorRef {
+  // `parent` is an option of XState that its types keep to itself.
+  return createActor(logic as unknown as AnyActorLogic, setup as object) as unknown as AnyActorRef
+}
+
+/** XState lets an actor with a parent be stopped by that parent alone, through its scope. */
+interface Scoped {
+  readonly _actorScope?: { readonly stopChild: (child: AnyActorRef) => void }
+}
+
+/** Stops an actor, whether it is a root or hangs below another one. */
+export function stopActor(actor: AnyActorRef, parent: AnyActorRef | undefined): void {
+  if (parent === undefined) actor.stop()
+  else (parent as AnyActorRef & Scoped)._actorScope?.stopChild(actor)
 }

@@ -16,7 +16,11 @@ interface Reader {
 export class Mailbox {
   #messages: Received[] | undefined
   #readers: Set<Reader> | undefined
-  #closed = false
+  #closed: boolean
+
+  constructor(closed = false) {
+    this.#closed = closed
+  }
 
   /** True while someone waits for a message of a sibling. */
   get waiting(): boolean {

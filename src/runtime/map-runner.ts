@@ -1,322 +1,268 @@
-import { type AnyActorRef, createActor } from 'xstate'
-import { printPath } from '../action/context.js'
-import { type Inputs, NO_INPUTS, refuseUnknownInputs } from '../action/inputs.js'
+import type { Inputs } from '../action/inputs.js'
 import type { Delivery, Received } from '../action/message.js'
-import { NoSenderError, ParallelError, TimeoutError } from '../errors.js'
+import { TimeoutError } from '../errors.js'
 import { createDeferred } from '../internal/deferred.js'
 import { toError } from '../internal/guards.js'
-import { list } from '../internal/nearest.js'
 import type { AnyEvent } from '../lifecycle/events.js'
 import { conclude, intercept } from '../lifecycle/interceptor.js'
 import type { FanOut } from '../parallel/fan-out.js'
-import { gateOf } from '../parallel/limit.js'
-import { type AnyResult, createResult, type Ending } from '../parallel/results.js'
+import type { Ending } from '../parallel/results.js'
 import { judge, policyName } from '../parallel/settle.js'
 import type { BranchTask } from '../parallel/task.js'
-import { announce } from './announce.js'
-import { appLogicOf } from './application-logic.js'
-import { BranchInputs } from './branch-inputs.js'
+import { announce, reportFault } from './announce.js'
+import { BranchStarter, TIMEOUT } from './branch-starter.js'
 import { type Cancellation, createCancellation } from './cancellation.js'
-import { MapTable } from './map-table.js'
-import { createOrder, type Leak } from './order.js'
+import { type AnyActorRef, makeActor, stopActor } from './create-actor.js'
+import { Grace } from './grace.js'
+import { MapBooks } from './map-books.js'
+import { hopelessMap, mapSource, settledResult } from './map-outcome.js'
 import { reducerLogic } from './reducer-logic.js'
-import { branchIdentity, initialStanding, type Parent, Runner } from './runner.js'
-import type { Step } from './step.js'
-import { reportFault } from './take-step.js'
+import { Siblings } from './siblings.js'
 import { TaskFeed } from './task-feed.js'
+import type { LiveApp, LiveBranch, LiveMap, LiveStep } from './tree.js'
 import { Watcher } from './watcher.js'
 
 // Owns: the branches of one visit of a map action: which run, how they settled, when there are enough.
 // Does not own: the loop of a branch (runner.ts), the fold (reducer-logic.ts), the snapshot (map-logic.ts).
 // M1  At most `window` branches live at once, and as many as there is work for; nothing is pulled ahead.
 // M2  Every branch settles exactly once; what comes later for its key is ignored.
-// M3  The map ends only when no branch lives and the source is closed.
+// M3  The map ends only when no branch lives and the source is closed, or when they were given up.
 // M4  Once it closes, nothing more is started. Entries of a source of known length still get a result.
 
 /** Why a map starts nothing more. */
-type Closing = 'satisfied' | 'hopeless' | 'fault' | 'cancelled' | 'stopped'
+type Why =
+  | { readonly kind: 'satisfied' | 'hopeless' | 'cancelled' | 'stopped' }
+  | { readonly kind: 'fault'; readonly error: unknown }
+type Closing = Why & { readonly at: number }
 
-/** The live side of one map actor. */
-export class MapRunner {
+export class MapRunner implements LiveMap {
+  readonly app: LiveApp
+  readonly step: LiveStep
   readonly visit: number
   readonly watches: boolean
-  reducing = false
-  readonly #runner: Runner
-  readonly #step: Step
+  readonly table = new MapBooks()
   readonly #fanOut: FanOut
-  readonly #inputs: BranchInputs
-  readonly #table = new MapTable()
+  readonly #raw: Inputs
+  readonly #siblings: Siblings
   readonly #answer = createDeferred<unknown>()
   readonly #watcher: Watcher | undefined
+  readonly #grace: Grace
+  #sourceSignal: AbortController | undefined
   #self!: AnyActorRef
   #reducer!: AnyActorRef
+  #starter!: BranchStarter
   #feed: TaskFeed | undefined
   #closing: Closing | undefined
-  #fault: { readonly error: unknown } | undefined
-  #sourceSignal: AbortController | undefined
-  #grace: unknown
-  #starting = 0
-  #waiting = new Set<Runner>()
+  #pumping = false
+  #phase: 'branches' | 'source' | 'reducer' | 'ended' = 'branches'
+  readonly #gaveUp = createDeferred<void>()
+  /** After-interceptors of branches that are still asked. */
+  #concluding = 0
 
-  constructor(runner: Runner, step: Step, fanOut: FanOut, raw: Inputs) {
-    this.#runner = runner
-    this.#step = step
+  constructor(app: LiveApp, step: LiveStep, fanOut: FanOut, raw: Inputs) {
+    this.app = app
+    this.step = step
     this.#fanOut = fanOut
-    this.#inputs = new BranchInputs(raw)
-    this.visit = (runner.visits[step.node.index] ?? 0) + 1
-    this.#watcher = fanOut.watch === undefined ? undefined : new Watcher(fanOut.watch, this)
+    this.#raw = raw
+    this.visit = (app.visits[step.node.index] ?? 0) + 1
     this.watches = fanOut.watch !== undefined
+    this.#siblings = new Siblings(this)
+    this.#watcher = fanOut.watch === undefined ? undefined : new Watcher(fanOut.watch, this)
+    this.#grace = new Grace(app.hub.clock, fanOut.graceMs ?? app.hub.graceMs, () => this.#overdue())
   }
 
-  attach(self: AnyActorRef): void {
-    this.#self = self
+  get reducing(): boolean {
+    return this.#phase !== 'branches'
   }
 
   get policy(): FanOut['policy'] {
     return this.#fanOut.policy
   }
-  get table(): MapTable {
-    return this.#table
-  }
-
-  count(): { live: number; done: number; failed: number; cancelled: number } {
-    const { live, done, failed, cancelled } = this.#table
-    return { live: live.size, done, failed, cancelled }
-  }
 
   /** Runs the branches and the reducer. Rejects once every branch has ended. */
-  run(): Promise<unknown> {
-    const { state, inputs } = this.#step
-    const { node } = this.#step
-    const signal = () => this.#step.signal
-    const setup = { fanOut: this.#fanOut, state, inputs, signal }
-    this.#reducer = createActor(reducerLogic, { id: 'reduce', parent: this.#self, input: setup } as never) as unknown as AnyActorRef
+  run(self: AnyActorRef): Promise<unknown> {
+    const { node, state, inputs } = this.step
+    this.#self = self
+    this.#starter = new BranchStarter(this, this.#fanOut, self, this.#raw)
+    const setup = { fanOut: this.#fanOut, state, inputs, signal: () => this.step.signal }
+    this.#reducer = makeActor(reducerLogic, { id: 'reduce', parent: self, input: setup })
     this.#reducer.start()
     try {
-      const source = this.#fanOut.open(this.#openArgs())
+      const source = mapSource(this.#fanOut, this.step, () => (this.#sourceSignal ??= new AbortController()).signal)
       this.#feed = new TaskFeed(node.subject, source, () => this.#pump())
+      this.table.total = this.#feed.length
     } catch (error) {
-      this.#close('fault', error)
+      this.#close({ kind: 'fault', error })
     }
-    const total = this.#feed?.length
-    this.#table.total = total
-    if (this.#runner.heard) {
-      this.#runner.emit({ type: 'map.start', source: node.name, total, policy: policyName(this.policy) })
-    }
+    const { total } = this.table
+    if (this.app.heard) announce(this.app, { type: 'map.start', source: node.name, total, policy: policyName(this.policy) })
     if (total === 0) this.#judge()
     this.#pump()
     return this.#answer.promise
   }
 
-  #openArgs(): Parameters<FanOut['open']>[0] {
-    const { node, state, inputs } = this.#step
-    const own = (): AbortSignal => {
-      this.#sourceSignal ??= new AbortController()
-      return this.#sourceSignal.signal
-    }
-    return {
-      subject: node.subject,
-      state,
-      inputs,
-      get signal() {
-        return own()
-      },
-    }
-  }
-
   /** Starts branches while there is room (M1). */
   #pump(): void {
+    if (this.#pumping) return
+    this.#pumping = true
     try {
-      while (this.#closing === undefined && this.#table.live.size + this.#starting < this.#fanOut.window) {
+      while (this.#closing === undefined && this.table.live.size < this.#fanOut.window) {
         const task = this.#feed?.next() ?? 'end'
         if (task === 'later') break
         if (task === 'end') {
-          if (this.#table.total === undefined) {
-            this.#table.total = this.#feed?.length
-            this.#judge()
-          }
+          this.#exhausted()
           break
         }
         this.#start(task)
       }
     } catch (error) {
-      this.#close('fault', error)
+      this.#close({ kind: 'fault', error })
     }
+    this.#pumping = false
     this.#endIfDone()
   }
 
-  #parent(key: string): Parent {
-    return { runner: this.#runner, map: this, name: this.#step.node.name, visit: this.visit, key }
+  /** The source has ended, so the number of branches is known now, if it was not. */
+  #exhausted(): void {
+    if (this.table.total !== undefined) return
+    this.table.total = this.#feed?.length
+    this.#judge()
+    this.#siblings.check()
   }
 
   #start(task: BranchTask): void {
-    const { hub } = this.#runner
-    if (this.#table.has(task.key)) {
-      throw new Error(`its source gave the key "${task.key}" a second time. Give each branch a key of its own.`)
+    if (this.table.has(task.key)) {
+      throw new TypeError(`its source gave the key "${task.key}" a second time. Give each branch a key of its own.`)
     }
-    const { plan, bound, inputs } = this.#inputs.of(this.#step.node.subject, task, () => this.#runner.where(this.#step.node))
-    const { defaults } = plan.graph.rules
-    const state = defaults === undefined ? task.state : Object.freeze({ ...defaults, ...task.state })
-    const gate = this.#fanOut.limit === undefined ? this.#runner.gate : gateOf(this.#fanOut.limit)
-    const runner = new Runner({ plan, hub, bound, inputs, gate, standing: initialStanding(plan, state), parent: this.#parent(task.key) })
-    const input = { owned: runner }
-    const actor = createActor(appLogicOf(plan), { id: task.key, parent: this.#self, input } as never) as unknown as AnyActorRef
-    const timer = task.timeoutMs === undefined ? undefined : this.#timeOut(task, task.timeoutMs)
-    this.#table.live.set(task.key, { task, runner, actor, startedAt: hub.clock.now(), timer })
-    this.#tellBranch('branch.queued', runner, task)
-    if (hub.interceptors.length === 0) this.#launch(task, runner, actor)
-    else void this.#launchIntercepted(task, runner, actor)
+    const branch = this.#starter.make(task)
+    this.table.live.set(task.key, branch)
+    this.#tellBranch('branch.queued', branch)
+    if (this.app.hub.interceptors.length === 0) this.#starter.launch(branch)
+    else void this.#launchIntercepted(branch)
   }
 
-  #launch(task: BranchTask, runner: Runner, actor: AnyActorRef): void {
-    this.#tellBranch('branch.start', runner, task)
-    actor.start()
-    const { order } = this.#runner
-    void runner.run(createOrder(runner.inputs, { room: order?.room })).then((end) => actor.send({ type: 'teasel.end', end }))
-  }
-
-  async #launchIntercepted(task: BranchTask, runner: Runner, actor: AnyActorRef): Promise<void> {
-    const told = { map: this.#step.node.name, key: task.key, index: task.index, path: runner.path }
+  async #launchIntercepted(branch: LiveBranch): Promise<void> {
+    const { app, task } = branch
     try {
-      await intercept('Branch', this.#runner.hub.interceptors, told)
+      await intercept('Branch', app.hub.interceptors, { map: this.step.node.name, key: task.key, index: task.index, path: app.path })
     } catch (error) {
       this.#settle(task.key, { status: 'failed', error: toError(error) })
       return this.#pump()
     }
-    if (this.#table.live.has(task.key)) this.#launch(task, runner, actor)
+    if (this.table.live.get(task.key) === branch) this.#starter.launch(branch)
   }
 
-  #timeOut(task: BranchTask, ms: number): unknown {
-    return this.#runner.hub.clock.setTimeout(() => {
-      const error = new TimeoutError(`Branch "${printPath([...this.#runner.path, { map: this.#step.node.name, visit: this.visit, key: task.key }])}"`, ms)
-      const live = this.#table.live.get(task.key)
-      live?.runner.cancel(createCancellation('parent', 'timeout', this.#runner.hub.clock.now(), error))
-      this.#startGrace()
-    }, ms)
+  branchStarted(key: string): void {
+    const branch = this.table.live.get(key)
+    if (branch === undefined) return
+    this.#starter.begin(branch)
+    this.#tellBranch('branch.start', branch)
   }
 
-  /** A branch actor is done: at its end, or cancelled. */
   childDone(key: string, output: unknown): void {
-    if (key === 'reduce' && this.reducing && !this.#table.live.has(key)) return this.#finish({ update: output })
-    const live = this.#table.live.get(key)
+    if (key === 'reduce' && this.#phase === 'reducer') return this.#finish({ update: output })
+    const live = this.table.live.get(key)
     if (live === undefined) return // M2
-    const { cancellation, standing } = live.runner
+    const { cancellation, standing, leaked } = live.app
     if (cancellation === undefined) this.#settle(key, { status: 'done', state: standing.state })
-    else if (cancellation.reason instanceof TimeoutError && cancellation.by === 'timeout') {
+    else if (cancellation.by === TIMEOUT && cancellation.reason instanceof TimeoutError) {
       this.#settle(key, { status: 'failed', error: cancellation.reason })
     } else this.#settle(key, { status: 'cancelled', reason: cancellation.reason, by: cancellation.by })
-    this.#runner.leaked.push(...live.runner.leaked)
+    if (leaked.length > 0) this.app.leaked.push(...leaked)
     this.#pump()
   }
 
-  /** A branch actor, or the reducer, is in error. */
   childFailed(key: string, error: unknown): void {
-    if (key === 'reduce' && this.reducing && !this.#table.live.has(key)) return this.#finish({ error })
-    if (!this.#table.live.has(key)) return
+    if (key === 'reduce' && this.#phase === 'reducer') return this.#finish({ error })
+    if (!this.table.live.has(key)) return
     this.#settle(key, { status: 'failed', error: toError(error) })
     this.#pump()
   }
 
   #settle(key: string, ending: Ending): void {
-    const live = this.#table.live.get(key)
+    const live = this.table.live.get(key)
     if (live === undefined) return
-    this.#runner.hub.clock.clearTimeout(live.timer)
-    this.#record(live.task, live.runner, live.startedAt, ending)
+    if (live.timer !== undefined) this.app.hub.clock.clearTimeout(live.timer)
+    this.#record(live.task, live.app, live.startedAt, ending)
+    this.#siblings.settled(live.app)
   }
 
-  #record(task: BranchTask, runner: Runner | undefined, startedAt: number | undefined, ending: Ending): void {
-    const { hub } = this.#runner
-    const now = hub.clock.now()
-    const parent = this.#parent(task.key)
-    const inputs = runner === undefined ? task.inputs : runner.bound === NO_INPUTS ? runner.inputs : { ...runner.inputs, ...runner.bound }
-    const attempts = startedAt === undefined ? 0 : 1
-    const result = createResult({ key: task.key, index: task.index, inputs, attempts, startedAt, identity: () => branchIdentity(parent) }, now, ending)
-    this.#table.settle(result)
+  #record(task: BranchTask, app: LiveApp | undefined, startedAt: number | undefined, ending: Ending): void {
+    const { hub, plan, standing } = this.app
+    const parent = this.#starter.parent(task.key)
+    const result = settledResult(task, app, parent, startedAt, hub.clock.now(), ending)
+    this.table.settle(result)
     this.#reducer.send({ type: 'teasel.settled', result })
-    if (!hub.quiet || this.#runner.watched || this.watches) {
+    if (!hub.quiet || this.app.watched || this.watches) {
+      const teller = app ?? this.app.child({ plan, standing, parent })
       const { key, index } = task
-      const { status } = ending
-      const teller = runner ?? new Runner({ plan: this.#runner.plan, hub, standing: this.#runner.standing, parent })
-      announce(teller, { type: 'branch.settled', source: this.#step.node.name, key, index, status, result, durationMs: now - (startedAt ?? now) })
+      const durationMs = result.endedAt - (startedAt ?? result.endedAt)
+      this.#tell(teller, { type: 'branch.settled', source: this.step.node.name, key, index, status: ending.status, result, durationMs })
     } else hub.skip()
-    if (hub.interceptors.length > 0) this.#afterBranch(task, parent, ending)
-    if (runner !== undefined) this.#waiting.delete(runner)
-    this.#checkSenders()
+    if (hub.interceptors.length > 0) this.#afterBranch(task, ending)
     this.#judge()
   }
 
-  #afterBranch(task: BranchTask, parent: Parent, ending: Ending): void {
-    const path = [...this.#runner.path, { map: parent.name, visit: parent.visit, key: parent.key }]
-    const told = { map: parent.name, key: task.key, index: task.index, path }
-    const outcome = ending.status === 'done' ? { status: 'done', state: ending.state } as const : ending
-    this.#starting += 1
-    void conclude('Branch', this.#runner.hub.interceptors, told, outcome, (where, error) => reportFault(this.#runner, where, error)).then((fatal) => {
-      this.#starting -= 1
-      if (fatal !== undefined) this.#close('fault', fatal.error)
-      this.#pump()
+  #afterBranch(task: BranchTask, ending: Ending): void {
+    const { name, visit, key } = this.#starter.parent(task.key)
+    const told = { map: name, key, index: task.index, path: [...this.app.path, { map: name, visit, key }] }
+    const report = (where: string, error: unknown): void => reportFault(this.app, where, error)
+    this.#concluding += 1
+    void conclude('Branch', this.app.hub.interceptors, told, ending, report).then((fatal) => {
+      this.#concluding -= 1
+      if (fatal !== undefined) this.#close({ kind: 'fault', error: fatal.error })
+      this.#endIfDone()
     })
   }
 
   /** Asks the policy whether there are enough. */
   #judge(): void {
     if (this.#closing !== undefined) return
-    const verdict = judge(this.policy, this.#table)
-    if (verdict !== 'go') this.#close(verdict)
+    const verdict = judge(this.policy, this.table)
+    if (verdict !== 'go') this.#close({ kind: verdict })
   }
 
-  /** `watch` has enough. */
   settleNow(): void {
-    this.#close('satisfied')
+    this.#close({ kind: 'satisfied' })
+  }
+
+  cancelAll(): void {
+    this.#close({ kind: 'cancelled' })
+    this.#grace.start() // also for a reducer that runs by now
   }
 
   /** Starts nothing more and cancels the rest (M4). */
-  #close(why: Closing, error?: unknown): void {
-    if (this.#closing !== undefined) return
-    this.#closing = why
-    if (why === 'fault') this.#fault = { error }
-    const cause = why === 'satisfied' ? 'settled' : why === 'cancelled' ? 'parent' : why === 'stopped' ? 'stop' : 'sibling-failed'
-    const by = why === 'satisfied' ? 'settle' : why === 'cancelled' || why === 'stopped' ? 'parent' : 'sibling'
-    const given = this.#runner.cancellation?.reason
-    const cancellation = createCancellation(cause, by, this.#runner.hub.clock.now(), given)
+  #close(why: Why): void {
+    if (this.#closing !== undefined || this.#phase !== 'branches') return
+    const cancellation = closingCancellation(this.app, why)
+    this.#closing = { ...why, at: cancellation.at }
     this.#sourceSignal?.abort(cancellation.reason)
-    for (const { runner } of [...this.#table.live.values()]) this.#cancelLive(runner, cancellation)
-    if (why !== 'stopped') this.#recordRest(cancellation)
-    this.#startGrace()
-    this.#endIfDone()
+    for (const branch of [...this.table.live.values()]) this.#cancelLive(branch, cancellation)
+    if (why.kind !== 'stopped') this.#recordRest(cancellation)
+    this.#grace.start()
+    if (!this.#pumping) this.#endIfDone()
   }
 
   #recordRest({ reason, by }: Cancellation): void {
     try {
-      for (const task of this.#feed?.rest() ?? []) {
-        this.#record(task, undefined, undefined, { status: 'cancelled', reason, by })
-      }
+      for (const task of this.#feed?.rest() ?? []) this.#record(task, undefined, undefined, { status: 'cancelled', reason, by })
     } catch (error) {
-      this.#runner.hub.logger.warn(`The rest of the source of "${this.#step.node.name}" could not be read.`, error)
+      this.app.hub.logger.warn(`The rest of the source of "${this.step.node.name}" could not be read.`, error)
     }
   }
 
-  #cancelLive(runner: Runner, cancellation: Cancellation): void {
-    if (runner.running) runner.cancel(cancellation)
-    else {
-      // Not started yet: its interceptors are still asked.
-      const { parent } = runner
-      if (parent !== undefined) this.#settle(parent.key, { status: 'cancelled', reason: cancellation.reason, by: cancellation.by })
-    }
+  #cancelLive({ app, task }: LiveBranch, cancellation: Cancellation): void {
+    if (app.running) app.cancel(cancellation)
+    // Not launched yet: its interceptors are still asked.
+    else this.#settle(task.key, { status: 'cancelled', reason: cancellation.reason, by: cancellation.by })
   }
 
-  /** The parent's step is cancelled. */
-  cancelAll(_cancellation: Cancellation): void {
-    this.#close('cancelled')
-  }
-
-  /** Cancels one branch, also a queued one. Says nothing when it has settled. */
   cancelBranch(key: string, cancellation: Cancellation): void {
-    if (this.#closing === 'stopped') return
-    const live = this.#table.live.get(key)
+    const live = this.table.live.get(key)
     if (live !== undefined) {
-      this.#cancelLive(live.runner, cancellation)
-      this.#startGrace()
-    } else if (!this.#table.settled.has(key)) {
+      this.#cancelLive(live, cancellation)
+      this.#grace.start()
+    } else if (!this.table.settled.has(key)) {
       const task = this.#feed?.take(key)
       if (task === undefined) return
       const { reason, by } = cancellation
@@ -325,123 +271,110 @@ export class MapRunner {
     this.#pump()
   }
 
-  /** Whether a branch of this key lives, has settled, or waits in a source of known length. */
   knows(key: string): boolean {
-    return this.#table.has(key) || this.#feed?.holds(key) === true
-  }
-
-  /** A branch by its key, for addressing what is deeper. */
-  branch(key: string): Runner | undefined {
-    return this.#table.live.get(key)?.runner
+    return this.table.has(key) || this.#feed?.holds(key) === true
   }
 
   deliver(key: string, message: Received): Delivery {
-    const runner = this.#table.live.get(key)?.runner
-    const delivery = runner === undefined ? 'dropped' : runner.mailbox.push(message)
-    if (runner !== undefined && delivery === 'delivered') this.#waiting.delete(runner)
-    if (this.#runner.heard || this.watches) {
-      announce(runner ?? this.#runner, { type: 'message', source: this.#step.node.name, message, to: key, delivery })
-    }
-    return delivery
+    return this.#siblings.deliver(key, message)
   }
 
   broadcast(message: Received): void {
-    for (const key of [...this.#table.live.keys()]) if (key !== message.from) this.deliver(key, message)
+    this.#siblings.broadcast(message)
   }
 
-  /** A branch waits for a message of its siblings. */
-  waits(runner: Runner): void {
-    this.#waiting.add(runner)
-    this.#checkSenders()
+  waits(app: LiveApp): void {
+    if (this.#closing === undefined) this.#siblings.waits(app)
   }
 
-  /** Nobody is left who could send: those that wait alone complete, those that wait for each other fail. */
-  #checkSenders(): void {
-    const { live } = this.#table
-    if (this.#waiting.size === 0 || this.#waiting.size < live.size || this.#closing !== undefined) return
-    if (this.#table.total === undefined || this.#table.settled.size + live.size < this.#table.total) return
-    const keys = [...live.keys()]
-    const error = live.size === 1 ? undefined : new NoSenderError(keys)
-    for (const runner of this.#waiting) runner.mailbox.release(error)
-    this.#waiting.clear()
+  #tellBranch(type: 'branch.queued' | 'branch.start', { app, task }: LiveBranch): void {
+    if (app.heard) this.#tell(app, { type, source: this.step.node.name, key: task.key, index: task.index })
   }
 
-  #tellBranch(type: 'branch.queued' | 'branch.start', runner: Runner, { key, index }: BranchTask): void {
-    if (runner.heard) announce(runner, { type, source: this.#step.node.name, key, index })
+  #tell(teller: LiveApp, fields: Parameters<typeof announce>[1]): void {
+    announce(teller, fields, this.app.standing.sequenceId + 1)
   }
 
-  /** An event of a branch, for `watch`. */
   tell(event: AnyEvent, key: string, own: boolean): void {
     try {
       this.#watcher?.tell(event, key, own)
     } catch (error) {
-      reportFault(this.#runner, `watch of "${this.#step.node.name}"`, error)
+      reportFault(this.app, `watch of "${this.step.node.name}"`, error)
     }
   }
 
-  cancelByWatch(key: string, reason: unknown): void {
-    this.cancelBranch(key, createCancellation('watch', 'watch', this.#runner.hub.clock.now(), reason))
+  /** Gives up whatever ignores its cancel: branches, and with none left the source or the reducer. */
+  abandon(): void {
+    for (const { app } of [...this.table.live.values()]) app.abandon()
+    if (this.table.live.size === 0) this.#abandonOwn()
+    else this.#grace.start(0)
   }
 
-  #startGrace(): void {
-    const { hub } = this.#runner
-    if (this.#grace !== undefined || this.#table.live.size === 0) return
-    this.#grace = hub.clock.setTimeout(() => {
-      this.#grace = undefined
-      this.#runner.leaked.push(...this.#abandonCancelled())
-    }, this.#fanOut.graceMs ?? hub.graceMs)
+  #abandonOwn(): void {
+    const { cancellation } = this.app
+    if (this.#phase === 'source') {
+      this.app.leak(this.step)
+      this.#gaveUp.resolve()
+    } else if (this.#phase === 'reducer' && cancellation !== undefined) {
+      this.app.leak(this.step)
+      this.#finish({ error: cancellation.reason })
+    }
   }
 
-  /** The grace period above is over. */
-  abandon(): readonly Leak[] {
-    return this.#abandonCancelled()
-  }
-
-  #abandonCancelled(): Leak[] {
-    const leaks: Leak[] = []
-    for (const { runner } of [...this.#table.live.values()]) if (runner.cancellation !== undefined) leaks.push(...runner.abandon())
-    return leaks
+  /** The time of some branch is up. */
+  #overdue(): void {
+    if (this.table.live.size === 0) return this.#abandonOwn()
+    let next: number | undefined
+    for (const { app } of [...this.table.live.values()]) {
+      if (app.cancellation === undefined) continue
+      const left = this.#grace.left(app.cancellation.at)
+      if (left <= 0) app.abandon()
+      else next = Math.min(next ?? left, left)
+    }
+    if (next !== undefined) this.#grace.start(next)
   }
 
   #endIfDone(): void {
-    if (this.#table.live.size > 0 || this.#starting > 0 || this.reducing) return
-    const exhausted = this.#table.total !== undefined && this.#table.settled.size === this.#table.total
-    if (this.#closing === undefined && !exhausted) return
-    this.reducing = true
+    if (this.#phase !== 'branches' || this.#pumping || this.table.live.size > 0 || this.#concluding > 0) return
+    if (this.#closing === undefined && !this.table.complete) return
+    this.#phase = 'source'
     void this.#conclude()
   }
 
   async #conclude(): Promise<void> {
-    this.#runner.hub.clock.clearTimeout(this.#grace)
-    try {
-      await this.#feed?.close()
-    } catch (error) {
-      reportFault(this.#runner, `The source of "${this.#step.node.name}", while it was closed,`, error)
-    }
-    const { done, failed, cancelled } = this.#table
-    const { node } = this.#step
-    if (this.#runner.heard) this.#runner.emit({ type: 'map.end', source: node.name, done, failed, cancelled })
-    if (this.#closing === 'fault') return this.#finish({ error: this.#fault?.error })
-    if (this.#closing === 'cancelled' || this.#closing === 'stopped') return this.#finish({ error: this.#runner.cancellation?.reason })
-    if (this.#closing === 'hopeless') return this.#finish({ error: this.#hopeless() })
-    if (this.#runner.heard) this.#runner.emit({ type: 'reduce', source: node.name, results: this.#table.settled.size })
+    const { name } = this.step.node
+    await this.#closeSource()
+    if (this.#phase !== 'source') return // stopped
+    const { done, failed, cancelled, settled } = this.table
+    if (this.app.heard) announce(this.app, { type: 'map.end', source: name, done, failed, cancelled })
+    if (this.#closing !== undefined && this.#closing.kind !== 'satisfied') return this.#finish({ error: this.#fault() })
+    if (this.app.cancellation !== undefined) return this.#finish({ error: this.app.cancellation.reason })
+    this.#phase = 'reducer'
+    if (this.app.heard) announce(this.app, { type: 'reduce', source: name, results: settled.size })
     this.#reducer.send({ type: 'teasel.reduce' })
   }
 
-  #hopeless(): Error {
-    const results = this.#table.results()
-    const lost = results.filter((result) => result.status === 'failed')
-    const first = lost[0]?.error
-    if (this.#fanOut.single && first !== undefined) return first
-    const told = lost.length > 0 ? lost : results.filter((result: AnyResult) => result.status === 'cancelled')
-    const { policy } = this
-    const counted = `${told.length} of ${this.#table.total ?? results.length} branches ${lost.length > 0 ? 'failed' : 'were cancelled'}`
-    const named = told.length === 0 ? '' : `: ${list(told.slice(0, 3).map((result) => result.key))}${told.length > 3 ? ' …' : ''}`
-    const said = first === undefined ? '' : ` First: ${first.message}`
-    return new ParallelError(this.#step.node.name, `cannot settle as ${policyName(policy)}: ${counted}${named}.${said}`, results, first)
+  async #closeSource(): Promise<void> {
+    try {
+      const closed = this.#feed?.close()
+      if (closed === undefined) return
+      if (this.#closing !== undefined) this.#grace.start(this.#grace.left(this.#closing.at))
+      await Promise.race([closed, this.#gaveUp.promise])
+    } catch (error) {
+      reportFault(this.app, `The source of "${this.step.node.name}", while it was closed,`, error)
+    }
+  }
+
+  #fault(): unknown {
+    if (this.#closing?.kind === 'fault') return this.#closing.error
+    return this.#closing?.kind === 'hopeless' ? hopelessMap(this.step.node.name, this.#fanOut, this.table) : this.app.cancellation?.reason
   }
 
   #finish(end: { readonly update: unknown } | { readonly error: unknown }): void {
+    if (this.#phase === 'ended') return
+    this.#phase = 'ended'
+    this.#grace.end()
+    stopActor(this.#reducer, this.#self)
     if ('error' in end) {
       this.#self.send({ type: 'teasel.map.failed', error: end.error })
       this.#answer.reject(end.error)
@@ -453,14 +386,22 @@ export class MapRunner {
 
   /** The map actor was stopped: stops every branch, and waits for nothing. */
   stop(): void {
-    const { clock } = this.#runner.hub
-    clock.clearTimeout(this.#grace)
-    if (!this.reducing) this.#close('stopped')
-    const cancellation = createCancellation('stop', 'parent', clock.now())
-    for (const { runner, timer } of this.#table.live.values()) {
-      clock.clearTimeout(timer)
-      runner.stop(cancellation)
+    if (this.#phase === 'ended') return
+    this.#close({ kind: 'stopped' })
+    const cancellation = createCancellation('stop', 'parent', this.app.hub.clock.now())
+    for (const { app, timer } of this.table.live.values()) {
+      this.app.hub.clock.clearTimeout(timer)
+      app.stop(cancellation)
     }
-    this.#table.live.clear()
+    this.table.live.clear()
+    this.#finish({ error: cancellation.reason })
   }
+}
+
+function closingCancellation(app: LiveApp, { kind }: Why): Cancellation {
+  const now = app.hub.clock.now()
+  if (kind === 'satisfied') return createCancellation('settled', 'settle', now)
+  if (kind === 'cancelled') return createCancellation('parent', 'parent', now, app.cancellation?.reason)
+  if (kind === 'stopped') return createCancellation('stop', 'parent', now, app.cancellation?.reason)
+  return createCancellation('sibling-failed', 'sibling', now)
 }

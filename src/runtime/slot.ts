@@ -2,14 +2,15 @@ import { createDeferred } from '../internal/deferred.js'
 import type { Gate, SlotRequest } from '../parallel/limit.js'
 
 /**
- * One application's place under a shared limit. Held while a leaf action of its own runs; given back while it stands
- * at a map or waits for an application that the action made by hand.
+ * One application's place under a shared limit. Held while a leaf action of its own runs; given back while it
+ * waits for an application that the action made by hand.
  */
 export class Slot {
   readonly #gate: Gate
   #held = false
   #request: { readonly entry: SlotRequest; readonly answer: (entered: boolean) => void } | undefined
   #lent = 0
+  #retired = false
 
   constructor(gate: Gate) {
     this.#gate = gate
@@ -17,6 +18,7 @@ export class Slot {
 
   /** True when the slot is held; false when the wait was cancelled. */
   enter(): boolean | Promise<boolean> {
+    if (this.#retired) return false
     if (this.#held) return true
     if (this.#gate.tryEnter()) {
       this.#held = true
@@ -47,6 +49,13 @@ export class Slot {
     if (!this.#held) return
     this.#held = false
     this.#gate.leave()
+  }
+
+  /** Given up: the code that held it may still run, and takes no slot again. */
+  retire(): void {
+    this.#retired = true
+    this.cancel()
+    this.leave()
   }
 
   /** Gives the slot back while the action only waits for something that needs slots itself. */

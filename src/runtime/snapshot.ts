@@ -4,7 +4,8 @@ import { describeValue, isPlainObject } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
 import type { Plan } from '../graph/plan.js'
 import type { State } from '../state/freeze.js'
-import type { Runner } from './runner.js'
+import type { Standing } from './standing.js'
+import type { LiveApp } from './tree.js'
 
 /** What an application actor ends with. */
 export type RunOutput<State, At extends string = string> =
@@ -46,14 +47,6 @@ export type RunSnapshot<State, At extends string = string> = Snapshot<RunOutput<
   readonly next: string | undefined
 }
 
-/** Where an application stands. Replaced as a whole by each commit. */
-export interface Standing {
-  readonly state: State
-  readonly position: string | undefined
-  readonly next: string | undefined
-  readonly sequenceId: number
-}
-
 type Status = 'active' | 'done' | 'error' | 'stopped'
 
 /** The snapshot of an application actor. `value` and `context` are what inspectors look for. */
@@ -67,9 +60,9 @@ export class AppSnapshot implements Standing {
   readonly sequenceId: number
   /** Drops completions of a life before the last restart. */
   readonly epoch: number
-  readonly #runner: Runner
+  readonly #app: LiveApp
 
-  constructor(runner: Runner, standing: Standing, epoch: number, status: Status = 'active', output?: RunOutput<State>, error?: unknown) {
+  constructor(app: LiveApp, standing: Standing, epoch: number, status: Status = 'active', output?: RunOutput<State>, error?: unknown) {
     this.status = status
     this.output = output
     this.error = error
@@ -78,7 +71,7 @@ export class AppSnapshot implements Standing {
     this.next = standing.next
     this.sequenceId = standing.sequenceId
     this.epoch = epoch
-    this.#runner = runner
+    this.#app = app
   }
 
   get position(): string | undefined {
@@ -90,8 +83,8 @@ export class AppSnapshot implements Standing {
   }
 
   /** The live side of the actor that this snapshot is of. */
-  static runnerOf(snapshot: AppSnapshot): Runner {
-    return snapshot.#runner
+  static appOf(snapshot: AppSnapshot): LiveApp {
+    return snapshot.#app
   }
 }
 

@@ -5,9 +5,9 @@ import { isThenable } from '../internal/guards.js'
 import type { PlanNode } from '../graph/plan.js'
 import type { State } from '../state/freeze.js'
 import { createActionContext } from './action-context.js'
+import { announce } from './announce.js'
 import type { Cancellation } from './cancellation.js'
-import type { MapRunner } from './map-runner.js'
-import type { Runner } from './runner.js'
+import type { LiveApp, LiveMap, LiveStep } from './tree.js'
 
 // Owns: one attempt at one action: its signal, its context, the pulling of its generator.
 // Does not own: what becomes of the update.
@@ -16,20 +16,20 @@ import type { Runner } from './runner.js'
 // S3  A generator that is not exhausted is returned, and that is awaited.
 
 /** One execution of one action. It is what `run` is called with. */
-export class Step implements ActionArgs<State, Inputs> {
+export class Step implements LiveStep, ActionArgs<State, Inputs> {
   readonly state: State
   readonly inputs: Inputs
-  readonly #runner: Runner
+  readonly #app: LiveApp
   readonly #node: PlanNode
   #controller: AbortController | undefined
   #context: ActionContext | undefined
   #cancellation: Cancellation | undefined
   #open = true
   /** The map that this step stands at, if it does. */
-  map: MapRunner | undefined
+  map: LiveMap | undefined
 
-  constructor(runner: Runner, node: PlanNode, state: State, inputs: Inputs) {
-    this.#runner = runner
+  constructor(app: LiveApp, node: PlanNode, state: State, inputs: Inputs) {
+    this.#app = app
     this.#node = node
     this.state = state
     this.inputs = inputs
@@ -44,7 +44,7 @@ export class Step implements ActionArgs<State, Inputs> {
   }
 
   get context(): ActionContext {
-    this.#context ??= createActionContext(this.#runner, this)
+    this.#context ??= createActionContext(this.#app, this)
     return this.#context
   }
 
@@ -69,7 +69,7 @@ export class Step implements ActionArgs<State, Inputs> {
 
   /** Runs plain code. The answer is what it returned, or a promise of it. */
   perform(body: RunBody): unknown {
-    const returned = body.run(this as ActionArgs<never, never>)
+    const returned = body.run(this as ActionArgs<State, Inputs> as ActionArgs<never, never>)
     if (typeof returned !== 'object' || returned === null || isThenable(returned)) return returned
     return isGenerator(returned) ? this.#drain(returned) : returned
   }
@@ -79,8 +79,8 @@ export class Step implements ActionArgs<State, Inputs> {
       const { done, value } = await generator.next()
       if (done === true) return value
       if (this.#cancellation !== undefined) break
-      this.#runner.emitChunk(this.#node, value)
-      await this.#runner.order?.room?.()
+      if (this.#app.heard) announce(this.#app, { type: 'chunk', source: this.#node.name, chunk: value })
+      await this.#app.order?.room?.()
       if (this.#cancellation !== undefined) break
     }
     await generator.return(undefined) // S3

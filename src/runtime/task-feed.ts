@@ -13,7 +13,6 @@ export type Fed = BranchTask | 'later' | 'end'
  * calls `wake` when it has more.
  */
 export class TaskFeed {
-  readonly #subject: string
   readonly #source: TaskSource
   readonly #wake: () => void
   readonly #skipped = new Set<number>()
@@ -23,7 +22,6 @@ export class TaskFeed {
   #fault: { readonly error: unknown } | undefined
 
   constructor(subject: string, source: TaskSource, wake: () => void) {
-    this.#subject = subject
     this.#source = source
     this.#wake = wake
     if (source.entries.kind === 'known') refuseDuplicates(subject, source, source.entries.length)
@@ -33,10 +31,6 @@ export class TaskFeed {
   get length(): number | undefined {
     const { entries } = this.#source
     return entries.kind === 'known' ? entries.length : this.#state === 'ended' ? this.#index : undefined
-  }
-
-  get pulling(): boolean {
-    return this.#state === 'pulling'
   }
 
   /** @throws what the source throws, told after how many branches */
@@ -67,6 +61,7 @@ export class TaskFeed {
     this.#state = 'pulling'
     iterator.next().then(
       (pulled) => {
+        if (this.#state === 'ended') return // closed while it was pulled
         this.#state = pulled.done === true ? 'ended' : 'open'
         try {
           if (pulled.done !== true) this.#arrived.push(this.#source.toTask(pulled.value, this.#index++))
@@ -120,9 +115,10 @@ export class TaskFeed {
     return undefined
   }
 
-  /** Whatever a source of known length has not fed yet. */
+  /** Whatever has been pulled or is known, and was not fed yet. */
   *rest(): Generator<BranchTask, void, void> {
     const { entries, toTask } = this.#source
+    yield* this.#arrived.splice(0)
     if (entries.kind !== 'known') return
     for (; this.#index < entries.length; this.#index++) {
       if (!this.#skipped.has(this.#index)) yield toTask(entries.at(this.#index), this.#index)
@@ -131,11 +127,11 @@ export class TaskFeed {
   }
 
   /** Nothing more is wanted: the generator's `finally` runs. */
-  async close(): Promise<void> {
+  close(): Promise<void> | undefined {
     const { entries } = this.#source
-    if (entries.kind === 'known' || this.#state === 'ended') return
+    if (entries.kind === 'known' || this.#state === 'ended') return undefined
     this.#state = 'ended'
-    await entries.iterator.return?.()
+    return Promise.resolve(entries.iterator.return?.()).then(() => {})
   }
 }
 

@@ -1,6 +1,7 @@
+import { createCancellation } from './cancellation.js'
 import type { AnyEvent } from '../lifecycle/events.js'
 import type { BranchStatus } from '../parallel/watch.js'
-import type { MapRunner } from './map-runner.js'
+import type { LiveMap } from './tree.js'
 
 interface Told {
   readonly key: string
@@ -10,14 +11,14 @@ interface Told {
 /** Calls a map's `watch` with what its branches do. */
 export class Watcher {
   readonly #watch: (args: object) => void
-  readonly #map: MapRunner
+  readonly #map: LiveMap
   readonly #control: object
 
-  constructor(watch: (args: object) => void, map: MapRunner) {
+  constructor(watch: (args: object) => void, map: LiveMap) {
     this.#watch = watch
     this.#map = map
     const cancel = (keys: string | readonly string[], reason?: unknown): void => {
-      for (const key of typeof keys === 'string' ? [keys] : keys) map.cancelByWatch(key, reason)
+      for (const key of typeof keys === 'string' ? [keys] : keys) map.cancelBranch(key, createCancellation('watch', 'watch', map.app.hub.clock.now(), reason))
     }
     this.#control = map.policy === 'all' ? {} : { cancel, settle: () => map.settleNow() }
   }
@@ -44,7 +45,7 @@ export class Watcher {
     const settled = table.settled.get(key)
     if (settled !== undefined) return { key, status: settled.status }
     const live = table.live.get(key)
-    if (live !== undefined) return { key, status: live.runner.running ? 'running' : 'queued' }
+    if (live !== undefined) return { key, status: live.startedAt === undefined ? 'queued' : 'running' }
     return this.#map.knows(key) ? { key, status: 'queued' } : undefined
   }
 }

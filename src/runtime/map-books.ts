@@ -1,19 +1,8 @@
-import type { AnyActorRef } from 'xstate'
-import type { BranchTask } from '../parallel/task.js'
 import type { AnyResult } from '../parallel/results.js'
-import type { Runner } from './runner.js'
+import type { LiveBranch, MapTable } from './tree.js'
 
-/** One branch of a map while it lives. */
-export interface LiveBranch {
-  readonly task: BranchTask
-  readonly runner: Runner
-  readonly actor: AnyActorRef
-  readonly startedAt: number
-  readonly timer: unknown
-}
-
-/** What is known of the branches of one map: who lives, who has settled and how. */
-export class MapTable {
+/** The books of one map: who lives, who has settled and how. */
+export class MapBooks implements MapTable {
   readonly live = new Map<string, LiveBranch>()
   readonly settled = new Map<string, AnyResult>()
   total: number | undefined
@@ -29,6 +18,11 @@ export class MapTable {
     this.live.delete(result.key)
     this.settled.set(result.key, result)
     this[result.status] += 1
+  }
+
+  /** True when every branch that there will ever be has settled. */
+  get complete(): boolean {
+    return this.total !== undefined && this.settled.size === this.total
   }
 
   /** The results in declaration order. */

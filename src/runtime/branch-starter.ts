@@ -1,0 +1,71 @@
+import { printPath } from '../action/context.js'
+import { TimeoutError } from '../errors.js'
+import type { Inputs } from '../action/inputs.js'
+import type { FanOut } from '../parallel/fan-out.js'
+import { gateOf } from '../parallel/limit.js'
+import type { BranchTask } from '../parallel/task.js'
+import { appLogicOf } from './application-logic.js'
+import { BranchInputs } from './branch-inputs.js'
+import { createCancellation } from './cancellation.js'
+import { type AnyActorRef, makeActor } from './create-actor.js'
+import { createOrder } from './order.js'
+import { initialStanding } from './standing.js'
+import type { LiveBranch, LiveMap, Parent } from './tree.js'
+
+// Owns: how a task becomes a child application with an actor, and when its time is over.
+
+/** Makes and launches the branches of one map. */
+export class BranchStarter {
+  readonly #map: LiveMap
+  readonly #fanOut: FanOut
+  readonly #self: AnyActorRef
+  readonly #inputs: BranchInputs
+
+  constructor(map: LiveMap, fanOut: FanOut, self: AnyActorRef, raw: Inputs) {
+    this.#map = map
+    this.#fanOut = fanOut
+    this.#self = self
+    this.#inputs = new BranchInputs(raw)
+  }
+
+  /** Where a branch of this key hangs. */
+  parent(key: string): Parent {
+    const { app, step, visit } = this.#map
+    return { app, map: this.#map, name: step.node.name, visit, key }
+  }
+
+  /** @throws {InputError} when the entry gives an input that its branch does not take */
+  make(task: BranchTask): LiveBranch {
+    const { app, step } = this.#map
+    const { plan, bound, inputs } = this.#inputs.of(step.node.subject, task, () => app.where(step.node))
+    const { defaults } = plan.graph.rules
+    const state = defaults === undefined ? task.state : Object.freeze({ ...defaults, ...task.state })
+    const gate = this.#fanOut.limit === undefined ? app.gate : gateOf(this.#fanOut.limit)
+    const child = app.child({ plan, bound, inputs, gate, standing: initialStanding(plan, state), parent: this.parent(task.key) })
+    const actor = makeActor(appLogicOf(plan), { id: task.key, parent: this.#self, input: { owned: child } })
+    return { task, app: child, actor, startedAt: undefined, timer: undefined }
+  }
+
+  launch({ app, actor }: LiveBranch): void {
+    actor.start()
+    const room = this.#map.app.order?.room
+    const run = app.run(room === undefined ? undefined : createOrder(app.inputs, { room }))
+    void run.then((end) => actor.send({ type: 'teasel.end', end }))
+  }
+
+  /** The branch runs its first step: its time begins. */
+  begin(branch: LiveBranch): void {
+    const { hub } = this.#map.app
+    const { timeoutMs } = branch.task
+    branch.startedAt = hub.clock.now()
+    if (timeoutMs !== undefined) branch.timer = hub.clock.setTimeout(() => this.#timeOut(branch, timeoutMs), timeoutMs)
+  }
+
+  #timeOut({ app, task }: LiveBranch, ms: number): void {
+    const error = new TimeoutError(`Branch "${printPath(app.path)}"`, ms)
+    this.#map.cancelBranch(task.key, createCancellation('parent', TIMEOUT, app.hub.clock.now(), error))
+  }
+}
+
+/** Who cancels a branch whose time is over: it counts as failed. */
+export const TIMEOUT = 'timeout'

@@ -1,0 +1,18 @@
+import type { Plan } from '../graph/plan.js'
+import type { State } from '../state/freeze.js'
+
+/** Where an application stands. Replaced as a whole by each commit. */
+export interface Standing {
+  readonly state: State
+  /** The last committed action. */
+  readonly position: string | undefined
+  /** The action that was chosen to run next. */
+  readonly next: string | undefined
+  /** The number of the last committed step, -1 before the first. */
+  readonly sequenceId: number
+}
+
+/** A first standing at the entrypoint of a plan. */
+export function initialStanding(plan: Plan, state: State): Standing {
+  return { state, position: undefined, next: plan.entrypoint.name, sequenceId: -1 }
+}

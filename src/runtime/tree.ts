@@ -1,0 +1,164 @@
+import type { AnyActorRef } from 'xstate'
+import type { Path } from '../action/context.js'
+import type { Inputs } from '../action/inputs.js'
+import type { Delivery, Message, Received } from '../action/message.js'
+import type { Where } from '../errors.js'
+import type { Plan, PlanNode } from '../graph/plan.js'
+import type { AnyEvent, CancelCause } from '../lifecycle/events.js'
+import type { Gate } from '../parallel/limit.js'
+import type { AnyResult } from '../parallel/results.js'
+import type { SettlePolicy } from '../parallel/settle.js'
+import type { BranchTask } from '../parallel/task.js'
+import type { State } from '../state/freeze.js'
+import type { Cancellation } from './cancellation.js'
+import type { Hub } from './hub.js'
+import type { Mailbox } from './mailbox.js'
+import type { Leak, RunEnd, RunOrder } from './order.js'
+import type { Slot } from './slot.js'
+import type { Standing } from './standing.js'
+
+// Owns: how the live parts of a tree know each other: an application stands at a step, a step may stand at a map, and
+// a map has applications below it. The parts themselves are in runner.ts, step.ts and map-runner.ts.
+
+/** Where an application hangs below another one. */
+export interface Parent {
+  readonly app: LiveApp
+  /** The map that it is a branch of; undefined for one that an action made by hand. */
+  readonly map: LiveMap | undefined
+  readonly name: string
+  readonly visit: number
+  readonly key: string
+}
+
+/** What a further application below is made of. */
+export interface ChildSetup {
+  readonly plan: Plan
+  readonly standing: Standing
+  readonly parent: Parent
+  readonly appId?: string | undefined
+  readonly bound?: Inputs | undefined
+  readonly inputs?: Inputs | undefined
+  readonly gate?: Gate | undefined
+}
+
+/** The live side of one application actor. */
+export interface LiveApp {
+  readonly plan: Plan
+  readonly hub: Hub
+  readonly parent: Parent | undefined
+  /** Inputs that were bound over the whole graph. */
+  readonly bound: Inputs
+  /** What it runs with when no run says otherwise. */
+  readonly inputs: Inputs
+  /** The shared limit that it is under. */
+  readonly gate: Gate | undefined
+  readonly mailbox: Mailbox
+  readonly self: AnyActorRef
+  readonly appId: string
+  readonly path: Path
+  readonly running: boolean
+  /** True when some map above looks at what happens here. */
+  readonly watched: boolean
+  /** True when an event would be heard. Counts it when not. */
+  readonly heard: boolean
+  /** How often each action has committed, by its index. */
+  readonly visits: number[]
+  /** Counts the runs. */
+  readonly epoch: number
+  readonly order: RunOrder | undefined
+  readonly cancellation: Cancellation | undefined
+  readonly leaked: Leak[]
+  standing: Standing
+  step: LiveStep | undefined
+  slot: Slot | undefined
+  /** Applications that the current step made by hand. */
+  subApps: Set<LiveApp> | undefined
+  attach(self: AnyActorRef): void
+  /** Makes an application below; its actor is made by whoever asked. */
+  child(setup: ChildSetup): LiveApp
+  where(node: PlanNode): Where
+  /** Its first step starts now. */
+  begun(): void
+  /** Runs until a halt, the end, a failure or a cancel. Never rejects. */
+  run(order?: RunOrder): Promise<RunEnd>
+  /** Resolves when the run that goes on has ended. */
+  ended(): Promise<void>
+  /** Fires every signal below; the first cancel counts. Says nothing when nothing runs. */
+  cancel(cancellation: Cancellation): void
+  cancelFromOutside(reason: unknown, cause?: CancelCause, by?: string): void
+  sendFromOutside(message: Message, path: string | Path | undefined): Delivery
+  /** Gives up what still ignores its signal, here and below. */
+  abandon(): void
+  /** Counts code of a step as leaked. */
+  leak(step: LiveStep): void
+  /** Fires every signal below and ends at once, waiting for nothing. */
+  stop(cancellation: Cancellation): void
+}
+
+/** One execution of one action. */
+export interface LiveStep {
+  readonly node: PlanNode
+  readonly state: State
+  readonly inputs: Inputs
+  readonly signal: AbortSignal
+  /** False once it has ended: its context then does nothing. */
+  readonly open: boolean
+  /** The map that the step stands at, if it does. */
+  map: LiveMap | undefined
+  cancel(cancellation: Cancellation): void
+  close(): void
+}
+
+/** The live side of one map actor. */
+export interface LiveMap {
+  readonly app: LiveApp
+  readonly step: LiveStep
+  /** 1 at the first visit of the map action, 2 when a loop comes back to it … */
+  readonly visit: number
+  readonly policy: SettlePolicy
+  /** True when it has a `watch`. */
+  readonly watches: boolean
+  /** True from when the last branch has ended. */
+  readonly reducing: boolean
+  readonly table: MapTable
+  /** Whether a branch of this key lives, has settled, or waits in a source of known length. */
+  knows(key: string): boolean
+  /** A branch runs its first step. */
+  branchStarted(key: string): void
+  /** A child actor (a branch, or the reducer) is done. */
+  childDone(key: string, output: unknown): void
+  /** A child actor is in error. */
+  childFailed(key: string, error: unknown): void
+  /** An event of a branch or of something below it, for `watch`. */
+  tell(event: AnyEvent, key: string, own: boolean): void
+  cancelAll(): void
+  /** Cancels one branch, also a queued one. Says nothing when it has settled. */
+  cancelBranch(key: string, cancellation: Cancellation): void
+  /** Enough: cancels what has not settled, and reduces. */
+  settleNow(): void
+  deliver(key: string, message: Received): Delivery
+  broadcast(message: Received): void
+  /** A branch waits for a message of its siblings. */
+  waits(app: LiveApp): void
+  abandon(): void
+  stop(): void
+}
+
+/** One branch of a map while it lives. */
+export interface LiveBranch {
+  readonly task: BranchTask
+  readonly app: LiveApp
+  readonly actor: AnyActorRef
+  startedAt: number | undefined
+  timer: unknown
+}
+
+/** What is known of the branches of one map: who lives, who has settled and how. */
+export interface MapTable {
+  readonly live: ReadonlyMap<string, LiveBranch>
+  readonly settled: ReadonlyMap<string, AnyResult>
+  readonly total: number | undefined
+  readonly done: number
+  readonly failed: number
+  readonly cancelled: number
+}
