@@ -34,7 +34,7 @@ export class Watcher {
     const { table } = this.#map
     return new Proxy<Record<string, Told>>({}, {
       get: (_, key) => (typeof key === 'string' ? this.#told(key) : undefined),
-      has: (_, key) => typeof key === 'string' && table.has(key),
+      has: (_, key) => typeof key === 'string' && (table.live.has(key) || table.settled.has(key)),
       ownKeys: () => [...table.settled.keys(), ...table.live.keys()],
       getOwnPropertyDescriptor: (_, key) => ({ enumerable: true, configurable: true, value: this.#told(String(key)) }),
     })
