@@ -24,6 +24,8 @@ export interface Where {
 const place = (at: Where | undefined): string =>
   at === undefined ? '' : ` (step ${at.sequenceId}${at.path === '' ? '' : `, branch ${at.path}`})`
 
+const BRAND: unique symbol = Symbol.for('teasel.error')
+
 /**
  * The base of every error that Teasel makes. Catch by class, by {@link TeaselError.is}, or by the literal `code`.
  */
@@ -43,7 +45,6 @@ export abstract class TeaselError extends Error {
     return true
   }
 }
-const BRAND: unique symbol = Symbol.for('teasel.error') as never
 
 /** One fault of a graph. `at` says where: `transitions.ask[1]`. */
 export interface GraphIssue {

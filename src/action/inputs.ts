@@ -66,7 +66,7 @@ function isOptional(schema: StandardSchemaV1): boolean {
  * @throws {MissingInputError} naming every required input that was not given
  * @throws {InputError} with every issue of every schema
  */
-export function parseInputs(subject: string, spec: InputSpec, given: Inputs, where: () => Where): Inputs {
+export function parseInputs(subject: string, spec: InputSpec, given: Inputs, where?: () => Where): Inputs {
   const parsed: Record<string, unknown> = {}
   const missing: string[] = []
   const issues: string[] = []
@@ -79,8 +79,8 @@ export function parseInputs(subject: string, spec: InputSpec, given: Inputs, whe
     else if (value === undefined) missing.push(name)
     else issues.push(...result.issues.map((issue) => `The input "${name}" does not fit: ${tell(issue)}.`))
   }
-  if (missing.length > 0) throw new MissingInputError(subject, missing, Object.keys(given), where())
-  if (issues.length > 0) throw new InputError(subject, issues, where())
+  if (missing.length > 0) throw new MissingInputError(subject, missing, Object.keys(given), where?.())
+  if (issues.length > 0) throw new InputError(subject, issues, where?.())
   return Object.freeze(parsed)
 }
 

@@ -1,0 +1,95 @@
+export type {
+  Action,
+  ActionArgs,
+  ActionOptions,
+  AnyAction,
+  AnyBranch,
+  Branch,
+  Returned,
+} from './action/action.js'
+export { type ActionContext, type Path, type PathSegment, printPath } from './action/context.js'
+export { type Inputs, type InputsIn, type InputSpec, type InputsOut, type } from './action/inputs.js'
+export { type Delivery, defineMessage, type Message, type MessageKind, type Received } from './action/message.js'
+export { type Application, type ApplicationOptions, createApplication, type RunOptions } from './application/application.js'
+export type { Cancelled, CommittedStep, Finished, Halted, RunOutcome, StepOf } from './application/outcome.js'
+export type {
+  ChunkEmitted,
+  Graph,
+  GraphOptions,
+  RunCommand,
+  RunEmitted,
+  RunInput,
+  RunLogic,
+  RunnableGraph,
+  RunOutput,
+  RunSnapshot,
+  StepEmitted,
+  WritesKeyNotInState,
+} from './application/runnable.js'
+export { defineState, type StateKit, type StateOptions } from './define.js'
+export {
+  ActionError,
+  type BranchSummary,
+  BusyError,
+  CancelledError,
+  ContractError,
+  type ContractFault,
+  type ErrorCode,
+  GraphError,
+  type GraphIssue,
+  InputError,
+  MaxStepsError,
+  MissingInputError,
+  NoSenderError,
+  ParallelError,
+  SnapshotError,
+  TeaselError,
+  TimeoutError,
+  type Where,
+} from './errors.js'
+export { and, type Condition, type Equals, type ErrorCondition, not, or, type When } from './graph/condition.js'
+export type { Halt } from './graph/runnable.js'
+export type { Conditional, TransitionList, Unconditional } from './graph/transition.js'
+export { type Clock, systemClock } from './internal/clock.js'
+export type {
+  AnyEvent,
+  AppEvent,
+  BranchLeaked,
+  BranchMoved,
+  BranchSettled,
+  CancelCause,
+  CancelEvent,
+  ChunkEvent,
+  EventType,
+  FaultEvent,
+  LogEvent,
+  MapEnd,
+  MapStart,
+  MessageEvent,
+  ReduceEvent,
+  RunEnd,
+  RunStart,
+  StepDone,
+  StepLost,
+  StepStart,
+  Subscription,
+  Transition,
+} from './lifecycle/events.js'
+export type { InterceptedApp, InterceptedBranch, InterceptedStep, Interceptor, Outcome } from './lifecycle/interceptor.js'
+export { consoleLogger, type Logger } from './lifecycle/logger.js'
+export type { FanOutOptions, ReduceArgs } from './parallel/fan-out.js'
+export { type PlannedTask, tasksOf } from './parallel/inspect-tasks.js'
+export { createLimit, type Limit } from './parallel/limit.js'
+export type { MapActionsOptions } from './parallel/map-actions.js'
+export type { MapActionsAndStatesOptions } from './parallel/map-product.js'
+export type { MapStatesOptions, UnknownKeyOfBranch, UpdateFor } from './parallel/map-states.js'
+export type { ParallelOptions } from './parallel/parallel.js'
+export type { CancelledBranch, DoneBranch, FailedBranch, SettledBranch } from './parallel/results.js'
+export type { SettlePolicy } from './parallel/settle.js'
+export type { BranchOptions, SourceArgs } from './parallel/source.js'
+export type { SubgraphOptions } from './parallel/subgraph.js'
+export { type Task, task } from './parallel/task.js'
+export type { WatchArgs, WatchControl, WatchedChunk, WatchedEnd, WatchedMessage, WatchedStep } from './parallel/watch.js'
+export type { Leak } from './runtime/order.js'
+export type { State } from './state/freeze.js'
+export type { NotDeclaredInWrites } from './state/keys.js'
