@@ -86,7 +86,7 @@ export interface StateKit<in out S extends object, in out D = never> {
     W extends Name<S>,
     U extends WritesOf<S, W>,
     B extends AnyBranch,
-    const Src extends Source<Entry<UpdateFor<B, ReadsOf<S, R>>, InputsOf<B>>, SourceArgs<ReadsOf<S, R>, InputsOut<I>>>,
+    Src extends Source<Entry<UpdateFor<B, ReadsOf<S, R>>, InputsOf<B>>, SourceArgs<ReadsOf<S, R>, InputsOut<I>>>,
     I extends InputSpec = None,
     const P extends SettlePolicy = 'all',
     Tag extends string = never,
@@ -105,7 +105,7 @@ export interface StateKit<in out S extends object, in out D = never> {
     W extends Name<S>,
     U extends WritesOf<S, W>,
     const Acts extends Source<Entry<AnyBranch, unknown>, SourceArgs<ReadsOf<S, R>, InputsOut<I>>>,
-    const Src extends Source<
+    Src extends Source<
       Entry<UpdateFor<Branch<NeedsOfAll<EntryOf<Acts>>>, ReadsOf<S, R>>, unknown>,
       SourceArgs<ReadsOf<S, R>, InputsOut<I>>
     >,

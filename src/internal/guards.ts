@@ -11,11 +11,19 @@ export function isIterable(value: unknown): value is Iterable<unknown> {
   return typeof value === 'object' && value !== null && Symbol.iterator in value
 }
 
-/** True for object literals and null-prototype objects, of any realm. */
+const plainPrototypes = new WeakSet<object>()
+
+/** Lets objects with this prototype count as plain. */
+export function countAsPlain(prototype: object): void {
+  plainPrototypes.add(prototype)
+}
+
+/** True for object literals and null-prototype objects, of any realm, and for views of a state. */
 export function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null) return false
   const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null
+  if (prototype === null || prototype === Object.prototype) return true
+  return Object.getPrototypeOf(prototype) === null || plainPrototypes.has(prototype as object)
 }
 
 /** What was thrown, as an `Error`. */

@@ -1,4 +1,5 @@
 import { ContractError } from '../errors.js'
+import { countAsPlain } from '../internal/guards.js'
 import type { State } from './freeze.js'
 import type { Reads } from './keys.js'
 
@@ -34,6 +35,7 @@ export function createViews(subject: string, reads: Reads): ViewOf {
   })
   // Required names stand on a prototype of their own, so that setting one does not meet the proxy.
   View.prototype = Object.create(guard, Object.fromEntries(reads.required.map((key) => [key, { writable: true, value: undefined }])))
+  countAsPlain(View.prototype as object)
   const Made = View as unknown as new (state: State) => State
   return (state) => Object.freeze(new Made(state))
 }
