@@ -143,7 +143,7 @@ export class ContractError extends TeaselError {
 
   /** @param subject what broke it, as the message begins: `Action "ask"` */
   constructor(subject: string, fault: ContractFault, at?: Where, options?: ErrorOptions) {
-    super(`${subject}${place(at)} ${explain(fault)}`.trimEnd(), options)
+    super(`${subject}${place(at)}${fault.kind === 'source' ? ':' : ''} ${explain(fault)}`.trimEnd(), options)
     this.subject = subject
     this.fault = fault
     this.at = at
@@ -165,7 +165,8 @@ export class InputError extends TeaselError {
   readonly at: Where | undefined
 
   constructor(subject: string, issues: readonly string[], at?: Where) {
-    super(`${subject}${place(at)}: ${issues.join(' ')}`)
+    const asVerbs = /^(needs|does) /.test(issues[0] ?? '')
+    super(`${subject}${place(at)}${asVerbs ? ` ${issues.join(' It ')}` : `: ${issues.join(' ')}`}`)
     this.issues = issues
     this.at = at
   }
@@ -181,8 +182,7 @@ export class MissingInputError extends InputError {
     super(
       subject,
       [
-        `needs ${missing.length === 1 ? 'the input' : 'the inputs'} ${list(missing)}.`,
-        near === undefined ? `Give it: run({ inputs: { ${missing.join(', ')} } }), or bind it.` : `You gave a similar one. ${near.replace('Did you mean', 'Is it')}`,
+        `needs ${missing.length === 1 ? 'the input' : 'the inputs'} ${list(missing)}. Give ${missing.length === 1 ? 'it' : 'them'}: run({ inputs: { ${missing.join(', ')} } }), or bind.${near === undefined ? '' : ` ${near}`}`,
       ],
       at,
     )

@@ -75,7 +75,7 @@ function refuseNames(method: string, parts: ActionParts, names: readonly string[
   if (parts.body.kind === 'fan-out') return
   for (const name of names) {
     if (left.includes(name)) continue
-    const bound = name in parts.spec ? 'is bound already' : `is no input of the action. ${suggest(name, left, 'inputs')}`
+    const bound = name in parts.spec ? 'is bound already.' : `is no input of the action. ${suggest(name, left, 'inputs')}`
     throw new TypeError(`${method}: "${name}" ${bound}`)
   }
 }

@@ -149,5 +149,5 @@ function refuseDuplicates(subject: string, source: TaskSource, length: number): 
     seen.add(key)
   }
   if (twice.size === 0) return
-  throw sourceFault(subject, `would start several branches with the ${twice.size === 1 ? 'key' : 'keys'} ${list([...twice])}. Give each branch a key of its own. No branch was started.`)
+  throw sourceFault(subject, `several branches would have the ${twice.size === 1 ? 'key' : 'keys'} ${list([...twice])}. Give each branch a key of its own. No branch was started.`)
 }

@@ -86,7 +86,7 @@ describe('inputs of branches', () => {
     expect((await run({ mark: '!' })).state.answers).toEqual({ 0: 'pp!' })
     await expect(run({})).rejects.toMatchObject({ cause: expect.any(MissingInputError) })
     await expect(run({ mark: '', tims: 3 })).rejects.toThrow(
-      'Action "map", branch "0" (step 0): does not take the input "tims". Did you mean "times"?',
+      'Action "map", branch "0" (step 0) does not take the input "tims". Did you mean "times"?',
     )
   })
 
