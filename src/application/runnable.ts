@@ -21,7 +21,7 @@ import type { RunSnapshot, RunOutput } from '../runtime/snapshot.js'
 export interface WritesKeyNotInState<Key> {
   readonly unknownKey: Key & never
 }
-interface ActionOn<S> extends Branch<S, never, unknown> {
+interface ActionOn<S> extends Branch<Required<S>, never, unknown> {
   readonly kind: 'action'
   readonly '~writes': Partial<S>
 }
