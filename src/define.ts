@@ -1,22 +1,16 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Action, ActionOptions, AnyBranch, Branch, ChunkOf, InputsOf } from './action/action.js'
-import type { InputsIn, InputSpec, InputsOut } from './action/inputs.js'
+import type { InputSpec, InputsIn, InputsOut } from './action/inputs.js'
 import { type Declaration, makeAction } from './action/make-action.js'
-import {
-  type ActionsOn,
-  createGraph,
-  type Graph,
-  type GraphOptions,
-  type WritesFit,
-} from './application/runnable.js'
+import { type ActionsOn, createGraph, type Graph, type GraphOptions, type WritesFit } from './application/runnable.js'
 import type { DeclaredGraph } from './graph/compile.js'
 import type { StateRules } from './graph/plan.js'
 import type { Flat, Name, None, UnionToIntersection } from './internal/type-tools.js'
-import { compileMapActions } from './parallel/map-actions.js'
 import type { ChunkOfEntries, MapActionsOptions, MapInputs, NeedsOfAll, SharedState } from './parallel/map-actions.js'
+import { compileMapActions } from './parallel/map-actions.js'
 import { compileMapProduct, type MapActionsAndStatesOptions } from './parallel/map-product.js'
-import { compileMapStates } from './parallel/map-states.js'
 import type { MapStatesOptions, StateInputs, StatesFit, UpdateFor } from './parallel/map-states.js'
+import { compileMapStates } from './parallel/map-states.js'
 import { compileParallel, type ParallelOptions, type TaskType } from './parallel/parallel.js'
 import type { SettlePolicy } from './parallel/settle.js'
 import type { Entry, EntryOf, Source, SourceArgs, SourceFit } from './parallel/source.js'
@@ -50,9 +44,7 @@ export interface StateKit<in out S extends object, in out D = never> {
     I extends InputSpec = None,
     C = never,
     Tag extends string = never,
-  >(
-    options: ActionOptions<S, R, W, I, U, C, Tag>,
-  ): Action<ReadsOf<S, R>, WritesOf<S, W>, InputsIn<I>, C, Tag>
+  >(options: ActionOptions<S, R, W, I, U, C, Tag>): Action<ReadsOf<S, R>, WritesOf<S, W>, InputsIn<I>, C, Tag>
 
   /**
    * Declares a map action that runs several actions, each in a branch of its own, over the same state.
@@ -70,11 +62,9 @@ export interface StateKit<in out S extends object, in out D = never> {
     const P extends SettlePolicy = 'all',
     Tag extends string = never,
   >(
-    options: MapActionsOptions<S, R, W, I, U, P, Tag, Src> & { readonly actions: SourceFit<NoInfer<Src>> } & SharedState<
-        NeedsOfAll<EntryOf<Src>>,
-        ReadsOf<S, R>,
-        SourceArgs<ReadsOf<S, R>, InputsOut<I>>
-      >,
+    options: MapActionsOptions<S, R, W, I, U, P, Tag, Src> & {
+      readonly actions: SourceFit<NoInfer<Src>>
+    } & SharedState<NeedsOfAll<EntryOf<Src>>, ReadsOf<S, R>, SourceArgs<ReadsOf<S, R>, InputsOut<I>>>,
   ): Action<ReadsOf<S, R>, WritesOf<S, W>, MapInputs<I, EntryOf<Src>>, ChunkOfEntries<Src>, Tag>
 
   /**
@@ -216,14 +206,18 @@ export function defineState(schema?: StandardSchemaV1, options: StateOptions<Sta
   return Object.freeze(kit)
 }
 
-function fanOutMaker<O>(compile: (options: O) => Parameters<typeof makeAction>[1]): (options: O & Declaration) => object {
+function fanOutMaker<O>(
+  compile: (options: O) => Parameters<typeof makeAction>[1],
+): (options: O & Declaration) => object {
   return (options) => makeAction(options, compile(options))
 }
 
 function enterDefaults(schema: StandardSchemaV1 | undefined, defaults: State): State {
   for (const key of Object.keys(defaults)) deepFreeze(defaults[key], 'The defaults', key)
   const issues = schema === undefined ? [] : (validate(schema, defaults).issues ?? [])
-  const own = issues.filter((issue) => Object.keys(defaults).some((key) => tell(issue).startsWith(`${key}:`) || tell(issue).startsWith(`${key}.`)))
+  const own = issues.filter((issue) =>
+    Object.keys(defaults).some((key) => tell(issue).startsWith(`${key}:`) || tell(issue).startsWith(`${key}.`)),
+  )
   if (own.length > 0) throw new TypeError(`The defaults do not fit the schema: ${own.map(tell).join('; ')}.`)
   return Object.freeze({ ...defaults })
 }

@@ -33,7 +33,10 @@ export abstract class TeaselError extends Error {
   abstract readonly code: ErrorCode
 
   /** True for an error of this class, also when it was made by another copy of the package. */
-  static is<E extends TeaselError>(this: { readonly prototype: E; readonly code?: ErrorCode }, value: unknown): value is E {
+  static is<E extends TeaselError>(
+    this: { readonly prototype: E; readonly code?: ErrorCode },
+    value: unknown,
+  ): value is E {
     if (value instanceof (this as unknown as abstract new () => E)) return true
     return (
       this.code !== undefined && value instanceof Error && BRAND in value && 'code' in value && value.code === this.code
@@ -70,7 +73,9 @@ export class GraphError extends TeaselError {
 
   constructor(issues: readonly GraphIssue[]) {
     const lines = issues.map((issue) => `  ${issue.at}: ${issue.message}`)
-    super(`${issues.length === 1 ? 'The graph has a fault' : `The graph has ${issues.length} faults`}:\n${lines.join('\n')}`)
+    super(
+      `${issues.length === 1 ? 'The graph has a fault' : `The graph has ${issues.length} faults`}:\n${lines.join('\n')}`,
+    )
     this.issues = issues
   }
 }
@@ -249,7 +254,9 @@ export class MaxStepsError extends TeaselError {
   readonly maxSteps: number
 
   constructor(maxSteps: number, next: string) {
-    super(`The run took ${maxSteps} steps (maxSteps) and "${next}" would be next. Raise maxSteps, or look for a loop that does not end.`)
+    super(
+      `The run took ${maxSteps} steps (maxSteps) and "${next}" would be next. Raise maxSteps, or look for a loop that does not end.`,
+    )
     this.maxSteps = maxSteps
   }
 }
@@ -262,7 +269,9 @@ export class NoSenderError extends TeaselError {
   readonly waiting: readonly string[]
 
   constructor(waiting: readonly string[]) {
-    super(`No message can come: the branches ${list(waiting)} wait for each other, and no other branch is left to send one.`)
+    super(
+      `No message can come: the branches ${list(waiting)} wait for each other, and no other branch is left to send one.`,
+    )
     this.waiting = waiting
   }
 }

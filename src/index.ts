@@ -8,9 +8,14 @@ export type {
   Returned,
 } from './action/action.js'
 export { type ActionContext, type Path, type PathSegment, printPath } from './action/context.js'
-export { type Inputs, type InputsIn, type InputSpec, type InputsOut, type } from './action/inputs.js'
+export { type InputSpec, type Inputs, type InputsIn, type InputsOut, type } from './action/inputs.js'
 export { type Delivery, defineMessage, type Message, type MessageKind, type Received } from './action/message.js'
-export { type Application, type ApplicationOptions, createApplication, type RunOptions } from './application/application.js'
+export {
+  type Application,
+  type ApplicationOptions,
+  createApplication,
+  type RunOptions,
+} from './application/application.js'
 export type { Cancelled, CommittedStep, Finished, Halted, RunOutcome, StepOf } from './application/outcome.js'
 export type {
   ChunkEmitted,
@@ -75,7 +80,13 @@ export type {
   Subscription,
   Transition,
 } from './lifecycle/events.js'
-export type { InterceptedApp, InterceptedBranch, InterceptedStep, Interceptor, Outcome } from './lifecycle/interceptor.js'
+export type {
+  InterceptedApp,
+  InterceptedBranch,
+  InterceptedStep,
+  Interceptor,
+  Outcome,
+} from './lifecycle/interceptor.js'
 export { consoleLogger, type Logger } from './lifecycle/logger.js'
 export type { FanOutOptions, ReduceArgs } from './parallel/fan-out.js'
 export { type PlannedTask, tasksOf } from './parallel/inspect-tasks.js'
@@ -89,7 +100,14 @@ export type { SettlePolicy } from './parallel/settle.js'
 export type { BranchOptions, SourceArgs } from './parallel/source.js'
 export type { SubgraphOptions } from './parallel/subgraph.js'
 export { type Task, task } from './parallel/task.js'
-export type { WatchArgs, WatchControl, WatchedChunk, WatchedEnd, WatchedMessage, WatchedStep } from './parallel/watch.js'
+export type {
+  WatchArgs,
+  WatchControl,
+  WatchedChunk,
+  WatchedEnd,
+  WatchedMessage,
+  WatchedStep,
+} from './parallel/watch.js'
 export type { Leak } from './runtime/order.js'
 export type { State } from './state/freeze.js'
 export type { NotDeclaredInWrites } from './state/keys.js'

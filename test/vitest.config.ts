@@ -3,5 +3,10 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   resolve: { alias: { teasel: fileURLToPath(new URL('../src/index.ts', import.meta.url)) } },
-  test: { root: fileURLToPath(new URL('..', import.meta.url)), include: ['test/**/*.test.ts'], testTimeout: 15_000, passWithNoTests: true },
+  test: {
+    root: fileURLToPath(new URL('..', import.meta.url)),
+    include: ['test/**/*.test.ts'],
+    testTimeout: 15_000,
+    passWithNoTests: true,
+  },
 })

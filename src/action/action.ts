@@ -1,7 +1,7 @@
 import type { Flat } from '../internal/type-tools.js'
 import type { Exactly, Reads, ReadsOf } from '../state/keys.js'
 import type { ActionContext } from './context.js'
-import type { Inputs, InputSpec, InputsOut } from './inputs.js'
+import type { InputSpec, Inputs, InputsOut } from './inputs.js'
 
 /** What `run` is given. `signal` and `context` are made when first touched. */
 export interface ActionArgs<State, Inputs = Record<never, never>> {
@@ -27,8 +27,13 @@ export interface Branch<in Needs, in Inputs = Record<never, never>, out Chunk = 
  * A unit of work. Its type speaks only of what it reads, writes and takes as inputs, so it fits every state that has
  * those keys.
  */
-export interface Action<in Reads, out Writes, in Inputs = Record<never, never>, out Chunk = never, out Tag extends string = never>
-  extends Branch<Reads, Inputs, Chunk> {
+export interface Action<
+  in Reads,
+  out Writes,
+  in Inputs = Record<never, never>,
+  out Chunk = never,
+  out Tag extends string = never,
+> extends Branch<Reads, Inputs, Chunk> {
   readonly kind: 'action'
   /** As declared: `'history?'` may be unset. */
   readonly reads: readonly string[]

@@ -95,7 +95,12 @@ export function inputNames(spec: InputSpec): { readonly required: string[]; read
  * Refuses inputs that nothing takes.
  * @throws {InputError} naming every unknown input, with near matches
  */
-export function refuseUnknownInputs(subject: string, given: Inputs, known: ReadonlySet<string>, where?: () => Where): void {
+export function refuseUnknownInputs(
+  subject: string,
+  given: Inputs,
+  known: ReadonlySet<string>,
+  where?: () => Where,
+): void {
   const unknown = Object.keys(given).filter((name) => !known.has(name))
   if (unknown.length === 0) return
   const issues = unknown.map((name) => `does not take the input "${name}". ${suggest(name, known, 'inputs')}`)

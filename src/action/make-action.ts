@@ -1,7 +1,7 @@
 import { suggest } from '../internal/nearest.js'
 import { checkNames, parseReads } from '../state/keys.js'
 import type { ActionBody, ActionParts, AnyAction, AnyBranch } from './action.js'
-import { type Inputs, type InputSpec, NO_INPUTS } from './inputs.js'
+import { type InputSpec, type Inputs, NO_INPUTS } from './inputs.js'
 
 const PARTS: unique symbol = Symbol('teasel.action')
 
@@ -56,7 +56,10 @@ function build(parts: ActionParts): Built {
       refuseNames('bindState', parts, Object.keys(from))
       const fromState = { ...parts.fromState, ...from }
       const added = Object.values(from).filter((key) => !parts.reads.required.includes(key))
-      const reads = parseReads([...declared(parts).filter((key) => !added.includes(key.replace(/\?$/, ''))), ...new Set(added)])
+      const reads = parseReads([
+        ...declared(parts).filter((key) => !added.includes(key.replace(/\?$/, ''))),
+        ...new Set(added),
+      ])
       const changed = { ...parts, reads, fromState }
       return build({ ...changed, origin: changed })
     },
@@ -75,7 +78,8 @@ function refuseNames(method: string, parts: ActionParts, names: readonly string[
   if (parts.body.kind === 'fan-out') return
   for (const name of names) {
     if (left.includes(name)) continue
-    const bound = name in parts.spec ? 'is bound already.' : `is no input of the action. ${suggest(name, left, 'inputs')}`
+    const bound =
+      name in parts.spec ? 'is bound already.' : `is no input of the action. ${suggest(name, left, 'inputs')}`
     throw new TypeError(`${method}: "${name}" ${bound}`)
   }
 }

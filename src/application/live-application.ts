@@ -2,8 +2,8 @@ import type { ActionContext, Path } from '../action/context.js'
 import { type Inputs, NO_INPUTS, refuseUnknownInputs } from '../action/inputs.js'
 import type { Delivery, Message } from '../action/message.js'
 import { BusyError } from '../errors.js'
-import { isPlainObject } from '../internal/guards.js'
 import { checkPlan, type Halts, resolveHalts } from '../graph/runnable.js'
+import { isPlainObject } from '../internal/guards.js'
 import type { AnyEvent, EventType, Subscription } from '../lifecycle/events.js'
 import { checkCount, createLimit, gateOf, type Limit } from '../parallel/limit.js'
 import { findBelow } from '../runtime/address.js'
@@ -12,13 +12,13 @@ import { appLogicOf } from '../runtime/application-logic.js'
 import { belongs, childApp, leaveParent, throughParent } from '../runtime/child-app.js'
 import { type AnyActorRef, makeActor, stopActor } from '../runtime/create-actor.js'
 import { Hub, type HubSettings } from '../runtime/hub.js'
-import { createOrder, type CommittedStep, type RunEnd, type RunOrder } from '../runtime/order.js'
+import { type CommittedStep, createOrder, type RunEnd, type RunOrder } from '../runtime/order.js'
 import { Runner } from '../runtime/runner.js'
 import { initialStanding } from '../runtime/standing.js'
 import type { LiveApp } from '../runtime/tree.js'
 import { enterState } from '../state/contract.js'
-import { compiledGraphOf } from './runnable.js'
 import { iterateRun, streamRun } from './readers.js'
+import { compiledGraphOf } from './runnable.js'
 
 /** Options of an application, their types forgotten. */
 export interface LooseOptions extends HubSettings {
@@ -61,12 +61,18 @@ export class LiveApplication implements AsyncDisposable {
     const { concurrency } = options
     const limit = typeof concurrency === 'number' ? createLimit(checkCount('concurrency', concurrency)) : concurrency
     const gate = limit === undefined ? undefined : gateOf(limit)
-    if (options.parent !== undefined) this.#app = childApp(options.parent, options.key, { plan, standing, gate, appId: options.appId })
+    if (options.parent !== undefined)
+      this.#app = childApp(options.parent, options.key, { plan, standing, gate, appId: options.appId })
     else this.#app = new Runner({ plan, standing, gate, appId: options.appId, hub: new Hub(options) })
     for (const { at, message } of warnings) this.#app.hub.logger.warn(`${at}: ${message}`)
     const { inspect } = options
     const parent = this.#app.parent?.app.self
-    const setup = { id: options.key ?? 'app', input: { owned: this.#app }, ...(parent && { parent }), ...(inspect === undefined ? {} : { inspect }) }
+    const setup = {
+      id: options.key ?? 'app',
+      input: { owned: this.#app },
+      ...(parent && { parent }),
+      ...(inspect === undefined ? {} : { inspect }),
+    }
     this.actor = makeActor(appLogicOf(plan), setup)
     this.actor.start()
   }
@@ -155,9 +161,12 @@ export class LiveApplication implements AsyncDisposable {
 
   async #outcome(order: RunOrder, signal: AbortSignal | undefined): Promise<object> {
     if (this.#disposed) throw new BusyError('The application was disposed of, so it runs no more. Make a new one.')
-    if (!belongs(this.#app)) throw new BusyError('The step that made the application has ended, and the application with it.')
+    if (!belongs(this.#app))
+      throw new BusyError('The step that made the application has ended, and the application with it.')
     if (this.#current !== undefined) {
-      throw new BusyError('The application is running. One run at a time: await the first one, or cancel it; for work side by side make another application.')
+      throw new BusyError(
+        'The application is running. One run at a time: await the first one, or cancel it; for work side by side make another application.',
+      )
     }
     signal?.throwIfAborted()
     const app = this.#app
@@ -181,4 +190,3 @@ function conclude(end: RunEnd): object {
   if (cancellation.cause === 'signal') throw cancellation.reason // A3
   return { ...rest, reason: cancellation.reason, by: cancellation.by }
 }
-

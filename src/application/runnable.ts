@@ -4,18 +4,18 @@ import type { Path } from '../action/context.js'
 import type { Inputs } from '../action/inputs.js'
 import type { Message } from '../action/message.js'
 import type { GraphIssue } from '../errors.js'
-import { suggest } from '../internal/nearest.js'
-import type { Flat, Given, KeysOf, Name, OneOrMany, RequiredKeys, UnionToIntersection } from '../internal/type-tools.js'
-import { type DeclaredGraph, compileGraph } from '../graph/compile.js'
+import { compileGraph, type DeclaredGraph } from '../graph/compile.js'
 import type { ErrorCondition, When } from '../graph/condition.js'
 import type { CompiledGraph, Plan, StateRules } from '../graph/plan.js'
 import { inputsOf, registerPlan } from '../graph/plan-of.js'
 import { checkPlan, type Halt, type Halts } from '../graph/runnable.js'
 import type { TransitionList } from '../graph/transition.js'
+import { suggest } from '../internal/nearest.js'
+import type { Flat, Given, KeysOf, Name, OneOrMany, RequiredKeys, UnionToIntersection } from '../internal/type-tools.js'
 import type { AnyEvent } from '../lifecycle/events.js'
 import type { GraphBranch } from '../parallel/subgraph.js'
 import { createLoneLogic } from '../runtime/lone-logic.js'
-import type { RunSnapshot, RunOutput } from '../runtime/snapshot.js'
+import type { RunOutput, RunSnapshot } from '../runtime/snapshot.js'
 
 /** The type of an action that writes a key which the graph's state lacks. */
 export interface WritesKeyNotInState<Key> {
@@ -58,8 +58,13 @@ export type HaltedAt<A, H> = H extends string
     : never
 
 /** A graph that knows where it starts and where it halts: runs like an action, and is an XState logic. */
-export interface RunnableGraph<in Needs, in out State, Inputs = Record<never, never>, in out Chunk = never, in out At extends string = string>
-  extends GraphBranch<Needs, State, Inputs, Chunk> {
+export interface RunnableGraph<
+  in Needs,
+  in out State,
+  Inputs = Record<never, never>,
+  in out Chunk = never,
+  in out At extends string = string,
+> extends GraphBranch<Needs, State, Inputs, Chunk> {
   /**
    * The actor logic of it, for `createActor`, `setup({ actors })`, `spawn`, `useActor`.
    *
@@ -95,7 +100,9 @@ export interface ChunkEmitted<Chunk> extends EventObject {
 type OtherEmitted = Exclude<AnyEvent, { readonly type: 'chunk' | 'step.end' }>
 /** A step that ended: `done` has the state. */
 export type StepEmitted<State> =
-  | (Omit<Extract<AnyEvent, { readonly type: 'step.end'; readonly status: 'done' }>, 'state'> & { readonly state: Readonly<State> })
+  | (Omit<Extract<AnyEvent, { readonly type: 'step.end'; readonly status: 'done' }>, 'state'> & {
+      readonly state: Readonly<State>
+    })
   | Extract<AnyEvent, { readonly type: 'step.end'; readonly status: 'failed' | 'cancelled' }>
 /** What it emits: every event of the run. */
 export type RunEmitted<State, Chunk> = ChunkEmitted<Chunk> | StepEmitted<State> | OtherEmitted
@@ -135,7 +142,8 @@ const compiled = new WeakMap<object, CompiledGraph>()
 /** The compiled graph behind a graph. */
 export function compiledGraphOf(graph: object): CompiledGraph {
   const found = compiled.get(graph)
-  if (found === undefined) throw new TypeError('This is no graph. Make one with defineState<S>().graph({ actions, transitions }).')
+  if (found === undefined)
+    throw new TypeError('This is no graph. Make one with defineState<S>().graph({ actions, transitions }).')
   return found
 }
 
@@ -162,7 +170,9 @@ function createRunnable(plan: Plan, bound: Inputs, warnings: readonly GraphIssue
       const { names, open } = inputsOf(runnable as unknown as AnyBranch)
       const unknown = open ? undefined : Object.keys(inputs).find((name) => !names.has(name))
       if (unknown === undefined) return createRunnable(plan, Object.freeze({ ...bound, ...inputs }), warnings)
-      throw new TypeError(`bind: no action of the graph takes the input "${unknown}", or it is bound already. ${suggest(unknown, names, 'inputs')}`)
+      throw new TypeError(
+        `bind: no action of the graph takes the input "${unknown}", or it is bound already. ${suggest(unknown, names, 'inputs')}`,
+      )
     },
   })
   registerPlan(runnable, plan, Object.keys(bound).length === 0 ? undefined : bound)

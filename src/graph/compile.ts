@@ -1,5 +1,5 @@
-import { partsOf } from '../action/make-action.js'
 import type { AnyBranch } from '../action/action.js'
+import { partsOf } from '../action/make-action.js'
 import { GraphError, type GraphIssue } from '../errors.js'
 import { describeValue } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
@@ -50,12 +50,21 @@ function notAnAction(value: unknown): string {
   return `This is ${describeValue(value)}, not an action. Make one with action({ … }) or a map action.`
 }
 
-function connect(nodes: Nodes, field: 'transitions' | 'onError', declared: DeclaredGraph['transitions'], issues: GraphIssue[]): void {
+function connect(
+  nodes: Nodes,
+  field: 'transitions' | 'onError',
+  declared: DeclaredGraph['transitions'],
+  issues: GraphIssue[],
+): void {
   for (const [from, list] of Object.entries(declared ?? {})) {
     const node = nodes.get(from)
     const at = `${field}.${from}`
     if (node === undefined) {
-      issues.push({ kind: 'unknown-name', at, message: `There is no action "${from}". ${suggest(from, nodes.keys(), 'actions')}` })
+      issues.push({
+        kind: 'unknown-name',
+        at,
+        message: `There is no action "${from}". ${suggest(from, nodes.keys(), 'actions')}`,
+      })
       continue
     }
     const transitions = declaredTransitions(list as Parameters<typeof declaredTransitions>[0])
@@ -65,7 +74,11 @@ function connect(nodes: Nodes, field: 'transitions' | 'onError', declared: Decla
       const place = transitions.length === 1 ? at : `${at}[${i}]`
       if (to === undefined) {
         const hint = suggest(String(transition.to), nodes.keys(), 'actions')
-        issues.push({ kind: 'unknown-name', at: place, message: `There is no action "${transition.to}" to go to. ${hint}` })
+        issues.push({
+          kind: 'unknown-name',
+          at: place,
+          message: `There is no action "${transition.to}" to go to. ${hint}`,
+        })
       } else node[field === 'transitions' ? 'edges' : 'errorEdges'].push(toEdge(transition, to))
     })
   }

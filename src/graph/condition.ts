@@ -52,7 +52,8 @@ export function not<S>(condition: When<S>): Condition<S> {
 
 function ask<S>(test: Condition<S>, args: { readonly state: Readonly<S> }): boolean {
   const answer: unknown = test(args)
-  if (typeof answer !== 'boolean') throw new TypeError(`${conditionName(test)} answered ${typeof answer}, not true or false`)
+  if (typeof answer !== 'boolean')
+    throw new TypeError(`${conditionName(test)} answered ${typeof answer}, not true or false`)
   return answer
 }
 
@@ -78,8 +79,7 @@ function joined(conditions: readonly unknown[], word: string): string {
   return conditions.map((condition) => bracketed(conditionName(condition), word)).join(` ${word} `)
 }
 
-const bracketed = (name: string, word: string): string =>
-  word === 'and' && name.includes(' or ') ? `(${name})` : name
+const bracketed = (name: string, word: string): string => (word === 'and' && name.includes(' or ') ? `(${name})` : name)
 
 const LONGEST_NAME = 60
 

@@ -1,7 +1,7 @@
-import { partsOf } from '../action/make-action.js'
 import type { AnyBranch } from '../action/action.js'
 import { type Inputs, NO_INPUTS } from '../action/inputs.js'
-import { type Plan, acceptedNames, singlePlan } from './plan.js'
+import { partsOf } from '../action/make-action.js'
+import { acceptedNames, type Plan, singlePlan } from './plan.js'
 
 /** What runs as a branch: a plan, and the inputs that were bound over it. */
 export interface BoundPlan {

@@ -55,7 +55,12 @@ export interface Plan {
 }
 
 /** Makes a node without its transitions, which need all nodes. */
-export function createNode(name: string, index: number, parts: ActionParts, subject = `Action "${name}"`): PlanNode & { edges: Edge[]; errorEdges: Edge[] } {
+export function createNode(
+  name: string,
+  index: number,
+  parts: ActionParts,
+  subject = `Action "${name}"`,
+): PlanNode & { edges: Edge[]; errorEdges: Edge[] } {
   return {
     name,
     index,

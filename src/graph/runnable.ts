@@ -28,19 +28,33 @@ export function resolveHalts(graph: CompiledGraph, halts: Halts, field: string):
 
 function collectHalts(graph: CompiledGraph, halts: Halts, at: string, issues: GraphIssue[]): Set<PlanNode> {
   const nodes = new Set<PlanNode>()
-  const wanted = halts === undefined ? [] : Array.isArray(halts) ? (halts as readonly Halt<string, string>[]) : [halts as Halt<string, string>]
+  const wanted =
+    halts === undefined
+      ? []
+      : Array.isArray(halts)
+        ? (halts as readonly Halt<string, string>[])
+        : [halts as Halt<string, string>]
   for (const halt of wanted) {
     if (typeof halt === 'string') {
       const node = graph.nodes.get(halt)
       if (node !== undefined) nodes.add(node)
-      else issues.push({ kind: 'unknown-name', at, message: `There is no action "${halt}". ${suggest(halt, graph.nodes.keys(), 'actions')}` })
+      else
+        issues.push({
+          kind: 'unknown-name',
+          at,
+          message: `There is no action "${halt}". ${suggest(halt, graph.nodes.keys(), 'actions')}`,
+        })
       continue
     }
     const tagged = graph.list.filter(({ parts }) => parts.tags.includes(halt.tag))
     for (const node of tagged) nodes.add(node)
     if (tagged.length > 0) continue
     const tags = new Set(graph.list.flatMap(({ parts }) => parts.tags))
-    issues.push({ kind: 'unknown-name', at, message: `No action has the tag "${halt.tag}". ${suggest(halt.tag, tags, 'tags')}` })
+    issues.push({
+      kind: 'unknown-name',
+      at,
+      message: `No action has the tag "${halt.tag}". ${suggest(halt.tag, tags, 'tags')}`,
+    })
   }
   return nodes
 }
@@ -67,11 +81,15 @@ export function checkPlan(graph: CompiledGraph, entry: string, halts: Halts, giv
   }
   issues.push(...unwritten(graph, entrypoint, given))
   if (issues.length > 0) throw new GraphError(issues)
-  const warnings = graph.list.filter((node) => !seen.has(node)).map(({ name }): GraphIssue => ({
-    kind: 'unreachable-action',
-    at: `actions.${name}`,
-    message: `No transition leads from "${entry}" to "${name}".`,
-  }))
+  const warnings = graph.list
+    .filter((node) => !seen.has(node))
+    .map(
+      ({ name }): GraphIssue => ({
+        kind: 'unreachable-action',
+        at: `actions.${name}`,
+        message: `No transition leads from "${entry}" to "${name}".`,
+      }),
+    )
   return { plan: { graph, entrypoint, haltAfter }, warnings }
 }
 
@@ -99,6 +117,9 @@ function unwritten(graph: CompiledGraph, entrypoint: PlanNode, given: readonly s
 
 function whyUnset(graph: CompiledGraph, node: PlanNode, missing: readonly string[]): string {
   const writers = graph.list.filter(({ parts }) => missing.some((key) => parts.writes.includes(key)))
-  const who = writers.length === 0 ? 'no action writes' : `only ${list(writers.map(({ name }) => name))} can write, later or on another way`
+  const who =
+    writers.length === 0
+      ? 'no action writes'
+      : `only ${list(writers.map(({ name }) => name))} can write, later or on another way`
   return `"${node.name}" reads ${list(missing)}, which ${who}. Give ${missing.length === 1 ? 'it' : 'them'} in the initial state.`
 }

@@ -74,5 +74,10 @@ function holds(from: PlanNode, edge: Edge, test: Predicate, state: State, error:
 
 function badCondition(from: PlanNode, edge: Edge, what: string, cause?: unknown): ContractError {
   const message = `chose no transition: the condition "${edge.name}" (${from.name} → ${edge.to.name}) ${what}`
-  return new ContractError(from.subject, { kind: 'condition', message }, undefined, cause === undefined ? undefined : { cause })
+  return new ContractError(
+    from.subject,
+    { kind: 'condition', message },
+    undefined,
+    cause === undefined ? undefined : { cause },
+  )
 }

@@ -70,7 +70,11 @@ export async function conclude<K extends Side>(
   let fatal: { readonly error: unknown } | undefined
   for (const one of all.toReversed()) {
     try {
-      await (one[`after${side}`] as ((args: Told<K>, outcome: Outcome) => unknown) | undefined)?.call(one, args, outcome)
+      await (one[`after${side}`] as ((args: Told<K>, outcome: Outcome) => unknown) | undefined)?.call(
+        one,
+        args,
+        outcome,
+      )
     } catch (error) {
       report(`interceptor ${one.name ?? ''} after${side}`.replace('  ', ' '), error)
       if (one.onFault === 'fail') fatal ??= { error }

@@ -1,11 +1,11 @@
 import type { Accepts, AnyBranch } from '../action/action.js'
-import { NO_INPUTS, type Inputs } from '../action/inputs.js'
+import { type Inputs, NO_INPUTS } from '../action/inputs.js'
 import { inputsOf, planOf } from '../graph/plan-of.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
 import { deepFreeze, isolate, type State } from '../state/freeze.js'
-import { isBranch } from './fan-out.js'
 import { type ParsedEntry, sourceFault } from './entries.js'
+import { isBranch } from './fan-out.js'
 import type { BranchTask } from './task.js'
 
 const NO_UPDATE: State = Object.freeze({})
@@ -30,13 +30,19 @@ export class BranchStates {
   over(what: string, branch: AnyBranch, update: unknown): State {
     const changes = update ?? NO_UPDATE
     if (!isPlainObject(changes)) {
-      throw sourceFault(this.#subject, `${what} gave ${describeValue(update)} where an update of the branch's state belongs. Give a plain object.`)
+      throw sourceFault(
+        this.#subject,
+        `${what} gave ${describeValue(update)} where an update of the branch's state belongs. Give a plain object.`,
+      )
     }
     const { keys } = planOf(branch).plan.graph
     for (const key of Object.keys(changes)) {
       if (!keys.has(key) && !(key in this.#base)) {
         const known = [...keys, ...Object.keys(this.#base)]
-        throw sourceFault(this.#subject, `${what} gave an update with the key "${key}", which the branch does not know. ${suggest(key, known, 'keys')}`)
+        throw sourceFault(
+          this.#subject,
+          `${what} gave an update with the key "${key}", which the branch does not know. ${suggest(key, known, 'keys')}`,
+        )
       }
       deepFreeze(changes[key], this.#subject, key)
     }
@@ -76,7 +82,11 @@ const NOTHING: Accepts = { names: new Set(), open: false }
 /** The inputs that branches take, as far as they are known before the map runs. */
 export function acceptedBy(source: unknown): Accepts {
   if (isBranch(source)) return inputsOf(source)
-  const items = Array.isArray(source) ? (source as readonly unknown[]) : isPlainObject(source) ? Object.values(source) : undefined
+  const items = Array.isArray(source)
+    ? (source as readonly unknown[])
+    : isPlainObject(source)
+      ? Object.values(source)
+      : undefined
   if (items === undefined) return { names: new Set(), open: true }
   return items.reduce<Accepts>((all, entry) => merge(all, entryAccepts(entry)), NOTHING)
 }
@@ -94,7 +104,10 @@ function merge(a: Accepts, b: Accepts): Accepts {
 }
 
 /** Calls a source that is a function; any other is the items already. */
-export function callSource(source: unknown, args: { readonly state: State; readonly inputs: Inputs; readonly signal: AbortSignal }): unknown {
+export function callSource(
+  source: unknown,
+  args: { readonly state: State; readonly inputs: Inputs; readonly signal: AbortSignal },
+): unknown {
   if (typeof source !== 'function') return source
   return (source as (given: typeof args) => unknown)(args)
 }

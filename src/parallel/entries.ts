@@ -1,7 +1,7 @@
+import type { Inputs } from '../action/inputs.js'
 import { ContractError } from '../errors.js'
 import { describeValue, isAsyncIterable, isIterable, isPlainObject, isThenable } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
-import type { Inputs } from '../action/inputs.js'
 
 /** One entry of a source, its extras parted from the thing. */
 export interface ParsedEntry {
@@ -33,14 +33,20 @@ export function entriesOf(subject: string, what: string, items: unknown): Entrie
     const list = items as readonly unknown[]
     return { kind: 'known', length: list.length, at: (i) => ({ entry: list[i], name: undefined }) }
   }
-  if (isAsyncIterable(items)) return { kind: 'pulled', waits: true, iterator: placedAsync(items[Symbol.asyncIterator]()) }
+  if (isAsyncIterable(items))
+    return { kind: 'pulled', waits: true, iterator: placedAsync(items[Symbol.asyncIterator]()) }
   if (isIterable(items)) return { kind: 'pulled', waits: false, iterator: placed(items[Symbol.iterator]()) }
   if (isPlainObject(items)) {
     const names = Object.keys(items)
     return { kind: 'known', length: names.length, at: (i) => ({ entry: items[names[i] ?? ''], name: names[i] }) }
   }
-  const hint = isThenable(items) ? ' For branches that come later, write an async generator: async *' + what + '() { … }.' : ''
-  throw sourceFault(subject, `${what} gave ${describeValue(items)}. It gives an array, a record, a generator or an async generator.${hint}`)
+  const hint = isThenable(items)
+    ? ' For branches that come later, write an async generator: async *' + what + '() { … }.'
+    : ''
+  throw sourceFault(
+    subject,
+    `${what} gave ${describeValue(items)}. It gives an array, a record, a generator or an async generator.${hint}`,
+  )
 }
 
 /** Wraps what an iterator yields, and hands `return` through. */
@@ -65,7 +71,9 @@ function placedAsync(iterator: AsyncIterator<unknown>): AsyncIterator<Placed> {
 }
 
 function wrap(result: IteratorResult<unknown>): IteratorResult<Placed> {
-  return result.done === true ? { done: true, value: undefined } : { done: false, value: { entry: result.value, name: undefined } }
+  return result.done === true
+    ? { done: true, value: undefined }
+    : { done: false, value: { entry: result.value, name: undefined } }
 }
 
 /** The key that an entry says, without looking at the rest of it. */
@@ -84,7 +92,10 @@ export function parseEntry(subject: string, what: string, { entry, name }: Place
   if (!Array.isArray(entry)) return { thing: entry, key: name, inputs: undefined, timeoutMs: undefined }
   const [thing, options] = entry as readonly unknown[]
   if (entry.length !== 2 || !isPlainObject(options)) {
-    throw sourceFault(subject, `${what} gave an array of ${entry.length}. An entry is the thing, or [thing, { key, inputs, timeoutMs }].`)
+    throw sourceFault(
+      subject,
+      `${what} gave an array of ${entry.length}. An entry is the thing, or [thing, { key, inputs, timeoutMs }].`,
+    )
   }
   return { thing, ...parseOptions(subject, what, options, name) }
 }
@@ -98,7 +109,10 @@ export function parseOptions(
 ): Omit<ParsedEntry, 'thing'> {
   const unknown = Object.keys(options).find((option) => !OPTIONS.includes(option))
   if (unknown !== undefined) {
-    throw sourceFault(subject, `${what} gave an entry with the option "${unknown}". ${suggest(unknown, OPTIONS, 'options')}`)
+    throw sourceFault(
+      subject,
+      `${what} gave an entry with the option "${unknown}". ${suggest(unknown, OPTIONS, 'options')}`,
+    )
   }
   const { key, inputs, timeoutMs } = options
   if (key !== undefined && typeof key !== 'string') {
@@ -108,7 +122,10 @@ export function parseOptions(
     throw sourceFault(subject, `${what} gave an entry whose inputs are ${describeValue(inputs)}. They are a record.`)
   }
   if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs > 0)) {
-    throw sourceFault(subject, `${what} gave an entry with timeoutMs ${describeValue(timeoutMs)}. It is a number of milliseconds above 0.`)
+    throw sourceFault(
+      subject,
+      `${what} gave an entry with timeoutMs ${describeValue(timeoutMs)}. It is a number of milliseconds above 0.`,
+    )
   }
   return { key: key ?? name, inputs, timeoutMs }
 }

@@ -1,12 +1,12 @@
 import type { Accepts, ActionBody, AnyBranch } from '../action/action.js'
-import type { Inputs, InputSpec, InputsOut } from '../action/inputs.js'
+import type { InputSpec, Inputs, InputsOut } from '../action/inputs.js'
 import type { Name } from '../internal/type-tools.js'
 import type { State } from '../state/freeze.js'
 import type { Exactly, ReadsOf } from '../state/keys.js'
+import type { Entries, Placed } from './entries.js'
 import { checkCount, type Limit } from './limit.js'
 import type { AnyResult } from './results.js'
 import { checkPolicy, type SettlePolicy } from './settle.js'
-import type { Entries, Placed } from './entries.js'
 import type { BranchTask } from './task.js'
 import type { ResultOf, WatchOption } from './watch.js'
 
@@ -23,7 +23,16 @@ export interface ReduceArgs<State, Inputs, T, P> {
 }
 
 /** Said once, the same for every way to fan out. */
-export interface FanOutOptions<S, R extends string, W extends keyof S, I extends InputSpec, U, P extends SettlePolicy, Tag extends string, T> {
+export interface FanOutOptions<
+  S,
+  R extends string,
+  W extends keyof S,
+  I extends InputSpec,
+  U,
+  P extends SettlePolicy,
+  Tag extends string,
+  T,
+> {
   /** The keys of the parent's state that `reduce` returns: all of them, and no other. */
   readonly writes: readonly W[]
   readonly tags?: readonly Tag[]
@@ -123,5 +132,10 @@ export function isFanOut(body: ActionBody): body is FanOut {
 
 /** Whether a value can be a branch. */
 export function isBranch(value: unknown): value is AnyBranch {
-  return typeof value === 'object' && value !== null && 'kind' in value && (value.kind === 'action' || value.kind === 'graph')
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'kind' in value &&
+    (value.kind === 'action' || value.kind === 'graph')
+  )
 }

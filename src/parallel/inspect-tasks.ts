@@ -37,7 +37,8 @@ export async function* tasksOf<Reads, Inputs_>(
   options: { readonly state: NoInfer<Reads>; readonly signal?: AbortSignal } & Partial<Given<NoInfer<Inputs_>>>,
 ): AsyncGenerator<PlannedTask, void, void> {
   const parts = partsOf(action)
-  if (parts === undefined || !isFanOut(parts.body)) throw new TypeError('tasksOf takes a map action, parallel or subgraph.')
+  if (parts === undefined || !isFanOut(parts.body))
+    throw new TypeError('tasksOf takes a map action, parallel or subgraph.')
   const subject = 'The map action'
   const given = options.state as State
   demandReads(subject, parts.reads, given)

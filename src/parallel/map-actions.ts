@@ -1,8 +1,8 @@
 import type { AnyBranch, ChunkOf, InputsOf, NeedsOf } from '../action/action.js'
-import type { InputsIn, InputSpec } from '../action/inputs.js'
+import type { InputSpec, InputsIn } from '../action/inputs.js'
 import type { Flat, Name, Overlay, RequiredKeys, UnionToIntersection } from '../internal/type-tools.js'
 import type { ReadsOf } from '../state/keys.js'
-import { BranchStates, acceptedBy, callSource, demandBranch, toTask } from './branch-state.js'
+import { acceptedBy, BranchStates, callSource, demandBranch, toTask } from './branch-state.js'
 import { entriesOf, keyOfEntry, parseEntry } from './entries.js'
 import { createFanOut, type FanOut, type FanOutOptions } from './fan-out.js'
 import type { SettlePolicy } from './settle.js'
@@ -35,8 +35,16 @@ export type MapInputs<I extends InputSpec, E> = Flat<InputsIn<I> & UnionToInters
 export type ChunkOfEntries<Src> = ChunkOf<ThingOf<EntryOf<Src>>>
 
 /** What `chat.mapActions({ … })` takes. */
-export interface MapActionsOptions<S, R extends string, W extends keyof S, I extends InputSpec, U, P extends SettlePolicy, Tag extends string, Src>
-  extends FanOutOptions<S, R, W, I, U, P, Tag, ActionTypes<Src, ReadsOf<S, R>>> {
+export interface MapActionsOptions<
+  S,
+  R extends string,
+  W extends keyof S,
+  I extends InputSpec,
+  U,
+  P extends SettlePolicy,
+  Tag extends string,
+  Src,
+> extends FanOutOptions<S, R, W, I, U, P, Tag, ActionTypes<Src, ReadsOf<S, R>>> {
   /** The state keys that sources and `reduce` see, and that every branch starts on. */
   readonly reads: readonly R[]
   readonly inputs?: I

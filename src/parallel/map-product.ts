@@ -2,7 +2,7 @@ import type { InputSpec } from '../action/inputs.js'
 import type { Name } from '../internal/type-tools.js'
 import type { ReadsOf } from '../state/keys.js'
 import { acceptedBy, BranchStates, callSource, demandBranch, toTask } from './branch-state.js'
-import { type Entries, entriesOf, keyOfEntry, type ParsedEntry, parseEntry, type Placed } from './entries.js'
+import { type Entries, entriesOf, keyOfEntry, type ParsedEntry, type Placed, parseEntry } from './entries.js'
 import { createFanOut, type FanOut, type FanOutOptions } from './fan-out.js'
 import type { SettlePolicy } from './settle.js'
 import type { EntryOf, ItemsOf, Keyed, ThingOf } from './source.js'
@@ -13,14 +13,26 @@ export type ProductTypes<Acts, Src, Start> =
   Keyed<Acts> extends true
     ? Keyed<Src> extends true
       ? {
-          readonly [A in Name<ItemsOf<Acts>> as `${A}.${Name<ItemsOf<Src>>}`]: BranchTypeOf<ThingOf<ItemsOf<Acts>[A]>, Start>
+          readonly [A in Name<ItemsOf<Acts>> as `${A}.${Name<ItemsOf<Src>>}`]: BranchTypeOf<
+            ThingOf<ItemsOf<Acts>[A]>,
+            Start
+          >
         }
       : { readonly [key: string]: BranchTypeOf<ThingOf<EntryOf<Acts>>, Start> }
     : { readonly [key: string]: BranchTypeOf<ThingOf<EntryOf<Acts>>, Start> }
 
 /** What `chat.mapActionsAndStates({ … })` takes. */
-export interface MapActionsAndStatesOptions<S, R extends string, W extends keyof S, I extends InputSpec, U, P extends SettlePolicy, Tag extends string, Acts, Src>
-  extends FanOutOptions<S, R, W, I, U, P, Tag, ProductTypes<Acts, Src, ReadsOf<S, R>>> {
+export interface MapActionsAndStatesOptions<
+  S,
+  R extends string,
+  W extends keyof S,
+  I extends InputSpec,
+  U,
+  P extends SettlePolicy,
+  Tag extends string,
+  Acts,
+  Src,
+> extends FanOutOptions<S, R, W, I, U, P, Tag, ProductTypes<Acts, Src, ReadsOf<S, R>>> {
   /** The state keys that sources and `reduce` see, and that every branch starts on. */
   readonly reads: readonly R[]
   readonly inputs?: I
@@ -88,7 +100,8 @@ function product(actions: Entries<Placed>, states: Entries<Placed>): Entries<Pla
       },
     }
   }
-  if (pulledLate(actions) || pulledLate(states)) return { kind: 'pulled', waits: true, iterator: pairsAsync(actions, states) }
+  if (pulledLate(actions) || pulledLate(states))
+    return { kind: 'pulled', waits: true, iterator: pairsAsync(actions, states) }
   return { kind: 'pulled', waits: false, iterator: pairs(actions, states) }
 }
 

@@ -1,5 +1,5 @@
 import type { AnyBranch, InputsOf, NeedsOf } from '../action/action.js'
-import type { InputsIn, InputSpec } from '../action/inputs.js'
+import type { InputSpec, InputsIn } from '../action/inputs.js'
 import type { Flat, KeysOf, Name, UnionToIntersection } from '../internal/type-tools.js'
 import type { ReadsOf } from '../state/keys.js'
 import { acceptedBy, BranchStates, callSource, demandBranch, toTask } from './branch-state.js'
@@ -33,8 +33,17 @@ export type StateInputs<I extends InputSpec, B, Src> = Flat<
 >
 
 /** What `chat.mapStates({ … })` takes. */
-export interface MapStatesOptions<S, R extends string, W extends keyof S, I extends InputSpec, U, P extends SettlePolicy, Tag extends string, B, Src>
-  extends FanOutOptions<S, R, W, I, U, P, Tag, StateTypes<Src, B, ReadsOf<S, R>>> {
+export interface MapStatesOptions<
+  S,
+  R extends string,
+  W extends keyof S,
+  I extends InputSpec,
+  U,
+  P extends SettlePolicy,
+  Tag extends string,
+  B,
+  Src,
+> extends FanOutOptions<S, R, W, I, U, P, Tag, StateTypes<Src, B, ReadsOf<S, R>>> {
   /** The state keys that sources and `reduce` see, and that every branch starts on. */
   readonly reads: readonly R[]
   readonly inputs?: I

@@ -17,8 +17,16 @@ export type TaskTypes<Src> =
     : { readonly [key: string]: TaskType<EntryOf<Src>> }
 
 /** What `chat.parallel({ … })` takes. */
-export interface ParallelOptions<S, R extends string, W extends keyof S, I extends InputSpec, U, P extends SettlePolicy, Tag extends string, Src>
-  extends FanOutOptions<S, R, W, I, U, P, Tag, TaskTypes<Src>> {
+export interface ParallelOptions<
+  S,
+  R extends string,
+  W extends keyof S,
+  I extends InputSpec,
+  U,
+  P extends SettlePolicy,
+  Tag extends string,
+  Src,
+> extends FanOutOptions<S, R, W, I, U, P, Tag, TaskTypes<Src>> {
   /** The state keys that `tasks` and `reduce` see. A task starts on the state that it says itself. */
   readonly reads: readonly R[]
   readonly inputs?: I
@@ -39,7 +47,10 @@ export function compileParallel(options: Loose): FanOut {
     },
     toTask: ({ entry, name }, index) => {
       if (!isTask(entry)) {
-        throw sourceFault(subject, `tasks gave ${describeValue(entry)}. Make each with task({ action, state, inputs, key }).`)
+        throw sourceFault(
+          subject,
+          `tasks gave ${describeValue(entry)}. Make each with task({ action, state, inputs, key }).`,
+        )
       }
       const branch = demandBranch(subject, 'tasks', entry.action)
       for (const key of Object.keys(entry.state)) deepFreeze(entry.state[key], subject, key)

@@ -1,5 +1,5 @@
-import { hashId } from '../internal/ids.js'
 import type { Inputs } from '../action/inputs.js'
+import { hashId } from '../internal/ids.js'
 
 interface BranchFacts<Key extends string> {
   readonly key: Key

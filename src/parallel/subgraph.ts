@@ -1,14 +1,14 @@
 import type { Branch } from '../action/action.js'
 import type { InputSpec, InputsOut } from '../action/inputs.js'
 import { inputsOf } from '../graph/plan-of.js'
-import { deepFreeze } from '../state/freeze.js'
+import { enterState } from '../state/contract.js'
 import type { State } from '../state/freeze.js'
+import { deepFreeze } from '../state/freeze.js'
 import type { Exactly, ReadsOf } from '../state/keys.js'
 import { demandBranch, ownState, toTask } from './branch-state.js'
 import { createFanOut, type FanOut } from './fan-out.js'
 import type { DoneBranch } from './results.js'
 import type { SourceArgs } from './source.js'
-import { enterState } from '../state/contract.js'
 
 /** A runnable graph, as far as a sub-graph asks: what it needs, the state it ends in, its inputs and chunks. */
 export interface GraphBranch<in Needs, in out State, Inputs, in out Chunk> extends Branch<Needs, Inputs, Chunk> {
@@ -17,7 +17,18 @@ export interface GraphBranch<in Needs, in out State, Inputs, in out Chunk> exten
 }
 
 /** What `chat.subgraph({ … })` takes. */
-export interface SubgraphOptions<S, R extends string, W extends keyof S, I extends InputSpec, U, Tag extends string, Needs, State, GI, C> {
+export interface SubgraphOptions<
+  S,
+  R extends string,
+  W extends keyof S,
+  I extends InputSpec,
+  U,
+  Tag extends string,
+  Needs,
+  State,
+  GI,
+  C,
+> {
   readonly reads: readonly R[]
   readonly writes: readonly W[]
   readonly inputs?: I

@@ -77,7 +77,8 @@ class StepContext implements ActionContext {
     const map = ofSiblings ? this.#siblings?.map : undefined
     if (ofSiblings && map === undefined) return
     const { mailbox, slot } = this.#app
-    const give = (): void => mailbox.release(signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason)))
+    const give = (): void =>
+      mailbox.release(signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason)))
     signal.addEventListener('abort', give, { once: true })
     try {
       for (;;) {

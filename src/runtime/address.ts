@@ -10,7 +10,9 @@ import type { LiveApp } from './tree.js'
 export function findBelow(root: LiveApp, path: string | Path): LiveApp | undefined {
   const wanted = typeof path === 'string' ? path : printPath([...root.path, ...path])
   const prefix = printPath(root.path)
-  return search(root, (text) => text === wanted || (prefix !== '' && text === `${prefix}/${wanted}`)) ?? byKey(root, path)
+  return (
+    search(root, (text) => text === wanted || (prefix !== '' && text === `${prefix}/${wanted}`)) ?? byKey(root, path)
+  )
 }
 
 function search(app: LiveApp, fits: (text: string) => boolean): LiveApp | undefined {

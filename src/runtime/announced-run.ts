@@ -1,7 +1,7 @@
 import { toError } from '../internal/guards.js'
 import { conclude, intercept, type Outcome } from '../lifecycle/interceptor.js'
-import { createOrder, type RunEnd, type RunOrder } from './order.js'
 import { announce, reportFault } from './announce.js'
+import { createOrder, type RunEnd, type RunOrder } from './order.js'
 import type { LiveApp } from './tree.js'
 
 /** A run that nobody above tells of: with its events and its interceptors. Never rejects. */
@@ -12,14 +12,21 @@ export async function announcedRun(app: LiveApp, order: RunOrder = createOrder(a
   const told = { appId: hub.interceptors.length === 0 ? '' : app.appId, path: app.path, state: app.standing.state }
   let end = await begin(app, order, told)
   if (hub.interceptors.length > 0) {
-    const fatal = await conclude('Run', hub.interceptors, told, outcomeOf(end), (where, error) => reportFault(app, where, error))
+    const fatal = await conclude('Run', hub.interceptors, told, outcomeOf(end), (where, error) =>
+      reportFault(app, where, error),
+    )
     if (fatal !== undefined && end.status !== 'failed') {
       end = { status: 'failed', error: toError(fatal.error), state: end.state, sequenceId: end.sequenceId }
     }
   }
   if (app.heard) {
     const { status, state } = end
-    announce(app, end.status === 'failed' ? { type: 'run.end', status, state, error: end.error } : { type: 'run.end', status, state })
+    announce(
+      app,
+      end.status === 'failed'
+        ? { type: 'run.end', status, state, error: end.error }
+        : { type: 'run.end', status, state },
+    )
   }
   return end
 }

@@ -40,7 +40,9 @@ function createAppLogic(): LooseLogic<AppSnapshot> {
       const app = AppSnapshot.appOf(snapshot)
       switch (event.type) {
         case 'teasel.step':
-          return snapshot.status === 'active' ? new AppSnapshot(app, event['standing'] as Standing, event['epoch'] as number) : snapshot
+          return snapshot.status === 'active'
+            ? new AppSnapshot(app, event['standing'] as Standing, event['epoch'] as number)
+            : snapshot
         case 'teasel.end':
           return ended(app, snapshot, event['end'] as RunEnd)
         case 'cancel':
@@ -73,12 +75,26 @@ function outputOf(end: Exclude<RunEnd, { readonly status: 'failed' }>): RunOutpu
     const { reason, by } = end.cancellation
     return { status: 'cancelled', action, next, state, sequenceId, reason, by }
   }
-  return end.status === 'halted' ? { status: 'halted', action, next, state, sequenceId } : { status: 'finished', action, next: undefined, state, sequenceId }
+  return end.status === 'halted'
+    ? { status: 'halted', action, next, state, sequenceId }
+    : { status: 'finished', action, next: undefined, state, sequenceId }
 }
 
 function persist(snapshot: AppSnapshot): PersistedRun {
   const app = AppSnapshot.appOf(snapshot)
   const { status, value = null, next = null, sequenceId, context, output, error } = snapshot
   const visits = Object.fromEntries(app.plan.graph.list.map(({ name, index }) => [name, app.visits[index] ?? 0]))
-  return { version: 1, status, appId: app.appId, value, next, sequenceId, context, inputs: app.inputs, visits, output, error }
+  return {
+    version: 1,
+    status,
+    appId: app.appId,
+    value,
+    next,
+    sequenceId,
+    context,
+    inputs: app.inputs,
+    visits,
+    output,
+    error,
+  }
 }

@@ -1,8 +1,8 @@
-import { type Inputs, NO_INPUTS, refuseUnknownInputs } from '../action/inputs.js'
 import type { AnyBranch } from '../action/action.js'
+import { type Inputs, NO_INPUTS, refuseUnknownInputs } from '../action/inputs.js'
 import type { Where } from '../errors.js'
-import { inputsOf, planOf } from '../graph/plan-of.js'
 import type { Plan } from '../graph/plan.js'
+import { inputsOf, planOf } from '../graph/plan-of.js'
 import type { BranchTask } from '../parallel/task.js'
 
 interface Prepared {
@@ -22,7 +22,11 @@ export class BranchInputs {
   }
 
   /** @throws {InputError} when the entry gives an input that its branch does not take */
-  of(subject: string, task: BranchTask, where: () => Where): { readonly plan: Plan; readonly bound: Inputs; readonly inputs: Inputs } {
+  of(
+    subject: string,
+    task: BranchTask,
+    where: () => Where,
+  ): { readonly plan: Plan; readonly bound: Inputs; readonly inputs: Inputs } {
     const { plan, bound, forwarded, known } = this.#prepare(task.branch)
     if (task.inputs === NO_INPUTS) return { plan, bound, inputs: forwarded }
     if (known !== undefined) refuseUnknownInputs(`${subject}, branch "${task.key}"`, task.inputs, known, where)

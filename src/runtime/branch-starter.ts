@@ -1,6 +1,6 @@
 import { printPath } from '../action/context.js'
-import { TimeoutError } from '../errors.js'
 import type { Inputs } from '../action/inputs.js'
+import { TimeoutError } from '../errors.js'
 import type { FanOut } from '../parallel/fan-out.js'
 import { gateOf } from '../parallel/limit.js'
 import type { BranchTask } from '../parallel/task.js'
@@ -41,7 +41,14 @@ export class BranchStarter {
     const { defaults } = plan.graph.rules
     const state = defaults === undefined ? task.state : Object.freeze({ ...defaults, ...task.state })
     const gate = this.#fanOut.limit === undefined ? app.gate : gateOf(this.#fanOut.limit)
-    const child = app.child({ plan, bound, inputs, gate, standing: initialStanding(plan, state), parent: this.parent(task.key) })
+    const child = app.child({
+      plan,
+      bound,
+      inputs,
+      gate,
+      standing: initialStanding(plan, state),
+      parent: this.parent(task.key),
+    })
     const actor = makeActor(appLogicOf(plan), { id: task.key, parent: this.#self, input: { owned: child } })
     return { task, app: child, actor, startedAt: undefined, timer: undefined }
   }

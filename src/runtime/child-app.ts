@@ -17,7 +17,9 @@ export function childApp(context: ActionContext, key: string | undefined, setup:
   app.subApps ??= new Set()
   for (const other of app.subApps) {
     if (other.parent?.key !== name) continue
-    throw new TypeError(`The action "${step.node.name}" has made an application with the key "${name}" in this step already. Give each a key of its own.`)
+    throw new TypeError(
+      `The action "${step.node.name}" has made an application with the key "${name}" in this step already. Give each a key of its own.`,
+    )
   }
   const visit = (app.visits[step.node.index] ?? 0) + 1
   const parent = { app, map: undefined, name: step.node.name, visit, key: name }
@@ -32,7 +34,8 @@ export async function throughParent<T>(app: LiveApp, work: () => Promise<T>): Pr
   if (above === undefined) return work()
   const begun = async (): Promise<T> => {
     const result = work()
-    if (above.cancellation !== undefined) app.cancel(createCancellation('parent', 'parent', above.hub.clock.now(), above.cancellation.reason))
+    if (above.cancellation !== undefined)
+      app.cancel(createCancellation('parent', 'parent', above.hub.clock.now(), above.cancellation.reason))
     return result
   }
   return above.slot === undefined ? begun() : above.slot.lend(begun)

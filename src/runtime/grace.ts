@@ -23,10 +23,13 @@ export class Grace {
   /** Does nothing while a deadline is set already, or after the end. */
   start(ms = this.#ms): void {
     if (this.#timer !== undefined || this.#ended) return
-    this.#timer = this.#clock.setTimeout(() => {
-      this.#timer = undefined
-      this.#over()
-    }, Math.max(0, ms))
+    this.#timer = this.#clock.setTimeout(
+      () => {
+        this.#timer = undefined
+        this.#over()
+      },
+      Math.max(0, ms),
+    )
   }
 
   end(): void {

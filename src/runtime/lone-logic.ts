@@ -8,7 +8,7 @@ import { appLogicOf } from './application-logic.js'
 import { Hub } from './hub.js'
 import type { LooseLogic, Scope } from './logic.js'
 import { Runner } from './runner.js'
-import { AppSnapshot, type PersistedRun, readPersisted, type RunOutput } from './snapshot.js'
+import { AppSnapshot, type PersistedRun, type RunOutput, readPersisted } from './snapshot.js'
 import { initialStanding, type Standing } from './standing.js'
 import type { LiveApp } from './tree.js'
 
@@ -38,10 +38,21 @@ export function createLoneLogic(plan: Plan, bound: Inputs): LooseLogic<AppSnapsh
     },
     restoreSnapshot(given, scope) {
       const persisted = readPersisted(plan, given)
-      const app = loneApp(plan, bound, scope, { state: persisted.context, inputs: persisted.inputs, appId: persisted.appId })
+      const app = loneApp(plan, bound, scope, {
+        state: persisted.context,
+        inputs: persisted.inputs,
+        appId: persisted.appId,
+      })
       app.standing = standingFrom(persisted, app.standing.state)
       for (const node of plan.graph.list) app.visits[node.index] = persisted.visits[node.name] ?? 0
-      return new AppSnapshot(app, app.standing, app.epoch, persisted.status, persisted.output as RunOutput<State> | undefined, persisted.error)
+      return new AppSnapshot(
+        app,
+        app.standing,
+        app.epoch,
+        persisted.status,
+        persisted.output as RunOutput<State> | undefined,
+        persisted.error,
+      )
     },
   }
 }
@@ -51,7 +62,14 @@ function loneApp(plan: Plan, bound: Inputs, scope: Scope, { state, inputs = NO_I
   if (!graph.accepts.open) refuseUnknownInputs('The graph', inputs, graph.accepts.names)
   const first = enterState('The input state', graph.rules.defaults, state, graph.rules.freeze)
   const hub = new Hub({ emit: (event: AnyEvent) => scope.emit(event) })
-  const app = new Runner({ plan, hub, bound, appId, inputs: Object.freeze({ ...inputs }), standing: initialStanding(plan, first) })
+  const app = new Runner({
+    plan,
+    hub,
+    bound,
+    appId,
+    inputs: Object.freeze({ ...inputs }),
+    standing: initialStanding(plan, first),
+  })
   app.attach(scope.self)
   return app
 }
@@ -64,7 +82,12 @@ function runLone(app: LiveApp): void {
   void announcedRun(app).then((end) => self.send({ type: 'teasel.end', end }))
 }
 
-const standingOf = ({ state, position, next, sequenceId }: AppSnapshot): Standing => ({ state, position, next, sequenceId })
+const standingOf = ({ state, position, next, sequenceId }: AppSnapshot): Standing => ({
+  state,
+  position,
+  next,
+  sequenceId,
+})
 
 const standingFrom = ({ value, next, sequenceId }: PersistedRun, state: State): Standing => ({
   state,

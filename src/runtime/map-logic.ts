@@ -9,7 +9,12 @@ export interface MapSnapshot {
   readonly error: unknown
   readonly value: 'running' | 'reducing'
   /** How many branches live, and how the others settled. */
-  readonly context: { readonly live: number; readonly done: number; readonly failed: number; readonly cancelled: number }
+  readonly context: {
+    readonly live: number
+    readonly done: number
+    readonly failed: number
+    readonly cancelled: number
+  }
   readonly map: LiveMap
 }
 
@@ -34,7 +39,13 @@ export const mapLogic: LooseLogic<MapSnapshot> = {
     } else return snapshot
     return { ...snapshot, value: map.reducing ? 'reducing' : 'running', context: count(map) }
   },
-  getPersistedSnapshot: ({ status, value, context }) => ({ status, output: undefined, error: undefined, value, context }),
+  getPersistedSnapshot: ({ status, value, context }) => ({
+    status,
+    output: undefined,
+    error: undefined,
+    value,
+    context,
+  }),
 }
 
 function count({ table }: LiveMap): MapSnapshot['context'] {

@@ -23,11 +23,27 @@ export function mapSource(fanOut: FanOut, step: LiveStep, signal: () => AbortSig
 }
 
 /** The result of a settled branch; `app` is undefined for one that never was made. */
-export function settledResult(task: BranchTask, app: LiveApp | undefined, parent: Parent, startedAt: number | undefined, endedAt: number, ending: Ending): AnyResult {
-  const inputs = app === undefined ? task.inputs : app.bound === NO_INPUTS ? app.inputs : Object.freeze({ ...app.inputs, ...app.bound })
+export function settledResult(
+  task: BranchTask,
+  app: LiveApp | undefined,
+  parent: Parent,
+  startedAt: number | undefined,
+  endedAt: number,
+  ending: Ending,
+): AnyResult {
+  const inputs =
+    app === undefined
+      ? task.inputs
+      : app.bound === NO_INPUTS
+        ? app.inputs
+        : Object.freeze({ ...app.inputs, ...app.bound })
   const { key, index } = task
   const attempts = startedAt === undefined ? 0 : 1
-  return createResult({ key, index, inputs, attempts, startedAt, identity: () => branchIdentity(parent) }, endedAt, ending)
+  return createResult(
+    { key, index, inputs, attempts, startedAt, identity: () => branchIdentity(parent) },
+    endedAt,
+    ending,
+  )
 }
 
 /** Why a map cannot settle as its policy asks. Of a sub-graph: what its graph failed with. */
@@ -38,7 +54,8 @@ export function hopelessMap(name: string, { policy, single }: FanOut, books: Map
   if (single && first !== undefined) return first
   const told = lost.length > 0 ? lost : results.filter((result) => result.status === 'cancelled')
   const counted = `${told.length} of ${books.total ?? results.length} branches ${lost.length > 0 ? 'failed' : 'were cancelled'}`
-  const named = told.length === 0 ? '' : `: ${list(told.slice(0, 3).map((result) => result.key))}${told.length > 3 ? ' …' : ''}`
+  const named =
+    told.length === 0 ? '' : `: ${list(told.slice(0, 3).map((result) => result.key))}${told.length > 3 ? ' …' : ''}`
   const said = first === undefined ? '' : ` First: ${first.message}`
   return new ParallelError(name, `cannot settle as ${policyName(policy)}: ${counted}${named}.${said}`, results, first)
 }

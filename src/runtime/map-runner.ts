@@ -95,7 +95,8 @@ export class MapRunner implements LiveMap {
       this.#close({ kind: 'fault', error })
     }
     const { total } = this.table
-    if (this.app.heard) announce(this.app, { type: 'map.start', source: node.name, total, policy: policyName(this.policy) })
+    if (this.app.heard)
+      announce(this.app, { type: 'map.start', source: node.name, total, policy: policyName(this.policy) })
     if (total === 0) this.#judge()
     this.#pump()
     return this.#answer.promise
@@ -144,7 +145,12 @@ export class MapRunner implements LiveMap {
   async #launchIntercepted(branch: LiveBranch): Promise<void> {
     const { app, task } = branch
     try {
-      await intercept('Branch', app.hub.interceptors, { map: this.step.node.name, key: task.key, index: task.index, path: app.path })
+      await intercept('Branch', app.hub.interceptors, {
+        map: this.step.node.name,
+        key: task.key,
+        index: task.index,
+        path: app.path,
+      })
     } catch (error) {
       this.#settle(task.key, { status: 'failed', error: toError(error) })
       return this.#pump()
@@ -197,7 +203,15 @@ export class MapRunner implements LiveMap {
       const teller = app ?? this.app.child({ plan, standing, parent })
       const { key, index } = task
       const durationMs = result.endedAt - (startedAt ?? result.endedAt)
-      this.#tell(teller, { type: 'branch.settled', source: this.step.node.name, key, index, status: ending.status, result, durationMs })
+      this.#tell(teller, {
+        type: 'branch.settled',
+        source: this.step.node.name,
+        key,
+        index,
+        status: ending.status,
+        result,
+        durationMs,
+      })
     } else hub.skip()
     if (hub.interceptors.length > 0) this.#afterBranch(task, ending)
     this.#judge()
@@ -245,7 +259,8 @@ export class MapRunner implements LiveMap {
 
   #recordRest({ reason, by }: Cancellation): void {
     try {
-      for (const task of this.#feed?.rest() ?? []) this.#record(task, undefined, undefined, { status: 'cancelled', reason, by })
+      for (const task of this.#feed?.rest() ?? [])
+        this.#record(task, undefined, undefined, { status: 'cancelled', reason, by })
     } catch (error) {
       this.app.hub.logger.warn(`The rest of the source of "${this.step.node.name}" could not be read.`, error)
     }
@@ -367,7 +382,9 @@ export class MapRunner implements LiveMap {
 
   #fault(): unknown {
     if (this.#closing?.kind === 'fault') return this.#closing.error
-    return this.#closing?.kind === 'hopeless' ? hopelessMap(this.step.node.name, this.#fanOut, this.table) : this.app.cancellation?.reason
+    return this.#closing?.kind === 'hopeless'
+      ? hopelessMap(this.step.node.name, this.#fanOut, this.table)
+      : this.app.cancellation?.reason
   }
 
   #finish(end: { readonly update: unknown } | { readonly error: unknown }): void {

@@ -194,7 +194,8 @@ export class Runner implements LiveApp {
   cancel(cancellation: Cancellation): void {
     if (!this.running || this.cancellation !== undefined) return
     this.cancellation = cancellation
-    if (this.heard) announce(this, { type: 'cancel', reason: cancellation.reason, by: cancellation.by, cause: cancellation.cause })
+    if (this.heard)
+      announce(this, { type: 'cancel', reason: cancellation.reason, by: cancellation.by, cause: cancellation.cause })
     this.slot?.cancel()
     this.step?.cancel(cancellation)
     for (const app of this.subApps ?? []) app.cancel(cancellation)
@@ -217,7 +218,9 @@ export class Runner implements LiveApp {
     const sinceMs = this.hub.clock.now() - (this.cancellation?.at ?? this.hub.clock.now())
     step.close()
     this.leaked.push({ path: printPath(this.path), action: step.node.name, sinceMs })
-    this.hub.logger.warn(`${step.node.subject} ignored its signal for ${sinceMs} ms and was given up. It may still run; hand the signal on to what it awaits.`)
+    this.hub.logger.warn(
+      `${step.node.subject} ignored its signal for ${sinceMs} ms and was given up. It may still run; hand the signal on to what it awaits.`,
+    )
     if (this.heard) announce(this, { type: 'branch.leaked', source: step.node.name, sinceMs })
   }
 

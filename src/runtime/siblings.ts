@@ -19,7 +19,8 @@ export class Siblings {
     const to = table.live.get(key)?.app
     const delivery = to === undefined ? 'dropped' : to.mailbox.push(message)
     if (to !== undefined && delivery === 'delivered') this.#waiting?.delete(to)
-    if (app.heard || watches) announce(to ?? app, { type: 'message', source: step.node.name, message, to: key, delivery })
+    if (app.heard || watches)
+      announce(to ?? app, { type: 'message', source: step.node.name, message, to: key, delivery })
     return delivery
   }
 

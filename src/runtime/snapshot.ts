@@ -1,8 +1,8 @@
 import type { Snapshot } from 'xstate'
 import { SnapshotError } from '../errors.js'
+import type { Plan } from '../graph/plan.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
-import type { Plan } from '../graph/plan.js'
 import type { State } from '../state/freeze.js'
 import type { Standing } from './standing.js'
 import type { LiveApp } from './tree.js'
@@ -62,7 +62,14 @@ export class AppSnapshot implements Standing {
   readonly epoch: number
   readonly #app: LiveApp
 
-  constructor(app: LiveApp, standing: Standing, epoch: number, status: Status = 'active', output?: RunOutput<State>, error?: unknown) {
+  constructor(
+    app: LiveApp,
+    standing: Standing,
+    epoch: number,
+    status: Status = 'active',
+    output?: RunOutput<State>,
+    error?: unknown,
+  ) {
     this.status = status
     this.output = output
     this.error = error
@@ -109,12 +116,16 @@ export interface PersistedRun {
  */
 export function readPersisted(plan: Plan, given: unknown): PersistedRun {
   if (!isPlainObject(given) || given['version'] !== 1 || !isPlainObject(given['context'])) {
-    throw new SnapshotError(`This is no snapshot of an application: ${describeValue(given)} without version 1. Give what actor.getPersistedSnapshot() returned.`)
+    throw new SnapshotError(
+      `This is no snapshot of an application: ${describeValue(given)} without version 1. Give what actor.getPersistedSnapshot() returned.`,
+    )
   }
   const persisted = given as unknown as PersistedRun
   for (const name of [persisted.next, persisted.value]) {
     if (typeof name !== 'string' || plan.graph.nodes.has(name)) continue
-    throw new SnapshotError(`The snapshot stands at the action "${name}", which the graph lacks. ${suggest(name, plan.graph.nodes.keys(), 'actions')}`)
+    throw new SnapshotError(
+      `The snapshot stands at the action "${name}", which the graph lacks. ${suggest(name, plan.graph.nodes.keys(), 'actions')}`,
+    )
   }
   return persisted
 }

@@ -1,9 +1,9 @@
-import { NO_INPUTS, parseInputs, type Inputs } from '../action/inputs.js'
+import { type Inputs, NO_INPUTS, parseInputs } from '../action/inputs.js'
 import { ActionError, ContractError, InputError, ParallelError } from '../errors.js'
-import { isThenable } from '../internal/guards.js'
 import type { Edge, PlanNode } from '../graph/plan.js'
 import { chooseEdge } from '../graph/transition.js'
-import { conclude, intercept, type InterceptedStep, type Outcome } from '../lifecycle/interceptor.js'
+import { isThenable } from '../internal/guards.js'
+import { conclude, type InterceptedStep, intercept, type Outcome } from '../lifecycle/interceptor.js'
 import { isFanOut } from '../parallel/fan-out.js'
 import { checkUpdate, overlay } from '../state/contract.js'
 import type { State } from '../state/freeze.js'
@@ -129,7 +129,11 @@ async function commit(taken: Taken, { state, edge, update, error }: Commit): Pro
     }
   }
   if (edge !== undefined && app.heard) {
-    announce(app, { type: 'transition', source: node.name, to: edge.to.name, condition: edge.name, onError: error !== undefined }, sequenceId)
+    announce(
+      app,
+      { type: 'transition', source: node.name, to: edge.to.name, condition: edge.name, onError: error !== undefined },
+      sequenceId,
+    )
   }
   if (error !== undefined) endStep(taken, 'failed', error, sequenceId)
   else {
@@ -166,9 +170,18 @@ async function lose(taken: Taken, error: unknown): Promise<undefined> {
   if (taken.told !== undefined) await afterStep(taken, { status: 'cancelled', reason: taken.app.cancellation?.reason })
 }
 
-function endStep({ app, node, started }: Taken, status: 'failed' | 'cancelled', error: unknown, sequenceId?: number): void {
+function endStep(
+  { app, node, started }: Taken,
+  status: 'failed' | 'cancelled',
+  error: unknown,
+  sequenceId?: number,
+): void {
   if (!app.heard) return
-  announce(app, { type: 'step.end', source: node.name, status, error, durationMs: app.hub.clock.now() - started }, sequenceId)
+  announce(
+    app,
+    { type: 'step.end', source: node.name, status, error, durationMs: app.hub.clock.now() - started },
+    sequenceId,
+  )
 }
 
 function tell(taken: Taken): InterceptedStep {

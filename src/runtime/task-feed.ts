@@ -1,7 +1,7 @@
-import type { BranchTask } from '../parallel/task.js'
-import type { TaskSource } from '../parallel/fan-out.js'
-import { sourceFault } from '../parallel/entries.js'
 import { list } from '../internal/nearest.js'
+import { sourceFault } from '../parallel/entries.js'
+import type { TaskSource } from '../parallel/fan-out.js'
+import type { BranchTask } from '../parallel/task.js'
 
 /** What a feed answers: a task, nothing yet, or nothing any more. */
 export type Fed = BranchTask | 'later' | 'end'
@@ -89,7 +89,9 @@ export class TaskFeed {
 
   #thrown(error: unknown): Error {
     const said = error instanceof Error ? error.message : String(error)
-    return new Error(`its source threw after ${this.#index} ${this.#index === 1 ? 'branch' : 'branches'}: ${said}`, { cause: error })
+    return new Error(`its source threw after ${this.#index} ${this.#index === 1 ? 'branch' : 'branches'}: ${said}`, {
+      cause: error,
+    })
   }
 
   /** Takes a task that has not been fed out of its turn: to cancel it while it is queued. */
@@ -149,5 +151,8 @@ function refuseDuplicates(subject: string, source: TaskSource, length: number): 
     seen.add(key)
   }
   if (twice.size === 0) return
-  throw sourceFault(subject, `several branches would have the ${twice.size === 1 ? 'key' : 'keys'} ${list([...twice])}. Give each branch a key of its own. No branch was started.`)
+  throw sourceFault(
+    subject,
+    `several branches would have the ${twice.size === 1 ? 'key' : 'keys'} ${list([...twice])}. Give each branch a key of its own. No branch was started.`,
+  )
 }

@@ -1,6 +1,6 @@
-import { createCancellation } from './cancellation.js'
 import type { AnyEvent } from '../lifecycle/events.js'
 import type { BranchStatus } from '../parallel/watch.js'
+import { createCancellation } from './cancellation.js'
 import type { LiveMap } from './tree.js'
 
 interface Told {
@@ -18,7 +18,8 @@ export class Watcher {
     this.#watch = watch
     this.#map = map
     const cancel = (keys: string | readonly string[], reason?: unknown): void => {
-      for (const key of typeof keys === 'string' ? [keys] : keys) map.cancelBranch(key, createCancellation('watch', 'watch', map.app.hub.clock.now(), reason))
+      for (const key of typeof keys === 'string' ? [keys] : keys)
+        map.cancelBranch(key, createCancellation('watch', 'watch', map.app.hub.clock.now(), reason))
     }
     this.#control = map.policy === 'all' ? {} : { cancel, settle: () => map.settleNow() }
   }
@@ -32,12 +33,19 @@ export class Watcher {
   /** The branches by key; looked up only as far as `watch` asks. */
   #branches(): Readonly<Record<string, Told>> {
     const { table } = this.#map
-    return new Proxy<Record<string, Told>>({}, {
-      get: (_, key) => (typeof key === 'string' ? this.#told(key) : undefined),
-      has: (_, key) => typeof key === 'string' && (table.live.has(key) || table.settled.has(key)),
-      ownKeys: () => [...table.settled.keys(), ...table.live.keys()],
-      getOwnPropertyDescriptor: (_, key) => ({ enumerable: true, configurable: true, value: this.#told(String(key)) }),
-    })
+    return new Proxy<Record<string, Told>>(
+      {},
+      {
+        get: (_, key) => (typeof key === 'string' ? this.#told(key) : undefined),
+        has: (_, key) => typeof key === 'string' && (table.live.has(key) || table.settled.has(key)),
+        ownKeys: () => [...table.settled.keys(), ...table.live.keys()],
+        getOwnPropertyDescriptor: (_, key) => ({
+          enumerable: true,
+          configurable: true,
+          value: this.#told(String(key)),
+        }),
+      },
+    )
   }
 
   #told(key: string): Told | undefined {
@@ -55,11 +63,15 @@ function translate(event: AnyEvent, key: string, own: boolean): object | undefin
     case 'chunk':
       return { type: 'chunk', key, chunk: event.chunk }
     case 'step.end':
-      return own && event.status === 'done' ? { type: 'step.end', key, action: event.source, state: event.state } : undefined
+      return own && event.status === 'done'
+        ? { type: 'step.end', key, action: event.source, state: event.state }
+        : undefined
     case 'branch.settled':
       return own && event.key === key ? { type: 'branch.settled', key, result: event.result } : undefined
     case 'message':
-      return own ? { type: 'message', key: event.message.from === '' ? undefined : event.message.from, message: event.message } : undefined
+      return own
+        ? { type: 'message', key: event.message.from === '' ? undefined : event.message.from, message: event.message }
+        : undefined
     default:
       return undefined
   }

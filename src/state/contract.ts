@@ -9,7 +9,10 @@ import { deepFreeze, type State } from './freeze.js'
  */
 export function checkUpdate(subject: string, writes: readonly string[], update: unknown, freeze: boolean): State {
   if (!isPlainObject(update)) {
-    throw new ContractError(subject, { kind: 'not-an-update', got: update === undefined ? 'nothing' : describeValue(update) })
+    throw new ContractError(subject, {
+      kind: 'not-an-update',
+      got: update === undefined ? 'nothing' : describeValue(update),
+    })
   }
   let found = 0
   for (const key in update) {

@@ -12,7 +12,9 @@ type Result = StandardSchemaV1.Result<unknown>
 export function validate(schema: StandardSchemaV1, value: unknown): Result {
   const result = schema['~standard'].validate(value)
   if (isThenable(result)) {
-    throw new TypeError(`The ${schema['~standard'].vendor} schema answers with a promise. State and inputs take schemas that answer at once; check asynchronously in an action.`)
+    throw new TypeError(
+      `The ${schema['~standard'].vendor} schema answers with a promise. State and inputs take schemas that answer at once; check asynchronously in an action.`,
+    )
   }
   return result as Result
 }
@@ -36,7 +38,12 @@ export function tell(issue: StandardSchemaV1.Issue): string {
  * every other key fits. Where the schema accepts the whole state, the written keys take its output (coerced, trimmed).
  * @throws {ContractError} with every issue of the written keys
  */
-export function applySchema(schema: StandardSchemaV1, subject: string, state: State, written: readonly string[]): State {
+export function applySchema(
+  schema: StandardSchemaV1,
+  subject: string,
+  state: State,
+  written: readonly string[],
+): State {
   const result = validate(schema, state)
   if (result.issues === undefined) return takeOutput(subject, state, result.value, written)
   const own = result.issues.filter((issue) => {

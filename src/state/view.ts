@@ -4,7 +4,15 @@ import type { State } from './freeze.js'
 import type { Reads } from './keys.js'
 
 // Names that code asks of any object without meaning state: a promise test, JSON, printers of test runners.
-const ASKED_OF_ANY = new Set(['then', 'toJSON', '$$typeof', 'nodeType', 'asymmetricMatch', 'inspect', '@@__IMMUTABLE_ITERABLE__@@'])
+const ASKED_OF_ANY = new Set([
+  'then',
+  'toJSON',
+  '$$typeof',
+  'nodeType',
+  'asymmetricMatch',
+  'inspect',
+  '@@__IMMUTABLE_ITERABLE__@@',
+])
 
 /** Makes the views of one action: what it reads of a state. */
 export type ViewOf = (state: State) => State
@@ -34,7 +42,10 @@ export function createViews(subject: string, reads: Reads): ViewOf {
     },
   })
   // Required names stand on a prototype of their own, so that setting one does not meet the proxy.
-  View.prototype = Object.create(guard, Object.fromEntries(reads.required.map((key) => [key, { writable: true, value: undefined }])))
+  View.prototype = Object.create(
+    guard,
+    Object.fromEntries(reads.required.map((key) => [key, { writable: true, value: undefined }])),
+  )
   countAsPlain(View.prototype as object)
   const Made = View as unknown as new (state: State) => State
   return (state) => Object.freeze(new Made(state))

@@ -15,12 +15,18 @@ const second = go('second')
 const third = go('third')
 type To = 'first' | 'second' | 'third'
 
-async function chosen(list: readonly { to: To; when?: unknown; name?: string }[]): Promise<{ where: string; condition: string }> {
+async function chosen(
+  list: readonly { to: To; when?: unknown; name?: string }[],
+): Promise<{ where: string; condition: string }> {
   const graph = kit.graph({
     actions: { start, first, second, third },
     transitions: { start: list as readonly [{ to: To; when: () => boolean }] },
   })
-  const app = createApplication(graph, { entrypoint: 'start', state: {}, logger: { debug() {}, info() {}, warn() {}, error() {} } })
+  const app = createApplication(graph, {
+    entrypoint: 'start',
+    state: {},
+    logger: { debug() {}, info() {}, warn() {}, error() {} },
+  })
   let condition = 'none'
   app.on('transition', (event) => {
     condition = event.condition
@@ -31,8 +37,13 @@ async function chosen(list: readonly { to: To; when?: unknown; name?: string }[]
 
 describe('transitions', () => {
   it('take the first true one in the order of declaration', async () => {
-    expect(await chosen([{ to: 'first', when: () => false }, { to: 'second', when: () => true }, { to: 'third' }])).toMatchObject({ where: 'second' })
-    expect(await chosen([{ to: 'first', when: { n: 3 } }, { to: 'third' }])).toEqual({ where: 'third', condition: 'default' })
+    expect(
+      await chosen([{ to: 'first', when: () => false }, { to: 'second', when: () => true }, { to: 'third' }]),
+    ).toMatchObject({ where: 'second' })
+    expect(await chosen([{ to: 'first', when: { n: 3 } }, { to: 'third' }])).toEqual({
+      where: 'third',
+      condition: 'default',
+    })
   })
 
   it('finish the run when none is true', async () => {
@@ -57,7 +68,12 @@ describe('transitions', () => {
     const plan = kit.action({ reads: [], writes: ['tags'], run: () => ({ tags: ['a', 'b'] }) })
     const graph = kit.graph({
       actions: { plan, first, second },
-      transitions: { plan: [{ to: 'first', when: { tags: ['a'] } }, { to: 'second', when: { tags: ['a', 'b'] } }] },
+      transitions: {
+        plan: [
+          { to: 'first', when: { tags: ['a'] } },
+          { to: 'second', when: { tags: ['a', 'b'] } },
+        ],
+      },
     })
     expect((await createApplication(graph, { entrypoint: 'plan', state: {} }).run()).state.where).toBe('second')
   })
@@ -68,7 +84,9 @@ describe('transitions', () => {
 
     expect((await chosen([{ to: 'first', when: and<S>(set, long) }, { to: 'second' }])).where).toBe('second')
     expect((await chosen([{ to: 'first', when: or<S>(not<S>(set), long) }, { to: 'second' }])).where).toBe('first')
-    await expect(chosen([{ to: 'first', when: and<S>(long, set) }, { to: 'second' }])).rejects.toThrow('the condition "long and set" (start → first) threw')
+    await expect(chosen([{ to: 'first', when: and<S>(long, set) }, { to: 'second' }])).rejects.toThrow(
+      'the condition "long and set" (start → first) threw',
+    )
   })
 
   it('leave the step uncommitted when a condition throws', async () => {
@@ -89,7 +107,11 @@ describe('transitions', () => {
     const app = createApplication(graph, { entrypoint: 'start', state: {} })
 
     await expect(app.run()).rejects.toMatchObject({ code: 'contract', fault: { kind: 'condition' } })
-    expect({ state: app.state, sequenceId: app.sequenceId, next: app.next }).toEqual({ state: {}, sequenceId: -1, next: 'start' })
+    expect({ state: app.state, sequenceId: app.sequenceId, next: app.next }).toEqual({
+      state: {},
+      sequenceId: -1,
+      next: 'start',
+    })
   })
 })
 
@@ -131,13 +153,22 @@ describe('error transitions', () => {
   })
 
   it('are checked with the graph, every fault at once', () => {
-    const wrong = () => kit.graph({ actions: { failing }, transitions: { failing: 'x' as never }, onError: { failing: 'y' as never, z: 'failing' } as never })
+    const wrong = () =>
+      kit.graph({
+        actions: { failing },
+        transitions: { failing: 'x' as never },
+        onError: { failing: 'y' as never, z: 'failing' } as never,
+      })
 
     expect(wrong).toThrow(GraphError)
     try {
       wrong()
     } catch (error) {
-      expect((error as GraphError).issues.map(({ at }) => at)).toEqual(['transitions.failing', 'onError.failing', 'onError.z'])
+      expect((error as GraphError).issues.map(({ at }) => at)).toEqual([
+        'transitions.failing',
+        'onError.failing',
+        'onError.z',
+      ])
     }
   })
 })

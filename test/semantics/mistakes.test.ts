@@ -14,10 +14,21 @@ const loose = chat as unknown as {
 const graphOf = (action: typeof echo) => chat.graph({ actions: { step: action } })
 const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 const runOf = (action: typeof echo, run: object = {}) =>
-  createApplication(graphOf(action), { entrypoint: 'step', state: { prompt: 'p', prompts: ['a', 'b'] }, logger: quiet }).run(run)
+  createApplication(graphOf(action), {
+    entrypoint: 'step',
+    state: { prompt: 'p', prompts: ['a', 'b'] },
+    logger: quiet,
+  }).run(run)
 const update = (made: unknown) => loose.action({ reads: ['prompt'], writes: ['answer'], run: () => made })
 const map = (options: object) =>
-  loose.mapStates({ reads: ['prompts'], writes: ['answers'], action: echo, states: [], reduce: () => ({ answers: {} }), ...options })
+  loose.mapStates({
+    reads: ['prompts'],
+    writes: ['answers'],
+    action: echo,
+    states: [],
+    reduce: () => ({ answers: {} }),
+    ...options,
+  })
 
 const mistakes: readonly { mistake: string; make: () => unknown; says: string }[] = [
   {
@@ -40,7 +51,11 @@ const mistakes: readonly { mistake: string; make: () => unknown; says: string }[
       }),
     says: 'The graph has 2 faults:\n  transitions.ask[1]: It has the condition of transitions.ask[0] ("n = 1"), so it is never taken.\n  transitions.judge[1]: It stands behind transitions.judge[0], which is always taken, so it never is. Put the unconditional one last.',
   },
-  { mistake: 'something else than an action', make: () => loose.graph({ actions: { ask: () => ({}) } }), says: 'The graph has a fault:\n  actions.ask: This is a function, not an action. Make one with action({ … }) or a map action.' },
+  {
+    mistake: 'something else than an action',
+    make: () => loose.graph({ actions: { ask: () => ({}) } }),
+    says: 'The graph has a fault:\n  actions.ask: This is a function, not an action. Make one with action({ … }) or a map action.',
+  },
   {
     mistake: 'a runnable graph in the place of an action',
     make: () => loose.graph({ actions: { sub: graphOf(echo).runnable({ entrypoint: 'step' }) } }),
@@ -61,7 +76,9 @@ const mistakes: readonly { mistake: string; make: () => unknown; says: string }[
     make: () => {
       const late = chat.action({ reads: [], writes: ['verdict'], run: () => ({ verdict: '' }) })
       const early = chat.action({ reads: ['verdict'], writes: [], run: () => ({}) })
-      return chat.graph({ actions: { start: echo, early, late }, transitions: { start: 'early', early: 'late' } }).runnable({ entrypoint: 'start' })
+      return chat
+        .graph({ actions: { start: echo, early, late }, transitions: { start: 'early', early: 'late' } })
+        .runnable({ entrypoint: 'start' })
     },
     says: 'The graph has a fault:\n  actions.early: "early" reads "verdict", which only "late" can write, later or on another way. Give it in the initial state.',
   },
@@ -73,23 +90,57 @@ const mistakes: readonly { mistake: string; make: () => unknown; says: string }[
   {
     mistake: 'an unknown tag',
     make: () =>
-      createApplication(chat.graph({ actions: { slow: chat.action({ reads: [], writes: [], tags: ['slow'], run: () => ({}) }) } }), {
-        entrypoint: 'slow',
-        state: {},
-      }).run({ haltAfter: { tag: 'slwo' as 'slow' } }),
+      createApplication(
+        chat.graph({ actions: { slow: chat.action({ reads: [], writes: [], tags: ['slow'], run: () => ({}) }) } }),
+        {
+          entrypoint: 'slow',
+          state: {},
+        },
+      ).run({ haltAfter: { tag: 'slwo' as 'slow' } }),
     says: 'The graph has a fault:\n  haltAfter: No action has the tag "slwo". Known tags: "slow".',
   },
   {
     mistake: 'an undeclared read',
-    make: () => runOf(loose.action({ reads: ['prompt'], writes: ['answer'], run: ({ state }: { state: { promt: string } }) => ({ answer: state.promt }) })),
+    make: () =>
+      runOf(
+        loose.action({
+          reads: ['prompt'],
+          writes: ['answer'],
+          run: ({ state }: { state: { promt: string } }) => ({ answer: state.promt }),
+        }),
+      ),
     says: 'Action "step" (step 0) read the key "promt", which it does not declare. Add it to reads. Did you mean "prompt"?',
   },
-  { mistake: 'an undeclared write', make: () => runOf(update({ answer: '', answr: '' })), says: 'Action "step" (step 0) returned "answr", which it does not declare. Add to writes or leave it out. Did you mean "answer"?' },
-  { mistake: 'a forgotten write', make: () => runOf(update({})), says: 'Action "step" (step 0) did not return "answer", which it declares in writes. Return every declared key.' },
-  { mistake: 'no update at all', make: () => runOf(update(undefined)), says: 'Action "step" (step 0) returned nothing instead of an update. Return a plain object with the keys declared in writes.' },
-  { mistake: 'a value that cannot be state', make: () => runOf(update({ answer: { deep: [{ fn: () => {} }] } })), says: 'Action "step" (step 0) would put a function into the state at answer.deep[0].fn. State holds plain objects, arrays, primitives, Date, Map, Set, bytes and Error; pass anything else as an input or by closure.' },
-  { mistake: 'a missing input', make: () => runOf(ask as unknown as typeof echo, { inputs: { modell: 'x' } }), says: 'The application does not take the input "modell". Did you mean "model"?' },
-  { mistake: 'a required input that was not given', make: () => runOf(ask as unknown as typeof echo), says: 'Action "step" (step 0) needs the input "model". Give it: run({ inputs: { model } }), or bind.' },
+  {
+    mistake: 'an undeclared write',
+    make: () => runOf(update({ answer: '', answr: '' })),
+    says: 'Action "step" (step 0) returned "answr", which it does not declare. Add to writes or leave it out. Did you mean "answer"?',
+  },
+  {
+    mistake: 'a forgotten write',
+    make: () => runOf(update({})),
+    says: 'Action "step" (step 0) did not return "answer", which it declares in writes. Return every declared key.',
+  },
+  {
+    mistake: 'no update at all',
+    make: () => runOf(update(undefined)),
+    says: 'Action "step" (step 0) returned nothing instead of an update. Return a plain object with the keys declared in writes.',
+  },
+  {
+    mistake: 'a value that cannot be state',
+    make: () => runOf(update({ answer: { deep: [{ fn: () => {} }] } })),
+    says: 'Action "step" (step 0) would put a function into the state at answer.deep[0].fn. State holds plain objects, arrays, primitives, Date, Map, Set, bytes and Error; pass anything else as an input or by closure.',
+  },
+  {
+    mistake: 'a missing input',
+    make: () => runOf(ask as unknown as typeof echo, { inputs: { modell: 'x' } }),
+    says: 'The application does not take the input "modell". Did you mean "model"?',
+  },
+  {
+    mistake: 'a required input that was not given',
+    make: () => runOf(ask as unknown as typeof echo),
+    says: 'Action "step" (step 0) needs the input "model". Give it: run({ inputs: { model } }), or bind.',
+  },
   {
     mistake: 'an input of the wrong type',
     make: () =>
@@ -98,7 +149,11 @@ const mistakes: readonly { mistake: string; make: () => unknown; says: string }[
       }),
     says: 'Action "step" (step 0): The input "times" does not fit: Invalid input: expected number, received string. The input "size" does not fit: Invalid input: expected string, received number.',
   },
-  { mistake: 'an input that is bound twice', make: () => ask.bind({ model: 'a' }).bind({ model: 'b' } as never), says: 'bind: "model" is bound already.' },
+  {
+    mistake: 'an input that is bound twice',
+    make: () => ask.bind({ model: 'a' }).bind({ model: 'b' } as never),
+    says: 'bind: "model" is bound already.',
+  },
   {
     mistake: 'an update that does not fit the schema',
     make: () => {
@@ -122,7 +177,15 @@ const mistakes: readonly { mistake: string; make: () => unknown; says: string }[
     make: () => {
       const graph = chat.graph({
         actions: { step: echo, other: echo },
-        transitions: { step: [{ to: 'other', when: ({ state }) => state.prompts.length > state.answers['x']!.length, name: 'enough answers' }] },
+        transitions: {
+          step: [
+            {
+              to: 'other',
+              when: ({ state }) => state.prompts.length > state.answers['x']!.length,
+              name: 'enough answers',
+            },
+          ],
+        },
       })
       return createApplication(graph, { entrypoint: 'step', state: { prompt: 'p', prompts: [] }, logger: quiet }).run()
     },
@@ -131,7 +194,10 @@ const mistakes: readonly { mistake: string; make: () => unknown; says: string }[
   {
     mistake: 'a condition that answers with a promise',
     make: () => {
-      const graph = loose.graph({ actions: { step: echo, other: echo }, transitions: { step: [{ to: 'other', when: async () => true }] } })
+      const graph = loose.graph({
+        actions: { step: echo, other: echo },
+        transitions: { step: [{ to: 'other', when: async () => true }] },
+      })
       return createApplication(graph, { entrypoint: 'step', state: { prompt: 'p' }, logger: quiet }).run()
     },
     says: 'Action "step" (step 0) chose no transition: the condition "true" (step → other) answered a Promise. A condition answers true or false, at once.',
@@ -167,20 +233,52 @@ const mistakes: readonly { mistake: string; make: () => unknown; says: string }[
       ),
     says: 'Action "step" failed (step 0): its source threw after 2 branches: no more pages',
   },
-  { mistake: 'a source that is a promise', make: () => runOf(map({ states: async () => [] })), says: 'Action "step" (step 0): states gave a Promise. It gives an array, a record, a generator or an async generator. For branches that come later, write an async generator: async *states() { … }.' },
-  { mistake: 'an entry with a key that the branch does not know', make: () => runOf(map({ states: { a: { promt: '' } } })), says: 'Action "step" (step 0): states gave an update with the key "promt", which the branch does not know. Did you mean "prompt"?' },
-  { mistake: 'an entry with an unknown option', make: () => runOf(map({ states: [[{ prompt: '' }, { kee: 'x' }]] })), says: 'Action "step" (step 0): states gave an entry with the option "kee". Did you mean "key"?' },
+  {
+    mistake: 'a source that is a promise',
+    make: () => runOf(map({ states: async () => [] })),
+    says: 'Action "step" (step 0): states gave a Promise. It gives an array, a record, a generator or an async generator. For branches that come later, write an async generator: async *states() { … }.',
+  },
+  {
+    mistake: 'an entry with a key that the branch does not know',
+    make: () => runOf(map({ states: { a: { promt: '' } } })),
+    says: 'Action "step" (step 0): states gave an update with the key "promt", which the branch does not know. Did you mean "prompt"?',
+  },
+  {
+    mistake: 'an entry with an unknown option',
+    make: () => runOf(map({ states: [[{ prompt: '' }, { kee: 'x' }]] })),
+    says: 'Action "step" (step 0): states gave an entry with the option "kee". Did you mean "key"?',
+  },
   {
     mistake: 'an entry that is no action',
-    make: () => runOf(loose.mapActions({ reads: ['prompt'], writes: [], actions: { a: echo, b: async () => ({}) }, reduce: () => ({}) })),
+    make: () =>
+      runOf(
+        loose.mapActions({
+          reads: ['prompt'],
+          writes: [],
+          actions: { a: echo, b: async () => ({}) },
+          reduce: () => ({}),
+        }),
+      ),
     says: 'Action "step" (step 0): actions gave a function, which is no action and no runnable graph.',
   },
   {
     mistake: 'a task that task() did not make',
-    make: () => runOf(loose.parallel({ reads: [], writes: [], tasks: [task({ action: echo, state: { prompt: '' } }), { action: echo }], reduce: () => ({}) })),
+    make: () =>
+      runOf(
+        loose.parallel({
+          reads: [],
+          writes: [],
+          tasks: [task({ action: echo, state: { prompt: '' } }), { action: echo }],
+          reduce: () => ({}),
+        }),
+      ),
     says: 'Action "step" (step 0): tasks gave an object. Make each with task({ action, state, inputs, key }).',
   },
-  { mistake: 'a reducer that returns a foreign key', make: () => runOf(map({ reduce: () => ({ answers: {}, answer: 'x' }) })), says: 'Action "step" (step 0) returned "answer", which it does not declare. Add to writes or leave it out. Did you mean "answers"?' },
+  {
+    mistake: 'a reducer that returns a foreign key',
+    make: () => runOf(map({ reduce: () => ({ answers: {}, answer: 'x' }) })),
+    says: 'Action "step" (step 0) returned "answer", which it does not declare. Add to writes or leave it out. Did you mean "answers"?',
+  },
   {
     mistake: 'a branch that fails',
     make: () =>
@@ -199,10 +297,26 @@ const mistakes: readonly { mistake: string; make: () => unknown; says: string }[
       ),
     says: `Map action "step" cannot settle as 'all': 1 of 2 branches failed: "bad". First: The action failed (step 0, branch step/bad): an empty prompt`,
   },
-  { mistake: 'an unknown policy', make: () => map({ settle: 'most' }), says: `settle is "most". It takes 'all', 'collect', 'any', 'first' or { atLeast: n }.` },
-  { mistake: 'a limit of nothing', make: () => createLimit(0), says: 'createLimit is 0; it takes a whole number above 0.' },
-  { mistake: 'a message that does not fit', make: () => defineMessage('hint', z.object({ stars: z.number() }))({ stars: 'many' as never }), says: 'Message "hint": stars: Invalid input: expected number, received string' },
-  { mistake: 'a default that does not fit', make: () => defineState(z.object({ n: z.number() }), { defaults: { n: 'one' as never } }), says: 'The defaults do not fit the schema: n: Invalid input: expected number, received string.' },
+  {
+    mistake: 'an unknown policy',
+    make: () => map({ settle: 'most' }),
+    says: `settle is "most". It takes 'all', 'collect', 'any', 'first' or { atLeast: n }.`,
+  },
+  {
+    mistake: 'a limit of nothing',
+    make: () => createLimit(0),
+    says: 'createLimit is 0; it takes a whole number above 0.',
+  },
+  {
+    mistake: 'a message that does not fit',
+    make: () => defineMessage('hint', z.object({ stars: z.number() }))({ stars: 'many' as never }),
+    says: 'Message "hint": stars: Invalid input: expected number, received string',
+  },
+  {
+    mistake: 'a default that does not fit',
+    make: () => defineState(z.object({ n: z.number() }), { defaults: { n: 'one' as never } }),
+    says: 'The defaults do not fit the schema: n: Invalid input: expected number, received string.',
+  },
   {
     mistake: 'an action that fails',
     make: () =>
@@ -219,7 +333,11 @@ const mistakes: readonly { mistake: string; make: () => unknown; says: string }[
   },
   {
     mistake: 'a loop that does not end',
-    make: () => createApplication(chat.graph({ actions: { echo }, transitions: { echo: 'echo' } }), { entrypoint: 'echo', state: { prompt: '' } }).run({ maxSteps: 3 }),
+    make: () =>
+      createApplication(chat.graph({ actions: { echo }, transitions: { echo: 'echo' } }), {
+        entrypoint: 'echo',
+        state: { prompt: '' },
+      }).run({ maxSteps: 3 }),
     says: 'The run took 3 steps (maxSteps) and "echo" would be next. Raise maxSteps, or look for a loop that does not end.',
   },
 ]
@@ -240,4 +358,3 @@ describe('mistakes', () => {
     expect(mistakes.length).toBeGreaterThanOrEqual(25)
   })
 })
-

@@ -25,7 +25,11 @@ describe('step, run and iterate', () => {
       ['report', 3, { log: ['n is 3'] }],
       undefined,
     ])
-    expect({ position: app.position, next: app.next, sequenceId: app.sequenceId }).toEqual({ position: 'report', next: undefined, sequenceId: 3 })
+    expect({ position: app.position, next: app.next, sequenceId: app.sequenceId }).toEqual({
+      position: 'report',
+      next: undefined,
+      sequenceId: 3,
+    })
   })
 
   it('run goes to the end, and a second run has nothing to do', async () => {
@@ -34,14 +38,24 @@ describe('step, run and iterate', () => {
     const first = await app.run()
     const second = await app.run()
 
-    expect(first).toMatchObject({ status: 'finished', action: 'report', next: undefined, sequenceId: 3, state: { n: 3 } })
+    expect(first).toMatchObject({
+      status: 'finished',
+      action: 'report',
+      next: undefined,
+      sequenceId: 3,
+      state: { n: 3 },
+    })
     expect(second).toEqual(first)
   })
 
   it('haltAfter halts once its action has committed; a further run goes on', async () => {
     const app = create()
 
-    const ends = [await app.run({ haltAfter: 'add' }), await app.run({ haltAfter: { tag: 'count' } }), await app.run({ haltAfter: ['report', 'add'] })]
+    const ends = [
+      await app.run({ haltAfter: 'add' }),
+      await app.run({ haltAfter: { tag: 'count' } }),
+      await app.run({ haltAfter: ['report', 'add'] }),
+    ]
 
     expect(ends.map(({ status, action, next, sequenceId }) => ({ status, action, next, sequenceId }))).toEqual([
       { status: 'halted', action: 'add', next: 'add', sequenceId: 0 },
@@ -147,7 +161,10 @@ describe('step, run and iterate', () => {
         return { n: state.n + inputs.by }
       },
     })
-    const graph = kit.graph({ actions: { take }, transitions: { take: [{ to: 'take', when: ({ state }) => state.n < 6 }] } })
+    const graph = kit.graph({
+      actions: { take },
+      transitions: { take: [{ to: 'take', when: ({ state }) => state.n < 6 }] },
+    })
 
     const { state } = await createApplication(graph, { entrypoint: 'take', state: { n: 0 } }).run({ inputs: { by: 3 } })
 
@@ -220,7 +237,13 @@ describe('a failure', () => {
     })
     const app = createApplication(kit.graph({ actions: { shaky } }), { entrypoint: 'shaky', state: { n: 1 } })
 
-    await expect(app.run()).rejects.toMatchObject({ name: 'ActionError', action: 'shaky', sequenceId: 0, path: '', cause: new Error('503') })
+    await expect(app.run()).rejects.toMatchObject({
+      name: 'ActionError',
+      action: 'shaky',
+      sequenceId: 0,
+      path: '',
+      cause: new Error('503'),
+    })
     fail = false
 
     expect(app.state).toEqual({ n: 1 })
@@ -288,7 +311,14 @@ describe('cancelling a run', () => {
     await settle()
     await app.cancel({ reason: 'enough' })
 
-    expect(await run).toMatchObject({ status: 'cancelled', action: 'wait', next: 'wait', reason: 'enough', by: 'app', sequenceId: -1 })
+    expect(await run).toMatchObject({
+      status: 'cancelled',
+      action: 'wait',
+      next: 'wait',
+      reason: 'enough',
+      by: 'app',
+      sequenceId: -1,
+    })
   })
 
   it('keeps one listener on the signal of the caller while it runs, and none after', async () => {
@@ -320,7 +350,13 @@ describe('cancelling a run', () => {
     const never = kit.action({ reads: [], writes: ['done'], run: () => new Promise<{ done: boolean }>(() => {}) })
     const warned: string[] = []
     const logger = { debug() {}, info() {}, warn: (text: string) => void warned.push(text), error() {} }
-    const app = createApplication(kit.graph({ actions: { never } }), { entrypoint: 'never', state: {}, clock, logger, graceMs: 50 })
+    const app = createApplication(kit.graph({ actions: { never } }), {
+      entrypoint: 'never',
+      state: {},
+      clock,
+      logger,
+      graceMs: 50,
+    })
     const leaks: unknown[] = []
     app.on('branch.leaked', ({ source, sinceMs }) => leaks.push([source, sinceMs]))
 
@@ -334,7 +370,12 @@ describe('cancelling a run', () => {
     clock.advance(1)
 
     expect(await run).toMatchObject({ status: 'cancelled', leaked: [{ path: '', action: 'never', sinceMs: 50 }] })
-    expect({ early, leaks, warned: warned.length, timers: clock.pending }).toEqual({ early: 0, leaks: [['never', 50]], warned: 1, timers: 0 })
+    expect({ early, leaks, warned: warned.length, timers: clock.pending }).toEqual({
+      early: 0,
+      leaks: [['never', 50]],
+      warned: 1,
+      timers: 0,
+    })
   })
 
   it('ignores what given-up code returns later, also while the application runs again', async () => {
@@ -343,7 +384,12 @@ describe('cancelling a run', () => {
     let call = 0
     const slow = kit.action({ reads: [], writes: ['n'], run: async () => ({ n: (await gates[call++]?.promise) ?? 0 }) })
     const quiet = { debug() {}, info() {}, warn() {}, error() {} }
-    const app = createApplication(kit.graph({ actions: { slow } }), { entrypoint: 'slow', state: {}, clock, logger: quiet })
+    const app = createApplication(kit.graph({ actions: { slow } }), {
+      entrypoint: 'slow',
+      state: {},
+      clock,
+      logger: quiet,
+    })
 
     const first = app.run()
     await settle()

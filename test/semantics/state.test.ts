@@ -69,19 +69,32 @@ describe('the view of an action', () => {
 describe('state', () => {
   it('is frozen all the way down when it enters, in the initial state and in updates', async () => {
     const list = [{ name: 'one' }]
-    const grow = data.action({ reads: ['list'], writes: ['list'], run: ({ state }) => ({ list: [...state.list, { name: 'two' }] }) })
+    const grow = data.action({
+      reads: ['list'],
+      writes: ['list'],
+      run: ({ state }) => ({ list: [...state.list, { name: 'two' }] }),
+    })
     const app = createApplication(data.graph({ actions: { grow } }), { entrypoint: 'grow', state: { list } })
 
     const { state } = await app.run()
 
-    expect([state, state.list, state.list[0], state.list[1], list].map(Object.isFrozen)).toEqual([true, true, true, true, true])
+    expect([state, state.list, state.list[0], state.list[1], list].map(Object.isFrozen)).toEqual([
+      true,
+      true,
+      true,
+      true,
+      true,
+    ])
     expect(state.list[0]).toBe(list[0])
   })
 
   it('stays as it is with freeze: false', async () => {
     const open = defineState(type<Data>(), { freeze: false })
     const grow = open.action({ reads: ['list'], writes: ['list'], run: ({ state }) => ({ list: [...state.list] }) })
-    const { state } = await createApplication(open.graph({ actions: { grow } }), { entrypoint: 'grow', state: { list: [] } }).run()
+    const { state } = await createApplication(open.graph({ actions: { grow } }), {
+      entrypoint: 'grow',
+      state: { list: [] },
+    }).run()
 
     expect(Object.isFrozen(state.list)).toBe(false)
   })
@@ -91,13 +104,19 @@ describe('state', () => {
     const show = kit.action({ reads: ['n'], writes: ['name'], run: ({ state }) => ({ name: `#${state.n}` }) })
     const graph = kit.graph({ actions: { show } })
 
-    expect((await createApplication(graph, { entrypoint: 'show', state: {} }).run()).state).toEqual({ n: 7, name: '#7' })
+    expect((await createApplication(graph, { entrypoint: 'show', state: {} }).run()).state).toEqual({
+      n: 7,
+      name: '#7',
+    })
     expect((await createApplication(graph, { entrypoint: 'show', state: { n: 1 } }).run()).state.name).toBe('#1')
   })
 
   it.each([
     ['zod', defineState(z.object({ n: z.number().max(3), tags: z.array(z.string().trim()) }))],
-    ['valibot', defineState(v.object({ n: v.pipe(v.number(), v.maxValue(3)), tags: v.array(v.pipe(v.string(), v.trim())) }))],
+    [
+      'valibot',
+      defineState(v.object({ n: v.pipe(v.number(), v.maxValue(3)), tags: v.array(v.pipe(v.string(), v.trim())) })),
+    ],
   ])('is checked and coerced by a %s schema, key by key as it is written', async (_, kit) => {
     const grow = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 2 }) })
     const tag = kit.action({ reads: [], writes: ['tags'], run: () => ({ tags: [' a '] }) })
@@ -144,7 +163,10 @@ describe('state', () => {
   it('costs a step nothing for what it does not touch', async () => {
     const big = Array.from({ length: 1000 }, (_, i) => ({ name: String(i) }))
     const tick = data.action({ reads: ['a'], writes: ['a'], run: ({ state }) => ({ a: state.a + 1 }) })
-    const graph = data.graph({ actions: { tick }, transitions: { tick: [{ to: 'tick', when: ({ state }) => state.a < 3 }] } })
+    const graph = data.graph({
+      actions: { tick },
+      transitions: { tick: [{ to: 'tick', when: ({ state }) => state.a < 3 }] },
+    })
     const app = createApplication(graph, { entrypoint: 'tick', state: { a: 0, list: big } })
 
     const { state } = await app.run()

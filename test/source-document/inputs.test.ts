@@ -28,7 +28,10 @@ describe('inputs of branches', () => {
     })
     const graph = kit.graph({ actions: { byState, map }, transitions: { byState: 'map' } })
 
-    const { state } = await createApplication(graph, { entrypoint: 'byState', state: { favourite: 'x', prompt: 'p' } }).run()
+    const { state } = await createApplication(graph, {
+      entrypoint: 'byState',
+      state: { favourite: 'x', prompt: 'p' },
+    }).run()
 
     expect(byState.reads).toEqual(['prompt', 'favourite'])
     expect(state).toMatchObject({ answer: 'x: p', answers: { 0: 'a: p', 1: 'b: p' } })
@@ -40,7 +43,8 @@ describe('inputs of branches', () => {
       writes: ['answers'],
       action: ask,
       *states({ state }) {
-        for (const prompt of state.prompts) yield [{ prompt }, { key: prompt, inputs: { model: `for ${prompt}` } }] as const
+        for (const prompt of state.prompts)
+          yield [{ prompt }, { key: prompt, inputs: { model: `for ${prompt}` } }] as const
       },
       reduce: ({ results }) => ({ answers: answersOf(results) }),
     })
@@ -53,7 +57,10 @@ describe('inputs of branches', () => {
     const graph = chat.graph({ actions: { map, both }, transitions: { map: 'both' } })
     const seen: unknown[] = []
 
-    for await (const { state } of createApplication(graph, { entrypoint: 'map', state: { prompt: 'p', prompts: ['x', 'y'] } }).iterate()) {
+    for await (const { state } of createApplication(graph, {
+      entrypoint: 'map',
+      state: { prompt: 'p', prompts: ['x', 'y'] },
+    }).iterate()) {
       seen.push(state.answers)
     }
 

@@ -23,12 +23,14 @@ describe('the low-level API', () => {
 
     const tasks = await collect(tasksOf(map, { state: { prompt: 'p' } }))
 
-    expect(tasks.map(({ key, index, state, inputs, timeoutMs }) => ({ key, index, state, inputs, timeoutMs }))).toEqual([
-      { key: 'asked.0', index: 0, state: { prompt: 'p' }, inputs: { model: 'm' }, timeoutMs: undefined },
-      { key: 'asked.1', index: 1, state: { prompt: 'other' }, inputs: { model: 'm' }, timeoutMs: 50 },
-      { key: 'plain.0', index: 2, state: { prompt: 'p' }, inputs: {}, timeoutMs: undefined },
-      { key: 'plain.1', index: 3, state: { prompt: 'other' }, inputs: {}, timeoutMs: 50 },
-    ])
+    expect(tasks.map(({ key, index, state, inputs, timeoutMs }) => ({ key, index, state, inputs, timeoutMs }))).toEqual(
+      [
+        { key: 'asked.0', index: 0, state: { prompt: 'p' }, inputs: { model: 'm' }, timeoutMs: undefined },
+        { key: 'asked.1', index: 1, state: { prompt: 'other' }, inputs: { model: 'm' }, timeoutMs: 50 },
+        { key: 'plain.0', index: 2, state: { prompt: 'p' }, inputs: {}, timeoutMs: undefined },
+        { key: 'plain.1', index: 3, state: { prompt: 'other' }, inputs: {}, timeoutMs: 50 },
+      ],
+    )
     expect(tasks.map(({ action }) => action)).toEqual([ask, ask, echo, echo])
   })
 

@@ -29,9 +29,15 @@ describe('mapActions', () => {
       reduce: ({ results }) => ({ answers: answersOf(results) }),
     })
     // @ts-expect-error `prompt` is not read, and no state gives it
-    const starving = other.mapActions({ reads: ['topic'], writes: ['answers'], actions: { echo }, reduce: () => ({ answers: {} }) })
+    const starving = other.mapActions({
+      reads: ['topic'],
+      writes: ['answers'],
+      actions: { echo },
+      reduce: () => ({ answers: {} }),
+    })
     const graph = other.graph({ actions: { reading, starving } })
-    const run = (entrypoint: 'reading' | 'starving') => createApplication(graph, { entrypoint, state: { topic: 'tea' } }).run()
+    const run = (entrypoint: 'reading' | 'starving') =>
+      createApplication(graph, { entrypoint, state: { topic: 'tea' } }).run()
 
     expect((await run('reading')).state.answers).toEqual({ echo: 'about tea' })
     await expect(run('starving')).rejects.toThrow('reads "prompt", which is not set')
@@ -101,7 +107,10 @@ describe('mapActions', () => {
       actions: { a: ask.bind({ model: 'a' }), b: ask.bind({ model: 'b' }) },
       reduce: ({ results }) => ({ answers: answersOf(results) }),
     })
-    const app = createApplication(chat.graph({ actions: { shared } }), { entrypoint: 'shared', state: { prompt: 'hi' } })
+    const app = createApplication(chat.graph({ actions: { shared } }), {
+      entrypoint: 'shared',
+      state: { prompt: 'hi' },
+    })
 
     expect((await app.run()).state.answers).toEqual({ a: 'a: HI', b: 'b: HI' })
     expect(calls).toEqual(['hi'])
@@ -128,7 +137,11 @@ describe('mapActions', () => {
   })
 
   it('S-048 stands in a graph as a map over states does', async () => {
-    const count = chat.action({ reads: ['answers'], writes: ['n'], run: ({ state }) => ({ n: Object.keys(state.answers).length }) })
+    const count = chat.action({
+      reads: ['answers'],
+      writes: ['n'],
+      run: ({ state }) => ({ n: Object.keys(state.answers).length }),
+    })
     const graph = chat.graph({ actions: { models, count }, transitions: { models: 'count' } })
 
     const { action, state } = await createApplication(graph, { entrypoint: 'models', state: { prompt: '' } }).run()

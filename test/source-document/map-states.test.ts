@@ -79,13 +79,21 @@ describe('mapStates', () => {
   it('S-027 takes an action, a bound action or a runnable graph to map', async () => {
     const graph = chat.graph({ actions: { echo } }).runnable({ entrypoint: 'echo' })
     const common = { reads: ['prompt'], writes: ['answer'], states: [{}] } as const
-    const plain = chat.mapStates({ ...common, action: echo, reduce: ({ results }) => ({ answer: results[0]?.state.answer ?? '' }) })
+    const plain = chat.mapStates({
+      ...common,
+      action: echo,
+      reduce: ({ results }) => ({ answer: results[0]?.state.answer ?? '' }),
+    })
     const bound = chat.mapStates({
       ...common,
       action: ask.bind({ model: 'm' }),
       reduce: ({ results }) => ({ answer: results[0]?.state.answer ?? '' }),
     })
-    const nested = chat.mapStates({ ...common, action: graph, reduce: ({ results }) => ({ answer: results[0]?.state.answer ?? '' }) })
+    const nested = chat.mapStates({
+      ...common,
+      action: graph,
+      reduce: ({ results }) => ({ answer: results[0]?.state.answer ?? '' }),
+    })
     const all = chat.graph({ actions: { plain, bound, nested }, transitions: { plain: 'bound', bound: 'nested' } })
     const answers: string[] = []
 
@@ -98,7 +106,8 @@ describe('mapStates', () => {
 
   it('S-028 needs no name for what it maps, and refuses what is no action clearly', async () => {
     // @ts-expect-error a bare function is no action
-    const make = () => chat.mapStates({ reads: [], writes: [], action: async () => ({}), states: [{}], reduce: () => ({}) })
+    const make = () =>
+      chat.mapStates({ reads: [], writes: [], action: async () => ({}), states: [{}], reduce: () => ({}) })
 
     expect(make).toThrow('A map action: action gave a function, which is no action and no runnable graph.')
     const { state } = await createApplication(chat.graph({ actions: { map: mapOver(['unnamed']) } }), {
@@ -145,7 +154,11 @@ describe('mapStates', () => {
   })
 
   it('S-030 S-037 makes states of what an earlier action wrote', async () => {
-    const plan = chat.action({ reads: ['n'], writes: ['prompts'], run: ({ state }) => ({ prompts: Array.from({ length: state.n }, (_, i) => `q${i}`) }) })
+    const plan = chat.action({
+      reads: ['n'],
+      writes: ['prompts'],
+      run: ({ state }) => ({ prompts: Array.from({ length: state.n }, (_, i) => `q${i}`) }),
+    })
     const map = chat.mapStates({
       reads: ['prompts'],
       writes: ['answers'],
@@ -153,7 +166,11 @@ describe('mapStates', () => {
       states: ({ state }) => state.prompts.map((prompt) => ({ prompt })),
       reduce: ({ results }) => ({ answers: answersOf(results) }),
     })
-    const publish = chat.action({ reads: ['answers'], writes: ['verdict'], run: ({ state }) => ({ verdict: Object.values(state.answers).join() }) })
+    const publish = chat.action({
+      reads: ['answers'],
+      writes: ['verdict'],
+      run: ({ state }) => ({ verdict: Object.values(state.answers).join() }),
+    })
     const graph = chat.graph({ actions: { plan, map, publish }, transitions: { plan: 'map', map: 'publish' } })
 
     const { state, sequenceId } = await createApplication(graph, { entrypoint: 'plan', state: { n: 3 } }).run()
@@ -205,7 +222,9 @@ describe('mapStates', () => {
       writes: ['answers'],
       action: slowFirst,
       states: [{ prompt: 'a' }, { prompt: 'bb' }, { prompt: 'ccc' }],
-      reduce: ({ state, results }) => ({ answers: { parent: state.prompt, children: results.map((r) => r.state.answer).join() } }),
+      reduce: ({ state, results }) => ({
+        answers: { parent: state.prompt, children: results.map((r) => r.state.answer).join() },
+      }),
     })
     const app = createApplication(chat.graph({ actions: { map } }), { entrypoint: 'map', state: { prompt: 'parent' } })
 
@@ -224,7 +243,10 @@ describe('mapStates', () => {
       // @ts-expect-error holds `prompt`, which is the branch's own
       reduce: ({ results }) => ({ ...results[0]?.state, answer: '' }),
     })
-    const app = createApplication(chat.graph({ actions: { leaky } }), { entrypoint: 'leaky', state: { prompt: 'kept' } })
+    const app = createApplication(chat.graph({ actions: { leaky } }), {
+      entrypoint: 'leaky',
+      state: { prompt: 'kept' },
+    })
 
     const failure = await app.run().catch((error: unknown) => error)
 
@@ -245,11 +267,13 @@ describe('mapStates', () => {
   })
 
   it('S-038 runs as many branches as there are states: none, one, or a number known only then', async () => {
-    const graph = (count: number) => chat.graph({ actions: { map: mapOver(Array.from({ length: count }, (_, i) => `p${i}`)) } })
+    const graph = (count: number) =>
+      chat.graph({ actions: { map: mapOver(Array.from({ length: count }, (_, i) => `p${i}`)) } })
     const size = async (count: number) =>
-      Object.keys((await createApplication(graph(count), { entrypoint: 'map', state: { prompt: '' } }).run()).state.answers).length
+      Object.keys(
+        (await createApplication(graph(count), { entrypoint: 'map', state: { prompt: '' } }).run()).state.answers,
+      ).length
 
     expect([await size(0), await size(1), await size(100)]).toEqual([0, 1, 100])
   })
 })
-

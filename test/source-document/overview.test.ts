@@ -82,7 +82,11 @@ describe('overview', () => {
       .graph({
         actions: {
           echo,
-          again: chat.action({ reads: ['answer'], writes: ['answer'], run: ({ state }) => ({ answer: state.answer + state.answer }) }),
+          again: chat.action({
+            reads: ['answer'],
+            writes: ['answer'],
+            run: ({ state }) => ({ answer: state.answer + state.answer }),
+          }),
         },
         transitions: { echo: 'again' },
       })
@@ -108,7 +112,10 @@ describe('overview', () => {
       states: ({ state }) => ({ plain: {}, polite: { prompt: `${state.prompt}, please` } }),
       reduce: ({ results }) => ({ answers: answersOf(results) }),
     })
-    const app = createApplication(chat.graph({ actions: { compare } }), { entrypoint: 'compare', state: { prompt: 'sing' } })
+    const app = createApplication(chat.graph({ actions: { compare } }), {
+      entrypoint: 'compare',
+      state: { prompt: 'sing' },
+    })
 
     const { state } = await app.run()
 
@@ -122,7 +129,10 @@ describe('overview', () => {
       actions: { gpt4: ask.bind({ model: 'gpt-4' }), o1: ask.bind({ model: 'o1' }) },
       reduce: ({ branches }) => ({ answers: { gpt4: branches.gpt4.state.answer, o1: branches.o1.state.answer } }),
     })
-    const app = createApplication(chat.graph({ actions: { compare } }), { entrypoint: 'compare', state: { prompt: 'sing' } })
+    const app = createApplication(chat.graph({ actions: { compare } }), {
+      entrypoint: 'compare',
+      state: { prompt: 'sing' },
+    })
 
     const { state } = await app.run()
 
@@ -185,7 +195,10 @@ describe('overview', () => {
       actions: { byWord, byPrefix },
       reduce: ({ branches }) => ({ found: { word: branches.byWord.state.hits, prefix: branches.byPrefix.state.hits } }),
     })
-    const app = createApplication(find.graph({ actions: { search } }), { entrypoint: 'search', state: { query: 'pear' } })
+    const app = createApplication(find.graph({ actions: { search } }), {
+      entrypoint: 'search',
+      state: { query: 'pear' },
+    })
 
     const { state } = await app.run()
 
@@ -223,13 +236,20 @@ describe('overview', () => {
       states: ({ state }) => state.prompts.map((prompt) => ({ prompt })),
       reduce: ({ results }) => ({ answer: results.map((r) => r.state.answer).join('+') }),
     })
-    const app = createApplication(chat.graph({ actions: { map } }), { entrypoint: 'map', state: { prompts: ['x', 'y', 'z'] } })
+    const app = createApplication(chat.graph({ actions: { map } }), {
+      entrypoint: 'map',
+      state: { prompts: ['x', 'y', 'z'] },
+    })
 
     expect((await app.run()).state.answer).toBe('x+y+z')
   })
 
   it('S-012 S-021 maps several actions over one state and reduces', async () => {
-    const twice = chat.action({ reads: ['prompt'], writes: ['answer'], run: ({ state }) => ({ answer: state.prompt.repeat(2) }) })
+    const twice = chat.action({
+      reads: ['prompt'],
+      writes: ['answer'],
+      run: ({ state }) => ({ answer: state.prompt.repeat(2) }),
+    })
     const map = chat.mapActions({
       reads: ['prompt'],
       writes: ['answer'],
@@ -242,7 +262,11 @@ describe('overview', () => {
   })
 
   it('S-013 maps several actions over several states, each with each', async () => {
-    const twice = chat.action({ reads: ['prompt'], writes: ['answer'], run: ({ state }) => ({ answer: state.prompt.repeat(2) }) })
+    const twice = chat.action({
+      reads: ['prompt'],
+      writes: ['answer'],
+      run: ({ state }) => ({ answer: state.prompt.repeat(2) }),
+    })
     const map = chat.mapActionsAndStates({
       reads: [],
       writes: ['answer'],
@@ -267,7 +291,10 @@ describe('overview', () => {
       },
       reduce: ({ results }) => ({ answers: answersOf(results) }),
     })
-    const app = createApplication(chat.graph({ actions: { low } }), { entrypoint: 'low', state: { prompts: ['a', 'b'] } })
+    const app = createApplication(chat.graph({ actions: { low } }), {
+      entrypoint: 'low',
+      state: { prompts: ['a', 'b'] },
+    })
 
     expect((await app.run()).state.answers).toEqual({ q0: 'm0: a', q1: 'm1: b', last: 'end' })
   })
@@ -281,14 +308,22 @@ describe('overview', () => {
       async run({ state, context }) {
         const ends = await Promise.all(
           state.prompts.map(async (prompt) => {
-            const app = createApplication(graph, { entrypoint: 'echo', state: { prompt }, parent: context, key: prompt })
+            const app = createApplication(graph, {
+              entrypoint: 'echo',
+              state: { prompt },
+              parent: context,
+              key: prompt,
+            })
             return [prompt, (await app.run()).state.answer]
           }),
         )
         return { answers: Object.fromEntries(ends) }
       },
     })
-    const app = createApplication(chat.graph({ actions: { manual } }), { entrypoint: 'manual', state: { prompts: ['a', 'b'] } })
+    const app = createApplication(chat.graph({ actions: { manual } }), {
+      entrypoint: 'manual',
+      state: { prompts: ['a', 'b'] },
+    })
     app.on('step.end', ({ path }) => paths.push(path.map((segment) => `${segment.map}/${segment.key}`).join()))
 
     const { state } = await app.run()
@@ -343,7 +378,11 @@ describe('overview', () => {
       actions: { bare: echo, graph },
       reduce: ({ results }) => ({ answers: Object.fromEntries(results.map((r) => [r.key, r.appId])) }),
     })
-    const app = createApplication(chat.graph({ actions: { map } }), { entrypoint: 'map', state: { prompt: '' }, appId: 'root' })
+    const app = createApplication(chat.graph({ actions: { map } }), {
+      entrypoint: 'map',
+      state: { prompt: '' },
+      appId: 'root',
+    })
     const ids = new Map<string, string>()
     app.on('step.end', (event) => event.path.length === 1 && ids.set(event.path[0]?.key ?? '', event.appId))
 
@@ -353,4 +392,3 @@ describe('overview', () => {
     expect(new Set([...ids.values(), 'root']).size).toBe(3)
   })
 })
-

@@ -61,7 +61,10 @@ describe('mapActionsAndStates', () => {
       },
       reduce: ({ results }) => ({ answers: answersOf(results) }),
     })
-    const app = createApplication(chat.graph({ actions: { product } }), { entrypoint: 'product', state: { prompts: ['x', 'y'] } })
+    const app = createApplication(chat.graph({ actions: { product } }), {
+      entrypoint: 'product',
+      state: { prompts: ['x', 'y'] },
+    })
 
     expect((await app.run()).state.answers).toEqual({ '0.0': 'a: x', '0.1': 'a: y', '1.0': 'b: x', '1.1': 'b: y' })
     expect(calls).toEqual({ actions: 1, states: 1 })

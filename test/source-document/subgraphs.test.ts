@@ -8,8 +8,16 @@ interface Query {
   answer: string
 }
 const query = defineState<Query>()
-const prepare = query.action({ reads: ['prompt'], writes: ['processed'], run: ({ state }) => ({ processed: state.prompt.trim() }) })
-const answer = query.action({ reads: ['processed'], writes: ['answer'], run: ({ state }) => ({ answer: `<${state.processed}>` }) })
+const prepare = query.action({
+  reads: ['prompt'],
+  writes: ['processed'],
+  run: ({ state }) => ({ processed: state.prompt.trim() }),
+})
+const answer = query.action({
+  reads: ['processed'],
+  writes: ['answer'],
+  run: ({ state }) => ({ answer: `<${state.processed}>` }),
+})
 const graph = query.graph({ actions: { prepare, answer }, transitions: { prepare: 'answer', answer: 'prepare' } })
 const runnable = graph.runnable({ entrypoint: 'prepare', haltAfter: 'answer' })
 
@@ -30,7 +38,10 @@ describe('sub-graphs', () => {
       state: ({ state }) => ({ prompt: `${state.prompt}!` }),
       reduce: ({ branch }) => ({ verdict: branch.state.answer }),
     })
-    const app = createApplication(chat.graph({ actions: { outer } }), { entrypoint: 'outer', state: { prompt: ' hi ' } })
+    const app = createApplication(chat.graph({ actions: { outer } }), {
+      entrypoint: 'outer',
+      state: { prompt: ' hi ' },
+    })
     const depths: number[] = []
     app.on('step.end', ({ path }) => depths.push(path.length))
 
@@ -62,11 +73,18 @@ describe('sub-graphs', () => {
   })
 
   it('S-057 takes one action to halt after, a list of them, or a tag', async () => {
-    const tagged = query.action({ reads: ['prompt'], writes: ['answer'], tags: ['last'], run: ({ state }) => ({ answer: state.prompt }) })
+    const tagged = query.action({
+      reads: ['prompt'],
+      writes: ['answer'],
+      tags: ['last'],
+      run: ({ state }) => ({ answer: state.prompt }),
+    })
     const loop = query.graph({ actions: { tagged }, transitions: { tagged: 'tagged' } })
     const halts = ['tagged', ['tagged'], { tag: 'last' }] as const
     const ends = await Promise.all(
-      halts.map((haltAfter) => createApplication(loop, { entrypoint: 'tagged', state: { prompt: 'p' } }).run({ haltAfter })),
+      halts.map((haltAfter) =>
+        createApplication(loop, { entrypoint: 'tagged', state: { prompt: 'p' } }).run({ haltAfter }),
+      ),
     )
 
     expect(ends.map(({ status, sequenceId }) => [status, sequenceId])).toEqual([

@@ -1,8 +1,8 @@
-import { assign, createActor, sendTo, setup, toPromise, waitFor } from 'xstate'
-import type { ActorRefFrom, EmittedFrom, InputFrom, OutputFrom, SnapshotFrom } from 'xstate'
-import * as z from 'zod'
+import { type ActionArgs, createApplication, defineMessage, defineState, task, type } from 'teasel'
 import * as v from 'valibot'
-import { createApplication, defineMessage, defineState, task, type, type ActionArgs } from 'teasel'
+import type { ActorRefFrom, EmittedFrom, InputFrom, OutputFrom, SnapshotFrom } from 'xstate'
+import { assign, createActor, sendTo, setup, toPromise, waitFor } from 'xstate'
+import * as z from 'zod'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 const same = <A, B>(_: Equal<A, B>) => {}
@@ -31,7 +31,9 @@ export const ask = chat.action({
   inputs: { model: type<string>(), temperature: type<number>({ default: 0.2 }), seed: z.number().optional() },
   async run({ state, inputs, signal }) {
     same<typeof state, Readonly<Pick<Chat, 'prompt'>>>(true)
-    same<typeof inputs, { readonly model: string; readonly temperature: number; readonly seed: number | undefined }>(true)
+    same<typeof inputs, { readonly model: string; readonly temperature: number; readonly seed: number | undefined }>(
+      true,
+    )
     return { answer: await llm(inputs.model, state.prompt, { signal }) }
   },
 })
@@ -41,7 +43,10 @@ export const askAloud = chat.action({
   tags: ['slow'],
   async *run({ state, context }) {
     let answer = ''
-    for await (const token of llmStream('o1', state.prompt)) { yield { token }; answer += token }
+    for await (const token of llmStream('o1', state.prompt)) {
+      yield { token }
+      answer += token
+    }
     context.cancel('other')
     return { answer }
   },
@@ -59,8 +64,15 @@ const judge = chat.action({
 })
 const log = chat.action({ reads: ['verdict'], writes: [], run: () => ({}) })
 // out of line
-async function shout({ state, inputs }: ActionArgs<{ answer: string }, { times: number }>) { return { answer: state.answer.repeat(inputs.times) } }
-export const loud = chat.action({ reads: ['answer'], writes: ['answer'], inputs: { times: type<number>({ default: 2 }) }, run: shout })
+async function shout({ state, inputs }: ActionArgs<{ answer: string }, { times: number }>) {
+  return { answer: state.answer.repeat(inputs.times) }
+}
+export const loud = chat.action({
+  reads: ['answer'],
+  writes: ['answer'],
+  inputs: { times: type<number>({ default: 2 }) },
+  run: shout,
+})
 
 const b1 = ask.bind({ model: 'gpt-4' })
 const b2 = b1.bind({ temperature: 1 })
@@ -71,7 +83,11 @@ same<Parameters<(typeof bAll)['~inputs']>[0], {}>(true)
 
 // ── an action made elsewhere fits any state with its keys ──
 const library = defineState<{ prompt: string; answer: string }>()
-const summarise = library.action({ reads: ['prompt'], writes: ['answer'], run: async ({ state }) => ({ answer: state.prompt.slice(0, 10) }) })
+const summarise = library.action({
+  reads: ['prompt'],
+  writes: ['answer'],
+  run: async ({ state }) => ({ answer: state.prompt.slice(0, 10) }),
+})
 
 // ── map actions, keyed ──
 const compare = chat.mapActions({
@@ -82,7 +98,15 @@ const compare = chat.mapActions({
     same<typeof branches.gpt4.status, 'done'>(true)
     same<typeof branches.gpt4.key, 'gpt4'>(true)
     const first: string = results[0]!.state.answer
-    return { answers: { gpt4: branches.gpt4.state.answer, o1: branches.o1.state.answer, sum: branches.sum.state.answer, first, p: state.prompt } }
+    return {
+      answers: {
+        gpt4: branches.gpt4.state.answer,
+        o1: branches.o1.state.answer,
+        sum: branches.sum.state.answer,
+        first,
+        p: state.prompt,
+      },
+    }
   },
 })
 const raced = chat.mapActions({
@@ -110,7 +134,9 @@ const withState = chat.mapActions({
   inputs: { tone: type<string>() },
   state: ({ state, inputs }) => ({ prompt: state.answer + inputs.tone }),
   actions: { a: bAll, b: summarise },
-  async reduce({ branches, inputs }) { return { answers: { a: branches.a.state.answer, b: branches.b.state.answer, c: inputs.tone } } },
+  async reduce({ branches, inputs }) {
+    return { answers: { a: branches.a.state.answer, b: branches.b.state.answer, c: inputs.tone } }
+  },
 })
 const fromGenerator = chat.mapActions({
   reads: ['prompt', 'prompts'],
@@ -119,14 +145,23 @@ const fromGenerator = chat.mapActions({
     for (const _ of state.prompts) yield bAll
     yield summarise
   },
-  reduce: ({ results, branches }) => ({ answers: { ...Object.fromEntries(results.map((r) => [r.key, r.state.answer])), x: branches['x']?.state.answer ?? '' } }),
+  reduce: ({ results, branches }) => ({
+    answers: {
+      ...Object.fromEntries(results.map((r) => [r.key, r.state.answer])),
+      x: branches['x']?.state.answer ?? '',
+    },
+  }),
 })
 const fromArray = chat.mapActions({
-  reads: ['prompt'], writes: ['answers'], actions: [bAll, [ask, { key: 'k', inputs: { model: 'm' } }]],
+  reads: ['prompt'],
+  writes: ['answers'],
+  actions: [bAll, [ask, { key: 'k', inputs: { model: 'm' } }]],
   reduce: ({ results }) => ({ answers: Object.fromEntries(results.map((r) => [r.key, r.state.answer])) }),
 })
 const fromFunction = chat.mapActions({
-  reads: ['prompt'], writes: ['answers'], actions: ({ state }) => ({ only: ask.bind({ model: state.prompt }) }),
+  reads: ['prompt'],
+  writes: ['answers'],
+  actions: ({ state }) => ({ only: ask.bind({ model: state.prompt }) }),
   reduce: ({ branches }) => ({ answers: { only: branches.only.state.answer } }),
 })
 export const empties = [withState, fromGenerator, fromArray, fromFunction]
@@ -136,25 +171,41 @@ const variants = chat.mapStates({
   reads: ['prompts'],
   writes: ['answers'],
   action: ask.bind({ model: 'm' }),
-  states: ({ state }) => ({ formal: { prompt: `Formally: ${state.prompts[0]}` }, terse: [{ prompt: 'short' }, { inputs: { temperature: 1 } }] }),
+  states: ({ state }) => ({
+    formal: { prompt: `Formally: ${state.prompts[0]}` },
+    terse: [{ prompt: 'short' }, { inputs: { temperature: 1 } }],
+  }),
   reduce: ({ branches }) => ({ answers: { formal: branches.formal.state.answer, terse: branches.terse.state.answer } }),
 })
 const each = chat.mapStates({
   reads: ['prompts'],
   writes: ['answers'],
   action: ask,
-  async *states({ state }) { for (const [i, prompt] of state.prompts.entries()) yield [{ prompt }, { key: String(i), inputs: { model: 'gpt-4' } }] as const },
-  reduce: ({ results }) => ({ answers: Object.fromEntries(results.map((r) => [r.key, r.state.answer + r.state.prompts.length])) }),
+  async *states({ state }) {
+    for (const [i, prompt] of state.prompts.entries())
+      yield [{ prompt }, { key: String(i), inputs: { model: 'gpt-4' } }] as const
+  },
+  reduce: ({ results }) => ({
+    answers: Object.fromEntries(results.map((r) => [r.key, r.state.answer + r.state.prompts.length])),
+  }),
 })
 const eachPlain = chat.mapStates({
   reads: ['prompts'],
   writes: ['answers'],
   action: bAll,
-  *states({ state }) { for (const prompt of state.prompts) yield { prompt } },
+  *states({ state }) {
+    for (const prompt of state.prompts) yield { prompt }
+  },
   reduce: ({ results }) => ({ answers: Object.fromEntries(results.map((r) => [r.state.prompt, r.state.answer])) }),
 })
 // the update is optional where the map already reads what the branch needs
-const again = chat.mapStates({ reads: ['prompt'], writes: ['answers'], action: bAll, states: [{}, { prompt: 'b' }], reduce: ({ results }) => ({ answers: { n: String(results.length) } }) })
+const again = chat.mapStates({
+  reads: ['prompt'],
+  writes: ['answers'],
+  action: bAll,
+  states: [{}, { prompt: 'b' }],
+  reduce: ({ results }) => ({ answers: { n: String(results.length) } }),
+})
 
 // ── product ──
 const product = chat.mapActionsAndStates({
@@ -176,46 +227,94 @@ const low = chat.parallel({
   reduce: ({ results }) => ({ answers: Object.fromEntries(results.map((r) => [r.key, r.state.answer])) }),
 })
 const lowKeyed = chat.parallel({
-  reads: ['prompt'], writes: ['answer'],
-  tasks: ({ state }) => ({ a: task({ action: ask, state, inputs: { model: 'x', temperature: 1 } }), b: task({ action: judge, state: { answer: '' } }) }),
+  reads: ['prompt'],
+  writes: ['answer'],
+  tasks: ({ state }) => ({
+    a: task({ action: ask, state, inputs: { model: 'x', temperature: 1 } }),
+    b: task({ action: judge, state: { answer: '' } }),
+  }),
   reduce: ({ branches }) => ({ answer: branches.a.state.answer + branches.b.state.verdict }),
 })
 
 // ── graphs, runnable, nested ──
-interface Research { query: string; notes: string[]; report: string }
+interface Research {
+  query: string
+  notes: string[]
+  report: string
+}
 const research = defineState<Research>()
-const gather = research.action({ reads: ['query', 'notes?'], writes: ['notes'], async run({ state }) { return { notes: [...(state.notes ?? []), state.query] } } })
-const write = research.action({ reads: ['notes'], writes: ['report'], inputs: { style: type<string>() }, async *run({ state }) { yield state.notes.length; return { report: state.notes.join() } } })
-const researchGraph = research.graph({
-  actions: { gather, write },
-  transitions: { gather: [{ to: 'gather', when: ({ state }) => state.notes.length < 3 }, { to: 'write' }] },
-}).runnable({ entrypoint: 'gather', haltAfter: 'write' })
+const gather = research.action({
+  reads: ['query', 'notes?'],
+  writes: ['notes'],
+  async run({ state }) {
+    return { notes: [...(state.notes ?? []), state.query] }
+  },
+})
+const write = research.action({
+  reads: ['notes'],
+  writes: ['report'],
+  inputs: { style: type<string>() },
+  async *run({ state }) {
+    yield state.notes.length
+    return { report: state.notes.join() }
+  },
+})
+const researchGraph = research
+  .graph({
+    actions: { gather, write },
+    transitions: { gather: [{ to: 'gather', when: ({ state }) => state.notes.length < 3 }, { to: 'write' }] },
+  })
+  .runnable({ entrypoint: 'gather', haltAfter: 'write' })
 
 const investigate = chat.subgraph({
-  reads: ['prompt'], writes: ['answer'],
+  reads: ['prompt'],
+  writes: ['answer'],
   graph: researchGraph,
   state: ({ state }) => ({ query: state.prompt }),
   reduce: ({ branch, state }) => ({ answer: state.prompt + branch.state.report }),
 })
 const mapOfGraphs = chat.mapStates({
-  reads: ['prompts'], writes: ['answers'],
+  reads: ['prompts'],
+  writes: ['answers'],
   action: researchGraph,
   states: ({ state }) => state.prompts.map((query) => ({ query })),
   reduce: ({ results }) => ({ answers: Object.fromEntries(results.map((r) => [r.state.query, r.state.report])) }),
 })
 const nested = chat.mapStates({
-  reads: ['prompts'], writes: ['answers'],
+  reads: ['prompts'],
+  writes: ['answers'],
   action: compare,
   states: ({ state }) => state.prompts.map((prompt) => ({ prompt })),
-  reduce: ({ results }) => ({ answers: Object.fromEntries(results.map((r) => [r.state.prompt, r.state.answers['gpt4'] ?? ''])) }),
+  reduce: ({ results }) => ({
+    answers: Object.fromEntries(results.map((r) => [r.state.prompt, r.state.answers['gpt4'] ?? ''])),
+  }),
 })
 
 const graph = chat.graph({
-  actions: { compare, raced, judge, investigate, log, giveUp: log, variants, each, eachPlain, again, product, low, lowKeyed, mapOfGraphs, nested },
+  actions: {
+    compare,
+    raced,
+    judge,
+    investigate,
+    log,
+    giveUp: log,
+    variants,
+    each,
+    eachPlain,
+    again,
+    product,
+    low,
+    lowKeyed,
+    mapOfGraphs,
+    nested,
+  },
   transitions: {
     compare: [{ to: 'raced', when: ({ state }) => state.answers['gpt4'] !== '' }, { to: 'giveUp' }],
     raced: 'judge',
-    judge: [{ to: 'log', when: ({ state }) => state.verdict === 'good', name: 'is good' }, { to: 'investigate', when: ({ state }) => state.verdict === 'bad' }],
+    judge: [
+      { to: 'log', when: ({ state }) => state.verdict === 'good', name: 'is good' },
+      { to: 'investigate', when: ({ state }) => state.verdict === 'bad' },
+    ],
   },
   onError: { compare: [{ to: 'giveUp', when: ({ error, state }) => error instanceof Error && state.prompt !== '' }] },
 })
@@ -224,7 +323,8 @@ const graph = chat.graph({
 const happy = defineMessage('happy', type<{ stars: number }>())
 const hint = defineMessage('hint', z.string())
 export const listener = chat.action({
-  reads: [], writes: ['answer'],
+  reads: [],
+  writes: ['answer'],
   async run({ context }) {
     context.send('slow', hint('look there'))
     context.broadcast(happy({ stars: 5 }))
@@ -253,7 +353,10 @@ export async function main() {
     if (event.type === 'step.end' && event.status === 'done' && event.action === 'judge') event.update.verdict
   }
   app.send(happy({ stars: 1 }), { path: 'raced/deep' })
-  const small = createApplication(chat.graph({ actions: { bAll, judge }, transitions: { bAll: 'judge' } }), { entrypoint: 'bAll', state: { prompt: '' } })
+  const small = createApplication(chat.graph({ actions: { bAll, judge }, transitions: { bAll: 'judge' } }), {
+    entrypoint: 'bAll',
+    state: { prompt: '' },
+  })
   const end = await small.run()
   same<typeof end.action, 'bAll' | 'judge'>(true)
   await small.step()
@@ -270,7 +373,8 @@ const machine = setup({
   states: {
     ask: {
       invoke: {
-        id: 'r', src: 'research',
+        id: 'r',
+        src: 'research',
         input: ({ context }) => ({ state: { query: context.q }, inputs: { style: 'dry' } }),
         onDone: { target: 'done', actions: assign({ report: ({ event }) => event.output.state.report }) },
         onError: 'done',
