@@ -11,14 +11,14 @@ export interface PathSegment {
 /** The address of an application below the root: empty for the root itself. */
 export type Path = readonly PathSegment[]
 
-const escape = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1')
+const escapeName = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1')
 
 /** A path as text: `compare/gpt4`, `compare#2/gpt4` from the second visit, `/` in names as `~1`. */
 export function printPath(path: Path): string {
   return path
     .map(({ map, visit, key }) => {
-      const head = visit === 1 ? escape(map) : `${escape(map)}#${visit}`
-      return key === '' ? head : `${head}/${escape(key)}`
+      const head = visit === 1 ? escapeName(map) : `${escapeName(map)}#${visit}`
+      return key === '' ? head : `${head}/${escapeName(key)}`
     })
     .join('/')
 }

@@ -96,7 +96,10 @@ export class LiveApplication implements AsyncDisposable {
   async step(options: LooseRun = {}): Promise<CommittedStep | undefined> {
     let taken: CommittedStep | undefined
     const { nodes } = this.#app.plan.graph
-    const order = this.#order(options, { haltAfter: new Set(nodes.values()), pace: (step) => void (taken = step) })
+    const pace = (step: CommittedStep): undefined => {
+      taken = step
+    }
+    const order = this.#order(options, { haltAfter: new Set(nodes.values()), pace })
     await this.#outcome(order, options.signal)
     return taken
   }

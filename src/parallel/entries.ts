@@ -41,7 +41,7 @@ export function entriesOf(subject: string, what: string, items: unknown): Entrie
     return { kind: 'known', length: names.length, at: (i) => ({ entry: items[names[i] ?? ''], name: names[i] }) }
   }
   const hint = isThenable(items)
-    ? ' For branches that come later, write an async generator: async *' + what + '() { … }.'
+    ? ` For branches that come later, write an async generator: async *${what}() { … }.`
     : ''
   throw sourceFault(
     subject,

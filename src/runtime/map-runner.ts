@@ -88,7 +88,7 @@ export class MapRunner implements LiveMap {
     this.#reducer = makeActor(reducerLogic, { id: 'reduce', parent: self, input: setup })
     this.#reducer.start()
     try {
-      const source = mapSource(this.#fanOut, this.step, () => (this.#sourceSignal ??= new AbortController()).signal)
+      const source = mapSource(this.#fanOut, this.step, () => this.#openSignal())
       this.#feed = new TaskFeed(node.subject, source, () => this.#pump())
       this.table.total = this.#feed.length
     } catch (error) {
@@ -100,6 +100,12 @@ export class MapRunner implements LiveMap {
     if (total === 0) this.#judge()
     this.#pump()
     return this.#answer.promise
+  }
+
+  /** What a source is given: fires when the map wants no more of it. */
+  #openSignal(): AbortSignal {
+    this.#sourceSignal ??= new AbortController()
+    return this.#sourceSignal.signal
   }
 
   /** Starts branches while there is room (M1). */

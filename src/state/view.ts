@@ -36,7 +36,7 @@ export function createViews(subject: string, reads: Reads): ViewOf {
       if (optional.has(key) || ASKED_OF_ANY.has(key)) return undefined
       throw new ContractError(subject, { kind: 'undeclared-read', key, declared: names })
     },
-    set(target, key, value, receiver) {
+    set(_target, key, value, receiver) {
       // Only an optional key lands here, while a view that has it is made: it becomes the view's own property.
       return Reflect.defineProperty(receiver, key, { value, enumerable: true, writable: true, configurable: true })
     },

@@ -181,7 +181,7 @@ const mistakes: readonly { mistake: string; make: () => unknown; says: string }[
           step: [
             {
               to: 'other',
-              when: ({ state }) => state.prompts.length > state.answers['x']!.length,
+              when: ({ state }) => state.prompts.length > (state.answers['x'] ?? '').length,
               name: 'enough answers',
             },
           ],

@@ -105,9 +105,9 @@ describe('mapStates', () => {
   })
 
   it('S-028 needs no name for what it maps, and refuses what is no action clearly', async () => {
+    const action = async () => ({})
     // @ts-expect-error a bare function is no action
-    const make = () =>
-      chat.mapStates({ reads: [], writes: [], action: async () => ({}), states: [{}], reduce: () => ({}) })
+    const make = () => chat.mapStates({ reads: [], writes: [], action, states: [{}], reduce: () => ({}) })
 
     expect(make).toThrow('A map action: action gave a function, which is no action and no runnable graph.')
     const { state } = await createApplication(chat.graph({ actions: { map: mapOver(['unnamed']) } }), {
