@@ -1,0 +1,76 @@
+import { readdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import {
+  exampleImports,
+  fileNames,
+  fileSize,
+  forbiddenWords,
+  homesOfPackages,
+  importDirection,
+  knownRooms,
+  noCycles,
+  plainIndex,
+  RULES,
+  type Rule,
+  topLevel,
+} from './tools/architecture.js'
+import { readTree } from './tools/source-tree.js'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const files = readTree(root, 'src')
+
+describe('the house', () => {
+  it.each(Object.entries(RULES))('%s', (_, rule) => {
+    expect(rule(files)).toEqual([])
+  })
+
+  it('keeps its top level', () => {
+    expect(topLevel(readdirSync(root))).toEqual([])
+  })
+
+  it('has examples that import the package by its name', () => {
+    expect(exampleImports(readTree(root, 'examples'))).toEqual([])
+  })
+})
+
+const breaches: readonly [string, Rule, Record<string, string>][] = [
+  ['a file in no room', knownRooms, { 'src/attic/box.ts': '' }],
+  ['a value from a higher floor', importDirection, { 'src/state/a.ts': "import { b } from '../runtime/b.js'" }],
+  ['a type from a higher floor', importDirection, { 'src/state/a.ts': "import type { B } from '../graph/b.js'" }],
+  [
+    'a cycle of types',
+    noCycles,
+    { 'src/state/a.ts': "import type { B } from './b.js'", 'src/state/b.ts': "export { a } from './a.js'" },
+  ],
+  ['a long file', fileSize, { 'src/state/a.ts': 'a\n'.repeat(301) }],
+  ['a name in camel case', fileNames, { 'src/state/aB.ts': '' }],
+  ['a name that says nothing', fileNames, { 'src/state/utils.ts': '' }],
+  ['values of xstate outside the engine', homesOfPackages, { 'src/graph/a.ts': "import { createActor } from 'xstate'" }],
+  ['values of xstate in application', homesOfPackages, { 'src/application/a.ts': "import { type A, b } from 'xstate'" }],
+  ['a package that has no home', homesOfPackages, { 'src/runtime/a.ts': "import { map } from 'lodash'" }],
+  ['a module of node', forbiddenWords, { 'src/runtime/a.ts': "const fs = await import('node:fs')" }],
+  ['any', forbiddenWords, { 'src/runtime/a.ts': 'export const a: any = 1' }],
+  ['a derived signal', forbiddenWords, { 'src/runtime/a.ts': 'AbortSignal.any([])' }],
+  ['a default export', forbiddenWords, { 'src/runtime/a.ts': 'export default 1' }],
+  ['code in the index', plainIndex, { 'src/index.ts': "export { a } from './a.js'\nconst b = 1" }],
+]
+
+describe('the rules', () => {
+  it.each(breaches)('report %s', (_, rule, tree) => {
+    expect(rule(Object.entries(tree).map(([path, text]) => ({ path, text })))).not.toEqual([])
+  })
+
+  it('report nothing of a comment', () => {
+    const text = '/** import { a } from "../runtime/a.js"; AbortSignal.any */\n// as any\nexport const a = 1'
+    const tree = [{ path: 'src/state/a.ts', text }]
+
+    expect([importDirection(tree), forbiddenWords(tree), homesOfPackages(tree)]).toEqual([[], [], []])
+  })
+
+  it('report a stray folder, a missing file, and an example that reaches into the source', () => {
+    expect(topLevel(['docs', 'src'])).toContain('docs does not belong at the top level')
+    expect(topLevel(['docs', 'src'])).toContain('README.md is missing')
+    expect(exampleImports([{ path: 'examples/a.ts', text: "import { a } from '../src/index.js'" }])).toHaveLength(1)
+  })
+})

@@ -1,0 +1,156 @@
+import { importsOf, type SourceFile, withoutComments } from './source-tree.js'
+
+/** The floor plan, ground floor first: a room imports only itself and rooms before it. */
+export const ROOMS = [
+  'internal',
+  'errors.ts',
+  'state',
+  'action',
+  'graph',
+  'parallel',
+  'lifecycle',
+  'executor',
+  'persistence',
+  'tracking',
+  'runtime',
+  'application',
+  'define.ts',
+  'visualize',
+  'testing',
+  'adapters',
+  'ui',
+  'cli',
+  'index.ts',
+] as const
+
+const MAX_LINES = 300
+
+/** A rule looks at all files of `src/` and tells every breach. */
+export type Rule = (files: readonly SourceFile[]) => string[]
+
+const roomOf = (path: string): string => path.split('/')[1] ?? ''
+const floorOf = (path: string): number => (ROOMS as readonly string[]).indexOf(roomOf(path))
+
+export const knownRooms: Rule = (files) =>
+  files.filter(({ path }) => floorOf(path) < 0).map(({ path }) => `${path} is in no room of the floor plan`)
+
+export const importDirection: Rule = (files) =>
+  files.flatMap((file) =>
+    importsOf(file)
+      .filter((one) => one.file !== undefined && floorOf(one.file) > floorOf(file.path))
+      .map((one) => `${file.path} imports ${one.file}, which is on a higher floor`),
+  )
+
+/** Type imports count: a reader follows them too. */
+export const noCycles: Rule = (files) => {
+  const edges = new Map(files.map((file) => [file.path, importsOf(file).flatMap((one) => one.file ?? [])]))
+  const done = new Set<string>()
+  const faults: string[] = []
+  const visit = (path: string, way: readonly string[]): void => {
+    const at = way.indexOf(path)
+    if (at >= 0) faults.push(`cycle: ${[...way.slice(at), path].join(' → ')}`)
+    if (at >= 0 || done.has(path)) return
+    for (const next of edges.get(path) ?? []) visit(next, [...way, path])
+    done.add(path)
+  }
+  for (const { path } of files) visit(path, [])
+  return faults
+}
+
+export const fileSize: Rule = (files) =>
+  files.flatMap(({ path, text }) => {
+    const lines = text.trimEnd().split('\n').length
+    return lines > MAX_LINES ? [`${path} has ${lines} lines, more than ${MAX_LINES}`] : []
+  })
+
+const VAGUE = /(^|\/)(utils?|helpers?|common|misc|types)(\.ts|\/)/
+
+export const fileNames: Rule = (files) =>
+  files.flatMap(({ path }) => {
+    const faults: string[] = []
+    if (!/^[a-z0-9]+(-[a-z0-9]+)*\.ts$/.test(path.split('/').at(-1) ?? '')) faults.push(`${path} is not in kebab-case`)
+    if (VAGUE.test(path)) faults.push(`${path} has a name that says nothing`)
+    return faults
+  })
+
+/** Where packages may be imported: values, and types alone. */
+const HOMES: Readonly<Record<string, { readonly values: RegExp; readonly types: RegExp }>> = {
+  xstate: { values: /^src\/(runtime\/|visualize\/paths\.ts$)/, types: /^src\/(runtime|application|visualize)\// },
+  '@xstate/graph': { values: /^src\/visualize\/paths\.ts$/, types: /^src\/visualize\/paths\.ts$/ },
+  nanoid: { values: /^src\/internal\//, types: /^src\/internal\// },
+  '@standard-schema/spec': { values: /^$/, types: /^src\// },
+}
+
+export const homesOfPackages: Rule = (files) =>
+  files
+    .filter(({ path }) => !/^src\/(adapters|ui|cli)\//.test(path))
+    .flatMap((file) =>
+      importsOf(file)
+        .filter((one) => one.file === undefined)
+        .filter(({ from, typeOnly }) => {
+          const home = HOMES[from]
+          if (home === undefined) return true
+          return !(home.values.test(file.path) || (typeOnly && home.types.test(file.path)))
+        })
+        .map(({ from, typeOnly }) => `${file.path} imports ${typeOnly ? 'types' : 'values'} of ${from}`),
+    )
+
+const FORBIDDEN: readonly (readonly [RegExp, string])[] = [
+  [/['"]node:/, 'asks node: (platform.ts asks the process)'],
+  [/AsyncLocalStorage/, 'touches AsyncLocalStorage'],
+  [/AbortSignal\.any\b/, 'derives signals with AbortSignal.any'],
+  [/^export default\b/m, 'has a default export'],
+  [/:\s*any\b|<any>|\bas any\b/, 'says any'],
+  [/\bconsole\.log\b/, 'prints'],
+  [/throw new Error\(/, 'throws a bare Error'],
+]
+// The one place that may ask Node for its modules, and XState's own type that has no other name.
+const EXCUSED: readonly string[] = ['src/internal/platform.ts asks node:', 'src/application/runnable.ts says any']
+
+export const forbiddenWords: Rule = (files) =>
+  files
+    .filter(({ path }) => !/^src\/(adapters|ui|cli)\//.test(path))
+    .flatMap(({ path, text }) => {
+      const code = withoutComments(text)
+      return FORBIDDEN.filter(([pattern]) => pattern.test(code)).map(([, what]) => `${path} ${what}`)
+    })
+    .filter((fault) => !EXCUSED.some((excuse) => fault.startsWith(excuse)))
+
+export const plainIndex: Rule = (files) => {
+  const index = files.find(({ path }) => path === 'src/index.ts')
+  if (index === undefined) return ['src/index.ts is missing']
+  const rest = withoutComments(index.text).replace(/export\s+(type\s+)?\{[^}]*\}\s+from\s+'[^']+'/g, '')
+  return rest.trim() === '' ? [] : [`src/index.ts holds more than named re-exports: ${rest.trim().slice(0, 60)}`]
+}
+
+export const RULES: Readonly<Record<string, Rule>> = {
+  'every file is in a room of the floor plan': knownRooms,
+  'a room imports only rooms below it': importDirection,
+  'there is no import cycle, types included': noCycles,
+  'a file has at most 300 lines': fileSize,
+  'files are named in kebab-case and say what they are': fileNames,
+  'packages are imported at home only': homesOfPackages,
+  'nothing asks Node, prints, says any or throws a bare Error': forbiddenWords,
+  'index.ts holds named re-exports and nothing else': plainIndex,
+}
+
+const TOP_LEVEL = ['package.json', 'package-lock.json', 'tsconfig.json', 'src', 'test', 'examples', 'README.md', 'LICENSE']
+const UNTRACKED = ['node_modules', 'dist', 'coverage']
+
+/** @param names the entries of the repository's folder */
+export function topLevel(names: readonly string[]): string[] {
+  const known = names.filter((name) => !name.startsWith('.') && !UNTRACKED.includes(name))
+  return [
+    ...known.filter((name) => !TOP_LEVEL.includes(name)).map((name) => `${name} does not belong at the top level`),
+    ...TOP_LEVEL.filter((name) => !names.includes(name)).map((name) => `${name} is missing`),
+  ]
+}
+
+/** Examples show what a user sees: they import `teasel` by name, and never the source. */
+export function exampleImports(files: readonly SourceFile[]): string[] {
+  return files.flatMap((file) =>
+    importsOf(file)
+      .filter((one) => one.file !== undefined && !one.file.startsWith('examples/'))
+      .map((one) => `${file.path} imports ${one.from}`),
+  )
+}
