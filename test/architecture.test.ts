@@ -46,8 +46,16 @@ const breaches: readonly [string, Rule, Record<string, string>][] = [
   ['a long file', fileSize, { 'src/state/a.ts': 'a\n'.repeat(301) }],
   ['a name in camel case', fileNames, { 'src/state/aB.ts': '' }],
   ['a name that says nothing', fileNames, { 'src/state/utils.ts': '' }],
-  ['values of xstate outside the engine', homesOfPackages, { 'src/graph/a.ts': "import { createActor } from 'xstate'" }],
-  ['values of xstate in application', homesOfPackages, { 'src/application/a.ts': "import { type A, b } from 'xstate'" }],
+  [
+    'values of xstate outside the engine',
+    homesOfPackages,
+    { 'src/graph/a.ts': "import { createActor } from 'xstate'" },
+  ],
+  [
+    'values of xstate in application',
+    homesOfPackages,
+    { 'src/application/a.ts': "import { type A, b } from 'xstate'" },
+  ],
   ['a package that has no home', homesOfPackages, { 'src/runtime/a.ts': "import { map } from 'lodash'" }],
   ['a module of node', forbiddenWords, { 'src/runtime/a.ts': "const fs = await import('node:fs')" }],
   ['any', forbiddenWords, { 'src/runtime/a.ts': 'export const a: any = 1' }],

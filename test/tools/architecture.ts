@@ -134,7 +134,16 @@ export const RULES: Readonly<Record<string, Rule>> = {
   'index.ts holds named re-exports and nothing else': plainIndex,
 }
 
-const TOP_LEVEL = ['package.json', 'package-lock.json', 'tsconfig.json', 'src', 'test', 'examples', 'README.md', 'LICENSE']
+const TOP_LEVEL = [
+  'package.json',
+  'package-lock.json',
+  'tsconfig.json',
+  'src',
+  'test',
+  'examples',
+  'README.md',
+  'LICENSE',
+]
 const UNTRACKED = ['node_modules', 'dist', 'coverage']
 
 /** @param names the entries of the repository's folder */

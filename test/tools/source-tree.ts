@@ -29,7 +29,8 @@ const STATEMENT = /^(?:import|export)\s+(type\s+)?([^'"]*?\s+from\s+)?['"]([^'"]
 const DYNAMIC = /\bimport\(\s*['"]([^'"]+)['"]\s*\)/g
 
 /** The text without comments, so that examples in them count for nothing. */
-export const withoutComments = (text: string): string => text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '$1')
+export const withoutComments = (text: string): string =>
+  text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '$1')
 
 /** What a file imports and re-exports. */
 export function importsOf({ path, text }: SourceFile): Import[] {
@@ -52,5 +53,7 @@ function onlyTypes(clause: string): boolean {
 
 function resolve(path: string, from: string): string | undefined {
   if (!from.startsWith('.')) return undefined
-  return normalize(join(dirname(path), from)).replaceAll('\\', '/').replace(/\.js$/, '.ts')
+  return normalize(join(dirname(path), from))
+    .replaceAll('\\', '/')
+    .replace(/\.js$/, '.ts')
 }

@@ -1,0 +1,63 @@
+import { rows } from '../source-document/rows.js'
+import { runSuite, type TestOutcome } from './vitest-report.js'
+
+/** A row with the passing tests that name it. */
+export interface ShownRow {
+  readonly id: string
+  readonly tests: readonly string[]
+}
+
+export interface RowReport {
+  readonly shown: readonly ShownRow[]
+  readonly missing: readonly string[]
+  /** Tests that name more than two rows, or a row that there is not. */
+  readonly faults: readonly string[]
+}
+
+const MOST_ROWS = 2
+
+/** Which rows are shown by tests that passed. Skipped and todo count for nothing. */
+export function reportRows(tests: readonly TestOutcome[]): RowReport {
+  const byRow = new Map<string, string[]>(rows.map(({ id }) => [id, []]))
+  const faults: string[] = []
+  for (const { name, title, status } of tests) {
+    const ids = [...new Set(title.match(/\bS-\d{3}\b/g) ?? [])]
+    if (ids.length > MOST_ROWS) faults.push(`${name}: names ${ids.length} rows, at most ${MOST_ROWS} are allowed`)
+    for (const id of ids) {
+      if (!byRow.has(id)) faults.push(`${name}: there is no row ${id}`)
+      if (status === 'passed' && ids.length <= MOST_ROWS) byRow.get(id)?.push(name)
+    }
+  }
+  const all = [...byRow].map(([id, names]) => ({ id, tests: names }))
+  return {
+    shown: all.filter((row) => row.tests.length > 0),
+    missing: all.filter((row) => row.tests.length === 0).map(({ id }) => id),
+    faults,
+  }
+}
+
+function print({ shown, missing, faults }: RowReport): void {
+  const testsOf = new Map(shown.map(({ id, tests }) => [id, tests]))
+  for (const { id, kind, text, shows } of rows) {
+    const tests = testsOf.get(id)
+    console.log(
+      `${tests === undefined ? 'missing' : 'shown  '} ${id} ${kind}  ${text}${shows === undefined ? '' : ` (here: ${shows})`}`,
+    )
+    for (const test of tests ?? []) console.log(`               ${test}`)
+  }
+  console.log(`\n${shown.length} of ${rows.length} rows are shown, ${missing.length} are missing.`)
+  for (const fault of faults) console.log(`fault: ${fault}`)
+}
+
+if (process.argv[1]?.endsWith('rows.ts') === true) {
+  const json = process.argv.includes('--json')
+  if (!json) console.error('Running the tests …')
+  const { tests, broken, output } = runSuite()
+  const report = reportRows(tests)
+  if (json) console.log(JSON.stringify({ shown: report.shown, missing: report.missing }))
+  else print(report)
+  const failed = tests.filter(({ status }) => status === 'failed')
+  if (failed.length + broken.length > 0)
+    console.error(`${failed.length} tests failed, ${broken.length} files are broken.\n${output}`)
+  process.exitCode = failed.length + broken.length + report.faults.length > 0 ? 1 : 0
+}

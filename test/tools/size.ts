@@ -1,0 +1,35 @@
+import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
+import { build } from 'esbuild'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+/** Bytes that the core may weigh, minified and gzipped, xstate not counted. */
+export const MOST_BYTES = 14 * 1024
+
+/** The bundle of everything that `teasel` exports, minified; xstate stays outside. */
+export async function bundleCore(): Promise<string> {
+  const made = await build({
+    entryPoints: [`${ROOT}/src/index.ts`],
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    target: 'es2022',
+    platform: 'browser',
+    external: ['xstate'],
+    write: false,
+    legalComments: 'none',
+  })
+  return made.outputFiles[0]?.text ?? ''
+}
+
+/** What the core weighs, in bytes. */
+export async function measureSize(): Promise<{ readonly minified: number; readonly gzipped: number }> {
+  const text = await bundleCore()
+  return { minified: text.length, gzipped: gzipSync(text, { level: 9 }).length }
+}
+
+if (process.argv[1]?.endsWith('size.ts') === true) {
+  const { minified, gzipped } = await measureSize()
+  console.log(`core: ${minified} bytes minified, ${gzipped} gzipped (at most ${MOST_BYTES}).`)
+  process.exitCode = gzipped > MOST_BYTES ? 1 : 0
+}
