@@ -1,0 +1,78 @@
+import { type ActorLogic, type AnyActorRef, createActor, fromPromise, type Snapshot } from 'xstate'
+
+// What a program costs that does the same without Teasel. Imports nothing of `src/`.
+
+/** Awaits a function, `count` times. */
+export async function awaitLoop(count: number, fn: (n: number) => number | Promise<number>): Promise<number> {
+  let n = 0
+  for (let i = 0; i < count; i++) n = await fn(n)
+  return n
+}
+
+type ParentEvent = { readonly type: string; readonly actorId?: string; readonly output?: number }
+type ParentSnapshot = Snapshot<number> & { readonly left: number }
+type ParentInput = { readonly count: number; readonly window: number; readonly ended: (sum: number) => void }
+
+const child = fromPromise<number, number>(async ({ input }) => {
+  await Promise.resolve()
+  return input + 1
+})
+
+/** Promise children below a bare actor logic, at most `window` at once: how one fans out with XState alone. */
+function fanOutLogic({ count, window, ended }: ParentInput): ActorLogic<ParentSnapshot, ParentEvent> {
+  const live = new Map<string, AnyActorRef>()
+  let next = 0
+  let settled = 0
+  let sum = 0
+  const start = (self: AnyActorRef): void => {
+    while (live.size < window && next < count) {
+      const id = String(next)
+      const options: object = { id, input: next++, parent: self }
+      const actor = createActor(child, options as { input: number })
+      live.set(id, actor)
+      actor.start()
+    }
+  }
+  return {
+    getInitialSnapshot: () => ({ status: 'active', output: undefined, error: undefined, left: count }),
+    start: (_, { self }) => start(self),
+    transition(snapshot, event, { self, defer }) {
+      if (!event.type.startsWith('xstate.done.actor.')) return snapshot
+      live.delete(event.actorId ?? '')
+      settled += 1
+      sum += event.output ?? 0
+      if (settled === count) {
+        ended(sum)
+        return { ...snapshot, status: 'done', output: sum, error: undefined, left: 0 }
+      }
+      defer(() => start(self))
+      return { ...snapshot, left: count - settled }
+    },
+    getPersistedSnapshot: (snapshot) => snapshot,
+  }
+}
+
+/** Runs `count` one-promise children, and answers the sum of what they gave. */
+export function fanOut(count: number, window = 64): Promise<number> {
+  return new Promise((ended) => {
+    createActor(fanOutLogic({ count, window, ended })).start()
+  })
+}
+
+/** Aborts `count` controllers with one listener each. */
+export function abortAll(count: number): { readonly abort: () => number } {
+  let fired = 0
+  const controllers = Array.from({ length: count }, () => {
+    const controller = new AbortController()
+    controller.signal.addEventListener('abort', () => {
+      fired += 1
+    })
+    return controller
+  })
+  return {
+    abort() {
+      for (const controller of controllers) controller.abort('enough')
+      return fired
+    },
+  }
+}

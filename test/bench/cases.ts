@@ -1,0 +1,169 @@
+import { spawnSync } from 'node:child_process'
+import * as baseline from './baseline.js'
+import { cpuOf, median, type Round, ratios, rounds } from './measure.js'
+import * as subject from './subjects.js'
+
+/** What a case found: one value per round, the first of a kind is what counts. */
+export interface Measured {
+  readonly samples: readonly number[]
+  /** What the ratio is against, in microseconds of CPU; or what else the value is to be held against. */
+  readonly baseline: number
+}
+
+export interface Case {
+  readonly name: string
+  readonly unit: string
+  /** At most this; undefined is printed only. */
+  readonly target: number | undefined
+  readonly run: () => Promise<Measured>
+}
+
+const STEPS = 10_000
+
+const measured = (all: readonly Round[]): Measured => ({
+  samples: ratios(all),
+  baseline: median(all.map((round) => round.baseline)),
+})
+
+const steps = (kind: 'sync' | 'async', observed: boolean) => async () => {
+  const fn = async (n: number) => n + 1
+  // Ten bare loops make one baseline, so that it is long enough for the clock of the CPU.
+  const loops = async () => {
+    for (let i = 0; i < 10; i++) await baseline.awaitLoop(STEPS, fn)
+  }
+  const all = await rounds(9, () => subject.steps(kind, STEPS, observed), loops, 3)
+  return measured(all.map((round) => ({ ...round, baseline: round.baseline / 10 })))
+}
+
+const fanOut = (count: number, many: number) => async () =>
+  measured(
+    await rounds(
+      many,
+      () => subject.fanOut(count),
+      () => baseline.fanOut(count),
+      count > 10_000 ? 1 : 3,
+    ),
+  )
+
+async function growth(): Promise<Measured> {
+  const small = (): Promise<number> =>
+    cpuOf(async () => {
+      for (let i = 0; i < 20; i++) await subject.fanOut(1_000)
+    })
+  await small()
+  await subject.fanOut(100_000)
+  const samples: number[] = []
+  const costs: number[] = []
+  for (let i = 0; i < 5; i++) {
+    const perSmall = (await small()) / 20_000
+    const perLarge = (await cpuOf(() => subject.fanOut(100_000))) / 100_000
+    samples.push(perLarge / perSmall)
+    costs.push(perSmall)
+  }
+  return { samples, baseline: median(costs) }
+}
+
+/** The most memory that the process ever held, in a process that did nothing else. */
+async function memory(): Promise<Measured> {
+  const before = process.memoryUsage.rss() / 2 ** 20
+  await subject.fanOut(100_000)
+  return { samples: [process.resourceUsage().maxRSS / 1024], baseline: before }
+}
+
+/** The cancel itself, in the tick in which it is asked for: every signal below fires. */
+async function stop(): Promise<Measured> {
+  const count = 10_000
+  const all: Round[] = []
+  for (let i = 0; i < 9; i++) {
+    const plain = baseline.abortAll(count)
+    const plainCost = await cpuOf(plain.abort)
+    const { cancel, ended } = await subject.waiting(count)
+    const cost = await cpuOf(() => {
+      if (cancel() !== count) throw new RangeError('Not every signal fired in the same tick.')
+    })
+    await ended
+    if (i >= 2) all.push({ subject: cost, baseline: plainCost })
+  }
+  return measured(all)
+}
+
+async function largeState(): Promise<Measured> {
+  // 131 072 numbers of 8 bytes: 1 MB a key.
+  return measured(
+    await rounds(
+      9,
+      () => subject.wideState(131_072),
+      () => subject.wideState(1),
+      3,
+    ),
+  )
+}
+
+function startTime(code: string): number {
+  const start = performance.now()
+  spawnSync(process.execPath, ['--input-type=module', '-e', code], { stdio: 'ignore' })
+  return performance.now() - start
+}
+
+async function importTime(): Promise<Measured> {
+  const core = JSON.stringify(new URL(process.env['TEASEL_BENCH_CORE'] ?? '', import.meta.url).href)
+  const xstate = JSON.stringify(import.meta.resolve('xstate'))
+  const samples: number[] = []
+  const bares: number[] = []
+  // The least of a few starts is the steadiest of them.
+  const least = (code: string): number => Math.min(...Array.from({ length: 5 }, () => startTime(code)))
+  for (let i = 0; i < 7; i++) {
+    const bare = least('')
+    const theirs = least(`await import(${xstate})`) - bare
+    samples.push((least(`await import(${core})`) - bare) / theirs)
+    bares.push(theirs)
+  }
+  return { samples, baseline: median(bares) }
+}
+
+async function size(): Promise<Measured> {
+  const kilobytes = Number(process.env['TEASEL_BENCH_SIZE']) / 1024
+  return { samples: [kilobytes], baseline: 0 }
+}
+
+const x = '× baseline'
+export const cases: readonly Case[] = [
+  { name: 'step.sync', unit: x, target: 18, run: steps('sync', false) },
+  { name: 'step.async', unit: x, target: 22, run: steps('async', false) },
+  { name: 'step.observed', unit: x, target: 40, run: steps('async', true) },
+  { name: 'fanout.1k', unit: x, target: 2.5, run: fanOut(1_000, 15) },
+  { name: 'fanout.10k', unit: x, target: 2.5, run: fanOut(10_000, 9) },
+  { name: 'fanout.100k', unit: x, target: 2.5, run: fanOut(100_000, 5) },
+  { name: 'fanout.growth', unit: '× per branch', target: 1.3, run: growth },
+  { name: 'fanout.memory', unit: 'MB', target: 250, run: memory },
+  {
+    name: 'fanout.subgraph',
+    unit: x,
+    target: 4,
+    run: async () =>
+      measured(
+        await rounds(
+          7,
+          () => subject.fanOutGraphs(10_000),
+          () => baseline.fanOut(10_000),
+        ),
+      ),
+  },
+  {
+    name: 'fanout.nested',
+    unit: x,
+    target: undefined,
+    run: async () =>
+      measured(
+        await rounds(
+          7,
+          () => subject.fanOutNested(100),
+          () => baseline.fanOut(10_000),
+        ),
+      ),
+  },
+  { name: 'stop.10k', unit: x, target: 3, run: stop },
+  { name: 'state.large', unit: '× small state', target: 1.2, run: largeState },
+  { name: 'import', unit: '× xstate', target: 1.4, run: importTime },
+  { name: 'size', unit: 'kB', target: 14, run: size },
+]

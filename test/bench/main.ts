@@ -1,0 +1,86 @@
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { bundleCore, measureSize } from '../tools/size.js'
+import { cases } from './cases.js'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const CACHE = join(ROOT, 'node_modules/.cache/teasel-bench')
+
+interface Line {
+  readonly case: string
+  readonly value: number
+  readonly unit: string
+  readonly baseline: number
+  readonly target: number | null
+  readonly ok: boolean
+  readonly samples: readonly number[]
+}
+
+const usage = `Usage: npm run bench [-- case…] [-- --json]
+
+Measures Teasel against plain baselines, each case in a process of its own, and prints the median of several rounds.
+A name stands for every case that begins with it. Cases: ${cases.map(({ name }) => name).join(', ')}.`
+
+async function prepare(): Promise<Record<string, string>> {
+  mkdirSync(CACHE, { recursive: true })
+  const worker = join(CACHE, 'worker.mjs')
+  await build({
+    entryPoints: [join(ROOT, 'test/bench/worker.ts')],
+    bundle: true,
+    format: 'esm',
+    target: 'node20',
+    platform: 'node',
+    external: ['xstate', 'nanoid'],
+    alias: { teasel: join(ROOT, 'src/index.ts') },
+    outfile: worker,
+  })
+  const core = join(CACHE, 'core.mjs')
+  writeFileSync(core, await bundleCore())
+  return { worker, TEASEL_BENCH_CORE: `file://${core}`, TEASEL_BENCH_SIZE: String((await measureSize()).gzipped) }
+}
+
+const figure = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toFixed(2))
+
+function row({ case: name, value, unit, target, ok, samples }: Line): string {
+  const spread = samples.length < 2 ? '' : `${figure(Math.min(...samples))} – ${figure(Math.max(...samples))}`
+  const verdict = target === null ? 'printed' : ok ? 'ok' : 'OVER'
+  return `${name.padEnd(16)} ${figure(value).padStart(8)} ${unit.padEnd(14)} ${(target === null ? '' : `≤ ${target}`).padEnd(8)} ${verdict.padEnd(8)} ${spread}`
+}
+
+const args = process.argv.slice(2)
+const json = args.includes('--json')
+const wanted = args.filter((arg) => !arg.startsWith('-'))
+const chosen = cases.filter(
+  ({ name }) => wanted.length === 0 || wanted.some((want) => name === want || name.startsWith(`${want}.`)),
+)
+const unknown = wanted.filter((want) => !cases.some(({ name }) => name === want || name.startsWith(`${want}.`)))
+
+if (args.includes('--help') || unknown.length > 0 || args.some((arg) => arg.startsWith('-') && arg !== '--json')) {
+  if (unknown.length > 0) console.error(`There is no case ${unknown.join(', ')}.`)
+  console.error(usage)
+  process.exit(args.includes('--help') ? 0 : 2)
+}
+
+const { worker = '', ...env } = await prepare()
+if (!json)
+  console.log(
+    `${'case'.padEnd(16)} ${'value'.padStart(8)} ${'unit'.padEnd(14)} ${'target'.padEnd(8)} ${''.padEnd(8)} least – most`,
+  )
+for (const { name } of chosen) {
+  const run = spawnSync(process.execPath, ['--expose-gc', worker, name], {
+    cwd: ROOT,
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+  })
+  if (run.status !== 0) {
+    console.error(`${name} failed:\n${run.stderr}`)
+    process.exitCode = 1
+    continue
+  }
+  const line = JSON.parse(run.stdout) as Line
+  console.log(json ? JSON.stringify(line) : row(line))
+  if (!line.ok) process.exitCode = 1
+}

@@ -1,0 +1,40 @@
+/** One round: how long the subject and its baseline took, in the same unit. */
+export interface Round {
+  readonly subject: number
+  readonly baseline: number
+}
+
+/** Microseconds of CPU, user and system, that some work took in this process. */
+export async function cpuOf(work: () => unknown): Promise<number> {
+  globalThis.gc?.()
+  const before = process.cpuUsage()
+  await work()
+  const { user, system } = process.cpuUsage(before)
+  return user + system
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  const upper = sorted[middle] ?? Number.NaN
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2
+}
+
+/** Runs both several times, turn by turn, after warming both up. */
+export async function rounds(
+  count: number,
+  subject: () => unknown,
+  baseline: () => unknown,
+  warmUp = 2,
+): Promise<Round[]> {
+  for (let i = 0; i < warmUp; i++) {
+    await subject()
+    await baseline()
+  }
+  const all: Round[] = []
+  for (let i = 0; i < count; i++) all.push({ baseline: await cpuOf(baseline), subject: await cpuOf(subject) })
+  return all
+}
+
+/** The ratio of each round. */
+export const ratios = (all: readonly Round[]): number[] => all.map(({ subject, baseline }) => subject / baseline)

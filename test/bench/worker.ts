@@ -1,0 +1,22 @@
+import { cases } from './cases.js'
+import { median } from './measure.js'
+
+// One case in a process of its own: what one case leaves behind does not slow another.
+if (import.meta.resolve('xstate').includes('development'))
+  throw new RangeError('This is the development build of xstate.')
+const found = cases.find(({ name }) => name === process.argv[2])
+if (found === undefined) throw new RangeError(`There is no case ${process.argv[2]}.`)
+const { name, unit, target } = found
+const { samples, baseline } = await found.run()
+const value = median(samples)
+console.log(
+  JSON.stringify({
+    case: name,
+    value,
+    unit,
+    baseline,
+    target: target ?? null,
+    ok: target === undefined || value <= target,
+    samples,
+  }),
+)
