@@ -25,14 +25,17 @@ const measured = (all: readonly Round[]): Measured => ({
   baseline: median(all.map((round) => round.baseline)),
 })
 
+// A run of ten thousand steps is too short for the clock of the CPU, so either side does it several times.
+const times = (count: number, work: () => Promise<unknown>) => async () => {
+  for (let i = 0; i < count; i++) await work()
+}
+
 const steps = (kind: 'sync' | 'async', observed: boolean) => async () => {
   const fn = async (n: number) => n + 1
-  // Ten bare loops make one baseline, so that it is long enough for the clock of the CPU.
-  const loops = async () => {
-    for (let i = 0; i < 10; i++) await baseline.awaitLoop(STEPS, fn)
-  }
-  const all = await rounds(9, () => subject.steps(kind, STEPS, observed), loops, 3)
-  return measured(all.map((round) => ({ ...round, baseline: round.baseline / 10 })))
+  const run = times(10, () => subject.steps(kind, STEPS, observed))
+  const loop = times(100, () => baseline.awaitLoop(STEPS, fn))
+  const all = await rounds(9, run, loop, 3)
+  return measured(all.map((round) => ({ subject: round.subject, baseline: round.baseline / 10 })))
 }
 
 const fanOut = (count: number, many: number) => async () =>
