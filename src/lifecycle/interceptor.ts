@@ -1,5 +1,6 @@
 import type { Path } from '../action/context.js'
 import type { Inputs } from '../action/inputs.js'
+import { isThenable } from '../internal/guards.js'
 import type { State } from '../state/freeze.js'
 
 /** What an interceptor is told of the application. */
@@ -49,36 +50,71 @@ export interface Interceptor {
 
 type Side = 'Run' | 'Step' | 'Branch'
 type Told<K extends Side> = Parameters<NonNullable<Interceptor[`before${K}`]>>[0]
+type Hook = ((args: object, outcome?: Outcome) => void | Promise<void>) | undefined
 
-/** Runs the `before` side, in order. Rejects with what the first that refuses throws. */
-export async function intercept<K extends Side>(side: K, all: readonly Interceptor[], args: Told<K>): Promise<void> {
-  for (const one of all) await (one[`before${side}`] as ((args: Told<K>) => unknown) | undefined)?.call(one, args)
+const BEFORE = { Run: 'beforeRun', Step: 'beforeStep', Branch: 'beforeBranch' } as const
+const AFTER = { Run: 'afterRun', Step: 'afterStep', Branch: 'afterBranch' } as const
+
+/**
+ * Runs the `before` side, in order.
+ * @returns a promise where one has to be waited for
+ * @throws what the first that refuses throws; or the promise rejects with it
+ */
+export function intercept<K extends Side>(
+  side: K,
+  all: readonly Interceptor[],
+  args: Told<K>,
+  from = 0,
+): Promise<void> | undefined {
+  for (let i = from; i < all.length; i++) {
+    const one = all[i]
+    const waits = (one?.[BEFORE[side]] as Hook)?.call(one, args)
+    if (isThenable(waits)) return Promise.resolve(waits).then(() => intercept(side, all, args, i + 1))
+  }
+  return undefined
+}
+
+/** What an interceptor with `onFault: 'fail'` threw. */
+export interface Fatal {
+  readonly error: unknown
 }
 
 /**
  * Runs the `after` side, in reverse order.
  * @param report what a throwing one is reported to
- * @returns the fault that an interceptor with `onFault: 'fail'` threw, if any
+ * @returns the first fatal fault, if any; a promise where one has to be waited for
  */
-export async function conclude<K extends Side>(
+export function conclude<K extends Side>(
   side: K,
   all: readonly Interceptor[],
   args: Told<K>,
   outcome: Outcome,
   report: (where: string, error: unknown) => void,
-): Promise<{ readonly error: unknown } | undefined> {
-  let fatal: { readonly error: unknown } | undefined
-  for (const one of all.toReversed()) {
-    try {
-      await (one[`after${side}`] as ((args: Told<K>, outcome: Outcome) => unknown) | undefined)?.call(
-        one,
-        args,
-        outcome,
-      )
-    } catch (error) {
-      report(`interceptor ${one.name ?? ''} after${side}`.replace('  ', ' '), error)
-      if (one.onFault === 'fail') fatal ??= { error }
-    }
+): Fatal | undefined | Promise<Fatal | undefined> {
+  const faulty = (one: Interceptor, error: unknown): Fatal | undefined => {
+    report(`interceptor ${one.name ?? ''} ${AFTER[side]}`.replace('  ', ' '), error)
+    return one.onFault === 'fail' ? { error } : undefined
   }
-  return fatal
+  const from = (last: number, found: Fatal | undefined): Fatal | undefined | Promise<Fatal | undefined> => {
+    let fatal = found
+    for (let i = last; i >= 0; i--) {
+      const one = all[i]
+      if (one === undefined) continue
+      try {
+        const waits = (one[AFTER[side]] as Hook)?.call(one, args, outcome)
+        if (isThenable(waits)) {
+          const told = Promise.resolve(waits).then(
+            () => undefined,
+            (error: unknown) => faulty(one, error),
+          )
+          return told.then((late) => from(i - 1, fatal ?? late))
+        }
+      } catch (error) {
+        const late = faulty(one, error)
+        fatal = fatal ?? late
+      }
+    }
+    return fatal
+  }
+  return from(all.length - 1, undefined)
 }

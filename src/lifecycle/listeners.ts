@@ -8,9 +8,10 @@ export class Listeners {
   readonly #byType = new Map<EventType | '*', Set<Listener>>()
   #count = 0
 
-  /** True when nobody listens. */
-  get idle(): boolean {
-    return this.#count === 0
+  /** Whether someone listens to events of a type. */
+  hear(type: EventType): boolean {
+    if (this.#count === 0) return false
+    return (this.#byType.get(type)?.size ?? 0) > 0 || (this.#byType.get('*')?.size ?? 0) > 0
   }
 
   add(type: EventType | '*', listener: Listener): Subscription {
@@ -27,13 +28,17 @@ export class Listeners {
 
   /** Hands an event to each listener; one that throws is told to `fault` and does not keep it from the others. */
   dispatch(event: AnyEvent, fault: (error: unknown) => void): void {
-    for (const type of [event.type, '*'] as const) {
-      for (const listener of this.#byType.get(type) ?? []) {
-        try {
-          listener(event)
-        } catch (error) {
-          fault(error)
-        }
+    this.#tell(this.#byType.get(event.type), event, fault)
+    this.#tell(this.#byType.get('*'), event, fault)
+  }
+
+  #tell(listeners: ReadonlySet<Listener> | undefined, event: AnyEvent, fault: (error: unknown) => void): void {
+    if (listeners === undefined) return
+    for (const listener of listeners) {
+      try {
+        listener(event)
+      } catch (error) {
+        fault(error)
       }
     }
   }

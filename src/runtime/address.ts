@@ -35,7 +35,7 @@ export function sendDown(root: LiveApp, message: Received, path: string | Path |
   const target = path === undefined ? root : findBelow(root, path)
   const delivery = target?.running === true ? target.mailbox.push(message) : 'dropped'
   const teller = target ?? root
-  if (teller.heard) {
+  if (teller.hears('message')) {
     const source = teller.step?.node.name ?? teller.standing.next ?? ''
     announce(teller, { type: 'message', source, message, to: printPath(teller.path), delivery })
   }

@@ -1,4 +1,4 @@
-import type { AnyEvent } from '../lifecycle/events.js'
+import type { ActionFacts, AnyEvent } from '../lifecycle/events.js'
 import type { LiveApp } from './tree.js'
 
 // Owns: the making of an event. D5: this is the one place where facts become events.
@@ -9,6 +9,9 @@ type Facts = 'runId' | 'incarnation' | 'seq' | 'time' | 'appId' | 'path'
 /** What an event says beside the facts that all share. */
 export type EventFields = Distributed<AnyEvent, Facts | 'action' | 'sequenceId'>
 
+/** An event while it is made. */
+type Unfinished = { -readonly [K in keyof ActionFacts]: ActionFacts[K] }
+
 /**
  * Makes an event of what happened in an application, hands it to every `watch` above, then to listeners.
  *
@@ -16,19 +19,19 @@ export type EventFields = Distributed<AnyEvent, Facts | 'action' | 'sequenceId'>
  */
 export function announce(app: LiveApp, fields: EventFields, sequenceId = app.standing.sequenceId + 1): void {
   const { hub } = app
-  const source = 'source' in fields ? fields.source : undefined
-  const event = {
-    ...fields,
-    ...(source === undefined ? undefined : { action: rootAction(app, source), sequenceId }),
-    runId: hub.runId,
-    incarnation: 0,
-    seq: hub.nextSeq(),
-    time: hub.clock.now(),
-    appId: app.appId,
-    path: app.path,
-  } as unknown as AnyEvent
-  if (app.watched) tellWatchers(app, event)
-  hub.dispatch(event)
+  const event = fields as unknown as Unfinished // filled in place: the literal of whoever tells is the event
+  if ('source' in fields) {
+    event.action = rootAction(app, fields.source)
+    event.sequenceId = sequenceId
+  }
+  event.runId = hub.runId
+  event.incarnation = 0
+  event.seq = hub.nextSeq()
+  event.time = hub.clock.now()
+  event.appId = app.appId
+  event.path = app.path
+  if (app.watched) tellWatchers(app, event as unknown as AnyEvent)
+  hub.dispatch(event as unknown as AnyEvent)
 }
 
 function rootAction(app: LiveApp, source: string): string {
@@ -49,5 +52,5 @@ function tellWatchers(app: LiveApp, event: AnyEvent): void {
 /** Tells of something that threw beside the run, which goes on. */
 export function reportFault(app: LiveApp, where: string, error: unknown): void {
   app.hub.logger.error(`${where} threw.`, error)
-  if (app.heard) announce(app, { type: 'fault', where, error })
+  if (app.hears('fault')) announce(app, { type: 'fault', where, error })
 }

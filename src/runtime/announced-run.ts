@@ -8,7 +8,7 @@ import type { LiveApp } from './tree.js'
 export async function announcedRun(app: LiveApp, order: RunOrder = createOrder(app.inputs)): Promise<RunEnd> {
   const { hub } = app
   const { next } = app.standing
-  if (app.heard) announce(app, { type: 'run.start', next })
+  if (app.hears('run.start')) announce(app, { type: 'run.start', next })
   const told = { appId: hub.interceptors.length === 0 ? '' : app.appId, path: app.path, state: app.standing.state }
   let end = await begin(app, order, told)
   if (hub.interceptors.length > 0) {
@@ -19,7 +19,7 @@ export async function announcedRun(app: LiveApp, order: RunOrder = createOrder(a
       end = { status: 'failed', error: toError(fatal.error), state: end.state, sequenceId: end.sequenceId }
     }
   }
-  if (app.heard) {
+  if (app.hears('run.end')) {
     const { status, state } = end
     announce(
       app,

@@ -4,7 +4,6 @@ import { createCancellation } from './cancellation.js'
 import type { LooseLogic } from './logic.js'
 import type { RunEnd } from './order.js'
 import { AppSnapshot, type PersistedRun, type RunOutput } from './snapshot.js'
-import type { Standing } from './standing.js'
 import type { LiveApp } from './tree.js'
 
 // Owns: the actor of an application: its snapshot, and the pure transition from one to the next.
@@ -40,9 +39,7 @@ function createAppLogic(): LooseLogic<AppSnapshot> {
       const app = AppSnapshot.appOf(snapshot)
       switch (event.type) {
         case 'teasel.step':
-          return snapshot.status === 'active'
-            ? new AppSnapshot(app, event['standing'] as Standing, event['epoch'] as number)
-            : snapshot
+          return snapshot.status === 'active' ? (event['standing'] as AppSnapshot) : snapshot
         case 'teasel.end':
           return ended(app, snapshot, event['end'] as RunEnd)
         case 'cancel':

@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../internal/clock.js'
 import { createId } from '../internal/ids.js'
-import type { AnyEvent } from '../lifecycle/events.js'
+import type { AnyEvent, EventType } from '../lifecycle/events.js'
 import type { Interceptor } from '../lifecycle/interceptor.js'
 import { Listeners } from '../lifecycle/listeners.js'
 import { consoleLogger, type Logger } from '../lifecycle/logger.js'
@@ -42,9 +42,9 @@ export class Hub {
     this.#emit = settings.emit
   }
 
-  /** True when nobody would hear an event. */
-  get quiet(): boolean {
-    return this.#emit === undefined && this.listeners.idle
+  /** Whether someone would hear an event of a type. */
+  hears(type: EventType): boolean {
+    return this.#emit !== undefined || this.listeners.hear(type)
   }
 
   get runId(): string {

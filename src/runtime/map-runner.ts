@@ -95,7 +95,7 @@ export class MapRunner implements LiveMap {
       this.#close({ kind: 'fault', error })
     }
     const { total } = this.table
-    if (this.app.heard)
+    if (this.app.hears('map.start'))
       announce(this.app, { type: 'map.start', source: node.name, total, policy: policyName(this.policy) })
     if (total === 0) this.#judge()
     this.#pump()
@@ -205,7 +205,7 @@ export class MapRunner implements LiveMap {
     const result = settledResult(task, app, parent, startedAt, hub.clock.now(), ending)
     this.table.settle(result)
     this.#reducer.send({ type: 'teasel.settled', result })
-    if (!hub.quiet || this.app.watched || this.watches) {
+    if (hub.hears('branch.settled') || this.app.watched || this.watches) {
       const teller = app ?? this.app.child({ plan, standing, parent })
       const { key, index } = task
       const durationMs = result.endedAt - (startedAt ?? result.endedAt)
@@ -228,7 +228,7 @@ export class MapRunner implements LiveMap {
     const told = { map: name, key, index: task.index, path: [...this.app.path, { map: name, visit, key }] }
     const report = (where: string, error: unknown): void => reportFault(this.app, where, error)
     this.#concluding += 1
-    void conclude('Branch', this.app.hub.interceptors, told, ending, report).then((fatal) => {
+    void Promise.resolve(conclude('Branch', this.app.hub.interceptors, told, ending, report)).then((fatal) => {
       this.#concluding -= 1
       if (fatal !== undefined) this.#close({ kind: 'fault', error: fatal.error })
       this.#endIfDone()
@@ -309,7 +309,7 @@ export class MapRunner implements LiveMap {
   }
 
   #tellBranch(type: 'branch.queued' | 'branch.start', { app, task }: LiveBranch): void {
-    if (app.heard) this.#tell(app, { type, source: this.step.node.name, key: task.key, index: task.index })
+    if (app.hears(type)) this.#tell(app, { type, source: this.step.node.name, key: task.key, index: task.index })
   }
 
   #tell(teller: LiveApp, fields: Parameters<typeof announce>[1]): void {
@@ -367,11 +367,11 @@ export class MapRunner implements LiveMap {
     await this.#closeSource()
     if (this.#phase !== 'source') return // stopped
     const { done, failed, cancelled, settled } = this.table
-    if (this.app.heard) announce(this.app, { type: 'map.end', source: name, done, failed, cancelled })
+    if (this.app.hears('map.end')) announce(this.app, { type: 'map.end', source: name, done, failed, cancelled })
     if (this.#closing !== undefined && this.#closing.kind !== 'satisfied') return this.#finish({ error: this.#fault() })
     if (this.app.cancellation !== undefined) return this.#finish({ error: this.app.cancellation.reason })
     this.#phase = 'reducer'
-    if (this.app.heard) announce(this.app, { type: 'reduce', source: name, results: settled.size })
+    if (this.app.hears('reduce')) announce(this.app, { type: 'reduce', source: name, results: settled.size })
     this.#reducer.send({ type: 'teasel.reduce' })
   }
 

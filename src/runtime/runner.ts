@@ -4,8 +4,10 @@ import type { Delivery, Message } from '../action/message.js'
 import { MaxStepsError, type Where } from '../errors.js'
 import type { Plan, PlanNode } from '../graph/plan.js'
 import { createDeferred } from '../internal/deferred.js'
+import { isThenable } from '../internal/guards.js'
 import { createId, hashId } from '../internal/ids.js'
-import type { CancelCause } from '../lifecycle/events.js'
+import type { CancelCause, EventType } from '../lifecycle/events.js'
+import type { InterceptedStep } from '../lifecycle/interceptor.js'
 import type { Gate } from '../parallel/limit.js'
 import { sendDown } from './address.js'
 import { announce } from './announce.js'
@@ -19,7 +21,7 @@ import { createOrder, type Leak, type RunEnd, type RunOrder } from './order.js'
 import { sliceOver } from './slice.js'
 import type { Slot } from './slot.js'
 import type { Standing } from './standing.js'
-import { takeStep } from './take-step.js'
+import { commitStep, failStep, lateStep, performStep } from './take-step.js'
 import type { ChildSetup, LiveApp, LiveStep, Parent } from './tree.js'
 
 // Owns: the loop of one application: which step is next, when a run ends, what a cancel reaches.
@@ -47,6 +49,8 @@ export class Runner implements LiveApp {
   order: RunOrder | undefined
   cancellation: Cancellation | undefined
   step: LiveStep | undefined
+  startedAt: number | undefined
+  told: InterceptedStep | undefined
   slot: Slot | undefined
   subApps: Set<LiveApp> | undefined
   leaked: Leak[] = []
@@ -109,8 +113,8 @@ export class Runner implements LiveApp {
     return { action: node.name, sequenceId: this.standing.sequenceId + 1, path: printPath(this.path) }
   }
 
-  get heard(): boolean {
-    if (!this.hub.quiet || this.watched) return true
+  hears(type: EventType): boolean {
+    if (this.watched || this.hub.hears(type)) return true
     this.hub.skip()
     return false
   }
@@ -142,7 +146,16 @@ export class Runner implements LiveApp {
       const node = this.#next()
       if (node === undefined) return this.#finish(this.#ended('finished'))
       if (steps >= order.maxSteps) return this.#finish(this.#failed(new MaxStepsError(order.maxSteps, node.name)))
-      const lost = await takeStep(this, node, order)
+      let lost: Error | undefined
+      try {
+        const update = await performStep(this, node, order)
+        if (this.epoch !== epoch) return lateStep(this, node, update)
+        const committed = commitStep(this, node, order, update)
+        lost = isThenable(committed) ? await committed : committed
+      } catch (thrown) {
+        if (this.epoch !== epoch) return lateStep(this, node, thrown)
+        lost = await failStep(this, node, order, thrown)
+      }
       if (this.epoch !== epoch) return
       if (this.cancellation !== undefined) return this.#finish(this.#cancelled(this.cancellation))
       if (lost !== undefined) return this.#finish(this.#failed(lost))
@@ -194,7 +207,7 @@ export class Runner implements LiveApp {
   cancel(cancellation: Cancellation): void {
     if (!this.running || this.cancellation !== undefined) return
     this.cancellation = cancellation
-    if (this.heard)
+    if (this.hears('cancel'))
       announce(this, { type: 'cancel', reason: cancellation.reason, by: cancellation.by, cause: cancellation.cause })
     this.slot?.cancel()
     this.step?.cancel(cancellation)
@@ -221,7 +234,7 @@ export class Runner implements LiveApp {
     this.hub.logger.warn(
       `${step.node.subject} ignored its signal for ${sinceMs} ms and was given up. It may still run; hand the signal on to what it awaits.`,
     )
-    if (this.heard) announce(this, { type: 'branch.leaked', source: step.node.name, sinceMs })
+    if (this.hears('branch.leaked')) announce(this, { type: 'branch.leaked', source: step.node.name, sinceMs })
   }
 
   /** Someone outside cancels: final. Code that ignores its signal is given up after the grace period. */

@@ -15,11 +15,11 @@ export class Siblings {
   }
 
   deliver(key: string, message: Received): Delivery {
-    const { app, table, step, watches } = this.#map
+    const { app, table, step } = this.#map
     const to = table.live.get(key)?.app
     const delivery = to === undefined ? 'dropped' : to.mailbox.push(message)
     if (to !== undefined && delivery === 'delivered') this.#waiting?.delete(to)
-    if (app.heard || watches)
+    if ((to ?? app).hears('message'))
       announce(to ?? app, { type: 'message', source: step.node.name, message, to: key, delivery })
     return delivery
   }

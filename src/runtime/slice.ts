@@ -5,8 +5,14 @@ import { macrotask, monotonic } from '../internal/platform.js'
 /** How long engine time may run since the last macrotask, in milliseconds, before the next step border yields. */
 const SLICE_MS = 10
 
+/** While borders come this fast, in milliseconds, the clock is looked at only once in {@link GLANCE} of them. */
+const FAST_MS = 0.2
+const GLANCE = 8
+
 let began: number | undefined
 let turn: Promise<void> | undefined
+let looked = 0
+let skips = 0
 
 function reset(): void {
   began = undefined
@@ -20,11 +26,19 @@ function reset(): void {
 export function sliceOver(): Promise<void> | undefined {
   if (began === undefined) {
     began = monotonic()
+    looked = began
     macrotask(reset)
     return undefined
   }
   if (turn !== undefined) return turn
-  if (monotonic() - began < SLICE_MS) return undefined
+  if (skips > 0) {
+    skips -= 1
+    return undefined
+  }
+  const now = monotonic()
+  skips = now - looked < FAST_MS ? GLANCE : 0
+  looked = now
+  if (now - began < SLICE_MS) return undefined
   turn = new Promise((resolve) => {
     macrotask(resolve)
   })

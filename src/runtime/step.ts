@@ -79,7 +79,7 @@ export class Step implements LiveStep, ActionArgs<State, Inputs> {
       const { done, value } = await generator.next()
       if (done === true) return value
       if (this.#cancellation !== undefined) break
-      if (this.#app.heard) announce(this.#app, { type: 'chunk', source: this.#node.name, chunk: value })
+      if (this.#app.hears('chunk')) announce(this.#app, { type: 'chunk', source: this.#node.name, chunk: value })
       await this.#app.order?.room?.()
       if (this.#cancellation !== undefined) break
     }

@@ -3,8 +3,9 @@ import { ActionError, ContractError, InputError, ParallelError } from '../errors
 import type { Edge, PlanNode } from '../graph/plan.js'
 import { chooseEdge } from '../graph/transition.js'
 import { isThenable } from '../internal/guards.js'
-import { conclude, type InterceptedStep, intercept, type Outcome } from '../lifecycle/interceptor.js'
+import { conclude, type Fatal, type InterceptedStep, intercept, type Outcome } from '../lifecycle/interceptor.js'
 import { isFanOut } from '../parallel/fan-out.js'
+import type { Gate } from '../parallel/limit.js'
 import { checkUpdate, overlay } from '../state/contract.js'
 import type { State } from '../state/freeze.js'
 import { applySchema } from '../state/schema.js'
@@ -14,6 +15,7 @@ import { endSubApps } from './child-app.js'
 import type { RunOrder } from './order.js'
 import { runMap } from './run-map.js'
 import { Slot } from './slot.js'
+import { AppSnapshot } from './snapshot.js'
 import { isRunBody, Step } from './step.js'
 import type { LiveApp } from './tree.js'
 
@@ -24,47 +26,71 @@ import type { LiveApp } from './tree.js'
 // C3  A cancel seen before the contract check loses the update; one seen later takes effect after the commit.
 // C4  Code that was given up says nothing any more, however it ends.
 
-/** One step while it is taken. */
-interface Taken {
-  readonly app: LiveApp
-  readonly node: PlanNode
-  readonly order: RunOrder
-  readonly epoch: number
-  /** Epoch milliseconds. */
-  readonly started: number
-  /** What interceptors are told, if there are any. */
-  told: InterceptedStep | undefined
+/**
+ * The first half of a step: from its reads to what the action returned.
+ * @returns the update, or a promise of it
+ * @throws what the action throws at once
+ */
+export function performStep(app: LiveApp, node: PlanNode, order: RunOrder): unknown {
+  app.startedAt = undefined
+  return app.gate === undefined || !isRunBody(node.parts.body)
+    ? begin(app, node, order)
+    : beginInSlot(app, node, order, app.gate)
 }
 
-/**
- * Takes one step.
- * @returns undefined when it committed or was cancelled, else the error of the run
- */
-export async function takeStep(app: LiveApp, node: PlanNode, order: RunOrder): Promise<Error | undefined> {
-  if (app.gate !== undefined && isRunBody(node.parts.body)) {
-    app.slot ??= new Slot(app.gate)
-    if (!(await app.slot.enter())) return undefined // cancelled while it waited
-  }
-  const taken: Taken = { app, node, order, epoch: app.epoch, started: app.hub.clock.now(), told: undefined }
+async function beginInSlot(app: LiveApp, node: PlanNode, order: RunOrder, gate: Gate): Promise<unknown> {
+  app.slot ??= new Slot(gate)
+  if (!(await app.slot.enter())) return undefined // cancelled while it waited
+  return begin(app, node, order)
+}
+
+function begin(app: LiveApp, node: PlanNode, order: RunOrder): unknown {
+  const { interceptors, clock } = app.hub
   app.begun()
-  if (app.heard) announce(app, { type: 'step.start', source: node.name, attempt: 1 })
-  try {
-    if (app.hub.interceptors.length > 0) await intercept('Step', app.hub.interceptors, tell(taken))
-    const returned = app.cancellation === undefined ? execute(taken) : undefined
-    const update = isThenable(returned) ? await returned : returned
-    if (app.epoch !== taken.epoch) return late(taken, update) // C4
-    closeStep(app)
-    if (app.subApps !== undefined) await endSubApps(app)
-    if (app.cancellation !== undefined) return await lose(taken, undefined) // C3
-    const checked = checkUpdate(node.subject, node.parts.writes, update, app.plan.graph.rules.freeze)
-    const state = nextState(app, node, checked)
-    return await commit(taken, { update: checked, state, edge: chooseEdge(node, node.edges, state), error: undefined })
-  } catch (thrown) {
-    if (app.epoch !== taken.epoch) return late(taken, thrown)
-    closeStep(app)
-    if (app.subApps !== undefined) await endSubApps(app)
-    return app.cancellation === undefined ? await recover(taken, thrown) : await lose(taken, thrown)
-  }
+  app.startedAt = app.watched || app.hub.hears('step.end') ? clock.now() : 0
+  if (app.hears('step.start')) announce(app, { type: 'step.start', source: node.name, attempt: 1 })
+  if (interceptors.length === 0) return execute(app, node, order)
+  const waits = intercept('Step', interceptors, tell(app, node, order))
+  if (waits === undefined) return execute(app, node, order)
+  return waits.then(() => (app.cancellation === undefined ? execute(app, node, order) : undefined))
+}
+
+type Settled = Error | undefined | Promise<Error | undefined>
+
+/**
+ * The second half: from what the action returned to the commit.
+ * @returns undefined when it committed or was cancelled, else the error of the run; a promise where one has to wait
+ * @throws what is wrong with the update or with a transition
+ */
+export function commitStep(app: LiveApp, node: PlanNode, order: RunOrder, update: unknown): Settled {
+  closeStep(app)
+  if (app.subApps !== undefined) return endSubApps(app).then(() => settle(app, node, order, update))
+  return settle(app, node, order, update)
+}
+
+function settle(app: LiveApp, node: PlanNode, order: RunOrder, update: unknown): Settled {
+  if (app.cancellation !== undefined) return lose(app, node, undefined) // C3
+  const checked = checkUpdate(node.subject, node.parts.writes, update, app.plan.graph.rules.freeze)
+  const state = nextState(app, node, checked)
+  const edge = node.edges.length === 0 ? undefined : chooseEdge(node, node.edges, state)
+  return commit(app, node, order, checked, state, edge, undefined)
+}
+
+/** The step failed: in the action, or at a check before the commit. */
+export async function failStep(
+  app: LiveApp,
+  node: PlanNode,
+  order: RunOrder,
+  thrown: unknown,
+): Promise<Error | undefined> {
+  closeStep(app)
+  if (app.subApps !== undefined) await endSubApps(app)
+  return app.cancellation === undefined ? recover(app, node, order, thrown) : lose(app, node, thrown)
+}
+
+/** The code of a step that was given up has ended after all (C4). */
+export function lateStep(app: LiveApp, node: PlanNode, value: unknown): void {
+  app.hub.logger.debug(`${node.subject} ended after it was given up. Its outcome is ignored.`, value)
 }
 
 function nextState(app: LiveApp, node: PlanNode, update: State): State {
@@ -74,7 +100,7 @@ function nextState(app: LiveApp, node: PlanNode, update: State): State {
 }
 
 /** What the action returned, or a promise of it. */
-function execute({ app, node, order }: Taken): unknown {
+function execute(app: LiveApp, node: PlanNode, order: RunOrder): unknown {
   const { parts } = node
   const { state } = app.standing
   demandReads(node.subject, parts.reads, state)
@@ -102,98 +128,107 @@ function closeStep(app: LiveApp): void {
   app.slot?.leave()
 }
 
-/** The code of a step that was given up has ended after all. */
-function late({ app, node }: Taken, value: unknown): undefined {
-  app.hub.logger.debug(`Action "${node.name}" ended after it was given up. Its outcome is ignored.`, value)
-}
-
-interface Commit {
-  readonly update: State
-  readonly state: State
-  readonly edge: Edge | undefined
-  /** What an error transition answers. */
-  readonly error: Error | undefined
-}
-
-async function commit(taken: Taken, { state, edge, update, error }: Commit): Promise<Error | undefined> {
-  const { app, node, order } = taken
+/** @param error what an error transition answers */
+function commit(
+  app: LiveApp,
+  node: PlanNode,
+  order: RunOrder,
+  update: State,
+  state: State,
+  edge: Edge | undefined,
+  error: Error | undefined,
+): Settled {
   const sequenceId = app.standing.sequenceId + 1
-  app.standing = { state, position: node.name, next: edge?.to.name, sequenceId }
+  const standing = new AppSnapshot(app, { state, position: node.name, next: edge?.to.name, sequenceId }, app.epoch)
+  app.standing = standing
   app.visits[node.index] = (app.visits[node.index] ?? 0) + 1
-  app.self.send({ type: 'teasel.step', epoch: app.epoch, standing: app.standing })
-  if (taken.told !== undefined) {
-    const fatal = await afterStep(taken, error === undefined ? { status: 'done', state } : { status: 'failed', error })
-    if (fatal !== undefined) {
-      endStep(taken, 'failed', fatal.error, sequenceId)
-      return wrap(app, node, fatal.error)
-    }
+  app.self.send({ type: 'teasel.step', standing })
+  if (app.told === undefined) return announceCommit(app, node, order, update, edge, error)
+  const fatal = afterStep(app, error === undefined ? { status: 'done', state } : { status: 'failed', error })
+  const go = (found: Fatal | undefined): Settled =>
+    found === undefined ? announceCommit(app, node, order, update, edge, error) : refused(app, node, found.error)
+  return fatal instanceof Promise ? fatal.then(go) : go(fatal)
+}
+
+/** An after-interceptor with `onFault: 'fail'` threw: what was committed stays, and the run fails. */
+function refused(app: LiveApp, node: PlanNode, error: unknown): Error {
+  endStep(app, node, 'failed', error, app.standing.sequenceId)
+  return wrap(app, node, error)
+}
+
+function announceCommit(
+  app: LiveApp,
+  node: PlanNode,
+  order: RunOrder,
+  update: State,
+  edge: Edge | undefined,
+  error: Error | undefined,
+): Settled {
+  const { sequenceId, state } = app.standing
+  if (edge !== undefined && app.hears('transition')) {
+    const fields = { to: edge.to.name, condition: edge.name, onError: error !== undefined } as const
+    announce(app, { type: 'transition', source: node.name, ...fields }, sequenceId)
   }
-  if (edge !== undefined && app.heard) {
-    announce(
-      app,
-      { type: 'transition', source: node.name, to: edge.to.name, condition: edge.name, onError: error !== undefined },
-      sequenceId,
-    )
+  if (error !== undefined) endStep(app, node, 'failed', error, sequenceId)
+  else if (app.hears('step.end')) {
+    const durationMs = app.hub.clock.now() - (app.startedAt ?? 0)
+    announce(app, { type: 'step.end', source: node.name, status: 'done', update, state, durationMs }, sequenceId)
   }
-  if (error !== undefined) endStep(taken, 'failed', error, sequenceId)
-  else {
-    if (app.heard) {
-      const durationMs = app.hub.clock.now() - taken.started
-      announce(app, { type: 'step.end', source: node.name, status: 'done', update, state, durationMs }, sequenceId)
-    }
-    if (order.pace !== undefined) await order.pace({ action: node.name, update, state, sequenceId })
-  }
-  return undefined
+  if (error !== undefined || order.pace === undefined) return undefined
+  return order.pace({ action: node.name, update, state, sequenceId })?.then(() => undefined)
 }
 
 const NO_UPDATE: State = Object.freeze({})
 
 /** An action failed: an error transition goes on from the state before it, else the run fails. */
-async function recover(taken: Taken, thrown: unknown): Promise<Error | undefined> {
-  const { app, node } = taken
+function recover(app: LiveApp, node: PlanNode, order: RunOrder, thrown: unknown): Settled {
   const error = wrap(app, node, thrown)
   const { state } = app.standing
   try {
     const edge = node.errorEdges.length === 0 ? undefined : chooseEdge(node, node.errorEdges, state, thrown)
-    if (edge !== undefined) return await commit(taken, { update: NO_UPDATE, state, edge, error })
+    if (edge !== undefined) return commit(app, node, order, NO_UPDATE, state, edge, error)
   } catch (second) {
     app.hub.logger.error(`An error transition of "${node.name}" failed as well.`, second)
   }
-  endStep(taken, 'failed', error)
-  if (taken.told !== undefined) await afterStep(taken, { status: 'failed', error })
-  return error
+  endStep(app, node, 'failed', error)
+  return wait(afterStep(app, { status: 'failed', error }), error)
 }
 
 /** A cancelled step: nothing of it is kept. */
-async function lose(taken: Taken, error: unknown): Promise<undefined> {
-  endStep(taken, 'cancelled', error)
-  if (taken.told !== undefined) await afterStep(taken, { status: 'cancelled', reason: taken.app.cancellation?.reason })
+function lose(app: LiveApp, node: PlanNode, error: unknown): Settled {
+  if (app.startedAt === undefined) return undefined // it never began
+  endStep(app, node, 'cancelled', error)
+  return wait(afterStep(app, { status: 'cancelled', reason: app.cancellation?.reason }), undefined)
+}
+
+/** The value, once what must be waited for has ended. */
+function wait<T>(first: unknown, value: T): T | Promise<T> {
+  return isThenable(first) ? Promise.resolve(first).then(() => value) : value
 }
 
 function endStep(
-  { app, node, started }: Taken,
+  app: LiveApp,
+  node: PlanNode,
   status: 'failed' | 'cancelled',
   error: unknown,
   sequenceId?: number,
 ): void {
-  if (!app.heard) return
-  announce(
-    app,
-    { type: 'step.end', source: node.name, status, error, durationMs: app.hub.clock.now() - started },
-    sequenceId,
-  )
+  if (!app.hears('step.end')) return
+  const durationMs = app.hub.clock.now() - (app.startedAt ?? 0)
+  announce(app, { type: 'step.end', source: node.name, status, error, durationMs }, sequenceId)
 }
 
-function tell(taken: Taken): InterceptedStep {
-  const { app, node, order } = taken
+function tell(app: LiveApp, node: PlanNode, order: RunOrder): InterceptedStep {
   const { standing, appId, path } = app
   const inputs = rawInputs(app, node, order.inputs)
-  taken.told = { appId, path, state: standing.state, action: node.name, sequenceId: standing.sequenceId + 1, inputs }
-  return taken.told
+  app.told = { appId, path, state: standing.state, action: node.name, sequenceId: standing.sequenceId + 1, inputs }
+  return app.told
 }
 
-function afterStep({ app, told }: Taken, outcome: Outcome): ReturnType<typeof conclude> {
-  if (told === undefined) return Promise.resolve(undefined)
+function afterStep(app: LiveApp, outcome: Outcome): ReturnType<typeof conclude> {
+  const { told } = app
+  app.told = undefined
+  if (told === undefined) return undefined
   return conclude('Step', app.hub.interceptors, told, outcome, (where, error) => reportFault(app, where, error))
 }
 

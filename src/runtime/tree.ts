@@ -4,7 +4,8 @@ import type { Inputs } from '../action/inputs.js'
 import type { Delivery, Message, Received } from '../action/message.js'
 import type { Where } from '../errors.js'
 import type { Plan, PlanNode } from '../graph/plan.js'
-import type { AnyEvent, CancelCause } from '../lifecycle/events.js'
+import type { AnyEvent, CancelCause, EventType } from '../lifecycle/events.js'
+import type { InterceptedStep } from '../lifecycle/interceptor.js'
 import type { Gate } from '../parallel/limit.js'
 import type { AnyResult } from '../parallel/results.js'
 import type { SettlePolicy } from '../parallel/settle.js'
@@ -59,8 +60,8 @@ export interface LiveApp {
   readonly running: boolean
   /** True when some map above looks at what happens here. */
   readonly watched: boolean
-  /** True when an event would be heard. Counts it when not. */
-  readonly heard: boolean
+  /** Whether someone would hear an event of a type. Counts the event where nobody does. */
+  hears(type: EventType): boolean
   /** How often each action has committed, by its index. */
   readonly visits: number[]
   /** Counts the runs. */
@@ -70,6 +71,10 @@ export interface LiveApp {
   readonly leaked: Leak[]
   standing: Standing
   step: LiveStep | undefined
+  /** When the present step began, epoch milliseconds; 0 where nobody asks, undefined before it does. */
+  startedAt: number | undefined
+  /** What interceptors were told of the present step, if there are any. */
+  told: InterceptedStep | undefined
   slot: Slot | undefined
   /** Applications that the current step made by hand. */
   subApps: Set<LiveApp> | undefined
