@@ -4,9 +4,11 @@ export interface Round {
   readonly baseline: number
 }
 
-/** Microseconds of CPU, user and system, that some work took in this process. */
+/**
+ * Microseconds of CPU, user and system, that some work took in this process, the threads of its collector included.
+ * No collection is forced before: it would shrink the young generation, and what follows would pay for its growing.
+ */
 export async function cpuOf(work: () => unknown): Promise<number> {
-  globalThis.gc?.()
   const before = process.cpuUsage()
   await work()
   const { user, system } = process.cpuUsage(before)
