@@ -1,5 +1,4 @@
 import type { Inputs } from '../action/inputs.js'
-import { hashId } from '../internal/ids.js'
 
 interface BranchFacts<Key extends string> {
   readonly key: Key
@@ -49,6 +48,11 @@ export type Ending =
   | { readonly status: 'failed'; readonly error: Error }
   | { readonly status: 'cancelled'; readonly reason: unknown; readonly by: string }
 
+/** Makes the ids of branches: hashes of where they hang. */
+export interface BranchIds {
+  of(key: string): string
+}
+
 /** What is known of a branch before it settles. */
 export interface BranchRecord {
   readonly key: string
@@ -56,8 +60,8 @@ export interface BranchRecord {
   readonly inputs: Inputs
   readonly attempts: number
   readonly startedAt: number | undefined
-  /** What its application's id is a hash of. */
-  readonly identity: () => readonly unknown[]
+  /** The ids of all branches of the map. */
+  readonly ids: BranchIds
 }
 
 class Result {
@@ -67,7 +71,7 @@ class Result {
   readonly attempts: number
   readonly startedAt: number | undefined
   readonly endedAt: number
-  readonly #identity: () => readonly unknown[]
+  readonly #ids: BranchIds
 
   constructor(record: BranchRecord, endedAt: number, ending: Ending) {
     this.key = record.key
@@ -76,13 +80,13 @@ class Result {
     this.attempts = record.attempts
     this.startedAt = record.startedAt
     this.endedAt = endedAt
-    this.#identity = record.identity
+    this.#ids = record.ids
     Object.assign(this, ending)
   }
 
   /** Hashed when asked for: a map of 100 000 branches makes no id that nobody reads. */
   get appId(): string {
-    return hashId(this.#identity())
+    return this.#ids.of(this.key)
   }
 
   toJSON(): object {

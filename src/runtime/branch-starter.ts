@@ -8,7 +8,7 @@ import { appLogicOf } from './application-logic.js'
 import { BranchInputs } from './branch-inputs.js'
 import { createCancellation } from './cancellation.js'
 import { type AnyActorRef, makeActor } from './create-actor.js'
-import { createOrder } from './order.js'
+import { createOrder, type RunOrder } from './order.js'
 import { initialStanding } from './standing.js'
 import type { LiveBranch, LiveMap, Parent } from './tree.js'
 
@@ -20,6 +20,7 @@ export class BranchStarter {
   readonly #fanOut: FanOut
   readonly #self: AnyActorRef
   readonly #inputs: BranchInputs
+  #order: RunOrder | undefined
 
   constructor(map: LiveMap, fanOut: FanOut, self: AnyActorRef, raw: Inputs) {
     this.#map = map
@@ -55,9 +56,13 @@ export class BranchStarter {
 
   launch({ app, actor }: LiveBranch): void {
     actor.start()
-    const room = this.#map.app.order?.room
-    const run = app.run(room === undefined ? undefined : createOrder(app.inputs, { room }))
-    void run.then((end) => actor.send({ type: 'teasel.end', end }))
+    app.start(this.#orderOf(app.inputs), (end) => actor.send({ type: 'teasel.end', end }))
+  }
+
+  /** Most branches run with the same inputs, and so with the same order. */
+  #orderOf(inputs: Inputs): RunOrder {
+    if (this.#order?.inputs !== inputs) this.#order = createOrder(inputs, { room: this.#map.app.order?.room })
+    return this.#order
   }
 
   /** The branch runs its first step: its time begins. */

@@ -65,7 +65,7 @@ export async function endSubApps(app: LiveApp): Promise<void> {
     grace.end()
   }
   for (const one of below) {
-    app.leaked.push(...one.leaked)
+    app.takeLeaks(one.leaked)
     stopActor(one.self, app.self)
   }
 }

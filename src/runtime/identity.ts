@@ -1,6 +1,7 @@
-import type { Parent } from './tree.js'
+import { hashId } from '../internal/ids.js'
+import type { LiveApp } from './tree.js'
 
-/** What the id of a branch is a hash of. Its epoch grows with each rewind; there is none yet. */
-export function branchIdentity({ app, name, visit, key }: Parent): readonly unknown[] {
-  return [app.appId, 0, name, visit, key]
+/** The id of a branch: a hash of where it hangs. The epoch grows with each rewind; there is none yet. */
+export function branchId(app: LiveApp, name: string, visit: number, key: string): string {
+  return hashId([app.appId, 0, name, visit, key])
 }

@@ -1,13 +1,10 @@
-import { NO_INPUTS } from '../action/inputs.js'
 import { ParallelError } from '../errors.js'
 import { list } from '../internal/nearest.js'
 import type { FanOut, TaskSource } from '../parallel/fan-out.js'
-import { type AnyResult, createResult, type Ending } from '../parallel/results.js'
 import { policyName } from '../parallel/settle.js'
-import type { BranchTask } from '../parallel/task.js'
-import { branchIdentity } from './identity.js'
+import { type Cancellation, createCancellation } from './cancellation.js'
 import type { MapBooks } from './map-books.js'
-import type { LiveApp, LiveStep, Parent } from './tree.js'
+import type { LiveApp, LiveStep } from './tree.js'
 
 /** Opens the source of a map for one step. Its signal is its own: it fires when the map wants no more. */
 export function mapSource(fanOut: FanOut, step: LiveStep, signal: () => AbortSignal): TaskSource {
@@ -22,30 +19,6 @@ export function mapSource(fanOut: FanOut, step: LiveStep, signal: () => AbortSig
   })
 }
 
-/** The result of a settled branch; `app` is undefined for one that never was made. */
-export function settledResult(
-  task: BranchTask,
-  app: LiveApp | undefined,
-  parent: Parent,
-  startedAt: number | undefined,
-  endedAt: number,
-  ending: Ending,
-): AnyResult {
-  const inputs =
-    app === undefined
-      ? task.inputs
-      : app.bound === NO_INPUTS
-        ? app.inputs
-        : Object.freeze({ ...app.inputs, ...app.bound })
-  const { key, index } = task
-  const attempts = startedAt === undefined ? 0 : 1
-  return createResult(
-    { key, index, inputs, attempts, startedAt, identity: () => branchIdentity(parent) },
-    endedAt,
-    ending,
-  )
-}
-
 /** Why a map cannot settle as its policy asks. Of a sub-graph: what its graph failed with. */
 export function hopelessMap(name: string, { policy, single }: FanOut, books: MapBooks): Error {
   const results = books.results()
@@ -58,4 +31,18 @@ export function hopelessMap(name: string, { policy, single }: FanOut, books: Map
     told.length === 0 ? '' : `: ${list(told.slice(0, 3).map((result) => result.key))}${told.length > 3 ? ' …' : ''}`
   const said = first === undefined ? '' : ` First: ${first.message}`
   return new ParallelError(name, `cannot settle as ${policyName(policy)}: ${counted}${named}.${said}`, results, first)
+}
+
+/** Why a map starts nothing more. */
+export type Why =
+  | { readonly kind: 'satisfied' | 'hopeless' | 'cancelled' | 'stopped' }
+  | { readonly kind: 'fault'; readonly error: unknown }
+
+/** How branches that still run are cancelled when their map closes. */
+export function closingCancellation(app: LiveApp, { kind }: Why): Cancellation {
+  const now = app.hub.clock.now()
+  if (kind === 'satisfied') return createCancellation('settled', 'settle', now)
+  if (kind === 'cancelled') return createCancellation('parent', 'parent', now, app.cancellation?.reason)
+  if (kind === 'stopped') return createCancellation('stop', 'parent', now, app.cancellation?.reason)
+  return createCancellation('sibling-failed', 'sibling', now)
 }

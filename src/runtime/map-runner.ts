@@ -4,7 +4,7 @@ import { TimeoutError } from '../errors.js'
 import { createDeferred } from '../internal/deferred.js'
 import { toError } from '../internal/guards.js'
 import type { AnyEvent } from '../lifecycle/events.js'
-import { conclude, intercept } from '../lifecycle/interceptor.js'
+import { type Fatal, intercept } from '../lifecycle/interceptor.js'
 import type { FanOut } from '../parallel/fan-out.js'
 import type { Ending } from '../parallel/results.js'
 import { judge, policyName } from '../parallel/settle.js'
@@ -15,7 +15,8 @@ import { type Cancellation, createCancellation } from './cancellation.js'
 import { type AnyActorRef, makeActor, stopActor } from './create-actor.js'
 import { Grace } from './grace.js'
 import { MapBooks } from './map-books.js'
-import { hopelessMap, mapSource, settledResult } from './map-outcome.js'
+import { closingCancellation, hopelessMap, mapSource, type Why } from './map-outcome.js'
+import { Recorder } from './recorder.js'
 import { reducerLogic } from './reducer-logic.js'
 import { Siblings } from './siblings.js'
 import { TaskFeed } from './task-feed.js'
@@ -29,10 +30,6 @@ import { Watcher } from './watcher.js'
 // M3  The map ends only when no branch lives and the source is closed, or when they were given up.
 // M4  Once it closes, nothing more is started. Entries of a source of known length still get a result.
 
-/** Why a map starts nothing more. */
-type Why =
-  | { readonly kind: 'satisfied' | 'hopeless' | 'cancelled' | 'stopped' }
-  | { readonly kind: 'fault'; readonly error: unknown }
 type Closing = Why & { readonly at: number }
 
 export class MapRunner implements LiveMap {
@@ -51,13 +48,12 @@ export class MapRunner implements LiveMap {
   #self!: AnyActorRef
   #reducer!: AnyActorRef
   #starter!: BranchStarter
+  #recorder!: Recorder
   #feed: TaskFeed | undefined
   #closing: Closing | undefined
   #pumping = false
   #phase: 'branches' | 'source' | 'reducer' | 'ended' = 'branches'
   readonly #gaveUp = createDeferred<void>()
-  /** After-interceptors of branches that are still asked. */
-  #concluding = 0
 
   constructor(app: LiveApp, step: LiveStep, fanOut: FanOut, raw: Inputs) {
     this.app = app
@@ -87,6 +83,7 @@ export class MapRunner implements LiveMap {
     const setup = { fanOut: this.#fanOut, state, inputs, signal: () => this.step.signal }
     this.#reducer = makeActor(reducerLogic, { id: 'reduce', parent: self, input: setup })
     this.#reducer.start()
+    this.#recorder = new Recorder(this, this.table, this.#reducer, (fatal) => this.#concluded(fatal))
     try {
       const source = mapSource(this.#fanOut, this.step, () => this.#openSignal())
       this.#feed = new TaskFeed(node.subject, source, () => this.#pump())
@@ -180,7 +177,7 @@ export class MapRunner implements LiveMap {
     else if (cancellation.by === TIMEOUT && cancellation.reason instanceof TimeoutError) {
       this.#settle(key, { status: 'failed', error: cancellation.reason })
     } else this.#settle(key, { status: 'cancelled', reason: cancellation.reason, by: cancellation.by })
-    if (leaked.length > 0) this.app.leaked.push(...leaked)
+    this.app.takeLeaks(leaked)
     this.#pump()
   }
 
@@ -200,39 +197,13 @@ export class MapRunner implements LiveMap {
   }
 
   #record(task: BranchTask, app: LiveApp | undefined, startedAt: number | undefined, ending: Ending): void {
-    const { hub, plan, standing } = this.app
-    const parent = this.#starter.parent(task.key)
-    const result = settledResult(task, app, parent, startedAt, hub.clock.now(), ending)
-    this.table.settle(result)
-    this.#reducer.send({ type: 'teasel.settled', result })
-    if (hub.hears('branch.settled') || this.app.watched || this.watches) {
-      const teller = app ?? this.app.child({ plan, standing, parent })
-      const { key, index } = task
-      const durationMs = result.endedAt - (startedAt ?? result.endedAt)
-      this.#tell(teller, {
-        type: 'branch.settled',
-        source: this.step.node.name,
-        key,
-        index,
-        status: ending.status,
-        result,
-        durationMs,
-      })
-    } else hub.skip()
-    if (hub.interceptors.length > 0) this.#afterBranch(task, ending)
+    this.#recorder.record(task, app, startedAt, ending)
     this.#judge()
   }
 
-  #afterBranch(task: BranchTask, ending: Ending): void {
-    const { name, visit, key } = this.#starter.parent(task.key)
-    const told = { map: name, key, index: task.index, path: [...this.app.path, { map: name, visit, key }] }
-    const report = (where: string, error: unknown): void => reportFault(this.app, where, error)
-    this.#concluding += 1
-    void Promise.resolve(conclude('Branch', this.app.hub.interceptors, told, ending, report)).then((fatal) => {
-      this.#concluding -= 1
-      if (fatal !== undefined) this.#close({ kind: 'fault', error: fatal.error })
-      this.#endIfDone()
-    })
+  #concluded(fatal: Fatal | undefined): void {
+    if (fatal !== undefined) this.#close({ kind: 'fault', error: fatal.error })
+    this.#endIfDone()
   }
 
   /** Asks the policy whether there are enough. */
@@ -356,7 +327,7 @@ export class MapRunner implements LiveMap {
   }
 
   #endIfDone(): void {
-    if (this.#phase !== 'branches' || this.#pumping || this.table.live.size > 0 || this.#concluding > 0) return
+    if (this.#phase !== 'branches' || this.#pumping || this.table.live.size > 0 || this.#recorder.asking) return
     if (this.#closing === undefined && !this.table.complete) return
     this.#phase = 'source'
     void this.#conclude()
@@ -419,12 +390,4 @@ export class MapRunner implements LiveMap {
     this.table.live.clear()
     this.#finish({ error: cancellation.reason })
   }
-}
-
-function closingCancellation(app: LiveApp, { kind }: Why): Cancellation {
-  const now = app.hub.clock.now()
-  if (kind === 'satisfied') return createCancellation('settled', 'settle', now)
-  if (kind === 'cancelled') return createCancellation('parent', 'parent', now, app.cancellation?.reason)
-  if (kind === 'stopped') return createCancellation('stop', 'parent', now, app.cancellation?.reason)
-  return createCancellation('sibling-failed', 'sibling', now)
 }

@@ -5,7 +5,7 @@ import { MaxStepsError, type Where } from '../errors.js'
 import type { Plan, PlanNode } from '../graph/plan.js'
 import { createDeferred } from '../internal/deferred.js'
 import { isThenable } from '../internal/guards.js'
-import { createId, hashId } from '../internal/ids.js'
+import { createId } from '../internal/ids.js'
 import type { CancelCause, EventType } from '../lifecycle/events.js'
 import type { InterceptedStep } from '../lifecycle/interceptor.js'
 import type { Gate } from '../parallel/limit.js'
@@ -15,7 +15,7 @@ import { type Cancellation, createCancellation } from './cancellation.js'
 import type { AnyActorRef } from './create-actor.js'
 import { Grace } from './grace.js'
 import type { Hub } from './hub.js'
-import { branchIdentity } from './identity.js'
+import { branchId } from './identity.js'
 import { Mailbox } from './mailbox.js'
 import { createOrder, type Leak, type RunEnd, type RunOrder } from './order.js'
 import { sliceOver } from './slice.js'
@@ -35,6 +35,8 @@ import type { ChildSetup, LiveApp, LiveStep, Parent } from './tree.js'
 /** What an application is made of. A root has no parent. */
 export type RunnerSetup = Omit<ChildSetup, 'parent'> & { readonly hub: Hub; readonly parent?: Parent }
 
+const NO_LEAKS: readonly Leak[] = Object.freeze([])
+
 export class Runner implements LiveApp {
   readonly plan: Plan
   readonly hub: Hub
@@ -53,7 +55,7 @@ export class Runner implements LiveApp {
   told: InterceptedStep | undefined
   slot: Slot | undefined
   subApps: Set<LiveApp> | undefined
-  leaked: Leak[] = []
+  leaked: readonly Leak[] = NO_LEAKS
   #mailbox: Mailbox | undefined
   #self: AnyActorRef | undefined
   #appId: string | undefined
@@ -100,7 +102,9 @@ export class Runner implements LiveApp {
 
   /** Of a branch: a stable hash of where it hangs (made when asked for). Else given, or random. */
   get appId(): string {
-    this.#appId ??= this.parent === undefined ? createId() : hashId(branchIdentity(this.parent))
+    if (this.#appId !== undefined) return this.#appId
+    const { parent } = this
+    this.#appId = parent === undefined ? createId() : branchId(parent.app, parent.name, parent.visit, parent.key)
     return this.#appId
   }
 
@@ -127,14 +131,18 @@ export class Runner implements LiveApp {
 
   run(order: RunOrder = createOrder(this.inputs)): Promise<RunEnd> {
     const { promise, resolve } = createDeferred<RunEnd>()
+    this.start(order, resolve)
+    return promise
+  }
+
+  start(order: RunOrder, ended: (end: RunEnd) => void): void {
     this.epoch += 1
     this.order = order
     this.cancellation = undefined
-    if (this.leaked.length > 0) this.leaked = []
+    this.leaked = NO_LEAKS
     this.#mailbox?.reopen()
-    this.#end = resolve
+    this.#end = ended
     void this.#loop(order, this.epoch)
-    return promise
   }
 
   async #loop(order: RunOrder, epoch: number): Promise<void> {
@@ -227,10 +235,14 @@ export class Runner implements LiveApp {
     this.#finish(this.#cancelled(cancellation))
   }
 
+  takeLeaks(leaks: readonly Leak[]): void {
+    if (leaks.length > 0) this.leaked = [...this.leaked, ...leaks]
+  }
+
   leak(step: LiveStep): void {
     const sinceMs = this.hub.clock.now() - (this.cancellation?.at ?? this.hub.clock.now())
     step.close()
-    this.leaked.push({ path: printPath(this.path), action: step.node.name, sinceMs })
+    this.takeLeaks([{ path: printPath(this.path), action: step.node.name, sinceMs }])
     this.hub.logger.warn(
       `${step.node.subject} ignored its signal for ${sinceMs} ms and was given up. It may still run; hand the signal on to what it awaits.`,
     )

@@ -68,7 +68,8 @@ export interface LiveApp {
   readonly epoch: number
   readonly order: RunOrder | undefined
   readonly cancellation: Cancellation | undefined
-  readonly leaked: Leak[]
+  /** Code that this run gave up, here and below. */
+  readonly leaked: readonly Leak[]
   standing: Standing
   step: LiveStep | undefined
   /** When the present step began, epoch milliseconds; 0 where nobody asks, undefined before it does. */
@@ -86,6 +87,8 @@ export interface LiveApp {
   begun(): void
   /** Runs until a halt, the end, a failure or a cancel. Never rejects. */
   run(order?: RunOrder): Promise<RunEnd>
+  /** Runs as {@link LiveApp.run} does, and calls `ended` once. */
+  start(order: RunOrder, ended: (end: RunEnd) => void): void
   /** Resolves when the run that goes on has ended. */
   ended(): Promise<void>
   /** Fires every signal below; the first cancel counts. Says nothing when nothing runs. */
@@ -94,6 +97,8 @@ export interface LiveApp {
   sendFromOutside(message: Message, path: string | Path | undefined): Delivery
   /** Gives up what still ignores its signal, here and below. */
   abandon(): void
+  /** Something below was given up. */
+  takeLeaks(leaks: readonly Leak[]): void
   /** Counts code of a step as leaked. */
   leak(step: LiveStep): void
   /** Fires every signal below and ends at once, waiting for nothing. */

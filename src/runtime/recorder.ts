@@ -1,0 +1,82 @@
+import { type Inputs, NO_INPUTS } from '../action/inputs.js'
+import { conclude, type Fatal } from '../lifecycle/interceptor.js'
+import { type BranchIds, createResult, type Ending } from '../parallel/results.js'
+import type { BranchTask } from '../parallel/task.js'
+import { announce, reportFault } from './announce.js'
+import type { AnyActorRef } from './create-actor.js'
+import { branchId } from './identity.js'
+import type { MapBooks } from './map-books.js'
+import type { LiveApp, LiveMap } from './tree.js'
+
+// Owns: what is written down when a branch settles: its result, in the books, to the reducer, as an event, to interceptors.
+
+export class Recorder implements BranchIds {
+  readonly #map: LiveMap
+  readonly #books: MapBooks
+  readonly #reducer: AnyActorRef
+  readonly #concluded: (fatal: Fatal | undefined) => void
+  /** After-interceptors of branches that are still asked. */
+  #asking = 0
+
+  /** @param concluded called when the after-interceptors of a branch have answered */
+  constructor(map: LiveMap, books: MapBooks, reducer: AnyActorRef, concluded: (fatal: Fatal | undefined) => void) {
+    this.#map = map
+    this.#books = books
+    this.#reducer = reducer
+    this.#concluded = concluded
+  }
+
+  get asking(): boolean {
+    return this.#asking > 0
+  }
+
+  of(key: string): string {
+    const { app, step, visit } = this.#map
+    return branchId(app, step.node.name, visit, key)
+  }
+
+  /** @param app undefined for a branch that never was made */
+  record(task: BranchTask, app: LiveApp | undefined, startedAt: number | undefined, ending: Ending): void {
+    const { hub, watched } = this.#map.app
+    const { key, index } = task
+    const inputs = app === undefined ? task.inputs : inputsOf(app)
+    const attempts = startedAt === undefined ? 0 : 1
+    const result = createResult({ key, index, inputs, attempts, startedAt, ids: this }, hub.clock.now(), ending)
+    this.#books.settle(result)
+    this.#reducer.send({ type: 'teasel.settled', result })
+    if (hub.hears('branch.settled') || watched || this.#map.watches) {
+      const { name } = this.#map.step.node
+      const durationMs = result.endedAt - (startedAt ?? result.endedAt)
+      const fields = { source: name, key, index, status: ending.status, result, durationMs } as const
+      announce(
+        app ?? this.#stillborn(key),
+        { type: 'branch.settled', ...fields },
+        this.#map.app.standing.sequenceId + 1,
+      )
+    } else hub.skip()
+    if (hub.interceptors.length > 0) this.#afterBranch(task, ending)
+  }
+
+  /** Tells of a branch that never was made. */
+  #stillborn(key: string): LiveApp {
+    const { app, step, visit } = this.#map
+    const { plan, standing } = app
+    return app.child({ plan, standing, parent: { app, map: this.#map, name: step.node.name, visit, key } })
+  }
+
+  #afterBranch({ key, index }: BranchTask, ending: Ending): void {
+    const { app, step, visit } = this.#map
+    const { name } = step.node
+    const told = { map: name, key, index, path: [...app.path, { map: name, visit, key }] }
+    const report = (where: string, error: unknown): void => reportFault(app, where, error)
+    this.#asking += 1
+    void Promise.resolve(conclude('Branch', app.hub.interceptors, told, ending, report)).then((fatal) => {
+      this.#asking -= 1
+      this.#concluded(fatal)
+    })
+  }
+}
+
+function inputsOf(app: LiveApp): Inputs {
+  return app.bound === NO_INPUTS ? app.inputs : Object.freeze({ ...app.inputs, ...app.bound })
+}
