@@ -54,12 +54,12 @@ class StepContext implements ActionContext {
   send(key: string, message: Message): Delivery {
     const siblings = this.#siblings
     if (siblings === undefined) return 'dropped'
-    return siblings.map.deliver(key, { ...message, from: siblings.key })
+    return siblings.map.siblings.deliver(key, { ...message, from: siblings.key })
   }
 
   broadcast(message: Message): void {
     const siblings = this.#siblings
-    siblings?.map.broadcast({ ...message, from: siblings.key })
+    siblings?.map.siblings.broadcast({ ...message, from: siblings.key })
   }
 
   messages<K extends readonly AnyMessageKind[]>(...kinds: K): AsyncIterable<K[number]['~received']> {
@@ -89,7 +89,7 @@ class StepContext implements ActionContext {
           yield taken
           continue
         }
-        map?.waits(this.#app)
+        map?.siblings.waits(this.#app)
         // Whoever waits holds no slot, so that those it waits for can run.
         const message = slot === undefined ? await taken : await slot.lend(() => taken)
         if (message === undefined) return

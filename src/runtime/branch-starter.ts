@@ -1,12 +1,13 @@
 import { printPath } from '../action/context.js'
 import type { Inputs } from '../action/inputs.js'
 import { TimeoutError } from '../errors.js'
+import { intercept } from '../lifecycle/interceptor.js'
 import type { FanOut } from '../parallel/fan-out.js'
 import { gateOf } from '../parallel/limit.js'
 import type { BranchTask } from '../parallel/task.js'
 import { appLogicOf } from './application-logic.js'
 import { BranchInputs } from './branch-inputs.js'
-import { createCancellation } from './cancellation.js'
+import { createCancellation, TIMEOUT } from './cancellation.js'
 import { type AnyActorRef, makeActor } from './create-actor.js'
 import { createOrder, type RunOrder } from './order.js'
 import { initialStanding } from './standing.js'
@@ -54,7 +55,24 @@ export class BranchStarter {
     return { task, app: child, actor, startedAt: undefined, timer: undefined }
   }
 
-  launch({ app, actor }: LiveBranch): void {
+  /** Starts a branch once the interceptors let it; one that refuses fails it. */
+  launch(branch: LiveBranch): void {
+    if (this.#map.app.hub.interceptors.length === 0) this.#begin(branch)
+    else void this.#ask(branch)
+  }
+
+  async #ask(branch: LiveBranch): Promise<void> {
+    const { app, task } = branch
+    const { name } = this.#map.step.node
+    try {
+      await intercept('Branch', app.hub.interceptors, { map: name, key: task.key, index: task.index, path: app.path })
+    } catch (error) {
+      return this.#map.childFailed(task.key, error)
+    }
+    if (this.#map.table.live.get(task.key) === branch) this.#begin(branch)
+  }
+
+  #begin({ app, actor }: LiveBranch): void {
     actor.start()
     app.start(this.#orderOf(app.inputs), (end) => actor.send({ type: 'teasel.end', end }))
   }
@@ -78,6 +96,3 @@ export class BranchStarter {
     this.#map.cancelBranch(task.key, createCancellation('parent', TIMEOUT, app.hub.clock.now(), error))
   }
 }
-
-/** Who cancels a branch whose time is over: it counts as failed. */
-export const TIMEOUT = 'timeout'

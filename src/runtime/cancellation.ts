@@ -16,3 +16,6 @@ export interface Cancellation {
 export function createCancellation(cause: CancelCause, by: string, at: number, reason?: unknown): Cancellation {
   return Object.freeze({ reason: reason ?? new CancelledError(cause, by), by, cause, at })
 }
+
+/** Who cancels a branch whose time is over: it counts as failed. */
+export const TIMEOUT = 'timeout'

@@ -1,8 +1,9 @@
-import { ParallelError } from '../errors.js'
+import { ParallelError, TimeoutError } from '../errors.js'
 import { list } from '../internal/nearest.js'
 import type { FanOut, TaskSource } from '../parallel/fan-out.js'
+import type { Ending } from '../parallel/results.js'
 import { policyName } from '../parallel/settle.js'
-import { type Cancellation, createCancellation } from './cancellation.js'
+import { type Cancellation, createCancellation, TIMEOUT } from './cancellation.js'
 import type { MapBooks } from './map-books.js'
 import type { LiveApp, LiveStep } from './tree.js'
 
@@ -38,6 +39,9 @@ export type Why =
   | { readonly kind: 'satisfied' | 'hopeless' | 'cancelled' | 'stopped' }
   | { readonly kind: 'fault'; readonly error: unknown }
 
+/** A map that closes, and since when: epoch milliseconds. */
+export type Closing = Why & { readonly at: number }
+
 /** How branches that still run are cancelled when their map closes. */
 export function closingCancellation(app: LiveApp, { kind }: Why): Cancellation {
   const now = app.hub.clock.now()
@@ -45,4 +49,12 @@ export function closingCancellation(app: LiveApp, { kind }: Why): Cancellation {
   if (kind === 'cancelled') return createCancellation('parent', 'parent', now, app.cancellation?.reason)
   if (kind === 'stopped') return createCancellation('stop', 'parent', now, app.cancellation?.reason)
   return createCancellation('sibling-failed', 'sibling', now)
+}
+
+/** How a branch ended that has run. One whose time was over has failed. */
+export function endingOf({ cancellation, standing }: LiveApp): Ending {
+  if (cancellation === undefined) return { status: 'done', state: standing.state }
+  const { reason, by } = cancellation
+  if (by === TIMEOUT && reason instanceof TimeoutError) return { status: 'failed', error: reason }
+  return { status: 'cancelled', reason, by }
 }

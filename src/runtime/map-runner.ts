@@ -1,21 +1,19 @@
 import type { Inputs } from '../action/inputs.js'
-import type { Delivery, Received } from '../action/message.js'
-import { TimeoutError } from '../errors.js'
-import { createDeferred } from '../internal/deferred.js'
 import { toError } from '../internal/guards.js'
 import type { AnyEvent } from '../lifecycle/events.js'
-import { type Fatal, intercept } from '../lifecycle/interceptor.js'
+import type { Fatal } from '../lifecycle/interceptor.js'
 import type { FanOut } from '../parallel/fan-out.js'
 import type { Ending } from '../parallel/results.js'
 import { judge, policyName } from '../parallel/settle.js'
 import type { BranchTask } from '../parallel/task.js'
 import { announce, reportFault } from './announce.js'
-import { BranchStarter, TIMEOUT } from './branch-starter.js'
+import { BranchStarter } from './branch-starter.js'
 import { type Cancellation, createCancellation } from './cancellation.js'
-import { type AnyActorRef, makeActor, stopActor } from './create-actor.js'
+import { type AnyActorRef, makeActor } from './create-actor.js'
 import { Grace } from './grace.js'
 import { MapBooks } from './map-books.js'
-import { closingCancellation, hopelessMap, mapSource, type Why } from './map-outcome.js'
+import { MapFinale } from './map-finale.js'
+import { type Closing, closingCancellation, endingOf, hopelessMap, mapSource, type Why } from './map-outcome.js'
 import { Recorder } from './recorder.js'
 import { reducerLogic } from './reducer-logic.js'
 import { Siblings } from './siblings.js'
@@ -30,30 +28,24 @@ import { Watcher } from './watcher.js'
 // M3  The map ends only when no branch lives and the source is closed, or when they were given up.
 // M4  Once it closes, nothing more is started. Entries of a source of known length still get a result.
 
-type Closing = Why & { readonly at: number }
-
 export class MapRunner implements LiveMap {
   readonly app: LiveApp
   readonly step: LiveStep
   readonly visit: number
   readonly watches: boolean
   readonly table = new MapBooks()
+  readonly siblings: Siblings
   readonly #fanOut: FanOut
   readonly #raw: Inputs
-  readonly #siblings: Siblings
-  readonly #answer = createDeferred<unknown>()
   readonly #watcher: Watcher | undefined
   readonly #grace: Grace
   #sourceSignal: AbortController | undefined
-  #self!: AnyActorRef
-  #reducer!: AnyActorRef
   #starter!: BranchStarter
   #recorder!: Recorder
+  #finale!: MapFinale
   #feed: TaskFeed | undefined
   #closing: Closing | undefined
   #pumping = false
-  #phase: 'branches' | 'source' | 'reducer' | 'ended' = 'branches'
-  readonly #gaveUp = createDeferred<void>()
 
   constructor(app: LiveApp, step: LiveStep, fanOut: FanOut, raw: Inputs) {
     this.app = app
@@ -62,13 +54,13 @@ export class MapRunner implements LiveMap {
     this.#raw = raw
     this.visit = (app.visits[step.node.index] ?? 0) + 1
     this.watches = fanOut.watch !== undefined
-    this.#siblings = new Siblings(this)
+    this.siblings = new Siblings(this)
     this.#watcher = fanOut.watch === undefined ? undefined : new Watcher(fanOut.watch, this)
     this.#grace = new Grace(app.hub.clock, fanOut.graceMs ?? app.hub.graceMs, () => this.#overdue())
   }
 
   get reducing(): boolean {
-    return this.#phase !== 'branches'
+    return this.#finale.begun
   }
 
   get policy(): FanOut['policy'] {
@@ -78,12 +70,12 @@ export class MapRunner implements LiveMap {
   /** Runs the branches and the reducer. Rejects once every branch has ended. */
   run(self: AnyActorRef): Promise<unknown> {
     const { node, state, inputs } = this.step
-    this.#self = self
     this.#starter = new BranchStarter(this, this.#fanOut, self, this.#raw)
     const setup = { fanOut: this.#fanOut, state, inputs, signal: () => this.step.signal }
-    this.#reducer = makeActor(reducerLogic, { id: 'reduce', parent: self, input: setup })
-    this.#reducer.start()
-    this.#recorder = new Recorder(this, this.table, this.#reducer, (fatal) => this.#concluded(fatal))
+    const reducer = makeActor(reducerLogic, { id: 'reduce', parent: self, input: setup })
+    reducer.start()
+    this.#finale = new MapFinale(this, self, reducer, this.#grace)
+    this.#recorder = new Recorder(this, this.table, reducer, (fatal) => this.#concluded(fatal))
     try {
       const source = mapSource(this.#fanOut, this.step, () => this.#openSignal())
       this.#feed = new TaskFeed(node.subject, source, () => this.#pump())
@@ -96,7 +88,7 @@ export class MapRunner implements LiveMap {
       announce(this.app, { type: 'map.start', source: node.name, total, policy: policyName(this.policy) })
     if (total === 0) this.#judge()
     this.#pump()
-    return this.#answer.promise
+    return this.#finale.answer
   }
 
   /** What a source is given: fires when the map wants no more of it. */
@@ -131,7 +123,7 @@ export class MapRunner implements LiveMap {
     if (this.table.total !== undefined) return
     this.table.total = this.#feed?.length
     this.#judge()
-    this.#siblings.check()
+    this.siblings.check()
   }
 
   #start(task: BranchTask): void {
@@ -141,24 +133,7 @@ export class MapRunner implements LiveMap {
     const branch = this.#starter.make(task)
     this.table.live.set(task.key, branch)
     this.#tellBranch('branch.queued', branch)
-    if (this.app.hub.interceptors.length === 0) this.#starter.launch(branch)
-    else void this.#launchIntercepted(branch)
-  }
-
-  async #launchIntercepted(branch: LiveBranch): Promise<void> {
-    const { app, task } = branch
-    try {
-      await intercept('Branch', app.hub.interceptors, {
-        map: this.step.node.name,
-        key: task.key,
-        index: task.index,
-        path: app.path,
-      })
-    } catch (error) {
-      this.#settle(task.key, { status: 'failed', error: toError(error) })
-      return this.#pump()
-    }
-    if (this.table.live.get(task.key) === branch) this.#starter.launch(branch)
+    this.#starter.launch(branch)
   }
 
   branchStarted(key: string): void {
@@ -169,20 +144,16 @@ export class MapRunner implements LiveMap {
   }
 
   childDone(key: string, output: unknown): void {
-    if (key === 'reduce' && this.#phase === 'reducer') return this.#finish({ update: output })
+    if (key === 'reduce' && this.#finale.reducing) return this.#finale.finish({ update: output })
     const live = this.table.live.get(key)
     if (live === undefined) return // M2
-    const { cancellation, standing, leaked } = live.app
-    if (cancellation === undefined) this.#settle(key, { status: 'done', state: standing.state })
-    else if (cancellation.by === TIMEOUT && cancellation.reason instanceof TimeoutError) {
-      this.#settle(key, { status: 'failed', error: cancellation.reason })
-    } else this.#settle(key, { status: 'cancelled', reason: cancellation.reason, by: cancellation.by })
-    this.app.takeLeaks(leaked)
+    this.#settle(key, endingOf(live.app))
+    this.app.takeLeaks(live.app.leaked)
     this.#pump()
   }
 
   childFailed(key: string, error: unknown): void {
-    if (key === 'reduce' && this.#phase === 'reducer') return this.#finish({ error })
+    if (key === 'reduce' && this.#finale.reducing) return this.#finale.finish({ error })
     if (!this.table.live.has(key)) return
     this.#settle(key, { status: 'failed', error: toError(error) })
     this.#pump()
@@ -193,7 +164,7 @@ export class MapRunner implements LiveMap {
     if (live === undefined) return
     if (live.timer !== undefined) this.app.hub.clock.clearTimeout(live.timer)
     this.#record(live.task, live.app, live.startedAt, ending)
-    this.#siblings.settled(live.app)
+    this.siblings.settled(live.app)
   }
 
   #record(task: BranchTask, app: LiveApp | undefined, startedAt: number | undefined, ending: Ending): void {
@@ -224,7 +195,7 @@ export class MapRunner implements LiveMap {
 
   /** Starts nothing more and cancels the rest (M4). */
   #close(why: Why): void {
-    if (this.#closing !== undefined || this.#phase !== 'branches') return
+    if (this.#closing !== undefined || this.#finale.begun) return
     const cancellation = closingCancellation(this.app, why)
     this.#closing = { ...why, at: cancellation.at }
     this.#sourceSignal?.abort(cancellation.reason)
@@ -267,24 +238,9 @@ export class MapRunner implements LiveMap {
     return this.table.has(key) || this.#feed?.holds(key) === true
   }
 
-  deliver(key: string, message: Received): Delivery {
-    return this.#siblings.deliver(key, message)
-  }
-
-  broadcast(message: Received): void {
-    this.#siblings.broadcast(message)
-  }
-
-  waits(app: LiveApp): void {
-    if (this.#closing === undefined) this.#siblings.waits(app)
-  }
-
-  #tellBranch(type: 'branch.queued' | 'branch.start', { app, task }: LiveBranch): void {
-    if (app.hears(type)) this.#tell(app, { type, source: this.step.node.name, key: task.key, index: task.index })
-  }
-
-  #tell(teller: LiveApp, fields: Parameters<typeof announce>[1]): void {
-    announce(teller, fields, this.app.standing.sequenceId + 1)
+  #tellBranch(type: 'branch.queued' | 'branch.start', { app, task: { key, index } }: LiveBranch): void {
+    if (!app.hears(type)) return
+    announce(app, { type, source: this.step.node.name, key, index }, this.app.standing.sequenceId + 1)
   }
 
   tell(event: AnyEvent, key: string, own: boolean): void {
@@ -298,24 +254,13 @@ export class MapRunner implements LiveMap {
   /** Gives up whatever ignores its cancel: branches, and with none left the source or the reducer. */
   abandon(): void {
     for (const { app } of [...this.table.live.values()]) app.abandon()
-    if (this.table.live.size === 0) this.#abandonOwn()
+    if (this.table.live.size === 0) this.#finale.abandon()
     else this.#grace.start(0)
-  }
-
-  #abandonOwn(): void {
-    const { cancellation } = this.app
-    if (this.#phase === 'source') {
-      this.app.leak(this.step)
-      this.#gaveUp.resolve()
-    } else if (this.#phase === 'reducer' && cancellation !== undefined) {
-      this.app.leak(this.step)
-      this.#finish({ error: cancellation.reason })
-    }
   }
 
   /** The time of some branch is up. */
   #overdue(): void {
-    if (this.table.live.size === 0) return this.#abandonOwn()
+    if (this.table.live.size === 0) return this.#finale.abandon()
     let next: number | undefined
     for (const { app } of [...this.table.live.values()]) {
       if (app.cancellation === undefined) continue
@@ -327,34 +272,9 @@ export class MapRunner implements LiveMap {
   }
 
   #endIfDone(): void {
-    if (this.#phase !== 'branches' || this.#pumping || this.table.live.size > 0 || this.#recorder.asking) return
+    if (this.#finale.begun || this.#pumping || this.table.live.size > 0 || this.#recorder.asking) return
     if (this.#closing === undefined && !this.table.complete) return
-    this.#phase = 'source'
-    void this.#conclude()
-  }
-
-  async #conclude(): Promise<void> {
-    const { name } = this.step.node
-    await this.#closeSource()
-    if (this.#phase !== 'source') return // stopped
-    const { done, failed, cancelled, settled } = this.table
-    if (this.app.hears('map.end')) announce(this.app, { type: 'map.end', source: name, done, failed, cancelled })
-    if (this.#closing !== undefined && this.#closing.kind !== 'satisfied') return this.#finish({ error: this.#fault() })
-    if (this.app.cancellation !== undefined) return this.#finish({ error: this.app.cancellation.reason })
-    this.#phase = 'reducer'
-    if (this.app.hears('reduce')) announce(this.app, { type: 'reduce', source: name, results: settled.size })
-    this.#reducer.send({ type: 'teasel.reduce' })
-  }
-
-  async #closeSource(): Promise<void> {
-    try {
-      const closed = this.#feed?.close()
-      if (closed === undefined) return
-      if (this.#closing !== undefined) this.#grace.start(this.#grace.left(this.#closing.at))
-      await Promise.race([closed, this.#gaveUp.promise])
-    } catch (error) {
-      reportFault(this.app, `The source of "${this.step.node.name}", while it was closed,`, error)
-    }
+    void this.#finale.begin(this.#feed, this.#closing, () => this.#fault())
   }
 
   #fault(): unknown {
@@ -364,23 +284,9 @@ export class MapRunner implements LiveMap {
       : this.app.cancellation?.reason
   }
 
-  #finish(end: { readonly update: unknown } | { readonly error: unknown }): void {
-    if (this.#phase === 'ended') return
-    this.#phase = 'ended'
-    this.#grace.end()
-    stopActor(this.#reducer, this.#self)
-    if ('error' in end) {
-      this.#self.send({ type: 'teasel.map.failed', error: end.error })
-      this.#answer.reject(end.error)
-    } else {
-      this.#self.send({ type: 'teasel.map.done', output: end.update })
-      this.#answer.resolve(end.update)
-    }
-  }
-
   /** The map actor was stopped: stops every branch, and waits for nothing. */
   stop(): void {
-    if (this.#phase === 'ended') return
+    if (this.#finale.ended) return
     this.#close({ kind: 'stopped' })
     const cancellation = createCancellation('stop', 'parent', this.app.hub.clock.now())
     for (const { app, timer } of this.table.live.values()) {
@@ -388,6 +294,6 @@ export class MapRunner implements LiveMap {
       app.stop(cancellation)
     }
     this.table.live.clear()
-    this.#finish({ error: cancellation.reason })
+    this.#finale.finish({ error: cancellation.reason })
   }
 }

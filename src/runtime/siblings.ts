@@ -1,12 +1,12 @@
 import type { Delivery, Received } from '../action/message.js'
 import { NoSenderError } from '../errors.js'
 import { announce } from './announce.js'
-import type { LiveApp, LiveMap } from './tree.js'
+import type { LiveApp, LiveMap, LiveSiblings } from './tree.js'
 
 // Owns: messages between the branches of one map, and who waits for one.
 
 /** Carries the messages of siblings. */
-export class Siblings {
+export class Siblings implements LiveSiblings {
   readonly #map: LiveMap
   #waiting: Set<LiveApp> | undefined
 

@@ -131,6 +131,7 @@ export interface LiveMap {
   /** True from when the last branch has ended. */
   readonly reducing: boolean
   readonly table: MapTable
+  readonly siblings: LiveSiblings
   /** Whether a branch of this key lives, has settled, or waits in a source of known length. */
   knows(key: string): boolean
   /** A branch runs its first step. */
@@ -146,12 +147,16 @@ export interface LiveMap {
   cancelBranch(key: string, cancellation: Cancellation): void
   /** Enough: cancels what has not settled, and reduces. */
   settleNow(): void
+  abandon(): void
+  stop(): void
+}
+
+/** Messages between the branches of one map. */
+export interface LiveSiblings {
   deliver(key: string, message: Received): Delivery
   broadcast(message: Received): void
   /** A branch waits for a message of its siblings. */
   waits(app: LiveApp): void
-  abandon(): void
-  stop(): void
 }
 
 /** One branch of a map while it lives. */
