@@ -1,0 +1,70 @@
+// The main job: a question is put to 233 State of the Union addresses.
+//
+// A plan derives ways to ask; every retriever runs on every one of them, in branches of their own; their rankings are
+// fused; a graph reads each candidate; the best quotations are the answer. What runs is shown while it runs.
+//
+// The mistake to avoid: one retriever that fails must not spoil the answer of the others. `settle: 'collect'` hands
+// failures to `reduce` as data (see research/graph.ts).
+
+import { parseArgs } from 'node:util'
+import { createApplication, printPath } from 'teasel'
+import { researchGraph } from './research/graph.js'
+import { Library } from './research/library.js'
+import { Progress } from './research/progress.js'
+
+const DEFAULT = 'What did presidents say about the Panama Canal?'
+const USAGE = `Usage: npm start [-- "question"] [-- --json]
+
+Puts a question to the State of the Union addresses, 1790 to 2021. Default: "${DEFAULT}"
+
+  --json   print one JSON document: question, answer, sources, branches
+  --help   print this`
+
+interface Asked {
+  readonly question: string
+  readonly json: boolean
+}
+
+/** What was asked on the command line; ends the program where that is nothing. */
+function readArguments(): Asked {
+  try {
+    const options = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const
+    const { values, positionals } = parseArgs({ options, allowPositionals: true })
+    if (values.help === true) {
+      console.log(USAGE)
+      process.exit(0)
+    }
+    const question = positionals.length === 0 ? DEFAULT : positionals.join(' ').trim()
+    if (question === '') throw new RangeError('The question is empty.')
+    return { question, json: values.json === true }
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`)
+    process.exit(2)
+  }
+}
+
+const { question, json } = readArguments()
+const interrupt = new AbortController()
+process.once('SIGINT', () => interrupt.abort(new Error('Interrupted.')))
+
+console.error('Reading 233 addresses …')
+const graph = researchGraph(new Library())
+const app = createApplication(graph, { entrypoint: 'plan', state: { question } })
+
+const progress = new Progress(process.stderr, process.env['NO_COLOR'] !== undefined)
+app.on('*', (event) => progress.show(event))
+const branches: { readonly path: string; readonly status: string; readonly ms: number }[] = []
+app.on('branch.settled', ({ path, status, durationMs }) =>
+  branches.push({ path: printPath(path), status, ms: durationMs }),
+)
+
+try {
+  const { state } = await app.run({ signal: interrupt.signal })
+  for (const failure of state.failures) console.error(`A retriever failed, and the others answered: ${failure}`)
+  if (json)
+    console.log(JSON.stringify({ question, answer: state.answer, sources: state.sources ?? [], branches }, null, 2))
+  else console.log(`\n${question}\n\n${state.answer}`)
+} catch (error) {
+  console.error(error instanceof Error ? error.message : String(error))
+  process.exitCode = interrupt.signal.aborted ? 130 : 1
+}

