@@ -1,4 +1,5 @@
 import { defineState } from 'teasel'
+import { choose, firstMention, overview, quoted } from './answer.js'
 import type { Hit, Library } from './library.js'
 import { type Plan, planOf, type Query } from './plan.js'
 import { readingGraph } from './reading.js'
@@ -20,8 +21,8 @@ export interface Research {
   /** What one branch of the search asks. */
   query: Query
   candidates: Hit[]
-  /** The terms of the plan, with misspelt ones replaced. */
-  terms: string[]
+  /** The terms of the plan, misspelt ones replaced: each a word, or several that may stand for it. */
+  terms: (readonly string[])[]
   /** Which retrievers failed on what, and why. */
   failures: string[]
   sources: Source[]
@@ -30,7 +31,6 @@ export interface Research {
 
 const research = defineState<Research>()
 const CANDIDATES = 40
-const SOURCES = 4
 /** Reciprocal rank fusion: a place near the top counts much, wherever it is (Cormack, Clarke, Buettcher 2009). */
 const RANK_CONSTANT = 60
 
@@ -57,19 +57,23 @@ export function researchGraph(library: Library, retrievers = retrieversOf(librar
     settle: 'collect',
     reduce({ state, results }) {
       const fused = new Map<number, number>()
-      const corrected = new Set<string>()
+      const corrected = new Map<string, readonly string[]>()
       const failures: string[] = []
       for (const result of results) {
         if (result.status === 'failed') failures.push(`${result.key}: ${result.error.message}`)
         if (result.status !== 'done') continue
-        for (const term of result.state.corrected) corrected.add(term)
+        for (const { term, by } of result.state.corrected) corrected.set(term, by)
         result.state.hits.forEach(({ passage }, rank) => {
           fused.set(passage, (fused.get(passage) ?? 0) + 1 / (RANK_CONSTANT + rank))
         })
       }
       const candidates = [...fused].map(([passage, score]) => ({ passage, score })).sort((a, b) => b.score - a.score)
-      const known = state.plan.terms.filter((term) => library.frequency(term) > 0)
-      return { candidates: candidates.slice(0, CANDIDATES), terms: [...known, ...corrected], failures }
+      const terms = state.plan.terms.flatMap((term) => {
+        const words = library.frequency(term) > 0 ? [term] : corrected.get(term)
+        return words === undefined ? [] : [words]
+      })
+      const earliest = state.plan.first ? firstMention(library, state.plan, terms) : []
+      return { candidates: [...earliest, ...candidates.slice(0, CANDIDATES)], terms, failures }
     },
   })
 
@@ -84,13 +88,13 @@ export function researchGraph(library: Library, retrievers = retrieversOf(librar
           { passage, terms: [...state.terms], phrases: [...state.plan.phrases] },
         ]),
       ),
-    reduce({ results }) {
+    reduce({ state: { plan }, results }) {
       const found = results.flatMap(({ state }) => {
         const passage = library.passages[state.passage]
         if (passage === undefined || (state.score ?? 0) <= 0) return []
         return [{ year: passage.year, president: passage.president, passage: state.quote, score: state.score }]
       })
-      return { sources: choose(found) }
+      return { sources: choose(found, plan.first) }
     },
   })
 
@@ -114,58 +118,4 @@ export function researchGraph(library: Library, retrievers = retrieversOf(librar
       read: [{ to: 'giveUp', when: { sources: [] }, name: 'nothing to quote' }, { to: 'answer' }],
     },
   })
-}
-
-/** The best sources, not all of one year or one president, in the order of their years. */
-function choose(found: readonly Source[]): Source[] {
-  const chosen: Source[] = []
-  const worth = (source: Source): number =>
-    source.score -
-    0.3 * chosen.filter(({ year }) => Math.abs(year - source.year) <= 1).length -
-    0.1 * chosen.filter(({ president }) => president === source.president).length
-  const left = found.filter((source, i) => found.findIndex(({ passage }) => passage === source.passage) === i)
-  const bar = 0.6 * Math.max(0, ...left.map(({ score }) => score))
-  while (chosen.length < SOURCES) {
-    const best = left
-      .filter((source) => source.score >= bar && !chosen.includes(source))
-      .sort((a, b) => worth(b) - worth(a))[0]
-    if (best === undefined) break
-    chosen.push(best)
-  }
-  return chosen.map((source) => ({ ...source, score: Number(source.score.toFixed(3)) })).sort((a, b) => a.year - b.year)
-}
-
-const quoted = ({ year, president, passage }: Source): string => `${president}, ${year}:\n  “${passage}”`
-
-/** In which years, and how often, the addresses speak of the matter. */
-function overview(
-  library: Library,
-  { plan, terms }: { readonly plan: Plan; readonly terms: readonly string[] },
-): string {
-  const matter = (
-    plan.phrases[0] ?? terms.toSorted((a, b) => library.frequency(a) - library.frequency(b)).slice(0, 1)
-  ).join(' ')
-  const years = new Map<number, string>()
-  for (const { passage } of library.search(matter.split(' '), plan.filter, library.passages.length)) {
-    const found = library.passages[passage]
-    if (found !== undefined && includesAll(found.sentences.join(' '), matter)) years.set(found.year, found.president)
-  }
-  const sorted = [...years].sort((a, b) => a[0] - b[0])
-  const [first, last] = [sorted[0], sorted.at(-1)]
-  if (first === undefined || last === undefined) return `What the addresses say that comes closest:`
-  const span =
-    first[0] === last[0]
-      ? `in ${first[0]} (${first[1]})`
-      : `first in ${first[0]} (${first[1]}), last in ${last[0]} (${last[1]})`
-  return `“${matter}” is spoken of in ${sorted.length} ${sorted.length === 1 ? 'year' : 'years'}${asked(plan)}, ${span}.`
-}
-
-const asked = ({ filter: { from, to, presidents } }: Plan): string => {
-  const who = presidents.length === 0 ? '' : ` by ${presidents.join(' and ')}`
-  return to - from > 200 ? who : `${who} between ${from} and ${to}`
-}
-
-const includesAll = (text: string, matter: string): boolean => {
-  const lower = text.toLowerCase()
-  return matter.split(' ').every((term) => lower.includes(term))
 }

@@ -14,6 +14,8 @@ export interface Plan {
   /** Two terms that stand side by side in the question and in the addresses. */
   readonly phrases: readonly (readonly [string, string])[]
   readonly filter: Filter
+  /** Whether it asks when something was spoken of first. */
+  readonly first: boolean
   /** The ways to ask, by name. */
   readonly queries: Readonly<Record<string, Query>>
 }
@@ -34,7 +36,7 @@ export function planOf(question: string, library: Library): Plan {
   if (rarest !== undefined && terms.length > 1) queries[rarest] = { terms: [rarest], filter }
   const related = relatedTerms(known, library)
   if (related.length > 0) queries['related words'] = { terms: [...terms, ...related], filter }
-  return { terms, phrases, filter, queries }
+  return { terms, phrases, filter, first: /\b(when|first|earliest|beg[aiu]n)\b/i.test(question), queries }
 }
 
 /** Presidents that a question names. A last name alone stands for all who bear it. */

@@ -61,7 +61,7 @@ export class Progress {
   }
 
   #draw(): void {
-    const lines = [...this.#rows.values()].map((row) => this.#row(row).slice(0, (this.#screen.columns ?? 80) + 20))
+    const lines = [...this.#rows.values()].map((row) => this.#row(row).slice(0, (this.#screen.columns || 80) + 9))
     const up = this.#drawn === 0 ? '' : `\x1b[${this.#drawn}A`
     this.#screen.write(`${up}${lines.map((line) => `\x1b[2K${line}\n`).join('')}`)
     this.#drawn = lines.length

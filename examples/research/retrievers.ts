@@ -5,12 +5,18 @@ import type { Query } from './plan.js'
 
 // Three ways to find passages. Each is an action over the same two keys, so that a map can run any of them on anything.
 
+/** A word that the addresses lack, and those that they have instead. */
+export interface Correction {
+  readonly term: string
+  readonly by: readonly string[]
+}
+
 /** What a retriever reads and writes. */
 export interface Search {
   query: Query
   hits: Hit[]
   /** Words of the addresses that stood in for misspelt ones. */
-  corrected: string[]
+  corrected: Correction[]
 }
 
 const search = defineState<Search>()
@@ -31,14 +37,19 @@ export function fuzzy(library: Library) {
   const spelling = (term: string): string[] => {
     if (library.frequency(term) > 0) return [term]
     const near = index.search(term, { limit: 12 }).filter(({ item }) => Math.abs(item.length - term.length) <= 2)
-    return near.slice(0, 2).map(({ item }) => item)
+    const best = near[0]?.score ?? 1
+    return near
+      .filter(({ score = 1 }) => score <= best + 0.05)
+      .slice(0, 2)
+      .map(({ item }) => item)
   }
   return search.action({
     reads: ['query'],
     writes: ['hits', 'corrected'],
     run({ state: { query } }) {
-      const terms = query.terms.flatMap(spelling)
-      const corrected = terms.filter((term) => !query.terms.includes(term))
+      const spelt = query.terms.map((term) => ({ term, by: spelling(term) }))
+      const terms = spelt.flatMap(({ by }) => by)
+      const corrected = spelt.filter(({ term, by }) => by.length > 0 && !by.includes(term))
       return { hits: terms.length === 0 ? [] : library.search(terms, query.filter, LIMIT), corrected }
     },
   })

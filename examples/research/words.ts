@@ -4,7 +4,7 @@ const STOP = new Set(
   `a about above after again against all also am an and any are as at be because been before begin began begun being
   below between both but by can could did do does doing done during each ever few first for from further get give had
   has have having he her here hers him his how i if in into is it its itself just last let many may me might more most
-  much must my no nor not now of off on once one only or other our out over own said same say says saying see shall she
+  mention mentioned much must my no nor not now of off on once one only or other our out over own said same say says saying see shall she
   should since so some speak spoke spoken speech such talk talked tell than that the their them then there these they
   think this those through time to told too under until up upon us very want was way we were what when where which while
   who whom why will with would year years you your president presidents presidential union address addresses`.split(

@@ -1,0 +1,145 @@
+import { spawnSync } from 'node:child_process'
+import { createApplication, defineState } from 'teasel'
+import { describe, expect, it } from 'vitest'
+import { researchGraph, retrieversOf } from '../../examples/research/graph.js'
+import { Library } from '../../examples/research/library.js'
+import { planOf } from '../../examples/research/plan.js'
+import type { Search } from '../../examples/research/retrievers.js'
+import { sentencesOf, stem } from '../../examples/research/words.js'
+
+const library = new Library()
+const graph = researchGraph(library)
+const ask = async (question: string) =>
+  (await createApplication(graph, { entrypoint: 'plan', state: { question } }).run()).state
+
+describe('the words', () => {
+  it('are sentences and stems', () => {
+    expect(sentencesOf('Mr. Taft spoke. "Peace," he said. The U.S. Navy grew by 5.5 percent!')).toEqual([
+      'Mr. Taft spoke.',
+      '"Peace," he said.',
+      'The U.S. Navy grew by 5.5 percent!',
+    ])
+    expect(['Banks', "nation's", 'treaties', 'congress', 'bus'].map(stem)).toEqual([
+      'bank',
+      'nation',
+      'treaty',
+      'congress',
+      'bus',
+    ])
+  })
+})
+
+describe('the plan', () => {
+  it('reads subjects, presidents and years out of a question', () => {
+    const inflation = planOf('What was said about inflation in the 1970s?', library)
+    const roosevelts = planOf('What did Roosevelt say about banks?', library)
+    const theodore = planOf("What was Theodore Roosevelt's view of the Panama Canal before 1905?", library)
+
+    expect(inflation).toMatchObject({ terms: ['inflation'], filter: { from: 1970, to: 1979, presidents: [] } })
+    expect(roosevelts.filter.presidents).toEqual(['Theodore Roosevelt', 'Franklin D Roosevelt'])
+    expect(theodore.filter).toMatchObject({ presidents: ['Theodore Roosevelt'], to: 1905 })
+    expect(theodore.phrases).toContainEqual(['panama', 'canal'])
+  })
+})
+
+describe('research', () => {
+  it('answers with quotations of those who were asked about', async () => {
+    const { sources, answer, failures } = await ask('How did Lincoln speak of slavery?')
+
+    expect(sources.length).toBeGreaterThanOrEqual(2)
+    expect(sources.every(({ president, passage }) => president === 'Abraham Lincoln' && /slave/i.test(passage))).toBe(
+      true,
+    )
+    expect(answer).toContain('Without slavery the rebellion could never have existed')
+    expect(failures).toEqual([])
+  })
+
+  it('finds what the question misspells', async () => {
+    const { sources, terms } = await ask('What was said of imigration?')
+
+    expect(terms.flat()).toContain('immigration')
+    expect(sources.some(({ passage }) => /immigration/i.test(passage))).toBe(true)
+  })
+
+  it('finds who spoke of a matter first', async () => {
+    const { sources } = await ask('When did presidents begin to speak of terrorism?')
+
+    expect(sources[0]).toMatchObject({ year: 1967, president: 'Lyndon B Johnson' })
+  })
+
+  it('says so when there is nothing', async () => {
+    const { answer, sources } = await ask('qqqqzzzz')
+
+    expect({ answer, sources }).toEqual({
+      answer: 'Nothing in the State of the Union addresses speaks of that.',
+      sources: undefined,
+    })
+  })
+
+  it('runs every retriever on every way to ask, in branches of their own', async () => {
+    const app = createApplication(graph, { entrypoint: 'plan', state: { question: 'What of the Panama Canal?' } })
+    const keys: string[] = []
+    app.on('branch.settled', (event) => event.action === 'search' && keys.push(event.key))
+
+    const { state } = await app.run({ haltAfter: 'search' })
+
+    const ways = Object.keys(state.plan.queries)
+    expect(ways).toEqual(expect.arrayContaining(['question', 'panama canal', 'related words']))
+    expect(keys.sort()).toEqual(
+      ['bm25', 'fuzzy', 'meaning'].flatMap((name) => ways.map((way) => `${name}.${way}`)).sort(),
+    )
+  })
+
+  it('answers though a retriever fails, and tells of it', async () => {
+    const kit = defineState<Search>()
+    const broken = kit.action({
+      reads: ['query'],
+      writes: ['hits', 'corrected'],
+      run: () => {
+        throw new RangeError('the index is gone')
+      },
+    })
+    const shaky = researchGraph(library, { ...retrieversOf(library), meaning: broken })
+    const app = createApplication(shaky, { entrypoint: 'plan', state: { question: 'What about gold?' } })
+
+    const { state } = await app.run()
+
+    expect(state.failures[0]).toContain(
+      'meaning.question: The action failed (step 0, branch search/meaning.question): the index is gone',
+    )
+    expect(state.sources.length).toBeGreaterThan(0)
+  })
+})
+
+const program = (...args: string[]) =>
+  spawnSync(process.execPath, ['--import', 'tsx', 'examples/research.ts', ...args], { encoding: 'utf8' })
+
+describe('the program', () => {
+  it('prints one JSON document and nothing else, and shows its branches elsewhere', () => {
+    const { stdout, stderr, status } = program('--json', 'What was said about the moon?')
+    const document = JSON.parse(stdout) as Record<string, unknown>
+
+    expect(status).toBe(0)
+    expect(Object.keys(document)).toEqual(['question', 'answer', 'sources', 'branches'])
+    expect(document).toMatchObject({
+      question: 'What was said about the moon?',
+      sources: expect.arrayContaining([
+        {
+          year: expect.any(Number),
+          president: expect.any(String),
+          passage: expect.stringMatching(/moon/i),
+          score: expect.any(Number),
+        },
+      ]),
+      branches: expect.arrayContaining([{ path: 'search/bm25.question', status: 'done', ms: expect.any(Number) }]),
+    })
+    expect(stderr).toMatch(/✓ done {3}search\/meaning\.question \(\d+ ms\)/)
+  })
+
+  it('refuses what it does not know, and says how it is used', () => {
+    const { stderr, stdout, status } = program('--jsn')
+
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toContain('Usage: npm start')
+  })
+})
