@@ -19,6 +19,8 @@ export class MapFinale {
   readonly #grace: Grace
   readonly #answer = createDeferred<unknown>()
   readonly #gaveUp = createDeferred<void>()
+  /** True while a source is asked to close. */
+  #closing = false
   #phase: 'branches' | 'source' | 'reducer' | 'ended' = 'branches'
 
   constructor(map: LiveMap, self: AnyActorRef, reducer: AnyActorRef, grace: Grace) {
@@ -70,16 +72,20 @@ export class MapFinale {
       const closed = feed?.close()
       if (closed === undefined) return
       if (closing !== undefined) this.#grace.start(this.#grace.left(closing.at))
+      this.#closing = true
       await Promise.race([closed, this.#gaveUp.promise])
     } catch (error) {
       reportFault(this.#map.app, `The source of "${this.#map.step.node.name}", while it was closed,`, error)
+    } finally {
+      this.#closing = false
     }
   }
 
   /** Gives up a source that does not close, or a reducer that ignores its cancel. */
   abandon(): void {
     const { app, step } = this.#map
-    if (this.#phase === 'source') {
+    if (this.#closing) {
+      this.#closing = false
       app.leak(step)
       this.#gaveUp.resolve()
     } else if (this.#phase === 'reducer' && app.cancellation !== undefined) {

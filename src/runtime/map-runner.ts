@@ -253,9 +253,9 @@ export class MapRunner implements LiveMap {
 
   /** Gives up whatever ignores its cancel: branches, and with none left the source or the reducer. */
   abandon(): void {
+    if (this.table.live.size === 0) return this.#finale.abandon()
     for (const { app } of [...this.table.live.values()]) app.abandon()
-    if (this.table.live.size === 0) this.#finale.abandon()
-    else this.#grace.start(0)
+    this.#grace.start(0)
   }
 
   /** The time of some branch is up. */

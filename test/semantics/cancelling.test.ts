@@ -1,0 +1,343 @@
+import { createApplication, defineState, printPath } from 'teasel'
+import { describe, expect, it } from 'vitest'
+import { answersOf, chat } from '../support/chat.js'
+import { defer, settle, untilAborted } from '../support/deferred.js'
+import { ManualClock } from '../support/manual-clock.js'
+
+const quiet = { debug() {}, info() {}, warn() {}, error() {} }
+
+/** A branch that waits for its signal, and says when it began and ended. */
+function waiters() {
+  const log: string[] = []
+  const wait = chat.action({
+    reads: ['prompt'],
+    writes: ['answer'],
+    async run({ state, signal }) {
+      log.push(`${state.prompt} began`)
+      try {
+        return await untilAborted(signal)
+      } finally {
+        await Promise.resolve()
+        log.push(`${state.prompt} ended: ${String(signal.reason)}`)
+      }
+    },
+  })
+  return { wait, log }
+}
+
+const mapOf = (wait: ReturnType<typeof waiters>['wait'], settlePolicy: 'all' | 'collect' = 'collect') =>
+  chat.mapStates({
+    reads: ['prompt'],
+    writes: ['answers'],
+    settle: settlePolicy,
+    action: wait,
+    states: { a: { prompt: 'a' }, b: { prompt: 'b' } },
+    reduce: ({ results }) => ({
+      answers: Object.fromEntries(
+        results.map((r) => [r.key, r.status === 'cancelled' ? `${String(r.reason)} by ${r.by}` : r.status]),
+      ),
+    }),
+  })
+
+describe('cancelling down the tree', () => {
+  it('by the signal of the caller fires every signal in the same tick, and rejects when all have ended', async () => {
+    const { wait, log } = waiters()
+    const nested = chat.mapStates({
+      reads: ['prompt'],
+      writes: ['answers'],
+      action: mapOf(wait),
+      states: { x: {}, y: {} },
+      reduce: () => ({ answers: {} }),
+    })
+    const app = createApplication(chat.graph({ actions: { nested } }), { entrypoint: 'nested', state: { prompt: '' } })
+    const controller = new AbortController()
+    let fired = 0
+
+    const run = app
+      .run({ signal: controller.signal })
+      .catch((reason: unknown) => log.push(`rejected: ${String(reason)}`))
+    await settle()
+    app.on('cancel', () => (fired += 1))
+    controller.abort('left')
+    const inTheTick = fired
+    await run
+
+    expect(inTheTick).toBe(7) // the root, two maps' branches and four leaves
+    expect(log.filter((line) => line.includes('ended'))).toHaveLength(4)
+    expect(log.at(-1)).toBe('rejected: left')
+  })
+
+  it('by app.cancel with a path reaches one branch, which keeps its status whatever it returns', async () => {
+    const gate = defer()
+    const stubborn = chat.action({
+      reads: ['prompt'],
+      writes: ['answer'],
+      async run({ state }) {
+        await gate.promise
+        return { answer: state.prompt }
+      },
+    })
+    const map = mapOf(stubborn as never)
+    const app = createApplication(chat.graph({ actions: { map } }), { entrypoint: 'map', state: { prompt: '' } })
+
+    const run = app.run()
+    await settle()
+    void app.cancel({ path: 'map/a', reason: 'not needed' })
+    gate.resolve()
+
+    expect((await run).state.answers).toEqual({ a: 'not needed by app', b: 'done' })
+  })
+
+  it("takes the key alone where the application stands at one map, and fails the step under 'all'", async () => {
+    const { wait } = waiters()
+    const app = createApplication(chat.graph({ actions: { map: mapOf(wait, 'all') } }), {
+      entrypoint: 'map',
+      state: { prompt: '' },
+    })
+
+    const run = app.run().catch((error: unknown) => error)
+    await settle()
+    await app.cancel({ path: 'b', reason: 'enough' })
+
+    expect(await run).toMatchObject({
+      name: 'ParallelError',
+      message: `Map action "map" cannot settle as 'all': 2 of 2 branches were cancelled: "a" and "b".`,
+    })
+  })
+
+  it('says nothing to a path that there is not, or to an application that does not run', async () => {
+    const { wait } = waiters()
+    const app = createApplication(chat.graph({ actions: { map: mapOf(wait) } }), {
+      entrypoint: 'map',
+      state: { prompt: '' },
+    })
+
+    await app.cancel()
+    const run = app.run()
+    await settle()
+    await app.cancel({ path: 'map/zzz' })
+    await app.cancel({ reason: 'now' })
+
+    expect(await run).toMatchObject({ status: 'cancelled', reason: 'now', by: 'app' })
+  })
+
+  it('loses nothing of a reducer that ends in spite of it, and commits nothing', async () => {
+    const gate = defer()
+    const map = chat.mapStates({
+      reads: ['prompt'],
+      writes: ['answers'],
+      action: chat.action({ reads: ['prompt'], writes: ['answer'], run: () => ({ answer: '' }) }),
+      states: [{}],
+      async reduce() {
+        await gate.promise
+        return { answers: { late: 'yes' } }
+      },
+    })
+    const app = createApplication(chat.graph({ actions: { map } }), { entrypoint: 'map', state: { prompt: '' } })
+
+    const run = app.run()
+    await settle()
+    void app.cancel()
+    gate.resolve()
+
+    expect(await run).toMatchObject({ status: 'cancelled', state: { prompt: '' } })
+  })
+
+  it('gives up what ignores its signal when the grace period is over, at any depth, once', async () => {
+    const clock = new ManualClock()
+    const never = chat.action({
+      reads: ['prompt'],
+      writes: ['answer'],
+      run: () => new Promise<{ answer: string }>(() => {}),
+    })
+    const inner = chat.mapStates({
+      reads: ['prompt'],
+      writes: ['answers'],
+      action: never,
+      states: { deaf: {} },
+      reduce: ({ results }) => ({ answers: answersOf(results) }),
+    })
+    const outer = chat.mapStates({
+      reads: ['prompt'],
+      writes: ['answers'],
+      action: inner,
+      states: { x: {} },
+      reduce: () => ({ answers: {} }),
+    })
+    const app = createApplication(chat.graph({ actions: { outer } }), {
+      entrypoint: 'outer',
+      state: { prompt: '' },
+      clock,
+      logger: quiet,
+    })
+    const leaks: string[] = []
+    app.on('branch.leaked', ({ path }) => leaks.push(printPath(path)))
+
+    const run = app.run()
+    await settle()
+    void app.cancel()
+    clock.advance(5000)
+    const end = await run
+
+    const path = 'outer/x/inner/deaf'.replace('inner', 'action')
+    expect(end).toMatchObject({ status: 'cancelled', leaked: [{ path, sinceMs: 5000 }] })
+    expect(leaks).toEqual([path])
+    expect(clock.pending).toBe(0)
+  })
+
+  it('gives up a source that does not close, and goes on', async () => {
+    const clock = new ManualClock()
+    const quick = chat.action({ reads: ['prompt'], writes: ['answer'], run: () => ({ answer: 'quick' }) })
+    const map = chat.mapStates({
+      reads: ['prompt'],
+      writes: ['answers'],
+      settle: 'any',
+      action: quick,
+      async *states() {
+        yield {}
+        await new Promise(() => {})
+      },
+      reduce: ({ results }) => ({ answers: Object.fromEntries(results.map((r) => [r.key, r.status])) }),
+    })
+    const app = createApplication(chat.graph({ actions: { map } }), {
+      entrypoint: 'map',
+      state: { prompt: '' },
+      clock,
+      logger: quiet,
+    })
+
+    const run = app.run()
+    await settle()
+    clock.advance(5000)
+
+    expect(await run).toMatchObject({
+      status: 'finished',
+      state: { answers: { 0: 'done' } },
+      leaked: [{ action: 'map' }],
+    })
+  })
+})
+
+describe('no orphans', () => {
+  it('cancels and awaits an application that an action made and left running', async () => {
+    const { wait, log } = waiters()
+    const graph = chat.graph({ actions: { wait } })
+    const careless = chat.action({
+      reads: ['prompt'],
+      writes: ['answer'],
+      async run({ context }) {
+        const app = createApplication(graph, {
+          entrypoint: 'wait',
+          state: { prompt: 'left behind' },
+          parent: context,
+          key: 'k',
+        })
+        void app.run()
+        await settle()
+        return { answer: 'did not wait' }
+      },
+    })
+    const app = createApplication(chat.graph({ actions: { careless } }), {
+      entrypoint: 'careless',
+      state: { prompt: '' },
+    })
+    app.on('step.end', ({ action, path }) => path.length === 0 && log.push(`${action} committed`))
+
+    await app.run()
+
+    expect(log).toEqual(['left behind began', expect.stringContaining('left behind ended'), 'careless committed'])
+  })
+
+  it('refuses to run an application of a step that has ended', async () => {
+    const { wait } = waiters()
+    const graph = chat.graph({ actions: { wait } })
+    let kept: { run(): Promise<unknown> } | undefined
+    const leaky = chat.action({
+      reads: [],
+      writes: ['answer'],
+      run({ context }) {
+        kept = createApplication(graph, { entrypoint: 'wait', state: { prompt: '' }, parent: context })
+        return { answer: '' }
+      },
+    })
+    await createApplication(chat.graph({ actions: { leaky } }), { entrypoint: 'leaky', state: {} }).run()
+
+    await expect(kept?.run()).rejects.toThrow(
+      'The step that made the application has ended, and the application with it.',
+    )
+  })
+
+  it('leaves no actor running: not after a failure, not after a cancel, not after a stop', async () => {
+    const actors = new Map<string, { getSnapshot(): { status: string } }>()
+    const inspect = (event: { type: string; actorRef: { sessionId: string } }) => {
+      if (event.type === '@xstate.actor') actors.set(event.actorRef.sessionId, event.actorRef as never)
+    }
+    const left = () => [...actors.values()].filter((actor) => actor.getSnapshot().status === 'active').length
+    const { wait } = waiters()
+    const failing = chat.action({
+      reads: ['prompt'],
+      writes: ['answer'],
+      run: () => {
+        throw new RangeError('no')
+      },
+    })
+    const mixed = chat.mapActions({
+      reads: ['prompt'],
+      writes: ['answers'],
+      actions: { wait, failing },
+      reduce: () => ({ answers: {} }),
+    })
+    const graph = chat.graph({ actions: { mixed, map: mapOf(wait) } })
+    const failed = createApplication(graph, {
+      entrypoint: 'mixed',
+      state: { prompt: '' },
+      logger: quiet,
+      inspect: inspect as never,
+    })
+    const cancelled = createApplication(graph, {
+      entrypoint: 'map',
+      state: { prompt: '' },
+      logger: quiet,
+      inspect: inspect as never,
+    })
+
+    await failed.run().catch(() => {})
+    const run = cancelled.run()
+    await settle()
+    const during = left()
+    await cancelled.cancel()
+    await run
+    const after = left()
+    await failed[Symbol.asyncDispose]()
+    await cancelled[Symbol.asyncDispose]()
+
+    expect(during).toBeGreaterThan(3)
+    expect(after).toBe(2) // the two applications themselves
+    expect(left()).toBe(0)
+  })
+
+  it('shows a map of three as one application, one map, three branches and one reducer, each below its parent', async () => {
+    const tree: string[] = []
+    const kit = defineState<{ n: number; sum: number }>()
+    const one = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => state })
+    const map = kit.mapStates({
+      reads: ['n'],
+      writes: ['sum'],
+      action: one,
+      states: { a: {}, b: {}, c: {} },
+      reduce: () => ({ sum: 0 }),
+    })
+    const inspect = (event: { type: string; actorRef: { id: string; _parent?: { id: string } } }) => {
+      if (event.type === '@xstate.actor') tree.push(`${event.actorRef.id} < ${event.actorRef._parent?.id}`)
+    }
+    const app = createApplication(kit.graph({ actions: { map } }), {
+      entrypoint: 'map',
+      state: { n: 1 },
+      inspect: inspect as never,
+    })
+
+    await app.run()
+
+    expect(tree).toEqual(['app < undefined', 'map < app', 'reduce < map', 'a < map', 'b < map', 'c < map'])
+  })
+})
