@@ -5,6 +5,7 @@ import { enterState } from '../state/contract.js'
 import type { State } from '../state/freeze.js'
 import { announcedRun } from './announced-run.js'
 import { appLogicOf } from './application-logic.js'
+import type { AnyActorRef } from './create-actor.js'
 import { Hub } from './hub.js'
 import type { LooseLogic, Scope } from './logic.js'
 import { Runner } from './runner.js'
@@ -76,11 +77,14 @@ function loneApp(plan: Plan, bound: Inputs, scope: Scope, { state, inputs = NO_I
 
 function runLone(app: LiveApp): void {
   const { self } = app
-  const { status } = self.getSnapshot() as { readonly status: string }
-  if (app.running || status !== 'active') return
+  if (app.running || !isActive(self)) return
   app.hub.beginRun()
-  void announcedRun(app).then((end) => self.send({ type: 'teasel.end', end }))
+  void announcedRun(app).then((end) => {
+    if (isActive(self)) self.send({ type: 'teasel.end', end })
+  })
 }
+
+const isActive = (self: AnyActorRef): boolean => (self.getSnapshot() as { readonly status: string }).status === 'active'
 
 const standingOf = ({ state, position, next, sequenceId }: AppSnapshot): Standing => ({
   state,

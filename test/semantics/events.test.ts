@@ -1,0 +1,192 @@
+import { type AnyEvent, createApplication, printPath } from 'teasel'
+import { describe, expect, it } from 'vitest'
+import { chat, echo } from '../support/chat.js'
+import { defer, settle } from '../support/deferred.js'
+import { ManualClock } from '../support/manual-clock.js'
+
+const pour = chat.action({
+  reads: ['prompt'],
+  writes: ['answer'],
+  async *run({ state }) {
+    yield `${state.prompt}1`
+    yield `${state.prompt}2`
+    return { answer: state.prompt }
+  },
+})
+const map = chat.mapActions({
+  reads: ['prompt'],
+  writes: ['answers'],
+  actions: { pour, echo },
+  reduce: () => ({ answers: {} }),
+})
+const graph = chat.graph({ actions: { echo, map }, transitions: { echo: 'map' } })
+const create = (options: object = {}) =>
+  createApplication(graph, { entrypoint: 'echo', state: { prompt: 'p' }, appId: 'root', ...options })
+
+describe('events', () => {
+  it('tell a run from beginning to end, in order, without a gap in their numbers', async () => {
+    const clock = new ManualClock(1000)
+    const app = create({ clock })
+    const seen: AnyEvent[] = []
+    app.on('*', (event) => seen.push(event as AnyEvent))
+
+    await app.run()
+
+    expect(
+      seen.map((event) => `${event.type} ${printPath(event.path)} ${'source' in event ? event.source : ''}`.trim()),
+    ).toEqual([
+      'run.start',
+      'step.start  echo',
+      'transition  echo',
+      'step.end  echo',
+      'step.start  map',
+      'map.start  map',
+      'branch.queued map/pour map',
+      'branch.start map/pour map',
+      'step.start map/pour action',
+      'branch.queued map/echo map',
+      'branch.start map/echo map',
+      'step.start map/echo action',
+      'step.end map/echo action',
+      'branch.settled map/echo map',
+      'chunk map/pour action',
+      'chunk map/pour action',
+      'step.end map/pour action',
+      'branch.settled map/pour map',
+      'map.end  map',
+      'reduce  map',
+      'step.end  map',
+      'run.end',
+    ])
+    expect(seen.map(({ seq }) => seq)).toEqual(seen.map((_, i) => i))
+    expect(new Set(seen.map(({ runId, incarnation, time }) => `${runId} ${incarnation} ${time}`)).size).toBe(1)
+  })
+
+  it("carry the root's own action, the source, the step and the identity of where they are from", async () => {
+    const app = create()
+    const chunks: unknown[] = []
+    app.on('chunk', ({ action, source, chunk, sequenceId, path, appId }) =>
+      chunks.push({ action, source, chunk, sequenceId, path, long: appId.length }),
+    )
+
+    await app.run()
+
+    const from = {
+      action: 'map',
+      source: 'action',
+      sequenceId: 0,
+      path: [{ map: 'map', visit: 1, key: 'pour' }],
+      long: 52,
+    }
+    expect(chunks).toEqual([
+      { ...from, chunk: 'p1' },
+      { ...from, chunk: 'p2' },
+    ])
+  })
+
+  it('count those that nobody hears, so that a late listener sees the gapless number', async () => {
+    const app = create()
+    const all: number[] = []
+    const last: number[] = []
+    const full = create()
+    full.on('*', ({ seq }) => all.push(seq))
+    app.on('run.end', ({ seq }) => last.push(seq))
+
+    await Promise.all([app.run(), full.run()])
+
+    expect(last).toEqual([all.at(-1)])
+  })
+
+  it('begin a new run with a new id, from 0', async () => {
+    const app = create()
+    const starts: [string, number][] = []
+    app.on('run.start', ({ runId, seq }) => starts.push([runId, seq]))
+
+    await app.run({ haltAfter: 'echo' })
+    await app.run()
+
+    expect(starts.map(([, seq]) => seq)).toEqual([0, 0])
+    expect(starts[0]?.[0]).not.toBe(starts[1]?.[0])
+  })
+
+  it('come to other listeners when one throws, which the logger is told', async () => {
+    const told: string[] = []
+    const logger = { debug() {}, info() {}, warn() {}, error: (text: string) => void told.push(text) }
+    const app = create({ logger })
+    let seen = 0
+    app.on('step.end', () => {
+      throw new Error('bad listener')
+    })
+    app.on('step.end', () => (seen += 1))
+
+    const { status } = await app.run()
+
+    expect({ status, seen, told: told.length, first: told[0] }).toEqual({
+      status: 'finished',
+      seen: 4,
+      told: 4,
+      first: 'A listener of "step.end" threw.',
+    })
+  })
+
+  it('stop when the subscription ends', async () => {
+    const app = create()
+    let seen = 0
+    const subscription = app.on('step.start', () => {
+      seen += 1
+      subscription.unsubscribe()
+    })
+
+    await app.run()
+
+    expect(seen).toBe(1)
+  })
+
+  it('print paths with visits and escaped names', () => {
+    expect(printPath([])).toBe('')
+    expect(
+      printPath([
+        { map: 'compare', visit: 2, key: 'gpt/4' },
+        { map: 'sub', visit: 1, key: '' },
+        { map: 'a~b', visit: 1, key: 'c' },
+      ]),
+    ).toBe('compare#2/gpt~14/sub/a~0b/c')
+  })
+
+  it('show branches that wait for a shared slot as queued, and start their time with the slot', async () => {
+    const gate = defer()
+    const slow = chat.action({
+      reads: ['prompt'],
+      writes: ['answer'],
+      async run({ state }) {
+        await gate.promise
+        return { answer: state.prompt }
+      },
+    })
+    const two = chat.mapStates({
+      reads: ['prompt'],
+      writes: ['answers'],
+      action: slow,
+      states: { a: {}, b: {} },
+      reduce: () => ({ answers: {} }),
+    })
+    const app = createApplication(chat.graph({ actions: { two } }), {
+      entrypoint: 'two',
+      state: { prompt: '' },
+      concurrency: 1,
+    })
+    const seen: string[] = []
+    app.on('branch.queued', ({ key }) => seen.push(`${key} queued`))
+    app.on('branch.start', ({ key }) => seen.push(`${key} started`))
+    app.on('branch.settled', ({ key }) => seen.push(`${key} settled`))
+
+    const run = app.run()
+    await settle()
+    const before = [...seen]
+    gate.resolve()
+    await run
+
+    expect(before).toEqual(['a queued', 'b queued', 'a started'])
+    expect(seen.slice(3)).toEqual(['a settled', 'b started', 'b settled'])
+  })
+})

@@ -1,0 +1,168 @@
+import { createApplication, type Interceptor } from 'teasel'
+import { describe, expect, it } from 'vitest'
+import { chat, echo } from '../support/chat.js'
+
+const log: string[] = []
+const recorder = (name: string, extra: Partial<Interceptor> = {}): Interceptor => ({
+  name,
+  beforeRun: () => void log.push(`${name} beforeRun`),
+  afterRun: (_, { status }) => void log.push(`${name} afterRun ${status}`),
+  async beforeStep({ action }) {
+    await Promise.resolve()
+    log.push(`${name} beforeStep ${action}`)
+  },
+  afterStep: ({ action }, { status }) => void log.push(`${name} afterStep ${action} ${status}`),
+  beforeBranch: ({ key }) => void log.push(`${name} beforeBranch ${key}`),
+  afterBranch: ({ key }, { status }) => void log.push(`${name} afterBranch ${key} ${status}`),
+  ...extra,
+})
+const map = chat.mapStates({
+  reads: ['prompt'],
+  writes: ['answers'],
+  action: echo,
+  states: { x: {} },
+  reduce: () => ({ answers: {} }),
+})
+const graph = chat.graph({ actions: { echo, map } })
+const quiet = (told: string[] = []) => ({
+  debug() {},
+  info() {},
+  warn() {},
+  error: (text: string) => void told.push(text),
+})
+const run = (entrypoint: 'echo' | 'map', interceptors: readonly Interceptor[], told: string[] = []) => {
+  log.length = 0
+  const app = createApplication(graph, { entrypoint, state: { prompt: 'p' }, interceptors, logger: quiet(told) })
+  return app.run().then(
+    (end) => ({ end, error: undefined, app }),
+    (error: Error) => ({ end: undefined, error, app }),
+  )
+}
+
+describe('interceptors', () => {
+  it('are awaited in order before, and in reverse order after', async () => {
+    await run('echo', [recorder('a'), recorder('b')])
+
+    expect(log).toEqual([
+      'a beforeRun',
+      'b beforeRun',
+      'a beforeStep echo',
+      'b beforeStep echo',
+      'b afterStep echo done',
+      'a afterStep echo done',
+      'b afterRun done',
+      'a afterRun done',
+    ])
+  })
+
+  it('stand around branches and their steps as well', async () => {
+    await run('map', [recorder('a', { beforeRun: () => {}, afterRun: () => {} })])
+
+    expect(log).toEqual([
+      'a beforeStep map',
+      'a beforeBranch x',
+      'a beforeStep action',
+      'a afterStep action done',
+      'a afterBranch x done',
+      'a afterStep map done',
+    ])
+  })
+
+  it('refuse a step before it runs, which stays uncommitted', async () => {
+    const no = recorder('no', {
+      beforeStep: () => {
+        throw new RangeError('not today')
+      },
+    })
+    const { error, app } = await run('echo', [no])
+
+    expect(error).toMatchObject({ name: 'ActionError', message: 'Action "echo" failed (step 0): not today' })
+    expect(app.sequenceId).toBe(-1)
+    expect(log).toEqual(['no beforeRun', 'no afterStep echo failed', 'no afterRun failed'])
+  })
+
+  it('refuse a run, and a branch', async () => {
+    const noRun = await run('echo', [
+      recorder('a', { beforeRun: async () => Promise.reject(new RangeError('closed')) }),
+    ])
+    const noBranch = await run('map', [
+      recorder('b', {
+        beforeBranch: () => {
+          throw new RangeError('no x')
+        },
+      }),
+    ])
+
+    expect(noRun.error?.message).toBe('closed')
+    expect(noBranch.error?.message).toBe(
+      `Map action "map" cannot settle as 'all': 1 of 1 branches failed: "x". First: no x`,
+    )
+  })
+
+  it('that throw afterwards are reported, and the run goes on', async () => {
+    const told: string[] = []
+    const faults: string[] = []
+    const bad = recorder('bad', {
+      afterStep: () => {
+        throw new RangeError('oops')
+      },
+    })
+    log.length = 0
+    const app = createApplication(graph, {
+      entrypoint: 'echo',
+      state: { prompt: 'p' },
+      interceptors: [bad],
+      logger: quiet(told),
+    })
+    app.on('fault', ({ where }) => faults.push(where))
+
+    const { status } = await app.run()
+
+    expect({ status, told, faults }).toEqual({
+      status: 'finished',
+      told: ['interceptor bad afterStep threw.'],
+      faults: ['interceptor bad afterStep'],
+    })
+  })
+
+  it("that throw afterwards fail the run with onFault: 'fail', and what was committed stays", async () => {
+    const bad = recorder('bad', {
+      onFault: 'fail',
+      afterStep: async () => {
+        throw new RangeError('oops')
+      },
+    })
+
+    const { error, app } = await run('echo', [bad])
+
+    expect(error?.message).toBe('Action "echo" failed (step 1): oops')
+    expect(app.state).toEqual({ prompt: 'p', answer: 'p' })
+  })
+
+  it('never replace the error of the action', async () => {
+    const failing = chat.action({
+      reads: [],
+      writes: ['answer'],
+      run: () => {
+        throw new RangeError('the real one')
+      },
+    })
+    const bad = recorder('bad', {
+      onFault: 'fail',
+      afterStep: () => {
+        throw new RangeError('another')
+      },
+      afterRun: () => {
+        throw new RangeError('a third')
+      },
+    })
+    const app = createApplication(chat.graph({ actions: { failing } }), {
+      entrypoint: 'failing',
+      state: {},
+      interceptors: [bad],
+      logger: quiet(),
+    })
+
+    await expect(app.run()).rejects.toThrow('the real one')
+  })
+})

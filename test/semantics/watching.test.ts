@@ -1,0 +1,143 @@
+import { createApplication, defineMessage, NoSenderError, type } from 'teasel'
+import { describe, expect, it } from 'vitest'
+import { chat, type echo } from '../support/chat.js'
+import { settle, untilAborted } from '../support/deferred.js'
+
+const hint = defineMessage('hint', type<string>())
+const slow = chat.action({ reads: ['prompt'], writes: ['answer'], run: ({ signal }) => untilAborted(signal) })
+const pour = chat.action({
+  reads: ['prompt'],
+  writes: ['answer'],
+  async *run({ state }) {
+    yield 'thinking'
+    return { answer: state.prompt }
+  },
+})
+const run = (map: typeof echo) =>
+  createApplication(chat.graph({ actions: { map } }), { entrypoint: 'map', state: { prompt: 'p' } }).run()
+
+describe('watch', () => {
+  it('cancels one branch on what another produced', async () => {
+    const seen: string[] = []
+    const map = chat.mapActions({
+      reads: ['prompt'],
+      writes: ['answer'],
+      settle: 'collect',
+      actions: { fast: pour, slow },
+      watch({ event, branches, cancel }) {
+        seen.push(`${event.type} ${event.key}, slow ${branches.slow.status}`)
+        if (event.type === 'step.end' && event.key === 'fast') cancel('slow', `fast said ${event.state.answer}`)
+      },
+      reduce: ({ branches: { slow: lost } }) => ({
+        answer: lost.status === 'cancelled' ? `${String(lost.reason)} (${lost.by})` : lost.status,
+      }),
+    })
+
+    expect((await run(map as never)).state.answer).toBe('fast said p (watch)')
+    expect(seen).toEqual([
+      'chunk fast, slow running',
+      'step.end fast, slow running',
+      'branch.settled fast, slow running',
+      'branch.settled slow, slow cancelled',
+    ])
+  })
+
+  it('settles when it has enough', async () => {
+    const map = chat.mapActions({
+      reads: ['prompt'],
+      writes: ['answer'],
+      settle: 'collect',
+      actions: { fast: pour, slow },
+      watch({ event, settle: enough }) {
+        if (event.type === 'branch.settled') enough()
+      },
+      reduce: ({ results }) => ({ answer: results.map((r) => r.status).join() }),
+    })
+
+    expect((await run(map as never)).state.answer).toBe('done,cancelled')
+  })
+})
+
+describe('messages between branches', () => {
+  it('reach a sibling in order, and end when no sibling is left', async () => {
+    const sender = chat.action({
+      reads: [],
+      writes: ['answer'],
+      run({ context }) {
+        const answers = [
+          context.send('reader', hint('one')),
+          context.send('reader', hint('two')),
+          context.send('nobody', hint('x')),
+        ]
+        return { answer: answers.join() }
+      },
+    })
+    const reader = chat.action({
+      reads: [],
+      writes: ['answer'],
+      async run({ context }) {
+        const heard: string[] = []
+        for await (const { body, from } of context.messages(hint)) heard.push(`${body} of ${from}`)
+        return { answer: heard.join() }
+      },
+    })
+    const map = chat.mapActions({
+      reads: [],
+      writes: ['answer'],
+      actions: { reader, sender },
+      reduce: ({ branches }) => ({ answer: `${branches.sender.state.answer}; ${branches.reader.state.answer}` }),
+    })
+
+    expect((await run(map as never)).state.answer).toBe('delivered,queued,dropped; one of sender,two of sender')
+  })
+
+  it('fail branches that wait for each other', async () => {
+    const wait = chat.action({
+      reads: [],
+      writes: ['answer'],
+      async run({ context }) {
+        for await (const _ of context.messages(hint)) break
+        return { answer: '' }
+      },
+    })
+    const map = chat.mapActions({
+      reads: [],
+      writes: ['answer'],
+      settle: 'collect',
+      actions: { a: wait, b: wait },
+      reduce: ({ results }) => ({
+        answer: results
+          .map((r) => (r.status === 'failed' && r.error.cause instanceof NoSenderError ? 'no sender' : r.status))
+          .join(),
+      }),
+    })
+
+    expect((await run(map as never)).state.answer).toBe('no sender,no sender')
+  })
+
+  it('come from outside by app.send, to a branch by its path', async () => {
+    const listen = chat.action({
+      reads: [],
+      writes: ['answer'],
+      async run({ context }) {
+        for await (const { body } of context.receive(hint)) return { answer: body }
+        return { answer: 'none' }
+      },
+    })
+    const map = chat.mapActions({
+      reads: [],
+      writes: ['answer'],
+      actions: { listen },
+      reduce: ({ branches }) => ({ answer: branches.listen.state.answer }),
+    })
+    const app = createApplication(chat.graph({ actions: { map } }), { entrypoint: 'map', state: {} })
+
+    const end = app.run()
+    await settle()
+    const delivered = [app.send(hint('lost'), { path: 'map/x' }), app.send(hint('here'), { path: 'map/listen' })]
+
+    expect(delivered).toEqual(['dropped', 'delivered'])
+    expect((await end).state.answer).toBe('here')
+    expect(app.send(hint('late'))).toBe('dropped')
+  })
+})
