@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import type { Action, ActionOptions, AnyBranch, Branch, ChunkOf, InputsOf } from './action/action.js'
+import type { Action, ActionOptions, AnyBranch, Branch, ChunkOf, Exact, InputsOf } from './action/action.js'
 import type { InputSpec, InputsIn, InputsOut } from './action/inputs.js'
 import { type Declaration, makeAction } from './action/make-action.js'
 import { type ActionsOn, createGraph, type Graph, type GraphOptions, type WritesFit } from './application/runnable.js'
@@ -44,7 +44,9 @@ export interface StateKit<in out S extends object, in out D = never> {
     I extends InputSpec = None,
     C = never,
     Tag extends string = never,
-  >(options: ActionOptions<S, R, W, I, U, C, Tag>): Action<ReadsOf<S, R>, WritesOf<S, W>, InputsIn<I>, C, Tag>
+  >(
+    options: ActionOptions<S, R, W, I, U, C, Tag> & Exact<'run', NoInfer<U>, W>,
+  ): Action<ReadsOf<S, R>, WritesOf<S, W>, InputsIn<I>, C, Tag>
 
   /**
    * Declares a map action that runs several actions, each in a branch of its own, over the same state.
@@ -62,9 +64,10 @@ export interface StateKit<in out S extends object, in out D = never> {
     const P extends SettlePolicy = 'all',
     Tag extends string = never,
   >(
-    options: MapActionsOptions<S, R, W, I, U, P, Tag, Src> & {
-      readonly actions: SourceFit<NoInfer<Src>>
-    } & SharedState<NeedsOfAll<EntryOf<Src>>, ReadsOf<S, R>, SourceArgs<ReadsOf<S, R>, InputsOut<I>>>,
+    options: MapActionsOptions<S, R, W, I, U, P, Tag, Src> &
+      Exact<'reduce', NoInfer<U>, W> & {
+        readonly actions: SourceFit<NoInfer<Src>>
+      } & SharedState<NeedsOfAll<EntryOf<Src>>, ReadsOf<S, R>, SourceArgs<ReadsOf<S, R>, InputsOut<I>>>,
   ): Action<ReadsOf<S, R>, WritesOf<S, W>, MapInputs<I, EntryOf<Src>>, ChunkOfEntries<Src>, Tag>
 
   /**
@@ -81,9 +84,10 @@ export interface StateKit<in out S extends object, in out D = never> {
     const P extends SettlePolicy = 'all',
     Tag extends string = never,
   >(
-    options: MapStatesOptions<S, R, W, I, U, P, Tag, B, Src> & {
-      readonly states: StatesFit<NoInfer<Src>, UpdateFor<B, ReadsOf<S, R>>>
-    },
+    options: MapStatesOptions<S, R, W, I, U, P, Tag, B, Src> &
+      Exact<'reduce', NoInfer<U>, W> & {
+        readonly states: StatesFit<NoInfer<Src>, UpdateFor<B, ReadsOf<S, R>>>
+      },
   ): Action<ReadsOf<S, R>, WritesOf<S, W>, StateInputs<I, B, Src>, ChunkOf<B>, Tag>
 
   /**
@@ -103,7 +107,7 @@ export interface StateKit<in out S extends object, in out D = never> {
     const P extends SettlePolicy = 'all',
     Tag extends string = never,
   >(
-    options: MapActionsAndStatesOptions<S, R, W, I, U, P, Tag, Acts, Src>,
+    options: MapActionsAndStatesOptions<S, R, W, I, U, P, Tag, Acts, Src> & Exact<'reduce', NoInfer<U>, W>,
   ): Action<ReadsOf<S, R>, WritesOf<S, W>, MapInputs<I, EntryOf<Acts>>, ChunkOfEntries<Acts>, Tag>
 
   /**
@@ -120,7 +124,7 @@ export interface StateKit<in out S extends object, in out D = never> {
     const P extends SettlePolicy = 'all',
     Tag extends string = never,
   >(
-    options: ParallelOptions<S, R, W, I, U, P, Tag, Src>,
+    options: ParallelOptions<S, R, W, I, U, P, Tag, Src> & Exact<'reduce', NoInfer<U>, W>,
   ): Action<
     ReadsOf<S, R>,
     WritesOf<S, W>,
@@ -144,7 +148,7 @@ export interface StateKit<in out S extends object, in out D = never> {
     I extends InputSpec = None,
     Tag extends string = never,
   >(
-    options: SubgraphOptions<S, R, W, I, U, Tag, Needs, GraphState, GI, C>,
+    options: SubgraphOptions<S, R, W, I, U, Tag, Needs, GraphState, GI, C> & Exact<'reduce', NoInfer<U>, W>,
   ): Action<ReadsOf<S, R>, WritesOf<S, W>, Flat<InputsIn<I> & GI>, C, Tag>
 
   /**

@@ -1,5 +1,5 @@
-import type { Flat } from '../internal/type-tools.js'
-import type { Exactly, Reads, ReadsOf } from '../state/keys.js'
+import type { Flat, KeysOf } from '../internal/type-tools.js'
+import type { Reads, ReadsOf, Refuse } from '../state/keys.js'
 import type { ActionContext } from './context.js'
 import type { InputSpec, Inputs, InputsOut } from './inputs.js'
 
@@ -14,6 +14,11 @@ export interface ActionArgs<State, Inputs = Record<never, never>> {
 
 /** What `run` may return: the update, a promise of it, or a stream of chunks that ends with it. */
 export type Returned<Update, Chunk> = Update | Promise<Update> | AsyncGenerator<Chunk, Update, void>
+
+/** Refuses, by name, what the update `U` holds beyond `Keys`: a property that the code in question must not have. */
+export type Exact<Code extends string, U, Keys extends PropertyKey> = [Exclude<KeysOf<U>, Keys>] extends [never]
+  ? unknown
+  : { readonly [C in Code]: (args: never) => Returned<Refuse<Exclude<KeysOf<U>, Keys>>, unknown> }
 
 /** Whatever can run as a branch, on any state that holds what it needs. */
 export interface Branch<in Needs, in Inputs = Record<never, never>, out Chunk = never> {
@@ -82,7 +87,7 @@ export interface ActionOptions<S, R extends string, W extends keyof S, I extends
   /** Names shared by several actions, for halting: `haltAfter: { tag: 'slow' }`. */
   readonly tags?: readonly Tag[]
   /** The work: a function, an async function, or an async generator that yields chunks and returns the update. */
-  readonly run: (args: ActionArgs<ReadsOf<S, R>, InputsOut<NoInfer<I>>>) => Returned<U & Exactly<NoInfer<U>, W>, C>
+  readonly run: (args: ActionArgs<ReadsOf<S, R>, InputsOut<NoInfer<I>>>) => Returned<U, C>
 }
 
 /** The body of an action, as the engine knows it: plain code, or what a later room adds (a fan-out). */

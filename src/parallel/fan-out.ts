@@ -2,7 +2,7 @@ import type { Accepts, ActionBody, AnyBranch } from '../action/action.js'
 import type { InputSpec, Inputs, InputsOut } from '../action/inputs.js'
 import type { Name } from '../internal/type-tools.js'
 import type { State } from '../state/freeze.js'
-import type { Exactly, ReadsOf } from '../state/keys.js'
+import type { ReadsOf } from '../state/keys.js'
 import type { Entries, Placed } from './entries.js'
 import { checkCount, type Limit } from './limit.js'
 import type { AnyResult } from './results.js'
@@ -45,9 +45,7 @@ export interface FanOutOptions<
   /** Called for each event of a branch, in the moment it becomes true. Stands after the sources. */
   readonly watch?: WatchOption<T, P>
   /** Folds the settled branches into the parent's state. Stands after the sources. */
-  readonly reduce: (
-    args: ReduceArgs<ReadsOf<S, R>, InputsOut<NoInfer<I>>, T, P>,
-  ) => (U & Exactly<NoInfer<U>, W>) | Promise<U & Exactly<NoInfer<U>, W>>
+  readonly reduce: (args: ReduceArgs<ReadsOf<S, R>, InputsOut<NoInfer<I>>, T, P>) => U | Promise<U>
 }
 
 /** What the sources of a map are called with. */

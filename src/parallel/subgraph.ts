@@ -4,7 +4,7 @@ import { inputsOf } from '../graph/plan-of.js'
 import { enterState } from '../state/contract.js'
 import type { State } from '../state/freeze.js'
 import { deepFreeze } from '../state/freeze.js'
-import type { Exactly, ReadsOf } from '../state/keys.js'
+import type { ReadsOf } from '../state/keys.js'
 import { demandBranch, ownState, toTask } from './branch-state.js'
 import { createFanOut, type FanOut } from './fan-out.js'
 import type { DoneBranch } from './results.js'
@@ -41,7 +41,7 @@ export interface SubgraphOptions<
   readonly reduce: (args: {
     readonly state: Readonly<ReadsOf<S, R>>
     readonly branch: DoneBranch<NoInfer<State>>
-  }) => (U & Exactly<NoInfer<U>, W>) | Promise<U & Exactly<NoInfer<U>, W>>
+  }) => U | Promise<U>
 }
 
 interface Loose {

@@ -1,4 +1,4 @@
-import type { Flat, KeysOf, Name, OptionalKeys } from '../internal/type-tools.js'
+import type { Flat, Name, OptionalKeys } from '../internal/type-tools.js'
 
 declare const refused: unique symbol
 
@@ -7,10 +7,8 @@ export interface NotDeclaredInWrites {
   readonly [refused]: never
 }
 
-/** Refuses, by name, what an update holds beyond `Keys`. */
-export type Exactly<U, Keys extends PropertyKey> = [Exclude<KeysOf<U>, Keys>] extends [never]
-  ? unknown
-  : { readonly [K in Exclude<KeysOf<U>, Keys>]?: NotDeclaredInWrites }
+/** Keys that must not be there, each named. */
+export type Refuse<Keys extends PropertyKey> = { readonly [K in Keys]: NotDeclaredInWrites }
 
 /** `'key'` holds a value when the action starts, `'key?'` may hold none yet. */
 export type ReadName<S> = Name<S> | `${Name<S>}?`
