@@ -63,7 +63,7 @@ export class LiveApplication implements AsyncDisposable {
     const gate = limit === undefined ? undefined : gateOf(limit)
     if (options.parent !== undefined)
       this.#app = childApp(options.parent, options.key, { plan, standing, gate, appId: options.appId })
-    else this.#app = new Runner({ plan, standing, gate, appId: options.appId, hub: new Hub(options) })
+    else this.#app = new Runner({ plan, standing, gate, appId: options.appId }, new Hub(options))
     for (const { at, message } of warnings) this.#app.hub.logger.warn(`${at}: ${message}`)
     const { inspect } = options
     const parent = this.#app.parent?.app.self

@@ -71,6 +71,11 @@ class Result {
   readonly attempts: number
   readonly startedAt: number | undefined
   readonly endedAt: number
+  readonly status: Ending['status']
+  declare readonly state?: Readonly<Record<string, unknown>>
+  declare readonly error?: Error
+  declare readonly reason?: unknown
+  declare readonly by?: string
   readonly #ids: BranchIds
 
   constructor(record: BranchRecord, endedAt: number, ending: Ending) {
@@ -81,7 +86,13 @@ class Result {
     this.startedAt = record.startedAt
     this.endedAt = endedAt
     this.#ids = record.ids
-    Object.assign(this, ending)
+    this.status = ending.status
+    if (ending.status === 'done') this.state = ending.state
+    else if (ending.status === 'failed') this.error = ending.error
+    else {
+      this.reason = ending.reason
+      this.by = ending.by
+    }
   }
 
   /** Hashed when asked for: a map of 100 000 branches makes no id that nobody reads. */

@@ -67,14 +67,9 @@ function ended(app: LiveApp, snapshot: AppSnapshot, end: RunEnd): AppSnapshot {
 
 /** What the actor ends with. Cancelled is an outcome, not an error. */
 function outputOf(end: Exclude<RunEnd, { readonly status: 'failed' }>): RunOutput<State> {
-  const { action, next, state, sequenceId } = end
-  if (end.status === 'cancelled') {
-    const { reason, by } = end.cancellation
-    return { status: 'cancelled', action, next, state, sequenceId, reason, by }
-  }
-  return end.status === 'halted'
-    ? { status: 'halted', action, next, state, sequenceId }
-    : { status: 'finished', action, next: undefined, state, sequenceId }
+  if (end.status !== 'cancelled') return end
+  const { cancellation, ...rest } = end
+  return { ...rest, reason: cancellation.reason, by: cancellation.by }
 }
 
 function persist(snapshot: AppSnapshot): PersistedRun {

@@ -63,14 +63,8 @@ function loneApp(plan: Plan, bound: Inputs, scope: Scope, { state, inputs = NO_I
   if (!graph.accepts.open) refuseUnknownInputs('The graph', inputs, graph.accepts.names)
   const first = enterState('The input state', graph.rules.defaults, state, graph.rules.freeze)
   const hub = new Hub({ emit: (event: AnyEvent) => scope.emit(event) })
-  const app = new Runner({
-    plan,
-    hub,
-    bound,
-    appId,
-    inputs: Object.freeze({ ...inputs }),
-    standing: initialStanding(plan, first),
-  })
+  const standing = initialStanding(plan, first)
+  const app = new Runner({ plan, bound, appId, inputs: Object.freeze({ ...inputs }), standing }, hub)
   app.attach(scope.self)
   return app
 }

@@ -22,7 +22,7 @@ export class MapBooks implements MapTable {
 
   /** True when every branch that there will ever be has settled. */
   get complete(): boolean {
-    return this.total !== undefined && this.settled.size === this.total
+    return this.total !== undefined && this.done + this.failed + this.cancelled === this.total
   }
 
   /** The results in declaration order. */

@@ -33,9 +33,17 @@ export interface Leak {
 /** How a run ended. */
 export type RunEnd =
   | {
-      readonly status: 'halted' | 'finished'
+      readonly status: 'halted'
       readonly action: string
       readonly next: string | undefined
+      readonly state: State
+      readonly sequenceId: number
+      readonly leaked: readonly Leak[]
+    }
+  | {
+      readonly status: 'finished'
+      readonly action: string
+      readonly next: undefined
       readonly state: State
       readonly sequenceId: number
       readonly leaked: readonly Leak[]

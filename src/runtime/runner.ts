@@ -33,7 +33,7 @@ import type { ChildSetup, LiveApp, LiveStep, Parent } from './tree.js'
 // R5  A run ends only when what it started has ended, or was given up as leaked.
 
 /** What an application is made of. A root has no parent. */
-export type RunnerSetup = Omit<ChildSetup, 'parent'> & { readonly hub: Hub; readonly parent?: Parent }
+export type RunnerSetup = Omit<ChildSetup, 'parent'> & { readonly parent?: Parent }
 
 const NO_LEAKS: readonly Leak[] = Object.freeze([])
 
@@ -64,9 +64,9 @@ export class Runner implements LiveApp {
   #end: ((end: RunEnd) => void) | undefined
   #ending: (() => void)[] | undefined
 
-  constructor(setup: RunnerSetup) {
+  constructor(setup: RunnerSetup, hub: Hub) {
     this.plan = setup.plan
-    this.hub = setup.hub
+    this.hub = hub
     this.standing = setup.standing
     this.parent = setup.parent
     this.bound = setup.bound ?? NO_INPUTS
@@ -83,7 +83,7 @@ export class Runner implements LiveApp {
   }
 
   child(setup: ChildSetup): LiveApp {
-    return new Runner({ ...setup, hub: this.hub })
+    return new Runner(setup, this.hub)
   }
 
   get self(): AnyActorRef {
@@ -187,7 +187,10 @@ export class Runner implements LiveApp {
 
   #ended(status: 'halted' | 'finished'): RunEnd {
     const { state, sequenceId, position = '', next } = this.standing
-    return { status, action: position, next, state, sequenceId, leaked: this.leaked }
+    const { leaked } = this
+    return status === 'halted'
+      ? { status, action: position, next, state, sequenceId, leaked }
+      : { status, action: position, next: undefined, state, sequenceId, leaked }
   }
 
   #cancelled(cancellation: Cancellation): RunEnd {

@@ -4,6 +4,7 @@ import type { Plan } from '../graph/plan.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
 import type { State } from '../state/freeze.js'
+import type { Leak } from './order.js'
 import type { Standing } from './standing.js'
 import type { LiveApp } from './tree.js'
 
@@ -15,6 +16,7 @@ export type RunOutput<State, At extends string = string> =
       readonly next: string | undefined
       readonly state: Readonly<State>
       readonly sequenceId: number
+      readonly leaked: readonly Leak[]
     }
   | {
       readonly status: 'finished'
@@ -22,6 +24,7 @@ export type RunOutput<State, At extends string = string> =
       readonly next: undefined
       readonly state: Readonly<State>
       readonly sequenceId: number
+      readonly leaked: readonly Leak[]
     }
   | {
       readonly status: 'cancelled'
@@ -31,6 +34,7 @@ export type RunOutput<State, At extends string = string> =
       readonly sequenceId: number
       readonly reason: unknown
       readonly by: string
+      readonly leaked: readonly Leak[]
     }
 
 /** Where an application stands, as its actor shows it: one snapshot per committed step. */

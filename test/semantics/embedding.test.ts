@@ -46,6 +46,7 @@ describe('an application as an actor', () => {
       action: 'write',
       next: undefined,
       sequenceId: 3,
+      leaked: [],
       state: { query: 'q', notes: ['q', 'q', 'q'], report: 'dry: q,q,q' },
     })
     expect({ chunks, steps }).toEqual({ chunks: [3], steps: ['gather', 'gather', 'gather', 'write'] })
