@@ -3,7 +3,7 @@ import type { State } from '../state/freeze.js'
 import { createCancellation } from './cancellation.js'
 import type { LooseLogic } from './logic.js'
 import type { RunEnd } from './order.js'
-import { AppSnapshot, type PersistedRun, type RunOutput } from './snapshot.js'
+import { AppSnapshot, EndedBranch, type PersistedRun, type RunOutput } from './snapshot.js'
 import type { LiveApp } from './tree.js'
 
 // Owns: the actor of an application: its snapshot, and the pure transition from one to the next.
@@ -11,9 +11,9 @@ import type { LiveApp } from './tree.js'
 // L1  The transition is total: it never throws, and an event of an earlier life changes nothing.
 // L2  A stop changes no old snapshot, so that a host that puts one back can start again from it.
 
-/** What the engine creates its own actors with. */
+/** What the engine creates its own actors with. Taken out at once: XState keeps the input as long as the actor. */
 export interface OwnedInput {
-  readonly owned: LiveApp
+  owned: LiveApp | undefined
 }
 
 const logics = new WeakMap<Plan, LooseLogic<AppSnapshot>>()
@@ -31,12 +31,16 @@ export function appLogicOf(plan: Plan): LooseLogic<AppSnapshot> {
 function createAppLogic(): LooseLogic<AppSnapshot> {
   return {
     getInitialSnapshot(scope, input) {
-      const { owned } = input as OwnedInput
+      const handed = input as OwnedInput
+      const { owned } = handed
+      if (owned === undefined) throw new TypeError('An application has one actor.')
+      handed.owned = undefined
       owned.attach(scope.self)
       return new AppSnapshot(owned, owned.standing, owned.epoch)
     },
     transition(snapshot, event, scope) {
       const app = AppSnapshot.appOf(snapshot)
+      if (app === undefined) return snapshot // a branch that has ended
       switch (event.type) {
         case 'teasel.step':
           return snapshot.status === 'active' ? (event['standing'] as AppSnapshot) : snapshot
@@ -62,7 +66,13 @@ function createAppLogic(): LooseLogic<AppSnapshot> {
 function ended(app: LiveApp, snapshot: AppSnapshot, end: RunEnd): AppSnapshot {
   if (snapshot.status !== 'active') return snapshot
   if (end.status === 'failed') return new AppSnapshot(app, snapshot, snapshot.epoch, 'error', undefined, end.error)
-  return new AppSnapshot(app, snapshot, snapshot.epoch, 'done', outputOf(end))
+  return new AppSnapshot(
+    app.parent?.map === undefined ? app : new EndedBranch(app),
+    snapshot,
+    snapshot.epoch,
+    'done',
+    outputOf(end),
+  )
 }
 
 /** What the actor ends with. Cancelled is an outcome, not an error. */
@@ -73,7 +83,7 @@ function outputOf(end: Exclude<RunEnd, { readonly status: 'failed' }>): RunOutpu
 }
 
 function persist(snapshot: AppSnapshot): PersistedRun {
-  const app = AppSnapshot.appOf(snapshot)
+  const app = AppSnapshot.behind(snapshot)
   const { status, value = null, next = null, sequenceId, context, output, error } = snapshot
   const visits = Object.fromEntries(app.plan.graph.list.map(({ name, index }) => [name, app.visits[index] ?? 0]))
   return {

@@ -32,7 +32,7 @@ export function createLoneLogic(plan: Plan, bound: Inputs): LooseLogic<AppSnapsh
     },
     start(snapshot) {
       const app = AppSnapshot.appOf(snapshot)
-      if (snapshot.status !== 'active') return
+      if (app === undefined || snapshot.status !== 'active') return
       app.standing = standingOf(snapshot)
       // In a microtask, so that the actor is up when the first step commits.
       queueMicrotask(() => runLone(app))

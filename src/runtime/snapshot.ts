@@ -4,9 +4,10 @@ import type { Plan } from '../graph/plan.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
 import type { State } from '../state/freeze.js'
+import { branchId } from './identity.js'
 import type { Leak } from './order.js'
 import type { Standing } from './standing.js'
-import type { LiveApp } from './tree.js'
+import type { LiveApp, Parent } from './tree.js'
 
 /** What an application actor ends with. */
 export type RunOutput<State, At extends string = string> =
@@ -53,6 +54,26 @@ export type RunSnapshot<State, At extends string = string> = Snapshot<RunOutput<
 
 type Status = 'active' | 'done' | 'error' | 'stopped'
 
+/** What is left of a branch that has ended, so that the snapshot of its actor does not hold on to all of it. */
+export class EndedBranch {
+  readonly plan: Plan
+  readonly inputs: LiveApp['inputs']
+  readonly visits: number[]
+  readonly #parent: Parent | undefined
+
+  constructor({ plan, inputs, visits, parent }: LiveApp) {
+    this.plan = plan
+    this.inputs = inputs
+    this.visits = visits
+    this.#parent = parent
+  }
+
+  get appId(): string {
+    const parent = this.#parent
+    return parent === undefined ? '' : branchId(parent.app, parent.name, parent.visit, parent.key)
+  }
+}
+
 /** The snapshot of an application actor. `value` and `context` are what inspectors look for. */
 export class AppSnapshot implements Standing {
   readonly status: Status
@@ -64,10 +85,10 @@ export class AppSnapshot implements Standing {
   readonly sequenceId: number
   /** Drops completions of a life before the last restart. */
   readonly epoch: number
-  readonly #app: LiveApp
+  readonly #app: LiveApp | EndedBranch
 
   constructor(
-    app: LiveApp,
+    app: LiveApp | EndedBranch,
     standing: Standing,
     epoch: number,
     status: Status = 'active',
@@ -93,8 +114,13 @@ export class AppSnapshot implements Standing {
     return this.context
   }
 
-  /** The live side of the actor that this snapshot is of. */
-  static appOf(snapshot: AppSnapshot): LiveApp {
+  /** The live side of the actor that this snapshot is of; undefined for a branch that has ended. */
+  static appOf(snapshot: AppSnapshot): LiveApp | undefined {
+    return snapshot.#app instanceof EndedBranch ? undefined : snapshot.#app
+  }
+
+  /** What a persisted snapshot tells beside where the application stands. */
+  static behind(snapshot: AppSnapshot): Pick<LiveApp, 'plan' | 'appId' | 'inputs' | 'visits'> {
     return snapshot.#app
   }
 }
