@@ -6,6 +6,7 @@ import type { FanOut } from '../parallel/fan-out.js'
 import { gateOf } from '../parallel/limit.js'
 import type { BranchTask } from '../parallel/task.js'
 import { appLogicOf } from './application-logic.js'
+import { Branch } from './branch.js'
 import { BranchInputs } from './branch-inputs.js'
 import { createCancellation, TIMEOUT } from './cancellation.js'
 import { type AnyActorRef, makeActor } from './create-actor.js'
@@ -52,7 +53,7 @@ export class BranchStarter {
       parent: this.parent(task.key),
     })
     const actor = makeActor(appLogicOf(plan), { id: task.key, parent: this.#self, input: { owned: child } })
-    return { task, app: child, actor, startedAt: undefined, timer: undefined }
+    return new Branch(task, child, actor)
   }
 
   /** Starts a branch once the interceptors let it; one that refuses fails it. */

@@ -14,6 +14,14 @@ export class MapBooks implements MapTable {
     return this.live.has(key) || this.settled.has(key)
   }
 
+  /** The branches that live now; one that settles before its turn is left out. */
+  *each(): Generator<LiveBranch, void, void> {
+    for (const key of [...this.live.keys()]) {
+      const branch = this.live.get(key)
+      if (branch !== undefined) yield branch
+    }
+  }
+
   settle(result: AnyResult): void {
     this.live.delete(result.key)
     this.settled.set(result.key, result)

@@ -33,6 +33,7 @@ export class MapRunner implements LiveMap {
   readonly step: LiveStep
   readonly visit: number
   readonly watches: boolean
+  readonly policy: FanOut['policy']
   readonly table = new MapBooks()
   readonly siblings: Siblings
   readonly #fanOut: FanOut
@@ -51,6 +52,7 @@ export class MapRunner implements LiveMap {
     this.app = app
     this.step = step
     this.#fanOut = fanOut
+    this.policy = fanOut.policy
     this.#raw = raw
     this.visit = (app.visits[step.node.index] ?? 0) + 1
     this.watches = fanOut.watch !== undefined
@@ -61,10 +63,6 @@ export class MapRunner implements LiveMap {
 
   get reducing(): boolean {
     return this.#finale.begun
-  }
-
-  get policy(): FanOut['policy'] {
-    return this.#fanOut.policy
   }
 
   /** Runs the branches and the reducer. Rejects once every branch has ended. */
@@ -147,8 +145,8 @@ export class MapRunner implements LiveMap {
     if (key === 'reduce' && this.#finale.reducing) return this.#finale.finish({ update: output })
     const live = this.table.live.get(key)
     if (live === undefined) return // M2
-    this.#settle(key, endingOf(live.app))
     this.app.takeLeaks(live.app.leaked)
+    this.#settle(key, endingOf(live.app))
     this.#pump()
   }
 
@@ -163,8 +161,10 @@ export class MapRunner implements LiveMap {
     const live = this.table.live.get(key)
     if (live === undefined) return
     if (live.timer !== undefined) this.app.hub.clock.clearTimeout(live.timer)
-    this.#record(live.task, live.app, live.startedAt, ending)
-    this.siblings.settled(live.app)
+    const { app } = live
+    this.#record(live.task, app, live.startedAt, ending)
+    this.siblings.settled(app)
+    live.release()
   }
 
   #record(task: BranchTask, app: LiveApp | undefined, startedAt: number | undefined, ending: Ending): void {
@@ -199,7 +199,7 @@ export class MapRunner implements LiveMap {
     const cancellation = closingCancellation(this.app, why)
     this.#closing = { ...why, at: cancellation.at }
     this.#sourceSignal?.abort(cancellation.reason)
-    for (const branch of [...this.table.live.values()]) this.#cancelLive(branch, cancellation)
+    for (const branch of this.table.each()) this.#cancelLive(branch, cancellation)
     if (why.kind !== 'stopped') this.#recordRest(cancellation)
     this.#grace.start()
     if (!this.#pumping) this.#endIfDone()
@@ -254,7 +254,7 @@ export class MapRunner implements LiveMap {
   /** Gives up whatever ignores its cancel: branches, and with none left the source or the reducer. */
   abandon(): void {
     if (this.table.live.size === 0) return this.#finale.abandon()
-    for (const { app } of [...this.table.live.values()]) app.abandon()
+    for (const { app } of this.table.each()) app.abandon()
     this.#grace.start(0)
   }
 
@@ -262,7 +262,7 @@ export class MapRunner implements LiveMap {
   #overdue(): void {
     if (this.table.live.size === 0) return this.#finale.abandon()
     let next: number | undefined
-    for (const { app } of [...this.table.live.values()]) {
+    for (const { app } of this.table.each()) {
       if (app.cancellation === undefined) continue
       const left = this.#grace.left(app.cancellation.at)
       if (left <= 0) app.abandon()
@@ -289,7 +289,7 @@ export class MapRunner implements LiveMap {
     if (this.#finale.ended) return
     this.#close({ kind: 'stopped' })
     const cancellation = createCancellation('stop', 'parent', this.app.hub.clock.now())
-    for (const { app, timer } of this.table.live.values()) {
+    for (const { app, timer } of this.table.each()) {
       this.app.hub.clock.clearTimeout(timer)
       app.stop(cancellation)
     }

@@ -166,6 +166,8 @@ export interface LiveBranch {
   readonly actor: AnyActorRef
   startedAt: number | undefined
   timer: unknown
+  /** It has settled: lets go of all it holds. */
+  release(): void
 }
 
 /** What is known of the branches of one map: who lives, who has settled and how. */

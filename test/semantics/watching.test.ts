@@ -1,6 +1,6 @@
 import { createApplication, defineMessage, NoSenderError, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
-import { chat, type echo } from '../support/chat.js'
+import { chat, echo } from '../support/chat.js'
 import { settle, untilAborted } from '../support/deferred.js'
 
 const hint = defineMessage('hint', type<string>())
@@ -55,6 +55,31 @@ describe('watch', () => {
     })
 
     expect((await run(map as never)).state.answer).toBe('done,cancelled')
+  })
+})
+
+describe('a watch that cancels while the map closes', () => {
+  it('finds branches settled that were cancelled already, launched or not', async () => {
+    const hold = {
+      beforeBranch: ({ key }: { key: string }) => (key.startsWith('late') ? new Promise<void>(() => {}) : undefined),
+    }
+    const map = chat.mapActions({
+      reads: ['prompt'],
+      writes: ['answer'],
+      settle: 'any',
+      actions: { slow, late: echo, later: echo, fast: pour },
+      watch({ event, cancel }) {
+        if (event.type === 'branch.settled') cancel(['later', 'late', 'slow', 'fast'], 'all of them')
+      },
+      reduce: ({ results }) => ({ answer: results.map((r) => r.status).join() }),
+    })
+    const app = createApplication(chat.graph({ actions: { map } }), {
+      entrypoint: 'map',
+      state: { prompt: 'p' },
+      interceptors: [hold as never],
+    })
+
+    expect((await app.run()).state.answer).toBe('cancelled,cancelled,cancelled,done')
   })
 })
 
