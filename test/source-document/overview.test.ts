@@ -1,7 +1,7 @@
 import { createApplication, defineState, task } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { answersOf, ask, chat, echo } from '../support/chat.js'
-import { defer, settle } from '../support/deferred.js'
+import { defer, settle, untilAborted } from '../support/deferred.js'
 
 describe('overview', () => {
   it('S-001 runs several actions at the same time', async () => {
@@ -299,7 +299,7 @@ describe('overview', () => {
     expect((await app.run()).state.answers).toEqual({ q0: 'm0: a', q1: 'm1: b', last: 'end' })
   })
 
-  it('S-018 runs applications that an action makes by hand, bound to their parent', async () => {
+  it('S-018 S-113 runs applications that an action makes by hand, bound to their parent', async () => {
     const graph = chat.graph({ actions: { echo } })
     const paths: string[] = []
     const manual = chat.action({
@@ -330,6 +330,59 @@ describe('overview', () => {
 
     expect(state.answers).toEqual({ a: 'a', b: 'b' })
     expect(paths).toEqual(['manual/a', 'manual/b', ''])
+  })
+
+  it('S-115 binds an application made by hand to its parent: identity, limit, events and cancel', async () => {
+    let running = 0
+    let most = 0
+    const seen: unknown[] = []
+    const work = chat.action({
+      reads: ['prompt'],
+      writes: ['answer'],
+      async run({ state, signal, context }) {
+        running += 1
+        most = Math.max(most, running)
+        await Promise.resolve()
+        running -= 1
+        if (state.prompt === 'wait') await untilAborted(signal)
+        return { answer: context.appId }
+      },
+    })
+    const graph = chat.graph({ actions: { work } })
+    const manual = chat.action({
+      reads: ['prompts'],
+      writes: ['answers'],
+      async run({ state, context }) {
+        const apps = state.prompts.map((prompt) =>
+          createApplication(graph, { entrypoint: 'work', state: { prompt }, parent: context, key: prompt }),
+        )
+        const ends = await Promise.all(apps.map((app) => app.run()))
+        seen.push(ends.map(({ status }) => status))
+        return { answers: Object.fromEntries(apps.map(({ appId, state: { answer } }) => [appId, answer])) }
+      },
+    })
+    const start = (prompts: string[]) =>
+      createApplication(chat.graph({ actions: { manual } }), {
+        entrypoint: 'manual',
+        state: { prompts },
+        appId: 'root',
+        concurrency: 1,
+      })
+    const [first, second] = [await start(['a', 'b']).run(), await start(['b', 'a']).run()]
+    const cancelled = start(['wait', 'x'])
+
+    const run = cancelled.run()
+    await settle()
+    await cancelled.cancel({ reason: 'enough' })
+
+    const ids = Object.entries(first.state.answers)
+    expect(ids.every(([id, answer]) => id === answer && id.length === 52)).toBe(true)
+    expect(Object.keys(second.state.answers).sort()).toEqual(ids.map(([id]) => id).sort())
+    expect({ most, last: seen.at(-1), status: (await run).status }).toEqual({
+      most: 1,
+      last: ['cancelled', 'cancelled'],
+      status: 'cancelled',
+    })
   })
 
   it('S-019 starts every configuration, and joins only when all have ended', async () => {
