@@ -16,6 +16,7 @@ export {
   createApplication,
   type RunOptions,
 } from './application/application.js'
+export { type MachineEvent, type MachineGuards, machineGuards, toMachine } from './application/machine.js'
 export type { Cancelled, CommittedStep, Finished, Halted, RunOutcome, StepOf } from './application/outcome.js'
 export type {
   ChunkEmitted,
@@ -53,6 +54,7 @@ export {
   type Where,
 } from './errors.js'
 export { and, type Condition, type Equals, type ErrorCondition, not, or, type When } from './graph/condition.js'
+export type { MachineConfig, MachineMeta, MachineState, MachineTransition } from './graph/machine-config.js'
 export type { Halt } from './graph/runnable.js'
 export type { Conditional, TransitionList, Unconditional } from './graph/transition.js'
 export { type Clock, systemClock } from './internal/clock.js'

@@ -95,6 +95,15 @@ export interface ActionBody {
   readonly kind: 'run' | 'fan-out'
   /** Inputs that the body hands on to branches. */
   readonly accepts?: Accepts
+  /** Its branches, as far as they are known before it runs: for pictures. */
+  readonly outline?: readonly Outlined[]
+}
+
+/** A branch that a fan-out will have. */
+export interface Outlined {
+  /** Its key; `*` stands for any number of branches alike. */
+  readonly key: string
+  readonly branch: AnyBranch
 }
 
 /** Plain code. */

@@ -1,4 +1,4 @@
-import type { Accepts, AnyBranch } from '../action/action.js'
+import type { Accepts, AnyBranch, Outlined } from '../action/action.js'
 import { type Inputs, NO_INPUTS } from '../action/inputs.js'
 import { inputsOf, planOf } from '../graph/plan-of.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
@@ -110,4 +110,15 @@ export function callSource(
 ): unknown {
   if (typeof source !== 'function') return source
   return (source as (given: typeof args) => unknown)(args)
+}
+
+/** The branches of a source, as far as they are known before the map runs. */
+export function outlineOf(source: unknown): readonly Outlined[] {
+  if (isBranch(source)) return [{ key: '*', branch: source }]
+  if (!Array.isArray(source) && !isPlainObject(source)) return []
+  return Object.entries(source).flatMap(([name, entry]: [string, unknown]) => {
+    const [thing, options] = Array.isArray(entry) ? (entry as readonly unknown[]) : [entry]
+    const key = isPlainObject(options) && typeof options['key'] === 'string' ? options['key'] : name
+    return isBranch(thing) ? [{ key, branch: thing }] : []
+  })
 }

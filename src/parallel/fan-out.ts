@@ -1,4 +1,4 @@
-import type { Accepts, ActionBody, AnyBranch } from '../action/action.js'
+import type { Accepts, ActionBody, AnyBranch, Outlined } from '../action/action.js'
 import type { InputSpec, Inputs, InputsOut } from '../action/inputs.js'
 import type { Name } from '../internal/type-tools.js'
 import type { State } from '../state/freeze.js'
@@ -103,7 +103,13 @@ interface Loose {
  * Compiles what all ways to fan out share.
  * @throws {TypeError | RangeError} for options that cannot be
  */
-export function createFanOut(options: Loose, accepts: Accepts, open: FanOut['open'], single = false): FanOut {
+export function createFanOut(
+  options: Loose,
+  accepts: Accepts,
+  outline: readonly Outlined[],
+  open: FanOut['open'],
+  single = false,
+): FanOut {
   const { concurrency = DEFAULT_WINDOW } = options
   const shared = typeof concurrency === 'object'
   if (typeof options.reduce !== 'function') throw new TypeError('A map action needs reduce: ({ results }) => update.')
@@ -113,6 +119,7 @@ export function createFanOut(options: Loose, accepts: Accepts, open: FanOut['ope
   return {
     kind: 'fan-out',
     accepts,
+    outline,
     open,
     policy: checkPolicy(options.settle ?? 'all'),
     window: shared ? DEFAULT_WINDOW : checkCount('concurrency', concurrency),

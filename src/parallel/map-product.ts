@@ -1,7 +1,7 @@
 import type { InputSpec } from '../action/inputs.js'
 import type { Name } from '../internal/type-tools.js'
 import type { ReadsOf } from '../state/keys.js'
-import { acceptedBy, BranchStates, callSource, demandBranch, toTask } from './branch-state.js'
+import { acceptedBy, BranchStates, callSource, demandBranch, outlineOf, toTask } from './branch-state.js'
 import { type Entries, entriesOf, keyOfEntry, type ParsedEntry, type Placed, parseEntry } from './entries.js'
 import { createFanOut, type FanOut, type FanOutOptions } from './fan-out.js'
 import type { SettlePolicy } from './settle.js'
@@ -52,7 +52,7 @@ interface Pair {
 
 /** Compiles a map over the product of actions and states: action by action, each over all states. */
 export function compileMapProduct(options: Loose): FanOut {
-  return createFanOut(options, acceptedBy(options.actions), ({ subject, ...args }) => {
+  return createFanOut(options, acceptedBy(options.actions), outlineOf(options.actions), ({ subject, ...args }) => {
     const states = new BranchStates(subject, args.state)
     const actionEntries = entriesOf(subject, 'actions', callSource(options.actions, args))
     const stateEntries = entriesOf(subject, 'states', callSource(options.states, args))

@@ -39,7 +39,7 @@ type Loose = Parameters<typeof createFanOut>[0] & { readonly tasks: unknown }
 /** Compiles the low-level way to fan out. */
 export function compileParallel(options: Loose): FanOut {
   const accepts = { names: new Set<string>(), open: true }
-  return createFanOut(options, accepts, ({ subject, ...args }) => ({
+  return createFanOut(options, accepts, [], ({ subject, ...args }) => ({
     entries: entriesOf(subject, 'tasks', callSource(options.tasks, args)),
     keyOf: ({ entry, name }) => {
       const key = isTask(entry) ? entry.options['key'] : undefined

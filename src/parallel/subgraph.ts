@@ -60,6 +60,7 @@ export function compileSubgraph(options: Loose): FanOut {
   return createFanOut(
     { reduce },
     inputsOf(branch),
+    [{ key: '', branch }],
     ({ subject, ...args }) => {
       const state = enterState(subject, undefined, enter(args), true)
       for (const key of Object.keys(state)) deepFreeze(state[key], subject, key)

@@ -1,3 +1,4 @@
+import { type MachineConfig, machineConfigOf } from '../graph/machine-config.js'
 import type { Plan } from '../graph/plan.js'
 import type { State } from '../state/freeze.js'
 import { createCancellation } from './cancellation.js'
@@ -22,14 +23,20 @@ const logics = new WeakMap<Plan, LooseLogic<AppSnapshot>>()
 export function appLogicOf(plan: Plan): LooseLogic<AppSnapshot> {
   let logic = logics.get(plan)
   if (logic === undefined) {
-    logic = createAppLogic()
+    logic = createAppLogic(plan)
     logics.set(plan, logic)
   }
   return logic
 }
 
-function createAppLogic(): LooseLogic<AppSnapshot> {
+function createAppLogic(plan: Plan): LooseLogic<AppSnapshot> {
+  let config: MachineConfig | undefined
   return {
+    /** The derived statechart: inspectors draw it. */
+    get config() {
+      config ??= machineConfigOf(plan)
+      return config
+    },
     getInitialSnapshot(scope, input) {
       const handed = input as OwnedInput
       const { owned } = handed

@@ -24,8 +24,13 @@ interface LoneInput {
 
 /** The actor logic of a plan that starts by itself: the engine's own, with another beginning. */
 export function createLoneLogic(plan: Plan, bound: Inputs): LooseLogic<AppSnapshot> {
+  const { transition, getPersistedSnapshot } = appLogicOf(plan)
   return {
-    ...appLogicOf(plan),
+    transition,
+    getPersistedSnapshot,
+    get config() {
+      return appLogicOf(plan).config
+    },
     getInitialSnapshot(scope, input) {
       const app = loneApp(plan, bound, scope, input as LoneInput)
       return new AppSnapshot(app, app.standing, app.epoch)

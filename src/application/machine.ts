@@ -1,0 +1,46 @@
+import type { AnyBranch } from '../action/action.js'
+import { guardsOf, type MachineConfig, machineConfigOf } from '../graph/machine-config.js'
+import { planOf } from '../graph/plan-of.js'
+
+/** The event that leaves a state: the state of the application after the action, or what it threw. */
+export interface MachineEvent {
+  readonly type: string
+  readonly state: unknown
+  readonly error?: unknown
+}
+
+/** Guards for `createMachine(config).provide({ guards })`. */
+export type MachineGuards = Readonly<Record<string, (args: { readonly event: MachineEvent }) => boolean>>
+
+/**
+ * The statechart of a runnable graph, or of an action as a graph of one, as plain JSON: for pictures, for analysis, and
+ * to run in XState itself.
+ *
+ * A state per action; the event `done.<action>` leaves it for the first transition whose guard holds, `error.<action>`
+ * for the first error transition; where none holds, to the final state `(finished)`. A map action is a parallel state
+ * with the graphs of its branches, as far as they are known before it runs (`*` stands for any number of them).
+ *
+ * @example
+ * ```ts
+ * const machine = createMachine(toMachine(runnable)).provide({ guards: machineGuards(runnable) })
+ * ```
+ * @see https://stately.ai/docs/machines
+ */
+export function toMachine(branch: AnyBranch): MachineConfig {
+  return machineConfigOf(planOf(branch).plan)
+}
+
+/**
+ * The conditions of a runnable graph as guards of its statechart, by the names that {@link toMachine} gives them. They
+ * look at `event.state` and `event.error`, and at nothing else.
+ */
+export function machineGuards(branch: AnyBranch): MachineGuards {
+  const entries = Object.entries(guardsOf(planOf(branch).plan.graph))
+  return Object.fromEntries(
+    entries.map(([name, test]) => [
+      name,
+      ({ event }: { readonly event: MachineEvent }) =>
+        test({ state: event.state as never, error: event.error }) === true,
+    ]),
+  )
+}

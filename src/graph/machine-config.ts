@@ -1,0 +1,116 @@
+import type { Predicate } from './condition.js'
+import type { CompiledGraph, Edge, Plan, PlanNode } from './plan.js'
+import { planOf } from './plan-of.js'
+
+/** A transition of a statechart. `guard` is the name of its condition. */
+export interface MachineTransition {
+  readonly target: string
+  readonly guard?: string
+}
+
+/** What a state of the statechart tells beside its transitions. */
+export interface MachineMeta {
+  readonly kind: 'action' | 'map' | 'branch' | 'end'
+  readonly reads?: readonly string[]
+  readonly writes?: readonly string[]
+  /** True where a run of the graph halts. */
+  readonly halts?: boolean
+}
+
+export interface MachineState {
+  readonly id: string
+  readonly type?: 'final' | 'parallel'
+  readonly initial?: string
+  readonly tags?: readonly string[]
+  readonly meta: MachineMeta
+  readonly on?: Readonly<Record<string, readonly MachineTransition[]>>
+  readonly states?: Readonly<Record<string, MachineState>>
+}
+
+/** A statechart as plain data, as XState's `createMachine` takes it. */
+export interface MachineConfig {
+  readonly id: string
+  readonly initial: string
+  readonly states: Readonly<Record<string, MachineState>>
+}
+
+/** The final state: no transition was true. */
+export const FINISHED = '(finished)'
+
+const DEFAULT_ID = 'app'
+
+/**
+ * The statechart of a plan: a state per action, which is left by the event `done.<action>` or `error.<action>` for the
+ * first transition whose guard holds. A map action is a compound state, with the graphs of its branches inside as far
+ * as they are known before it runs.
+ */
+export function machineConfigOf(plan: Plan, id = DEFAULT_ID): MachineConfig {
+  const guards = guardNames(plan.graph)
+  const states: Record<string, MachineState> = {}
+  for (const node of plan.graph.list) states[node.name] = stateOf(plan, node, `${id}/${node.name}`, id, guards)
+  states[FINISHED] = { id: `${id}/${FINISHED}`, type: 'final', meta: { kind: 'end' } }
+  return { id, initial: plan.entrypoint.name, states }
+}
+
+function stateOf(plan: Plan, node: PlanNode, id: string, parent: string, guards: GuardNames): MachineState {
+  const { reads, writes, tags, body } = node.parts
+  const transitions = (edges: readonly Edge[], otherwise: readonly MachineTransition[]): MachineTransition[] => [
+    ...edges.map((edge): MachineTransition => {
+      const target = targetOf(`${parent}/${edge.to.name}`)
+      const guard = edge.test === undefined ? undefined : guards.get(edge.test)
+      return guard === undefined ? { target } : { target, guard }
+    }),
+    ...(edges.some(({ test }) => test === undefined) ? [] : otherwise),
+  ]
+  const path = id.slice(id.indexOf('/') + 1)
+  const on: Record<string, readonly MachineTransition[]> = {
+    [`done.${path}`]: transitions(node.edges, [{ target: targetOf(`${parent}/${FINISHED}`) }]),
+  }
+  if (node.errorEdges.length > 0) on[`error.${path}`] = transitions(node.errorEdges, [])
+  const meta: MachineMeta = {
+    kind: body.kind === 'fan-out' ? 'map' : 'action',
+    reads: reads.names,
+    writes,
+    halts: plan.haltAfter.has(node),
+  }
+  return { id, ...(tags.length === 0 ? {} : { tags }), meta, on, ...inside(node, id) }
+}
+
+/** The branches of a map, each a region of its own. */
+function inside(node: PlanNode, id: string): Pick<MachineState, 'type' | 'initial' | 'states'> {
+  const outline = node.parts.body.outline ?? []
+  if (outline.length === 0) return {}
+  const states = Object.fromEntries(
+    outline.map(({ key, branch }): [string, MachineState] => {
+      const name = key === '' ? '(graph)' : key
+      const { initial, states: below } = machineConfigOf(planOf(branch).plan, `${id}/${name}`)
+      return [name, { id: `${id}/${name}`, meta: { kind: 'branch' }, initial, states: below }]
+    }),
+  )
+  return { type: 'parallel', states }
+}
+
+/** `#app/ask`, as XState reads it: a dot would part the id from a child. */
+const targetOf = (id: string): string => `#${id.replaceAll('\\', '\\\\').replaceAll('.', '\\.')}`
+
+type GuardNames = ReadonlyMap<Predicate, string>
+
+/** A name for each condition of a graph: its own, numbered where others have it too. */
+function guardNames(graph: CompiledGraph): GuardNames {
+  const names = new Map<Predicate, string>()
+  const taken = new Map<string, number>()
+  for (const node of graph.list) {
+    for (const { test, name } of [...node.edges, ...node.errorEdges]) {
+      if (test === undefined || names.has(test)) continue
+      const count = (taken.get(name) ?? 0) + 1
+      taken.set(name, count)
+      names.set(test, count === 1 ? name : `${name} (${count})`)
+    }
+  }
+  return names
+}
+
+/** The conditions of a graph by the names that its statechart gives them; those of branches are not among them. */
+export function guardsOf(graph: CompiledGraph): Readonly<Record<string, Predicate>> {
+  return Object.fromEntries([...guardNames(graph)].map(([test, name]) => [name, test]))
+}
