@@ -91,9 +91,15 @@ export interface MapEnd<At extends string = string> extends ActionFacts<At> {
   readonly failed: number
   readonly cancelled: number
 }
-/** A branch waits for its turn, or has started. Its own address is `path`. */
-export interface BranchMoved<At extends string = string> extends ActionFacts<At> {
-  readonly type: 'branch.queued' | 'branch.start'
+/** A branch waits for its turn. Its own address is `path`. */
+export interface BranchQueued<At extends string = string> extends ActionFacts<At> {
+  readonly type: 'branch.queued'
+  readonly key: string
+  readonly index: number
+}
+/** A branch runs its first step. */
+export interface BranchStart<At extends string = string> extends ActionFacts<At> {
+  readonly type: 'branch.start'
   readonly key: string
   readonly index: number
 }
@@ -148,7 +154,8 @@ type PlainEvent<S, At extends string> =
   | Transition<At>
   | MapStart<At>
   | MapEnd<At>
-  | BranchMoved<At>
+  | BranchQueued<At>
+  | BranchStart<At>
   | BranchSettled<At>
   | BranchLeaked<At>
   | MessageEvent<At>

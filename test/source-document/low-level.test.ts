@@ -1,6 +1,8 @@
-import { createApplication, task, tasksOf } from 'teasel'
+import { createApplication, task, tasksOf, toMachine, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { answersOf, ask, chat, echo } from '../support/chat.js'
+import { settle, untilAborted } from '../support/deferred.js'
+import { ManualClock } from '../support/manual-clock.js'
 
 async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = []
@@ -79,5 +81,142 @@ describe('the low-level API', () => {
 
     expect(first?.state.answers).toEqual({ a: 'a', b: 'b' })
     expect(second?.state.answers).toEqual(first?.state.answers)
+  })
+
+  it('S-071 S-073 makes tasks of actions or graphs, from state, inputs and a signal', async () => {
+    const given: string[] = []
+    const graph = chat.graph({ actions: { echo } }).runnable({ entrypoint: 'echo' })
+    const low = chat.parallel({
+      reads: ['prompt'],
+      writes: ['answers'],
+      inputs: { times: type<number>() },
+      tasks({ state, inputs, signal }) {
+        given.push(state.prompt, String(inputs.times), String(signal.aborted))
+        return Array.from({ length: inputs.times }, (_, i) => task({ action: i % 2 === 0 ? echo : graph, state }))
+      },
+      reduce: ({ results }) => ({ answers: { count: String(results.length) } }),
+    })
+    const app = createApplication(chat.graph({ actions: { low } }), { entrypoint: 'low', state: { prompt: 'p' } })
+
+    expect((await app.run({ inputs: { times: 3 } })).state.answers).toEqual({ count: '3' })
+    expect(given).toEqual(['p', '3', 'false'])
+  })
+
+  it('S-074 S-075 gives a task its action, state, inputs and key; its id is a stable hash, and no key comes twice', async () => {
+    const low = (keys: readonly string[]) =>
+      chat.parallel({
+        reads: [],
+        writes: ['answers'],
+        tasks: keys.map((key) => task({ action: ask, key, state: { prompt: key }, inputs: { model: `m${key}` } })),
+        reduce: ({ results }) => ({
+          answers: Object.fromEntries(results.map((r) => [r.key, `${r.state.answer} ${r.appId}`])),
+        }),
+      })
+    const run = async (keys: readonly string[]) => {
+      const graph = chat.graph({ actions: { low: low(keys) } })
+      return (await createApplication(graph, { entrypoint: 'low', state: {}, appId: 'root' }).run()).state.answers
+    }
+    const first = await run(['a', 'b'])
+    const turned = await run(['b', 'a'])
+
+    expect(first['a']).toMatch(/^ma: a [a-z2-7]{52}$/)
+    expect(turned).toEqual(first)
+    await expect(run(['a', 'a'])).rejects.toThrow('several branches would have the key "a"')
+  })
+
+  it('S-076 lets a task say when its time is over, and the map what becomes of failures', async () => {
+    const clock = new ManualClock()
+    const slow = chat.action({ reads: ['prompt'], writes: ['answer'], run: ({ signal }) => untilAborted(signal) })
+    const low = chat.parallel({
+      reads: [],
+      writes: ['answers'],
+      settle: 'collect',
+      tasks: {
+        slow: task({ action: slow, state: { prompt: '' }, timeoutMs: 10 }),
+        quick: task({ action: echo, state: { prompt: '' } }),
+      },
+      reduce: ({ branches }) => ({ answers: { slow: branches.slow.status, quick: branches.quick.status } }),
+    })
+    const app = createApplication(chat.graph({ actions: { low } }), { entrypoint: 'low', state: {}, clock })
+
+    const run = app.run()
+    await settle()
+    clock.advance(10)
+
+    expect((await run).state.answers).toEqual({ slow: 'failed', quick: 'done' })
+  })
+
+  it('S-077 S-078 reduces tasks as maps are reduced, and must say what it reads and writes', async () => {
+    const low = chat.parallel({
+      reads: ['prompt'],
+      writes: ['answer'],
+      tasks: ({ state }) => [task({ action: echo, state }), task({ action: echo, state: { prompt: 'other' } })],
+      reduce: ({ state, results }) => ({ answer: [state.prompt, ...results.map((r) => r.state.answer)].join() }),
+    })
+    // @ts-expect-error says neither what it reads nor what it writes
+    const silent = () => chat.parallel({ tasks: [], reduce: () => ({}) })
+    const app = createApplication(chat.graph({ actions: { low } }), { entrypoint: 'low', state: { prompt: 'p' } })
+
+    expect((await app.run()).state.answer).toBe('p,p,other')
+    expect(silent).toThrow(TypeError)
+  })
+})
+
+describe('under the hood', () => {
+  it('S-109 S-110 is recursion: a graph in a branch runs as an application below, under the same limit', async () => {
+    let running = 0
+    let most = 0
+    const leaf = chat.action({
+      reads: ['n'],
+      writes: ['n'],
+      async run({ state }) {
+        running += 1
+        most = Math.max(most, running)
+        await Promise.resolve()
+        running -= 1
+        return { n: state.n * 2 }
+      },
+    })
+    const graph = chat
+      .graph({ actions: { leaf, again: leaf }, transitions: { leaf: 'again' } })
+      .runnable({ entrypoint: 'leaf' })
+    const inner = chat.mapStates({
+      reads: ['n'],
+      writes: ['n'],
+      action: graph,
+      states: [{}, {}],
+      reduce: ({ results }) => ({ n: results.reduce((sum, r) => sum + r.state.n, 0) }),
+    })
+    const outer = chat.mapStates({
+      reads: ['n'],
+      writes: ['n'],
+      action: inner,
+      states: [{}, {}],
+      reduce: ({ results }) => ({ n: results.reduce((sum, r) => sum + r.state.n, 0) }),
+    })
+    const app = createApplication(chat.graph({ actions: { outer } }), {
+      entrypoint: 'outer',
+      state: { n: 1 },
+      concurrency: 2,
+    })
+
+    expect({ n: (await app.run()).state.n, most }).toEqual({ n: 16, most: 2 })
+  })
+
+  it('S-111 S-112 makes a runnable graph of an action, seen as a child application', async () => {
+    const map = chat.mapActions({
+      reads: ['prompt'],
+      writes: ['answers'],
+      actions: { bare: echo },
+      reduce: () => ({ answers: {} }),
+    })
+    const app = createApplication(chat.graph({ actions: { map } }), { entrypoint: 'map', state: { prompt: '' } })
+    const children: unknown[] = []
+    app.on('branch.start', ({ appId, path }) => children.push([appId.length, path]))
+
+    await app.run()
+
+    expect(Object.keys(toMachine(echo).states)).toEqual(['action', '(finished)'])
+    expect(children).toEqual([[52, [{ map: 'map', visit: 1, key: 'bare' }]]])
   })
 })
