@@ -18,7 +18,7 @@ const promised = (code: string): string[] =>
 
 describe('the README', () => {
   it('has programs that can be run, the first of them in twenty lines', () => {
-    expect(programs).toHaveLength(4)
+    expect(programs).toHaveLength(5)
     expect(programs[0]?.trim().split('\n').length).toBeLessThanOrEqual(20)
   })
 
@@ -40,7 +40,9 @@ describe('the README', () => {
     const options = {
       extends: '../../tsconfig.json',
       include: ['compiled-*.mts'],
-      compilerOptions: { paths: { teasel: ['../../src/index.ts'] } },
+      compilerOptions: {
+        paths: { teasel: ['../../src/index.ts'], 'teasel/visualize': ['../../src/visualize/index.ts'] },
+      },
     }
     writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(options))
 

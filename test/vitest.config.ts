@@ -2,7 +2,12 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
-  resolve: { alias: { teasel: fileURLToPath(new URL('../src/index.ts', import.meta.url)) } },
+  resolve: {
+    alias: {
+      'teasel/visualize': fileURLToPath(new URL('../src/visualize/index.ts', import.meta.url)),
+      teasel: fileURLToPath(new URL('../src/index.ts', import.meta.url)),
+    },
+  },
   test: {
     root: fileURLToPath(new URL('..', import.meta.url)),
     include: ['test/**/*.test.ts'],

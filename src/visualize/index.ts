@@ -1,0 +1,2 @@
+export { type MermaidOptions, toMermaid } from './mermaid.js'
+export { analyse, type GraphReport } from './paths.js'

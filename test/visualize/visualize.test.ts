@@ -1,0 +1,92 @@
+import { readFileSync } from 'node:fs'
+import { defineState } from 'teasel'
+import { analyse, toMermaid } from 'teasel/visualize'
+import { describe, expect, it } from 'vitest'
+import { researchGraph } from '../../examples/research/graph.js'
+import { Library } from '../../examples/research/library.js'
+
+const kit = defineState<{ n: number }>()
+const act = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => state })
+
+describe('analyse', () => {
+  it('tells what cannot be reached, what cannot be left, and the shortest ways', () => {
+    const graph = kit.graph({
+      actions: { a: act, b: act, c: act, lost: act, loop: act },
+      transitions: {
+        a: [{ to: 'b', when: { n: 1 } }, { to: 'loop' }],
+        b: 'c',
+        loop: 'loop',
+        c: [{ to: 'a', when: { n: 2 } }],
+      },
+    })
+
+    expect(analyse(graph.runnable({ entrypoint: 'a' }))).toEqual({
+      unreachable: ['lost'],
+      deadEnds: ['loop'],
+      shortest: { a: [], b: ['a'], loop: ['a'], c: ['a', 'b'], '(finished)': ['a', 'b', 'c'] },
+    })
+  })
+
+  it('counts halts as ways out, and error transitions as ways', () => {
+    const graph = kit.graph({
+      actions: { a: act, b: act },
+      transitions: { a: 'a', b: 'b' },
+      onError: { a: 'b' },
+    })
+
+    expect(analyse(graph.runnable({ entrypoint: 'a' }))).toMatchObject({ unreachable: [], deadEnds: ['a', 'b'] })
+    expect(analyse(graph.runnable({ entrypoint: 'a', haltAfter: 'b' })).deadEnds).toEqual([])
+  })
+})
+
+describe('toMermaid', () => {
+  it('draws actions, conditions in their order, errors, halts and the end', () => {
+    const graph = kit.graph({
+      actions: { start: act, 'my "end"; now': act, giveUp: act },
+      transitions: {
+        start: [
+          { to: 'start', when: ({ state }) => state.n < 3 },
+          { to: 'giveUp', when: { n: 9 } },
+          { to: 'my "end"; now' },
+        ],
+      },
+      onError: { start: 'giveUp' },
+    })
+
+    expect(
+      toMermaid(graph.runnable({ entrypoint: 'start', haltAfter: 'giveUp' }), { direction: 'LR' }),
+    ).toBe(`stateDiagram-v2
+  direction LR
+  state "start" as n0
+  state "my #quot;end#quot;#59; now" as n1
+  state "giveUp" as n2
+  [*] --> n0
+  n0 --> n0 : 1. state.n < 3
+  n0 --> n2 : 2. n = 9
+  n0 --> n1 : otherwise
+  n0 --> n2 : error
+  n1 --> [*]
+  n2 --> [*] : halt`)
+  })
+
+  it('draws a dozen branches of a map, and tells how many more there are', () => {
+    const actions = Object.fromEntries(Array.from({ length: 15 }, (_, i) => [`b${i}`, act]))
+    const map = kit.mapActions({ reads: ['n'], writes: ['n'], actions, reduce: () => ({ n: 0 }) })
+    const runnable = kit.graph({ actions: { map } }).runnable({ entrypoint: 'map' })
+    const picture = toMermaid(runnable)
+
+    expect(picture.match(/state "b\d+"/g)).toHaveLength(12)
+    expect(picture).toContain('state "… 3 more"')
+    expect(toMermaid(runnable, { depth: 0 })).not.toContain('b0')
+  })
+
+  it('is what the README shows of the main job', () => {
+    const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+    const picture = toMermaid(researchGraph(new Library()).runnable({ entrypoint: 'plan' }), {
+      direction: 'LR',
+      depth: 2,
+    })
+
+    expect(readme).toContain(`\`\`\`mermaid\n${picture}\n\`\`\``)
+  })
+})
