@@ -15,6 +15,7 @@ import {
   type Rule,
   topLevel,
 } from './tools/architecture.js'
+import { undocumented } from './tools/documented.js'
 import { readTree } from './tools/source-tree.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -63,6 +64,16 @@ const breaches: readonly [string, Rule, Record<string, string>][] = [
   ['a default export', forbiddenWords, { 'src/runtime/a.ts': 'export default 1' }],
   ['code in the index', plainIndex, { 'src/index.ts': "export { a } from './a.js'\nconst b = 1" }],
 ]
+
+describe('the public surface', () => {
+  it.each(['src/index.ts', 'src/visualize/index.ts'])(
+    'of %s is documented, every export of it',
+    (entry) => {
+      expect(undocumented(entry)).toEqual([])
+    },
+    60_000,
+  )
+})
 
 describe('the rules', () => {
   it.each(breaches)('report %s', (_, rule, tree) => {

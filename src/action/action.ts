@@ -69,6 +69,7 @@ export interface Action<
 
 /** Any action, whatever it reads, writes and takes. */
 export type AnyAction = Action<never, unknown, never, unknown, string>
+/** Whatever can run as a branch, its types forgotten. */
 export type AnyBranch = Branch<never, never, unknown>
 export type NeedsOf<B> = B extends { readonly '~needs': (needs: infer N) => void } ? N : never
 export type InputsOf<B> = B extends { readonly '~inputs': (inputs: infer I) => void } ? I : never

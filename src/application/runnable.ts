@@ -106,6 +106,7 @@ export type StepEmitted<State> =
   | Extract<AnyEvent, { readonly type: 'step.end'; readonly status: 'failed' | 'cancelled' }>
 /** What it emits: every event of the run. */
 export type RunEmitted<State, Chunk> = ChunkEmitted<Chunk> | StepEmitted<State> | OtherEmitted
+/** The actor logic of a runnable graph, as XState's types see it. */
 export interface RunLogic<Needs, State, Inputs, Chunk, At extends string>
   extends ActorLogic<
     RunSnapshot<State, At>,

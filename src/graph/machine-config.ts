@@ -17,6 +17,7 @@ export interface MachineMeta {
   readonly halts?: boolean
 }
 
+/** A state of the statechart: an action, a branch of one, or the end. */
 export interface MachineState {
   readonly id: string
   readonly type?: 'final' | 'parallel'

@@ -39,16 +39,19 @@ export type CancelCause =
   | 'signal'
   | 'stop'
 
+/** A run of the root application begins. `next` is its first action. */
 export interface RunStart extends EventFacts {
   readonly type: 'run.start'
   readonly next: string | undefined
 }
+/** A run of the root application has ended; what it started has ended too. */
 export interface RunEnd<S = unknown> extends EventFacts {
   readonly type: 'run.end'
   readonly status: 'halted' | 'finished' | 'cancelled' | 'failed'
   readonly state: Readonly<S>
   readonly error?: unknown
 }
+/** An action begins, after it was given its slot under a shared limit. */
 export interface StepStart<At extends string = string> extends ActionFacts<At> {
   readonly type: 'step.start'
   readonly attempt: number
@@ -61,6 +64,7 @@ export interface StepDone<S, At extends string, Update> extends ActionFacts<At> 
   readonly state: Readonly<S>
   readonly durationMs: number
 }
+/** A step has ended without a commit, or with an error transition that went on from the state before it. */
 export interface StepLost<At extends string = string> extends ActionFacts<At> {
   readonly type: 'step.end'
   readonly status: 'failed' | 'cancelled'
@@ -75,16 +79,19 @@ export interface Transition<At extends string = string> extends ActionFacts<At> 
   /** True when it was chosen by `onError`. */
   readonly onError: boolean
 }
+/** A streaming action yielded a chunk. Told before the action may go on. */
 export interface ChunkEvent<At extends string, Chunk> extends ActionFacts<At> {
   readonly type: 'chunk'
   readonly chunk: Chunk
 }
+/** A map action begins, its source opened and no branch started. */
 export interface MapStart<At extends string = string> extends ActionFacts<At> {
   readonly type: 'map.start'
   /** How many branches there are, undefined while a generator makes them. */
   readonly total: number | undefined
   readonly policy: string
 }
+/** Every branch of a map has ended. Its results are not reduced yet. */
 export interface MapEnd<At extends string = string> extends ActionFacts<At> {
   readonly type: 'map.end'
   readonly done: number
@@ -103,6 +110,7 @@ export interface BranchStart<At extends string = string> extends ActionFacts<At>
   readonly key: string
   readonly index: number
 }
+/** A branch has settled, finally: whatever comes of it later is ignored. */
 export interface BranchSettled<At extends string = string> extends ActionFacts<At> {
   readonly type: 'branch.settled'
   readonly key: string
@@ -117,22 +125,26 @@ export interface BranchLeaked<At extends string = string> extends ActionFacts<At
   /** How long ago it was cancelled, milliseconds. */
   readonly sinceMs: number
 }
+/** A message was sent: to whom, and what became of it. */
 export interface MessageEvent<At extends string = string> extends ActionFacts<At> {
   readonly type: 'message'
   readonly message: Received
   readonly to: string
   readonly delivery: Delivery
 }
+/** An application was cancelled. Told for each that a cancel reaches, in the same tick. */
 export interface CancelEvent extends EventFacts {
   readonly type: 'cancel'
   readonly reason: unknown
   readonly by: string
   readonly cause: CancelCause
 }
+/** The results of a map are handed to its `reduce`. */
 export interface ReduceEvent<At extends string = string> extends ActionFacts<At> {
   readonly type: 'reduce'
   readonly results: number
 }
+/** An action called `context.log`. */
 export interface LogEvent<At extends string = string> extends ActionFacts<At> {
   readonly type: 'log'
   readonly text: string

@@ -9,11 +9,13 @@ export interface InterceptedApp {
   readonly path: Path
   readonly state: State
 }
+/** What an interceptor is told of a step. */
 export interface InterceptedStep extends InterceptedApp {
   readonly action: string
   readonly sequenceId: number
   readonly inputs: Inputs
 }
+/** What an interceptor is told of a branch. */
 export interface InterceptedBranch {
   readonly map: string
   readonly key: string

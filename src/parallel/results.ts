@@ -34,6 +34,7 @@ export interface CancelledBranch<out Key extends string = string> extends Branch
   readonly by: string
 }
 
+/** A branch that has settled, however: narrow on `status`. */
 export type SettledBranch<State, Key extends string = string> =
   | DoneBranch<State, Key>
   | FailedBranch<Key>

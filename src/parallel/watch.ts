@@ -30,6 +30,7 @@ export interface WatchedChunk<Key extends string, Chunk> {
   readonly key: Key
   readonly chunk: Chunk
 }
+/** A branch has settled. */
 export interface WatchedEnd<Key extends string, State> {
   readonly type: 'branch.settled'
   readonly key: Key
