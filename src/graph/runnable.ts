@@ -68,7 +68,7 @@ export function checkPlan(graph: CompiledGraph, entry: string, halts: Halts, giv
   const issues: GraphIssue[] = []
   const entrypoint = graph.nodes.get(entry)
   if (entrypoint === undefined) {
-    const message = `There is no action "${entry}". ${suggest(entry, graph.nodes.keys(), 'actions')}`
+    const message = `There is no action "${entry}". ${suggest(String(entry), graph.nodes.keys(), 'actions')}`
     issues.push({ kind: 'unknown-name', at: 'entrypoint', message })
   }
   const haltAfter = collectHalts(graph, halts, 'haltAfter', issues)

@@ -1,25 +1,34 @@
-/** Levenshtein distance, given up above `limit`. */
+/** How many letters were left out, added, changed or swapped with their neighbour; given up above `limit`. */
 function distance(a: string, b: string, limit: number): number {
   if (Math.abs(a.length - b.length) > limit) return limit + 1
+  let before: number[] = []
   let previous = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (let i = 1; i <= a.length; i++) {
     const current = [i]
     for (let j = 1; j <= b.length; j++) {
       const change = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      current[j] = Math.min(change, (previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1)
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+      const swap = swapped ? (before[j - 2] ?? 0) + 1 : change
+      current[j] = Math.min(change, swap, (previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1)
     }
+    before = previous
     previous = current
   }
   return previous[b.length] ?? 0
 }
 
-/** The known name closest to a misspelt one, if one is close. */
+const SHORTEST_STEM = 3
+
+/** The known name closest to a misspelt one, if one is close: a few letters apart, or the same but for its end. */
 export function nearest(name: string, known: Iterable<string>): string | undefined {
-  const limit = Math.max(1, Math.floor(name.length / 3))
+  const given = name.toLowerCase()
+  const limit = Math.min(Math.max(1, Math.floor(given.length / 3)), given.length - 1)
   let best: string | undefined
   let least = limit + 1
   for (const candidate of known) {
-    const d = distance(name.toLowerCase(), candidate.toLowerCase(), limit)
+    const one = candidate.toLowerCase()
+    const stem = Math.min(given.length, one.length) >= SHORTEST_STEM && (one.startsWith(given) || given.startsWith(one))
+    const d = stem ? Math.min(limit, distance(given, one, limit)) : distance(given, one, limit)
     if (d < least) {
       least = d
       best = candidate

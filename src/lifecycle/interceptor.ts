@@ -13,6 +13,7 @@ export interface InterceptedApp {
 export interface InterceptedStep extends InterceptedApp {
   readonly action: string
   readonly sequenceId: number
+  /** What the action gets: its own inputs, parsed, with defaults. */
   readonly inputs: Inputs
 }
 /** What an interceptor is told of a branch. */

@@ -49,10 +49,14 @@ function begin(app: LiveApp, node: PlanNode, order: RunOrder): unknown {
   app.begun()
   app.startedAt = app.watched || app.hub.hears('step.end') ? clock.now() : 0
   if (app.hears('step.start')) announce(app, { type: 'step.start', source: node.name, attempt: 1 })
-  if (interceptors.length === 0) return execute(app, node, order)
-  const waits = intercept('Step', interceptors, tell(app, node, order))
-  if (waits === undefined) return execute(app, node, order)
-  return waits.then(() => (app.cancellation === undefined ? execute(app, node, order) : undefined))
+  const { parts, subject } = node
+  demandReads(subject, parts.reads, app.standing.state)
+  const raw = rawInputs(app, node, order.inputs)
+  const inputs = node.takesInputs ? parseInputs(subject, parts.spec, raw, () => app.where(node)) : NO_INPUTS
+  if (interceptors.length === 0) return execute(app, node, inputs, raw)
+  const waits = intercept('Step', interceptors, tell(app, node, inputs))
+  if (waits === undefined) return execute(app, node, inputs, raw)
+  return waits.then(() => (app.cancellation === undefined ? execute(app, node, inputs, raw) : undefined))
 }
 
 type Settled = Error | undefined | Promise<Error | undefined>
@@ -100,16 +104,12 @@ function nextState(app: LiveApp, node: PlanNode, update: State): State {
 }
 
 /** What the action returned, or a promise of it. */
-function execute(app: LiveApp, node: PlanNode, order: RunOrder): unknown {
-  const { parts } = node
-  const { state } = app.standing
-  demandReads(node.subject, parts.reads, state)
-  const raw = rawInputs(app, node, order.inputs)
-  const inputs = node.takesInputs ? parseInputs(node.subject, parts.spec, raw, () => app.where(node)) : NO_INPUTS
-  const step = new Step(app, node, node.view(state), inputs)
+function execute(app: LiveApp, node: PlanNode, inputs: Inputs, raw: Inputs): unknown {
+  const { body } = node.parts
+  const step = new Step(app, node, node.view(app.standing.state), inputs)
   app.step = step
-  if (isFanOut(parts.body)) return runMap(app, step, parts.body, raw)
-  return isRunBody(parts.body) ? step.perform(parts.body) : undefined
+  if (isFanOut(body)) return runMap(app, step, body, raw)
+  return isRunBody(body) ? step.perform(body) : undefined
 }
 
 /** What was given to a run, under what was bound over the graph, over the action, and to the state. */
@@ -218,9 +218,8 @@ function endStep(
   announce(app, { type: 'step.end', source: node.name, status, error, durationMs }, sequenceId)
 }
 
-function tell(app: LiveApp, node: PlanNode, order: RunOrder): InterceptedStep {
+function tell(app: LiveApp, node: PlanNode, inputs: Inputs): InterceptedStep {
   const { standing, appId, path } = app
-  const inputs = rawInputs(app, node, order.inputs)
   app.told = { appId, path, state: standing.state, action: node.name, sequenceId: standing.sequenceId + 1, inputs }
   return app.told
 }

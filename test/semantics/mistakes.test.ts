@@ -97,7 +97,7 @@ const mistakes: readonly { mistake: string; make: () => unknown; says: string }[
           state: {},
         },
       ).run({ haltAfter: { tag: 'slwo' as 'slow' } }),
-    says: 'The graph has a fault:\n  haltAfter: No action has the tag "slwo". Known tags: "slow".',
+    says: 'The graph has a fault:\n  haltAfter: No action has the tag "slwo". Did you mean "slow"?',
   },
   {
     mistake: 'an undeclared read',
