@@ -5,6 +5,7 @@ import { type Declaration, makeAction } from './action/make-action.js'
 import { type ActionsOn, createGraph, type Graph, type GraphOptions, type WritesFit } from './application/runnable.js'
 import type { DeclaredGraph } from './graph/compile.js'
 import type { StateRules } from './graph/plan.js'
+import { checkOptions } from './internal/options.js'
 import type { Flat, Name, None, UnionToIntersection } from './internal/type-tools.js'
 import type { ChunkOfEntries, MapActionsOptions, MapInputs, NeedsOfAll, SharedState } from './parallel/map-actions.js'
 import { compileMapActions } from './parallel/map-actions.js'
@@ -18,7 +19,7 @@ import { compileSubgraph, type SubgraphOptions } from './parallel/subgraph.js'
 import type { Task } from './parallel/task.js'
 import { deepFreeze, type State } from './state/freeze.js'
 import type { ReadName, ReadsOf, WritesOf } from './state/keys.js'
-import { tell, validate } from './state/schema.js'
+import { demandSchema, tell, validate } from './state/schema.js'
 
 /** Everything that is made over one type of state. `D`: the keys that have defaults. */
 export interface StateKit<in out S extends object, in out D = never> {
@@ -190,6 +191,7 @@ export function defineState<
   const D extends Partial<StandardSchemaV1.InferOutput<Schema>> = Record<never, never>,
 >(schema: Schema, options?: StateOptions<D>): StateKit<StandardSchemaV1.InferOutput<Schema>, keyof D>
 export function defineState(schema?: StandardSchemaV1, options: StateOptions<State> = {}): unknown {
+  if (schema !== undefined) demandSchema('defineState', schema)
   const rules: StateRules = {
     schema,
     defaults: options.defaults === undefined ? undefined : enterDefaults(schema, options.defaults),
@@ -197,23 +199,35 @@ export function defineState(schema?: StandardSchemaV1, options: StateOptions<Sta
   }
   const kit = {
     action: (declared: Declaration & { readonly run: (args: never) => unknown }) => {
+      checkOptions('action', declared, `${SHARED} run`)
       if (typeof declared.run !== 'function') throw new TypeError('An action needs run: ({ state }) => update.')
       return makeAction(declared, { kind: 'run', run: declared.run } as never)
     },
-    mapActions: fanOutMaker(compileMapActions),
-    mapStates: fanOutMaker(compileMapStates),
-    mapActionsAndStates: fanOutMaker(compileMapProduct),
-    parallel: fanOutMaker(compileParallel),
-    subgraph: fanOutMaker(compileSubgraph),
-    graph: (declared: DeclaredGraph) => createGraph(declared, rules),
+    mapActions: fanOutMaker('mapActions', `${FAN_OUT} actions state`, compileMapActions),
+    mapStates: fanOutMaker('mapStates', `${FAN_OUT} action states`, compileMapStates),
+    mapActionsAndStates: fanOutMaker('mapActionsAndStates', `${FAN_OUT} actions states`, compileMapProduct),
+    parallel: fanOutMaker('parallel', `${FAN_OUT} tasks`, compileParallel),
+    subgraph: fanOutMaker('subgraph', `${SHARED} graph state reduce`, compileSubgraph),
+    graph: (declared: DeclaredGraph) => {
+      checkOptions('graph', declared, 'actions transitions onError')
+      return createGraph(declared, rules)
+    },
   }
   return Object.freeze(kit)
 }
 
+const SHARED = 'reads writes inputs tags'
+const FAN_OUT = `${SHARED} settle concurrency graceMs watch reduce`
+
 function fanOutMaker<O>(
+  name: string,
+  known: string,
   compile: (options: O) => Parameters<typeof makeAction>[1],
 ): (options: O & Declaration) => object {
-  return (options) => makeAction(options, compile(options))
+  return (options) => {
+    checkOptions(name, options, known)
+    return makeAction(options, compile(options))
+  }
 }
 
 function enterDefaults(schema: StandardSchemaV1 | undefined, defaults: State): State {

@@ -54,6 +54,7 @@ export interface GraphIssue {
   readonly kind:
     | 'unknown-name'
     | 'bad-name'
+    | 'bad-transition'
     | 'duplicate'
     | 'shadowed'
     | 'unreachable-halt'

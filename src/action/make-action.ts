@@ -1,5 +1,6 @@
 import { suggest } from '../internal/nearest.js'
 import { checkNames, parseReads } from '../state/keys.js'
+import { demandSchema } from '../state/schema.js'
 import type { ActionBody, ActionParts, AnyAction, AnyBranch } from './action.js'
 import { type InputSpec, type Inputs, NO_INPUTS } from './inputs.js'
 
@@ -31,14 +32,19 @@ interface Built {
 export function makeAction(declaration: Declaration, body: ActionBody): AnyAction {
   const parts: Omit<ActionParts, 'origin'> = {
     reads: parseReads(declaration.reads),
-    writes: checkNames('writes', [...declaration.writes]),
-    spec: Object.freeze({ ...declaration.inputs }),
+    writes: checkNames('writes', declaration.writes),
+    spec: checkSpec(declaration.inputs),
     tags: Object.freeze([...(declaration.tags ?? [])]),
     body,
     bound: NO_INPUTS,
     fromState: {},
   }
   return build({ ...parts, origin: parts }) as unknown as AnyAction
+}
+
+function checkSpec(spec: InputSpec = {}): InputSpec {
+  for (const [name, schema] of Object.entries(spec)) demandSchema(`The input "${name}"`, schema)
+  return Object.freeze({ ...spec })
 }
 
 function build(parts: ActionParts): Built {

@@ -4,6 +4,7 @@ import type { Delivery, Message } from '../action/message.js'
 import { BusyError } from '../errors.js'
 import { checkPlan, type Halts, resolveHalts } from '../graph/runnable.js'
 import { isPlainObject } from '../internal/guards.js'
+import { checkOptions } from '../internal/options.js'
 import type { AnyEvent, EventType, Subscription } from '../lifecycle/events.js'
 import { checkCount, createLimit, gateOf, type Limit } from '../parallel/limit.js'
 import { findBelow } from '../runtime/address.js'
@@ -39,6 +40,9 @@ export interface LooseRun {
   readonly maxSteps?: number
 }
 
+const OPTIONS = 'entrypoint state appId concurrency interceptors logger clock graceMs inspect parent key'
+const RUN_OPTIONS = 'inputs haltAfter haltBefore signal maxSteps'
+
 // Owns: the identity of an application between its runs, and the outcome of each run.
 // Does not own: the loop (runtime/app.ts).
 // A1  One run at a time.
@@ -52,6 +56,7 @@ export class LiveApplication implements AsyncDisposable {
   #disposed = false
 
   constructor(graph: object, options: LooseOptions) {
+    checkOptions('createApplication', options, OPTIONS)
     const core = compiledGraphOf(graph)
     const given = isPlainObject(options.state) ? Object.keys(options.state) : []
     const { plan, warnings } = checkPlan(core, options.entrypoint, undefined, given)
@@ -151,7 +156,9 @@ export class LiveApplication implements AsyncDisposable {
     await this.#current
   }
 
-  #order({ inputs = NO_INPUTS, haltAfter, haltBefore, maxSteps }: LooseRun, more: Partial<RunOrder> = {}): RunOrder {
+  #order(options: LooseRun, more: Partial<RunOrder> = {}): RunOrder {
+    checkOptions('A run', options, RUN_OPTIONS)
+    const { inputs = NO_INPUTS, haltAfter, haltBefore, maxSteps } = options
     const { graph } = this.#app.plan
     if (!graph.accepts.open) refuseUnknownInputs('The application', inputs, graph.accepts.names)
     return createOrder(Object.freeze({ ...inputs }), {

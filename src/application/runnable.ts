@@ -11,6 +11,7 @@ import { inputsOf, registerPlan } from '../graph/plan-of.js'
 import { checkPlan, type Halt, type Halts } from '../graph/runnable.js'
 import type { TransitionList } from '../graph/transition.js'
 import { suggest } from '../internal/nearest.js'
+import { checkOptions } from '../internal/options.js'
 import type { Flat, Given, KeysOf, Name, OneOrMany, RequiredKeys, UnionToIntersection } from '../internal/type-tools.js'
 import type { AnyEvent } from '../lifecycle/events.js'
 import type { GraphBranch } from '../parallel/subgraph.js'
@@ -153,7 +154,9 @@ export function createGraph(declared: DeclaredGraph, rules: StateRules): object 
   const core = compileGraph(declared, rules)
   const graph = Object.freeze({
     actions: declared.actions,
-    runnable: ({ entrypoint, haltAfter }: { readonly entrypoint: string; readonly haltAfter?: Halts }): object => {
+    runnable: (options: { readonly entrypoint: string; readonly haltAfter?: Halts }): object => {
+      checkOptions('runnable', options, 'entrypoint haltAfter')
+      const { entrypoint, haltAfter } = options
       const { plan, warnings } = checkPlan(core, entrypoint, haltAfter)
       return createRunnable(plan, {}, warnings)
     },

@@ -68,6 +68,11 @@ function connect(
       continue
     }
     const transitions = declaredTransitions(list as Parameters<typeof declaredTransitions>[0])
+    if (transitions === undefined) {
+      const message = `This is ${describeValue(list)}. It takes the name of an action, or a list: [{ to, when }, { to }].`
+      issues.push({ kind: 'bad-transition', at, message })
+      continue
+    }
     issues.push(...hidden(transitions, at))
     transitions.forEach((transition, i) => {
       const to = nodes.get(transition.to)

@@ -1,5 +1,5 @@
 import { ContractError } from '../errors.js'
-import { describeValue } from '../internal/guards.js'
+import { describeValue, isPlainObject } from '../internal/guards.js'
 import type { State } from '../state/freeze.js'
 import { conditionName, type Predicate, toPredicate, type When } from './condition.js'
 import type { Edge, PlanNode } from './plan.js'
@@ -31,11 +31,12 @@ export interface DeclaredTransition {
 
 type Loose = string | readonly (Conditional<string, unknown> | Unconditional<string>)[]
 
-/** Both forms of a transition list as one. */
-export function declaredTransitions(list: Loose | undefined): readonly DeclaredTransition[] {
+/** Both forms of a transition list as one; undefined for what is neither. */
+export function declaredTransitions(list: Loose | undefined): readonly DeclaredTransition[] | undefined {
   if (list === undefined) return []
   if (typeof list === 'string') return [{ to: list, when: undefined, name: undefined }]
-  return list.map(({ to, when, ...rest }) => ({
+  if (!Array.isArray(list) || list.some((one) => !isPlainObject(one))) return undefined
+  return (list as Exclude<Loose, string>).map(({ to, when, ...rest }) => ({
     to,
     when: when as When<State> | undefined,
     name: 'name' in rest ? rest.name : undefined,

@@ -1,3 +1,4 @@
+import { describeValue } from '../internal/guards.js'
 import type { Flat, Name, OptionalKeys } from '../internal/type-tools.js'
 
 declare const refused: unique symbol
@@ -37,9 +38,14 @@ export interface Reads {
  * @throws {TypeError} when a name is empty, `__proto__`, or declared twice
  */
 export function parseReads(declared: readonly string[]): Reads {
+  demandList('reads', declared)
   const optional = declared.filter((name) => name.endsWith('?')).map((name) => name.slice(0, -1))
   const required = declared.filter((name) => !name.endsWith('?'))
   return { required, optional, names: checkNames('reads', [...required, ...optional]) }
+}
+
+function demandList(what: string, names: unknown): void {
+  if (!Array.isArray(names)) throw new TypeError(`${what} is ${describeValue(names)}. It takes a list of state keys.`)
 }
 
 /**
@@ -47,6 +53,7 @@ export function parseReads(declared: readonly string[]): Reads {
  * @throws {TypeError} when a name is empty, `__proto__`, or stands twice
  */
 export function checkNames(what: string, names: readonly string[]): readonly string[] {
+  demandList(what, names)
   const seen = new Set<string>()
   for (const name of names) {
     if (typeof name !== 'string' || name === '' || name === '__proto__') {

@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { ContractError } from '../errors.js'
-import { isThenable } from '../internal/guards.js'
+import { describeValue, isThenable } from '../internal/guards.js'
 import { deepFreeze, type State } from './freeze.js'
 
 type Result = StandardSchemaV1.Result<unknown>
@@ -17,6 +17,15 @@ export function validate(schema: StandardSchemaV1, value: unknown): Result {
     )
   }
   return result as Result
+}
+
+/** @throws {TypeError} for what is no Standard Schema */
+export function demandSchema(subject: string, value: unknown): void {
+  const kind = typeof value
+  if ((kind === 'object' || kind === 'function') && value !== null && '~standard' in (value as object)) return
+  throw new TypeError(
+    `${subject} takes a Standard Schema, not ${describeValue(value)}. type<T>() makes one that checks nothing.`,
+  )
 }
 
 /** The first segment of an issue's path. */
