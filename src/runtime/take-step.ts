@@ -40,7 +40,9 @@ export function performStep(app: LiveApp, node: PlanNode, order: RunOrder): unkn
 
 async function beginInSlot(app: LiveApp, node: PlanNode, order: RunOrder, gate: Gate): Promise<unknown> {
   app.slot ??= new Slot(gate)
-  if (!(await app.slot.enter())) return undefined // cancelled while it waited
+  const { epoch } = app
+  const entered = await app.slot.enter()
+  if (!entered || app.cancellation !== undefined || app.epoch !== epoch) return undefined // cancelled while it waited
   return begin(app, node, order)
 }
 
@@ -50,6 +52,7 @@ function begin(app: LiveApp, node: PlanNode, order: RunOrder): unknown {
   app.startedAt = app.watched || app.hub.hears('step.end') ? clock.now() : 0
   if (app.hears('step.start')) announce(app, { type: 'step.start', source: node.name, attempt: 1 })
   const { parts, subject } = node
+  if (app.cancellation !== undefined) return undefined // by who was told that it begins
   demandReads(subject, parts.reads, app.standing.state)
   const raw = rawInputs(app, node, order.inputs)
   const inputs = node.takesInputs ? parseInputs(subject, parts.spec, raw, () => app.where(node)) : NO_INPUTS
