@@ -1,7 +1,8 @@
 import { createApplication, createLimit } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { chat } from '../support/chat.js'
-import { untilAborted } from '../support/deferred.js'
+import { defer, settle, untilAborted } from '../support/deferred.js'
+import { ManualClock } from '../support/manual-clock.js'
 
 // Races that random schedules have found, each by hand.
 
@@ -45,6 +46,179 @@ describe('an action', () => {
     app.on('step.start', () => void app.cancel({ reason: 'no' }))
 
     expect(await app.run()).toMatchObject({ status: 'cancelled', reason: 'no' })
+    expect(began).toBe(0)
+  })
+})
+
+describe('a watch that is told of the last branch', () => {
+  it('cannot make the map reduce what its policy refuses', async () => {
+    const fail = chat.action({ reads: [], writes: ['answer'], run: () => Promise.reject(new RangeError('no')) })
+    const map = chat.mapActions({
+      reads: [],
+      writes: ['answer'],
+      settle: 'any',
+      actions: { a: fail, b: fail },
+      watch({ event, cancel }) {
+        if (event.type === 'branch.settled') cancel(['a', 'b']) // settled by now, or cancelled
+      },
+      reduce: () => ({ answer: 'reduced' }),
+    })
+    const app = createApplication(chat.graph({ actions: { map } }), { entrypoint: 'map', state: {} })
+
+    await expect(app.run()).rejects.toThrow(`Map action "map" cannot settle as 'any': 1 of 2 branches failed: "a".`)
+  })
+
+  it('starts nothing more by a cancel', async () => {
+    const began: string[] = []
+    const work = chat.action({
+      reads: ['prompt'],
+      writes: ['answer'],
+      run({ state }) {
+        began.push(state.prompt)
+        return { answer: '' }
+      },
+    })
+    const map = chat.mapStates({
+      reads: [],
+      writes: ['answer'],
+      settle: 'first',
+      concurrency: 1,
+      action: work,
+      states: { a: { prompt: 'a' }, b: { prompt: 'b' }, c: { prompt: 'c' } },
+      watch({ event, cancel }) {
+        if (event.type === 'branch.settled' && event.key === 'a') cancel('a')
+      },
+      reduce: ({ results }) => ({ answer: results.map((r) => r.status).join() }),
+    })
+    const app = createApplication(chat.graph({ actions: { map } }), { entrypoint: 'map', state: {} })
+
+    expect((await app.run()).state.answer).toBe('done,cancelled,cancelled')
+    expect(began).toEqual(['a'])
+  })
+})
+
+describe('what was given up', () => {
+  const quiet = { debug() {}, info() {}, warn() {}, error() {} }
+
+  it('is told of by the run also where its branch failed in the end', async () => {
+    const clock = new ManualClock()
+    const deaf = chat.action({ reads: [], writes: ['answer'], run: () => new Promise<never>(() => {}) })
+    const quick = chat.action({ reads: [], writes: ['answer'], run: async () => ({ answer: '' }) })
+    const fail = chat.action({ reads: [], writes: ['answer'], run: () => Promise.reject(new RangeError('no')) })
+    const race = chat.mapActions({
+      reads: [],
+      writes: ['answer'],
+      settle: 'any',
+      actions: { deaf, quick },
+      reduce: () => ({ answer: '' }),
+    })
+    const branch = chat
+      .graph({ actions: { race, fail }, transitions: { race: 'fail' } })
+      .runnable({ entrypoint: 'race' })
+    const map = chat.mapActions({
+      reads: [],
+      writes: ['answer'],
+      settle: 'collect',
+      actions: { branch },
+      reduce: ({ results }) => ({ answer: results.map((r) => r.status).join() }),
+    })
+    const app = createApplication(chat.graph({ actions: { map } }), {
+      entrypoint: 'map',
+      state: {},
+      clock,
+      logger: quiet,
+    })
+
+    const run = app.run()
+    await settle()
+    clock.advance(5000)
+
+    expect(await run).toMatchObject({
+      state: { answer: 'failed' },
+      leaked: [{ path: 'map/branch/race/deaf', sinceMs: 5000 }],
+    })
+  })
+
+  it('is told of with the time since its map wanted it to end, of a source too', async () => {
+    const clock = new ManualClock()
+    const quick = chat.action({ reads: [], writes: ['answer'], run: async () => ({ answer: '' }) })
+    const map = chat.mapStates({
+      reads: [],
+      writes: ['answer'],
+      settle: 'any',
+      action: quick,
+      async *states() {
+        yield {}
+        await new Promise(() => {})
+      },
+      reduce: () => ({ answer: '' }),
+    })
+    const app = createApplication(chat.graph({ actions: { map } }), {
+      entrypoint: 'map',
+      state: {},
+      clock,
+      logger: quiet,
+    })
+
+    const run = app.run()
+    await settle()
+    clock.advance(5000)
+
+    expect((await run).leaked).toEqual([{ path: '', action: 'map', sinceMs: 5000 }])
+  })
+
+  it('logs to the logger alone', async () => {
+    const clock = new ManualClock()
+    const gate = defer()
+    const logged: string[] = []
+    const deaf = chat.action({
+      reads: [],
+      writes: ['answer'],
+      async run({ context }) {
+        await gate.promise
+        context.log('late')
+        return { answer: '' }
+      },
+    })
+    const logger = { ...quiet, info: (text: string) => logged.push(text) }
+    const app = createApplication(chat.graph({ actions: { deaf } }), { entrypoint: 'deaf', state: {}, clock, logger })
+    const heard: string[] = []
+    app.on('*', ({ type }) => heard.push(type))
+
+    const run = app.run()
+    await settle()
+    void app.cancel()
+    clock.advance(5000)
+    await run
+    gate.resolve()
+    await settle()
+
+    expect(logged).toEqual(['late'])
+    expect(heard.at(-1)).toBe('run.end')
+  })
+})
+
+describe('an application that a cancelled action makes', () => {
+  it('runs nothing', async () => {
+    let began = 0
+    const work = chat.action({ reads: [], writes: ['answer'], run: () => ({ answer: `${(began += 1)}` }) })
+    const graph = chat.graph({ actions: { work } })
+    const late = chat.action({
+      reads: [],
+      writes: ['answer'],
+      async run({ context, signal }) {
+        await untilAborted(signal).catch(() => {})
+        const below = createApplication(graph, { entrypoint: 'work', state: {}, parent: context })
+        return { answer: (await below.run()).status }
+      },
+    })
+    const app = createApplication(chat.graph({ actions: { late } }), { entrypoint: 'late', state: {} })
+
+    const run = app.run()
+    await settle()
+    await app.cancel()
+
+    expect(await run).toMatchObject({ status: 'cancelled' })
     expect(began).toBe(0)
   })
 })
