@@ -28,17 +28,10 @@ export function childApp(context: ActionContext, key: string | undefined, setup:
   return child
 }
 
-/** Runs with the parent's slot given back, and cancelled at once if the parent is. */
+/** Runs with the parent's slot given back. */
 export async function throughParent<T>(app: LiveApp, work: () => Promise<T>): Promise<T> {
-  const above = app.parent?.app
-  if (above === undefined) return work()
-  const begun = async (): Promise<T> => {
-    const result = work()
-    if (above.cancellation !== undefined)
-      app.cancel(createCancellation('parent', 'parent', above.hub.clock.now(), above.cancellation.reason))
-    return result
-  }
-  return above.slot === undefined ? begun() : above.slot.lend(begun)
+  const slot = app.parent?.app.slot
+  return slot === undefined ? work() : slot.lend(work)
 }
 
 /** False once the step that made it has ended. */

@@ -142,6 +142,8 @@ export class Runner implements LiveApp {
     this.leaked = NO_LEAKS
     this.#mailbox?.reopen()
     this.#end = ended
+    const above = this.parent?.app.cancellation
+    if (above !== undefined) this.cancel(createCancellation('parent', 'parent', this.hub.clock.now(), above.reason))
     void this.#loop(order, this.epoch)
   }
 
@@ -242,8 +244,9 @@ export class Runner implements LiveApp {
     if (leaks.length > 0) this.leaked = [...this.leaked, ...leaks]
   }
 
-  leak(step: LiveStep): void {
-    const sinceMs = this.hub.clock.now() - (this.cancellation?.at ?? this.hub.clock.now())
+  leak(step: LiveStep, since = this.cancellation?.at): void {
+    const now = this.hub.clock.now()
+    const sinceMs = now - (since ?? now)
     step.close()
     this.takeLeaks([{ path: printPath(this.path), action: step.node.name, sinceMs }])
     this.hub.logger.warn(
