@@ -99,8 +99,11 @@ export interface LiveApp {
   abandon(): void
   /** Something below was given up. */
   takeLeaks(leaks: readonly Leak[]): void
-  /** Counts code of a step as leaked. */
-  leak(step: LiveStep): void
+  /**
+   * Counts code of a step as leaked.
+   * @param since when it was to end, epoch ms; default: when the application was cancelled
+   */
+  leak(step: LiveStep, since?: number): void
   /** Fires every signal below and ends at once, waiting for nothing. */
   stop(cancellation: Cancellation): void
 }
