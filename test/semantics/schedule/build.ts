@@ -42,7 +42,9 @@ export class Builder {
   /** @param limit the limit that its leaves run under, by its name */
   graph(nest: GraphNest, limit: string | undefined): teasel.Graph<S, Record<string, Made>> {
     const { steps, rescue, laps } = nest
-    const actions: Record<string, Made> = Object.fromEntries(steps.map((step) => [step.name, this.#action(step, limit)]))
+    const actions: Record<string, Made> = Object.fromEntries(
+      steps.map((step) => [step.name, this.#action(step, limit)]),
+    )
     const transitions: Record<string, unknown> = {}
     steps.slice(1).forEach((step, i) => {
       transitions[steps[i]?.name ?? ''] = step.name
@@ -112,9 +114,11 @@ export class Builder {
       reduce: this.#reducer(nest),
     }
     const source = this.#source(nest, children)
-    if (form === 'actions') return this.#kit.mapActions({ ...options, state: () => ({ lap: 0 }), actions: source } as never) as never
+    if (form === 'actions')
+      return this.#kit.mapActions({ ...options, state: () => ({ lap: 0 }), actions: source } as never) as never
     if (form === 'tasks') return this.#kit.parallel({ ...options, tasks: source } as never) as never
-    const action = children[0]?.branch ?? this.#leaf({ kind: 'leaf', name: 'none', mode: 'sync', acts: [], cleanup: [] }, limit)
+    const action =
+      children[0]?.branch ?? this.#leaf({ kind: 'leaf', name: 'none', mode: 'sync', acts: [], cleanup: [] }, limit)
     return this.#kit.mapStates({ ...options, action, states: source } as never) as never
   }
 
@@ -145,7 +149,12 @@ export class Builder {
     }
   }
 
-  *#pulled(nest: MapNest, entries: readonly unknown[], again: unknown, signal: AbortSignal): Generator<unknown, void, void> {
+  *#pulled(
+    nest: MapNest,
+    entries: readonly unknown[],
+    again: unknown,
+    signal: AbortSignal,
+  ): Generator<unknown, void, void> {
     const life = this.#world.begin({ path: '', name: `source of ${nest.name}`, of: 'source', limit: undefined, signal })
     let end: 'returned' | 'threw' | 'left' = 'left'
     try {
@@ -162,7 +171,12 @@ export class Builder {
     }
   }
 
-  async *#pulledLater(nest: MapNest, entries: readonly unknown[], again: unknown, signal: AbortSignal): AsyncGenerator<unknown, void, void> {
+  async *#pulledLater(
+    nest: MapNest,
+    entries: readonly unknown[],
+    again: unknown,
+    signal: AbortSignal,
+  ): AsyncGenerator<unknown, void, void> {
     const life = this.#world.begin({ path: '', name: `source of ${nest.name}`, of: 'source', limit: undefined, signal })
     let end: 'returned' | 'threw' | 'left' = 'left'
     try {
@@ -199,7 +213,11 @@ export class Builder {
         if (seen[i] !== after) return
         if (then.do === 'throw') throw new Error('watch throws')
         if (cancel === undefined) return
-        this.#world.trace.add({ kind: 'cancel', door: `watch: ${then.do}`, target: then.do === 'cancel' ? then.key : '' })
+        this.#world.trace.add({
+          kind: 'cancel',
+          door: `watch: ${then.do}`,
+          target: then.do === 'cancel' ? then.key : '',
+        })
         if (then.do === 'cancel') cancel(then.key, 'watched')
         else settle?.()
       })
@@ -215,11 +233,18 @@ export class Builder {
     const open = ({ results, signal }: Args): Life => {
       const [first] = results
       const path = first === undefined ? '' : (this.pathOf.get(first) ?? '?')
-      const told = results.map((r) => ({ key: r.key, index: r.index, status: r.status, by: r.status === 'cancelled' ? r.by : undefined }))
+      const told = results.map((r) => ({
+        key: r.key,
+        index: r.index,
+        status: r.status,
+        by: r.status === 'cancelled' ? r.by : undefined,
+      }))
       world.trace.add({ kind: 'reduce', path, map: nest.name, results: told })
       return world.begin({ path, name: `reduce of ${nest.name}`, of: 'reduce', limit: undefined, signal })
     }
-    const sum = ({ results }: Args): { n: number } => ({ n: results.reduce((n, r) => n + (r.status === 'done' ? r.state.n : 1), 0) % 1000 })
+    const sum = ({ results }: Args): { n: number } => ({
+      n: results.reduce((n, r) => n + (r.status === 'done' ? r.state.n : 1), 0) % 1000,
+    })
     if (nest.reduce.length === 0) {
       return (args: Args) => {
         world.end(open(args), 'returned')

@@ -29,7 +29,12 @@ export interface Given {
 }
 
 /** A leaf that awaits or streams. */
-export async function* perform(site: Site, leaf: Leaf, limit: string | undefined, given: Given): AsyncGenerator<number, { n: number }, void> {
+export async function* perform(
+  site: Site,
+  leaf: Leaf,
+  limit: string | undefined,
+  given: Given,
+): AsyncGenerator<number, { n: number }, void> {
   const { world } = site
   const { context, signal } = given
   const life = world.begin({ path: context.path, name: leaf.name, of: 'leaf', limit, signal })
@@ -149,7 +154,13 @@ function cancelAbove({ world, cancel }: Site, life: Life, context: ActionContext
 
 type Notes = AsyncIterable<{ readonly from: string; readonly body: { readonly serial: number } }>
 
-async function hear({ world }: Site, life: Life, notes: Notes, times: number, phase: 'waits' | 'receives'): Promise<void> {
+async function hear(
+  { world }: Site,
+  life: Life,
+  notes: Notes,
+  times: number,
+  phase: 'waits' | 'receives',
+): Promise<void> {
   const iterator = notes[Symbol.asyncIterator]()
   try {
     for (let i = 0; i < times; i++) {
@@ -164,7 +175,12 @@ async function hear({ world }: Site, life: Life, notes: Notes, times: number, ph
   }
 }
 
-async function makeApp(site: Site, life: Life, act: Extract<Act, { do: 'app' }>, context: ActionContext): Promise<void> {
+async function makeApp(
+  site: Site,
+  life: Life,
+  act: Extract<Act, { do: 'app' }>,
+  context: ActionContext,
+): Promise<void> {
   life.apps += 1
   const run = site.byHand(act.nest, life, context).finally(() => {
     life.apps -= 1

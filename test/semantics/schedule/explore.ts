@@ -35,25 +35,42 @@ function parse(args: readonly string[]): Options {
       given.set(arg, value)
     } else throw new TypeError(`There is no option "${arg}".\n\n${HELP}`)
   }
-  return { seed: given.get('--seed'), from: given.get('--from'), to: given.get('--to'), json: flags.has('--json'), help: flags.has('--help') }
+  return {
+    seed: given.get('--seed'),
+    from: given.get('--from'),
+    to: given.get('--to'),
+    json: flags.has('--json'),
+    help: flags.has('--help'),
+  }
 }
 
 async function replay(seed: number, json: boolean, paint: Paint): Promise<boolean> {
   const report = await runSchedule(makePlan(seed))
   if (json) console.log(JSON.stringify({ ...report, notes: Object.fromEntries(report.notes) }, plain, 2))
-  else console.log([...head(report, paint), '', ...traceLines(report.entries, paint), '', ...foot(report, paint)].join('\n'))
+  else
+    console.log(
+      [...head(report, paint), '', ...traceLines(report.entries, paint), '', ...foot(report, paint)].join('\n'),
+    )
   return report.violations.length === 0
 }
 
 function head({ plan }: Report, paint: Paint): string[] {
-  return [paint.bold(`schedule ${plan.seed}`), '', ...treeLines(plan).map((line) => `  ${line}`), '', ...settingLines(plan).map((line) => `  ${line}`)]
+  return [
+    paint.bold(`schedule ${plan.seed}`),
+    '',
+    ...treeLines(plan).map((line) => `  ${line}`),
+    '',
+    ...settingLines(plan).map((line) => `  ${line}`),
+  ]
 }
 
 function foot({ violations, notes }: Report, paint: Paint): string[] {
   const happened = [...notes].map(([what, times]) => (times === 1 ? what : `${what} × ${times}`)).join(', ')
   return [
     ...(happened === '' ? [] : [`happened  ${happened}`]),
-    ...(violations.length === 0 ? [paint.green('✓ every law holds')] : violations.map(({ law, what, turn }) => paint.red(`✗ ${law} (turn ${turn}): ${what}`))),
+    ...(violations.length === 0
+      ? [paint.green('✓ every law holds')]
+      : violations.map(({ law, what, turn }) => paint.red(`✗ ${law} (turn ${turn}): ${what}`))),
   ]
 }
 
@@ -64,14 +81,24 @@ async function search(from: number, to: number, json: boolean, paint: Paint): Pr
     if (report.violations.length > 0) broken.push(report)
   }
   broken.sort((a, b) => a.entries.length - b.entries.length)
-  const found = broken.map(({ plan, entries, violations }) => ({ seed: plan.seed, entries: entries.length, violations }))
+  const found = broken.map(({ plan, entries, violations }) => ({
+    seed: plan.seed,
+    entries: entries.length,
+    violations,
+  }))
   if (json) console.log(JSON.stringify({ from, to, broken: found }, plain, 2))
   else {
     for (const { seed, entries, violations } of found) {
       const [first] = violations
-      console.log(`${paint.red('✗')} ${paint.bold(`seed ${seed}`)}  ${paint.dim(`${entries} entries`)}  ${first?.law}: ${first?.what}${violations.length > 1 ? paint.dim(` (and ${violations.length - 1} more)`) : ''}`)
+      console.log(
+        `${paint.red('✗')} ${paint.bold(`seed ${seed}`)}  ${paint.dim(`${entries} entries`)}  ${first?.law}: ${first?.what}${violations.length > 1 ? paint.dim(` (and ${violations.length - 1} more)`) : ''}`,
+      )
     }
-    console.log(found.length === 0 ? paint.green(`✓ ${to - from + 1} schedules, every law holds in each`) : `${found.length} of ${to - from + 1} schedules break a law. Replay one with --seed.`)
+    console.log(
+      found.length === 0
+        ? paint.green(`✓ ${to - from + 1} schedules, every law holds in each`)
+        : `${found.length} of ${to - from + 1} schedules break a law. Replay one with --seed.`,
+    )
   }
   return found.length === 0
 }

@@ -5,7 +5,13 @@ import type { Random } from './random.js'
 
 /** Acts of a leaf. At the root (depth 0) there are no siblings. */
 export function makeActs(random: Random, mode: Leaf['mode'], siblings: readonly string[], depth: number): Act[] {
-  const count = random.weighted([[0, 1], [1, 4], [2, 3], [4, 2]]) ?? 1
+  const count =
+    random.weighted([
+      [0, 1],
+      [1, 4],
+      [2, 3],
+      [4, 2],
+    ]) ?? 1
   return Array.from({ length: count }, () => makeAct(random, mode, siblings, depth))
 }
 
@@ -69,7 +75,12 @@ export function makeCleanup(random: Random, siblings: readonly string[]): Act[] 
 
 /** What `reduce` does before it answers. */
 export function makeReduce(random: Random): Act[] {
-  const kind = random.weighted([['at once', 6], ['pause', 3], ['throw', 0.5], ['both', 0.5]] as const)
+  const kind = random.weighted([
+    ['at once', 6],
+    ['pause', 3],
+    ['throw', 0.5],
+    ['both', 0.5],
+  ] as const)
   const pause: Act = { do: 'pause', deaf: random.chance(0.4), fails: random.chance(0.1) }
   if (kind === 'pause') return [pause]
   if (kind === 'throw') return [{ do: 'throw' }]
@@ -80,7 +91,11 @@ export function makeReduce(random: Random): Act[] {
 /** What a generator does between its entries, or when it is closed. Only an async one can wait. */
 export function makeSourceActs(random: Random, source: MapNest['source'], closing = false): Act[] {
   if (source === 'generator') return closing && random.chance(0.3) ? [{ do: 'throw' }] : []
-  const kind = random.weighted([['pause', 4], ['spin', 1], ['throw', closing ? 0.5 : 0]] as const)
+  const kind = random.weighted([
+    ['pause', 4],
+    ['spin', 1],
+    ['throw', closing ? 0.5 : 0],
+  ] as const)
   if (kind === 'spin') return [{ do: 'spin', times: random.int(1, 3) }]
   if (kind === 'throw') return [{ do: 'throw' }]
   return [{ do: 'pause', deaf: closing || random.chance(0.4), fails: false }]

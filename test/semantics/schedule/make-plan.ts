@@ -1,6 +1,18 @@
 import type { SettlePolicy } from 'teasel'
 import { makeActs, makeCleanup, makeReduce, makeSourceActs } from './make-acts.js'
-import type { Child, GraphNest, Interception, Leaf, MapNest, Move, Nest, Pace, Plan, Reader, WatchRule } from './plan.js'
+import type {
+  Child,
+  GraphNest,
+  Interception,
+  Leaf,
+  MapNest,
+  Move,
+  Nest,
+  Pace,
+  Plan,
+  Reader,
+  WatchRule,
+} from './plan.js'
 import { Random } from './random.js'
 
 const DEPTH = 4
@@ -10,7 +22,16 @@ export function makePlan(seed: number): Plan {
   const random = new Random(seed)
   const limits = random.chance(0.4) ? [random.int(1, 2), random.int(1, 3)] : []
   const nests = new NestMaker(random.fork(), limits.length)
-  const steps = nests.steps(random.weighted([[1, 5], [2, 2], [3, 1]]) ?? 1, 0, [], true)
+  const steps = nests.steps(
+    random.weighted([
+      [1, 5],
+      [2, 2],
+      [3, 1],
+    ]) ?? 1,
+    0,
+    [],
+    true,
+  )
   const rescue = random.chance(0.15) ? nests.leaf([], 0) : undefined
   const root: GraphNest = { kind: 'graph', name: 'root', steps, laps: random.chance(0.1) ? 2 : 1, rescue }
   return {
@@ -28,28 +49,51 @@ export function makePlan(seed: number): Plan {
 }
 
 function makeReader(random: Random): Reader {
-  const kind = random.weighted([['run', 5], ['stream', 4], ['iterate', 1], ['steps', 1]] as const) ?? 'run'
+  const kind =
+    random.weighted([
+      ['run', 5],
+      ['stream', 4],
+      ['iterate', 1],
+      ['steps', 1],
+    ] as const) ?? 'run'
   if (kind === 'run' || kind === 'steps') return { kind }
   const most = kind === 'stream' ? 60 : 2
   return { kind, leaves: random.chance(0.3) ? random.int(1, most) : undefined }
 }
 
 function makeMoves(random: Random): Move[] {
-  const aims = [['running', 5], ['queued', 3], ['settled', 2], ['root', 1], ['unknown', 1]] as const
-  return Array.from({ length: random.weighted([[0, 3], [1, 3], [2, 3], [4, 2]]) ?? 0 }, (): Move => {
-    const from = random.int(1, random.chance(0.5) ? 6 : 25)
-    const kind = random.weighted([
-      ['cancel', 6],
-      ['send', 4],
-      ['abort', 1],
-      ['dispose', 1],
-      ['actor-cancel', 1],
-      ['run-again', 0.5],
-      ['echo', 2],
-    ] as const)
-    if (kind === 'cancel' || kind === 'send') return { from, do: kind, aim: random.weighted(aims) ?? 'root' }
-    return { from, do: kind ?? 'echo' }
-  })
+  const aims = [
+    ['running', 5],
+    ['queued', 3],
+    ['settled', 2],
+    ['root', 1],
+    ['unknown', 1],
+  ] as const
+  return Array.from(
+    {
+      length:
+        random.weighted([
+          [0, 3],
+          [1, 3],
+          [2, 3],
+          [4, 2],
+        ]) ?? 0,
+    },
+    (): Move => {
+      const from = random.int(1, random.chance(0.5) ? 6 : 25)
+      const kind = random.weighted([
+        ['cancel', 6],
+        ['send', 4],
+        ['abort', 1],
+        ['dispose', 1],
+        ['actor-cancel', 1],
+        ['run-again', 0.5],
+        ['echo', 2],
+      ] as const)
+      if (kind === 'cancel' || kind === 'send') return { from, do: kind, aim: random.weighted(aims) ?? 'root' }
+      return { from, do: kind ?? 'echo' }
+    },
+  )
 }
 
 function makeInterceptions(random: Random): Interception[] {
@@ -103,7 +147,13 @@ class NestMaker {
   nest(depth: number, siblings: readonly string[], map = false): Nest {
     const random = this.#random
     if (this.#left <= 0 || depth >= DEPTH) return this.leaf(siblings, depth)
-    const kind = map ? 'map' : random.weighted([['leaf', 3 + depth * 2], ['map', 4], ['graph', 1.5]] as const)
+    const kind = map
+      ? 'map'
+      : random.weighted([
+          ['leaf', 3 + depth * 2],
+          ['map', 4],
+          ['graph', 1.5],
+        ] as const)
     if (kind === 'map') return this.#map(depth)
     if (kind === 'graph') return this.#graph(depth, siblings)
     return this.leaf(siblings, depth)
@@ -112,14 +162,25 @@ class NestMaker {
   leaf(siblings: readonly string[], depth: number): Leaf {
     const random = this.#random
     this.#left -= 1
-    const mode = random.weighted([['async', 5], ['stream', 4], ['sync', 1]] as const) ?? 'async'
+    const mode =
+      random.weighted([
+        ['async', 5],
+        ['stream', 4],
+        ['sync', 1],
+      ] as const) ?? 'async'
     const inner = depth < DEPTH && this.#left > 3 && mode !== 'sync' && random.chance(0.04)
     const acts = makeActs(random, mode, siblings, depth)
     if (inner) {
       const nest = this.nest(depth + 1, [], random.chance(0.7))
       acts.splice(random.int(0, acts.length), 0, { do: 'app', nest, careless: random.chance(0.3) })
     }
-    return { kind: 'leaf', name: this.#name('l'), mode, acts, cleanup: mode === 'sync' ? [] : makeCleanup(random, siblings) }
+    return {
+      kind: 'leaf',
+      name: this.#name('l'),
+      mode,
+      acts,
+      cleanup: mode === 'sync' ? [] : makeCleanup(random, siblings),
+    }
   }
 
   #graph(depth: number, siblings: readonly string[]): GraphNest {
@@ -134,8 +195,20 @@ class NestMaker {
     const random = this.#random
     const name = this.#name('m')
     const source = random.pick(['array', 'record', 'generator', 'async generator'] as const)
-    const form = random.weighted([['actions', 4], ['states', 2], ['tasks', 2]] as const) ?? 'actions'
-    const count = random.weighted([[0, 0.3], [1, 1], [2, 3], [3, 3], [5 - depth, 1]]) ?? 2
+    const form =
+      random.weighted([
+        ['actions', 4],
+        ['states', 2],
+        ['tasks', 2],
+      ] as const) ?? 'actions'
+    const count =
+      random.weighted([
+        [0, 0.3],
+        [1, 1],
+        [2, 3],
+        [3, 3],
+        [5 - depth, 1],
+      ]) ?? 2
     const keys = Array.from({ length: count }, (_, i) => (source === 'record' ? 'abcdef'.charAt(i) : String(i)))
     const pulled = source === 'generator' || source === 'async generator'
     const faulty = pulled && count > 0 && random.chance(0.06)
@@ -168,7 +241,13 @@ class NestMaker {
 
   #policy(): SettlePolicy {
     const random = this.#random
-    const policy = random.weighted([['all', 3], ['collect', 4], ['any', 2], ['first', 1], ['some', 1]] as const)
+    const policy = random.weighted([
+      ['all', 3],
+      ['collect', 4],
+      ['any', 2],
+      ['first', 1],
+      ['some', 1],
+    ] as const)
     return policy === 'some' || policy === undefined ? { atLeast: random.int(1, 3) } : policy
   }
 
@@ -176,7 +255,11 @@ class NestMaker {
     const random = this.#random
     return Array.from({ length: random.int(1, 2) }, (): WatchRule => {
       const on = random.pick(['chunk', 'step.end', 'branch.settled', 'message'] as const)
-      const then = random.weighted([['cancel', 6], ['settle', 1], ['throw', 1]] as const)
+      const then = random.weighted([
+        ['cancel', 6],
+        ['settle', 1],
+        ['throw', 1],
+      ] as const)
       const after = random.int(1, 3)
       if (then === 'cancel') return { on, after, then: { do: 'cancel', key: random.pick(keys) ?? 'none' } }
       return { on, after, then: { do: then ?? 'throw' } }

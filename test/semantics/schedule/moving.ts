@@ -12,7 +12,7 @@ export interface Reach {
   readonly site: Site
   readonly app: Application<S, Record<string, never>>
   readonly caller: AbortController
-  readonly actors: readonly AnyActorRef[]
+  readonly actors: ReadonlySet<AnyActorRef>
 }
 
 /** Does one thing from outside. Answers with what it did, for a person. */
@@ -71,7 +71,9 @@ export function sendFromOutside({ world, observed, site, app }: Reach, path: str
 
 /** One run at a time: a second one is refused and changes nothing. */
 function runAgain({ world, app }: Reach): void {
-  const running = world.trace.entries.findLast((one) => one.kind === 'event' && one.path === '' && one.event.type.startsWith('run.'))
+  const running = world.trace.entries.findLast(
+    (one) => one.kind === 'event' && one.path === '' && one.event.type.startsWith('run.'),
+  )
   if (running?.kind !== 'event' || running.event.type !== 'run.start') return
   app.run().then(
     () => world.broken('one run at a time', 'a second run was let in'),
@@ -83,7 +85,7 @@ function runAgain({ world, app }: Reach): void {
 
 /** A branch that has settled says again that it is done, to a map that still runs. */
 function echo({ world, actors }: Reach): string {
-  const settled = actors.filter((actor) => {
+  const settled = [...actors].filter((actor) => {
     const parent = actor._parent as AnyActorRef | undefined
     return actor.id !== 'reduce' && actor.getSnapshot().status === 'done' && parent !== undefined && isMap(parent)
   })

@@ -24,7 +24,8 @@ export class Observed {
     else if (event.type === 'branch.leaked') this.#leaked(path)
     else if (event.type === 'cancel') this.#cancelled(path)
     else if (event.type === 'branch.settled') {
-      if (event.status === 'cancelled' && event.result.startedAt === undefined) this.#world.note('cancel of a queued branch')
+      if (event.status === 'cancelled' && event.result.startedAt === undefined)
+        this.#world.note('cancel of a queued branch')
       this.branches.set(path, 'settled')
       this.pathOf.set(event.result, path)
     }
@@ -43,9 +44,11 @@ export class Observed {
   #cancelled(path: string): void {
     const world = this.#world
     if (this.saving.has(path)) world.note('cancel during save')
-    const below = (life: { readonly path: string }): boolean => path === '' || life.path === path || life.path.startsWith(`${path}/`)
+    const below = (life: { readonly path: string }): boolean =>
+      path === '' || life.path === path || life.path.startsWith(`${path}/`)
     for (const life of world.running) {
-      if (life.phase === 'yields' && life.since < world.trace.turn && below(life)) world.note('cancel while waiting for room')
+      if (life.phase === 'yields' && life.since < world.trace.turn && below(life))
+        world.note('cancel while waiting for room')
     }
     queueMicrotask(() => {
       for (const life of world.running) {

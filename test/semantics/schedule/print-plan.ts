@@ -31,7 +31,8 @@ export function actText(act: Act): string {
   }
 }
 
-const acts = (list: readonly Act[], none = 'nothing'): string => (list.length === 0 ? none : list.map(actText).join(' · '))
+const acts = (list: readonly Act[], none = 'nothing'): string =>
+  list.length === 0 ? none : list.map(actText).join(' · ')
 
 function leafText({ mode, acts: does, cleanup }: Leaf): string {
   return `${mode}: ${acts(does, 'return')}${cleanup.length === 0 ? '' : `, finally ${acts(cleanup)}`}`
@@ -64,8 +65,15 @@ function mapText(nest: MapNest): string {
 /** The tree of a plan, a line each. */
 export function treeLines(plan: Plan): string[] {
   const { steps, laps, rescue } = plan.root
-  const root = words(['application', laps > 1 && `${laps} laps`, plan.concurrency !== undefined && `limit ${plan.concurrency}`])
-  const below = [...steps.map((step) => below1(step)), ...(rescue === undefined ? [] : [{ label: 'on error', nest: rescue }])]
+  const root = words([
+    'application',
+    laps > 1 && `${laps} laps`,
+    plan.concurrency !== undefined && `limit ${plan.concurrency}`,
+  ])
+  const below = [
+    ...steps.map((step) => below1(step)),
+    ...(rescue === undefined ? [] : [{ label: 'on error', nest: rescue }]),
+  ]
   return [root, ...branches(below)]
 }
 
@@ -91,7 +99,10 @@ function nestText(nest: Nest): string {
 
 function childrenOf(nest: Nest): Labelled[] {
   if (nest.kind === 'map') return nest.children.map(childOf)
-  if (nest.kind === 'leaf') return nest.acts.flatMap((act) => (act.do === 'app' ? [{ label: `made by hand: ${act.nest.name}`, nest: act.nest }] : []))
+  if (nest.kind === 'leaf')
+    return nest.acts.flatMap((act) =>
+      act.do === 'app' ? [{ label: `made by hand: ${act.nest.name}`, nest: act.nest }] : [],
+    )
   const rescue = nest.rescue === undefined ? [] : [{ label: 'on error', nest: nest.rescue }]
   return [...nest.steps.map(below1), ...rescue]
 }

@@ -7,7 +7,8 @@ import type { Entry } from './trace.js'
 /** The lines of a trace. */
 export function traceLines(entries: readonly Entry[], paint: Paint): string[] {
   return entries.map((entry) => {
-    if (entry.kind === 'turn') return `${paint.bold(`turn ${entry.turn}`)}  ${paint.dim(`+${entry.at} ms`)}  ${paint.cyan(entry.label)}`
+    if (entry.kind === 'turn')
+      return `${paint.bold(`turn ${entry.turn}`)}  ${paint.dim(`+${entry.at} ms`)}  ${paint.cyan(entry.label)}`
     return `      ${line(entry, paint)}`
   })
 }
@@ -20,13 +21,19 @@ function line(entry: Exclude<Entry, { kind: 'turn' }>, paint: Paint): string {
       return `${seq} ${colour(entry.event, paint)(entry.event.type.padEnd(14))} ${where}  ${paint.dim(eventText(entry.event))}`
     }
     case 'code':
-      return paint.dim(`    code of ${place(entry.path)}${entry.name} ${entry.what === 'left' ? 'was left' : entry.what}`)
+      return paint.dim(
+        `    code of ${place(entry.path)}${entry.name} ${entry.what === 'left' ? 'was left' : entry.what}`,
+      )
     case 'reduce':
-      return paint.dim(`    ${entry.map} reduces ${entry.results.map(({ key, status }) => `${key} ${status}`).join(', ')}`)
+      return paint.dim(
+        `    ${entry.map} reduces ${entry.results.map(({ key, status }) => `${key} ${status}`).join(', ')}`,
+      )
     case 'sent':
       return paint.dim(`    message ${entry.serial} was sent: ${entry.answer}`)
     case 'heard':
-      return paint.dim(`    ${place(entry.path)}hears message ${entry.serial} of ${entry.from === '' ? 'outside' : entry.from}`)
+      return paint.dim(
+        `    ${place(entry.path)}hears message ${entry.serial} of ${entry.from === '' ? 'outside' : entry.from}`,
+      )
     case 'cancel':
       return paint.yellow(`    cancel by ${entry.door}${entry.target === '' ? '' : ` of ${entry.target}`}`)
     case 'outcome':

@@ -48,7 +48,7 @@ export class Reading {
     while ((await this.#app.step(this.#options as never)) !== undefined) {
       if (this.#app.next === undefined) break
     }
-    return { status: 'finished', leaked: [] }
+    return { status: 'finished' }
   }
 
   get ready(): boolean {

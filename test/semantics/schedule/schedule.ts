@@ -57,9 +57,8 @@ function ownRejections(tell: (reason: unknown) => void): () => void {
 class Schedule {
   readonly world: World
   readonly #plan: Plan
-  readonly #observed: Observed
   readonly #reach: Reach
-  readonly #actors: AnyActorRef[] = []
+  readonly #started = new Set<AnyActorRef>()
   readonly #callers: AbortController[] = []
   #reading: Reading
   #moves: Move[]
@@ -71,7 +70,6 @@ class Schedule {
     const world = new World(plan)
     this.world = world
     const observed = new Observed(world)
-    this.#observed = observed
     const cancel = (path: string | undefined, reason: string): void =>
       void app.cancel({ ...(path === undefined ? {} : { path }), reason })
     const builder = new Builder(engine, world, plan.limits, observed.pathOf, cancel)
@@ -86,17 +84,26 @@ class Schedule {
       clock: world.clock,
       graceMs: plan.graceMs,
       inspect: (event: InspectionEvent) => {
-        if (event.type === '@xstate.actor') this.#actors.push(event.actorRef as AnyActorRef)
+        if (event.type === '@xstate.event' && event.event.type === 'xstate.init')
+          this.#started.add(event.actorRef as AnyActorRef)
       },
     }
-    const app = engine.createApplication(graph, options as never) as unknown as teasel.Application<S, Record<string, never>>
+    const app = engine.createApplication(graph, options as never) as unknown as teasel.Application<
+      S,
+      Record<string, never>
+    >
     app.on('*', (event) => observed.hear(event as teasel.AnyEvent))
-    this.#reach = { world, observed, site: builder.site, app, caller: new AbortController(), actors: this.#actors }
+    this.#reach = { world, observed, site: builder.site, app, caller: new AbortController(), actors: this.#started }
     this.#reading = this.#next()
   }
 
   report(): Report {
-    return { plan: this.#plan, entries: this.world.trace.entries, violations: check(this.#plan, this.world.trace.entries), notes: this.world.notes }
+    return {
+      plan: this.#plan,
+      entries: this.world.trace.entries,
+      violations: check(this.#plan, this.world.trace.entries),
+      notes: this.world.notes,
+    }
   }
 
   async run(): Promise<void> {
@@ -144,13 +151,17 @@ class Schedule {
       return true
     }
     const open = world.pauses.size + (this.#reading.ready ? 1 : 0)
-    const moves = this.#moves.filter(({ from }) => from <= world.trace.turn || (open === 0 && world.clock.next === undefined))
-    const kind = world.random.weighted([
-      ['pause', world.pauses.size * pace.pause],
-      ['timer', world.clock.next === undefined ? 0 : Math.max(pace.timer, open === 0 ? 1 : 0)],
-      ['read', this.#reading.ready ? pace.read : 0],
-      ['move', moves.length * pace.move],
-    ].filter(([, weight]) => weight !== 0) as [string, number][])
+    const moves = this.#moves.filter(
+      ({ from }) => from <= world.trace.turn || (open === 0 && world.clock.next === undefined),
+    )
+    const kind = world.random.weighted(
+      [
+        ['pause', world.pauses.size * pace.pause],
+        ['timer', world.clock.next === undefined ? 0 : Math.max(pace.timer, open === 0 ? 1 : 0)],
+        ['read', this.#reading.ready ? pace.read : 0],
+        ['move', moves.length * pace.move],
+      ].filter(([, weight]) => weight !== 0) as [string, number][],
+    )
     if (kind === 'pause') this.#endPause()
     else if (kind === 'timer') this.#fire()
     else if (kind === 'read') this.#read()
@@ -203,33 +214,48 @@ class Schedule {
   #checkLimits(): void {
     const held = new Map<string, number>()
     for (const { of, phase, leaked, limit, apps } of this.world.running) {
-      if (of !== 'leaf' || leaked || apps > 0 || limit === undefined || (phase !== 'runs' && phase !== 'yields')) continue
+      if (of !== 'leaf' || leaked || apps > 0 || limit === undefined || (phase !== 'runs' && phase !== 'yields'))
+        continue
       held.set(limit, (held.get(limit) ?? 0) + 1)
     }
     for (const [limit, count] of held) {
-      const max = limit === 'limit of all' ? this.#plan.concurrency : this.#plan.limits[Number(limit.slice('limit '.length))]
-      if (max !== undefined && count > max) this.world.broken('limits are never exceeded', `${count} run under ${limit}, ${max} may`)
+      const max =
+        limit === 'limit of all' ? this.#plan.concurrency : this.#plan.limits[Number(limit.slice('limit '.length))]
+      if (max !== undefined && count > max)
+        this.world.broken('limits are never exceeded', `${count} run under ${limit}, ${max} may`)
     }
   }
 
   /** The run is over: late code ends, the application is disposed of, and nothing is left. */
   async #end(): Promise<void> {
     const { world } = this
-    const left = this.#actors.slice(1).filter((actor) => actor.getSnapshot().status === 'active')
+    const left = [...this.#started].slice(1).filter((actor) => actor.getSnapshot().status === 'active')
     if (left.length > 0) world.broken('no actor outlives its run', left.map(({ id }) => id).join())
     if (world.engineTimers > 0) world.broken('no timer outlives its run', `${world.engineTimers} are set`)
-    while (world.pauses.size > 0 || world.sleeping.size > 0 || world.time.waiting) {
+    await this.#drain()
+    this.#turn('disposes of the application')
+    let disposed = false
+    this.#reach.app[Symbol.asyncDispose]().then(
+      () => (disposed = true),
+      (error: unknown) => world.broken('an application is disposed of', String(error)),
+    )
+    await world.settled()
+    await this.#drain()
+    if (!disposed) world.broken('an application is disposed of', 'it never is')
+    if ([...this.#started].some((actor) => actor.getSnapshot().status === 'active'))
+      world.broken('no actor outlives its application', '')
+    this.#checkListeners()
+  }
+
+  /** Whatever still can happen happens. */
+  async #drain(): Promise<void> {
+    const { world } = this
+    while (world.pauses.size > 0 || world.clock.next !== undefined || world.time.waiting) {
       if (world.pauses.size > 0) this.#endPause()
-      else if (world.sleeping.size > 0) this.#fire()
+      else if (world.clock.next !== undefined) this.#fire()
       world.time.run()
       await world.settled()
     }
-    this.#turn('disposes of the application')
-    await this.#reach.app[Symbol.asyncDispose]()
-    world.time.run()
-    await world.settled()
-    if (this.#actors.some((actor) => actor.getSnapshot().status === 'active')) world.broken('no actor outlives its application', '')
-    this.#checkListeners()
   }
 
   #checkListeners(): void {

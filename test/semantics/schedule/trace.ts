@@ -16,10 +16,22 @@ export interface ReducedResult {
 export type Entry = { readonly turn: number; readonly at: number } & (
   | { readonly kind: 'turn'; readonly label: string }
   | { readonly kind: 'event'; readonly event: AnyEvent; readonly path: string }
-  | { readonly kind: 'code'; readonly life: number; readonly path: string; readonly name: string; readonly what: CodeEnd | 'began' }
+  | {
+      readonly kind: 'code'
+      readonly life: number
+      readonly path: string
+      readonly name: string
+      readonly what: CodeEnd | 'began'
+    }
   | { readonly kind: 'reduce'; readonly path: string; readonly map: string; readonly results: readonly ReducedResult[] }
   | { readonly kind: 'sent'; readonly serial: number; readonly answer: string }
-  | { readonly kind: 'heard'; readonly life: number; readonly path: string; readonly serial: number; readonly from: string }
+  | {
+      readonly kind: 'heard'
+      readonly life: number
+      readonly path: string
+      readonly serial: number
+      readonly from: string
+    }
   | { readonly kind: 'cancel'; readonly door: string; readonly target: string }
   | { readonly kind: 'outcome'; readonly outcome: Outcome }
   | { readonly kind: 'broken'; readonly law: string; readonly what: string }

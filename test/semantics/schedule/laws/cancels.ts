@@ -34,10 +34,12 @@ export const cancels: Law = (entries, _plan, tell) => {
       case 'map.start':
       case 'branch.start':
         for (const above of cancelled.keys())
-          if (isBelow(path, above)) tell('nothing starts below a cancel', `${event.type} of ${path} below ${above}`, turn)
+          if (isBelow(path, above))
+            tell('nothing starts below a cancel', `${event.type} of ${path} below ${above}`, turn)
         break
       case 'step.end':
-        if (event.status === 'done' && late.has(path)) tell('a cancel before the action returned loses its update', path, turn)
+        if (event.status === 'done' && late.has(path))
+          tell('a cancel before the action returned loses its update', path, turn)
         break
       case 'branch.settled':
         settled(cancelled.get(path), event, path, turn, tell)
@@ -49,9 +51,16 @@ export const cancels: Law = (entries, _plan, tell) => {
   }
 }
 
-function settled(cancel: Cancel | undefined, { status, result }: Settled, path: string, turn: number, tell: Tell): void {
+function settled(
+  cancel: Cancel | undefined,
+  { status, result }: Settled,
+  path: string,
+  turn: number,
+  tell: Tell,
+): void {
   if (cancel === undefined) {
-    if (status === 'cancelled' && result.startedAt !== undefined) tell(FIRST, `${path} settled cancelled and nobody cancelled it`, turn)
+    if (status === 'cancelled' && result.startedAt !== undefined)
+      tell(FIRST, `${path} settled cancelled and nobody cancelled it`, turn)
     return
   }
   if (status === 'done') tell(LOST, `${path} was cancelled by ${cancel.by}`, turn)

@@ -46,7 +46,13 @@ function giveUp(running: Map<number, Extract<Entry, { kind: 'code' }>>, path: st
   return false
 }
 
-function ended(running: Map<number, Extract<Entry, { kind: 'code' }>>, path: string, others: number, turn: number, tell: Tell): void {
+function ended(
+  running: Map<number, Extract<Entry, { kind: 'code' }>>,
+  path: string,
+  others: number,
+  turn: number,
+  tell: Tell,
+): void {
   let left = 0
   for (const { path: where, name } of running.values()) {
     if (/^(source|reduce) of /.test(name)) left += 1
@@ -68,9 +74,17 @@ function inTime(plan: Plan, { path, source, sinceMs }: Leaked, where: string, tu
     tell('code is given up when its time is over', `${where} ${source} after ${sinceMs} ms of ${graces.join()}`, turn)
 }
 
-function told({ outcome, turn }: Extract<Entry, { kind: 'outcome' }>, leaked: readonly { readonly path: string }[], tell: Tell): void {
+function told(
+  { outcome, turn }: Extract<Entry, { kind: 'outcome' }>,
+  leaked: readonly { readonly path: string }[],
+  tell: Tell,
+): void {
   if (outcome.leaked === undefined || outcome.status === 'rejected' || outcome.status === 'left') return
-  const paths = (list: readonly { readonly path: string }[]): string => list.map(({ path }) => path).sort().join()
+  const paths = (list: readonly { readonly path: string }[]): string =>
+    list
+      .map(({ path }) => path)
+      .sort()
+      .join()
   if (paths(outcome.leaked) !== paths(leaked))
     tell('a run tells what leaked', `told ${paths(outcome.leaked)}, leaked ${paths(leaked)}`, turn)
 }

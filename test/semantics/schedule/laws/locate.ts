@@ -5,7 +5,7 @@ import type { GraphNest, Nest, Plan } from '../plan.js'
 export function locate(plan: Plan, path: Path, action: string): Nest | undefined {
   let graph: GraphNest | undefined = plan.root
   for (const { map, key } of path) {
-    const nest = graph === undefined ? undefined : stepOf(graph, map)
+    const nest: Nest | undefined = graph === undefined ? undefined : stepOf(graph, map)
     graph = nest === undefined ? undefined : below(nest, key)
   }
   return graph === undefined ? undefined : stepOf(graph, action)
@@ -13,7 +13,9 @@ export function locate(plan: Plan, path: Path, action: string): Nest | undefined
 
 /** A bare action is a graph of one, whose only action is called `action`. */
 const alone = (nest: Nest): GraphNest =>
-  nest.kind === 'graph' ? nest : { kind: 'graph', name: '', steps: [{ ...nest, name: 'action' }], laps: 1, rescue: undefined }
+  nest.kind === 'graph'
+    ? nest
+    : { kind: 'graph', name: '', steps: [{ ...nest, name: 'action' }], laps: 1, rescue: undefined }
 
 function stepOf({ steps, rescue }: GraphNest, name: string): Nest | undefined {
   return steps.find((step) => step.name === name) ?? (rescue?.name === name ? rescue : undefined)

@@ -14,7 +14,8 @@ export const messages: Law = (entries, _plan, tell) => {
   for (const entry of entries) {
     if (entry.kind === 'heard') {
       const next = box(entry.path, entry.from).shift()
-      if (next !== entry.serial) tell(ORDER, `${entry.path} heard ${entry.serial}, ${next ?? 'nothing'} was next`, entry.turn)
+      if (next !== entry.serial)
+        tell(ORDER, `${entry.path} heard ${entry.serial}, ${next ?? 'nothing'} was next`, entry.turn)
     }
     if (entry.kind !== 'event') continue
     const { event, path } = entry

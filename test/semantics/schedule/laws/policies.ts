@@ -58,14 +58,33 @@ function mapOf(path: Path): string {
   return `${printPath(path.slice(0, -1))}|${path.at(-1)?.map}`
 }
 
-function open(visits: Map<string, Visit>, plan: Plan, event: Extract<AnyEvent, { type: 'map.start' }>, path: string): void {
+function open(
+  visits: Map<string, Visit>,
+  plan: Plan,
+  event: Extract<AnyEvent, { type: 'map.start' }>,
+  path: string,
+): void {
   const id = `${path}|${event.source}`
   const nest = locate(plan, event.path, event.source)
   if (nest?.kind !== 'map') return
-  visits.set(id, { id, nest, total: event.total, settled: [], live: new Set(), decided: false, ended: false, reduces: 0 })
+  visits.set(id, {
+    id,
+    nest,
+    total: event.total,
+    settled: [],
+    live: new Set(),
+    decided: false,
+    ended: false,
+    reduces: 0,
+  })
 }
 
-function begins(visit: Visit | undefined, { type, key }: { readonly type: string; readonly key: string }, turn: number, tell: Tell): void {
+function begins(
+  visit: Visit | undefined,
+  { type, key }: { readonly type: string; readonly key: string },
+  turn: number,
+  tell: Tell,
+): void {
   if (visit === undefined) return
   if (visit.decided) tell('once a map has enough it starts nothing more', `${type} of ${visit.id} ${key}`, turn)
   visit.live.add(key)
@@ -103,10 +122,15 @@ function ends(visit: Visit | undefined, event: Extract<AnyEvent, { type: 'map.en
   const told = [event.done, event.failed, event.cancelled].join()
   if (counted !== told) tell(RESULTS, `map.end of ${visit.id} tells ${told}, settled are ${counted}`, turn)
   if (visit.total !== undefined && visit.settled.length !== visit.total)
-    tell('every branch settles exactly once', `${visit.settled.length} of ${visit.total} branches of ${visit.id} settled`, turn)
+    tell(
+      'every branch settles exactly once',
+      `${visit.settled.length} of ${visit.total} branches of ${visit.id} settled`,
+      turn,
+    )
 }
 
-const settlesByHand = ({ nest }: Visit): boolean => nest.policy !== 'all' && nest.watch.some(({ then }) => then.do === 'settle')
+const settlesByHand = ({ nest }: Visit): boolean =>
+  nest.policy !== 'all' && nest.watch.some(({ then }) => then.do === 'settle')
 
 function mayReduce(visit: Visit | undefined, turn: number, tell: Tell): void {
   if (visit === undefined) return
@@ -119,22 +143,40 @@ function mayReduce(visit: Visit | undefined, turn: number, tell: Tell): void {
 function reduced(visits: Map<string, Visit>, entry: Extract<Entry, { kind: 'reduce' }>, tell: Tell): void {
   const [first] = entry.results
   if (first === undefined) return
-  const visit = [...visits.values()].find(({ nest, settled, reduces }) => nest.name === entry.map || (nest.name === 'action' && reduces > 0 && settled.some(({ path }) => printPath(path) === entry.path)))
-  const own = [...visits.values()].find(({ settled }) => settled.some(({ path }) => printPath(path) === entry.path)) ?? visit
+  const visit = [...visits.values()].find(
+    ({ nest, settled, reduces }) =>
+      nest.name === entry.map ||
+      (nest.name === 'action' && reduces > 0 && settled.some(({ path }) => printPath(path) === entry.path)),
+  )
+  const own =
+    [...visits.values()].find(({ settled }) => settled.some(({ path }) => printPath(path) === entry.path)) ?? visit
   if (own === undefined) return tell(RESULTS, `reduce of ${entry.map} was given results of no branch`, entry.turn)
   const told = entry.results.map(({ key, status }) => `${key} ${status}`).join()
-  const settled = [...own.settled].sort((a, b) => a.index - b.index).map(({ key, status }) => `${key} ${status}`).join()
+  const settled = [...own.settled]
+    .sort((a, b) => a.index - b.index)
+    .map(({ key, status }) => `${key} ${status}`)
+    .join()
   if (told !== settled) tell(RESULTS, `${own.id} reduced ${told}, settled are ${settled}`, entry.turn)
 }
 
-const statuses = ({ settled, total }: Visit): string => `${settled.map(({ status }) => status).join()} (${total ?? 'some'} in all)`
+const statuses = ({ settled, total }: Visit): string =>
+  `${settled.map(({ status }) => status).join()} (${total ?? 'some'} in all)`
 
-function stepEnds(visit: Visit | undefined, plan: Plan, event: Extract<AnyEvent, { type: 'step.end' }>, turn: number, tell: Tell): void {
+function stepEnds(
+  visit: Visit | undefined,
+  plan: Plan,
+  event: Extract<AnyEvent, { type: 'step.end' }>,
+  turn: number,
+  tell: Tell,
+): void {
   if (visit === undefined) return
   if (event.status === 'done' && visit.reduces === 0) tell(POLICY, `${visit.id} is done and did not reduce`, turn)
   if (event.status !== 'failed' || visit.reduces > 0) return
-  const refused = plan.interceptions.some(({ at, onFault, throws }) => at.startsWith('after') && onFault === 'fail' && throws > 0)
-  if (visit.nest.fault !== 'none' || refused) return
+  const refused = plan.interceptions.some(
+    ({ at, onFault, throws }) => at.startsWith('after') && onFault === 'fail' && throws > 0,
+  )
+  const faulty = visit.nest.fault !== 'none' || visit.nest.closing.some((act) => act.do === 'throw')
+  if (faulty || refused) return
   if (judge(visit.nest.policy, visit) !== 'hopeless')
     tell(POLICY, `${visit.id} failed, its policy is ${JSON.stringify(visit.nest.policy)} of ${statuses(visit)}`, turn)
 }

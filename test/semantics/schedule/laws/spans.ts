@@ -31,7 +31,8 @@ export const spans: Law = (entries, _plan, tell) => {
       seq = 0
       open = []
       settled = new Set()
-    } else if (!running) tell('nothing comes after run.end', `${event.type} of ${path === '' ? 'the root' : path}`, turn)
+    } else if (!running)
+      tell('nothing comes after run.end', `${event.type} of ${path === '' ? 'the root' : path}`, turn)
     if (event.seq !== seq) tell('seq has no gaps', `${event.seq} instead of ${seq}`, turn)
     seq = event.seq + 1
     for (const above of settled)
@@ -48,14 +49,16 @@ export const isBelow = (path: string, above: string): boolean =>
 
 function follow(open: Open[], settled: Set<string>, { event, path, turn }: Told, tell: Tell): void {
   const begin = (kind: Open['kind'], name: string): void => {
-    if (open.some((one) => one.kind === kind && one.path === path)) tell(ENDS, `two of ${kind} ${path} ${name} at once`, turn)
+    if (open.some((one) => one.kind === kind && one.path === path))
+      tell(ENDS, `two of ${kind} ${path} ${name} at once`, turn)
     open.push({ kind, path, name, started: false })
   }
   const end = (kind: Open['kind'], name: string, inside: (one: Open) => boolean): void => {
     const at = open.findIndex((one) => one.kind === kind && one.path === path && one.name === name)
     if (at < 0) tell(ENDS, `${kind} ${path} ${name} ended without a start`, turn)
     else open.splice(at, 1)
-    for (const one of open.filter(inside)) tell(INSIDE, `${one.kind} ${one.path} ${one.name} goes on after ${event.type} of ${path} ${name}`, turn)
+    for (const one of open.filter(inside))
+      tell(INSIDE, `${one.kind} ${one.path} ${one.name} goes on after ${event.type} of ${path} ${name}`, turn)
   }
   const below = (one: Open): boolean => one.path !== path && isBelow(one.path, path)
   switch (event.type) {
@@ -85,7 +88,8 @@ function follow(open: Open[], settled: Set<string>, { event, path, turn }: Told,
 
 function start(open: Open[], { key }: { readonly key: string }, path: string, turn: number, tell: Tell): void {
   const branch = open.find((one) => one.kind === 'branch' && one.path === path)
-  if (branch === undefined || branch.started) tell(ENDS, `branch ${path} started ${branch === undefined ? 'without being queued' : 'twice'} (${key})`, turn)
+  if (branch === undefined || branch.started)
+    tell(ENDS, `branch ${path} started ${branch === undefined ? 'without being queued' : 'twice'} (${key})`, turn)
   else branch.started = true
 }
 
