@@ -1,5 +1,6 @@
 import { type Inputs, NO_INPUTS, refuseUnknownInputs } from '../action/inputs.js'
 import type { Plan } from '../graph/plan.js'
+import { checkOptions } from '../internal/options.js'
 import type { AnyEvent } from '../lifecycle/events.js'
 import { enterState } from '../state/contract.js'
 import type { State } from '../state/freeze.js'
@@ -9,7 +10,7 @@ import { Hub } from './hub.js'
 import type { LooseLogic, Scope } from './logic.js'
 import type { RunEnd } from './order.js'
 import { Runner } from './runner.js'
-import { AppSnapshot, type PersistedRun, type RunOutput, readPersisted } from './snapshot.js'
+import { AppSnapshot, errorOf, type PersistedRun, type RunOutput, readPersisted } from './snapshot.js'
 import { initialStanding, type Standing } from './standing.js'
 import type { LiveApp } from './tree.js'
 
@@ -69,13 +70,15 @@ export function createLoneLogic(plan: Plan, bound: Inputs): LooseLogic<AppSnapsh
         app.epoch,
         persisted.status,
         persisted.output as RunOutput<State> | undefined,
-        persisted.error,
+        errorOf(persisted.error),
       )
     },
   }
 }
 
-function loneApp(plan: Plan, bound: Inputs, scope: Scope, { state, inputs = NO_INPUTS, appId }: LoneInput): LiveApp {
+function loneApp(plan: Plan, bound: Inputs, scope: Scope, input: LoneInput): LiveApp {
+  checkOptions('The input of the actor', input, 'state inputs appId')
+  const { state, inputs = NO_INPUTS, appId } = input
   const { graph } = plan
   if (!graph.accepts.open) refuseUnknownInputs('The graph', inputs, graph.accepts.names)
   const first = enterState('The input state', graph.rules.defaults, state, graph.rules.freeze)
