@@ -85,11 +85,11 @@ export class MapFinale {
   abandon(): void {
     const { app, step } = this.#map
     if (this.#closing !== undefined) {
-      app.leak(step, this.#closing)
+      app.leak(step.node, this.#closing)
       this.#closing = undefined
       this.#gaveUp.resolve()
     } else if (this.#phase === 'reducer' && app.cancellation !== undefined) {
-      app.leak(step)
+      app.leak(step.node)
       this.finish({ error: app.cancellation.reason })
     }
   }

@@ -54,7 +54,8 @@ export class Runner implements LiveApp {
   order: RunOrder | undefined
   cancellation: Cancellation | undefined
   step: LiveStep | undefined
-  startedAt: number | undefined
+  at: PlanNode | undefined
+  startedAt = 0
   told: InterceptedStep | undefined
   slot: Slot | undefined
   attempts: Attempts | undefined
@@ -244,7 +245,8 @@ export class Runner implements LiveApp {
     if (!this.running || cancellation === undefined) return
     if (step?.map !== undefined) return step.map.abandon()
     for (const app of this.subApps ?? []) app.abandon()
-    if (step !== undefined) this.leak(step)
+    step?.close()
+    if (this.at !== undefined) this.leak(this.at)
     this.slot?.retire()
     this.slot = undefined
     this.step = undefined
@@ -255,15 +257,14 @@ export class Runner implements LiveApp {
     if (leaks.length > 0) this.leaked = [...this.leaked, ...leaks]
   }
 
-  leak(step: LiveStep, since = this.cancellation?.at): void {
+  leak({ name, subject }: PlanNode, since = this.cancellation?.at): void {
     const now = this.hub.clock.now()
     const sinceMs = now - (since ?? now)
-    step.close()
-    this.takeLeaks([{ path: printPath(this.path), action: step.node.name, sinceMs }])
+    this.takeLeaks([{ path: printPath(this.path), action: name, sinceMs }])
     this.hub.logger.warn(
-      `${step.node.subject} ignored its signal for ${sinceMs} ms and was given up. It may still run; hand the signal on to what it awaits.`,
+      `${subject} ignored its signal for ${sinceMs} ms and was given up. It may still run; hand the signal on to what it awaits.`,
     )
-    if (this.hears('branch.leaked')) announce(this, { type: 'branch.leaked', source: step.node.name, sinceMs })
+    if (this.hears('branch.leaked')) announce(this, { type: 'branch.leaked', source: name, sinceMs })
   }
 
   /** Someone outside cancels: final. Code that ignores its signal is given up after the grace period. */

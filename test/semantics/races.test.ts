@@ -167,6 +167,60 @@ describe('what was given up', () => {
     expect((await run).leaked).toEqual([{ path: '', action: 'map', sinceMs: 5000 }])
   })
 
+  it('may be an interceptor, before the action or after it: nothing is told of the step any more', async () => {
+    const told = async (at: 'beforeStep' | 'afterStep') => {
+      const clock = new ManualClock()
+      const gate = defer()
+      let began = 0
+      const work = chat.action({ reads: [], writes: ['answer'], run: () => ({ answer: `${(began += 1)}` }) })
+      const held = { [at]: () => gate.promise }
+      const options = { entrypoint: 'work' as const, state: {}, clock, logger: quiet, interceptors: [held] }
+      const app = createApplication(chat.graph({ actions: { work } }), options)
+      const heard: string[] = []
+      app.on('*', ({ type }) => heard.push(type))
+
+      const run = app.run()
+      await settle()
+      void app.cancel()
+      clock.advance(5000)
+      const { leaked } = await run
+      gate.reject(new RangeError('late'))
+      await settle()
+
+      return { began, heard, leaked }
+    }
+    const heard = ['run.start', 'step.start', 'cancel', 'branch.leaked', 'run.end']
+    const leaked = [{ path: '', action: 'work', sinceMs: 5000 }]
+
+    expect(await told('beforeStep')).toEqual({ began: 0, heard, leaked })
+    expect(await told('afterStep')).toEqual({ began: 1, heard, leaked })
+  })
+
+  it('begins nothing in a later run of the application', async () => {
+    const clock = new ManualClock()
+    const gates = [defer(), defer()]
+    let began = 0
+    const work = chat.action({ reads: [], writes: ['answer'], run: () => ({ answer: `${(began += 1)}` }) })
+    let asked = 0
+    const held = { beforeStep: async () => gates[asked++]?.promise }
+    const options = { entrypoint: 'work' as const, state: {}, clock, logger: quiet, interceptors: [held] }
+    const app = createApplication(chat.graph({ actions: { work } }), options)
+
+    const first = app.run()
+    await settle()
+    void app.cancel()
+    clock.advance(5000)
+    await first
+    const second = app.run()
+    gates[0]?.resolve()
+    await settle()
+    const early = began
+    gates[1]?.resolve()
+    await second
+
+    expect([early, began]).toEqual([0, 1])
+  })
+
   it('logs to the logger alone', async () => {
     const clock = new ManualClock()
     const gate = defer()
