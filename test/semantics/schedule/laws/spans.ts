@@ -10,6 +10,8 @@ interface Open {
   readonly path: string
   readonly name: string
   started: boolean
+  /** Code of it was given up: its step may end nevertheless, at a time limit, or never. */
+  leaked: boolean
 }
 
 const ONCE = 'every branch settles exactly once'
@@ -49,15 +51,15 @@ export const isBelow = (path: string, above: string): boolean =>
 
 function follow(open: Open[], settled: Set<string>, { event, path, turn }: Told, tell: Tell): void {
   const begin = (kind: Open['kind'], name: string): void => {
-    if (open.some((one) => one.kind === kind && one.path === path))
+    if (open.some((one) => one.kind === kind && one.path === path && !one.leaked))
       tell(ENDS, `two of ${kind} ${path} ${name} at once`, turn)
-    open.push({ kind, path, name, started: false })
+    open.push({ kind, path, name, started: false, leaked: false })
   }
   const end = (kind: Open['kind'], name: string, inside: (one: Open) => boolean): void => {
     const at = open.findIndex((one) => one.kind === kind && one.path === path && one.name === name)
     if (at < 0) tell(ENDS, `${kind} ${path} ${name} ended without a start`, turn)
     else open.splice(at, 1)
-    for (const one of open.filter(inside))
+    for (const one of open.filter((other) => inside(other) && !other.leaked))
       tell(INSIDE, `${one.kind} ${one.path} ${one.name} goes on after ${event.type} of ${path} ${name}`, turn)
   }
   const below = (one: Open): boolean => one.path !== path && isBelow(one.path, path)
@@ -102,14 +104,12 @@ function settle(open: Open[], settled: Set<string>, { status }: Settled, path: s
   // A branch whose turn never came is told of once only: when it is cancelled.
   if (at < 0 && status !== 'cancelled') tell(ENDS, `branch ${path} ended without a start`, turn)
   if (at >= 0) open.splice(at, 1)
-  for (const one of open) {
+  for (const one of open.filter(({ leaked }) => !leaked)) {
     if (isBelow(one.path, path)) tell(INSIDE, `${one.kind} ${one.path} ${one.name} goes on after ${path} settled`, turn)
   }
 }
 
-/** A leaf that is given up has ended. A map goes on without its source or its reducer. */
+/** A leaf that is given up may have ended with that. A map goes on without its source or its reducer. */
 function leak(open: Open[], name: string, path: string): void {
-  if (open.some((one) => one.kind === 'map' && one.path === path && one.name === name)) return
-  const at = open.findIndex((one) => one.kind === 'step' && one.path === path && one.name === name)
-  if (at >= 0 && !open[at]?.started) open.splice(at, 1)
+  for (const one of open) if (one.kind === 'step' && one.path === path && one.name === name) one.leaked = true
 }
