@@ -5,7 +5,7 @@ const [from, to] = process.argv.slice(2).map(Number)
 const kinds = new Map()
 const notes = new Map()
 let bad = 0
-const start = Date.now()
+const start = Date.now(); const cpu0 = process.cpuUsage()
 let turns = 0
 for (let seed = from; seed < to; seed++) {
   let report
@@ -24,7 +24,7 @@ for (let seed = from; seed < to; seed++) {
     kinds.set(v.law, l)
   }
 }
-console.log('ms', Date.now() - start, 'turns', turns, 'bad', bad)
+console.log('cpu', Math.round(process.cpuUsage(cpu0).user / 1000), 'ms', Date.now() - start, 'turns', turns, 'bad', bad)
 console.log(notes)
 for (const [k, l] of kinds) {
   console.log('✗', k, l.length)
