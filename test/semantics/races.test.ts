@@ -41,7 +41,7 @@ describe('a branch that is given its slot', () => {
 describe('an action', () => {
   it('does not begin when whoever is told of its step cancels it', async () => {
     let began = 0
-    const work = chat.action({ reads: [], writes: ['answer'], run: () => ({ answer: `${(began += 1)}` }) })
+    const work = chat.action({ reads: [], writes: ['answer'], run: () => ({ answer: `${++began}` }) })
     const app = createApplication(chat.graph({ actions: { work } }), { entrypoint: 'work', state: {} })
     app.on('step.start', () => void app.cancel({ reason: 'no' }))
 
@@ -172,7 +172,7 @@ describe('what was given up', () => {
       const clock = new ManualClock()
       const gate = defer()
       let began = 0
-      const work = chat.action({ reads: [], writes: ['answer'], run: () => ({ answer: `${(began += 1)}` }) })
+      const work = chat.action({ reads: [], writes: ['answer'], run: () => ({ answer: `${++began}` }) })
       const held = { [at]: () => gate.promise }
       const options = { entrypoint: 'work' as const, state: {}, clock, logger: quiet, interceptors: [held] }
       const app = createApplication(chat.graph({ actions: { work } }), options)
@@ -200,7 +200,7 @@ describe('what was given up', () => {
     const clock = new ManualClock()
     const gates = [defer(), defer()]
     let began = 0
-    const work = chat.action({ reads: [], writes: ['answer'], run: () => ({ answer: `${(began += 1)}` }) })
+    const work = chat.action({ reads: [], writes: ['answer'], run: () => ({ answer: `${++began}` }) })
     let asked = 0
     const held = { beforeStep: async () => gates[asked++]?.promise }
     const options = { entrypoint: 'work' as const, state: {}, clock, logger: quiet, interceptors: [held] }
@@ -255,7 +255,7 @@ describe('what was given up', () => {
 describe('an application that a cancelled action makes', () => {
   it('runs nothing', async () => {
     let began = 0
-    const work = chat.action({ reads: [], writes: ['answer'], run: () => ({ answer: `${(began += 1)}` }) })
+    const work = chat.action({ reads: [], writes: ['answer'], run: () => ({ answer: `${++began}` }) })
     const graph = chat.graph({ actions: { work } })
     const late = chat.action({
       reads: [],

@@ -123,7 +123,8 @@ export async function doAct(
 
 const labelOf = (life: Life): string => [life.path, life.name].filter((part) => part !== '').join(' ')
 
-function doAtOnce(site: Site, life: Life, act: Act, context: ActionContext | undefined): void {
+/** Does one thing that needs no waiting. */
+export function doAtOnce(site: Site, life: Life, act: Act, context?: ActionContext): void {
   if (act.do === 'throw') throw new Error(`${life.name} throws`)
   if (context === undefined) return
   switch (act.do) {
