@@ -254,8 +254,7 @@ export class Runner implements LiveApp {
   }
 
   leak(step: LiveStep, since = this.cancellation?.at): void {
-    const now = this.hub.clock.now()
-    const sinceMs = now - (since ?? now)
+    const sinceMs = this.hub.clock.now() - (since ?? this.hub.clock.now())
     step.close()
     this.takeLeaks([{ path: printPath(this.path), action: step.node.name, sinceMs }])
     this.hub.logger.warn(
