@@ -27,7 +27,7 @@ const boom = () => {
 }
 const base = { reads: ['prompt'], writes: ['answer'] } as const
 const waits = (more: object = {}) =>
-  chat.action({ ...base, ...more, run: ({ signal }) => untilAborted(signal) as Promise<{ answer: string }> } as never)
+  chat.action({ ...base, ...more, run: ({ signal }: { signal: AbortSignal }) => untilAborted(signal) } as never)
 const deaf = (more: object = {}) => chat.action({ ...base, ...more, run: () => new Promise(() => {}) } as never)
 type Told = { key: string; status: string; error?: Error; recovered?: boolean; state?: { answer?: string } }
 const over = (action: unknown, more: object = {}) =>
