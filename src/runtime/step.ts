@@ -65,6 +65,7 @@ export class Step implements LiveStep, ActionArgs<State, Inputs> {
 
   close(): void {
     this.#open = false
+    this.#app.waits?.drop(this)
   }
 
   /** Runs plain code. The answer is what it returned, or a promise of it. */

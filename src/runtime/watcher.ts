@@ -53,7 +53,10 @@ export class Watcher {
     const settled = table.settled.get(key)
     if (settled !== undefined) return { key, status: settled.status }
     const live = table.live.get(key)
-    if (live !== undefined) return { key, status: live.startedAt === undefined ? 'queued' : 'running' }
+    if (live !== undefined) {
+      const waits = live.app.waits !== undefined && live.app.waits.level !== 'nothing'
+      return { key, status: waits ? 'waiting' : live.startedAt === undefined ? 'queued' : 'running' }
+    }
     return this.#map.knows(key) ? { key, status: 'queued' } : undefined
   }
 }
