@@ -504,7 +504,7 @@ describe('the retry of a branch', () => {
     clock.advance(50)
     await run
 
-    expect([delivery, seen]).toEqual(['queued', ['kept']])
+    expect([await delivery, seen]).toEqual(['queued', ['kept']])
   })
 
   it.each(['path', 'run', 'stop'] as const)('is released at once by a cancel of the %s', async (what) => {
