@@ -22,6 +22,9 @@ export type MachineGuards = Readonly<Record<string, (args: { readonly event: Mac
  *
  * @example
  * ```ts
+ * const counter = defineState<{ n: number }>()
+ * const add = counter.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 1 }) })
+ * const runnable = counter.graph({ actions: { add } }).runnable({ entrypoint: 'add' })
  * const machine = createMachine(toMachine(runnable)).provide({ guards: machineGuards(runnable) })
  * ```
  * @see https://stately.ai/docs/machines
