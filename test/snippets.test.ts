@@ -23,7 +23,8 @@ const folder = join(root, '.cache/snippets')
 const read = (path: string): string => readFileSync(join(root, path), 'utf8')
 
 const entries = publicEntries(root).map((entry) => ({ ...entry, text: read(entry.source) }))
-const names = new Map([...Object.keys(xstate).map((name) => [name, 'xstate'] as const), ...namesOf(entries)])
+const fromXState = Object.keys(xstate).map((name) => [name, { from: 'xstate', isType: false }] as const)
+const names = new Map([...fromXState, ...namesOf(entries)])
 const programs = blocksOf('README.md', read('README.md'), 'ts run')
 const examples = readTree(root, 'src').flatMap(examplesOf)
 const snippets = [...programs, ...examples.map(({ place, code }) => ({ place, code: withImports(code, names) }))]
@@ -93,10 +94,10 @@ describe('the reader of snippets', () => {
   })
 
   it('imports what is used, and not what is declared or a member', () => {
-    const known = new Map(['type', 'and', 'or'].map((name) => [name, 'teasel']))
+    const entry = { name: 'teasel', source: 'src/index.ts', text: "export { and, or, run, type Run } from './a.js'" }
 
-    expect(withImports('const or = type({ and: 1 }).and', known)).toBe(
-      "import { type } from 'teasel'; const or = type({ and: 1 }).and",
+    expect(withImports('const or: Run = run({ and: 1 }).and', namesOf([entry]))).toBe(
+      "import { run, type Run } from 'teasel'; const or: Run = run({ and: 1 }).and",
     )
   })
 

@@ -34,17 +34,20 @@ export function examplesOf({ path, text }: SourceFile): Snippet[] {
 
 const lineAt = (text: string, index: number): number => text.slice(0, index).split('\n').length
 
-/** The names that modules export, each with the module it is imported from. */
-export type Names = ReadonlyMap<string, string>
+/** The names that modules export, each with the module it is imported from, and whether it is a type. */
+export type Names = ReadonlyMap<string, { readonly from: string; readonly isType: boolean }>
 
 /** What the entry points export, read from their re-exports. */
-export function namesOf(entries: readonly (Entry & { readonly text: string })[]): Map<string, string> {
-  const names = new Map<string, string>()
+export function namesOf(entries: readonly (Entry & { readonly text: string })[]): Names {
+  const names = new Map<string, { readonly from: string; readonly isType: boolean }>()
   for (const { name, source, text } of entries) {
     for (const statement of ts.createSourceFile(source, text, ts.ScriptTarget.Latest).statements) {
       if (!ts.isExportDeclaration(statement) || !statement.exportClause) continue
       if (!ts.isNamedExports(statement.exportClause)) continue
-      for (const one of statement.exportClause.elements) if (!names.has(one.name.text)) names.set(one.name.text, name)
+      for (const one of statement.exportClause.elements) {
+        const isType = statement.isTypeOnly || one.isTypeOnly
+        if (!names.has(one.name.text)) names.set(one.name.text, { from: name, isType })
+      }
     }
   }
   return names
@@ -62,8 +65,9 @@ export function withImports(code: string, names: Names): string {
   visit(file)
   const byModule = new Map<string, string[]>()
   for (const name of used) {
-    const module = declared.has(name) ? undefined : names.get(name)
-    if (module !== undefined) byModule.set(module, [...(byModule.get(module) ?? []), name])
+    const known = declared.has(name) ? undefined : names.get(name)
+    if (known === undefined) continue
+    byModule.set(known.from, [...(byModule.get(known.from) ?? []), known.isType ? `type ${name}` : name])
   }
   const lines = [...byModule].map(([module, all]) => `import { ${all.sort().join(', ')} } from '${module}';`)
   return `${lines.sort().join(' ')} ${code}`
