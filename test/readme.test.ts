@@ -18,7 +18,7 @@ const promised = (code: string): string[] =>
 
 describe('the README', () => {
   it('has programs that can be run, the first of them in twenty lines', () => {
-    expect(programs).toHaveLength(5)
+    expect(programs).toHaveLength(10)
     expect(programs[0]?.trim().split('\n').length).toBeLessThanOrEqual(20)
   })
 
