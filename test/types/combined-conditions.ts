@@ -21,7 +21,13 @@ export const graph = chat.graph({
     ask: [
       { to: 'publish', when: and({ answer: 'yes' }, ({ state }) => state.tries > 1) },
       { to: 'publish', when: or({ verdict: 'good' }, not({ answer: '' }), isLong) },
-      { to: 'giveUp', when: and(or({ tries: 3 }, { answer: 'no' }), not(({ state }) => state.verdict === 'good')) },
+      {
+        to: 'giveUp',
+        when: and(
+          or({ tries: 3 }, { answer: 'no' }),
+          not(({ state }) => state.verdict === 'good'),
+        ),
+      },
     ],
   },
 })
