@@ -40,7 +40,7 @@ export interface LooseRun {
   readonly maxSteps?: number
 }
 
-const OPTIONS = 'entrypoint state appId concurrency interceptors logger clock graceMs inspect parent key'
+const OPTIONS = 'entrypoint state appId concurrency interceptors logger clock random graceMs inspect parent key'
 const RUN_OPTIONS = 'inputs haltAfter haltBefore signal maxSteps'
 
 // Owns: the identity of an application between its runs, and the outcome of each run.

@@ -182,7 +182,8 @@ describe('a component that is hidden', () => {
       const [snapshot] = useActor(logic, options)
       return createElement('p', null, `${snapshot.status} ${snapshot.state.text ?? ''}`)
     }
-    const show = (mode: 'visible' | 'hidden') => strictly(createElement(Activity, { mode, children: createElement(View) }))
+    const show = (mode: 'visible' | 'hidden') =>
+      strictly(createElement(Activity, { mode, children: createElement(View) }))
 
     await show('visible')
     await proceed(gates.collect.resolve)
