@@ -19,7 +19,7 @@ const compare = kit.mapStates({
 })
 const graph = kit.graph({ actions: { compare } })
 const { logic } = graph.runnable({ entrypoint: 'compare' })
-const state = { prompt: '?' }
+const first = { prompt: '?' }
 
 /** Watches a system as an inspector does: which actors there are, and what passes between them. */
 function inspector() {
@@ -48,7 +48,7 @@ describe('the inspection of a map of three branches', () => {
   it('shows one application, one map, one reducer and three branches, each with its parent', async () => {
     const { inspect, tree } = inspector()
 
-    await createApplication(graph, { entrypoint: 'compare', state, inspect }).run()
+    await createApplication(graph, { entrypoint: 'compare', state: first, inspect }).run()
 
     expect(tree()).toEqual([
       ['app', undefined],
@@ -63,7 +63,7 @@ describe('the inspection of a map of three branches', () => {
   it('shows the same tree below an actor that someone else created', async () => {
     const { inspect, tree } = inspector()
 
-    await toPromise(createActor(logic, { id: 'mine', input: { state }, inspect }).start())
+    await toPromise(createActor(logic, { id: 'mine', input: { state: first }, inspect }).start())
 
     expect(tree()).toEqual([
       ['mine', undefined],
@@ -78,7 +78,7 @@ describe('the inspection of a map of three branches', () => {
   it('tells what passes between them, in order', async () => {
     const { inspect, passed } = inspector()
 
-    await createApplication(graph, { entrypoint: 'compare', state, inspect }).run()
+    await createApplication(graph, { entrypoint: 'compare', state: first, inspect }).run()
 
     const heard = (what: string) => passed.filter((line) => line.endsWith(what))
     expect(heard(': teasel.step')).toEqual([
@@ -100,7 +100,7 @@ describe('the inspection of a map of three branches', () => {
   it('gives each application a statechart that XState takes, as plain data', async () => {
     const { inspect, refs } = inspector()
 
-    await createApplication(graph, { entrypoint: 'compare', state, inspect }).run()
+    await createApplication(graph, { entrypoint: 'compare', state: first, inspect }).run()
 
     const definitions = refs.map((ref) => {
       const { config } = (ref as AnyActorRef & { readonly logic: { readonly config?: object } }).logic
@@ -115,7 +115,7 @@ describe('the inspection of a map of three branches', () => {
   })
 
   it('gives a lone actor the same statechart each time it is asked', () => {
-    const { config } = createActor(logic, { input: { state } }).logic as { readonly config?: unknown }
+    const { config } = createActor(logic, { input: { state: first } }).logic as { readonly config?: unknown }
 
     expect(config).toBe((logic as { readonly config?: unknown }).config)
     expect(createMachine(JSON.parse(JSON.stringify(config))).config).toEqual(config)
@@ -131,12 +131,14 @@ describe('when all is over, no actor stays active', () => {
       throw new RangeError('no')
     },
   })
-  const mapOver = (actions: Record<string, typeof hang>, reduce: () => { answers: string[] } = () => ({ answers: [] })) =>
-    kit.mapActions({ reads: ['prompt'], writes: ['answers'], actions, reduce })
+  const mapOver = (
+    actions: Record<string, typeof hang>,
+    reduce: () => { answers: string[] } = () => ({ answers: [] }),
+  ) => kit.mapActions({ reads: ['prompt'], writes: ['answers'], actions, reduce })
   const start = (map: typeof compare) => {
     const watched = inspector()
     const { inspect } = watched
-    const app = createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state, inspect })
+    const app = createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: first, inspect })
     return { app, ...watched }
   }
 

@@ -172,6 +172,18 @@ describe('what an application emits', () => {
     expect(pairs).toEqual([[0, 0]])
   })
 
+  it('is taken in from the very start: a message that comes before the run has begun is kept', async () => {
+    const actor = createActor(logic, { input }).start()
+    const answers: unknown[] = []
+    actor.on('chunk', ({ chunk }) => answers.push(chunk.heard))
+
+    actor.send({ type: 'message', message: hint('early') })
+    actor.send({ type: 'message', message: hint('stop') })
+
+    expect((await toPromise(actor)).state.answer).toBe('q early')
+    expect(answers).toEqual(['early'])
+  })
+
   it('is not told to a listener that has left', async () => {
     const actor = createActor(logic, { input })
     const chunks: unknown[] = []

@@ -47,7 +47,8 @@ function deaf() {
 }
 function recorder() {
   const lines: string[] = []
-  const write = (level: string) => (text: string, data?: unknown) => void lines.push(`${level}: ${text} ${String(data)}`)
+  const write = (level: string) => (text: string, data?: unknown) =>
+    void lines.push(`${level}: ${text} ${String(data)}`)
   return { lines, logger: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') } }
 }
 const isStop = expect.objectContaining({ name: 'CancelledError', cancelCause: 'stop' })
@@ -158,7 +159,8 @@ describe('a stop', () => {
       entrypoint: 'map',
       state: {},
       inspect: (event) => {
-        if (event.type === '@xstate.actor' && event.actorRef.id === 'a') branches.push(event.actorRef as never)
+        const ref = event.actorRef as unknown as { id: string; stop(): unknown }
+        if (event.type === '@xstate.actor' && ref.id === 'a') branches.push(ref)
       },
     })
     const run = app.run()
@@ -242,21 +244,26 @@ describe('a cancel', () => {
     expect(actor.getSnapshot()).toMatchObject({ status: 'done', error: undefined, output: { status: 'cancelled' } })
   })
 
-  it('before the run has begun takes effect before its first step', async () => {
+  it.each([
+    ['before the start', false],
+    ['right after it', true],
+  ])('that comes %s takes effect before the first step', async (_, started) => {
     const { seen, logic } = counting()
-    const actor = createActor(logic, { input }).start()
+    const actor = createActor(logic, { input })
+    const heard: string[] = []
+    actor.on('*', (event) => heard.push(event.type))
 
+    if (started) actor.start()
     actor.send({ type: 'cancel', reason: 'early' })
+    actor.start()
 
     expect(await toPromise(actor)).toMatchObject({ status: 'cancelled', reason: 'early', sequenceId: -1 })
-    expect(seen.ran).toBe(0)
+    expect([seen.ran, heard]).toEqual([0, ['run.start', 'cancel', 'run.end']])
   })
 
   it('is heard by a loop that never waits', async () => {
     const spin = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 1 }) })
-    const { logic } = kit
-      .graph({ actions: { spin }, transitions: { spin: 'spin' } })
-      .runnable({ entrypoint: 'spin' })
+    const { logic } = kit.graph({ actions: { spin }, transitions: { spin: 'spin' } }).runnable({ entrypoint: 'spin' })
     const actor = createActor(logic, { input }).start()
 
     setImmediate(() => actor.send({ type: 'cancel', reason: 'dizzy' }))
@@ -381,18 +388,19 @@ describe('who waits for the end', () => {
 
 describe('depth', () => {
   it('of sub-graphs: a hundred applications one below the other run, and are cancelled from the top', async () => {
-    let depth = 0
+    const reached = defer<number>()
     let innermost: unknown
     const leaf = kit.action({
       reads: ['n'],
       writes: ['n'],
       inputs: { wait: type<boolean>() },
-      run: async ({ state, inputs, signal, context }) => {
-        depth = context.path.length
+      run({ state, inputs, signal, context }) {
         signal.addEventListener('abort', () => {
           innermost = signal.reason
         })
-        return inputs.wait ? await untilAborted(signal) : { n: state.n + 1 }
+        if (!inputs.wait) return { n: state.n + 1 }
+        reached.resolve(context.path.length)
+        return untilAborted(signal)
       },
     })
     let graph = kit.graph({ actions: { down: leaf } }).runnable({ entrypoint: 'down' })
@@ -410,23 +418,24 @@ describe('depth', () => {
 
     const done = await toPromise(start(false))
     const actor = start(true)
-    await settle()
-    await settle()
+    const depth = await reached.promise
     actor.send({ type: 'cancel', reason: 'from the top' })
 
-    expect(done.state).toEqual({ n: 2 })
-    expect(depth).toBe(100)
     expect(innermost).toBe('from the top')
+    expect([done.state, depth]).toEqual([{ n: 2 }, 100])
     expect(await toPromise(actor)).toMatchObject({ status: 'cancelled', reason: 'from the top' })
   })
 
   it('of messages: a thousand branches that pass one on do not overflow the stack', async () => {
     const length = 1000
+    const all = defer()
     const pass = kit.action({
       reads: ['n'],
       writes: ['log'],
       async run({ state, context }) {
-        if (state.n > 0) for await (const _ of context.messages({ kind: 'baton' } as never)) break
+        if (state.n === length - 1) all.resolve()
+        if (state.n === 0) await all.promise
+        else for await (const _ of context.messages({ kind: 'baton' } as never)) break
         context.send(String(state.n + 1), { kind: 'baton', body: undefined })
         return { log: [`${state.n}`] }
       },
