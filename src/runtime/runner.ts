@@ -153,6 +153,7 @@ export class Runner implements LiveApp {
     this.attempts = undefined
     this.#mailbox?.reopen()
     this.#end = ended
+    order.begun?.()
     void this.#loop(order, this.epoch)
   }
 
