@@ -10,6 +10,7 @@ import { announce, reportFault } from './announce.js'
 import { BranchStarter } from './branch-starter.js'
 import { type Cancellation, createCancellation } from './cancellation.js'
 import { type AnyActorRef, makeActor } from './create-actor.js'
+import { createFolding, type Folding } from './folding.js'
 import { Grace } from './grace.js'
 import { MapBooks } from './map-books.js'
 import { MapFinale } from './map-finale.js'
@@ -35,7 +36,7 @@ export class MapRunner implements LiveMap {
   readonly visit: number
   readonly watches: boolean
   readonly policy: FanOut['policy']
-  readonly table = new MapBooks()
+  readonly table: MapBooks
   readonly siblings: Siblings
   readonly #fanOut: FanOut
   readonly #raw: Inputs
@@ -45,6 +46,7 @@ export class MapRunner implements LiveMap {
   #starter!: BranchStarter
   #recorder!: Recorder
   #finale!: MapFinale
+  #folding!: Folding
   #feed: TaskFeed | undefined
   #closing: Closing | undefined
   #pumping = false
@@ -54,6 +56,7 @@ export class MapRunner implements LiveMap {
     this.step = step
     this.#fanOut = fanOut
     this.policy = fanOut.policy
+    this.table = new MapBooks(fanOut.fold.kind === 'all', fanOut.policy !== 'collect')
     this.#raw = raw
     this.visit = (app.visits[step.node.index] ?? 0) + 1
     this.watches = fanOut.watch !== undefined
@@ -70,10 +73,18 @@ export class MapRunner implements LiveMap {
   run(self: AnyActorRef): Promise<unknown> {
     const { node, state, inputs } = this.step
     this.#starter = new BranchStarter(this, this.#fanOut, self, this.#raw)
-    const setup = { fanOut: this.#fanOut, state, inputs, signal: () => this.step.signal }
-    const reducer = makeActor(reducerLogic, { id: 'reduce', parent: self, input: setup })
+    this.#folding = createFolding({
+      fold: this.#fanOut.fold,
+      state,
+      inputs,
+      signal: () => this.step.signal,
+      failed: (error) => this.#close({ kind: 'fault', error }),
+      enough: () => this.settleNow(),
+      idle: () => this.siblings.check(),
+    })
+    const reducer = makeActor(reducerLogic, { id: 'reduce', parent: self, input: this.#folding })
     reducer.start()
-    this.#finale = new MapFinale(this, self, reducer, this.#grace)
+    this.#finale = new MapFinale(this, self, reducer, this.#folding, this.#grace)
     this.#recorder = new Recorder(this, this.table, reducer, (fatal) => this.#concluded(fatal))
     try {
       const source = mapSource(this.#fanOut, this.step, () => this.#openSignal())
@@ -191,6 +202,7 @@ export class MapRunner implements LiveMap {
 
   cancelAll(): void {
     this.#close({ kind: 'cancelled' })
+    void this.#folding.cancel(this.app.cancellation?.reason)
     this.#grace.start() // also for a reducer that runs by now
   }
 
@@ -200,6 +212,7 @@ export class MapRunner implements LiveMap {
     const cancellation = closingCancellation(this.app, why)
     this.#closing = { ...why, at: cancellation.at }
     this.#sourceSignal?.abort(cancellation.reason)
+    if (why.kind !== 'satisfied') void this.#folding.cancel(cancellation.reason)
     for (const branch of this.table.each()) this.#cancelLive(branch, cancellation)
     if (why.kind !== 'stopped') this.#recordRest(cancellation)
     this.#grace.start()
@@ -261,7 +274,9 @@ export class MapRunner implements LiveMap {
   }
 
   get busy(): boolean {
-    return this.#pumping || this.#finale.begun || this.#recorder.asking || this.#feed?.pulling === true
+    return (
+      this.#pumping || this.#folding.busy || this.#finale.begun || this.#recorder.asking || this.#feed?.pulling === true
+    )
   }
 
   queued(): Iterable<string> {

@@ -1,54 +1,18 @@
 import type { AnyActorRef, AnyEventObject } from 'xstate'
-import type { FanOut, ReducerInput } from '../parallel/fan-out.js'
 import type { AnyResult } from '../parallel/results.js'
+import type { Folding } from './folding.js'
 import type { LooseLogic } from './logic.js'
 
-// Owns: the results of one map, gathered as they settle, and the call of `reduce`.
-// Does not own: when there are enough.
-
-export interface ReducerSetup {
-  readonly fanOut: FanOut
-  readonly state: ReducerInput['state']
-  readonly inputs: ReducerInput['inputs']
-  readonly signal: () => AbortSignal
-}
+// Owns: the actor that is handed the results of one map as they settle, and is done with what they were folded into.
+// Does not own: how they are folded (folding.ts), when there are enough (map-runner.ts).
 
 interface ReducerSnapshot {
   readonly status: 'active' | 'done' | 'error' | 'stopped'
   readonly output: unknown
   readonly error: unknown
-  /** How many results it holds. */
+  /** How many results it was given. */
   readonly context: number
-  readonly setup: ReducerSetup
-  readonly results: AnyResult[]
-}
-
-class Reduction implements ReducerInput {
-  readonly state: ReducerInput['state']
-  readonly inputs: ReducerInput['inputs']
-  readonly results: readonly AnyResult[]
-  readonly #signal: () => AbortSignal
-  #branches: Record<string, AnyResult> | undefined
-
-  constructor({ state, inputs, signal }: ReducerSetup, results: readonly AnyResult[]) {
-    this.state = state
-    this.inputs = inputs
-    this.results = results
-    this.#signal = signal
-  }
-
-  get signal(): AbortSignal {
-    return this.#signal()
-  }
-
-  get branches(): Readonly<Record<string, AnyResult>> {
-    if (this.#branches === undefined) {
-      this.#branches = Object.create(null) as Record<string, AnyResult>
-      for (const result of this.results) this.#branches[result.key] = result
-      Object.freeze(this.#branches)
-    }
-    return this.#branches
-  }
+  readonly folding: Folding
 }
 
 /** The actor that gathers settled branches and folds them into the parent's state. */
@@ -58,16 +22,16 @@ export const reducerLogic: LooseLogic<ReducerSnapshot> = {
     output: undefined,
     error: undefined,
     context: 0,
-    setup: input as ReducerSetup,
-    results: [],
+    folding: input as Folding,
   }),
+  start: ({ folding }) => folding.begin(),
   transition(snapshot, event, scope) {
     switch (event.type) {
       case 'teasel.settled':
-        snapshot.results.push(event['result'] as AnyResult)
-        return { ...snapshot, context: snapshot.results.length }
+        snapshot.folding.take(event['result'] as AnyResult)
+        return { ...snapshot, context: snapshot.context + 1 }
       case 'teasel.reduce':
-        scope.defer(() => void fold(snapshot, scope.self))
+        scope.defer(() => void finish(snapshot.folding, scope.self))
         return snapshot
       case 'teasel.reduced':
         return { ...snapshot, status: 'done', output: event['update'] }
@@ -82,11 +46,10 @@ export const reducerLogic: LooseLogic<ReducerSnapshot> = {
   getPersistedSnapshot: ({ status, context }) => ({ status, output: undefined, error: undefined, context }),
 }
 
-async function fold({ setup, results }: ReducerSnapshot, self: AnyActorRef): Promise<void> {
-  const ordered = Object.freeze(results.sort((a, b) => a.index - b.index))
+async function finish(folding: Folding, self: AnyActorRef): Promise<void> {
   let event: AnyEventObject
   try {
-    event = { type: 'teasel.reduced', update: await setup.fanOut.reduce(new Reduction(setup, ordered)) }
+    event = { type: 'teasel.reduced', update: await folding.end() }
   } catch (error) {
     event = { type: 'teasel.failed', error }
   }
