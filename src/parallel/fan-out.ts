@@ -1,12 +1,24 @@
 import type { Accepts, ActionBody, AnyBranch, Outlined } from '../action/action.js'
 import type { Inputs } from '../action/inputs.js'
+import {
+  type FailurePolicy,
+  type LoosePolicy,
+  NO_POLICY,
+  overPolicy,
+  parsePolicy,
+  type Retry,
+} from '../action/retry.js'
+import type { Name } from '../internal/type-tools.js'
 import type { State } from '../state/freeze.js'
 import type { Entries, Placed } from './entries.js'
 import { compileFold, type Fold, type LooseFold } from './fold.js'
 import { checkCount, type Limit } from './limit.js'
 import { checkPolicy, type SettlePolicy } from './settle.js'
+import type { BranchFallback } from './source.js'
 import type { BranchTask } from './task.js'
-import type { WatchOption } from './watch.js'
+import type { BranchType, WatchOption } from './watch.js'
+
+type StateOfBranch<B> = B extends BranchType<infer State, unknown> ? State : never
 
 /** Said once, the same for every way to fan out. */
 export interface FanOutOptions<S, W extends keyof S, P extends SettlePolicy, Tag extends string, T> {
@@ -19,6 +31,15 @@ export interface FanOutOptions<S, W extends keyof S, P extends SettlePolicy, Tag
   readonly concurrency?: number | Limit
   /** How long a cancelled branch may take to end, in milliseconds (default 5 000), before it is given up as leaked. */
   readonly graceMs?: number
+  /**
+   * How often a branch goes on at a step that failed, with its last committed state: the default of the branches. A
+   * `reduce` that fails is called again as often, over the results it has. Default: never.
+   */
+  readonly retry?: Retry
+  /** Fails a branch this many milliseconds after its first step began, over all attempts: the default of the branches. */
+  readonly timeoutMs?: number
+  /** Makes a success of a branch that failed: the default of the branches. Stands after the sources. */
+  readonly fallback?: BranchFallback<Name<T>, StateOfBranch<T[Name<T>]>>
   /** Called for each event of a branch, in the moment it becomes true. Stands after the sources. */
   readonly watch?: WatchOption<T, P>
 }
@@ -48,6 +69,8 @@ export interface FanOut extends ActionBody {
   readonly window: number
   readonly limit: Limit | undefined
   readonly graceMs: number | undefined
+  /** What becomes of the failure of a branch that says nothing itself. */
+  readonly defaults: FailurePolicy
   readonly watch: ((args: object) => void) | undefined
   readonly fold: Fold
   /** A sub-graph: one branch, whose failure is the action's own. */
@@ -57,7 +80,7 @@ export interface FanOut extends ActionBody {
 const DEFAULT_WINDOW = 64
 
 /** The options that all ways to fan out share, their types forgotten. */
-interface Loose extends LooseFold {
+interface Loose extends LooseFold, LoosePolicy {
   readonly settle?: unknown
   readonly concurrency?: number | Limit
   readonly graceMs?: number
@@ -80,11 +103,13 @@ export function createFanOut(
   if (options.graceMs !== undefined && !(options.graceMs >= 0)) {
     throw new RangeError(`graceMs is ${String(options.graceMs)}; it takes milliseconds, 0 or more.`)
   }
+  const defaults = parsePolicy(options)
   return {
     kind: 'fan-out',
     accepts,
     outline,
-    open,
+    open: defaults === NO_POLICY ? open : (args) => withDefaults(open(args), defaults),
+    defaults,
     policy: checkPolicy(options.settle ?? 'all'),
     window: shared ? DEFAULT_WINDOW : checkCount('concurrency', concurrency),
     limit: shared ? concurrency : undefined,
@@ -92,6 +117,18 @@ export function createFanOut(
     watch: options.watch as FanOut['watch'],
     fold: compileFold(options),
     single,
+  }
+}
+
+/** A branch is told what holds by default where its own entry says nothing. */
+function withDefaults(source: TaskSource, defaults: FailurePolicy): TaskSource {
+  const { toTask } = source
+  return {
+    ...source,
+    toTask: (placed, index) => {
+      const task = toTask(placed, index)
+      return { ...task, ...overPolicy(task, defaults) }
+    },
   }
 }
 

@@ -11,14 +11,9 @@ import type { State } from '../state/freeze.js'
 // F2  What was folded one by one is let go of.
 // F3  After a cancel nothing is called any more, and what runs still is waited for.
 
-/** What a map folds with, and whom it tells. */
-export interface FoldSetup {
-  readonly fold: Fold
-  readonly state: State
-  readonly inputs: Inputs
-  /** The signal of the step. */
-  readonly signal: () => AbortSignal
-  /** The folding code threw while branches may run. */
+/** What a map is told by its folding code. */
+export interface FoldTold {
+  /** It threw while branches may run. */
   readonly failed: (error: unknown) => void
   /** It has enough. */
   readonly enough: () => void
@@ -26,10 +21,21 @@ export interface FoldSetup {
   readonly idle: () => void
 }
 
+/** What a map folds with. */
+export interface FoldSetup extends FoldTold {
+  readonly fold: Fold
+  readonly state: State
+  readonly inputs: Inputs
+  /** The signal of the step. */
+  readonly signal: () => AbortSignal
+}
+
 /** How one map folds. */
 export interface Folding {
   /** True while the user's code runs, and waits for no branch. */
   readonly busy: boolean
+  /** Whether `end` can be called again when it failed. */
+  readonly repeats: boolean
   /** The map starts. */
   begin(): void
   take(result: AnyResult): void
@@ -77,6 +83,7 @@ class AllArgs extends FoldArgs {
 
 class FoldAll implements Folding {
   readonly busy = false
+  readonly repeats = true
   readonly #setup: FoldSetup
   readonly #reduce: (args: object) => unknown
   readonly #results: AnyResult[] = []
@@ -93,8 +100,8 @@ class FoldAll implements Folding {
   }
 
   async end(): Promise<unknown> {
-    const ordered = Object.freeze(this.#results.sort(byIndex))
-    return this.#reduce(new AllArgs(this.#setup, ordered))
+    if (!Object.isFrozen(this.#results)) Object.freeze(this.#results.sort(byIndex))
+    return this.#reduce(new AllArgs(this.#setup, this.#results))
   }
 
   cancel(): undefined {}
@@ -147,6 +154,11 @@ class FoldEach extends Beside implements Folding {
 
   get busy(): boolean {
     return this.running !== undefined
+  }
+
+  /** Only `finish`: what failed to be folded is half folded. */
+  get repeats(): boolean {
+    return this.fault === undefined
   }
 
   /** `initial` is called even where there is no branch. */
@@ -204,6 +216,7 @@ class FoldEach extends Beside implements Folding {
 }
 
 class FoldLive extends Beside implements Folding {
+  readonly repeats = false
   readonly #reduce: (args: object) => unknown
   #results: AnyResult[] = []
   #reader: Deferred<void> | undefined

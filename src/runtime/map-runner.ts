@@ -10,14 +10,14 @@ import { announce, reportFault } from './announce.js'
 import { BranchStarter } from './branch-starter.js'
 import { type Cancellation, createCancellation } from './cancellation.js'
 import { type AnyActorRef, makeActor } from './create-actor.js'
-import { createFolding, type Folding } from './folding.js'
+import type { Folding } from './folding.js'
 import { Grace } from './grace.js'
 import { MapBooks } from './map-books.js'
 import { MapFinale } from './map-finale.js'
-import { type Closing, closingCancellation, endingOf, hopelessMap, mapSource, type Why } from './map-outcome.js'
+import { type Closing, closingCancellation, endingOf, faultOf, mapSource, type Why } from './map-outcome.js'
 import { abandonOverdue } from './overdue.js'
 import { Recorder } from './recorder.js'
-import { reducerLogic } from './reducer-logic.js'
+import { reducerLogic, reducerSetup } from './reducer-logic.js'
 import { Siblings } from './siblings.js'
 import { TaskFeed } from './task-feed.js'
 import type { LiveApp, LiveBranch, LiveMap, LiveStep } from './tree.js'
@@ -71,18 +71,15 @@ export class MapRunner implements LiveMap {
 
   /** Runs the branches and the reducer. Rejects once every branch has ended. */
   run(self: AnyActorRef): Promise<unknown> {
-    const { node, state, inputs } = this.step
+    const { node } = this.step
     this.#starter = new BranchStarter(this, this.#fanOut, self, this.#raw)
-    this.#folding = createFolding({
-      fold: this.#fanOut.fold,
-      state,
-      inputs,
-      signal: () => this.step.signal,
+    const setup = reducerSetup(this, this.#fanOut, {
       failed: (error) => this.#close({ kind: 'fault', error }),
       enough: () => this.settleNow(),
       idle: () => this.siblings.check(),
     })
-    const reducer = makeActor(reducerLogic, { id: 'reduce', parent: self, input: this.#folding })
+    this.#folding = setup.folding
+    const reducer = makeActor(reducerLogic, { id: 'reduce', parent: self, input: setup })
     reducer.start()
     this.#finale = new MapFinale(this, self, reducer, this.#folding, this.#grace)
     this.#recorder = new Recorder(this, this.table, reducer, (fatal) => this.#concluded(fatal))
@@ -172,7 +169,7 @@ export class MapRunner implements LiveMap {
   #settle(key: string, ending: Ending): void {
     const live = this.table.live.get(key)
     if (live === undefined) return
-    if (live.timer !== undefined) this.app.hub.clock.clearTimeout(live.timer)
+    live.alarm?.clear()
     const { app } = live
     this.#record(live.task, app, live.startedAt, ending)
     this.siblings.settled(app)
@@ -287,14 +284,7 @@ export class MapRunner implements LiveMap {
     this.siblings.check()
     if (this.#finale.begun || this.#pumping || this.table.live.size > 0 || this.#recorder.asking) return
     if (this.#closing === undefined && !this.table.complete) return
-    void this.#finale.begin(this.#feed, this.#closing, () => this.#fault())
-  }
-
-  #fault(): unknown {
-    if (this.#closing?.kind === 'fault') return this.#closing.error
-    return this.#closing?.kind === 'hopeless'
-      ? hopelessMap(this.step.node.name, this.#fanOut, this.table)
-      : this.app.cancellation?.reason
+    void this.#finale.begin(this.#feed, this.#closing, () => faultOf(this, this.#fanOut, this.#closing))
   }
 
   /** The map actor was stopped: stops every branch, and waits for nothing. */
@@ -302,8 +292,8 @@ export class MapRunner implements LiveMap {
     if (this.#finale.ended) return
     this.#close({ kind: 'stopped' })
     const cancellation = createCancellation('stop', 'parent', this.app.hub.clock.now())
-    for (const { app, timer } of this.table.each()) {
-      this.app.hub.clock.clearTimeout(timer)
+    for (const { app, alarm } of this.table.each()) {
+      alarm?.clear()
       app.stop(cancellation)
     }
     this.table.live.clear()

@@ -1,10 +1,26 @@
 import type { AnyActorRef, AnyEventObject } from 'xstate'
+import type { FanOut } from '../parallel/fan-out.js'
 import type { AnyResult } from '../parallel/results.js'
-import type { Folding } from './folding.js'
+import { createFolding, type Folding, type FoldTold } from './folding.js'
 import type { LooseLogic } from './logic.js'
+import { reduceAgain } from './retrying.js'
+import type { LiveMap } from './tree.js'
 
 // Owns: the actor that is handed the results of one map as they settle, and is done with what they were folded into.
 // Does not own: how they are folded (folding.ts), when there are enough (map-runner.ts).
+
+export interface ReducerSetup {
+  readonly folding: Folding
+  /** Asked when it failed for the nth time: whether it is called again, once it is time. */
+  readonly again: (error: unknown, failed: number) => Promise<boolean>
+}
+
+/** What the reducer of a map is made of. */
+export function reducerSetup({ app, step }: LiveMap, { fold, defaults }: FanOut, told: FoldTold): ReducerSetup {
+  const { node, state, inputs } = step
+  const folding = createFolding({ fold, state, inputs, signal: () => step.signal, ...told })
+  return { folding, again: reduceAgain(app, node.name, defaults.retry) }
+}
 
 interface ReducerSnapshot {
   readonly status: 'active' | 'done' | 'error' | 'stopped'
@@ -12,7 +28,7 @@ interface ReducerSnapshot {
   readonly error: unknown
   /** How many results it was given. */
   readonly context: number
-  readonly folding: Folding
+  readonly setup: ReducerSetup
 }
 
 /** The actor that gathers settled branches and folds them into the parent's state. */
@@ -22,16 +38,16 @@ export const reducerLogic: LooseLogic<ReducerSnapshot> = {
     output: undefined,
     error: undefined,
     context: 0,
-    folding: input as Folding,
+    setup: input as ReducerSetup,
   }),
-  start: ({ folding }) => folding.begin(),
+  start: ({ setup }) => setup.folding.begin(),
   transition(snapshot, event, scope) {
     switch (event.type) {
       case 'teasel.settled':
-        snapshot.folding.take(event['result'] as AnyResult)
+        snapshot.setup.folding.take(event['result'] as AnyResult)
         return { ...snapshot, context: snapshot.context + 1 }
       case 'teasel.reduce':
-        scope.defer(() => void finish(snapshot.folding, scope.self))
+        scope.defer(() => void finish(snapshot.setup, scope.self))
         return snapshot
       case 'teasel.reduced':
         return { ...snapshot, status: 'done', output: event['update'] }
@@ -46,12 +62,14 @@ export const reducerLogic: LooseLogic<ReducerSnapshot> = {
   getPersistedSnapshot: ({ status, context }) => ({ status, output: undefined, error: undefined, context }),
 }
 
-async function finish(folding: Folding, self: AnyActorRef): Promise<void> {
-  let event: AnyEventObject
-  try {
-    event = { type: 'teasel.reduced', update: await folding.end() }
-  } catch (error) {
-    event = { type: 'teasel.failed', error }
+async function finish({ folding, again }: ReducerSetup, self: AnyActorRef): Promise<void> {
+  let event: AnyEventObject | undefined
+  for (let failed = 1; event === undefined; failed++) {
+    try {
+      event = { type: 'teasel.reduced', update: await folding.end() }
+    } catch (error) {
+      if (!folding.repeats || !(await again(error, failed))) event = { type: 'teasel.failed', error }
+    }
   }
   self.send(event)
 }

@@ -11,6 +11,7 @@ import type { InterceptedStep } from '../lifecycle/interceptor.js'
 import type { Gate } from '../parallel/limit.js'
 import { sendDown } from './address.js'
 import { announce } from './announce.js'
+import type { Attempts } from './attempts.js'
 import { type Cancellation, createCancellation } from './cancellation.js'
 import type { AnyActorRef } from './create-actor.js'
 import { Grace } from './grace.js'
@@ -18,10 +19,13 @@ import type { Hub } from './hub.js'
 import { branchId } from './identity.js'
 import { Mailbox } from './mailbox.js'
 import { createOrder, type Leak, type RunEnd, type RunOrder } from './order.js'
+import { retryBranch } from './retrying.js'
+import { cancelledRun, endedRun, failedRun } from './run-end.js'
 import { sliceOver } from './slice.js'
 import type { Slot } from './slot.js'
 import type { Standing } from './standing.js'
-import { commitStep, failStep, lateStep, performStep } from './take-step.js'
+import { lateStep } from './step-border.js'
+import { commitStep, failStep, performStep } from './take-step.js'
 import type { ChildSetup, LiveApp, LiveStep, LiveWaits, Parent } from './tree.js'
 
 // Owns: the loop of one application: which step is next, when a run ends, what a cancel reaches.
@@ -55,6 +59,7 @@ export class Runner implements LiveApp {
   told: InterceptedStep | undefined
   slot: Slot | undefined
   waits: LiveWaits | undefined
+  attempts: Attempts | undefined
   subApps: Set<LiveApp> | undefined
   leaked: readonly Leak[] = NO_LEAKS
   #mailbox: Mailbox | undefined
@@ -145,6 +150,7 @@ export class Runner implements LiveApp {
     this.order = order
     this.cancellation = undefined
     this.leaked = NO_LEAKS
+    this.attempts = undefined
     this.#mailbox?.reopen()
     this.#end = ended
     void this.#loop(order, this.epoch)
@@ -155,10 +161,10 @@ export class Runner implements LiveApp {
       const turn = sliceOver()
       if (turn !== undefined) await turn
       if (this.epoch !== epoch) return // R1
-      if (this.cancellation !== undefined) return this.#finish(this.#cancelled(this.cancellation))
+      if (this.cancellation !== undefined) return this.#finish(cancelledRun(this, this.cancellation))
       const node = this.#next()
-      if (node === undefined) return this.#finish(this.#ended('finished'))
-      if (steps >= order.maxSteps) return this.#finish(this.#failed(new MaxStepsError(order.maxSteps, node.name)))
+      if (node === undefined) return this.#finish(endedRun(this, 'finished'))
+      if (steps >= order.maxSteps) return this.#finish(failedRun(this, new MaxStepsError(order.maxSteps, node.name)))
       let lost: Error | undefined
       try {
         const update = await performStep(this, node, order)
@@ -170,10 +176,15 @@ export class Runner implements LiveApp {
         lost = await failStep(this, node, order, thrown)
       }
       if (this.epoch !== epoch) return
-      if (this.cancellation !== undefined) return this.#finish(this.#cancelled(this.cancellation))
-      if (lost !== undefined) return this.#finish(this.#failed(lost))
+      if (this.cancellation !== undefined) return this.#finish(cancelledRun(this, this.cancellation))
+      if (lost !== undefined) {
+        const again = retryBranch(this, node.name, lost)
+        if (again === undefined) return this.#finish(failedRun(this, lost))
+        await again
+        continue
+      }
       const status = this.#halts(node, order)
-      if (status !== undefined) return this.#finish(this.#ended(status))
+      if (status !== undefined) return this.#finish(endedRun(this, status))
     }
   }
 
@@ -188,23 +199,6 @@ export class Runner implements LiveApp {
     if (next !== undefined && order.haltBefore.has(next)) return 'halted'
     if (order.haltAfter.has(node) || this.plan.haltAfter.has(node)) return 'halted'
     return next === undefined ? 'finished' : undefined
-  }
-
-  #ended(status: 'halted' | 'finished'): RunEnd {
-    const { state, sequenceId, position = '', next } = this.standing
-    const { leaked } = this
-    return status === 'halted'
-      ? { status, action: position, next, state, sequenceId, leaked }
-      : { status, action: position, next: undefined, state, sequenceId, leaked }
-  }
-
-  #cancelled(cancellation: Cancellation): RunEnd {
-    const { state, sequenceId, next, position = '' } = this.standing
-    return { status: 'cancelled', action: next ?? position, next, state, sequenceId, cancellation, leaked: this.leaked }
-  }
-
-  #failed(error: Error): RunEnd {
-    return { status: 'failed', error, state: this.standing.state, sequenceId: this.standing.sequenceId }
   }
 
   /** Ends the run, once (R2). */
@@ -226,6 +220,7 @@ export class Runner implements LiveApp {
     if (this.hears('cancel'))
       announce(this, { type: 'cancel', reason: cancellation.reason, by: cancellation.by, cause: cancellation.cause })
     this.slot?.cancel()
+    this.attempts?.release()
     this.step?.cancel(cancellation)
     for (const app of this.subApps ?? []) app.cancel(cancellation)
     this.step?.map?.cancelAll()
@@ -240,15 +235,16 @@ export class Runner implements LiveApp {
     this.slot?.retire()
     this.slot = undefined
     this.step = undefined
-    this.#finish(this.#cancelled(cancellation))
+    this.#finish(cancelledRun(this, cancellation))
   }
 
   takeLeaks(leaks: readonly Leak[]): void {
     if (leaks.length > 0) this.leaked = [...this.leaked, ...leaks]
   }
 
-  leak(step: LiveStep): void {
-    const sinceMs = this.hub.clock.now() - (this.cancellation?.at ?? this.hub.clock.now())
+  leak(step: LiveStep, since = this.cancellation?.at): void {
+    const now = this.hub.clock.now()
+    const sinceMs = now - (since ?? now)
     step.close()
     this.takeLeaks([{ path: printPath(this.path), action: step.node.name, sinceMs }])
     this.hub.logger.warn(
@@ -287,7 +283,7 @@ export class Runner implements LiveApp {
     this.step?.map?.stop()
     this.step?.close()
     this.slot?.retire()
-    this.#finish(this.#cancelled(this.cancellation ?? cancellation))
+    this.#finish(cancelledRun(this, this.cancellation ?? cancellation))
   }
 }
 
