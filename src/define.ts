@@ -73,10 +73,9 @@ export interface StateKit<in out S extends object, in out D = never> {
     I extends InputSpec = None,
     const P extends SettlePolicy = 'all',
     Tag extends string = never,
-    Acc = never,
   >(
     options: MapActionsOptions<S, R, W, I, P, Tag, Src> &
-      FoldOptions<S, R, W, I, U, Acc, P, ActionTypes<Src, ReadsOf<S, R>>> & {
+      FoldOptions<S, R, W, I, U, P, ActionTypes<Src, ReadsOf<S, R>>> & {
         readonly actions: SourceFit<NoInfer<Src>>
       } & SharedState<NeedsOfAll<EntryOf<Src>>, ReadsOf<S, R>, SourceArgs<ReadsOf<S, R>, InputsOut<I>>>,
   ): Action<ReadsOf<S, R>, WritesOf<S, W>, MapInputs<I, EntryOf<Src>>, ChunkOfEntries<Src>, Tag>
@@ -97,10 +96,9 @@ export interface StateKit<in out S extends object, in out D = never> {
     I extends InputSpec = None,
     const P extends SettlePolicy = 'all',
     Tag extends string = never,
-    Acc = never,
   >(
     options: MapStatesOptions<S, R, W, I, P, Tag, B, Src> &
-      FoldOptions<S, R, W, I, U, Acc, P, StateTypes<Src, B, ReadsOf<S, R>>> & {
+      FoldOptions<S, R, W, I, U, P, StateTypes<Src, B, ReadsOf<S, R>>> & {
         readonly states: StatesFit<NoInfer<Src>, UpdateFor<B, ReadsOf<S, R>>>
       },
   ): Action<ReadsOf<S, R>, WritesOf<S, W>, StateInputs<I, B, Src>, ChunkOf<B>, Tag>
@@ -121,10 +119,9 @@ export interface StateKit<in out S extends object, in out D = never> {
     I extends InputSpec = None,
     const P extends SettlePolicy = 'all',
     Tag extends string = never,
-    Acc = never,
   >(
     options: MapActionsAndStatesOptions<S, R, W, I, P, Tag, Acts, Src> &
-      FoldOptions<S, R, W, I, U, Acc, P, ProductTypes<Acts, Src, ReadsOf<S, R>>>,
+      FoldOptions<S, R, W, I, U, P, ProductTypes<Acts, Src, ReadsOf<S, R>>>,
   ): Action<ReadsOf<S, R>, WritesOf<S, W>, MapInputs<I, EntryOf<Acts>>, ChunkOfEntries<Acts>, Tag>
 
   /**
@@ -140,9 +137,8 @@ export interface StateKit<in out S extends object, in out D = never> {
     I extends InputSpec = None,
     const P extends SettlePolicy = 'all',
     Tag extends string = never,
-    Acc = never,
   >(
-    options: ParallelOptions<S, R, W, I, P, Tag, Src> & FoldOptions<S, R, W, I, U, Acc, P, TaskTypes<Src>>,
+    options: ParallelOptions<S, R, W, I, P, Tag, Src> & FoldOptions<S, R, W, I, U, P, TaskTypes<Src>>,
   ): Action<
     ReadsOf<S, R>,
     WritesOf<S, W>,
@@ -234,7 +230,7 @@ export function defineState(schema?: StandardSchemaV1, options: StateOptions<Sta
 }
 
 const SHARED = 'reads writes inputs tags'
-const FAN_OUT = `${SHARED} settle concurrency graceMs watch reduce reduceEach reduceLive initial order finish ${FAILURE_OPTIONS}`
+const FAN_OUT = `${SHARED} settle concurrency graceMs watch reduce reduceEach reduceLive initial order ${FAILURE_OPTIONS}`
 
 function fanOutMaker<O>(
   name: string,

@@ -104,7 +104,6 @@ export type {
   ReduceArgs,
   ReduceEach,
   ReduceEachArgs,
-  ReduceEachThenFinish,
   ReduceLive,
   ReduceLiveArgs,
 } from './parallel/fold.js'

@@ -38,30 +38,17 @@ export interface ReduceAll<State, Inputs, U, P, T> {
   readonly reduce: (args: ReduceArgs<State, Inputs, T, P>) => U | Promise<U>
   readonly reduceEach?: undefined
   readonly reduceLive?: undefined
-  readonly finish?: undefined
 }
-interface Each {
+/** Folds each branch when it has settled, into what becomes the update. Keeps nothing of a branch that was folded. */
+export interface ReduceEach<State, Inputs, U, W, P, T> {
   readonly reduce?: undefined
   readonly reduceLive?: undefined
   /** In which order `reduceEach` is called: as branches settle (default), or as they were declared. */
   readonly order?: 'settled' | 'declared'
-}
-/** Folds each branch when it has settled, into what becomes the update. Keeps nothing of a branch that was folded. */
-export interface ReduceEach<State, Inputs, U, W, P, T> extends Each {
   /** Returns the next `acc`; the last one is the update. One call at a time; meanwhile branches go on. */
   readonly reduceEach: (args: ReduceEachArgs<W, State, Inputs, ResultIn<T, P>>) => U | Promise<U>
   /** The first `acc`: a value, which is frozen, or a function that makes it for each visit. */
   readonly initial: W | ((args: SourceArgs<State, Inputs>) => W)
-  readonly finish?: undefined
-}
-/** Folds each branch when it has settled, into an `acc` of any type; `finish` makes the update of the last one. */
-export interface ReduceEachThenFinish<State, Inputs, U, Acc, P, T> extends Each {
-  readonly reduceEach: (
-    args: ReduceEachArgs<NoInfer<Acc>, State, Inputs, ResultIn<T, P>>,
-  ) => NoInfer<Acc> | Promise<NoInfer<Acc>>
-  readonly initial: Acc | ((args: SourceArgs<State, Inputs>) => Acc)
-  /** Returns the update of the parent. Called once, when every branch is folded. */
-  readonly finish: (args: SourceArgs<State, Inputs> & { readonly acc: NoInfer<Acc> }) => U | Promise<U>
 }
 /** Runs beside the branches, from the start of the map. Stands after the sources. */
 export interface ReduceLive<State, Inputs, U, P, T> {
@@ -69,13 +56,11 @@ export interface ReduceLive<State, Inputs, U, P, T> {
   readonly reduceLive: (args: ReduceLiveArgs<State, Inputs, ResultIn<T, P>>) => U | Promise<U>
   readonly reduce?: undefined
   readonly reduceEach?: undefined
-  readonly finish?: undefined
 }
 
-type AnyFold<State, Inputs, U, Acc, Written, W extends PropertyKey, P, T> =
+type AnyFold<State, Inputs, U, Written, W extends PropertyKey, P, T> =
   | (ReduceAll<State, Inputs, U, P, T> & Exact<'reduce', NoInfer<U>, W>)
   | (ReduceEach<State, Inputs, U, Written, P, T> & Exact<'reduceEach', NoInfer<U>, W>)
-  | (ReduceEachThenFinish<State, Inputs, U, Acc, P, T> & Exact<'finish', NoInfer<U>, W>)
   | (ReduceLive<State, Inputs, U, P, T> & Exact<'reduceLive', NoInfer<U>, W>)
 /** How a map folds its branches into what it writes: exactly one of `reduce`, `reduceEach` and `reduceLive`. */
 export type FoldOptions<
@@ -84,10 +69,9 @@ export type FoldOptions<
   W extends keyof S,
   I extends InputSpec,
   U,
-  Acc,
   P extends SettlePolicy,
   T,
-> = AnyFold<ReadsOf<S, R>, InputsOut<NoInfer<I>>, U, Acc, WritesOf<S, W>, W, P, T>
+> = AnyFold<ReadsOf<S, R>, InputsOut<NoInfer<I>>, U, WritesOf<S, W>, W, P, T>
 
 /** A function of the user's, its types forgotten. */
 type Loose = (args: object) => unknown
@@ -99,7 +83,6 @@ export type Fold =
       readonly reduceEach: Loose
       readonly initial: Loose
       readonly declared: boolean
-      readonly finish: Loose | undefined
     }
   | { readonly kind: 'live'; readonly reduceLive: Loose }
 
@@ -110,7 +93,6 @@ export interface LooseFold {
   readonly reduceLive?: unknown
   readonly initial?: unknown
   readonly order?: unknown
-  readonly finish?: unknown
 }
 
 const WAYS = ['reduce', 'reduceEach', 'reduceLive'] as const
@@ -127,25 +109,17 @@ export function compileFold(options: LooseFold): Fold {
   if (given.length > 1) throw new TypeError(`A map action has one of ${WAYS.join(', ')}, not ${given.join(' and ')}.`)
   const call = options[way] as Loose
   if (way === 'reduceEach') return compileEach(options, call)
-  for (const own of ['initial', 'order', 'finish'] as const)
+  for (const own of ['initial', 'order'] as const)
     if (options[own] !== undefined) throw new TypeError(`${own} belongs to reduceEach; the map action has ${way}.`)
   return way === 'reduce' ? { kind: 'all', reduce: call } : { kind: 'live', reduceLive: call }
 }
 
-function compileEach({ initial, order = 'settled', finish }: LooseFold, reduceEach: Loose): Fold {
+function compileEach({ initial, order = 'settled' }: LooseFold, reduceEach: Loose): Fold {
   if (initial === undefined)
     throw new TypeError('reduceEach needs initial: the first acc, or a function that makes it.')
   if (order !== 'settled' && order !== 'declared')
     throw new TypeError(`order is ${describeValue(order)}. It takes 'settled' or 'declared'.`)
-  if (finish !== undefined && typeof finish !== 'function')
-    throw new TypeError(`finish is ${describeValue(finish)}. It takes ({ acc }) => update.`)
   if (typeof initial !== 'function') deepFreeze(initial, 'A map action', 'initial')
   const first = typeof initial === 'function' ? (initial as Loose) : () => initial
-  return {
-    kind: 'each',
-    reduceEach,
-    initial: first,
-    declared: order === 'declared',
-    finish: finish as Loose | undefined,
-  }
+  return { kind: 'each', reduceEach, initial: first, declared: order === 'declared' }
 }

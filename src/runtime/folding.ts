@@ -137,6 +137,7 @@ abstract class Beside {
 }
 
 class FoldEach extends Beside implements Folding {
+  readonly repeats = false // what failed to be folded is half folded
   readonly #fold: Extract<Fold, { readonly kind: 'each' }>
   readonly #args: FoldArgs
   /** Results that wait: in order of settling, or by their place. */
@@ -154,11 +155,6 @@ class FoldEach extends Beside implements Folding {
 
   get busy(): boolean {
     return this.running !== undefined
-  }
-
-  /** Only `finish`: what failed to be folded is half folded. */
-  get repeats(): boolean {
-    return this.fault === undefined
   }
 
   /** `initial` is called even where there is no branch. */
@@ -208,10 +204,7 @@ class FoldEach extends Beside implements Folding {
     }
     if (this.fault !== undefined) throw this.fault.error
     this.signal.throwIfAborted()
-    const { finish } = this.#fold
-    if (finish === undefined) return this.#acc
-    const { state, inputs } = this.#args
-    return finish({ acc: this.#acc, state, inputs, signal: this.signal })
+    return this.#acc
   }
 }
 
