@@ -71,7 +71,6 @@ export class MapRunner implements LiveMap {
 
   /** Runs the branches and the reducer. Rejects once every branch has ended. */
   run(self: AnyActorRef): Promise<unknown> {
-    const { node } = this.step
     this.#starter = new BranchStarter(this, this.#fanOut, self, this.#raw)
     const setup = reducerSetup(this, this.#fanOut, {
       failed: (error) => this.#close({ kind: 'fault', error }),
@@ -85,7 +84,7 @@ export class MapRunner implements LiveMap {
     this.#recorder = new Recorder(this, this.table, reducer, (fatal) => this.#concluded(fatal))
     try {
       const source = mapSource(this.#fanOut, this.step, () => this.#openSignal())
-      this.#feed = new TaskFeed(node.subject, source, () => this.#pump())
+      this.#feed = new TaskFeed(this.step.node.subject, source, () => this.#pump())
       this.table.total = this.#feed.length
     } catch (error) {
       this.#close({ kind: 'fault', error })
@@ -271,13 +270,12 @@ export class MapRunner implements LiveMap {
   }
 
   get busy(): boolean {
-    return (
-      this.#pumping || this.#folding.busy || this.#finale.begun || this.#recorder.asking || this.#feed?.pulling === true
-    )
+    const pulls = this.#feed?.pulling === true
+    return pulls || this.#pumping || this.#folding.busy || this.#finale.begun || this.#recorder.asking
   }
 
   queued(): Iterable<string> {
-    return this.#closing === undefined ? (this.#feed?.queued() ?? []) : []
+    return this.#feed?.queued() ?? []
   }
 
   #endIfDone(): void {
