@@ -91,7 +91,7 @@ export class MapRunner implements LiveMap {
     }
     const { total } = this.table
     if (this.app.hears('map.start'))
-      announce(this.app, { type: 'map.start', source: node.name, total, policy: policyName(this.policy) })
+      announce(this.app, { type: 'map.start', source: this.step.node.name, total, policy: policyName(this.policy) })
     if (total === 0) this.#judge()
     this.#pump()
     return this.#finale.answer
