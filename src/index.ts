@@ -18,8 +18,9 @@ export {
   createApplication,
   type RunOptions,
 } from './application/application.js'
+export type { WhenWaiting } from './application/going-run.js'
 export { type MachineEvent, type MachineGuards, machineGuards, toMachine } from './application/machine.js'
-export type { Cancelled, CommittedStep, Finished, Halted, RunOutcome, StepOf } from './application/outcome.js'
+export type { Cancelled, CommittedStep, Finished, Halted, RunOutcome, StepOf, Waiting } from './application/outcome.js'
 export type {
   ChunkEmitted,
   Graph,
@@ -85,6 +86,8 @@ export type {
   StepStart,
   Subscription,
   Transition,
+  WaitEvent,
+  WakeEvent,
 } from './lifecycle/events.js'
 export type {
   InterceptedApp,
@@ -94,7 +97,16 @@ export type {
   Outcome,
 } from './lifecycle/interceptor.js'
 export { consoleLogger, type Logger } from './lifecycle/logger.js'
-export type { FanOutOptions, ReduceArgs } from './parallel/fan-out.js'
+export type { FanOutOptions } from './parallel/fan-out.js'
+export type {
+  FoldOptions,
+  ReduceAll,
+  ReduceArgs,
+  ReduceEach,
+  ReduceEachArgs,
+  ReduceLive,
+  ReduceLiveArgs,
+} from './parallel/fold.js'
 export { type PlannedTask, tasksOf } from './parallel/inspect-tasks.js'
 export { createLimit, type Limit } from './parallel/limit.js'
 export type { MapActionsOptions } from './parallel/map-actions.js'
@@ -115,5 +127,6 @@ export type {
   WatchedStep,
 } from './parallel/watch.js'
 export type { Leak } from './runtime/order.js'
+export type { Pending } from './runtime/pending.js'
 export type { State } from './state/freeze.js'
 export type { NotDeclaredInWrites } from './state/keys.js'

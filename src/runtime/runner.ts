@@ -17,15 +17,17 @@ import type { AnyActorRef } from './create-actor.js'
 import { Grace } from './grace.js'
 import type { Hub } from './hub.js'
 import { branchId } from './identity.js'
+import { leakAt } from './leak.js'
 import { Mailbox } from './mailbox.js'
 import { createOrder, type Leak, type RunEnd, type RunOrder } from './order.js'
 import { retryBranch } from './retrying.js'
+import { cancelledRun, endedRun, failedRun } from './run-end.js'
 import { sliceOver } from './slice.js'
 import type { Slot } from './slot.js'
 import type { Standing } from './standing.js'
 import { lateStep } from './step-border.js'
 import { commitStep, failStep, performStep } from './take-step.js'
-import type { ChildSetup, LiveApp, LiveStep, Parent } from './tree.js'
+import type { ChildSetup, LiveApp, LiveStep, LiveWaits, Parent } from './tree.js'
 
 // Owns: the loop of one application: which step is next, when a run ends, what a cancel reaches.
 // Does not own: how one step is taken (take-step.ts), branches (map-runner.ts), the actor's snapshot (application-logic.ts).
@@ -59,6 +61,7 @@ export class Runner implements LiveApp {
   told: InterceptedStep | undefined
   slot: Slot | undefined
   attempts: Attempts | undefined
+  waits: LiveWaits | undefined
   subApps: Set<LiveApp> | undefined
   leaked: readonly Leak[] = NO_LEAKS
   #mailbox: Mailbox | undefined
@@ -101,8 +104,12 @@ export class Runner implements LiveApp {
   }
 
   get mailbox(): Mailbox {
-    this.#mailbox ??= new Mailbox(!this.running)
+    this.#mailbox ??= new Mailbox(!this.running && (this.epoch > 0 || this.parent?.map === undefined))
     return this.#mailbox
+  }
+
+  set mailbox(mailbox: Mailbox) {
+    this.#mailbox = mailbox
   }
 
   /** Of a branch: a stable hash of where it hangs (made when asked for). Else given, or random. */
@@ -150,6 +157,7 @@ export class Runner implements LiveApp {
     this.#end = ended
     const above = this.parent?.app.cancellation
     if (above !== undefined) this.cancel(createCancellation('parent', 'parent', this.hub.clock.now(), above.reason))
+    order.begun?.()
     void this.#loop(order, this.epoch)
   }
 
@@ -158,10 +166,10 @@ export class Runner implements LiveApp {
       const turn = sliceOver()
       if (turn !== undefined) await turn
       if (this.epoch !== epoch) return // R1
-      if (this.cancellation !== undefined) return this.#finish(this.#cancelled(this.cancellation))
+      if (this.cancellation !== undefined) return this.#finish(cancelledRun(this, this.cancellation))
       const node = this.#next()
-      if (node === undefined) return this.#finish(this.#ended('finished'))
-      if (steps >= order.maxSteps) return this.#finish(this.#failed(new MaxStepsError(order.maxSteps, node.name)))
+      if (node === undefined) return this.#finish(endedRun(this, 'finished'))
+      if (steps >= order.maxSteps) return this.#finish(failedRun(this, new MaxStepsError(order.maxSteps, node.name)))
       let lost: Error | undefined
       try {
         const update = await performStep(this, node, order)
@@ -173,15 +181,15 @@ export class Runner implements LiveApp {
         lost = await failStep(this, node, order, thrown)
       }
       if (this.epoch !== epoch) return
-      if (this.cancellation !== undefined) return this.#finish(this.#cancelled(this.cancellation))
+      if (this.cancellation !== undefined) return this.#finish(cancelledRun(this, this.cancellation))
       if (lost !== undefined) {
         const again = retryBranch(this, node.name, lost)
-        if (again === undefined) return this.#finish(this.#failed(lost))
+        if (again === undefined) return this.#finish(failedRun(this, lost))
         await again
         continue
       }
       const status = this.#halts(node, order)
-      if (status !== undefined) return this.#finish(this.#ended(status))
+      if (status !== undefined) return this.#finish(endedRun(this, status))
     }
   }
 
@@ -196,23 +204,6 @@ export class Runner implements LiveApp {
     if (next !== undefined && order.haltBefore.has(next)) return 'halted'
     if (order.haltAfter.has(node) || this.plan.haltAfter.has(node)) return 'halted'
     return next === undefined ? 'finished' : undefined
-  }
-
-  #ended(status: 'halted' | 'finished'): RunEnd {
-    const { state, sequenceId, position = '', next } = this.standing
-    const { leaked } = this
-    return status === 'halted'
-      ? { status, action: position, next, state, sequenceId, leaked }
-      : { status, action: position, next: undefined, state, sequenceId, leaked }
-  }
-
-  #cancelled(cancellation: Cancellation): RunEnd {
-    const { state, sequenceId, next, position = '' } = this.standing
-    return { status: 'cancelled', action: next ?? position, next, state, sequenceId, cancellation, leaked: this.leaked }
-  }
-
-  #failed(error: Error): RunEnd {
-    return { status: 'failed', error, state: this.standing.state, sequenceId: this.standing.sequenceId }
   }
 
   /** Ends the run, once (R2). */
@@ -250,21 +241,15 @@ export class Runner implements LiveApp {
     this.slot?.retire()
     this.slot = undefined
     this.step = undefined
-    this.#finish(this.#cancelled(cancellation))
+    this.#finish(cancelledRun(this, cancellation))
   }
 
   takeLeaks(leaks: readonly Leak[]): void {
     if (leaks.length > 0) this.leaked = [...this.leaked, ...leaks]
   }
 
-  leak({ name, subject }: PlanNode, since = this.cancellation?.at): void {
-    const now = this.hub.clock.now()
-    const sinceMs = now - (since ?? now)
-    this.takeLeaks([{ path: printPath(this.path), action: name, sinceMs }])
-    this.hub.logger.warn(
-      `${subject} ignored its signal for ${sinceMs} ms and was given up. It may still run; hand the signal on to what it awaits.`,
-    )
-    if (this.hears('branch.leaked')) announce(this, { type: 'branch.leaked', source: name, sinceMs })
+  leak(node: PlanNode, since = this.cancellation?.at): void {
+    leakAt(this, node, since)
   }
 
   /** Someone outside cancels: final. Code that ignores its signal is given up after the grace period. */
@@ -297,7 +282,7 @@ export class Runner implements LiveApp {
     this.step?.map?.stop()
     this.step?.close()
     this.slot?.retire()
-    this.#finish(this.#cancelled(this.cancellation ?? cancellation))
+    this.#finish(cancelledRun(this, this.cancellation ?? cancellation))
   }
 }
 

@@ -61,12 +61,13 @@ function cancelFromOutside({ world, app }: Reach, path: string | undefined): str
 /** Sends a message from outside. */
 export function sendFromOutside({ world, observed, site, app }: Reach, path: string | undefined): string {
   const serial = world.serial()
-  if (path !== undefined && observed.branches.get(path) === 'settled') world.note('message to a settled branch')
-  const answer = app.send(site.note({ serial }), path === undefined ? {} : { path })
-  world.trace.add({ kind: 'sent', serial, answer })
-  if (path !== undefined && observed.branches.get(path) === 'settled' && answer !== 'dropped')
-    world.broken('a message to a settled branch is dropped', `${path} answered ${answer}`)
-  return `sends message ${serial} to ${path ?? 'the application'}: ${answer}`
+  const settled = path !== undefined && observed.branches.get(path) === 'settled'
+  if (settled) world.note('message to a settled branch')
+  void app.send(site.note({ serial }), path === undefined ? {} : { path }).then((answer) => {
+    world.trace.add({ kind: 'sent', serial, answer })
+    if (settled && answer !== 'dropped') world.broken('a message to a settled branch is dropped', `${path}: ${answer}`)
+  })
+  return `sends message ${serial} to ${path ?? 'the application'}`
 }
 
 /** One run at a time: a second one is refused and changes nothing. */
