@@ -1,4 +1,4 @@
-import { createApplication, createLimit } from 'teasel'
+import { createApplication, createLimit, defineMessage, printPath, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { chat } from '../support/chat.js'
 import { defer, settle, untilAborted } from '../support/deferred.js'
@@ -274,6 +274,82 @@ describe('an application that a cancelled action makes', () => {
 
     expect(await run).toMatchObject({ status: 'cancelled' })
     expect(began).toBe(0)
+  })
+})
+
+describe('an application that an action makes', () => {
+  const work = chat.action({ reads: [], writes: ['answer'], run: async () => ({ answer: '' }) })
+  const below = chat.graph({ actions: { work } })
+
+  it('has told its end before the step of that action ends, also where nobody awaits it', async () => {
+    const gate = defer()
+    const afterRun = ({ path }: { readonly path: readonly unknown[] }) => (path.length > 0 ? gate.promise : undefined)
+    const careless = chat.action({
+      reads: [],
+      writes: ['answer'],
+      run({ context }) {
+        void createApplication(below, { entrypoint: 'work', state: {}, parent: context, key: 'k' }).run()
+        return { answer: '' }
+      },
+    })
+    const app = createApplication(chat.graph({ actions: { careless } }), {
+      entrypoint: 'careless',
+      state: {},
+      interceptors: [{ afterRun: async (args) => afterRun(args) }],
+    })
+    const heard: string[] = []
+    app.on('*', ({ type, path }) => heard.push(`${type} ${printPath(path)}`.trim()))
+
+    const run = app.run()
+    await settle()
+    gate.resolve()
+    await run
+
+    expect(heard.slice(-3)).toEqual(['run.end careless/k', 'step.end', 'run.end'])
+  })
+
+  it('ends with its actor when that action is given up', async () => {
+    const clock = new ManualClock()
+    const deaf = chat.action({ reads: [], writes: ['answer'], run: () => new Promise<never>(() => {}) })
+    const graph = chat.graph({ actions: { deaf } })
+    let made: { readonly actor: { getSnapshot(): { readonly status: string } } } | undefined
+    const stuck = chat.action({
+      reads: [],
+      writes: ['answer'],
+      async run({ context }) {
+        const own = createApplication(graph, { entrypoint: 'deaf', state: {}, parent: context, key: 'k' })
+        made = own
+        await own.run()
+        return new Promise<never>(() => {})
+      },
+    })
+    const logger = { debug() {}, info() {}, warn() {}, error() {} }
+    const app = createApplication(chat.graph({ actions: { stuck } }), { entrypoint: 'stuck', state: {}, clock, logger })
+    const heard: string[] = []
+    app.on('*', ({ type, path }) => heard.push(`${type} ${printPath(path)}`.trim()))
+
+    const run = app.run()
+    await settle()
+    void app.cancel()
+    clock.advance(5000)
+    await run
+
+    expect(made?.actor.getSnapshot().status).not.toBe('active')
+    expect(heard.slice(-4)).toEqual(['branch.leaked stuck/k', 'run.end stuck/k', 'branch.leaked', 'run.end'])
+  })
+})
+
+describe('a message to an application that does not run', () => {
+  it('is dropped and is no event: its run is over', async () => {
+    const work = chat.action({ reads: [], writes: ['answer'], run: async () => ({ answer: '' }) })
+    const app = createApplication(chat.graph({ actions: { work } }), { entrypoint: 'work', state: {} })
+    const heard: string[] = []
+    app.on('*', ({ type }) => heard.push(type))
+
+    await app.run()
+    const delivery = await app.send(defineMessage('note', type<string>())('late'))
+
+    expect([delivery, heard.at(-1)]).toEqual(['dropped', 'run.end'])
   })
 })
 
