@@ -17,7 +17,7 @@ import type { AnyActorRef } from './create-actor.js'
 import { Grace } from './grace.js'
 import type { Hub } from './hub.js'
 import { branchId } from './identity.js'
-import { leakStep } from './leak.js'
+import { leakCode } from './leak.js'
 import { Mailbox } from './mailbox.js'
 import { createOrder, type Leak, type RunEnd, type RunOrder } from './order.js'
 import { retryBranch } from './retrying.js'
@@ -56,7 +56,8 @@ export class Runner implements LiveApp {
   order: RunOrder | undefined
   cancellation: Cancellation | undefined
   step: LiveStep | undefined
-  startedAt: number | undefined
+  at: PlanNode | undefined
+  startedAt = 0
   told: InterceptedStep | undefined
   slot: Slot | undefined
   attempts: Attempts | undefined
@@ -154,6 +155,8 @@ export class Runner implements LiveApp {
     this.attempts = undefined
     this.#mailbox?.reopen()
     this.#end = ended
+    const above = this.parent?.app.cancellation
+    if (above !== undefined) this.cancel(createCancellation('parent', 'parent', this.hub.clock.now(), above.reason))
     order.begun?.()
     void this.#loop(order, this.epoch)
   }
@@ -233,7 +236,8 @@ export class Runner implements LiveApp {
     if (!this.running || cancellation === undefined) return
     if (step?.map !== undefined) return step.map.abandon()
     for (const app of this.subApps ?? []) app.abandon()
-    if (step !== undefined) this.leak(step)
+    step?.close()
+    if (this.at !== undefined) this.leak(this.at)
     this.slot?.retire()
     this.slot = undefined
     this.step = undefined
@@ -244,8 +248,8 @@ export class Runner implements LiveApp {
     if (leaks.length > 0) this.leaked = [...this.leaked, ...leaks]
   }
 
-  leak(step: LiveStep, since = this.cancellation?.at): void {
-    leakStep(this, step, since)
+  leak(node: PlanNode, since = this.cancellation?.at): void {
+    leakCode(this, node, since)
   }
 
   /** Someone outside cancels: final. Code that ignores its signal is given up after the grace period. */
