@@ -6,7 +6,7 @@ import * as teasel from 'teasel'
 import { afterAll, describe, expect, it } from 'vitest'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const folder = join(root, '.cache/readme')
+const folder = join(root, `.cache/readme-${process.pid}`)
 const readme = readFileSync(join(root, 'README.md'), 'utf8')
 const programs = [...readme.matchAll(/```ts run\n([\s\S]*?)```/g)].map(([, code = '']) => code)
 
