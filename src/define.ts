@@ -180,16 +180,22 @@ export interface StateOptions<D> {
  * Without arguments the type is all there is. With a Standard Schema (zod, valibot, arktype …) every update is checked
  * against it before it is committed; the schema must answer at once.
  *
- * @param schema of the whole state. Keys may be unset until they are written; only written keys are checked.
+ * @example
+ * ```ts
+ * const counter = defineState<{ n: number }>()
+ * ```
+ */
+export function defineState<S extends object>(): StateKit<S>
+/**
+ * Starts a state that a schema describes. Keys may be unset until they are written; only written keys are checked.
+ *
  * @throws {ContractError} when a default cannot be state, or does not fit the schema
  *
  * @example
  * ```ts
- * const counter = defineState<{ n: number }>()
- * const withStart = defineState(type<{ n: number }>(), { defaults: { n: 0 } })
+ * const counter = defineState(type<{ n: number }>(), { defaults: { n: 0 } })
  * ```
  */
-export function defineState<S extends object>(): StateKit<S>
 export function defineState<
   Schema extends StandardSchemaV1<unknown, object>,
   const D extends Partial<StandardSchemaV1.InferOutput<Schema>> = Record<never, never>,
