@@ -17,6 +17,8 @@ export interface RunOrder {
   readonly haltBefore: ReadonlySet<PlanNode>
   readonly haltAfter: ReadonlySet<PlanNode>
   readonly maxSteps: number
+  /** Called when the run has begun, before its first step. */
+  readonly begun?: (() => void) | undefined
   /** Awaited after each commit, before the next step: who reads step by step paces here. */
   readonly pace?: ((step: CommittedStep) => Promise<void> | undefined) | undefined
   /** Awaited before each further chunk: who reads a stream paces here. */

@@ -1,0 +1,27 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import * as teasel from 'teasel'
+import { describe, expect, it } from 'vitest'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const readme = readFileSync(join(root, 'README.md'), 'utf8')
+
+// Its programs are compiled and run by snippets.test.ts.
+describe('the README', () => {
+  it('tells of every error, by class and code', () => {
+    const told = [...readme.matchAll(/^\| `([a-z-]+)` \| (`\w+Error`.*?) \|/gm)]
+    const named = told.flatMap(([, code, names = '']) => [...names.matchAll(/\w+/g)].map(([name]) => [name, code]))
+    const made = Object.entries(teasel).flatMap(([name, value]) =>
+      name !== 'TeaselError' && 'code' in value ? [[name, value.code]] : [],
+    )
+
+    expect(named.toSorted()).toEqual(made.toSorted())
+  })
+
+  it('lists every example, and no other', () => {
+    const listed = [...readme.matchAll(/\]\(examples\/(\d\d-[\w-]+\.ts)\)/g)].map(([, file]) => file)
+
+    expect(listed).toEqual(readdirSync(join(root, 'examples')).filter((file) => /^\d\d-/.test(file)))
+  })
+})
