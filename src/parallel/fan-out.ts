@@ -8,11 +8,12 @@ import {
   parsePolicy,
   type Retry,
 } from '../action/retry.js'
+import { demandFunction } from '../internal/options.js'
 import type { Name } from '../internal/type-tools.js'
 import type { State } from '../state/freeze.js'
 import type { ReadsOf } from '../state/keys.js'
 import type { Entries, Placed } from './entries.js'
-import { checkCount, type Limit } from './limit.js'
+import { checkCount, gateOf, type Limit } from './limit.js'
 import type { AnyResult } from './results.js'
 import { checkPolicy, type SettlePolicy } from './settle.js'
 import type { BranchFallback } from './source.js'
@@ -134,7 +135,8 @@ export function createFanOut(
 ): FanOut {
   const { concurrency = DEFAULT_WINDOW } = options
   const shared = typeof concurrency === 'object'
-  if (typeof options.reduce !== 'function') throw new TypeError('A map action needs reduce: ({ results }) => update.')
+  if (shared) gateOf(concurrency)
+  demandFunction('A map action', 'reduce: ({ results }) => update', options.reduce)
   if (options.graceMs !== undefined && !(options.graceMs >= 0)) {
     throw new RangeError(`graceMs is ${String(options.graceMs)}; it takes milliseconds, 0 or more.`)
   }
