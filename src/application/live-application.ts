@@ -1,10 +1,10 @@
 import type { ActionContext, Path } from '../action/context.js'
 import { type Inputs, NO_INPUTS, refuseUnknownInputs } from '../action/inputs.js'
-import type { Delivery, Message } from '../action/message.js'
+import { type Delivery, demandMessage, type Message } from '../action/message.js'
 import { BusyError } from '../errors.js'
 import { checkPlan, type Halts, resolveHalts } from '../graph/runnable.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
-import { checkOptions } from '../internal/options.js'
+import { checkOptions, demandFunction } from '../internal/options.js'
 import type { AnyEvent, EventType, Subscription } from '../lifecycle/events.js'
 import { checkCount, createLimit, gateOf, type Limit } from '../parallel/limit.js'
 import { findBelow } from '../runtime/address.js'
@@ -43,6 +43,7 @@ export interface LooseRun {
 }
 
 const OPTIONS = 'entrypoint state appId concurrency interceptors logger clock random graceMs inspect parent key'
+const INTERCEPTOR_OPTIONS = 'name onFault beforeRun afterRun beforeStep afterStep beforeBranch afterBranch'
 const RUN_OPTIONS = 'inputs haltAfter haltBefore signal maxSteps whenWaiting'
 
 // Owns: the identity of an application between its runs, and the outcome of each run.
@@ -60,10 +61,10 @@ export class LiveApplication implements AsyncDisposable {
   constructor(graph: object, options: LooseOptions) {
     checkOptions('createApplication', options, OPTIONS)
     const core = compiledGraphOf(graph)
-    const given = isPlainObject(options.state) ? Object.keys(options.state) : []
-    const { plan, warnings } = checkPlan(core, options.entrypoint, undefined, given)
+    checkValues(options)
     const { rules } = core
     const first = enterState('The initial state', rules.defaults, options.state, rules.freeze)
+    const { plan, warnings } = checkPlan(core, options.entrypoint, undefined, Object.keys(first))
     const standing = initialStanding(plan, first)
     const { concurrency } = options
     const limit = typeof concurrency === 'number' ? createLimit(checkCount('concurrency', concurrency)) : concurrency
@@ -131,15 +132,19 @@ export class LiveApplication implements AsyncDisposable {
   }
 
   on(type: EventType | '*', listener: (event: never) => void): Subscription {
+    demandFunction('on', 'a listener: (event) => void', listener)
     return this.#app.hub.listeners.add(type, listener as (event: AnyEvent) => void)
   }
 
   // Async, so that a message can be stored before it counts as sent; delivered at once all the same.
   async send(message: Message, options: { readonly path?: string | Path } = {}): Promise<Delivery> {
+    demandMessage(message)
+    checkOptions('send', options, 'path')
     return this.#app.sendFromOutside(message, options.path)
   }
 
   async cancel(options: { readonly path?: string | Path; readonly reason?: unknown } = {}): Promise<void> {
+    checkOptions('cancel', options, 'path reason')
     const { path, reason } = options
     const found = path === undefined ? undefined : findBelow(this.#app, path)
     const target = path === undefined ? this.#app : found?.app
@@ -172,9 +177,11 @@ export class LiveApplication implements AsyncDisposable {
 
   #order(options: LooseRun, haltAfter?: RunOrder['haltAfter']): RunOrder {
     checkOptions('A run', options, RUN_OPTIONS)
-    const { inputs = NO_INPUTS, haltBefore, maxSteps, whenWaiting = 'stay' } = options
+    const { inputs = NO_INPUTS, haltBefore, maxSteps, signal, whenWaiting = 'stay' } = options
     const { graph } = this.#app.plan
     if (!graph.accepts.open) refuseUnknownInputs('The application', inputs, graph.accepts.names)
+    if (signal !== undefined && !('aborted' in signal))
+      throw new TypeError(`signal is ${describeValue(signal)}. It takes an AbortSignal: controller.signal.`)
     if (whenWaiting !== 'stay' && whenWaiting !== 'return')
       throw new TypeError(`whenWaiting is ${describeValue(whenWaiting)}. It takes 'stay' or 'return'.`)
     return createOrder(Object.freeze({ ...inputs }), {
@@ -190,7 +197,9 @@ export class LiveApplication implements AsyncDisposable {
     const order = this.#order(options, haltAfter)
     if (this.#disposed) throw new BusyError('The application was disposed of, so it runs no more. Make a new one.')
     if (!belongs(this.#app))
-      throw new BusyError('The step that made the application has ended, and the application with it.')
+      throw new BusyError(
+        'The step that made the application has ended, and the application with it. Await its runs in that step.',
+      )
     if (!isActive(this.actor))
       throw new BusyError('The actor of the application was stopped, so it runs no more. Make a new application.')
     if (this.#current?.attended === true) {
@@ -212,6 +221,15 @@ export class LiveApplication implements AsyncDisposable {
     this.#current = undefined
     return conclude(end)
   }
+}
+
+/** @throws {TypeError | RangeError} for options that cannot be */
+function checkValues({ interceptors, graceMs }: LooseOptions): void {
+  if (interceptors !== undefined && !Array.isArray(interceptors))
+    throw new TypeError(`interceptors is ${describeValue(interceptors)}. It takes a list.`)
+  for (const one of interceptors ?? []) if (isPlainObject(one)) checkOptions('An interceptor', one, INTERCEPTOR_OPTIONS)
+  if (graceMs !== undefined && !(graceMs >= 0))
+    throw new RangeError(`graceMs is ${describeValue(graceMs)}; it takes milliseconds, 0 or more.`)
 }
 
 /** An inspector looks on: what it throws goes to the logger, and reaches no run. */
