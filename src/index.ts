@@ -14,10 +14,26 @@ export {
   type Application,
   type ApplicationOptions,
   createApplication,
+  type EventOf,
+  type EventsOptions,
+  type IteratedStep,
+  type IterateOptions,
+  type ReadEventOf,
   type RunOptions,
+  type StreamOptions,
 } from './application/application.js'
+export type { EventFilter } from './application/filter.js'
 export { type MachineEvent, type MachineGuards, machineGuards, toMachine } from './application/machine.js'
-export type { Cancelled, CommittedStep, Finished, Halted, RunOutcome, StepOf } from './application/outcome.js'
+export { merge } from './application/merge.js'
+export type {
+  Cancelled,
+  CommittedStep,
+  Finished,
+  Halted,
+  RunOutcome,
+  StepBelow,
+  StepOf,
+} from './application/outcome.js'
 export type {
   ChunkEmitted,
   Graph,
@@ -68,6 +84,7 @@ export type {
   CancelCause,
   CancelEvent,
   ChunkEvent,
+  Dropped,
   EventType,
   FaultEvent,
   LogEvent,

@@ -5,7 +5,7 @@ import { BusyError } from '../errors.js'
 import { checkPlan, type Halts, resolveHalts } from '../graph/runnable.js'
 import { isPlainObject } from '../internal/guards.js'
 import { checkOptions } from '../internal/options.js'
-import type { AnyEvent, EventType, Subscription } from '../lifecycle/events.js'
+import type { AnyEvent, Subscription } from '../lifecycle/events.js'
 import { checkCount, createLimit, gateOf, type Limit } from '../parallel/limit.js'
 import { findBelow } from '../runtime/address.js'
 import { announcedRun } from '../runtime/announced-run.js'
@@ -13,12 +13,14 @@ import { appLogicOf } from '../runtime/application-logic.js'
 import { belongs, childApp, leaveParent, throughParent } from '../runtime/child-app.js'
 import { type AnyActorRef, makeActor, stopActor } from '../runtime/create-actor.js'
 import { Hub, type HubSettings } from '../runtime/hub.js'
-import { type CommittedStep, createOrder, type RunEnd, type RunOrder } from '../runtime/order.js'
+import { type CommittedStep, createOrder, pacedBelow, type RunEnd, type RunOrder } from '../runtime/order.js'
 import { Runner } from '../runtime/runner.js'
 import { initialStanding } from '../runtime/standing.js'
 import type { LiveApp } from '../runtime/tree.js'
 import { enterState } from '../state/contract.js'
-import { iterateRun, streamRun } from './readers.js'
+import { followEvents } from './event-feed.js'
+import { checkDepth, FILTER_OPTIONS, type LooseFilter, tapOf } from './filter.js'
+import { iterateRun, type Prepared, streamRun } from './readers.js'
 import { compiledGraphOf } from './runnable.js'
 
 /** Options of an application, their types forgotten. */
@@ -41,6 +43,18 @@ export interface LooseRun {
 }
 
 const OPTIONS = 'entrypoint state appId concurrency interceptors logger clock graceMs inspect parent key'
+/** Options of `stream`, their types forgotten. */
+export interface LooseStream extends LooseRun, LooseFilter {
+  readonly detach?: boolean
+}
+/** Options of `events`, their types forgotten. */
+export interface LooseEvents extends LooseFilter {
+  readonly buffer?: number
+  readonly signal?: AbortSignal
+}
+
+/** How many events a further reader may be behind before it loses chunks. */
+const FURTHER_BUFFER = 1000
 const RUN_OPTIONS = 'inputs haltAfter haltBefore signal maxSteps'
 
 // Owns: the identity of an application between its runs, and the outcome of each run.
@@ -53,6 +67,8 @@ export class LiveApplication implements AsyncDisposable {
   readonly #app: LiveApp
   readonly actor: AnyActorRef
   #current: Promise<RunEnd> | undefined
+  /** How the run that goes on ends, or the last one did. Never rejects. */
+  #last: Promise<RunEnd> | undefined
   #disposed = false
 
   constructor(graph: object, options: LooseOptions) {
@@ -113,23 +129,37 @@ export class LiveApplication implements AsyncDisposable {
     return this.#outcome(this.#order(options), options.signal)
   }
 
-  iterate(options: LooseRun = {}): AsyncGenerator<CommittedStep, object, void> {
-    return iterateRun({
-      start: (pace) => this.#outcome(this.#order(options, { pace }), options.signal),
-      cancel: () => this.#leave(),
-    })
+  iterate(options: LooseRun & { readonly depth?: number } = {}): AsyncGenerator<CommittedStep, object, void> {
+    const { depth = 0 } = options
+    checkDepth('iterate', depth)
+    const root = this.#app.path.length
+    return iterateRun((pacing) => this.#prepare(options, pacing, `${RUN_OPTIONS} depth`), depth, root)
   }
 
-  stream(options: LooseRun = {}): AsyncGenerator<AnyEvent, object, void> {
-    return streamRun({
-      start: (room) => this.#outcome(this.#order(options, { room, pace: room }), options.signal),
-      listen: (listener) => this.#app.hub.listeners.add('*', listener),
-      cancel: () => this.#leave(),
-    })
+  stream(options: LooseStream = {}): AsyncGenerator<AnyEvent, object, void> {
+    const known = `${RUN_OPTIONS} ${FILTER_OPTIONS} detach`
+    return streamRun(
+      (pacing) => this.#prepare(options, pacing, known),
+      tapOf(this.#app, 'stream', options),
+      options.detach,
+    )
   }
 
-  on(type: EventType | '*', listener: (event: never) => void): Subscription {
-    return this.#app.hub.listeners.add(type, listener as (event: AnyEvent) => void)
+  events(options: LooseEvents = {}): AsyncGenerator<AnyEvent, void, void> {
+    checkOptions('events', options, `${FILTER_OPTIONS} buffer signal`)
+    const { buffer = FURTHER_BUFFER, signal } = options
+    const tap = tapOf(this.#app, 'events', options)
+    return followEvents({ app: this.#app, actor: this.actor, tap, bound: checkCount('buffer', buffer), signal })
+  }
+
+  on(type: string, listener: (event: never) => void): Subscription {
+    const tap = tapOf(this.#app, 'on', type === '*' ? {} : { include: [type] })
+    return tap(listener as (event: AnyEvent) => void)
+  }
+
+  async ended(): Promise<object | undefined> {
+    const end = await this.#last
+    return end === undefined ? undefined : conclude(end)
   }
 
   send(message: Message, options: { readonly path?: string | Path } = {}): Delivery {
@@ -156,8 +186,18 @@ export class LiveApplication implements AsyncDisposable {
     await this.#current
   }
 
-  #order(options: LooseRun, more: Partial<RunOrder> = {}): RunOrder {
-    checkOptions('A run', options, RUN_OPTIONS)
+  /** A run for a reader: what is wrong with its options is told now, it begins when the reader does. */
+  #prepare(options: LooseRun, pacing: Partial<RunOrder>, known: string): Prepared {
+    const order = this.#order(options, pacing, known)
+    return {
+      begin: () => this.#outcome(order, options.signal),
+      cancel: () => this.#leave(),
+      lost: (error) => this.#app.hub.logger.error('A run whose reader had left it failed.', error),
+    }
+  }
+
+  #order(options: LooseRun, more: Partial<RunOrder> = {}, known = RUN_OPTIONS): RunOrder {
+    checkOptions('A run', options, known)
     const { inputs = NO_INPUTS, haltAfter, haltBefore, maxSteps } = options
     const { graph } = this.#app.plan
     if (!graph.accepts.open) refuseUnknownInputs('The application', inputs, graph.accepts.names)
@@ -166,10 +206,12 @@ export class LiveApplication implements AsyncDisposable {
       haltAfter: resolveHalts(graph, haltAfter, 'haltAfter'),
       ...(maxSteps === undefined ? {} : { maxSteps: checkCount('maxSteps', maxSteps) }),
       ...more,
+      ...pacedBelow(this.#app.parent?.app.order, more),
     })
   }
 
-  async #outcome(order: RunOrder, signal: AbortSignal | undefined): Promise<object> {
+  /** Begins a run, and answers how it ends. Throws at once when it cannot begin. */
+  #outcome(order: RunOrder, signal: AbortSignal | undefined): Promise<object> {
     if (this.#disposed) throw new BusyError('The application was disposed of, so it runs no more. Make a new one.')
     if (!belongs(this.#app))
       throw new BusyError('The step that made the application has ended, and the application with it.')
@@ -184,11 +226,16 @@ export class LiveApplication implements AsyncDisposable {
     if (app.parent === undefined) app.hub.beginRun()
     signal?.addEventListener('abort', onAbort, { once: true })
     this.#current = throughParent(app, () => announcedRun(app, order))
+    this.#last = this.#current
+    return this.#conclude(this.#current, () => signal?.removeEventListener('abort', onAbort))
+  }
+
+  async #conclude(run: Promise<RunEnd>, ended: () => void): Promise<object> {
     try {
-      return conclude(await this.#current)
+      return conclude(await run)
     } finally {
       this.#current = undefined
-      signal?.removeEventListener('abort', onAbort)
+      ended()
     }
   }
 }

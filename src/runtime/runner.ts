@@ -54,6 +54,7 @@ export class Runner implements LiveApp {
   startedAt: number | undefined
   told: InterceptedStep | undefined
   slot: Slot | undefined
+  release: (() => void) | undefined
   subApps: Set<LiveApp> | undefined
   leaked: readonly Leak[] = NO_LEAKS
   #mailbox: Mailbox | undefined
@@ -221,6 +222,7 @@ export class Runner implements LiveApp {
     if (this.hears('cancel'))
       announce(this, { type: 'cancel', reason: cancellation.reason, by: cancellation.by, cause: cancellation.cause })
     this.slot?.cancel()
+    this.release?.()
     this.step?.cancel(cancellation)
     for (const app of this.subApps ?? []) app.cancel(cancellation)
     this.step?.map?.cancelAll()

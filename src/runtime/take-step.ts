@@ -18,6 +18,7 @@ import { Slot } from './slot.js'
 import { AppSnapshot } from './snapshot.js'
 import { isRunBody, Step } from './step.js'
 import type { LiveApp } from './tree.js'
+import { untilRoom } from './until-room.js'
 
 // Owns: one step, from its reads to its commit (design: point of commit).
 // Does not own: the loop around it.
@@ -174,8 +175,9 @@ function announceCommit(
     const durationMs = app.hub.clock.now() - (app.startedAt ?? 0)
     announce(app, { type: 'step.end', source: node.name, status: 'done', update, state, durationMs }, sequenceId)
   }
-  if (error !== undefined || order.pace === undefined) return undefined
-  return order.pace({ action: node.name, update, state, sequenceId })?.then(() => undefined)
+  const paced = error === undefined ? order.pace?.({ action: node.name, update, state, sequenceId }, app) : undefined
+  const room = paced ?? order.room?.()
+  return room === undefined ? undefined : untilRoom(app, room)
 }
 
 const NO_UPDATE: State = Object.freeze({})

@@ -77,6 +77,8 @@ export interface LiveApp {
   /** What interceptors were told of the present step, if there are any. */
   told: InterceptedStep | undefined
   slot: Slot | undefined
+  /** Set while it waits for whoever reads it: lets it go on. */
+  release: (() => void) | undefined
   /** Applications that the current step made by hand. */
   subApps: Set<LiveApp> | undefined
   attach(self: AnyActorRef): void
