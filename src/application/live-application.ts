@@ -7,7 +7,7 @@ import { isPlainObject } from '../internal/guards.js'
 import { checkOptions } from '../internal/options.js'
 import type { AnyEvent, Subscription } from '../lifecycle/events.js'
 import { checkCount, createLimit, gateOf, type Limit } from '../parallel/limit.js'
-import { findBelow } from '../runtime/address.js'
+import { cancelBelow } from '../runtime/address.js'
 import { announcedRun } from '../runtime/announced-run.js'
 import { appLogicOf } from '../runtime/application-logic.js'
 import { belongs, childApp, leaveParent, throughParent } from '../runtime/child-app.js'
@@ -166,11 +166,11 @@ export class LiveApplication implements AsyncDisposable {
     return this.#app.sendFromOutside(message, options.path)
   }
 
-  async cancel(options: { readonly path?: string | Path; readonly reason?: unknown } = {}): Promise<void> {
-    const target = options.path === undefined ? this.#app : findBelow(this.#app, options.path)
-    if (target === undefined || !target.running) return
-    const ended = target === this.#app ? this.#current : target.ended()
-    target.cancelFromOutside(options.reason)
+  async cancel({ path, reason }: { readonly path?: string | Path; readonly reason?: unknown } = {}): Promise<void> {
+    if (path !== undefined) return cancelBelow(this.#app, path, reason)
+    if (!this.#app.running) return
+    const ended = this.#current
+    this.#app.cancelFromOutside(reason)
     await ended
   }
 

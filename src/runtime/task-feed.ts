@@ -16,6 +16,7 @@ export class TaskFeed {
   readonly #source: TaskSource
   readonly #wake: () => void
   readonly #skipped = new Set<number>()
+  #byKey: Map<string, number> | undefined
   #index = 0
   #state: 'open' | 'pulling' | 'ended' = 'open'
   #arrived: BranchTask[] = []
@@ -109,12 +110,19 @@ export class TaskFeed {
   }
 
   #find(key: string): number | undefined {
-    const { entries, keyOf } = this.#source
-    if (entries.kind !== 'known') return undefined
-    for (let i = this.#index; i < entries.length; i++) {
-      if (!this.#skipped.has(i) && (keyOf(entries.at(i)) ?? String(i)) === key) return i
+    const at = this.#places().get(key)
+    return at === undefined || at < this.#index || this.#skipped.has(at) ? undefined : at
+  }
+
+  /** Where each key of a source of known length stands; made when somebody asks for a queued branch. */
+  #places(): ReadonlyMap<string, number> {
+    if (this.#byKey === undefined) {
+      this.#byKey = new Map()
+      const { entries, keyOf } = this.#source
+      if (entries.kind === 'known')
+        for (let i = 0; i < entries.length; i++) this.#byKey.set(keyOf(entries.at(i)) ?? String(i), i)
     }
-    return undefined
+    return this.#byKey
   }
 
   /** Whatever has been pulled or is known, and was not fed yet. */
