@@ -1,6 +1,6 @@
-import type { AnyActorRef } from 'xstate'
 import { AsyncQueue } from '../internal/async-queue.js'
 import type { AnyEvent, Dropped } from '../lifecycle/events.js'
+import { type AnyActorRef, isActive } from '../runtime/create-actor.js'
 import type { LiveApp } from '../runtime/tree.js'
 import type { Tap } from './filter.js'
 import { Reader } from './reader.js'
@@ -29,7 +29,7 @@ export function followEvents({ app, actor, tap, bound, signal }: Feed): Reader<A
     signal?.removeEventListener('abort', onAbort)
     buffer.events.close()
   }
-  if (signal?.aborted === true || (actor.getSnapshot() as { readonly status: string }).status !== 'active') stop()
+  if (signal?.aborted === true || !isActive(actor)) stop()
   else signal?.addEventListener('abort', onAbort, { once: true })
   return new Reader<AnyEvent, void>({
     open() {},

@@ -86,7 +86,7 @@ function checkFilter(what: string, { include, actions, keys, depth }: LooseFilte
     )
   if (actions !== undefined && include?.every((type) => !HEARD_TYPES[type as HeardType]) === true)
     throw new TypeError(
-      `${what}: ${list(include)} is about no action, so no event fits both include and actions. Leave one out.`,
+      `${what}: ${list(include)} cannot be about an action, so nothing fits both include and actions. Leave one out.`,
     )
 }
 

@@ -11,7 +11,7 @@ import { cancelBelow } from '../runtime/address.js'
 import { announcedRun } from '../runtime/announced-run.js'
 import { appLogicOf } from '../runtime/application-logic.js'
 import { belongs, childApp, leaveParent, throughParent } from '../runtime/child-app.js'
-import { type AnyActorRef, makeActor, stopActor } from '../runtime/create-actor.js'
+import { type AnyActorRef, isActive, makeActor, stopActor } from '../runtime/create-actor.js'
 import { Hub, type HubSettings } from '../runtime/hub.js'
 import { type CommittedStep, createOrder, pacedBelow, type RunEnd, type RunOrder } from '../runtime/order.js'
 import { Runner } from '../runtime/runner.js'
@@ -29,7 +29,7 @@ export interface LooseOptions extends HubSettings {
   readonly state: unknown
   readonly appId?: string | undefined
   readonly concurrency?: number | Limit | undefined
-  readonly inspect?: unknown
+  readonly inspect?: ((event: never) => void) | undefined
   readonly parent?: ActionContext | undefined
   readonly key?: string | undefined
 }
@@ -42,7 +42,7 @@ export interface LooseRun {
   readonly maxSteps?: number
 }
 
-const OPTIONS = 'entrypoint state appId concurrency interceptors logger clock graceMs inspect parent key'
+const OPTIONS = 'entrypoint state appId concurrency interceptors logger clock random graceMs inspect parent key'
 /** Options of `stream`, their types forgotten. */
 export interface LooseStream extends LooseRun, LooseFilter {
   readonly detach?: boolean
@@ -92,7 +92,7 @@ export class LiveApplication implements AsyncDisposable {
       id: options.key ?? 'app',
       input: { owned: this.#app },
       ...(parent && { parent }),
-      ...(inspect === undefined ? {} : { inspect }),
+      ...(inspect === undefined ? {} : { inspect: guarded(inspect, this.#app.hub) }),
     }
     this.actor = makeActor(appLogicOf(plan), setup)
     this.actor.start()
@@ -133,14 +133,14 @@ export class LiveApplication implements AsyncDisposable {
     const { depth = 0 } = options
     checkDepth('iterate', depth)
     const root = this.#app.path.length
-    return iterateRun((pacing) => this.#prepare(options, pacing, `${RUN_OPTIONS} depth`), depth, root)
+    return iterateRun((pacing) => this.#prepare('iterate', options, pacing, 'depth'), depth, root)
   }
 
   stream(options: LooseStream = {}): AsyncGenerator<AnyEvent, object, void> {
-    const known = `${RUN_OPTIONS} ${FILTER_OPTIONS} detach`
+    const tap = tapOf(this.#app, 'stream', options)
     return streamRun(
-      (pacing) => this.#prepare(options, pacing, known),
-      tapOf(this.#app, 'stream', options),
+      (pacing) => this.#prepare('stream', options, pacing, `${FILTER_OPTIONS} detach`),
+      tap,
       options.detach,
     )
   }
@@ -187,8 +187,8 @@ export class LiveApplication implements AsyncDisposable {
   }
 
   /** A run for a reader: what is wrong with its options is told now, it begins when the reader does. */
-  #prepare(options: LooseRun, pacing: Partial<RunOrder>, known: string): Prepared {
-    const order = this.#order(options, pacing, known)
+  #prepare(what: string, options: LooseRun, pacing: Partial<RunOrder>, more: string): Prepared {
+    const order = this.#order(options, pacing, what, `${RUN_OPTIONS} ${more}`)
     return {
       begin: () => this.#outcome(order, options.signal),
       cancel: () => this.#leave(),
@@ -196,8 +196,8 @@ export class LiveApplication implements AsyncDisposable {
     }
   }
 
-  #order(options: LooseRun, more: Partial<RunOrder> = {}, known = RUN_OPTIONS): RunOrder {
-    checkOptions('A run', options, known)
+  #order(options: LooseRun, more: Partial<RunOrder> = {}, what = 'A run', known = RUN_OPTIONS): RunOrder {
+    checkOptions(what, options, known)
     const { inputs = NO_INPUTS, haltAfter, haltBefore, maxSteps } = options
     const { graph } = this.#app.plan
     if (!graph.accepts.open) refuseUnknownInputs('The application', inputs, graph.accepts.names)
@@ -215,6 +215,8 @@ export class LiveApplication implements AsyncDisposable {
     if (this.#disposed) throw new BusyError('The application was disposed of, so it runs no more. Make a new one.')
     if (!belongs(this.#app))
       throw new BusyError('The step that made the application has ended, and the application with it.')
+    if (!isActive(this.actor))
+      throw new BusyError('The actor of the application was stopped, so it runs no more. Make a new application.')
     if (this.#current !== undefined) {
       throw new BusyError(
         'The application is running. One run at a time: await the first one, or cancel it; for work side by side make another application.',
@@ -236,6 +238,17 @@ export class LiveApplication implements AsyncDisposable {
     } finally {
       this.#current = undefined
       ended()
+    }
+  }
+}
+
+/** An inspector looks on: what it throws goes to the logger, and reaches no run. */
+function guarded(inspect: (event: never) => void, { logger }: Hub): (event: never) => void {
+  return (event) => {
+    try {
+      inspect(event)
+    } catch (error) {
+      logger.error('inspect threw.', error)
     }
   }
 }

@@ -11,17 +11,20 @@ import type { InterceptedStep } from '../lifecycle/interceptor.js'
 import type { Gate } from '../parallel/limit.js'
 import { sendDown } from './address.js'
 import { announce } from './announce.js'
+import type { Attempts } from './attempts.js'
 import { type Cancellation, createCancellation } from './cancellation.js'
 import type { AnyActorRef } from './create-actor.js'
 import { Grace } from './grace.js'
 import type { Hub } from './hub.js'
-import { branchId } from './identity.js'
+import { branchId, segmentOf } from './identity.js'
 import { Mailbox } from './mailbox.js'
 import { createOrder, type Leak, type RunEnd, type RunOrder } from './order.js'
+import { retryBranch } from './retrying.js'
 import { sliceOver } from './slice.js'
 import type { Slot } from './slot.js'
 import type { Standing } from './standing.js'
-import { commitStep, failStep, lateStep, performStep } from './take-step.js'
+import { lateStep } from './step-border.js'
+import { commitStep, failStep, performStep } from './take-step.js'
 import type { ChildSetup, LiveApp, LiveStep, Parent } from './tree.js'
 
 // Owns: the loop of one application: which step is next, when a run ends, what a cancel reaches.
@@ -45,7 +48,7 @@ export class Runner implements LiveApp {
   readonly inputs: Inputs
   readonly gate: Gate | undefined
   readonly watched: boolean
-  readonly visits: number[]
+  readonly visits: number[] = []
   standing: Standing
   epoch = 0
   order: RunOrder | undefined
@@ -55,6 +58,7 @@ export class Runner implements LiveApp {
   told: InterceptedStep | undefined
   slot: Slot | undefined
   release: (() => void) | undefined
+  attempts: Attempts | undefined
   subApps: Set<LiveApp> | undefined
   leaked: readonly Leak[] = NO_LEAKS
   #mailbox: Mailbox | undefined
@@ -73,7 +77,6 @@ export class Runner implements LiveApp {
     this.bound = setup.bound ?? NO_INPUTS
     this.inputs = setup.inputs ?? NO_INPUTS
     this.gate = setup.gate
-    this.visits = []
     this.#appId = setup.appId
     const above = setup.parent
     this.watched = above !== undefined && (above.map?.watches === true || above.app.watched)
@@ -110,7 +113,7 @@ export class Runner implements LiveApp {
   }
 
   get path(): Path {
-    this.#path ??= this.parent === undefined ? [] : Object.freeze([...this.parent.app.path, segment(this.parent)])
+    this.#path ??= this.parent === undefined ? [] : Object.freeze([...this.parent.app.path, segmentOf(this.parent)])
     return this.#path
   }
 
@@ -141,6 +144,7 @@ export class Runner implements LiveApp {
     this.order = order
     this.cancellation = undefined
     this.leaked = NO_LEAKS
+    this.attempts = undefined
     this.#mailbox?.reopen()
     this.#end = ended
     void this.#loop(order, this.epoch)
@@ -167,7 +171,12 @@ export class Runner implements LiveApp {
       }
       if (this.epoch !== epoch) return
       if (this.cancellation !== undefined) return this.#finish(this.#cancelled(this.cancellation))
-      if (lost !== undefined) return this.#finish(this.#failed(lost))
+      if (lost !== undefined) {
+        const again = retryBranch(this, node.name, lost)
+        if (again === undefined) return this.#finish(this.#failed(lost))
+        await again
+        continue
+      }
       const status = this.#halts(node, order)
       if (status !== undefined) return this.#finish(this.#ended(status))
     }
@@ -223,6 +232,7 @@ export class Runner implements LiveApp {
       announce(this, { type: 'cancel', reason: cancellation.reason, by: cancellation.by, cause: cancellation.cause })
     this.slot?.cancel()
     this.release?.()
+    this.attempts?.release()
     this.step?.cancel(cancellation)
     for (const app of this.subApps ?? []) app.cancel(cancellation)
     this.step?.map?.cancelAll()
@@ -244,8 +254,9 @@ export class Runner implements LiveApp {
     if (leaks.length > 0) this.leaked = [...this.leaked, ...leaks]
   }
 
-  leak(step: LiveStep): void {
-    const sinceMs = this.hub.clock.now() - (this.cancellation?.at ?? this.hub.clock.now())
+  leak(step: LiveStep, since = this.cancellation?.at): void {
+    const now = this.hub.clock.now()
+    const sinceMs = now - (since ?? now)
     step.close()
     this.takeLeaks([{ path: printPath(this.path), action: step.node.name, sinceMs }])
     this.hub.logger.warn(
@@ -287,5 +298,3 @@ export class Runner implements LiveApp {
     this.#finish(this.#cancelled(this.cancellation ?? cancellation))
   }
 }
-
-const segment = ({ name, visit, key }: Parent): Path[number] => Object.freeze({ map: name, visit, key })

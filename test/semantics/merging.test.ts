@@ -60,7 +60,10 @@ describe('merge', () => {
       taps.b.end()
     }
 
-    expect((await reading).map((end) => `${end.status} ${end.state.answers['a']}`)).toEqual(['finished 23', 'finished 14'])
+    expect((await reading).map((end) => `${end.status} ${end.state.answers['a']}`)).toEqual([
+      'finished 23',
+      'finished 14',
+    ])
     expect(seen).toEqual(['1', '2', '3', '4'])
   })
 

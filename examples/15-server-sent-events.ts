@@ -1,6 +1,6 @@
 // A web server streams a run to a browser or to `curl`, and cancels it when the client goes.
 //
-//   npx tsx examples/25-server-sent-events.ts
+//   npx tsx examples/15-server-sent-events.ts
 //   curl -N 'http://127.0.0.1:8787/count?to=20'          (press Ctrl-C in the middle)
 //
 // The mistake to avoid: a run that outlives its request. Nobody reads it, and it costs what it costs. Here the request's
