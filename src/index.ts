@@ -25,6 +25,7 @@ export {
   type StreamOptions,
 } from './application/application.js'
 export type { EventFilter } from './application/filter.js'
+export type { WhenWaiting } from './application/going-run.js'
 export { type MachineEvent, type MachineGuards, machineGuards, toMachine } from './application/machine.js'
 export { merge } from './application/merge.js'
 export type {
@@ -35,6 +36,7 @@ export type {
   RunOutcome,
   StepBelow,
   StepOf,
+  Waiting,
 } from './application/outcome.js'
 export type {
   ChunkEmitted,
@@ -102,6 +104,8 @@ export type {
   StepStart,
   Subscription,
   Transition,
+  WaitEvent,
+  WakeEvent,
 } from './lifecycle/events.js'
 export type {
   InterceptedApp,
@@ -132,5 +136,6 @@ export type {
   WatchedStep,
 } from './parallel/watch.js'
 export type { Leak } from './runtime/order.js'
+export type { Pending } from './runtime/pending.js'
 export type { State } from './state/freeze.js'
 export type { NotDeclaredInWrites } from './state/keys.js'

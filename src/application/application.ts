@@ -9,12 +9,13 @@ import type { Interceptor } from '../lifecycle/interceptor.js'
 import type { Logger } from '../lifecycle/logger.js'
 import type { Limit } from '../parallel/limit.js'
 import type { EventFilter } from './filter.js'
+import type { WhenWaiting } from './going-run.js'
 import { LiveApplication } from './live-application.js'
-import type { RunOutcome, StepBelow, StepOf } from './outcome.js'
+import type { RunOutcome, StepBelow, StepOf, Waiting } from './outcome.js'
 import type { Graph, GraphInputs, HaltedAt, InitialKeys, TagsOf } from './runnable.js'
 
 /** What one run is told. */
-export type RunOptions<Inputs, After, Before> = {
+export type RunOptions<Inputs, After, Before, When = WhenWaiting> = {
   /** Halt after these have committed: names, or `{ tag }`. */
   readonly haltAfter?: OneOrMany<After>
   /** Halt when one of these would be next; at least one step runs first. Wins over `haltAfter`. */
@@ -23,11 +24,23 @@ export type RunOptions<Inputs, After, Before> = {
   readonly signal?: AbortSignal
   /** Fails the run with a `MaxStepsError` when it would take more steps. Default: no bound. */
   readonly maxSteps?: number
+  /**
+   * `'return'`: resolves with the status `waiting` when all that is left waits for messages from outside. Default
+   * `'stay'`: waits on.
+   *
+   * After `'return'` the run stays as it is. The next `run` (`step`, `iterate`, `stream`) starts nothing anew but comes
+   * back to it; `inputs`, halts and `maxSteps` can then be left out, or say the same again.
+   */
+  readonly whenWaiting?: When
 } & Given<Inputs>
 
 type HaltType<A, After, Before> = [Before] extends [never] ? HaltedAt<A, After> : Name<A>
 /** What `run` and its kin resolve with. */
-export type OutcomeOf<S, A, After, Before> = RunOutcome<S, Name<A>, HaltType<A, After, Before>>
+export type OutcomeOf<S, A, After, Before, When = 'stay'> =
+  | RunOutcome<S, Name<A>, HaltType<A, After, Before>>
+  | MaybeWaiting<S, A, When>
+/** Told only to whom asked for it, so that nobody else narrows. */
+type MaybeWaiting<S, A, When> = 'return' extends When ? Waiting<S, Name<A>> : never
 
 /** What `stream` takes beside what a run is told. */
 export interface StreamOptions<Type, At> extends EventFilter<Type, At> {
@@ -85,17 +98,24 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
   /** The XState actor, for `getSnapshot`, `subscribe`, selectors and inspection. */
   readonly actor: AnyActorRef
   /** Takes one step. Resolves with nothing when there is none left. */
-  step(
-    ...args: Args<GraphInputs<A>, { readonly signal?: AbortSignal } & Given<GraphInputs<A>>>
-  ): Promise<StepOf<S, A> | undefined>
+  step<When extends WhenWaiting = 'stay'>(
+    ...args: Args<
+      GraphInputs<A>,
+      Pick<RunOptions<unknown, never, never, When>, 'signal' | 'whenWaiting'> & Given<GraphInputs<A>>
+    >
+  ): Promise<StepOf<S, A> | MaybeWaiting<S, A, When> | undefined>
   /**
    * Runs until a halt, the end, or a cancel.
    * @throws {ActionError} when an action fails; what was committed stays, and a further run tries that step again
    * @throws `signal.reason` when the given signal fires
    */
-  run<const After extends Halt<Name<A>, TagsOf<A>> = never, const Before extends Halt<Name<A>, TagsOf<A>> = never>(
-    ...args: Args<GraphInputs<A>, RunOptions<GraphInputs<A>, After, Before>>
-  ): Promise<OutcomeOf<S, A, After, Before>>
+  run<
+    const After extends Halt<Name<A>, TagsOf<A>> = never,
+    const Before extends Halt<Name<A>, TagsOf<A>> = never,
+    When extends WhenWaiting = 'stay',
+  >(
+    ...args: Args<GraphInputs<A>, RunOptions<GraphInputs<A>, After, Before, When>>
+  ): Promise<OutcomeOf<S, A, After, Before, When>>
   /**
    * Yields each step when it has committed; the next starts when it is asked for. Leaving the loop cancels the run, and
    * waits for its end.
@@ -108,9 +128,10 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
     const After extends Halt<Name<A>, TagsOf<A>> = never,
     const Before extends Halt<Name<A>, TagsOf<A>> = never,
     const Depth extends number = 0,
+    When extends WhenWaiting = 'stay',
   >(
-    ...args: Args<GraphInputs<A>, RunOptions<GraphInputs<A>, After, Before> & IterateOptions<Depth>>
-  ): AsyncGenerator<IteratedStep<S, A, Depth>, OutcomeOf<S, A, After, Before>, void>
+    ...args: Args<GraphInputs<A>, RunOptions<GraphInputs<A>, After, Before, When> & IterateOptions<Depth>>
+  ): AsyncGenerator<IteratedStep<S, A, Depth>, OutcomeOf<S, A, After, Before, When>, void>
   /**
    * Yields the events of a run, also those of its branches, in the order in which they became true: chunks of parallel
    * branches interleave as they are produced. The run starts at the first `next()`; the return value is its outcome,
@@ -129,9 +150,10 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
     const Before extends Halt<Name<A>, TagsOf<A>> = never,
     const Type extends TypeOf<S, A> = never,
     const At extends Name<A> = never,
+    When extends WhenWaiting = 'stay',
   >(
-    ...args: Args<GraphInputs<A>, RunOptions<GraphInputs<A>, After, Before> & StreamOptions<Type, At>>
-  ): AsyncGenerator<EventOf<S, A, Type, At>, OutcomeOf<S, A, After, Before>, void>
+    ...args: Args<GraphInputs<A>, RunOptions<GraphInputs<A>, After, Before, When> & StreamOptions<Type, At>>
+  ): AsyncGenerator<EventOf<S, A, Type, At>, OutcomeOf<S, A, After, Before, When>, void>
   /**
    * Follows what happens, run after run, for a further reader. It listens from this call on, not from the first
    * `next()`, until it is left, its signal fires, or the application is disposed of; so leave it, or dispose.
@@ -157,8 +179,11 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
    * not lost.
    */
   ended(): Promise<RunOutcome<S, Name<A>, Name<A>> | undefined>
-  /** Sends a message into the running application, or to one below it. Never throws for a race. */
-  send(message: Message, options?: { readonly path?: string | Path }): Delivery
+  /**
+   * Sends a message into the running application, or to one below it, also to a branch that is queued. Delivered at
+   * once; never rejects for a race.
+   */
+  send(message: Message, options?: { readonly path?: string | Path }): Promise<Delivery>
   /**
    * Cancels what runs, or the application at `path` below. Resolves when that has ended. The run itself resolves with
    * the status `cancelled`.

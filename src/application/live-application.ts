@@ -3,14 +3,14 @@ import { type Inputs, NO_INPUTS, refuseUnknownInputs } from '../action/inputs.js
 import type { Delivery, Message } from '../action/message.js'
 import { BusyError } from '../errors.js'
 import { checkPlan, type Halts, resolveHalts } from '../graph/runnable.js'
-import { isPlainObject } from '../internal/guards.js'
+import { describeValue, isPlainObject } from '../internal/guards.js'
 import { checkOptions } from '../internal/options.js'
 import type { AnyEvent, Subscription } from '../lifecycle/events.js'
 import { checkCount, createLimit, gateOf, type Limit } from '../parallel/limit.js'
-import { cancelBelow } from '../runtime/address.js'
-import { announcedRun } from '../runtime/announced-run.js'
+import { findBelow } from '../runtime/address.js'
 import { appLogicOf } from '../runtime/application-logic.js'
-import { belongs, childApp, leaveParent, throughParent } from '../runtime/child-app.js'
+import { createCancellation } from '../runtime/cancellation.js'
+import { belongs, childApp, leaveParent } from '../runtime/child-app.js'
 import { type AnyActorRef, isActive, makeActor, stopActor } from '../runtime/create-actor.js'
 import { Hub, type HubSettings } from '../runtime/hub.js'
 import { type CommittedStep, createOrder, pacedBelow, type RunEnd, type RunOrder } from '../runtime/order.js'
@@ -20,6 +20,7 @@ import type { LiveApp } from '../runtime/tree.js'
 import { enterState } from '../state/contract.js'
 import { followEvents } from './event-feed.js'
 import { checkDepth, FILTER_OPTIONS, type LooseFilter, tapOf } from './filter.js'
+import { type Attended, GoingRun, type Pacer, type WhenWaiting } from './going-run.js'
 import { iterateRun, type Prepared, streamRun } from './readers.js'
 import { compiledGraphOf } from './runnable.js'
 
@@ -40,9 +41,8 @@ export interface LooseRun {
   readonly haltBefore?: Halts
   readonly signal?: AbortSignal
   readonly maxSteps?: number
+  readonly whenWaiting?: WhenWaiting
 }
-
-const OPTIONS = 'entrypoint state appId concurrency interceptors logger clock random graceMs inspect parent key'
 /** Options of `stream`, their types forgotten. */
 export interface LooseStream extends LooseRun, LooseFilter {
   readonly detach?: boolean
@@ -55,20 +55,23 @@ export interface LooseEvents extends LooseFilter {
 
 /** How many events a further reader may be behind before it loses chunks. */
 const FURTHER_BUFFER = 1000
-const RUN_OPTIONS = 'inputs haltAfter haltBefore signal maxSteps'
+const OPTIONS = 'entrypoint state appId concurrency interceptors logger clock random graceMs inspect parent key'
+const RUN_OPTIONS = 'inputs haltAfter haltBefore signal maxSteps whenWaiting'
 
 // Owns: the identity of an application between its runs, and the outcome of each run.
-// Does not own: the loop (runtime/app.ts).
+// Does not own: the loop (runtime/runner.ts), who attends a run (going-run.ts).
 // A1  One run at a time.
-// A2  The caller's signal has one listener of ours while a run lasts, and none after.
-// A3  Whoever cancels by signal gets its reason back, after everything has ended; any other cancel is an outcome.
+// A2  Whoever cancels by signal gets its reason back, after everything has ended; any other cancel is an outcome.
 
 export class LiveApplication implements AsyncDisposable {
   readonly #app: LiveApp
   readonly actor: AnyActorRef
-  #current: Promise<RunEnd> | undefined
-  /** How the run that goes on ends, or the last one did. Never rejects. */
-  #last: Promise<RunEnd> | undefined
+  /** The run that goes on, also one that waits while nobody attends it. */
+  #current: GoingRun | undefined
+  /** The run that goes on, or the last one. */
+  #last: GoingRun | undefined
+  /** What whoever attends it waits for. */
+  #attending: Promise<object> | undefined
   #disposed = false
 
   constructor(graph: object, options: LooseOptions) {
@@ -114,35 +117,31 @@ export class LiveApplication implements AsyncDisposable {
     return this.#app.standing.sequenceId
   }
 
-  async step(options: LooseRun = {}): Promise<CommittedStep | undefined> {
+  async step(options: LooseRun = {}): Promise<object | undefined> {
     let taken: CommittedStep | undefined
     const { nodes } = this.#app.plan.graph
     const pace = (step: CommittedStep): undefined => {
       taken = step
     }
-    const order = this.#order(options, { haltAfter: new Set(nodes.values()), pace })
-    await this.#outcome(order, options.signal)
-    return taken
+    const going = this.#current
+    const outcome = await this.#outcome(options, { pace }, new Set(nodes.values()))
+    return 'pending' in outcome ? outcome : (taken ?? going?.last)
   }
 
   async run(options: LooseRun = {}): Promise<object> {
-    return this.#outcome(this.#order(options), options.signal)
+    return this.#outcome(options)
   }
 
   iterate(options: LooseRun & { readonly depth?: number } = {}): AsyncGenerator<CommittedStep, object, void> {
     const { depth = 0 } = options
     checkDepth('iterate', depth)
-    const root = this.#app.path.length
-    return iterateRun((pacing) => this.#prepare('iterate', options, pacing, 'depth'), depth, root)
+    return iterateRun((pacer) => this.#prepare('iterate', options, pacer, 'depth'), depth, this.#app.path.length)
   }
 
   stream(options: LooseStream = {}): AsyncGenerator<AnyEvent, object, void> {
+    const known = `${FILTER_OPTIONS} detach`
     const tap = tapOf(this.#app, 'stream', options)
-    return streamRun(
-      (pacing) => this.#prepare('stream', options, pacing, `${FILTER_OPTIONS} detach`),
-      tap,
-      options.detach,
-    )
+    return streamRun((pacer) => this.#prepare('stream', options, pacer, known), tap, options.detach)
   }
 
   events(options: LooseEvents = {}): AsyncGenerator<AnyEvent, void, void> {
@@ -153,24 +152,28 @@ export class LiveApplication implements AsyncDisposable {
   }
 
   on(type: string, listener: (event: never) => void): Subscription {
-    const tap = tapOf(this.#app, 'on', type === '*' ? {} : { include: [type] })
-    return tap(listener as (event: AnyEvent) => void)
+    return tapOf(this.#app, 'on', type === '*' ? {} : { include: [type] })(listener as (event: AnyEvent) => void)
   }
 
   async ended(): Promise<object | undefined> {
-    const end = await this.#last
-    return end === undefined ? undefined : conclude(end)
+    await this.#attending?.catch(() => {}) // who attends it is told first
+    return this.#last && conclude(await this.#last.ended)
   }
 
-  send(message: Message, options: { readonly path?: string | Path } = {}): Delivery {
+  // Async, so that a message can be stored before it counts as sent; delivered at once all the same.
+  async send(message: Message, options: { readonly path?: string | Path } = {}): Promise<Delivery> {
     return this.#app.sendFromOutside(message, options.path)
   }
 
-  async cancel({ path, reason }: { readonly path?: string | Path; readonly reason?: unknown } = {}): Promise<void> {
-    if (path !== undefined) return cancelBelow(this.#app, path, reason)
-    if (!this.#app.running) return
-    const ended = this.#current
-    this.#app.cancelFromOutside(reason)
+  async cancel(options: { readonly path?: string | Path; readonly reason?: unknown } = {}): Promise<void> {
+    const { path, reason } = options
+    const found = path === undefined ? undefined : findBelow(this.#app, path)
+    const target = path === undefined ? this.#app : found?.app
+    if (found?.map !== undefined)
+      found.map.cancelBranch(found.key, createCancellation('app', 'app', this.#app.hub.clock.now(), reason))
+    if (target === undefined || !target.running) return
+    const ended = target === this.#app ? this.#over() : target.ended()
+    target.cancelFromOutside(reason)
     await ended
   }
 
@@ -183,62 +186,78 @@ export class LiveApplication implements AsyncDisposable {
 
   async #leave(): Promise<void> {
     this.#app.cancelFromOutside(undefined, 'app', 'reader')
-    await this.#current
+    await this.#over()
+  }
+
+  /** What runs ends. Where nobody attends it, nobody is told. */
+  async #over(): Promise<void> {
+    const run = this.#current
+    await run?.ended
+    if (run?.attended === false && this.#current === run) this.#current = undefined
   }
 
   /** A run for a reader: what is wrong with its options is told now, it begins when the reader does. */
-  #prepare(what: string, options: LooseRun, pacing: Partial<RunOrder>, more: string): Prepared {
-    const order = this.#order(options, pacing, what, `${RUN_OPTIONS} ${more}`)
+  #prepare(what: string, options: LooseRun, pacer: Pacer, more: string): Prepared {
+    checkOptions(what, options, `${RUN_OPTIONS} ${more}`)
+    const order = this.#order(options)
     return {
-      begin: () => this.#outcome(order, options.signal),
+      begin: () => this.#attend(order, options, pacer),
       cancel: () => this.#leave(),
       lost: (error) => this.#app.hub.logger.error('A run whose reader had left it failed.', error),
     }
   }
 
-  #order(options: LooseRun, more: Partial<RunOrder> = {}, what = 'A run', known = RUN_OPTIONS): RunOrder {
-    checkOptions(what, options, known)
-    const { inputs = NO_INPUTS, haltAfter, haltBefore, maxSteps } = options
+  #order(options: LooseRun, haltAfter?: RunOrder['haltAfter']): RunOrder {
+    const { inputs = NO_INPUTS, haltBefore, maxSteps, whenWaiting = 'stay' } = options
     const { graph } = this.#app.plan
     if (!graph.accepts.open) refuseUnknownInputs('The application', inputs, graph.accepts.names)
+    if (whenWaiting !== 'stay' && whenWaiting !== 'return')
+      throw new TypeError(`whenWaiting is ${describeValue(whenWaiting)}. It takes 'stay' or 'return'.`)
     return createOrder(Object.freeze({ ...inputs }), {
       haltBefore: resolveHalts(graph, haltBefore, 'haltBefore'),
-      haltAfter: resolveHalts(graph, haltAfter, 'haltAfter'),
+      haltAfter: haltAfter ?? resolveHalts(graph, options.haltAfter, 'haltAfter'),
       ...(maxSteps === undefined ? {} : { maxSteps: checkCount('maxSteps', maxSteps) }),
-      ...more,
-      ...pacedBelow(this.#app.parent?.app.order, more),
     })
   }
 
-  /** Begins a run, and answers how it ends. Throws at once when it cannot begin. */
-  #outcome(order: RunOrder, signal: AbortSignal | undefined): Promise<object> {
+  #outcome(options: LooseRun, pacer?: Pacer, haltAfter?: RunOrder['haltAfter']): Promise<object> {
+    checkOptions('A run', options, RUN_OPTIONS)
+    return this.#attend(this.#order(options, haltAfter), options, pacer, haltAfter && ['haltAfter'])
+  }
+
+  /** Starts a run, or comes back to the one that was left waiting; and attends it. Throws at once when it cannot. */
+  #attend(order: RunOrder, options: LooseRun, own: Pacer = {}, more: readonly string[] = []): Promise<object> {
+    const { signal, whenWaiting = 'stay' } = options
+    const pacer = pacedBelow(this.#app.parent?.app.order, own)
     if (this.#disposed) throw new BusyError('The application was disposed of, so it runs no more. Make a new one.')
     if (!belongs(this.#app))
       throw new BusyError('The step that made the application has ended, and the application with it.')
     if (!isActive(this.actor))
       throw new BusyError('The actor of the application was stopped, so it runs no more. Make a new application.')
-    if (this.#current !== undefined) {
+    if (this.#current?.attended === true) {
       throw new BusyError(
         'The application is running. One run at a time: await the first one, or cancel it; for work side by side make another application.',
       )
     }
     signal?.throwIfAborted()
-    const app = this.#app
-    const onAbort = (): void => app.cancelFromOutside(signal?.reason, 'signal', 'signal')
-    if (app.parent === undefined) app.hub.beginRun()
-    signal?.addEventListener('abort', onAbort, { once: true })
-    this.#current = throughParent(app, () => announcedRun(app, order))
-    this.#last = this.#current
-    return this.#conclude(this.#current, () => signal?.removeEventListener('abort', onAbort))
+    const differs = this.#current?.differs(order, [...Object.keys(options), ...more])
+    if (differs !== undefined) {
+      throw new BusyError(
+        `The application goes on with a run that waits, which was told another ${differs}. Leave ${differs} out, or cancel that run first.`,
+      )
+    }
+    const run = this.#current ?? new GoingRun(this.#app, order, pacer, whenWaiting)
+    this.#current = run
+    this.#last = run
+    this.#attending = this.#told(run.attend(pacer, whenWaiting, signal))
+    return this.#attending
   }
 
-  async #conclude(run: Promise<RunEnd>, ended: () => void): Promise<object> {
-    try {
-      return conclude(await run)
-    } finally {
-      this.#current = undefined
-      ended()
-    }
+  async #told(attended: Promise<Attended>): Promise<object> {
+    const end = await attended
+    if (end.status === 'waiting') return end
+    this.#current = undefined
+    return conclude(end)
   }
 }
 
@@ -257,6 +276,6 @@ function conclude(end: RunEnd): object {
   if (end.status === 'failed') throw end.error
   if (end.status !== 'cancelled') return end
   const { cancellation, ...rest } = end
-  if (cancellation.cause === 'signal') throw cancellation.reason // A3
+  if (cancellation.cause === 'signal') throw cancellation.reason // A2
   return { ...rest, reason: cancellation.reason, by: cancellation.by }
 }

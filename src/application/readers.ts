@@ -1,8 +1,9 @@
 import { AsyncQueue } from '../internal/async-queue.js'
 import { createDeferred, type Deferred } from '../internal/deferred.js'
 import type { AnyEvent } from '../lifecycle/events.js'
-import type { CommittedStep, RunOrder, StepPlace } from '../runtime/order.js'
+import type { CommittedStep, StepPlace } from '../runtime/order.js'
 import type { Tap } from './filter.js'
+import type { Pacer } from './going-run.js'
 import { type Readable, Reader } from './reader.js'
 
 // Owns: handing a run to the one reader that paces it. Does not own: the run.
@@ -21,7 +22,7 @@ export interface Prepared {
 }
 
 /** Makes a run ready that is paced by a reader. */
-export type Prepare = (pacing: Pick<RunOrder, 'pace' | 'room' | 'deep'>) => Prepared
+export type Prepare = (pacer: Pacer) => Prepared
 
 /** What a reader reads of one run: `values` until it has ended, then its outcome. */
 function readRun<T>(

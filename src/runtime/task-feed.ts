@@ -16,10 +16,11 @@ export class TaskFeed {
   readonly #source: TaskSource
   readonly #wake: () => void
   readonly #skipped = new Set<number>()
-  #byKey: Map<string, number> | undefined
   #index = 0
   #state: 'open' | 'pulling' | 'ended' = 'open'
   #arrived: BranchTask[] = []
+  /** The places of known keys; made when one is first looked for. */
+  #places: Map<string, number> | undefined
   #fault: { readonly error: unknown } | undefined
 
   constructor(subject: string, source: TaskSource, wake: () => void) {
@@ -110,19 +111,27 @@ export class TaskFeed {
   }
 
   #find(key: string): number | undefined {
-    const at = this.#places().get(key)
+    const { entries, keyOf } = this.#source
+    if (entries.kind !== 'known') return undefined
+    if (this.#places === undefined) {
+      this.#places = new Map()
+      for (let i = this.#index; i < entries.length; i++) this.#places.set(keyOf(entries.at(i)) ?? String(i), i)
+    }
+    const at = this.#places.get(key)
     return at === undefined || at < this.#index || this.#skipped.has(at) ? undefined : at
   }
 
-  /** Where each key of a source of known length stands; made when somebody asks for a queued branch. */
-  #places(): ReadonlyMap<string, number> {
-    if (this.#byKey === undefined) {
-      this.#byKey = new Map()
-      const { entries, keyOf } = this.#source
-      if (entries.kind === 'known')
-        for (let i = 0; i < entries.length; i++) this.#byKey.set(keyOf(entries.at(i)) ?? String(i), i)
-    }
-    return this.#byKey
+  /** True while the source is asked for its next entry. */
+  get pulling(): boolean {
+    return this.#state === 'pulling'
+  }
+
+  /** The keys that wait to be fed. */
+  *queued(): Generator<string, void, void> {
+    const { entries, keyOf } = this.#source
+    if (entries.kind !== 'known') return
+    for (let i = this.#index; i < entries.length; i++)
+      if (!this.#skipped.has(i)) yield keyOf(entries.at(i)) ?? String(i)
   }
 
   /** Whatever has been pulled or is known, and was not fed yet. */
