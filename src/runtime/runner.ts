@@ -17,6 +17,7 @@ import type { AnyActorRef } from './create-actor.js'
 import { Grace } from './grace.js'
 import type { Hub } from './hub.js'
 import { branchId, segmentOf } from './identity.js'
+import { tellLeak } from './leak.js'
 import { Mailbox } from './mailbox.js'
 import { createOrder, type Leak, type RunEnd, type RunOrder } from './order.js'
 import { retryBranch } from './retrying.js'
@@ -260,14 +261,7 @@ export class Runner implements LiveApp {
   }
 
   leak(step: LiveStep, since = this.cancellation?.at): void {
-    const now = this.hub.clock.now()
-    const sinceMs = now - (since ?? now)
-    step.close()
-    this.takeLeaks([{ path: printPath(this.path), action: step.node.name, sinceMs }])
-    this.hub.logger.warn(
-      `${step.node.subject} ignored its signal for ${sinceMs} ms and was given up. It may still run; hand the signal on to what it awaits.`,
-    )
-    if (this.hears('branch.leaked')) announce(this, { type: 'branch.leaked', source: step.node.name, sinceMs })
+    tellLeak(this, step, since)
   }
 
   /** Someone outside cancels: final. Code that ignores its signal is given up after the grace period. */
