@@ -269,5 +269,6 @@ export const HEARD_TYPES: { readonly [T in HeardType]: boolean } = {
 
 /** What stops listening. */
 export interface Subscription {
+  /** Stops at once; a second call does nothing. */
   unsubscribe(): void
 }

@@ -2,11 +2,8 @@ import { printPath } from '../action/context.js'
 import { announce } from './announce.js'
 import type { LiveApp, LiveStep } from './tree.js'
 
-/**
- * Closes a step whose code ignored its signal beyond the grace period, and tells of it.
- * @param since when it was told to end, epoch milliseconds
- */
-export function tellLeak(app: LiveApp, step: LiveStep, since: number | undefined): void {
+/** Counts and tells code that was given up. `since`: when it was cancelled, epoch milliseconds. */
+export function leakStep(app: LiveApp, step: LiveStep, since: number | undefined): void {
   const now = app.hub.clock.now()
   const sinceMs = now - (since ?? now)
   step.close()

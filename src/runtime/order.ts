@@ -27,6 +27,8 @@ export interface RunOrder {
   readonly haltBefore: ReadonlySet<PlanNode>
   readonly haltAfter: ReadonlySet<PlanNode>
   readonly maxSteps: number
+  /** Called when the run has begun, before its first step. */
+  readonly begun?: (() => void) | undefined
   /** Awaited after each commit, before the next step: who reads step by step paces here. */
   readonly pace?: ((step: CommittedStep, at: StepPlace) => Promise<void> | undefined) | undefined
   /** Whether `pace` is asked by the applications below, too. */
