@@ -63,7 +63,7 @@ export interface ActionContext {
    * const approve = kit.action({
    *   reads: [],
    *   writes: ['approved'],
-   *   run: async ({ context }) => ({ approved: (await context.receive(approval)).body }),
+   *   run: async ({ context }) => ({ approved: (await context.receiveOne(approval)).body }),
    * })
    * ```
    * @see {@link ActionContext.receive} for more than one
