@@ -6,7 +6,7 @@ import { FAILURE_OPTIONS, type LoosePolicy, parsePolicy } from './action/retry.j
 import { type ActionsOn, createGraph, type Graph, type GraphOptions, type WritesFit } from './application/runnable.js'
 import type { DeclaredGraph } from './graph/compile.js'
 import type { StateRules } from './graph/plan.js'
-import { checkOptions } from './internal/options.js'
+import { checkOptions, demandFunction } from './internal/options.js'
 import type { Flat, Name, None, UnionToIntersection } from './internal/type-tools.js'
 import type { FoldOptions } from './parallel/fold.js'
 import type {
@@ -211,6 +211,7 @@ export function defineState<
 >(schema: Schema, options?: StateOptions<D>): StateKit<StandardSchemaV1.InferOutput<Schema>, keyof D>
 export function defineState(schema?: StandardSchemaV1, options: StateOptions<State> = {}): unknown {
   if (schema !== undefined) demandSchema('defineState', schema)
+  checkOptions('defineState', options, 'defaults freeze')
   const rules: StateRules = {
     schema,
     defaults: options.defaults === undefined ? undefined : enterDefaults(schema, options.defaults),
@@ -219,7 +220,7 @@ export function defineState(schema?: StandardSchemaV1, options: StateOptions<Sta
   const kit = {
     action: (declared: Declaration & LoosePolicy & { readonly run: (args: never) => unknown }) => {
       checkOptions('action', declared, `${SHARED} run ${FAILURE_OPTIONS}`)
-      if (typeof declared.run !== 'function') throw new TypeError('An action needs run: ({ state }) => update.')
+      demandFunction('An action', 'run: ({ state }) => update', declared.run)
       return makeAction(declared, { kind: 'run', run: declared.run, policy: parsePolicy(declared) } as never)
     },
     mapActions: fanOutMaker('mapActions', `${FAN_OUT} actions state`, compileMapActions),

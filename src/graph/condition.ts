@@ -1,4 +1,4 @@
-import { isPlainObject } from '../internal/guards.js'
+import { describeValue, isPlainObject } from '../internal/guards.js'
 
 /** A predicate over the state. It sees the whole state; a key that is not set yet is `undefined`. */
 export type Condition<in S> = (args: { readonly state: Readonly<S> }) => boolean
@@ -63,11 +63,22 @@ function ask<S>(test: Condition<S>, args: { readonly state: Readonly<S> }): bool
 /** The condition as a function; an equality record becomes one. */
 export function toPredicate<S>(condition: When<S>): Condition<S> {
   if (typeof condition === 'function') return condition
+  if (!isCondition(condition)) throw new TypeError(noCondition('A condition', condition))
   const entries = Object.entries(condition)
   return named(
     ({ state }) => entries.every(([key, value]) => equal(Reflect.get(state as object, key), value)),
     conditionName(condition),
   )
+}
+
+/** Whether a value can stand in `when`. */
+export function isCondition(value: unknown): boolean {
+  return typeof value === 'function' || isPlainObject(value)
+}
+
+/** Says that a value is no condition. */
+export function noCondition(subject: string, value: unknown): string {
+  return `${subject} is ${describeValue(value)}. It takes ({ state }) => boolean, or a record of the values that keys hold.`
 }
 
 function equal(a: unknown, b: unknown): boolean {

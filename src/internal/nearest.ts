@@ -45,7 +45,7 @@ export function suggest(name: string, known: Iterable<string>, what: string): st
   return names.length === 0 ? `There are no ${what}.` : `Known ${what}: ${names.slice(0, 12).map(quote).join(', ')}.`
 }
 
-function quote(name: string): string {
+export function quote(name: string): string {
   return `"${name}"`
 }
 

@@ -12,7 +12,7 @@ import type { Name } from '../internal/type-tools.js'
 import type { State } from '../state/freeze.js'
 import type { Entries, Placed } from './entries.js'
 import { compileFold, type Fold, type LooseFold } from './fold.js'
-import { checkCount, type Limit } from './limit.js'
+import { checkCount, gateOf, type Limit } from './limit.js'
 import { checkPolicy, type SettlePolicy } from './settle.js'
 import type { BranchFallback } from './source.js'
 import type { BranchTask } from './task.js'
@@ -100,6 +100,7 @@ export function createFanOut(
 ): FanOut {
   const { concurrency = DEFAULT_WINDOW } = options
   const shared = typeof concurrency === 'object'
+  if (shared) gateOf(concurrency)
   if (options.graceMs !== undefined && !(options.graceMs >= 0)) {
     throw new RangeError(`graceMs is ${String(options.graceMs)}; it takes milliseconds, 0 or more.`)
   }

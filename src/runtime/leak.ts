@@ -4,7 +4,7 @@ import { announce } from './announce.js'
 import type { LiveApp } from './tree.js'
 
 /** Counts and tells code that was given up. `since`: when it was cancelled, epoch milliseconds. */
-export function leakAt(app: LiveApp, { name, subject }: PlanNode, since: number | undefined): void {
+export function leakCode(app: LiveApp, { name, subject }: PlanNode, since: number | undefined): void {
   const now = app.hub.clock.now()
   const sinceMs = now - (since ?? now)
   app.takeLeaks([{ path: printPath(app.path), action: name, sinceMs }])

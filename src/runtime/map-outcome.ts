@@ -27,7 +27,11 @@ function hopelessMap(name: string, { policy, single }: FanOut, books: MapBooks):
   const first = lost[0]?.error
   if (single && first !== undefined) return first
   const told = lost.length > 0 ? lost : results.filter((result) => result.status === 'cancelled')
-  const counted = `${told.length} of ${books.total ?? results.length} branches ${lost.length > 0 ? 'failed' : 'were cancelled'}`
+  const total = books.total ?? results.length
+  const counted =
+    told.length === 0
+      ? `there ${['is no branch', 'is only 1 branch'][total] ?? `are only ${total} branches`}`
+      : `${told.length} of ${total} branches ${lost.length > 0 ? 'failed' : 'were cancelled'}`
   const named =
     told.length === 0 ? '' : `: ${list(told.slice(0, 3).map((result) => result.key))}${told.length > 3 ? ' …' : ''}`
   const said = first === undefined ? '' : ` First: ${first.message}`

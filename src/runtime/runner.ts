@@ -17,8 +17,8 @@ import { abandonSubApps } from './child-app.js'
 import type { AnyActorRef } from './create-actor.js'
 import { Grace } from './grace.js'
 import type { Hub } from './hub.js'
-import { branchId } from './identity.js'
-import { leakAt } from './leak.js'
+import { branchId, segmentOf } from './identity.js'
+import { leakCode } from './leak.js'
 import { Mailbox } from './mailbox.js'
 import { createOrder, type Leak, type RunEnd, type RunOrder } from './order.js'
 import { retryBranch } from './retrying.js'
@@ -51,7 +51,7 @@ export class Runner implements LiveApp {
   readonly inputs: Inputs
   readonly gate: Gate | undefined
   readonly watched: boolean
-  readonly visits: number[]
+  readonly visits: number[] = []
   standing: Standing
   epoch = 0
   order: RunOrder | undefined
@@ -61,6 +61,7 @@ export class Runner implements LiveApp {
   startedAt = 0
   told: InterceptedStep | undefined
   slot: Slot | undefined
+  release: (() => void) | undefined
   attempts: Attempts | undefined
   waits: LiveWaits | undefined
   subApps: Set<LiveApp> | undefined
@@ -81,7 +82,6 @@ export class Runner implements LiveApp {
     this.bound = setup.bound ?? NO_INPUTS
     this.inputs = setup.inputs ?? NO_INPUTS
     this.gate = setup.gate
-    this.visits = []
     this.#appId = setup.appId
     const above = setup.parent
     this.watched = above !== undefined && (above.map?.watches === true || above.app.watched)
@@ -122,7 +122,7 @@ export class Runner implements LiveApp {
   }
 
   get path(): Path {
-    this.#path ??= this.parent === undefined ? [] : Object.freeze([...this.parent.app.path, segment(this.parent)])
+    this.#path ??= this.parent === undefined ? [] : Object.freeze([...this.parent.app.path, segmentOf(this.parent)])
     return this.#path
   }
 
@@ -226,6 +226,7 @@ export class Runner implements LiveApp {
     if (this.hears('cancel'))
       announce(this, { type: 'cancel', reason: cancellation.reason, by: cancellation.by, cause: cancellation.cause })
     this.slot?.cancel()
+    this.release?.()
     this.attempts?.release()
     this.step?.cancel(cancellation)
     for (const app of this.subApps ?? []) app.cancel(cancellation)
@@ -257,7 +258,7 @@ export class Runner implements LiveApp {
   }
 
   leak(node: PlanNode, since = this.cancellation?.at): void {
-    leakAt(this, node, since)
+    leakCode(this, node, since)
   }
 
   /** Someone outside cancels: final. Code that ignores its signal is given up after the grace period. */
@@ -293,5 +294,3 @@ export class Runner implements LiveApp {
     this.#finish(cancelledRun(this, this.cancellation ?? cancellation))
   }
 }
-
-const segment = ({ name, visit, key }: Parent): Path[number] => Object.freeze({ map: name, visit, key })

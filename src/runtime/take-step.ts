@@ -20,6 +20,7 @@ import { AppSnapshot } from './snapshot.js'
 import { isRunBody, Step } from './step.js'
 import { attemptNumber, closeStep, endStep, startAttempt, wrap } from './step-border.js'
 import type { LiveApp } from './tree.js'
+import { untilRoom } from './until-room.js'
 
 // Owns: one step, from its reads to its commit (design: point of commit).
 // Does not own: the loop around it, further attempts (guarded-step.ts), how an attempt begins and ends (step-border.ts).
@@ -185,8 +186,9 @@ function announceCommit(
   }
   app.at = undefined
   app.attempts?.committed()
-  if (error !== undefined || order.pace === undefined) return undefined
-  return order.pace({ action: node.name, update, state, sequenceId })?.then(() => undefined)
+  const paced = error === undefined ? order.pace?.({ action: node.name, update, state, sequenceId }, app) : undefined
+  const room = paced ?? order.room?.()
+  return room === undefined ? undefined : untilRoom(app, room)
 }
 
 const NO_UPDATE: State = Object.freeze({})

@@ -82,6 +82,8 @@ export interface LiveApp {
   /** What interceptors were told of the present step, if there are any. */
   told: InterceptedStep | undefined
   slot: Slot | undefined
+  /** Set while it waits for whoever reads it: lets it go on. */
+  release: (() => void) | undefined
   /** What this run has tried more than once; undefined until something failed. */
   attempts: Attempts | undefined
   /** What it waits for, if it ever did. */
