@@ -263,8 +263,7 @@ export class MapRunner implements LiveMap {
 
   /** The time of some branch is up. */
   #overdue(): void {
-    if (this.table.live.size === 0) this.#finale.abandon()
-    else abandonOverdue(this, this.#grace)
+    abandonOverdue(this, this.#grace, this.#finale)
   }
 
   get busy(): boolean {

@@ -221,6 +221,44 @@ describe('what was given up', () => {
     expect([early, began]).toEqual([0, 1])
   })
 
+  it('is a reducer only when its own time is over, however long ago a branch of its map was cancelled', async () => {
+    const clock = new ManualClock()
+    const gate = defer()
+    const hold = chat.action({ reads: [], writes: ['answer'], run: ({ signal }) => untilAborted(signal) })
+    const map = chat.mapActions({
+      reads: [],
+      writes: ['answer'],
+      settle: 'collect',
+      actions: { hold },
+      async reduce() {
+        await gate.promise
+        return { answer: '' }
+      },
+    })
+    const app = createApplication(chat.graph({ actions: { map } }), {
+      entrypoint: 'map',
+      state: {},
+      clock,
+      logger: quiet,
+    })
+    const leaks: number[] = []
+    app.on('branch.leaked', ({ sinceMs }) => leaks.push(sinceMs))
+
+    const run = app.run()
+    await settle()
+    await app.cancel({ path: 'map/hold' })
+    await settle()
+    clock.advance(3000)
+    void app.cancel()
+    clock.advance(4999)
+    await settle()
+    const early = [...leaks]
+    clock.advance(1)
+    await run
+
+    expect([early, leaks]).toEqual([[], [5000]])
+  })
+
   it('logs to the logger alone', async () => {
     const clock = new ManualClock()
     const gate = defer()

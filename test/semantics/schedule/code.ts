@@ -171,6 +171,7 @@ async function hear(
       world.trace.add({ kind: 'heard', life: life.id, path: life.path, serial: value.body.serial, from: value.from })
     }
   } finally {
+    if (life.signal?.aborted === true) life.slotless = true
     world.phase(life, 'runs')
     await iterator.return?.()
   }
@@ -187,5 +188,11 @@ async function makeApp(
     life.apps -= 1
   })
   if (act.careless) run.catch(() => {})
-  else await run
+  else {
+    await run.catch((error: unknown) => {
+      if (life.signal?.aborted === true) life.slotless = true
+      throw error
+    })
+    if (life.signal?.aborted === true) life.slotless = true
+  }
 }
