@@ -225,11 +225,19 @@ describe('what was given up', () => {
     const clock = new ManualClock()
     const gate = defer()
     const hold = chat.action({ reads: [], writes: ['answer'], run: ({ signal }) => untilAborted(signal) })
+    const other = chat.action({
+      reads: [],
+      writes: ['answer'],
+      async run({ context }) {
+        context.cancel('hold')
+        return { answer: '' }
+      },
+    })
     const map = chat.mapActions({
       reads: [],
       writes: ['answer'],
       settle: 'collect',
-      actions: { hold },
+      actions: { hold, other },
       async reduce() {
         await gate.promise
         return { answer: '' }
@@ -245,8 +253,6 @@ describe('what was given up', () => {
     app.on('branch.leaked', ({ sinceMs }) => leaks.push(sinceMs))
 
     const run = app.run()
-    await settle()
-    await app.cancel({ path: 'map/hold' })
     await settle()
     clock.advance(3000)
     void app.cancel()
