@@ -97,7 +97,16 @@ export type {
   Outcome,
 } from './lifecycle/interceptor.js'
 export { consoleLogger, type Logger } from './lifecycle/logger.js'
-export type { FanOutOptions, ReduceArgs } from './parallel/fan-out.js'
+export type { FanOutOptions } from './parallel/fan-out.js'
+export type {
+  FoldOptions,
+  ReduceAll,
+  ReduceArgs,
+  ReduceEach,
+  ReduceEachArgs,
+  ReduceLive,
+  ReduceLiveArgs,
+} from './parallel/fold.js'
 export { type PlannedTask, tasksOf } from './parallel/inspect-tasks.js'
 export { createLimit, type Limit } from './parallel/limit.js'
 export type { MapActionsOptions } from './parallel/map-actions.js'

@@ -12,6 +12,9 @@ export type Equals<S> = { readonly [K in keyof S]?: S[K] }
 /** What can stand in `when`. */
 export type When<S> = Condition<S> | Equals<S>
 
+/** A part of a larger condition. A record says nothing of what else the state holds: where it stands tells. */
+type Part<S> = Condition<S> | Equals<NoInfer<S>>
+
 /** A condition as the engine asks it. */
 export type Predicate = (args: { readonly state: never; readonly error?: unknown }) => unknown
 
@@ -33,19 +36,19 @@ function named<F extends object>(fn: F, name: string): F {
  * ```
  * @see Burr `Condition.__and__` in burr/core/action.py
  */
-export function and<S>(...conditions: readonly When<S>[]): Condition<S> {
+export function and<S>(...conditions: readonly Part<S>[]): Condition<S> {
   const all = conditions.map((condition) => toPredicate<S>(condition))
   return named((args) => all.every((test) => ask(test, args)), joined(conditions, 'and'))
 }
 
 /** True when one condition is, asked in order; after the first true one no further is asked. */
-export function or<S>(...conditions: readonly When<S>[]): Condition<S> {
+export function or<S>(...conditions: readonly Part<S>[]): Condition<S> {
   const any = conditions.map((condition) => toPredicate<S>(condition))
   return named((args) => any.some((test) => ask(test, args)), joined(conditions, 'or'))
 }
 
 /** True when the condition is not. */
-export function not<S>(condition: When<S>): Condition<S> {
+export function not<S>(condition: Part<S>): Condition<S> {
   const test = toPredicate<S>(condition)
   return named((args) => !ask(test, args), `not (${conditionName(condition)})`)
 }

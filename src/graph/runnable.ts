@@ -102,7 +102,7 @@ export function checkPlan(graph: CompiledGraph, entry: string, halts: Halts, giv
 }
 
 /** The keys that the types ask of an initial state. */
-export function initialKeys(graph: CompiledGraph, entrypoint: PlanNode): ReadonlySet<string> {
+function initialKeys(graph: CompiledGraph, entrypoint: PlanNode): ReadonlySet<string> {
   const written = new Set(graph.list.flatMap(({ parts }) => parts.writes))
   const needed = graph.list.flatMap(({ parts }) => parts.reads.required).filter((key) => !written.has(key))
   return new Set([...entrypoint.parts.reads.required, ...needed])

@@ -232,5 +232,6 @@ export type EventType = AnyEvent['type']
 
 /** What stops listening. */
 export interface Subscription {
+  /** Stops at once; a second call does nothing. */
   unsubscribe(): void
 }

@@ -18,7 +18,9 @@ export type BranchTypeOf<B, Start> = BranchType<EndState<B, Start>, ChunkOf<B>>
 
 /** One branch of a `parallel` action: what runs, on which state, with which inputs. Made by {@link task}. */
 export interface Task<out State, in Inputs = Record<never, never>, out Chunk = never> {
+  /** @internal */
   readonly '~task': BranchType<State, Chunk>
+  /** @internal */
   readonly '~inputs': (inputs: Inputs) => void
 }
 

@@ -1,6 +1,7 @@
 import { createDeferred } from '../internal/deferred.js'
 import { announce, reportFault } from './announce.js'
 import { type AnyActorRef, stopActor } from './create-actor.js'
+import type { Folding } from './folding.js'
 import type { Grace } from './grace.js'
 import type { Closing } from './map-outcome.js'
 import type { TaskFeed } from './task-feed.js'
@@ -16,6 +17,7 @@ export class MapFinale {
   readonly #map: LiveMap
   readonly #self: AnyActorRef
   readonly #reducer: AnyActorRef
+  readonly #folding: Folding
   readonly #grace: Grace
   readonly #answer = createDeferred<unknown>()
   readonly #gaveUp = createDeferred<void>()
@@ -23,10 +25,11 @@ export class MapFinale {
   #closing = false
   #phase: 'branches' | 'source' | 'reducer' | 'ended' = 'branches'
 
-  constructor(map: LiveMap, self: AnyActorRef, reducer: AnyActorRef, grace: Grace) {
+  constructor(map: LiveMap, self: AnyActorRef, reducer: AnyActorRef, folding: Folding, grace: Grace) {
     this.#map = map
     this.#self = self
     this.#reducer = reducer
+    this.#folding = folding
     this.#grace = grace
   }
 
@@ -69,16 +72,24 @@ export class MapFinale {
 
   async #closeSource(feed: TaskFeed | undefined, closing: Closing | undefined): Promise<void> {
     try {
-      const closed = feed?.close()
-      if (closed === undefined) return
+      const ends = [feed?.close(), this.#endFolding(closing)].filter((end) => end !== undefined)
+      if (ends.length === 0) return
       if (closing !== undefined) this.#grace.start(this.#grace.left(closing.at))
       this.#closing = true
-      await Promise.race([closed, this.#gaveUp.promise])
+      await Promise.race([Promise.all(ends), this.#gaveUp.promise])
     } catch (error) {
       reportFault(this.#map.app, `The source of "${this.#map.step.node.name}", while it was closed,`, error)
     } finally {
       this.#closing = false
     }
+  }
+
+  /** The map fails: folding code that runs beside the branches has fired its signal, and is waited for. */
+  #endFolding(closing: Closing | undefined): Promise<unknown> | undefined {
+    const { cancellation } = this.#map.app
+    if (cancellation !== undefined) return this.#folding.cancel(cancellation.reason)
+    if (closing === undefined || closing.kind === 'satisfied') return undefined
+    return this.#folding.cancel(undefined)
   }
 
   /** Gives up a source that does not close, or a reducer that ignores its cancel. */

@@ -5,7 +5,7 @@ import type { Ending } from '../parallel/results.js'
 import { policyName } from '../parallel/settle.js'
 import { type Cancellation, createCancellation, TIMEOUT } from './cancellation.js'
 import type { MapBooks } from './map-books.js'
-import type { LiveApp, LiveStep } from './tree.js'
+import type { LiveApp, LiveMap, LiveStep } from './tree.js'
 
 /** Opens the source of a map for one step. Its signal is its own: it fires when the map wants no more. */
 export function mapSource(fanOut: FanOut, step: LiveStep, signal: () => AbortSignal): TaskSource {
@@ -21,7 +21,7 @@ export function mapSource(fanOut: FanOut, step: LiveStep, signal: () => AbortSig
 }
 
 /** Why a map cannot settle as its policy asks. Of a sub-graph: what its graph failed with. */
-export function hopelessMap(name: string, { policy, single }: FanOut, books: MapBooks): Error {
+function hopelessMap(name: string, { policy, single }: FanOut, books: MapBooks): Error {
   const results = books.results()
   const lost = results.filter((result) => result.status === 'failed')
   const first = lost[0]?.error
@@ -62,4 +62,16 @@ export function endingOf({ cancellation, standing, attempts }: LiveApp): Ending 
   const { reason, by } = cancellation
   if (by === TIMEOUT && reason instanceof TimeoutError) return { status: 'failed', error: reason }
   return { status: 'cancelled', reason, by }
+}
+
+/** What fails a map that is not satisfied. */
+export function faultOf(
+  map: LiveMap & { readonly table: MapBooks },
+  fanOut: FanOut,
+  closing: Why | undefined,
+): unknown {
+  if (closing?.kind === 'fault') return closing.error
+  return closing?.kind === 'hopeless'
+    ? hopelessMap(map.step.node.name, fanOut, map.table)
+    : map.app.cancellation?.reason
 }

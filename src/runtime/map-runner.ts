@@ -10,10 +10,11 @@ import { announce, reportFault } from './announce.js'
 import { BranchStarter } from './branch-starter.js'
 import { type Cancellation, createCancellation } from './cancellation.js'
 import { type AnyActorRef, makeActor } from './create-actor.js'
+import type { Folding } from './folding.js'
 import { Grace } from './grace.js'
 import { MapBooks } from './map-books.js'
 import { MapFinale } from './map-finale.js'
-import { type Closing, closingCancellation, endingOf, hopelessMap, mapSource, type Why } from './map-outcome.js'
+import { type Closing, closingCancellation, endingOf, faultOf, mapSource, type Why } from './map-outcome.js'
 import { abandonOverdue } from './overdue.js'
 import { Recorder } from './recorder.js'
 import { reducerLogic, reducerSetup } from './reducer-logic.js'
@@ -35,7 +36,7 @@ export class MapRunner implements LiveMap {
   readonly visit: number
   readonly watches: boolean
   readonly policy: FanOut['policy']
-  readonly table = new MapBooks()
+  readonly table: MapBooks
   readonly siblings: Siblings
   readonly #fanOut: FanOut
   readonly #raw: Inputs
@@ -45,6 +46,7 @@ export class MapRunner implements LiveMap {
   #starter!: BranchStarter
   #recorder!: Recorder
   #finale!: MapFinale
+  #folding!: Folding
   #feed: TaskFeed | undefined
   #closing: Closing | undefined
   #pumping = false
@@ -54,6 +56,7 @@ export class MapRunner implements LiveMap {
     this.step = step
     this.#fanOut = fanOut
     this.policy = fanOut.policy
+    this.table = new MapBooks(fanOut.fold.kind === 'all', fanOut.policy !== 'collect')
     this.#raw = raw
     this.visit = (app.visits[step.node.index] ?? 0) + 1
     this.watches = fanOut.watch !== undefined
@@ -68,22 +71,27 @@ export class MapRunner implements LiveMap {
 
   /** Runs the branches and the reducer. Rejects once every branch has ended. */
   run(self: AnyActorRef): Promise<unknown> {
-    const { node } = this.step
     this.#starter = new BranchStarter(this, this.#fanOut, self, this.#raw)
-    const reducer = makeActor(reducerLogic, { id: 'reduce', parent: self, input: reducerSetup(this, this.#fanOut) })
+    const setup = reducerSetup(this, this.#fanOut, {
+      failed: (error) => this.#close({ kind: 'fault', error }),
+      enough: () => this.settleNow(),
+      idle: () => this.siblings.check(),
+    })
+    this.#folding = setup.folding
+    const reducer = makeActor(reducerLogic, { id: 'reduce', parent: self, input: setup })
     reducer.start()
-    this.#finale = new MapFinale(this, self, reducer, this.#grace)
+    this.#finale = new MapFinale(this, self, reducer, this.#folding, this.#grace)
     this.#recorder = new Recorder(this, this.table, reducer, (fatal) => this.#concluded(fatal))
     try {
       const source = mapSource(this.#fanOut, this.step, () => this.#openSignal())
-      this.#feed = new TaskFeed(node.subject, source, () => this.#pump())
+      this.#feed = new TaskFeed(this.step.node.subject, source, () => this.#pump())
       this.table.total = this.#feed.length
     } catch (error) {
       this.#close({ kind: 'fault', error })
     }
     const { total } = this.table
     if (this.app.hears('map.start'))
-      announce(this.app, { type: 'map.start', source: node.name, total, policy: policyName(this.policy) })
+      announce(this.app, { type: 'map.start', source: this.step.node.name, total, policy: policyName(this.policy) })
     if (total === 0) this.#judge()
     this.#pump()
     return this.#finale.answer
@@ -190,6 +198,7 @@ export class MapRunner implements LiveMap {
 
   cancelAll(): void {
     this.#close({ kind: 'cancelled' })
+    void this.#folding.cancel(this.app.cancellation?.reason)
     this.#grace.start() // also for a reducer that runs by now
   }
 
@@ -199,6 +208,7 @@ export class MapRunner implements LiveMap {
     const cancellation = closingCancellation(this.app, why)
     this.#closing = { ...why, at: cancellation.at }
     this.#sourceSignal?.abort(cancellation.reason)
+    if (why.kind !== 'satisfied') void this.#folding.cancel(cancellation.reason)
     for (const branch of this.table.each()) this.#cancelLive(branch, cancellation)
     if (why.kind !== 'stopped') this.#recordRest(cancellation)
     this.#grace.start()
@@ -260,25 +270,19 @@ export class MapRunner implements LiveMap {
   }
 
   get busy(): boolean {
-    return this.#pumping || this.#finale.begun || this.#recorder.asking || this.#feed?.pulling === true
+    const pulls = this.#feed?.pulling === true
+    return pulls || this.#pumping || this.#folding.busy || this.#finale.begun || this.#recorder.asking
   }
 
   queued(): Iterable<string> {
-    return this.#closing === undefined ? (this.#feed?.queued() ?? []) : []
+    return this.#feed?.queued() ?? []
   }
 
   #endIfDone(): void {
     this.siblings.check()
     if (this.#finale.begun || this.#pumping || this.table.live.size > 0 || this.#recorder.asking) return
     if (this.#closing === undefined && !this.table.complete) return
-    void this.#finale.begin(this.#feed, this.#closing, () => this.#fault())
-  }
-
-  #fault(): unknown {
-    if (this.#closing?.kind === 'fault') return this.#closing.error
-    return this.#closing?.kind === 'hopeless'
-      ? hopelessMap(this.step.node.name, this.#fanOut, this.table)
-      : this.app.cancellation?.reason
+    void this.#finale.begin(this.#feed, this.#closing, () => faultOf(this, this.#fanOut, this.#closing))
   }
 
   /** The map actor was stopped: stops every branch, and waits for nothing. */

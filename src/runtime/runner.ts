@@ -17,9 +17,11 @@ import type { AnyActorRef } from './create-actor.js'
 import { Grace } from './grace.js'
 import type { Hub } from './hub.js'
 import { branchId } from './identity.js'
+import { leakStep } from './leak.js'
 import { Mailbox } from './mailbox.js'
 import { createOrder, type Leak, type RunEnd, type RunOrder } from './order.js'
 import { retryBranch } from './retrying.js'
+import { cancelledRun, endedRun, failedRun } from './run-end.js'
 import { sliceOver } from './slice.js'
 import type { Slot } from './slot.js'
 import type { Standing } from './standing.js'
@@ -161,10 +163,10 @@ export class Runner implements LiveApp {
       const turn = sliceOver()
       if (turn !== undefined) await turn
       if (this.epoch !== epoch) return // R1
-      if (this.cancellation !== undefined) return this.#finish(this.#cancelled(this.cancellation))
+      if (this.cancellation !== undefined) return this.#finish(cancelledRun(this, this.cancellation))
       const node = this.#next()
-      if (node === undefined) return this.#finish(this.#ended('finished'))
-      if (steps >= order.maxSteps) return this.#finish(this.#failed(new MaxStepsError(order.maxSteps, node.name)))
+      if (node === undefined) return this.#finish(endedRun(this, 'finished'))
+      if (steps >= order.maxSteps) return this.#finish(failedRun(this, new MaxStepsError(order.maxSteps, node.name)))
       let lost: Error | undefined
       try {
         const update = await performStep(this, node, order)
@@ -176,15 +178,15 @@ export class Runner implements LiveApp {
         lost = await failStep(this, node, order, thrown)
       }
       if (this.epoch !== epoch) return
-      if (this.cancellation !== undefined) return this.#finish(this.#cancelled(this.cancellation))
+      if (this.cancellation !== undefined) return this.#finish(cancelledRun(this, this.cancellation))
       if (lost !== undefined) {
         const again = retryBranch(this, node.name, lost)
-        if (again === undefined) return this.#finish(this.#failed(lost))
+        if (again === undefined) return this.#finish(failedRun(this, lost))
         await again
         continue
       }
       const status = this.#halts(node, order)
-      if (status !== undefined) return this.#finish(this.#ended(status))
+      if (status !== undefined) return this.#finish(endedRun(this, status))
     }
   }
 
@@ -199,23 +201,6 @@ export class Runner implements LiveApp {
     if (next !== undefined && order.haltBefore.has(next)) return 'halted'
     if (order.haltAfter.has(node) || this.plan.haltAfter.has(node)) return 'halted'
     return next === undefined ? 'finished' : undefined
-  }
-
-  #ended(status: 'halted' | 'finished'): RunEnd {
-    const { state, sequenceId, position = '', next } = this.standing
-    const { leaked } = this
-    return status === 'halted'
-      ? { status, action: position, next, state, sequenceId, leaked }
-      : { status, action: position, next: undefined, state, sequenceId, leaked }
-  }
-
-  #cancelled(cancellation: Cancellation): RunEnd {
-    const { state, sequenceId, next, position = '' } = this.standing
-    return { status: 'cancelled', action: next ?? position, next, state, sequenceId, cancellation, leaked: this.leaked }
-  }
-
-  #failed(error: Error): RunEnd {
-    return { status: 'failed', error, state: this.standing.state, sequenceId: this.standing.sequenceId }
   }
 
   /** Ends the run, once (R2). */
@@ -252,7 +237,7 @@ export class Runner implements LiveApp {
     this.slot?.retire()
     this.slot = undefined
     this.step = undefined
-    this.#finish(this.#cancelled(cancellation))
+    this.#finish(cancelledRun(this, cancellation))
   }
 
   takeLeaks(leaks: readonly Leak[]): void {
@@ -260,14 +245,7 @@ export class Runner implements LiveApp {
   }
 
   leak(step: LiveStep, since = this.cancellation?.at): void {
-    const now = this.hub.clock.now()
-    const sinceMs = now - (since ?? now)
-    step.close()
-    this.takeLeaks([{ path: printPath(this.path), action: step.node.name, sinceMs }])
-    this.hub.logger.warn(
-      `${step.node.subject} ignored its signal for ${sinceMs} ms and was given up. It may still run; hand the signal on to what it awaits.`,
-    )
-    if (this.hears('branch.leaked')) announce(this, { type: 'branch.leaked', source: step.node.name, sinceMs })
+    leakStep(this, step, since)
   }
 
   /** Someone outside cancels: final. Code that ignores its signal is given up after the grace period. */
@@ -300,7 +278,7 @@ export class Runner implements LiveApp {
     this.step?.map?.stop()
     this.step?.close()
     this.slot?.retire()
-    this.#finish(this.#cancelled(this.cancellation ?? cancellation))
+    this.#finish(cancelledRun(this, this.cancellation ?? cancellation))
   }
 }
 

@@ -190,7 +190,7 @@ export interface LiveBranch {
 /** What is known of the branches of one map: who lives, who has settled and how. */
 export interface MapTable {
   readonly live: ReadonlyMap<string, LiveBranch>
-  readonly settled: ReadonlyMap<string, AnyResult>
+  readonly settled: ReadonlyMap<string, Pick<AnyResult, 'status'>>
   readonly total: number | undefined
   readonly done: number
   readonly failed: number
