@@ -429,7 +429,7 @@ const mistakes: readonly { mistake: string; make: () => unknown; says: string }[
   {
     mistake: 'a map without reduce',
     make: () => loose.mapActions({ reads: [], writes: [], actions: {} }),
-    says: 'A map action needs reduce: ({ results }) => update.',
+    says: 'A map action needs reduce: ({ results }) => update. Or reduceEach, or reduceLive.',
   },
   {
     mistake: 'an unknown option of mapActions',
