@@ -16,11 +16,28 @@ export {
   type Application,
   type ApplicationOptions,
   createApplication,
+  type EventOf,
+  type EventsOptions,
+  type IteratedStep,
+  type IterateOptions,
+  type ReadEventOf,
   type RunOptions,
+  type StreamOptions,
 } from './application/application.js'
+export type { EventFilter } from './application/filter.js'
 export type { WhenWaiting } from './application/going-run.js'
 export { type MachineEvent, type MachineGuards, machineGuards, toMachine } from './application/machine.js'
-export type { Cancelled, CommittedStep, Finished, Halted, RunOutcome, StepOf, Waiting } from './application/outcome.js'
+export { merge } from './application/merge.js'
+export type {
+  Cancelled,
+  CommittedStep,
+  Finished,
+  Halted,
+  RunOutcome,
+  StepBelow,
+  StepOf,
+  Waiting,
+} from './application/outcome.js'
 export type {
   ChunkEmitted,
   Graph,
@@ -71,6 +88,7 @@ export type {
   CancelCause,
   CancelEvent,
   ChunkEvent,
+  Dropped,
   EventType,
   FaultEvent,
   LogEvent,

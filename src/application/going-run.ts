@@ -30,7 +30,7 @@ export type Attended =
     }
 
 /** Who paces a run while it attends. */
-export type Pacer = Pick<RunOrder, 'pace' | 'room'>
+export type Pacer = Pick<RunOrder, 'pace' | 'room' | 'deep'>
 
 export class GoingRun {
   readonly order: RunOrder
@@ -51,12 +51,15 @@ export class GoingRun {
   }
 
   #changing(): Pacer {
+    const own = this.#app.path.length
     return {
-      pace: (step) => {
-        this.last = step
-        return this.#pacer.pace?.(step)
+      pace: (step, at) => {
+        if (at.path.length === own) this.last = step
+        else if (this.#pacer.deep !== true) return undefined
+        return this.#pacer.pace?.(step, at)
       },
       room: () => this.#pacer.room?.(),
+      deep: true, // whoever attends it then may ask for steps below
     }
   }
 

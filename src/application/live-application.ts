@@ -5,7 +5,7 @@ import { BusyError } from '../errors.js'
 import { checkPlan, type Halts, resolveHalts } from '../graph/runnable.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
 import { checkOptions, demandFunction } from '../internal/options.js'
-import type { AnyEvent, EventType, Subscription } from '../lifecycle/events.js'
+import type { AnyEvent, Subscription } from '../lifecycle/events.js'
 import { checkCount, createLimit, gateOf, type Limit } from '../parallel/limit.js'
 import { findBelow } from '../runtime/address.js'
 import { appLogicOf } from '../runtime/application-logic.js'
@@ -13,13 +13,15 @@ import { createCancellation } from '../runtime/cancellation.js'
 import { belongs, childApp, leaveParent } from '../runtime/child-app.js'
 import { type AnyActorRef, isActive, makeActor, stopActor } from '../runtime/create-actor.js'
 import { Hub, type HubSettings } from '../runtime/hub.js'
-import { type CommittedStep, createOrder, type RunEnd, type RunOrder } from '../runtime/order.js'
+import { type CommittedStep, createOrder, pacedBelow, type RunEnd, type RunOrder } from '../runtime/order.js'
 import { Runner } from '../runtime/runner.js'
 import { initialStanding } from '../runtime/standing.js'
 import type { LiveApp } from '../runtime/tree.js'
 import { enterState } from '../state/contract.js'
-import { GoingRun, type Pacer, type WhenWaiting } from './going-run.js'
-import { iterateRun, streamRun } from './readers.js'
+import { followEvents } from './event-feed.js'
+import { checkDepth, FILTER_OPTIONS, type LooseFilter, tapOf } from './filter.js'
+import { type Attended, GoingRun, type Pacer, type WhenWaiting } from './going-run.js'
+import { iterateRun, type Prepared, streamRun } from './readers.js'
 import { compiledGraphOf } from './runnable.js'
 
 /** Options of an application, their types forgotten. */
@@ -41,7 +43,18 @@ export interface LooseRun {
   readonly maxSteps?: number
   readonly whenWaiting?: WhenWaiting
 }
+/** Options of `stream`, their types forgotten. */
+export interface LooseStream extends LooseRun, LooseFilter {
+  readonly detach?: boolean
+}
+/** Options of `events`, their types forgotten. */
+export interface LooseEvents extends LooseFilter {
+  readonly buffer?: number
+  readonly signal?: AbortSignal
+}
 
+/** How many events a further reader may be behind before it loses chunks. */
+const FURTHER_BUFFER = 1000
 const OPTIONS = 'entrypoint state appId concurrency interceptors logger clock random graceMs inspect parent key'
 const INTERCEPTOR_OPTIONS = 'name onFault beforeRun afterRun beforeStep afterStep beforeBranch afterBranch'
 const RUN_OPTIONS = 'inputs haltAfter haltBefore signal maxSteps whenWaiting'
@@ -56,6 +69,10 @@ export class LiveApplication implements AsyncDisposable {
   readonly actor: AnyActorRef
   /** The run that goes on, also one that waits while nobody attends it. */
   #current: GoingRun | undefined
+  /** The run that goes on, or the last one. */
+  #last: GoingRun | undefined
+  /** What whoever attends it waits for. */
+  #attending: Promise<object> | undefined
   #disposed = false
 
   constructor(graph: object, options: LooseOptions) {
@@ -117,24 +134,33 @@ export class LiveApplication implements AsyncDisposable {
     return this.#outcome(options)
   }
 
-  iterate(options: LooseRun = {}): AsyncGenerator<CommittedStep, object, void> {
-    return iterateRun({
-      start: (pace) => this.#outcome(options, { pace }),
-      cancel: () => this.#leave(),
-    })
+  iterate(options: LooseRun & { readonly depth?: number } = {}): AsyncGenerator<CommittedStep, object, void> {
+    const { depth = 0 } = options
+    checkDepth('iterate', depth)
+    return iterateRun((pacer) => this.#prepare('iterate', options, pacer, 'depth'), depth, this.#app.path.length)
   }
 
-  stream(options: LooseRun = {}): AsyncGenerator<AnyEvent, object, void> {
-    return streamRun({
-      start: (room) => this.#outcome(options, { room, pace: room }),
-      listen: (listener) => this.#app.hub.listeners.add('*', listener),
-      cancel: () => this.#leave(),
-    })
+  stream(options: LooseStream = {}): AsyncGenerator<AnyEvent, object, void> {
+    const known = `${FILTER_OPTIONS} detach`
+    const tap = tapOf(this.#app, 'stream', options)
+    return streamRun((pacer) => this.#prepare('stream', options, pacer, known), tap, options.detach)
   }
 
-  on(type: EventType | '*', listener: (event: never) => void): Subscription {
+  events(options: LooseEvents = {}): AsyncGenerator<AnyEvent, void, void> {
+    checkOptions('events', options, `${FILTER_OPTIONS} buffer signal`)
+    const { buffer = FURTHER_BUFFER, signal } = options
+    const tap = tapOf(this.#app, 'events', options)
+    return followEvents({ app: this.#app, actor: this.actor, tap, bound: checkCount('buffer', buffer), signal })
+  }
+
+  on(type: string, listener: (event: never) => void): Subscription {
     demandFunction('on', 'a listener: (event) => void', listener)
-    return this.#app.hub.listeners.add(type, listener as (event: AnyEvent) => void)
+    return tapOf(this.#app, 'on', type === '*' ? {} : { include: [type] })(listener as (event: AnyEvent) => void)
+  }
+
+  async ended(): Promise<object | undefined> {
+    await this.#attending?.catch(() => {}) // who attends it is told first
+    return this.#last && conclude(await this.#last.ended)
   }
 
   // Async, so that a message can be stored before it counts as sent; delivered at once all the same.
@@ -176,8 +202,18 @@ export class LiveApplication implements AsyncDisposable {
     if (run?.attended === false && this.#current === run) this.#current = undefined
   }
 
+  /** A run for a reader: what is wrong with its options is told now, it begins when the reader does. */
+  #prepare(what: string, options: LooseRun, pacer: Pacer, more: string): Prepared {
+    checkOptions(what, options, `${RUN_OPTIONS} ${more}`)
+    const order = this.#order(options)
+    return {
+      begin: () => this.#attend(order, options, pacer),
+      cancel: () => this.#leave(),
+      lost: (error) => this.#app.hub.logger.error('A run whose reader had left it failed.', error),
+    }
+  }
+
   #order(options: LooseRun, haltAfter?: RunOrder['haltAfter']): RunOrder {
-    checkOptions('A run', options, RUN_OPTIONS)
     const { inputs = NO_INPUTS, haltBefore, maxSteps, signal, whenWaiting = 'stay' } = options
     const { graph } = this.#app.plan
     if (!graph.accepts.open) refuseUnknownInputs('The application', inputs, graph.accepts.names)
@@ -192,10 +228,15 @@ export class LiveApplication implements AsyncDisposable {
     })
   }
 
-  /** Starts a run, or comes back to the one that was left waiting; and attends it. */
-  async #outcome(options: LooseRun, pacer: Pacer = {}, haltAfter?: RunOrder['haltAfter']): Promise<object> {
+  #outcome(options: LooseRun, pacer?: Pacer, haltAfter?: RunOrder['haltAfter']): Promise<object> {
+    checkOptions('A run', options, RUN_OPTIONS)
+    return this.#attend(this.#order(options, haltAfter), options, pacer, haltAfter && ['haltAfter'])
+  }
+
+  /** Starts a run, or comes back to the one that was left waiting; and attends it. Throws at once when it cannot. */
+  #attend(order: RunOrder, options: LooseRun, own: Pacer = {}, more: readonly string[] = []): Promise<object> {
     const { signal, whenWaiting = 'stay' } = options
-    const order = this.#order(options, haltAfter)
+    const pacer = pacedBelow(this.#app.parent?.app.order, own)
     if (this.#disposed) throw new BusyError('The application was disposed of, so it runs no more. Make a new one.')
     if (!belongs(this.#app))
       throw new BusyError(
@@ -209,7 +250,7 @@ export class LiveApplication implements AsyncDisposable {
       )
     }
     signal?.throwIfAborted()
-    const differs = this.#current?.differs(order, [...Object.keys(options), ...((haltAfter && ['haltAfter']) || [])])
+    const differs = this.#current?.differs(order, [...Object.keys(options), ...more])
     if (differs !== undefined) {
       throw new BusyError(
         `The application goes on with a run that waits, which was told another ${differs}. Leave ${differs} out, or cancel that run first.`,
@@ -217,7 +258,13 @@ export class LiveApplication implements AsyncDisposable {
     }
     const run = this.#current ?? new GoingRun(this.#app, order, pacer, whenWaiting)
     this.#current = run
-    const end = await run.attend(pacer, whenWaiting, signal)
+    this.#last = run
+    this.#attending = this.#told(run.attend(pacer, whenWaiting, signal))
+    return this.#attending
+  }
+
+  async #told(attended: Promise<Attended>): Promise<object> {
+    const end = await attended
     if (end.status === 'waiting') return end
     this.#current = undefined
     return conclude(end)

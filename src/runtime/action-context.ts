@@ -87,7 +87,7 @@ class StepContext implements ActionContext {
   log(text: string, data?: unknown): void {
     const app = this.#app
     app.hub.logger.info(text, data)
-    if (app.hears('log')) announce(app, { type: 'log', source: this.#step.node.name, text, data })
+    if (this.#step.open && app.hears('log')) announce(app, { type: 'log', source: this.#step.node.name, text, data })
   }
 }
 

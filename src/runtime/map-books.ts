@@ -31,11 +31,8 @@ export class MapBooks implements MapTable {
   }
 
   /** The branches that live now; one that settles before its turn is left out. */
-  *each(): Generator<LiveBranch, void, void> {
-    for (const key of [...this.live.keys()]) {
-      const branch = this.live.get(key)
-      if (branch !== undefined) yield branch
-    }
+  each(): IterableIterator<LiveBranch> {
+    return this.live.values()
   }
 
   settle(result: AnyResult): void {

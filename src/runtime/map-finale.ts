@@ -21,8 +21,8 @@ export class MapFinale {
   readonly #grace: Grace
   readonly #answer = createDeferred<unknown>()
   readonly #gaveUp = createDeferred<void>()
-  /** True while a source is asked to close. */
-  #closing = false
+  /** Since when a source is asked to close, epoch ms. */
+  #closing: number | undefined
   #phase: 'branches' | 'source' | 'reducer' | 'ended' = 'branches'
 
   constructor(map: LiveMap, self: AnyActorRef, reducer: AnyActorRef, folding: Folding, grace: Grace) {
@@ -75,12 +75,12 @@ export class MapFinale {
       const ends = [feed?.close(), this.#endFolding(closing)].filter((end) => end !== undefined)
       if (ends.length === 0) return
       if (closing !== undefined) this.#grace.start(this.#grace.left(closing.at))
-      this.#closing = true
+      this.#closing = closing?.at ?? this.#map.app.hub.clock.now()
       await Promise.race([Promise.all(ends), this.#gaveUp.promise])
     } catch (error) {
       reportFault(this.#map.app, `The source of "${this.#map.step.node.name}", while it was closed,`, error)
     } finally {
-      this.#closing = false
+      this.#closing = undefined
     }
   }
 
@@ -95,12 +95,12 @@ export class MapFinale {
   /** Gives up a source that does not close, or a reducer that ignores its cancel. */
   abandon(): void {
     const { app, step } = this.#map
-    if (this.#closing) {
-      this.#closing = false
-      app.leak(step)
+    if (this.#closing !== undefined) {
+      app.leak(step.node, this.#closing)
+      this.#closing = undefined
       this.#gaveUp.resolve()
     } else if (this.#phase === 'reducer' && app.cancellation !== undefined) {
-      app.leak(step)
+      app.leak(step.node)
       this.finish({ error: app.cancellation.reason })
     }
   }

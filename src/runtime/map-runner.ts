@@ -152,15 +152,12 @@ export class MapRunner implements LiveMap {
   childDone(key: string, output: unknown): void {
     if (key === 'reduce' && this.#finale.reducing) return this.#finale.finish({ update: output })
     const live = this.table.live.get(key)
-    if (live === undefined) return // M2
-    this.app.takeLeaks(live.app.leaked)
-    this.#settle(key, endingOf(live.app))
+    if (live !== undefined) this.#settle(key, endingOf(live.app)) // M2
     this.#pump()
   }
 
   childFailed(key: string, error: unknown): void {
     if (key === 'reduce' && this.#finale.reducing) return this.#finale.finish({ error })
-    if (!this.table.live.has(key)) return
     this.#settle(key, { status: 'failed', error: toError(error) })
     this.#pump()
   }
@@ -170,13 +167,17 @@ export class MapRunner implements LiveMap {
     if (live === undefined) return
     live.alarm?.clear()
     const { app } = live
+    this.app.takeLeaks(app.leaked)
     this.#record(live.task, app, live.startedAt, ending)
     this.siblings.settled(app)
     live.release()
   }
 
   #record(task: BranchTask, app: LiveApp | undefined, startedAt: number | undefined, ending: Ending): void {
+    const pumping = this.#pumping
+    this.#pumping = true // a watch that is told of it may cancel: nothing starts or ends before the policy is asked
     this.#recorder.record(task, app, startedAt, ending)
+    this.#pumping = pumping
     this.#judge()
   }
 

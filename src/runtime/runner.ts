@@ -16,8 +16,8 @@ import { type Cancellation, createCancellation } from './cancellation.js'
 import type { AnyActorRef } from './create-actor.js'
 import { Grace } from './grace.js'
 import type { Hub } from './hub.js'
-import { branchId } from './identity.js'
-import { leakStep } from './leak.js'
+import { branchId, segmentOf } from './identity.js'
+import { leakCode } from './leak.js'
 import { Mailbox } from './mailbox.js'
 import { createOrder, type Leak, type RunEnd, type RunOrder } from './order.js'
 import { retryBranch } from './retrying.js'
@@ -50,15 +50,17 @@ export class Runner implements LiveApp {
   readonly inputs: Inputs
   readonly gate: Gate | undefined
   readonly watched: boolean
-  readonly visits: number[]
+  readonly visits: number[] = []
   standing: Standing
   epoch = 0
   order: RunOrder | undefined
   cancellation: Cancellation | undefined
   step: LiveStep | undefined
-  startedAt: number | undefined
+  at: PlanNode | undefined
+  startedAt = 0
   told: InterceptedStep | undefined
   slot: Slot | undefined
+  release: (() => void) | undefined
   attempts: Attempts | undefined
   waits: LiveWaits | undefined
   subApps: Set<LiveApp> | undefined
@@ -79,7 +81,6 @@ export class Runner implements LiveApp {
     this.bound = setup.bound ?? NO_INPUTS
     this.inputs = setup.inputs ?? NO_INPUTS
     this.gate = setup.gate
-    this.visits = []
     this.#appId = setup.appId
     const above = setup.parent
     this.watched = above !== undefined && (above.map?.watches === true || above.app.watched)
@@ -120,7 +121,7 @@ export class Runner implements LiveApp {
   }
 
   get path(): Path {
-    this.#path ??= this.parent === undefined ? [] : Object.freeze([...this.parent.app.path, segment(this.parent)])
+    this.#path ??= this.parent === undefined ? [] : Object.freeze([...this.parent.app.path, segmentOf(this.parent)])
     return this.#path
   }
 
@@ -154,6 +155,8 @@ export class Runner implements LiveApp {
     this.attempts = undefined
     this.#mailbox?.reopen()
     this.#end = ended
+    const above = this.parent?.app.cancellation
+    if (above !== undefined) this.cancel(createCancellation('parent', 'parent', this.hub.clock.now(), above.reason))
     order.begun?.()
     void this.#loop(order, this.epoch)
   }
@@ -222,6 +225,7 @@ export class Runner implements LiveApp {
     if (this.hears('cancel'))
       announce(this, { type: 'cancel', reason: cancellation.reason, by: cancellation.by, cause: cancellation.cause })
     this.slot?.cancel()
+    this.release?.()
     this.attempts?.release()
     this.step?.cancel(cancellation)
     for (const app of this.subApps ?? []) app.cancel(cancellation)
@@ -233,7 +237,8 @@ export class Runner implements LiveApp {
     if (!this.running || cancellation === undefined) return
     if (step?.map !== undefined) return step.map.abandon()
     for (const app of this.subApps ?? []) app.abandon()
-    if (step !== undefined) this.leak(step)
+    step?.close()
+    if (this.at !== undefined) this.leak(this.at)
     this.slot?.retire()
     this.slot = undefined
     this.step = undefined
@@ -244,8 +249,8 @@ export class Runner implements LiveApp {
     if (leaks.length > 0) this.leaked = [...this.leaked, ...leaks]
   }
 
-  leak(step: LiveStep, since = this.cancellation?.at): void {
-    leakStep(this, step, since)
+  leak(node: PlanNode, since = this.cancellation?.at): void {
+    leakCode(this, node, since)
   }
 
   /** Someone outside cancels: final. Code that ignores its signal is given up after the grace period. */
@@ -281,5 +286,3 @@ export class Runner implements LiveApp {
     this.#finish(cancelledRun(this, this.cancellation ?? cancellation))
   }
 }
-
-const segment = ({ name, visit, key }: Parent): Path[number] => Object.freeze({ map: name, visit, key })

@@ -75,11 +75,15 @@ export interface LiveApp {
   readonly leaked: readonly Leak[]
   standing: Standing
   step: LiveStep | undefined
-  /** When the present step began, epoch milliseconds; 0 where nobody asks, undefined before it does. */
-  startedAt: number | undefined
+  /** The action that an attempt is under way at: from its `step.start` to its `step.end`. */
+  at: PlanNode | undefined
+  /** When the present attempt began, epoch milliseconds; 0 where nobody asks. */
+  startedAt: number
   /** What interceptors were told of the present step, if there are any. */
   told: InterceptedStep | undefined
   slot: Slot | undefined
+  /** Set while it waits for whoever reads it: lets it go on. */
+  release: (() => void) | undefined
   /** What this run has tried more than once; undefined until something failed. */
   attempts: Attempts | undefined
   /** What it waits for, if it ever did. */
@@ -106,8 +110,11 @@ export interface LiveApp {
   abandon(): void
   /** Something below was given up. */
   takeLeaks(leaks: readonly Leak[]): void
-  /** Counts code of a step as leaked. `since`: when it was cancelled, epoch milliseconds. */
-  leak(step: LiveStep, since?: number): void
+  /**
+   * Counts code of an action as leaked.
+   * @param since when it was to end, epoch ms; default: when the application was cancelled
+   */
+  leak(node: PlanNode, since?: number): void
   /** Fires every signal below and ends at once, waiting for nothing. */
   stop(cancellation: Cancellation): void
 }

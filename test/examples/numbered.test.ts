@@ -169,11 +169,9 @@ describe('the examples', () => {
       'findBoth/oldest 52',
       'findBoth/newest 52',
     ])
-    expect(cancelled).toEqual([
-      ['', 'app', 'enough'],
-      ['findBoth/oldest', 'app', 'enough'],
-      ['findBoth/newest', 'app', 'enough'],
-    ])
+    // The one whose step begins is cancelled; the other may have taken its step already.
+    expect(cancelled[0]).toEqual(['', 'app', 'enough'])
+    expect(cancelled).toContainEqual(['findBoth/newest', 'app', 'enough'])
   })
 
   it('runs a graph in a machine, which cancels it by leaving its state', async () => {

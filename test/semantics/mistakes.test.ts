@@ -5,6 +5,7 @@ import {
   createLimit,
   defineMessage,
   defineState,
+  merge,
   task,
   tasksOf,
   type,
@@ -36,6 +37,10 @@ const appOf = (action: typeof echo, more: object = {}) =>
   })
 const runOf = (action: typeof echo, run: object = {}) => appOf(action).run(run)
 const plain = (options: object) => loose.action({ reads: [], writes: [], run: () => ({}), ...options })
+const looseReader = () =>
+  createApplication(graphOf(echo), { entrypoint: 'step', state: { prompt: '' } }) as unknown as Readonly<
+    Record<'stream' | 'events' | 'iterate', (options: object) => unknown>
+  > & { on(type: string, listener: () => void): unknown }
 const update = (made: unknown) => loose.action({ reads: ['prompt'], writes: ['answer'], run: () => made })
 const map = (options: object) =>
   loose.mapStates({
@@ -903,6 +908,56 @@ const mistakes: readonly { mistake: string; make: () => unknown; says: string }[
     mistake: 'a snapshot at an action that the graph lacks',
     make: () => restored({ version: 1, status: 'active', context: {}, value: 'stpe', next: null }),
     says: 'The snapshot stands at the action "stpe", which the graph lacks. Did you mean "step"?',
+  },
+  {
+    mistake: 'a stream of an unknown type of event',
+    make: () => looseReader().stream({ include: ['step.end', 'chunks'] }),
+    says: 'stream: there is no type of event "chunks". Did you mean "chunk"?',
+  },
+  {
+    mistake: 'a stream of an unknown action',
+    make: () => looseReader().stream({ actions: ['stpe'] }),
+    says: 'stream: there is no action "stpe". Did you mean "step"?',
+  },
+  {
+    mistake: 'a filter that is no list, or an empty one',
+    make: () => looseReader().stream({ keys: [] }),
+    says: 'stream: keys takes a list of names with at least one in it. Leave it out for all.',
+  },
+  {
+    mistake: 'branches wanted from where there are none',
+    make: () => looseReader().events({ keys: ['a'], depth: 0 }),
+    says: 'events: nothing is in a branch and at depth 0. Leave out keys, or give a depth of at least 1.',
+  },
+  {
+    mistake: 'events wanted that are about no action, of one action',
+    make: () => looseReader().stream({ include: ['run.end', 'fault'], actions: ['step'] }),
+    says: 'stream: "run.end" and "fault" cannot be about an action, so nothing fits both include and actions. Leave one out.',
+  },
+  {
+    mistake: 'a depth that is none',
+    make: () => looseReader().iterate({ depth: -1 }),
+    says: 'iterate: depth is -1; it takes a whole number from 0.',
+  },
+  {
+    mistake: 'an unknown option of a stream',
+    make: () => looseReader().stream({ detached: true }),
+    says: 'stream has no option "detached". Did you mean "detach"?',
+  },
+  {
+    mistake: 'a further reader without room',
+    make: () => looseReader().events({ buffer: 0 }),
+    says: 'buffer is 0; it takes a whole number above 0.',
+  },
+  {
+    mistake: 'a listener for an unknown type of event',
+    make: () => looseReader().on('step.begin', () => {}),
+    says: 'on: there is no type of event "step.begin". Known event types: "run.start", "run.end", "step.start", "step.end", "transition", "chunk", "map.start", "map.end", "branch.queued", "branch.start", "branch.settled", "branch.leaked".',
+  },
+  {
+    mistake: 'a merge of something else than generators',
+    make: () => merge(looseReader() as unknown as AsyncIterable<unknown>),
+    says: 'merge joins async iterables; source 0 is a LiveApplication.',
   },
 ]
 

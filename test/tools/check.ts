@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { stripVTControlCharacters } from 'node:util'
 import { LAST_REPORT, ROOT, suiteCommand } from './vitest-report.js'
 
 /** One thing that must hold before a change is good. */
@@ -63,7 +64,7 @@ function pass({ name, command, tells }: Gate): Promise<boolean> {
   })
 }
 
-const lastLine = (text: string): string => text.trimEnd().split('\n').at(-1)?.trim() ?? ''
+const lastLine = (text: string): string => stripVTControlCharacters(text).trimEnd().split('\n').at(-1)?.trim() ?? ''
 
 /** Passes gates, `width` at once, in order of declaration. */
 async function passAll(gates: readonly Gate[], width: number): Promise<string[]> {
