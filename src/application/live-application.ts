@@ -79,9 +79,10 @@ export class LiveApplication implements AsyncDisposable {
     checkOptions('createApplication', options, OPTIONS)
     const core = compiledGraphOf(graph)
     checkValues(options)
+    const given = isPlainObject(options.state) ? Object.keys(options.state) : undefined
+    const { plan, warnings } = checkPlan(core, options.entrypoint, undefined, given)
     const { rules } = core
     const first = enterState('The initial state', rules.defaults, options.state, rules.freeze)
-    const { plan, warnings } = checkPlan(core, options.entrypoint, undefined, Object.keys(first))
     const standing = initialStanding(plan, first)
     const { concurrency } = options
     const limit = typeof concurrency === 'number' ? createLimit(checkCount('concurrency', concurrency)) : concurrency
