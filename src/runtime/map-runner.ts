@@ -14,7 +14,7 @@ import type { Folding } from './folding.js'
 import { Grace } from './grace.js'
 import { MapBooks } from './map-books.js'
 import { MapFinale } from './map-finale.js'
-import { type Closing, closingCancellation, endingOf, faultOf, mapSource, type Why } from './map-outcome.js'
+import { type Closing, closingCancellation, endingOf, faultOf, lostBy, mapSource, type Why } from './map-outcome.js'
 import { abandonOverdue } from './overdue.js'
 import { Recorder } from './recorder.js'
 import { reducerLogic, reducerSetup } from './reducer-logic.js'
@@ -216,10 +216,9 @@ export class MapRunner implements LiveMap {
     if (!this.#pumping) this.#endIfDone()
   }
 
-  #recordRest({ reason, by }: Cancellation): void {
+  #recordRest(cancellation: Cancellation): void {
     try {
-      for (const task of this.#feed?.rest() ?? [])
-        this.#record(task, undefined, undefined, { status: 'cancelled', reason, by })
+      for (const task of this.#feed?.rest() ?? []) this.#record(task, undefined, undefined, lostBy(cancellation))
     } catch (error) {
       this.app.hub.logger.warn(`The rest of the source of "${this.step.node.name}" could not be read.`, error)
     }
@@ -227,8 +226,7 @@ export class MapRunner implements LiveMap {
 
   #cancelLive({ app, task }: LiveBranch, cancellation: Cancellation): void {
     if (app.running) app.cancel(cancellation)
-    // Not launched yet: its interceptors are still asked.
-    else this.#settle(task.key, { status: 'cancelled', reason: cancellation.reason, by: cancellation.by })
+    else this.#settle(task.key, lostBy(cancellation)) // not launched yet: its interceptors are still asked
   }
 
   cancelBranch(key: string, cancellation: Cancellation): void {
@@ -239,8 +237,7 @@ export class MapRunner implements LiveMap {
     } else if (!this.table.settled.has(key)) {
       const task = this.#feed?.take(key)
       if (task === undefined) return
-      const { reason, by } = cancellation
-      this.#record(task, undefined, undefined, { status: 'cancelled', reason, by })
+      this.#record(task, undefined, undefined, lostBy(cancellation))
     }
     this.#pump()
   }
@@ -266,8 +263,7 @@ export class MapRunner implements LiveMap {
 
   /** The time of some branch is up. */
   #overdue(): void {
-    if (this.table.live.size === 0) this.#finale.abandon()
-    else abandonOverdue(this, this.#grace)
+    abandonOverdue(this, this.#grace, this.#finale)
   }
 
   get busy(): boolean {
