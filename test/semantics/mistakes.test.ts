@@ -513,6 +513,11 @@ const mistakes: readonly { mistake: string; make: () => unknown; says: string }[
     says: 'settle: { atLeast: 1.5 } is no whole number above 0.',
   },
   {
+    mistake: 'a policy of nothing',
+    make: () => map({ settle: null }),
+    says: `settle is null. It takes 'all', 'collect', 'any', 'first' or { atLeast: n }.`,
+  },
+  {
     mistake: 'a branch that is nothing',
     make: () => runOf(loose.mapActions({ reads: ['prompt'], writes: [], actions: { a: null }, reduce: () => ({}) })),
     says: 'Action "step" (step 0): actions gave null, which is no action and no runnable graph.',
