@@ -232,6 +232,7 @@ export class MapRunner implements LiveMap {
   cancelBranch(key: string, cancellation: Cancellation): void {
     const live = this.table.live.get(key)
     if (live !== undefined) {
+      this.table.ending.add(key)
       this.#cancelLive(live, cancellation)
       this.#grace.start()
     } else if (!this.table.settled.has(key)) {
@@ -263,7 +264,7 @@ export class MapRunner implements LiveMap {
 
   /** The time of some branch is up. */
   #overdue(): void {
-    abandonOverdue(this, this.#grace, this.#finale)
+    abandonOverdue(this, this.#closing !== undefined, this.#grace, this.#finale)
   }
 
   get busy(): boolean {
