@@ -71,5 +71,5 @@ async function finish({ folding, again }: ReducerSetup, self: AnyActorRef): Prom
       if (!folding.repeats || !(await again(error, failed))) event = { type: 'teasel.failed', error }
     }
   }
-  self.send(event)
+  if ((self.getSnapshot() as { readonly status: string }).status === 'active') self.send(event) // else it was given up
 }
