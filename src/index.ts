@@ -48,7 +48,6 @@ export {
   MissingInputError,
   NoSenderError,
   ParallelError,
-  SnapshotError,
   TeaselError,
   TimeoutError,
   type Where,
@@ -111,6 +110,7 @@ export type {
   WatchedMessage,
   WatchedStep,
 } from './parallel/watch.js'
+export { SnapshotError } from './persistence/errors.js'
 export type { Leak } from './runtime/order.js'
 export type { State } from './state/freeze.js'
 export type { NotDeclaredInWrites } from './state/keys.js'
