@@ -2,6 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Action, ActionOptions, AnyBranch, Branch, ChunkOf, Exact, InputsOf } from './action/action.js'
 import type { InputSpec, InputsIn, InputsOut } from './action/inputs.js'
 import { type Declaration, makeAction } from './action/make-action.js'
+import { FAILURE_OPTIONS, type LoosePolicy, parsePolicy } from './action/retry.js'
 import { type ActionsOn, createGraph, type Graph, type GraphOptions, type WritesFit } from './application/runnable.js'
 import type { DeclaredGraph } from './graph/compile.js'
 import type { StateRules } from './graph/plan.js'
@@ -16,7 +17,7 @@ import { compileParallel, type ParallelOptions, type TaskType } from './parallel
 import type { SettlePolicy } from './parallel/settle.js'
 import type { Entry, EntryOf, Source, SourceArgs, SourceFit } from './parallel/source.js'
 import { compileSubgraph, type SubgraphOptions } from './parallel/subgraph.js'
-import type { Task } from './parallel/task.js'
+import type { EndState, Task } from './parallel/task.js'
 import { deepFreeze, type State } from './state/freeze.js'
 import type { ReadName, ReadsOf, WritesOf } from './state/keys.js'
 import { demandSchema, tell, validate } from './state/schema.js'
@@ -80,7 +81,10 @@ export interface StateKit<in out S extends object, in out D = never> {
     W extends Name<S>,
     U extends WritesOf<S, W>,
     B extends AnyBranch,
-    Src extends Source<Entry<UpdateFor<B, ReadsOf<S, R>>, InputsOf<B>>, SourceArgs<ReadsOf<S, R>, InputsOut<I>>>,
+    Src extends Source<
+      Entry<UpdateFor<B, ReadsOf<S, R>>, InputsOf<B>, EndState<B, ReadsOf<S, R>>>,
+      SourceArgs<ReadsOf<S, R>, InputsOut<I>>
+    >,
     I extends InputSpec = None,
     const P extends SettlePolicy = 'all',
     Tag extends string = never,
@@ -198,16 +202,16 @@ export function defineState(schema?: StandardSchemaV1, options: StateOptions<Sta
     freeze: options.freeze ?? true,
   }
   const kit = {
-    action: (declared: Declaration & { readonly run: (args: never) => unknown }) => {
-      checkOptions('action', declared, `${SHARED} run`)
+    action: (declared: Declaration & LoosePolicy & { readonly run: (args: never) => unknown }) => {
+      checkOptions('action', declared, `${SHARED} run ${FAILURE_OPTIONS}`)
       if (typeof declared.run !== 'function') throw new TypeError('An action needs run: ({ state }) => update.')
-      return makeAction(declared, { kind: 'run', run: declared.run } as never)
+      return makeAction(declared, { kind: 'run', run: declared.run, policy: parsePolicy(declared) } as never)
     },
     mapActions: fanOutMaker('mapActions', `${FAN_OUT} actions state`, compileMapActions),
     mapStates: fanOutMaker('mapStates', `${FAN_OUT} action states`, compileMapStates),
     mapActionsAndStates: fanOutMaker('mapActionsAndStates', `${FAN_OUT} actions states`, compileMapProduct),
     parallel: fanOutMaker('parallel', `${FAN_OUT} tasks`, compileParallel),
-    subgraph: fanOutMaker('subgraph', `${SHARED} graph state reduce`, compileSubgraph),
+    subgraph: fanOutMaker('subgraph', `${SHARED} graph state reduce ${FAILURE_OPTIONS}`, compileSubgraph),
     graph: (declared: DeclaredGraph) => {
       checkOptions('graph', declared, 'actions transitions onError')
       return createGraph(declared, rules)
@@ -217,7 +221,7 @@ export function defineState(schema?: StandardSchemaV1, options: StateOptions<Sta
 }
 
 const SHARED = 'reads writes inputs tags'
-const FAN_OUT = `${SHARED} settle concurrency graceMs watch reduce`
+const FAN_OUT = `${SHARED} settle concurrency graceMs watch reduce ${FAILURE_OPTIONS}`
 
 function fanOutMaker<O>(
   name: string,

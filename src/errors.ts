@@ -23,8 +23,12 @@ export interface Where {
   readonly path: string
 }
 
-const place = (at: Where | undefined): string =>
-  at === undefined ? '' : ` (step ${at.sequenceId}${at.path === '' ? '' : `, branch ${at.path}`})`
+/** @param attempts how many there are at most; told when there is more than one */
+function place(at: Where | undefined, attempt = 1, attempts = 1): string {
+  if (at === undefined) return ''
+  const tries = attempts > 1 ? `, attempt ${attempt} of ${attempts}` : ''
+  return ` (step ${at.sequenceId}${tries}${at.path === '' ? '' : `, branch ${at.path}`})`
+}
 
 const BRAND: unique symbol = Symbol.for('teasel.error')
 
@@ -94,9 +98,9 @@ export class ActionError extends TeaselError {
   readonly attempt: number
 
   /** @param subject what failed, as the message begins: `Action "ask"` */
-  constructor(subject: string, at: Where & { readonly attempt: number }, cause: unknown) {
+  constructor(subject: string, at: Where & { readonly attempt: number; readonly attempts?: number }, cause: unknown) {
     const said = cause instanceof Error ? cause.message : String(cause)
-    super(`${subject} failed${place(at)}: ${said}`, { cause })
+    super(`${subject} failed${place(at, at.attempt, at.attempts)}: ${said}`, { cause })
     this.action = at.action
     this.sequenceId = at.sequenceId
     this.path = at.path

@@ -5,11 +5,13 @@ export type {
   AnyAction,
   AnyBranch,
   Branch,
+  FailedArgs,
   Returned,
 } from './action/action.js'
 export { type ActionContext, type Path, type PathSegment, printPath } from './action/context.js'
 export { type InputSpec, type Inputs, type InputsIn, type InputsOut, type } from './action/inputs.js'
 export { type Delivery, defineMessage, type Message, type MessageKind, type Received } from './action/message.js'
+export type { Retry, RetryOptions } from './action/retry.js'
 export {
   type Application,
   type ApplicationOptions,
@@ -74,6 +76,7 @@ export type {
   MapStart,
   MessageEvent,
   ReduceEvent,
+  RetryEvent,
   RunEnd,
   RunStart,
   StepDone,
@@ -99,7 +102,7 @@ export type { MapStatesOptions, UnknownKeyOfBranch, UpdateFor } from './parallel
 export type { ParallelOptions } from './parallel/parallel.js'
 export type { CancelledBranch, DoneBranch, FailedBranch, SettledBranch } from './parallel/results.js'
 export type { SettlePolicy } from './parallel/settle.js'
-export type { BranchOptions, SourceArgs } from './parallel/source.js'
+export type { BranchFallback, BranchOptions, SourceArgs } from './parallel/source.js'
 export type { SubgraphOptions } from './parallel/subgraph.js'
 export { type Task, task } from './parallel/task.js'
 export type {

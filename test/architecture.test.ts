@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
 import {
   exampleImports,
@@ -16,10 +17,12 @@ import {
   topLevel,
 } from './tools/architecture.js'
 import { undocumented } from './tools/documented.js'
+import { publicEntries } from './tools/entries.js'
 import { readTree } from './tools/source-tree.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const files = readTree(root, 'src')
+const entries = publicEntries(root)
 
 describe('the house', () => {
   it.each(Object.entries(RULES))('%s', (_, rule) => {
@@ -66,13 +69,25 @@ const breaches: readonly [string, Rule, Record<string, string>][] = [
 ]
 
 describe('the public surface', () => {
-  it.each([
-    'src/index.ts',
-    'src/visualize/index.ts',
-    'src/persistence/index.ts',
-    'src/adapters/sqlite/index.ts',
-    'src/testing/index.ts',
-  ])(
+  it('is what package.json exports: every index.ts and no other file', () => {
+    const doors = files.map(({ path }) => path).filter((path) => path.endsWith('/index.ts'))
+    expect(entries.map(({ source }) => source).sort()).toEqual(doors.sort())
+  })
+
+  it('is found under its names by the compiler', () => {
+    const { options } = ts.parseJsonConfigFileContent(
+      ts.readConfigFile(`${root}tsconfig.json`, ts.sys.readFile).config,
+      ts.sys,
+      root,
+    )
+    const found = entries.map(({ name }) => {
+      const { resolvedModule } = ts.resolveModuleName(name, `${root}examples/a.ts`, options, ts.sys)
+      return { name, source: resolvedModule?.resolvedFileName.slice(root.length) }
+    })
+    expect(found).toEqual(entries)
+  })
+
+  it.each(entries.map(({ source }) => source))(
     'of %s is documented, every export of it',
     (entry) => {
       expect(undocumented(entry)).toEqual([])

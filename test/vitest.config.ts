@@ -1,18 +1,18 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+import { publicEntries } from './tools/entries.js'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
 
 export default defineConfig({
   resolve: {
-    alias: {
-      'teasel/persistence/sqlite': fileURLToPath(new URL('../src/adapters/sqlite/index.ts', import.meta.url)),
-      'teasel/persistence': fileURLToPath(new URL('../src/persistence/index.ts', import.meta.url)),
-      'teasel/testing': fileURLToPath(new URL('../src/testing/index.ts', import.meta.url)),
-      'teasel/visualize': fileURLToPath(new URL('../src/visualize/index.ts', import.meta.url)),
-      teasel: fileURLToPath(new URL('../src/index.ts', import.meta.url)),
-    },
+    alias: publicEntries(root).map(({ name, source }) => ({
+      find: new RegExp(`^${name}$`),
+      replacement: `${root}${source}`,
+    })),
   },
   test: {
-    root: fileURLToPath(new URL('..', import.meta.url)),
+    root,
     include: ['test/**/*.test.ts'],
     testTimeout: 15_000,
     passWithNoTests: true,

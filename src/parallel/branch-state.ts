@@ -29,26 +29,40 @@ export class BranchStates {
    */
   over(what: string, branch: AnyBranch, update: unknown): State {
     const changes = update ?? NO_UPDATE
-    if (!isPlainObject(changes)) {
-      throw sourceFault(
-        this.#subject,
-        `${what} gave ${describeValue(update)} where an update of the branch's state belongs. Give a plain object.`,
-      )
-    }
-    const { keys } = planOf(branch).plan.graph
-    for (const key of Object.keys(changes)) {
-      if (!keys.has(key) && !(key in this.#base)) {
-        const known = [...keys, ...Object.keys(this.#base)]
-        throw sourceFault(
-          this.#subject,
-          `${what} gave an update with the key "${key}", which the branch does not know. ${suggest(key, known, 'keys')}`,
-        )
-      }
-      deepFreeze(changes[key], this.#subject, key)
-    }
+    checkBranchUpdate(this.#subject, what, planOf(branch).plan.graph.keys, this.#base, changes)
     if (changes === NO_UPDATE && this.#shared) return this.#base
     if (this.#shared) return Object.freeze({ ...this.#base, ...changes })
     return ownState({ ...this.#base, ...changes })
+  }
+}
+
+/**
+ * Checks and freezes an update over the state of a branch.
+ * @param keys those that the branch's actions read or write; `base`: the state it is laid over
+ * @throws {ContractError} for what is no update, names a key that nothing knows, or holds what cannot be state
+ */
+export function checkBranchUpdate(
+  subject: string,
+  what: string,
+  keys: ReadonlySet<string>,
+  base: State,
+  update: unknown,
+): asserts update is State {
+  if (!isPlainObject(update)) {
+    throw sourceFault(
+      subject,
+      `${what} gave ${describeValue(update)} where an update of the branch's state belongs. Give a plain object.`,
+    )
+  }
+  for (const key of Object.keys(update)) {
+    if (!keys.has(key) && !(key in base)) {
+      const known = [...keys, ...Object.keys(base)]
+      throw sourceFault(
+        subject,
+        `${what} gave an update with the key "${key}", which the branch does not know. ${suggest(key, known, 'keys')}`,
+      )
+    }
+    deepFreeze(update[key], subject, key)
   }
 }
 
@@ -68,6 +82,8 @@ export function toTask(parsed: ParsedEntry, index: number, branch: AnyBranch, st
     state,
     inputs: parsed.inputs ?? NO_INPUTS,
     timeoutMs: parsed.timeoutMs,
+    retry: parsed.retry,
+    fallback: parsed.fallback,
   }
 }
 

@@ -1,14 +1,14 @@
 import type { Inputs } from '../action/inputs.js'
+import { FAILURE_OPTIONS, type FailurePolicy, NO_POLICY, parsePolicy } from '../action/retry.js'
 import { ContractError } from '../errors.js'
 import { describeValue, isAsyncIterable, isIterable, isPlainObject, isThenable } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
 
 /** One entry of a source, its extras parted from the thing. */
-export interface ParsedEntry {
+export interface ParsedEntry extends FailurePolicy {
   readonly thing: unknown
   readonly key: string | undefined
   readonly inputs: Inputs | undefined
-  readonly timeoutMs: number | undefined
 }
 
 /** A source, whatever its form: of known length, or to be pulled from. */
@@ -82,19 +82,19 @@ export function keyOfEntry({ entry, name }: Placed): string | undefined {
   return isPlainObject(options) && typeof options['key'] === 'string' ? options['key'] : name
 }
 
-const OPTIONS = ['key', 'inputs', 'timeoutMs']
+const OPTIONS = `key inputs ${FAILURE_OPTIONS}`.split(' ')
 
 /**
- * Parts an entry from its extras: `thing` or `[thing, { key, inputs, timeoutMs }]`.
+ * Parts an entry from its extras: `thing` or `[thing, { key, inputs, retry, timeoutMs, fallback }]`.
  * @throws {ContractError} for extras of another shape
  */
 export function parseEntry(subject: string, what: string, { entry, name }: Placed): ParsedEntry {
-  if (!Array.isArray(entry)) return { thing: entry, key: name, inputs: undefined, timeoutMs: undefined }
+  if (!Array.isArray(entry)) return { thing: entry, key: name, inputs: undefined, ...NO_POLICY }
   const [thing, options] = entry as readonly unknown[]
   if (entry.length !== 2 || !isPlainObject(options)) {
     throw sourceFault(
       subject,
-      `${what} gave an array of ${entry.length}. An entry is the thing, or [thing, { key, inputs, timeoutMs }].`,
+      `${what} gave an array of ${entry.length}. An entry is the thing, or [thing, { ${OPTIONS.join(', ')} }].`,
     )
   }
   return { thing, ...parseOptions(subject, what, options, name) }
@@ -114,20 +114,22 @@ export function parseOptions(
       `${what} gave an entry with the option "${unknown}". ${suggest(unknown, OPTIONS, 'options')}`,
     )
   }
-  const { key, inputs, timeoutMs } = options
+  const { key, inputs } = options
   if (key !== undefined && typeof key !== 'string') {
     throw sourceFault(subject, `${what} gave an entry with the key ${describeValue(key)}. A key is a text.`)
   }
   if (inputs !== undefined && !isPlainObject(inputs)) {
     throw sourceFault(subject, `${what} gave an entry whose inputs are ${describeValue(inputs)}. They are a record.`)
   }
-  if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs > 0)) {
-    throw sourceFault(
-      subject,
-      `${what} gave an entry with timeoutMs ${describeValue(timeoutMs)}. It is a number of milliseconds above 0.`,
-    )
+  return { key: key ?? name, inputs, ...policyOf(subject, what, options) }
+}
+
+function policyOf(subject: string, what: string, options: Readonly<Record<string, unknown>>): FailurePolicy {
+  try {
+    return parsePolicy(options)
+  } catch (error) {
+    throw sourceFault(subject, `${what} gave an entry that cannot be: ${(error as Error).message}`, error)
   }
-  return { key: key ?? name, inputs, timeoutMs }
 }
 
 /** A fault of a source: which map, and what to do. */

@@ -1,5 +1,13 @@
 import type { Accepts, ActionBody, AnyBranch, Outlined } from '../action/action.js'
 import type { InputSpec, Inputs, InputsOut } from '../action/inputs.js'
+import {
+  type FailurePolicy,
+  type LoosePolicy,
+  NO_POLICY,
+  overPolicy,
+  parsePolicy,
+  type Retry,
+} from '../action/retry.js'
 import type { Name } from '../internal/type-tools.js'
 import type { State } from '../state/freeze.js'
 import type { ReadsOf } from '../state/keys.js'
@@ -7,8 +15,9 @@ import type { Entries, Placed } from './entries.js'
 import { checkCount, type Limit } from './limit.js'
 import type { AnyResult } from './results.js'
 import { checkPolicy, type SettlePolicy } from './settle.js'
+import type { BranchFallback } from './source.js'
 import type { BranchTask } from './task.js'
-import type { ResultOf, WatchOption } from './watch.js'
+import type { BranchType, ResultOf, WatchOption } from './watch.js'
 
 /** What `reduce` is given when the branches have settled as the policy asks. */
 export interface ReduceArgs<State, Inputs, T, P> {
@@ -21,6 +30,8 @@ export interface ReduceArgs<State, Inputs, T, P> {
   readonly results: readonly { [K in Name<T>]: ResultOf<T, P, K> }[Name<T>][]
   readonly signal: AbortSignal
 }
+
+type StateOfBranch<B> = B extends BranchType<infer State, unknown> ? State : never
 
 /** Said once, the same for every way to fan out. */
 export interface FanOutOptions<
@@ -42,6 +53,15 @@ export interface FanOutOptions<
   readonly concurrency?: number | Limit
   /** How long a cancelled branch may take to end, in milliseconds (default 5 000), before it is given up as leaked. */
   readonly graceMs?: number
+  /**
+   * How often a branch goes on at a step that failed, with its last committed state: the default of the branches. A
+   * `reduce` that fails is called again as often, over the results it has. Default: never.
+   */
+  readonly retry?: Retry
+  /** Fails a branch this many milliseconds after its first step began, over all attempts: the default of the branches. */
+  readonly timeoutMs?: number
+  /** Makes a success of a branch that failed: the default of the branches. Stands after the sources. */
+  readonly fallback?: BranchFallback<Name<T>, StateOfBranch<T[Name<T>]>>
   /** Called for each event of a branch, in the moment it becomes true. Stands after the sources. */
   readonly watch?: WatchOption<T, P>
   /** Folds the settled branches into the parent's state. Stands after the sources. */
@@ -73,6 +93,8 @@ export interface FanOut extends ActionBody {
   readonly window: number
   readonly limit: Limit | undefined
   readonly graceMs: number | undefined
+  /** What becomes of the failure of a branch that says nothing itself. */
+  readonly defaults: FailurePolicy
   readonly watch: ((args: object) => void) | undefined
   readonly reduce: (args: ReducerInput) => unknown
   /** A sub-graph: one branch, whose failure is the action's own. */
@@ -91,7 +113,7 @@ export interface ReducerInput {
 const DEFAULT_WINDOW = 64
 
 /** The options that all ways to fan out share, their types forgotten. */
-interface Loose {
+interface Loose extends LoosePolicy {
   readonly settle?: unknown
   readonly concurrency?: number | Limit
   readonly graceMs?: number
@@ -116,11 +138,13 @@ export function createFanOut(
   if (options.graceMs !== undefined && !(options.graceMs >= 0)) {
     throw new RangeError(`graceMs is ${String(options.graceMs)}; it takes milliseconds, 0 or more.`)
   }
+  const defaults = parsePolicy(options)
   return {
     kind: 'fan-out',
     accepts,
     outline,
-    open,
+    open: defaults === NO_POLICY ? open : (args) => withDefaults(open(args), defaults),
+    defaults,
     policy: checkPolicy(options.settle ?? 'all'),
     window: shared ? DEFAULT_WINDOW : checkCount('concurrency', concurrency),
     limit: shared ? concurrency : undefined,
@@ -128,6 +152,18 @@ export function createFanOut(
     watch: options.watch as FanOut['watch'],
     reduce: options.reduce as FanOut['reduce'],
     single,
+  }
+}
+
+/** A branch is told what holds by default where its own entry says nothing. */
+function withDefaults(source: TaskSource, defaults: FailurePolicy): TaskSource {
+  const { toTask } = source
+  return {
+    ...source,
+    toTask: (placed, index) => {
+      const task = toTask(placed, index)
+      return { ...task, ...overPolicy(task, defaults) }
+    },
   }
 }
 

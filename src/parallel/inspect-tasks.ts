@@ -1,6 +1,7 @@
 import type { Action, AnyBranch } from '../action/action.js'
 import { type Inputs, NO_INPUTS, parseInputs } from '../action/inputs.js'
 import { partsOf } from '../action/make-action.js'
+import type { FailurePolicy } from '../action/retry.js'
 import type { Given } from '../internal/type-tools.js'
 import type { State } from '../state/freeze.js'
 import { createViews, demandReads } from '../state/view.js'
@@ -9,7 +10,7 @@ import { isFanOut } from './fan-out.js'
 import type { BranchTask } from './task.js'
 
 /** One branch that a map action would start. */
-export interface PlannedTask {
+export interface PlannedTask extends FailurePolicy {
   readonly key: string
   readonly index: number
   /** What would run. */
@@ -18,7 +19,6 @@ export interface PlannedTask {
   readonly state: State
   /** Inputs of its entry alone. */
   readonly inputs: Inputs
-  readonly timeoutMs: number | undefined
 }
 
 /**

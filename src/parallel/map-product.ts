@@ -1,4 +1,5 @@
 import type { InputSpec } from '../action/inputs.js'
+import { overPolicy } from '../action/retry.js'
 import type { Name } from '../internal/type-tools.js'
 import type { ReadsOf } from '../state/keys.js'
 import { acceptedBy, BranchStates, callSource, demandBranch, outlineOf, toTask } from './branch-state.js'
@@ -78,7 +79,7 @@ function join(action: ParsedEntry, state: ParsedEntry, [a, s]: readonly [number,
     thing: undefined,
     key: `${action.key ?? a}.${state.key ?? s}`,
     inputs: action.inputs === undefined ? state.inputs : { ...action.inputs, ...state.inputs },
-    timeoutMs: state.timeoutMs ?? action.timeoutMs,
+    ...overPolicy(state, action),
   }
 }
 

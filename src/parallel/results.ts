@@ -8,6 +8,7 @@ interface BranchFacts<Key extends string> {
   readonly appId: string
   /** What the branch was given: by the parent, by its entry, by `bind`. */
   readonly inputs: Readonly<Record<string, unknown>>
+  /** How often it began or went on at a failed step. Attempts by the `retry` of its actions are not counted. */
   readonly attempts: number
   /** Epoch milliseconds; undefined when it never started. */
   readonly startedAt: number | undefined
@@ -19,6 +20,8 @@ interface BranchFacts<Key extends string> {
 export interface DoneBranch<out State, out Key extends string = string> extends BranchFacts<Key> {
   readonly status: 'done'
   readonly state: Readonly<State>
+  /** True when a fallback made a success of a failure: the branch's own, or the one of an action in it. */
+  readonly recovered: boolean
 }
 
 /** A branch whose action failed. */
@@ -45,7 +48,7 @@ export type AnyResult = SettledBranch<Readonly<Record<string, unknown>>>
 
 /** How a branch ended. */
 export type Ending =
-  | { readonly status: 'done'; readonly state: Readonly<Record<string, unknown>> }
+  | { readonly status: 'done'; readonly state: Readonly<Record<string, unknown>>; readonly recovered: boolean }
   | { readonly status: 'failed'; readonly error: Error }
   | { readonly status: 'cancelled'; readonly reason: unknown; readonly by: string }
 
@@ -74,6 +77,7 @@ class Result {
   readonly endedAt: number
   readonly status: Ending['status']
   declare readonly state?: Readonly<Record<string, unknown>>
+  declare readonly recovered?: boolean
   declare readonly error?: Error
   declare readonly reason?: unknown
   declare readonly by?: string
@@ -88,8 +92,10 @@ class Result {
     this.endedAt = endedAt
     this.#ids = record.ids
     this.status = ending.status
-    if (ending.status === 'done') this.state = ending.state
-    else if (ending.status === 'failed') this.error = ending.error
+    if (ending.status === 'done') {
+      this.state = ending.state
+      this.recovered = ending.recovered
+    } else if (ending.status === 'failed') this.error = ending.error
     else {
       this.reason = ending.reason
       this.by = ending.by

@@ -1,5 +1,6 @@
 import type { Branch } from '../action/action.js'
 import type { InputSpec, InputsOut } from '../action/inputs.js'
+import { NO_POLICY, type Retry } from '../action/retry.js'
 import { inputsOf } from '../graph/plan-of.js'
 import { enterState } from '../state/contract.js'
 import type { State } from '../state/freeze.js'
@@ -8,7 +9,7 @@ import type { ReadsOf } from '../state/keys.js'
 import { demandBranch, ownState, toTask } from './branch-state.js'
 import { createFanOut, type FanOut } from './fan-out.js'
 import type { DoneBranch } from './results.js'
-import type { SourceArgs } from './source.js'
+import type { BranchFallback, SourceArgs } from './source.js'
 
 /** A runnable graph, as far as a sub-graph asks: what it needs, the state it ends in, its inputs and chunks. */
 export interface GraphBranch<in Needs, in out State, Inputs, in out Chunk> extends Branch<Needs, Inputs, Chunk> {
@@ -37,6 +38,12 @@ export interface SubgraphOptions<
   readonly graph: GraphBranch<Needs, State, GI, C>
   /** The whole state that the graph starts on. */
   readonly state: (args: SourceArgs<ReadsOf<S, R>, InputsOut<NoInfer<I>>>) => NoInfer<Needs>
+  /** How often the graph goes on at a step that failed, and how often `reduce` is called again. Default: never. */
+  readonly retry?: Retry
+  /** Fails the graph this many milliseconds after its first step began, over all attempts. Default: no limit. */
+  readonly timeoutMs?: number
+  /** Makes a success of a graph that failed: an update over its last state, which `reduce` then gets. */
+  readonly fallback?: BranchFallback<'', NoInfer<State>>
   /** Takes from the graph's last state what this action writes. */
   readonly reduce: (args: {
     readonly state: Readonly<ReadsOf<S, R>>
@@ -44,10 +51,9 @@ export interface SubgraphOptions<
   }) => U | Promise<U>
 }
 
-interface Loose {
+type Loose = Parameters<typeof createFanOut>[0] & {
   readonly graph: unknown
   readonly state: unknown
-  readonly reduce: unknown
 }
 
 /** Compiles a sub-graph: a fan-out of one branch, whose key is empty. */
@@ -58,13 +64,13 @@ export function compileSubgraph(options: Loose): FanOut {
   const reduce = ({ state, results }: { readonly state: State; readonly results: readonly unknown[] }): unknown =>
     fold({ state, branch: results[0] })
   return createFanOut(
-    { reduce },
+    { ...options, reduce },
     inputsOf(branch),
     [{ key: '', branch }],
     ({ subject, ...args }) => {
       const state = enterState(subject, undefined, enter(args), true)
       for (const key of Object.keys(state)) deepFreeze(state[key], subject, key)
-      const parsed = { thing: undefined, key: '', inputs: undefined, timeoutMs: undefined }
+      const parsed = { thing: undefined, key: '', inputs: undefined, ...NO_POLICY }
       return {
         entries: { kind: 'known', length: 1, at: () => ({ entry: undefined, name: '' }) },
         keyOf: () => '',

@@ -1,5 +1,6 @@
 import type { AnyBranch, ChunkOf, InputsOf, NeedsOf } from '../action/action.js'
 import { type Inputs, NO_INPUTS } from '../action/inputs.js'
+import type { FailurePolicy } from '../action/retry.js'
 import type { Flat, Overlay } from '../internal/type-tools.js'
 import type { State } from '../state/freeze.js'
 import type { BranchOptions } from './source.js'
@@ -28,7 +29,7 @@ export interface DeclaredTask {
 }
 
 /** One branch, as every way to fan out compiles to it. */
-export interface BranchTask {
+export interface BranchTask extends FailurePolicy {
   readonly key: string
   readonly index: number
   readonly branch: AnyBranch
@@ -36,7 +37,6 @@ export interface BranchTask {
   readonly state: State
   /** Inputs of its entry alone. */
   readonly inputs: Inputs
-  readonly timeoutMs: number | undefined
 }
 
 const TASKS = new WeakSet<object>()
@@ -47,13 +47,14 @@ const TASKS = new WeakSet<object>()
  * @param options.action an action or a runnable graph
  * @param options.state the whole state it starts on, not an update
  * @param options.inputs inputs of this branch alone; required ones that are left out are asked of the run
+ * @param options.retry as `timeoutMs` and `fallback`: what becomes of its failure
  */
 export function task<B extends AnyBranch, const Own extends keyof InputsOf<B> = never>(
   options: {
     readonly action: B
     readonly state: NoInfer<NeedsOf<B>>
     readonly inputs?: Pick<InputsOf<B>, Own>
-  } & Omit<BranchOptions, 'inputs'>,
+  } & Omit<BranchOptions<unknown, NoInfer<EndState<B, NeedsOf<B>>>>, 'inputs'>,
 ): Task<EndState<B, NeedsOf<B>>, Flat<Omit<InputsOf<B>, Own>>, ChunkOf<B>> {
   const { action, state, inputs, ...rest } = options
   const made: DeclaredTask = Object.freeze({

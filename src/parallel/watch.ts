@@ -48,7 +48,7 @@ type WatchedBy<K extends string, B> =
     : never
 
 /** The status of a branch while its map runs. */
-export type BranchStatus = 'queued' | 'running' | 'waiting' | 'done' | 'failed' | 'cancelled'
+export type BranchStatus = 'queued' | 'running' | 'waiting' | 'retrying' | 'done' | 'failed' | 'cancelled'
 
 /** What `watch` is given, once for each event of a branch, in the moment it becomes true. */
 export interface WatchArgs<T> {

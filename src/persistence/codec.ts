@@ -11,9 +11,6 @@ import { revive } from './revive.js'
 /** The version of this way to write. It stands in every record. */
 export const FORMAT = 1
 
-// Frozen containers in which nothing needs a tag: walked once in their life.
-const plain = new WeakSet<object>()
-
 /**
  * A value as JSON text.
  * @param path where it stands, for the message
@@ -34,7 +31,7 @@ export function decode(text: string): unknown {
 }
 
 /** True when JSON says it exactly. */
-function isAsIs(value: unknown): boolean {
+function isAsIs(value: unknown, above: object[] = []): boolean {
   switch (typeof value) {
     case 'string':
     case 'boolean':
@@ -42,24 +39,30 @@ function isAsIs(value: unknown): boolean {
     case 'number':
       return Number.isFinite(value) && !Object.is(value, -0)
     case 'object':
-      return value === null || isPlainAllDown(value)
+      return value === null || isPlainAllDown(value, above)
     default:
       return false
   }
 }
 
-function isPlainAllDown(value: object): boolean {
-  if (plain.has(value)) return true
-  if (!Object.isFrozen(value)) return false // may be a cycle, and may change: tagged() looks closer
-  if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) if (!isAsIs(value[i])) return false
-  } else {
-    if (!isPlainObject(value) || '$' in value) return false
-    for (const key of Object.keys(value)) if (!isAsIs(value[key])) return false
-    if (Object.getOwnPropertySymbols(value).length > 0) return false
-  }
-  plain.add(value)
+/** @param above what it stands in: a cycle is not plain */
+function isPlainAllDown(value: object, above: object[]): boolean {
+  if (above.includes(value)) return false
+  above.push(value)
+  const plain = Array.isArray(value) ? isPlainList(value, above) : isPlainRecord(value, above)
+  above.pop()
+  return plain
+}
+
+function isPlainList(value: readonly unknown[], above: object[]): boolean {
+  for (let i = 0; i < value.length; i++) if (!isAsIs(value[i], above)) return false
   return true
+}
+
+function isPlainRecord(value: object, above: object[]): boolean {
+  if (!isPlainObject(value) || '$' in value) return false
+  for (const key of Object.keys(value)) if (!isAsIs(value[key], above)) return false
+  return Object.getOwnPropertySymbols(value).length === 0
 }
 
 function tagged(value: unknown, path: string, above: Set<object>): unknown {

@@ -35,7 +35,7 @@ class StepContext implements ActionContext {
     return this.#app.standing.sequenceId + 1
   }
   get attempt(): number {
-    return 1
+    return this.#step.attempt
   }
 
   /** The map that this application is a branch of, while the step lasts. */

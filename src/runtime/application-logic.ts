@@ -4,7 +4,7 @@ import type { State } from '../state/freeze.js'
 import { createCancellation } from './cancellation.js'
 import type { LooseLogic } from './logic.js'
 import type { RunEnd } from './order.js'
-import { AppSnapshot, EndedBranch, type PersistedRun, type RunOutput } from './snapshot.js'
+import { AppSnapshot, EndedBranch, type PersistedRun, plainError, type RunOutput } from './snapshot.js'
 import type { LiveApp } from './tree.js'
 
 // Owns: the actor of an application: its snapshot, and the pure transition from one to the next.
@@ -104,6 +104,6 @@ function persist(snapshot: AppSnapshot): PersistedRun {
     inputs: app.inputs,
     visits,
     output,
-    error,
+    error: error instanceof Error ? plainError(error) : error,
   }
 }

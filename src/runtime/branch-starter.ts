@@ -5,12 +5,14 @@ import { intercept } from '../lifecycle/interceptor.js'
 import type { FanOut } from '../parallel/fan-out.js'
 import { gateOf } from '../parallel/limit.js'
 import type { BranchTask } from '../parallel/task.js'
+import { Alarm } from './alarm.js'
 import { appLogicOf } from './application-logic.js'
 import { Branch } from './branch.js'
 import { BranchInputs } from './branch-inputs.js'
 import { createCancellation, TIMEOUT } from './cancellation.js'
 import { type AnyActorRef, makeActor } from './create-actor.js'
 import { createOrder, type RunOrder } from './order.js'
+import { saveBranch } from './save-branch.js'
 import { initialStanding } from './standing.js'
 import type { LiveBranch, LiveMap, Parent } from './tree.js'
 
@@ -73,9 +75,11 @@ export class BranchStarter {
     if (this.#map.table.live.get(task.key) === branch) this.#begin(branch)
   }
 
-  #begin({ app, actor }: LiveBranch): void {
+  #begin({ app, actor, task: { fallback } }: LiveBranch): void {
     actor.start()
-    app.start(this.#orderOf(app.inputs), (end) => actor.send({ type: 'teasel.end', end }))
+    app.start(this.#orderOf(app.inputs), (end) =>
+      actor.send({ type: 'teasel.end', end: fallback === undefined ? end : saveBranch(app, fallback, end) }),
+    )
   }
 
   /** Most branches run with the same inputs, and so with the same order. */
@@ -89,7 +93,8 @@ export class BranchStarter {
     const { hub } = this.#map.app
     const { timeoutMs } = branch.task
     branch.startedAt = hub.clock.now()
-    if (timeoutMs !== undefined) branch.timer = hub.clock.setTimeout(() => this.#timeOut(branch, timeoutMs), timeoutMs)
+    if (timeoutMs === undefined) return
+    branch.alarm = new Alarm(hub.clock, branch.startedAt + timeoutMs, () => this.#timeOut(branch, timeoutMs))
   }
 
   #timeOut({ app, task }: LiveBranch, ms: number): void {

@@ -1,4 +1,5 @@
 import type { BranchTask } from '../parallel/task.js'
+import type { Alarm } from './alarm.js'
 import type { AnyActorRef } from './create-actor.js'
 import type { LiveApp, LiveBranch } from './tree.js'
 
@@ -9,7 +10,7 @@ import type { LiveApp, LiveBranch } from './tree.js'
  */
 export class Branch implements LiveBranch {
   startedAt: number | undefined
-  timer: unknown
+  alarm: Alarm | undefined
   #task: BranchTask | undefined
   #app: LiveApp | undefined
   #actor: AnyActorRef | undefined

@@ -29,3 +29,8 @@ export function stopActor(actor: AnyActorRef, parent: AnyActorRef | undefined): 
   if (parent === undefined) actor.stop()
   else (parent as AnyActorRef & Scoped)._actorScope?.stopChild(actor)
 }
+
+/** Whether an actor has neither ended nor been stopped. */
+export function isActive(actor: AnyActorRef): boolean {
+  return (actor.getSnapshot() as { readonly status: string }).status === 'active'
+}

@@ -16,6 +16,7 @@ export interface HubSettings {
   readonly logger?: Logger | undefined
   readonly interceptors?: readonly Interceptor[] | undefined
   readonly graceMs?: number | undefined
+  readonly random?: (() => number) | undefined
   /** Where events go beside the listeners: out of an embedded actor. */
   readonly emit?: ((event: AnyEvent) => void) | undefined
 }
@@ -30,6 +31,8 @@ export class Hub {
   readonly logger: Logger
   readonly interceptors: readonly Interceptor[]
   readonly graceMs: number
+  /** Chance, from 0 to 1: for the jitter of waits. */
+  readonly random: () => number
   readonly #emit: ((event: AnyEvent) => void) | undefined
   #runId: string | undefined
   #seq = 0
@@ -39,6 +42,7 @@ export class Hub {
     this.logger = settings.logger ?? consoleLogger
     this.interceptors = settings.interceptors ?? NO_INTERCEPTORS
     this.graceMs = settings.graceMs ?? DEFAULT_GRACE_MS
+    this.random = settings.random ?? Math.random
     this.#emit = settings.emit
   }
 

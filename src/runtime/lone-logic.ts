@@ -1,19 +1,23 @@
 import { type Inputs, NO_INPUTS, refuseUnknownInputs } from '../action/inputs.js'
 import type { Plan } from '../graph/plan.js'
+import { checkOptions } from '../internal/options.js'
 import type { AnyEvent } from '../lifecycle/events.js'
 import { enterState } from '../state/contract.js'
 import type { State } from '../state/freeze.js'
 import { announcedRun } from './announced-run.js'
 import { appLogicOf } from './application-logic.js'
-import type { AnyActorRef } from './create-actor.js'
 import { Hub } from './hub.js'
 import type { LooseLogic, Scope } from './logic.js'
+import type { RunEnd } from './order.js'
 import { Runner } from './runner.js'
-import { AppSnapshot, type PersistedRun, type RunOutput, readPersisted } from './snapshot.js'
+import { AppSnapshot, errorOf, type PersistedRun, type RunOutput, readPersisted } from './snapshot.js'
 import { initialStanding, type Standing } from './standing.js'
 import type { LiveApp } from './tree.js'
 
 // Owns: how an application lives in an actor that someone else created: in a machine, in a component, by `createActor`.
+// E1  A stop ends a life of the actor, a start begins one. What belongs to an earlier life starts and ends nothing, also
+//     where a host puts the old snapshot back and starts again (React does, under StrictMode).
+// E2  An application that stands at a halt of its plan has halted, wherever its snapshot was kept.
 
 /** What a lone actor is created with. */
 interface LoneInput {
@@ -22,11 +26,18 @@ interface LoneInput {
   readonly appId?: string
 }
 
+/** The present life of each actor. */
+const lives = new WeakMap<LiveApp, object>()
+
 /** The actor logic of a plan that starts by itself: the engine's own, with another beginning. */
 export function createLoneLogic(plan: Plan, bound: Inputs): LooseLogic<AppSnapshot> {
   const { transition, getPersistedSnapshot } = appLogicOf(plan)
   return {
-    transition,
+    transition(snapshot, event, scope) {
+      const app = AppSnapshot.appOf(snapshot)
+      if (event.type === 'xstate.stop' && app !== undefined) lives.delete(app) // E1
+      return transition(snapshot, event, scope)
+    },
     getPersistedSnapshot,
     get config() {
       return appLogicOf(plan).config
@@ -39,8 +50,10 @@ export function createLoneLogic(plan: Plan, bound: Inputs): LooseLogic<AppSnapsh
       const app = AppSnapshot.appOf(snapshot)
       if (app === undefined || snapshot.status !== 'active') return
       app.standing = standingOf(snapshot)
+      const life = {}
+      lives.set(app, life)
       // In a microtask, so that the actor is up when the first step commits.
-      queueMicrotask(() => runLone(app))
+      queueMicrotask(() => void runLone(app, () => lives.get(app) === life))
     },
     restoreSnapshot(given, scope) {
       const persisted = readPersisted(plan, given)
@@ -57,13 +70,15 @@ export function createLoneLogic(plan: Plan, bound: Inputs): LooseLogic<AppSnapsh
         app.epoch,
         persisted.status,
         persisted.output as RunOutput<State> | undefined,
-        persisted.error,
+        errorOf(persisted.error),
       )
     },
   }
 }
 
-function loneApp(plan: Plan, bound: Inputs, scope: Scope, { state, inputs = NO_INPUTS, appId }: LoneInput): LiveApp {
+function loneApp(plan: Plan, bound: Inputs, scope: Scope, input: LoneInput): LiveApp {
+  checkOptions('The input of the actor', input, 'state inputs appId')
+  const { state, inputs = NO_INPUTS, appId } = input
   const { graph } = plan
   if (!graph.accepts.open) refuseUnknownInputs('The graph', inputs, graph.accepts.names)
   const first = enterState('The input state', graph.rules.defaults, state, graph.rules.freeze)
@@ -74,16 +89,20 @@ function loneApp(plan: Plan, bound: Inputs, scope: Scope, { state, inputs = NO_I
   return app
 }
 
-function runLone(app: LiveApp): void {
-  const { self } = app
-  if (app.running || !isActive(self)) return
+async function runLone(app: LiveApp, alive: () => boolean): Promise<void> {
+  if (!alive()) return
   app.hub.beginRun()
-  void announcedRun(app).then((end) => {
-    if (isActive(self)) self.send({ type: 'teasel.end', end })
-  })
+  const end = haltedBefore(app) ?? (await announcedRun(app))
+  if (alive()) app.self.send({ type: 'teasel.end', end })
 }
 
-const isActive = (self: AnyActorRef): boolean => (self.getSnapshot() as { readonly status: string }).status === 'active'
+/** A run that had halted, but whose actor was not done yet (E2). */
+function haltedBefore({ plan, standing }: LiveApp): RunEnd | undefined {
+  const { position, next, state, sequenceId } = standing
+  const node = position === undefined ? undefined : plan.graph.nodes.get(position)
+  if (node === undefined || !plan.haltAfter.has(node)) return undefined
+  return { status: 'halted', action: node.name, next, state, sequenceId, leaked: [] }
+}
 
 const standingOf = ({ state, position, next, sequenceId }: AppSnapshot): Standing => ({
   state,

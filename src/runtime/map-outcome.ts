@@ -51,9 +51,10 @@ export function closingCancellation(app: LiveApp, { kind }: Why): Cancellation {
   return createCancellation('sibling-failed', 'sibling', now)
 }
 
-/** How a branch ended that has run. One whose time was over has failed. */
-export function endingOf({ cancellation, standing }: LiveApp): Ending {
-  if (cancellation === undefined) return { status: 'done', state: standing.state }
+/** How a branch ended that has run. One whose time was over has failed, unless its fallback gave its state. */
+export function endingOf({ cancellation, standing, attempts }: LiveApp): Ending {
+  if (cancellation === undefined || attempts?.saved === true)
+    return { status: 'done', state: standing.state, recovered: attempts?.recovered === true }
   const { reason, by } = cancellation
   if (by === TIMEOUT && reason instanceof TimeoutError) return { status: 'failed', error: reason }
   return { status: 'cancelled', reason, by }

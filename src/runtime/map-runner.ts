@@ -15,7 +15,7 @@ import { MapBooks } from './map-books.js'
 import { MapFinale } from './map-finale.js'
 import { type Closing, closingCancellation, endingOf, hopelessMap, mapSource, type Why } from './map-outcome.js'
 import { Recorder } from './recorder.js'
-import { reducerLogic } from './reducer-logic.js'
+import { reducerLogic, reducerSetup } from './reducer-logic.js'
 import { Siblings } from './siblings.js'
 import { TaskFeed } from './task-feed.js'
 import type { LiveApp, LiveBranch, LiveMap, LiveStep } from './tree.js'
@@ -67,10 +67,9 @@ export class MapRunner implements LiveMap {
 
   /** Runs the branches and the reducer. Rejects once every branch has ended. */
   run(self: AnyActorRef): Promise<unknown> {
-    const { node, state, inputs } = this.step
+    const { node } = this.step
     this.#starter = new BranchStarter(this, this.#fanOut, self, this.#raw)
-    const setup = { fanOut: this.#fanOut, state, inputs, signal: () => this.step.signal }
-    const reducer = makeActor(reducerLogic, { id: 'reduce', parent: self, input: setup })
+    const reducer = makeActor(reducerLogic, { id: 'reduce', parent: self, input: reducerSetup(this, this.#fanOut) })
     reducer.start()
     this.#finale = new MapFinale(this, self, reducer, this.#grace)
     this.#recorder = new Recorder(this, this.table, reducer, (fatal) => this.#concluded(fatal))
@@ -160,7 +159,7 @@ export class MapRunner implements LiveMap {
   #settle(key: string, ending: Ending): void {
     const live = this.table.live.get(key)
     if (live === undefined) return
-    if (live.timer !== undefined) this.app.hub.clock.clearTimeout(live.timer)
+    live.alarm?.clear()
     const { app } = live
     this.#record(live.task, app, live.startedAt, ending)
     this.siblings.settled(app)
@@ -289,8 +288,8 @@ export class MapRunner implements LiveMap {
     if (this.#finale.ended) return
     this.#close({ kind: 'stopped' })
     const cancellation = createCancellation('stop', 'parent', this.app.hub.clock.now())
-    for (const { app, timer } of this.table.each()) {
-      this.app.hub.clock.clearTimeout(timer)
+    for (const { app, alarm } of this.table.each()) {
+      alarm?.clear()
       app.stop(cancellation)
     }
     this.table.live.clear()

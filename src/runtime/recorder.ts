@@ -40,7 +40,7 @@ export class Recorder implements BranchIds {
     const { hub, watched } = this.#map.app
     const { key, index } = task
     const inputs = app === undefined ? task.inputs : inputsOf(app)
-    const attempts = startedAt === undefined ? 0 : 1
+    const attempts = startedAt === undefined ? 0 : (app?.attempts?.branch ?? 1)
     const result = createResult({ key, index, inputs, attempts, startedAt, ids: this }, hub.clock.now(), ending)
     this.#books.settle(result)
     this.#reducer.send({ type: 'teasel.settled', result })

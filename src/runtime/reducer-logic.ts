@@ -2,6 +2,8 @@ import type { AnyActorRef, AnyEventObject } from 'xstate'
 import type { FanOut, ReducerInput } from '../parallel/fan-out.js'
 import type { AnyResult } from '../parallel/results.js'
 import type { LooseLogic } from './logic.js'
+import { reduceAgain } from './retrying.js'
+import type { LiveMap } from './tree.js'
 
 // Owns: the results of one map, gathered as they settle, and the call of `reduce`.
 // Does not own: when there are enough.
@@ -11,6 +13,15 @@ export interface ReducerSetup {
   readonly state: ReducerInput['state']
   readonly inputs: ReducerInput['inputs']
   readonly signal: () => AbortSignal
+  /** Asked when `reduce` failed for the nth time: whether it is called again, once it is time. */
+  readonly again: (error: unknown, failed: number) => Promise<boolean>
+}
+
+/** What the reducer of a map is made of. */
+export function reducerSetup({ app, step }: LiveMap, fanOut: FanOut): ReducerSetup {
+  const { node, state, inputs } = step
+  const again = reduceAgain(app, node.name, fanOut.defaults.retry)
+  return { fanOut, state, inputs, signal: () => step.signal, again }
 }
 
 interface ReducerSnapshot {
@@ -84,11 +95,13 @@ export const reducerLogic: LooseLogic<ReducerSnapshot> = {
 
 async function fold({ setup, results }: ReducerSnapshot, self: AnyActorRef): Promise<void> {
   const ordered = Object.freeze(results.sort((a, b) => a.index - b.index))
-  let event: AnyEventObject
-  try {
-    event = { type: 'teasel.reduced', update: await setup.fanOut.reduce(new Reduction(setup, ordered)) }
-  } catch (error) {
-    event = { type: 'teasel.failed', error }
+  let event: AnyEventObject | undefined
+  for (let failed = 1; event === undefined; failed++) {
+    try {
+      event = { type: 'teasel.reduced', update: await setup.fanOut.reduce(new Reduction(setup, ordered)) }
+    } catch (error) {
+      if (!(await setup.again(error, failed))) event = { type: 'teasel.failed', error }
+    }
   }
   self.send(event)
 }

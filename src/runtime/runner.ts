@@ -11,6 +11,7 @@ import type { InterceptedStep } from '../lifecycle/interceptor.js'
 import type { Gate } from '../parallel/limit.js'
 import { sendDown } from './address.js'
 import { announce } from './announce.js'
+import type { Attempts } from './attempts.js'
 import { type Cancellation, createCancellation } from './cancellation.js'
 import type { AnyActorRef } from './create-actor.js'
 import { Grace } from './grace.js'
@@ -18,10 +19,12 @@ import type { Hub } from './hub.js'
 import { branchId } from './identity.js'
 import { Mailbox } from './mailbox.js'
 import { createOrder, type Leak, type RunEnd, type RunOrder } from './order.js'
+import { retryBranch } from './retrying.js'
 import { sliceOver } from './slice.js'
 import type { Slot } from './slot.js'
 import type { Standing } from './standing.js'
-import { commitStep, failStep, lateStep, performStep } from './take-step.js'
+import { lateStep } from './step-border.js'
+import { commitStep, failStep, performStep } from './take-step.js'
 import type { ChildSetup, LiveApp, LiveStep, Parent } from './tree.js'
 
 // Owns: the loop of one application: which step is next, when a run ends, what a cancel reaches.
@@ -54,6 +57,7 @@ export class Runner implements LiveApp {
   startedAt: number | undefined
   told: InterceptedStep | undefined
   slot: Slot | undefined
+  attempts: Attempts | undefined
   subApps: Set<LiveApp> | undefined
   leaked: readonly Leak[] = NO_LEAKS
   #mailbox: Mailbox | undefined
@@ -140,6 +144,7 @@ export class Runner implements LiveApp {
     this.order = order
     this.cancellation = undefined
     this.leaked = NO_LEAKS
+    this.attempts = undefined
     this.#mailbox?.reopen()
     this.#end = ended
     void this.#loop(order, this.epoch)
@@ -166,7 +171,12 @@ export class Runner implements LiveApp {
       }
       if (this.epoch !== epoch) return
       if (this.cancellation !== undefined) return this.#finish(this.#cancelled(this.cancellation))
-      if (lost !== undefined) return this.#finish(this.#failed(lost))
+      if (lost !== undefined) {
+        const again = retryBranch(this, node.name, lost)
+        if (again === undefined) return this.#finish(this.#failed(lost))
+        await again
+        continue
+      }
       const status = this.#halts(node, order)
       if (status !== undefined) return this.#finish(this.#ended(status))
     }
@@ -221,6 +231,7 @@ export class Runner implements LiveApp {
     if (this.hears('cancel'))
       announce(this, { type: 'cancel', reason: cancellation.reason, by: cancellation.by, cause: cancellation.cause })
     this.slot?.cancel()
+    this.attempts?.release()
     this.step?.cancel(cancellation)
     for (const app of this.subApps ?? []) app.cancel(cancellation)
     this.step?.map?.cancelAll()
@@ -242,8 +253,9 @@ export class Runner implements LiveApp {
     if (leaks.length > 0) this.leaked = [...this.leaked, ...leaks]
   }
 
-  leak(step: LiveStep): void {
-    const sinceMs = this.hub.clock.now() - (this.cancellation?.at ?? this.hub.clock.now())
+  leak(step: LiveStep, since = this.cancellation?.at): void {
+    const now = this.hub.clock.now()
+    const sinceMs = now - (since ?? now)
     step.close()
     this.takeLeaks([{ path: printPath(this.path), action: step.node.name, sinceMs }])
     this.hub.logger.warn(

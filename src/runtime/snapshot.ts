@@ -159,3 +159,19 @@ export function readPersisted(plan: Plan, given: unknown): PersistedRun {
   }
   return persisted
 }
+
+/** An error as plain data: JSON alone would forget what it says. */
+export function plainError(error: Error): object {
+  const { name, message, stack } = error
+  const fields = Object.entries(error).filter(([, value]) => typeof value !== 'object' && typeof value !== 'function')
+  return { ...Object.fromEntries(fields), name, message, stack }
+}
+
+/** An error again, of what {@link plainError} made of it: its name, message and plain fields, no longer its class. */
+export function errorOf(plain: unknown): unknown {
+  if (!isPlainObject(plain) || typeof plain['message'] !== 'string') return plain
+  const { message, stack, ...fields } = plain
+  const error = Object.assign(new Error(message), fields)
+  Object.defineProperty(error, 'stack', { value: stack, writable: true, configurable: true })
+  return error
+}

@@ -5,6 +5,7 @@ import type { PlanNode } from '../graph/plan.js'
 import { isThenable } from '../internal/guards.js'
 import type { State } from '../state/freeze.js'
 import { createActionContext } from './action-context.js'
+import type { Alarm } from './alarm.js'
 import { announce } from './announce.js'
 import type { Cancellation } from './cancellation.js'
 import type { LiveApp, LiveMap, LiveStep } from './tree.js'
@@ -27,12 +28,17 @@ export class Step implements LiveStep, ActionArgs<State, Inputs> {
   #open = true
   /** The map that this step stands at, if it does. */
   map: LiveMap | undefined
+  /** Which attempt at the step this is. */
+  readonly attempt: number
+  /** Rings when its time is over, or the time to end after that. */
+  alarm: Alarm | undefined
 
   constructor(app: LiveApp, node: PlanNode, state: State, inputs: Inputs) {
     this.#app = app
     this.#node = node
     this.state = state
     this.inputs = inputs
+    this.attempt = app.attempts === undefined ? 1 : app.attempts.failed + 1
   }
 
   get signal(): AbortSignal {
@@ -60,11 +66,13 @@ export class Step implements LiveStep, ActionArgs<State, Inputs> {
   cancel(cancellation: Cancellation): void {
     if (this.#cancellation !== undefined) return
     this.#cancellation = cancellation
+    this.alarm?.clear()
     this.#controller?.abort(cancellation.reason)
   }
 
   close(): void {
     this.#open = false
+    this.alarm?.clear()
   }
 
   /** Runs plain code. The answer is what it returned, or a promise of it. */

@@ -1,5 +1,5 @@
 import { type Inputs, NO_INPUTS, parseInputs } from '../action/inputs.js'
-import { ActionError, ContractError, InputError, ParallelError } from '../errors.js'
+import { NO_POLICY } from '../action/retry.js'
 import type { Edge, PlanNode } from '../graph/plan.js'
 import { chooseEdge } from '../graph/transition.js'
 import { isThenable } from '../internal/guards.js'
@@ -12,16 +12,18 @@ import { applySchema } from '../state/schema.js'
 import { demandReads } from '../state/view.js'
 import { announce, reportFault } from './announce.js'
 import { endSubApps } from './child-app.js'
+import { performGuarded } from './guarded-step.js'
 import type { RunOrder } from './order.js'
 import { runMap } from './run-map.js'
 import { Slot } from './slot.js'
 import { AppSnapshot } from './snapshot.js'
 import { isRunBody, Step } from './step.js'
+import { attemptNumber, closeStep, endStep, startAttempt, wrap } from './step-border.js'
 import type { LiveApp } from './tree.js'
 
 // Owns: one step, from its reads to its commit (design: point of commit).
-// Does not own: the loop around it.
-// C1  action returned → contract checked → transition chosen → memory replaced → after-interceptors → `step.end`.
+// Does not own: the loop around it, further attempts (guarded-step.ts), how an attempt begins and ends (step-border.ts).
+// C1  action returned → contract checked → transition chosen → (saved) → memory replaced → after-interceptors → `step.end`.
 // C2  A fault before the commit leaves the standing as it was.
 // C3  A cancel seen before the contract check loses the update; one seen later takes effect after the commit.
 // C4  Code that was given up says nothing any more, however it ends.
@@ -45,10 +47,9 @@ async function beginInSlot(app: LiveApp, node: PlanNode, order: RunOrder, gate: 
 }
 
 function begin(app: LiveApp, node: PlanNode, order: RunOrder): unknown {
-  const { interceptors, clock } = app.hub
+  const { interceptors } = app.hub
   app.begun()
-  app.startedAt = app.watched || app.hub.hears('step.end') ? clock.now() : 0
-  if (app.hears('step.start')) announce(app, { type: 'step.start', source: node.name, attempt: 1 })
+  startAttempt(app, node)
   const { parts, subject } = node
   demandReads(subject, parts.reads, app.standing.state)
   const raw = rawInputs(app, node, order.inputs)
@@ -88,13 +89,9 @@ export async function failStep(
   thrown: unknown,
 ): Promise<Error | undefined> {
   closeStep(app)
+  if (app.attempts !== undefined) app.attempts.rescued = undefined // what a fallback gave was refused
   if (app.subApps !== undefined) await endSubApps(app)
   return app.cancellation === undefined ? recover(app, node, order, thrown) : lose(app, node, thrown)
-}
-
-/** The code of a step that was given up has ended after all (C4). */
-export function lateStep(app: LiveApp, node: PlanNode, value: unknown): void {
-  app.hub.logger.debug(`${node.subject} ended after it was given up. Its outcome is ignored.`, value)
 }
 
 function nextState(app: LiveApp, node: PlanNode, update: State): State {
@@ -109,7 +106,8 @@ function execute(app: LiveApp, node: PlanNode, inputs: Inputs, raw: Inputs): unk
   const step = new Step(app, node, node.view(app.standing.state), inputs)
   app.step = step
   if (isFanOut(body)) return runMap(app, step, body, raw)
-  return isRunBody(body) ? step.perform(body) : undefined
+  if (!isRunBody(body)) return undefined
+  return body.policy === NO_POLICY ? step.perform(body) : performGuarded(app, node, step, body)
 }
 
 /** What was given to a run, under what was bound over the graph, over the action, and to the state. */
@@ -121,14 +119,11 @@ function rawInputs(app: LiveApp, node: PlanNode, given: Inputs): Inputs {
   return raw
 }
 
-/** The context dies with the step, and its slot is free. */
-function closeStep(app: LiveApp): void {
-  app.step?.close()
-  app.step = undefined
-  app.slot?.leave()
-}
-
-/** @param error what an error transition answers */
+/**
+ * The point of commit: everything is checked and the transition chosen, and nothing of it is in memory yet. Whatever has
+ * to be saved before the memory is replaced is awaited here.
+ * @param error what an error transition answers
+ */
 function commit(
   app: LiveApp,
   node: PlanNode,
@@ -172,8 +167,11 @@ function announceCommit(
   if (error !== undefined) endStep(app, node, 'failed', error, sequenceId)
   else if (app.hears('step.end')) {
     const durationMs = app.hub.clock.now() - (app.startedAt ?? 0)
-    announce(app, { type: 'step.end', source: node.name, status: 'done', update, state, durationMs }, sequenceId)
+    const recovered = app.attempts?.rescued === sequenceId
+    const fields = { status: 'done', update, state, attempt: attemptNumber(app), recovered, durationMs } as const
+    announce(app, { type: 'step.end', source: node.name, ...fields }, sequenceId)
   }
+  app.attempts?.committed()
   if (error !== undefined || order.pace === undefined) return undefined
   return order.pace({ action: node.name, update, state, sequenceId })?.then(() => undefined)
 }
@@ -196,26 +194,13 @@ function recover(app: LiveApp, node: PlanNode, order: RunOrder, thrown: unknown)
 
 /** A cancelled step: nothing of it is kept. */
 function lose(app: LiveApp, node: PlanNode, error: unknown): Settled {
-  if (app.startedAt === undefined) return undefined // it never began
-  endStep(app, node, 'cancelled', error)
+  if (app.startedAt !== undefined) endStep(app, node, 'cancelled', error) // else no attempt was under way
   return wait(afterStep(app, { status: 'cancelled', reason: app.cancellation?.reason }), undefined)
 }
 
 /** The value, once what must be waited for has ended. */
 function wait<T>(first: unknown, value: T): T | Promise<T> {
   return isThenable(first) ? Promise.resolve(first).then(() => value) : value
-}
-
-function endStep(
-  app: LiveApp,
-  node: PlanNode,
-  status: 'failed' | 'cancelled',
-  error: unknown,
-  sequenceId?: number,
-): void {
-  if (!app.hears('step.end')) return
-  const durationMs = app.hub.clock.now() - (app.startedAt ?? 0)
-  announce(app, { type: 'step.end', source: node.name, status, error, durationMs }, sequenceId)
 }
 
 function tell(app: LiveApp, node: PlanNode, inputs: Inputs): InterceptedStep {
@@ -229,13 +214,4 @@ function afterStep(app: LiveApp, outcome: Outcome): ReturnType<typeof conclude> 
   app.told = undefined
   if (told === undefined) return undefined
   return conclude('Step', app.hub.interceptors, told, outcome, (where, error) => reportFault(app, where, error))
-}
-
-/** The error of a run: what was thrown, told where. */
-function wrap(app: LiveApp, node: PlanNode, thrown: unknown): Error {
-  const where = app.where(node)
-  if (thrown instanceof ContractError) return thrown.locate(where)
-  if (thrown instanceof InputError && thrown.at !== undefined) return thrown
-  if (thrown instanceof ParallelError) return thrown
-  return new ActionError(node.subject, { ...where, attempt: 1 }, thrown)
 }

@@ -11,6 +11,8 @@ import type { AnyResult } from '../parallel/results.js'
 import type { SettlePolicy } from '../parallel/settle.js'
 import type { BranchTask } from '../parallel/task.js'
 import type { State } from '../state/freeze.js'
+import type { Alarm } from './alarm.js'
+import type { Attempts } from './attempts.js'
 import type { Cancellation } from './cancellation.js'
 import type { Hub } from './hub.js'
 import type { Mailbox } from './mailbox.js'
@@ -77,6 +79,8 @@ export interface LiveApp {
   /** What interceptors were told of the present step, if there are any. */
   told: InterceptedStep | undefined
   slot: Slot | undefined
+  /** What this run has tried more than once; undefined until something failed. */
+  attempts: Attempts | undefined
   /** Applications that the current step made by hand. */
   subApps: Set<LiveApp> | undefined
   attach(self: AnyActorRef): void
@@ -99,18 +103,20 @@ export interface LiveApp {
   abandon(): void
   /** Something below was given up. */
   takeLeaks(leaks: readonly Leak[]): void
-  /** Counts code of a step as leaked. */
-  leak(step: LiveStep): void
+  /** Counts code of a step as leaked. `since`: when it was cancelled, epoch milliseconds. */
+  leak(step: LiveStep, since?: number): void
   /** Fires every signal below and ends at once, waiting for nothing. */
   stop(cancellation: Cancellation): void
 }
 
-/** One execution of one action. */
+/** One attempt at one action. */
 export interface LiveStep {
   readonly node: PlanNode
   readonly state: State
   readonly inputs: Inputs
   readonly signal: AbortSignal
+  /** Which attempt it is; the first is 1. */
+  readonly attempt: number
   /** False once it has ended: its context then does nothing. */
   readonly open: boolean
   /** The map that the step stands at, if it does. */
@@ -165,7 +171,8 @@ export interface LiveBranch {
   readonly app: LiveApp
   readonly actor: AnyActorRef
   startedAt: number | undefined
-  timer: unknown
+  /** Rings when its time is over. */
+  alarm: Alarm | undefined
   /** It has settled: lets go of all it holds. */
   release(): void
 }

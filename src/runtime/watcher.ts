@@ -1,7 +1,7 @@
 import type { AnyEvent } from '../lifecycle/events.js'
 import type { BranchStatus } from '../parallel/watch.js'
 import { createCancellation } from './cancellation.js'
-import type { LiveMap } from './tree.js'
+import type { LiveBranch, LiveMap } from './tree.js'
 
 interface Told {
   readonly key: string
@@ -53,9 +53,14 @@ export class Watcher {
     const settled = table.settled.get(key)
     if (settled !== undefined) return { key, status: settled.status }
     const live = table.live.get(key)
-    if (live !== undefined) return { key, status: live.startedAt === undefined ? 'queued' : 'running' }
+    if (live !== undefined) return { key, status: statusOf(live) }
     return this.#map.knows(key) ? { key, status: 'queued' } : undefined
   }
+}
+
+function statusOf({ startedAt, app }: LiveBranch): BranchStatus {
+  if (startedAt === undefined) return 'queued'
+  return app.attempts?.waiting === true ? 'retrying' : 'running'
 }
 
 function translate(event: AnyEvent, key: string, own: boolean): object | undefined {

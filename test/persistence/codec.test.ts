@@ -164,6 +164,7 @@ describe('the codec', () => {
 
     ring['self'] = [ring]
     expect(() => encode(ring)).toThrow(expect.objectContaining({ path: 'self[0]' }))
+    expect(() => encode(frozen(ring))).toThrow(expect.objectContaining({ path: 'self[0]' }))
   })
 
   it('refuses to give back a class that nobody registered, and a tag of another version', () => {

@@ -87,6 +87,7 @@ describe('results', () => {
         endedAt: t0 + 10,
         status: 'done',
         state: { prompt: 'b', answer: 'b' },
+        recovered: false,
       },
     ])
   })

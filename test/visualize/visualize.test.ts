@@ -1,9 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { defineState } from 'teasel'
 import { analyse, toMermaid } from 'teasel/visualize'
 import { describe, expect, it } from 'vitest'
-import { researchGraph } from '../../examples/research/graph.js'
-import { Library } from '../../examples/research/library.js'
 
 const kit = defineState<{ n: number }>()
 const act = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => state })
@@ -78,15 +75,5 @@ describe('toMermaid', () => {
     expect(picture.match(/state "b\d+"/g)).toHaveLength(12)
     expect(picture).toContain('state "… 3 more"')
     expect(toMermaid(runnable, { depth: 0 })).not.toContain('b0')
-  })
-
-  it('is what the README shows of the main job', () => {
-    const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
-    const picture = toMermaid(researchGraph(new Library()).runnable({ entrypoint: 'plan' }), {
-      direction: 'LR',
-      depth: 2,
-    })
-
-    expect(readme).toContain(`\`\`\`mermaid\n${picture}\n\`\`\``)
   })
 })

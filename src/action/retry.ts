@@ -1,0 +1,118 @@
+import { describeValue } from '../internal/guards.js'
+import { checkOptions } from '../internal/options.js'
+
+/** How often failed work is tried, and how long it waits in between. Waits grow, and are left to chance in part. */
+export interface RetryOptions {
+  /** How often it is tried in all, the first time counted: `1` never tries again. A whole number above 0. */
+  readonly attempts: number
+  /** The wait before the second attempt, in milliseconds. Default 100. */
+  readonly delayMs?: number
+  /** What each further wait is multiplied by, 1 or more. Default 2. */
+  readonly factor?: number
+  /** No wait is longer than this, in milliseconds. Default 30 000. */
+  readonly maxDelayMs?: number
+  /** The part of a wait that is left to chance, 0 to 1. Default 0.5: a wait lasts between half of its time and all of it. */
+  readonly jitter?: number
+  /**
+   * Whether a failure is worth another attempt. Default: every one. Asked with what the action threw, and which attempt
+   * that was (the first is 1). One that throws is a fault, and nothing is tried again.
+   */
+  readonly when?: (args: { readonly error: unknown; readonly attempt: number }) => boolean
+}
+
+/**
+ * How often something is tried in all, or that with the waits in between.
+ *
+ * Cancels are not tried again, nor what no further attempt can mend: a broken contract, a missing or unfit input.
+ */
+export type Retry = number | RetryOptions
+
+/** A retry with its defaults filled in. */
+export type RetryPolicy = Required<Omit<RetryOptions, 'when'>> & Pick<RetryOptions, 'when'>
+
+/** A fallback, its types forgotten. */
+export type Fallback = (args: object) => unknown
+
+/** What becomes of a failure. */
+export interface FailurePolicy {
+  readonly retry: RetryPolicy | undefined
+  readonly timeoutMs: number | undefined
+  readonly fallback: Fallback | undefined
+}
+
+/** Nothing is said of failures. */
+export const NO_POLICY: FailurePolicy = Object.freeze({ retry: undefined, timeoutMs: undefined, fallback: undefined })
+
+/** The names of the options that say what becomes of a failure. */
+export const FAILURE_OPTIONS = 'retry timeoutMs fallback'
+
+/** What is said of failures, its types forgotten. */
+export interface LoosePolicy {
+  readonly retry?: unknown
+  readonly timeoutMs?: unknown
+  readonly fallback?: unknown
+}
+
+/**
+ * Reads what is said of failures; {@link NO_POLICY} when nothing is.
+ * @throws {TypeError | RangeError} for values that cannot be, saying what each takes
+ */
+export function parsePolicy({ retry, timeoutMs, fallback }: LoosePolicy): FailurePolicy {
+  if (retry === undefined && timeoutMs === undefined && fallback === undefined) return NO_POLICY
+  if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs > 0 && timeoutMs < Infinity)) {
+    throw new RangeError(`timeoutMs is ${describeValue(timeoutMs)}; it takes a number of milliseconds above 0.`)
+  }
+  if (fallback !== undefined && typeof fallback !== 'function') {
+    throw new TypeError(`fallback is ${describeValue(fallback)}; it takes a function: ({ error }) => update.`)
+  }
+  return Object.freeze({ retry: parseRetry(retry), timeoutMs, fallback: fallback as Fallback | undefined })
+}
+
+function parseRetry(given: unknown): RetryPolicy | undefined {
+  if (given === undefined) return undefined
+  if (typeof given !== 'number') checkOptions('retry', given, 'attempts delayMs factor maxDelayMs jitter when')
+  const options = (typeof given === 'number' ? { attempts: given } : given) as RetryOptions
+  const { attempts, delayMs = 100, factor = 2, maxDelayMs = 30_000, jitter = 0.5, when } = options
+  demand(
+    'attempts',
+    attempts,
+    Number.isInteger(attempts) && attempts > 0,
+    'a whole number above 0, the first attempt counted',
+  )
+  demand('delayMs', delayMs, delayMs >= 0 && delayMs < Infinity, 'milliseconds, 0 or more')
+  demand('factor', factor, factor >= 1 && factor < Infinity, 'a number of 1 or more')
+  demand('maxDelayMs', maxDelayMs, maxDelayMs >= 0 && maxDelayMs < Infinity, 'milliseconds, 0 or more')
+  demand('jitter', jitter, jitter >= 0 && jitter <= 1, 'a number from 0 to 1')
+  if (when !== undefined && typeof when !== 'function') {
+    throw new TypeError(`retry.when is ${describeValue(when)}; it takes a function: ({ error, attempt }) => boolean.`)
+  }
+  return Object.freeze({ attempts, delayMs, factor, maxDelayMs, jitter, ...(when && { when }) })
+}
+
+function demand(name: string, value: unknown, fits: boolean, takes: string): void {
+  if (typeof value !== 'number' || !fits)
+    throw new RangeError(`retry.${name} is ${describeValue(value)}; it takes ${takes}.`)
+}
+
+/** What is said, where it is, over what holds by default. */
+export function overPolicy(own: FailurePolicy, base: FailurePolicy): FailurePolicy {
+  return {
+    retry: own.retry ?? base.retry,
+    timeoutMs: own.timeoutMs ?? base.timeoutMs,
+    fallback: own.fallback ?? base.fallback,
+  }
+}
+
+/**
+ * How long to wait, in whole milliseconds.
+ * @param failed how many attempts have failed
+ * @param random answers a number from 0 to 1
+ */
+export function delayAfter(
+  { delayMs, factor, maxDelayMs, jitter }: RetryPolicy,
+  failed: number,
+  random: () => number,
+): number {
+  const whole = delayMs === 0 ? 0 : Math.min(maxDelayMs, delayMs * factor ** (failed - 1))
+  return Math.round(jitter === 0 ? whole : whole * (1 - jitter * random()))
+}

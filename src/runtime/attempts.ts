@@ -1,0 +1,60 @@
+import type { Clock } from '../internal/clock.js'
+import { createDeferred } from '../internal/deferred.js'
+import { Alarm } from './alarm.js'
+
+// Owns: the count of attempts of one run, and the wait before the next one.
+
+/** What one run of an application has tried more than once. Made when the first attempt fails. */
+export class Attempts {
+  /** How many attempts at the present step have failed. */
+  failed = 0
+  /** Those of them before the branch last went on. */
+  before = 0
+  /** Which attempt of the branch this is. */
+  branch = 1
+  /** The last step that a fallback saved. */
+  rescued: number | undefined
+  /** Whether the fallback of the branch gave its state. */
+  saved = false
+  #release: (() => void) | undefined
+
+  /** True while it waits for the next attempt. */
+  get waiting(): boolean {
+    return this.#release !== undefined
+  }
+
+  /** Whether a fallback made a success of something that failed. */
+  get recovered(): boolean {
+    return this.saved || this.rescued !== undefined
+  }
+
+  /** The branch goes on at its failed step. */
+  goOn(): void {
+    this.branch += 1
+    this.failed += 1
+    this.before = this.failed
+  }
+
+  /** The step has committed. */
+  committed(): void {
+    this.failed = 0
+    this.before = 0
+  }
+
+  /** Resolves at a point in time, or when the wait is ended. */
+  wait(clock: Clock, at: number): Promise<void> {
+    const { promise, resolve } = createDeferred<void>()
+    const alarm = new Alarm(clock, at, () => this.release())
+    this.#release = () => {
+      this.#release = undefined
+      alarm.clear()
+      resolve()
+    }
+    return promise
+  }
+
+  /** Ends the wait (T2). */
+  release(): void {
+    this.#release?.()
+  }
+}

@@ -1,0 +1,40 @@
+import { printPath } from '../action/context.js'
+import type { Fallback } from '../action/retry.js'
+import { TimeoutError } from '../errors.js'
+import { toError } from '../internal/guards.js'
+import { checkBranchUpdate } from '../parallel/branch-state.js'
+import { overlay } from '../state/contract.js'
+import { TIMEOUT } from './cancellation.js'
+import type { RunEnd } from './order.js'
+import { attemptsOf, isBeyondRetry, thrownIn, withFallbackError } from './retrying.js'
+import { AppSnapshot } from './snapshot.js'
+import type { LiveApp } from './tree.js'
+
+// Owns: how the fallback of a branch makes a success of its failure.
+
+/** The end of a branch, as its fallback has it: a failure, or a time that was over, becomes the state that it gives. */
+export function saveBranch(app: LiveApp, fallback: Fallback, end: RunEnd): RunEnd {
+  const error = failureOf(end)
+  if (error === undefined || isBeyondRetry(error)) return end
+  const { state, position, sequenceId } = app.standing
+  const cause = thrownIn(error)
+  try {
+    const update = fallback({ error: cause, key: app.parent?.key ?? '', state })
+    checkBranchUpdate(`Branch "${printPath(app.path)}"`, 'its fallback', app.plan.graph.keys, state, update)
+    const saved = overlay(state, update)
+    app.standing = new AppSnapshot(app, { state: saved, position, next: undefined, sequenceId }, app.epoch)
+    attemptsOf(app).saved = true
+    app.self.send({ type: 'teasel.step', standing: app.standing })
+    return { status: 'finished', action: position ?? '', next: undefined, state: saved, sequenceId, leaked: app.leaked }
+  } catch (second) {
+    if (second === cause) return end
+    return { status: 'failed', error: toError(withFallbackError(error, second)), state, sequenceId }
+  }
+}
+
+function failureOf(end: RunEnd): Error | undefined {
+  if (end.status === 'failed') return end.error
+  if (end.status !== 'cancelled') return undefined
+  const { reason, by } = end.cancellation
+  return by === TIMEOUT && reason instanceof TimeoutError ? reason : undefined
+}

@@ -1,0 +1,57 @@
+import { ActionError, ContractError, InputError, ParallelError } from '../errors.js'
+import type { PlanNode } from '../graph/plan.js'
+import { announce } from './announce.js'
+import { attemptAt } from './retrying.js'
+import { isRunBody } from './step.js'
+import type { LiveApp } from './tree.js'
+
+// Owns: how an attempt at a step begins and ends: its time, its events, its context and its slot, its error.
+// Does not own: what happens in between (take-step.ts, guarded-step.ts).
+
+/** An attempt begins. */
+export function startAttempt(app: LiveApp, node: PlanNode): void {
+  app.startedAt = app.watched || app.hub.hears('step.end') ? app.hub.clock.now() : 0
+  if (app.hears('step.start')) announce(app, { type: 'step.start', source: node.name, attempt: attemptNumber(app) })
+}
+
+/** The context dies with the attempt, and its slot is free. */
+export function closeStep(app: LiveApp): void {
+  app.step?.close()
+  app.step = undefined
+  app.slot?.leave()
+}
+
+/** An attempt has ended without a commit. */
+export function endStep(
+  app: LiveApp,
+  node: PlanNode,
+  status: 'failed' | 'cancelled',
+  error: unknown,
+  sequenceId?: number,
+): void {
+  if (!app.hears('step.end')) return
+  const durationMs = app.hub.clock.now() - (app.startedAt ?? 0)
+  const attempt = attemptNumber(app)
+  announce(app, { type: 'step.end', source: node.name, status, error, attempt, durationMs }, sequenceId)
+}
+
+/** 1 for the first attempt of a step. */
+export function attemptNumber({ attempts }: LiveApp): number {
+  return attempts === undefined ? 1 : attempts.failed + 1
+}
+
+/** Code that was given up has ended after all: it says nothing any more, however it ends. */
+export function lateStep(app: LiveApp, node: PlanNode, value: unknown): void {
+  app.hub.logger.debug(`${node.subject} ended after it was given up. Its outcome is ignored.`, value)
+}
+
+/** The error of a run: what was thrown, told where. */
+export function wrap(app: LiveApp, node: PlanNode, thrown: unknown): Error {
+  const where = app.where(node)
+  if (thrown instanceof ContractError) return thrown.locate(where)
+  if (thrown instanceof InputError && thrown.at !== undefined) return thrown
+  if (thrown instanceof ParallelError) return thrown
+  const { body } = node.parts
+  const ofAction = (isRunBody(body) ? body.policy.retry?.attempts : undefined) ?? 1
+  return new ActionError(node.subject, { ...where, ...attemptAt(app, ofAction) }, thrown)
+}

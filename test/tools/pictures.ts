@@ -1,0 +1,56 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { toMermaid } from 'teasel/visualize'
+import { graph as sideBySide } from '../../examples/01-side-by-side.js'
+import { graph as manyPrompts } from '../../examples/02-many-prompts.js'
+import { graph as manyModels } from '../../examples/03-many-models.js'
+import { graph as promptsByModels } from '../../examples/04-prompts-by-models.js'
+import { graph as tools } from '../../examples/05-tools.js'
+import { library, graph as twoSearches } from '../../examples/06-two-searches.js'
+import { graph as subGraph } from '../../examples/07-sub-graph.js'
+import { graph as nestedMaps } from '../../examples/08-nested-maps.js'
+import { readerGraph as byHand } from '../../examples/09-by-hand.js'
+import { graph as inAMachine } from '../../examples/10-in-a-machine.js'
+import { researchGraph } from '../../examples/research/graph.js'
+import { ROOT } from './vitest-report.js'
+
+// `npx tsx test/tools/pictures.ts` draws the pictures again, in README and examples.
+
+const wide = { direction: 'LR', depth: 2 } as const
+const main = researchGraph(library).runnable({ entrypoint: 'plan' })
+
+/** What every file that shows a picture has to show. */
+export const pictures: Readonly<Record<string, string>> = {
+  'README.md': toMermaid(main, wide),
+  'examples/01-side-by-side.ts': toMermaid(sideBySide.runnable({ entrypoint: 'measureAll' }), wide),
+  'examples/02-many-prompts.ts': toMermaid(manyPrompts.runnable({ entrypoint: 'prepare' }), wide),
+  'examples/03-many-models.ts': toMermaid(manyModels.runnable({ entrypoint: 'compare' }), wide),
+  'examples/04-prompts-by-models.ts': toMermaid(promptsByModels.runnable({ entrypoint: 'askAll' }), wide),
+  'examples/05-tools.ts': toMermaid(tools.runnable({ entrypoint: 'useTools' }), wide),
+  'examples/06-two-searches.ts': toMermaid(twoSearches.runnable({ entrypoint: 'prepare' }), wide),
+  'examples/07-sub-graph.ts': toMermaid(subGraph.runnable({ entrypoint: 'fetchText' }), wide),
+  'examples/08-nested-maps.ts': toMermaid(nestedMaps.runnable({ entrypoint: 'compare' }), wide),
+  'examples/09-by-hand.ts': toMermaid(byHand.runnable({ entrypoint: 'readOne' }), wide),
+  'examples/10-in-a-machine.ts': toMermaid(inAMachine.runnable({ entrypoint: 'readNext' }), wide),
+}
+
+const FENCE = /^(\/\/ )?```mermaid\n[\s\S]*?^(?:\/\/ )?```$/m
+
+/** The fenced block of a file that holds its picture, as it stands there; undefined where there is none. */
+export const shownIn = (text: string): string | undefined => FENCE.exec(text)?.[0]
+
+/** The block that a file has to hold: in a program it stands in comments. */
+export function blockOf(file: string, picture: string): string {
+  const lines = ['```mermaid', ...picture.split('\n'), '```']
+  return lines.map((line) => (file.endsWith('.ts') ? `// ${line}` : line)).join('\n')
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  for (const [file, picture] of Object.entries(pictures)) {
+    const text = readFileSync(`${ROOT}/${file}`, 'utf8')
+    writeFileSync(
+      `${ROOT}/${file}`,
+      text.replace(FENCE, () => blockOf(file, picture)),
+    )
+  }
+}
