@@ -29,6 +29,10 @@ export interface StepFacts {
   /** When the step, or of a branch its first step, began. */
   readonly startedAt?: number | undefined
   readonly attempts?: number | undefined
+  /** A fallback made a success of a failure, in this step or an earlier one. */
+  readonly recovered?: boolean | undefined
+  /** It was cancelled for good while the step was committed: that stays. */
+  readonly cancelled?: boolean | undefined
 }
 
 /** What a row with a whole state says beside it. */
@@ -52,6 +56,8 @@ export interface FullData {
   readonly e?: StepEndMark
   readonly t?: number
   readonly a?: number
+  readonly r?: 1
+  readonly z?: 1
   readonly q?: string
   readonly h?: Hanging
   readonly o?: ForkedFrom
@@ -65,13 +71,17 @@ export interface PatchData {
   readonly e?: StepEndMark
   readonly t?: number
   readonly a?: number
+  readonly r?: 1
+  readonly z?: 1
 }
 
-const step = ({ next, end, startedAt, attempts }: StepFacts): object => ({
+const step = ({ next, end, startedAt, attempts, recovered, cancelled }: StepFacts): object => ({
   n: next ?? null,
   ...(end && { e: end }),
   ...(startedAt === undefined ? {} : { t: startedAt }),
   ...(attempts === undefined || attempts === 1 ? {} : { a: attempts }),
+  ...(recovered && { r: 1 }),
+  ...(cancelled && { z: 1 }),
 })
 
 /** JSON of a record with one member more, whose JSON is there already. */

@@ -58,6 +58,10 @@ export interface StoredRecord {
   readonly end: StepEndMark | undefined
   readonly startedAt: number | undefined
   readonly attempts: number
+  /** A fallback made a success of a failure. */
+  readonly recovered: boolean
+  /** After this order, branches that failed are to run again. */
+  readonly voided: number
   readonly hangs: Hanging | undefined
   readonly from: ForkedFrom | undefined
   readonly below: number | undefined
@@ -125,6 +129,8 @@ function begin(appId: string, { epoch }: Row): Draft {
     end: undefined,
     startedAt: undefined,
     attempts: 1,
+    recovered: false,
+    voided: 0,
     hangs: undefined,
     from: undefined,
     below: undefined,
@@ -162,7 +168,7 @@ function read(draft: Draft, row: Row, data: unknown): void {
   draft.rows = row.index + 1
   draft.order = Math.max(draft.order, row.order)
   draft.epoch = row.epoch
-  if (row.kind === 'note') return readNote(draft, row.label as keyof Notes, (data as { readonly d: unknown }).d)
+  if (row.kind === 'note') return readNote(draft, row, (data as { readonly d: unknown }).d)
   draft.sequenceId = row.sequenceId
   if (row.kind === 'full') readFull(draft, row, data as FullData)
   else readPatch(draft, row, data as PatchData)
@@ -192,16 +198,19 @@ function stepDone(draft: Draft, position: string | undefined, data: FullData | P
   draft.end = data.e
   draft.startedAt = data.t ?? draft.startedAt
   draft.attempts = data.a ?? 1
+  draft.recovered = draft.recovered || data.r === 1
   draft.status = data.e ?? (data.n === null ? 'finished' : 'running')
   draft.waiting = undefined
   draft.failed = undefined
-  draft.cancelled = undefined
+  draft.voided = 0
+  if (data.z === 1) draft.status = 'cancelled'
+  else draft.cancelled = undefined
   draft.below = undefined
   draft.map = undefined
   draft.once = new Map()
 }
 
-function readNote<K extends keyof Notes>(draft: Draft, label: K, note: unknown): void {
+function readNote(draft: Draft, { label, order }: Row, note: unknown): void {
   switch (label) {
     case 'manifest': {
       const { map, visit, entries } = note as Notes['manifest']
@@ -233,13 +242,15 @@ function readNote<K extends keyof Notes>(draft: Draft, label: K, note: unknown):
     case 'failed':
       draft.failed = note as Notes['failed']
       draft.status = 'failed'
+      draft.end = undefined // what a run took back after its last step
+      if (draft.failed.again) draft.voided = order
       return
     case 'cancelled':
       draft.cancelled = note as Notes['cancelled']
       draft.status = 'cancelled'
       return
     default:
-      throw new SyntaxError(`there is no note "${String(label)}".`)
+      throw new SyntaxError(`there is no note "${label}".`)
   }
 }
 

@@ -1,0 +1,304 @@
+import { ParallelError } from '../errors.js'
+import type { CancelCause } from '../lifecycle/events.js'
+import type { State } from '../state/freeze.js'
+import type { Awaitable, PersisterDriver, Row } from './driver.js'
+import { type ForkedFrom, type FullFacts, fullData, type Hanging, type ManifestEntry, type Notes, noteData, patchData, type StepEndMark } from './record.js'
+import { replay, type StoredMessage, type StoredRecord } from './replay.js'
+import type { Scope } from './scope.js'
+
+// Owns: the rows of one application: which comes next, and whether it holds the whole state or what changed.
+// Does not own: when the engine commits, other applications of the tree (scope.ts).
+// J1  One row a step. A whole state is written when the changes since the last one outweigh it.
+// J2  A place is used up only by rows that are saved: after a failure the next row takes it.
+
+/** A step as the engine commits it. */
+export interface CommittingStep {
+  readonly action: string
+  readonly state: State
+  readonly next: string | undefined
+  readonly sequenceId: number
+  /** How often each action will have committed. */
+  readonly visits: () => Readonly<Record<string, number>>
+  /** The run ends with it. */
+  readonly end: StepEndMark | undefined
+  readonly startedAt: number | undefined
+  readonly attempts: number
+  readonly recovered: boolean
+  /** Identity does not tell what changed: the state is not frozen. */
+  readonly loose: boolean
+}
+
+/** Where a journal begins. */
+export interface JournalSetup {
+  readonly appId: string
+  readonly hangs?: Hanging | undefined
+  /** What is stored already. */
+  readonly stored?: StoredRecord | undefined
+  /** Written with the first row: an entry of a generator, in the books above. */
+  readonly prelude?: Prelude | undefined
+}
+
+/** A note in the books above that goes with the first row of a branch. */
+export interface Prelude {
+  readonly above: Journal
+  readonly note: Notes['entry']
+}
+
+/** The books of one application. */
+export class Journal {
+  readonly scope: Scope
+  readonly appId: string
+  /** Grows with each rewind; part of the ids of branches. */
+  epoch: number
+  /** The epoch that branches of the next step are made in. */
+  below: number
+  /** What the next step has done already, as it is stored. */
+  stored: StoredRecord | undefined
+  /** Messages that no committed step has taken. */
+  inbox: StoredMessage[]
+  /** The fan-out that the next step has begun. */
+  map: OpenMap | undefined
+  /** After this order, branches that failed are to run again. */
+  voided: number
+  /** Whether the engine has opened it: claimed, and placed or loaded. */
+  opened = false
+  readonly #hangs: Hanging | undefined
+  #prelude: Prelude | undefined
+  /** It was cancelled for good. */
+  #over = false
+  #rows: number
+  #base: State | undefined
+  #sequenceId = -1
+  #fullBytes = 0
+  #patchBytes = 0
+
+  constructor(scope: Scope, { appId, hangs, stored, prelude }: JournalSetup) {
+    this.scope = scope
+    this.appId = appId
+    this.#hangs = hangs
+    this.#prelude = prelude
+    this.stored = stored
+    this.epoch = stored?.epoch ?? 0
+    this.below = stored?.below ?? this.epoch
+    this.inbox = [...(stored?.inbox ?? [])]
+    this.map = mapOf(stored)
+    this.voided = stored?.voided ?? 0
+    this.#rows = stored?.rows ?? 0
+    this.#sequenceId = stored?.sequenceId ?? -1
+    if (stored !== undefined) scope.after(stored.order)
+  }
+
+  /** How many rows are saved. */
+  get rows(): number {
+    return this.#rows
+  }
+
+  /** True where this step is saved by the policy. */
+  saves(action: string, end: StepEndMark | undefined): boolean {
+    const { policy } = this.scope.settings
+    if (policy === 'every-step') return true
+    if (policy === 'manual') return false
+    return end !== undefined || (policy !== 'settle' && policy.after.includes(action))
+  }
+
+  /**
+   * Saves a step (design: point of commit).
+   * @throws {PersistenceError | SerializationError} and nothing is saved
+   */
+  step(step: CommittingStep): Awaitable<void> {
+    return this.saves(step.action, step.end) ? this.write(step) : undefined
+  }
+
+  /** Saves where the application stands, whatever the policy says. */
+  write(step: CommittingStep): Awaitable<void> {
+    const kept = this.#withoutTransient(step.state)
+    const full = this.#isFullNext(step)
+    const data = full ? fullData(kept, this.#fullFacts(step)) : patchData(this.#base ?? {}, kept, { ...step, cancelled: this.#over })
+    const row = this.#row(full ? 'full' : 'patch', step.action, step.sequenceId, data)
+    return this.#save([row], () => {
+      this.#base = kept
+      this.#sequenceId = step.sequenceId
+      this.below = this.epoch
+      this.#committed()
+      if (full) {
+        this.#fullBytes = data.length
+        this.#patchBytes = 0
+      } else this.#patchBytes += data.length
+    })
+  }
+
+  #isFullNext({ sequenceId, loose }: CommittingStep): boolean {
+    const skipped = sequenceId !== this.#sequenceId + 1
+    return this.#base === undefined || skipped || loose || this.#patchBytes > this.#fullBytes
+  }
+
+  #fullFacts(step: CommittingStep): FullFacts {
+    const first = this.#rows === 0 ? { hangs: this.#hangs } : {}
+    return { ...step, ...first, cancelled: this.#over, visits: step.visits(), version: this.scope.settings.version }
+  }
+
+  /** Saves a whole state that no step made: a start, a rewind, a fork, what a fallback gave. */
+  place(
+    label: 'start' | 'rewind' | 'fork' | 'saved',
+    state: State,
+    at: Omit<FullFacts, 'version' | 'hangs' | 'from'> & { readonly sequenceId: number; readonly epoch?: number },
+    from?: ForkedFrom,
+  ): Awaitable<void> {
+    const kept = this.#withoutTransient(state)
+    const { version } = this.scope.settings
+    const first = this.#rows === 0 ? { hangs: this.#hangs } : {}
+    const data = fullData(kept, { ...at, ...first, version, ...(from && { from }) })
+    this.epoch = at.epoch ?? this.epoch
+    this.below = at.below ?? this.epoch
+    return this.#save([this.#row('full', label, at.sequenceId, data)], () => {
+      this.#base = kept
+      this.#sequenceId = at.sequenceId
+      this.#fullBytes = data.length
+      this.#patchBytes = 0
+      this.#committed()
+    })
+  }
+
+  /** What belonged to the step alone is done with. */
+  #committed(): void {
+    this.stored = undefined
+    this.map = undefined
+    this.voided = 0
+  }
+
+  /** Saves a note to the step that goes on. */
+  note<K extends keyof Notes>(label: K, note: Notes[K]): Awaitable<void> {
+    if (this.scope.settings.policy === 'manual') return undefined
+    return this.#save([this.#row('note', label, this.#sequenceId, noteData(label, note))])
+  }
+
+  /** The run failed: a further one tries its step again. */
+  failed(error: Error, attempts: number, startedAt: number | undefined): Awaitable<void> {
+    const again = ParallelError.is(error)
+    const told = { error, attempts, again, ...(startedAt === undefined ? {} : { startedAt }) }
+    const noted = this.note('failed', told)
+    if (again) this.voided = this.scope.nextOrder()
+    return noted
+  }
+
+  /** The application was cancelled. For good: said once, in the moment it happens. */
+  cancelled({ cause, by, reason }: Cancelled, startedAt?: number): Awaitable<void> {
+    if (this.#over) return undefined
+    const final = isFinal(cause)
+    this.#over = final
+    return this.note('cancelled', { cause, by, reason, final, ...(startedAt === undefined ? {} : { startedAt }) })
+  }
+
+  /** A side effect that the step has done already. */
+  done(key: string): { readonly value: unknown } | undefined {
+    const once = this.stored?.once
+    return once?.has(key) === true ? { value: once.get(key) } : undefined
+  }
+
+  /** The books of an application below this one. */
+  child(setup: JournalSetup, driver?: PersisterDriver): Journal {
+    return new Journal(driver === undefined ? this.scope : this.scope.over(driver), setup)
+  }
+
+  /** Goes on from what is stored: the next row is a whole state. */
+  adopt(stored: StoredRecord): void {
+    this.stored = stored
+    this.epoch = stored.epoch
+    this.below = stored.below ?? stored.epoch
+    this.inbox = [...stored.inbox]
+    this.map = mapOf(stored)
+    this.voided = stored.voided
+    this.#rows = stored.rows
+    this.#sequenceId = stored.sequenceId
+    this.#base = undefined
+    this.scope.after(stored.order)
+  }
+
+  /** Loads what is stored of this application. */
+  async load(): Promise<StoredRecord | undefined> {
+    const { driver, partitionKey } = this.scope.settings
+    const [tail] = await driver.load(partitionKey, [this.appId])
+    return replay(this.appId, tail)
+  }
+
+  /** Messages that the step took: gone with its row. */
+  #taken: number[] = []
+  take(id: number): void {
+    this.#taken.push(id)
+  }
+
+  /** The attempt failed: the messages that it took are there for the next one. */
+  untake(): readonly StoredMessage[] {
+    const taken = this.inbox.filter(({ id }) => this.#taken.includes(id))
+    this.#taken = []
+    return taken
+  }
+
+  #withoutTransient(state: State): State {
+    const { transient } = this.scope.settings
+    if (transient.size === 0) return state
+    return Object.fromEntries(Object.entries(state).filter(([key]) => !transient.has(key)))
+  }
+
+  #row(kind: Row['kind'], label: string, sequenceId: number, data: string): Row {
+    const { appId, epoch } = this
+    return { appId, index: this.#rows, kind, epoch, sequenceId, label, order: this.scope.nextOrder(), data }
+  }
+
+  #save(rows: readonly Row[], saved?: () => void): Awaitable<void> {
+    const first = this.#prelude
+    const above = first === undefined ? undefined : first.above.#note('entry', first.note)
+    const step = rows[0]?.kind !== 'note'
+    const taken = step ? this.#taken : []
+    const index = this.#rows
+    this.#rows += rows.length // so that what is saved meanwhile comes after
+    this.#prelude = undefined
+    const done = (): void => {
+      if (taken.length > 0) this.inbox = this.inbox.filter(({ id }) => !taken.includes(id))
+      if (step) this.#taken = []
+      saved?.()
+    }
+    const undo = (error: unknown): never => {
+      this.#rows = Math.min(this.#rows, index) // J2
+      this.#prelude = first
+      if (above !== undefined && first !== undefined) first.above.#release(above)
+      throw error
+    }
+    try {
+      const answer = this.scope.save(above === undefined ? rows : [above, ...rows], taken)
+      return answer === undefined ? done() : answer.then(done, undo)
+    } catch (error) {
+      return undo(error)
+    }
+  }
+
+  /** A note as a row that another application saves with its own. */
+  #note<K extends keyof Notes>(label: K, note: Notes[K]): Row {
+    const row = this.#row('note', label, this.#sequenceId, noteData(label, note))
+    this.#rows += 1
+    return row
+  }
+
+  #release({ index }: Row): void {
+    this.#rows = Math.min(this.#rows, index)
+  }
+}
+
+/** A fan-out that has begun, as it is known. */
+export interface OpenMap {
+  readonly map: string
+  readonly visit: number
+  readonly entries: Map<number, ManifestEntry>
+  total: number | undefined
+  settled: boolean
+}
+
+const mapOf = (stored: StoredRecord | undefined): OpenMap | undefined =>
+  stored?.map && { ...stored.map, entries: new Map(stored.map.entries) }
+
+type Cancelled = Pick<Notes['cancelled'], 'cause' | 'by' | 'reason'>
+
+const RESUMABLE: readonly CancelCause[] = ['sibling-failed', 'parent', 'signal', 'shutdown', 'stop']
+
+/** Whether a cancel stays for good, or what it cancelled goes on when it is resumed. */
+export const isFinal = (cause: CancelCause): boolean => !RESUMABLE.includes(cause)
