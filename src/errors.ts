@@ -275,9 +275,13 @@ export class NoSenderError extends TeaselError {
   override readonly name = 'NoSenderError'
   readonly waiting: readonly string[]
 
-  constructor(waiting: readonly string[]) {
+  /** @param queued whether there are branches that cannot start while these wait */
+  constructor(waiting: readonly string[], queued = false) {
+    const rest = queued
+      ? 'no other branch can start while they do. Raise concurrency, or let fewer branches wait.'
+      : 'no other branch is left to send one.'
     super(
-      `No message can come: the branches ${list(waiting)} wait for each other, and no other branch is left to send one.`,
+      `No message can come: ${waiting.length === 1 ? `the branch ${list(waiting)} waits` : `the branches ${list(waiting)} wait for each other`}, and ${rest}`,
     )
     this.waiting = waiting
   }

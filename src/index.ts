@@ -18,8 +18,9 @@ export {
   createApplication,
   type RunOptions,
 } from './application/application.js'
+export type { WhenWaiting } from './application/going-run.js'
 export { type MachineEvent, type MachineGuards, machineGuards, toMachine } from './application/machine.js'
-export type { Cancelled, CommittedStep, Finished, Halted, RunOutcome, StepOf } from './application/outcome.js'
+export type { Cancelled, CommittedStep, Finished, Halted, RunOutcome, StepOf, Waiting } from './application/outcome.js'
 export type {
   ChunkEmitted,
   Graph,
@@ -84,6 +85,8 @@ export type {
   StepStart,
   Subscription,
   Transition,
+  WaitEvent,
+  WakeEvent,
 } from './lifecycle/events.js'
 export type {
   InterceptedApp,
@@ -115,5 +118,6 @@ export type {
 } from './parallel/watch.js'
 export { SnapshotError } from './persistence/errors.js'
 export type { Leak } from './runtime/order.js'
+export type { Pending } from './runtime/pending.js'
 export type { State } from './state/freeze.js'
 export type { NotDeclaredInWrites } from './state/keys.js'

@@ -47,8 +47,22 @@ export interface ActionContext {
    * @throws {NoSenderError} when all siblings that are left wait for messages themselves
    */
   messages<K extends readonly AnyMessageKind[]>(...kinds: K): AsyncIterable<K[number]['~received']>
-  /** The messages from outside (`app.send`). Never completes by itself. */
+  /**
+   * The messages from outside (`app.send`), in order of arrival, as far as they are of these kinds; others stay. Never
+   * completes by itself. Whoever waits holds no slot of a shared limit.
+   */
   receive<K extends readonly AnyMessageKind[]>(...kinds: K): AsyncIterable<K[number]['~received']>
+  /**
+   * Waits for one message from outside: a person's answer. Several can wait at once, and are answered in any order.
+   *
+   * @throws the reason of the step's signal, when the step is cancelled while it waits
+   * @example
+   * ```ts
+   * const { body } = await context.receiveOne(approval)
+   * ```
+   * @see {@link ActionContext.receive} for more than one
+   */
+  receiveOne<K extends readonly AnyMessageKind[]>(...kinds: K): Promise<K[number]['~received']>
   /** Writes to the application's logger and as a `log` event. */
   log(text: string, data?: unknown): void
 }

@@ -8,12 +8,13 @@ import type { AppEvent, Subscription } from '../lifecycle/events.js'
 import type { Interceptor } from '../lifecycle/interceptor.js'
 import type { Logger } from '../lifecycle/logger.js'
 import type { Limit } from '../parallel/limit.js'
+import type { WhenWaiting } from './going-run.js'
 import { LiveApplication } from './live-application.js'
-import type { RunOutcome, StepOf } from './outcome.js'
+import type { RunOutcome, StepOf, Waiting } from './outcome.js'
 import type { Graph, GraphInputs, HaltedAt, InitialKeys, TagsOf } from './runnable.js'
 
 /** What one run is told. */
-export type RunOptions<Inputs, After, Before> = {
+export type RunOptions<Inputs, After, Before, When = WhenWaiting> = {
   /** Halt after these have committed: names, or `{ tag }`. */
   readonly haltAfter?: OneOrMany<After>
   /** Halt when one of these would be next; at least one step runs first. Wins over `haltAfter`. */
@@ -22,11 +23,23 @@ export type RunOptions<Inputs, After, Before> = {
   readonly signal?: AbortSignal
   /** Fails the run with a `MaxStepsError` when it would take more steps. Default: no bound. */
   readonly maxSteps?: number
+  /**
+   * `'return'`: resolves with the status `waiting` when all that is left waits for messages from outside. Default
+   * `'stay'`: waits on.
+   *
+   * After `'return'` the run stays as it is. The next `run` (`step`, `iterate`, `stream`) starts nothing anew but comes
+   * back to it; `inputs`, halts and `maxSteps` can then be left out, or say the same again.
+   */
+  readonly whenWaiting?: When
 } & Given<Inputs>
 
 type HaltType<A, After, Before> = [Before] extends [never] ? HaltedAt<A, After> : Name<A>
 /** What `run` and its kin resolve with. */
-export type OutcomeOf<S, A, After, Before> = RunOutcome<S, Name<A>, HaltType<A, After, Before>>
+export type OutcomeOf<S, A, After, Before, When = 'stay'> =
+  | RunOutcome<S, Name<A>, HaltType<A, After, Before>>
+  | MaybeWaiting<S, A, When>
+/** Told only to whom asked for it, so that nobody else narrows. */
+type MaybeWaiting<S, A, When> = 'return' extends When ? Waiting<S, Name<A>> : never
 
 /**
  * A graph with a state and an identity, and the actor that runs it.
@@ -46,35 +59,53 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
   /** The XState actor, for `getSnapshot`, `subscribe`, selectors and inspection. */
   readonly actor: AnyActorRef
   /** Takes one step. Resolves with nothing when there is none left. */
-  step(
-    ...args: Args<GraphInputs<A>, { readonly signal?: AbortSignal } & Given<GraphInputs<A>>>
-  ): Promise<StepOf<S, A> | undefined>
+  step<When extends WhenWaiting = 'stay'>(
+    ...args: Args<
+      GraphInputs<A>,
+      Pick<RunOptions<unknown, never, never, When>, 'signal' | 'whenWaiting'> & Given<GraphInputs<A>>
+    >
+  ): Promise<StepOf<S, A> | MaybeWaiting<S, A, When> | undefined>
   /**
    * Runs until a halt, the end, or a cancel.
    * @throws {ActionError} when an action fails; what was committed stays, and a further run tries that step again
    * @throws `signal.reason` when the given signal fires
    */
-  run<const After extends Halt<Name<A>, TagsOf<A>> = never, const Before extends Halt<Name<A>, TagsOf<A>> = never>(
-    ...args: Args<GraphInputs<A>, RunOptions<GraphInputs<A>, After, Before>>
-  ): Promise<OutcomeOf<S, A, After, Before>>
+  run<
+    const After extends Halt<Name<A>, TagsOf<A>> = never,
+    const Before extends Halt<Name<A>, TagsOf<A>> = never,
+    When extends WhenWaiting = 'stay',
+  >(
+    ...args: Args<GraphInputs<A>, RunOptions<GraphInputs<A>, After, Before, When>>
+  ): Promise<OutcomeOf<S, A, After, Before, When>>
   /** Yields each step when it has committed; the next starts when it is asked for. Leaving the loop cancels the run. */
-  iterate<const After extends Halt<Name<A>, TagsOf<A>> = never, const Before extends Halt<Name<A>, TagsOf<A>> = never>(
-    ...args: Args<GraphInputs<A>, RunOptions<GraphInputs<A>, After, Before>>
-  ): AsyncGenerator<StepOf<S, A>, OutcomeOf<S, A, After, Before>, void>
+  iterate<
+    const After extends Halt<Name<A>, TagsOf<A>> = never,
+    const Before extends Halt<Name<A>, TagsOf<A>> = never,
+    When extends WhenWaiting = 'stay',
+  >(
+    ...args: Args<GraphInputs<A>, RunOptions<GraphInputs<A>, After, Before, When>>
+  ): AsyncGenerator<StepOf<S, A>, OutcomeOf<S, A, After, Before, When>, void>
   /**
    * Yields every event of a run, also those of its branches, in the order in which they became true. The reader paces:
    * 64 events ahead, producers and step borders wait. Leaving the loop cancels the run and waits for its end.
    */
-  stream<const After extends Halt<Name<A>, TagsOf<A>> = never, const Before extends Halt<Name<A>, TagsOf<A>> = never>(
-    ...args: Args<GraphInputs<A>, RunOptions<GraphInputs<A>, After, Before>>
-  ): AsyncGenerator<AppEvent<S, A>, OutcomeOf<S, A, After, Before>, void>
+  stream<
+    const After extends Halt<Name<A>, TagsOf<A>> = never,
+    const Before extends Halt<Name<A>, TagsOf<A>> = never,
+    When extends WhenWaiting = 'stay',
+  >(
+    ...args: Args<GraphInputs<A>, RunOptions<GraphInputs<A>, After, Before, When>>
+  ): AsyncGenerator<AppEvent<S, A>, OutcomeOf<S, A, After, Before, When>, void>
   /** Calls a listener for each event of a type, `'*'` for all, from now on. What it throws goes to the logger. */
   on<T extends AppEvent<S, A>['type'] | '*'>(
     type: T,
     listener: (event: T extends '*' ? AppEvent<S, A> : Extract<AppEvent<S, A>, { readonly type: T }>) => void,
   ): Subscription
-  /** Sends a message into the running application, or to one below it. Never throws for a race. */
-  send(message: Message, options?: { readonly path?: string | Path }): Delivery
+  /**
+   * Sends a message into the running application, or to one below it, also to a branch that is queued. Delivered at
+   * once; never rejects for a race.
+   */
+  send(message: Message, options?: { readonly path?: string | Path }): Promise<Delivery>
   /**
    * Cancels what runs, or the application at `path` below. Resolves when that has ended. The run itself resolves with
    * the status `cancelled`.

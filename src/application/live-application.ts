@@ -3,14 +3,14 @@ import { type Inputs, NO_INPUTS, refuseUnknownInputs } from '../action/inputs.js
 import type { Delivery, Message } from '../action/message.js'
 import { BusyError } from '../errors.js'
 import { checkPlan, type Halts, resolveHalts } from '../graph/runnable.js'
-import { isPlainObject } from '../internal/guards.js'
+import { describeValue, isPlainObject } from '../internal/guards.js'
 import { checkOptions } from '../internal/options.js'
 import type { AnyEvent, EventType, Subscription } from '../lifecycle/events.js'
 import { checkCount, createLimit, gateOf, type Limit } from '../parallel/limit.js'
 import { findBelow } from '../runtime/address.js'
-import { announcedRun } from '../runtime/announced-run.js'
 import { appLogicOf } from '../runtime/application-logic.js'
-import { belongs, childApp, leaveParent, throughParent } from '../runtime/child-app.js'
+import { createCancellation } from '../runtime/cancellation.js'
+import { belongs, childApp, leaveParent } from '../runtime/child-app.js'
 import { type AnyActorRef, isActive, makeActor, stopActor } from '../runtime/create-actor.js'
 import { Hub, type HubSettings } from '../runtime/hub.js'
 import { type CommittedStep, createOrder, type RunEnd, type RunOrder } from '../runtime/order.js'
@@ -18,6 +18,7 @@ import { Runner } from '../runtime/runner.js'
 import { initialStanding } from '../runtime/standing.js'
 import type { LiveApp } from '../runtime/tree.js'
 import { enterState } from '../state/contract.js'
+import { GoingRun, type Pacer, type WhenWaiting } from './going-run.js'
 import { iterateRun, streamRun } from './readers.js'
 import { compiledGraphOf } from './runnable.js'
 
@@ -38,21 +39,22 @@ export interface LooseRun {
   readonly haltBefore?: Halts
   readonly signal?: AbortSignal
   readonly maxSteps?: number
+  readonly whenWaiting?: WhenWaiting
 }
 
 const OPTIONS = 'entrypoint state appId concurrency interceptors logger clock random graceMs inspect parent key'
-const RUN_OPTIONS = 'inputs haltAfter haltBefore signal maxSteps'
+const RUN_OPTIONS = 'inputs haltAfter haltBefore signal maxSteps whenWaiting'
 
 // Owns: the identity of an application between its runs, and the outcome of each run.
-// Does not own: the loop (runtime/app.ts).
+// Does not own: the loop (runtime/runner.ts), who attends a run (going-run.ts).
 // A1  One run at a time.
-// A2  The caller's signal has one listener of ours while a run lasts, and none after.
-// A3  Whoever cancels by signal gets its reason back, after everything has ended; any other cancel is an outcome.
+// A2  Whoever cancels by signal gets its reason back, after everything has ended; any other cancel is an outcome.
 
 export class LiveApplication implements AsyncDisposable {
   readonly #app: LiveApp
   readonly actor: AnyActorRef
-  #current: Promise<RunEnd> | undefined
+  /** The run that goes on, also one that waits while nobody attends it. */
+  #current: GoingRun | undefined
   #disposed = false
 
   constructor(graph: object, options: LooseOptions) {
@@ -98,31 +100,31 @@ export class LiveApplication implements AsyncDisposable {
     return this.#app.standing.sequenceId
   }
 
-  async step(options: LooseRun = {}): Promise<CommittedStep | undefined> {
+  async step(options: LooseRun = {}): Promise<object | undefined> {
     let taken: CommittedStep | undefined
     const { nodes } = this.#app.plan.graph
     const pace = (step: CommittedStep): undefined => {
       taken = step
     }
-    const order = this.#order(options, { haltAfter: new Set(nodes.values()), pace })
-    await this.#outcome(order, options.signal)
-    return taken
+    const going = this.#current
+    const outcome = await this.#outcome(options, { pace }, new Set(nodes.values()))
+    return 'pending' in outcome ? outcome : (taken ?? going?.last)
   }
 
   async run(options: LooseRun = {}): Promise<object> {
-    return this.#outcome(this.#order(options), options.signal)
+    return this.#outcome(options)
   }
 
   iterate(options: LooseRun = {}): AsyncGenerator<CommittedStep, object, void> {
     return iterateRun({
-      start: (pace) => this.#outcome(this.#order(options, { pace }), options.signal),
+      start: (pace) => this.#outcome(options, { pace }),
       cancel: () => this.#leave(),
     })
   }
 
   stream(options: LooseRun = {}): AsyncGenerator<AnyEvent, object, void> {
     return streamRun({
-      start: (room) => this.#outcome(this.#order(options, { room, pace: room }), options.signal),
+      start: (room) => this.#outcome(options, { room, pace: room }),
       listen: (listener) => this.#app.hub.listeners.add('*', listener),
       cancel: () => this.#leave(),
     })
@@ -132,15 +134,20 @@ export class LiveApplication implements AsyncDisposable {
     return this.#app.hub.listeners.add(type, listener as (event: AnyEvent) => void)
   }
 
-  send(message: Message, options: { readonly path?: string | Path } = {}): Delivery {
+  // Async, so that a message can be stored before it counts as sent; delivered at once all the same.
+  async send(message: Message, options: { readonly path?: string | Path } = {}): Promise<Delivery> {
     return this.#app.sendFromOutside(message, options.path)
   }
 
   async cancel(options: { readonly path?: string | Path; readonly reason?: unknown } = {}): Promise<void> {
-    const target = options.path === undefined ? this.#app : findBelow(this.#app, options.path)
+    const { path, reason } = options
+    const found = path === undefined ? undefined : findBelow(this.#app, path)
+    const target = path === undefined ? this.#app : found?.app
+    if (found?.map !== undefined)
+      found.map.cancelBranch(found.key, createCancellation('app', 'app', this.#app.hub.clock.now(), reason))
     if (target === undefined || !target.running) return
-    const ended = target === this.#app ? this.#current : target.ended()
-    target.cancelFromOutside(options.reason)
+    const ended = target === this.#app ? this.#over() : target.ended()
+    target.cancelFromOutside(reason)
     await ended
   }
 
@@ -153,45 +160,57 @@ export class LiveApplication implements AsyncDisposable {
 
   async #leave(): Promise<void> {
     this.#app.cancelFromOutside(undefined, 'app', 'reader')
-    await this.#current
+    await this.#over()
   }
 
-  #order(options: LooseRun, more: Partial<RunOrder> = {}): RunOrder {
+  /** What runs ends. Where nobody attends it, nobody is told. */
+  async #over(): Promise<void> {
+    const run = this.#current
+    await run?.ended
+    if (run?.attended === false && this.#current === run) this.#current = undefined
+  }
+
+  #order(options: LooseRun, haltAfter?: RunOrder['haltAfter']): RunOrder {
     checkOptions('A run', options, RUN_OPTIONS)
-    const { inputs = NO_INPUTS, haltAfter, haltBefore, maxSteps } = options
+    const { inputs = NO_INPUTS, haltBefore, maxSteps, whenWaiting = 'stay' } = options
     const { graph } = this.#app.plan
     if (!graph.accepts.open) refuseUnknownInputs('The application', inputs, graph.accepts.names)
+    if (whenWaiting !== 'stay' && whenWaiting !== 'return')
+      throw new TypeError(`whenWaiting is ${describeValue(whenWaiting)}. It takes 'stay' or 'return'.`)
     return createOrder(Object.freeze({ ...inputs }), {
       haltBefore: resolveHalts(graph, haltBefore, 'haltBefore'),
-      haltAfter: resolveHalts(graph, haltAfter, 'haltAfter'),
+      haltAfter: haltAfter ?? resolveHalts(graph, options.haltAfter, 'haltAfter'),
       ...(maxSteps === undefined ? {} : { maxSteps: checkCount('maxSteps', maxSteps) }),
-      ...more,
     })
   }
 
-  async #outcome(order: RunOrder, signal: AbortSignal | undefined): Promise<object> {
+  /** Starts a run, or comes back to the one that was left waiting; and attends it. */
+  async #outcome(options: LooseRun, pacer: Pacer = {}, haltAfter?: RunOrder['haltAfter']): Promise<object> {
+    const { signal, whenWaiting = 'stay' } = options
+    const order = this.#order(options, haltAfter)
     if (this.#disposed) throw new BusyError('The application was disposed of, so it runs no more. Make a new one.')
     if (!belongs(this.#app))
       throw new BusyError('The step that made the application has ended, and the application with it.')
     if (!isActive(this.actor))
       throw new BusyError('The actor of the application was stopped, so it runs no more. Make a new application.')
-    if (this.#current !== undefined) {
+    if (this.#current?.attended === true) {
       throw new BusyError(
         'The application is running. One run at a time: await the first one, or cancel it; for work side by side make another application.',
       )
     }
     signal?.throwIfAborted()
-    const app = this.#app
-    const onAbort = (): void => app.cancelFromOutside(signal?.reason, 'signal', 'signal')
-    if (app.parent === undefined) app.hub.beginRun()
-    signal?.addEventListener('abort', onAbort, { once: true })
-    this.#current = throughParent(app, () => announcedRun(app, order))
-    try {
-      return conclude(await this.#current)
-    } finally {
-      this.#current = undefined
-      signal?.removeEventListener('abort', onAbort)
+    const differs = this.#current?.differs(order, [...Object.keys(options), ...((haltAfter && ['haltAfter']) || [])])
+    if (differs !== undefined) {
+      throw new BusyError(
+        `The application goes on with a run that waits, which was told another ${differs}. Leave ${differs} out, or cancel that run first.`,
+      )
     }
+    const run = this.#current ?? new GoingRun(this.#app, order, pacer, whenWaiting)
+    this.#current = run
+    const end = await run.attend(pacer, whenWaiting, signal)
+    if (end.status === 'waiting') return end
+    this.#current = undefined
+    return conclude(end)
   }
 }
 
@@ -210,6 +229,6 @@ function conclude(end: RunEnd): object {
   if (end.status === 'failed') throw end.error
   if (end.status !== 'cancelled') return end
   const { cancellation, ...rest } = end
-  if (cancellation.cause === 'signal') throw cancellation.reason // A3
+  if (cancellation.cause === 'signal') throw cancellation.reason // A2
   return { ...rest, reason: cancellation.reason, by: cancellation.by }
 }

@@ -1,6 +1,7 @@
 import type { WrittenBy } from '../action/action.js'
 import type { Name } from '../internal/type-tools.js'
 import type { Leak } from '../runtime/order.js'
+import type { Pending } from '../runtime/pending.js'
 
 interface OutcomeFacts<S> {
   readonly state: Readonly<S>
@@ -29,6 +30,18 @@ export interface Cancelled<out S, out At extends string> extends OutcomeFacts<S>
   readonly next: At | undefined
   readonly reason: unknown
   readonly by: string
+}
+
+/**
+ * All that is left of the run waits for messages from outside. It stays as it is, in memory: `app.send` wakes what it
+ * answers, and the next run comes back to it. `action` is the one that waits, or in which something does.
+ */
+export interface Waiting<out S, out At extends string> extends OutcomeFacts<S> {
+  readonly status: 'waiting'
+  readonly action: At
+  readonly next: At | undefined
+  /** Who waits for which kinds of message. */
+  readonly pending: readonly Pending[]
 }
 
 /** How a run ended. A failure rejects instead. */

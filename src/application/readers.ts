@@ -18,6 +18,7 @@ export async function* iterateRun({ start, cancel }: Steps): AsyncGenerator<Comm
   let asked: Deferred<void> = createDeferred()
   const steps = new AsyncQueue<CommittedStep>(1)
   let left = false
+  let over = false // ended, or waiting for a person: nothing is cancelled
   const run = start((step) => {
     steps.push(step)
     return left ? Promise.resolve() : asked.promise
@@ -29,7 +30,10 @@ export async function* iterateRun({ start, cancel }: Steps): AsyncGenerator<Comm
   try {
     for (;;) {
       const step = await steps.take()
-      if (step === undefined) return await run
+      if (step === undefined) {
+        over = true
+        return await run
+      }
       yield step
       const go = asked
       asked = createDeferred()
@@ -37,7 +41,7 @@ export async function* iterateRun({ start, cancel }: Steps): AsyncGenerator<Comm
     }
   } finally {
     left = true
-    const ended = cancel()
+    const ended = over ? undefined : cancel()
     asked.resolve()
     await ended
     await run.catch(() => {})
@@ -53,6 +57,7 @@ interface Events {
 /** Yields each event of a run. When {@link BUFFER} of them wait, producers and step borders do. */
 export async function* streamRun({ start, listen, cancel }: Events): AsyncGenerator<AnyEvent, object, void> {
   const events = new AsyncQueue<AnyEvent>(BUFFER)
+  let over = false
   const subscription = listen((event) => events.push(event))
   const run = start(() => events.room())
   run.then(
@@ -62,12 +67,15 @@ export async function* streamRun({ start, listen, cancel }: Events): AsyncGenera
   try {
     for (;;) {
       const event = await events.take()
-      if (event === undefined) return await run
+      if (event === undefined) {
+        over = true
+        return await run
+      }
       yield event
     }
   } finally {
     subscription.unsubscribe()
-    const ended = cancel()
+    const ended = over ? undefined : cancel()
     events.close()
     await ended
     await run.catch(() => {})

@@ -152,6 +152,24 @@ export interface MessageEvent<At extends string = string> extends ActionFacts<At
   readonly to: string
   readonly delivery: Delivery
 }
+/** An action waits for a message: from outside (of a person), or of a sibling. Not told when one lay there already. */
+export interface WaitEvent<At extends string = string> extends ActionFacts<At> {
+  readonly type: 'wait'
+  /** The kinds of message that it waits for. */
+  readonly kinds: readonly string[]
+  readonly from: 'outside' | 'siblings'
+  /** Epoch milliseconds. */
+  readonly since: number
+}
+/** A wait has ended: with its message, or with none (cancelled, given up, nobody left to send one). */
+export interface WakeEvent<At extends string = string> extends ActionFacts<At> {
+  readonly type: 'wake'
+  readonly kinds: readonly string[]
+  readonly from: 'outside' | 'siblings'
+  readonly message: Received | undefined
+  /** How long it waited. */
+  readonly durationMs: number
+}
 /** An application was cancelled. Told for each that a cancel reaches, in the same tick. */
 export interface CancelEvent extends EventFacts {
   readonly type: 'cancel'
@@ -192,6 +210,8 @@ type PlainEvent<S, At extends string> =
   | BranchSettled<At>
   | BranchLeaked<At>
   | MessageEvent<At>
+  | WaitEvent<At>
+  | WakeEvent<At>
   | CancelEvent
   | ReduceEvent<At>
   | LogEvent<At>

@@ -1,7 +1,8 @@
 import type { ActionContext, Path } from '../action/context.js'
-import type { AnyMessageKind, Delivery, Message, Received } from '../action/message.js'
+import type { AnyMessageKind, Delivery, Message } from '../action/message.js'
 import { announce } from './announce.js'
 import { createCancellation } from './cancellation.js'
+import { MessageReader } from './message-wait.js'
 import type { LiveApp, LiveMap, LiveStep } from './tree.js'
 
 // Owns: what an action may ask of the engine. Everything here is void once the step has ended.
@@ -63,41 +64,22 @@ class StepContext implements ActionContext {
   }
 
   messages<K extends readonly AnyMessageKind[]>(...kinds: K): AsyncIterable<K[number]['~received']> {
-    const names = new Set(kinds.map((kind) => kind.kind))
-    return this.#read((message) => names.has(message.kind) && message.from !== '', true)
+    return this.#reader(kinds, 'siblings')
   }
 
   receive<K extends readonly AnyMessageKind[]>(...kinds: K): AsyncIterable<K[number]['~received']> {
-    const names = new Set(kinds.map((kind) => kind.kind))
-    return this.#read((message) => names.has(message.kind) && message.from === '', false)
+    return this.#reader(kinds, 'outside')
   }
 
-  async *#read(wants: (message: Received) => boolean, ofSiblings: boolean): AsyncGenerator<Received, void, void> {
-    const { signal } = this.#step
-    const map = ofSiblings ? this.#siblings?.map : undefined
-    if (ofSiblings && map === undefined) return
-    const { mailbox, slot } = this.#app
-    const give = (): void =>
-      mailbox.release(signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason)))
-    signal.addEventListener('abort', give, { once: true })
-    try {
-      for (;;) {
-        signal.throwIfAborted()
-        const taken = mailbox.take(wants)
-        if (!(taken instanceof Promise)) {
-          if (taken === undefined) return
-          yield taken
-          continue
-        }
-        map?.siblings.waits(this.#app)
-        // Whoever waits holds no slot, so that those it waits for can run.
-        const message = slot === undefined ? await taken : await slot.lend(() => taken)
-        if (message === undefined) return
-        yield message
-      }
-    } finally {
-      signal.removeEventListener('abort', give)
-    }
+  async receiveOne<K extends readonly AnyMessageKind[]>(...kinds: K): Promise<K[number]['~received']> {
+    const { value } = await this.#reader(kinds, 'outside').next()
+    if (value === undefined) throw new TypeError(`The step of "${this.#step.node.name}" has ended.`)
+    return value
+  }
+
+  #reader(kinds: readonly AnyMessageKind[], from: 'siblings' | 'outside'): MessageReader {
+    const names = kinds.map((kind) => kind.kind)
+    return new MessageReader(this.#app, this.#step, { kinds: Object.freeze(names), from })
   }
 
   log(text: string, data?: unknown): void {

@@ -1,43 +1,76 @@
 import { type Path, printPath } from '../action/context.js'
 import type { Delivery, Received } from '../action/message.js'
 import { announce } from './announce.js'
-import type { LiveApp } from './tree.js'
+import type { LiveApp, LiveMap } from './tree.js'
+
+// Owns: how the address of an application below another one is looked up: one segment after the other, never by a search.
+
+/** What stands at an address: an application that lives, or a branch that still waits for its turn. */
+export type Found =
+  | { readonly app: LiveApp; readonly map: undefined; readonly key: string }
+  | { readonly app: undefined; readonly map: LiveMap; readonly key: string }
 
 /**
- * The application at a path below another one, as far as it lives.
+ * The application at a path below another one, or the place where it will be.
  * @param path segments, or their text: `compare/gpt4`; the key alone where the root stands at one map
  */
-export function findBelow(root: LiveApp, path: string | Path): LiveApp | undefined {
-  const wanted = typeof path === 'string' ? path : printPath([...root.path, ...path])
-  const prefix = printPath(root.path)
-  return (
-    search(root, (text) => text === wanted || (prefix !== '' && text === `${prefix}/${wanted}`)) ?? byKey(root, path)
-  )
+export function findBelow(root: LiveApp, path: string | Path): Found | undefined {
+  const text = typeof path === 'string' ? path : printPath(path)
+  const own = printPath(root.path)
+  const below = own !== '' && (text === own || text.startsWith(`${own}/`)) ? text.slice(own.length + 1) : text
+  const found = descend(root, below === '' ? [] : below.split('/'))
+  return found ?? (typeof path === 'string' ? branchOf(root.step?.map, path) : undefined)
 }
 
-function search(app: LiveApp, fits: (text: string) => boolean): LiveApp | undefined {
-  for (const { app: branch } of app.step?.map?.table.live.values() ?? []) {
-    const found = fits(printPath(branch.path)) ? branch : search(branch, fits)
-    if (found !== undefined) return found
+function descend(app: LiveApp, parts: readonly string[]): Found | undefined {
+  if (parts.length === 0) return { app, map: undefined, key: app.parent?.key ?? '' }
+  const [head = '', key = ''] = parts
+  const map = app.step?.map
+  if (map !== undefined && head === headOf(map.step.node.name, map.visit)) {
+    const single = map.table.live.get('')
+    if (single !== undefined) return descend(single.app, parts.slice(1))
+    if (parts.length > 1) return enter(branchOf(map, unescapeName(key)), parts.slice(2))
   }
   for (const below of app.subApps ?? []) {
-    const found = fits(printPath(below.path)) ? below : search(below, fits)
-    if (found !== undefined) return found
+    const { name, visit, key: own } = below.parent ?? NOWHERE
+    if (head !== headOf(name, visit) || (own !== '' && own !== unescapeName(key))) continue
+    return descend(below, parts.slice(own === '' ? 1 : 2))
   }
   return undefined
 }
 
-const byKey = (root: LiveApp, path: string | Path): LiveApp | undefined =>
-  typeof path === 'string' ? root.step?.map?.table.live.get(path)?.app : undefined
+const NOWHERE = { name: '', visit: 0, key: '' }
 
-/** Hands a message from outside to an application or one below it. */
+const enter = (found: Found | undefined, parts: readonly string[]): Found | undefined =>
+  found?.app === undefined ? (parts.length === 0 ? found : undefined) : descend(found.app, parts)
+
+function branchOf(map: LiveMap | undefined, key: string): Found | undefined {
+  if (map === undefined) return undefined
+  const app = map.table.live.get(key)?.app
+  if (app !== undefined) return { app, map: undefined, key }
+  return map.knows(key) && !map.table.settled.has(key) ? { app, map, key } : undefined
+}
+
+const headOf = (map: string, visit: number): string => printPath([{ map, visit, key: '' }])
+const unescapeName = (text: string): string => text.replaceAll('~1', '/').replaceAll('~0', '~')
+
+/** Hands a message from outside to an application or one below it, also to a branch that is queued. */
 export function sendDown(root: LiveApp, message: Received, path: string | Path | undefined): Delivery {
-  const target = path === undefined ? root : findBelow(root, path)
-  const delivery = target?.running === true ? target.mailbox.push(message) : 'dropped'
+  const found = path === undefined ? { app: root, map: undefined, key: '' } : findBelow(root, path)
+  const target = found?.app
+  const map = found?.map ?? (target?.running === false ? target.parent?.map : undefined)
+  if (map !== undefined) return map.siblings.deliver(found?.key ?? '', message, nameOf(map, found?.key ?? ''))
+  const open = target?.running === true && target.cancellation === undefined
+  const delivery = open ? target.mailbox.push(message) : 'dropped'
   const teller = target ?? root
   if (teller.hears('message')) {
     const source = teller.step?.node.name ?? teller.standing.next ?? ''
-    announce(teller, { type: 'message', source, message, to: printPath(teller.path), delivery })
+    const to = target !== undefined || path === undefined ? printPath(teller.path) : nameOfPath(path)
+    announce(teller, { type: 'message', source, message, to, delivery })
   }
   return delivery
 }
+
+const nameOfPath = (path: string | Path): string => (typeof path === 'string' ? path : printPath(path))
+const nameOf = ({ app, step, visit }: LiveMap, key: string): string =>
+  printPath([...app.path, { map: step.node.name, visit, key }])

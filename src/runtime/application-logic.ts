@@ -51,6 +51,8 @@ function createAppLogic(plan: Plan): LooseLogic<AppSnapshot> {
       switch (event.type) {
         case 'teasel.step':
           return snapshot.status === 'active' ? (event['standing'] as AppSnapshot) : snapshot
+        case 'teasel.waits':
+          return snapshot.status === 'active' ? snapshot.waits(event['waiting'] as boolean) : snapshot
         case 'teasel.end':
           return ended(app, snapshot, event['end'] as RunEnd)
         case 'cancel':

@@ -6,6 +6,7 @@ import type { FanOut } from '../parallel/fan-out.js'
 import { gateOf } from '../parallel/limit.js'
 import type { BranchTask } from '../parallel/task.js'
 import { Alarm } from './alarm.js'
+import { announce } from './announce.js'
 import { appLogicOf } from './application-logic.js'
 import { Branch } from './branch.js'
 import { BranchInputs } from './branch-inputs.js'
@@ -86,6 +87,11 @@ export class BranchStarter {
   #orderOf(inputs: Inputs): RunOrder {
     if (this.#order?.inputs !== inputs) this.#order = createOrder(inputs, { room: this.#map.app.order?.room })
     return this.#order
+  }
+
+  tell(type: 'branch.queued' | 'branch.start', { app, task: { key, index } }: LiveBranch): void {
+    const { step, app: above } = this.#map
+    if (app.hears(type)) announce(app, { type, source: step.node.name, key, index }, above.standing.sequenceId + 1)
   }
 
   /** The branch runs its first step: its time begins. */

@@ -1,9 +1,12 @@
 import type { ActionContext } from '../action/context.js'
 import { behindContext } from './action-context.js'
+import { announcedRun } from './announced-run.js'
 import { createCancellation } from './cancellation.js'
 import { stopActor } from './create-actor.js'
 import { Grace } from './grace.js'
+import type { RunEnd, RunOrder } from './order.js'
 import type { ChildSetup, LiveApp } from './tree.js'
+import { waitsOf } from './waits.js'
 
 // Owns: applications that an action makes by hand: their place in the tree, and that they end with the step.
 
@@ -28,7 +31,7 @@ export function childApp(context: ActionContext, key: string | undefined, setup:
   return child
 }
 
-/** Runs with the parent's slot given back, and cancelled at once if the parent is. */
+/** Awaits what it runs, with the parent's slot given back, and cancelled at once if the parent is. */
 export async function throughParent<T>(app: LiveApp, work: () => Promise<T>): Promise<T> {
   const above = app.parent?.app
   if (above === undefined) return work()
@@ -36,9 +39,27 @@ export async function throughParent<T>(app: LiveApp, work: () => Promise<T>): Pr
     const result = work()
     if (above.cancellation !== undefined)
       app.cancel(createCancellation('parent', 'parent', above.hub.clock.now(), above.cancellation.reason))
-    return result
+    return counted(above, 'awaited', result)
   }
-  return above.slot === undefined ? begun() : above.slot.lend(begun)
+  return above.slot === undefined ? begun() : above.slot.lend(begun, above.step)
+}
+
+/** Runs an application that nobody above tells of. One that an action made counts among what that action runs. */
+export function runRoot(app: LiveApp, order: RunOrder): Promise<RunEnd> {
+  const end = announcedRun(app, order)
+  return app.parent === undefined ? end : counted(app.parent.app, 'running', end)
+}
+
+async function counted<T>(above: LiveApp, what: 'running' | 'awaited', result: Promise<T>): Promise<T> {
+  const waits = waitsOf(above)
+  waits.below[what] += 1
+  waits.reckon()
+  try {
+    return await result
+  } finally {
+    waits.below[what] -= 1
+    waits.reckon()
+  }
 }
 
 /** False once the step that made it has ended. */

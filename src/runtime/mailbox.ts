@@ -1,15 +1,16 @@
 import type { Delivery, Received } from '../action/message.js'
-import { createDeferred, type Deferred } from '../internal/deferred.js'
 
-// Owns: the messages of one application, in order of arrival, and who waits for one.
+// Owns: the messages of one application, in order of arrival, and who reads them.
 // M1  Bounded: a message that finds no room is refused.
 // M2  A message is taken once. Kinds that a reader does not ask for stay for another.
 
 const BOUND = 1000
 
-interface Reader {
-  readonly wants: (message: Received) => boolean
-  readonly answer: Deferred<Received | undefined>
+/** Who waits for a message. */
+export interface Reader {
+  wants(message: Received): boolean
+  /** Called once, with the message, or with nothing when none comes any more. */
+  answer(message: Received | undefined): void
 }
 
 /** Messages of siblings, and messages from outside, each in order. */
@@ -22,17 +23,12 @@ export class Mailbox {
     this.#closed = closed
   }
 
-  /** True while someone waits for a message of a sibling. */
-  get waiting(): boolean {
-    return [...(this.#readers ?? [])].length > 0
-  }
-
   push(message: Received): Delivery {
     if (this.#closed) return 'dropped'
     for (const reader of this.#readers ?? []) {
       if (!reader.wants(message)) continue
       this.#readers?.delete(reader)
-      reader.answer.resolve(message)
+      reader.answer(message)
       return 'delivered'
     }
     this.#messages ??= []
@@ -41,30 +37,29 @@ export class Mailbox {
     return 'queued'
   }
 
-  /** The first message that is wanted, or a promise of it; undefined when none comes any more. */
-  take(wants: (message: Received) => boolean): Received | Promise<Received | undefined> | undefined {
+  /** Takes the first message that is wanted. */
+  take(wants: (message: Received) => boolean): Received | undefined {
     const at = this.#messages?.findIndex(wants) ?? -1
-    if (at >= 0) return this.#messages?.splice(at, 1)[0]
-    if (this.#closed) return undefined
-    const reader: Reader = { wants, answer: createDeferred() }
-    this.#readers ??= new Set()
-    this.#readers.add(reader)
-    return reader.answer.promise
+    return at < 0 ? undefined : this.#messages?.splice(at, 1)[0]
   }
 
-  /** Ends the waits of those for whom `answer` says so: with nothing, or with an error. */
-  release(error?: Error): void {
-    for (const reader of this.#readers ?? []) {
-      if (error === undefined) reader.answer.resolve(undefined)
-      else reader.answer.reject(error)
-    }
-    this.#readers?.clear()
+  /** Answers with the next message that is wanted. */
+  read(reader: Reader): void {
+    if (this.#closed) return reader.answer(undefined)
+    this.#readers ??= new Set()
+    this.#readers.add(reader)
+  }
+
+  leave(reader: Reader): void {
+    this.#readers?.delete(reader)
   }
 
   close(): void {
     this.#closed = true
     this.#messages = undefined
-    this.release()
+    const readers = this.#readers
+    this.#readers = undefined
+    for (const reader of readers ?? []) reader.answer(undefined)
   }
 
   /** For an application that runs again. */

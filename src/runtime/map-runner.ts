@@ -14,6 +14,7 @@ import { Grace } from './grace.js'
 import { MapBooks } from './map-books.js'
 import { MapFinale } from './map-finale.js'
 import { type Closing, closingCancellation, endingOf, hopelessMap, mapSource, type Why } from './map-outcome.js'
+import { abandonOverdue } from './overdue.js'
 import { Recorder } from './recorder.js'
 import { reducerLogic, reducerSetup } from './reducer-logic.js'
 import { Siblings } from './siblings.js'
@@ -120,7 +121,6 @@ export class MapRunner implements LiveMap {
     if (this.table.total !== undefined) return
     this.table.total = this.#feed?.length
     this.#judge()
-    this.siblings.check()
   }
 
   #start(task: BranchTask): void {
@@ -128,8 +128,9 @@ export class MapRunner implements LiveMap {
       throw new TypeError(`its source gave the key "${task.key}" a second time. Give each branch a key of its own.`)
     }
     const branch = this.#starter.make(task)
+    this.siblings.made(task.key, branch.app)
     this.table.live.set(task.key, branch)
-    this.#tellBranch('branch.queued', branch)
+    this.#starter.tell('branch.queued', branch)
     this.#starter.launch(branch)
   }
 
@@ -137,7 +138,7 @@ export class MapRunner implements LiveMap {
     const branch = this.table.live.get(key)
     if (branch === undefined) return
     this.#starter.begin(branch)
-    this.#tellBranch('branch.start', branch)
+    this.#starter.tell('branch.start', branch)
   }
 
   childDone(key: string, output: unknown): void {
@@ -237,11 +238,6 @@ export class MapRunner implements LiveMap {
     return this.table.has(key) || this.#feed?.holds(key) === true
   }
 
-  #tellBranch(type: 'branch.queued' | 'branch.start', { app, task: { key, index } }: LiveBranch): void {
-    if (!app.hears(type)) return
-    announce(app, { type, source: this.step.node.name, key, index }, this.app.standing.sequenceId + 1)
-  }
-
   tell(event: AnyEvent, key: string, own: boolean): void {
     try {
       this.#watcher?.tell(event, key, own)
@@ -259,18 +255,20 @@ export class MapRunner implements LiveMap {
 
   /** The time of some branch is up. */
   #overdue(): void {
-    if (this.table.live.size === 0) return this.#finale.abandon()
-    let next: number | undefined
-    for (const { app } of this.table.each()) {
-      if (app.cancellation === undefined) continue
-      const left = this.#grace.left(app.cancellation.at)
-      if (left <= 0) app.abandon()
-      else next = Math.min(next ?? left, left)
-    }
-    if (next !== undefined) this.#grace.start(next)
+    if (this.table.live.size === 0) this.#finale.abandon()
+    else abandonOverdue(this, this.#grace)
+  }
+
+  get busy(): boolean {
+    return this.#pumping || this.#finale.begun || this.#recorder.asking || this.#feed?.pulling === true
+  }
+
+  queued(): Iterable<string> {
+    return this.#closing === undefined ? (this.#feed?.queued() ?? []) : []
   }
 
   #endIfDone(): void {
+    this.siblings.check()
     if (this.#finale.begun || this.#pumping || this.table.live.size > 0 || this.#recorder.asking) return
     if (this.#closing === undefined && !this.table.complete) return
     void this.#finale.begin(this.#feed, this.#closing, () => this.#fault())

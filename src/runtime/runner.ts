@@ -25,7 +25,7 @@ import type { Slot } from './slot.js'
 import type { Standing } from './standing.js'
 import { lateStep } from './step-border.js'
 import { commitStep, failStep, performStep } from './take-step.js'
-import type { ChildSetup, LiveApp, LiveStep, Parent } from './tree.js'
+import type { ChildSetup, LiveApp, LiveStep, LiveWaits, Parent } from './tree.js'
 
 // Owns: the loop of one application: which step is next, when a run ends, what a cancel reaches.
 // Does not own: how one step is taken (take-step.ts), branches (map-runner.ts), the actor's snapshot (application-logic.ts).
@@ -58,6 +58,7 @@ export class Runner implements LiveApp {
   told: InterceptedStep | undefined
   slot: Slot | undefined
   attempts: Attempts | undefined
+  waits: LiveWaits | undefined
   subApps: Set<LiveApp> | undefined
   leaked: readonly Leak[] = NO_LEAKS
   #mailbox: Mailbox | undefined
@@ -100,8 +101,12 @@ export class Runner implements LiveApp {
   }
 
   get mailbox(): Mailbox {
-    this.#mailbox ??= new Mailbox(!this.running)
+    this.#mailbox ??= new Mailbox(!this.running && (this.epoch > 0 || this.parent?.map === undefined))
     return this.#mailbox
+  }
+
+  set mailbox(mailbox: Mailbox) {
+    this.#mailbox = mailbox
   }
 
   /** Of a branch: a stable hash of where it hangs (made when asked for). Else given, or random. */

@@ -1,52 +1,91 @@
 import type { Delivery, Received } from '../action/message.js'
 import { NoSenderError } from '../errors.js'
 import { announce } from './announce.js'
-import type { LiveApp, LiveMap, LiveSiblings } from './tree.js'
+import { Mailbox } from './mailbox.js'
+import type { LiveApp, LiveMap, LiveSiblings, WaitsFor } from './tree.js'
+import { waitsOf } from './waits.js'
 
-// Owns: messages between the branches of one map, and who waits for one.
+// Owns: messages between the branches of one map, those that come before a branch has started, and how many wait.
+// B1  A branch of a known source has its mailbox before its turn comes.
+// B2  While some branch waits for a person, siblings may wait for each other: the answer may set one of them going.
 
 /** Carries the messages of siblings. */
 export class Siblings implements LiveSiblings {
   readonly #map: LiveMap
-  #waiting: Set<LiveApp> | undefined
+  /** The mail of branches that are queued (B1). */
+  #early: Map<string, Mailbox> | undefined
+  /** Branches that live, by what they wait for; those that wait for nothing are not counted. */
+  readonly #waiting = { nothing: 0, siblings: 0, outside: 0 }
 
   constructor(map: LiveMap) {
     this.#map = map
   }
 
-  deliver(key: string, message: Received): Delivery {
+  deliver(key: string, message: Received, to = key): Delivery {
     const { app, table, step } = this.#map
-    const to = table.live.get(key)?.app
-    const delivery = to === undefined ? 'dropped' : to.mailbox.push(message)
-    if (to !== undefined && delivery === 'delivered') this.#waiting?.delete(to)
-    if ((to ?? app).hears('message'))
-      announce(to ?? app, { type: 'message', source: step.node.name, message, to: key, delivery })
+    const branch = table.live.get(key)?.app
+    const mailbox = branch === undefined ? this.#mailOf(key) : branch.mailbox
+    const delivery = branch?.cancellation === undefined ? (mailbox?.push(message) ?? 'dropped') : 'dropped'
+    if ((branch ?? app).hears('message'))
+      announce(branch ?? app, { type: 'message', source: step.node.name, message, to, delivery })
     return delivery
   }
 
+  #mailOf(key: string): Mailbox | undefined {
+    if (this.#map.table.settled.has(key) || !this.#map.knows(key)) return undefined
+    this.#early ??= new Map()
+    const mailbox = this.#early.get(key) ?? new Mailbox()
+    this.#early.set(key, mailbox)
+    return mailbox
+  }
+
   broadcast(message: Received): void {
-    for (const key of [...this.#map.table.live.keys()]) if (key !== message.from) this.deliver(key, message)
+    const { table } = this.#map
+    for (const key of [...table.live.keys(), ...this.#map.queued()])
+      if (key !== message.from) this.deliver(key, message)
   }
 
-  waits(app: LiveApp): void {
-    this.#waiting ??= new Set()
-    this.#waiting.add(app)
+  /** A branch was made: what was sent before is its own (B1). */
+  made(key: string, app: LiveApp): void {
+    const mailbox = this.#early?.get(key)
+    if (mailbox === undefined) return
+    this.#early?.delete(key)
+    app.mailbox = mailbox
+  }
+
+  settled({ waits }: LiveApp): void {
+    if (waits === undefined || waits.level === 'nothing') return
+    const { level } = waits
+    waits.level = 'nothing'
+    this.changed(level, 'nothing')
+  }
+
+  changed(before: WaitsFor, after: WaitsFor): void {
+    this.#waiting[before] -= 1
+    this.#waiting[after] += 1
     this.check()
   }
 
-  settled(app: LiveApp): void {
-    this.#waiting?.delete(app)
-    this.check()
+  get waitsFor(): WaitsFor {
+    const { siblings, outside } = this.#waiting
+    if (outside === 0 || siblings + outside < this.#map.table.live.size || this.#map.busy) return 'nothing'
+    return 'outside'
+  }
+
+  /** Looks again at who waits: for the map's application, and for those that nobody can send to any more. */
+  check(): void {
+    const { siblings, outside } = this.#waiting
+    const { app, table, busy } = this.#map
+    if (siblings > 0 && outside === 0 && siblings === table.live.size && !busy) this.#nobodySends() // B2
+    if (siblings + outside > 0) waitsOf(app).reckon()
+    else app.waits?.reckon()
   }
 
   /** Nobody is left who could send: who waits alone completes, those that wait for each other fail. */
-  check(): void {
-    const waiting = this.#waiting
-    if (waiting === undefined || waiting.size === 0) return
+  #nobodySends(): void {
     const { live, settled, total } = this.#map.table
-    if (waiting.size < live.size || total === undefined || settled.size + live.size < total) return
-    const error = live.size === 1 ? undefined : new NoSenderError([...live.keys()])
-    for (const app of waiting) app.mailbox.release(error)
-    waiting.clear()
+    const queued = total === undefined || settled.size + live.size < total
+    const error = live.size === 1 && !queued ? undefined : { reason: new NoSenderError([...live.keys()], queued) }
+    for (const { app } of [...live.values()]) app.waits?.releaseSiblings(error)
   }
 }

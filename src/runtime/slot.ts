@@ -58,15 +58,18 @@ export class Slot {
     this.leave()
   }
 
-  /** Gives the slot back while the action only waits for something that needs slots itself. */
-  async lend<T>(work: () => Promise<T>): Promise<T> {
+  /**
+   * Gives the slot back while the action only waits for something that needs slots itself.
+   * @param step whose slot it is: once it has ended, the slot is not taken again
+   */
+  async lend<T>(work: () => Promise<T>, step?: { readonly open: boolean }): Promise<T> {
     this.#lent += 1
     this.leave()
     try {
       return await work()
     } finally {
       this.#lent -= 1
-      if (this.#lent === 0) await this.enter()
+      if (this.#lent === 0 && step?.open !== false) await this.enter()
     }
   }
 }

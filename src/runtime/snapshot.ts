@@ -50,6 +50,8 @@ export type RunSnapshot<State, At extends string = string> = Snapshot<RunOutput<
   readonly sequenceId: number
   /** The action that was chosen to run next. */
   readonly next: string | undefined
+  /** True while all that is left to do waits for messages: of a person, or of siblings. */
+  readonly waiting: boolean
 }
 
 type Status = 'active' | 'done' | 'error' | 'stopped'
@@ -85,6 +87,7 @@ export class AppSnapshot implements Standing {
   readonly sequenceId: number
   /** Drops completions of a life before the last restart. */
   readonly epoch: number
+  readonly waiting: boolean
   readonly #app: LiveApp | EndedBranch
 
   constructor(
@@ -94,6 +97,7 @@ export class AppSnapshot implements Standing {
     status: Status = 'active',
     output?: RunOutput<State>,
     error?: unknown,
+    waiting = false,
   ) {
     this.status = status
     this.output = output
@@ -103,6 +107,7 @@ export class AppSnapshot implements Standing {
     this.next = standing.next
     this.sequenceId = standing.sequenceId
     this.epoch = epoch
+    this.waiting = waiting
     this.#app = app
   }
 
@@ -112,6 +117,11 @@ export class AppSnapshot implements Standing {
 
   get state(): State {
     return this.context
+  }
+
+  /** The same, except whether it waits. */
+  waits(waiting: boolean): AppSnapshot {
+    return new AppSnapshot(this.#app, this, this.epoch, 'active', undefined, undefined, waiting)
   }
 
   /** The live side of the actor that this snapshot is of; undefined for a branch that has ended. */

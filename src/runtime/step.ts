@@ -73,6 +73,7 @@ export class Step implements LiveStep, ActionArgs<State, Inputs> {
   close(): void {
     this.#open = false
     this.alarm?.clear()
+    this.#app.waits?.drop(this)
   }
 
   /** Runs plain code. The answer is what it returned, or a promise of it. */

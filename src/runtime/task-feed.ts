@@ -19,6 +19,8 @@ export class TaskFeed {
   #index = 0
   #state: 'open' | 'pulling' | 'ended' = 'open'
   #arrived: BranchTask[] = []
+  /** The places of known keys; made when one is first looked for. */
+  #places: Map<string, number> | undefined
   #fault: { readonly error: unknown } | undefined
 
   constructor(subject: string, source: TaskSource, wake: () => void) {
@@ -111,10 +113,25 @@ export class TaskFeed {
   #find(key: string): number | undefined {
     const { entries, keyOf } = this.#source
     if (entries.kind !== 'known') return undefined
-    for (let i = this.#index; i < entries.length; i++) {
-      if (!this.#skipped.has(i) && (keyOf(entries.at(i)) ?? String(i)) === key) return i
+    if (this.#places === undefined) {
+      this.#places = new Map()
+      for (let i = this.#index; i < entries.length; i++) this.#places.set(keyOf(entries.at(i)) ?? String(i), i)
     }
-    return undefined
+    const at = this.#places.get(key)
+    return at === undefined || at < this.#index || this.#skipped.has(at) ? undefined : at
+  }
+
+  /** True while the source is asked for its next entry. */
+  get pulling(): boolean {
+    return this.#state === 'pulling'
+  }
+
+  /** The keys that wait to be fed. */
+  *queued(): Generator<string, void, void> {
+    const { entries, keyOf } = this.#source
+    if (entries.kind !== 'known') return
+    for (let i = this.#index; i < entries.length; i++)
+      if (!this.#skipped.has(i)) yield keyOf(entries.at(i)) ?? String(i)
   }
 
   /** Whatever has been pulled or is known, and was not fed yet. */

@@ -55,7 +55,8 @@ export interface LiveApp {
   readonly inputs: Inputs
   /** The shared limit that it is under. */
   readonly gate: Gate | undefined
-  readonly mailbox: Mailbox
+  /** Open from when a branch is made; of another application while it runs. */
+  mailbox: Mailbox
   readonly self: AnyActorRef
   readonly appId: string
   readonly path: Path
@@ -81,6 +82,8 @@ export interface LiveApp {
   slot: Slot | undefined
   /** What this run has tried more than once; undefined until something failed. */
   attempts: Attempts | undefined
+  /** What it waits for, if it ever did. */
+  waits: LiveWaits | undefined
   /** Applications that the current step made by hand. */
   subApps: Set<LiveApp> | undefined
   attach(self: AnyActorRef): void
@@ -138,8 +141,12 @@ export interface LiveMap {
   readonly reducing: boolean
   readonly table: MapTable
   readonly siblings: LiveSiblings
+  /** True while something goes on beside its branches: its source is pulled, its reducer runs, interceptors are asked. */
+  readonly busy: boolean
   /** Whether a branch of this key lives, has settled, or waits in a source of known length. */
   knows(key: string): boolean
+  /** The keys that wait in a source of known length. */
+  queued(): Iterable<string>
   /** A branch runs its first step. */
   branchStarted(key: string): void
   /** A child actor (a branch, or the reducer) is done. */
@@ -159,10 +166,13 @@ export interface LiveMap {
 
 /** Messages between the branches of one map. */
 export interface LiveSiblings {
-  deliver(key: string, message: Received): Delivery
+  /** @param to the receiver as events name it */
+  deliver(key: string, message: Received, to?: string): Delivery
   broadcast(message: Received): void
-  /** A branch waits for a message of its siblings. */
-  waits(app: LiveApp): void
+  /** What all branches that live wait for. */
+  readonly waitsFor: WaitsFor
+  /** A branch waits, or waits no more. */
+  changed(before: WaitsFor, after: WaitsFor): void
 }
 
 /** One branch of a map while it lives. */
@@ -185,4 +195,39 @@ export interface MapTable {
   readonly done: number
   readonly failed: number
   readonly cancelled: number
+}
+
+/** What all that is left of an application waits for. `outside`: at least one part of it for a person. */
+export type WaitsFor = 'nothing' | 'siblings' | 'outside'
+
+/** One wait for a message that goes on. */
+export interface OpenWait {
+  readonly step: LiveStep
+  readonly kinds: readonly string[]
+  readonly from: 'outside' | 'siblings'
+  /** Epoch milliseconds. */
+  readonly since: number
+  /** Ends it, with an error or with nothing. */
+  release(error?: { readonly reason: unknown }): void
+}
+
+/** The waits of one application. */
+export interface LiveWaits {
+  readonly open: ReadonlySet<OpenWait>
+  /** What it was last found to wait for. */
+  level: WaitsFor
+  /** Applications that the step made by hand: runs that go on, runs that are awaited, and runs that wait for a person. */
+  readonly below: { running: number; awaited: number; waiting: number }
+  /** Told of each change of the level. */
+  changed: (() => void) | undefined
+  /** Counts a wait, and says nothing of it yet. */
+  add(wait: OpenWait): void
+  /** False when it has ended before. */
+  remove(wait: OpenWait): boolean
+  /** No message of a sibling comes any more. */
+  releaseSiblings(error: { readonly reason: unknown } | undefined): void
+  /** The step has ended: whatever it still waits for is over. */
+  drop(step: LiveStep): void
+  /** Looks again at what is left, and hands a change upwards. */
+  reckon(): void
 }

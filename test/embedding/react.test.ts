@@ -183,6 +183,7 @@ describe('a component that is hidden', () => {
       return createElement('p', null, `${snapshot.status} ${snapshot.state.text ?? ''}`)
     }
     const show = (mode: 'visible' | 'hidden') =>
+      // biome-ignore lint/correctness/noChildrenProp: its types want them among the properties
       strictly(createElement(Activity, { mode, children: createElement(View) }))
 
     await show('visible')

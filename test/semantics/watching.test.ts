@@ -159,10 +159,13 @@ describe('messages between branches', () => {
 
     const end = app.run()
     await settle()
-    const delivered = [app.send(hint('lost'), { path: 'map/x' }), app.send(hint('here'), { path: 'map/listen' })]
+    const delivered = await Promise.all([
+      app.send(hint('lost'), { path: 'map/x' }),
+      app.send(hint('here'), { path: 'map/listen' }),
+    ])
 
     expect(delivered).toEqual(['dropped', 'delivered'])
     expect((await end).state.answer).toBe('here')
-    expect(app.send(hint('late'))).toBe('dropped')
+    expect(await app.send(hint('late'))).toBe('dropped')
   })
 })

@@ -1,6 +1,7 @@
 import { ContractError, createApplication, defineState, GraphError } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { answersOf, ask, chat, echo } from '../support/chat.js'
+import { defer } from '../support/deferred.js'
 
 const mapOver = (prompts: readonly string[]) =>
   chat.mapStates({
@@ -208,12 +209,15 @@ describe('mapStates', () => {
 
   it('S-032 S-033 gives reduce the state of the parent and one result per branch, in order of declaration', async () => {
     const order: string[] = []
+    const after = { a: defer(), bb: defer(), ccc: defer() }
+    after.ccc.resolve()
     const slowFirst = chat.action({
       reads: ['prompt'],
       writes: ['answer'],
       async run({ state }) {
-        for (let i = 0; i < 5 - state.prompt.length; i++) await Promise.resolve()
+        await after[state.prompt as keyof typeof after].promise
         order.push(state.prompt)
+        after[state.prompt === 'ccc' ? 'bb' : 'a'].resolve()
         return { answer: state.prompt }
       },
     })

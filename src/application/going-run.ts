@@ -1,0 +1,116 @@
+import type { PlanNode } from '../graph/plan.js'
+import { runRoot, throughParent } from '../runtime/child-app.js'
+import type { CommittedStep, Leak, RunEnd, RunOrder } from '../runtime/order.js'
+import { type Pending, pendingIn } from '../runtime/pending.js'
+import type { LiveApp } from '../runtime/tree.js'
+import { waitsOf } from '../runtime/waits.js'
+import type { State } from '../state/freeze.js'
+
+// Owns: one run of an application from its start to its end, and who attends it: the caller of `run` and its kin.
+// Does not own: how the run goes (runtime/runner.ts).
+// G1  One attends at a time. A run that only waits for a person may be left alone, and goes on when it is answered.
+// G2  Whoever comes back is told how it ended, also when that was while nobody attended; a failure is no unhandled one.
+// G3  A caller's signal has one listener of ours while it attends, and none after.
+
+/** Whether a run comes back when all that is left waits for messages from outside. */
+export type WhenWaiting = 'stay' | 'return'
+
+/** What came of attending: the end of the run, or that it waits. */
+export type Attended =
+  | RunEnd
+  | {
+      readonly status: 'waiting'
+      readonly pending: readonly Pending[]
+      readonly action: string
+      readonly next: string | undefined
+      readonly state: State
+      readonly sequenceId: number
+      readonly leaked: readonly Leak[]
+    }
+
+/** Who paces a run while it attends. */
+export type Pacer = Pick<RunOrder, 'pace' | 'room'>
+
+export class GoingRun {
+  readonly order: RunOrder
+  readonly ended: Promise<RunEnd>
+  /** The last step that it committed, where it may be left alone. */
+  last: CommittedStep | undefined
+  attended = false
+  readonly #app: LiveApp
+  #pacer: Pacer = {}
+
+  /** @param pacer what paces it; where it may be left alone, whoever attends it then */
+  constructor(app: LiveApp, order: RunOrder, pacer: Pacer, whenWaiting: WhenWaiting) {
+    this.#app = app
+    this.order = { ...order, ...(whenWaiting === 'stay' ? pacer : this.#changing()) }
+    this.#pacer = pacer
+    if (app.parent === undefined) app.hub.beginRun()
+    this.ended = runRoot(app, this.order)
+  }
+
+  #changing(): Pacer {
+    return {
+      pace: (step) => {
+        this.last = step
+        return this.#pacer.pace?.(step)
+      },
+      room: () => this.#pacer.room?.(),
+    }
+  }
+
+  /** Waits until it ends, or, if asked to, until all that is left waits for a person (G1). */
+  async attend(pacer: Pacer, whenWaiting: WhenWaiting, signal: AbortSignal | undefined): Promise<Attended> {
+    const app = this.#app
+    const onAbort = (): void => app.cancelFromOutside(signal?.reason, 'signal', 'signal')
+    signal?.addEventListener('abort', onAbort, { once: true }) // G3
+    if (signal?.aborted === true) onAbort() // by the first step, before its first await
+    this.attended = true
+    this.#pacer = pacer
+    try {
+      return await throughParent(app, () => (whenWaiting === 'stay' ? this.ended : this.#endedOrWaiting()))
+    } finally {
+      this.attended = false
+      this.#pacer = {}
+      signal?.removeEventListener('abort', onAbort)
+    }
+  }
+
+  async #endedOrWaiting(): Promise<Attended> {
+    const waits = waitsOf(this.#app)
+    const waiting = new Promise<Attended>((resolve) => {
+      const look = (): void => {
+        // In a microtask: a listener may have answered already.
+        if (waits.level === 'outside') queueMicrotask(() => waits.level === 'outside' && resolve(this.#waiting()))
+      }
+      waits.changed = look
+      look()
+    })
+    try {
+      return await Promise.race([this.ended, waiting])
+    } finally {
+      waits.changed = undefined
+    }
+  }
+
+  #waiting(): Attended {
+    const { state, sequenceId, next, position = '' } = this.#app.standing
+    const pending = Object.freeze([...pendingIn(this.#app)])
+    return { status: 'waiting', pending, action: next ?? position, next, state, sequenceId, leaked: this.#app.leaked }
+  }
+
+  /** The first of the given options that says otherwise than the run was told. */
+  differs(given: RunOrder, names: readonly string[]): string | undefined {
+    const { inputs, haltAfter, haltBefore, maxSteps } = this.order
+    const same: Readonly<Record<string, boolean>> = {
+      inputs: Object.keys(given.inputs).every((name) => Object.is(given.inputs[name], inputs[name])),
+      haltAfter: sameNodes(given.haltAfter, haltAfter),
+      haltBefore: sameNodes(given.haltBefore, haltBefore),
+      maxSteps: given.maxSteps === maxSteps,
+    }
+    return names.find((name) => same[name] === false)
+  }
+}
+
+const sameNodes = (a: ReadonlySet<PlanNode>, b: ReadonlySet<PlanNode>): boolean =>
+  a.size === b.size && [...a].every((node) => b.has(node))
