@@ -221,7 +221,7 @@ export function defineState(schema?: StandardSchemaV1, options: StateOptions<Sta
 }
 
 const SHARED = 'reads writes inputs tags'
-const FAN_OUT = `${SHARED} settle concurrency graceMs watch reduce ${FAILURE_OPTIONS}`
+const FAN_OUT = `${SHARED} settle concurrency graceMs persister watch reduce ${FAILURE_OPTIONS}`
 
 function fanOutMaker<O>(
   name: string,

@@ -21,6 +21,8 @@ export {
 export type { WhenWaiting } from './application/going-run.js'
 export { type MachineEvent, type MachineGuards, machineGuards, toMachine } from './application/machine.js'
 export type { Cancelled, CommittedStep, Finished, Halted, RunOutcome, StepOf, Waiting } from './application/outcome.js'
+export type { PersistOptions } from './application/persisting.js'
+export { type ForkFrom, type ResumeOptions, resumeOrCreate } from './application/resume.js'
 export type {
   ChunkEmitted,
   Graph,

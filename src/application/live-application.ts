@@ -3,27 +3,33 @@ import { type Inputs, NO_INPUTS, refuseUnknownInputs } from '../action/inputs.js
 import type { Delivery, Message } from '../action/message.js'
 import { BusyError } from '../errors.js'
 import { checkPlan, type Halts, resolveHalts } from '../graph/runnable.js'
+import { systemClock } from '../internal/clock.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
+import { createId } from '../internal/ids.js'
 import { checkOptions } from '../internal/options.js'
 import type { AnyEvent, EventType, Subscription } from '../lifecycle/events.js'
 import { checkCount, createLimit, gateOf, type Limit } from '../parallel/limit.js'
+import { fitRecord } from '../persistence/migrate.js'
 import { findBelow } from '../runtime/address.js'
 import { appLogicOf } from '../runtime/application-logic.js'
 import { createCancellation } from '../runtime/cancellation.js'
 import { belongs, childApp, leaveParent } from '../runtime/child-app.js'
 import { type AnyActorRef, isActive, makeActor, stopActor } from '../runtime/create-actor.js'
 import { Hub, type HubSettings } from '../runtime/hub.js'
+import { restore, visitsOf } from '../runtime/keeping.js'
 import { type CommittedStep, createOrder, type RunEnd, type RunOrder } from '../runtime/order.js'
 import { Runner } from '../runtime/runner.js'
 import { initialStanding } from '../runtime/standing.js'
+import { sendStored } from '../runtime/stored-messages.js'
 import type { LiveApp } from '../runtime/tree.js'
 import { enterState } from '../state/contract.js'
 import { GoingRun, type Pacer, type WhenWaiting } from './going-run.js'
+import { journalFor, type LoosePersist, PERSIST_OPTIONS, type Resumed } from './persisting.js'
 import { iterateRun, streamRun } from './readers.js'
 import { compiledGraphOf } from './runnable.js'
 
 /** Options of an application, their types forgotten. */
-export interface LooseOptions extends HubSettings {
+export interface LooseOptions extends HubSettings, LoosePersist {
   readonly entrypoint: string
   readonly state: unknown
   readonly appId?: string | undefined
@@ -42,7 +48,7 @@ export interface LooseRun {
   readonly whenWaiting?: WhenWaiting
 }
 
-const OPTIONS = 'entrypoint state appId concurrency interceptors logger clock random graceMs inspect parent key'
+export const OPTIONS = `entrypoint state appId concurrency interceptors logger clock random graceMs inspect ${PERSIST_OPTIONS} parent key`
 const RUN_OPTIONS = 'inputs haltAfter haltBefore signal maxSteps whenWaiting'
 
 // Owns: the identity of an application between its runs, and the outcome of each run.
@@ -57,7 +63,7 @@ export class LiveApplication implements AsyncDisposable {
   #current: GoingRun | undefined
   #disposed = false
 
-  constructor(graph: object, options: LooseOptions) {
+  constructor(graph: object, options: LooseOptions, resumed?: Resumed) {
     checkOptions('createApplication', options, OPTIONS)
     const core = compiledGraphOf(graph)
     const given = isPlainObject(options.state) ? Object.keys(options.state) : []
@@ -70,7 +76,16 @@ export class LiveApplication implements AsyncDisposable {
     const gate = limit === undefined ? undefined : gateOf(limit)
     if (options.parent !== undefined)
       this.#app = childApp(options.parent, options.key, { plan, standing, gate, appId: options.appId })
-    else this.#app = new Runner({ plan, standing, gate, appId: options.appId }, new Hub(options))
+    else {
+      const appId = options.appId ?? (options.persister && createId())
+      const journal = resumed?.journal ?? journalFor(options, appId ?? '', options.clock ?? systemClock)
+      this.#app = new Runner({ plan, standing, gate, appId, journal }, new Hub(options))
+      const { stored } = resumed ?? {}
+      if (journal !== undefined && stored !== undefined) {
+        journal.opened = true
+        restore(this.#app, fitRecord(stored, plan, journal.scope.settings))
+      }
+    }
     for (const { at, message } of warnings) this.#app.hub.logger.warn(`${at}: ${message}`)
     const { inspect } = options
     const parent = this.#app.parent?.app.self
@@ -134,9 +149,12 @@ export class LiveApplication implements AsyncDisposable {
     return this.#app.hub.listeners.add(type, listener as (event: AnyEvent) => void)
   }
 
-  // Async, so that a message can be stored before it counts as sent; delivered at once all the same.
+  // Async, so that a message can be stored before it counts as sent; delivered at once where there is no store.
   async send(message: Message, options: { readonly path?: string | Path } = {}): Promise<Delivery> {
-    return this.#app.sendFromOutside(message, options.path)
+    const app = this.#app
+    return app.journal === undefined
+      ? app.sendFromOutside(message, options.path)
+      : sendStored(app, message, options.path)
   }
 
   async cancel(options: { readonly path?: string | Path; readonly reason?: unknown } = {}): Promise<void> {
@@ -156,6 +174,29 @@ export class LiveApplication implements AsyncDisposable {
     await this.#leave()
     leaveParent(this.#app)
     stopActor(this.actor, this.#app.parent?.app.self)
+  }
+
+  async shutdown(reason?: unknown): Promise<void> {
+    const ended = this.#over()
+    this.#app.cancelFromOutside(reason, 'shutdown', 'app')
+    await ended
+    await this.#app.journal?.scope.idle()
+  }
+
+  async save(): Promise<void> {
+    const { journal, standing } = this.#app
+    if (journal === undefined)
+      throw new TypeError('save stores an application that has a persister. Give one when it is made.')
+    if (this.#current === undefined) await journal.open(this.#app.plan, standing)
+    await journal.place('saved', standing.state, { ...standing, visits: visitsOf(this.#app) })
+  }
+
+  /** Goes on at another action than the one that is stored: a new epoch begins. */
+  async beginAt(action: string): Promise<void> {
+    const { journal, standing } = this.#app
+    this.#app.standing = { ...standing, next: action }
+    const at = { ...this.#app.standing, visits: visitsOf(this.#app), epoch: (journal?.epoch ?? 0) + 1 }
+    await journal?.place('rewind', standing.state, at)
   }
 
   async #leave(): Promise<void> {

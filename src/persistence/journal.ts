@@ -1,8 +1,25 @@
+import type { Received } from '../action/message.js'
 import { ParallelError } from '../errors.js'
+import type { Plan } from '../graph/plan.js'
 import type { CancelCause } from '../lifecycle/events.js'
 import type { State } from '../state/freeze.js'
+import { encode } from './codec.js'
 import type { Awaitable, PersisterDriver, Row } from './driver.js'
-import { type ForkedFrom, type FullFacts, fullData, type Hanging, type ManifestEntry, type Notes, noteData, patchData, type StepEndMark } from './record.js'
+import { conflict } from './faults.js'
+import type { KeptBranches, KeptMap } from './map-keeping.js'
+import { fitRecord } from './migrate.js'
+import {
+  type ForkedFrom,
+  type FullFacts,
+  fullData,
+  type Hanging,
+  type ManifestEntry,
+  type Notes,
+  noteData,
+  patchData,
+  type StepEndMark,
+  type StepFacts,
+} from './record.js'
 import { replay, type StoredMessage, type StoredRecord } from './replay.js'
 import type { Scope } from './scope.js'
 
@@ -28,6 +45,12 @@ export interface CommittingStep {
   readonly loose: boolean
 }
 
+/** Opens the books of a map. */
+export type MapKeeper = (journal: Journal, map: KeptMap, scope: Scope) => KeptBranches<Journal>
+
+const isOwn = (own: unknown): own is { readonly driver: PersisterDriver } =>
+  typeof own === 'object' && own !== null && 'driver' in own
+
 /** Where a journal begins. */
 export interface JournalSetup {
   readonly appId: string
@@ -36,6 +59,8 @@ export interface JournalSetup {
   readonly stored?: StoredRecord | undefined
   /** Written with the first row: an entry of a generator, in the books above. */
   readonly prelude?: Prelude | undefined
+  /** Looked for when it is opened: an application that an action makes by hand may have been there before. */
+  readonly mayBeStored?: boolean
 }
 
 /** A note in the books above that goes with the first row of a branch. */
@@ -62,20 +87,26 @@ export class Journal {
   voided: number
   /** Whether the engine has opened it: claimed, and placed or loaded. */
   opened = false
+  readonly #keeper: MapKeeper
   readonly #hangs: Hanging | undefined
+  readonly #mayBeStored: boolean
   #prelude: Prelude | undefined
   /** It was cancelled for good. */
   #over = false
   #rows: number
   #base: State | undefined
   #sequenceId = -1
+  /** Messages that the step took. */
+  readonly #taken = new Map<number, Received>()
   #fullBytes = 0
   #patchBytes = 0
 
-  constructor(scope: Scope, { appId, hangs, stored, prelude }: JournalSetup) {
+  constructor(scope: Scope, keeper: MapKeeper, { appId, hangs, stored, prelude, mayBeStored = false }: JournalSetup) {
     this.scope = scope
+    this.#keeper = keeper
     this.appId = appId
     this.#hangs = hangs
+    this.#mayBeStored = mayBeStored
     this.#prelude = prelude
     this.stored = stored
     this.epoch = stored?.epoch ?? 0
@@ -113,7 +144,9 @@ export class Journal {
   write(step: CommittingStep): Awaitable<void> {
     const kept = this.#withoutTransient(step.state)
     const full = this.#isFullNext(step)
-    const data = full ? fullData(kept, this.#fullFacts(step)) : patchData(this.#base ?? {}, kept, { ...step, cancelled: this.#over })
+    const data = full
+      ? fullData(kept, this.#fullFacts(step))
+      : patchData(this.#base ?? {}, kept, this.#patchFacts(step))
     const row = this.#row(full ? 'full' : 'patch', step.action, step.sequenceId, data)
     return this.#save([row], () => {
       this.#base = kept
@@ -134,7 +167,13 @@ export class Journal {
 
   #fullFacts(step: CommittingStep): FullFacts {
     const first = this.#rows === 0 ? { hangs: this.#hangs } : {}
-    return { ...step, ...first, cancelled: this.#over, visits: step.visits(), version: this.scope.settings.version }
+    const { next, end, startedAt, attempts, recovered } = step
+    const facts = { next, end, startedAt, attempts, recovered, cancelled: this.#over, ...first }
+    return { ...facts, visits: step.visits(), version: this.scope.settings.version }
+  }
+
+  #patchFacts({ next, end, attempts, recovered }: CommittingStep): Omit<StepFacts, 'visits'> {
+    return { next, end, attempts, recovered, cancelled: this.#over }
   }
 
   /** Saves a whole state that no step made: a start, a rewind, a fork, what a fallback gave. */
@@ -181,10 +220,13 @@ export class Journal {
     return noted
   }
 
-  /** The application was cancelled. For good: said once, in the moment it happens. */
-  cancelled({ cause, by, reason }: Cancelled, startedAt?: number): Awaitable<void> {
+  /**
+   * The application was cancelled. For good: said once, in the moment it happens.
+   * @param resumable whatever the cause says: the run of a root is over, and another may begin
+   */
+  cancelled({ cause, by, reason }: Cancelled, startedAt?: number, resumable = false): Awaitable<void> {
     if (this.#over) return undefined
-    const final = isFinal(cause)
+    const final = !resumable && isFinal(cause)
     this.#over = final
     return this.note('cancelled', { cause, by, reason, final, ...(startedAt === undefined ? {} : { startedAt }) })
   }
@@ -196,8 +238,40 @@ export class Journal {
   }
 
   /** The books of an application below this one. */
-  child(setup: JournalSetup, driver?: PersisterDriver): Journal {
-    return new Journal(driver === undefined ? this.scope : this.scope.over(driver), setup)
+  child(setup: JournalSetup, scope = this.scope): Journal {
+    return new Journal(scope, this.#keeper, setup)
+  }
+
+  /**
+   * The first thing that a run does: claims the tree, and writes down where a new application starts.
+   * @returns where the application is to stand, if that is elsewhere
+   */
+  async open(
+    plan: Plan,
+    start: { readonly state: State; readonly next: string | undefined },
+  ): Promise<StoredRecord | undefined> {
+    const { scope } = this
+    if (this.opened && !scope.unsure) return undefined
+    // Looked for before it is claimed, so that whoever makes it anew by mistake takes it from nobody.
+    if (!this.opened && !this.#mayBeStored && (await this.load()) !== undefined)
+      throw conflict(this.appId, 0, scope.settings.writer)
+    await scope.claim()
+    const known = this.opened || this.#mayBeStored ? await this.load() : undefined
+    scope.unsure = false
+    if (known !== undefined) {
+      const moved = !this.opened || known.sequenceId !== this.#sequenceId
+      this.opened = true
+      this.adopt(known)
+      return moved ? fitRecord(known, plan, scope.settings) : undefined
+    }
+    await this.place('start', start.state, { next: start.next, sequenceId: -1, visits: {} })
+    this.opened = true
+    return undefined
+  }
+
+  /** The books of the branches of a map. */
+  openMap({ own, ...map }: KeptMap & { readonly own: unknown }): KeptBranches<Journal> {
+    return this.#keeper(this, map, isOwn(own) ? this.scope.over(own.driver) : this.scope)
   }
 
   /** Goes on from what is stored: the next row is a whole state. */
@@ -214,6 +288,11 @@ export class Journal {
     this.scope.after(stored.order)
   }
 
+  /** True when another runner has taken the tree: nothing more is written. */
+  get isLost(): boolean {
+    return this.scope.isLost
+  }
+
   /** Loads what is stored of this application. */
   async load(): Promise<StoredRecord | undefined> {
     const { driver, partitionKey } = this.scope.settings
@@ -221,17 +300,27 @@ export class Journal {
     return replay(this.appId, tail)
   }
 
-  /** Messages that the step took: gone with its row. */
-  #taken: number[] = []
-  take(id: number): void {
-    this.#taken.push(id)
+  /** Puts a message into the inbox of an application of the tree. @returns its id */
+  async post(appId: string, message: Pick<StoredMessage, 'kind' | 'body'>): Promise<number> {
+    const { driver, partitionKey, rootId } = this.scope.settings
+    return driver.post({ partitionKey, rootId }, appId, encode(message, 'message'))
+  }
+
+  /** The step took a message: it goes with the row of the step. */
+  take(id: number, message: Received): void {
+    this.#taken.set(id, message)
   }
 
   /** The attempt failed: the messages that it took are there for the next one. */
-  untake(): readonly StoredMessage[] {
-    const taken = this.inbox.filter(({ id }) => this.#taken.includes(id))
-    this.#taken = []
+  untake(): readonly Received[] {
+    const taken = [...this.#taken.values()]
+    this.#taken.clear()
     return taken
+  }
+
+  /** The application waits for a message from outside. */
+  waits(action: string, kinds: readonly string[]): Awaitable<void> {
+    return this.note('waiting', { action, kinds })
   }
 
   #withoutTransient(state: State): State {
@@ -249,13 +338,13 @@ export class Journal {
     const first = this.#prelude
     const above = first === undefined ? undefined : first.above.#note('entry', first.note)
     const step = rows[0]?.kind !== 'note'
-    const taken = step ? this.#taken : []
+    const taken = step ? [...this.#taken.keys()] : []
     const index = this.#rows
     this.#rows += rows.length // so that what is saved meanwhile comes after
     this.#prelude = undefined
     const done = (): void => {
       if (taken.length > 0) this.inbox = this.inbox.filter(({ id }) => !taken.includes(id))
-      if (step) this.#taken = []
+      if (step) this.#taken.clear()
       saved?.()
     }
     const undo = (error: unknown): never => {

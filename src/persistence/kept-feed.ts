@@ -1,3 +1,4 @@
+import { planOf } from '../graph/plan-of.js'
 import { isThenable } from '../internal/guards.js'
 import { hashId } from '../internal/ids.js'
 import type { Ending } from '../parallel/results.js'
@@ -6,9 +7,12 @@ import type { BranchTask } from '../parallel/task.js'
 import type { State } from '../state/freeze.js'
 import { SnapshotError } from './errors.js'
 import { hashOfTask } from './fingerprint.js'
-import type { Journal, OpenMap } from './journal.js'
+import type { Journal, MapKeeper, OpenMap } from './journal.js'
+import type { Feed, KeptBranches, KeptMap } from './map-keeping.js'
+import { fitRecord } from './migrate.js'
 import type { Hanging, ManifestEntry, Notes } from './record.js'
 import { replay, type StoredRecord } from './replay.js'
+import type { Scope } from './scope.js'
 
 // Owns: what of the branches of one map is recorded, and what becomes of it when its source runs again (design: D16).
 // Does not own: the source itself, the running of branches.
@@ -17,41 +21,10 @@ import { replay, type StoredRecord } from './replay.js'
 // K2  What is stored is settled before anything starts, in the order in which it settled.
 // K3  A branch that is done is never handed out again.
 
-/** The tasks of one map, one at a time. */
-export interface Feed {
-  readonly length: number | undefined
-  readonly pulling: boolean
-  next(): BranchTask | 'later' | 'end'
-  take(key: string): BranchTask | undefined
-  holds(key: string): boolean
-  queued(): Iterable<string>
-  rest(): Iterable<BranchTask>
-  close(): Promise<{ readonly wasLate?: boolean } | void> | undefined
-}
-
-/** A map as its books see it. */
-export interface KeptMap {
-  readonly subject: string
-  readonly name: string
-  readonly visit: number
-  readonly policy: SettlePolicy
-  /** What the map reads. */
-  readonly base: State
-  readonly feed: Feed
-  /** The task at a place of a source of known length. */
-  readonly taskAt: ((index: number) => BranchTask) | undefined
-  /** Goes on: the feed has more. */
-  readonly wake: () => void
-  /** A stored outcome: the branch has settled. */
-  readonly settle: (task: BranchTask, stored: StoredRecord, ending: Ending) => void
-  /** `watch` had said that there are enough. */
-  readonly enough: () => void
-  /** Whether the map starts nothing more. */
-  readonly closed: () => boolean
-}
-
-export class KeptFeed implements Feed {
+export class KeptFeed implements KeptBranches<Journal> {
   readonly #journal: Journal
+  /** Where the branches are stored. */
+  readonly #scope: Scope
   readonly #map: KeptMap
   readonly #feed: Feed
   /** What was recorded before, by place; undefined where nothing was. */
@@ -63,8 +36,9 @@ export class KeptFeed implements Feed {
   #phase: 'opening' | 'restoring' | 'open' = 'opening'
   #fault: { readonly error: unknown } | undefined
 
-  constructor(journal: Journal, map: KeptMap) {
+  constructor(journal: Journal, map: KeptMap, scope: Scope) {
     this.#journal = journal
+    this.#scope = scope
     this.#map = map
     this.#feed = map.feed
     const { name, visit } = map
@@ -101,16 +75,24 @@ export class KeptFeed implements Feed {
     return this.#journal.note('manifest', { map: name, visit, entries }) as Promise<void> | undefined
   }
 
-  #load({ entries }: OpenMap): Promise<void> | void {
-    const { driver, partitionKey } = this.#journal.scope.settings
+  #load(open: OpenMap): Promise<void> | void {
+    const claimed = this.#scope.claim()
+    return claimed === undefined ? this.#loadAll(open) : claimed.then(() => this.#loadAll(open))
+  }
+
+  #loadAll({ entries }: OpenMap): Promise<void> | void {
+    const { driver, partitionKey } = this.#scope.settings
     const keys = [...entries.values()].map(([key]) => key)
-    const tails = driver.load(partitionKey, keys.map((key) => this.idOf(key)))
+    const tails = driver.load(
+      partitionKey,
+      keys.map((key) => this.idOf(key)),
+    )
     const put = (all: Awaited<typeof tails>): void => {
       for (const [i, key] of keys.entries()) {
         const stored = replay(this.idOf(key), all[i])
         if (stored === undefined) continue
         this.#stored.set(key, stored)
-        this.#journal.scope.after(stored.order)
+        this.#scope.after(stored.order)
       }
     }
     return isThenable(tails) ? Promise.resolve(tails).then(put) : put(tails as Awaited<typeof tails>)
@@ -148,8 +130,7 @@ export class KeptFeed implements Feed {
     const { length: total } = this.#feed
     if (taskAt !== undefined || open === undefined || open.total !== undefined || total === undefined) return
     open.total = total
-    const noted = this.#journal.note('total', { map: name, visit, total })
-    if (isThenable(noted)) Promise.resolve(noted).catch(() => {}) // the step's own row will fail as well
+    this.#write(() => this.#journal.note('total', { map: name, visit, total }))
   }
 
   /** Pulls what is recorded, settles what has settled, and keeps the rest to start. False: not yet. */
@@ -170,6 +151,8 @@ export class KeptFeed implements Feed {
     for (const task of held) {
       const stored = this.#afresh.has(task.key) ? undefined : this.#stored.get(task.key)
       const ending = stored && endingOf(stored, this.#map.policy, this.#journal.voided)
+      if (stored !== undefined && ending === undefined)
+        this.#stored.set(task.key, fitRecord(stored, planOf(task.branch).plan, this.#journal.scope.settings))
       if (stored === undefined || ending === undefined) this.#ready.push(task)
       else settled.push({ task, stored, ending })
     }
@@ -189,7 +172,9 @@ export class KeptFeed implements Feed {
       const task = this.#held[i]
       const [, found] = now.get(key) ?? []
       if (task?.key === key && found === hash) continue
-      moved.push(found === undefined ? `"${key}" is gone` : found === hash ? `"${key}" stands elsewhere` : `"${key}" is another`)
+      moved.push(
+        found === undefined ? `"${key}" is gone` : found === hash ? `"${key}" stands elsewhere` : `"${key}" is another`,
+      )
       if (found === undefined) this.#removed(key)
       if (found !== hash) this.#afresh.add(key)
     }
@@ -213,15 +198,15 @@ export class KeptFeed implements Feed {
     recorded.entries.clear()
     if (taskAt === undefined || feed.length === undefined) return
     for (let i = 0; i < feed.length; i++) recorded.entries.set(i, entryOf(taskAt(i), base))
-    const noted = this.#journal.note('manifest', { map: name, visit, entries: [...recorded.entries.values()] })
-    if (isThenable(noted)) Promise.resolve(noted).catch(() => {})
+    this.#write(() => this.#journal.note('manifest', { map: name, visit, entries: [...recorded.entries.values()] }))
   }
 
   /** A recorded branch that the source does not give any more. */
   #removed(key: string): void {
     if (this.#journal.scope.settings.changedTasks === 'error') return
     const told = { cause: 'removed', by: 'removed', reason: undefined } as const
-    void this.#journalOf(key).cancelled(told)
+    const journal = this.#journalOf(key)
+    this.#write(() => journal.cancelled(told))
     this.#stored.delete(key)
   }
 
@@ -229,7 +214,8 @@ export class KeptFeed implements Feed {
   #check(task: BranchTask): void {
     const open = this.#journal.map
     if (open === undefined || this.#map.taskAt !== undefined) return
-    if (open.total !== undefined && task.index >= open.total) this.#changed([`there are more than ${open.total} of them`])
+    if (open.total !== undefined && task.index >= open.total)
+      this.#changed([`there are more than ${open.total} of them`])
   }
 
   /** The books of a branch, and what is stored of it. */
@@ -243,7 +229,7 @@ export class KeptFeed implements Feed {
   #journalOf(key: string, stored = this.#stored.get(key), note?: Notes['entry']): Journal {
     const hangs: Hanging = [this.#journal.appId, this.#map.name, this.#map.visit, key]
     const prelude = note && { above: this.#journal, note }
-    const journal = this.#journal.child({ appId: this.idOf(key), hangs, stored, prelude })
+    const journal = this.#journal.child({ appId: this.idOf(key), hangs, stored, prelude }, this.#scope)
     journal.opened = true
     return journal
   }
@@ -254,13 +240,26 @@ export class KeptFeed implements Feed {
     if (this.#map.taskAt !== undefined || open === undefined || open.entries.has(task.index)) return undefined
     const entry = entryOf(task, this.#map.base)
     open.entries.set(task.index, entry)
-    return { map: open.map, visit: open.visit, index: task.index, entry }
+    const note = { map: open.map, visit: open.visit, index: task.index, entry }
+    if (this.#scope === this.#journal.scope) return note
+    this.#write(() => this.#journal.note('entry', note)) // in another store: it cannot go with the row
+    return undefined
   }
 
-  /** A branch that waits for its turn was cancelled for good. */
-  cancelled(task: BranchTask, told: Parameters<Journal['cancelled']>[0]): void {
-    const noted = this.#journalOf(task.key, undefined, this.#preludeOf(task)).cancelled(told)
-    if (isThenable(noted)) Promise.resolve(noted).catch(() => {})
+  /** A branch was cancelled for good, one that lives or one that waits for its turn. */
+  cancelled(task: BranchTask, told: Parameters<Journal['cancelled']>[0], startedAt?: number, live?: Journal): void {
+    const journal = live ?? this.#journalOf(task.key, undefined, this.#preludeOf(task))
+    this.#write(() => journal.cancelled(told, startedAt))
+  }
+
+  /** Writes what nobody waits for. Where it cannot be stored, the map fails. */
+  #write(work: () => unknown): void {
+    try {
+      const written = work()
+      if (isThenable(written)) Promise.resolve(written).catch(this.#map.fault)
+    } catch (error) {
+      this.#map.fault(error)
+    }
   }
 
   /** `watch` says that there are enough. */
@@ -268,8 +267,7 @@ export class KeptFeed implements Feed {
     const open = this.#journal.map
     if (open === undefined || open.settled) return
     open.settled = true
-    const noted = this.#journal.note('settled', { map: open.map, visit: open.visit })
-    if (isThenable(noted)) Promise.resolve(noted).catch(() => {})
+    this.#write(() => this.#journal.note('settled', { map: open.map, visit: open.visit }))
   }
 
   take(key: string): BranchTask | undefined {
@@ -312,3 +310,5 @@ function endingOf(stored: StoredRecord, policy: SettlePolicy, voided: number): E
   return undefined
 }
 
+/** Opens the books of a map. */
+export const keepMap: MapKeeper = (journal, map, scope) => new KeptFeed(journal, map, scope)

@@ -75,7 +75,7 @@ export interface PatchData {
   readonly z?: 1
 }
 
-const step = ({ next, end, startedAt, attempts, recovered, cancelled }: StepFacts): object => ({
+const step = ({ next, end, startedAt, attempts, recovered, cancelled }: Omit<StepFacts, 'visits'>): object => ({
   n: next ?? null,
   ...(end && { e: end }),
   ...(startedAt === undefined ? {} : { t: startedAt }),
@@ -105,7 +105,7 @@ export function fullData(state: State, facts: FullFacts): string {
 }
 
 /** @throws {SerializationError} with the path of what cannot be stored */
-export function patchData(before: State, after: State, facts: StepFacts): string {
+export function patchData(before: State, after: State, facts: Omit<StepFacts, 'visits'>): string {
   return joined({ f: FORMAT, ...step(facts) }, 'p', encode(diff(before, after) ?? null))
 }
 

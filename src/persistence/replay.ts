@@ -38,6 +38,8 @@ export interface StoredMap {
 export interface StoredRecord {
   readonly appId: string
   readonly state: State
+  /** Whether a whole state is stored: not where there are only notes to its first step. */
+  readonly based: boolean
   /** The last committed action. */
   readonly position: string | undefined
   /** The action that was chosen to run next. */
@@ -115,6 +117,7 @@ function begin(appId: string, { epoch }: Row): Draft {
   return {
     appId,
     state: {},
+    based: false,
     position: undefined,
     next: undefined,
     sequenceId: -1,
@@ -176,6 +179,7 @@ function read(draft: Draft, row: Row, data: unknown): void {
 
 function readFull(draft: Draft, row: Row, data: FullData): void {
   draft.state = data.s
+  draft.based = true
   draft.version = data.v
   draft.visits = { ...data.c }
   draft.hangs = data.h ?? draft.hangs

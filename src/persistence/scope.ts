@@ -54,6 +54,8 @@ export class Scope {
   #flushing: Promise<void> | undefined
   /** A save failed, and nobody knows whether its rows are there. */
   unsure = false
+  /** Another runner has taken the tree. */
+  isLost = false
 
   constructor(settings: ScopeSettings) {
     this.settings = settings
@@ -155,6 +157,7 @@ export class Scope {
 
   #lost(error: unknown): never {
     if (isAway(error)) this.unsure = true
+    if (PersistenceError.is(error) && error.fault === 'taken-over') this.isLost = true
     throw error
   }
 
@@ -185,4 +188,3 @@ export class Scope {
 }
 
 const isAway = (error: unknown): boolean => PersistenceError.is(error) && error.fault === 'unavailable'
-

@@ -6,19 +6,21 @@ import type { FanOut } from '../parallel/fan-out.js'
 import type { Ending } from '../parallel/results.js'
 import { judge, policyName } from '../parallel/settle.js'
 import type { BranchTask } from '../parallel/task.js'
+import type { Journal } from '../persistence/journal.js'
+import type { Feed, KeptBranches } from '../persistence/map-keeping.js'
 import { announce, reportFault } from './announce.js'
 import { BranchStarter } from './branch-starter.js'
-import { type Cancellation, createCancellation } from './cancellation.js'
+import { type Cancellation, createCancellation, isFinal } from './cancellation.js'
 import { type AnyActorRef, makeActor } from './create-actor.js'
 import { Grace } from './grace.js'
 import { MapBooks } from './map-books.js'
 import { MapFinale } from './map-finale.js'
-import { type Closing, closingCancellation, endingOf, hopelessMap, mapSource, type Why } from './map-outcome.js'
+import { type Closing, closingCancellation, endingOf, hopelessMap, type Why } from './map-outcome.js'
+import { openFeed } from './open-feed.js'
 import { abandonOverdue } from './overdue.js'
-import { Recorder } from './recorder.js'
+import { type Past, Recorder } from './recorder.js'
 import { reducerLogic, reducerSetup } from './reducer-logic.js'
 import { Siblings } from './siblings.js'
-import { TaskFeed } from './task-feed.js'
 import type { LiveApp, LiveBranch, LiveMap, LiveStep } from './tree.js'
 import { Watcher } from './watcher.js'
 
@@ -37,6 +39,7 @@ export class MapRunner implements LiveMap {
   readonly policy: FanOut['policy']
   readonly table = new MapBooks()
   readonly siblings: Siblings
+  kept: KeptBranches<Journal> | undefined
   readonly #fanOut: FanOut
   readonly #raw: Inputs
   readonly #watcher: Watcher | undefined
@@ -45,7 +48,7 @@ export class MapRunner implements LiveMap {
   #starter!: BranchStarter
   #recorder!: Recorder
   #finale!: MapFinale
-  #feed: TaskFeed | undefined
+  #feed: Feed | undefined
   #closing: Closing | undefined
   #pumping = false
 
@@ -75,9 +78,16 @@ export class MapRunner implements LiveMap {
     this.#finale = new MapFinale(this, self, reducer, this.#grace)
     this.#recorder = new Recorder(this, this.table, reducer, (fatal) => this.#concluded(fatal))
     try {
-      const source = mapSource(this.#fanOut, this.step, () => this.#openSignal())
-      this.#feed = new TaskFeed(node.subject, source, () => this.#pump())
-      this.table.total = this.#feed.length
+      const opened = openFeed(this, this.#fanOut, () => this.#openSignal(), this.#starter, {
+        wake: () => this.#pump(),
+        record: (task, startedAt, ending, past) => this.#record(task, undefined, startedAt, ending, past),
+        enough: () => this.settleNow(),
+        closed: () => this.#closing !== undefined,
+        fault: (error) => this.#close({ kind: 'fault', error }),
+      })
+      this.#feed = opened.feed
+      this.kept = opened.kept
+      this.table.total = opened.feed.length
     } catch (error) {
       this.#close({ kind: 'fault', error })
     }
@@ -167,8 +177,14 @@ export class MapRunner implements LiveMap {
     live.release()
   }
 
-  #record(task: BranchTask, app: LiveApp | undefined, startedAt: number | undefined, ending: Ending): void {
-    this.#recorder.record(task, app, startedAt, ending)
+  #record(
+    task: BranchTask,
+    app: LiveApp | undefined,
+    startedAt: number | undefined,
+    ending: Ending,
+    past?: Past,
+  ): void {
+    this.#recorder.record(task, app, startedAt, ending, past)
     this.#judge()
   }
 
@@ -185,6 +201,7 @@ export class MapRunner implements LiveMap {
   }
 
   settleNow(): void {
+    this.kept?.settled()
     this.#close({ kind: 'satisfied' })
   }
 
@@ -223,11 +240,13 @@ export class MapRunner implements LiveMap {
   cancelBranch(key: string, cancellation: Cancellation): void {
     const live = this.table.live.get(key)
     if (live !== undefined) {
+      if (isFinal(cancellation)) this.kept?.cancelled(live.task, cancellation, live.startedAt, live.app.journal)
       this.#cancelLive(live, cancellation)
       this.#grace.start()
     } else if (!this.table.settled.has(key)) {
       const task = this.#feed?.take(key)
       if (task === undefined) return
+      this.kept?.cancelled(task, cancellation)
       const { reason, by } = cancellation
       this.#record(task, undefined, undefined, { status: 'cancelled', reason, by })
     }

@@ -1,7 +1,8 @@
 import type { Inputs } from '../action/inputs.js'
-import type { PlanNode } from '../graph/plan.js'
+import type { Plan, PlanNode } from '../graph/plan.js'
 import type { State } from '../state/freeze.js'
 import type { Cancellation } from './cancellation.js'
+import type { Standing } from './standing.js'
 
 /** One committed step, as `iterate` yields it. */
 export interface CommittedStep {
@@ -64,4 +65,28 @@ const NO_HALTS: ReadonlySet<PlanNode> = new Set()
 /** An order without halts or limits. */
 export function createOrder(inputs: Inputs, options: Partial<RunOrder> = {}): RunOrder {
   return { inputs, haltBefore: NO_HALTS, haltAfter: NO_HALTS, maxSteps: Number.POSITIVE_INFINITY, ...options }
+}
+
+/** Whether a run ends after an action: at a halt of the order or of the plan, or because nothing comes next. */
+export function endsAt(
+  { graph, haltAfter }: Plan,
+  order: RunOrder,
+  node: PlanNode,
+  next: string | undefined,
+): 'halted' | 'finished' | undefined {
+  const after = next === undefined ? undefined : graph.nodes.get(next)
+  if (after !== undefined && order.haltBefore.has(after)) return 'halted'
+  if (order.haltAfter.has(node) || haltAfter.has(node)) return 'halted'
+  return next === undefined ? 'finished' : undefined
+}
+
+/** The end of a run that was neither cancelled nor failed. */
+export function plainEnd(
+  status: 'halted' | 'finished',
+  { state, sequenceId, position = '', next }: Standing,
+  leaked: readonly Leak[],
+): RunEnd {
+  return status === 'halted'
+    ? { status, action: position, next, state, sequenceId, leaked }
+    : { status, action: position, next: undefined, state, sequenceId, leaked }
 }

@@ -9,6 +9,7 @@ import { createId } from '../internal/ids.js'
 import type { CancelCause, EventType } from '../lifecycle/events.js'
 import type { InterceptedStep } from '../lifecycle/interceptor.js'
 import type { Gate } from '../parallel/limit.js'
+import type { Journal } from '../persistence/journal.js'
 import { sendDown } from './address.js'
 import { announce } from './announce.js'
 import type { Attempts } from './attempts.js'
@@ -17,8 +18,9 @@ import type { AnyActorRef } from './create-actor.js'
 import { Grace } from './grace.js'
 import type { Hub } from './hub.js'
 import { branchId } from './identity.js'
+import { openJournal } from './keeping.js'
 import { Mailbox } from './mailbox.js'
-import { createOrder, type Leak, type RunEnd, type RunOrder } from './order.js'
+import { createOrder, endsAt, type Leak, plainEnd, type RunEnd, type RunOrder } from './order.js'
 import { retryBranch } from './retrying.js'
 import { sliceOver } from './slice.js'
 import type { Slot } from './slot.js'
@@ -47,6 +49,7 @@ export class Runner implements LiveApp {
   readonly bound: Inputs
   readonly inputs: Inputs
   readonly gate: Gate | undefined
+  journal: Journal | undefined
   readonly watched: boolean
   readonly visits: number[]
   standing: Standing
@@ -58,6 +61,7 @@ export class Runner implements LiveApp {
   told: InterceptedStep | undefined
   slot: Slot | undefined
   attempts: Attempts | undefined
+  onces: Map<string, Promise<unknown>> | undefined
   waits: LiveWaits | undefined
   subApps: Set<LiveApp> | undefined
   leaked: readonly Leak[] = NO_LEAKS
@@ -77,6 +81,7 @@ export class Runner implements LiveApp {
     this.bound = setup.bound ?? NO_INPUTS
     this.inputs = setup.inputs ?? NO_INPUTS
     this.gate = setup.gate
+    this.journal = setup.journal
     this.visits = []
     this.#appId = setup.appId
     const above = setup.parent
@@ -156,13 +161,18 @@ export class Runner implements LiveApp {
   }
 
   async #loop(order: RunOrder, epoch: number): Promise<void> {
+    if (this.journal !== undefined) {
+      const ended = await openJournal(this, order)
+      if (this.epoch !== epoch) return // R1
+      if (ended !== undefined) return this.#finish(ended)
+    }
     for (let steps = 0; ; steps++) {
       const turn = sliceOver()
       if (turn !== undefined) await turn
       if (this.epoch !== epoch) return // R1
       if (this.cancellation !== undefined) return this.#finish(this.#cancelled(this.cancellation))
       const node = this.#next()
-      if (node === undefined) return this.#finish(this.#ended('finished'))
+      if (node === undefined) return this.#finish(plainEnd('finished', this.standing, this.leaked))
       if (steps >= order.maxSteps) return this.#finish(this.#failed(new MaxStepsError(order.maxSteps, node.name)))
       let lost: Error | undefined
       try {
@@ -182,30 +192,14 @@ export class Runner implements LiveApp {
         await again
         continue
       }
-      const status = this.#halts(node, order)
-      if (status !== undefined) return this.#finish(this.#ended(status))
+      const status = endsAt(this.plan, order, node, this.standing.next)
+      if (status !== undefined) return this.#finish(plainEnd(status, this.standing, this.leaked))
     }
   }
 
   #next(): PlanNode | undefined {
     const { next } = this.standing
     return next === undefined ? undefined : this.plan.graph.nodes.get(next)
-  }
-
-  /** Whether the run ends here: at a halt of the order or of the plan, or because nothing comes next. */
-  #halts(node: PlanNode, order: RunOrder): 'halted' | 'finished' | undefined {
-    const next = this.#next()
-    if (next !== undefined && order.haltBefore.has(next)) return 'halted'
-    if (order.haltAfter.has(node) || this.plan.haltAfter.has(node)) return 'halted'
-    return next === undefined ? 'finished' : undefined
-  }
-
-  #ended(status: 'halted' | 'finished'): RunEnd {
-    const { state, sequenceId, position = '', next } = this.standing
-    const { leaked } = this
-    return status === 'halted'
-      ? { status, action: position, next, state, sequenceId, leaked }
-      : { status, action: position, next: undefined, state, sequenceId, leaked }
   }
 
   #cancelled(cancellation: Cancellation): RunEnd {
