@@ -6,14 +6,22 @@ import { FAILURE_OPTIONS, type LoosePolicy, parsePolicy } from './action/retry.j
 import { type ActionsOn, createGraph, type Graph, type GraphOptions, type WritesFit } from './application/runnable.js'
 import type { DeclaredGraph } from './graph/compile.js'
 import type { StateRules } from './graph/plan.js'
-import { checkOptions } from './internal/options.js'
+import { checkOptions, demandFunction } from './internal/options.js'
 import type { Flat, Name, None, UnionToIntersection } from './internal/type-tools.js'
-import type { ChunkOfEntries, MapActionsOptions, MapInputs, NeedsOfAll, SharedState } from './parallel/map-actions.js'
+import type { FoldOptions } from './parallel/fold.js'
+import type {
+  ActionTypes,
+  ChunkOfEntries,
+  MapActionsOptions,
+  MapInputs,
+  NeedsOfAll,
+  SharedState,
+} from './parallel/map-actions.js'
 import { compileMapActions } from './parallel/map-actions.js'
-import { compileMapProduct, type MapActionsAndStatesOptions } from './parallel/map-product.js'
-import type { MapStatesOptions, StateInputs, StatesFit, UpdateFor } from './parallel/map-states.js'
+import { compileMapProduct, type MapActionsAndStatesOptions, type ProductTypes } from './parallel/map-product.js'
+import type { MapStatesOptions, StateInputs, StatesFit, StateTypes, UpdateFor } from './parallel/map-states.js'
 import { compileMapStates } from './parallel/map-states.js'
-import { compileParallel, type ParallelOptions, type TaskType } from './parallel/parallel.js'
+import { compileParallel, type ParallelOptions, type TaskType, type TaskTypes } from './parallel/parallel.js'
 import type { SettlePolicy } from './parallel/settle.js'
 import type { Entry, EntryOf, Source, SourceArgs, SourceFit } from './parallel/source.js'
 import { compileSubgraph, type SubgraphOptions } from './parallel/subgraph.js'
@@ -66,8 +74,8 @@ export interface StateKit<in out S extends object, in out D = never> {
     const P extends SettlePolicy = 'all',
     Tag extends string = never,
   >(
-    options: MapActionsOptions<S, R, W, I, U, P, Tag, Src> &
-      Exact<'reduce', NoInfer<U>, W> & {
+    options: MapActionsOptions<S, R, W, I, P, Tag, Src> &
+      FoldOptions<S, R, W, I, U, P, ActionTypes<Src, ReadsOf<S, R>>> & {
         readonly actions: SourceFit<NoInfer<Src>>
       } & SharedState<NeedsOfAll<EntryOf<Src>>, ReadsOf<S, R>, SourceArgs<ReadsOf<S, R>, InputsOut<I>>>,
   ): Action<ReadsOf<S, R>, WritesOf<S, W>, MapInputs<I, EntryOf<Src>>, ChunkOfEntries<Src>, Tag>
@@ -89,8 +97,8 @@ export interface StateKit<in out S extends object, in out D = never> {
     const P extends SettlePolicy = 'all',
     Tag extends string = never,
   >(
-    options: MapStatesOptions<S, R, W, I, U, P, Tag, B, Src> &
-      Exact<'reduce', NoInfer<U>, W> & {
+    options: MapStatesOptions<S, R, W, I, P, Tag, B, Src> &
+      FoldOptions<S, R, W, I, U, P, StateTypes<Src, B, ReadsOf<S, R>>> & {
         readonly states: StatesFit<NoInfer<Src>, UpdateFor<B, ReadsOf<S, R>>>
       },
   ): Action<ReadsOf<S, R>, WritesOf<S, W>, StateInputs<I, B, Src>, ChunkOf<B>, Tag>
@@ -112,7 +120,8 @@ export interface StateKit<in out S extends object, in out D = never> {
     const P extends SettlePolicy = 'all',
     Tag extends string = never,
   >(
-    options: MapActionsAndStatesOptions<S, R, W, I, U, P, Tag, Acts, Src> & Exact<'reduce', NoInfer<U>, W>,
+    options: MapActionsAndStatesOptions<S, R, W, I, P, Tag, Acts, Src> &
+      FoldOptions<S, R, W, I, U, P, ProductTypes<Acts, Src, ReadsOf<S, R>>>,
   ): Action<ReadsOf<S, R>, WritesOf<S, W>, MapInputs<I, EntryOf<Acts>>, ChunkOfEntries<Acts>, Tag>
 
   /**
@@ -129,7 +138,7 @@ export interface StateKit<in out S extends object, in out D = never> {
     const P extends SettlePolicy = 'all',
     Tag extends string = never,
   >(
-    options: ParallelOptions<S, R, W, I, U, P, Tag, Src> & Exact<'reduce', NoInfer<U>, W>,
+    options: ParallelOptions<S, R, W, I, P, Tag, Src> & FoldOptions<S, R, W, I, U, P, TaskTypes<Src>>,
   ): Action<
     ReadsOf<S, R>,
     WritesOf<S, W>,
@@ -180,22 +189,29 @@ export interface StateOptions<D> {
  * Without arguments the type is all there is. With a Standard Schema (zod, valibot, arktype …) every update is checked
  * against it before it is committed; the schema must answer at once.
  *
- * @param schema of the whole state. Keys may be unset until they are written; only written keys are checked.
+ * @example
+ * ```ts
+ * const counter = defineState<{ n: number }>()
+ * ```
+ */
+export function defineState<S extends object>(): StateKit<S>
+/**
+ * Starts a state that a schema describes. Keys may be unset until they are written; only written keys are checked.
+ *
  * @throws {ContractError} when a default cannot be state, or does not fit the schema
  *
  * @example
  * ```ts
- * const counter = defineState<{ n: number }>()
- * const withStart = defineState(type<{ n: number }>(), { defaults: { n: 0 } })
+ * const counter = defineState(type<{ n: number }>(), { defaults: { n: 0 } })
  * ```
  */
-export function defineState<S extends object>(): StateKit<S>
 export function defineState<
   Schema extends StandardSchemaV1<unknown, object>,
   const D extends Partial<StandardSchemaV1.InferOutput<Schema>> = Record<never, never>,
 >(schema: Schema, options?: StateOptions<D>): StateKit<StandardSchemaV1.InferOutput<Schema>, keyof D>
 export function defineState(schema?: StandardSchemaV1, options: StateOptions<State> = {}): unknown {
   if (schema !== undefined) demandSchema('defineState', schema)
+  checkOptions('defineState', options, 'defaults freeze')
   const rules: StateRules = {
     schema,
     defaults: options.defaults === undefined ? undefined : enterDefaults(schema, options.defaults),
@@ -204,7 +220,7 @@ export function defineState(schema?: StandardSchemaV1, options: StateOptions<Sta
   const kit = {
     action: (declared: Declaration & LoosePolicy & { readonly run: (args: never) => unknown }) => {
       checkOptions('action', declared, `${SHARED} run ${FAILURE_OPTIONS}`)
-      if (typeof declared.run !== 'function') throw new TypeError('An action needs run: ({ state }) => update.')
+      demandFunction('An action', 'run: ({ state }) => update', declared.run)
       return makeAction(declared, { kind: 'run', run: declared.run, policy: parsePolicy(declared) } as never)
     },
     mapActions: fanOutMaker('mapActions', `${FAN_OUT} actions state`, compileMapActions),
@@ -221,7 +237,7 @@ export function defineState(schema?: StandardSchemaV1, options: StateOptions<Sta
 }
 
 const SHARED = 'reads writes inputs tags'
-const FAN_OUT = `${SHARED} settle concurrency graceMs persister watch reduce ${FAILURE_OPTIONS}`
+const FAN_OUT = `${SHARED} settle concurrency graceMs persister watch reduce reduceEach reduceLive initial order ${FAILURE_OPTIONS}`
 
 function fanOutMaker<O>(
   name: string,

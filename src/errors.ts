@@ -115,6 +115,7 @@ export type ContractFault =
   | { readonly kind: 'undeclared-write'; readonly keys: readonly string[]; readonly declared: readonly string[] }
   | { readonly kind: 'missing-write'; readonly keys: readonly string[]; readonly declared: readonly string[] }
   | { readonly kind: 'not-an-update'; readonly got: string }
+  | { readonly kind: 'not-a-state'; readonly got: string }
   | { readonly kind: 'unsupported-value'; readonly key: string; readonly got: string }
   | { readonly kind: 'schema'; readonly issues: readonly string[] }
   | { readonly kind: 'branch-key'; readonly key: string; readonly message: string }
@@ -132,7 +133,9 @@ function explain(fault: ContractFault): string {
     case 'missing-write':
       return `did not return ${list(fault.keys)}, which it declares in writes. Return every declared key.`
     case 'not-an-update':
-      return `returned ${fault.got} instead of an update. Return a plain object with the keys declared in writes.`
+      return `returned ${fault.got} instead of an update. ${fault.got === 'a generator' ? 'An action that yields is an async generator: async *run({ state }) { … }.' : 'Return a plain object with the keys declared in writes.'}`
+    case 'not-a-state':
+      return `is ${fault.got}. It takes a plain object of state keys.`
     case 'unsupported-value':
       return `would put ${fault.got} into the state at ${fault.key}. State holds plain objects, arrays, primitives, Date, Map, Set, bytes and Error; pass anything else as an input or by closure.`
     case 'schema':

@@ -16,11 +16,28 @@ export {
   type Application,
   type ApplicationOptions,
   createApplication,
+  type EventOf,
+  type EventsOptions,
+  type IteratedStep,
+  type IterateOptions,
+  type ReadEventOf,
   type RunOptions,
+  type StreamOptions,
 } from './application/application.js'
+export type { EventFilter } from './application/filter.js'
 export type { WhenWaiting } from './application/going-run.js'
 export { type MachineEvent, type MachineGuards, machineGuards, toMachine } from './application/machine.js'
-export type { Cancelled, CommittedStep, Finished, Halted, RunOutcome, StepOf, Waiting } from './application/outcome.js'
+export { merge } from './application/merge.js'
+export type {
+  Cancelled,
+  CommittedStep,
+  Finished,
+  Halted,
+  RunOutcome,
+  StepBelow,
+  StepOf,
+  Waiting,
+} from './application/outcome.js'
 export type { PersistOptions } from './application/persisting.js'
 export { type ForkFrom, type ResumeOptions, resumeOrCreate } from './application/resume.js'
 export type {
@@ -72,6 +89,7 @@ export type {
   CancelCause,
   CancelEvent,
   ChunkEvent,
+  Dropped,
   EventType,
   FaultEvent,
   LogEvent,
@@ -98,7 +116,16 @@ export type {
   Outcome,
 } from './lifecycle/interceptor.js'
 export { consoleLogger, type Logger } from './lifecycle/logger.js'
-export type { FanOutOptions, ReduceArgs } from './parallel/fan-out.js'
+export type { FanOutOptions } from './parallel/fan-out.js'
+export type {
+  FoldOptions,
+  ReduceAll,
+  ReduceArgs,
+  ReduceEach,
+  ReduceEachArgs,
+  ReduceLive,
+  ReduceLiveArgs,
+} from './parallel/fold.js'
 export { type PlannedTask, tasksOf } from './parallel/inspect-tasks.js'
 export { createLimit, type Limit } from './parallel/limit.js'
 export type { MapActionsOptions } from './parallel/map-actions.js'

@@ -16,7 +16,6 @@ import {
   type Rule,
   topLevel,
 } from './tools/architecture.js'
-import { undocumented } from './tools/documented.js'
 import { publicEntries } from './tools/entries.js'
 import { readTree } from './tools/source-tree.js'
 
@@ -86,14 +85,6 @@ describe('the public surface', () => {
     })
     expect(found).toEqual(entries)
   })
-
-  it.each(entries.map(({ source }) => source))(
-    'of %s is documented, every export of it',
-    (entry) => {
-      expect(undocumented(entry)).toEqual([])
-    },
-    60_000,
-  )
 })
 
 describe('the rules', () => {

@@ -1,47 +1,27 @@
-import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, describe, expect, it } from 'vitest'
+import * as teasel from 'teasel'
+import { describe, expect, it } from 'vitest'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const folder = join(root, '.cache/readme')
 const readme = readFileSync(join(root, 'README.md'), 'utf8')
-const programs = [...readme.matchAll(/```ts run\n([\s\S]*?)```/g)].map(([, code = '']) => code)
 
-mkdirSync(folder, { recursive: true })
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
-
-/** What a program says that it prints: the comments behind its `console.log`s, as far as they give a value. */
-const promised = (code: string): string[] =>
-  [...code.matchAll(/console\.log\(.*\) \/\/ (?!typed)(.+)$/gm)].map(([, said = '']) => said)
-
+// Its programs are compiled and run by snippets.test.ts.
 describe('the README', () => {
-  it('has programs that can be run, the first of them in twenty lines', () => {
-    expect(programs).toHaveLength(5)
-    expect(programs[0]?.trim().split('\n').length).toBeLessThanOrEqual(20)
+  it('tells of every error, by class and code', () => {
+    const told = [...readme.matchAll(/^\| `([a-z-]+)` \| (`\w+Error`.*?) \|/gm)]
+    const named = told.flatMap(([, code, names = '']) => [...names.matchAll(/\w+/g)].map(([name]) => [name, code]))
+    const made = Object.entries(teasel).flatMap(([name, value]) =>
+      name !== 'TeaselError' && 'code' in value ? [[name, value.code]] : [],
+    )
+
+    expect(named.toSorted()).toEqual(made.toSorted())
   })
 
-  it.each(programs.map((code, i) => [i + 1, code] as const))('program %i prints what it says', (i, code) => {
-    const file = join(folder, `program-${i}.mts`)
-    writeFileSync(file, code)
+  it('lists every example, and no other', () => {
+    const listed = [...readme.matchAll(/\]\(examples\/(\d\d-[\w-]+\.ts)\)/g)].map(([, file]) => file)
 
-    const { stdout, stderr, status } = spawnSync(process.execPath, ['--import', 'tsx', file], {
-      cwd: root,
-      encoding: 'utf8',
-    })
-
-    expect({ stderr, status }).toEqual({ stderr: '', status: 0 })
-    for (const said of promised(code)) expect(stdout).toContain(said)
+    expect(listed).toEqual(readdirSync(join(root, 'examples')).filter((file) => /^\d\d-/.test(file)))
   })
-
-  it('has programs that compile as a user compiles', () => {
-    programs.forEach((code, i) => void writeFileSync(join(folder, `compiled-${i}.mts`), code))
-    const options = { extends: '../../tsconfig.json', include: ['compiled-*.mts'] }
-    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(options))
-
-    const { stdout, status } = spawnSync('npx', ['tsc', '-p', folder], { cwd: root, encoding: 'utf8' })
-
-    expect({ stdout, status }).toEqual({ stdout: '', status: 0 })
-  }, 60_000)
 })

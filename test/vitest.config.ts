@@ -14,7 +14,14 @@ export default defineConfig({
   test: {
     root,
     include: ['test/**/*.test.ts'],
-    testTimeout: 15_000,
+    testTimeout: 60_000,
     passWithNoTests: true,
+    coverage: {
+      provider: 'v8',
+      include: ['src/**'],
+      reporter: ['json-summary'],
+      reportsDirectory: `${root}.cache/coverage`,
+      reportOnFailure: true,
+    },
   },
 })

@@ -58,7 +58,13 @@ export interface ActionContext {
    * @throws the reason of the step's signal, when the step is cancelled while it waits
    * @example
    * ```ts
-   * const { body } = await context.receiveOne(approval)
+   * const approval = defineMessage('approval', type<boolean>())
+   * const kit = defineState<{ approved: boolean }>()
+   * const approve = kit.action({
+   *   reads: [],
+   *   writes: ['approved'],
+   *   run: async ({ context }) => ({ approved: (await context.receiveOne(approval)).body }),
+   * })
    * ```
    * @see {@link ActionContext.receive} for more than one
    */

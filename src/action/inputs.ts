@@ -56,11 +56,6 @@ export function type(options?: { readonly default?: unknown; readonly optional?:
   }
 }
 
-/** True when a caller may leave the input out. */
-function isOptional(schema: StandardSchemaV1): boolean {
-  return validate(schema, undefined).issues === undefined
-}
-
 /**
  * Parses what an action takes out of what was given: its own names only, defaults filled in, frozen.
  * @throws {MissingInputError} naming every required input that was not given
@@ -82,13 +77,6 @@ export function parseInputs(subject: string, spec: InputSpec, given: Inputs, whe
   if (missing.length > 0) throw new MissingInputError(subject, missing, Object.keys(given), where?.())
   if (issues.length > 0) throw new InputError(subject, issues, where?.())
   return Object.freeze(parsed)
-}
-
-/** The names of required and optional inputs. */
-export function inputNames(spec: InputSpec): { readonly required: string[]; readonly optional: string[] } {
-  const names = Object.keys(spec)
-  const optional = names.filter((name) => spec[name] !== undefined && isOptional(spec[name]))
-  return { required: names.filter((name) => !optional.includes(name)), optional }
 }
 
 /**

@@ -1,5 +1,5 @@
 import { suggest } from '../internal/nearest.js'
-import { checkNames, parseReads } from '../state/keys.js'
+import { checkNames, demandTexts, parseReads } from '../state/keys.js'
 import { demandSchema } from '../state/schema.js'
 import type { ActionBody, ActionParts, AnyAction, AnyBranch } from './action.js'
 import { type InputSpec, type Inputs, NO_INPUTS } from './inputs.js'
@@ -30,6 +30,7 @@ interface Built {
  * @throws {TypeError} for names that cannot be state keys, or declared twice
  */
 export function makeAction(declaration: Declaration, body: ActionBody): AnyAction {
+  if (declaration.tags !== undefined) demandTexts('tags', declaration.tags, 'texts')
   const parts: Omit<ActionParts, 'origin'> = {
     reads: parseReads(declaration.reads),
     writes: checkNames('writes', declaration.writes),

@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { InputError } from '../errors.js'
-import { tell, validate } from '../state/schema.js'
+import { describeValue, isPlainObject } from '../internal/guards.js'
+import { demandSchema, tell, validate } from '../state/schema.js'
 
 /** What one application tells another. */
 export interface Message<out Kind extends string = string, out Body = unknown> {
@@ -45,6 +46,9 @@ export function defineMessage<const Kind extends string, Schema extends Standard
   kind: Kind,
   body: Schema,
 ): MessageKind<Kind, StandardSchemaV1.InferOutput<Schema>> {
+  if (typeof kind !== 'string' || kind === '')
+    throw new TypeError(`defineMessage takes a name, not ${describeValue(kind)}.`)
+  demandSchema(`defineMessage("${kind}")`, body)
   type Body = StandardSchemaV1.InferOutput<Schema>
   const make = (value: Body): Message<Kind, Body> => {
     const result = validate(body, value)
@@ -57,3 +61,23 @@ export function defineMessage<const Kind extends string, Schema extends Standard
 
 /** What became of a message: taken up at once, kept for later, thrown away (nobody there), or refused (mailbox full). */
 export type Delivery = 'delivered' | 'queued' | 'dropped' | 'refused'
+
+/** @throws {TypeError} for what is no message */
+export function demandMessage(message: unknown): void {
+  if (isPlainObject(message) && typeof message['kind'] === 'string') return
+  throw new TypeError(
+    `send takes a message, not ${describeValue(message)}. Define its kind, and make one: defineMessage('hint', schema)(body).`,
+  )
+}
+
+/**
+ * The names of the kinds that a reader asks for.
+ * @throws {TypeError} for what is no kind
+ */
+export function kindNames(reader: string, kinds: readonly AnyMessageKind[]): readonly string[] {
+  const other: unknown = kinds.find((kind) => typeof (kind as AnyMessageKind | undefined)?.kind !== 'string')
+  if (other === undefined && kinds.length > 0) return Object.freeze(kinds.map(({ kind }) => kind))
+  throw new TypeError(
+    `${reader} takes kinds of message${kinds.length === 0 ? '' : `, not ${describeValue(other)}`}. Define them: defineMessage('hint', schema).`,
+  )
+}

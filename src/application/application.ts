@@ -4,13 +4,14 @@ import type { Delivery, Message } from '../action/message.js'
 import type { Halt } from '../graph/runnable.js'
 import type { Clock } from '../internal/clock.js'
 import type { Args, Given, Name, OneOrMany } from '../internal/type-tools.js'
-import type { AppEvent, Subscription } from '../lifecycle/events.js'
+import type { ActionFacts, AppEvent, Dropped, Subscription } from '../lifecycle/events.js'
 import type { Interceptor } from '../lifecycle/interceptor.js'
 import type { Logger } from '../lifecycle/logger.js'
 import type { Limit } from '../parallel/limit.js'
+import type { EventFilter } from './filter.js'
 import type { WhenWaiting } from './going-run.js'
 import { LiveApplication } from './live-application.js'
-import type { RunOutcome, StepOf, Waiting } from './outcome.js'
+import type { RunOutcome, StepBelow, StepOf, Waiting } from './outcome.js'
 import type { PersistOptions } from './persisting.js'
 import type { Graph, GraphInputs, HaltedAt, InitialKeys, TagsOf } from './runnable.js'
 
@@ -41,6 +42,44 @@ export type OutcomeOf<S, A, After, Before, When = 'stay'> =
   | MaybeWaiting<S, A, When>
 /** Told only to whom asked for it, so that nobody else narrows. */
 type MaybeWaiting<S, A, When> = 'return' extends When ? Waiting<S, Name<A>> : never
+
+/** What `stream` takes beside what a run is told. */
+export interface StreamOptions<Type, At> extends EventFilter<Type, At> {
+  /**
+   * Leaves the run alone when the loop is left: nobody paces it any more, `on` and `events` go on telling of it, and
+   * `ended()` resolves with its outcome. Default: the run is cancelled.
+   */
+  readonly detach?: boolean
+}
+
+/** What `events` takes. */
+export interface EventsOptions<Type, At> extends EventFilter<Type, At> {
+  /** How many unread events may lie here before chunks are lost. Default: 1 000. */
+  readonly buffer?: number
+  /** Ends the reading: it rejects with the signal's reason. */
+  readonly signal?: AbortSignal
+}
+
+/** What `iterate` takes beside what a run is told. */
+export interface IterateOptions<Depth> {
+  /** Also yields the steps of applications so many levels below. Default: 0, its own. */
+  readonly depth?: Depth
+}
+
+type TypeOf<S, A> = AppEvent<S, A>['type']
+type EventsAbout<S, A, At extends keyof A> = [At] extends [never]
+  ? AppEvent<S, A>
+  : Extract<AppEvent<S, Pick<A, At>>, ActionFacts>
+/** The events that pass `include` and `actions`; `never` stands for an option that is not given. */
+export type EventOf<S, A, Type = never, At extends keyof A = never> = [Type] extends [never]
+  ? EventsAbout<S, A, At>
+  : Extract<EventsAbout<S, A, At>, { readonly type: Type }>
+/** What `events` yields: {@link EventOf}, and `dropped` where chunks can be lost. */
+export type ReadEventOf<S, A, Type = never, At extends keyof A = never> =
+  | EventOf<S, A, Type, At>
+  | ([Type] extends [never] ? Dropped : 'chunk' extends Type ? Dropped : never)
+/** What `iterate` yields: narrow with `'path' in step` where steps below are asked for. */
+export type IteratedStep<S, A, Depth> = StepOf<S, A> | (Depth extends 0 ? never : StepBelow<Name<A>>)
 
 /**
  * A graph with a state and an identity, and the actor that runs it.
@@ -78,30 +117,69 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
   >(
     ...args: Args<GraphInputs<A>, RunOptions<GraphInputs<A>, After, Before, When>>
   ): Promise<OutcomeOf<S, A, After, Before, When>>
-  /** Yields each step when it has committed; the next starts when it is asked for. Leaving the loop cancels the run. */
+  /**
+   * Yields each step when it has committed; the next starts when it is asked for. Leaving the loop cancels the run, and
+   * waits for its end.
+   *
+   * With a `depth`, also the steps of branches, in the order in which they committed: `path` tells where, `source` its
+   * action there, `action` the application's own. Whoever committed a step, at any of these depths, takes no further
+   * one until the reader, which has that step in hand, asks for another. What is deeper is not held back.
+   */
   iterate<
     const After extends Halt<Name<A>, TagsOf<A>> = never,
     const Before extends Halt<Name<A>, TagsOf<A>> = never,
+    const Depth extends number = 0,
     When extends WhenWaiting = 'stay',
   >(
-    ...args: Args<GraphInputs<A>, RunOptions<GraphInputs<A>, After, Before, When>>
-  ): AsyncGenerator<StepOf<S, A>, OutcomeOf<S, A, After, Before, When>, void>
+    ...args: Args<GraphInputs<A>, RunOptions<GraphInputs<A>, After, Before, When> & IterateOptions<Depth>>
+  ): AsyncGenerator<IteratedStep<S, A, Depth>, OutcomeOf<S, A, After, Before, When>, void>
   /**
-   * Yields every event of a run, also those of its branches, in the order in which they became true. The reader paces:
-   * 64 events ahead, producers and step borders wait. Leaving the loop cancels the run and waits for its end.
+   * Yields the events of a run, also those of its branches, in the order in which they became true: chunks of parallel
+   * branches interleave as they are produced. The run starts at the first `next()`; the return value is its outcome,
+   * and a failure rejects.
+   *
+   * The reader paces: while 64 of the events that it wants wait, every producer waits after the chunk in its hand, and
+   * every application at its step border; a cancel lets them go. What `include`, `actions`, `keys` or `depth` keep out
+   * holds nobody back. Leaving the loop (`break`, `return`, a throw) cancels the run and waits for its end; with
+   * `detach` it leaves the run alone.
+   *
+   * @throws {TypeError} at once, for a type of event or an action that there is not, or for a filter nothing can pass
+   * @throws {BusyError} at the first `next()`, when another run goes on
    */
   stream<
     const After extends Halt<Name<A>, TagsOf<A>> = never,
     const Before extends Halt<Name<A>, TagsOf<A>> = never,
+    const Type extends TypeOf<S, A> = never,
+    const At extends Name<A> = never,
     When extends WhenWaiting = 'stay',
   >(
-    ...args: Args<GraphInputs<A>, RunOptions<GraphInputs<A>, After, Before, When>>
-  ): AsyncGenerator<AppEvent<S, A>, OutcomeOf<S, A, After, Before, When>, void>
-  /** Calls a listener for each event of a type, `'*'` for all, from now on. What it throws goes to the logger. */
+    ...args: Args<GraphInputs<A>, RunOptions<GraphInputs<A>, After, Before, When> & StreamOptions<Type, At>>
+  ): AsyncGenerator<EventOf<S, A, Type, At>, OutcomeOf<S, A, After, Before, When>, void>
+  /**
+   * Follows what happens, run after run, for a further reader. It listens from this call on, not from the first
+   * `next()`, until it is left, its signal fires, or the application is disposed of; so leave it, or dispose.
+   *
+   * It holds nobody back. While `buffer` events (1 000) are unread, further chunks are lost, and one `dropped` event
+   * stands where they were; other events are never lost. Leaving it only stops the listening.
+   * @throws `signal.reason` when the given signal fires
+   */
+  events<const Type extends TypeOf<S, A> = never, const At extends Name<A> = never>(
+    options?: EventsOptions<Type, At>,
+  ): AsyncGenerator<ReadEventOf<S, A, Type, At>, void, void>
+  /**
+   * Calls a listener for each event of a type, `'*'` for all, here and below, from now on. What it throws goes to the
+   * logger.
+   */
   on<T extends AppEvent<S, A>['type'] | '*'>(
     type: T,
     listener: (event: T extends '*' ? AppEvent<S, A> : Extract<AppEvent<S, A>, { readonly type: T }>) => void,
   ): Subscription
+  /**
+   * Waits for the run that goes on, and resolves as `run` would have: with its outcome, or it rejects. Without one, the
+   * same of the last run; undefined when there was none. So the outcome of a run whose reader left it (`detach`) is
+   * not lost.
+   */
+  ended(): Promise<RunOutcome<S, Name<A>, Name<A>> | undefined>
   /**
    * Sends a message into the running application, or to one below it, also to a branch that is queued. Delivered at
    * once; never rejects for a race.

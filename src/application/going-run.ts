@@ -1,4 +1,5 @@
 import type { PlanNode } from '../graph/plan.js'
+import { macrotask } from '../internal/platform.js'
 import { runRoot, throughParent } from '../runtime/child-app.js'
 import type { CommittedStep, Leak, RunEnd, RunOrder } from '../runtime/order.js'
 import { type Pending, pendingIn } from '../runtime/pending.js'
@@ -29,7 +30,7 @@ export type Attended =
     }
 
 /** Who paces a run while it attends. */
-export type Pacer = Pick<RunOrder, 'pace' | 'room'>
+export type Pacer = Pick<RunOrder, 'pace' | 'room' | 'deep'>
 
 export class GoingRun {
   readonly order: RunOrder
@@ -50,12 +51,15 @@ export class GoingRun {
   }
 
   #changing(): Pacer {
+    const own = this.#app.path.length
     return {
-      pace: (step) => {
-        this.last = step
-        return this.#pacer.pace?.(step)
+      pace: (step, at) => {
+        if (at.path.length === own) this.last = step
+        else if (this.#pacer.deep !== true) return undefined
+        return this.#pacer.pace?.(step, at)
       },
       room: () => this.#pacer.room?.(),
+      deep: true, // whoever attends it then may ask for steps below
     }
   }
 
@@ -78,10 +82,14 @@ export class GoingRun {
 
   async #endedOrWaiting(): Promise<Attended> {
     const waits = waitsOf(this.#app)
+    let changes = 0
     const waiting = new Promise<Attended>((resolve) => {
       const look = (): void => {
-        // In a microtask: a listener may have answered already.
-        if (waits.level === 'outside') queueMicrotask(() => waits.level === 'outside' && resolve(this.#waiting()))
+        changes += 1
+        const seen = changes
+        if (waits.level !== 'outside') return
+        // Once all that is ready to run has run: an action may wait, and do something else a moment later.
+        macrotask(() => changes === seen && resolve(this.#waiting()))
       }
       waits.changed = look
       look()

@@ -1,31 +1,29 @@
 import type { ActionContext, Path } from '../action/context.js'
 import { type Inputs, NO_INPUTS, refuseUnknownInputs } from '../action/inputs.js'
-import type { Delivery, Message } from '../action/message.js'
+import { type Delivery, demandMessage, type Message } from '../action/message.js'
 import { BusyError } from '../errors.js'
 import { checkPlan, type Halts, resolveHalts } from '../graph/runnable.js'
-import { systemClock } from '../internal/clock.js'
-import { describeValue, isPlainObject } from '../internal/guards.js'
-import { createId } from '../internal/ids.js'
-import { checkOptions } from '../internal/options.js'
-import type { AnyEvent, EventType, Subscription } from '../lifecycle/events.js'
+import { describeValue } from '../internal/guards.js'
+import { checkOptions, demandFunction } from '../internal/options.js'
+import type { AnyEvent, Subscription } from '../lifecycle/events.js'
 import { checkCount, createLimit, gateOf, type Limit } from '../parallel/limit.js'
-import { fitRecord } from '../persistence/migrate.js'
 import { findBelow } from '../runtime/address.js'
 import { appLogicOf } from '../runtime/application-logic.js'
 import { createCancellation } from '../runtime/cancellation.js'
-import { belongs, childApp, leaveParent } from '../runtime/child-app.js'
+import { belongs, leaveParent } from '../runtime/child-app.js'
 import { type AnyActorRef, isActive, makeActor, stopActor } from '../runtime/create-actor.js'
-import { Hub, type HubSettings } from '../runtime/hub.js'
-import { restore, visitsOf } from '../runtime/keeping.js'
-import { type CommittedStep, createOrder, type RunEnd, type RunOrder } from '../runtime/order.js'
-import { Runner } from '../runtime/runner.js'
+import type { HubSettings } from '../runtime/hub.js'
+import { type CommittedStep, createOrder, pacedBelow, type RunEnd, type RunOrder } from '../runtime/order.js'
 import { initialStanding } from '../runtime/standing.js'
 import { sendStored } from '../runtime/stored-messages.js'
 import type { LiveApp } from '../runtime/tree.js'
 import { enterState } from '../state/contract.js'
-import { GoingRun, type Pacer, type WhenWaiting } from './going-run.js'
-import { journalFor, type LoosePersist, PERSIST_OPTIONS, type Resumed } from './persisting.js'
-import { iterateRun, streamRun } from './readers.js'
+import { followEvents } from './event-feed.js'
+import { checkDepth, FILTER_OPTIONS, type LooseFilter, tapOf } from './filter.js'
+import { type Attended, GoingRun, type Pacer, type WhenWaiting } from './going-run.js'
+import { beginElsewhere, checkValues, guarded, makeApp, type Resumed, saveNow } from './make-app.js'
+import { type LoosePersist, PERSIST_OPTIONS } from './persisting.js'
+import { iterateRun, type Prepared, streamRun } from './readers.js'
 import { compiledGraphOf } from './runnable.js'
 
 /** Options of an application, their types forgotten. */
@@ -47,7 +45,18 @@ export interface LooseRun {
   readonly maxSteps?: number
   readonly whenWaiting?: WhenWaiting
 }
+/** Options of `stream`, their types forgotten. */
+export interface LooseStream extends LooseRun, LooseFilter {
+  readonly detach?: boolean
+}
+/** Options of `events`, their types forgotten. */
+export interface LooseEvents extends LooseFilter {
+  readonly buffer?: number
+  readonly signal?: AbortSignal
+}
 
+/** How many events a further reader may be behind before it loses chunks. */
+const FURTHER_BUFFER = 1000
 export const OPTIONS = `entrypoint state appId concurrency interceptors logger clock random graceMs inspect ${PERSIST_OPTIONS} parent key`
 const RUN_OPTIONS = 'inputs haltAfter haltBefore signal maxSteps whenWaiting'
 
@@ -61,31 +70,24 @@ export class LiveApplication implements AsyncDisposable {
   readonly actor: AnyActorRef
   /** The run that goes on, also one that waits while nobody attends it. */
   #current: GoingRun | undefined
+  /** The run that goes on, or the last one. */
+  #last: GoingRun | undefined
+  /** What whoever attends it waits for. */
+  #attending: Promise<object> | undefined
   #disposed = false
 
   constructor(graph: object, options: LooseOptions, resumed?: Resumed) {
     checkOptions('createApplication', options, OPTIONS)
     const core = compiledGraphOf(graph)
-    const given = isPlainObject(options.state) ? Object.keys(options.state) : []
-    const { plan, warnings } = checkPlan(core, options.entrypoint, undefined, given)
+    checkValues(options)
     const { rules } = core
     const first = enterState('The initial state', rules.defaults, options.state, rules.freeze)
+    const { plan, warnings } = checkPlan(core, options.entrypoint, undefined, Object.keys(first))
     const standing = initialStanding(plan, first)
     const { concurrency } = options
     const limit = typeof concurrency === 'number' ? createLimit(checkCount('concurrency', concurrency)) : concurrency
     const gate = limit === undefined ? undefined : gateOf(limit)
-    if (options.parent !== undefined)
-      this.#app = childApp(options.parent, options.key, { plan, standing, gate, appId: options.appId })
-    else {
-      const appId = options.appId ?? (options.persister && createId())
-      const journal = resumed?.journal ?? journalFor(options, appId ?? '', options.clock ?? systemClock)
-      this.#app = new Runner({ plan, standing, gate, appId, journal }, new Hub(options))
-      const { stored } = resumed ?? {}
-      if (journal !== undefined && stored !== undefined) {
-        journal.opened = true
-        restore(this.#app, fitRecord(stored, plan, journal.scope.settings))
-      }
-    }
+    this.#app = makeApp(options, plan, standing, gate, resumed)
     for (const { at, message } of warnings) this.#app.hub.logger.warn(`${at}: ${message}`)
     const { inspect } = options
     const parent = this.#app.parent?.app.self
@@ -130,34 +132,46 @@ export class LiveApplication implements AsyncDisposable {
     return this.#outcome(options)
   }
 
-  iterate(options: LooseRun = {}): AsyncGenerator<CommittedStep, object, void> {
-    return iterateRun({
-      start: (pace) => this.#outcome(options, { pace }),
-      cancel: () => this.#leave(),
-    })
+  iterate(options: LooseRun & { readonly depth?: number } = {}): AsyncGenerator<CommittedStep, object, void> {
+    const { depth = 0 } = options
+    checkDepth('iterate', depth)
+    return iterateRun((pacer) => this.#prepare('iterate', options, pacer, 'depth'), depth, this.#app.path.length)
   }
 
-  stream(options: LooseRun = {}): AsyncGenerator<AnyEvent, object, void> {
-    return streamRun({
-      start: (room) => this.#outcome(options, { room, pace: room }),
-      listen: (listener) => this.#app.hub.listeners.add('*', listener),
-      cancel: () => this.#leave(),
-    })
+  stream(options: LooseStream = {}): AsyncGenerator<AnyEvent, object, void> {
+    const known = `${FILTER_OPTIONS} detach`
+    const tap = tapOf(this.#app, 'stream', options)
+    return streamRun((pacer) => this.#prepare('stream', options, pacer, known), tap, options.detach)
   }
 
-  on(type: EventType | '*', listener: (event: never) => void): Subscription {
-    return this.#app.hub.listeners.add(type, listener as (event: AnyEvent) => void)
+  events(options: LooseEvents = {}): AsyncGenerator<AnyEvent, void, void> {
+    checkOptions('events', options, `${FILTER_OPTIONS} buffer signal`)
+    const { buffer = FURTHER_BUFFER, signal } = options
+    const tap = tapOf(this.#app, 'events', options)
+    return followEvents({ app: this.#app, actor: this.actor, tap, bound: checkCount('buffer', buffer), signal })
+  }
+
+  on(type: string, listener: (event: never) => void): Subscription {
+    demandFunction('on', 'a listener: (event) => void', listener)
+    return tapOf(this.#app, 'on', type === '*' ? {} : { include: [type] })(listener as (event: AnyEvent) => void)
+  }
+
+  async ended(): Promise<object | undefined> {
+    await this.#attending?.catch(() => {}) // who attends it is told first
+    return this.#last && conclude(await this.#last.ended)
   }
 
   // Async, so that a message can be stored before it counts as sent; delivered at once where there is no store.
   async send(message: Message, options: { readonly path?: string | Path } = {}): Promise<Delivery> {
+    demandMessage(message)
+    checkOptions('send', options, 'path')
     const app = this.#app
-    return app.journal === undefined
-      ? app.sendFromOutside(message, options.path)
-      : sendStored(app, message, options.path)
+    const { path } = options
+    return app.journal === undefined ? app.sendFromOutside(message, path) : sendStored(app, message, path)
   }
 
   async cancel(options: { readonly path?: string | Path; readonly reason?: unknown } = {}): Promise<void> {
+    checkOptions('cancel', options, 'path reason')
     const { path, reason } = options
     const found = path === undefined ? undefined : findBelow(this.#app, path)
     const target = path === undefined ? this.#app : found?.app
@@ -183,20 +197,13 @@ export class LiveApplication implements AsyncDisposable {
     await this.#app.journal?.scope.idle()
   }
 
-  async save(): Promise<void> {
-    const { journal, standing } = this.#app
-    if (journal === undefined)
-      throw new TypeError('save stores an application that has a persister. Give one when it is made.')
-    if (this.#current === undefined) await journal.open(this.#app.plan, standing)
-    await journal.place('saved', standing.state, { ...standing, visits: visitsOf(this.#app) })
+  save(): Promise<void> {
+    return saveNow(this.#app, this.#current === undefined)
   }
 
   /** Goes on at another action than the one that is stored: a new epoch begins. */
-  async beginAt(action: string): Promise<void> {
-    const { journal, standing } = this.#app
-    this.#app.standing = { ...standing, next: action }
-    const at = { ...this.#app.standing, visits: visitsOf(this.#app), epoch: (journal?.epoch ?? 0) + 1 }
-    await journal?.place('rewind', standing.state, at)
+  beginAt(action: string): Promise<void> {
+    return beginElsewhere(this.#app, action)
   }
 
   async #leave(): Promise<void> {
@@ -211,11 +218,23 @@ export class LiveApplication implements AsyncDisposable {
     if (run?.attended === false && this.#current === run) this.#current = undefined
   }
 
+  /** A run for a reader: what is wrong with its options is told now, it begins when the reader does. */
+  #prepare(what: string, options: LooseRun, pacer: Pacer, more: string): Prepared {
+    checkOptions(what, options, `${RUN_OPTIONS} ${more}`)
+    const order = this.#order(options)
+    return {
+      begin: () => this.#attend(order, options, pacer),
+      cancel: () => this.#leave(),
+      lost: (error) => this.#app.hub.logger.error('A run whose reader had left it failed.', error),
+    }
+  }
+
   #order(options: LooseRun, haltAfter?: RunOrder['haltAfter']): RunOrder {
-    checkOptions('A run', options, RUN_OPTIONS)
-    const { inputs = NO_INPUTS, haltBefore, maxSteps, whenWaiting = 'stay' } = options
+    const { inputs = NO_INPUTS, haltBefore, maxSteps, signal, whenWaiting = 'stay' } = options
     const { graph } = this.#app.plan
     if (!graph.accepts.open) refuseUnknownInputs('The application', inputs, graph.accepts.names)
+    if (signal !== undefined && !('aborted' in signal))
+      throw new TypeError(`signal is ${describeValue(signal)}. It takes an AbortSignal: controller.signal.`)
     if (whenWaiting !== 'stay' && whenWaiting !== 'return')
       throw new TypeError(`whenWaiting is ${describeValue(whenWaiting)}. It takes 'stay' or 'return'.`)
     return createOrder(Object.freeze({ ...inputs }), {
@@ -225,13 +244,20 @@ export class LiveApplication implements AsyncDisposable {
     })
   }
 
-  /** Starts a run, or comes back to the one that was left waiting; and attends it. */
-  async #outcome(options: LooseRun, pacer: Pacer = {}, haltAfter?: RunOrder['haltAfter']): Promise<object> {
+  #outcome(options: LooseRun, pacer?: Pacer, haltAfter?: RunOrder['haltAfter']): Promise<object> {
+    checkOptions('A run', options, RUN_OPTIONS)
+    return this.#attend(this.#order(options, haltAfter), options, pacer, haltAfter && ['haltAfter'])
+  }
+
+  /** Starts a run, or comes back to the one that was left waiting; and attends it. Throws at once when it cannot. */
+  #attend(order: RunOrder, options: LooseRun, own: Pacer = {}, more: readonly string[] = []): Promise<object> {
     const { signal, whenWaiting = 'stay' } = options
-    const order = this.#order(options, haltAfter)
+    const pacer = pacedBelow(this.#app.parent?.app.order, own)
     if (this.#disposed) throw new BusyError('The application was disposed of, so it runs no more. Make a new one.')
     if (!belongs(this.#app))
-      throw new BusyError('The step that made the application has ended, and the application with it.')
+      throw new BusyError(
+        'The step that made the application has ended, and the application with it. Await its runs in that step.',
+      )
     if (!isActive(this.actor))
       throw new BusyError('The actor of the application was stopped, so it runs no more. Make a new application.')
     if (this.#current?.attended === true) {
@@ -240,7 +266,7 @@ export class LiveApplication implements AsyncDisposable {
       )
     }
     signal?.throwIfAborted()
-    const differs = this.#current?.differs(order, [...Object.keys(options), ...((haltAfter && ['haltAfter']) || [])])
+    const differs = this.#current?.differs(order, [...Object.keys(options), ...more])
     if (differs !== undefined) {
       throw new BusyError(
         `The application goes on with a run that waits, which was told another ${differs}. Leave ${differs} out, or cancel that run first.`,
@@ -248,21 +274,16 @@ export class LiveApplication implements AsyncDisposable {
     }
     const run = this.#current ?? new GoingRun(this.#app, order, pacer, whenWaiting)
     this.#current = run
-    const end = await run.attend(pacer, whenWaiting, signal)
+    this.#last = run
+    this.#attending = this.#told(run.attend(pacer, whenWaiting, signal))
+    return this.#attending
+  }
+
+  async #told(attended: Promise<Attended>): Promise<object> {
+    const end = await attended
     if (end.status === 'waiting') return end
     this.#current = undefined
     return conclude(end)
-  }
-}
-
-/** An inspector looks on: what it throws goes to the logger, and reaches no run. */
-function guarded(inspect: (event: never) => void, { logger }: Hub): (event: never) => void {
-  return (event) => {
-    try {
-      inspect(event)
-    } catch (error) {
-      logger.error('inspect threw.', error)
-    }
   }
 }
 

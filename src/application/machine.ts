@@ -22,7 +22,11 @@ export type MachineGuards = Readonly<Record<string, (args: { readonly event: Mac
  *
  * @example
  * ```ts
- * const machine = createMachine(toMachine(runnable)).provide({ guards: machineGuards(runnable) })
+ * const counter = defineState<{ n: number }>()
+ * const add = counter.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 1 }) })
+ * const runnable = counter.graph({ actions: { add } }).runnable({ entrypoint: 'add' })
+ * const guards = machineGuards(runnable)
+ * const machine = setup({ types: { events: {} as MachineEvent }, guards }).createMachine(toMachine(runnable))
  * ```
  * @see https://stately.ai/docs/machines
  */

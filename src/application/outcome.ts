@@ -1,4 +1,5 @@
 import type { WrittenBy } from '../action/action.js'
+import type { Path } from '../action/context.js'
 import type { Name } from '../internal/type-tools.js'
 import type { Leak } from '../runtime/order.js'
 import type { Pending } from '../runtime/pending.js'
@@ -55,6 +56,19 @@ export interface CommittedStep<out S, out At extends string, out Update> {
   readonly action: At
   readonly update: Readonly<Update>
   readonly state: Readonly<S>
+  readonly sequenceId: number
+}
+
+/** A step that an application below committed. */
+export interface StepBelow<out At extends string> {
+  /** The action of the application that is iterated. */
+  readonly action: At
+  /** The action that it was, by the name that it has there. */
+  readonly source: string
+  /** Where that application stands. */
+  readonly path: Path
+  readonly update: Readonly<Record<string, unknown>>
+  readonly state: Readonly<Record<string, unknown>>
   readonly sequenceId: number
 }
 

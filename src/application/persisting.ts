@@ -3,7 +3,6 @@ import { describeValue } from '../internal/guards.js'
 import { checkOptions } from '../internal/options.js'
 import type { Journal } from '../persistence/journal.js'
 import type { Persister } from '../persistence/persister.js'
-import type { StoredRecord } from '../persistence/replay.js'
 import type { MigratedRecord, SavePolicy } from '../persistence/scope.js'
 
 /** How an application is stored. */
@@ -44,12 +43,6 @@ export interface LoosePersist {
   readonly migrate?: ((record: MigratedRecord, fromVersion: number) => MigratedRecord) | undefined
   readonly whenUnavailable?: 'fail' | 'wait' | undefined
   readonly changedTasks?: 'error' | 'adopt' | undefined
-}
-
-/** An application that is stored already: its books, claimed, and where it stands. */
-export interface Resumed {
-  readonly journal: Journal
-  readonly stored: StoredRecord | undefined
 }
 
 /**

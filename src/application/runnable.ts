@@ -1,4 +1,4 @@
-import type { ActorLogic, ActorSystem, EventObject } from 'xstate'
+import type { ActorLogic, AnyActorRef, EventObject } from 'xstate'
 import type { AnyBranch, Branch, ChunkOf, InputsOf, NeedsOf, TagOf, WrittenBy } from '../action/action.js'
 import type { Path } from '../action/context.js'
 import type { Inputs } from '../action/inputs.js'
@@ -113,8 +113,7 @@ export interface RunLogic<Needs, State, Inputs, Chunk, At extends string>
     RunSnapshot<State, At>,
     RunCommand,
     RunInput<Needs, Inputs>,
-    // biome-ignore lint/suspicious/noExplicitAny: XState's own AnyActorSystem, which it does not export
-    ActorSystem<any>,
+    AnyActorRef['system'],
     RunEmitted<State, Chunk>
   > {}
 export type { RunOutput, RunSnapshot }

@@ -1,7 +1,7 @@
 import type { AnyBranch } from '../action/action.js'
 import { partsOf } from '../action/make-action.js'
 import { GraphError, type GraphIssue } from '../errors.js'
-import { describeValue } from '../internal/guards.js'
+import { describeValue, isPlainObject } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
 import { conditionName } from './condition.js'
 import { assembleGraph, type CompiledGraph, createNode, type Edge, type PlanNode, type StateRules } from './plan.js'
@@ -31,8 +31,12 @@ export function compileGraph(declared: DeclaredGraph, rules: StateRules): Compil
 
 function createNodes(actions: DeclaredGraph['actions'], issues: GraphIssue[]): Nodes {
   const nodes = new Map<string, PlanNode & { edges: Edge[]; errorEdges: Edge[] }>()
+  if (!isPlainObject(actions)) {
+    issues.push({ kind: 'bad-name', at: 'actions', message: noRecord(actions, '{ name: action }') })
+    return nodes
+  }
   for (const [name, action] of Object.entries(actions)) {
-    const parts = typeof action === 'object' ? partsOf(action) : undefined
+    const parts = typeof action === 'object' && action !== null ? partsOf(action) : undefined
     const at = `actions.${name}`
     if (name === '') issues.push({ kind: 'bad-name', at, message: 'An action needs a name that is not empty.' })
     else if (parts === undefined) issues.push({ kind: 'bad-name', at, message: notAnAction(action) })
@@ -42,6 +46,10 @@ function createNodes(actions: DeclaredGraph['actions'], issues: GraphIssue[]): N
     issues.push({ kind: 'unknown-name', at: 'actions', message: 'A graph needs at least one action.' })
   }
   return nodes
+}
+
+function noRecord(value: unknown, shape: string): string {
+  return `This is ${describeValue(value)}. It takes a record: ${shape}.`
 }
 
 function notAnAction(value: unknown): string {
@@ -56,6 +64,10 @@ function connect(
   declared: DeclaredGraph['transitions'],
   issues: GraphIssue[],
 ): void {
+  if (declared !== undefined && !isPlainObject(declared)) {
+    issues.push({ kind: 'bad-transition', at: field, message: noRecord(declared, '{ from: to }') })
+    return
+  }
   for (const [from, list] of Object.entries(declared ?? {})) {
     const node = nodes.get(from)
     const at = `${field}.${from}`
@@ -77,8 +89,10 @@ function connect(
     transitions.forEach((transition, i) => {
       const to = nodes.get(transition.to)
       const place = transitions.length === 1 ? at : `${at}[${i}]`
-      if (to === undefined) {
-        const hint = suggest(String(transition.to), nodes.keys(), 'actions')
+      if (transition.fault !== undefined) {
+        issues.push({ kind: 'bad-transition', at: place, message: transition.fault })
+      } else if (to === undefined) {
+        const hint = suggest(transition.to, nodes.keys(), 'actions')
         issues.push({
           kind: 'unknown-name',
           at: place,

@@ -1,4 +1,4 @@
-import { isPlainObject } from '../internal/guards.js'
+import { describeValue, isPlainObject } from '../internal/guards.js'
 
 /** A predicate over the state. It sees the whole state; a key that is not set yet is `undefined`. */
 export type Condition<in S> = (args: { readonly state: Readonly<S> }) => boolean
@@ -11,6 +11,9 @@ export type Equals<S> = { readonly [K in keyof S]?: S[K] }
 
 /** What can stand in `when`. */
 export type When<S> = Condition<S> | Equals<S>
+
+/** A part of a larger condition. A record says nothing of what else the state holds: where it stands tells. */
+type Part<S> = Condition<S> | Equals<NoInfer<S>>
 
 /** A condition as the engine asks it. */
 export type Predicate = (args: { readonly state: never; readonly error?: unknown }) => unknown
@@ -33,19 +36,19 @@ function named<F extends object>(fn: F, name: string): F {
  * ```
  * @see Burr `Condition.__and__` in burr/core/action.py
  */
-export function and<S>(...conditions: readonly When<S>[]): Condition<S> {
+export function and<S>(...conditions: readonly Part<S>[]): Condition<S> {
   const all = conditions.map((condition) => toPredicate<S>(condition))
   return named((args) => all.every((test) => ask(test, args)), joined(conditions, 'and'))
 }
 
 /** True when one condition is, asked in order; after the first true one no further is asked. */
-export function or<S>(...conditions: readonly When<S>[]): Condition<S> {
+export function or<S>(...conditions: readonly Part<S>[]): Condition<S> {
   const any = conditions.map((condition) => toPredicate<S>(condition))
   return named((args) => any.some((test) => ask(test, args)), joined(conditions, 'or'))
 }
 
 /** True when the condition is not. */
-export function not<S>(condition: When<S>): Condition<S> {
+export function not<S>(condition: Part<S>): Condition<S> {
   const test = toPredicate<S>(condition)
   return named((args) => !ask(test, args), `not (${conditionName(condition)})`)
 }
@@ -60,11 +63,22 @@ function ask<S>(test: Condition<S>, args: { readonly state: Readonly<S> }): bool
 /** The condition as a function; an equality record becomes one. */
 export function toPredicate<S>(condition: When<S>): Condition<S> {
   if (typeof condition === 'function') return condition
+  if (!isCondition(condition)) throw new TypeError(noCondition('A condition', condition))
   const entries = Object.entries(condition)
   return named(
     ({ state }) => entries.every(([key, value]) => equal(Reflect.get(state as object, key), value)),
     conditionName(condition),
   )
+}
+
+/** Whether a value can stand in `when`. */
+export function isCondition(value: unknown): boolean {
+  return typeof value === 'function' || isPlainObject(value)
+}
+
+/** Says that a value is no condition. */
+export function noCondition(subject: string, value: unknown): string {
+  return `${subject} is ${describeValue(value)}. It takes ({ state }) => boolean, or a record of the values that keys hold.`
 }
 
 function equal(a: unknown, b: unknown): boolean {

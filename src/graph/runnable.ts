@@ -1,4 +1,5 @@
 import { GraphError, type GraphIssue } from '../errors.js'
+import { describeValue, isPlainObject } from '../internal/guards.js'
 import { list, suggest } from '../internal/nearest.js'
 import type { OneOrMany } from '../internal/type-tools.js'
 import type { CompiledGraph, Plan, PlanNode } from './plan.js'
@@ -46,6 +47,11 @@ function collectHalts(graph: CompiledGraph, halts: Halts, at: string, issues: Gr
         })
       continue
     }
+    if (!isPlainObject(halt)) {
+      const message = `This is ${describeValue(halt)}. It takes the name of an action, { tag }, or a list of these.`
+      issues.push({ kind: 'unknown-name', at, message })
+      continue
+    }
     const tagged = graph.list.filter(({ parts }) => parts.tags.includes(halt.tag))
     for (const node of tagged) nodes.add(node)
     if (tagged.length > 0) continue
@@ -68,7 +74,9 @@ export function checkPlan(graph: CompiledGraph, entry: string, halts: Halts, giv
   const issues: GraphIssue[] = []
   const entrypoint = graph.nodes.get(entry)
   if (entrypoint === undefined) {
-    const message = `There is no action "${entry}". ${suggest(String(entry), graph.nodes.keys(), 'actions')}`
+    const hint = suggest(String(entry), graph.nodes.keys(), 'actions')
+    const message =
+      entry === undefined ? `It names the action to start with. ${hint}` : `There is no action "${entry}". ${hint}`
     issues.push({ kind: 'unknown-name', at: 'entrypoint', message })
   }
   const haltAfter = collectHalts(graph, halts, 'haltAfter', issues)
@@ -94,7 +102,7 @@ export function checkPlan(graph: CompiledGraph, entry: string, halts: Halts, giv
 }
 
 /** The keys that the types ask of an initial state. */
-export function initialKeys(graph: CompiledGraph, entrypoint: PlanNode): ReadonlySet<string> {
+function initialKeys(graph: CompiledGraph, entrypoint: PlanNode): ReadonlySet<string> {
   const written = new Set(graph.list.flatMap(({ parts }) => parts.writes))
   const needed = graph.list.flatMap(({ parts }) => parts.reads.required).filter((key) => !written.has(key))
   return new Set([...entrypoint.parts.reads.required, ...needed])

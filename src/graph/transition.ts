@@ -1,7 +1,8 @@
 import { ContractError } from '../errors.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
+import { suggest } from '../internal/nearest.js'
 import type { State } from '../state/freeze.js'
-import { conditionName, type Predicate, toPredicate, type When } from './condition.js'
+import { conditionName, isCondition, noCondition, type Predicate, toPredicate, type When } from './condition.js'
 import type { Edge, PlanNode } from './plan.js'
 
 /** A transition that is taken when its condition holds. `name` is what pictures and messages show for it. */
@@ -27,6 +28,8 @@ export interface DeclaredTransition {
   readonly to: string
   readonly when: When<State> | undefined
   readonly name: string | undefined
+  /** Why it cannot be. */
+  readonly fault: string | undefined
 }
 
 type Loose = string | readonly (Conditional<string, unknown> | Unconditional<string>)[]
@@ -34,13 +37,23 @@ type Loose = string | readonly (Conditional<string, unknown> | Unconditional<str
 /** Both forms of a transition list as one; undefined for what is neither. */
 export function declaredTransitions(list: Loose | undefined): readonly DeclaredTransition[] | undefined {
   if (list === undefined) return []
-  if (typeof list === 'string') return [{ to: list, when: undefined, name: undefined }]
+  if (typeof list === 'string') return [{ to: list, when: undefined, name: undefined, fault: undefined }]
   if (!Array.isArray(list) || list.some((one) => !isPlainObject(one))) return undefined
   return (list as Exclude<Loose, string>).map(({ to, when, ...rest }) => ({
     to,
     when: when as When<State> | undefined,
     name: 'name' in rest ? rest.name : undefined,
+    fault: faultOf(to, when, rest),
   }))
+}
+
+const OPTIONS = ['to', 'when', 'name']
+
+function faultOf(to: unknown, when: unknown, rest: object): string | undefined {
+  const unknown = Object.keys(rest).find((option) => !OPTIONS.includes(option))
+  if (unknown !== undefined) return `A transition has no option "${unknown}". ${suggest(unknown, OPTIONS, 'options')}`
+  if (typeof to !== 'string') return 'A transition needs to: the name of an action.'
+  return when === undefined || isCondition(when) ? undefined : noCondition('Its when', when)
 }
 
 /** Compiles one transition. */

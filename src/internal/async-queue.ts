@@ -1,14 +1,18 @@
 import { createDeferred, type Deferred } from './deferred.js'
 
+/** How many places of taken values are kept at least. */
+const SPARE = 64
+
 /**
- * One producer side, one reader. `push` never waits; `room` says when the reader has taken enough that less than
+ * Values in order, for who takes them in order. `push` never waits; `room` says when enough was taken that less than
  * `bound` values lie here.
  */
 export class AsyncQueue<T> {
   readonly #bound: number
-  #values: T[] = []
+  #values: (T | undefined)[] = []
   #head = 0
-  #reader: Deferred<T | undefined> | undefined
+  /** Who waits for a value, first come first served; there is nobody while values lie here. */
+  readonly #takers: Deferred<T | undefined>[] = []
   #room: Deferred<void> | undefined
   #closed = false
 
@@ -22,18 +26,17 @@ export class AsyncQueue<T> {
 
   push(value: T): void {
     if (this.#closed) return
-    if (this.#reader !== undefined) {
-      const reader = this.#reader
-      this.#reader = undefined
-      reader.resolve(value)
-    } else this.#values.push(value)
+    const taker = this.#takers.shift()
+    if (taker === undefined) this.#values.push(value)
+    else taker.resolve(value)
   }
 
   /** The next value; `undefined` when the queue is closed and empty. */
   take(): T | undefined | Promise<T | undefined> {
     if (this.size > 0) {
-      const value = this.#values[this.#head++]
-      if (this.#head > 1024 && this.#head * 2 > this.#values.length) {
+      const value = this.#values[this.#head]
+      this.#values[this.#head++] = undefined // what was taken is let go of
+      if (this.#head >= SPARE && this.#head * 2 >= this.#values.length) {
         this.#values = this.#values.slice(this.#head)
         this.#head = 0
       }
@@ -41,8 +44,9 @@ export class AsyncQueue<T> {
       return value
     }
     if (this.#closed) return undefined
-    this.#reader = createDeferred<T | undefined>()
-    return this.#reader.promise
+    const taker = createDeferred<T | undefined>()
+    this.#takers.push(taker)
+    return taker.promise
   }
 
   /** Undefined while there is room, else a promise of it. */
@@ -56,8 +60,7 @@ export class AsyncQueue<T> {
   close(): void {
     this.#closed = true
     this.#release()
-    this.#reader?.resolve(undefined)
-    this.#reader = undefined
+    for (const taker of this.#takers.splice(0)) taker.resolve(undefined)
   }
 
   #release(): void {

@@ -4,6 +4,7 @@ export interface Clock {
   now(): number
   /** Calls `fn` once, after `ms` milliseconds. The answer goes to `clearTimeout`. */
   setTimeout(fn: () => void, ms: number): unknown
+  /** Takes a call back that has not been made. */
   clearTimeout(timer: unknown): void
 }
 

@@ -39,6 +39,7 @@ export function describeValue(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value)
   if (Array.isArray(value)) return 'an array'
   if (isAsyncIterable(value)) return 'an async iterable'
+  if (isIterable(value) && 'next' in value) return 'a generator'
   const name = value.constructor?.name
   return name === undefined || name === 'Object' ? 'an object' : `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`
 }

@@ -20,7 +20,7 @@ function distance(a: string, b: string, limit: number): number {
 const SHORTEST_STEM = 3
 
 /** The known name closest to a misspelt one, if one is close: a few letters apart, or the same but for its end. */
-export function nearest(name: string, known: Iterable<string>): string | undefined {
+function nearest(name: string, known: Iterable<string>): string | undefined {
   const given = name.toLowerCase()
   const limit = Math.min(Math.max(1, Math.floor(given.length / 3)), given.length - 1)
   let best: string | undefined

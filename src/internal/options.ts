@@ -1,5 +1,5 @@
 import { describeValue, isPlainObject } from './guards.js'
-import { suggest } from './nearest.js'
+import { quote, suggest } from './nearest.js'
 
 /**
  * Refuses options that are no record, and options that nothing knows.
@@ -7,10 +7,23 @@ import { suggest } from './nearest.js'
  * @throws {TypeError} naming the first unknown one, with near matches
  */
 export function checkOptions(subject: string, options: unknown, known: string): void {
-  if (!isPlainObject(options))
-    throw new TypeError(`${subject} takes a record of options, not ${describeValue(options)}.`)
   const names = known.split(' ')
+  if (!isPlainObject(options)) {
+    throw new TypeError(
+      `${subject} takes a record of options, not ${describeValue(options)}. Known options: ${names.map(quote).join(', ')}.`,
+    )
+  }
   const unknown = Object.keys(options).find((name) => !names.includes(name))
   if (unknown !== undefined)
     throw new TypeError(`${subject} has no option "${unknown}". ${suggest(unknown, names, 'options')}`)
+}
+
+/**
+ * Refuses an option that is no function.
+ * @param shape how it is written: `reduce: ({ results }) => update`
+ * @throws {TypeError}
+ */
+export function demandFunction(subject: string, shape: string, given: unknown): void {
+  if (typeof given === 'function') return
+  throw new TypeError(`${subject} needs ${shape}${given === undefined ? '' : `, not ${describeValue(given)}`}.`)
 }

@@ -195,6 +195,15 @@ export interface FaultEvent extends EventFacts {
   readonly error: unknown
 }
 
+/**
+ * A reader of `events()` was slow and has lost chunks: as many, here between its neighbours. A fact about that reader
+ * alone, so no listener hears it; `seq` and `time` are those of the first chunk that was lost.
+ */
+export interface Dropped extends EventFacts {
+  readonly type: 'dropped'
+  readonly count: number
+}
+
 /** Every event that does not depend on the types of an application. */
 type PlainEvent<S, At extends string> =
   | RunStart
@@ -222,6 +231,7 @@ export type AnyEvent =
   | PlainEvent<Readonly<Record<string, unknown>>, string>
   | StepDone<Readonly<Record<string, unknown>>, string, Readonly<Record<string, unknown>>>
   | ChunkEvent<string, unknown>
+  | Dropped
 
 /** The events of an application with the state `S` and the actions `A`. Narrow on `type`, then on `action`. */
 export type AppEvent<S, A> =
@@ -232,7 +242,35 @@ export type AppEvent<S, A> =
 /** The types of events. */
 export type EventType = AnyEvent['type']
 
+/** The types of events that can be listened for. */
+export type HeardType = Exclude<EventType, 'dropped'>
+
+/** Every type that can be listened for, and whether its events are about an action. */
+export const HEARD_TYPES: { readonly [T in HeardType]: boolean } = {
+  'run.start': false,
+  'run.end': false,
+  'step.start': true,
+  'step.end': true,
+  transition: true,
+  chunk: true,
+  'map.start': true,
+  'map.end': true,
+  'branch.queued': true,
+  'branch.start': true,
+  'branch.settled': true,
+  'branch.leaked': true,
+  message: true,
+  cancel: false,
+  reduce: true,
+  log: true,
+  retry: true,
+  wait: true,
+  wake: true,
+  fault: false,
+}
+
 /** What stops listening. */
 export interface Subscription {
+  /** Stops at once; a second call does nothing. */
   unsubscribe(): void
 }

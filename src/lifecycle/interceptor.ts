@@ -41,13 +41,21 @@ export type Outcome =
  * @see Burr burr/lifecycle/base.py (PreRunStepHook, PostRunStepHook)
  */
 export interface Interceptor {
+  /** Names it in reports of its faults. */
   readonly name?: string
+  /** What a throwing `after…` does: `'report'`, the default, or `'fail'`, which fails the run. */
   readonly onFault?: 'report' | 'fail'
+  /** Before the first step of a run. */
   readonly beforeRun?: (args: InterceptedApp) => void | Promise<void>
+  /** When a run has ended, however it did. */
   readonly afterRun?: (args: InterceptedApp, outcome: Outcome) => void | Promise<void>
+  /** Before an action runs; its inputs are parsed by then. */
   readonly beforeStep?: (args: InterceptedStep) => void | Promise<void>
+  /** When a step has committed, failed or been cancelled. */
   readonly afterStep?: (args: InterceptedStep, outcome: Outcome) => void | Promise<void>
+  /** Before a branch starts. */
   readonly beforeBranch?: (args: InterceptedBranch) => void | Promise<void>
+  /** When a branch has settled. */
   readonly afterBranch?: (args: InterceptedBranch, outcome: Outcome) => void | Promise<void>
 }
 

@@ -90,7 +90,9 @@ export function toTask(parsed: ParsedEntry, index: number, branch: AnyBranch, st
 /** @throws {ContractError} when an entry is no action and no runnable graph */
 export function demandBranch(subject: string, what: string, thing: unknown): AnyBranch {
   if (isBranch(thing)) return thing
-  throw sourceFault(subject, `${what} gave ${describeValue(thing)}, which is no action and no runnable graph.`)
+  const graph = isPlainObject(thing) && typeof thing['runnable'] === 'function'
+  const hint = graph ? ' It is a graph; give it an entrypoint: graph.runnable({ entrypoint }).' : ''
+  throw sourceFault(subject, `${what} gave ${describeValue(thing)}, which is no action and no runnable graph.${hint}`)
 }
 
 const NOTHING: Accepts = { names: new Set(), open: false }

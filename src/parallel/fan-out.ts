@@ -1,5 +1,5 @@
 import type { Accepts, ActionBody, AnyBranch, Outlined } from '../action/action.js'
-import type { InputSpec, Inputs, InputsOut } from '../action/inputs.js'
+import type { Inputs } from '../action/inputs.js'
 import {
   type FailurePolicy,
   type LoosePolicy,
@@ -10,26 +10,13 @@ import {
 } from '../action/retry.js'
 import type { Name } from '../internal/type-tools.js'
 import type { State } from '../state/freeze.js'
-import type { ReadsOf } from '../state/keys.js'
 import type { Entries, Placed } from './entries.js'
-import { checkCount, type Limit } from './limit.js'
-import type { AnyResult } from './results.js'
+import { compileFold, type Fold, type LooseFold } from './fold.js'
+import { checkCount, gateOf, type Limit } from './limit.js'
 import { checkPolicy, type SettlePolicy } from './settle.js'
 import type { BranchFallback } from './source.js'
 import type { BranchTask } from './task.js'
-import type { BranchType, ResultOf, WatchOption } from './watch.js'
-
-/** What `reduce` is given when the branches have settled as the policy asks. */
-export interface ReduceArgs<State, Inputs, T, P> {
-  /** What the map action reads of its parent's state. */
-  readonly state: Readonly<State>
-  readonly inputs: Inputs
-  /** The results by key. */
-  readonly branches: { readonly [K in Name<T>]: ResultOf<T, P, K> }
-  /** The results in declaration order. */
-  readonly results: readonly { [K in Name<T>]: ResultOf<T, P, K> }[Name<T>][]
-  readonly signal: AbortSignal
-}
+import type { BranchType, WatchOption } from './watch.js'
 
 /** A persister, as far as a map needs to know it. */
 export interface BranchPersister {
@@ -40,17 +27,8 @@ export interface BranchPersister {
 type StateOfBranch<B> = B extends BranchType<infer State, unknown> ? State : never
 
 /** Said once, the same for every way to fan out. */
-export interface FanOutOptions<
-  S,
-  R extends string,
-  W extends keyof S,
-  I extends InputSpec,
-  U,
-  P extends SettlePolicy,
-  Tag extends string,
-  T,
-> {
-  /** The keys of the parent's state that `reduce` returns: all of them, and no other. */
+export interface FanOutOptions<S, W extends keyof S, P extends SettlePolicy, Tag extends string, T> {
+  /** The keys of the parent's state that its fold returns: all of them, and no other. */
   readonly writes: readonly W[]
   readonly tags?: readonly Tag[]
   /** When the map has enough. Default `'all'`. */
@@ -75,8 +53,6 @@ export interface FanOutOptions<
   readonly fallback?: BranchFallback<Name<T>, StateOfBranch<T[Name<T>]>>
   /** Called for each event of a branch, in the moment it becomes true. Stands after the sources. */
   readonly watch?: WatchOption<T, P>
-  /** Folds the settled branches into the parent's state. Stands after the sources. */
-  readonly reduce: (args: ReduceArgs<ReadsOf<S, R>, InputsOut<NoInfer<I>>, T, P>) => U | Promise<U>
 }
 
 /** What the sources of a map are called with. */
@@ -107,32 +83,22 @@ export interface FanOut extends ActionBody {
   /** What becomes of the failure of a branch that says nothing itself. */
   readonly defaults: FailurePolicy
   readonly watch: ((args: object) => void) | undefined
-  readonly reduce: (args: ReducerInput) => unknown
+  readonly fold: Fold
   /** Where its branches are stored: as the application is, nowhere, or somewhere else. */
   readonly persister: unknown
   /** A sub-graph: one branch, whose failure is the action's own. */
   readonly single: boolean
 }
 
-/** What the reducer is called with, whatever the types said. */
-export interface ReducerInput {
-  readonly state: State
-  readonly inputs: Inputs
-  readonly results: readonly AnyResult[]
-  readonly branches: Readonly<Record<string, AnyResult>>
-  readonly signal: AbortSignal
-}
-
 const DEFAULT_WINDOW = 64
 
 /** The options that all ways to fan out share, their types forgotten. */
-interface Loose extends LoosePolicy {
+interface Loose extends LooseFold, LoosePolicy {
   readonly settle?: unknown
   readonly concurrency?: number | Limit
   readonly graceMs?: number
   readonly watch?: unknown
   readonly persister?: unknown
-  readonly reduce: unknown
 }
 
 /**
@@ -148,7 +114,7 @@ export function createFanOut(
 ): FanOut {
   const { concurrency = DEFAULT_WINDOW } = options
   const shared = typeof concurrency === 'object'
-  if (typeof options.reduce !== 'function') throw new TypeError('A map action needs reduce: ({ results }) => update.')
+  if (shared) gateOf(concurrency)
   if (options.graceMs !== undefined && !(options.graceMs >= 0)) {
     throw new RangeError(`graceMs is ${String(options.graceMs)}; it takes milliseconds, 0 or more.`)
   }
@@ -164,8 +130,8 @@ export function createFanOut(
     limit: shared ? concurrency : undefined,
     graceMs: options.graceMs,
     watch: options.watch as FanOut['watch'],
-    reduce: options.reduce as FanOut['reduce'],
     persister: options.persister === 'cascade' ? undefined : options.persister,
+    fold: compileFold(options),
     single,
   }
 }

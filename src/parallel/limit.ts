@@ -1,3 +1,5 @@
+import { describeValue } from '../internal/guards.js'
+
 /**
  * How many actions may run at once, shared by whatever is given the same limit.
  *
@@ -80,5 +82,5 @@ export function gateOf(limit: Limit): Gate {
 /** @throws {RangeError} when `value` is no whole number above 0 */
 export function checkCount(what: string, value: number): number {
   if (Number.isInteger(value) && value > 0) return value
-  throw new RangeError(`${what} is ${String(value)}; it takes a whole number above 0.`)
+  throw new RangeError(`${what} is ${describeValue(value)}; it takes a whole number above 0.`)
 }

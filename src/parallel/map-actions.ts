@@ -40,11 +40,10 @@ export interface MapActionsOptions<
   R extends string,
   W extends keyof S,
   I extends InputSpec,
-  U,
   P extends SettlePolicy,
   Tag extends string,
   Src,
-> extends FanOutOptions<S, R, W, I, U, P, Tag, ActionTypes<Src, ReadsOf<S, R>>> {
+> extends FanOutOptions<S, W, P, Tag, ActionTypes<Src, ReadsOf<S, R>>> {
   /** The state keys that sources and `reduce` see, and that every branch starts on. */
   readonly reads: readonly R[]
   readonly inputs?: I

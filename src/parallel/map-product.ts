@@ -28,12 +28,11 @@ export interface MapActionsAndStatesOptions<
   R extends string,
   W extends keyof S,
   I extends InputSpec,
-  U,
   P extends SettlePolicy,
   Tag extends string,
   Acts,
   Src,
-> extends FanOutOptions<S, R, W, I, U, P, Tag, ProductTypes<Acts, Src, ReadsOf<S, R>>> {
+> extends FanOutOptions<S, W, P, Tag, ProductTypes<Acts, Src, ReadsOf<S, R>>> {
   /** The state keys that sources and `reduce` see, and that every branch starts on. */
   readonly reads: readonly R[]
   readonly inputs?: I

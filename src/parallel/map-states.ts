@@ -38,12 +38,11 @@ export interface MapStatesOptions<
   R extends string,
   W extends keyof S,
   I extends InputSpec,
-  U,
   P extends SettlePolicy,
   Tag extends string,
   B,
   Src,
-> extends FanOutOptions<S, R, W, I, U, P, Tag, StateTypes<Src, B, ReadsOf<S, R>>> {
+> extends FanOutOptions<S, W, P, Tag, StateTypes<Src, B, ReadsOf<S, R>>> {
   /** The state keys that sources and `reduce` see, and that every branch starts on. */
   readonly reads: readonly R[]
   readonly inputs?: I

@@ -22,11 +22,10 @@ export interface ParallelOptions<
   R extends string,
   W extends keyof S,
   I extends InputSpec,
-  U,
   P extends SettlePolicy,
   Tag extends string,
   Src,
-> extends FanOutOptions<S, R, W, I, U, P, Tag, TaskTypes<Src>> {
+> extends FanOutOptions<S, W, P, Tag, TaskTypes<Src>> {
   /** The state keys that `tasks` and `reduce` see. A task starts on the state that it says itself. */
   readonly reads: readonly R[]
   readonly inputs?: I

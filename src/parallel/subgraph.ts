@@ -2,11 +2,13 @@ import type { Branch } from '../action/action.js'
 import type { InputSpec, InputsOut } from '../action/inputs.js'
 import { NO_POLICY, type Retry } from '../action/retry.js'
 import { inputsOf } from '../graph/plan-of.js'
-import { enterState } from '../state/contract.js'
+import { describeValue, isPlainObject } from '../internal/guards.js'
+import { demandFunction } from '../internal/options.js'
 import type { State } from '../state/freeze.js'
 import { deepFreeze } from '../state/freeze.js'
 import type { ReadsOf } from '../state/keys.js'
 import { demandBranch, ownState, toTask } from './branch-state.js'
+import { sourceFault } from './entries.js'
 import { createFanOut, type FanOut } from './fan-out.js'
 import type { DoneBranch } from './results.js'
 import type { BranchFallback, SourceArgs } from './source.js'
@@ -59,7 +61,9 @@ type Loose = Parameters<typeof createFanOut>[0] & {
 /** Compiles a sub-graph: a fan-out of one branch, whose key is empty. */
 export function compileSubgraph(options: Loose): FanOut {
   const branch = demandBranch('A sub-graph', 'graph', options.graph)
-  const enter = options.state as (args: object) => State
+  demandFunction('A sub-graph', 'state: ({ state }) => the state that the graph starts on', options.state)
+  demandFunction('A sub-graph', 'reduce: ({ branch }) => update', options.reduce)
+  const enter = options.state as (args: object) => unknown
   const fold = options.reduce as (args: object) => unknown
   const reduce = ({ state, results }: { readonly state: State; readonly results: readonly unknown[] }): unknown =>
     fold({ state, branch: results[0] })
@@ -68,7 +72,9 @@ export function compileSubgraph(options: Loose): FanOut {
     inputsOf(branch),
     [{ key: '', branch }],
     ({ subject, ...args }) => {
-      const state = enterState(subject, undefined, enter(args), true)
+      const state: unknown = enter(args)
+      if (!isPlainObject(state))
+        throw sourceFault(subject, `state gave ${describeValue(state)}. It gives the whole state to start on.`)
       for (const key of Object.keys(state)) deepFreeze(state[key], subject, key)
       const parsed = { thing: undefined, key: '', inputs: undefined, ...NO_POLICY }
       return {

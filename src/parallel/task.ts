@@ -1,6 +1,8 @@
 import type { AnyBranch, ChunkOf, InputsOf, NeedsOf } from '../action/action.js'
 import { type Inputs, NO_INPUTS } from '../action/inputs.js'
-import type { FailurePolicy } from '../action/retry.js'
+import { FAILURE_OPTIONS, type FailurePolicy } from '../action/retry.js'
+import { describeValue, isPlainObject } from '../internal/guards.js'
+import { checkOptions } from '../internal/options.js'
 import type { Flat, Overlay } from '../internal/type-tools.js'
 import type { State } from '../state/freeze.js'
 import type { BranchOptions } from './source.js'
@@ -16,7 +18,9 @@ export type BranchTypeOf<B, Start> = BranchType<EndState<B, Start>, ChunkOf<B>>
 
 /** One branch of a `parallel` action: what runs, on which state, with which inputs. Made by {@link task}. */
 export interface Task<out State, in Inputs = Record<never, never>, out Chunk = never> {
+  /** @internal */
   readonly '~task': BranchType<State, Chunk>
+  /** @internal */
   readonly '~inputs': (inputs: Inputs) => void
 }
 
@@ -39,6 +43,7 @@ export interface BranchTask extends FailurePolicy {
   readonly inputs: Inputs
 }
 
+const TASK_OPTIONS = `action state key inputs ${FAILURE_OPTIONS}`
 const TASKS = new WeakSet<object>()
 
 /**
@@ -56,7 +61,10 @@ export function task<B extends AnyBranch, const Own extends keyof InputsOf<B> = 
     readonly inputs?: Pick<InputsOf<B>, Own>
   } & Omit<BranchOptions<unknown, NoInfer<EndState<B, NeedsOf<B>>>>, 'inputs'>,
 ): Task<EndState<B, NeedsOf<B>>, Flat<Omit<InputsOf<B>, Own>>, ChunkOf<B>> {
+  checkOptions('task', options, TASK_OPTIONS)
   const { action, state, inputs, ...rest } = options
+  if (!isPlainObject(state))
+    throw new TypeError(`task needs state: the whole state to start on, not ${describeValue(state)}.`)
   const made: DeclaredTask = Object.freeze({
     action,
     state: state as State,

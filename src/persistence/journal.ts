@@ -1,25 +1,23 @@
-import type { Received } from '../action/message.js'
 import { ParallelError } from '../errors.js'
 import type { Plan } from '../graph/plan.js'
-import type { CancelCause } from '../lifecycle/events.js'
 import type { State } from '../state/freeze.js'
 import { encode } from './codec.js'
+import {
+  type CommittingStep,
+  fullFacts,
+  isFinal,
+  mapOf,
+  type OpenMap,
+  patchFacts,
+  withoutTransient,
+} from './committing.js'
+import { Deltas } from './deltas.js'
 import type { Awaitable, PersisterDriver, Row } from './driver.js'
 import { conflict } from './faults.js'
+import { Inbox } from './inbox.js'
 import type { KeptBranches, KeptMap } from './map-keeping.js'
 import { fitRecord } from './migrate.js'
-import {
-  type ForkedFrom,
-  type FullFacts,
-  fullData,
-  type Hanging,
-  type ManifestEntry,
-  type Notes,
-  noteData,
-  patchData,
-  type StepEndMark,
-  type StepFacts,
-} from './record.js'
+import { type ForkedFrom, type FullFacts, fullData, type Hanging, type Notes, noteData, patchData } from './record.js'
 import { replay, type StoredMessage, type StoredRecord } from './replay.js'
 import type { Scope } from './scope.js'
 
@@ -27,23 +25,6 @@ import type { Scope } from './scope.js'
 // Does not own: when the engine commits, other applications of the tree (scope.ts).
 // J1  One row a step. A whole state is written when the changes since the last one outweigh it.
 // J2  A place is used up only by rows that are saved: after a failure the next row takes it.
-
-/** A step as the engine commits it. */
-export interface CommittingStep {
-  readonly action: string
-  readonly state: State
-  readonly next: string | undefined
-  readonly sequenceId: number
-  /** How often each action will have committed. */
-  readonly visits: () => Readonly<Record<string, number>>
-  /** The run ends with it. */
-  readonly end: StepEndMark | undefined
-  readonly startedAt: number | undefined
-  readonly attempts: number
-  readonly recovered: boolean
-  /** Identity does not tell what changed: the state is not frozen. */
-  readonly loose: boolean
-}
 
 /** Opens the books of a map. */
 export type MapKeeper = (journal: Journal, map: KeptMap, scope: Scope) => KeptBranches<Journal>
@@ -79,8 +60,7 @@ export class Journal {
   below: number
   /** What the next step has done already, as it is stored. */
   stored: StoredRecord | undefined
-  /** Messages that no committed step has taken. */
-  inbox: StoredMessage[]
+  inbox: Inbox
   /** The fan-out that the next step has begun. */
   map: OpenMap | undefined
   /** After this order, branches that failed are to run again. */
@@ -94,12 +74,7 @@ export class Journal {
   /** It was cancelled for good. */
   #over = false
   #rows: number
-  #base: State | undefined
-  #sequenceId = -1
-  /** Messages that the step took. */
-  readonly #taken = new Map<number, Received>()
-  #fullBytes = 0
-  #patchBytes = 0
+  readonly #deltas: Deltas
 
   constructor(scope: Scope, keeper: MapKeeper, { appId, hangs, stored, prelude, mayBeStored = false }: JournalSetup) {
     this.scope = scope
@@ -111,21 +86,16 @@ export class Journal {
     this.stored = stored
     this.epoch = stored?.epoch ?? 0
     this.below = stored?.below ?? this.epoch
-    this.inbox = [...(stored?.inbox ?? [])]
+    this.inbox = new Inbox(stored?.inbox)
     this.map = mapOf(stored)
     this.voided = stored?.voided ?? 0
     this.#rows = stored?.rows ?? 0
-    this.#sequenceId = stored?.sequenceId ?? -1
+    this.#deltas = new Deltas(stored?.sequenceId ?? -1)
     if (stored !== undefined) scope.after(stored.order)
   }
 
-  /** How many rows are saved. */
-  get rows(): number {
-    return this.#rows
-  }
-
   /** True where this step is saved by the policy. */
-  saves(action: string, end: StepEndMark | undefined): boolean {
+  #saves({ action, end }: CommittingStep): boolean {
     const { policy } = this.scope.settings
     if (policy === 'every-step') return true
     if (policy === 'manual') return false
@@ -137,43 +107,18 @@ export class Journal {
    * @throws {PersistenceError | SerializationError} and nothing is saved
    */
   step(step: CommittingStep): Awaitable<void> {
-    return this.saves(step.action, step.end) ? this.write(step) : undefined
-  }
-
-  /** Saves where the application stands, whatever the policy says. */
-  write(step: CommittingStep): Awaitable<void> {
-    const kept = this.#withoutTransient(step.state)
-    const full = this.#isFullNext(step)
+    if (!this.#saves(step)) return undefined
+    const kept = withoutTransient(step.state, this.scope.settings.transient)
+    const full = this.#deltas.isFullNext(step.sequenceId, step.loose)
     const data = full
-      ? fullData(kept, this.#fullFacts(step))
-      : patchData(this.#base ?? {}, kept, this.#patchFacts(step))
+      ? fullData(kept, fullFacts(step, this.#over, this.scope.settings.version, this.#first))
+      : patchData(this.#deltas.base ?? {}, kept, patchFacts(step, this.#over))
     const row = this.#row(full ? 'full' : 'patch', step.action, step.sequenceId, data)
     return this.#save([row], () => {
-      this.#base = kept
-      this.#sequenceId = step.sequenceId
+      this.#deltas.saved(kept, step.sequenceId, full, data.length)
       this.below = this.epoch
       this.#committed()
-      if (full) {
-        this.#fullBytes = data.length
-        this.#patchBytes = 0
-      } else this.#patchBytes += data.length
     })
-  }
-
-  #isFullNext({ sequenceId, loose }: CommittingStep): boolean {
-    const skipped = sequenceId !== this.#sequenceId + 1
-    return this.#base === undefined || skipped || loose || this.#patchBytes > this.#fullBytes
-  }
-
-  #fullFacts(step: CommittingStep): FullFacts {
-    const first = this.#rows === 0 ? { hangs: this.#hangs } : {}
-    const { next, end, startedAt, attempts, recovered } = step
-    const facts = { next, end, startedAt, attempts, recovered, cancelled: this.#over, ...first }
-    return { ...facts, visits: step.visits(), version: this.scope.settings.version }
-  }
-
-  #patchFacts({ next, end, attempts, recovered }: CommittingStep): Omit<StepFacts, 'visits'> {
-    return { next, end, attempts, recovered, cancelled: this.#over }
   }
 
   /** Saves a whole state that no step made: a start, a rewind, a fork, what a fallback gave. */
@@ -183,17 +128,13 @@ export class Journal {
     at: Omit<FullFacts, 'version' | 'hangs' | 'from'> & { readonly sequenceId: number; readonly epoch?: number },
     from?: ForkedFrom,
   ): Awaitable<void> {
-    const kept = this.#withoutTransient(state)
+    const kept = withoutTransient(state, this.scope.settings.transient)
     const { version } = this.scope.settings
-    const first = this.#rows === 0 ? { hangs: this.#hangs } : {}
-    const data = fullData(kept, { ...at, ...first, version, ...(from && { from }) })
+    const data = fullData(kept, { ...at, hangs: this.#first, version, ...(from && { from }) })
     this.epoch = at.epoch ?? this.epoch
     this.below = at.below ?? this.epoch
     return this.#save([this.#row('full', label, at.sequenceId, data)], () => {
-      this.#base = kept
-      this.#sequenceId = at.sequenceId
-      this.#fullBytes = data.length
-      this.#patchBytes = 0
+      this.#deltas.saved(kept, at.sequenceId, true, data.length)
       this.#committed()
     })
   }
@@ -208,7 +149,7 @@ export class Journal {
   /** Saves a note to the step that goes on. */
   note<K extends keyof Notes>(label: K, note: Notes[K]): Awaitable<void> {
     if (this.scope.settings.policy === 'manual') return undefined
-    return this.#save([this.#row('note', label, this.#sequenceId, noteData(label, note))])
+    return this.#save([this.#row('note', label, this.#deltas.sequenceId, noteData(label, note))])
   }
 
   /** The run failed: a further one tries its step again. */
@@ -259,7 +200,7 @@ export class Journal {
     const known = this.opened || this.#mayBeStored ? await this.load() : undefined
     scope.unsure = false
     if (known !== undefined) {
-      const moved = !this.opened || known.sequenceId !== this.#sequenceId
+      const moved = !this.opened || known.sequenceId !== this.#deltas.sequenceId
       this.opened = true
       this.adopt(known)
       return moved ? fitRecord(known, plan, scope.settings) : undefined
@@ -279,12 +220,12 @@ export class Journal {
     this.stored = stored
     this.epoch = stored.epoch
     this.below = stored.below ?? stored.epoch
-    this.inbox = [...stored.inbox]
+    this.inbox = new Inbox(stored.inbox)
     this.map = mapOf(stored)
     this.voided = stored.voided
     this.#rows = stored.rows
-    this.#sequenceId = stored.sequenceId
-    this.#base = undefined
+    this.#deltas.sequenceId = stored.sequenceId
+    this.#deltas.base = undefined
     this.scope.after(stored.order)
   }
 
@@ -306,27 +247,14 @@ export class Journal {
     return driver.post({ partitionKey, rootId }, appId, encode(message, 'message'))
   }
 
-  /** The step took a message: it goes with the row of the step. */
-  take(id: number, message: Received): void {
-    this.#taken.set(id, message)
-  }
-
-  /** The attempt failed: the messages that it took are there for the next one. */
-  untake(): readonly Received[] {
-    const taken = [...this.#taken.values()]
-    this.#taken.clear()
-    return taken
-  }
-
   /** The application waits for a message from outside. */
   waits(action: string, kinds: readonly string[]): Awaitable<void> {
     return this.note('waiting', { action, kinds })
   }
 
-  #withoutTransient(state: State): State {
-    const { transient } = this.scope.settings
-    if (transient.size === 0) return state
-    return Object.fromEntries(Object.entries(state).filter(([key]) => !transient.has(key)))
+  /** Said in the first row only. */
+  get #first(): Hanging | undefined {
+    return this.#rows === 0 ? this.#hangs : undefined
   }
 
   #row(kind: Row['kind'], label: string, sequenceId: number, data: string): Row {
@@ -338,13 +266,12 @@ export class Journal {
     const first = this.#prelude
     const above = first === undefined ? undefined : first.above.#note('entry', first.note)
     const step = rows[0]?.kind !== 'note'
-    const taken = step ? [...this.#taken.keys()] : []
+    const taken = step ? this.inbox.taken : []
     const index = this.#rows
     this.#rows += rows.length // so that what is saved meanwhile comes after
     this.#prelude = undefined
     const done = (): void => {
-      if (taken.length > 0) this.inbox = this.inbox.filter(({ id }) => !taken.includes(id))
-      if (step) this.#taken.clear()
+      if (step) this.inbox.committed(taken)
       saved?.()
     }
     const undo = (error: unknown): never => {
@@ -363,7 +290,7 @@ export class Journal {
 
   /** A note as a row that another application saves with its own. */
   #note<K extends keyof Notes>(label: K, note: Notes[K]): Row {
-    const row = this.#row('note', label, this.#sequenceId, noteData(label, note))
+    const row = this.#row('note', label, this.#deltas.sequenceId, noteData(label, note))
     this.#rows += 1
     return row
   }
@@ -373,21 +300,4 @@ export class Journal {
   }
 }
 
-/** A fan-out that has begun, as it is known. */
-export interface OpenMap {
-  readonly map: string
-  readonly visit: number
-  readonly entries: Map<number, ManifestEntry>
-  total: number | undefined
-  settled: boolean
-}
-
-const mapOf = (stored: StoredRecord | undefined): OpenMap | undefined =>
-  stored?.map && { ...stored.map, entries: new Map(stored.map.entries) }
-
 type Cancelled = Pick<Notes['cancelled'], 'cause' | 'by' | 'reason'>
-
-const RESUMABLE: readonly CancelCause[] = ['sibling-failed', 'parent', 'signal', 'shutdown', 'stop']
-
-/** Whether a cancel stays for good, or what it cancelled goes on when it is resumed. */
-export const isFinal = (cause: CancelCause): boolean => !RESUMABLE.includes(cause)

@@ -1,18 +1,16 @@
 import { planOf } from '../graph/plan-of.js'
 import { isThenable } from '../internal/guards.js'
-import { hashId } from '../internal/ids.js'
 import type { Ending } from '../parallel/results.js'
-import type { SettlePolicy } from '../parallel/settle.js'
 import type { BranchTask } from '../parallel/task.js'
-import type { State } from '../state/freeze.js'
+import { isFinal, type OpenMap } from './committing.js'
 import { SnapshotError } from './errors.js'
-import { hashOfTask } from './fingerprint.js'
-import type { Journal, MapKeeper, OpenMap } from './journal.js'
+import type { Journal, MapKeeper } from './journal.js'
 import type { Feed, KeptBranches, KeptMap } from './map-keeping.js'
 import { fitRecord } from './migrate.js'
 import type { Hanging, ManifestEntry, Notes } from './record.js'
 import { replay, type StoredRecord } from './replay.js'
 import type { Scope } from './scope.js'
+import { branchIdOf, endingOf, entryOf } from './settled.js'
 
 // Owns: what of the branches of one map is recorded, and what becomes of it when its source runs again (design: D16).
 // Does not own: the source itself, the running of branches.
@@ -248,6 +246,7 @@ export class KeptFeed implements KeptBranches<Journal> {
 
   /** A branch was cancelled for good, one that lives or one that waits for its turn. */
   cancelled(task: BranchTask, told: Parameters<Journal['cancelled']>[0], startedAt?: number, live?: Journal): void {
+    if (!isFinal(told.cause)) return // said when it has ended
     const journal = live ?? this.#journalOf(task.key, undefined, this.#preludeOf(task))
     this.#write(() => journal.cancelled(told, startedAt))
   }
@@ -293,21 +292,6 @@ export class KeptFeed implements KeptBranches<Journal> {
   close(): ReturnType<Feed['close']> {
     return this.#feed.close()
   }
-}
-
-const entryOf = (task: BranchTask, base: State): ManifestEntry => [task.key, hashOfTask(task, base)]
-
-/** The id of a branch: a hash of where it hangs. */
-export const branchIdOf = (parentId: string, epoch: number, map: string, visit: number, key: string): string =>
-  hashId([parentId, epoch, map, visit, key])
-
-/** How a branch had settled, or nothing where it goes on. A failure counts where it is data for the map. */
-function endingOf(stored: StoredRecord, policy: SettlePolicy, voided: number): Ending | undefined {
-  const { cancelled, failed, end, state, recovered, order } = stored
-  if (cancelled?.final === true) return { status: 'cancelled', reason: cancelled.reason, by: cancelled.by }
-  if (end !== undefined) return { status: 'done', state, recovered }
-  if (failed !== undefined && policy !== 'all' && order > voided) return { status: 'failed', error: failed.error }
-  return undefined
 }
 
 /** Opens the books of a map. */

@@ -5,10 +5,11 @@ import { createId } from '../internal/ids.js'
 import { deepFreeze, type State } from '../state/freeze.js'
 import { encode } from './codec.js'
 import { Journal } from './journal.js'
-import { branchIdOf, keepMap } from './kept-feed.js'
+import { keepMap } from './kept-feed.js'
 import type { AppRef, Persister } from './persister.js'
 import type { StoredRecord } from './replay.js'
 import { Scope } from './scope.js'
+import { branchIdOf } from './settled.js'
 
 /** Which step to go back to. */
 export interface RewindOptions extends AppRef {

@@ -1,5 +1,5 @@
 import type { ActionContext, Path } from '../action/context.js'
-import type { AnyMessageKind, Delivery, Message } from '../action/message.js'
+import { type AnyMessageKind, type Delivery, kindNames, type Message } from '../action/message.js'
 import { announce } from './announce.js'
 import { createCancellation } from './cancellation.js'
 import { MessageReader } from './message-wait.js'
@@ -13,7 +13,10 @@ const behind = new WeakMap<ActionContext, { readonly app: LiveApp; readonly step
 export function behindContext(context: ActionContext): { readonly app: LiveApp; readonly step: LiveStep } {
   const found = behind.get(context)
   if (found === undefined) throw new TypeError('parent takes the context that an action was given.')
-  if (!found.step.open) throw new TypeError(`The step of "${found.step.node.name}" has ended, and its context with it.`)
+  if (!found.step.open)
+    throw new TypeError(
+      `The step of "${found.step.node.name}" has ended, and its context with it. Make the application while the step runs.`,
+    )
   return found
 }
 
@@ -64,22 +67,21 @@ class StepContext implements ActionContext {
   }
 
   messages<K extends readonly AnyMessageKind[]>(...kinds: K): AsyncIterable<K[number]['~received']> {
-    return this.#reader(kinds, 'siblings')
+    return this.#reader('messages', kinds, 'siblings')
   }
 
   receive<K extends readonly AnyMessageKind[]>(...kinds: K): AsyncIterable<K[number]['~received']> {
-    return this.#reader(kinds, 'outside')
+    return this.#reader('receive', kinds, 'outside')
   }
 
   async receiveOne<K extends readonly AnyMessageKind[]>(...kinds: K): Promise<K[number]['~received']> {
-    const { value } = await this.#reader(kinds, 'outside').next()
+    const { value } = await this.#reader('receiveOne', kinds, 'outside').next()
     if (value === undefined) throw new TypeError(`The step of "${this.#step.node.name}" has ended.`)
     return value
   }
 
-  #reader(kinds: readonly AnyMessageKind[], from: 'siblings' | 'outside'): MessageReader {
-    const names = kinds.map((kind) => kind.kind)
-    return new MessageReader(this.#app, this.#step, { kinds: Object.freeze(names), from })
+  #reader(method: string, kinds: readonly AnyMessageKind[], from: 'siblings' | 'outside'): MessageReader {
+    return new MessageReader(this.#app, this.#step, { kinds: kindNames(method, kinds), from })
   }
 
   once<T>(key: string, fn: () => T | Promise<T>): Promise<T> {
@@ -109,7 +111,7 @@ class StepContext implements ActionContext {
   log(text: string, data?: unknown): void {
     const app = this.#app
     app.hub.logger.info(text, data)
-    if (app.hears('log')) announce(app, { type: 'log', source: this.#step.node.name, text, data })
+    if (this.#step.open && app.hears('log')) announce(app, { type: 'log', source: this.#step.node.name, text, data })
   }
 }
 

@@ -13,7 +13,8 @@ export type EventFields = Distributed<AnyEvent, Facts | 'action' | 'sequenceId'>
 type Unfinished = { -readonly [K in keyof ActionFacts]: ActionFacts[K] }
 
 /**
- * Makes an event of what happened in an application, hands it to every `watch` above, then to listeners.
+ * Makes an event of what happened in an application, hands it to listeners, then to every `watch` above: what a `watch`
+ * does follows from the event, so it comes after it for whoever reads.
  *
  * `action` is the root application's own action, whatever depth the event is from.
  */
@@ -30,8 +31,8 @@ export function announce(app: LiveApp, fields: EventFields, sequenceId = app.sta
   event.time = hub.clock.now()
   event.appId = app.appId
   event.path = app.path
-  if (app.watched) tellWatchers(app, event as unknown as AnyEvent)
   hub.dispatch(event as unknown as AnyEvent)
+  if (app.watched) tellWatchers(app, event as unknown as AnyEvent)
 }
 
 function rootAction(app: LiveApp, source: string): string {

@@ -13,7 +13,7 @@ import { BranchInputs } from './branch-inputs.js'
 import { createCancellation, TIMEOUT } from './cancellation.js'
 import { type AnyActorRef, makeActor } from './create-actor.js'
 import { keepEnd, restore } from './keeping.js'
-import { createOrder, type RunOrder } from './order.js'
+import { createOrder, pacedBelow, type RunOrder } from './order.js'
 import { saveBranch } from './save-branch.js'
 import { initialStanding } from './standing.js'
 import type { LiveBranch, LiveMap, Parent } from './tree.js'
@@ -99,7 +99,7 @@ export class BranchStarter {
 
   /** Most branches run with the same inputs, and so with the same order. */
   #orderOf(inputs: Inputs): RunOrder {
-    if (this.#order?.inputs !== inputs) this.#order = createOrder(inputs, { room: this.#map.app.order?.room })
+    if (this.#order?.inputs !== inputs) this.#order = createOrder(inputs, pacedBelow(this.#map.app.order))
     return this.#order
   }
 

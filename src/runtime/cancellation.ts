@@ -19,8 +19,3 @@ export function createCancellation(cause: CancelCause, by: string, at: number, r
 
 /** Who cancels a branch whose time is over: it counts as failed. */
 export const TIMEOUT = 'timeout'
-
-/** Whether somebody meant it: what was cancelled so stays cancelled when the application is resumed. */
-export const isFinal = ({ cause }: Cancellation): boolean => FINAL.has(cause)
-
-const FINAL: ReadonlySet<CancelCause> = new Set(['watch', 'context', 'app', 'settled', 'leak', 'removed'])

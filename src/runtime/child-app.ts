@@ -33,16 +33,11 @@ export function childApp(context: ActionContext, key: string | undefined, setup:
   return child
 }
 
-/** Awaits what it runs, with the parent's slot given back, and cancelled at once if the parent is. */
+/** Awaits what it runs, with the parent's slot given back. */
 export async function throughParent<T>(app: LiveApp, work: () => Promise<T>): Promise<T> {
   const above = app.parent?.app
   if (above === undefined) return work()
-  const begun = async (): Promise<T> => {
-    const result = work()
-    if (above.cancellation !== undefined)
-      app.cancel(createCancellation('parent', 'parent', above.hub.clock.now(), above.cancellation.reason))
-    return counted(above, 'awaited', result)
-  }
+  const begun = (): Promise<T> => counted(above, 'awaited', work())
   return above.slot === undefined ? begun() : above.slot.lend(begun, above.step)
 }
 

@@ -47,7 +47,6 @@ async function pause(app: LiveApp, node: PlanNode, thrown: unknown, { retry, att
   const { epoch } = app
   const error = wrap(app, node, thrown)
   endStep(app, node, 'failed', error)
-  app.startedAt = undefined
   const attempts = attemptsOf(app)
   attempts.failed += 1
   const next = attempts.failed + 1
@@ -117,7 +116,8 @@ async function performInTime(app: LiveApp, step: Step, body: RunBody, timeoutMs:
 /** Nothing more is waited for; whatever holds a slot for the code takes none again. */
 function giveUp(app: LiveApp, step: Step, since: number): void {
   for (const below of app.subApps ?? []) below.abandon()
-  app.leak(step, since)
+  step.close()
+  app.leak(step.node, since)
   app.slot?.retire()
   app.slot = undefined
 }

@@ -8,7 +8,8 @@ import { consoleLogger, type Logger } from '../lifecycle/logger.js'
 // Owns: what a whole tree of applications shares, and the one function that dispatches events.
 // Does not own: any application of the tree.
 // H1  `seq` counts every event of a run, heard or not, without gaps.
-// H2  An event is dispatched in the moment it becomes true, before any buffer.
+// H2  An event is dispatched in the moment it becomes true, before any buffer; what a listener makes happen comes after
+//     the event that it was told of, so that every listener hears events in the order of `seq`.
 // H3  Nothing that a listener throws reaches the run.
 
 export interface HubSettings {
@@ -36,6 +37,8 @@ export class Hub {
   readonly #emit: ((event: AnyEvent) => void) | undefined
   #runId: string | undefined
   #seq = 0
+  #telling = false
+  readonly #later: AnyEvent[] = []
 
   constructor(settings: HubSettings = {}) {
     this.clock = settings.clock ?? systemClock
@@ -72,6 +75,16 @@ export class Hub {
   }
 
   dispatch(event: AnyEvent): void {
+    if (this.#telling) return void this.#later.push(event)
+    this.#telling = true
+    try {
+      for (let next: AnyEvent | undefined = event; next !== undefined; next = this.#later.shift()) this.#tell(next)
+    } finally {
+      this.#telling = false
+    }
+  }
+
+  #tell(event: AnyEvent): void {
     this.#emit?.(event)
     this.listeners.dispatch(event, (error) => this.logger.error(`A listener of "${event.type}" threw.`, error))
   }

@@ -1,7 +1,13 @@
+import type { PathSegment } from '../action/context.js'
 import { hashId } from '../internal/ids.js'
-import type { LiveApp } from './tree.js'
+import type { LiveApp, Parent } from './tree.js'
 
 /** The id of a branch: a hash of where it hangs. The epoch grows with each rewind. */
 export function branchId({ appId, journal }: LiveApp, name: string, visit: number, key: string): string {
   return hashId([appId, journal?.below ?? 0, name, visit, key])
+}
+
+/** The last segment of the path of what hangs there: one object for all that is below it. */
+export function segmentOf({ name, visit, key }: Parent): PathSegment {
+  return Object.freeze({ map: name, visit, key })
 }

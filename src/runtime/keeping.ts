@@ -1,12 +1,13 @@
 import { TimeoutError } from '../errors.js'
 import type { PlanNode } from '../graph/plan.js'
 import { isThenable, toError } from '../internal/guards.js'
+import type { CommittingStep } from '../persistence/committing.js'
 import type { Awaitable } from '../persistence/driver.js'
-import type { CommittingStep } from '../persistence/journal.js'
 import type { StoredRecord } from '../persistence/replay.js'
 import type { State } from '../state/freeze.js'
 import { TIMEOUT } from './cancellation.js'
-import { endsAt, plainEnd, type RunEnd, type RunOrder } from './order.js'
+import { endsAt, type RunEnd, type RunOrder } from './order.js'
+import { endedRun } from './run-end.js'
 import { AppSnapshot } from './snapshot.js'
 import { deliverInbox } from './stored-messages.js'
 import type { LiveApp } from './tree.js'
@@ -74,8 +75,7 @@ export async function openJournal(app: LiveApp, order: RunOrder): Promise<RunEnd
       app.self.send({ type: 'teasel.step', standing: new AppSnapshot(app, app.standing, app.epoch) })
       const at = plan.graph.nodes.get(stored.position ?? '')
       // One that an action made by hand, and that had halted there before the action was cut off.
-      if (stored.end === 'halted' && at !== undefined && order.haltAfter.has(at))
-        return plainEnd('halted', app.standing, app.leaked)
+      if (stored.end === 'halted' && at !== undefined && order.haltAfter.has(at)) return endedRun(app, 'halted')
     }
     deliverInbox(app, journal)
     return undefined

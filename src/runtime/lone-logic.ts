@@ -8,7 +8,7 @@ import { announcedRun } from './announced-run.js'
 import { appLogicOf } from './application-logic.js'
 import { Hub } from './hub.js'
 import type { LooseLogic, Scope } from './logic.js'
-import type { RunEnd } from './order.js'
+import { createOrder, type RunEnd } from './order.js'
 import { Runner } from './runner.js'
 import { AppSnapshot, errorOf, type PersistedRun, type RunOutput, readPersisted } from './snapshot.js'
 import { initialStanding, type Standing } from './standing.js'
@@ -17,7 +17,8 @@ import type { LiveApp } from './tree.js'
 // Owns: how an application lives in an actor that someone else created: in a machine, in a component, by `createActor`.
 // E1  A stop ends a life of the actor, a start begins one. What belongs to an earlier life starts and ends nothing, also
 //     where a host puts the old snapshot back and starts again (React does, under StrictMode).
-// E2  An application that stands at a halt of its plan has halted, wherever its snapshot was kept.
+// E2  What is sent to an actor before its run begins reaches the run before its first step.
+// E3  An application that stands at a halt of its plan has halted, wherever its snapshot was kept.
 
 /** What a lone actor is created with. */
 interface LoneInput {
@@ -26,8 +27,14 @@ interface LoneInput {
   readonly appId?: string
 }
 
+/** From a start of an actor to its stop. */
+interface Life {
+  /** What was sent before the run began (E2); undefined from then on. */
+  early: (() => void)[] | undefined
+}
+
 /** The present life of each actor. */
-const lives = new WeakMap<LiveApp, object>()
+const lives = new WeakMap<LiveApp, Life>()
 
 /** The actor logic of a plan that starts by itself: the engine's own, with another beginning. */
 export function createLoneLogic(plan: Plan, bound: Inputs): LooseLogic<AppSnapshot> {
@@ -36,7 +43,10 @@ export function createLoneLogic(plan: Plan, bound: Inputs): LooseLogic<AppSnapsh
     transition(snapshot, event, scope) {
       const app = AppSnapshot.appOf(snapshot)
       if (event.type === 'xstate.stop' && app !== undefined) lives.delete(app) // E1
-      return transition(snapshot, event, scope)
+      const early = app === undefined ? undefined : lives.get(app)?.early
+      if (early === undefined) return transition(snapshot, event, scope)
+      const soon = { ...scope, defer: (act: () => void) => void early.push(act) }
+      return transition(snapshot, event, soon) // E2
     },
     getPersistedSnapshot,
     get config() {
@@ -50,10 +60,10 @@ export function createLoneLogic(plan: Plan, bound: Inputs): LooseLogic<AppSnapsh
       const app = AppSnapshot.appOf(snapshot)
       if (app === undefined || snapshot.status !== 'active') return
       app.standing = standingOf(snapshot)
-      const life = {}
+      const life: Life = { early: [] }
       lives.set(app, life)
       // In a microtask, so that the actor is up when the first step commits.
-      queueMicrotask(() => void runLone(app, () => lives.get(app) === life))
+      queueMicrotask(() => void runLone(app, life))
     },
     restoreSnapshot(given, scope) {
       const persisted = readPersisted(plan, given)
@@ -89,14 +99,17 @@ function loneApp(plan: Plan, bound: Inputs, scope: Scope, input: LoneInput): Liv
   return app
 }
 
-async function runLone(app: LiveApp, alive: () => boolean): Promise<void> {
-  if (!alive()) return
+async function runLone(app: LiveApp, life: Life): Promise<void> {
+  if (lives.get(app) !== life) return // E1
+  const { early } = life
+  life.early = undefined
   app.hub.beginRun()
-  const end = haltedBefore(app) ?? (await announcedRun(app))
-  if (alive()) app.self.send({ type: 'teasel.end', end })
+  const order = createOrder(app.inputs, { begun: () => early?.forEach((act) => void act()) })
+  const end = haltedBefore(app) ?? (await announcedRun(app, order))
+  if (lives.get(app) === life) app.self.send({ type: 'teasel.end', end })
 }
 
-/** A run that had halted, but whose actor was not done yet (E2). */
+/** A run that had halted, but whose actor was not done yet (E3). */
 function haltedBefore({ plan, standing }: LiveApp): RunEnd | undefined {
   const { position, next, state, sequenceId } = standing
   const node = position === undefined ? undefined : plan.graph.nodes.get(position)

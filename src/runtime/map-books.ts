@@ -1,30 +1,44 @@
 import type { AnyResult } from '../parallel/results.js'
 import type { LiveBranch, MapTable } from './tree.js'
 
+/** What is kept of a branch whose result is folded one by one: that it has settled, and how. */
+type Stub = Pick<AnyResult, 'status'>
+const FOLDED = {
+  done: Object.freeze({ status: 'done' }),
+  failed: Object.freeze({ status: 'failed' }),
+  cancelled: Object.freeze({ status: 'cancelled' }),
+} as const
+
 /** The books of one map: who lives, who has settled and how. */
 export class MapBooks implements MapTable {
   readonly live = new Map<string, LiveBranch>()
-  readonly settled = new Map<string, AnyResult>()
+  readonly settled = new Map<string, AnyResult | Stub>()
   total: number | undefined
   done = 0
   failed = 0
   cancelled = 0
+  readonly #keepsDone: boolean
+  readonly #keepsLost: boolean
+
+  /** @param done whether results of done branches are kept @param lost whether those of others are, for an error */
+  constructor(done: boolean, lost: boolean) {
+    this.#keepsDone = done
+    this.#keepsLost = done || lost
+  }
 
   has(key: string): boolean {
     return this.live.has(key) || this.settled.has(key)
   }
 
   /** The branches that live now; one that settles before its turn is left out. */
-  *each(): Generator<LiveBranch, void, void> {
-    for (const key of [...this.live.keys()]) {
-      const branch = this.live.get(key)
-      if (branch !== undefined) yield branch
-    }
+  each(): IterableIterator<LiveBranch> {
+    return this.live.values()
   }
 
   settle(result: AnyResult): void {
     this.live.delete(result.key)
-    this.settled.set(result.key, result)
+    const keeps = result.status === 'done' ? this.#keepsDone : this.#keepsLost
+    this.settled.set(result.key, keeps ? result : FOLDED[result.status])
     this[result.status] += 1
   }
 
@@ -33,8 +47,8 @@ export class MapBooks implements MapTable {
     return this.total !== undefined && this.done + this.failed + this.cancelled === this.total
   }
 
-  /** The results in declaration order. */
+  /** The results in declaration order, as far as they are kept. */
   results(): AnyResult[] {
-    return [...this.settled.values()].sort((a, b) => a.index - b.index)
+    return [...this.settled.values()].filter((one): one is AnyResult => 'key' in one).sort((a, b) => a.index - b.index)
   }
 }

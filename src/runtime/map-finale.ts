@@ -2,6 +2,7 @@ import { createDeferred } from '../internal/deferred.js'
 import type { Feed } from '../persistence/map-keeping.js'
 import { announce, reportFault } from './announce.js'
 import { type AnyActorRef, stopActor } from './create-actor.js'
+import type { Folding } from './folding.js'
 import type { Grace } from './grace.js'
 import type { Closing } from './map-outcome.js'
 import type { LiveMap } from './tree.js'
@@ -16,17 +17,19 @@ export class MapFinale {
   readonly #map: LiveMap
   readonly #self: AnyActorRef
   readonly #reducer: AnyActorRef
+  readonly #folding: Folding
   readonly #grace: Grace
   readonly #answer = createDeferred<unknown>()
   readonly #gaveUp = createDeferred<void>()
-  /** True while a source is asked to close. */
-  #closing = false
+  /** Since when a source is asked to close, epoch ms. */
+  #closing: number | undefined
   #phase: 'branches' | 'source' | 'reducer' | 'ended' = 'branches'
 
-  constructor(map: LiveMap, self: AnyActorRef, reducer: AnyActorRef, grace: Grace) {
+  constructor(map: LiveMap, self: AnyActorRef, reducer: AnyActorRef, folding: Folding, grace: Grace) {
     this.#map = map
     this.#self = self
     this.#reducer = reducer
+    this.#folding = folding
     this.#grace = grace
   }
 
@@ -69,27 +72,35 @@ export class MapFinale {
 
   async #closeSource(feed: Feed | undefined, closing: Closing | undefined): Promise<void> {
     try {
-      const closed = feed?.close()
-      if (closed === undefined) return
+      const ends = [feed?.close(), this.#endFolding(closing)].filter((end) => end !== undefined)
+      if (ends.length === 0) return
       if (closing !== undefined) this.#grace.start(this.#grace.left(closing.at))
-      this.#closing = true
-      await Promise.race([closed, this.#gaveUp.promise])
+      this.#closing = closing?.at ?? this.#map.app.hub.clock.now()
+      await Promise.race([Promise.all(ends), this.#gaveUp.promise])
     } catch (error) {
       reportFault(this.#map.app, `The source of "${this.#map.step.node.name}", while it was closed,`, error)
     } finally {
-      this.#closing = false
+      this.#closing = undefined
     }
+  }
+
+  /** The map fails: folding code that runs beside the branches has fired its signal, and is waited for. */
+  #endFolding(closing: Closing | undefined): Promise<unknown> | undefined {
+    const { cancellation } = this.#map.app
+    if (cancellation !== undefined) return this.#folding.cancel(cancellation.reason)
+    if (closing === undefined || closing.kind === 'satisfied') return undefined
+    return this.#folding.cancel(undefined)
   }
 
   /** Gives up a source that does not close, or a reducer that ignores its cancel. */
   abandon(): void {
     const { app, step } = this.#map
-    if (this.#closing) {
-      this.#closing = false
-      app.leak(step)
+    if (this.#closing !== undefined) {
+      app.leak(step.node, this.#closing)
+      this.#closing = undefined
       this.#gaveUp.resolve()
     } else if (this.#phase === 'reducer' && app.cancellation !== undefined) {
-      app.leak(step)
+      app.leak(step.node)
       this.finish({ error: app.cancellation.reason })
     }
   }

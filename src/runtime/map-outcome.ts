@@ -5,7 +5,7 @@ import type { Ending } from '../parallel/results.js'
 import { policyName } from '../parallel/settle.js'
 import { type Cancellation, createCancellation, TIMEOUT } from './cancellation.js'
 import type { MapBooks } from './map-books.js'
-import type { LiveApp, LiveStep } from './tree.js'
+import type { LiveApp, LiveMap, LiveStep } from './tree.js'
 
 /** Opens the source of a map for one step. Its signal is its own: it fires when the map wants no more. */
 export function mapSource(fanOut: FanOut, step: LiveStep, signal: () => AbortSignal): TaskSource {
@@ -21,13 +21,17 @@ export function mapSource(fanOut: FanOut, step: LiveStep, signal: () => AbortSig
 }
 
 /** Why a map cannot settle as its policy asks. Of a sub-graph: what its graph failed with. */
-export function hopelessMap(name: string, { policy, single }: FanOut, books: MapBooks): Error {
+function hopelessMap(name: string, { policy, single }: FanOut, books: MapBooks): Error {
   const results = books.results()
   const lost = results.filter((result) => result.status === 'failed')
   const first = lost[0]?.error
   if (single && first !== undefined) return first
   const told = lost.length > 0 ? lost : results.filter((result) => result.status === 'cancelled')
-  const counted = `${told.length} of ${books.total ?? results.length} branches ${lost.length > 0 ? 'failed' : 'were cancelled'}`
+  const total = books.total ?? results.length
+  const counted =
+    told.length === 0
+      ? `there ${['is no branch', 'is only 1 branch'][total] ?? `are only ${total} branches`}`
+      : `${told.length} of ${total} branches ${lost.length > 0 ? 'failed' : 'were cancelled'}`
   const named =
     told.length === 0 ? '' : `: ${list(told.slice(0, 3).map((result) => result.key))}${told.length > 3 ? ' …' : ''}`
   const said = first === undefined ? '' : ` First: ${first.message}`
@@ -58,4 +62,16 @@ export function endingOf({ cancellation, standing, attempts }: LiveApp): Ending 
   const { reason, by } = cancellation
   if (by === TIMEOUT && reason instanceof TimeoutError) return { status: 'failed', error: reason }
   return { status: 'cancelled', reason, by }
+}
+
+/** What fails a map that is not satisfied. */
+export function faultOf(
+  map: LiveMap & { readonly table: MapBooks },
+  fanOut: FanOut,
+  closing: Why | undefined,
+): unknown {
+  if (closing?.kind === 'fault') return closing.error
+  return closing?.kind === 'hopeless'
+    ? hopelessMap(map.step.node.name, fanOut, map.table)
+    : map.app.cancellation?.reason
 }

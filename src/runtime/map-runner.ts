@@ -10,15 +10,16 @@ import type { Journal } from '../persistence/journal.js'
 import type { Feed, KeptBranches } from '../persistence/map-keeping.js'
 import { announce, reportFault } from './announce.js'
 import { BranchStarter } from './branch-starter.js'
-import { type Cancellation, createCancellation, isFinal } from './cancellation.js'
+import { type Cancellation, createCancellation } from './cancellation.js'
 import { type AnyActorRef, makeActor } from './create-actor.js'
+import { abandonOverdue, recordRest, stopAll } from './ending-map.js'
+import type { Folding } from './folding.js'
 import { Grace } from './grace.js'
 import { MapBooks } from './map-books.js'
 import { MapFinale } from './map-finale.js'
-import { type Closing, closingCancellation, endingOf, hopelessMap, type Why } from './map-outcome.js'
+import { type Closing, closingCancellation, endingOf, faultOf, type Why } from './map-outcome.js'
 import { openFeed } from './open-feed.js'
-import { abandonOverdue } from './overdue.js'
-import { type Past, Recorder } from './recorder.js'
+import { Recorder } from './recorder.js'
 import { reducerLogic, reducerSetup } from './reducer-logic.js'
 import { Siblings } from './siblings.js'
 import type { LiveApp, LiveBranch, LiveMap, LiveStep } from './tree.js'
@@ -37,7 +38,7 @@ export class MapRunner implements LiveMap {
   readonly visit: number
   readonly watches: boolean
   readonly policy: FanOut['policy']
-  readonly table = new MapBooks()
+  readonly table: MapBooks
   readonly siblings: Siblings
   kept: KeptBranches<Journal> | undefined
   readonly #fanOut: FanOut
@@ -48,6 +49,7 @@ export class MapRunner implements LiveMap {
   #starter!: BranchStarter
   #recorder!: Recorder
   #finale!: MapFinale
+  #folding!: Folding
   #feed: Feed | undefined
   #closing: Closing | undefined
   #pumping = false
@@ -57,6 +59,7 @@ export class MapRunner implements LiveMap {
     this.step = step
     this.#fanOut = fanOut
     this.policy = fanOut.policy
+    this.table = new MapBooks(fanOut.fold.kind === 'all', fanOut.policy !== 'collect')
     this.#raw = raw
     this.visit = (app.visits[step.node.index] ?? 0) + 1
     this.watches = fanOut.watch !== undefined
@@ -71,29 +74,35 @@ export class MapRunner implements LiveMap {
 
   /** Runs the branches and the reducer. Rejects once every branch has ended. */
   run(self: AnyActorRef): Promise<unknown> {
-    const { node } = this.step
     this.#starter = new BranchStarter(this, this.#fanOut, self, this.#raw)
-    const reducer = makeActor(reducerLogic, { id: 'reduce', parent: self, input: reducerSetup(this, this.#fanOut) })
+    const fault = (error: unknown): void => this.#close({ kind: 'fault', error })
+    const setup = reducerSetup(this, this.#fanOut, {
+      failed: fault,
+      enough: () => this.settleNow(),
+      idle: () => this.siblings.check(),
+    })
+    this.#folding = setup.folding
+    const reducer = makeActor(reducerLogic, { id: 'reduce', parent: self, input: setup })
     reducer.start()
-    this.#finale = new MapFinale(this, self, reducer, this.#grace)
+    this.#finale = new MapFinale(this, self, reducer, this.#folding, this.#grace)
     this.#recorder = new Recorder(this, this.table, reducer, (fatal) => this.#concluded(fatal))
     try {
       const opened = openFeed(this, this.#fanOut, () => this.#openSignal(), this.#starter, {
         wake: () => this.#pump(),
-        record: (task, startedAt, ending, past) => this.#record(task, undefined, startedAt, ending, past),
+        record: (...settled) => this.#record(...settled),
         enough: () => this.settleNow(),
         closed: () => this.#closing !== undefined,
-        fault: (error) => this.#close({ kind: 'fault', error }),
+        fault,
       })
       this.#feed = opened.feed
       this.kept = opened.kept
       this.table.total = opened.feed.length
     } catch (error) {
-      this.#close({ kind: 'fault', error })
+      fault(error)
     }
     const { total } = this.table
     if (this.app.hears('map.start'))
-      announce(this.app, { type: 'map.start', source: node.name, total, policy: policyName(this.policy) })
+      announce(this.app, { type: 'map.start', source: this.step.node.name, total, policy: policyName(this.policy) })
     if (total === 0) this.#judge()
     this.#pump()
     return this.#finale.answer
@@ -154,15 +163,12 @@ export class MapRunner implements LiveMap {
   childDone(key: string, output: unknown): void {
     if (key === 'reduce' && this.#finale.reducing) return this.#finale.finish({ update: output })
     const live = this.table.live.get(key)
-    if (live === undefined) return // M2
-    this.app.takeLeaks(live.app.leaked)
-    this.#settle(key, endingOf(live.app))
+    if (live !== undefined) this.#settle(key, endingOf(live.app)) // M2
     this.#pump()
   }
 
   childFailed(key: string, error: unknown): void {
     if (key === 'reduce' && this.#finale.reducing) return this.#finale.finish({ error })
-    if (!this.table.live.has(key)) return
     this.#settle(key, { status: 'failed', error: toError(error) })
     this.#pump()
   }
@@ -172,19 +178,17 @@ export class MapRunner implements LiveMap {
     if (live === undefined) return
     live.alarm?.clear()
     const { app } = live
+    this.app.takeLeaks(app.leaked)
     this.#record(live.task, app, live.startedAt, ending)
     this.siblings.settled(app)
     live.release()
   }
 
-  #record(
-    task: BranchTask,
-    app: LiveApp | undefined,
-    startedAt: number | undefined,
-    ending: Ending,
-    past?: Past,
-  ): void {
-    this.#recorder.record(task, app, startedAt, ending, past)
+  #record(...settled: Parameters<Recorder['record']>): void {
+    const pumping = this.#pumping
+    this.#pumping = true // a watch that is told of it may cancel: nothing starts or ends before the policy is asked
+    this.#recorder.record(...settled)
+    this.#pumping = pumping
     this.#judge()
   }
 
@@ -207,6 +211,7 @@ export class MapRunner implements LiveMap {
 
   cancelAll(): void {
     this.#close({ kind: 'cancelled' })
+    void this.#folding.cancel(this.app.cancellation?.reason)
     this.#grace.start() // also for a reducer that runs by now
   }
 
@@ -216,19 +221,16 @@ export class MapRunner implements LiveMap {
     const cancellation = closingCancellation(this.app, why)
     this.#closing = { ...why, at: cancellation.at }
     this.#sourceSignal?.abort(cancellation.reason)
+    if (why.kind !== 'satisfied') void this.#folding.cancel(cancellation.reason)
     for (const branch of this.table.each()) this.#cancelLive(branch, cancellation)
-    if (why.kind !== 'stopped') this.#recordRest(cancellation)
+    if (why.kind !== 'stopped') recordRest(this, this.#feed, (task) => this.#lose(task, cancellation))
     this.#grace.start()
     if (!this.#pumping) this.#endIfDone()
   }
 
-  #recordRest({ reason, by }: Cancellation): void {
-    try {
-      for (const task of this.#feed?.rest() ?? [])
-        this.#record(task, undefined, undefined, { status: 'cancelled', reason, by })
-    } catch (error) {
-      this.app.hub.logger.warn(`The rest of the source of "${this.step.node.name}" could not be read.`, error)
-    }
+  /** A task that is never started. */
+  #lose(task: BranchTask, { reason, by }: Cancellation): void {
+    this.#record(task, undefined, undefined, { status: 'cancelled', reason, by })
   }
 
   #cancelLive({ app, task }: LiveBranch, cancellation: Cancellation): void {
@@ -240,15 +242,14 @@ export class MapRunner implements LiveMap {
   cancelBranch(key: string, cancellation: Cancellation): void {
     const live = this.table.live.get(key)
     if (live !== undefined) {
-      if (isFinal(cancellation)) this.kept?.cancelled(live.task, cancellation, live.startedAt, live.app.journal)
+      this.kept?.cancelled(live.task, cancellation, live.startedAt, live.app.journal)
       this.#cancelLive(live, cancellation)
       this.#grace.start()
     } else if (!this.table.settled.has(key)) {
       const task = this.#feed?.take(key)
       if (task === undefined) return
       this.kept?.cancelled(task, cancellation)
-      const { reason, by } = cancellation
-      this.#record(task, undefined, undefined, { status: 'cancelled', reason, by })
+      this.#lose(task, cancellation)
     }
     this.#pump()
   }
@@ -279,25 +280,19 @@ export class MapRunner implements LiveMap {
   }
 
   get busy(): boolean {
-    return this.#pumping || this.#finale.begun || this.#recorder.asking || this.#feed?.pulling === true
+    const pulls = this.#feed?.pulling === true
+    return pulls || this.#pumping || this.#folding.busy || this.#finale.begun || this.#recorder.asking
   }
 
   queued(): Iterable<string> {
-    return this.#closing === undefined ? (this.#feed?.queued() ?? []) : []
+    return this.#feed?.queued() ?? []
   }
 
   #endIfDone(): void {
     this.siblings.check()
     if (this.#finale.begun || this.#pumping || this.table.live.size > 0 || this.#recorder.asking) return
     if (this.#closing === undefined && !this.table.complete) return
-    void this.#finale.begin(this.#feed, this.#closing, () => this.#fault())
-  }
-
-  #fault(): unknown {
-    if (this.#closing?.kind === 'fault') return this.#closing.error
-    return this.#closing?.kind === 'hopeless'
-      ? hopelessMap(this.step.node.name, this.#fanOut, this.table)
-      : this.app.cancellation?.reason
+    void this.#finale.begin(this.#feed, this.#closing, () => faultOf(this, this.#fanOut, this.#closing))
   }
 
   /** The map actor was stopped: stops every branch, and waits for nothing. */
@@ -305,10 +300,7 @@ export class MapRunner implements LiveMap {
     if (this.#finale.ended) return
     this.#close({ kind: 'stopped' })
     const cancellation = createCancellation('stop', 'parent', this.app.hub.clock.now())
-    for (const { app, alarm } of this.table.each()) {
-      alarm?.clear()
-      app.stop(cancellation)
-    }
+    stopAll(this, cancellation)
     this.table.live.clear()
     this.#finale.finish({ error: cancellation.reason })
   }

@@ -1,12 +1,10 @@
 import type { FanOut } from '../parallel/fan-out.js'
-import type { Ending } from '../parallel/results.js'
-import type { BranchTask } from '../parallel/task.js'
 import type { Journal } from '../persistence/journal.js'
 import type { Feed, KeptBranches, KeptMap } from '../persistence/map-keeping.js'
 import { millisecondsOf } from '../persistence/order.js'
 import type { BranchStarter } from './branch-starter.js'
 import { mapSource } from './map-outcome.js'
-import type { Past } from './recorder.js'
+import type { Recorder } from './recorder.js'
 import { TaskFeed } from './task-feed.js'
 import type { LiveMap } from './tree.js'
 
@@ -14,7 +12,7 @@ import type { LiveMap } from './tree.js'
 
 /** What a map is told by its feed. */
 export interface FeedTold extends Pick<KeptMap, 'wake' | 'enough' | 'closed' | 'fault'> {
-  readonly record: (task: BranchTask, startedAt: number | undefined, ending: Ending, past: Past) => void
+  readonly record: Recorder['record']
 }
 
 /** The tasks of a map, and the books of its branches. */
@@ -40,7 +38,11 @@ export function openFeed(
   if (journal === undefined) return { feed, kept: undefined }
   const taskAt = entries.kind === 'known' ? (i: number) => toTask(entries.at(i), i) : undefined
   const settle: KeptMap['settle'] = (task, { startedAt, attempts, order }, ending) =>
-    told.record(task, startedAt, ending, { inputs: starter.inputsOf(task), attempts, endedAt: millisecondsOf(order) })
+    told.record(task, undefined, startedAt, ending, {
+      inputs: starter.inputsOf(task),
+      attempts,
+      endedAt: millisecondsOf(order),
+    })
   const about = { subject, name, visit, policy, base: { ...step.state }, feed, taskAt, settle, own: fanOut.persister }
   const kept = journal.openMap({ ...about, ...told })
   return { feed: kept, kept }

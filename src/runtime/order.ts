@@ -1,8 +1,8 @@
+import type { Path } from '../action/context.js'
 import type { Inputs } from '../action/inputs.js'
 import type { Plan, PlanNode } from '../graph/plan.js'
 import type { State } from '../state/freeze.js'
 import type { Cancellation } from './cancellation.js'
-import type { Standing } from './standing.js'
 
 /** One committed step, as `iterate` yields it. */
 export interface CommittedStep {
@@ -10,6 +10,15 @@ export interface CommittedStep {
   readonly update: State
   readonly state: State
   readonly sequenceId: number
+  /** Of a step below the application that is iterated: its own action's name; `action` is that application's. */
+  readonly source?: string
+  /** Of a step below: where. */
+  readonly path?: Path
+}
+
+/** Where a step was committed. */
+export interface StepPlace {
+  readonly path: Path
 }
 
 /** What one run is asked to do. */
@@ -18,9 +27,13 @@ export interface RunOrder {
   readonly haltBefore: ReadonlySet<PlanNode>
   readonly haltAfter: ReadonlySet<PlanNode>
   readonly maxSteps: number
+  /** Called when the run has begun, before its first step. */
+  readonly begun?: (() => void) | undefined
   /** Awaited after each commit, before the next step: who reads step by step paces here. */
-  readonly pace?: ((step: CommittedStep) => Promise<void> | undefined) | undefined
-  /** Awaited before each further chunk: who reads a stream paces here. */
+  readonly pace?: ((step: CommittedStep, at: StepPlace) => Promise<void> | undefined) | undefined
+  /** Whether `pace` is asked by the applications below, too. */
+  readonly deep?: boolean | undefined
+  /** Awaited after each chunk and each step, here and below: who reads a stream paces here. */
   readonly room?: (() => Promise<void> | undefined) | undefined
 }
 
@@ -80,13 +93,22 @@ export function endsAt(
   return next === undefined ? 'finished' : undefined
 }
 
-/** The end of a run that was neither cancelled nor failed. */
-export function plainEnd(
-  status: 'halted' | 'finished',
-  { state, sequenceId, position = '', next }: Standing,
-  leaked: readonly Leak[],
-): RunEnd {
-  return status === 'halted'
-    ? { status, action: position, next, state, sequenceId, leaked }
-    : { status, action: position, next: undefined, state, sequenceId, leaked }
+type Pacing = Pick<RunOrder, 'pace' | 'room' | 'deep'>
+
+/** What paces an application below one that runs by `above`, and that may have a reader of its own. */
+export function pacedBelow(above: RunOrder | undefined, own: Pacing = {}): Pacing {
+  if (above?.room === undefined && above?.deep !== true) return own
+  const pace = above.deep === true ? both(own.pace, above.pace) : own.pace
+  return { pace, room: both(own.room, above.room), deep: own.deep === true || above.deep }
+}
+
+type Ask<T extends unknown[]> = ((...told: T) => Promise<void> | undefined) | undefined
+
+function both<T extends unknown[]>(own: Ask<T>, above: Ask<T>): Ask<T> {
+  if (own === undefined || above === undefined) return own ?? above
+  return (...told) => {
+    const first = own(...told)
+    const second = above(...told)
+    return first === undefined ? second : first.then(() => second)
+  }
 }

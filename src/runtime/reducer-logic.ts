@@ -1,65 +1,34 @@
 import type { AnyActorRef, AnyEventObject } from 'xstate'
-import type { FanOut, ReducerInput } from '../parallel/fan-out.js'
+import type { FanOut } from '../parallel/fan-out.js'
 import type { AnyResult } from '../parallel/results.js'
+import { createFolding, type Folding, type FoldTold } from './folding.js'
 import type { LooseLogic } from './logic.js'
 import { reduceAgain } from './retrying.js'
 import type { LiveMap } from './tree.js'
 
-// Owns: the results of one map, gathered as they settle, and the call of `reduce`.
-// Does not own: when there are enough.
+// Owns: the actor that is handed the results of one map as they settle, and is done with what they were folded into.
+// Does not own: how they are folded (folding.ts), when there are enough (map-runner.ts).
 
 export interface ReducerSetup {
-  readonly fanOut: FanOut
-  readonly state: ReducerInput['state']
-  readonly inputs: ReducerInput['inputs']
-  readonly signal: () => AbortSignal
-  /** Asked when `reduce` failed for the nth time: whether it is called again, once it is time. */
+  readonly folding: Folding
+  /** Asked when it failed for the nth time: whether it is called again, once it is time. */
   readonly again: (error: unknown, failed: number) => Promise<boolean>
 }
 
 /** What the reducer of a map is made of. */
-export function reducerSetup({ app, step }: LiveMap, fanOut: FanOut): ReducerSetup {
+export function reducerSetup({ app, step }: LiveMap, { fold, defaults }: FanOut, told: FoldTold): ReducerSetup {
   const { node, state, inputs } = step
-  const again = reduceAgain(app, node.name, fanOut.defaults.retry)
-  return { fanOut, state, inputs, signal: () => step.signal, again }
+  const folding = createFolding({ fold, state, inputs, signal: () => step.signal, ...told })
+  return { folding, again: reduceAgain(app, node.name, defaults.retry) }
 }
 
 interface ReducerSnapshot {
   readonly status: 'active' | 'done' | 'error' | 'stopped'
   readonly output: unknown
   readonly error: unknown
-  /** How many results it holds. */
+  /** How many results it was given. */
   readonly context: number
   readonly setup: ReducerSetup
-  readonly results: AnyResult[]
-}
-
-class Reduction implements ReducerInput {
-  readonly state: ReducerInput['state']
-  readonly inputs: ReducerInput['inputs']
-  readonly results: readonly AnyResult[]
-  readonly #signal: () => AbortSignal
-  #branches: Record<string, AnyResult> | undefined
-
-  constructor({ state, inputs, signal }: ReducerSetup, results: readonly AnyResult[]) {
-    this.state = state
-    this.inputs = inputs
-    this.results = results
-    this.#signal = signal
-  }
-
-  get signal(): AbortSignal {
-    return this.#signal()
-  }
-
-  get branches(): Readonly<Record<string, AnyResult>> {
-    if (this.#branches === undefined) {
-      this.#branches = Object.create(null) as Record<string, AnyResult>
-      for (const result of this.results) this.#branches[result.key] = result
-      Object.freeze(this.#branches)
-    }
-    return this.#branches
-  }
 }
 
 /** The actor that gathers settled branches and folds them into the parent's state. */
@@ -70,15 +39,15 @@ export const reducerLogic: LooseLogic<ReducerSnapshot> = {
     error: undefined,
     context: 0,
     setup: input as ReducerSetup,
-    results: [],
   }),
+  start: ({ setup }) => setup.folding.begin(),
   transition(snapshot, event, scope) {
     switch (event.type) {
       case 'teasel.settled':
-        snapshot.results.push(event['result'] as AnyResult)
-        return { ...snapshot, context: snapshot.results.length }
+        snapshot.setup.folding.take(event['result'] as AnyResult)
+        return { ...snapshot, context: snapshot.context + 1 }
       case 'teasel.reduce':
-        scope.defer(() => void fold(snapshot, scope.self))
+        scope.defer(() => void finish(snapshot.setup, scope.self))
         return snapshot
       case 'teasel.reduced':
         return { ...snapshot, status: 'done', output: event['update'] }
@@ -93,14 +62,13 @@ export const reducerLogic: LooseLogic<ReducerSnapshot> = {
   getPersistedSnapshot: ({ status, context }) => ({ status, output: undefined, error: undefined, context }),
 }
 
-async function fold({ setup, results }: ReducerSnapshot, self: AnyActorRef): Promise<void> {
-  const ordered = Object.freeze(results.sort((a, b) => a.index - b.index))
+async function finish({ folding, again }: ReducerSetup, self: AnyActorRef): Promise<void> {
   let event: AnyEventObject | undefined
   for (let failed = 1; event === undefined; failed++) {
     try {
-      event = { type: 'teasel.reduced', update: await setup.fanOut.reduce(new Reduction(setup, ordered)) }
+      event = { type: 'teasel.reduced', update: await folding.end() }
     } catch (error) {
-      if (!(await setup.again(error, failed))) event = { type: 'teasel.failed', error }
+      if (!folding.repeats || !(await again(error, failed))) event = { type: 'teasel.failed', error }
     }
   }
   self.send(event)

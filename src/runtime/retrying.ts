@@ -103,8 +103,11 @@ export function retryBranch(app: LiveApp, source: string, error: Error): Promise
   const attempts = attemptsOf(app)
   const failed = attempts.branch
   if (!isTriedAgain(app, source, retry, thrownIn(error), failed)) return undefined
-  attempts.goOn()
-  return waitForAttempt(app, { level: 'branch', source, retry, failed, attempt: failed + 1, error })
+  const due = waitForAttempt(app, { level: 'branch', source, retry, failed, attempt: failed + 1, error })
+  return due.then((goes) => {
+    if (goes) attempts.goOn()
+    return goes
+  })
 }
 
 /** Asked when a reduce has failed: whether it is called again, over the same results, once that is due. */

@@ -17,11 +17,13 @@ import { type Cancellation, createCancellation } from './cancellation.js'
 import type { AnyActorRef } from './create-actor.js'
 import { Grace } from './grace.js'
 import type { Hub } from './hub.js'
-import { branchId } from './identity.js'
+import { branchId, segmentOf } from './identity.js'
 import { openJournal } from './keeping.js'
+import { leakCode } from './leak.js'
 import { Mailbox } from './mailbox.js'
-import { createOrder, endsAt, type Leak, plainEnd, type RunEnd, type RunOrder } from './order.js'
+import { createOrder, endsAt, type Leak, type RunEnd, type RunOrder } from './order.js'
 import { retryBranch } from './retrying.js'
+import { cancelledRun, endedRun, failedRun } from './run-end.js'
 import { sliceOver } from './slice.js'
 import type { Slot } from './slot.js'
 import type { Standing } from './standing.js'
@@ -51,15 +53,17 @@ export class Runner implements LiveApp {
   readonly gate: Gate | undefined
   journal: Journal | undefined
   readonly watched: boolean
-  readonly visits: number[]
+  readonly visits: number[] = []
   standing: Standing
   epoch = 0
   order: RunOrder | undefined
   cancellation: Cancellation | undefined
   step: LiveStep | undefined
-  startedAt: number | undefined
+  at: PlanNode | undefined
+  startedAt = 0
   told: InterceptedStep | undefined
   slot: Slot | undefined
+  release: (() => void) | undefined
   attempts: Attempts | undefined
   onces: Map<string, Promise<unknown>> | undefined
   waits: LiveWaits | undefined
@@ -82,7 +86,6 @@ export class Runner implements LiveApp {
     this.inputs = setup.inputs ?? NO_INPUTS
     this.gate = setup.gate
     this.journal = setup.journal
-    this.visits = []
     this.#appId = setup.appId
     const above = setup.parent
     this.watched = above !== undefined && (above.map?.watches === true || above.app.watched)
@@ -123,7 +126,7 @@ export class Runner implements LiveApp {
   }
 
   get path(): Path {
-    this.#path ??= this.parent === undefined ? [] : Object.freeze([...this.parent.app.path, segment(this.parent)])
+    this.#path ??= this.parent === undefined ? [] : Object.freeze([...this.parent.app.path, segmentOf(this.parent)])
     return this.#path
   }
 
@@ -157,6 +160,9 @@ export class Runner implements LiveApp {
     this.attempts = undefined
     this.#mailbox?.reopen()
     this.#end = ended
+    const above = this.parent?.app.cancellation
+    if (above !== undefined) this.cancel(createCancellation('parent', 'parent', this.hub.clock.now(), above.reason))
+    order.begun?.()
     void this.#loop(order, this.epoch)
   }
 
@@ -170,10 +176,10 @@ export class Runner implements LiveApp {
       const turn = sliceOver()
       if (turn !== undefined) await turn
       if (this.epoch !== epoch) return // R1
-      if (this.cancellation !== undefined) return this.#finish(this.#cancelled(this.cancellation))
+      if (this.cancellation !== undefined) return this.#finish(cancelledRun(this, this.cancellation))
       const node = this.#next()
-      if (node === undefined) return this.#finish(plainEnd('finished', this.standing, this.leaked))
-      if (steps >= order.maxSteps) return this.#finish(this.#failed(new MaxStepsError(order.maxSteps, node.name)))
+      if (node === undefined) return this.#finish(endedRun(this, 'finished'))
+      if (steps >= order.maxSteps) return this.#finish(failedRun(this, new MaxStepsError(order.maxSteps, node.name)))
       let lost: Error | undefined
       try {
         const update = await performStep(this, node, order)
@@ -185,30 +191,21 @@ export class Runner implements LiveApp {
         lost = await failStep(this, node, order, thrown)
       }
       if (this.epoch !== epoch) return
-      if (this.cancellation !== undefined) return this.#finish(this.#cancelled(this.cancellation))
+      if (this.cancellation !== undefined) return this.#finish(cancelledRun(this, this.cancellation))
       if (lost !== undefined) {
         const again = retryBranch(this, node.name, lost)
-        if (again === undefined) return this.#finish(this.#failed(lost))
+        if (again === undefined) return this.#finish(failedRun(this, lost))
         await again
         continue
       }
       const status = endsAt(this.plan, order, node, this.standing.next)
-      if (status !== undefined) return this.#finish(plainEnd(status, this.standing, this.leaked))
+      if (status !== undefined) return this.#finish(endedRun(this, status))
     }
   }
 
   #next(): PlanNode | undefined {
     const { next } = this.standing
     return next === undefined ? undefined : this.plan.graph.nodes.get(next)
-  }
-
-  #cancelled(cancellation: Cancellation): RunEnd {
-    const { state, sequenceId, next, position = '' } = this.standing
-    return { status: 'cancelled', action: next ?? position, next, state, sequenceId, cancellation, leaked: this.leaked }
-  }
-
-  #failed(error: Error): RunEnd {
-    return { status: 'failed', error, state: this.standing.state, sequenceId: this.standing.sequenceId }
   }
 
   /** Ends the run, once (R2). */
@@ -230,6 +227,7 @@ export class Runner implements LiveApp {
     if (this.hears('cancel'))
       announce(this, { type: 'cancel', reason: cancellation.reason, by: cancellation.by, cause: cancellation.cause })
     this.slot?.cancel()
+    this.release?.()
     this.attempts?.release()
     this.step?.cancel(cancellation)
     for (const app of this.subApps ?? []) app.cancel(cancellation)
@@ -241,26 +239,20 @@ export class Runner implements LiveApp {
     if (!this.running || cancellation === undefined) return
     if (step?.map !== undefined) return step.map.abandon()
     for (const app of this.subApps ?? []) app.abandon()
-    if (step !== undefined) this.leak(step)
+    step?.close()
+    if (this.at !== undefined) this.leak(this.at)
     this.slot?.retire()
     this.slot = undefined
     this.step = undefined
-    this.#finish(this.#cancelled(cancellation))
+    this.#finish(cancelledRun(this, cancellation))
   }
 
   takeLeaks(leaks: readonly Leak[]): void {
     if (leaks.length > 0) this.leaked = [...this.leaked, ...leaks]
   }
 
-  leak(step: LiveStep, since = this.cancellation?.at): void {
-    const now = this.hub.clock.now()
-    const sinceMs = now - (since ?? now)
-    step.close()
-    this.takeLeaks([{ path: printPath(this.path), action: step.node.name, sinceMs }])
-    this.hub.logger.warn(
-      `${step.node.subject} ignored its signal for ${sinceMs} ms and was given up. It may still run; hand the signal on to what it awaits.`,
-    )
-    if (this.hears('branch.leaked')) announce(this, { type: 'branch.leaked', source: step.node.name, sinceMs })
+  leak(node: PlanNode, since = this.cancellation?.at): void {
+    leakCode(this, node, since)
   }
 
   /** Someone outside cancels: final. Code that ignores its signal is given up after the grace period. */
@@ -293,8 +285,6 @@ export class Runner implements LiveApp {
     this.step?.map?.stop()
     this.step?.close()
     this.slot?.retire()
-    this.#finish(this.#cancelled(this.cancellation ?? cancellation))
+    this.#finish(cancelledRun(this, this.cancellation ?? cancellation))
   }
 }
-
-const segment = ({ name, visit, key }: Parent): Path[number] => Object.freeze({ map: name, visit, key })

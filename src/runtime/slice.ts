@@ -17,6 +17,7 @@ let skips = 0
 function reset(): void {
   began = undefined
   turn = undefined
+  skips = 0
 }
 
 /**

@@ -11,7 +11,9 @@ import type { LiveApp } from './tree.js'
 
 /** An attempt begins. */
 export function startAttempt(app: LiveApp, node: PlanNode): void {
-  if (app.journal !== undefined) app.mailbox.putBack(app.journal.untake())
+  const taken = app.journal?.inbox.untake()
+  if (taken !== undefined && taken.length > 0) app.mailbox.putBack(taken)
+  app.at = node
   app.startedAt = app.watched || app.hub.hears('step.end') ? app.hub.clock.now() : 0
   if (app.hears('step.start')) announce(app, { type: 'step.start', source: node.name, attempt: attemptNumber(app) })
 }
@@ -31,8 +33,9 @@ export function endStep(
   error: unknown,
   sequenceId?: number,
 ): void {
+  app.at = undefined
   if (!app.hears('step.end')) return
-  const durationMs = app.hub.clock.now() - (app.startedAt ?? 0)
+  const durationMs = app.hub.clock.now() - app.startedAt
   const attempt = attemptNumber(app)
   announce(app, { type: 'step.end', source: node.name, status, error, attempt, durationMs }, sequenceId)
 }

@@ -9,6 +9,7 @@ import type { Alarm } from './alarm.js'
 import { announce } from './announce.js'
 import type { Cancellation } from './cancellation.js'
 import type { LiveApp, LiveMap, LiveStep } from './tree.js'
+import { untilRoom } from './until-room.js'
 
 // Owns: one attempt at one action: its signal, its context, the pulling of its generator.
 // Does not own: what becomes of the update.
@@ -68,6 +69,7 @@ export class Step implements LiveStep, ActionArgs<State, Inputs> {
     this.#cancellation = cancellation
     this.alarm?.clear()
     this.#controller?.abort(cancellation.reason)
+    this.#app.release?.()
   }
 
   close(): void {
@@ -89,7 +91,8 @@ export class Step implements LiveStep, ActionArgs<State, Inputs> {
       if (done === true) return value
       if (this.#cancellation !== undefined) break
       if (this.#app.hears('chunk')) announce(this.#app, { type: 'chunk', source: this.#node.name, chunk: value })
-      await this.#app.order?.room?.()
+      const room = this.#app.order?.room?.()
+      if (room !== undefined) await untilRoom(this.#app, room)
       if (this.#cancellation !== undefined) break
     }
     await generator.return(undefined) // S3

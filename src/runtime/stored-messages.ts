@@ -12,7 +12,7 @@ const storedIds = new WeakMap<Received, number>()
 
 /** Puts messages that wait in the store into the mailbox of an application whose run begins. */
 export function deliverInbox({ mailbox }: LiveApp, { inbox }: Journal): void {
-  for (const { id, kind, body } of inbox) mailbox.push(storedMessage({ kind, body, from: '' }, id))
+  for (const { id, kind, body } of inbox.waiting) mailbox.push(storedMessage({ kind, body, from: '' }, id))
 }
 
 /** A message that stays in the store until a step that took it commits. */
@@ -24,7 +24,7 @@ function storedMessage(message: Received, id: number): Received {
 /** A step was handed a message. */
 export function messageTaken({ journal }: LiveApp, message: Received | undefined): void {
   const id = message === undefined ? undefined : storedIds.get(message)
-  if (message !== undefined && id !== undefined) journal?.take(id, message)
+  if (message !== undefined && id !== undefined) journal?.inbox.take(id, message)
 }
 
 /** An action waits for a person: whoever looks into the store sees it. */
@@ -47,7 +47,7 @@ export async function sendStored(root: LiveApp, message: Message, path: string |
   const appId = map === undefined ? app.appId : branchId(map.app, map.step.node.name, map.visit, key)
   const { kind, body } = message
   const id = await root.journal.post(appId, { kind, body })
-  target?.journal?.inbox.push({ id, kind, body })
+  target?.journal?.inbox.waiting.push({ id, kind, body })
   const delivery = sendDown(root, storedMessage({ ...message, from: '' }, id), path)
   return delivery === 'dropped' && target === root && !root.running ? 'queued' : delivery
 }

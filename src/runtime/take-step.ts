@@ -23,6 +23,7 @@ import type { Standing } from './standing.js'
 import { isRunBody, Step } from './step.js'
 import { attemptNumber, closeStep, endStep, startAttempt, wrap } from './step-border.js'
 import type { LiveApp } from './tree.js'
+import { untilRoom } from './until-room.js'
 
 // Owns: one step, from its reads to its commit (design: point of commit).
 // Does not own: the loop around it, further attempts (guarded-step.ts), how an attempt begins and ends (step-border.ts).
@@ -37,7 +38,6 @@ import type { LiveApp } from './tree.js'
  * @throws what the action throws at once
  */
 export function performStep(app: LiveApp, node: PlanNode, order: RunOrder): unknown {
-  app.startedAt = undefined
   return app.gate === undefined || !isRunBody(node.parts.body)
     ? begin(app, node, order)
     : beginInSlot(app, node, order, app.gate)
@@ -45,7 +45,9 @@ export function performStep(app: LiveApp, node: PlanNode, order: RunOrder): unkn
 
 async function beginInSlot(app: LiveApp, node: PlanNode, order: RunOrder, gate: Gate): Promise<unknown> {
   app.slot ??= new Slot(gate)
-  if (!(await app.slot.enter())) return undefined // cancelled while it waited
+  const { epoch } = app
+  const entered = await app.slot.enter()
+  if (!entered || app.cancellation !== undefined || app.epoch !== epoch) return undefined // cancelled while it waited
   return begin(app, node, order)
 }
 
@@ -54,13 +56,17 @@ function begin(app: LiveApp, node: PlanNode, order: RunOrder): unknown {
   app.begun()
   startAttempt(app, node)
   const { parts, subject } = node
+  if (app.cancellation !== undefined) return undefined // by who was told that it begins
   demandReads(subject, parts.reads, app.standing.state)
   const raw = rawInputs(app, node, order.inputs)
   const inputs = node.takesInputs ? parseInputs(subject, parts.spec, raw, () => app.where(node)) : NO_INPUTS
   if (interceptors.length === 0) return execute(app, node, inputs, raw)
   const waits = intercept('Step', interceptors, tell(app, node, inputs))
   if (waits === undefined) return execute(app, node, inputs, raw)
-  return waits.then(() => (app.cancellation === undefined ? execute(app, node, inputs, raw) : undefined))
+  const { epoch } = app
+  return waits.then(() =>
+    app.cancellation === undefined && app.epoch === epoch ? execute(app, node, inputs, raw) : undefined,
+  )
 }
 
 type Settled = Error | undefined | Promise<Error | undefined>
@@ -72,7 +78,9 @@ type Settled = Error | undefined | Promise<Error | undefined>
  */
 export function commitStep(app: LiveApp, node: PlanNode, order: RunOrder, update: unknown): Settled {
   closeStep(app)
-  if (app.subApps !== undefined) return endSubApps(app).then(() => settle(app, node, order, update))
+  const { epoch } = app
+  if (app.subApps !== undefined)
+    return endSubApps(app).then(() => (app.epoch === epoch ? settle(app, node, order, update) : undefined)) // C4
   return settle(app, node, order, update)
 }
 
@@ -91,9 +99,11 @@ export async function failStep(
   order: RunOrder,
   thrown: unknown,
 ): Promise<Error | undefined> {
+  const { epoch } = app
   closeStep(app)
   if (app.attempts !== undefined) app.attempts.rescued = undefined // what a fallback gave was refused
   if (app.subApps !== undefined) await endSubApps(app)
+  if (app.epoch !== epoch) return undefined // C4
   return app.cancellation === undefined ? recover(app, node, order, thrown) : lose(app, node, thrown)
 }
 
@@ -170,8 +180,11 @@ function replace(
   if (app.told === undefined) return announceCommit(app, node, order, update, edge, error)
   const { state } = next
   const fatal = afterStep(app, error === undefined ? { status: 'done', state } : { status: 'failed', error })
-  const go = (found: Fatal | undefined): Settled =>
-    found === undefined ? announceCommit(app, node, order, update, edge, error) : refused(app, node, found.error)
+  const { epoch } = app
+  const go = (found: Fatal | undefined): Settled => {
+    if (app.epoch !== epoch) return undefined // C4
+    return found === undefined ? announceCommit(app, node, order, update, edge, error) : refused(app, node, found.error)
+  }
   return fatal instanceof Promise ? fatal.then(go) : go(fatal)
 }
 
@@ -196,14 +209,16 @@ function announceCommit(
   }
   if (error !== undefined) endStep(app, node, 'failed', error, sequenceId)
   else if (app.hears('step.end')) {
-    const durationMs = app.hub.clock.now() - (app.startedAt ?? 0)
+    const durationMs = app.hub.clock.now() - app.startedAt
     const recovered = app.attempts?.rescued === sequenceId
     const fields = { status: 'done', update, state, attempt: attemptNumber(app), recovered, durationMs } as const
     announce(app, { type: 'step.end', source: node.name, ...fields }, sequenceId)
   }
+  app.at = undefined
   app.attempts?.committed()
-  if (error !== undefined || order.pace === undefined) return undefined
-  return order.pace({ action: node.name, update, state, sequenceId })?.then(() => undefined)
+  const paced = error === undefined ? order.pace?.({ action: node.name, update, state, sequenceId }, app) : undefined
+  const room = paced ?? order.room?.()
+  return room === undefined ? undefined : untilRoom(app, room)
 }
 
 const NO_UPDATE: State = Object.freeze({})
@@ -226,7 +241,7 @@ function recover(app: LiveApp, node: PlanNode, order: RunOrder, thrown: unknown)
 
 /** A cancelled step: nothing of it is kept. */
 function lose(app: LiveApp, node: PlanNode, error: unknown): Settled {
-  if (app.startedAt !== undefined) endStep(app, node, 'cancelled', error) // else no attempt was under way
+  if (app.at !== undefined) endStep(app, node, 'cancelled', error) // else no attempt was under way
   return wait(afterStep(app, { status: 'cancelled', reason: app.cancellation?.reason }), undefined)
 }
 
@@ -242,8 +257,11 @@ function tell(app: LiveApp, node: PlanNode, inputs: Inputs): InterceptedStep {
 }
 
 function afterStep(app: LiveApp, outcome: Outcome): ReturnType<typeof conclude> {
-  const { told } = app
+  const { told, epoch, hub } = app
   app.told = undefined
   if (told === undefined) return undefined
-  return conclude('Step', app.hub.interceptors, told, outcome, (where, error) => reportFault(app, where, error))
+  return conclude('Step', hub.interceptors, told, outcome, (where, error) => {
+    if (app.epoch === epoch) reportFault(app, where, error)
+    else hub.logger.error(`${where} threw, after it was given up.`, error) // C4
+  })
 }

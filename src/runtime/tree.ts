@@ -80,11 +80,15 @@ export interface LiveApp {
   readonly leaked: readonly Leak[]
   standing: Standing
   step: LiveStep | undefined
-  /** When the present step began, epoch milliseconds; 0 where nobody asks, undefined before it does. */
-  startedAt: number | undefined
+  /** The action that an attempt is under way at: from its `step.start` to its `step.end`. */
+  at: PlanNode | undefined
+  /** When the present attempt began, epoch milliseconds; 0 where nobody asks. */
+  startedAt: number
   /** What interceptors were told of the present step, if there are any. */
   told: InterceptedStep | undefined
   slot: Slot | undefined
+  /** Set while it waits for whoever reads it: lets it go on. */
+  release: (() => void) | undefined
   /** What this run has tried more than once; undefined until something failed. */
   attempts: Attempts | undefined
   /** Side effects that the step does once, by key. */
@@ -113,8 +117,11 @@ export interface LiveApp {
   abandon(): void
   /** Something below was given up. */
   takeLeaks(leaks: readonly Leak[]): void
-  /** Counts code of a step as leaked. `since`: when it was cancelled, epoch milliseconds. */
-  leak(step: LiveStep, since?: number): void
+  /**
+   * Counts code of an action as leaked.
+   * @param since when it was to end, epoch ms; default: when the application was cancelled
+   */
+  leak(node: PlanNode, since?: number): void
   /** Fires every signal below and ends at once, waiting for nothing. */
   stop(cancellation: Cancellation): void
 }
@@ -199,7 +206,7 @@ export interface LiveBranch {
 /** What is known of the branches of one map: who lives, who has settled and how. */
 export interface MapTable {
   readonly live: ReadonlyMap<string, LiveBranch>
-  readonly settled: ReadonlyMap<string, AnyResult>
+  readonly settled: ReadonlyMap<string, Pick<AnyResult, 'status'>>
   readonly total: number | undefined
   readonly done: number
   readonly failed: number

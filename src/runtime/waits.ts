@@ -6,7 +6,7 @@ import type { LiveApp, LiveStep, LiveWaits, OpenWait, WaitsFor } from './tree.js
 // W2  An action that waits counts as waiting, whatever else it may do meanwhile: nobody can see that.
 
 /** The waits of one application. Made when it first waits, or something below it does. */
-export class Waits implements LiveWaits {
+class Waits implements LiveWaits {
   readonly #app: LiveApp
   readonly #open = new Set<OpenWait>()
   #outside = 0

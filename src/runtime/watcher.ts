@@ -61,6 +61,7 @@ export class Watcher {
 function statusOf({ startedAt, app }: LiveBranch): BranchStatus {
   if (app.waits !== undefined && app.waits.level !== 'nothing') return 'waiting'
   if (startedAt === undefined) return 'queued'
+  if (app.waits !== undefined && app.waits.level !== 'nothing') return 'waiting'
   return app.attempts?.waiting === true ? 'retrying' : 'running'
 }
 

@@ -47,7 +47,7 @@ export function overlay(state: State, update: State): State {
  */
 export function enterState(subject: string, defaults: State | undefined, given: unknown, freeze: boolean): State {
   if (!isPlainObject(given)) {
-    throw new ContractError(subject, { kind: 'not-an-update', got: describeValue(given) })
+    throw new ContractError(subject, { kind: 'not-a-state', got: describeValue(given) })
   }
   if (freeze) for (const key of Object.keys(given)) deepFreeze(given[key], subject, key)
   return Object.freeze(defaults === undefined ? { ...given } : { ...defaults, ...given })

@@ -38,14 +38,17 @@ export interface Reads {
  * @throws {TypeError} when a name is empty, `__proto__`, or declared twice
  */
 export function parseReads(declared: readonly string[]): Reads {
-  demandList('reads', declared)
+  demandTexts('reads', declared)
   const optional = declared.filter((name) => name.endsWith('?')).map((name) => name.slice(0, -1))
   const required = declared.filter((name) => !name.endsWith('?'))
   return { required, optional, names: checkNames('reads', [...required, ...optional]) }
 }
 
-function demandList(what: string, names: unknown): void {
-  if (!Array.isArray(names)) throw new TypeError(`${what} is ${describeValue(names)}. It takes a list of state keys.`)
+/** @throws {TypeError} for what is no list, or holds what is no text */
+export function demandTexts(what: string, names: unknown, takes = 'state keys'): void {
+  if (!Array.isArray(names)) throw new TypeError(`${what} is ${describeValue(names)}. It takes a list of ${takes}.`)
+  const other: unknown = names.find((name) => typeof name !== 'string')
+  if (other !== undefined) throw new TypeError(`${what} holds ${describeValue(other)}. It takes a list of ${takes}.`)
 }
 
 /**
@@ -53,13 +56,13 @@ function demandList(what: string, names: unknown): void {
  * @throws {TypeError} when a name is empty, `__proto__`, or stands twice
  */
 export function checkNames(what: string, names: readonly string[]): readonly string[] {
-  demandList(what, names)
+  demandTexts(what, names)
   const seen = new Set<string>()
   for (const name of names) {
-    if (typeof name !== 'string' || name === '' || name === '__proto__') {
+    if (name === '' || name === '__proto__') {
       throw new TypeError(`${what} holds ${JSON.stringify(name)}, which cannot be the name of a state key.`)
     }
-    if (seen.has(name)) throw new TypeError(`${what} names "${name}" twice.`)
+    if (seen.has(name)) throw new TypeError(`${what} names "${name}" twice. Once is enough.`)
     seen.add(name)
   }
   return names

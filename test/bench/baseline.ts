@@ -76,3 +76,55 @@ export function abortAll(count: number): { readonly abort: () => number } {
     },
   }
 }
+
+/** Merges generators through a queue without a bound, one reader, as one does by hand. */
+export async function mergeByHand(generators: readonly AsyncGenerator<unknown>[]): Promise<number> {
+  const queue: unknown[] = []
+  let wake = (): void => {}
+  let left = generators.length
+  for (const generator of generators) {
+    void (async () => {
+      for await (const value of generator) {
+        queue.push(value)
+        wake()
+      }
+      left -= 1
+      wake()
+    })()
+  }
+  let read = 0
+  for (;;) {
+    for (const value of queue.splice(0)) if (value !== undefined) read += 1
+    if (left === 0 && queue.length === 0) return read
+    if (queue.length > 0) continue
+    await new Promise<void>((resolve) => {
+      wake = resolve
+    })
+  }
+}
+
+/** A generator of `chunks` values, one macrotask before each. */
+export async function* bareProducer(chunks: number): AsyncGenerator<number> {
+  for (let i = 0; i < chunks; i++) {
+    await new Promise<void>((resolve) => setImmediate(resolve))
+    yield i
+  }
+}
+
+/** Two timers, the first one wins and the other one is told. */
+export async function raceByHand(quickMs: number, slowMs: number): Promise<number> {
+  const controller = new AbortController()
+  const wait = (ms: number): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const timer = setTimeout(() => resolve(ms), ms)
+      controller.signal.addEventListener('abort', () => {
+        clearTimeout(timer)
+        reject(controller.signal.reason)
+      })
+    })
+  const both = [wait(quickMs), wait(slowMs)]
+  const first = await Promise.any(both)
+  controller.abort('settled')
+  await Promise.allSettled(both)
+  return first
+}

@@ -1,22 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import * as baseline from './baseline.js'
+import type { Case, Measured } from './case.js'
+import { liveCases } from './live-cases.js'
 import { cpuOf, median, type Round, ratios, rounds } from './measure.js'
 import * as subject from './subjects.js'
-
-/** What a case found: one value per round, the first of a kind is what counts. */
-export interface Measured {
-  readonly samples: readonly number[]
-  /** What the ratio is against, in microseconds of CPU; or what else the value is to be held against. */
-  readonly baseline: number
-}
-
-export interface Case {
-  readonly name: string
-  readonly unit: string
-  /** At most this; undefined is printed only. */
-  readonly target: number | undefined
-  readonly run: () => Promise<Measured>
-}
 
 const STEPS = 10_000
 
@@ -166,6 +153,7 @@ export const cases: readonly Case[] = [
       ),
   },
   { name: 'stop.10k', unit: x, target: 3, run: stop },
+  ...liveCases,
   { name: 'state.large', unit: '× small state', target: 1.2, run: largeState },
   { name: 'import', unit: '× xstate', target: 1.4, run: importTime },
   { name: 'size', unit: 'kB', target: 14, run: size },

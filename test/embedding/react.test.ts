@@ -1,6 +1,15 @@
 // @vitest-environment happy-dom
 import { useActor, useActorRef, useSelector } from '@xstate/react'
-import { Activity, act, Component, createElement, type ReactNode, StrictMode, useEffect } from 'react'
+import {
+  Activity,
+  type ActivityProps,
+  act,
+  Component,
+  createElement,
+  type ReactNode,
+  StrictMode,
+  useEffect,
+} from 'react'
 import { createRoot, type Root } from 'react-dom/client'
 import { defineState, type } from 'teasel'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -183,8 +192,7 @@ describe('a component that is hidden', () => {
       return createElement('p', null, `${snapshot.status} ${snapshot.state.text ?? ''}`)
     }
     const show = (mode: 'visible' | 'hidden') =>
-      // biome-ignore lint/correctness/noChildrenProp: its types want them among the properties
-      strictly(createElement(Activity, { mode, children: createElement(View) }))
+      strictly(createElement(Activity, { mode } as ActivityProps, createElement(View)))
 
     await show('visible')
     await proceed(gates.collect.resolve)

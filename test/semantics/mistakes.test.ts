@@ -1,7 +1,20 @@
-import { createApplication, createLimit, defineMessage, defineState, task } from 'teasel'
+import {
+  type ActionContext,
+  and,
+  createApplication,
+  createLimit,
+  defineMessage,
+  defineState,
+  merge,
+  task,
+  tasksOf,
+  type,
+} from 'teasel'
 import { describe, expect, it } from 'vitest'
+import { type AnyActorLogic, type AnyActorRef, createActor } from 'xstate'
 import * as z from 'zod'
 import { ask, chat, echo } from '../support/chat.js'
+import { untilAborted } from '../support/deferred.js'
 
 /** Makes a mistake that the compiler would have refused, had it been asked. */
 const loose = chat as unknown as {
@@ -9,16 +22,25 @@ const loose = chat as unknown as {
   mapStates(options: object): typeof echo
   mapActions(options: object): typeof echo
   parallel(options: object): typeof echo
+  mapActionsAndStates(options: object): typeof echo
+  subgraph(options: object): typeof echo
   graph(options: object): ReturnType<typeof graphOf>
 }
 const graphOf = (action: typeof echo) => chat.graph({ actions: { step: action } })
 const quiet = { debug() {}, info() {}, warn() {}, error() {} }
-const runOf = (action: typeof echo, run: object = {}) =>
+const appOf = (action: typeof echo, more: object = {}) =>
   createApplication(graphOf(action), {
     entrypoint: 'step',
     state: { prompt: 'p', prompts: ['a', 'b'] },
     logger: quiet,
-  }).run(run)
+    ...more,
+  })
+const runOf = (action: typeof echo, run: object = {}) => appOf(action).run(run)
+const plain = (options: object) => loose.action({ reads: [], writes: [], run: () => ({}), ...options })
+const looseReader = () =>
+  createApplication(graphOf(echo), { entrypoint: 'step', state: { prompt: '' } }) as unknown as Readonly<
+    Record<'stream' | 'events' | 'iterate', (options: object) => unknown>
+  > & { on(type: string, listener: () => void): unknown }
 const update = (made: unknown) => loose.action({ reads: ['prompt'], writes: ['answer'], run: () => made })
 const map = (options: object) =>
   loose.mapStates({
@@ -29,6 +51,19 @@ const map = (options: object) =>
     reduce: () => ({ answers: {} }),
     ...options,
   })
+
+const step = graphOf(echo).runnable({ entrypoint: 'step' })
+const sub = (options: object) =>
+  loose.subgraph({ reads: [], writes: [], graph: step, state: () => ({ prompt: '' }), reduce: () => ({}), ...options })
+/** Throws what made an actor fail. */
+const errorOf = (actor: AnyActorRef) => {
+  throw actor.getSnapshot().error
+}
+const restored = (snapshot: object) =>
+  errorOf(createActor(step.logic, { snapshot: snapshot as never, input: { state: { prompt: '' } } }))
+const firstError = ({ results }: { results: readonly { readonly error?: Error }[] }) => {
+  throw results.find(({ error }) => error !== undefined)?.error
+}
 
 const mistakes: readonly { mistake: string; make: () => unknown; says: string }[] = [
   {
@@ -340,6 +375,549 @@ const mistakes: readonly { mistake: string; make: () => unknown; says: string }[
       }).run({ maxSteps: 3 }),
     says: 'The run took 3 steps (maxSteps) and "echo" would be next. Raise maxSteps, or look for a loop that does not end.',
   },
+  // What makers take.
+  {
+    mistake: 'an unknown option of an action',
+    make: () => loose.action({ reads: ['prompt'], write: ['answer'], run: () => ({}) }),
+    says: 'action has no option "write". Did you mean "writes"?',
+  },
+  {
+    mistake: 'an action without run',
+    make: () => loose.action({ reads: [], writes: [] }),
+    says: 'An action needs run: ({ state }) => update.',
+  },
+  {
+    mistake: 'no record of options',
+    make: () => loose.action('ask' as never),
+    says: 'action takes a record of options, not "ask". Known options: "reads", "writes", "inputs", "tags", "run", "retry", "timeoutMs", "fallback".',
+  },
+  {
+    mistake: 'reads that is no list',
+    make: () => plain({ reads: 'prompt' }),
+    says: 'reads is "prompt". It takes a list of state keys.',
+  },
+  {
+    mistake: 'reads that holds something else',
+    make: () => plain({ reads: ['prompt', 3] }),
+    says: 'reads holds 3. It takes a list of state keys.',
+  },
+  {
+    mistake: 'a read that stands twice',
+    make: () => plain({ reads: ['prompt', 'prompt?'] }),
+    says: 'reads names "prompt" twice. Once is enough.',
+  },
+  {
+    mistake: 'a write without a name',
+    make: () => plain({ writes: [''] }),
+    says: 'writes holds "", which cannot be the name of a state key.',
+  },
+  {
+    mistake: 'tags that is no list',
+    make: () => plain({ tags: 'slow' }),
+    says: 'tags is "slow". It takes a list of texts.',
+  },
+  {
+    mistake: 'an input that is no schema',
+    make: () => plain({ inputs: { model: 'string' } }),
+    says: 'The input "model" takes a Standard Schema, not "string". type<T>() makes one that checks nothing.',
+  },
+  {
+    mistake: 'an unknown option of mapStates',
+    make: () => map({ state: {} }),
+    says: 'mapStates has no option "state". Did you mean "states"?',
+  },
+  {
+    mistake: 'a map without reduce',
+    make: () => loose.mapActions({ reads: [], writes: [], actions: {} }),
+    says: 'A map action needs reduce: ({ results }) => update.',
+  },
+  {
+    mistake: 'an unknown option of mapActions',
+    make: () => loose.mapActions({ reads: [], writes: [], actions: {}, reducer: () => ({}) }),
+    says: 'mapActions has no option "reducer". Did you mean "reduce"?',
+  },
+  {
+    mistake: 'an unknown option of mapActionsAndStates',
+    make: () => loose.mapActionsAndStates({ reads: [], writes: [], actions: {}, state: {}, reduce: () => ({}) }),
+    says: 'mapActionsAndStates has no option "state". Did you mean "states"?',
+  },
+  {
+    mistake: 'an unknown option of parallel',
+    make: () => loose.parallel({ reads: [], writes: [], task: [], reduce: () => ({}) }),
+    says: 'parallel has no option "task". Did you mean "tasks"?',
+  },
+  {
+    mistake: 'an unknown option of a graph',
+    make: () => loose.graph({ actions: { echo }, transition: {} }),
+    says: 'graph has no option "transition". Did you mean "transitions"?',
+  },
+  {
+    mistake: 'an unknown option of a runnable graph',
+    make: () => (graphOf(echo).runnable as (options: object) => unknown)({ entry: 'step' }),
+    says: 'runnable has no option "entry". Did you mean "entrypoint"?',
+  },
+  {
+    mistake: 'an unknown option of an application',
+    make: () => appOf(echo, { entryPoint: 'step' }),
+    says: 'createApplication has no option "entryPoint". Did you mean "entrypoint"?',
+  },
+  {
+    mistake: 'an unknown option of a run',
+    make: () => runOf(echo, { haltafter: 'step' }),
+    says: 'A run has no option "haltafter". Did you mean "haltAfter"?',
+  },
+  {
+    mistake: 'an unknown option of defineState',
+    make: () => defineState(z.object({ n: z.number() }), { default: { n: 1 } } as object),
+    says: 'defineState has no option "default". Did you mean "defaults"?',
+  },
+  {
+    mistake: 'a state that is no schema',
+    make: () => defineState({ n: 'number' } as never),
+    says: 'defineState takes a Standard Schema, not an object. type<T>() makes one that checks nothing.',
+  },
+  {
+    mistake: 'an unknown hook of an interceptor',
+    make: () => appOf(echo, { interceptors: [{ beforeSteps() {} }] }),
+    says: 'An interceptor has no option "beforeSteps". Did you mean "beforeStep"?',
+  },
+  {
+    mistake: 'interceptors that is no list',
+    make: () => appOf(echo, { interceptors: { beforeStep() {} } }),
+    says: 'interceptors is an object. It takes a list.',
+  },
+  {
+    mistake: 'a retry of no attempts',
+    make: () => plain({ retry: { attempts: 0 } }),
+    says: 'retry.attempts is 0; it takes a whole number above 0, the first attempt counted.',
+  },
+  {
+    mistake: 'an unknown option of a retry',
+    make: () => plain({ retry: { attempt: 2 } }),
+    says: 'retry has no option "attempt". Did you mean "attempts"?',
+  },
+  {
+    mistake: 'a fallback that is no function',
+    make: () => plain({ fallback: {} }),
+    says: 'fallback is an object; it takes a function: ({ error }) => update.',
+  },
+
+  // Graphs.
+  {
+    mistake: 'actions that is a list',
+    make: () => loose.graph({ actions: [echo] }),
+    says: 'The graph has a fault:\n  actions: This is an array. It takes a record: { name: action }.',
+  },
+  {
+    mistake: 'a graph without actions',
+    make: () => loose.graph({ transitions: {} }),
+    says: 'The graph has a fault:\n  actions: This is undefined. It takes a record: { name: action }.',
+  },
+  {
+    mistake: 'an action that was not there yet when the graph was made',
+    make: () => loose.graph({ actions: { echo, late: undefined, none: null } }),
+    says: 'The graph has 2 faults:\n  actions.late: This is undefined, not an action. Make one with action({ … }) or a map action.\n  actions.none: This is null, not an action. Make one with action({ … }) or a map action.',
+  },
+  {
+    mistake: 'transitions that are neither name nor list',
+    make: () => loose.graph({ actions: { echo, ask }, transitions: { echo: { to: 'ask' }, ask: ['echo'] } }),
+    says: 'The graph has 2 faults:\n  transitions.echo: This is an object. It takes the name of an action, or a list: [{ to, when }, { to }].\n  transitions.ask: This is an array. It takes the name of an action, or a list: [{ to, when }, { to }].',
+  },
+  {
+    mistake: 'transitions as a list of pairs',
+    make: () => loose.graph({ actions: { echo }, transitions: [['echo', 'echo']] }),
+    says: 'The graph has a fault:\n  transitions: This is an array. It takes a record: { from: to }.',
+  },
+  {
+    mistake: 'an unknown option, a missing target and a condition that is none',
+    make: () =>
+      loose.graph({
+        actions: { a: echo, b: echo, c: echo },
+        transitions: { a: [{ to: 'b', if: { n: 1 } }], b: [{ when: { n: 1 } }], c: [{ to: 'a', when: 'n > 1' }] },
+      }),
+    says: 'The graph has 3 faults:\n  transitions.a: A transition has no option "if". Known options: "to", "when", "name".\n  transitions.b: A transition needs to: the name of an action.\n  transitions.c: Its when is "n > 1". It takes ({ state }) => boolean, or a record of the values that keys hold.',
+  },
+  {
+    mistake: 'an error transition to nowhere, and one from nowhere',
+    make: () => loose.graph({ actions: { echo }, onError: { echo: 'eco', ech: 'echo' } }),
+    says: 'The graph has 2 faults:\n  onError.echo: There is no action "eco" to go to. Did you mean "echo"?\n  onError.ech: There is no action "ech". Did you mean "echo"?',
+  },
+  {
+    mistake: 'a condition joined with what is none',
+    make: () => and({ n: 1 }, true as never),
+    says: 'A condition is true. It takes ({ state }) => boolean, or a record of the values that keys hold.',
+  },
+  {
+    mistake: 'no entrypoint',
+    make: () => createApplication(graphOf(echo), { state: { prompt: '' } } as never),
+    says: 'The graph has a fault:\n  entrypoint: It names the action to start with. Known actions: "step".',
+  },
+  {
+    mistake: 'an initial state that is no record',
+    make: () => appOf(echo, { state: 'p' }),
+    says: 'The initial state is "p". It takes a plain object of state keys.',
+  },
+  {
+    mistake: 'a runnable graph where a graph belongs',
+    make: () => createApplication(graphOf(echo).runnable({ entrypoint: 'step' }) as never, {} as never),
+    says: 'This is no graph. Make one with defineState<S>().graph({ actions, transitions }).',
+  },
+  {
+    mistake: 'halts at nothing that there is',
+    make: () => runOf(echo, { haltBefore: ['stop', 'other', 3] }),
+    says: 'The graph has 3 faults:\n  haltBefore: There is no action "stop". Did you mean "step"?\n  haltBefore: There is no action "other". Known actions: "step".\n  haltBefore: This is 3. It takes the name of an action, { tag }, or a list of these.',
+  },
+
+  // Sub-graphs.
+  {
+    mistake: 'a graph without entrypoint as a sub-graph',
+    make: () => loose.subgraph({ reads: [], writes: [], graph: graphOf(echo), state: () => ({}), reduce: () => ({}) }),
+    says: 'A sub-graph: graph gave an object, which is no action and no runnable graph. It is a graph; give it an entrypoint: graph.runnable({ entrypoint }).',
+  },
+  {
+    mistake: 'a sub-graph without state',
+    make: () => sub({ state: undefined }),
+    says: 'A sub-graph needs state: ({ state }) => the state that the graph starts on.',
+  },
+  {
+    mistake: 'a sub-graph without reduce',
+    make: () => sub({ reduce: undefined }),
+    says: 'A sub-graph needs reduce: ({ branch }) => update.',
+  },
+  {
+    mistake: 'a sub-graph whose state is none',
+    make: () => runOf(sub({ state: () => 'p' })),
+    says: 'Action "step" (step 0): state gave "p". It gives the whole state to start on.',
+  },
+  {
+    mistake: 'a sub-graph whose state lacks a read',
+    make: () => runOf(sub({ state: () => ({}) })),
+    says: 'Action "step" (step 0, branch step) reads "prompt", which is not set. Give it in the initial state, let an earlier action write it, or read "prompt?".',
+  },
+
+  // Inputs.
+  {
+    mistake: 'an unknown input in bind',
+    make: () => ask.bind({ modl: 'x' } as never),
+    says: 'bind: "modl" is no input of the action. Did you mean "model"?',
+  },
+  {
+    mistake: 'an unknown input in bindState',
+    make: () => ask.bindState({ modl: 'prompt' } as never),
+    says: 'bindState: "modl" is no input of the action. Did you mean "model"?',
+  },
+  {
+    mistake: 'an input that is bound to a value and to the state',
+    make: () => ask.bind({ model: 'x' }).bindState({ model: 'prompt' } as never),
+    says: 'bindState: "model" is bound already.',
+  },
+  {
+    mistake: 'an unknown input in bind of a graph',
+    make: () =>
+      chat
+        .graph({ actions: { ask } })
+        .runnable({ entrypoint: 'ask' })
+        .bind({ modl: 'x' } as never),
+    says: 'bind: no action of the graph takes the input "modl", or it is bound already. Did you mean "model"?',
+  },
+  {
+    mistake: 'an input of an entry that its branch does not take',
+    make: () => runOf(map({ action: ask, states: [[{ prompt: '' }, { inputs: { modle: 'x' } }]] })),
+    says: 'Action "step", branch "0" (step 0) does not take the input "modle". Did you mean "model"?',
+  },
+
+  // Branches.
+  {
+    mistake: 'an entry of three',
+    make: () => runOf(map({ states: [[{ prompt: '' }, {}, 1]] })),
+    says: 'Action "step" (step 0): states gave an array of 3. An entry is the thing, or [thing, { key, inputs, retry, timeoutMs, fallback }].',
+  },
+  {
+    mistake: 'a key that is no text',
+    make: () => runOf(map({ states: [[{ prompt: '' }, { key: 1 }]] })),
+    says: 'Action "step" (step 0): states gave an entry with the key 1. A key is a text.',
+  },
+  {
+    mistake: 'a time that is over before it begins',
+    make: () => runOf(map({ states: [[{ prompt: '' }, { timeoutMs: -1 }]] })),
+    says: 'Action "step" (step 0): states gave an entry that cannot be: timeoutMs is -1; it takes a number of milliseconds above 0.',
+  },
+  {
+    mistake: 'an entry that is no update',
+    make: () => runOf(map({ states: ['a'] })),
+    says: `Action "step" (step 0): states gave "a" where an update of the branch's state belongs. Give a plain object.`,
+  },
+  {
+    mistake: 'a source that is a number',
+    make: () => runOf(map({ states: 3 })),
+    says: 'Action "step" (step 0): states gave 3. It gives an array, a record, a generator or an async generator.',
+  },
+  {
+    mistake: 'a task without state',
+    make: () => task({ action: echo } as never),
+    says: 'task needs state: the whole state to start on, not undefined.',
+  },
+  {
+    mistake: 'an unknown option of a task',
+    make: () => task({ action: echo, state: { prompt: '' }, retries: 3 } as never),
+    says: 'task has no option "retries". Known options: "action", "state", "key", "inputs", "retry", "timeoutMs", "fallback".',
+  },
+  {
+    mistake: 'a limit that createLimit did not make',
+    make: () => map({ concurrency: { max: 3 } }),
+    says: 'This is no limit. Make one with createLimit(n).',
+  },
+  {
+    mistake: 'a concurrency that is no number',
+    make: () => map({ concurrency: 'many' }),
+    says: 'concurrency is "many"; it takes a whole number above 0.',
+  },
+  {
+    mistake: 'a negative grace period',
+    make: () => appOf(echo, { graceMs: -1 }),
+    says: 'graceMs is -1; it takes milliseconds, 0 or more.',
+  },
+  {
+    mistake: 'a policy that wants nothing',
+    make: () => map({ settle: { atLeast: 0 } }),
+    says: 'settle: { atLeast: 0 } is no whole number above 0.',
+  },
+  {
+    mistake: 'a policy that wants more than there is',
+    make: () => runOf(map({ settle: { atLeast: 3 }, states: [{ prompt: '' }] })),
+    says: 'Map action "step" cannot settle as { atLeast: 3 }: there is only 1 branch.',
+  },
+  {
+    mistake: 'the first of none',
+    make: () => runOf(map({ settle: 'any' })),
+    says: `Map action "step" cannot settle as 'any': there is no branch.`,
+  },
+  {
+    mistake: 'tasks of what has none',
+    make: async () => {
+      for await (const _ of tasksOf(echo, { state: { prompt: '' } })) break
+    },
+    says: 'tasksOf takes a map action, parallel or subgraph.',
+  },
+
+  // Runs.
+  {
+    mistake: 'running twice at once',
+    make: async () => {
+      const app = appOf(plain({ run: ({ signal }: { signal: AbortSignal }) => untilAborted(signal) }))
+      const first = app.run()
+      try {
+        await app.run()
+      } finally {
+        await app.cancel()
+        await first
+      }
+    },
+    says: 'The application is running. One run at a time: await the first one, or cancel it; for work side by side make another application.',
+  },
+  {
+    mistake: 'running what was disposed of',
+    make: async () => {
+      const app = appOf(echo)
+      await app[Symbol.asyncDispose]()
+      await app.run()
+    },
+    says: 'The application was disposed of, so it runs no more. Make a new one.',
+  },
+  {
+    mistake: 'running what was stopped',
+    make: async () => {
+      const app = appOf(echo)
+      app.actor.stop()
+      await app.run()
+    },
+    says: 'The actor of the application was stopped, so it runs no more. Make a new application.',
+  },
+  {
+    mistake: 'a controller in the place of its signal',
+    make: () => runOf(echo, { signal: new AbortController() }),
+    says: 'signal is an AbortController. It takes an AbortSignal: controller.signal.',
+  },
+  {
+    mistake: 'a bound of no steps',
+    make: () => runOf(echo, { maxSteps: 0 }),
+    says: 'maxSteps is 0; it takes a whole number above 0.',
+  },
+  {
+    mistake: 'a reason in the place of options',
+    make: () => appOf(echo).cancel('too slow' as never),
+    says: 'cancel takes a record of options, not "too slow". Known options: "path", "reason".',
+  },
+  {
+    mistake: 'a listener that is none',
+    make: () => appOf(echo).on('step.end', undefined as never),
+    says: 'on needs a listener: (event) => void.',
+  },
+  {
+    mistake: 'a sync generator',
+    make: () =>
+      runOf(
+        plain({
+          *run() {
+            yield 1
+            return {}
+          },
+        }),
+      ),
+    says: 'Action "step" (step 0) returned a generator instead of an update. An action that yields is an async generator: async *run({ state }) { … }.',
+  },
+  {
+    mistake: 'a context that is kept after its step',
+    make: async () => {
+      const kept: ActionContext[] = []
+      await runOf(
+        plain({
+          run: ({ context }: { context: ActionContext }) => {
+            kept.push(context)
+            return {}
+          },
+        }),
+      )
+      appOf(echo, { parent: kept[0] })
+    },
+    says: 'The step of "step" has ended, and its context with it. Make the application while the step runs.',
+  },
+  {
+    mistake: 'a parent that is no context',
+    make: () => appOf(echo, { parent: {} }),
+    says: 'parent takes the context that an action was given.',
+  },
+  {
+    mistake: 'two applications of one key in one step',
+    make: () =>
+      runOf(
+        plain({
+          run: ({ context }: { context: ActionContext }) => {
+            appOf(echo, { parent: context, key: 'sub' })
+            appOf(echo, { parent: context, key: 'sub' })
+            return {}
+          },
+        }),
+      ),
+    says: 'Action "step" failed (step 0): The action "step" has made an application with the key "sub" in this step already. Give each a key of its own.',
+  },
+  {
+    mistake: 'running an application whose step has ended',
+    make: async () => {
+      const made: ReturnType<typeof appOf>[] = []
+      await runOf(
+        plain({
+          run: ({ context }: { context: ActionContext }) => {
+            made.push(appOf(echo, { parent: context }))
+            return {}
+          },
+        }),
+      )
+      await made[0]?.run()
+    },
+    says: 'The step that made the application has ended, and the application with it. Await its runs in that step.',
+  },
+
+  // Messages and snapshots.
+  {
+    mistake: 'a text in the place of a message',
+    make: () => appOf(echo).send('hello' as never),
+    says: `send takes a message, not "hello". Define its kind, and make one: defineMessage('hint', schema)(body).`,
+  },
+  {
+    mistake: 'a kind of message without schema',
+    make: () => defineMessage('hint', undefined as never),
+    says: 'defineMessage("hint") takes a Standard Schema, not undefined. type<T>() makes one that checks nothing.',
+  },
+  {
+    mistake: 'a kind of message without name',
+    make: () => defineMessage('' as string, type()),
+    says: 'defineMessage takes a name, not "".',
+  },
+  {
+    mistake: 'waiting for a text in the place of a kind',
+    make: () => runOf(plain({ run: ({ context }: { context: ActionContext }) => context.receiveOne('hint' as never) })),
+    says: `Action "step" failed (step 0): receiveOne takes kinds of message, not "hint". Define them: defineMessage('hint', schema).`,
+  },
+  {
+    mistake: 'branches that wait for each other',
+    make: () => {
+      const wait = async ({ context }: { context: ActionContext }) => {
+        for await (const _ of context.messages(defineMessage('hint', type()))) break
+        return { answer: '' }
+      }
+      const action = loose.action({ reads: ['prompt'], writes: ['answer'], run: wait })
+      return runOf(
+        map({ settle: 'collect', action, states: { a: { prompt: '' }, b: { prompt: '' } }, reduce: firstError }),
+      )
+    },
+    says: 'Action "step" failed (step 0): The action failed (step 0, branch step/a): No message can come: the branches "a" and "b" wait for each other, and no other branch is left to send one.',
+  },
+  {
+    mistake: 'an actor without input',
+    make: () => errorOf(createActor(step.logic as AnyActorLogic)),
+    says: 'The input of the actor takes a record of options, not undefined. Known options: "state", "inputs", "appId".',
+  },
+  {
+    mistake: 'a snapshot of something else',
+    make: () => restored({ status: 'active' }),
+    says: 'This is no snapshot of an application: an object without version 1. Give what actor.getPersistedSnapshot() returned.',
+  },
+  {
+    mistake: 'a snapshot at an action that the graph lacks',
+    make: () => restored({ version: 1, status: 'active', context: {}, value: 'stpe', next: null }),
+    says: 'The snapshot stands at the action "stpe", which the graph lacks. Did you mean "step"?',
+  },
+  {
+    mistake: 'a stream of an unknown type of event',
+    make: () => looseReader().stream({ include: ['step.end', 'chunks'] }),
+    says: 'stream: there is no type of event "chunks". Did you mean "chunk"?',
+  },
+  {
+    mistake: 'a stream of an unknown action',
+    make: () => looseReader().stream({ actions: ['stpe'] }),
+    says: 'stream: there is no action "stpe". Did you mean "step"?',
+  },
+  {
+    mistake: 'a filter that is no list, or an empty one',
+    make: () => looseReader().stream({ keys: [] }),
+    says: 'stream: keys takes a list of names with at least one in it. Leave it out for all.',
+  },
+  {
+    mistake: 'branches wanted from where there are none',
+    make: () => looseReader().events({ keys: ['a'], depth: 0 }),
+    says: 'events: nothing is in a branch and at depth 0. Leave out keys, or give a depth of at least 1.',
+  },
+  {
+    mistake: 'events wanted that are about no action, of one action',
+    make: () => looseReader().stream({ include: ['run.end', 'fault'], actions: ['step'] }),
+    says: 'stream: "run.end" and "fault" cannot be about an action, so nothing fits both include and actions. Leave one out.',
+  },
+  {
+    mistake: 'a depth that is none',
+    make: () => looseReader().iterate({ depth: -1 }),
+    says: 'iterate: depth is -1; it takes a whole number from 0.',
+  },
+  {
+    mistake: 'an unknown option of a stream',
+    make: () => looseReader().stream({ detached: true }),
+    says: 'stream has no option "detached". Did you mean "detach"?',
+  },
+  {
+    mistake: 'a further reader without room',
+    make: () => looseReader().events({ buffer: 0 }),
+    says: 'buffer is 0; it takes a whole number above 0.',
+  },
+  {
+    mistake: 'a listener for an unknown type of event',
+    make: () => looseReader().on('step.begin', () => {}),
+    says: 'on: there is no type of event "step.begin". Known event types: "run.start", "run.end", "step.start", "step.end", "transition", "chunk", "map.start", "map.end", "branch.queued", "branch.start", "branch.settled", "branch.leaked".',
+  },
+  {
+    mistake: 'a merge of something else than generators',
+    make: () => merge(looseReader() as unknown as AsyncIterable<unknown>),
+    says: 'merge joins async iterables; source 0 is a LiveApplication.',
+  },
 ]
 
 describe('mistakes', () => {
@@ -354,7 +932,9 @@ describe('mistakes', () => {
     expect((failure as Error).message).toBe(says)
   })
 
-  it('knows at least twenty-five of them', () => {
-    expect(mistakes.length).toBeGreaterThanOrEqual(25)
+  it('knows at least fifty of them, each said in words of its own', () => {
+    expect(new Set(mistakes.map(({ mistake }) => mistake)).size).toBe(mistakes.length)
+    expect(new Set(mistakes.map(({ says }) => says)).size).toBe(mistakes.length)
+    expect(mistakes.length).toBeGreaterThanOrEqual(50)
   })
 })

@@ -124,9 +124,17 @@ describe('the low-level API', () => {
     await expect(run(['a', 'a'])).rejects.toThrow('several branches would have the key "a"')
   })
 
-  it('S-076 lets a task say when its time is over, and the map what becomes of failures', async () => {
+  it('S-076 lets a task say when its time is over, how often it is tried and what saves it, and the map what becomes of failures', async () => {
     const clock = new ManualClock()
     const slow = chat.action({ reads: ['prompt'], writes: ['answer'], run: ({ signal }) => untilAborted(signal) })
+    const flaky = chat.action({
+      reads: ['prompt'],
+      writes: ['answer'],
+      run({ context }) {
+        if (context.attempt === 1) throw new Error('not yet')
+        return { answer: '' }
+      },
+    })
     const low = chat.parallel({
       reads: [],
       writes: ['answers'],
@@ -134,8 +142,17 @@ describe('the low-level API', () => {
       tasks: {
         slow: task({ action: slow, state: { prompt: '' }, timeoutMs: 10 }),
         quick: task({ action: echo, state: { prompt: '' } }),
+        flaky: task({ action: flaky, state: { prompt: '' }, retry: { attempts: 2, delayMs: 5, jitter: 0 } }),
+        saved: task({ action: slow, state: { prompt: '' }, timeoutMs: 10, fallback: () => ({ answer: 'saved' }) }),
       },
-      reduce: ({ branches }) => ({ answers: { slow: branches.slow.status, quick: branches.quick.status } }),
+      reduce: ({ branches: { slow: late, quick, flaky: twice, saved } }) => ({
+        answers: {
+          slow: late.status,
+          quick: quick.status,
+          flaky: `${twice.status} ${twice.attempts}`,
+          saved: saved.status === 'done' && saved.recovered ? saved.state.answer : saved.status,
+        },
+      }),
     })
     const app = createApplication(chat.graph({ actions: { low } }), { entrypoint: 'low', state: {}, clock })
 
@@ -143,7 +160,7 @@ describe('the low-level API', () => {
     await settle()
     clock.advance(10)
 
-    expect((await run).state.answers).toEqual({ slow: 'failed', quick: 'done' })
+    expect((await run).state.answers).toEqual({ slow: 'failed', quick: 'done', flaky: 'done 2', saved: 'saved' })
   })
 
   it('S-077 S-078 reduces tasks as maps are reduced, and must say what it reads and writes', async () => {

@@ -38,7 +38,10 @@ describe('mapStates', () => {
     expect(() => chat.mapStates(noReduce)).toThrow('A map action needs reduce: ({ results }) => update.')
     // @ts-expect-error states is missing
     const action = chat.mapStates(noStates)
-    const app = createApplication(chat.graph({ actions: { action } }), { entrypoint: 'action', state: { prompt: '' } })
+    const app = createApplication(chat.graph({ actions: { action } }), {
+      entrypoint: 'action',
+      state: { prompt: '' } as never,
+    })
     return expect(app.run()).rejects.toThrow('states gave undefined')
   })
 

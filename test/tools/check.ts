@@ -1,46 +1,87 @@
 import { spawn } from 'node:child_process'
-import { ROOT } from './vitest-report.js'
+import { rmSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { stripVTControlCharacters } from 'node:util'
+import { LAST_REPORT, ROOT, suiteCommand } from './vitest-report.js'
 
 /** One thing that must hold before a change is good. */
 interface Gate {
   readonly name: string
   readonly command: readonly string[]
+  /** Prints the last line of its output, a figure, also when it holds. */
+  readonly tells?: true
 }
 
-const GATES: readonly Gate[] = [
-  { name: 'lint and format', command: ['npx', 'biome', 'check', '--error-on-warnings'] },
-  { name: 'types', command: ['npx', 'tsc', '-p', '.'] },
-  { name: 'tests', command: ['npm', 'test', '--silent'] },
-  { name: 'type cost', command: ['npx', 'tsx', 'test/tools/instantiations.ts'] },
-  { name: 'size', command: ['npx', 'tsx', 'test/tools/size.ts'] },
-]
+const tool = (name: string): string[] => ['npx', '--no-install', 'tsx', `test/tools/${name}.ts`]
 
-function run([program = '', ...args]: readonly string[]): Promise<{ readonly ok: boolean; readonly output: string }> {
+/** Gates that only read: as many at once as there are processors. */
+const READING: readonly Gate[] = [
+  { name: 'lint and format', command: ['npx', '--no-install', 'biome', 'check', '--error-on-warnings'] },
+  { name: 'types', command: ['npx', '--no-install', 'tsc', '-p', '.'] },
+  {
+    name: 'unused code',
+    command: ['npx', '--no-install', 'knip', '--config', 'test/tools/knip.jsonc', '--no-progress'],
+  },
+  { name: 'documentation', command: ['npx', '--no-install', 'typedoc', '--options', 'test/tools/typedoc.json'] },
+  { name: 'package', command: tool('package'), tells: true },
+  { name: 'type cost', command: tool('instantiations'), tells: true },
+  { name: 'size', command: tool('size'), tells: true },
+  { name: 'figures', command: tool('figures') },
+]
+/** The tests have the machine for themselves. */
+const TESTS: readonly Gate[] = [
+  { name: 'tests', command: [...suiteCommand, '--coverage'] },
+  { name: 'coverage', command: tool('coverage'), tells: true },
+]
+/** A gate that takes longer says every now and then how far it is. */
+const PATIENCE_MS = 20_000
+
+/** Runs a gate, prints how it went, and resolves whether it holds. */
+function pass({ name, command, tells }: Gate): Promise<boolean> {
+  const [program = '', ...args] = command
+  const start = performance.now()
+  const seconds = (): string => `${((performance.now() - start) / 1000).toFixed(1).padStart(5)} s`
+  let output = ''
   return new Promise((resolve) => {
     const child = spawn(program, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] })
-    let output = ''
-    child.stdout.on('data', (data: Buffer) => {
+    const heartbeat = setInterval(() => {
+      console.log(`… running ${name.padEnd(16)} ${seconds()}  ${lastLine(output).slice(0, 80)}`)
+    }, PATIENCE_MS)
+    const hear = (data: Buffer): void => {
       output += data.toString()
+    }
+    child.stdout.on('data', hear)
+    child.stderr.on('data', hear)
+    child.on('error', ({ message }) => hear(Buffer.from(message)))
+    child.on('close', (code) => {
+      clearInterval(heartbeat)
+      const ok = code === 0
+      console.log(`${ok ? '✓ ok     ' : '✗ failed '} ${name.padEnd(16)} ${seconds()}`)
+      if (ok && tells) console.log(`           ${lastLine(output)}`)
+      if (!ok) console.log(`\n$ ${command.join(' ')}\n${output.trimEnd()}\n`)
+      resolve(ok)
     })
-    child.stderr.on('data', (data: Buffer) => {
-      output += data.toString()
-    })
-    child.on('error', (error) => resolve({ ok: false, output: error.message }))
-    child.on('close', (code) => resolve({ ok: code === 0, output }))
   })
 }
 
-let failed = 0
-for (const { name, command } of GATES) {
-  const start = performance.now()
-  const { ok, output } = await run(command)
-  const seconds = ((performance.now() - start) / 1000).toFixed(1)
-  console.log(`${ok ? '✓ ok    ' : '✗ failed'} ${name.padEnd(16)} ${seconds.padStart(5)} s`)
-  if (ok && (name === 'type cost' || name === 'size')) console.log(`           ${output.trim().split('\n').at(-1)}`)
-  if (!ok) {
-    failed += 1
-    console.log(`\n$ ${command.join(' ')}\n${output.trimEnd()}\n`)
+const lastLine = (text: string): string => stripVTControlCharacters(text).trimEnd().split('\n').at(-1)?.trim() ?? ''
+
+/** Passes gates, `width` at once, in order of declaration. */
+async function passAll(gates: readonly Gate[], width: number): Promise<string[]> {
+  const waiting = [...gates]
+  const failed: string[] = []
+  const lane = async (): Promise<void> => {
+    for (let gate = waiting.shift(); gate !== undefined; gate = waiting.shift())
+      if (!(await pass(gate))) failed.push(gate.name)
   }
+  await Promise.all(Array.from({ length: width }, lane))
+  return failed
 }
-console.log(failed === 0 ? 'All gates passed.' : `${failed} of ${GATES.length} gates failed.`)
-process.exitCode = failed === 0 ? 0 : 1
+
+rmSync(LAST_REPORT, { force: true })
+const failed = [...(await passAll(READING, availableParallelism())), ...(await passAll(TESTS, 1))]
+const all = READING.length + TESTS.length
+console.log(
+  failed.length === 0 ? 'All gates passed.' : `${failed.length} of ${all} gates failed: ${failed.join(', ')}.`,
+)
+process.exitCode = failed.length === 0 ? 0 : 1

@@ -1,15 +1,17 @@
-import { runSuite } from './vitest-report.js'
+import { suiteOutcome } from './vitest-report.js'
 
-// Prints how the tests went; the last line is for machines. With TEASEL_REQUIRE set a skipped test is a failure: the
-// machine was to have whatever it needs.
-const { tests, broken, output } = runSuite()
+// Prints how the tests went; the last line is for machines. Other arguments name what failed before: each counts as a
+// failure. With TEASEL_REQUIRE set a skipped test is a failure: the machine was to have whatever it needs.
+const { tests, broken, output } = suiteOutcome(process.argv)
+const before = process.argv.slice(2).filter((name) => !name.startsWith('--'))
 const count = (status: string): number => tests.filter((test) => test.status === status).length
 const strict = process.env['TEASEL_REQUIRE'] !== undefined
 const skipped = count('skipped')
-const failed = count('failed') + broken.length + (strict ? skipped : 0)
+const failed = count('failed') + broken.length + before.length + (strict ? skipped : 0)
 if (failed > 0) console.log(output)
 for (const { name, status } of tests)
   if (status === 'failed' || (strict && status === 'skipped')) console.log(`${status}: ${name}`)
 for (const file of broken) console.log(`broken: ${file}`)
+for (const name of before) console.log(`failed: ${name}`)
 console.log(`${count('passed')} passed, ${failed} failed${!strict && skipped > 0 ? `, ${skipped} skipped` : ''}`)
 process.exitCode = failed === 0 ? 0 : 1

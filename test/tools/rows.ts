@@ -1,5 +1,5 @@
 import { rows } from '../source-document/rows.js'
-import { runSuite, type TestOutcome } from './vitest-report.js'
+import { suiteOutcome, type TestOutcome } from './vitest-report.js'
 
 /** A row with the passing tests that name it. */
 export interface ShownRow {
@@ -51,8 +51,8 @@ function print({ shown, missing, faults }: RowReport): void {
 
 if (process.argv[1]?.endsWith('rows.ts') === true) {
   const json = process.argv.includes('--json')
-  if (!json) console.error('Running the tests …')
-  const { tests, broken, output } = runSuite()
+  if (!json && !process.argv.includes('--last')) console.error('Running the tests …')
+  const { tests, broken, output } = suiteOutcome(process.argv)
   const report = reportRows(tests)
   if (json) console.log(JSON.stringify({ shown: report.shown, missing: report.missing }))
   else print(report)

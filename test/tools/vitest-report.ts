@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -35,30 +34,35 @@ export interface SuiteOutcome {
   readonly output: string
 }
 
-/** Runs the whole suite in a process of its own. */
-export function runSuite(): SuiteOutcome {
-  const folder = mkdtempSync(join(tmpdir(), 'teasel-report-'))
-  const file = join(folder, 'report.json')
-  try {
-    const args = [
-      'vitest',
-      'run',
-      '--config',
-      'test/vitest.config.ts',
-      '--reporter=default',
-      '--reporter=json',
-      `--outputFile.json=${file}`,
-    ]
-    const run = spawnSync('npx', args, {
-      cwd: ROOT,
-      encoding: 'utf8',
-      env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined },
-    })
-    const output = `${run.stdout}${run.stderr}`
-    return { ...readReport(JSON.parse(readFileSync(file, 'utf8')) as Report), output }
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
+/** Where a run of the whole suite leaves its report. */
+export const LAST_REPORT = join(ROOT, '.cache/tests.json')
+
+/** Runs the whole suite; the report is at {@link LAST_REPORT} then. */
+export const suiteCommand: readonly string[] = [
+  'npx',
+  '--no-install',
+  'vitest',
+  'run',
+  '--config',
+  'test/vitest.config.ts',
+  '--reporter=default',
+  '--reporter=json',
+  `--outputFile.json=${LAST_REPORT}`,
+]
+
+/** How the tests went: in the run that just was, with `--last`, or in one of its own. */
+export function suiteOutcome(args: readonly string[]): SuiteOutcome {
+  const output = args.includes('--last') ? '' : runSuite()
+  if (!existsSync(LAST_REPORT)) return { tests: [], broken: ['the tests left no report'], output }
+  return { ...readReport(JSON.parse(readFileSync(LAST_REPORT, 'utf8')) as Report), output }
+}
+
+function runSuite(): string {
+  const [program = '', ...args] = suiteCommand
+  rmSync(LAST_REPORT, { force: true })
+  const env = { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined }
+  const { stdout, stderr } = spawnSync(program, args, { cwd: ROOT, encoding: 'utf8', env })
+  return `${stdout}${stderr}`
 }
 
 function readReport({ testResults }: Report): Omit<SuiteOutcome, 'output'> {

@@ -129,6 +129,21 @@ chat.mapActions({ reads: ['prompt'], writes: ['answer'], actions: { a: [ask, { i
 // @ts-expect-error a branch found by name in a generated fan-out may be absent
 chat.mapActions({ reads: ['prompt'], writes: ['answer'], *actions() { yield bound }, reduce: ({ branches }) => ({ answer: branches['a'].state.answer }) })
 
+// @ts-expect-error two ways to fold
+chat.mapActions({ reads: [], writes: ['answer'], actions: { a: bound }, state: () => ({ prompt: '' }), initial: { answer: '' }, reduceEach: ({ acc }) => acc, reduce: () => ({ answer: '' }) })
+// @ts-expect-error no way to fold
+chat.mapActions({ reads: ['prompt'], writes: ['answer'], actions: { a: bound } })
+// @ts-expect-error reduceEach without its first acc
+chat.mapActions({ reads: ['prompt'], writes: ['answer'], actions: { a: bound }, reduceEach: ({ acc }) => acc })
+// @ts-expect-error a first acc that is no update
+chat.mapActions({ reads: ['prompt'], writes: ['answer'], actions: { a: bound }, initial: { answer: 1 }, reduceEach: ({ acc }) => acc })
+// @ts-expect-error reduceEach returns what it does not declare
+chat.mapActions({ reads: ['prompt'], writes: ['answer'], actions: { a: bound }, initial: { answer: '' }, reduceEach: () => ({ answer: '', extra: 1 }) })
+// @ts-expect-error reduceLive has no results by name
+chat.mapActions({ reads: ['prompt'], writes: ['answer'], actions: { a: bound }, reduceLive: ({ branches }) => ({ answer: branches.a.state.answer }) })
+// @ts-expect-error under collect a result has to be narrowed
+chat.mapActions({ reads: ['prompt'], writes: ['answer'], settle: 'collect', actions: { a: bound }, initial: { answer: '' }, reduceEach: ({ result }) => ({ answer: result.state.answer }) })
+
 // ── map states ──
 // @ts-expect-error entry lacks what the branch needs
 chat.mapStates({ reads: ['prompts'], writes: ['answers'], action: bound, states: [{}], reduce: () => ({ answers: {} }) })
@@ -182,6 +197,8 @@ export async function results() {
   const end = await app.run({ haltAfter: 'judge', inputs: { model: '' } })
   // @ts-expect-error no such action
   if (end.action === 'jdge') return
+  // @ts-expect-error nobody asked to be told of waiting
+  if (end.status === 'waiting') return
   // @ts-expect-error results are read-only
   end.state.answer = ''
   for await (const e of app.stream({ inputs: { model: '' } })) {

@@ -336,6 +336,40 @@ export const listener = chat.action({
   },
 })
 
+export const asker = chat.action({
+  reads: [],
+  writes: ['answer'],
+  async run({ context }) {
+    const one = await context.receiveOne(happy, hint)
+    return { answer: one.kind === 'happy' ? `${one.body.stars.toFixed()}` : one.body.toUpperCase() }
+  },
+})
+
+// ── folding as branches settle ──
+export const folded = chat.mapActions({
+  reads: ['prompt'],
+  writes: ['answers'],
+  actions: { listener, asker },
+  initial: ({ state }) => ({ answers: { first: state.prompt } }),
+  order: 'declared',
+  reduceEach({ acc, result }) {
+    same<typeof result.key, 'listener' | 'asker'>(true)
+    return { answers: { ...acc.answers, [result.key]: result.state.answer } }
+  },
+})
+export const live = chat.mapActions({
+  reads: [],
+  writes: ['answer'],
+  settle: 'collect',
+  actions: { listener, asker },
+  async reduceLive({ branches }) {
+    for await (const result of branches.asCompleted()) {
+      if (result.status === 'done') return { answer: result.state.answer }
+    }
+    return { answer: 'none' }
+  },
+})
+
 // ── applications ──
 const app = createApplication(graph, { entrypoint: 'compare', state: { prompt: 'why?', prompts: [] } })
 export async function main() {
@@ -352,7 +386,12 @@ export async function main() {
     if (event.type === 'chunk' && event.action === 'mapOfGraphs') event.chunk.toFixed()
     if (event.type === 'step.end' && event.status === 'done' && event.action === 'judge') event.update.verdict
   }
-  app.send(happy({ stars: 1 }), { path: 'raced/deep' })
+  const delivery = await app.send(happy({ stars: 1 }), { path: 'raced/deep' })
+  delivery satisfies 'delivered' | 'queued' | 'dropped' | 'refused'
+  const plain = await app.run({ inputs: { style: 'dry' } })
+  same<typeof plain.status, 'halted' | 'finished' | 'cancelled'>(true)
+  const waiting = await app.run({ inputs: { style: 'dry' }, whenWaiting: 'return' })
+  if (waiting.status === 'waiting') same<(typeof waiting.pending)[number]['kinds'], readonly string[]>(true)
   const small = createApplication(chat.graph({ actions: { bAll, judge }, transitions: { bAll: 'judge' } }), {
     entrypoint: 'bAll',
     state: { prompt: '' },

@@ -1,0 +1,74 @@
+import { AsyncQueue } from '../internal/async-queue.js'
+import type { AnyEvent, Dropped } from '../lifecycle/events.js'
+import { type AnyActorRef, isActive } from '../runtime/create-actor.js'
+import type { LiveApp } from '../runtime/tree.js'
+import type { Tap } from './filter.js'
+import { Reader } from './reader.js'
+
+// Owns: what a further reader has not read yet. Does not own: the pace of anything.
+// F1  It listens from when it is made until it is left, aborted, or the application has ended its life.
+// F2  Nothing waits for it: over its bound chunks are lost, and one `dropped` stands where they were.
+
+interface Feed {
+  readonly app: LiveApp
+  readonly actor: AnyActorRef
+  readonly tap: Tap
+  readonly bound: number
+  readonly signal: AbortSignal | undefined
+}
+
+/** Follows what happens in an application, run after run. */
+export function followEvents({ app, actor, tap, bound, signal }: Feed): Reader<AnyEvent, void> {
+  const buffer = new EventBuffer(app, bound)
+  const onAbort = (): void => stop()
+  const listening = tap((event) => buffer.add(event))
+  const life = actor.subscribe({ complete: () => stop(), error: () => stop() })
+  const stop = (): void => {
+    listening.unsubscribe()
+    life.unsubscribe()
+    signal?.removeEventListener('abort', onAbort)
+    buffer.events.close()
+  }
+  if (signal?.aborted === true || !isActive(actor)) stop()
+  else signal?.addEventListener('abort', onAbort, { once: true })
+  return new Reader<AnyEvent, void>({
+    open() {},
+    take: () => (signal?.aborted === true ? undefined : buffer.events.take()),
+    async end() {
+      signal?.throwIfAborted()
+    },
+    async leave() {
+      stop()
+    },
+  })
+}
+
+type Unread = IteratorYieldResult<AnyEvent>
+
+class EventBuffer {
+  readonly events = new AsyncQueue<Unread>(1)
+  readonly #app: LiveApp
+  readonly #bound: number
+  /** What stands for lost chunks, while it is the last that lies here. */
+  #gap: { -readonly [K in keyof Dropped]: Dropped[K] } | undefined
+
+  constructor(app: LiveApp, bound: number) {
+    this.#app = app
+    this.#bound = bound
+  }
+
+  add(event: AnyEvent): void {
+    if (event.type === 'chunk' && this.events.size >= this.#bound) return this.#lose(event)
+    this.#gap = undefined
+    this.events.push({ done: false, value: event })
+  }
+
+  #lose({ runId, incarnation, seq, time }: AnyEvent): void {
+    if (this.#gap === undefined) {
+      const { appId, path } = this.#app
+      this.#gap = { type: 'dropped', count: 0, runId, incarnation, seq, time, appId, path }
+      this.events.push({ done: false, value: this.#gap })
+    }
+    this.#gap.count += 1
+  }
+}

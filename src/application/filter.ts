@@ -1,0 +1,113 @@
+import { list, suggest } from '../internal/nearest.js'
+import { type AnyEvent, HEARD_TYPES, type HeardType, type Subscription } from '../lifecycle/events.js'
+import type { Listener } from '../lifecycle/listeners.js'
+import type { LiveApp } from '../runtime/tree.js'
+
+// Owns: which events of an application a reader wants, and the listening for no others.
+// Does not own: where they lie until they are read.
+
+/** Which events are wanted: those that fit every option which is given. */
+export interface EventFilter<Type, At> {
+  /** Events of these types. Nothing else is even made, unless somebody else listens. */
+  readonly include?: readonly Type[]
+  /** Events about these actions of the application, and about what happens in branches below them. */
+  readonly actions?: readonly At[]
+  /** Events of branches with these keys, at any depth, and of what is below them. */
+  readonly keys?: readonly string[]
+  /** Events from at most so many levels below the application: 0 for its own. */
+  readonly depth?: number
+}
+
+/** A filter, its types forgotten. */
+export type LooseFilter = EventFilter<string, string>
+
+export const FILTER_OPTIONS = 'include actions keys depth'
+
+/** Starts to listen for what is wanted. */
+export type Tap = (listener: Listener) => Subscription
+
+/**
+ * Checks a filter, and makes ready to listen in an application and below it.
+ * @throws {TypeError} for names that there are not, and for filters that nothing can pass
+ */
+export function tapOf(app: LiveApp, what: string, filter: LooseFilter): Tap {
+  const { include, depth } = filter
+  const { listeners } = app.hub
+  checkFilter(what, filter, app.plan.graph.nodes.keys())
+  const wants = wanted(app, filter)
+  const types = include === undefined ? (['*'] as const) : [...new Set(include as readonly HeardType[])]
+  const own = app.path.length
+  const all = own === 0 && depth === undefined && filter.actions === undefined && filter.keys === undefined
+  return (listener) => {
+    const heard: Listener = all
+      ? listener
+      : (event) => wants(event) && listener(own === 0 ? event : seenFrom(event, own))
+    const subscriptions = types.map((type) => listeners.add(type, heard))
+    return {
+      unsubscribe() {
+        for (const subscription of subscriptions) subscription.unsubscribe()
+      },
+    }
+  }
+}
+
+function wanted(
+  { path }: LiveApp,
+  { actions, keys, depth = Number.POSITIVE_INFINITY }: LooseFilter,
+): (event: AnyEvent) => boolean {
+  const own = path.length
+  const last = path[own - 1]
+  const names = actions && new Set(actions)
+  const branches = keys && new Set(keys)
+  return (event) =>
+    event.path[own - 1] === last && // in the application or below: a segment is one object for all that is below it
+    event.path.length - own <= depth &&
+    (names === undefined || ('source' in event && names.has(actionFrom(event, own)))) &&
+    (branches === undefined || event.path.some(({ key }, i) => i >= own && branches.has(key)))
+}
+
+/** The action of an application that stands `own` levels deep, which an event of it or below it is about. */
+const actionFrom = (event: Extract<AnyEvent, { readonly source: string }>, own: number): string =>
+  event.path[own]?.map ?? event.source
+
+/** `action` is that of whoever reads: an application that an action made has its own names. */
+function seenFrom(event: AnyEvent, own: number): AnyEvent {
+  return 'source' in event ? { ...event, action: actionFrom(event, own) } : event
+}
+
+function checkFilter(what: string, { include, actions, keys, depth }: LooseFilter, names: Iterable<string>): void {
+  checkNames(what, 'include', include, Object.keys(HEARD_TYPES), 'event types', 'type of event')
+  checkNames(what, 'actions', actions, [...names], 'actions', 'action')
+  checkNames(what, 'keys', keys)
+  if (depth !== undefined) checkDepth(what, depth)
+  if (keys !== undefined && depth === 0)
+    throw new TypeError(
+      `${what}: nothing is in a branch and at depth 0. Leave out keys, or give a depth of at least 1.`,
+    )
+  if (actions !== undefined && include?.every((type) => !HEARD_TYPES[type as HeardType]) === true)
+    throw new TypeError(
+      `${what}: ${list(include)} cannot be about an action, so nothing fits both include and actions. Leave one out.`,
+    )
+}
+
+function checkNames(
+  what: string,
+  option: string,
+  given: unknown,
+  known?: readonly string[],
+  kind = '',
+  one = '',
+): void {
+  if (given === undefined) return
+  if (!Array.isArray(given) || given.length === 0)
+    throw new TypeError(`${what}: ${option} takes a list of names with at least one in it. Leave it out for all.`)
+  const unknown = known && given.find((name) => !known.includes(name))
+  if (unknown !== undefined)
+    throw new TypeError(`${what}: there is no ${one} "${unknown}". ${suggest(String(unknown), known ?? [], kind)}`)
+}
+
+/** @throws {RangeError} when `depth` is no whole number from 0 */
+export function checkDepth(what: string, depth: number): void {
+  if (!(Number.isInteger(depth) && depth >= 0))
+    throw new RangeError(`${what}: depth is ${String(depth)}; it takes a whole number from 0.`)
+}

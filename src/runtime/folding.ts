@@ -1,0 +1,292 @@
+import type { Inputs } from '../action/inputs.js'
+import { createDeferred, type Deferred } from '../internal/deferred.js'
+import { isThenable } from '../internal/guards.js'
+import type { Fold } from '../parallel/fold.js'
+import type { AnyResult } from '../parallel/results.js'
+import type { State } from '../state/freeze.js'
+
+// Owns: the three ways to fold the results of one map: all at the end, each as it settles, or by code that runs beside.
+// Does not own: when there are enough (map-runner.ts), the actor that it lives in (reducer-logic.ts).
+// F1  One call of the user's code at a time; results that come meanwhile queue, and branches go on.
+// F2  What was folded one by one is let go of.
+// F3  After a cancel nothing is called any more, and what runs still is waited for.
+
+/** What a map is told by its folding code. */
+export interface FoldTold {
+  /** It threw while branches may run. */
+  readonly failed: (error: unknown) => void
+  /** It has enough. */
+  readonly enough: () => void
+  /** It works on nothing for the moment. */
+  readonly idle: () => void
+}
+
+/** What a map folds with. */
+export interface FoldSetup extends FoldTold {
+  readonly fold: Fold
+  readonly state: State
+  readonly inputs: Inputs
+  /** The signal of the step. */
+  readonly signal: () => AbortSignal
+}
+
+/** How one map folds. */
+export interface Folding {
+  /** True while the user's code runs, and waits for no branch. */
+  readonly busy: boolean
+  /** Whether `end` can be called again when it failed. */
+  readonly repeats: boolean
+  /** The map starts. */
+  begin(): void
+  take(result: AnyResult): void
+  /** All have settled. Resolves with the update. */
+  end(): Promise<unknown>
+  /** The map fails: nothing is called any more. Resolves when what runs has ended (F3). */
+  cancel(reason: unknown): Promise<unknown> | undefined
+}
+
+/** What the user's code is given, whichever it is. */
+class FoldArgs {
+  readonly state: State
+  readonly inputs: Inputs
+  readonly #signal: () => AbortSignal
+
+  constructor({ state, inputs }: FoldSetup, signal: () => AbortSignal) {
+    this.state = state
+    this.inputs = inputs
+    this.#signal = signal
+  }
+
+  get signal(): AbortSignal {
+    return this.#signal()
+  }
+}
+
+class AllArgs extends FoldArgs {
+  readonly results: readonly AnyResult[]
+  #branches: Record<string, AnyResult> | undefined
+
+  constructor(setup: FoldSetup, results: readonly AnyResult[]) {
+    super(setup, setup.signal)
+    this.results = results
+  }
+
+  get branches(): Readonly<Record<string, AnyResult>> {
+    if (this.#branches === undefined) {
+      this.#branches = Object.create(null) as Record<string, AnyResult>
+      for (const result of this.results) this.#branches[result.key] = result
+      Object.freeze(this.#branches)
+    }
+    return this.#branches
+  }
+}
+
+class FoldAll implements Folding {
+  readonly busy = false
+  readonly repeats = true
+  readonly #setup: FoldSetup
+  readonly #reduce: (args: object) => unknown
+  readonly #results: AnyResult[] = []
+
+  constructor(setup: FoldSetup, reduce: (args: object) => unknown) {
+    this.#setup = setup
+    this.#reduce = reduce
+  }
+
+  begin(): void {}
+
+  take(result: AnyResult): void {
+    this.#results.push(result)
+  }
+
+  async end(): Promise<unknown> {
+    if (!Object.isFrozen(this.#results)) Object.freeze(this.#results.sort(byIndex))
+    return this.#reduce(new AllArgs(this.#setup, this.#results))
+  }
+
+  cancel(): undefined {}
+}
+
+const byIndex = (a: AnyResult, b: AnyResult): number => a.index - b.index
+
+/** What both ways share that run beside the branches: a signal of their own, which fires when the map fails. */
+abstract class Beside {
+  readonly #signal = new AbortController()
+  protected readonly setup: FoldSetup
+  /** What runs. Never rejects. */
+  protected running: Promise<void> | undefined
+  protected fault: { readonly error: unknown } | undefined
+
+  constructor(setup: FoldSetup) {
+    this.setup = setup
+  }
+
+  protected get signal(): AbortSignal {
+    return this.#signal.signal
+  }
+
+  protected fail(error: unknown): void {
+    this.fault = { error }
+    if (!this.signal.aborted) this.setup.failed(error)
+  }
+
+  cancel(reason: unknown): Promise<unknown> | undefined {
+    this.#signal.abort(reason)
+    return this.running
+  }
+}
+
+class FoldEach extends Beside implements Folding {
+  readonly repeats = false // what failed to be folded is half folded
+  readonly #fold: Extract<Fold, { readonly kind: 'each' }>
+  readonly #args: FoldArgs
+  /** Results that wait: in order of settling, or by their place. */
+  readonly #queue = new Map<number, AnyResult>()
+  #folded = 0
+  #begun = false
+  #ending = false
+  #acc: unknown
+
+  constructor(setup: FoldSetup, fold: Extract<Fold, { readonly kind: 'each' }>) {
+    super(setup)
+    this.#fold = fold
+    this.#args = new FoldArgs(setup, () => this.signal)
+  }
+
+  get busy(): boolean {
+    return this.running !== undefined
+  }
+
+  /** `initial` is called even where there is no branch. */
+  begin(): void {
+    this.running = this.#drain()
+  }
+
+  take(result: AnyResult): void {
+    this.#queue.set(result.index, result)
+    if (!this.#fold.declared || result.index === this.#folded) this.running ??= this.#drain()
+  }
+
+  #next(): AnyResult | undefined {
+    if (this.signal.aborted || this.fault !== undefined) return undefined
+    let at: number | undefined = this.#folded
+    if (!this.#fold.declared) at = this.#queue.keys().next().value
+    else if (this.#ending && !this.#queue.has(at)) at = [...this.#queue.keys()].sort((a, b) => a - b)[0]
+    const result = at === undefined ? undefined : this.#queue.get(at)
+    if (at !== undefined) this.#queue.delete(at) // F2
+    return result
+  }
+
+  async #drain(): Promise<void> {
+    await undefined // a branch settles in peace before its result is folded
+    const { state, inputs, signal } = { ...this.#args, signal: this.signal }
+    try {
+      if (!this.#begun) this.#acc = this.#fold.initial(this.#args)
+      this.#begun = true
+      for (let result = this.#next(); result !== undefined; result = this.#next()) {
+        const acc = this.#fold.reduceEach({ acc: this.#acc, result, state, inputs, signal })
+        this.#acc = isThenable(acc) ? await acc : acc
+        this.#folded += 1
+      }
+    } catch (error) {
+      this.fail(error)
+    }
+    this.running = undefined
+    this.setup.idle()
+  }
+
+  async end(): Promise<unknown> {
+    this.#ending = true
+    await this.running
+    if (this.#queue.size > 0) {
+      this.running = this.#drain()
+      await this.running
+    }
+    if (this.fault !== undefined) throw this.fault.error
+    this.signal.throwIfAborted()
+    return this.#acc
+  }
+}
+
+class FoldLive extends Beside implements Folding {
+  readonly repeats = false
+  readonly #reduce: (args: object) => unknown
+  #results: AnyResult[] = []
+  #reader: Deferred<void> | undefined
+  #ended = false
+  #update: unknown
+
+  constructor(setup: FoldSetup, reduce: (args: object) => unknown) {
+    super(setup)
+    this.#reduce = reduce
+  }
+
+  get busy(): boolean {
+    return this.running !== undefined && this.#reader === undefined
+  }
+
+  begin(): void {
+    this.running = this.#run()
+  }
+
+  async #run(): Promise<void> {
+    await undefined
+    const { state, inputs } = this.setup
+    const branches = { asCompleted: () => this.#asCompleted() }
+    try {
+      if (!this.signal.aborted) this.#update = await this.#reduce({ state, inputs, branches, signal: this.signal })
+    } catch (error) {
+      this.fail(error)
+    }
+    this.running = undefined
+    this.#results = []
+    if (!this.#ended && this.fault === undefined && !this.signal.aborted) this.setup.enough()
+    this.setup.idle()
+  }
+
+  take(result: AnyResult): void {
+    if (this.running === undefined) return // it has returned
+    this.#results.push(result)
+    this.#wake()
+  }
+
+  #wake(): void {
+    this.#reader?.resolve()
+    this.#reader = undefined
+  }
+
+  async *#asCompleted(): AsyncGenerator<AnyResult, void, void> {
+    for (;;) {
+      this.signal.throwIfAborted()
+      const result = this.#results.shift()
+      if (result !== undefined) yield result
+      else if (this.#ended) return
+      else {
+        this.#reader ??= createDeferred<void>()
+        const { promise } = this.#reader
+        this.setup.idle()
+        await promise
+      }
+    }
+  }
+
+  async end(): Promise<unknown> {
+    this.#ended = true
+    this.#wake()
+    await this.running
+    if (this.fault !== undefined) throw this.fault.error
+    return this.#update
+  }
+
+  override cancel(reason: unknown): Promise<unknown> | undefined {
+    const ended = super.cancel(reason)
+    this.#wake()
+    return ended
+  }
+}
+
+export function createFolding(setup: FoldSetup): Folding {
+  const { fold } = setup
+  if (fold.kind === 'all') return new FoldAll(setup, fold.reduce)
+  return fold.kind === 'each' ? new FoldEach(setup, fold) : new FoldLive(setup, fold.reduceLive)
+}

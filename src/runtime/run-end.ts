@@ -1,0 +1,22 @@
+import type { Cancellation } from './cancellation.js'
+import type { RunEnd } from './order.js'
+import type { LiveApp } from './tree.js'
+
+/** A run that reached a halt, or has nothing left to run. */
+export function endedRun({ standing, leaked }: LiveApp, status: 'halted' | 'finished'): RunEnd {
+  const { state, sequenceId, position = '', next } = standing
+  return status === 'halted'
+    ? { status, action: position, next, state, sequenceId, leaked }
+    : { status, action: position, next: undefined, state, sequenceId, leaked }
+}
+
+/** A run that was cancelled. */
+export function cancelledRun({ standing, leaked }: LiveApp, cancellation: Cancellation): RunEnd {
+  const { state, sequenceId, next, position = '' } = standing
+  return { status: 'cancelled', action: next ?? position, next, state, sequenceId, cancellation, leaked }
+}
+
+/** A run that failed. */
+export function failedRun({ standing: { state, sequenceId } }: LiveApp, error: Error): RunEnd {
+  return { status: 'failed', error, state, sequenceId }
+}

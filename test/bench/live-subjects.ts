@@ -1,0 +1,176 @@
+import { createApplication, defineState, merge } from 'teasel'
+
+// Branches that live: streams, races and cancels, as a user would write them.
+
+interface Live {
+  count: number
+  n: number
+  sum: number
+}
+const kit = defineState<Live>()
+const numbers = (count: number) => Array.from({ length: count }, (_, n) => ({ n }))
+const macrotask = () => new Promise<void>((resolve) => setImmediate(resolve))
+
+/** How many chunks were made, how many macrotasks the producers have entered. */
+export interface Tally {
+  made: number
+  turns: number
+}
+
+/** An application that maps over `branches` producers of `chunks` chunks each, one macrotask before each. */
+function producers(branches: number, chunks: number, tally: Tally) {
+  const pour = kit.action({
+    reads: ['n'],
+    writes: ['n'],
+    async *run({ state }) {
+      for (let i = 0; i < chunks; i++) {
+        await macrotask()
+        tally.turns += 1
+        tally.made += 1
+        yield i
+      }
+      return { n: state.n }
+    },
+  })
+  const pourAll = kit.mapStates({
+    reads: ['count'],
+    writes: ['sum'],
+    action: pour,
+    concurrency: branches,
+    states: ({ state }) => numbers(state.count),
+    reduce: ({ results }) => ({ sum: results.length }),
+  })
+  return createApplication(kit.graph({ actions: { pourAll } }), { entrypoint: 'pourAll', state: { count: branches } })
+}
+
+/** Reads every event of parallel producers; answers how many chunks there were. */
+export async function streamAll(branches: number, chunks: number): Promise<number> {
+  let read = 0
+  for await (const event of producers(branches, chunks, { made: 0, turns: 0 }).stream())
+    if (event.type === 'chunk') read += 1
+  return read
+}
+
+/** As many applications of one producer each, merged. */
+export async function mergeAll(applications: number, chunks: number): Promise<number> {
+  let read = 0
+  const streams = Array.from({ length: applications }, () =>
+    producers(1, chunks, { made: 0, turns: 0 }).stream({ include: ['chunk'] }),
+  )
+  for await (const _ of merge(...streams)) read += 1
+  return read
+}
+
+/** How many macrotasks a producer has entered when its first chunk reaches the reader. */
+export async function turnsToFirst(): Promise<number> {
+  const tally = { made: 0, turns: 0 }
+  const events = producers(1, 100, tally).stream({ include: ['chunk'] })
+  await events.next()
+  const { turns } = tally
+  await events.return(undefined as never)
+  return turns
+}
+
+/** How many chunks lie unread when a reader took one and then looks away. */
+export async function unreadAfterOne(branches: number): Promise<number> {
+  const tally = { made: 0, turns: 0 }
+  const events = producers(branches, 10_000, tally).stream({ include: ['chunk'] })
+  await events.next()
+  for (let i = 0; i < 1000; i++) await macrotask()
+  const unread = tally.made - 1
+  await events.return(undefined as never)
+  return unread
+}
+
+/** Two branches that take their time, and the first one wins. Throws when the loser's signal did not fire. */
+export async function firstSuccess(quickMs: number, slowMs: number): Promise<void> {
+  let fired = 0
+  const wait = kit.action({
+    reads: ['n'],
+    writes: ['n'],
+    run: ({ state, signal }) =>
+      new Promise<{ n: number }>((resolve, reject) => {
+        const timer = setTimeout(() => resolve({ n: state.n }), state.n)
+        signal.addEventListener('abort', () => {
+          fired += 1
+          clearTimeout(timer)
+          reject(signal.reason)
+        })
+      }),
+  })
+  const race = kit.mapStates({
+    reads: [],
+    writes: ['sum'],
+    action: wait,
+    settle: 'any',
+    states: { quick: { n: quickMs }, slow: { n: slowMs } },
+    reduce: ({ branches }) => ({ sum: branches.quick.status === 'done' ? branches.quick.state.n : 0 }),
+  })
+  const { state } = await createApplication(kit.graph({ actions: { race } }), { entrypoint: 'race', state: {} }).run()
+  if (fired !== 1 || state.sum !== quickMs) throw new RangeError('The loser was not told.')
+}
+
+/** Branches that wait for their signals. */
+export interface Waiting {
+  /** Cancels one of them, by its path. */
+  readonly cancelOne: (i: number) => void
+  /** Ends one of them well, and calls `fired` in the moment when the signal of every other one has fired. */
+  readonly winOne: (fired: () => void) => Promise<void>
+  readonly fired: () => number
+  readonly end: () => Promise<unknown>
+}
+
+/** Starts `count` branches that wait for their signal. */
+export async function waitingBranches(count: number, settle: 'first' | 'collect'): Promise<Waiting> {
+  let fired = 0
+  let started = 0
+  let allUp = (): void => {}
+  let allFired = (): void => {}
+  let win = (): void => {}
+  const up = new Promise<void>((resolve) => {
+    allUp = resolve
+  })
+  const wait = kit.action({
+    reads: ['n'],
+    writes: ['n'],
+    run: ({ state, signal }) =>
+      new Promise<{ n: number }>((resolve, reject) => {
+        if (state.n === 0) win = () => resolve({ n: 0 })
+        signal.addEventListener('abort', () => {
+          fired += 1
+          if (fired === count - 1) allFired()
+          reject(signal.reason)
+        })
+        started += 1
+        if (started === count) allUp()
+      }),
+  })
+  const waits = kit.mapStates({
+    reads: ['count'],
+    writes: ['sum'],
+    action: wait,
+    concurrency: count,
+    settle,
+    states: ({ state }) => numbers(state.count),
+    reduce: () => ({ sum: 0 }),
+  })
+  const app = createApplication(kit.graph({ actions: { waits } }), { entrypoint: 'waits', state: { count } })
+  const run = app.run()
+  await up
+  return {
+    cancelOne: (i) => void app.cancel({ path: `waits/${i}`, reason: 'enough' }),
+    winOne: (told) =>
+      new Promise<void>((resolve) => {
+        allFired = () => {
+          told()
+          resolve()
+        }
+        win()
+      }),
+    fired: () => fired,
+    async end() {
+      void app.cancel({ reason: 'over' })
+      return run
+    },
+  }
+}

@@ -1,0 +1,266 @@
+import { defineState, type } from 'teasel'
+import { describe, expect, it } from 'vitest'
+import { assign, createActor, setup, toPromise, waitFor } from 'xstate'
+import { defer, settle } from '../support/deferred.js'
+
+interface Job {
+  items: string[]
+  done: string[]
+  report: string
+}
+const kit = defineState<Job>()
+
+/** `list`, then a map over the items, then `report`; each tells when it ran, and waits where the test says so. */
+function job(gates: Readonly<Record<string, Promise<void>>> = {}) {
+  const ran: string[] = []
+  const tell = async (what: string) => {
+    ran.push(what)
+    await gates[what]
+  }
+  const list = kit.action({
+    reads: [],
+    writes: ['items'],
+    async run() {
+      await tell('list')
+      return { items: ['x', 'y', 'z'] }
+    },
+  })
+  const work = kit.action({
+    reads: ['report'],
+    writes: ['report'],
+    async run({ state }) {
+      await tell(state.report)
+      return { report: `${state.report}!` }
+    },
+  })
+  const all = kit.mapStates({
+    reads: ['items'],
+    writes: ['done'],
+    action: work,
+    states: ({ state }) => state.items.map((report) => ({ report })),
+    reduce: ({ results }) => ({ done: results.map((result) => result.state.report) }),
+  })
+  const report = kit.action({
+    reads: ['done'],
+    writes: ['report'],
+    inputs: { title: type<string>() },
+    async run({ state, inputs }) {
+      await tell('report')
+      return { report: `${inputs.title}: ${state.done.join(' ')}` }
+    },
+  })
+  const graph = kit.graph({ actions: { list, all, report }, transitions: { list: 'all', all: 'report' } })
+  return { ran, graph, logic: graph.runnable({ entrypoint: 'list' }).logic }
+}
+const input = { state: {}, inputs: { title: 'T' }, appId: 'job-1' }
+const json = <T>(value: T): T => JSON.parse(JSON.stringify(value))
+const finished = {
+  status: 'finished',
+  action: 'report',
+  next: undefined,
+  state: { items: ['x', 'y', 'z'], done: ['x!', 'y!', 'z!'], report: 'T: x! y! z!' },
+  sequenceId: 2,
+  leaked: [],
+}
+
+describe('a persisted snapshot', () => {
+  it('is plain data: where the run stands, and what it was given', async () => {
+    const { logic } = job({ y: defer().promise })
+    const actor = createActor(logic, { input }).start()
+
+    await waitFor(actor, ({ value }) => value === 'list')
+    await settle()
+
+    expect(json(actor.getPersistedSnapshot())).toEqual({
+      version: 1,
+      status: 'active',
+      appId: 'job-1',
+      value: 'list',
+      next: 'all',
+      sequenceId: 0,
+      context: { items: ['x', 'y', 'z'] },
+      inputs: { title: 'T' },
+      visits: { list: 1, all: 0, report: 0 },
+    })
+    actor.stop()
+  })
+
+  it('taken before the first step runs everything', async () => {
+    const before = createActor(job().logic, { input })
+    const { ran, logic } = job()
+
+    const after = createActor(logic, { input, snapshot: json(before.getPersistedSnapshot()) }).start()
+
+    expect(json(await toPromise(after))).toEqual(json(finished))
+    expect(ran).toEqual(['list', 'x', 'y', 'z', 'report'])
+  })
+
+  it('taken in the middle of a map takes the map again, and nothing before it', async () => {
+    const { logic } = job({ y: defer().promise })
+    const before = createActor(logic, { input }).start()
+    await waitFor(before, ({ value }) => value === 'list')
+    await settle()
+    const kept = json(before.getPersistedSnapshot())
+    before.stop()
+    const later = job()
+
+    const after = createActor(later.logic, { input, snapshot: kept }).start()
+
+    expect(await toPromise(after)).toEqual(finished)
+    expect(later.ran).toEqual(['x', 'y', 'z', 'report'])
+    expect(json(after.getPersistedSnapshot())).toMatchObject({
+      appId: 'job-1',
+      status: 'done',
+      visits: { list: 1, all: 1, report: 1 },
+    })
+  })
+
+  it('taken while an action runs takes that action again', async () => {
+    const gate = defer()
+    const first = job({ report: gate.promise })
+    const before = createActor(first.logic, { input }).start()
+    await waitFor(before, ({ value }) => value === 'all')
+    await settle()
+    const kept = json(before.getPersistedSnapshot())
+    before.stop()
+    gate.resolve()
+    await settle()
+    const later = job()
+
+    const after = createActor(later.logic, { input, snapshot: kept }).start()
+
+    expect(await toPromise(after)).toEqual(finished)
+    expect([first.ran, later.ran]).toEqual([['list', 'x', 'y', 'z', 'report'], ['report']])
+  })
+
+  it('taken when done stays done, with its output, and runs nothing', async () => {
+    const first = job()
+    const before = createActor(first.logic, { input }).start()
+    await toPromise(before)
+    const later = job()
+
+    const after = createActor(later.logic, { input, snapshot: json(before.getPersistedSnapshot()) }).start()
+    await settle()
+
+    expect(after.getSnapshot().status).toBe('done')
+    expect(json(await toPromise(after))).toEqual(json(finished))
+    expect(later.ran).toEqual([])
+  })
+
+  it('taken when cancelled stays cancelled; taken while the cancelled action ends, the run goes on', async () => {
+    const gate = defer()
+    const { logic } = job({ list: gate.promise })
+    const before = createActor(logic, { input }).start()
+    await settle()
+    before.send({ type: 'cancel', reason: 'enough' })
+    const ending = json(before.getPersistedSnapshot())
+    gate.resolve()
+    await toPromise(before)
+    const ended = json(before.getPersistedSnapshot())
+
+    const [early, late] = [ending, ended].map((snapshot) => createActor(job().logic, { input, snapshot }).start())
+
+    expect(await toPromise(early as NonNullable<typeof early>)).toEqual(finished)
+    expect(await toPromise(late as NonNullable<typeof late>)).toEqual({
+      status: 'cancelled',
+      action: 'list',
+      next: 'list',
+      state: {},
+      sequenceId: -1,
+      leaked: [],
+      reason: 'enough',
+      by: 'app',
+    })
+  })
+
+  it('taken when failed says what failed, and fails again with it', async () => {
+    const fail = kit.action({
+      reads: [],
+      writes: [],
+      run: () => {
+        throw new RangeError('out of paper')
+      },
+    })
+    const { logic } = kit.graph({ actions: { fail } }).runnable({ entrypoint: 'fail' })
+    const before = createActor(logic, { input: { state: {} } })
+    before.subscribe({ error: () => {} })
+    before.start()
+    await settle()
+    const kept = json(before.getPersistedSnapshot())
+
+    const after = createActor(logic, { input: { state: {} }, snapshot: kept })
+    const errors: unknown[] = []
+    after.subscribe({ error: (error) => errors.push(error) })
+    after.start()
+
+    expect(errors).toEqual([expect.any(Error)])
+    expect(errors).toMatchObject([
+      { name: 'ActionError', code: 'action', action: 'fail', message: 'Action "fail" failed (step 0): out of paper' },
+    ])
+  })
+
+  it('taken at the very step that halts goes no further', async () => {
+    const { graph, ran } = job()
+    const { logic } = graph.runnable({ entrypoint: 'list', haltAfter: 'all' })
+    const kept: unknown[] = []
+    const before = createActor(logic, { input })
+    before.subscribe(({ value, status }) => {
+      if (value === 'all' && status === 'active') kept.push(json(before.getPersistedSnapshot()))
+    })
+    before.start()
+    const output = await toPromise(before)
+    const ranBefore = [...ran]
+
+    const after = createActor(logic, { input, snapshot: kept[0] as never }).start()
+
+    expect(await toPromise(after)).toEqual(output)
+    expect(output).toMatchObject({ status: 'halted', action: 'all', next: 'report', sequenceId: 1 })
+    expect(ran).toEqual(ranBefore)
+  })
+
+  it('is put back into a frozen state', async () => {
+    const { logic } = job()
+    const before = createActor(logic, { input }).start()
+    await toPromise(before)
+
+    const after = createActor(logic, { input, snapshot: json(before.getPersistedSnapshot()) })
+
+    expect(() => (after.getSnapshot().state.items as string[]).push('w')).toThrow(TypeError)
+  })
+})
+
+describe('a machine that holds an application', () => {
+  it('is persisted with it, and both go on', async () => {
+    const machineOf = (logic: ReturnType<typeof job>['logic']) =>
+      setup({
+        types: {} as { context: { report: string } },
+        actors: { job: logic },
+      }).createMachine({
+        context: { report: '' },
+        initial: 'working',
+        states: {
+          working: {
+            invoke: {
+              id: 'job',
+              src: 'job',
+              input,
+              onDone: { target: 'done', actions: assign({ report: ({ event }) => event.output.state.report }) },
+            },
+          },
+          done: { type: 'final' },
+        },
+      })
+    const first = job({ report: defer().promise })
+    const before = createActor(machineOf(first.logic)).start()
+    await settle()
+    const kept = json(before.getPersistedSnapshot())
+    before.stop()
+    const later = job()
+
+    const after = createActor(machineOf(later.logic), { snapshot: kept }).start()
+    await waitFor(after, ({ status }) => status === 'done')
+
+    expect(after.getSnapshot().context.report).toBe('T: x! y! z!')
+    expect([first.ran, later.ran]).toEqual([['list', 'x', 'y', 'z', 'report'], ['report']])
+  })
+})

@@ -1,0 +1,457 @@
+import { createApplication, defineState, type } from 'teasel'
+import { describe, expect, it } from 'vitest'
+import { createActor, toPromise, waitFor } from 'xstate'
+import { defer, settle, untilAborted } from '../support/deferred.js'
+import { ManualClock } from '../support/manual-clock.js'
+
+// What XState does at stops, ends and races, and what a run does instead. A row each.
+
+interface S {
+  n: number
+  log: string[]
+}
+const kit = defineState<S>()
+const counting = () => {
+  const seen = { ran: 0 }
+  const add = kit.action({
+    reads: ['n'],
+    writes: ['n'],
+    run: ({ state }) => {
+      seen.ran += 1
+      return { n: state.n + 1 }
+    },
+  })
+  const graph = kit.graph({ actions: { add }, transitions: { add: [{ to: 'add', when: ({ state }) => state.n < 3 }] } })
+  return { seen, graph, logic: graph.runnable({ entrypoint: 'add' }).logic }
+}
+const input = { state: { n: 0 } }
+
+/** An action that ends when the test says so, whatever its signal says. */
+function deaf() {
+  const gate = defer<{ n: number }>()
+  const seen = { aborted: [] as unknown[], ended: false }
+  const wait = kit.action({
+    reads: [],
+    writes: ['n'],
+    async run({ signal }) {
+      signal.addEventListener('abort', () => seen.aborted.push(signal.reason))
+      try {
+        return await gate.promise
+      } finally {
+        seen.ended = true
+      }
+    },
+  })
+  const graph = kit.graph({ actions: { wait } })
+  return { gate, seen, graph, logic: graph.runnable({ entrypoint: 'wait' }).logic }
+}
+function recorder() {
+  const lines: string[] = []
+  const write = (level: string) => (text: string, data?: unknown) =>
+    void lines.push(`${level}: ${text} ${String(data)}`)
+  return { lines, logger: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') } }
+}
+const isStop = expect.objectContaining({ name: 'CancelledError', cancelCause: 'stop' })
+
+describe('a stop', () => {
+  it('before the start is forgotten: the start runs the application', async () => {
+    const { seen, logic } = counting()
+    const actor = createActor(logic, { input })
+
+    actor.stop()
+    await settle()
+    const before = seen.ran
+    actor.start()
+
+    expect((await toPromise(actor)).state).toEqual({ n: 3 })
+    expect(before).toBe(0)
+  })
+
+  it('right after the start runs nothing', async () => {
+    const { seen, logic } = counting()
+
+    const actor = createActor(logic, { input }).start()
+    actor.stop()
+    await settle()
+
+    expect([actor.getSnapshot().status, seen.ran]).toEqual(['stopped', 0])
+  })
+
+  it('is for good: a further start runs nothing', async () => {
+    const { seen, logic } = counting()
+    const actor = createActor(logic, { input }).start()
+
+    actor.stop()
+    actor.start()
+    await settle()
+
+    expect([actor.getSnapshot().status, seen.ran]).toEqual(['stopped', 0])
+  })
+
+  it('waits for nothing: it returns while the action still runs, whose signal has fired', async () => {
+    const { seen, logic } = deaf()
+    const actor = createActor(logic, { input: { state: {} } }).start()
+    await settle()
+
+    actor.stop()
+
+    expect(seen).toEqual({ aborted: [isStop], ended: false })
+    expect(actor.getSnapshot().status).toBe('stopped')
+  })
+
+  it('fires the signal before any observer hears of the end', async () => {
+    const { seen, logic } = deaf()
+    const actor = createActor(logic, { input: { state: {} } })
+    const heard: number[] = []
+    actor.subscribe({ complete: () => heard.push(seen.aborted.length) })
+    actor.start()
+    await settle()
+
+    actor.stop()
+
+    expect(heard).toEqual([1])
+  })
+
+  it('of an application resolves its run at once, as cancelled', async () => {
+    const { graph } = deaf()
+    const app = createApplication(graph, { entrypoint: 'wait', state: {} })
+    const run = app.run()
+    await settle()
+
+    app.actor.stop()
+
+    expect(await run).toMatchObject({ status: 'cancelled', reason: isStop, by: 'stop', state: {} })
+  })
+
+  it('of an application is for good: a further run is refused', async () => {
+    const { graph } = counting()
+    const app = createApplication(graph, { entrypoint: 'add', state: { n: 0 } })
+
+    app.actor.stop()
+
+    await expect(app.run()).rejects.toThrow('The actor of the application was stopped, so it runs no more.')
+  })
+
+  it.each([
+    ['a late value', (end: ReturnType<typeof deaf>['gate']) => end.resolve({ n: 7 }), '[object Object]'],
+    ['a late error', (end: ReturnType<typeof deaf>['gate']) => end.reject(new RangeError('late')), 'RangeError: late'],
+  ])('leaves %s unheard, but logged', async (_, end, said) => {
+    const { gate, graph } = deaf()
+    const { lines, logger } = recorder()
+    const app = createApplication(graph, { entrypoint: 'wait', state: {}, logger })
+    const run = app.run()
+    await settle()
+
+    app.actor.stop()
+    await run
+    end(gate)
+    await settle()
+
+    expect(lines).toEqual([`debug: Action "wait" ended after it was given up. Its outcome is ignored. ${said}`])
+    expect(app.state).toEqual({})
+  })
+
+  it('is refused below: a branch is stopped by its map alone', async () => {
+    const wait = kit.action({ reads: [], writes: [], run: ({ signal }) => untilAborted(signal) })
+    const map = kit.mapStates({ reads: [], writes: [], action: wait, states: { a: {} }, reduce: () => ({}) })
+    const branches: { id: string; stop(): unknown }[] = []
+    const app = createApplication(kit.graph({ actions: { map } }), {
+      entrypoint: 'map',
+      state: {},
+      inspect: (event) => {
+        const ref = event.actorRef as unknown as { id: string; stop(): unknown }
+        if (event.type === '@xstate.actor' && ref.id === 'a') branches.push(ref)
+      },
+    })
+    const run = app.run()
+    await settle()
+
+    expect(() => branches[0]?.stop()).toThrow('A non-root actor cannot be stopped directly.')
+    await app.cancel({ path: 'a' })
+    await expect(run).rejects.toThrow(`cannot settle as 'all'`)
+  })
+
+  it('of a map reaches a thousand branches in the same tick', async () => {
+    let aborted = 0
+    const wait = kit.action({
+      reads: [],
+      writes: [],
+      run: ({ signal }) => {
+        signal.addEventListener('abort', () => {
+          aborted += 1
+        })
+        return untilAborted(signal)
+      },
+    })
+    const map = kit.mapStates({
+      reads: [],
+      writes: [],
+      action: wait,
+      states: Array.from({ length: 1000 }, () => ({})),
+      concurrency: 1000,
+      reduce: () => ({}),
+    })
+    const actor = createActor(kit.graph({ actions: { map } }).runnable({ entrypoint: 'map' }).logic, {
+      input: { state: {} },
+    }).start()
+    await settle()
+
+    actor.stop()
+
+    expect(aborted).toBe(1000)
+  })
+})
+
+describe('a cancel', () => {
+  it('waits: it resolves when the action has ended, its finally block run', async () => {
+    const { gate, seen, graph } = deaf()
+    const app = createApplication(graph, { entrypoint: 'wait', state: {} })
+    const run = app.run()
+    await settle()
+    const order: string[] = []
+
+    const cancelled = app.cancel({ reason: 'enough' }).then(() => order.push(`cancelled, ended: ${seen.ended}`))
+    await settle()
+    order.push('released')
+    gate.resolve({ n: 7 })
+    await cancelled
+
+    expect(order).toEqual(['released', 'cancelled, ended: true'])
+    expect(seen.aborted).toEqual(['enough'])
+    expect(await run).toMatchObject({ status: 'cancelled', reason: 'enough', state: {} })
+  })
+
+  it('gives the signal the reason as it is, in the same tick', async () => {
+    const { seen, logic } = deaf()
+    const actor = createActor(logic, { input: { state: {} } }).start()
+    await settle()
+    const reason = { why: 'a better answer' }
+
+    actor.send({ type: 'cancel', reason })
+
+    expect(seen.aborted[0]).toBe(reason)
+  })
+
+  it('is an outcome, not an error: no observer is needed to survive it', async () => {
+    const { gate, logic } = deaf()
+    const actor = createActor(logic, { input: { state: {} } }).start()
+    await settle()
+
+    actor.send({ type: 'cancel' })
+    gate.resolve({ n: 1 })
+    await settle()
+
+    expect(actor.getSnapshot()).toMatchObject({ status: 'done', error: undefined, output: { status: 'cancelled' } })
+  })
+
+  it.each([
+    ['before the start', false],
+    ['right after it', true],
+  ])('that comes %s takes effect before the first step', async (_, started) => {
+    const { seen, logic } = counting()
+    const actor = createActor(logic, { input })
+    const heard: string[] = []
+    actor.on('*', (event) => heard.push(event.type))
+
+    if (started) actor.start()
+    actor.send({ type: 'cancel', reason: 'early' })
+    actor.start()
+
+    expect(await toPromise(actor)).toMatchObject({ status: 'cancelled', reason: 'early', sequenceId: -1 })
+    expect([seen.ran, heard]).toEqual([0, ['run.start', 'cancel', 'run.end']])
+  })
+
+  it('is heard by a loop that never waits', async () => {
+    const spin = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 1 }) })
+    const { logic } = kit.graph({ actions: { spin }, transitions: { spin: 'spin' } }).runnable({ entrypoint: 'spin' })
+    const actor = createActor(logic, { input }).start()
+
+    setImmediate(() => actor.send({ type: 'cancel', reason: 'dizzy' }))
+
+    expect(await toPromise(actor)).toMatchObject({ status: 'cancelled', reason: 'dizzy' })
+  })
+
+  it('gives up what ignores it after the grace period; what comes later is dropped, but logged', async () => {
+    const { gate, graph } = deaf()
+    const { lines, logger } = recorder()
+    const clock = new ManualClock()
+    const app = createApplication(graph, { entrypoint: 'wait', state: {}, logger, clock, graceMs: 50 })
+    const run = app.run()
+    await settle()
+
+    const cancelled = app.cancel()
+    clock.advance(50)
+    await cancelled
+    gate.resolve({ n: 7 })
+    await settle()
+
+    expect(await run).toMatchObject({ status: 'cancelled', leaked: [{ action: 'wait', path: '', sinceMs: 50 }] })
+    expect(lines).toEqual([
+      'warn: Action "wait" ignored its signal for 50 ms and was given up. It may still run; hand the signal on to what it awaits. undefined',
+      'debug: Action "wait" ended after it was given up. Its outcome is ignored. [object Object]',
+    ])
+    expect(app.state).toEqual({})
+  })
+
+  it('that comes second says nothing: the first reason counts', async () => {
+    const { gate, seen, logic } = deaf()
+    const actor = createActor(logic, { input: { state: {} } }).start()
+    await settle()
+
+    actor.send({ type: 'cancel', reason: 'first' })
+    actor.send({ type: 'cancel', reason: 'second' })
+    gate.resolve({ n: 1 })
+
+    expect(await toPromise(actor)).toMatchObject({ reason: 'first' })
+    expect(seen.aborted).toEqual(['first'])
+  })
+})
+
+describe('an event that comes too late', () => {
+  it('changes nothing of an actor that is done', async () => {
+    const { logic } = counting()
+    const actor = createActor(logic, { input }).start()
+    const output = await toPromise(actor)
+
+    actor.send({ type: 'cancel', reason: 'late' })
+    await settle()
+
+    expect(actor.getSnapshot()).toMatchObject({ status: 'done', output })
+  })
+
+  it('changes nothing of an actor that was stopped', async () => {
+    const { logic } = deaf()
+    const actor = createActor(logic, { input: { state: {} } }).start()
+    await settle()
+    actor.stop()
+    const stopped = actor.getSnapshot()
+
+    actor.send({ type: 'cancel' })
+
+    expect(actor.getSnapshot()).toBe(stopped)
+  })
+
+  it('is answered: a message to an application that runs no more is dropped', async () => {
+    const { graph } = counting()
+    const app = createApplication(graph, { entrypoint: 'add', state: { n: 0 } })
+    await app.run()
+
+    expect(app.send({ kind: 'hint', body: 1 })).toBe('dropped')
+    expect(app.send({ kind: 'hint', body: 1 }, { path: 'nobody/here' })).toBe('dropped')
+    await app[Symbol.asyncDispose]()
+    expect(app.send({ kind: 'hint', body: 1 })).toBe('dropped')
+  })
+
+  it('is cleared by a stop together with the rest of the queue', async () => {
+    const { logic, seen } = counting()
+    const actor = createActor(logic, { input })
+    const steps: unknown[] = []
+    actor.subscribe(({ sequenceId, status }) => {
+      steps.push([sequenceId, status])
+      if (sequenceId === 0) actor.stop()
+    })
+
+    actor.start()
+    await settle()
+
+    expect(steps).toEqual([
+      [-1, 'active'],
+      [0, 'active'],
+    ])
+    expect([actor.getSnapshot().status, seen.ran]).toEqual(['stopped', 1])
+  })
+})
+
+describe('who waits for the end', () => {
+  it('is answered by toPromise and by waitFor, also when it asks after the end', async () => {
+    const { logic } = counting()
+    const actor = createActor(logic, { input }).start()
+    await toPromise(actor)
+
+    expect(await toPromise(actor)).toMatchObject({ status: 'finished' })
+    expect((await waitFor(actor, ({ status }) => status === 'done')).state).toEqual({ n: 3 })
+  })
+
+  it('is told of a stop: toPromise resolves with nothing, waitFor rejects', async () => {
+    const { logic } = deaf()
+    const actor = createActor(logic, { input: { state: {} } }).start()
+    const promised = toPromise(actor)
+    const waited = waitFor(actor, ({ status }) => status === 'done')
+    await settle()
+
+    actor.stop()
+
+    expect(await promised).toBeUndefined()
+    await expect(waited).rejects.toThrow('Actor terminated without satisfying predicate')
+  })
+})
+
+describe('depth', () => {
+  it('of sub-graphs: a hundred applications one below the other run, and are cancelled from the top', async () => {
+    const reached = defer<number>()
+    let innermost: unknown
+    const leaf = kit.action({
+      reads: ['n'],
+      writes: ['n'],
+      inputs: { wait: type<boolean>() },
+      run({ state, inputs, signal, context }) {
+        signal.addEventListener('abort', () => {
+          innermost = signal.reason
+        })
+        if (!inputs.wait) return { n: state.n + 1 }
+        reached.resolve(context.path.length)
+        return untilAborted(signal)
+      },
+    })
+    let graph = kit.graph({ actions: { down: leaf } }).runnable({ entrypoint: 'down' })
+    for (let i = 0; i < 100; i++) {
+      const down = kit.subgraph({
+        reads: ['n'],
+        writes: ['n'],
+        graph,
+        state: ({ state }) => state,
+        reduce: ({ branch }) => ({ n: branch.state.n }),
+      })
+      graph = kit.graph({ actions: { down } }).runnable({ entrypoint: 'down' }) as never
+    }
+    const start = (wait: boolean) => createActor(graph.logic, { input: { state: { n: 1 }, inputs: { wait } } }).start()
+
+    const done = await toPromise(start(false))
+    const actor = start(true)
+    const depth = await reached.promise
+    actor.send({ type: 'cancel', reason: 'from the top' })
+
+    expect(innermost).toBe('from the top')
+    expect([done.state, depth]).toEqual([{ n: 2 }, 100])
+    expect(await toPromise(actor)).toMatchObject({ status: 'cancelled', reason: 'from the top' })
+  })
+
+  it('of messages: a thousand branches that pass one on do not overflow the stack', async () => {
+    const length = 1000
+    const all = defer()
+    const pass = kit.action({
+      reads: ['n'],
+      writes: ['log'],
+      async run({ state, context }) {
+        if (state.n === length - 1) all.resolve()
+        if (state.n === 0) await all.promise
+        else for await (const _ of context.messages({ kind: 'baton' } as never)) break
+        context.send(String(state.n + 1), { kind: 'baton', body: undefined })
+        return { log: [`${state.n}`] }
+      },
+    })
+    const map = kit.mapStates({
+      reads: [],
+      writes: ['n'],
+      action: pass,
+      states: Array.from({ length }, (_, n) => ({ n })),
+      concurrency: length,
+      reduce: ({ results }) => ({ n: results.length }),
+    })
+    const { logic } = kit.graph({ actions: { map } }).runnable({ entrypoint: 'map' })
+
+    const output = await toPromise(createActor(logic, { input: { state: {} } }).start())
+
+    expect(output.state.n).toBe(length)
+  })
+})

@@ -1,0 +1,89 @@
+/** A mistake in the engine: a text of one file, and what stands there instead. */
+export interface Mutant {
+  /** What the engine does wrong, for a person. */
+  readonly name: string
+  /** Below `src`. */
+  readonly file: string
+  readonly from: string
+  readonly to: string
+  /** Laws of which one at least has to notice. */
+  readonly caughtBy: readonly string[]
+}
+
+/** Seeded mistakes in the map actor. */
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'settles a branch a second time when it is told again that it is done',
+    file: 'runtime/map-runner.ts',
+    from: '    if (live !== undefined) this.#settle(key, endingOf(live.app)) // M2',
+    to: `    if (live !== undefined) this.#settle(key, endingOf(live.app))
+    else if (this.table.settled.has(key)) {
+      const { index } = this.table.settled.get(key) as { index: number }
+      this.#record({ key, index, inputs: {} } as never, undefined, undefined, { status: 'done', state: {} })
+    }`,
+    caughtBy: ['every branch settles exactly once'],
+  },
+  {
+    name: 'forgets to cancel the branches that are queued',
+    file: 'runtime/map-runner.ts',
+    from: "    if (why.kind !== 'stopped') this.#recordRest(cancellation)",
+    to: '',
+    caughtBy: ['every branch settles exactly once'],
+  },
+  {
+    name: 'ends before its branches have ended',
+    file: 'runtime/map-runner.ts',
+    from: 'this.#pumping || this.table.live.size > 0 || this.#recorder.asking',
+    to: 'this.#pumping || (this.#closing === undefined && this.table.live.size > 0) || this.#recorder.asking',
+    caughtBy: ['what is above ends after what is below'],
+  },
+  {
+    name: 'lets a later cancel replace the first one',
+    file: 'runtime/runner.ts',
+    from: 'if (!this.running || this.cancellation !== undefined) return\n    this.cancellation = cancellation',
+    to: 'if (!this.running) return\n    this.cancellation = cancellation',
+    caughtBy: ['the first cancel counts'],
+  },
+  {
+    name: 'drops the result of a branch that was cancelled',
+    file: 'runtime/recorder.ts',
+    from: "    this.#reducer.send({ type: 'teasel.settled', result })",
+    to: "    if (ending.status !== 'cancelled') this.#reducer.send({ type: 'teasel.settled', result })",
+    caughtBy: ['reduce is given every result once'],
+  },
+  {
+    name: 'gives slots of a shared limit that are not free',
+    file: 'runtime/slot.ts',
+    from: '    if (this.#held) return true\n    if (this.#gate.tryEnter()) {',
+    to: '    if (this.#held) return true\n    if (this.#gate.tryEnter() || this.#request === undefined) {',
+    caughtBy: ['limits are never exceeded'],
+  },
+  {
+    name: 'is satisfied with a branch that failed',
+    file: 'parallel/settle.ts',
+    from: "  if (done >= wanted) return 'satisfied'",
+    to: "  if (done + lost >= wanted) return 'satisfied'",
+    caughtBy: ['the outcome obeys the settle policy'],
+  },
+  {
+    name: 'counts a branch as done that was cancelled after its first step',
+    file: 'runtime/map-outcome.ts',
+    from: '  if (cancellation === undefined || attempts?.saved === true)',
+    to: '  if (cancellation === undefined || attempts?.saved === true || standing.sequenceId >= 0)',
+    caughtBy: ['a cancelled branch is never done'],
+  },
+  {
+    name: 'leaves the grace timer of a map running',
+    file: 'runtime/map-finale.ts',
+    from: '    this.#grace.end()\n',
+    to: '',
+    caughtBy: ['no timer outlives its run'],
+  },
+  {
+    name: 'hands a message to the last who asked for one, and keeps the rest in reverse',
+    file: 'runtime/mailbox.ts',
+    from: 'this.#messages.push(message)',
+    to: 'this.#messages.unshift(message)',
+    caughtBy: ['messages are taken in order, each once'],
+  },
+]

@@ -1,0 +1,315 @@
+import { createApplication, createLimit } from 'teasel'
+import { describe, expect, it } from 'vitest'
+import { chat } from '../support/chat.js'
+import { defer, settle, untilAborted } from '../support/deferred.js'
+import { ManualClock } from '../support/manual-clock.js'
+
+// Races that random schedules have found, each by hand.
+
+describe('a branch that is given its slot', () => {
+  it('does not begin when it is cancelled in the same tick', async () => {
+    const began: string[] = []
+    const work = chat.action({
+      reads: ['prompt'],
+      writes: ['answer'],
+      run({ state }) {
+        began.push(state.prompt)
+        return { answer: '' }
+      },
+    })
+    const map = chat.mapStates({
+      reads: [],
+      writes: ['answer'],
+      settle: 'collect',
+      concurrency: createLimit(1),
+      action: work,
+      states: { a: { prompt: 'a' }, b: { prompt: 'b' }, c: { prompt: 'c' } },
+      watch({ event, cancel }) {
+        if (event.type === 'step.end' && event.key === 'a') cancel('b') // the slot of a is free, b has it
+      },
+      reduce: ({ results }) => ({ answer: results.map(({ status }) => status).join() }),
+    })
+    const app = createApplication(chat.graph({ actions: { map } }), { entrypoint: 'map', state: {} })
+
+    const { state } = await app.run()
+
+    expect(began).toEqual(['a', 'c'])
+    expect(state.answer).toBe('done,cancelled,done')
+  })
+})
+
+describe('an action', () => {
+  it('does not begin when whoever is told of its step cancels it', async () => {
+    let began = 0
+    const work = chat.action({ reads: [], writes: ['answer'], run: () => ({ answer: `${(began += 1)}` }) })
+    const app = createApplication(chat.graph({ actions: { work } }), { entrypoint: 'work', state: {} })
+    app.on('step.start', () => void app.cancel({ reason: 'no' }))
+
+    expect(await app.run()).toMatchObject({ status: 'cancelled', reason: 'no' })
+    expect(began).toBe(0)
+  })
+})
+
+describe('a watch that is told of the last branch', () => {
+  it('cannot make the map reduce what its policy refuses', async () => {
+    const fail = chat.action({ reads: [], writes: ['answer'], run: () => Promise.reject(new RangeError('no')) })
+    const map = chat.mapActions({
+      reads: [],
+      writes: ['answer'],
+      settle: 'any',
+      actions: { a: fail, b: fail },
+      watch({ event, cancel }) {
+        if (event.type === 'branch.settled') cancel(['a', 'b']) // settled by now, or cancelled
+      },
+      reduce: () => ({ answer: 'reduced' }),
+    })
+    const app = createApplication(chat.graph({ actions: { map } }), { entrypoint: 'map', state: {} })
+
+    await expect(app.run()).rejects.toThrow(`Map action "map" cannot settle as 'any': 1 of 2 branches failed: "a".`)
+  })
+
+  it('starts nothing more by a cancel', async () => {
+    const began: string[] = []
+    const work = chat.action({
+      reads: ['prompt'],
+      writes: ['answer'],
+      run({ state }) {
+        began.push(state.prompt)
+        return { answer: '' }
+      },
+    })
+    const map = chat.mapStates({
+      reads: [],
+      writes: ['answer'],
+      settle: 'first',
+      concurrency: 1,
+      action: work,
+      states: { a: { prompt: 'a' }, b: { prompt: 'b' }, c: { prompt: 'c' } },
+      watch({ event, cancel }) {
+        if (event.type === 'branch.settled' && event.key === 'a') cancel('a')
+      },
+      reduce: ({ results }) => ({ answer: results.map((r) => r.status).join() }),
+    })
+    const app = createApplication(chat.graph({ actions: { map } }), { entrypoint: 'map', state: {} })
+
+    expect((await app.run()).state.answer).toBe('done,cancelled,cancelled')
+    expect(began).toEqual(['a'])
+  })
+})
+
+describe('what was given up', () => {
+  const quiet = { debug() {}, info() {}, warn() {}, error() {} }
+
+  it('is told of by the run also where its branch failed in the end', async () => {
+    const clock = new ManualClock()
+    const deaf = chat.action({ reads: [], writes: ['answer'], run: () => new Promise<never>(() => {}) })
+    const quick = chat.action({ reads: [], writes: ['answer'], run: async () => ({ answer: '' }) })
+    const fail = chat.action({ reads: [], writes: ['answer'], run: () => Promise.reject(new RangeError('no')) })
+    const race = chat.mapActions({
+      reads: [],
+      writes: ['answer'],
+      settle: 'any',
+      actions: { deaf, quick },
+      reduce: () => ({ answer: '' }),
+    })
+    const branch = chat
+      .graph({ actions: { race, fail }, transitions: { race: 'fail' } })
+      .runnable({ entrypoint: 'race' })
+    const map = chat.mapActions({
+      reads: [],
+      writes: ['answer'],
+      settle: 'collect',
+      actions: { branch },
+      reduce: ({ results }) => ({ answer: results.map((r) => r.status).join() }),
+    })
+    const app = createApplication(chat.graph({ actions: { map } }), {
+      entrypoint: 'map',
+      state: {},
+      clock,
+      logger: quiet,
+    })
+
+    const run = app.run()
+    await settle()
+    clock.advance(5000)
+
+    expect(await run).toMatchObject({
+      state: { answer: 'failed' },
+      leaked: [{ path: 'map/branch/race/deaf', sinceMs: 5000 }],
+    })
+  })
+
+  it('is told of with the time since its map wanted it to end, of a source too', async () => {
+    const clock = new ManualClock()
+    const quick = chat.action({ reads: [], writes: ['answer'], run: async () => ({ answer: '' }) })
+    const map = chat.mapStates({
+      reads: [],
+      writes: ['answer'],
+      settle: 'any',
+      action: quick,
+      async *states() {
+        yield {}
+        await new Promise(() => {})
+      },
+      reduce: () => ({ answer: '' }),
+    })
+    const app = createApplication(chat.graph({ actions: { map } }), {
+      entrypoint: 'map',
+      state: {},
+      clock,
+      logger: quiet,
+    })
+
+    const run = app.run()
+    await settle()
+    clock.advance(5000)
+
+    expect((await run).leaked).toEqual([{ path: '', action: 'map', sinceMs: 5000 }])
+  })
+
+  it('may be an interceptor, before the action or after it: nothing is told of the step any more', async () => {
+    const told = async (at: 'beforeStep' | 'afterStep') => {
+      const clock = new ManualClock()
+      const gate = defer()
+      let began = 0
+      const work = chat.action({ reads: [], writes: ['answer'], run: () => ({ answer: `${(began += 1)}` }) })
+      const held = { [at]: () => gate.promise }
+      const options = { entrypoint: 'work' as const, state: {}, clock, logger: quiet, interceptors: [held] }
+      const app = createApplication(chat.graph({ actions: { work } }), options)
+      const heard: string[] = []
+      app.on('*', ({ type }) => heard.push(type))
+
+      const run = app.run()
+      await settle()
+      void app.cancel()
+      clock.advance(5000)
+      const { leaked } = await run
+      gate.reject(new RangeError('late'))
+      await settle()
+
+      return { began, heard, leaked }
+    }
+    const heard = ['run.start', 'step.start', 'cancel', 'branch.leaked', 'run.end']
+    const leaked = [{ path: '', action: 'work', sinceMs: 5000 }]
+
+    expect(await told('beforeStep')).toEqual({ began: 0, heard, leaked })
+    expect(await told('afterStep')).toEqual({ began: 1, heard, leaked })
+  })
+
+  it('begins nothing in a later run of the application', async () => {
+    const clock = new ManualClock()
+    const gates = [defer(), defer()]
+    let began = 0
+    const work = chat.action({ reads: [], writes: ['answer'], run: () => ({ answer: `${(began += 1)}` }) })
+    let asked = 0
+    const held = { beforeStep: async () => gates[asked++]?.promise }
+    const options = { entrypoint: 'work' as const, state: {}, clock, logger: quiet, interceptors: [held] }
+    const app = createApplication(chat.graph({ actions: { work } }), options)
+
+    const first = app.run()
+    await settle()
+    void app.cancel()
+    clock.advance(5000)
+    await first
+    const second = app.run()
+    gates[0]?.resolve()
+    await settle()
+    const early = began
+    gates[1]?.resolve()
+    await second
+
+    expect([early, began]).toEqual([0, 1])
+  })
+
+  it('logs to the logger alone', async () => {
+    const clock = new ManualClock()
+    const gate = defer()
+    const logged: string[] = []
+    const deaf = chat.action({
+      reads: [],
+      writes: ['answer'],
+      async run({ context }) {
+        await gate.promise
+        context.log('late')
+        return { answer: '' }
+      },
+    })
+    const logger = { ...quiet, info: (text: string) => logged.push(text) }
+    const app = createApplication(chat.graph({ actions: { deaf } }), { entrypoint: 'deaf', state: {}, clock, logger })
+    const heard: string[] = []
+    app.on('*', ({ type }) => heard.push(type))
+
+    const run = app.run()
+    await settle()
+    void app.cancel()
+    clock.advance(5000)
+    await run
+    gate.resolve()
+    await settle()
+
+    expect(logged).toEqual(['late'])
+    expect(heard.at(-1)).toBe('run.end')
+  })
+})
+
+describe('an application that a cancelled action makes', () => {
+  it('runs nothing', async () => {
+    let began = 0
+    const work = chat.action({ reads: [], writes: ['answer'], run: () => ({ answer: `${(began += 1)}` }) })
+    const graph = chat.graph({ actions: { work } })
+    const late = chat.action({
+      reads: [],
+      writes: ['answer'],
+      async run({ context, signal }) {
+        await untilAborted(signal).catch(() => {})
+        const below = createApplication(graph, { entrypoint: 'work', state: {}, parent: context })
+        return { answer: (await below.run()).status }
+      },
+    })
+    const app = createApplication(chat.graph({ actions: { late } }), { entrypoint: 'late', state: {} })
+
+    const run = app.run()
+    await settle()
+    await app.cancel()
+
+    expect(await run).toMatchObject({ status: 'cancelled' })
+    expect(began).toBe(0)
+  })
+})
+
+describe('events', () => {
+  const quick = chat.action({ reads: [], writes: ['answer'], run: async () => ({ answer: '' }) })
+  const slow = chat.action({ reads: [], writes: ['answer'], run: ({ signal }) => untilAborted(signal) })
+
+  it('are heard in the order of their numbers when a watch makes one happen out of another', async () => {
+    const map = chat.mapActions({
+      reads: [],
+      writes: ['answer'],
+      settle: 'collect',
+      actions: { quick, slow },
+      watch({ event, cancel }) {
+        if (event.type === 'branch.settled' && event.key === 'quick') cancel('slow')
+      },
+      reduce: () => ({ answer: '' }),
+    })
+    const app = createApplication(chat.graph({ actions: { map } }), { entrypoint: 'map', state: {} })
+    const heard: string[] = []
+    app.on('*', ({ seq, type }) => heard.push(`${seq} ${type}`))
+
+    await app.run()
+
+    expect(heard).toContainEqual(expect.stringMatching(/cancel$/))
+    expect(heard.map((line) => Number.parseInt(line, 10))).toEqual(heard.map((_, i) => i))
+  })
+
+  it('are heard in the order of their numbers when a listener makes one happen out of another', async () => {
+    const app = createApplication(chat.graph({ actions: { slow } }), { entrypoint: 'slow', state: {} })
+    const heard: string[] = []
+    app.on('step.start', () => void app.cancel())
+    app.on('*', ({ seq, type }) => heard.push(`${seq} ${type}`))
+
+    await app.run()
+
+    expect(heard).toEqual(['0 run.start', '1 step.start', '2 cancel', '3 step.end', '4 run.end'])
+  })
+})

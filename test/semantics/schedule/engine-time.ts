@@ -1,0 +1,46 @@
+import type { Random } from './random.js'
+
+// The engine yields to macrotasks when its slice of the thread is over. A schedule owns that time too: while one runs,
+// `performance.now` and `setImmediate` are its own, so that neither a slow machine nor a collection shows in a trace.
+
+const realImmediate = globalThis.setImmediate
+const realNow = performance.now
+
+/** Lets every microtask run, and whatever Node reports between macrotasks. */
+export const drained = (): Promise<void> => new Promise((resolve) => void realImmediate(resolve))
+
+/** Macrotasks and the slice clock of the engine, while a schedule runs. */
+export class EngineTime {
+  readonly #random: Random
+  readonly #busy: boolean
+  #now = 0
+  #queue: (() => void)[] = []
+
+  /** @param busy whether engine time passes, so that slices end at step borders that the seed chooses */
+  constructor(random: Random, busy: boolean) {
+    this.#random = random
+    this.#busy = busy
+  }
+
+  install(): void {
+    performance.now = () => {
+      if (this.#busy) this.#now += this.#random.int(0, 6)
+      return this.#now
+    }
+    globalThis.setImmediate = ((fn: () => void) => void this.#queue.push(fn)) as unknown as typeof setImmediate
+  }
+
+  restore(): void {
+    performance.now = realNow
+    globalThis.setImmediate = realImmediate
+  }
+
+  get waiting(): boolean {
+    return this.#queue.length > 0
+  }
+
+  /** Runs the macrotasks that wait. */
+  run(): void {
+    for (const fn of this.#queue.splice(0)) fn()
+  }
+}

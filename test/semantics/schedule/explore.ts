@@ -1,0 +1,113 @@
+import { makePlan } from './make-plan.js'
+import { createPaint, type Paint } from './paint.js'
+import { settingLines, treeLines } from './print-plan.js'
+import { traceLines } from './print-trace.js'
+import { type Report, runSchedule } from './schedule.js'
+import { plain } from './trace.js'
+
+// npm run explore -- --seed N            replays one schedule for a person
+// npm run explore -- --from A --to B     looks for schedules that break a law, the shortest first
+
+const HELP = `Replays schedules of the engine, each made of a number alone.
+
+  --seed N           one schedule: its tree, each turn, what followed, and the laws
+  --from A --to B    all seeds from A up to B: which break a law, the shortest first
+  --json             for machines
+  --help             this`
+
+interface Options {
+  readonly seed: number | undefined
+  readonly from: number | undefined
+  readonly to: number | undefined
+  readonly json: boolean
+  readonly help: boolean
+}
+
+function parse(args: readonly string[]): Options {
+  const given = new Map<string, number>()
+  const flags = new Set<string>()
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i] ?? ''
+    if (arg === '--json' || arg === '--help') flags.add(arg)
+    else if (arg === '--seed' || arg === '--from' || arg === '--to') {
+      const value = Number(args[++i])
+      if (!Number.isInteger(value)) throw new TypeError(`${arg} takes a whole number.`)
+      given.set(arg, value)
+    } else throw new TypeError(`There is no option "${arg}".\n\n${HELP}`)
+  }
+  return {
+    seed: given.get('--seed'),
+    from: given.get('--from'),
+    to: given.get('--to'),
+    json: flags.has('--json'),
+    help: flags.has('--help'),
+  }
+}
+
+async function replay(seed: number, json: boolean, paint: Paint): Promise<boolean> {
+  const report = await runSchedule(makePlan(seed))
+  if (json) console.log(JSON.stringify({ ...report, notes: Object.fromEntries(report.notes) }, plain, 2))
+  else
+    console.log(
+      [...head(report, paint), '', ...traceLines(report.entries, paint), '', ...foot(report, paint)].join('\n'),
+    )
+  return report.violations.length === 0
+}
+
+function head({ plan }: Report, paint: Paint): string[] {
+  return [
+    paint.bold(`schedule ${plan.seed}`),
+    '',
+    ...treeLines(plan).map((line) => `  ${line}`),
+    '',
+    ...settingLines(plan).map((line) => `  ${line}`),
+  ]
+}
+
+function foot({ violations, notes }: Report, paint: Paint): string[] {
+  const happened = [...notes].map(([what, times]) => (times === 1 ? what : `${what} × ${times}`)).join(', ')
+  return [
+    ...(happened === '' ? [] : [`happened  ${happened}`]),
+    ...(violations.length === 0
+      ? [paint.green('✓ every law holds')]
+      : violations.map(({ law, what, turn }) => paint.red(`✗ ${law} (turn ${turn}): ${what}`))),
+  ]
+}
+
+async function search(from: number, to: number, json: boolean, paint: Paint): Promise<boolean> {
+  const broken: Report[] = []
+  for (let seed = from; seed <= to; seed++) {
+    const report = await runSchedule(makePlan(seed))
+    if (report.violations.length > 0) broken.push(report)
+  }
+  broken.sort((a, b) => a.entries.length - b.entries.length)
+  const found = broken.map(({ plan, entries, violations }) => ({
+    seed: plan.seed,
+    entries: entries.length,
+    violations,
+  }))
+  if (json) console.log(JSON.stringify({ from, to, broken: found }, plain, 2))
+  else {
+    for (const { seed, entries, violations } of found) {
+      const [first] = violations
+      console.log(
+        `${paint.red('✗')} ${paint.bold(`seed ${seed}`)}  ${paint.dim(`${entries} entries`)}  ${first?.law}: ${first?.what}${violations.length > 1 ? paint.dim(` (and ${violations.length - 1} more)`) : ''}`,
+      )
+    }
+    console.log(
+      found.length === 0
+        ? paint.green(`✓ ${to - from + 1} schedules, every law holds in each`)
+        : `${found.length} of ${to - from + 1} schedules break a law. Replay one with --seed.`,
+    )
+  }
+  return found.length === 0
+}
+
+const options = parse(process.argv.slice(2))
+const paint = createPaint(process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined)
+if (options.help) console.log(HELP)
+else if (options.seed !== undefined) process.exitCode = (await replay(options.seed, options.json, paint)) ? 0 : 1
+else {
+  const from = options.from ?? 0
+  process.exitCode = (await search(from, options.to ?? from + 499, options.json, paint)) ? 0 : 1
+}

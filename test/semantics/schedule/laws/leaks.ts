@@ -1,0 +1,90 @@
+import type { AnyEvent } from 'teasel'
+import type { Plan } from '../plan.js'
+import type { Entry } from '../trace.js'
+import type { Law, Tell } from './check.js'
+import { locate } from './locate.js'
+import { isBelow } from './spans.js'
+
+type Leaked = Extract<AnyEvent, { type: 'branch.leaked' }>
+
+const ORPHANS = 'nothing outlives its owner unless it was given up'
+
+/** No orphans: code ends before its branch settles and its run ends, or it was given up in its time and told of. */
+export const leaks: Law = (entries, plan, tell) => {
+  const running = new Map<number, Extract<Entry, { kind: 'code' }>>()
+  let leaked: { readonly path: string; readonly sinceMs: number }[] = []
+  let upAbove = 0
+  for (const entry of entries) {
+    if (entry.kind === 'code') {
+      if (entry.what === 'began') running.set(entry.life, entry)
+      else running.delete(entry.life)
+    }
+    if (entry.kind === 'outcome') told(entry, leaked, tell)
+    if (entry.kind !== 'event') continue
+    const { event, path, turn } = entry
+    if (event.type === 'run.start' && path === '') {
+      leaked = []
+      upAbove = 0
+      running.clear()
+    } else if (event.type === 'branch.leaked') {
+      leaked.push({ path, sinceMs: event.sinceMs })
+      if (!giveUp(running, path)) upAbove += 1
+      inTime(plan, event, path, turn, tell)
+    } else if (event.type === 'branch.settled' || event.type === 'run.end') {
+      ended(running, path, event.type === 'run.end' ? upAbove : Number.POSITIVE_INFINITY, turn, tell)
+    }
+  }
+}
+
+/** A leaf of that application; else it was a source or a reducer, which cannot tell where it stands. */
+function giveUp(running: Map<number, Extract<Entry, { kind: 'code' }>>, path: string): boolean {
+  for (const [life, { path: where, name }] of running) {
+    if (where !== path || /^(source|reduce) of /.test(name)) continue
+    running.delete(life)
+    return true
+  }
+  return false
+}
+
+function ended(
+  running: Map<number, Extract<Entry, { kind: 'code' }>>,
+  path: string,
+  others: number,
+  turn: number,
+  tell: Tell,
+): void {
+  let left = 0
+  for (const { path: where, name } of running.values()) {
+    if (/^(source|reduce) of /.test(name)) left += 1
+    else if (isBelow(where, path)) tell(ORPHANS, `${where} ${name} runs on`, turn)
+  }
+  if (path === '' && left > others) tell(ORPHANS, `${left} sources and reducers run on, ${others} were given up`, turn)
+}
+
+/** Given up at one absolute deadline: no sooner than the shortest grace on its way, no later than the longest. */
+function inTime(plan: Plan, { path, source, sinceMs }: Leaked, where: string, turn: number, tell: Tell): void {
+  const graces = [plan.graceMs]
+  path.forEach(({ map }, i) => {
+    const nest = locate(plan, path.slice(0, i), map)
+    if (nest?.kind === 'map') graces.push(nest.graceMs ?? plan.graceMs)
+  })
+  const own = locate(plan, path, source)
+  if (own?.kind === 'map') graces.push(own.graceMs ?? plan.graceMs)
+  if (sinceMs < Math.min(...graces) || sinceMs > Math.max(...graces))
+    tell('code is given up when its time is over', `${where} ${source} after ${sinceMs} ms of ${graces.join()}`, turn)
+}
+
+function told(
+  { outcome, turn }: Extract<Entry, { kind: 'outcome' }>,
+  leaked: readonly { readonly path: string }[],
+  tell: Tell,
+): void {
+  if (outcome.leaked === undefined || outcome.status === 'rejected' || outcome.status === 'left') return
+  const paths = (list: readonly { readonly path: string }[]): string =>
+    list
+      .map(({ path }) => path)
+      .sort()
+      .join()
+  if (paths(outcome.leaked) !== paths(leaked))
+    tell('a run tells what leaked', `told ${paths(outcome.leaked)}, leaked ${paths(leaked)}`, turn)
+}

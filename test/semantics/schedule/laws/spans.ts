@@ -1,0 +1,115 @@
+import type { AnyEvent } from 'teasel'
+import type { Entry } from '../trace.js'
+import type { Law, Tell } from './check.js'
+
+type Told = Extract<Entry, { kind: 'event' }>
+
+/** Something that began and has to end. */
+interface Open {
+  readonly kind: 'run' | 'step' | 'map' | 'branch'
+  readonly path: string
+  readonly name: string
+  started: boolean
+  /** Code of it was given up: its step may end nevertheless, at a time limit, or never. */
+  leaked: boolean
+}
+
+const ONCE = 'every branch settles exactly once'
+const ENDS = 'every start has its end'
+const INSIDE = 'what is above ends after what is below'
+
+/** Counting, nesting, and that whatever began has ended, inside out. */
+export const spans: Law = (entries, _plan, tell) => {
+  let open: Open[] = []
+  let settled = new Set<string>()
+  let seq = 0
+  let running = false
+  for (const entry of entries) {
+    if (entry.kind !== 'event') continue
+    const { event, path, turn } = entry
+    if (event.type === 'run.start' && path === '') {
+      if (running) tell('one run at a time', 'a run started in another', turn)
+      running = true
+      seq = 0
+      open = []
+      settled = new Set()
+    } else if (!running)
+      tell('nothing comes after run.end', `${event.type} of ${path === '' ? 'the root' : path}`, turn)
+    if (event.seq !== seq) tell('seq has no gaps', `${event.seq} instead of ${seq}`, turn)
+    seq = event.seq + 1
+    for (const above of settled)
+      if (isBelow(path, above)) tell(ONCE, `${event.type} of ${path} after it had settled`, turn)
+    follow(open, settled, entry, tell)
+    if (event.type === 'run.end' && path === '') running = false
+  }
+  if (running) tell(ENDS, 'run.start without run.end', entries.at(-1)?.turn ?? 0)
+}
+
+/** Whether a path is another one or leads below it. */
+export const isBelow = (path: string, above: string): boolean =>
+  above === '' || path === above || path.startsWith(`${above}/`)
+
+function follow(open: Open[], settled: Set<string>, { event, path, turn }: Told, tell: Tell): void {
+  const begin = (kind: Open['kind'], name: string): void => {
+    if (open.some((one) => one.kind === kind && one.path === path && !one.leaked))
+      tell(ENDS, `two of ${kind} ${path} ${name} at once`, turn)
+    open.push({ kind, path, name, started: false, leaked: false })
+  }
+  const end = (kind: Open['kind'], name: string, inside: (one: Open) => boolean): void => {
+    const at = open.findIndex((one) => one.kind === kind && one.path === path && one.name === name)
+    if (at < 0) tell(ENDS, `${kind} ${path} ${name} ended without a start`, turn)
+    else open.splice(at, 1)
+    for (const one of open.filter((other) => inside(other) && !other.leaked))
+      tell(INSIDE, `${one.kind} ${one.path} ${one.name} goes on after ${event.type} of ${path} ${name}`, turn)
+  }
+  const below = (one: Open): boolean => one.path !== path && isBelow(one.path, path)
+  switch (event.type) {
+    case 'run.start':
+      return begin('run', '')
+    case 'run.end':
+      return end('run', '', (one) => below(one) || one.path === path)
+    case 'step.start':
+      return begin('step', event.source)
+    case 'step.end':
+      return end('step', event.source, (one) => below(one) || (one.kind === 'map' && one.path === path))
+    case 'map.start':
+      return begin('map', event.source)
+    case 'map.end':
+      return end('map', event.source, (one) => one.kind === 'branch' && isBelow(one.path, path) && one.path !== path)
+    case 'branch.queued':
+      if (settled.has(path)) tell(ONCE, `${path} is queued after it had settled`, turn)
+      return begin('branch', event.key)
+    case 'branch.start':
+      return start(open, event, path, turn, tell)
+    case 'branch.settled':
+      return settle(open, settled, event, path, turn, tell)
+    case 'branch.leaked':
+      return leak(open, event.source, path)
+  }
+}
+
+function start(open: Open[], { key }: { readonly key: string }, path: string, turn: number, tell: Tell): void {
+  const branch = open.find((one) => one.kind === 'branch' && one.path === path)
+  if (branch === undefined || branch.started)
+    tell(ENDS, `branch ${path} started ${branch === undefined ? 'without being queued' : 'twice'} (${key})`, turn)
+  else branch.started = true
+}
+
+type Settled = Extract<AnyEvent, { type: 'branch.settled' }>
+
+function settle(open: Open[], settled: Set<string>, { status }: Settled, path: string, turn: number, tell: Tell): void {
+  if (settled.has(path)) tell(ONCE, `${path} settled twice`, turn)
+  settled.add(path)
+  const at = open.findIndex((one) => one.kind === 'branch' && one.path === path)
+  // A branch whose turn never came is told of once only: when it is cancelled.
+  if (at < 0 && status !== 'cancelled') tell(ENDS, `branch ${path} ended without a start`, turn)
+  if (at >= 0) open.splice(at, 1)
+  for (const one of open.filter(({ leaked }) => !leaked)) {
+    if (isBelow(one.path, path)) tell(INSIDE, `${one.kind} ${one.path} ${one.name} goes on after ${path} settled`, turn)
+  }
+}
+
+/** A leaf that is given up may have ended with that. A map goes on without its source or its reducer. */
+function leak(open: Open[], name: string, path: string): void {
+  for (const one of open) if (one.kind === 'step' && one.path === path && one.name === name) one.leaked = true
+}

@@ -1,0 +1,60 @@
+import { type AnyEvent, printPath } from 'teasel'
+import type { World } from './world.js'
+
+/** What somebody outside knows of a run while it goes on: its events, and which branches there are. */
+export class Observed {
+  readonly branches = new Map<string, 'queued' | 'running' | 'settled'>()
+  /** Which branch settled with a result. */
+  readonly pathOf = new WeakMap<object, string>()
+  /** Steps, by application, whose save goes on. */
+  readonly saving = new Set<string>()
+  readonly #world: World
+
+  constructor(world: World) {
+    this.#world = world
+  }
+
+  /** Told of every event, in the moment it becomes true. */
+  hear(event: AnyEvent): void {
+    const path = printPath(event.path)
+    this.#world.trace.add({ kind: 'event', event, path })
+    if (event.type === 'run.start' && path === '') this.branches.clear()
+    else if (event.type === 'branch.queued') this.branches.set(path, 'queued')
+    else if (event.type === 'branch.start') this.branches.set(path, 'running')
+    else if (event.type === 'branch.leaked') this.#leaked(path)
+    else if (event.type === 'cancel') this.#cancelled(path)
+    else if (event.type === 'branch.settled') {
+      if (event.status === 'cancelled' && event.result.startedAt === undefined)
+        this.#world.note('cancel of a queued branch')
+      this.branches.set(path, 'settled')
+      this.pathOf.set(event.result, path)
+    }
+  }
+
+  /** The paths of branches that stand so. */
+  standing(status: 'queued' | 'running' | 'settled'): string[] {
+    return [...this.branches].filter(([, is]) => is === status).map(([path]) => path)
+  }
+
+  #leaked(path: string): void {
+    for (const life of this.#world.running)
+      if (life.of === 'leaf' && life.path === path && life.signal?.aborted === true) life.leaked = true
+  }
+
+  #cancelled(path: string): void {
+    const world = this.#world
+    if (this.saving.has(path)) world.note('cancel during save')
+    const below = (life: { readonly path: string }): boolean =>
+      path === '' || life.path === path || life.path.startsWith(`${path}/`)
+    for (const life of world.running) {
+      if (life.phase === 'yields' && life.since < world.trace.turn && below(life))
+        world.note('cancel while waiting for room')
+    }
+    queueMicrotask(() => {
+      for (const life of world.running) {
+        if (life.of === 'leaf' && !life.leaked && below(life) && life.signal?.aborted === false)
+          world.broken('a cancel fires every signal below in the same tick', `${life.path} ${life.name} runs on`)
+      }
+    })
+  }
+}

@@ -1,0 +1,90 @@
+import type { AnyEvent } from 'teasel'
+import type { Paint } from './paint.js'
+import type { Entry } from './trace.js'
+
+// A trace as a person reads it: each turn with what followed from it.
+
+/** The lines of a trace. */
+export function traceLines(entries: readonly Entry[], paint: Paint): string[] {
+  return entries.map((entry) => {
+    if (entry.kind === 'turn')
+      return `${paint.bold(`turn ${entry.turn}`)}  ${paint.dim(`+${entry.at} ms`)}  ${paint.cyan(entry.label)}`
+    return `      ${line(entry, paint)}`
+  })
+}
+
+function line(entry: Exclude<Entry, { kind: 'turn' }>, paint: Paint): string {
+  switch (entry.kind) {
+    case 'event': {
+      const seq = paint.dim(String(entry.event.seq).padStart(3))
+      const where = entry.path === '' ? '·' : entry.path
+      return `${seq} ${colour(entry.event, paint)(entry.event.type.padEnd(14))} ${where}  ${paint.dim(eventText(entry.event))}`
+    }
+    case 'code':
+      return paint.dim(
+        `    code of ${place(entry.path)}${entry.name} ${entry.what === 'left' ? 'was left' : entry.what}`,
+      )
+    case 'reduce':
+      return paint.dim(
+        `    ${entry.map} reduces ${entry.results.map(({ key, status }) => `${key} ${status}`).join(', ')}`,
+      )
+    case 'sent':
+      return paint.dim(`    message ${entry.serial} was sent: ${entry.answer}`)
+    case 'heard':
+      return paint.dim(
+        `    ${place(entry.path)}hears message ${entry.serial} of ${entry.from === '' ? 'outside' : entry.from}`,
+      )
+    case 'cancel':
+      return paint.yellow(`    cancel by ${entry.door}${entry.target === '' ? '' : ` of ${entry.target}`}`)
+    case 'outcome':
+      return paint.bold(`    the caller is told: ${outcomeText(entry.outcome)}`)
+    case 'broken':
+      return paint.red(`    ✗ ${entry.law}: ${entry.what}`)
+  }
+}
+
+const place = (path: string): string => (path === '' ? '' : `${path} `)
+
+function outcomeText({ status, error, by }: Extract<Entry, { kind: 'outcome' }>['outcome']): string {
+  if (error !== undefined) return `${status}: ${said(error)}`
+  return by === undefined ? status : `${status} by ${by}`
+}
+
+const said = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+function colour({ type }: AnyEvent, paint: Paint): (text: string) => string {
+  if (type === 'cancel' || type === 'branch.leaked' || type === 'fault') return paint.yellow
+  return type.endsWith('.end') || type === 'branch.settled' ? paint.green : (text) => text
+}
+
+function eventText(event: AnyEvent): string {
+  switch (event.type) {
+    case 'run.end':
+      return event.error === undefined ? event.status : `${event.status}: ${said(event.error)}`
+    case 'step.start':
+    case 'reduce':
+      return event.source
+    case 'step.end':
+      return `${event.source} ${event.status}${event.status === 'failed' ? `: ${said(event.error)}` : ''}`
+    case 'map.start':
+      return `${event.source}, ${event.total ?? 'some'} branches, ${event.policy}`
+    case 'map.end':
+      return `${event.source}: ${event.done} done, ${event.failed} failed, ${event.cancelled} cancelled`
+    case 'branch.settled':
+      return `${event.status}${event.result.status === 'cancelled' ? ` by ${event.result.by}` : ''}${event.result.status === 'failed' ? `: ${said(event.result.error)}` : ''}`
+    case 'branch.leaked':
+      return `${event.source} after ${event.sinceMs} ms`
+    case 'cancel':
+      return `by ${event.by} (${event.cause})`
+    case 'message':
+      return `to ${event.to}: ${event.delivery}`
+    case 'transition':
+      return `${event.source} → ${event.to}${event.onError ? ' on error' : ''}`
+    case 'chunk':
+      return String(event.chunk)
+    case 'fault':
+      return `${event.where}: ${said(event.error)}`
+    default:
+      return ''
+  }
+}

@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest'
+import { makePlan } from './make-plan.js'
+import { runSchedule } from './schedule.js'
+import { SCHEDULES } from './seeds.js'
+import { SCENES, Tally } from './tally.js'
+import { traceText } from './trace.js'
+
+describe(`${SCHEDULES} random schedules`, () => {
+  it('keep every law, and have seen every scene', async () => {
+    const tally = new Tally()
+    for (let seed = 0; seed < SCHEDULES; seed++) tally.add(await runSchedule(makePlan(seed)))
+    console.log(tally.text())
+
+    expect(tally.broken()).toEqual([])
+    for (const scene of SCENES) expect([scene, tally.count(scene)]).toEqual([scene, expect.toSatisfy((n) => n >= 20)])
+  }, 600_000)
+
+  it('give the same trace for the same seed, whatever ran before', async () => {
+    const seeds = Array.from({ length: 60 }, (_, i) => i * 83)
+    const first: string[] = []
+    for (const seed of seeds) first.push(traceText((await runSchedule(makePlan(seed))).entries))
+
+    const again: string[] = []
+    for (const seed of [...seeds].reverse()) again.unshift(traceText((await runSchedule(makePlan(seed))).entries))
+
+    expect(again).toEqual(first)
+  }, 120_000)
+})

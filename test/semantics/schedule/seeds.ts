@@ -1,0 +1,2 @@
+/** How many schedules run in the tests: the seeds from 0. */
+export const SCHEDULES = 5000

@@ -1,0 +1,55 @@
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { publint } from 'publint'
+import { formatMessage } from 'publint/utils'
+import { publicEntries } from './entries.js'
+import { ROOT } from './vitest-report.js'
+
+// What a user would install: the package is built and packed, looked at by publint and attw, unpacked, and each of its
+// entry points imported by plain Node.
+mkdirSync(join(ROOT, '.cache'), { recursive: true })
+const folder = mkdtempSync(join(ROOT, '.cache/package-'))
+
+interface Manifest {
+  readonly dependencies?: Readonly<Record<string, string>>
+  readonly peerDependencies?: Readonly<Record<string, string>>
+}
+
+/** Runs a command and throws what it printed if it fails. */
+function run(program: string, args: readonly string[], cwd = ROOT): string {
+  const { stdout, stderr, status } = spawnSync(program, args, { cwd, encoding: 'utf8' })
+  if (status !== 0) throw new TypeError(`${program} ${args.join(' ')}\n${stdout}${stderr}`)
+  return stdout
+}
+
+/** The names that an entry point of the unpacked package exports. */
+function valuesOf(name: string): string[] {
+  const code = `console.log(Object.keys(await import('${name}')).join())`
+  return run(process.execPath, ['--input-type=module', '--eval', code], folder).trim().split(',')
+}
+
+try {
+  run('npm', ['pack', '--pack-destination', folder])
+  const tarball = join(folder, readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? '')
+  run('npx', ['--no-install', 'attw', '--profile', 'esm-only', '--no-emoji', tarball])
+
+  const home = join(folder, 'node_modules/teasel')
+  mkdirSync(home, { recursive: true })
+  run('tar', ['-xzf', tarball, '-C', home, '--strip-components=1'])
+  const { messages } = await publint({ pkgDir: home, strict: true, pack: false })
+  const manifest = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as Manifest
+  if (messages.length > 0) throw new TypeError(messages.map((one) => formatMessage(one, manifest)).join('\n'))
+
+  for (const name of Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })) {
+    mkdirSync(dirname(join(folder, 'node_modules', name)), { recursive: true })
+    symlinkSync(join(ROOT, 'node_modules', name), join(folder, 'node_modules', name))
+  }
+  const told = publicEntries(ROOT).map(({ name }) => `${name} exports ${valuesOf(name).length} values`)
+  console.log(`${readdirSync(home, { recursive: true }).length} files; ${told.join(', ')}.`)
+} catch (error) {
+  console.log(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
