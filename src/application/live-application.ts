@@ -3,7 +3,7 @@ import { type Inputs, NO_INPUTS, refuseUnknownInputs } from '../action/inputs.js
 import { type Delivery, demandMessage, type Message } from '../action/message.js'
 import { BusyError } from '../errors.js'
 import { checkPlan, type Halts, resolveHalts } from '../graph/runnable.js'
-import { describeValue } from '../internal/guards.js'
+import { describeValue, isPlainObject } from '../internal/guards.js'
 import { checkOptions, demandFunction } from '../internal/options.js'
 import type { AnyEvent, Subscription } from '../lifecycle/events.js'
 import { checkCount, createLimit, gateOf, type Limit } from '../parallel/limit.js'
@@ -80,9 +80,10 @@ export class LiveApplication implements AsyncDisposable {
     checkOptions('createApplication', options, OPTIONS)
     const core = compiledGraphOf(graph)
     checkValues(options)
+    const given = isPlainObject(options.state) ? Object.keys(options.state) : undefined
+    const { plan, warnings } = checkPlan(core, options.entrypoint, undefined, given)
     const { rules } = core
     const first = enterState('The initial state', rules.defaults, options.state, rules.freeze)
-    const { plan, warnings } = checkPlan(core, options.entrypoint, undefined, Object.keys(first))
     const standing = initialStanding(plan, first)
     const { concurrency } = options
     const limit = typeof concurrency === 'number' ? createLimit(checkCount('concurrency', concurrency)) : concurrency

@@ -229,11 +229,6 @@ export class Journal {
     this.scope.after(stored.order)
   }
 
-  /** True when another runner has taken the tree: nothing more is written. */
-  get isLost(): boolean {
-    return this.scope.isLost
-  }
-
   /** Loads what is stored of this application. */
   async load(): Promise<StoredRecord | undefined> {
     const { driver, partitionKey } = this.scope.settings

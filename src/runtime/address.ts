@@ -63,7 +63,7 @@ export function sendDown(root: LiveApp, message: Received, path: string | Path |
   const open = target?.running === true && target.cancellation === undefined
   const delivery = open ? target.mailbox.push(message) : 'dropped'
   const teller = target ?? root
-  if (teller.hears('message')) {
+  if (root.running && teller.hears('message')) {
     const source = teller.step?.node.name ?? teller.standing.next ?? ''
     const to = target !== undefined || path === undefined ? printPath(teller.path) : nameOfPath(path)
     announce(teller, { type: 'message', source, message, to, delivery })

@@ -41,10 +41,15 @@ export async function throughParent<T>(app: LiveApp, work: () => Promise<T>): Pr
   return above.slot === undefined ? begun() : above.slot.lend(begun, above.step)
 }
 
+/** What the applications that actions made run, until it has been told. */
+const runs = new WeakMap<LiveApp, Promise<RunEnd>>()
+
 /** Runs an application that nobody above tells of. One that an action made counts among what that action runs. */
 export function runRoot(app: LiveApp, order: RunOrder): Promise<RunEnd> {
   const end = announcedRun(app, order)
-  return app.parent === undefined ? end : counted(app.parent.app, 'running', end)
+  if (app.parent === undefined) return end
+  runs.set(app, end)
+  return counted(app.parent.app, 'running', end)
 }
 
 async function counted<T>(above: LiveApp, what: 'running' | 'awaited', result: Promise<T>): Promise<T> {
@@ -71,17 +76,29 @@ export function leaveParent(app: LiveApp): void {
 
 /** The step has ended: cancels what its applications still run, waits for that, and stops their actors. */
 export async function endSubApps(app: LiveApp): Promise<void> {
-  const below = [...(app.subApps ?? [])]
-  app.subApps = undefined
-  const running = below.filter((one) => one.running)
+  const running = [...(app.subApps ?? [])].filter((one) => one.running)
   if (running.length > 0) {
     const { clock, graceMs } = app.hub
     const grace = new Grace(clock, graceMs, () => running.forEach((one) => void one.abandon()))
     grace.start()
     for (const one of running) one.cancel(createCancellation('parent', 'parent', clock.now()))
-    await Promise.all(running.map((one) => one.ended()))
+    await dropSubApps(app)
     grace.end()
-  }
+  } else await dropSubApps(app)
+}
+
+/** Gives up what the applications run that an action made, as the action itself is given up. */
+export function abandonSubApps(app: LiveApp): Promise<void> {
+  for (const one of app.subApps ?? []) one.abandon()
+  return dropSubApps(app)
+}
+
+/** Waits until what they run has ended and is told, and stops their actors. */
+async function dropSubApps(app: LiveApp): Promise<void> {
+  const below = [...(app.subApps ?? [])]
+  await Promise.all(below.map((one) => runs.get(one)))
+  if (app.subApps === undefined) return // given up meanwhile
+  app.subApps = undefined
   for (const one of below) {
     app.takeLeaks(one.leaked)
     stopActor(one.self, app.self)

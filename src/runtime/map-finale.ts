@@ -92,6 +92,11 @@ export class MapFinale {
     return this.#folding.cancel(undefined)
   }
 
+  /** Since when the code that is waited for should have ended, epoch ms; undefined where it may go on. */
+  get dueSince(): number | undefined {
+    return this.#closing ?? this.#map.app.cancellation?.at
+  }
+
   /** Gives up a source that does not close, or a reducer that ignores its cancel. */
   abandon(): void {
     const { app, step } = this.#map

@@ -6,19 +6,18 @@ import type { FanOut } from '../parallel/fan-out.js'
 import type { Ending } from '../parallel/results.js'
 import { judge, policyName } from '../parallel/settle.js'
 import type { BranchTask } from '../parallel/task.js'
-import type { Journal } from '../persistence/journal.js'
-import type { Feed, KeptBranches } from '../persistence/map-keeping.js'
+import type { Feed } from '../persistence/map-keeping.js'
 import { announce, reportFault } from './announce.js'
 import { BranchStarter } from './branch-starter.js'
 import { type Cancellation, createCancellation } from './cancellation.js'
 import { type AnyActorRef, makeActor } from './create-actor.js'
-import { abandonOverdue, recordRest, stopAll } from './ending-map.js'
 import type { Folding } from './folding.js'
 import { Grace } from './grace.js'
 import { MapBooks } from './map-books.js'
 import { MapFinale } from './map-finale.js'
-import { type Closing, closingCancellation, endingOf, faultOf, type Why } from './map-outcome.js'
+import { type Closing, closingCancellation, endingOf, faultOf, lostBy, type Why } from './map-outcome.js'
 import { openFeed } from './open-feed.js'
+import { abandonOverdue, recordRest, stopAll } from './overdue.js'
 import { Recorder } from './recorder.js'
 import { reducerLogic, reducerSetup } from './reducer-logic.js'
 import { Siblings } from './siblings.js'
@@ -40,7 +39,7 @@ export class MapRunner implements LiveMap {
   readonly policy: FanOut['policy']
   readonly table: MapBooks
   readonly siblings: Siblings
-  kept: KeptBranches<Journal> | undefined
+  kept: LiveMap['kept']
   readonly #fanOut: FanOut
   readonly #raw: Inputs
   readonly #watcher: Watcher | undefined
@@ -65,7 +64,9 @@ export class MapRunner implements LiveMap {
     this.watches = fanOut.watch !== undefined
     this.siblings = new Siblings(this)
     this.#watcher = fanOut.watch === undefined ? undefined : new Watcher(fanOut.watch, this)
-    this.#grace = new Grace(app.hub.clock, fanOut.graceMs ?? app.hub.graceMs, () => this.#overdue())
+    this.#grace = new Grace(app.hub.clock, fanOut.graceMs ?? app.hub.graceMs, () =>
+      abandonOverdue(this, this.#grace, this.#finale),
+    )
   }
 
   get reducing(): boolean {
@@ -229,14 +230,13 @@ export class MapRunner implements LiveMap {
   }
 
   /** A task that is never started. */
-  #lose(task: BranchTask, { reason, by }: Cancellation): void {
-    this.#record(task, undefined, undefined, { status: 'cancelled', reason, by })
+  #lose(task: BranchTask, cancellation: Cancellation): void {
+    this.#record(task, undefined, undefined, lostBy(cancellation))
   }
 
   #cancelLive({ app, task }: LiveBranch, cancellation: Cancellation): void {
     if (app.running) app.cancel(cancellation)
-    // Not launched yet: its interceptors are still asked.
-    else this.#settle(task.key, { status: 'cancelled', reason: cancellation.reason, by: cancellation.by })
+    else this.#settle(task.key, lostBy(cancellation)) // not launched yet: its interceptors are still asked
   }
 
   cancelBranch(key: string, cancellation: Cancellation): void {
@@ -271,12 +271,6 @@ export class MapRunner implements LiveMap {
     if (this.table.live.size === 0) return this.#finale.abandon()
     for (const { app } of this.table.each()) app.abandon()
     this.#grace.start(0)
-  }
-
-  /** The time of some branch is up. */
-  #overdue(): void {
-    if (this.table.live.size === 0) this.#finale.abandon()
-    else abandonOverdue(this, this.#grace)
   }
 
   get busy(): boolean {

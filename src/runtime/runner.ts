@@ -14,6 +14,7 @@ import { sendDown } from './address.js'
 import { announce } from './announce.js'
 import type { Attempts } from './attempts.js'
 import { type Cancellation, createCancellation } from './cancellation.js'
+import { abandonSubApps } from './child-app.js'
 import type { AnyActorRef } from './create-actor.js'
 import { Grace } from './grace.js'
 import type { Hub } from './hub.js'
@@ -238,8 +239,15 @@ export class Runner implements LiveApp {
     const { step, cancellation } = this
     if (!this.running || cancellation === undefined) return
     if (step?.map !== undefined) return step.map.abandon()
-    for (const app of this.subApps ?? []) app.abandon()
-    step?.close()
+    if (this.subApps === undefined) return this.#giveUp(cancellation)
+    const { epoch } = this
+    void abandonSubApps(this).then(() => {
+      if (this.epoch === epoch) this.#giveUp(cancellation)
+    })
+  }
+
+  #giveUp(cancellation: Cancellation): void {
+    this.step?.close()
     if (this.at !== undefined) this.leak(this.at)
     this.slot?.retire()
     this.slot = undefined

@@ -41,8 +41,8 @@ async function thrownGlobally(act: () => unknown): Promise<string[]> {
     }, ms)) as typeof setTimeout)
   try {
     await act()
-    await new Promise<void>((resolve) => real(resolve, 0))
     await settle()
+    await new Promise<void>((resolve) => real(resolve, 0))
   } finally {
     spy.mockRestore()
   }
@@ -123,7 +123,7 @@ describe('a failure of the root', () => {
       String((createActor(counting, { input: input as never }).getSnapshot() as { error?: unknown }).error)
 
     expect([errorOf({ state: 'n' }), errorOf({ state: { n: 0 }, inputs: { x: 1 } }), errorOf({ stat: {} })]).toEqual([
-      'ContractError: The input state returned "n" instead of an update. Return a plain object with the keys declared in writes.',
+      'ContractError: The input state is "n". It takes a plain object of state keys.',
       'InputError: The graph does not take the input "x". There are no inputs.',
       'TypeError: The input of the actor has no option "stat". Did you mean "state"?',
     ])

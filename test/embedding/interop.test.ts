@@ -155,8 +155,16 @@ describe('what an application emits', () => {
     for (const word of ['one', 'stop']) actor.send({ type: 'message', message: hint(word) })
     await toPromise(actor)
 
-    expect(seen).toEqual(['run.start', 'step.start', 'message', 'message', 'chunk', 'step.end', 'run.end'])
-    expect(seqs).toEqual([0, 1, 2, 3, 4, 5, 6])
+    expect(seen.filter((type) => type !== 'wait' && type !== 'wake')).toEqual([
+      'run.start',
+      'step.start',
+      'message',
+      'message',
+      'chunk',
+      'step.end',
+      'run.end',
+    ])
+    expect(seqs).toEqual(seen.map((_, i) => i))
   })
 
   it('is told when the snapshot shows it already', async () => {

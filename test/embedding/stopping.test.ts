@@ -336,10 +336,10 @@ describe('an event that comes too late', () => {
     const app = createApplication(graph, { entrypoint: 'add', state: { n: 0 } })
     await app.run()
 
-    expect(app.send({ kind: 'hint', body: 1 })).toBe('dropped')
-    expect(app.send({ kind: 'hint', body: 1 }, { path: 'nobody/here' })).toBe('dropped')
+    expect(await app.send({ kind: 'hint', body: 1 })).toBe('dropped')
+    expect(await app.send({ kind: 'hint', body: 1 }, { path: 'nobody/here' })).toBe('dropped')
     await app[Symbol.asyncDispose]()
-    expect(app.send({ kind: 'hint', body: 1 })).toBe('dropped')
+    expect(await app.send({ kind: 'hint', body: 1 })).toBe('dropped')
   })
 
   it('is cleared by a stop together with the rest of the queue', async () => {

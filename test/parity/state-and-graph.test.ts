@@ -245,7 +245,7 @@ describe('a graph, as Burr tests it', () => {
       'There is no action "ad". Did you mean "add"?',
     )
     // @ts-expect-error neither entrypoint nor state
-    expect(() => createApplication(graph, {})).toThrow('There is no action "undefined".')
+    expect(() => createApplication(graph, {})).toThrow('entrypoint: It names the action to start with.')
   })
 
   it('T-AP-75 types the state of an application and of its outcome', async () => {

@@ -1,6 +1,6 @@
 import type * as teasel from 'teasel'
 import type { Action, ActionContext, AnyBranch, Limit, SettledBranch } from 'teasel'
-import { doAct, type Given, perform, performAtOnce, type S, type Site } from './code.js'
+import { doAct, doAtOnce, type Given, perform, performAtOnce, type S, type Site } from './code.js'
 import type { Child, GraphNest, Leaf, MapNest, Nest } from './plan.js'
 import type { Life, World } from './world.js'
 
@@ -167,7 +167,7 @@ export class Builder {
       throw error
     } finally {
       this.#world.end(life, end)
-      if (nest.closing.some((act) => act.do === 'throw')) throw new Error(`${life.name} throws while it closes`)
+      for (const act of nest.closing) doAtOnce(this.#site, life, act)
     }
   }
 

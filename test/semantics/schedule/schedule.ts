@@ -213,8 +213,15 @@ class Schedule {
   /** No more than `max` leaves run under a limit; one that waits for a message or an application holds no slot. */
   #checkLimits(): void {
     const held = new Map<string, number>()
-    for (const { of, phase, leaked, limit, apps } of this.world.running) {
-      if (of !== 'leaf' || leaked || apps > 0 || limit === undefined || (phase !== 'runs' && phase !== 'yields'))
+    for (const { of, phase, leaked, slotless, limit, apps } of this.world.running) {
+      if (
+        of !== 'leaf' ||
+        leaked ||
+        slotless ||
+        apps > 0 ||
+        limit === undefined ||
+        (phase !== 'runs' && phase !== 'yields')
+      )
         continue
       held.set(limit, (held.get(limit) ?? 0) + 1)
     }

@@ -2,10 +2,16 @@ import type { BranchTask } from '../parallel/task.js'
 import type { Feed } from '../persistence/map-keeping.js'
 import type { Cancellation } from './cancellation.js'
 import type { Grace } from './grace.js'
+import type { MapFinale } from './map-finale.js'
 import type { LiveMap } from './tree.js'
 
-/** Gives up the branches of a map whose time to end after their cancel is up, and waits for the next that may be. */
-export function abandonOverdue({ table }: LiveMap, grace: Grace): void {
+/** Gives up what of a map had its time to end after its cancel, and waits for the next that may be. */
+export function abandonOverdue({ table }: LiveMap, grace: Grace, finale: MapFinale): void {
+  if (table.live.size === 0) {
+    if (finale.dueSince === undefined) return
+    const left = grace.left(finale.dueSince)
+    return left <= 0 ? finale.abandon() : grace.start(left)
+  }
   let next: number | undefined
   for (const { app } of [...table.live.values()]) {
     if (app.cancellation === undefined) continue
