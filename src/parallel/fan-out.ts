@@ -111,7 +111,7 @@ export function createFanOut(
     outline,
     open: defaults === NO_POLICY ? open : (args) => withDefaults(open(args), defaults),
     defaults,
-    policy: checkPolicy(options.settle ?? 'all'),
+    policy: checkPolicy(options.settle),
     window: shared ? DEFAULT_WINDOW : checkCount('concurrency', concurrency),
     limit: shared ? concurrency : undefined,
     graceMs: options.graceMs,

@@ -54,7 +54,7 @@ export function policyName(policy: SettlePolicy): string {
  * Refuses what is no policy.
  * @throws {TypeError | RangeError}
  */
-export function checkPolicy(policy: unknown): SettlePolicy {
+export function checkPolicy(policy: unknown = 'all'): SettlePolicy {
   if (policy === 'all' || policy === 'collect' || policy === 'any' || policy === 'first') return policy
   if (isObject(policy) && 'atLeast' in policy) {
     const { atLeast } = policy

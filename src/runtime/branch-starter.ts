@@ -13,7 +13,7 @@ import { BranchInputs } from './branch-inputs.js'
 import { createCancellation, TIMEOUT } from './cancellation.js'
 import { type AnyActorRef, makeActor } from './create-actor.js'
 import { createOrder, pacedBelow, type RunOrder } from './order.js'
-import { saveBranch } from './save-branch.js'
+import { endByFallback } from './branch-fallback.js'
 import { initialStanding } from './standing.js'
 import type { LiveBranch, LiveMap, Parent } from './tree.js'
 
@@ -79,7 +79,7 @@ export class BranchStarter {
   #begin({ app, actor, task: { fallback } }: LiveBranch): void {
     actor.start()
     app.start(this.#orderOf(app.inputs), (end) =>
-      actor.send({ type: 'teasel.end', end: fallback === undefined ? end : saveBranch(app, fallback, end) }),
+      actor.send({ type: 'teasel.end', end: fallback === undefined ? end : endByFallback(app, fallback, end) }),
     )
   }
 

@@ -512,7 +512,11 @@ const mistakes: readonly { mistake: string; make: () => unknown; says: string }[
     make: () => map({ settle: { atLeast: 1.5 } }),
     says: 'settle: { atLeast: 1.5 } is no whole number above 0.',
   },
-  { mistake: 'a policy of nothing', make: () => map({ settle: null }), says: '' },
+  {
+    mistake: 'a policy of nothing',
+    make: () => map({ settle: null }),
+    says: `settle is null. It takes 'all', 'collect', 'any', 'first' or { atLeast: n }.`,
+  },
   {
     mistake: 'a branch that is nothing',
     make: () => runOf(loose.mapActions({ reads: ['prompt'], writes: [], actions: { a: null }, reduce: () => ({}) })),
