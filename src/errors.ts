@@ -118,9 +118,7 @@ export type ContractFault =
   | { readonly kind: 'not-a-state'; readonly got: string }
   | { readonly kind: 'unsupported-value'; readonly key: string; readonly got: string }
   | { readonly kind: 'schema'; readonly issues: readonly string[] }
-  | { readonly kind: 'branch-key'; readonly key: string; readonly message: string }
-  | { readonly kind: 'source'; readonly message: string }
-  | { readonly kind: 'condition'; readonly message: string }
+  | { readonly kind: 'source' | 'condition'; readonly message: string }
 
 function explain(fault: ContractFault): string {
   switch (fault.kind) {
@@ -140,7 +138,6 @@ function explain(fault: ContractFault): string {
       return `would put ${fault.got} into the state at ${fault.key}. State holds plain objects, arrays, primitives, Date, Map, Set, bytes and Error; pass anything else as an input or by closure.`
     case 'schema':
       return `does not fit the schema: ${fault.issues.join('; ')}.`
-    case 'branch-key':
     case 'source':
     case 'condition':
       return fault.message

@@ -1,15 +1,9 @@
 import { type AppEvent, printPath } from 'teasel'
+import { liveLines, type Screen } from '../live-lines.js'
 import type { researchGraph } from './graph.js'
 
 type Actions = ReturnType<typeof researchGraph>['actions']
 type Event = AppEvent<object, Actions>
-
-/** Where progress is shown. */
-export interface Screen {
-  write(text: string): unknown
-  readonly isTTY?: boolean
-  readonly columns?: number
-}
 
 interface Row {
   readonly name: string
@@ -30,12 +24,13 @@ export class Progress {
   readonly #live: boolean
   readonly #colour: boolean
   readonly #rows = new Map<string, Row>()
-  #drawn = 0
+  readonly #redraw: (lines: readonly string[]) => void
 
   constructor(screen: Screen, noColour: boolean) {
     this.#screen = screen
     this.#live = screen.isTTY === true
     this.#colour = this.#live && !noColour
+    this.#redraw = liveLines(screen)
   }
 
   /** A listener for all events of the application. */
@@ -61,10 +56,8 @@ export class Progress {
   }
 
   #draw(): void {
-    const lines = [...this.#rows.values()].map((row) => this.#row(row).slice(0, (this.#screen.columns || 80) + 9))
-    const up = this.#drawn === 0 ? '' : `\x1b[${this.#drawn}A`
-    this.#screen.write(`${up}${lines.map((line) => `\x1b[2K${line}\n`).join('')}`)
-    this.#drawn = lines.length
+    const width = (this.#screen.columns || 80) + 9
+    this.#redraw([...this.#rows.values()].map((row) => this.#row(row).slice(0, width)))
   }
 
   #row({ name, status, ms, branches }: Row): string {

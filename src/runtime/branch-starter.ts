@@ -9,12 +9,12 @@ import { Alarm } from './alarm.js'
 import { announce } from './announce.js'
 import { appLogicOf } from './application-logic.js'
 import { Branch } from './branch.js'
+import { endByFallback } from './branch-fallback.js'
 import { BranchInputs } from './branch-inputs.js'
 import { createCancellation, TIMEOUT } from './cancellation.js'
 import { type AnyActorRef, makeActor } from './create-actor.js'
 import { keepEnd, restore } from './keeping.js'
 import { createOrder, pacedBelow, type RunOrder } from './order.js'
-import { saveBranch } from './save-branch.js'
 import { initialStanding } from './standing.js'
 import type { LiveBranch, LiveMap, Parent } from './tree.js'
 
@@ -90,7 +90,7 @@ export class BranchStarter {
   #begin({ app, actor, task: { fallback } }: LiveBranch): void {
     actor.start()
     app.start(this.#orderOf(app.inputs), (ended) => {
-      const end = fallback === undefined ? ended : saveBranch(app, fallback, ended)
+      const end = fallback === undefined ? ended : endByFallback(app, fallback, ended)
       const kept = keepEnd(app, end)
       if (kept instanceof Promise) void kept.then(() => actor.send({ type: 'teasel.end', end }))
       else actor.send({ type: 'teasel.end', end })

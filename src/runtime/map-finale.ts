@@ -60,6 +60,7 @@ export class MapFinale {
     const { name } = step.node
     this.#phase = 'source'
     await this.#closeSource(feed, closing)
+    if (app.cancellation !== undefined) await this.#closeSource(undefined, closing) // meanwhile: what folds still ends
     if (this.#phase !== 'source') return // stopped
     const { done, failed, cancelled, settled } = table
     if (app.hears('map.end')) announce(app, { type: 'map.end', source: name, done, failed, cancelled })

@@ -7,7 +7,7 @@ import type { Ending } from '../parallel/results.js'
 import { judge, policyName } from '../parallel/settle.js'
 import type { BranchTask } from '../parallel/task.js'
 import type { Feed } from '../persistence/map-keeping.js'
-import { announce, reportFault } from './announce.js'
+import { announce } from './announce.js'
 import { BranchStarter } from './branch-starter.js'
 import { type Cancellation, createCancellation } from './cancellation.js'
 import { type AnyActorRef, makeActor } from './create-actor.js'
@@ -65,7 +65,7 @@ export class MapRunner implements LiveMap {
     this.siblings = new Siblings(this)
     this.#watcher = fanOut.watch === undefined ? undefined : new Watcher(fanOut.watch, this)
     this.#grace = new Grace(app.hub.clock, fanOut.graceMs ?? app.hub.graceMs, () =>
-      abandonOverdue(this, this.#grace, this.#finale),
+      abandonOverdue(this, this.#closing !== undefined, this.#grace, this.#finale),
     )
   }
 
@@ -102,8 +102,8 @@ export class MapRunner implements LiveMap {
       fault(error)
     }
     const { total } = this.table
-    if (this.app.hears('map.start'))
-      announce(this.app, { type: 'map.start', source: this.step.node.name, total, policy: policyName(this.policy) })
+    const fields = { source: this.step.node.name, total, policy: policyName(this.policy) }
+    if (this.app.hears('map.start')) announce(this.app, { type: 'map.start', ...fields })
     if (total === 0) this.#judge()
     this.#pump()
     return this.#finale.answer
@@ -241,6 +241,7 @@ export class MapRunner implements LiveMap {
   cancelBranch(key: string, cancellation: Cancellation): void {
     const live = this.table.live.get(key)
     if (live !== undefined) {
+      this.table.ending.add(key)
       this.kept?.cancelled(live.task, cancellation, live.startedAt, live.app.journal)
       this.#cancelLive(live, cancellation)
       this.#grace.start()
@@ -258,11 +259,7 @@ export class MapRunner implements LiveMap {
   }
 
   tell(event: AnyEvent, key: string, own: boolean): void {
-    try {
-      this.#watcher?.tell(event, key, own)
-    } catch (error) {
-      reportFault(this.app, `watch of "${this.step.node.name}"`, error)
-    }
+    this.#watcher?.tell(event, key, own)
   }
 
   /** Gives up whatever ignores its cancel: branches, and with none left the source or the reducer. */

@@ -5,16 +5,20 @@ import type { Grace } from './grace.js'
 import type { MapFinale } from './map-finale.js'
 import type { LiveMap } from './tree.js'
 
-/** Gives up what of a map had its time to end after its cancel, and waits for the next that may be. */
-export function abandonOverdue({ table }: LiveMap, grace: Grace, finale: MapFinale): void {
+/**
+ * Gives up what of a map had its time to end after its cancel, and waits for the next that may be.
+ * @param all whether every branch was cancelled; else those alone are looked at that were, one by one
+ */
+export function abandonOverdue({ table }: LiveMap, all: boolean, grace: Grace, finale: MapFinale): void {
   if (table.live.size === 0) {
     if (finale.dueSince === undefined) return
     const left = grace.left(finale.dueSince)
     return left <= 0 ? finale.abandon() : grace.start(left)
   }
   let next: number | undefined
-  for (const { app } of [...table.live.values()]) {
-    if (app.cancellation === undefined) continue
+  for (const key of [...(all ? table.live.keys() : table.ending)]) {
+    const app = table.live.get(key)?.app
+    if (app?.cancellation === undefined) continue
     const left = grace.left(app.cancellation.at)
     if (left <= 0) app.abandon()
     else next = Math.min(next ?? left, left)

@@ -68,7 +68,7 @@ export class Runner implements LiveApp {
   attempts: Attempts | undefined
   onces: Map<string, Promise<unknown>> | undefined
   waits: LiveWaits | undefined
-  subApps: Set<LiveApp> | undefined
+  subApps: Map<string, LiveApp> | undefined
   leaked: readonly Leak[] = NO_LEAKS
   #mailbox: Mailbox | undefined
   #self: AnyActorRef | undefined
@@ -231,7 +231,7 @@ export class Runner implements LiveApp {
     this.release?.()
     this.attempts?.release()
     this.step?.cancel(cancellation)
-    for (const app of this.subApps ?? []) app.cancel(cancellation)
+    for (const app of this.subApps?.values() ?? []) app.cancel(cancellation)
     this.step?.map?.cancelAll()
   }
 

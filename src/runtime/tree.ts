@@ -95,8 +95,8 @@ export interface LiveApp {
   onces: Map<string, Promise<unknown>> | undefined
   /** What it waits for, if it ever did. */
   waits: LiveWaits | undefined
-  /** Applications that the current step made by hand. */
-  subApps: Set<LiveApp> | undefined
+  /** Applications that the current step made by hand, by their keys. */
+  subApps: Map<string, LiveApp> | undefined
   attach(self: AnyActorRef): void
   /** Makes an application below; its actor is made by whoever asked. */
   child(setup: ChildSetup): LiveApp
@@ -207,6 +207,8 @@ export interface LiveBranch {
 export interface MapTable {
   readonly live: ReadonlyMap<string, LiveBranch>
   readonly settled: ReadonlyMap<string, Pick<AnyResult, 'status'>>
+  /** The keys of branches that were cancelled one by one and have not ended. */
+  readonly ending: ReadonlySet<string>
   readonly total: number | undefined
   readonly done: number
   readonly failed: number

@@ -1,14 +1,17 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { serve } from '@hono/node-server'
+import { printPath } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { ask } from '../../examples/11-fast-and-slow.js'
+import { PERIODS, planners, watch } from '../../examples/12-planners.js'
 import { hedgedApplication, startProviders } from '../../examples/13-hedged-calls.js'
 import { jury, RANKINGS } from '../../examples/14-branches-that-argue.js'
 import { createServer } from '../../examples/15-server-sent-events.js'
 import type { Keys } from '../../examples/fast-and-slow/keys.js'
+import { viewOn } from '../../examples/planners/view.js'
 import { Library } from '../../examples/research/library.js'
-import { type Deferred, defer } from '../support/deferred.js'
+import { type Deferred, defer, untilAborted } from '../support/deferred.js'
 
 const library = new Library()
 const EASY = 'Who spoke of gold and silver money?'
@@ -75,6 +78,91 @@ describe('fast and slow', () => {
     expect(first.by).toBe('quick')
     expect(content.shown()).toContain('[thorough is cancelled: the user is content]')
     expect(second.by).toBe('thorough')
+  })
+})
+
+describe('planners', () => {
+  const QUESTION = 'What was said of trade with China?'
+  const noKeys: Keys = () => () => {}
+  const atOnce = async (): Promise<void> => {}
+
+  it('S-114 S-116 work at the same time, and each answers from its own years', async () => {
+    const thoughts: string[] = []
+
+    const answers = await watch(planners(library, QUESTION, atOnce), noKeys, ({ agent }) => thoughts.push(agent))
+
+    const of = (agent: string): number[] => thoughts.flatMap((one, i) => (one === agent ? [i] : []))
+    const agents = Object.keys(PERIODS)
+    expect(thoughts.slice(0, 3).toSorted()).toEqual(agents.toSorted())
+    expect(agents.map((agent) => of(agent).length)).toEqual([5, 5, 5]) // a plan, three searches, a conclusion
+    const years = Object.entries(answers ?? {}).map(([, answer]) => Number(/, (\d{4}): /.exec(answer)?.[1]))
+    expect(Object.values(PERIODS).map(([from, to], i) => from <= (years[i] ?? 0) && (years[i] ?? 0) <= to)).toEqual([
+      true,
+      true,
+      true,
+    ])
+    expect(answers?.['moderns']).toMatch(/trade|China/)
+  })
+
+  it('S-117 are shown as they think: one that is held up holds up no other', async () => {
+    const thoughts: string[] = []
+    const held = defer()
+    let first = true
+    const pause = (): Promise<void> => {
+      const turn = first ? held.promise : Promise.resolve() // whoever has planned first stands still
+      first = false
+      return turn
+    }
+
+    await watch(planners(library, QUESTION, pause), noKeys, ({ agent, text }) => {
+      thoughts.push(agent)
+      const others = thoughts.filter((one) => one !== 'founders').length
+      if (text.startsWith('done') && others === 10) held.resolve()
+    })
+
+    expect(thoughts.slice(0, 11).filter((agent) => agent === 'founders')).toHaveLength(1)
+    expect(thoughts.slice(11)).toEqual(['founders', 'founders', 'founders', 'founders'])
+  })
+
+  it('all end when the view is left', async () => {
+    const app = planners(library, QUESTION, untilAborted) // no agent gets further than its plan
+    const ends: string[] = []
+    app.on('step.end', ({ path, source, status }) => ends.push(`${printPath(path)} ${source} ${status}`))
+    let press: (key: string) => void = () => {}
+    let released = false
+    const keys: Keys = (pressed) => {
+      press = pressed
+      return () => {
+        released = true
+      }
+    }
+
+    const answers = await watch(app, keys, () => press('q'))
+
+    expect({ answers, released }).toEqual({ answers: undefined, released: true })
+    expect(ends).toHaveLength(4)
+    expect(new Set(ends)).toEqual(
+      new Set([...Object.keys(PERIODS).map((agent) => `think/${agent} plan cancelled`), ' think cancelled']),
+    )
+  })
+
+  it('have one line each in a terminal, drawn again and again, and elsewhere one for each thought', () => {
+    const [terminal, file]: [string[], string[]] = [[], []]
+    const thoughts = [
+      { agent: 'a', text: 'hm' },
+      { agent: 'bb', text: 'so it is, as I thought' },
+    ]
+
+    for (const [screen, lines] of [
+      [{ isTTY: true, columns: 12 }, terminal],
+      [{}, file],
+    ] as const) {
+      const show = viewOn({ ...screen, write: (text) => lines.push(text) }, ['a', 'bb'])
+      for (const thought of thoughts) show(thought)
+    }
+
+    expect(file).toEqual(['a   hm\n', 'bb  so it is, as I thought\n'])
+    expect(terminal).toEqual(['\x1b[2Ka   hm\n\x1b[2Kbb  …\n', '\x1b[2A\x1b[2Ka   hm\n\x1b[2Kbb  so it i\n'])
   })
 })
 

@@ -136,7 +136,7 @@ describe('the derived statechart', () => {
         const graph = build(one)
         expect(await engineTrace(graph, one)).toEqual(machineTrace(graph, one))
       }),
-      { numRuns: 2000 },
+      { numRuns: Number(process.env['TEASEL_RUNS'] ?? 2000) },
     )
   }, 120_000)
 

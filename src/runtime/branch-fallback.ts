@@ -13,7 +13,7 @@ import type { LiveApp } from './tree.js'
 // Owns: how the fallback of a branch makes a success of its failure.
 
 /** The end of a branch, as its fallback has it: a failure, or a time that was over, becomes the state that it gives. */
-export function saveBranch(app: LiveApp, fallback: Fallback, end: RunEnd): RunEnd {
+export function endByFallback(app: LiveApp, fallback: Fallback, end: RunEnd): RunEnd {
   const error = failureOf(end)
   if (error === undefined || isBeyondRetry(error)) return end
   const { state, position, sequenceId } = app.standing
