@@ -6,7 +6,7 @@ import type { FanOut } from '../parallel/fan-out.js'
 import type { Ending } from '../parallel/results.js'
 import { judge, policyName } from '../parallel/settle.js'
 import type { BranchTask } from '../parallel/task.js'
-import { announce, reportFault } from './announce.js'
+import { announce } from './announce.js'
 import { BranchStarter } from './branch-starter.js'
 import { type Cancellation, createCancellation } from './cancellation.js'
 import { type AnyActorRef, makeActor } from './create-actor.js'
@@ -92,7 +92,7 @@ export class MapRunner implements LiveMap {
     const { total } = this.table
     if (this.app.hears('map.start'))
       announce(this.app, { type: 'map.start', source: this.step.node.name, total, policy: policyName(this.policy) })
-    if (total === 0) this.#judge()
+    if (total !== undefined) this.#judge()
     this.#pump()
     return this.#finale.answer
   }
@@ -139,7 +139,7 @@ export class MapRunner implements LiveMap {
     this.siblings.made(task.key, branch.app)
     this.table.live.set(task.key, branch)
     this.#starter.tell('branch.queued', branch)
-    this.#starter.launch(branch)
+    if (this.table.live.get(task.key) === branch) this.#starter.launch(branch) // else whoever was told cancelled it
   }
 
   branchStarted(key: string): void {
@@ -248,11 +248,7 @@ export class MapRunner implements LiveMap {
   }
 
   tell(event: AnyEvent, key: string, own: boolean): void {
-    try {
-      this.#watcher?.tell(event, key, own)
-    } catch (error) {
-      reportFault(this.app, `watch of "${this.step.node.name}"`, error)
-    }
+    this.#watcher?.tell(event, key, own)
   }
 
   /** Gives up whatever ignores its cancel: branches, and with none left the source or the reducer. */

@@ -1,5 +1,7 @@
+import { isThenable } from '../internal/guards.js'
 import type { AnyEvent } from '../lifecycle/events.js'
 import type { BranchStatus } from '../parallel/watch.js'
+import { reportFault } from './announce.js'
 import { createCancellation } from './cancellation.js'
 import type { LiveBranch, LiveMap } from './tree.js'
 
@@ -10,13 +12,15 @@ interface Told {
 
 /** Calls a map's `watch` with what its branches do. */
 export class Watcher {
-  readonly #watch: (args: object) => void
+  readonly #watch: (args: object) => unknown
   readonly #map: LiveMap
   readonly #control: object
+  readonly #epoch: number
 
   constructor(watch: (args: object) => void, map: LiveMap) {
     this.#watch = watch
     this.#map = map
+    this.#epoch = map.app.epoch
     const cancel = (keys: string | readonly string[], reason?: unknown): void => {
       for (const key of typeof keys === 'string' ? [keys] : keys)
         map.cancelBranch(key, createCancellation('watch', 'watch', map.app.hub.clock.now(), reason))
@@ -27,7 +31,19 @@ export class Watcher {
   /** @param own whether the event is from the branch itself, not from deeper */
   tell(event: AnyEvent, key: string, own: boolean): void {
     const told = translate(event, key, own)
-    if (told !== undefined) this.#watch({ event: told, branches: this.#branches(), ...this.#control })
+    if (told === undefined) return
+    try {
+      const answer: unknown = this.#watch({ event: told, branches: this.#branches(), ...this.#control })
+      if (isThenable(answer)) answer.then(undefined, (error: unknown) => this.#fault(error))
+    } catch (error) {
+      this.#fault(error)
+    }
+  }
+
+  /** It threw, or what it promised failed. */
+  #fault(error: unknown): void {
+    const { app, step } = this.#map
+    reportFault(app, `watch of "${step.node.name}"`, error, this.#epoch)
   }
 
   /** The branches by key; looked up only as far as `watch` asks. */
