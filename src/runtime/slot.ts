@@ -1,6 +1,5 @@
 import { createDeferred, type Deferred } from '../internal/deferred.js'
 import type { Gate, SlotRequest } from '../parallel/limit.js'
-import type { LiveStep } from './tree.js'
 
 /**
  * One application's place under a shared limit. Held while a leaf action of its own runs; given back while it
@@ -64,7 +63,7 @@ export class Slot {
    * Gives the slot back while the action only waits for something that needs slots itself.
    * @param step whose slot it is: once it has ended or was cancelled, the slot is not taken again
    */
-  async lend<T>(work: () => Promise<T>, step?: Pick<LiveStep, 'open' | 'signal'>): Promise<T> {
+  async lend<T>(work: () => Promise<T>, step?: { readonly open: boolean; readonly signal: AbortSignal }): Promise<T> {
     this.#lent += 1
     this.leave()
     try {
