@@ -1,3 +1,4 @@
+import { messageOf } from './internal/guards.js'
 import { list, suggest } from './internal/nearest.js'
 
 /** The `code` of every error that Teasel makes. */
@@ -13,6 +14,8 @@ export type ErrorCode =
   | 'no-sender'
   | 'busy'
   | 'snapshot'
+  | 'persistence'
+  | 'serialization'
 
 /** Where in a run something happened. `path` is printed as `map/key/map/key`, empty in the application itself. */
 export interface Where {
@@ -97,8 +100,7 @@ export class ActionError extends TeaselError {
 
   /** @param subject what failed, as the message begins: `Action "ask"` */
   constructor(subject: string, at: Where & { readonly attempt: number; readonly attempts?: number }, cause: unknown) {
-    const said = cause instanceof Error ? cause.message : String(cause)
-    super(`${subject} failed${place(at, at.attempt, at.attempts)}: ${said}`, { cause })
+    super(`${subject} failed${place(at, at.attempt, at.attempts)}: ${messageOf(cause)}`, { cause })
     this.action = at.action
     this.sequenceId = at.sequenceId
     this.path = at.path
@@ -116,9 +118,7 @@ export type ContractFault =
   | { readonly kind: 'not-a-state'; readonly got: string }
   | { readonly kind: 'unsupported-value'; readonly key: string; readonly got: string }
   | { readonly kind: 'schema'; readonly issues: readonly string[] }
-  | { readonly kind: 'branch-key'; readonly key: string; readonly message: string }
-  | { readonly kind: 'source'; readonly message: string }
-  | { readonly kind: 'condition'; readonly message: string }
+  | { readonly kind: 'source' | 'condition'; readonly message: string }
 
 function explain(fault: ContractFault): string {
   switch (fault.kind) {
@@ -138,7 +138,6 @@ function explain(fault: ContractFault): string {
       return `would put ${fault.got} into the state at ${fault.key}. State holds plain objects, arrays, primitives, Date, Map, Set, bytes and Error; pass anything else as an input or by closure.`
     case 'schema':
       return `does not fit the schema: ${fault.issues.join('; ')}.`
-    case 'branch-key':
     case 'source':
     case 'condition':
       return fault.message
@@ -293,11 +292,4 @@ export class BusyError extends TeaselError {
   static readonly code = 'busy'
   readonly code = 'busy'
   override readonly name = 'BusyError'
-}
-
-/** A snapshot cannot be restored: it is of another shape, or names an action that the graph lacks. */
-export class SnapshotError extends TeaselError {
-  static readonly code = 'snapshot'
-  readonly code = 'snapshot'
-  override readonly name = 'SnapshotError'
 }

@@ -26,7 +26,6 @@ export {
 } from './application/application.js'
 export type { EventFilter } from './application/filter.js'
 export type { WhenWaiting } from './application/going-run.js'
-export { type MachineEvent, type MachineGuards, machineGuards, toMachine } from './application/machine.js'
 export { merge } from './application/merge.js'
 export type {
   Cancelled,
@@ -38,6 +37,8 @@ export type {
   StepOf,
   Waiting,
 } from './application/outcome.js'
+export type { PersistOptions } from './application/persisting.js'
+export { type ForkFrom, type ResumeOptions, resumeOrCreate } from './application/resume.js'
 export type {
   ChunkEmitted,
   Graph,
@@ -68,13 +69,11 @@ export {
   MissingInputError,
   NoSenderError,
   ParallelError,
-  SnapshotError,
   TeaselError,
   TimeoutError,
   type Where,
 } from './errors.js'
 export { and, type Condition, type Equals, type ErrorCondition, not, or, type When } from './graph/condition.js'
-export type { MachineConfig, MachineMeta, MachineState, MachineTransition } from './graph/machine-config.js'
 export type { Halt } from './graph/runnable.js'
 export type { Conditional, TransitionList, Unconditional } from './graph/transition.js'
 export { type Clock, systemClock } from './internal/clock.js'
@@ -125,7 +124,6 @@ export type {
   ReduceLive,
   ReduceLiveArgs,
 } from './parallel/fold.js'
-export { type PlannedTask, tasksOf } from './parallel/inspect-tasks.js'
 export { createLimit, type Limit } from './parallel/limit.js'
 export type { MapActionsOptions } from './parallel/map-actions.js'
 export type { MapActionsAndStatesOptions } from './parallel/map-product.js'
@@ -144,6 +142,7 @@ export type {
   WatchedMessage,
   WatchedStep,
 } from './parallel/watch.js'
+export { SnapshotError } from './persistence/errors.js'
 export type { Leak } from './runtime/order.js'
 export type { Pending } from './runtime/pending.js'
 export type { State } from './state/freeze.js'

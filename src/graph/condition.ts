@@ -110,6 +110,6 @@ export function conditionName(condition: unknown): string {
 function fromSource(fn: Function): string {
   if (fn.name !== '' && fn.name !== 'when') return fn.name
   const source = String(fn).replace(/\s+/g, ' ')
-  const body = /^(?:async )?(?:\([^)]*\)|\w+) ?=> ?([^{].*)$/.exec(source)?.[1]
+  const body = /^(?:async )?(?:\([^)]*\)|\w+) ?=> ?([^\s{].*)$/.exec(source)?.[1]
   return body !== undefined && body.length <= LONGEST_NAME ? body : 'condition'
 }

@@ -31,15 +31,11 @@ function descend(app: LiveApp, parts: readonly string[]): Found | undefined {
     if (single !== undefined) return descend(single.app, parts.slice(1))
     if (parts.length > 1) return enter(branchOf(map, unescapeName(key)), parts.slice(2))
   }
-  for (const below of app.subApps ?? []) {
-    const { name, visit, key: own } = below.parent ?? NOWHERE
-    if (head !== headOf(name, visit) || (own !== '' && own !== unescapeName(key))) continue
-    return descend(below, parts.slice(own === '' ? 1 : 2))
-  }
-  return undefined
+  const keyed = parts.length > 1 ? app.subApps?.get(unescapeName(key)) : undefined
+  const below = keyed ?? app.subApps?.get('')
+  if (below?.parent === undefined || head !== headOf(below.parent.name, below.parent.visit)) return undefined
+  return descend(below, parts.slice(keyed === undefined ? 1 : 2))
 }
-
-const NOWHERE = { name: '', visit: 0, key: '' }
 
 const enter = (found: Found | undefined, parts: readonly string[]): Found | undefined =>
   found?.app === undefined ? (parts.length === 0 ? found : undefined) : descend(found.app, parts)
@@ -63,7 +59,7 @@ export function sendDown(root: LiveApp, message: Received, path: string | Path |
   const open = target?.running === true && target.cancellation === undefined
   const delivery = open ? target.mailbox.push(message) : 'dropped'
   const teller = target ?? root
-  if (teller.hears('message')) {
+  if (root.running && teller.hears('message')) {
     const source = teller.step?.node.name ?? teller.standing.next ?? ''
     const to = target !== undefined || path === undefined ? printPath(teller.path) : nameOfPath(path)
     announce(teller, { type: 'message', source, message, to, delivery })

@@ -17,17 +17,17 @@ import { waitsOf } from './waits.js'
 export function childApp(context: ActionContext, key: string | undefined, setup: Omit<ChildSetup, 'parent'>): LiveApp {
   const { app, step } = behindContext(context)
   const name = key ?? ''
-  app.subApps ??= new Set()
-  for (const other of app.subApps) {
-    if (other.parent?.key !== name) continue
+  app.subApps ??= new Map()
+  if (app.subApps.has(name))
     throw new TypeError(
       `The action "${step.node.name}" has made an application with the key "${name}" in this step already. Give each a key of its own.`,
     )
-  }
   const visit = (app.visits[step.node.index] ?? 0) + 1
   const parent = { app, map: undefined, name: step.node.name, visit, key: name }
   const child = app.child({ ...setup, gate: setup.gate ?? app.gate, parent })
-  app.subApps.add(child)
+  const hangs = [app.appId, step.node.name, visit, name] as const
+  child.journal = app.journal?.child({ appId: child.appId, hangs, mayBeStored: true })
+  app.subApps.set(name, child)
   return child
 }
 
@@ -39,10 +39,15 @@ export async function throughParent<T>(app: LiveApp, work: () => Promise<T>): Pr
   return above.slot === undefined ? begun() : above.slot.lend(begun, above.step)
 }
 
+/** What the applications that actions made run, until it has been told. */
+const runs = new WeakMap<LiveApp, Promise<RunEnd>>()
+
 /** Runs an application that nobody above tells of. One that an action made counts among what that action runs. */
 export function runRoot(app: LiveApp, order: RunOrder): Promise<RunEnd> {
   const end = announcedRun(app, order)
-  return app.parent === undefined ? end : counted(app.parent.app, 'running', end)
+  if (app.parent === undefined) return end
+  runs.set(app, end)
+  return counted(app.parent.app, 'running', end)
 }
 
 async function counted<T>(above: LiveApp, what: 'running' | 'awaited', result: Promise<T>): Promise<T> {
@@ -59,27 +64,39 @@ async function counted<T>(above: LiveApp, what: 'running' | 'awaited', result: P
 
 /** False once the step that made it has ended. */
 export function belongs(app: LiveApp): boolean {
-  return app.parent === undefined || app.parent.map !== undefined || app.parent.app.subApps?.has(app) === true
+  return app.parent === undefined || app.parent.map !== undefined || app.parent.app.subApps?.get(app.parent.key) === app
 }
 
 /** An action disposes of an application that it made. */
 export function leaveParent(app: LiveApp): void {
-  app.parent?.app.subApps?.delete(app)
+  if (app.parent !== undefined && belongs(app)) app.parent.app.subApps?.delete(app.parent.key)
 }
 
 /** The step has ended: cancels what its applications still run, waits for that, and stops their actors. */
 export async function endSubApps(app: LiveApp): Promise<void> {
-  const below = [...(app.subApps ?? [])]
-  app.subApps = undefined
-  const running = below.filter((one) => one.running)
+  const running = [...(app.subApps?.values() ?? [])].filter((one) => one.running)
   if (running.length > 0) {
     const { clock, graceMs } = app.hub
     const grace = new Grace(clock, graceMs, () => running.forEach((one) => void one.abandon()))
     grace.start()
     for (const one of running) one.cancel(createCancellation('parent', 'parent', clock.now()))
-    await Promise.all(running.map((one) => one.ended()))
+    await dropSubApps(app)
     grace.end()
-  }
+  } else await dropSubApps(app)
+}
+
+/** Gives up what the applications run that an action made, as the action itself is given up. */
+export function abandonSubApps(app: LiveApp): Promise<void> {
+  for (const one of app.subApps?.values() ?? []) one.abandon()
+  return dropSubApps(app)
+}
+
+/** Waits until what they run has ended and is told, and stops their actors. */
+async function dropSubApps(app: LiveApp): Promise<void> {
+  const below = [...(app.subApps?.values() ?? [])]
+  await Promise.all(below.map((one) => runs.get(one)))
+  if (app.subApps === undefined) return // given up meanwhile
+  app.subApps = undefined
   for (const one of below) {
     app.takeLeaks(one.leaked)
     stopActor(one.self, app.self)

@@ -34,6 +34,7 @@ export async function performGuarded(app: LiveApp, node: PlanNode, first: Step, 
       if (app.epoch !== epoch || app.cancellation !== undefined) throw error
       if (!isTriedAgain(app, node.name, retry, error, attempt)) return rescue(app, node, step, body, error)
       if (!(await pause(app, node, error, { retry, attempt }))) return undefined
+      if (app.epoch !== epoch || app.cancellation !== undefined) return undefined // in the tick in which it was due
       step = new Step(app, node, first.state, first.inputs)
       app.step = step
     }
@@ -92,7 +93,7 @@ async function performInTime(app: LiveApp, step: Step, body: RunBody, timeoutMs:
     const now = clock.now()
     const cancellation = createCancellation('parent', TIMEOUT, now, late)
     step.cancel(cancellation)
-    for (const below of app.subApps ?? []) below.cancel(cancellation)
+    for (const below of app.subApps?.values() ?? []) below.cancel(cancellation)
     step.alarm = new Alarm(clock, now + graceMs, () => {
       giveUp(app, step, now)
       const tell = (value: unknown): void => lateStep(app, step.node, value)
@@ -115,7 +116,7 @@ async function performInTime(app: LiveApp, step: Step, body: RunBody, timeoutMs:
 
 /** Nothing more is waited for; whatever holds a slot for the code takes none again. */
 function giveUp(app: LiveApp, step: Step, since: number): void {
-  for (const below of app.subApps ?? []) below.abandon()
+  for (const below of app.subApps?.values() ?? []) below.abandon()
   step.close()
   app.leak(step.node, since)
   app.slot?.retire()

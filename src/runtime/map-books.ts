@@ -13,6 +13,7 @@ const FOLDED = {
 export class MapBooks implements MapTable {
   readonly live = new Map<string, LiveBranch>()
   readonly settled = new Map<string, AnyResult | Stub>()
+  readonly ending = new Set<string>()
   total: number | undefined
   done = 0
   failed = 0
@@ -37,6 +38,7 @@ export class MapBooks implements MapTable {
 
   settle(result: AnyResult): void {
     this.live.delete(result.key)
+    this.ending.delete(result.key)
     const keeps = result.status === 'done' ? this.#keepsDone : this.#keepsLost
     this.settled.set(result.key, keeps ? result : FOLDED[result.status])
     this[result.status] += 1

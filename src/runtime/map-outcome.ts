@@ -75,3 +75,6 @@ export function faultOf(
     ? hopelessMap(map.step.node.name, fanOut, map.table)
     : map.app.cancellation?.reason
 }
+
+/** How a branch ended that was cancelled before it ran. */
+export const lostBy = ({ reason, by }: Cancellation): Ending => ({ status: 'cancelled', reason, by })

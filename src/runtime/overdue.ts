@@ -1,14 +1,44 @@
+import type { BranchTask } from '../parallel/task.js'
+import type { Feed } from '../persistence/map-keeping.js'
+import type { Cancellation } from './cancellation.js'
 import type { Grace } from './grace.js'
+import type { MapFinale } from './map-finale.js'
 import type { LiveMap } from './tree.js'
 
-/** Gives up the branches of a map whose time to end after their cancel is up, and waits for the next that may be. */
-export function abandonOverdue({ table }: LiveMap, grace: Grace): void {
+/**
+ * Gives up what of a map had its time to end after its cancel, and waits for the next that may be.
+ * @param all whether every branch was cancelled; else those alone are looked at that were, one by one
+ */
+export function abandonOverdue({ table }: LiveMap, all: boolean, grace: Grace, finale: MapFinale): void {
+  if (table.live.size === 0) {
+    if (finale.dueSince === undefined) return
+    const left = grace.left(finale.dueSince)
+    return left <= 0 ? finale.abandon() : grace.start(left)
+  }
   let next: number | undefined
-  for (const { app } of [...table.live.values()]) {
-    if (app.cancellation === undefined) continue
+  for (const key of [...(all ? table.live.keys() : table.ending)]) {
+    const app = table.live.get(key)?.app
+    if (app?.cancellation === undefined) continue
     const left = grace.left(app.cancellation.at)
     if (left <= 0) app.abandon()
     else next = Math.min(next ?? left, left)
   }
   if (next !== undefined) grace.start(next)
+}
+
+/** Stops every branch of a map, and waits for nothing. */
+export function stopAll({ table }: LiveMap, cancellation: Cancellation): void {
+  for (const { app, alarm } of [...table.live.values()]) {
+    alarm?.clear()
+    app.stop(cancellation)
+  }
+}
+
+/** Tells of whatever a map that closes does not start any more. */
+export function recordRest({ app, step }: LiveMap, feed: Feed | undefined, lose: (task: BranchTask) => void): void {
+  try {
+    for (const task of feed?.rest() ?? []) lose(task)
+  } catch (error) {
+    app.hub.logger.warn(`The rest of the source of "${step.node.name}" could not be read.`, error)
+  }
 }

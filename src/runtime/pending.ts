@@ -24,5 +24,5 @@ export function* pendingIn(app: LiveApp): Generator<Pending, void, void> {
     yield { path, action: step.node.name, kinds, appId, sequenceId: standing.sequenceId + 1, since }
   }
   for (const branch of app.step?.map?.table.live.values() ?? []) yield* pendingIn(branch.app)
-  for (const below of app.subApps ?? []) yield* pendingIn(below)
+  for (const below of app.subApps?.values() ?? []) yield* pendingIn(below)
 }

@@ -199,6 +199,54 @@ describe('a persisted snapshot', () => {
     ])
   })
 
+  it('of an error holds what can be plain data, and no more', async () => {
+    const cause = new RangeError('deep')
+    const fail = kit.action({
+      reads: [],
+      writes: [],
+      run: () => {
+        throw Object.assign(new Error('odd', { cause }), { retryAfter: 3, nested: { a: 1 }, call: () => 1 })
+      },
+    })
+    const { logic } = kit.graph({ actions: { fail } }).runnable({ entrypoint: 'fail' })
+    const before = createActor(logic, { input: { state: {} } })
+    before.subscribe({ error: () => {} })
+    before.start()
+    await settle()
+
+    const { error } = json(before.getPersistedSnapshot()) as unknown as { error: object }
+    const after = createActor(logic, { input: { state: {} }, snapshot: json(before.getPersistedSnapshot()) })
+    const restored = (after.getSnapshot() as unknown as { error: Error }).error
+
+    expect(error).toEqual({
+      name: 'ActionError',
+      message: 'Action "fail" failed (step 0): odd',
+      stack: expect.stringContaining('ActionError'),
+      code: 'action',
+      action: 'fail',
+      sequenceId: 0,
+      path: '',
+      attempt: 1,
+    })
+    expect(restored.stack).toBe((error as Error).stack)
+    expect(Object.keys(restored)).not.toContain('stack')
+  })
+
+  it.each([
+    ['a text', 'x'],
+    ['another version', { version: 2, context: {} }],
+    ['no version', { context: {} }],
+    ['no state', { version: 1 }],
+    ['a state that is none', { version: 1, context: [] }],
+  ])('that is none is refused: %s', (_, snapshot) => {
+    const actor = createActor(job().logic, { input, snapshot: snapshot as never })
+
+    expect((actor.getSnapshot() as unknown as { error: unknown }).error).toMatchObject({
+      name: 'SnapshotError',
+      message: expect.stringContaining('This is no snapshot of an application'),
+    })
+  })
+
   it('taken at the very step that halts goes no further', async () => {
     const { graph, ran } = job()
     const { logic } = graph.runnable({ entrypoint: 'list', haltAfter: 'all' })

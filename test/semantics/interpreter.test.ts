@@ -150,7 +150,7 @@ describe('nests of maps, graphs and actions', () => {
           expect(end).toBe(plain)
         },
       ),
-      { numRuns: 500 },
+      { numRuns: Number(process.env['TEASEL_RUNS'] ?? 500) },
     )
   }, 60_000)
 })

@@ -7,9 +7,9 @@ import {
   defineState,
   merge,
   task,
-  tasksOf,
   type,
 } from 'teasel'
+import { tasksOf } from 'teasel/visualize'
 import { describe, expect, it } from 'vitest'
 import { type AnyActorLogic, type AnyActorRef, createActor } from 'xstate'
 import * as z from 'zod'
@@ -502,6 +502,42 @@ const mistakes: readonly { mistake: string; make: () => unknown; says: string }[
     says: 'fallback is an object; it takes a function: ({ error }) => update.',
   },
 
+  {
+    mistake: 'a negative grace period of a map',
+    make: () => map({ graceMs: -5 }),
+    says: 'graceMs is -5; it takes milliseconds, 0 or more.',
+  },
+  {
+    mistake: 'a policy that wants half a branch',
+    make: () => map({ settle: { atLeast: 1.5 } }),
+    says: 'settle: { atLeast: 1.5 } is no whole number above 0.',
+  },
+  {
+    mistake: 'a policy of nothing',
+    make: () => map({ settle: null }),
+    says: `settle is null. It takes 'all', 'collect', 'any', 'first' or { atLeast: n }.`,
+  },
+  {
+    mistake: 'a branch that is nothing',
+    make: () => runOf(loose.mapActions({ reads: ['prompt'], writes: [], actions: { a: null }, reduce: () => ({}) })),
+    says: 'Action "step" (step 0): actions gave null, which is no action and no runnable graph.',
+  },
+  {
+    mistake: 'a task that is nothing',
+    make: () => runOf(loose.parallel({ reads: [], writes: [], tasks: [null], reduce: () => ({}) })),
+    says: 'Action "step" (step 0): tasks gave null. Make each with task({ action, state, inputs, key }).',
+  },
+  {
+    mistake: 'extras of an entry that are no record',
+    make: () => runOf(map({ states: [[{ prompt: '' }, 'x']] })),
+    says: 'Action "step" (step 0): states gave an array of 2. An entry is the thing, or [thing, { key, inputs, retry, timeoutMs, fallback }].',
+  },
+  {
+    mistake: 'inputs of an entry that are no record',
+    make: () => runOf(map({ states: [[{ prompt: '' }, { inputs: 'x' }]] })),
+    says: 'Action "step" (step 0): states gave an entry whose inputs are "x". They are a record.',
+  },
+
   // Graphs.
   {
     mistake: 'actions that is a list',
@@ -536,6 +572,15 @@ const mistakes: readonly { mistake: string; make: () => unknown; says: string }[
         transitions: { a: [{ to: 'b', if: { n: 1 } }], b: [{ when: { n: 1 } }], c: [{ to: 'a', when: 'n > 1' }] },
       }),
     says: 'The graph has 3 faults:\n  transitions.a: A transition has no option "if". Known options: "to", "when", "name".\n  transitions.b: A transition needs to: the name of an action.\n  transitions.c: Its when is "n > 1". It takes ({ state }) => boolean, or a record of the values that keys hold.',
+  },
+  {
+    mistake: 'an action without a name, and the second of two transitions to nowhere',
+    make: () =>
+      loose.graph({
+        actions: { '': echo, echo },
+        transitions: { echo: [{ to: 'echo', when: { n: 1 } }, { to: 'eco' }] },
+      }),
+    says: 'The graph has 2 faults:\n  actions.: An action needs a name that is not empty.\n  transitions.echo[1]: There is no action "eco" to go to. Did you mean "echo"?',
   },
   {
     mistake: 'an error transition to nowhere, and one from nowhere',

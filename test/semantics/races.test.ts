@@ -1,4 +1,4 @@
-import { createApplication, createLimit } from 'teasel'
+import { createApplication, createLimit, defineMessage, printPath, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { chat } from '../support/chat.js'
 import { defer, settle, untilAborted } from '../support/deferred.js'
@@ -41,12 +41,39 @@ describe('a branch that is given its slot', () => {
 describe('an action', () => {
   it('does not begin when whoever is told of its step cancels it', async () => {
     let began = 0
-    const work = chat.action({ reads: [], writes: ['answer'], run: () => ({ answer: `${(began += 1)}` }) })
+    const work = chat.action({ reads: [], writes: ['answer'], run: () => ({ answer: `${++began}` }) })
     const app = createApplication(chat.graph({ actions: { work } }), { entrypoint: 'work', state: {} })
     app.on('step.start', () => void app.cancel({ reason: 'no' }))
 
     expect(await app.run()).toMatchObject({ status: 'cancelled', reason: 'no' })
     expect(began).toBe(0)
+  })
+})
+
+describe('a further attempt', () => {
+  it('runs nothing when a cancel comes in the tick in which it is due', async () => {
+    const clock = new ManualClock()
+    let began = 0
+    const flaky = chat.action({
+      reads: [],
+      writes: ['answer'],
+      retry: { attempts: 2, delayMs: 10, jitter: 0 },
+      run: () => {
+        began += 1
+        throw new RangeError('no')
+      },
+    })
+    const app = createApplication(chat.graph({ actions: { flaky } }), { entrypoint: 'flaky', state: {}, clock })
+    app.on('step.start', ({ attempt }) => {
+      if (attempt === 2) queueMicrotask(() => void app.cancel())
+    })
+
+    const run = app.run()
+    await settle()
+    clock.advance(10)
+
+    expect((await run).status).toBe('cancelled')
+    expect(began).toBe(1)
   })
 })
 
@@ -172,7 +199,7 @@ describe('what was given up', () => {
       const clock = new ManualClock()
       const gate = defer()
       let began = 0
-      const work = chat.action({ reads: [], writes: ['answer'], run: () => ({ answer: `${(began += 1)}` }) })
+      const work = chat.action({ reads: [], writes: ['answer'], run: () => ({ answer: `${++began}` }) })
       const held = { [at]: () => gate.promise }
       const options = { entrypoint: 'work' as const, state: {}, clock, logger: quiet, interceptors: [held] }
       const app = createApplication(chat.graph({ actions: { work } }), options)
@@ -200,7 +227,7 @@ describe('what was given up', () => {
     const clock = new ManualClock()
     const gates = [defer(), defer()]
     let began = 0
-    const work = chat.action({ reads: [], writes: ['answer'], run: () => ({ answer: `${(began += 1)}` }) })
+    const work = chat.action({ reads: [], writes: ['answer'], run: () => ({ answer: `${++began}` }) })
     let asked = 0
     const held = { beforeStep: async () => gates[asked++]?.promise }
     const options = { entrypoint: 'work' as const, state: {}, clock, logger: quiet, interceptors: [held] }
@@ -219,6 +246,50 @@ describe('what was given up', () => {
     await second
 
     expect([early, began]).toEqual([0, 1])
+  })
+
+  it('is a reducer only when its own time is over, however long ago a branch of its map was cancelled', async () => {
+    const clock = new ManualClock()
+    const gate = defer()
+    const hold = chat.action({ reads: [], writes: ['answer'], run: ({ signal }) => untilAborted(signal) })
+    const other = chat.action({
+      reads: [],
+      writes: ['answer'],
+      async run({ context }) {
+        context.cancel('hold')
+        return { answer: '' }
+      },
+    })
+    const map = chat.mapActions({
+      reads: [],
+      writes: ['answer'],
+      settle: 'collect',
+      actions: { hold, other },
+      async reduce() {
+        await gate.promise
+        return { answer: '' }
+      },
+    })
+    const app = createApplication(chat.graph({ actions: { map } }), {
+      entrypoint: 'map',
+      state: {},
+      clock,
+      logger: quiet,
+    })
+    const leaks: number[] = []
+    app.on('branch.leaked', ({ sinceMs }) => leaks.push(sinceMs))
+
+    const run = app.run()
+    await settle()
+    clock.advance(3000)
+    void app.cancel()
+    clock.advance(4999)
+    await settle()
+    const early = [...leaks]
+    clock.advance(1)
+    await run
+
+    expect([early, leaks]).toEqual([[], [5000]])
   })
 
   it('logs to the logger alone', async () => {
@@ -255,7 +326,7 @@ describe('what was given up', () => {
 describe('an application that a cancelled action makes', () => {
   it('runs nothing', async () => {
     let began = 0
-    const work = chat.action({ reads: [], writes: ['answer'], run: () => ({ answer: `${(began += 1)}` }) })
+    const work = chat.action({ reads: [], writes: ['answer'], run: () => ({ answer: `${++began}` }) })
     const graph = chat.graph({ actions: { work } })
     const late = chat.action({
       reads: [],
@@ -274,6 +345,82 @@ describe('an application that a cancelled action makes', () => {
 
     expect(await run).toMatchObject({ status: 'cancelled' })
     expect(began).toBe(0)
+  })
+})
+
+describe('an application that an action makes', () => {
+  const work = chat.action({ reads: [], writes: ['answer'], run: async () => ({ answer: '' }) })
+  const below = chat.graph({ actions: { work } })
+
+  it('has told its end before the step of that action ends, also where nobody awaits it', async () => {
+    const gate = defer()
+    const afterRun = ({ path }: { readonly path: readonly unknown[] }) => (path.length > 0 ? gate.promise : undefined)
+    const careless = chat.action({
+      reads: [],
+      writes: ['answer'],
+      run({ context }) {
+        void createApplication(below, { entrypoint: 'work', state: {}, parent: context, key: 'k' }).run()
+        return { answer: '' }
+      },
+    })
+    const app = createApplication(chat.graph({ actions: { careless } }), {
+      entrypoint: 'careless',
+      state: {},
+      interceptors: [{ afterRun: async (args) => afterRun(args) }],
+    })
+    const heard: string[] = []
+    app.on('*', ({ type, path }) => heard.push(`${type} ${printPath(path)}`.trim()))
+
+    const run = app.run()
+    await settle()
+    gate.resolve()
+    await run
+
+    expect(heard.slice(-3)).toEqual(['run.end careless/k', 'step.end', 'run.end'])
+  })
+
+  it('ends with its actor when that action is given up', async () => {
+    const clock = new ManualClock()
+    const deaf = chat.action({ reads: [], writes: ['answer'], run: () => new Promise<never>(() => {}) })
+    const graph = chat.graph({ actions: { deaf } })
+    let made: { readonly actor: { getSnapshot(): { readonly status: string } } } | undefined
+    const stuck = chat.action({
+      reads: [],
+      writes: ['answer'],
+      async run({ context }) {
+        const own = createApplication(graph, { entrypoint: 'deaf', state: {}, parent: context, key: 'k' })
+        made = own
+        await own.run()
+        return new Promise<never>(() => {})
+      },
+    })
+    const logger = { debug() {}, info() {}, warn() {}, error() {} }
+    const app = createApplication(chat.graph({ actions: { stuck } }), { entrypoint: 'stuck', state: {}, clock, logger })
+    const heard: string[] = []
+    app.on('*', ({ type, path }) => heard.push(`${type} ${printPath(path)}`.trim()))
+
+    const run = app.run()
+    await settle()
+    void app.cancel()
+    clock.advance(5000)
+    await run
+
+    expect(made?.actor.getSnapshot().status).not.toBe('active')
+    expect(heard.slice(-4)).toEqual(['branch.leaked stuck/k', 'run.end stuck/k', 'branch.leaked', 'run.end'])
+  })
+})
+
+describe('a message to an application that does not run', () => {
+  it('is dropped and is no event: its run is over', async () => {
+    const work = chat.action({ reads: [], writes: ['answer'], run: async () => ({ answer: '' }) })
+    const app = createApplication(chat.graph({ actions: { work } }), { entrypoint: 'work', state: {} })
+    const heard: string[] = []
+    app.on('*', ({ type }) => heard.push(type))
+
+    await app.run()
+    const delivery = await app.send(defineMessage('note', type<string>())('late'))
+
+    expect([delivery, heard.at(-1)]).toEqual(['dropped', 'run.end'])
   })
 })
 

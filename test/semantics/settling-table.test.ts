@@ -61,8 +61,7 @@ function expected(policy: Policy, happening: Happening, moment: Moment) {
   if (verdict === undefined)
     verdict = policy === 'any' && !Object.values(results).includes('done') ? 'failed' : 'reduced'
   const decidedByY = stands && !cancelled && (policy === 'any' || policy === 'first')
-  // A slot is free when y's action ends, a tick before y settles: who stands for room begins, whatever comes of it.
-  const inTurn = stands && !cancelled && (moment === 'waiting for room' || !decidedByY)
+  const inTurn = stands && !cancelled && !decidedByY
   const begins = stands ? Number(inTurn) : moment === 'retry wait' && !cancelled ? 2 : 1
   return {
     verdict,

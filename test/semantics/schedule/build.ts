@@ -1,7 +1,7 @@
 import type * as teasel from 'teasel'
 import type { Action, ActionContext, AnyBranch, Limit, SettledBranch } from 'teasel'
-import { doAct, type Given, perform, performAtOnce, type S, type Site } from './code.js'
-import type { Child, GraphNest, Leaf, MapNest, Nest } from './plan.js'
+import { doAct, doAtOnce, type Given, perform, performAtOnce, type S, type Site } from './code.js'
+import type { Child, GraphNest, Leaf, MapNest, Mercy, Nest } from './plan.js'
 import type { Life, World } from './world.js'
 
 /** The package, or a copy of it that was changed. */
@@ -96,7 +96,8 @@ export class Builder {
       async: async (given: Given) => (await perform(site, leaf, limit, given).next()).value as { n: number },
       stream: (given: Given) => perform(site, leaf, limit, given),
     }[leaf.mode]
-    return this.#kit.action({ reads: ['n', 'lap'], writes: ['n'], run: run as never }) as unknown as Made
+    const mercy = mercyOf(leaf.mercy, { n: 0 })
+    return this.#kit.action({ reads: ['n', 'lap'], writes: ['n'], run, ...mercy } as never) as unknown as Made
   }
 
   #map(nest: MapNest, above: string | undefined): Made {
@@ -111,19 +112,20 @@ export class Builder {
       ...(concurrency === undefined ? {} : { concurrency }),
       ...(graceMs === undefined ? {} : { graceMs }),
       ...(watch.length === 0 ? {} : { watch: this.#watcher(nest) }),
-      reduce: this.#reducer(nest),
+      ...(nest.fold === 'all' ? { reduce: this.#reducer(nest) } : this.#folder(nest, nest.fold)),
     }
     const source = this.#source(nest, children)
     if (form === 'actions')
       return this.#kit.mapActions({ ...options, state: () => ({ lap: 0 }), actions: source } as never) as never
     if (form === 'tasks') return this.#kit.parallel({ ...options, tasks: source } as never) as never
     const action =
-      children[0]?.branch ?? this.#leaf({ kind: 'leaf', name: 'none', mode: 'sync', acts: [], cleanup: [] }, limit)
+      children[0]?.branch ??
+      this.#leaf({ kind: 'leaf', name: 'none', mode: 'sync', acts: [], cleanup: [], mercy: undefined }, limit)
     return this.#kit.mapStates({ ...options, action, states: source } as never) as never
   }
 
-  #entry({ form }: MapNest, { key, timeoutMs }: Child, branch: AnyBranch, n: number, named: boolean): unknown {
-    const extras = { ...(named ? { key } : {}), ...(timeoutMs === undefined ? {} : { timeoutMs }) }
+  #entry({ form }: MapNest, { key, mercy }: Child, branch: AnyBranch, n: number, named: boolean): unknown {
+    const extras = { ...(named ? { key } : {}), ...mercyOf(mercy, { n: 0, lap: 0 }) }
     if (form === 'tasks') return this.#engine.task({ action: branch, state: { n, lap: 0 }, ...extras } as never)
     const thing = form === 'actions' ? branch : { n, lap: 0 }
     return Object.keys(extras).length === 0 ? thing : [thing, extras]
@@ -167,7 +169,7 @@ export class Builder {
       throw error
     } finally {
       this.#world.end(life, end)
-      if (nest.closing.some((act) => act.do === 'throw')) throw new Error(`${life.name} throws while it closes`)
+      for (const act of nest.closing) doAtOnce(this.#site, life, act)
     }
   }
 
@@ -264,9 +266,42 @@ export class Builder {
     }
   }
 
+  #folder(nest: MapNest, order: 'settled' | 'declared'): object {
+    interface Args {
+      readonly acc: { readonly n: number }
+      readonly result: SettledBranch<S>
+      readonly signal: AbortSignal
+    }
+    const reduceEach = async ({ acc, result, signal }: Args): Promise<{ n: number }> => {
+      const path = this.pathOf.get(result) ?? '?'
+      this.#world.trace.add({ kind: 'fold', path, map: nest.name, status: result.status })
+      const name = `reduce of ${nest.name}`
+      const life = this.#world.begin({ path, name, of: 'reduce', limit: undefined, signal })
+      try {
+        for (const act of nest.reduce) await doAct(this.#site, life, act, signal)
+      } catch (error) {
+        this.#world.end(life, 'threw')
+        throw error
+      }
+      this.#world.end(life, 'returned')
+      return { n: acc.n + 1 }
+    }
+    return { reduceEach, order, initial: { n: 0 } }
+  }
+
   async #byHand(nest: Nest, life: Life, context: ActionContext): Promise<unknown> {
     const graph = this.graph({ kind: 'graph', name: 'hand', steps: [nest], laps: 1, rescue: undefined }, life.limit)
     const options = { entrypoint: nest.name, state: { n: 0, lap: 0 }, parent: context, key: `h${nest.name}` }
     return this.#engine.createApplication(graph, options as never).run()
+  }
+}
+
+function mercyOf(mercy: Mercy | undefined, saved: object): object {
+  if (mercy === undefined) return {}
+  const { attempts, delayMs, timeoutMs, fallback } = mercy
+  return {
+    ...(attempts === 1 ? {} : { retry: { attempts, delayMs, jitter: 0 } }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(fallback ? { fallback: () => saved } : {}),
   }
 }

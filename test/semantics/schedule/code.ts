@@ -123,7 +123,8 @@ export async function doAct(
 
 const labelOf = (life: Life): string => [life.path, life.name].filter((part) => part !== '').join(' ')
 
-function doAtOnce(site: Site, life: Life, act: Act, context: ActionContext | undefined): void {
+/** Does one thing that needs no waiting. */
+export function doAtOnce(site: Site, life: Life, act: Act, context?: ActionContext): void {
   if (act.do === 'throw') throw new Error(`${life.name} throws`)
   if (context === undefined) return
   switch (act.do) {
@@ -170,6 +171,7 @@ async function hear(
       world.trace.add({ kind: 'heard', life: life.id, path: life.path, serial: value.body.serial, from: value.from })
     }
   } finally {
+    if (life.signal?.aborted === true) life.slotless = true
     world.phase(life, 'runs')
     await iterator.return?.()
   }
@@ -186,5 +188,11 @@ async function makeApp(
     life.apps -= 1
   })
   if (act.careless) run.catch(() => {})
-  else await run
+  else {
+    await run.catch((error: unknown) => {
+      if (life.signal?.aborted === true) life.slotless = true
+      throw error
+    })
+    if (life.signal?.aborted === true) life.slotless = true
+  }
 }

@@ -3,6 +3,7 @@ import { createPaint, type Paint } from './paint.js'
 import { settingLines, treeLines } from './print-plan.js'
 import { traceLines } from './print-trace.js'
 import { type Report, runSchedule } from './schedule.js'
+import { Tally } from './tally.js'
 import { plain } from './trace.js'
 
 // npm run explore -- --seed N            replays one schedule for a person
@@ -11,7 +12,7 @@ import { plain } from './trace.js'
 const HELP = `Replays schedules of the engine, each made of a number alone.
 
   --seed N           one schedule: its tree, each turn, what followed, and the laws
-  --from A --to B    all seeds from A up to B: which break a law, the shortest first
+  --from A --to B    all seeds from A up to B: what happened, and which break a law, the shortest first
   --json             for machines
   --help             this`
 
@@ -75,33 +76,44 @@ function foot({ violations, notes }: Report, paint: Paint): string[] {
 }
 
 async function search(from: number, to: number, json: boolean, paint: Paint): Promise<boolean> {
+  const tally = new Tally()
   const broken: Report[] = []
   for (let seed = from; seed <= to; seed++) {
     const report = await runSchedule(makePlan(seed))
+    tally.add(report)
     if (report.violations.length > 0) broken.push(report)
   }
   broken.sort((a, b) => a.entries.length - b.entries.length)
-  const found = broken.map(({ plan, entries, violations }) => ({
-    seed: plan.seed,
-    entries: entries.length,
-    violations,
-  }))
-  if (json) console.log(JSON.stringify({ from, to, broken: found }, plain, 2))
-  else {
-    for (const { seed, entries, violations } of found) {
-      const [first] = violations
-      console.log(
-        `${paint.red('✗')} ${paint.bold(`seed ${seed}`)}  ${paint.dim(`${entries} entries`)}  ${first?.law}: ${first?.what}${violations.length > 1 ? paint.dim(` (and ${violations.length - 1} more)`) : ''}`,
-      )
-    }
-    console.log(
-      found.length === 0
-        ? paint.green(`✓ ${to - from + 1} schedules, every law holds in each`)
-        : `${found.length} of ${to - from + 1} schedules break a law. Replay one with --seed.`,
-    )
-  }
-  return found.length === 0
+  if (json) {
+    const found = broken.map(({ plan, entries, violations }) => ({
+      seed: plan.seed,
+      entries: entries.length,
+      violations,
+    }))
+    console.log(JSON.stringify({ from, to, happened: tally.counts(), broken: found }, plain, 2))
+  } else console.log([...brokenLines(broken, paint), tally.text()].join('\n'))
+  return broken.length === 0
 }
+
+/** Each law that was broken, with the shortest schedules that break it. */
+function brokenLines(broken: readonly Report[], paint: Paint): string[] {
+  const laws = new Map<string, string[]>()
+  for (const { plan, violations } of broken) {
+    for (const law of new Set(violations.map((violation) => violation.law))) {
+      const { what = '', turn = 0 } = violations.find((violation) => violation.law === law) ?? {}
+      const lines = laws.get(law) ?? []
+      laws.set(law, lines)
+      lines.push(`  --seed ${String(plan.seed).padEnd(6)} ${paint.dim(`turn ${turn}:`)} ${what}`)
+    }
+  }
+  return [...laws].flatMap(([law, lines]) => {
+    const more = lines.length > SHOWN ? [paint.dim(`  and ${lines.length - SHOWN} more`)] : []
+    return [paint.red(`✗ ${law}`), ...lines.slice(0, SHOWN), ...more, '']
+  })
+}
+
+/** How many schedules are shown for each law that was broken. */
+const SHOWN = 5
 
 const options = parse(process.argv.slice(2))
 const paint = createPaint(process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined)

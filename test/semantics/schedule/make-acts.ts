@@ -1,4 +1,4 @@
-import type { Act, Leaf, MapNest } from './plan.js'
+import type { Act, Leaf, MapNest, Mercy } from './plan.js'
 import type { Random } from './random.js'
 
 // What the code of a leaf, of a source and of `reduce` does, drawn from a seed.
@@ -71,6 +71,17 @@ export function makeCleanup(random: Random, siblings: readonly string[]): Act[] 
   if (kind === 'both') return [pause, { do: 'throw' }]
   if (kind === 'send') return [{ do: 'send', key: random.pick(siblings) ?? '' }]
   return []
+}
+
+/** What becomes of failures, in one of so many cases. */
+export function makeMercy(random: Random, chance: number): Mercy | undefined {
+  if (!random.chance(chance)) return undefined
+  return {
+    attempts: random.int(1, 3),
+    delayMs: random.pick([0, 10]),
+    timeoutMs: random.chance(0.6) ? random.pick([5, 15, 40]) : undefined,
+    fallback: random.chance(0.25),
+  }
 }
 
 /** What `reduce` does before it answers. */

@@ -1,5 +1,5 @@
 import type { SettlePolicy } from 'teasel'
-import { makeActs, makeCleanup, makeReduce, makeSourceActs } from './make-acts.js'
+import { makeActs, makeCleanup, makeMercy, makeReduce, makeSourceActs } from './make-acts.js'
 import type {
   Child,
   GraphNest,
@@ -52,11 +52,12 @@ function makeReader(random: Random): Reader {
   const kind =
     random.weighted([
       ['run', 5],
+      ['return', 1.5],
       ['stream', 4],
       ['iterate', 1],
       ['steps', 1],
     ] as const) ?? 'run'
-  if (kind === 'run' || kind === 'steps') return { kind }
+  if (kind === 'run' || kind === 'steps' || kind === 'return') return { kind }
   const most = kind === 'stream' ? 60 : 2
   return { kind, leaves: random.chance(0.3) ? random.int(1, most) : undefined }
 }
@@ -180,6 +181,7 @@ class NestMaker {
       mode,
       acts,
       cleanup: mode === 'sync' ? [] : makeCleanup(random, siblings),
+      mercy: makeMercy(random, 0.15),
     }
   }
 
@@ -226,17 +228,23 @@ class NestMaker {
       limit: this.#limits > 0 && random.chance(0.4) ? random.int(0, this.#limits - 1) : undefined,
       graceMs: random.chance(0.4) ? random.pick([0, 10, 30, 60]) : undefined,
       watch: random.chance(0.4) ? this.#watch(keys) : [],
+      fold:
+        random.weighted([
+          ['all', 6],
+          ['settled', 1],
+          ['declared', 1],
+        ] as const) ?? 'all',
       reduce: makeReduce(random),
     }
   }
 
   #children(keys: readonly string[], depth: number, form: MapNest['form']): Child[] {
     const random = this.#random
-    const timeout = (): number | undefined => (random.chance(0.12) ? random.pick([5, 15, 40]) : undefined)
-    if (form !== 'states') return keys.map((key) => ({ key, nest: this.nest(depth + 1, keys), timeoutMs: timeout() }))
+    if (form !== 'states')
+      return keys.map((key) => ({ key, nest: this.nest(depth + 1, keys), mercy: makeMercy(random, 0.2) }))
     const nest = this.nest(depth + 1, keys)
     this.#left -= keys.length
-    return keys.map((key) => ({ key, nest, timeoutMs: timeout() }))
+    return keys.map((key) => ({ key, nest, mercy: makeMercy(random, 0.2) }))
   }
 
   #policy(): SettlePolicy {

@@ -61,12 +61,11 @@ function cancelFromOutside({ world, app }: Reach, path: string | undefined): str
 /** Sends a message from outside. */
 export function sendFromOutside({ world, observed, site, app }: Reach, path: string | undefined): string {
   const serial = world.serial()
-  if (path !== undefined && observed.branches.get(path) === 'settled') world.note('message to a settled branch')
   const settled = path !== undefined && observed.branches.get(path) === 'settled'
+  if (settled) world.note('message to a settled branch')
   void app.send(site.note({ serial }), path === undefined ? {} : { path }).then((answer) => {
     world.trace.add({ kind: 'sent', serial, answer })
-    if (settled && answer !== 'dropped')
-      world.broken('a message to a settled branch is dropped', `${path} answered ${answer}`)
+    if (settled && answer !== 'dropped') world.broken('a message to a settled branch is dropped', `${path}: ${answer}`)
   })
   return `sends message ${serial} to ${path ?? 'the application'}`
 }

@@ -23,6 +23,14 @@ export type Act =
   /** Makes an application by hand, and awaits it unless careless. */
   | { readonly do: 'app'; readonly nest: Nest; readonly careless: boolean }
 
+/** What becomes of a failure, of an action or of a branch. */
+export interface Mercy {
+  readonly attempts: number
+  readonly delayMs: number
+  readonly timeoutMs: number | undefined
+  readonly fallback: boolean
+}
+
 /** Plain code. */
 export interface Leaf {
   readonly kind: 'leaf'
@@ -31,6 +39,7 @@ export interface Leaf {
   readonly acts: readonly Act[]
   /** In its `finally`. */
   readonly cleanup: readonly Act[]
+  readonly mercy: Mercy | undefined
 }
 
 /** What a `watch` does when it has seen so many events of a type. */
@@ -43,7 +52,7 @@ export interface WatchRule {
 export interface Child {
   readonly key: string
   readonly nest: Nest
-  readonly timeoutMs: number | undefined
+  readonly mercy: Mercy | undefined
 }
 
 /** A map action. */
@@ -63,6 +72,9 @@ export interface MapNest {
   readonly limit: number | undefined
   readonly graceMs: number | undefined
   readonly watch: readonly WatchRule[]
+  /** All at the end, or each as it settles or as it was declared. */
+  readonly fold: 'all' | 'settled' | 'declared'
+  /** What `reduce` does, or each call of `reduceEach`. */
   readonly reduce: readonly Act[]
 }
 
@@ -81,6 +93,8 @@ export type Nest = Leaf | MapNest | GraphNest
 /** Who runs the application, and how it is read. */
 export type Reader =
   | { readonly kind: 'run' }
+  /** Comes back when all that is left waits for a message from outside, and runs on after one. */
+  | { readonly kind: 'return' }
   | { readonly kind: 'steps' }
   /** Leaves the loop after so many, if it does. */
   | { readonly kind: 'stream' | 'iterate'; readonly leaves: number | undefined }

@@ -1,4 +1,4 @@
-import type { Act, Child, Leaf, MapNest, Move, Nest, Plan, Reader, WatchRule } from './plan.js'
+import type { Act, Child, Leaf, MapNest, Mercy, Move, Nest, Plan, Reader, WatchRule } from './plan.js'
 
 // A plan as a person reads it.
 
@@ -34,8 +34,19 @@ export function actText(act: Act): string {
 const acts = (list: readonly Act[], none = 'nothing'): string =>
   list.length === 0 ? none : list.map(actText).join(' · ')
 
-function leafText({ mode, acts: does, cleanup }: Leaf): string {
-  return `${mode}: ${acts(does, 'return')}${cleanup.length === 0 ? '' : `, finally ${acts(cleanup)}`}`
+function mercyText(mercy: Mercy | undefined): string {
+  if (mercy === undefined) return ''
+  const { attempts, delayMs, timeoutMs, fallback } = mercy
+  return words([
+    attempts > 1 && `${attempts} attempts, ${delayMs} ms apart`,
+    timeoutMs !== undefined && `${timeoutMs} ms at most`,
+    fallback && 'fallback',
+  ])
+}
+
+function leafText({ mode, acts: does, cleanup, mercy }: Leaf): string {
+  const text = `${mode}: ${acts(does, 'return')}${cleanup.length === 0 ? '' : `, finally ${acts(cleanup)}`}`
+  return words([text, mercyText(mercy)])
 }
 
 const policyText = ({ policy }: MapNest): string => (typeof policy === 'string' ? policy : `at least ${policy.atLeast}`)
@@ -57,6 +68,7 @@ function mapText(nest: MapNest): string {
     before.length > 0 && `before each ${acts(before)}`,
     closing.length > 0 && `closing ${acts(closing)}`,
     fault !== 'none' && `source: ${fault}`,
+    nest.fold !== 'all' && `reduce each as ${nest.fold}`,
     reduce.length > 0 && `reduce ${acts(reduce)}`,
     watch.length > 0 && `watch ${watch.map(ruleText).join('; ')}`,
   ])
@@ -107,10 +119,10 @@ function childrenOf(nest: Nest): Labelled[] {
   return [...nest.steps.map(below1), ...rescue]
 }
 
-const childOf = ({ key, nest, timeoutMs }: Child): Labelled => ({
-  label: timeoutMs === undefined ? key : `${key} (${timeoutMs} ms at most)`,
-  nest,
-})
+const childOf = ({ key, nest, mercy }: Child): Labelled => {
+  const text = mercyText(mercy)
+  return { label: text === '' ? key : `${key} (${text})`, nest }
+}
 
 const readerText = (reader: Reader): string =>
   'leaves' in reader && reader.leaves !== undefined ? `${reader.kind}, leaves after ${reader.leaves}` : reader.kind

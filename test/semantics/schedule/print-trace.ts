@@ -28,6 +28,8 @@ function line(entry: Exclude<Entry, { kind: 'turn' }>, paint: Paint): string {
       return paint.dim(
         `    ${entry.map} reduces ${entry.results.map(({ key, status }) => `${key} ${status}`).join(', ')}`,
       )
+    case 'fold':
+      return paint.dim(`    ${entry.map} folds ${entry.path} ${entry.status}`)
     case 'sent':
       return paint.dim(`    message ${entry.serial} was sent: ${entry.answer}`)
     case 'heard':
@@ -74,6 +76,8 @@ function eventText(event: AnyEvent): string {
       return `${event.status}${event.result.status === 'cancelled' ? ` by ${event.result.by}` : ''}${event.result.status === 'failed' ? `: ${said(event.result.error)}` : ''}`
     case 'branch.leaked':
       return `${event.source} after ${event.sinceMs} ms`
+    case 'retry':
+      return `${event.source}, attempt ${event.attempt} in ${event.delayMs} ms`
     case 'cancel':
       return `by ${event.by} (${event.cause})`
     case 'message':

@@ -17,6 +17,7 @@ export class Reading {
   /** True while it waits for the next event or step. */
   #asking = false
   #read = 0
+  #parked = false
   outcome: Outcome | undefined
   /** What a stream has given so far. */
   readonly got: unknown[] = []
@@ -34,6 +35,8 @@ export class Reading {
     switch (this.#reader.kind) {
       case 'run':
         return this.#settle(this.#app.run(options as never))
+      case 'return':
+        return this.#settle(this.#app.run({ ...options, whenWaiting: 'return' } as never))
       case 'steps':
         return this.#settle(this.#steps())
       case 'stream':
@@ -51,12 +54,22 @@ export class Reading {
     return { status: 'finished' }
   }
 
+  /** True when the run has come back because it waits. */
+  get parked(): boolean {
+    return this.#parked
+  }
+
   get ready(): boolean {
+    if (this.#parked) return true
     return this.#loop !== undefined && !this.#asking && this.outcome === undefined
   }
 
-  /** Reads once, or leaves. */
+  /** Reads once, or leaves, or runs on where the run has come back. */
   read(): void {
+    if (this.#parked) {
+      this.#parked = false
+      return this.begin()
+    }
     const loop = this.#loop
     if (loop === undefined) return
     this.#asking = true
@@ -84,6 +97,11 @@ export class Reading {
   }
 
   #ended({ status, error, by, leaked }: Outcome): void {
+    if (status === 'waiting') {
+      this.#world.note('run that comes back to wait')
+      this.#parked = true
+      return
+    }
     const outcome: Outcome = {
       status,
       ...(error === undefined ? {} : { error }),

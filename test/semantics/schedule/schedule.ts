@@ -83,6 +83,7 @@ class Schedule {
       logger: { debug() {}, info() {}, warn() {}, error() {} },
       clock: world.clock,
       graceMs: plan.graceMs,
+      random: () => 0.5,
       inspect: (event: InspectionEvent) => {
         if (event.type === '@xstate.event' && event.event.type === 'xstate.init')
           this.#started.add(event.actorRef as AnyActorRef)
@@ -159,6 +160,7 @@ class Schedule {
         ['pause', world.pauses.size * pace.pause],
         ['timer', world.clock.next === undefined ? 0 : Math.max(pace.timer, open === 0 ? 1 : 0)],
         ['read', this.#reading.ready ? pace.read : 0],
+        ['answer', this.#reading.parked ? 1 : 0],
         ['move', moves.length * pace.move],
       ].filter(([, weight]) => weight !== 0) as [string, number][],
     )
@@ -166,6 +168,7 @@ class Schedule {
     else if (kind === 'timer') this.#fire()
     else if (kind === 'read') this.#read()
     else if (kind === 'move') this.#move(world.random.pick(moves))
+    else if (kind === 'answer') return this.#answer() || this.#reading.ready
     else if (world.time.waiting) world.time.run()
     else return this.#answer()
     return true
@@ -213,8 +216,15 @@ class Schedule {
   /** No more than `max` leaves run under a limit; one that waits for a message or an application holds no slot. */
   #checkLimits(): void {
     const held = new Map<string, number>()
-    for (const { of, phase, leaked, limit, apps } of this.world.running) {
-      if (of !== 'leaf' || leaked || apps > 0 || limit === undefined || (phase !== 'runs' && phase !== 'yields'))
+    for (const { of, phase, leaked, slotless, limit, apps } of this.world.running) {
+      if (
+        of !== 'leaf' ||
+        leaked ||
+        slotless ||
+        apps > 0 ||
+        limit === undefined ||
+        (phase !== 'runs' && phase !== 'yields')
+      )
         continue
       held.set(limit, (held.get(limit) ?? 0) + 1)
     }

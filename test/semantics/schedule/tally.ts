@@ -35,6 +35,10 @@ export class Tally {
     return this.#notes.get(what) ?? 0
   }
 
+  counts(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#notes)
+  }
+
   /** How to replay those that broke a law. */
   broken(): readonly string[] {
     return this.#broken

@@ -24,6 +24,8 @@ export type Entry = { readonly turn: number; readonly at: number } & (
       readonly what: CodeEnd | 'began'
     }
   | { readonly kind: 'reduce'; readonly path: string; readonly map: string; readonly results: readonly ReducedResult[] }
+  /** `reduceEach` was given one result. */
+  | { readonly kind: 'fold'; readonly path: string; readonly map: string; readonly status: string }
   | { readonly kind: 'sent'; readonly serial: number; readonly answer: string }
   | {
       readonly kind: 'heard'
@@ -39,7 +41,7 @@ export type Entry = { readonly turn: number; readonly at: number } & (
 
 /** How a run ended, for its caller. */
 export interface Outcome {
-  readonly status: 'halted' | 'finished' | 'cancelled' | 'left' | 'rejected'
+  readonly status: 'halted' | 'finished' | 'cancelled' | 'waiting' | 'left' | 'rejected'
   readonly error?: unknown
   readonly by?: string
   readonly leaked?: readonly { readonly path: string; readonly sinceMs: number }[]

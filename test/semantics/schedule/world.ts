@@ -19,6 +19,8 @@ export interface Life {
   since: number
   /** It was given up: the engine waits for it no more. */
   leaked: boolean
+  /** It was cancelled while its slot was lent: it cleans up without one. */
+  slotless: boolean
   /** Applications that it made and that still run. */
   apps: number
 }
@@ -82,6 +84,7 @@ export class World {
       phase: 'runs',
       since: this.trace.turn,
       leaked: false,
+      slotless: false,
       apps: 0,
     }
     this.lives.push(life)

@@ -1,6 +1,6 @@
 import type { AnyEvent } from 'teasel'
 import type { Law, Tell } from './check.js'
-import { isBelow } from './spans.js'
+import { begunAnew, isBelow } from './spans.js'
 
 type Cancel = Extract<AnyEvent, { type: 'cancel' }>
 type Settled = Extract<AnyEvent, { type: 'branch.settled' }>
@@ -17,6 +17,12 @@ export const cancels: Law = (entries, _plan, tell) => {
     if (entry.kind === 'code' && entry.what === 'returned' && cancelled.has(entry.path)) late.add(entry.path)
     if (entry.kind !== 'event') continue
     const { event, path, turn } = entry
+    const anew = begunAnew(event, path)
+    if (anew !== undefined) {
+      for (const one of cancelled.keys())
+        if (anew(one) && one !== '' && !isStill(cancelled, one, anew)) cancelled.delete(one)
+      for (const one of late) if (anew(one)) late.delete(one)
+    }
     switch (event.type) {
       case 'run.start':
         if (path === '') {
@@ -51,6 +57,11 @@ export const cancels: Law = (entries, _plan, tell) => {
   }
 }
 
+/** A cancel above that goes on: what begins below it begins wrongly. */
+function isStill(cancelled: ReadonlyMap<string, Cancel>, path: string, anew: (path: string) => boolean): boolean {
+  return [...cancelled.keys()].some((above) => above !== path && !anew(above) && isBelow(path, above))
+}
+
 function settled(
   cancel: Cancel | undefined,
   { status, result }: Settled,
@@ -63,7 +74,8 @@ function settled(
       tell(FIRST, `${path} settled cancelled and nobody cancelled it`, turn)
     return
   }
-  if (status === 'done') tell(LOST, `${path} was cancelled by ${cancel.by}`, turn)
+  const saved = result.status === 'done' && cancel.by === 'timeout' && result.recovered === true
+  if (status === 'done' && !saved) tell(LOST, `${path} was cancelled by ${cancel.by}`, turn)
   if (result.status === 'cancelled' && (result.by !== cancel.by || result.reason !== cancel.reason))
     tell(FIRST, `${path} was cancelled by ${cancel.by} and tells ${result.by}`, turn)
   if (result.status === 'failed' && result.error.name !== 'TimeoutError')

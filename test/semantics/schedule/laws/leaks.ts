@@ -14,6 +14,8 @@ export const leaks: Law = (entries, plan, tell) => {
   const running = new Map<number, Extract<Entry, { kind: 'code' }>>()
   let leaked: { readonly path: string; readonly sinceMs: number }[] = []
   let upAbove = 0
+  /** When what was cancelled. */
+  let cancelled = new Map<string, number>()
   for (const entry of entries) {
     if (entry.kind === 'code') {
       if (entry.what === 'began') running.set(entry.life, entry)
@@ -25,11 +27,21 @@ export const leaks: Law = (entries, plan, tell) => {
     if (event.type === 'run.start' && path === '') {
       leaked = []
       upAbove = 0
+      cancelled = new Map()
       running.clear()
     } else if (event.type === 'branch.leaked') {
       leaked.push({ path, sinceMs: event.sinceMs })
       if (!giveUp(running, path)) upAbove += 1
-      inTime(plan, event, path, turn, tell)
+      inTime(
+        plan,
+        event,
+        path,
+        entry.at - Math.min(...[...cancelled].filter(([above]) => isBelow(path, above)).map(([, at]) => at)),
+        turn,
+        tell,
+      )
+    } else if (event.type === 'cancel') {
+      if (!cancelled.has(path)) cancelled.set(path, entry.at)
     } else if (event.type === 'branch.settled' || event.type === 'run.end') {
       ended(running, path, event.type === 'run.end' ? upAbove : Number.POSITIVE_INFINITY, turn, tell)
     }
@@ -61,8 +73,18 @@ function ended(
   if (path === '' && left > others) tell(ORPHANS, `${left} sources and reducers run on, ${others} were given up`, turn)
 }
 
-/** Given up at one absolute deadline: no sooner than the shortest grace on its way, no later than the longest. */
-function inTime(plan: Plan, { path, source, sinceMs }: Leaked, where: string, turn: number, tell: Tell): void {
+/**
+ * Given up at one absolute deadline: no later than the longest grace on its way after its own cancel, no sooner than the
+ * shortest after the first cancel above it.
+ */
+function inTime(
+  plan: Plan,
+  { path, source, sinceMs }: Leaked,
+  where: string,
+  aboveMs: number,
+  turn: number,
+  tell: Tell,
+): void {
   const graces = [plan.graceMs]
   path.forEach(({ map }, i) => {
     const nest = locate(plan, path.slice(0, i), map)
@@ -70,7 +92,9 @@ function inTime(plan: Plan, { path, source, sinceMs }: Leaked, where: string, tu
   })
   const own = locate(plan, path, source)
   if (own?.kind === 'map') graces.push(own.graceMs ?? plan.graceMs)
-  if (sinceMs < Math.min(...graces) || sinceMs > Math.max(...graces))
+  // A source is closed when after-interceptors of its branches have answered, however long they take.
+  const held = own?.kind === 'map' && plan.interceptions.some(({ at, waits }) => at === 'afterBranch' && waits)
+  if (Math.max(sinceMs, aboveMs) < Math.min(...graces) || (sinceMs > Math.max(...graces) && !held))
     tell('code is given up when its time is over', `${where} ${source} after ${sinceMs} ms of ${graces.join()}`, turn)
 }
 

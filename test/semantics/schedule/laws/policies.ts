@@ -176,7 +176,7 @@ function stepEnds(
     ({ at, onFault, throws }) => at.startsWith('after') && onFault === 'fail' && throws > 0,
   )
   const faulty = visit.nest.fault !== 'none' || visit.nest.closing.some((act) => act.do === 'throw')
-  if (faulty || refused) return
+  if (faulty || refused || visit.nest.fold !== 'all') return // `reduceEach` may have failed before the end
   if (judge(visit.nest.policy, visit) !== 'hopeless')
     tell(POLICY, `${visit.id} failed, its policy is ${JSON.stringify(visit.nest.policy)} of ${statuses(visit)}`, turn)
 }

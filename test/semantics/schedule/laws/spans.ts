@@ -37,12 +37,25 @@ export const spans: Law = (entries, _plan, tell) => {
       tell('nothing comes after run.end', `${event.type} of ${path === '' ? 'the root' : path}`, turn)
     if (event.seq !== seq) tell('seq has no gaps', `${event.seq} instead of ${seq}`, turn)
     seq = event.seq + 1
+    const anew = begunAnew(event, path)
+    if (anew !== undefined) for (const one of settled) if (anew(one)) settled.delete(one)
     for (const above of settled)
       if (isBelow(path, above)) tell(ONCE, `${event.type} of ${path} after it had settled`, turn)
     follow(open, settled, entry, tell)
     if (event.type === 'run.end' && path === '') running = false
   }
   if (running) tell(ENDS, 'run.start without run.end', entries.at(-1)?.turn ?? 0)
+}
+
+/**
+ * What begins anew below an event: the branches of a map that is tried again, an application that is made again.
+ * Undefined for what begins nothing anew.
+ */
+export function begunAnew(event: AnyEvent, path: string): ((below: string) => boolean) | undefined {
+  if (event.type === 'run.start') return (below) => isBelow(below, path)
+  if (event.type !== 'map.start') return undefined
+  const head = path === '' ? event.source : `${path}/${event.source}`
+  return (below) => below.startsWith(`${head}/`) || below.startsWith(`${head}#`) || below === head
 }
 
 /** Whether a path is another one or leads below it. */
@@ -56,7 +69,9 @@ function follow(open: Open[], settled: Set<string>, { event, path, turn }: Told,
     open.push({ kind, path, name, started: false, leaked: false })
   }
   const end = (kind: Open['kind'], name: string, inside: (one: Open) => boolean): void => {
-    const at = open.findIndex((one) => one.kind === kind && one.path === path && one.name === name)
+    const fits = (one: Open): boolean => one.kind === kind && one.path === path && one.name === name
+    const going = open.findIndex((one) => fits(one) && !one.leaked)
+    const at = going < 0 ? open.findIndex(fits) : going
     if (at < 0) tell(ENDS, `${kind} ${path} ${name} ended without a start`, turn)
     else open.splice(at, 1)
     for (const one of open.filter((other) => inside(other) && !other.leaked))
@@ -104,8 +119,9 @@ function settle(open: Open[], settled: Set<string>, { status }: Settled, path: s
   // A branch whose turn never came is told of once only: when it is cancelled.
   if (at < 0 && status !== 'cancelled') tell(ENDS, `branch ${path} ended without a start`, turn)
   if (at >= 0) open.splice(at, 1)
-  for (const one of open.filter(({ leaked }) => !leaked)) {
-    if (isBelow(one.path, path)) tell(INSIDE, `${one.kind} ${one.path} ${one.name} goes on after ${path} settled`, turn)
+  for (const one of open.filter((other) => isBelow(other.path, path))) {
+    if (one.leaked) open.splice(open.indexOf(one), 1)
+    else tell(INSIDE, `${one.kind} ${one.path} ${one.name} goes on after ${path} settled`, turn)
   }
 }
 

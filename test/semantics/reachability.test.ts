@@ -1,0 +1,165 @@
+import { createApplication, defineState, GraphError } from 'teasel'
+import { toMachine } from 'teasel/visualize'
+import { describe, expect, it } from 'vitest'
+
+interface S {
+  x: string
+  y: string
+  z: string
+}
+const kit = defineState<S>()
+const pass = kit.action({ reads: [], writes: [], run: () => ({}) })
+const setX = kit.action({ reads: [], writes: ['x'], run: () => ({ x: 'x' }) })
+const setY = kit.action({ reads: [], writes: ['y'], run: () => ({ y: 'y' }) })
+const needX = kit.action({ reads: ['x'], writes: [], run: () => ({}) })
+const needXY = kit.action({ reads: ['x', 'y'], writes: [], run: () => ({}) })
+const needXYZ = kit.action({ reads: ['x', 'y', 'z'], writes: [], run: () => ({}) })
+const issuesOf = (make: () => unknown) => {
+  try {
+    make()
+  } catch (error) {
+    if (GraphError.is(error)) return error.issues.map(({ kind, at }) => `${kind} ${at}`)
+  }
+  return []
+}
+
+describe('what can have been written', () => {
+  it.each([['left'], ['right']] as const)('counts a way that sets a key late, also the %s of two', (writes) => {
+    const left = writes === 'left' ? setX : pass
+    const right = writes === 'right' ? setX : pass
+    const graph = kit.graph({
+      actions: { start: pass, left, right, join: pass, needX },
+      transitions: {
+        start: [{ to: 'left', when: () => true }, { to: 'right' }],
+        left: 'join',
+        right: 'join',
+        join: 'needX',
+      },
+    })
+
+    expect(issuesOf(() => graph.runnable({ entrypoint: 'start' }))).toEqual([])
+  })
+
+  it('leaves out what an action writes when it fails', () => {
+    const graph = kit.graph({ actions: { setX, needX }, onError: { setX: 'needX' } })
+
+    expect(issuesOf(() => graph.runnable({ entrypoint: 'setX' }))).toEqual(['unwritten-read actions.needX'])
+  })
+
+  it('asks of the initial state what no action writes, of whichever action', () => {
+    const graph = kit.graph({ actions: { start: pass, needX }, transitions: { start: 'needX' } })
+
+    expect(issuesOf(() => graph.runnable({ entrypoint: 'start' }))).toEqual([])
+    expect(issuesOf(() => createApplication(graph, { entrypoint: 'start', state: {} as S }))).toEqual([
+      'unwritten-read actions.needX',
+    ])
+    expect(issuesOf(() => createApplication(graph, { entrypoint: 'needX', state: {} as S }))).toEqual([
+      'missing-state state',
+    ])
+  })
+
+  it('tells who could write it, and how much is missing', () => {
+    const graph = kit.graph({
+      actions: { needXY, setX, setY },
+      transitions: { needXY: 'setX', setX: 'setY' },
+    })
+
+    expect(() => createApplication(graph, { entrypoint: 'needXY', state: {} as S })).toThrow(
+      'state: "needXY" reads "x" and "y", which only "setX" and "setY" can write, later or on another way. Give them in the initial state.',
+    )
+    const more = kit.graph({ actions: { needXYZ, setX }, transitions: { needXYZ: 'setX' } })
+    expect(() => createApplication(more, { entrypoint: 'needXYZ', state: { y: 'y' } as S })).toThrow(
+      'state: "needXYZ" reads "x" and "z", which only "setX" can write',
+    )
+  })
+
+  it('warns of actions that nothing leads to', () => {
+    const graph = kit.graph({ actions: { start: pass, next: pass, lost: pass }, transitions: { start: 'next' } })
+
+    expect(graph.runnable({ entrypoint: 'start' }).warnings).toEqual([
+      { kind: 'unreachable-action', at: 'actions.lost', message: 'No transition leads from "start" to "lost".' },
+    ])
+  })
+})
+
+it('a statechart holds all that is known of a graph, and nothing else', () => {
+  const tagged = kit.action({ reads: ['y?'], writes: ['x'], tags: ['slow'], run: () => ({ x: '' }) })
+  const inner = kit.graph({ actions: { pass } }).runnable({ entrypoint: 'pass', haltAfter: 'pass' })
+  const map = kit.mapActions({
+    reads: [],
+    writes: [],
+    actions: [tagged, [inner, { key: 'sub' }]],
+    reduce: () => ({}),
+  })
+  const late = kit.mapActions({ reads: [], writes: [], actions: () => [pass], reduce: () => ({}) })
+  const below = kit.subgraph({ reads: [], writes: [], graph: inner, state: () => ({}), reduce: () => ({}) })
+  const graph = kit.graph({
+    actions: { tagged, map, late, below },
+    transitions: { tagged: [{ to: 'map', when: { x: 'a' } }], map: 'late', late: 'below' },
+    onError: { tagged: [{ to: 'late', when: ({ error }) => error instanceof RangeError, name: 'out of range' }] },
+  })
+  const end = { id: 'app/(finished)', type: 'final', meta: { kind: 'end' } }
+  const passState = (id: string, path: string, halts: boolean) => ({
+    id: `${id}/pass`,
+    meta: { kind: 'action', reads: [], writes: [], halts },
+    on: { [`done.${path}/pass`]: [{ target: `#${id}/(finished)` }] },
+  })
+  const innerStates = (id: string, path: string) => ({
+    id,
+    meta: { kind: 'branch' },
+    initial: 'pass',
+    states: { pass: passState(id, path, true), '(finished)': { ...end, id: `${id}/(finished)` } },
+  })
+
+  expect(toMachine(graph.runnable({ entrypoint: 'tagged' }))).toStrictEqual({
+    id: 'app',
+    initial: 'tagged',
+    states: {
+      tagged: {
+        id: 'app/tagged',
+        tags: ['slow'],
+        meta: { kind: 'action', reads: ['y'], writes: ['x'], halts: false },
+        on: {
+          'done.tagged': [{ target: '#app/map', guard: 'x = "a"' }, { target: '#app/(finished)' }],
+          'error.tagged': [{ target: '#app/late', guard: 'out of range' }],
+        },
+      },
+      map: {
+        id: 'app/map',
+        type: 'parallel',
+        meta: { kind: 'map', reads: [], writes: [], halts: false },
+        on: { 'done.map': [{ target: '#app/late' }] },
+        states: {
+          0: {
+            id: 'app/map/0',
+            meta: { kind: 'branch' },
+            initial: 'action',
+            states: {
+              action: {
+                id: 'app/map/0/action',
+                tags: ['slow'],
+                meta: { kind: 'action', reads: ['y'], writes: ['x'], halts: false },
+                on: { 'done.map/0/action': [{ target: '#app/map/0/(finished)' }] },
+              },
+              '(finished)': { ...end, id: 'app/map/0/(finished)' },
+            },
+          },
+          sub: innerStates('app/map/sub', 'map/sub'),
+        },
+      },
+      late: {
+        id: 'app/late',
+        meta: { kind: 'map', reads: [], writes: [], halts: false },
+        on: { 'done.late': [{ target: '#app/below' }] },
+      },
+      below: {
+        id: 'app/below',
+        type: 'parallel',
+        meta: { kind: 'map', reads: [], writes: [], halts: false },
+        on: { 'done.below': [{ target: '#app/(finished)' }] },
+        states: { '(graph)': innerStates('app/below/(graph)', 'below/(graph)') },
+      },
+      '(finished)': end,
+    },
+  })
+})

@@ -1,0 +1,253 @@
+import { createApplication, defineState, task, type } from 'teasel'
+import { describe, expect, it } from 'vitest'
+import { createActor, toPromise } from 'xstate'
+import { defer, settle } from '../support/deferred.js'
+import { ManualClock } from '../support/manual-clock.js'
+
+interface S {
+  n: number
+  text: string
+}
+const kit = defineState<S>()
+const quiet = { debug() {}, info() {}, warn() {}, error() {} }
+const appOf = (action: unknown, options: object = {}) =>
+  createApplication(kit.graph({ actions: { step: action as ReturnType<typeof pass> } }), {
+    entrypoint: 'step',
+    state: {},
+    logger: quiet,
+    ...options,
+  })
+const pass = () => kit.action({ reads: [], writes: [], run: () => ({}) })
+
+describe('the signal of a step', () => {
+  it('is one, however often it is asked for', async () => {
+    const same: boolean[] = []
+    const look = kit.action({
+      reads: [],
+      writes: [],
+      run: (args) => {
+        const { signal, context } = args
+        same.push(signal === args.signal && context === args.context)
+        return {}
+      },
+    })
+
+    await appOf(look).run()
+
+    expect(same).toEqual([true])
+  })
+
+  it('has fired already where it is first asked for after the cancel, with its reason', async () => {
+    const gate = defer()
+    const seen: unknown[] = []
+    const late = kit.action({
+      reads: [],
+      writes: [],
+      async run(args) {
+        await gate.promise
+        seen.push(args.signal.aborted, args.signal.reason)
+        return {}
+      },
+    })
+    const app = appOf(late)
+    const run = app.run()
+    await settle()
+
+    const cancelled = app.cancel({ reason: 'enough' })
+    gate.resolve()
+    await cancelled
+
+    expect(seen).toEqual([true, 'enough'])
+    expect((await run).status).toBe('cancelled')
+  })
+
+  it('has not fired where it is first asked for while all is well', async () => {
+    const seen: boolean[] = []
+    const look = kit.action({
+      reads: [],
+      writes: [],
+      run: ({ signal }) => {
+        seen.push(signal.aborted)
+        return {}
+      },
+    })
+
+    await appOf(look).run()
+
+    expect(seen).toEqual([false])
+  })
+})
+
+describe('a step that yields', () => {
+  it('is left at the chunk that follows a cancel, which nobody hears', async () => {
+    const gate = defer()
+    const left: string[] = []
+    const pour = kit.action({
+      reads: [],
+      writes: ['text'],
+      async *run() {
+        try {
+          yield 'first'
+          await gate.promise
+          yield 'second'
+          yield 'third'
+          return { text: 'all' }
+        } finally {
+          left.push('finally')
+        }
+      },
+    })
+    const app = appOf(pour)
+    const chunks: unknown[] = []
+    app.on('*', (event) => {
+      if ((event.type as string) === 'chunk') chunks.push((event as unknown as { chunk: unknown }).chunk)
+    })
+    const run = app.run()
+    await settle()
+
+    const cancelled = app.cancel()
+    gate.resolve()
+    await cancelled
+
+    expect({ chunks, left }).toEqual({ chunks: ['first'], left: ['finally'] })
+    expect(await run).toMatchObject({ status: 'cancelled', state: {} })
+  })
+
+  it('is an async generator: what only looks like one is an update', async () => {
+    const odd = kit.action({
+      reads: [],
+      writes: ['text'],
+      run: () => ({ [Symbol.asyncIterator]: () => ({}), text: 'x' }) as { text: string },
+    })
+
+    expect((await appOf(odd).run()).state.text).toBe('x')
+  })
+
+  it('that returns nothing at all is told of it', async () => {
+    const nothing = kit.action({ reads: [], writes: ['text'], run: () => null as never })
+
+    await expect(appOf(nothing).run()).rejects.toThrow('returned null instead of an update')
+  })
+})
+
+describe('how long a step took', () => {
+  const waiting = (end: (gate: ReturnType<typeof defer<object>>) => void) => {
+    const clock = new ManualClock()
+    const gate = defer<object>()
+    const wait = kit.action({ reads: [], writes: [], run: () => gate.promise as Promise<Record<never, never>> })
+    const app = appOf(wait, { clock })
+    const told: unknown[] = []
+    app.on('step.end', ({ status, durationMs }) => told.push([status, durationMs]))
+    const run = app.run().catch(() => {})
+    return { app, clock, run, told, end: () => end(gate) }
+  }
+
+  it.each([
+    ['done', (gate: ReturnType<typeof defer<object>>) => gate.resolve({})],
+    ['failed', (gate: ReturnType<typeof defer<object>>) => gate.reject(new RangeError('no'))],
+  ] as const)('is told when it is %s', async (status, how) => {
+    const { clock, run, told, end } = waiting(how)
+    await settle()
+
+    clock.advance(30)
+    end()
+    await run
+
+    expect(told).toEqual([[status, 30]])
+  })
+
+  it('is told when it is cancelled', async () => {
+    const { app, clock, run, told, end } = waiting((gate) => gate.resolve({}))
+    await settle()
+
+    clock.advance(30)
+    const cancelled = app.cancel()
+    end()
+    await cancelled
+    await run
+
+    expect(told).toEqual([['cancelled', 30]])
+  })
+})
+
+describe('interceptors of a step', () => {
+  const fail = kit.action({
+    reads: [],
+    writes: [],
+    run: () => {
+      throw new RangeError('no')
+    },
+  })
+
+  it('are told of the failure, also where an error transition goes on', async () => {
+    const outcomes: unknown[] = []
+    const interceptor = {
+      afterStep: ({ action }: { action: string }, outcome: { status: string; error?: unknown }) => {
+        outcomes.push([action, outcome.status, String(outcome.error)])
+      },
+    }
+    const graph = kit.graph({ actions: { fail, next: pass() }, onError: { fail: 'next' } })
+    const app = createApplication(graph, { entrypoint: 'fail', state: {}, logger: quiet, interceptors: [interceptor] })
+
+    await app.run()
+
+    expect(outcomes).toEqual([
+      ['fail', 'failed', 'ActionError: Action "fail" failed (step 0): no'],
+      ['next', 'done', 'undefined'],
+    ])
+  })
+
+  it('that still think when the run is cancelled let no action start', async () => {
+    const gate = defer()
+    let ran = 0
+    const count = kit.action({
+      reads: [],
+      writes: [],
+      run: () => {
+        ran += 1
+        return {}
+      },
+    })
+    const app = appOf(count, { interceptors: [{ beforeStep: () => gate.promise }] })
+    const run = app.run()
+    await settle()
+
+    const cancelled = app.cancel()
+    gate.resolve()
+    await cancelled
+
+    expect([(await run).status, ran]).toEqual(['cancelled', 0])
+  })
+
+  it('do not see a step in iterate that failed and was recovered', async () => {
+    const graph = kit.graph({ actions: { fail, next: pass() }, onError: { fail: 'next' } })
+    const app = createApplication(graph, { entrypoint: 'fail', state: {}, logger: quiet })
+
+    const steps: string[] = []
+    for await (const { action } of app.iterate()) steps.push(action)
+
+    expect(steps).toEqual(['next'])
+  })
+})
+
+describe('a lone actor', () => {
+  it('takes any input where a parallel action hands inputs on to tasks that are known only then', async () => {
+    const say = kit.action({
+      reads: [],
+      writes: ['text'],
+      inputs: { word: type<string>() },
+      run: ({ inputs }) => ({ text: inputs.word }),
+    })
+    const all = kit.parallel({
+      reads: [],
+      writes: ['text'],
+      tasks: () => [task({ action: say, state: {} })],
+      reduce: ({ results }) => ({ text: results.map(({ state }) => state.text).join() }),
+    })
+    const { logic } = kit.graph({ actions: { all } }).runnable({ entrypoint: 'all' })
+
+    const output = await toPromise(createActor(logic, { input: { state: {}, inputs: { word: 'hello' } } }).start())
+
+    expect(output.state.text).toBe('hello')
+  })
+})
