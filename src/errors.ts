@@ -14,6 +14,8 @@ export type ErrorCode =
   | 'no-sender'
   | 'busy'
   | 'snapshot'
+  | 'persistence'
+  | 'serialization'
 
 /** Where in a run something happened. `path` is printed as `map/key/map/key`, empty in the application itself. */
 export interface Where {
@@ -290,11 +292,4 @@ export class BusyError extends TeaselError {
   static readonly code = 'busy'
   readonly code = 'busy'
   override readonly name = 'BusyError'
-}
-
-/** A snapshot cannot be restored: it is of another shape, or names an action that the graph lacks. */
-export class SnapshotError extends TeaselError {
-  static readonly code = 'snapshot'
-  readonly code = 'snapshot'
-  override readonly name = 'SnapshotError'
 }

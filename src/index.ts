@@ -37,6 +37,8 @@ export type {
   StepOf,
   Waiting,
 } from './application/outcome.js'
+export type { PersistOptions } from './application/persisting.js'
+export { type ForkFrom, type ResumeOptions, resumeOrCreate } from './application/resume.js'
 export type {
   ChunkEmitted,
   Graph,
@@ -67,7 +69,6 @@ export {
   MissingInputError,
   NoSenderError,
   ParallelError,
-  SnapshotError,
   TeaselError,
   TimeoutError,
   type Where,
@@ -141,6 +142,7 @@ export type {
   WatchedMessage,
   WatchedStep,
 } from './parallel/watch.js'
+export { SnapshotError } from './persistence/errors.js'
 export type { Leak } from './runtime/order.js'
 export type { Pending } from './runtime/pending.js'
 export type { State } from './state/freeze.js'

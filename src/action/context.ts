@@ -69,6 +69,16 @@ export interface ActionContext {
    * @see {@link ActionContext.receive} for more than one
    */
   receiveOne<K extends readonly AnyMessageKind[]>(...kinds: K): Promise<K[number]['~received']>
+  /**
+   * Does a side effect once for this step: its value is stored before it is given, and given again, without calling
+   * `fn`, to further attempts at the step and after a crash. One that throws is not stored. A crash between the effect
+   * and its record calls it again: hand {@link ActionContext.idempotencyKey} to the other side to close that gap.
+   * @param key its name within the step
+   * @throws {SerializationError} when the value cannot be stored
+   */
+  once<T>(key: string, fn: () => T | Promise<T>): Promise<T>
+  /** The same for every attempt at this step, also after a crash; of no other step. */
+  readonly idempotencyKey: string
   /** Writes to the application's logger and as a `log` event. */
   log(text: string, data?: unknown): void
 }

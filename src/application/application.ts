@@ -12,6 +12,7 @@ import type { EventFilter } from './filter.js'
 import type { WhenWaiting } from './going-run.js'
 import { LiveApplication } from './live-application.js'
 import type { RunOutcome, StepBelow, StepOf, Waiting } from './outcome.js'
+import type { PersistOptions } from './persisting.js'
 import type { Graph, GraphInputs, HaltedAt, InitialKeys, TagsOf } from './runnable.js'
 
 /** What one run is told. */
@@ -189,10 +190,21 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
    * the status `cancelled`.
    */
   cancel(options?: { readonly path?: string | Path; readonly reason?: unknown }): Promise<void>
+  /**
+   * Cancels what runs, to go on later: after a resume, branches that were cut off go on where they were. Resolves when
+   * everything has ended and is stored. For SIGTERM.
+   */
+  shutdown(reason?: unknown): Promise<void>
+  /**
+   * Stores where the application stands now, whatever `save` says.
+   * @throws {TypeError} without a persister
+   * @throws {PersistenceError} when it cannot be stored
+   */
+  save(): Promise<void>
 }
 
 /** What `createApplication` takes beside the graph. */
-export interface ApplicationOptions<S, Entry, Needed extends keyof S> {
+export interface ApplicationOptions<S, Names, Entry, Needed extends keyof S> extends PersistOptions<S, Names> {
   readonly entrypoint: Entry
   /** The first state: what the entrypoint reads, and what some action reads and none writes. */
   readonly state: Pick<S, Needed> & Partial<S>
@@ -233,7 +245,7 @@ export interface ApplicationOptions<S, Entry, Needed extends keyof S> {
  */
 export function createApplication<S extends object, A, D, const Entry extends Name<A>>(
   graph: Graph<S, A, D>,
-  options: ApplicationOptions<S, Entry, Extract<InitialKeys<A, Entry, D>, keyof S>>,
+  options: ApplicationOptions<S, Name<A>, Entry, Extract<InitialKeys<A, Entry, D>, keyof S>>,
 ): Application<S, A> {
   return new LiveApplication(graph, options) as unknown as Application<S, A>
 }

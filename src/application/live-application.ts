@@ -10,22 +10,24 @@ import { checkCount, createLimit, gateOf, type Limit } from '../parallel/limit.j
 import { findBelow } from '../runtime/address.js'
 import { appLogicOf } from '../runtime/application-logic.js'
 import { createCancellation } from '../runtime/cancellation.js'
-import { belongs, childApp, leaveParent } from '../runtime/child-app.js'
+import { belongs, leaveParent } from '../runtime/child-app.js'
 import { type AnyActorRef, isActive, makeActor, stopActor } from '../runtime/create-actor.js'
-import { Hub, type HubSettings } from '../runtime/hub.js'
+import type { HubSettings } from '../runtime/hub.js'
 import { type CommittedStep, createOrder, pacedBelow, type RunEnd, type RunOrder } from '../runtime/order.js'
-import { Runner } from '../runtime/runner.js'
 import { initialStanding } from '../runtime/standing.js'
+import { sendStored } from '../runtime/stored-messages.js'
 import type { LiveApp } from '../runtime/tree.js'
 import { enterState } from '../state/contract.js'
 import { followEvents } from './event-feed.js'
 import { checkDepth, FILTER_OPTIONS, type LooseFilter, tapOf } from './filter.js'
 import { type Attended, GoingRun, type Pacer, type WhenWaiting } from './going-run.js'
+import { beginElsewhere, checkValues, guarded, makeApp, type Resumed, saveNow } from './make-app.js'
+import { type LoosePersist, PERSIST_OPTIONS } from './persisting.js'
 import { iterateRun, type Prepared, streamRun } from './readers.js'
 import { compiledGraphOf } from './runnable.js'
 
 /** Options of an application, their types forgotten. */
-export interface LooseOptions extends HubSettings {
+export interface LooseOptions extends HubSettings, LoosePersist {
   readonly entrypoint: string
   readonly state: unknown
   readonly appId?: string | undefined
@@ -55,8 +57,7 @@ export interface LooseEvents extends LooseFilter {
 
 /** How many events a further reader may be behind before it loses chunks. */
 const FURTHER_BUFFER = 1000
-const OPTIONS = 'entrypoint state appId concurrency interceptors logger clock random graceMs inspect parent key'
-const INTERCEPTOR_OPTIONS = 'name onFault beforeRun afterRun beforeStep afterStep beforeBranch afterBranch'
+export const OPTIONS = `entrypoint state appId concurrency interceptors logger clock random graceMs inspect ${PERSIST_OPTIONS} parent key`
 const RUN_OPTIONS = 'inputs haltAfter haltBefore signal maxSteps whenWaiting'
 
 // Owns: the identity of an application between its runs, and the outcome of each run.
@@ -75,7 +76,7 @@ export class LiveApplication implements AsyncDisposable {
   #attending: Promise<object> | undefined
   #disposed = false
 
-  constructor(graph: object, options: LooseOptions) {
+  constructor(graph: object, options: LooseOptions, resumed?: Resumed) {
     checkOptions('createApplication', options, OPTIONS)
     const core = compiledGraphOf(graph)
     checkValues(options)
@@ -87,9 +88,7 @@ export class LiveApplication implements AsyncDisposable {
     const { concurrency } = options
     const limit = typeof concurrency === 'number' ? createLimit(checkCount('concurrency', concurrency)) : concurrency
     const gate = limit === undefined ? undefined : gateOf(limit)
-    if (options.parent !== undefined)
-      this.#app = childApp(options.parent, options.key, { plan, standing, gate, appId: options.appId })
-    else this.#app = new Runner({ plan, standing, gate, appId: options.appId }, new Hub(options))
+    this.#app = makeApp(options, plan, standing, gate, resumed)
     for (const { at, message } of warnings) this.#app.hub.logger.warn(`${at}: ${message}`)
     const { inspect } = options
     const parent = this.#app.parent?.app.self
@@ -163,11 +162,13 @@ export class LiveApplication implements AsyncDisposable {
     return this.#last && conclude(await this.#last.ended)
   }
 
-  // Async, so that a message can be stored before it counts as sent; delivered at once all the same.
+  // Async, so that a message can be stored before it counts as sent; delivered at once where there is no store.
   async send(message: Message, options: { readonly path?: string | Path } = {}): Promise<Delivery> {
     demandMessage(message)
     checkOptions('send', options, 'path')
-    return this.#app.sendFromOutside(message, options.path)
+    const app = this.#app
+    const { path } = options
+    return app.journal === undefined ? app.sendFromOutside(message, path) : sendStored(app, message, path)
   }
 
   async cancel(options: { readonly path?: string | Path; readonly reason?: unknown } = {}): Promise<void> {
@@ -188,6 +189,22 @@ export class LiveApplication implements AsyncDisposable {
     await this.#leave()
     leaveParent(this.#app)
     stopActor(this.actor, this.#app.parent?.app.self)
+  }
+
+  async shutdown(reason?: unknown): Promise<void> {
+    const ended = this.#over()
+    this.#app.cancelFromOutside(reason, 'shutdown', 'app')
+    await ended
+    await this.#app.journal?.scope.idle()
+  }
+
+  save(): Promise<void> {
+    return saveNow(this.#app, this.#current === undefined)
+  }
+
+  /** Goes on at another action than the one that is stored: a new epoch begins. */
+  beginAt(action: string): Promise<void> {
+    return beginElsewhere(this.#app, action)
   }
 
   async #leave(): Promise<void> {
@@ -268,26 +285,6 @@ export class LiveApplication implements AsyncDisposable {
     if (end.status === 'waiting') return end
     this.#current = undefined
     return conclude(end)
-  }
-}
-
-/** @throws {TypeError | RangeError} for options that cannot be */
-function checkValues({ interceptors, graceMs }: LooseOptions): void {
-  if (interceptors !== undefined && !Array.isArray(interceptors))
-    throw new TypeError(`interceptors is ${describeValue(interceptors)}. It takes a list.`)
-  for (const one of interceptors ?? []) if (isPlainObject(one)) checkOptions('An interceptor', one, INTERCEPTOR_OPTIONS)
-  if (graceMs !== undefined && !(graceMs >= 0))
-    throw new RangeError(`graceMs is ${describeValue(graceMs)}; it takes milliseconds, 0 or more.`)
-}
-
-/** An inspector looks on: what it throws goes to the logger, and reaches no run. */
-function guarded(inspect: (event: never) => void, { logger }: Hub): (event: never) => void {
-  return (event) => {
-    try {
-      inspect(event)
-    } catch (error) {
-      logger.error('inspect threw.', error)
-    }
   }
 }
 

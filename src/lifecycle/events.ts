@@ -34,9 +34,11 @@ export type CancelCause =
   | 'app'
   | 'settled'
   | 'leak'
+  | 'removed'
   | 'sibling-failed'
   | 'parent'
   | 'signal'
+  | 'shutdown'
   | 'stop'
 
 /** A run of the root application begins. `next` is its first action. */

@@ -18,6 +18,12 @@ import type { BranchFallback } from './source.js'
 import type { BranchTask } from './task.js'
 import type { BranchType, WatchOption } from './watch.js'
 
+/** A persister, as far as a map needs to know it. */
+export interface BranchPersister {
+  readonly name: string
+  readonly driver: object
+}
+
 type StateOfBranch<B> = B extends BranchType<infer State, unknown> ? State : never
 
 /** Said once, the same for every way to fan out. */
@@ -31,6 +37,11 @@ export interface FanOutOptions<S, W extends keyof S, P extends SettlePolicy, Tag
   readonly concurrency?: number | Limit
   /** How long a cancelled branch may take to end, in milliseconds (default 5 000), before it is given up as leaked. */
   readonly graceMs?: number
+  /**
+   * Where the branches are stored, and all below them: as the application is (`'cascade'`, the default), nowhere
+   * (`null`), or in a persister of their own, which takes effect where the application has one too.
+   */
+  readonly persister?: 'cascade' | null | BranchPersister
   /**
    * How often a branch goes on at a step that failed, with its last committed state: the default of the branches. A
    * `reduce` that fails is called again as often, over the results it has. Default: never.
@@ -73,6 +84,8 @@ export interface FanOut extends ActionBody {
   readonly defaults: FailurePolicy
   readonly watch: ((args: object) => void) | undefined
   readonly fold: Fold
+  /** Where its branches are stored: as the application is, nowhere, or somewhere else. */
+  readonly persister: unknown
   /** A sub-graph: one branch, whose failure is the action's own. */
   readonly single: boolean
 }
@@ -85,6 +98,7 @@ interface Loose extends LooseFold, LoosePolicy {
   readonly concurrency?: number | Limit
   readonly graceMs?: number
   readonly watch?: unknown
+  readonly persister?: unknown
 }
 
 /**
@@ -116,6 +130,7 @@ export function createFanOut(
     limit: shared ? concurrency : undefined,
     graceMs: options.graceMs,
     watch: options.watch as FanOut['watch'],
+    persister: options.persister === 'cascade' ? undefined : options.persister,
     fold: compileFold(options),
     single,
   }

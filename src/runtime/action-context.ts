@@ -84,6 +84,30 @@ class StepContext implements ActionContext {
     return new MessageReader(this.#app, this.#step, { kinds: kindNames(method, kinds), from })
   }
 
+  once<T>(key: string, fn: () => T | Promise<T>): Promise<T> {
+    const app = this.#app
+    app.onces ??= new Map()
+    const begun = app.onces.get(key) as Promise<T> | undefined
+    if (begun !== undefined) return begun
+    const doing = this.#doOnce(key, fn)
+    app.onces.set(key, doing)
+    doing.catch(() => app.onces?.delete(key))
+    return doing
+  }
+
+  async #doOnce<T>(key: string, fn: () => T | Promise<T>): Promise<T> {
+    const { journal } = this.#app
+    const done = journal?.done(key)
+    if (done !== undefined) return done.value as T // of this step, of this key: what `fn` gave
+    const value = await fn()
+    await journal?.note('once', { key, value })
+    return value
+  }
+
+  get idempotencyKey(): string {
+    return `${this.appId}:${this.#app.journal?.epoch ?? 0}:${this.sequenceId}`
+  }
+
   log(text: string, data?: unknown): void {
     const app = this.#app
     app.hub.logger.info(text, data)

@@ -26,7 +26,7 @@ export function announce(app: LiveApp, fields: EventFields, sequenceId = app.sta
     event.sequenceId = sequenceId
   }
   event.runId = hub.runId
-  event.incarnation = 0
+  event.incarnation = app.journal?.scope.incarnation ?? 0
   event.seq = hub.nextSeq()
   event.time = hub.clock.now()
   event.appId = app.appId

@@ -1,6 +1,7 @@
 import { toError } from '../internal/guards.js'
 import { conclude, intercept, type Outcome } from '../lifecycle/interceptor.js'
 import { announce, reportFault } from './announce.js'
+import { keepEnd } from './keeping.js'
 import { createOrder, type RunEnd, type RunOrder } from './order.js'
 import type { LiveApp } from './tree.js'
 
@@ -19,6 +20,7 @@ export async function announcedRun(app: LiveApp, order: RunOrder = createOrder(a
       end = { status: 'failed', error: toError(fatal.error), state: end.state, sequenceId: end.sequenceId }
     }
   }
+  if (app.journal !== undefined) await keepEnd(app, end)
   if (app.hears('run.end')) {
     const { status, state } = end
     announce(

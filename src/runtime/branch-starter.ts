@@ -9,11 +9,12 @@ import { Alarm } from './alarm.js'
 import { announce } from './announce.js'
 import { appLogicOf } from './application-logic.js'
 import { Branch } from './branch.js'
+import { endByFallback } from './branch-fallback.js'
 import { BranchInputs } from './branch-inputs.js'
 import { createCancellation, TIMEOUT } from './cancellation.js'
 import { type AnyActorRef, makeActor } from './create-actor.js'
+import { keepEnd, restore } from './keeping.js'
 import { createOrder, pacedBelow, type RunOrder } from './order.js'
-import { endByFallback } from './branch-fallback.js'
 import { initialStanding } from './standing.js'
 import type { LiveBranch, LiveMap, Parent } from './tree.js'
 
@@ -40,6 +41,13 @@ export class BranchStarter {
     return { app, map: this.#map, name: step.node.name, visit, key }
   }
 
+  /** What a branch is given: by the map, by its entry, by `bind`. */
+  inputsOf(task: BranchTask): Inputs {
+    const { app, step } = this.#map
+    const { bound, inputs } = this.#inputs.of(step.node.subject, task, () => app.where(step.node))
+    return Object.freeze({ ...inputs, ...bound })
+  }
+
   /** @throws {InputError} when the entry gives an input that its branch does not take */
   make(task: BranchTask): LiveBranch {
     const { app, step } = this.#map
@@ -47,14 +55,17 @@ export class BranchStarter {
     const { defaults } = plan.graph.rules
     const state = defaults === undefined ? task.state : Object.freeze({ ...defaults, ...task.state })
     const gate = this.#fanOut.limit === undefined ? app.gate : gateOf(this.#fanOut.limit)
+    const kept = this.#map.kept?.branch(task)
     const child = app.child({
       plan,
       bound,
       inputs,
       gate,
+      journal: kept?.journal,
       standing: initialStanding(plan, state),
       parent: this.parent(task.key),
     })
+    if (kept?.stored?.based === true) restore(child, kept.stored)
     const actor = makeActor(appLogicOf(plan), { id: task.key, parent: this.#self, input: { owned: child } })
     return new Branch(task, child, actor)
   }
@@ -78,9 +89,12 @@ export class BranchStarter {
 
   #begin({ app, actor, task: { fallback } }: LiveBranch): void {
     actor.start()
-    app.start(this.#orderOf(app.inputs), (end) =>
-      actor.send({ type: 'teasel.end', end: fallback === undefined ? end : endByFallback(app, fallback, end) }),
-    )
+    app.start(this.#orderOf(app.inputs), (ended) => {
+      const end = fallback === undefined ? ended : endByFallback(app, fallback, ended)
+      const kept = keepEnd(app, end)
+      if (kept instanceof Promise) void kept.then(() => actor.send({ type: 'teasel.end', end }))
+      else actor.send({ type: 'teasel.end', end })
+    })
   }
 
   /** Most branches run with the same inputs, and so with the same order. */
@@ -98,7 +112,7 @@ export class BranchStarter {
   begin(branch: LiveBranch): void {
     const { hub } = this.#map.app
     const { timeoutMs } = branch.task
-    branch.startedAt = hub.clock.now()
+    branch.startedAt = branch.app.journal?.stored?.startedAt ?? hub.clock.now()
     if (timeoutMs === undefined) return
     branch.alarm = new Alarm(hub.clock, branch.startedAt + timeoutMs, () => this.#timeOut(branch, timeoutMs))
   }

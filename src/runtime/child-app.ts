@@ -25,6 +25,8 @@ export function childApp(context: ActionContext, key: string | undefined, setup:
   const visit = (app.visits[step.node.index] ?? 0) + 1
   const parent = { app, map: undefined, name: step.node.name, visit, key: name }
   const child = app.child({ ...setup, gate: setup.gate ?? app.gate, parent })
+  const hangs = [app.appId, step.node.name, visit, name] as const
+  child.journal = app.journal?.child({ appId: child.appId, hangs, mayBeStored: true })
   app.subApps.set(name, child)
   return child
 }

@@ -37,6 +37,11 @@ export class Mailbox {
     return 'queued'
   }
 
+  /** Messages that were taken by an attempt that failed: they come first again. */
+  putBack(messages: readonly Received[]): void {
+    if (messages.length > 0) this.#messages = [...messages, ...(this.#messages ?? [])]
+  }
+
   /** Takes the first message that is wanted. */
   take(wants: (message: Received) => boolean): Received | undefined {
     const at = this.#messages?.findIndex(wants) ?? -1

@@ -1,10 +1,10 @@
 import { createDeferred } from '../internal/deferred.js'
+import type { Feed } from '../persistence/map-keeping.js'
 import { announce, reportFault } from './announce.js'
 import { type AnyActorRef, stopActor } from './create-actor.js'
 import type { Folding } from './folding.js'
 import type { Grace } from './grace.js'
 import type { Closing } from './map-outcome.js'
-import type { TaskFeed } from './task-feed.js'
 import type { LiveMap } from './tree.js'
 
 // Owns: a map from when its last branch has ended: its source is closed, its results are reduced, its actor is done.
@@ -55,7 +55,7 @@ export class MapFinale {
    * @param closing why nothing more was started; undefined when all branches have settled
    * @param fault what fails the map, unless it is satisfied
    */
-  async begin(feed: TaskFeed | undefined, closing: Closing | undefined, fault: () => unknown): Promise<void> {
+  async begin(feed: Feed | undefined, closing: Closing | undefined, fault: () => unknown): Promise<void> {
     const { app, step, table } = this.#map
     const { name } = step.node
     this.#phase = 'source'
@@ -71,7 +71,7 @@ export class MapFinale {
     this.#reducer.send({ type: 'teasel.reduce' })
   }
 
-  async #closeSource(feed: TaskFeed | undefined, closing: Closing | undefined): Promise<void> {
+  async #closeSource(feed: Feed | undefined, closing: Closing | undefined): Promise<void> {
     try {
       const ends = [feed?.close(), this.#endFolding(closing)].filter((end) => end !== undefined)
       if (ends.length === 0) return

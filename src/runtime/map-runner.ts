@@ -6,7 +6,8 @@ import type { FanOut } from '../parallel/fan-out.js'
 import type { Ending } from '../parallel/results.js'
 import { judge, policyName } from '../parallel/settle.js'
 import type { BranchTask } from '../parallel/task.js'
-import { announce, reportFault } from './announce.js'
+import type { Feed } from '../persistence/map-keeping.js'
+import { announce } from './announce.js'
 import { BranchStarter } from './branch-starter.js'
 import { type Cancellation, createCancellation } from './cancellation.js'
 import { type AnyActorRef, makeActor } from './create-actor.js'
@@ -14,12 +15,12 @@ import type { Folding } from './folding.js'
 import { Grace } from './grace.js'
 import { MapBooks } from './map-books.js'
 import { MapFinale } from './map-finale.js'
-import { type Closing, closingCancellation, endingOf, faultOf, lostBy, mapSource, type Why } from './map-outcome.js'
-import { abandonOverdue } from './overdue.js'
+import { type Closing, closingCancellation, endingOf, faultOf, lostBy, type Why } from './map-outcome.js'
+import { openFeed } from './open-feed.js'
+import { abandonOverdue, recordRest, stopAll } from './overdue.js'
 import { Recorder } from './recorder.js'
 import { reducerLogic, reducerSetup } from './reducer-logic.js'
 import { Siblings } from './siblings.js'
-import { TaskFeed } from './task-feed.js'
 import type { LiveApp, LiveBranch, LiveMap, LiveStep } from './tree.js'
 import { Watcher } from './watcher.js'
 
@@ -38,6 +39,7 @@ export class MapRunner implements LiveMap {
   readonly policy: FanOut['policy']
   readonly table: MapBooks
   readonly siblings: Siblings
+  kept: LiveMap['kept']
   readonly #fanOut: FanOut
   readonly #raw: Inputs
   readonly #watcher: Watcher | undefined
@@ -47,7 +49,7 @@ export class MapRunner implements LiveMap {
   #recorder!: Recorder
   #finale!: MapFinale
   #folding!: Folding
-  #feed: TaskFeed | undefined
+  #feed: Feed | undefined
   #closing: Closing | undefined
   #pumping = false
 
@@ -62,7 +64,9 @@ export class MapRunner implements LiveMap {
     this.watches = fanOut.watch !== undefined
     this.siblings = new Siblings(this)
     this.#watcher = fanOut.watch === undefined ? undefined : new Watcher(fanOut.watch, this)
-    this.#grace = new Grace(app.hub.clock, fanOut.graceMs ?? app.hub.graceMs, () => this.#overdue())
+    this.#grace = new Grace(app.hub.clock, fanOut.graceMs ?? app.hub.graceMs, () =>
+      abandonOverdue(this, this.#closing !== undefined, this.#grace, this.#finale),
+    )
   }
 
   get reducing(): boolean {
@@ -72,8 +76,9 @@ export class MapRunner implements LiveMap {
   /** Runs the branches and the reducer. Rejects once every branch has ended. */
   run(self: AnyActorRef): Promise<unknown> {
     this.#starter = new BranchStarter(this, this.#fanOut, self, this.#raw)
+    const fault = (error: unknown): void => this.#close({ kind: 'fault', error })
     const setup = reducerSetup(this, this.#fanOut, {
-      failed: (error) => this.#close({ kind: 'fault', error }),
+      failed: fault,
       enough: () => this.settleNow(),
       idle: () => this.siblings.check(),
     })
@@ -83,15 +88,22 @@ export class MapRunner implements LiveMap {
     this.#finale = new MapFinale(this, self, reducer, this.#folding, this.#grace)
     this.#recorder = new Recorder(this, this.table, reducer, (fatal) => this.#concluded(fatal))
     try {
-      const source = mapSource(this.#fanOut, this.step, () => this.#openSignal())
-      this.#feed = new TaskFeed(this.step.node.subject, source, () => this.#pump())
-      this.table.total = this.#feed.length
+      const opened = openFeed(this, this.#fanOut, () => this.#openSignal(), this.#starter, {
+        wake: () => this.#pump(),
+        record: (...settled) => this.#record(...settled),
+        enough: () => this.settleNow(),
+        closed: () => this.#closing !== undefined,
+        fault,
+      })
+      this.#feed = opened.feed
+      this.kept = opened.kept
+      this.table.total = opened.feed.length
     } catch (error) {
-      this.#close({ kind: 'fault', error })
+      fault(error)
     }
     const { total } = this.table
-    if (this.app.hears('map.start'))
-      announce(this.app, { type: 'map.start', source: this.step.node.name, total, policy: policyName(this.policy) })
+    const fields = { source: this.step.node.name, total, policy: policyName(this.policy) }
+    if (this.app.hears('map.start')) announce(this.app, { type: 'map.start', ...fields })
     if (total === 0) this.#judge()
     this.#pump()
     return this.#finale.answer
@@ -173,10 +185,10 @@ export class MapRunner implements LiveMap {
     live.release()
   }
 
-  #record(task: BranchTask, app: LiveApp | undefined, startedAt: number | undefined, ending: Ending): void {
+  #record(...settled: Parameters<Recorder['record']>): void {
     const pumping = this.#pumping
     this.#pumping = true // a watch that is told of it may cancel: nothing starts or ends before the policy is asked
-    this.#recorder.record(task, app, startedAt, ending)
+    this.#recorder.record(...settled)
     this.#pumping = pumping
     this.#judge()
   }
@@ -194,6 +206,7 @@ export class MapRunner implements LiveMap {
   }
 
   settleNow(): void {
+    this.kept?.settled()
     this.#close({ kind: 'satisfied' })
   }
 
@@ -211,17 +224,14 @@ export class MapRunner implements LiveMap {
     this.#sourceSignal?.abort(cancellation.reason)
     if (why.kind !== 'satisfied') void this.#folding.cancel(cancellation.reason)
     for (const branch of this.table.each()) this.#cancelLive(branch, cancellation)
-    if (why.kind !== 'stopped') this.#recordRest(cancellation)
+    if (why.kind !== 'stopped') recordRest(this, this.#feed, (task) => this.#lose(task, cancellation))
     this.#grace.start()
     if (!this.#pumping) this.#endIfDone()
   }
 
-  #recordRest(cancellation: Cancellation): void {
-    try {
-      for (const task of this.#feed?.rest() ?? []) this.#record(task, undefined, undefined, lostBy(cancellation))
-    } catch (error) {
-      this.app.hub.logger.warn(`The rest of the source of "${this.step.node.name}" could not be read.`, error)
-    }
+  /** A task that is never started. */
+  #lose(task: BranchTask, cancellation: Cancellation): void {
+    this.#record(task, undefined, undefined, lostBy(cancellation))
   }
 
   #cancelLive({ app, task }: LiveBranch, cancellation: Cancellation): void {
@@ -233,12 +243,14 @@ export class MapRunner implements LiveMap {
     const live = this.table.live.get(key)
     if (live !== undefined) {
       this.table.ending.add(key)
+      this.kept?.cancelled(live.task, cancellation, live.startedAt, live.app.journal)
       this.#cancelLive(live, cancellation)
       this.#grace.start()
     } else if (!this.table.settled.has(key)) {
       const task = this.#feed?.take(key)
       if (task === undefined) return
-      this.#record(task, undefined, undefined, lostBy(cancellation))
+      this.kept?.cancelled(task, cancellation)
+      this.#lose(task, cancellation)
     }
     this.#pump()
   }
@@ -248,11 +260,7 @@ export class MapRunner implements LiveMap {
   }
 
   tell(event: AnyEvent, key: string, own: boolean): void {
-    try {
-      this.#watcher?.tell(event, key, own)
-    } catch (error) {
-      reportFault(this.app, `watch of "${this.step.node.name}"`, error)
-    }
+    this.#watcher?.tell(event, key, own)
   }
 
   /** Gives up whatever ignores its cancel: branches, and with none left the source or the reducer. */
@@ -260,11 +268,6 @@ export class MapRunner implements LiveMap {
     if (this.table.live.size === 0) return this.#finale.abandon()
     for (const { app } of this.table.each()) app.abandon()
     this.#grace.start(0)
-  }
-
-  /** The time of some branch is up. */
-  #overdue(): void {
-    abandonOverdue(this, this.#closing !== undefined, this.#grace, this.#finale)
   }
 
   get busy(): boolean {
@@ -288,10 +291,7 @@ export class MapRunner implements LiveMap {
     if (this.#finale.ended) return
     this.#close({ kind: 'stopped' })
     const cancellation = createCancellation('stop', 'parent', this.app.hub.clock.now())
-    for (const { app, alarm } of this.table.each()) {
-      alarm?.clear()
-      app.stop(cancellation)
-    }
+    stopAll(this, cancellation)
     this.table.live.clear()
     this.#finale.finish({ error: cancellation.reason })
   }

@@ -2,6 +2,7 @@ import type { Received } from '../action/message.js'
 import { createDeferred } from '../internal/deferred.js'
 import { announce } from './announce.js'
 import type { Reader } from './mailbox.js'
+import { messageTaken, tellWaiting } from './stored-messages.js'
 import type { LiveApp, LiveStep, OpenWait } from './tree.js'
 import { waitsOf } from './waits.js'
 
@@ -49,13 +50,16 @@ class MessageWait implements OpenWait, Reader {
       this.#told = true
       if (this.#app.hears('wait'))
         announce(this.#app, { type: 'wait', source: this.step.node.name, kinds, from, since })
+      if (from === 'outside' && this.#app.journal !== undefined) tellWaiting(this.#app, this.step.node.name, kinds)
       waits.reckon()
     }
     return this.#answer.promise
   }
 
   answer(message: Received | undefined): void {
-    if (this.#end(message)) this.#answer.resolve(message)
+    if (!this.#end(message)) return
+    messageTaken(this.#app, message)
+    this.#answer.resolve(message)
   }
 
   release(error?: { readonly reason: unknown }): void {
@@ -116,7 +120,10 @@ export class MessageReader implements AsyncIterableIterator<Received, void, void
     if (!step.open) return undefined
     step.signal.throwIfAborted()
     const here = app.mailbox.take((message) => wanted(this.#asked, message))
-    if (here !== undefined) return here
+    if (here !== undefined) {
+      messageTaken(app, here)
+      return here
+    }
     if (this.#asked.from === 'siblings' && app.parent?.map === undefined) return undefined
     const wait = new MessageWait(app, step, this.#asked)
     this.#waiting.add(wait)

@@ -1,6 +1,6 @@
 import type { Path } from '../action/context.js'
 import type { Inputs } from '../action/inputs.js'
-import type { PlanNode } from '../graph/plan.js'
+import type { Plan, PlanNode } from '../graph/plan.js'
 import type { State } from '../state/freeze.js'
 import type { Cancellation } from './cancellation.js'
 
@@ -78,6 +78,19 @@ const NO_HALTS: ReadonlySet<PlanNode> = new Set()
 /** An order without halts or limits. */
 export function createOrder(inputs: Inputs, options: Partial<RunOrder> = {}): RunOrder {
   return { inputs, haltBefore: NO_HALTS, haltAfter: NO_HALTS, maxSteps: Number.POSITIVE_INFINITY, ...options }
+}
+
+/** Whether a run ends after an action: at a halt of the order or of the plan, or because nothing comes next. */
+export function endsAt(
+  { graph, haltAfter }: Plan,
+  order: RunOrder,
+  node: PlanNode,
+  next: string | undefined,
+): 'halted' | 'finished' | undefined {
+  const after = next === undefined ? undefined : graph.nodes.get(next)
+  if (after !== undefined && order.haltBefore.has(after)) return 'halted'
+  if (order.haltAfter.has(node) || haltAfter.has(node)) return 'halted'
+  return next === undefined ? 'finished' : undefined
 }
 
 type Pacing = Pick<RunOrder, 'pace' | 'room' | 'deep'>

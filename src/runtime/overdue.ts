@@ -1,3 +1,6 @@
+import type { BranchTask } from '../parallel/task.js'
+import type { Feed } from '../persistence/map-keeping.js'
+import type { Cancellation } from './cancellation.js'
 import type { Grace } from './grace.js'
 import type { MapFinale } from './map-finale.js'
 import type { LiveMap } from './tree.js'
@@ -21,4 +24,21 @@ export function abandonOverdue({ table }: LiveMap, all: boolean, grace: Grace, f
     else next = Math.min(next ?? left, left)
   }
   if (next !== undefined) grace.start(next)
+}
+
+/** Stops every branch of a map, and waits for nothing. */
+export function stopAll({ table }: LiveMap, cancellation: Cancellation): void {
+  for (const { app, alarm } of [...table.live.values()]) {
+    alarm?.clear()
+    app.stop(cancellation)
+  }
+}
+
+/** Tells of whatever a map that closes does not start any more. */
+export function recordRest({ app, step }: LiveMap, feed: Feed | undefined, lose: (task: BranchTask) => void): void {
+  try {
+    for (const task of feed?.rest() ?? []) lose(task)
+  } catch (error) {
+    app.hub.logger.warn(`The rest of the source of "${step.node.name}" could not be read.`, error)
+  }
 }

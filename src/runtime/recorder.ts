@@ -10,6 +10,13 @@ import type { LiveApp, LiveMap } from './tree.js'
 
 // Owns: what is written down when a branch settles: its result, in the books, to the reducer, as an event, to interceptors.
 
+/** What is stored of a branch that had settled. */
+export interface Past {
+  readonly inputs: Inputs
+  readonly attempts: number
+  readonly endedAt: number
+}
+
 export class Recorder implements BranchIds {
   readonly #map: LiveMap
   readonly #books: MapBooks
@@ -35,13 +42,17 @@ export class Recorder implements BranchIds {
     return branchId(app, step.node.name, visit, key)
   }
 
-  /** @param app undefined for a branch that never was made */
-  record(task: BranchTask, app: LiveApp | undefined, startedAt: number | undefined, ending: Ending): void {
+  /**
+   * @param app undefined for a branch that never was made, or settled before the application was resumed
+   * @param past what is stored of one that did
+   */
+  record(task: BranchTask, app: LiveApp | undefined, startedAt: number | undefined, ending: Ending, past?: Past): void {
     const { hub, watched } = this.#map.app
     const { key, index } = task
-    const inputs = app === undefined ? task.inputs : inputsOf(app)
-    const attempts = startedAt === undefined ? 0 : (app?.attempts?.branch ?? 1)
-    const result = createResult({ key, index, inputs, attempts, startedAt, ids: this }, hub.clock.now(), ending)
+    const inputs = past?.inputs ?? (app === undefined ? task.inputs : inputsOf(app))
+    const attempts = past?.attempts ?? (startedAt === undefined ? 0 : (app?.attempts?.branch ?? 1))
+    const endedAt = past?.endedAt ?? hub.clock.now()
+    const result = createResult({ key, index, inputs, attempts, startedAt, ids: this }, endedAt, ending)
     this.#books.settle(result)
     this.#reducer.send({ type: 'teasel.settled', result })
     if (hub.hears('branch.settled') || watched || this.#map.watches) {

@@ -1,6 +1,7 @@
 import { delayAfter, type RetryPolicy } from '../action/retry.js'
 import { ActionError, ContractError, InputError } from '../errors.js'
 import { messageOf } from '../internal/guards.js'
+import { PersistenceError, SerializationError } from '../persistence/errors.js'
 import { announce, reportFault } from './announce.js'
 import { Attempts } from './attempts.js'
 import type { LiveApp } from './tree.js'
@@ -33,11 +34,13 @@ function retryOfBranch({ parent }: LiveApp): RetryPolicy | undefined {
 export function isBeyondRetry(error: unknown): boolean {
   const seen = new Set<unknown>()
   for (let one = error; one instanceof Error && !seen.has(one); one = one.cause) {
-    if (one instanceof ContractError || one instanceof InputError) return true
+    if (one instanceof ContractError || one instanceof InputError || isOfStore(one)) return true
     seen.add(one)
   }
   return false
 }
+
+const isOfStore = (error: Error): boolean => PersistenceError.is(error) || SerializationError.is(error)
 
 /** What the action itself threw. */
 export function thrownIn(error: unknown): unknown {

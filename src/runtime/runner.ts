@@ -9,6 +9,7 @@ import { createId } from '../internal/ids.js'
 import type { CancelCause, EventType } from '../lifecycle/events.js'
 import type { InterceptedStep } from '../lifecycle/interceptor.js'
 import type { Gate } from '../parallel/limit.js'
+import type { Journal } from '../persistence/journal.js'
 import { sendDown } from './address.js'
 import { announce } from './announce.js'
 import type { Attempts } from './attempts.js'
@@ -18,9 +19,10 @@ import type { AnyActorRef } from './create-actor.js'
 import { Grace } from './grace.js'
 import type { Hub } from './hub.js'
 import { branchId, segmentOf } from './identity.js'
+import { openJournal } from './keeping.js'
 import { leakCode } from './leak.js'
 import { Mailbox } from './mailbox.js'
-import { createOrder, type Leak, type RunEnd, type RunOrder } from './order.js'
+import { createOrder, endsAt, type Leak, type RunEnd, type RunOrder } from './order.js'
 import { retryBranch } from './retrying.js'
 import { cancelledRun, endedRun, failedRun } from './run-end.js'
 import { sliceOver } from './slice.js'
@@ -50,6 +52,7 @@ export class Runner implements LiveApp {
   readonly bound: Inputs
   readonly inputs: Inputs
   readonly gate: Gate | undefined
+  journal: Journal | undefined
   readonly watched: boolean
   readonly visits: number[] = []
   standing: Standing
@@ -63,6 +66,7 @@ export class Runner implements LiveApp {
   slot: Slot | undefined
   release: (() => void) | undefined
   attempts: Attempts | undefined
+  onces: Map<string, Promise<unknown>> | undefined
   waits: LiveWaits | undefined
   subApps: Map<string, LiveApp> | undefined
   leaked: readonly Leak[] = NO_LEAKS
@@ -82,6 +86,7 @@ export class Runner implements LiveApp {
     this.bound = setup.bound ?? NO_INPUTS
     this.inputs = setup.inputs ?? NO_INPUTS
     this.gate = setup.gate
+    this.journal = setup.journal
     this.#appId = setup.appId
     const above = setup.parent
     this.watched = above !== undefined && (above.map?.watches === true || above.app.watched)
@@ -163,6 +168,11 @@ export class Runner implements LiveApp {
   }
 
   async #loop(order: RunOrder, epoch: number): Promise<void> {
+    if (this.journal !== undefined) {
+      const ended = await openJournal(this, order)
+      if (this.epoch !== epoch) return // R1
+      if (ended !== undefined) return this.#finish(ended)
+    }
     for (let steps = 0; ; steps++) {
       const turn = sliceOver()
       if (turn !== undefined) await turn
@@ -189,7 +199,7 @@ export class Runner implements LiveApp {
         await again
         continue
       }
-      const status = this.#halts(node, order)
+      const status = endsAt(this.plan, order, node, this.standing.next)
       if (status !== undefined) return this.#finish(endedRun(this, status))
     }
   }
@@ -197,14 +207,6 @@ export class Runner implements LiveApp {
   #next(): PlanNode | undefined {
     const { next } = this.standing
     return next === undefined ? undefined : this.plan.graph.nodes.get(next)
-  }
-
-  /** Whether the run ends here: at a halt of the order or of the plan, or because nothing comes next. */
-  #halts(node: PlanNode, order: RunOrder): 'halted' | 'finished' | undefined {
-    const next = this.#next()
-    if (next !== undefined && order.haltBefore.has(next)) return 'halted'
-    if (order.haltAfter.has(node) || this.plan.haltAfter.has(node)) return 'halted'
-    return next === undefined ? 'finished' : undefined
   }
 
   /** Ends the run, once (R2). */

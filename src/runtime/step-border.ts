@@ -1,5 +1,6 @@
 import { ActionError, ContractError, InputError, ParallelError } from '../errors.js'
 import type { PlanNode } from '../graph/plan.js'
+import { PersistenceError } from '../persistence/errors.js'
 import { announce } from './announce.js'
 import { attemptAt } from './retrying.js'
 import { isRunBody } from './step.js'
@@ -10,6 +11,8 @@ import type { LiveApp } from './tree.js'
 
 /** An attempt begins. */
 export function startAttempt(app: LiveApp, node: PlanNode): void {
+  const taken = app.journal?.inbox.untake()
+  if (taken !== undefined && taken.length > 0) app.mailbox.putBack(taken)
   app.at = node
   app.startedAt = app.watched || app.hub.hears('step.end') ? app.hub.clock.now() : 0
   if (app.hears('step.start')) announce(app, { type: 'step.start', source: node.name, attempt: attemptNumber(app) })
@@ -52,7 +55,7 @@ export function wrap(app: LiveApp, node: PlanNode, thrown: unknown): Error {
   const where = app.where(node)
   if (thrown instanceof ContractError) return thrown.locate(where)
   if (thrown instanceof InputError && thrown.at !== undefined) return thrown
-  if (thrown instanceof ParallelError) return thrown
+  if (thrown instanceof ParallelError || PersistenceError.is(thrown)) return thrown
   const { body } = node.parts
   const ofAction = (isRunBody(body) ? body.policy.retry?.attempts : undefined) ?? 1
   return new ActionError(node.subject, { ...where, ...attemptAt(app, ofAction) }, thrown)

@@ -6,6 +6,7 @@ import { isThenable } from '../internal/guards.js'
 import { conclude, type Fatal, type InterceptedStep, intercept, type Outcome } from '../lifecycle/interceptor.js'
 import { isFanOut } from '../parallel/fan-out.js'
 import type { Gate } from '../parallel/limit.js'
+import { PersistenceError } from '../persistence/errors.js'
 import { checkUpdate, overlay } from '../state/contract.js'
 import type { State } from '../state/freeze.js'
 import { applySchema } from '../state/schema.js'
@@ -13,10 +14,12 @@ import { demandReads } from '../state/view.js'
 import { announce, reportFault } from './announce.js'
 import { endSubApps } from './child-app.js'
 import { performGuarded } from './guarded-step.js'
+import { committing } from './keeping.js'
 import type { RunOrder } from './order.js'
 import { runMap } from './run-map.js'
 import { Slot } from './slot.js'
 import { AppSnapshot } from './snapshot.js'
+import type { Standing } from './standing.js'
 import { isRunBody, Step } from './step.js'
 import { attemptNumber, closeStep, endStep, startAttempt, wrap } from './step-border.js'
 import type { LiveApp } from './tree.js'
@@ -143,12 +146,39 @@ function commit(
   edge: Edge | undefined,
   error: Error | undefined,
 ): Settled {
-  const sequenceId = app.standing.sequenceId + 1
-  const standing = new AppSnapshot(app, { state, position: node.name, next: edge?.to.name, sequenceId }, app.epoch)
+  const { standing, journal, epoch } = app
+  const next = { state, position: node.name, next: edge?.to.name, sequenceId: standing.sequenceId + 1 }
+  if (journal !== undefined) {
+    const saved = journal.step(committing(app, node, order, next))
+    // What is saved is in memory too, also where the code was given up meanwhile (C4).
+    const go = (): Settled =>
+      app.epoch === epoch ? replace(app, node, order, update, next, edge, error) : place(app, node, next)
+    if (saved !== undefined) return saved.then(go)
+  }
+  return replace(app, node, order, update, next, edge, error)
+}
+
+function place(app: LiveApp, node: PlanNode, standing: Standing): undefined {
   app.standing = standing
   app.visits[node.index] = (app.visits[node.index] ?? 0) + 1
+}
+
+/** The memory is replaced, and whoever listens is told. */
+function replace(
+  app: LiveApp,
+  node: PlanNode,
+  order: RunOrder,
+  update: State,
+  next: Standing,
+  edge: Edge | undefined,
+  error: Error | undefined,
+): Settled {
+  const standing = new AppSnapshot(app, next, app.epoch)
+  place(app, node, standing)
+  app.onces = undefined
   app.self.send({ type: 'teasel.step', standing })
   if (app.told === undefined) return announceCommit(app, node, order, update, edge, error)
+  const { state } = next
   const fatal = afterStep(app, error === undefined ? { status: 'done', state } : { status: 'failed', error })
   const { epoch } = app
   const go = (found: Fatal | undefined): Settled => {
@@ -198,7 +228,9 @@ function recover(app: LiveApp, node: PlanNode, order: RunOrder, thrown: unknown)
   const error = wrap(app, node, thrown)
   const { state } = app.standing
   try {
-    const edge = node.errorEdges.length === 0 ? undefined : chooseEdge(node, node.errorEdges, state, thrown)
+    // A store that is away takes no error transition either.
+    const edges = PersistenceError.is(thrown) ? [] : node.errorEdges
+    const edge = edges.length === 0 ? undefined : chooseEdge(node, edges, state, thrown)
     if (edge !== undefined) return commit(app, node, order, NO_UPDATE, state, edge, error)
   } catch (second) {
     app.hub.logger.error(`An error transition of "${node.name}" failed as well.`, second)

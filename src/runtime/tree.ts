@@ -10,6 +10,8 @@ import type { Gate } from '../parallel/limit.js'
 import type { AnyResult } from '../parallel/results.js'
 import type { SettlePolicy } from '../parallel/settle.js'
 import type { BranchTask } from '../parallel/task.js'
+import type { Journal } from '../persistence/journal.js'
+import type { KeptBranches } from '../persistence/map-keeping.js'
 import type { State } from '../state/freeze.js'
 import type { Alarm } from './alarm.js'
 import type { Attempts } from './attempts.js'
@@ -42,6 +44,7 @@ export interface ChildSetup {
   readonly bound?: Inputs | undefined
   readonly inputs?: Inputs | undefined
   readonly gate?: Gate | undefined
+  readonly journal?: Journal | undefined
 }
 
 /** The live side of one application actor. */
@@ -55,6 +58,8 @@ export interface LiveApp {
   readonly inputs: Inputs
   /** The shared limit that it is under. */
   readonly gate: Gate | undefined
+  /** Its books in a store, where it has a persister. */
+  journal: Journal | undefined
   /** Open from when a branch is made; of another application while it runs. */
   mailbox: Mailbox
   readonly self: AnyActorRef
@@ -86,6 +91,8 @@ export interface LiveApp {
   release: (() => void) | undefined
   /** What this run has tried more than once; undefined until something failed. */
   attempts: Attempts | undefined
+  /** Side effects that the step does once, by key. */
+  onces: Map<string, Promise<unknown>> | undefined
   /** What it waits for, if it ever did. */
   waits: LiveWaits | undefined
   /** Applications that the current step made by hand, by their keys. */
@@ -148,6 +155,8 @@ export interface LiveMap {
   readonly reducing: boolean
   readonly table: MapTable
   readonly siblings: LiveSiblings
+  /** What of its branches is stored, where they are. */
+  readonly kept: KeptBranches<Journal> | undefined
   /** True while something goes on beside its branches: its source is pulled, its reducer runs, interceptors are asked. */
   readonly busy: boolean
   /** Whether a branch of this key lives, has settled, or waits in a source of known length. */

@@ -1,5 +1,6 @@
 import type { AnyEvent } from '../lifecycle/events.js'
 import type { BranchStatus } from '../parallel/watch.js'
+import { reportFault } from './announce.js'
 import { createCancellation } from './cancellation.js'
 import type { LiveBranch, LiveMap } from './tree.js'
 
@@ -27,7 +28,12 @@ export class Watcher {
   /** @param own whether the event is from the branch itself, not from deeper */
   tell(event: AnyEvent, key: string, own: boolean): void {
     const told = translate(event, key, own)
-    if (told !== undefined) this.#watch({ event: told, branches: this.#branches(), ...this.#control })
+    if (told === undefined) return
+    try {
+      this.#watch({ event: told, branches: this.#branches(), ...this.#control })
+    } catch (error) {
+      reportFault(this.#map.app, `watch of "${this.#map.step.node.name}"`, error)
+    }
   }
 
   /** The branches by key; looked up only as far as `watch` asks. */

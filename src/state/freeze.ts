@@ -1,5 +1,6 @@
 import { ContractError } from '../errors.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
+import { classOf } from './classes.js'
 
 /** The data of an application: immutable, replaced as a whole by each commit. */
 export type State = Readonly<Record<string, unknown>>
@@ -11,7 +12,7 @@ const walked = new WeakMap<object, boolean>()
 /**
  * Freezes a value that enters the state, all the way down.
  *
- * Map, Set, Date and bytes cannot be frozen; they are shared by the steps of one application and copied for a branch
+ * Map, Set, Date, bytes and registered classes cannot be frozen; they are shared by the steps of one application and copied for a branch
  * that reads them.
  * @param path where it stands, for the message: `answers.gpt4`
  * @throws {ContractError} for a function, symbol or instance of a class, with its path
@@ -80,14 +81,32 @@ function isCopied(value: object): boolean {
     value instanceof Map ||
     value instanceof Set ||
     ArrayBuffer.isView(value) ||
-    value instanceof ArrayBuffer
+    value instanceof ArrayBuffer ||
+    classOf(value) !== undefined
   )
 }
 
 /** The value as another application may have it: itself where it is frozen, else a frozen copy. */
 export function isolate(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || walked.get(value) !== true) return value
-  const copy: unknown = structuredClone(value)
+  const copy = copyOf(value)
   deepFreeze(copy, 'State', '')
   return copy
+}
+
+/** True where a value, or something in it, can be changed in place though it is in state: Map, Set, Date, bytes. */
+export function isMutable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && walked.get(value) === true
+}
+
+/** A copy of everything in it that can be changed; the rest is shared. */
+function copyOf(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || walked.get(value) === false) return value
+  if (Array.isArray(value)) return value.map(copyOf)
+  if (value instanceof Map) return new Map([...value].map(([key, item]) => [copyOf(key), copyOf(item)]))
+  if (value instanceof Set) return new Set([...value].map(copyOf))
+  const known = classOf(value)
+  if (known !== undefined) return known.load(copyOf(known.save(value)))
+  if (!isPlainObject(value)) return structuredClone(value)
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, copyOf(item)]))
 }

@@ -1,0 +1,1 @@
+export { type SqliteOptions, sqlitePersister } from './sqlite-persister.js'

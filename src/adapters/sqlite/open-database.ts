@@ -1,0 +1,51 @@
+import { createRequire } from 'node:module'
+
+/** As much of a SQLite binding as is used: `node:sqlite`, `libsql` and `better-sqlite3` all have it. */
+export interface SqliteDatabase {
+  exec(sql: string): unknown
+  prepare(sql: string): SqliteStatement
+  close(): unknown
+}
+export interface SqliteStatement {
+  run(...values: readonly SqliteValue[]): {
+    readonly changes: number | bigint
+    readonly lastInsertRowid: number | bigint
+  }
+  get(...values: readonly SqliteValue[]): unknown
+  all(...values: readonly SqliteValue[]): readonly unknown[]
+}
+export type SqliteValue = string | number | null
+
+/** A database, and what opened it. */
+export interface Opened {
+  readonly database: SqliteDatabase
+  readonly binding: 'node:sqlite' | 'libsql'
+}
+
+interface NodeSqlite {
+  readonly DatabaseSync: new (file: string) => SqliteDatabase
+}
+type Libsql = new (file: string) => SqliteDatabase
+
+const require = createRequire(import.meta.url)
+
+/**
+ * Opens a file with `node:sqlite` where this Node has it, else with `libsql`.
+ * @throws {TypeError} when there is neither
+ */
+export function openDatabase(file: string): Opened {
+  const { getBuiltinModule } = process as { readonly getBuiltinModule?: (id: string) => unknown }
+  const node = getBuiltinModule?.('node:sqlite') as NodeSqlite | undefined
+  if (node !== undefined) return { database: new node.DatabaseSync(file), binding: 'node:sqlite' }
+  return { database: new (libsql())(file), binding: 'libsql' }
+}
+
+function libsql(): Libsql {
+  try {
+    return require('libsql') as Libsql
+  } catch (cause) {
+    throw new TypeError('This Node has no SQLite of its own (22.13 and later have). Install one: npm install libsql', {
+      cause,
+    })
+  }
+}

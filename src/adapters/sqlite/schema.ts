@@ -1,0 +1,63 @@
+import type { SqliteDatabase } from './open-database.js'
+
+// The tables, and how they came to be: each entry of MIGRATIONS was run once on every file that is older than it.
+
+/** A name as SQL quotes it: whatever stands in it, it is a name. */
+export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
+
+/** Names of what one persister keeps in a file. */
+export interface Names {
+  readonly rows: string
+  readonly owners: string
+  readonly inbox: string
+  readonly about: string
+}
+
+export function namesOf(prefix: string): Names {
+  const name = (what: string): string => quoted(`${prefix}_${what}`)
+  return { rows: name('rows'), owners: name('owners'), inbox: name('inbox'), about: name('about') }
+}
+
+const MIGRATIONS: readonly ((names: Names, index: (what: string) => string) => string)[] = [
+  ({ rows, owners, inbox }, index) => `
+    create table ${rows} (
+      part text not null, app text not null, idx integer not null, root text not null, kind text not null,
+      epoch integer not null, seq integer not null, label text not null, ord integer not null, data text not null,
+      primary key (part, app, idx)
+    );
+    create index ${index('roots')} on ${rows} (part, ord) where idx = 0 and app = root;
+    create index ${index('below')} on ${rows} (part, root) where idx = 0;
+    create table ${owners} (
+      part text not null, root text not null, writer text not null, count integer not null, primary key (part, root)
+    );
+    create table ${inbox} (
+      id integer primary key autoincrement, part text not null, app text not null, root text not null, data text not null
+    );
+    create index ${index('inbox')} on ${inbox} (part, app);`,
+]
+
+/** The version of the tables that this code knows. */
+export const SCHEMA = MIGRATIONS.length
+
+/**
+ * Brings the tables of a file up to date.
+ * @returns the version that it was written with, which is newer than {@link SCHEMA} where the code is older than the file
+ */
+export function migrate(database: SqliteDatabase, prefix: string): number {
+  const names = namesOf(prefix)
+  const index = (what: string): string => quoted(`${prefix}_by_${what}`)
+  database.exec('begin immediate')
+  try {
+    database.exec(`create table if not exists ${names.about} (schema integer not null)`)
+    const found = database.prepare(`select schema from ${names.about}`).get() as { readonly schema: number } | undefined
+    const version = found?.schema ?? 0
+    for (const step of MIGRATIONS.slice(version)) database.exec(step(names, index))
+    if (found === undefined) database.prepare(`insert into ${names.about} values (?)`).run(SCHEMA)
+    else if (version < SCHEMA) database.prepare(`update ${names.about} set schema = ?`).run(SCHEMA)
+    database.exec('commit')
+    return Math.max(version, SCHEMA)
+  } catch (error) {
+    database.exec('rollback')
+    throw error
+  }
+}

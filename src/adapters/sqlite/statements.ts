@@ -1,0 +1,59 @@
+import type { SqliteDatabase, SqliteStatement } from './open-database.js'
+import type { Names } from './schema.js'
+
+/** The prepared statements of one connection. Values are bound, never written into the text. */
+export interface Statements {
+  readonly owner: SqliteStatement
+  readonly claim: SqliteStatement
+  readonly insert: SqliteStatement
+  readonly take: SqliteStatement
+  readonly tail: SqliteStatement
+  readonly step: SqliteStatement
+  readonly part: SqliteStatement
+  readonly history: SqliteStatement
+  readonly inbox: SqliteStatement
+  readonly newest: SqliteStatement
+  readonly older: SqliteStatement
+  readonly post: SqliteStatement
+  readonly forgetInbox: SqliteStatement
+  readonly forgetRows: SqliteStatement
+  readonly forgetOwner: SqliteStatement
+}
+
+const FACTS = 'app, idx, kind, epoch, seq, label, ord'
+const ROOTS = 'idx = 0 and app = root'
+
+export function prepareAll(database: SqliteDatabase, { rows, owners, inbox }: Names): Statements {
+  const one = (sql: string): SqliteStatement => database.prepare(sql)
+  const lastFull = (upTo: string): string =>
+    `coalesce((select idx from ${rows} where part = ? and app = ? and kind = 'full'${upTo} order by idx desc limit 1), 0)`
+  return {
+    owner: one(`select writer, count from ${owners} where part = ? and root = ?`),
+    claim: one(
+      `insert into ${owners} values (?, ?, ?, 0) on conflict (part, root) do update set writer = excluded.writer, count = count + 1`,
+    ),
+    insert: one(
+      `insert into ${rows} select ?, ?, ?, ?, ?, ?, ?, ?, ?, ? where exists (select 1 from ${owners} where part = ? and root = ? and writer = ?)`,
+    ),
+    take: one(`delete from ${inbox} where id = ?`),
+    tail: one(`select ${FACTS}, data from ${rows} where part = ? and app = ? and idx >= ${lastFull('')} order by idx`),
+    step: one(
+      `select idx from ${rows} where part = ? and app = ? and seq = ? and kind <> 'note' and (? is null or epoch = ?) order by idx desc limit 1`,
+    ),
+    part: one(
+      `select ${FACTS}, data from ${rows} where part = ? and app = ? and idx <= ? and idx >= ${lastFull(' and idx <= ?')} order by idx`,
+    ),
+    history: one(`select ${FACTS} from ${rows} where part = ? and app = ? order by idx`),
+    inbox: one(`select id, data from ${inbox} where part = ? and app = ? order by id`),
+    newest: one(`select app, ord from ${rows} where part = ? and ${ROOTS} order by ord desc, rowid desc limit ?`),
+    older: one(
+      `select app, ord from ${rows} where part = ? and ${ROOTS} and (ord, rowid) < (select ord, rowid from ${rows} where part = ? and app = ? and idx = 0) order by ord desc, rowid desc limit ?`,
+    ),
+    post: one(`insert into ${inbox} (part, app, root, data) values (?, ?, ?, ?)`),
+    forgetInbox: one(`delete from ${inbox} where part = ? and root = ?`),
+    forgetRows: one(
+      `delete from ${rows} where part = ? and app in (select app from ${rows} where part = ? and root = ? and idx = 0)`,
+    ),
+    forgetOwner: one(`delete from ${owners} where part = ? and root = ?`),
+  }
+}

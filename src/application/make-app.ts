@@ -1,0 +1,92 @@
+import type { ActionContext } from '../action/context.js'
+import type { Plan } from '../graph/plan.js'
+import { systemClock } from '../internal/clock.js'
+import { describeValue, isPlainObject } from '../internal/guards.js'
+import { createId } from '../internal/ids.js'
+import { checkOptions } from '../internal/options.js'
+import type { Gate } from '../parallel/limit.js'
+import type { Journal } from '../persistence/journal.js'
+import { fitRecord } from '../persistence/migrate.js'
+import type { StoredRecord } from '../persistence/replay.js'
+import { childApp } from '../runtime/child-app.js'
+import { Hub, type HubSettings } from '../runtime/hub.js'
+import { restore, visitsOf } from '../runtime/keeping.js'
+import { Runner } from '../runtime/runner.js'
+import type { Standing } from '../runtime/standing.js'
+import type { LiveApp } from '../runtime/tree.js'
+import { journalFor, type LoosePersist } from './persisting.js'
+
+// Owns: how the live side of an application is made of its options, and where it stands when it was stored before.
+// Does not own: its runs (live-application.ts).
+
+/** An application that is stored already: its books, claimed, and where it stands. */
+export interface Resumed {
+  readonly journal: Journal
+  readonly stored: StoredRecord | undefined
+}
+
+/** What an application is made of. */
+export interface Making extends HubSettings, LoosePersist {
+  readonly appId?: string | undefined
+  readonly parent?: ActionContext | undefined
+  readonly key?: string | undefined
+}
+
+/** Makes the live side of an application: below the action that makes it, or a root. */
+export function makeApp(
+  options: Making,
+  plan: Plan,
+  standing: Standing,
+  gate: Gate | undefined,
+  resumed: Resumed | undefined,
+): LiveApp {
+  const { parent, key } = options
+  if (parent !== undefined) return childApp(parent, key, { plan, standing, gate, appId: options.appId })
+  const appId = options.appId ?? (options.persister && createId())
+  const journal = resumed?.journal ?? journalFor(options, appId ?? '', options.clock ?? systemClock)
+  const app = new Runner({ plan, standing, gate, appId, journal }, new Hub(options))
+  if (journal !== undefined && resumed?.stored !== undefined) {
+    journal.opened = true
+    restore(app, fitRecord(resumed.stored, plan, journal.scope.settings))
+  }
+  return app
+}
+
+/** Stores where an application stands. @param idle whether nothing runs: then it may not be opened yet */
+export async function saveNow(app: LiveApp, idle: boolean): Promise<void> {
+  const { journal, standing } = app
+  if (journal === undefined)
+    throw new TypeError('save stores an application that has a persister. Give one when it is made.')
+  if (idle) await journal.open(app.plan, standing)
+  await journal.place('saved', standing.state, { ...standing, visits: visitsOf(app) })
+}
+
+/** Goes on at another action than the one that is stored: a new epoch begins. */
+export async function beginElsewhere(app: LiveApp, action: string): Promise<void> {
+  const { journal, standing } = app
+  app.standing = { ...standing, next: action }
+  const at = { ...app.standing, visits: visitsOf(app), epoch: (journal?.epoch ?? 0) + 1 }
+  await journal?.place('rewind', standing.state, at)
+}
+
+const INTERCEPTOR_OPTIONS = 'name onFault beforeRun afterRun beforeStep afterStep beforeBranch afterBranch'
+
+/** @throws {TypeError | RangeError} for options that cannot be */
+export function checkValues({ interceptors, graceMs }: HubSettings): void {
+  if (interceptors !== undefined && !Array.isArray(interceptors))
+    throw new TypeError(`interceptors is ${describeValue(interceptors)}. It takes a list.`)
+  for (const one of interceptors ?? []) if (isPlainObject(one)) checkOptions('An interceptor', one, INTERCEPTOR_OPTIONS)
+  if (graceMs !== undefined && !(graceMs >= 0))
+    throw new RangeError(`graceMs is ${describeValue(graceMs)}; it takes milliseconds, 0 or more.`)
+}
+
+/** An inspector looks on: what it throws goes to the logger, and reaches no run. */
+export function guarded(inspect: (event: never) => void, { logger }: Hub): (event: never) => void {
+  return (event) => {
+    try {
+      inspect(event)
+    } catch (error) {
+      logger.error('inspect threw.', error)
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import type { CancelCause } from '../lifecycle/events.js'
+import type { State } from '../state/freeze.js'
+import type { FullFacts, Hanging, ManifestEntry, StepEndMark, StepFacts } from './record.js'
+import type { StoredRecord } from './replay.js'
+
+/** A step as the engine commits it. */
+export interface CommittingStep {
+  readonly action: string
+  readonly state: State
+  readonly next: string | undefined
+  readonly sequenceId: number
+  /** How often each action will have committed. */
+  readonly visits: () => Readonly<Record<string, number>>
+  /** The run ends with it. */
+  readonly end: StepEndMark | undefined
+  readonly startedAt: number | undefined
+  readonly attempts: number
+  readonly recovered: boolean
+  /** Identity does not tell what changed: the state is not frozen. */
+  readonly loose: boolean
+}
+
+/** A fan-out that has begun, as it is known. */
+export interface OpenMap {
+  readonly map: string
+  readonly visit: number
+  readonly entries: Map<number, ManifestEntry>
+  total: number | undefined
+  settled: boolean
+}
+
+/** The fan-out that a record stands at. */
+export const mapOf = (stored: StoredRecord | undefined): OpenMap | undefined =>
+  stored?.map && { ...stored.map, entries: new Map(stored.map.entries) }
+
+const RESUMABLE: readonly CancelCause[] = ['sibling-failed', 'parent', 'signal', 'shutdown', 'stop']
+
+/** Whether a cancel stays for good, or what it cancelled goes on when it is resumed. */
+export const isFinal = (cause: CancelCause): boolean => !RESUMABLE.includes(cause)
+
+/** The state as it is stored. */
+export function withoutTransient(state: State, transient: ReadonlySet<string>): State {
+  if (transient.size === 0) return state
+  return Object.fromEntries(Object.entries(state).filter(([key]) => !transient.has(key)))
+}
+
+/** What a row with the whole state says of a step. @param over whether it was cancelled for good meanwhile */
+export function fullFacts(step: CommittingStep, over: boolean, version: number, hangs: Hanging | undefined): FullFacts {
+  const { startedAt } = step
+  return { ...patchFacts(step, over), startedAt, hangs, version, visits: step.visits() }
+}
+
+/** What a row with the changes says of a step. */
+export function patchFacts(step: CommittingStep, over: boolean): Omit<StepFacts, 'visits'> {
+  const { next, end, attempts, recovered } = step
+  return { next, end, attempts, recovered, cancelled: over }
+}

@@ -1,0 +1,109 @@
+// The port: what a store must do. Drivers move rows and know nothing of what is in them.
+
+/** The value now, or a promise of it. A driver that can answer at once does. */
+export type Awaitable<T> = T | Promise<T>
+
+/** Names a tree of applications in a store. */
+export interface RootKey {
+  /** Keeps the applications of one user, tenant or test apart from others; null is a partition too. */
+  readonly partitionKey: string | null
+  readonly rootId: string
+}
+
+/** One row: append-only, one per committed step. */
+export interface Row {
+  readonly appId: string
+  /** Its place among the rows of its application: 0, 1, 2 … A row whose place is taken is refused. */
+  readonly index: number
+  /** `full`: the whole state. `patch`: what changed since the row before. `note`: anything else. */
+  readonly kind: 'full' | 'patch' | 'note'
+  /** Grows with each rewind. */
+  readonly epoch: number
+  /** The number of the last committed step, this one included; -1 before the first. */
+  readonly sequenceId: number
+  /** The action of the step; of a note: what it is. */
+  readonly label: string
+  /** Orders all rows of a tree: epoch milliseconds × 1024 and more. */
+  readonly order: number
+  readonly data: string
+}
+
+/** A row without its data. */
+export type RowFacts = Omit<Row, 'data'>
+
+/** A message that waits in the inbox of an application. */
+export interface Posted {
+  readonly id: number
+  readonly data: string
+}
+
+/** What is stored of one application: its rows from the last full one on, in order, and its inbox. */
+export interface Tail {
+  readonly rows: readonly Row[]
+  readonly inbox: readonly Posted[]
+}
+
+/** Rows to append: all or none. */
+export interface Group extends RootKey {
+  /** Who appends: refused when another has claimed the tree. */
+  readonly writer: string
+  readonly rows: readonly Row[]
+  /** Messages that the step took: gone with it. */
+  readonly taken?: readonly number[]
+}
+
+/** Up to which row to load: the last one of that step; of the newest epoch that has it, unless another is named. */
+export interface Until {
+  readonly sequenceId: number
+  readonly epoch?: number | undefined
+}
+
+/** One application as it is listed. */
+export interface Listed {
+  readonly appId: string
+  /** When its first row was written, epoch milliseconds. */
+  readonly createdAt: number
+}
+
+/** Which applications to list. */
+export interface ListOptions {
+  readonly partitionKey?: string | null
+  /** At most this many (default 100). */
+  readonly limit?: number
+  /** Those that were made before this one: the last of the page before. */
+  readonly after?: Listed
+}
+
+/** What {@link PersisterDriver.claim} answers. */
+export interface Claim {
+  /** How often the tree was claimed before: 0 for a new one. */
+  readonly incarnation: number
+  /** Who had it. */
+  readonly before: string | undefined
+}
+
+/**
+ * What a store must do, for {@link createPersister}. Prove one with the contract suite of `teasel/testing`.
+ *
+ * Every method throws, or rejects with, a `PersistenceError`: `taken-over` when the tree is another's, `conflict` when
+ * a row's place is taken, `unavailable` for anything that may pass.
+ */
+export interface PersisterDriver {
+  /** For messages: `memory`, `sqlite app.db`. */
+  readonly name: string
+  /** Makes `writer` the only one who may append below a root, from now on. */
+  claim(root: RootKey, writer: string): Awaitable<Claim>
+  /** Appends all rows and removes the messages taken, or does nothing. Durable when it answers. */
+  save(group: Group): Awaitable<void>
+  /** @returns a tail for each id, in their order; undefined where nothing is stored */
+  load(partitionKey: string | null, appIds: readonly string[], until?: Until): Awaitable<readonly (Tail | undefined)[]>
+  /** All rows of an application without their data, in order. */
+  history(partitionKey: string | null, appId: string): Awaitable<readonly RowFacts[]>
+  /** The root applications of a partition, newest first. */
+  list(options: ListOptions): Awaitable<readonly Listed[]>
+  /** Forgets a root and all below it. @returns whether there was one */
+  delete(root: RootKey): Awaitable<boolean>
+  /** Puts a message into the inbox of an application. Needs no claim. Durable when it answers. @returns its id */
+  post(root: RootKey, appId: string, data: string): Awaitable<number>
+  close(): Awaitable<void>
+}

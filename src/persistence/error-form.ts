@@ -1,0 +1,58 @@
+import { TeaselError } from '../errors.js'
+import { describeValue } from '../internal/guards.js'
+
+/** An error as it is stored. */
+export interface StoredError {
+  readonly name: string
+  readonly message: string
+  readonly stack?: string
+  /** Its cause and errors, and what else it carries. */
+  readonly props: readonly (readonly [string, unknown])[]
+  /** Made by Teasel: it is told apart by its `code` when it comes back. */
+  readonly ours?: true
+}
+
+const BRAND = Symbol.for('teasel.error')
+const HIDDEN = ['cause', 'errors']
+const OWN = new Set(['name', 'message', 'stack', ...HIDDEN])
+
+/**
+ * Takes an error apart. What it carries beside cannot always be stored (a request, a socket): such a thing is told in
+ * words, so that a failure can always be written down.
+ */
+export function errorParts(error: Error, inner: (value: unknown) => unknown): StoredError {
+  const keep = (value: unknown): unknown => {
+    try {
+      return inner(value)
+    } catch {
+      return describeValue(value)
+    }
+  }
+  const names = [
+    ...HIDDEN.filter((key) => Object.hasOwn(error, key)),
+    ...Object.keys(error).filter((key) => !OWN.has(key)),
+  ]
+  const { stack } = error
+  return {
+    name: error.name,
+    message: error.message,
+    ...(typeof stack === 'string' ? { stack } : {}),
+    props: names.map((key) => [key, keep((error as unknown as Record<string, unknown>)[key])]),
+    ...(error instanceof TeaselError || BRAND in error ? { ours: true } : {}),
+  }
+}
+
+const BUILT_IN = { EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError } as const
+
+/** An error like the one that was stored: of its built-in class, else an `Error` of its name. */
+export function errorFrom({ name, message, stack, props, ours }: StoredError): Error {
+  const Made = name in BUILT_IN ? BUILT_IN[name as keyof typeof BUILT_IN] : Error
+  const error = new Made(message)
+  const define = (key: PropertyKey, value: unknown, enumerable = false): void =>
+    void Object.defineProperty(error, key, { value, enumerable, writable: true, configurable: true })
+  if (error.name !== name) define('name', name)
+  define('stack', stack)
+  for (const [key, value] of props) define(key, value, !HIDDEN.includes(key))
+  if (ours === true) define(BRAND, true)
+  return error
+}

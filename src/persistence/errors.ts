@@ -1,0 +1,71 @@
+import { TeaselError } from '../errors.js'
+
+/**
+ * What a persister could not do.
+ *
+ * - `taken-over`: another runner opened the application; `writers` names both. What was committed is stored.
+ * - `conflict`: somebody else wrote where this runner stands.
+ * - `unavailable`: no connection, disk full, read-only, locked for too long.
+ * - `corrupt`: what was stored cannot be read.
+ */
+export type PersistenceFault = 'taken-over' | 'conflict' | 'unavailable' | 'corrupt'
+
+/** What a {@link PersistenceError} tells. */
+export interface PersistenceFacts {
+  readonly fault: PersistenceFault
+  readonly appId: string | undefined
+  /** Who writes, and who else does. */
+  readonly writers?: readonly string[]
+}
+
+/** A persister failed. Memory stays at the last step that is stored. */
+export class PersistenceError extends TeaselError {
+  static readonly code = 'persistence'
+  readonly code = 'persistence'
+  override readonly name = 'PersistenceError'
+  readonly fault: PersistenceFault
+  readonly appId: string | undefined
+  readonly writers: readonly string[]
+
+  constructor(message: string, { fault, appId, writers = [] }: PersistenceFacts, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.fault = fault
+    this.appId = appId
+    this.writers = writers
+  }
+}
+
+/** A value cannot be stored. Nothing of the step is kept. */
+export class SerializationError extends TeaselError {
+  static readonly code = 'serialization'
+  readonly code = 'serialization'
+  override readonly name = 'SerializationError'
+  /** Where it stands: `answers.gpt4[2]`. */
+  readonly path: string
+  /** What it is: `a function`, `a Socket`. */
+  readonly type: string
+
+  constructor(
+    path: string,
+    type: string,
+    hint = 'State holds plain objects, arrays, primitives, Date, Map, Set, bytes, Error and registered classes; list keys that are not to be stored in transient.',
+  ) {
+    super(`${path === '' ? 'The value' : path} is ${type}, which cannot be stored. ${hint}`)
+    this.path = path
+    this.type = type
+  }
+}
+
+/** A snapshot or a stored record cannot be used: its shape or version is another, or it names what the graph lacks. */
+export class SnapshotError extends TeaselError {
+  static readonly code = 'snapshot'
+  readonly code = 'snapshot'
+  override readonly name = 'SnapshotError'
+  /** The version that it was written with, where that is what is wrong. */
+  readonly version: number | undefined
+
+  constructor(message: string, version?: number, options?: ErrorOptions) {
+    super(message, options)
+    this.version = version
+  }
+}

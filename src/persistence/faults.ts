@@ -1,0 +1,38 @@
+import { PersistenceError } from './errors.js'
+
+/** Another runner has opened the tree. */
+export function takenOver(rootId: string, writer: string, owner: string | undefined): PersistenceError {
+  const who = owner === undefined ? 'it was deleted, or never opened' : `${owner} opened it after ${writer}`
+  return new PersistenceError(
+    `Application "${rootId}" is not ${writer}'s to write any more: ${who}. One runner writes an application at a time; what was committed is stored, and the one who opened it last goes on.`,
+    { fault: 'taken-over', appId: rootId, writers: owner === undefined ? [writer] : [writer, owner] },
+  )
+}
+
+/** A row's place is taken. */
+export function conflict(appId: string, index: number, writer: string): PersistenceError {
+  return new PersistenceError(
+    `Application "${appId}" has a record ${index} already, so ${writer} cannot write it. It is stored: open it with resumeOrCreate, or give another appId.`,
+    { fault: 'conflict', appId, writers: [writer] },
+  )
+}
+
+/** The store does not answer. */
+export function unavailable(name: string, what: string, cause: unknown): PersistenceError {
+  const said = cause instanceof Error ? cause.message : String(cause)
+  return new PersistenceError(
+    `The persister (${name}) could not ${what}: ${said}`,
+    { fault: 'unavailable', appId: undefined },
+    cause,
+  )
+}
+
+/** What is stored makes no sense. */
+export function corrupt(appId: string, index: number, cause: unknown): PersistenceError {
+  const said = cause instanceof Error ? cause.message : String(cause)
+  return new PersistenceError(
+    `Record ${index} of application "${appId}" cannot be read: ${said} Nothing was run. Rewind to a step before it, or restore the store from a backup.`,
+    { fault: 'corrupt', appId },
+    cause,
+  )
+}

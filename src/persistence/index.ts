@@ -1,0 +1,29 @@
+export { type ClassForm, registerClass } from '../state/classes.js'
+export type {
+  Awaitable,
+  Claim,
+  Group,
+  Listed,
+  ListOptions,
+  PersisterDriver,
+  Posted,
+  RootKey,
+  Row,
+  RowFacts,
+  Tail,
+  Until,
+} from './driver.js'
+export { PersistenceError, type PersistenceFacts, type PersistenceFault, SerializationError } from './errors.js'
+export { memoryPersister } from './memory-persister.js'
+export { type AppRef, createPersister, type Persister, type StoredStep } from './persister.js'
+export type {
+  CancelledNote,
+  FailedNote,
+  ForkedFrom,
+  Hanging,
+  ManifestEntry,
+  StepEndMark,
+  WaitingNote,
+} from './record.js'
+export type { StoredMap, StoredMessage, StoredRecord, StoredStatus } from './replay.js'
+export { type AnswerOptions, answer, type RewindOptions, rewind } from './rewind.js'

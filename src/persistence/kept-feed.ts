@@ -1,0 +1,298 @@
+import { planOf } from '../graph/plan-of.js'
+import { isThenable } from '../internal/guards.js'
+import type { Ending } from '../parallel/results.js'
+import type { BranchTask } from '../parallel/task.js'
+import { isFinal, type OpenMap } from './committing.js'
+import { SnapshotError } from './errors.js'
+import type { Journal, MapKeeper } from './journal.js'
+import type { Feed, KeptBranches, KeptMap } from './map-keeping.js'
+import { fitRecord } from './migrate.js'
+import type { Hanging, ManifestEntry, Notes } from './record.js'
+import { replay, type StoredRecord } from './replay.js'
+import type { Scope } from './scope.js'
+import { branchIdOf, endingOf, entryOf } from './settled.js'
+
+// Owns: what of the branches of one map is recorded, and what becomes of it when its source runs again (design: D16).
+// Does not own: the source itself, the running of branches.
+// K1  A source of known length is recorded whole before its first task is handed out; an entry of a generator with the
+//     first record of its branch, and the total when it has ended.
+// K2  What is stored is settled before anything starts, in the order in which it settled.
+// K3  A branch that is done is never handed out again.
+
+export class KeptFeed implements KeptBranches<Journal> {
+  readonly #journal: Journal
+  /** Where the branches are stored. */
+  readonly #scope: Scope
+  readonly #map: KeptMap
+  readonly #feed: Feed
+  /** What was recorded before, by place; undefined where nothing was. */
+  #recorded: OpenMap | undefined
+  #stored = new Map<string, StoredRecord>()
+  /** Tasks of recorded entries that are to start. */
+  #ready: BranchTask[] = []
+  #held: BranchTask[] = []
+  #phase: 'opening' | 'restoring' | 'open' = 'opening'
+  #fault: { readonly error: unknown } | undefined
+
+  constructor(journal: Journal, map: KeptMap, scope: Scope) {
+    this.#journal = journal
+    this.#scope = scope
+    this.#map = map
+    this.#feed = map.feed
+    const { name, visit } = map
+    const open = journal.map
+    this.#recorded = open?.map === name && open.visit === visit ? open : undefined
+    const opened = this.#recorded === undefined ? this.#record() : this.#load(this.#recorded)
+    if (!isThenable(opened)) this.#opened()
+    else
+      opened.then(
+        () => {
+          this.#opened()
+          map.wake()
+        },
+        (error: unknown) => {
+          this.#fault = { error }
+          map.wake()
+        },
+      )
+  }
+
+  #opened(): void {
+    this.#phase = this.#recorded === undefined ? 'open' : 'restoring'
+  }
+
+  /** Writes down a source of known length (K1). */
+  #record(): Promise<void> | void {
+    const { taskAt, feed, name, visit, base } = this.#map
+    const open: OpenMap = { map: name, visit, entries: new Map(), total: feed.length, settled: false }
+    this.#journal.map = open
+    if (taskAt === undefined || feed.length === undefined) return
+    const entries: ManifestEntry[] = []
+    for (let i = 0; i < feed.length; i++) entries.push(entryOf(taskAt(i), base))
+    for (const [i, entry] of entries.entries()) open.entries.set(i, entry)
+    return this.#journal.note('manifest', { map: name, visit, entries }) as Promise<void> | undefined
+  }
+
+  #load(open: OpenMap): Promise<void> | void {
+    const claimed = this.#scope.claim()
+    return claimed === undefined ? this.#loadAll(open) : claimed.then(() => this.#loadAll(open))
+  }
+
+  #loadAll({ entries }: OpenMap): Promise<void> | void {
+    const { driver, partitionKey } = this.#scope.settings
+    const keys = [...entries.values()].map(([key]) => key)
+    const tails = driver.load(
+      partitionKey,
+      keys.map((key) => this.idOf(key)),
+    )
+    const put = (all: Awaited<typeof tails>): void => {
+      for (const [i, key] of keys.entries()) {
+        const stored = replay(this.idOf(key), all[i])
+        if (stored === undefined) continue
+        this.#stored.set(key, stored)
+        this.#scope.after(stored.order)
+      }
+    }
+    return isThenable(tails) ? Promise.resolve(tails).then(put) : put(tails as Awaited<typeof tails>)
+  }
+
+  /** The id of a branch: a hash of where it hangs. */
+  idOf(key: string): string {
+    const { appId, below } = this.#journal
+    return branchIdOf(appId, below, this.#map.name, this.#map.visit, key)
+  }
+
+  get length(): number | undefined {
+    return this.#feed.length
+  }
+
+  get pulling(): boolean {
+    return this.#phase === 'opening' || this.#feed.pulling
+  }
+
+  next(): BranchTask | 'later' | 'end' {
+    if (this.#fault !== undefined) throw this.#fault.error
+    if (this.#phase === 'opening') return 'later'
+    if (this.#phase === 'restoring' && !this.#restore()) return 'later'
+    if (this.#map.closed()) return 'later'
+    const task = this.#ready.shift() ?? this.#feed.next()
+    if (task === 'end') this.#ended()
+    else if (task !== 'later') this.#check(task)
+    return task
+  }
+
+  /** A generator has ended: that is recorded, and whether it gave all that was. */
+  #ended(): void {
+    const { taskAt, name, visit } = this.#map
+    const open = this.#journal.map
+    const { length: total } = this.#feed
+    if (taskAt !== undefined || open === undefined || open.total !== undefined || total === undefined) return
+    open.total = total
+    this.#write(() => this.#journal.note('total', { map: name, visit, total }))
+  }
+
+  /** Pulls what is recorded, settles what has settled, and keeps the rest to start. False: not yet. */
+  #restore(): boolean {
+    const { entries } = this.#recorded as OpenMap
+    const upTo = Math.max(-1, ...entries.keys()) + 1
+    while (this.#held.length < upTo) {
+      const task = this.#feed.next()
+      if (task === 'later') return false
+      if (task === 'end') break
+      this.#held.push(task)
+    }
+    this.#phase = 'open'
+    this.#compare()
+    const held = this.#held
+    this.#held = []
+    const settled: { readonly task: BranchTask; readonly stored: StoredRecord; readonly ending: Ending }[] = []
+    for (const task of held) {
+      const stored = this.#afresh.has(task.key) ? undefined : this.#stored.get(task.key)
+      const ending = stored && endingOf(stored, this.#map.policy, this.#journal.voided)
+      if (stored !== undefined && ending === undefined)
+        this.#stored.set(task.key, fitRecord(stored, planOf(task.branch).plan, this.#journal.scope.settings))
+      if (stored === undefined || ending === undefined) this.#ready.push(task)
+      else settled.push({ task, stored, ending })
+    }
+    settled.sort((a, b) => a.stored.order - b.stored.order)
+    for (const { task, stored, ending } of settled) this.#map.settle(task, stored, ending) // K2, K3
+    if (this.#recorded?.settled === true) this.#map.enough()
+    return true
+  }
+
+  /** Holds what the source gives against what is recorded. */
+  #compare(): void {
+    const { base } = this.#map
+    const recorded = this.#recorded as OpenMap
+    const now = new Map(this.#held.map((task) => [task.key, entryOf(task, base)]))
+    const moved: string[] = []
+    for (const [i, [key, hash]] of recorded.entries) {
+      const task = this.#held[i]
+      const [, found] = now.get(key) ?? []
+      if (task?.key === key && found === hash) continue
+      moved.push(
+        found === undefined ? `"${key}" is gone` : found === hash ? `"${key}" stands elsewhere` : `"${key}" is another`,
+      )
+      if (found === undefined) this.#removed(key)
+      if (found !== hash) this.#afresh.add(key)
+    }
+    const more = recorded.total !== undefined && this.#feed.length !== undefined && this.#feed.length > recorded.total
+    if (more) moved.push(`there are ${String(this.#feed.length)} of them, and there were ${recorded.total}`)
+    if (moved.length > 0) this.#changed(moved)
+  }
+
+  /** Keys whose records are of another entry: they run from their start. */
+  readonly #afresh = new Set<string>()
+
+  #changed(moved: readonly string[]): void {
+    if (this.#journal.scope.settings.changedTasks === 'error') {
+      throw new SnapshotError(
+        `${this.#map.subject} was resumed with other branches than it had begun with: ${moved.slice(0, 3).join(', ')}${moved.length > 3 ? ' …' : ''}. Nothing was started. Let its source give the same entries again, or resume with changedTasks: 'adopt' to run what changed afresh.`,
+      )
+    }
+    const recorded = this.#recorded as OpenMap
+    const { taskAt, feed, base, name, visit } = this.#map
+    recorded.total = feed.length
+    recorded.entries.clear()
+    if (taskAt === undefined || feed.length === undefined) return
+    for (let i = 0; i < feed.length; i++) recorded.entries.set(i, entryOf(taskAt(i), base))
+    this.#write(() => this.#journal.note('manifest', { map: name, visit, entries: [...recorded.entries.values()] }))
+  }
+
+  /** A recorded branch that the source does not give any more. */
+  #removed(key: string): void {
+    if (this.#journal.scope.settings.changedTasks === 'error') return
+    const told = { cause: 'removed', by: 'removed', reason: undefined } as const
+    const journal = this.#journalOf(key)
+    this.#write(() => journal.cancelled(told))
+    this.#stored.delete(key)
+  }
+
+  /** A generator that gives more than its recorded total, or another entry at a recorded place. */
+  #check(task: BranchTask): void {
+    const open = this.#journal.map
+    if (open === undefined || this.#map.taskAt !== undefined) return
+    if (open.total !== undefined && task.index >= open.total)
+      this.#changed([`there are more than ${open.total} of them`])
+  }
+
+  /** The books of a branch, and what is stored of it. */
+  branch(task: BranchTask): { readonly journal: Journal; readonly stored: StoredRecord | undefined } {
+    const stored = this.#stored.get(task.key)
+    this.#stored.delete(task.key)
+    const journal = this.#journalOf(task.key, stored, this.#preludeOf(task))
+    return { journal, stored: this.#afresh.has(task.key) ? undefined : stored }
+  }
+
+  #journalOf(key: string, stored = this.#stored.get(key), note?: Notes['entry']): Journal {
+    const hangs: Hanging = [this.#journal.appId, this.#map.name, this.#map.visit, key]
+    const prelude = note && { above: this.#journal, note }
+    const journal = this.#journal.child({ appId: this.idOf(key), hangs, stored, prelude }, this.#scope)
+    journal.opened = true
+    return journal
+  }
+
+  /** An entry of a generator is recorded with the first row of its branch (K1). */
+  #preludeOf(task: BranchTask): Notes['entry'] | undefined {
+    const open = this.#journal.map
+    if (this.#map.taskAt !== undefined || open === undefined || open.entries.has(task.index)) return undefined
+    const entry = entryOf(task, this.#map.base)
+    open.entries.set(task.index, entry)
+    const note = { map: open.map, visit: open.visit, index: task.index, entry }
+    if (this.#scope === this.#journal.scope) return note
+    this.#write(() => this.#journal.note('entry', note)) // in another store: it cannot go with the row
+    return undefined
+  }
+
+  /** A branch was cancelled for good, one that lives or one that waits for its turn. */
+  cancelled(task: BranchTask, told: Parameters<Journal['cancelled']>[0], startedAt?: number, live?: Journal): void {
+    if (!isFinal(told.cause)) return // said when it has ended
+    const journal = live ?? this.#journalOf(task.key, undefined, this.#preludeOf(task))
+    this.#write(() => journal.cancelled(told, startedAt))
+  }
+
+  /** Writes what nobody waits for. Where it cannot be stored, the map fails. */
+  #write(work: () => unknown): void {
+    try {
+      const written = work()
+      if (isThenable(written)) Promise.resolve(written).catch(this.#map.fault)
+    } catch (error) {
+      this.#map.fault(error)
+    }
+  }
+
+  /** `watch` says that there are enough. */
+  settled(): void {
+    const open = this.#journal.map
+    if (open === undefined || open.settled) return
+    open.settled = true
+    this.#write(() => this.#journal.note('settled', { map: open.map, visit: open.visit }))
+  }
+
+  take(key: string): BranchTask | undefined {
+    const at = [...this.#ready].findIndex((task) => task.key === key)
+    return at < 0 ? this.#feed.take(key) : this.#ready.splice(at, 1)[0]
+  }
+
+  holds(key: string): boolean {
+    return this.#ready.some((task) => task.key === key) || this.#feed.holds(key)
+  }
+
+  *queued(): Generator<string, void, void> {
+    for (const { key } of [...this.#held, ...this.#ready]) yield key
+    yield* this.#feed.queued()
+  }
+
+  *rest(): Generator<BranchTask, void, void> {
+    yield* this.#held.splice(0)
+    yield* this.#ready.splice(0)
+    yield* this.#feed.rest()
+  }
+
+  close(): ReturnType<Feed['close']> {
+    return this.#feed.close()
+  }
+}
+
+/** Opens the books of a map. */
+export const keepMap: MapKeeper = (journal, map, scope) => new KeptFeed(journal, map, scope)

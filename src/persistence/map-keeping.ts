@@ -1,0 +1,56 @@
+import type { Ending } from '../parallel/results.js'
+import type { SettlePolicy } from '../parallel/settle.js'
+import type { BranchTask } from '../parallel/task.js'
+import type { State } from '../state/freeze.js'
+import type { Notes } from './record.js'
+import type { StoredRecord } from './replay.js'
+
+/** The tasks of one map, one at a time. */
+export interface Feed {
+  readonly length: number | undefined
+  readonly pulling: boolean
+  next(): BranchTask | 'later' | 'end'
+  take(key: string): BranchTask | undefined
+  holds(key: string): boolean
+  queued(): Iterable<string>
+  rest(): Iterable<BranchTask>
+  close(): Promise<void> | undefined
+}
+
+/** A map as its books see it. */
+export interface KeptMap {
+  readonly subject: string
+  readonly name: string
+  readonly visit: number
+  readonly policy: SettlePolicy
+  /** What the map reads. */
+  readonly base: State
+  readonly feed: Feed
+  /** The task at a place of a source of known length. */
+  readonly taskAt: ((index: number) => BranchTask) | undefined
+  /** Goes on: the feed has more. */
+  readonly wake: () => void
+  /** A stored outcome: the branch has settled. */
+  readonly settle: (task: BranchTask, stored: StoredRecord, ending: Ending) => void
+  /** `watch` had said that there are enough. */
+  readonly enough: () => void
+  /** Whether the map starts nothing more. */
+  readonly closed: () => boolean
+  /** What had to be stored could not be. */
+  readonly fault: (error: unknown) => void
+}
+
+/** What of the branches of a map is stored. `J`: the journal of an application. */
+export interface KeptBranches<J> extends Feed {
+  /** The books of a branch that is made, and what is stored of it. */
+  branch(task: BranchTask): { readonly journal: J; readonly stored: StoredRecord | undefined }
+  /** A branch was cancelled for good, one that lives or one that waits for its turn. */
+  cancelled(
+    task: BranchTask,
+    told: Pick<Notes['cancelled'], 'cause' | 'by' | 'reason'>,
+    startedAt?: number,
+    live?: J,
+  ): void
+  /** `watch` says that there are enough. */
+  settled(): void
+}

@@ -1,0 +1,120 @@
+import type {
+  Claim,
+  Group,
+  Listed,
+  ListOptions,
+  PersisterDriver,
+  Posted,
+  RootKey,
+  Row,
+  RowFacts,
+  Tail,
+  Until,
+} from './driver.js'
+import { conflict, takenOver } from './faults.js'
+import { millisecondsOf } from './order.js'
+
+interface Kept {
+  readonly rootId: string
+  readonly rows: Row[]
+  readonly inbox: Posted[]
+  readonly born: number
+}
+
+/** Keeps rows in the memory of the process. For tests, and for what need not outlive it. */
+export class MemoryDriver implements PersisterDriver {
+  readonly name = 'memory'
+  readonly #apps = new Map<string, Kept>()
+  readonly #owners = new Map<string, { writer: string; count: number }>()
+  #messages = 0
+  #births = 0
+
+  claim({ partitionKey, rootId }: RootKey, writer: string): Claim {
+    const key = keyOf(partitionKey, rootId)
+    const owner = this.#owners.get(key)
+    this.#owners.set(key, { writer, count: (owner?.count ?? -1) + 1 })
+    return { incarnation: (owner?.count ?? -1) + 1, before: owner?.writer }
+  }
+
+  save({ partitionKey, rootId, writer, rows, taken = [] }: Group): void {
+    const owner = this.#owners.get(keyOf(partitionKey, rootId))?.writer
+    if (owner !== writer) throw takenOver(rootId, writer, owner)
+    const next = new Map<string, number>()
+    for (const { appId, index } of rows) {
+      const free = next.get(appId) ?? this.#apps.get(keyOf(partitionKey, appId))?.rows.length ?? 0
+      if (index !== free) throw conflict(appId, index, writer)
+      next.set(appId, free + 1)
+    }
+    for (const row of rows) this.#kept(partitionKey, row.appId, rootId).rows.push(row)
+    if (taken.length > 0) this.#forget(partitionKey, new Set(rows.map(({ appId }) => appId)), new Set(taken))
+  }
+
+  #forget(partitionKey: string | null, appIds: ReadonlySet<string>, taken: ReadonlySet<number>): void {
+    for (const appId of appIds) {
+      const inbox = this.#apps.get(keyOf(partitionKey, appId))?.inbox ?? []
+      inbox.splice(0, inbox.length, ...inbox.filter(({ id }) => !taken.has(id)))
+    }
+  }
+
+  #kept(partitionKey: string | null, appId: string, rootId: string): Kept {
+    const key = keyOf(partitionKey, appId)
+    let kept = this.#apps.get(key)
+    if (kept === undefined) {
+      kept = { rootId, rows: [], inbox: [], born: this.#births++ }
+      this.#apps.set(key, kept)
+    }
+    return kept
+  }
+
+  load(partitionKey: string | null, appIds: readonly string[], until?: Until): readonly (Tail | undefined)[] {
+    return appIds.map((appId) => {
+      const kept = this.#apps.get(keyOf(partitionKey, appId))
+      if (kept === undefined) return undefined
+      const end = until === undefined ? kept.rows.length : lastOf(kept.rows, until) + 1
+      const from = kept.rows.slice(0, end).findLastIndex(({ kind }) => kind === 'full')
+      return { rows: kept.rows.slice(Math.max(from, 0), end), inbox: [...kept.inbox] }
+    })
+  }
+
+  history(partitionKey: string | null, appId: string): readonly RowFacts[] {
+    return (this.#apps.get(keyOf(partitionKey, appId))?.rows ?? []).map(({ data: _, ...facts }) => facts)
+  }
+
+  list({ partitionKey = null, limit = 100, after }: ListOptions): readonly Listed[] {
+    const roots = [...this.#apps].flatMap(([key, { rows, rootId, born }]) => {
+      const [partition, appId] = JSON.parse(key) as [string | null, string]
+      const [first] = rows
+      if (partition !== partitionKey || appId !== rootId || first === undefined) return []
+      return [{ appId, createdAt: millisecondsOf(first.order), born }]
+    })
+    const newest = roots.sort((a, b) => b.createdAt - a.createdAt || b.born - a.born)
+    const from = after === undefined ? 0 : newest.findIndex(({ appId }) => appId === after.appId) + 1
+    return newest.slice(from, from + limit).map(({ appId, createdAt }) => ({ appId, createdAt }))
+  }
+
+  delete({ partitionKey, rootId }: RootKey): boolean {
+    const had = this.#owners.delete(keyOf(partitionKey, rootId))
+    for (const [key, kept] of [...this.#apps]) {
+      const [partition] = JSON.parse(key) as [string | null, string]
+      if (partition === partitionKey && kept.rootId === rootId) this.#apps.delete(key)
+    }
+    return had
+  }
+
+  post({ partitionKey, rootId }: RootKey, appId: string, data: string): number {
+    const id = this.#messages++
+    this.#kept(partitionKey, appId, rootId).inbox.push({ id, data })
+    return id
+  }
+
+  close(): void {}
+}
+
+const keyOf = (partitionKey: string | null, appId: string): string => JSON.stringify([partitionKey, appId])
+
+/** Where the row of a step stands: of the newest epoch that has it, or of the one that is named. */
+function lastOf(rows: readonly Row[], { sequenceId, epoch }: Until): number {
+  return rows.findLastIndex(
+    (row) => row.kind !== 'note' && row.sequenceId === sequenceId && (epoch === undefined || row.epoch === epoch),
+  )
+}

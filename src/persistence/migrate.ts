@@ -1,0 +1,49 @@
+import type { Plan } from '../graph/plan.js'
+import { describeValue } from '../internal/guards.js'
+import { suggest } from '../internal/nearest.js'
+import { deepFreeze, type State } from '../state/freeze.js'
+import { SnapshotError } from './errors.js'
+import type { StoredRecord } from './replay.js'
+import type { ScopeSettings } from './scope.js'
+
+/**
+ * A stored record as this code can go on from it: migrated where it is of an older version, and every name known.
+ * @throws {SnapshotError} when it is newer, when `migrate` is missing, or when the graph lacks an action that it names
+ */
+export function fitRecord(
+  stored: StoredRecord,
+  plan: Plan,
+  { version, migrate }: Pick<ScopeSettings, 'version' | 'migrate'>,
+): StoredRecord {
+  if (!stored.based) return stored
+  if (stored.version > version) {
+    throw new SnapshotError(
+      `Application "${stored.appId}" was stored by version ${stored.version} of its graph, and this is version ${version}. Run the newer code; nothing was run or changed.`,
+      stored.version,
+    )
+  }
+  const fitted = stored.version === version || migrate === undefined ? stored : migrated(stored, migrate)
+  for (const [what, name] of [
+    ['would go on at', fitted.next],
+    ['last ran', fitted.position],
+  ] as const) {
+    if (name === undefined || plan.graph.nodes.has(name)) continue
+    if (what === 'last ran' && fitted.next !== undefined) continue // where it came from does not matter any more
+    throw new SnapshotError(
+      `Application "${stored.appId}" ${what} the action "${name}", which the graph lacks. ${suggest(name, plan.graph.nodes.keys(), 'actions')} Keep the name, or raise version and tell in migrate where it goes on. Nothing was run.`,
+      stored.version,
+    )
+  }
+  return fitted
+}
+
+function migrated(stored: StoredRecord, migrate: NonNullable<ScopeSettings['migrate']>): StoredRecord {
+  const { state, position, next, version } = stored
+  const made: unknown = migrate({ state, position, next }, version)
+  if (typeof made !== 'object' || made === null || !('state' in made)) {
+    throw new SnapshotError(`migrate gave ${describeValue(made)}. It gives { state, position, next }.`, version)
+  }
+  const changed = made as { readonly state: State; readonly position?: string; readonly next?: string }
+  for (const key of Object.keys(changed.state)) deepFreeze(changed.state[key], 'migrate', key)
+  return { ...stored, state: Object.freeze({ ...changed.state }), position: changed.position, next: changed.next }
+}

@@ -1,0 +1,95 @@
+import { createId } from '../internal/ids.js'
+import type { Listed, ListOptions, PersisterDriver, RowFacts } from './driver.js'
+import { Journal, type JournalSetup } from './journal.js'
+import { keepMap } from './kept-feed.js'
+import { millisecondsOf } from './order.js'
+import { replay, type StoredRecord } from './replay.js'
+import { Scope, type ScopeSettings } from './scope.js'
+
+/** One step of a history. */
+export interface StoredStep {
+  readonly sequenceId: number
+  readonly epoch: number
+  /** The action that committed; `start` and `rewind` for what is no step. */
+  readonly action: string
+  /** Epoch milliseconds. */
+  readonly at: number
+}
+
+/** Names an application: its partition is null unless it is said. */
+export interface AppRef {
+  readonly appId: string
+  readonly partitionKey?: string | null
+}
+
+/**
+ * Saves and loads applications.
+ *
+ * Give it to `createApplication` or `resumeOrCreate`; what it holds can be looked at from anywhere.
+ * @see Burr burr/core/persistence.py (BaseStatePersister)
+ */
+export interface Persister extends AsyncDisposable {
+  readonly name: string
+  readonly driver: PersisterDriver
+  /**
+   * What is stored of an application, also of a branch: where it stands, or where it stood after a step.
+   * @throws {PersistenceError} `corrupt` when a record cannot be read
+   */
+  load(ref: AppRef & { readonly sequenceId?: number; readonly epoch?: number }): Promise<StoredRecord | undefined>
+  /** The applications of a partition, newest first. */
+  list(options?: ListOptions): Promise<readonly Listed[]>
+  /** Every step that is stored of an application, those of earlier epochs too, in the order written. */
+  steps(ref: AppRef): Promise<readonly StoredStep[]>
+  /** Forgets an application and all below it. @returns whether there was one */
+  delete(ref: AppRef): Promise<boolean>
+  /** Closes the driver. */
+  close(): Promise<void>
+  /** For the engine: the books of a root application. */
+  journal(settings: JournalSettings, setup?: Omit<JournalSetup, 'appId'>): Journal
+}
+
+/** How a root application is stored. */
+export type JournalSettings = Omit<ScopeSettings, 'driver' | 'writer'>
+
+/**
+ * Makes a persister of a driver. Drivers of your own are proven by the contract suite of `teasel/testing`.
+ */
+export function createPersister(driver: PersisterDriver): Persister {
+  const persister: Persister = {
+    name: driver.name,
+    driver,
+    async load({ appId, partitionKey = null, sequenceId, epoch }) {
+      const until = sequenceId === undefined ? undefined : { sequenceId, epoch }
+      const [tail] = await driver.load(partitionKey, [appId], until)
+      return replay(appId, tail)
+    },
+    async list(options = {}) {
+      return driver.list(options)
+    },
+    async steps({ appId, partitionKey = null }) {
+      return (await driver.history(partitionKey, appId)).filter(({ kind }) => kind !== 'note').map(toStep)
+    },
+    async delete({ appId, partitionKey = null }) {
+      return driver.delete({ partitionKey, rootId: appId })
+    },
+    journal: (settings, setup) =>
+      new Journal(new Scope({ ...settings, driver, writer: createId() }), keepMap, {
+        ...setup,
+        appId: settings.rootId,
+      }),
+    async close() {
+      await driver.close()
+    },
+    async [Symbol.asyncDispose]() {
+      await driver.close()
+    },
+  }
+  return Object.freeze(persister)
+}
+
+const toStep = ({ sequenceId, epoch, label, order }: RowFacts): StoredStep => ({
+  sequenceId,
+  epoch,
+  action: label,
+  at: millisecondsOf(order),
+})

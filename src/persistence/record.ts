@@ -1,0 +1,181 @@
+import type { CancelCause } from '../lifecycle/events.js'
+import type { State } from '../state/freeze.js'
+import { encode, FORMAT } from './codec.js'
+import { diff, type Patch } from './patch.js'
+
+// What the rows of an application say. A step is one row: what changed, or the whole state when the changes since the
+// last whole one outweigh it. Short names, because they stand in every row.
+
+/** Where a branch hangs: the application above, the map, the visit, its key. */
+export type Hanging = readonly [parentId: string, map: string, visit: number, key: string]
+
+/** Which step of which application another one was forked from. */
+export interface ForkedFrom {
+  readonly appId: string
+  readonly sequenceId: number
+}
+
+/** How the run of a branch ended with its last step. */
+export type StepEndMark = 'halted' | 'finished'
+
+/** A committed step, beside its state. */
+export interface StepFacts {
+  /** Chosen by the transitions, so that a resume evaluates no condition again. */
+  readonly next: string | undefined
+  /** How often each action has committed. Written with whole states. */
+  readonly visits: Readonly<Record<string, number>>
+  /** The run of a branch ended with it. */
+  readonly end?: StepEndMark | undefined
+  /** When the step, or of a branch its first step, began. */
+  readonly startedAt?: number | undefined
+  readonly attempts?: number | undefined
+  /** A fallback made a success of a failure, in this step or an earlier one. */
+  readonly recovered?: boolean | undefined
+  /** It was cancelled for good while the step was committed: that stays. */
+  readonly cancelled?: boolean | undefined
+}
+
+/** What a row with a whole state says beside it. */
+export interface FullFacts extends StepFacts {
+  readonly version: number
+  /** The last committed action, where the label of the row is not its name. */
+  readonly position?: string | undefined
+  readonly hangs?: Hanging | undefined
+  readonly from?: ForkedFrom | undefined
+  /** The epoch that the branches of the next step were made in, where a rewind into them keeps it. */
+  readonly below?: number | undefined
+}
+
+/** The data of a `full` row, parsed. */
+export interface FullData {
+  readonly f: number
+  readonly v: number
+  readonly s: State
+  readonly n: string | null
+  readonly c: Readonly<Record<string, number>>
+  readonly e?: StepEndMark
+  readonly t?: number
+  readonly a?: number
+  readonly r?: 1
+  readonly z?: 1
+  readonly q?: string
+  readonly h?: Hanging
+  readonly o?: ForkedFrom
+  readonly b?: number
+}
+/** The data of a `patch` row, parsed. */
+export interface PatchData {
+  readonly f: number
+  readonly p: Patch | null
+  readonly n: string | null
+  readonly e?: StepEndMark
+  readonly t?: number
+  readonly a?: number
+  readonly r?: 1
+  readonly z?: 1
+}
+
+const step = ({ next, end, startedAt, attempts, recovered, cancelled }: Omit<StepFacts, 'visits'>): object => ({
+  n: next ?? null,
+  ...(end && { e: end }),
+  ...(startedAt === undefined ? {} : { t: startedAt }),
+  ...(attempts === undefined || attempts === 1 ? {} : { a: attempts }),
+  ...(recovered && { r: 1 }),
+  ...(cancelled && { z: 1 }),
+})
+
+/** JSON of a record with one member more, whose JSON is there already. */
+const joined = (head: object, name: string, json: string): string =>
+  `${JSON.stringify(head).slice(0, -1)},"${name}":${json}}`
+
+/** @throws {SerializationError} with the path of what cannot be stored */
+export function fullData(state: State, facts: FullFacts): string {
+  const { version, visits, position, hangs, from, below } = facts
+  const head = {
+    f: FORMAT,
+    v: version,
+    c: visits,
+    ...step(facts),
+    ...(position === undefined ? {} : { q: position }),
+    ...(hangs && { h: hangs }),
+    ...(from && { o: from }),
+    ...(below === undefined ? {} : { b: below }),
+  }
+  return joined(head, 's', encode(state))
+}
+
+/** @throws {SerializationError} with the path of what cannot be stored */
+export function patchData(before: State, after: State, facts: Omit<StepFacts, 'visits'>): string {
+  return joined({ f: FORMAT, ...step(facts) }, 'p', encode(diff(before, after) ?? null))
+}
+
+/** One entry of a fan-out: its key, and a hash of what it is. */
+export type ManifestEntry = readonly [key: string, hash: string]
+
+/** The branches of one visit of a map action, as far as they are known. */
+export interface ManifestNote {
+  readonly map: string
+  readonly visit: number
+  readonly entries: readonly ManifestEntry[]
+}
+/** One entry that a generator gave, written with the first record of its branch. */
+export interface EntryNote {
+  readonly map: string
+  readonly visit: number
+  readonly index: number
+  readonly entry: ManifestEntry
+}
+/** A generator has ended. */
+export interface TotalNote {
+  readonly map: string
+  readonly visit: number
+  readonly total: number
+}
+/** `watch` said that there are enough. */
+export interface SettledNote {
+  readonly map: string
+  readonly visit: number
+}
+/** A side effect that was done, and what it gave. */
+export interface OnceNote {
+  readonly key: string
+  readonly value: unknown
+}
+/** The application waits for a message from outside. */
+export interface WaitingNote {
+  readonly action: string
+  readonly kinds: readonly string[]
+}
+/** The step failed. */
+export interface FailedNote {
+  readonly error: Error
+  readonly attempts: number
+  readonly startedAt?: number
+  /** The failed branches of its map are to run again when it is tried again. */
+  readonly again: boolean
+}
+/** The application was cancelled. A final one stays cancelled, the others go on when they are resumed. */
+export interface CancelledNote {
+  readonly cause: CancelCause
+  readonly by: string
+  readonly reason: unknown
+  readonly final: boolean
+  readonly startedAt?: number
+}
+
+/** The notes by their labels. */
+export interface Notes {
+  readonly manifest: ManifestNote
+  readonly entry: EntryNote
+  readonly total: TotalNote
+  readonly settled: SettledNote
+  readonly once: OnceNote
+  readonly waiting: WaitingNote
+  readonly failed: FailedNote
+  readonly cancelled: CancelledNote
+}
+
+/** @throws {SerializationError} with the path of what cannot be stored */
+export function noteData<K extends keyof Notes>(label: K, note: Notes[K]): string {
+  return joined({ f: FORMAT }, 'd', encode(note, label))
+}

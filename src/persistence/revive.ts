@@ -1,0 +1,73 @@
+import { describeValue } from '../internal/guards.js'
+import { classNamed } from '../state/classes.js'
+import { type StoredBytes, toBytes } from './bytes.js'
+import { errorFrom, type StoredError } from './error-form.js'
+import { SerializationError } from './errors.js'
+
+/** Puts values back in the place of their tags, in the parsed JSON that it is given. */
+export function revive(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) value[i] = revive(value[i])
+    return value
+  }
+  if ('$' in value) return untag(value as Tagged)
+  const record = value as Record<string, unknown>
+  for (const key of Object.keys(record)) {
+    const item = record[key]
+    if (typeof item !== 'object' || item === null) continue
+    // `__proto__` can be a key of its own: assigning would set the prototype.
+    Object.defineProperty(record, key, { value: revive(item), enumerable: true, writable: true, configurable: true })
+  }
+  return record
+}
+
+interface Tagged {
+  readonly $: unknown
+  readonly n?: unknown
+  readonly v?: unknown
+}
+
+function untag(value: Tagged): unknown {
+  switch (value.$) {
+    case 'undefined':
+      return undefined
+    case 'number':
+      return Number(value.v)
+    case 'bigint':
+      return BigInt(String(value.v))
+    case 'object':
+      return Object.fromEntries(revive(value.v) as [string, unknown][])
+    case 'date':
+      return new Date(value.v === null ? Number.NaN : Number(value.v))
+    case 'map':
+      return new Map(revive(value.v) as [unknown, unknown][])
+    case 'set':
+      return new Set(revive(value.v) as unknown[])
+    case 'bytes':
+      return toBytes(value as unknown as StoredBytes) ?? unknown(`bytes of the kind ${describeValue(value.n)}`)
+    case 'error':
+      return errorFrom({
+        ...(value as unknown as StoredError),
+        props: revive((value as unknown as StoredError).props) as StoredError['props'],
+      })
+    case 'class':
+      return instance(String(value.n), revive(value.v))
+    default:
+      return unknown(`a value with the tag ${describeValue(value.$)}`)
+  }
+}
+
+function instance(name: string, data: unknown): unknown {
+  const known = classNamed(name)
+  if (known !== undefined) return known.load(data)
+  throw new SerializationError(
+    '',
+    `an instance of "${name}"`,
+    `Register the class before it is read: registerClass("${name}", …).`,
+  )
+}
+
+function unknown(what: string): never {
+  throw new SerializationError('', what, 'It was written by another version of Teasel.')
+}

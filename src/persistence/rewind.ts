@@ -1,0 +1,147 @@
+import { printPath } from '../action/context.js'
+import type { Message } from '../action/message.js'
+import { systemClock } from '../internal/clock.js'
+import { createId } from '../internal/ids.js'
+import { deepFreeze, type State } from '../state/freeze.js'
+import { encode } from './codec.js'
+import { Journal } from './journal.js'
+import { keepMap } from './kept-feed.js'
+import type { AppRef, Persister } from './persister.js'
+import type { StoredRecord } from './replay.js'
+import { Scope } from './scope.js'
+import { branchIdOf } from './settled.js'
+
+/** Which step to go back to. */
+export interface RewindOptions extends AppRef {
+  readonly persister: Persister
+  /** The step after which it is to stand; -1: before its first. */
+  readonly sequenceId: number
+  /** Of which epoch, where several have that step. Default: the newest. */
+  readonly epoch?: number
+  /** Laid over the state of that step. */
+  readonly patch?: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Puts an application back to a past step, in the store. What came after stays readable under its epoch and is not found
+ * again: steps and branches that are run from there are new ones.
+ *
+ * Also for a branch whose map has not committed: the map then goes on with it from there when its root is resumed.
+ * A runner that still runs the application fails at its next step.
+ * @returns the epoch that begins
+ * @throws {RangeError} when that step is not stored, or a branch belongs to a map that has committed
+ */
+export async function rewind({
+  persister,
+  appId,
+  partitionKey = null,
+  sequenceId,
+  epoch,
+  patch,
+}: RewindOptions): Promise<number> {
+  const ref = { appId, partitionKey }
+  const rootId = await rootOf(persister, ref)
+  const scope = new Scope({
+    driver: persister.driver,
+    partitionKey,
+    rootId,
+    writer: createId(),
+    clock: systemClock,
+    policy: 'every-step',
+    transient: new Set(),
+    version: 0,
+    whenUnavailable: 'fail',
+    changedTasks: 'error',
+    migrate: undefined,
+  })
+  await scope.claim()
+  const head = await persister.load(ref)
+  const at = await persister.load({ ...ref, sequenceId, ...(epoch === undefined ? {} : { epoch }) })
+  if (head === undefined || at === undefined || !at.based)
+    throw new RangeError(
+      `rewind: no step ${sequenceId} of the application "${appId}" is stored. Look at persister.steps({ appId }).`,
+    )
+  for (const [key, value] of Object.entries(patch ?? {})) deepFreeze(value, 'rewind', key)
+  const journal = new Journal(new Scope({ ...scope.settings, version: at.version }), keepMap, { appId, stored: head })
+  const { position, next, visits, startedAt } = at
+  const state: State = { ...at.state, ...patch }
+  const began = head.epoch + 1
+  await journal.place('rewind', state, { position, next, visits, startedAt, sequenceId, epoch: began })
+  return began
+}
+
+/** The root above an application; for a branch only while its map has not committed. */
+async function rootOf(persister: Persister, ref: Required<AppRef>): Promise<string> {
+  let { appId } = ref
+  for (;;) {
+    const record = await persister.load({ ...ref, appId })
+    if (record === undefined) throw new RangeError(`rewind: the application "${appId}" is not stored.`)
+    if (record.hangs === undefined) return appId
+    const [parentId, map, visit, key] = record.hangs
+    const above = await persister.load({ ...ref, appId: parentId })
+    if (above === undefined || !isOpen(above, map, visit)) {
+      throw new RangeError(
+        `rewind: the branch "${key}" belongs to a visit of "${map}" that has committed. Rewind the application above it, or fork the branch: resumeOrCreate(graph, { forkFrom: { appId: "${appId}" } }).`,
+      )
+    }
+    appId = parentId
+  }
+}
+
+const isOpen = ({ map }: StoredRecord, name: string, visit: number): boolean => map?.map === name && map.visit === visit
+
+/** What {@link answer} takes. */
+export interface AnswerOptions extends AppRef {
+  readonly persister: Persister
+  /** Where below the root it waits: `compare/gpt4`. Default: the root itself. */
+  readonly path?: string
+  readonly message: Message
+}
+
+/**
+ * Sends a message to an application that waits in the store, from any process. It is delivered when the application is
+ * resumed, and stays until the step that took it commits.
+ * @returns `queued` once it is stored; `dropped` when no such application is there, or it has ended
+ *
+ * @example
+ * ```ts
+ * const approve = defineMessage('approve', type<boolean>())
+ * await answer({ persister: memoryPersister(), appId: 'order-1', message: approve(true) }) // 'dropped': nobody is there
+ * ```
+ */
+export async function answer({
+  persister,
+  appId,
+  partitionKey = null,
+  path = '',
+  message,
+}: AnswerOptions): Promise<'queued' | 'dropped'> {
+  const target = await find(persister, { appId, partitionKey }, path === '' ? [] : path.split('/'))
+  if (target === undefined) return 'dropped'
+  const { kind, body } = message
+  await persister.driver.post({ partitionKey, rootId: appId }, target, encode({ kind, body }, 'message'))
+  return 'queued'
+}
+
+/** The id of what waits at a path. */
+async function find(
+  persister: Persister,
+  ref: Required<AppRef>,
+  parts: readonly string[],
+): Promise<string | undefined> {
+  const record = await persister.load(ref)
+  const over = record === undefined || record.status === 'finished' || record.end !== undefined
+  if (parts.length === 0) return over || record.cancelled?.final === true ? undefined : ref.appId
+  const open = record?.map
+  if (record === undefined || open === undefined || parts[0] !== headOf(open.map, open.visit)) return undefined
+  const keys = [...open.entries.values()].map(([name]) => name)
+  const key = keys[0] === '' ? '' : unescapeName(parts[1] ?? '')
+  const id = branchIdOf(record.appId, record.below ?? record.epoch, open.map, open.visit, key)
+  const rest = parts.slice(key === '' ? 1 : 2)
+  if (rest.length > 0 || !keys.includes(key)) return find(persister, { ...ref, appId: id }, rest)
+  const branch = await persister.load({ ...ref, appId: id })
+  return branch?.end !== undefined || branch?.cancelled?.final === true ? undefined : id
+}
+
+const unescapeName = (text: string): string => text.replaceAll('~1', '/').replaceAll('~0', '~')
+const headOf = (map: string, visit: number): string => printPath([{ map, visit, key: '' }])

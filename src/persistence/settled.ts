@@ -1,0 +1,24 @@
+import { hashId } from '../internal/ids.js'
+import type { Ending } from '../parallel/results.js'
+import type { SettlePolicy } from '../parallel/settle.js'
+import type { BranchTask } from '../parallel/task.js'
+import type { State } from '../state/freeze.js'
+import { hashOfTask } from './fingerprint.js'
+import type { ManifestEntry } from './record.js'
+import type { StoredRecord } from './replay.js'
+
+/** An entry as it is recorded. */
+export const entryOf = (task: BranchTask, base: State): ManifestEntry => [task.key, hashOfTask(task, base)]
+
+/** The id of a branch: a hash of where it hangs. */
+export const branchIdOf = (parentId: string, epoch: number, map: string, visit: number, key: string): string =>
+  hashId([parentId, epoch, map, visit, key])
+
+/** How a branch had settled, or nothing where it goes on. A failure counts where it is data for the map. */
+export function endingOf(stored: StoredRecord, policy: SettlePolicy, voided: number): Ending | undefined {
+  const { cancelled, failed, end, state, recovered, order } = stored
+  if (cancelled?.final === true) return { status: 'cancelled', reason: cancelled.reason, by: cancelled.by }
+  if (end !== undefined) return { status: 'done', state, recovered }
+  if (failed !== undefined && policy !== 'all' && order > voided) return { status: 'failed', error: failed.error }
+  return undefined
+}

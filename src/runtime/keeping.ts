@@ -1,0 +1,120 @@
+import { TimeoutError } from '../errors.js'
+import type { PlanNode } from '../graph/plan.js'
+import { isThenable, toError } from '../internal/guards.js'
+import type { CommittingStep } from '../persistence/committing.js'
+import type { Awaitable } from '../persistence/driver.js'
+import type { StoredRecord } from '../persistence/replay.js'
+import type { State } from '../state/freeze.js'
+import { TIMEOUT } from './cancellation.js'
+import { endsAt, type RunEnd, type RunOrder } from './order.js'
+import { endedRun } from './run-end.js'
+import { AppSnapshot } from './snapshot.js'
+import { deliverInbox } from './stored-messages.js'
+import type { LiveApp } from './tree.js'
+
+// Owns: what the engine tells the journal of an application, and what it takes from it.
+// Does not own: rows and when they are whole (persistence/journal.ts).
+// Types of the journal only: without a persister none of its code is loaded.
+
+/** A step as it is about to be committed. */
+export function committing(
+  app: LiveApp,
+  node: PlanNode,
+  order: RunOrder,
+  {
+    state,
+    next,
+    sequenceId,
+  }: { readonly state: State; readonly next: string | undefined; readonly sequenceId: number },
+): CommittingStep {
+  const { plan, parent, attempts } = app
+  return {
+    action: node.name,
+    state,
+    next,
+    sequenceId,
+    visits: () => ({ ...visitsOf(app), [node.name]: (app.visits[node.index] ?? 0) + 1 }),
+    end: endsAt(plan, order, node, next),
+    startedAt: parent?.map?.table.live.get(parent.key)?.startedAt,
+    attempts: attempts?.branch ?? 1,
+    recovered: attempts?.recovered === true,
+    loose: !plan.graph.rules.freeze,
+  }
+}
+
+/** How often each action has committed, by name. */
+export function visitsOf({ plan, visits }: LiveApp): Record<string, number> {
+  const counted = plan.graph.list.flatMap(({ name, index }) => {
+    const count = visits[index] ?? 0
+    return count === 0 ? [] : [[name, count] as const]
+  })
+  return Object.fromEntries(counted)
+}
+
+/** The application stands where it is stored. Keys that are not stored keep the values that they have. */
+export function restore(app: LiveApp, stored: StoredRecord): void {
+  const { position, next, sequenceId } = stored
+  const { transient } = app.journal?.scope.settings ?? { transient: new Set() }
+  const given = Object.entries(app.standing.state).filter(([key]) => transient.has(key) && !(key in stored.state))
+  const state = given.length === 0 ? stored.state : Object.freeze({ ...stored.state, ...Object.fromEntries(given) })
+  app.standing = { state, position, next, sequenceId }
+  for (const { name, index } of app.plan.graph.list) app.visits[index] = stored.visits[name] ?? 0
+}
+
+/**
+ * The first thing that a run does: the journal is claimed, and the application stands where it is stored.
+ * @returns how the run ends, where it does at once
+ */
+export async function openJournal(app: LiveApp, order: RunOrder): Promise<RunEnd | undefined> {
+  const { journal, plan, standing } = app
+  if (journal === undefined) return undefined
+  try {
+    const stored = await journal.open(plan, standing)
+    if (stored?.based === true) {
+      restore(app, stored)
+      app.self.send({ type: 'teasel.step', standing: new AppSnapshot(app, app.standing, app.epoch) })
+      const at = plan.graph.nodes.get(stored.position ?? '')
+      // One that an action made by hand, and that had halted there before the action was cut off.
+      if (stored.end === 'halted' && at !== undefined && order.haltAfter.has(at)) return endedRun(app, 'halted')
+    }
+    deliverInbox(app, journal)
+    return undefined
+  } catch (error) {
+    return { status: 'failed', error: toError(error), state: standing.state, sequenceId: standing.sequenceId }
+  }
+}
+
+/** Writes down how a run ended, as far as its last step does not say it. Resolves with the end, whatever happens. */
+export function keepEnd(app: LiveApp, end: RunEnd): Awaitable<RunEnd> {
+  const { journal, hub } = app
+  if (journal === undefined) return end
+  const lost = (error: unknown): RunEnd => {
+    hub.logger.error('How a run ended could not be stored.', error)
+    return end
+  }
+  try {
+    const kept = tell(app, end)
+    return isThenable(kept) ? Promise.resolve(kept).then(() => end, lost) : end
+  } catch (error) {
+    return lost(error)
+  }
+}
+
+function tell(app: LiveApp, end: RunEnd): Awaitable<void> {
+  const { journal, attempts, parent } = app
+  if (journal === undefined || journal.scope.isLost || !journal.opened) return undefined
+  const startedAt = parent?.map?.table.live.get(parent.key)?.startedAt
+  if (attempts?.saved === true && end.status === 'finished') {
+    const { state, position, sequenceId } = app.standing
+    const facts = { position, sequenceId, next: undefined, end: 'finished', visits: visitsOf(app) } as const
+    return journal.place('saved', state, { ...facts, startedAt, attempts: attempts.branch, recovered: true })
+  }
+  if (end.status === 'failed') return journal.failed(end.error, attempts?.branch ?? 1, startedAt)
+  if (end.status !== 'cancelled') return undefined
+  const { cancellation } = end
+  const { reason, by, cause } = cancellation
+  if (cause === 'stop') return undefined
+  if (by === TIMEOUT && reason instanceof TimeoutError) return journal.failed(reason, attempts?.branch ?? 1, startedAt)
+  // An application is cancelled for good only as a branch; the run of a root is over, and another may begin.
+  return journal.cancelled(cancellation, startedAt, parent?.map === undefined)
+}

@@ -1,0 +1,49 @@
+import type { FanOut } from '../parallel/fan-out.js'
+import type { Journal } from '../persistence/journal.js'
+import type { Feed, KeptBranches, KeptMap } from '../persistence/map-keeping.js'
+import { millisecondsOf } from '../persistence/order.js'
+import type { BranchStarter } from './branch-starter.js'
+import { mapSource } from './map-outcome.js'
+import type { Recorder } from './recorder.js'
+import { TaskFeed } from './task-feed.js'
+import type { LiveMap } from './tree.js'
+
+// Owns: where the tasks of a map come from, and that they go through its books where the application has a journal.
+
+/** What a map is told by its feed. */
+export interface FeedTold extends Pick<KeptMap, 'wake' | 'enough' | 'closed' | 'fault'> {
+  readonly record: Recorder['record']
+}
+
+/** The tasks of a map, and the books of its branches. */
+export interface OpenedFeed {
+  readonly feed: Feed
+  readonly kept: KeptBranches<Journal> | undefined
+}
+
+/** Opens the source of a map. @throws what the source throws, and for keys that are given twice */
+export function openFeed(
+  map: LiveMap,
+  fanOut: FanOut,
+  signal: () => AbortSignal,
+  starter: BranchStarter,
+  told: FeedTold,
+): OpenedFeed {
+  const { app, step, visit, policy } = map
+  const { name, subject } = step.node
+  const source = mapSource(fanOut, step, signal)
+  const { entries, toTask } = source
+  const feed = new TaskFeed(subject, source, told.wake)
+  const journal = fanOut.persister === null ? undefined : app.journal
+  if (journal === undefined) return { feed, kept: undefined }
+  const taskAt = entries.kind === 'known' ? (i: number) => toTask(entries.at(i), i) : undefined
+  const settle: KeptMap['settle'] = (task, { startedAt, attempts, order }, ending) =>
+    told.record(task, undefined, startedAt, ending, {
+      inputs: starter.inputsOf(task),
+      attempts,
+      endedAt: millisecondsOf(order),
+    })
+  const about = { subject, name, visit, policy, base: { ...step.state }, feed, taskAt, settle, own: fanOut.persister }
+  const kept = journal.openMap({ ...about, ...told })
+  return { feed: kept, kept }
+}

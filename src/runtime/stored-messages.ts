@@ -1,0 +1,53 @@
+import type { Path } from '../action/context.js'
+import type { Delivery, Message, Received } from '../action/message.js'
+import type { Journal } from '../persistence/journal.js'
+import { findBelow, sendDown } from './address.js'
+import { branchId } from './identity.js'
+import type { LiveApp } from './tree.js'
+
+// Owns: messages from outside that are stored: from when they are sent until the step that took them commits.
+// Does not own: the mailbox (mailbox.ts), the row that they go with (persistence/journal.ts).
+
+const storedIds = new WeakMap<Received, number>()
+
+/** Puts messages that wait in the store into the mailbox of an application whose run begins. */
+export function deliverInbox({ mailbox }: LiveApp, { inbox }: Journal): void {
+  for (const { id, kind, body } of inbox.waiting) mailbox.push(storedMessage({ kind, body, from: '' }, id))
+}
+
+/** A message that stays in the store until a step that took it commits. */
+function storedMessage(message: Received, id: number): Received {
+  storedIds.set(message, id)
+  return message
+}
+
+/** A step was handed a message. */
+export function messageTaken({ journal }: LiveApp, message: Received | undefined): void {
+  const id = message === undefined ? undefined : storedIds.get(message)
+  if (message !== undefined && id !== undefined) journal?.inbox.take(id, message)
+}
+
+/** An action waits for a person: whoever looks into the store sees it. */
+export function tellWaiting({ journal, hub }: LiveApp, action: string, kinds: readonly string[]): void {
+  const lost = (error: unknown): void => hub.logger.error('That an action waits could not be stored.', error)
+  try {
+    const told = journal?.waits(action, kinds)
+    if (told !== undefined) told.catch(lost)
+  } catch (error) {
+    lost(error)
+  }
+}
+
+/** Stores a message from outside, then delivers it. One that comes while nothing runs waits for the next run. */
+export async function sendStored(root: LiveApp, message: Message, path: string | Path | undefined): Promise<Delivery> {
+  const found = path === undefined ? { app: root, map: undefined, key: '' } : findBelow(root, path)
+  if (found === undefined || root.journal === undefined) return root.sendFromOutside(message, path)
+  const { app, map, key } = found
+  const target = map === undefined ? app : undefined
+  const appId = map === undefined ? app.appId : branchId(map.app, map.step.node.name, map.visit, key)
+  const { kind, body } = message
+  const id = await root.journal.post(appId, { kind, body })
+  target?.journal?.inbox.waiting.push({ id, kind, body })
+  const delivery = sendDown(root, storedMessage({ ...message, from: '' }, id), path)
+  return delivery === 'dropped' && target === root && !root.running ? 'queued' : delivery
+}

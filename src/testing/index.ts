@@ -1,0 +1,3 @@
+export { ContractBroken, type ContractCase } from './contract-case.js'
+export { ManualClock } from './manual-clock.js'
+export { persisterContract, type StoreUnderTest } from './persister-contract.js'

@@ -1,0 +1,129 @@
+import { demandSame, demandThrow } from './contract-case.js'
+import { type Check, group, indices, isFault, NASTY, root, row } from './contract-rows.js'
+
+/** What a driver promises of partitions, lists, messages and names. */
+export const KEEPING: Readonly<Record<string, Check>> = {
+  'partitions are apart, and null is one of them': async (driver) => {
+    const partitions = [null, '', 'null', 'a']
+    for (const partitionKey of partitions) {
+      await driver.claim(root('app', partitionKey), 'one')
+      const data = JSON.stringify(partitionKey)
+      await driver.save(group('app', [row('app', 0, { data })], { partitionKey }))
+      await driver.post(root('app', partitionKey), 'app', data)
+    }
+    await driver.delete(root('app', 'a'))
+
+    const loaded = await Promise.all(partitions.map((partitionKey) => driver.load(partitionKey, ['app'])))
+    const listed = await Promise.all(partitions.map((partitionKey) => driver.list({ partitionKey })))
+
+    const data = loaded.map(([tail]) => [tail?.rows.map((one) => one.data), tail?.inbox.map((one) => one.data)])
+    demandSame('data', data, [
+      ...partitions.slice(0, 3).map((one) => [[JSON.stringify(one)], [JSON.stringify(one)]]),
+      [null, null],
+    ])
+    demandSame(
+      'listed',
+      listed.map((all) => all.map(({ appId }) => appId)),
+      [['app'], ['app'], ['app'], []],
+    )
+  },
+
+  'roots are listed newest first, page by page, without what is below them': async (driver) => {
+    for (const [i, id] of ['a', 'b', 'c', 'd'].entries()) {
+      await driver.claim(root(id), 'one')
+      const order = (1_700_000_000_000 + Math.floor(i / 2)) * 1024
+      await driver.save(group(id, [row(id, 0, { order }), row(id, 1), row(`below ${id}`, 0)]))
+    }
+
+    const first = await driver.list({ limit: 3 })
+    const last = first.at(-1)
+    const rest = await driver.list({ limit: 3, ...(last && { after: last }) })
+
+    const at = 1_700_000_000_000
+    const pages = [
+      [
+        { appId: 'd', createdAt: at + 1 },
+        { appId: 'c', createdAt: at + 1 },
+        { appId: 'b', createdAt: at },
+      ],
+      [{ appId: 'a', createdAt: at }],
+    ]
+    demandSame('pages', [first, rest], pages)
+  },
+
+  'a root is deleted with all that is below it, and nothing else': async (driver) => {
+    for (const id of ['app', 'other']) {
+      await driver.claim(root(id), 'one')
+      await driver.save(group(id, [row(id, 0), row(`${id} child`, 0), row(`${id} child`, 1)]))
+      await driver.post(root(id), `${id} child`, '1')
+    }
+
+    const answers = [await driver.delete(root('app')), await driver.delete(root('app'))]
+
+    demandSame('answers', answers, [true, false])
+    const left = await driver.load(null, ['app', 'app child', 'other', 'other child'])
+    demandSame('left', left.map(indices), [undefined, undefined, [0], [0, 1]])
+    demandSame('inbox', left[3]?.inbox.length, 1)
+    await demandThrow('its writer', () => driver.save(group('app', [row('app', 0)])), isFault('taken-over'))
+  },
+
+  'messages wait in order, whoever posts them, until a step takes them': async (driver, again) => {
+    await driver.claim(root('app'), 'one')
+    await driver.save(group('app', [row('app', 0)]))
+    const ids = [await driver.post(root('app'), 'app', '1'), await again.post(root('app'), 'app', '2')]
+    ids.push(await driver.post(root('app'), 'app', '3'))
+    await driver.save(group('app', [row('app', 1)], { taken: [ids[1] ?? -1] }))
+
+    const [tail] = await again.load(null, ['app'])
+
+    demandSame('inbox', tail?.inbox, [
+      { id: ids[0], data: '1' },
+      { id: ids[2], data: '3' },
+    ])
+  },
+
+  'names and data are data, whatever stands in them': async (driver) => {
+    for (const name of NASTY) {
+      const made = group(name, [row(name, 0, { label: name, data: JSON.stringify(name) })], {
+        partitionKey: name,
+        writer: name,
+      })
+      await driver.claim(root(name, name), name)
+      await driver.save(made)
+      await driver.post(root(name, name), name, JSON.stringify(name))
+    }
+
+    for (const name of NASTY) {
+      const [tail] = await driver.load(name, [name])
+      const expected = {
+        rows: [row(name, 0, { label: name, data: JSON.stringify(name) })],
+        inbox: [JSON.stringify(name)],
+      }
+      demandSame(
+        `under the name ${JSON.stringify(name)}`,
+        { ...tail, inbox: tail?.inbox.map(({ data }) => data) },
+        expected,
+      )
+    }
+  },
+
+  'a large row comes back whole': async (driver, again) => {
+    await driver.claim(root('app'), 'one')
+    const data = JSON.stringify('ö🌱'.repeat(400_000))
+    await driver.save(group('app', [row('app', 0, { data })]))
+
+    const [tail] = await again.load(null, ['app'])
+
+    demandSame('length', tail?.rows[0]?.data.length, data.length)
+    demandSame('the same', tail?.rows[0]?.data === data, true)
+  },
+
+  'a closed driver says so': async (driver) => {
+    await driver.claim(root('app'), 'one')
+    await driver.close()
+    await driver.close()
+
+    if (driver.name !== 'memory')
+      await demandThrow('save', () => driver.save(group('app', [row('app', 0)])), isFault('unavailable'))
+  },
+}

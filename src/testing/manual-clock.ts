@@ -1,0 +1,58 @@
+import type { Clock } from '../internal/clock.js'
+
+interface Timer {
+  readonly at: number
+  readonly fn: () => void
+}
+
+/**
+ * A clock that stands until it is moved by hand: time-outs and retries are tested without waiting.
+ *
+ * @example
+ * ```ts
+ * const clock = new ManualClock()
+ * const app = createApplication(graph, { entrypoint: 'ask', state: {}, clock })
+ * clock.advance(5_000)
+ * ```
+ */
+export class ManualClock implements Clock {
+  #now: number
+  readonly #timers = new Set<Timer>()
+
+  /** @param start epoch milliseconds */
+  constructor(start = 1_700_000_000_000) {
+    this.#now = start
+  }
+
+  now(): number {
+    return this.#now
+  }
+
+  setTimeout(fn: () => void, ms: number): unknown {
+    const timer = { at: this.#now + ms, fn }
+    this.#timers.add(timer)
+    return timer
+  }
+
+  clearTimeout(timer: unknown): void {
+    this.#timers.delete(timer as Timer)
+  }
+
+  /** How many timers are set. */
+  get pending(): number {
+    return this.#timers.size
+  }
+
+  /** Moves on, and runs what is due, in order. */
+  advance(ms: number): void {
+    const end = this.#now + ms
+    for (;;) {
+      const due = [...this.#timers].filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0]
+      if (due === undefined) break
+      this.#timers.delete(due)
+      this.#now = Math.max(this.#now, due.at)
+      due.fn()
+    }
+    this.#now = end
+  }
+}

@@ -1,0 +1,36 @@
+import type { Awaitable, PersisterDriver } from '../persistence/driver.js'
+import type { ContractCase } from './contract-case.js'
+import { KEEPING } from './keeping-cases.js'
+import { SAVING } from './saving-cases.js'
+
+/** A store to test: each case opens one of its own. */
+export interface StoreUnderTest {
+  /** A driver over an empty store. */
+  open(): Awaitable<PersisterDriver>
+  /** A second driver over the same store, as another process has one; left out where there can be none. */
+  again?(first: PersisterDriver): Awaitable<PersisterDriver>
+}
+
+/**
+ * What every driver promises, a test each. Run them with any test runner, and close what you open.
+ *
+ * @example
+ * ```ts
+ * for (const { name, run } of persisterContract({ open: () => new MyDriver() })) it(name, run)
+ * ```
+ */
+export function persisterContract({ open, again }: StoreUnderTest): readonly ContractCase[] {
+  return Object.entries({ ...SAVING, ...KEEPING }).map(([name, check]) => ({
+    name,
+    async run() {
+      const driver = await open()
+      const second = again === undefined ? driver : await again(driver)
+      try {
+        await check(driver, second)
+      } finally {
+        if (second !== driver) await second.close()
+        await driver.close()
+      }
+    },
+  }))
+}

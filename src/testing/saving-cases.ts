@@ -1,0 +1,135 @@
+import { demandSame, demandThrow } from './contract-case.js'
+import { type Check, group, indices, isFault, root, row } from './contract-rows.js'
+
+/** What a driver promises of saving and loading. */
+export const SAVING: Readonly<Record<string, Check>> = {
+  'what was saved is loaded, in order and whole': async (driver, again) => {
+    await driver.claim(root('app'), 'one')
+    const rows = [0, 1, 2].map((i) => row('app', i))
+    for (const one of rows) await driver.save(group('app', [one]))
+
+    demandSame('load', await again.load(null, ['app', 'other']), [{ rows, inbox: [] }, undefined])
+  },
+
+  'rows are loaded from the last full one on': async (driver, again) => {
+    await driver.claim(root('app'), 'one')
+    const kinds = ['full', 'patch', 'full', 'note', 'patch'] as const
+    await driver.save(
+      group(
+        'app',
+        kinds.map((kind, i) => row('app', i, { kind })),
+      ),
+    )
+
+    const [tail] = await again.load(null, ['app'])
+
+    demandSame('indices', indices(tail), [2, 3, 4])
+  },
+
+  'a past step is loaded by its number, the newest epoch of it unless another is named': async (driver) => {
+    await driver.claim(root('app'), 'one')
+    await driver.save(
+      group('app', [
+        row('app', 0),
+        row('app', 1, { sequenceId: 0 }),
+        row('app', 2, { sequenceId: 1 }),
+        row('app', 3, { kind: 'note', sequenceId: 1 }),
+        row('app', 4, { kind: 'full', sequenceId: 0, epoch: 1 }),
+        row('app', 5, { sequenceId: 1, epoch: 1 }),
+      ]),
+    )
+    const upTo = async (sequenceId: number, epoch?: number) => {
+      const [tail] = await driver.load(null, ['app'], { sequenceId, epoch })
+      return indices(tail)
+    }
+
+    const found = [await upTo(1), await upTo(1, 0), await upTo(0), await upTo(-1), await upTo(9)]
+
+    demandSame('indices', found, [[4, 5], [0, 1, 2], [4], [0], []])
+  },
+
+  'a history tells every row of it without its data': async (driver, again) => {
+    await driver.claim(root('app'), 'one')
+    await driver.save(group('app', [row('app', 0), row('app', 1)]))
+
+    const { data: _, ...facts } = row('app', 1)
+    demandSame('history', (await again.history(null, 'app'))[1], facts)
+    demandSame('history of nothing', await driver.history(null, 'none'), [])
+  },
+
+  'a row whose place is taken is refused, and the one that is there stays': async (driver) => {
+    await driver.claim(root('app'), 'one')
+    await driver.save(group('app', [row('app', 0)]))
+
+    await demandThrow(
+      'a second row 0',
+      () => driver.save(group('app', [row('app', 0, { data: '{}' })])),
+      isFault('conflict'),
+    )
+
+    demandSame('load', await driver.load(null, ['app']), [{ rows: [row('app', 0)], inbox: [] }])
+  },
+
+  'a group is saved whole or not at all, the messages it takes with it': async (driver) => {
+    await driver.claim(root('app'), 'one')
+    await driver.save(group('app', [row('app', 0)]))
+    const id = await driver.post(root('app'), 'app', '"hello"')
+    const torn = group('app', [row('child', 0), row('app', 1), row('app', 0)], { taken: [id] })
+
+    await demandThrow('a group with a row that is taken', () => driver.save(torn), isFault('conflict'))
+    const before = await driver.load(null, ['app', 'child'])
+    await driver.save(group('app', [row('child', 0), row('app', 1)], { taken: [id] }))
+    const after = await driver.load(null, ['app', 'child'])
+
+    demandSame('before', before, [{ rows: [row('app', 0)], inbox: [{ id, data: '"hello"' }] }, undefined])
+    demandSame('after', after.map(indices), [[0, 1], [0]])
+    demandSame('inbox', after[0]?.inbox, [])
+  },
+
+  'two writers are told apart: who claimed last writes, the other is told of both': async (driver, again) => {
+    const first = await driver.claim(root('app'), 'one')
+    await driver.save(group('app', [row('app', 0)]))
+    const second = await again.claim(root('app'), 'two')
+
+    const told = await demandThrow(
+      'the first writer',
+      () => driver.save(group('app', [row('app', 1)])),
+      isFault('taken-over'),
+    )
+    const below = () => driver.save(group('app', [row('child', 0)]))
+    await demandThrow('the first writer, below', below, isFault('taken-over'))
+    await again.save(group('app', [row('app', 1)], { writer: 'two' }))
+
+    demandSame(
+      'claims',
+      [first, second],
+      [
+        { incarnation: 0, before: undefined },
+        { incarnation: 1, before: 'one' },
+      ],
+    )
+    demandSame('writers', told.writers, ['one', 'two'])
+    demandSame('rows', (await driver.load(null, ['app', 'child'])).map(indices), [[0, 1], undefined])
+  },
+
+  'nothing is saved below a root that nobody claimed': async (driver) => {
+    await demandThrow('save', () => driver.save(group('app', [row('app', 0)])), isFault('taken-over'))
+    demandSame('load', await driver.load(null, ['app']), [undefined])
+  },
+
+  'fifty branches at once keep their rows apart': async (driver, again) => {
+    await driver.claim(root('app'), 'one')
+    const ids = Array.from({ length: 50 }, (_, i) => `branch ${i}`)
+    await Promise.all(
+      ids.map(async (id) => {
+        for (const index of [0, 1, 2]) await driver.save(group('app', [row(id, index)]))
+      }),
+    )
+
+    demandSame(
+      'load',
+      await again.load(null, ids),
+      ids.map((id) => ({ rows: [0, 1, 2].map((i) => row(id, i)), inbox: [] })),
+    )
+  },
+}

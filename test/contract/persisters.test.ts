@@ -1,0 +1,36 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { memoryPersister, type PersisterDriver } from 'teasel/persistence'
+import { type SqliteOptions, sqlitePersister } from 'teasel/persistence/sqlite'
+import { persisterContract, type StoreUnderTest } from 'teasel/testing'
+import { afterAll, describe, it } from 'vitest'
+
+const folder = mkdtempSync(join(tmpdir(), 'teasel-contract-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+let files = 0
+function sqlite(options: Partial<SqliteOptions>): StoreUnderTest {
+  const of = new WeakMap<PersisterDriver, string>()
+  const connect = (file: string): PersisterDriver => {
+    const { driver } = sqlitePersister({ file, ...options })
+    of.set(driver, file)
+    return driver
+  }
+  return {
+    open: () => connect(join(folder, `store-${files++}.db`)),
+    again: (first) => connect(of.get(first) ?? ''),
+  }
+}
+
+const adapters: Readonly<Record<string, StoreUnderTest>> = {
+  memory: { open: () => memoryPersister().driver },
+  'sqlite, a file': sqlite({}),
+  'sqlite, a file, durability full': sqlite({ durability: 'full' }),
+  'sqlite, tables of a strange name': sqlite({ prefix: 'a"b; drop table x; --' }),
+  'sqlite, in memory (W-012)': { open: () => sqlitePersister({ file: ':memory:' }).driver },
+}
+
+describe.each(Object.entries(adapters))('the persister %s', (_, store) => {
+  it.each(persisterContract(store).map(({ name, run }) => [name, run] as const))('%s', (_name, run) => run())
+})

@@ -1,0 +1,218 @@
+import fc from 'fast-check'
+import { ActionError, ContractError, TeaselError } from 'teasel'
+import { registerClass, SerializationError } from 'teasel/persistence'
+import { describe, expect, it } from 'vitest'
+import { decode, encode } from '../../src/persistence/codec.js'
+import { apply, diff, type Patch } from '../../src/persistence/patch.js'
+import { deepFreeze } from '../../src/state/freeze.js'
+
+class Money {
+  readonly #cents: number
+  readonly since: Date
+  constructor(cents: number, since: Date) {
+    this.#cents = cents
+    this.since = since
+  }
+  get cents(): number {
+    return this.#cents
+  }
+}
+registerClass('money', Money, {
+  save: ({ cents, since }) => ({ cents, since }),
+  load: ({ cents, since }) => new Money(cents, since),
+})
+
+const there = (value: unknown): unknown => decode(encode(value))
+function frozen<T>(value: T): T {
+  deepFreeze(value, 'A test', 'value')
+  return value
+}
+
+const bytes = fc.uint8Array({ maxLength: 9 })
+const leaf = fc.oneof(
+  fc.string({ unit: 'binary' }),
+  fc.double(),
+  fc.integer(),
+  fc.boolean(),
+  fc.bigInt(),
+  fc.constantFrom(null, undefined, '$', -0),
+  fc.date(),
+  bytes,
+  bytes.map((all) => new Float32Array(all)),
+  bytes.map(({ buffer }) => buffer),
+  bytes.map(({ buffer }) => new DataView(buffer)),
+)
+const key = fc.oneof(fc.string({ maxLength: 4 }), fc.constantFrom('$', 'n', 'v', '__proto__', 'toString'))
+const value = fc.letrec((tie) => ({
+  any: fc.oneof(
+    { depthSize: 'small', withCrossShrink: true },
+    leaf,
+    tie('list'),
+    tie('record'),
+    tie('map'),
+    tie('set'),
+  ),
+  list: fc.array(tie('any'), { maxLength: 5 }),
+  record: fc.array(fc.tuple(key, tie('any')), { maxLength: 5 }).map((entries) => Object.fromEntries(entries)),
+  map: fc.array(fc.tuple(tie('any'), tie('any')), { maxLength: 3 }).map((entries) => new Map(entries)),
+  set: fc.array(tie('any'), { maxLength: 3 }).map((items) => new Set(items)),
+})).any
+
+describe('the codec', () => {
+  it('gives back whatever may stand in state, frozen or not (W-082)', () => {
+    fc.assert(
+      fc.property(value, (one) => void expect(there(one)).toStrictEqual(one)),
+      { numRuns: 500 },
+    )
+    fc.assert(
+      fc.property(value, (one) => {
+        const copy = structuredClone(one)
+        expect(there(frozen(one))).toStrictEqual(copy)
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('writes JSON as it is, so that a store can query it', () => {
+    const state = frozen({ prompt: 'hi', deep: [{ n: 1.5, none: null, __proto: [] }], ok: true })
+
+    expect(encode(state)).toBe(JSON.stringify(state))
+  })
+
+  it('keeps the sign of zero, and a key named __proto__ without becoming its prototype', () => {
+    const evil = JSON.parse('{"__proto__": {"polluted": 1}, "n": 0}') as Record<string, unknown>
+    evil['n'] = -0
+
+    const back = there(evil) as Record<string, unknown>
+
+    expect(Object.is(back['n'], -0)).toBe(true)
+    expect(Object.getPrototypeOf(back)).toBe(Object.prototype)
+    expect(back['polluted']).toBeUndefined()
+    expect(Object.getOwnPropertyDescriptor(back, '__proto__')?.value).toEqual({ polluted: 1 })
+  })
+
+  it('gives back errors with their class, cause, stack and what they carry', () => {
+    const cause = Object.assign(new RangeError('deep'), { status: 503 })
+    const error = new TypeError('top', { cause })
+    const many = new AggregateError([error, 'text'], 'many')
+
+    const [backError, backMany] = there([error, many]) as [TypeError, AggregateError]
+
+    expect(backError).toBeInstanceOf(TypeError)
+    expect(backError.cause).toBeInstanceOf(RangeError)
+    expect({ ...(backError.cause as object) }).toEqual({ status: 503 })
+    expect([backError.message, backError.stack, (backError.cause as Error).message]).toEqual([
+      'top',
+      error.stack,
+      'deep',
+    ])
+    expect([backMany.name, backMany.message]).toEqual(['AggregateError', 'many'])
+    expect((backMany.errors as unknown[])[1]).toBe('text')
+    expect(Object.keys(backError)).toEqual([])
+  })
+
+  it('gives back errors of Teasel that are known by their code', () => {
+    const error = new ActionError(
+      'Action "ask"',
+      { action: 'ask', sequenceId: 3, path: 'a/b', attempt: 2 },
+      new Error('no'),
+    )
+
+    const back = there(error) as ActionError
+
+    expect([ActionError.is(back), TeaselError.is(back), ContractError.is(back)]).toEqual([true, false, false])
+    expect([back.name, back.message, back.action, back.sequenceId, back.path]).toEqual([
+      'ActionError',
+      error.message,
+      'ask',
+      3,
+      'a/b',
+    ])
+  })
+
+  it('tells in words what an error carries that cannot be stored, so that a failure can always be written down', () => {
+    const error = Object.assign(new Error('no'), { request: () => {}, when: new Date(5) })
+
+    const back = there(error) as typeof error
+
+    expect({ ...back }).toEqual({ request: 'a function', when: new Date(5) })
+  })
+
+  it('gives back instances of registered classes', () => {
+    const back = there({ prices: [new Money(5, new Date(7))] }) as { prices: Money[] }
+
+    expect(back.prices[0]).toBeInstanceOf(Money)
+    expect([back.prices[0]?.cents, back.prices[0]?.since]).toEqual([5, new Date(7)])
+  })
+
+  it.each<[string, unknown, string, string]>([
+    ['a function', { a: [{ b: () => 1 }] }, 'a[0].b', 'a function'],
+    ['a symbol', { a: Symbol('x') }, 'a', 'a symbol'],
+    ['an instance of a class', { a: new WeakSet() }, 'a', 'a WeakSet'],
+    ['an instance in a map', { a: new Map([['k', new WeakMap()]]) }, 'a.get("k")', 'a WeakMap'],
+    ['keys that are symbols', { a: { [Symbol('x')]: 1 } }, 'a', 'an object with symbols for keys'],
+  ])('refuses %s, with its path and its type', (_, one, path, type) => {
+    expect(() => encode(one)).toThrow(expect.objectContaining({ path, type }))
+    expect(() => encode(one)).toThrow(SerializationError)
+  })
+
+  it('refuses a cycle, but not a part that stands in two places', () => {
+    const part = { n: 1 }
+    const ring: Record<string, unknown> = { part, again: part }
+
+    expect(there(ring)).toEqual(ring)
+
+    ring['self'] = [ring]
+    expect(() => encode(ring)).toThrow(expect.objectContaining({ path: 'self[0]' }))
+    expect(() => encode(frozen(ring))).toThrow(expect.objectContaining({ path: 'self[0]' }))
+  })
+
+  it('refuses to give back a class that nobody registered, and a tag of another version', () => {
+    expect(() => decode('{"a":{"$":"class","n":"gone","v":1}}')).toThrow(/Register the class.*"gone"/)
+    expect(() => decode('{"$":"future"}')).toThrow(/another version of Teasel/)
+  })
+})
+
+describe('a patch', () => {
+  it('makes the one of the other, whatever they are', () => {
+    fc.assert(
+      fc.property(value, value, (before, after) => {
+        const patch = there(diff(frozen(before), frozen(after)) ?? null) as Patch | null
+        expect(apply(before, patch ?? undefined)).toStrictEqual(after)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it('of records that are near to each other makes the one of the other', () => {
+    const near = fc.tuple(fc.array(value, { maxLength: 6 }), fc.array(value, { maxLength: 3 }), fc.nat(6), value)
+    fc.assert(
+      fc.property(near, ([list, more, at, one]) => {
+        const before = frozen({ list, deep: { a: { list } }, text: 'x'.repeat(70), gone: 1 })
+        const changed = list.map((item, i) => (i === at ? one : item))
+        const after = frozen({
+          list: [...changed, ...more],
+          deep: { a: { list: list.slice(1) }, b: one },
+          text: `${before.text}y`,
+        })
+        const patch = there(diff(before, after) ?? null) as Patch | null
+        expect(apply(before, patch ?? undefined)).toStrictEqual(after)
+      }),
+    )
+  })
+
+  it('costs what was added, however long the rest is', () => {
+    const items = Array.from({ length: 10_000 }, (_, i) => frozen({ i, text: 'x'.repeat(10) }))
+    const before = frozen({ chat: { items, title: 'long' }, log: 'y'.repeat(10_000) })
+    const after = frozen({ chat: { ...before.chat, items: [...items, { i: -1, text: '' }] }, log: `${before.log}!` })
+
+    expect(encode(diff(before, after)).length).toBeLessThan(150)
+  })
+
+  it('writes again what may have been changed in place', () => {
+    const map = new Map([['a', 1]])
+    const state = frozen({ map, rest: 'same' })
+
+    expect(diff(state, state)).toEqual(['{', { map: ['=', map] }, []])
+  })
+})

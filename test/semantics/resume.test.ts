@@ -1,0 +1,407 @@
+import { createApplication, defineMessage, defineState, resumeOrCreate, SnapshotError, type } from 'teasel'
+import { answer, memoryPersister, PersistenceError, rewind } from 'teasel/persistence'
+import { sqlitePersister } from 'teasel/persistence/sqlite'
+import { describe, expect, it } from 'vitest'
+import { defer, settle } from '../support/deferred.js'
+
+interface Work {
+  n: number
+  items: string[]
+  item: string
+  out: string
+  outs: string[]
+  log: string[]
+}
+const kit = defineState<Work>()
+const state = { n: 0, items: ['a', 'b', 'c'], log: [] as string[] }
+const stores = {
+  memory: () => memoryPersister(),
+  sqlite: () => sqlitePersister({ file: ':memory:' }),
+}
+
+describe.each(Object.entries(stores))('an application that is stored (%s)', (_, open) => {
+  /** A graph of three steps; `gate` holds the second one of the first runner. */
+  function threeSteps(ran: string[], gate?: Promise<void>) {
+    const step = (name: string) =>
+      kit.action({
+        reads: ['log'],
+        writes: ['log'],
+        async run({ state: { log } }) {
+          ran.push(name)
+          if (name === 'two') await gate
+          return { log: [...log, name] }
+        },
+      })
+    return kit.graph({
+      actions: { one: step('one'), two: step('two'), three: step('three') },
+      transitions: { one: 'two', two: 'three' },
+    })
+  }
+
+  it('goes on after its last committed step, and repeats none (S-094, S-096)', async () => {
+    const persister = open()
+    const ran: string[] = []
+    const options = { appId: 'app', entrypoint: 'one', state, persister } as const
+    const first = await resumeOrCreate(threeSteps(ran, new Promise(() => {})), options)
+    void first.run()
+    await settle()
+
+    const second = await resumeOrCreate(threeSteps(ran), options)
+    const outcome = await second.run()
+
+    expect(ran).toEqual(['one', 'two', 'two', 'three'])
+    expect([outcome.status, outcome.state.log, outcome.sequenceId]).toEqual(['finished', ['one', 'two', 'three'], 2])
+    const third = await resumeOrCreate(threeSteps(ran), options)
+    expect([third.position, third.next, third.sequenceId, third.state]).toEqual(['three', undefined, 2, outcome.state])
+    expect((await third.run()).status).toBe('finished')
+    expect(ran).toHaveLength(4)
+  })
+
+  it('tells the runner that was overtaken of both, at its next step; its memory stays at what is stored', async () => {
+    const persister = open()
+    const gate = defer()
+    const ran: string[] = []
+    const options = { appId: 'app', entrypoint: 'one', state, persister } as const
+    const first = await resumeOrCreate(threeSteps(ran, gate.promise), options)
+    const lost = first.run().catch((error: unknown) => error)
+    await settle()
+    const second = await resumeOrCreate(threeSteps(ran), options)
+    await second.step()
+
+    gate.resolve()
+    const error = await lost
+
+    expect(error).toBeInstanceOf(PersistenceError)
+    expect(error).toMatchObject({ fault: 'taken-over', appId: 'app' })
+    expect((error as PersistenceError).writers).toHaveLength(2)
+    expect(first.state.log).toEqual(['one'])
+    expect((await persister.load({ appId: 'app' }))?.state['log']).toEqual(['one', 'two'])
+  })
+
+  it('is refused when it is made anew under an id that is stored (W-066)', async () => {
+    const persister = open()
+    const options = { appId: 'app', entrypoint: 'one', state, persister } as const
+    await createApplication(threeSteps([]), options).run()
+
+    const again = createApplication(threeSteps([]), options).run()
+
+    await expect(again).rejects.toThrow(/resumeOrCreate/)
+  })
+
+  it('begins again at its entrypoint, or at an action that is named (W-060)', async () => {
+    const persister = open()
+    const ran: string[] = []
+    const options = { appId: 'app', entrypoint: 'one', state, persister } as const
+    await createApplication(threeSteps(ran), options).run()
+
+    const entry = await resumeOrCreate(threeSteps(ran), { ...options, resumeAt: 'entrypoint' })
+    await entry.run({ haltAfter: 'one' })
+    const third = await resumeOrCreate(threeSteps(ran), { ...options, resumeAt: { action: 'three' } })
+    await third.run()
+
+    expect(ran).toEqual(['one', 'two', 'three', 'one', 'three'])
+    expect(third.state.log).toEqual(ran)
+    const steps = await persister.steps({ appId: 'app' })
+    expect(
+      steps.filter(({ action }) => action !== 'start' && action !== 'rewind').map((s) => [s.sequenceId, s.epoch]),
+    ).toEqual([
+      [0, 0],
+      [1, 0],
+      [2, 0],
+      [3, 1],
+      [4, 2],
+    ])
+  })
+
+  it('leaves out what is transient, and takes it from the state that a resume gives', async () => {
+    const persister = open()
+    const options = {
+      appId: 'app',
+      entrypoint: 'one',
+      state: { ...state, out: 'secret' },
+      persister,
+      transient: ['out'],
+    } as const
+    await createApplication(threeSteps([]), options).step()
+
+    const stored = await persister.load({ appId: 'app' })
+    const app = await resumeOrCreate(threeSteps([]), { ...options, state: { ...state, out: 'other' } })
+
+    expect(stored?.state).not.toHaveProperty('out')
+    expect([app.state.out, app.state.log]).toEqual(['other', ['one']])
+  })
+})
+
+describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, open) => {
+  /** Branches of two steps; the second one of `held` keys waits in the first runner. */
+  function fan(ran: string[], held: ReadonlySet<string>, settlePolicy: 'all' | 'collect' | 'any' = 'all') {
+    const one = kit.action({
+      reads: ['item'],
+      writes: ['out'],
+      async run({ state: { item } }) {
+        ran.push(`${item}1`)
+        return { out: `${item}1` }
+      },
+    })
+    const two = kit.action({
+      reads: ['item', 'out'],
+      writes: ['out'],
+      async run({ state: { item, out } }) {
+        ran.push(`${item}2`)
+        if (held.has(item)) await new Promise(() => {})
+        if (item === 'bad') throw new TypeError('bad')
+        return { out: `${out}${item}2` }
+      },
+    })
+    const branch = kit.graph({ actions: { one, two }, transitions: { one: 'two' } }).runnable({ entrypoint: 'one' })
+    const map = kit.mapStates({
+      reads: ['items'],
+      writes: ['outs'],
+      action: branch,
+      settle: settlePolicy,
+      states: ({ state: { items } }) => Object.fromEntries(items.map((item) => [item, { item }])),
+      reduce: ({ results }) => ({
+        outs: results.map((one) => (one.status === 'done' ? one.state.out : `${one.key} ${one.status}`)),
+      }),
+    })
+    return kit.graph({ actions: { map } })
+  }
+  const options = { appId: 'app', entrypoint: 'map', state } as const
+
+  it('runs no done branch again, and goes on with a half-done one at its next step (S-094, S-096)', async () => {
+    const persister = open()
+    const ran: string[] = []
+    void createApplication(fan(ran, new Set(['b'])), { ...options, persister }).run()
+    await settle()
+    expect(ran).toEqual(['a1', 'b1', 'c1', 'a2', 'b2', 'c2'])
+    ran.length = 0
+
+    const app = await resumeOrCreate(fan(ran, new Set()), { ...options, persister })
+    const { state: end } = await app.run()
+
+    expect(ran).toEqual(['b2'])
+    expect(end.outs).toEqual(['a1a2', 'b1b2', 'c1c2'])
+  })
+
+  it('keeps failures that are data, and runs those again that failed the step (S-096)', async () => {
+    const ran: string[] = []
+    const items = ['a', 'bad', 'c']
+    const [data, fatal] = [open(), open()]
+    const collecting = { ...options, state: { ...state, items } }
+    void createApplication(fan(ran, new Set(['c']), 'collect'), { ...collecting, persister: data }).run()
+    await expect(
+      createApplication(fan(ran, new Set(), 'all'), { ...collecting, persister: fatal }).run(),
+    ).rejects.toThrow('bad')
+    await settle()
+    ran.length = 0
+
+    const collected = await (
+      await resumeOrCreate(fan(ran, new Set(), 'collect'), { ...collecting, persister: data })
+    ).run()
+    expect(ran).toEqual(['c2'])
+    expect(collected.state.outs).toEqual(['a1a2', 'bad failed', 'c1c2'])
+    ran.length = 0
+
+    const again = await resumeOrCreate(fan(ran, new Set(), 'all'), { ...collecting, persister: fatal })
+    await expect(again.run()).rejects.toThrow('bad')
+    expect(ran).toContain('bad2')
+    expect(ran).not.toContain('bad1')
+    expect(ran).not.toContain('a1')
+  })
+
+  it('starts none when what is stored satisfies the policy', async () => {
+    const persister = open()
+    const ran: string[] = []
+    const gate = new Set(['b', 'c'])
+    const slow = fan(ran, gate, 'any')
+    // The first runner is cut off between the branch and the step: its reduce never ends.
+    const app = createApplication(slow, { ...options, persister })
+    void app.run().catch(() => {})
+    await settle()
+    ran.length = 0
+    // Seen from a fork of the moment before the commit:
+    await rewind({ persister, appId: 'app', sequenceId: -1 })
+    const again = await resumeOrCreate(fan(ran, new Set(['b', 'c']), 'any'), { ...options, persister })
+    void again.run().catch(() => {})
+    await settle()
+
+    expect(ran).toEqual(['a1', 'b1', 'c1', 'a2', 'b2', 'c2'])
+  })
+
+  it('is refused when the source gives other branches than it began with, or adopts them (S-093)', async () => {
+    const persister = open()
+    const ran: string[] = []
+    void createApplication(fan(ran, new Set(['b', 'c'])), { ...options, persister }).run()
+    await settle()
+    ran.length = 0
+    const other = kit.mapStates({
+      reads: ['items'],
+      writes: ['outs'],
+      action: kit.action({
+        reads: ['item'],
+        writes: ['out'],
+        run: ({ state: { item } }) => {
+          ran.push(item)
+          return { out: item }
+        },
+      }),
+      states: { a: { item: 'a' }, d: { item: 'd' } },
+      reduce: ({ results }) => ({ outs: results.map((one) => one.state.out) }),
+    })
+    const graph = kit.graph({ actions: { map: other } })
+
+    const refused = (await resumeOrCreate(graph, { ...options, persister })).run()
+    await expect(refused).rejects.toMatchObject({ cause: expect.any(SnapshotError) })
+    await expect(refused).rejects.toThrow(/"b" is gone/)
+    expect(ran).toEqual([])
+
+    const adopted = await resumeOrCreate(graph, { ...options, persister, changedTasks: 'adopt' })
+    expect((await adopted.run()).state.outs).toEqual(['a', 'd'])
+    expect(ran).toEqual(['a', 'd'])
+  })
+
+  it('of a loop is another one at each visit (W-001), and of two maps never the other (W-002)', async () => {
+    const persister = open()
+    const ran: string[] = []
+    const count = kit.action({
+      reads: ['n'],
+      writes: ['n'],
+      run: ({ state: { n } }) => {
+        ran.push(`n${n}`)
+        return { n: n + 1 }
+      },
+    })
+    const map = (name: string) =>
+      kit.mapStates({
+        reads: ['n', 'log'],
+        writes: ['n', 'log'],
+        action: count,
+        states: { x: {} },
+        reduce: ({ state: { log }, branches }) => ({
+          n: branches.x.state.n,
+          log: [...log, `${name}${branches.x.state.n}`],
+        }),
+      })
+    const graph = kit.graph({
+      actions: { left: map('left'), right: map('right') },
+      transitions: { left: 'right', right: [{ to: 'left', when: ({ state: { n } }) => n < 5 }] },
+    })
+    const all = { appId: 'app', entrypoint: 'left', state, persister } as const
+    for (let i = 0; i < 6; i++) await (await resumeOrCreate(graph, all)).step()
+
+    const end = await resumeOrCreate(graph, all)
+
+    expect(end.state.log).toEqual(['left1', 'right2', 'left3', 'right4', 'left5', 'right6'])
+    expect(ran).toEqual(['n0', 'n1', 'n2', 'n3', 'n4', 'n5'])
+  })
+})
+
+describe('a message that waits in the store', () => {
+  const approve = defineMessage('approve', type<string>())
+  const ask = kit.action({
+    reads: ['log'],
+    writes: ['log'],
+    async run({ state: { log }, context }) {
+      const { body } = await context.receiveOne(approve)
+      return { log: [...log, body] }
+    },
+  })
+  const tell = kit.action({ reads: ['log'], writes: ['log'], run: ({ state: { log } }) => ({ log: [...log, 'told'] }) })
+  const graph = kit.graph({ actions: { ask, tell }, transitions: { ask: 'tell' } })
+
+  it('answers a run that came back and whose process is gone, and is taken once', async () => {
+    const persister = memoryPersister()
+    const options = { appId: 'app', entrypoint: 'ask', state, persister } as const
+    const first = createApplication(graph, options)
+    const waiting = await first.run({ whenWaiting: 'return' })
+    expect([waiting.status, (await persister.load({ appId: 'app' }))?.status]).toEqual(['waiting', 'waiting'])
+
+    expect(await answer({ persister, appId: 'app', message: approve('yes') })).toBe('queued')
+    const second = await resumeOrCreate(graph, options)
+    const { state: end } = await second.run()
+
+    expect(end.log).toEqual(['yes', 'told'])
+    expect((await persister.load({ appId: 'app' }))?.inbox).toEqual([])
+    expect(await answer({ persister, appId: 'app', message: approve('late') })).toBe('dropped')
+  })
+
+  it('finds its branch by its path, also one that waits in its first step', async () => {
+    const persister = memoryPersister()
+    const map = kit.mapActions({
+      reads: ['log'],
+      writes: ['outs'],
+      actions: { x: ask, y: ask },
+      reduce: ({ branches: { x, y } }) => ({ outs: [...x.state.log, ...y.state.log] }),
+    })
+    const nested = kit.graph({ actions: { map } })
+    const options = { appId: 'app', entrypoint: 'map', state, persister } as const
+    await createApplication(nested, options).run({ whenWaiting: 'return' })
+
+    const answers = await Promise.all(
+      ['map/x', 'map/y', 'map/z', 'map#2/x'].map((path) =>
+        answer({ persister, appId: 'app', path, message: approve(path) }),
+      ),
+    )
+    const { state: end } = await (await resumeOrCreate(nested, options)).run()
+
+    expect(answers).toEqual(['queued', 'queued', 'dropped', 'dropped'])
+    expect(end.outs).toEqual(['map/x', 'map/y'])
+  })
+
+  it('is there again when the step that took it failed', async () => {
+    const persister = memoryPersister()
+    let fails = true
+    const flaky = kit.action({
+      reads: ['log'],
+      writes: ['log'],
+      async run({ state: { log }, context }) {
+        const { body } = await context.receiveOne(approve)
+        if (fails) throw new TypeError('no')
+        return { log: [...log, body] }
+      },
+    })
+    const flakyGraph = kit.graph({ actions: { flaky } })
+    const options = { appId: 'app', entrypoint: 'flaky', state, persister } as const
+    const app = createApplication(flakyGraph, options)
+    const run = app.run()
+    await settle()
+    expect(await app.send(approve('once'))).toBe('delivered')
+    await expect(run).rejects.toThrow('no')
+
+    fails = false
+    const { state: end } = await app.run()
+
+    expect(end.log).toEqual(['once'])
+    expect((await persister.load({ appId: 'app' }))?.inbox).toEqual([])
+  })
+})
+
+describe('a side effect that is done once', () => {
+  it('is not done again by a runner that goes on, nor by another attempt', async () => {
+    const persister = memoryPersister()
+    const effects: string[] = []
+    let hold: Promise<void> | undefined = new Promise(() => {})
+    const pay = kit.action({
+      reads: [],
+      writes: ['out'],
+      async run({ context }) {
+        const receipt = await context.once('charge', async () => {
+          effects.push(context.idempotencyKey)
+          return new Map([['receipt', 7n]])
+        })
+        await hold
+        return { out: String(receipt.get('receipt')) }
+      },
+    })
+    const graph = kit.graph({ actions: { pay } })
+    const options = { appId: 'app', entrypoint: 'pay', state, persister } as const
+    void createApplication(graph, options).run()
+    await settle()
+
+    hold = undefined
+    const { state: end } = await (await resumeOrCreate(graph, options)).run()
+
+    expect(effects).toEqual(['app:0:0'])
+    expect(end.out).toBe('7')
+  })
+})
