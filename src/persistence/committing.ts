@@ -1,6 +1,6 @@
 import type { CancelCause } from '../lifecycle/events.js'
 import type { State } from '../state/freeze.js'
-import type { FullFacts, Hanging, ManifestEntry, StepEndMark, StepFacts } from './record.js'
+import type { ForkedFrom, FullFacts, Hanging, ManifestEntry, StepEndMark, StepFacts } from './record.js'
 import type { StoredRecord } from './replay.js'
 
 /** A step as the engine commits it. */
@@ -45,9 +45,15 @@ export function withoutTransient(state: State, transient: ReadonlySet<string>): 
 }
 
 /** What a row with the whole state says of a step. @param over whether it was cancelled for good meanwhile */
-export function fullFacts(step: CommittingStep, over: boolean, version: number, hangs: Hanging | undefined): FullFacts {
+export function fullFacts(
+  step: CommittingStep,
+  over: boolean,
+  version: number,
+  hangs: Hanging | undefined,
+  from: ForkedFrom | undefined,
+): FullFacts {
   const { startedAt } = step
-  return { ...patchFacts(step, over), startedAt, hangs, version, visits: step.visits() }
+  return { ...patchFacts(step, over), startedAt, hangs, from, version, visits: step.visits() }
 }
 
 /** What a row with the changes says of a step. */

@@ -69,6 +69,7 @@ export class Journal {
   opened = false
   readonly #keeper: MapKeeper
   readonly #hangs: Hanging | undefined
+  #from: ForkedFrom | undefined
   readonly #mayBeStored: boolean
   #prelude: Prelude | undefined
   /** It was cancelled for good. */
@@ -80,7 +81,8 @@ export class Journal {
     this.scope = scope
     this.#keeper = keeper
     this.appId = appId
-    this.#hangs = hangs
+    this.#hangs = hangs ?? stored?.hangs
+    this.#from = stored?.from
     this.#mayBeStored = mayBeStored
     this.#prelude = prelude
     this.stored = stored
@@ -111,7 +113,7 @@ export class Journal {
     const kept = withoutTransient(step.state, this.scope.settings.transient)
     const full = this.#deltas.isFullNext(step.sequenceId, step.loose)
     const data = full
-      ? fullData(kept, fullFacts(step, this.#over, this.scope.settings.version, this.#first))
+      ? fullData(kept, fullFacts(step, this.#over, this.scope.settings.version, this.#hangs, this.#from))
       : patchData(this.#deltas.base ?? {}, kept, patchFacts(step, this.#over))
     const row = this.#row(full ? 'full' : 'patch', step.action, step.sequenceId, data)
     return this.#save([row], () => {
@@ -130,7 +132,7 @@ export class Journal {
   ): Awaitable<void> {
     const kept = withoutTransient(state, this.scope.settings.transient)
     const { version } = this.scope.settings
-    const data = fullData(kept, { ...at, hangs: this.#first, version, ...(from && { from }) })
+    const data = fullData(kept, { ...at, hangs: this.#hangs, version, from: from ?? this.#from })
     this.epoch = at.epoch ?? this.epoch
     this.below = at.below ?? this.epoch
     return this.#save([this.#row('full', label, at.sequenceId, data)], () => {
@@ -220,6 +222,7 @@ export class Journal {
     this.stored = stored
     this.epoch = stored.epoch
     this.below = stored.below ?? stored.epoch
+    this.#from = stored.from
     this.inbox = new Inbox(stored.inbox)
     this.map = mapOf(stored)
     this.voided = stored.voided
@@ -245,11 +248,6 @@ export class Journal {
   /** The application waits for a message from outside. */
   waits(action: string, kinds: readonly string[]): Awaitable<void> {
     return this.note('waiting', { action, kinds })
-  }
-
-  /** Said in the first row only. */
-  get #first(): Hanging | undefined {
-    return this.#rows === 0 ? this.#hangs : undefined
   }
 
   #row(kind: Row['kind'], label: string, sequenceId: number, data: string): Row {

@@ -106,7 +106,16 @@ export function fullData(state: State, facts: FullFacts): string {
 
 /** @throws {SerializationError} with the path of what cannot be stored */
 export function patchData(before: State, after: State, facts: Omit<StepFacts, 'visits'>): string {
-  return joined({ f: FORMAT, ...step(facts) }, 'p', encode(diff(before, after) ?? null))
+  return joined({ f: FORMAT, ...step(facts) }, 'p', encodeChange(before, after))
+}
+
+function encodeChange(before: State, after: State): string {
+  try {
+    return encode(diff(before, after) ?? null)
+  } catch (error) {
+    encode(after) // throws with the path in the state, not in what changed
+    throw error
+  }
 }
 
 /** One entry of a fan-out: its key, and a hash of what it is. */

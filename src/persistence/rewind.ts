@@ -40,7 +40,14 @@ export async function rewind({
   patch,
 }: RewindOptions): Promise<number> {
   const ref = { appId, partitionKey }
-  const rootId = await rootOf(persister, ref)
+  // The rows after that step are not read: they may be why one goes back.
+  const at = await persister.load({ ...ref, sequenceId, ...(epoch === undefined ? {} : { epoch }) })
+  if (at?.based !== true) {
+    throw new RangeError(
+      `rewind: no step ${sequenceId} of the application "${appId}" is stored. Look at persister.steps({ appId }).`,
+    )
+  }
+  const rootId = await rootOf(persister, ref, at)
   const scope = new Scope({
     driver: persister.driver,
     partitionKey,
@@ -55,12 +62,10 @@ export async function rewind({
     migrate: undefined,
   })
   await scope.claim()
-  const head = await persister.load(ref)
-  const at = await persister.load({ ...ref, sequenceId, ...(epoch === undefined ? {} : { epoch }) })
-  if (head === undefined || at === undefined || !at.based)
-    throw new RangeError(
-      `rewind: no step ${sequenceId} of the application "${appId}" is stored. Look at persister.steps({ appId }).`,
-    )
+  const rows = await persister.driver.history(partitionKey, appId)
+  const last = rows.at(-1)
+  const newest = rows.reduce((most, row) => Math.max(most, row.epoch), 0)
+  const head = { ...at, rows: (last?.index ?? -1) + 1, order: last?.order ?? at.order, epoch: newest }
   for (const [key, value] of Object.entries(patch ?? {})) deepFreeze(value, 'rewind', key)
   const journal = new Journal(new Scope({ ...scope.settings, version: at.version }), keepMap, { appId, stored: head })
   const { position, next, visits, startedAt } = at
@@ -71,21 +76,16 @@ export async function rewind({
 }
 
 /** The root above an application; for a branch only while its map has not committed. */
-async function rootOf(persister: Persister, ref: Required<AppRef>): Promise<string> {
-  let { appId } = ref
-  for (;;) {
-    const record = await persister.load({ ...ref, appId })
-    if (record === undefined) throw new RangeError(`rewind: the application "${appId}" is not stored.`)
-    if (record.hangs === undefined) return appId
-    const [parentId, map, visit, key] = record.hangs
-    const above = await persister.load({ ...ref, appId: parentId })
-    if (above === undefined || !isOpen(above, map, visit)) {
-      throw new RangeError(
-        `rewind: the branch "${key}" belongs to a visit of "${map}" that has committed. Rewind the application above it, or fork the branch: resumeOrCreate(graph, { forkFrom: { appId: "${appId}" } }).`,
-      )
-    }
-    appId = parentId
+async function rootOf(persister: Persister, ref: Required<AppRef>, { hangs }: StoredRecord): Promise<string> {
+  if (hangs === undefined) return ref.appId
+  const [parentId, map, visit, key] = hangs
+  const above = await persister.load({ ...ref, appId: parentId })
+  if (above === undefined || !isOpen(above, map, visit)) {
+    throw new RangeError(
+      `rewind: the branch "${key}" belongs to a visit of "${map}" that has committed. Rewind the application above it, or fork the branch: resumeOrCreate(graph, { forkFrom: { appId: "${ref.appId}" } }).`,
+    )
   }
+  return rootOf(persister, { ...ref, appId: parentId }, above)
 }
 
 const isOpen = ({ map }: StoredRecord, name: string, visit: number): boolean => map?.map === name && map.visit === visit

@@ -102,7 +102,7 @@ export function keepEnd(app: LiveApp, end: RunEnd): Awaitable<RunEnd> {
 
 function tell(app: LiveApp, end: RunEnd): Awaitable<void> {
   const { journal, attempts, parent } = app
-  if (journal === undefined || journal.scope.isLost || !journal.opened) return undefined
+  if (journal === undefined || !journal.opened || journal.scope.isLost || journal.scope.unsure) return undefined
   const startedAt = parent?.map?.table.live.get(parent.key)?.startedAt
   if (attempts?.saved === true && end.status === 'finished') {
     const { state, position, sequenceId } = app.standing

@@ -224,13 +224,12 @@ export class MapRunner implements LiveMap {
     this.#sourceSignal?.abort(cancellation.reason)
     if (why.kind !== 'satisfied') void this.#folding.cancel(cancellation.reason)
     for (const branch of this.table.each()) this.#cancelLive(branch, cancellation)
-    if (why.kind !== 'stopped') recordRest(this, this.#feed, (task) => this.#lose(task, cancellation))
+    if (why.kind !== 'stopped') recordRest(this, this.#feed, (task) => this.#neverStarted(task, cancellation))
     this.#grace.start()
     if (!this.#pumping) this.#endIfDone()
   }
 
-  /** A task that is never started. */
-  #lose(task: BranchTask, cancellation: Cancellation): void {
+  #neverStarted(task: BranchTask, cancellation: Cancellation): void {
     this.#record(task, undefined, undefined, lostBy(cancellation))
   }
 
@@ -250,7 +249,7 @@ export class MapRunner implements LiveMap {
       const task = this.#feed?.take(key)
       if (task === undefined) return
       this.kept?.cancelled(task, cancellation)
-      this.#lose(task, cancellation)
+      this.#neverStarted(task, cancellation)
     }
     this.#pump()
   }

@@ -3,6 +3,7 @@ import * as baseline from './baseline.js'
 import type { Case, Measured } from './case.js'
 import { liveCases } from './live-cases.js'
 import { cpuOf, median, type Round, ratios, rounds } from './measure.js'
+import { savingCases } from './saving-cases.js'
 import * as subject from './subjects.js'
 
 const STEPS = 10_000
@@ -154,6 +155,7 @@ export const cases: readonly Case[] = [
   },
   { name: 'stop.10k', unit: x, target: 3, run: stop },
   ...liveCases,
+  ...savingCases,
   { name: 'state.large', unit: '× small state', target: 1.2, run: largeState },
   { name: 'import', unit: '× xstate', target: 1.4, run: importTime },
   { name: 'size', unit: 'kB', target: 20, run: size },

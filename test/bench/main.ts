@@ -33,8 +33,12 @@ async function prepare(): Promise<Record<string, string>> {
     format: 'esm',
     target: 'node20',
     platform: 'node',
-    external: ['xstate', 'nanoid'],
-    alias: { teasel: join(ROOT, 'src/index.ts') },
+    external: ['xstate', 'nanoid', 'libsql'],
+    alias: {
+      'teasel/persistence/sqlite': join(ROOT, 'src/adapters/sqlite/index.ts'),
+      'teasel/persistence': join(ROOT, 'src/persistence/index.ts'),
+      teasel: join(ROOT, 'src/index.ts'),
+    },
     outfile: worker,
   })
   const core = join(CACHE, 'core.mjs')

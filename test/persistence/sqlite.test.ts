@@ -1,11 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { SnapshotError } from 'teasel'
-import { PersistenceError } from 'teasel/persistence'
+import { createApplication, defineState, resumeOrCreate, SnapshotError } from 'teasel'
+import { PersistenceError, rewind } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
+import { ManualClock } from 'teasel/testing'
 import { afterAll, describe, expect, it } from 'vitest'
 import { openDatabase } from '../../src/adapters/sqlite/open-database.js'
+import type { SqliteDriver } from '../../src/adapters/sqlite/sqlite-driver.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'teasel-sqlite-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -72,5 +74,111 @@ describe('the SQLite persister', () => {
     expect(() => sqlitePersister({ file })).toThrow(expect.objectContaining({ fault: 'unavailable' }))
     expect(() => sqlitePersister({ file })).toThrow(PersistenceError)
     expect(() => sqlitePersister({ file })).toThrow(file)
+  })
+})
+
+const kit = defineState<{ n: number; text: string }>()
+const add = kit.action({
+  reads: ['n'],
+  writes: ['n', 'text'],
+  run: ({ state: { n } }) => ({ n: n + 1, text: 'x'.repeat(20_000) + n }),
+})
+const graph = kit.graph({ actions: { add }, transitions: { add: [{ to: 'add', when: ({ state }) => state.n < 500 }] } })
+const options = { appId: 'app', entrypoint: 'add', state: { n: 0 } } as const
+
+/** Runs `sql` behind the back of whoever uses a file. */
+function tamper(file: string, sql: string): void {
+  const { database } = openDatabase(file)
+  database.exec(sql)
+  database.close()
+}
+
+describe('a store that fails', () => {
+  it.each<[string, string, object, RegExp]>([
+    [
+      'a torn record',
+      `update teasel_rows set data = substr(data, 1, 40) where idx = 1`,
+      { code: 'persistence', fault: 'corrupt' },
+      /Record 1 of application "app"/,
+    ],
+    [
+      'a record that is none',
+      `update teasel_rows set data = '[]' where idx = 1`,
+      { code: 'persistence', fault: 'corrupt' },
+      /no record/,
+    ],
+    [
+      'a record of a newer format',
+      `update teasel_rows set data = replace(data, '"f":1', '"f":2')`,
+      { code: 'snapshot', version: 2 },
+      /format 2/,
+    ],
+  ])('by %s is refused before anything runs, and what came before it can be reached', async (_, sql, facts, said) => {
+    const file = fileOf(`tampered-${Math.random()}`)
+    await using persister = sqlitePersister({ file })
+    await createApplication(graph, { ...options, persister }).step()
+    tamper(file, sql)
+
+    const resumed = resumeOrCreate(graph, { ...options, persister })
+
+    await expect(resumed).rejects.toMatchObject(facts)
+    await expect(resumed).rejects.toThrow(said)
+    if (!sql.includes('replace')) {
+      await rewind({ persister, appId: 'app', sequenceId: -1 })
+      expect((await resumeOrCreate(graph, { ...options, persister })).state).toEqual({ n: 0 })
+    }
+  })
+
+  it('because its file may not be written any more fails the step, and the memory stays at what is stored', async () => {
+    const file = fileOf('read-only')
+    await using persister = sqlitePersister({ file })
+    const app = createApplication(graph, { ...options, persister })
+    await app.step()
+    tamper(
+      file,
+      `create trigger no before insert on teasel_rows begin select raise(abort, 'attempt to write a readonly database'); end`,
+    )
+
+    await expect(app.step()).rejects.toMatchObject({ fault: 'unavailable', message: expect.stringMatching(/readonly/) })
+
+    expect([app.state.n, (await persister.load({ appId: 'app' }))?.state['n']]).toEqual([1, 1])
+    tamper(file, 'drop trigger no')
+    await app.step()
+    expect([app.state.n, (await persister.load({ appId: 'app' }))?.state['n']]).toEqual([2, 2])
+  })
+
+  it('because the disk is full fails the step, and goes on when there is room', async () => {
+    const file = fileOf('full')
+    await using persister = sqlitePersister({ file })
+    const app = createApplication(graph, { ...options, persister })
+    await app.step()
+    const { database } = persister.driver as SqliteDriver
+    const pages = (database.prepare('pragma page_count').get() as { readonly page_count: number }).page_count
+    database.prepare(`pragma max_page_count = ${pages + 20}`).get()
+
+    const error = (await app.run().catch((thrown: unknown) => thrown)) as PersistenceError
+
+    expect([error.fault, /full/.test(error.message)]).toEqual(['unavailable', true])
+    const stored = (await persister.load({ appId: 'app' }))?.state['n']
+    expect(app.state.n).toBe(stored)
+    database.prepare('pragma max_page_count = 1000000').get()
+    await app.step()
+    expect(app.state.n).toBe(Number(stored) + 1)
+  })
+
+  it('is not put out of order by a clock that goes back', async () => {
+    const file = fileOf('clock')
+    await using persister = sqlitePersister({ file })
+    const clock = new ManualClock()
+    const app = createApplication(graph, { ...options, persister, clock })
+    await app.step()
+    const past = new ManualClock(1_000_000_000_000)
+    const resumed = await resumeOrCreate(graph, { ...options, persister, clock: past })
+    await resumed.step()
+
+    const orders = (await persister.driver.history(null, 'app')).map(({ order }) => order)
+
+    expect(orders).toEqual([...orders].sort((a, b) => a - b))
+    expect(new Set(orders).size).toBe(orders.length)
   })
 })

@@ -39,24 +39,25 @@ export interface SqliteOptions {
 
 export class SqliteDriver implements PersisterDriver {
   readonly name: string
-  readonly #database: SqliteDatabase
+  /** The connection, for pragmas of your own. */
+  readonly database: SqliteDatabase
   readonly #sql: Statements
   #closed = false
 
   constructor({ file, durability = 'normal', prefix = 'teasel', busyMs = 5000 }: SqliteOptions) {
     this.name = `sqlite ${file}`
-    this.#database = this.#guard('open its file', () => openDatabase(file).database)
+    this.database = this.#guard('open its file', () => openDatabase(file).database)
     try {
       this.#guard('prepare its file', () => {
-        this.#database.exec(`pragma busy_timeout = ${Math.trunc(busyMs)}`)
-        this.#database.prepare('pragma journal_mode = wal').get()
-        this.#database.exec(`pragma synchronous = ${durability === 'full' ? 'full' : 'normal'}`)
-        const version = migrate(this.#database, prefix)
+        this.database.exec(`pragma busy_timeout = ${Math.trunc(busyMs)}`)
+        this.database.prepare('pragma journal_mode = wal').get()
+        this.database.exec(`pragma synchronous = ${durability === 'full' ? 'full' : 'normal'}`)
+        const version = migrate(this.database, prefix)
         if (version > SCHEMA) throw newer(this.name, version)
       })
-      this.#sql = prepareAll(this.#database, namesOf(prefix))
+      this.#sql = prepareAll(this.database, namesOf(prefix))
     } catch (error) {
-      this.#database.close()
+      this.database.close()
       throw error
     }
   }
@@ -162,16 +163,16 @@ export class SqliteDriver implements PersisterDriver {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    this.#database.close()
+    this.database.close()
   }
 
   /** All of it, or nothing. */
   #together<T>(what: string, work: () => T): T {
     return this.#guard(what, () => {
-      this.#database.exec('begin immediate')
+      this.database.exec('begin immediate')
       try {
         const answer = work()
-        this.#database.exec('commit')
+        this.database.exec('commit')
         return answer
       } catch (error) {
         this.#rollBack()
@@ -182,7 +183,7 @@ export class SqliteDriver implements PersisterDriver {
 
   #rollBack(): void {
     try {
-      this.#database.exec('rollback')
+      this.database.exec('rollback')
     } catch {
       // SQLite has rolled back by itself: disk full, for one.
     }

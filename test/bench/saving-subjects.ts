@@ -1,0 +1,132 @@
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createApplication, defineState, resumeOrCreate } from 'teasel'
+import { sqlitePersister } from 'teasel/persistence/sqlite'
+import { openDatabase } from '../../src/adapters/sqlite/open-database.js'
+
+// What storing costs, as a user would write it, and what one bare prepared insert a row costs on the same machine.
+
+const folder = mkdtempSync(join(tmpdir(), 'teasel-bench-'))
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+let files = 0
+const newFile = (): string => join(folder, `${files++}.db`)
+
+interface Doc {
+  n: number
+  stop: number
+  doc: string
+  items: string[]
+  sum: number
+}
+const kit = defineState<Doc>()
+const loop = (
+  write: (n: number, items: readonly string[]) => Partial<Pick<Doc, 'doc' | 'items'>>,
+  key: 'doc' | 'items',
+) =>
+  kit.graph({
+    actions: {
+      add: kit.action({
+        reads: ['n', 'items'],
+        writes: ['n', key],
+        run: ({ state: { n, items } }) => ({ n: n + 1, ...(write(n, items) as { doc: string; items: string[] }) }),
+      }),
+    },
+    transitions: { add: [{ to: 'add', when: ({ state }) => state.n < state.stop }] },
+  })
+const rewriting = loop((n) => ({ doc: `${n}`.padEnd(2000, 'x') }), 'doc')
+const growing = loop((n, items) => ({ items: [...items, `${n}`.padEnd(500, 'x')] }), 'items')
+
+async function run(graph: typeof rewriting, stop: number): Promise<string> {
+  const file = newFile()
+  await using persister = sqlitePersister({ file })
+  const state = { n: 0, stop, items: [] }
+  await createApplication(graph, { appId: 'app', entrypoint: 'add', state, persister }).run()
+  return file
+}
+
+/** `count` steps that write 2 kB each. */
+export const rewritten = (count: number): Promise<string> => run(rewriting, count)
+/** `count` steps, each of which adds 500 bytes to a list. */
+export const grown = (count: number): Promise<string> => run(growing, count)
+
+/** Megabytes of a file and its log. */
+export function megabytes(file: string): number {
+  const { database } = openDatabase(file)
+  database.prepare('pragma wal_checkpoint(truncate)').get()
+  database.close()
+  return statSync(file).size / 2 ** 20
+}
+
+const step = kit.action({ reads: ['n'], writes: ['n'], run: async ({ state: { n } }) => ({ n: n + 1 }) })
+let hold: Promise<void> | undefined
+const held = kit.action({
+  reads: ['n'],
+  writes: ['n'],
+  async run({ state: { n } }) {
+    await hold
+    return { n: n + 1 }
+  },
+})
+const map = (count: number, concurrency: number, steps: 'three' | 'held') =>
+  kit.graph({
+    actions: {
+      map: kit.mapStates({
+        reads: [],
+        writes: ['sum'],
+        concurrency,
+        action:
+          steps === 'three'
+            ? kit
+                .graph({ actions: { a: step, b: step, c: step }, transitions: { a: 'b', b: 'c' } })
+                .runnable({ entrypoint: 'a' })
+            : kit.graph({ actions: { a: step, b: held }, transitions: { a: 'b' } }).runnable({ entrypoint: 'a' }),
+        states: Array.from({ length: count }, (_, n) => ({ n })),
+        reduce: ({ results }) => ({ sum: results.reduce((sum, { state }) => sum + state.n, 0) }),
+      }),
+    },
+  })
+
+/** `count` branches of three steps. */
+export async function fannedOut(count: number): Promise<void> {
+  await using persister = sqlitePersister({ file: newFile() })
+  const graph = map(count, 64, 'three')
+  await createApplication(graph, { appId: 'app', entrypoint: 'map', state: {}, persister }).run()
+}
+
+/** Leaves `count` branches half done; answers how to go on with them. */
+export async function halfDone(count: number): Promise<() => Promise<number>> {
+  const file = newFile()
+  const graph = map(count, count, 'held')
+  hold = new Promise(() => {})
+  const first = sqlitePersister({ file })
+  const app = createApplication(graph, { appId: 'app', entrypoint: 'map', state: {}, persister: first })
+  let committed = 0
+  const all = new Promise<void>((resolve) => {
+    app.on('step.end', () => {
+      committed += 1
+      if (committed === count) resolve()
+    })
+  })
+  void app.run().catch(() => {})
+  await all
+  hold = undefined
+  return async () => {
+    await using persister = sqlitePersister({ file })
+    const resumed = await resumeOrCreate(graph, { appId: 'app', entrypoint: 'map', state: {}, persister })
+    return (await resumed.run()).state.sum
+  }
+}
+
+/** `count` prepared inserts of `bytes` bytes each, into a table by application and step. */
+export function bareInserts(count: number, bytes: number): void {
+  const { database } = openDatabase(newFile())
+  database.prepare('pragma journal_mode = wal').get()
+  database.exec('pragma synchronous = normal')
+  database.exec(
+    'create table steps (app text not null, seq integer not null, data text not null, primary key (app, seq))',
+  )
+  const insert = database.prepare('insert into steps values (?, ?, ?)')
+  for (let i = 0; i < count; i++) insert.run('app', i, `${i}`.padEnd(bytes, 'x'))
+  database.close()
+}

@@ -1,0 +1,429 @@
+import { type Clock, createApplication, defineState, resumeOrCreate, SnapshotError, systemClock } from 'teasel'
+import { memoryPersister, PersistenceError, rewind, SerializationError } from 'teasel/persistence'
+import { describe, expect, it } from 'vitest'
+import { settle, untilAborted } from '../support/deferred.js'
+import { flakyPersister } from '../support/flaky-driver.js'
+
+interface Work {
+  n: number
+  item: string
+  outs: string[]
+  anything: unknown
+}
+const kit = defineState<Work>()
+const start = { n: 0 }
+const counted = (ran: number[]) =>
+  kit.action({
+    reads: ['n'],
+    writes: ['n'],
+    run({ state: { n } }) {
+      ran.push(n)
+      return { n: n + 1 }
+    },
+  })
+const loop = (ran: number[] = [], stop = 3) =>
+  kit.graph({
+    actions: { add: counted(ran) },
+    transitions: { add: [{ to: 'add', when: ({ state }) => state.n < stop }] },
+  })
+const options = { appId: 'app', entrypoint: 'add', state: start } as const
+/** Time that does not pass: timers ring in the next macrotask. */
+const hasty: Clock = {
+  ...systemClock,
+  setTimeout: (fn) => setImmediate(fn),
+  clearTimeout: (timer) => clearImmediate(timer as NodeJS.Immediate),
+}
+
+describe.each([
+  ['at once', false],
+  ['later', true],
+])('a store that answers %s', (_, later) => {
+  it('and goes away leaves memory and store at the same step, and a further run goes on (W-076)', async () => {
+    const ran: number[] = []
+    const persister = flakyPersister((save) => (save === 2 ? 'away' : undefined), later)
+    const app = createApplication(loop(ran), { ...options, persister })
+
+    const error = await app.run().catch((thrown: unknown) => thrown)
+
+    expect(error).toBeInstanceOf(PersistenceError)
+    expect(error).toMatchObject({ fault: 'unavailable' })
+    expect(app.state).toEqual({ n: 1 })
+    expect((await persister.load({ appId: 'app' }))?.state).toEqual({ n: 1 })
+    expect((await app.run()).state).toEqual({ n: 3 })
+    expect(ran).toEqual([0, 1, 1, 2])
+  })
+
+  it('and whose answer is lost takes the memory along when the next run begins', async () => {
+    const ran: number[] = []
+    const persister = flakyPersister((save) => (save === 2 ? 'lost-answer' : undefined), later)
+    const app = createApplication(loop(ran), { ...options, persister })
+    await expect(app.run()).rejects.toThrow('No connection.')
+
+    expect((await app.run()).state).toEqual({ n: 3 })
+    expect(ran).toEqual([0, 1, 2])
+  })
+
+  it.each(['away', 'lost-answer'] as const)(
+    'is waited for when that is asked, and nothing is done twice (%s)',
+    async (flaw) => {
+      const ran: number[] = []
+      const persister = flakyPersister((save) => (save > 1 && save < 5 ? flaw : undefined), later)
+      const app = createApplication(loop(ran), { ...options, persister, whenUnavailable: 'wait', clock: hasty })
+
+      expect((await app.run()).state).toEqual({ n: 3 })
+      expect(ran).toEqual([0, 1, 2])
+      expect((await persister.load({ appId: 'app' }))?.state).toEqual({ n: 3 })
+    },
+  )
+
+  it('gathers the rows of fifty branches, and loses none', async () => {
+    const persister = flakyPersister(() => undefined, later)
+    const map = kit.mapStates({
+      reads: ['n'],
+      writes: ['n'],
+      action: loop([], 3).runnable({ entrypoint: 'add' }),
+      states: Array.from({ length: 50 }, () => ({})),
+      reduce: ({ results }) => ({ n: results.reduce((sum, { state }) => sum + state.n, 0) }),
+    })
+    const app = createApplication(kit.graph({ actions: { map } }), {
+      appId: 'app',
+      entrypoint: 'map',
+      state: start,
+      persister,
+    })
+
+    expect((await app.run()).state.n).toBe(150)
+    expect((await persister.load({ appId: 'app' }))?.state).toEqual({ n: 150 })
+  })
+})
+
+describe('what is stored', () => {
+  it('is refused with its path where it cannot be, and nothing of the step is kept', async () => {
+    const persister = memoryPersister()
+    const ring: Record<string, unknown> = {}
+    ring['self'] = { ring }
+    const put = kit.action({ reads: [], writes: ['anything'], run: () => ({ anything: { list: [ring] } }) })
+    const app = createApplication(kit.graph({ actions: { put } }), {
+      appId: 'app',
+      entrypoint: 'put',
+      state: {},
+      persister,
+    })
+
+    const error = (await app.run().catch((thrown: unknown) => thrown)) as Error
+
+    expect(error.cause).toBeInstanceOf(SerializationError)
+    expect(error.cause).toMatchObject({ path: 'anything.list[0].self.ring' })
+    expect(app.sequenceId).toBe(-1)
+  })
+
+  it('of a cancelled step is that it was cancelled, and it runs again when it is resumed (W-003)', async () => {
+    const persister = memoryPersister()
+    let hold = true
+    const ran: string[] = []
+    const step = kit.action({
+      reads: ['item'],
+      writes: ['item'],
+      async run({ state: { item }, signal }) {
+        ran.push(item)
+        if (hold) await untilAborted(signal)
+        return { item: `${item}!` }
+      },
+    })
+    const map = kit.mapStates({
+      reads: [],
+      writes: ['outs'],
+      action: step,
+      states: { a: { item: 'a' }, b: { item: 'b' } },
+      reduce: ({ results }) => ({ outs: results.map(({ state }) => state.item) }),
+    })
+    const graph = kit.graph({ actions: { map } })
+    const all = { appId: 'app', entrypoint: 'map', state: {}, persister } as const
+    const app = createApplication(graph, all)
+    const run = app.run()
+    await settle()
+
+    await app.shutdown('SIGTERM')
+    expect((await run).status).toBe('cancelled')
+    const stored = await persister.load({ appId: 'app' })
+    hold = false
+    const { state } = await (await resumeOrCreate(graph, all)).run()
+
+    expect([stored?.status, stored?.cancelled]).toEqual([
+      'cancelled',
+      { cause: 'shutdown', by: 'app', reason: 'SIGTERM', final: false },
+    ])
+    expect(ran).toEqual(['a', 'b', 'a', 'b'])
+    expect(state.outs).toEqual(['a!', 'b!'])
+  })
+
+  it('of a branch that was cancelled for good is that, from the moment it was: it is not run again', async () => {
+    const persister = memoryPersister()
+    const ran: string[] = []
+    const step = kit.action({
+      reads: ['item'],
+      writes: ['item'],
+      async run({ state: { item }, context }) {
+        ran.push(item)
+        if (item === 'a') context.cancel('b', 'enough')
+        await new Promise(() => {}) // ignores its signal
+        return { item }
+      },
+    })
+    const map = (hold: boolean) =>
+      kit.mapStates({
+        reads: [],
+        writes: ['outs'],
+        action: hold
+          ? step
+          : kit.action({
+              reads: ['item'],
+              writes: ['item'],
+              run({ state: { item } }) {
+                ran.push(item)
+                return { item }
+              },
+            }),
+        states: { b: { item: 'b' }, a: { item: 'a' } },
+        settle: 'collect',
+        reduce: ({ results }) => ({
+          outs: results.map((one) => (one.status === 'cancelled' ? `${one.key} ${one.by}` : one.status)),
+        }),
+      })
+    const all = { appId: 'app', entrypoint: 'map', state: {}, persister } as const
+    void createApplication(kit.graph({ actions: { map: map(true) } }), all).run()
+    await settle()
+
+    const { state } = await (await resumeOrCreate(kit.graph({ actions: { map: map(false) } }), all)).run()
+
+    expect(ran).toEqual(['b', 'a', 'a'])
+    expect(state.outs).toEqual(['b a', 'done'])
+  })
+
+  it('of a generator is each entry with the first record of its branch, and what it gave must come first again', async () => {
+    const persister = memoryPersister()
+    const ran: string[] = []
+    const graph = (items: readonly string[], held: string) =>
+      kit.graph({
+        actions: {
+          map: kit.mapStates({
+            reads: [],
+            writes: ['outs'],
+            action: kit.action({
+              reads: ['item'],
+              writes: ['item'],
+              async run({ state: { item } }) {
+                ran.push(item)
+                if (item === held) await new Promise(() => {})
+                return { item: `${item}!` }
+              },
+            }),
+            concurrency: 2,
+            async *states() {
+              for (const item of items) yield [{ item }, { key: item }]
+            },
+            reduce: ({ results }) => ({ outs: results.map(({ state }) => state.item) }),
+          }),
+        },
+      })
+    const all = { appId: 'app', entrypoint: 'map', state: {}, persister } as const
+    void createApplication(graph(['a', 'b', 'c'], 'b'), all).run()
+    await settle()
+    expect(ran).toEqual(['a', 'b', 'c'])
+    ran.length = 0
+
+    const other = await resumeOrCreate(graph(['a', 'x', 'y'], ''), all)
+    await expect(other.run()).rejects.toThrow(/"c" is gone/)
+    expect(ran).toEqual([])
+    const { state } = await (
+      await resumeOrCreate(graph(['a', 'b', 'c', 'd'], ''), { ...all, changedTasks: 'adopt' })
+    ).run()
+
+    expect(ran).toEqual(['b', 'd'])
+    expect(state.outs).toEqual(['a!', 'b!', 'c!', 'd!'])
+  })
+
+  it('is as little as the policy says', async () => {
+    const labels = async (save: 'every-step' | 'settle' | 'manual') => {
+      const persister = memoryPersister()
+      const app = createApplication(loop(), { ...options, persister, save })
+      await app.run()
+      if (save === 'manual') await app.save()
+      return (await persister.steps({ appId: 'app' })).map(({ action, sequenceId }) => `${action} ${sequenceId}`)
+    }
+
+    expect(await labels('every-step')).toEqual(['start -1', 'add 0', 'add 1', 'add 2'])
+    expect(await labels('settle')).toEqual(['start -1', 'add 2'])
+    expect(await labels('manual')).toEqual(['start -1', 'saved 2'])
+  })
+
+  it('is nothing of the branches of a map that says so (S-097, S-100)', async () => {
+    const [persister, own] = [memoryPersister(), memoryPersister()]
+    const map = (where: 'cascade' | null | typeof own) =>
+      kit.mapStates({
+        reads: ['n'],
+        writes: ['n'],
+        persister: where,
+        action: counted([]),
+        states: { x: {} },
+        reduce: ({ branches }) => ({ n: branches.x.state.n }),
+      })
+    const ids: string[] = []
+    for (const where of ['cascade', null, own] as const) {
+      const graph = kit.graph({ actions: { map: map(where) } })
+      const app = createApplication(graph, { appId: `app ${ids.length}`, entrypoint: 'map', state: start, persister })
+      app.on('branch.settled', ({ result }) => void ids.push(result.appId))
+      await app.run()
+    }
+
+    const found = async (store: typeof own) =>
+      Promise.all(ids.map(async (appId) => (await store.load({ appId }))?.state))
+    expect(await found(persister)).toEqual([{ n: 1 }, undefined, undefined])
+    expect(await found(own)).toEqual([undefined, undefined, { n: 1 }])
+  })
+
+  it('is nothing at all without a persister (S-098), whose options are refused then', () => {
+    expect(() => createApplication(loop(), { ...options, save: 'settle' })).toThrow(/Give a persister too/)
+  })
+
+  it('of an application that an action makes by hand cascades to it (S-091, S-101)', async () => {
+    const persister = memoryPersister()
+    const ran: number[] = []
+    let hold = true
+    const outer = kit.action({
+      reads: [],
+      writes: ['n'],
+      async run({ context }) {
+        const inner = createApplication(loop(ran), { entrypoint: 'add', state: start, parent: context, key: 'inner' })
+        const { state } = await inner.run()
+        if (hold) await new Promise(() => {})
+        return { n: state.n }
+      },
+    })
+    const graph = kit.graph({ actions: { outer } })
+    const all = { appId: 'app', entrypoint: 'outer', state: {}, persister } as const
+    void createApplication(graph, all).run()
+    await settle()
+    hold = false
+
+    const { state } = await (await resumeOrCreate(graph, all)).run()
+
+    expect(state.n).toBe(3)
+    expect(ran).toEqual([0, 1, 2])
+  })
+})
+
+describe('going back', () => {
+  it('to a past step keeps what came after under its epoch, and finds none of it again (W-066)', async () => {
+    const persister = memoryPersister()
+    const ran: number[] = []
+    await createApplication(loop(ran), { ...options, persister }).run()
+
+    const epoch = await rewind({ persister, appId: 'app', sequenceId: 0, patch: { n: 10 } })
+    const app = await resumeOrCreate(loop(ran, 12), { ...options, persister })
+    await app.run()
+
+    expect(epoch).toBe(1)
+    expect(ran).toEqual([0, 1, 2, 10, 11])
+    expect((await persister.load({ appId: 'app', sequenceId: 1, epoch: 0 }))?.state).toEqual({ n: 2 })
+    expect((await persister.load({ appId: 'app', sequenceId: 1 }))?.state).toEqual({ n: 11 })
+    await expect(rewind({ persister, appId: 'app', sequenceId: 9 })).rejects.toThrow(RangeError)
+  })
+
+  it('in a branch whose map goes on runs that branch from there, and no other', async () => {
+    const persister = memoryPersister()
+    const ran: string[] = []
+    const map = (held: string) => {
+      const step = (name: string) =>
+        kit.action({
+          reads: ['item'],
+          writes: ['item'],
+          async run({ state: { item } }) {
+            ran.push(`${item} ${name}`)
+            if (`${item} ${name}` === held) await new Promise(() => {})
+            return { item }
+          },
+        })
+      return kit.mapStates({
+        reads: [],
+        writes: ['outs'],
+        action: kit
+          .graph({ actions: { one: step('one'), two: step('two') }, transitions: { one: 'two' } })
+          .runnable({ entrypoint: 'one' }),
+        states: { a: { item: 'a' }, b: { item: 'b' } },
+        reduce: ({ results }) => ({ outs: results.map(({ state }) => state.item) }),
+      })
+    }
+    const all = { appId: 'app', entrypoint: 'map', state: {}, persister } as const
+    const app = createApplication(kit.graph({ actions: { map: map('b two') } }), all)
+    const ids: Record<string, string> = {}
+    app.on('branch.start', ({ key, appId }) => {
+      ids[key] = appId
+    })
+    void app.run()
+    await settle()
+    ran.length = 0
+
+    await rewind({ persister, appId: ids['a'] ?? '', sequenceId: 0, patch: { item: 'A' } })
+    const { state } = await (await resumeOrCreate(kit.graph({ actions: { map: map('') } }), all)).run()
+
+    expect(ran).toEqual(['A two', 'b two'])
+    expect(state.outs).toEqual(['A', 'b'])
+    await expect(rewind({ persister, appId: ids['a'] ?? '', sequenceId: 0 })).rejects.toThrow(/has committed/)
+  })
+
+  it('under another id forks, also from a branch, and leaves the first as it was (W-068)', async () => {
+    const persister = memoryPersister()
+    const ran: number[] = []
+    await createApplication(loop(ran), { ...options, persister }).run()
+
+    const fork = await resumeOrCreate(loop(ran, 7), {
+      ...options,
+      appId: 'fork',
+      persister,
+      forkFrom: { appId: 'app', sequenceId: 1, patch: { n: 5 } },
+    })
+    await fork.run()
+
+    expect(ran).toEqual([0, 1, 2, 5, 6])
+    expect([fork.sequenceId, fork.state]).toEqual([3, { n: 7 }])
+    expect((await persister.load({ appId: 'fork' }))?.from).toEqual({ appId: 'app', sequenceId: 1 })
+    expect((await persister.load({ appId: 'app' }))?.state).toEqual({ n: 3 })
+    const itself = resumeOrCreate(loop(), { ...options, appId: 'x', persister, forkFrom: { appId: 'x' } })
+    await expect(itself).rejects.toThrow(TypeError)
+  })
+})
+
+describe('a graph that has changed', () => {
+  const other = kit.graph({ actions: { plus: counted([]) } })
+
+  it('and lacks the action that was next is refused before anything runs', async () => {
+    const persister = memoryPersister()
+    await createApplication(loop(), { ...options, persister }).step()
+
+    const resumed = resumeOrCreate(other, { ...options, entrypoint: 'plus', persister })
+
+    await expect(resumed).rejects.toThrow(SnapshotError)
+    await expect(resumed).rejects.toThrow(/"add", which the graph lacks.*Known actions: "plus"/)
+  })
+
+  it('goes on where migrate says, and is refused where it is older than the record', async () => {
+    const persister = memoryPersister()
+    await createApplication(loop(), { ...options, persister }).step()
+
+    const migrated = await resumeOrCreate(other, {
+      ...options,
+      entrypoint: 'plus',
+      persister,
+      version: 1,
+      migrate: ({ state }, from) => ({
+        state: { n: Number(state['n']) * 10 + from },
+        position: undefined,
+        next: 'plus',
+      }),
+    })
+    expect((await migrated.run()).state).toEqual({ n: 11 })
+    const older = resumeOrCreate(other, { ...options, entrypoint: 'plus', persister })
+    await expect(older).rejects.toMatchObject({ code: 'snapshot', version: 1 })
+  })
+})
