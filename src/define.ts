@@ -26,7 +26,7 @@ import type { SettlePolicy } from './parallel/settle.js'
 import type { Entry, EntryOf, Source, SourceArgs, SourceFit } from './parallel/source.js'
 import { compileSubgraph, type SubgraphOptions } from './parallel/subgraph.js'
 import type { EndState, Task } from './parallel/task.js'
-import { deepFreeze, type State } from './state/freeze.js'
+import { freezeAll, type State } from './state/freeze.js'
 import type { ReadName, ReadsOf, WritesOf } from './state/keys.js'
 import { demandSchema, tell, validate } from './state/schema.js'
 
@@ -251,7 +251,7 @@ function fanOutMaker<O>(
 }
 
 function enterDefaults(schema: StandardSchemaV1 | undefined, defaults: State): State {
-  for (const key of Object.keys(defaults)) deepFreeze(defaults[key], 'The defaults', key)
+  freezeAll(defaults, 'The defaults')
   const issues = schema === undefined ? [] : (validate(schema, defaults).issues ?? [])
   const own = issues.filter((issue) =>
     Object.keys(defaults).some((key) => tell(issue).startsWith(`${key}:`) || tell(issue).startsWith(`${key}.`)),

@@ -1,3 +1,4 @@
+import { messageOf } from './internal/guards.js'
 import { list, suggest } from './internal/nearest.js'
 
 /** The `code` of every error that Teasel makes. */
@@ -99,8 +100,7 @@ export class ActionError extends TeaselError {
 
   /** @param subject what failed, as the message begins: `Action "ask"` */
   constructor(subject: string, at: Where & { readonly attempt: number; readonly attempts?: number }, cause: unknown) {
-    const said = cause instanceof Error ? cause.message : String(cause)
-    super(`${subject} failed${place(at, at.attempt, at.attempts)}: ${said}`, { cause })
+    super(`${subject} failed${place(at, at.attempt, at.attempts)}: ${messageOf(cause)}`, { cause })
     this.action = at.action
     this.sequenceId = at.sequenceId
     this.path = at.path

@@ -26,7 +26,6 @@ export {
 } from './application/application.js'
 export type { EventFilter } from './application/filter.js'
 export type { WhenWaiting } from './application/going-run.js'
-export { type MachineEvent, type MachineGuards, machineGuards, toMachine } from './application/machine.js'
 export { merge } from './application/merge.js'
 export type {
   Cancelled,
@@ -75,7 +74,6 @@ export {
   type Where,
 } from './errors.js'
 export { and, type Condition, type Equals, type ErrorCondition, not, or, type When } from './graph/condition.js'
-export type { MachineConfig, MachineMeta, MachineState, MachineTransition } from './graph/machine-config.js'
 export type { Halt } from './graph/runnable.js'
 export type { Conditional, TransitionList, Unconditional } from './graph/transition.js'
 export { type Clock, systemClock } from './internal/clock.js'
@@ -126,7 +124,6 @@ export type {
   ReduceLive,
   ReduceLiveArgs,
 } from './parallel/fold.js'
-export { type PlannedTask, tasksOf } from './parallel/inspect-tasks.js'
 export { createLimit, type Limit } from './parallel/limit.js'
 export type { MapActionsOptions } from './parallel/map-actions.js'
 export type { MapActionsAndStatesOptions } from './parallel/map-product.js'

@@ -1,7 +1,7 @@
 import type { AnyBranch } from '../action/action.js'
 import { partsOf } from '../action/make-action.js'
 import { GraphError, type GraphIssue } from '../errors.js'
-import { describeValue, isPlainObject } from '../internal/guards.js'
+import { describeValue, isObject, isPlainObject } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
 import { conditionName } from './condition.js'
 import { assembleGraph, type CompiledGraph, createNode, type Edge, type PlanNode, type StateRules } from './plan.js'
@@ -36,7 +36,7 @@ function createNodes(actions: DeclaredGraph['actions'], issues: GraphIssue[]): N
     return nodes
   }
   for (const [name, action] of Object.entries(actions)) {
-    const parts = typeof action === 'object' && action !== null ? partsOf(action) : undefined
+    const parts = isObject(action) ? partsOf(action) : undefined
     const at = `actions.${name}`
     if (name === '') issues.push({ kind: 'bad-name', at, message: 'An action needs a name that is not empty.' })
     else if (parts === undefined) issues.push({ kind: 'bad-name', at, message: notAnAction(action) })
@@ -53,7 +53,7 @@ function noRecord(value: unknown, shape: string): string {
 }
 
 function notAnAction(value: unknown): string {
-  const graph = typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'graph'
+  const graph = isObject(value) && 'kind' in value && value.kind === 'graph'
   if (graph) return 'This is a runnable graph. Wrap it: subgraph({ graph, reads, writes, state, reduce }).'
   return `This is ${describeValue(value)}, not an action. Make one with action({ … }) or a map action.`
 }

@@ -1,5 +1,5 @@
 import { ContractError } from '../errors.js'
-import { describeValue, isPlainObject } from '../internal/guards.js'
+import { describeValue, isPlainObject, messageOf } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
 import type { State } from '../state/freeze.js'
 import { conditionName, isCondition, noCondition, type Predicate, toPredicate, type When } from './condition.js'
@@ -77,8 +77,7 @@ function holds(from: PlanNode, edge: Edge, test: Predicate, state: State, error:
   try {
     answer = test({ state: state as never, error })
   } catch (thrown) {
-    const said = thrown instanceof Error ? thrown.message : String(thrown)
-    throw badCondition(from, edge, `threw: ${said}`, thrown)
+    throw badCondition(from, edge, `threw: ${messageOf(thrown)}`, thrown)
   }
   if (typeof answer !== 'boolean') {
     throw badCondition(from, edge, `answered ${describeValue(answer)}. A condition answers true or false, at once.`)

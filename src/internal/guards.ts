@@ -1,14 +1,19 @@
+/** True for whatever has an identity, functions left out. */
+export function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
+}
+
 /** True for whatever `await` would wait for. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+  return isObject(value) && 'then' in value && typeof value.then === 'function'
 }
 
 export function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
-  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value
+  return isObject(value) && Symbol.asyncIterator in value
 }
 
 export function isIterable(value: unknown): value is Iterable<unknown> {
-  return typeof value === 'object' && value !== null && Symbol.iterator in value
+  return isObject(value) && Symbol.iterator in value
 }
 
 const plainPrototypes = new WeakSet<object>()
@@ -20,10 +25,15 @@ export function countAsPlain(prototype: object): void {
 
 /** True for object literals and null-prototype objects, of any realm, and for views of a state. */
 export function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null) return false
+  if (!isObject(value)) return false
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype === null || prototype === Object.prototype) return true
   return Object.getPrototypeOf(prototype) === null || plainPrototypes.has(prototype as object)
+}
+
+/** What an error says, or whatever else was thrown. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown)
 }
 
 /** What was thrown, as an `Error`. */
@@ -36,7 +46,7 @@ export function describeValue(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)
   if (typeof value === 'function') return 'a function'
   if (typeof value === 'symbol') return 'a symbol'
-  if (typeof value !== 'object' || value === null) return String(value)
+  if (!isObject(value)) return String(value)
   if (Array.isArray(value)) return 'an array'
   if (isAsyncIterable(value)) return 'an async iterable'
   if (isIterable(value) && 'next' in value) return 'a generator'

@@ -1,7 +1,7 @@
 import type { InputSpec } from '../action/inputs.js'
 import { describeValue } from '../internal/guards.js'
 import type { Name } from '../internal/type-tools.js'
-import { deepFreeze } from '../state/freeze.js'
+import { freezeAll } from '../state/freeze.js'
 import { callSource, demandBranch, ownState, toTask } from './branch-state.js'
 import { entriesOf, parseOptions, sourceFault } from './entries.js'
 import { createFanOut, type FanOut, type FanOutOptions } from './fan-out.js'
@@ -52,7 +52,7 @@ export function compileParallel(options: Loose): FanOut {
         )
       }
       const branch = demandBranch(subject, 'tasks', entry.action)
-      for (const key of Object.keys(entry.state)) deepFreeze(entry.state[key], subject, key)
+      freezeAll(entry.state, subject)
       const parsed = parseOptions(subject, 'tasks', { ...entry.options, inputs: entry.inputs }, name)
       return toTask({ ...parsed, thing: undefined }, index, branch, ownState(entry.state))
     },

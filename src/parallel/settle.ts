@@ -1,4 +1,4 @@
-import { assertNever } from '../internal/guards.js'
+import { assertNever, isObject } from '../internal/guards.js'
 
 /**
  * When a map action has enough.
@@ -56,7 +56,7 @@ export function policyName(policy: SettlePolicy): string {
  */
 export function checkPolicy(policy: unknown = 'all'): SettlePolicy {
   if (policy === 'all' || policy === 'collect' || policy === 'any' || policy === 'first') return policy
-  if (typeof policy === 'object' && policy !== null && 'atLeast' in policy) {
+  if (isObject(policy) && 'atLeast' in policy) {
     const { atLeast } = policy
     if (Number.isInteger(atLeast) && (atLeast as number) > 0) return { atLeast: atLeast as number }
     throw new RangeError(`settle: { atLeast: ${String(atLeast)} } is no whole number above 0.`)

@@ -5,7 +5,7 @@ import { inputsOf } from '../graph/plan-of.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
 import { demandFunction } from '../internal/options.js'
 import type { State } from '../state/freeze.js'
-import { deepFreeze } from '../state/freeze.js'
+import { freezeAll } from '../state/freeze.js'
 import type { ReadsOf } from '../state/keys.js'
 import { demandBranch, ownState, toTask } from './branch-state.js'
 import { sourceFault } from './entries.js'
@@ -75,7 +75,7 @@ export function compileSubgraph(options: Loose): FanOut {
       const state: unknown = enter(args)
       if (!isPlainObject(state))
         throw sourceFault(subject, `state gave ${describeValue(state)}. It gives the whole state to start on.`)
-      for (const key of Object.keys(state)) deepFreeze(state[key], subject, key)
+      freezeAll(state, subject)
       const parsed = { thing: undefined, key: '', inputs: undefined, ...NO_POLICY }
       return {
         entries: { kind: 'known', length: 1, at: () => ({ entry: undefined, name: '' }) },

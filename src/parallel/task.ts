@@ -1,7 +1,7 @@
 import type { AnyBranch, ChunkOf, InputsOf, NeedsOf } from '../action/action.js'
 import { type Inputs, NO_INPUTS } from '../action/inputs.js'
 import { FAILURE_OPTIONS, type FailurePolicy } from '../action/retry.js'
-import { describeValue, isPlainObject } from '../internal/guards.js'
+import { describeValue, isObject, isPlainObject } from '../internal/guards.js'
 import { checkOptions } from '../internal/options.js'
 import type { Flat, Overlay } from '../internal/type-tools.js'
 import type { State } from '../state/freeze.js'
@@ -77,5 +77,5 @@ export function task<B extends AnyBranch, const Own extends keyof InputsOf<B> = 
 
 /** True for what {@link task} made. */
 export function isTask(value: unknown): value is DeclaredTask {
-  return typeof value === 'object' && value !== null && TASKS.has(value)
+  return isObject(value) && TASKS.has(value)
 }

@@ -34,6 +34,7 @@ export async function performGuarded(app: LiveApp, node: PlanNode, first: Step, 
       if (app.epoch !== epoch || app.cancellation !== undefined) throw error
       if (!isTriedAgain(app, node.name, retry, error, attempt)) return rescue(app, node, step, body, error)
       if (!(await pause(app, node, error, { retry, attempt }))) return undefined
+      if (app.epoch !== epoch || app.cancellation !== undefined) return undefined // in the tick in which it was due
       step = new Step(app, node, first.state, first.inputs)
       app.step = step
     }

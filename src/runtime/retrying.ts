@@ -1,5 +1,6 @@
 import { delayAfter, type RetryPolicy } from '../action/retry.js'
 import { ActionError, ContractError, InputError } from '../errors.js'
+import { messageOf } from '../internal/guards.js'
 import { PersistenceError, SerializationError } from '../persistence/errors.js'
 import { announce, reportFault } from './announce.js'
 import { Attempts } from './attempts.js'
@@ -49,11 +50,9 @@ export function thrownIn(error: unknown): unknown {
 /** Both errors of a failure whose fallback failed. One that throws what it was given has declined. */
 export function withFallbackError(error: unknown, second: unknown): unknown {
   if (second === error) return error
-  const message = `${said(error)} (and its fallback failed: ${said(second)})`
+  const message = `${messageOf(error)} (and its fallback failed: ${messageOf(second)})`
   return new AggregateError([error, second], message, { cause: error })
 }
-
-const said = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /** Whether what failed is tried again. `attempt` is the one that failed. */
 export function isTriedAgain(

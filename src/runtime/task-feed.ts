@@ -1,3 +1,4 @@
+import { messageOf } from '../internal/guards.js'
 import { list } from '../internal/nearest.js'
 import { sourceFault } from '../parallel/entries.js'
 import type { TaskSource } from '../parallel/fan-out.js'
@@ -90,10 +91,12 @@ export class TaskFeed {
   }
 
   #thrown(error: unknown): Error {
-    const said = error instanceof Error ? error.message : String(error)
-    return new Error(`its source threw after ${this.#index} ${this.#index === 1 ? 'branch' : 'branches'}: ${said}`, {
-      cause: error,
-    })
+    return new Error(
+      `its source threw after ${this.#index} ${this.#index === 1 ? 'branch' : 'branches'}: ${messageOf(error)}`,
+      {
+        cause: error,
+      },
+    )
   }
 
   /** Takes a task that has not been fed out of its turn: to cancel it while it is queued. */

@@ -1,6 +1,6 @@
 import { ContractError } from '../errors.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
-import { deepFreeze, type State } from './freeze.js'
+import { deepFreeze, freezeAll, type State } from './freeze.js'
 
 /**
  * Checks what an action or reducer returned against its declared writes, and freezes it.
@@ -49,6 +49,6 @@ export function enterState(subject: string, defaults: State | undefined, given: 
   if (!isPlainObject(given)) {
     throw new ContractError(subject, { kind: 'not-a-state', got: describeValue(given) })
   }
-  if (freeze) for (const key of Object.keys(given)) deepFreeze(given[key], subject, key)
+  if (freeze) freezeAll(given, subject)
   return Object.freeze(defaults === undefined ? { ...given } : { ...defaults, ...given })
 }

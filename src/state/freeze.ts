@@ -21,6 +21,11 @@ export function deepFreeze(value: unknown, subject: string, path: string): void 
   if (!isLeaf(value)) walk(value, subject, path)
 }
 
+/** Freezes whatever the keys of a record hold. */
+export function freezeAll(record: Readonly<Record<string, unknown>>, subject: string): void {
+  for (const key of Object.keys(record)) deepFreeze(record[key], subject, key)
+}
+
 function isLeaf(value: unknown): boolean {
   return typeof value === 'object' ? value === null : typeof value !== 'function' && typeof value !== 'symbol'
 }

@@ -1,2 +1,5 @@
+export type { MachineConfig, MachineMeta, MachineState, MachineTransition } from '../graph/machine-config.js'
+export { type MachineEvent, type MachineGuards, machineGuards, toMachine } from './machine.js'
 export { type MermaidOptions, toMermaid } from './mermaid.js'
 export { analyse, type GraphReport } from './paths.js'
+export { type PlannedTask, tasksOf } from './tasks-of.js'

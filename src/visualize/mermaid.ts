@@ -1,6 +1,6 @@
 import type { AnyBranch } from '../action/action.js'
-import { toMachine } from '../application/machine.js'
 import { FINISHED, type MachineConfig, type MachineState } from '../graph/machine-config.js'
+import { toMachine } from './machine.js'
 
 /** How a picture is drawn. */
 export interface MermaidOptions {

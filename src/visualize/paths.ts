@@ -1,8 +1,8 @@
 import { getShortestPaths } from '@xstate/graph'
 import { createMachine } from 'xstate'
 import type { AnyBranch } from '../action/action.js'
-import { toMachine } from '../application/machine.js'
 import { FINISHED, type MachineConfig } from '../graph/machine-config.js'
+import { toMachine } from './machine.js'
 
 /** What the shape of a graph tells, whatever its conditions answer. */
 export interface GraphReport {

@@ -1,4 +1,5 @@
-import { and, type Condition, createApplication, defineState, machineGuards, not, or, type, type When } from 'teasel'
+import { and, type Condition, createApplication, defineState, not, or, type, type When } from 'teasel'
+import { machineGuards } from 'teasel/visualize'
 import { describe, expect, expectTypeOf, it } from 'vitest'
 
 interface S {

@@ -1,4 +1,5 @@
-import { and, createApplication, defineState, type Interceptor, or, ParallelError, task, tasksOf, type } from 'teasel'
+import { and, createApplication, defineState, type Interceptor, or, ParallelError, task, type } from 'teasel'
+import { tasksOf } from 'teasel/visualize'
 import { describe, expect, it } from 'vitest'
 import { defer, settle, untilAborted } from '../support/deferred.js'
 

@@ -1,4 +1,5 @@
-import { createApplication, defineState, task, tasksOf, type } from 'teasel'
+import { createApplication, defineState, task, type } from 'teasel'
+import { tasksOf } from 'teasel/visualize'
 import { describe, expect, it } from 'vitest'
 import { defer } from '../support/deferred.js'
 

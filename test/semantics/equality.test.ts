@@ -1,4 +1,5 @@
-import { and, type Condition, createApplication, defineState, not, or, toMachine } from 'teasel'
+import { and, type Condition, createApplication, defineState, not, or } from 'teasel'
+import { toMachine } from 'teasel/visualize'
 import { describe, expect, it } from 'vitest'
 
 interface S {

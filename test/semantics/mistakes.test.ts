@@ -7,9 +7,9 @@ import {
   defineState,
   merge,
   task,
-  tasksOf,
   type,
 } from 'teasel'
+import { tasksOf } from 'teasel/visualize'
 import { describe, expect, it } from 'vitest'
 import { type AnyActorLogic, type AnyActorRef, createActor } from 'xstate'
 import * as z from 'zod'

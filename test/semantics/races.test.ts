@@ -50,6 +50,33 @@ describe('an action', () => {
   })
 })
 
+describe('a further attempt', () => {
+  it('runs nothing when a cancel comes in the tick in which it is due', async () => {
+    const clock = new ManualClock()
+    let began = 0
+    const flaky = chat.action({
+      reads: [],
+      writes: ['answer'],
+      retry: { attempts: 2, delayMs: 10, jitter: 0 },
+      run: () => {
+        began += 1
+        throw new RangeError('no')
+      },
+    })
+    const app = createApplication(chat.graph({ actions: { flaky } }), { entrypoint: 'flaky', state: {}, clock })
+    app.on('step.start', ({ attempt }) => {
+      if (attempt === 2) queueMicrotask(() => void app.cancel())
+    })
+
+    const run = app.run()
+    await settle()
+    clock.advance(10)
+
+    expect((await run).status).toBe('cancelled')
+    expect(began).toBe(1)
+  })
+})
+
 describe('a watch that is told of the last branch', () => {
   it('cannot make the map reduce what its policy refuses', async () => {
     const fail = chat.action({ reads: [], writes: ['answer'], run: () => Promise.reject(new RangeError('no')) })

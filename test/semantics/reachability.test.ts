@@ -1,4 +1,5 @@
-import { createApplication, defineState, GraphError, toMachine } from 'teasel'
+import { createApplication, defineState, GraphError } from 'teasel'
+import { toMachine } from 'teasel/visualize'
 import { describe, expect, it } from 'vitest'
 
 interface S {

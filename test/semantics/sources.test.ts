@@ -1,4 +1,5 @@
-import { createApplication, defineState, ParallelError, task, tasksOf, type } from 'teasel'
+import { createApplication, defineState, ParallelError, task, type } from 'teasel'
+import { tasksOf } from 'teasel/visualize'
 import { describe, expect, it } from 'vitest'
 import { defer, settle } from '../support/deferred.js'
 

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
-import { createApplication, defineState, machineGuards, toMachine } from 'teasel'
+import { createApplication, defineState } from 'teasel'
+import { machineGuards, toMachine } from 'teasel/visualize'
 import { describe, expect, it } from 'vitest'
 import { type AnyMachineSnapshot, createActor, createMachine, initialTransition, transition } from 'xstate'
 

@@ -1,4 +1,5 @@
-import { createApplication, task, tasksOf, toMachine, type } from 'teasel'
+import { createApplication, task, type } from 'teasel'
+import { tasksOf, toMachine } from 'teasel/visualize'
 import { describe, expect, it } from 'vitest'
 import { answersOf, ask, chat, echo } from '../support/chat.js'
 import { settle, untilAborted } from '../support/deferred.js'

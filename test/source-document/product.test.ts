@@ -1,4 +1,5 @@
-import { createApplication, tasksOf } from 'teasel'
+import { createApplication } from 'teasel'
+import { tasksOf } from 'teasel/visualize'
 import { describe, expect, it } from 'vitest'
 import { answersOf, ask, chat } from '../support/chat.js'
 

@@ -92,7 +92,9 @@ function inTime(
   })
   const own = locate(plan, path, source)
   if (own?.kind === 'map') graces.push(own.graceMs ?? plan.graceMs)
-  if (Math.max(sinceMs, aboveMs) < Math.min(...graces) || sinceMs > Math.max(...graces))
+  // A source is closed when after-interceptors of its branches have answered, however long they take.
+  const held = own?.kind === 'map' && plan.interceptions.some(({ at, waits }) => at === 'afterBranch' && waits)
+  if (Math.max(sinceMs, aboveMs) < Math.min(...graces) || (sinceMs > Math.max(...graces) && !held))
     tell('code is given up when its time is over', `${where} ${source} after ${sinceMs} ms of ${graces.join()}`, turn)
 }
 

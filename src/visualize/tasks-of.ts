@@ -3,11 +3,11 @@ import { type Inputs, NO_INPUTS, parseInputs } from '../action/inputs.js'
 import { partsOf } from '../action/make-action.js'
 import type { FailurePolicy } from '../action/retry.js'
 import type { Given } from '../internal/type-tools.js'
+import type { Entries, Placed } from '../parallel/entries.js'
+import { isFanOut } from '../parallel/fan-out.js'
+import type { BranchTask } from '../parallel/task.js'
 import type { State } from '../state/freeze.js'
 import { createViews, demandReads } from '../state/view.js'
-import type { Entries, Placed } from './entries.js'
-import { isFanOut } from './fan-out.js'
-import type { BranchTask } from './task.js'
 
 /** One branch that a map action would start. */
 export interface PlannedTask extends FailurePolicy {
