@@ -283,7 +283,9 @@ export class Runner implements LiveApp {
 
   ended(): Promise<void> {
     if (!this.running) return Promise.resolve()
-    return new Promise((resolve) => void (this.#ending ??= []).push(resolve))
+    this.#ending ??= []
+    const ending = this.#ending
+    return new Promise((resolve) => void ending.push(resolve))
   }
 
   stop(cancellation: Cancellation): void {
