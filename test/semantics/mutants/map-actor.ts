@@ -26,8 +26,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'forgets to cancel the branches that are queued',
     file: 'runtime/map-runner.ts',
-    from: "    if (why.kind !== 'stopped') recordRest(this, this.#feed, (task) => this.#lose(task, cancellation))",
-    to: '',
+    from: "if (why.kind !== 'stopped') recordRest(",
+    to: 'if (this.visit < 0) recordRest(',
     caughtBy: ['every branch settles exactly once'],
   },
   {
