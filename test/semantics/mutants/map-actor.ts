@@ -53,9 +53,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'gives slots of a shared limit that are not free',
-    file: 'runtime/slot.ts',
-    from: '    if (this.#held) return true\n    if (this.#gate.tryEnter()) {',
-    to: '    if (this.#held) return true\n    if (this.#gate.tryEnter() || this.#request === undefined) {',
+    file: 'parallel/limit.ts',
+    from: 'if (this.#running >= this.#max ||',
+    to: 'if (this.#running > this.#max ||',
     caughtBy: ['limits are never exceeded'],
   },
   {
