@@ -188,13 +188,8 @@ async function makeApp(
   life.apps += 1
   const run = site.byHand(act.nest, life, context).finally(() => {
     life.apps -= 1
+    if (life.signal?.aborted === true) life.slotless = true
   })
   if (act.careless) run.catch(() => {})
-  else {
-    await run.catch((error: unknown) => {
-      if (life.signal?.aborted === true) life.slotless = true
-      throw error
-    })
-    if (life.signal?.aborted === true) life.slotless = true
-  }
+  else await run
 }
