@@ -223,7 +223,7 @@ describe('each example', () => {
       .map((text) => text.trim().split('\n'))
     expect(printed.map(([file]) => file)).toEqual(ending)
     for (const [file, ...lines] of printed) expect(lines.join('').length, file).toBeGreaterThan(100)
-  }, 180_000)
+  }, 600_000)
 })
 
 describe('the pictures', () => {

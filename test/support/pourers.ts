@@ -3,7 +3,7 @@ import { chat } from './chat.js'
 import { type Deferred, defer } from './deferred.js'
 
 /** A tap in the test's hand: a branch yields what is poured into it, and ends with `end`. */
-export class Tap {
+class Tap {
   readonly #next: Deferred<string | undefined>[] = [defer()]
   #poured = 0
   #taken = 0

@@ -6,7 +6,7 @@ const words = (parts: readonly (string | false | undefined)[]): string =>
   parts.filter((part) => part !== false && part !== undefined && part !== '').join(', ')
 
 /** What a piece of code does, in a few words. */
-export function actText(act: Act): string {
+function actText(act: Act): string {
   switch (act.do) {
     case 'pause':
       return `${act.deaf ? 'deaf pause' : 'pause'}${act.fails ? ' that fails' : ''}`

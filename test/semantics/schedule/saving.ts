@@ -7,7 +7,7 @@ import type { World } from './world.js'
  * What stands between an action's return and the end of its step: a save. An after-interceptor that waits is one; a
  * persister has its place here as well.
  */
-export function savingInterceptor(world: World, observed: Observed, { throws, onFault }: Interception): Interceptor {
+function savingInterceptor(world: World, observed: Observed, { throws, onFault }: Interception): Interceptor {
   const fails = everyNth(throws)
   const save = async ({ path, action }: InterceptedStep): Promise<void> => {
     const where = printPath(path)
