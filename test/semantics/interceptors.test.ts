@@ -1,4 +1,4 @@
-import { createApplication, type Interceptor } from 'teasel'
+import { createApplication, type Interceptor, printPath } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { chat, echo } from '../support/chat.js'
 
@@ -137,6 +137,65 @@ describe('interceptors', () => {
 
     expect(error?.message).toBe('Action "echo" failed (step 1): oops')
     expect(app.state).toEqual({ prompt: 'p', answer: 'p' })
+  })
+
+  it('are told where a branch hangs, also of one that never began', async () => {
+    const seen: string[] = []
+    const over = chat.mapStates({
+      reads: ['prompt'],
+      writes: ['answers'],
+      settle: 'any',
+      action: echo,
+      concurrency: 1,
+      states: { x: {}, y: {} },
+      reduce: () => ({ answers: {} }),
+    })
+    const tells: Interceptor = {
+      name: 'tells',
+      afterBranch: ({ key, path }, { status }) => void seen.push(`${key} ${printPath(path)} ${status}`),
+    }
+    const whole = chat.subgraph({
+      graph: chat.graph({ actions: { over } }).runnable({ entrypoint: 'over' }),
+      reads: ['prompt'],
+      writes: ['answers'],
+      state: ({ state }) => state,
+      reduce: () => ({ answers: {} }),
+    })
+    const app = createApplication(chat.graph({ actions: { whole } }), {
+      entrypoint: 'whole',
+      state: { prompt: 'p' },
+      interceptors: [tells],
+    })
+
+    await app.run()
+
+    expect(seen).toEqual(['x whole/over/x done', 'y whole/over/y cancelled', ' whole done'])
+  })
+
+  it('that throw after a branch are reported, and the map goes on', async () => {
+    const told: string[] = []
+    const faults: string[] = []
+    const bad: Interceptor = {
+      name: 'bad',
+      afterBranch: async () => {
+        throw new RangeError('oops')
+      },
+    }
+    const app = createApplication(graph, {
+      entrypoint: 'map',
+      state: { prompt: 'p' },
+      interceptors: [bad],
+      logger: quiet(told),
+    })
+    app.on('fault', ({ where }) => faults.push(where))
+
+    const { status } = await app.run()
+
+    expect({ status, told, faults }).toEqual({
+      status: 'finished',
+      told: ['interceptor bad afterBranch threw.'],
+      faults: ['interceptor bad afterBranch'],
+    })
   })
 
   it('never replace the error of the action', async () => {
