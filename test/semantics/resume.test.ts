@@ -325,6 +325,22 @@ describe('a message that waits in the store', () => {
     expect(await answer({ persister, appId: 'app', message: approve('late') })).toBe('dropped')
   })
 
+  it('that was sent while nothing ran is there for the next run, here and in another process', async () => {
+    const ran = async (elsewhere: boolean) => {
+      const persister = memoryPersister()
+      const options = { appId: 'app', entrypoint: 'ask', state, persister } as const
+      const first = createApplication(graph, options)
+      await first.run({ whenWaiting: 'return' })
+      await first.cancel()
+      const delivery = await first.send(approve('yes'))
+      const next = elsewhere ? await resumeOrCreate(graph, options) : first
+      return [delivery, (await next.run()).state.log]
+    }
+
+    expect(await ran(false)).toEqual(['queued', ['yes', 'told']])
+    expect(await ran(true)).toEqual(['queued', ['yes', 'told']])
+  })
+
   it('finds its branch by its path, also one that waits in its first step', async () => {
     const persister = memoryPersister()
     const map = kit.mapActions({
