@@ -26,7 +26,10 @@ const byName = new Map<string, RegisteredClass>()
  * @example
  * ```ts
  * class Money {
- *   constructor(readonly cents: number) {}
+ *   readonly cents: number
+ *   constructor(cents: number) {
+ *     this.cents = cents
+ *   }
  * }
  * registerClass('money', Money, { save: ({ cents }) => cents, load: (cents) => new Money(cents) })
  * ```

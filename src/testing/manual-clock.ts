@@ -11,8 +11,12 @@ interface Timer {
  * @example
  * ```ts
  * const clock = new ManualClock()
- * const app = createApplication(graph, { entrypoint: 'ask', state: {}, clock })
+ * let rang = false
+ * clock.setTimeout(() => {
+ *   rang = true
+ * }, 5_000)
  * clock.advance(5_000)
+ * rang // true
  * ```
  */
 export class ManualClock implements Clock {

@@ -16,7 +16,9 @@ export interface StoreUnderTest {
  *
  * @example
  * ```ts
- * for (const { name, run } of persisterContract({ open: () => new MyDriver() })) it(name, run)
+ * // With a test runner: for (const { name, run } of cases) it(name, run)
+ * const cases = persisterContract({ open: () => memoryPersister().driver })
+ * for (const { run } of cases) await run()
  * ```
  */
 export function persisterContract({ open, again }: StoreUnderTest): readonly ContractCase[] {

@@ -100,7 +100,10 @@ export async function halfDone(count: number): Promise<() => Promise<number>> {
   const graph = map(count, count, 'held')
   hold = new Promise(() => {})
   const first = sqlitePersister({ file })
-  const app = createApplication(graph, { appId: 'app', entrypoint: 'map', state: {}, persister: first })
+  const nothing = (): void => {}
+  const logger = { debug: nothing, info: nothing, warn: nothing, error: nothing }
+  const options = { appId: 'app', entrypoint: 'map', state: {}, persister: first, logger, graceMs: 0 } as const
+  const app = createApplication(graph, options)
   let committed = 0
   const all = new Promise<void>((resolve) => {
     app.on('step.end', () => {
@@ -110,6 +113,7 @@ export async function halfDone(count: number): Promise<() => Promise<number>> {
   })
   void app.run().catch(() => {})
   await all
+  for (let i = 0; i < 3; i++) await new Promise<void>((resolve) => void setImmediate(resolve))
   hold = undefined
   return async () => {
     await using persister = sqlitePersister({ file })

@@ -1,4 +1,13 @@
-import { createApplication, defineMessage, defineState, resumeOrCreate, SnapshotError, type } from 'teasel'
+import {
+  type BranchStart,
+  createApplication,
+  defineMessage,
+  defineState,
+  printPath,
+  resumeOrCreate,
+  SnapshotError,
+  type,
+} from 'teasel'
 import { answer, memoryPersister, PersistenceError, rewind } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { describe, expect, it } from 'vitest'
@@ -258,6 +267,61 @@ describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, ope
     const adopted = await resumeOrCreate(graph, { ...options, persister, changedTasks: 'adopt' })
     expect((await adopted.run()).state.outs).toEqual(['a', 'd'])
     expect(ran).toEqual(['a', 'd'])
+  })
+
+  it('keeps a done branch done, also one whose last action leads on to another (W-006)', async () => {
+    const persister = open()
+    const ran: string[] = []
+    const held = (hold: boolean) => {
+      const step = kit.action({
+        reads: ['n', 'item'],
+        writes: ['n'],
+        async run({ state: { n, item } }) {
+          ran.push(`${item}${n}`)
+          if (item === 'slow' && hold) await new Promise(() => {})
+          return { n: n + 1 }
+        },
+      })
+      const branch = kit
+        .graph({ actions: { step, exit: step }, transitions: { step: 'exit', exit: 'step' } })
+        .runnable({ entrypoint: 'step', haltAfter: 'exit' })
+      const map = kit.mapStates({
+        reads: ['n'],
+        writes: ['n'],
+        action: branch,
+        states: { fast: { item: 'fast' }, slow: { item: 'slow' } },
+        reduce: ({ results }) => ({ n: results.reduce((sum, one) => sum + one.state.n, 0) }),
+      })
+      return kit.graph({ actions: { map } })
+    }
+    void createApplication(held(true), { ...options, persister }).run()
+    await settle()
+
+    const { state: end } = await (await resumeOrCreate(held(false), { ...options, persister })).run()
+
+    expect(ran).toEqual(['fast0', 'slow0', 'fast1', 'slow0', 'slow1'])
+    expect(end.n).toBe(4)
+  })
+
+  it('is the same application after a reload: the same ids and paths, in another incarnation (S-092, S-095)', async () => {
+    const persister = open()
+    const seen: (readonly [string, string, number])[] = []
+    const note = ({ path, appId, incarnation }: BranchStart): void =>
+      void seen.push([printPath(path), appId, incarnation])
+    const held = new Set(['a', 'b', 'c'])
+    const app = createApplication(fan([], held), { ...options, persister })
+    app.on('branch.start', note)
+    void app.run()
+    await settle()
+    const before = seen.splice(0)
+
+    const again = await resumeOrCreate(fan([], new Set()), { ...options, persister })
+    again.on('branch.start', note)
+    await again.run()
+
+    expect(before.map(([path]) => path)).toEqual(['map/a', 'map/b', 'map/c'])
+    expect(seen).toEqual(before.map(([path, appId]) => [path, appId, 1]))
+    expect(before.every(([, appId, incarnation]) => /^[a-z2-7]{52}$/.test(appId) && incarnation === 0)).toBe(true)
   })
 
   it('of a loop is another one at each visit (W-001), and of two maps never the other (W-002)', async () => {

@@ -1,6 +1,7 @@
 import { setup, createActor } from 'xstate'
 import * as z from 'zod'
-import { createApplication, defineMessage, defineState, task, type } from 'teasel'
+import { createApplication, defineMessage, defineState, resumeOrCreate, task, type } from 'teasel'
+import { memoryPersister } from 'teasel/persistence'
 interface Chat { prompt: string; prompts: string[]; answer: string; answers: Record<string, string>; verdict: 'good' | 'bad'; history?: string[] }
 const chat = defineState<Chat>()
 const ask = chat.action({ reads: ['prompt'], writes: ['answer'], inputs: { model: type<string>(), heat: type<number>({ default: 1 }) }, run: async () => ({ answer: '' }) })
@@ -225,3 +226,24 @@ setup({ actors: { run: run.logic } }).createMachine({
   // @ts-expect-error input checked inside a machine
   invoke: { src: 'run', input: { state: { promt: '' }, inputs: { model: '' } } },
 })
+
+// ── Persistence ──
+const persister = memoryPersister()
+const keepKit = defineState<{ prompt: string; answer: string }>()
+const keep = keepKit.action({ reads: ['prompt'], writes: ['answer'], run: ({ state }) => ({ answer: state.prompt }) })
+const stored = keepKit.graph({ actions: { keep } })
+const from = { entrypoint: 'keep', state: { prompt: '' } } as const
+// @ts-expect-error resuming finds an application by its id
+void resumeOrCreate(stored, { ...from, persister })
+// @ts-expect-error it looks in a persister
+void resumeOrCreate(stored, { ...from, appId: 'a' })
+// @ts-expect-error no such action to go on at
+void resumeOrCreate(stored, { ...from, appId: 'a', persister, resumeAt: { action: 'kep' } })
+// @ts-expect-error a transient key is a key of the state
+createApplication(stored, { ...from, persister, transient: ['promt'] })
+// @ts-expect-error no such policy
+createApplication(stored, { ...from, persister, save: 'sometimes' })
+// @ts-expect-error no such action to save after
+createApplication(stored, { ...from, persister, save: { after: ['kep'] } })
+// @ts-expect-error a patch is of the state
+void resumeOrCreate(stored, { ...from, appId: 'a', persister, forkFrom: { appId: 'b', patch: { promt: '' } } })

@@ -26,7 +26,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'forgets to cancel the branches that are queued',
     file: 'runtime/map-runner.ts',
-    from: "    if (why.kind !== 'stopped') this.#recordRest(cancellation)",
+    from: "    if (why.kind !== 'stopped') recordRest(this, this.#feed, (task) => this.#neverStarted(task, cancellation))",
     to: '',
     caughtBy: ['every branch settles exactly once'],
   },
@@ -54,8 +54,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'gives slots of a shared limit that are not free',
     file: 'runtime/slot.ts',
-    from: '    if (this.#held) return true\n    if (this.#gate.tryEnter()) {',
-    to: '    if (this.#held) return true\n    if (this.#gate.tryEnter() || this.#request === undefined) {',
+    from: '    if (this.#gate.tryEnter()) {',
+    to: '    if (this.#gate.tryEnter() || this.#request === undefined) {',
     caughtBy: ['limits are never exceeded'],
   },
   {
