@@ -228,7 +228,7 @@ describe('a source', () => {
     expect({ asked, faults }).toEqual({ asked: 1, faults: [] })
   })
 
-  it('that throws while it is pulled without end is told as the cause, also when it is asynchronous', async () => {
+  it('that is asynchronous and throws is told as the cause too', async () => {
     const thrown = new RangeError('no more')
     const map = loose.mapStates({
       reads: [],
