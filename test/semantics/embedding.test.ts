@@ -1,4 +1,4 @@
-import { createApplication, defineState, SnapshotError, type } from 'teasel'
+import { createApplication, defineState, type ParallelError, SnapshotError, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { assign, createActor, sendTo, setup, toPromise, waitFor } from 'xstate'
 import { defer, settle, untilAborted } from '../support/deferred.js'
@@ -206,6 +206,34 @@ describe('an application as an actor', () => {
     expect(kept).toMatchObject({ version: 1, appId: 'same', value: 'first', next: 'second', sequenceId: 0 })
     expect(output).toMatchObject({ status: 'finished', sequenceId: 1, state: { report: 'call 1' } })
     expect(calls).toBe(1)
+  })
+
+  it('that failed is kept with the plain fields of its error, and nothing that JSON would lose', async () => {
+    const fail = kit.action({ reads: [], writes: ['report'], run: () => Promise.reject(new RangeError('boom')) })
+    const over = kit.mapStates({
+      reads: [],
+      writes: ['report'],
+      action: fail,
+      states: { a: {} },
+      reduce: () => ({ report: '' }),
+    })
+    const { logic } = kit.graph({ actions: { over } }).runnable({ entrypoint: 'over' })
+    const actor = createActor(logic, { input: { state: {} } })
+    const failed = defer<unknown>()
+    actor.subscribe({ error: failed.resolve })
+    actor.start()
+    const thrown = (await failed.promise) as ParallelError
+
+    const { error } = actor.getPersistedSnapshot() as unknown as { error: object }
+
+    expect(thrown.results).toHaveLength(1)
+    expect(error).toEqual({
+      name: 'ParallelError',
+      message: thrown.message,
+      stack: thrown.stack,
+      code: thrown.code,
+      action: 'over',
+    })
   })
 
   it('refuses a snapshot of something else', () => {

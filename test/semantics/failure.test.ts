@@ -452,6 +452,19 @@ describe('an error transition', () => {
     ])
   })
 
+  it('is not asked when the action throws because it was cancelled: nothing is committed', async () => {
+    const bad = waits()
+    const { app, of } = start({ bad, rescue }, {}, { ...graph, onError: { bad: 'rescue' } })
+
+    const run = app.run()
+    await settle()
+    await app.cancel({ reason: new RangeError('enough') })
+
+    expect(await run).toMatchObject({ status: 'cancelled', state: { prompt: 'p' }, sequenceId: -1 })
+    expect(of('step.end').map((event) => event.type === 'step.end' && event.status)).toEqual(['cancelled'])
+    expect(of('transition')).toEqual([])
+  })
+
   it('is not asked when the fallback saved the step', async () => {
     const bad = chat.action({ ...base, run: boom, fallback: () => ({ answer: '' }) })
 

@@ -1,6 +1,7 @@
-import { createApplication, type Interceptor } from 'teasel'
+import { createApplication, type Interceptor, printPath } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { chat, echo } from '../support/chat.js'
+import { settle, untilAborted } from '../support/deferred.js'
 
 const log: string[] = []
 const recorder = (name: string, extra: Partial<Interceptor> = {}): Interceptor => ({
@@ -137,6 +138,122 @@ describe('interceptors', () => {
 
     expect(error?.message).toBe('Action "echo" failed (step 1): oops')
     expect(app.state).toEqual({ prompt: 'p', answer: 'p' })
+  })
+
+  it('are told where a branch hangs, also of one that never began', async () => {
+    const seen: string[] = []
+    const over = chat.mapStates({
+      reads: ['prompt'],
+      writes: ['answers'],
+      settle: 'any',
+      action: echo,
+      concurrency: 1,
+      states: { x: {}, y: {} },
+      reduce: () => ({ answers: {} }),
+    })
+    const tells: Interceptor = {
+      name: 'tells',
+      afterBranch: ({ key, path }, { status }) => void seen.push(`${key} ${printPath(path)} ${status}`),
+    }
+    const whole = chat.subgraph({
+      graph: chat.graph({ actions: { over } }).runnable({ entrypoint: 'over' }),
+      reads: ['prompt'],
+      writes: ['answers'],
+      state: ({ state }) => state,
+      reduce: () => ({ answers: {} }),
+    })
+    const app = createApplication(chat.graph({ actions: { whole } }), {
+      entrypoint: 'whole',
+      state: { prompt: 'p' },
+      interceptors: [tells],
+    })
+
+    await app.run()
+
+    expect(seen).toEqual(['x whole/over/x done', 'y whole/over/y cancelled', ' whole done'])
+  })
+
+  it('that throw after a branch are reported, and the map goes on', async () => {
+    const told: string[] = []
+    const faults: string[] = []
+    const bad: Interceptor = {
+      name: 'bad',
+      afterBranch: async () => {
+        throw new RangeError('oops')
+      },
+    }
+    const app = createApplication(graph, {
+      entrypoint: 'map',
+      state: { prompt: 'p' },
+      interceptors: [bad],
+      logger: quiet(told),
+    })
+    app.on('fault', ({ where }) => faults.push(where))
+
+    const { status } = await app.run()
+
+    expect({ status, told, faults }).toEqual({
+      status: 'finished',
+      told: ['interceptor bad afterBranch threw.'],
+      faults: ['interceptor bad afterBranch'],
+    })
+  })
+
+  it('are told how a run ended, and of which application', async () => {
+    const ends: unknown[] = []
+    const tells: Interceptor = {
+      name: 'tells',
+      beforeRun: ({ appId }) => void ends.push(appId),
+      afterRun: ({ appId }, outcome) => void ends.push(appId, outcome),
+    }
+    const slow = chat.action({ reads: [], writes: [], run: ({ signal }) => untilAborted(signal) })
+    const app = createApplication(chat.graph({ actions: { slow } }), {
+      entrypoint: 'slow',
+      state: {},
+      appId: 'app',
+      interceptors: [tells],
+    })
+
+    const run = app.run()
+    await settle()
+    await app.cancel({ reason: 'enough' })
+    await run
+
+    expect(ends).toEqual(['app', 'app', { status: 'cancelled', reason: 'enough' }])
+  })
+
+  it.each([
+    ['is reported, and the run is done', {}, ['run.end finished'], undefined],
+    ["is reported, and fails the run with onFault: 'fail'", { onFault: 'fail' }, ['run.end failed oops'], 'oops'],
+  ] as const)('that throw after the run: it %s', async (_, more, ends, message) => {
+    const seen: string[] = []
+    const where: string[] = []
+    const afterRun = async () => {
+      throw new RangeError('oops')
+    }
+    const app = createApplication(graph, {
+      entrypoint: 'echo',
+      state: { prompt: 'p' },
+      interceptors: [{ name: 'bad', afterRun, ...more }],
+      logger: quiet(),
+    })
+    app.on('fault', (event) => where.push(event.where))
+    app.on('run.end', (event) => {
+      const error = 'error' in event && event.error instanceof Error ? ` ${event.error.message}` : ''
+      seen.push(`run.end ${event.status}${error}`)
+    })
+
+    const error = await app.run().then(
+      () => undefined,
+      (thrown: Error) => thrown.message,
+    )
+
+    expect({ seen, where, error, state: app.state }).toEqual({
+      seen: ends,
+      where: ['interceptor bad afterRun'],
+      error: message,
+      state: { prompt: 'p', answer: 'p' },
+    })
   })
 
   it('never replace the error of the action', async () => {

@@ -1,6 +1,6 @@
-import { createApplication, defineMessage, defineState, type } from 'teasel'
+import { createApplication, defineMessage, defineState, printPath, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
-import { defer, settle } from '../support/deferred.js'
+import { defer, settle, untilAborted } from '../support/deferred.js'
 
 const kit = defineState<{ heard: string; all: Record<string, string> }>()
 const word = defineMessage('word', type<string>())
@@ -184,6 +184,58 @@ describe('messages of siblings', () => {
 
     expect((await run).state.all).toEqual({ 0: 'at last', 1: 'at last', 2: '' })
     expect(log).toEqual(['more'])
+  })
+
+  it('from outside find an application made by hand by its own path, and what is below it', async () => {
+    const told: string[] = []
+    const deaf = kit.action({ reads: [], writes: ['heard'], run: ({ signal }) => untilAborted(signal) })
+    const inner = kit.graph({ actions: { map: mapOf({ ear: deaf }) } })
+    const hand = kit.action({
+      reads: [],
+      writes: ['heard'],
+      async run({ context }) {
+        const below = createApplication(inner, { entrypoint: 'map', state: {}, parent: context, key: 'a/b' })
+        const run = below.run()
+        await settle()
+        const own = printPath(context.path.concat({ map: 'hand', visit: 1, key: 'a/b' }))
+        for (const path of [own, `${own}/map/ear`, 'map/ear', 'ear', `${own}r/map/ear`])
+          await below.send(word('x'), { path })
+        await below.cancel()
+        await run
+        return { heard: '' }
+      },
+    })
+    const app = createApplication(kit.graph({ actions: { hand } }), { entrypoint: 'hand', state: {} })
+    app.on('message', ({ to, delivery }) => told.push(`${to}: ${delivery}`))
+
+    await app.run()
+
+    expect(told).toEqual([
+      'hand/a~1b: queued',
+      'hand/a~1b/map/ear: queued',
+      'hand/a~1b/map/ear: queued',
+      'hand/a~1b/map/ear: queued',
+      'hand/a~1br/map/ear: dropped',
+    ])
+  })
+
+  it('from outside to an address that there is not are told with that address', async () => {
+    const app = appOf(mapOf({ ear: listen, other: listen }))
+    const told: string[] = []
+    app.on('message', ({ to, delivery }) => told.push(`${to}: ${delivery}`))
+
+    const run = app.run()
+    for (const path of ['nowhere/ear', 'map:2/ear', 'map/ear/deeper', [{ map: 'map', visit: 1, key: 'nobody' }]])
+      await app.send(word('x'), { path })
+    await app.cancel()
+    await run
+
+    expect(told).toEqual([
+      'nowhere/ear: dropped',
+      'map:2/ear: dropped',
+      'map/ear/deeper: dropped',
+      'map/nobody: dropped',
+    ])
   })
 
   it('are told as events, each with what became of it', async () => {

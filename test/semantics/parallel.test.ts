@@ -195,6 +195,26 @@ describe('settling', () => {
     expect((await run).state.answers).toEqual(expected)
   })
 
+  it.each([
+    [['a', 'b', 'c'], '"a", "b" and "c". First'],
+    [['a', 'b', 'c', 'd'], '"a", "b" and "c" …. First'],
+  ])('that fails names at most three branches: %j', async (keys, named) => {
+    const { wait, fail } = gates(keys)
+    const map = chat.mapStates({
+      ...answers,
+      settle: 'any',
+      action: wait,
+      states: keyed(keys),
+      reduce: () => ({ answers: {} }),
+    })
+
+    const run = start(map).run()
+    await settle()
+    for (const key of keys) fail(key, 'no')
+
+    await expect(run).rejects.toThrow(`${keys.length} of ${keys.length} branches failed: ${named}`)
+  })
+
   it('{ atLeast } fails as soon as it can no longer be reached', async () => {
     const { wait, fail } = gates(['a', 'b', 'c'])
     const map = chat.mapStates({

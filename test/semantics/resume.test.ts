@@ -218,6 +218,52 @@ describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, ope
     expect(ran).not.toContain('a1')
   })
 
+  it('tells of each stored result that is done whether it was recovered, and after how many attempts', async () => {
+    const persister = open()
+    const ran: string[] = []
+    const graph = (held: boolean) => {
+      const action = kit.action({
+        reads: ['item'],
+        writes: ['out'],
+        async run({ state: { item } }) {
+          ran.push(item)
+          if (item === 'held' && held) await new Promise(() => {})
+          if (item.startsWith('bad')) throw new TypeError(item)
+          return { out: item }
+        },
+      })
+      const map = kit.mapStates({
+        reads: ['items'],
+        writes: ['outs'],
+        action,
+        settle: 'collect',
+        retry: { attempts: 2, delayMs: 0 },
+        states: ({ state }) => Object.fromEntries(state.items.map((item) => [item, { item }])),
+        fallback: ({ key, error }) => {
+          if (key === 'bad') throw error
+          return { out: 'saved' }
+        },
+        reduce: ({ results }) => ({
+          outs: results.map((r) =>
+            r.status === 'done' ? `${r.key} ${r.recovered} ${r.attempts}` : `${r.key} ${r.status}`,
+          ),
+        }),
+      })
+      return kit.graph({ actions: { map } })
+    }
+    const given = { appId: 'app', entrypoint: 'map', persister } as const
+    const items = ['good', 'bad', 'bad but saved', 'held']
+    void createApplication(graph(true), { ...given, state: { ...state, items } }).run()
+    for (let i = 0; i < 100 && ran.length < 6; i++) await settle()
+    await settle()
+    ran.length = 0
+
+    const { state: end } = await (await resumeOrCreate(graph(false), { ...given, state: { ...state, items } })).run()
+
+    expect(ran).toEqual(['held'])
+    expect(end.outs).toEqual(['good false 1', 'bad failed', 'bad but saved true 2', 'held false 1'])
+  })
+
   it('starts none when what is stored satisfies the policy', async () => {
     const persister = open()
     const ran: string[] = []
@@ -387,6 +433,22 @@ describe('a message that waits in the store', () => {
     expect(end.log).toEqual(['yes', 'told'])
     expect((await persister.load({ appId: 'app' }))?.inbox).toEqual([])
     expect(await answer({ persister, appId: 'app', message: approve('late') })).toBe('dropped')
+  })
+
+  it('that was sent while nothing ran is there for the next run, here and in another process', async () => {
+    const ran = async (elsewhere: boolean) => {
+      const persister = memoryPersister()
+      const options = { appId: 'app', entrypoint: 'ask', state, persister } as const
+      const first = createApplication(graph, options)
+      await first.run({ whenWaiting: 'return' })
+      await first.cancel()
+      const delivery = await first.send(approve('yes'))
+      const next = elsewhere ? await resumeOrCreate(graph, options) : first
+      return [delivery, (await next.run()).state.log]
+    }
+
+    expect(await ran(false)).toEqual(['queued', ['yes', 'told']])
+    expect(await ran(true)).toEqual(['queued', ['yes', 'told']])
   })
 
   it('finds its branch by its path, also one that waits in its first step', async () => {

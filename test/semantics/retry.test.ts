@@ -5,8 +5,11 @@ import {
   ContractError,
   createApplication,
   createLimit,
+  defineMessage,
   type Retry,
+  type,
 } from 'teasel'
+import { memoryPersister } from 'teasel/persistence'
 import { describe, expect, it } from 'vitest'
 import { type Chat, chat } from '../support/chat.js'
 import { defer, settle, untilAborted } from '../support/deferred.js'
@@ -324,6 +327,86 @@ describe('the retry of an action', () => {
     await run
 
     expect(log).toEqual(['attempt 1', 'below ended', 'attempt 2'])
+  })
+
+  it('gives an attempt the stored messages again that the one before took, ahead of those that came since', async () => {
+    const word = defineMessage('word', type<string>())
+    const action = chat.action({
+      reads: [],
+      writes: ['answer'],
+      retry: { attempts: 2, delayMs: 10 },
+      async run({ context }) {
+        const heard = [await context.receiveOne(word), await context.receiveOne(word)]
+        if (context.attempt === 1) throw new Error('boom')
+        heard.push(await context.receiveOne(word))
+        return { answer: heard.map(({ body }) => body).join() }
+      },
+    })
+    const { app, clock } = start(action, { persister: memoryPersister(), appId: 'app' })
+
+    const run = app.run()
+    await settle()
+    for (const body of ['1', '2']) await app.send(word(body))
+    await settle()
+    const since = await app.send(word('3'))
+    clock.advance(10)
+
+    expect(since).toBe('queued')
+    expect((await run).state.answer).toBe('1,2,3')
+  })
+
+  it('holds no slot of a limit while an action waits for its next attempt, and asks for one again before it', async () => {
+    const gate = defer()
+    const log: string[] = []
+    const action = chat.action({
+      reads: ['prompt'],
+      writes: ['answer'],
+      retry: { attempts: 2, delayMs: 10 },
+      async run({ context }) {
+        const key = context.path[0]?.key
+        log.push(`${key}${context.attempt}`)
+        if (key === 'a' && context.attempt === 1) throw new Error('boom')
+        if (key === 'b') await gate.promise
+        log.push(`${key} done`)
+        return { answer: '' }
+      },
+    })
+    const { app, clock } = start(over(action, { states: { a: {}, b: {} }, concurrency: createLimit(1) }))
+
+    const run = app.run()
+    await settle()
+    clock.advance(10)
+    await settle()
+    const meanwhile = [...log]
+    gate.resolve()
+    await run
+
+    expect(meanwhile).toEqual(['a1', 'b1'])
+    expect(log).toEqual(['a1', 'b1', 'b done', 'a2', 'a done'])
+  })
+
+  it('ends with a cancel while it waits for a slot', async () => {
+    const action = chat.action({
+      reads: ['prompt'],
+      writes: ['answer'],
+      retry: { attempts: 2, delayMs: 10 },
+      async run({ context, signal }) {
+        if (context.path[0]?.key === 'a') throw new Error('boom')
+        return untilAborted(signal)
+      },
+    })
+    const { app, clock, of } = start(over(action, { states: { a: {}, b: {} }, concurrency: createLimit(1) }))
+
+    const run = app.run()
+    await settle()
+    clock.advance(10)
+    await settle()
+    await app.cancel({ path: 'map/a' })
+    await settle()
+    await app.cancel({ path: 'map/b' })
+
+    expect((await run).state.answers).toEqual({ a: 'cancelled 1', b: 'cancelled 1' })
+    expect(of('step.start').map((event) => event.path.at(-1)?.key)).toEqual([undefined, 'a', 'b'])
   })
 
   it('counts the time, not the timer: one that fires early is set again', async () => {

@@ -202,6 +202,50 @@ describe('a source', () => {
     expect((error as { cause: { cause: unknown } }).cause.cause).toBe(thrown)
   })
 
+  it.each([
+    ['iterator', Symbol.iterator],
+    ['async iterator', Symbol.asyncIterator],
+  ] as const)('that is an %s which cannot be closed is left where it is', async (_, kind) => {
+    const faults: unknown[] = []
+    let asked = 0
+    const endless = { [kind]: () => ({ next: () => ({ done: false, value: { prompt: String(asked++) } }) }) }
+    const map = loose.mapStates({
+      reads: [],
+      writes: ['log'],
+      settle: 'any',
+      concurrency: 1,
+      action: echo,
+      states: () => endless,
+      ...logOf,
+    })
+    const app = createApplication(kit.graph({ actions: { map } } as never), {
+      entrypoint: 'map',
+      state: { prompt: 'p' },
+    } as never)
+    app.on('fault', (event) => faults.push(event))
+
+    expect(((await app.run()) as { state: S }).state.log).toEqual(['0 0'])
+    expect({ asked, faults }).toEqual({ asked: 1, faults: [] })
+  })
+
+  it('that is asynchronous and throws is told as the cause too', async () => {
+    const thrown = new RangeError('no more')
+    const map = loose.mapStates({
+      reads: [],
+      writes: ['log'],
+      action: echo,
+      async *states() {
+        yield { prompt: 'a' }
+        throw thrown
+      },
+      reduce: none,
+    })
+
+    const error = await runOf(map).catch((fault: unknown) => fault)
+
+    expect((error as { cause: { cause: unknown } }).cause.cause).toBe(thrown)
+  })
+
   it.each([[{ graceMs: 0 }], [{ concurrency: 1 }]])('takes the option %j', async (option) => {
     const map = loose.mapStates({
       reads: [],

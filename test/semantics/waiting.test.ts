@@ -400,6 +400,47 @@ describe('waiting', () => {
     await app.cancel()
   })
 
+  it('takes its slot again before the action goes on', async () => {
+    const gate = defer()
+    const order: string[] = []
+    const hear = kit.action({
+      reads: [],
+      writes: ['answer'],
+      async run({ context }) {
+        const { body } = await context.receiveOne(reply)
+        order.push(`heard ${body}`)
+        return { answer: body }
+      },
+    })
+    const work = kit.action({
+      reads: [],
+      writes: ['answer'],
+      async run() {
+        order.push('work')
+        await gate.promise
+        order.push('work done')
+        return { answer: '' }
+      },
+    })
+    const main = kit.mapActions({
+      reads: [],
+      writes: ['answers'],
+      concurrency: createLimit(1),
+      actions: { hear, work },
+      reduce: ({ results }) => ({ answers: told(results) }),
+    })
+    const app = createApplication(kit.graph({ actions: { main } }), { entrypoint: 'main', state: {} })
+
+    const run = app.run()
+    await settle()
+    order.push(await app.send(reply('yes'), { path: 'main/hear' }))
+    await settle()
+    gate.resolve()
+
+    expect((await run).state.answers).toEqual({ hear: 'done', work: 'done' })
+    expect(order).toEqual(['work', 'delivered', 'work done', 'heard yes'])
+  })
+
   it('that an action leaves behind takes no slot and no message of a later step', async () => {
     const limit = createLimit(1)
     const hasty = kit.action({

@@ -42,6 +42,42 @@ describe('watch', () => {
     ])
   })
 
+  it('sees which branches there are, and the messages between them', async () => {
+    const seen: unknown[] = []
+    const speak = chat.action({
+      reads: [],
+      writes: ['answer'],
+      async run({ context }) {
+        await settle()
+        return { answer: context.send('slow', hint('psst')) }
+      },
+    })
+    const map = chat.mapActions({
+      reads: ['prompt'],
+      writes: ['answer'],
+      settle: 'any',
+      concurrency: 2,
+      actions: { speak, slow, late: slow },
+      watch({ event, branches }) {
+        if (event.type === 'message') seen.push(event)
+        if (event.type === 'branch.settled' && event.key === 'speak')
+          seen.push({ ...branches }, 'slow' in branches, 'speak' in branches, 'nobody' in branches, branches.late)
+      },
+      reduce: () => ({ answer: '' }),
+    })
+
+    await run(map as never)
+
+    expect(seen).toEqual([
+      { type: 'message', key: 'speak', message: { kind: 'hint', body: 'psst', from: 'speak' } },
+      { speak: { key: 'speak', status: 'done' }, slow: { key: 'slow', status: 'running' } },
+      true,
+      true,
+      false,
+      { key: 'late', status: 'queued' },
+    ])
+  })
+
   it('settles when it has enough', async () => {
     const map = chat.mapActions({
       reads: ['prompt'],
