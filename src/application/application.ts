@@ -188,6 +188,9 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
   /**
    * Cancels what runs, or the application at `path` below. Resolves when that has ended. The run itself resolves with
    * the status `cancelled`.
+   *
+   * An action of the same application calls it without awaiting it: the run ends only when that action has ended, so
+   * they would wait for each other until the grace period is over.
    */
   cancel(options?: { readonly path?: string | Path; readonly reason?: unknown }): Promise<void>
   /**

@@ -83,7 +83,14 @@ function mergeSources(sources: readonly AsyncIterable<unknown>[]): Reader<unknow
   let begun = false
   const begin = (): void => {
     begun = true
-    for (const [i, source] of sources.entries()) open.set(i, source[Symbol.asyncIterator]())
+    for (const [i, source] of sources.entries()) {
+      try {
+        open.set(i, source[Symbol.asyncIterator]())
+      } catch (error) {
+        failure ??= { error } // the others begin, so that they can be returned (J2)
+      }
+    }
+    if (failure !== undefined) void close()
   }
   /** Hands out one value, and asks its source for the next (J1). */
   const handOut = (arrival: Arrival | undefined): IteratorYieldResult<unknown> | undefined => {
@@ -94,6 +101,7 @@ function mergeSources(sources: readonly AsyncIterable<unknown>[]): Reader<unknow
   return new Reader({
     open() {
       begin()
+      if (failure !== undefined) return
       if (open.size === 0) arrivals.close()
       for (const [i, iterator] of open) void ask(i, iterator)
     },
@@ -107,8 +115,10 @@ function mergeSources(sources: readonly AsyncIterable<unknown>[]): Reader<unknow
       return ends
     },
     async leave() {
-      if (!begun) begin() // a source that listens already lets go
+      const fresh = !begun
+      if (fresh) begin() // a source that listens already lets go
       const lost = (await close()).find((one) => one.status === 'rejected')
+      if (fresh && failure !== undefined) throw failure.error
       if (lost !== undefined) throw lost.reason
     },
   })

@@ -1,4 +1,3 @@
-import type { Received } from '../action/message.js'
 import type { StoredMessage } from './replay.js'
 
 // Owns: the messages of one application that are stored, and which of them its present step took.
@@ -6,27 +5,24 @@ import type { StoredMessage } from './replay.js'
 export class Inbox {
   /** Those that no committed step has taken. */
   waiting: StoredMessage[]
-  readonly #taken = new Map<number, Received>()
+  readonly #taken = new Set<number>()
 
   constructor(waiting: readonly StoredMessage[] = []) {
     this.waiting = [...waiting]
   }
 
   /** The step took a message: it goes with the row of the step. */
-  take(id: number, message: Received): void {
-    this.#taken.set(id, message)
+  take(id: number): void {
+    this.#taken.add(id)
   }
 
-  /** The attempt failed: the messages that it took are there for the next one. */
-  untake(): readonly Received[] {
-    if (this.#taken.size === 0) return []
-    const taken = [...this.#taken.values()]
+  /** The attempt failed: no row takes them along. */
+  untake(): void {
     this.#taken.clear()
-    return taken
   }
 
   get taken(): readonly number[] {
-    return this.#taken.size === 0 ? [] : [...this.#taken.keys()]
+    return this.#taken.size === 0 ? [] : [...this.#taken]
   }
 
   /** The step has committed. */

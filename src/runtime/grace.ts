@@ -3,7 +3,7 @@ import type { Clock } from '../internal/clock.js'
 /** The time that cancelled code has to end. One timer at a time. */
 export class Grace {
   readonly #clock: Clock
-  readonly #ms: number
+  #ms: number
   readonly #over: () => void
   #timer: unknown
   #ended = false
@@ -30,6 +30,14 @@ export class Grace {
       },
       Math.max(0, ms),
     )
+  }
+
+  /** The deadline of whoever is above has passed: nothing here has time left. */
+  cut(): void {
+    this.#ms = 0
+    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.start()
   }
 
   end(): void {

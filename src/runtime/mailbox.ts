@@ -2,7 +2,8 @@ import type { Delivery, Received } from '../action/message.js'
 
 // Owns: the messages of one application, in order of arrival, and who reads them.
 // M1  Bounded: a message that finds no room is refused.
-// M2  A message is taken once. Kinds that a reader does not ask for stay for another.
+// M2  A message is taken once, unless the attempt that took it failed. Kinds that a reader does not ask for stay for another.
+// M3  It lives as long as the run: what is left, or was taken by a step that failed the run, goes with it.
 
 const BOUND = 1000
 
@@ -39,7 +40,7 @@ export class Mailbox {
 
   /** Messages that were taken by an attempt that failed: they come first again. */
   putBack(messages: readonly Received[]): void {
-    if (messages.length > 0) this.#messages = [...messages, ...(this.#messages ?? [])]
+    this.#messages = [...messages, ...(this.#messages ?? [])]
   }
 
   /** Takes the first message that is wanted. */

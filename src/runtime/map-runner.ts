@@ -266,7 +266,7 @@ export class MapRunner implements LiveMap {
   abandon(): void {
     if (this.table.live.size === 0) return this.#finale.abandon()
     for (const { app } of this.table.each()) app.abandon()
-    this.#grace.start(0)
+    this.#grace.cut() // also for what follows
   }
 
   get busy(): boolean {

@@ -1,6 +1,6 @@
 import { type Path, printPath } from '../action/context.js'
 import { type Inputs, NO_INPUTS } from '../action/inputs.js'
-import type { Delivery, Message } from '../action/message.js'
+import type { Delivery, Message, Received } from '../action/message.js'
 import { MaxStepsError, type Where } from '../errors.js'
 import type { Plan, PlanNode } from '../graph/plan.js'
 import { createDeferred } from '../internal/deferred.js'
@@ -67,6 +67,7 @@ export class Runner implements LiveApp {
   release: (() => void) | undefined
   attempts: Attempts | undefined
   onces: Map<string, Promise<unknown>> | undefined
+  taken: Received[] | undefined
   waits: LiveWaits | undefined
   subApps: Map<string, LiveApp> | undefined
   leaked: readonly Leak[] = NO_LEAKS
@@ -158,7 +159,7 @@ export class Runner implements LiveApp {
     this.order = order
     this.cancellation = undefined
     this.leaked = NO_LEAKS
-    this.attempts = undefined
+    this.attempts = this.taken = undefined
     this.#mailbox?.reopen()
     this.#end = ended
     order.begun?.()

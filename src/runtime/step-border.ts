@@ -4,6 +4,7 @@ import { PersistenceError } from '../persistence/errors.js'
 import { announce } from './announce.js'
 import { attemptAt } from './retrying.js'
 import { isRunBody } from './step.js'
+import { giveBack } from './stored-messages.js'
 import type { LiveApp } from './tree.js'
 
 // Owns: how an attempt at a step begins and ends: its time, its events, its context and its slot, its error.
@@ -11,8 +12,7 @@ import type { LiveApp } from './tree.js'
 
 /** An attempt begins. */
 export function startAttempt(app: LiveApp, node: PlanNode): void {
-  const taken = app.journal?.inbox.untake()
-  if (taken !== undefined && taken.length > 0) app.mailbox.putBack(taken)
+  if (app.taken !== undefined) giveBack(app)
   app.at = node
   app.startedAt = app.watched || app.hub.hears('step.end') ? app.hub.clock.now() : 0
   if (app.hears('step.start')) announce(app, { type: 'step.start', source: node.name, attempt: attemptNumber(app) })

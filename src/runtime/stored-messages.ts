@@ -5,13 +5,14 @@ import { findBelow, sendDown } from './address.js'
 import { branchId } from './identity.js'
 import type { LiveApp } from './tree.js'
 
-// Owns: messages from outside that are stored: from when they are sent until the step that took them commits.
+// Owns: messages until the step that took them commits; those from outside also in the store, from when they are sent.
 // Does not own: the mailbox (mailbox.ts), the row that they go with (persistence/journal.ts).
 
 const storedIds = new WeakMap<Received, number>()
 
 /** Puts messages that wait in the store into the mailbox of an application whose run begins. */
 export function deliverInbox({ mailbox }: LiveApp, { inbox }: Journal): void {
+  inbox.untake()
   for (const { id, kind, body } of inbox.waiting) mailbox.push(storedMessage({ kind, body, from: '' }, id))
 }
 
@@ -21,10 +22,21 @@ function storedMessage(message: Received, id: number): Received {
   return message
 }
 
-/** A step was handed a message. */
-export function messageTaken({ journal }: LiveApp, message: Received | undefined): void {
-  const id = message === undefined ? undefined : storedIds.get(message)
-  if (message !== undefined && id !== undefined) journal?.inbox.take(id, message)
+/** A step was handed a message: it is gone once the step commits. */
+export function messageTaken(app: LiveApp, message: Received | undefined): void {
+  if (message === undefined) return
+  app.taken ??= []
+  app.taken.push(message)
+  const id = storedIds.get(message)
+  if (id !== undefined) app.journal?.inbox.take(id)
+}
+
+/** The attempt that took messages has failed: they come first for the next one. */
+export function giveBack(app: LiveApp): void {
+  if (app.taken === undefined) return
+  app.mailbox.putBack(app.taken)
+  app.taken = undefined
+  app.journal?.inbox.untake()
 }
 
 /** An action waits for a person: whoever looks into the store sees it. */

@@ -160,6 +160,7 @@ function commit(
 
 function place(app: LiveApp, node: PlanNode, standing: Standing): undefined {
   app.standing = standing
+  app.taken = undefined
   app.visits[node.index] = (app.visits[node.index] ?? 0) + 1
 }
 

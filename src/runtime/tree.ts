@@ -93,6 +93,8 @@ export interface LiveApp {
   attempts: Attempts | undefined
   /** Side effects that the step does once, by key. */
   onces: Map<string, Promise<unknown>> | undefined
+  /** Messages that the present attempt took; those of one that failed, until the next begins. */
+  taken: Received[] | undefined
   /** What it waits for, if it ever did. */
   waits: LiveWaits | undefined
   /** Applications that the current step made by hand, by their keys. */

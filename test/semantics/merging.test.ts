@@ -34,6 +34,27 @@ function lever(name: string) {
 }
 
 describe('merge', () => {
+  it('returns every other source when one cannot begin', async () => {
+    const returned: string[] = []
+    const source = (name: string): AsyncIterable<never> => ({
+      [Symbol.asyncIterator]: () => ({
+        next: () => new Promise(() => {}),
+        return: async () => {
+          returned.push(name)
+          return { done: true, value: undefined }
+        },
+      }),
+    })
+    const broken: AsyncIterable<never> = {
+      [Symbol.asyncIterator]() {
+        throw new RangeError('cannot begin')
+      },
+    }
+
+    await expect(merge(source('a'), broken, source('b')).next()).rejects.toThrow('cannot begin')
+    expect(returned).toEqual(['a', 'b'])
+  })
+
   it('S-118 S-121 joins the streams of applications as their events arrive, and returns all outcomes', async () => {
     const [fast, slow] = [pouring({ appId: 'fast' }), pouring({ appId: 'slow' })]
     const both = merge(fast.app.stream({ include: ['chunk'] }), slow.app.stream({ include: ['chunk'] }))
