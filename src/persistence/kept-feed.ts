@@ -19,7 +19,7 @@ import { branchIdOf, endingOf, entryOf } from './settled.js'
 // K2  What is stored is settled before anything starts, in the order in which it settled.
 // K3  A branch that is done is never handed out again.
 
-export class KeptFeed implements KeptBranches<Journal> {
+class KeptFeed implements KeptBranches<Journal> {
   readonly #journal: Journal
   /** Where the branches are stored. */
   readonly #scope: Scope

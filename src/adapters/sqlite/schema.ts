@@ -3,7 +3,7 @@ import type { SqliteDatabase } from './open-database.js'
 // The tables, and how they came to be: each entry of MIGRATIONS was run once on every file that is older than it.
 
 /** A name as SQL quotes it: whatever stands in it, it is a name. */
-export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
+const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
 
 /** Names of what one persister keeps in a file. */
 export interface Names {
