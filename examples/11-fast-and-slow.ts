@@ -4,78 +4,39 @@
 //
 // The mistake to avoid: starting the thorough one only when the quick one has disappointed. Started at once it costs
 // nothing where it is cancelled early, and the user waits half as long where it is not.
+//
+// ```mermaid
+// stateDiagram-v2
+//   direction LR
+//   state "answer" as n0 {
+//     state "quick" as n1 {
+//       state "glance" as n2
+//       state "tell" as n3
+//       [*] --> n2
+//       n2 --> n3
+//       n3 --> [*]
+//     }
+//     --
+//     state "thorough" as n4
+//   }
+//   [*] --> n0
+//   n0 --> [*]
+// ```
 
 import { pathToFileURL } from 'node:url'
 import { createApplication, defineState } from 'teasel'
+import { type Answering, quickGraph, thoroughGraph } from './fast-and-slow/answers.js'
 import { type Keys, terminalKeys } from './fast-and-slow/keys.js'
 import { Library } from './research/library.js'
-import { termsOf } from './research/words.js'
 
-interface Answering {
-  question: string
-  quote: string
-  /** How many of the question's terms the quote speaks of, from 0 to 1. */
-  cover: number
-  /** How many passages have been read. */
-  read: number
-  answer: string
-  by: string
-}
-
-const kit = defineState<Answering>()
-const AT_ONCE = 400
-
-/** A sentence, and which part of the terms it speaks of. */
-function bestSentence(sentences: readonly string[], terms: readonly string[]) {
-  const covers = sentences.map((quote) => {
-    const found = new Set(termsOf(quote))
-    return { quote, cover: terms.filter((term) => found.has(term)).length / terms.length }
-  })
-  return covers.sort((a, b) => b.cover - a.cover || a.quote.length - b.quote.length)[0] ?? { quote: '', cover: 0 }
-}
+const kit = defineState<Answering & { by: string }>()
 
 /** @param wish what the user wants, changed by the keys */
-function graphOf(library: Library, wish: { more: boolean }) {
-  const glance = kit.action({
-    reads: ['question'],
-    writes: ['quote', 'cover'],
-    run({ state }) {
-      const terms = termsOf(state.question)
-      const [hit] = library.search(terms, { from: 0, to: 3000, presidents: [] }, 1)
-      return bestSentence(library.passages[hit?.passage ?? -1]?.sentences ?? [], terms)
-    },
-  })
-  const tell = kit.action({
-    reads: ['quote'],
-    writes: ['answer'],
-    async *run({ state }) {
-      for (const word of state.quote.split(' ')) yield { word }
-      return { answer: state.quote }
-    },
-  })
-  const quick = kit
-    .graph({ actions: { glance, tell }, transitions: { glance: 'tell' } })
-    .runnable({ entrypoint: 'glance' })
-
-  const study = kit.action({
-    reads: ['question', 'quote?', 'cover?', 'read?'],
-    writes: ['quote', 'cover', 'read', 'answer'],
-    run({ state: { question, quote = '', cover = 0, read = 0 } }) {
-      const some = library.passages.slice(read, read + AT_ONCE).flatMap(({ sentences }) => sentences)
-      const found = bestSentence(some, termsOf(question))
-      const best = found.cover > cover ? found : { quote, cover }
-      return { ...best, answer: best.quote, read: read + AT_ONCE }
-    },
-  })
-  const more = ({ state }: { readonly state: Readonly<Answering> }) => state.read < library.passages.length
-  const thorough = kit
-    .graph({ actions: { study }, transitions: { study: [{ to: 'study', when: more }] } })
-    .runnable({ entrypoint: 'study' })
-
+export function answerGraph(library: Library, wish: { more: boolean }) {
   const answer = kit.mapActions({
     reads: ['question'],
     writes: ['answer', 'by', 'read'],
-    actions: { quick, thorough },
+    actions: { quick: quickGraph(library), thorough: thoroughGraph(library) },
     settle: 'collect', // a cancelled branch is no failure
     watch({ event, cancel }) {
       if (event.type !== 'step.end' || event.key !== 'quick') return
@@ -94,7 +55,7 @@ function graphOf(library: Library, wish: { more: boolean }) {
 /** Asks both. The key `y` is content with the quick answer, `m` wants more whatever it says. */
 export async function ask(library: Library, question: string, keys: Keys, show: (text: string) => void) {
   const wish = { more: false }
-  const app = createApplication(graphOf(library, wish), { entrypoint: 'answer', state: { question } })
+  const app = createApplication(answerGraph(library, wish), { entrypoint: 'answer', state: { question } })
   const release = keys((key) => {
     if (key === 'm') wish.more = true
     if (key === 'y') void app.cancel({ path: 'thorough', reason: 'the user is content' })

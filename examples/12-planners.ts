@@ -3,7 +3,20 @@
 //
 // The mistake to avoid: reading one agent's stream after the other. The second would not begin before the first has
 // ended, for a stream starts its run when it is read. `merge` reads all of them at once, hands on what comes first, and
-// lets none run ahead of a slow view; leaving the loop leaves every stream.
+// lets none run ahead of a slow view; leaving the loop leaves every stream. Each agent is this graph:
+//
+// ```mermaid
+// stateDiagram-v2
+//   direction LR
+//   state "plan" as n0
+//   state "look" as n1
+//   state "conclude" as n2
+//   [*] --> n0
+//   n0 --> n1
+//   n1 --> n1 : more to look for
+//   n1 --> n2 : otherwise
+//   n2 --> [*]
+// ```
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'

@@ -2,42 +2,19 @@
 //
 // The mistake to avoid: `Promise.any([...fetches])`. It answers as fast, but the slow requests run on, and are paid for.
 // `settle: 'any'` cancels the losers: their signal fires, `fetch` hangs up, and the step ends when they have ended.
+//
+// ```mermaid
+// stateDiagram-v2
+//   direction LR
+//   state "hedge" as n0
+//   [*] --> n0
+//   n0 --> [*]
+// ```
 
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
 import { pathToFileURL } from 'node:url'
 import { createApplication, defineState, type } from 'teasel'
-
-/** What the server saw of one request. */
-export interface Seen {
-  readonly provider: string
-  readonly end: 'answered' | 'refused' | 'hung up on'
-}
-
-/** A real server on this machine whose providers delay and fail on purpose. It emits `seen` when a request has ended. */
-export async function startProviders(): Promise<{
-  readonly server: Server
-  readonly url: string
-  readonly seen: Seen[]
-}> {
-  const seen: Seen[] = []
-  const server = createServer((request, response) => {
-    const provider = request.url?.slice(1) ?? ''
-    response.on('close', () => {
-      const end = response.statusCode === 503 ? 'refused' : response.writableFinished ? 'answered' : 'hung up on'
-      seen.push({ provider, end })
-      server.emit('seen')
-    })
-    if (provider === 'overloaded') response.writeHead(503).end('Try again later.')
-    else if (provider === 'steady') setTimeout(() => response.end('Teasels comb wool.'), 50)
-    else response.write('Well, ') // stuck: it never says more
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  const port = typeof address === 'object' ? address?.port : undefined
-  return { server, url: `http://127.0.0.1:${port}`, seen }
-}
+import { startProviders } from './hedged-calls/providers.js'
 
 const kit = defineState<{ question: string; answer: string; from: string }>()
 
@@ -53,7 +30,7 @@ const ask = kit.action({
 })
 
 /** Asks the providers `names` under `url`. */
-export function hedgedApplication(url: string, names: readonly string[], question: string) {
+export function hedgeGraph(url: string, names: readonly string[]) {
   const hedge = kit.mapActions({
     reads: ['question'],
     writes: ['answer', 'from'],
@@ -65,8 +42,11 @@ export function hedgedApplication(url: string, names: readonly string[], questio
       return { answer: winner.state.answer, from: winner.key }
     },
   })
-  return createApplication(kit.graph({ actions: { hedge } }), { entrypoint: 'hedge', state: { question } })
+  return kit.graph({ actions: { hedge } })
 }
+
+export const hedgedApplication = (url: string, names: readonly string[], question: string) =>
+  createApplication(hedgeGraph(url, names), { entrypoint: 'hedge', state: { question } })
 
 async function main(): Promise<void> {
   const { server, url, seen } = await startProviders()

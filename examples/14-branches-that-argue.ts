@@ -3,6 +3,16 @@
 //
 // The mistake to avoid: a shared variable that all branches write. Branches share nothing; they send messages, which
 // arrive in order, and `messages()` completes when nobody is left who could send one, so nobody waits for ever.
+//
+// ```mermaid
+// stateDiagram-v2
+//   direction LR
+//   state "argue" as n0 {
+//     state "each branch" as n1
+//   }
+//   [*] --> n0
+//   n0 --> [*]
+// ```
 
 import { pathToFileURL } from 'node:url'
 import { createApplication, defineMessage, defineState, type } from 'teasel'
@@ -66,8 +76,10 @@ const argue = kit.mapStates({
   },
 })
 
+export const graph = kit.graph({ actions: { argue } })
+
 export const jury = (rankings: Record<string, Ranking>) =>
-  createApplication(kit.graph({ actions: { argue } }), { entrypoint: 'argue', state: { rankings } })
+  createApplication(graph, { entrypoint: 'argue', state: { rankings } })
 
 /** Jurors by name, and how they rank. */
 export const RANKINGS = {

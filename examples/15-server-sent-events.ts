@@ -5,6 +5,14 @@
 //
 // The mistake to avoid: a run that outlives its request. Nobody reads it, and it costs what it costs. Here the request's
 // own signal cancels the run; and a client that reads slowly slows the producer, for `stream()` is paced by its reader.
+//
+// ```mermaid
+// stateDiagram-v2
+//   direction LR
+//   state "count" as n0
+//   [*] --> n0
+//   n0 --> [*]
+// ```
 
 import { pathToFileURL } from 'node:url'
 import { serve } from '@hono/node-server'
@@ -23,7 +31,7 @@ export interface Log {
 }
 
 /** @param pause what the counting waits for between two numbers; rejects when the signal fires */
-export function createServer(log: Log, pause: (signal: AbortSignal) => Promise<void>): Hono {
+export function countGraph(log: Pick<Log, 'cleaned'>, pause: (signal: AbortSignal) => Promise<void>) {
   const count = kit.action({
     reads: ['to'],
     writes: ['counted'],
@@ -41,8 +49,12 @@ export function createServer(log: Log, pause: (signal: AbortSignal) => Promise<v
       }
     },
   })
-  const graph = kit.graph({ actions: { count } })
+  return kit.graph({ actions: { count } })
+}
 
+/** A server with one page, `/count`: a run for each request. @param pause as in {@link countGraph} */
+export function createServer(log: Log, pause: (signal: AbortSignal) => Promise<void>): Hono {
+  const graph = countGraph(log, pause)
   return new Hono().get('/count', (context) => {
     const to = Number(context.req.query('to') ?? 10)
     if (!Number.isInteger(to) || to < 1) return context.text('to is a whole number above 0.', 400)

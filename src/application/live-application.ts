@@ -178,7 +178,7 @@ export class LiveApplication implements AsyncDisposable {
     const target = path === undefined ? this.#app : found?.app
     if (found?.map !== undefined)
       found.map.cancelBranch(found.key, createCancellation('app', 'app', this.#app.hub.clock.now(), reason))
-    if (target === undefined || !target.running) return
+    if (target === undefined) return
     const ended = target === this.#app ? this.#over() : target.ended()
     target.cancelFromOutside(reason)
     await ended

@@ -26,10 +26,13 @@ type EndsOf<Sources extends readonly unknown[]> = { -readonly [K in keyof Source
  *
  * @example
  * ```ts
- * const fast = createApplication(sketch, { entrypoint: 'sketch', state: { question } })
- * const slow = createApplication(study, { entrypoint: 'search', state: { question } })
- * for await (const event of merge(fast.stream(), slow.stream())) {
- *   if (event.type === 'step.end' && event.action === 'sketch') break // cancels what both still run
+ * const kit = defineState<{ n: number }>()
+ * const count = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 1 }) })
+ * const graph = kit.graph({ actions: { count }, transitions: { count: 'count' } }) // goes on until it is cancelled
+ * const one = createApplication(graph, { entrypoint: 'count', state: { n: 0 } })
+ * const other = createApplication(graph, { entrypoint: 'count', state: { n: 100 } })
+ * for await (const event of merge(one.stream(), other.stream())) {
+ *   if (event.type === 'step.end' && event.status === 'done' && event.state.n === 103) break // cancels both
  * }
  * ```
  */

@@ -1,3 +1,4 @@
+import { isThenable } from '../internal/guards.js'
 import type { AnyEvent, EventType, Subscription } from './events.js'
 
 /** Who reads events. */
@@ -26,7 +27,7 @@ export class Listeners {
     }
   }
 
-  /** Hands an event to each listener; one that throws is told to `fault` and does not keep it from the others. */
+  /** Hands an event to each listener; one that throws, or answers with a promise that rejects, is told to `fault` and does not keep it from the others. */
   dispatch(event: AnyEvent, fault: (error: unknown) => void): void {
     this.#tell(this.#byType.get(event.type), event, fault)
     this.#tell(this.#byType.get('*'), event, fault)
@@ -36,7 +37,8 @@ export class Listeners {
     if (listeners === undefined) return
     for (const listener of listeners) {
       try {
-        listener(event)
+        const answer: unknown = listener(event)
+        if (isThenable(answer)) answer.then(undefined, fault)
       } catch (error) {
         fault(error)
       }

@@ -50,8 +50,11 @@ function tellWatchers(app: LiveApp, event: AnyEvent): void {
   }
 }
 
-/** Tells of something that threw beside the run, which goes on. */
-export function reportFault(app: LiveApp, where: string, error: unknown): void {
+/**
+ * Tells of something that threw beside the run, which goes on.
+ * @param of the run; once that is over, the logger alone is told
+ */
+export function reportFault(app: LiveApp, where: string, error: unknown, of = app.epoch): void {
   app.hub.logger.error(`${where} threw.`, error)
-  if (app.hears('fault')) announce(app, { type: 'fault', where, error })
+  if (app.epoch === of && app.hears('fault')) announce(app, { type: 'fault', where, error })
 }

@@ -1,5 +1,5 @@
 import { toError } from '../internal/guards.js'
-import { conclude, intercept, type Outcome } from '../lifecycle/interceptor.js'
+import { conclude, type InterceptedApp, type Interceptor, intercept, type Outcome } from '../lifecycle/interceptor.js'
 import { announce, reportFault } from './announce.js'
 import { keepEnd } from './keeping.js'
 import { createOrder, type RunEnd, type RunOrder } from './order.js'
@@ -9,9 +9,15 @@ import type { LiveApp } from './tree.js'
 export async function announcedRun(app: LiveApp, order: RunOrder = createOrder(app.inputs)): Promise<RunEnd> {
   const { hub } = app
   const { next } = app.standing
-  if (app.hears('run.start')) announce(app, { type: 'run.start', next })
   const told = { appId: hub.interceptors.length === 0 ? '' : app.appId, path: app.path, state: app.standing.state }
-  let end = await begin(app, order, told)
+  let end = await app.run({
+    ...order,
+    begun() {
+      if (app.hears('run.start')) announce(app, { type: 'run.start', next })
+      order.begun?.()
+    },
+    before: hub.interceptors.length === 0 ? undefined : () => refusalOf(hub.interceptors, told),
+  })
   if (hub.interceptors.length > 0) {
     const fatal = await conclude('Run', hub.interceptors, told, outcomeOf(end), (where, error) =>
       reportFault(app, where, error),
@@ -33,17 +39,13 @@ export async function announcedRun(app: LiveApp, order: RunOrder = createOrder(a
   return end
 }
 
-type Told = Parameters<typeof intercept<'Run'>>[2]
-
-async function begin(app: LiveApp, order: RunOrder, told: Told): Promise<RunEnd> {
-  if (app.hub.interceptors.length === 0) return app.run(order)
+async function refusalOf(...asked: [readonly Interceptor[], InterceptedApp]): Promise<Error | undefined> {
   try {
-    await intercept('Run', app.hub.interceptors, told)
+    await intercept('Run', ...asked)
+    return undefined
   } catch (error) {
-    const { state, sequenceId } = app.standing
-    return { status: 'failed', error: toError(error), state, sequenceId }
+    return toError(error)
   }
-  return app.run(order)
 }
 
 function outcomeOf(end: RunEnd): Outcome {

@@ -17,5 +17,10 @@ export function createCancellation(cause: CancelCause, by: string, at: number, r
   return Object.freeze({ reason: reason ?? new CancelledError(cause, by), by, cause, at })
 }
 
+/** What a cancel is to an application below the one that it was meant for. */
+export function belowCancellation({ at, reason }: Cancellation): Cancellation {
+  return createCancellation('parent', 'parent', at, reason)
+}
+
 /** Who cancels a branch whose time is over: it counts as failed. */
 export const TIMEOUT = 'timeout'

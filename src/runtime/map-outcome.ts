@@ -26,8 +26,9 @@ function hopelessMap(name: string, { policy, single }: FanOut, books: MapBooks):
   const lost = results.filter((result) => result.status === 'failed')
   const first = lost[0]?.error
   if (single && first !== undefined) return first
-  const told = lost.length > 0 ? lost : results.filter((result) => result.status === 'cancelled')
   const total = books.total ?? results.length
+  const scarce = typeof policy === 'object' && total < policy.atLeast
+  const told = lost.length > 0 ? lost : scarce ? [] : results.filter((result) => result.status === 'cancelled')
   const counted =
     told.length === 0
       ? `there ${['is no branch', 'is only 1 branch'][total] ?? `are only ${total} branches`}`

@@ -104,7 +104,7 @@ export class MapRunner implements LiveMap {
     const { total } = this.table
     const fields = { source: this.step.node.name, total, policy: policyName(this.policy) }
     if (this.app.hears('map.start')) announce(this.app, { type: 'map.start', ...fields })
-    if (total === 0) this.#judge()
+    if (total !== undefined) this.#judge()
     this.#pump()
     return this.#finale.answer
   }
@@ -151,7 +151,7 @@ export class MapRunner implements LiveMap {
     this.siblings.made(task.key, branch.app)
     this.table.live.set(task.key, branch)
     this.#starter.tell('branch.queued', branch)
-    this.#starter.launch(branch)
+    if (this.table.live.get(task.key) === branch) this.#starter.launch(branch) // else whoever was told cancelled it
   }
 
   branchStarted(key: string): void {

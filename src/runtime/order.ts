@@ -29,6 +29,8 @@ export interface RunOrder {
   readonly maxSteps: number
   /** Called when the run has begun, before its first step. */
   readonly begun?: (() => void) | undefined
+  /** Awaited before its first step. Answers what refuses the run, if anything does; never rejects. */
+  readonly before?: (() => Promise<Error | undefined>) | undefined
   /** Awaited after each commit, before the next step: who reads step by step paces here. */
   readonly pace?: ((step: CommittedStep, at: StepPlace) => Promise<void> | undefined) | undefined
   /** Whether `pace` is asked by the applications below, too. */

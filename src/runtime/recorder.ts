@@ -79,7 +79,8 @@ export class Recorder implements BranchIds {
     const { app, step, visit } = this.#map
     const { name } = step.node
     const told = { map: name, key, index, path: [...app.path, { map: name, visit, key }] }
-    const report = (where: string, error: unknown): void => reportFault(app, where, error)
+    const { epoch } = app
+    const report = (where: string, error: unknown): void => reportFault(app, where, error, epoch)
     this.#asking += 1
     void Promise.resolve(conclude('Branch', app.hub.interceptors, told, ending, report)).then((fatal) => {
       this.#asking -= 1

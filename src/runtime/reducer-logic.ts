@@ -1,6 +1,7 @@
 import type { AnyActorRef, AnyEventObject } from 'xstate'
 import type { FanOut } from '../parallel/fan-out.js'
 import type { AnyResult } from '../parallel/results.js'
+import { isActive } from './create-actor.js'
 import { createFolding, type Folding, type FoldTold } from './folding.js'
 import type { LooseLogic } from './logic.js'
 import { reduceAgain } from './retrying.js'
@@ -71,5 +72,5 @@ async function finish({ folding, again }: ReducerSetup, self: AnyActorRef): Prom
       if (!folding.repeats || !(await again(error, failed))) event = { type: 'teasel.failed', error }
     }
   }
-  self.send(event)
+  if (isActive(self)) self.send(event) // else it was given up
 }

@@ -13,7 +13,7 @@ import type { Journal } from '../persistence/journal.js'
 import { sendDown } from './address.js'
 import { announce } from './announce.js'
 import type { Attempts } from './attempts.js'
-import { type Cancellation, createCancellation } from './cancellation.js'
+import { belowCancellation, type Cancellation, createCancellation } from './cancellation.js'
 import { abandonSubApps } from './child-app.js'
 import type { AnyActorRef } from './create-actor.js'
 import { Grace } from './grace.js'
@@ -161,17 +161,18 @@ export class Runner implements LiveApp {
     this.attempts = undefined
     this.#mailbox?.reopen()
     this.#end = ended
-    const above = this.parent?.app.cancellation
-    if (above !== undefined) this.cancel(createCancellation('parent', 'parent', this.hub.clock.now(), above.reason))
     order.begun?.()
+    const above = this.parent?.app.cancellation
+    if (above !== undefined) this.cancel(belowCancellation(above))
     void this.#loop(order, this.epoch)
   }
 
   async #loop(order: RunOrder, epoch: number): Promise<void> {
-    if (this.journal !== undefined) {
+    const refusal = order.before && (await order.before())
+    if (refusal && this.epoch === epoch && !this.cancellation) return this.#finish(failedRun(this, refusal))
+    if (this.journal !== undefined && this.epoch === epoch) {
       const ended = await openJournal(this, order)
-      if (this.epoch !== epoch) return // R1
-      if (ended !== undefined) return this.#finish(ended)
+      if (ended !== undefined && this.epoch === epoch) return this.#finish(ended)
     }
     for (let steps = 0; ; steps++) {
       const turn = sliceOver()
@@ -231,7 +232,7 @@ export class Runner implements LiveApp {
     this.release?.()
     this.attempts?.release()
     this.step?.cancel(cancellation)
-    for (const app of this.subApps?.values() ?? []) app.cancel(cancellation)
+    for (const app of this.subApps?.values() ?? []) app.cancel(belowCancellation(cancellation))
     this.step?.map?.cancelAll()
   }
 
@@ -265,9 +266,10 @@ export class Runner implements LiveApp {
 
   /** Someone outside cancels: final. Code that ignores its signal is given up after the grace period. */
   cancelFromOutside(reason: unknown, cause: CancelCause = 'app', by = 'app'): void {
-    if (!this.running) return
     const { clock, graceMs } = this.hub
-    this.cancel(createCancellation(cause, by, clock.now(), reason))
+    const cancellation = createCancellation(cause, by, clock.now(), reason)
+    if (this.parent?.map !== undefined) return this.parent.map.cancelBranch(this.parent.key, cancellation)
+    this.cancel(cancellation)
     if (!this.running) return
     const grace = new Grace(clock, graceMs, () => this.abandon())
     grace.start()
@@ -281,16 +283,14 @@ export class Runner implements LiveApp {
 
   ended(): Promise<void> {
     if (!this.running) return Promise.resolve()
-    const { promise, resolve } = createDeferred<void>()
-    this.#ending ??= []
-    this.#ending.push(resolve)
-    return promise
+    return new Promise((resolve) => void (this.#ending ??= []).push(resolve))
   }
 
   stop(cancellation: Cancellation): void {
     if (!this.running) return
     this.cancel(cancellation)
     this.step?.map?.stop()
+    for (const app of this.subApps?.values() ?? []) app.stop(cancellation)
     this.step?.close()
     this.slot?.retire()
     this.#finish(cancelledRun(this, this.cancellation ?? cancellation))

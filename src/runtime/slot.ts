@@ -1,4 +1,4 @@
-import { createDeferred } from '../internal/deferred.js'
+import { createDeferred, type Deferred } from '../internal/deferred.js'
 import type { Gate, SlotRequest } from '../parallel/limit.js'
 
 /**
@@ -8,7 +8,7 @@ import type { Gate, SlotRequest } from '../parallel/limit.js'
 export class Slot {
   readonly #gate: Gate
   #held = false
-  #request: { readonly entry: SlotRequest; readonly answer: (entered: boolean) => void } | undefined
+  #request: (Deferred<boolean> & { readonly entry: SlotRequest }) | undefined
   #lent = 0
   #retired = false
 
@@ -20,28 +20,29 @@ export class Slot {
   enter(): boolean | Promise<boolean> {
     if (this.#retired) return false
     if (this.#held) return true
+    if (this.#request !== undefined) return this.#request.promise
     if (this.#gate.tryEnter()) {
       this.#held = true
       return true
     }
-    const { promise, resolve } = createDeferred<boolean>()
+    const answer = createDeferred<boolean>()
     const entry: SlotRequest = {
       granted: () => {
         this.#request = undefined
         this.#held = true
-        resolve(true)
+        answer.resolve(true)
       },
     }
-    this.#request = { entry, answer: resolve }
+    this.#request = { ...answer, entry }
     this.#gate.wait(entry)
-    return promise
+    return answer.promise
   }
 
   /** Gives up waiting. */
   cancel(): void {
     if (this.#request === undefined) return
     this.#gate.cancel(this.#request.entry)
-    this.#request.answer(false)
+    this.#request.resolve(false)
     this.#request = undefined
   }
 
@@ -60,16 +61,16 @@ export class Slot {
 
   /**
    * Gives the slot back while the action only waits for something that needs slots itself.
-   * @param step whose slot it is: once it has ended, the slot is not taken again
+   * @param step whose slot it is: once it has ended or was cancelled, the slot is not taken again
    */
-  async lend<T>(work: () => Promise<T>, step?: { readonly open: boolean }): Promise<T> {
+  async lend<T>(work: () => Promise<T>, step?: { readonly open: boolean; readonly signal: AbortSignal }): Promise<T> {
     this.#lent += 1
     this.leave()
     try {
       return await work()
     } finally {
       this.#lent -= 1
-      if (this.#lent === 0 && step?.open !== false) await this.enter()
+      if (this.#lent === 0 && step?.open !== false && step?.signal.aborted !== true) await this.enter()
     }
   }
 }

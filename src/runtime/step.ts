@@ -70,6 +70,7 @@ export class Step implements LiveStep, ActionArgs<State, Inputs> {
     this.alarm?.clear()
     this.#controller?.abort(cancellation.reason)
     this.#app.release?.()
+    this.#app.slot?.cancel() // what ends needs none
   }
 
   close(): void {

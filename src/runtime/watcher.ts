@@ -1,3 +1,4 @@
+import { isThenable } from '../internal/guards.js'
 import type { AnyEvent } from '../lifecycle/events.js'
 import type { BranchStatus } from '../parallel/watch.js'
 import { reportFault } from './announce.js'
@@ -11,13 +12,15 @@ interface Told {
 
 /** Calls a map's `watch` with what its branches do. */
 export class Watcher {
-  readonly #watch: (args: object) => void
+  readonly #watch: (args: object) => unknown
   readonly #map: LiveMap
   readonly #control: object
+  readonly #epoch: number
 
   constructor(watch: (args: object) => void, map: LiveMap) {
     this.#watch = watch
     this.#map = map
+    this.#epoch = map.app.epoch
     const cancel = (keys: string | readonly string[], reason?: unknown): void => {
       for (const key of typeof keys === 'string' ? [keys] : keys)
         map.cancelBranch(key, createCancellation('watch', 'watch', map.app.hub.clock.now(), reason))
@@ -30,10 +33,17 @@ export class Watcher {
     const told = translate(event, key, own)
     if (told === undefined) return
     try {
-      this.#watch({ event: told, branches: this.#branches(), ...this.#control })
+      const answer: unknown = this.#watch({ event: told, branches: this.#branches(), ...this.#control })
+      if (isThenable(answer)) answer.then(undefined, (error: unknown) => this.#fault(error))
     } catch (error) {
-      reportFault(this.#map.app, `watch of "${this.#map.step.node.name}"`, error)
+      this.#fault(error)
     }
+  }
+
+  /** It threw, or what it promised failed. */
+  #fault(error: unknown): void {
+    const { app, step } = this.#map
+    reportFault(app, `watch of "${step.node.name}"`, error, this.#epoch)
   }
 
   /** The branches by key; looked up only as far as `watch` asks. */

@@ -64,10 +64,14 @@ async function cancelOne(): Promise<Measured> {
 
 async function cancelGrowth(): Promise<Measured> {
   const all: Round[] = []
-  for (let i = 0; i < 13; i++) {
-    const few = median([await costOfOne(1_000), await costOfOne(1_000), await costOfOne(1_000)])
-    const many = await costOfOne(10_000)
-    if (i >= 4) all.push({ subject: many, baseline: few })
+  for (let i = 0; i < 9; i++) {
+    const few: number[] = []
+    const many: number[] = []
+    for (let turn = 0; turn < 3; turn++) {
+      few.push(await costOfOne(1_000))
+      many.push(await costOfOne(10_000))
+    }
+    if (i >= 2) all.push({ subject: median(many), baseline: median(few) })
   }
   return measured(all)
 }

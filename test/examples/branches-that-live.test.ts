@@ -5,10 +5,11 @@ import { printPath } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { ask } from '../../examples/11-fast-and-slow.js'
 import { PERIODS, planners, watch } from '../../examples/12-planners.js'
-import { hedgedApplication, startProviders } from '../../examples/13-hedged-calls.js'
+import { hedgedApplication } from '../../examples/13-hedged-calls.js'
 import { jury, RANKINGS } from '../../examples/14-branches-that-argue.js'
 import { createServer } from '../../examples/15-server-sent-events.js'
 import type { Keys } from '../../examples/fast-and-slow/keys.js'
+import { startProviders } from '../../examples/hedged-calls/providers.js'
 import { viewOn } from '../../examples/planners/view.js'
 import { Library } from '../../examples/research/library.js'
 import { type Deferred, defer, untilAborted } from '../support/deferred.js'
@@ -137,7 +138,8 @@ describe('planners', () => {
       }
     }
 
-    const answers = await watch(app, keys, () => press('q'))
+    let thoughts = 0
+    const answers = await watch(app, keys, () => ++thoughts === 3 && press('q')) // all have planned
 
     expect({ answers, released }).toEqual({ answers: undefined, released: true })
     expect(ends).toHaveLength(4)

@@ -21,7 +21,9 @@ import { ROOT } from '../tools/vitest-report.js'
 
 vi.hoisted(() => void vi.spyOn(console, 'log').mockImplementation(() => {}))
 
-const files = readdirSync(`${ROOT}/examples`).filter((file) => /^(0\d|10)-.+\.ts$/.test(file))
+const files = readdirSync(`${ROOT}/examples`).filter((file) => /^\d\d-.+\.ts$/.test(file))
+/** All but the one that serves until it is stopped; its own test calls it. */
+const ending = files.filter((file) => file !== '15-server-sent-events.ts')
 const read = (file: string): string => readFileSync(`${ROOT}/${file}`, 'utf8')
 
 /** Where a program evades the compiler: `any`, casts, non-null assertions, suppressed errors. XState declares types by `{} as`. */
@@ -200,7 +202,7 @@ describe('each example', () => {
   })
 
   it('runs by itself, and prints something', () => {
-    const program = `for (const file of ${JSON.stringify(files)}) { console.log('# ' + file); await import('./examples/' + file) }`
+    const program = `for (const file of ${JSON.stringify(ending)}) { console.log('# ' + file); process.argv[1] = 'examples/' + file; await import('./examples/' + file) }`
 
     const { stdout, stderr, status } = spawnSync(
       process.execPath,
@@ -216,9 +218,9 @@ describe('each example', () => {
       .split(/^# /m)
       .slice(1)
       .map((text) => text.trim().split('\n'))
-    expect(printed.map(([file]) => file)).toEqual(files)
+    expect(printed.map(([file]) => file)).toEqual(ending)
     for (const [file, ...lines] of printed) expect(lines.join('').length, file).toBeGreaterThan(100)
-  }, 60_000)
+  }, 180_000)
 })
 
 describe('the pictures', () => {

@@ -1,5 +1,5 @@
 import { type AnyEvent, createApplication, printPath } from 'teasel'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { chat, echo } from '../support/chat.js'
 import { defer, settle } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
@@ -23,8 +23,11 @@ const graph = chat.graph({ actions: { echo, map }, transitions: { echo: 'map' } 
 const create = (options: object = {}) =>
   createApplication(graph, { entrypoint: 'echo', state: { prompt: 'p' }, appId: 'root', ...options })
 
+afterEach(() => void vi.restoreAllMocks())
+
 describe('events', () => {
   it('tell a run from beginning to end, in order, without a gap in their numbers', async () => {
+    vi.spyOn(performance, 'now').mockReturnValue(0) // no slice ends, however busy the machine is
     const clock = new ManualClock(1000)
     const app = create({ clock })
     const seen: AnyEvent[] = []

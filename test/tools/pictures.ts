@@ -11,12 +11,18 @@ import { graph as subGraph } from '../../examples/07-sub-graph.js'
 import { graph as nestedMaps } from '../../examples/08-nested-maps.js'
 import { readerGraph as byHand } from '../../examples/09-by-hand.js'
 import { graph as inAMachine } from '../../examples/10-in-a-machine.js'
+import { answerGraph } from '../../examples/11-fast-and-slow.js'
+import { hedgeGraph } from '../../examples/13-hedged-calls.js'
+import { graph as argument } from '../../examples/14-branches-that-argue.js'
+import { countGraph } from '../../examples/15-server-sent-events.js'
+import { plannerGraph } from '../../examples/planners/planner.js'
 import { researchGraph } from '../../examples/research/graph.js'
 import { ROOT } from './vitest-report.js'
 
 // `npx tsx test/tools/pictures.ts` draws the pictures again, in README and examples.
 
 const wide = { direction: 'LR', depth: 2 } as const
+const later = async (): Promise<void> => {}
 const main = researchGraph(library).runnable({ entrypoint: 'plan' })
 
 /** What every file that shows a picture has to show. */
@@ -32,6 +38,17 @@ export const pictures: Readonly<Record<string, string>> = {
   'examples/08-nested-maps.ts': toMermaid(nestedMaps.runnable({ entrypoint: 'compare' }), wide),
   'examples/09-by-hand.ts': toMermaid(byHand.runnable({ entrypoint: 'readOne' }), wide),
   'examples/10-in-a-machine.ts': toMermaid(inAMachine.runnable({ entrypoint: 'readNext' }), wide),
+  'examples/11-fast-and-slow.ts': toMermaid(
+    answerGraph(library, { more: false }).runnable({ entrypoint: 'answer' }),
+    wide,
+  ),
+  'examples/12-planners.ts': toMermaid(plannerGraph(library, later).runnable({ entrypoint: 'plan' }), wide),
+  'examples/13-hedged-calls.ts': toMermaid(hedgeGraph('', []).runnable({ entrypoint: 'hedge' }), wide),
+  'examples/14-branches-that-argue.ts': toMermaid(argument.runnable({ entrypoint: 'argue' }), wide),
+  'examples/15-server-sent-events.ts': toMermaid(
+    countGraph({ cleaned() {} }, later).runnable({ entrypoint: 'count' }),
+    wide,
+  ),
 }
 
 const FENCE = /^(\/\/ )?```mermaid\n[\s\S]*?^(?:\/\/ )?```$/m

@@ -26,7 +26,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'forgets to cancel the branches that are queued',
     file: 'runtime/map-runner.ts',
-    from: "    if (why.kind !== 'stopped') this.#recordRest(cancellation)",
+    from: "    if (why.kind !== 'stopped') recordRest(this, this.#feed, (task) => this.#lose(task, cancellation))",
     to: '',
     caughtBy: ['every branch settles exactly once'],
   },

@@ -1,6 +1,7 @@
 import type * as teasel from 'teasel'
-import type { Action, ActionContext, AnyBranch, Limit, SettledBranch } from 'teasel'
+import type { Action, ActionContext, AnyBranch, Limit } from 'teasel'
 import { doAct, doAtOnce, type Given, perform, performAtOnce, type S, type Site } from './code.js'
+import { folderOf, reducerOf, watcherOf } from './folds.js'
 import type { Child, GraphNest, Leaf, MapNest, Mercy, Nest } from './plan.js'
 import type { Life, World } from './world.js'
 
@@ -16,8 +17,6 @@ export class Builder {
   readonly #limits: readonly Limit[]
   readonly #site: Site
   readonly #world: World
-  /** Which branch settled with a result. */
-  readonly pathOf: WeakMap<object, string>
 
   constructor(
     engine: Engine,
@@ -30,9 +29,8 @@ export class Builder {
     this.#world = world
     this.#kit = engine.defineState<S>()
     this.#limits = limits.map((max) => engine.createLimit(max))
-    this.pathOf = pathOf
     const note = engine.defineMessage('note', engine.type<{ readonly serial: number }>())
-    this.#site = { world, note, cancel, byHand: (nest, life, context) => this.#byHand(nest, life, context) }
+    this.#site = { world, note, cancel, pathOf, byHand: (nest, life, context) => this.#byHand(nest, life, context) }
   }
 
   get site(): Site {
@@ -111,8 +109,8 @@ export class Builder {
       settle: policy,
       ...(concurrency === undefined ? {} : { concurrency }),
       ...(graceMs === undefined ? {} : { graceMs }),
-      ...(watch.length === 0 ? {} : { watch: this.#watcher(nest) }),
-      ...(nest.fold === 'all' ? { reduce: this.#reducer(nest) } : this.#folder(nest, nest.fold)),
+      ...(watch.length === 0 ? {} : { watch: watcherOf(this.#site, nest) }),
+      ...(nest.fold === 'all' ? { reduce: reducerOf(this.#site, nest) } : folderOf(this.#site, nest, nest.fold)),
     }
     const source = this.#source(nest, children)
     if (form === 'actions')
@@ -199,94 +197,6 @@ export class Builder {
         this.#world.end(life, end)
       }
     }
-  }
-
-  #watcher({ watch }: MapNest): unknown {
-    const seen = watch.map(() => 0)
-    interface Args {
-      readonly event: { readonly type: string }
-      readonly cancel?: (key: string, reason: string) => void
-      readonly settle?: () => void
-    }
-    return ({ event, cancel, settle }: Args) => {
-      watch.forEach(({ on, after, then }, i) => {
-        if (event.type !== on) return
-        seen[i] = (seen[i] ?? 0) + 1
-        if (seen[i] !== after) return
-        if (then.do === 'throw') throw new Error('watch throws')
-        if (cancel === undefined) return
-        this.#world.trace.add({
-          kind: 'cancel',
-          door: `watch: ${then.do}`,
-          target: then.do === 'cancel' ? then.key : '',
-        })
-        if (then.do === 'cancel') cancel(then.key, 'watched')
-        else settle?.()
-      })
-    }
-  }
-
-  #reducer(nest: MapNest): unknown {
-    const world = this.#world
-    interface Args {
-      readonly results: readonly SettledBranch<S>[]
-      readonly signal: AbortSignal
-    }
-    const open = ({ results, signal }: Args): Life => {
-      const [first] = results
-      const path = first === undefined ? '' : (this.pathOf.get(first) ?? '?')
-      const told = results.map((r) => ({
-        key: r.key,
-        index: r.index,
-        status: r.status,
-        by: r.status === 'cancelled' ? r.by : undefined,
-      }))
-      world.trace.add({ kind: 'reduce', path, map: nest.name, results: told })
-      return world.begin({ path, name: `reduce of ${nest.name}`, of: 'reduce', limit: undefined, signal })
-    }
-    const sum = ({ results }: Args): { n: number } => ({
-      n: results.reduce((n, r) => n + (r.status === 'done' ? r.state.n : 1), 0) % 1000,
-    })
-    if (nest.reduce.length === 0) {
-      return (args: Args) => {
-        world.end(open(args), 'returned')
-        return sum(args)
-      }
-    }
-    return async (args: Args) => {
-      const life = open(args)
-      try {
-        for (const act of nest.reduce) await doAct(this.#site, life, act, args.signal)
-      } catch (error) {
-        world.end(life, 'threw')
-        throw error
-      }
-      world.end(life, 'returned')
-      return sum(args)
-    }
-  }
-
-  #folder(nest: MapNest, order: 'settled' | 'declared'): object {
-    interface Args {
-      readonly acc: { readonly n: number }
-      readonly result: SettledBranch<S>
-      readonly signal: AbortSignal
-    }
-    const reduceEach = async ({ acc, result, signal }: Args): Promise<{ n: number }> => {
-      const path = this.pathOf.get(result) ?? '?'
-      this.#world.trace.add({ kind: 'fold', path, map: nest.name, status: result.status })
-      const name = `reduce of ${nest.name}`
-      const life = this.#world.begin({ path, name, of: 'reduce', limit: undefined, signal })
-      try {
-        for (const act of nest.reduce) await doAct(this.#site, life, act, signal)
-      } catch (error) {
-        this.#world.end(life, 'threw')
-        throw error
-      }
-      this.#world.end(life, 'returned')
-      return { n: acc.n + 1 }
-    }
-    return { reduceEach, order, initial: { n: 0 } }
   }
 
   async #byHand(nest: Nest, life: Life, context: ActionContext): Promise<unknown> {

@@ -15,6 +15,8 @@ export interface S {
 export interface Site {
   readonly world: World
   readonly note: MessageKind<'note', { readonly serial: number }>
+  /** Which branch settled with a result. */
+  readonly pathOf: WeakMap<object, string>
   /** Cancels the root application, or one below it. */
   readonly cancel: (path: string | undefined, reason: string) => void
   /** Runs an application that an action makes by hand. */

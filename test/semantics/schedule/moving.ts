@@ -35,7 +35,7 @@ export function doMove(reach: Reach, move: Move): string {
       return 'disposes of the application'
     case 'actor-cancel':
       world.trace.add({ kind: 'cancel', door: 'actor', target: '' })
-      app.actor.send({ type: 'cancel', reason: 'told the actor' })
+      if (app.actor.getSnapshot().status === 'active') app.actor.send({ type: 'cancel', reason: 'told the actor' })
       return 'sends the actor a cancel'
     case 'run-again':
       runAgain(reach)

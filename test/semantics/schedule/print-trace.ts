@@ -4,13 +4,32 @@ import type { Entry } from './trace.js'
 
 // A trace as a person reads it: each turn with what followed from it.
 
-/** The lines of a trace. */
+/** The lines of a trace. Turns that are alike, and that nothing follows from, are told in one line. */
 export function traceLines(entries: readonly Entry[], paint: Paint): string[] {
-  return entries.map((entry) => {
-    if (entry.kind === 'turn')
-      return `${paint.bold(`turn ${entry.turn}`)}  ${paint.dim(`+${entry.at} ms`)}  ${paint.cyan(entry.label)}`
-    return `      ${line(entry, paint)}`
-  })
+  const lines: string[] = []
+  let alike: Turn[] = []
+  const flush = (): void => {
+    if (alike.length > 0) lines.push(turnLine(alike, paint))
+    alike = []
+  }
+  for (const entry of entries) {
+    const [first] = alike
+    if (entry.kind !== 'turn' || (first !== undefined && first.label !== entry.label)) flush()
+    if (entry.kind === 'turn') alike.push(entry)
+    else lines.push(`      ${line(entry, paint)}`)
+  }
+  flush()
+  return lines
+}
+
+type Turn = Extract<Entry, { kind: 'turn' }>
+
+function turnLine(alike: readonly Turn[], paint: Paint): string {
+  const [first] = alike
+  const last = alike.at(-1)
+  if (first === undefined || last === undefined) return ''
+  const turns = first === last ? `turn ${first.turn}` : `turns ${first.turn} to ${last.turn}`
+  return `${paint.bold(turns)}  ${paint.dim(`+${last.at} ms`)}  ${paint.cyan(first.label)}`
 }
 
 function line(entry: Exclude<Entry, { kind: 'turn' }>, paint: Paint): string {
