@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
-import { defineMessage, type } from 'teasel'
 import { answer } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { type Held, readLines, readStore } from './store.js'
+import { approve } from './work.js'
 
 // Kills processes that run an application, at every border of persistence in turn and at random instants, resumes them
 // until they are done, and counts what was lost or done twice.
@@ -47,7 +47,6 @@ await build({
   outfile: worker,
 })
 
-const approve = defineMessage('approve', type<string>())
 const folder = mkdtempSync(join(tmpdir(), 'teasel-chaos-'))
 const counted = { kills: 0, lost: 0, repeated: 0, wrong: 0, duplicates: 0 }
 
