@@ -12,12 +12,12 @@ export class Attempts {
   before = 0
   /** Which attempt of the branch this is. */
   branch = 1
-  /** The step that a fallback saves, until it has committed. */
-  rescued: number | undefined
+  /** The step that a fallback recovers, until it has committed. */
+  recovering: number | undefined
   /** Whether the fallback of the branch gave its state. */
-  saved = false
-  /** Whether the fallback of an action saved a step. */
-  #rescued = false
+  branchRecovered = false
+  /** Whether the fallback of an action recovered a step. */
+  #stepRecovered = false
   #release: (() => void) | undefined
 
   /** True while it waits for the next attempt. */
@@ -27,7 +27,7 @@ export class Attempts {
 
   /** Whether a fallback made a success of something that failed. */
   get recovered(): boolean {
-    return this.saved || this.#rescued
+    return this.branchRecovered || this.#stepRecovered
   }
 
   /** The branch goes on at its failed step. */
@@ -41,8 +41,8 @@ export class Attempts {
   committed(): void {
     this.failed = 0
     this.before = 0
-    if (this.rescued !== undefined) this.#rescued = true
-    this.rescued = undefined
+    if (this.recovering !== undefined) this.#stepRecovered = true
+    this.recovering = undefined
   }
 
   /** Resolves at a point in time, or when the wait is ended. */

@@ -21,11 +21,18 @@ export function endByFallback(app: LiveApp, fallback: Fallback, end: RunEnd): Ru
   try {
     const update = fallback({ error: cause, key: app.parent?.key ?? '', state })
     checkBranchUpdate(`Branch "${printPath(app.path)}"`, 'its fallback', app.plan.graph.keys, state, update)
-    const saved = overlay(state, update)
-    app.standing = new AppSnapshot(app, { state: saved, position, next: undefined, sequenceId }, app.epoch)
-    attemptsOf(app).saved = true
+    const recovered = overlay(state, update)
+    app.standing = new AppSnapshot(app, { state: recovered, position, next: undefined, sequenceId }, app.epoch)
+    attemptsOf(app).branchRecovered = true
     app.self.send({ type: 'teasel.step', standing: app.standing })
-    return { status: 'finished', action: position ?? '', next: undefined, state: saved, sequenceId, leaked: app.leaked }
+    return {
+      status: 'finished',
+      action: position ?? '',
+      next: undefined,
+      state: recovered,
+      sequenceId,
+      leaked: app.leaked,
+    }
   } catch (second) {
     if (second === cause) return end
     return { status: 'failed', error: toError(withFallbackError(error, second)), state, sequenceId }

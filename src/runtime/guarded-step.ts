@@ -74,7 +74,7 @@ function rescue(app: LiveApp, node: PlanNode, { state, inputs }: Step, body: Run
       update,
       app.plan.graph.rules.freeze,
     )
-    attemptsOf(app).rescued = app.standing.sequenceId + 1
+    attemptsOf(app).recovering = app.standing.sequenceId + 1
     return checked
   } catch (second) {
     throw withFallbackError(error, second)

@@ -104,7 +104,7 @@ function tell(app: LiveApp, end: RunEnd): Awaitable<void> {
   const { journal, attempts, parent } = app
   if (journal === undefined || !journal.opened || journal.scope.isLost || journal.scope.unsure) return undefined
   const startedAt = parent?.map?.table.live.get(parent.key)?.startedAt
-  if (attempts?.saved === true && end.status === 'finished') {
+  if (attempts?.branchRecovered === true && end.status === 'finished') {
     const { state, position, sequenceId } = app.standing
     const facts = { position, sequenceId, next: undefined, end: 'finished', visits: visitsOf(app) } as const
     return journal.place('saved', state, { ...facts, startedAt, attempts: attempts.branch, recovered: true })

@@ -58,7 +58,7 @@ export function closingCancellation(app: LiveApp, { kind }: Why): Cancellation {
 
 /** How a branch ended that has run. One whose time was over has failed, unless its fallback gave its state. */
 export function endingOf({ cancellation, standing, attempts }: LiveApp): Ending {
-  if (cancellation === undefined || attempts?.saved === true)
+  if (cancellation === undefined || attempts?.branchRecovered === true)
     return { status: 'done', state: standing.state, recovered: attempts?.recovered === true }
   const { reason, by } = cancellation
   if (by === TIMEOUT && reason instanceof TimeoutError) return { status: 'failed', error: reason }

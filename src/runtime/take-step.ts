@@ -101,7 +101,7 @@ export async function failStep(
 ): Promise<Error | undefined> {
   const { epoch } = app
   closeStep(app)
-  if (app.attempts !== undefined) app.attempts.rescued = undefined // what a fallback gave was refused
+  if (app.attempts !== undefined) app.attempts.recovering = undefined // what a fallback gave was refused
   if (app.subApps !== undefined) await endSubApps(app)
   if (app.epoch !== epoch) return undefined // C4
   return app.cancellation === undefined ? recover(app, node, order, thrown) : lose(app, node, thrown)
@@ -211,7 +211,7 @@ function announceCommit(
   if (error !== undefined) endStep(app, node, 'failed', error, sequenceId)
   else if (app.hears('step.end')) {
     const durationMs = app.hub.clock.now() - app.startedAt
-    const recovered = app.attempts?.rescued === sequenceId
+    const recovered = app.attempts?.recovering === sequenceId
     const fields = { status: 'done', update, state, attempt: attemptNumber(app), recovered, durationMs } as const
     announce(app, { type: 'step.end', source: node.name, ...fields }, sequenceId)
   }

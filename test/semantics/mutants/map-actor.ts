@@ -68,8 +68,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'counts a branch as done that was cancelled after its first step',
     file: 'runtime/map-outcome.ts',
-    from: '  if (cancellation === undefined || attempts?.saved === true)',
-    to: '  if (cancellation === undefined || attempts?.saved === true || standing.sequenceId >= 0)',
+    from: '  if (cancellation === undefined || attempts?.branchRecovered === true)',
+    to: '  if (cancellation === undefined || attempts?.branchRecovered === true || standing.sequenceId >= 0)',
     caughtBy: ['a cancelled branch is never done'],
   },
   {
