@@ -14,7 +14,7 @@ interface Work {
 const kit = defineState<Work>()
 
 /** What the person says. */
-const approve = defineMessage('approve', type<string>())
+export const approve = defineMessage('approve', type<string>())
 
 const log = process.env['CHAOS_LOG'] ?? ''
 /** One line for each execution: who, which step, which attempt, which side effect, which process. */
