@@ -237,7 +237,7 @@ export function defineState(schema?: StandardSchemaV1, options: StateOptions<Sta
 }
 
 const SHARED = 'reads writes inputs tags'
-const FAN_OUT = `${SHARED} settle concurrency graceMs persister watch reduce reduceEach reduceLive initial order ${FAILURE_OPTIONS}`
+const FAN_OUT = `${SHARED} settle concurrency graceMs persister tracker watch reduce reduceEach reduceLive initial order ${FAILURE_OPTIONS}`
 
 function fanOutMaker<O>(
   name: string,

@@ -114,6 +114,7 @@ export type {
   Outcome,
 } from './lifecycle/interceptor.js'
 export { consoleLogger, type Logger } from './lifecycle/logger.js'
+export type { TrackedMap } from './parallel/branch-tracker.js'
 export type { FanOutOptions } from './parallel/fan-out.js'
 export type {
   FoldOptions,
@@ -147,3 +148,4 @@ export type { Leak } from './runtime/order.js'
 export type { Pending } from './runtime/pending.js'
 export type { State } from './state/freeze.js'
 export type { NotDeclaredInWrites } from './state/keys.js'
+export type { Tracker } from './tracking/tracker.js'

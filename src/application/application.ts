@@ -8,6 +8,7 @@ import type { ActionFacts, AppEvent, Dropped, Subscription } from '../lifecycle/
 import type { Interceptor } from '../lifecycle/interceptor.js'
 import type { Logger } from '../lifecycle/logger.js'
 import type { Limit } from '../parallel/limit.js'
+import type { Tracker } from '../tracking/tracker.js'
 import type { EventFilter } from './filter.js'
 import type { WhenWaiting } from './going-run.js'
 import { LiveApplication } from './live-application.js'
@@ -216,6 +217,8 @@ export interface ApplicationOptions<S, Names, Entry, Needed extends keyof S> ext
   /** How many leaf actions run at once, in all maps below together; a {@link Limit} to share it with other applications. */
   readonly concurrency?: number | Limit
   readonly interceptors?: readonly Interceptor[]
+  /** Records every event here and below; with `parent`, whoever records the parent does. Default: nobody, also below. */
+  readonly tracker?: Tracker
   readonly logger?: Logger
   readonly clock?: Clock
   /** Chance, as a number from 0 to 1, for the waits before another attempt. Default `Math.random`; give one for tests. */

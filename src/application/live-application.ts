@@ -57,7 +57,7 @@ export interface LooseEvents extends LooseFilter {
 
 /** How many events a further reader may be behind before it loses chunks. */
 const FURTHER_BUFFER = 1000
-export const OPTIONS = `entrypoint state appId concurrency interceptors logger clock random graceMs inspect ${PERSIST_OPTIONS} parent key`
+export const OPTIONS = `entrypoint state appId concurrency interceptors tracker logger clock random graceMs inspect ${PERSIST_OPTIONS} parent key`
 const RUN_OPTIONS = 'inputs haltAfter haltBefore signal maxSteps whenWaiting'
 
 // Owns: the identity of an application between its runs, and the outcome of each run.

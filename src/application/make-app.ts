@@ -4,6 +4,7 @@ import { systemClock } from '../internal/clock.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
 import { createId } from '../internal/ids.js'
 import { checkOptions } from '../internal/options.js'
+import { demandTracker } from '../parallel/branch-tracker.js'
 import type { Gate } from '../parallel/limit.js'
 import type { Journal } from '../persistence/journal.js'
 import { fitRecord } from '../persistence/migrate.js'
@@ -14,6 +15,7 @@ import { restore, visitsOf } from '../runtime/keeping.js'
 import { Runner } from '../runtime/runner.js'
 import type { Standing } from '../runtime/standing.js'
 import type { LiveApp } from '../runtime/tree.js'
+import type { Tracker } from '../tracking/tracker.js'
 import { journalFor, type LoosePersist } from './persisting.js'
 
 // Owns: how the live side of an application is made of its options, and where it stands when it was stored before.
@@ -28,6 +30,7 @@ export interface Resumed {
 /** What an application is made of. */
 export interface Making extends HubSettings, LoosePersist {
   readonly appId?: string | undefined
+  readonly tracker?: Tracker | undefined
   readonly parent?: ActionContext | undefined
   readonly key?: string | undefined
 }
@@ -44,7 +47,7 @@ export function makeApp(
   if (parent !== undefined) return childApp(parent, key, { plan, standing, gate, appId: options.appId })
   const appId = options.appId ?? (options.persister && createId())
   const journal = resumed?.journal ?? journalFor(options, appId ?? '', options.clock ?? systemClock)
-  const app = new Runner({ plan, standing, gate, appId, journal }, new Hub(options))
+  const app = new Runner({ plan, standing, gate, appId, journal, tracker: options.tracker }, new Hub(options))
   if (journal !== undefined && resumed?.stored !== undefined) {
     journal.opened = true
     restore(app, fitRecord(resumed.stored, plan, journal.scope.settings))
@@ -72,7 +75,8 @@ export async function beginElsewhere(app: LiveApp, action: string): Promise<void
 const INTERCEPTOR_OPTIONS = 'name onFault beforeRun afterRun beforeStep afterStep beforeBranch afterBranch'
 
 /** @throws {TypeError | RangeError} for options that cannot be */
-export function checkValues({ interceptors, graceMs }: HubSettings): void {
+export function checkValues({ interceptors, graceMs, tracker }: Making): void {
+  if (tracker !== undefined) demandTracker(tracker)
   if (interceptors !== undefined && !Array.isArray(interceptors))
     throw new TypeError(`interceptors is ${describeValue(interceptors)}. It takes a list.`)
   for (const one of interceptors ?? []) if (isPlainObject(one)) checkOptions('An interceptor', one, INTERCEPTOR_OPTIONS)

@@ -10,6 +10,7 @@ import {
 } from '../action/retry.js'
 import type { Name } from '../internal/type-tools.js'
 import type { State } from '../state/freeze.js'
+import { demandTrackerChoice, type TrackedMap, type TrackerChoice } from './branch-tracker.js'
 import type { Entries, Placed } from './entries.js'
 import { compileFold, type Fold, type LooseFold } from './fold.js'
 import { checkCount, gateOf, type Limit } from './limit.js'
@@ -42,6 +43,12 @@ export interface FanOutOptions<S, W extends keyof S, P extends SettlePolicy, Tag
    * (`null`), or in a persister of their own, which takes effect where the application has one too.
    */
   readonly persister?: 'cascade' | null | BranchPersister
+  /**
+   * Who records the branches, and all below them: whoever records the application (`'cascade'`, the default), nobody
+   * (`null`), or a tracker of their own, which takes effect where the application has one too. A function is asked at
+   * each visit of the map.
+   */
+  readonly tracker?: TrackerChoice | ((map: TrackedMap) => TrackerChoice)
   /**
    * How often a branch goes on at a step that failed, with its last committed state: the default of the branches. A
    * `reduce` that fails is called again as often, over the results it has. Default: never.
@@ -86,6 +93,8 @@ export interface FanOut extends ActionBody {
   readonly fold: Fold
   /** Where its branches are stored: as the application is, nowhere, or somewhere else. */
   readonly persister: unknown
+  /** Who records its branches. */
+  readonly tracker: unknown
   /** A sub-graph: one branch, whose failure is the action's own. */
   readonly single: boolean
 }
@@ -99,6 +108,7 @@ interface Loose extends LooseFold, LoosePolicy {
   readonly graceMs?: number
   readonly watch?: unknown
   readonly persister?: unknown
+  readonly tracker?: unknown
 }
 
 /**
@@ -118,6 +128,7 @@ export function createFanOut(
   if (options.graceMs !== undefined && !(options.graceMs >= 0)) {
     throw new RangeError(`graceMs is ${String(options.graceMs)}; it takes milliseconds, 0 or more.`)
   }
+  if (typeof options.tracker !== 'function') demandTrackerChoice(options.tracker)
   const defaults = parsePolicy(options)
   return {
     kind: 'fan-out',
@@ -131,6 +142,7 @@ export function createFanOut(
     graceMs: options.graceMs,
     watch: options.watch as FanOut['watch'],
     persister: options.persister === 'cascade' ? undefined : options.persister,
+    tracker: options.tracker,
     fold: compileFold(options),
     single,
   }

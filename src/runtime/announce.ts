@@ -1,4 +1,6 @@
+import { isThenable } from '../internal/guards.js'
 import type { ActionFacts, AnyEvent } from '../lifecycle/events.js'
+import type { Tracker } from '../tracking/tracker.js'
 import type { LiveApp } from './tree.js'
 
 // Owns: the making of an event. D5: this is the one place where facts become events.
@@ -31,7 +33,8 @@ export function announce(app: LiveApp, fields: EventFields, sequenceId = app.sta
   event.time = hub.clock.now()
   event.appId = app.appId
   event.path = app.path
-  hub.dispatch(event as unknown as AnyEvent)
+  const { tracker } = app
+  hub.dispatch(event as unknown as AnyEvent, tracker && (() => record(app, tracker, event as unknown as AnyEvent)))
   if (app.watched) tellWatchers(app, event as unknown as AnyEvent)
 }
 
@@ -47,6 +50,26 @@ function tellWatchers(app: LiveApp, event: AnyEvent): void {
   for (let parent = app.parent; parent !== undefined; parent = parent.app.parent) {
     parent.map?.tell(event, parent.key, own)
     own = false
+  }
+}
+
+/** A tracker that fails is no fault of the run. Its own `fault` is not told, and nothing is once the root has ended. */
+function record(app: LiveApp, tracker: Tracker, event: AnyEvent): void {
+  let root = app
+  while (root.parent !== undefined) root = root.parent.app
+  const { epoch } = root
+  const fault = (error: unknown): void =>
+    reportFault(
+      root,
+      `tracker ${tracker.name ?? ''}`.trimEnd(),
+      error,
+      root.running && event.type !== 'fault' ? epoch : -1,
+    )
+  try {
+    const answer: unknown = tracker.track(event)
+    if (isThenable(answer)) answer.then(undefined, fault)
+  } catch (error) {
+    fault(error)
   }
 }
 

@@ -38,7 +38,7 @@ export class Hub {
   #runId: string | undefined
   #seq = 0
   #telling = false
-  readonly #later: AnyEvent[] = []
+  readonly #later: (readonly [AnyEvent, (() => void) | undefined])[] = []
 
   constructor(settings: HubSettings = {}) {
     this.clock = settings.clock ?? systemClock
@@ -74,17 +74,20 @@ export class Hub {
     return this.#seq++
   }
 
-  dispatch(event: AnyEvent): void {
-    if (this.#telling) return void this.#later.push(event)
+  /** @param record hands it to a tracker; called when it is the event's turn, before the listeners */
+  dispatch(event: AnyEvent, record: (() => void) | undefined): void {
+    if (this.#telling) return void this.#later.push([event, record])
     this.#telling = true
     try {
-      for (let next: AnyEvent | undefined = event; next !== undefined; next = this.#later.shift()) this.#tell(next)
+      this.#tell(event, record)
+      for (let next = this.#later.shift(); next !== undefined; next = this.#later.shift()) this.#tell(...next)
     } finally {
       this.#telling = false
     }
   }
 
-  #tell(event: AnyEvent): void {
+  #tell(event: AnyEvent, record: (() => void) | undefined): void {
+    record?.()
     this.#emit?.(event)
     this.listeners.dispatch(event, (error) => this.logger.error(`A listener of "${event.type}" threw.`, error))
   }

@@ -21,6 +21,7 @@ import { abandonOverdue, recordRest, stopAll } from './overdue.js'
 import { Recorder } from './recorder.js'
 import { reducerLogic, reducerSetup } from './reducer-logic.js'
 import { Siblings } from './siblings.js'
+import { trackerBelow } from './tracking.js'
 import type { LiveApp, LiveBranch, LiveMap, LiveStep } from './tree.js'
 import { Watcher } from './watcher.js'
 
@@ -40,6 +41,7 @@ export class MapRunner implements LiveMap {
   readonly table: MapBooks
   readonly siblings: Siblings
   kept: LiveMap['kept']
+  tracker: LiveMap['tracker']
   readonly #fanOut: FanOut
   readonly #raw: Inputs
   readonly #watcher: Watcher | undefined
@@ -88,6 +90,7 @@ export class MapRunner implements LiveMap {
     this.#finale = new MapFinale(this, self, reducer, this.#folding, this.#grace)
     this.#recorder = new Recorder(this, this.table, reducer, (fatal) => this.#concluded(fatal))
     try {
+      this.tracker = trackerBelow(this.app, this.step, this.#fanOut)
       const opened = openFeed(this, this.#fanOut, () => this.#openSignal(), this.#starter, {
         wake: () => this.#pump(),
         record: (...settled) => this.#record(...settled),

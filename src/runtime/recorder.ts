@@ -48,6 +48,7 @@ export class Recorder implements BranchIds {
    */
   record(task: BranchTask, app: LiveApp | undefined, startedAt: number | undefined, ending: Ending, past?: Past): void {
     const { hub, watched } = this.#map.app
+    const { watches, tracker } = this.#map
     const { key, index } = task
     const inputs = past?.inputs ?? (app === undefined ? task.inputs : inputsOf(app))
     const attempts = past?.attempts ?? (startedAt === undefined ? 0 : (app?.attempts?.branch ?? 1))
@@ -55,7 +56,7 @@ export class Recorder implements BranchIds {
     const result = createResult({ key, index, inputs, attempts, startedAt, ids: this }, endedAt, ending)
     this.#books.settle(result)
     this.#reducer.send({ type: 'teasel.settled', result })
-    if (hub.hears('branch.settled') || watched || this.#map.watches) {
+    if (hub.hears('branch.settled') || watched || watches || tracker !== undefined) {
       const { name } = this.#map.step.node
       const durationMs = result.endedAt - (startedAt ?? result.endedAt)
       const fields = { source: name, key, index, status: ending.status, result, durationMs } as const

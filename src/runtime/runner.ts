@@ -40,8 +40,8 @@ import type { ChildSetup, LiveApp, LiveStep, LiveWaits, Parent } from './tree.js
 // R4  A cancel fires every signal below in the same tick; the first one counts.
 // R5  A run ends only when what it started has ended, or was given up as leaked.
 
-/** What an application is made of. A root has no parent. */
-export type RunnerSetup = Omit<ChildSetup, 'parent'> & { readonly parent?: Parent }
+/** What an application is made of. A root has no parent, and alone is given its tracker. */
+export type RunnerSetup = Omit<ChildSetup, 'parent'> & Partial<Pick<LiveApp, 'parent' | 'tracker'>>
 
 const NO_LEAKS: readonly Leak[] = Object.freeze([])
 
@@ -54,6 +54,7 @@ export class Runner implements LiveApp {
   readonly gate: Gate | undefined
   journal: Journal | undefined
   readonly watched: boolean
+  readonly tracker: LiveApp['tracker']
   readonly visits: number[] = []
   standing: Standing
   epoch = 0
@@ -91,6 +92,7 @@ export class Runner implements LiveApp {
     this.#appId = setup.appId
     const above = setup.parent
     this.watched = above !== undefined && (above.map?.watches === true || above.app.watched)
+    this.tracker = above === undefined ? setup.tracker : (above.map ?? above.app).tracker
   }
 
   attach(self: AnyActorRef): void {
@@ -137,7 +139,7 @@ export class Runner implements LiveApp {
   }
 
   hears(type: EventType): boolean {
-    if (this.watched || this.hub.hears(type)) return true
+    if (this.watched || this.tracker !== undefined || this.hub.hears(type)) return true
     this.hub.skip()
     return false
   }
@@ -218,9 +220,7 @@ export class Runner implements LiveApp {
     this.#end = undefined
     this.epoch += 1
     this.#mailbox?.close()
-    const ending = this.#ending
-    this.#ending = undefined
-    if (ending !== undefined) for (const tell of ending) tell()
+    if (this.#ending !== undefined) for (const tell of this.#ending.splice(0)) tell()
     resolve(end)
   }
 
@@ -252,8 +252,7 @@ export class Runner implements LiveApp {
     this.step?.close()
     if (this.at !== undefined) this.leak(this.at)
     this.slot?.retire()
-    this.slot = undefined
-    this.step = undefined
+    this.slot = this.step = undefined
     this.#finish(cancelledRun(this, cancellation))
   }
 

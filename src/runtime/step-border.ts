@@ -14,7 +14,8 @@ import type { LiveApp } from './tree.js'
 export function startAttempt(app: LiveApp, node: PlanNode): void {
   if (app.taken !== undefined) giveBack(app)
   app.at = node
-  app.startedAt = app.watched || app.hub.hears('step.end') ? app.hub.clock.now() : 0
+  const told = app.watched || app.tracker !== undefined || app.hub.hears('step.end')
+  app.startedAt = told ? app.hub.clock.now() : 0
   if (app.hears('step.start')) announce(app, { type: 'step.start', source: node.name, attempt: attemptNumber(app) })
 }
 

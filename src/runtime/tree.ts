@@ -13,6 +13,7 @@ import type { BranchTask } from '../parallel/task.js'
 import type { Journal } from '../persistence/journal.js'
 import type { KeptBranches } from '../persistence/map-keeping.js'
 import type { State } from '../state/freeze.js'
+import type { Tracker } from '../tracking/tracker.js'
 import type { Alarm } from './alarm.js'
 import type { Attempts } from './attempts.js'
 import type { Cancellation } from './cancellation.js'
@@ -68,6 +69,8 @@ export interface LiveApp {
   readonly running: boolean
   /** True when some map above looks at what happens here. */
   readonly watched: boolean
+  /** Records what happens here. */
+  readonly tracker: Tracker | undefined
   /** Whether someone would hear an event of a type. Counts the event where nobody does. */
   hears(type: EventType): boolean
   /** How often each action has committed, by its index. */
@@ -159,6 +162,8 @@ export interface LiveMap {
   readonly siblings: LiveSiblings
   /** What of its branches is stored, where they are. */
   readonly kept: KeptBranches<Journal> | undefined
+  /** Records its branches. */
+  readonly tracker: Tracker | undefined
   /** True while something goes on beside its branches: its source is pulled, its reducer runs, interceptors are asked. */
   readonly busy: boolean
   /** Whether a branch of this key lives, has settled, or waits in a source of known length. */

@@ -11,7 +11,7 @@ import {
 import { answer, memoryPersister, PersistenceError, rewind } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { describe, expect, it } from 'vitest'
-import { defer, settle } from '../support/deferred.js'
+import { type Deferred, defer, settle } from '../support/deferred.js'
 
 interface Work {
   n: number
@@ -347,6 +347,43 @@ describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, ope
 
     expect(ran).toEqual(['fast0', 'slow0', 'fast1', 'slow0', 'slow1'])
     expect(end.n).toBe(4)
+  })
+
+  it('folds again with reduceEach in the order in which its branches had settled, each once', async () => {
+    const persister = open()
+    const gates: Record<string, Deferred<void> | undefined> = { a: defer(), b: defer(), c: defer() }
+    const ran: string[] = []
+    const step = kit.action({
+      reads: ['item'],
+      writes: ['out'],
+      async run({ state: { item } }) {
+        ran.push(item)
+        await gates[item]?.promise
+        return { out: item }
+      },
+    })
+    const map = kit.mapStates({
+      reads: [],
+      writes: ['log'],
+      action: step,
+      states: { a: { item: 'a' }, b: { item: 'b' }, c: { item: 'c' } },
+      initial: { log: [] },
+      reduceEach: ({ acc, result }) => ({ log: [...acc.log, result.state.out] }),
+    })
+    const graph = kit.graph({ actions: { map } })
+    const all = { ...options, persister }
+    void createApplication(graph, all).run()
+    await settle()
+    for (const key of ['c', 'a']) {
+      gates[key]?.resolve()
+      await settle()
+    }
+    gates['b'] = undefined // the first runner stands at the gate that was
+
+    const { state: end } = await (await resumeOrCreate(graph, all)).run()
+
+    expect(ran).toEqual(['a', 'b', 'c', 'b'])
+    expect(end.log).toEqual(['c', 'a', 'b'])
   })
 
   it('is the same application after a reload: the same ids and paths, in another incarnation (S-092, S-095)', async () => {

@@ -245,5 +245,11 @@ createApplication(stored, { ...from, persister, transient: ['promt'] })
 createApplication(stored, { ...from, persister, save: 'sometimes' })
 // @ts-expect-error no such action to save after
 createApplication(stored, { ...from, persister, save: { after: ['kep'] } })
+// @ts-expect-error a tracker records: it has `track`
+createApplication(stored, { ...from, tracker: { record() {} } })
+// @ts-expect-error a map that is recorded nowhere says null
+keepKit.mapActions({ reads: ['prompt'], writes: ['answer'], tracker: false, actions: { keep }, reduce: () => ({ answer: '' }) })
+// @ts-expect-error no such choice
+keepKit.mapActions({ reads: ['prompt'], writes: ['answer'], tracker: () => 'parent', actions: { keep }, reduce: () => ({ answer: '' }) })
 // @ts-expect-error a patch is of the state
 void resumeOrCreate(stored, { ...from, appId: 'a', persister, forkFrom: { appId: 'b', patch: { promt: '' } } })

@@ -1,4 +1,14 @@
-import { type ActionArgs, createApplication, defineMessage, defineState, task, type } from 'teasel'
+import {
+  type ActionArgs,
+  createApplication,
+  defineMessage,
+  defineState,
+  type TrackedMap,
+  type Tracker,
+  task,
+  type,
+} from 'teasel'
+import { EventRecorder } from 'teasel/testing'
 import * as v from 'valibot'
 import type { ActorRefFrom, EmittedFrom, InputFrom, OutputFrom, SnapshotFrom } from 'xstate'
 import { assign, createActor, sendTo, setup, toPromise, waitFor } from 'xstate'
@@ -400,6 +410,27 @@ export async function main() {
   same<typeof end.action, 'bAll' | 'judge'>(true)
   await small.step()
 }
+
+// ── Tracking ──
+const tracker: Tracker = { name: 'mine', track: (event) => void (event.type === 'chunk' && event.chunk) }
+const choices = [
+  'cascade',
+  null,
+  tracker,
+  new EventRecorder(),
+  ({ path, action }: TrackedMap) => (path === action ? null : tracker),
+] as const
+export const tracked = choices.map((choice) =>
+  chat.mapActions({ reads: [], writes: ['answer'], tracker: choice, actions: {}, reduce: () => ({ answer: '' }) }),
+)
+chat.mapActions({
+  reads: [],
+  writes: ['answer'],
+  tracker: ({ appId, path, action, sequenceId }) =>
+    `${appId}${path}${action}` === sequenceId.toFixed() ? null : tracker,
+  actions: {},
+  reduce: () => ({ answer: '' }),
+})
 
 // ── XState ──
 const logic = researchGraph.logic
