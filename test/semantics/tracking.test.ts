@@ -117,12 +117,12 @@ describe('a tracker', () => {
   })
 
   it('is told nothing of the branches of a map that says null, nor of what is below them (S-097)', async () => {
-    const [outer, inner] = [new EventRecorder(), new EventRecorder()]
+    const [outer, inner, unheard] = [new EventRecorder(), new EventRecorder(), new EventRecorder()]
 
-    await createApplication(nested(null, 'cascade'), { ...options, tracker: outer }).run()
+    await createApplication(nested(null, unheard), { ...options, tracker: outer }).run()
     await createApplication(nested('cascade', null), { ...options, tracker: inner }).run()
 
-    expect(placesOf(outer)).toEqual([''])
+    expect([placesOf(outer), unheard.appIds]).toEqual([[''], []])
     expect(outer.of('app').map(({ type }) => type)).toEqual([
       'run.start',
       'step.start',
