@@ -114,7 +114,7 @@ export type {
   Outcome,
 } from './lifecycle/interceptor.js'
 export { consoleLogger, type Logger } from './lifecycle/logger.js'
-export type { FanOutOptions } from './parallel/fan-out.js'
+export type { BranchPersister, FanOutOptions } from './parallel/fan-out.js'
 export type {
   FoldOptions,
   ReduceAll,
@@ -143,6 +143,7 @@ export type {
   WatchedStep,
 } from './parallel/watch.js'
 export { SnapshotError } from './persistence/errors.js'
+export type { MigratedRecord } from './persistence/scope.js'
 export type { Leak } from './runtime/order.js'
 export type { Pending } from './runtime/pending.js'
 export type { State } from './state/freeze.js'
