@@ -7,42 +7,26 @@
 // The mistake to avoid: a queue that holds the truth. This one is in memory and may be lost at any time: a job is stored
 // before its request is answered, and what has to run is asked of the store, at the start. A SIGTERM takes no more jobs,
 // cancels what runs so that it can be resumed, waits until that is stored, and ends with code 0.
+//
+// ```mermaid
+// stateDiagram-v2
+//   direction LR
+//   state "all" as n0 {
+//     state "each branch" as n1
+//   }
+//   [*] --> n0
+//   n0 --> [*]
+// ```
 
 import { pathToFileURL } from 'node:url'
 import Fastify, { type FastifyInstance } from 'fastify'
-import { defineState, resumeOrCreate } from 'teasel'
+import { resumeOrCreate } from 'teasel'
 import type { Persister } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
-
-interface Job {
-  parts: string[]
-  part: string
-  done: string
-  report: string
-}
-/** Does one part of a job; ends early when the signal fires. */
-export type Work = (part: string, signal: AbortSignal) => Promise<string>
+import { jobGraph, type Work } from './jobs/graph.js'
 
 /** How many jobs run at once. */
 const AT_ONCE = 2
-
-function graphOf(work: Work) {
-  const kit = defineState<Job>()
-  const one = kit.action({
-    reads: ['part'],
-    writes: ['done'],
-    retry: 3,
-    run: async ({ state, signal }) => ({ done: await work(state.part, signal) }),
-  })
-  const all = kit.mapStates({
-    reads: ['parts'],
-    writes: ['report'],
-    action: one,
-    states: ({ state }) => Object.fromEntries(state.parts.map((part) => [part, { part }])),
-    reduce: ({ results }) => ({ report: results.map(({ state }) => state.done).join(' ') }),
-  })
-  return kit.graph({ actions: { all } })
-}
 
 /** The server, and how it starts and stops. */
 export interface Backend {
@@ -54,7 +38,7 @@ export interface Backend {
 }
 
 export function createBackend(persister: Persister, work: Work): Backend {
-  const graph = graphOf(work)
+  const graph = jobGraph(work)
   const open = (appId: string, parts: string[]) =>
     resumeOrCreate(graph, { appId, persister, entrypoint: 'all', state: { parts } })
   const queue: Awaited<ReturnType<typeof open>>[] = []

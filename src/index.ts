@@ -114,8 +114,8 @@ export type {
   Outcome,
 } from './lifecycle/interceptor.js'
 export { consoleLogger, type Logger } from './lifecycle/logger.js'
-export type { TrackedMap } from './parallel/branch-tracker.js'
-export type { FanOutOptions } from './parallel/fan-out.js'
+export type { BranchTracker, TrackedMap, TrackerChoice } from './parallel/branch-tracker.js'
+export type { BranchPersister, FanOutOptions } from './parallel/fan-out.js'
 export type {
   FoldOptions,
   ReduceAll,
@@ -144,6 +144,7 @@ export type {
   WatchedStep,
 } from './parallel/watch.js'
 export { SnapshotError } from './persistence/errors.js'
+export type { MigratedRecord } from './persistence/scope.js'
 export type { Leak } from './runtime/order.js'
 export type { Pending } from './runtime/pending.js'
 export type { State } from './state/freeze.js'

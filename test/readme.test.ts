@@ -19,6 +19,15 @@ describe('the README', () => {
     expect(named.toSorted()).toEqual(made.toSorted())
   })
 
+  it('S-017 tells of maps before it tells of tasks', () => {
+    const [maps, products, tasks] = ['mapStates({', '`mapActionsAndStates`', '`parallel({ tasks })`'].map((name) =>
+      readme.indexOf(name),
+    )
+
+    expect([maps, products, tasks]).toEqual([maps, products, tasks].toSorted((a = 0, b = 0) => a - b))
+    expect(maps).toBeGreaterThan(0)
+  })
+
   it('lists every example, and no other', () => {
     const listed = [...readme.matchAll(/\]\(examples\/(\d\d-[\w-]+\.ts)\)/g)].map(([, file]) => file)
 

@@ -105,5 +105,6 @@ export interface PersisterDriver {
   delete(root: RootKey): Awaitable<boolean>
   /** Puts a message into the inbox of an application. Needs no claim. Durable when it answers. @returns its id */
   post(root: RootKey, appId: string, data: string): Awaitable<number>
+  /** Lets go of the store. */
   close(): Awaitable<void>
 }

@@ -44,7 +44,10 @@ export interface Persister extends AsyncDisposable {
   delete(ref: AppRef): Promise<boolean>
   /** Closes the driver. */
   close(): Promise<void>
-  /** For the engine: the books of a root application. */
+  /**
+   * For the engine: the books of a root application.
+   * @internal
+   */
   journal(settings: JournalSettings, setup?: Omit<JournalSetup, 'appId'>): Journal
 }
 

@@ -273,8 +273,7 @@ export class Runner implements LiveApp {
     if (!this.running) return
     const grace = new Grace(clock, graceMs, () => this.abandon())
     grace.start()
-    this.#ending ??= []
-    this.#ending.push(() => grace.end())
+    void this.ended().then(() => grace.end())
   }
 
   sendFromOutside(message: Message, path: string | Path | undefined): Delivery {
@@ -283,8 +282,8 @@ export class Runner implements LiveApp {
 
   ended(): Promise<void> {
     if (!this.running) return Promise.resolve()
-    this.#ending ??= []
-    const ending = this.#ending
+    const ending: (() => void)[] = this.#ending ?? []
+    this.#ending = ending
     return new Promise((resolve) => void ending.push(resolve))
   }
 

@@ -1,6 +1,7 @@
 /** One promise of a port, as a test: framework-agnostic, it throws when the promise is broken. */
 export interface ContractCase {
   readonly name: string
+  /** Rejects when the promise is broken. */
   run(): Promise<void>
 }
 

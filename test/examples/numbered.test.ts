@@ -175,7 +175,7 @@ describe('the examples', () => {
     ])
     // The one whose step begins is cancelled; the other may have taken its step already.
     expect(cancelled[0]).toEqual(['', 'app', 'enough'])
-    expect(cancelled).toContainEqual(['findBoth/newest', 'app', 'enough'])
+    expect(cancelled).toContainEqual(['findBoth/newest', 'parent', 'enough'])
   })
 
   it('runs a graph in a machine, which cancels it by leaving its state', async () => {

@@ -9,7 +9,7 @@ const BUFFER = 64
 const said = (event: AnyEvent): string => `${event.type} ${printPath(event.path)}`.trim()
 
 describe('a stream', () => {
-  it('S-104 S-114 interleaves the chunks of parallel branches in the order in which they were produced', async () => {
+  it('S-104 S-105 interleaves the chunks of parallel branches in the order in which they were produced', async () => {
     const { app, taps } = pouring()
     const seen: string[] = []
     const reading = (async () => {

@@ -15,6 +15,7 @@ import { answerGraph } from '../../examples/11-fast-and-slow.js'
 import { hedgeGraph } from '../../examples/13-hedged-calls.js'
 import { graph as argument } from '../../examples/14-branches-that-argue.js'
 import { countGraph } from '../../examples/15-server-sent-events.js'
+import { jobGraph } from '../../examples/jobs/graph.js'
 import { plannerGraph } from '../../examples/planners/planner.js'
 import { researchGraph } from '../../examples/research/graph.js'
 import { ROOT } from './vitest-report.js'
@@ -49,6 +50,7 @@ export const pictures: Readonly<Record<string, string>> = {
     countGraph({ cleaned() {} }, later).runnable({ entrypoint: 'count' }),
     wide,
   ),
+  'examples/16-jobs-that-survive.ts': toMermaid(jobGraph(async () => '').runnable({ entrypoint: 'all' }), wide),
 }
 
 const FENCE = /^(\/\/ )?```mermaid\n[\s\S]*?^(?:\/\/ )?```$/m

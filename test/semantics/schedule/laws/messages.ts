@@ -3,7 +3,7 @@ import type { Law } from './check.js'
 
 const ORDER = 'messages are taken in order, each once'
 
-/** Mailboxes: what was taken up or kept is heard in the order sent, by its receiver, once. */
+/** Mailboxes: what was taken up or kept is heard in the order sent, by its receiver, once; what an attempt heard that failed, again. */
 export const messages: Law = (entries, _plan, tell) => {
   const boxes = new Map<string, number[]>()
   const box = (path: string, from: string): number[] => {
@@ -13,15 +13,21 @@ export const messages: Law = (entries, _plan, tell) => {
     return known
   }
   const unsure = new Set<number>()
+  const taken = new Map<string, { readonly from: string; readonly serial: number }[]>()
   for (const entry of entries) {
     if (entry.kind === 'heard' && !unsure.has(entry.serial)) {
       const next = box(entry.path, entry.from).shift()
       if (next !== entry.serial)
         tell(ORDER, `${entry.path} heard ${entry.serial}, ${next ?? 'nothing'} was next`, entry.turn)
+      taken.set(entry.path, [...(taken.get(entry.path) ?? []), entry])
     }
     if (entry.kind !== 'event') continue
     const { event, path } = entry
     if (event.type === 'run.start' && path === '') boxes.clear()
+    if (event.type === 'retry')
+      for (const { from, serial } of taken.get(path)?.toReversed() ?? []) box(path, from).unshift(serial)
+    if (event.type === 'retry' || event.type === 'transition' || (event.type === 'step.end' && event.status === 'done'))
+      taken.delete(path)
     if (event.type === 'branch.settled') for (const from of ['', 'a sibling']) box(path, from).length = 0
     if (event.type !== 'message' || (event.delivery !== 'delivered' && event.delivery !== 'queued')) continue
     const { serial } = event.message.body as { readonly serial: number }
