@@ -2,6 +2,7 @@ import { describeValue } from '../internal/guards.js'
 
 /** A tracker, as far as a map needs to know it. */
 export interface BranchTracker {
+  /** Called with each event, in order. */
   readonly track: (event: never) => void
 }
 
