@@ -3,8 +3,14 @@ import type { State } from '../state/freeze.js'
 import type { ForkedFrom, FullFacts, Hanging, ManifestEntry, StepEndMark, StepFacts } from './record.js'
 import type { StoredRecord } from './replay.js'
 
+/** Of a branch: when its first step began, and at which attempt it is. */
+export interface Life {
+  readonly startedAt: number | undefined
+  readonly attempts: number
+}
+
 /** A step as the engine commits it. */
-export interface CommittingStep {
+export interface CommittingStep extends Life {
   readonly action: string
   readonly state: State
   readonly next: string | undefined
@@ -13,8 +19,6 @@ export interface CommittingStep {
   readonly visits: () => Readonly<Record<string, number>>
   /** The run ends with it. */
   readonly end: StepEndMark | undefined
-  readonly startedAt: number | undefined
-  readonly attempts: number
   readonly recovered: boolean
   /** Identity does not tell what changed: the state is not frozen. */
   readonly loose: boolean

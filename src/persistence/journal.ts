@@ -6,6 +6,7 @@ import {
   type CommittingStep,
   fullFacts,
   isFinal,
+  type Life,
   mapOf,
   type OpenMap,
   patchFacts,
@@ -155,10 +156,9 @@ export class Journal {
   }
 
   /** The run failed: a further one tries its step again. */
-  failed(error: Error, attempts: number, startedAt: number | undefined): Awaitable<void> {
+  failed(error: Error, life: Life): Awaitable<void> {
     const again = ParallelError.is(error)
-    const told = { error, attempts, again, ...(startedAt === undefined ? {} : { startedAt }) }
-    const noted = this.note('failed', told)
+    const noted = this.note('failed', { error, again, ...toldOf(life) })
     if (again) this.voided = this.scope.nextOrder()
     return noted
   }
@@ -167,11 +167,11 @@ export class Journal {
    * The application was cancelled. For good: said once, in the moment it happens.
    * @param resumable whatever the cause says: the run of a root is over, and another may begin
    */
-  cancelled({ cause, by, reason }: Cancelled, startedAt?: number, resumable = false): Awaitable<void> {
+  cancelled({ cause, by, reason }: Cancelled, life: Life, resumable = false): Awaitable<void> {
     if (this.#over) return undefined
     const final = !resumable && isFinal(cause)
     this.#over = final
-    return this.note('cancelled', { cause, by, reason, final, ...(startedAt === undefined ? {} : { startedAt }) })
+    return this.note('cancelled', { cause, by, reason, final, ...toldOf(life) })
   }
 
   /** A side effect that the step has done already. */
@@ -292,5 +292,8 @@ export class Journal {
     this.#rows = Math.min(this.#rows, index)
   }
 }
+
+const toldOf = ({ startedAt, attempts }: Life): { readonly attempts: number; readonly startedAt?: number } =>
+  startedAt === undefined ? { attempts } : { attempts, startedAt }
 
 type Cancelled = Pick<Notes['cancelled'], 'cause' | 'by' | 'reason'>

@@ -5,12 +5,12 @@ import type { BranchTask } from '../parallel/task.js'
 import { isFinal, type OpenMap } from './committing.js'
 import { SnapshotError } from './errors.js'
 import type { Journal, MapKeeper } from './journal.js'
-import type { Feed, KeptBranches, KeptMap } from './map-keeping.js'
+import type { Feed, KeptBranches, KeptLife, KeptMap } from './map-keeping.js'
 import { fitRecord } from './migrate.js'
 import type { Hanging, ManifestEntry, Notes } from './record.js'
 import { replay, type StoredRecord } from './replay.js'
 import type { Scope } from './scope.js'
-import { branchIdOf, endingOf, entryOf } from './settled.js'
+import { branchIdOf, endingOf, entryOf, triedAfresh } from './settled.js'
 
 // Owns: what of the branches of one map is recorded, and what becomes of it when its source runs again (design: D16).
 // Does not own: the source itself, the running of branches.
@@ -204,7 +204,7 @@ class KeptFeed implements KeptBranches<Journal> {
     if (this.#journal.scope.settings.changedTasks === 'error') return
     const told = { cause: 'removed', by: 'removed', reason: undefined } as const
     const journal = this.#journalOf(key)
-    this.#write(() => journal.cancelled(told))
+    this.#write(() => journal.cancelled(told, { startedAt: undefined, attempts: 0 }))
     this.#stored.delete(key)
   }
 
@@ -218,7 +218,7 @@ class KeptFeed implements KeptBranches<Journal> {
 
   /** The books of a branch, and what is stored of it. */
   branch(task: BranchTask): { readonly journal: Journal; readonly stored: StoredRecord | undefined } {
-    const stored = this.#stored.get(task.key)
+    const stored = triedAfresh(this.#stored.get(task.key))
     this.#stored.delete(task.key)
     const journal = this.#journalOf(task.key, stored, this.#preludeOf(task))
     return { journal, stored: this.#afresh.has(task.key) ? undefined : stored }
@@ -245,10 +245,12 @@ class KeptFeed implements KeptBranches<Journal> {
   }
 
   /** A branch was cancelled for good, one that lives or one that waits for its turn. */
-  cancelled(task: BranchTask, told: Parameters<Journal['cancelled']>[0], startedAt?: number, live?: Journal): void {
+  cancelled(task: BranchTask, told: Parameters<Journal['cancelled']>[0], live?: KeptLife<Journal>): void {
     if (!isFinal(told.cause)) return // said when it has ended
-    const journal = live ?? this.#journalOf(task.key, undefined, this.#preludeOf(task))
-    this.#write(() => journal.cancelled(told, startedAt))
+    const journal = live?.app.journal ?? this.#journalOf(task.key, undefined, this.#preludeOf(task))
+    const { startedAt } = live ?? {}
+    const attempts = startedAt === undefined ? 0 : (live?.app.attempts?.branch ?? 1)
+    this.#write(() => journal.cancelled(told, { startedAt, attempts }))
   }
 
   /** Writes what nobody waits for. Where it cannot be stored, the map fails. */

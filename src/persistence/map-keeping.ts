@@ -40,17 +40,18 @@ export interface KeptMap {
   readonly fault: (error: unknown) => void
 }
 
+/** A branch that lives, as its books see it. */
+export interface KeptLife<J> {
+  readonly startedAt: number | undefined
+  readonly app: { readonly journal: J | undefined; readonly attempts: { readonly branch: number } | undefined }
+}
+
 /** What of the branches of a map is stored. `J`: the journal of an application. */
 export interface KeptBranches<J> extends Feed {
   /** The books of a branch that is made, and what is stored of it. */
   branch(task: BranchTask): { readonly journal: J; readonly stored: StoredRecord | undefined }
   /** A branch was cancelled for good, one that lives or one that waits for its turn. */
-  cancelled(
-    task: BranchTask,
-    told: Pick<Notes['cancelled'], 'cause' | 'by' | 'reason'>,
-    startedAt?: number,
-    live?: J,
-  ): void
+  cancelled(task: BranchTask, told: Pick<Notes['cancelled'], 'cause' | 'by' | 'reason'>, live?: KeptLife<J>): void
   /** `watch` says that there are enough. */
   settled(): void
 }

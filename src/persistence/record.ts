@@ -155,6 +155,13 @@ export interface WaitingNote {
   readonly action: string
   readonly kinds: readonly string[]
 }
+/** The branch is tried again, at its failed step. */
+export interface RetryNote {
+  /** Which attempt of the branch begins. */
+  readonly attempts: number
+  /** How many attempts at the step have failed. */
+  readonly tries: number
+}
 /** The step failed. */
 export interface FailedNote {
   readonly error: Error
@@ -169,6 +176,7 @@ export interface CancelledNote {
   readonly by: string
   readonly reason: unknown
   readonly final: boolean
+  readonly attempts: number
   readonly startedAt?: number
 }
 
@@ -180,6 +188,7 @@ export interface Notes {
   readonly settled: SettledNote
   readonly once: OnceNote
   readonly waiting: WaitingNote
+  readonly retry: RetryNote
   readonly failed: FailedNote
   readonly cancelled: CancelledNote
 }

@@ -55,11 +55,16 @@ export interface StoredRecord {
   readonly visits: Readonly<Record<string, number>>
   readonly waiting: WaitingNote | undefined
   readonly failed: FailedNote | undefined
+  /** The order of the row that says so. */
+  readonly failedAt: number
   readonly cancelled: CancelledNote | undefined
   /** How the run of a branch ended. */
   readonly end: StepEndMark | undefined
   readonly startedAt: number | undefined
+  /** Which attempt of the branch it is at. */
   readonly attempts: number
+  /** How many attempts at the next step had failed when the branch was last tried again. */
+  readonly tries: number
   /** A fallback made a success of a failure. */
   readonly recovered: boolean
   /** After this order, branches that failed are to run again. */
@@ -128,10 +133,12 @@ function begin(appId: string, { epoch }: Row): Draft {
     visits: {},
     waiting: undefined,
     failed: undefined,
+    failedAt: 0,
     cancelled: undefined,
     end: undefined,
     startedAt: undefined,
     attempts: 1,
+    tries: 0,
     recovered: false,
     voided: 0,
     hangs: undefined,
@@ -202,6 +209,7 @@ function stepDone(draft: Draft, position: string | undefined, data: FullData | P
   draft.end = data.e
   draft.startedAt = data.t ?? draft.startedAt
   draft.attempts = data.a ?? 1
+  draft.tries = 0
   draft.recovered = draft.recovered || data.r === 1
   draft.status = data.e ?? (data.n === null ? 'finished' : 'running')
   draft.waiting = undefined
@@ -243,19 +251,34 @@ function readNote(draft: Draft, { label, order }: Row, note: unknown): void {
       draft.waiting = note as Notes['waiting']
       draft.status = 'waiting'
       return
+    case 'retry': {
+      const { attempts, tries } = note as Notes['retry']
+      draft.failed = undefined
+      draft.attempts = attempts
+      draft.tries = tries
+      return
+    }
     case 'failed':
       draft.failed = note as Notes['failed']
+      draft.failedAt = order
+      lived(draft, draft.failed)
       draft.status = 'failed'
       draft.end = undefined // what a run took back after its last step
       if (draft.failed.again) draft.voided = order
       return
     case 'cancelled':
       draft.cancelled = note as Notes['cancelled']
+      lived(draft, draft.cancelled)
       draft.status = 'cancelled'
       return
     default:
       throw new SyntaxError(`there is no note "${label}".`)
   }
+}
+
+function lived(draft: Draft, { attempts, startedAt }: FailedNote | CancelledNote): void {
+  draft.attempts = attempts
+  draft.startedAt = startedAt ?? draft.startedAt
 }
 
 function mapOf(draft: Draft, { map, visit }: { readonly map: string; readonly visit: number }): OpenMap {

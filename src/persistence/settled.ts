@@ -14,11 +14,15 @@ export const entryOf = (task: BranchTask, base: State): ManifestEntry => [task.k
 export const branchIdOf = (parentId: string, epoch: number, map: string, visit: number, key: string): string =>
   hashId([parentId, epoch, map, visit, key])
 
+/** A branch that had failed, and is run again with the step of its map: its attempts and its time begin afresh. */
+export const triedAfresh = (stored: StoredRecord | undefined): StoredRecord | undefined =>
+  stored?.failed === undefined ? stored : { ...stored, failed: undefined, startedAt: undefined, attempts: 1, tries: 0 }
+
 /** How a branch had settled, or nothing where it goes on. A failure counts where it is data for the map. */
 export function endingOf(stored: StoredRecord, policy: SettlePolicy, voided: number): Ending | undefined {
-  const { cancelled, failed, end, state, recovered, order } = stored
+  const { cancelled, failed, failedAt, end, state, recovered } = stored
   if (cancelled?.final === true) return { status: 'cancelled', reason: cancelled.reason, by: cancelled.by }
   if (end !== undefined) return { status: 'done', state, recovered }
-  if (failed !== undefined && policy !== 'all' && order > voided) return { status: 'failed', error: failed.error }
+  if (failed !== undefined && policy !== 'all' && failedAt > voided) return { status: 'failed', error: failed.error }
   return undefined
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../internal/clock.js'
 import { createDeferred } from '../internal/deferred.js'
+import type { StoredRecord } from '../persistence/replay.js'
 import { Alarm } from './alarm.js'
 
 // Owns: the count of attempts of one run, and the wait before the next one.
@@ -27,7 +28,14 @@ export class Attempts {
 
   /** Whether a fallback made a success of something that failed. */
   get recovered(): boolean {
-    return this.branchRecovered || this.#stepRecovered
+    return this.branchRecovered || this.#stepRecovered || this.recovering !== undefined
+  }
+
+  /** The application goes on where it is stored. */
+  resume({ attempts, tries, recovered }: Pick<StoredRecord, 'attempts' | 'tries' | 'recovered'>): void {
+    this.branch = attempts
+    this.failed = this.before = tries
+    this.#stepRecovered = recovered
   }
 
   /** The branch goes on at its failed step. */

@@ -1,12 +1,15 @@
 import { TimeoutError } from '../errors.js'
 import type { PlanNode } from '../graph/plan.js'
-import { isThenable, toError } from '../internal/guards.js'
-import type { CommittingStep } from '../persistence/committing.js'
+import { toError } from '../internal/guards.js'
+import type { CommittingStep, Life } from '../persistence/committing.js'
 import type { Awaitable } from '../persistence/driver.js'
+import type { Journal } from '../persistence/journal.js'
 import type { StoredRecord } from '../persistence/replay.js'
 import type { State } from '../state/freeze.js'
 import { TIMEOUT } from './cancellation.js'
+import { noteDown } from './noting.js'
 import { endsAt, type RunEnd, type RunOrder } from './order.js'
+import { attemptsOf } from './retrying.js'
 import { endedRun } from './run-end.js'
 import { AppSnapshot } from './snapshot.js'
 import { deliverInbox } from './stored-messages.js'
@@ -27,7 +30,7 @@ export function committing(
     sequenceId,
   }: { readonly state: State; readonly next: string | undefined; readonly sequenceId: number },
 ): CommittingStep {
-  const { plan, parent, attempts } = app
+  const { plan, attempts } = app
   return {
     action: node.name,
     state,
@@ -35,11 +38,15 @@ export function committing(
     sequenceId,
     visits: () => ({ ...visitsOf(app), [node.name]: (app.visits[node.index] ?? 0) + 1 }),
     end: endsAt(plan, order, node, next),
-    startedAt: parent?.map?.table.live.get(parent.key)?.startedAt,
-    attempts: attempts?.branch ?? 1,
+    ...lifeOf(app),
     recovered: attempts?.recovered === true,
     loose: !plan.graph.rules.freeze,
   }
+}
+
+/** When an application began as a branch, and at which attempt it is. */
+function lifeOf({ parent, attempts }: LiveApp): Life {
+  return { startedAt: parent?.map?.table.live.get(parent.key)?.startedAt, attempts: attempts?.branch ?? 1 }
 }
 
 /** How often each action has committed, by name. */
@@ -77,6 +84,7 @@ export async function openJournal(app: LiveApp, order: RunOrder): Promise<RunEnd
       // One that an action made by hand, and that had halted there before the action was cut off.
       if (stored.end === 'halted' && at !== undefined && order.haltAfter.has(at)) return endedRun(app, 'halted')
     }
+    if (journal.stored !== undefined) attemptsOf(app).resume(journal.stored)
     deliverInbox(app, journal)
     return undefined
   } catch (error) {
@@ -86,35 +94,25 @@ export async function openJournal(app: LiveApp, order: RunOrder): Promise<RunEnd
 
 /** Writes down how a run ended, as far as its last step does not say it. Resolves with the end, whatever happens. */
 export function keepEnd(app: LiveApp, end: RunEnd): Awaitable<RunEnd> {
-  const { journal, hub } = app
-  if (journal === undefined) return end
-  const lost = (error: unknown): RunEnd => {
-    hub.logger.error('How a run ended could not be stored.', error)
-    return end
-  }
-  try {
-    const kept = tell(app, end)
-    return isThenable(kept) ? Promise.resolve(kept).then(() => end, lost) : end
-  } catch (error) {
-    return lost(error)
-  }
+  const kept = noteDown(app, 'How a run ended', (journal) => tell(app, journal, end))
+  return kept === undefined ? end : kept.then(() => end)
 }
 
-function tell(app: LiveApp, end: RunEnd): Awaitable<void> {
-  const { journal, attempts, parent } = app
-  if (journal === undefined || !journal.opened || journal.scope.isLost || journal.scope.unsure) return undefined
-  const startedAt = parent?.map?.table.live.get(parent.key)?.startedAt
+function tell(app: LiveApp, journal: Journal, end: RunEnd): Awaitable<void> {
+  if (!journal.opened || journal.scope.isLost || journal.scope.unsure) return undefined
+  const { attempts, parent } = app
+  const life = lifeOf(app)
   if (attempts?.branchRecovered === true && end.status === 'finished') {
     const { state, position, sequenceId } = app.standing
     const facts = { position, sequenceId, next: undefined, end: 'finished', visits: visitsOf(app) } as const
-    return journal.place('saved', state, { ...facts, startedAt, attempts: attempts.branch, recovered: true })
+    return journal.place('saved', state, { ...facts, ...life, recovered: true })
   }
-  if (end.status === 'failed') return journal.failed(end.error, attempts?.branch ?? 1, startedAt)
+  if (end.status === 'failed') return journal.failed(end.error, life)
   if (end.status !== 'cancelled') return undefined
   const { cancellation } = end
   const { reason, by, cause } = cancellation
   if (cause === 'stop') return undefined
-  if (by === TIMEOUT && reason instanceof TimeoutError) return journal.failed(reason, attempts?.branch ?? 1, startedAt)
+  if (by === TIMEOUT && reason instanceof TimeoutError) return journal.failed(reason, life)
   // An application is cancelled for good only as a branch; the run of a root is over, and another may begin.
-  return journal.cancelled(cancellation, startedAt, parent?.map === undefined)
+  return journal.cancelled(cancellation, life, parent?.map === undefined)
 }

@@ -245,7 +245,7 @@ export class MapRunner implements LiveMap {
     const live = this.table.live.get(key)
     if (live !== undefined) {
       this.table.ending.add(key)
-      this.kept?.cancelled(live.task, cancellation, live.startedAt, live.app.journal)
+      this.kept?.cancelled(live.task, cancellation, live)
       this.#cancelLive(live, cancellation)
       this.#grace.start()
     } else if (!this.table.settled.has(key)) {

@@ -4,6 +4,7 @@ import { messageOf } from '../internal/guards.js'
 import { PersistenceError, SerializationError } from '../persistence/errors.js'
 import { announce, reportFault } from './announce.js'
 import { Attempts } from './attempts.js'
+import { noteDown } from './noting.js'
 import type { LiveApp } from './tree.js'
 
 // Owns: how often something was tried, whether it is tried again, and the wait before.
@@ -103,9 +104,13 @@ export function retryBranch(app: LiveApp, source: string, error: Error): Promise
   const failed = attempts.branch
   if (!isTriedAgain(app, source, retry, thrownIn(error), failed)) return undefined
   const due = waitForAttempt(app, { level: 'branch', source, retry, failed, attempt: failed + 1, error })
-  return due.then((goes) => {
-    if (goes) attempts.goOn()
-    return goes
+  return due.then(async (goes) => {
+    if (!goes) return false
+    attempts.goOn()
+    await noteDown(app, 'Which attempt of a branch begins', (journal) =>
+      journal.note('retry', { attempts: attempts.branch, tries: attempts.failed }),
+    )
+    return true
   })
 }
 

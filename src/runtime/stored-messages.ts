@@ -3,6 +3,7 @@ import type { Delivery, Message, Received } from '../action/message.js'
 import type { Journal } from '../persistence/journal.js'
 import { findBelow, sendDown } from './address.js'
 import { branchId } from './identity.js'
+import { noteDown } from './noting.js'
 import type { LiveApp } from './tree.js'
 
 // Owns: messages until the step that took them commits; those from outside also in the store, from when they are sent.
@@ -40,14 +41,8 @@ export function giveBack(app: LiveApp): void {
 }
 
 /** An action waits for a person: whoever looks into the store sees it. */
-export function tellWaiting({ journal, hub }: LiveApp, action: string, kinds: readonly string[]): void {
-  const lost = (error: unknown): void => hub.logger.error('That an action waits could not be stored.', error)
-  try {
-    const told = journal?.waits(action, kinds)
-    if (told !== undefined) told.catch(lost)
-  } catch (error) {
-    lost(error)
-  }
+export function tellWaiting(app: LiveApp, action: string, kinds: readonly string[]): void {
+  void noteDown(app, 'That an action waits', (journal) => journal.waits(action, kinds))
 }
 
 /** Stores a message from outside, then delivers it. One that comes while nothing runs waits for the next run. */

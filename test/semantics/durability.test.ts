@@ -151,7 +151,7 @@ describe('what is stored', () => {
 
     expect([stored?.status, stored?.cancelled]).toEqual([
       'cancelled',
-      { cause: 'shutdown', by: 'app', reason: 'SIGTERM', final: false },
+      { cause: 'shutdown', by: 'app', reason: 'SIGTERM', final: false, attempts: 1 },
     ])
     expect(ran).toEqual(['a', 'b', 'a', 'b'])
     expect(state.outs).toEqual(['a!', 'b!'])

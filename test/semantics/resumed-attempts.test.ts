@@ -1,0 +1,170 @@
+import { createApplication, defineState, resumeOrCreate } from 'teasel'
+import { memoryPersister } from 'teasel/persistence'
+import { ManualClock } from 'teasel/testing'
+import { describe, expect, it } from 'vitest'
+import { settle } from '../support/deferred.js'
+
+interface Work {
+  item: string
+  out: string
+  outs: string[]
+}
+const kit = defineState<Work>()
+
+describe('the attempts of a branch', () => {
+  /** One branch of two steps; `work` is its second one. */
+  function retried(
+    work: (attempt: number, begun: number) => unknown,
+    more: { readonly fallback?: () => never; readonly settle?: 'collect' } = {},
+  ) {
+    let begun = 0
+    const one = kit.action({ reads: ['item'], writes: ['out'], run: ({ state: { item } }) => ({ out: item }) })
+    const two = kit.action({
+      reads: ['out'],
+      writes: ['out'],
+      async run({ state: { out }, context }) {
+        begun += 1
+        await work(context.attempt, begun)
+        return { out: `${out} after ${context.attempt}` }
+      },
+    })
+    const map = kit.mapStates({
+      reads: [],
+      writes: ['outs'],
+      action: kit.graph({ actions: { one, two }, transitions: { one: 'two' } }).runnable({ entrypoint: 'one' }),
+      states: { a: { item: 'a' } },
+      settle: more.settle ?? 'all',
+      retry: { attempts: 3, delayMs: 0 },
+      ...(more.fallback && { fallback: more.fallback }),
+      reduce: ({ results }) => ({
+        outs: results.map((r) => `${r.key} ${r.status === 'done' ? r.state.out : r.status}, ${r.attempts} attempts`),
+      }),
+    })
+    return kit.graph({ actions: { map } })
+  }
+  const options = { appId: 'app', entrypoint: 'map', state: {} } as const
+
+  it('are counted on after a resume: a branch that was cut off at its second has one left', async () => {
+    const persister = memoryPersister()
+    const seen: number[] = []
+    const first = retried(async (attempt) => {
+      seen.push(attempt)
+      if (attempt === 2) await new Promise(() => {})
+      throw new TypeError('no')
+    })
+    const time = new ManualClock()
+    void createApplication(first, { ...options, persister, clock: time }).run()
+    await settle()
+    time.advance(0)
+    await settle()
+
+    const second = retried((attempt) => {
+      seen.push(attempt)
+      throw new TypeError('no')
+    })
+    const app = await resumeOrCreate(second, { ...options, persister, clock: time })
+    const run = app.run().catch((error: unknown) => error)
+    await settle()
+    time.advance(0)
+    const error = await run
+
+    expect(seen).toEqual([1, 2, 2, 3])
+    expect(error).toMatchObject({ results: [{ key: 'a', status: 'failed', attempts: 3 }] })
+  })
+
+  it('begin afresh when the step of their map failed and is tried again', async () => {
+    const persister = memoryPersister()
+    const seen: number[] = []
+    const graph = retried((attempt, begun) => {
+      seen.push(attempt)
+      if (begun < 5) throw new TypeError('no')
+    })
+    const time = new ManualClock()
+    const run = async () => {
+      const app = await resumeOrCreate(graph, { ...options, persister, clock: time })
+      const ended = app.run().catch(() => undefined)
+      for (let i = 0; i < 3; i++) {
+        await settle()
+        time.advance(0)
+      }
+      return ended
+    }
+
+    await run()
+    const end = await run()
+
+    expect(seen).toEqual([1, 2, 3, 1, 2])
+    expect(end?.state.outs).toEqual(['a a after 2, 2 attempts'])
+  })
+
+  it.each([
+    [
+      'its fallback threw',
+      {
+        fallback: () => {
+          throw new TypeError('nor this')
+        },
+      },
+    ],
+    ['it has no fallback', {}],
+  ])('are those that it took, also after a resume, where it failed and %s', async (_, more) => {
+    const persister = memoryPersister()
+    const failing = retried(
+      () => {
+        throw new TypeError('no')
+      },
+      { settle: 'collect', ...more },
+    )
+    const time = new ManualClock()
+    const app = createApplication(failing, { ...options, persister, clock: time })
+    const results: unknown[] = []
+    app.on('branch.settled', ({ result }) => void results.push(result.attempts))
+    // Another opens it: nothing of what follows is stored.
+    app.on('reduce', () => void persister.driver.claim({ partitionKey: null, rootId: 'app' }, 'another'))
+    const lost = app.run().catch(() => undefined)
+    for (let i = 0; i < 3; i++) {
+      await settle()
+      time.advance(0)
+    }
+    await lost
+
+    const end = await (await resumeOrCreate(failing, { ...options, persister, clock: time })).run()
+
+    expect(results).toEqual([3])
+    expect(end.state.outs).toEqual(['a failed, 3 attempts'])
+  })
+
+  it('that a fallback made a success of a step is not forgotten by a resume', async () => {
+    const persister = memoryPersister()
+    let hold = true
+    const one = kit.action({
+      reads: ['item'],
+      writes: ['out'],
+      run: () => Promise.reject(new TypeError('no')),
+      fallback: () => ({ out: 'saved' }),
+    })
+    const two = kit.action({
+      reads: ['out'],
+      writes: ['out'],
+      async run({ state: { out } }) {
+        if (hold) await new Promise(() => {})
+        return { out }
+      },
+    })
+    const map = kit.mapStates({
+      reads: [],
+      writes: ['outs'],
+      action: kit.graph({ actions: { one, two }, transitions: { one: 'two' } }).runnable({ entrypoint: 'one' }),
+      states: { a: { item: 'a' } },
+      reduce: ({ results }) => ({ outs: results.map((r) => `${r.state.out} ${r.recovered}`) }),
+    })
+    const graph = kit.graph({ actions: { map } })
+    void createApplication(graph, { ...options, persister }).run()
+    await settle()
+    hold = false
+
+    const end = await (await resumeOrCreate(graph, { ...options, persister })).run()
+
+    expect(end.state.outs).toEqual(['saved true'])
+  })
+})
