@@ -71,10 +71,13 @@ export class GoingRun {
     if (signal?.aborted === true) onAbort() // by the first step, before its first await
     this.attended = true
     this.#pacer = pacer
+    const watch = app.parent === undefined ? app.journal?.scope.settings.watch : undefined
+    watch?.hold(whenWaiting === 'stay')
     try {
       return await throughParent(app, () => (whenWaiting === 'stay' ? this.ended : this.#endedOrWaiting()))
     } finally {
       this.attended = false
+      watch?.hold(false)
       this.#pacer = {}
       signal?.removeEventListener('abort', onAbort)
     }

@@ -1,9 +1,9 @@
 import type { Clock } from '../internal/clock.js'
 import { describeValue } from '../internal/guards.js'
-import { checkOptions } from '../internal/options.js'
 import type { Journal } from '../persistence/journal.js'
 import type { Persister } from '../persistence/persister.js'
-import type { MigratedRecord, SavePolicy } from '../persistence/scope.js'
+import type { MigratedRecord } from '../persistence/scope.js'
+import type { KeepOptions } from '../persistence/settings.js'
 
 /** How an application is stored. */
 export interface PersistOptions<S, Names> {
@@ -29,27 +29,26 @@ export interface PersistOptions<S, Names> {
    * ones start, changed ones run afresh, vanished ones are recorded as cancelled.
    */
   readonly changedTasks?: 'error' | 'adopt'
+  /**
+   * While something waits for a message from outside: how often the store is asked for one that another process sent
+   * with `answer`, in milliseconds. Default 1 000; `Infinity`: never, then such a message is there for the next resume.
+   */
+  readonly inboxEveryMs?: number
 }
 
-export const PERSIST_OPTIONS = 'persister partitionKey save transient version migrate whenUnavailable changedTasks'
+export const PERSIST_OPTIONS =
+  'persister partitionKey save transient version migrate whenUnavailable changedTasks inboxEveryMs'
 
 /** The same, their types forgotten. */
-export interface LoosePersist {
+export interface LoosePersist extends KeepOptions {
   readonly persister?: Persister | undefined
-  readonly partitionKey?: string | null | undefined
-  readonly save?: SavePolicy | undefined
-  readonly transient?: readonly string[] | undefined
-  readonly version?: number | undefined
-  readonly migrate?: ((record: MigratedRecord, fromVersion: number) => MigratedRecord) | undefined
-  readonly whenUnavailable?: 'fail' | 'wait' | undefined
-  readonly changedTasks?: 'error' | 'adopt' | undefined
 }
 
 /**
  * Opens the books of a root application; undefined without a persister.
  * @throws {TypeError | RangeError} for options that cannot be
  */
-export function journalFor(options: LoosePersist, appId: string, clock: Clock): Journal | undefined {
+export function journalFor(options: LoosePersist, rootId: string, clock: Clock): Journal | undefined {
   const { persister } = options
   if (persister === undefined) {
     const lone = PERSIST_OPTIONS.split(' ').find((name) => options[name as keyof LoosePersist] !== undefined)
@@ -60,30 +59,5 @@ export function journalFor(options: LoosePersist, appId: string, clock: Clock): 
     throw new TypeError(
       `persister is ${describeValue(persister)}. Give memoryPersister() or sqlitePersister({ file }).`,
     )
-  const { partitionKey = null, save = 'every-step', transient = [], version = 0, migrate } = options
-  for (const name of [appId, partitionKey ?? '']) {
-    if (name.includes('\u0000'))
-      throw new TypeError('An appId or partitionKey holds the character U+0000, which cannot be stored.')
-  }
-  if (!Number.isInteger(version) || version < 0)
-    throw new RangeError(`version is ${describeValue(version)}; it takes a whole number, 0 or more.`)
-  if (typeof save === 'object') checkOptions('save', save, 'after')
-  return persister.journal({
-    partitionKey,
-    rootId: appId,
-    clock,
-    policy: save,
-    transient: new Set(transient),
-    version,
-    migrate,
-    whenUnavailable: oneOf('whenUnavailable', options.whenUnavailable, ['fail', 'wait']),
-    changedTasks: oneOf('changedTasks', options.changedTasks, ['error', 'adopt']),
-  })
-}
-
-function oneOf<T extends string>(name: string, value: T | undefined, [first, ...rest]: readonly [T, ...T[]]): T {
-  if (value === undefined || value === first || rest.includes(value)) return value ?? first
-  throw new TypeError(
-    `${name} is ${describeValue(value)}. It takes ${[first, ...rest].map((one) => `'${one}'`).join(' or ')}.`,
-  )
+  return persister.journal({ ...options, rootId, clock })
 }

@@ -37,6 +37,11 @@ export interface Posted {
   readonly data: string
 }
 
+/** A message, and the application that it is for. */
+export interface Addressed extends Posted {
+  readonly appId: string
+}
+
 /** What is stored of one application: its rows from the last full one on, in order, and its inbox. */
 export interface Tail {
   readonly rows: readonly Row[]
@@ -105,6 +110,8 @@ export interface PersisterDriver {
   delete(root: RootKey): Awaitable<boolean>
   /** Puts a message into the inbox of an application. Needs no claim. Durable when it answers. @returns its id */
   post(root: RootKey, appId: string, data: string): Awaitable<number>
+  /** All messages that wait below a root, oldest first. Asked again and again while something waits for one. */
+  inbox(root: RootKey): Awaitable<readonly Addressed[]>
   /** Lets go of the store. */
   close(): Awaitable<void>
 }

@@ -1,5 +1,6 @@
 export { type ClassForm, registerClass } from '../state/classes.js'
 export type {
+  Addressed,
   Awaitable,
   Claim,
   Group,

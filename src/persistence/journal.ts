@@ -16,6 +16,7 @@ import { Deltas } from './deltas.js'
 import type { Awaitable, PersisterDriver, Row } from './driver.js'
 import { conflict } from './faults.js'
 import { Inbox } from './inbox.js'
+import type { Addressee } from './inbox-watch.js'
 import type { KeptBranches, KeptMap } from './map-keeping.js'
 import { fitRecord } from './migrate.js'
 import { type ForkedFrom, type FullFacts, fullData, type Hanging, type Notes, noteData, patchData } from './record.js'
@@ -243,6 +244,11 @@ export class Journal {
   async post(appId: string, message: Pick<StoredMessage, 'kind' | 'body'>): Promise<number> {
     const { driver, partitionKey, rootId } = this.scope.settings
     return driver.post({ partitionKey, rootId }, appId, encode(message, 'message'))
+  }
+
+  /** It waits for a message: what other processes send is handed over. @returns what to call when it does no more */
+  expect(to: Omit<Addressee, 'journal'>): () => void {
+    return this.scope.settings.watch.add({ journal: this, ...to })
   }
 
   /** The application waits for a message from outside. */

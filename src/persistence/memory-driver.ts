@@ -1,4 +1,5 @@
 import type {
+  Addressed,
   Claim,
   Group,
   Listed,
@@ -105,6 +106,15 @@ export class MemoryDriver implements PersisterDriver {
     const id = this.#messages++
     this.#kept(partitionKey, appId, rootId).inbox.push({ id, data })
     return id
+  }
+
+  inbox({ partitionKey, rootId }: RootKey): readonly Addressed[] {
+    const found = [...this.#apps].flatMap(([key, kept]) => {
+      if (kept.inbox.length === 0 || kept.rootId !== rootId) return []
+      const [partition, appId] = JSON.parse(key) as [string | null, string]
+      return partition === partitionKey ? kept.inbox.map((posted) => ({ appId, ...posted })) : []
+    })
+    return found.sort((a, b) => a.id - b.id)
   }
 
   close(): void {}

@@ -1,10 +1,10 @@
-import { createId } from '../internal/ids.js'
 import type { Listed, ListOptions, PersisterDriver, RowFacts } from './driver.js'
 import { Journal, type JournalSetup } from './journal.js'
 import { keepMap } from './kept-feed.js'
 import { millisecondsOf } from './order.js'
 import { replay, type StoredRecord } from './replay.js'
-import { Scope, type ScopeSettings } from './scope.js'
+import { Scope } from './scope.js'
+import { type JournalOptions, scopeSettings } from './settings.js'
 
 /** One step of a history. */
 export interface StoredStep {
@@ -46,13 +46,11 @@ export interface Persister extends AsyncDisposable {
   close(): Promise<void>
   /**
    * For the engine: the books of a root application.
+   * @throws {TypeError | RangeError} for options that cannot be
    * @internal
    */
-  journal(settings: JournalSettings, setup?: Omit<JournalSetup, 'appId'>): Journal
+  journal(options: JournalOptions, setup?: Omit<JournalSetup, 'appId'>): Journal
 }
-
-/** How a root application is stored. */
-export type JournalSettings = Omit<ScopeSettings, 'driver' | 'writer'>
 
 /**
  * Makes a persister of a driver. Drivers of your own are proven by the contract suite of `teasel/testing`.
@@ -75,11 +73,8 @@ export function createPersister(driver: PersisterDriver): Persister {
     async delete({ appId, partitionKey = null }) {
       return driver.delete({ partitionKey, rootId: appId })
     },
-    journal: (settings, setup) =>
-      new Journal(new Scope({ ...settings, driver, writer: createId() }), keepMap, {
-        ...setup,
-        appId: settings.rootId,
-      }),
+    journal: (options, setup) =>
+      new Journal(new Scope(scopeSettings(options, driver)), keepMap, { ...setup, appId: options.rootId }),
     async close() {
       await driver.close()
     },

@@ -287,7 +287,8 @@ function mapOf(draft: Draft, { map, visit }: { readonly map: string; readonly vi
   return draft.map
 }
 
-function readMessage(appId: string, { id, data }: Posted): StoredMessage {
+/** @throws {PersistenceError} `corrupt` when it cannot be read */
+export function readMessage(appId: string, { id, data }: Posted): StoredMessage {
   try {
     return { id, ...(decode(data) as Omit<StoredMessage, 'id'>) }
   } catch (error) {

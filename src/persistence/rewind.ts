@@ -1,7 +1,6 @@
 import { printPath } from '../action/context.js'
 import type { Message } from '../action/message.js'
 import { systemClock } from '../internal/clock.js'
-import { createId } from '../internal/ids.js'
 import { deepFreeze, type State } from '../state/freeze.js'
 import { encode } from './codec.js'
 import { Journal } from './journal.js'
@@ -9,6 +8,7 @@ import { keepMap } from './kept-feed.js'
 import type { AppRef, Persister } from './persister.js'
 import type { StoredRecord } from './replay.js'
 import { Scope } from './scope.js'
+import { scopeSettings } from './settings.js'
 import { branchIdOf } from './settled.js'
 
 /** Which step to go back to. */
@@ -48,26 +48,15 @@ export async function rewind({
     )
   }
   const rootId = await rootOf(persister, ref, at)
-  const scope = new Scope({
-    driver: persister.driver,
-    partitionKey,
-    rootId,
-    writer: createId(),
-    clock: systemClock,
-    policy: 'every-step',
-    transient: new Set(),
-    version: 0,
-    whenUnavailable: 'fail',
-    changedTasks: 'error',
-    migrate: undefined,
-  })
+  const { version } = at
+  const scope = new Scope(scopeSettings({ partitionKey, rootId, version, clock: systemClock }, persister.driver))
   await scope.claim()
   const rows = await persister.driver.history(partitionKey, appId)
   const last = rows.at(-1)
   const newest = rows.reduce((most, row) => Math.max(most, row.epoch), 0)
   const head = { ...at, rows: (last?.index ?? -1) + 1, order: last?.order ?? at.order, epoch: newest }
   for (const [key, value] of Object.entries(patch ?? {})) deepFreeze(value, 'rewind', key)
-  const journal = new Journal(new Scope({ ...scope.settings, version: at.version }), keepMap, { appId, stored: head })
+  const journal = new Journal(scope, keepMap, { appId, stored: head })
   const { position, next, visits, startedAt } = at
   const state: State = { ...at.state, ...patch }
   const began = head.epoch + 1
@@ -99,8 +88,9 @@ export interface AnswerOptions extends AppRef {
 }
 
 /**
- * Sends a message to an application that waits in the store, from any process. It is delivered when the application is
- * resumed, and stays until the step that took it commits.
+ * Sends a message to an application that waits in the store, from any process. A run that lives and waits finds it the
+ * next time that it looks (`inboxEveryMs`, a second); else it is delivered when the application is resumed. It stays
+ * until the step that took it commits.
  * @returns `queued` once it is stored; `dropped` when no such application is there, or it has ended
  *
  * @example

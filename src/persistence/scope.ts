@@ -2,6 +2,7 @@ import type { Clock } from '../internal/clock.js'
 import { isThenable } from '../internal/guards.js'
 import type { Awaitable, Claim, Group, PersisterDriver, Row } from './driver.js'
 import { PersistenceError } from './errors.js'
+import type { InboxWatch } from './inbox-watch.js'
 import { orderAfter } from './order.js'
 
 // Owns: all writing below one root: who writes, in which order, what happens when the store is away.
@@ -26,6 +27,8 @@ export interface ScopeSettings {
   /** What becomes of recorded branches that the source does not give again as they were. */
   readonly changedTasks: 'error' | 'adopt'
   readonly migrate: ((record: MigratedRecord, fromVersion: number) => MigratedRecord) | undefined
+  /** Looks for messages that other processes send. */
+  readonly watch: InboxWatch
 }
 
 /** What a `migrate` is given and gives back: where an application stands. */

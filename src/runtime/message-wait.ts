@@ -25,6 +25,7 @@ class MessageWait implements OpenWait, Reader {
   readonly #app: LiveApp
   readonly #answer = createDeferred<Received | undefined>()
   #told = false
+  #unexpect: (() => void) | undefined
   readonly #onAbort = (): void => this.release({ reason: this.step.signal.reason })
 
   constructor(app: LiveApp, step: LiveStep, { kinds, from }: Asked) {
@@ -50,7 +51,8 @@ class MessageWait implements OpenWait, Reader {
       this.#told = true
       if (this.#app.hears('wait'))
         announce(this.#app, { type: 'wait', source: this.step.node.name, kinds, from, since })
-      if (from === 'outside' && this.#app.journal !== undefined) tellWaiting(this.#app, this.step.node.name, kinds)
+      if (from === 'outside' && this.#app.journal !== undefined)
+        this.#unexpect = tellWaiting(this.#app, this.step.node.name, kinds)
       waits.reckon()
     }
     return this.#answer.promise
@@ -72,6 +74,7 @@ class MessageWait implements OpenWait, Reader {
   #end(message: Received | undefined): boolean {
     if (!waitsOf(this.#app).remove(this)) return false // V1
     this.step.signal.removeEventListener('abort', this.#onAbort)
+    this.#unexpect?.()
     if (this.#told && this.#app.hears('wake')) {
       const { kinds, from, since } = this
       const durationMs = this.#app.hub.clock.now() - since

@@ -40,9 +40,16 @@ export function giveBack(app: LiveApp): void {
   app.journal?.inbox.untake()
 }
 
-/** An action waits for a person: whoever looks into the store sees it. */
-export function tellWaiting(app: LiveApp, action: string, kinds: readonly string[]): void {
+/**
+ * An action waits for a person: whoever looks into the store sees it, and what is sent there reaches it.
+ * @returns what to call when it waits no more
+ */
+export function tellWaiting(app: LiveApp, action: string, kinds: readonly string[]): (() => void) | undefined {
   void noteDown(app, 'That an action waits', (journal) => journal.waits(action, kinds))
+  return app.journal?.expect({
+    deliver: ({ id, kind, body }) => sendDown(app, storedMessage({ kind, body, from: '' }, id), undefined),
+    lost: (error) => app.hub.logger.error('The store could not be asked for messages.', error),
+  })
 }
 
 /** Stores a message from outside, then delivers it. One that comes while nothing runs waits for the next run. */
@@ -54,7 +61,7 @@ export async function sendStored(root: LiveApp, message: Message, path: string |
   const appId = map === undefined ? app.appId : branchId(map.app, map.step.node.name, map.visit, key)
   const { kind, body } = message
   const id = await root.journal.post(appId, { kind, body })
-  target?.journal?.inbox.waiting.push({ id, kind, body })
-  const delivery = sendDown(root, storedMessage({ ...message, from: '' }, id), path)
+  const deliver = (): Delivery => sendDown(root, storedMessage({ kind, body, from: '' }, id), path)
+  const delivery = target?.journal?.inbox.arrived({ id, kind, body }, deliver) ?? deliver()
   return delivery === 'dropped' && target === root && !root.running ? 'queued' : delivery
 }

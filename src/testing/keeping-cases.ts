@@ -82,6 +82,25 @@ export const KEEPING: Readonly<Record<string, Check>> = {
     ])
   },
 
+  'messages below one root are told together, oldest first, whatever application they are for': async (
+    driver,
+    again,
+  ) => {
+    await driver.claim(root('app'), 'one')
+    await driver.save(group('app', [row('app', 0), row('below', 0)]))
+    const ids = [await again.post(root('app'), 'below', '1'), await driver.post(root('app'), 'app', '2')]
+    ids.push(await again.post(root('app'), 'not there yet', '3'))
+    await driver.post(root('other'), 'other', 'of another root')
+    await driver.post(root('app', 'another'), 'app', 'of another partition')
+    await driver.save(group('app', [row('below', 1)], { taken: [ids[0] ?? -1] }))
+
+    demandSame('inbox', await driver.inbox(root('app')), [
+      { appId: 'app', id: ids[1], data: '2' },
+      { appId: 'not there yet', id: ids[2], data: '3' },
+    ])
+    demandSame('inbox of a root without messages', await driver.inbox(root('none')), [])
+  },
+
   'names and data are data, whatever stands in them': async (driver) => {
     for (const name of NASTY) {
       const made = group(name, [row(name, 0, { label: name, data: JSON.stringify(name) })], {

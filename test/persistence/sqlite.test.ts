@@ -58,6 +58,24 @@ describe('the SQLite persister', () => {
     expect(() => sqlitePersister({ file })).toThrow(expect.objectContaining({ version: 99 }))
   })
 
+  it('brings tables of an older version up to date, and keeps what is in them', async () => {
+    const file = fileOf('older')
+    const first = sqlitePersister({ file })
+    first.driver.claim({ partitionKey: null, rootId: 'app' }, 'one')
+    await first.close()
+    const { database } = openDatabase(file)
+    database.exec('drop index teasel_by_posted; update teasel_about set schema = 1')
+    database.close()
+
+    const second = sqlitePersister({ file })
+
+    const { database: seen } = second.driver as SqliteDriver
+    expect(seen.prepare('select schema from teasel_about').all()).toEqual([{ schema: 2 }])
+    expect(seen.prepare(`select name from sqlite_master where name = 'teasel_by_posted'`).all()).toHaveLength(1)
+    expect(second.driver.claim({ partitionKey: null, rootId: 'app' }, 'two')).toEqual({ incarnation: 1, before: 'one' })
+    await second.close()
+  })
+
   it.each<[string, () => string]>([
     ['in a folder that is not there', () => join(folder, 'none', 'a.db')],
     [

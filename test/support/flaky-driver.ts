@@ -31,6 +31,7 @@ export function flakyPersister(flaws: (save: number) => Flaw | undefined, later 
     list: (options) => driver.list(options),
     delete: (root) => driver.delete(root),
     post: (root, appId, data) => driver.post(root, appId, data),
+    inbox: (root) => driver.inbox(root),
     close: () => driver.close(),
   }
   return createPersister(flaky)

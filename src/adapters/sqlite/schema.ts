@@ -34,6 +34,7 @@ const MIGRATIONS: readonly ((names: Names, index: (what: string) => string) => s
       id integer primary key autoincrement, part text not null, app text not null, root text not null, data text not null
     );
     create index ${index('inbox')} on ${inbox} (part, app);`,
+  ({ inbox }, index) => `create index ${index('posted')} on ${inbox} (part, root);`,
 ]
 
 /** The version of the tables that this code knows. */

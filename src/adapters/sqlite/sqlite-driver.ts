@@ -1,4 +1,5 @@
 import type {
+  Addressed,
   Claim,
   Group,
   Listed,
@@ -158,6 +159,10 @@ export class SqliteDriver implements PersisterDriver {
     return this.#guard('store a message', () =>
       Number(this.#sql.post.run(partOf(partitionKey), appId, rootId, data).lastInsertRowid),
     )
+  }
+
+  inbox({ partitionKey, rootId }: RootKey): readonly Addressed[] {
+    return this.#guard('look for messages', () => this.#sql.posted.all(partOf(partitionKey), rootId) as Addressed[])
   }
 
   close(): void {

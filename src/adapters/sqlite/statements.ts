@@ -12,6 +12,7 @@ export interface Statements {
   readonly part: SqliteStatement
   readonly history: SqliteStatement
   readonly inbox: SqliteStatement
+  readonly posted: SqliteStatement
   readonly newest: SqliteStatement
   readonly older: SqliteStatement
   readonly post: SqliteStatement
@@ -45,6 +46,7 @@ export function prepareAll(database: SqliteDatabase, { rows, owners, inbox }: Na
     ),
     history: one(`select ${FACTS} from ${rows} where part = ? and app = ? order by idx`),
     inbox: one(`select id, data from ${inbox} where part = ? and app = ? order by id`),
+    posted: one(`select id, app as appId, data from ${inbox} where part = ? and root = ? order by id`),
     newest: one(`select app, ord from ${rows} where part = ? and ${ROOTS} order by ord desc, rowid desc limit ?`),
     older: one(
       `select app, ord from ${rows} where part = ? and ${ROOTS} and (ord, rowid) < (select ord, rowid from ${rows} where part = ? and app = ? and idx = 0) order by ord desc, rowid desc limit ?`,

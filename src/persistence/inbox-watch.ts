@@ -1,0 +1,97 @@
+import type { Delivery } from '../action/message.js'
+import type { Clock } from '../internal/clock.js'
+import type { Addressed } from './driver.js'
+import type { Journal } from './journal.js'
+import { readMessage, type StoredMessage } from './replay.js'
+import type { Scope } from './scope.js'
+
+// Owns: that a message which another process sent reaches a run that lives, and waits for one.
+// Does not own: the wait (runtime/message-wait.ts), which messages are known already (inbox.ts).
+// I1  Nothing is asked while nothing waits. One question a store, however many wait there.
+// I2  A message is handed over once: not what is known already, nor what a step took while the question was under way.
+// I3  The timer keeps a process alive only while somebody stays for the end of the run.
+
+/** Who is handed what comes. */
+export interface Addressee {
+  readonly journal: Journal
+  readonly deliver: (message: StoredMessage) => Delivery
+  /** The store does not answer; it is asked again. */
+  readonly lost: (error: unknown) => void
+}
+
+/** Timers of Node hold its process, unless they are told not to. */
+interface NodeTimer {
+  ref?(): void
+  unref?(): void
+}
+
+/** Looks into the inboxes of what waits, again and again. */
+export class InboxWatch {
+  readonly #clock: Clock
+  readonly #everyMs: number
+  readonly #waiting = new Set<Addressee>()
+  #timer: unknown
+  #looking = false
+  #held = false
+  #away = false
+
+  /** @param everyMs `Infinity`: never */
+  constructor(clock: Clock, everyMs: number) {
+    this.#clock = clock
+    this.#everyMs = everyMs
+  }
+
+  /** Something waits. @returns what to call when it does no more */
+  add(addressee: Addressee): () => void {
+    this.#waiting.add(addressee)
+    this.#next()
+    return () => {
+      this.#waiting.delete(addressee)
+      if (this.#waiting.size === 0) this.#stop()
+    }
+  }
+
+  /** Somebody stays for the end of the run, or does no more (I3). */
+  hold(held: boolean): void {
+    this.#held = held
+    const timer = this.#timer as NodeTimer | undefined
+    if (held) timer?.ref?.()
+    else timer?.unref?.()
+  }
+
+  #next(): void {
+    if (this.#timer !== undefined || this.#looking || this.#waiting.size === 0 || this.#everyMs === Infinity) return
+    this.#timer = this.#clock.setTimeout(() => void this.#look(), this.#everyMs)
+    this.hold(this.#held)
+  }
+
+  #stop(): void {
+    this.#clock.clearTimeout(this.#timer)
+    this.#timer = undefined
+  }
+
+  async #look(): Promise<void> {
+    this.#timer = undefined
+    this.#looking = true
+    try {
+      for (const scope of new Set([...this.#waiting].map(({ journal }) => journal.scope))) await this.#lookInto(scope)
+      this.#away = false
+    } catch (error) {
+      for (const { lost } of [...this.#waiting].slice(0, this.#away ? 0 : 1)) lost(error)
+      this.#away = true
+    }
+    this.#looking = false
+    this.#next()
+  }
+
+  async #lookInto(scope: Scope): Promise<void> {
+    const { driver } = scope.settings
+    const found: readonly Addressed[] = await driver.inbox(scope.settings)
+    const asking = [...this.#waiting].filter(({ journal }) => journal.scope === scope)
+    const byId = new Map(asking.map((one) => [one.journal.appId, one]))
+    for (const posted of found) {
+      const to = byId.get(posted.appId)
+      to?.journal.inbox.arrived(readMessage(posted.appId, posted), to.deliver) // I2
+    }
+  }
+}

@@ -1,0 +1,63 @@
+import type { Clock } from '../internal/clock.js'
+import { describeValue } from '../internal/guards.js'
+import { createId } from '../internal/ids.js'
+import { checkOptions } from '../internal/options.js'
+import type { PersisterDriver } from './driver.js'
+import { InboxWatch } from './inbox-watch.js'
+import type { MigratedRecord, SavePolicy, ScopeSettings } from './scope.js'
+
+/** How an application is stored, as its options say it. */
+export interface KeepOptions {
+  readonly partitionKey?: string | null | undefined
+  readonly save?: SavePolicy | undefined
+  readonly transient?: readonly string[] | undefined
+  readonly version?: number | undefined
+  readonly migrate?: ((record: MigratedRecord, fromVersion: number) => MigratedRecord) | undefined
+  readonly whenUnavailable?: 'fail' | 'wait' | undefined
+  readonly changedTasks?: 'error' | 'adopt' | undefined
+  readonly inboxEveryMs?: number | undefined
+}
+
+/** How a root application is stored. */
+export interface JournalOptions extends KeepOptions {
+  readonly rootId: string
+  readonly clock: Clock
+}
+
+const INBOX_EVERY_MS = 1000
+
+/** @throws {TypeError | RangeError} for options that cannot be */
+export function scopeSettings(options: JournalOptions, driver: PersisterDriver): ScopeSettings {
+  const { rootId, clock, partitionKey = null, save = 'every-step', transient = [], version = 0, migrate } = options
+  for (const name of [rootId, partitionKey ?? '']) {
+    if (name.includes('\u0000'))
+      throw new TypeError('An appId or partitionKey holds the character U+0000, which cannot be stored.')
+  }
+  if (!Number.isInteger(version) || version < 0)
+    throw new RangeError(`version is ${describeValue(version)}; it takes a whole number, 0 or more.`)
+  if (typeof save === 'object') checkOptions('save', save, 'after')
+  const { inboxEveryMs = INBOX_EVERY_MS } = options
+  if (typeof inboxEveryMs !== 'number' || !(inboxEveryMs > 0))
+    throw new RangeError(`inboxEveryMs is ${describeValue(inboxEveryMs)}; it takes milliseconds, more than 0.`)
+  return {
+    driver,
+    writer: createId(),
+    partitionKey,
+    rootId,
+    clock,
+    policy: save,
+    transient: new Set(transient),
+    version,
+    migrate,
+    whenUnavailable: oneOf('whenUnavailable', options.whenUnavailable, ['fail', 'wait']),
+    changedTasks: oneOf('changedTasks', options.changedTasks, ['error', 'adopt']),
+    watch: new InboxWatch(clock, inboxEveryMs),
+  }
+}
+
+function oneOf<T extends string>(name: string, value: T | undefined, [first, ...rest]: readonly [T, ...T[]]): T {
+  if (value === undefined || value === first || rest.includes(value)) return value ?? first
+  throw new TypeError(
+    `${name} is ${describeValue(value)}. It takes ${[first, ...rest].map((one) => `'${one}'`).join(' or ')}.`,
+  )
+}

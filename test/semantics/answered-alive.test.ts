@@ -1,0 +1,266 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createApplication, defineMessage, defineState, resumeOrCreate, type } from 'teasel'
+import { answer, createPersister, memoryPersister, type Persister, type PersisterDriver } from 'teasel/persistence'
+import { sqlitePersister } from 'teasel/persistence/sqlite'
+import { ManualClock } from 'teasel/testing'
+import { afterAll, describe, expect, it } from 'vitest'
+import { defer, settle } from '../support/deferred.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'teasel-answered-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+interface Work {
+  log: string[]
+  outs: string[]
+}
+const kit = defineState<Work>()
+const approve = defineMessage('approve', type<string>())
+const ask = kit.action({
+  reads: ['log'],
+  writes: ['log'],
+  async run({ state: { log }, context }) {
+    const { body } = await context.receiveOne(approve)
+    return { log: [...log, body] }
+  },
+})
+const twice = kit.graph({ actions: { ask, again: ask }, transitions: { ask: 'again' } })
+const options = { appId: 'app', entrypoint: 'ask', state: { log: [] as string[] } } as const
+
+/** A persister that counts how often its inbox is asked, and lets a test hold the answers. */
+function counting({ driver }: Persister, held?: () => Promise<void> | undefined) {
+  let asked = 0
+  const counted: PersisterDriver = {
+    name: driver.name,
+    claim: (root, writer) => driver.claim(root, writer),
+    save: (group) => driver.save(group),
+    load: (partitionKey, appIds, until) => driver.load(partitionKey, appIds, until),
+    history: (partitionKey, appId) => driver.history(partitionKey, appId),
+    list: (given) => driver.list(given),
+    delete: (root) => driver.delete(root),
+    post: (root, appId, data) => driver.post(root, appId, data),
+    async inbox(root) {
+      asked += 1
+      const found = await driver.inbox(root)
+      await held?.()
+      return found
+    },
+    close: () => driver.close(),
+  }
+  return { persister: createPersister(counted), asked: () => asked }
+}
+
+describe('an answer from elsewhere', () => {
+  it.each([
+    ['memory', () => memoryPersister()],
+    ['sqlite', () => sqlitePersister({ file: ':memory:' })],
+  ])('reaches a run that lives and waits (%s), once, and nothing is asked while nothing waits', async (_, open) => {
+    const clock = new ManualClock()
+    const { persister, asked } = counting(open())
+    const app = createApplication(twice, { ...options, persister, clock })
+    const told: string[] = []
+    app.on('message', ({ message, delivery }) => void told.push(`${message.kind} ${delivery}`))
+    const run = app.run()
+    await settle()
+
+    expect(await answer({ persister, appId: 'app', message: approve('one') })).toBe('queued')
+    expect(await answer({ persister, appId: 'app', message: approve('two') })).toBe('queued')
+    clock.advance(999)
+    await settle()
+    expect([app.state.log, asked()]).toEqual([[], 0])
+    clock.advance(1)
+    const { state } = await run
+
+    expect(state.log).toEqual(['one', 'two'])
+    expect(told).toEqual(['approve delivered', 'approve queued'])
+    expect((await persister.load({ appId: 'app' }))?.inbox).toEqual([])
+    expect([asked(), clock.pending]).toEqual([1, 0])
+  })
+
+  it('finds a branch that waits; all of them are looked for with one question', async () => {
+    const clock = new ManualClock()
+    const { persister, asked } = counting(memoryPersister())
+    const map = kit.mapActions({
+      reads: ['log'],
+      writes: ['outs'],
+      actions: { x: ask, y: ask, z: ask },
+      reduce: ({ results }) => ({ outs: results.flatMap((one) => one.state.log) }),
+    })
+    const app = createApplication(kit.graph({ actions: { ask: map } }), {
+      ...options,
+      persister,
+      clock,
+      inboxEveryMs: 50,
+    })
+    const run = app.run()
+    await settle()
+
+    for (const key of ['z', 'x']) await answer({ persister, appId: 'app', path: `ask/${key}`, message: approve(key) })
+    clock.advance(50)
+    await settle()
+    expect(asked()).toBe(1)
+    await answer({ persister, appId: 'app', path: 'ask/y', message: approve('y') })
+    clock.advance(50)
+
+    expect((await run).state.outs).toEqual(['x', 'y', 'z'])
+    expect([asked(), clock.pending]).toEqual([2, 0])
+  })
+
+  it('that was sent while the run had left its caller waiting sets it going, and the next run comes back to it', async () => {
+    const clock = new ManualClock()
+    const persister = memoryPersister()
+    const app = createApplication(twice, { ...options, persister, clock })
+    const { status } = await app.run({ whenWaiting: 'return' })
+    await answer({ persister, appId: 'app', message: approve('one') })
+    clock.advance(1000)
+    await settle()
+
+    const again = await app.run({ whenWaiting: 'return' })
+
+    expect([status, again.status, again.state.log]).toEqual(['waiting', 'waiting', ['one']])
+    await app.cancel()
+    expect(clock.pending).toBe(0)
+  })
+
+  it('is not handed over twice: not by a question that was under way when it was taken', async () => {
+    const clock = new ManualClock()
+    const gate = defer()
+    const { persister } = counting(memoryPersister(), () => gate.promise)
+    const thrice = kit.graph({ actions: { ask, again: ask, last: ask }, transitions: { ask: 'again', again: 'last' } })
+    const app = createApplication(thrice, { ...options, persister, clock })
+    void app.run()
+    await settle()
+    const sent = app.send(approve('from here')) // is stored, and delivered at once
+    await answer({ persister, appId: 'app', message: approve('from elsewhere') })
+    clock.advance(1000) // finds both
+    await sent
+    await settle()
+    expect(app.state.log).toEqual(['from here'])
+
+    gate.resolve()
+    await settle()
+
+    expect(app.state.log).toEqual(['from here', 'from elsewhere'])
+  })
+
+  it('that nobody asks for yet is handed over by the first question alone', async () => {
+    const clock = new ManualClock()
+    const persister = memoryPersister()
+    const other = defineMessage('other', type<string>())
+    const app = createApplication(twice, { ...options, persister, clock })
+    const told: string[] = []
+    app.on('message', ({ message, delivery }) => void told.push(`${message.kind} ${delivery}`))
+    void app.run()
+    await settle()
+
+    await answer({ persister, appId: 'app', message: other('later') })
+    for (let i = 0; i < 3; i++) {
+      clock.advance(1000)
+      await settle()
+    }
+
+    expect(told).toEqual(['other queued'])
+  })
+
+  it('that a branch was sent before it had any record is there after a resume, when it waits', async () => {
+    const clock = new ManualClock()
+    const persister = memoryPersister()
+    const all = { ...options, persister, clock } as const
+    const map = kit.mapActions({
+      reads: ['log'],
+      writes: ['outs'],
+      concurrency: 1,
+      actions: { x: ask, y: ask },
+      reduce: ({ results }) => ({ outs: results.flatMap((one) => one.state.log) }),
+    })
+    const graph = kit.graph({ actions: { ask: map } })
+    const first = createApplication(graph, all)
+    void first.run()
+    await settle()
+    expect(await first.send(approve('y'), { path: 'ask/y' })).toBe('queued')
+
+    const second = await resumeOrCreate(graph, all)
+    const run = second.run()
+    await settle()
+    await second.send(approve('x'), { path: 'ask/x' })
+    await settle()
+    clock.advance(1000)
+
+    expect((await run).state.outs).toEqual(['x', 'y'])
+  })
+
+  it('is looked for again when the store was away, which is told once', async () => {
+    const clock = new ManualClock()
+    const store = memoryPersister()
+    let away = true
+    const { persister } = counting(store, async () => {
+      if (away) throw new TypeError('No connection.')
+    })
+    const told: string[] = []
+    const silent = () => {}
+    const logger = { debug: silent, info: silent, warn: silent, error: (text: string) => void told.push(text) }
+    const app = createApplication(twice, { ...options, persister, clock, logger })
+    void app.run()
+    await settle()
+    await answer({ persister, appId: 'app', message: approve('one') })
+    for (let i = 0; i < 3; i++) {
+      clock.advance(1000)
+      await settle()
+    }
+    away = false
+    clock.advance(1000)
+    await settle()
+
+    expect(told).toEqual(['The store could not be asked for messages.'])
+    expect(app.state.log).toEqual(['one'])
+  })
+
+  it('is never looked for where that is said; a wrong interval is refused', async () => {
+    const clock = new ManualClock()
+    const app = createApplication(twice, { ...options, persister: memoryPersister(), clock, inboxEveryMs: Infinity })
+    void app.run()
+    await settle()
+
+    expect(clock.pending).toBe(0)
+    expect(() => createApplication(twice, { ...options, persister: memoryPersister(), inboxEveryMs: 0 })).toThrow(
+      'inboxEveryMs is 0; it takes milliseconds, more than 0.',
+    )
+  })
+})
+
+describe('a process whose run waits', () => {
+  /** A program whose application waits for a message. */
+  const program = (file: string, whenWaiting: string, then: string): string => `
+    import { createApplication, defineMessage, defineState, type } from 'teasel'
+    import { answer } from 'teasel/persistence'
+    import { sqlitePersister } from 'teasel/persistence/sqlite'
+    const kit = defineState()
+    const approve = defineMessage('approve', type())
+    const ask = kit.action({ reads: [], writes: ['a'], run: async ({ context }) => ({ a: (await context.receiveOne(approve)).body }) })
+    const file = ${JSON.stringify(file)}
+    const persister = sqlitePersister({ file })
+    const app = createApplication(kit.graph({ actions: { ask } }), { appId: 'app', entrypoint: 'ask', state: {}, persister, inboxEveryMs: 20 })
+    ${then}
+    const end = await app.run({ whenWaiting: '${whenWaiting}' })
+    console.log(end.status, JSON.stringify(end.state))`
+  const run = (code: string): string => {
+    const { stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], {
+      encoding: 'utf8',
+      timeout: 20_000,
+    })
+    return `${stdout}${stderr}`.trim()
+  }
+
+  it('stays alive for the answer of another one', () => {
+    // This timer keeps nothing alive.
+    const later = `setTimeout(() => void answer({ persister: sqlitePersister({ file }), appId: 'app', message: approve('yes') }), 100).unref()`
+
+    expect(run(program(join(folder, 'stays.db'), 'stay', later))).toBe('finished {"a":"yes"}')
+  })
+
+  it('ends when it was left waiting', () => {
+    expect(run(program(join(folder, 'left.db'), 'return', ''))).toBe('waiting {}')
+  })
+})
