@@ -9,6 +9,10 @@ export interface Life {
   readonly attempts: number
 }
 
+/** The same in a note. */
+export const toldOf = ({ startedAt, attempts }: Life): { readonly attempts: number; readonly startedAt?: number } =>
+  startedAt === undefined ? { attempts } : { attempts, startedAt }
+
 /** A step as the engine commits it. */
 export interface CommittingStep extends Life {
   readonly action: string

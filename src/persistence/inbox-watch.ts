@@ -1,9 +1,8 @@
 import type { Delivery } from '../action/message.js'
 import type { Clock } from '../internal/clock.js'
-import type { Addressed } from './driver.js'
-import type { Journal } from './journal.js'
+import type { Addressed, PersisterDriver, RootKey } from './driver.js'
+import type { Inbox } from './inbox.js'
 import { readMessage, type StoredMessage } from './replay.js'
-import type { Scope } from './scope.js'
 
 // Owns: that a message which another process sent reaches a run that lives, and waits for one.
 // Does not own: the wait (runtime/message-wait.ts), which messages are known already (inbox.ts).
@@ -11,9 +10,15 @@ import type { Scope } from './scope.js'
 // I2  A message is handed over once: not what is known already, nor what a step took while the question was under way.
 // I3  The timer keeps a process alive only while somebody stays for the end of the run.
 
+/** The store that a tree of applications is in. */
+interface Tree {
+  readonly settings: RootKey & { readonly driver: PersisterDriver }
+}
+
 /** Who is handed what comes. */
 export interface Addressee {
-  readonly journal: Journal
+  /** The books of what waits. */
+  readonly journal: { readonly appId: string; readonly inbox: Inbox; readonly scope: Tree }
   readonly deliver: (message: StoredMessage) => Delivery
   /** The store does not answer; it is asked again. */
   readonly lost: (error: unknown) => void
@@ -84,7 +89,7 @@ export class InboxWatch {
     this.#next()
   }
 
-  async #lookInto(scope: Scope): Promise<void> {
+  async #lookInto(scope: Tree): Promise<void> {
     const { driver } = scope.settings
     const found: readonly Addressed[] = await driver.inbox(scope.settings)
     const asking = [...this.#waiting].filter(({ journal }) => journal.scope === scope)

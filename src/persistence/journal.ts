@@ -10,13 +10,13 @@ import {
   mapOf,
   type OpenMap,
   patchFacts,
+  toldOf,
   withoutTransient,
 } from './committing.js'
 import { Deltas } from './deltas.js'
 import type { Awaitable, PersisterDriver, Row } from './driver.js'
 import { conflict } from './faults.js'
 import { Inbox } from './inbox.js'
-import type { Addressee } from './inbox-watch.js'
 import type { KeptBranches, KeptMap } from './map-keeping.js'
 import { fitRecord } from './migrate.js'
 import { type ForkedFrom, type FullFacts, fullData, type Hanging, type Notes, noteData, patchData } from './record.js'
@@ -246,11 +246,6 @@ export class Journal {
     return driver.post({ partitionKey, rootId }, appId, encode(message, 'message'))
   }
 
-  /** It waits for a message: what other processes send is handed over. @returns what to call when it does no more */
-  expect(to: Omit<Addressee, 'journal'>): () => void {
-    return this.scope.settings.watch.add({ journal: this, ...to })
-  }
-
   /** The application waits for a message from outside. */
   waits(action: string, kinds: readonly string[]): Awaitable<void> {
     return this.note('waiting', { action, kinds })
@@ -298,8 +293,5 @@ export class Journal {
     this.#rows = Math.min(this.#rows, index)
   }
 }
-
-const toldOf = ({ startedAt, attempts }: Life): { readonly attempts: number; readonly startedAt?: number } =>
-  startedAt === undefined ? { attempts } : { attempts, startedAt }
 
 type Cancelled = Pick<Notes['cancelled'], 'cause' | 'by' | 'reason'>

@@ -46,7 +46,9 @@ export function giveBack(app: LiveApp): void {
  */
 export function tellWaiting(app: LiveApp, action: string, kinds: readonly string[]): (() => void) | undefined {
   void noteDown(app, 'That an action waits', (journal) => journal.waits(action, kinds))
-  return app.journal?.expect({
+  const { journal } = app
+  return journal?.scope.settings.watch.add({
+    journal,
     deliver: ({ id, kind, body }) => sendDown(app, storedMessage({ kind, body, from: '' }, id), undefined),
     lost: (error) => app.hub.logger.error('The store could not be asked for messages.', error),
   })

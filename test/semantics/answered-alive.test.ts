@@ -133,13 +133,15 @@ describe('an answer from elsewhere', () => {
     void app.run()
     await settle()
     const sent = app.send(approve('from here')) // is stored, and delivered at once
-    await answer({ persister, appId: 'app', message: approve('from elsewhere') })
-    clock.advance(1000) // finds both
+    clock.advance(1000) // finds it, and answers late
     await sent
     await settle()
     expect(app.state.log).toEqual(['from here'])
 
     gate.resolve()
+    await settle()
+    await answer({ persister, appId: 'app', message: approve('from elsewhere') })
+    clock.advance(1000)
     await settle()
 
     expect(app.state.log).toEqual(['from here', 'from elsewhere'])
