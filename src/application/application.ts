@@ -187,8 +187,9 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
    */
   send(message: Message, options?: { readonly path?: string | Path }): Promise<Delivery>
   /**
-   * Cancels what runs, or the application at `path` below. Resolves when that has ended. The run itself resolves with
-   * the status `cancelled`.
+   * Cancels what runs, or the application at `path` below, also one that is queued. With a persister, that a branch was
+   * cancelled is stored at once. Resolves when it has ended and is stored. The run itself resolves with the status
+   * `cancelled`.
    *
    * An action of the same application calls it without awaiting it: the run ends only when that action has ended, so
    * they would wait for each other until the grace period is over.

@@ -178,10 +178,10 @@ export class LiveApplication implements AsyncDisposable {
     const target = path === undefined ? this.#app : found?.app
     if (found?.map !== undefined)
       found.map.cancelBranch(found.key, createCancellation('app', 'app', this.#app.hub.clock.now(), reason))
-    if (target === undefined) return
-    const ended = target === this.#app ? this.#over() : target.ended()
-    target.cancelFromOutside(reason)
+    const ended = target === this.#app ? this.#over() : target?.ended()
+    target?.cancelFromOutside(reason)
     await ended
+    await this.#app.journal?.scope.idle()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

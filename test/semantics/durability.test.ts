@@ -1,7 +1,8 @@
 import { type Clock, createApplication, defineState, resumeOrCreate, SnapshotError, systemClock } from 'teasel'
-import { memoryPersister, PersistenceError, rewind, SerializationError } from 'teasel/persistence'
+import { memoryPersister, PersistenceError, type Persister, rewind, SerializationError } from 'teasel/persistence'
 import { describe, expect, it } from 'vitest'
-import { settle, untilAborted } from '../support/deferred.js'
+import { hashId } from '../../src/internal/ids.js'
+import { defer, settle, untilAborted } from '../support/deferred.js'
 import { flakyPersister } from '../support/flaky-driver.js'
 
 interface Work {
@@ -96,6 +97,15 @@ describe.each([
     expect((await persister.load({ appId: 'app' }))?.state).toEqual({ n: 150 })
   })
 })
+
+/** What is stored of the branches of the map that "app" stands at. */
+async function branchesOf(persister: Persister) {
+  const root = await persister.load({ appId: 'app' })
+  if (root?.map === undefined) return []
+  const { map, visit, entries } = root.map
+  const ids = [...entries.values()].map(([key]) => hashId(['app', root.epoch, map, visit, key]))
+  return Promise.all(ids.map((appId) => persister.load({ appId })))
+}
 
 describe('what is stored', () => {
   it('is refused with its path where it cannot be, and nothing of the step is kept', async () => {
@@ -199,6 +209,56 @@ describe('what is stored', () => {
     expect(ran).toEqual(['b', 'a', 'a'])
     expect(state.outs).toEqual(['b a', 'done'])
   })
+
+  it.each([
+    ['at once', false],
+    ['later', true],
+  ])(
+    'of a branch that the application cancels is stored when it is asked, in a store that answers %s',
+    async (_, later) => {
+      const persister = flakyPersister(() => undefined, later)
+      const gate = defer()
+      const step = kit.action({
+        reads: ['item'],
+        writes: ['item'],
+        async run({ state: { item } }) {
+          await gate.promise // ignores its signal
+          return { item }
+        },
+      })
+      const map = kit.mapStates({
+        reads: [],
+        writes: ['outs'],
+        action: step,
+        states: { a: { item: 'a' }, b: { item: 'b' } },
+        concurrency: 1,
+        settle: 'collect',
+        reduce: ({ results }) => ({ outs: results.map(({ key, status }) => `${key} ${status}`) }),
+      })
+      const app = createApplication(kit.graph({ actions: { map } }), {
+        appId: 'app',
+        entrypoint: 'map',
+        state: {},
+        persister,
+      })
+      const run = app.run()
+      await settle()
+      const stored = async (): Promise<readonly unknown[]> => {
+        const open = await branchesOf(persister)
+        return open.map((record) => record?.cancelled?.final)
+      }
+
+      const cancelled = app.cancel({ path: 'map/a', reason: 'no' })
+      if (later) await settle()
+      expect(await stored()).toEqual([true, undefined])
+      await app.cancel({ path: 'map/b', reason: 'no' })
+      expect(await stored()).toEqual([true, true])
+
+      gate.resolve()
+      await cancelled
+      expect((await run).state.outs).toEqual(['a cancelled', 'b cancelled'])
+    },
+  )
 
   it('of a generator is each entry with the first record of its branch, and what it gave must come first again', async () => {
     const persister = memoryPersister()
