@@ -47,7 +47,9 @@ export function makeApp(
   if (parent !== undefined) return childApp(parent, key, { plan, standing, gate, appId: options.appId })
   const appId = options.appId ?? (options.persister && createId())
   const journal = resumed?.journal ?? journalFor(options, appId ?? '', options.clock ?? systemClock)
-  const app = new Runner({ plan, standing, gate, appId, journal, tracker: options.tracker }, new Hub(options))
+  const hub = new Hub(options)
+  hub.books = journal?.scope
+  const app = new Runner({ plan, standing, gate, appId, journal, tracker: options.tracker }, hub)
   if (journal !== undefined && resumed?.stored !== undefined) {
     journal.opened = true
     restore(app, fitRecord(resumed.stored, plan, journal.scope.settings))

@@ -28,7 +28,7 @@ export function announce(app: LiveApp, fields: EventFields, sequenceId = app.sta
     event.sequenceId = sequenceId
   }
   event.runId = hub.runId
-  event.incarnation = app.journal?.scope.incarnation ?? 0
+  event.incarnation = hub.books?.incarnation ?? 0
   event.seq = hub.nextSeq()
   event.time = hub.clock.now()
   event.appId = app.appId

@@ -34,6 +34,8 @@ export class Hub {
   readonly graceMs: number
   /** Chance, from 0 to 1: for the jitter of waits. */
   readonly random: () => number
+  /** How often the root was opened in its store, where it has one. */
+  books: { readonly incarnation: number } | undefined
   readonly #emit: ((event: AnyEvent) => void) | undefined
   #runId: string | undefined
   #seq = 0

@@ -342,6 +342,33 @@ describe('what is stored', () => {
     expect(await found(own)).toEqual([undefined, undefined, { n: 1 }])
   })
 
+  it.each([
+    ['is stored as the application is', undefined],
+    ['is stored nowhere', null],
+    ['is stored elsewhere', memoryPersister()],
+  ])('%s: the events of its branches tell of the incarnation of the run', async (_, where) => {
+    const persister = memoryPersister()
+    const map = kit.mapStates({
+      reads: ['n'],
+      writes: ['n'],
+      ...(where !== undefined && { persister: where }),
+      action: counted([]),
+      states: { x: {} },
+      reduce: ({ branches }) => ({ n: branches.x.state.n }),
+    })
+    const all = { appId: 'app', entrypoint: 'map', state: start, persister } as const
+    const graph = kit.graph({ actions: { map } })
+    await createApplication(graph, { ...all, entrypoint: 'map' }).save()
+    await resumeOrCreate(graph, all)
+    const app = await resumeOrCreate(graph, all)
+    const told = new Set<number>()
+    app.on('*', ({ incarnation }) => void told.add(incarnation))
+
+    await app.run()
+
+    expect([...told]).toEqual([2])
+  })
+
   it('is nothing at all without a persister (S-098), whose options are refused then', () => {
     expect(() => createApplication(loop(), { ...options, save: 'settle' })).toThrow(/Give a persister too/)
   })
