@@ -162,13 +162,11 @@ export class LiveApplication implements AsyncDisposable {
     return this.#last && conclude(await this.#last.ended)
   }
 
-  // Async, so that a message can be stored before it counts as sent; delivered at once where there is no store.
+  // Async, so that a message can be stored before it counts as sent; delivered at once where it is not.
   async send(message: Message, options: { readonly path?: string | Path } = {}): Promise<Delivery> {
     demandMessage(message)
     checkOptions('send', options, 'path')
-    const app = this.#app
-    const { path } = options
-    return app.journal === undefined ? app.sendFromOutside(message, path) : sendStored(app, message, path)
+    return sendStored(this.#app, message, options.path)
   }
 
   async cancel(options: { readonly path?: string | Path; readonly reason?: unknown } = {}): Promise<void> {

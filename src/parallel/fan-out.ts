@@ -8,6 +8,7 @@ import {
   parsePolicy,
   type Retry,
 } from '../action/retry.js'
+import { describeValue } from '../internal/guards.js'
 import type { Name } from '../internal/type-tools.js'
 import type { State } from '../state/freeze.js'
 import { demandTrackerChoice, type TrackedMap, type TrackerChoice } from './branch-tracker.js'
@@ -25,6 +26,13 @@ export interface BranchPersister {
   readonly driver: object
 }
 
+/** @throws {TypeError} for what is none */
+function demandPersister(given: unknown): unknown {
+  if (given === undefined || given === 'cascade') return undefined
+  if (given === null || (typeof given === 'object' && 'journal' in given)) return given
+  throw new TypeError(`persister is ${describeValue(given)}. It takes 'cascade', null or a persister.`)
+}
+
 type StateOfBranch<B> = B extends BranchType<infer State, unknown> ? State : never
 
 /** Said once, the same for every way to fan out. */
@@ -40,7 +48,8 @@ export interface FanOutOptions<S, W extends keyof S, P extends SettlePolicy, Tag
   readonly graceMs?: number
   /**
    * Where the branches are stored, and all below them: as the application is (`'cascade'`, the default), nowhere
-   * (`null`), or in a persister of their own, which takes effect where the application has one too.
+   * (`null`), or in a persister of their own, whether the application has one or not. Where it has none, a fan-out that
+   * was cut off is found again by the `appId` of the application, so give it one that stays.
    */
   readonly persister?: 'cascade' | null | BranchPersister
   /**
@@ -141,7 +150,7 @@ export function createFanOut(
     limit: shared ? concurrency : undefined,
     graceMs: options.graceMs,
     watch: options.watch as FanOut['watch'],
-    persister: options.persister === 'cascade' ? undefined : options.persister,
+    persister: demandPersister(options.persister),
     tracker: options.tracker,
     fold: compileFold(options),
     single,

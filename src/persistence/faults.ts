@@ -1,4 +1,12 @@
-import { PersistenceError } from './errors.js'
+import { PersistenceError, SnapshotError } from './errors.js'
+
+/** The source of a resumed map gives other branches than are recorded. */
+export function otherBranches(subject: string, moved: readonly string[]): SnapshotError {
+  const which = `${moved.slice(0, 3).join(', ')}${moved.length > 3 ? ' …' : ''}`
+  return new SnapshotError(
+    `${subject} was resumed with other branches than it had begun with: ${which}. Nothing was started. Let its source give the same entries again, or resume with changedTasks: 'adopt' to run what changed afresh.`,
+  )
+}
 
 /** Another runner has opened the tree. */
 export function takenOver(rootId: string, writer: string, owner: string | undefined): PersistenceError {

@@ -241,8 +241,8 @@ export class Journal {
   }
 
   /** Puts a message into the inbox of an application of the tree. @returns its id */
-  async post(appId: string, message: Pick<StoredMessage, 'kind' | 'body'>): Promise<number> {
-    const { driver, partitionKey, rootId } = this.scope.settings
+  async post(appId: string, message: Pick<StoredMessage, 'kind' | 'body'>, scope = this.scope): Promise<number> {
+    const { driver, partitionKey, rootId } = scope.settings
     return driver.post({ partitionKey, rootId }, appId, encode(message, 'message'))
   }
 

@@ -3,12 +3,13 @@ import { isThenable } from '../internal/guards.js'
 import type { Ending } from '../parallel/results.js'
 import type { BranchTask } from '../parallel/task.js'
 import { isFinal, type OpenMap } from './committing.js'
-import { SnapshotError } from './errors.js'
+import { otherBranches } from './faults.js'
 import type { Journal, MapKeeper } from './journal.js'
+import { openLone } from './lone-books.js'
 import type { Feed, KeptBranches, KeptLife, KeptMap } from './map-keeping.js'
 import { fitRecord } from './migrate.js'
 import type { Hanging, ManifestEntry, Notes } from './record.js'
-import { replay, type StoredRecord } from './replay.js'
+import { replay, type StoredMessage, type StoredRecord } from './replay.js'
 import type { Scope } from './scope.js'
 import { branchIdOf, endingOf, entryOf, triedAfresh } from './settled.js'
 
@@ -40,21 +41,20 @@ class KeptFeed implements KeptBranches<Journal> {
     this.#map = map
     this.#feed = map.feed
     const { name, visit } = map
-    const open = journal.map
-    this.#recorded = open?.map === name && open.visit === visit ? open : undefined
-    const opened = this.#recorded === undefined ? this.#record() : this.#load(this.#recorded)
+    const opened = journal.opened ? this.#open() : openLone(journal, name, visit).then(() => this.#open())
     if (!isThenable(opened)) this.#opened()
-    else
-      opened.then(
-        () => {
-          this.#opened()
-          map.wake()
-        },
-        (error: unknown) => {
-          this.#fault = { error }
-          map.wake()
-        },
-      )
+    else {
+      const fault = (error: unknown): void => {
+        this.#fault = { error }
+      }
+      void opened.then(() => this.#opened(), fault).then(() => map.wake())
+    }
+  }
+
+  #open(): Promise<void> | void {
+    const [{ name, visit }, open] = [this.#map, this.#journal.map]
+    this.#recorded = open?.map === name && open.visit === visit ? open : undefined
+    return this.#recorded === undefined ? this.#record() : this.#load(this.#recorded)
   }
 
   #opened(): void {
@@ -100,6 +100,10 @@ class KeptFeed implements KeptBranches<Journal> {
   idOf(key: string): string {
     const { appId, below } = this.#journal
     return branchIdOf(appId, below, this.#map.name, this.#map.visit, key)
+  }
+
+  post(key: string, message: Pick<StoredMessage, 'kind' | 'body'>): Promise<number> {
+    return this.#journal.post(this.idOf(key), message, this.#scope)
   }
 
   get length(): number | undefined {
@@ -185,11 +189,7 @@ class KeptFeed implements KeptBranches<Journal> {
   readonly #afresh = new Set<string>()
 
   #changed(moved: readonly string[]): void {
-    if (this.#journal.scope.settings.changedTasks === 'error') {
-      throw new SnapshotError(
-        `${this.#map.subject} was resumed with other branches than it had begun with: ${moved.slice(0, 3).join(', ')}${moved.length > 3 ? ' …' : ''}. Nothing was started. Let its source give the same entries again, or resume with changedTasks: 'adopt' to run what changed afresh.`,
-      )
-    }
+    if (this.#journal.scope.settings.changedTasks === 'error') throw otherBranches(this.#map.subject, moved)
     const recorded = this.#recorded as OpenMap
     const { taskAt, feed, base, name, visit } = this.#map
     recorded.total = feed.length
@@ -272,7 +272,7 @@ class KeptFeed implements KeptBranches<Journal> {
   }
 
   take(key: string): BranchTask | undefined {
-    const at = [...this.#ready].findIndex((task) => task.key === key)
+    const at = this.#ready.findIndex((task) => task.key === key)
     return at < 0 ? this.#feed.take(key) : this.#ready.splice(at, 1)[0]
   }
 

@@ -3,7 +3,7 @@ import type { SettlePolicy } from '../parallel/settle.js'
 import type { BranchTask } from '../parallel/task.js'
 import type { State } from '../state/freeze.js'
 import type { Notes } from './record.js'
-import type { StoredRecord } from './replay.js'
+import type { StoredMessage, StoredRecord } from './replay.js'
 
 /** The tasks of one map, one at a time. */
 export interface Feed {
@@ -54,4 +54,8 @@ export interface KeptBranches<J> extends Feed {
   cancelled(task: BranchTask, told: Pick<Notes['cancelled'], 'cause' | 'by' | 'reason'>, live?: KeptLife<J>): void
   /** `watch` says that there are enough. */
   settled(): void
+  /** The id of a branch. */
+  idOf(key: string): string
+  /** Stores a message for a branch that is not made yet. @returns its id */
+  post(key: string, message: Pick<StoredMessage, 'kind' | 'body'>): Promise<number>
 }

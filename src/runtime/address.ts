@@ -7,7 +7,7 @@ import type { LiveApp, LiveMap } from './tree.js'
 
 /** What stands at an address: an application that lives, or a branch that still waits for its turn. */
 export type Found =
-  | { readonly app: LiveApp; readonly map: undefined; readonly key: string }
+  | { readonly app: LiveApp; readonly map?: undefined; readonly key: string }
   | { readonly app: undefined; readonly map: LiveMap; readonly key: string }
 
 /**

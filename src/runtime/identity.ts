@@ -1,10 +1,10 @@
 import type { PathSegment } from '../action/context.js'
 import { hashId } from '../internal/ids.js'
-import type { LiveApp, Parent } from './tree.js'
+import type { Parent } from './tree.js'
 
 /** The id of a branch: a hash of where it hangs. The epoch grows with each rewind. */
-export function branchId({ appId, journal }: LiveApp, name: string, visit: number, key: string): string {
-  return hashId([appId, journal?.below ?? 0, name, visit, key])
+export function branchId({ app: { appId, journal }, map, name, visit, key }: Parent): string {
+  return map?.kept?.idOf(key) ?? hashId([appId, journal?.below ?? 0, name, visit, key])
 }
 
 /** The last segment of the path of what hangs there: one object for all that is below it. */

@@ -2,6 +2,7 @@ import type { FanOut } from '../parallel/fan-out.js'
 import type { Journal } from '../persistence/journal.js'
 import type { Feed, KeptBranches, KeptMap } from '../persistence/map-keeping.js'
 import { millisecondsOf } from '../persistence/order.js'
+import type { Persister } from '../persistence/persister.js'
 import type { BranchStarter } from './branch-starter.js'
 import { mapSource } from './map-outcome.js'
 import type { Recorder } from './recorder.js'
@@ -34,7 +35,9 @@ export function openFeed(
   const source = mapSource(fanOut, step, signal)
   const { entries, toTask } = source
   const feed = new TaskFeed(subject, source, told.wake)
-  const journal = fanOut.persister === null ? undefined : app.journal
+  const own = fanOut.persister as Persister | null | undefined
+  const { clock } = app.hub
+  const journal = own === null ? undefined : (app.journal ?? own?.journal({ rootId: app.appId, clock }))
   if (journal === undefined) return { feed, kept: undefined }
   const taskAt = entries.kind === 'known' ? (i: number) => toTask(entries.at(i), i) : undefined
   const settle: KeptMap['settle'] = (task, { startedAt, attempts, order }, ending) =>
@@ -43,7 +46,7 @@ export function openFeed(
       attempts,
       endedAt: millisecondsOf(order),
     })
-  const about = { subject, name, visit, policy, base: { ...step.state }, feed, taskAt, settle, own: fanOut.persister }
+  const about = { subject, name, visit, policy, base: { ...step.state }, feed, taskAt, settle, own: app.journal && own }
   const kept = journal.openMap({ ...about, ...told })
   return { feed: kept, kept }
 }

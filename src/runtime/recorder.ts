@@ -39,7 +39,7 @@ export class Recorder implements BranchIds {
 
   of(key: string): string {
     const { app, step, visit } = this.#map
-    return branchId(app, step.node.name, visit, key)
+    return branchId({ app, map: this.#map, name: step.node.name, visit, key })
   }
 
   /**

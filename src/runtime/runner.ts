@@ -125,7 +125,7 @@ export class Runner implements LiveApp {
   get appId(): string {
     if (this.#appId !== undefined) return this.#appId
     const { parent } = this
-    this.#appId = parent === undefined ? createId() : branchId(parent.app, parent.name, parent.visit, parent.key)
+    this.#appId = parent === undefined ? createId() : branchId(parent)
     return this.#appId
   }
 

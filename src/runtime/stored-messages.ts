@@ -1,8 +1,8 @@
 import type { Path } from '../action/context.js'
 import type { Delivery, Message, Received } from '../action/message.js'
+import type { Awaitable } from '../persistence/driver.js'
 import type { Journal } from '../persistence/journal.js'
 import { findBelow, sendDown } from './address.js'
-import { branchId } from './identity.js'
 import { noteDown } from './noting.js'
 import type { LiveApp } from './tree.js'
 
@@ -54,16 +54,18 @@ export function tellWaiting(app: LiveApp, action: string, kinds: readonly string
   })
 }
 
-/** Stores a message from outside, then delivers it. One that comes while nothing runs waits for the next run. */
-export async function sendStored(root: LiveApp, message: Message, path: string | Path | undefined): Promise<Delivery> {
-  const found = path === undefined ? { app: root, map: undefined, key: '' } : findBelow(root, path)
-  if (found === undefined || root.journal === undefined) return root.sendFromOutside(message, path)
-  const { app, map, key } = found
-  const target = map === undefined ? app : undefined
-  const appId = map === undefined ? app.appId : branchId(map.app, map.step.node.name, map.visit, key)
+/**
+ * Stores a message from outside where its receiver is stored, then delivers it. One that comes while nothing runs waits
+ * for the next run.
+ */
+export function sendStored(root: LiveApp, message: Message, path: string | Path | undefined): Awaitable<Delivery> {
+  const { app, map, key = '' } = path === undefined ? { app: root } : (findBelow(root, path) ?? {})
   const { kind, body } = message
-  const id = await root.journal.post(appId, { kind, body })
-  const deliver = (): Delivery => sendDown(root, storedMessage({ kind, body, from: '' }, id), path)
-  const delivery = target?.journal?.inbox.arrived({ id, kind, body }, deliver) ?? deliver()
-  return delivery === 'dropped' && target === root && !root.running ? 'queued' : delivery
+  const posting = map?.kept?.post(key, { kind, body }) ?? app?.journal?.post(app.appId, { kind, body })
+  if (posting === undefined) return root.sendFromOutside(message, path) // at once
+  return posting.then((id) => {
+    const deliver = (): Delivery => sendDown(root, storedMessage({ kind, body, from: '' }, id), path)
+    const delivery = app?.journal?.inbox.arrived({ id, kind, body }, deliver) ?? deliver()
+    return delivery === 'dropped' && app === root && !root.running ? 'queued' : delivery
+  })
 }

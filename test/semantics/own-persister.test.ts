@@ -1,0 +1,149 @@
+import { createApplication, defineMessage, defineState, type } from 'teasel'
+import { answer, memoryPersister, type Persister } from 'teasel/persistence'
+import { sqlitePersister } from 'teasel/persistence/sqlite'
+import { ManualClock } from 'teasel/testing'
+import { describe, expect, it } from 'vitest'
+import { settle } from '../support/deferred.js'
+import { flakyPersister } from '../support/flaky-driver.js'
+
+interface Work {
+  n: number
+  item: string
+  outs: string[]
+}
+const kit = defineState<Work>()
+const approve = defineMessage('approve', type<string>())
+const options = { appId: 'app', entrypoint: 'map', state: { n: 0 } } as const
+
+/** A loop over one map, whose branches are stored in a persister of its own. */
+function looped(persister: Persister, ran: string[], held: (n: number, item: string) => boolean = () => false) {
+  const one = kit.action({
+    reads: ['item', 'n'],
+    writes: ['item'],
+    run: ({ state: { item, n } }) => ({ item: `${item}${n}` }),
+  })
+  const two = kit.action({
+    reads: ['item', 'n'],
+    writes: ['item'],
+    async run({ state: { item, n } }) {
+      ran.push(item)
+      if (held(n, item)) await new Promise(() => {})
+      return { item: `${item}!` }
+    },
+  })
+  const map = kit.mapStates({
+    reads: ['n'],
+    writes: ['n', 'outs'],
+    persister,
+    action: kit.graph({ actions: { one, two }, transitions: { one: 'two' } }).runnable({ entrypoint: 'one' }),
+    states: { a: { item: 'a' }, b: { item: 'b' } },
+    reduce: ({ state: { n }, results }) => ({ n: n + 1, outs: results.map(({ state }) => state.item) }),
+  })
+  return kit.graph({ actions: { map }, transitions: { map: [{ to: 'map', when: ({ state }) => state.n < 2 }] } })
+}
+
+describe.each([
+  ['memory', () => memoryPersister()],
+  ['sqlite', () => sqlitePersister({ file: ':memory:' })],
+  ['a store that answers later', () => flakyPersister(() => undefined, true)],
+])("a map's own persister, where the application has none (%s)", (_, open) => {
+  it('keeps its branches: a fan-out that was cut off goes on where it was', async () => {
+    const persister = open()
+    const ran: string[] = []
+    void createApplication(
+      looped(persister, ran, (n, item) => n === 0 && item === 'b0'),
+      options,
+    ).run()
+    for (let i = 0; i < 5; i++) await settle()
+    expect(ran).toEqual(['a0', 'b0'])
+
+    const { state } = await createApplication(looped(persister, ran), options).run()
+
+    expect(ran).toEqual(['a0', 'b0', 'b0', 'a1', 'b1'])
+    expect(state.outs).toEqual(['a1!', 'b1!'])
+  })
+
+  it('never takes the branches of another visit, nor those of a run that is over, for its own', async () => {
+    const persister = open()
+    const ran: string[] = []
+    const ids: string[] = []
+    for (let i = 0; i < 2; i++) {
+      const app = createApplication(looped(persister, ran), options)
+      app.on('branch.settled', ({ result, appId }) => void ids.push(result.appId, appId))
+      await app.run()
+    }
+
+    expect(ran).toEqual(['a0', 'b0', 'a1', 'b1', 'a0', 'b0', 'a1', 'b1'])
+    expect(new Set(ids).size).toBe(8)
+    const stored = await Promise.all(ids.map((appId) => persister.load({ appId })))
+    expect(stored.map((record) => record?.end)).toEqual(ids.map(() => 'finished'))
+  })
+
+  it('stores messages for them, from here and from elsewhere', async () => {
+    const persister = open()
+    const clock = new ManualClock()
+    const ask = kit.action({
+      reads: [],
+      writes: ['item'],
+      async run({ context }) {
+        const { body } = await context.receiveOne(approve)
+        return { item: body }
+      },
+    })
+    const map = kit.mapActions({
+      reads: [],
+      writes: ['outs'],
+      persister,
+      concurrency: 2,
+      actions: { x: ask, y: ask, z: ask },
+      reduce: ({ results }) => ({ outs: results.map(({ state }) => state.item) }),
+    })
+    const app = createApplication(kit.graph({ actions: { map } }), { ...options, state: {}, clock })
+    const run = app.run()
+    for (let i = 0; i < 5; i++) await settle()
+
+    const inbox = async () => (await persister.driver.inbox({ partitionKey: null, rootId: 'app' })).length
+    expect(await app.send(approve('for z'), { path: 'map/z' })).toBe('queued')
+    expect(await inbox()).toBe(1)
+    expect(await app.send(approve('for x'), { path: 'map/x' })).toBe('delivered')
+    expect(await answer({ persister, appId: 'app', path: 'map/y', message: approve('for y') })).toBe('queued')
+    for (let i = 0; i < 5; i++) await settle()
+    clock.advance(1000)
+
+    expect((await run).state.outs).toEqual(['for x', 'for y', 'for z'])
+  })
+})
+
+it("a message for a branch that is stored elsewhere takes no message of the application's own store along", async () => {
+  const [persister, own] = [memoryPersister(), memoryPersister()]
+  const ask = kit.action({
+    reads: [],
+    writes: ['item'],
+    run: async ({ context }) => ({ item: (await context.receiveOne(approve)).body }),
+  })
+  const map = kit.mapActions({
+    reads: [],
+    writes: ['outs'],
+    persister: own,
+    actions: { x: ask },
+    reduce: ({ results }) => ({ outs: results.map(({ state }) => state.item) }),
+  })
+  const app = createApplication(kit.graph({ actions: { map } }), { ...options, state: {}, persister })
+  const run = app.run()
+  await settle()
+  await own.driver.post({ partitionKey: null, rootId: 'another' }, 'another', '{}') // has the first id there
+
+  await app.send(approve('x'), { path: 'map/x' })
+
+  expect((await run).state.outs).toEqual(['x'])
+  expect(await own.driver.inbox({ partitionKey: null, rootId: 'another' })).toHaveLength(1)
+  expect(await persister.driver.inbox({ partitionKey: null, rootId: 'app' })).toEqual([])
+})
+
+it('a map refuses a persister that is none', () => {
+  const map = { reads: [], writes: ['outs'], actions: {}, reduce: () => ({ outs: [] }) } as const
+  // @ts-expect-error no persister
+  expect(() => kit.mapActions({ ...map, persister: 'memory' })).toThrow(
+    `persister is "memory". It takes 'cascade', null or a persister.`,
+  )
+})
