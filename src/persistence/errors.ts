@@ -49,8 +49,9 @@ export class SerializationError extends TeaselError {
     path: string,
     type: string,
     hint = 'State holds plain objects, arrays, primitives, Date, Map, Set, bytes, Error and registered classes; list keys that are not to be stored in transient.',
+    done: 'stored' | 'read' = 'stored',
   ) {
-    super(`${path === '' ? 'The value' : path} is ${type}, which cannot be stored. ${hint}`)
+    super(`${path === '' ? 'The value' : path} is ${type}, which cannot be ${done}. ${hint}`)
     this.path = path
     this.type = type
   }

@@ -25,11 +25,16 @@ export function conflict(appId: string, index: number, writer: string): Persiste
   )
 }
 
+/** What a cause says, as a sentence. */
+const said = (cause: unknown): string => {
+  const text = cause instanceof Error ? cause.message : String(cause)
+  return text.endsWith('.') ? text : `${text}.`
+}
+
 /** The store does not answer. */
 export function unavailable(name: string, what: string, cause: unknown): PersistenceError {
-  const said = cause instanceof Error ? cause.message : String(cause)
   return new PersistenceError(
-    `The persister (${name}) could not ${what}: ${said}`,
+    `The persister (${name}) could not ${what}: ${said(cause)} What was stored before is safe; mend that, and run it again.`,
     { fault: 'unavailable', appId: undefined },
     cause,
   )
@@ -37,9 +42,8 @@ export function unavailable(name: string, what: string, cause: unknown): Persist
 
 /** What is stored makes no sense. */
 export function corrupt(appId: string, index: number, cause: unknown): PersistenceError {
-  const said = cause instanceof Error ? cause.message : String(cause)
   return new PersistenceError(
-    `Record ${index} of application "${appId}" cannot be read: ${said} Nothing was run. Rewind to a step before it, or restore the store from a backup.`,
+    `Record ${index} of application "${appId}" cannot be read: ${said(cause)} Nothing was run. Rewind to a step before it, or restore the store from a backup.`,
     { fault: 'corrupt', appId },
     cause,
   )

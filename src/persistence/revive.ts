@@ -65,9 +65,10 @@ function instance(name: string, data: unknown): unknown {
     '',
     `an instance of "${name}"`,
     `Register the class before it is read: registerClass("${name}", …).`,
+    'read',
   )
 }
 
 function unknown(what: string): never {
-  throw new SerializationError('', what, 'It was written by another version of Teasel.')
+  throw new SerializationError('', what, 'It was written by another version of Teasel.', 'read')
 }

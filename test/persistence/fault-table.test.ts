@@ -1,0 +1,266 @@
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createApplication, defineState, resumeOrCreate } from 'teasel'
+import type { Persister } from 'teasel/persistence'
+import { sqlitePersister } from 'teasel/persistence/sqlite'
+import { ManualClock } from 'teasel/testing'
+import { afterAll, describe, expect, it } from 'vitest'
+import { openDatabase } from '../../src/adapters/sqlite/open-database.js'
+import type { SqliteDriver } from '../../src/adapters/sqlite/sqlite-driver.js'
+import { settle } from '../support/deferred.js'
+import { openSmallDisk } from '../support/small-disk.js'
+
+// What a user sees when a store fails, word for word, and that nothing is lost: what had committed is there, in memory
+// as in the store, and the application goes on when the fault is mended.
+
+const folder = mkdtempSync(join(tmpdir(), 'teasel-faults-'))
+const disk = openSmallDisk(1024)
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true })
+  disk.remove()
+})
+
+interface Work {
+  n: number
+  text: string
+  item: string
+  outs: string[]
+}
+const kit = defineState<Work>()
+const add = kit.action({
+  reads: ['n'],
+  writes: ['n', 'text'],
+  run: ({ state: { n } }) => ({ n: n + 1, text: 'x'.repeat(20_000) + n }),
+})
+const loop = (stop: number, name = 'add') =>
+  kit.graph({
+    actions: { [name]: add },
+    transitions: { [name]: [{ to: name, when: ({ state }) => state.n < stop }] },
+  })
+const graph = loop(500)
+const options = { appId: 'app', entrypoint: 'add', state: { n: 0 } } as const
+const stored = async (persister: Persister): Promise<unknown> => (await persister.load({ appId: 'app' }))?.state['n']
+const faultOf = (run: Promise<unknown>): Promise<Error> =>
+  run.then(
+    () => new TypeError('It did not fail.'),
+    (error: Error) => error,
+  )
+/** Does something to a file behind the back of whoever uses it. */
+function tamper(file: string, sql: string): void {
+  const { database } = openDatabase(file)
+  database.exec(sql)
+  database.close()
+}
+
+const MENDED = ' What was stored before is safe; mend that, and run it again.'
+const BACK = ' Nothing was run. Rewind to a step before it, or restore the store from a backup.'
+
+describe('what a user sees', () => {
+  it(`when the disk is full (${disk.mounted ? 'a small tmpfs' : 'a bound of pages: no right to mount'})`, async () => {
+    const file = join(disk.folder, 'full.db')
+    await using persister = sqlitePersister({ file })
+    const { database } = persister.driver as SqliteDriver
+    if (!disk.mounted) database.prepare('pragma max_page_count = 100').get()
+    const app = createApplication(graph, { ...options, persister })
+
+    const error = await faultOf(app.run())
+
+    expect(error.message).toBe(`The persister (sqlite ${file}) could not save: database or disk is full.${MENDED}`)
+    const committed = app.state.n
+    expect([committed > 5, await stored(persister)]).toEqual([true, committed])
+    if (disk.mounted) disk.resize(16_384)
+    else database.prepare('pragma max_page_count = 100000').get()
+    await app.step()
+    await using again = sqlitePersister({ file })
+    const resumed = await resumeOrCreate(graph, { ...options, persister: again })
+    expect([resumed.state.n, resumed.sequenceId]).toEqual([committed + 1, committed])
+  })
+
+  it(`when the file may not be written (${disk.mounted ? 'a disk that is mounted so' : 'by its permissions'})`, async () => {
+    const file = join(disk.folder, 'read-only.db')
+    const first = sqlitePersister({ file })
+    await createApplication(graph, { ...options, persister: first }).step()
+    ;(first.driver as SqliteDriver).database.prepare('pragma wal_checkpoint(truncate)').get()
+    copyFileSync(file, join(disk.folder, 'copy.db')) // SQLite opens no file twice in one process
+    await first.close()
+
+    const view = disk.readOnly()
+    const seen = join(view.folder, 'copy.db')
+    const error = await faultOf((async () => sqlitePersister({ file: seen }))())
+    view.end()
+
+    expect(error.message).toBe(
+      `The persister (sqlite ${seen}) could not prepare its file: unable to open database file.${MENDED}`,
+    )
+    await using again = sqlitePersister({ file: join(disk.folder, 'copy.db') })
+    const resumed = await resumeOrCreate(graph, { ...options, persister: again })
+    await resumed.step()
+    expect([resumed.state.n, await stored(again)]).toEqual([2, 2])
+  })
+
+  it('when the file may not be written any more, in the middle of a run', async () => {
+    const file = join(folder, 'turned.db')
+    await using persister = sqlitePersister({ file })
+    const app = createApplication(graph, { ...options, persister })
+    await app.step()
+    const { database } = persister.driver as SqliteDriver
+    database.exec('pragma query_only = on') // as SQLite refuses it: root may write whatever the file says
+
+    const error = await faultOf(app.step())
+
+    expect(error.message).toBe(
+      `The persister (sqlite ${file}) could not save: attempt to write a readonly database.${MENDED}`,
+    )
+    expect([app.state.n, await stored(persister)]).toEqual([1, 1])
+    database.exec('pragma query_only = off')
+    await app.step()
+    expect([app.state.n, await stored(persister)]).toEqual([2, 2])
+  })
+
+  it.each([
+    [
+      'is torn',
+      `update teasel_rows set data = substr(data, 1, 40) where idx = 2`,
+      `Record 2 of application "app" cannot be read: Unexpected end of JSON input.${BACK}`,
+    ],
+    [
+      'is none',
+      `update teasel_rows set data = '[]' where idx = 2`,
+      `Record 2 of application "app" cannot be read: it is no record.${BACK}`,
+    ],
+    [
+      'names a value that nobody knows',
+      `update teasel_rows set data = '{"f":1,"n":null,"p":{"$":"new","v":1}}' where idx = 2`,
+      'Record 2 of application "app" cannot be read: The value is a value with the tag "new", which cannot be read. It was written by another version of Teasel.' +
+        BACK,
+    ],
+    [
+      'has a newer format',
+      `update teasel_rows set data = replace(data, '"f":1', '"f":2') where idx = 2`,
+      'Record 2 of application "app" has the format 2, and this Teasel knows 1. Use the newer one; nothing was run or changed.',
+    ],
+  ])('when a record %s', async (what, sql, said) => {
+    const file = join(folder, `${what.replaceAll(' ', '-')}.db`)
+    await using persister = sqlitePersister({ file })
+    const app = createApplication(graph, { ...options, persister })
+    await app.step()
+    await app.step()
+    tamper(file, sql)
+
+    const error = await faultOf(resumeOrCreate(graph, { ...options, persister }))
+
+    expect(error.message).toBe(said)
+    expect((await persister.load({ appId: 'app', sequenceId: 0 }))?.state['n']).toBe(1)
+    expect((await persister.steps({ appId: 'app' })).length).toBe(3)
+  })
+
+  it('when a record was written by a newer version of the graph', async () => {
+    await using persister = sqlitePersister({ file: ':memory:' })
+    await createApplication(graph, { ...options, persister, version: 3 }).step()
+
+    const error = await faultOf(resumeOrCreate(graph, { ...options, persister, version: 2 }))
+
+    expect(error.message).toBe(
+      'Application "app" was stored by version 3 of its graph, and this is version 2. Run the newer code; nothing was run or changed.',
+    )
+    const newer = await resumeOrCreate(graph, { ...options, persister, version: 3 })
+    expect(newer.state.n).toBe(1)
+  })
+
+  it('when the clock goes back a day: nothing, and all of it is in order', async () => {
+    await using persister = sqlitePersister({ file: ':memory:' })
+    const day = 24 * 60 * 60 * 1000
+    const now = 1_700_000_000_000
+    await createApplication(graph, { ...options, persister, clock: new ManualClock(now) }).step()
+    const back = await resumeOrCreate(graph, { ...options, persister, clock: new ManualClock(now - day) })
+    await back.step()
+    const forth = await resumeOrCreate(graph, { ...options, persister, clock: new ManualClock(now + day) })
+    await forth.step()
+
+    const steps = await persister.steps({ appId: 'app' })
+
+    expect(steps.map(({ sequenceId, at }) => [sequenceId, at])).toEqual([
+      [-1, now],
+      [0, now],
+      [1, now],
+      [2, now + day],
+    ])
+    expect(await stored(persister)).toBe(3)
+  })
+
+  it('when two runners write one application: the first is told of both, and the second goes on', async () => {
+    const file = join(folder, 'two.db')
+    await using persister = sqlitePersister({ file })
+    await using other = sqlitePersister({ file })
+    const first = createApplication(graph, { ...options, persister })
+    await first.step()
+    const second = await resumeOrCreate(graph, { ...options, persister: other })
+
+    const error = (await faultOf(first.step())) as Error & { readonly writers: readonly string[] }
+
+    const [lost, owner] = error.writers
+    expect(error.message).toBe(
+      `Application "app" is not ${lost}'s to write any more: ${owner} opened it after ${lost}. One runner writes an application at a time; what was committed is stored, and the one who opened it last goes on.`,
+    )
+    expect([first.state.n, second.state.n, await stored(persister)]).toEqual([1, 1, 1])
+    await second.step()
+    expect([second.state.n, await stored(persister)]).toEqual([2, 2])
+  })
+
+  it('when an action of the graph was renamed', async () => {
+    await using persister = sqlitePersister({ file: ':memory:' })
+    await createApplication(graph, { ...options, persister }).step()
+
+    const error = await faultOf(
+      resumeOrCreate(loop(500, 'plus') as typeof graph, { ...options, entrypoint: 'plus' as 'add', persister }),
+    )
+
+    expect(error.message).toBe(
+      'Application "app" would go on at the action "add", which the graph lacks. Known actions: "plus". Keep the name, or raise version and tell in migrate where it goes on. Nothing was run.',
+    )
+    const resumed = await resumeOrCreate(graph, { ...options, persister })
+    expect(resumed.state.n).toBe(1)
+  })
+
+  it('when the list of tasks has changed', async () => {
+    await using persister = sqlitePersister({ file: ':memory:' })
+    const ran: string[] = []
+    const mapped = (items: readonly string[], held: boolean) => {
+      const work = kit.action({
+        reads: ['item'],
+        writes: ['item'],
+        async run({ state: { item } }) {
+          ran.push(item)
+          if (held && item !== 'a') await new Promise(() => {})
+          return { item: `${item}!` }
+        },
+      })
+      const map = kit.mapStates({
+        reads: [],
+        writes: ['outs'],
+        action: work,
+        states: Object.fromEntries(items.map((item) => [item.slice(0, 1), { item }])),
+        reduce: ({ results }) => ({ outs: results.map(({ state }) => state.item) }),
+      })
+      return kit.graph({ actions: { map } })
+    }
+    const all = { appId: 'app', entrypoint: 'map', state: {}, persister } as const
+    void createApplication(mapped(['a', 'b', 'c'], true), all).run()
+    await settle()
+    ran.length = 0
+
+    const app = await resumeOrCreate(mapped(['a', 'b2', 'd'], false), all)
+    const error = await faultOf(app.run())
+
+    expect(error.message).toBe(
+      `Action "map" failed (step 0): Action "map" was resumed with other branches than it had begun with: "b" is another, "c" is gone. Nothing was started. Let its source give the same entries again, or resume with changedTasks: 'adopt' to run what changed afresh.`,
+    )
+    expect(ran).toEqual([])
+    const { state } = await (await resumeOrCreate(mapped(['a', 'b', 'c'], false), all)).run()
+    expect([ran, state.outs]).toEqual([
+      ['b', 'c'],
+      ['a!', 'b!', 'c!'],
+    ])
+  })
+})
