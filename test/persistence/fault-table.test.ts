@@ -77,7 +77,7 @@ describe('what a user sees', () => {
     expect([resumed.state.n, resumed.sequenceId]).toEqual([committed + 1, committed])
   })
 
-  it(`when the file may not be written (${disk.mounted ? 'a disk that is mounted so' : 'by its permissions'})`, async () => {
+  it(`when the file may not be written (${disk.mounted ? 'a disk that is mounted so' : 'no log can be: no right to mount'})`, async () => {
     const file = join(disk.folder, 'read-only.db')
     const first = sqlitePersister({ file })
     await createApplication(graph, { ...options, persister: first }).step()

@@ -1,16 +1,16 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /** A folder on a disk of its own, where this process may mount one; else a plain folder. */
 export interface SmallDisk {
   readonly folder: string
-  /** Whether it is a disk of its own, with a bound. Only root can mount; and root is whom no permission stops. */
+  /** Whether it is a disk of its own, with a bound: only root can mount one, and not everywhere. */
   readonly mounted: boolean
   /** Gives a mounted one so many kilobytes. */
   resize(kilobytes: number): void
-  /** A way to the folder on which nothing can be written. */
+  /** A way to the folder on which no database can be written. */
   readOnly(): { readonly folder: string; end(): void }
   remove(): void
 }
@@ -31,12 +31,10 @@ export function openSmallDisk(kilobytes: number): SmallDisk {
     resize: (size) => void mount('-o', `remount,size=${size}k`, folder),
     readOnly() {
       if (!mounted) {
-        const permit = (file: number, itself: number): void => {
-          for (const name of readdirSync(folder)) chmodSync(join(folder, name), file)
-          chmodSync(folder, itself)
-        }
-        permit(0o444, 0o555)
-        return { folder, end: () => permit(0o644, 0o755) }
+        // No permission stops root, so the log of the database finds a folder in its place.
+        const inTheWay = readdirSync(folder).map((name) => join(folder, `${name}-wal`))
+        for (const path of inTheWay) if (!existsSync(path)) mkdirSync(path)
+        return { folder, end: () => inTheWay.forEach((path) => void rmSync(path, { recursive: true, force: true })) }
       }
       const view = newFolder()
       if (!mount('--bind', folder, view) || !mount('-o', 'remount,bind,ro', view))
