@@ -46,6 +46,14 @@ const faultOf = (run: Promise<unknown>): Promise<Error> =>
     () => new TypeError('It did not fail.'),
     (error: Error) => error,
   )
+/** Engines word it differently. */
+function messageOf(work: () => unknown): string {
+  try {
+    return String(work())
+  } catch (error) {
+    return (error as Error).message
+  }
+}
 /** Does something to a file behind the back of whoever uses it. */
 function tamper(file: string, sql: string): void {
   const { database } = openDatabase(file)
@@ -54,6 +62,8 @@ function tamper(file: string, sql: string): void {
 }
 
 const MENDED = ' What was stored before is safe; mend that, and run it again.'
+const TORN = '{"f":1,"n":"add","p":'
+const UNREADABLE = messageOf(() => JSON.parse(TORN))
 const BACK = ' Nothing was run. Rewind to a step before it, or restore the store from a backup.'
 
 describe('what a user sees', () => {
@@ -121,8 +131,8 @@ describe('what a user sees', () => {
   it.each([
     [
       'is torn',
-      `update teasel_rows set data = substr(data, 1, 40) where idx = 2`,
-      `Record 2 of application "app" cannot be read: Unexpected end of JSON input.${BACK}`,
+      `update teasel_rows set data = '${TORN}' where idx = 2`,
+      `Record 2 of application "app" cannot be read: ${UNREADABLE}.${BACK}`,
     ],
     [
       'is none',

@@ -248,11 +248,15 @@ describe('a process whose run waits', () => {
     const end = await app.run({ whenWaiting: '${whenWaiting}' })
     console.log(end.status, JSON.stringify(end.state))`
   const run = (code: string): string => {
-    const { stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], {
-      encoding: 'utf8',
-      timeout: 20_000,
-    })
-    return `${stdout}${stderr}`.trim()
+    const { stdout, stderr, status } = spawnSync(
+      process.execPath,
+      ['--import', 'tsx', '--input-type=module', '-e', code],
+      {
+        encoding: 'utf8',
+        timeout: 20_000,
+      },
+    )
+    return status === 0 ? stdout.trim() : stderr
   }
 
   it('stays alive for the answer of another one', () => {
