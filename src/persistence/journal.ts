@@ -275,7 +275,7 @@ export class Journal {
       throw error
     }
     try {
-      const answer = this.scope.save(above === undefined ? rows : [above, ...rows], taken)
+      const answer = this.scope.save(above === undefined ? rows : [above, ...rows], taken, this.#hangs !== undefined)
       return answer === undefined ? done() : answer.then(done, undo)
     } catch (error) {
       return undo(error)

@@ -6,7 +6,8 @@ import type { InboxWatch } from './inbox-watch.js'
 import { orderAfter } from './order.js'
 
 // Owns: all writing below one root: who writes, in which order, what happens when the store is away.
-// P1  A driver that answers at once is asked at once. While one is waited for, rows gather and go as one group.
+// P1  A driver that answers at once is asked at once. While one is waited for, rows gather and go as one group; so do
+//     those of branches that commit in the same turn, whatever the driver.
 // P2  Rows of one application go in the order of their places.
 // P3  Rows that may be there although saving them failed are looked for before they are called refused.
 
@@ -95,8 +96,11 @@ export class Scope {
     return this.#order
   }
 
-  save(rows: readonly Row[], taken: readonly number[] = []): Awaitable<void> {
-    if (this.#flushing === undefined) {
+  /** @param gathers whether others may commit in the same turn */
+  save(rows: readonly Row[], taken: readonly number[] = [], gathers = false): Awaitable<void> {
+    const first = this.#flushing === undefined && this.#gathered.length === 0
+    if (first && gathers) queueMicrotask(() => this.#flushing ?? this.#flush())
+    else if (first) {
       const saved = this.#send(rows, taken)
       if (!isThenable(saved)) return undefined
       return this.#hold(Promise.resolve(saved))
@@ -108,7 +112,7 @@ export class Scope {
 
   /** Resolves when nothing is being saved. */
   async idle(): Promise<void> {
-    while (this.#flushing !== undefined) await this.#flushing.catch(() => {})
+    while (this.#flushing !== undefined || this.#gathered.length > 0) await this.#flushing?.catch(() => {})
   }
 
   /** Further rows gather until it has ended, and then go together (P1). */

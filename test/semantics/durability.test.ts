@@ -1,5 +1,12 @@
 import { type Clock, createApplication, defineState, resumeOrCreate, SnapshotError, systemClock } from 'teasel'
-import { memoryPersister, PersistenceError, type Persister, rewind, SerializationError } from 'teasel/persistence'
+import {
+  createPersister,
+  memoryPersister,
+  PersistenceError,
+  type Persister,
+  rewind,
+  SerializationError,
+} from 'teasel/persistence'
 import { describe, expect, it } from 'vitest'
 import { hashId } from '../../src/internal/ids.js'
 import { defer, settle, untilAborted } from '../support/deferred.js'
@@ -301,6 +308,33 @@ describe('what is stored', () => {
 
     expect(ran).toEqual(['b', 'd'])
     expect(state.outs).toEqual(['a!', 'b!', 'c!', 'd!'])
+  })
+
+  it('of branches that commit in the same turn goes in one group; of one application alone at once', async () => {
+    const { driver } = memoryPersister()
+    const groups: number[] = []
+    const counting = Object.assign(Object.create(driver) as typeof driver, {
+      claim: driver.claim.bind(driver),
+      load: driver.load.bind(driver),
+      save: (group: Parameters<typeof driver.save>[0]) => {
+        groups.push(group.rows.length)
+        return driver.save(group)
+      },
+    })
+    const persister = createPersister(counting)
+    const map = kit.mapStates({
+      reads: ['n'],
+      writes: ['n'],
+      action: loop().runnable({ entrypoint: 'add' }),
+      states: Array.from({ length: 50 }, () => ({})),
+      reduce: ({ results }) => ({ n: results.length }),
+    })
+    const graph = kit.graph({ actions: { map } })
+    const app = createApplication(graph, { appId: 'app', entrypoint: 'map', state: start, persister })
+
+    await app.run()
+
+    expect(groups).toEqual([1, 1, 50, 50, 50, 1]) // the start, the manifest, each step of all branches, the step itself
   })
 
   it('is as little as the policy says', async () => {
