@@ -181,10 +181,9 @@ export class MapRunner implements LiveMap {
     const live = this.table.live.get(key)
     if (live === undefined) return
     live.alarm?.clear()
-    const { app } = live
-    this.app.takeLeaks(app.leaked)
-    this.#record(live.task, app, live.startedAt, ending)
-    this.siblings.settled(app)
+    this.app.takeLeaks(live.app.leaked)
+    this.#record(live.task, live.app, live.startedAt, ending)
+    this.siblings.settled(live.app)
     live.release()
   }
 
@@ -238,14 +237,15 @@ export class MapRunner implements LiveMap {
 
   #cancelLive({ app, task }: LiveBranch, cancellation: Cancellation): void {
     if (app.running) app.cancel(cancellation)
-    else this.#settle(task.key, lostBy(cancellation)) // not launched yet: its interceptors are still asked
+    else if (app.epoch === 0) this.#settle(task.key, lostBy(cancellation)) // not launched yet: its interceptors are still asked
   }
 
   cancelBranch(key: string, cancellation: Cancellation): void {
     const live = this.table.live.get(key)
     if (live !== undefined) {
+      if (!live.app.running && live.app.epoch > 0) return // has ended: that is being stored
       this.table.ending.add(key)
-      this.kept?.cancelled(live.task, cancellation, live)
+      if (live.app.cancellation === undefined) this.kept?.cancelled(live.task, cancellation, live)
       this.#cancelLive(live, cancellation)
       this.#grace.start()
     } else if (!this.table.settled.has(key)) {
