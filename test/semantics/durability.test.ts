@@ -267,6 +267,47 @@ describe('what is stored', () => {
     },
   )
 
+  it('of a branch that is cancelled twice is the first cancel alone: one to go on later stays that', async () => {
+    const persister = memoryPersister()
+    const gate = defer()
+    const ran: string[] = []
+    const step = kit.action({
+      reads: ['item'],
+      writes: ['item'],
+      async run({ state: { item } }) {
+        ran.push(item)
+        await gate.promise // ignores its signal
+        return { item }
+      },
+    })
+    const map = kit.mapStates({
+      reads: [],
+      writes: ['outs'],
+      action: step,
+      states: { a: { item: 'a' } },
+      settle: 'collect',
+      reduce: ({ results }) => ({ outs: results.map(({ key, status }) => `${key} ${status}`) }),
+    })
+    const graph = kit.graph({ actions: { map } })
+    const all = { appId: 'app', entrypoint: 'map', state: {}, persister } as const
+    const app = createApplication(graph, all)
+    void app.run()
+    await settle()
+
+    const down = app.shutdown('SIGTERM')
+    const second = app.cancel({ path: 'map/a', reason: 'no' })
+    gate.resolve()
+    await Promise.all([down, second])
+    const stored = await branchesOf(persister)
+    const { state } = await (await resumeOrCreate(graph, all)).run()
+
+    expect(stored.map((record) => record?.cancelled)).toEqual([
+      expect.objectContaining({ cause: 'parent', final: false }),
+    ])
+    expect(ran).toEqual(['a', 'a'])
+    expect(state.outs).toEqual(['a done'])
+  })
+
   it('of a generator is each entry with the first record of its branch, and what it gave must come first again', async () => {
     const persister = memoryPersister()
     const ran: string[] = []

@@ -1,4 +1,5 @@
 import * as teasel from 'teasel'
+import type { Persister } from 'teasel/persistence'
 import type { AnyActorRef, InspectionEvent } from 'xstate'
 import { Builder, type Engine } from './build.js'
 import type { S } from './code.js'
@@ -8,6 +9,7 @@ import { Observed } from './observed.js'
 import type { Move, Plan } from './plan.js'
 import { Reading } from './reading.js'
 import { interceptor } from './saving.js'
+import { checkStored, persistence } from './stored.js'
 import type { Entry } from './trace.js'
 import { World } from './world.js'
 
@@ -63,6 +65,7 @@ class Schedule {
   #reading: Reading
   #moves: Move[]
   #readings: Reading[] = []
+  #persister: Persister | undefined
 
   constructor(plan: Plan, engine: Engine) {
     this.#plan = plan
@@ -74,10 +77,13 @@ class Schedule {
       void app.cancel({ ...(path === undefined ? {} : { path }), reason })
     const builder = new Builder(engine, world, plan.limits, observed.pathOf, cancel)
     const graph = builder.graph(plan.root, plan.concurrency === undefined ? undefined : 'limit of all')
+    const stored = persistence(plan)
+    if ('persister' in stored) this.#persister = stored.persister
     const options = {
       entrypoint: plan.root.steps[0]?.name,
       state: { n: 0, lap: 0 },
       appId: 'app',
+      ...stored,
       ...(plan.concurrency === undefined ? {} : { concurrency: plan.concurrency }),
       interceptors: plan.interceptions.map((one) => interceptor(world, observed, one)),
       logger: { debug() {}, info() {}, warn() {}, error() {} },
@@ -114,6 +120,7 @@ class Schedule {
       await this.#runOnce()
     }
     await this.#end()
+    if (this.#persister !== undefined) await checkStored(this.world, this.#persister)
   }
 
   #next(): Reading {

@@ -13,6 +13,8 @@ export const cancels: Law = (entries, _plan, tell) => {
   let cancelled = new Map<string, Cancel>()
   /** Applications whose code returned after they were cancelled. */
   let late = new Set<string>()
+  /** Branches that had settled: where they are stored, a step that is tried again tells of them once more. */
+  const known = new Set<string>()
   for (const entry of entries) {
     if (entry.kind === 'code' && entry.what === 'returned' && cancelled.has(entry.path)) late.add(entry.path)
     if (entry.kind !== 'event') continue
@@ -48,7 +50,8 @@ export const cancels: Law = (entries, _plan, tell) => {
           tell('a cancel before the action returned loses its update', path, turn)
         break
       case 'branch.settled':
-        settled(cancelled.get(path), event, path, turn, tell)
+        if (cancelled.has(path) || !known.has(event.appId)) settled(cancelled.get(path), event, path, turn, tell)
+        known.add(event.appId)
         break
       case 'run.end':
         if (path === '' && cancelled.has('') && (event.status === 'finished' || event.status === 'halted'))

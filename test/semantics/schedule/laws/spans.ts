@@ -112,12 +112,22 @@ function start(open: Open[], { key }: { readonly key: string }, path: string, tu
 
 type Settled = Extract<AnyEvent, { type: 'branch.settled' }>
 
-function settle(open: Open[], settled: Set<string>, { status }: Settled, path: string, turn: number, tell: Tell): void {
+function settle(
+  open: Open[],
+  settled: Set<string>,
+  { status, appId }: Settled,
+  path: string,
+  turn: number,
+  tell: Tell,
+): void {
   if (settled.has(path)) tell(ONCE, `${path} settled twice`, turn)
   settled.add(path)
   const at = open.findIndex((one) => one.kind === 'branch' && one.path === path)
   // A branch whose turn never came is told of once only: when it is cancelled.
-  if (at < 0 && status !== 'cancelled') tell(ENDS, `branch ${path} ended without a start`, turn)
+  // Nor is one again that had settled, where a step whose branches are stored is tried again.
+  const before = `settled: ${appId}`
+  if (at < 0 && status !== 'cancelled' && !settled.has(before)) tell(ENDS, `branch ${path} ended without a start`, turn)
+  settled.add(before)
   if (at >= 0) open.splice(at, 1)
   for (const one of open.filter((other) => isBelow(other.path, path))) {
     if (one.leaked) open.splice(open.indexOf(one), 1)

@@ -1,0 +1,44 @@
+import { type AnyEvent, printPath } from 'teasel'
+import { memoryPersister, type Persister } from 'teasel/persistence'
+import type { Plan } from './plan.js'
+import type { World } from './world.js'
+
+const LAW = 'the store says of each branch what the run said'
+type Result = Extract<AnyEvent, { type: 'branch.settled' }>['result']
+
+/** Every third schedule of one run is stored: what a second one finds settled, it starts not again. Messages come from here alone, so the store is not asked for others. */
+export function persistence({
+  seed,
+  again,
+}: Plan): { readonly persister: Persister; readonly inboxEveryMs: number } | object {
+  return seed % 3 === 0 && !again ? { persister: memoryPersister(), inboxEveryMs: Infinity } : {}
+}
+
+/** Holds what is stored of every branch that had begun against what its last `branch.settled` said. */
+export async function checkStored(world: World, persister: Persister): Promise<void> {
+  const told = new Map<string, Extract<AnyEvent, { type: 'branch.settled' }>>()
+  for (const entry of world.trace.entries)
+    if (entry.kind === 'event' && entry.event.type === 'branch.settled') told.set(entry.event.appId, entry.event)
+  for (const [appId, { path, result }] of told) {
+    if (result.startedAt === undefined) continue // refused, or cancelled in the queue
+    world.note('branch whose record was read')
+    const stored = await persister.load({ appId })
+    const says: string[] = []
+    const { end, cancelled, failed, recovered, state } = stored ?? {}
+    // One that was cut off after its last step is cancelled in this run, and done for the next.
+    if (end !== undefined && cancelled?.final !== true)
+      says.push(`done, recovered ${recovered}, ${JSON.stringify(state)}`)
+    if (cancelled !== undefined) says.push(`cancelled by ${cancelled.by}`)
+    else if (failed !== undefined) says.push(`failed: ${failed.error.message}`)
+    const said = saidBy(result)
+    const attempts =
+      stored?.attempts === result.attempts ? '' : ` in ${stored?.attempts} attempts, not ${result.attempts}`
+    if (!says.includes(said) || attempts !== '')
+      world.broken(LAW, `${printPath(path)} ${said}; stored: ${says.join(' or ')}${attempts}`)
+  }
+}
+
+function saidBy(result: Result): string {
+  if (result.status === 'done') return `done, recovered ${result.recovered}, ${JSON.stringify(result.state)}`
+  return result.status === 'cancelled' ? `cancelled by ${result.by}` : `failed: ${result.error.message}`
+}
