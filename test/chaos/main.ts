@@ -1,19 +1,17 @@
 import { spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
 import { answer } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
+import { bundleWorker } from '../tools/bundle-worker.js'
+import { ROOT } from '../tools/vitest-report.js'
 import { type Held, readLines, readStore } from './store.js'
 import { approve } from './work.js'
 
 // Kills processes that run an application, at every border of persistence in turn and at random instants, resumes them
 // until they are done, and counts what was lost or done twice.
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const CACHE = join(ROOT, 'node_modules/.cache/teasel-chaos')
 const DONE = 42
 const WAITS = 43
 const MOST_LIVES = 60
@@ -30,23 +28,7 @@ if (!args.includes('--kills') || !(kills > 0)) {
   process.exit(2)
 }
 
-mkdirSync(CACHE, { recursive: true })
-const worker = join(CACHE, 'worker.mjs')
-await build({
-  entryPoints: [join(ROOT, 'test/chaos/worker.ts')],
-  bundle: true,
-  format: 'esm',
-  target: 'node20',
-  platform: 'node',
-  external: ['xstate', 'nanoid', 'libsql'],
-  alias: {
-    'teasel/persistence/sqlite': join(ROOT, 'src/adapters/sqlite/index.ts'),
-    'teasel/persistence': join(ROOT, 'src/persistence/index.ts'),
-    teasel: join(ROOT, 'src/index.ts'),
-  },
-  outfile: worker,
-})
-
+const worker = await bundleWorker('chaos')
 const folder = mkdtempSync(join(tmpdir(), 'teasel-chaos-'))
 const counted = { kills: 0, lost: 0, repeated: 0, wrong: 0, duplicates: 0 }
 
