@@ -16,13 +16,18 @@ const DONE = 42
 const WAITS = 43
 const MOST_LIVES = 60
 
-const usage = `Usage: npm run chaos -- --kills N [--control]
+const usage = `Usage: npm run chaos -- --kills N [--control] [--json]
 
 Kills N processes by SIGKILL: half of them at the borders of persistence in turn (before and after each write), half at
 random instants, with a SIGTERM now and then. --control switches the journal off, to show that the counters count.`
 const args = process.argv.slice(2)
 const kills = Number(args[args.indexOf('--kills') + 1] ?? 0)
 const control = args.includes('--control')
+const json = args.includes('--json')
+if (args.includes('--help')) {
+  console.log(usage)
+  process.exit(0)
+}
 if (!args.includes('--kills') || !(kills > 0)) {
   console.error(usage)
   process.exit(2)
@@ -143,8 +148,10 @@ while (counted.kills < kills) {
 rmSync(folder, { recursive: true, force: true })
 const { lost, repeated, wrong, duplicates } = counted
 const seconds = ((performance.now() - started) / 1000).toFixed(0)
-console.log(`${runs - 1} runs, ${seconds} s${control ? ', the journal switched off' : ''}`)
-console.log(
-  `kills ${counted.kills}, runs lost ${lost}, committed steps repeated ${repeated}, wrong final states ${wrong}, duplicate side effects ${duplicates}`,
-)
+if (json) console.log(JSON.stringify({ runs: runs - 1, seconds: Number(seconds), control, ...counted }))
+else {
+  console.log(`${runs - 1} runs, ${seconds} s${control ? ', the journal switched off' : ''}`)
+  console.log(`kills ${counted.kills}, runs lost ${lost}, committed steps repeated ${repeated},`)
+  console.log(`wrong final states ${wrong}, duplicate side effects ${duplicates}`)
+}
 process.exitCode = lost + repeated + wrong + duplicates > 0 ? 1 : 0
