@@ -87,7 +87,9 @@ export type IteratedStep<S, A, Depth> = StepOf<S, A> | (Depth extends 0 ? never 
  * A graph with a state and an identity, and the actor that runs it.
  *
  * One run at a time: a second one is refused with a {@link BusyError}. Dispose of it (`await using`) to cancel what
- * runs and stop its actor.
+ * runs and stop its actor. `A` is the type of the graph's actions; name the type of one by `ReturnType<typeof make>` of
+ * the function that makes it.
+ * @see Burr `Application` in burr/core/application.py
  */
 export interface Application<in out S extends object, in out A> extends AsyncDisposable {
   readonly appId: string
