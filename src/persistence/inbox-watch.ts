@@ -24,6 +24,9 @@ export interface Addressee {
   readonly lost: (error: unknown) => void
 }
 
+/** Drivers whose persister was closed: a run that waits still asks them no more. */
+export const closedDrivers = new WeakSet<PersisterDriver>()
+
 /** Timers of Node hold its process, unless they are told not to. */
 interface NodeTimer {
   ref?(): void
@@ -91,6 +94,7 @@ export class InboxWatch {
 
   async #lookInto(scope: Tree): Promise<void> {
     const { driver } = scope.settings
+    if (closedDrivers.has(driver)) return
     const found: readonly Addressed[] = await driver.inbox(scope.settings)
     const asking = [...this.#waiting].filter(({ journal }) => journal.scope === scope)
     const byId = new Map(asking.map((one) => [one.journal.appId, one]))

@@ -43,7 +43,7 @@ function createAppLogic(plan: Plan): LooseLogic<AppSnapshot> {
       if (owned === undefined) throw new TypeError('An application has one actor.')
       handed.owned = undefined
       owned.attach(scope.self)
-      return new AppSnapshot(owned, owned.standing, owned.epoch)
+      return new AppSnapshot(owned, owned.standing)
     },
     transition(snapshot, event, scope) {
       const app = AppSnapshot.appOf(snapshot)
@@ -63,7 +63,7 @@ function createAppLogic(plan: Plan): LooseLogic<AppSnapshot> {
           return snapshot
         case 'xstate.stop':
           scope.defer(() => app.stop(createCancellation('stop', 'stop', app.hub.clock.now())))
-          return new AppSnapshot(app, snapshot, snapshot.epoch, 'stopped')
+          return new AppSnapshot(app, snapshot, 'stopped')
         default:
           return snapshot // done events of maps among them: the runner holds their promise
       }
@@ -74,14 +74,8 @@ function createAppLogic(plan: Plan): LooseLogic<AppSnapshot> {
 
 function ended(app: LiveApp, snapshot: AppSnapshot, end: RunEnd): AppSnapshot {
   if (snapshot.status !== 'active') return snapshot
-  if (end.status === 'failed') return new AppSnapshot(app, snapshot, snapshot.epoch, 'error', undefined, end.error)
-  return new AppSnapshot(
-    app.parent?.map === undefined ? app : new EndedBranch(app),
-    snapshot,
-    snapshot.epoch,
-    'done',
-    outputOf(end),
-  )
+  if (end.status === 'failed') return new AppSnapshot(app, snapshot, 'error', undefined, end.error)
+  return new AppSnapshot(app.parent?.map === undefined ? app : new EndedBranch(app), snapshot, 'done', outputOf(end))
 }
 
 /** What the actor ends with. Cancelled is an outcome, not an error. */

@@ -41,8 +41,11 @@ export interface RunOrder {
 
 /** Code that was given up because it ignored its signal beyond the grace period. */
 export interface Leak {
+  /** The application that ran it, printed: `compare/gpt4`; empty for the root. */
   readonly path: string
+  /** The action, by its name there. */
   readonly action: string
+  /** How long ago it had been cancelled when it was given up, milliseconds. */
   readonly sinceMs: number
 }
 
@@ -89,8 +92,10 @@ export function endsAt(
   node: PlanNode,
   next: string | undefined,
 ): 'halted' | 'finished' | undefined {
-  const after = next === undefined ? undefined : graph.nodes.get(next)
-  if (after !== undefined && order.haltBefore.has(after)) return 'halted'
+  if (next !== undefined && order.haltBefore.size > 0) {
+    const after = graph.nodes.get(next)
+    if (after !== undefined && order.haltBefore.has(after)) return 'halted'
+  }
   if (order.haltAfter.has(node) || haltAfter.has(node)) return 'halted'
   return next === undefined ? 'finished' : undefined
 }

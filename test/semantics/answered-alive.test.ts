@@ -219,6 +219,21 @@ describe('an answer from elsewhere', () => {
     expect(app.state.log).toEqual(['one'])
   })
 
+  it('is not looked for in a store that was closed, and nobody is told', async () => {
+    const clock = new ManualClock()
+    const persister = sqlitePersister({ file: ':memory:' })
+    const told: string[] = []
+    const silent = () => {}
+    const logger = { debug: silent, info: silent, warn: silent, error: (text: string) => void told.push(text) }
+    await createApplication(twice, { ...options, persister, clock, logger }).run({ whenWaiting: 'return' })
+
+    await persister.close()
+    clock.advance(3000)
+    await settle()
+
+    expect(told).toEqual([])
+  })
+
   it('is never looked for where that is said; a wrong interval is refused', async () => {
     const clock = new ManualClock()
     const app = createApplication(twice, { ...options, persister: memoryPersister(), clock, inboxEveryMs: Infinity })
