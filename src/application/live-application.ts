@@ -7,13 +7,15 @@ import { describeValue, isPlainObject } from '../internal/guards.js'
 import { checkOptions, demandFunction } from '../internal/options.js'
 import type { AnyEvent, Subscription } from '../lifecycle/events.js'
 import { checkCount, createLimit, gateOf, type Limit } from '../parallel/limit.js'
-import { findBelow } from '../runtime/address.js'
+import { findBelow, sendDown } from '../runtime/address.js'
 import { appLogicOf } from '../runtime/application-logic.js'
 import { createCancellation } from '../runtime/cancellation.js'
 import { belongs, leaveParent } from '../runtime/child-app.js'
 import { type AnyActorRef, isActive, makeActor, stopActor } from '../runtime/create-actor.js'
+import { cancelFromOutside } from '../runtime/from-outside.js'
 import type { HubSettings } from '../runtime/hub.js'
 import { type CommittedStep, createOrder, pacedBelow, type RunEnd, type RunOrder } from '../runtime/order.js'
+import { outputOf } from '../runtime/run-end.js'
 import { initialStanding } from '../runtime/standing.js'
 import { sendStored } from '../runtime/stored-messages.js'
 import type { LiveApp } from '../runtime/tree.js'
@@ -168,7 +170,7 @@ export class LiveApplication implements AsyncDisposable {
     checkOptions('send', options, 'path')
     const app = this.#app
     const { path } = options
-    return app.journal === undefined ? app.sendFromOutside(message, path) : sendStored(app, message, path)
+    return app.journal === undefined ? sendDown(app, { ...message, from: '' }, path) : sendStored(app, message, path)
   }
 
   async cancel(options: { readonly path?: string | Path; readonly reason?: unknown } = {}): Promise<void> {
@@ -180,7 +182,7 @@ export class LiveApplication implements AsyncDisposable {
       found.map.cancelBranch(found.key, createCancellation('app', 'app', this.#app.hub.clock.now(), reason))
     if (target === undefined) return
     const ended = target === this.#app ? this.#over() : target.ended()
-    target.cancelFromOutside(reason)
+    cancelFromOutside(target, reason)
     await ended
   }
 
@@ -193,7 +195,7 @@ export class LiveApplication implements AsyncDisposable {
 
   async shutdown(reason?: unknown): Promise<void> {
     const ended = this.#over()
-    this.#app.cancelFromOutside(reason, 'shutdown', 'app')
+    cancelFromOutside(this.#app, reason, 'shutdown', 'app')
     await ended
     await this.#app.journal?.scope.idle()
   }
@@ -208,7 +210,7 @@ export class LiveApplication implements AsyncDisposable {
   }
 
   async #leave(): Promise<void> {
-    this.#app.cancelFromOutside(undefined, 'app', 'reader')
+    cancelFromOutside(this.#app, undefined, 'app', 'reader')
     await this.#over()
   }
 
@@ -290,8 +292,6 @@ export class LiveApplication implements AsyncDisposable {
 
 function conclude(end: RunEnd): object {
   if (end.status === 'failed') throw end.error
-  if (end.status !== 'cancelled') return end
-  const { cancellation, ...rest } = end
-  if (cancellation.cause === 'signal') throw cancellation.reason // A2
-  return { ...rest, reason: cancellation.reason, by: cancellation.by }
+  if (end.status === 'cancelled' && end.cancellation.cause === 'signal') throw end.cancellation.reason // A2
+  return outputOf(end)
 }

@@ -1,13 +1,12 @@
-import { TimeoutError } from '../errors.js'
 import type { PlanNode } from '../graph/plan.js'
 import { isThenable, toError } from '../internal/guards.js'
 import type { CommittingStep } from '../persistence/committing.js'
 import type { Awaitable } from '../persistence/driver.js'
 import type { StoredRecord } from '../persistence/replay.js'
 import type { State } from '../state/freeze.js'
-import { TIMEOUT } from './cancellation.js'
+import { timeoutOf } from './cancellation.js'
 import { endsAt, type RunEnd, type RunOrder } from './order.js'
-import { endedRun } from './run-end.js'
+import { endedRun, failedRun } from './run-end.js'
 import { AppSnapshot } from './snapshot.js'
 import { deliverInbox } from './stored-messages.js'
 import type { LiveApp } from './tree.js'
@@ -80,7 +79,7 @@ export async function openJournal(app: LiveApp, order: RunOrder): Promise<RunEnd
     deliverInbox(app, journal)
     return undefined
   } catch (error) {
-    return { status: 'failed', error: toError(error), state: standing.state, sequenceId: standing.sequenceId }
+    return failedRun(app, toError(error))
   }
 }
 
@@ -112,9 +111,9 @@ function tell(app: LiveApp, end: RunEnd): Awaitable<void> {
   if (end.status === 'failed') return journal.failed(end.error, attempts?.branch ?? 1, startedAt)
   if (end.status !== 'cancelled') return undefined
   const { cancellation } = end
-  const { reason, by, cause } = cancellation
-  if (cause === 'stop') return undefined
-  if (by === TIMEOUT && reason instanceof TimeoutError) return journal.failed(reason, attempts?.branch ?? 1, startedAt)
+  if (cancellation.cause === 'stop') return undefined
+  const timeout = timeoutOf(cancellation)
+  if (timeout !== undefined) return journal.failed(timeout, attempts?.branch ?? 1, startedAt)
   // An application is cancelled for good only as a branch; the run of a root is over, and another may begin.
   return journal.cancelled(cancellation, startedAt, parent?.map === undefined)
 }

@@ -4,6 +4,7 @@ import { announce, reportFault } from './announce.js'
 import { type AnyActorRef, stopActor } from './create-actor.js'
 import type { Folding } from './folding.js'
 import type { Grace } from './grace.js'
+import { leakCode } from './leak.js'
 import type { Closing } from './map-outcome.js'
 import type { LiveMap } from './tree.js'
 
@@ -102,11 +103,11 @@ export class MapFinale {
   abandon(): void {
     const { app, step } = this.#map
     if (this.#closing !== undefined) {
-      app.leak(step.node, this.#closing)
+      leakCode(app, step.node, this.#closing)
       this.#closing = undefined
       this.#gaveUp.resolve()
     } else if (this.#phase === 'reducer' && app.cancellation !== undefined) {
-      app.leak(step.node)
+      leakCode(app, step.node)
       this.finish({ error: app.cancellation.reason })
     }
   }

@@ -237,8 +237,8 @@ export class MapRunner implements LiveMap {
   }
 
   #cancelLive({ app, task }: LiveBranch, cancellation: Cancellation): void {
-    if (app.running) app.cancel(cancellation)
-    else this.#settle(task.key, lostBy(cancellation)) // not launched yet: its interceptors are still asked
+    if (app.running || app.asked?.size) app.cancel(cancellation)
+    else this.#settle(task.key, lostBy(cancellation)) // not launched yet
   }
 
   cancelBranch(key: string, cancellation: Cancellation): void {

@@ -44,6 +44,8 @@ export interface Leak {
   readonly path: string
   readonly action: string
   readonly sinceMs: number
+  /** Where the action had ended or not begun: the interceptor that did not answer: its name, and which of its functions. */
+  readonly interceptor?: string
 }
 
 /** How a run ended. */

@@ -1,10 +1,11 @@
 import { type Inputs, NO_INPUTS } from '../action/inputs.js'
-import { conclude, type Fatal } from '../lifecycle/interceptor.js'
+import type { Fatal } from '../lifecycle/interceptor.js'
 import { type BranchIds, createResult, type Ending } from '../parallel/results.js'
 import type { BranchTask } from '../parallel/task.js'
-import { announce, reportFault } from './announce.js'
+import { announce } from './announce.js'
+import { Asking } from './asking.js'
 import type { AnyActorRef } from './create-actor.js'
-import { branchId } from './identity.js'
+import { branchId, parentOf, pathAt } from './identity.js'
 import type { MapBooks } from './map-books.js'
 import type { LiveApp, LiveMap } from './tree.js'
 
@@ -38,8 +39,7 @@ export class Recorder implements BranchIds {
   }
 
   of(key: string): string {
-    const { app, step, visit } = this.#map
-    return branchId(app, step.node.name, visit, key)
+    return branchId(parentOf(this.#map, key))
   }
 
   /**
@@ -71,19 +71,16 @@ export class Recorder implements BranchIds {
 
   /** Tells of a branch that never was made. */
   #stillborn(key: string): LiveApp {
-    const { app, step, visit } = this.#map
+    const { app } = this.#map
     const { plan, standing } = app
-    return app.child({ plan, standing, parent: { app, map: this.#map, name: step.node.name, visit, key } })
+    return app.child({ plan, standing, parent: parentOf(this.#map, key) })
   }
 
   #afterBranch({ key, index }: BranchTask, ending: Ending): void {
-    const { app, step, visit } = this.#map
-    const { name } = step.node
-    const told = { map: name, key, index, path: [...app.path, { map: name, visit, key }] }
-    const { epoch } = app
-    const report = (where: string, error: unknown): void => reportFault(app, where, error, epoch)
+    const parent = parentOf(this.#map, key)
+    const told = { map: parent.name, key, index, path: pathAt(parent) }
     this.#asking += 1
-    void Promise.resolve(conclude('Branch', app.hub.interceptors, told, ending, report)).then((fatal) => {
+    void Promise.resolve(new Asking(parent.app).after('Branch', told, ending)).then((fatal) => {
       this.#asking -= 1
       this.#concluded(fatal)
     })

@@ -1,5 +1,7 @@
+import type { State } from '../state/freeze.js'
 import type { Cancellation } from './cancellation.js'
 import type { RunEnd } from './order.js'
+import type { RunOutput } from './snapshot.js'
 import type { LiveApp } from './tree.js'
 
 /** A run that reached a halt, or has nothing left to run. */
@@ -19,4 +21,11 @@ export function cancelledRun({ standing, leaked }: LiveApp, cancellation: Cancel
 /** A run that failed. */
 export function failedRun({ standing: { state, sequenceId } }: LiveApp, error: Error): RunEnd {
   return { status: 'failed', error, state, sequenceId }
+}
+
+/** What whoever asked is told of a run that did not fail. Cancelled is an outcome, not an error. */
+export function outputOf(end: Exclude<RunEnd, { readonly status: 'failed' }>): RunOutput<State> {
+  if (end.status !== 'cancelled') return end
+  const { cancellation, ...rest } = end
+  return { ...rest, reason: cancellation.reason, by: cancellation.by }
 }

@@ -72,7 +72,7 @@ export class EndedBranch {
 
   get appId(): string {
     const parent = this.#parent
-    return parent === undefined ? '' : branchId(parent.app, parent.name, parent.visit, parent.key)
+    return parent === undefined ? '' : branchId(parent)
   }
 }
 

@@ -2,7 +2,7 @@ import type { Path } from '../action/context.js'
 import type { Delivery, Message, Received } from '../action/message.js'
 import type { Journal } from '../persistence/journal.js'
 import { findBelow, sendDown } from './address.js'
-import { branchId } from './identity.js'
+import { branchId, parentOf } from './identity.js'
 import type { LiveApp } from './tree.js'
 
 // Owns: messages until the step that took them commits; those from outside also in the store, from when they are sent.
@@ -53,10 +53,10 @@ export function tellWaiting({ journal, hub }: LiveApp, action: string, kinds: re
 /** Stores a message from outside, then delivers it. One that comes while nothing runs waits for the next run. */
 export async function sendStored(root: LiveApp, message: Message, path: string | Path | undefined): Promise<Delivery> {
   const found = path === undefined ? { app: root, map: undefined, key: '' } : findBelow(root, path)
-  if (found === undefined || root.journal === undefined) return root.sendFromOutside(message, path)
+  if (found === undefined || root.journal === undefined) return sendDown(root, { ...message, from: '' }, path)
   const { app, map, key } = found
   const target = map === undefined ? app : undefined
-  const appId = map === undefined ? app.appId : branchId(map.app, map.step.node.name, map.visit, key)
+  const appId = map === undefined ? app.appId : branchId(parentOf(map, key))
   const { kind, body } = message
   const id = await root.journal.post(appId, { kind, body })
   target?.journal?.inbox.waiting.push({ id, kind, body })
