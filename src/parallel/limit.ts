@@ -23,6 +23,8 @@ export class Gate {
   readonly #max: number
   #running = 0
   readonly #waiting = new Set<SlotRequest>()
+  /** Goes on where it was: a new one would pass again by all that was taken from the front. */
+  #turns = this.#waiting.values()
 
   constructor(max: number) {
     this.#max = max
@@ -45,13 +47,17 @@ export class Gate {
   }
 
   leave(): void {
-    const [next] = this.#waiting
-    if (next === undefined) {
+    if (this.#waiting.size === 0) {
       this.#running -= 1
       return
     }
-    this.#waiting.delete(next)
-    next.granted()
+    let { value } = this.#turns.next()
+    if (value === undefined) {
+      this.#turns = this.#waiting.values() // it had come to the end
+      value = this.#turns.next().value as SlotRequest
+    }
+    this.#waiting.delete(value)
+    value.granted()
   }
 }
 
