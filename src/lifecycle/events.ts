@@ -33,7 +33,6 @@ export type CancelCause =
   | 'context'
   | 'app'
   | 'settled'
-  | 'leak'
   | 'removed'
   | 'sibling-failed'
   | 'parent'
