@@ -267,7 +267,7 @@ export class MapRunner implements LiveMap {
 
   /** Gives up whatever ignores its cancel: branches, and with none left the source or the reducer. */
   abandon(): void {
-    if (this.table.live.size === 0) return this.#finale.abandon()
+    if (this.table.live.size === 0) this.#finale.abandon()
     for (const { app } of this.table.each()) app.abandon()
     this.#grace.cut() // also for what follows
   }

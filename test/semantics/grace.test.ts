@@ -38,6 +38,34 @@ it('the deadline of the application ends what a map with a longer one waits for 
   expect(ended).toMatchObject({ status: 'cancelled' })
 })
 
+it('the deadline of the application cuts the time of a source whose map still asked an interceptor', async () => {
+  const clock = new ManualClock()
+  const quick = chat.action({ reads: [], writes: ['answer'], run: () => ({ answer: 'a' }) })
+  const inner = chat.mapActions({
+    reads: [],
+    writes: ['answer'],
+    graceMs: 5000,
+    actions: async function* () {
+      yield quick
+      await new Promise(() => {})
+    },
+    reduce: () => ({ answer: 'a' }),
+  })
+  const logger = { debug() {}, info() {}, warn() {}, error() {} }
+  const interceptors = [{ afterBranch: () => new Promise<void>(() => {}) }]
+  const options = { entrypoint: 'inner', state: {}, clock, graceMs: 100, logger, interceptors } as const
+  const app = createApplication(chat.graph({ actions: { inner } }), options)
+  const run = app.run()
+  await settle()
+  void app.cancel()
+  for (const ms of [100, 1, 1]) {
+    await settle()
+    clock.advance(ms)
+  }
+
+  expect(await run).toMatchObject({ status: 'cancelled', leaked: [{ interceptor: 'afterBranch' }, { sinceMs: 100 }] })
+})
+
 describe('what a map waits for after its branches', () => {
   /** A map that closes at once; its source closes, and its folding code ends, when the test says so. */
   function closing(settles: SettlePolicy) {
