@@ -7,12 +7,12 @@ import { describeValue, isPlainObject } from '../internal/guards.js'
 import { checkOptions, demandFunction } from '../internal/options.js'
 import type { AnyEvent, Subscription } from '../lifecycle/events.js'
 import { checkCount, createLimit, gateOf, type Limit } from '../parallel/limit.js'
-import { findBelow, sendDown } from '../runtime/address.js'
+import { findBelow } from '../runtime/address.js'
 import { appLogicOf } from '../runtime/application-logic.js'
 import { createCancellation } from '../runtime/cancellation.js'
 import { belongs, leaveParent } from '../runtime/child-app.js'
 import { type AnyActorRef, isActive, makeActor, stopActor } from '../runtime/create-actor.js'
-import { cancelFromOutside } from '../runtime/from-outside.js'
+import { cancelFromOutside, sendFromOutside } from '../runtime/from-outside.js'
 import type { HubSettings } from '../runtime/hub.js'
 import { type CommittedStep, createOrder, pacedBelow, type RunEnd, type RunOrder } from '../runtime/order.js'
 import { outputOf } from '../runtime/run-end.js'
@@ -170,7 +170,7 @@ export class LiveApplication implements AsyncDisposable {
     checkOptions('send', options, 'path')
     const app = this.#app
     const { path } = options
-    return app.journal === undefined ? sendDown(app, { ...message, from: '' }, path) : sendStored(app, message, path)
+    return app.journal === undefined ? sendFromOutside(app, message, path) : sendStored(app, message, path)
   }
 
   async cancel(options: { readonly path?: string | Path; readonly reason?: unknown } = {}): Promise<void> {

@@ -1,10 +1,7 @@
-import type { Path } from '../action/context.js'
-import type { Message } from '../action/message.js'
 import { type MachineConfig, machineConfigOf } from '../graph/machine-config.js'
 import type { Plan } from '../graph/plan.js'
-import { sendDown } from './address.js'
 import { createCancellation } from './cancellation.js'
-import { cancelFromOutside } from './from-outside.js'
+import { cancelFromOutside, sendFromOutside } from './from-outside.js'
 import type { LooseLogic } from './logic.js'
 import type { RunEnd } from './order.js'
 import { outputOf } from './run-end.js'
@@ -47,7 +44,7 @@ function createAppLogic(plan: Plan): LooseLogic<AppSnapshot> {
       if (owned === undefined) throw new TypeError('An application has one actor.')
       handed.owned = undefined
       owned.attach(scope.self)
-      return new AppSnapshot(owned, owned.standing, owned.epoch)
+      return new AppSnapshot(owned, owned.standing)
     },
     transition(snapshot, event, scope) {
       const app = AppSnapshot.appOf(snapshot)
@@ -63,18 +60,11 @@ function createAppLogic(plan: Plan): LooseLogic<AppSnapshot> {
           scope.defer(() => cancelFromOutside(app, event['reason']))
           return snapshot
         case 'message':
-          scope.defer(
-            () =>
-              void sendDown(
-                app,
-                { ...(event['message'] as Message), from: '' },
-                event['path'] as string | Path | undefined,
-              ),
-          )
+          scope.defer(() => void sendFromOutside(app, event['message'], event['path']))
           return snapshot
         case 'xstate.stop':
           scope.defer(() => app.stop(createCancellation('stop', 'stop', app.hub.clock.now())))
-          return new AppSnapshot(app, snapshot, snapshot.epoch, 'stopped')
+          return new AppSnapshot(app, snapshot, 'stopped')
         default:
           return snapshot // done events of maps among them: the runner holds their promise
       }
@@ -85,14 +75,8 @@ function createAppLogic(plan: Plan): LooseLogic<AppSnapshot> {
 
 function ended(app: LiveApp, snapshot: AppSnapshot, end: RunEnd): AppSnapshot {
   if (snapshot.status !== 'active') return snapshot
-  if (end.status === 'failed') return new AppSnapshot(app, snapshot, snapshot.epoch, 'error', undefined, end.error)
-  return new AppSnapshot(
-    app.parent?.map === undefined ? app : new EndedBranch(app),
-    snapshot,
-    snapshot.epoch,
-    'done',
-    outputOf(end),
-  )
+  if (end.status === 'failed') return new AppSnapshot(app, snapshot, 'error', undefined, end.error)
+  return new AppSnapshot(app.parent?.map === undefined ? app : new EndedBranch(app), snapshot, 'done', outputOf(end))
 }
 
 function persist(snapshot: AppSnapshot): PersistedRun {

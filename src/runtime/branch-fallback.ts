@@ -22,7 +22,7 @@ export function endByFallback(app: LiveApp, fallback: Fallback, end: RunEnd): Ru
     const update = fallback({ error: cause, key: app.parent?.key ?? '', state })
     checkBranchUpdate(`Branch "${printPath(app.path)}"`, 'its fallback', app.plan.graph.keys, state, update)
     const recovered = overlay(state, update)
-    app.standing = new AppSnapshot(app, { state: recovered, position, next: undefined, sequenceId }, app.epoch)
+    app.standing = new AppSnapshot(app, { state: recovered, position, next: undefined, sequenceId })
     attemptsOf(app).branchRecovered = true
     app.self.send({ type: 'teasel.step', standing: app.standing })
     return endedRun(app, 'finished')

@@ -1,4 +1,7 @@
+import type { Path } from '../action/context.js'
+import type { Delivery, Message } from '../action/message.js'
 import type { CancelCause } from '../lifecycle/events.js'
+import { sendDown } from './address.js'
 import { createCancellation } from './cancellation.js'
 import { Grace } from './grace.js'
 import type { LiveApp } from './tree.js'
@@ -13,4 +16,9 @@ export function cancelFromOutside(app: LiveApp, reason: unknown, cause: CancelCa
   const grace = new Grace(clock, graceMs, () => app.abandon())
   grace.start()
   void app.ended().then(() => grace.end())
+}
+
+/** Someone outside sends a message, to the application or below it. */
+export function sendFromOutside(app: LiveApp, message: Message, path: string | Path | undefined): Delivery {
+  return sendDown(app, { ...message, from: '' }, path)
 }

@@ -71,7 +71,7 @@ export async function openJournal(app: LiveApp, order: RunOrder): Promise<RunEnd
     const stored = await journal.open(plan, standing)
     if (stored?.based === true) {
       restore(app, stored)
-      app.self.send({ type: 'teasel.step', standing: new AppSnapshot(app, app.standing, app.epoch) })
+      app.self.send({ type: 'teasel.step', standing: new AppSnapshot(app, app.standing) })
       const at = plan.graph.nodes.get(stored.position ?? '')
       // One that an action made by hand, and that had halted there before the action was cut off.
       if (stored.end === 'halted' && at !== undefined && order.haltAfter.has(at)) return endedRun(app, 'halted')

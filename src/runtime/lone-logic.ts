@@ -54,7 +54,7 @@ export function createLoneLogic(plan: Plan, bound: Inputs): LooseLogic<AppSnapsh
     },
     getInitialSnapshot(scope, input) {
       const app = loneApp(plan, bound, scope, input as LoneInput)
-      return new AppSnapshot(app, app.standing, app.epoch)
+      return new AppSnapshot(app, app.standing)
     },
     start(snapshot) {
       const app = AppSnapshot.appOf(snapshot)
@@ -77,7 +77,6 @@ export function createLoneLogic(plan: Plan, bound: Inputs): LooseLogic<AppSnapsh
       return new AppSnapshot(
         app,
         app.standing,
-        app.epoch,
         persisted.status,
         persisted.output as RunOutput<State> | undefined,
         errorOf(persisted.error),

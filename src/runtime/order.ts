@@ -91,8 +91,10 @@ export function endsAt(
   node: PlanNode,
   next: string | undefined,
 ): 'halted' | 'finished' | undefined {
-  const after = next === undefined ? undefined : graph.nodes.get(next)
-  if (after !== undefined && order.haltBefore.has(after)) return 'halted'
+  if (next !== undefined && order.haltBefore.size > 0) {
+    const after = graph.nodes.get(next)
+    if (after !== undefined && order.haltBefore.has(after)) return 'halted'
+  }
   if (order.haltAfter.has(node) || haltAfter.has(node)) return 'halted'
   return next === undefined ? 'finished' : undefined
 }

@@ -23,12 +23,12 @@ import { Mailbox } from './mailbox.js'
 import { createOrder, endsAt, type Leak, type RunEnd, type RunOrder } from './order.js'
 import { retryBranch } from './retrying.js'
 import { cancelledRun, endedRun, failedRun } from './run-end.js'
-import { sliceOver } from './slice.js'
+import { sliceOver, TURN } from './slice.js'
 import type { Slot } from './slot.js'
 import type { Standing } from './standing.js'
 import { lateStep } from './step-border.js'
 import { commitStep, failStep, performStep } from './take-step.js'
-import type { ChildSetup, LiveApp, LiveAsking, LiveStep, LiveWaits, Parent } from './tree.js'
+import type { AppSetup, ChildSetup, LiveApp, LiveAsking, LiveStep, LiveWaits, Parent } from './tree.js'
 
 // Owns: the loop of one application: which step is next, when a run ends, what a cancel reaches.
 // Does not own: how one step is taken (take-step.ts), branches (map-runner.ts), the actor's snapshot (application-logic.ts).
@@ -37,9 +37,6 @@ import type { ChildSetup, LiveApp, LiveAsking, LiveStep, LiveWaits, Parent } fro
 // R3  The standing is replaced as a whole by a commit, and by nothing else.
 // R4  A cancel fires every signal below in the same tick; the first one counts.
 // R5  A run ends only when what it started has ended, or was given up as leaked.
-
-/** What an application is made of. A root has no parent, and alone is given its tracker. */
-export type RunnerSetup = Omit<ChildSetup, 'parent'> & Partial<Pick<LiveApp, 'parent' | 'tracker'>>
 
 const NO_LEAKS: readonly Leak[] = Object.freeze([])
 
@@ -79,7 +76,7 @@ export class Runner implements LiveApp {
   #end: ((end: RunEnd) => void) | undefined
   #ending: (() => void)[] | undefined
 
-  constructor(setup: RunnerSetup, hub: Hub) {
+  constructor(setup: AppSetup, hub: Hub) {
     this.plan = setup.plan
     this.hub = hub
     this.standing = setup.standing
@@ -186,7 +183,9 @@ export class Runner implements LiveApp {
       if (steps >= order.maxSteps) return this.#finish(failedRun(this, new MaxStepsError(order.maxSteps, node.name)))
       let lost: Error | undefined
       try {
-        const update = await performStep(this, node, order)
+        const work = performStep(this, node, order)
+        const update = isThenable(work) ? await work : work
+        if (update === work) await TURN
         if (this.epoch !== epoch) return lateStep(this, node, update)
         const committed = commitStep(this, node, order, update)
         lost = isThenable(committed) ? await committed : committed

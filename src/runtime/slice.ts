@@ -9,6 +9,9 @@ const SLICE_MS = 10
 const FAST_MS = 0.2
 const GLANCE = 8
 
+/** Awaited after a step that did not wait: others get their turn. Costs less than to await what is no promise. */
+export const TURN: Promise<void> = Promise.resolve()
+
 let began: number | undefined
 let turn: Promise<void> | undefined
 let looked = 0

@@ -85,15 +85,12 @@ export class AppSnapshot implements Standing {
   readonly context: State
   readonly next: string | undefined
   readonly sequenceId: number
-  /** Drops completions of a life before the last restart. */
-  readonly epoch: number
   readonly waiting: boolean
   readonly #app: LiveApp | EndedBranch
 
   constructor(
     app: LiveApp | EndedBranch,
     standing: Standing,
-    epoch: number,
     status: Status = 'active',
     output?: RunOutput<State>,
     error?: unknown,
@@ -106,7 +103,6 @@ export class AppSnapshot implements Standing {
     this.context = standing.state
     this.next = standing.next
     this.sequenceId = standing.sequenceId
-    this.epoch = epoch
     this.waiting = waiting
     this.#app = app
   }
@@ -121,7 +117,7 @@ export class AppSnapshot implements Standing {
 
   /** The same, except whether it waits. */
   waits(waiting: boolean): AppSnapshot {
-    return new AppSnapshot(this.#app, this, this.epoch, 'active', undefined, undefined, waiting)
+    return new AppSnapshot(this.#app, this, 'active', undefined, undefined, waiting)
   }
 
   /** The live side of the actor that this snapshot is of; undefined for a branch that has ended. */

@@ -2,6 +2,7 @@ import type { Path } from '../action/context.js'
 import type { Delivery, Message, Received } from '../action/message.js'
 import type { Journal } from '../persistence/journal.js'
 import { findBelow, sendDown } from './address.js'
+import { sendFromOutside } from './from-outside.js'
 import { branchId, parentOf } from './identity.js'
 import type { LiveApp } from './tree.js'
 
@@ -53,7 +54,7 @@ export function tellWaiting({ journal, hub }: LiveApp, action: string, kinds: re
 /** Stores a message from outside, then delivers it. One that comes while nothing runs waits for the next run. */
 export async function sendStored(root: LiveApp, message: Message, path: string | Path | undefined): Promise<Delivery> {
   const found = path === undefined ? { app: root, map: undefined, key: '' } : findBelow(root, path)
-  if (found === undefined || root.journal === undefined) return sendDown(root, { ...message, from: '' }, path)
+  if (found === undefined || root.journal === undefined) return sendFromOutside(root, message, path)
   const { app, map, key } = found
   const target = map === undefined ? app : undefined
   const appId = map === undefined ? app.appId : branchId(parentOf(map, key))

@@ -148,7 +148,8 @@ function commit(
   error: Error | undefined,
 ): Settled {
   const { standing, journal, epoch } = app
-  const next = { state, position: node.name, next: edge?.to.name, sequenceId: standing.sequenceId + 1 }
+  const { sequenceId } = standing
+  const next = new AppSnapshot(app, { state, position: node.name, next: edge?.to.name, sequenceId: sequenceId + 1 })
   if (journal !== undefined) {
     const saved = journal.step(committing(app, node, order, next))
     // What is saved is in memory too, also where the code was given up meanwhile (C4).
@@ -175,10 +176,9 @@ function replace(
   edge: Edge | undefined,
   error: Error | undefined,
 ): Settled {
-  const standing = new AppSnapshot(app, next, app.epoch)
-  place(app, node, standing)
+  place(app, node, next)
   app.onces = undefined
-  app.self.send({ type: 'teasel.step', standing })
+  app.self.send({ type: 'teasel.step', standing: next })
   if (app.told === undefined) return announceCommit(app, node, order, update, edge, error)
   const { state } = next
   const fatal = afterStep(app, error === undefined ? { status: 'done', state } : { status: 'failed', error })

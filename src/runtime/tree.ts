@@ -48,6 +48,9 @@ export interface ChildSetup {
   readonly journal?: Journal | undefined
 }
 
+/** What any application is made of. A root has no parent, and alone is given its tracker. */
+export type AppSetup = Omit<ChildSetup, 'parent'> & Partial<Pick<LiveApp, 'parent' | 'tracker'>>
+
 /** The live side of one application actor. */
 export interface LiveApp {
   readonly plan: Plan

@@ -14,10 +14,7 @@ export function checkUpdate(subject: string, writes: readonly string[], update: 
       got: update === undefined ? 'nothing' : describeValue(update),
     })
   }
-  let found = 0
-  for (const key in update) {
-    if (Object.hasOwn(update, key)) found += 1
-  }
+  const found = Object.keys(update).length
   for (const key of writes) {
     if (!Object.hasOwn(update, key)) throw missingWrite(subject, writes, update)
     if (freeze) deepFreeze(update[key], subject, key)
@@ -38,7 +35,9 @@ function missingWrite(subject: string, writes: readonly string[], update: State)
 
 /** A state with an update laid over it, frozen. */
 export function overlay(state: State, update: State): State {
-  return Object.freeze({ ...state, ...update })
+  const laid: Record<string, unknown> = { ...state }
+  for (const key in update) laid[key] = update[key]
+  return Object.freeze(laid)
 }
 
 /**
