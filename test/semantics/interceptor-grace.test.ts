@@ -169,6 +169,33 @@ describe('after a cancel and the grace period an interceptor that does not answe
     expect(leaked[0]).toEqual(leakOf('afterRun', 'echo', 'maker/k'))
   })
 
+  it('afterRun of an application that an action made and did not await, when the action has returned', async () => {
+    const clock = new ManualClock()
+    const maker = chat.action({
+      reads: [],
+      writes: ['answer'],
+      async run({ context }) {
+        const graph = chat.graph({ actions: { echo } })
+        void createApplication(graph, { entrypoint: 'echo', state: { prompt: 'p' }, parent: context }).run()
+        await settle()
+        return { answer: 'a' }
+      },
+    })
+    const interceptors: Interceptor[] = [
+      { afterRun: ({ path }) => (path.length > 0 ? new Promise(() => {}) : undefined) },
+    ]
+    const options = { entrypoint: 'maker', state: {}, clock, graceMs: 100, logger: silent, interceptors } as const
+    const run = createApplication(chat.graph({ actions: { maker } }), options).run()
+    await settle()
+    await settle()
+    clock.advance(100)
+
+    expect(await run).toMatchObject({
+      status: 'finished',
+      leaked: [{ path: 'maker', action: 'echo', sinceMs: 100, interceptor: 'afterRun' }],
+    })
+  })
+
   it('afterStep of a map whose branches were given up before', async () => {
     const never = chat.action({ reads: [], writes: ['answer'], run: () => new Promise<never>(() => {}) })
     const maps = chat.mapActions({ reads: [], writes: [], actions: { never }, reduce: () => ({}) })
