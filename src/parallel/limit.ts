@@ -23,8 +23,8 @@ export class Gate {
   readonly #max: number
   #running = 0
   readonly #waiting = new Set<SlotRequest>()
-  /** Goes on where it was: a new one would pass again by all that was taken from the front. */
-  #turns = this.#waiting.values()
+  /** One for good: a new one would pass by all that was taken from the front. It never comes to the end. */
+  readonly #turns = this.#waiting.values()
 
   constructor(max: number) {
     this.#max = max
@@ -51,13 +51,9 @@ export class Gate {
       this.#running -= 1
       return
     }
-    let { value } = this.#turns.next()
-    if (value === undefined) {
-      this.#turns = this.#waiting.values() // it had come to the end
-      value = this.#turns.next().value as SlotRequest
-    }
-    this.#waiting.delete(value)
-    value.granted()
+    const next = this.#turns.next().value as SlotRequest // somebody waits, and whoever had a turn is out
+    this.#waiting.delete(next)
+    next.granted()
   }
 }
 

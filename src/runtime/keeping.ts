@@ -2,6 +2,7 @@ import type { PlanNode } from '../graph/plan.js'
 import { isThenable, toError } from '../internal/guards.js'
 import type { CommittingStep } from '../persistence/committing.js'
 import type { Awaitable } from '../persistence/driver.js'
+import type { Journal } from '../persistence/journal.js'
 import type { StoredRecord } from '../persistence/replay.js'
 import type { State } from '../state/freeze.js'
 import { timeoutOf } from './cancellation.js'
@@ -64,9 +65,8 @@ export function restore(app: LiveApp, stored: StoredRecord): void {
  * The first thing that a run does: the journal is claimed, and the application stands where it is stored.
  * @returns how the run ends, where it does at once
  */
-export async function openJournal(app: LiveApp, order: RunOrder): Promise<RunEnd | undefined> {
-  const { journal, plan, standing } = app
-  if (journal === undefined) return undefined
+export async function openJournal(app: LiveApp, journal: Journal, order: RunOrder): Promise<RunEnd | undefined> {
+  const { plan, standing } = app
   try {
     const stored = await journal.open(plan, standing)
     if (stored?.based === true) {
@@ -92,16 +92,16 @@ export function keepEnd(app: LiveApp, end: RunEnd): Awaitable<RunEnd> {
     return end
   }
   try {
-    const kept = tell(app, end)
+    const kept = tell(app, journal, end)
     return isThenable(kept) ? Promise.resolve(kept).then(() => end, lost) : end
   } catch (error) {
     return lost(error)
   }
 }
 
-function tell(app: LiveApp, end: RunEnd): Awaitable<void> {
-  const { journal, attempts, parent } = app
-  if (journal === undefined || !journal.opened || journal.scope.isLost || journal.scope.unsure) return undefined
+function tell(app: LiveApp, journal: Journal, end: RunEnd): Awaitable<void> {
+  const { attempts, parent } = app
+  if (!journal.opened || journal.scope.isLost || journal.scope.unsure) return undefined
   const startedAt = parent?.map?.table.live.get(parent.key)?.startedAt
   if (attempts?.branchRecovered === true && end.status === 'finished') {
     const { state, position, sequenceId } = app.standing

@@ -18,10 +18,9 @@ export function leakCode(app: LiveApp, node?: PlanNode, since = app.cancellation
   const sinceMs = now - (since ?? now)
   const which = interceptor && { interceptor }
   app.takeLeaks([{ path: printPath(app.path), action: name, sinceMs, ...which }])
-  const [ignored, mend] =
-    which === undefined
-      ? [`${subject} ignored its signal`, 'hand the signal on to']
-      : [`${subject}: interceptor ${interceptor} went on after a cancel`, 'set a time limit to']
-  hub.logger.warn(`${ignored} for ${sinceMs} ms and was given up. It may still run; ${mend} what it awaits.`)
+  const whose = which ? `${subject}: interceptor ${interceptor}` : subject
+  hub.logger.warn(
+    `${whose} ignored a cancel for ${sinceMs} ms and was given up. It may still run; hand the signal on to what it awaits, or bound that.`,
+  )
   if (app.hears('branch.leaked')) announce(app, { type: 'branch.leaked', source: name, sinceMs, ...which })
 }

@@ -65,7 +65,7 @@ export class MapRunner implements LiveMap {
     this.visit = (app.visits[step.node.index] ?? 0) + 1
     this.watches = fanOut.watch !== undefined
     this.siblings = new Siblings(this)
-    this.#watcher = fanOut.watch === undefined ? undefined : new Watcher(fanOut.watch, this)
+    this.#watcher = fanOut.watch && new Watcher(fanOut.watch, this)
     this.#grace = new Grace(app.hub.clock, fanOut.graceMs ?? app.hub.graceMs, () =>
       abandonOverdue(this, this.#closing !== undefined, this.#grace, this.#finale),
     )

@@ -6,10 +6,9 @@ import type { LiveApp } from './tree.js'
 
 /** A run that reached a halt, or has nothing left to run. */
 export function endedRun({ standing, leaked }: LiveApp, status: 'halted' | 'finished'): RunEnd {
-  const { state, sequenceId, position = '', next } = standing
-  return status === 'halted'
-    ? { status, action: position, next, state, sequenceId, leaked }
-    : { status, action: position, next: undefined, state, sequenceId, leaked }
+  const { state, sequenceId, position: action = '', next } = standing
+  const end = { action, state, sequenceId, leaked }
+  return status === 'halted' ? { ...end, status, next } : { ...end, status, next: undefined }
 }
 
 /** A run that was cancelled. */

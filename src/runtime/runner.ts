@@ -170,7 +170,7 @@ export class Runner implements LiveApp {
     const refusal = order.before && (await order.before())
     if (refusal && this.epoch === epoch && !this.cancellation) return this.#finish(failedRun(this, refusal))
     if (this.journal !== undefined && this.epoch === epoch) {
-      const ended = await openJournal(this, order)
+      const ended = await openJournal(this, this.journal, order)
       if (ended !== undefined && this.epoch === epoch) return this.#finish(ended)
     }
     for (let steps = 0; ; steps++) {
@@ -239,11 +239,10 @@ export class Runner implements LiveApp {
 
   abandon(): void {
     const { step, cancellation } = this
-    const asked = [...(this.asked ?? [])]
-    for (const one of asked) one.giveUp()
+    for (const one of this.asked ?? []) one.giveUp()
     if (!this.running || cancellation === undefined) return
     if (step?.map !== undefined) return step.map.abandon()
-    if (asked.length > 0) return // what follows ends by itself
+    if (this.asked?.size) return // what follows ends by itself
     if (this.subApps === undefined) return this.#giveUp(cancellation)
     const { epoch } = this
     void abandonSubApps(this).then(() => {

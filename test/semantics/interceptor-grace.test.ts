@@ -94,7 +94,7 @@ describe('after a cancel and the grace period an interceptor that does not answe
     })
     expect(told.slice(-1)).toEqual(['run.end cancelled'])
     expect(told).not.toContain('behind')
-    expect(warned[0]).toContain(`interceptor deaf ${hook} went on after a cancel for 100 ms and was given up`)
+    expect(warned[0]).toContain(`interceptor deaf ${hook} ignored a cancel for 100 ms and was given up`)
   })
 
   it('afterRun of a run that was cancelled', async () => {
