@@ -13,7 +13,7 @@ import { askModel } from './models.js'
 interface Interview {
   text: string
   questions: Record<string, string>
-  /** What one branch asks, and what it was told. */
+  /** What one branch asks, and the answer that it got. */
   question: string
   answer: string
   answers: Record<string, string>

@@ -11,7 +11,7 @@ import { sentencesOf, termsOf } from './research/words.js'
 interface Summary {
   text: string
   longest: number
-  /** What is left of the text, in its order, and what each sentence tells. */
+  /** What is left of the text, in its order, and what each sentence is worth. */
   sentences: { sentence: string; worth: number }[]
 }
 
@@ -32,7 +32,7 @@ const weigh = summary.action({
   },
 })
 
-/** Drops the sentence that tells least. */
+/** Drops the sentence that is worth least. */
 const trim = summary.action({
   reads: ['sentences'],
   writes: ['sentences'],

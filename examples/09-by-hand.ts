@@ -64,7 +64,7 @@ const findBoth = search.action({
 
 export const graph = search.graph({ actions: { findBoth } })
 
-/** Finds who said a word first, and who last; tells how many steps each reader took. */
+/** Finds who said a word first, and who last, and how many steps each reader took. */
 export async function firstAndLast(word: string) {
   await using app = createApplication(graph, { entrypoint: 'findBoth', state: { word } })
   const steps = { oldest: 0, newest: 0 }

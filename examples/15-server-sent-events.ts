@@ -22,7 +22,7 @@ import { createApplication, defineState } from 'teasel'
 
 const kit = defineState<{ to: number; counted: number }>()
 
-/** What the server does with its runs: told to whoever wants to know. */
+/** What the server does with its runs, for whoever wants to know. */
 export interface Log {
   started(): void
   /** The action's own clean-up has run. */

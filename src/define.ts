@@ -35,7 +35,8 @@ export interface StateKit<in out S extends object, in out D = never> {
   /**
    * Declares an action: a unit of work over some keys of the state.
    *
-   * @throws {TypeError} for a key name that is empty or stands twice
+   * @throws {TypeError} for options that it does not know, and for a key name that is empty or stands twice
+   * @throws {RangeError} for a number of attempts or a time that cannot be
    * @example
    * ```ts
    * const chat = defineState<{ prompt: string; answer: string }>()
@@ -62,7 +63,24 @@ export interface StateKit<in out S extends object, in out D = never> {
    * Declares a map action that runs several actions, each in a branch of its own, over the same state.
    *
    * `branches` and `watch` know the branches by the keys of the record. Whatever the branches write stays in them;
-   * `reduce` says what the map writes.
+   * `reduce` says what the map writes. When the step is cancelled, every branch is, and it ends when all have ended.
+   * @throws {TypeError | RangeError} for options that cannot be
+   * @example
+   * ```ts
+   * const chat = defineState<{ prompt: string; answer: string; answers: string[] }>()
+   * const ask = chat.action({
+   *   reads: ['prompt'],
+   *   writes: ['answer'],
+   *   inputs: { model: type<string>() },
+   *   run: ({ state, inputs }) => ({ answer: `${inputs.model}: ${state.prompt}` }),
+   * })
+   * const compare = chat.mapActions({
+   *   reads: ['prompt'],
+   *   writes: ['answers'],
+   *   actions: { small: ask.bind({ model: 'small' }), large: ask.bind({ model: 'large' }) },
+   *   reduce: ({ branches }) => ({ answers: [branches.small.state.answer, branches.large.state.answer] }),
+   * })
+   * ```
    * @see Burr `MapActions` in burr/core/parallelism.py
    */
   mapActions<
@@ -82,6 +100,19 @@ export interface StateKit<in out S extends object, in out D = never> {
 
   /**
    * Declares a map action that runs one action over several states, each an update laid over what the map reads.
+   * @throws {TypeError | RangeError} for options that cannot be
+   * @example
+   * ```ts
+   * const kit = defineState<{ cities: string[]; city: string; size: number; sizes: number[] }>()
+   * const measure = kit.action({ reads: ['city'], writes: ['size'], run: ({ state }) => ({ size: state.city.length }) })
+   * const all = kit.mapStates({
+   *   reads: ['cities'],
+   *   writes: ['sizes'],
+   *   action: measure,
+   *   states: ({ state }) => state.cities.map((city) => ({ city })),
+   *   reduce: ({ results }) => ({ sizes: results.map(({ state }) => state.size) }),
+   * })
+   * ```
    * @see Burr `MapStates` in burr/core/parallelism.py
    */
   mapStates<
@@ -105,6 +136,7 @@ export interface StateKit<in out S extends object, in out D = never> {
 
   /**
    * Declares a map action that runs every action over every state, action by action. Keys are joined: `gpt4.formal`.
+   * @throws {TypeError | RangeError} for options that cannot be
    * @see Burr `MapActionsAndStates` in burr/core/parallelism.py
    */
   mapActionsAndStates<
@@ -126,7 +158,8 @@ export interface StateKit<in out S extends object, in out D = never> {
 
   /**
    * Declares a parallel action whose branches are tasks: each says itself what runs, on which state and inputs.
-   * What all other map actions compile to.
+   * What all other map actions compile to. {@link task} makes them, and shows one.
+   * @throws {TypeError | RangeError} for options that cannot be
    * @see Burr `TaskBasedParallelAction` in burr/core/parallelism.py
    */
   parallel<
@@ -148,7 +181,9 @@ export interface StateKit<in out S extends object, in out D = never> {
   >
 
   /**
-   * Declares an action that runs a graph over a state of its own: `state` maps in, `reduce` maps out.
+   * Declares an action that runs a graph over a state of its own: `state` maps in, `reduce` maps out. A failure of the
+   * graph is the action's own.
+   * @throws {TypeError | RangeError} for options that cannot be
    * @see Burr `RunnableGraph` in burr/core/parallelism.py
    */
   subgraph<
@@ -177,9 +212,9 @@ export interface StateKit<in out S extends object, in out D = never> {
 
 /** What `defineState(schema, …)` takes beside the schema. */
 export interface StateOptions<D> {
-  /** Values that keys have before anything was given or written. They need not be given in an initial state. */
+  /** Values that keys have before anything was given or written; they need not be given. Default: none. */
   readonly defaults?: D
-  /** `false`: state is not deep-frozen. Saves the walk through fresh data, and drops the promise that nobody changes it. */
+  /** `false`: state is not deep-frozen. Saves the walk through fresh data; nobody promises then that it stays. Default true. */
   readonly freeze?: boolean
 }
 
@@ -193,12 +228,14 @@ export interface StateOptions<D> {
  * ```ts
  * const counter = defineState<{ n: number }>()
  * ```
+ * @see https://standardschema.dev
  */
 export function defineState<S extends object>(): StateKit<S>
 /**
  * Starts a state that a schema describes. Keys may be unset until they are written; only written keys are checked.
  *
- * @throws {ContractError} when a default cannot be state, or does not fit the schema
+ * @throws {TypeError} for what is no Standard Schema, and for defaults that do not fit it
+ * @throws {ContractError} for a default that cannot be state
  *
  * @example
  * ```ts

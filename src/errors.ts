@@ -17,14 +17,14 @@ export type ErrorCode =
   | 'persistence'
   | 'serialization'
 
-/** Where in a run something happened. `path` is printed as `map/key/map/key`, empty in the application itself. */
+/** Where in a run something happened. `path` is its application, printed: `compare/gpt4`; empty for the root. */
 export interface Where {
   readonly action: string
   readonly sequenceId: number
   readonly path: string
 }
 
-/** @param attempts how many there are at most; told when there is more than one */
+/** @param attempts how many there are at most; said when there is more than one */
 function place(at: Where | undefined, attempt = 1, attempts = 1): string {
   if (at === undefined) return ''
   const tries = attempts > 1 ? `, attempt ${attempt} of ${attempts}` : ''
@@ -88,14 +88,16 @@ export class GraphError extends TeaselError {
   }
 }
 
-/** An action failed. `cause` is what it threw; `path` is the branch, empty in the application itself. */
+/** An action failed. `cause` is what it threw, or the {@link TimeoutError} of its last attempt. */
 export class ActionError extends TeaselError {
   static readonly code = 'action'
   readonly code = 'action'
   override readonly name = 'ActionError'
   readonly action: string
   readonly sequenceId: number
+  /** The branch, printed: `compare/gpt4`; empty in the root. */
   readonly path: string
+  /** Which attempt failed; the first is 1. */
   readonly attempt: number
 
   /** @param subject what failed, as the message begins: `Action "ask"` */
@@ -149,7 +151,9 @@ export class ContractError extends TeaselError {
   static readonly code = 'contract'
   readonly code = 'contract'
   override readonly name = 'ContractError'
+  /** What broke it: `Action "ask"`. */
   readonly subject: string
+  /** What is wrong: narrow on `kind`. */
   readonly fault: ContractFault
   readonly at: Where | undefined
 
@@ -161,7 +165,7 @@ export class ContractError extends TeaselError {
     this.at = at
   }
 
-  /** The same fault, told where it happened. */
+  /** The same fault, with where it happened. */
   locate(at: Where): ContractError {
     if (this.at !== undefined) return this
     return new ContractError(this.subject, this.fault, at, { cause: this.cause ?? this })
@@ -207,7 +211,7 @@ export class CancelledError extends TeaselError {
   static readonly code = 'cancelled'
   readonly code = 'cancelled'
   override readonly name = 'CancelledError'
-  /** What made the cancel: `cancel`, `sibling-failed`, `settled`, `parent` … */
+  /** Why, a {@link CancelCause}: `app`, `watch`, `sibling-failed`, `settled`, `parent` … */
   readonly cancelCause: string
   readonly by: string
 
@@ -218,7 +222,7 @@ export class CancelledError extends TeaselError {
   }
 }
 
-/** What a {@link ParallelError} tells of one branch. */
+/** What a {@link ParallelError} says of one branch. */
 export interface BranchSummary {
   readonly key: string
   readonly status: 'done' | 'failed' | 'cancelled'
@@ -231,6 +235,7 @@ export class ParallelError<Result extends BranchSummary = BranchSummary> extends
   readonly code = 'parallel'
   override readonly name = 'ParallelError'
   readonly action: string
+  /** Every result, in declaration order. */
   readonly results: readonly Result[]
 
   constructor(action: string, why: string, results: readonly Result[], first: Error | undefined) {
@@ -240,7 +245,7 @@ export class ParallelError<Result extends BranchSummary = BranchSummary> extends
   }
 }
 
-/** An action or a branch took longer than its `timeoutMs`. */
+/** An action or a branch took longer than its `timeoutMs`. Of an action, the `cause` of an {@link ActionError}. */
 export class TimeoutError extends TeaselError {
   static readonly code = 'timeout'
   readonly code = 'timeout'
@@ -268,7 +273,7 @@ export class MaxStepsError extends TeaselError {
   }
 }
 
-/** A branch waits for a message of its siblings, and none of them can send one. */
+/** A branch waits for a message of its siblings, and none can send one. The `cause` of its {@link ActionError}. */
 export class NoSenderError extends TeaselError {
   static readonly code = 'no-sender'
   readonly code = 'no-sender'

@@ -80,10 +80,6 @@ export { type Clock, systemClock } from './internal/clock.js'
 export type {
   AnyEvent,
   AppEvent,
-  BranchLeaked,
-  BranchQueued,
-  BranchSettled,
-  BranchStart,
   CancelCause,
   CancelEvent,
   ChunkEvent,
@@ -91,10 +87,7 @@ export type {
   EventType,
   FaultEvent,
   LogEvent,
-  MapEnd,
-  MapStart,
   MessageEvent,
-  ReduceEvent,
   RetryEvent,
   RunEnd,
   RunStart,
@@ -114,6 +107,15 @@ export type {
   Outcome,
 } from './lifecycle/interceptor.js'
 export { consoleLogger, type Logger } from './lifecycle/logger.js'
+export type {
+  BranchLeaked,
+  BranchQueued,
+  BranchSettled,
+  BranchStart,
+  MapEnd,
+  MapStart,
+  ReduceEvent,
+} from './lifecycle/map-events.js'
 export type { BranchTracker, TrackedMap, TrackerChoice } from './parallel/branch-tracker.js'
 export type { BranchPersister, FanOutOptions } from './parallel/fan-out.js'
 export type {

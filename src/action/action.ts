@@ -6,10 +6,15 @@ import type { FailurePolicy, Retry } from './retry.js'
 
 /** What `run` is given. `signal` and `context` are made when first touched. */
 export interface ActionArgs<State, Inputs = Record<never, never>> {
+  /** The keys that it reads, and no other: frozen. Reading another one is a {@link ContractError}. */
   readonly state: Readonly<State>
+  /** Its inputs, parsed, defaults filled in. */
   readonly inputs: Inputs
-  /** Fires when this step is cancelled, with the reason. Hand it on to whatever you await. */
+  /**
+   * Fires when this step is cancelled or its `timeoutMs` is over, with the reason. Hand it on to whatever you await.
+   */
   readonly signal: AbortSignal
+  /** What the action can ask of the application that runs it. */
   readonly context: ActionContext
 }
 
@@ -84,18 +89,21 @@ export interface ActionOptions<S, R extends string, W extends keyof S, I extends
   readonly reads: readonly R[]
   /** The state keys that `run` returns: all of them, and no other. */
   readonly writes: readonly W[]
-  /** What a caller gives beside the state: a record of Standard Schemas. */
+  /** What a caller gives beside the state: a record of Standard Schemas. Default: nothing. */
   readonly inputs?: I
-  /** Names shared by several actions, for halting: `haltAfter: { tag: 'slow' }`. */
+  /** Names shared by several actions, for halting: `haltAfter: { tag: 'slow' }`. Default: none. */
   readonly tags?: readonly Tag[]
-  /** The work: a function, an async function, or an async generator that yields chunks and returns the update. */
+  /**
+   * The work: a function, an async function, or an async generator that yields chunks and returns the update. When the
+   * step is cancelled its `signal` fires, and it is waited for; what it returns then is ignored.
+   */
   readonly run: (args: ActionArgs<ReadsOf<S, R>, InputsOut<NoInfer<I>>>) => Returned<U, C>
   /** How often `run` is called for one step, until it succeeds. Default: once. */
   readonly retry?: Retry
   /**
    * How long one attempt may take, in milliseconds: then its signal fires with a {@link TimeoutError}, and once the code
-   * has ended, or was given up after the grace period, the attempt has failed with that. Default: no limit. Code that
-   * never waits cannot be stopped.
+   * has ended, or was given up after the application's `graceMs`, the attempt has failed with that. Default: no limit.
+   * Code that never waits cannot be stopped.
    */
   readonly timeoutMs?: number
   /**

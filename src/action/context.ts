@@ -2,9 +2,11 @@ import type { AnyMessageKind, Delivery, Message } from './message.js'
 
 /** One step down the tree of applications: the map action, how often it had committed before, the branch. */
 export interface PathSegment {
+  /** The map action, by its name in the graph above. */
   readonly map: string
   /** 1 at the first visit of the map, 2 when a loop comes back to it … */
   readonly visit: number
+  /** The key of the branch; `''` for a sub-graph. */
   readonly key: string
 }
 
@@ -13,7 +15,11 @@ export type Path = readonly PathSegment[]
 
 const escapeName = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1')
 
-/** A path as text: `compare/gpt4`, `compare#2/gpt4` from the second visit, `/` in names as `~1`. */
+/**
+ * A path as text: `compare/gpt4`, `compare#2/gpt4` from the second visit, `/` in names as `~1` and `~` as `~0`; empty
+ * for the root. It can be given wherever a path is asked for.
+ * @see RFC 6901, section 3, for the escapes
+ */
 export function printPath(path: Path): string {
   return path
     .map(({ map, visit, key }) => {
@@ -25,26 +31,32 @@ export function printPath(path: Path): string {
 
 /** What an action can ask of the application that runs it. Valid until its step ends. */
 export interface ActionContext {
+  /** The id of the application that runs the action: in a branch, the branch's own. */
   readonly appId: string
   /** The number of this step; the first is 0. */
   readonly sequenceId: number
   /** Where this application stands below the root. */
   readonly path: Path
-  /** 1 for the first attempt of a step. */
+  /** Which attempt at this step it is: 1 for the first. */
   readonly attempt: number
   /**
-   * Cancels a sibling branch. Final: whatever it returns later is ignored.
-   * Says nothing when there is no such branch or it has settled.
+   * Cancels a sibling branch: its signal fires at once. Final: whatever it returns later is ignored. Does nothing where
+   * there is no such branch, or it has settled, or this is no branch.
+   * @param reason what its signal carries; default a {@link CancelledError}
    */
   cancel(key: string, reason?: unknown): void
-  /** Sends a message to a sibling branch, also to one that is still queued. Never throws for a race. */
+  /**
+   * Sends a message to a sibling branch, also to one that is still queued. Never throws for a race; `'dropped'` where
+   * this is no branch.
+   */
   send(key: string, message: Message): Delivery
-  /** Sends a message to every other sibling that has not settled. */
+  /** Sends a message to every sibling that has not settled, also to those that a source of known length has queued. */
   broadcast(message: Message): void
   /**
-   * The messages of siblings, in order of arrival, as far as they are of these kinds; others stay.
-   * Completes when no sibling is left that could send one.
+   * The messages of siblings, in order of arrival, as far as they are of these kinds; others stay. Completes when no
+   * sibling is left that could send one; at once where this is no branch.
    * @throws {NoSenderError} when all siblings that are left wait for messages themselves
+   * @throws the reason of the step's signal, when the step is cancelled while it waits
    */
   messages<K extends readonly AnyMessageKind[]>(...kinds: K): AsyncIterable<K[number]['~received']>
   /**
@@ -53,6 +65,7 @@ export interface ActionContext {
    *
    * A message is taken when the step commits: an attempt that fails gives back what it took to the next one. Without a
    * persister, messages live as long as the run.
+   * @throws the reason of the step's signal, when the step is cancelled while it waits
    */
   receive<K extends readonly AnyMessageKind[]>(...kinds: K): AsyncIterable<K[number]['~received']>
   /**
@@ -76,12 +89,13 @@ export interface ActionContext {
    * Does a side effect once for this step: its value is stored before it is given, and given again, without calling
    * `fn`, to further attempts at the step and after a crash. One that throws is not stored. A crash between the effect
    * and its record calls it again: hand {@link ActionContext.idempotencyKey} to the other side to close that gap.
+   * Without a persister it is remembered until the step has ended.
    * @param key its name within the step
    * @throws {SerializationError} when the value cannot be stored
    */
   once<T>(key: string, fn: () => T | Promise<T>): Promise<T>
-  /** The same for every attempt at this step, also after a crash; of no other step. */
+  /** A text that is the same for every attempt at this step, also after a crash, and that no other step has. */
   readonly idempotencyKey: string
-  /** Writes to the application's logger and as a `log` event. */
+  /** Writes to `info` of the application's logger, of which the default one prints nothing, and as a `log` event. */
   log(text: string, data?: unknown): void
 }

@@ -3,9 +3,11 @@ import { InputError } from '../errors.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
 import { demandSchema, tell, validate } from '../state/schema.js'
 
-/** What one application tells another. */
+/** What one application sends to another. Made by what {@link defineMessage} returns. */
 export interface Message<out Kind extends string = string, out Body = unknown> {
+  /** The name of its kind. */
   readonly kind: Kind
+  /** What it carries, as its schema gave it. */
   readonly body: Body
 }
 
@@ -16,7 +18,12 @@ export interface Received<out Kind extends string = string, out Body = unknown> 
 
 /** Makes a typed message, recognises it, and names it to a receiver. */
 export interface MessageKind<Kind extends string, Body> {
+  /**
+   * Makes a message.
+   * @throws {InputError} when the body does not fit the schema
+   */
   (body: Body): Message<Kind, Body>
+  /** Its name. */
   readonly kind: Kind
   /** Narrows a message to this kind. */
   is(message: Message): message is Received<Kind, Body>
@@ -59,7 +66,14 @@ export function defineMessage<const Kind extends string, Schema extends Standard
   return Object.assign(make, { kind, is }) as MessageKind<Kind, Body>
 }
 
-/** What became of a message: taken up at once, kept for later, thrown away (nobody there), or refused (mailbox full). */
+/**
+ * What became of a message.
+ *
+ * - `delivered`: an action that waited for it has it.
+ * - `queued`: it lies in the mailbox, or is stored, until an action asks for its kind.
+ * - `dropped`: nobody is there: a path that leads nowhere, a branch that has settled, an application that does not run.
+ * - `refused`: the mailbox is full; it holds 1 000 messages.
+ */
 export type Delivery = 'delivered' | 'queued' | 'dropped' | 'refused'
 
 /** @throws {TypeError} for what is no message */

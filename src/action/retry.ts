@@ -1,7 +1,11 @@
 import { describeValue } from '../internal/guards.js'
 import { checkOptions } from '../internal/options.js'
 
-/** How often failed work is tried, and how long it waits in between. Waits grow, and are left to chance in part. */
+/**
+ * How often failed work is tried, and how long it waits in between. Waits grow, and are left to chance in part. A
+ * cancel ends a wait at once.
+ * @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+ */
 export interface RetryOptions {
   /** How often it is tried in all, the first time counted: `1` never tries again. A whole number above 0. */
   readonly attempts: number
@@ -14,8 +18,9 @@ export interface RetryOptions {
   /** The part of a wait that is left to chance, 0 to 1. Default 0.5: a wait lasts between half of its time and all of it. */
   readonly jitter?: number
   /**
-   * Whether a failure is worth another attempt. Default: every one. Asked with what the action threw, and which attempt
-   * that was (the first is 1). One that throws is a fault, and nothing is tried again.
+   * Whether a failure is worth another attempt. Default: every one. Asked with what the action threw, or its
+   * {@link TimeoutError}, and which attempt that was (the first is 1). One that throws is a fault, and nothing is tried
+   * again.
    */
   readonly when?: (args: { readonly error: unknown; readonly attempt: number }) => boolean
 }

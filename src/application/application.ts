@@ -4,7 +4,8 @@ import type { Delivery, Message } from '../action/message.js'
 import type { Halt } from '../graph/runnable.js'
 import type { Clock } from '../internal/clock.js'
 import type { Args, Given, Name, OneOrMany } from '../internal/type-tools.js'
-import type { ActionFacts, AppEvent, Dropped, Subscription } from '../lifecycle/events.js'
+import type { ActionFacts } from '../lifecycle/event-facts.js'
+import type { AppEvent, Dropped, Subscription } from '../lifecycle/events.js'
 import type { Interceptor } from '../lifecycle/interceptor.js'
 import type { Logger } from '../lifecycle/logger.js'
 import type { Limit } from '../parallel/limit.js'
@@ -16,13 +17,13 @@ import type { RunOutcome, StepBelow, StepOf, Waiting } from './outcome.js'
 import type { PersistOptions } from './persisting.js'
 import type { Graph, GraphInputs, HaltedAt, InitialKeys, TagsOf } from './runnable.js'
 
-/** What one run is told. */
+/** What a run takes. */
 export type RunOptions<Inputs, After, Before, When = WhenWaiting> = {
   /** Halt after these have committed: names, or `{ tag }`. */
   readonly haltAfter?: OneOrMany<After>
   /** Halt when one of these would be next; at least one step runs first. Wins over `haltAfter`. */
   readonly haltBefore?: OneOrMany<Before>
-  /** Cancels the run: it rejects with the signal's reason, after everything has ended. */
+  /** Cancels the run: it rejects with the signal's reason, after everything has ended. What was committed stays. */
   readonly signal?: AbortSignal
   /** Fails the run with a `MaxStepsError` when it would take more steps. Default: no bound. */
   readonly maxSteps?: number
@@ -41,13 +42,13 @@ type HaltType<A, After, Before> = [Before] extends [never] ? HaltedAt<A, After> 
 export type OutcomeOf<S, A, After, Before, When = 'stay'> =
   | RunOutcome<S, Name<A>, HaltType<A, After, Before>>
   | MaybeWaiting<S, A, When>
-/** Told only to whom asked for it, so that nobody else narrows. */
+/** Only where it was asked for, so that nobody else narrows. */
 type MaybeWaiting<S, A, When> = 'return' extends When ? Waiting<S, Name<A>> : never
 
-/** What `stream` takes beside what a run is told. */
+/** What `stream` takes beside what a run takes. */
 export interface StreamOptions<Type, At> extends EventFilter<Type, At> {
   /**
-   * Leaves the run alone when the loop is left: nobody paces it any more, `on` and `events` go on telling of it, and
+   * Leaves the run alone when the loop is left: nobody paces it any more, `on` and `events` still hear it, and
    * `ended()` resolves with its outcome. Default: the run is cancelled.
    */
   readonly detach?: boolean
@@ -61,7 +62,7 @@ export interface EventsOptions<Type, At> extends EventFilter<Type, At> {
   readonly signal?: AbortSignal
 }
 
-/** What `iterate` takes beside what a run is told. */
+/** What `iterate` takes beside what a run takes. */
 export interface IterateOptions<Depth> {
   /** Also yields the steps of applications so many levels below. Default: 0, its own. */
   readonly depth?: Depth
@@ -86,12 +87,15 @@ export type IteratedStep<S, A, Depth> = StepOf<S, A> | (Depth extends 0 ? never 
  * A graph with a state and an identity, and the actor that runs it.
  *
  * One run at a time: a second one is refused with a {@link BusyError}. Dispose of it (`await using`) to cancel what
- * runs and stop its actor.
+ * runs and stop its actor. `A` is the type of the graph's actions; name the type of one by `ReturnType<typeof make>` of
+ * the function that makes it.
+ * @see Burr `Application` in burr/core/application.py
  */
 export interface Application<in out S extends object, in out A> extends AsyncDisposable {
   readonly appId: string
+  /** The state after the last committed step. A key that nothing has written yet is unset, whatever its type says. */
   readonly state: Readonly<S>
-  /** The last committed action. */
+  /** The last committed action; undefined before the first. */
   readonly position: Name<A> | undefined
   /** The action that runs next; undefined when the graph has finished. */
   readonly next: Name<A> | undefined
@@ -99,7 +103,11 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
   readonly sequenceId: number
   /** The XState actor, for `getSnapshot`, `subscribe`, selectors and inspection. */
   readonly actor: AnyActorRef
-  /** Takes one step. Resolves with nothing when there is none left. */
+  /**
+   * Takes one step. Resolves with undefined when there is none left, or when it was cancelled otherwise than by the
+   * signal.
+   * @throws what {@link Application.run} throws
+   */
   step<When extends WhenWaiting = 'stay'>(
     ...args: Args<
       GraphInputs<A>,
@@ -107,8 +115,13 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
     >
   ): Promise<StepOf<S, A> | MaybeWaiting<S, A, When> | undefined>
   /**
-   * Runs until a halt, the end, or a cancel.
+   * Runs until a halt, the end, or a cancel, from where the last run ended; resolves `finished` at once where nothing
+   * is left. Resolves when everything below has ended, or was given up after `graceMs`.
    * @throws {ActionError} when an action fails; what was committed stays, and a further run tries that step again
+   * @throws {ParallelError} when a map cannot settle as its policy asks; {@link ContractError}, {@link InputError} and
+   * {@link MaxStepsError} stand for themselves too
+   * @throws {GraphError} for a halt that there is not
+   * @throws {BusyError} while another run goes on, and after disposal
    * @throws `signal.reason` when the given signal fires
    */
   run<
@@ -120,9 +133,9 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
   ): Promise<OutcomeOf<S, A, After, Before, When>>
   /**
    * Yields each step when it has committed; the next starts when it is asked for. Leaving the loop cancels the run, and
-   * waits for its end.
+   * waits for its end. The return value is the outcome, and a failure rejects.
    *
-   * With a `depth`, also the steps of branches, in the order in which they committed: `path` tells where, `source` its
+   * With a `depth`, also the steps of branches, in the order in which they committed: `path` says where, `source` its
    * action there, `action` the application's own. Whoever committed a step, at any of these depths, takes no further
    * one until the reader, which has that step in hand, asks for another. What is deeper is not held back.
    */
@@ -172,8 +185,9 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
     options?: EventsOptions<Type, At>,
   ): AsyncGenerator<ReadEventOf<S, A, Type, At>, void, void>
   /**
-   * Calls a listener for each event of a type, `'*'` for all, here and below, from now on. What it throws goes to the
-   * logger.
+   * Calls a listener for each event of a type, `'*'` for all, here and below, from now on, run after run, in the moment
+   * it becomes true. It is not awaited and holds nobody back. What it throws goes to the logger.
+   * @throws {TypeError} for a type of event that there is not
    */
   on<T extends AppEvent<S, A>['type'] | '*'>(
     type: T,
@@ -186,21 +200,26 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
    */
   ended(): Promise<RunOutcome<S, Name<A>, Name<A>> | undefined>
   /**
-   * Sends a message into the running application, or to one below it, also to a branch that is queued. Delivered at
-   * once; never rejects for a race.
+   * Sends a message from outside into the running application, or to the one at `path` below, also to a branch that is
+   * queued; {@link ActionContext.receive} gets it. Delivered at once, and never rejects for a race: see what
+   * {@link Delivery} it was. With a persister it is stored before this resolves, and also while nothing runs.
+   * @throws {TypeError} for what is no message
+   * @throws {PersistenceError} when it cannot be stored
    */
   send(message: Message, options?: { readonly path?: string | Path }): Promise<Delivery>
   /**
-   * Cancels what runs, or the application at `path` below. Resolves when that has ended. The run itself resolves with
-   * the status `cancelled`.
+   * Cancels what runs, or the application at `path` below (`compare/gpt4`): its signals fire at once. Resolves when
+   * that has ended, or was given up after `graceMs`. Without a path the run itself resolves with the status
+   * `cancelled`; a branch is cancelled for good. Does nothing where nothing runs, or nothing stands at the path.
+   * Default reason: a {@link CancelledError}.
    *
    * An action of the same application calls it without awaiting it: the run ends only when that action has ended, so
    * they would wait for each other until the grace period is over.
    */
   cancel(options?: { readonly path?: string | Path; readonly reason?: unknown }): Promise<void>
   /**
-   * Cancels what runs, to go on later: after a resume, branches that were cut off go on where they were. Resolves when
-   * everything has ended and is stored. For SIGTERM.
+   * Cancels what runs, to go on later: after a resume, branches that were cut off go on where they were. The run
+   * resolves with the status `cancelled`, and this when everything has ended and is stored. For SIGTERM.
    */
   shutdown(reason?: unknown): Promise<void>
   /**
@@ -213,32 +232,49 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
 
 /** What `createApplication` takes beside the graph. */
 export interface ApplicationOptions<S, Names, Entry, Needed extends keyof S> extends PersistOptions<S, Names> {
+  /** The action that runs first. */
   readonly entrypoint: Entry
-  /** The first state: what the entrypoint reads, and what some action reads and none writes. */
+  /** The first state: what the entrypoint reads, and what some action reads and none writes. More keys may be given. */
   readonly state: Pick<S, Needed> & Partial<S>
-  /** Default: random, or with `parent` a hash of where it hangs. */
+  /**
+   * Its id: say it to find the application again in a store. Default: random, or with `parent` a hash of where it
+   * hangs.
+   */
   readonly appId?: string
-  /** How many leaf actions run at once, in all maps below together; a {@link Limit} to share it with other applications. */
+  /**
+   * How many leaf actions run at once, in all maps below together; a {@link Limit} to share it with other applications.
+   * Default: no limit but that of each map, 64 branches.
+   */
   readonly concurrency?: number | Limit
+  /** Awaited around runs, steps and branches, here and below. Default: none; with `parent`, those of the parent. */
   readonly interceptors?: readonly Interceptor[]
   /** Records every event here and below; with `parent`, whoever records the parent does. Default: nobody, also below. */
   readonly tracker?: Tracker
+  /** Where warnings and `context.log` go. Default {@link consoleLogger}, which prints warnings and errors. */
   readonly logger?: Logger
+  /**
+   * The time for time-outs, waits and events. Default {@link systemClock}; `ManualClock` of `teasel/testing` for tests.
+   */
   readonly clock?: Clock
   /** Chance, as a number from 0 to 1, for the waits before another attempt. Default `Math.random`; give one for tests. */
   readonly random?: () => number
-  /** How long cancelled code may take to end, in milliseconds (default 5 000). */
+  /** How long cancelled code may take to end, in milliseconds (default 5 000), before it is given up as leaked. */
   readonly graceMs?: number
-  /** XState's inspection of the whole actor system. */
+  /** XState's inspection of the whole actor system. What it throws goes to the logger. */
   readonly inspect?: (event: InspectionEvent) => void
-  /** The context of the action that makes this application: binds it below, for cancel, limits, events and identity. */
+  /**
+   * The context of the action that makes this application: hangs it below that step, for cancels, limits, events and
+   * identity. It ends with the step. Interceptors, persister, tracker, logger, clock and `graceMs` are then those of
+   * the parent.
+   */
   readonly parent?: ActionContext
-  /** With `parent`: its name among the applications that this step makes. */
+  /** With `parent`: its name among the applications that this step makes. Needed where there are several. */
   readonly key?: string
 }
 
 /**
- * Makes an application of a graph.
+ * Makes an application of a graph. Nothing runs until `run`, `step`, `iterate` or `stream`. To go on with one that is
+ * stored, {@link resumeOrCreate}.
  *
  * @throws {GraphError} with everything that cannot work: unknown entrypoint, missing initial state, reads that nothing
  * can have written

@@ -6,7 +6,7 @@ import type { LiveApp } from '../runtime/tree.js'
 // Owns: which events of an application a reader wants, and the listening for no others.
 // Does not own: where they lie until they are read.
 
-/** Which events are wanted: those that fit every option which is given. */
+/** Which events are wanted: those that fit every option which is given. Default: all. */
 export interface EventFilter<Type, At> {
   /** Events of these types. Nothing else is even made, unless somebody else listens. */
   readonly include?: readonly Type[]
@@ -14,7 +14,7 @@ export interface EventFilter<Type, At> {
   readonly actions?: readonly At[]
   /** Events of branches with these keys, at any depth, and of what is below them. */
   readonly keys?: readonly string[]
-  /** Events from at most so many levels below the application: 0 for its own. */
+  /** Events from at most so many levels below the application: 0 for its own. Default: from every level. */
   readonly depth?: number
 }
 

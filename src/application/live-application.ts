@@ -91,7 +91,7 @@ export class LiveApplication implements AsyncDisposable {
     const limit = typeof concurrency === 'number' ? createLimit(checkCount('concurrency', concurrency)) : concurrency
     const gate = limit === undefined ? undefined : gateOf(limit)
     this.#app = makeApp(options, plan, standing, gate, resumed)
-    for (const { at, message } of warnings) this.#app.hub.logger.warn(`${at}: ${message}`)
+    for (const { message } of warnings) this.#app.hub.logger.warn(`The graph: ${message}`)
     const { inspect } = options
     const parent = this.#app.parent?.app.self
     const setup = {

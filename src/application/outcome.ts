@@ -5,6 +5,7 @@ import type { Leak } from '../runtime/order.js'
 import type { Pending } from '../runtime/pending.js'
 
 interface OutcomeFacts<S> {
+  /** The state after the last committed step. A key that nothing has written yet is unset, whatever its type says. */
   readonly state: Readonly<S>
   /** The number of the last committed step; -1 when there is none. */
   readonly sequenceId: number
@@ -16,6 +17,7 @@ interface OutcomeFacts<S> {
 export interface Halted<out S, out At extends string, out Names extends string = string> extends OutcomeFacts<S> {
   readonly status: 'halted'
   readonly action: At
+  /** Where the next run goes on; undefined when nothing is left. */
   readonly next: Names | undefined
 }
 /** No transition holds after `action`: there is nothing left to run. */
@@ -28,8 +30,11 @@ export interface Finished<out S, out At extends string> extends OutcomeFacts<S> 
 export interface Cancelled<out S, out At extends string> extends OutcomeFacts<S> {
   readonly status: 'cancelled'
   readonly action: At
+  /** Where the next run goes on: at the step that was cut off. */
   readonly next: At | undefined
+  /** As it was given; else a {@link CancelledError}. */
   readonly reason: unknown
+  /** Who cancelled it: `app`, `reader` (a loop that was left), `parent` … */
   readonly by: string
 }
 
@@ -53,9 +58,13 @@ export type RunOutcome<S, Names extends string, Halts extends string> =
 
 /** One committed step. */
 export interface CommittedStep<out S, out At extends string, out Update> {
+  /** The action that committed. */
   readonly action: At
+  /** What it returned. */
   readonly update: Readonly<Update>
+  /** The state after it. */
   readonly state: Readonly<S>
+  /** Its number; the first is 0. */
   readonly sequenceId: number
 }
 
@@ -67,8 +76,11 @@ export interface StepBelow<out At extends string> {
   readonly source: string
   /** Where that application stands. */
   readonly path: Path
+  /** What it returned. */
   readonly update: Readonly<Record<string, unknown>>
+  /** The state of that application after it. */
   readonly state: Readonly<Record<string, unknown>>
+  /** The number of the step in that application; the first is 0. */
   readonly sequenceId: number
 }
 

@@ -7,7 +7,11 @@ import type { MigratedRecord, SavePolicy } from '../persistence/scope.js'
 
 /** How an application is stored. */
 export interface PersistOptions<S, Names> {
-  /** Where it is stored, with all that is below it: `memoryPersister()`, `sqlitePersister({ file })`. */
+  /**
+   * Where it is stored, with all that is below it: `memoryPersister()`, `sqlitePersister({ file })`. Default: nowhere.
+   * Where its `appId` is stored already, the first run fails with a `PersistenceError` (`conflict`):
+   * {@link resumeOrCreate} goes on with that one.
+   */
   readonly persister?: Persister
   /** Keeps applications of one user or tenant apart from others. Default null. */
   readonly partitionKey?: string | null
@@ -16,11 +20,13 @@ export interface PersistOptions<S, Names> {
    * `app.save()` is called. What was not stored is run again after a crash.
    */
   readonly save?: 'every-step' | 'settle' | 'manual' | { readonly after: readonly Names[] }
-  /** Keys that are never stored: they are unset after a resume, unless its `state` gives them. */
+  /** Keys that are never stored: they are unset after a resume, unless its `state` gives them. Default: none. */
   readonly transient?: readonly (keyof S & string)[]
   /** The version of the records that this code writes, a whole number (default 0). Older ones go through `migrate`. */
   readonly version?: number
-  /** Makes of a record of an older version one that this code can go on from. */
+  /**
+   * Makes of a record of an older version one that this code can go on from. Default: records are taken as they are.
+   */
   readonly migrate?: (record: MigratedRecord, fromVersion: number) => MigratedRecord
   /** When the store does not answer: fail the step (default), or wait until it does. */
   readonly whenUnavailable?: 'fail' | 'wait'

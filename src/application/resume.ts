@@ -20,7 +20,7 @@ import { compiledGraphOf, type Graph, type InitialKeys } from './runnable.js'
 export interface ForkFrom<S> extends AppRef {
   /** Default: where it stands. */
   readonly sequenceId?: number
-  /** Laid over the state of that step. */
+  /** Laid over the state of that step. Default: nothing. */
   readonly patch?: Partial<S>
 }
 
@@ -29,9 +29,14 @@ export type ResumeOptions<S, Names, Entry, Needed extends keyof S> = Omit<
   ApplicationOptions<S, Names, Entry, Needed>,
   'parent' | 'key' | 'persister' | 'appId'
 > & {
+  /** Under which it is stored. */
   readonly appId: string
+  /** Where it is stored, with all that is below it. */
   readonly persister: Persister
-  /** Where a stored application goes on. Default `'next'`: at the action that was chosen when it was stored. */
+  /**
+   * Where a stored application goes on. Default `'next'`: at the action that was chosen when it was stored. Elsewhere
+   * begins a new epoch: branches of before are not found again.
+   */
   readonly resumeAt?: 'next' | 'entrypoint' | { readonly action: Names }
   /** Where a new one starts, if not at `state`: a step of another application, also of a branch. */
   readonly forkFrom?: ForkFrom<S>
@@ -46,7 +51,11 @@ interface LooseResume extends LooseOptions {
  * Makes an application that goes on from where it is stored, with all that is below it; or a new one where nothing is.
  *
  * It is this runner's from now on: another one that still runs it fails at its next step. Nothing is run until `run`.
- * A branch that is done is not run again, one that is half done goes on at its next step.
+ * A branch that is done is not run again, one that is half done goes on at its next step. `entrypoint` and `state` are
+ * for a new one; what is stored wins over them.
+ * @throws {GraphError} as {@link createApplication} throws it
+ * @throws {TypeError} for options that cannot be
+ * @throws {RangeError} when the step of `forkFrom` is not stored
  * @throws {SnapshotError} when the graph lacks the action where it would go on, or the record is newer than the code
  * @throws {PersistenceError} when the store does not answer, or a record cannot be read
  *

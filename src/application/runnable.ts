@@ -71,6 +71,10 @@ export interface RunnableGraph<
    *
    * The actor starts at once, commits one snapshot per step, and is done at a halt or the end. A cancel
    * (`actor.send({ type: 'cancel', reason })`) makes it done with the status `cancelled`; a failure is its error.
+   * Stopping it stops all below, and waits for nothing. It is persisted by `getPersistedSnapshot()`, and restored by
+   * `createActor(logic, { snapshot })`.
+   * @throws {SnapshotError} when it is restored of a snapshot of another shape, or one that names what the graph lacks
+   * @see https://stately.ai/docs/actors
    */
   readonly logic: RunLogic<Needs, State, Inputs, Chunk, At>
   /** Doubts that do not keep it from running: actions that cannot be reached. */
@@ -85,17 +89,26 @@ export interface RunnableGraph<
 }
 
 /** What an actor of a runnable graph is created with. */
-export type RunInput<Needs, Inputs> = { readonly state: Needs; readonly appId?: string } & Given<Inputs>
-/** What can be sent to it. */
+export type RunInput<Needs, Inputs> = {
+  /** The first state. */
+  readonly state: Needs
+  /** Default: random. */
+  readonly appId?: string
+} & Given<Inputs>
+/** What can be sent to it: a cancel, or a message for an action that waits (`path` below it, default itself). */
 export type RunCommand =
   | { readonly type: 'cancel'; readonly reason?: unknown }
   | { readonly type: 'message'; readonly message: Message; readonly path?: string | Path }
 /** A chunk that it emits. */
 export interface ChunkEmitted<Chunk> extends EventObject {
   readonly type: 'chunk'
+  /** What was yielded. */
   readonly chunk: Chunk
+  /** The action of the graph in which it was. */
   readonly action: string
+  /** The action itself, by its name in its own graph. */
   readonly source: string
+  /** Where that one stands below the actor. */
   readonly path: Path
 }
 type OtherEmitted = Exclude<AnyEvent, { readonly type: 'chunk' | 'step.end' }>
@@ -120,13 +133,16 @@ export type { RunOutput, RunSnapshot }
 
 /** Actions and the transitions between them. Knows no entrypoint yet. */
 export interface Graph<in out S extends object, in out A, in out D = never> {
+  /** As declared, by name. */
   readonly actions: A
   /**
    * Gives the graph an entrypoint, and halts if it shall not run to its end.
    * @throws {GraphError} for unknown names, halts that cannot be reached, reads that nothing can have written
    */
   runnable<const Entry extends Name<A>, const H extends Halt<Name<A>, TagsOf<A>> = never>(options: {
+    /** The action that runs first. */
     readonly entrypoint: Entry
+    /** Ends a run after these have committed: names, or `{ tag }`. Default: it runs until no transition holds. */
     readonly haltAfter?: OneOrMany<H>
   }): RunnableGraph<
     Pick<S, Extract<InitialKeys<A, Entry, D>, keyof S>>,

@@ -12,7 +12,7 @@ export type Equals<S> = { readonly [K in keyof S]?: S[K] }
 /** What can stand in `when`. */
 export type When<S> = Condition<S> | Equals<S>
 
-/** A part of a larger condition. A record says nothing of what else the state holds: where it stands tells. */
+/** A part of a larger condition. A record says nothing of what else the state holds: where it stands says that. */
 type Part<S> = Condition<S> | Equals<NoInfer<S>>
 
 /** A condition as the engine asks it. */

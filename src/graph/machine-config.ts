@@ -8,7 +8,7 @@ export interface MachineTransition {
   readonly guard?: string
 }
 
-/** What a state of the statechart tells beside its transitions. */
+/** What a state of the statechart holds beside its transitions. */
 export interface MachineMeta {
   readonly kind: 'action' | 'map' | 'branch' | 'end'
   readonly reads?: readonly string[]

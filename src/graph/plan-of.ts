@@ -24,7 +24,7 @@ export function planOf(branch: AnyBranch): BoundPlan {
   const known = plans.get(branch)
   if (known !== undefined) return known
   const parts = partsOf(branch)
-  if (parts === undefined) throw new TypeError('Neither an action nor a runnable graph.')
+  if (parts === undefined) throw new TypeError('It takes an action, or graph.runnable({ entrypoint }).')
   return { plan: singlePlan(parts), bound: parts.bound }
 }
 

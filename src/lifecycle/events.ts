@@ -1,33 +1,25 @@
 import type { ChunkOf, WrittenBy } from '../action/action.js'
-import type { Path } from '../action/context.js'
 import type { Delivery, Received } from '../action/message.js'
 import type { Name } from '../internal/type-tools.js'
-import type { AnyResult } from '../parallel/results.js'
+import type { ActionFacts, EventFacts } from './event-facts.js'
+import type {
+  BranchLeaked,
+  BranchQueued,
+  BranchSettled,
+  BranchStart,
+  MapEnd,
+  MapStart,
+  ReduceEvent,
+} from './map-events.js'
 
-/** What every event says. */
-export interface EventFacts {
-  /** The run of the root application that this happened in. */
-  readonly runId: string
-  /** Grows with each resume of a run; the first is 0. */
-  readonly incarnation: number
-  /** Counts the events of a run and incarnation, from 0, without gaps. */
-  readonly seq: number
-  /** Epoch milliseconds. */
-  readonly time: number
-  /** The application it happened in: the root, or a branch. */
-  readonly appId: string
-  /** Where that application stands below the root; empty for the root. */
-  readonly path: Path
-}
-
-/** A fact about an action. `action` is the root application's own; `source` the one that it really was, deeper down. */
-export interface ActionFacts<At extends string = string> extends EventFacts {
-  readonly action: At
-  readonly source: string
-  readonly sequenceId: number
-}
-
-/** Why something was cancelled. The first group is final, the second can be resumed. */
+/**
+ * Why something was cancelled.
+ *
+ * Final, so that a branch stays cancelled after a resume: `watch`, `context` and `app` said so, its map had enough
+ * (`settled`), it ignored its signal (`leak`), or its source gave it no more (`removed`). To go on after a resume: a
+ * sibling failed, the application above was cancelled (`parent`), the caller's `signal` fired, `shutdown`, or its actor
+ * was stopped.
+ */
 export type CancelCause =
   | 'watch'
   | 'context'
@@ -49,43 +41,55 @@ export interface RunStart extends EventFacts {
 export interface RunEnd<S = unknown> extends EventFacts {
   readonly type: 'run.end'
   readonly status: 'halted' | 'finished' | 'cancelled' | 'failed'
+  /** The state after the last committed step. */
   readonly state: Readonly<S>
+  /** What the run rejects with, where it failed. */
   readonly error?: unknown
 }
 /** An action begins, after it was given its slot under a shared limit. */
 export interface StepStart<At extends string = string> extends ActionFacts<At> {
   readonly type: 'step.start'
+  /** Which attempt at the step it is; the first is 1. */
   readonly attempt: number
 }
 /** A step has ended. `done`: committed, with its update. */
 export interface StepDone<S, At extends string, Update> extends ActionFacts<At> {
   readonly type: 'step.end'
   readonly status: 'done'
+  /** What the action returned. */
   readonly update: Readonly<Update>
+  /** The state of its application after it. */
   readonly state: Readonly<S>
+  /** Which attempt at the step it was; the first is 1. */
   readonly attempt: number
   /** True when the action failed and its fallback gave the update. */
   readonly recovered: boolean
+  /** How long the attempt took, milliseconds. */
   readonly durationMs: number
 }
 /** An attempt at a step has ended without a commit, or with an error transition that went on from the state before it. */
 export interface StepLost<At extends string = string> extends ActionFacts<At> {
   readonly type: 'step.end'
   readonly status: 'failed' | 'cancelled'
+  /** Of a failed one an {@link ActionError} with what was thrown as `cause`, or what else failed the step. */
   readonly error: unknown
+  /** Which attempt at the step it was; the first is 1. */
   readonly attempt: number
+  /** How long the attempt took, milliseconds. */
   readonly durationMs: number
 }
 /**
  * Something failed and is tried again: a step by its action's own retry, a branch at its failed step, or a reduce over
- * the results it has. Told when the wait begins.
+ * the results it has. It becomes true when the wait begins.
  */
 export interface RetryEvent<At extends string = string> extends ActionFacts<At> {
   readonly type: 'retry'
   readonly level: 'action' | 'branch' | 'reduce'
   /** The attempt that comes. Of a branch: how often it will have begun or gone on. */
   readonly attempt: number
+  /** What failed: an {@link ActionError} with what was thrown as `cause`, or what else failed the step. */
   readonly error: unknown
+  /** How long it waits, milliseconds. */
   readonly delayMs: number
   /** When it is due, epoch milliseconds. */
   readonly at: number
@@ -93,67 +97,30 @@ export interface RetryEvent<At extends string = string> extends ActionFacts<At> 
 /** A transition was chosen and committed. `condition` is its name, `default` where it has none. */
 export interface Transition<At extends string = string> extends ActionFacts<At> {
   readonly type: 'transition'
+  /** The action that is next. */
   readonly to: string
+  /** The name of the condition that held. */
   readonly condition: string
   /** True when it was chosen by `onError`. */
   readonly onError: boolean
 }
-/** A streaming action yielded a chunk. Told before the action may go on. */
+/** A streaming action yielded a chunk. Whoever listens has it before the action goes on. */
 export interface ChunkEvent<At extends string, Chunk> extends ActionFacts<At> {
   readonly type: 'chunk'
+  /** What it yielded. Not frozen, and not copied. */
   readonly chunk: Chunk
-}
-/** A map action begins, its source opened and no branch started. */
-export interface MapStart<At extends string = string> extends ActionFacts<At> {
-  readonly type: 'map.start'
-  /** How many branches there are, undefined while a generator makes them. */
-  readonly total: number | undefined
-  readonly policy: string
-}
-/** Every branch of a map has ended. Its results are not reduced yet. */
-export interface MapEnd<At extends string = string> extends ActionFacts<At> {
-  readonly type: 'map.end'
-  readonly done: number
-  readonly failed: number
-  readonly cancelled: number
-}
-/** A branch waits for its turn. Its own address is `path`. */
-export interface BranchQueued<At extends string = string> extends ActionFacts<At> {
-  readonly type: 'branch.queued'
-  readonly key: string
-  readonly index: number
-}
-/** A branch runs its first step. */
-export interface BranchStart<At extends string = string> extends ActionFacts<At> {
-  readonly type: 'branch.start'
-  readonly key: string
-  readonly index: number
-}
-/** A branch has settled, finally: whatever comes of it later is ignored. */
-export interface BranchSettled<At extends string = string> extends ActionFacts<At> {
-  readonly type: 'branch.settled'
-  readonly key: string
-  readonly index: number
-  readonly status: 'done' | 'failed' | 'cancelled'
-  readonly result: AnyResult
-  readonly durationMs: number
-}
-/** Code that went on beyond `graceMs` after a cancel. Its slot is closed; what it returns later is ignored. */
-export interface BranchLeaked<At extends string = string> extends ActionFacts<At> {
-  readonly type: 'branch.leaked'
-  /** How long ago it was cancelled, milliseconds. */
-  readonly sinceMs: number
-  /** Where the action had ended or not begun: the interceptor that did not answer: its name, and which of its functions. */
-  readonly interceptor?: string
 }
 /** A message was sent: to whom, and what became of it. */
 export interface MessageEvent<At extends string = string> extends ActionFacts<At> {
   readonly type: 'message'
   readonly message: Received
+  /** The key of a sibling; of a message from outside, the path that it was sent to, printed. */
   readonly to: string
   readonly delivery: Delivery
 }
-/** An action waits for a message: from outside (of a person), or of a sibling. Not told when one lay there already. */
+/**
+ * An action waits for a message: from outside (of a person), or of a sibling. It does not when one lies there already.
+ */
 export interface WaitEvent<At extends string = string> extends ActionFacts<At> {
   readonly type: 'wait'
   /** The kinds of message that it waits for. */
@@ -165,23 +132,22 @@ export interface WaitEvent<At extends string = string> extends ActionFacts<At> {
 /** A wait has ended: with its message, or with none (cancelled, given up, nobody left to send one). */
 export interface WakeEvent<At extends string = string> extends ActionFacts<At> {
   readonly type: 'wake'
+  /** The kinds of message that it waited for. */
   readonly kinds: readonly string[]
   readonly from: 'outside' | 'siblings'
+  /** The message that ended the wait, if one did. */
   readonly message: Received | undefined
-  /** How long it waited. */
+  /** How long it waited, milliseconds. */
   readonly durationMs: number
 }
-/** An application was cancelled. Told for each that a cancel reaches, in the same tick. */
+/** An application was cancelled. One for each that a cancel reaches, in the same tick. */
 export interface CancelEvent extends EventFacts {
   readonly type: 'cancel'
+  /** What its signals fire with. */
   readonly reason: unknown
+  /** Who did: a sibling's key, `watch`, `app`, `settle`, `parent`, `timeout` … */
   readonly by: string
   readonly cause: CancelCause
-}
-/** The results of a map are handed to its `reduce`. */
-export interface ReduceEvent<At extends string = string> extends ActionFacts<At> {
-  readonly type: 'reduce'
-  readonly results: number
 }
 /** An action called `context.log`. */
 export interface LogEvent<At extends string = string> extends ActionFacts<At> {
@@ -192,7 +158,9 @@ export interface LogEvent<At extends string = string> extends ActionFacts<At> {
 /** Something beside the run threw: a listener, an after-interceptor, `watch`. The run goes on. */
 export interface FaultEvent extends EventFacts {
   readonly type: 'fault'
+  /** What threw, in words. */
   readonly where: string
+  /** What it threw. */
   readonly error: unknown
 }
 
@@ -202,6 +170,7 @@ export interface FaultEvent extends EventFacts {
  */
 export interface Dropped extends EventFacts {
   readonly type: 'dropped'
+  /** How many. */
   readonly count: number
 }
 

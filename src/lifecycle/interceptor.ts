@@ -3,23 +3,31 @@ import type { Inputs } from '../action/inputs.js'
 import { isThenable } from '../internal/guards.js'
 import type { State } from '../state/freeze.js'
 
-/** What an interceptor is told of the application. */
+/** What an interceptor gets of the application. */
 export interface InterceptedApp {
+  /** The application: the root, or a branch. */
   readonly appId: string
+  /** Where it stands below the root; empty for the root. */
   readonly path: Path
+  /** Its whole state. */
   readonly state: State
 }
-/** What an interceptor is told of a step. */
+/** What an interceptor gets of a step. */
 export interface InterceptedStep extends InterceptedApp {
+  /** The action, by its name in its own graph. */
   readonly action: string
+  /** The number of the step in its application; the first is 0. */
   readonly sequenceId: number
   /** What the action gets: its own inputs, parsed, with defaults. */
   readonly inputs: Inputs
 }
-/** What an interceptor is told of a branch. */
+/** What an interceptor gets of a branch. */
 export interface InterceptedBranch {
+  /** The map action. */
   readonly map: string
+  /** The key of the branch. */
   readonly key: string
+  /** Its position in declaration order, from 0. */
   readonly index: number
   /** The branch's own address. */
   readonly path: Path
@@ -37,7 +45,7 @@ export type Outcome =
  * `before…` are awaited in the order registered; one that throws refuses: the step (or branch, or run) fails and
  * nothing is committed. `after…` are awaited in reverse order, after the commit; one that throws is reported as a
  * `fault` event and to the logger, and the run goes on, unless `onFault` is `'fail'`. An `after…` never replaces the
- * error that it is told of.
+ * error that it gets.
  * @see Burr burr/lifecycle/base.py (PreRunStepHook, PostRunStepHook)
  */
 export interface Interceptor {

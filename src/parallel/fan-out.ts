@@ -31,12 +31,19 @@ type StateOfBranch<B> = B extends BranchType<infer State, unknown> ? State : nev
 export interface FanOutOptions<S, W extends keyof S, P extends SettlePolicy, Tag extends string, T> {
   /** The keys of the parent's state that its fold returns: all of them, and no other. */
   readonly writes: readonly W[]
+  /** Names shared by several actions, for halting. Default: none. */
   readonly tags?: readonly Tag[]
-  /** When the map has enough. Default `'all'`. */
+  /** When the map has enough; see {@link SettlePolicy}. Default `'all'`. */
   readonly settle?: P
-  /** How many branches run at once (default 64), or a {@link Limit} shared with other maps. */
+  /**
+   * How many branches live at once (default 64); or a {@link Limit} shared with other maps: then no more than 64 live,
+   * and as many of their actions run as the limit lets.
+   */
   readonly concurrency?: number | Limit
-  /** How long a cancelled branch may take to end, in milliseconds (default 5 000), before it is given up as leaked. */
+  /**
+   * How long cancelled branches may take to end, in milliseconds, before they are given up as leaked. Default: the
+   * application's `graceMs`. A deadline of whatever is above cuts it short.
+   */
   readonly graceMs?: number
   /**
    * Where the branches are stored, and all below them: as the application is (`'cascade'`, the default), nowhere
@@ -54,11 +61,21 @@ export interface FanOutOptions<S, W extends keyof S, P extends SettlePolicy, Tag
    * `reduce` that fails is called again as often, over the results it has. Default: never.
    */
   readonly retry?: Retry
-  /** Fails a branch this many milliseconds after its first step began, over all attempts: the default of the branches. */
+  /**
+   * Fails a branch with a {@link TimeoutError} this many milliseconds after its first step began, over all attempts,
+   * the time in the queue not counted: the default of the branches. Default: no limit.
+   */
   readonly timeoutMs?: number
-  /** Makes a success of a branch that failed: the default of the branches. Stands after the sources. */
+  /**
+   * Makes a success of a branch that failed, not of one that was cancelled: the default of the branches. Stands after
+   * the sources. Default: a failure stays one.
+   */
   readonly fallback?: BranchFallback<Name<T>, StateOfBranch<T[Name<T>]>>
-  /** Called for each event of a branch, in the moment it becomes true. Stands after the sources. */
+  /**
+   * Called for each chunk, committed step, message and end of a branch, in the moment it becomes true. May cancel
+   * branches on it, not under `settle: 'all'`. What it throws is a `fault`, and the map goes on; it is not awaited.
+   * After a resume it gets the ends that are stored first. Stands after the sources.
+   */
   readonly watch?: WatchOption<T, P>
 }
 

@@ -7,6 +7,7 @@ import { describeValue } from '../internal/guards.js'
  * limit never wait for each other.
  */
 export interface Limit {
+  /** How many. */
   readonly max: number
 }
 

@@ -46,6 +46,7 @@ export interface MapActionsOptions<
 > extends FanOutOptions<S, W, P, Tag, ActionTypes<Src, ReadsOf<S, R>>> {
   /** The state keys that sources and `reduce` see, and that every branch starts on. */
   readonly reads: readonly R[]
+  /** Inputs of its own, for sources and `reduce`. Those of the branches are asked of the run beside them. */
   readonly inputs?: I
   /** The actions and runnable graphs, one branch each: a record (its keys name the branches), an array, a generator, or a function that gives one. */
   readonly actions: Src

@@ -35,6 +35,7 @@ export interface MapActionsAndStatesOptions<
 > extends FanOutOptions<S, W, P, Tag, ProductTypes<Acts, Src, ReadsOf<S, R>>> {
   /** The state keys that sources and `reduce` see, and that every branch starts on. */
   readonly reads: readonly R[]
+  /** Inputs of its own, for sources and `reduce`. Those of the branches are asked of the run beside them. */
   readonly inputs?: I
   /** The actions; each runs on every state. */
   readonly actions: Acts

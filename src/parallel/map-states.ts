@@ -45,6 +45,7 @@ export interface MapStatesOptions<
 > extends FanOutOptions<S, W, P, Tag, StateTypes<Src, B, ReadsOf<S, R>>> {
   /** The state keys that sources and `reduce` see, and that every branch starts on. */
   readonly reads: readonly R[]
+  /** Inputs of its own, for sources and `reduce`. Those of the branches are asked of the run beside them. */
   readonly inputs?: I
   /** What runs in every branch: an action or a runnable graph. */
   readonly action: B

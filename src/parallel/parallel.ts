@@ -28,6 +28,7 @@ export interface ParallelOptions<
 > extends FanOutOptions<S, W, P, Tag, TaskTypes<Src>> {
   /** The state keys that `tasks` and `reduce` see. A task starts on the state that it says itself. */
   readonly reads: readonly R[]
+  /** Inputs of its own, for sources and `reduce`. Those of the branches are asked of the run beside them. */
   readonly inputs?: I
   /** What {@link task} made, one branch each: a record, an array, a generator, or a function that gives one. */
   readonly tasks: Src

@@ -1,8 +1,9 @@
 import type { Inputs } from '../action/inputs.js'
 
 interface BranchFacts<Key extends string> {
+  /** Its name: of a record the key, else what its entry says, else its position. */
   readonly key: Key
-  /** The position in declaration order. */
+  /** The position in declaration order, from 0. */
   readonly index: number
   /** The id of the branch's application: a hash of its parent, the map, the visit and the key. */
   readonly appId: string
@@ -19,6 +20,7 @@ interface BranchFacts<Key extends string> {
 /** A branch that ran to its end. */
 export interface DoneBranch<out State, out Key extends string = string> extends BranchFacts<Key> {
   readonly status: 'done'
+  /** The state in which it ended. */
   readonly state: Readonly<State>
   /** True when a fallback made a success of a failure: the branch's own, or the one of an action in it. */
   readonly recovered: boolean
@@ -27,13 +29,19 @@ export interface DoneBranch<out State, out Key extends string = string> extends 
 /** A branch whose action failed. */
 export interface FailedBranch<out Key extends string = string> extends BranchFacts<Key> {
   readonly status: 'failed'
+  /**
+   * An {@link ActionError} with what was thrown as `cause`, the {@link TimeoutError} of the branch, or what else failed
+   * it.
+   */
   readonly error: Error
 }
 
-/** A branch that was cancelled: why, and by whom (a sibling's key, `watch`, `app`, `settle`, `parent` …). */
+/** A branch that was cancelled. */
 export interface CancelledBranch<out Key extends string = string> extends BranchFacts<Key> {
   readonly status: 'cancelled'
+  /** As it was given; else a {@link CancelledError}. */
   readonly reason: unknown
+  /** Who cancelled it: a sibling's key, `watch`, `app`, `settle` (the map had enough), `parent` … */
   readonly by: string
 }
 

@@ -6,8 +6,10 @@ import { assertNever, isObject } from '../internal/guards.js'
  * - `all`: every branch is done. The first that fails or is cancelled cancels its siblings, and the step fails.
  * - `collect`: every branch has settled; failures reach `reduce` as data.
  * - `any`: the first that is done; the others are cancelled. None done: the step fails.
- * - `first`: the first that settles, however.
- * - `{ atLeast: n }`: n are done. No longer possible: the step fails.
+ * - `first`: the first that settles, however; the others are cancelled.
+ * - `{ atLeast: n }`: n are done; the others are cancelled. No longer possible: the step fails.
+ *
+ * A step that fails so rejects with a {@link ParallelError}. It ends when what it cancelled has ended.
  */
 export type SettlePolicy = 'all' | 'collect' | 'any' | 'first' | { readonly atLeast: number }
 

@@ -8,12 +8,13 @@ import type { Retry } from '../action/retry.js'
 export type BranchFallback<Key, State> = (args: {
   /** What the action threw, or the {@link TimeoutError} of the branch. */
   readonly error: unknown
+  /** The key of the branch. */
   readonly key: Key
   /** What the branch had committed. */
   readonly state: Readonly<Partial<State>>
 }) => Readonly<Partial<State>>
 
-/** What a branch is told beside its state. */
+/** What an entry may say beside its state or action: `[entry, options]`. */
 export interface BranchOptions<Inputs = unknown, State = Readonly<Record<string, unknown>>> {
   /** The name of the branch: in `branches`, in results, in paths. Default: the key of a record, else the position. */
   readonly key?: string
@@ -36,8 +37,14 @@ export type Source<T, Args> = Items<T> | ((args: Args) => Items<T>)
 
 /** What the function form of a source is given. */
 export interface SourceArgs<State, Inputs> {
+  /** What the map reads. */
   readonly state: Readonly<State>
+  /** The map's own inputs, parsed, defaults filled in. */
   readonly inputs: Inputs
+  /**
+   * Fires when this code is not wanted any more: a source, when the map has enough, failed or was cancelled; code that
+   * folds, when it failed or was cancelled.
+   */
   readonly signal: AbortSignal
 }
 

@@ -32,9 +32,13 @@ export interface SubgraphOptions<
   GI,
   C,
 > {
+  /** The state keys that `state` and `reduce` see. */
   readonly reads: readonly R[]
+  /** The state keys that `reduce` returns: all of them, and no other. */
   readonly writes: readonly W[]
+  /** Inputs of its own, for `state`. Those of the graph are asked of the run beside them. */
   readonly inputs?: I
+  /** Names shared by several actions, for halting. Default: none. */
   readonly tags?: readonly Tag[]
   /** A runnable graph over a state of its own. */
   readonly graph: GraphBranch<Needs, State, GI, C>
@@ -42,7 +46,10 @@ export interface SubgraphOptions<
   readonly state: (args: SourceArgs<ReadsOf<S, R>, InputsOut<NoInfer<I>>>) => NoInfer<Needs>
   /** How often the graph goes on at a step that failed, and how often `reduce` is called again. Default: never. */
   readonly retry?: Retry
-  /** Fails the graph this many milliseconds after its first step began, over all attempts. Default: no limit. */
+  /**
+   * Fails the graph with a {@link TimeoutError} this many milliseconds after its first step began, over all attempts.
+   * Default: no limit.
+   */
   readonly timeoutMs?: number
   /** Makes a success of a graph that failed: an update over its last state, which `reduce` then gets. */
   readonly fallback?: BranchFallback<'', NoInfer<State>>

@@ -49,15 +49,30 @@ const TASKS = new WeakSet<object>()
 /**
  * Makes one branch of a `parallel` action.
  *
- * @param options.action an action or a runnable graph
- * @param options.state the whole state it starts on, not an update
- * @param options.inputs inputs of this branch alone; required ones that are left out are asked of the run
- * @param options.retry as `timeoutMs` and `fallback`: what becomes of its failure
+ * @throws {TypeError} for options that it does not know, and without a state
+ * @example
+ * ```ts
+ * const kit = defineState<{ id: number; size: number; total: number }>()
+ * const measure = kit.action({ reads: ['id'], writes: ['size'], run: ({ state }) => ({ size: state.id * 2 }) })
+ * const all = kit.parallel({
+ *   reads: [],
+ *   writes: ['total'],
+ *   *tasks() {
+ *     for (let id = 0; id < 100; id++) yield task({ action: measure, state: { id }, key: `item-${id}` })
+ *   },
+ *   initial: { total: 0 },
+ *   reduceEach: ({ acc, result }) => ({ total: acc.total + result.state.size }),
+ * })
+ * ```
+ * @see Burr `SubGraphTask` in burr/core/parallelism.py
  */
 export function task<B extends AnyBranch, const Own extends keyof InputsOf<B> = never>(
   options: {
+    /** What runs: an action or a runnable graph. */
     readonly action: B
+    /** The whole state it starts on, not an update. */
     readonly state: NoInfer<NeedsOf<B>>
+    /** Inputs of this branch alone; required ones that are left out are asked of the run. */
     readonly inputs?: Pick<InputsOf<B>, Own>
   } & Omit<BranchOptions<unknown, NoInfer<EndState<B, NeedsOf<B>>>>, 'inputs'>,
 ): Task<EndState<B, NeedsOf<B>>, Flat<Omit<InputsOf<B>, Own>>, ChunkOf<B>> {

@@ -3,7 +3,7 @@ import type { Name, OneOrMany } from '../internal/type-tools.js'
 import type { DoneBranch, SettledBranch } from './results.js'
 import type { SettlePolicy } from './settle.js'
 
-/** Under `all` reduce knows done branches only; else it is told of all. */
+/** Under `all` reduce gets done branches only; else all. */
 export type Settled<P, State, Key extends string> = P extends 'all' ? DoneBranch<State, Key> : SettledBranch<State, Key>
 
 /** Per branch key, the state in which it ends and the chunks it yields. */
@@ -21,7 +21,9 @@ export type ResultOf<T, P, K extends string> = K extends keyof T
 export interface WatchedStep<Key extends string, State> {
   readonly type: 'step.end'
   readonly key: Key
+  /** The action that committed, by its name in the branch. */
   readonly action: string
+  /** The state of the branch after it. */
   readonly state: Readonly<State>
 }
 /** A branch, or something below it, yielded a chunk. */
@@ -56,9 +58,13 @@ export interface WatchArgs<T> {
   readonly branches: { readonly [K in Name<T>]: { readonly key: K; readonly status: BranchStatus } }
 }
 
-/** What `watch` can do, where reduce is told of branches that did not get done: not under `settle: 'all'`. */
+/** What `watch` can do, where reduce gets branches that did not get done: not under `settle: 'all'`. */
 export interface WatchControl<Keys> {
-  /** Cancels branches, queued ones too. Final. */
+  /**
+   * Cancels branches, queued ones too: their signals fire at once. Final: what they return later is ignored. Does
+   * nothing for those that have settled, and for keys that there are not.
+   * @param reason what their signals carry, and their results; default a {@link CancelledError}
+   */
   cancel(key: OneOrMany<Keys>, reason?: unknown): void
   /** Enough: cancels every branch that has not settled, and reduces. */
   settle(): void

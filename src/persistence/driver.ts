@@ -67,10 +67,11 @@ export interface Listed {
 
 /** Which applications to list. */
 export interface ListOptions {
+  /** Default null. */
   readonly partitionKey?: string | null
   /** At most this many (default 100). */
   readonly limit?: number
-  /** Those that were made before this one: the last of the page before. */
+  /** Those that were made before this one: the last of the page before. Default: from the newest on. */
   readonly after?: Listed
 }
 

@@ -10,7 +10,7 @@ import { TeaselError } from '../errors.js'
  */
 export type PersistenceFault = 'taken-over' | 'conflict' | 'unavailable' | 'corrupt'
 
-/** What a {@link PersistenceError} tells. */
+/** What a {@link PersistenceError} says. */
 export interface PersistenceFacts {
   readonly fault: PersistenceFault
   readonly appId: string | undefined
@@ -23,8 +23,11 @@ export class PersistenceError extends TeaselError {
   static readonly code = 'persistence'
   readonly code = 'persistence'
   override readonly name = 'PersistenceError'
+  /** What went wrong. */
   readonly fault: PersistenceFault
+  /** The application, where one is meant. */
   readonly appId: string | undefined
+  /** Who writes, and who else does; ids of runners. */
   readonly writers: readonly string[]
 
   constructor(message: string, { fault, appId, writers = [] }: PersistenceFacts, cause?: unknown) {
@@ -35,7 +38,7 @@ export class PersistenceError extends TeaselError {
   }
 }
 
-/** A value cannot be stored. Nothing of the step is kept. */
+/** A value cannot be stored. Nothing of the step is kept. Of `context.once`, the `cause` of an `ActionError`. */
 export class SerializationError extends TeaselError {
   static readonly code = 'serialization'
   readonly code = 'serialization'

@@ -9,6 +9,7 @@ import { createPersister, type Persister } from './persister.js'
  * ```ts
  * const persister = memoryPersister()
  * ```
+ * @see Burr `InMemoryPersister` in burr/core/persistence.py
  */
 export function memoryPersister(): Persister {
   return createPersister(new MemoryDriver())

@@ -8,9 +8,11 @@ import { Scope, type ScopeSettings } from './scope.js'
 
 /** One step of a history. */
 export interface StoredStep {
+  /** Its number; the first is 0, what lies before it -1. */
   readonly sequenceId: number
+  /** Grows with each rewind; the first is 0. */
   readonly epoch: number
-  /** The action that committed; `start` and `rewind` for what is no step. */
+  /** The action that committed; `start`, `rewind`, `fork` and `saved` for what is no step. */
   readonly action: string
   /** Epoch milliseconds. */
   readonly at: number
@@ -19,20 +21,26 @@ export interface StoredStep {
 /** Names an application: its partition is null unless it is said. */
 export interface AppRef {
   readonly appId: string
+  /** Default null. */
   readonly partitionKey?: string | null
 }
 
 /**
  * Saves and loads applications.
  *
- * Give it to `createApplication` or `resumeOrCreate`; what it holds can be looked at from anywhere.
+ * Give it to `createApplication` or `resumeOrCreate`, to as many as you like; what it holds can be looked at from
+ * anywhere. Close it when no application of it runs any more. Every method rejects with a {@link PersistenceError}
+ * (`unavailable`) when the store does not answer.
  * @see Burr burr/core/persistence.py (BaseStatePersister)
  */
 export interface Persister extends AsyncDisposable {
+  /** As messages name it: `memory`, `sqlite app.db`. */
   readonly name: string
+  /** What moves its rows. */
   readonly driver: PersisterDriver
   /**
-   * What is stored of an application, also of a branch: where it stands, or where it stood after a step.
+   * What is stored of an application, also of a branch: where it stands, or where it stood after a step (of the newest
+   * epoch that has it, unless one is named). Undefined where nothing is stored.
    * @throws {PersistenceError} `corrupt` when a record cannot be read
    */
   load(ref: AppRef & { readonly sequenceId?: number; readonly epoch?: number }): Promise<StoredRecord | undefined>
@@ -40,7 +48,10 @@ export interface Persister extends AsyncDisposable {
   list(options?: ListOptions): Promise<readonly Listed[]>
   /** Every step that is stored of an application, those of earlier epochs too, in the order written. */
   steps(ref: AppRef): Promise<readonly StoredStep[]>
-  /** Forgets an application and all below it. @returns whether there was one */
+  /**
+   * Forgets a root application and all below it; one that still runs it fails at its next step. @returns whether there
+   * was one
+   */
   delete(ref: AppRef): Promise<boolean>
   /** Closes the driver. */
   close(): Promise<void>
@@ -56,6 +67,12 @@ export type JournalSettings = Omit<ScopeSettings, 'driver' | 'writer'>
 
 /**
  * Makes a persister of a driver. Drivers of your own are proven by the contract suite of `teasel/testing`.
+ *
+ * @example
+ * ```ts
+ * const { driver } = memoryPersister() // in place of your own
+ * const persister = createPersister(driver)
+ * ```
  */
 export function createPersister(driver: PersisterDriver): Persister {
   const persister: Persister = {

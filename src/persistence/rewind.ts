@@ -13,12 +13,13 @@ import { branchIdOf } from './settled.js'
 
 /** Which step to go back to. */
 export interface RewindOptions extends AppRef {
+  /** Where the application is stored. */
   readonly persister: Persister
   /** The step after which it is to stand; -1: before its first. */
   readonly sequenceId: number
   /** Of which epoch, where several have that step. Default: the newest. */
   readonly epoch?: number
-  /** Laid over the state of that step. */
+  /** Laid over the state of that step. Default: nothing. */
   readonly patch?: Readonly<Record<string, unknown>>
 }
 
@@ -92,6 +93,7 @@ const isOpen = ({ map }: StoredRecord, name: string, visit: number): boolean => 
 
 /** What {@link answer} takes. */
 export interface AnswerOptions extends AppRef {
+  /** Where the application is stored. */
   readonly persister: Persister
   /** Where below the root it waits: `compare/gpt4`. Default: the root itself. */
   readonly path?: string
@@ -100,7 +102,8 @@ export interface AnswerOptions extends AppRef {
 
 /**
  * Sends a message to an application that waits in the store, from any process. It is delivered when the application is
- * resumed, and stays until the step that took it commits.
+ * resumed, and stays until the step that took it commits. A runner that has the application in its memory does not hear
+ * of it: there, `app.send`.
  * @returns `queued` once it is stored; `dropped` when no such application is there, or it has ended
  *
  * @example

@@ -1,5 +1,6 @@
 import { isThenable } from '../internal/guards.js'
-import type { ActionFacts, AnyEvent } from '../lifecycle/events.js'
+import type { ActionFacts } from '../lifecycle/event-facts.js'
+import type { AnyEvent } from '../lifecycle/events.js'
 import type { Tracker } from '../tracking/tracker.js'
 import type { LiveApp } from './tree.js'
 

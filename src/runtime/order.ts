@@ -41,8 +41,11 @@ export interface RunOrder {
 
 /** Code that was given up because it ignored its signal beyond the grace period. */
 export interface Leak {
+  /** The application that ran it, printed: `compare/gpt4`; empty for the root. */
   readonly path: string
+  /** The action, by its name there. */
   readonly action: string
+  /** How long ago it had been cancelled when it was given up, milliseconds. */
   readonly sinceMs: number
   /** Where the action had ended or not begun: the interceptor that did not answer: its name, and which of its functions. */
   readonly interceptor?: string

@@ -9,6 +9,7 @@ export interface Pending {
   readonly action: string
   /** The kinds of message that it takes. */
   readonly kinds: readonly string[]
+  /** The id of the application that waits. */
   readonly appId: string
   /** The number of the step that waits, in its own application. */
   readonly sequenceId: number

@@ -11,9 +11,9 @@ export interface Tracker {
   /** Names it in reports of its faults. */
   readonly name?: string
   /**
-   * Told of each event in the moment it becomes true, in the order of `seq`. After a resume the events of an application
-   * come under the same `appId`, with a higher `incarnation`. Not awaited. What it throws, or a promise of it rejects
-   * with, is reported as a `fault` event of the root application and to the logger; the run goes on.
+   * Called with each event in the moment it becomes true, in the order of `seq`. After a resume the events of an
+   * application come under the same `appId`, with a higher `incarnation`. Not awaited. What it throws, or a promise of
+   * it rejects with, is reported as a `fault` event of the root application and to the logger; the run goes on.
    */
   track(event: AnyEvent): void
 }

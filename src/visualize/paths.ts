@@ -4,7 +4,7 @@ import type { AnyBranch } from '../action/action.js'
 import { FINISHED, type MachineConfig } from '../graph/machine-config.js'
 import { toMachine } from './machine.js'
 
-/** What the shape of a graph tells, whatever its conditions answer. */
+/** What the shape of a graph shows, whatever its conditions answer. */
 export interface GraphReport {
   /** Actions that no run can come to. */
   readonly unreachable: readonly string[]

@@ -113,8 +113,8 @@ async function importTime(): Promise<Measured> {
 }
 
 async function size(): Promise<Measured> {
-  const kilobytes = Number(process.env['TEASEL_BENCH_SIZE']) / 1024
-  return { samples: [kilobytes], baseline: 0 }
+  const kibibytes = Number(process.env['TEASEL_BENCH_SIZE']) / 1024
+  return { samples: [kibibytes], baseline: 0 }
 }
 
 const x = '× baseline'
@@ -158,5 +158,5 @@ export const cases: readonly Case[] = [
   ...savingCases,
   { name: 'state.large', unit: '× small state', target: 1.2, run: largeState },
   { name: 'import', unit: '× xstate', target: 1.4, run: importTime },
-  { name: 'size', unit: 'kB', target: 20, run: size },
+  { name: 'size', unit: 'KiB', target: 20, run: size },
 ]

@@ -1,13 +1,10 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { bundleWorker } from '../tools/bundle-worker.js'
 import { bundleCore, measureSize } from '../tools/size.js'
+import { ROOT } from '../tools/vitest-report.js'
 import { cases } from './cases.js'
-
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const CACHE = join(ROOT, 'node_modules/.cache/teasel-bench')
 
 interface Line {
   readonly case: string
@@ -25,23 +22,8 @@ Measures Teasel against plain baselines, each case in a process of its own, and 
 A name stands for every case that begins with it. Cases: ${cases.map(({ name }) => name).join(', ')}.`
 
 async function prepare(): Promise<Record<string, string>> {
-  mkdirSync(CACHE, { recursive: true })
-  const worker = join(CACHE, 'worker.mjs')
-  await build({
-    entryPoints: [join(ROOT, 'test/bench/worker.ts')],
-    bundle: true,
-    format: 'esm',
-    target: 'node20',
-    platform: 'node',
-    external: ['xstate', 'nanoid', 'libsql'],
-    alias: {
-      'teasel/persistence/sqlite': join(ROOT, 'src/adapters/sqlite/index.ts'),
-      'teasel/persistence': join(ROOT, 'src/persistence/index.ts'),
-      teasel: join(ROOT, 'src/index.ts'),
-    },
-    outfile: worker,
-  })
-  const core = join(CACHE, 'core.mjs')
+  const worker = await bundleWorker('bench')
+  const core = join(dirname(worker), 'core.mjs')
   writeFileSync(core, await bundleCore())
   return { worker, TEASEL_BENCH_CORE: `file://${core}`, TEASEL_BENCH_SIZE: String((await measureSize()).gzipped) }
 }

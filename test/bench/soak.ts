@@ -7,7 +7,7 @@ import { median } from './measure.js'
 
 // Whether anything is left behind: many maps with streams, cancels, messages and retries, for as long as is asked.
 
-const usage = `Usage: npm run soak [-- --seconds N]
+const usage = `Usage: npm run soak [-- --seconds N] [--json]
 
 Runs maps for two minutes (or N seconds), and measures the heap after a collection. Fails when its last quarter is more
 than 2 % above the second one, or when a signal that outlived 1 000 runs has listeners left.`
@@ -60,7 +60,7 @@ async function round(signal: AbortSignal): Promise<void> {
   await further.return()
 }
 
-async function soak(seconds: number): Promise<boolean> {
+async function soak(seconds: number, json: boolean): Promise<boolean> {
   const { signal } = new AbortController()
   const heap: number[] = []
   const start = performance.now()
@@ -71,7 +71,7 @@ async function soak(seconds: number): Promise<boolean> {
     globalThis.gc?.()
     globalThis.gc?.()
     heap.push(process.memoryUsage().heapUsed)
-    if (heap.length % (SAMPLES / 4) === 0)
+    if (!json && heap.length % (SAMPLES / 4) === 0)
       console.log(`${heap.length / (SAMPLES / 4)}/4  ${rounds} rounds  ${((heap.at(-1) ?? 0) / 2 ** 20).toFixed(2)} MB`)
   }
   for (let i = 0; i < 1000; i++) await createApplication(quick, { entrypoint: 'add', state: {} }).run({ signal })
@@ -79,6 +79,10 @@ async function soak(seconds: number): Promise<boolean> {
   const quarter = SAMPLES / 4
   const growth = median(heap.slice(3 * quarter)) / median(heap.slice(quarter, 2 * quarter))
   const steady = growth <= MOST_GROWTH
+  if (json) {
+    console.log(JSON.stringify({ growth, mostGrowth: MOST_GROWTH, listenersLeft: left }))
+    return steady && left === 0
+  }
   console.log(
     `${steady ? 'ok    ' : 'FAILED'} heap: the last quarter is ${((growth - 1) * 100).toFixed(2)} % above the second`,
   )
@@ -98,4 +102,4 @@ if (args.includes('--help') || !(seconds > 0)) {
     stdio: 'inherit',
   })
   process.exitCode = status ?? 1
-} else process.exitCode = (await soak(seconds)) ? 0 : 1
+} else process.exitCode = (await soak(seconds, args.includes('--json'))) ? 0 : 1

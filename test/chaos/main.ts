@@ -1,52 +1,39 @@
 import { spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
 import { answer } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
+import { bundleWorker } from '../tools/bundle-worker.js'
+import { ROOT } from '../tools/vitest-report.js'
 import { type Held, readLines, readStore } from './store.js'
 import { approve } from './work.js'
 
 // Kills processes that run an application, at every border of persistence in turn and at random instants, resumes them
 // until they are done, and counts what was lost or done twice.
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const CACHE = join(ROOT, 'node_modules/.cache/teasel-chaos')
 const DONE = 42
 const WAITS = 43
 const MOST_LIVES = 60
 
-const usage = `Usage: npm run chaos -- --kills N [--control]
+const usage = `Usage: npm run chaos -- --kills N [--control] [--json]
 
 Kills N processes by SIGKILL: half of them at the borders of persistence in turn (before and after each write), half at
 random instants, with a SIGTERM now and then. --control switches the journal off, to show that the counters count.`
 const args = process.argv.slice(2)
 const kills = Number(args[args.indexOf('--kills') + 1] ?? 0)
 const control = args.includes('--control')
+const json = args.includes('--json')
+if (args.includes('--help')) {
+  console.log(usage)
+  process.exit(0)
+}
 if (!args.includes('--kills') || !(kills > 0)) {
   console.error(usage)
   process.exit(2)
 }
 
-mkdirSync(CACHE, { recursive: true })
-const worker = join(CACHE, 'worker.mjs')
-await build({
-  entryPoints: [join(ROOT, 'test/chaos/worker.ts')],
-  bundle: true,
-  format: 'esm',
-  target: 'node20',
-  platform: 'node',
-  external: ['xstate', 'nanoid', 'libsql'],
-  alias: {
-    'teasel/persistence/sqlite': join(ROOT, 'src/adapters/sqlite/index.ts'),
-    'teasel/persistence': join(ROOT, 'src/persistence/index.ts'),
-    teasel: join(ROOT, 'src/index.ts'),
-  },
-  outfile: worker,
-})
-
+const worker = await bundleWorker('chaos')
 const folder = mkdtempSync(join(tmpdir(), 'teasel-chaos-'))
 const counted = { kills: 0, lost: 0, repeated: 0, wrong: 0, duplicates: 0 }
 
@@ -161,8 +148,10 @@ while (counted.kills < kills) {
 rmSync(folder, { recursive: true, force: true })
 const { lost, repeated, wrong, duplicates } = counted
 const seconds = ((performance.now() - started) / 1000).toFixed(0)
-console.log(`${runs - 1} runs, ${seconds} s${control ? ', the journal switched off' : ''}`)
-console.log(
-  `kills ${counted.kills}, runs lost ${lost}, committed steps repeated ${repeated}, wrong final states ${wrong}, duplicate side effects ${duplicates}`,
-)
+if (json) console.log(JSON.stringify({ runs: runs - 1, seconds: Number(seconds), control, ...counted }))
+else {
+  console.log(`${runs - 1} runs, ${seconds} s${control ? ', the journal switched off' : ''}`)
+  console.log(`kills ${counted.kills}, runs lost ${lost}, committed steps repeated ${repeated},`)
+  console.log(`wrong final states ${wrong}, duplicate side effects ${duplicates}`)
+}
 process.exitCode = lost + repeated + wrong + duplicates > 0 ? 1 : 0

@@ -58,6 +58,17 @@ describe('the SQLite persister', () => {
     expect(() => sqlitePersister({ file })).toThrow(expect.objectContaining({ version: 99 }))
   })
 
+  it.each([
+    [{ path: 'a.db' }, 'sqlitePersister has no option "path". Known options: "file"'],
+    [{}, 'sqlitePersister needs file: the path of its database, not undefined.'],
+    [{ file: ':memory:', durability: 'ful' }, `durability is "ful"; it takes 'normal' or 'full'.`],
+  ])('refuses the options %j', (options, message) => {
+    const careless = sqlitePersister as (options: object) => unknown
+
+    expect(() => careless(options)).toThrow(TypeError)
+    expect(() => careless(options)).toThrow(message)
+  })
+
   it.each<[string, () => string]>([
     ['in a folder that is not there', () => join(folder, 'none', 'a.db')],
     [

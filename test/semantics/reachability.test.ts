@@ -80,6 +80,16 @@ describe('what can have been written', () => {
       { kind: 'unreachable-action', at: 'actions.lost', message: 'No transition leads from "start" to "lost".' },
     ])
   })
+
+  it('begins a warning on the logger with what it is about', () => {
+    const graph = kit.graph({ actions: { start: pass, lost: pass } })
+    const warned: string[] = []
+    const logger = { debug() {}, info() {}, warn: (text: string) => void warned.push(text), error() {} }
+
+    createApplication(graph, { entrypoint: 'start', state: {}, logger })
+
+    expect(warned).toEqual(['The graph: No transition leads from "start" to "lost".'])
+  })
 })
 
 it('a statechart holds all that is known of a graph, and nothing else', () => {

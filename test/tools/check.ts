@@ -36,16 +36,32 @@ const TESTS: readonly Gate[] = [
 /** A gate that takes longer says every now and then how far it is. */
 const PATIENCE_MS = 20_000
 
-/** Runs a gate, prints how it went, and resolves whether it holds. */
-function pass({ name, command, tells }: Gate): Promise<boolean> {
+/** With `--json`, one document at the end and nothing before. */
+const json = process.argv.includes('--json')
+const say = (text: string): void => {
+  if (!json) console.log(text)
+}
+
+/** How a gate went. */
+interface Passed {
+  readonly gate: string
+  readonly ok: boolean
+  readonly seconds: number
+  /** Its output, where it does not hold. */
+  readonly output?: string
+}
+
+/** Runs a gate, prints how it went, and resolves with that. */
+function pass({ name, command, tells }: Gate): Promise<Passed> {
   const [program = '', ...args] = command
   const start = performance.now()
-  const seconds = (): string => `${((performance.now() - start) / 1000).toFixed(1).padStart(5)} s`
+  const taken = (): number => Math.round((performance.now() - start) / 100) / 10
+  const seconds = (): string => `${taken().toFixed(1).padStart(5)} s`
   let output = ''
   return new Promise((resolve) => {
     const child = spawn(program, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] })
     const heartbeat = setInterval(() => {
-      console.log(`… running ${name.padEnd(16)} ${seconds()}  ${lastLine(output).slice(0, 80)}`)
+      say(`… running ${name.padEnd(16)} ${seconds()}  ${lastLine(output).slice(0, 80)}`)
     }, PATIENCE_MS)
     const hear = (data: Buffer): void => {
       output += data.toString()
@@ -56,10 +72,10 @@ function pass({ name, command, tells }: Gate): Promise<boolean> {
     child.on('close', (code) => {
       clearInterval(heartbeat)
       const ok = code === 0
-      console.log(`${ok ? '✓ ok     ' : '✗ failed '} ${name.padEnd(16)} ${seconds()}`)
-      if (ok && tells) console.log(`           ${lastLine(output)}`)
-      if (!ok) console.log(`\n$ ${command.join(' ')}\n${output.trimEnd()}\n`)
-      resolve(ok)
+      say(`${ok ? '✓ ok     ' : '✗ failed '} ${name.padEnd(16)} ${seconds()}`)
+      if (ok && tells) say(`           ${lastLine(output)}`)
+      if (!ok) say(`\n$ ${command.join(' ')}\n${output.trimEnd()}\n`)
+      resolve({ gate: name, ok, seconds: taken(), ...(ok ? {} : { output: stripVTControlCharacters(output) }) })
     })
   })
 }
@@ -67,21 +83,20 @@ function pass({ name, command, tells }: Gate): Promise<boolean> {
 const lastLine = (text: string): string => stripVTControlCharacters(text).trimEnd().split('\n').at(-1)?.trim() ?? ''
 
 /** Passes gates, `width` at once, in order of declaration. */
-async function passAll(gates: readonly Gate[], width: number): Promise<string[]> {
+async function passAll(gates: readonly Gate[], width: number): Promise<Passed[]> {
   const waiting = [...gates]
-  const failed: string[] = []
+  const passed: Passed[] = []
   const lane = async (): Promise<void> => {
-    for (let gate = waiting.shift(); gate !== undefined; gate = waiting.shift())
-      if (!(await pass(gate))) failed.push(gate.name)
+    for (let gate = waiting.shift(); gate !== undefined; gate = waiting.shift()) passed.push(await pass(gate))
   }
   await Promise.all(Array.from({ length: width }, lane))
-  return failed
+  return passed
 }
 
 rmSync(LAST_REPORT, { force: true })
-const failed = [...(await passAll(READING, availableParallelism())), ...(await passAll(TESTS, 1))]
-const all = READING.length + TESTS.length
-console.log(
-  failed.length === 0 ? 'All gates passed.' : `${failed.length} of ${all} gates failed: ${failed.join(', ')}.`,
-)
+const passed = [...(await passAll(READING, availableParallelism())), ...(await passAll(TESTS, 1))]
+const failed = passed.filter(({ ok }) => !ok).map(({ gate }) => gate)
+if (json) console.log(JSON.stringify(passed))
+else if (failed.length === 0) console.log('All gates passed.')
+else console.log(`${failed.length} of ${passed.length} gates failed: ${failed.join(', ')}.`)
 process.exitCode = failed.length === 0 ? 0 : 1

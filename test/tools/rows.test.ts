@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { rows } from '../source-document/rows.js'
-import { reportRows } from './rows.js'
+import { reportRows, wrapped } from './rows.js'
 
 const test = (title: string, status: 'passed' | 'failed' | 'skipped' = 'passed') => ({
   name: `a.test.ts › ${title}`,
@@ -38,5 +38,17 @@ describe('the list of rows', () => {
 
     expect(report.shown.map((row) => row.id)).toEqual([id(1), id(2)])
     expect(report.faults).toHaveLength(2)
+  })
+})
+
+describe('a row that is printed', () => {
+  it('fits 80 columns, its words whole and in order', () => {
+    const text = Array.from({ length: 40 }, (_, i) => `word${i}`).join(' ')
+
+    const lines = wrapped(text, 17).split('\n')
+
+    expect(lines.filter((line, i) => line.length + (i === 0 ? 17 : 0) > 80)).toEqual([])
+    expect(lines.map((line) => line.trim()).join(' ')).toBe(text)
+    expect(lines.length).toBeLessThan(6)
   })
 })

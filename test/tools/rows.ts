@@ -36,14 +36,24 @@ export function reportRows(tests: readonly TestOutcome[]): RowReport {
   }
 }
 
+/** Breaks a text so that it fits 80 columns beside an indent. A word that is longer stays whole. */
+export function wrapped(text: string, indent: number): string {
+  const lines: string[] = []
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1)
+    if (last === undefined || indent + last.length + 1 + word.length > 80) lines.push(word)
+    else lines[lines.length - 1] = `${last} ${word}`
+  }
+  return lines.join(`\n${' '.repeat(indent)}`)
+}
+
 function print({ shown, missing, faults }: RowReport): void {
   const testsOf = new Map(shown.map(({ id, tests }) => [id, tests]))
   for (const { id, kind, text, shows } of rows) {
     const tests = testsOf.get(id)
-    console.log(
-      `${tests === undefined ? 'missing' : 'shown  '} ${id} ${kind}  ${text}${shows === undefined ? '' : ` (here: ${shows})`}`,
-    )
-    for (const test of tests ?? []) console.log(`               ${test}`)
+    const said = wrapped(`${text}${shows === undefined ? '' : ` (here: ${shows})`}`, 17)
+    console.log(`${tests === undefined ? 'missing' : 'shown  '} ${id} ${kind}  ${said}`)
+    for (const test of tests ?? []) console.log(`               · ${wrapped(test, 17)}`)
   }
   console.log(`\n${shown.length} of ${rows.length} rows are shown, ${missing.length} are missing.`)
   for (const fault of faults) console.log(`fault: ${fault}`)

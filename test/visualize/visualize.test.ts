@@ -37,6 +37,14 @@ describe('analyse', () => {
 })
 
 describe('toMermaid', () => {
+  it('says how a graph without an entrypoint gets one', () => {
+    const careless = toMermaid as (graph: unknown) => string
+
+    expect(() => careless(kit.graph({ actions: { act } }))).toThrow(
+      new TypeError('It takes an action, or graph.runnable({ entrypoint }).'),
+    )
+  })
+
   it('draws actions, conditions in their order, errors, halts and the end', () => {
     const graph = kit.graph({
       actions: { start: act, 'my "end"; now': act, giveUp: act },

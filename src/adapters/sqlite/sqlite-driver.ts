@@ -22,7 +22,7 @@ import { prepareAll, type Statements } from './statements.js'
 // Q1  A lone row is one statement, and so one transaction; a group is `begin immediate` … `commit`.
 // Q2  The claim is tested by the statement that inserts.
 
-/** What `sqlitePersister` is told. */
+/** What `sqlitePersister` takes. */
 export interface SqliteOptions {
   /** The path of the file. `:memory:` is a database of its own. */
   readonly file: string

@@ -1,3 +1,5 @@
+import { describeValue } from '../../internal/guards.js'
+import { checkOptions } from '../../internal/options.js'
 import { createPersister, type Persister } from '../../persistence/persister.js'
 import { SqliteDriver, type SqliteOptions } from './sqlite-driver.js'
 
@@ -9,7 +11,7 @@ export type { SqliteOptions }
  * Write-ahead log, one row a step, durable when the step commits. Several processes may use one file.
  * @throws {PersistenceError} `unavailable` when the file cannot be opened or written
  * @throws {SnapshotError} when the file's tables are newer than this code
- * @throws {TypeError} when there is no SQLite: Node before 22.13 without libsql
+ * @throws {TypeError} for options that it does not know, or when there is no SQLite: Node before 22.13 without libsql
  *
  * @example
  * ```ts
@@ -18,5 +20,11 @@ export type { SqliteOptions }
  * @see Burr `SQLitePersister` in burr/core/persistence.py
  */
 export function sqlitePersister(options: SqliteOptions): Persister {
+  checkOptions('sqlitePersister', options, 'file durability prefix busyMs')
+  if (typeof options.file !== 'string' || options.file === '')
+    throw new TypeError(`sqlitePersister needs file: the path of its database, not ${describeValue(options.file)}.`)
+  const { durability = 'normal' } = options
+  if (durability !== 'normal' && durability !== 'full')
+    throw new TypeError(`durability is ${describeValue(durability)}; it takes 'normal' or 'full'.`)
   return createPersister(new SqliteDriver(options))
 }
