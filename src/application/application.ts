@@ -157,6 +157,10 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
    * holds nobody back. Leaving the loop (`break`, `return`, a throw) cancels the run and waits for its end; with
    * `detach` it leaves the run alone.
    *
+   * An action may make an application by hand (`parent: context`). Its events come too, with the name of that action,
+   * and the compiler cannot know of them: what it yields is typed as what that action yields itself. Where they may
+   * differ, look at `path`, which is longer by one segment for the application below, or at `source`; or set `depth`.
+   *
    * @throws {TypeError} at once, for a type of event or an action that there is not, or for a filter nothing can pass
    * @throws {BusyError} at the first `next()`, when another run goes on
    */

@@ -1,6 +1,7 @@
 import type { PlanNode } from '../graph/plan.js'
 import { macrotask } from '../internal/platform.js'
 import { runRoot, throughParent } from '../runtime/child-app.js'
+import { cancelFromOutside } from '../runtime/from-outside.js'
 import type { CommittedStep, Leak, RunEnd, RunOrder } from '../runtime/order.js'
 import { type Pending, pendingIn } from '../runtime/pending.js'
 import type { LiveApp } from '../runtime/tree.js'
@@ -66,7 +67,7 @@ export class GoingRun {
   /** Waits until it ends, or, if asked to, until all that is left waits for a person (G1). */
   async attend(pacer: Pacer, whenWaiting: WhenWaiting, signal: AbortSignal | undefined): Promise<Attended> {
     const app = this.#app
-    const onAbort = (): void => app.cancelFromOutside(signal?.reason, 'signal', 'signal')
+    const onAbort = (): void => cancelFromOutside(app, signal?.reason, 'signal', 'signal')
     signal?.addEventListener('abort', onAbort, { once: true }) // G3
     if (signal?.aborted === true) onAbort() // by the first step, before its first await
     this.attended = true

@@ -12,8 +12,10 @@ import { appLogicOf } from '../runtime/application-logic.js'
 import { createCancellation } from '../runtime/cancellation.js'
 import { belongs, leaveParent } from '../runtime/child-app.js'
 import { type AnyActorRef, isActive, makeActor, stopActor } from '../runtime/create-actor.js'
+import { cancelFromOutside } from '../runtime/from-outside.js'
 import type { HubSettings } from '../runtime/hub.js'
 import { type CommittedStep, createOrder, pacedBelow, type RunEnd, type RunOrder } from '../runtime/order.js'
+import { outputOf } from '../runtime/run-end.js'
 import { initialStanding } from '../runtime/standing.js'
 import { sendStored } from '../runtime/stored-messages.js'
 import type { LiveApp } from '../runtime/tree.js'
@@ -177,7 +179,7 @@ export class LiveApplication implements AsyncDisposable {
     if (found?.map !== undefined)
       found.map.cancelBranch(found.key, createCancellation('app', 'app', this.#app.hub.clock.now(), reason))
     const ended = target === this.#app ? this.#over() : target?.ended()
-    target?.cancelFromOutside(reason)
+    if (target !== undefined) cancelFromOutside(target, reason)
     await ended
     await this.#app.journal?.scope.idle()
   }
@@ -191,7 +193,7 @@ export class LiveApplication implements AsyncDisposable {
 
   async shutdown(reason?: unknown): Promise<void> {
     const ended = this.#over()
-    this.#app.cancelFromOutside(reason, 'shutdown', 'app')
+    cancelFromOutside(this.#app, reason, 'shutdown', 'app')
     await ended
     await this.#app.journal?.scope.idle()
   }
@@ -206,7 +208,7 @@ export class LiveApplication implements AsyncDisposable {
   }
 
   async #leave(): Promise<void> {
-    this.#app.cancelFromOutside(undefined, 'app', 'reader')
+    cancelFromOutside(this.#app, undefined, 'app', 'reader')
     await this.#over()
   }
 
@@ -288,8 +290,6 @@ export class LiveApplication implements AsyncDisposable {
 
 function conclude(end: RunEnd): object {
   if (end.status === 'failed') throw end.error
-  if (end.status !== 'cancelled') return end
-  const { cancellation, ...rest } = end
-  if (cancellation.cause === 'signal') throw cancellation.reason // A2
-  return { ...rest, reason: cancellation.reason, by: cancellation.by }
+  if (end.status === 'cancelled' && end.cancellation.cause === 'signal') throw end.cancellation.reason // A2
+  return outputOf(end)
 }

@@ -63,15 +63,17 @@ export async function saveNow(app: LiveApp, idle: boolean): Promise<void> {
   if (journal === undefined)
     throw new TypeError('save stores an application that has a persister. Give one when it is made.')
   if (idle) await journal.open(app.plan, standing)
-  await journal.place('saved', standing.state, { ...standing, visits: visitsOf(app) })
+  const { state, position, next, sequenceId } = app.standing
+  await journal.place('saved', state, { position, next, sequenceId, visits: visitsOf(app) })
 }
 
 /** Goes on at another action than the one that is stored: a new epoch begins. */
 export async function beginElsewhere(app: LiveApp, action: string): Promise<void> {
-  const { journal, standing } = app
-  app.standing = { ...standing, next: action }
-  const at = { ...app.standing, visits: visitsOf(app), epoch: (journal?.epoch ?? 0) + 1 }
-  await journal?.place('rewind', standing.state, at)
+  const { journal } = app
+  const { state, position, sequenceId } = app.standing
+  app.standing = { state, position, next: action, sequenceId }
+  const at = { position, next: action, sequenceId, visits: visitsOf(app), epoch: (journal?.epoch ?? 0) + 1 }
+  await journal?.place('rewind', state, at)
 }
 
 const INTERCEPTOR_OPTIONS = 'name onFault beforeRun afterRun beforeStep afterStep beforeBranch afterBranch'

@@ -25,7 +25,6 @@ export type CancelCause =
   | 'context'
   | 'app'
   | 'settled'
-  | 'leak'
   | 'removed'
   | 'sibling-failed'
   | 'parent'

@@ -67,12 +67,22 @@ export interface Interceptor {
   readonly afterBranch?: (args: InterceptedBranch, outcome: Outcome) => void | Promise<void>
 }
 
-type Side = 'Run' | 'Step' | 'Branch'
-type Told<K extends Side> = Parameters<NonNullable<Interceptor[`before${K}`]>>[0]
+/** Who asks interceptors, and may give them up. */
+export interface Asker {
+  /** The one that is awaited: its name, and which of its functions. */
+  awaited: string
+  /** True once nobody waits for an answer any more: no further one is asked. */
+  readonly over: boolean
+  /** Told of an `after…` that threw. */
+  fault(where: string, error: unknown): void
+}
+
+export type Side = 'Run' | 'Step' | 'Branch'
+export type Told<K extends Side> = Parameters<NonNullable<Interceptor[`before${K}`]>>[0]
 type Hook = ((args: object, outcome?: Outcome) => void | Promise<void>) | undefined
 
-const BEFORE = { Run: 'beforeRun', Step: 'beforeStep', Branch: 'beforeBranch' } as const
-const AFTER = { Run: 'afterRun', Step: 'afterStep', Branch: 'afterBranch' } as const
+const hookOf = (one: Interceptor, name: `before${Side}` | `after${Side}`): Hook => one[name] as Hook
+const nameOf = ({ name = '' }: Interceptor, hook: string): string => `${name} ${hook}`.trimStart()
 
 /**
  * Runs the `before` side, in order.
@@ -83,12 +93,17 @@ export function intercept<K extends Side>(
   side: K,
   all: readonly Interceptor[],
   args: Told<K>,
+  asker: Asker,
   from = 0,
 ): Promise<void> | undefined {
-  for (let i = from; i < all.length; i++) {
-    const one = all[i]
-    const waits = (one?.[BEFORE[side]] as Hook)?.call(one, args)
-    if (isThenable(waits)) return Promise.resolve(waits).then(() => intercept(side, all, args, i + 1))
+  const hook = `before${side}` as const
+  for (let i = from; i < all.length && !asker.over; i++) {
+    const one = all[i] as Interceptor
+    const waits = hookOf(one, hook)?.call(one, args)
+    if (isThenable(waits)) {
+      asker.awaited = nameOf(one, hook)
+      return Promise.resolve(waits).then(() => intercept(side, all, args, asker, i + 1))
+    }
   }
   return undefined
 }
@@ -100,7 +115,6 @@ export interface Fatal {
 
 /**
  * Runs the `after` side, in reverse order.
- * @param report what a throwing one is reported to
  * @returns the first fatal fault, if any; a promise where one has to be waited for
  */
 export function conclude<K extends Side>(
@@ -108,32 +122,29 @@ export function conclude<K extends Side>(
   all: readonly Interceptor[],
   args: Told<K>,
   outcome: Outcome,
-  report: (where: string, error: unknown) => void,
+  asker: Asker,
 ): Fatal | undefined | Promise<Fatal | undefined> {
-  const faulty = (one: Interceptor, error: unknown): Fatal | undefined => {
-    report(`interceptor ${one.name ?? ''} ${AFTER[side]}`.replace('  ', ' '), error)
-    return one.onFault === 'fail' ? { error } : undefined
+  const hook = `after${side}` as const
+  let fatal: Fatal | undefined
+  const faulty = (one: Interceptor, error: unknown): void => {
+    asker.fault(`interceptor ${nameOf(one, hook)}`, error)
+    if (one.onFault === 'fail') fatal ??= { error }
   }
-  const from = (last: number, found: Fatal | undefined): Fatal | undefined | Promise<Fatal | undefined> => {
-    let fatal = found
-    for (let i = last; i >= 0; i--) {
-      const one = all[i]
-      if (one === undefined) continue
+  const from = (last: number): Fatal | undefined | Promise<Fatal | undefined> => {
+    for (let i = last; i >= 0 && !asker.over; i--) {
+      const one = all[i] as Interceptor
       try {
-        const waits = (one[AFTER[side]] as Hook)?.call(one, args, outcome)
+        const waits = hookOf(one, hook)?.call(one, args, outcome)
         if (isThenable(waits)) {
-          const told = Promise.resolve(waits).then(
-            () => undefined,
-            (error: unknown) => faulty(one, error),
-          )
-          return told.then((late) => from(i - 1, fatal ?? late))
+          asker.awaited = nameOf(one, hook)
+          const told = Promise.resolve(waits).catch((error: unknown) => faulty(one, error))
+          return told.then(() => from(i - 1))
         }
       } catch (error) {
-        const late = faulty(one, error)
-        fatal = fatal ?? late
+        faulty(one, error)
       }
     }
     return fatal
   }
-  return from(all.length - 1, undefined)
+  return from(all.length - 1)
 }

@@ -51,11 +51,13 @@ export interface BranchSettled<At extends string = string> extends ActionFacts<A
   /** How long it took from its first step on, milliseconds; 0 when it never started. */
   readonly durationMs: number
 }
-/** Code that ignored its signal beyond `graceMs`. Its slot is closed; what it returns later is ignored. */
+/** Code that went on beyond `graceMs` after a cancel. Its slot is closed; what it returns later is ignored. */
 export interface BranchLeaked<At extends string = string> extends ActionFacts<At> {
   readonly type: 'branch.leaked'
   /** How long ago it was cancelled, milliseconds. */
   readonly sinceMs: number
+  /** Where the action had ended or not begun: the interceptor that did not answer: its name, and which of its functions. */
+  readonly interceptor?: string
 }
 /** The results of a map are handed to its `reduce`. */
 export interface ReduceEvent<At extends string = string> extends ActionFacts<At> {

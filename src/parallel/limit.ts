@@ -24,6 +24,8 @@ export class Gate {
   readonly #max: number
   #running = 0
   readonly #waiting = new Set<SlotRequest>()
+  /** One for good: a new one would pass by all that was taken from the front. It never comes to the end. */
+  readonly #turns = this.#waiting.values()
 
   constructor(max: number) {
     this.#max = max
@@ -46,11 +48,11 @@ export class Gate {
   }
 
   leave(): void {
-    const [next] = this.#waiting
-    if (next === undefined) {
+    if (this.#waiting.size === 0) {
       this.#running -= 1
       return
     }
+    const next = this.#turns.next().value as SlotRequest // somebody waits, and whoever had a turn is out
     this.#waiting.delete(next)
     next.granted()
   }

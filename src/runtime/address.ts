@@ -1,6 +1,7 @@
 import { type Path, printPath } from '../action/context.js'
 import type { Delivery, Received } from '../action/message.js'
 import { announce } from './announce.js'
+import { parentOf, pathAt } from './identity.js'
 import type { LiveApp, LiveMap } from './tree.js'
 
 // Owns: how the address of an application below another one is looked up: one segment after the other, never by a search.
@@ -55,7 +56,8 @@ export function sendDown(root: LiveApp, message: Received, path: string | Path |
   const found = path === undefined ? { app: root, map: undefined, key: '' } : findBelow(root, path)
   const target = found?.app
   const map = found?.map ?? (target?.running === false ? target.parent?.map : undefined)
-  if (map !== undefined) return map.siblings.deliver(found?.key ?? '', message, nameOf(map, found?.key ?? ''))
+  if (map !== undefined)
+    return map.siblings.deliver(found?.key ?? '', message, printPath(pathAt(parentOf(map, found?.key ?? ''))))
   const open = target?.running === true && target.cancellation === undefined
   const delivery = open ? target.mailbox.push(message) : 'dropped'
   const teller = target ?? root
@@ -68,5 +70,3 @@ export function sendDown(root: LiveApp, message: Received, path: string | Path |
 }
 
 const nameOfPath = (path: string | Path): string => (typeof path === 'string' ? path : printPath(path))
-const nameOf = ({ app, step, visit }: LiveMap, key: string): string =>
-  printPath([...app.path, { map: step.node.name, visit, key }])

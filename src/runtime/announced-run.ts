@@ -1,8 +1,10 @@
 import { toError } from '../internal/guards.js'
-import { conclude, type InterceptedApp, type Interceptor, intercept, type Outcome } from '../lifecycle/interceptor.js'
-import { announce, reportFault } from './announce.js'
+import type { InterceptedApp, Outcome } from '../lifecycle/interceptor.js'
+import { announce } from './announce.js'
+import { Asking } from './asking.js'
 import { keepEnd } from './keeping.js'
 import { createOrder, type RunEnd, type RunOrder } from './order.js'
+import { failedRun } from './run-end.js'
 import type { LiveApp } from './tree.js'
 
 /** A run that nobody above tells of: with its events and its interceptors. Never rejects. */
@@ -16,15 +18,11 @@ export async function announcedRun(app: LiveApp, order: RunOrder = createOrder(a
       if (app.hears('run.start')) announce(app, { type: 'run.start', next })
       order.begun?.()
     },
-    before: hub.interceptors.length === 0 ? undefined : () => refusalOf(hub.interceptors, told),
+    before: hub.interceptors.length === 0 ? undefined : () => refusalOf(app, told),
   })
   if (hub.interceptors.length > 0) {
-    const fatal = await conclude('Run', hub.interceptors, told, outcomeOf(end), (where, error) =>
-      reportFault(app, where, error),
-    )
-    if (fatal !== undefined && end.status !== 'failed') {
-      end = { status: 'failed', error: toError(fatal.error), state: end.state, sequenceId: end.sequenceId }
-    }
+    const fatal = await new Asking(app).after('Run', told, outcomeOf(end))
+    if (end.status !== 'failed') end = fatal ? failedRun(app, toError(fatal.error)) : { ...end, leaked: app.leaked }
   }
   if (app.journal !== undefined) await keepEnd(app, end)
   if (app.hears('run.end')) {
@@ -39,9 +37,9 @@ export async function announcedRun(app: LiveApp, order: RunOrder = createOrder(a
   return end
 }
 
-async function refusalOf(...asked: [readonly Interceptor[], InterceptedApp]): Promise<Error | undefined> {
+async function refusalOf(app: LiveApp, told: InterceptedApp): Promise<Error | undefined> {
   try {
-    await intercept('Run', ...asked)
+    await new Asking(app).before('Run', told)
     return undefined
   } catch (error) {
     return toError(error)

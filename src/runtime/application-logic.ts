@@ -1,10 +1,11 @@
 import { type MachineConfig, machineConfigOf } from '../graph/machine-config.js'
 import type { Plan } from '../graph/plan.js'
-import type { State } from '../state/freeze.js'
 import { createCancellation } from './cancellation.js'
+import { cancelFromOutside, sendFromOutside } from './from-outside.js'
 import type { LooseLogic } from './logic.js'
 import type { RunEnd } from './order.js'
-import { AppSnapshot, EndedBranch, type PersistedRun, plainError, type RunOutput } from './snapshot.js'
+import { outputOf } from './run-end.js'
+import { AppSnapshot, EndedBranch, type PersistedRun, plainError } from './snapshot.js'
 import type { LiveApp } from './tree.js'
 
 // Owns: the actor of an application: its snapshot, and the pure transition from one to the next.
@@ -56,10 +57,10 @@ function createAppLogic(plan: Plan): LooseLogic<AppSnapshot> {
         case 'teasel.end':
           return ended(app, snapshot, event['end'] as RunEnd)
         case 'cancel':
-          scope.defer(() => app.cancelFromOutside(event['reason']))
+          scope.defer(() => cancelFromOutside(app, event['reason']))
           return snapshot
         case 'message':
-          scope.defer(() => void app.sendFromOutside(event['message'], event['path']))
+          scope.defer(() => void sendFromOutside(app, event['message'], event['path']))
           return snapshot
         case 'xstate.stop':
           scope.defer(() => app.stop(createCancellation('stop', 'stop', app.hub.clock.now())))
@@ -76,13 +77,6 @@ function ended(app: LiveApp, snapshot: AppSnapshot, end: RunEnd): AppSnapshot {
   if (snapshot.status !== 'active') return snapshot
   if (end.status === 'failed') return new AppSnapshot(app, snapshot, 'error', undefined, end.error)
   return new AppSnapshot(app.parent?.map === undefined ? app : new EndedBranch(app), snapshot, 'done', outputOf(end))
-}
-
-/** What the actor ends with. Cancelled is an outcome, not an error. */
-function outputOf(end: Exclude<RunEnd, { readonly status: 'failed' }>): RunOutput<State> {
-  if (end.status !== 'cancelled') return end
-  const { cancellation, ...rest } = end
-  return { ...rest, reason: cancellation.reason, by: cancellation.by }
 }
 
 function persist(snapshot: AppSnapshot): PersistedRun {

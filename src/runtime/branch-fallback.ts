@@ -1,12 +1,12 @@
 import { printPath } from '../action/context.js'
 import type { Fallback } from '../action/retry.js'
-import { TimeoutError } from '../errors.js'
 import { toError } from '../internal/guards.js'
 import { checkBranchUpdate } from '../parallel/branch-state.js'
 import { overlay } from '../state/contract.js'
-import { TIMEOUT } from './cancellation.js'
+import { timeoutOf } from './cancellation.js'
 import type { RunEnd } from './order.js'
 import { attemptsOf, isBeyondRetry, thrownIn, withFallbackError } from './retrying.js'
+import { endedRun, failedRun } from './run-end.js'
 import { AppSnapshot } from './snapshot.js'
 import type { LiveApp } from './tree.js'
 
@@ -25,23 +25,13 @@ export function endByFallback(app: LiveApp, fallback: Fallback, end: RunEnd): Ru
     app.standing = new AppSnapshot(app, { state: recovered, position, next: undefined, sequenceId })
     attemptsOf(app).branchRecovered = true
     app.self.send({ type: 'teasel.step', standing: app.standing })
-    return {
-      status: 'finished',
-      action: position ?? '',
-      next: undefined,
-      state: recovered,
-      sequenceId,
-      leaked: app.leaked,
-    }
+    return endedRun(app, 'finished')
   } catch (second) {
-    if (second === cause) return end
-    return { status: 'failed', error: toError(withFallbackError(error, second)), state, sequenceId }
+    return second === cause ? end : failedRun(app, toError(withFallbackError(error, second)))
   }
 }
 
 function failureOf(end: RunEnd): Error | undefined {
   if (end.status === 'failed') return end.error
-  if (end.status !== 'cancelled') return undefined
-  const { reason, by } = end.cancellation
-  return by === TIMEOUT && reason instanceof TimeoutError ? reason : undefined
+  return end.status === 'cancelled' ? timeoutOf(end.cancellation) : undefined
 }

@@ -1,22 +1,23 @@
 import { printPath } from '../action/context.js'
 import type { Inputs } from '../action/inputs.js'
 import { TimeoutError } from '../errors.js'
-import { intercept } from '../lifecycle/interceptor.js'
 import type { FanOut } from '../parallel/fan-out.js'
 import { gateOf } from '../parallel/limit.js'
 import type { BranchTask } from '../parallel/task.js'
 import { Alarm } from './alarm.js'
 import { announce } from './announce.js'
 import { appLogicOf } from './application-logic.js'
+import { Asking } from './asking.js'
 import { Branch } from './branch.js'
 import { endByFallback } from './branch-fallback.js'
 import { BranchInputs } from './branch-inputs.js'
 import { createCancellation, TIMEOUT } from './cancellation.js'
 import { type AnyActorRef, makeActor } from './create-actor.js'
+import { parentOf } from './identity.js'
 import { keepEnd, restore } from './keeping.js'
 import { createOrder, pacedBelow, type RunOrder } from './order.js'
 import { initialStanding } from './standing.js'
-import type { LiveBranch, LiveMap, Parent } from './tree.js'
+import type { LiveBranch, LiveMap } from './tree.js'
 
 // Owns: how a task becomes a child application with an actor, and when its time is over.
 
@@ -33,12 +34,6 @@ export class BranchStarter {
     this.#fanOut = fanOut
     this.#self = self
     this.#inputs = new BranchInputs(raw)
-  }
-
-  /** Where a branch of this key hangs. */
-  parent(key: string): Parent {
-    const { app, step, visit } = this.#map
-    return { app, map: this.#map, name: step.node.name, visit, key }
   }
 
   /** What a branch is given: by the map, by its entry, by `bind`. */
@@ -63,7 +58,7 @@ export class BranchStarter {
       gate,
       journal: kept?.journal,
       standing: initialStanding(plan, state),
-      parent: this.parent(task.key),
+      parent: parentOf(this.#map, task.key),
     })
     if (kept?.stored?.based === true) restore(child, kept.stored)
     const actor = makeActor(appLogicOf(plan), { id: task.key, parent: this.#self, input: { owned: child } })
@@ -80,11 +75,13 @@ export class BranchStarter {
     const { app, task } = branch
     const { name } = this.#map.step.node
     try {
-      await intercept('Branch', app.hub.interceptors, { map: name, key: task.key, index: task.index, path: app.path })
+      await new Asking(app).before('Branch', { map: name, key: task.key, index: task.index, path: app.path })
     } catch (error) {
-      return this.#map.childFailed(task.key, error)
+      if (app.cancellation === undefined) return this.#map.childFailed(task.key, error)
     }
-    if (this.#map.table.live.get(task.key) === branch) this.#begin(branch)
+    if (this.#map.table.live.get(task.key) !== branch) return // stopped
+    if (app.cancellation === undefined) this.#begin(branch)
+    else this.#map.childDone(task.key, undefined)
   }
 
   #begin({ app, actor, task: { fallback } }: LiveBranch): void {

@@ -9,37 +9,24 @@ import type { LiveApp, LiveBranch } from './tree.js'
  * cost).
  */
 export class Branch implements LiveBranch {
+  readonly task: BranchTask
+  readonly app: LiveApp
+  readonly actor: AnyActorRef
   startedAt: number | undefined
   alarm: Alarm | undefined
-  #task: BranchTask | undefined
-  #app: LiveApp | undefined
-  #actor: AnyActorRef | undefined
 
   constructor(task: BranchTask, app: LiveApp, actor: AnyActorRef) {
-    this.#task = task
-    this.#app = app
-    this.#actor = actor
+    this.task = task
+    this.app = app
+    this.actor = actor
   }
 
-  get task(): BranchTask {
-    return this.#task ?? settled()
-  }
-
-  get app(): LiveApp {
-    return this.#app ?? settled()
-  }
-
-  get actor(): AnyActorRef {
-    return this.#actor ?? settled()
-  }
-
+  /** Nothing asks it for anything any more. */
   release(): void {
-    this.#task = undefined
-    this.#app = undefined
-    this.#actor = undefined
+    letGo(this)
   }
 }
 
-function settled(): never {
-  throw new TypeError('The branch has settled.')
+function letGo(branch: { task: unknown; app: unknown; actor: unknown }): void {
+  branch.task = branch.app = branch.actor = undefined
 }

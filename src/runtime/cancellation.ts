@@ -1,4 +1,4 @@
-import { CancelledError } from '../errors.js'
+import { CancelledError, TimeoutError } from '../errors.js'
 import type { CancelCause } from '../lifecycle/events.js'
 
 /** Why, and by whom, something was cancelled. One object for all that it reaches. */
@@ -24,3 +24,8 @@ export function belowCancellation({ at, reason }: Cancellation): Cancellation {
 
 /** Who cancels a branch whose time is over: it counts as failed. */
 export const TIMEOUT = 'timeout'
+
+/** What a branch failed with whose time was over. */
+export function timeoutOf({ by, reason }: Cancellation): TimeoutError | undefined {
+  return by === TIMEOUT && reason instanceof TimeoutError ? reason : undefined
+}

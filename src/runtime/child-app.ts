@@ -72,17 +72,15 @@ export function leaveParent(app: LiveApp): void {
   if (app.parent !== undefined && belongs(app)) app.parent.app.subApps?.delete(app.parent.key)
 }
 
-/** The step has ended: cancels what its applications still run, waits for that, and stops their actors. */
+/** The step has ended: cancels what its applications still run or ask, waits for that, and stops their actors. */
 export async function endSubApps(app: LiveApp): Promise<void> {
-  const running = [...(app.subApps?.values() ?? [])].filter((one) => one.running)
-  if (running.length > 0) {
-    const { clock, graceMs } = app.hub
-    const grace = new Grace(clock, graceMs, () => running.forEach((one) => void one.abandon()))
-    grace.start()
-    for (const one of running) one.cancel(createCancellation('parent', 'parent', clock.now()))
-    await dropSubApps(app)
-    grace.end()
-  } else await dropSubApps(app)
+  const below = [...(app.subApps?.values() ?? [])]
+  const { clock, graceMs } = app.hub
+  const grace = new Grace(clock, graceMs, () => below.forEach((one) => void one.abandon()))
+  grace.start()
+  for (const one of below) one.cancel(createCancellation('parent', 'parent', clock.now()))
+  await dropSubApps(app)
+  grace.end()
 }
 
 /** Gives up what the applications run that an action made, as the action itself is given up. */

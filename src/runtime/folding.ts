@@ -1,5 +1,5 @@
 import type { Inputs } from '../action/inputs.js'
-import { createDeferred, type Deferred } from '../internal/deferred.js'
+import { AsyncQueue } from '../internal/async-queue.js'
 import { isThenable } from '../internal/guards.js'
 import type { Fold } from '../parallel/fold.js'
 import type { AnyResult } from '../parallel/results.js'
@@ -140,9 +140,10 @@ class FoldEach extends Beside implements Folding {
   readonly repeats = false // what failed to be folded is half folded
   readonly #fold: Extract<Fold, { readonly kind: 'each' }>
   readonly #args: FoldArgs
-  /** Results that wait: in order of settling, or by their place. */
-  readonly #queue = new Map<number, AnyResult>()
-  #folded = 0
+  /** Results that wait: in order of settling, or each at its place. */
+  readonly #queue: (AnyResult | undefined)[] = []
+  /** The place of the next one. */
+  #at = 0
   #begun = false
   #ending = false
   #acc: unknown
@@ -163,17 +164,16 @@ class FoldEach extends Beside implements Folding {
   }
 
   take(result: AnyResult): void {
-    this.#queue.set(result.index, result)
-    if (!this.#fold.declared || result.index === this.#folded) this.running ??= this.#drain()
+    const place = this.#fold.declared ? result.index : this.#queue.length
+    this.#queue[place] = result
+    if (place === this.#at) this.running ??= this.#drain()
   }
 
   #next(): AnyResult | undefined {
     if (this.signal.aborted || this.fault !== undefined) return undefined
-    let at: number | undefined = this.#folded
-    if (!this.#fold.declared) at = this.#queue.keys().next().value
-    else if (this.#ending && !this.#queue.has(at)) at = [...this.#queue.keys()].sort((a, b) => a - b)[0]
-    const result = at === undefined ? undefined : this.#queue.get(at)
-    if (at !== undefined) this.#queue.delete(at) // F2
+    while (this.#ending && this.#at < this.#queue.length && this.#queue[this.#at] === undefined) this.#at += 1
+    const result = this.#queue[this.#at]
+    if (result !== undefined) this.#queue[this.#at++] = undefined // F2
     return result
   }
 
@@ -186,7 +186,6 @@ class FoldEach extends Beside implements Folding {
       for (let result = this.#next(); result !== undefined; result = this.#next()) {
         const acc = this.#fold.reduceEach({ acc: this.#acc, result, state, inputs, signal })
         this.#acc = isThenable(acc) ? await acc : acc
-        this.#folded += 1
       }
     } catch (error) {
       this.fail(error)
@@ -198,7 +197,7 @@ class FoldEach extends Beside implements Folding {
   async end(): Promise<unknown> {
     this.#ending = true
     await this.running
-    if (this.#queue.size > 0) {
+    if (this.#at < this.#queue.length) {
       this.running = this.#drain()
       await this.running
     }
@@ -211,8 +210,9 @@ class FoldEach extends Beside implements Folding {
 class FoldLive extends Beside implements Folding {
   readonly repeats = false
   readonly #reduce: (args: object) => unknown
-  #results: AnyResult[] = []
-  #reader: Deferred<void> | undefined
+  readonly #results = new AsyncQueue<AnyResult>(Number.POSITIVE_INFINITY)
+  /** How many loops wait for a result. */
+  #readers = 0
   #ended = false
   #update: unknown
 
@@ -222,7 +222,7 @@ class FoldLive extends Beside implements Folding {
   }
 
   get busy(): boolean {
-    return this.running !== undefined && this.#reader === undefined
+    return this.running !== undefined && this.#readers === 0
   }
 
   begin(): void {
@@ -239,40 +239,40 @@ class FoldLive extends Beside implements Folding {
       this.fail(error)
     }
     this.running = undefined
-    this.#results = []
+    this.#close()
     if (!this.#ended && this.fault === undefined && !this.signal.aborted) this.setup.enough()
     this.setup.idle()
   }
 
   take(result: AnyResult): void {
     if (this.running === undefined) return // it has returned
+    if (this.#readers > 0) this.#readers -= 1
     this.#results.push(result)
-    this.#wake()
   }
 
-  #wake(): void {
-    this.#reader?.resolve()
-    this.#reader = undefined
+  /** No result comes any more. */
+  #close(): void {
+    this.#readers = 0
+    this.#results.close()
   }
 
   async *#asCompleted(): AsyncGenerator<AnyResult, void, void> {
     for (;;) {
-      this.signal.throwIfAborted()
-      const result = this.#results.shift()
-      if (result !== undefined) yield result
-      else if (this.#ended) return
-      else {
-        this.#reader ??= createDeferred<void>()
-        const { promise } = this.#reader
+      const taken = this.#results.take()
+      if (isThenable(taken)) {
+        this.#readers += 1
         this.setup.idle()
-        await promise
       }
+      const result = await taken
+      this.signal.throwIfAborted()
+      if (result === undefined) return
+      yield result
     }
   }
 
   async end(): Promise<unknown> {
     this.#ended = true
-    this.#wake()
+    this.#close()
     await this.running
     if (this.fault !== undefined) throw this.fault.error
     return this.#update
@@ -280,7 +280,7 @@ class FoldLive extends Beside implements Folding {
 
   override cancel(reason: unknown): Promise<unknown> | undefined {
     const ended = super.cancel(reason)
-    this.#wake()
+    this.#close()
     return ended
   }
 }

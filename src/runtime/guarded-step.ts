@@ -7,6 +7,7 @@ import { checkUpdate } from '../state/contract.js'
 import { Alarm } from './alarm.js'
 import { createCancellation, TIMEOUT } from './cancellation.js'
 import { endSubApps } from './child-app.js'
+import { leakCode } from './leak.js'
 import { attemptsOf, isBeyondRetry, isTriedAgain, waitForAttempt, withFallbackError } from './retrying.js'
 import { Slot } from './slot.js'
 import { Step } from './step.js'
@@ -118,7 +119,7 @@ async function performInTime(app: LiveApp, step: Step, body: RunBody, timeoutMs:
 function giveUp(app: LiveApp, step: Step, since: number): void {
   for (const below of app.subApps?.values() ?? []) below.abandon()
   step.close()
-  app.leak(step.node, since)
+  leakCode(app, step.node, since)
   app.slot?.retire()
   app.slot = undefined
 }

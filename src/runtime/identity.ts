@@ -1,13 +1,19 @@
-import type { PathSegment } from '../action/context.js'
+import type { Path } from '../action/context.js'
 import { hashId } from '../internal/ids.js'
-import type { Parent } from './tree.js'
+import type { LiveMap, Parent } from './tree.js'
+
+/** Where a branch of a map hangs. */
+export function parentOf(map: LiveMap, key: string): Parent {
+  const { app, step, visit } = map
+  return { app, map, name: step.node.name, visit, key }
+}
 
 /** The id of a branch: a hash of where it hangs. The epoch grows with each rewind. */
 export function branchId({ app: { appId, journal }, map, name, visit, key }: Parent): string {
   return map?.kept?.idOf(key) ?? hashId([appId, journal?.below ?? 0, name, visit, key])
 }
 
-/** The last segment of the path of what hangs there: one object for all that is below it. */
-export function segmentOf({ name, visit, key }: Parent): PathSegment {
-  return Object.freeze({ map: name, visit, key })
+/** The path of what hangs there. */
+export function pathAt({ app, name, visit, key }: Parent): Path {
+  return Object.freeze([...app.path, Object.freeze({ map: name, visit, key })])
 }

@@ -1,4 +1,3 @@
-import { TimeoutError } from '../errors.js'
 import type { PlanNode } from '../graph/plan.js'
 import { toError } from '../internal/guards.js'
 import type { CommittingStep, Life } from '../persistence/committing.js'
@@ -6,11 +5,11 @@ import type { Awaitable } from '../persistence/driver.js'
 import type { Journal } from '../persistence/journal.js'
 import type { StoredRecord } from '../persistence/replay.js'
 import type { State } from '../state/freeze.js'
-import { TIMEOUT } from './cancellation.js'
+import { timeoutOf } from './cancellation.js'
 import { noteDown } from './noting.js'
 import { endsAt, type RunEnd, type RunOrder } from './order.js'
 import { attemptsOf } from './retrying.js'
-import { endedRun } from './run-end.js'
+import { endedRun, failedRun } from './run-end.js'
 import { AppSnapshot } from './snapshot.js'
 import { deliverInbox } from './stored-messages.js'
 import type { LiveApp } from './tree.js'
@@ -72,9 +71,8 @@ export function restore(app: LiveApp, stored: StoredRecord): void {
  * The first thing that a run does: the journal is claimed, and the application stands where it is stored.
  * @returns how the run ends, where it does at once
  */
-export async function openJournal(app: LiveApp, order: RunOrder): Promise<RunEnd | undefined> {
-  const { journal, plan, standing } = app
-  if (journal === undefined) return undefined
+export async function openJournal(app: LiveApp, journal: Journal, order: RunOrder): Promise<RunEnd | undefined> {
+  const { plan, standing } = app
   try {
     const stored = await journal.open(plan, standing)
     if (stored?.based === true) {
@@ -88,7 +86,7 @@ export async function openJournal(app: LiveApp, order: RunOrder): Promise<RunEnd
     deliverInbox(app, journal)
     return undefined
   } catch (error) {
-    return { status: 'failed', error: toError(error), state: standing.state, sequenceId: standing.sequenceId }
+    return failedRun(app, toError(error))
   }
 }
 
@@ -110,9 +108,9 @@ function tell(app: LiveApp, journal: Journal, end: RunEnd): Awaitable<void> {
   if (end.status === 'failed') return journal.failed(end.error, life)
   if (end.status !== 'cancelled') return undefined
   const { cancellation } = end
-  const { reason, by, cause } = cancellation
-  if (cause === 'stop') return undefined
-  if (by === TIMEOUT && reason instanceof TimeoutError) return journal.failed(reason, life)
+  if (cancellation.cause === 'stop') return undefined
+  const timeout = timeoutOf(cancellation)
+  if (timeout !== undefined) return journal.failed(timeout, life)
   // An application is cancelled for good only as a branch; the run of a root is over, and another may begin.
   return journal.cancelled(cancellation, life, parent?.map === undefined)
 }

@@ -3,13 +3,24 @@ import type { PlanNode } from '../graph/plan.js'
 import { announce } from './announce.js'
 import type { LiveApp } from './tree.js'
 
-/** Counts and tells code that was given up. `since`: when it was cancelled, epoch milliseconds. */
-export function leakCode(app: LiveApp, { name, subject }: PlanNode, since: number | undefined): void {
-  const now = app.hub.clock.now()
+/**
+ * Counts and tells code that was given up.
+ * @param node whose code; default: the action that the application stands at
+ * @param since when it was to end, epoch ms; default: when the application was cancelled
+ * @param interceptor what was given up in place of the action
+ */
+export function leakCode(app: LiveApp, node?: PlanNode, since = app.cancellation?.at, interceptor?: string): void {
+  const { plan, standing, hub } = app
+  const at = node ?? app.at ?? plan.graph.nodes.get(standing.next ?? standing.position ?? '')
+  if (at === undefined) return
+  const { name, subject } = at
+  const now = hub.clock.now()
   const sinceMs = now - (since ?? now)
-  app.takeLeaks([{ path: printPath(app.path), action: name, sinceMs }])
-  app.hub.logger.warn(
-    `${subject} ignored its signal for ${sinceMs} ms and was given up. It may still run; hand the signal on to what it awaits.`,
+  const which = interceptor && { interceptor }
+  app.takeLeaks([{ path: printPath(app.path), action: name, sinceMs, ...which }])
+  const whose = which ? `${subject}: interceptor ${interceptor}` : subject
+  hub.logger.warn(
+    `${whose} ignored a cancel for ${sinceMs} ms and was given up. It may still run; hand the signal on to what it awaits, or bound that.`,
   )
-  if (app.hears('branch.leaked')) announce(app, { type: 'branch.leaked', source: name, sinceMs })
+  if (app.hears('branch.leaked')) announce(app, { type: 'branch.leaked', source: name, sinceMs, ...which })
 }

@@ -9,6 +9,7 @@ import { appLogicOf } from './application-logic.js'
 import { Hub } from './hub.js'
 import type { LooseLogic, Scope } from './logic.js'
 import { createOrder, type RunEnd } from './order.js'
+import { endedRun } from './run-end.js'
 import { Runner } from './runner.js'
 import { AppSnapshot, errorOf, type PersistedRun, type RunOutput, readPersisted } from './snapshot.js'
 import { initialStanding, type Standing } from './standing.js'
@@ -59,7 +60,7 @@ export function createLoneLogic(plan: Plan, bound: Inputs): LooseLogic<AppSnapsh
     start(snapshot) {
       const app = AppSnapshot.appOf(snapshot)
       if (app === undefined || snapshot.status !== 'active') return
-      app.standing = standingOf(snapshot)
+      app.standing = snapshot
       const life: Life = { early: [] }
       lives.set(app, life)
       // In a microtask, so that the actor is up when the first step commits.
@@ -109,19 +110,11 @@ async function runLone(app: LiveApp, life: Life): Promise<void> {
 }
 
 /** A run that had halted, but whose actor was not done yet (E3). */
-function haltedBefore({ plan, standing }: LiveApp): RunEnd | undefined {
-  const { position, next, state, sequenceId } = standing
-  const node = position === undefined ? undefined : plan.graph.nodes.get(position)
-  if (node === undefined || !plan.haltAfter.has(node)) return undefined
-  return { status: 'halted', action: node.name, next, state, sequenceId, leaked: [] }
+function haltedBefore(app: LiveApp): RunEnd | undefined {
+  const { plan } = app
+  const node = plan.graph.nodes.get(app.standing.position ?? '')
+  return node !== undefined && plan.haltAfter.has(node) ? endedRun(app, 'halted') : undefined
 }
-
-const standingOf = ({ state, position, next, sequenceId }: AppSnapshot): Standing => ({
-  state,
-  position,
-  next,
-  sequenceId,
-})
 
 const standingFrom = ({ value, next, sequenceId }: PersistedRun, state: State): Standing => ({
   state,

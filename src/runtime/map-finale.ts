@@ -1,9 +1,10 @@
-import { createDeferred } from '../internal/deferred.js'
+import { createDeferred, type Deferred } from '../internal/deferred.js'
 import type { Feed } from '../persistence/map-keeping.js'
 import { announce, reportFault } from './announce.js'
 import { type AnyActorRef, stopActor } from './create-actor.js'
 import type { Folding } from './folding.js'
 import type { Grace } from './grace.js'
+import { leakCode } from './leak.js'
 import type { Closing } from './map-outcome.js'
 import type { LiveMap } from './tree.js'
 
@@ -20,8 +21,8 @@ export class MapFinale {
   readonly #folding: Folding
   readonly #grace: Grace
   readonly #answer = createDeferred<unknown>()
-  readonly #gaveUp = createDeferred<void>()
-  /** Since when a source is asked to close, epoch ms. */
+  #gaveUp: Deferred<void> | undefined
+  /** Since when a source is asked to close, or folding code to end, epoch ms. */
   #closing: number | undefined
   #phase: 'branches' | 'source' | 'reducer' | 'ended' = 'branches'
 
@@ -59,8 +60,10 @@ export class MapFinale {
     const { app, step, table } = this.#map
     const { name } = step.node
     this.#phase = 'source'
-    await this.#closeSource(feed, closing)
-    if (app.cancellation !== undefined) await this.#closeSource(undefined, closing) // meanwhile: what folds still ends
+    await this.#end(() => feed?.close(), closing)
+    // The map fails, maybe only since just now: folding code has fired its signal, and is waited for.
+    const why = closing === undefined || closing.kind === 'satisfied' ? app.cancellation : closing
+    if (why !== undefined) await this.#end(() => this.#folding.cancel(app.cancellation?.reason), why)
     if (this.#phase !== 'source') return // stopped
     const { done, failed, cancelled, settled } = table
     if (app.hears('map.end')) announce(app, { type: 'map.end', source: name, done, failed, cancelled })
@@ -71,26 +74,20 @@ export class MapFinale {
     this.#reducer.send({ type: 'teasel.reduce' })
   }
 
-  async #closeSource(feed: Feed | undefined, closing: Closing | undefined): Promise<void> {
+  /** Waits until the source is closed, or folding code has ended; each is given its time since it was told to. */
+  async #end(end: () => Promise<unknown> | undefined, told: { readonly at: number } | undefined): Promise<void> {
     try {
-      const ends = [feed?.close(), this.#endFolding(closing)].filter((end) => end !== undefined)
-      if (ends.length === 0) return
-      if (closing !== undefined) this.#grace.start(this.#grace.left(closing.at))
-      this.#closing = closing?.at ?? this.#map.app.hub.clock.now()
-      await Promise.race([Promise.all(ends), this.#gaveUp.promise])
+      const ended = end()
+      if (ended === undefined) return
+      this.#closing = told?.at ?? this.#map.app.hub.clock.now()
+      this.#grace.start(this.#grace.left(this.#closing))
+      this.#gaveUp = createDeferred()
+      await Promise.race([ended, this.#gaveUp.promise])
     } catch (error) {
       reportFault(this.#map.app, `The source of "${this.#map.step.node.name}", while it was closed,`, error)
     } finally {
       this.#closing = undefined
     }
-  }
-
-  /** The map fails: folding code that runs beside the branches has fired its signal, and is waited for. */
-  #endFolding(closing: Closing | undefined): Promise<unknown> | undefined {
-    const { cancellation } = this.#map.app
-    if (cancellation !== undefined) return this.#folding.cancel(cancellation.reason)
-    if (closing === undefined || closing.kind === 'satisfied') return undefined
-    return this.#folding.cancel(undefined)
   }
 
   /** Since when the code that is waited for should have ended, epoch ms; undefined where it may go on. */
@@ -102,11 +99,11 @@ export class MapFinale {
   abandon(): void {
     const { app, step } = this.#map
     if (this.#closing !== undefined) {
-      app.leak(step.node, this.#closing)
+      leakCode(app, step.node, this.#closing)
       this.#closing = undefined
-      this.#gaveUp.resolve()
+      this.#gaveUp?.resolve()
     } else if (this.#phase === 'reducer' && app.cancellation !== undefined) {
-      app.leak(step.node)
+      leakCode(app, step.node)
       this.finish({ error: app.cancellation.reason })
     }
   }

@@ -1,9 +1,9 @@
-import { ParallelError, TimeoutError } from '../errors.js'
+import { ParallelError } from '../errors.js'
 import { list } from '../internal/nearest.js'
 import type { FanOut, TaskSource } from '../parallel/fan-out.js'
 import type { Ending } from '../parallel/results.js'
 import { policyName } from '../parallel/settle.js'
-import { type Cancellation, createCancellation, TIMEOUT } from './cancellation.js'
+import { type Cancellation, createCancellation, timeoutOf } from './cancellation.js'
 import type { MapBooks } from './map-books.js'
 import type { LiveApp, LiveMap, LiveStep } from './tree.js'
 
@@ -60,9 +60,8 @@ export function closingCancellation(app: LiveApp, { kind }: Why): Cancellation {
 export function endingOf({ cancellation, standing, attempts }: LiveApp): Ending {
   if (cancellation === undefined || attempts?.branchRecovered === true)
     return { status: 'done', state: standing.state, recovered: attempts?.recovered === true }
-  const { reason, by } = cancellation
-  if (by === TIMEOUT && reason instanceof TimeoutError) return { status: 'failed', error: reason }
-  return { status: 'cancelled', reason, by }
+  const error = timeoutOf(cancellation)
+  return error === undefined ? lostBy(cancellation) : { status: 'failed', error }
 }
 
 /** What fails a map that is not satisfied. */

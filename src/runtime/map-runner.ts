@@ -65,7 +65,7 @@ export class MapRunner implements LiveMap {
     this.visit = (app.visits[step.node.index] ?? 0) + 1
     this.watches = fanOut.watch !== undefined
     this.siblings = new Siblings(this)
-    this.#watcher = fanOut.watch === undefined ? undefined : new Watcher(fanOut.watch, this)
+    this.#watcher = fanOut.watch && new Watcher(fanOut.watch, this)
     this.#grace = new Grace(app.hub.clock, fanOut.graceMs ?? app.hub.graceMs, () =>
       abandonOverdue(this, this.#closing !== undefined, this.#grace, this.#finale),
     )
@@ -236,8 +236,8 @@ export class MapRunner implements LiveMap {
   }
 
   #cancelLive({ app, task }: LiveBranch, cancellation: Cancellation): void {
-    if (app.running) app.cancel(cancellation)
-    else if (app.epoch === 0) this.#settle(task.key, lostBy(cancellation)) // not launched yet: its interceptors are still asked
+    if (app.running || app.asked?.size) app.cancel(cancellation)
+    else if (app.epoch === 0) this.#settle(task.key, lostBy(cancellation)) // not launched yet
   }
 
   cancelBranch(key: string, cancellation: Cancellation): void {
@@ -267,7 +267,7 @@ export class MapRunner implements LiveMap {
 
   /** Gives up whatever ignores its cancel: branches, and with none left the source or the reducer. */
   abandon(): void {
-    if (this.table.live.size === 0) return this.#finale.abandon()
+    if (this.table.live.size === 0) this.#finale.abandon()
     for (const { app } of this.table.each()) app.abandon()
     this.#grace.cut() // also for what follows
   }

@@ -47,6 +47,8 @@ export interface Leak {
   readonly action: string
   /** How long ago it had been cancelled when it was given up, milliseconds. */
   readonly sinceMs: number
+  /** Where the action had ended or not begun: the interceptor that did not answer: its name, and which of its functions. */
+  readonly interceptor?: string
 }
 
 /** How a run ended. */

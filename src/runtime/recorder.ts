@@ -1,12 +1,14 @@
 import { type Inputs, NO_INPUTS } from '../action/inputs.js'
-import { conclude, type Fatal } from '../lifecycle/interceptor.js'
+import type { Fatal } from '../lifecycle/interceptor.js'
 import { type BranchIds, createResult, type Ending } from '../parallel/results.js'
 import type { BranchTask } from '../parallel/task.js'
-import { announce, reportFault } from './announce.js'
+import { announce } from './announce.js'
+import { Asking } from './asking.js'
 import type { AnyActorRef } from './create-actor.js'
-import { branchId } from './identity.js'
+import { branchId, parentOf, pathAt } from './identity.js'
 import type { MapBooks } from './map-books.js'
 import type { LiveApp, LiveMap } from './tree.js'
+import { hearsOfBranch, unmade } from './unmade.js'
 
 // Owns: what is written down when a branch settles: its result, in the books, to the reducer, as an event, to interceptors.
 
@@ -38,8 +40,7 @@ export class Recorder implements BranchIds {
   }
 
   of(key: string): string {
-    const { app, step, visit } = this.#map
-    return branchId({ app, map: this.#map, name: step.node.name, visit, key })
+    return branchId(parentOf(this.#map, key))
   }
 
   /**
@@ -47,8 +48,7 @@ export class Recorder implements BranchIds {
    * @param past what is stored of one that did
    */
   record(task: BranchTask, app: LiveApp | undefined, startedAt: number | undefined, ending: Ending, past?: Past): void {
-    const { hub, watched } = this.#map.app
-    const { watches, tracker } = this.#map
+    const { hub } = this.#map.app
     const { key, index } = task
     const inputs = past?.inputs ?? (app === undefined ? task.inputs : inputsOf(app))
     const attempts = past?.attempts ?? (startedAt === undefined ? 0 : (app?.attempts?.branch ?? 1))
@@ -56,34 +56,24 @@ export class Recorder implements BranchIds {
     const result = createResult({ key, index, inputs, attempts, startedAt, ids: this }, endedAt, ending)
     this.#books.settle(result)
     this.#reducer.send({ type: 'teasel.settled', result })
-    if (hub.hears('branch.settled') || watched || watches || tracker !== undefined) {
+    if (hearsOfBranch(this.#map, 'branch.settled')) {
       const { name } = this.#map.step.node
       const durationMs = result.endedAt - (startedAt ?? result.endedAt)
       const fields = { source: name, key, index, status: ending.status, result, durationMs } as const
       announce(
-        app ?? this.#stillborn(key),
+        app ?? unmade(this.#map, key),
         { type: 'branch.settled', ...fields },
         this.#map.app.standing.sequenceId + 1,
       )
-    } else hub.skip()
+    }
     if (hub.interceptors.length > 0) this.#afterBranch(task, ending)
   }
 
-  /** Tells of a branch that never was made. */
-  #stillborn(key: string): LiveApp {
-    const { app, step, visit } = this.#map
-    const { plan, standing } = app
-    return app.child({ plan, standing, parent: { app, map: this.#map, name: step.node.name, visit, key } })
-  }
-
   #afterBranch({ key, index }: BranchTask, ending: Ending): void {
-    const { app, step, visit } = this.#map
-    const { name } = step.node
-    const told = { map: name, key, index, path: [...app.path, { map: name, visit, key }] }
-    const { epoch } = app
-    const report = (where: string, error: unknown): void => reportFault(app, where, error, epoch)
+    const parent = parentOf(this.#map, key)
+    const told = { map: parent.name, key, index, path: pathAt(parent) }
     this.#asking += 1
-    void Promise.resolve(conclude('Branch', app.hub.interceptors, told, ending, report)).then((fatal) => {
+    void Promise.resolve(new Asking(parent.app).after('Branch', told, ending)).then((fatal) => {
       this.#asking -= 1
       this.#concluded(fatal)
     })

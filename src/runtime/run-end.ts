@@ -1,13 +1,14 @@
+import type { State } from '../state/freeze.js'
 import type { Cancellation } from './cancellation.js'
 import type { RunEnd } from './order.js'
+import type { RunOutput } from './snapshot.js'
 import type { LiveApp } from './tree.js'
 
 /** A run that reached a halt, or has nothing left to run. */
 export function endedRun({ standing, leaked }: LiveApp, status: 'halted' | 'finished'): RunEnd {
-  const { state, sequenceId, position = '', next } = standing
-  return status === 'halted'
-    ? { status, action: position, next, state, sequenceId, leaked }
-    : { status, action: position, next: undefined, state, sequenceId, leaked }
+  const { state, sequenceId, position: action = '', next } = standing
+  const end = { action, state, sequenceId, leaked }
+  return status === 'halted' ? { ...end, status, next } : { ...end, status, next: undefined }
 }
 
 /** A run that was cancelled. */
@@ -19,4 +20,11 @@ export function cancelledRun({ standing, leaked }: LiveApp, cancellation: Cancel
 /** A run that failed. */
 export function failedRun({ standing: { state, sequenceId } }: LiveApp, error: Error): RunEnd {
   return { status: 'failed', error, state, sequenceId }
+}
+
+/** What whoever asked is told of a run that did not fail. Cancelled is an outcome, not an error. */
+export function outputOf(end: Exclude<RunEnd, { readonly status: 'failed' }>): RunOutput<State> {
+  if (end.status !== 'cancelled') return end
+  const { cancellation, ...rest } = end
+  return { ...rest, reason: cancellation.reason, by: cancellation.by }
 }

@@ -1,24 +1,22 @@
 import { type Path, printPath } from '../action/context.js'
 import { type Inputs, NO_INPUTS } from '../action/inputs.js'
-import type { Delivery, Message, Received } from '../action/message.js'
+import type { Received } from '../action/message.js'
 import { MaxStepsError, type Where } from '../errors.js'
 import type { Plan, PlanNode } from '../graph/plan.js'
 import { createDeferred } from '../internal/deferred.js'
 import { isThenable } from '../internal/guards.js'
 import { createId } from '../internal/ids.js'
-import type { CancelCause, EventType } from '../lifecycle/events.js'
+import type { EventType } from '../lifecycle/events.js'
 import type { InterceptedStep } from '../lifecycle/interceptor.js'
 import type { Gate } from '../parallel/limit.js'
 import type { Journal } from '../persistence/journal.js'
-import { sendDown } from './address.js'
 import { announce } from './announce.js'
 import type { Attempts } from './attempts.js'
-import { belowCancellation, type Cancellation, createCancellation } from './cancellation.js'
+import { belowCancellation, type Cancellation } from './cancellation.js'
 import { abandonSubApps } from './child-app.js'
 import type { AnyActorRef } from './create-actor.js'
-import { Grace } from './grace.js'
 import type { Hub } from './hub.js'
-import { branchId, segmentOf } from './identity.js'
+import { branchId, pathAt } from './identity.js'
 import { openJournal } from './keeping.js'
 import { leakCode } from './leak.js'
 import { Mailbox } from './mailbox.js'
@@ -30,7 +28,7 @@ import type { Slot } from './slot.js'
 import type { Standing } from './standing.js'
 import { lateStep } from './step-border.js'
 import { commitStep, failStep, performStep } from './take-step.js'
-import type { AppSetup, ChildSetup, LiveApp, LiveStep, LiveWaits, Parent } from './tree.js'
+import type { AppSetup, ChildSetup, LiveApp, LiveAsking, LiveStep, LiveWaits, Parent } from './tree.js'
 
 // Owns: the loop of one application: which step is next, when a run ends, what a cancel reaches.
 // Does not own: how one step is taken (take-step.ts), branches (map-runner.ts), the actor's snapshot (application-logic.ts).
@@ -68,6 +66,7 @@ export class Runner implements LiveApp {
   taken: Received[] | undefined
   waits: LiveWaits | undefined
   subApps: Map<string, LiveApp> | undefined
+  asked: Set<LiveAsking> | undefined
   leaked: readonly Leak[] = NO_LEAKS
   #mailbox: Mailbox | undefined
   #self: AnyActorRef | undefined
@@ -127,7 +126,7 @@ export class Runner implements LiveApp {
   }
 
   get path(): Path {
-    this.#path ??= this.parent === undefined ? [] : Object.freeze([...this.parent.app.path, segmentOf(this.parent)])
+    this.#path ??= this.parent === undefined ? [] : pathAt(this.parent)
     return this.#path
   }
 
@@ -171,7 +170,7 @@ export class Runner implements LiveApp {
     const refusal = order.before && (await order.before())
     if (refusal && this.epoch === epoch && !this.cancellation) return this.#finish(failedRun(this, refusal))
     if (this.journal !== undefined && this.epoch === epoch) {
-      const ended = await openJournal(this, order)
+      const ended = await openJournal(this, this.journal, order)
       if (ended !== undefined && this.epoch === epoch) return this.#finish(ended)
     }
     for (let steps = 0; ; steps++) {
@@ -224,8 +223,10 @@ export class Runner implements LiveApp {
   }
 
   cancel(cancellation: Cancellation): void {
-    if (!this.running || this.cancellation !== undefined) return
+    if (this.cancellation !== undefined || (!this.running && !this.asked?.size)) return
     this.cancellation = cancellation
+    for (const one of this.asked ?? []) one.cancelled()
+    if (!this.running) return // they alone are left of it
     if (this.hears('cancel'))
       announce(this, { type: 'cancel', reason: cancellation.reason, by: cancellation.by, cause: cancellation.cause })
     this.slot?.cancel()
@@ -238,8 +239,10 @@ export class Runner implements LiveApp {
 
   abandon(): void {
     const { step, cancellation } = this
+    for (const one of this.asked ?? []) one.giveUp()
     if (!this.running || cancellation === undefined) return
     if (step?.map !== undefined) return step.map.abandon()
+    if (this.asked?.size) return // what follows ends by itself
     if (this.subApps === undefined) return this.#giveUp(cancellation)
     const { epoch } = this
     void abandonSubApps(this).then(() => {
@@ -249,7 +252,7 @@ export class Runner implements LiveApp {
 
   #giveUp(cancellation: Cancellation): void {
     this.step?.close()
-    if (this.at !== undefined) this.leak(this.at)
+    if (this.at !== undefined) leakCode(this, this.at)
     this.slot?.retire()
     this.slot = this.step = undefined
     this.#finish(cancelledRun(this, cancellation))
@@ -257,26 +260,6 @@ export class Runner implements LiveApp {
 
   takeLeaks(leaks: readonly Leak[]): void {
     if (leaks.length > 0) this.leaked = [...this.leaked, ...leaks]
-  }
-
-  leak(node: PlanNode, since = this.cancellation?.at): void {
-    leakCode(this, node, since)
-  }
-
-  /** Someone outside cancels: final. Code that ignores its signal is given up after the grace period. */
-  cancelFromOutside(reason: unknown, cause: CancelCause = 'app', by = 'app'): void {
-    const { clock, graceMs } = this.hub
-    const cancellation = createCancellation(cause, by, clock.now(), reason)
-    if (this.parent?.map !== undefined) return this.parent.map.cancelBranch(this.parent.key, cancellation)
-    this.cancel(cancellation)
-    if (!this.running) return
-    const grace = new Grace(clock, graceMs, () => this.abandon())
-    grace.start()
-    void this.ended().then(() => grace.end())
-  }
-
-  sendFromOutside(message: Message, path: string | Path | undefined): Delivery {
-    return sendDown(this, { ...message, from: '' }, path)
   }
 
   ended(): Promise<void> {

@@ -3,6 +3,7 @@ import { NoSenderError } from '../errors.js'
 import { announce } from './announce.js'
 import { Mailbox } from './mailbox.js'
 import type { LiveApp, LiveMap, LiveSiblings, WaitsFor } from './tree.js'
+import { hearsOfBranch, unmade } from './unmade.js'
 import { waitsOf } from './waits.js'
 
 // Owns: messages between the branches of one map, those that come before a branch has started, and how many wait.
@@ -26,8 +27,10 @@ export class Siblings implements LiveSiblings {
     const branch = table.live.get(key)?.app
     const mailbox = branch === undefined ? this.#mailOf(key) : branch.mailbox
     const delivery = branch?.cancellation === undefined ? (mailbox?.push(message) ?? 'dropped') : 'dropped'
-    if ((branch ?? app).hears('message'))
-      announce(branch ?? app, { type: 'message', source: step.node.name, message, to, delivery })
+    if (hearsOfBranch(this.#map, 'message')) {
+      const teller = branch ?? (mailbox === undefined ? app : unmade(this.#map, key)) // also to their own `watch`
+      announce(teller, { type: 'message', source: step.node.name, message, to, delivery })
+    }
     return delivery
   }
 

@@ -3,6 +3,7 @@ import type { Delivery, Message, Received } from '../action/message.js'
 import type { Awaitable } from '../persistence/driver.js'
 import type { Journal } from '../persistence/journal.js'
 import { findBelow, sendDown } from './address.js'
+import { sendFromOutside } from './from-outside.js'
 import { noteDown } from './noting.js'
 import type { LiveApp } from './tree.js'
 
@@ -62,7 +63,7 @@ export function sendStored(root: LiveApp, message: Message, path: string | Path 
   const { app, map, key = '' } = path === undefined ? { app: root } : (findBelow(root, path) ?? {})
   const { kind, body } = message
   const posting = map?.kept?.post(key, { kind, body }) ?? app?.journal?.post(app.appId, { kind, body })
-  if (posting === undefined) return root.sendFromOutside(message, path) // at once
+  if (posting === undefined) return sendFromOutside(root, message, path) // at once
   return posting.then((id) => {
     const deliver = (): Delivery => sendDown(root, storedMessage({ kind, body, from: '' }, id), path)
     const delivery = app?.journal?.inbox.arrived({ id, kind, body }, deliver) ?? deliver()

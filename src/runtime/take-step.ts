@@ -3,7 +3,7 @@ import { NO_POLICY } from '../action/retry.js'
 import type { Edge, PlanNode } from '../graph/plan.js'
 import { chooseEdge } from '../graph/transition.js'
 import { isThenable } from '../internal/guards.js'
-import { conclude, type Fatal, type InterceptedStep, intercept, type Outcome } from '../lifecycle/interceptor.js'
+import type { Fatal, InterceptedStep, Outcome } from '../lifecycle/interceptor.js'
 import { isFanOut } from '../parallel/fan-out.js'
 import type { Gate } from '../parallel/limit.js'
 import { PersistenceError } from '../persistence/errors.js'
@@ -11,7 +11,8 @@ import { checkUpdate, overlay } from '../state/contract.js'
 import type { State } from '../state/freeze.js'
 import { applySchema } from '../state/schema.js'
 import { demandReads } from '../state/view.js'
-import { announce, reportFault } from './announce.js'
+import { announce } from './announce.js'
+import { Asking } from './asking.js'
 import { endSubApps } from './child-app.js'
 import { performGuarded } from './guarded-step.js'
 import { committing } from './keeping.js'
@@ -61,7 +62,7 @@ function begin(app: LiveApp, node: PlanNode, order: RunOrder): unknown {
   const raw = rawInputs(app, node, order.inputs)
   const inputs = node.takesInputs ? parseInputs(subject, parts.spec, raw, () => app.where(node)) : NO_INPUTS
   if (interceptors.length === 0) return execute(app, node, inputs, raw)
-  const waits = intercept('Step', interceptors, tell(app, node, inputs))
+  const waits = new Asking(app).before('Step', tell(app, node, inputs))
   if (waits === undefined) return execute(app, node, inputs, raw)
   const { epoch } = app
   return waits.then(() =>
@@ -257,12 +258,8 @@ function tell(app: LiveApp, node: PlanNode, inputs: Inputs): InterceptedStep {
   return app.told
 }
 
-function afterStep(app: LiveApp, outcome: Outcome): ReturnType<typeof conclude> {
-  const { told, epoch, hub } = app
+function afterStep(app: LiveApp, outcome: Outcome): ReturnType<Asking['after']> {
+  const { told } = app
   app.told = undefined
-  if (told === undefined) return undefined
-  return conclude('Step', hub.interceptors, told, outcome, (where, error) => {
-    if (app.epoch === epoch) reportFault(app, where, error)
-    else hub.logger.error(`${where} threw, after it was given up.`, error) // C4
-  })
+  return told && new Asking(app).after('Step', told, outcome)
 }

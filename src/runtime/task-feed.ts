@@ -54,7 +54,12 @@ export class TaskFeed {
       this.#pull(entries.iterator)
       return 'later'
     }
-    const pulled = this.#guard(() => entries.iterator.next())
+    let pulled: ReturnType<typeof entries.iterator.next>
+    try {
+      pulled = entries.iterator.next()
+    } catch (error) {
+      throw this.#thrown(error)
+    }
     if (pulled.done !== true) return toTask(pulled.value, this.#index++)
     this.#state = 'ended'
     return 'end'
@@ -74,23 +79,15 @@ export class TaskFeed {
         this.#wake()
       },
       (error: unknown) => {
-        this.#state = 'ended'
         this.#fault = { error: this.#thrown(error) }
         this.#wake()
       },
     )
   }
 
-  #guard<T>(pull: () => T): T {
-    try {
-      return pull()
-    } catch (error) {
-      this.#state = 'ended'
-      throw this.#thrown(error)
-    }
-  }
-
+  /** The source has ended by what it threw. */
   #thrown(error: unknown): Error {
+    this.#state = 'ended'
     return new Error(
       `its source threw after ${this.#index} ${this.#index === 1 ? 'branch' : 'branches'}: ${messageOf(error)}`,
       {

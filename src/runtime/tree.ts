@@ -1,10 +1,10 @@
 import type { AnyActorRef } from 'xstate'
 import type { Path } from '../action/context.js'
 import type { Inputs } from '../action/inputs.js'
-import type { Delivery, Message, Received } from '../action/message.js'
+import type { Delivery, Received } from '../action/message.js'
 import type { Where } from '../errors.js'
 import type { Plan, PlanNode } from '../graph/plan.js'
-import type { AnyEvent, CancelCause, EventType } from '../lifecycle/events.js'
+import type { AnyEvent, EventType } from '../lifecycle/events.js'
 import type { InterceptedStep } from '../lifecycle/interceptor.js'
 import type { Gate } from '../parallel/limit.js'
 import type { AnyResult } from '../parallel/results.js'
@@ -105,6 +105,8 @@ export interface LiveApp {
   waits: LiveWaits | undefined
   /** Applications that the current step made by hand, by their keys. */
   subApps: Map<string, LiveApp> | undefined
+  /** Interceptors that are awaited: of its run, of its step, or of branches of its map. */
+  asked: Set<LiveAsking> | undefined
   attach(self: AnyActorRef): void
   /** Makes an application below; its actor is made by whoever asked. */
   child(setup: ChildSetup): LiveApp
@@ -119,19 +121,20 @@ export interface LiveApp {
   ended(): Promise<void>
   /** Fires every signal below; the first cancel counts. Says nothing when nothing runs. */
   cancel(cancellation: Cancellation): void
-  cancelFromOutside(reason: unknown, cause?: CancelCause, by?: string): void
-  sendFromOutside(message: Message, path: string | Path | undefined): Delivery
-  /** Gives up what still ignores its signal, here and below. */
+  /** Gives up what still ignores its signal, and interceptors that are asked, here and below. */
   abandon(): void
   /** Something below was given up. */
   takeLeaks(leaks: readonly Leak[]): void
-  /**
-   * Counts code of an action as leaked.
-   * @param since when it was to end, epoch ms; default: when the application was cancelled
-   */
-  leak(node: PlanNode, since?: number): void
   /** Fires every signal below and ends at once, waiting for nothing. */
   stop(cancellation: Cancellation): void
+}
+
+/** Interceptors whose answers are awaited. */
+export interface LiveAsking {
+  /** The application was cancelled: the grace period has begun. */
+  cancelled(): void
+  /** Waits no more. */
+  giveUp(): void
 }
 
 /** One attempt at one action. */

@@ -287,7 +287,7 @@ describe('a cancel', () => {
 
     expect(await run).toMatchObject({ status: 'cancelled', leaked: [{ action: 'wait', path: '', sinceMs: 50 }] })
     expect(lines).toEqual([
-      'warn: Action "wait" ignored its signal for 50 ms and was given up. It may still run; hand the signal on to what it awaits. undefined',
+      'warn: Action "wait" ignored a cancel for 50 ms and was given up. It may still run; hand the signal on to what it awaits, or bound that. undefined',
       'debug: Action "wait" ended after it was given up. Its outcome is ignored. [object Object]',
     ])
     expect(app.state).toEqual({})

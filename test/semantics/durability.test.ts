@@ -395,6 +395,21 @@ describe('what is stored', () => {
     expect(await labels('manual')).toEqual(['start -1', 'saved 2'])
   })
 
+  it('tells by hand, too, which action committed last', async () => {
+    const persister = memoryPersister()
+    const app = createApplication(loop(), { ...options, persister, save: 'manual' })
+    await app.run({ maxSteps: 2 }).catch(() => {})
+    await app.save()
+    const { position, next, sequenceId, state } = await resumeOrCreate(loop(), { ...options, persister })
+
+    expect({ position, next, sequenceId, state }).toEqual({
+      position: 'add',
+      next: 'add',
+      sequenceId: 1,
+      state: { n: 2 },
+    })
+  })
+
   it('is nothing of the branches of a map that says so (S-097, S-100)', async () => {
     const [persister, own] = [memoryPersister(), memoryPersister()]
     const map = (where: 'cascade' | null | typeof own) =>

@@ -1,7 +1,7 @@
-import { createApplication } from 'teasel'
-import { expect, it } from 'vitest'
+import { createApplication, type SettlePolicy } from 'teasel'
+import { describe, expect, it } from 'vitest'
 import { chat } from '../support/chat.js'
-import { settle } from '../support/deferred.js'
+import { defer, settle } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
 
 it('the deadline of the application ends what a map with a longer one waits for after its branches', async () => {
@@ -36,4 +36,115 @@ it('the deadline of the application ends what a map with a longer one waits for 
   await settle()
 
   expect(ended).toMatchObject({ status: 'cancelled' })
+})
+
+it('the deadline of the application cuts the time of a source whose map still asked an interceptor', async () => {
+  const clock = new ManualClock()
+  const quick = chat.action({ reads: [], writes: ['answer'], run: () => ({ answer: 'a' }) })
+  const inner = chat.mapActions({
+    reads: [],
+    writes: ['answer'],
+    graceMs: 5000,
+    actions: async function* () {
+      yield quick
+      await new Promise(() => {})
+    },
+    reduce: () => ({ answer: 'a' }),
+  })
+  const logger = { debug() {}, info() {}, warn() {}, error() {} }
+  const interceptors = [{ afterBranch: () => new Promise<void>(() => {}) }]
+  const options = { entrypoint: 'inner', state: {}, clock, graceMs: 100, logger, interceptors } as const
+  const app = createApplication(chat.graph({ actions: { inner } }), options)
+  const run = app.run()
+  await settle()
+  void app.cancel()
+  for (const ms of [100, 1, 1]) {
+    await settle()
+    clock.advance(ms)
+  }
+
+  expect(await run).toMatchObject({ status: 'cancelled', leaked: [{ interceptor: 'afterBranch' }, { sinceMs: 100 }] })
+})
+
+describe('what a map waits for after its branches', () => {
+  /** A map that closes at once; its source closes, and its folding code ends, when the test says so. */
+  function closing(settles: SettlePolicy) {
+    const clock = new ManualClock()
+    const [source, fold] = [defer(), defer()]
+    const one = chat.action({
+      reads: [],
+      writes: ['answer'],
+      run: async () => (settles === 'all' ? Promise.reject(new Error('bad')) : { answer: 'a' }),
+    })
+    const entries = [one]
+    const iterator = {
+      next: async () => {
+        const value = entries.pop()
+        return value === undefined ? new Promise<never>(() => {}) : { done: false, value }
+      },
+      return: async () => {
+        await source.promise
+        return { done: true, value: undefined }
+      },
+    }
+    const map = chat.mapActions({
+      reads: [],
+      writes: ['answer'],
+      settle: settles,
+      actions: () => ({ [Symbol.asyncIterator]: () => iterator }) as unknown as AsyncGenerator<typeof one>,
+      async reduceLive() {
+        await fold.promise
+        return { answer: 'b' }
+      },
+    })
+    const logger = { debug() {}, info() {}, warn() {}, error() {} }
+    const options = { entrypoint: 'map', state: {}, clock, graceMs: 100, logger } as const
+    const app = createApplication(chat.graph({ actions: { map } }), options)
+    const leaked: number[] = []
+    app.on('branch.leaked', ({ sinceMs }) => leaked.push(sinceMs))
+    const pass = async (ms: number) => {
+      await settle()
+      clock.advance(ms)
+      await settle()
+    }
+    return { app, pass, source, fold, leaked }
+  }
+
+  it('has its time since its own cancel, not since the map had enough', async () => {
+    const { app, pass, source, fold, leaked } = closing('first')
+    const run = app.run()
+    await pass(60)
+    void app.cancel()
+    await pass(20)
+    source.resolve()
+    await pass(70)
+    fold.resolve()
+    const { status } = await run
+
+    expect({ status, leaked }).toEqual({ status: 'cancelled', leaked: [] })
+  })
+
+  it('is given up once, also where the application is cancelled meanwhile', async () => {
+    const { app, pass, source, leaked } = closing('all')
+    const run = app.run()
+    await settle()
+    source.resolve()
+    await pass(60)
+    void app.cancel()
+    for (const ms of [40, 60, 1]) await pass(ms)
+    const { status } = await run
+
+    expect({ status, leaked }).toEqual({ status: 'cancelled', leaked: [100] })
+  })
+
+  it('is its source, and then its folding code', async () => {
+    const { app, pass, leaked } = closing('first')
+    const run = app.run()
+    await settle()
+    void app.cancel()
+    for (const ms of [100, 1, 1]) await pass(ms)
+    const { status } = await run
+
+    expect({ status, leaked }).toEqual({ status: 'cancelled', leaked: [100, 100] })
+  })
 })

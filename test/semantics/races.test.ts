@@ -194,7 +194,7 @@ describe('what was given up', () => {
     expect((await run).leaked).toEqual([{ path: '', action: 'map', sinceMs: 5000 }])
   })
 
-  it('may be an interceptor, before the action or after it: nothing is told of the step any more', async () => {
+  it('may be an interceptor, before the action or after it: the step ends, and what it answers late is not told', async () => {
     const told = async (at: 'beforeStep' | 'afterStep') => {
       const clock = new ManualClock()
       const gate = defer()
@@ -216,11 +216,11 @@ describe('what was given up', () => {
 
       return { began, heard, leaked }
     }
-    const heard = ['run.start', 'step.start', 'cancel', 'branch.leaked', 'run.end']
-    const leaked = [{ path: '', action: 'work', sinceMs: 5000 }]
+    const heard = ['run.start', 'step.start', 'cancel', 'branch.leaked', 'step.end', 'run.end']
+    const leak = { path: '', action: 'work', sinceMs: 5000 }
 
-    expect(await told('beforeStep')).toEqual({ began: 0, heard, leaked })
-    expect(await told('afterStep')).toEqual({ began: 1, heard, leaked })
+    expect(await told('beforeStep')).toEqual({ began: 0, heard, leaked: [{ ...leak, interceptor: 'beforeStep' }] })
+    expect(await told('afterStep')).toEqual({ began: 1, heard, leaked: [{ ...leak, interceptor: 'afterStep' }] })
   })
 
   it('begins nothing in a later run of the application', async () => {

@@ -368,6 +368,7 @@ describe('leaving a stream', () => {
 
   it('with detach tells the logger of a failure, and whoever asks for the end', async () => {
     const gate = defer()
+    gate.promise.catch(() => {}) // it may fail before the action awaits it
     const told: unknown[] = []
     const logger = { debug() {}, info() {}, warn() {}, error: (...all: unknown[]) => void told.push(all[0]) }
     const late = chat.action({ reads: [], writes: ['n'], run: () => gate.promise.then(() => ({ n: 1 })) })

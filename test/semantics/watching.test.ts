@@ -1,4 +1,4 @@
-import { createApplication, defineMessage, NoSenderError, type } from 'teasel'
+import { createApplication, defineMessage, NoSenderError, printPath, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { chat, echo } from '../support/chat.js'
 import { settle, untilAborted } from '../support/deferred.js'
@@ -120,6 +120,32 @@ describe('a watch that cancels while the map closes', () => {
 })
 
 describe('messages between branches', () => {
+  it('are told to `watch` also where the receiver is queued, and come from its address', async () => {
+    const [seen, heard]: [unknown[], string[]] = [[], []]
+    const early = chat.action({
+      reads: [],
+      writes: ['answer'],
+      run: ({ context }) => ({ answer: [context.send('late', hint('psst')), context.send('lat', hint('?'))].join() }),
+    })
+    const map = chat.mapActions({
+      reads: ['prompt'],
+      writes: ['answer'],
+      concurrency: 1,
+      actions: { early, late: echo },
+      watch: ({ event }) => void (event.type === 'message' && seen.push(event)),
+      reduce: ({ branches }) => ({ answer: branches.early.state.answer }),
+    })
+    const app = createApplication(chat.graph({ actions: { map } }), { entrypoint: 'map', state: { prompt: 'p' } })
+    app.on('message', ({ to, delivery, path }) => heard.push(`${to} ${delivery} at ${printPath(path)}`))
+    const { state } = await app.run()
+
+    expect({ seen, heard, answer: state.answer }).toEqual({
+      seen: [{ type: 'message', key: 'early', message: { kind: 'hint', body: 'psst', from: 'early' } }],
+      heard: ['late queued at map/late', 'lat dropped at '],
+      answer: 'queued,dropped',
+    })
+  })
+
   it('reach a sibling in order, and end when no sibling is left', async () => {
     const sender = chat.action({
       reads: [],

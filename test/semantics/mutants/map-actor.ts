@@ -40,8 +40,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'lets a later cancel replace the first one',
     file: 'runtime/runner.ts',
-    from: 'if (!this.running || this.cancellation !== undefined) return\n    this.cancellation = cancellation',
-    to: 'if (!this.running) return\n    this.cancellation = cancellation',
+    from: 'if (this.cancellation !== undefined || (!this.running',
+    to: 'if ((!this.running',
     caughtBy: ['the first cancel counts'],
   },
   {
