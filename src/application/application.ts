@@ -208,16 +208,10 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
    */
   send(message: Message, options?: { readonly path?: string | Path }): Promise<Delivery>
   /**
-<<<<<<< HEAD
-   * Cancels what runs, or the application at `path` below, also one that is queued. With a persister, that a branch was
-   * cancelled is stored at once. Resolves when it has ended and is stored. The run itself resolves with the status
-   * `cancelled`.
-=======
    * Cancels what runs, or the application at `path` below (`compare/gpt4`): its signals fire at once. Resolves when
-   * that has ended, or was given up after `graceMs`. Without a path the run itself resolves with the status
-   * `cancelled`; a branch is cancelled for good. Does nothing where nothing runs, or nothing stands at the path.
+   * that has ended, or was given up after `graceMs`, and is stored. Without a path the run itself resolves with the
+   * status `cancelled`; a branch is cancelled for good. Does nothing where nothing runs, or nothing stands at the path.
    * Default reason: a {@link CancelledError}.
->>>>>>> main
    *
    * An action of the same application calls it without awaiting it: the run ends only when that action has ended, so
    * they would wait for each other until the grace period is over.
