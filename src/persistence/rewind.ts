@@ -90,15 +90,9 @@ export interface AnswerOptions extends AppRef {
 }
 
 /**
-<<<<<<< HEAD
  * Sends a message to an application that waits in the store, from any process. A run that lives and waits finds it the
  * next time that it looks (`inboxEveryMs`, a second); else it is delivered when the application is resumed. It stays
  * until the step that took it commits.
-=======
- * Sends a message to an application that waits in the store, from any process. It is delivered when the application is
- * resumed, and stays until the step that took it commits. A runner that has the application in its memory does not hear
- * of it: there, `app.send`.
->>>>>>> main
  * @returns `queued` once it is stored; `dropped` when no such application is there, or it has ended
  *
  * @example
