@@ -16,7 +16,7 @@ import { Runner } from '../runtime/runner.js'
 import type { Standing } from '../runtime/standing.js'
 import type { LiveApp } from '../runtime/tree.js'
 import type { Tracker } from '../tracking/tracker.js'
-import { journalFor, type LoosePersist } from './persisting.js'
+import { journalFor, type LoosePersist, PERSIST_OPTIONS } from './persisting.js'
 
 // Owns: how the live side of an application is made of its options, and where it stands when it was stored before.
 // Does not own: its runs (live-application.ts).
@@ -44,7 +44,10 @@ export function makeApp(
   resumed: Resumed | undefined,
 ): LiveApp {
   const { parent, key } = options
-  if (parent !== undefined) return childApp(parent, key, { plan, standing, gate, appId: options.appId })
+  if (parent !== undefined) {
+    refuseOfRoot(options)
+    return childApp(parent, key, { plan, standing, gate, appId: options.appId })
+  }
   const appId = options.appId ?? (options.persister && createId())
   const journal = resumed?.journal ?? journalFor(options, appId ?? '', options.clock ?? systemClock)
   const hub = new Hub(options)
@@ -55,6 +58,14 @@ export function makeApp(
     restore(app, fitRecord(resumed.stored, plan, journal.scope.settings))
   }
   return app
+}
+
+const OF_ROOT = `clock graceMs interceptors logger tracker ${PERSIST_OPTIONS}`.split(' ')
+
+function refuseOfRoot(options: Making): void {
+  const own = OF_ROOT.filter((name) => options[name as keyof Making] !== undefined)
+  if (own.length > 0)
+    throw new TypeError(`An application with a parent shares what the parent has. Leave out: ${own.join(', ')}.`)
 }
 
 /** Stores where an application stands. @param idle whether nothing runs: then it may not be opened yet */

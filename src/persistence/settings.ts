@@ -36,6 +36,7 @@ export function scopeSettings(options: JournalOptions, driver: PersisterDriver):
   if (!Number.isInteger(version) || version < 0)
     throw new RangeError(`version is ${describeValue(version)}; it takes a whole number, 0 or more.`)
   if (typeof save === 'object') checkOptions('save', save, 'after')
+  else oneOf('save', save, ['every-step', 'settle', 'manual'])
   const { inboxEveryMs = INBOX_EVERY_MS } = options
   if (typeof inboxEveryMs !== 'number' || !(inboxEveryMs > 0))
     throw new RangeError(`inboxEveryMs is ${describeValue(inboxEveryMs)}; it takes milliseconds, more than 0.`)

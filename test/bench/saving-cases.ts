@@ -7,12 +7,27 @@ const against = (subject: () => unknown, baseline: () => unknown) => async (): P
   return { samples: ratios(all), baseline: median(all.map((round) => round.baseline)) }
 }
 
-/** 1: twice the steps take twice as long. */
-async function exponent(measure: (count: number) => Promise<number>): Promise<Measured> {
+// A whole state is written once for each doubling, so the sizes lie between doublings, too.
+const SIZES = [1_000, 1_400, 2_000, 2_800, 4_000, 5_600, 8_000]
+
+/** 1: twice the steps take twice as long. The slope of the line of least squares through the logarithms of all sizes. */
+async function exponent(measure: (count: number) => Promise<number>, many: number): Promise<Measured> {
   const samples: number[] = []
-  await measure(500)
-  for (let i = 0; i < 5; i++) samples.push(Math.log2((await measure(4_000)) / (await measure(1_000))) / 2)
+  await measure(1_000)
+  for (let i = 0; i < many; i++) {
+    const points: [number, number][] = []
+    for (const count of SIZES) points.push([Math.log2(count), Math.log2(await measure(count))])
+    samples.push(slope(points))
+  }
   return { samples, baseline: 1 }
+}
+
+function slope(points: readonly (readonly [number, number])[]): number {
+  const mean = (at: 0 | 1): number => points.reduce((sum, point) => sum + point[at], 0) / points.length
+  const [x, y] = [mean(0), mean(1)]
+  const sum = (of: (dx: number, dy: number) => number): number =>
+    points.reduce((all, [px, py]) => all + of(px - x, py - y), 0)
+  return sum((dx, dy) => dx * dy) / sum((dx) => dx * dx)
 }
 
 async function resume(): Promise<Measured> {
@@ -60,7 +75,7 @@ export const savingCases: readonly Case[] = [
     name: 'save.growing.time',
     unit: 'exponent',
     target: 1.2,
-    run: () => exponent((count) => cpuOf(() => grown(count))),
+    run: () => exponent((count) => cpuOf(() => grown(count)), 5),
   },
   {
     name: 'save.growing.disk',
@@ -72,7 +87,7 @@ export const savingCases: readonly Case[] = [
     name: 'save.growing.size',
     unit: 'exponent',
     target: 1.2,
-    run: () => exponent(async (count) => megabytes(await grown(count))),
+    run: () => exponent(async (count) => megabytes(await grown(count)), 1),
   },
   { name: 'resume', unit: 'ms', target: undefined, run: resume },
 ]
