@@ -60,7 +60,7 @@ export function makeApp(
   return app
 }
 
-const OF_ROOT = `clock graceMs interceptors logger tracker ${PERSIST_OPTIONS}`.split(' ')
+const OF_ROOT = `interceptors tracker ${PERSIST_OPTIONS}`.split(' ')
 
 function refuseOfRoot(options: Making): void {
   const own = OF_ROOT.filter((name) => options[name as keyof Making] !== undefined)

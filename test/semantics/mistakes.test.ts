@@ -9,6 +9,7 @@ import {
   task,
   type,
 } from 'teasel'
+import { memoryPersister } from 'teasel/persistence'
 import { tasksOf } from 'teasel/visualize'
 import { describe, expect, it } from 'vitest'
 import { type AnyActorLogic, type AnyActorRef, createActor } from 'xstate'
@@ -845,6 +846,24 @@ const mistakes: readonly { mistake: string; make: () => unknown; says: string }[
         }),
       ),
     says: 'Action "step" failed (step 0): The action "step" has made an application with the key "sub" in this step already. Give each a key of its own.',
+  },
+  {
+    mistake: 'an application with a parent and what it shares with it',
+    make: () =>
+      runOf(
+        plain({
+          run: ({ context }: { context: ActionContext }) => {
+            appOf(echo, { parent: context, tracker: { track() {} }, interceptors: [], persister: memoryPersister() })
+            return {}
+          },
+        }),
+      ),
+    says: 'Action "step" failed (step 0): An application with a parent shares what the parent has. Leave out: interceptors, tracker, persister.',
+  },
+  {
+    mistake: 'a word for when to save that there is not',
+    make: () => appOf(echo, { persister: memoryPersister(), save: 'never' }),
+    says: "save is \"never\". It takes 'every-step' or 'settle' or 'manual'.",
   },
   {
     mistake: 'running an application whose step has ended',
