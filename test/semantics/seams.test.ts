@@ -144,7 +144,12 @@ describe('app.cancel of one branch', () => {
       reduce: ({ results }) => ({ answer: results.map(({ status }) => status).join() }),
     })
     const interceptors: Interceptor[] = [{ beforeBranch: ({ key }) => (key === 'b' ? gate.promise : undefined) }]
-    const app = createApplication(chat.graph({ actions: { map } }), { entrypoint: 'map', state: {}, interceptors })
+    const app = createApplication(chat.graph({ actions: { map } }), {
+      entrypoint: 'map',
+      state: {},
+      interceptors,
+      graceMs: 0,
+    })
     const run = app.run()
     await settle()
     await app.cancel({ path: 'map/b', reason: 'no' })

@@ -113,6 +113,7 @@ describe('a watch that cancels while the map closes', () => {
       entrypoint: 'map',
       state: { prompt: 'p' },
       interceptors: [hold as never],
+      graceMs: 0,
     })
 
     expect((await app.run()).state.answer).toBe('cancelled,cancelled,cancelled,done')
