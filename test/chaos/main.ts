@@ -112,7 +112,14 @@ function judge(end: { readonly state: unknown } | undefined): void {
   else if (JSON.stringify(end.state) !== expected) counted.wrong += 1
 }
 
+function tally(): string {
+  const { kills, lost, repeated, wrong, duplicates } = counted
+  return `kills ${kills}, runs lost ${lost}, committed steps repeated ${repeated}, wrong final states ${wrong}, duplicate side effects ${duplicates}`
+}
+
 const started = performance.now()
+// What is still to come is seen while it runs; the numbers themselves stand alone in the output.
+const progress = setInterval(() => console.error(`… of ${kills}: ${tally()}`), 20_000)
 const wasControl = control
 const alone = await runToEnd(() => undefined)
 const expected = JSON.stringify(alone?.state ?? (wasControl ? { round: 2, found: [], answer: 'yes.' } : undefined))
@@ -146,12 +153,12 @@ while (counted.kills < kills) {
   )
 }
 rmSync(folder, { recursive: true, force: true })
+clearInterval(progress)
 const { lost, repeated, wrong, duplicates } = counted
 const seconds = ((performance.now() - started) / 1000).toFixed(0)
 if (json) console.log(JSON.stringify({ runs: runs - 1, seconds: Number(seconds), control, ...counted }))
 else {
   console.log(`${runs - 1} runs, ${seconds} s${control ? ', the journal switched off' : ''}`)
-  console.log(`kills ${counted.kills}, runs lost ${lost}, committed steps repeated ${repeated},`)
-  console.log(`wrong final states ${wrong}, duplicate side effects ${duplicates}`)
+  console.log(tally())
 }
 process.exitCode = lost + repeated + wrong + duplicates > 0 ? 1 : 0
