@@ -35,9 +35,7 @@ function missingWrite(subject: string, writes: readonly string[], update: State)
 
 /** A state with an update laid over it, frozen. */
 export function overlay(state: State, update: State): State {
-  const laid: Record<string, unknown> = { ...state }
-  for (const key in update) laid[key] = update[key]
-  return Object.freeze(laid)
+  return Object.freeze({ ...state, ...update })
 }
 
 /**

@@ -160,6 +160,20 @@ describe('state', () => {
     expect([...bag.keys()]).toEqual(['parent'])
   })
 
+  it('takes nothing that an update inherits', async () => {
+    const base: object = Object.assign(Object.create(null), { inherited: 1 })
+    const write = data.action({
+      reads: [],
+      writes: ['a'],
+      run: (): { a: number } => Object.assign(Object.create(base), { a: 2 }),
+    })
+    const app = createApplication(data.graph({ actions: { write } }), { entrypoint: 'write', state: {} })
+
+    const { state } = await app.run()
+
+    expect({ keys: Object.keys(state), inherited: 'inherited' in state }).toEqual({ keys: ['a'], inherited: false })
+  })
+
   it('costs a step nothing for what it does not touch', async () => {
     const big = Array.from({ length: 1000 }, (_, i) => ({ name: String(i) }))
     const tick = data.action({ reads: ['a'], writes: ['a'], run: ({ state }) => ({ a: state.a + 1 }) })
