@@ -251,6 +251,25 @@ describe('a failure', () => {
   })
 })
 
+describe('a loop of synchronous steps', () => {
+  it('gives promises their turn after each of them', async () => {
+    const forever = kit.graph({ actions: { add }, transitions: { add: [{ to: 'add', when: () => true }] } })
+    const app = createApplication(forever, { entrypoint: 'add', state: { n: 0 } })
+    const seen: number[] = []
+
+    const run = app.run()
+    for (let i = 0; i < 5; i++) {
+      await Promise.resolve()
+      seen.push(app.sequenceId)
+    }
+    await app.cancel()
+    const { sequenceId } = await run
+
+    expect(seen.every((at, i) => i === 0 || at - (seen[i - 1] ?? 0) <= 1)).toBe(true)
+    expect(sequenceId).toBeLessThan(10)
+  })
+})
+
 describe('cancelling a run', () => {
   const wait = kit.action({
     reads: [],
