@@ -265,7 +265,7 @@ export interface ApplicationOptions<S, Names, Entry, Needed extends keyof S> ext
   /**
    * The context of the action that makes this application: hangs it below that step, for cancels, limits, events and
    * identity. It ends with the step. Interceptors, persister, tracker, logger, clock and `graceMs` are then those of
-   * the parent.
+   * the parent; the first three, given here too, are refused with a `TypeError`.
    */
   readonly parent?: ActionContext
   /** With `parent`: its name among the applications that this step makes. Needed where there are several. */

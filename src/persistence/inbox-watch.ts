@@ -85,7 +85,8 @@ export class InboxWatch {
       for (const scope of new Set([...this.#waiting].map(({ journal }) => journal.scope))) await this.#lookInto(scope)
       this.#away = false
     } catch (error) {
-      for (const { lost } of [...this.#waiting].slice(0, this.#away ? 0 : 1)) lost(error)
+      const [one] = this.#waiting
+      if (!this.#away) one?.lost(error) // once, until it answers again
       this.#away = true
     }
     this.#looking = false

@@ -39,6 +39,20 @@ const run = (entrypoint: 'echo' | 'map', interceptors: readonly Interceptor[], t
     (error: Error) => ({ end: undefined, error, app }),
   )
 }
+/** What is reported of one that throws, while the run goes on. */
+const faultsBeside = async (entrypoint: 'echo' | 'map', bad: Interceptor) => {
+  const [told, faults]: [string[], string[]] = [[], []]
+  log.length = 0
+  const app = createApplication(graph, {
+    entrypoint,
+    state: { prompt: 'p' },
+    interceptors: [bad],
+    logger: quiet(told),
+  })
+  app.on('fault', ({ where }) => faults.push(where))
+  const { status } = await app.run()
+  return { status, told, faults }
+}
 
 describe('interceptors', () => {
   it('are awaited in order before, and in reverse order after', async () => {
@@ -101,25 +115,13 @@ describe('interceptors', () => {
   })
 
   it('that throw afterwards are reported, and the run goes on', async () => {
-    const told: string[] = []
-    const faults: string[] = []
     const bad = recorder('bad', {
       afterStep: () => {
         throw new RangeError('oops')
       },
     })
-    log.length = 0
-    const app = createApplication(graph, {
-      entrypoint: 'echo',
-      state: { prompt: 'p' },
-      interceptors: [bad],
-      logger: quiet(told),
-    })
-    app.on('fault', ({ where }) => faults.push(where))
 
-    const { status } = await app.run()
-
-    expect({ status, told, faults }).toEqual({
+    expect(await faultsBeside('echo', bad)).toEqual({
       status: 'finished',
       told: ['interceptor bad afterStep threw.'],
       faults: ['interceptor bad afterStep'],
@@ -174,25 +176,14 @@ describe('interceptors', () => {
   })
 
   it('that throw after a branch are reported, and the map goes on', async () => {
-    const told: string[] = []
-    const faults: string[] = []
     const bad: Interceptor = {
       name: 'bad',
       afterBranch: async () => {
         throw new RangeError('oops')
       },
     }
-    const app = createApplication(graph, {
-      entrypoint: 'map',
-      state: { prompt: 'p' },
-      interceptors: [bad],
-      logger: quiet(told),
-    })
-    app.on('fault', ({ where }) => faults.push(where))
 
-    const { status } = await app.run()
-
-    expect({ status, told, faults }).toEqual({
+    expect(await faultsBeside('map', bad)).toEqual({
       status: 'finished',
       told: ['interceptor bad afterBranch threw.'],
       faults: ['interceptor bad afterBranch'],
