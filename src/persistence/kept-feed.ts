@@ -2,6 +2,7 @@ import { planOf } from '../graph/plan-of.js'
 import { isThenable } from '../internal/guards.js'
 import type { Ending } from '../parallel/results.js'
 import type { BranchTask } from '../parallel/task.js'
+import { branchIdOf } from './branch-id.js'
 import { isFinal, type OpenMap } from './committing.js'
 import { otherBranches } from './faults.js'
 import type { Journal, MapKeeper } from './journal.js'
@@ -11,7 +12,7 @@ import { fitRecord } from './migrate.js'
 import type { Hanging, ManifestEntry, Notes } from './record.js'
 import { replay, type StoredMessage, type StoredRecord } from './replay.js'
 import type { Scope } from './scope.js'
-import { branchIdOf, endingOf, entryOf, triedAfresh } from './settled.js'
+import { endingOf, entryOf, triedAfresh } from './settled.js'
 
 // Owns: what of the branches of one map is recorded, and what becomes of it when its source runs again (design: D16).
 // Does not own: the source itself, the running of branches.
@@ -96,7 +97,6 @@ class KeptFeed implements KeptBranches<Journal> {
     return isThenable(tails) ? Promise.resolve(tails).then(put) : put(tails as Awaited<typeof tails>)
   }
 
-  /** The id of a branch: a hash of where it hangs. */
   idOf(key: string): string {
     const { appId, below } = this.#journal
     return branchIdOf(appId, below, this.#map.name, this.#map.visit, key)

@@ -2,6 +2,7 @@ import { printPath } from '../action/context.js'
 import type { Message } from '../action/message.js'
 import { systemClock } from '../internal/clock.js'
 import { deepFreeze, type State } from '../state/freeze.js'
+import { branchIdOf } from './branch-id.js'
 import { encode } from './codec.js'
 import { Journal } from './journal.js'
 import { keepMap } from './kept-feed.js'
@@ -9,7 +10,6 @@ import type { AppRef, Persister } from './persister.js'
 import type { StoredRecord } from './replay.js'
 import { Scope } from './scope.js'
 import { scopeSettings } from './settings.js'
-import { branchIdOf } from './settled.js'
 
 /** Which step to go back to. */
 export interface RewindOptions extends AppRef {

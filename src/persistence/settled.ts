@@ -1,4 +1,3 @@
-import { hashId } from '../internal/ids.js'
 import type { Ending } from '../parallel/results.js'
 import type { SettlePolicy } from '../parallel/settle.js'
 import type { BranchTask } from '../parallel/task.js'
@@ -9,10 +8,6 @@ import type { StoredRecord } from './replay.js'
 
 /** An entry as it is recorded. */
 export const entryOf = (task: BranchTask, base: State): ManifestEntry => [task.key, hashOfTask(task, base)]
-
-/** The id of a branch: a hash of where it hangs. */
-export const branchIdOf = (parentId: string, epoch: number, map: string, visit: number, key: string): string =>
-  hashId([parentId, epoch, map, visit, key])
 
 /** A branch that had failed, and is run again with the step of its map: its attempts and its time begin afresh. */
 export const triedAfresh = (stored: StoredRecord | undefined): StoredRecord | undefined =>

@@ -1,5 +1,5 @@
 import type { Path } from '../action/context.js'
-import { hashId } from '../internal/ids.js'
+import { branchIdOf } from '../persistence/branch-id.js'
 import type { LiveMap, Parent } from './tree.js'
 
 /** Where a branch of a map hangs. */
@@ -8,9 +8,9 @@ export function parentOf(map: LiveMap, key: string): Parent {
   return { app, map, name: step.node.name, visit, key }
 }
 
-/** The id of a branch: a hash of where it hangs. The epoch grows with each rewind. */
+/** The id of what hangs there. */
 export function branchId({ app: { appId, journal }, map, name, visit, key }: Parent): string {
-  return map?.kept?.idOf(key) ?? hashId([appId, journal?.below ?? 0, name, visit, key])
+  return map?.kept?.idOf(key) ?? branchIdOf(appId, journal?.below ?? 0, name, visit, key)
 }
 
 /** The path of what hangs there. */
