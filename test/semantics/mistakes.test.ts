@@ -16,6 +16,15 @@ import { type AnyActorLogic, type AnyActorRef, createActor } from 'xstate'
 import * as z from 'zod'
 import { ask, chat, echo } from '../support/chat.js'
 import { untilAborted } from '../support/deferred.js'
+import { mistakesWithAttempts } from './mistakes/attempts.js'
+import { mistakesWithDurability } from './mistakes/durability.js'
+import { mistakesWithFailures } from './mistakes/failures.js'
+import { mistakesWithMachines } from './mistakes/machines.js'
+import { mistakesWithMaps } from './mistakes/maps.js'
+import type { Mistake } from './mistakes/mistake.js'
+import { mistakesWithRecords } from './mistakes/records.js'
+import { mistakesWithSchemas } from './mistakes/schemas.js'
+import { mistakesWithValues } from './mistakes/values.js'
 
 /** Makes a mistake that the compiler would have refused, had it been asked. */
 const loose = chat as unknown as {
@@ -66,7 +75,7 @@ const firstError = ({ results }: { results: readonly { readonly error?: Error }[
   throw results.find(({ error }) => error !== undefined)?.error
 }
 
-const mistakes: readonly { mistake: string; make: () => unknown; says: string }[] = [
+const mistakes: readonly Mistake[] = [
   {
     mistake: 'a transition to an unknown action',
     make: () => loose.graph({ actions: { ask, judge: echo }, transitions: { ask: 'juge', asc: 'judge' } }),
@@ -982,6 +991,14 @@ const mistakes: readonly { mistake: string; make: () => unknown; says: string }[
     make: () => merge(looseReader() as unknown as AsyncIterable<unknown>),
     says: 'merge joins async iterables; source 0 is a LiveApplication.',
   },
+  ...mistakesWithAttempts,
+  ...mistakesWithMaps,
+  ...mistakesWithFailures,
+  ...mistakesWithValues,
+  ...mistakesWithRecords,
+  ...mistakesWithSchemas,
+  ...mistakesWithDurability,
+  ...mistakesWithMachines,
 ]
 
 describe('mistakes', () => {

@@ -1,0 +1,4 @@
+import type { Mistake } from './mistake.js'
+
+/** Mistakes with maps, branches and limits. */
+export const mistakesWithMaps: readonly Mistake[] = []
