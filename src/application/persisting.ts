@@ -26,6 +26,8 @@ export interface PersistOptions<S, Names> {
   readonly version?: number
   /**
    * Makes of a record of an older version one that this code can go on from. Default: records are taken as they are.
+   * It is also asked about each branch of a half-done map, which it finds named in `branch`. The entries of such a map
+   * are then compared by key alone.
    */
   readonly migrate?: (record: MigratedRecord, fromVersion: number) => MigratedRecord
   /** When the store does not answer: fail the step (default), or wait until it does. */

@@ -32,6 +32,8 @@ export interface CommittingStep extends Life {
 export interface OpenMap {
   readonly map: string
   readonly visit: number
+  /** The `version` of the records that holds its entries. */
+  version: number
   readonly entries: Map<number, ManifestEntry>
   total: number | undefined
   settled: boolean

@@ -1,7 +1,6 @@
 import type { AnyBranch } from '../action/action.js'
-import type { Plan } from '../graph/plan.js'
+import type { Edge, Plan } from '../graph/plan.js'
 import { planOf } from '../graph/plan-of.js'
-import { describeValue } from '../internal/guards.js'
 import { hashId } from '../internal/ids.js'
 import type { BranchTask } from '../parallel/task.js'
 import type { State } from '../state/freeze.js'
@@ -9,23 +8,28 @@ import { encode } from './codec.js'
 
 const plans = new WeakMap<Plan, string>()
 
-/** What a runnable is, as far as its declaration says: names, reads, writes, transitions, where it starts and halts. */
+/**
+ * Identifies a runnable by what is declared: names, writes, the shape of its transitions, where it starts and halts.
+ * Nothing that a build changes is part of it: no name of a function, no source text. Reads are not part of it either,
+ * so a branch stays the same when its actions read one key more.
+ */
 function fingerprintOf(branch: AnyBranch): string {
   const { plan } = planOf(branch)
   let print = plans.get(plan)
   if (print === undefined) {
     const nodes = plan.graph.list.map(({ name, parts, edges, errorEdges }) => [
       name,
-      parts.reads.names,
       parts.writes,
-      edges.map(({ to, name: condition }) => [to.name, condition]),
-      errorEdges.map(({ to, name: condition }) => [to.name, condition]),
+      edges.map(shapeOf),
+      errorEdges.map(shapeOf),
     ])
     print = hashId([nodes, plan.entrypoint.name, [...plan.haltAfter].map(({ name }) => name)])
     plans.set(plan, print)
   }
   return print
 }
+
+const shapeOf = ({ to, test }: Edge): readonly [string, 0 | 1] => [to.name, test === undefined ? 0 : 1]
 
 /** How much of a hash tells entries apart. */
 const LENGTH = 20
@@ -40,11 +44,11 @@ export function hashOfTask({ branch, state, inputs }: BranchTask, base: State): 
   return hashId([fingerprintOf(branch), own, given]).slice(0, LENGTH)
 }
 
-/** Inputs may be what cannot be stored, a client for one: that one is there is all that is compared. */
+/** An input that cannot be stored, a client for one, is compared by its presence alone: a build may rename its class. */
 function told(value: unknown): string {
   try {
     return encode(value)
   } catch {
-    return describeValue(value)
+    return typeof value
   }
 }

@@ -4,15 +4,16 @@ import type { Ending } from '../parallel/results.js'
 import type { BranchTask } from '../parallel/task.js'
 import { branchIdOf } from './branch-id.js'
 import { isFinal, type OpenMap } from './committing.js'
+import { compareEntries } from './compare-entries.js'
 import { otherBranches } from './faults.js'
 import type { Journal, MapKeeper } from './journal.js'
 import { openLone } from './lone-books.js'
 import type { Feed, KeptBranches, KeptLife, KeptMap } from './map-keeping.js'
-import { fitRecord } from './migrate.js'
+import { assertActions, migrateRecord } from './migrate.js'
 import type { Hanging, ManifestEntry, Notes } from './record.js'
 import { replay, type StoredMessage, type StoredRecord } from './replay.js'
 import type { Scope } from './scope.js'
-import { endingOf, entryOf, triedAfresh } from './settled.js'
+import { endingOf, entryOf, triedAfresh, withNewReads } from './settled.js'
 
 // Owns: what of the branches of one map is recorded, and what becomes of it when its source runs again (design: D16).
 // Does not own: the source itself, the running of branches.
@@ -65,13 +66,16 @@ class KeptFeed implements KeptBranches<Journal> {
   /** Writes down a source of known length (K1). */
   #record(): Promise<void> | void {
     const { taskAt, feed, name, visit, base } = this.#map
-    const open: OpenMap = { map: name, visit, entries: new Map(), total: feed.length, settled: false }
+    const { version } = this.#scope.settings
+    const open: OpenMap = { map: name, visit, version, entries: new Map(), total: feed.length, settled: false }
     this.#journal.map = open
     if (taskAt === undefined || feed.length === undefined) return
     const entries: ManifestEntry[] = []
     for (let i = 0; i < feed.length; i++) entries.push(entryOf(taskAt(i), base))
     for (const [i, entry] of entries.entries()) open.entries.set(i, entry)
-    return this.#journal.note('manifest', { map: name, visit, entries }) as Promise<void> | undefined
+    return this.#journal.note('manifest', { map: name, visit, entries, ...versionOf(open) }) as
+      | Promise<void>
+      | undefined
   }
 
   #load(open: OpenMap): Promise<void> | void {
@@ -150,11 +154,15 @@ class KeptFeed implements KeptBranches<Journal> {
     const held = this.#held
     this.#held = []
     const settled: { readonly task: BranchTask; readonly stored: StoredRecord; readonly ending: Ending }[] = []
+    const { settings } = this.#journal.scope
     for (const task of held) {
-      const stored = this.#afresh.has(task.key) ? undefined : this.#stored.get(task.key)
+      const found = this.#afresh.has(task.key) ? undefined : this.#stored.get(task.key)
+      const stored = found && withNewReads(migrateRecord(found, settings), task.state)
       const ending = stored && endingOf(stored, this.#map.policy, this.#journal.voided)
-      if (stored !== undefined && ending === undefined)
-        this.#stored.set(task.key, fitRecord(stored, planOf(task.branch).plan, this.#journal.scope.settings))
+      if (stored !== undefined && ending === undefined) {
+        assertActions(stored, planOf(task.branch).plan)
+        this.#stored.set(task.key, stored)
+      }
       if (stored === undefined || ending === undefined) this.#ready.push(task)
       else settled.push({ task, stored, ending })
     }
@@ -164,25 +172,17 @@ class KeptFeed implements KeptBranches<Journal> {
     return true
   }
 
-  /** Holds what the source gives against what is recorded. */
+  /** Compares the tasks of the source with the recorded entries. */
   #compare(): void {
-    const { base } = this.#map
     const recorded = this.#recorded as OpenMap
-    const now = new Map(this.#held.map((task) => [task.key, entryOf(task, base)]))
-    const moved: string[] = []
-    for (const [i, [key, hash]] of recorded.entries) {
-      const task = this.#held[i]
-      const [, found] = now.get(key) ?? []
-      if (task?.key === key && found === hash) continue
-      moved.push(
-        found === undefined ? `"${key}" is gone` : found === hash ? `"${key}" stands elsewhere` : `"${key}" is another`,
-      )
-      if (found === undefined) this.#removed(key)
-      if (found !== hash) this.#afresh.add(key)
-    }
+    const byKey = recorded.version !== this.#scope.settings.version
+    const { moved, gone, changed } = compareEntries(recorded, this.#held, this.#map.base, byKey)
+    for (const key of gone) this.#removed(key)
+    for (const key of [...gone, ...changed]) this.#afresh.add(key)
     const more = recorded.total !== undefined && this.#feed.length !== undefined && this.#feed.length > recorded.total
     if (more) moved.push(`there are ${String(this.#feed.length)} of them, and there were ${recorded.total}`)
     if (moved.length > 0) this.#changed(moved)
+    else if (byKey) this.#recordAgain()
   }
 
   /** Keys whose records are of another entry: they run from their start. */
@@ -191,12 +191,20 @@ class KeptFeed implements KeptBranches<Journal> {
   #changed(moved: readonly string[]): void {
     if (this.#journal.scope.settings.changedTasks === 'error') throw otherBranches(this.#map.subject, moved)
     const recorded = this.#recorded as OpenMap
-    const { taskAt, feed, base, name, visit } = this.#map
-    recorded.total = feed.length
+    recorded.total = this.#map.feed.length
     recorded.entries.clear()
+    this.#recordAgain()
+  }
+
+  /** Records the entries of a source of known length as they are now. */
+  #recordAgain(): void {
+    const recorded = this.#recorded as OpenMap
+    const { taskAt, feed, base, name, visit } = this.#map
     if (taskAt === undefined || feed.length === undefined) return
+    recorded.version = this.#scope.settings.version
     for (let i = 0; i < feed.length; i++) recorded.entries.set(i, entryOf(taskAt(i), base))
-    this.#write(() => this.#journal.note('manifest', { map: name, visit, entries: [...recorded.entries.values()] }))
+    const entries = [...recorded.entries.values()]
+    this.#write(() => this.#journal.note('manifest', { map: name, visit, entries, ...versionOf(recorded) }))
   }
 
   /** A recorded branch that the source does not give any more. */
@@ -238,7 +246,7 @@ class KeptFeed implements KeptBranches<Journal> {
     if (this.#map.taskAt !== undefined || open === undefined || open.entries.has(task.index)) return undefined
     const entry = entryOf(task, this.#map.base)
     open.entries.set(task.index, entry)
-    const note = { map: open.map, visit: open.visit, index: task.index, entry }
+    const note = { map: open.map, visit: open.visit, index: task.index, entry, ...versionOf(open) }
     if (this.#scope === this.#journal.scope) return note
     this.#write(() => this.#journal.note('entry', note)) // in another store: it cannot go with the row
     return undefined
@@ -295,6 +303,9 @@ class KeptFeed implements KeptBranches<Journal> {
     return this.#feed.close()
   }
 }
+
+/** The version as a note holds it. */
+const versionOf = ({ version }: OpenMap): { readonly version?: number } => (version === 0 ? {} : { version })
 
 /** Opens the books of a map. */
 export const keepMap: MapKeeper = (journal, map, scope) => new KeptFeed(journal, map, scope)

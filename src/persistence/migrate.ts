@@ -6,23 +6,20 @@ import { SnapshotError } from './errors.js'
 import type { StoredRecord } from './replay.js'
 import type { ScopeSettings } from './scope.js'
 
+type Versions = Pick<ScopeSettings, 'version' | 'migrate'>
+
 /**
  * A stored record as this code can go on from it: migrated where it is of an older version, and every name known.
  * @throws {SnapshotError} when it is newer, when `migrate` is missing, or when the graph lacks an action that it names
  */
-export function fitRecord(
-  stored: StoredRecord,
-  plan: Plan,
-  { version, migrate }: Pick<ScopeSettings, 'version' | 'migrate'>,
-): StoredRecord {
-  if (!stored.based) return stored
-  if (stored.version > version) {
-    throw new SnapshotError(
-      `Application "${stored.appId}" was stored by version ${stored.version} of its graph, and this is version ${version}. Run the newer code; nothing was run or changed.`,
-      stored.version,
-    )
-  }
-  const fitted = stored.version === version || migrate === undefined ? stored : migrated(stored, migrate)
+export function fitRecord(stored: StoredRecord, plan: Plan, settings: Versions): StoredRecord {
+  const fitted = migrateRecord(stored, settings)
+  assertActions(fitted, plan)
+  return fitted
+}
+
+/** @throws {SnapshotError} when the graph lacks an action that the record names */
+export function assertActions(fitted: StoredRecord, plan: Plan): void {
   for (const [what, name] of [
     ['would go on at', fitted.next],
     ['last ran', fitted.position],
@@ -30,16 +27,31 @@ export function fitRecord(
     if (name === undefined || plan.graph.nodes.has(name)) continue
     if (what === 'last ran' && fitted.next !== undefined) continue // where it came from does not matter any more
     throw new SnapshotError(
-      `Application "${stored.appId}" ${what} the action "${name}", which the graph lacks. ${suggest(name, plan.graph.nodes.keys(), 'actions')} Keep the name, or raise version and tell in migrate where it goes on. Nothing was run.`,
+      `Application "${fitted.appId}" ${what} the action "${name}", which the graph lacks. ${suggest(name, plan.graph.nodes.keys(), 'actions')} Keep the name, or raise version and tell in migrate where it goes on. Nothing was run.`,
+      fitted.version,
+    )
+  }
+}
+
+/**
+ * A stored record as the code of this version has it; the names in it are not looked at.
+ * @throws {SnapshotError} when it is newer, or when `migrate` gives no record
+ */
+export function migrateRecord(stored: StoredRecord, { version, migrate }: Versions): StoredRecord {
+  if (!stored.based) return stored
+  if (stored.version > version) {
+    throw new SnapshotError(
+      `Application "${stored.appId}" was stored by version ${stored.version} of its graph, and this is version ${version}. Run the newer code; nothing was run or changed.`,
       stored.version,
     )
   }
-  return fitted
+  return stored.version === version || migrate === undefined ? stored : migrated(stored, migrate)
 }
 
 function migrated(stored: StoredRecord, migrate: NonNullable<ScopeSettings['migrate']>): StoredRecord {
-  const { state, position, next, version } = stored
-  const made: unknown = migrate({ state, position, next }, version)
+  const { state, position, next, version, hangs } = stored
+  const branch = hangs && { map: hangs[1], key: hangs[3] }
+  const made: unknown = migrate({ state, position, next, ...(branch && { branch }) }, version)
   if (typeof made !== 'object' || made === null || !('state' in made)) {
     throw new SnapshotError(`migrate gave ${describeValue(made)}. It gives { state, position, next }.`, version)
   }

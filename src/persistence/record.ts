@@ -126,6 +126,8 @@ export interface ManifestNote {
   readonly map: string
   readonly visit: number
   readonly entries: readonly ManifestEntry[]
+  /** The `version` that recorded them; 0 where it is missing. */
+  readonly version?: number
 }
 /** One entry that a generator gave, written with the first record of its branch. */
 export interface EntryNote {
@@ -133,6 +135,8 @@ export interface EntryNote {
   readonly visit: number
   readonly index: number
   readonly entry: ManifestEntry
+  /** The `version` that recorded it; 0 where it is missing. */
+  readonly version?: number
 }
 /** A generator has ended. */
 export interface TotalNote {

@@ -26,6 +26,7 @@ export type StoredStatus = 'running' | 'waiting' | 'halted' | 'finished' | 'fail
 export interface StoredMap {
   readonly map: string
   readonly visit: number
+  readonly version: number
   /** The entries by index, as far as they are recorded. */
   readonly entries: ReadonlyMap<number, ManifestEntry>
   /** How many there are; undefined while the generator had not ended. */
@@ -225,8 +226,8 @@ function stepDone(draft: Draft, position: string | undefined, data: FullData | P
 function readNote(draft: Draft, { label, order }: Row, note: unknown): void {
   switch (label) {
     case 'manifest': {
-      const { map, visit, entries } = note as Notes['manifest']
-      draft.map = { map, visit, entries: new Map(entries.entries()), total: entries.length, settled: false }
+      const { map, visit, entries, version = 0 } = note as Notes['manifest']
+      draft.map = { map, visit, version, entries: new Map(entries.entries()), total: entries.length, settled: false }
       return
     }
     case 'entry': {
@@ -281,9 +282,10 @@ function lived(draft: Draft, { attempts, startedAt }: FailedNote | CancelledNote
   draft.startedAt = startedAt ?? draft.startedAt
 }
 
-function mapOf(draft: Draft, { map, visit }: { readonly map: string; readonly visit: number }): OpenMap {
+function mapOf(draft: Draft, at: Pick<Notes['entry'], 'map' | 'visit' | 'version'>): OpenMap {
+  const { map, visit, version = 0 } = at
   if (draft.map?.map !== map || draft.map.visit !== visit)
-    draft.map = { map, visit, entries: new Map(), total: undefined, settled: false }
+    draft.map = { map, visit, version, entries: new Map(), total: undefined, settled: false }
   return draft.map
 }
 

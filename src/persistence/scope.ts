@@ -37,6 +37,8 @@ export interface MigratedRecord {
   readonly state: Readonly<Record<string, unknown>>
   readonly position: string | undefined
   readonly next: string | undefined
+  /** For a branch: the map action that spawned it, and its key. The answer of `migrate` needs none. */
+  readonly branch?: { readonly map: string; readonly key: string }
 }
 
 interface Waiting {

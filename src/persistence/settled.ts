@@ -9,6 +9,12 @@ import type { StoredRecord } from './replay.js'
 /** An entry as it is recorded. */
 export const entryOf = (task: BranchTask, base: State): ManifestEntry => [task.key, hashOfTask(task, base)]
 
+/** A record of a branch with the keys that its map reads since it was written: the branch can change none away. */
+export function withNewReads(stored: StoredRecord, given: State): StoredRecord {
+  if (!stored.based || Object.keys(given).every((key) => Object.hasOwn(stored.state, key))) return stored
+  return { ...stored, state: Object.freeze({ ...given, ...stored.state }) }
+}
+
 /** A branch that had failed, and is run again with the step of its map: its attempts and its time begin afresh. */
 export const triedAfresh = (stored: StoredRecord | undefined): StoredRecord | undefined =>
   stored?.failed === undefined ? stored : { ...stored, failed: undefined, startedAt: undefined, attempts: 1, tries: 0 }

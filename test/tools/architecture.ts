@@ -26,6 +26,7 @@ const ROOMS = [
 const MAX_LINES = 300
 /** Files that are one idea and may be longer than the rest, each with the idea. */
 const ONE_IDEA: Readonly<Record<string, string>> = {
+  'src/persistence/kept-feed.ts': 'what is recorded of a fan-out, and what a resume makes of it',
   'src/errors.ts': 'every public error, in one place',
 }
 /** The most that one idea may take. */

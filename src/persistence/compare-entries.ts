@@ -1,0 +1,37 @@
+import type { BranchTask } from '../parallel/task.js'
+import type { State } from '../state/freeze.js'
+import type { OpenMap } from './committing.js'
+import { entryOf } from './settled.js'
+
+/** How the tasks of a source differ from the entries that were recorded. */
+export interface EntryChanges {
+  /** Every difference, in words. */
+  readonly moved: string[]
+  /** Recorded keys that the source does not give. */
+  readonly gone: readonly string[]
+  /** Keys that stand for something else than they did. */
+  readonly changed: readonly string[]
+}
+
+/**
+ * Compares the first tasks of a source with the entries that were recorded.
+ * @param byKey the key of an entry is enough: another version recorded it, and `migrate` takes its branch along
+ */
+export function compareEntries(
+  { entries }: OpenMap,
+  tasks: readonly BranchTask[],
+  base: State,
+  byKey: boolean,
+): EntryChanges {
+  const now = new Map(tasks.map((task) => [task.key, entryOf(task, base)]))
+  const [moved, gone, changed]: [string[], string[], string[]] = [[], [], []]
+  for (const [i, [key, hash]] of entries) {
+    const [, found] = now.get(key) ?? []
+    const same = found !== undefined && (byKey || found === hash)
+    if (same && tasks[i]?.key === key) continue
+    if (found === undefined) gone.push(key)
+    else if (!same) changed.push(key)
+    moved.push(found === undefined ? `"${key}" is gone` : same ? `"${key}" stands elsewhere` : `"${key}" is another`)
+  }
+  return { moved, gone, changed }
+}
