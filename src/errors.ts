@@ -1,4 +1,5 @@
-import { messageOf } from './internal/guards.js'
+import { type ErrorJson, errorJson, rootCauseOf } from './internal/error-json.js'
+import { isA, messageOf } from './internal/guards.js'
 import { list, suggest } from './internal/nearest.js'
 
 /** The `code` of every error that Teasel makes. */
@@ -24,8 +25,11 @@ export interface Where {
   readonly path: string
 }
 
-/** @param attempts how many there are at most; said when there is more than one */
-function place(at: Where | undefined, attempt = 1, attempts = 1): string {
+/**
+ * Where it happened, as messages end their subject: ` (step 2, branch compare/gpt4)`.
+ * @param attempts how many there are at most; said when there is more than one
+ */
+export function place(at: Where | undefined, attempt = 1, attempts = 1): string {
   if (at === undefined) return ''
   const tries = attempts > 1 ? `, attempt ${attempt} of ${attempts}` : ''
   return ` (step ${at.sequenceId}${tries}${at.path === '' ? '' : `, branch ${at.path}`})`
@@ -44,10 +48,18 @@ export abstract class TeaselError extends Error {
     this: { readonly prototype: E; readonly code?: ErrorCode },
     value: unknown,
   ): value is E {
-    if (value instanceof (this as unknown as abstract new () => E)) return true
-    return (
-      this.code !== undefined && value instanceof Error && BRAND in value && 'code' in value && value.code === this.code
-    )
+    if (isA(value, this as unknown as abstract new () => E)) return true
+    return this.code !== undefined && isA(value, Error) && BRAND in value && 'code' in value && value.code === this.code
+  }
+
+  /** What it all began with: the innermost cause, which may be anything that can be thrown; without a cause itself. */
+  get rootCause(): unknown {
+    return rootCauseOf(this)
+  }
+
+  /** For logs: its name, code, message, fields and causes as plain JSON, whatever they hold. The stack is left out. */
+  toJSON(): ErrorJson {
+    return errorJson(this)
   }
 
   /** @internal */
@@ -74,6 +86,7 @@ export interface GraphIssue {
 
 /** A graph, an entrypoint, a halt or an initial state that cannot work. Carries every fault, never only the first. */
 export class GraphError extends TeaselError {
+  static override readonly name: string = 'GraphError'
   static readonly code = 'graph'
   readonly code = 'graph'
   override readonly name = 'GraphError'
@@ -90,6 +103,7 @@ export class GraphError extends TeaselError {
 
 /** An action failed. `cause` is what it threw, or the {@link TimeoutError} of its last attempt. */
 export class ActionError extends TeaselError {
+  static override readonly name: string = 'ActionError'
   static readonly code = 'action'
   readonly code = 'action'
   override readonly name = 'ActionError'
@@ -148,6 +162,7 @@ function explain(fault: ContractFault): string {
 
 /** An action, a reducer, a condition or a source broke what was declared. Nothing of the step is kept. */
 export class ContractError extends TeaselError {
+  static override readonly name: string = 'ContractError'
   static readonly code = 'contract'
   readonly code = 'contract'
   override readonly name = 'ContractError'
@@ -168,12 +183,13 @@ export class ContractError extends TeaselError {
   /** The same fault, with where it happened. */
   locate(at: Where): ContractError {
     if (this.at !== undefined) return this
-    return new ContractError(this.subject, this.fault, at, { cause: this.cause ?? this })
+    return new ContractError(this.subject, this.fault, at, { cause: 'cause' in this ? this.cause : this })
   }
 }
 
 /** An input is missing, unknown, or does not fit its schema. Carries every fault. */
 export class InputError extends TeaselError {
+  static override readonly name: string = 'InputError'
   static readonly code = 'input'
   readonly code = 'input'
   override readonly name: string = 'InputError'
@@ -190,6 +206,7 @@ export class InputError extends TeaselError {
 
 /** A required input was not given. */
 export class MissingInputError extends InputError {
+  static override readonly name: string = 'MissingInputError'
   override readonly name = 'MissingInputError'
   readonly missing: readonly string[]
 
@@ -208,6 +225,7 @@ export class MissingInputError extends InputError {
 
 /** The reason that an action's signal carries when the one who cancelled gave none. */
 export class CancelledError extends TeaselError {
+  static override readonly name: string = 'CancelledError'
   static readonly code = 'cancelled'
   readonly code = 'cancelled'
   override readonly name = 'CancelledError'
@@ -231,6 +249,7 @@ export interface BranchSummary {
 
 /** A map action could not settle as its policy asks. Carries every result; `cause` is the first failure. */
 export class ParallelError<Result extends BranchSummary = BranchSummary> extends TeaselError {
+  static override readonly name: string = 'ParallelError'
   static readonly code = 'parallel'
   readonly code = 'parallel'
   override readonly name = 'ParallelError'
@@ -247,6 +266,7 @@ export class ParallelError<Result extends BranchSummary = BranchSummary> extends
 
 /** An action or a branch took longer than its `timeoutMs`. Of an action, the `cause` of an {@link ActionError}. */
 export class TimeoutError extends TeaselError {
+  static override readonly name: string = 'TimeoutError'
   static readonly code = 'timeout'
   readonly code = 'timeout'
   override readonly name = 'TimeoutError'
@@ -260,6 +280,7 @@ export class TimeoutError extends TeaselError {
 
 /** A run took `maxSteps` steps without reaching a halt. The steps taken are kept; a further run goes on. */
 export class MaxStepsError extends TeaselError {
+  static override readonly name: string = 'MaxStepsError'
   static readonly code = 'max-steps'
   readonly code = 'max-steps'
   override readonly name = 'MaxStepsError'
@@ -275,6 +296,7 @@ export class MaxStepsError extends TeaselError {
 
 /** A branch waits for a message of its siblings, and none can send one. The `cause` of its {@link ActionError}. */
 export class NoSenderError extends TeaselError {
+  static override readonly name: string = 'NoSenderError'
   static readonly code = 'no-sender'
   readonly code = 'no-sender'
   override readonly name = 'NoSenderError'
@@ -294,6 +316,7 @@ export class NoSenderError extends TeaselError {
 
 /** An application was asked to run while it runs, or after it was disposed. */
 export class BusyError extends TeaselError {
+  static override readonly name: string = 'BusyError'
   static readonly code = 'busy'
   readonly code = 'busy'
   override readonly name = 'BusyError'

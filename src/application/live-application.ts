@@ -20,6 +20,7 @@ import { initialStanding } from '../runtime/standing.js'
 import { sendStored } from '../runtime/stored-messages.js'
 import type { LiveApp } from '../runtime/tree.js'
 import { enterState } from '../state/contract.js'
+import { naming } from './caller.js'
 import { followEvents } from './event-feed.js'
 import { checkDepth, FILTER_OPTIONS, type LooseFilter, tapOf } from './filter.js'
 import { type Attended, GoingRun, type Pacer, type WhenWaiting } from './going-run.js'
@@ -127,12 +128,12 @@ export class LiveApplication implements AsyncDisposable {
       taken = step
     }
     const going = this.#current
-    const outcome = await this.#outcome(options, { pace }, new Set(nodes.values()))
+    const outcome = await naming(this.#outcome(options, { pace }, new Set(nodes.values())))
     return 'pending' in outcome ? outcome : (taken ?? going?.last)
   }
 
   async run(options: LooseRun = {}): Promise<object> {
-    return this.#outcome(options)
+    return await naming(this.#outcome(options))
   }
 
   iterate(options: LooseRun & { readonly depth?: number } = {}): AsyncGenerator<CommittedStep, object, void> {

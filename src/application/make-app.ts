@@ -1,7 +1,6 @@
 import type { ActionContext } from '../action/context.js'
 import type { Plan } from '../graph/plan.js'
-import { systemClock } from '../internal/clock.js'
-import { describeValue, isPlainObject } from '../internal/guards.js'
+import { describeValue, isPlainObject, observe } from '../internal/guards.js'
 import { createId } from '../internal/ids.js'
 import { checkOptions } from '../internal/options.js'
 import { demandTracker } from '../parallel/branch-tracker.js'
@@ -49,8 +48,8 @@ export function makeApp(
     return childApp(parent, key, { plan, standing, gate, appId: options.appId })
   }
   const appId = options.appId ?? (options.persister && createId())
-  const journal = resumed?.journal ?? journalFor(options, appId ?? '', options.clock ?? systemClock)
   const hub = new Hub(options)
+  const journal = resumed?.journal ?? journalFor(options, appId ?? '', hub.clock)
   hub.books = journal?.scope
   const app = new Runner({ plan, standing, gate, appId, journal, tracker: options.tracker }, hub)
   if (journal !== undefined && resumed?.stored !== undefined) {
@@ -102,10 +101,6 @@ export function checkValues({ interceptors, graceMs, tracker }: Making): void {
 /** An inspector looks on: what it throws goes to the logger, and reaches no run. */
 export function guarded(inspect: (event: never) => void, { logger }: Hub): (event: never) => void {
   return (event) => {
-    try {
-      inspect(event)
-    } catch (error) {
-      logger.error('inspect threw.', error)
-    }
+    observe(inspect, event, (error) => logger.error('inspect threw.', error))
   }
 }

@@ -55,6 +55,10 @@ export class Reader<T, R> implements AsyncGenerator<T, R, void> {
     return this
   }
 
+  get [Symbol.toStringTag](): string {
+    return 'AsyncGenerator'
+  }
+
   #open(): void {
     this.#phase = 'over' // unless it opens
     this.#from.open()

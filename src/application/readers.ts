@@ -2,6 +2,7 @@ import { AsyncQueue } from '../internal/async-queue.js'
 import { createDeferred, type Deferred } from '../internal/deferred.js'
 import type { AnyEvent } from '../lifecycle/events.js'
 import type { CommittedStep, StepPlace } from '../runtime/order.js'
+import { naming } from './caller.js'
 import type { Tap } from './filter.js'
 import type { Pacer } from './going-run.js'
 import { type Readable, Reader } from './reader.js'
@@ -49,7 +50,7 @@ function readRun<T>(
       run.then(close, close)
     },
     take,
-    end: async () => (await run) ?? {},
+    end: async () => (run === undefined ? {} : await naming(run)),
     async leave() {
       release()
       if (run === undefined || ended) return

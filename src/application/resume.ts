@@ -1,4 +1,3 @@
-import { systemClock } from '../internal/clock.js'
 import { describeValue } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
 import { checkOptions } from '../internal/options.js'
@@ -6,6 +5,7 @@ import type { Name } from '../internal/type-tools.js'
 import type { Journal } from '../persistence/journal.js'
 import type { AppRef, Persister } from '../persistence/persister.js'
 import type { StoredRecord } from '../persistence/replay.js'
+import { clockOf } from '../runtime/hub.js'
 import type { Application, ApplicationOptions } from './application.js'
 import { LiveApplication, type LooseOptions, OPTIONS } from './live-application.js'
 import { journalFor } from './persisting.js'
@@ -85,7 +85,7 @@ async function resume(graph: object, options: LooseResume): Promise<LiveApplicat
   const { appId } = rest
   if (typeof appId !== 'string')
     throw new TypeError(`appId is ${describeValue(appId)}. resumeOrCreate finds an application by it.`)
-  const journal = journalFor(rest, appId, rest.clock ?? systemClock)
+  const journal = journalFor(rest, appId, clockOf(rest))
   if (journal === undefined) throw new TypeError('resumeOrCreate needs a persister: it looks there for what is stored.')
   const begin = beginAt(graph, resumeAt, options.entrypoint)
   await journal.scope.claim() // U1

@@ -77,7 +77,7 @@ function holds(from: PlanNode, edge: Edge, test: Predicate, state: State, error:
   try {
     answer = test({ state: state as never, error })
   } catch (thrown) {
-    throw badCondition(from, edge, `threw: ${messageOf(thrown)}`, thrown)
+    throw badCondition(from, edge, `threw: ${messageOf(thrown)}`, { cause: thrown })
   }
   if (typeof answer !== 'boolean') {
     throw badCondition(from, edge, `answered ${describeValue(answer)}. A condition answers true or false, at once.`)
@@ -85,12 +85,7 @@ function holds(from: PlanNode, edge: Edge, test: Predicate, state: State, error:
   return answer
 }
 
-function badCondition(from: PlanNode, edge: Edge, what: string, cause?: unknown): ContractError {
+function badCondition(from: PlanNode, edge: Edge, what: string, options?: ErrorOptions): ContractError {
   const message = `chose no transition: the condition "${edge.name}" (${from.name} → ${edge.to.name}) ${what}`
-  return new ContractError(
-    from.subject,
-    { kind: 'condition', message },
-    undefined,
-    cause === undefined ? undefined : { cause },
-  )
+  return new ContractError(from.subject, { kind: 'condition', message }, undefined, options)
 }

@@ -14,3 +14,21 @@ export const systemClock: Clock = {
   setTimeout: (fn, ms) => setTimeout(fn, ms),
   clearTimeout: (timer) => clearTimeout(timer as Parameters<typeof clearTimeout>[0]),
 }
+
+/** A clock that always answers: where the given one throws, `fault` is told, and the platform's is asked. */
+export function answeringClock(given: Clock, fault: (error: unknown) => void): Clock {
+  if (given === systemClock) return given
+  const ask = <T>(what: (clock: Clock) => T): T => {
+    try {
+      return what(given)
+    } catch (error) {
+      fault(error)
+      return what(systemClock)
+    }
+  }
+  return {
+    now: () => ask((clock) => clock.now()),
+    setTimeout: (fn, ms) => ask((clock) => clock.setTimeout(fn, ms)),
+    clearTimeout: (timer) => ask((clock) => clock.clearTimeout(timer)),
+  }
+}

@@ -31,18 +31,68 @@ export function isPlainObject(value: unknown): value is Readonly<Record<string, 
   return Object.getPrototypeOf(prototype) === null || plainPrototypes.has(prototype as object)
 }
 
-/** What an error says, or whatever else was thrown. */
+/** What a look at a value gives; undefined where the look itself throws: a getter, a revoked proxy, a bad `toString`. */
+export function glance<T>(look: () => T): T | undefined {
+  try {
+    return look()
+  } catch {
+    return undefined
+  }
+}
+
+/** `instanceof` for values that anybody may have thrown: a revoked proxy throws where its class is asked for. */
+export function isA<T>(value: unknown, Class: abstract new (...args: never) => T): value is T {
+  return glance(() => value instanceof Class) === true
+}
+
+/** The longest text of a value that goes into a message; a text can be as long as the platform lets any be. */
+const LONGEST = 10_000
+
+/** The text of any value. Never throws: what has no text is described. */
+export function textOf(value: unknown): string {
+  const text = glance(() => String(value)) ?? describeValue(value)
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}… (${text.length} characters)` : text
+}
+
+/** The message of an error, or the text of whatever else was thrown. Never throws. */
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown)
+  const message = isA(thrown, Error) ? glance(() => thrown.message) : thrown
+  return textOf(typeof message === 'string' || !isA(thrown, Error) ? message : describeValue(thrown))
 }
 
-/** What was thrown, as an `Error`. */
+/** The name that something was given; empty where it has none. Never throws. */
+export function nameOf(named: { readonly name?: unknown }): string {
+  const name = glance(() => named.name)
+  return typeof name === 'string' ? name : ''
+}
+
+/** The cause of an error; undefined where there is none, or it cannot be asked for. */
+export function causeOf(error: unknown): unknown {
+  return isA(error, Error) ? glance(() => error.cause) : undefined
+}
+
+/** What was thrown, as an `Error` that can be handed through promises: one with a `then` is wrapped. Never throws. */
 export function toError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(describeValue(thrown), { cause: thrown })
+  if (isA(thrown, Error) && glance(() => isThenable(thrown)) === false) return thrown
+  return new Error(isA(thrown, Error) ? messageOf(thrown) : describeValue(thrown), { cause: thrown })
 }
 
-/** A short name of a value for messages: `"text"`, `42`, `an array`, `a Map`. */
+/** Calls one who only looks on: what it throws, or rejects with, goes to `fault`, which must not throw. */
+export function observe<T>(observer: (seen: T) => unknown, seen: T, fault: (error: unknown) => void): void {
+  try {
+    const answer = observer(seen)
+    if (isThenable(answer)) answer.then(undefined, fault)
+  } catch (error) {
+    fault(error)
+  }
+}
+
+/** A short name of a value for messages: `"text"`, `42`, `an array`, `a Map`. Never throws. */
 export function describeValue(value: unknown): string {
+  return glance(() => kindOf(value)) ?? 'an object that cannot be read'
+}
+
+function kindOf(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)
   if (typeof value === 'function') return 'a function'
   if (typeof value === 'symbol') return 'a symbol'
@@ -50,8 +100,10 @@ export function describeValue(value: unknown): string {
   if (Array.isArray(value)) return 'an array'
   if (isAsyncIterable(value)) return 'an async iterable'
   if (isIterable(value) && 'next' in value) return 'a generator'
-  const name = value.constructor?.name
-  return name === undefined || name === 'Object' ? 'an object' : `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`
+  const name: unknown = value.constructor?.name
+  return typeof name !== 'string' || name === '' || name === 'Object'
+    ? 'an object'
+    : `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`
 }
 
 /** Closes a switch over a union: a member that was forgotten does not compile. */

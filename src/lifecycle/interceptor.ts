@@ -1,6 +1,6 @@
 import type { Path } from '../action/context.js'
 import type { Inputs } from '../action/inputs.js'
-import { isThenable } from '../internal/guards.js'
+import { glance, isThenable, nameOf } from '../internal/guards.js'
 import type { State } from '../state/freeze.js'
 
 /** What an interceptor gets of the application. */
@@ -82,7 +82,7 @@ export type Told<K extends Side> = Parameters<NonNullable<Interceptor[`before${K
 type Hook = ((args: object, outcome?: Outcome) => void | Promise<void>) | undefined
 
 const hookOf = (one: Interceptor, name: `before${Side}` | `after${Side}`): Hook => one[name] as Hook
-const nameOf = ({ name = '' }: Interceptor, hook: string): string => `${name} ${hook}`.trimStart()
+const hookNameOf = (one: Interceptor, hook: string): string => `${nameOf(one)} ${hook}`.trimStart()
 
 /**
  * Runs the `before` side, in order.
@@ -101,7 +101,7 @@ export function intercept<K extends Side>(
     const one = all[i] as Interceptor
     const waits = hookOf(one, hook)?.call(one, args)
     if (isThenable(waits)) {
-      asker.awaited = nameOf(one, hook)
+      asker.awaited = hookNameOf(one, hook)
       return Promise.resolve(waits).then(() => intercept(side, all, args, asker, i + 1))
     }
   }
@@ -127,8 +127,8 @@ export function conclude<K extends Side>(
   const hook = `after${side}` as const
   let fatal: Fatal | undefined
   const faulty = (one: Interceptor, error: unknown): void => {
-    asker.fault(`interceptor ${nameOf(one, hook)}`, error)
-    if (one.onFault === 'fail') fatal ??= { error }
+    asker.fault(`interceptor ${hookNameOf(one, hook)}`, error)
+    if (glance(() => one.onFault) === 'fail') fatal ??= { error }
   }
   const from = (last: number): Fatal | undefined | Promise<Fatal | undefined> => {
     for (let i = last; i >= 0 && !asker.over; i--) {
@@ -136,7 +136,7 @@ export function conclude<K extends Side>(
       try {
         const waits = hookOf(one, hook)?.call(one, args, outcome)
         if (isThenable(waits)) {
-          asker.awaited = nameOf(one, hook)
+          asker.awaited = hookNameOf(one, hook)
           const told = Promise.resolve(waits).catch((error: unknown) => faulty(one, error))
           return told.then(() => from(i - 1))
         }

@@ -1,4 +1,4 @@
-import { isThenable } from '../internal/guards.js'
+import { observe } from '../internal/guards.js'
 import type { AnyEvent, EventType, Subscription } from './events.js'
 
 /** Who reads events. */
@@ -35,13 +35,6 @@ export class Listeners {
 
   #tell(listeners: ReadonlySet<Listener> | undefined, event: AnyEvent, fault: (error: unknown) => void): void {
     if (listeners === undefined) return
-    for (const listener of listeners) {
-      try {
-        const answer: unknown = listener(event)
-        if (isThenable(answer)) answer.then(undefined, fault)
-      } catch (error) {
-        fault(error)
-      }
-    }
+    for (const listener of listeners) observe(listener, event, fault)
   }
 }

@@ -1,3 +1,5 @@
+import { glance, messageOf, observe } from '../internal/guards.js'
+
 /** Where warnings and `context.log` go. `console` is one. */
 export interface Logger {
   /** What came too late to matter: the outcome of a step that was given up. */
@@ -16,4 +18,19 @@ export const consoleLogger: Logger = {
   info: () => {},
   warn: (text, data) => (data === undefined ? console.warn(text) : console.warn(text, data)),
   error: (text, data) => (data === undefined ? console.error(text) : console.error(text, data)),
+}
+
+/** A logger that only looks on: what it throws, or rejects with, is told on the console, once, and reaches nobody. */
+export function harmlessLogger(logger: Logger): Logger {
+  let told = false
+  const lost = (error: unknown): void => {
+    const text = `The logger threw, and what it was given is lost. Give one that does not throw. It threw: ${messageOf(error)}`
+    if (!told) glance(() => console.error(text))
+    told = true
+  }
+  const level =
+    (name: keyof Logger) =>
+    (...line: [string, unknown?]): void =>
+      observe(() => logger[name](...line), undefined, lost)
+  return { debug: level('debug'), info: level('info'), warn: level('warn'), error: level('error') }
 }

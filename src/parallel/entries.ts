@@ -1,7 +1,7 @@
 import type { Inputs } from '../action/inputs.js'
 import { FAILURE_OPTIONS, type FailurePolicy, NO_POLICY, parsePolicy } from '../action/retry.js'
 import { ContractError } from '../errors.js'
-import { describeValue, isAsyncIterable, isIterable, isPlainObject, isThenable } from '../internal/guards.js'
+import { describeValue, isAsyncIterable, isIterable, isPlainObject, isThenable, messageOf } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
 
 /** One entry of a source, its extras parted from the thing. */
@@ -128,7 +128,7 @@ function policyOf(subject: string, what: string, options: Readonly<Record<string
   try {
     return parsePolicy(options)
   } catch (error) {
-    throw sourceFault(subject, `${what} gave an entry that cannot be: ${(error as Error).message}`, error)
+    throw sourceFault(subject, `${what} gave an entry that cannot be: ${messageOf(error)}`, error)
   }
 }
 

@@ -1,5 +1,5 @@
 import { TeaselError } from '../errors.js'
-import { describeValue } from '../internal/guards.js'
+import { describeValue, glance, isA, messageOf, nameOf } from '../internal/guards.js'
 
 /** An error as it is stored. */
 export interface StoredError {
@@ -18,27 +18,25 @@ const OWN = new Set(['name', 'message', 'stack', ...HIDDEN])
 
 /**
  * Takes an error apart. What it carries beside cannot always be stored (a request, a socket): such a thing is told in
- * words, so that a failure can always be written down.
+ * words, and so is what a getter does not give, so that a failure can always be written down.
  */
 export function errorParts(error: Error, inner: (value: unknown) => unknown): StoredError {
-  const keep = (value: unknown): unknown => {
-    try {
-      return inner(value)
-    } catch {
-      return describeValue(value)
-    }
+  const keep = (key: string): unknown => {
+    const got = glance(() => ({ value: Reflect.get(error, key) as unknown }))
+    if (got === undefined) return 'cannot be read'
+    return glance(() => ({ form: inner(got.value) }))?.form ?? describeValue(got.value)
   }
   const names = [
     ...HIDDEN.filter((key) => Object.hasOwn(error, key)),
     ...Object.keys(error).filter((key) => !OWN.has(key)),
   ]
-  const { stack } = error
+  const stack: unknown = glance(() => error.stack)
   return {
-    name: error.name,
-    message: error.message,
+    name: nameOf(error),
+    message: messageOf(error),
     ...(typeof stack === 'string' ? { stack } : {}),
-    props: names.map((key) => [key, keep((error as unknown as Record<string, unknown>)[key])]),
-    ...(error instanceof TeaselError || BRAND in error ? { ours: true } : {}),
+    props: names.map((key) => [key, keep(key)]),
+    ...(isA(error, TeaselError) || BRAND in error ? { ours: true } : {}),
   }
 }
 

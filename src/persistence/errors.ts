@@ -1,4 +1,4 @@
-import { TeaselError } from '../errors.js'
+import { place, TeaselError, type Where } from '../errors.js'
 
 /**
  * What a persister could not do.
@@ -20,6 +20,7 @@ export interface PersistenceFacts {
 
 /** A persister failed. Memory stays at the last step that is stored. */
 export class PersistenceError extends TeaselError {
+  static override readonly name: string = 'PersistenceError'
   static readonly code = 'persistence'
   readonly code = 'persistence'
   override readonly name = 'PersistenceError'
@@ -38,8 +39,9 @@ export class PersistenceError extends TeaselError {
   }
 }
 
-/** A value cannot be stored. Nothing of the step is kept. Of `context.once`, the `cause` of an `ActionError`. */
+/** A value cannot be stored. Nothing of the step is kept. */
 export class SerializationError extends TeaselError {
+  static override readonly name: string = 'SerializationError'
   static readonly code = 'serialization'
   readonly code = 'serialization'
   override readonly name = 'SerializationError'
@@ -47,21 +49,39 @@ export class SerializationError extends TeaselError {
   readonly path: string
   /** What it is: `a function`, `a Socket`. */
   readonly type: string
+  /** The step that was to be stored, where it is one. */
+  readonly at: Where | undefined
+
+  readonly #hint: [hint: string, done: 'stored' | 'read']
 
   constructor(
     path: string,
     type: string,
     hint = 'State holds plain objects, arrays, primitives, Date, Map, Set, bytes, Error and registered classes; list keys that are not to be stored in transient.',
     done: 'stored' | 'read' = 'stored',
+    where?: { readonly subject: string; readonly at: Where },
   ) {
-    super(`${path === '' ? 'The value' : path} is ${type}, which cannot be ${done}. ${hint}`)
+    const prefix = where === undefined ? '' : `${where.subject}${place(where.at)}: `
+    super(`${prefix}${path === '' ? 'The value' : path} is ${type}, which cannot be ${done}. ${hint}`)
     this.path = path
     this.type = type
+    this.at = where?.at
+    this.#hint = [hint, done]
+  }
+
+  /** The same, with where it happened. */
+  locate(subject: string, at: Where): SerializationError {
+    return this.at === undefined ? new SerializationError(this.path, this.type, ...this.#hint, { subject, at }) : this
   }
 }
 
+/** True for what a store, or the writing of values for one, failed with: no attempt, fallback or wrapper makes it better. */
+export const isOfStore = (error: unknown): error is PersistenceError | SerializationError =>
+  PersistenceError.is(error) || SerializationError.is(error)
+
 /** A snapshot or a stored record cannot be used: its shape or version is another, or it names what the graph lacks. */
 export class SnapshotError extends TeaselError {
+  static override readonly name: string = 'SnapshotError'
   static readonly code = 'snapshot'
   readonly code = 'snapshot'
   override readonly name = 'SnapshotError'

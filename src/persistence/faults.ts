@@ -1,3 +1,4 @@
+import { messageOf } from '../internal/guards.js'
 import { PersistenceError, SnapshotError } from './errors.js'
 
 /** The source of a resumed map gives other branches than are recorded. */
@@ -27,7 +28,7 @@ export function conflict(appId: string, index: number, writer: string): Persiste
 
 /** What a cause says, as a sentence. */
 const said = (cause: unknown): string => {
-  const text = cause instanceof Error ? cause.message : String(cause)
+  const text = messageOf(cause)
   return text.endsWith('.') ? text : `${text}.`
 }
 

@@ -1,5 +1,5 @@
 import { TeaselError } from '../errors.js'
-import { isPlainObject } from '../internal/guards.js'
+import { isPlainObject, messageOf } from '../internal/guards.js'
 import { deepFreeze, type State } from '../state/freeze.js'
 import { decode, FORMAT } from './codec.js'
 import type { Posted, Row, Tail } from './driver.js'
@@ -157,11 +157,7 @@ function guarded(appId: string, row: Row, work: () => void): void {
     work()
   } catch (error) {
     if (error instanceof SnapshotError) throw error
-    throw corrupt(
-      appId,
-      row.index,
-      error instanceof TeaselError ? error : new SyntaxError(String(error instanceof Error ? error.message : error)),
-    )
+    throw corrupt(appId, row.index, error instanceof TeaselError ? error : new SyntaxError(messageOf(error)))
   }
 }
 

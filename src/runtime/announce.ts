@@ -1,4 +1,4 @@
-import { isThenable } from '../internal/guards.js'
+import { nameOf, observe } from '../internal/guards.js'
 import type { ActionFacts } from '../lifecycle/event-facts.js'
 import type { AnyEvent } from '../lifecycle/events.js'
 import type { Tracker } from '../tracking/tracker.js'
@@ -62,16 +62,11 @@ function record(app: LiveApp, tracker: Tracker, event: AnyEvent): void {
   const fault = (error: unknown): void =>
     reportFault(
       root,
-      `tracker ${tracker.name ?? ''}`.trimEnd(),
+      `tracker ${nameOf(tracker)}`.trimEnd(),
       error,
       root.running && event.type !== 'fault' ? epoch : -1,
     )
-  try {
-    const answer: unknown = tracker.track(event)
-    if (isThenable(answer)) answer.then(undefined, fault)
-  } catch (error) {
-    fault(error)
-  }
+  observe((one: AnyEvent) => tracker.track(one), event, fault)
 }
 
 /**

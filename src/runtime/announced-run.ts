@@ -8,7 +8,11 @@ import { failedRun } from './run-end.js'
 import type { LiveApp } from './tree.js'
 
 /** A run that nobody above tells of: with its events and its interceptors. Never rejects. */
-export async function announcedRun(app: LiveApp, order: RunOrder = createOrder(app.inputs)): Promise<RunEnd> {
+export function announcedRun(app: LiveApp, order: RunOrder = createOrder(app.inputs)): Promise<RunEnd> {
+  return announced(app, order).catch((error: unknown) => failedRun(app, toError(error)))
+}
+
+async function announced(app: LiveApp, order: RunOrder): Promise<RunEnd> {
   const { hub } = app
   const { next } = app.standing
   const told = { appId: hub.interceptors.length === 0 ? '' : app.appId, path: app.path, state: app.standing.state }

@@ -1,5 +1,6 @@
 import { type MachineConfig, machineConfigOf } from '../graph/machine-config.js'
 import type { Plan } from '../graph/plan.js'
+import { isA } from '../internal/guards.js'
 import { createCancellation } from './cancellation.js'
 import { cancelFromOutside, sendFromOutside } from './from-outside.js'
 import type { LooseLogic } from './logic.js'
@@ -94,6 +95,6 @@ function persist(snapshot: AppSnapshot): PersistedRun {
     inputs: app.inputs,
     visits,
     output,
-    error: error instanceof Error ? plainError(error) : error,
+    error: isA(error, Error) ? plainError(error) : error,
   }
 }

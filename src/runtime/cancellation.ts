@@ -1,4 +1,5 @@
 import { CancelledError, TimeoutError } from '../errors.js'
+import { isA } from '../internal/guards.js'
 import type { CancelCause } from '../lifecycle/events.js'
 
 /** Why, and by whom, something was cancelled. One object for all that it reaches. */
@@ -14,7 +15,7 @@ export interface Cancellation {
 
 /** Makes a cancellation; without a reason its signals fire with a {@link CancelledError}. */
 export function createCancellation(cause: CancelCause, by: string, at: number, reason?: unknown): Cancellation {
-  return Object.freeze({ reason: reason ?? new CancelledError(cause, by), by, cause, at })
+  return Object.freeze({ reason: reason === undefined ? new CancelledError(cause, by) : reason, by, cause, at })
 }
 
 /** What a cancel is to an application below the one that it was meant for. */
@@ -27,5 +28,5 @@ export const TIMEOUT = 'timeout'
 
 /** What a branch failed with whose time was over. */
 export function timeoutOf({ by, reason }: Cancellation): TimeoutError | undefined {
-  return by === TIMEOUT && reason instanceof TimeoutError ? reason : undefined
+  return by === TIMEOUT && isA(reason, TimeoutError) ? reason : undefined
 }

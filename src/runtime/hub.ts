@@ -1,16 +1,17 @@
-import { type Clock, systemClock } from '../internal/clock.js'
+import { answeringClock, type Clock, systemClock } from '../internal/clock.js'
+import { observe } from '../internal/guards.js'
 import { createId } from '../internal/ids.js'
 import type { AnyEvent, EventType } from '../lifecycle/events.js'
 import type { Interceptor } from '../lifecycle/interceptor.js'
 import { Listeners } from '../lifecycle/listeners.js'
-import { consoleLogger, type Logger } from '../lifecycle/logger.js'
+import { consoleLogger, harmlessLogger, type Logger } from '../lifecycle/logger.js'
 
 // Owns: what a whole tree of applications shares, and the one function that dispatches events.
 // Does not own: any application of the tree.
 // H1  `seq` counts every event of a run, heard or not, without gaps.
 // H2  An event is dispatched in the moment it becomes true, before any buffer; what a listener makes happen comes after
 //     the event that it was told of, so that every listener hears events in the order of `seq`.
-// H3  Nothing that a listener throws reaches the run.
+// H3  Nothing that a listener, a logger, a clock or a source of chance throws reaches the run.
 
 export interface HubSettings {
   readonly clock?: Clock | undefined
@@ -20,6 +21,35 @@ export interface HubSettings {
   readonly random?: (() => number) | undefined
   /** Where events go beside the listeners: out of an embedded actor. */
   readonly emit?: ((event: AnyEvent) => void) | undefined
+}
+
+const loggerOf = ({ logger }: HubSettings): Logger => harmlessLogger(logger ?? consoleLogger)
+
+/** Where something that is asked throws: told once, and the platform is asked instead. */
+const replaced = (what: string, logger: Logger): ((error: unknown) => void) => {
+  let told = false
+  return (error) => {
+    if (!told) logger.error(`${what} threw; the platform's is asked instead.`, error)
+    told = true
+  }
+}
+
+/** The clock of an application, which always answers. */
+export function clockOf(settings: HubSettings, logger = loggerOf(settings)): Clock {
+  return answeringClock(settings.clock ?? systemClock, replaced('clock', logger))
+}
+
+function chanceOf({ random }: HubSettings, logger: Logger): () => number {
+  if (random === undefined) return Math.random
+  const fault = replaced('random', logger)
+  return () => {
+    try {
+      return random()
+    } catch (error) {
+      fault(error)
+      return Math.random()
+    }
+  }
 }
 
 const DEFAULT_GRACE_MS = 5000
@@ -43,11 +73,11 @@ export class Hub {
   readonly #later: (readonly [AnyEvent, (() => void) | undefined])[] = []
 
   constructor(settings: HubSettings = {}) {
-    this.clock = settings.clock ?? systemClock
-    this.logger = settings.logger ?? consoleLogger
+    this.logger = loggerOf(settings)
+    this.clock = clockOf(settings, this.logger)
     this.interceptors = settings.interceptors ?? NO_INTERCEPTORS
     this.graceMs = settings.graceMs ?? DEFAULT_GRACE_MS
-    this.random = settings.random ?? Math.random
+    this.random = chanceOf(settings, this.logger)
     this.#emit = settings.emit
   }
 
@@ -90,7 +120,8 @@ export class Hub {
 
   #tell(event: AnyEvent, record: (() => void) | undefined): void {
     record?.()
-    this.#emit?.(event)
-    this.listeners.dispatch(event, (error) => this.logger.error(`A listener of "${event.type}" threw.`, error))
+    const fault = (error: unknown): void => this.logger.error(`A listener of "${event.type}" threw.`, error)
+    if (this.#emit !== undefined) observe(this.#emit, event, fault)
+    this.listeners.dispatch(event, fault)
   }
 }

@@ -56,7 +56,11 @@ export class MapFinale {
    * @param closing why nothing more was started; undefined when all branches have settled
    * @param fault what fails the map, unless it is satisfied
    */
-  async begin(feed: Feed | undefined, closing: Closing | undefined, fault: () => unknown): Promise<void> {
+  begin(feed: Feed | undefined, closing: Closing | undefined, fault: () => unknown): void {
+    this.#begin(feed, closing, fault).catch((error: unknown) => this.finish({ error }))
+  }
+
+  async #begin(feed: Feed | undefined, closing: Closing | undefined, fault: () => unknown): Promise<void> {
     const { app, step, table } = this.#map
     const { name } = step.node
     this.#phase = 'source'

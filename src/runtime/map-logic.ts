@@ -29,14 +29,18 @@ export const mapLogic: LooseLogic<MapSnapshot> = {
   },
   transition(snapshot, event) {
     const { map } = snapshot
-    if (event.type.startsWith(DONE)) map.childDone(String(event['actorId']), event['output'])
-    else if (event.type.startsWith(FAILED)) map.childFailed(String(event['actorId']), event['error'])
-    else if (event.type === 'teasel.map.done') return { ...snapshot, status: 'done', output: event['output'] }
-    else if (event.type === 'teasel.map.failed') return { ...snapshot, status: 'error', error: event['error'] }
-    else if (event.type === 'xstate.stop') {
-      map.stop()
-      return { ...snapshot, status: 'stopped', context: count(map) }
-    } else return snapshot
+    try {
+      if (event.type.startsWith(DONE)) map.childDone(String(event['actorId']), event['output'])
+      else if (event.type.startsWith(FAILED)) map.childFailed(String(event['actorId']), event['error'])
+      else if (event.type === 'teasel.map.done') return { ...snapshot, status: 'done', output: event['output'] }
+      else if (event.type === 'teasel.map.failed') return { ...snapshot, status: 'error', error: event['error'] }
+      else if (event.type === 'xstate.stop') {
+        map.stop()
+        return { ...snapshot, status: 'stopped', context: count(map) }
+      } else return snapshot
+    } catch (error) {
+      map.stop({ error }) // XState would keep it to itself, and the step would wait for ever
+    }
     return { ...snapshot, value: map.reducing ? 'reducing' : 'running', context: count(map) }
   },
   getPersistedSnapshot: ({ status, value, context }) => ({

@@ -1,4 +1,5 @@
 import { ParallelError } from '../errors.js'
+import { messageOf } from '../internal/guards.js'
 import { list } from '../internal/nearest.js'
 import type { FanOut, TaskSource } from '../parallel/fan-out.js'
 import type { Ending } from '../parallel/results.js'
@@ -35,7 +36,7 @@ function hopelessMap(name: string, { policy, single }: FanOut, books: MapBooks):
       : `${told.length} of ${total} branches ${lost.length > 0 ? 'failed' : 'were cancelled'}`
   const named =
     told.length === 0 ? '' : `: ${list(told.slice(0, 3).map((result) => result.key))}${told.length > 3 ? ' …' : ''}`
-  const said = first === undefined ? '' : ` First: ${first.message}`
+  const said = first === undefined ? '' : ` First: ${messageOf(first)}`
   return new ParallelError(name, `cannot settle as ${policyName(policy)}: ${counted}${named}.${said}`, results, first)
 }
 

@@ -285,16 +285,16 @@ export class MapRunner implements LiveMap {
     this.siblings.check()
     if (this.#finale.begun || this.#pumping || this.table.live.size > 0 || this.#recorder.asking) return
     if (this.#closing === undefined && !this.table.complete) return
-    void this.#finale.begin(this.#feed, this.#closing, () => faultOf(this, this.#fanOut, this.#closing))
+    this.#finale.begin(this.#feed, this.#closing, () => faultOf(this, this.#fanOut, this.#closing))
   }
 
-  /** The map actor was stopped: stops every branch, and waits for nothing. */
-  stop(): void {
+  /** The map actor was stopped, or its own code has failed: stops every branch, and waits for nothing. */
+  stop(fault?: { readonly error: unknown }): void {
     if (this.#finale.ended) return
     this.#close({ kind: 'stopped' })
     const cancellation = createCancellation('stop', 'parent', this.app.hub.clock.now())
     stopAll(this, cancellation)
     this.table.live.clear()
-    this.#finale.finish({ error: cancellation.reason })
+    this.#finale.finish(fault ?? { error: cancellation.reason })
   }
 }

@@ -105,6 +105,10 @@ export class MessageReader implements AsyncIterableIterator<Received, void, void
     return this
   }
 
+  get [Symbol.toStringTag](): string {
+    return 'AsyncIterator'
+  }
+
   async next(): Promise<IteratorResult<Received, void>> {
     const value = this.#left ? undefined : await this.#take()
     if (value !== undefined) return { done: false, value }

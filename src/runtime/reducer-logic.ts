@@ -69,7 +69,7 @@ async function finish({ folding, again }: ReducerSetup, self: AnyActorRef): Prom
     try {
       event = { type: 'teasel.reduced', update: await folding.end() }
     } catch (error) {
-      if (!folding.repeats || !(await again(error, failed))) event = { type: 'teasel.failed', error }
+      if (!folding.repeats || !(await again(error, failed).catch(() => false))) event = { type: 'teasel.failed', error }
     }
   }
   if (isActive(self)) self.send(event) // else it was given up

@@ -1,7 +1,7 @@
 import { delayAfter, type RetryPolicy } from '../action/retry.js'
 import { ActionError, ContractError, InputError } from '../errors.js'
-import { messageOf } from '../internal/guards.js'
-import { PersistenceError, SerializationError } from '../persistence/errors.js'
+import { causeOf, isA, messageOf } from '../internal/guards.js'
+import { isOfStore } from '../persistence/errors.js'
 import { announce, reportFault } from './announce.js'
 import { Attempts } from './attempts.js'
 import { noteDown } from './noting.js'
@@ -34,18 +34,16 @@ function retryOfBranch({ parent }: LiveApp): RetryPolicy | undefined {
 /** True for what no further attempt can mend (T3), also when it happened deeper down. */
 export function isBeyondRetry(error: unknown): boolean {
   const seen = new Set<unknown>()
-  for (let one = error; one instanceof Error && !seen.has(one); one = one.cause) {
-    if (one instanceof ContractError || one instanceof InputError || isOfStore(one)) return true
+  for (let one = error; one !== undefined && !seen.has(one); one = causeOf(one)) {
+    if (isA(one, ContractError) || isA(one, InputError) || isOfStore(one)) return true
     seen.add(one)
   }
   return false
 }
 
-const isOfStore = (error: Error): boolean => PersistenceError.is(error) || SerializationError.is(error)
-
 /** What the action itself threw. */
 export function thrownIn(error: unknown): unknown {
-  return error instanceof ActionError ? error.cause : error
+  return isA(error, ActionError) ? error.cause : error
 }
 
 /** Both errors of a failure whose fallback failed. One that throws what it was given has declined. */

@@ -4,7 +4,7 @@ import type { Received } from '../action/message.js'
 import { MaxStepsError, type Where } from '../errors.js'
 import type { Plan, PlanNode } from '../graph/plan.js'
 import { createDeferred } from '../internal/deferred.js'
-import { isThenable } from '../internal/guards.js'
+import { isThenable, toError } from '../internal/guards.js'
 import { createId } from '../internal/ids.js'
 import type { EventType } from '../lifecycle/events.js'
 import type { InterceptedStep } from '../lifecycle/interceptor.js'
@@ -37,6 +37,7 @@ import type { AppSetup, ChildSetup, LiveApp, LiveAsking, LiveStep, LiveWaits, Pa
 // R3  The standing is replaced as a whole by a commit, and by nothing else.
 // R4  A cancel fires every signal below in the same tick; the first one counts.
 // R5  A run ends only when what it started has ended, or was given up as leaked.
+// R6  A loop that throws where nothing may has failed its run with that.
 
 const NO_LEAKS: readonly Leak[] = Object.freeze([])
 
@@ -160,13 +161,14 @@ export class Runner implements LiveApp {
     this.attempts = this.taken = undefined
     this.#mailbox?.reopen()
     this.#end = ended
-    order.begun?.()
-    const above = this.parent?.app.cancellation
-    if (above !== undefined) this.cancel(belowCancellation(above))
-    void this.#loop(order, this.epoch)
+    const { epoch } = this
+    this.#loop(order, epoch).then(undefined, (fault: unknown) => this.#die(fault, epoch)) // R6
   }
 
   async #loop(order: RunOrder, epoch: number): Promise<void> {
+    order.begun?.()
+    const above = this.parent?.app.cancellation
+    if (above !== undefined) this.cancel(belowCancellation(above))
     const refusal = order.before && (await order.before())
     if (refusal && this.epoch === epoch && !this.cancellation) return this.#finish(failedRun(this, refusal))
     if (this.journal !== undefined && this.epoch === epoch) {
@@ -204,6 +206,14 @@ export class Runner implements LiveApp {
       const status = endsAt(this.plan, order, node, this.standing.next)
       if (status !== undefined) return this.#finish(endedRun(this, status))
     }
+  }
+
+  #die(fault: unknown, epoch: number): void {
+    if (this.epoch !== epoch) return this.hub.logger.error('A run that was given up has failed.', fault)
+    this.step?.close()
+    this.slot?.retire()
+    this.slot = this.step = this.at = undefined
+    this.#finish(failedRun(this, toError(fault)))
   }
 
   #next(): PlanNode | undefined {

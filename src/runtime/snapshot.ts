@@ -1,6 +1,6 @@
 import type { Snapshot } from 'xstate'
 import type { Plan } from '../graph/plan.js'
-import { describeValue, isPlainObject } from '../internal/guards.js'
+import { describeValue, glance, isPlainObject, messageOf } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
 import { SnapshotError } from '../persistence/errors.js'
 import type { State } from '../state/freeze.js'
@@ -168,9 +168,10 @@ export function readPersisted(plan: Plan, given: unknown): PersistedRun {
 
 /** An error as plain data: JSON alone would forget what it says. */
 export function plainError(error: Error): object {
-  const { name, message, stack } = error
-  const fields = Object.entries(error).filter(([, value]) => typeof value !== 'object' && typeof value !== 'function')
-  return { ...Object.fromEntries(fields), name, message, stack }
+  const fields = Object.keys(error).map((key) => [key, glance(() => Reflect.get(error, key) as unknown)] as const)
+  const plain = fields.filter(([, value]) => typeof value !== 'object' && typeof value !== 'function')
+  const [name, stack] = [glance(() => error.name), glance(() => error.stack)]
+  return { ...Object.fromEntries(plain), name, message: messageOf(error), stack }
 }
 
 /** An error again, of what {@link plainError} made of it: its name, message and plain fields, no longer its class. */

@@ -1,6 +1,7 @@
 import { ActionError, ContractError, InputError, ParallelError } from '../errors.js'
 import type { PlanNode } from '../graph/plan.js'
-import { PersistenceError } from '../persistence/errors.js'
+import { isA } from '../internal/guards.js'
+import { isOfStore, SerializationError } from '../persistence/errors.js'
 import { announce } from './announce.js'
 import { attemptAt } from './retrying.js'
 import { isRunBody } from './step.js'
@@ -54,9 +55,10 @@ export function lateStep(app: LiveApp, node: PlanNode, value: unknown): void {
 /** The error of a run: what was thrown, told where. */
 export function wrap(app: LiveApp, node: PlanNode, thrown: unknown): Error {
   const where = app.where(node)
-  if (thrown instanceof ContractError) return thrown.locate(where)
-  if (thrown instanceof InputError && thrown.at !== undefined) return thrown
-  if (thrown instanceof ParallelError || PersistenceError.is(thrown)) return thrown
+  if (isA(thrown, ContractError)) return thrown.locate(where)
+  if (isA(thrown, InputError) && thrown.at !== undefined) return thrown
+  if (isA(thrown, SerializationError)) return thrown.locate(node.subject, where)
+  if (isA(thrown, ParallelError) || isOfStore(thrown)) return thrown
   const { body } = node.parts
   const ofAction = (isRunBody(body) ? body.policy.retry?.attempts : undefined) ?? 1
   return new ActionError(node.subject, { ...where, ...attemptAt(app, ofAction) }, thrown)

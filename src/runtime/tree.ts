@@ -190,7 +190,7 @@ export interface LiveMap {
   /** Enough: cancels what has not settled, and reduces. */
   settleNow(): void
   abandon(): void
-  stop(): void
+  stop(fault?: { readonly error: unknown }): void
 }
 
 /** Messages between the branches of one map. */

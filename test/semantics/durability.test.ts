@@ -129,8 +129,12 @@ describe('what is stored', () => {
 
     const error = (await app.run().catch((thrown: unknown) => thrown)) as Error
 
-    expect(error.cause).toBeInstanceOf(SerializationError)
-    expect(error.cause).toMatchObject({ path: 'anything.list[0].self.ring' })
+    expect(error).toBeInstanceOf(SerializationError)
+    expect(error).toMatchObject({
+      path: 'anything.list[0].self.ring',
+      at: { action: 'put', sequenceId: 0, path: '' },
+      message: expect.stringMatching(/^Action "put" \(step 0\): anything\.list\[0\]\.self\.ring is /),
+    })
     expect(app.sequenceId).toBe(-1)
   })
 

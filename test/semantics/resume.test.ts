@@ -253,9 +253,12 @@ describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, ope
     }
     const given = { appId: 'app', entrypoint: 'map', persister } as const
     const items = ['good', 'bad', 'bad but saved', 'held']
-    void createApplication(graph(true), { ...given, state: { ...state, items } }).run()
-    for (let i = 0; i < 100 && ran.length < 6; i++) await settle()
-    await settle()
+    const first = createApplication(graph(true), { ...given, state: { ...state, items } })
+    const three = defer()
+    let settled = 0
+    first.on('branch.settled', () => ++settled === 3 && three.resolve()) // it is told once its end is stored
+    void first.run()
+    await three.promise
     ran.length = 0
 
     const { state: end } = await (await resumeOrCreate(graph(false), { ...given, state: { ...state, items } })).run()

@@ -1,0 +1,68 @@
+import { causeOf, describeValue, glance, isA, isObject, isPlainObject, messageOf, nameOf } from './guards.js'
+
+// Errors as plain JSON. Whatever hangs on an error was thrown by anybody: getters throw, causes lead in circles.
+
+/** An error as plain JSON: its name, message, own fields, and its cause and errors in the same form. */
+export interface ErrorJson {
+  readonly name: string
+  readonly message: string
+  /** The `code` of an error of Teasel, and of many others. */
+  readonly code?: unknown
+  readonly cause?: unknown
+  readonly [field: string]: unknown
+}
+
+/** How deep a value is told; what lies below is described in words. */
+const DEEPEST = 12
+
+/** An error as plain JSON. Never throws. */
+export function errorJson(error: Error): ErrorJson {
+  return jsonOf(error, []) as ErrorJson
+}
+
+/** The innermost cause of an error; without a cause, or where the causes lead in a circle, the last one before. */
+export function rootCauseOf(error: unknown): unknown {
+  const seen = new Set<unknown>()
+  let root = error
+  for (let one = error; one !== undefined && !seen.has(one); one = causeOf(one)) {
+    seen.add(one)
+    root = one
+  }
+  return root
+}
+
+function jsonOf(value: unknown, above: readonly unknown[]): unknown {
+  if (typeof value === 'bigint') return String(value)
+  if (typeof value === 'string' || typeof value === 'boolean' || value === null) return value
+  if (typeof value === 'number') return Number.isFinite(value) ? value : String(value)
+  if (above.includes(value)) return 'a reference to what it stands in'
+  if (above.length > DEEPEST) return describeValue(value)
+  return glance(() => formOf(value, [...above, value])) ?? describeValue(value)
+}
+
+function formOf(value: unknown, above: readonly unknown[]): unknown {
+  if (isA(value, Error)) return partsOf(value, above)
+  if (Array.isArray(value)) return value.map((item) => jsonOf(item, above))
+  if (!isObject(value)) return undefined
+  if ('toJSON' in value && typeof value.toJSON === 'function') return jsonOf(value.toJSON(), above)
+  return isPlainObject(value) ? fieldsOf(value, Object.keys(value), above) : undefined
+}
+
+function partsOf(error: Error, above: readonly unknown[]): object {
+  const hidden = ['cause', 'errors'].filter((name) => Object.hasOwn(error, name))
+  const own = Object.keys(error).filter((name) => !['name', 'message', 'stack', ...hidden].includes(name))
+  return {
+    name: nameOf(error) || 'Error',
+    message: messageOf(error),
+    ...fieldsOf(error, [...own, ...hidden], above),
+  }
+}
+
+/** Own fields that hold something; a field that throws is told so. */
+function fieldsOf(of: object, names: readonly string[], above: readonly unknown[]): object {
+  const fields = names.map((name) => {
+    const got = glance(() => ({ value: Reflect.get(of, name) as unknown }))
+    return [name, got === undefined ? 'cannot be read' : got.value === undefined ? undefined : jsonOf(got.value, above)]
+  })
+  return Object.fromEntries(fields) as object
+}
