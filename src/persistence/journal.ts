@@ -195,6 +195,8 @@ export class Journal {
     start: { readonly state: State; readonly next: string | undefined },
   ): Promise<StoredRecord | undefined> {
     const { scope } = this
+    if (this.#hangs === undefined) scope.begin()
+    else if (scope.fault !== undefined) throw scope.fault.error
     if (this.opened && !scope.unsure) return undefined
     // Looked for before it is claimed, so that whoever makes it anew by mistake takes it from nobody.
     if (!this.opened && !this.#mayBeStored && (await this.load()) !== undefined)
@@ -236,7 +238,7 @@ export class Journal {
   /** Loads what is stored of this application. */
   async load(): Promise<StoredRecord | undefined> {
     const { driver, partitionKey } = this.scope.settings
-    const [tail] = await driver.load(partitionKey, [this.appId])
+    const [tail] = await this.scope.ask(() => driver.load(partitionKey, [this.appId]))
     return replay(this.appId, tail)
   }
 

@@ -86,13 +86,11 @@ class KeptFeed implements KeptBranches<Journal> {
   #loadAll({ entries }: OpenMap): Promise<void> | void {
     const { driver, partitionKey } = this.#scope.settings
     const keys = [...entries.values()].map(([key]) => key)
-    const tails = driver.load(
-      partitionKey,
-      keys.map((key) => this.idOf(key)),
-    )
+    const ids = keys.map((key) => this.idOf(key))
+    const tails = this.#scope.ask(() => driver.load(partitionKey, ids))
     const put = (all: Awaited<typeof tails>): void => {
       for (const [i, key] of keys.entries()) {
-        const stored = replay(this.idOf(key), all[i])
+        const stored = this.#scope.read(() => replay(ids[i] ?? '', all[i]))
         if (stored === undefined) continue
         this.#stored.set(key, stored)
         this.#scope.after(stored.order)

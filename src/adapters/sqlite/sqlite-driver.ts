@@ -1,5 +1,6 @@
 import type {
   Addressed,
+  Awaitable,
   Claim,
   Group,
   Listed,
@@ -15,13 +16,17 @@ import type {
 import { PersistenceError, SnapshotError } from '../../persistence/errors.js'
 import { conflict, takenOver, unavailable } from '../../persistence/faults.js'
 import { millisecondsOf } from '../../persistence/order.js'
+import { afterLock, HELD_MS, isLocked } from './lock.js'
 import { openDatabase, type SqliteDatabase } from './open-database.js'
 import { migrate, namesOf, SCHEMA } from './schema.js'
 import { prepareAll, type Statements } from './statements.js'
 
 // Owns: one connection to one file.
-// Q1  A lone row is one statement, and so one transaction; a group is `begin immediate` … `commit`.
+// Q1  A lone row is one statement, and so one transaction; a group is `begin immediate` … `commit`. With libsql a lone
+//     row is, too: a statement of it that found a lock stays open, and what others commit meanwhile would be lost.
 // Q2  The claim is tested by the statement that inserts.
+// Q3  While another process holds the lock, what is asked is tried again later: the thread is free in between. What
+//     finds no lock is answered at once.
 
 /** What `sqlitePersister` takes. */
 export interface SqliteOptions {
@@ -34,7 +39,10 @@ export interface SqliteOptions {
   readonly durability?: 'normal' | 'full'
   /** What the names of its tables begin with. Default `teasel`. */
   readonly prefix?: string
-  /** How long to wait for another process that writes, in milliseconds. Default 5 000. */
+  /**
+   * How long to wait for another process that writes, in milliseconds. Default 5 000. The process goes on meanwhile: a
+   * lock holds its thread for 10 ms at most.
+   */
   readonly busyMs?: number
 }
 
@@ -42,28 +50,44 @@ export class SqliteDriver implements PersisterDriver {
   readonly name: string
   /** The connection, for pragmas of your own. */
   readonly database: SqliteDatabase
-  readonly #sql: Statements
+  readonly #settings: Required<Omit<SqliteOptions, 'file'>>
+  #prepared: Statements | undefined
+  /** Whether one statement can be a transaction (Q1). */
+  readonly #lone: boolean
   #closed = false
 
   constructor({ file, durability = 'normal', prefix = 'teasel', busyMs = 5000 }: SqliteOptions) {
     this.name = `sqlite ${file}`
-    this.database = this.#guard('open its file', () => openDatabase(file).database)
+    this.#settings = { durability, prefix, busyMs }
+    const { database, binding } = this.#told('open its file', () => openDatabase(file))
+    this.database = database
+    this.#lone = binding === 'node:sqlite'
     try {
-      this.#guard('prepare its file', () => {
-        this.database.exec(`pragma busy_timeout = ${Math.trunc(busyMs)}`)
-        this.database.prepare('pragma journal_mode = wal').get()
-        this.database.exec(`pragma synchronous = ${durability === 'full' ? 'full' : 'normal'}`)
-        const version = migrate(this.database, prefix)
-        if (version > SCHEMA) throw newer(this.name, version)
-      })
-      this.#sql = prepareAll(this.database, namesOf(prefix))
+      this.#told('prepare its file', () => this.#sql)
     } catch (error) {
+      if (isLocked(error)) return // the first who asks prepares it
       this.database.close()
       throw error
     }
   }
 
-  claim({ partitionKey, rootId }: RootKey, writer: string): Claim {
+  /** The statements, once the file is prepared for them. */
+  get #sql(): Statements {
+    this.#prepared ??= this.#prepare()
+    return this.#prepared
+  }
+
+  #prepare(): Statements {
+    const { durability, prefix, busyMs } = this.#settings
+    this.database.exec(`pragma busy_timeout = ${Math.trunc(Math.min(busyMs, HELD_MS))}`)
+    this.database.prepare('pragma journal_mode = wal').get()
+    this.database.exec(`pragma synchronous = ${durability === 'full' ? 'full' : 'normal'}`)
+    const version = migrate(this.database, prefix)
+    if (version > SCHEMA) throw newer(this.name, version)
+    return prepareAll(this.database, namesOf(prefix))
+  }
+
+  claim({ partitionKey, rootId }: RootKey, writer: string): Awaitable<Claim> {
     const part = partOf(partitionKey)
     return this.#together('open an application', () => {
       const before = this.#sql.owner.get(part, rootId) as
@@ -74,14 +98,12 @@ export class SqliteDriver implements PersisterDriver {
     })
   }
 
-  save(group: Group): void {
+  save(group: Group): Awaitable<void> {
     const { rows, taken = [] } = group
     const [only] = rows
-    if (rows.length === 1 && taken.length === 0 && only !== undefined) {
-      this.#guard('save', () => this.#insert(group, only))
-      return
-    }
-    this.#together('save', () => {
+    if (rows.length === 1 && taken.length === 0 && only !== undefined)
+      return this.#alone('save', () => this.#insert(group, only))
+    return this.#together('save', () => {
       for (const row of rows) this.#insert(group, row)
       for (const id of taken) this.#sql.take.run(id)
     })
@@ -109,7 +131,11 @@ export class SqliteDriver implements PersisterDriver {
     return (this.#sql.owner.get(part, rootId) as { readonly writer: string } | undefined)?.writer
   }
 
-  load(partitionKey: string | null, appIds: readonly string[], until?: Until): readonly (Tail | undefined)[] {
+  load(
+    partitionKey: string | null,
+    appIds: readonly string[],
+    until?: Until,
+  ): Awaitable<readonly (Tail | undefined)[]> {
     const part = partOf(partitionKey)
     return this.#guard('load', () => appIds.map((appId) => this.#tail(part, appId, until)))
   }
@@ -127,14 +153,14 @@ export class SqliteDriver implements PersisterDriver {
     return { rows, inbox }
   }
 
-  history(partitionKey: string | null, appId: string): readonly RowFacts[] {
+  history(partitionKey: string | null, appId: string): Awaitable<readonly RowFacts[]> {
     return this.#guard('read a history', () => {
       const rows = this.#sql.history.all(partOf(partitionKey), appId) as readonly Omit<StoredRow, 'data'>[]
       return rows.map((row) => toFacts(row))
     })
   }
 
-  list({ partitionKey = null, limit = 100, after }: ListOptions): readonly Listed[] {
+  list({ partitionKey = null, limit = 100, after }: ListOptions): Awaitable<readonly Listed[]> {
     const part = partOf(partitionKey)
     return this.#guard('list', () => {
       const rows =
@@ -146,7 +172,7 @@ export class SqliteDriver implements PersisterDriver {
     })
   }
 
-  delete({ partitionKey, rootId }: RootKey): boolean {
+  delete({ partitionKey, rootId }: RootKey): Awaitable<boolean> {
     const part = partOf(partitionKey)
     return this.#together('delete', () => {
       this.#sql.forgetInbox.run(part, rootId)
@@ -155,13 +181,13 @@ export class SqliteDriver implements PersisterDriver {
     })
   }
 
-  post({ partitionKey, rootId }: RootKey, appId: string, data: string): number {
-    return this.#guard('store a message', () =>
+  post({ partitionKey, rootId }: RootKey, appId: string, data: string): Awaitable<number> {
+    return this.#alone('store a message', () =>
       Number(this.#sql.post.run(partOf(partitionKey), appId, rootId, data).lastInsertRowid),
     )
   }
 
-  inbox({ partitionKey, rootId }: RootKey): readonly Addressed[] {
+  inbox({ partitionKey, rootId }: RootKey): Awaitable<readonly Addressed[]> {
     return this.#guard('look for messages', () => this.#sql.posted.all(partOf(partitionKey), rootId) as Addressed[])
   }
 
@@ -171,8 +197,12 @@ export class SqliteDriver implements PersisterDriver {
     this.database.close()
   }
 
+  #alone<T>(what: string, work: () => T): Awaitable<T> {
+    return this.#lone ? this.#guard(what, work) : this.#together(what, work)
+  }
+
   /** All of it, or nothing. */
-  #together<T>(what: string, work: () => T): T {
+  #together<T>(what: string, work: () => T): Awaitable<T> {
     return this.#guard(what, () => {
       this.database.exec('begin immediate')
       try {
@@ -194,7 +224,17 @@ export class SqliteDriver implements PersisterDriver {
     }
   }
 
-  #guard<T>(what: string, work: () => T): T {
+  /** Answers at once, or later where another process holds the lock (Q3). */
+  #guard<T>(what: string, work: () => T): Awaitable<T> {
+    return afterLock(this.#settings.busyMs, () =>
+      this.#told(what, () => {
+        this.#prepared ??= this.#prepare() // before a transaction begins
+        return work()
+      }),
+    )
+  }
+
+  #told<T>(what: string, work: () => T): T {
     if (this.#closed) throw unavailable(this.name, what, new TypeError('it was closed.'))
     try {
       return work()
