@@ -27,11 +27,32 @@ export function sha256Of(text: string): Uint8Array {
   return digest(text)
 }
 
+/**
+ * Bound when the module loads: a test that fakes the timers of the platform later changes nothing here. Fake timers
+ * that were there first carry a `clock`; the engine would wait for ever for the test to move it.
+ */
+const immediate = typeof setImmediate === 'function' && !('clock' in setImmediate) ? setImmediate : undefined
+const platformClock = performance
+const now = performance.now
+
 /** Runs `fn` in a macrotask of its own, after the timers and input that are due. */
 export function macrotask(fn: () => void): void {
-  if (typeof setImmediate === 'function') setImmediate(fn)
-  else setTimeout(fn, 0)
+  if (immediate !== undefined) {
+    immediate(fn)
+    return
+  }
+  const { port1, port2 } = new MessageChannel()
+  port1.addEventListener(
+    'message',
+    () => {
+      port1.close()
+      fn()
+    },
+    { once: true },
+  )
+  port1.start()
+  port2.postMessage(undefined)
 }
 
-/** Milliseconds on a clock that never goes back. */
-export const monotonic = (): number => performance.now()
+/** Milliseconds of real time on a clock that never goes back, also where a test fakes the platform's. */
+export const monotonic = (): number => now.call(platformClock)
