@@ -31,16 +31,22 @@ export function sha256Of(text: string): Uint8Array {
  * Bound when the module loads: a test that fakes the timers of the platform later changes nothing here. Fake timers
  * that were there first carry a `clock`; the engine would wait for ever for the test to move it.
  */
-const immediate = typeof setImmediate === 'function' && !('clock' in setImmediate) ? setImmediate : undefined
+const immediate = typeof setImmediate === 'function' && !('clock' in setImmediate) ? setImmediate : viaChannel
 const platformClock = performance
-const now = performance.now
+const platformNow = performance.now
+
+/** The time of the engine itself. Random schedules put their own in its place. */
+export const engineTime: { immediate: (fn: () => void) => void; now: () => number } = {
+  immediate,
+  now: () => platformNow.call(platformClock),
+}
 
 /** Runs `fn` in a macrotask of its own, after the timers and input that are due. */
 export function macrotask(fn: () => void): void {
-  if (immediate !== undefined) {
-    immediate(fn)
-    return
-  }
+  engineTime.immediate(fn)
+}
+
+function viaChannel(fn: () => void): void {
   const { port1, port2 } = new MessageChannel()
   port1.addEventListener(
     'message',
@@ -55,4 +61,4 @@ export function macrotask(fn: () => void): void {
 }
 
 /** Milliseconds of real time on a clock that never goes back, also where a test fakes the platform's. */
-export const monotonic = (): number => now.call(platformClock)
+export const monotonic = (): number => engineTime.now()

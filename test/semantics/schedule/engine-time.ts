@@ -1,10 +1,11 @@
+import { engineTime } from '../../../src/internal/platform.js'
 import type { Random } from './random.js'
 
 // The engine yields to macrotasks when its slice of the thread is over. A schedule owns that time too: while one runs,
-// `performance.now` and `setImmediate` are its own, so that neither a slow machine nor a collection shows in a trace.
+// the engine's time and `setImmediate` are its own, so that neither a slow machine nor a collection shows in a trace.
 
 const realImmediate = globalThis.setImmediate
-const realNow = performance.now
+const real = { ...engineTime }
 
 /** Lets every microtask run, and whatever Node reports between macrotasks. */
 export const drained = (): Promise<void> => new Promise((resolve) => void realImmediate(resolve))
@@ -23,15 +24,16 @@ export class EngineTime {
   }
 
   install(): void {
-    performance.now = () => {
+    engineTime.now = () => {
       if (this.#busy) this.#now += this.#random.int(0, 6)
       return this.#now
     }
-    globalThis.setImmediate = ((fn: () => void) => void this.#queue.push(fn)) as unknown as typeof setImmediate
+    engineTime.immediate = (fn) => void this.#queue.push(fn)
+    globalThis.setImmediate = engineTime.immediate as typeof setImmediate
   }
 
   restore(): void {
-    performance.now = realNow
+    Object.assign(engineTime, real)
     globalThis.setImmediate = realImmediate
   }
 
