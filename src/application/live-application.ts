@@ -14,7 +14,6 @@ import { belongs, leaveParent } from '../runtime/child-app.js'
 import { type AnyActorRef, isActive, makeActor, stopActor } from '../runtime/create-actor.js'
 import { cancelFromOutside } from '../runtime/from-outside.js'
 import type { HubSettings } from '../runtime/hub.js'
-import { storedInTime } from '../runtime/minded-store.js'
 import { type CommittedStep, createOrder, pacedBelow, type RunEnd, type RunOrder } from '../runtime/order.js'
 import { outputOf } from '../runtime/run-end.js'
 import { initialStanding } from '../runtime/standing.js'
@@ -183,7 +182,7 @@ export class LiveApplication implements AsyncDisposable {
     const ended = target === this.#app ? this.#over() : target?.ended()
     if (target !== undefined) cancelFromOutside(target, reason)
     await ended
-    await storedInTime(this.#app)
+    await this.#app.journal?.scope.idle()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -197,7 +196,7 @@ export class LiveApplication implements AsyncDisposable {
     const ended = this.#over()
     cancelFromOutside(this.#app, reason, 'shutdown', 'app')
     await ended
-    await storedInTime(this.#app)
+    await this.#app.journal?.scope.idle()
   }
 
   save(): Promise<void> {

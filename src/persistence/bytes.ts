@@ -25,11 +25,16 @@ export function isBytes(value: object): value is ArrayBufferView | ArrayBuffer {
   return ArrayBuffer.isView(value) || value instanceof ArrayBuffer
 }
 
-/** Only what a view shows is stored, not the buffer behind it. */
+/** Bytes, and whose they are: only what a view shows, not the buffer behind it. */
+export function bytesOf(value: ArrayBufferView | ArrayBuffer): { readonly name: string; readonly bytes: Uint8Array } {
+  if (value instanceof ArrayBuffer) return { name: 'ArrayBuffer', bytes: new Uint8Array(value) }
+  const name = (value as unknown as { readonly [Symbol.toStringTag]: string })[Symbol.toStringTag]
+  return { name, bytes: new Uint8Array(value.buffer, value.byteOffset, value.byteLength) }
+}
+
 export function fromBytes(value: ArrayBufferView | ArrayBuffer): StoredBytes {
-  if (value instanceof ArrayBuffer) return { n: 'ArrayBuffer', v: base64(new Uint8Array(value)) }
-  const tag = (value as unknown as { readonly [Symbol.toStringTag]: string })[Symbol.toStringTag]
-  return { n: tag, v: base64(new Uint8Array(value.buffer, value.byteOffset, value.byteLength)) }
+  const { name, bytes } = bytesOf(value)
+  return { n: name, v: base64(bytes) }
 }
 
 /** @returns undefined for a name that is none */
@@ -42,7 +47,7 @@ export function toBytes({ n, v }: StoredBytes): ArrayBufferView | ArrayBuffer | 
 
 const CHUNK = 0x8000
 
-function base64(bytes: Uint8Array): string {
+export function base64(bytes: Uint8Array): string {
   let text = ''
   for (let i = 0; i < bytes.length; i += CHUNK) text += String.fromCharCode(...bytes.subarray(i, i + CHUNK))
   return btoa(text)

@@ -1,15 +1,16 @@
 import { describeValue, isPlainObject } from '../internal/guards.js'
 import { classOf } from '../state/classes.js'
-import { fromBytes, isBytes } from './bytes.js'
+import { base64, fromBytes, isBytes } from './bytes.js'
 import { errorParts } from './error-form.js'
 import { SerializationError } from './errors.js'
+import { Held } from './held.js'
 import { revive } from './revive.js'
 
 // Values as JSON text and back. What JSON has is written as it is, so that a store can query it; the rest as
 // `{ "$": tag, … }`. A plain object that has a key "$" itself is written as a list of its entries.
 
 /** The version of this way to write. It stands in every record. */
-export const FORMAT = 1
+export const FORMAT = 2
 
 /**
  * A value as JSON text.
@@ -17,26 +18,7 @@ export const FORMAT = 1
  * @throws {SerializationError} with the path and the type of what cannot be stored
  */
 export function encode(value: unknown, path = ''): string {
-  return JSON.stringify(isAsIs(value) ? value : tagged(value, path, { above: new Set(), inWords: false }))
-}
-
-/** The same of what must be written down whatever it is: what of it cannot be stored is told in words. */
-export function encodeInWords(value: unknown): string {
-  return JSON.stringify(wordsOf(value, { above: new Set(), inWords: true }))
-}
-
-interface Way {
-  /** What the value stands in. */
-  readonly above: Set<object>
-  readonly inWords: boolean
-}
-
-function wordsOf(value: unknown, way: Way): unknown {
-  try {
-    return tagged(value, '', way)
-  } catch {
-    return describeValue(value)
-  }
+  return JSON.stringify(isAsIs(value) ? value : tagged(value, path, new Set()))
 }
 
 /**
@@ -84,9 +66,8 @@ function isPlainRecord(value: object, above: object[]): boolean {
   return Object.getOwnPropertySymbols(value).length === 0
 }
 
-function tagged(value: unknown, path: string, way: Way): unknown {
-  // Told in words one by one: to look into a thing as a whole may throw.
-  if ((!way.inWords || typeof value !== 'object') && isAsIs(value)) return value
+function tagged(value: unknown, path: string, above: Set<object>): unknown {
+  if (isAsIs(value)) return value
   switch (typeof value) {
     case 'undefined':
       return { $: 'undefined' }
@@ -95,21 +76,18 @@ function tagged(value: unknown, path: string, way: Way): unknown {
     case 'bigint':
       return { $: 'bigint', v: String(value) }
     case 'object':
-      return value === null ? null : container(value, path, way)
+      return value === null ? null : container(value, path, above)
     default:
       throw new SerializationError(path, describeValue(value))
   }
 }
 
-function container(value: object, path: string, way: Way): unknown {
-  const { above, inWords } = way
+function container(value: object, path: string, above: Set<object>): unknown {
   if (above.has(value)) throw new SerializationError(path, 'a reference to what it stands in')
   above.add(value)
-  try {
-    return form(value, path, (item, at) => (inWords ? wordsOf(item, way) : tagged(item, at, way)))
-  } finally {
-    above.delete(value)
-  }
+  const made = form(value, path, (item, at) => tagged(item, at, above))
+  above.delete(value)
+  return made
 }
 
 type Inner = (item: unknown, path: string) => unknown
@@ -117,7 +95,8 @@ type Inner = (item: unknown, path: string) => unknown
 function form(value: object, path: string, inner: Inner): unknown {
   if (Array.isArray(value)) return Array.from(value, (item, i) => inner(item, `${path}[${i}]`))
   if (isPlainObject(value)) return record(value, path, inner)
-  if (value instanceof Date) return { $: 'date', v: Number.isNaN(value.getTime()) ? null : value.getTime() }
+  if (value instanceof Held) return heldForm(value, path, inner)
+  if (value instanceof Date) return dateForm(value.getTime())
   if (value instanceof Map) {
     const entries = [...value].map(([key, item], i) => [
       inner(key, `${path}.keys[${i}]`),
@@ -131,6 +110,14 @@ function form(value: object, path: string, inner: Inner): unknown {
   if (known !== undefined) return { $: 'class', n: known.name, v: inner(known.save(value), path) }
   if (value instanceof Error) return { $: 'error', ...errorParts(value, (item) => inner(item, path)) }
   throw new SerializationError(path, describeValue(value))
+}
+
+const dateForm = (time: number): object => ({ $: 'date', v: Number.isNaN(time) ? null : time })
+
+function heldForm({ tag, name, value }: Held, path: string, inner: Inner): unknown {
+  if (tag === 'date') return dateForm(value as number)
+  if (tag === 'bytes') return { $: tag, n: name, v: base64(value as Uint8Array) }
+  return { $: tag, ...(name !== undefined && { n: name }), v: inner(value, path) }
 }
 
 function record(value: Readonly<Record<string, unknown>>, path: string, inner: Inner): unknown {

@@ -1,6 +1,6 @@
 import type { CancelCause } from '../lifecycle/events.js'
 import type { State } from '../state/freeze.js'
-import type { ForkedFrom, FullFacts, Hanging, ManifestEntry, StepEndMark, StepFacts } from './record.js'
+import type { FullFacts, ManifestEntry, StepEndMark, StepFacts } from './record.js'
 import type { StoredRecord } from './replay.js'
 
 /** Of a branch: when its first step began, and at which attempt it is. */
@@ -43,7 +43,7 @@ export interface OpenMap {
 export const mapOf = (stored: StoredRecord | undefined): OpenMap | undefined =>
   stored?.map && { ...stored.map, entries: new Map(stored.map.entries) }
 
-const RESUMABLE: readonly CancelCause[] = ['sibling-failed', 'parent', 'signal', 'shutdown', 'stop', 'store']
+const RESUMABLE: readonly CancelCause[] = ['sibling-failed', 'parent', 'signal', 'shutdown', 'stop']
 
 /** Whether a cancel stays for good, or what it cancelled goes on when it is resumed. */
 export const isFinal = (cause: CancelCause): boolean => !RESUMABLE.includes(cause)
@@ -55,15 +55,9 @@ export function withoutTransient(state: State, transient: ReadonlySet<string>): 
 }
 
 /** What a row with the whole state says of a step. @param over whether it was cancelled for good meanwhile */
-export function fullFacts(
-  step: CommittingStep,
-  over: boolean,
-  version: number,
-  hangs: Hanging | undefined,
-  from: ForkedFrom | undefined,
-): FullFacts {
+export function fullFacts(step: CommittingStep, over: boolean): Omit<FullFacts, 'version'> {
   const { startedAt } = step
-  return { ...patchFacts(step, over), startedAt, hangs, from, version, visits: step.visits() }
+  return { ...patchFacts(step, over), startedAt, visits: step.visits() }
 }
 
 /** What a row with the changes says of a step. */

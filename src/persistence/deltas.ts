@@ -1,12 +1,17 @@
 import type { State } from '../state/freeze.js'
+import { hold } from './held.js'
+import type { Told } from './record.js'
+import type { StoredRecord } from './replay.js'
 
 // Owns: what the last row of an application held, and when the changes since the last whole state outweigh it.
 
 /** Decides whether a row holds the whole state or what changed. */
 export class Deltas {
-  /** The state as it was last saved; undefined where it has to be saved whole. */
-  base: State | undefined
+  /** The state as it was last stored, held; undefined where that is not known. */
+  held: State | undefined
   sequenceId: number
+  epoch = 0
+  #whole = true
   #fullBytes = 0
   #patchBytes = 0
 
@@ -14,17 +19,26 @@ export class Deltas {
     this.sequenceId = sequenceId
   }
 
-  /** @param loose whether identity does not tell what changed: the state is not frozen */
-  isFullNext(sequenceId: number, loose: boolean): boolean {
+  isFullNext(sequenceId: number): boolean {
     const skipped = sequenceId !== this.sequenceId + 1
-    return this.base === undefined || skipped || loose || this.#patchBytes > this.#fullBytes
+    return this.#whole || this.held === undefined || skipped || this.#patchBytes > this.#fullBytes
   }
 
   /** A row was saved. */
-  saved(state: State, sequenceId: number, full: boolean, bytes: number): void {
-    this.base = state
+  saved({ data, held }: Told, sequenceId: number, epoch: number, full: boolean): void {
+    this.held = held
     this.sequenceId = sequenceId
-    this.#fullBytes = full ? bytes : this.#fullBytes
-    this.#patchBytes = full ? 0 : this.#patchBytes + bytes
+    this.epoch = epoch
+    this.#whole = false
+    this.#fullBytes = full ? data.length : this.#fullBytes
+    this.#patchBytes = full ? 0 : this.#patchBytes + data.length
+  }
+
+  /** What is stored was read: the next row is whole. */
+  adopt({ state, sequenceId, epoch, based }: Pick<StoredRecord, 'state' | 'sequenceId' | 'epoch' | 'based'>): void {
+    this.held = based ? (hold(state, undefined) as State) : undefined
+    this.sequenceId = sequenceId
+    this.epoch = epoch
+    this.#whole = true
   }
 }

@@ -16,6 +16,15 @@ export interface PersistenceFacts {
   readonly appId: string | undefined
   /** Who writes, and who else does. */
   readonly writers?: readonly string[]
+  /** What cannot be read. */
+  readonly record?: CorruptRecord
+}
+
+/** The record that cannot be read: its place among those of its application, and what it says that it is. */
+export interface CorruptRecord {
+  readonly index: number
+  readonly kind: string
+  readonly sequenceId: number
 }
 
 /** A persister failed. Memory stays at the last step that is stored. */
@@ -30,12 +39,15 @@ export class PersistenceError extends TeaselError {
   readonly appId: string | undefined
   /** Who writes, and who else does; ids of runners. */
   readonly writers: readonly string[]
+  /** Which record is corrupt, where one is. */
+  readonly record: CorruptRecord | undefined
 
-  constructor(message: string, { fault, appId, writers = [] }: PersistenceFacts, cause?: unknown) {
+  constructor(message: string, { fault, appId, writers = [], record }: PersistenceFacts, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause })
     this.fault = fault
     this.appId = appId
     this.writers = writers
+    this.record = record
   }
 }
 

@@ -1,4 +1,5 @@
 import { messageOf } from '../internal/guards.js'
+import type { RowFacts } from './driver.js'
 import { PersistenceError, SnapshotError } from './errors.js'
 
 /** The source of a resumed map gives other branches than are recorded. */
@@ -41,11 +42,30 @@ export function unavailable(name: string, what: string, cause: unknown): Persist
   )
 }
 
-/** What is stored makes no sense. */
-export function corrupt(appId: string, index: number, cause: unknown): PersistenceError {
+/** What is stored makes no sense. @param row undefined where it has none */
+export function corrupt(appId: string, row: RowFacts | undefined, cause: unknown): PersistenceError {
+  const { index = 0, kind = 'full', sequenceId = -1 } = row ?? {}
   return new PersistenceError(
-    `Record ${index} of application "${appId}" cannot be read: ${said(cause)} Nothing was run. Rewind to a step before it, or restore the store from a backup.`,
+    `Record ${index} of application "${appId}" (${kind}, step ${sequenceId}) cannot be read: ${said(cause)} Nothing was run. Rewind to a step before it, or restore the store from a backup.`,
+    { fault: 'corrupt', appId, record: { index, kind, sequenceId } },
+    cause,
+  )
+}
+
+/** A message of an inbox makes no sense. */
+export function corruptMessage(appId: string, id: number, cause: unknown): PersistenceError {
+  return new PersistenceError(
+    `Message ${id} to application "${appId}" cannot be read: ${said(cause)} Nothing was run. Rewind the application, also to where it stands: that drops what cannot be read.`,
     { fault: 'corrupt', appId },
+    cause,
+  )
+}
+
+/** The store itself is damaged. */
+export function damaged(name: string, what: string, cause: unknown): PersistenceError {
+  return new PersistenceError(
+    `The persister (${name}) could not ${what}: ${said(cause)} The store is damaged. Restore it from a backup; what can still be loaded is whole.`,
+    { fault: 'corrupt', appId: undefined },
     cause,
   )
 }

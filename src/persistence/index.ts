@@ -14,7 +14,13 @@ export type {
   Tail,
   Until,
 } from './driver.js'
-export { PersistenceError, type PersistenceFacts, type PersistenceFault, SerializationError } from './errors.js'
+export {
+  type CorruptRecord,
+  PersistenceError,
+  type PersistenceFacts,
+  type PersistenceFault,
+  SerializationError,
+} from './errors.js'
 export { memoryPersister } from './memory-persister.js'
 export { type AppRef, createPersister, type Persister, type StoredStep } from './persister.js'
 export type {

@@ -1,6 +1,7 @@
 import { ParallelError } from '../errors.js'
 import type { Plan } from '../graph/plan.js'
 import type { State } from '../state/freeze.js'
+import type { Above } from './above.js'
 import { encode } from './codec.js'
 import {
   type CommittingStep,
@@ -17,11 +18,13 @@ import { Deltas } from './deltas.js'
 import type { Awaitable, PersisterDriver, Row } from './driver.js'
 import { conflict } from './faults.js'
 import { Inbox } from './inbox.js'
+import { loadRecords } from './loading.js'
 import type { KeptBranches, KeptMap } from './map-keeping.js'
 import { fitRecord } from './migrate.js'
 import { type ForkedFrom, type FullFacts, fullData, type Hanging, type Notes, noteData, patchData } from './record.js'
-import { replay, type StoredMessage, type StoredRecord } from './replay.js'
+import type { StoredMessage, StoredRecord } from './replay.js'
 import type { Scope } from './scope.js'
+import { sealMessage, sealRow } from './seal.js'
 
 // Owns: the rows of one application: which comes next, and whether it holds the whole state or what changed.
 // Does not own: when the engine commits, other applications of the tree (scope.ts).
@@ -78,8 +81,12 @@ export class Journal {
   #over = false
   #rows: number
   readonly #deltas: Deltas
+  /** The books of the application above, in the same store. */
+  readonly #above: Journal | undefined
 
-  constructor(scope: Scope, keeper: MapKeeper, { appId, hangs, stored, prelude, mayBeStored = false }: JournalSetup) {
+  constructor(scope: Scope, keeper: MapKeeper, setup: JournalSetup, above?: Journal) {
+    const { appId, hangs, stored, prelude, mayBeStored = false } = setup
+    this.#above = above
     this.scope = scope
     this.#keeper = keeper
     this.appId = appId
@@ -95,7 +102,9 @@ export class Journal {
     this.voided = stored?.voided ?? 0
     this.#rows = stored?.rows ?? 0
     this.#deltas = new Deltas(stored?.sequenceId ?? -1)
-    if (stored !== undefined) scope.after(stored.order)
+    if (stored === undefined) return
+    this.#deltas.adopt(stored)
+    scope.after(stored.order)
   }
 
   /** True where this step is saved by the policy. */
@@ -113,16 +122,29 @@ export class Journal {
   step(step: CommittingStep): Awaitable<void> {
     if (!this.#saves(step)) return undefined
     const kept = withoutTransient(step.state, this.scope.settings.transient)
-    const full = this.#deltas.isFullNext(step.sequenceId, step.loose)
-    const data = full
-      ? fullData(kept, fullFacts(step, this.#over, this.scope.settings.version, this.#hangs, this.#from))
-      : patchData(this.#deltas.base ?? {}, kept, patchFacts(step, this.#over))
-    const row = this.#row(full ? 'full' : 'patch', step.action, step.sequenceId, data)
+    const { sequenceId, loose } = step
+    const full = this.#deltas.isFullNext(sequenceId)
+    const told = full
+      ? fullData(kept, this.#whole(fullFacts(step, this.#over)), loose)
+      : patchData(this.#deltas.held ?? {}, kept, patchFacts(step, this.#over), loose)
+    const row = this.#row(full ? 'full' : 'patch', step.action, sequenceId, told.data)
     return this.#save([row], () => {
-      this.#deltas.saved(kept, step.sequenceId, full, data.length)
+      this.#deltas.saved(told, sequenceId, row.epoch, full)
       this.below = this.epoch
       this.#committed()
     })
+  }
+
+  /** What a row with a whole state says beside the step. */
+  #whole(facts: Omit<FullFacts, 'version'>): FullFacts {
+    const { version } = this.scope.settings
+    return { ...facts, version, hangs: this.#hangs, from: facts.from ?? this.#from, above: this.#above?.standing }
+  }
+
+  /** What is stored of its state. */
+  get standing(): Above | undefined {
+    const { held, sequenceId, epoch } = this.#deltas
+    return held && { appId: this.appId, sequenceId, epoch, held }
   }
 
   /** Saves a whole state that no step made: a start, a rewind, a fork, what a fallback gave. */
@@ -133,12 +155,12 @@ export class Journal {
     from?: ForkedFrom,
   ): Awaitable<void> {
     const kept = withoutTransient(state, this.scope.settings.transient)
-    const { version } = this.scope.settings
-    const data = fullData(kept, { ...at, hangs: this.#hangs, version, from: from ?? this.#from })
+    const told = fullData(kept, this.#whole({ ...at, from }))
     this.epoch = at.epoch ?? this.epoch
     this.below = at.below ?? this.epoch
-    return this.#save([this.#row('full', label, at.sequenceId, data)], () => {
-      this.#deltas.saved(kept, at.sequenceId, true, data.length)
+    const row = this.#row('full', label, at.sequenceId, told.data)
+    return this.#save([row], () => {
+      this.#deltas.saved(told, at.sequenceId, row.epoch, true)
       this.#committed()
     })
   }
@@ -183,7 +205,7 @@ export class Journal {
 
   /** The books of an application below this one. */
   child(setup: JournalSetup, scope = this.scope): Journal {
-    return new Journal(scope, this.#keeper, setup)
+    return new Journal(scope, this.#keeper, setup, scope === this.scope ? this : undefined)
   }
 
   /**
@@ -195,8 +217,6 @@ export class Journal {
     start: { readonly state: State; readonly next: string | undefined },
   ): Promise<StoredRecord | undefined> {
     const { scope } = this
-    if (this.#hangs === undefined) scope.begin()
-    else if (scope.fault !== undefined) throw scope.fault.error
     if (this.opened && !scope.unsure) return undefined
     // Looked for before it is claimed, so that whoever makes it anew by mistake takes it from nobody.
     if (!this.opened && !this.#mayBeStored && (await this.load()) !== undefined)
@@ -230,22 +250,21 @@ export class Journal {
     this.map = mapOf(stored)
     this.voided = stored.voided
     this.#rows = stored.rows
-    this.#deltas.sequenceId = stored.sequenceId
-    this.#deltas.base = undefined
+    this.#deltas.adopt(stored)
     this.scope.after(stored.order)
   }
 
   /** Loads what is stored of this application. */
   async load(): Promise<StoredRecord | undefined> {
     const { driver, partitionKey } = this.scope.settings
-    const [tail] = await this.scope.ask(() => driver.load(partitionKey, [this.appId]))
-    return replay(this.appId, tail)
+    const [stored] = await loadRecords((ids, until) => driver.load(partitionKey, ids, until), [this.appId])
+    return stored
   }
 
   /** Puts a message into the inbox of an application of the tree. @returns its id */
   async post(appId: string, message: Pick<StoredMessage, 'kind' | 'body'>, scope = this.scope): Promise<number> {
     const { driver, partitionKey, rootId } = scope.settings
-    return driver.post({ partitionKey, rootId }, appId, encode(message, 'message'))
+    return driver.post({ partitionKey, rootId }, appId, sealMessage(appId, encode(message, 'message')))
   }
 
   /** The application waits for a message from outside. */
@@ -255,7 +274,8 @@ export class Journal {
 
   #row(kind: Row['kind'], label: string, sequenceId: number, data: string): Row {
     const { appId, epoch } = this
-    return { appId, index: this.#rows, kind, epoch, sequenceId, label, order: this.scope.nextOrder(), data }
+    const order = this.scope.nextOrder()
+    return sealRow({ appId, index: this.#rows, kind, epoch, sequenceId, label, order, data })
   }
 
   #save(rows: readonly Row[], saved?: () => void): Awaitable<void> {

@@ -7,11 +7,12 @@ import { isFinal, type OpenMap } from './committing.js'
 import { compareEntries } from './compare-entries.js'
 import { otherBranches } from './faults.js'
 import type { Journal, MapKeeper } from './journal.js'
+import { loadRecords } from './loading.js'
 import { openLone } from './lone-books.js'
 import type { Feed, KeptBranches, KeptLife, KeptMap } from './map-keeping.js'
 import { assertActions, migrateRecord } from './migrate.js'
 import type { Hanging, ManifestEntry, Notes } from './record.js'
-import { replay, type StoredMessage, type StoredRecord } from './replay.js'
+import type { StoredMessage, StoredRecord } from './replay.js'
 import type { Scope } from './scope.js'
 import { endingOf, entryOf, triedAfresh, withNewReads } from './settled.js'
 
@@ -87,16 +88,16 @@ class KeptFeed implements KeptBranches<Journal> {
     const { driver, partitionKey } = this.#scope.settings
     const keys = [...entries.values()].map(([key]) => key)
     const ids = keys.map((key) => this.idOf(key))
-    const tails = this.#scope.ask(() => driver.load(partitionKey, ids))
-    const put = (all: Awaited<typeof tails>): void => {
+    const records = loadRecords((some, until) => driver.load(partitionKey, some, until), ids)
+    const put = (all: Awaited<typeof records>): void => {
       for (const [i, key] of keys.entries()) {
-        const stored = this.#scope.read(() => replay(ids[i] ?? '', all[i]))
+        const stored = all[i]
         if (stored === undefined) continue
         this.#stored.set(key, stored)
         this.#scope.after(stored.order)
       }
     }
-    return isThenable(tails) ? Promise.resolve(tails).then(put) : put(tails as Awaited<typeof tails>)
+    return isThenable(records) ? Promise.resolve(records).then(put) : put(records as Awaited<typeof records>)
   }
 
   idOf(key: string): string {

@@ -14,6 +14,7 @@ import type {
 } from './driver.js'
 import { conflict, takenOver } from './faults.js'
 import { millisecondsOf } from './order.js'
+import { demandNames, demandText } from './text.js'
 
 interface Kept {
   readonly rootId: string
@@ -31,6 +32,7 @@ export class MemoryDriver implements PersisterDriver {
   #births = 0
 
   claim({ partitionKey, rootId }: RootKey, writer: string): Claim {
+    demandNames(partitionKey, rootId)
     const key = keyOf(partitionKey, rootId)
     const owner = this.#owners.get(key)
     this.#owners.set(key, { writer, count: (owner?.count ?? -1) + 1 })
@@ -38,6 +40,11 @@ export class MemoryDriver implements PersisterDriver {
   }
 
   save({ partitionKey, rootId, writer, rows, taken = [] }: Group): void {
+    demandNames(partitionKey, rootId)
+    for (const { appId, label } of rows) {
+      demandText('An appId', appId)
+      demandText('The name of an action', label)
+    }
     const owner = this.#owners.get(keyOf(partitionKey, rootId))?.writer
     if (owner !== writer) throw takenOver(rootId, writer, owner)
     const next = new Map<string, number>()
@@ -68,6 +75,7 @@ export class MemoryDriver implements PersisterDriver {
   }
 
   load(partitionKey: string | null, appIds: readonly string[], until?: Until): readonly (Tail | undefined)[] {
+    demandNames(partitionKey, ...appIds)
     return appIds.map((appId) => {
       const kept = this.#apps.get(keyOf(partitionKey, appId))
       if (kept === undefined) return undefined
@@ -78,10 +86,12 @@ export class MemoryDriver implements PersisterDriver {
   }
 
   history(partitionKey: string | null, appId: string): readonly RowFacts[] {
+    demandNames(partitionKey, appId)
     return (this.#apps.get(keyOf(partitionKey, appId))?.rows ?? []).map(({ data: _, ...facts }) => facts)
   }
 
   list({ partitionKey = null, limit = 100, after }: ListOptions): readonly Listed[] {
+    demandNames(partitionKey)
     const roots = [...this.#apps].flatMap(([key, { rows, rootId, born }]) => {
       const [partition, appId] = JSON.parse(key) as [string | null, string]
       const [first] = rows
@@ -94,6 +104,7 @@ export class MemoryDriver implements PersisterDriver {
   }
 
   delete({ partitionKey, rootId }: RootKey): boolean {
+    demandNames(partitionKey, rootId)
     const had = this.#owners.delete(keyOf(partitionKey, rootId))
     for (const [key, kept] of [...this.#apps]) {
       const [partition] = JSON.parse(key) as [string | null, string]
@@ -103,12 +114,14 @@ export class MemoryDriver implements PersisterDriver {
   }
 
   post({ partitionKey, rootId }: RootKey, appId: string, data: string): number {
+    demandNames(partitionKey, rootId, appId)
     const id = this.#messages++
     this.#kept(partitionKey, appId, rootId).inbox.push({ id, data })
     return id
   }
 
   inbox({ partitionKey, rootId }: RootKey): readonly Addressed[] {
+    demandNames(partitionKey, rootId)
     const found = [...this.#apps].flatMap(([key, kept]) => {
       if (kept.inbox.length === 0 || kept.rootId !== rootId) return []
       const [partition, appId] = JSON.parse(key) as [string | null, string]

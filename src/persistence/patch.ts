@@ -1,64 +1,113 @@
 import { isPlainObject } from '../internal/guards.js'
-import { isMutable } from '../state/freeze.js'
+import { Held } from './held.js'
+import { ascending, inOrder, type Placed, placesOf } from './key-order.js'
 
-// What changed between two values, as plain data. Frozen parts that are the same object are the same value, so that a
+// What changed between two values, as plain data. Parts that are the same object are the same value (held.ts), so that a
 // list that grew by one item costs one item, however long it is.
 
 /**
  * - `['=', value]`: another value.
  * - `['~', text]`: text added at the end.
  * - `['[', { index: patch }, length, items]`: items changed, cut to a length, added at the end.
- * - `['{', { key: patch }, gone]`: keys changed or set, and keys that are gone.
+ * - `['<', [[from, to], …], [[place, items], …]]`: the stretches of a list that stay, and items at their places.
+ * - `['{', { key: patch }, gone, places?]`: keys changed or set, keys that are gone, and keys that stand elsewhere.
  */
 export type Patch =
   | readonly ['=', unknown]
   | readonly ['~', string]
   | readonly ['[', Readonly<Record<string, Patch>>, number, readonly unknown[]]
-  | readonly ['{', Readonly<Record<string, Patch>>, readonly string[]]
+  | readonly ['<', readonly Stretch[], readonly Added[]]
+  | readonly ['{', Readonly<Record<string, Patch>>, readonly string[], (readonly Placed[])?]
+
+type Stretch = readonly [from: number, to: number]
+type Added = readonly [place: number, items: readonly unknown[]]
+type Plain = Readonly<Record<string, unknown>>
 
 /** A text shorter than this is written whole. */
 const SHORT = 64
 
-/** @returns undefined when nothing changed */
+/**
+ * What changed, of values that were held ({@link hold}).
+ * @returns undefined when nothing did
+ */
 export function diff(before: unknown, after: unknown): Patch | undefined {
-  if (Object.is(before, after) && !isMutable(after)) return undefined
+  if (Object.is(before, after)) return undefined
   if (typeof before === 'string' && typeof after === 'string') {
     const grew = before.length >= SHORT && after.length > before.length && after.startsWith(before)
     return grew ? ['~', after.slice(before.length)] : ['=', after]
   }
   if (Array.isArray(before) && Array.isArray(after)) return diffLists(before, after)
   if (isPlainObject(before) && isPlainObject(after)) return diffRecords(before, after)
+  if (after instanceof Held && after.isLike(before)) return diffHeld(before, after)
   return ['=', after]
 }
 
-function diffLists(before: readonly unknown[], after: readonly unknown[]): Patch {
+/** A tag is a record, where it is stored. */
+function diffHeld(before: Held, after: Held): Patch | undefined {
+  const v = diff(before.value, after.value)
+  return v === undefined || v[0] === '=' ? v && ['=', after] : ['{', { v }, []]
+}
+
+function diffLists(before: readonly unknown[], after: readonly unknown[]): Patch | undefined {
   const kept = Math.min(before.length, after.length)
   const changed: Record<string, Patch> = {}
   let count = 0
-  // Most of a long list, told by identity alone: not one of its items has to be looked into.
-  const immutable = !isMutable(after)
   for (let i = 0; i < kept; i++) {
-    if (immutable && Object.is(before[i], after[i])) continue
+    // Most of a long list, told by identity alone: not one of its items has to be looked into.
+    if (Object.is(before[i], after[i])) continue
+    if (count === 0 && (isElsewhere(after[i], before) || isElsewhere(before[i], after))) return diffMoved(before, after)
     const patch = diff(before[i], after[i])
     if (patch === undefined) continue
     count += 1
-    if (count > kept >> 1) return ['=', after] // shifted, or made anew
+    if (count > kept >> 1) return diffMoved(before, after) // shifted, or made anew
     changed[i] = patch
   }
+  if (count === 0 && before.length === after.length) return undefined
   return ['[', changed, kept, after.slice(kept)]
 }
 
-function diffRecords(before: Readonly<Record<string, unknown>>, after: Readonly<Record<string, unknown>>): Patch {
+/** Of a list whose items stand elsewhere: which of them stay. */
+function diffMoved(before: readonly unknown[], after: readonly unknown[]): Patch {
+  const was = new Map<unknown, number>()
+  for (const [i, item] of before.entries()) if (worthKeeping(item) && !was.has(item)) was.set(item, i)
+  const places = after.map((item) => was.get(item) ?? -1)
+  const still = ascending(places)
+  if (still.size === 0) return ['=', after]
+  const stretches: [number, number][] = []
+  const added: [number, unknown[]][] = []
+  for (const [i, item] of after.entries()) {
+    const place = still.has(i) ? (places[i] ?? -1) : -1
+    const last = stretches.at(-1)
+    const more = added.at(-1)
+    if (place >= 0 && last?.[1] === place) last[1] += 1
+    else if (place >= 0) stretches.push([place, place + 1])
+    else if (more !== undefined && more[0] + more[1].length === i) more[1].push(item)
+    else added.push([i, [item]])
+  }
+  return ['<', stretches, added]
+}
+
+const isElsewhere = (item: unknown, list: readonly unknown[]): boolean => worthKeeping(item) && list.includes(item)
+
+/** To say where it stood takes less than to say it. */
+const worthKeeping = (item: unknown): boolean =>
+  typeof item === 'string' ? item.length >= SHORT : typeof item === 'object' && item !== null
+
+function diffRecords(before: Plain, after: Plain): Patch | undefined {
   const changed: [string, Patch][] = []
-  for (const key of Object.keys(after)) {
+  const keys = Object.keys(after)
+  for (const key of keys) {
     const patch = Object.hasOwn(before, key) ? diff(before[key], after[key]) : (['=', after[key]] as const)
     if (patch !== undefined) changed.push([key, patch])
   }
-  const gone = Object.keys(before).filter((key) => !Object.hasOwn(after, key))
-  return ['{', Object.fromEntries(changed), gone]
+  const old = Object.keys(before)
+  const gone = old.filter((key) => !Object.hasOwn(after, key))
+  const places = placesOf(gone.length === 0 ? old : old.filter((key) => Object.hasOwn(after, key)), keys)
+  if (places.length > 0) return ['{', Object.fromEntries(changed), gone, places]
+  return changed.length === 0 && gone.length === 0 ? undefined : ['{', Object.fromEntries(changed), gone]
 }
 
-/** The value after a change. */
+/** The stored form of a value after a change, of its stored form before: JSON both, with tags in it. */
 export function apply(before: unknown, patch: Patch | undefined): unknown {
   if (patch === undefined) return before
   switch (patch[0]) {
@@ -72,17 +121,34 @@ export function apply(before: unknown, patch: Patch | undefined): unknown {
       for (const [index, one] of Object.entries(changed)) list[Number(index)] = apply(list[Number(index)], one)
       return list.concat(items)
     }
-    case '{': {
-      const [, changed, gone] = patch
-      const record = before as Readonly<Record<string, unknown>>
-      const kept =
-        gone.length === 0 ? Object.entries(record) : Object.entries(record).filter(([key]) => !gone.includes(key))
-      return Object.fromEntries([
-        ...kept,
-        ...Object.entries(changed).map(
-          ([key, one]) => [key, apply(Object.hasOwn(record, key) ? record[key] : undefined, one)] as const,
-        ),
-      ])
+    case '<': {
+      const [, stretches, added] = patch
+      const rest = stretches.flatMap(([from, to]) => (before as readonly unknown[]).slice(from, to))
+      let [list, used]: [unknown[], number] = [[], 0]
+      for (const [place, items] of added) {
+        const upTo = used + place - list.length
+        list = list.concat(rest.slice(used, upTo), items)
+        used = upTo
+      }
+      return list.concat(rest.slice(used))
     }
+    case '{':
+      return applyToRecord(before as Plain, patch)
   }
 }
+
+function applyToRecord(
+  before: Plain,
+  [, changed, gone, places = []]: Extract<Patch, readonly ['{', ...unknown[]]>,
+): Plain {
+  const record = new Map(entriesOf(before))
+  for (const key of gone) record.delete(key)
+  for (const [key, one] of entriesOf(changed)) record.set(key, apply(record.get(key), one as Patch))
+  const ordered = inOrder([...record.keys()], places).map((key) => [key, record.get(key)] as const)
+  // A record of the user that has the key "$" is stored as its entries; of any other, "$" is the tag.
+  const isTag = '$' in before && before['$'] !== 'object'
+  return record.has('$') && !isTag ? { $: 'object', v: ordered } : Object.fromEntries(ordered)
+}
+
+const entriesOf = (stored: Plain): (readonly [string, unknown])[] =>
+  stored['$'] === 'object' ? (stored['v'] as [string, unknown][]) : Object.entries(stored)

@@ -2,8 +2,9 @@ import type { Listed, ListOptions, PersisterDriver, RowFacts } from './driver.js
 import { closedDrivers } from './inbox-watch.js'
 import { Journal, type JournalSetup } from './journal.js'
 import { keepMap } from './kept-feed.js'
+import { loadRecords } from './loading.js'
 import { millisecondsOf } from './order.js'
-import { replay, type StoredRecord } from './replay.js'
+import type { StoredRecord } from './replay.js'
 import { Scope } from './scope.js'
 import { type JournalOptions, scopeSettings } from './settings.js'
 
@@ -79,8 +80,8 @@ export function createPersister(driver: PersisterDriver): Persister {
     driver,
     async load({ appId, partitionKey = null, sequenceId, epoch }) {
       const until = sequenceId === undefined ? undefined : { sequenceId, epoch }
-      const [tail] = await driver.load(partitionKey, [appId], until)
-      return replay(appId, tail)
+      const [stored] = await loadRecords((ids, to) => driver.load(partitionKey, ids, to), [appId], until)
+      return stored
     },
     async list(options = {}) {
       return driver.list(options)

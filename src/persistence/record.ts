@@ -1,6 +1,8 @@
 import type { CancelCause } from '../lifecycle/events.js'
 import type { State } from '../state/freeze.js'
-import { encode, encodeInWords, FORMAT } from './codec.js'
+import { type Above, encodeOver } from './above.js'
+import { encode, FORMAT } from './codec.js'
+import { hold } from './held.js'
 import { diff, type Patch } from './patch.js'
 
 // What the rows of an application say. A step is one row: what changed, or the whole state when the changes since the
@@ -44,6 +46,8 @@ export interface FullFacts extends StepFacts {
   readonly from?: ForkedFrom | undefined
   /** The epoch that the branches of the next step were made in, where a rewind into them keeps it. */
   readonly below?: number | undefined
+  /** What is stored of the application above, where the state is told over it. */
+  readonly above?: Above | undefined
 }
 
 /** The data of a `full` row, parsed. */
@@ -62,6 +66,7 @@ export interface FullData {
   readonly h?: Hanging
   readonly o?: ForkedFrom
   readonly b?: number
+  readonly u?: readonly [appId: string, sequenceId: number, epoch: number]
 }
 /** The data of a `patch` row, parsed. */
 export interface PatchData {
@@ -88,9 +93,16 @@ const step = ({ next, end, startedAt, attempts, recovered, cancelled }: Omit<Ste
 const joined = (head: object, name: string, json: string): string =>
   `${JSON.stringify(head).slice(0, -1)},"${name}":${json}}`
 
+/** Data of a row, and the state in it as it was held: what the next row is told against. */
+export interface Told {
+  readonly data: string
+  readonly held: State
+}
+
 /** @throws {SerializationError} with the path of what cannot be stored */
-export function fullData(state: State, facts: FullFacts): string {
-  const { version, visits, position, hangs, from, below } = facts
+export function fullData(state: State, facts: FullFacts, loose = false): Told {
+  const { version, visits, position, hangs, from, below, above } = facts
+  const over = above && encodeOver(state, above, loose)
   const head = {
     f: FORMAT,
     v: version,
@@ -100,18 +112,29 @@ export function fullData(state: State, facts: FullFacts): string {
     ...(hangs && { h: hangs }),
     ...(from && { o: from }),
     ...(below === undefined ? {} : { b: below }),
+    ...(over && { u: [over.at.appId, over.at.sequenceId, over.at.epoch] }),
   }
-  return joined(head, 's', encode(state))
+  const data = joined(head, 's', over?.json ?? encode(state))
+  return { data, held: over?.held ?? (hold(state, undefined, loose) as State) }
 }
 
-/** @throws {SerializationError} with the path of what cannot be stored */
-export function patchData(before: State, after: State, facts: Omit<StepFacts, 'visits'>): string {
-  return joined({ f: FORMAT, ...step(facts) }, 'p', encodeChange(before, after))
+/**
+ * @param before what was held of the last state that was stored
+ * @throws {SerializationError} with the path of what cannot be stored
+ */
+export function patchData(before: State, after: State, facts: Omit<StepFacts, 'visits'>, loose = false): Told {
+  const held = holdState(before, after, loose)
+  return { data: joined({ f: FORMAT, ...step(facts) }, 'p', encodeChange(before, held, after)), held }
 }
 
-function encodeChange(before: State, after: State): string {
+/** The record itself is new with each step, and may be made of anything. */
+function holdState(before: State, after: State, loose: boolean): State {
+  return Object.fromEntries(Object.keys(after).map((key) => [key, hold(after[key], before[key], loose)]))
+}
+
+function encodeChange(before: State, held: State, after: State): string {
   try {
-    return encode(diff(before, after) ?? null)
+    return encode(diff(before, held) ?? null)
   } catch (error) {
     encode(after) // throws with the path in the state, not in what changed
     throw error
@@ -199,7 +222,5 @@ export interface Notes {
 
 /** @throws {SerializationError} with the path of what cannot be stored */
 export function noteData<K extends keyof Notes>(label: K, note: Notes[K]): string {
-  // How something ended can always be written down, whatever was thrown or given as the reason.
-  const ended = label === 'failed' || label === 'cancelled'
-  return joined({ f: FORMAT }, 'd', ended ? encodeInWords(note) : encode(note, label))
+  return joined({ f: FORMAT }, 'd', encode(note, label))
 }

@@ -1,188 +1,115 @@
 import { TeaselError } from '../errors.js'
 import { isPlainObject, messageOf } from '../internal/guards.js'
 import { deepFreeze, type State } from '../state/freeze.js'
+import { laidOver } from './above.js'
 import { decode, FORMAT } from './codec.js'
-import type { Posted, Row, Tail } from './driver.js'
-import { SerializationError, SnapshotError } from './errors.js'
-import { corrupt } from './faults.js'
+import { begin, type Draft, readNote } from './draft.js'
+import type { Posted, Row, Tail, Until } from './driver.js'
+import { PersistenceError, SerializationError, SnapshotError } from './errors.js'
+import { corrupt, corruptMessage } from './faults.js'
 import { apply } from './patch.js'
-import type {
-  CancelledNote,
-  FailedNote,
-  ForkedFrom,
-  FullData,
-  Hanging,
-  ManifestEntry,
-  Notes,
-  PatchData,
-  StepEndMark,
-  WaitingNote,
-} from './record.js'
+import type { FullData, PatchData } from './record.js'
+import { revive } from './revive.js'
+import { isSealedMessage, isSealedRow } from './seal.js'
+import type { StoredMessage, StoredRecord } from './stored-record.js'
 
-/** How far an application is. */
-export type StoredStatus = 'running' | 'waiting' | 'halted' | 'finished' | 'failed' | 'cancelled'
+export type { StoredMap, StoredMessage, StoredRecord, StoredStatus } from './stored-record.js'
 
-/** A fan-out that had begun and was not committed. */
-export interface StoredMap {
-  readonly map: string
-  readonly visit: number
-  readonly version: number
-  /** The entries by index, as far as they are recorded. */
-  readonly entries: ReadonlyMap<number, ManifestEntry>
-  /** How many there are; undefined while the generator had not ended. */
-  readonly total: number | undefined
-  /** `watch` had said that there are enough. */
-  readonly settled: boolean
-}
-
-/** What is stored of an application, put together. */
-export interface StoredRecord {
-  readonly appId: string
+/** A state as it is stored: JSON, with tags where `tagged`. */
+export interface Raw {
   readonly state: State
-  /** Whether a whole state is stored: not where there are only notes to its first step. */
-  readonly based: boolean
-  /** The last committed action. */
-  readonly position: string | undefined
-  /** The action that was chosen to run next. */
-  readonly next: string | undefined
-  /** The number of the last committed step, -1 before the first. */
-  readonly sequenceId: number
-  readonly epoch: number
-  /** The user's own version of the records, see `version`. */
-  readonly version: number
-  readonly status: StoredStatus
-  /** When the first row that is read was written, and the last one; epoch milliseconds × 1024. */
-  readonly order: number
-  readonly visits: Readonly<Record<string, number>>
-  readonly waiting: WaitingNote | undefined
-  readonly failed: FailedNote | undefined
-  /** The order of the row that says so. */
-  readonly failedAt: number
-  readonly cancelled: CancelledNote | undefined
-  /** How the run of a branch ended. */
-  readonly end: StepEndMark | undefined
-  readonly startedAt: number | undefined
-  /** Which attempt of the branch it is at. */
-  readonly attempts: number
-  /** How many attempts at the next step had failed when the branch was last tried again. */
-  readonly tries: number
-  /** A fallback made a success of a failure. */
-  readonly recovered: boolean
-  /** After this order, branches that failed are to run again. */
-  readonly voided: number
-  readonly hangs: Hanging | undefined
-  readonly from: ForkedFrom | undefined
-  readonly below: number | undefined
-  /** The fan-out that the next step had begun. */
-  readonly map: StoredMap | undefined
-  /** Side effects that the next step had done, by key. */
-  readonly once: ReadonlyMap<string, unknown>
-  /** Messages that no committed step has taken, in order. */
-  readonly inbox: readonly StoredMessage[]
-  /** How many rows there are: the place of the next one. */
-  readonly rows: number
+  readonly tagged: boolean
 }
 
-/** A message of an inbox. */
-export interface StoredMessage {
-  readonly id: number
-  readonly kind: string
-  readonly body: unknown
+/** What the first row of a tail refers to. */
+export interface Reference extends Until {
+  readonly appId: string
+  readonly name: string
 }
 
-type Writable<T> = { -readonly [K in keyof T]: T[K] }
-interface OpenMap extends Writable<Omit<StoredMap, 'entries'>> {
-  entries: Map<number, ManifestEntry>
-}
-interface Draft extends Omit<Writable<StoredRecord>, 'map' | 'once' | 'visits'> {
-  map: OpenMap | undefined
-  once: Map<string, unknown>
-  visits: Record<string, number>
+/** Finds what is referred to. */
+export type FindRaw = (name: string) => Raw | undefined
+
+/** What the state of a tail is told over. A row that cannot be read refers to nothing. */
+export function referenceOf({ rows: [first] }: Tail): Reference | undefined {
+  if (first?.kind !== 'full' || !first.data.includes('"u":[') || !isSealedRow(first)) return undefined
+  const { u } = JSON.parse(first.data) as FullData
+  return u && { appId: u[0], sequenceId: u[1], epoch: u[2], name: JSON.stringify(u) }
 }
 
 /**
  * Puts together what the rows of an application say.
+ * @param whole whether its inbox is read too
  * @returns undefined when it has no rows
  * @throws {PersistenceError} `corrupt`, with the row that cannot be read
- * @throws {SnapshotError} when a row is of a newer format
+ * @throws {SnapshotError} when a row is of another format
  */
-export function replay(appId: string, tail: Tail | undefined): StoredRecord | undefined {
+export function replay(appId: string, tail: Tail | undefined, whole: boolean, find: FindRaw): StoredRecord | undefined {
+  const draft = readRows(appId, tail, find)
+  if (tail === undefined || draft === undefined) return undefined
+  const { tagged, ...record } = draft
+  const last = tail.rows.at(-1)
+  guarded(appId, last, () => {
+    const state = tagged ? (revive(record.state) as State) : record.state
+    for (const key of Object.keys(state)) deepFreeze(state[key], `The stored state of "${appId}"`, key)
+    record.state = Object.freeze({ ...state })
+  })
+  record.inbox = whole ? tail.inbox.map((one) => readMessage(appId, one)) : []
+  return record
+}
+
+/** The state of an application as it is stored. */
+export function rawOf(appId: string, tail: Tail | undefined, find: FindRaw): Raw | undefined {
+  const draft = readRows(appId, tail, find)
+  return draft?.based === true ? draft : undefined
+}
+
+function readRows(appId: string, tail: Tail | undefined, find: FindRaw): Draft | undefined {
   const [first] = tail?.rows ?? []
   if (tail === undefined || first === undefined) return undefined
   const draft = begin(appId, first)
-  for (const row of tail.rows) {
-    guarded(appId, row, () => read(draft, row, parse(row)))
+  for (const [i, row] of tail.rows.entries()) {
+    guarded(appId, row, () => {
+      if (row.index !== first.index + i) throw new SyntaxError(`record ${first.index + i} is not there.`)
+      read(draft, row, parse(row), find)
+    })
   }
-  for (const key of Object.keys(draft.state)) deepFreeze(draft.state[key], `The stored state of "${appId}"`, key)
-  draft.state = Object.freeze({ ...draft.state })
-  draft.inbox = tail.inbox.map((one) => readMessage(appId, one))
   return draft
 }
 
-function begin(appId: string, { epoch }: Row): Draft {
-  return {
-    appId,
-    state: {},
-    based: false,
-    position: undefined,
-    next: undefined,
-    sequenceId: -1,
-    epoch,
-    version: 0,
-    status: 'running',
-    order: 0,
-    visits: {},
-    waiting: undefined,
-    failed: undefined,
-    failedAt: 0,
-    cancelled: undefined,
-    end: undefined,
-    startedAt: undefined,
-    attempts: 1,
-    tries: 0,
-    recovered: false,
-    voided: 0,
-    hangs: undefined,
-    from: undefined,
-    below: undefined,
-    map: undefined,
-    once: new Map(),
-    inbox: [],
-    rows: 0,
-  }
-}
-
-function guarded(appId: string, row: Row, work: () => void): void {
+function guarded(appId: string, row: Row | undefined, work: () => void): void {
   try {
     work()
   } catch (error) {
-    if (error instanceof SnapshotError) throw error
-    throw corrupt(appId, row.index, error instanceof TeaselError ? error : new SyntaxError(messageOf(error)))
+    if (error instanceof SnapshotError || PersistenceError.is(error)) throw error
+    throw corrupt(appId, row, error instanceof TeaselError ? error : new SyntaxError(messageOf(error)))
   }
 }
 
-function parse(row: Row): unknown {
-  const data = decode(row.data)
+function parse(row: Row): Readonly<Record<string, unknown>> {
+  if (!isSealedRow(row)) throw new SyntaxError('it is damaged: its checksum is of something else.')
+  const data: unknown = JSON.parse(row.data)
   if (!isPlainObject(data) || typeof data['f'] !== 'number') throw new SyntaxError('it is no record.')
-  if (data['f'] <= FORMAT) return data
+  if (data['f'] === FORMAT) return data
   throw new SnapshotError(
-    `Record ${row.index} of application "${row.appId}" has the format ${data['f']}, and this Teasel knows ${FORMAT}. Use the newer one; nothing was run or changed.`,
+    `Record ${row.index} of application "${row.appId}" has the format ${data['f']}, and this Teasel knows ${FORMAT}. Use the one that wrote it; nothing was run or changed.`,
     data['f'],
   )
 }
 
-function read(draft: Draft, row: Row, data: unknown): void {
+function read(draft: Draft, row: Row, data: Readonly<Record<string, unknown>>, find: FindRaw): void {
   draft.rows = row.index + 1
   draft.order = Math.max(draft.order, row.order)
   draft.epoch = row.epoch
-  if (row.kind === 'note') return readNote(draft, row, (data as { readonly d: unknown }).d)
+  if (row.kind === 'note') return readNote(draft, row, revive(data['d']))
   draft.sequenceId = row.sequenceId
-  if (row.kind === 'full') readFull(draft, row, data as FullData)
-  else readPatch(draft, row, data as PatchData)
+  draft.tagged ||= row.data.includes('"$"')
+  if (row.kind === 'full') readFull(draft, row, data as unknown as FullData, find)
+  else readPatch(draft, row, data as unknown as PatchData)
 }
 
-function readFull(draft: Draft, row: Row, data: FullData): void {
-  draft.state = data.s
+function readFull(draft: Draft, row: Row, data: FullData, find: FindRaw): void {
+  draft.state = data.u === undefined ? data.s : overAbove(draft, data.s, data.u, find)
   draft.based = true
   draft.version = data.v
   draft.visits = { ...data.c }
@@ -191,6 +118,13 @@ function readFull(draft: Draft, row: Row, data: FullData): void {
   const started = row.sequenceId < 0 || data.q !== undefined
   stepDone(draft, started ? data.q : row.label, data)
   draft.below = data.b
+}
+
+function overAbove(draft: Draft, state: State, at: NonNullable<FullData['u']>, find: FindRaw): State {
+  const above = find(JSON.stringify(at))
+  if (above === undefined) throw new SyntaxError(`it refers to step ${at[1]} of "${at[0]}", which is not stored.`)
+  draft.tagged ||= above.tagged
+  return laidOver(state, above.state)
 }
 
 function readPatch(draft: Draft, row: Row, data: PatchData): void {
@@ -219,78 +153,14 @@ function stepDone(draft: Draft, position: string | undefined, data: FullData | P
   draft.once = new Map()
 }
 
-function readNote(draft: Draft, { label, order }: Row, note: unknown): void {
-  switch (label) {
-    case 'manifest': {
-      const { map, visit, entries, version = 0 } = note as Notes['manifest']
-      draft.map = { map, visit, version, entries: new Map(entries.entries()), total: entries.length, settled: false }
-      return
-    }
-    case 'entry': {
-      const { index, entry, ...at } = note as Notes['entry']
-      mapOf(draft, at).entries.set(index, entry)
-      return
-    }
-    case 'total': {
-      const { total, ...at } = note as Notes['total']
-      mapOf(draft, at).total = total
-      return
-    }
-    case 'settled':
-      mapOf(draft, note as Notes['settled']).settled = true
-      return
-    case 'once': {
-      const { key, value } = note as Notes['once']
-      draft.once.set(key, value)
-      return
-    }
-    case 'waiting':
-      draft.waiting = note as Notes['waiting']
-      draft.status = 'waiting'
-      return
-    case 'retry': {
-      const { attempts, tries } = note as Notes['retry']
-      draft.failed = undefined
-      draft.attempts = attempts
-      draft.tries = tries
-      return
-    }
-    case 'failed':
-      draft.failed = note as Notes['failed']
-      draft.failedAt = order
-      lived(draft, draft.failed)
-      draft.status = 'failed'
-      draft.end = undefined // what a run took back after its last step
-      if (draft.failed.again) draft.voided = order
-      return
-    case 'cancelled':
-      draft.cancelled = note as Notes['cancelled']
-      lived(draft, draft.cancelled)
-      draft.status = 'cancelled'
-      return
-    default:
-      throw new SyntaxError(`there is no note "${label}".`)
-  }
-}
-
-function lived(draft: Draft, { attempts, startedAt }: FailedNote | CancelledNote): void {
-  draft.attempts = attempts
-  draft.startedAt = startedAt ?? draft.startedAt
-}
-
-function mapOf(draft: Draft, at: Pick<Notes['entry'], 'map' | 'visit' | 'version'>): OpenMap {
-  const { map, visit, version = 0 } = at
-  if (draft.map?.map !== map || draft.map.visit !== visit)
-    draft.map = { map, visit, version, entries: new Map(), total: undefined, settled: false }
-  return draft.map
-}
-
 /** @throws {PersistenceError} `corrupt` when it cannot be read */
-export function readMessage(appId: string, { id, data }: Posted): StoredMessage {
+export function readMessage(appId: string, posted: Posted): StoredMessage {
   try {
-    return { id, ...(decode(data) as Omit<StoredMessage, 'id'>) }
+    if (!isSealedMessage(appId, posted)) throw new SyntaxError('it is damaged: its checksum is of something else.')
+    const { kind, body } = decode(posted.data) as Omit<StoredMessage, 'id'>
+    return { id: posted.id, kind, body }
   } catch (error) {
     if (error instanceof SerializationError) throw error
-    throw corrupt(appId, id, error)
+    throw corruptMessage(appId, posted.id, error)
   }
 }

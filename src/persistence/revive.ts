@@ -4,22 +4,30 @@ import { type StoredBytes, toBytes } from './bytes.js'
 import { errorFrom, type StoredError } from './error-form.js'
 import { SerializationError } from './errors.js'
 
-/** Puts values back in the place of their tags, in the parsed JSON that it is given. */
+/** Puts values back in the place of their tags. What holds none is the same object; nothing that is given is changed. */
 export function revive(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
-  if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) value[i] = revive(value[i])
-    return value
-  }
+  if (Array.isArray(value)) return reviveList(value)
   if ('$' in value) return untag(value as Tagged)
   const record = value as Record<string, unknown>
-  for (const key of Object.keys(record)) {
+  let made: [string, unknown][] | undefined
+  for (const [i, key] of Object.keys(record).entries()) {
     const item = record[key]
-    if (typeof item !== 'object' || item === null) continue
-    // `__proto__` can be a key of its own: assigning would set the prototype.
-    Object.defineProperty(record, key, { value: revive(item), enumerable: true, writable: true, configurable: true })
+    const back = revive(item)
+    if (back !== item) made ??= Object.entries(record)
+    if (made !== undefined) made[i] = [key, back]
   }
-  return record
+  return made === undefined ? value : Object.fromEntries(made)
+}
+
+function reviveList(list: readonly unknown[]): unknown {
+  let made: unknown[] | undefined
+  for (const [i, item] of list.entries()) {
+    const back = revive(item)
+    if (back !== item) made ??= [...list]
+    if (made !== undefined) made[i] = back
+  }
+  return made ?? list
 }
 
 interface Tagged {

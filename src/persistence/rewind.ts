@@ -9,6 +9,7 @@ import { keepMap } from './kept-feed.js'
 import type { AppRef, Persister } from './persister.js'
 import type { StoredRecord } from './replay.js'
 import { Scope } from './scope.js'
+import { sealMessage } from './seal.js'
 import { scopeSettings } from './settings.js'
 
 /** Which step to go back to. */
@@ -111,7 +112,8 @@ export async function answer({
   const target = await find(persister, { appId, partitionKey }, path === '' ? [] : path.split('/'))
   if (target === undefined) return 'dropped'
   const { kind, body } = message
-  await persister.driver.post({ partitionKey, rootId: appId }, target, encode({ kind, body }, 'message'))
+  const data = sealMessage(target, encode({ kind, body }, 'message'))
+  await persister.driver.post({ partitionKey, rootId: appId }, target, data)
   return 'queued'
 }
 

@@ -5,6 +5,7 @@ import { checkOptions } from '../internal/options.js'
 import type { PersisterDriver } from './driver.js'
 import { InboxWatch } from './inbox-watch.js'
 import type { MigratedRecord, SavePolicy, ScopeSettings } from './scope.js'
+import { demandNames } from './text.js'
 
 /** How an application is stored, as its options say it. */
 export interface KeepOptions {
@@ -29,10 +30,7 @@ const INBOX_EVERY_MS = 1000
 /** @throws {TypeError | RangeError} for options that cannot be */
 export function scopeSettings(options: JournalOptions, driver: PersisterDriver): ScopeSettings {
   const { rootId, clock, partitionKey = null, save = 'every-step', transient = [], version = 0, migrate } = options
-  for (const name of [rootId, partitionKey ?? '']) {
-    if (name.includes('\u0000'))
-      throw new TypeError('An appId or partitionKey holds the character U+0000, which cannot be stored.')
-  }
+  demandNames(partitionKey, rootId)
   if (!Number.isInteger(version) || version < 0)
     throw new RangeError(`version is ${describeValue(version)}; it takes a whole number, 0 or more.`)
   if (typeof save === 'object') checkOptions('save', save, 'after')

@@ -12,7 +12,6 @@ export function cancelFromOutside(app: LiveApp, reason: unknown, cause: CancelCa
   const cancellation = createCancellation(cause, by, clock.now(), reason)
   if (app.parent?.map !== undefined) return app.parent.map.cancelBranch(app.parent.key, cancellation)
   app.cancel(cancellation)
-  if (app.parent === undefined) app.hub.outage?.cancelled(graceMs)
   if (!app.running) return
   const grace = new Grace(clock, graceMs, () => app.abandon())
   grace.start()

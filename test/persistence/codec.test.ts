@@ -3,7 +3,9 @@ import { ActionError, ContractError, TeaselError } from 'teasel'
 import { registerClass, SerializationError } from 'teasel/persistence'
 import { describe, expect, it } from 'vitest'
 import { decode, encode } from '../../src/persistence/codec.js'
+import { hold } from '../../src/persistence/held.js'
 import { apply, diff, type Patch } from '../../src/persistence/patch.js'
+import { revive } from '../../src/persistence/revive.js'
 import { deepFreeze } from '../../src/state/freeze.js'
 
 class Money {
@@ -23,6 +25,14 @@ registerClass('money', Money, {
 })
 
 const there = (value: unknown): unknown => decode(encode(value))
+const stored = (value: unknown): unknown => JSON.parse(encode(value))
+/** What a store makes of a value and of what changed in it; and how much it is told. */
+function told(before: unknown, after: unknown, loose = false): { readonly back: unknown; readonly bytes: number } {
+  const held = hold(before, undefined, loose)
+  const was = stored(held)
+  const patch = encode(diff(held, hold(after, held, loose)) ?? null)
+  return { back: revive(apply(was, (JSON.parse(patch) as Patch | null) ?? undefined)), bytes: patch.length }
+}
 function frozen<T>(value: T): T {
   deepFreeze(value, 'A test', 'value')
   return value
@@ -173,12 +183,26 @@ describe('the codec', () => {
   })
 })
 
+const NEAR = {
+  'a list of dates': (n: number) => Array.from({ length: n }, (_, i) => ({ i, at: new Date(i) })),
+  'a list of bytes': (n: number) => Array.from({ length: n }, (_, i) => new Uint8Array([i, i >> 8, 3])),
+  'a list of instances': (n: number) => Array.from({ length: n }, (_, i) => new Money(i, new Date(i))),
+  'a list of big numbers and texts': (n: number) => Array.from({ length: n }, (_, i) => [BigInt(i), Number.NaN, 'x']),
+  'a Map': (n: number) => new Map(Array.from({ length: n }, (_, i) => [`key ${i}`, { i, at: new Date(i) }])),
+  'a Set': (n: number) => new Set(Array.from({ length: n }, (_, i) => `item ${i}`)),
+  'a record of Sets': (n: number) =>
+    Object.fromEntries(Array.from({ length: n }, (_, i) => [`k${i}`, new Set([i])])) as object,
+  'an instance of lists': (n: number) => ({ all: Array.from({ length: n }, (_, i) => ({ $: i, at: new Date(i) })) }),
+} as const
+
 describe('a patch', () => {
-  it('makes the one of the other, whatever they are', () => {
+  it('makes the one of the other, whatever they are, in the same order', () => {
     fc.assert(
-      fc.property(value, value, (before, after) => {
-        const patch = there(diff(frozen(before), frozen(after)) ?? null) as Patch | null
-        expect(apply(before, patch ?? undefined)).toStrictEqual(after)
+      fc.property(value, value, fc.boolean(), (before, after, loose) => {
+        const one = loose ? [before, after] : [frozen(before), frozen(after)]
+        const { back } = told(one[0], one[1], loose)
+        expect(back).toStrictEqual(after)
+        expect(encode(back)).toBe(encode(after))
       }),
       { numRuns: 1000 },
     )
@@ -195,10 +219,34 @@ describe('a patch', () => {
           deep: { a: { list: list.slice(1) }, b: one },
           text: `${before.text}y`,
         })
-        const patch = there(diff(before, after) ?? null) as Patch | null
-        expect(apply(before, patch ?? undefined)).toStrictEqual(after)
+        const { back } = told(before, after)
+        expect(back).toStrictEqual(after)
+        expect(encode(back)).toBe(encode(after))
       }),
     )
+  })
+
+  it('keeps the order of keys, wherever they go', () => {
+    const keys = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd', 'e', '7', '1', '$', '__proto__'), { maxLength: 9 })
+    const of = (names: readonly string[]): object => Object.fromEntries(names.map((name) => [name, { name }]))
+    fc.assert(
+      fc.property(keys, keys, (before, after) => {
+        const { back } = told(frozen(of(before)), frozen(of(after)))
+        expect(Object.entries(back as object)).toEqual(Object.entries(of(after)))
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('of a record whose keys only change places holds the keys that move', () => {
+    const names = Array.from({ length: 500 }, (_, i) => `key ${i}`)
+    const record = frozen(Object.fromEntries(names.map((name) => [name, name.repeat(20)])))
+    const { 'key 3': moved, ...rest } = record
+
+    const { back, bytes } = told(record, frozen({ ...rest, 'key 3': moved }))
+
+    expect(Object.keys(back as object)).toEqual([...names.filter((name) => name !== 'key 3'), 'key 3'])
+    expect(bytes).toBeLessThan(50)
   })
 
   it('costs what was added, however long the rest is', () => {
@@ -206,13 +254,49 @@ describe('a patch', () => {
     const before = frozen({ chat: { items, title: 'long' }, log: 'y'.repeat(10_000) })
     const after = frozen({ chat: { ...before.chat, items: [...items, { i: -1, text: '' }] }, log: `${before.log}!` })
 
-    expect(encode(diff(before, after)).length).toBeLessThan(150)
+    expect(told(before, after).bytes).toBeLessThan(150)
   })
 
-  it('writes again what may have been changed in place', () => {
-    const map = new Map([['a', 1]])
-    const state = frozen({ map, rest: 'same' })
+  it.each(Object.entries(NEAR))('of %s that grew by one costs one, frozen or not', (_, make) => {
+    for (const loose of [false, true]) {
+      const [before, after] = [make(1000), make(1001)]
+      const { back, bytes } = loose ? told(before, after, true) : told(frozen(before), frozen(after))
 
-    expect(diff(state, state)).toEqual(['{', { map: ['=', map] }, []])
+      expect(encode(back)).toBe(encode(after))
+      expect(bytes).toBeLessThan(200)
+    }
+  })
+
+  it.each<[string, (list: readonly object[]) => readonly object[]]>([
+    ['one less at its beginning and one more at its end', (list) => [...list.slice(1), { i: -1, at: new Date(0) }]],
+    ['one more at its beginning', (list) => [{ i: -1, at: new Date(0) }, ...list]],
+    ['one less in its middle', (list) => list.filter((_, i) => i !== 500)],
+  ])('of a list with %s costs what is new', (_, change) => {
+    const list = frozen(NEAR['a list of dates'](1000))
+    const copy = NEAR['a list of dates'](1000) // as a reader has it
+    const after = frozen(change(copy))
+
+    const { back, bytes } = told(list, after)
+
+    expect(back).toStrictEqual(after)
+    expect(bytes).toBeLessThan(200)
+  })
+
+  it('holds what was changed in place, and nothing else', () => {
+    const map = new Map([
+      ['a', { at: new Date(1) }],
+      ['b', { at: new Date(2) }],
+    ])
+    const state = frozen({ map, rest: 'same' })
+    const held = hold(state, undefined)
+
+    const nothing = diff(held, hold(state, held))
+    map.get('b')?.at.setTime(7)
+    const patch = diff(held, hold(state, held))
+
+    expect(nothing).toBeUndefined()
+    const back = revive(apply(stored(held), stored(patch) as Patch))
+    expect(back).toStrictEqual({ map, rest: 'same' })
+    expect(encode(patch)).not.toContain('"a"')
   })
 })

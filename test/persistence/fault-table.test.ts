@@ -2,12 +2,13 @@ import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createApplication, defineState, resumeOrCreate } from 'teasel'
-import type { Persister } from 'teasel/persistence'
+import type { Persister, Row } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { ManualClock } from 'teasel/testing'
 import { afterAll, describe, expect, it } from 'vitest'
 import { openDatabase } from '../../src/adapters/sqlite/open-database.js'
 import type { SqliteDriver } from '../../src/adapters/sqlite/sqlite-driver.js'
+import { sealRow } from '../../src/persistence/seal.js'
 import { settle } from '../support/deferred.js'
 import { openSmallDisk } from '../support/small-disk.js'
 
@@ -61,9 +62,21 @@ function tamper(file: string, sql: string): void {
   database.close()
 }
 
+/** Puts other data into a record, with the checksum that fits. */
+function reseal(file: string, index: number, change: (data: string) => string): void {
+  const { database } = openDatabase(file)
+  const facts = 'app as appId, idx as "index", kind, epoch, seq as sequenceId, label, ord as "order"'
+  const found = `select ${facts}, cast(data as text) as data from teasel_rows where idx = ?`
+  const row = database.prepare(found).get(index) as Row
+  const { data } = sealRow({ ...row, data: change(`${row.data.replace(/,"k":"\w+"}$/, '')}}`) })
+  database.prepare('update teasel_rows set data = ? where idx = ?').run(new TextEncoder().encode(data), index)
+  database.close()
+}
+
 const MENDED = ' What was stored before is safe; mend that, and run it again.'
 const TORN = '{"f":1,"n":"add","p":'
-const UNREADABLE = messageOf(() => JSON.parse(TORN))
+const DAMAGED = 'it is damaged: its checksum is of something else.'
+const notJson = (text: string): string => messageOf(() => JSON.parse(text))
 const BACK = ' Nothing was run. Rewind to a step before it, or restore the store from a backup.'
 
 describe('what a user sees', () => {
@@ -128,35 +141,40 @@ describe('what a user sees', () => {
     expect([app.state.n, await stored(persister)]).toEqual([2, 2])
   })
 
-  it.each([
+  it.each<[string, (file: string) => void, string]>([
     [
       'is torn',
-      `update teasel_rows set data = '${TORN}' where idx = 2`,
-      `Record 2 of application "app" cannot be read: ${UNREADABLE}.${BACK}`,
+      (file) => tamper(file, `update teasel_rows set data = '${TORN}' where idx = 2`),
+      `Record 2 of application "app" (full, step 1) cannot be read: ${DAMAGED}${BACK}`,
+    ],
+    [
+      'was changed by a hand',
+      (file) => tamper(file, `update teasel_rows set data = replace(data, '"n":2', '"n":3') where idx = 2`),
+      `Record 2 of application "app" (full, step 1) cannot be read: ${DAMAGED}${BACK}`,
     ],
     [
       'is none',
-      `update teasel_rows set data = '[]' where idx = 2`,
-      `Record 2 of application "app" cannot be read: it is no record.${BACK}`,
+      (file) => reseal(file, 2, () => '[{"k":1}]'),
+      `Record 2 of application "app" (full, step 1) cannot be read: ${notJson('[{"k":1},"k":"00000000"}')}.${BACK}`,
     ],
     [
       'names a value that nobody knows',
-      `update teasel_rows set data = '{"f":1,"n":null,"p":{"$":"new","v":1}}' where idx = 2`,
-      'Record 2 of application "app" cannot be read: The value is a value with the tag "new", which cannot be read. It was written by another version of Teasel.' +
+      (file) => reseal(file, 2, () => '{"f":2,"v":0,"c":{},"n":null,"s":{"a":{"$":"new","v":1}}}'),
+      'Record 2 of application "app" (full, step 1) cannot be read: The value is a value with the tag "new", which cannot be read. It was written by another version of Teasel.' +
         BACK,
     ],
     [
       'has a newer format',
-      `update teasel_rows set data = replace(data, '"f":1', '"f":2') where idx = 2`,
-      'Record 2 of application "app" has the format 2, and this Teasel knows 1. Use the newer one; nothing was run or changed.',
+      (file) => reseal(file, 2, (data) => data.replace('"f":2', '"f":3')),
+      'Record 2 of application "app" has the format 3, and this Teasel knows 2. Use the one that wrote it; nothing was run or changed.',
     ],
-  ])('when a record %s', async (what, sql, said) => {
+  ])('when a record %s', async (what, change, said) => {
     const file = join(folder, `${what.replaceAll(' ', '-')}.db`)
     await using persister = sqlitePersister({ file })
     const app = createApplication(graph, { ...options, persister })
     await app.step()
     await app.step()
-    tamper(file, sql)
+    change(file)
 
     const error = await faultOf(resumeOrCreate(graph, { ...options, persister }))
 

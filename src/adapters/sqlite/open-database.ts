@@ -14,12 +14,14 @@ export interface SqliteStatement {
   get(...values: readonly SqliteValue[]): unknown
   all(...values: readonly SqliteValue[]): readonly unknown[]
 }
-export type SqliteValue = string | number | null
+export type SqliteValue = string | number | null | Uint8Array
 
 /** A database, and what opened it. */
 export interface Opened {
   readonly database: SqliteDatabase
   readonly binding: 'node:sqlite' | 'libsql'
+  /** Lets go of the file. No statement of it may be held any more. */
+  readonly letGo: () => Promise<void>
 }
 
 interface NodeSqlite {
@@ -36,8 +38,23 @@ const require = createRequire(import.meta.url)
 export function openDatabase(file: string): Opened {
   const { getBuiltinModule } = process as { readonly getBuiltinModule?: (id: string) => unknown }
   const node = getBuiltinModule?.('node:sqlite') as NodeSqlite | undefined
-  if (node !== undefined) return { database: new node.DatabaseSync(file), binding: 'node:sqlite' }
-  return { database: new (libsql())(file), binding: 'libsql' }
+  if (node !== undefined)
+    return { database: new node.DatabaseSync(file), binding: 'node:sqlite', letGo: () => Promise.resolve() }
+  return { database: new (libsql())(file), binding: 'libsql', letGo: collect }
+}
+
+/** libsql closes a file when the last statement of it is garbage, and has no other way to end one. */
+async function collect(): Promise<void> {
+  await new Promise<void>((resolve) => void setImmediate(resolve))
+  try {
+    const v8 = require('node:v8') as { setFlagsFromString(flags: string): void }
+    const vm = require('node:vm') as { runInNewContext(code: string): unknown }
+    v8.setFlagsFromString('--expose-gc')
+    ;(vm.runInNewContext('gc') as () => void)()
+  } catch {
+    // Another engine: the file is closed when it collects by itself.
+  }
+  await new Promise<void>((resolve) => void setImmediate(resolve))
 }
 
 function libsql(): Libsql {

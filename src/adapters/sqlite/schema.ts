@@ -22,7 +22,7 @@ const MIGRATIONS: readonly ((names: Names, index: (what: string) => string) => s
   ({ rows, owners, inbox }, index) => `
     create table ${rows} (
       part text not null, app text not null, idx integer not null, root text not null, kind text not null,
-      epoch integer not null, seq integer not null, label text not null, ord integer not null, data text not null,
+      epoch integer not null, seq integer not null, label text not null, ord integer not null, data blob not null,
       primary key (part, app, idx)
     );
     create index ${index('roots')} on ${rows} (part, ord) where idx = 0 and app = root;
@@ -31,18 +31,21 @@ const MIGRATIONS: readonly ((names: Names, index: (what: string) => string) => s
       part text not null, root text not null, writer text not null, count integer not null, primary key (part, root)
     );
     create table ${inbox} (
-      id integer primary key autoincrement, part text not null, app text not null, root text not null, data text not null
+      id integer primary key autoincrement, part text not null, app text not null, root text not null, data blob not null
     );
     create index ${index('inbox')} on ${inbox} (part, app);`,
   ({ inbox }, index) => `create index ${index('posted')} on ${inbox} (part, root);`,
 ]
 
+/** The version of the oldest tables that this code can read: data is bytes from there on. */
+export const OLDEST = 3
 /** The version of the tables that this code knows. */
-export const SCHEMA = MIGRATIONS.length
+export const SCHEMA = OLDEST + MIGRATIONS.length - 1
 
 /**
  * Brings the tables of a file up to date.
- * @returns the version that it was written with, which is newer than {@link SCHEMA} where the code is older than the file
+ * @returns the version that it has: above {@link SCHEMA} where the code is older than the file, below {@link OLDEST} where
+ *   it is too old to be read; then nothing was changed
  */
 export function migrate(database: SqliteDatabase, prefix: string): number {
   const names = namesOf(prefix)
@@ -51,8 +54,12 @@ export function migrate(database: SqliteDatabase, prefix: string): number {
   try {
     database.exec(`create table if not exists ${names.about} (schema integer not null)`)
     const found = database.prepare(`select schema from ${names.about}`).get() as { readonly schema: number } | undefined
-    const version = found?.schema ?? 0
-    for (const step of MIGRATIONS.slice(version)) database.exec(step(names, index))
+    const version = found?.schema ?? OLDEST - 1
+    if (found !== undefined && version < OLDEST) {
+      database.exec('rollback')
+      return version
+    }
+    for (const step of MIGRATIONS.slice(version - OLDEST + 1)) database.exec(step(names, index))
     if (found === undefined) database.prepare(`insert into ${names.about} values (?)`).run(SCHEMA)
     else if (version < SCHEMA) database.prepare(`update ${names.about} set schema = ?`).run(SCHEMA)
     database.exec('commit')

@@ -1,6 +1,5 @@
 import type {
   Addressed,
-  Awaitable,
   Claim,
   Group,
   Listed,
@@ -14,19 +13,16 @@ import type {
   Until,
 } from '../../persistence/driver.js'
 import { PersistenceError, SnapshotError } from '../../persistence/errors.js'
-import { conflict, takenOver, unavailable } from '../../persistence/faults.js'
+import { conflict, damaged, takenOver, unavailable } from '../../persistence/faults.js'
 import { millisecondsOf } from '../../persistence/order.js'
-import { afterLock, HELD_MS, isLocked } from './lock.js'
+import { demandNames, demandText } from '../../persistence/text.js'
 import { openDatabase, type SqliteDatabase } from './open-database.js'
-import { migrate, namesOf, SCHEMA } from './schema.js'
+import { migrate, namesOf, OLDEST, SCHEMA } from './schema.js'
 import { prepareAll, type Statements } from './statements.js'
 
 // Owns: one connection to one file.
-// Q1  A lone row is one statement, and so one transaction; a group is `begin immediate` … `commit`. With libsql a lone
-//     row is, too: a statement of it that found a lock stays open, and what others commit meanwhile would be lost.
+// Q1  A lone row is one statement, and so one transaction; a group is `begin immediate` … `commit`.
 // Q2  The claim is tested by the statement that inserts.
-// Q3  While another process holds the lock, what is asked is tried again later: the thread is free in between. What
-//     finds no lock is answered at once.
 
 /** What `sqlitePersister` takes. */
 export interface SqliteOptions {
@@ -39,10 +35,7 @@ export interface SqliteOptions {
   readonly durability?: 'normal' | 'full'
   /** What the names of its tables begin with. Default `teasel`. */
   readonly prefix?: string
-  /**
-   * How long to wait for another process that writes, in milliseconds. Default 5 000. The process goes on meanwhile: a
-   * lock holds its thread for 10 ms at most.
-   */
+  /** How long to wait for another process that writes, in milliseconds. Default 5 000. */
   readonly busyMs?: number
 }
 
@@ -50,60 +43,53 @@ export class SqliteDriver implements PersisterDriver {
   readonly name: string
   /** The connection, for pragmas of your own. */
   readonly database: SqliteDatabase
-  readonly #settings: Required<Omit<SqliteOptions, 'file'>>
-  #prepared: Statements | undefined
-  /** Whether one statement can be a transaction (Q1). */
-  readonly #lone: boolean
+  #sql: Statements
+  readonly #letGo: () => Promise<void>
   #closed = false
 
   constructor({ file, durability = 'normal', prefix = 'teasel', busyMs = 5000 }: SqliteOptions) {
     this.name = `sqlite ${file}`
-    this.#settings = { durability, prefix, busyMs }
-    const { database, binding } = this.#told('open its file', () => openDatabase(file))
+    const { database, letGo } = this.#guard('open its file', () => openDatabase(file))
     this.database = database
-    this.#lone = binding === 'node:sqlite'
+    this.#letGo = letGo
     try {
-      this.#told('prepare its file', () => this.#sql)
+      this.#guard('prepare its file', () => {
+        this.database.exec(`pragma busy_timeout = ${Math.trunc(busyMs)}`)
+        this.database.prepare('pragma journal_mode = wal').get()
+        this.database.exec(`pragma synchronous = ${durability === 'full' ? 'full' : 'normal'}`)
+        const version = migrate(this.database, prefix)
+        if (version > SCHEMA || version < OLDEST) throw another(this.name, version)
+      })
+      this.#sql = prepareAll(this.database, namesOf(prefix))
     } catch (error) {
-      if (isLocked(error)) return // the first who asks prepares it
       this.database.close()
       throw error
     }
   }
 
-  /** The statements, once the file is prepared for them. */
-  get #sql(): Statements {
-    this.#prepared ??= this.#prepare()
-    return this.#prepared
-  }
-
-  #prepare(): Statements {
-    const { durability, prefix, busyMs } = this.#settings
-    this.database.exec(`pragma busy_timeout = ${Math.trunc(Math.min(busyMs, HELD_MS))}`)
-    this.database.prepare('pragma journal_mode = wal').get()
-    this.database.exec(`pragma synchronous = ${durability === 'full' ? 'full' : 'normal'}`)
-    const version = migrate(this.database, prefix)
-    if (version > SCHEMA) throw newer(this.name, version)
-    return prepareAll(this.database, namesOf(prefix))
-  }
-
-  claim({ partitionKey, rootId }: RootKey, writer: string): Awaitable<Claim> {
-    const part = partOf(partitionKey)
+  claim({ partitionKey, rootId }: RootKey, writer: string): Claim {
+    const part = partOf(partitionKey, rootId)
     return this.#together('open an application', () => {
-      const before = this.#sql.owner.get(part, rootId) as
-        | { readonly writer: string; readonly count: number }
-        | undefined
+      const before = this.#sql.owner.get(part, rootId) as StoredOwner | undefined
       this.#sql.claim.run(part, rootId, writer)
-      return { incarnation: before === undefined ? 0 : before.count + 1, before: before?.writer }
+      if (before === undefined) return { incarnation: 0, before: undefined }
+      return { incarnation: before.count + 1, before: textOf(before.writer) }
     })
   }
 
-  save(group: Group): Awaitable<void> {
+  save(group: Group): void {
     const { rows, taken = [] } = group
+    demandNames(group.partitionKey, group.rootId)
+    for (const { appId, label } of rows) {
+      demandText('An appId', appId)
+      demandText('The name of an action', label)
+    }
     const [only] = rows
-    if (rows.length === 1 && taken.length === 0 && only !== undefined)
-      return this.#alone('save', () => this.#insert(group, only))
-    return this.#together('save', () => {
+    if (rows.length === 1 && taken.length === 0 && only !== undefined) {
+      this.#guard('save', () => this.#insert(group, only))
+      return
+    }
+    this.#together('save', () => {
       for (const row of rows) this.#insert(group, row)
       for (const id of taken) this.#sql.take.run(id)
     })
@@ -114,7 +100,7 @@ export class SqliteDriver implements PersisterDriver {
     const part = partOf(partitionKey)
     let changes: number | bigint
     try {
-      const values = [part, appId, index, rootId, kind, epoch, sequenceId, label, order, data] as const
+      const values = [part, appId, index, rootId, kind, epoch, sequenceId, label, order, encoder.encode(data)] as const
       changes = this.#sql.insert.run(...values, part, rootId, writer).changes
     } catch (error) {
       if (!isTaken(error)) throw error
@@ -128,20 +114,17 @@ export class SqliteDriver implements PersisterDriver {
   }
 
   #ownerOf(part: string, rootId: string): string | undefined {
-    return (this.#sql.owner.get(part, rootId) as { readonly writer: string } | undefined)?.writer
+    const owner = this.#sql.owner.get(part, rootId) as StoredOwner | undefined
+    return owner && textOf(owner.writer)
   }
 
-  load(
-    partitionKey: string | null,
-    appIds: readonly string[],
-    until?: Until,
-  ): Awaitable<readonly (Tail | undefined)[]> {
-    const part = partOf(partitionKey)
+  load(partitionKey: string | null, appIds: readonly string[], until?: Until): readonly (Tail | undefined)[] {
+    const part = partOf(partitionKey, ...appIds)
     return this.#guard('load', () => appIds.map((appId) => this.#tail(part, appId, until)))
   }
 
   #tail(part: string, appId: string, until: Until | undefined): Tail | undefined {
-    const inbox = this.#sql.inbox.all(part, appId) as readonly Posted[]
+    const inbox = (this.#sql.inbox.all(part, appId) as readonly StoredPost[]).map(toPosted)
     if (until === undefined) {
       const rows = (this.#sql.tail.all(part, appId, part, appId) as readonly StoredRow[]).map(toRow)
       return rows.length === 0 && inbox.length === 0 ? undefined : { rows, inbox }
@@ -153,27 +136,27 @@ export class SqliteDriver implements PersisterDriver {
     return { rows, inbox }
   }
 
-  history(partitionKey: string | null, appId: string): Awaitable<readonly RowFacts[]> {
+  history(partitionKey: string | null, appId: string): readonly RowFacts[] {
     return this.#guard('read a history', () => {
-      const rows = this.#sql.history.all(partOf(partitionKey), appId) as readonly Omit<StoredRow, 'data'>[]
+      const rows = this.#sql.history.all(partOf(partitionKey, appId), appId) as readonly Omit<StoredRow, 'data'>[]
       return rows.map((row) => toFacts(row))
     })
   }
 
-  list({ partitionKey = null, limit = 100, after }: ListOptions): Awaitable<readonly Listed[]> {
-    const part = partOf(partitionKey)
+  list({ partitionKey = null, limit = 100, after }: ListOptions): readonly Listed[] {
+    const part = partOf(partitionKey, ...(after === undefined ? [] : [after.appId]))
     return this.#guard('list', () => {
       const rows =
         after === undefined ? this.#sql.newest.all(part, limit) : this.#sql.older.all(part, part, after.appId, limit)
-      return (rows as readonly { readonly app: string; readonly ord: number }[]).map(({ app, ord }) => ({
-        appId: app,
+      return (rows as readonly Pick<StoredRow, 'app' | 'ord'>[]).map(({ app, ord }) => ({
+        appId: textOf(app),
         createdAt: millisecondsOf(ord),
       }))
     })
   }
 
-  delete({ partitionKey, rootId }: RootKey): Awaitable<boolean> {
-    const part = partOf(partitionKey)
+  delete({ partitionKey, rootId }: RootKey): boolean {
+    const part = partOf(partitionKey, rootId)
     return this.#together('delete', () => {
       this.#sql.forgetInbox.run(part, rootId)
       this.#sql.forgetRows.run(part, part, rootId)
@@ -181,28 +164,40 @@ export class SqliteDriver implements PersisterDriver {
     })
   }
 
-  post({ partitionKey, rootId }: RootKey, appId: string, data: string): Awaitable<number> {
-    return this.#alone('store a message', () =>
-      Number(this.#sql.post.run(partOf(partitionKey), appId, rootId, data).lastInsertRowid),
+  post({ partitionKey, rootId }: RootKey, appId: string, data: string): number {
+    const part = partOf(partitionKey, rootId, appId)
+    return this.#guard('store a message', () =>
+      Number(this.#sql.post.run(part, appId, rootId, encoder.encode(data)).lastInsertRowid),
     )
   }
 
-  inbox({ partitionKey, rootId }: RootKey): Awaitable<readonly Addressed[]> {
-    return this.#guard('look for messages', () => this.#sql.posted.all(partOf(partitionKey), rootId) as Addressed[])
+  inbox({ partitionKey, rootId }: RootKey): readonly Addressed[] {
+    const part = partOf(partitionKey, rootId)
+    return this.#guard('look for messages', () =>
+      (this.#sql.posted.all(part, rootId) as readonly (StoredPost & Pick<StoredRow, 'app'>)[]).map((post) => ({
+        appId: textOf(post.app),
+        ...toPosted(post),
+      })),
+    )
   }
 
-  close(): void {
+  async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    // So that the file alone is whole, also where another connection keeps the log.
+    this.database.exec('pragma busy_timeout = 0')
+    this.#sql = closedStatements
+    try {
+      this.database.prepare('pragma wal_checkpoint(passive)').all()
+    } catch {
+      // The log is whole, too.
+    }
     this.database.close()
-  }
-
-  #alone<T>(what: string, work: () => T): Awaitable<T> {
-    return this.#lone ? this.#guard(what, work) : this.#together(what, work)
+    await this.#letGo()
   }
 
   /** All of it, or nothing. */
-  #together<T>(what: string, work: () => T): Awaitable<T> {
+  #together<T>(what: string, work: () => T): T {
     return this.#guard(what, () => {
       this.database.exec('begin immediate')
       try {
@@ -224,57 +219,76 @@ export class SqliteDriver implements PersisterDriver {
     }
   }
 
-  /** Answers at once, or later where another process holds the lock (Q3). */
-  #guard<T>(what: string, work: () => T): Awaitable<T> {
-    return afterLock(this.#settings.busyMs, () =>
-      this.#told(what, () => {
-        this.#prepared ??= this.#prepare() // before a transaction begins
-        return work()
-      }),
-    )
-  }
-
-  #told<T>(what: string, work: () => T): T {
+  #guard<T>(what: string, work: () => T): T {
     if (this.#closed) throw unavailable(this.name, what, new TypeError('it was closed.'))
     try {
       return work()
     } catch (error) {
       if (error instanceof PersistenceError || error instanceof SnapshotError) throw error
-      throw unavailable(this.name, what, error)
+      throw isDamage(error) ? damaged(this.name, what, error) : unavailable(this.name, what, error)
     }
   }
 }
 
+type Bytes = Uint8Array | ArrayBuffer
 interface StoredRow {
-  readonly app: string
+  readonly app: Bytes
   readonly idx: number
-  readonly kind: Row['kind']
+  readonly kind: Bytes
   readonly epoch: number
   readonly seq: number
-  readonly label: string
+  readonly label: Bytes
   readonly ord: number
-  readonly data: string
+  readonly data: Bytes
+}
+interface StoredOwner {
+  readonly writer: Bytes
+  readonly count: number
+}
+interface StoredPost {
+  readonly id: number
+  readonly data: Bytes
 }
 
+const encoder = new TextEncoder()
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+/** What is no UTF-8 any more is another text: the checksum sees it. */
+const textOf = (bytes: Bytes): string => decoder.decode(bytes)
+
 const toFacts = ({ app, idx, kind, epoch, seq, label, ord }: Omit<StoredRow, 'data'>): RowFacts => ({
-  appId: app,
+  appId: textOf(app),
   index: idx,
-  kind,
+  kind: textOf(kind) as Row['kind'],
   epoch,
   sequenceId: seq,
-  label,
+  label: textOf(label),
   order: ord,
 })
-const toRow = (row: StoredRow): Row => ({ ...toFacts(row), data: row.data })
+const toRow = (row: StoredRow): Row => ({ ...toFacts(row), data: textOf(row.data) })
+const toPosted = ({ id, data }: StoredPost): Posted => ({ id, data: textOf(data) })
 
-/** SQL counts two nulls as different, so the null partition has a text of its own. */
-const partOf = (partitionKey: string | null): string => (partitionKey === null ? '' : `=${partitionKey}`)
+/**
+ * SQL counts two nulls as different, so the null partition has a text of its own.
+ * @throws {TypeError} for names that are no well-formed text
+ */
+function partOf(partitionKey: string | null, ...appIds: readonly string[]): string {
+  demandNames(partitionKey, ...appIds)
+  return partitionKey === null ? '' : `=${partitionKey}`
+}
+
+/** A closed driver holds no statement: the file would stay open with it. */
+const closedStatements = {} as Statements
 
 const isTaken = (error: unknown): boolean =>
   error instanceof Error && /UNIQUE constraint failed|PRIMARY KEY/i.test(error.message)
 
-const newer = (name: string, version: number): SnapshotError =>
+const isDamage = (error: unknown): boolean =>
+  error instanceof Error && /malformed|SQLITE_CORRUPT/i.test(`${error.message} ${String(Reflect.get(error, 'code'))}`)
+
+const another = (name: string, version: number): SnapshotError =>
   new SnapshotError(
-    `The tables of ${name} have version ${version}, and this Teasel knows ${SCHEMA}. Use the newer one; nothing was changed.`,
+    version > SCHEMA
+      ? `The tables of ${name} have version ${version}, and this Teasel knows ${SCHEMA}. Use the newer one; nothing was changed.`
+      : `The tables of ${name} have version ${version}, and this Teasel reads ${OLDEST} and newer. Use the one that wrote them, or another file; nothing was changed.`,
     version,
   )

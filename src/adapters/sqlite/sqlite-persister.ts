@@ -23,6 +23,10 @@ export function sqlitePersister(options: SqliteOptions): Persister {
   checkOptions('sqlitePersister', options, 'file durability prefix busyMs')
   if (typeof options.file !== 'string' || options.file === '')
     throw new TypeError(`sqlitePersister needs file: the path of its database, not ${describeValue(options.file)}.`)
+  if (/^[a-z][a-z\d+.-]+:/i.test(options.file))
+    throw new TypeError(
+      `sqlitePersister takes the path of a file, not the URL "${options.file}". Give the path alone: ${JSON.stringify(options.file.replace(/^[^:]*:(\/\/(?=\/))?|\?.*$/g, ''))}.`,
+    )
   const { durability = 'normal' } = options
   if (durability !== 'normal' && durability !== 'full')
     throw new TypeError(`durability is ${describeValue(durability)}; it takes 'normal' or 'full'.`)

@@ -21,7 +21,11 @@ export interface Statements {
   readonly forgetOwner: SqliteStatement
 }
 
-const FACTS = 'app, idx, kind, epoch, seq, label, ord'
+// Texts are read as bytes, and numbers as floats: a file that is damaged may hold what no text and no number of
+// JavaScript can be, and a binding fails at that, or ends the process.
+const text = (column: string): string => `cast(${column} as blob) as ${column}`
+const number = (column: string): string => `cast(${column} as real) as ${column}`
+const FACTS = `${text('app')}, ${number('idx')}, ${text('kind')}, ${number('epoch')}, ${number('seq')}, ${text('label')}, ${number('ord')}`
 const ROOTS = 'idx = 0 and app = root'
 
 export function prepareAll(database: SqliteDatabase, { rows, owners, inbox }: Names): Statements {
@@ -29,7 +33,7 @@ export function prepareAll(database: SqliteDatabase, { rows, owners, inbox }: Na
   const lastFull = (upTo: string): string =>
     `coalesce((select idx from ${rows} where part = ? and app = ? and kind = 'full'${upTo} order by idx desc limit 1), 0)`
   return {
-    owner: one(`select writer, count from ${owners} where part = ? and root = ?`),
+    owner: one(`select ${text('writer')}, ${number('count')} from ${owners} where part = ? and root = ?`),
     claim: one(
       `insert into ${owners} values (?, ?, ?, 0) on conflict (part, root) do update set writer = excluded.writer, count = count + 1`,
     ),
@@ -37,19 +41,23 @@ export function prepareAll(database: SqliteDatabase, { rows, owners, inbox }: Na
       `insert into ${rows} select ?, ?, ?, ?, ?, ?, ?, ?, ?, ? where exists (select 1 from ${owners} where part = ? and root = ? and writer = ?)`,
     ),
     take: one(`delete from ${inbox} where id = ?`),
-    tail: one(`select ${FACTS}, data from ${rows} where part = ? and app = ? and idx >= ${lastFull('')} order by idx`),
+    tail: one(
+      `select ${FACTS}, ${text('data')} from ${rows} where part = ? and app = ? and idx >= ${lastFull('')} order by ${rows}.idx`,
+    ),
     step: one(
-      `select idx from ${rows} where part = ? and app = ? and seq = ? and kind <> 'note' and (? is null or epoch = ?) order by idx desc limit 1`,
+      `select idx from ${rows} where part = ? and app = ? and seq = ? and kind <> 'note' and (? is null or epoch = ?) order by ${rows}.idx desc limit 1`,
     ),
     part: one(
-      `select ${FACTS}, data from ${rows} where part = ? and app = ? and idx <= ? and idx >= ${lastFull(' and idx <= ?')} order by idx`,
+      `select ${FACTS}, ${text('data')} from ${rows} where part = ? and app = ? and idx <= ? and idx >= ${lastFull(' and idx <= ?')} order by ${rows}.idx`,
     ),
-    history: one(`select ${FACTS} from ${rows} where part = ? and app = ? order by idx`),
-    inbox: one(`select id, data from ${inbox} where part = ? and app = ? order by id`),
-    posted: one(`select id, app as appId, data from ${inbox} where part = ? and root = ? order by id`),
-    newest: one(`select app, ord from ${rows} where part = ? and ${ROOTS} order by ord desc, rowid desc limit ?`),
+    history: one(`select ${FACTS} from ${rows} where part = ? and app = ? order by ${rows}.idx`),
+    inbox: one(`select id, ${text('data')} from ${inbox} where part = ? and app = ? order by id`),
+    posted: one(`select id, ${text('app')}, ${text('data')} from ${inbox} where part = ? and root = ? order by id`),
+    newest: one(
+      `select ${text('app')}, ${number('ord')} from ${rows} where part = ? and ${ROOTS} order by ${rows}.ord desc, rowid desc limit ?`,
+    ),
     older: one(
-      `select app, ord from ${rows} where part = ? and ${ROOTS} and (ord, rowid) < (select ord, rowid from ${rows} where part = ? and app = ? and idx = 0) order by ord desc, rowid desc limit ?`,
+      `select ${text('app')}, ${number('ord')} from ${rows} where part = ? and ${ROOTS} and (ord, rowid) < (select ord, rowid from ${rows} where part = ? and app = ? and idx = 0) order by ${rows}.ord desc, rowid desc limit ?`,
     ),
     post: one(`insert into ${inbox} (part, app, root, data) values (?, ?, ?, ?)`),
     forgetInbox: one(`delete from ${inbox} where part = ? and root = ?`),

@@ -1,0 +1,118 @@
+import type { Row } from './driver.js'
+import type { CancelledNote, FailedNote, ManifestEntry, Notes } from './record.js'
+import type { StoredMap, StoredRecord } from './stored-record.js'
+
+// Owns: what notes make of a record.
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] }
+interface OpenMap extends Writable<Omit<StoredMap, 'entries'>> {
+  entries: Map<number, ManifestEntry>
+}
+/** A record that is being put together. Its state is in the form that is stored. */
+export interface Draft extends Omit<Writable<StoredRecord>, 'map' | 'once' | 'visits'> {
+  tagged: boolean
+  map: OpenMap | undefined
+  once: Map<string, unknown>
+  visits: Record<string, number>
+}
+
+/** A record of no rows. */
+export function begin(appId: string, { epoch }: Row): Draft {
+  return {
+    appId,
+    state: {},
+    based: false,
+    position: undefined,
+    next: undefined,
+    sequenceId: -1,
+    epoch,
+    version: 0,
+    status: 'running',
+    order: 0,
+    visits: {},
+    waiting: undefined,
+    failed: undefined,
+    failedAt: 0,
+    cancelled: undefined,
+    end: undefined,
+    startedAt: undefined,
+    attempts: 1,
+    tries: 0,
+    recovered: false,
+    voided: 0,
+    hangs: undefined,
+    from: undefined,
+    below: undefined,
+    map: undefined,
+    once: new Map(),
+    inbox: [],
+    rows: 0,
+    tagged: false,
+  }
+}
+
+export function readNote(draft: Draft, { label, order }: Row, note: unknown): void {
+  switch (label) {
+    case 'manifest': {
+      const { map, visit, entries, version = 0 } = note as Notes['manifest']
+      draft.map = { map, visit, version, entries: new Map(entries.entries()), total: entries.length, settled: false }
+      return
+    }
+    case 'entry': {
+      const { index, entry, ...at } = note as Notes['entry']
+      mapOf(draft, at).entries.set(index, entry)
+      return
+    }
+    case 'total': {
+      const { total, ...at } = note as Notes['total']
+      mapOf(draft, at).total = total
+      return
+    }
+    case 'settled':
+      mapOf(draft, note as Notes['settled']).settled = true
+      return
+    case 'once': {
+      const { key, value } = note as Notes['once']
+      draft.once.set(key, value)
+      return
+    }
+    case 'waiting':
+      draft.waiting = note as Notes['waiting']
+      draft.status = 'waiting'
+      return
+    case 'retry': {
+      const { attempts, tries } = note as Notes['retry']
+      draft.failed = undefined
+      draft.attempts = attempts
+      draft.tries = tries
+      return
+    }
+    case 'failed':
+      draft.failed = note as Notes['failed']
+      draft.failedAt = order
+      lived(draft, draft.failed)
+      draft.status = 'failed'
+      draft.end = undefined // what a run took back after its last step
+      if (draft.failed.again) draft.voided = order
+      return
+    case 'cancelled':
+      draft.cancelled = note as Notes['cancelled']
+      lived(draft, draft.cancelled)
+      draft.status = 'cancelled'
+      return
+    default:
+      throw new SyntaxError(`there is no note "${label}".`)
+  }
+}
+
+function lived(draft: Draft, { attempts, startedAt }: FailedNote | CancelledNote): void {
+  draft.attempts = attempts
+  draft.startedAt = startedAt ?? draft.startedAt
+}
+
+function mapOf(draft: Draft, at: Pick<Notes['entry'], 'map' | 'visit' | 'version'>): OpenMap {
+  const { map, visit, version = 0 } = at
+  if (draft.map?.map !== map || draft.map.visit !== visit)
+    draft.map = { map, visit, version, entries: new Map(), total: undefined, settled: false }
+  return draft.map
+}

@@ -1,0 +1,142 @@
+import { isPlainObject } from '../internal/guards.js'
+import { classOf } from '../state/classes.js'
+import { isMutable } from '../state/freeze.js'
+import { bytesOf, isBytes } from './bytes.js'
+
+// Owns: a state as it was when it was stored, also where code can change it in place, so that a later one is held against
+// it by what it holds, and what did not change is the same object.
+
+/** What can be changed in place, taken apart: as its tag stores it. */
+export class Held {
+  readonly tag: 'date' | 'map' | 'set' | 'bytes' | 'class'
+  /** Of bytes the kind of view, of an instance the name of its class. */
+  readonly name: string | undefined
+  /** A number, bytes, or lists and records of what was held. */
+  readonly value: unknown
+
+  constructor(tag: Held['tag'], name: string | undefined, value: unknown) {
+    this.tag = tag
+    this.name = name
+    this.value = value
+  }
+
+  isLike(other: unknown): other is Held {
+    return other instanceof Held && other.tag === this.tag && other.name === this.name
+  }
+}
+
+/**
+ * Takes hold of a value.
+ * @param before what was held of the value before it: what holds the same is given back as the same object
+ * @param loose whether nothing in it is frozen
+ */
+export function hold(value: unknown, before: unknown, loose = false): unknown {
+  return new Holding(loose).of(value, before)
+}
+
+class Holding {
+  readonly #loose: boolean
+  /** What the value stands in. */
+  readonly #above: Set<object>
+
+  constructor(loose: boolean, above = new Set<object>()) {
+    this.#loose = loose
+    this.#above = above
+  }
+
+  /** Of what stands in a Map, a Set or an instance: nothing in it need be frozen. */
+  get #inner(): Holding {
+    return this.#loose ? this : new Holding(true, this.#above)
+  }
+
+  of(value: unknown, before: unknown): unknown {
+    if (typeof value !== 'object' || value === null) return value
+    if (!this.#loose && !isMutable(value)) return value
+    if (this.#above.has(value)) return value // a cycle: refused as it is written
+    this.#above.add(value)
+    try {
+      return this.#inside(value, before)
+    } finally {
+      this.#above.delete(value)
+    }
+  }
+
+  #inside(value: object, before: unknown): unknown {
+    if (Array.isArray(value)) return this.#list(value, before)
+    if (isPlainObject(value)) return this.#record(value, before)
+    const made = this.#leaf(value, before instanceof Held ? before.value : undefined)
+    if (made === undefined) return value
+    return made.isLike(before) && Object.is(made.value, before.value) ? before : made
+  }
+
+  #leaf(value: object, before: unknown): Held | undefined {
+    if (value instanceof Date) return new Held('date', undefined, value.getTime())
+    if (value instanceof Map) {
+      const inner = this.#inner
+      const pairs = same([...value], before, (pair, was) => inner.#list(pair as readonly unknown[], was))
+      return new Held('map', undefined, pairs)
+    }
+    if (value instanceof Set) return new Held('set', undefined, this.#inner.#list([...value], before))
+    if (isBytes(value)) {
+      const { name, bytes } = bytesOf(value)
+      return new Held('bytes', name, isSame(bytes, before) ? before : bytes.slice())
+    }
+    const known = classOf(value)
+    return known && new Held('class', known.name, this.#inner.of(known.save(value), before))
+  }
+
+  #list(list: readonly unknown[], before: unknown): readonly unknown[] {
+    return same(list, before, (item, was) => this.of(item, was))
+  }
+
+  #record(record: Readonly<Record<string, unknown>>, before: unknown): unknown {
+    if (Object.getOwnPropertySymbols(record).length > 0) return record // refused as it is written
+    const known = isPlainObject(before) ? before : {}
+    const [keys, old] = [Object.keys(record), Object.keys(known)]
+    let unchanged = keys.length === old.length
+    const entries = keys.map((key, i) => {
+      const was = Object.hasOwn(known, key) ? known[key] : undefined
+      const held = this.of(record[key], was)
+      unchanged &&= old[i] === key && Object.is(held, was)
+      return [key, held] as const
+    })
+    return unchanged && isPlainObject(before) ? before : Object.fromEntries(entries)
+  }
+}
+
+/** How far a list is looked for where an item is not at its old place. */
+const NEAR = 8
+
+/** What a list holds, with what was held before where it is the same, also when a few items came or went before it. */
+function same(
+  list: readonly unknown[],
+  before: unknown,
+  inner: (item: unknown, was: unknown) => unknown,
+): readonly unknown[] {
+  const known: readonly unknown[] = Array.isArray(before) ? before : []
+  let unchanged = known.length === list.length
+  let shift = 0
+  let looks = 4
+  const items = Array.from(list, (item, i) => {
+    let held = inner(item, known[i + shift])
+    if (looks > 0 && !Object.is(held, known[i + shift]) && typeof held === 'object' && held !== null) {
+      looks -= 1
+      for (let by = shift - NEAR; by <= shift + NEAR; by++) {
+        const was = known[i + by]
+        if (was === undefined || by === shift) continue
+        const there = inner(item, was)
+        if (!Object.is(there, was)) continue
+        held = there
+        shift = by
+        looks += 1
+        break
+      }
+    }
+    unchanged &&= Object.is(held, known[i])
+    return held
+  })
+  return unchanged ? known : items
+}
+
+const isSame = (bytes: Uint8Array, before: unknown): before is Uint8Array =>
+  before instanceof Uint8Array && before.length === bytes.length && before.every((byte, i) => byte === bytes[i])

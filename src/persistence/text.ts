@@ -1,0 +1,30 @@
+import { describeValue } from '../internal/guards.js'
+
+/** What a store cannot tell apart in a text, or cannot hold: U+0000, and halves of characters. */
+const ODD = /[\0\p{Surrogate}]/u
+
+/**
+ * Refuses a name that not every store can hold as it is.
+ * @param what as the message names it: `An appId`
+ * @throws {TypeError}
+ */
+export function demandText(what: string, text: unknown): void {
+  if (typeof text !== 'string') throw new TypeError(`${what} is ${describeValue(text)}; it takes a text.`)
+  const odd = ODD.exec(text)?.[0]
+  if (odd === undefined) return
+  const which = odd === '\0' ? 'the character U+0000' : `half a character (${codeOf(odd)})`
+  throw new TypeError(
+    `${what} holds ${which}, which cannot be stored: ${JSON.stringify(text)}. Give well-formed text; text.toWellFormed() makes it so.`,
+  )
+}
+
+const codeOf = (odd: string): string => `U+${odd.charCodeAt(0).toString(16).toUpperCase()}`
+
+/**
+ * Refuses the names of a partition and of applications in it that not every store can hold.
+ * @throws {TypeError}
+ */
+export function demandNames(partitionKey: string | null, ...appIds: readonly string[]): void {
+  if (partitionKey !== null) demandText('A partitionKey', partitionKey)
+  for (const appId of appIds) demandText('An appId', appId)
+}
