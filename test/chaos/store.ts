@@ -17,7 +17,9 @@ export function readStore(file: string): Held {
   try {
     const tables = database.prepare("select name from sqlite_master where name = 'teasel_rows'").all()
     if (tables.length === 0) return { steps: new Set(), effects: new Set() }
-    const rows = database.prepare('select app, kind, seq, label, cast(data as text) as data from teasel_rows').all() as readonly {
+    const rows = database
+      .prepare('select app, kind, seq, label, cast(data as text) as data from teasel_rows')
+      .all() as readonly {
       readonly app: string
       readonly kind: string
       readonly seq: number
