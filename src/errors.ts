@@ -134,6 +134,7 @@ export type ContractFault =
   | { readonly kind: 'not-a-state'; readonly got: string }
   | { readonly kind: 'unsupported-value'; readonly key: string; readonly got: string }
   | { readonly kind: 'schema'; readonly issues: readonly string[] }
+  | { readonly kind: 'unknown-key'; readonly key: string; readonly hint: string }
   | { readonly kind: 'source' | 'condition'; readonly message: string }
 
 function explain(fault: ContractFault): string {
@@ -154,6 +155,8 @@ function explain(fault: ContractFault): string {
       return `would put ${fault.got} into the state at ${fault.key}. State holds plain objects, arrays, primitives, Date, Map, Set, bytes and Error; pass anything else as an input or by closure.`
     case 'schema':
       return `does not fit the schema: ${fault.issues.join('; ')}.`
+    case 'unknown-key':
+      return `holds the key "${fault.key}", which the state does not have. ${fault.hint}`
     case 'source':
     case 'condition':
       return fault.message

@@ -53,7 +53,8 @@ export type {
   StepEmitted,
   WritesKeyNotInState,
 } from './application/runnable.js'
-export { defineState, type StateKit, type StateOptions } from './define.js'
+export type { StateKit } from './application/state-kit.js'
+export { defineState, type StateOptions } from './define.js'
 export {
   ActionError,
   type BranchSummary,
@@ -151,4 +152,5 @@ export type { Leak } from './runtime/order.js'
 export type { Pending } from './runtime/pending.js'
 export type { State } from './state/freeze.js'
 export type { NotDeclaredInWrites } from './state/keys.js'
+export type { FilledKeys, StateIn, StateOut, StateSpec } from './state/spec.js'
 export type { Tracker } from './tracking/tracker.js'

@@ -1,5 +1,7 @@
 import type { Flat, KeysOf } from '../internal/type-tools.js'
 import type { NotDeclaredInWrites, Reads, ReadsOf, Refuse, WritesOf } from '../state/keys.js'
+import type { StateSchema } from '../state/schema.js'
+import type { GivenTo } from '../state/spec.js'
 import type { ActionContext } from './context.js'
 import type { InputSpec, Inputs, InputsOut } from './inputs.js'
 import type { FailurePolicy, Retry } from './retry.js'
@@ -84,7 +86,16 @@ export type WrittenBy<B> = B extends { readonly '~writes': infer W } ? W : never
 export type TagOf<B> = B extends { readonly tags: readonly (infer T)[] } ? T : never
 
 /** What `chat.action({ … })` takes. */
-export interface ActionOptions<S, R extends string, W extends keyof S, I extends InputSpec, U, C, Tag extends string> {
+export interface ActionOptions<
+  S,
+  R extends string,
+  W extends keyof S,
+  I extends InputSpec,
+  U,
+  C,
+  Tag extends string,
+  In extends GivenTo<S> = S,
+> {
   /** The state keys that `run` sees. `'key'` must hold a value when the step starts, `'key?'` may hold none. */
   readonly reads: readonly R[]
   /** The state keys that `run` returns: all of them, and no other. */
@@ -113,7 +124,7 @@ export interface ActionOptions<S, R extends string, W extends keyof S, I extends
    */
   readonly fallback?: (
     args: FailedArgs<ReadsOf<S, R>, InputsOut<NoInfer<I>>>,
-  ) => WritesOf<S, NoInfer<W>> & { readonly [K in Exclude<keyof S, NoInfer<W>>]?: NotDeclaredInWrites }
+  ) => WritesOf<In, NoInfer<W>> & { readonly [K in Exclude<keyof S, NoInfer<W>>]?: NotDeclaredInWrites }
 }
 
 /** What a `fallback` is given. */
@@ -155,6 +166,8 @@ export interface ActionParts {
   readonly spec: InputSpec
   readonly tags: readonly string[]
   readonly body: ActionBody
+  /** Of the state that it was declared over: asked where it runs by itself, as a branch. */
+  readonly schema: StateSchema | undefined
   /** Inputs fixed by `bind`, unparsed. */
   readonly bound: Inputs
   /** Inputs taken from state keys by `bindState`: input name → key. */

@@ -1,6 +1,6 @@
 import { suggest } from '../internal/nearest.js'
 import { checkNames, demandTexts, parseReads } from '../state/keys.js'
-import { demandSchema } from '../state/schema.js'
+import { demandSchema, type StateSchema } from '../state/schema.js'
 import type { ActionBody, ActionParts, AnyAction, AnyBranch } from './action.js'
 import { type InputSpec, type Inputs, NO_INPUTS } from './inputs.js'
 
@@ -29,7 +29,7 @@ interface Built {
  * Makes an action of a declaration and a body.
  * @throws {TypeError} for names that cannot be state keys, or declared twice
  */
-export function makeAction(declaration: Declaration, body: ActionBody): AnyAction {
+export function makeAction(declaration: Declaration, body: ActionBody, schema?: StateSchema): AnyAction {
   if (declaration.tags !== undefined) demandTexts('tags', declaration.tags, 'texts')
   const parts: Omit<ActionParts, 'origin'> = {
     reads: parseReads(declaration.reads),
@@ -37,6 +37,7 @@ export function makeAction(declaration: Declaration, body: ActionBody): AnyActio
     spec: checkSpec(declaration.inputs),
     tags: Object.freeze([...(declaration.tags ?? [])]),
     body,
+    schema,
     bound: NO_INPUTS,
     fromState: {},
   }

@@ -9,6 +9,7 @@ import type { AppEvent, Dropped, Subscription } from '../lifecycle/events.js'
 import type { Interceptor } from '../lifecycle/interceptor.js'
 import type { Logger } from '../lifecycle/logger.js'
 import type { Limit } from '../parallel/limit.js'
+import type { GivenTo } from '../state/spec.js'
 import type { Tracker } from '../tracking/tracker.js'
 import type { EventFilter } from './filter.js'
 import type { WhenWaiting } from './going-run.js'
@@ -231,11 +232,12 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
 }
 
 /** What `createApplication` takes beside the graph. */
-export interface ApplicationOptions<S, Names, Entry, Needed extends keyof S> extends PersistOptions<S, Names> {
+export interface ApplicationOptions<S, Names, Entry, Needed extends keyof S, In extends GivenTo<S> = S>
+  extends PersistOptions<S, Names> {
   /** The action that runs first. */
   readonly entrypoint: Entry
   /** The first state: what the entrypoint reads, and what some action reads and none writes. More keys may be given. */
-  readonly state: Pick<S, Needed> & Partial<S>
+  readonly state: Pick<In, Needed> & Partial<In>
   /**
    * Its id: say it to find the application again in a store. Default: random, or with `parent` a hash of where it
    * hangs.
@@ -289,9 +291,9 @@ export interface ApplicationOptions<S, Names, Entry, Needed extends keyof S> ext
  * ```
  * @see Burr `ApplicationBuilder` in burr/core/application.py
  */
-export function createApplication<S extends object, A, D, const Entry extends Name<A>>(
-  graph: Graph<S, A, D>,
-  options: ApplicationOptions<S, Name<A>, Entry, Extract<InitialKeys<A, Entry, D>, keyof S>>,
+export function createApplication<S extends object, A, D, In extends GivenTo<S>, const Entry extends Name<A>>(
+  graph: Graph<S, A, D, In>,
+  options: ApplicationOptions<S, Name<A>, Entry, Extract<InitialKeys<A, Entry, D>, keyof S>, In>,
 ): Application<S, A> {
   return new LiveApplication(graph, options) as unknown as Application<S, A>
 }

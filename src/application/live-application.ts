@@ -85,8 +85,7 @@ export class LiveApplication implements AsyncDisposable {
     checkValues(options)
     const given = isPlainObject(options.state) ? Object.keys(options.state) : undefined
     const { plan, warnings } = checkPlan(core, options.entrypoint, undefined, given)
-    const { rules } = core
-    const first = enterState('The initial state', rules.defaults, options.state, rules.freeze)
+    const first = enterState('The initial state', core.rules, options.state)
     const standing = initialStanding(plan, first)
     const { concurrency } = options
     const limit = typeof concurrency === 'number' ? createLimit(checkCount('concurrency', concurrency)) : concurrency

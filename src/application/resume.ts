@@ -6,6 +6,7 @@ import type { Journal } from '../persistence/journal.js'
 import type { AppRef, Persister } from '../persistence/persister.js'
 import type { StoredRecord } from '../persistence/replay.js'
 import { clockOf } from '../runtime/hub.js'
+import type { GivenTo } from '../state/spec.js'
 import type { Application, ApplicationOptions } from './application.js'
 import { LiveApplication, type LooseOptions, OPTIONS } from './live-application.js'
 import { journalFor } from './persisting.js'
@@ -25,8 +26,8 @@ export interface ForkFrom<S> extends AppRef {
 }
 
 /** What {@link resumeOrCreate} takes beside the graph. */
-export type ResumeOptions<S, Names, Entry, Needed extends keyof S> = Omit<
-  ApplicationOptions<S, Names, Entry, Needed>,
+export type ResumeOptions<S, Names, Entry, Needed extends keyof S, In extends GivenTo<S> = S> = Omit<
+  ApplicationOptions<S, Names, Entry, Needed, In>,
   'parent' | 'key' | 'persister' | 'appId'
 > & {
   /** Under which it is stored. */
@@ -39,7 +40,7 @@ export type ResumeOptions<S, Names, Entry, Needed extends keyof S> = Omit<
    */
   readonly resumeAt?: 'next' | 'entrypoint' | { readonly action: Names }
   /** Where a new one starts, if not at `state`: a step of another application, also of a branch. */
-  readonly forkFrom?: ForkFrom<S>
+  readonly forkFrom?: ForkFrom<In>
 }
 
 interface LooseResume extends LooseOptions {
@@ -72,9 +73,9 @@ interface LooseResume extends LooseOptions {
  * ```
  * @see Burr `initialize_from` in burr/core/application.py
  */
-export async function resumeOrCreate<S extends object, A, D, const Entry extends Name<A>>(
-  graph: Graph<S, A, D>,
-  options: ResumeOptions<S, Name<A>, Entry, Extract<InitialKeys<A, Entry, D>, keyof S>>,
+export async function resumeOrCreate<S extends object, A, D, In extends GivenTo<S>, const Entry extends Name<A>>(
+  graph: Graph<S, A, D, In>,
+  options: ResumeOptions<S, Name<A>, Entry, Extract<InitialKeys<A, Entry, D>, keyof S>, In>,
 ): Promise<Application<S, A>> {
   return (await resume(graph, options as unknown as LooseResume)) as unknown as Application<S, A>
 }

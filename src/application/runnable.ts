@@ -6,7 +6,7 @@ import type { Message } from '../action/message.js'
 import type { GraphIssue } from '../errors.js'
 import { compileGraph, type DeclaredGraph } from '../graph/compile.js'
 import type { ErrorCondition, When } from '../graph/condition.js'
-import type { CompiledGraph, Plan, StateRules } from '../graph/plan.js'
+import type { CompiledGraph, Plan } from '../graph/plan.js'
 import { inputsOf, registerPlan } from '../graph/plan-of.js'
 import { checkPlan, type Halt, type Halts } from '../graph/runnable.js'
 import type { TransitionList } from '../graph/transition.js'
@@ -17,6 +17,8 @@ import type { AnyEvent } from '../lifecycle/events.js'
 import type { GraphBranch } from '../parallel/subgraph.js'
 import { createLoneLogic } from '../runtime/lone-logic.js'
 import type { RunOutput, RunSnapshot } from '../runtime/snapshot.js'
+import type { StateRules } from '../state/schema.js'
+import type { GivenTo } from '../state/spec.js'
 
 /** The type of an action that writes a key which the graph's state lacks. */
 export interface WritesKeyNotInState<Key> {
@@ -132,7 +134,7 @@ export interface RunLogic<Needs, State, Inputs, Chunk, At extends string>
 export type { RunOutput, RunSnapshot }
 
 /** Actions and the transitions between them. Knows no entrypoint yet. */
-export interface Graph<in out S extends object, in out A, in out D = never> {
+export interface Graph<in out S extends object, in out A, in out D = never, in out In extends GivenTo<S> = S> {
   /** As declared, by name. */
   readonly actions: A
   /**
@@ -152,6 +154,7 @@ export interface Graph<in out S extends object, in out A, in out D = never> {
     [H] extends [never] ? Name<A> : HaltedAt<A, H>
   >
   /** Types only, absent at run time. */ readonly '~state': (state: S) => S
+  /** Types only, absent at run time. */ readonly '~given': (given: In) => In
 }
 
 const compiled = new WeakMap<object, CompiledGraph>()

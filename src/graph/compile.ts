@@ -3,8 +3,9 @@ import { partsOf } from '../action/make-action.js'
 import { GraphError, type GraphIssue } from '../errors.js'
 import { describeValue, isObject, isPlainObject } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
+import type { StateRules } from '../state/schema.js'
 import { conditionName } from './condition.js'
-import { assembleGraph, type CompiledGraph, createNode, type Edge, type PlanNode, type StateRules } from './plan.js'
+import { assembleGraph, type CompiledGraph, createNode, type Edge, type PlanNode } from './plan.js'
 import { type DeclaredTransition, declaredTransitions, toEdge } from './transition.js'
 
 /** A graph as declared, its types forgotten. */

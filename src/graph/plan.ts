@@ -1,6 +1,5 @@
-import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Accepts, ActionParts } from '../action/action.js'
-import type { State } from '../state/freeze.js'
+import type { StateRules } from '../state/schema.js'
 import { createViews, type ViewOf } from '../state/view.js'
 import type { Predicate } from './condition.js'
 
@@ -25,14 +24,6 @@ export interface PlanNode {
   readonly takesInputs: boolean
   /** Whether something was bound to its inputs. */
   readonly bindsInputs: boolean
-}
-
-/** What every state of one kit shares. */
-export interface StateRules {
-  readonly schema: StandardSchemaV1 | undefined
-  readonly defaults: State | undefined
-  /** Deep-freeze what enters the state. */
-  readonly freeze: boolean
 }
 
 /** The nodes of a graph, and what is known of them together. */
@@ -104,7 +95,7 @@ export function singlePlan(parts: ActionParts): Plan {
   let plan = single.get(parts.origin)
   if (plan === undefined) {
     const node = createNode('action', 0, { ...parts, bound: {} }, 'The action')
-    const rules = { schema: undefined, defaults: undefined, freeze: true }
+    const rules = { schema: parts.schema, defaults: undefined, freeze: true }
     plan = { graph: assembleGraph(new Map([[node.name, node]]), rules), entrypoint: node, haltAfter: NOTHING }
     single.set(parts.origin, plan)
   }

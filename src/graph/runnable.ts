@@ -110,7 +110,7 @@ function initialKeys(graph: CompiledGraph, entrypoint: PlanNode): ReadonlySet<st
 
 /** Reads of reachable actions that neither the initial state nor an action before them can have set. */
 function unwritten(graph: CompiledGraph, entrypoint: PlanNode, given: readonly string[] | undefined): GraphIssue[] {
-  const defaults = Object.keys(graph.rules.defaults ?? {})
+  const defaults = [...Object.keys(graph.rules.defaults ?? {}), ...(graph.rules.schema?.filled ?? [])]
   const initial = given ?? [...initialKeys(graph, entrypoint)]
   const issues: GraphIssue[] = []
   for (const [node, keys] of settableKeys(entrypoint, [...initial, ...defaults])) {

@@ -4,6 +4,7 @@ import { describeValue } from '../internal/guards.js'
 import type { Name } from '../internal/type-tools.js'
 import { deepFreeze } from '../state/freeze.js'
 import type { ReadsOf, WritesOf } from '../state/keys.js'
+import type { GivenTo } from '../state/spec.js'
 import type { SettlePolicy } from './settle.js'
 import type { SourceArgs } from './source.js'
 import type { ResultOf } from './watch.js'
@@ -71,7 +72,8 @@ export type FoldOptions<
   U,
   P extends SettlePolicy,
   T,
-> = AnyFold<ReadsOf<S, R>, InputsOut<NoInfer<I>>, U, WritesOf<S, W>, W, P, T>
+  In extends GivenTo<S> = S,
+> = AnyFold<ReadsOf<S, R>, InputsOut<NoInfer<I>>, U, WritesOf<In, W>, W, P, T>
 
 /** A function of the user's, its types forgotten. */
 type Loose = (args: object) => unknown

@@ -3,6 +3,7 @@ import type { Fallback } from '../action/retry.js'
 import { toError } from '../internal/guards.js'
 import { checkBranchUpdate } from '../parallel/branch-state.js'
 import { overlay } from '../state/contract.js'
+import { applySchema } from '../state/schema.js'
 import { timeoutOf } from './cancellation.js'
 import type { RunEnd } from './order.js'
 import { attemptsOf, isBeyondRetry, thrownIn, withFallbackError } from './retrying.js'
@@ -20,8 +21,11 @@ export function endByFallback(app: LiveApp, fallback: Fallback, end: RunEnd): Ru
   const cause = thrownIn(error)
   try {
     const update = fallback({ error: cause, key: app.parent?.key ?? '', state })
-    checkBranchUpdate(`Branch "${printPath(app.path)}"`, 'its fallback', app.plan.graph.keys, state, update)
-    const recovered = overlay(state, update)
+    const { keys, rules } = app.plan.graph
+    const subject = `Branch "${printPath(app.path)}"`
+    checkBranchUpdate(subject, 'its fallback', keys, state, update)
+    const fallen = `The fallback of ${subject}`
+    const recovered = applySchema(rules, fallen, overlay(state, update), Object.keys(update))
     app.standing = new AppSnapshot(app, { state: recovered, position, next: undefined, sequenceId })
     attemptsOf(app).branchRecovered = true
     app.self.send({ type: 'teasel.step', standing: app.standing })

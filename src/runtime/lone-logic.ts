@@ -91,7 +91,7 @@ function loneApp(plan: Plan, bound: Inputs, scope: Scope, input: LoneInput): Liv
   const { state, inputs = NO_INPUTS, appId } = input
   const { graph } = plan
   if (!graph.accepts.open) refuseUnknownInputs('The graph', inputs, graph.accepts.names)
-  const first = enterState('The input state', graph.rules.defaults, state, graph.rules.freeze)
+  const first = enterState('The input state', graph.rules, state)
   const hub = new Hub({ emit: (event: AnyEvent) => scope.emit(event) })
   const standing = initialStanding(plan, first)
   const app = new Runner({ plan, bound, appId, inputs: Object.freeze({ ...inputs }), standing }, hub)

@@ -87,10 +87,14 @@ export function commitStep(app: LiveApp, node: PlanNode, order: RunOrder, update
 
 function settle(app: LiveApp, node: PlanNode, order: RunOrder, update: unknown): Settled {
   if (app.cancellation !== undefined) return lose(app, node, undefined) // C3
-  const checked = checkUpdate(node.subject, node.parts.writes, update, app.plan.graph.rules.freeze)
-  const state = nextState(app, node, checked)
+  const { rules } = app.plan.graph
+  const { writes } = node.parts
+  const checked = checkUpdate(node.subject, writes, update, rules.freeze)
+  const laid = overlay(app.standing.state, checked)
+  const state = rules.schema === undefined ? laid : applySchema(rules, node.subject, laid, writes)
+  const written = state === laid ? checked : pick(state, writes)
   const edge = node.edges.length === 0 ? undefined : chooseEdge(node, node.edges, state)
-  return commit(app, node, order, checked, state, edge, undefined)
+  return commit(app, node, order, written, state, edge, undefined)
 }
 
 /** The step failed: in the action, or at a check before the commit. */
@@ -108,11 +112,9 @@ export async function failStep(
   return app.cancellation === undefined ? recover(app, node, order, thrown) : lose(app, node, thrown)
 }
 
-function nextState(app: LiveApp, node: PlanNode, update: State): State {
-  const { schema } = app.plan.graph.rules
-  const state = overlay(app.standing.state, update)
-  return schema === undefined ? state : applySchema(schema, node.subject, state, node.parts.writes)
-}
+/** An update as the schema has made it. */
+const pick = (state: State, keys: readonly string[]): State =>
+  Object.freeze(Object.fromEntries(keys.map((key) => [key, state[key]])))
 
 /** What the action returned, or a promise of it. */
 function execute(app: LiveApp, node: PlanNode, inputs: Inputs, raw: Inputs): unknown {

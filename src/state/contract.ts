@@ -1,6 +1,7 @@
 import { ContractError } from '../errors.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
 import { deepFreeze, freezeAll, type State } from './freeze.js'
+import { applySchema, fillState, refuseUnknownKeys, type StateRules } from './schema.js'
 
 /**
  * Checks what an action or reducer returned against its declared writes, and freezes it.
@@ -39,13 +40,17 @@ export function overlay(state: State, update: State): State {
 }
 
 /**
- * A first state: given values over defaults, frozen.
- * @throws {ContractError} for a value that cannot be state
+ * A first state: given values over defaults, as the schema has them, frozen.
+ * @throws {ContractError} for a value that cannot be state, and for what the schema refuses
  */
-export function enterState(subject: string, defaults: State | undefined, given: unknown, freeze: boolean): State {
+export function enterState(subject: string, rules: StateRules, given: unknown): State {
   if (!isPlainObject(given)) {
     throw new ContractError(subject, { kind: 'not-a-state', got: describeValue(given) })
   }
+  const { defaults, freeze } = rules
+  const keys = Object.keys(given)
+  refuseUnknownKeys(rules, subject, keys)
   if (freeze) freezeAll(given, subject)
-  return Object.freeze(defaults === undefined ? { ...given } : { ...defaults, ...given })
+  const first = Object.freeze(defaults === undefined ? { ...given } : { ...defaults, ...given })
+  return fillState(rules, applySchema(rules, subject, first, keys))
 }

@@ -1,31 +1,155 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { ContractError } from '../errors.js'
-import { describeValue, isThenable } from '../internal/guards.js'
+import { describeValue, isPlainObject, isThenable } from '../internal/guards.js'
+import { quote, suggest } from '../internal/nearest.js'
+import { equal } from './equal.js'
 import { deepFreeze, type State } from './freeze.js'
+import { checkNames } from './keys.js'
 
 type Result = StandardSchemaV1.Result<unknown>
 
+/** The schema of a state: one per key, or one of the whole object. */
+export interface StateSchema {
+  readonly keys: Readonly<Record<string, StandardSchemaV1>> | undefined
+  readonly whole: StandardSchemaV1 | undefined
+  /** Keys whose schema gives a value where there is none. */
+  readonly filled: readonly string[]
+  /** Keys whose schema was seen to refuse what it had given itself: a text that becomes a number. */
+  readonly oneWay: Set<string>
+}
+
+/** What every state of one kit shares. */
+export interface StateRules {
+  readonly schema: StateSchema | undefined
+  readonly defaults: State | undefined
+  /** Deep-freeze what enters the state. */
+  readonly freeze: boolean
+}
+
+export const NO_RULES: StateRules = { schema: undefined, defaults: undefined, freeze: true }
+
 /**
  * Runs a Standard Schema, which must answer at once.
+ * @param of what it is the schema of, for the message
  * @throws {TypeError} when it answers with a promise
  */
-export function validate(schema: StandardSchemaV1, value: unknown): Result {
+export function validate(schema: StandardSchemaV1, value: unknown, of = ''): Result {
   const result = schema['~standard'].validate(value)
   if (isThenable(result)) {
     throw new TypeError(
-      `The ${schema['~standard'].vendor} schema answers with a promise. State and inputs take schemas that answer at once; check asynchronously in an action.`,
+      `The ${schema['~standard'].vendor} schema${of} answers with a promise. State and inputs take schemas that answer at once; check asynchronously in an action.`,
     )
   }
   return result as Result
 }
 
-/** @throws {TypeError} for what is no Standard Schema */
-export function demandSchema(subject: string, value: unknown): void {
+/** Schemas may be functions. */
+function isSchema(value: unknown): value is StandardSchemaV1 {
   const kind = typeof value
-  if ((kind === 'object' || kind === 'function') && value !== null && '~standard' in (value as object)) return
+  return (kind === 'object' || kind === 'function') && value !== null && '~standard' in (value as object)
+}
+
+/** @throws {TypeError} for what is no Standard Schema */
+export function demandSchema(subject: string, value: unknown): asserts value is StandardSchemaV1 {
+  if (isSchema(value)) return
   throw new TypeError(
     `${subject} takes a Standard Schema, not ${describeValue(value)}. type<T>() makes one that checks nothing.`,
   )
+}
+
+/**
+ * Compiles what `defineState` was given.
+ * @throws {TypeError} for what is no Standard Schema and no record of them, and for names that cannot be state keys
+ */
+export function compileSchema(given: unknown): StateSchema | undefined {
+  if (given === undefined) return undefined
+  if (isSchema(given)) return { whole: given, keys: undefined, filled: [], oneWay: new Set() }
+  if (!isPlainObject(given))
+    throw new TypeError(
+      `defineState takes a record of Standard Schemas, one per key, or one of the whole state, not ${describeValue(given)}.`,
+    )
+  checkNames('The state', Object.keys(given))
+  const keys: Record<string, StandardSchemaV1> = Object.create(null) as Record<string, StandardSchemaV1>
+  for (const [key, schema] of Object.entries(given)) {
+    if (key.endsWith('?'))
+      throw new TypeError(
+        `The state key ${quote(key)} ends with "?", which belongs to reads. Say ${quote(key.slice(0, -1))}, with a schema that takes undefined.`,
+      )
+    demandSchema(`The state key ${quote(key)}`, schema)
+    keys[key] = schema
+  }
+  const filled = Object.keys(keys).filter((key) => fillOf(keys[key]) !== undefined)
+  return { keys, whole: undefined, filled, oneWay: new Set() }
+}
+
+/** What a schema gives where there is no value. */
+function fillOf(schema: StandardSchemaV1 | undefined): unknown {
+  const result = schema?.['~standard'].validate(undefined)
+  return result === undefined || isThenable(result) || result.issues !== undefined ? undefined : result.value
+}
+
+/** An issue as a person reads it: `answers.gpt4: Expected string`. */
+export function tell(issue: StandardSchemaV1.Issue): string {
+  return tellBelow('', issue)
+}
+
+function tellBelow(key: string, { path = [], message }: StandardSchemaV1.Issue): string {
+  const names = path.map((part) => String(typeof part === 'object' ? part.key : part))
+  const at = (key === '' ? names : [key, ...names]).join('.')
+  return at === '' ? message : `${at}: ${message}`
+}
+
+const SILENT: readonly StandardSchemaV1.Issue[] = [{ message: 'Refused, without a reason' }]
+const told = (issues: readonly StandardSchemaV1.Issue[]): readonly StandardSchemaV1.Issue[] =>
+  issues.length === 0 ? SILENT : issues
+
+/** What a schema says of some keys of a state. */
+interface Answer {
+  readonly issues: readonly string[]
+  /** What it makes of them, where that is not what they hold. */
+  readonly made: Record<string, unknown> | undefined
+}
+
+function ask(schema: StateSchema, state: State, keys: readonly string[]): Answer {
+  return schema.keys === undefined
+    ? askWhole(schema.whole as StandardSchemaV1, state, keys)
+    : askKeys(schema.keys, state, keys)
+}
+
+/** Each key is asked about alone, so that it costs nothing that others are there. */
+function askKeys(schemas: NonNullable<StateSchema['keys']>, state: State, keys: readonly string[]): Answer {
+  const issues: string[] = []
+  let made: Record<string, unknown> | undefined
+  for (const key of keys) {
+    const schema = schemas[key]
+    if (schema === undefined) continue
+    const result = validate(schema, state[key], ` of ${quote(key)}`)
+    if (result.issues !== undefined) issues.push(...told(result.issues).map((issue) => tellBelow(key, issue)))
+    else if (!isSame(result.value, state[key])) {
+      made ??= {}
+      made[key] = result.value
+    }
+  }
+  return { issues, made }
+}
+
+/**
+ * A state may hold some keys not yet, so only issues of the keys in question count; issues of the whole object count
+ * once every other key fits. What it makes of them is known only where it accepts the whole state.
+ */
+function askWhole(schema: StandardSchemaV1, state: State, keys: readonly string[]): Answer {
+  const result = validate(schema, state)
+  if (result.issues !== undefined) {
+    const all = told(result.issues)
+    const own = all.filter((issue) => keys.includes(String(keyOf(issue) ?? '')))
+    const counted = own.length > 0 ? own : all.every((issue) => keyOf(issue) === undefined) ? all : []
+    return { issues: counted.map(tell), made: undefined }
+  }
+  const output: unknown = result.value
+  if (typeof output !== 'object' || output === null) return { issues: [], made: undefined }
+  const changed = keys.map((key) => [key, Reflect.get(output, key) as unknown] as const)
+  const other = changed.filter(([key, value]) => !isSame(value, state[key]))
+  return { issues: [], made: other.length === 0 ? undefined : Object.fromEntries(other) }
 }
 
 /** The first segment of an issue's path. */
@@ -34,51 +158,68 @@ function keyOf(issue: StandardSchemaV1.Issue): PropertyKey | undefined {
   return typeof head === 'object' ? head.key : head
 }
 
-/** An issue as a person reads it: `answers.gpt4: Expected string`. */
-export function tell(issue: StandardSchemaV1.Issue): string {
-  const path = (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.')
-  return path === '' ? issue.message : `${path}: ${issue.message}`
+/** Schemas copy what they check; an equal copy is no change. */
+const isSame = (made: unknown, given: unknown): boolean =>
+  Object.is(made, given) || (typeof made === 'object' && equal(made, given))
+
+/** What is wrong with some keys of a state, as a person reads it. */
+export function issuesOf({ schema }: StateRules, state: State, keys: readonly string[]): readonly string[] {
+  return schema === undefined ? [] : ask(schema, state, keys).issues
 }
 
 /**
- * Checks keys that were just written against the schema of the whole state.
- *
- * A state may hold some keys not yet, so only issues of the written keys count; issues of the whole object count once
- * every other key fits. Where the schema accepts the whole state, the written keys take its output (coerced, trimmed).
- * @throws {ContractError} with every issue of the written keys
+ * Asks the schema about keys that were just given or written. They take what it makes of them: trimmed, coerced.
+ * @throws {ContractError} with every issue of these keys
  */
 export function applySchema(
-  schema: StandardSchemaV1,
+  { schema, freeze }: StateRules,
   subject: string,
   state: State,
-  written: readonly string[],
+  keys: readonly string[],
 ): State {
-  const result = validate(schema, state)
-  if (result.issues === undefined) return takeOutput(subject, state, result.value, written)
-  const own = result.issues.filter((issue) => {
-    const key = keyOf(issue)
-    return key !== undefined && written.includes(String(key))
-  })
-  const whole = result.issues.every((issue) => keyOf(issue) === undefined)
-  const counted = own.length > 0 ? own : whole ? result.issues : []
-  if (counted.length > 0) throw new ContractError(subject, { kind: 'schema', issues: counted.map(tell) })
-  return state
+  if (schema === undefined) return state
+  const { issues, made } = ask(schema, state, keys)
+  if (issues.length > 0) throw new ContractError(subject, { kind: 'schema', issues })
+  if (made === undefined) return state
+  if (freeze) for (const key of Object.keys(made)) deepFreeze(made[key], subject, key)
+  const next = Object.freeze({ ...state, ...made })
+  const fresh = Object.keys(made).filter((key) => !schema.oneWay.has(key))
+  for (const key of fresh) if (ask(schema, next, [key]).issues.length > 0) schema.oneWay.add(key)
+  return next
 }
 
-function takeOutput(subject: string, state: State, output: unknown, written: readonly string[]): State {
-  if (typeof output !== 'object' || output === null) return state
-  let changed: Record<string, unknown> | undefined
-  for (const key of written) {
-    const value: unknown = Reflect.get(output, key)
-    if (value === state[key] || (typeof value === 'object' && sameData(value, state[key]))) continue
-    deepFreeze(value, subject, key)
-    changed ??= { ...state }
-    changed[key] = value
+/** A state with the values that its schema gives to keys which hold none. */
+export function fillState({ schema, freeze }: StateRules, state: State): State {
+  let filled: Record<string, unknown> | undefined
+  for (const key of schema?.filled ?? []) {
+    if (Object.hasOwn(state, key)) continue
+    const value = fillOf(schema?.keys?.[key])
+    if (value === undefined) continue
+    if (freeze) deepFreeze(value, 'The schema', key)
+    filled ??= {}
+    filled[key] = value
   }
-  return changed === undefined ? state : Object.freeze(changed)
+  return filled === undefined ? state : Object.freeze({ ...filled, ...state })
 }
 
-/** Schemas copy what they check; a copy that says the same is not a change. */
-function sameData(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b)
+/**
+ * Refuses keys that a state with a schema per key does not have.
+ * @throws {ContractError} naming the first, with near matches
+ */
+export function refuseUnknownKeys({ schema }: StateRules, subject: string, keys: readonly string[]): void {
+  const known = schema?.keys
+  const unknown = known === undefined ? undefined : keys.find((key) => !(key in known))
+  if (known === undefined || unknown === undefined) return
+  throw new ContractError(subject, {
+    kind: 'unknown-key',
+    key: unknown,
+    hint: suggest(unknown, Object.keys(known), 'keys'),
+  })
+}
+
+/** Whether both ask the same schema about a key, so that a value which passed the one has passed the other. */
+export function asksAlike(a: StateRules, b: StateRules, key: string): boolean {
+  if (a.schema === b.schema) return true
+  const one = a.schema?.keys?.[key]
+  return one !== undefined && one === b.schema?.keys?.[key]
 }

@@ -215,7 +215,7 @@ const mistakes: readonly Mistake[] = [
       const grow = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 5 }) })
       return createApplication(kit.graph({ actions: { grow } }), { entrypoint: 'grow', state: { n: 1 } }).run()
     },
-    says: 'Action "grow" failed (step 0): The zod schema answers with a promise. State and inputs take schemas that answer at once; check asynchronously in an action.',
+    says: 'The zod schema answers with a promise. State and inputs take schemas that answer at once; check asynchronously in an action.',
   },
   {
     mistake: 'a condition that throws',
@@ -484,7 +484,7 @@ const mistakes: readonly Mistake[] = [
   {
     mistake: 'a state that is no schema',
     make: () => defineState({ n: 'number' } as never),
-    says: 'defineState takes a Standard Schema, not an object. type<T>() makes one that checks nothing.',
+    says: 'The state key "n" takes a Standard Schema, not "number". type<T>() makes one that checks nothing.',
   },
   {
     mistake: 'an unknown hook of an interceptor',

@@ -1,0 +1,205 @@
+import type { Action, ActionOptions, AnyBranch, Branch, ChunkOf, Exact, InputsOf } from '../action/action.js'
+import type { InputSpec, InputsIn, InputsOut } from '../action/inputs.js'
+import type { Flat, Name, None, UnionToIntersection } from '../internal/type-tools.js'
+import type { FoldOptions } from '../parallel/fold.js'
+import type {
+  ActionTypes,
+  ChunkOfEntries,
+  MapActionsOptions,
+  MapInputs,
+  NeedsOfAll,
+  SharedState,
+} from '../parallel/map-actions.js'
+import type { MapActionsAndStatesOptions, ProductTypes } from '../parallel/map-product.js'
+import type { MapStatesOptions, StateInputs, StatesFit, StateTypes, UpdateFor } from '../parallel/map-states.js'
+import type { ParallelOptions, TaskType, TaskTypes } from '../parallel/parallel.js'
+import type { SettlePolicy } from '../parallel/settle.js'
+import type { Entry, EntryOf, Source, SourceArgs, SourceFit } from '../parallel/source.js'
+import type { SubgraphOptions } from '../parallel/subgraph.js'
+import type { EndState, Task } from '../parallel/task.js'
+import type { ReadName, ReadsOf, WritesOf } from '../state/keys.js'
+import type { GivenTo } from '../state/spec.js'
+import type { ActionsOn, Graph, GraphOptions, WritesFit } from './runnable.js'
+
+/**
+ * Everything that is made over one type of state. `D`: the keys that have defaults. `In`: what the schemas of its keys
+ * take, where they make something else of it.
+ */
+export interface StateKit<in out S extends object, in out D = never, in out In extends GivenTo<S> = S> {
+  /**
+   * Declares an action: a unit of work over some keys of the state.
+   *
+   * @throws {TypeError} for options that it does not know, and for a key name that is empty or stands twice
+   * @throws {RangeError} for a number of attempts or a time that cannot be
+   * @example
+   * ```ts
+   * const chat = defineState<{ prompt: string; answer: string }>()
+   * const ask = chat.action({
+   *   reads: ['prompt'],
+   *   writes: ['answer'],
+   *   run: async ({ state }) => ({ answer: state.prompt.toUpperCase() }),
+   * })
+   * ```
+   * @see Burr `@action` in burr/core/action.py
+   */
+  action<
+    R extends ReadName<S>,
+    W extends Name<S>,
+    U extends WritesOf<In, W>,
+    I extends InputSpec = None,
+    C = never,
+    Tag extends string = never,
+  >(
+    options: ActionOptions<S, R, W, I, U, C, Tag, In> & Exact<'run', NoInfer<U>, W>,
+  ): Action<ReadsOf<S, R>, WritesOf<S, W>, InputsIn<I>, C, Tag>
+
+  /**
+   * Declares a map action that runs several actions, each in a branch of its own, over the same state.
+   *
+   * `branches` and `watch` know the branches by the keys of the record. Whatever the branches write stays in them;
+   * `reduce` says what the map writes. When the step is cancelled, every branch is, and it ends when all have ended.
+   * @throws {TypeError | RangeError} for options that cannot be
+   * @example
+   * ```ts
+   * const chat = defineState<{ prompt: string; answer: string; answers: string[] }>()
+   * const ask = chat.action({
+   *   reads: ['prompt'],
+   *   writes: ['answer'],
+   *   inputs: { model: type<string>() },
+   *   run: ({ state, inputs }) => ({ answer: `${inputs.model}: ${state.prompt}` }),
+   * })
+   * const compare = chat.mapActions({
+   *   reads: ['prompt'],
+   *   writes: ['answers'],
+   *   actions: { small: ask.bind({ model: 'small' }), large: ask.bind({ model: 'large' }) },
+   *   reduce: ({ branches }) => ({ answers: [branches.small.state.answer, branches.large.state.answer] }),
+   * })
+   * ```
+   * @see Burr `MapActions` in burr/core/parallelism.py
+   */
+  mapActions<
+    R extends ReadName<S>,
+    W extends Name<S>,
+    U extends WritesOf<In, W>,
+    const Src extends Source<Entry<AnyBranch, unknown>, SourceArgs<ReadsOf<S, R>, InputsOut<I>>>,
+    I extends InputSpec = None,
+    const P extends SettlePolicy = 'all',
+    Tag extends string = never,
+  >(
+    options: MapActionsOptions<S, R, W, I, P, Tag, Src> &
+      FoldOptions<S, R, W, I, U, P, ActionTypes<Src, ReadsOf<S, R>>, In> & {
+        readonly actions: SourceFit<NoInfer<Src>>
+      } & SharedState<NeedsOfAll<EntryOf<Src>>, ReadsOf<S, R>, SourceArgs<ReadsOf<S, R>, InputsOut<I>>>,
+  ): Action<ReadsOf<S, R>, WritesOf<S, W>, MapInputs<I, EntryOf<Src>>, ChunkOfEntries<Src>, Tag>
+
+  /**
+   * Declares a map action that runs one action over several states, each an update laid over what the map reads.
+   * @throws {TypeError | RangeError} for options that cannot be
+   * @example
+   * ```ts
+   * const kit = defineState<{ cities: string[]; city: string; size: number; sizes: number[] }>()
+   * const measure = kit.action({ reads: ['city'], writes: ['size'], run: ({ state }) => ({ size: state.city.length }) })
+   * const all = kit.mapStates({
+   *   reads: ['cities'],
+   *   writes: ['sizes'],
+   *   action: measure,
+   *   states: ({ state }) => state.cities.map((city) => ({ city })),
+   *   reduce: ({ results }) => ({ sizes: results.map(({ state }) => state.size) }),
+   * })
+   * ```
+   * @see Burr `MapStates` in burr/core/parallelism.py
+   */
+  mapStates<
+    R extends ReadName<S>,
+    W extends Name<S>,
+    U extends WritesOf<In, W>,
+    B extends AnyBranch,
+    Src extends Source<
+      Entry<UpdateFor<B, ReadsOf<S, R>>, InputsOf<B>, EndState<B, ReadsOf<S, R>>>,
+      SourceArgs<ReadsOf<S, R>, InputsOut<I>>
+    >,
+    I extends InputSpec = None,
+    const P extends SettlePolicy = 'all',
+    Tag extends string = never,
+  >(
+    options: MapStatesOptions<S, R, W, I, P, Tag, B, Src> &
+      FoldOptions<S, R, W, I, U, P, StateTypes<Src, B, ReadsOf<S, R>>, In> & {
+        readonly states: StatesFit<NoInfer<Src>, UpdateFor<B, ReadsOf<S, R>>>
+      },
+  ): Action<ReadsOf<S, R>, WritesOf<S, W>, StateInputs<I, B, Src>, ChunkOf<B>, Tag>
+
+  /**
+   * Declares a map action that runs every action over every state, action by action. Keys are joined: `gpt4.formal`.
+   * @throws {TypeError | RangeError} for options that cannot be
+   * @see Burr `MapActionsAndStates` in burr/core/parallelism.py
+   */
+  mapActionsAndStates<
+    R extends ReadName<S>,
+    W extends Name<S>,
+    U extends WritesOf<In, W>,
+    const Acts extends Source<Entry<AnyBranch, unknown>, SourceArgs<ReadsOf<S, R>, InputsOut<I>>>,
+    Src extends Source<
+      Entry<UpdateFor<Branch<NeedsOfAll<EntryOf<Acts>>>, ReadsOf<S, R>>, unknown>,
+      SourceArgs<ReadsOf<S, R>, InputsOut<I>>
+    >,
+    I extends InputSpec = None,
+    const P extends SettlePolicy = 'all',
+    Tag extends string = never,
+  >(
+    options: MapActionsAndStatesOptions<S, R, W, I, P, Tag, Acts, Src> &
+      FoldOptions<S, R, W, I, U, P, ProductTypes<Acts, Src, ReadsOf<S, R>>, In>,
+  ): Action<ReadsOf<S, R>, WritesOf<S, W>, MapInputs<I, EntryOf<Acts>>, ChunkOfEntries<Acts>, Tag>
+
+  /**
+   * Declares a parallel action whose branches are tasks: each says itself what runs, on which state and inputs.
+   * What all other map actions compile to. {@link task} makes them, and shows one.
+   * @throws {TypeError | RangeError} for options that cannot be
+   * @see Burr `TaskBasedParallelAction` in burr/core/parallelism.py
+   */
+  parallel<
+    R extends ReadName<S>,
+    W extends Name<S>,
+    U extends WritesOf<In, W>,
+    const Src extends Source<Task<unknown, never, unknown>, SourceArgs<ReadsOf<S, R>, InputsOut<I>>>,
+    I extends InputSpec = None,
+    const P extends SettlePolicy = 'all',
+    Tag extends string = never,
+  >(
+    options: ParallelOptions<S, R, W, I, P, Tag, Src> & FoldOptions<S, R, W, I, U, P, TaskTypes<Src>, In>,
+  ): Action<
+    ReadsOf<S, R>,
+    WritesOf<S, W>,
+    Flat<InputsIn<I> & UnionToIntersection<InputsOf<EntryOf<Src>>>>,
+    TaskType<EntryOf<Src>>['chunk'],
+    Tag
+  >
+
+  /**
+   * Declares an action that runs a graph over a state of its own: `state` maps in, `reduce` maps out. A failure of the
+   * graph is the action's own.
+   * @throws {TypeError | RangeError} for options that cannot be
+   * @see Burr `RunnableGraph` in burr/core/parallelism.py
+   */
+  subgraph<
+    R extends ReadName<S>,
+    W extends Name<S>,
+    U extends WritesOf<In, W>,
+    Needs,
+    GraphState,
+    GI,
+    C,
+    I extends InputSpec = None,
+    Tag extends string = never,
+  >(
+    options: SubgraphOptions<S, R, W, I, U, Tag, Needs, GraphState, GI, C> & Exact<'reduce', NoInfer<U>, W>,
+  ): Action<ReadsOf<S, R>, WritesOf<S, W>, Flat<InputsIn<I> & GI>, C, Tag>
+
+  /**
+   * Puts actions and transitions together. The keys of `actions` name them.
+   * @throws {GraphError} with every unknown name, duplicate and shadowed transition
+   * @see Burr `GraphBuilder` in burr/core/graph.py
+   */
+  graph<const A extends ActionsOn<S>>(
+    options: GraphOptions<S, A> & { readonly actions: WritesFit<S, NoInfer<A>> },
+  ): Graph<S, A, D, In>
+}

@@ -1,0 +1,357 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { type as ark } from 'arktype'
+import { ContractError, createApplication, defineState, task, type } from 'teasel'
+import { registerClass } from 'teasel/persistence'
+import * as v from 'valibot'
+import { describe, expect, it } from 'vitest'
+import * as z from 'zod'
+
+/** Commits one update over a state with one key, and gives the key afterwards. */
+async function written(schema: StandardSchemaV1, update: unknown): Promise<unknown> {
+  const kit = defineState({ value: schema })
+  const put = kit.action({ reads: [], writes: ['value'], run: () => ({ value: update }) })
+  const app = createApplication(kit.graph({ actions: { put } }), { entrypoint: 'put', state: {} as never })
+
+  return (await app.run()).state.value
+}
+
+const refusalOf = (work: () => unknown): Promise<unknown> =>
+  Promise.resolve()
+    .then(work)
+    .then(
+      () => 'taken',
+      (error: unknown) => error,
+    )
+
+describe('a state with a schema per key', () => {
+  it('makes of each key what its schema gives, whatever other keys hold', async () => {
+    const kit = defineState({ a: z.string().trim(), b: z.string().trim(), size: z.string().transform((t) => t.length) })
+    const first = kit.action({ reads: [], writes: ['a'], run: () => ({ a: ' x ' }) })
+    const measure = kit.action({ reads: ['a'], writes: ['size'], run: () => ({ size: 'hello' }) })
+    const second = kit.action({ reads: ['size'], writes: ['b'], run: ({ state }) => ({ b: ` ${state.size} ` }) })
+    const graph = kit.graph({
+      actions: { first, measure, second },
+      transitions: { first: 'measure', measure: 'second' },
+    })
+
+    const { state } = await createApplication(graph, { entrypoint: 'first', state: {} }).run()
+
+    expect(state).toEqual({ a: 'x', size: 5, b: '5' })
+  })
+
+  it.each<[string, { readonly word: StandardSchemaV1<string, string>; readonly count: StandardSchemaV1 }]>([
+    ['zod', { word: z.string().trim(), count: z.coerce.number().max(3) }],
+    [
+      'valibot',
+      {
+        word: v.pipe(v.string(), v.trim()),
+        count: v.pipe(v.unknown(), v.transform(Number), v.number(), v.maxValue(3)),
+      },
+    ],
+    ['arktype', { word: ark('string.trim'), count: ark('string.numeric.parse | number').to('number <= 3') }],
+  ])('takes schemas of %s', async (_, spec) => {
+    const kit = defineState(spec)
+    const grow = kit.action({
+      reads: ['count'],
+      writes: ['count'],
+      run: ({ state }) => ({ count: (state.count as number) + 1 }),
+    })
+    const graph = kit.graph({ actions: { grow }, transitions: { grow: 'grow' } })
+    const app = createApplication(graph, { entrypoint: 'grow', state: { word: ' a ', count: '2' } })
+
+    await app.step()
+    const failure = await app.step().catch((error: unknown) => error)
+
+    expect(app.state).toEqual({ word: 'a', count: 3 })
+    expect(failure).toBeInstanceOf(ContractError)
+    expect(failure).toMatchObject({ fault: { kind: 'schema' }, at: { action: 'grow', sequenceId: 1, path: '' } })
+  })
+
+  it.each<[string, StandardSchemaV1<string[] | undefined, string[]>]>([
+    ['zod', z.array(z.string()).default([])],
+    ['valibot', v.optional(v.array(v.string()), [])],
+    ['arktype', ark('string[] | undefined').pipe((given) => given ?? [])],
+    ['teasel', type<string[]>({ default: [] })],
+  ])('starts a key from the default that its schema of %s gives', async (_, history) => {
+    const kit = defineState({ n: type<number>(), history })
+    const count = kit.action({ reads: ['history'], writes: ['n'], run: ({ state }) => ({ n: state.history.length }) })
+    const graph = kit.graph({ actions: { count } })
+
+    const unsaid = await createApplication(graph, { entrypoint: 'count', state: {} }).run()
+    const said = await createApplication(graph, { entrypoint: 'count', state: { history: ['a'] } }).run()
+    const inside = await createApplication(
+      kit.graph({
+        actions: {
+          below: kit.subgraph({
+            reads: [],
+            writes: ['n'],
+            graph: graph.runnable({ entrypoint: 'count' }),
+            state: () => ({}),
+            reduce: ({ branch }) => ({ n: branch.state.history.length + 7 }),
+          }),
+        },
+      }),
+      { entrypoint: 'below', state: {} },
+    ).run()
+
+    expect([unsaid.state, said.state, inside.state.n]).toEqual([{ n: 0, history: [] }, { n: 1, history: ['a'] }, 7])
+  })
+
+  it('makes a default afresh for each application', async () => {
+    let made = 0
+    const kit = defineState({
+      id: z.number().default(() => ++made),
+      bag: z.map(z.string(), z.number()).default(() => new Map()),
+    })
+    const fill = kit.action({
+      reads: ['bag', 'id'],
+      writes: ['bag'],
+      run: ({ state }) => ({ bag: new Map([...state.bag, [String(state.id), 1]]) }),
+    })
+    const graph = kit.graph({ actions: { fill } })
+    const run = async () => (await createApplication(graph, { entrypoint: 'fill', state: {} }).run()).state
+
+    const [a, b] = [await run(), await run()]
+
+    expect(b.id - a.id).toBe(1)
+    expect([a.bag.size, b.bag.size]).toEqual([1, 1])
+  })
+
+  it('leaves a key unset whose schema takes undefined and gives none', async () => {
+    const kit = defineState({ note: z.string().optional(), n: z.number() })
+    const count = kit.action({ reads: ['note?'], writes: ['n'], run: ({ state }) => ({ n: state.note?.length ?? -1 }) })
+
+    const { state } = await createApplication(kit.graph({ actions: { count } }), {
+      entrypoint: 'count',
+      state: {},
+    }).run()
+
+    expect(state).toEqual({ n: -1 })
+    expect('note' in state).toBe(false)
+  })
+
+  it('tells a step with the update as its schema has made it', async () => {
+    const kit = defineState({ a: z.string().trim(), b: z.number() })
+    const write = kit.action({ reads: [], writes: ['a', 'b'], run: () => ({ a: ' x ', b: 1 }) })
+    const app = createApplication(kit.graph({ actions: { write } }), { entrypoint: 'write', state: {} })
+
+    const step = await app.step()
+
+    expect(step?.update).toEqual({ a: 'x', b: 1 })
+  })
+
+  it('asks only about keys that were written', async () => {
+    const asked: string[] = []
+    const noting = (name: string): StandardSchemaV1<number, number> => ({
+      '~standard': {
+        version: 1,
+        vendor: 'test',
+        validate: (value) => {
+          asked.push(name)
+          return { value: value as number }
+        },
+      },
+    })
+    const kit = defineState({ a: noting('a'), b: noting('b') })
+    const write = kit.action({ reads: [], writes: ['a'], run: () => ({ a: 2 }) })
+    const app = createApplication(kit.graph({ actions: { write } }), { entrypoint: 'write', state: { a: 1, b: 1 } })
+
+    asked.length = 0
+    await app.run()
+
+    expect(asked).toEqual(['a'])
+  })
+
+  it('keeps the value that it was given where its schema makes an equal copy', async () => {
+    const list = [{ name: 'a', at: new Date(5), tags: new Set(['x']) }]
+
+    expect(await written(z.array(z.object({ name: z.string(), at: z.date(), tags: z.set(z.string()) })), list)).toBe(
+      list,
+    )
+  })
+
+  class Money {
+    readonly cents: number
+    constructor(cents: number) {
+      this.cents = cents
+    }
+  }
+  registerClass('money of schemas', Money, { save: ({ cents }) => cents, load: (cents) => new Money(cents) })
+
+  it.each<[string, StandardSchemaV1, unknown, unknown]>([
+    ['a BigInt in a list', z.array(z.bigint().transform((n) => n + 1n)), [1n], [2n]],
+    ['a Date of a text', z.coerce.date(), '2020-01-01T00:00:00.000Z', new Date('2020-01-01T00:00:00.000Z')],
+    ['another Date', z.date().transform((date) => new Date(date.getTime() + 1)), new Date(5), new Date(6)],
+    ['a Map', z.map(z.string(), z.string().trim()), new Map([['a', ' x ']]), new Map([['a', 'x']])],
+    ['a key of a Map', z.map(z.string().trim(), z.number()), new Map([[' a', 1]]), new Map([['a', 1]])],
+    ['a Set', z.set(z.string().toLowerCase()), new Set(['A']), new Set(['a'])],
+    ['a key that is undefined', z.object({ a: z.number() }), { a: 1, b: undefined }, { a: 1 }],
+    [
+      'Infinity',
+      z.array(
+        z
+          .number()
+          .nullable()
+          .transform((n) => n ?? Infinity),
+      ),
+      [null],
+      [Infinity],
+    ],
+    [
+      'NaN',
+      z.array(
+        z
+          .number()
+          .nullable()
+          .transform((n) => n ?? NaN),
+      ),
+      [null],
+      [NaN],
+    ],
+    [
+      'bytes',
+      z.instanceof(Uint8Array).transform((bytes) => bytes.map((n) => n + 1)),
+      new Uint8Array([1]),
+      new Uint8Array([2]),
+    ],
+    ['a class', z.instanceof(Money).transform(({ cents }) => new Money(cents + 1)), new Money(1), new Money(2)],
+    [
+      'an Error',
+      z.instanceof(Error).transform(({ message }) => new Error(`${message}!`)),
+      new Error('a'),
+      new Error('a!'),
+    ],
+  ])('takes what its schema makes of %s', async (_, schema, given, made) => {
+    expect(await written(schema, given)).toStrictEqual(made)
+  })
+
+  it('takes an answer with an empty list of issues for a refusal', async () => {
+    const silent: StandardSchemaV1 = {
+      '~standard': { version: 1, vendor: 'test', validate: () => ({ issues: [] }) },
+    }
+
+    expect(await refusalOf(() => written(silent, 1))).toMatchObject({
+      fault: { kind: 'schema', issues: ['value: Refused, without a reason'] },
+    })
+  })
+})
+
+describe('whatever enters a state passes its schema', () => {
+  const forms = {
+    'one per key': defineState({ n: z.coerce.number().max(10), ns: z.array(z.number()) }),
+    'one of the whole': defineState(z.object({ n: z.coerce.number().max(10), ns: z.array(z.number()) })),
+  } as const
+
+  describe.each(Object.entries(forms))('with %s', (_, either) => {
+    const kit = either as (typeof forms)['one of the whole']
+    const same = kit.action({ reads: ['n'], writes: ['ns'], run: ({ state }) => ({ ns: [state.n] }) })
+    const one = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: Math.min(state.n, 10) }) })
+    const big = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 99 }) })
+    const failing = kit.action({
+      reads: [],
+      writes: ['n'],
+      run: () => Promise.reject(new RangeError('no')),
+      fallback: () => ({ n: 99 }),
+    })
+    const graph = kit.graph({ actions: { same, one }, transitions: { same: 'one' } })
+    const runnable = graph.runnable({ entrypoint: 'same' })
+    const runMap = (each: Parameters<typeof kit.graph>[0]['actions'][string]) =>
+      createApplication(kit.graph({ actions: { each } }), { entrypoint: 'each', state: { n: 1, ns: [] } }).run()
+    const shared = { reads: [], writes: ['ns'], reduce: () => ({ ns: [] }) } as const
+    const doors: Record<string, () => unknown> = {
+      'the initial state': () => createApplication(graph, { entrypoint: 'same', state: { n: 99 } }),
+      defaults: () => defineState({ n: z.number().max(10) }, { defaults: { n: 99 } }),
+      'an entry of mapStates': () => runMap(kit.mapStates({ ...shared, action: one, states: () => [{ n: 99 }] })),
+      'an entry of mapStates over a graph': () =>
+        runMap(kit.mapStates({ ...shared, action: runnable, states: () => [{ n: 99 }] })),
+      'the state of mapActions': () =>
+        runMap(kit.mapActions({ ...shared, actions: { one }, state: () => ({ n: 99 }) })),
+      'an entry of a product': () =>
+        runMap(kit.mapActionsAndStates({ ...shared, actions: { one }, states: { a: { n: 99 } } })),
+      'a task': () => runMap(kit.parallel({ ...shared, tasks: [task({ action: one, state: { n: 99 } })] })),
+      'a sub-graph': () =>
+        runMap(kit.subgraph({ ...shared, graph: runnable, state: () => ({ n: 99 }), reduce: () => ({ ns: [] }) })),
+      'the update of an action in a branch': () =>
+        runMap(kit.mapStates({ ...shared, action: big, states: () => [{ n: 1 }] })),
+      'the fallback of an action': () => runMap(failing),
+      'the fallback of a branch': () =>
+        runMap(
+          kit.mapStates({
+            ...shared,
+            action: failing.bind({}),
+            states: () => [{}],
+            fallback: () => ({ n: 99 }),
+          }),
+        ),
+      'an update of reduce': () =>
+        runMap(kit.mapActions({ reads: ['n'], writes: ['n'], actions: { one }, reduce: () => ({ n: 99 }) })),
+      'an update of reduceEach': () =>
+        runMap(
+          kit.mapActions({
+            reads: ['n'],
+            writes: ['n'],
+            actions: { one },
+            initial: { n: 99 },
+            reduceEach: ({ acc }) => acc,
+          }),
+        ),
+      'an update of reduceLive': () =>
+        runMap(kit.mapActions({ reads: ['n'], writes: ['n'], actions: { one }, reduceLive: () => ({ n: 99 }) })),
+      'the input of an actor': () => runnable.logic.getInitialSnapshot({} as never, { state: { n: 99 } }),
+    }
+
+    it.each(Object.keys(doors))('%s', async (door) => {
+      const refusal = await refusalOf(() => doors[door]?.())
+
+      expect(String(refusal)).toMatch(/schema: n: Too big/)
+    })
+
+    it('an entry of a map is coerced', async () => {
+      const each = kit.mapStates({
+        reads: ['ns'],
+        writes: ['ns'],
+        action: one,
+        states: () => [{ n: '7' as never }],
+        reduce: ({ results }) => ({ ns: results.map(({ state }) => state.n) }),
+      })
+
+      expect((await runMap(each)).state).toEqual({ n: 1, ns: [7] })
+    })
+  })
+
+  it('is not made again of what a map has read of its own state', async () => {
+    const kit = defineState({
+      text: z.string().transform((text) => `${text}!`),
+      at: z.string().transform((text) => new Date(text)),
+      seen: z.array(z.string()),
+    })
+    const look = kit.action({
+      reads: ['text', 'at'],
+      writes: ['seen'],
+      run: ({ state }) => ({ seen: [state.text, state.at.toISOString()] }),
+    })
+    const maps = {
+      action: kit.mapStates({
+        reads: ['text', 'at'],
+        writes: ['seen'],
+        action: look,
+        states: [{}],
+        reduce: ({ results }) => ({ seen: results[0]?.state.seen ?? [] }),
+      }),
+      graph: kit.mapStates({
+        reads: ['text', 'at'],
+        writes: ['seen'],
+        action: kit.graph({ actions: { look } }).runnable({ entrypoint: 'look' }),
+        states: [{}],
+        reduce: ({ results }) => ({ seen: results[0]?.state.seen ?? [] }),
+      }),
+    }
+    const day = '2020-01-01T00:00:00.000Z'
+
+    for (const each of Object.values(maps)) {
+      const graph = kit.graph({ actions: { each } })
+      const app = createApplication(graph, { entrypoint: 'each', state: { text: 'a', at: day } })
+      expect((await app.run()).state.seen).toEqual(['a!', day])
+    }
+  })
+})
