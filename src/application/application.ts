@@ -18,6 +18,12 @@ import type { RunOutcome, StepBelow, StepOf, Waiting } from './outcome.js'
 import type { PersistOptions } from './persisting.js'
 import type { Graph, GraphInputs, HaltedAt, InitialKeys, TagsOf } from './runnable.js'
 
+/**
+ * The inputs that a run asks for: those of all actions; of none where it halts before one, as nobody knows which it
+ * reaches. A missing one is then a `MissingInputError` when its action starts.
+ */
+type RunInputs<A, Before> = [Before] extends [never] ? GraphInputs<A> : Partial<GraphInputs<A>>
+
 /** What a run takes. */
 export type RunOptions<Inputs, After, Before, When = WhenWaiting> = {
   /** Halt after these have committed: names, or `{ tag }`. */
@@ -130,7 +136,7 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
     const Before extends Halt<Name<A>, TagsOf<A>> = never,
     When extends WhenWaiting = 'stay',
   >(
-    ...args: Args<GraphInputs<A>, RunOptions<GraphInputs<A>, After, Before, When>>
+    ...args: Args<GraphInputs<A>, RunOptions<RunInputs<A, Before>, After, Before, When>>
   ): Promise<OutcomeOf<S, A, After, Before, When>>
   /**
    * Yields each step when it has committed; the next starts when it is asked for. Leaving the loop cancels the run, and
@@ -146,7 +152,7 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
     const Depth extends number = 0,
     When extends WhenWaiting = 'stay',
   >(
-    ...args: Args<GraphInputs<A>, RunOptions<GraphInputs<A>, After, Before, When> & IterateOptions<Depth>>
+    ...args: Args<GraphInputs<A>, RunOptions<RunInputs<A, Before>, After, Before, When> & IterateOptions<Depth>>
   ): AsyncGenerator<IteratedStep<S, A, Depth>, OutcomeOf<S, A, After, Before, When>, void>
   /**
    * Yields the events of a run, also those of its branches, in the order in which they became true: chunks of parallel
@@ -172,7 +178,7 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
     const At extends Name<A> = never,
     When extends WhenWaiting = 'stay',
   >(
-    ...args: Args<GraphInputs<A>, RunOptions<GraphInputs<A>, After, Before, When> & StreamOptions<Type, At>>
+    ...args: Args<GraphInputs<A>, RunOptions<RunInputs<A, Before>, After, Before, When> & StreamOptions<Type, At>>
   ): AsyncGenerator<EventOf<S, A, Type, At>, OutcomeOf<S, A, After, Before, When>, void>
   /**
    * Follows what happens, run after run, for a further reader. It listens from this call on, not from the first

@@ -52,6 +52,16 @@ export type InitialKeys<A, Entry extends keyof A, D = never> = Exclude<
   RequiredKeys<NeedsOf<A[Entry]>> | Exclude<KeysNeeded<A>, KeysOf<WrittenBy<A[keyof A]>>>,
   D
 >
+type KeysRead<A> = { [K in keyof A]: KeysOf<NeedsOf<A[K]>> }[keyof A]
+type WithMore<S, Needed extends keyof S, More extends keyof S> = [More] extends [never]
+  ? Pick<S, Needed>
+  : Flat<Pick<S, Needed> & Partial<Pick<S, More>>>
+/** What a graph starts on: what must be given, and what else its actions read, which may be given. */
+export type GraphNeeds<S, A, Needed extends keyof S> = WithMore<
+  S,
+  Needed,
+  Exclude<Extract<KeysRead<A>, keyof S>, Needed>
+>
 export type GraphInputs<A> = Flat<UnionToIntersection<{ [K in keyof A]: InputsOf<A[K]> }[keyof A]>>
 export type TagsOf<A> = TagOf<A[keyof A]> extends infer T ? T : never
 export type HaltedAt<A, H> = H extends string
@@ -139,7 +149,10 @@ export interface Graph<in out S extends object, in out A, in out D = never, in o
   readonly actions: A
   /**
    * Gives the graph an entrypoint, and halts if it shall not run to its end.
-   * @throws {GraphError} for unknown names, halts that cannot be reached, reads that nothing can have written
+   *
+   * What the state will hold when it starts is not known yet: a read that nothing can have written is refused before
+   * the first step, when it is.
+   * @throws {GraphError} for unknown names, and halts that cannot be reached
    */
   runnable<const Entry extends Name<A>, const H extends Halt<Name<A>, TagsOf<A>> = never>(options: {
     /** The action that runs first. */
@@ -147,7 +160,7 @@ export interface Graph<in out S extends object, in out A, in out D = never, in o
     /** Ends a run after these have committed: names, or `{ tag }`. Default: it runs until no transition holds. */
     readonly haltAfter?: OneOrMany<H>
   }): RunnableGraph<
-    Pick<S, Extract<InitialKeys<A, Entry, D>, keyof S>>,
+    GraphNeeds<S, A, Extract<InitialKeys<A, Entry, D>, keyof S>>,
     S,
     GraphInputs<A>,
     ChunkOf<A[keyof A]>,

@@ -67,8 +67,9 @@ function collectHalts(graph: CompiledGraph, halts: Halts, at: string, issues: Gr
 
 /**
  * Gives a graph its entrypoint and halts.
- * @param given the keys of the initial state, where it is known; else those that the types ask for
- * @throws {GraphError} with every unknown name, halt that cannot be reached, and read that nothing can have written
+ * @param given the keys of the initial state, where it is known
+ * @throws {GraphError} with every unknown name, halt that cannot be reached, and, where the initial state is known, read
+ * that nothing can have written
  */
 export function checkPlan(graph: CompiledGraph, entry: string, halts: Halts, given?: readonly string[]): CheckedPlan {
   const issues: GraphIssue[] = []
@@ -87,7 +88,7 @@ export function checkPlan(graph: CompiledGraph, entry: string, halts: Halts, giv
     const message = `"${node.name}" cannot be reached from "${entry}", so the run would never halt there.`
     issues.push({ kind: 'unreachable-halt', at: 'haltAfter', message })
   }
-  issues.push(...unwritten(graph, entrypoint, given))
+  if (given !== undefined) issues.push(...unwritten(graph, entrypoint, given))
   if (issues.length > 0) throw new GraphError(issues)
   const warnings = graph.list
     .filter((node) => !seen.has(node))
@@ -101,24 +102,17 @@ export function checkPlan(graph: CompiledGraph, entry: string, halts: Halts, giv
   return { plan: { graph, entrypoint, haltAfter }, warnings }
 }
 
-/** The keys that the types ask of an initial state. */
-function initialKeys(graph: CompiledGraph, entrypoint: PlanNode): ReadonlySet<string> {
-  const written = new Set(graph.list.flatMap(({ parts }) => parts.writes))
-  const needed = graph.list.flatMap(({ parts }) => parts.reads.required).filter((key) => !written.has(key))
-  return new Set([...entrypoint.parts.reads.required, ...needed])
-}
-
 /** Reads of reachable actions that neither the initial state nor an action before them can have set. */
-function unwritten(graph: CompiledGraph, entrypoint: PlanNode, given: readonly string[] | undefined): GraphIssue[] {
+function unwritten(graph: CompiledGraph, entrypoint: PlanNode, given: readonly string[]): GraphIssue[] {
   const defaults = [...Object.keys(graph.rules.defaults ?? {}), ...(graph.rules.schema?.filled ?? [])]
-  const initial = given ?? [...initialKeys(graph, entrypoint)]
   const issues: GraphIssue[] = []
-  for (const [node, keys] of settableKeys(entrypoint, [...initial, ...defaults])) {
+  for (const [node, keys] of settableKeys(entrypoint, [...given, ...defaults])) {
     const missing = node.parts.reads.required.filter((key) => !keys.has(key))
     if (missing.length === 0) continue
     const at = node === entrypoint ? 'state' : `actions.${node.name}`
     const kind = node === entrypoint ? 'missing-state' : 'unwritten-read'
-    issues.push({ kind, at, message: whyUnset(graph, node, missing) })
+    const message = `${whyUnset(graph, node, missing)} Give ${missing.length === 1 ? 'it' : 'them'} in the initial state.`
+    issues.push({ kind, at, message })
   }
   return issues
 }
@@ -129,5 +123,23 @@ function whyUnset(graph: CompiledGraph, node: PlanNode, missing: readonly string
     writers.length === 0
       ? 'no action writes'
       : `only ${list(writers.map(({ name }) => name))} can write, later or on another way`
-  return `"${node.name}" reads ${list(missing)}, which ${who}. Give ${missing.length === 1 ? 'it' : 'them'} in the initial state.`
+  return `"${node.name}" reads ${list(missing)}, which ${who}.`
+}
+
+const startable = new WeakMap<Plan, Set<string>>()
+
+/**
+ * What keeps a plan from working on a state with these keys: asked once for each set of keys.
+ * @returns undefined where nothing does
+ */
+export function cannotStart(plan: Plan, given: readonly string[]): string | undefined {
+  const known = startable.get(plan) ?? new Set()
+  const keys = JSON.stringify(given)
+  if (known.has(keys)) return undefined
+  for (const [node, set] of settableKeys(plan.entrypoint, given)) {
+    const missing = node.parts.reads.required.filter((key) => !set.has(key))
+    if (missing.length > 0) return whyUnset(plan.graph, node, missing)
+  }
+  startable.set(plan, known.add(keys))
+  return undefined
 }

@@ -1,18 +1,15 @@
 import { printPath } from '../action/context.js'
 import type { Inputs } from '../action/inputs.js'
 import { TimeoutError } from '../errors.js'
-import type { Plan } from '../graph/plan.js'
 import type { FanOut } from '../parallel/fan-out.js'
 import { gateOf } from '../parallel/limit.js'
 import type { BranchTask } from '../parallel/task.js'
-import { equal } from '../state/equal.js'
-import type { State } from '../state/freeze.js'
-import { applySchema, asksAlike, fillState } from '../state/schema.js'
 import { Alarm } from './alarm.js'
 import { announce } from './announce.js'
 import { appLogicOf } from './application-logic.js'
 import { Asking } from './asking.js'
 import { Branch } from './branch.js'
+import { enterBranch } from './branch-entering.js'
 import { endByFallback } from './branch-fallback.js'
 import { BranchInputs } from './branch-inputs.js'
 import { createCancellation, TIMEOUT } from './cancellation.js'
@@ -51,7 +48,7 @@ export class BranchStarter {
   make(task: BranchTask): LiveBranch {
     const { app, step } = this.#map
     const { plan, bound, inputs } = this.#inputs.of(step.node.subject, task, () => app.where(step.node))
-    const state = this.#stateOf(task, plan)
+    const state = enterBranch(this.#map, task, plan)
     const gate = this.#fanOut.limit === undefined ? app.gate : gateOf(this.#fanOut.limit)
     const kept = this.#map.kept?.branch(task)
     const child = app.child({
@@ -66,21 +63,6 @@ export class BranchStarter {
     if (kept?.stored?.based === true) restore(child, kept.stored)
     const actor = makeActor(appLogicOf(plan), { id: task.key, parent: this.#self, input: { owned: child } })
     return new Branch(task, child, actor)
-  }
-
-  /** The state that a branch starts on, as its schema has it. What the map has read of its own state has passed it. */
-  #stateOf({ key, branch, state: given }: BranchTask, { graph: { rules } }: Plan): State {
-    const { defaults, schema } = rules
-    const state = defaults === undefined ? given : Object.freeze({ ...defaults, ...given })
-    if (schema === undefined) return state
-    const { app, step } = this.#map
-    const above = app.standing.state
-    const mine = app.plan.graph.rules
-    const asked = Object.keys(given).filter(
-      (name) => !(Object.hasOwn(above, name) && asksAlike(rules, mine, name) && equal(given[name], above[name])),
-    )
-    const entered = applySchema(rules, `${step.node.subject}, branch "${key}"`, state, asked)
-    return branch.kind === 'graph' ? fillState(rules, entered) : entered
   }
 
   /** Starts a branch once the interceptors let it; one that refuses fails it. */

@@ -1,5 +1,7 @@
 import { type Inputs, NO_INPUTS, refuseUnknownInputs } from '../action/inputs.js'
+import { GraphError } from '../errors.js'
 import type { Plan } from '../graph/plan.js'
+import { cannotStart } from '../graph/runnable.js'
 import { checkOptions } from '../internal/options.js'
 import type { AnyEvent } from '../lifecycle/events.js'
 import { enterState } from '../state/contract.js'
@@ -55,6 +57,9 @@ export function createLoneLogic(plan: Plan, bound: Inputs): LooseLogic<AppSnapsh
     },
     getInitialSnapshot(scope, input) {
       const app = loneApp(plan, bound, scope, input as LoneInput)
+      const fault = cannotStart(plan, Object.keys(app.standing.state))
+      if (fault !== undefined)
+        throw new GraphError([{ kind: 'unwritten-read', at: 'input.state', message: `${fault} Give that there.` }])
       return new AppSnapshot(app, app.standing)
     },
     start(snapshot) {

@@ -43,7 +43,9 @@ describe('what can have been written', () => {
   it('leaves out what an action writes when it fails', () => {
     const graph = kit.graph({ actions: { setX, needX }, onError: { setX: 'needX' } })
 
-    expect(issuesOf(() => graph.runnable({ entrypoint: 'setX' }))).toEqual(['unwritten-read actions.needX'])
+    expect(issuesOf(() => createApplication(graph, { entrypoint: 'setX', state: {} }))).toEqual([
+      'unwritten-read actions.needX',
+    ])
   })
 
   it('asks of the initial state what no action writes, of whichever action', () => {
@@ -71,6 +73,82 @@ describe('what can have been written', () => {
     expect(() => createApplication(more, { entrypoint: 'needXYZ', state: { y: 'y' } as S })).toThrow(
       'state: "needXYZ" reads "x" and "z", which only "setX" can write',
     )
+  })
+
+  describe('where the given keys are not known', () => {
+    const counter = defineState<{ start: number; n: number; log: string[] }>()
+    const begin = counter.action({ reads: ['start'], writes: [], run: () => ({}) })
+    const count = counter.action({
+      reads: ['n', 'log'],
+      writes: ['n', 'log'],
+      run: ({ state }) => ({ n: state.n + 1, log: [...state.log, String(state.n)] }),
+    })
+    const counting = counter
+      .graph({ actions: { begin, count }, transitions: { begin: 'count' } })
+      .runnable({ entrypoint: 'begin' })
+    const above = defineState<{ ends: number[]; n: number }>()
+    const each = (states: (typeof counting extends { '~needs': (needs: infer N) => void } ? Partial<N> : never)[]) =>
+      above.mapStates({
+        reads: [],
+        writes: ['ends'],
+        action: counting,
+        states: states as { start: number; n: number; log: string[] }[],
+        reduce: ({ results }) => ({ ends: results.map(({ state }) => state.n) }),
+      })
+    const inside = above.subgraph({
+      reads: ['n'],
+      writes: ['ends'],
+      graph: counting,
+      state: ({ state }) => ({ start: 0, n: state.n, log: [] }),
+      reduce: ({ branch }) => ({ ends: [branch.state.n] }),
+    })
+    const run = async (action: ReturnType<typeof each> | typeof inside) => {
+      const graph = above.graph({ actions: { each: action } })
+      const { state } = await createApplication(graph, { entrypoint: 'each', state: { n: 4 } }).run()
+      return state.ends
+    }
+
+    it('lets a graph count what its map or sub-graph gives it', async () => {
+      expect(
+        await run(
+          each([
+            { start: 0, n: 1, log: [] },
+            { start: 0, n: 2, log: [] },
+          ]),
+        ),
+      ).toEqual([2, 3])
+      expect(await run(inside)).toEqual([5])
+    })
+
+    it('refuses a branch before its first step, and names its map and entry', async () => {
+      await expect(
+        run(
+          each([
+            { start: 0, n: 1, log: [] },
+            { start: 0, n: 2 },
+          ]),
+        ),
+      ).rejects.toThrow(
+        'Action "each" (step 0): branch "1" cannot run: "count" reads "log", which only "count" can write, later or on another way. Give that in the entry "1", or let the map read it.',
+      )
+    })
+
+    it('refuses a sub-graph, and an actor, whose state lacks it', async () => {
+      const bare = above.subgraph({
+        reads: [],
+        writes: ['ends'],
+        graph: counting,
+        state: () => ({ start: 0 }),
+        reduce: () => ({ ends: [] }),
+      })
+
+      await expect(run(bare)).rejects.toThrow(
+        'Action "each" (step 0): its graph cannot run: "count" reads "n" and "log", which only "count" can write, later or on another way. Give that in its state.',
+      )
+      expect(issuesOf(() => counting.logic.getInitialSnapshot({} as never, { state: { start: 0 } }))).toEqual([
+        'unwritten-read input.state',
+      ])
+    })
   })
 
   it('warns of actions that nothing leads to', () => {

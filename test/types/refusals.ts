@@ -194,6 +194,12 @@ app.run({ haltAfter: 'judge' })
 app.run({ haltAfter: 'don', inputs: { model: '' } })
 // @ts-expect-error unknown input
 app.run({ haltAfter: 'judge', inputs: { model: '', colour: '' } })
+// A run that halts before an action needs its inputs later.
+void app.run({ haltBefore: 'ask' })
+// @ts-expect-error unknown input of a run that halts before an action
+app.run({ haltBefore: 'ask', inputs: { modl: '' } })
+// @ts-expect-error input of another type in a run that halts before an action
+app.run({ haltBefore: 'ask', inputs: { model: 1 } })
 export async function results() {
   const end = await app.run({ haltAfter: 'judge', inputs: { model: '' } })
   // @ts-expect-error no such action

@@ -466,5 +466,6 @@ export async function embedded() {
   actor.send({ type: 'cancel', reason: 'x' })
 }
 same<Extract<OutputFrom<typeof logic>, { status: 'halted' }>['action'], 'write'>(true)
-same<InputFrom<typeof logic>['state'], Pick<Research, 'query'>>(true)
+same<keyof InputFrom<typeof logic>['state'], 'query' | 'notes'>(true)
+export const least: InputFrom<typeof logic>['state'] = { query: '' }
 export type Checks = [SnapshotFrom<typeof logic>, EmittedFrom<typeof logic>, ActorRefFrom<typeof logic>]
