@@ -16,13 +16,7 @@ import type { WhenWaiting } from './going-run.js'
 import { LiveApplication } from './live-application.js'
 import type { RunOutcome, StepBelow, StepOf, Waiting } from './outcome.js'
 import type { PersistOptions } from './persisting.js'
-import type { Graph, GraphInputs, HaltedAt, InitialKeys, TagsOf } from './runnable.js'
-
-/**
- * The inputs that a run asks for: those of all actions; of none where it halts before one, as nobody knows which it
- * reaches. A missing one is then a `MissingInputError` when its action starts.
- */
-type RunInputs<A, Before> = [Before] extends [never] ? GraphInputs<A> : Partial<GraphInputs<A>>
+import type { Graph, GraphInputs, HaltedAt, InitialKeys, RunInputs, TagsOf } from './runnable.js'
 
 /** What a run takes. */
 export type RunOptions<Inputs, After, Before, When = WhenWaiting> = {

@@ -63,6 +63,11 @@ export type GraphNeeds<S, A, Needed extends keyof S> = WithMore<
   Exclude<Extract<KeysRead<A>, keyof S>, Needed>
 >
 export type GraphInputs<A> = Flat<UnionToIntersection<{ [K in keyof A]: InputsOf<A[K]> }[keyof A]>>
+/**
+ * The inputs that a run asks for: those of all actions; of none where it halts before one, as nobody knows which it
+ * reaches. A missing one is then a `MissingInputError` when its action starts.
+ */
+export type RunInputs<A, Before> = [Before] extends [never] ? GraphInputs<A> : Partial<GraphInputs<A>>
 export type TagsOf<A> = TagOf<A[keyof A]> extends infer T ? T : never
 export type HaltedAt<A, H> = H extends string
   ? H

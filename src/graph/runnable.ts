@@ -129,7 +129,8 @@ function whyUnset(graph: CompiledGraph, node: PlanNode, missing: readonly string
 const startable = new WeakMap<Plan, Set<string>>()
 
 /**
- * What keeps a plan from working on a state with these keys: asked once for each set of keys.
+ * What keeps a plan from working on a state with these keys, behind its first action, which tells its own: asked once for
+ * each set of keys.
  * @returns undefined where nothing does
  */
 export function cannotStart(plan: Plan, given: readonly string[]): string | undefined {
@@ -138,7 +139,7 @@ export function cannotStart(plan: Plan, given: readonly string[]): string | unde
   if (known.has(keys)) return undefined
   for (const [node, set] of settableKeys(plan.entrypoint, given)) {
     const missing = node.parts.reads.required.filter((key) => !set.has(key))
-    if (missing.length > 0) return whyUnset(plan.graph, node, missing)
+    if (missing.length > 0 && node !== plan.entrypoint) return whyUnset(plan.graph, node, missing)
   }
   startable.set(plan, known.add(keys))
   return undefined

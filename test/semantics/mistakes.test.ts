@@ -121,9 +121,11 @@ const mistakes: readonly Mistake[] = [
     make: () => {
       const late = chat.action({ reads: [], writes: ['verdict'], run: () => ({ verdict: '' }) })
       const early = chat.action({ reads: ['verdict'], writes: [], run: () => ({}) })
-      return chat
-        .graph({ actions: { start: echo, early, late }, transitions: { start: 'early', early: 'late' } })
-        .runnable({ entrypoint: 'start' })
+      const transitions = { start: 'early', early: 'late' } as const
+      return createApplication(chat.graph({ actions: { start: echo, early, late }, transitions }), {
+        entrypoint: 'start',
+        state: { prompt: '' },
+      })
     },
     says: 'The graph has a fault:\n  actions.early: "early" reads "verdict", which only "late" can write, later or on another way. Give it in the initial state.',
   },
