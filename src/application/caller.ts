@@ -4,7 +4,7 @@ import { glance, isA } from '../internal/guards.js'
 // Owns: that the stack of a failed run names who awaits it. It is looked up when the run has failed: a run that ends
 // well pays nothing. A promise that nobody awaits in an async function has no caller that could be named.
 
-const FRAME = /^\s+at async (.+)$/gm
+const FRAME = /^\s+at (?:async )?(.+)$/gm
 
 /** The outcome of a run. Where it failed, whoever awaits this is named at the end of the stack. */
 export async function naming<T>(run: Promise<T>): Promise<T> {
@@ -15,9 +15,10 @@ export async function naming<T>(run: Promise<T>): Promise<T> {
   }
 }
 
-function named(error: unknown): unknown {
+/** The error, with whoever awaits the async function that asks at the end of its stack. */
+export function named(error: unknown): unknown {
   if (!isA(error, TeaselError)) return error
-  const frames = [...(new Error().stack ?? '').matchAll(FRAME)]
+  const frames = [...(new Error().stack ?? '').matchAll(FRAME)].slice(2) // ours
   const known = glance(() => error.stack) ?? ''
   const more = frames.filter(([, spot = '']) => !known.includes(spot))
   if (more.length > 0)

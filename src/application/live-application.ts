@@ -20,7 +20,7 @@ import { initialStanding } from '../runtime/standing.js'
 import { sendStored } from '../runtime/stored-messages.js'
 import type { LiveApp } from '../runtime/tree.js'
 import { enterState } from '../state/contract.js'
-import { naming } from './caller.js'
+import { named, naming } from './caller.js'
 import { followEvents } from './event-feed.js'
 import { checkDepth, FILTER_OPTIONS, type LooseFilter, tapOf } from './filter.js'
 import { type Attended, GoingRun, type Pacer, type WhenWaiting } from './going-run.js'
@@ -132,7 +132,11 @@ export class LiveApplication implements AsyncDisposable {
   }
 
   async run(options: LooseRun = {}): Promise<object> {
-    return await naming(this.#outcome(options))
+    try {
+      return await this.#outcome(options)
+    } catch (error) {
+      throw named(error)
+    }
   }
 
   iterate(options: LooseRun & { readonly depth?: number } = {}): AsyncGenerator<CommittedStep, object, void> {

@@ -23,7 +23,8 @@ export interface HubSettings {
   readonly emit?: ((event: AnyEvent) => void) | undefined
 }
 
-const loggerOf = ({ logger }: HubSettings): Logger => harmlessLogger(logger ?? consoleLogger)
+const harmlessConsole = harmlessLogger(consoleLogger)
+const loggerOf = ({ logger }: HubSettings): Logger => (logger ? harmlessLogger(logger) : harmlessConsole)
 
 /** Where something that is asked throws: told once, and the platform is asked instead. */
 const replaced = (what: string, logger: Logger): ((error: unknown) => void) => {
@@ -36,7 +37,8 @@ const replaced = (what: string, logger: Logger): ((error: unknown) => void) => {
 
 /** The clock of an application, which always answers. */
 export function clockOf(settings: HubSettings, logger = loggerOf(settings)): Clock {
-  return answeringClock(settings.clock ?? systemClock, replaced('clock', logger))
+  const { clock = systemClock } = settings
+  return clock === systemClock ? clock : answeringClock(clock, replaced('clock', logger))
 }
 
 function chanceOf({ random }: HubSettings, logger: Logger): () => number {
