@@ -17,7 +17,7 @@ interface Asked extends Search {
   best: { passage: number; web: number | undefined; semantic: number | undefined }[]
 }
 
-export const library = new Library()
+export const library = await Library.read()
 const kit = defineState<Asked>()
 
 const prepare = kit.action({

@@ -76,6 +76,8 @@ export async function ask(library: Library, question: string, keys: Keys, show: 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   console.log('Reading 233 addresses … (y: that will do, m: read on)')
   const question = process.argv[2] ?? 'Which canal joins the Atlantic and the Pacific across the isthmus?'
-  const { answer, by, read } = await ask(new Library(), question, terminalKeys, (text) => process.stdout.write(text))
+  const { answer, by, read } = await ask(await Library.read(), question, terminalKeys, (text) =>
+    process.stdout.write(text),
+  )
   console.log(`\nThe ${by} answer${read > 0 ? ` after ${read} passages` : ''}:\n${answer}`)
 }

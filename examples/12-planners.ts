@@ -71,7 +71,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const question = process.argv[2] ?? 'What was said of trade with China and Japan?'
   console.log(`${question}\nReading 233 addresses … (q: that will do)\n`)
   const pause = (signal: AbortSignal) => sleep(200 + 400 * Math.random(), undefined, { signal })
-  await using app = planners(new Library(), question, pause)
+  await using app = planners(await Library.read(), question, pause)
   const answers = await watch(app, terminalKeys, viewOn(process.stdout, Object.keys(PERIODS)))
   for (const [agent, answer] of Object.entries(answers ?? {})) console.log(`\nThe ${agent}: ${answer}`)
   if (answers === undefined) console.log('\nAll have stopped.')

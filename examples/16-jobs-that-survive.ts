@@ -76,10 +76,7 @@ export function createBackend(persister: Persister, work: Work): Backend {
   return {
     server,
     async start() {
-      for (const { appId } of await persister.list({ limit: 1000 })) {
-        const job = await persister.load({ appId })
-        if (job?.status !== 'finished') queue.push(await open(appId, []))
-      }
+      for await (const appId of interrupted(persister)) queue.push(await open(appId, []))
       next()
     },
     async stop() {
@@ -89,6 +86,20 @@ export function createBackend(persister: Persister, work: Work): Backend {
       await persister.close()
     },
   }
+}
+
+/** The jobs that a process left behind, newest first. One that failed or that a user cancelled is left as it ended. */
+async function* interrupted(persister: Persister): AsyncGenerator<string, void, void> {
+  let page: Awaited<ReturnType<Persister['list']>> = []
+  do {
+    const last = page.at(-1)
+    page = await persister.list({ limit: 100, ...(last && { after: last }) })
+    for (const { appId } of page) {
+      const job = await persister.load({ appId })
+      const cutOff = job?.status === 'running' || job?.status === 'waiting'
+      if (cutOff || job?.cancelled?.cause === 'shutdown') yield appId
+    }
+  } while (page.length > 0)
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

@@ -7,10 +7,7 @@
 // failures to `reduce` as data (see research/graph.ts).
 
 import { parseArgs } from 'node:util'
-import { createApplication, printPath } from 'teasel'
-import { researchGraph } from './research/graph.js'
-import { Library } from './research/library.js'
-import { Progress } from './research/progress.js'
+import { wrap } from './research/wrap.js'
 
 const DEFAULT = 'What did presidents say about the Panama Canal?'
 const USAGE = `Usage: npm start [-- "question"] [-- --json]
@@ -47,8 +44,14 @@ const { question, json } = readArguments()
 const interrupt = new AbortController()
 process.once('SIGINT', () => interrupt.abort(new Error('Interrupted.')))
 
+// What takes long is loaded after the first line of progress is there.
 console.error('Reading 233 addresses …')
-const graph = researchGraph(new Library())
+const { createApplication, printPath } = await import('teasel')
+const { Library } = await import('./research/library.js')
+const { researchGraph } = await import('./research/graph.js')
+const { Progress } = await import('./research/progress.js')
+const library = await Library.read((stage) => console.error(stage))
+const graph = researchGraph(library)
 const app = createApplication(graph, { entrypoint: 'plan', state: { question } })
 
 const progress = new Progress(process.stderr, process.env['NO_COLOR'] !== undefined)
@@ -63,7 +66,7 @@ try {
   for (const failure of state.failures) console.error(`A retriever failed, and the others answered: ${failure}`)
   if (json)
     console.log(JSON.stringify({ question, answer: state.answer, sources: state.sources ?? [], branches }, null, 2))
-  else console.log(`\n${question}\n\n${state.answer}`)
+  else console.log(wrap(`\n${question}\n\n${state.answer}`, process.stdout.isTTY ? process.stdout.columns : Infinity))
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error))
   process.exitCode = interrupt.signal.aborted ? 130 : 1

@@ -39,11 +39,20 @@ export function overview(library: Library, { plan, terms }: Pick<Research, 'plan
   const sorted = [...years].sort((a, b) => a[0] - b[0])
   const [first, last] = [sorted[0], sorted.at(-1)]
   if (first === undefined || last === undefined) return `What the addresses say that comes closest:`
-  const span =
-    first[0] === last[0]
-      ? `in ${first[0]} (${first[1]})`
-      : `first in ${first[0]} (${first[1]}), last in ${last[0]} (${last[1]})`
+  const at = ([year, president]: readonly [number, string]): string =>
+    plan.filter.presidents.length === 1 ? `${year}` : `${year} (${president})`
+  const span = first[0] === last[0] ? `in ${at(first)}` : `first in ${at(first)}, last in ${at(last)}`
   return `“${matter}” is spoken of in ${sorted.length} ${sorted.length === 1 ? 'year' : 'years'}${asked(plan)}, ${span}.`
+}
+
+/** That nothing was found, and what was searched. */
+export function nothingFound(library: Library, question: string, plan: Plan): string {
+  const searched = `${library.passages.length} passages of the addresses${asked(plan)}`
+  if (plan.terms.length === 0) return `Nothing found: “${question}” names no subject to look for in ${searched}.`
+  const unknown = plan.terms.filter((term) => library.frequency(term) === 0)
+  const words = (terms: readonly string[]): string => terms.map((term) => `“${term}”`).join(', ')
+  const none = unknown.length === 0 ? '' : ` No address has ${unknown.map((term) => `“${term}”`).join(' or ')}.`
+  return `Nothing found. ${searched[0]?.toUpperCase()}${searched.slice(1)} were searched for ${words(plan.terms)}.${none}`
 }
 
 /** What the question is most about: its first phrase, or its rarest word. */

@@ -1,5 +1,5 @@
-import { defineState } from 'teasel'
-import { choose, firstMention, overview, quoted } from './answer.js'
+import { defineState, or } from 'teasel'
+import { choose, firstMention, nothingFound, overview, quoted } from './answer.js'
 import type { Hit, Library } from './library.js'
 import { type Plan, planOf, type Query } from './plan.js'
 import { readingGraph } from './reading.js'
@@ -105,16 +105,16 @@ export function researchGraph(library: Library, retrievers = retrieversOf(librar
   })
 
   const giveUp = research.action({
-    reads: ['question'],
+    reads: ['question', 'plan'],
     writes: ['answer'],
-    run: () => ({ answer: 'Nothing in the State of the Union addresses speaks of that.' }),
+    run: ({ state }) => ({ answer: nothingFound(library, state.question, state.plan) }),
   })
 
   return research.graph({
     actions: { plan, search, read, answer, giveUp },
     transitions: {
       plan: 'search',
-      search: [{ to: 'giveUp', when: { candidates: [] }, name: 'nothing found' }, { to: 'read' }],
+      search: [{ to: 'giveUp', when: or({ candidates: [] }, { terms: [] }), name: 'nothing found' }, { to: 'read' }],
       read: [{ to: 'giveUp', when: { sources: [] }, name: 'nothing to quote' }, { to: 'answer' }],
     },
   })

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import MiniSearch from 'minisearch'
 import { addresses } from '../addresses.js'
 import { MeaningIndex } from './meaning.js'
@@ -36,18 +37,37 @@ export class Library {
   readonly meaning: MeaningIndex
   readonly #documents = new Map<string, number>()
 
-  constructor() {
+  private constructor(passages: readonly Passage[], terms: readonly (readonly string[])[], words: MiniSearch) {
     this.presidents = [...new Set(addresses.map(({ president }) => president))]
-    this.passages = addresses
+    this.passages = passages
+    this.words = words
+    for (const list of terms) for (const term of new Set(list)) this.#documents.set(term, this.frequency(term) + 1)
+    this.meaning = new MeaningIndex(terms, (term) => this.weight(term))
+  }
+
+  /**
+   * Cuts the addresses into passages and builds the indexes, which takes a second or two.
+   * @param progress told of each stage before it begins; the thread is free in between, so that it can be drawn
+   */
+  static async read(progress: (stage: string) => void = () => {}): Promise<Library> {
+    const passages = addresses
       .flatMap(({ year, president, text }) =>
         chunk(sentencesOf(text)).map((sentences) => ({ year, president, sentences })),
       )
       .map((passage, id) => ({ id, ...passage }))
-    const terms = this.passages.map(({ sentences }) => termsOf(sentences.join(' ')))
-    this.words = new MiniSearch({ fields: ['terms'], tokenize: (text) => text.split(' '), processTerm: (term) => term })
-    this.words.addAll(terms.map((list, id) => ({ id, terms: list.join(' ') })))
-    for (const list of terms) for (const term of new Set(list)) this.#documents.set(term, this.frequency(term) + 1)
-    this.meaning = new MeaningIndex(terms, (term) => this.weight(term))
+    progress(`Indexing the words of ${passages.length} passages …`)
+    await setImmediate()
+    const terms = passages.map(({ sentences }) => termsOf(sentences.join(' ')))
+    const words = new MiniSearch({
+      fields: ['terms'],
+      tokenize: (text) => text.split(' '),
+      processTerm: (term) => term,
+    })
+    const documents = terms.map((list, id) => ({ id, terms: list.join(' ') }))
+    await words.addAllAsync(documents, { chunkSize: 500 })
+    progress('Comparing words by their meaning …')
+    await setImmediate()
+    return new Library(passages, terms, words)
   }
 
   /** In how many passages a term stands. */

@@ -21,6 +21,8 @@ export interface Search {
 
 const search = defineState<Search>()
 const LIMIT = 30
+/** A shorter word that the addresses lack is taken for what it is, not for a misspelt one. */
+const SHORTEST_MISSPELT = 5
 
 /** Exact words, weighed by how rare they are (BM25). */
 export const bm25 = (library: Library) =>
@@ -36,6 +38,7 @@ export function fuzzy(library: Library) {
   const index = new Fuse(known, { threshold: 0.34, includeScore: true, minMatchCharLength: 3 })
   const spelling = (term: string): string[] => {
     if (library.frequency(term) > 0) return [term]
+    if (term.length < SHORTEST_MISSPELT) return [] // almost any short word is close to another
     const near = index.search(term, { limit: 12 }).filter(({ item }) => Math.abs(item.length - term.length) <= 2)
     const best = near[0]?.score ?? 1
     return near

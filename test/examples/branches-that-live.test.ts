@@ -14,7 +14,7 @@ import { viewOn } from '../../examples/planners/view.js'
 import { Library } from '../../examples/research/library.js'
 import { type Deferred, defer, untilAborted } from '../support/deferred.js'
 
-const library = new Library()
+const library = await Library.read()
 const EASY = 'Who spoke of gold and silver money?'
 const HARD = 'Which canal joins the Atlantic and the Pacific across the isthmus?'
 

@@ -3,10 +3,12 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { resumeOrCreate } from 'teasel'
 import { memoryPersister } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { describe, expect, it } from 'vitest'
 import { createBackend } from '../../examples/16-jobs-that-survive.js'
+import { jobGraph } from '../../examples/jobs/graph.js'
 import { settle, untilAborted } from '../support/deferred.js'
 import { ROOT } from '../tools/vitest-report.js'
 
@@ -54,6 +56,38 @@ describe('a backend whose jobs survive', () => {
     expect(jobs).toEqual(['x', 'y', 'z'].map((name) => ({ status: 'finished', report: `fast ${name} slow ${name}` })))
     await second.stop()
     rmSync(folder, { recursive: true, force: true })
+  })
+
+  it('leaves alone what failed and what a user cancelled, and finds an interrupted job behind more than a page', async () => {
+    const persister = memoryPersister()
+    const worked: string[] = []
+    const graph = jobGraph(async (part, signal) => {
+      worked.push(part)
+      if (part === 'bad') throw new RangeError('poison')
+      return part === 'good' ? part : untilAborted(signal)
+    })
+    const job = (appId: string, part: string) =>
+      resumeOrCreate(graph, { appId, persister, entrypoint: 'all', state: { parts: [part] } })
+    const interrupted = await job('interrupted', 'slow')
+    const cancelled = await job('cancelled', 'endless')
+    const runs = [interrupted.run(), cancelled.run()]
+    await settle()
+    await Promise.all([interrupted.shutdown('SIGTERM'), cancelled.cancel({ reason: 'not needed' })])
+    await Promise.allSettled(runs)
+    await (await job('failed', 'bad')).run().catch(() => {})
+    for (let i = 0; i < 120; i++) await (await job(`finished ${i}`, 'good')).run()
+    worked.length = 0
+    const again: string[] = []
+
+    const backend = createBackend(persister, async (part) => {
+      again.push(part)
+      return part
+    })
+    await backend.start()
+    await settle()
+
+    expect(again).toEqual(['slow'])
+    await backend.stop()
   })
 
   it('ends with code 0 on SIGTERM', async () => {

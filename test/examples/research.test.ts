@@ -6,8 +6,9 @@ import { Library } from '../../examples/research/library.js'
 import { planOf } from '../../examples/research/plan.js'
 import type { Search } from '../../examples/research/retrievers.js'
 import { sentencesOf, stem } from '../../examples/research/words.js'
+import { wrap } from '../../examples/research/wrap.js'
 
-const library = new Library()
+const library = await Library.read()
 const graph = researchGraph(library)
 const ask = async (question: string) =>
   (await createApplication(graph, { entrypoint: 'plan', state: { question } }).run()).state
@@ -26,6 +27,19 @@ describe('the words', () => {
       'congress',
       'bus',
     ])
+  })
+})
+
+describe('the lines of an answer', () => {
+  it('break between words and keep their indent', () => {
+    expect(wrap('Lincoln, 1862:\n  one two three', 10).split('\n')).toEqual([
+      'Lincoln,',
+      '1862:',
+      '  one two',
+      '  three',
+    ])
+    expect(wrap('  averyverylongword', 5)).toBe('  averyverylongword')
+    expect(wrap('as it is in a pipe', Infinity)).toBe('as it is in a pipe')
   })
 })
 
@@ -67,13 +81,28 @@ describe('research', () => {
     expect(sources[0]).toMatchObject({ year: 1967, president: 'Lyndon B Johnson' })
   })
 
-  it('says so when there is nothing', async () => {
-    const { answer, sources } = await ask('qqqqzzzz')
+  it.each([
+    [
+      'asdk qwe',
+      'Nothing found. 13085 passages of the addresses were searched for “asdk”, “qwe”. No address has “asdk” or “qwe”.',
+    ],
+    [
+      'What did Lincoln say of qqqqzzzz?',
+      'Nothing found. 13085 passages of the addresses by Abraham Lincoln were searched for “qqqqzzzz”. No address has “qqqqzzzz”.',
+    ],
+    ['What of it?', 'Nothing found: “What of it?” names no subject to look for in 13085 passages of the addresses.'],
+  ])('finds nothing for %j, and tells of what was searched', async (question, nothing) => {
+    const { answer, sources } = await ask(question)
 
-    expect({ answer, sources }).toEqual({
-      answer: 'Nothing in the State of the Union addresses speaks of that.',
-      sources: undefined,
-    })
+    expect({ answer, sources }).toEqual({ answer: nothing, sources: undefined })
+  })
+
+  it('names a president once where only one was asked about', async () => {
+    const { answer } = await ask('How did Lincoln speak of slavery?')
+
+    expect(answer.split('\n')[0]).toBe(
+      '“slavery” is spoken of in 3 years by Abraham Lincoln, first in 1862, last in 1864.',
+    )
   })
 
   it('runs every retriever on every way to ask, in branches of their own', async () => {

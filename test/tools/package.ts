@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
@@ -10,6 +10,9 @@ import { ROOT } from './vitest-report.js'
 // entry points imported by plain Node.
 mkdirSync(join(ROOT, '.cache'), { recursive: true })
 const folder = mkdtempSync(join(ROOT, '.cache/package-'))
+
+/** What the tarball may weigh: a user installs it often. */
+const MOST_BYTES = 250_000
 
 interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>
@@ -32,6 +35,8 @@ function valuesOf(name: string): string[] {
 try {
   run('npm', ['pack', '--pack-destination', folder])
   const tarball = join(folder, readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? '')
+  const { size } = statSync(tarball)
+  if (size > MOST_BYTES) throw new RangeError(`The tarball has ${size} bytes, more than ${MOST_BYTES}.`)
   run('npx', ['--no-install', 'attw', '--profile', 'esm-only', '--no-emoji', tarball])
 
   const home = join(folder, 'node_modules/teasel')
@@ -46,7 +51,7 @@ try {
     symlinkSync(join(ROOT, 'node_modules', name), join(folder, 'node_modules', name))
   }
   const told = publicEntries(ROOT).map(({ name }) => `${name} exports ${valuesOf(name).length} values`)
-  console.log(`${readdirSync(home, { recursive: true }).length} files; ${told.join(', ')}.`)
+  console.log(`${size} bytes, ${readdirSync(home, { recursive: true }).length} files; ${told.join(', ')}.`)
 } catch (error) {
   console.log(error instanceof Error ? error.message : error)
   process.exitCode = 1
