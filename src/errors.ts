@@ -135,7 +135,7 @@ export type ContractFault =
   | { readonly kind: 'unsupported-value'; readonly key: string; readonly got: string }
   | { readonly kind: 'schema'; readonly issues: readonly string[] }
   | { readonly kind: 'unknown-key'; readonly key: string; readonly hint: string }
-  | { readonly kind: 'source' | 'condition'; readonly message: string }
+  | { readonly kind: 'source' | 'condition' | 'retry'; readonly message: string }
 
 function explain(fault: ContractFault): string {
   switch (fault.kind) {
@@ -159,6 +159,7 @@ function explain(fault: ContractFault): string {
       return `holds the key "${fault.key}", which the state does not have. ${fault.hint}`
     case 'source':
     case 'condition':
+    case 'retry':
       return fault.message
   }
 }

@@ -10,7 +10,15 @@ export type {
 } from './action/action.js'
 export { type ActionContext, type Path, type PathSegment, printPath } from './action/context.js'
 export { type InputSpec, type Inputs, type InputsIn, type InputsOut, type } from './action/inputs.js'
-export { type Delivery, defineMessage, type Message, type MessageKind, type Received } from './action/message.js'
+export {
+  type CancelAnswer,
+  type Delivery,
+  defineMessage,
+  type Message,
+  type MessageKind,
+  type Received,
+  type WaitOptions,
+} from './action/message.js'
 export type { Retry, RetryOptions } from './action/retry.js'
 export {
   type Application,

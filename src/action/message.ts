@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { InputError } from '../errors.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
+import { checkOptions } from '../internal/options.js'
 import { demandSchema, tell, validate } from '../state/schema.js'
 
 /** What one application sends to another. Made by what {@link defineMessage} returns. */
@@ -76,6 +77,15 @@ export function defineMessage<const Kind extends string, Schema extends Standard
  */
 export type Delivery = 'delivered' | 'queued' | 'dropped' | 'refused'
 
+/**
+ * What became of a cancel.
+ *
+ * - `cancelled`: it ran, waited or was queued, and is cancelled, by this call or an earlier one.
+ * - `settled`: nothing runs there any more; a branch has its result.
+ * - `unknown`: nothing stands there: a key or a path that leads nowhere, or to a visit of a map that is over.
+ */
+export type CancelAnswer = 'cancelled' | 'settled' | 'unknown'
+
 /** @throws {TypeError} for what is no message */
 export function demandMessage(message: unknown): void {
   if (isPlainObject(message) && typeof message['kind'] === 'string') return
@@ -84,13 +94,54 @@ export function demandMessage(message: unknown): void {
   )
 }
 
+/** When a wait for a message ends without one. Nothing is set by default: it waits until its step ends. */
+export interface WaitOptions {
+  /** Withdraws the wait: it rejects with the signal's reason. */
+  readonly signal?: AbortSignal
+  /** How long each message is waited for at most, in milliseconds, 0 or more. At 0 it takes what is there. */
+  readonly timeoutMs?: number
+  /** Until when at the latest, epoch milliseconds: the same moment after a resume. One in the past takes what is there. */
+  readonly until?: number
+}
+
+/** {@link WaitOptions}, checked. */
+export type WaitLimits = { readonly [K in keyof WaitOptions]: WaitOptions[K] | undefined }
+
+export const NO_LIMITS: WaitLimits = Object.freeze({})
+
+/**
+ * What a reader was given: kinds, and at the end maybe options.
+ * @throws {TypeError | RangeError} for what is neither, and for options that cannot be
+ */
+export function readerArgs(
+  reader: string,
+  given: readonly unknown[],
+): { readonly kinds: readonly string[]; readonly limits: WaitLimits } {
+  const last = given.at(-1)
+  if (!isPlainObject(last) || 'kind' in last) return { kinds: kindNames(reader, given), limits: NO_LIMITS }
+  checkOptions(reader, last, 'signal timeoutMs until')
+  const { signal, timeoutMs, until } = last
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw new TypeError(`${reader}: signal is ${describeValue(signal)}. It takes an AbortSignal: controller.signal.`)
+  if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs >= 0))
+    throw new RangeError(`${reader}: timeoutMs is ${describeValue(timeoutMs)}; it takes milliseconds, 0 or more.`)
+  if (until !== undefined && !(typeof until === 'number' && !Number.isNaN(until)))
+    throw new RangeError(
+      `${reader}: until is ${describeValue(until)}; it takes epoch milliseconds: Date.now() + 60_000.`,
+    )
+  const kinds = kindNames(reader, given.slice(0, -1))
+  const open = signal === undefined && timeoutMs === undefined && until === undefined
+  return { kinds, limits: open ? NO_LIMITS : { signal, timeoutMs, until } }
+}
+
 /**
  * The names of the kinds that a reader asks for.
  * @throws {TypeError} for what is no kind
  */
-export function kindNames(reader: string, kinds: readonly AnyMessageKind[]): readonly string[] {
-  const other: unknown = kinds.find((kind) => typeof (kind as AnyMessageKind | undefined)?.kind !== 'string')
-  if (other === undefined && kinds.length > 0) return Object.freeze(kinds.map(({ kind }) => kind))
+function kindNames(reader: string, kinds: readonly unknown[]): readonly string[] {
+  const names = kinds.map((kind) => (kind as AnyMessageKind | null | undefined)?.kind)
+  const other = kinds.find((_, i) => typeof names[i] !== 'string')
+  if (kinds.length > 0 && names.every((name) => typeof name === 'string')) return Object.freeze(names)
   throw new TypeError(
     `${reader} takes kinds of message${kinds.length === 0 ? '' : `, not ${describeValue(other)}`}. Define them: defineMessage('hint', schema).`,
   )

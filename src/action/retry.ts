@@ -1,4 +1,5 @@
-import { describeValue } from '../internal/guards.js'
+import { ContractError } from '../errors.js'
+import { describeValue, isThenable } from '../internal/guards.js'
 import { checkOptions } from '../internal/options.js'
 
 /**
@@ -9,8 +10,12 @@ import { checkOptions } from '../internal/options.js'
 export interface RetryOptions {
   /** How often it is tried in all, the first time counted: `1` never tries again. A whole number above 0. */
   readonly attempts: number
-  /** The wait before the second attempt, in milliseconds. Default 100. */
-  readonly delayMs?: number
+  /**
+   * The wait before the second attempt, in milliseconds. Default 100. Or a function, asked before each further attempt:
+   * what it answers is waited as it is (a `Retry-After`), without `factor`, `maxDelayMs` and `jitter`; `undefined` stands
+   * for the default. One that throws is a fault, and nothing is tried again.
+   */
+  readonly delayMs?: number | ((args: { readonly error: unknown; readonly attempt: number }) => number | undefined)
   /** What each further wait is multiplied by, 1 or more. Default 2. */
   readonly factor?: number
   /** No wait is longer than this, in milliseconds. Default 30 000. */
@@ -18,9 +23,15 @@ export interface RetryOptions {
   /** The part of a wait that is left to chance, 0 to 1. Default 0.5: a wait lasts between half of its time and all of it. */
   readonly jitter?: number
   /**
+   * The time of all attempts and waits together, in milliseconds, from the start of the first one. An attempt that runs
+   * when it is over has failed with a {@link TimeoutError}; none begins that could not before. Counted anew after a
+   * resume of an action, on from its first start of a branch. Default: no limit.
+   */
+  readonly maxMs?: number
+  /**
    * Whether a failure is worth another attempt. Default: every one. Asked with what the action threw, or its
-   * {@link TimeoutError}, and which attempt that was (the first is 1). One that throws is a fault, and nothing is tried
-   * again.
+   * {@link TimeoutError}, and which attempt that was (the first is 1). It answers true or false, at once: anything else
+   * fails with a {@link ContractError}. One that throws is a fault, and nothing is tried again.
    */
   readonly when?: (args: { readonly error: unknown; readonly attempt: number }) => boolean
 }
@@ -34,6 +45,8 @@ export type Retry = number | RetryOptions
 
 /** A retry with its defaults filled in. */
 export type RetryPolicy = Required<Omit<RetryOptions, 'when'>> & Pick<RetryOptions, 'when'>
+
+const DELAY_MS = 100
 
 /** A fallback, its types forgotten. */
 export type Fallback = (args: object) => unknown
@@ -75,23 +88,32 @@ export function parsePolicy({ retry, timeoutMs, fallback }: LoosePolicy): Failur
 
 function parseRetry(given: unknown): RetryPolicy | undefined {
   if (given === undefined) return undefined
-  if (typeof given !== 'number') checkOptions('retry', given, 'attempts delayMs factor maxDelayMs jitter when')
+  if (typeof given !== 'number') checkOptions('retry', given, 'attempts delayMs factor maxDelayMs jitter maxMs when')
   const options = (typeof given === 'number' ? { attempts: given } : given) as RetryOptions
-  const { attempts, delayMs = 100, factor = 2, maxDelayMs = 30_000, jitter = 0.5, when } = options
+  const {
+    attempts,
+    delayMs = DELAY_MS,
+    factor = 2,
+    maxDelayMs = 30_000,
+    jitter = 0.5,
+    maxMs = Infinity,
+    when,
+  } = options
   demand(
     'attempts',
     attempts,
     Number.isInteger(attempts) && attempts > 0,
     'a whole number above 0, the first attempt counted',
   )
-  demand('delayMs', delayMs, delayMs >= 0 && delayMs < Infinity, 'milliseconds, 0 or more')
+  if (typeof delayMs !== 'function') demand('delayMs', delayMs, isDelay(delayMs), 'milliseconds, 0 or more')
   demand('factor', factor, factor >= 1 && factor < Infinity, 'a number of 1 or more')
   demand('maxDelayMs', maxDelayMs, maxDelayMs >= 0 && maxDelayMs < Infinity, 'milliseconds, 0 or more')
+  demand('maxMs', maxMs, maxMs > 0, 'milliseconds, more than 0')
   demand('jitter', jitter, jitter >= 0 && jitter <= 1, 'a number from 0 to 1')
   if (when !== undefined && typeof when !== 'function') {
     throw new TypeError(`retry.when is ${describeValue(when)}; it takes a function: ({ error, attempt }) => boolean.`)
   }
-  return Object.freeze({ attempts, delayMs, factor, maxDelayMs, jitter, ...(when && { when }) })
+  return Object.freeze({ attempts, delayMs, factor, maxDelayMs, jitter, maxMs, ...(when && { when }) })
 }
 
 function demand(name: string, value: unknown, fits: boolean, takes: string): void {
@@ -108,16 +130,45 @@ export function overPolicy(own: FailurePolicy, base: FailurePolicy): FailurePoli
   }
 }
 
+const isDelay = (ms: unknown): ms is number => typeof ms === 'number' && ms >= 0 && ms < Infinity
+
+/** What a function of `retry` answered that it cannot. */
+function refused(subject: string, what: string, answer: unknown, takes: string, cause: unknown): ContractError {
+  if (isThenable(answer)) answer.then(undefined, () => {}) // looked at by nobody else
+  const message = `was not tried again: ${what} answered ${describeValue(answer)}. ${takes}`
+  return new ContractError(subject, { kind: 'retry', message }, undefined, { cause })
+}
+
+/**
+ * Whether a failure is worth another attempt.
+ * @param subject what failed, as messages name it
+ * @throws {ContractError} when `when` answers anything but true or false; what it throws itself
+ */
+export function isWorthIt({ when }: RetryPolicy, subject: string, error: unknown, attempt: number): boolean {
+  const answer: unknown = when === undefined || when({ error, attempt })
+  if (typeof answer === 'boolean') return answer
+  throw refused(subject, 'retry.when', answer, 'It answers true or false, at once.', error)
+}
+
 /**
  * How long to wait, in whole milliseconds.
  * @param failed how many attempts have failed
  * @param random answers a number from 0 to 1
+ * @throws {ContractError} when a `delayMs` function answers no time; what it throws itself
  */
 export function delayAfter(
   { delayMs, factor, maxDelayMs, jitter }: RetryPolicy,
+  subject: string,
+  error: unknown,
   failed: number,
   random: () => number,
 ): number {
-  const whole = delayMs === 0 ? 0 : Math.min(maxDelayMs, delayMs * factor ** (failed - 1))
+  const own: unknown = typeof delayMs === 'function' ? delayMs({ error, attempt: failed }) : undefined
+  if (own !== undefined) {
+    if (isDelay(own)) return Math.ceil(own)
+    throw refused(subject, 'retry.delayMs', own, 'It answers milliseconds, 0 or more, at once.', error)
+  }
+  const first = typeof delayMs === 'function' ? DELAY_MS : delayMs
+  const whole = first === 0 ? 0 : Math.min(maxDelayMs, first * factor ** (failed - 1))
   return Math.round(jitter === 0 ? whole : whole * (1 - jitter * random()))
 }

@@ -1,6 +1,6 @@
 import type { AnyActorRef, InspectionEvent } from 'xstate'
 import type { ActionContext, Path } from '../action/context.js'
-import type { Delivery, Message } from '../action/message.js'
+import type { CancelAnswer, Delivery, Message } from '../action/message.js'
 import type { Halt } from '../graph/runnable.js'
 import type { Clock } from '../internal/clock.js'
 import type { Args, Given, Name, OneOrMany } from '../internal/type-tools.js'
@@ -213,11 +213,12 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
    * that has ended, or was given up after `graceMs`, and is stored. Without a path the run itself resolves with the
    * status `cancelled`; a branch is cancelled for good. Does nothing where nothing runs, or nothing stands at the path.
    * Default reason: a {@link CancelledError}.
+   * @returns what became of it: a {@link CancelAnswer}
    *
    * An action of the same application calls it without awaiting it: the run ends only when that action has ended, so
    * they would wait for each other until the grace period is over.
    */
-  cancel(options?: { readonly path?: string | Path; readonly reason?: unknown }): Promise<void>
+  cancel(options?: { readonly path?: string | Path; readonly reason?: unknown }): Promise<CancelAnswer>
   /**
    * Cancels what runs, to go on later: after a resume, branches that were cut off go on where they were. The run
    * resolves with the status `cancelled`, and this when everything has ended and is stored. For SIGTERM.

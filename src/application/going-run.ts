@@ -1,4 +1,5 @@
 import type { PlanNode } from '../graph/plan.js'
+import { createDeferred, type Deferred } from '../internal/deferred.js'
 import { macrotask } from '../internal/platform.js'
 import { runRoot, throughParent } from '../runtime/child-app.js'
 import { cancelFromOutside } from '../runtime/from-outside.js'
@@ -40,6 +41,8 @@ export class GoingRun {
   last: CommittedStep | undefined
   attended = false
   readonly #app: LiveApp
+  readonly #end: Deferred<RunEnd> = createDeferred()
+  #begun = false
   #pacer: Pacer = {}
 
   /** @param pacer what paces it; where it may be left alone, whoever attends it then */
@@ -47,8 +50,15 @@ export class GoingRun {
     this.#app = app
     this.order = { ...order, ...(whenWaiting === 'stay' ? pacer : this.#changing()) }
     this.#pacer = pacer
+    this.ended = this.#end.promise
+  }
+
+  /** Its first part runs now: whoever is told of it, or whose code it is, finds this run going on. */
+  #begin(): void {
+    const app = this.#app
+    this.#begun = true
     if (app.parent === undefined) app.hub.beginRun()
-    this.ended = runRoot(app, this.order)
+    this.#end.resolve(runRoot(app, this.order))
   }
 
   #changing(): Pacer {
@@ -67,11 +77,12 @@ export class GoingRun {
   /** Waits until it ends, or, if asked to, until all that is left waits for a person (G1). */
   async attend(pacer: Pacer, whenWaiting: WhenWaiting, signal: AbortSignal | undefined): Promise<Attended> {
     const app = this.#app
-    const onAbort = (): void => cancelFromOutside(app, signal?.reason, 'signal', 'signal')
-    signal?.addEventListener('abort', onAbort, { once: true }) // G3
-    if (signal?.aborted === true) onAbort() // by the first step, before its first await
+    const onAbort = (): void => void cancelFromOutside(app, signal?.reason, 'signal', 'signal')
     this.attended = true
     this.#pacer = pacer
+    if (!this.#begun) this.#begin()
+    signal?.addEventListener('abort', onAbort, { once: true }) // G3
+    if (signal?.aborted === true) onAbort() // by the first step, before its first await
     const watch = app.parent === undefined ? app.journal?.scope.settings.watch : undefined
     watch?.hold(whenWaiting === 'stay')
     try {

@@ -1,18 +1,16 @@
 import type { ActionContext, Path } from '../action/context.js'
 import { type Inputs, NO_INPUTS, refuseUnknownInputs } from '../action/inputs.js'
-import { type Delivery, demandMessage, type Message } from '../action/message.js'
+import { type CancelAnswer, type Delivery, demandMessage, type Message } from '../action/message.js'
 import { BusyError } from '../errors.js'
 import { checkPlan, type Halts, resolveHalts } from '../graph/runnable.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
 import { checkOptions, demandFunction } from '../internal/options.js'
 import type { AnyEvent, Subscription } from '../lifecycle/events.js'
 import { checkCount, createLimit, gateOf, type Limit } from '../parallel/limit.js'
-import { findBelow } from '../runtime/address.js'
 import { appLogicOf } from '../runtime/application-logic.js'
-import { createCancellation } from '../runtime/cancellation.js'
 import { belongs, leaveParent } from '../runtime/child-app.js'
 import { type AnyActorRef, isActive, makeActor, stopActor } from '../runtime/create-actor.js'
-import { cancelFromOutside } from '../runtime/from-outside.js'
+import { cancelAt, cancelFromOutside } from '../runtime/from-outside.js'
 import type { HubSettings } from '../runtime/hub.js'
 import { type CommittedStep, createOrder, pacedBelow, type RunEnd, type RunOrder } from '../runtime/order.js'
 import { outputOf } from '../runtime/run-end.js'
@@ -175,17 +173,11 @@ export class LiveApplication implements AsyncDisposable {
     return sendStored(this.#app, message, options.path)
   }
 
-  async cancel(options: { readonly path?: string | Path; readonly reason?: unknown } = {}): Promise<void> {
+  async cancel(options: { readonly path?: string | Path; readonly reason?: unknown } = {}): Promise<CancelAnswer> {
     checkOptions('cancel', options, 'path reason')
-    const { path, reason } = options
-    const found = path === undefined ? undefined : findBelow(this.#app, path)
-    const target = path === undefined ? this.#app : found?.app
-    if (found?.map !== undefined)
-      found.map.cancelBranch(found.key, createCancellation('app', 'app', this.#app.hub.clock.now(), reason))
-    const ended = target === this.#app ? this.#over() : target?.ended()
-    if (target !== undefined) cancelFromOutside(target, reason)
-    await ended
+    const answer = await cancelAt(this.#app, options.path, options.reason, () => this.#over())
     await this.#app.journal?.scope.idle()
+    return answer
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -278,8 +270,9 @@ export class LiveApplication implements AsyncDisposable {
       )
     }
     const run = this.#current ?? new GoingRun(this.#app, order, pacer, whenWaiting)
-    this.#current = run
+    this.#current = run // before it begins: its first part runs at once, and may ask for another run (A1)
     this.#last = run
+    this.#attending = undefined
     this.#attending = this.#told(run.attend(pacer, whenWaiting, signal))
     return this.#attending
   }

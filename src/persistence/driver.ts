@@ -21,7 +21,7 @@ export interface Row {
   readonly epoch: number
   /** The number of the last committed step, this one included; -1 before the first. */
   readonly sequenceId: number
-  /** The action of the step; of a note: what it is. */
+  /** The action of the step; of anything else: what it is. */
   readonly label: string
   /** Orders all rows of a tree: epoch milliseconds × 1024 and more. */
   readonly order: number

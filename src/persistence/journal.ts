@@ -18,6 +18,7 @@ import { Deltas } from './deltas.js'
 import type { Awaitable, PersisterDriver, Row } from './driver.js'
 import { conflict } from './faults.js'
 import { Inbox } from './inbox.js'
+import { labelOf, type PlaceLabel } from './labels.js'
 import { loadRecords } from './loading.js'
 import type { KeptBranches, KeptMap } from './map-keeping.js'
 import { fitRecord } from './migrate.js'
@@ -127,7 +128,7 @@ export class Journal {
     const told = full
       ? fullData(kept, this.#whole(fullFacts(step, this.#over)), loose)
       : patchData(this.#deltas.held ?? {}, kept, patchFacts(step, this.#over), loose)
-    const row = this.#row(full ? 'full' : 'patch', step.action, sequenceId, told.data)
+    const row = this.#row(full ? 'full' : 'patch', labelOf(step.action), sequenceId, told.data)
     return this.#save([row], () => {
       this.#deltas.saved(told, sequenceId, row.epoch, full)
       this.below = this.epoch
@@ -149,7 +150,7 @@ export class Journal {
 
   /** Saves a whole state that no step made: a start, a rewind, a fork, what a fallback gave. */
   place(
-    label: 'start' | 'rewind' | 'fork' | 'saved',
+    label: PlaceLabel,
     state: State,
     at: Omit<FullFacts, 'version' | 'hangs' | 'from'> & { readonly sequenceId: number; readonly epoch?: number },
     from?: ForkedFrom,

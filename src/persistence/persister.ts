@@ -2,6 +2,7 @@ import type { Listed, ListOptions, PersisterDriver, RowFacts } from './driver.js
 import { closedDrivers } from './inbox-watch.js'
 import { Journal, type JournalSetup } from './journal.js'
 import { keepMap } from './kept-feed.js'
+import { actionOf, isPlace, type PlaceLabel } from './labels.js'
 import { loadRecords } from './loading.js'
 import { millisecondsOf } from './order.js'
 import type { StoredRecord } from './replay.js'
@@ -14,8 +15,13 @@ export interface StoredStep {
   readonly sequenceId: number
   /** Grows with each rewind; the first is 0. */
   readonly epoch: number
-  /** The action that committed; `start`, `rewind`, `fork` and `saved` for what is no step. */
-  readonly action: string
+  /**
+   * `step`: an action committed. Of what is no step: where the application was made (`start`) or forked (`fork`), gone
+   * back to (`rewind`), or stored as it stood (`saved`).
+   */
+  readonly kind: 'step' | PlaceLabel
+  /** The action that committed; undefined for what is no step. */
+  readonly action: string | undefined
   /** Epoch milliseconds. */
   readonly at: number
 }
@@ -48,7 +54,7 @@ export interface Persister extends AsyncDisposable {
   load(ref: AppRef & { readonly sequenceId?: number; readonly epoch?: number }): Promise<StoredRecord | undefined>
   /** The applications of a partition, newest first. */
   list(options?: ListOptions): Promise<readonly Listed[]>
-  /** Every step that is stored of an application, those of earlier epochs too, in the order written. */
+  /** Every step that is stored of an application, those of earlier epochs too, and what lies between, in the order written. */
   steps(ref: AppRef): Promise<readonly StoredStep[]>
   /**
    * Forgets a root application and all below it; one that still runs it fails at its next step. @returns whether there
@@ -106,6 +112,6 @@ export function createPersister(driver: PersisterDriver): Persister {
 const toStep = ({ sequenceId, epoch, label, order }: RowFacts): StoredStep => ({
   sequenceId,
   epoch,
-  action: label,
+  ...(isPlace(label) ? { kind: label, action: undefined } : { kind: 'step', action: actionOf(label) }),
   at: millisecondsOf(order),
 })

@@ -7,6 +7,7 @@ import { begin, type Draft, readNote } from './draft.js'
 import type { Posted, Row, Tail, Until } from './driver.js'
 import { PersistenceError, SerializationError, SnapshotError } from './errors.js'
 import { corrupt, corruptMessage } from './faults.js'
+import { actionOf } from './labels.js'
 import { apply } from './patch.js'
 import type { FullData, PatchData } from './record.js'
 import { revive } from './revive.js'
@@ -116,7 +117,7 @@ function readFull(draft: Draft, row: Row, data: FullData, find: FindRaw): void {
   draft.hangs = data.h ?? draft.hangs
   draft.from = data.o ?? draft.from
   const started = row.sequenceId < 0 || data.q !== undefined
-  stepDone(draft, started ? data.q : row.label, data)
+  stepDone(draft, started ? data.q : actionOf(row.label), data)
   draft.below = data.b
 }
 
@@ -129,8 +130,9 @@ function overAbove(draft: Draft, state: State, at: NonNullable<FullData['u']>, f
 
 function readPatch(draft: Draft, row: Row, data: PatchData): void {
   if (data.p !== null) draft.state = apply(draft.state, data.p) as State
-  draft.visits[row.label] = (draft.visits[row.label] ?? 0) + 1
-  stepDone(draft, row.label, data)
+  const action = actionOf(row.label)
+  draft.visits[action] = (draft.visits[action] ?? 0) + 1
+  stepDone(draft, action, data)
 }
 
 /** A step has committed: what belonged to it alone is done with. */

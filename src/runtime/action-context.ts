@@ -1,11 +1,13 @@
 import type { ActionContext, Path } from '../action/context.js'
-import { type AnyMessageKind, type Delivery, kindNames, type Message } from '../action/message.js'
+import { type CancelAnswer, type Delivery, type Message, readerArgs } from '../action/message.js'
 import { announce } from './announce.js'
 import { createCancellation } from './cancellation.js'
 import { MessageReader } from './message-wait.js'
+import { doOnce, tooLate } from './once.js'
 import type { LiveApp, LiveMap, LiveStep } from './tree.js'
 
-// Owns: what an action may ask of the engine. Everything here is void once the step has ended.
+// Owns: what an action may ask of the engine. A context belongs to one attempt: once that has ended, it keeps the values
+// that it had, and does nothing.
 
 const behind = new WeakMap<ActionContext, { readonly app: LiveApp; readonly step: LiveStep }>()
 
@@ -32,27 +34,33 @@ class StepContext implements ActionContext {
   get appId(): string {
     return this.#app.appId
   }
+  get partitionKey(): string | null {
+    return this.#app.journal?.scope.settings.partitionKey ?? null
+  }
   get path(): Path {
     return this.#app.path
   }
+  get action(): string {
+    return this.#step.node.name
+  }
   get sequenceId(): number {
-    return this.#app.standing.sequenceId + 1
+    return this.#step.sequenceId
   }
   get attempt(): number {
     return this.#step.attempt
   }
 
-  /** The map that this application is a branch of, while the step lasts. */
+  /** The map that this application is a branch of, while the attempt lasts. */
   get #siblings(): { readonly map: LiveMap; readonly key: string } | undefined {
     const { parent } = this.#app
     if (parent?.map === undefined || !this.#step.open) return undefined
     return { map: parent.map, key: parent.key }
   }
 
-  cancel(key: string, reason?: unknown): void {
+  cancel(key: string, reason?: unknown): CancelAnswer {
     const siblings = this.#siblings
-    if (siblings === undefined) return
-    siblings.map.cancelBranch(key, createCancellation('context', siblings.key, this.#app.hub.clock.now(), reason))
+    if (siblings === undefined) return 'unknown'
+    return siblings.map.cancelBranch(key, createCancellation('context', siblings.key, this.#app.hub.passed(), reason))
   }
 
   send(key: string, message: Message): Delivery {
@@ -66,42 +74,25 @@ class StepContext implements ActionContext {
     siblings?.map.siblings.broadcast({ ...message, from: siblings.key })
   }
 
-  messages<K extends readonly AnyMessageKind[]>(...kinds: K): AsyncIterable<K[number]['~received']> {
-    return this.#reader('messages', kinds, 'siblings')
+  messages(...given: readonly unknown[]): MessageReader {
+    return this.#reader('messages', given, 'siblings')
   }
 
-  receive<K extends readonly AnyMessageKind[]>(...kinds: K): AsyncIterable<K[number]['~received']> {
-    return this.#reader('receive', kinds, 'outside')
+  receive(...given: readonly unknown[]): MessageReader {
+    return this.#reader('receive', given, 'outside')
   }
 
-  async receiveOne<K extends readonly AnyMessageKind[]>(...kinds: K): Promise<K[number]['~received']> {
-    const { value } = await this.#reader('receiveOne', kinds, 'outside').next()
-    if (value === undefined) throw new TypeError(`The step of "${this.#step.node.name}" has ended.`)
-    return value
+  async receiveOne(...given: readonly unknown[]): Promise<never> {
+    const value = await this.#reader('receiveOne', given, 'outside').take('throws')
+    return value === undefined ? tooLate(this.#app, this.#step, 'receiveOne') : (value as never)
   }
 
-  #reader(method: string, kinds: readonly AnyMessageKind[], from: 'siblings' | 'outside'): MessageReader {
-    return new MessageReader(this.#app, this.#step, { kinds: kindNames(method, kinds), from })
+  #reader(method: string, given: readonly unknown[], from: 'siblings' | 'outside'): MessageReader {
+    return new MessageReader(this.#app, this.#step, { ...readerArgs(method, given), from })
   }
 
   once<T>(key: string, fn: () => T | Promise<T>): Promise<T> {
-    const app = this.#app
-    app.onces ??= new Map()
-    const begun = app.onces.get(key) as Promise<T> | undefined
-    if (begun !== undefined) return begun
-    const doing = this.#doOnce(key, fn)
-    app.onces.set(key, doing)
-    doing.catch(() => app.onces?.delete(key))
-    return doing
-  }
-
-  async #doOnce<T>(key: string, fn: () => T | Promise<T>): Promise<T> {
-    const { journal } = this.#app
-    const done = journal?.done(key)
-    if (done !== undefined) return done.value as T // of this step, of this key: what `fn` gave
-    const value = await fn()
-    await journal?.note('once', { key, value })
-    return value
+    return doOnce(this.#app, this.#step, key, fn)
   }
 
   get idempotencyKey(): string {
@@ -109,9 +100,10 @@ class StepContext implements ActionContext {
   }
 
   log(text: string, data?: unknown): void {
-    const app = this.#app
-    app.hub.logger.info(text, data)
-    if (this.#step.open && app.hears('log')) announce(app, { type: 'log', source: this.#step.node.name, text, data })
+    const { logger } = this.#app.hub
+    const { open } = this.#step
+    logger[open ? 'info' : 'debug'](text, data)
+    if (open && this.#app.hears('log')) announce(this.#app, { type: 'log', source: this.#step.node.name, text, data })
   }
 }
 

@@ -11,11 +11,20 @@ export type Found =
   | { readonly app: LiveApp; readonly map?: undefined; readonly key: string }
   | { readonly app: undefined; readonly map: LiveMap; readonly key: string }
 
+/** What stood at an address: a branch that has settled, of a map that goes on. */
+const SETTLED = 'settled'
+
 /**
  * The application at a path below another one, or the place where it will be.
  * @param path segments, or their text: `compare/gpt4`; the key alone where the root stands at one map
  */
 export function findBelow(root: LiveApp, path: string | Path): Found | undefined {
+  const found = lookBelow(root, path)
+  return found === SETTLED ? undefined : found
+}
+
+/** As {@link findBelow}, and whether a branch was there that has settled. */
+export function lookBelow(root: LiveApp, path: string | Path): Found | typeof SETTLED | undefined {
   const text = typeof path === 'string' ? path : printPath(path)
   const own = printPath(root.path)
   const below = own !== '' && (text === own || text.startsWith(`${own}/`)) ? text.slice(own.length + 1) : text
@@ -23,7 +32,7 @@ export function findBelow(root: LiveApp, path: string | Path): Found | undefined
   return found ?? (typeof path === 'string' ? branchOf(root.step?.map, path) : undefined)
 }
 
-function descend(app: LiveApp, parts: readonly string[]): Found | undefined {
+function descend(app: LiveApp, parts: readonly string[]): Found | typeof SETTLED | undefined {
   if (parts.length === 0) return { app, map: undefined, key: app.parent?.key ?? '' }
   const [head = '', key = ''] = parts
   const map = app.step?.map
@@ -38,14 +47,15 @@ function descend(app: LiveApp, parts: readonly string[]): Found | undefined {
   return descend(below, parts.slice(keyed === undefined ? 1 : 2))
 }
 
-const enter = (found: Found | undefined, parts: readonly string[]): Found | undefined =>
-  found?.app === undefined ? (parts.length === 0 ? found : undefined) : descend(found.app, parts)
+const enter = (found: ReturnType<typeof branchOf>, parts: readonly string[]): ReturnType<typeof descend> =>
+  found === SETTLED || found?.app === undefined ? (parts.length === 0 ? found : undefined) : descend(found.app, parts)
 
-function branchOf(map: LiveMap | undefined, key: string): Found | undefined {
+function branchOf(map: LiveMap | undefined, key: string): Found | typeof SETTLED | undefined {
   if (map === undefined) return undefined
   const app = map.table.live.get(key)?.app
   if (app !== undefined) return { app, map: undefined, key }
-  return map.knows(key) && !map.table.settled.has(key) ? { app, map, key } : undefined
+  if (map.table.settled.has(key)) return SETTLED
+  return map.knows(key) ? { app, map, key } : undefined
 }
 
 const headOf = (map: string, visit: number): string => printPath([{ map, visit, key: '' }])

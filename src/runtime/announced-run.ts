@@ -15,6 +15,7 @@ export function announcedRun(app: LiveApp, order: RunOrder = createOrder(app.inp
 async function announced(app: LiveApp, order: RunOrder): Promise<RunEnd> {
   const { hub } = app
   const { next } = app.standing
+  hub.lookAtWall()
   const told = { appId: hub.interceptors.length === 0 ? '' : app.appId, path: app.path, state: app.standing.state }
   let end = await app.run({
     ...order,
@@ -28,6 +29,7 @@ async function announced(app: LiveApp, order: RunOrder): Promise<RunEnd> {
     const fatal = await new Asking(app).after('Run', told, outcomeOf(end))
     if (end.status !== 'failed') end = fatal ? failedRun(app, toError(fatal.error)) : { ...end, leaked: app.leaked }
   }
+  hub.lookAtWall()
   if (app.journal !== undefined) await keepEnd(app, end)
   if (app.hears('run.end')) {
     const { status, state } = end

@@ -64,7 +64,7 @@ function createAppLogic(plan: Plan): LooseLogic<AppSnapshot> {
           scope.defer(() => void sendFromOutside(app, event['message'], event['path']))
           return snapshot
         case 'xstate.stop':
-          scope.defer(() => app.stop(createCancellation('stop', 'stop', app.hub.clock.now())))
+          scope.defer(() => app.stop(createCancellation('stop', 'stop', app.hub.passed())))
           return new AppSnapshot(app, snapshot, 'stopped')
         default:
           return snapshot // done events of maps among them: the runner holds their promise

@@ -53,7 +53,7 @@ export class Attempts {
     this.recovering = undefined
   }
 
-  /** Resolves at a point in time, or when the wait is ended. */
+  /** Resolves at a point in time, on the clock that never goes back, or when the wait is ended. */
   wait(clock: Clock, at: number): Promise<void> {
     const { promise, resolve } = createDeferred<void>()
     const alarm = new Alarm(clock, at, () => this.release())

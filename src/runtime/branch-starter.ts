@@ -108,14 +108,18 @@ export class BranchStarter {
   /** The branch runs its first step: its time begins. */
   begin(branch: LiveBranch): void {
     const { hub } = this.#map.app
-    const { timeoutMs } = branch.task
-    branch.startedAt = branch.app.journal?.stored?.startedAt ?? hub.clock.now()
-    if (timeoutMs === undefined) return
-    branch.alarm = new Alarm(hub.clock, branch.startedAt + timeoutMs, () => this.#timeOut(branch, timeoutMs))
+    const { timeoutMs = Infinity, retry } = branch.task
+    const ms = Math.min(timeoutMs, retry?.maxMs ?? Infinity)
+    const now = hub.clock.now()
+    branch.startedAt = branch.app.journal?.stored?.startedAt ?? now
+    branch.begun = hub.passed() - Math.max(0, now - branch.startedAt)
+    if (ms === Infinity) return
+    branch.alarm = new Alarm(hub.clock, branch.begun + ms, () => this.#timeOut(branch, ms))
   }
 
   #timeOut({ app, task }: LiveBranch, ms: number): void {
+    app.hub.lookAtWall()
     const error = new TimeoutError(`Branch "${printPath(app.path)}"`, ms)
-    this.#map.cancelBranch(task.key, createCancellation('parent', TIMEOUT, app.hub.clock.now(), error))
+    this.#map.cancelBranch(task.key, createCancellation('parent', TIMEOUT, app.hub.passed(), error))
   }
 }

@@ -13,6 +13,7 @@ export class Branch implements LiveBranch {
   readonly app: LiveApp
   readonly actor: AnyActorRef
   startedAt: number | undefined
+  begun = 0
   alarm: Alarm | undefined
 
   constructor(task: BranchTask, app: LiveApp, actor: AnyActorRef) {

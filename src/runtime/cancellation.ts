@@ -9,7 +9,7 @@ export interface Cancellation {
   /** A sibling's key, `watch`, `app`, `settle`, `parent` … */
   readonly by: string
   readonly cause: CancelCause
-  /** Epoch milliseconds. */
+  /** When, in milliseconds on the clock that never goes back. */
   readonly at: number
 }
 

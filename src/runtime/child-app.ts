@@ -78,7 +78,7 @@ export async function endSubApps(app: LiveApp): Promise<void> {
   const { clock, graceMs } = app.hub
   const grace = new Grace(clock, graceMs, () => below.forEach((one) => void one.abandon()))
   grace.start()
-  for (const one of below) one.cancel(createCancellation('parent', 'parent', clock.now()))
+  for (const one of below) one.cancel(createCancellation('parent', 'parent', app.hub.passed()))
   await dropSubApps(app)
   grace.end()
 }

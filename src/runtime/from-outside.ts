@@ -1,21 +1,44 @@
 import type { Path } from '../action/context.js'
-import type { Delivery, Message } from '../action/message.js'
+import type { CancelAnswer, Delivery, Message } from '../action/message.js'
 import type { CancelCause } from '../lifecycle/events.js'
-import { sendDown } from './address.js'
+import { lookBelow, sendDown } from './address.js'
 import { createCancellation } from './cancellation.js'
 import { Grace } from './grace.js'
 import type { LiveApp } from './tree.js'
 
 /** Someone outside cancels: final. Code that ignores its signal is given up after the grace period. */
-export function cancelFromOutside(app: LiveApp, reason: unknown, cause: CancelCause = 'app', by = 'app'): void {
+export function cancelFromOutside(app: LiveApp, reason: unknown, cause: CancelCause = 'app', by = 'app'): CancelAnswer {
   const { clock, graceMs } = app.hub
-  const cancellation = createCancellation(cause, by, clock.now(), reason)
+  const cancellation = createCancellation(cause, by, app.hub.passed(), reason)
   if (app.parent?.map !== undefined) return app.parent.map.cancelBranch(app.parent.key, cancellation)
+  const answer = app.running || app.asked?.size ? 'cancelled' : 'settled'
   app.cancel(cancellation)
-  if (!app.running) return
+  if (!app.running) return answer
   const grace = new Grace(clock, graceMs, () => app.abandon())
   grace.start()
   void app.ended().then(() => grace.end())
+  return answer
+}
+
+/**
+ * Someone outside cancels what is at a path, and waits until it has ended.
+ * @param over waits for the end of the root
+ */
+export async function cancelAt(
+  root: LiveApp,
+  path: string | Path | undefined,
+  reason: unknown,
+  over: () => Promise<void>,
+): Promise<CancelAnswer> {
+  const found = path === undefined ? { app: root } : lookBelow(root, path)
+  if (found === undefined) return 'unknown'
+  if (found === 'settled') return found
+  if (found.app === undefined)
+    return found.map.cancelBranch(found.key, createCancellation('app', 'app', root.hub.passed(), reason))
+  const ended = found.app === root ? over() : found.app.ended()
+  const answer = cancelFromOutside(found.app, reason)
+  await ended
+  return answer
 }
 
 /** Someone outside sends a message, to the application or below it. */

@@ -1,4 +1,4 @@
-import type { Clock } from '../internal/clock.js'
+import { type Clock, passedOn } from '../internal/clock.js'
 
 /** The time that cancelled code has to end. One timer at a time. */
 export class Grace {
@@ -15,9 +15,9 @@ export class Grace {
     this.#over = over
   }
 
-  /** How much of its time code that was cancelled at `at` (epoch ms) has left, in milliseconds. */
+  /** How much of its time code that was cancelled at `at` (on the clock that never goes back) has left, in milliseconds. */
   left(at: number): number {
-    return at + this.#ms - this.#clock.now()
+    return at + this.#ms - passedOn(this.#clock)
   }
 
   /** Does nothing while a deadline is set already, or after the end. */
@@ -28,7 +28,7 @@ export class Grace {
         this.#timer = undefined
         this.#over()
       },
-      Math.max(0, ms),
+      Math.max(0, Math.ceil(ms)),
     )
   }
 

@@ -8,7 +8,7 @@ import { Alarm } from './alarm.js'
 import { createCancellation, TIMEOUT } from './cancellation.js'
 import { endSubApps } from './child-app.js'
 import { leakCode } from './leak.js'
-import { attemptsOf, isBeyondRetry, isTriedAgain, waitForAttempt, withFallbackError } from './retrying.js'
+import { attemptsOf, delayOf, isBeyondRetry, waitForAttempt, withFallbackError } from './retrying.js'
 import { Slot } from './slot.js'
 import { Step } from './step.js'
 import { closeStep, endStep, lateStep, startAttempt, wrap } from './step-border.js'
@@ -22,19 +22,21 @@ import type { LiveApp } from './tree.js'
 
 /** Runs code until an attempt succeeds, none is left, or a cancel ends it. Answers the update. */
 export async function performGuarded(app: LiveApp, node: PlanNode, first: Step, body: RunBody): Promise<unknown> {
-  const { epoch } = app
-  const { retry, timeoutMs } = body.policy
+  const { epoch, startedAt: begun } = app
+  const { retry } = body.policy
   let step = first
   for (let attempt = 1; ; attempt++) {
     try {
-      return await (timeoutMs === undefined ? step.perform(body) : performInTime(app, step, body, timeoutMs))
+      const limit = limitOf(app, node, body, begun)
+      return await (limit === undefined ? step.perform(body) : performInTime(app, step, body, limit))
     } catch (error) {
       if (app.epoch !== epoch) throw error
       closeStep(app)
       if (app.subApps !== undefined) await endSubApps(app) // G2
       if (app.epoch !== epoch || app.cancellation !== undefined) throw error
-      if (!isTriedAgain(app, node.name, retry, error, attempt)) return rescue(app, node, step, body, error)
-      if (!(await pause(app, node, error, { retry, attempt }))) return undefined
+      const delayMs = delayOf(app, { subject: node.subject, retry, error, attempt, begun })
+      if (delayMs === undefined) return rescue(app, node, step, body, error)
+      if (!(await pause(app, node, error, delayMs))) return undefined
       if (app.epoch !== epoch || app.cancellation !== undefined) return undefined // in the tick in which it was due
       step = new Step(app, node, first.state, first.inputs)
       app.step = step
@@ -42,17 +44,30 @@ export async function performGuarded(app: LiveApp, node: PlanNode, first: Step, 
   }
 }
 
-type Failed = { readonly retry: NonNullable<RunBody['policy']['retry']>; readonly attempt: number }
+/** How long an attempt may take: as an error names it, and what is left of it, in milliseconds. */
+interface Limit {
+  readonly what: string
+  readonly ms: number
+  readonly leftMs: number
+}
+
+/** Its own time, or what is left of the time of all attempts. */
+function limitOf(app: LiveApp, { subject }: PlanNode, { policy }: RunBody, begun: number): Limit | undefined {
+  const { timeoutMs = Infinity, retry } = policy
+  const maxMs = retry?.maxMs ?? Infinity
+  const leftMs = maxMs === Infinity ? Infinity : maxMs - (app.hub.passed() - begun)
+  if (leftMs < timeoutMs) return { what: `${subject}, all attempts together,`, ms: maxMs, leftMs }
+  return timeoutMs === Infinity ? undefined : { what: subject, ms: timeoutMs, leftMs: timeoutMs }
+}
 
 /** From the end of one attempt to the start of the next. False when a cancel ended it. */
-async function pause(app: LiveApp, node: PlanNode, thrown: unknown, { retry, attempt }: Failed): Promise<boolean> {
+async function pause(app: LiveApp, node: PlanNode, thrown: unknown, delayMs: number): Promise<boolean> {
   const { epoch } = app
   const error = wrap(app, node, thrown)
   endStep(app, node, 'failed', error)
   const attempts = attemptsOf(app)
   attempts.failed += 1
-  const next = attempts.failed + 1
-  const again = { level: 'action', source: node.name, retry, failed: attempt, attempt: next, error } as const
+  const again = { level: 'action', source: node.name, attempt: attempts.failed + 1, delayMs, error } as const
   if (!(await waitForAttempt(app, again))) return false
   if (app.gate !== undefined) {
     app.slot ??= new Slot(app.gate)
@@ -83,15 +98,16 @@ function rescue(app: LiveApp, node: PlanNode, { state, inputs }: Step, body: Run
 }
 
 /** One attempt under a time limit. Code that ignores its signal is given up after the grace period. */
-async function performInTime(app: LiveApp, step: Step, body: RunBody, timeoutMs: number): Promise<unknown> {
+async function performInTime(app: LiveApp, step: Step, body: RunBody, limit: Limit): Promise<unknown> {
   const { clock, graceMs } = app.hub
   const gaveUp = createDeferred<never>()
   let late: TimeoutError | undefined
   let work: unknown
-  const begun = clock.now()
-  step.alarm = new Alarm(clock, begun + timeoutMs, () => {
-    late = new TimeoutError(step.node.subject, timeoutMs)
-    const now = clock.now()
+  const begun = app.hub.passed()
+  step.alarm = new Alarm(clock, begun + limit.leftMs, () => {
+    late = new TimeoutError(limit.what, limit.ms)
+    const now = app.hub.passed()
+    app.hub.lookAtWall()
     const cancellation = createCancellation('parent', TIMEOUT, now, late)
     step.cancel(cancellation)
     for (const below of app.subApps?.values() ?? []) below.cancel(cancellation)

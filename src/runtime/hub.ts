@@ -1,4 +1,4 @@
-import { answeringClock, type Clock, systemClock } from '../internal/clock.js'
+import { answeringClock, type Clock, passedOn, systemClock } from '../internal/clock.js'
 import { observe } from '../internal/guards.js'
 import { createId } from '../internal/ids.js'
 import type { AnyEvent, EventType } from '../lifecycle/events.js'
@@ -55,6 +55,8 @@ function chanceOf({ random }: HubSettings, logger: Logger): () => number {
 }
 
 const DEFAULT_GRACE_MS = 5000
+/** What a wall clock that is only adjusted does not leave the other one by. */
+const JUMP_MS = 1000
 const NO_INTERCEPTORS: readonly Interceptor[] = []
 
 /** What a whole tree of applications shares. */
@@ -72,6 +74,8 @@ export class Hub {
   #runId: string | undefined
   #seq = 0
   #telling = false
+  /** How far the wall clock was ahead of the other one when it was last looked at. */
+  #ahead: number | undefined
   readonly #later: (readonly [AnyEvent, (() => void) | undefined])[] = []
 
   constructor(settings: HubSettings = {}) {
@@ -81,6 +85,23 @@ export class Hub {
     this.graceMs = settings.graceMs ?? DEFAULT_GRACE_MS
     this.random = chanceOf(settings, this.logger)
     this.#emit = settings.emit
+  }
+
+  /** Milliseconds on the clock that never goes back. */
+  passed(): number {
+    return passedOn(this.clock)
+  }
+
+  /** Tells once of each time that the wall clock has left the other one. */
+  lookAtWall(): void {
+    const ahead = this.clock.now() - this.passed()
+    const by = Math.round(ahead - (this.#ahead ?? ahead))
+    this.#ahead = ahead
+    if (Math.abs(by) < JUMP_MS) return
+    const how = by < 0 ? `back by ${-by} ms` : `forward by ${by} ms, or the machine slept`
+    this.logger.warn(
+      `The wall clock was set ${how}. Time limits and waits are not changed by it; times that events and stores carry follow it.`,
+    )
   }
 
   /** Whether someone would hear an event of a type. */

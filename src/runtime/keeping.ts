@@ -63,6 +63,7 @@ export function restore(app: LiveApp, stored: StoredRecord): void {
   const { transient } = app.journal?.scope.settings ?? { transient: new Set() }
   const given = Object.entries(app.standing.state).filter(([key]) => transient.has(key) && !(key in stored.state))
   const state = given.length === 0 ? stored.state : Object.freeze({ ...stored.state, ...Object.fromEntries(given) })
+  if (sequenceId !== app.standing.sequenceId) app.onces = undefined // of a step that is stored
   app.standing = { state, position, next, sequenceId }
   for (const { name, index } of app.plan.graph.list) app.visits[index] = stored.visits[name] ?? 0
 }

@@ -1,12 +1,13 @@
 import { printPath } from '../action/context.js'
 import type { PlanNode } from '../graph/plan.js'
+import { msSince } from '../internal/clock.js'
 import { announce } from './announce.js'
 import type { LiveApp } from './tree.js'
 
 /**
  * Counts and tells code that was given up.
  * @param node whose code; default: the action that the application stands at
- * @param since when it was to end, epoch ms; default: when the application was cancelled
+ * @param since when it was to end, on the clock that never goes back; default: when the application was cancelled
  * @param interceptor what was given up in place of the action
  */
 export function leakCode(app: LiveApp, node?: PlanNode, since = app.cancellation?.at, interceptor?: string): void {
@@ -14,8 +15,7 @@ export function leakCode(app: LiveApp, node?: PlanNode, since = app.cancellation
   const at = node ?? app.at ?? plan.graph.nodes.get(standing.next ?? standing.position ?? '')
   if (at === undefined) return
   const { name, subject } = at
-  const now = hub.clock.now()
-  const sinceMs = now - (since ?? now)
+  const sinceMs = since === undefined ? 0 : msSince(hub.clock, since)
   const which = interceptor && { interceptor }
   app.takeLeaks([{ path: printPath(app.path), action: name, sinceMs, ...which }])
   const whose = which ? `${subject}: interceptor ${interceptor}` : subject

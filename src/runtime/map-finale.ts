@@ -22,7 +22,7 @@ export class MapFinale {
   readonly #grace: Grace
   readonly #answer = createDeferred<unknown>()
   #gaveUp: Deferred<void> | undefined
-  /** Since when a source is asked to close, or folding code to end, epoch ms. */
+  /** Since when a source is asked to close, or folding code to end: milliseconds on the clock that never goes back. */
   #closing: number | undefined
   #phase: 'branches' | 'source' | 'reducer' | 'ended' = 'branches'
 
@@ -83,7 +83,7 @@ export class MapFinale {
     try {
       const ended = end()
       if (ended === undefined) return
-      this.#closing = told?.at ?? this.#map.app.hub.clock.now()
+      this.#closing = told?.at ?? this.#map.app.hub.passed()
       this.#grace.start(this.#grace.left(this.#closing))
       this.#gaveUp = createDeferred()
       await Promise.race([ended, this.#gaveUp.promise])
@@ -94,7 +94,7 @@ export class MapFinale {
     }
   }
 
-  /** Since when the code that is waited for should have ended, epoch ms; undefined where it may go on. */
+  /** Since when the code that is waited for should have ended; undefined where it may go on. */
   get dueSince(): number | undefined {
     return this.#closing ?? this.#map.app.cancellation?.at
   }

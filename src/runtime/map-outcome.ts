@@ -45,12 +45,12 @@ export type Why =
   | { readonly kind: 'satisfied' | 'hopeless' | 'cancelled' | 'stopped' }
   | { readonly kind: 'fault'; readonly error: unknown }
 
-/** A map that closes, and since when: epoch milliseconds. */
+/** A map that closes, and since when: milliseconds on the clock that never goes back. */
 export type Closing = Why & { readonly at: number }
 
 /** How branches that still run are cancelled when their map closes. */
 export function closingCancellation(app: LiveApp, { kind }: Why): Cancellation {
-  const now = app.hub.clock.now()
+  const now = app.hub.passed()
   if (kind === 'satisfied') return createCancellation('settled', 'settle', now)
   if (kind === 'cancelled') return createCancellation('parent', 'parent', now, app.cancellation?.reason)
   if (kind === 'stopped') return createCancellation('stop', 'parent', now, app.cancellation?.reason)

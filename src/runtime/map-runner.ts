@@ -1,4 +1,5 @@
 import type { Inputs } from '../action/inputs.js'
+import type { CancelAnswer } from '../action/message.js'
 import { toError } from '../internal/guards.js'
 import type { AnyEvent } from '../lifecycle/events.js'
 import type { Fatal } from '../lifecycle/interceptor.js'
@@ -240,21 +241,20 @@ export class MapRunner implements LiveMap {
     else if (app.epoch === 0) this.#settle(task.key, lostBy(cancellation)) // not launched yet
   }
 
-  cancelBranch(key: string, cancellation: Cancellation): void {
+  cancelBranch(key: string, cancellation: Cancellation): CancelAnswer {
     const live = this.table.live.get(key)
-    if (live !== undefined) {
-      if (!live.app.running && live.app.epoch > 0) return // has ended: that is being stored
+    if (this.table.settled.has(key) || (live?.app.running === false && live.app.epoch > 0)) return 'settled'
+    const task = live?.task ?? this.#feed?.take(key)
+    if (task === undefined) return 'unknown'
+    if (live?.app.cancellation === undefined) this.kept?.cancelled(task, cancellation, live)
+    if (live === undefined) this.#neverStarted(task, cancellation)
+    else {
       this.table.ending.add(key)
-      if (live.app.cancellation === undefined) this.kept?.cancelled(live.task, cancellation, live)
       this.#cancelLive(live, cancellation)
       this.#grace.start()
-    } else if (!this.table.settled.has(key)) {
-      const task = this.#feed?.take(key)
-      if (task === undefined) return
-      this.kept?.cancelled(task, cancellation)
-      this.#neverStarted(task, cancellation)
     }
     this.#pump()
+    return 'cancelled'
   }
 
   knows(key: string): boolean {
@@ -292,7 +292,7 @@ export class MapRunner implements LiveMap {
   stop(fault?: { readonly error: unknown }): void {
     if (this.#finale.ended) return
     this.#close({ kind: 'stopped' })
-    const cancellation = createCancellation('stop', 'parent', this.app.hub.clock.now())
+    const cancellation = createCancellation('stop', 'parent', this.app.hub.passed())
     stopAll(this, cancellation)
     this.table.live.clear()
     this.#finale.finish(fault ?? { error: cancellation.reason })

@@ -1,5 +1,9 @@
-import type { Received } from '../action/message.js'
+import { NO_LIMITS, type Received, type WaitLimits } from '../action/message.js'
+import { TimeoutError } from '../errors.js'
+import { msSince } from '../internal/clock.js'
 import { createDeferred } from '../internal/deferred.js'
+import { list } from '../internal/nearest.js'
+import { Alarm } from './alarm.js'
 import { announce } from './announce.js'
 import type { Reader } from './mailbox.js'
 import { messageTaken, tellWaiting } from './stored-messages.js'
@@ -8,13 +12,15 @@ import { waitsOf } from './waits.js'
 
 // Owns: one action that waits for one message: told, counted, its slot given back meanwhile.
 // Does not own: who else waits (waits.ts), the messages (mailbox.ts).
-// V1  It ends once: with its message, with the cancel of its step, when no message can come, or with its step.
+// V1  It ends once: with its message, with the cancel of its step, when it is withdrawn or its time is over, when no
+//     message can come, or with its step.
 // V2  It ends in the moment its message is handed over, not when its code goes on.
 
-/** Whose messages, and of which kinds. */
+/** Whose messages, of which kinds, and when nobody wants one any more. */
 export interface Asked {
   readonly kinds: readonly string[]
   readonly from: 'outside' | 'siblings'
+  readonly limits: WaitLimits
 }
 
 class MessageWait implements OpenWait, Reader {
@@ -22,18 +28,28 @@ class MessageWait implements OpenWait, Reader {
   readonly kinds: readonly string[]
   readonly from: Asked['from']
   readonly since: number
+  readonly withdrawable: boolean
+  /** Set when its time is over. */
+  late: TimeoutError | undefined
   readonly #app: LiveApp
+  readonly #limits: WaitLimits
+  readonly #begun: number
   readonly #answer = createDeferred<Received | undefined>()
   #told = false
   #unexpect: (() => void) | undefined
+  #alarm: Alarm | undefined
   readonly #onAbort = (): void => this.release({ reason: this.step.signal.reason })
+  readonly #onWithdraw = (): void => this.release({ reason: this.#limits.signal?.reason })
 
-  constructor(app: LiveApp, step: LiveStep, { kinds, from }: Asked) {
+  constructor(app: LiveApp, step: LiveStep, { kinds, from, limits }: Asked) {
     this.#app = app
     this.step = step
     this.kinds = kinds
     this.from = from
     this.since = app.hub.clock.now()
+    this.#begun = app.hub.passed()
+    this.#limits = limits
+    this.withdrawable = limits !== NO_LIMITS
   }
 
   wants(message: Received): boolean {
@@ -45,10 +61,12 @@ class MessageWait implements OpenWait, Reader {
     const waits = waitsOf(this.#app)
     waits.add(this)
     this.step.signal.addEventListener('abort', this.#onAbort, { once: true })
+    this.#limits.signal?.addEventListener('abort', this.#onWithdraw, { once: true })
     this.#app.mailbox.read(this)
     if (waits.open.has(this)) {
       const { kinds, from, since } = this
       this.#told = true
+      this.#setAlarm()
       if (this.#app.hears('wait'))
         announce(this.#app, { type: 'wait', source: this.step.node.name, kinds, from, since })
       if (from === 'outside' && this.#app.journal !== undefined)
@@ -56,6 +74,17 @@ class MessageWait implements OpenWait, Reader {
       waits.reckon()
     }
     return this.#answer.promise
+  }
+
+  /** The sooner of both times. An absolute one is turned into a duration once: a clock that is set moves it no more. */
+  #setAlarm(): void {
+    const { timeoutMs = Infinity, until = Infinity } = this.#limits
+    const ms = Math.min(timeoutMs, until - this.since)
+    if (ms === Infinity) return
+    this.#alarm = new Alarm(this.#app.hub.clock, this.#begun + ms, () => {
+      this.late = new TimeoutError(waitOf(this), Math.max(0, ms))
+      this.release({ reason: this.late })
+    })
   }
 
   answer(message: Received | undefined): void {
@@ -74,17 +103,22 @@ class MessageWait implements OpenWait, Reader {
   #end(message: Received | undefined): boolean {
     if (!waitsOf(this.#app).remove(this)) return false // V1
     this.step.signal.removeEventListener('abort', this.#onAbort)
+    this.#limits.signal?.removeEventListener('abort', this.#onWithdraw)
+    this.#alarm?.clear()
     this.#unexpect?.()
+    this.#app.hub.lookAtWall()
     if (this.#told && this.#app.hears('wake')) {
-      const { kinds, from, since } = this
-      const durationMs = this.#app.hub.clock.now() - since
+      const { kinds, from } = this
+      const durationMs = msSince(this.#app.hub.clock, this.#begun)
       announce(this.#app, { type: 'wake', source: this.step.node.name, kinds, from, message, durationMs })
     }
     return true
   }
 }
 
-const wanted = ({ kinds, from }: Asked, message: Received): boolean =>
+const waitOf = ({ step, kinds }: MessageWait): string => `${step.node.subject}: the wait for ${list(kinds)}`
+
+const wanted = ({ kinds, from }: Omit<Asked, 'limits'>, message: Received): boolean =>
   (message.from === '') === (from === 'outside') && kinds.includes(message.kind)
 
 /** Reads messages, one at a time. Leaving it ends its wait. */
@@ -110,7 +144,7 @@ export class MessageReader implements AsyncIterableIterator<Received, void, void
   }
 
   async next(): Promise<IteratorResult<Received, void>> {
-    const value = this.#left ? undefined : await this.#take()
+    const value = this.#left ? undefined : await this.take('ends')
     if (value !== undefined) return { done: false, value }
     this.#left = true
     return { done: true, value: undefined }
@@ -122,10 +156,15 @@ export class MessageReader implements AsyncIterableIterator<Received, void, void
     return { done: true, value: undefined }
   }
 
-  async #take(): Promise<Received | undefined> {
+  /**
+   * The next message; undefined when none comes any more.
+   * @param late what happens when its time is over
+   */
+  async take(late: 'ends' | 'throws'): Promise<Received | undefined> {
     const [app, step] = [this.#app, this.#step]
     if (!step.open) return undefined
     step.signal.throwIfAborted()
+    this.#asked.limits.signal?.throwIfAborted() // a wait that was withdrawn takes nothing
     const here = app.mailbox.take((message) => wanted(this.#asked, message))
     if (here !== undefined) {
       messageTaken(app, here)
@@ -138,6 +177,9 @@ export class MessageReader implements AsyncIterableIterator<Received, void, void
       // Whoever waits holds no slot, so that those it waits for can run.
       const { slot } = app
       return slot === undefined ? await wait.begin() : await slot.lend(() => wait.begin(), step)
+    } catch (error) {
+      if (late === 'ends' && error === wait.late) return undefined
+      throw error
     } finally {
       this.#waiting.delete(wait)
     }

@@ -1,4 +1,5 @@
 import { type Inputs, NO_INPUTS } from '../action/inputs.js'
+import { msSince } from '../internal/clock.js'
 import type { Fatal } from '../lifecycle/interceptor.js'
 import { type BranchIds, createResult, type Ending } from '../parallel/results.js'
 import type { BranchTask } from '../parallel/task.js'
@@ -52,13 +53,15 @@ export class Recorder implements BranchIds {
     const { key, index } = task
     const inputs = past?.inputs ?? (app === undefined ? task.inputs : inputsOf(app))
     const attempts = past?.attempts ?? (startedAt === undefined ? 0 : (app?.attempts?.branch ?? 1))
-    const endedAt = past?.endedAt ?? hub.clock.now()
+    // A wall clock that was set back ends nothing before it began.
+    const endedAt = past?.endedAt ?? Math.max(startedAt ?? 0, hub.clock.now())
+    const begun = startedAt === undefined ? undefined : this.#map.table.live.get(key)?.begun
     const result = createResult({ key, index, inputs, attempts, startedAt, ids: this }, endedAt, ending)
     this.#books.settle(result)
     this.#reducer.send({ type: 'teasel.settled', result })
     if (hearsOfBranch(this.#map, 'branch.settled')) {
       const { name } = this.#map.step.node
-      const durationMs = result.endedAt - (startedAt ?? result.endedAt)
+      const durationMs = begun === undefined ? Math.max(0, endedAt - (startedAt ?? endedAt)) : msSince(hub.clock, begun)
       const fields = { source: name, key, index, status: ending.status, result, durationMs } as const
       announce(
         app ?? unmade(this.#map, key),

@@ -12,15 +12,15 @@ import type { LiveMap } from './tree.js'
 
 export interface ReducerSetup {
   readonly folding: Folding
-  /** Asked when it failed for the nth time: whether it is called again, once it is time. */
-  readonly again: (error: unknown, failed: number) => Promise<boolean>
+  /** Begins to fold. @returns asked when it failed for the nth time: {@link reduceAgain} */
+  readonly attempts: () => ReturnType<typeof reduceAgain>
 }
 
 /** What the reducer of a map is made of. */
 export function reducerSetup({ app, step }: LiveMap, { fold, defaults }: FanOut, told: FoldTold): ReducerSetup {
   const { node, state, inputs } = step
   const folding = createFolding({ fold, state, inputs, signal: () => step.signal, ...told })
-  return { folding, again: reduceAgain(app, node.name, defaults.retry) }
+  return { folding, attempts: () => reduceAgain(app, node, defaults.retry) }
 }
 
 interface ReducerSnapshot {
@@ -63,13 +63,18 @@ export const reducerLogic: LooseLogic<ReducerSnapshot> = {
   getPersistedSnapshot: ({ status, context }) => ({ status, output: undefined, error: undefined, context }),
 }
 
-async function finish({ folding, again }: ReducerSetup, self: AnyActorRef): Promise<void> {
+async function finish({ folding, attempts }: ReducerSetup, self: AnyActorRef): Promise<void> {
+  const again = attempts()
   let event: AnyEventObject | undefined
   for (let failed = 1; event === undefined; failed++) {
     try {
       event = { type: 'teasel.reduced', update: await folding.end() }
-    } catch (error) {
-      if (!folding.repeats || !(await again(error, failed).catch(() => false))) event = { type: 'teasel.failed', error }
+    } catch (thrown) {
+      if (!folding.repeats) event = { type: 'teasel.failed', error: thrown }
+      else
+        await again(thrown, failed).catch((error: unknown) => {
+          event = { type: 'teasel.failed', error }
+        })
     }
   }
   if (isActive(self)) self.send(event) // else it was given up

@@ -1,6 +1,8 @@
-import { delayAfter, type RetryPolicy } from '../action/retry.js'
+import { printPath } from '../action/context.js'
+import { delayAfter, isWorthIt, type RetryPolicy } from '../action/retry.js'
 import { ActionError, ContractError, InputError } from '../errors.js'
-import { causeOf, isA, messageOf } from '../internal/guards.js'
+import type { PlanNode } from '../graph/plan.js'
+import { causeOf, isA, messageOf, toError } from '../internal/guards.js'
 import { isOfStore } from '../persistence/errors.js'
 import { announce, reportFault } from './announce.js'
 import { Attempts } from './attempts.js'
@@ -53,20 +55,33 @@ export function withFallbackError(error: unknown, second: unknown): unknown {
   return new AggregateError([error, second], message, { cause: error })
 }
 
-/** Whether what failed is tried again. `attempt` is the one that failed. */
-export function isTriedAgain(
-  app: LiveApp,
-  source: string,
-  retry: RetryPolicy | undefined,
-  error: unknown,
-  attempt: number,
-): retry is RetryPolicy {
-  if (retry === undefined || attempt >= retry.attempts || isBeyondRetry(error)) return false
+/** What failed, and may be tried again. */
+interface Failure {
+  /** What failed, as messages name it. */
+  readonly subject: string
+  readonly retry: RetryPolicy | undefined
+  /** What was thrown. */
+  readonly error: unknown
+  /** The attempt that failed. */
+  readonly attempt: number
+  /** When the first attempt began, on the clock that never goes back. */
+  readonly begun: number
+}
+
+/**
+ * How long what failed waits for its next attempt, in milliseconds; undefined where there is none.
+ * @throws {ContractError} when a function of `retry` answers what it cannot
+ */
+export function delayOf(app: LiveApp, { subject, retry, error, attempt, begun }: Failure): number | undefined {
+  if (retry === undefined || attempt >= retry.attempts || isBeyondRetry(error)) return undefined
   try {
-    return (retry.when === undefined || retry.when({ error, attempt }) === true) && app.cancellation === undefined
+    if (!isWorthIt(retry, subject, error, attempt) || app.cancellation !== undefined) return undefined
+    const ms = delayAfter(retry, subject, error, attempt, app.hub.random)
+    return app.hub.passed() - begun + ms < retry.maxMs ? ms : undefined
   } catch (fault) {
-    reportFault(app, `retry.when of "${source}"`, fault)
-    return false
+    if (fault instanceof ContractError && fault.fault.kind === 'retry') throw fault
+    reportFault(app, `retry of ${subject}`, fault)
+    return undefined
   }
 }
 
@@ -74,34 +89,40 @@ export function isTriedAgain(
 interface Again {
   readonly level: 'action' | 'branch' | 'reduce'
   readonly source: string
-  readonly retry: RetryPolicy
-  /** How many attempts have failed. */
-  readonly failed: number
-  /** The number of the next one. */
+  /** The number of the next attempt. */
   readonly attempt: number
+  readonly delayMs: number
   readonly error: unknown
 }
 
 /** Waits until the next attempt is due. False when a cancel ended the wait. */
 export async function waitForAttempt(app: LiveApp, again: Again): Promise<boolean> {
-  const { level, source, attempt, error } = again
-  const { clock, random } = app.hub
-  const delayMs = delayAfter(again.retry, again.failed, random)
-  const at = clock.now() + delayMs
-  const due = attemptsOf(app).wait(clock, at)
-  if (app.hears('retry')) announce(app, { type: 'retry', level, source, attempt, error, delayMs, at })
+  const { clock } = app.hub
+  const due = attemptsOf(app).wait(clock, app.hub.passed() + again.delayMs)
+  if (app.hears('retry')) announce(app, { type: 'retry', ...again, at: clock.now() + again.delayMs })
   await due
+  app.hub.lookAtWall()
   return app.cancellation === undefined
 }
 
-/** A branch failed. A promise when it goes on at its failed step, resolved when it does or was cancelled. */
-export function retryBranch(app: LiveApp, source: string, error: Error): Promise<boolean> | undefined {
-  const retry = retryOfBranch(app)
-  if (retry === undefined) return undefined
+/** A branch failed. A promise when it goes on at its failed step, resolved when it does or was cancelled; else the error. */
+export function retryBranch(app: LiveApp, node: PlanNode, error: Error): Promise<boolean> | Error {
+  const { parent } = app
+  const branch = parent?.map?.table.live.get(parent.key)
+  const retry = branch?.task.retry
+  if (branch === undefined || retry === undefined) return error
   const attempts = attemptsOf(app)
   const failed = attempts.branch
-  if (!isTriedAgain(app, source, retry, thrownIn(error), failed)) return undefined
-  const due = waitForAttempt(app, { level: 'branch', source, retry, failed, attempt: failed + 1, error })
+  const subject = `Branch "${printPath(app.path)}"`
+  const failure = { subject, retry, error: thrownIn(error), attempt: failed, begun: branch.begun }
+  let delayMs: number | undefined
+  try {
+    delayMs = delayOf(app, failure)
+  } catch (fault) {
+    return toError(fault)
+  }
+  if (delayMs === undefined) return error
+  const due = waitForAttempt(app, { level: 'branch', source: node.name, attempt: failed + 1, delayMs, error })
   return due.then(async (goes) => {
     if (!goes) return false
     attempts.goOn()
@@ -112,9 +133,13 @@ export function retryBranch(app: LiveApp, source: string, error: Error): Promise
   })
 }
 
-/** Asked when a reduce has failed: whether it is called again, over the same results, once that is due. */
-export function reduceAgain(app: LiveApp, source: string, retry: RetryPolicy | undefined) {
-  return async (error: unknown, failed: number): Promise<boolean> =>
-    isTriedAgain(app, source, retry, error, failed) &&
-    waitForAttempt(app, { level: 'reduce', source, retry, failed, attempt: failed + 1, error })
+/** Asked when a reduce has failed: resolves when it is called again, over the same results; rejects with the error if not. */
+export function reduceAgain(app: LiveApp, { name, subject }: PlanNode, retry: RetryPolicy | undefined) {
+  const begun = app.hub.passed()
+  return async (error: unknown, failed: number): Promise<void> => {
+    const delayMs = delayOf(app, { subject, retry, error, attempt: failed, begun })
+    if (delayMs === undefined) throw error
+    const again = { level: 'reduce', source: name, attempt: failed + 1, delayMs, error } as const
+    if (!(await waitForAttempt(app, again))) throw error
+  }
 }

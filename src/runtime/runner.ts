@@ -63,7 +63,7 @@ export class Runner implements LiveApp {
   slot: Slot | undefined
   release: (() => void) | undefined
   attempts: Attempts | undefined
-  onces: Map<string, Promise<unknown>> | undefined
+  onces: LiveApp['onces']
   taken: Received[] | undefined
   waits: LiveWaits | undefined
   subApps: Map<string, LiveApp> | undefined
@@ -198,8 +198,8 @@ export class Runner implements LiveApp {
       if (this.epoch !== epoch) return
       if (this.cancellation !== undefined) return this.#finish(cancelledRun(this, this.cancellation))
       if (lost !== undefined) {
-        const again = retryBranch(this, node.name, lost)
-        if (again === undefined) return this.#finish(failedRun(this, lost))
+        const again = retryBranch(this, node, lost)
+        if (again instanceof Error) return this.#finish(failedRun(this, again))
         await again
         continue
       }

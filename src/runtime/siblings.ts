@@ -88,7 +88,15 @@ export class Siblings implements LiveSiblings {
   #nobodySends(): void {
     const { live, settled, total } = this.#map.table
     const queued = total === undefined || settled.size + live.size < total
-    const error = live.size === 1 && !queued ? undefined : { reason: new NoSenderError([...live.keys()], queued) }
+    const alone = live.size === 1 && !queued
+    if (!alone && [...live.values()].some(({ app }) => canGoOn(app))) return
+    const error = alone ? undefined : { reason: new NoSenderError([...live.keys()], queued) }
     for (const { app } of [...live.values()]) app.waits?.releaseSiblings(error)
   }
+}
+
+/** Whether it may stop waiting without a message, and send one then. */
+function canGoOn({ waits }: LiveApp): boolean {
+  for (const wait of waits?.open ?? []) if (wait.withdrawable) return true
+  return false
 }

@@ -1,5 +1,6 @@
 import { ActionError, ContractError, InputError, ParallelError } from '../errors.js'
 import type { PlanNode } from '../graph/plan.js'
+import { msSince } from '../internal/clock.js'
 import { isA } from '../internal/guards.js'
 import { isOfStore, SerializationError } from '../persistence/errors.js'
 import { announce } from './announce.js'
@@ -15,8 +16,7 @@ import type { LiveApp } from './tree.js'
 export function startAttempt(app: LiveApp, node: PlanNode): void {
   if (app.taken !== undefined) giveBack(app)
   app.at = node
-  const told = app.watched || app.tracker !== undefined || app.hub.hears('step.end')
-  app.startedAt = told ? app.hub.clock.now() : 0
+  app.startedAt = app.hub.passed()
   if (app.hears('step.start')) announce(app, { type: 'step.start', source: node.name, attempt: attemptNumber(app) })
 }
 
@@ -37,7 +37,7 @@ export function endStep(
 ): void {
   app.at = undefined
   if (!app.hears('step.end')) return
-  const durationMs = app.hub.clock.now() - app.startedAt
+  const durationMs = msSince(app.hub.clock, app.startedAt)
   const attempt = attemptNumber(app)
   announce(app, { type: 'step.end', source: node.name, status, error, attempt, durationMs }, sequenceId)
 }

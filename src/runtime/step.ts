@@ -21,6 +21,7 @@ import { untilRoom } from './until-room.js'
 export class Step implements LiveStep, ActionArgs<State, Inputs> {
   readonly state: State
   readonly inputs: Inputs
+  readonly sequenceId: number
   readonly #app: LiveApp
   readonly #node: PlanNode
   #controller: AbortController | undefined
@@ -39,6 +40,7 @@ export class Step implements LiveStep, ActionArgs<State, Inputs> {
     this.#node = node
     this.state = state
     this.inputs = inputs
+    this.sequenceId = app.standing.sequenceId + 1
     this.attempt = app.attempts === undefined ? 1 : app.attempts.failed + 1
   }
 

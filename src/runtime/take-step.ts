@@ -2,6 +2,7 @@ import { type Inputs, NO_INPUTS, parseInputs } from '../action/inputs.js'
 import { NO_POLICY } from '../action/retry.js'
 import type { Edge, PlanNode } from '../graph/plan.js'
 import { chooseEdge } from '../graph/transition.js'
+import { msSince } from '../internal/clock.js'
 import { isThenable } from '../internal/guards.js'
 import type { Fatal, InterceptedStep, Outcome } from '../lifecycle/interceptor.js'
 import { isFanOut } from '../parallel/fan-out.js'
@@ -164,7 +165,7 @@ function commit(
 
 function place(app: LiveApp, node: PlanNode, standing: Standing): undefined {
   app.standing = standing
-  app.taken = undefined
+  app.taken = app.onces = undefined
   app.visits[node.index] = (app.visits[node.index] ?? 0) + 1
 }
 
@@ -179,7 +180,6 @@ function replace(
   error: Error | undefined,
 ): Settled {
   place(app, node, next)
-  app.onces = undefined
   app.self.send({ type: 'teasel.step', standing: next })
   if (app.told === undefined) return announceCommit(app, node, order, update, edge, error)
   const { state } = next
@@ -213,7 +213,7 @@ function announceCommit(
   }
   if (error !== undefined) endStep(app, node, 'failed', error, sequenceId)
   else if (app.hears('step.end')) {
-    const durationMs = app.hub.clock.now() - app.startedAt
+    const durationMs = msSince(app.hub.clock, app.startedAt)
     const recovered = app.attempts?.recovering === sequenceId
     const fields = { status: 'done', update, state, attempt: attemptNumber(app), recovered, durationMs } as const
     announce(app, { type: 'step.end', source: node.name, ...fields }, sequenceId)

@@ -1,7 +1,7 @@
 import type { AnyActorRef } from 'xstate'
 import type { Path } from '../action/context.js'
 import type { Inputs } from '../action/inputs.js'
-import type { Delivery, Received } from '../action/message.js'
+import type { CancelAnswer, Delivery, Received } from '../action/message.js'
 import type { Where } from '../errors.js'
 import type { Plan, PlanNode } from '../graph/plan.js'
 import type { AnyEvent, EventType } from '../lifecycle/events.js'
@@ -88,7 +88,7 @@ export interface LiveApp {
   step: LiveStep | undefined
   /** The action that an attempt is under way at: from its `step.start` to its `step.end`. */
   at: PlanNode | undefined
-  /** When the present attempt began, epoch milliseconds; 0 where nobody asks. */
+  /** When the present attempt began: milliseconds on the clock that never goes back. */
   startedAt: number
   /** What interceptors were told of the present step, if there are any. */
   told: InterceptedStep | undefined
@@ -98,7 +98,7 @@ export interface LiveApp {
   /** What this run has tried more than once; undefined until something failed. */
   attempts: Attempts | undefined
   /** Side effects that the step does once, by key. */
-  onces: Map<string, Promise<unknown>> | undefined
+  onces: Map<string, LiveEffect> | undefined
   /** Messages that the present attempt took; those of one that failed, until the next begins. */
   taken: Received[] | undefined
   /** What it waits for, if it ever did. */
@@ -137,12 +137,20 @@ export interface LiveAsking {
   giveUp(): void
 }
 
+/** A side effect of a step that is done once. */
+export interface LiveEffect {
+  /** What it gave, once that is written down. */
+  give(): Promise<unknown>
+}
+
 /** One attempt at one action. */
 export interface LiveStep {
   readonly node: PlanNode
   readonly state: State
   readonly inputs: Inputs
   readonly signal: AbortSignal
+  /** The number of the step. */
+  readonly sequenceId: number
   /** Which attempt it is; the first is 1. */
   readonly attempt: number
   /** False once it has ended: its context then does nothing. */
@@ -185,8 +193,8 @@ export interface LiveMap {
   /** An event of a branch or of something below it, for `watch`. */
   tell(event: AnyEvent, key: string, own: boolean): void
   cancelAll(): void
-  /** Cancels one branch, also a queued one. Says nothing when it has settled. */
-  cancelBranch(key: string, cancellation: Cancellation): void
+  /** Cancels one branch, also a queued one. Does nothing when it has settled. */
+  cancelBranch(key: string, cancellation: Cancellation): CancelAnswer
   /** Enough: cancels what has not settled, and reduces. */
   settleNow(): void
   abandon(): void
@@ -209,7 +217,10 @@ export interface LiveBranch {
   readonly task: BranchTask
   readonly app: LiveApp
   readonly actor: AnyActorRef
+  /** When it ran its first step, epoch milliseconds. */
   startedAt: number | undefined
+  /** The same on the clock that never goes back; counted from the store where it began before a resume. */
+  begun: number
   /** Rings when its time is over. */
   alarm: Alarm | undefined
   /** It has settled: lets go of all it holds. */
@@ -238,6 +249,8 @@ export interface OpenWait {
   readonly from: 'outside' | 'siblings'
   /** Epoch milliseconds. */
   readonly since: number
+  /** It may end by itself: its time is over, or its own signal fires. */
+  readonly withdrawable: boolean
   /** Ends it, with an error or with nothing. */
   release(error?: { readonly reason: unknown }): void
 }

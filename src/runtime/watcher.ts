@@ -23,7 +23,7 @@ export class Watcher {
     this.#epoch = map.app.epoch
     const cancel = (keys: string | readonly string[], reason?: unknown): void => {
       for (const key of typeof keys === 'string' ? [keys] : keys)
-        map.cancelBranch(key, createCancellation('watch', 'watch', map.app.hub.clock.now(), reason))
+        map.cancelBranch(key, createCancellation('watch', 'watch', map.app.hub.passed(), reason))
     }
     this.#control = map.policy === 'all' ? {} : { cancel, settle: () => map.settleNow() }
   }

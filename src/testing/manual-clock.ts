@@ -20,20 +20,31 @@ interface Timer {
  * ```
  */
 export class ManualClock implements Clock {
-  #now: number
+  #passed = 0
+  /** What the wall clock is ahead of the time that has passed. */
+  #ahead: number
   readonly #timers = new Set<Timer>()
 
   /** @param start epoch milliseconds */
   constructor(start = 1_700_000_000_000) {
-    this.#now = start
+    this.#ahead = start
   }
 
   now(): number {
-    return this.#now
+    return this.#ahead + this.#passed
+  }
+
+  monotonic(): number {
+    return this.#passed
+  }
+
+  /** Sets the wall clock, as a person or a time server does: no timer is moved. @param now epoch milliseconds */
+  setWall(now: number): void {
+    this.#ahead = now - this.#passed
   }
 
   setTimeout(fn: () => void, ms: number): unknown {
-    const timer = { at: this.#now + ms, fn }
+    const timer = { at: this.#passed + ms, fn }
     this.#timers.add(timer)
     return timer
   }
@@ -49,14 +60,14 @@ export class ManualClock implements Clock {
 
   /** Moves on, and runs what is due, in order. */
   advance(ms: number): void {
-    const end = this.#now + ms
+    const end = this.#passed + ms
     for (;;) {
       const due = [...this.#timers].filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0]
       if (due === undefined) break
       this.#timers.delete(due)
-      this.#now = Math.max(this.#now, due.at)
+      this.#passed = Math.max(this.#passed, due.at)
       due.fn()
     }
-    this.#now = end
+    this.#passed = end
   }
 }

@@ -391,7 +391,9 @@ describe('what is stored', () => {
       const app = createApplication(loop(), { ...options, persister, save })
       await app.run()
       if (save === 'manual') await app.save()
-      return (await persister.steps({ appId: 'app' })).map(({ action, sequenceId }) => `${action} ${sequenceId}`)
+      return (await persister.steps({ appId: 'app' })).map(
+        ({ kind, action = kind, sequenceId }) => `${action} ${sequenceId}`,
+      )
     }
 
     expect(await labels('every-step')).toEqual(['start -1', 'add 0', 'add 1', 'add 2'])

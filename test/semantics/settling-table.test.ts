@@ -133,7 +133,7 @@ async function observe(policy: Policy, happening: Happening, moment: Moment) {
   })
   const events: AnyEvent[] = []
   app.on('*', (event) => events.push(event as AnyEvent))
-  const cancel = (reason: string): void => byY?.cancel('x', reason)
+  const cancel = (reason: string): void => void byY?.cancel('x', reason)
 
   /** Lets the code of x go on to its end. */
   async function finish(): Promise<void> {

@@ -132,7 +132,8 @@ export function doAtOnce(site: Site, life: Life, act: Act, context?: ActionConte
   switch (act.do) {
     case 'cancel':
       site.world.trace.add({ kind: 'cancel', door: `context of ${life.path}`, target: act.key })
-      return context.cancel(act.key, `by ${life.path}`)
+      context.cancel(act.key, `by ${life.path}`)
+      return
     case 'cancel-above':
       return cancelAbove(site, life, context, act.up)
     case 'send': {
