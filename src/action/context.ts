@@ -35,7 +35,7 @@ export function printPath(path: Path): string {
  * It belongs to one attempt. Once that has ended (it returned or threw, its step committed, it was given up after a
  * cancel or a time limit), values stay those of the attempt, and nothing else is done: `cancel` answers `'unknown'`,
  * `send` `'dropped'`, `broadcast` sends nothing, `messages` and `receive` complete, `receiveOne` and `once` reject with a
- * `TypeError`, `log` writes to `debug` of the logger, and no application takes it as its `parent`.
+ * `TypeError`, `log` writes to the logger alone, and no application takes it as its `parent`.
  */
 export interface ActionContext {
   /** The id of the application that runs the action: in a branch, the branch's own. */

@@ -101,9 +101,9 @@ class StepContext implements ActionContext {
 
   log(text: string, data?: unknown): void {
     const { logger } = this.#app.hub
-    const { open } = this.#step
-    logger[open ? 'info' : 'debug'](text, data)
-    if (open && this.#app.hears('log')) announce(this.#app, { type: 'log', source: this.#step.node.name, text, data })
+    logger.info(text, data)
+    if (this.#step.open && this.#app.hears('log'))
+      announce(this.#app, { type: 'log', source: this.#step.node.name, text, data })
   }
 }
 

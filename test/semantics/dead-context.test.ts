@@ -167,7 +167,9 @@ describe.each(ENDS)('a context whose attempt was %s', (how) => {
     const silent = ['receiveOne', 'once', 'log'].includes(name) ? 1 : 0
     expect(answered).toEqual(answer)
     expect([events.length, lines.length - silent, await rows()]).toEqual(before)
-    expect(lines.slice(before[1]).map((line) => (line as string[])[0])).toEqual(silent === 1 ? ['debug'] : [])
+    expect(lines.slice(before[1]).map((line) => (line as string[])[0])).toEqual(
+      silent === 0 ? [] : [name === 'log' ? 'info' : 'debug'],
+    )
     expect([effects, heard]).toEqual([[], []])
     if (how !== 'given up after a cancel') held.resolve()
     await run
