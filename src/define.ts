@@ -134,6 +134,6 @@ function enterDefaults(rules: StateRules, defaults: State): State {
   freezeAll(defaults, 'The defaults')
   const issues = issuesOf(rules, defaults, keys)
   if (issues.length > 0) throw new TypeError(`The defaults do not fit the schema: ${issues.join('; ')}.`)
-  refuseUnknownKeys(rules, 'The defaults', keys)
+  refuseUnknownKeys(rules, 'The record of defaults', keys)
   return applySchema(rules, 'The defaults', Object.freeze({ ...defaults }), keys)
 }

@@ -6,6 +6,8 @@ import type { Journal } from '../persistence/journal.js'
 import type { AppRef, Persister } from '../persistence/persister.js'
 import type { StoredRecord } from '../persistence/replay.js'
 import { clockOf } from '../runtime/hub.js'
+import { freezeAll } from '../state/freeze.js'
+import { applySchema, refuseUnknownKeys, type StateRules } from '../state/schema.js'
 import type { GivenTo } from '../state/spec.js'
 import type { Application, ApplicationOptions } from './application.js'
 import { LiveApplication, type LooseOptions, OPTIONS } from './live-application.js'
@@ -91,7 +93,11 @@ async function resume(graph: object, options: LooseResume): Promise<LiveApplicat
   const begin = beginAt(graph, resumeAt, options.entrypoint)
   await journal.scope.claim() // U1
   const found = await journal.load()
-  const stored = found ?? (forkFrom === undefined ? undefined : await fork(journal, appId, forkFrom, rest.persister))
+  const stored =
+    found ??
+    (forkFrom === undefined
+      ? undefined
+      : await fork(journal, appId, forkFrom, rest.persister, compiledGraphOf(graph).rules))
   if (found !== undefined) journal.adopt(found)
   const app = new LiveApplication(graph, rest, { journal, stored })
   if (begin !== undefined && stored !== undefined) await app.beginAt(begin) // U2
@@ -116,6 +122,7 @@ async function fork(
   appId: string,
   { sequenceId, patch = {}, ...ref }: ForkFrom<Record<string, unknown>>,
   persister: Persister | undefined,
+  rules: StateRules,
 ): Promise<StoredRecord> {
   if (ref.appId === appId)
     throw new TypeError(`forkFrom is the application "${appId}" itself. Rewind it, or fork it under another appId.`)
@@ -128,7 +135,12 @@ async function fork(
   if (from === undefined || !from.based)
     throw new RangeError(`forkFrom: no step ${sequenceId ?? ''} of the application "${ref.appId}" is stored.`)
   const { position, next, visits } = from
-  const state = Object.freeze({ ...from.state, ...patch })
+  const keys = Object.keys(patch)
+  refuseUnknownKeys(rules, 'The patch of forkFrom', keys)
+  freezeAll(patch, 'The patch of forkFrom')
+  const laid = Object.freeze({ ...from.state, ...patch })
+  const state = applySchema(rules, 'The patch of forkFrom', laid, keys)
+  journal.oneWay = new Set([...from.oneWay, ...(rules.schema?.oneWay ?? [])])
   const at = { position, next, visits, sequenceId: from.sequenceId }
   await journal.place('fork', state, at, { appId: ref.appId, sequenceId: from.sequenceId })
   const stored = await journal.load()

@@ -95,7 +95,9 @@ export function singlePlan(parts: ActionParts): Plan {
   let plan = single.get(parts.origin)
   if (plan === undefined) {
     const node = createNode('action', 0, { ...parts, bound: {} }, 'The action')
-    const rules = { schema: parts.schema, defaults: undefined, freeze: true }
+    // What it reads is given by its map, so that nothing is filled in.
+    const schema = parts.schema && { ...parts.schema, filled: [] }
+    const rules = { schema, defaults: undefined, freeze: true }
     plan = { graph: assembleGraph(new Map([[node.name, node]]), rules), entrypoint: node, haltAfter: NOTHING }
     single.set(parts.origin, plan)
   }

@@ -43,6 +43,8 @@ export function begin(appId: string, { epoch }: Row): Draft {
     hangs: undefined,
     from: undefined,
     below: undefined,
+    oneWay: [],
+    given: [],
     map: undefined,
     once: new Map(),
     inbox: [],

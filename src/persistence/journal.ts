@@ -18,6 +18,7 @@ import { Deltas } from './deltas.js'
 import type { Awaitable, PersisterDriver, Row } from './driver.js'
 import { conflict } from './faults.js'
 import { Inbox } from './inbox.js'
+import { rememberRules } from './known-rules.js'
 import { labelOf, type PlaceLabel } from './labels.js'
 import { loadRecords } from './loading.js'
 import type { KeptBranches, KeptMap } from './map-keeping.js'
@@ -73,6 +74,8 @@ export class Journal {
   voided: number
   /** Whether the engine has opened it: claimed, and placed or loaded. */
   opened = false
+  /** Keys whose schema refuses what it gave itself. */
+  oneWay: ReadonlySet<string>
   readonly #keeper: MapKeeper
   readonly #hangs: Hanging | undefined
   #from: ForkedFrom | undefined
@@ -96,6 +99,7 @@ export class Journal {
     this.#mayBeStored = mayBeStored
     this.#prelude = prelude
     this.stored = stored
+    this.oneWay = new Set(stored?.oneWay)
     this.epoch = stored?.epoch ?? 0
     this.below = stored?.below ?? this.epoch
     this.inbox = new Inbox(stored?.inbox)
@@ -127,7 +131,7 @@ export class Journal {
     const full = this.#deltas.isFullNext(sequenceId)
     const told = full
       ? fullData(kept, this.#whole(fullFacts(step, this.#over)), loose)
-      : patchData(this.#deltas.held ?? {}, kept, patchFacts(step, this.#over), loose)
+      : patchData(this.#deltas.held ?? {}, kept, { ...patchFacts(step, this.#over), oneWay: this.oneWay }, loose)
     const row = this.#row(full ? 'full' : 'patch', labelOf(step.action), sequenceId, told.data)
     return this.#save([row], () => {
       this.#deltas.saved(told, sequenceId, row.epoch, full)
@@ -139,7 +143,15 @@ export class Journal {
   /** What a row with a whole state says beside the step. */
   #whole(facts: Omit<FullFacts, 'version'>): FullFacts {
     const { version } = this.scope.settings
-    return { ...facts, version, hangs: this.#hangs, from: facts.from ?? this.#from, above: this.#above?.standing }
+    const { oneWay } = this
+    return {
+      ...facts,
+      oneWay,
+      version,
+      hangs: this.#hangs,
+      from: facts.from ?? this.#from,
+      above: this.#above?.standing,
+    }
   }
 
   /** What is stored of its state. */
@@ -218,6 +230,7 @@ export class Journal {
     start: { readonly state: State; readonly next: string | undefined },
   ): Promise<StoredRecord | undefined> {
     const { scope } = this
+    this.#follow(plan)
     if (this.opened && !scope.unsure) return undefined
     // Looked for before it is claimed, so that whoever makes it anew by mistake takes it from nobody.
     if (!this.opened && !this.#mayBeStored && (await this.load()) !== undefined)
@@ -236,6 +249,16 @@ export class Journal {
     return undefined
   }
 
+  /** What its schema is found to refuse from now on is written down. */
+  #follow({ graph }: Plan): void {
+    const { schema } = graph.rules
+    if (schema === undefined || schema.oneWay === this.oneWay) return
+    for (const key of this.oneWay) schema.oneWay.add(key)
+    this.oneWay = schema.oneWay
+    const { driver, partitionKey } = this.scope.settings
+    rememberRules(driver, partitionKey, this.appId, graph.rules)
+  }
+
   /** The books of the branches of a map. */
   openMap({ own, ...map }: KeptMap & { readonly own: unknown }): KeptBranches<Journal> {
     return this.#keeper(this, map, isOwn(own) ? this.scope.over(own.driver) : this.scope)
@@ -247,6 +270,7 @@ export class Journal {
     this.epoch = stored.epoch
     this.below = stored.below ?? stored.epoch
     this.#from = stored.from
+    this.oneWay = new Set([...this.oneWay, ...stored.oneWay])
     this.inbox = new Inbox(stored.inbox)
     this.map = mapOf(stored)
     this.voided = stored.voided

@@ -1,8 +1,10 @@
 import type { Plan } from '../graph/plan.js'
 import { describeValue } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
+import { equal } from '../state/equal.js'
 import { deepFreeze, type State } from '../state/freeze.js'
 import { SnapshotError } from './errors.js'
+import { passSchema } from './pass-schema.js'
 import type { StoredRecord } from './replay.js'
 import type { ScopeSettings } from './scope.js'
 
@@ -10,12 +12,13 @@ type Versions = Pick<ScopeSettings, 'version' | 'migrate'>
 
 /**
  * A stored record as this code can go on from it: migrated where it is of an older version, and every name known.
- * @throws {SnapshotError} when it is newer, when `migrate` is missing, or when the graph lacks an action that it names
+ * @throws {SnapshotError} when it is newer, when `migrate` is missing, or when the graph lacks an action that it names, or
+ * when its state does not fit the schema
  */
 export function fitRecord(stored: StoredRecord, plan: Plan, settings: Versions): StoredRecord {
   const fitted = migrateRecord(stored, settings)
   assertActions(fitted, plan)
-  return fitted
+  return passSchema(fitted, plan.graph.rules)
 }
 
 /** @throws {SnapshotError} when the graph lacks an action that the record names */
@@ -57,5 +60,9 @@ function migrated(stored: StoredRecord, migrate: NonNullable<ScopeSettings['migr
   }
   const changed = made as { readonly state: State; readonly position?: string; readonly next?: string }
   for (const key of Object.keys(changed.state)) deepFreeze(changed.state[key], 'migrate', key)
-  return { ...stored, state: Object.freeze({ ...changed.state }), position: changed.position, next: changed.next }
+  const given = Object.keys(changed.state).filter(
+    (key) => stored.given.includes(key) || !Object.hasOwn(state, key) || !equal(changed.state[key], state[key]),
+  )
+  const { position: at, next: to } = changed
+  return { ...stored, state: Object.freeze({ ...changed.state }), position: at, next: to, given }
 }

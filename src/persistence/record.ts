@@ -35,6 +35,8 @@ export interface StepFacts {
   readonly recovered?: boolean | undefined
   /** It was cancelled for good while the step was committed: that stays. */
   readonly cancelled?: boolean | undefined
+  /** Keys whose schema refuses what it gave itself: not asked again. */
+  readonly oneWay?: ReadonlySet<string> | undefined
 }
 
 /** What a row with a whole state says beside it. */
@@ -46,6 +48,8 @@ export interface FullFacts extends StepFacts {
   readonly from?: ForkedFrom | undefined
   /** The epoch that the branches of the next step were made in, where a rewind into them keeps it. */
   readonly below?: number | undefined
+  /** Keys of a patch that no schema was asked about yet. */
+  readonly given?: readonly string[] | undefined
   /** What is stored of the application above, where the state is told over it. */
   readonly above?: Above | undefined
 }
@@ -66,6 +70,8 @@ export interface FullData {
   readonly h?: Hanging
   readonly o?: ForkedFrom
   readonly b?: number
+  readonly x?: readonly string[]
+  readonly g?: readonly string[]
   readonly u?: readonly [appId: string, sequenceId: number, epoch: number]
 }
 /** The data of a `patch` row, parsed. */
@@ -78,15 +84,17 @@ export interface PatchData {
   readonly a?: number
   readonly r?: 1
   readonly z?: 1
+  readonly x?: readonly string[]
 }
 
-const step = ({ next, end, startedAt, attempts, recovered, cancelled }: Omit<StepFacts, 'visits'>): object => ({
+const step = ({ next, end, startedAt, attempts, recovered, cancelled, oneWay }: Omit<StepFacts, 'visits'>): object => ({
   n: next ?? null,
   ...(end && { e: end }),
   ...(startedAt === undefined ? {} : { t: startedAt }),
   ...(attempts === undefined || attempts === 1 ? {} : { a: attempts }),
   ...(recovered && { r: 1 }),
   ...(cancelled && { z: 1 }),
+  ...(oneWay !== undefined && oneWay.size > 0 && { x: [...oneWay] }),
 })
 
 /** JSON of a record with one member more, whose JSON is there already. */
@@ -101,7 +109,7 @@ export interface Told {
 
 /** @throws {SerializationError} with the path of what cannot be stored */
 export function fullData(state: State, facts: FullFacts, loose = false): Told {
-  const { version, visits, position, hangs, from, below, above } = facts
+  const { version, visits, position, hangs, from, below, given, above } = facts
   const over = above && encodeOver(state, above, loose)
   const head = {
     f: FORMAT,
@@ -112,6 +120,7 @@ export function fullData(state: State, facts: FullFacts, loose = false): Told {
     ...(hangs && { h: hangs }),
     ...(from && { o: from }),
     ...(below === undefined ? {} : { b: below }),
+    ...(given && { g: given }),
     ...(over && { u: [over.at.appId, over.at.sequenceId, over.at.epoch] }),
   }
   const data = joined(head, 's', over?.json ?? encode(state))

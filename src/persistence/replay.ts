@@ -119,6 +119,7 @@ function readFull(draft: Draft, row: Row, data: FullData, find: FindRaw): void {
   const started = row.sequenceId < 0 || data.q !== undefined
   stepDone(draft, started ? data.q : actionOf(row.label), data)
   draft.below = data.b
+  draft.given = data.g ?? []
 }
 
 function overAbove(draft: Draft, state: State, at: NonNullable<FullData['u']>, find: FindRaw): State {
@@ -143,6 +144,8 @@ function stepDone(draft: Draft, position: string | undefined, data: FullData | P
   draft.startedAt = data.t ?? draft.startedAt
   draft.attempts = data.a ?? 1
   draft.tries = 0
+  draft.oneWay = data.x ?? draft.oneWay
+  draft.given = []
   draft.recovered = draft.recovered || data.r === 1
   draft.status = data.e ?? (data.n === null ? 'finished' : 'running')
   draft.waiting = undefined

@@ -2,10 +2,12 @@ import { printPath } from '../action/context.js'
 import type { Message } from '../action/message.js'
 import { systemClock } from '../internal/clock.js'
 import { deepFreeze, type State } from '../state/freeze.js'
+import { applySchema, refuseUnknownKeys, type StateRules } from '../state/schema.js'
 import { branchIdOf } from './branch-id.js'
 import { encode } from './codec.js'
 import { Journal } from './journal.js'
 import { keepMap } from './kept-feed.js'
+import { rulesOf } from './known-rules.js'
 import type { AppRef, Persister } from './persister.js'
 import type { StoredRecord } from './replay.js'
 import { Scope } from './scope.js'
@@ -20,7 +22,10 @@ export interface RewindOptions extends AppRef {
   readonly sequenceId: number
   /** Of which epoch, where several have that step. Default: the newest. */
   readonly epoch?: number
-  /** Laid over the state of that step. Default: nothing. */
+  /**
+   * Laid over the state of that step. Default: nothing. Its schema is asked at once where this process has run the
+   * application, else when it is resumed.
+   */
   readonly patch?: Readonly<Record<string, unknown>>
 }
 
@@ -32,6 +37,7 @@ export interface RewindOptions extends AppRef {
  * A runner that still runs the application fails at its next step.
  * @returns the epoch that begins
  * @throws {RangeError} when that step is not stored, or a branch belongs to a map that has committed
+ * @throws {ContractError} for a patch that does not fit the schema, or cannot be state
  */
 export async function rewind({
   persister,
@@ -50,6 +56,7 @@ export async function rewind({
     )
   }
   const rootId = await rootOf(persister, ref, at)
+  if (patch !== undefined) checkPatch(patch, at, rulesOf(persister.driver, partitionKey, appId))
   const { version } = at
   const scope = new Scope(scopeSettings({ partitionKey, rootId, version, clock: systemClock }, persister.driver))
   await scope.claim()
@@ -57,13 +64,22 @@ export async function rewind({
   const last = rows.at(-1)
   const newest = rows.reduce((most, row) => Math.max(most, row.epoch), 0)
   const head = { ...at, rows: (last?.index ?? -1) + 1, order: last?.order ?? at.order, epoch: newest }
-  for (const [key, value] of Object.entries(patch ?? {})) deepFreeze(value, 'rewind', key)
   const journal = new Journal(scope, keepMap, { appId, stored: head })
   const { position, next, visits, startedAt } = at
   const state: State = { ...at.state, ...patch }
+  const given = [...new Set([...at.given, ...Object.keys(patch ?? {})])]
   const began = head.epoch + 1
-  await journal.place('rewind', state, { position, next, visits, startedAt, sequenceId, epoch: began })
+  await journal.place('rewind', state, { position, next, visits, startedAt, sequenceId, epoch: began, given })
   return began
+}
+
+/** @throws {ContractError} for a patch that cannot be state, and where the schema refuses it */
+function checkPatch(patch: State, { state }: StoredRecord, rules: StateRules | undefined): void {
+  const keys = Object.keys(patch)
+  for (const key of keys) deepFreeze(patch[key], 'rewind', key)
+  if (rules === undefined) return
+  refuseUnknownKeys(rules, 'The patch of rewind', keys)
+  applySchema(rules, 'The patch of rewind', { ...state, ...patch }, keys)
 }
 
 /** The root above an application; for a branch only while its map has not committed. */

@@ -63,6 +63,10 @@ export interface StoredRecord {
   readonly hangs: Hanging | undefined
   readonly from: ForkedFrom | undefined
   readonly below: number | undefined
+  /** Keys whose schema refuses what it gave itself: it is not asked about them again. */
+  readonly oneWay: readonly string[]
+  /** Keys that a patch or `migrate` gave, and that no schema was asked about yet. */
+  readonly given: readonly string[]
   /** The fan-out that the next step had begun. */
   readonly map: StoredMap | undefined
   /** Side effects that the next step had done, by key. */

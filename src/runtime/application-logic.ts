@@ -83,7 +83,9 @@ function ended(app: LiveApp, snapshot: AppSnapshot, end: RunEnd): AppSnapshot {
 function persist(snapshot: AppSnapshot): PersistedRun {
   const app = AppSnapshot.behind(snapshot)
   const { status, value = null, next = null, sequenceId, context, output, error } = snapshot
-  const visits = Object.fromEntries(app.plan.graph.list.map(({ name, index }) => [name, app.visits[index] ?? 0]))
+  const { list, rules } = app.plan.graph
+  const oneWay = rules.schema?.oneWay
+  const visits = Object.fromEntries(list.map(({ name, index }) => [name, app.visits[index] ?? 0]))
   return {
     version: 1,
     status,
@@ -92,6 +94,7 @@ function persist(snapshot: AppSnapshot): PersistedRun {
     next,
     sequenceId,
     context,
+    ...(oneWay !== undefined && oneWay.size > 0 && { oneWay: [...oneWay] }),
     inputs: app.inputs,
     visits,
     output,

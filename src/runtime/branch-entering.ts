@@ -25,8 +25,8 @@ export function enterBranch({ app, step }: LiveMap, { key, branch, state: given 
     const asked = Object.keys(given).filter((name) => !passed(name))
     state = applySchema(rules, `${subject}, branch "${key}"`, state, asked)
   }
-  if (branch.kind !== 'graph') return state
   const filled = fillState(rules, state)
+  if (branch.kind !== 'graph') return filled
   const fault = cannotStart(plan, Object.keys(filled))
   if (fault === undefined) return filled
   const entry = key === '' ? 'its state' : `the entry "${key}", or let the map read it`

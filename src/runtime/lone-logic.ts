@@ -4,8 +4,10 @@ import type { Plan } from '../graph/plan.js'
 import { cannotStart } from '../graph/runnable.js'
 import { checkOptions } from '../internal/options.js'
 import type { AnyEvent } from '../lifecycle/events.js'
+import { checkStored } from '../persistence/pass-schema.js'
 import { enterState } from '../state/contract.js'
-import type { State } from '../state/freeze.js'
+import { freezeAll, type State } from '../state/freeze.js'
+import { fillState } from '../state/schema.js'
 import { announcedRun } from './announced-run.js'
 import { appLogicOf } from './application-logic.js'
 import { Hub } from './hub.js'
@@ -26,8 +28,8 @@ import type { LiveApp } from './tree.js'
 /** What a lone actor is created with. */
 interface LoneInput {
   readonly state: State
-  readonly inputs?: Inputs
-  readonly appId?: string
+  readonly inputs?: Inputs | undefined
+  readonly appId?: string | undefined
 }
 
 /** From a start of an actor to its stop. */
@@ -56,7 +58,9 @@ export function createLoneLogic(plan: Plan, bound: Inputs): LooseLogic<AppSnapsh
       return appLogicOf(plan).config
     },
     getInitialSnapshot(scope, input) {
-      const app = loneApp(plan, bound, scope, input as LoneInput)
+      const { state, inputs, appId } = readInput(input)
+      const first = enterState('The input state', plan.graph.rules, state)
+      const app = loneApp(plan, bound, scope, { state: first, inputs, appId })
       const fault = cannotStart(plan, Object.keys(app.standing.state))
       if (fault !== undefined)
         throw new GraphError([{ kind: 'unwritten-read', at: 'input.state', message: `${fault} Give that there.` }])
@@ -73,11 +77,8 @@ export function createLoneLogic(plan: Plan, bound: Inputs): LooseLogic<AppSnapsh
     },
     restoreSnapshot(given, scope) {
       const persisted = readPersisted(plan, given)
-      const app = loneApp(plan, bound, scope, {
-        state: persisted.context,
-        inputs: persisted.inputs,
-        appId: persisted.appId,
-      })
+      const { inputs, appId } = persisted
+      const app = loneApp(plan, bound, scope, { state: restoredState(plan, persisted), inputs, appId })
       app.standing = standingFrom(persisted, app.standing.state)
       for (const node of plan.graph.list) app.visits[node.index] = persisted.visits[node.name] ?? 0
       return new AppSnapshot(
@@ -91,14 +92,24 @@ export function createLoneLogic(plan: Plan, bound: Inputs): LooseLogic<AppSnapsh
   }
 }
 
-function loneApp(plan: Plan, bound: Inputs, scope: Scope, input: LoneInput): LiveApp {
+function readInput(input: unknown): LoneInput {
   checkOptions('The input of the actor', input, 'state inputs appId')
+  return input as LoneInput
+}
+
+/** What a snapshot says has passed the schema before. */
+function restoredState({ graph: { rules } }: Plan, { context: state, oneWay }: PersistedRun): State {
+  if (rules.freeze) freezeAll(state, 'The snapshot')
+  checkStored('The snapshot', rules, { state, oneWay })
+  return fillState(rules, Object.freeze({ ...rules.defaults, ...state }))
+}
+
+function loneApp(plan: Plan, bound: Inputs, scope: Scope, input: LoneInput): LiveApp {
   const { state, inputs = NO_INPUTS, appId } = input
   const { graph } = plan
   if (!graph.accepts.open) refuseUnknownInputs('The graph', inputs, graph.accepts.names)
-  const first = enterState('The input state', graph.rules, state)
   const hub = new Hub({ emit: (event: AnyEvent) => scope.emit(event) })
-  const standing = initialStanding(plan, first)
+  const standing = initialStanding(plan, state)
   const app = new Runner({ plan, bound, appId, inputs: Object.freeze({ ...inputs }), standing }, hub)
   app.attach(scope.self)
   return app

@@ -140,6 +140,8 @@ export interface PersistedRun {
   readonly next: string | null
   readonly sequenceId: number
   readonly context: State
+  /** Keys whose schema refuses what it gave itself: not asked again. */
+  readonly oneWay?: readonly string[]
   readonly inputs: Readonly<Record<string, unknown>>
   readonly visits: Readonly<Record<string, number>>
   readonly output?: unknown

@@ -202,13 +202,19 @@ export function fillState({ schema, freeze }: StateRules, state: State): State {
   return filled === undefined ? state : Object.freeze({ ...filled, ...state })
 }
 
+/** Why a key cannot be given: a state with a schema per key has no such one. */
+export function unknownKey({ schema }: StateRules, key: string): string | undefined {
+  const known = schema?.keys
+  return known === undefined || key in known ? undefined : `${key}: There is no such key`
+}
+
 /**
  * Refuses keys that a state with a schema per key does not have.
  * @throws {ContractError} naming the first, with near matches
  */
-export function refuseUnknownKeys({ schema }: StateRules, subject: string, keys: readonly string[]): void {
-  const known = schema?.keys
-  const unknown = known === undefined ? undefined : keys.find((key) => !(key in known))
+export function refuseUnknownKeys(rules: StateRules, subject: string, keys: readonly string[]): void {
+  const known = rules.schema?.keys
+  const unknown = keys.find((key) => unknownKey(rules, key) !== undefined)
   if (known === undefined || unknown === undefined) return
   throw new ContractError(subject, {
     kind: 'unknown-key',
@@ -219,7 +225,7 @@ export function refuseUnknownKeys({ schema }: StateRules, subject: string, keys:
 
 /** Whether both ask the same schema about a key, so that a value which passed the one has passed the other. */
 export function asksAlike(a: StateRules, b: StateRules, key: string): boolean {
-  if (a.schema === b.schema) return true
+  if (a.schema?.whole !== undefined) return a.schema.whole === b.schema?.whole
   const one = a.schema?.keys?.[key]
   return one !== undefined && one === b.schema?.keys?.[key]
 }

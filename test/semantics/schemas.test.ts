@@ -1,9 +1,19 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { type as ark } from 'arktype'
-import { ContractError, createApplication, defineState, task, type } from 'teasel'
-import { registerClass } from 'teasel/persistence'
+import {
+  ContractError,
+  createApplication,
+  defineState,
+  type MigratedRecord,
+  resumeOrCreate,
+  SnapshotError,
+  task,
+  type,
+} from 'teasel'
+import { createPersister, memoryPersister, type Persister, registerClass, rewind } from 'teasel/persistence'
 import * as v from 'valibot'
 import { describe, expect, it } from 'vitest'
+import { createActor, type Snapshot } from 'xstate'
 import * as z from 'zod'
 
 /** Commits one update over a state with one key, and gives the key afterwards. */
@@ -353,5 +363,152 @@ describe('whatever enters a state passes its schema', () => {
       const app = createApplication(graph, { entrypoint: 'each', state: { text: 'a', at: day } })
       expect((await app.run()).state.seen).toEqual(['a!', day])
     }
+  })
+})
+
+describe('what is stored passes the schema where it comes back', () => {
+  const spec = { n: z.number(), text: z.string().trim(), at: z.string().transform((text) => text.length) }
+  const graphOf = <Spec extends typeof spec>(given: Spec) => {
+    const kit = defineState(given as typeof spec)
+    const step = kit.action({
+      reads: ['n', 'at'],
+      writes: ['n'],
+      run: ({ state }) => ({ n: state.n + state.at }),
+    })
+    return kit.graph({ actions: { step }, transitions: { step: 'step' } })
+  }
+  const first = { appId: 'a', entrypoint: 'step', state: { n: 1, text: ' x ', at: 'four' } } as const
+  const stored = async () => {
+    const persister = memoryPersister()
+    await (await resumeOrCreate(graphOf(spec), { ...first, persister })).step()
+    return persister
+  }
+  /** Another process: nothing of the schema is known yet. */
+  const again = (persister: Persister, given: typeof spec = spec, more: object = {}) =>
+    resumeOrCreate(graphOf({ ...given }), { ...first, ...more, persister })
+
+  it('leaves what has passed as it is, whatever its schema takes', async () => {
+    const persister = await stored()
+
+    const app = await again(persister)
+    await app.step()
+    const later = await again(persister)
+
+    expect([app.state, later.state]).toEqual([
+      { n: 9, text: 'x', at: 4 },
+      { n: 9, text: 'x', at: 4 },
+    ])
+  })
+
+  it('makes nothing of it a second time', async () => {
+    const persister = await stored()
+    const shouting = { ...spec, text: z.string().transform((text) => `${text}!`) } as unknown as typeof spec
+
+    expect((await again(persister, shouting)).state.text).toBe('x')
+  })
+
+  it('refuses a record that a stricter schema refuses, and leaves it as it is', async () => {
+    const persister = await stored()
+
+    const refusal = await refusalOf(() => again(persister, { ...spec, n: z.number().max(3) }))
+
+    expect(refusal).toBeInstanceOf(SnapshotError)
+    expect(String(refusal)).toContain(
+      'What is stored of application "a" does not fit the schema: n: Too big: expected number to be <=3. Rewind it with a patch that fits, or raise version and mend it in migrate. Nothing was run.',
+    )
+    expect((await again(persister)).state.n).toBe(5)
+  })
+
+  it('makes what the schema makes of what migrate gives, and refuses what it refuses', async () => {
+    const persister = await stored()
+    const migrate = (text: string) => ({
+      version: 1,
+      migrate: (record: MigratedRecord) => ({ ...record, state: { ...record.state, text, n: 3 } }),
+    })
+    const strict = { ...spec, n: z.number().max(3), text: z.string().trim().max(3) }
+
+    const refusal = await refusalOf(() => again(persister, strict, migrate('  long ')))
+    const app = await again(persister, strict, migrate(' y '))
+
+    expect(String(refusal)).toContain('text: Too big')
+    expect(app.state).toEqual({ n: 3, text: 'y', at: 4 })
+  })
+
+  it('fills a key that the schema has gained since', async () => {
+    const persister = await stored()
+
+    const app = await again(persister, { ...spec, more: z.array(z.string()).default([]) } as typeof spec)
+
+    expect(app.state).toEqual({ n: 5, text: 'x', at: 4, more: [] })
+  })
+
+  it('asks about the patch of a fork at once', async () => {
+    const persister = await stored()
+    const forked = (patch: object) =>
+      again(persister, spec, { appId: `b${JSON.stringify(patch)}`, forkFrom: { appId: 'a', sequenceId: 0, patch } })
+
+    const app = await forked({ text: ' y ', at: 'seventh' })
+    const later = await resumeOrCreate(graphOf({ ...spec }), { ...first, appId: app.appId, persister })
+
+    expect([app.state, later.state]).toEqual([
+      { n: 5, text: 'y', at: 7 },
+      { n: 5, text: 'y', at: 7 },
+    ])
+    expect(String(await refusalOf(() => forked({ n: 'many' })))).toContain(
+      'The patch of forkFrom does not fit the schema: n: Invalid input',
+    )
+    expect(String(await refusalOf(() => forked({ typo: 1 })))).toContain(
+      'The patch of forkFrom holds the key "typo", which the state does not have. Known keys: "n", "text", "at".',
+    )
+  })
+
+  it('asks about the patch of a rewind at once where this process has run the application', async () => {
+    const persister = await stored()
+    const rewound = (patch: Record<string, unknown>) => rewind({ persister, appId: 'a', sequenceId: 0, patch })
+
+    const refusals = [await refusalOf(() => rewound({ n: 'many' })), await refusalOf(() => rewound({ typo: 1 }))]
+    await rewound({ text: ' y ', at: 'seventh' })
+
+    expect(refusals.map(String)).toEqual([
+      expect.stringContaining('The patch of rewind does not fit the schema: n: Invalid input'),
+      expect.stringContaining('The patch of rewind holds the key "typo", which the state does not have.'),
+    ])
+    expect((await again(persister)).state).toEqual({ n: 5, text: 'y', at: 7 })
+    expect((await again(persister)).state).toEqual({ n: 5, text: 'y', at: 7 })
+  })
+
+  it('asks about the patch of a rewind when it is resumed, where the process has not', async () => {
+    const persister = await stored()
+    const { driver } = persister
+    const elsewhere = createPersister(
+      new Proxy(driver, {
+        get: (_, name) => {
+          const member: unknown = Reflect.get(driver, name)
+          return typeof member === 'function' ? (member.bind(driver) as unknown) : member
+        },
+      }),
+    )
+
+    await rewind({ persister: elsewhere, appId: 'a', sequenceId: 0, patch: { n: 'many', typo: 1 } })
+    const refusal = await refusalOf(() => again(elsewhere))
+    await rewind({ persister: elsewhere, appId: 'a', sequenceId: 0, epoch: 0, patch: { n: 2, text: ' z ' } })
+
+    expect(String(refusal)).toContain('does not fit the schema: typo: There is no such key; n: Invalid input')
+    expect((await again(elsewhere)).state).toEqual({ n: 2, text: 'z', at: 4 })
+  })
+
+  it('checks the snapshot of an actor, and makes nothing of it a second time', () => {
+    const { logic } = graphOf(spec).runnable({ entrypoint: 'step' })
+    const actor = createActor(logic, { input: { state: first.state as never } })
+    const snapshot = actor.getPersistedSnapshot() as Snapshot<unknown> & { context: object }
+    const restore = (context: object) => {
+      const { logic: other } = graphOf({ ...spec }).runnable({ entrypoint: 'step' })
+      return createActor(other, { snapshot: { ...snapshot, context }, input: undefined } as never).getSnapshot()
+    }
+
+    expect((restore(snapshot.context) as { context: unknown }).context).toEqual({ n: 1, text: 'x', at: 4 })
+    expect(String((restore({ n: 'many', text: 'x', at: 4 }) as { error?: unknown }).error)).toContain(
+      'The snapshot does not fit the schema: n: Invalid input',
+    )
   })
 })
