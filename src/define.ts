@@ -131,9 +131,9 @@ function fanOutMaker<O>(
 
 function enterDefaults(rules: StateRules, defaults: State): State {
   const keys = Object.keys(defaults)
-  freezeAll(defaults, 'The defaults')
+  const held = freezeAll(defaults, 'The defaults')
   const issues = issuesOf(rules, defaults, keys)
   if (issues.length > 0) throw new TypeError(`The defaults do not fit the schema: ${issues.join('; ')}.`)
   refuseUnknownKeys(rules, 'The record of defaults', keys)
-  return applySchema(rules, 'The defaults', Object.freeze({ ...defaults }), keys)
+  return applySchema(rules, 'The defaults', Object.freeze({ ...held }), keys)
 }

@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { InputError, MissingInputError, type Where } from '../errors.js'
+import { ownValue } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
 import type { Flat } from '../internal/type-tools.js'
 import { tell, validate } from '../state/schema.js'
@@ -62,21 +63,21 @@ export function type(options?: { readonly default?: unknown; readonly optional?:
  * @throws {InputError} with every issue of every schema
  */
 export function parseInputs(subject: string, spec: InputSpec, given: Inputs, where?: () => Where): Inputs {
-  const parsed: Record<string, unknown> = {}
+  const parsed: (readonly [string, unknown])[] = []
   const missing: string[] = []
   const issues: string[] = []
   for (const name of Object.keys(spec)) {
     const schema = spec[name]
     if (schema === undefined) continue
-    const value = given[name]
+    const value = ownValue(given, name)
     const result = validate(schema, value)
-    if (result.issues === undefined) parsed[name] = result.value
+    if (result.issues === undefined) parsed.push([name, result.value])
     else if (value === undefined) missing.push(name)
     else issues.push(...result.issues.map((issue) => `The input "${name}" does not fit: ${tell(issue)}.`))
   }
   if (missing.length > 0) throw new MissingInputError(subject, missing, Object.keys(given), where?.())
   if (issues.length > 0) throw new InputError(subject, issues, where?.())
-  return Object.freeze(parsed)
+  return Object.freeze(Object.fromEntries(parsed))
 }
 
 /**

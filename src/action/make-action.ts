@@ -81,13 +81,16 @@ const declared = ({ reads }: ActionParts): readonly string[] => [
 ]
 
 function refuseNames(method: string, parts: ActionParts, names: readonly string[]): void {
-  const left = Object.keys(parts.spec).filter((name) => !(name in parts.bound) && !(name in parts.fromState))
+  const left = Object.keys(parts.spec).filter(
+    (name) => !Object.hasOwn(parts.bound, name) && !Object.hasOwn(parts.fromState, name),
+  )
   // A map action hands inputs on to branches that it may not know yet, so its own names are not all there are.
   if (parts.body.kind === 'fan-out') return
   for (const name of names) {
     if (left.includes(name)) continue
-    const bound =
-      name in parts.spec ? 'is bound already.' : `is no input of the action. ${suggest(name, left, 'inputs')}`
+    const bound = Object.hasOwn(parts.spec, name)
+      ? 'is bound already.'
+      : `is no input of the action. ${suggest(name, left, 'inputs')}`
     throw new TypeError(`${method}: "${name}" ${bound}`)
   }
 }

@@ -7,7 +7,7 @@ import type { CommittedStep, Leak, RunEnd, RunOrder } from '../runtime/order.js'
 import { type Pending, pendingIn } from '../runtime/pending.js'
 import type { LiveApp } from '../runtime/tree.js'
 import { waitsOf } from '../runtime/waits.js'
-import type { State } from '../state/freeze.js'
+import { type State, shownState } from '../state/freeze.js'
 
 // Owns: one run of an application from its start to its end, and who attends it: the caller of `run` and its kin.
 // Does not own: how the run goes (runtime/runner.ts).
@@ -117,7 +117,8 @@ export class GoingRun {
   }
 
   #waiting(): Attended {
-    const { state, sequenceId, next, position = '' } = this.#app.standing
+    const { sequenceId, next, position = '' } = this.#app.standing
+    const state = shownState(this.#app.standing.state)
     const pending = Object.freeze([...pendingIn(this.#app)])
     return { status: 'waiting', pending, action: next ?? position, next, state, sequenceId, leaked: this.#app.leaked }
   }

@@ -18,6 +18,7 @@ import { initialStanding } from '../runtime/standing.js'
 import { sendStored } from '../runtime/stored-messages.js'
 import type { LiveApp } from '../runtime/tree.js'
 import { enterState } from '../state/contract.js'
+import { shownState } from '../state/freeze.js'
 import { named, naming } from './caller.js'
 import { followEvents } from './event-feed.js'
 import { checkDepth, FILTER_OPTIONS, type LooseFilter, tapOf } from './filter.js'
@@ -106,7 +107,7 @@ export class LiveApplication implements AsyncDisposable {
     return this.#app.appId
   }
   get state(): object {
-    return this.#app.standing.state
+    return shownState(this.#app.standing.state)
   }
   get position(): string | undefined {
     return this.#app.standing.position

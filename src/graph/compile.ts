@@ -3,6 +3,7 @@ import { partsOf } from '../action/make-action.js'
 import { GraphError, type GraphIssue } from '../errors.js'
 import { describeValue, isObject, isPlainObject } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
+import { equal } from '../state/equal.js'
 import type { StateRules } from '../state/schema.js'
 import { conditionName } from './condition.js'
 import { assembleGraph, type CompiledGraph, createNode, type Edge, type PlanNode } from './plan.js'
@@ -36,12 +37,13 @@ function createNodes(actions: DeclaredGraph['actions'], issues: GraphIssue[]): N
     issues.push({ kind: 'bad-name', at: 'actions', message: noRecord(actions, '{ name: action }') })
     return nodes
   }
+  const keys = new Set<string>()
   for (const [name, action] of Object.entries(actions)) {
     const parts = isObject(action) ? partsOf(action) : undefined
     const at = `actions.${name}`
     if (name === '') issues.push({ kind: 'bad-name', at, message: 'An action needs a name that is not empty.' })
     else if (parts === undefined) issues.push({ kind: 'bad-name', at, message: notAnAction(action) })
-    else nodes.set(name, createNode(name, nodes.size, parts))
+    else nodes.set(name, createNode(name, nodes.size, parts, keys))
   }
   if (nodes.size === 0 && issues.length === 0) {
     issues.push({ kind: 'unknown-name', at: 'actions', message: 'A graph needs at least one action.' })
@@ -123,6 +125,5 @@ function hidden(transitions: readonly DeclaredTransition[], at: string): GraphIs
 
 function same(a: DeclaredTransition, b: DeclaredTransition): boolean {
   if (a.when === b.when) return true
-  const records = typeof a.when === 'object' && typeof b.when === 'object'
-  return records && conditionName(a.when) === conditionName(b.when)
+  return typeof a.when === 'object' && typeof b.when === 'object' && equal(a.when, b.when)
 }

@@ -1,4 +1,8 @@
-import { describeValue, isPlainObject } from '../internal/guards.js'
+import { ContractError } from '../errors.js'
+import { describeValue, isObject, isPlainObject, ownValue } from '../internal/guards.js'
+import { equal } from '../state/equal.js'
+import { freezeAll, type State } from '../state/freeze.js'
+import { kindOf } from '../state/kind.js'
 
 /** A predicate over the state. It sees the whole state; a key that is not set yet is `undefined`. */
 export type Condition<in S> = (args: { readonly state: Readonly<S> }) => boolean
@@ -6,7 +10,7 @@ export type Condition<in S> = (args: { readonly state: Readonly<S> }) => boolean
 /** A predicate over what an action threw, and the state before it. */
 export type ErrorCondition<in S> = (args: { readonly state: Readonly<S>; readonly error: unknown }) => boolean
 
-/** Shorthand: every named key holds an equal value. Plain objects and arrays are compared by content. */
+/** Shorthand: every named key holds an equal value. Whatever state may hold is compared by content; `-0` is `0`. */
 export type Equals<S> = { readonly [K in keyof S]?: S[K] }
 
 /** What can stand in `when`. */
@@ -64,9 +68,13 @@ function ask<S>(test: Condition<S>, args: { readonly state: Readonly<S> }): bool
 export function toPredicate<S>(condition: When<S>): Condition<S> {
   if (typeof condition === 'function') return condition
   if (!isCondition(condition)) throw new TypeError(noCondition('A condition', condition))
-  const entries = Object.entries(condition)
+  const unfit = unfitCondition(condition)
+  if (unfit !== undefined) throw new TypeError(`A condition ${unfit}`)
+  // Copies of what can be changed: a condition stays what it was when it was declared.
+  const entries = Object.entries(freezeAll(condition as State, 'A condition'))
   return named(
-    ({ state }) => entries.every(([key, value]) => equal(Reflect.get(state as object, key), value)),
+    ({ state }) =>
+      entries.every(([key, value]) => equal(ownValue(state as Readonly<Record<string, unknown>>, key), value)),
     conditionName(condition),
   )
 }
@@ -76,17 +84,22 @@ export function isCondition(value: unknown): boolean {
   return typeof value === 'function' || isPlainObject(value)
 }
 
+/** Why a record can never hold: it asks for what state cannot hold. */
+export function unfitCondition(condition: unknown): string | undefined {
+  if (!isPlainObject(condition)) return undefined
+  try {
+    freezeAll(condition, 'A condition')
+    return undefined
+  } catch (error) {
+    if (!(error instanceof ContractError) || error.fault.kind !== 'unsupported-value') throw error
+    const { key, got } = error.fault
+    return `compares ${key} with ${got}, which state cannot hold. For that, write a function: ({ state }) => boolean.`
+  }
+}
+
 /** Says that a value is no condition. */
 export function noCondition(subject: string, value: unknown): string {
   return `${subject} is ${describeValue(value)}. It takes ({ state }) => boolean, or a record of the values that keys hold.`
-}
-
-function equal(a: unknown, b: unknown): boolean {
-  if (Object.is(a, b)) return true
-  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((item, i) => equal(item, b[i]))
-  if (!isPlainObject(a) || !isPlainObject(b)) return false
-  const keys = Object.keys(a)
-  return keys.length === Object.keys(b).length && keys.every((key) => key in b && equal(a[key], b[key]))
 }
 
 function joined(conditions: readonly unknown[], word: string): string {
@@ -102,8 +115,29 @@ export function conditionName(condition: unknown): string {
   if (typeof condition === 'function') return names.get(condition) ?? fromSource(condition)
   if (!isPlainObject(condition)) return 'condition'
   return Object.entries(condition)
-    .map(([key, value]) => `${key} = ${JSON.stringify(value)}`)
+    .map(([key, value]) => `${key} = ${printed(value)}`)
     .join(', ')
+}
+
+/** A value on one line, whatever it is: JSON where it has any. */
+function printed(value: unknown): string {
+  if (typeof value === 'bigint') return `${value}n`
+  if (typeof value === 'symbol' || typeof value === 'function') return describeValue(value)
+  if (!isObject(value)) return typeof value === 'string' ? JSON.stringify(value) : `${value}`
+  switch (kindOf(value)) {
+    case 'list':
+      return `[${(value as readonly unknown[]).map(printed).join(',')}]`
+    case 'record':
+      return `{${Object.entries(value).map(([key, item]) => `${JSON.stringify(key)}:${printed(item)}`)}}`
+    case 'date':
+      return `Date(${(value as Date).getTime()})`
+    case 'map':
+      return `Map${printed([...(value as ReadonlyMap<unknown, unknown>)])}`
+    case 'set':
+      return `Set${printed([...(value as ReadonlySet<unknown>)])}`
+    default:
+      return describeValue(value)
+  }
 }
 
 // biome-ignore lint/complexity/noBannedTypes: any function, of which only name and source text are read

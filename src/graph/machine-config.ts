@@ -47,10 +47,11 @@ const DEFAULT_ID = 'app'
  */
 export function machineConfigOf(plan: Plan, id = DEFAULT_ID): MachineConfig {
   const guards = guardNames(plan.graph)
-  const states: Record<string, MachineState> = {}
-  for (const node of plan.graph.list) states[node.name] = stateOf(plan, node, `${id}/${node.name}`, id, guards)
-  states[FINISHED] = { id: `${id}/${FINISHED}`, type: 'final', meta: { kind: 'end' } }
-  return { id, initial: plan.entrypoint.name, states }
+  const end: MachineState = { id: `${id}/${FINISHED}`, type: 'final', meta: { kind: 'end' } }
+  const states = plan.graph.list.map(
+    (node) => [node.name, stateOf(plan, node, `${id}/${node.name}`, id, guards)] as const,
+  )
+  return { id, initial: plan.entrypoint.name, states: Object.fromEntries([...states, [FINISHED, end]]) }
 }
 
 function stateOf(plan: Plan, node: PlanNode, id: string, parent: string, guards: GuardNames): MachineState {

@@ -33,6 +33,6 @@ export function inputsOf(branch: AnyBranch): { readonly names: ReadonlySet<strin
   const parts = partsOf(branch)
   if (parts !== undefined) return { names: acceptedNames(parts), open: parts.body.accepts?.open === true }
   const { plan, bound } = planOf(branch)
-  const names = [...plan.graph.accepts.names].filter((name) => !(name in bound))
+  const names = [...plan.graph.accepts.names].filter((name) => !Object.hasOwn(bound, name))
   return { names: new Set(names), open: plan.graph.accepts.open }
 }

@@ -45,19 +45,24 @@ export interface Plan {
   readonly haltAfter: ReadonlySet<PlanNode>
 }
 
-/** Makes a node without its transitions, which need all nodes. */
+/**
+ * Makes a node without its transitions, which need all nodes.
+ * @param keys those of the whole graph: each node adds its own
+ */
 export function createNode(
   name: string,
   index: number,
   parts: ActionParts,
+  keys: Set<string>,
   subject = `Action "${name}"`,
 ): PlanNode & { edges: Edge[]; errorEdges: Edge[] } {
+  for (const key of [...parts.reads.names, ...parts.writes]) keys.add(key)
   return {
     name,
     index,
     subject,
     parts,
-    view: createViews(subject, parts.reads),
+    view: createViews(subject, parts.reads, keys),
     edges: [],
     errorEdges: [],
     takesInputs: Object.keys(parts.spec).length > 0,
@@ -94,7 +99,7 @@ const single = new WeakMap<object, Plan>()
 export function singlePlan(parts: ActionParts): Plan {
   let plan = single.get(parts.origin)
   if (plan === undefined) {
-    const node = createNode('action', 0, { ...parts, bound: {} }, 'The action')
+    const node = createNode('action', 0, { ...parts, bound: {} }, new Set(), 'The action')
     // What it reads is given by its map, so that nothing is filled in.
     const schema = parts.schema && { ...parts.schema, filled: [] }
     const rules = { schema, defaults: undefined, freeze: true }

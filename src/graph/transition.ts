@@ -2,7 +2,15 @@ import { ContractError } from '../errors.js'
 import { describeValue, isPlainObject, messageOf } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
 import type { State } from '../state/freeze.js'
-import { conditionName, isCondition, noCondition, type Predicate, toPredicate, type When } from './condition.js'
+import {
+  conditionName,
+  isCondition,
+  noCondition,
+  type Predicate,
+  toPredicate,
+  unfitCondition,
+  type When,
+} from './condition.js'
 import type { Edge, PlanNode } from './plan.js'
 
 /** A transition that is taken when its condition holds. `name` is what pictures and messages show for it. */
@@ -53,7 +61,9 @@ function faultOf(to: unknown, when: unknown, rest: object): string | undefined {
   const unknown = Object.keys(rest).find((option) => !OPTIONS.includes(option))
   if (unknown !== undefined) return `A transition has no option "${unknown}". ${suggest(unknown, OPTIONS, 'options')}`
   if (typeof to !== 'string') return 'A transition needs to: the name of an action.'
-  return when === undefined || isCondition(when) ? undefined : noCondition('Its when', when)
+  if (when !== undefined && !isCondition(when)) return noCondition('Its when', when)
+  const unfit = unfitCondition(when)
+  return unfit && `Its when ${unfit}`
 }
 
 /** Compiles one transition. */

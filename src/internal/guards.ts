@@ -18,6 +18,11 @@ export function isIterable(value: unknown): value is Iterable<unknown> {
 
 const plainPrototypes = new WeakSet<object>()
 
+/** What a record holds itself under a name that a user gave: never what every object has. */
+export function ownValue<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined
+}
+
 /** Lets objects with this prototype count as plain. */
 export function countAsPlain(prototype: object): void {
   plainPrototypes.add(prototype)

@@ -3,24 +3,20 @@ import { type Inputs, NO_INPUTS } from '../action/inputs.js'
 import { inputsOf, planOf } from '../graph/plan-of.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
-import { deepFreeze, isolate, type State } from '../state/freeze.js'
+import { freezeAll, heldState, type State } from '../state/freeze.js'
 import { type ParsedEntry, sourceFault } from './entries.js'
 import { isBranch } from './fan-out.js'
 import type { BranchTask } from './task.js'
-
-const NO_UPDATE: State = Object.freeze({})
 
 /** Makes the first states of branches: updates laid over what the map reads. */
 export class BranchStates {
   readonly #subject: string
   readonly #base: State
-  readonly #shared: boolean
 
   /** @param view what the map action reads of its parent's state */
   constructor(subject: string, view: State) {
     this.#subject = subject
-    this.#base = Object.freeze({ ...view })
-    this.#shared = Object.keys(view).every((key) => isolate(view[key]) === view[key])
+    this.#base = heldState(view)
   }
 
   /**
@@ -28,17 +24,16 @@ export class BranchStates {
    * @throws {ContractError} for what is no update, names a key that nothing knows, or holds what cannot be state
    */
   over(what: string, branch: AnyBranch, update: unknown): State {
-    const changes = update ?? NO_UPDATE
-    checkBranchUpdate(this.#subject, what, planOf(branch).plan.graph.keys, this.#base, changes)
-    if (changes === NO_UPDATE && this.#shared) return this.#base
-    if (this.#shared) return Object.freeze({ ...this.#base, ...changes })
-    return ownState({ ...this.#base, ...changes })
+    if (update === undefined || update === null) return this.#base
+    const changes = checkBranchUpdate(this.#subject, what, planOf(branch).plan.graph.keys, this.#base, update)
+    return Object.freeze({ ...this.#base, ...changes })
   }
 }
 
 /**
  * Checks and freezes an update over the state of a branch.
  * @param keys those that the branch's actions read or write; `base`: the state it is laid over
+ * @returns the update, or another one where a value was copied as it entered
  * @throws {ContractError} for what is no update, names a key that nothing knows, or holds what cannot be state
  */
 export function checkBranchUpdate(
@@ -47,7 +42,7 @@ export function checkBranchUpdate(
   keys: ReadonlySet<string>,
   base: State,
   update: unknown,
-): asserts update is State {
+): State {
   if (!isPlainObject(update)) {
     throw sourceFault(
       subject,
@@ -55,22 +50,15 @@ export function checkBranchUpdate(
     )
   }
   for (const key of Object.keys(update)) {
-    if (!keys.has(key) && !(key in base)) {
+    if (!keys.has(key) && !Object.hasOwn(base, key)) {
       const known = [...keys, ...Object.keys(base)]
       throw sourceFault(
         subject,
         `${what} gave an update with the key "${key}", which the branch does not know. ${suggest(key, known, 'keys')}`,
       )
     }
-    deepFreeze(update[key], subject, key)
   }
-}
-
-/** A state whose mutable parts (Map, Set, Date, bytes) are copies of its own. */
-export function ownState(state: State): State {
-  const own: Record<string, unknown> = {}
-  for (const key of Object.keys(state)) own[key] = isolate(state[key])
-  return Object.freeze(own)
+  return freezeAll(update, subject)
 }
 
 /** An entry as a task. */
@@ -114,7 +102,7 @@ function entryAccepts(entry: unknown): Accepts {
   if (!isBranch(thing)) return NOTHING
   const { names, open } = inputsOf(thing)
   const own = isPlainObject(options) && isPlainObject(options['inputs']) ? options['inputs'] : NO_INPUTS
-  return { names: new Set([...names].filter((name) => !(name in own))), open }
+  return { names: new Set([...names].filter((name) => !Object.hasOwn(own, name))), open }
 }
 
 function merge(a: Accepts, b: Accepts): Accepts {

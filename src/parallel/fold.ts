@@ -2,7 +2,7 @@ import type { Exact } from '../action/action.js'
 import type { InputSpec, InputsOut } from '../action/inputs.js'
 import { describeValue } from '../internal/guards.js'
 import type { Name } from '../internal/type-tools.js'
-import { deepFreeze } from '../state/freeze.js'
+import { deepFreeze, isolate } from '../state/freeze.js'
 import type { ReadsOf, WritesOf } from '../state/keys.js'
 import type { GivenTo } from '../state/spec.js'
 import type { SettlePolicy } from './settle.js'
@@ -121,7 +121,12 @@ function compileEach({ initial, order = 'settled' }: LooseFold, reduceEach: Loos
     throw new TypeError('reduceEach needs initial: the first acc, or a function that makes it.')
   if (order !== 'settled' && order !== 'declared')
     throw new TypeError(`order is ${describeValue(order)}. It takes 'settled' or 'declared'.`)
-  if (typeof initial !== 'function') deepFreeze(initial, 'A map action', 'initial')
-  const first = typeof initial === 'function' ? (initial as Loose) : () => initial
+  const first = typeof initial === 'function' ? (initial as Loose) : startOn(initial)
   return { kind: 'each', reduceEach, initial: first, declared: order === 'declared' }
+}
+
+/** Each visit of the map starts on a value of its own. */
+function startOn(initial: unknown): Loose {
+  const held = deepFreeze(initial, 'A map action', 'initial')
+  return () => isolate(held)
 }

@@ -2,7 +2,7 @@ import type { InputSpec } from '../action/inputs.js'
 import { describeValue } from '../internal/guards.js'
 import type { Name } from '../internal/type-tools.js'
 import { freezeAll } from '../state/freeze.js'
-import { callSource, demandBranch, ownState, toTask } from './branch-state.js'
+import { callSource, demandBranch, toTask } from './branch-state.js'
 import { entriesOf, parseOptions, sourceFault } from './entries.js'
 import { createFanOut, type FanOut, type FanOutOptions } from './fan-out.js'
 import type { SettlePolicy } from './settle.js'
@@ -53,9 +53,13 @@ export function compileParallel(options: Loose): FanOut {
         )
       }
       const branch = demandBranch(subject, 'tasks', entry.action)
-      freezeAll(entry.state, subject)
       const parsed = parseOptions(subject, 'tasks', { ...entry.options, inputs: entry.inputs }, name)
-      return toTask({ ...parsed, thing: undefined }, index, branch, ownState(entry.state))
+      return toTask(
+        { ...parsed, thing: undefined },
+        index,
+        branch,
+        Object.freeze({ ...freezeAll(entry.state, subject) }),
+      )
     },
   }))
 }

@@ -1,4 +1,5 @@
 import type { Inputs } from '../action/inputs.js'
+import { ownState } from '../state/freeze.js'
 
 interface BranchFacts<Key extends string> {
   /** Its name: of a record the key, else what its entry says, else its position. */
@@ -118,6 +119,22 @@ class Result {
   toJSON(): object {
     return { ...this, appId: this.appId }
   }
+
+  /** The same, with another state. */
+  static over(result: Result, state: Readonly<Record<string, unknown>>): Result {
+    return new Result({ ...result, ids: result.#ids }, result.endedAt, {
+      ...(result as unknown as DoneBranch<unknown>),
+      state,
+    })
+  }
+}
+
+/** A result as a reader may have it: what can be changed in its state is the reader's own. */
+export function ownResult(result: AnyResult): AnyResult {
+  if (result.status !== 'done') return result
+  const state = ownState(result.state)
+  if (state === result.state) return result
+  return Object.freeze(Result.over(result as unknown as Result, state)) as unknown as AnyResult
 }
 
 /** Makes the result of a settled branch. */

@@ -7,7 +7,7 @@ import { demandFunction } from '../internal/options.js'
 import type { State } from '../state/freeze.js'
 import { freezeAll } from '../state/freeze.js'
 import type { ReadsOf } from '../state/keys.js'
-import { demandBranch, ownState, toTask } from './branch-state.js'
+import { demandBranch, toTask } from './branch-state.js'
 import { sourceFault } from './entries.js'
 import { createFanOut, type FanOut } from './fan-out.js'
 import type { DoneBranch } from './results.js'
@@ -82,12 +82,12 @@ export function compileSubgraph(options: Loose): FanOut {
       const state: unknown = enter(args)
       if (!isPlainObject(state))
         throw sourceFault(subject, `state gave ${describeValue(state)}. It gives the whole state to start on.`)
-      freezeAll(state, subject)
+      const held = Object.freeze({ ...freezeAll(state, subject) })
       const parsed = { thing: undefined, key: '', inputs: undefined, ...NO_POLICY }
       return {
         entries: { kind: 'known', length: 1, at: () => ({ entry: undefined, name: '' }) },
         keyOf: () => '',
-        toTask: () => toTask(parsed, 0, branch, ownState(state)),
+        toTask: () => toTask(parsed, 0, branch, held),
       }
     },
     true,

@@ -1,19 +1,6 @@
-// Bytes as base64, by what every platform has.
+import { bytesName, bytesOver } from '../state/kind.js'
 
-const VIEWS = {
-  Int8Array,
-  Uint8Array,
-  Uint8ClampedArray,
-  Int16Array,
-  Uint16Array,
-  Int32Array,
-  Uint32Array,
-  Float32Array,
-  Float64Array,
-  BigInt64Array,
-  BigUint64Array,
-} as const
-type ViewName = keyof typeof VIEWS
+// Bytes as base64, by what every platform has.
 
 /** Bytes as they are stored: whose they are, and base64. */
 export interface StoredBytes {
@@ -27,8 +14,8 @@ export function isBytes(value: object): value is ArrayBufferView | ArrayBuffer {
 
 /** Bytes, and whose they are: only what a view shows, not the buffer behind it. */
 export function bytesOf(value: ArrayBufferView | ArrayBuffer): { readonly name: string; readonly bytes: Uint8Array } {
-  if (value instanceof ArrayBuffer) return { name: 'ArrayBuffer', bytes: new Uint8Array(value) }
-  const name = (value as unknown as { readonly [Symbol.toStringTag]: string })[Symbol.toStringTag]
+  const name = bytesName(value) ?? ''
+  if (value instanceof ArrayBuffer) return { name, bytes: new Uint8Array(value) }
   return { name, bytes: new Uint8Array(value.buffer, value.byteOffset, value.byteLength) }
 }
 
@@ -37,12 +24,10 @@ export function fromBytes(value: ArrayBufferView | ArrayBuffer): StoredBytes {
   return { n: name, v: base64(bytes) }
 }
 
-/** @returns undefined for a name that is none */
+/** @returns undefined for a name that is none. A `Buffer` is a `Uint8Array` where the platform has none. */
 export function toBytes({ n, v }: StoredBytes): ArrayBufferView | ArrayBuffer | undefined {
   const { buffer } = Uint8Array.from(atob(v), (char) => char.charCodeAt(0))
-  if (n === 'ArrayBuffer') return buffer
-  if (n === 'DataView') return new DataView(buffer)
-  return n in VIEWS ? new VIEWS[n as ViewName](buffer) : undefined
+  return bytesOver(n, buffer)
 }
 
 const CHUNK = 0x8000

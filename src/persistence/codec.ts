@@ -1,6 +1,8 @@
-import { describeValue, isPlainObject } from '../internal/guards.js'
+import { describeValue } from '../internal/guards.js'
 import { classOf } from '../state/classes.js'
-import { base64, fromBytes, isBytes } from './bytes.js'
+import { isChecked, keptOf, type State } from '../state/freeze.js'
+import { kindOf, oddPart } from '../state/kind.js'
+import { base64, fromBytes } from './bytes.js'
 import { errorParts } from './error-form.js'
 import { SerializationError } from './errors.js'
 import { Held } from './held.js'
@@ -49,8 +51,10 @@ function isAsIs(value: unknown, above: object[] = []): boolean {
 /** @param above what it stands in: a cycle is not plain */
 function isPlainAllDown(value: object, above: object[]): boolean {
   if (above.includes(value)) return false
+  const kind = kindOf(value)
+  if ((kind !== 'list' && kind !== 'record') || (!isChecked(value) && oddPart(value, kind) !== undefined)) return false
   above.push(value)
-  const plain = Array.isArray(value) ? isPlainList(value, above) : isPlainRecord(value, above)
+  const plain = kind === 'list' ? isPlainList(value as readonly unknown[], above) : isPlainRecord(value as State, above)
   above.pop()
   return plain
 }
@@ -60,10 +64,10 @@ function isPlainList(value: readonly unknown[], above: object[]): boolean {
   return true
 }
 
-function isPlainRecord(value: object, above: object[]): boolean {
-  if (!isPlainObject(value) || '$' in value) return false
+function isPlainRecord(value: State, above: object[]): boolean {
+  if (Object.hasOwn(value, '$')) return false
   for (const key of Object.keys(value)) if (!isAsIs(value[key], above)) return false
-  return Object.getOwnPropertySymbols(value).length === 0
+  return true
 }
 
 function tagged(value: unknown, path: string, above: Set<object>): unknown {
@@ -85,7 +89,7 @@ function tagged(value: unknown, path: string, above: Set<object>): unknown {
 function container(value: object, path: string, above: Set<object>): unknown {
   if (above.has(value)) throw new SerializationError(path, 'a reference to what it stands in')
   above.add(value)
-  const made = form(value, path, (item, at) => tagged(item, at, above))
+  const made = form(keptOf(value), path, (item, at) => tagged(item, at, above))
   above.delete(value)
   return made
 }
@@ -93,23 +97,32 @@ function container(value: object, path: string, above: Set<object>): unknown {
 type Inner = (item: unknown, path: string) => unknown
 
 function form(value: object, path: string, inner: Inner): unknown {
-  if (Array.isArray(value)) return Array.from(value, (item, i) => inner(item, `${path}[${i}]`))
-  if (isPlainObject(value)) return record(value, path, inner)
   if (value instanceof Held) return heldForm(value, path, inner)
-  if (value instanceof Date) return dateForm(value.getTime())
-  if (value instanceof Map) {
-    const entries = [...value].map(([key, item], i) => [
-      inner(key, `${path}.keys[${i}]`),
-      inner(item, `${path}.get(${describeValue(key)})`),
-    ])
-    return { $: 'map', v: entries }
+  const kind = kindOf(value)
+  const odd = kind && oddPart(value, kind)
+  if (odd !== undefined) throw new SerializationError(`${path}${odd.at}`, odd.got)
+  switch (kind) {
+    case 'list':
+      return (value as readonly unknown[]).map((item, i) => inner(item, `${path}[${i}]`))
+    case 'record':
+      return record(value as State, path, inner)
+    case 'date':
+      return dateForm((value as Date).getTime())
+    case 'map':
+      return { $: 'map', v: [...(value as ReadonlyMap<unknown, unknown>)].map(entryForm(path, inner)) }
+    case 'set':
+      return { $: 'set', v: [...(value as ReadonlySet<unknown>)].map((item, i) => inner(item, `${path}.values[${i}]`)) }
+    case 'bytes':
+      return { $: 'bytes', ...fromBytes(value as ArrayBufferView | ArrayBuffer) }
+    case 'class': {
+      const known = classOf(value)
+      return { $: 'class', n: known?.name, v: inner(known?.save(value), path) }
+    }
+    default:
+      // A failure is always written down, as what it is told by: its name, its message, what it carries.
+      if (value instanceof Error) return { $: 'error', ...errorParts(value, (item) => inner(item, path)) }
+      throw new SerializationError(path, describeValue(value))
   }
-  if (value instanceof Set) return { $: 'set', v: [...value].map((item, i) => inner(item, `${path}.values[${i}]`)) }
-  if (isBytes(value)) return { $: 'bytes', ...fromBytes(value) }
-  const known = classOf(value)
-  if (known !== undefined) return { $: 'class', n: known.name, v: inner(known.save(value), path) }
-  if (value instanceof Error) return { $: 'error', ...errorParts(value, (item) => inner(item, path)) }
-  throw new SerializationError(path, describeValue(value))
 }
 
 const dateForm = (time: number): object => ({ $: 'date', v: Number.isNaN(time) ? null : time })
@@ -120,11 +133,16 @@ function heldForm({ tag, name, value }: Held, path: string, inner: Inner): unkno
   return { $: tag, ...(name !== undefined && { n: name }), v: inner(value, path) }
 }
 
-function record(value: Readonly<Record<string, unknown>>, path: string, inner: Inner): unknown {
-  if (Object.getOwnPropertySymbols(value).length > 0)
-    throw new SerializationError(path, 'an object with symbols for keys')
+const entryForm =
+  (path: string, inner: Inner) =>
+  ([key, item]: readonly [unknown, unknown], i: number): readonly unknown[] => [
+    inner(key, `${path}.keys[${i}]`),
+    inner(item, `${path}.get(${describeValue(key)})`),
+  ]
+
+function record(value: State, path: string, inner: Inner): unknown {
   const entries = Object.keys(value).map(
     (key) => [key, inner(value[key], path === '' ? key : `${path}.${key}`)] as const,
   )
-  return '$' in value ? { $: 'object', v: entries } : Object.fromEntries(entries)
+  return Object.hasOwn(value, '$') ? { $: 'object', v: entries } : Object.fromEntries(entries)
 }

@@ -29,7 +29,7 @@ export function begin(appId: string, { epoch }: Row): Draft {
     version: 0,
     status: 'running',
     order: 0,
-    visits: {},
+    visits: visitsOf({}),
     waiting: undefined,
     failed: undefined,
     failedAt: 0,
@@ -118,3 +118,7 @@ function mapOf(draft: Draft, at: Pick<Notes['entry'], 'map' | 'visit' | 'version
     draft.map = { map, visit, version, entries: new Map(), total: undefined, settled: false }
   return draft.map
 }
+
+/** Without a prototype: an action may be called `constructor`, or `__proto__`. */
+export const visitsOf = (counted: Readonly<Record<string, number>>): Record<string, number> =>
+  Object.assign(Object.create(null), counted)

@@ -1,5 +1,6 @@
 import { TeaselError } from '../errors.js'
 import { describeValue, glance, isA, messageOf, nameOf } from '../internal/guards.js'
+import { errorClass, errorOfClass } from '../state/kind.js'
 
 /** An error as it is stored. */
 export interface StoredError {
@@ -8,6 +9,8 @@ export interface StoredError {
   readonly stack?: string
   /** Its cause and errors, and what else it carries. */
   readonly props: readonly (readonly [string, unknown])[]
+  /** Its built-in class, where the name does not tell. */
+  readonly made?: string
   /** Made by Teasel: it is told apart by its `code` when it comes back. */
   readonly ours?: true
 }
@@ -31,21 +34,24 @@ export function errorParts(error: Error, inner: (value: unknown) => unknown): St
     ...Object.keys(error).filter((key) => !OWN.has(key)),
   ]
   const stack: unknown = glance(() => error.stack)
+  const made = glance(() => errorClass(error))
   return {
     name: nameOf(error),
     message: messageOf(error),
     ...(typeof stack === 'string' ? { stack } : {}),
     props: names.map((key) => [key, keep(key)]),
+    ...(made === undefined || made === classByName(nameOf(error)) ? {} : { made }),
     ...(isA(error, TeaselError) || BRAND in error ? { ours: true } : {}),
   }
 }
 
-const BUILT_IN = { EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError } as const
+const BUILT_IN = ['AggregateError', 'EvalError', 'RangeError', 'ReferenceError', 'SyntaxError', 'TypeError', 'URIError']
+
+const classByName = (name: string): string => (BUILT_IN.includes(name) ? name : 'Error')
 
 /** An error like the one that was stored: of its built-in class, else an `Error` of its name. */
-export function errorFrom({ name, message, stack, props, ours }: StoredError): Error {
-  const Made = name in BUILT_IN ? BUILT_IN[name as keyof typeof BUILT_IN] : Error
-  const error = new Made(message)
+export function errorFrom({ name, message, stack, props, made, ours }: StoredError): Error {
+  const error = errorOfClass(made ?? classByName(name), message, name)
   const define = (key: PropertyKey, value: unknown, enumerable = false): void =>
     void Object.defineProperty(error, key, { value, enumerable, writable: true, configurable: true })
   if (error.name !== name) define('name', name)

@@ -1,6 +1,7 @@
 import { isPlainObject } from '../internal/guards.js'
 import { classOf } from '../state/classes.js'
-import { isMutable } from '../state/freeze.js'
+import { isChecked, isMutable, keptOf } from '../state/freeze.js'
+import { kindOf, oddPart } from '../state/kind.js'
 import { bytesOf, isBytes } from './bytes.js'
 
 // Owns: a state as it was when it was stored, also where code can change it in place, so that a later one is held against
@@ -55,13 +56,16 @@ class Holding {
     if (this.#above.has(value)) return value // a cycle: refused as it is written
     this.#above.add(value)
     try {
-      return this.#inside(value, before)
+      return this.#inside(keptOf(value), before)
     } finally {
       this.#above.delete(value)
     }
   }
 
   #inside(value: object, before: unknown): unknown {
+    const kind = kindOf(value)
+    // What is refused as it is written is left as it is.
+    if (kind === undefined || (!isChecked(value) && oddPart(value, kind) !== undefined)) return value
     if (Array.isArray(value)) return this.#list(value, before)
     if (isPlainObject(value)) return this.#record(value, before)
     const made = this.#leaf(value, before instanceof Held ? before.value : undefined)
@@ -90,7 +94,6 @@ class Holding {
   }
 
   #record(record: Readonly<Record<string, unknown>>, before: unknown): unknown {
-    if (Object.getOwnPropertySymbols(record).length > 0) return record // refused as it is written
     const known = isPlainObject(before) ? before : {}
     const [keys, old] = [Object.keys(record), Object.keys(known)]
     let unchanged = keys.length === old.length

@@ -2,7 +2,7 @@ import type { Plan } from '../graph/plan.js'
 import { describeValue } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
 import { equal } from '../state/equal.js'
-import { deepFreeze, type State } from '../state/freeze.js'
+import { freezeAll, ownState, type State } from '../state/freeze.js'
 import { SnapshotError } from './errors.js'
 import { passSchema } from './pass-schema.js'
 import type { StoredRecord } from './replay.js'
@@ -54,15 +54,15 @@ export function migrateRecord(stored: StoredRecord, { version, migrate }: Versio
 function migrated(stored: StoredRecord, migrate: NonNullable<ScopeSettings['migrate']>): StoredRecord {
   const { state, position, next, version, hangs } = stored
   const branch = hangs && { map: hangs[1], key: hangs[3] }
-  const made: unknown = migrate({ state, position, next, ...(branch && { branch }) }, version)
+  const made: unknown = migrate({ state: ownState(state), position, next, ...(branch && { branch }) }, version)
   if (typeof made !== 'object' || made === null || !('state' in made)) {
     throw new SnapshotError(`migrate gave ${describeValue(made)}. It gives { state, position, next }.`, version)
   }
   const changed = made as { readonly state: State; readonly position?: string; readonly next?: string }
-  for (const key of Object.keys(changed.state)) deepFreeze(changed.state[key], 'migrate', key)
+  const held = freezeAll(changed.state, 'migrate')
   const given = Object.keys(changed.state).filter(
     (key) => stored.given.includes(key) || !Object.hasOwn(state, key) || !equal(changed.state[key], state[key]),
   )
   const { position: at, next: to } = changed
-  return { ...stored, state: Object.freeze({ ...changed.state }), position: at, next: to, given }
+  return { ...stored, state: Object.freeze({ ...held }), position: at, next: to, given }
 }

@@ -1,9 +1,9 @@
 import { TeaselError } from '../errors.js'
 import { isPlainObject, messageOf } from '../internal/guards.js'
-import { deepFreeze, type State } from '../state/freeze.js'
+import { freezeAll, type State } from '../state/freeze.js'
 import { laidOver } from './above.js'
 import { decode, FORMAT } from './codec.js'
-import { begin, type Draft, readNote } from './draft.js'
+import { begin, type Draft, readNote, visitsOf } from './draft.js'
 import type { Posted, Row, Tail, Until } from './driver.js'
 import { PersistenceError, SerializationError, SnapshotError } from './errors.js'
 import { corrupt, corruptMessage } from './faults.js'
@@ -52,8 +52,7 @@ export function replay(appId: string, tail: Tail | undefined, whole: boolean, fi
   const last = tail.rows.at(-1)
   guarded(appId, last, () => {
     const state = tagged ? (revive(record.state) as State) : record.state
-    for (const key of Object.keys(state)) deepFreeze(state[key], `The stored state of "${appId}"`, key)
-    record.state = Object.freeze({ ...state })
+    record.state = Object.freeze({ ...freezeAll(state, `The stored state of "${appId}"`) })
   })
   record.inbox = whole ? tail.inbox.map((one) => readMessage(appId, one)) : []
   return record
@@ -113,7 +112,7 @@ function readFull(draft: Draft, row: Row, data: FullData, find: FindRaw): void {
   draft.state = data.u === undefined ? data.s : overAbove(draft, data.s, data.u, find)
   draft.based = true
   draft.version = data.v
-  draft.visits = { ...data.c }
+  draft.visits = visitsOf(data.c)
   draft.hangs = data.h ?? draft.hangs
   draft.from = data.o ?? draft.from
   const started = row.sequenceId < 0 || data.q !== undefined

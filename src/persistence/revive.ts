@@ -8,7 +8,7 @@ import { SerializationError } from './errors.js'
 export function revive(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return reviveList(value)
-  if ('$' in value) return untag(value as Tagged)
+  if (Object.hasOwn(value, '$')) return untag(value as Tagged)
   const record = value as Record<string, unknown>
   let made: [string, unknown][] | undefined
   for (const [i, key] of Object.keys(record).entries()) {

@@ -1,7 +1,7 @@
 import { printPath } from '../action/context.js'
 import type { Message } from '../action/message.js'
 import { systemClock } from '../internal/clock.js'
-import { deepFreeze, type State } from '../state/freeze.js'
+import { freezeAll, type State } from '../state/freeze.js'
 import { applySchema, refuseUnknownKeys, type StateRules } from '../state/schema.js'
 import { branchIdOf } from './branch-id.js'
 import { encode } from './codec.js'
@@ -56,7 +56,8 @@ export async function rewind({
     )
   }
   const rootId = await rootOf(persister, ref, at)
-  if (patch !== undefined) checkPatch(patch, at, rulesOf(persister.driver, partitionKey, appId))
+  const held = freezeAll(patch ?? {}, 'rewind')
+  if (patch !== undefined) checkPatch(held, at, rulesOf(persister.driver, partitionKey, appId))
   const { version } = at
   const scope = new Scope(scopeSettings({ partitionKey, rootId, version, clock: systemClock }, persister.driver))
   await scope.claim()
@@ -66,17 +67,16 @@ export async function rewind({
   const head = { ...at, rows: (last?.index ?? -1) + 1, order: last?.order ?? at.order, epoch: newest }
   const journal = new Journal(scope, keepMap, { appId, stored: head })
   const { position, next, visits, startedAt } = at
-  const state: State = { ...at.state, ...patch }
+  const state: State = { ...at.state, ...held }
   const given = [...new Set([...at.given, ...Object.keys(patch ?? {})])]
   const began = head.epoch + 1
   await journal.place('rewind', state, { position, next, visits, startedAt, sequenceId, epoch: began, given })
   return began
 }
 
-/** @throws {ContractError} for a patch that cannot be state, and where the schema refuses it */
+/** @throws {ContractError} where the schema refuses it */
 function checkPatch(patch: State, { state }: StoredRecord, rules: StateRules | undefined): void {
   const keys = Object.keys(patch)
-  for (const key of keys) deepFreeze(patch[key], 'rewind', key)
   if (rules === undefined) return
   refuseUnknownKeys(rules, 'The patch of rewind', keys)
   applySchema(rules, 'The patch of rewind', { ...state, ...patch }, keys)

@@ -1,6 +1,7 @@
 import { type MachineConfig, machineConfigOf } from '../graph/machine-config.js'
 import type { Plan } from '../graph/plan.js'
 import { isA } from '../internal/guards.js'
+import { ownState } from '../state/freeze.js'
 import { createCancellation } from './cancellation.js'
 import { cancelFromOutside, sendFromOutside } from './from-outside.js'
 import type { LooseLogic } from './logic.js'
@@ -93,7 +94,7 @@ function persist(snapshot: AppSnapshot): PersistedRun {
     value,
     next,
     sequenceId,
-    context,
+    context: ownState(context),
     ...(oneWay !== undefined && oneWay.size > 0 && { oneWay: [...oneWay] }),
     inputs: app.inputs,
     visits,

@@ -3,6 +3,7 @@ import type { Fallback } from '../action/retry.js'
 import { toError } from '../internal/guards.js'
 import { checkBranchUpdate } from '../parallel/branch-state.js'
 import { overlay } from '../state/contract.js'
+import { ownState } from '../state/freeze.js'
 import { applySchema } from '../state/schema.js'
 import { timeoutOf } from './cancellation.js'
 import type { RunEnd } from './order.js'
@@ -20,10 +21,10 @@ export function endByFallback(app: LiveApp, fallback: Fallback, end: RunEnd): Ru
   const { state, position, sequenceId } = app.standing
   const cause = thrownIn(error)
   try {
-    const update = fallback({ error: cause, key: app.parent?.key ?? '', state })
+    const given = fallback({ error: cause, key: app.parent?.key ?? '', state: ownState(state) })
     const { keys, rules } = app.plan.graph
     const subject = `Branch "${printPath(app.path)}"`
-    checkBranchUpdate(subject, 'its fallback', keys, state, update)
+    const update = checkBranchUpdate(subject, 'its fallback', keys, state, given)
     const fallen = `The fallback of ${subject}`
     const recovered = applySchema(rules, fallen, overlay(state, update), Object.keys(update))
     app.standing = new AppSnapshot(app, { state: recovered, position, next: undefined, sequenceId })

@@ -2,7 +2,7 @@ import type { Inputs } from '../action/inputs.js'
 import { AsyncQueue } from '../internal/async-queue.js'
 import { isThenable } from '../internal/guards.js'
 import type { Fold } from '../parallel/fold.js'
-import type { AnyResult } from '../parallel/results.js'
+import { type AnyResult, ownResult } from '../parallel/results.js'
 import type { State } from '../state/freeze.js'
 
 // Owns: the three ways to fold the results of one map: all at the end, each as it settles, or by code that runs beside.
@@ -24,7 +24,8 @@ export interface FoldTold {
 /** What a map folds with. */
 export interface FoldSetup extends FoldTold {
   readonly fold: Fold
-  readonly state: State
+  /** What the map reads: each call gives copies of its own of what can be changed. */
+  readonly state: () => State
   readonly inputs: Inputs
   /** The signal of the step. */
   readonly signal: () => AbortSignal
@@ -52,7 +53,7 @@ class FoldArgs {
   readonly #signal: () => AbortSignal
 
   constructor({ state, inputs }: FoldSetup, signal: () => AbortSignal) {
-    this.state = state
+    this.state = state()
     this.inputs = inputs
     this.#signal = signal
   }
@@ -68,7 +69,7 @@ class AllArgs extends FoldArgs {
 
   constructor(setup: FoldSetup, results: readonly AnyResult[]) {
     super(setup, setup.signal)
-    this.results = results
+    this.results = results.map(ownResult)
   }
 
   get branches(): Readonly<Record<string, AnyResult>> {
@@ -184,7 +185,7 @@ class FoldEach extends Beside implements Folding {
       if (!this.#begun) this.#acc = this.#fold.initial(this.#args)
       this.#begun = true
       for (let result = this.#next(); result !== undefined; result = this.#next()) {
-        const acc = this.#fold.reduceEach({ acc: this.#acc, result, state, inputs, signal })
+        const acc = this.#fold.reduceEach({ acc: this.#acc, result: ownResult(result), state, inputs, signal })
         this.#acc = isThenable(acc) ? await acc : acc
       }
     } catch (error) {
@@ -231,7 +232,8 @@ class FoldLive extends Beside implements Folding {
 
   async #run(): Promise<void> {
     await undefined
-    const { state, inputs } = this.setup
+    const { inputs } = this.setup
+    const state = this.setup.state()
     const branches = { asCompleted: () => this.#asCompleted() }
     try {
       if (!this.signal.aborted) this.#update = await this.#reduce({ state, inputs, branches, signal: this.signal })
@@ -266,7 +268,7 @@ class FoldLive extends Beside implements Folding {
       const result = await taken
       this.signal.throwIfAborted()
       if (result === undefined) return
-      yield result
+      yield ownResult(result)
     }
   }
 

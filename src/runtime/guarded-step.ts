@@ -8,10 +8,12 @@ import { Alarm } from './alarm.js'
 import { createCancellation, TIMEOUT } from './cancellation.js'
 import { endSubApps } from './child-app.js'
 import { leakCode } from './leak.js'
+import type { RunOrder } from './order.js'
 import { attemptsOf, delayOf, isBeyondRetry, waitForAttempt, withFallbackError } from './retrying.js'
 import { Slot } from './slot.js'
 import { Step } from './step.js'
 import { closeStep, endStep, lateStep, startAttempt, wrap } from './step-border.js'
+import { inputsAgain } from './step-inputs.js'
 import type { LiveApp } from './tree.js'
 
 // Owns: the attempts at one step of an action that has a retry, a time limit or a fallback.
@@ -21,7 +23,13 @@ import type { LiveApp } from './tree.js'
 // G3  An attempt whose time is over has failed, whatever comes of it later.
 
 /** Runs code until an attempt succeeds, none is left, or a cancel ends it. Answers the update. */
-export async function performGuarded(app: LiveApp, node: PlanNode, first: Step, body: RunBody): Promise<unknown> {
+export async function performGuarded(
+  app: LiveApp,
+  node: PlanNode,
+  order: RunOrder,
+  first: Step,
+  body: RunBody,
+): Promise<unknown> {
   const { epoch, startedAt: begun } = app
   const { retry } = body.policy
   let step = first
@@ -38,7 +46,7 @@ export async function performGuarded(app: LiveApp, node: PlanNode, first: Step, 
       if (delayMs === undefined) return rescue(app, node, step, body, error)
       if (!(await pause(app, node, error, delayMs))) return undefined
       if (app.epoch !== epoch || app.cancellation !== undefined) return undefined // in the tick in which it was due
-      step = new Step(app, node, first.state, first.inputs)
+      step = new Step(app, node, first.fresh(), inputsAgain(app, node, order, first.inputs))
       app.step = step
     }
   }
@@ -79,11 +87,11 @@ async function pause(app: LiveApp, node: PlanNode, thrown: unknown, delayMs: num
 }
 
 /** The update that the fallback gives, checked as any. */
-function rescue(app: LiveApp, node: PlanNode, { state, inputs }: Step, body: RunBody, error: unknown): unknown {
+function rescue(app: LiveApp, node: PlanNode, step: Step, body: RunBody, error: unknown): unknown {
   const { fallback } = body.policy
   if (fallback === undefined || isBeyondRetry(error)) throw error
   try {
-    const update = fallback({ error, state, inputs })
+    const update = fallback({ error, state: step.fresh(), inputs: step.inputs })
     const checked = checkUpdate(
       `The fallback of ${node.subject}`,
       node.parts.writes,

@@ -1,5 +1,5 @@
 import type { PlanNode } from '../graph/plan.js'
-import { toError } from '../internal/guards.js'
+import { ownValue, toError } from '../internal/guards.js'
 import type { CommittingStep, Life } from '../persistence/committing.js'
 import type { Awaitable } from '../persistence/driver.js'
 import type { Journal } from '../persistence/journal.js'
@@ -61,11 +61,13 @@ export function visitsOf({ plan, visits }: LiveApp): Record<string, number> {
 export function restore(app: LiveApp, stored: StoredRecord): void {
   const { position, next, sequenceId } = stored
   const { transient } = app.journal?.scope.settings ?? { transient: new Set() }
-  const given = Object.entries(app.standing.state).filter(([key]) => transient.has(key) && !(key in stored.state))
+  const given = Object.entries(app.standing.state).filter(
+    ([key]) => transient.has(key) && !Object.hasOwn(stored.state, key),
+  )
   const state = given.length === 0 ? stored.state : Object.freeze({ ...stored.state, ...Object.fromEntries(given) })
   if (sequenceId !== app.standing.sequenceId) app.onces = undefined // of a step that is stored
   app.standing = { state, position, next, sequenceId }
-  for (const { name, index } of app.plan.graph.list) app.visits[index] = stored.visits[name] ?? 0
+  for (const { name, index } of app.plan.graph.list) app.visits[index] = ownValue(stored.visits, name) ?? 0
 }
 
 /**

@@ -2,6 +2,7 @@ import { type Inputs, NO_INPUTS, refuseUnknownInputs } from '../action/inputs.js
 import { GraphError } from '../errors.js'
 import type { Plan } from '../graph/plan.js'
 import { cannotStart } from '../graph/runnable.js'
+import { ownValue } from '../internal/guards.js'
 import { checkOptions } from '../internal/options.js'
 import type { AnyEvent } from '../lifecycle/events.js'
 import { checkStored } from '../persistence/pass-schema.js'
@@ -80,7 +81,7 @@ export function createLoneLogic(plan: Plan, bound: Inputs): LooseLogic<AppSnapsh
       const { inputs, appId } = persisted
       const app = loneApp(plan, bound, scope, { state: restoredState(plan, persisted), inputs, appId })
       app.standing = standingFrom(persisted, app.standing.state)
-      for (const node of plan.graph.list) app.visits[node.index] = persisted.visits[node.name] ?? 0
+      for (const node of plan.graph.list) app.visits[node.index] = ownValue(persisted.visits, node.name) ?? 0
       return new AppSnapshot(
         app,
         app.standing,

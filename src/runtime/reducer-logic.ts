@@ -18,8 +18,8 @@ export interface ReducerSetup {
 
 /** What the reducer of a map is made of. */
 export function reducerSetup({ app, step }: LiveMap, { fold, defaults }: FanOut, told: FoldTold): ReducerSetup {
-  const { node, state, inputs } = step
-  const folding = createFolding({ fold, state, inputs, signal: () => step.signal, ...told })
+  const { node, inputs } = step
+  const folding = createFolding({ fold, state: () => step.fresh(), inputs, signal: () => step.signal, ...told })
   return { folding, attempts: () => reduceAgain(app, node, defaults.retry) }
 }
 

@@ -1,4 +1,4 @@
-import type { State } from '../state/freeze.js'
+import { type State, shownState } from '../state/freeze.js'
 import type { Cancellation } from './cancellation.js'
 import type { RunEnd } from './order.js'
 import type { RunOutput } from './snapshot.js'
@@ -6,20 +6,21 @@ import type { LiveApp } from './tree.js'
 
 /** A run that reached a halt, or has nothing left to run. */
 export function endedRun({ standing, leaked }: LiveApp, status: 'halted' | 'finished'): RunEnd {
-  const { state, sequenceId, position: action = '', next } = standing
-  const end = { action, state, sequenceId, leaked }
+  const { sequenceId, position: action = '', next } = standing
+  const end = { action, state: shownState(standing.state), sequenceId, leaked }
   return status === 'halted' ? { ...end, status, next } : { ...end, status, next: undefined }
 }
 
 /** A run that was cancelled. */
 export function cancelledRun({ standing, leaked }: LiveApp, cancellation: Cancellation): RunEnd {
-  const { state, sequenceId, next, position = '' } = standing
+  const { sequenceId, next, position = '' } = standing
+  const state = shownState(standing.state)
   return { status: 'cancelled', action: next ?? position, next, state, sequenceId, cancellation, leaked }
 }
 
 /** A run that failed. */
 export function failedRun({ standing: { state, sequenceId } }: LiveApp, error: Error): RunEnd {
-  return { status: 'failed', error, state, sequenceId }
+  return { status: 'failed', error, state: shownState(state), sequenceId }
 }
 
 /** What whoever asked is told of a run that did not fail. Cancelled is an outcome, not an error. */

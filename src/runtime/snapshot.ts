@@ -180,7 +180,10 @@ export function plainError(error: Error): object {
 export function errorOf(plain: unknown): unknown {
   if (!isPlainObject(plain) || typeof plain['message'] !== 'string') return plain
   const { message, stack, ...fields } = plain
-  const error = Object.assign(new Error(message), fields)
-  Object.defineProperty(error, 'stack', { value: stack, writable: true, configurable: true })
+  const error = new Error(message)
+  const define = (key: string, value: unknown, enumerable: boolean): void =>
+    void Object.defineProperty(error, key, { value, enumerable, writable: true, configurable: true })
+  for (const [key, value] of Object.entries(fields)) define(key, value, true)
+  define('stack', stack, false)
   return error
 }

@@ -61,6 +61,11 @@ export class Step implements LiveStep, ActionArgs<State, Inputs> {
     return this.#open
   }
 
+  /** What the action reads, for code that runs beside or after it. */
+  fresh(): State {
+    return this.#node.view(this.#app.standing.state)
+  }
+
   get node(): PlanNode {
     return this.#node
   }

@@ -1,4 +1,4 @@
-import { type Inputs, NO_INPUTS, parseInputs } from '../action/inputs.js'
+import type { Inputs } from '../action/inputs.js'
 import { NO_POLICY } from '../action/retry.js'
 import type { Edge, PlanNode } from '../graph/plan.js'
 import { chooseEdge } from '../graph/transition.js'
@@ -9,7 +9,7 @@ import { isFanOut } from '../parallel/fan-out.js'
 import type { Gate } from '../parallel/limit.js'
 import { PersistenceError } from '../persistence/errors.js'
 import { checkUpdate, overlay } from '../state/contract.js'
-import type { State } from '../state/freeze.js'
+import { ownState, type State, shownState } from '../state/freeze.js'
 import { applySchema } from '../state/schema.js'
 import { demandReads } from '../state/view.js'
 import { announce } from './announce.js'
@@ -24,6 +24,7 @@ import { AppSnapshot } from './snapshot.js'
 import type { Standing } from './standing.js'
 import { isRunBody, Step } from './step.js'
 import { attemptNumber, closeStep, endStep, startAttempt, wrap } from './step-border.js'
+import { parsedInputs, rawInputs } from './step-inputs.js'
 import type { LiveApp } from './tree.js'
 import { untilRoom } from './until-room.js'
 
@@ -60,14 +61,14 @@ function begin(app: LiveApp, node: PlanNode, order: RunOrder): unknown {
   const { parts, subject } = node
   if (app.cancellation !== undefined) return undefined // by who was told that it begins
   demandReads(subject, parts.reads, app.standing.state)
-  const raw = rawInputs(app, node, order.inputs)
-  const inputs = node.takesInputs ? parseInputs(subject, parts.spec, raw, () => app.where(node)) : NO_INPUTS
-  if (interceptors.length === 0) return execute(app, node, inputs, raw)
+  const raw = rawInputs(app, node, order)
+  const inputs = parsedInputs(app, node, raw)
+  if (interceptors.length === 0) return execute(app, node, order, inputs, raw)
   const waits = new Asking(app).before('Step', tell(app, node, inputs))
-  if (waits === undefined) return execute(app, node, inputs, raw)
+  if (waits === undefined) return execute(app, node, order, inputs, raw)
   const { epoch } = app
   return waits.then(() =>
-    app.cancellation === undefined && app.epoch === epoch ? execute(app, node, inputs, raw) : undefined,
+    app.cancellation === undefined && app.epoch === epoch ? execute(app, node, order, inputs, raw) : undefined,
   )
 }
 
@@ -118,22 +119,13 @@ const pick = (state: State, keys: readonly string[]): State =>
   Object.freeze(Object.fromEntries(keys.map((key) => [key, state[key]])))
 
 /** What the action returned, or a promise of it. */
-function execute(app: LiveApp, node: PlanNode, inputs: Inputs, raw: Inputs): unknown {
+function execute(app: LiveApp, node: PlanNode, order: RunOrder, inputs: Inputs, raw: Inputs): unknown {
   const { body } = node.parts
   const step = new Step(app, node, node.view(app.standing.state), inputs)
   app.step = step
   if (isFanOut(body)) return runMap(app, step, body, raw)
   if (!isRunBody(body)) return undefined
-  return body.policy === NO_POLICY ? step.perform(body) : performGuarded(app, node, step, body)
-}
-
-/** What was given to a run, under what was bound over the graph, over the action, and to the state. */
-function rawInputs(app: LiveApp, node: PlanNode, given: Inputs): Inputs {
-  const { bound, fromState } = node.parts
-  if (!node.bindsInputs) return app.bound === NO_INPUTS ? given : { ...given, ...app.bound }
-  const raw: Record<string, unknown> = { ...given, ...app.bound, ...bound }
-  for (const [name, key] of Object.entries(fromState)) raw[name] = app.standing.state[key]
-  return raw
+  return body.policy === NO_POLICY ? step.perform(body) : performGuarded(app, node, order, step, body)
 }
 
 /**
@@ -182,7 +174,7 @@ function replace(
   place(app, node, next)
   app.self.send({ type: 'teasel.step', standing: next })
   if (app.told === undefined) return announceCommit(app, node, order, update, edge, error)
-  const { state } = next
+  const state = shownState(next.state)
   const fatal = afterStep(app, error === undefined ? { status: 'done', state } : { status: 'failed', error })
   const { epoch } = app
   const go = (found: Fatal | undefined): Settled => {
@@ -206,7 +198,7 @@ function announceCommit(
   edge: Edge | undefined,
   error: Error | undefined,
 ): Settled {
-  const { sequenceId, state } = app.standing
+  const { sequenceId } = app.standing
   if (edge !== undefined && app.hears('transition')) {
     const fields = { to: edge.to.name, condition: edge.name, onError: error !== undefined } as const
     announce(app, { type: 'transition', source: node.name, ...fields }, sequenceId)
@@ -215,14 +207,20 @@ function announceCommit(
   else if (app.hears('step.end')) {
     const durationMs = msSince(app.hub.clock, app.startedAt)
     const recovered = app.attempts?.recovering === sequenceId
-    const fields = { status: 'done', update, state, attempt: attemptNumber(app), recovered, durationMs } as const
+    const held = { update: ownState(update), state: shownState(app.standing.state) }
+    const fields = { status: 'done', ...held, attempt: attemptNumber(app), recovered, durationMs } as const
     announce(app, { type: 'step.end', source: node.name, ...fields }, sequenceId)
   }
   app.at = undefined
   app.attempts?.committed()
-  const paced = error === undefined ? order.pace?.({ action: node.name, update, state, sequenceId }, app) : undefined
+  const paced = error === undefined && order.pace !== undefined ? pace(app, node, order.pace, update) : undefined
   const room = paced ?? order.room?.()
   return room === undefined ? undefined : untilRoom(app, room)
+}
+
+function pace(app: LiveApp, node: PlanNode, ask: NonNullable<RunOrder['pace']>, update: State): ReturnType<typeof ask> {
+  const { state, sequenceId } = app.standing
+  return ask({ action: node.name, update: ownState(update), state: shownState(state), sequenceId }, app)
 }
 
 const NO_UPDATE: State = Object.freeze({})
@@ -256,7 +254,8 @@ function wait<T>(first: unknown, value: T): T | Promise<T> {
 
 function tell(app: LiveApp, node: PlanNode, inputs: Inputs): InterceptedStep {
   const { standing, appId, path } = app
-  app.told = { appId, path, state: standing.state, action: node.name, sequenceId: standing.sequenceId + 1, inputs }
+  const state = shownState(standing.state)
+  app.told = { appId, path, state, action: node.name, sequenceId: standing.sequenceId + 1, inputs }
   return app.told
 }
 

@@ -155,6 +155,8 @@ export interface LiveStep {
   readonly attempt: number
   /** False once it has ended: its context then does nothing. */
   readonly open: boolean
+  /** What the action reads, with copies of its own of what can be changed: for code beside `run`. */
+  fresh(): State
   /** The map that the step stands at, if it does. */
   map: LiveMap | undefined
   cancel(cancellation: Cancellation): void

@@ -17,7 +17,8 @@ const byPrototype = new Map<object, RegisteredClass>()
 const byName = new Map<string, RegisteredClass>()
 
 /**
- * Lets instances of a class stand in state: they are copied for branches that read them, and stored under the name.
+ * Lets instances of a class stand in state: each action that reads one gets a copy, and it is stored under the
+ * name.
  *
  * Say it once, where the class is defined; an instance of a subclass needs a registration of its own.
  * @param name as it is stored; keep it when the class is renamed

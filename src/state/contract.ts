@@ -5,6 +5,7 @@ import { applySchema, fillState, refuseUnknownKeys, type StateRules } from './sc
 
 /**
  * Checks what an action or reducer returned against its declared writes, and freezes it.
+ * @returns the update, or another one where a value was copied as it entered
  * @param subject what returned it, as the message begins: `Action "ask"`
  * @throws {ContractError} when a declared key is missing, another is there, or a value cannot be state
  */
@@ -15,16 +16,21 @@ export function checkUpdate(subject: string, writes: readonly string[], update: 
       got: update === undefined ? 'nothing' : describeValue(update),
     })
   }
-  const found = Object.keys(update).length
+  let made: Record<string, unknown> | undefined
   for (const key of writes) {
     if (!Object.hasOwn(update, key)) throw missingWrite(subject, writes, update)
-    if (freeze) deepFreeze(update[key], subject, key)
+    const given = update[key]
+    const value = freeze ? deepFreeze(given, subject, key) : given
+    if (value !== given) {
+      made ??= { ...update }
+      made[key] = value
+    }
   }
-  if (found !== writes.length) {
+  if (Object.keys(update).length !== writes.length) {
     const keys = Object.keys(update).filter((key) => !writes.includes(key))
     throw new ContractError(subject, { kind: 'undeclared-write', keys, declared: writes })
   }
-  return update
+  return made ?? update
 }
 
 function missingWrite(subject: string, writes: readonly string[], update: State): ContractError {
@@ -50,7 +56,7 @@ export function enterState(subject: string, rules: StateRules, given: unknown): 
   const { defaults, freeze } = rules
   const keys = Object.keys(given)
   refuseUnknownKeys(rules, subject, keys)
-  if (freeze) freezeAll(given, subject)
-  const first = Object.freeze(defaults === undefined ? { ...given } : { ...defaults, ...given })
+  const held = freeze ? freezeAll(given, subject) : given
+  const first = Object.freeze(defaults === undefined ? { ...held } : { ...defaults, ...held })
   return fillState(rules, applySchema(rules, subject, first, keys))
 }

@@ -3,7 +3,7 @@ import { ContractError } from '../errors.js'
 import { describeValue, isPlainObject, isThenable } from '../internal/guards.js'
 import { quote, suggest } from '../internal/nearest.js'
 import { equal } from './equal.js'
-import { deepFreeze, type State } from './freeze.js'
+import { deepFreeze, freezeAll, type State } from './freeze.js'
 import { checkNames } from './keys.js'
 
 type Result = StandardSchemaV1.Result<unknown>
@@ -181,8 +181,7 @@ export function applySchema(
   const { issues, made } = ask(schema, state, keys)
   if (issues.length > 0) throw new ContractError(subject, { kind: 'schema', issues })
   if (made === undefined) return state
-  if (freeze) for (const key of Object.keys(made)) deepFreeze(made[key], subject, key)
-  const next = Object.freeze({ ...state, ...made })
+  const next = Object.freeze({ ...state, ...(freeze ? freezeAll(made, subject) : made) })
   const fresh = Object.keys(made).filter((key) => !schema.oneWay.has(key))
   for (const key of fresh) if (ask(schema, next, [key]).issues.length > 0) schema.oneWay.add(key)
   return next
@@ -195,9 +194,8 @@ export function fillState({ schema, freeze }: StateRules, state: State): State {
     if (Object.hasOwn(state, key)) continue
     const value = fillOf(schema?.keys?.[key])
     if (value === undefined) continue
-    if (freeze) deepFreeze(value, 'The schema', key)
     filled ??= {}
-    filled[key] = value
+    filled[key] = freeze ? deepFreeze(value, 'The schema', key) : value
   }
   return filled === undefined ? state : Object.freeze({ ...filled, ...state })
 }

@@ -1,18 +1,14 @@
 import { ContractError } from '../errors.js'
 import { countAsPlain } from '../internal/guards.js'
-import type { State } from './freeze.js'
+import { isolate, type State } from './freeze.js'
 import type { Reads } from './keys.js'
 
-// Names that code asks of any object without meaning state: a promise test, JSON, printers of test runners.
-const ASKED_OF_ANY = new Set([
-  'then',
-  'toJSON',
-  '$$typeof',
-  'nodeType',
-  'asymmetricMatch',
-  'inspect',
-  '@@__IMMUTABLE_ITERABLE__@@',
-])
+// Names that code asks of any object without meaning state: a promise test, JSON, loggers, printers, test runners.
+const ASKED_OF_ANY = new Set(
+  'then toJSON inspect length href method setHeader message msg err tagName @@__IMMUTABLE_RECORD__@@ $$typeof nodeType asymmetricMatch @@__IMMUTABLE_ITERABLE__@@'.split(
+    ' ',
+  ),
+)
 
 /** Makes the views of one action: what it reads of a state. */
 export type ViewOf = (state: State) => State
@@ -20,22 +16,26 @@ export type ViewOf = (state: State) => State
 /**
  * Compiles the reads of an action into the maker of its views.
  *
- * A view is a plain frozen object. Reading a declared key costs what any property costs; any other string key meets
+ * A view is a plain frozen object, with copies of its own of what cannot be frozen. Reading a declared key costs what any property costs; any other string key meets
  * the prototype, a proxy shared by all views of the action, which throws.
  * @param subject what reads, as the message begins: `Action "ask"`
+ * @param keys those that an action of the graph reads or writes: whoever asks for one means state
  */
-export function createViews(subject: string, reads: Reads): ViewOf {
+export function createViews(subject: string, reads: Reads, keys: ReadonlySet<string>): ViewOf {
   const optional = new Set(reads.optional)
   const { names } = reads
   function View(this: Record<string, unknown>, state: State): void {
-    for (const key of names) if (key in state) this[key] = state[key]
+    for (const key of names) if (Object.hasOwn(state, key)) this[key] = isolate(state[key])
   }
   const guard = new Proxy(Object.prototype, {
     get(target, key, receiver) {
+      if (typeof key === 'string' && optional.has(key)) return undefined
       if (typeof key === 'symbol' || key in target) return Reflect.get(target, key, receiver)
-      if (optional.has(key) || ASKED_OF_ANY.has(key)) return undefined
+      if (ASKED_OF_ANY.has(key) && !keys.has(key)) return undefined
       throw new ContractError(subject, { kind: 'undeclared-read', key, declared: names })
     },
+    // Whoever asks what it is learns that it is a plain object.
+    getPrototypeOf: () => Object.prototype,
     set(_target, key, value, receiver) {
       // Only an optional key lands here, while a view that has it is made: it becomes the view's own property.
       return Reflect.defineProperty(receiver, key, { value, enumerable: true, writable: true, configurable: true })
@@ -57,8 +57,8 @@ export function createViews(subject: string, reads: Reads): ViewOf {
  */
 export function demandReads(subject: string, reads: Reads, state: State): void {
   for (const key of reads.required) {
-    if (state[key] !== undefined || key in state) continue
-    const keys = reads.required.filter((name) => !(name in state))
+    if (Object.hasOwn(state, key)) continue
+    const keys = reads.required.filter((name) => !Object.hasOwn(state, name))
     throw new ContractError(subject, { kind: 'unset-read', keys, set: Object.keys(state) })
   }
 }

@@ -25,13 +25,13 @@ export function analyse(branch: AnyBranch): GraphReport {
   const names = Object.keys(config.states)
   const shortest = waysFrom(config, config.initial)
   const ends = names.filter((name) => name === FINISHED || config.states[name]?.meta.halts === true)
-  const reached = names.filter((name) => name in shortest)
+  const reached = names.filter((name) => Object.hasOwn(shortest, name))
   const leads = (name: string): boolean => {
     const ways = waysFrom(config, name)
-    return ends.some((end) => end in ways)
+    return ends.some((end) => Object.hasOwn(ways, end))
   }
   return {
-    unreachable: names.filter((name) => name !== FINISHED && !(name in shortest)),
+    unreachable: names.filter((name) => name !== FINISHED && !Object.hasOwn(shortest, name)),
     deadEnds: reached.filter((name) => name !== FINISHED && !leads(name)),
     shortest,
   }
@@ -56,11 +56,11 @@ function waysFrom(config: MachineConfig, from: string): Record<string, readonly 
     ]),
   )
   const machine = createMachine({ initial: idOf(from), states })
-  const ways: Record<string, readonly string[]> = {}
+  const ways = new Map<string, readonly string[]>()
   for (const { state, steps } of getShortestPaths(machine)) {
     const before = steps.slice(0, -1).map((step) => nameOf.get(String(step.state.value)) ?? '')
     const to = nameOf.get(String(state.value)) ?? ''
-    ways[to] ??= to === from ? [] : [...new Set([from, ...before])]
+    if (!ways.has(to)) ways.set(to, to === from ? [] : [...new Set([from, ...before])])
   }
-  return ways
+  return Object.fromEntries(ways)
 }

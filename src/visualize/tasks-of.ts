@@ -44,7 +44,7 @@ export async function* tasksOf<Reads, Inputs_>(
   demandReads(subject, parts.reads, given)
   const raw = { ...options.inputs, ...parts.bound } as Inputs
   const inputs = Object.keys(parts.spec).length === 0 ? NO_INPUTS : parseInputs(subject, parts.spec, raw)
-  const state = createViews(subject, parts.reads)(given)
+  const state = createViews(subject, parts.reads, new Set())(given)
   const signal = options.signal ?? new AbortController().signal
   const { entries, toTask } = parts.body.open({ subject, state, inputs, signal })
   let index = 0

@@ -160,7 +160,7 @@ describe('the codec', () => {
     ['a symbol', { a: Symbol('x') }, 'a', 'a symbol'],
     ['an instance of a class', { a: new WeakSet() }, 'a', 'a WeakSet'],
     ['an instance in a map', { a: new Map([['k', new WeakMap()]]) }, 'a.get("k")', 'a WeakMap'],
-    ['keys that are symbols', { a: { [Symbol('x')]: 1 } }, 'a', 'an object with symbols for keys'],
+    ['keys that are symbols', { a: { [Symbol('x')]: 1 } }, 'a', 'the key Symbol(x)'],
   ])('refuses %s, with its path and its type', (_, one, path, type) => {
     expect(() => encode(one)).toThrow(expect.objectContaining({ path, type }))
     expect(() => encode(one)).toThrow(SerializationError)
@@ -174,7 +174,7 @@ describe('the codec', () => {
 
     ring['self'] = [ring]
     expect(() => encode(ring)).toThrow(expect.objectContaining({ path: 'self[0]' }))
-    expect(() => encode(frozen(ring))).toThrow(expect.objectContaining({ path: 'self[0]' }))
+    expect(() => frozen(ring)).toThrow(/a reference to what it stands in into the state at value\.self\[0\]/)
   })
 
   it('refuses to give back a class that nobody registered, and a tag of another version', () => {
@@ -282,21 +282,15 @@ describe('a patch', () => {
     expect(bytes).toBeLessThan(200)
   })
 
-  it('holds what was changed in place, and nothing else', () => {
-    const map = new Map([
-      ['a', { at: new Date(1) }],
-      ['b', { at: new Date(2) }],
-    ])
-    const state = frozen({ map, rest: 'same' })
-    const held = hold(state, undefined)
+  it('costs nothing where an equal value stands, whatever was done to the one that entered', () => {
+    const make = () => new Map([['a', { at: new Date(1) }]])
+    const map = make()
+    const held = hold(frozen({ map, rest: 'same' }), undefined)
+    map.get('a')?.at.setTime(7)
+    map.set('b', { at: new Date(2) })
+    const later = hold(frozen({ map: make(), rest: 'same' }), held)
 
-    const nothing = diff(held, hold(state, held))
-    map.get('b')?.at.setTime(7)
-    const patch = diff(held, hold(state, held))
-
-    expect(nothing).toBeUndefined()
-    const back = revive(apply(stored(held), stored(patch) as Patch))
-    expect(back).toStrictEqual({ map, rest: 'same' })
-    expect(encode(patch)).not.toContain('"a"')
+    expect(diff(held, later)).toBeUndefined()
+    expect(encode(later)).toBe(encode({ map: make(), rest: 'same' }))
   })
 })

@@ -1,4 +1,4 @@
-import { type Clock, createApplication, defineState, resumeOrCreate, SnapshotError, systemClock } from 'teasel'
+import { type Clock, createApplication, defineState, resumeOrCreate, SnapshotError, systemClock, type } from 'teasel'
 import {
   createPersister,
   memoryPersister,
@@ -119,8 +119,10 @@ describe('what is stored', () => {
     const persister = memoryPersister()
     const ring: Record<string, unknown> = {}
     ring['self'] = { ring }
-    const put = kit.action({ reads: [], writes: ['anything'], run: () => ({ anything: { list: [ring] } }) })
-    const app = createApplication(kit.graph({ actions: { put } }), {
+    // A state that is frozen refuses it as it enters.
+    const open = defineState(type<{ anything: unknown }>(), { freeze: false })
+    const put = open.action({ reads: [], writes: ['anything'], run: () => ({ anything: { list: [ring] } }) })
+    const app = createApplication(open.graph({ actions: { put } }), {
       appId: 'app',
       entrypoint: 'put',
       state: {},

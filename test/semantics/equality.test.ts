@@ -1,4 +1,5 @@
 import { and, type Condition, createApplication, defineState, not, or } from 'teasel'
+import { registerClass } from 'teasel/persistence'
 import { toMachine } from 'teasel/visualize'
 import { describe, expect, it } from 'vitest'
 
@@ -20,6 +21,8 @@ describe('a record as a condition compares by content', () => {
   it.each<[unknown, unknown]>([
     [1, 1],
     [Number.NaN, Number.NaN],
+    [0, -0],
+    [[-0], [0]],
     [undefined, undefined],
     [
       [1, 2],
@@ -36,7 +39,6 @@ describe('a record as a condition compares by content', () => {
   })
 
   it.each<[unknown, unknown]>([
-    [0, -0],
     [1, '1'],
     [[1], [1, 2]],
     [[1, 2], [1]],
@@ -69,6 +71,101 @@ describe('a record as a condition compares by content', () => {
     [{ a: 1 }, null],
   ])('%j is not %j', (expected, v) => {
     expect(holds(expected, v)).toBe(false)
+  })
+})
+
+class Price {
+  readonly cents: number
+  constructor(cents: number) {
+    this.cents = cents
+  }
+}
+registerClass('equality.price', Price, { save: ({ cents }) => cents, load: (cents) => new Price(cents) })
+
+describe('a record as a condition compares whatever state may hold', () => {
+  it.each<[string, () => unknown, () => unknown]>([
+    ['a bigint', () => 1n, () => 2n],
+    ['a date', () => new Date(5), () => new Date(6)],
+    ['an invalid date', () => new Date(Number.NaN), () => new Date(0)],
+    ['a map', () => new Map([['a', [1]]]), () => new Map([['a', [2]]])],
+    ['a map by another key', () => new Map([['a', 1]]), () => new Map([['b', 1]])],
+    [
+      'a map with objects as keys',
+      () =>
+        new Map([
+          [{ a: 1 }, 1],
+          [{ a: 2 }, 2],
+        ]),
+      () =>
+        new Map([
+          [{ a: 1 }, 2],
+          [{ a: 2 }, 1],
+        ]),
+    ],
+    ['a set', () => new Set([1, { a: 1 }]), () => new Set([1, { a: 2 }])],
+    ['a smaller set', () => new Set([1, 2]), () => new Set([1])],
+    ['bytes', () => Uint8Array.of(1, 2), () => Uint8Array.of(1, 3)],
+    ['bytes of another kind', () => Uint8Array.of(1), () => Int8Array.of(1)],
+    ['a Buffer', () => Buffer.from('a'), () => Uint8Array.from(Buffer.from('a'))],
+    ['a view', () => new DataView(Uint8Array.of(1).buffer), () => new DataView(Uint8Array.of(2).buffer)],
+    ['a registered class', () => new Price(1), () => new Price(2)],
+    ['all of them', () => [new Map([['a', { at: new Date(1) }]])], () => [new Map([['a', { at: new Date(2) }]])]],
+  ])('%s', async (_, make, makeOther) => {
+    expect([holds(make(), make()), holds(make(), makeOther()), holds(makeOther(), make())]).toEqual([
+      true,
+      false,
+      false,
+    ])
+    const go = kit.action({ reads: [], writes: ['v'], run: () => ({ v: make() }) })
+    const graph = kit.graph({
+      actions: { go, no: stay, yes: stay },
+      transitions: {
+        go: [
+          { to: 'no', when: { v: makeOther() } },
+          { to: 'yes', when: { v: make() } },
+        ],
+      },
+    })
+
+    expect((await createApplication(graph, { entrypoint: 'go', state: {} }).run()).action).toBe('yes')
+  })
+
+  it('in whatever order they hold it', () => {
+    expect(holds(new Set([1, 2]), new Set([2, 1]))).toBe(true)
+    expect(
+      holds(
+        new Map([
+          ['a', 1],
+          ['b', 2],
+        ]),
+        new Map([
+          ['b', 2],
+          ['a', 1],
+        ]),
+      ),
+    ).toBe(true)
+  })
+
+  it('and stays what it was when it was declared', () => {
+    const expected = new Set([1])
+    const condition = and<S>({ v: expected })
+    expected.add(2)
+
+    expect(condition({ state: { v: new Set([1]), a: 0, b: 0 } })).toBe(true)
+  })
+
+  it('under a name that a person reads, and that a statechart can hold as JSON', () => {
+    const values = [1n, new Date(5), new Set([1]), new Map([['a', -0]]), Uint8Array.of(1), Number.NaN, { a: ['x'] }]
+
+    expect(values.map((v) => nameOf(and<S>({ v })))).toEqual([
+      'v = 1n',
+      'v = Date(5)',
+      'v = Set[1]',
+      'v = Map[["a",0]]',
+      'v = an Uint8Array',
+      'v = NaN',
+      'v = {"a":["x"]}',
+    ])
   })
 })
 
