@@ -1,27 +1,30 @@
-import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { answer } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
-import { bundleWorker } from '../tools/bundle-worker.js'
-import { ROOT } from '../tools/vitest-report.js'
-import { type Held, readLines, readStore } from './store.js'
+import { type Bug, bundleWorker } from '../tools/bundle-worker.js'
+import { CALM, type Draw, drawRun, randomOf } from './draw.js'
+import { END } from './ends.js'
+import { Judge } from './judge.js'
+import { type Life, type Lived, livesIn, type Plan } from './life.js'
 import { approve } from './work.js'
 
-// Kills processes that run an application, at every border of persistence in turn and at random instants, resumes them
-// until they are done, and counts what was lost or done twice.
+// Kills, stops and doubles processes that run an application, at every border of persistence in turn and at random
+// instants, under whatever was drawn for the run; resumes them until they are done, and counts what was lost or done twice.
 
-const DONE = 42
-const WAITS = 43
-const MOST_LIVES = 60
+const MOST_LIVES = 120
 
-const usage = `Usage: npm run chaos -- --kills N [--control] [--json]
+const usage = `Usage: npm run chaos -- --kills N [--seed S] [--control] [--json]
 
 Kills N processes by SIGKILL: half of them at the borders of persistence in turn (before and after each write), half at
-random instants, with a SIGTERM now and then. --control switches the journal off, to show that the counters count.`
+random instants, with a SIGTERM, or a SIGSTOP and a second runner, now and then. For each run it is drawn when it is saved,
+which map has a store of its own, how often the stores are away and what is done then, whether it is saved by hand, and
+whether the wall clock jumps. --seed repeats what was drawn; when a kill hits stays up to the machine. --control puts a
+bug into the engine (a store that is away fails a branch, and not the run), to show that the counters count.`
 const args = process.argv.slice(2)
-const kills = Number(args[args.indexOf('--kills') + 1] ?? 0)
+const numberOf = (name: string): number => Number(args[args.indexOf(name) + 1] ?? 0)
+const kills = numberOf('--kills')
 const control = args.includes('--control')
 const json = args.includes('--json')
 if (args.includes('--help')) {
@@ -32,133 +35,89 @@ if (!args.includes('--kills') || !(kills > 0)) {
   console.error(usage)
   process.exit(2)
 }
+const seed = args.includes('--seed') ? numberOf('--seed') : Math.floor(Math.random() * 1e9)
+const random = randomOf(seed)
 
-const worker = await bundleWorker('chaos')
+const BUG: Bug = { file: 'persistence/scope.ts', from: '    this.outage.lost?.(error)\n', to: '' }
+const worker = await bundleWorker('chaos', control ? BUG : undefined)
 const folder = mkdtempSync(join(tmpdir(), 'teasel-chaos-'))
-const counted = { kills: 0, lost: 0, repeated: 0, wrong: 0, duplicates: 0 }
-
-/** How one life of the worker ended. */
-interface Life {
-  readonly code: number | null
-  readonly killed: boolean
-  readonly out: string
-  readonly error: string
-}
-
-/** What ends a life: a border of persistence, a moment after it is up, or nothing. */
-type Plan =
-  | { readonly at: number; readonly when: 'before' | 'after' }
-  | { readonly afterMs: number; readonly signal: NodeJS.Signals }
-  | undefined
-
-function live(file: string, log: string, plan: Plan): Promise<Life> {
-  const env = { ...process.env, CHAOS_FILE: file, CHAOS_LOG: log, ...(control ? { CHAOS_CONTROL: '1' } : {}) }
-  const own = plan !== undefined && 'at' in plan ? { CHAOS_KILL_AT: String(plan.at), CHAOS_KILL_WHEN: plan.when } : {}
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, [worker], { cwd: ROOT, env: { ...env, ...own } })
-    let [out, error] = ['', '']
-    child.stdout.on('data', (data: Buffer) => {
-      const before = out
-      out += data.toString()
-      if (before === '' && plan !== undefined && 'afterMs' in plan)
-        setTimeout(() => child.kill(plan.signal), plan.afterMs)
-    })
-    child.stderr.on('data', (data: Buffer) => {
-      error += data.toString()
-    })
-    const hung = setTimeout(() => child.kill('SIGABRT'), 60_000)
-    child.on('close', (code, signal) => {
-      clearTimeout(hung)
-      resolve({ code, killed: signal === 'SIGKILL', out, error: signal === 'SIGABRT' ? `It hung.\n${error}` : error })
-    })
-  })
-}
-
-/** Counts what a life did although it was there before. */
-function count(held: Held, log: string, from: number): number {
-  const lines = readLines(log, from)
-  counted.repeated += lines.filter(({ step, effect }) => effect === undefined && held.steps.has(step)).length
-  counted.duplicates += lines.filter(({ effect }) => effect !== undefined && held.effects.has(effect)).length
-  return from + lines.length
-}
+const judge = new Judge()
 
 let runs = 0
-/** Runs one application to its end, over as many lives as it takes. @returns its final state, and how much it wrote */
-async function runToEnd(plans: () => Plan): Promise<{ readonly state: string; readonly borders: number } | undefined> {
+/** Runs one application to its end, over as many lives as it takes. @returns its end; undefined when it has none */
+async function runToEnd(draw: Draw, plans: () => Plan): Promise<Lived | undefined> {
   const name = `run-${runs++}`
-  const [file, log] = [join(folder, `${name}.db`), join(folder, `${name}.log`)]
-  let [held, seen, waits]: [Held, number, number] = [readStore(file), 0, 0]
-  for (let lives = 0; lives < MOST_LIVES; lives++) {
-    const { code, killed, out, error } = await live(file, log, plans())
-    if (killed) counted.kills += 1
-    seen = count(held, log, seen)
-    held = readStore(file)
-    if (code === DONE) return JSON.parse(out.split('\n')[1] ?? '{}') as { state: string; borders: number }
-    if (code === WAITS) {
-      if (waits++ > 2) break // answered, and still waiting
-      await using persister = sqlitePersister({ file })
-      await answer({ persister, appId: 'chaos', message: approve('yes') })
-    } else if (!killed && code !== 0) {
-      console.error(`${name}: ended with ${code}\n${error}`)
-      break
-    }
+  const [file, own, log] = ['db', 'own.db', 'log'].map((end) => join(folder, `${name}.${end}`)) as [
+    string,
+    string,
+    string,
+  ]
+  const trial = judge.begin([file, own], log)
+  const live = livesIn({ worker, file, own, log, draw, random })
+  const ended = ({ code, error, killed, signal }: Life): boolean => {
+    if (killed || signal === 'SIGTERM' || code === 0 || code === END.away || code === END.takenOver) return false
+    if (code === END.waits || code === END.done) return false
+    console.error(`${name} (seed ${seed}, ${JSON.stringify(draw)}): ended with ${code}\n${error}`)
+    return true
   }
+  let waits = 0
+  for (let lives = 0; lives < MOST_LIVES; lives++) {
+    const plan = plans()
+    const life = await live(plan)
+    if (life.killed) judge.counted.kills += 1
+    if (life.stopped) judge.counted.doubles += 1
+    trial.look(life.zombie)
+    if (ended(life)) return undefined
+    if (life.code === END.done) return life.lived
+    if (life.code !== END.waits) continue
+    if (waits++ > 5) break // answered, and still waiting
+    await using persister = sqlitePersister({ file })
+    await answer({ persister, appId: 'chaos', message: approve('yes') })
+  }
+  console.error(`${name} (seed ${seed}, ${JSON.stringify(draw)}): does not end`)
   return undefined
-}
-
-/** Compares the end of a run with that of one that was left alone. */
-function judge(end: { readonly state: unknown } | undefined): void {
-  if (end === undefined) counted.lost += 1
-  else if (JSON.stringify(end.state) !== expected) counted.wrong += 1
-}
-
-function tally(): string {
-  const { kills, lost, repeated, wrong, duplicates } = counted
-  return `kills ${kills}, runs lost ${lost}, committed steps repeated ${repeated}, wrong final states ${wrong}, duplicate side effects ${duplicates}`
 }
 
 const started = performance.now()
 // What is still to come is seen while it runs; the numbers themselves stand alone in the output.
-const progress = setInterval(() => console.error(`… of ${kills}: ${tally()}`), 20_000)
-const wasControl = control
-const alone = await runToEnd(() => undefined)
-const expected = JSON.stringify(alone?.state ?? (wasControl ? { round: 2, found: [], answer: 'yes.' } : undefined))
-if (alone === undefined && !wasControl) {
+const progress = setInterval(() => console.error(`… of ${kills}: ${judge.tally()}`), 20_000)
+const alone = await runToEnd(CALM, () => undefined)
+if (alone === undefined) {
   console.error('A run that nobody kills does not end.')
   process.exit(1)
 }
-Object.assign(counted, { kills: 0, lost: 0, repeated: 0, wrong: 0, duplicates: 0 })
-// The last life of the run that was left alone came after the wait, so this is less than there are.
-const borders = Math.max(alone?.borders ?? 0, 120)
+judge.expect(alone.state)
+const borders = Math.max(alone.borders, 160)
+console.error(`seed ${seed}`)
+
+/** A control ends with the first fault that it finds. */
+const goes = (upTo: number): boolean => judge.counted.kills < upTo && !(control && judge.found)
+const drawn = (): Draw => (control ? { ...drawRun(random), outages: 0.02, whenUnavailable: 'fail' } : drawRun(random))
 
 let at = 0
 const half = Math.ceil(kills / 2)
 const stride = Math.max(1, Math.floor((2 * borders) / half))
-while (counted.kills < half) {
+while (goes(half) && at < 4 * borders) {
   const place = (at * stride) % (2 * borders)
   at += 1
-  const plan = { at: 1 + (place >> 1), when: place % 2 === 0 ? ('before' as const) : ('after' as const) }
-  const before = counted.kills
-  const plans: Plan[] = [plan]
-  judge(await runToEnd(() => plans.pop()))
-  if (counted.kills === before && at > 4 * borders) break
+  const plans: Plan[] = [{ at: 1 + (place >> 1), when: place % 2 === 0 ? 'before' : 'after' }]
+  judge.end(await runToEnd(drawn(), () => plans.pop()))
 }
-while (counted.kills < kills) {
+while (goes(kills)) {
   let left = 8
-  judge(
-    await runToEnd(() => {
-      if (left-- <= 0 || counted.kills >= kills) return undefined
-      return { afterMs: Math.random() * 120, signal: left % 5 === 0 ? 'SIGTERM' : 'SIGKILL' }
-    }),
-  )
+  const plan = (): Plan => {
+    if (left-- <= 0 || judge.counted.kills >= kills) return undefined
+    const signal = ['SIGKILL', 'SIGKILL', 'SIGKILL', 'SIGTERM', 'SIGSTOP'][Math.floor(random() * 5)]
+    return { afterMs: random() * 150, signal: signal as NodeJS.Signals }
+  }
+  judge.end(await runToEnd(drawn(), plan))
 }
 rmSync(folder, { recursive: true, force: true })
 clearInterval(progress)
-const { lost, repeated, wrong, duplicates } = counted
 const seconds = ((performance.now() - started) / 1000).toFixed(0)
-if (json) console.log(JSON.stringify({ runs: runs - 1, seconds: Number(seconds), control, ...counted }))
+if (json) console.log(JSON.stringify({ runs: runs - 1, seconds: Number(seconds), seed, control, ...judge.counted }))
 else {
-  console.log(`${runs - 1} runs, ${seconds} s${control ? ', the journal switched off' : ''}`)
-  console.log(tally())
+  console.log(`${runs - 1} runs, ${seconds} s, seed ${seed}${control ? ', with a bug put in' : ''}`)
+  console.log(judge.tally())
 }
-process.exitCode = lost + repeated + wrong + duplicates > 0 ? 1 : 0
+process.exitCode = judge.found ? 1 : 0

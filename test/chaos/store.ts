@@ -2,46 +2,61 @@ import { existsSync, readFileSync } from 'node:fs'
 import { openDatabase } from '../../src/adapters/sqlite/open-database.js'
 import { decode } from '../../src/persistence/codec.js'
 
-/** What a store held when a process was killed. */
+/** What the stores of a run held when a process had ended. */
 export interface Held {
-  /** `appId seq` of every step that had committed. */
-  readonly steps: ReadonlySet<string>
-  /** `appId seq key` of every side effect whose record was there. */
+  /** The last step of each application that is recorded: none up to it may run again, whatever the policy. */
+  readonly steps: ReadonlyMap<string, number>
+  /** Applications whose end is recorded: nothing of them may run again. */
+  readonly over: ReadonlySet<string>
+  /** Tokens of side effects that are recorded. */
   readonly effects: ReadonlySet<string>
 }
 
-/** Reads a store behind the back of whoever uses it. */
-export function readStore(file: string): Held {
-  if (!existsSync(file)) return { steps: new Set(), effects: new Set() }
+interface StoredRow {
+  readonly app: string
+  readonly kind: string
+  readonly seq: number
+  readonly label: string
+  readonly data: string
+}
+
+function rowsOf(file: string): readonly StoredRow[] {
+  if (!existsSync(file)) return []
   const { database } = openDatabase(file)
   try {
     const tables = database.prepare("select name from sqlite_master where name = 'teasel_rows'").all()
-    if (tables.length === 0) return { steps: new Set(), effects: new Set() }
-    const rows = database
+    if (tables.length === 0) return []
+    return database
       .prepare('select app, kind, seq, label, cast(data as text) as data from teasel_rows')
-      .all() as readonly {
-      readonly app: string
-      readonly kind: string
-      readonly seq: number
-      readonly label: string
-      readonly data: string
-    }[]
-    const steps = rows.filter(({ kind, seq }) => kind !== 'note' && seq >= 0).map(({ app, seq }) => `${app} ${seq}`)
-    const effects = rows
-      .filter(({ kind, label }) => kind === 'note' && label === 'once')
-      .map(
-        ({ app, seq, data }) => `${app} ${seq + 1} ${(decode(data) as { readonly d: { readonly key: string } }).d.key}`,
-      )
-    return { steps: new Set(steps), effects: new Set(effects) }
+      .all() as readonly StoredRow[]
   } finally {
     database.close()
   }
 }
 
+/** Reads stores behind the back of whoever uses them. */
+export function readStores(files: readonly string[]): Held {
+  const [steps, over, effects] = [new Map<string, number>(), new Set<string>(), new Set<string>()]
+  for (const { app, kind, seq, label, data } of files.flatMap(rowsOf)) {
+    const { d, e } = decode(data) as {
+      readonly d?: { readonly value?: { readonly token?: string }; readonly final?: boolean }
+      readonly e?: string
+    }
+    if (kind !== 'note') steps.set(app, Math.max(seq, steps.get(app) ?? -1))
+    if (app !== 'chaos' && (e !== undefined || (label === 'cancelled' && d?.final === true))) over.add(app)
+    if (label === 'once' && d?.value?.token !== undefined) effects.add(d.value.token)
+  }
+  return { steps, over, effects }
+}
+
 /** One line of a worker. */
 export interface Line {
-  readonly step: string
+  readonly appId: string
+  readonly seq: number
+  /** `appId seq key` of a side effect. */
   readonly effect: string | undefined
+  readonly pid: number
+  readonly token: string
 }
 
 /** The lines that workers wrote, from one on. */
@@ -51,7 +66,8 @@ export function readLines(file: string, from: number): readonly Line[] {
   return lines
     .filter((line) => line !== '')
     .map((line) => {
-      const [appId, seq, , key = '-'] = line.split(' ')
-      return { step: `${appId} ${seq}`, effect: key === '-' ? undefined : `${appId} ${seq} ${key}` }
+      const [appId = '', seq, , key = '-', pid, token = ''] = line.split(' ')
+      const effect = key === '-' ? undefined : `${appId} ${seq} ${key}`
+      return { appId, seq: Number(seq), effect, pid: Number(pid), token }
     })
 }

@@ -1,14 +1,17 @@
 import { appendFileSync } from 'node:fs'
 import { type ActionContext, defineMessage, defineState, type } from 'teasel'
+import type { Persister } from 'teasel/persistence'
+import type { Draw } from './draw.js'
 
-// What is killed: three levels of branches, retries, a final cancel, a loop that comes back to the map, side effects
-// that are done once, and a wait for a person.
+// What is killed: three levels of branches, retries, a final cancel, a race that its first branch ends, a loop that
+// comes back to the maps, side effects that are done once, and a wait for a person.
 
 interface Work {
   round: number
   name: string
   parts: string[]
   found: string[]
+  marks: string[]
   answer: string
 }
 const kit = defineState<Work>()
@@ -17,9 +20,17 @@ const kit = defineState<Work>()
 export const approve = defineMessage('approve', type<string>())
 
 const log = process.env['CHAOS_LOG'] ?? ''
-/** One line for each execution: who, which step, which attempt, which side effect, which process. */
-function tell({ appId, sequenceId, attempt }: ActionContext, onceKey: string): void {
-  appendFileSync(log, `${appId} ${sequenceId} ${attempt} ${onceKey} ${process.pid}\n`)
+let tokens = 0
+/** One line for each execution: who, which step, which attempt, which side effect, which process, under which token. */
+function tell({ appId, sequenceId, attempt }: ActionContext, onceKey: string): string {
+  const token = `${process.pid}.${tokens++}`
+  appendFileSync(log, `${appId} ${sequenceId} ${attempt} ${onceKey} ${process.pid} ${token}\n`)
+  return token
+}
+/** Does something once, and gives what it was done for: another step must never be answered with that. */
+async function effect(context: ActionContext, of: string): Promise<string> {
+  const done = await context.once('effect', () => ({ of, token: tell(context, 'effect') }))
+  return done.of
 }
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, Math.random() * ms))
 
@@ -31,18 +42,8 @@ const leaf = kit.action({
     tell(context, '-')
     await pause(3)
     if (name.endsWith('1') && context.attempt === 1) throw new RangeError('the first attempt fails')
-    await context.once('effect', () => tell(context, 'effect'))
-    return { parts: [name] }
+    return { parts: [await effect(context, name)] }
   },
-})
-const inner = kit.mapStates({
-  reads: ['name'],
-  writes: ['parts'],
-  action: leaf,
-  *states({ state: { name } }) {
-    for (const i of [1, 2]) yield [{ name: `${name}${i}` }, { key: `k${i}` }]
-  },
-  reduce: ({ results }) => ({ parts: results.flatMap(({ state }) => state.parts) }),
 })
 const mark = kit.action({
   reads: ['name', 'parts'],
@@ -50,16 +51,8 @@ const mark = kit.action({
   async run({ state: { name, parts }, context }) {
     tell(context, '-')
     await pause(2)
-    return { parts: [...parts, `${name}!`] }
+    return { parts: [...parts, await effect(context, `${name}!`)] }
   },
-})
-const middle = kit.graph({ actions: { inner, mark }, transitions: { inner: 'mark' } }).runnable({ entrypoint: 'inner' })
-const deep = kit.mapStates({
-  reads: ['name'],
-  writes: ['parts'],
-  action: middle,
-  states: ({ state: { name } }) => ({ x: { name: `${name}x` }, y: { name: `${name}y` } }),
-  reduce: ({ results }) => ({ parts: results.flatMap(({ state }) => state.parts) }),
 })
 /** Ends the sibling that would never end by itself: for good, whatever happens to this process. */
 const stopSlow = kit.action({
@@ -72,9 +65,6 @@ const stopSlow = kit.action({
     return { parts }
   },
 })
-const branch = kit
-  .graph({ actions: { deep, stopSlow }, transitions: { deep: 'stopSlow' } })
-  .runnable({ entrypoint: 'deep' })
 const slow = kit.action({
   reads: ['name'],
   writes: ['parts'],
@@ -84,26 +74,12 @@ const slow = kit.action({
       if (signal.aborted) reject(signal.reason)
     }),
 })
-const work = kit.mapActions({
-  reads: ['round', 'found'],
-  writes: ['found'],
-  actions: { a: branch, b: branch, slow },
-  state: ({ state: { round } }) => ({ name: `r${round}`, parts: [] }),
-  settle: 'collect',
-  reduce: ({ state: { found }, results }) => ({
-    found: [
-      ...found,
-      ...results.map((one) => (one.status === 'done' ? one.state.parts.join() : `${one.key} ${one.status}`)),
-    ],
-  }),
-})
 const next = kit.action({
-  reads: ['round'],
-  writes: ['round'],
-  async run({ state: { round }, context }) {
+  reads: ['round', 'marks'],
+  writes: ['round', 'marks'],
+  async run({ state: { round, marks }, context }) {
     tell(context, '-')
-    await context.once('effect', () => tell(context, 'effect'))
-    return { round: round + 1 }
+    return { round: round + 1, marks: [...marks, await effect(context, `round ${round}`)] }
   },
 })
 const ask = kit.action({
@@ -126,15 +102,69 @@ const end = kit.action({
   },
 })
 
-/** The graph that is killed. */
-export const graph = kit.graph({
-  actions: { work, next, ask, end },
-  transitions: {
-    work: 'next',
-    next: [{ to: 'work', when: ({ state: { round } }) => round < 2 }, { to: 'ask' }],
-    ask: 'end',
-  },
-})
+/** The graph that is killed. @param own a store of its own for the map that was drawn */
+export function graphOf({ own: map }: Draw, own: Persister) {
+  const storedAt = (name: Draw['own']): { persister?: Persister } => (map === name ? { persister: own } : {})
+  const inner = kit.mapStates({
+    ...storedAt('inner'),
+    reads: ['name'],
+    writes: ['parts'],
+    action: leaf,
+    *states({ state: { name } }) {
+      for (const i of [1, 2]) yield [{ name: `${name}${i}` }, { key: `k${i}` }]
+    },
+    reduce: ({ results }) => ({ parts: results.flatMap(({ state }) => state.parts) }),
+  })
+  const middle = kit
+    .graph({ actions: { inner, mark }, transitions: { inner: 'mark' } })
+    .runnable({ entrypoint: 'inner' })
+  const deep = kit.mapStates({
+    ...storedAt('deep'),
+    reads: ['name'],
+    writes: ['parts'],
+    action: middle,
+    states: ({ state: { name } }) => ({ x: { name: `${name}x` }, y: { name: `${name}y` } }),
+    reduce: ({ results }) => ({ parts: results.flatMap(({ state }) => state.parts) }),
+  })
+  const branch = kit
+    .graph({ actions: { deep, stopSlow }, transitions: { deep: 'stopSlow' } })
+    .runnable({ entrypoint: 'deep' })
+  const work = kit.mapActions({
+    ...storedAt('work'),
+    reads: ['round', 'found'],
+    writes: ['found'],
+    actions: { a: branch, b: branch, slow },
+    state: ({ state: { round } }) => ({ name: `r${round}`, parts: [] }),
+    settle: 'collect',
+    reduce: ({ state: { found }, results }) => ({
+      found: [
+        ...found,
+        ...results.map((one) => (one.status === 'done' ? one.state.parts.join() : `${one.key} ${one.status}`)),
+      ],
+    }),
+  })
+  const race = kit.mapActions({
+    ...storedAt('race'),
+    reads: ['round', 'found'],
+    writes: ['found'],
+    actions: { never: slow, quick: leaf },
+    state: ({ state: { round } }) => ({ name: `q${round}`, parts: [] }),
+    settle: 'any',
+    reduce: ({ state: { found }, results }) => ({
+      found: [...found, ...results.flatMap((one) => (one.status === 'done' ? one.state.parts : []))],
+    }),
+  })
+
+  return kit.graph({
+    actions: { work, race, next, ask, end },
+    transitions: {
+      work: 'race',
+      race: 'next',
+      next: [{ to: 'work', when: ({ state: { round } }) => round < 2 }, { to: 'ask' }],
+      ask: 'end',
+    },
+  })
+}
 
 /** Where it starts. */
-export const start = { round: 0, found: [] as string[] }
+export const start = { round: 0, found: [] as string[], marks: [] as string[] }

@@ -1,15 +1,17 @@
-import { resumeOrCreate } from 'teasel'
-import { createPersister, type PersisterDriver, type Row } from 'teasel/persistence'
+import { resumeOrCreate, systemClock } from 'teasel'
+import { createPersister, PersistenceError, type Persister, type PersisterDriver } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
-import { graph, start } from './work.js'
+import { type Draw, randomOf } from './draw.js'
+import { END } from './ends.js'
+import { graphOf, start } from './work.js'
 
 // One life of the application: resumes it, and is killed by its parent, or kills itself at a border of persistence.
 
 const env = process.env
 const killAt = Number(env['CHAOS_KILL_AT'] ?? 0)
 const killAfter = env['CHAOS_KILL_WHEN'] === 'after'
-const control = env['CHAOS_CONTROL'] === '1'
-const { driver } = sqlitePersister({ file: env['CHAOS_FILE'] ?? '' })
+const draw = JSON.parse(env['CHAOS_DRAW'] ?? '') as Draw
+const random = randomOf(Number(env['CHAOS_SEED'] ?? 0))
 
 let borders = 0
 /** Counts what is written, and dies before or after one of them. */
@@ -21,38 +23,74 @@ function border<T>(write: () => T): T {
   return answer
 }
 
-/** Journal off: rows are written where there is room, and nothing that is stored is read. */
-async function moved(row: Row): Promise<Row> {
-  const history = await driver.history(null, row.appId)
-  return { ...row, index: history.length }
+const away = () => new PersistenceError('No connection.', { fault: 'unavailable', appId: undefined })
+/** A store that goes away now and then, for a while; at times after it has done what was asked. */
+function storeAt(file: string): Persister {
+  const { driver } = sqlitePersister({ file })
+  let back = 0
+  const asked = <T>(ask: () => T): T => {
+    if (performance.now() < back) throw away()
+    if (random() >= draw.outages) return ask()
+    back = performance.now() + random() * draw.awayMs
+    // The answer is lost: what was asked may be done.
+    if (random() < 0.5) void Promise.resolve(ask()).catch(() => {})
+    throw away()
+  }
+  const flaky: PersisterDriver = {
+    name: driver.name,
+    claim: (root, writer) => border(() => asked(() => driver.claim(root, writer))),
+    save: (group) => border(() => asked(() => driver.save(group))),
+    load: (partitionKey, appIds, until) => asked(() => driver.load(partitionKey, appIds, until)),
+    history: (partitionKey, appId) => asked(() => driver.history(partitionKey, appId)),
+    list: (options) => driver.list(options),
+    delete: (root) => driver.delete(root),
+    post: (root, appId, data) => driver.post(root, appId, data),
+    inbox: (root) => asked(() => driver.inbox(root)),
+    close: () => driver.close(),
+  }
+  return createPersister(flaky)
 }
 
-const watched: PersisterDriver = {
-  name: driver.name,
-  claim: (root, writer) => border(() => driver.claim(root, writer)),
-  save: (group) =>
-    border(async () => {
-      if (!control) return driver.save(group)
-      for (const row of group.rows) await driver.save({ ...group, rows: [await moved(row)] })
-    }),
-  load: (partitionKey, appIds, until) =>
-    control ? appIds.map(() => undefined) : driver.load(partitionKey, appIds, until),
-  history: (partitionKey, appId) => driver.history(partitionKey, appId),
-  list: (options) => driver.list(options),
-  delete: (root) => driver.delete(root),
-  post: (root, appId, data) => driver.post(root, appId, data),
-  inbox: (root) => (control ? [] : driver.inbox(root)),
-  close: () => driver.close(),
-}
-// The driver of SQLite answers at once, and so does this one: where it is asked is where it dies.
-const plain: PersisterDriver = { ...watched, save: (group) => border(() => driver.save(group)) }
+let shift = draw.jumps ? Math.floor((random() - 0.5) * 7_200_000) : 0
+const clock = { ...systemClock, now: () => Date.now() + shift }
+const disturb = setInterval(() => {
+  if (draw.jumps && random() < 0.1) shift += Math.floor((random() - 0.5) * 4_000)
+}, 5)
+disturb.unref()
 
-const persister = createPersister(control ? watched : plain)
-const app = await resumeOrCreate(graph, { appId: 'chaos', entrypoint: 'work', state: start, persister })
-process.once('SIGTERM', () => {
-  void app.shutdown('SIGTERM').then(() => process.exit(0))
-})
-console.log('ready')
-const { status, state } = await app.run({ whenWaiting: 'return' })
-console.log(JSON.stringify({ status, state, borders }))
-process.exit(status === 'finished' ? 42 : status === 'waiting' ? 43 : 44)
+function failed(error: unknown): never {
+  // What a lost store makes of a run is said by the run itself; anything else is a fault of ours.
+  if (PersistenceError.is(error) && error.fault === 'unavailable' && draw.outages > 0) process.exit(END.away)
+  if (PersistenceError.is(error) && error.fault === 'taken-over') process.exit(END.takenOver)
+  console.error(error)
+  process.exit(END.failed)
+}
+
+const quiet = { debug() {}, info() {}, warn() {}, error() {} }
+try {
+  const [persister, own] = [storeAt(env['CHAOS_FILE'] ?? ''), storeAt(env['CHAOS_OWN'] ?? '')]
+  const { save, whenUnavailable } = draw
+  const app = await resumeOrCreate(graphOf(draw, own), {
+    appId: 'chaos',
+    entrypoint: 'work',
+    state: start,
+    persister,
+    save: save as 'every-step',
+    whenUnavailable,
+    clock,
+    logger: quiet,
+    inboxEveryMs: 50,
+  })
+  process.once('SIGTERM', () => {
+    void app.shutdown('SIGTERM').then(() => process.exit(0), failed)
+  })
+  if (draw.saves) setInterval(() => random() < 0.2 && void app.save().catch(() => {}), 10).unref()
+  console.log('ready')
+  const { status, state } = await app.run({ whenWaiting: 'return' })
+  console.log(JSON.stringify({ status, state, borders }))
+  process.exit(
+    status === 'finished' ? END.done : status === 'waiting' ? END.waits : status === 'cancelled' ? 0 : END.failed,
+  )
+} catch (error) {
+  failed(error)
+}

@@ -1,0 +1,60 @@
+import type { SavePolicy } from '../../src/persistence/scope.js'
+
+/** A stream of random numbers that a seed gives: the same seed, the same numbers. */
+export function randomOf(seed: number): () => number {
+  let at = seed >>> 0
+  return () => {
+    at = (at + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(at ^ (at >>> 15), at | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+}
+
+/** What is drawn for one run of the application, over all its lives. */
+export interface Draw {
+  readonly save: SavePolicy
+  /** The map that has a persister of its own. */
+  readonly own: 'none' | 'work' | 'deep' | 'inner' | 'race'
+  readonly whenUnavailable: 'fail' | 'wait'
+  /** How probable it is, at each thing asked of a store, that it goes away; and for how long at most. */
+  readonly outages: number
+  readonly awayMs: number
+  /** Whether `app.save()` is called at random moments. */
+  readonly saves: boolean
+  /** Whether the wall clock is another in each process, and jumps. */
+  readonly jumps: boolean
+}
+
+const oneOf = <T>(random: () => number, ...all: readonly T[]): T => all[Math.floor(random() * all.length)] as T
+
+/** Draws how one run is stored and disturbed. */
+export function drawRun(random: () => number): Draw {
+  return {
+    save: oneOf<SavePolicy>(
+      random,
+      'every-step',
+      'every-step',
+      'settle',
+      { after: ['next'] },
+      { after: ['mark', 'race'] },
+    ),
+    own: oneOf(random, 'none', 'none', 'work', 'deep', 'inner', 'race'),
+    whenUnavailable: oneOf(random, 'fail', 'wait'),
+    outages: oneOf(random, 0, 0, 0.005, 0.02),
+    awayMs: oneOf(random, 5, 40),
+    saves: random() < 0.4,
+    jumps: random() < 0.4,
+  }
+}
+
+/** A run that nobody disturbs. */
+export const CALM: Draw = {
+  save: 'every-step',
+  own: 'none',
+  whenUnavailable: 'fail',
+  outages: 0,
+  awayMs: 0,
+  saves: false,
+  jumps: false,
+}

@@ -1,0 +1,103 @@
+import { spawn } from 'node:child_process'
+import { ROOT } from '../tools/vitest-report.js'
+import type { Draw } from './draw.js'
+import { END } from './ends.js'
+
+/** What a life printed when it had ended by itself. */
+export interface Lived {
+  readonly state: unknown
+  readonly borders: number
+}
+
+/** How one life of the worker ended. */
+export interface Life {
+  readonly code: number | null
+  readonly killed: boolean
+  readonly signal: NodeJS.Signals | undefined
+  /** It was stopped, and another ran meanwhile. */
+  readonly stopped: boolean
+  /** The process that was stopped. */
+  readonly zombie: number | undefined
+  readonly lived: Lived | undefined
+  readonly error: string
+}
+
+/**
+ * What ends a life: a border of persistence, a moment after it is up, or nothing. After a SIGSTOP a second process runs
+ * the application as far as it comes; then the first goes on.
+ */
+export type Plan =
+  | { readonly at: number; readonly when: 'before' | 'after' }
+  | { readonly afterMs: number; readonly signal: NodeJS.Signals }
+  | undefined
+
+interface Setting {
+  readonly worker: string
+  readonly file: string
+  readonly own: string
+  readonly log: string
+  readonly draw: Draw
+  readonly random: () => number
+}
+
+const LONGEST_MS = 60_000
+
+/** Makes lives of one application. */
+export function livesIn({ worker, file, own, log, draw, random }: Setting): (plan: Plan) => Promise<Life> {
+  const live = (plan: Plan): Promise<Life> => {
+    const env = {
+      ...process.env,
+      CHAOS_FILE: file,
+      CHAOS_OWN: own,
+      CHAOS_LOG: log,
+      CHAOS_DRAW: JSON.stringify(draw),
+      CHAOS_SEED: String(Math.floor(random() * 1e9)),
+      ...(plan !== undefined && 'at' in plan ? { CHAOS_KILL_AT: String(plan.at), CHAOS_KILL_WHEN: plan.when } : {}),
+    }
+    return new Promise((resolve) => {
+      const child = spawn(process.execPath, [worker], { cwd: ROOT, env })
+      let [out, error, sent, stopped] = ['', '', false, false]
+      let second: Promise<Life> | undefined
+      const send = (signal: NodeJS.Signals): void => {
+        sent = child.kill(signal)
+        if (signal !== 'SIGSTOP' || !sent || child.exitCode !== null) return
+        stopped = true
+        second = live(undefined)
+        void second.then(() => child.kill('SIGCONT'))
+      }
+      child.stdout.on('data', (data: Buffer) => {
+        const before = out
+        out += data.toString()
+        if (before === '' && plan !== undefined && 'afterMs' in plan)
+          setTimeout(() => child.exitCode === null && send(plan.signal), plan.afterMs)
+      })
+      child.stderr.on('data', (data: Buffer) => {
+        error += data.toString()
+      })
+      const hung = setTimeout(() => {
+        error += 'It hung.\n'
+        child.kill('SIGABRT')
+      }, LONGEST_MS)
+      child.on('close', (code, by) => {
+        clearTimeout(hung)
+        const line = out.split('\n')[1]
+        const own: Life = {
+          code,
+          killed: by === 'SIGKILL',
+          signal: by ?? undefined,
+          stopped,
+          zombie: stopped ? child.pid : undefined,
+          lived: line ? (JSON.parse(line) as Lived) : undefined,
+          error,
+        }
+        if (second === undefined) return resolve(own)
+        // How the second ended is how the application stands; the first may only have found that it is another's.
+        void second.then((after) => {
+          const fine = [own, after].find(({ code, signal }) => code === END.failed || signal === 'SIGABRT') ?? after
+          resolve({ ...fine, stopped, zombie: child.pid })
+        })
+      })
+    })
+  }
+  return live
+}
