@@ -41,7 +41,7 @@ export function drawRun(random: () => number): Draw {
     ),
     own: oneOf(random, 'none', 'none', 'work', 'deep', 'inner', 'race'),
     whenUnavailable: oneOf(random, 'fail', 'wait'),
-    outages: oneOf(random, 0, 0, 0.005, 0.02),
+    outages: oneOf(random, 0, 0, 0.003, 0.01),
     awayMs: oneOf(random, 5, 40),
     saves: random() < 0.4,
     jumps: random() < 0.4,

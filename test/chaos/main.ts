@@ -92,7 +92,7 @@ console.error(`seed ${seed}`)
 
 /** A control ends with the first fault that it finds. */
 const goes = (upTo: number): boolean => judge.counted.kills < upTo && !(control && judge.found)
-const drawn = (): Draw => (control ? { ...drawRun(random), outages: 0.02, whenUnavailable: 'fail' } : drawRun(random))
+const drawn = (): Draw => (control ? { ...drawRun(random), outages: 0.01, whenUnavailable: 'fail' } : drawRun(random))
 
 let at = 0
 const half = Math.ceil(kills / 2)

@@ -54,7 +54,7 @@ function storeAt(file: string): Persister {
 let shift = draw.jumps ? Math.floor((random() - 0.5) * 7_200_000) : 0
 const clock = { ...systemClock, now: () => Date.now() + shift }
 const disturb = setInterval(() => {
-  if (draw.jumps && random() < 0.01) shift += Math.floor((random() - 0.5) * 4_000)
+  if (draw.jumps && random() < 0.01) shift += Math.floor((random() - 0.5) * 1_000)
 }, 5)
 disturb.unref()
 
