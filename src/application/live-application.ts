@@ -12,6 +12,7 @@ import { belongs, leaveParent } from '../runtime/child-app.js'
 import { type AnyActorRef, isActive, makeActor, stopActor } from '../runtime/create-actor.js'
 import { cancelAt, cancelFromOutside } from '../runtime/from-outside.js'
 import type { HubSettings } from '../runtime/hub.js'
+import { storedInTime } from '../runtime/minded-store.js'
 import { type CommittedStep, createOrder, pacedBelow, type RunEnd, type RunOrder } from '../runtime/order.js'
 import { outputOf } from '../runtime/run-end.js'
 import { initialStanding } from '../runtime/standing.js'
@@ -177,7 +178,7 @@ export class LiveApplication implements AsyncDisposable {
   async cancel(options: { readonly path?: string | Path; readonly reason?: unknown } = {}): Promise<CancelAnswer> {
     checkOptions('cancel', options, 'path reason')
     const answer = await cancelAt(this.#app, options.path, options.reason, () => this.#over())
-    await this.#app.journal?.scope.idle()
+    await storedInTime(this.#app)
     return answer
   }
 
@@ -192,7 +193,7 @@ export class LiveApplication implements AsyncDisposable {
     const ended = this.#over()
     cancelFromOutside(this.#app, reason, 'shutdown', 'app')
     await ended
-    await this.#app.journal?.scope.idle()
+    await storedInTime(this.#app)
   }
 
   save(): Promise<void> {

@@ -11,6 +11,7 @@ import type { StoredRecord } from '../persistence/replay.js'
 import { childApp } from '../runtime/child-app.js'
 import { Hub, type HubSettings } from '../runtime/hub.js'
 import { restore, visitsOf } from '../runtime/keeping.js'
+import { mindStore } from '../runtime/minded-store.js'
 import { Runner } from '../runtime/runner.js'
 import type { Standing } from '../runtime/standing.js'
 import type { LiveApp } from '../runtime/tree.js'
@@ -52,6 +53,7 @@ export function makeApp(
   const journal = resumed?.journal ?? journalFor(options, appId ?? '', hub.clock)
   hub.books = journal?.scope
   const app = new Runner({ plan, standing, gate, appId, journal, tracker: options.tracker }, hub)
+  if (journal !== undefined) mindStore(app, journal.scope)
   if (journal !== undefined && resumed?.stored !== undefined) {
     journal.opened = true
     restore(app, fitRecord(resumed.stored, plan, journal.scope.settings))

@@ -31,6 +31,7 @@ export type CancelCause =
   | 'signal'
   | 'shutdown'
   | 'stop'
+  | 'store'
 
 /** A run of the root application begins. `next` is its first action. */
 export interface RunStart extends EventFacts {

@@ -20,7 +20,26 @@ export const FORMAT = 2
  * @throws {SerializationError} with the path and the type of what cannot be stored
  */
 export function encode(value: unknown, path = ''): string {
-  return JSON.stringify(isAsIs(value) ? value : tagged(value, path, new Set()))
+  return JSON.stringify(isAsIs(value) ? value : tagged(value, path, { above: new Set(), inWords: false }))
+}
+
+/** The same of what must be written down whatever it is: what of it cannot be stored is told in words. */
+export function encodeInWords(value: unknown): string {
+  return JSON.stringify(wordsOf(value, { above: new Set(), inWords: true }))
+}
+
+interface Way {
+  /** What the value stands in. */
+  readonly above: Set<object>
+  readonly inWords: boolean
+}
+
+function wordsOf(value: unknown, way: Way): unknown {
+  try {
+    return tagged(value, '', way)
+  } catch {
+    return describeValue(value)
+  }
 }
 
 /**
@@ -70,8 +89,9 @@ function isPlainRecord(value: State, above: object[]): boolean {
   return true
 }
 
-function tagged(value: unknown, path: string, above: Set<object>): unknown {
-  if (isAsIs(value)) return value
+function tagged(value: unknown, path: string, way: Way): unknown {
+  // Told in words one by one: to look into a thing as a whole may throw.
+  if ((!way.inWords || typeof value !== 'object') && isAsIs(value)) return value
   switch (typeof value) {
     case 'undefined':
       return { $: 'undefined' }
@@ -80,18 +100,21 @@ function tagged(value: unknown, path: string, above: Set<object>): unknown {
     case 'bigint':
       return { $: 'bigint', v: String(value) }
     case 'object':
-      return value === null ? null : container(value, path, above)
+      return value === null ? null : container(value, path, way)
     default:
       throw new SerializationError(path, describeValue(value))
   }
 }
 
-function container(value: object, path: string, above: Set<object>): unknown {
+function container(value: object, path: string, way: Way): unknown {
+  const { above, inWords } = way
   if (above.has(value)) throw new SerializationError(path, 'a reference to what it stands in')
   above.add(value)
-  const made = form(keptOf(value), path, (item, at) => tagged(item, at, above))
-  above.delete(value)
-  return made
+  try {
+    return form(keptOf(value), path, (item, at) => (inWords ? wordsOf(item, way) : tagged(item, at, way)))
+  } finally {
+    above.delete(value)
+  }
 }
 
 type Inner = (item: unknown, path: string) => unknown

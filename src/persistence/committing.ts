@@ -43,7 +43,7 @@ export interface OpenMap {
 export const mapOf = (stored: StoredRecord | undefined): OpenMap | undefined =>
   stored?.map && { ...stored.map, entries: new Map(stored.map.entries) }
 
-const RESUMABLE: readonly CancelCause[] = ['sibling-failed', 'parent', 'signal', 'shutdown', 'stop']
+const RESUMABLE: readonly CancelCause[] = ['sibling-failed', 'parent', 'signal', 'shutdown', 'stop', 'store']
 
 /** Whether a cancel stays for good, or what it cancelled goes on when it is resumed. */
 export const isFinal = (cause: CancelCause): boolean => !RESUMABLE.includes(cause)

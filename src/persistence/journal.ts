@@ -231,6 +231,8 @@ export class Journal {
   ): Promise<StoredRecord | undefined> {
     const { scope } = this
     this.#follow(plan)
+    if (this.#hangs === undefined) scope.begin()
+    else if (scope.fault !== undefined) throw scope.fault.error
     if (this.opened && !scope.unsure) return undefined
     // Looked for before it is claimed, so that whoever makes it anew by mistake takes it from nobody.
     if (!this.opened && !this.#mayBeStored && (await this.load()) !== undefined)
@@ -282,7 +284,10 @@ export class Journal {
   /** Loads what is stored of this application. */
   async load(): Promise<StoredRecord | undefined> {
     const { driver, partitionKey } = this.scope.settings
-    const [stored] = await loadRecords((ids, until) => driver.load(partitionKey, ids, until), [this.appId])
+    const [stored] = await loadRecords(
+      (ids, until) => this.scope.ask(() => driver.load(partitionKey, ids, until)),
+      [this.appId],
+    )
     return stored
   }
 

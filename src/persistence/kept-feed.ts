@@ -88,7 +88,9 @@ class KeptFeed implements KeptBranches<Journal> {
     const { driver, partitionKey } = this.#scope.settings
     const keys = [...entries.values()].map(([key]) => key)
     const ids = keys.map((key) => this.idOf(key))
-    const records = loadRecords((some, until) => driver.load(partitionKey, some, until), ids)
+    const records = this.#scope.read(() =>
+      loadRecords((some, until) => this.#scope.ask(() => driver.load(partitionKey, some, until)), ids),
+    )
     const put = (all: Awaited<typeof records>): void => {
       for (const [i, key] of keys.entries()) {
         const stored = all[i]

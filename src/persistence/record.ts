@@ -1,7 +1,7 @@
 import type { CancelCause } from '../lifecycle/events.js'
 import type { State } from '../state/freeze.js'
 import { type Above, encodeOver } from './above.js'
-import { encode, FORMAT } from './codec.js'
+import { encode, encodeInWords, FORMAT } from './codec.js'
 import { hold } from './held.js'
 import { diff, type Patch } from './patch.js'
 
@@ -231,5 +231,7 @@ export interface Notes {
 
 /** @throws {SerializationError} with the path of what cannot be stored */
 export function noteData<K extends keyof Notes>(label: K, note: Notes[K]): string {
-  return joined({ f: FORMAT }, 'd', encode(note, label))
+  // How something ended can always be written down, whatever was thrown or given as the reason.
+  const ended = label === 'failed' || label === 'cancelled'
+  return joined({ f: FORMAT }, 'd', ended ? encodeInWords(note) : encode(note, label))
 }

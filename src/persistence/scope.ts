@@ -4,12 +4,14 @@ import type { Awaitable, Claim, Group, PersisterDriver, Row } from './driver.js'
 import { PersistenceError } from './errors.js'
 import type { InboxWatch } from './inbox-watch.js'
 import { orderAfter } from './order.js'
+import { Outage } from './outage.js'
 
 // Owns: all writing below one root: who writes, in which order, what happens when the store is away.
 // P1  A driver that answers at once is asked at once. While one is waited for, rows gather and go as one group; so do
 //     those of branches that commit in the same turn, whatever the driver.
 // P2  Rows of one application go in the order of their places.
 // P3  Rows that may be there although saving them failed are looked for before they are called refused.
+// P4  A store that is lost ends the run: nothing more is written by it, whoever asks, and whoever waited is told the same.
 
 /** When a step is saved. */
 export type SavePolicy = 'every-step' | 'settle' | 'manual' | { readonly after: readonly string[] }
@@ -54,38 +56,99 @@ const LONGEST_WAIT_MS = 5_000
 /** All writing below one root. */
 export class Scope {
   readonly settings: ScopeSettings
+  /** What it shares with the other stores of its tree. */
+  outage: Outage
   #claim: Claim | undefined
+  #claiming: Promise<void> | undefined
   #order = 0
   #gathered: Waiting[] = []
   #flushing: Promise<void> | undefined
   /** A save failed, and nobody knows whether its rows are there. */
   unsure = false
-  /** Another runner has taken the tree. */
-  isLost = false
+  /** What the run that writes here has failed with (P4). */
+  fault: { readonly error: unknown } | undefined
 
-  constructor(settings: ScopeSettings) {
+  constructor(settings: ScopeSettings, outage = new Outage(settings.clock)) {
     this.settings = settings
+    this.outage = outage
   }
 
   /** The same tree in another store. */
   over(driver: PersisterDriver): Scope {
-    return new Scope({ ...this.settings, driver })
+    return new Scope({ ...this.settings, driver }, this.outage)
   }
 
   get incarnation(): number {
     return this.#claim?.incarnation ?? 0
   }
 
+  /** A run of the root begins. @throws {PersistenceError} when the tree is another's by now */
+  begin(): void {
+    this.outage.begin()
+    if (faultOf(this.fault?.error) === 'taken-over') throw this.fault?.error
+    this.fault = undefined
+  }
+
   /** Makes this runner the one who writes, once. */
   claim(): Awaitable<void> {
     if (this.#claim !== undefined) return undefined
+    if (this.#claiming !== undefined) return this.#claiming
     const { driver, writer } = this.settings
-    const claimed = driver.claim(this.settings, writer)
-    if (!isThenable(claimed)) this.#claim = claimed as Claim
-    else
-      return Promise.resolve(claimed).then((claim) => {
-        this.#claim = claim
-      })
+    const put = (claim: Claim): void => {
+      this.#claim = claim
+    }
+    const claimed = this.ask(() => driver.claim(this.settings, writer))
+    if (!isThenable(claimed)) return put(claimed)
+    this.#claiming = claimed.then(put).finally(() => {
+      this.#claiming = undefined
+    })
+    return this.#claiming
+  }
+
+  /**
+   * What the store answers, now or later. One that is away is asked again where that was asked for, once there is a run
+   * that waits for it.
+   * @throws what it refuses with, and the run fails with it (P4)
+   */
+  ask<T>(work: () => Awaitable<T>, again = work): Awaitable<T> {
+    let answer: Awaitable<T>
+    try {
+      answer = work()
+    } catch (error) {
+      return this.#refused(again, error)
+    }
+    if (!isThenable(answer)) return answer as T
+    const { name } = this.settings.driver
+    const ended = this.outage.answerOf(name, Promise.resolve(answer))
+    return ended.catch((error: unknown) => this.#refused(again, error))
+  }
+
+  #refused<T>(again: () => Awaitable<T>, error: unknown): Promise<T> {
+    const waits = this.settings.whenUnavailable === 'wait' && this.outage.lost !== undefined
+    return waits && isAway(error) ? this.#insist(again, error) : this.lose(error)
+  }
+
+  /** Puts together what was stored; what cannot be read fails the run as well (P4). */
+  read<T>(work: () => Awaitable<T>): Awaitable<T> {
+    const refused = (error: unknown): never => {
+      if (PersistenceError.is(error)) this.lose(error)
+      throw error
+    }
+    try {
+      const answer = work()
+      return isThenable(answer) ? Promise.resolve(answer).catch(refused) : answer
+    } catch (error) {
+      return refused(error)
+    }
+  }
+
+  /** The store is lost, and with it the run that writes there (P4). */
+  lose(error: unknown): never {
+    const fault = faultOf(error)
+    if (fault !== 'taken-over' && fault !== 'conflict' && fault !== 'corrupt') this.unsure = true
+    this.fault ??= { error }
+    this.outage.lost?.(error)
+    throw error
   }
 
   /** Orders are given after all that is known to be stored. */
@@ -148,47 +211,39 @@ export class Scope {
   }
 
   #send(rows: readonly Row[], taken: readonly number[]): Awaitable<void> {
-    const { driver, partitionKey, rootId, writer, whenUnavailable } = this.settings
+    if (this.fault !== undefined) throw this.fault.error // P4
+    const { driver, partitionKey, rootId, writer } = this.settings
     const group: Group = { partitionKey, rootId, writer, rows, taken }
     const claimed = this.claim()
     if (claimed !== undefined) return claimed.then(() => this.#send(rows, taken))
-    try {
-      const saved = driver.save(group)
-      if (!isThenable(saved)) return undefined
-      return whenUnavailable === 'wait'
-        ? Promise.resolve(saved).catch((error: unknown) => this.#insist(group, error))
-        : Promise.resolve(saved).catch((error: unknown) => this.#lost(error))
-    } catch (error) {
-      if (whenUnavailable === 'wait' && isAway(error)) return this.#insist(group, error)
-      return this.#lost(error)
-    }
+    return this.ask(
+      () => driver.save(group),
+      async () => {
+        try {
+          await driver.save(group)
+        } catch (error) {
+          if (!(await this.#isThere(group, error))) throw error // P3
+        }
+      },
+    )
   }
 
-  #lost(error: unknown): never {
-    if (isAway(error)) this.unsure = true
-    if (PersistenceError.is(error) && error.fault === 'taken-over') this.isLost = true
-    throw error
-  }
-
-  /** Tries again until the store is back. */
-  async #insist(group: Group, first: unknown): Promise<void> {
-    const { driver, clock } = this.settings
+  /** Asks again until the store is back, or the wait is given up. */
+  async #insist<T>(again: () => Awaitable<T>, first: unknown): Promise<T> {
     let error = first
     for (let wait = FIRST_WAIT_MS; isAway(error); wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
-      await new Promise<void>((resolve) => void clock.setTimeout(resolve, wait))
+      if (!(await this.outage.pause(wait))) break
       try {
-        await driver.save(group)
-        return
-      } catch (again) {
-        if (await this.#isThere(group, again)) return // P3
-        error = again
+        return await this.outage.answerOf(this.settings.driver.name, Promise.resolve(again()))
+      } catch (thrown) {
+        error = thrown
       }
     }
-    throw error
+    return this.lose(error)
   }
 
   async #isThere({ partitionKey, rows }: Group, error: unknown): Promise<boolean> {
-    if (!PersistenceError.is(error) || error.fault !== 'conflict') return false
+    if (faultOf(error) !== 'conflict') return false
     const last = rows.at(-1)
     if (last === undefined) return false
     const history = await this.settings.driver.history(partitionKey, last.appId)
@@ -196,4 +251,5 @@ export class Scope {
   }
 }
 
-const isAway = (error: unknown): boolean => PersistenceError.is(error) && error.fault === 'unavailable'
+const faultOf = (error: unknown): string | undefined => (PersistenceError.is(error) ? error.fault : undefined)
+const isAway = (error: unknown): boolean => faultOf(error) === 'unavailable'

@@ -13,6 +13,7 @@ export function cancelFromOutside(app: LiveApp, reason: unknown, cause: CancelCa
   if (app.parent?.map !== undefined) return app.parent.map.cancelBranch(app.parent.key, cancellation)
   const answer = app.running || app.asked?.size ? 'cancelled' : 'settled'
   app.cancel(cancellation)
+  if (app.parent === undefined) app.hub.outage?.cancelled(graceMs)
   if (!app.running) return answer
   const grace = new Grace(clock, graceMs, () => app.abandon())
   grace.start()

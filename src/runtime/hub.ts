@@ -5,6 +5,7 @@ import type { AnyEvent, EventType } from '../lifecycle/events.js'
 import type { Interceptor } from '../lifecycle/interceptor.js'
 import { Listeners } from '../lifecycle/listeners.js'
 import { consoleLogger, harmlessLogger, type Logger } from '../lifecycle/logger.js'
+import type { Outage } from '../persistence/outage.js'
 
 // Owns: what a whole tree of applications shares, and the one function that dispatches events.
 // Does not own: any application of the tree.
@@ -70,6 +71,8 @@ export class Hub {
   readonly random: () => number
   /** How often the root was opened in its store, where it has one. */
   books: { readonly incarnation: number } | undefined
+  /** The waits for the stores of the tree, where it has one. */
+  outage: Outage | undefined
   readonly #emit: ((event: AnyEvent) => void) | undefined
   #runId: string | undefined
   #seq = 0
@@ -118,6 +121,7 @@ export class Hub {
   beginRun(): void {
     this.#runId = undefined
     this.#seq = 0
+    this.outage?.begin()
   }
 
   /** Counts an event that nobody hears (H1). */

@@ -9,7 +9,7 @@ import { timeoutOf } from './cancellation.js'
 import { noteDown } from './noting.js'
 import { endsAt, type RunEnd, type RunOrder } from './order.js'
 import { attemptsOf } from './retrying.js'
-import { endedRun, failedRun } from './run-end.js'
+import { cancelledRun, endedRun, failedRun } from './run-end.js'
 import { AppSnapshot } from './snapshot.js'
 import { deliverInbox } from './stored-messages.js'
 import type { LiveApp } from './tree.js'
@@ -89,7 +89,8 @@ export async function openJournal(app: LiveApp, journal: Journal, order: RunOrde
     deliverInbox(app, journal)
     return undefined
   } catch (error) {
-    return failedRun(app, toError(error))
+    const { cancellation } = app
+    return cancellation === undefined ? failedRun(app, toError(error)) : cancelledRun(app, cancellation)
   }
 }
 
@@ -100,7 +101,7 @@ export function keepEnd(app: LiveApp, end: RunEnd): Awaitable<RunEnd> {
 }
 
 function tell(app: LiveApp, journal: Journal, end: RunEnd): Awaitable<void> {
-  if (!journal.opened || journal.scope.isLost || journal.scope.unsure) return undefined
+  if (!journal.opened || journal.scope.fault !== undefined) return undefined
   const { attempts, parent } = app
   const life = lifeOf(app)
   if (attempts?.branchRecovered === true && end.status === 'finished') {

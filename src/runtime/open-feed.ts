@@ -5,9 +5,10 @@ import { millisecondsOf } from '../persistence/order.js'
 import type { Persister } from '../persistence/persister.js'
 import type { BranchStarter } from './branch-starter.js'
 import { mapSource } from './map-outcome.js'
+import { mindStore } from './minded-store.js'
 import type { Recorder } from './recorder.js'
 import { TaskFeed } from './task-feed.js'
-import type { LiveMap } from './tree.js'
+import type { LiveApp, LiveMap } from './tree.js'
 
 // Owns: where the tasks of a map come from, and that they go through its books where the application has a journal.
 
@@ -36,8 +37,7 @@ export function openFeed(
   const { entries, toTask } = source
   const feed = new TaskFeed(subject, source, told.wake)
   const own = fanOut.persister as Persister | null | undefined
-  const { clock } = app.hub
-  const journal = own === null ? undefined : (app.journal ?? own?.journal({ rootId: app.appId, clock }))
+  const journal = own === null ? undefined : (app.journal ?? loneJournal(app, own))
   if (journal === undefined) return { feed, kept: undefined }
   const taskAt = entries.kind === 'known' ? (i: number) => toTask(entries.at(i), i) : undefined
   const settle: KeptMap['settle'] = (task, { startedAt, attempts, order }, ending) =>
@@ -49,4 +49,11 @@ export function openFeed(
   const about = { subject, name, visit, policy, base: { ...step.state }, feed, taskAt, settle, own: app.journal && own }
   const kept = journal.openMap({ ...about, ...told })
   return { feed: kept, kept }
+}
+
+/** The books of a map whose application is not stored itself. */
+function loneJournal(app: LiveApp, own: Persister | undefined): Journal | undefined {
+  const journal = own?.journal({ rootId: app.appId, clock: app.hub.clock })
+  if (journal !== undefined) mindStore(app, journal.scope)
+  return journal
 }

@@ -1,3 +1,4 @@
+import { toError } from '../internal/guards.js'
 import { type State, shownState } from '../state/freeze.js'
 import type { Cancellation } from './cancellation.js'
 import type { RunEnd } from './order.js'
@@ -11,8 +12,10 @@ export function endedRun({ standing, leaked }: LiveApp, status: 'halted' | 'fini
   return status === 'halted' ? { ...end, status, next } : { ...end, status, next: undefined }
 }
 
-/** A run that was cancelled. */
-export function cancelledRun({ standing, leaked }: LiveApp, cancellation: Cancellation): RunEnd {
+/** A run that was cancelled; one whose store was lost has failed. */
+export function cancelledRun(app: LiveApp, cancellation: Cancellation): RunEnd {
+  if (cancellation.cause === 'store') return failedRun(app, toError(cancellation.reason))
+  const { standing, leaked } = app
   const { sequenceId, next, position = '' } = standing
   const state = shownState(standing.state)
   return { status: 'cancelled', action: next ?? position, next, state, sequenceId, cancellation, leaked }

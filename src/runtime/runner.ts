@@ -237,7 +237,7 @@ export class Runner implements LiveApp {
     this.cancellation = cancellation
     for (const one of this.asked ?? []) one.cancelled()
     if (!this.running) return // they alone are left of it
-    if (this.hears('cancel'))
+    if (cancellation.cause !== 'store' && this.hears('cancel'))
       announce(this, { type: 'cancel', reason: cancellation.reason, by: cancellation.by, cause: cancellation.cause })
     this.slot?.cancel()
     this.release?.()
@@ -262,7 +262,8 @@ export class Runner implements LiveApp {
 
   #giveUp(cancellation: Cancellation): void {
     this.step?.close()
-    if (this.at !== undefined) leakCode(this, this.at)
+    // Between its action and its commit no code runs: its store is waited for.
+    if (this.at !== undefined && (this.step !== undefined || this.hub.outage?.waiting !== true)) leakCode(this, this.at)
     this.slot?.retire()
     this.slot = this.step = undefined
     this.#finish(cancelledRun(this, cancellation))

@@ -111,7 +111,9 @@ export async function failStep(
   if (app.attempts !== undefined) app.attempts.recovering = undefined // what a fallback gave was refused
   if (app.subApps !== undefined) await endSubApps(app)
   if (app.epoch !== epoch) return undefined // C4
-  return app.cancellation === undefined ? recover(app, node, order, thrown) : lose(app, node, thrown)
+  const { cancellation } = app
+  if (cancellation === undefined) return recover(app, node, order, thrown)
+  return cancellation.cause === 'store' ? recover(app, node, order, cancellation.reason) : lose(app, node, thrown)
 }
 
 /** An update as the schema has made it. */
@@ -231,7 +233,7 @@ function recover(app: LiveApp, node: PlanNode, order: RunOrder, thrown: unknown)
   const { state } = app.standing
   try {
     // A store that is away takes no error transition either.
-    const edges = PersistenceError.is(thrown) ? [] : node.errorEdges
+    const edges = app.cancellation !== undefined || PersistenceError.is(thrown) ? [] : node.errorEdges
     const edge = edges.length === 0 ? undefined : chooseEdge(node, edges, state, thrown)
     if (edge !== undefined) return commit(app, node, order, NO_UPDATE, state, edge, error)
   } catch (second) {

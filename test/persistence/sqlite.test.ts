@@ -232,3 +232,111 @@ describe('a store that fails', () => {
     expect(new Set(orders).size).toBe(orders.length)
   })
 })
+
+describe('a lock of another process', () => {
+  const key = { partitionKey: null, rootId: 'app' }
+  /** Another connection that holds the lock of a file, until it is told to let go. */
+  function lock(file: string): () => void {
+    const { database } = openDatabase(file)
+    database.exec('begin immediate')
+    return () => {
+      database.exec('rollback')
+      database.close()
+    }
+  }
+  const row = (index: number, label: string) => ({
+    appId: 'app',
+    index,
+    kind: 'note' as const,
+    epoch: 0,
+    sequenceId: -1,
+    label,
+    order: index + 1,
+    data: '{"f":1}',
+  })
+
+  it('is waited for without holding the thread: timers go on, and everything asked meanwhile is done', async () => {
+    const file = fileOf('locked')
+    await using persister = sqlitePersister({ file })
+    const { driver } = persister
+    driver.claim(key, 'one')
+    const letGo = lock(file)
+    let turns = 0
+    const turning = setInterval(() => {
+      turns += 1
+      if (turns === 20) letGo()
+    }, 1)
+
+    const asked = [
+      driver.save({ ...key, writer: 'one', rows: [row(0, 'lone')] }),
+      driver.save({ ...key, writer: 'one', rows: [row(1, 'of two'), row(2, 'of two')] }),
+      driver.post(key, 'app', '{}'),
+    ]
+    expect(asked.map((one) => one instanceof Promise)).toEqual([true, true, true])
+    await Promise.all(asked)
+    clearInterval(turning)
+
+    expect(turns).toBeGreaterThanOrEqual(20)
+    expect((await driver.history(null, 'app')).map(({ label }) => label)).toEqual(['lone', 'of two', 'of two'])
+    expect(await driver.inbox(key)).toHaveLength(1)
+  })
+
+  it('is waited for as long as busyMs, and told of then; what comes after it is answered at once', async () => {
+    const file = fileOf('locked-long')
+    await using persister = sqlitePersister({ file, busyMs: 30 })
+    const { driver } = persister
+    driver.claim(key, 'one')
+    const letGo = lock(file)
+
+    await expect(driver.claim(key, 'two')).rejects.toMatchObject({ fault: 'unavailable' })
+    letGo()
+    expect(driver.claim(key, 'two')).toEqual({ incarnation: 1, before: 'one' })
+  })
+
+  it('does not stop a persister from being made: who asks first waits', async () => {
+    const file = fileOf('locked-early')
+    openDatabase(file).database.close()
+    const letGo = lock(file)
+    await using persister = sqlitePersister({ file })
+    const claimed = persister.driver.claim(key, 'one')
+    expect(claimed).toBeInstanceOf(Promise)
+
+    letGo()
+
+    expect(await claimed).toEqual({ incarnation: 0, before: undefined })
+  })
+
+  it('is waited for by a run, which commits each of its steps once', async () => {
+    const file = fileOf('locked-run')
+    await using persister = sqlitePersister({ file })
+    const ran: number[] = []
+    let letGo: (() => void) | undefined
+    const kit = defineState<{ n: number }>()
+    const add = kit.action({
+      reads: ['n'],
+      writes: ['n'],
+      run({ state: { n } }) {
+        ran.push(n)
+        if (n === 1) {
+          letGo = lock(file)
+          setTimeout(letGo, 15)
+        }
+        return { n: n + 1 }
+      },
+    })
+    const graph = kit.graph({
+      actions: { add },
+      transitions: { add: [{ to: 'add', when: ({ state }) => state.n < 3 }] },
+    })
+
+    const { state } = await createApplication(graph, {
+      appId: 'app',
+      entrypoint: 'add',
+      state: { n: 0 },
+      persister,
+    }).run()
+
+    expect([state.n, ran]).toEqual([3, [0, 1, 2]])
+    expect((await persister.load({ appId: 'app' }))?.state).toEqual({ n: 3 })
+  })
+})

@@ -105,6 +105,18 @@ describe.each([
   })
 })
 
+function circular(): object {
+  const made: Record<string, unknown> = {}
+  made['self'] = made
+  made['list'] = [1, made]
+  return made
+}
+function unreadable(): object {
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  return proxy
+}
+
 /** What is stored of the branches of the map that "app" stands at. */
 async function branchesOf(persister: Persister) {
   const root = await persister.load({ appId: 'app' })
@@ -272,6 +284,117 @@ describe('what is stored', () => {
       expect((await run).state.outs).toEqual(['a cancelled', 'b cancelled'])
     },
   )
+
+  it.each([
+    ['a function', () => {}, 'a function'],
+    ['a symbol', Symbol('why'), 'a symbol'],
+    ['an instance of a class', new (class Reply {})(), 'a Reply'],
+    ['a record that holds one', { code: 3, reply: new (class Reply {})() }, { code: 3, reply: 'a Reply' }],
+    ['a cycle', circular(), { self: 'an object', list: [1, 'an object'] }],
+    ['what cannot be looked at', unreadable(), 'an object that cannot be read'],
+  ])(
+    'of a cancel whose reason is %s is told in words, by every door, and nothing else changes',
+    async (_, reason, words) => {
+      for (const door of ['context', 'app', 'watch', 'root'] as const) {
+        let begun = defer()
+        const slow = kit.action({
+          reads: [],
+          writes: ['item'],
+          run({ signal }) {
+            begun.resolve()
+            return untilAborted(signal)
+          },
+        })
+        const fast = kit.action({
+          reads: [],
+          writes: ['item'],
+          async run({ context }) {
+            await begun.promise
+            if (door === 'context') context.cancel('slow', reason)
+            return { item: 'fast' }
+          },
+        })
+        const map = kit.mapActions({
+          reads: [],
+          writes: ['outs'],
+          settle: 'collect',
+          actions: { slow, fast },
+          watch: ({ event, cancel }) => {
+            if (door === 'watch' && event.type === 'step.end') cancel('slow', reason)
+          },
+          reduce: ({ results }) => ({ outs: results.map(({ key, status }) => `${key} ${status}`) }),
+        })
+        const persister = memoryPersister()
+        const graph = kit.graph({ actions: { map } })
+        const reasons: unknown[] = []
+        const run = async (more: object) => {
+          begun = defer()
+          const app = createApplication(graph, { appId: 'app', entrypoint: 'map', state: {}, ...more })
+          app.on('branch.settled', ({ result }) => {
+            if (result.key === 'slow' && result.status === 'cancelled') reasons.push(result.reason)
+          })
+          const running = app.run()
+          await begun.promise
+          if (door === 'app') await app.cancel({ path: 'map/slow', reason })
+          if (door === 'root') await app.cancel({ reason })
+          const end = await running
+          return [end.status, end.state.outs]
+        }
+
+        const without = await run({})
+        expect(await run({ persister })).toEqual(without)
+
+        if (door === 'root') {
+          expect((await persister.load({ appId: 'app' }))?.cancelled?.reason).toEqual(words)
+          continue
+        }
+        expect(reasons.map((one) => one === reason)).toEqual([true, true])
+        const slowId = hashId(['app', 0, 'map', 1, 'slow'])
+        expect((await persister.load({ appId: slowId }))?.cancelled).toMatchObject({ final: true, reason: words })
+      }
+    },
+  )
+
+  it('of a branch whose error holds what cannot be stored, or cannot be read, is that it failed', async () => {
+    const errors = [
+      Object.assign(new RangeError('no'), { reply: () => {}, code: 3 }),
+      Object.defineProperty(new RangeError('hidden'), 'reply', {
+        enumerable: true,
+        get() {
+          throw new TypeError('unreadable')
+        },
+      }),
+      Object.assign(new RangeError('big'), { name: 3n, message: 4n }),
+    ]
+    const own = errors.map((error) =>
+      kit.action({
+        reads: [],
+        writes: ['item'],
+        run() {
+          throw error
+        },
+      }),
+    )
+    const map = kit.mapActions({
+      reads: [],
+      writes: ['outs'],
+      settle: 'collect',
+      actions: { a: own[0] as never, b: own[1] as never, c: own[2] as never },
+      reduce: ({ results }) => ({ outs: results.map(({ status }) => status as string) }),
+    })
+    const persister = memoryPersister()
+    const graph = kit.graph({ actions: { map } })
+    const { state } = await createApplication(graph, { appId: 'app', entrypoint: 'map', state: {}, persister }).run()
+
+    expect(state.outs).toEqual(['failed', 'failed', 'failed'])
+    const stored = await Promise.all(
+      ['a', 'b', 'c'].map((key) => persister.load({ appId: hashId(['app', 0, 'map', 1, key]) })),
+    )
+    expect(stored.map((one) => one?.status)).toEqual(['failed', 'failed', 'failed'])
+    const [a, b] = stored.map((one) => one?.failed?.error.cause)
+    expect(a).toMatchObject({ message: 'no', reply: 'a function', code: 3 })
+    expect(b).toMatchObject({ message: 'hidden', reply: 'cannot be read' })
+  })
 
   it('of a branch that is cancelled twice is the first cancel alone: one to go on later stays that', async () => {
     const persister = memoryPersister()

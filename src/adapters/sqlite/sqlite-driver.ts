@@ -1,5 +1,6 @@
 import type {
   Addressed,
+  Awaitable,
   Claim,
   Group,
   Listed,
@@ -16,13 +17,17 @@ import { PersistenceError, SnapshotError } from '../../persistence/errors.js'
 import { conflict, damaged, takenOver, unavailable } from '../../persistence/faults.js'
 import { millisecondsOf } from '../../persistence/order.js'
 import { demandNames, demandText } from '../../persistence/text.js'
+import { afterLock, HELD_MS, isLocked } from './lock.js'
 import { openDatabase, type SqliteDatabase } from './open-database.js'
 import { migrate, namesOf, OLDEST, SCHEMA } from './schema.js'
 import { prepareAll, type Statements } from './statements.js'
 
 // Owns: one connection to one file.
-// Q1  A lone row is one statement, and so one transaction; a group is `begin immediate` … `commit`.
+// Q1  A lone row is one statement, and so one transaction; a group is `begin immediate` … `commit`. With libsql a lone
+//     row is, too: a statement of it that found a lock stays open, and what others commit meanwhile would be lost.
 // Q2  The claim is tested by the statement that inserts.
+// Q3  While another process holds the lock, what is asked is tried again later: the thread is free in between. What
+//     finds no lock is answered at once.
 
 /** What `sqlitePersister` takes. */
 export interface SqliteOptions {
@@ -35,7 +40,10 @@ export interface SqliteOptions {
   readonly durability?: 'normal' | 'full'
   /** What the names of its tables begin with. Default `teasel`. */
   readonly prefix?: string
-  /** How long to wait for another process that writes, in milliseconds. Default 5 000. */
+  /**
+   * How long to wait for another process that writes, in milliseconds. Default 5 000. The process goes on meanwhile: a
+   * lock holds its thread for 10 ms at most.
+   */
   readonly busyMs?: number
 }
 
@@ -43,31 +51,46 @@ export class SqliteDriver implements PersisterDriver {
   readonly name: string
   /** The connection, for pragmas of your own. */
   readonly database: SqliteDatabase
-  #sql: Statements
+  readonly #settings: Required<Omit<SqliteOptions, 'file'>>
+  #prepared: Statements | undefined
+  /** Whether one statement can be a transaction (Q1). */
+  readonly #lone: boolean
   readonly #letGo: () => Promise<void>
   #closed = false
 
   constructor({ file, durability = 'normal', prefix = 'teasel', busyMs = 5000 }: SqliteOptions) {
     this.name = `sqlite ${file}`
-    const { database, letGo } = this.#guard('open its file', () => openDatabase(file))
+    this.#settings = { durability, prefix, busyMs }
+    const { database, binding, letGo } = this.#told('open its file', () => openDatabase(file))
     this.database = database
     this.#letGo = letGo
+    this.#lone = binding === 'node:sqlite'
     try {
-      this.#guard('prepare its file', () => {
-        this.database.exec(`pragma busy_timeout = ${Math.trunc(busyMs)}`)
-        this.database.prepare('pragma journal_mode = wal').get()
-        this.database.exec(`pragma synchronous = ${durability === 'full' ? 'full' : 'normal'}`)
-        const version = migrate(this.database, prefix)
-        if (version > SCHEMA || version < OLDEST) throw another(this.name, version)
-      })
-      this.#sql = prepareAll(this.database, namesOf(prefix))
+      this.#told('prepare its file', () => this.#sql)
     } catch (error) {
+      if (isLocked(error)) return // the first who asks prepares it
       this.database.close()
       throw error
     }
   }
 
-  claim({ partitionKey, rootId }: RootKey, writer: string): Claim {
+  /** The statements, once the file is prepared for them. */
+  get #sql(): Statements {
+    this.#prepared ??= this.#prepare()
+    return this.#prepared
+  }
+
+  #prepare(): Statements {
+    const { durability, prefix, busyMs } = this.#settings
+    this.database.exec(`pragma busy_timeout = ${Math.trunc(Math.min(busyMs, HELD_MS))}`)
+    this.database.prepare('pragma journal_mode = wal').get()
+    this.database.exec(`pragma synchronous = ${durability === 'full' ? 'full' : 'normal'}`)
+    const version = migrate(this.database, prefix)
+    if (version > SCHEMA || version < OLDEST) throw another(this.name, version)
+    return prepareAll(this.database, namesOf(prefix))
+  }
+
+  claim({ partitionKey, rootId }: RootKey, writer: string): Awaitable<Claim> {
     const part = partOf(partitionKey, rootId)
     return this.#together('open an application', () => {
       const before = this.#sql.owner.get(part, rootId) as StoredOwner | undefined
@@ -77,7 +100,7 @@ export class SqliteDriver implements PersisterDriver {
     })
   }
 
-  save(group: Group): void {
+  save(group: Group): Awaitable<void> {
     const { rows, taken = [] } = group
     demandNames(group.partitionKey, group.rootId)
     for (const { appId, label } of rows) {
@@ -85,11 +108,9 @@ export class SqliteDriver implements PersisterDriver {
       demandText('The name of an action', label)
     }
     const [only] = rows
-    if (rows.length === 1 && taken.length === 0 && only !== undefined) {
-      this.#guard('save', () => this.#insert(group, only))
-      return
-    }
-    this.#together('save', () => {
+    if (rows.length === 1 && taken.length === 0 && only !== undefined)
+      return this.#alone('save', () => this.#insert(group, only))
+    return this.#together('save', () => {
       for (const row of rows) this.#insert(group, row)
       for (const id of taken) this.#sql.take.run(id)
     })
@@ -118,7 +139,11 @@ export class SqliteDriver implements PersisterDriver {
     return owner && textOf(owner.writer)
   }
 
-  load(partitionKey: string | null, appIds: readonly string[], until?: Until): readonly (Tail | undefined)[] {
+  load(
+    partitionKey: string | null,
+    appIds: readonly string[],
+    until?: Until,
+  ): Awaitable<readonly (Tail | undefined)[]> {
     const part = partOf(partitionKey, ...appIds)
     return this.#guard('load', () => appIds.map((appId) => this.#tail(part, appId, until)))
   }
@@ -136,14 +161,14 @@ export class SqliteDriver implements PersisterDriver {
     return { rows, inbox }
   }
 
-  history(partitionKey: string | null, appId: string): readonly RowFacts[] {
+  history(partitionKey: string | null, appId: string): Awaitable<readonly RowFacts[]> {
     return this.#guard('read a history', () => {
       const rows = this.#sql.history.all(partOf(partitionKey, appId), appId) as readonly Omit<StoredRow, 'data'>[]
       return rows.map((row) => toFacts(row))
     })
   }
 
-  list({ partitionKey = null, limit = 100, after }: ListOptions): readonly Listed[] {
+  list({ partitionKey = null, limit = 100, after }: ListOptions): Awaitable<readonly Listed[]> {
     const part = partOf(partitionKey, ...(after === undefined ? [] : [after.appId]))
     return this.#guard('list', () => {
       const rows =
@@ -155,7 +180,7 @@ export class SqliteDriver implements PersisterDriver {
     })
   }
 
-  delete({ partitionKey, rootId }: RootKey): boolean {
+  delete({ partitionKey, rootId }: RootKey): Awaitable<boolean> {
     const part = partOf(partitionKey, rootId)
     return this.#together('delete', () => {
       this.#sql.forgetInbox.run(part, rootId)
@@ -164,14 +189,14 @@ export class SqliteDriver implements PersisterDriver {
     })
   }
 
-  post({ partitionKey, rootId }: RootKey, appId: string, data: string): number {
+  post({ partitionKey, rootId }: RootKey, appId: string, data: string): Awaitable<number> {
     const part = partOf(partitionKey, rootId, appId)
-    return this.#guard('store a message', () =>
+    return this.#alone('store a message', () =>
       Number(this.#sql.post.run(part, appId, rootId, encoder.encode(data)).lastInsertRowid),
     )
   }
 
-  inbox({ partitionKey, rootId }: RootKey): readonly Addressed[] {
+  inbox({ partitionKey, rootId }: RootKey): Awaitable<readonly Addressed[]> {
     const part = partOf(partitionKey, rootId)
     return this.#guard('look for messages', () =>
       (this.#sql.posted.all(part, rootId) as readonly (StoredPost & Pick<StoredRow, 'app'>)[]).map((post) => ({
@@ -186,7 +211,7 @@ export class SqliteDriver implements PersisterDriver {
     this.#closed = true
     // So that the file alone is whole, also where another connection keeps the log.
     this.database.exec('pragma busy_timeout = 0')
-    this.#sql = closedStatements
+    this.#prepared = closedStatements
     try {
       this.database.prepare('pragma wal_checkpoint(passive)').all()
     } catch {
@@ -196,8 +221,12 @@ export class SqliteDriver implements PersisterDriver {
     await this.#letGo()
   }
 
+  #alone<T>(what: string, work: () => T): Awaitable<T> {
+    return this.#lone ? this.#guard(what, work) : this.#together(what, work)
+  }
+
   /** All of it, or nothing. */
-  #together<T>(what: string, work: () => T): T {
+  #together<T>(what: string, work: () => T): Awaitable<T> {
     return this.#guard(what, () => {
       this.database.exec('begin immediate')
       try {
@@ -219,7 +248,17 @@ export class SqliteDriver implements PersisterDriver {
     }
   }
 
-  #guard<T>(what: string, work: () => T): T {
+  /** Answers at once, or later where another process holds the lock (Q3). */
+  #guard<T>(what: string, work: () => T): Awaitable<T> {
+    return afterLock(this.#settings.busyMs, () =>
+      this.#told(what, () => {
+        this.#prepared ??= this.#prepare() // before a transaction begins
+        return work()
+      }),
+    )
+  }
+
+  #told<T>(what: string, work: () => T): T {
     if (this.#closed) throw unavailable(this.name, what, new TypeError('it was closed.'))
     try {
       return work()

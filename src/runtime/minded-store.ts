@@ -1,0 +1,31 @@
+import type { Scope } from '../persistence/scope.js'
+import { cancelFromOutside } from './from-outside.js'
+import { Grace } from './grace.js'
+import type { LiveApp } from './tree.js'
+
+/**
+ * A tree writes to a store: when that is lost, at whatever depth, the run of the root fails with it, and all below is
+ * cancelled so that it goes on when it is resumed. It is no failure of whoever wrote.
+ */
+export function mindStore(app: LiveApp, scope: Scope): void {
+  const { hub } = app
+  let root = app
+  while (root.parent !== undefined) root = root.parent.app
+  if (hub.outage === undefined) {
+    hub.outage = scope.outage
+    hub.outage.lost = (error) => cancelFromOutside(root, error, 'store', 'store')
+  } else scope.outage = hub.outage
+}
+
+/** Resolves when nothing is being stored, or after the grace period: who cancels does not wait for a store that is away. */
+export async function storedInTime({ journal, hub: { clock, graceMs } }: LiveApp): Promise<void> {
+  if (journal === undefined) return
+  await new Promise<void>((resolve) => {
+    const grace = new Grace(clock, graceMs, resolve)
+    grace.start()
+    void journal.scope.idle().then(() => {
+      grace.end()
+      resolve()
+    })
+  })
+}

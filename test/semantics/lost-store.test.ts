@@ -1,0 +1,351 @@
+import { type Application, createApplication, defineMessage, defineState, resumeOrCreate, type } from 'teasel'
+import {
+  createPersister,
+  memoryPersister,
+  PersistenceError,
+  type PersistenceFault,
+  type Persister,
+  type PersisterDriver,
+} from 'teasel/persistence'
+import { ManualClock } from 'teasel/testing'
+import { describe, expect, it } from 'vitest'
+import { settle, untilAborted } from '../support/deferred.js'
+
+// A store that is lost, or away, is no failure of whoever wrote: the run rejects with what the store said, and goes on
+// from there when it is run again.
+
+const quiet = { debug() {}, info() {}, warn() {}, error() {} }
+
+interface Work {
+  n: number
+  item: string
+  outs: string[]
+}
+const kit = defineState<Work>()
+const lost = (fault: PersistenceFault) => new PersistenceError(`The store is ${fault}.`, { fault, appId: undefined })
+
+type Call = { readonly [K in keyof PersisterDriver]: { readonly method: K } }[keyof PersisterDriver] & {
+  readonly rows: readonly { readonly appId: string; readonly kind: string; readonly label: string }[]
+}
+/** A persister over a store in memory that refuses what it is told to. */
+function refusing(refuses: (call: Call) => Error | undefined, later = false): Persister {
+  const { driver } = memoryPersister()
+  const watched = new Proxy(driver, {
+    get(target, method: keyof PersisterDriver) {
+      const value = target[method]
+      if (typeof value !== 'function') return value
+      return (...args: unknown[]) => {
+        const work = (): unknown => {
+          const { rows = [] } = (method === 'save' ? args[0] : {}) as { readonly rows?: Call['rows'] }
+          const error = refuses({ method, rows } as Call)
+          if (error !== undefined) throw error
+          return (value as (...given: unknown[]) => unknown).apply(target, args)
+        }
+        return later ? Promise.resolve().then(work) : work()
+      }
+    },
+  })
+  return createPersister(watched)
+}
+const ofBranch = ({ rows }: Call): boolean => rows.some(({ appId, kind }) => appId !== 'app' && kind !== 'note')
+/** Refuses the first call of a kind, once. */
+function once(of: (call: Call) => boolean, fault: PersistenceFault): (call: Call) => Error | undefined {
+  let left = 1
+  return (call) => (of(call) && left-- > 0 ? lost(fault) : undefined)
+}
+const options = { appId: 'app', entrypoint: 'map', state: { n: 0, item: '' }, logger: quiet } as const
+const one = kit.action({ reads: [], writes: ['item'], run: () => ({ item: 'one' }) })
+/** A sibling that ends by its signal alone, until it is run again. */
+const never = (ends: () => boolean) =>
+  kit.action({
+    reads: [],
+    writes: ['item'],
+    run: ({ signal }) => (ends() ? { item: 'never' } : untilAborted(signal)),
+  })
+const said = (app: Application<Work, never>): Promise<unknown> =>
+  app.run().then(
+    ({ status, state }) => [status, state.outs],
+    (error: unknown) => error,
+  )
+
+const policies = ['all', 'collect', 'any', 'first', { atLeast: 1 }] as const
+const faults = ['unavailable', 'taken-over', 'conflict'] as const
+type Results = { readonly results: readonly { readonly key: string; readonly status: string }[] }
+const statuses = ({ results }: Results) => ({ outs: results.map(({ key, status }) => `${key} ${status}`) })
+
+describe.each([
+  ['at once', false],
+  ['later', true],
+])('a store that is lost in a branch, and answers %s,', (_, later) => {
+  describe.each(faults)('because it is %s', (fault) => {
+    it.each(policies)('rejects the run under %o, and nothing of it is data', async (policy) => {
+      for (const depth of [0, 1, 2]) {
+        let again = false
+        const leaves = kit.mapActions({
+          reads: [],
+          writes: ['item', 'outs'],
+          actions: { one, never: never(() => again) },
+          settle: policy as 'collect',
+          reduce: (given) => ({ item: '', ...statuses(given) }),
+        })
+        let inner = kit.graph({ actions: { map: leaves } })
+        for (let level = 0; level < depth; level++) {
+          const runnable = inner.runnable({ entrypoint: 'map' })
+          const around = kit.mapStates({
+            reads: [],
+            writes: ['item', 'outs'],
+            action: runnable,
+            states: { below: {} },
+            settle: 'collect',
+            reduce: ({ results }) => ({
+              item: '',
+              outs: results.flatMap((result) => (result.status === 'done' ? result.state.outs : [result.status])),
+            }),
+          })
+          inner = kit.graph({ actions: { map: around } }) as unknown as typeof inner
+        }
+        const persister = refusing(once(ofBranch, fault), later)
+        const error = await said((await resumeOrCreate(inner, { ...options, persister })) as never)
+        again = true
+        const after = await said((await resumeOrCreate(inner, { ...options, persister })) as never)
+
+        expect(error).toBeInstanceOf(PersistenceError)
+        expect(error).toMatchObject({ fault })
+        const others =
+          policy === 'all' || policy === 'collect' ? 'never done' : expect.stringMatching(/^never (done|cancelled)$/)
+        expect(after).toEqual(['finished', ['one done', others]])
+      }
+    })
+  })
+
+  it('of a map of its own rejects the run as well, and the application is stored as before the map', async () => {
+    const own = refusing(once(ofBranch, 'taken-over'), later)
+    for (const persister of [memoryPersister(), undefined]) {
+      const map = kit.mapActions({
+        reads: [],
+        writes: ['outs'],
+        persister: own,
+        settle: 'collect',
+        actions: { one, two: one },
+        reduce: statuses,
+      })
+      const graph = kit.graph({ actions: { map } })
+      const own2 = { ...options, appId: persister === undefined ? 'app2' : 'app', ...(persister && { persister }) }
+      const error = await said(createApplication(graph, own2) as never)
+
+      if (persister !== undefined) {
+        expect(error).toMatchObject({ code: 'persistence', fault: 'taken-over' })
+        expect(await said((await resumeOrCreate(graph, { ...options, persister })) as never)).toEqual([
+          'finished',
+          ['one done', 'two done'],
+        ])
+      } else expect(error).toEqual(['finished', ['one done', 'two done']])
+    }
+  })
+
+  it('in an application that an action makes by hand rejects the run, whatever the action makes of it', async () => {
+    const below = kit.graph({ actions: { one } })
+    let runs = 0
+    const map = kit.action({
+      reads: [],
+      writes: ['outs'],
+      async run({ context }) {
+        runs += 1
+        const child = createApplication(below, { parent: context, entrypoint: 'one', state: {} })
+        await child.run().catch(() => {})
+        return { outs: ['caught'] }
+      },
+    })
+    const graph = kit.graph({ actions: { map } })
+    const persister = refusing(once(ofBranch, 'unavailable'), later)
+    const app = createApplication(graph, { ...options, persister })
+
+    expect(await said(app as never)).toMatchObject({ code: 'persistence', fault: 'unavailable' })
+    expect(await said(app as never)).toEqual(['finished', ['caught']])
+    expect(runs).toBe(2)
+  })
+
+  it('for a note rejects the run, and the step that follows when it is run again has its place', async () => {
+    const isOnce = ({ rows }: Call): boolean => rows.some(({ label }) => label === 'once')
+    const persister = refusing(once(isOnce, 'unavailable'), later)
+    const map = kit.action({
+      reads: [],
+      writes: ['outs'],
+      async run({ context }) {
+        await context.once('key', () => 'value').catch(() => {})
+        return { outs: ['caught'] }
+      },
+    })
+    const app = createApplication(kit.graph({ actions: { map } }), { ...options, persister })
+
+    expect(await said(app as never)).toMatchObject({ code: 'persistence', fault: 'unavailable' })
+    expect(await said(app as never)).toEqual(['finished', ['caught']])
+    const rows = await persister.driver.history(null, 'app')
+    expect(rows.map(({ index, label }) => [index, label])).toEqual([
+      [0, 'start'],
+      [1, 'once'],
+      [2, 'map'],
+    ])
+  })
+
+  it('for the note that an action waits rejects the run, which waits when it is run again', async () => {
+    const approve = defineMessage('approve', type<string>())
+    const isWaiting = ({ rows }: Call): boolean => rows.some(({ label }) => label === 'waiting')
+    const persister = refusing(once(isWaiting, 'unavailable'), later)
+    const map = kit.action({
+      reads: [],
+      writes: ['outs'],
+      run: async ({ context }) => ({ outs: [(await context.receiveOne(approve)).body] }),
+    })
+    const app = createApplication(kit.graph({ actions: { map } }), { ...options, persister })
+
+    expect(await said(app as never)).toMatchObject({ code: 'persistence', fault: 'unavailable' })
+    const run = said(app as never)
+    await settle()
+    expect(await app.send(approve('yes'))).toBe('delivered')
+    expect(await run).toEqual(['finished', ['yes']])
+  })
+
+  it('takes no error transition, no fallback and no further attempt', async () => {
+    const ran: string[] = []
+    const noted = kit.action({
+      reads: [],
+      writes: ['item'],
+      retry: { attempts: 3 },
+      fallback: () => ({ item: 'fallback' }),
+      async run({ context }) {
+        ran.push('noted')
+        return { item: await context.once('key', () => 'value') }
+      },
+    })
+    const map = kit.mapActions({
+      reads: [],
+      writes: ['outs'],
+      retry: { attempts: 3 },
+      settle: 'collect',
+      actions: { noted },
+      reduce: statuses,
+    })
+    const mend = kit.action({ reads: [], writes: ['outs'], run: () => ({ outs: ['mended'] }) })
+    const graph = kit.graph({ actions: { map, mend }, onError: { map: 'mend' } })
+    const persister = refusing(
+      once(({ rows }) => rows.some(({ label }) => label === 'once'), 'unavailable'),
+      later,
+    )
+
+    expect(await said(createApplication(graph, { ...options, persister }) as never)).toMatchObject({
+      fault: 'unavailable',
+    })
+    expect(ran).toEqual(['noted'])
+  })
+})
+
+it('a runner whose claim is gone starts no further step, also when it is run again', async () => {
+  const persister = memoryPersister()
+  const ran: number[] = []
+  const map = kit.action({
+    reads: ['n'],
+    writes: ['n'],
+    run({ state: { n } }) {
+      ran.push(n)
+      return { n: n + 1 }
+    },
+  })
+  const graph = kit.graph({ actions: { map }, transitions: { map: 'map' } })
+  const first = await resumeOrCreate(graph, { ...options, persister })
+  await first.step()
+  await resumeOrCreate(graph, { ...options, persister })
+  await expect(first.step()).rejects.toMatchObject({ fault: 'taken-over' })
+
+  await expect(first.step()).rejects.toMatchObject({ fault: 'taken-over' })
+
+  expect(ran).toEqual([0, 1])
+})
+
+describe('a store that is waited for', () => {
+  const waits = { ...options, whenUnavailable: 'wait' } as const
+
+  it('is waited for at the claim of a map of its own, too', async () => {
+    const clock = new ManualClock()
+    let away = 2
+    const own = refusing(({ method }) => (method === 'claim' && away-- > 0 ? lost('unavailable') : undefined))
+    const map = kit.mapActions({
+      reads: [],
+      writes: ['outs'],
+      persister: own,
+      settle: 'collect',
+      actions: { one, two: one },
+      reduce: statuses,
+    })
+    const run = said(
+      createApplication(kit.graph({ actions: { map } }), { ...waits, persister: memoryPersister(), clock }) as never,
+    )
+    for (let i = 0; i < 4; i++) {
+      await settle()
+      clock.advance(1000)
+    }
+
+    expect(await run).toEqual(['finished', ['one done', 'two done']])
+  })
+
+  it.each(['signal', 'cancel', 'shutdown', 'dispose', 'reader'] as const)(
+    'is given up after the grace period by %s, also where it never answers, and what it had stored is gone on from',
+    async (door) => {
+      for (const hangs of [false, true]) {
+        const clock = new ManualClock()
+        let away = false
+        const { driver } = memoryPersister()
+        const persister = createPersister(
+          new Proxy(driver, {
+            get(target, method: keyof PersisterDriver) {
+              const value = target[method]
+              if (typeof value !== 'function') return value
+              return async (...args: unknown[]) => {
+                if (away && hangs) await new Promise(() => {})
+                if (away) throw lost('unavailable')
+                return (value as (...given: unknown[]) => unknown).apply(target, args)
+              }
+            },
+          }),
+        )
+        const map = kit.action({ reads: ['n'], writes: ['n'], run: ({ state: { n } }) => ({ n: n + 1 }) })
+        const graph = kit.graph({
+          actions: { map },
+          transitions: { map: [{ to: 'map', when: ({ state }) => state.n < 3 }] },
+        })
+        const app = await resumeOrCreate(graph, { ...waits, persister, clock, graceMs: 50 })
+        await app.step()
+        away = true
+        const controller = new AbortController()
+        const steps = app.iterate()
+        const run = door === 'reader' ? steps.next() : app.run({ signal: controller.signal })
+        const outcome = run.then(
+          (end) => (end as { readonly status?: string }).status,
+          (error: unknown) => error,
+        )
+        await settle()
+        let ended = false
+        const end = {
+          signal: async () => controller.abort('gone'),
+          cancel: () => app.cancel(),
+          shutdown: () => app.shutdown(),
+          dispose: () => app[Symbol.asyncDispose](),
+          reader: () => steps.return(undefined as never),
+        }[door]
+        const ending = Promise.resolve(end()).then(() => {
+          ended = true
+        })
+        await settle()
+        if (door !== 'signal') expect(ended).toBe(false)
+        clock.advance(50)
+        await settle()
+        await ending
+
+        if (door !== 'reader') expect(await outcome).toBe(door === 'signal' ? 'gone' : 'cancelled')
+        expect(app.state).toEqual({ n: 1, item: '' })
+        away = false
+        expect((await (await resumeOrCreate(graph, { ...waits, persister })).run()).state.n).toBe(3)
+      }
+    },
+  )
+})
