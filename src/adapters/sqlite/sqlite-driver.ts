@@ -21,6 +21,16 @@ import { afterLock, HELD_MS, isLocked } from './lock.js'
 import { openDatabase, type SqliteDatabase } from './open-database.js'
 import { migrate, namesOf, OLDEST, SCHEMA } from './schema.js'
 import { prepareAll, type Statements } from './statements.js'
+import {
+  encoder,
+  type StoredOwner,
+  type StoredPost,
+  type StoredRow,
+  textOf,
+  toFacts,
+  toPosted,
+  toRow,
+} from './stored-rows.js'
 
 // Owns: one connection to one file.
 // Q1  A lone row is one statement, and so one transaction; a group is `begin immediate` … `commit`. With libsql a lone
@@ -268,43 +278,6 @@ export class SqliteDriver implements PersisterDriver {
     }
   }
 }
-
-type Bytes = Uint8Array | ArrayBuffer
-interface StoredRow {
-  readonly app: Bytes
-  readonly idx: number
-  readonly kind: Bytes
-  readonly epoch: number
-  readonly seq: number
-  readonly label: Bytes
-  readonly ord: number
-  readonly data: Bytes
-}
-interface StoredOwner {
-  readonly writer: Bytes
-  readonly count: number
-}
-interface StoredPost {
-  readonly id: number
-  readonly data: Bytes
-}
-
-const encoder = new TextEncoder()
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
-/** What is no UTF-8 any more is another text: the checksum sees it. */
-const textOf = (bytes: Bytes): string => decoder.decode(bytes)
-
-const toFacts = ({ app, idx, kind, epoch, seq, label, ord }: Omit<StoredRow, 'data'>): RowFacts => ({
-  appId: textOf(app),
-  index: idx,
-  kind: textOf(kind) as Row['kind'],
-  epoch,
-  sequenceId: seq,
-  label: textOf(label),
-  order: ord,
-})
-const toRow = (row: StoredRow): Row => ({ ...toFacts(row), data: textOf(row.data) })
-const toPosted = ({ id, data }: StoredPost): Posted => ({ id, data: textOf(data) })
 
 /**
  * SQL counts two nulls as different, so the null partition has a text of its own.

@@ -1,0 +1,40 @@
+import type { Posted, Row, RowFacts } from '../../persistence/driver.js'
+
+// Rows as the tables hold them: text as bytes.
+
+type Bytes = Uint8Array | ArrayBuffer
+export interface StoredRow {
+  readonly app: Bytes
+  readonly idx: number
+  readonly kind: Bytes
+  readonly epoch: number
+  readonly seq: number
+  readonly label: Bytes
+  readonly ord: number
+  readonly data: Bytes
+}
+export interface StoredOwner {
+  readonly writer: Bytes
+  readonly count: number
+}
+export interface StoredPost {
+  readonly id: number
+  readonly data: Bytes
+}
+
+export const encoder = new TextEncoder()
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+/** What is no UTF-8 any more is another text: the checksum sees it. */
+export const textOf = (bytes: Bytes): string => decoder.decode(bytes)
+
+export const toFacts = ({ app, idx, kind, epoch, seq, label, ord }: Omit<StoredRow, 'data'>): RowFacts => ({
+  appId: textOf(app),
+  index: idx,
+  kind: textOf(kind) as Row['kind'],
+  epoch,
+  sequenceId: seq,
+  label: textOf(label),
+  order: ord,
+})
+export const toRow = (row: StoredRow): Row => ({ ...toFacts(row), data: textOf(row.data) })
+export const toPosted = ({ id, data }: StoredPost): Posted => ({ id, data: textOf(data) })
