@@ -6,7 +6,6 @@ import type {
   Listed,
   ListOptions,
   PersisterDriver,
-  Posted,
   RootKey,
   Row,
   RowFacts,
@@ -17,6 +16,7 @@ import { PersistenceError, SnapshotError } from '../../persistence/errors.js'
 import { conflict, damaged, takenOver, unavailable } from '../../persistence/faults.js'
 import { millisecondsOf } from '../../persistence/order.js'
 import { demandNames, demandText } from '../../persistence/text.js'
+import { isDamage, isTaken } from './binding-errors.js'
 import { afterLock, HELD_MS, isLocked } from './lock.js'
 import { openDatabase, type SqliteDatabase } from './open-database.js'
 import { migrate, namesOf, OLDEST, SCHEMA } from './schema.js'
@@ -290,12 +290,6 @@ function partOf(partitionKey: string | null, ...appIds: readonly string[]): stri
 
 /** A closed driver holds no statement: the file would stay open with it. */
 const closedStatements = {} as Statements
-
-const isTaken = (error: unknown): boolean =>
-  error instanceof Error && /UNIQUE constraint failed|PRIMARY KEY/i.test(error.message)
-
-const isDamage = (error: unknown): boolean =>
-  error instanceof Error && /malformed|SQLITE_CORRUPT/i.test(`${error.message} ${String(Reflect.get(error, 'code'))}`)
 
 const another = (name: string, version: number): SnapshotError =>
   new SnapshotError(

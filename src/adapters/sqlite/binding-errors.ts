@@ -1,0 +1,9 @@
+// What bindings of SQLite throw, told apart.
+
+/** A key that must be unique is there. */
+export const isTaken = (error: unknown): boolean =>
+  error instanceof Error && /UNIQUE constraint failed|PRIMARY KEY/i.test(error.message)
+
+/** The file is damaged. */
+export const isDamage = (error: unknown): boolean =>
+  error instanceof Error && /malformed|SQLITE_CORRUPT/i.test(`${error.message} ${String(Reflect.get(error, 'code'))}`)
