@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Awaitable } from '../../persistence/driver.js'
 import { PersistenceError } from '../../persistence/errors.js'
 
@@ -8,6 +7,10 @@ import { PersistenceError } from '../../persistence/errors.js'
 export const HELD_MS = 10
 const FIRST_PAUSE_MS = 2
 const LONGEST_PAUSE_MS = 50
+
+/** Bound when the module loads: tests that take timers in hand do not stop a save. */
+const { setTimeout: callLater } = globalThis
+const delay = (ms: number): Promise<void> => new Promise((resolve) => void callLater(resolve, ms))
 
 /** Another process holds the lock; nothing was written. */
 export const isLocked = (error: unknown): boolean =>
