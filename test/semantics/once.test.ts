@@ -330,40 +330,41 @@ describe('what an effect gave', () => {
 })
 
 describe('a message that a failed attempt took', () => {
-  it('is there after a crash', async () => {
+  it('is there after a crash, also when the attempt that committed did not ask for it', async () => {
     const reply = defineMessage('reply', type<string>())
-    const graph = (attempts: (n: number) => unknown) =>
-      kit.graph({
-        actions: {
-          pay: kit.action({
-            reads: [],
-            writes: ['text'],
-            retry: { attempts: 2, delayMs: 0 },
-            async run({ context }) {
-              const { body } = await context.receiveOne(reply)
-              await attempts(context.attempt)
-              return { text: body }
-            },
-          }),
+    const graph = (cutOff: boolean) => {
+      const first = kit.action({
+        reads: [],
+        writes: ['n'],
+        retry: { attempts: 2, delayMs: 0 },
+        async run({ context }) {
+          if (context.attempt === 2) return { n: 1 }
+          await context.receiveOne(reply)
+          throw new RangeError('once more')
         },
       })
+      const second = kit.action({
+        reads: [],
+        writes: ['text'],
+        run: async ({ context }) =>
+          cutOff ? new Promise<never>(() => {}) : { text: (await context.receiveOne(reply)).body },
+      })
+      return kit.graph({ actions: { first, second }, transitions: { first: 'second' } })
+    }
     const persister = memoryPersister()
     const clock = new ManualClock()
-    const first = graph((n) => {
-      if (n === 1) throw new RangeError('once more')
-      return new Promise(() => {})
-    })
-    const app = createApplication(first, { ...options, persister, clock })
+    const given = { appId: 'app', entrypoint: 'first', state: {}, logger: quiet, persister, clock } as const
+    const app = createApplication(graph(true), given)
     void app.run()
     await settle()
     await app.send(reply('yes'))
     await settle()
+    clock.advance(0)
+    await settle()
+    const { next } = app
 
-    const resumed = await resumeOrCreate(
-      graph(() => undefined),
-      { ...options, persister },
-    )
+    const resumed = await resumeOrCreate(graph(false), given)
 
-    expect((await resumed.run()).state.text).toBe('yes')
+    expect([next, (await resumed.run()).state.text]).toEqual(['second', 'yes'])
   })
 })

@@ -21,6 +21,7 @@ const HOUR = 3_600_000
 
 function start(actions: object, more: object = {}) {
   const clock = new ManualClock()
+  clock.advance(5_000) // so that no moment is the first of the clock
   const lines: string[] = []
   const app = createApplication(kit.graph({ actions: actions as never }), {
     entrypoint: Object.keys(actions)[0],
