@@ -92,6 +92,7 @@ export function readNote(draft: Draft, { label, order }: Row, note: unknown): vo
     case 'failed':
       draft.failed = note as Notes['failed']
       draft.failedAt = order
+      if (draft.cancelled?.final !== true) draft.cancelled = undefined // it went on, and failed since
       lived(draft, draft.failed)
       draft.status = 'failed'
       draft.end = undefined // what a run took back after its last step

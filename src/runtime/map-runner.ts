@@ -19,6 +19,7 @@ import { MapFinale } from './map-finale.js'
 import { type Closing, closingCancellation, endingOf, faultOf, lostBy, type Why } from './map-outcome.js'
 import { openFeed } from './open-feed.js'
 import { abandonOverdue, recordRest, stopAll } from './overdue.js'
+import { OwnTurn } from './own-turn.js'
 import { Recorder } from './recorder.js'
 import { reducerLogic, reducerSetup } from './reducer-logic.js'
 import { Siblings } from './siblings.js'
@@ -55,6 +56,7 @@ export class MapRunner implements LiveMap {
   #feed: Feed | undefined
   #closing: Closing | undefined
   #pumping = false
+  readonly #turn = new OwnTurn(() => this.#pump())
 
   constructor(app: LiveApp, step: LiveStep, fanOut: FanOut, raw: Inputs) {
     this.app = app
@@ -119,12 +121,13 @@ export class MapRunner implements LiveMap {
     return this.#sourceSignal.signal
   }
 
-  /** Starts branches while there is room (M1). */
+  /** Starts branches while there is room (M1), in turns of its own. */
   #pump(): void {
-    if (this.#pumping) return
+    if (this.#pumping || this.#turn.awaited) return
     this.#pumping = true
+    const hasRoom = (): boolean => this.#closing === undefined && this.table.live.size < this.#fanOut.window
     try {
-      while (this.#closing === undefined && this.table.live.size < this.#fanOut.window) {
+      while (hasRoom() && !this.#turn.over) {
         const task = this.#feed?.next() ?? 'end'
         if (task === 'later') break
         if (task === 'end') {
@@ -274,7 +277,9 @@ export class MapRunner implements LiveMap {
 
   get busy(): boolean {
     const pulls = this.#feed?.pulling === true
-    return pulls || this.#pumping || this.#folding.busy || this.#finale.begun || this.#recorder.asking
+    return (
+      pulls || this.#pumping || this.#turn.awaited || this.#folding.busy || this.#finale.begun || this.#recorder.asking
+    )
   }
 
   queued(): Iterable<string> {

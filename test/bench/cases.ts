@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import * as baseline from './baseline.js'
 import type { Case, Measured } from './case.js'
+import { lagCases } from './lag-cases.js'
 import { liveCases } from './live-cases.js'
 import { cpuOf, median, type Round, ratios, rounds } from './measure.js'
 import { savingCases } from './saving-cases.js'
@@ -151,6 +152,7 @@ export const cases: readonly Case[] = [
   },
   { name: 'stop.10k', unit: x, target: 3, run: stop },
   ...liveCases,
+  ...lagCases,
   ...savingCases,
   { name: 'state.large', unit: '× small state', target: 1.2, run: largeState },
   { name: 'import', unit: '× xstate', target: 1.4, run: importTime },

@@ -44,12 +44,16 @@ type Door = 'app.cancel' | 'context.cancel' | 'watch' | 'timeoutMs' | 'the end o
 async function costOf(door: Door, count: number): Promise<number> {
   const clock = new ManualClock()
   const late = defer<{ n: number }>()
+  const allLive = defer()
+  let live = 0
   let first: ActionContext | undefined
   const wait = kit.action({
     reads: ['n'],
     writes: ['n'],
     run({ state, signal, context }) {
       if (state.n === 0) first = context
+      live += 1
+      if (live === count) allLive.resolve()
       return state.n === 5 && door === 'the end of its grace' ? late.promise : untilAborted(signal)
     },
   })
@@ -71,6 +75,7 @@ async function costOf(door: Door, count: number): Promise<number> {
   await using app = createApplication(kit.graph({ actions: { waits } }), options)
   app.on('branch.settled', ({ key, status }) => settled.push(`${key} ${status}`))
   const run = app.run()
+  await allLive.promise
   await settle()
   if (door === 'the end of its grace') first?.cancel('5')
 
@@ -104,7 +109,17 @@ describe('a cancel of one branch', () => {
   it('that an action made by hand visits no other one', async () => {
     const costs: number[] = []
     for (const count of [10, 500]) {
-      const wait = kit.action({ reads: ['n'], writes: ['n'], run: ({ signal }) => untilAborted(signal) })
+      const allLive = defer()
+      let live = 0
+      const wait = kit.action({
+        reads: ['n'],
+        writes: ['n'],
+        run({ signal }) {
+          live += 1
+          if (live === count) allLive.resolve()
+          return untilAborted(signal)
+        },
+      })
       const below = kit.graph({ actions: { wait } })
       const host = kit.action({
         reads: ['count'],
@@ -118,6 +133,7 @@ describe('a cancel of one branch', () => {
       })
       await using app = createApplication(kit.graph({ actions: { host } }), { entrypoint: 'host', state: { count } })
       const run = app.run()
+      await allLive.promise
       await settle()
 
       costs.push(await visits(() => app.cancel({ path: `host/${count - 1}` })))

@@ -28,6 +28,7 @@ const MAX_LINES = 300
 const ONE_IDEA: Readonly<Record<string, string>> = {
   'src/persistence/kept-feed.ts': 'what is recorded of a fan-out, and what a resume makes of it',
   'src/errors.ts': 'every public error, in one place',
+  'src/runtime/map-runner.ts': 'the branches of one visit of a map',
   'src/persistence/journal.ts': 'the rows of one application, in order',
 }
 /** The most that one idea may take. */

@@ -1,0 +1,25 @@
+import { BEGIN_MS, sliceOver } from '../internal/slice.js'
+
+/** Work in pieces that yields between them, as a loop does between its steps. */
+export class OwnTurn {
+  /** True while it waits for its next turn. */
+  awaited = false
+  readonly #goOn: () => void
+
+  /** @param goOn called when its turn has come */
+  constructor(goOn: () => void) {
+    this.#goOn = goOn
+  }
+
+  /** Whether the next piece has to wait. */
+  get over(): boolean {
+    const turn = sliceOver(BEGIN_MS)
+    if (turn === undefined) return false
+    this.awaited = true
+    void turn.then(() => {
+      this.awaited = false
+      this.#goOn()
+    })
+    return true
+  }
+}

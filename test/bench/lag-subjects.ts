@@ -1,0 +1,110 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createApplication, defineState, resumeOrCreate } from 'teasel'
+import { sqlitePersister } from 'teasel/persistence/sqlite'
+
+// What goes on in one process beside others: how long the engine keeps them waiting.
+
+const nothing = (): void => {}
+const logger = { debug: nothing, info: nothing, warn: nothing, error: nothing }
+
+const SCHEDULED = `/proc/${process.pid}/task/${process.pid}/schedstat`
+const hasThreadTime = existsSync(SCHEDULED)
+/** Milliseconds that this thread alone has had of a CPU, where the system tells; else of the wall. */
+const threadTime = (): number =>
+  hasThreadTime ? Number(readFileSync(SCHEDULED, 'latin1').split(' ')[0]) / 1e6 : performance.now()
+
+/**
+ * The longest time in milliseconds that nobody else had a turn while some work went on. Of the wall and of the thread's
+ * own time the shorter counts: a machine that is busy with others keeps the wall waiting.
+ */
+export async function longestBlock(work: () => Promise<unknown>): Promise<number> {
+  let longest = 0
+  let last = [performance.now(), threadTime()] as const
+  let going = true
+  const look = (): void => {
+    const now = [performance.now(), threadTime()] as const
+    longest = Math.max(longest, Math.min(now[0] - last[0], now[1] - last[1]))
+    last = now
+    if (going) setImmediate(look)
+  }
+  setImmediate(look)
+  await work()
+  look()
+  going = false
+  return longest
+}
+
+interface Fan {
+  n: number
+  sum: number
+}
+const kit = defineState<Fan>()
+let lost = false
+const one = kit.action({
+  reads: ['n'],
+  writes: ['n'],
+  async run({ state: { n } }) {
+    await Promise.resolve()
+    if (lost && n === 0) throw new RangeError('lost')
+    return { n: n + 1 }
+  },
+})
+const map = (count: number) =>
+  kit.graph({
+    actions: {
+      map: kit.mapStates({
+        reads: [],
+        writes: ['sum'],
+        concurrency: count,
+        action: one,
+        states: Array.from({ length: count }, (_, n) => ({ n })),
+        initial: { sum: 0 },
+        reduceEach: ({ acc, result }) => ({ sum: acc.sum + result.state.n }),
+      }),
+    },
+  })
+
+const check = (count: number, { sum }: { readonly sum: number }): void => {
+  if (sum !== (count * (count + 1)) / 2) throw new RangeError(`Not all of ${count} branches have run.`)
+}
+
+/** All branches of one map may live at once. */
+export async function startWide(count: number): Promise<number> {
+  const app = createApplication(map(count), { entrypoint: 'map', state: {} })
+  return longestBlock(async () => check(count, (await app.run()).state))
+}
+
+/** Applications that are started in one turn. */
+export async function startMany(count: number, branches: number): Promise<number> {
+  const graph = map(branches)
+  const apps = Array.from({ length: count }, () => createApplication(graph, { entrypoint: 'map', state: {} }))
+  return longestBlock(async () => {
+    for (const { state } of await Promise.all(apps.map((app) => app.run()))) check(branches, state)
+  })
+}
+
+/** All branches but one are done when the first process is lost. */
+export async function resumeMany(count: number): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), 'teasel-lag-'))
+  const file = join(folder, 'app.db')
+  const graph = map(count)
+  const start = async (): Promise<number> => {
+    await using persister = sqlitePersister({ file })
+    return longestBlock(async () => {
+      const options = { appId: 'app', entrypoint: 'map', state: {}, persister, logger } as const
+      const app = await resumeOrCreate(graph, options)
+      const end = await app.run().catch(() => undefined)
+      if (!lost) check(count, end?.state ?? { sum: Number.NaN })
+    })
+  }
+  try {
+    lost = true
+    await start()
+    lost = false
+    return await start()
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
