@@ -10,7 +10,7 @@ import { fitRecord } from '../persistence/migrate.js'
 import type { StoredRecord } from '../persistence/replay.js'
 import { childApp } from '../runtime/child-app.js'
 import { Hub, type HubSettings } from '../runtime/hub.js'
-import { restore, visitsOf } from '../runtime/keeping.js'
+import { restore, saveWhereItStands, visitsOf } from '../runtime/keeping.js'
 import { mindStore } from '../runtime/minded-store.js'
 import { Runner } from '../runtime/runner.js'
 import type { Standing } from '../runtime/standing.js'
@@ -71,12 +71,10 @@ function refuseOfRoot(options: Making): void {
 
 /** Stores where an application stands. @param idle whether nothing runs: then it may not be opened yet */
 export async function saveNow(app: LiveApp, idle: boolean): Promise<void> {
-  const { journal, standing } = app
+  const { journal } = app
   if (journal === undefined)
     throw new TypeError('save stores an application that has a persister. Give one when it is made.')
-  if (idle) await journal.open(app.plan, standing)
-  const { state, position, next, sequenceId } = app.standing
-  await journal.place('saved', state, { position, next, sequenceId, visits: visitsOf(app) })
+  await saveWhereItStands(app, journal, idle)
 }
 
 /** Goes on at another action than the one that is stored: a new epoch begins. */

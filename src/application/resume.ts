@@ -2,6 +2,7 @@ import { describeValue } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
 import { checkOptions } from '../internal/options.js'
 import type { Name } from '../internal/type-tools.js'
+import { refuseBranch } from '../persistence/faults.js'
 import type { Journal } from '../persistence/journal.js'
 import type { AppRef, Persister } from '../persistence/persister.js'
 import type { StoredRecord } from '../persistence/replay.js'
@@ -23,7 +24,10 @@ import { compiledGraphOf, type Graph, type InitialKeys } from './runnable.js'
 export interface ForkFrom<S> extends AppRef {
   /** Default: where it stands. */
   readonly sequenceId?: number
-  /** Laid over the state of that step. Default: nothing. */
+  /**
+   * Laid over the state of that step; the action that runs next is then chosen anew, by the transitions of the last one.
+   * Default: nothing, and it goes on at the action that was chosen then.
+   */
   readonly patch?: Partial<S>
 }
 
@@ -37,7 +41,8 @@ export type ResumeOptions<S, Names, Entry, Needed extends keyof S, In extends Gi
   /** Where it is stored, with all that is below it. */
   readonly persister: Persister
   /**
-   * Where a stored application goes on. Default `'next'`: at the action that was chosen when it was stored. Elsewhere
+   * Where a stored application goes on. Default `'next'`: at the action that was chosen when it was stored, or is chosen
+   * anew where a rewind or a fork has patched its state. Elsewhere
    * begins a new epoch: branches of before are not found again.
    */
   readonly resumeAt?: 'next' | 'entrypoint' | { readonly action: Names }
@@ -91,15 +96,16 @@ async function resume(graph: object, options: LooseResume): Promise<LiveApplicat
   const journal = journalFor(rest, appId, clockOf(rest))
   if (journal === undefined) throw new TypeError('resumeOrCreate needs a persister: it looks there for what is stored.')
   const begin = beginAt(graph, resumeAt, options.entrypoint)
+  if (forkFrom !== undefined) refuseOwn(appId, forkFrom, journal)
   await journal.scope.claim() // U1
   const found = await journal.load()
+  refuseBranch(appId, journal.scope.settings.writer, found)
   const stored =
     found ??
-    (forkFrom === undefined
-      ? undefined
-      : await fork(journal, appId, forkFrom, rest.persister, compiledGraphOf(graph).rules))
+    (forkFrom === undefined ? undefined : await fork(journal, forkFrom, rest.persister, compiledGraphOf(graph).rules))
   if (found !== undefined) journal.adopt(found)
-  const app = new LiveApplication(graph, rest, { journal, stored })
+  const at = begin === undefined ? stored : stored && { ...stored, chooses: false }
+  const app = new LiveApplication(graph, rest, { journal, stored: at })
   if (begin !== undefined && stored !== undefined) await app.beginAt(begin) // U2
   return app
 }
@@ -117,23 +123,30 @@ function beginAt(graph: object, resumeAt: unknown, entrypoint: string): string |
   return action
 }
 
+/** @throws {TypeError} when an application would be forked from itself, stored or not */
+function refuseOwn(appId: string, { appId: from, partitionKey }: AppRef, { scope: { settings } }: Journal): void {
+  if (from === appId && (partitionKey === undefined || partitionKey === settings.partitionKey))
+    throw new TypeError(`forkFrom is the application "${appId}" itself. Rewind it, or fork it under another appId.`)
+}
+
 async function fork(
   journal: Journal,
-  appId: string,
-  { sequenceId, patch = {}, ...ref }: ForkFrom<Record<string, unknown>>,
+  {
+    appId,
+    partitionKey = journal.scope.settings.partitionKey,
+    sequenceId,
+    patch = {},
+  }: ForkFrom<Record<string, unknown>>,
   persister: Persister | undefined,
   rules: StateRules,
 ): Promise<StoredRecord> {
-  if (ref.appId === appId)
-    throw new TypeError(`forkFrom is the application "${appId}" itself. Rewind it, or fork it under another appId.`)
-  const partitionKey = ref.partitionKey ?? journal.scope.settings.partitionKey
   const from = await persister?.load({
-    appId: ref.appId,
+    appId,
     partitionKey,
     ...(sequenceId === undefined ? {} : { sequenceId }),
   })
   if (from === undefined || !from.based)
-    throw new RangeError(`forkFrom: no step ${sequenceId ?? ''} of the application "${ref.appId}" is stored.`)
+    throw new RangeError(`forkFrom: no step ${sequenceId ?? ''} of the application "${appId}" is stored.`)
   const { position, next, visits } = from
   const keys = Object.keys(patch)
   refuseUnknownKeys(rules, 'The patch of forkFrom', keys)
@@ -141,8 +154,8 @@ async function fork(
   const laid = Object.freeze({ ...from.state, ...patch })
   const state = applySchema(rules, 'The patch of forkFrom', laid, keys)
   journal.oneWay = new Set([...from.oneWay, ...(rules.schema?.oneWay ?? [])])
-  const at = { position, next, visits, sequenceId: from.sequenceId }
-  await journal.place('fork', state, at, { appId: ref.appId, sequenceId: from.sequenceId })
+  const at = { position, next, visits, sequenceId: from.sequenceId, chooses: keys.length > 0 }
+  await journal.place('fork', state, at, { appId, sequenceId: from.sequenceId })
   const stored = await journal.load()
   if (stored === undefined) throw new TypeError('A fork that was stored is gone.')
   journal.adopt(stored)

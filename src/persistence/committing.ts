@@ -1,5 +1,6 @@
 import type { CancelCause } from '../lifecycle/events.js'
 import type { State } from '../state/freeze.js'
+import type { Row } from './driver.js'
 import type { FullFacts, ManifestEntry, StepEndMark, StepFacts } from './record.js'
 import type { StoredRecord } from './replay.js'
 
@@ -42,6 +43,23 @@ export interface OpenMap {
 /** The fan-out that a record stands at. */
 export const mapOf = (stored: StoredRecord | undefined): OpenMap | undefined =>
   stored?.map && { ...stored.map, entries: new Map(stored.map.entries) }
+
+/** Where an application begins. */
+export interface Start {
+  readonly state: State
+  readonly next: string | undefined
+}
+
+/** A row that has no place yet. */
+export type Draft = Pick<Row, 'kind' | 'label' | 'sequenceId' | 'data'>
+
+/** Rows that have their places, and what becomes of them. */
+export interface Placed {
+  readonly rows: readonly Row[]
+  readonly taken: readonly number[]
+  saved(): void
+  lost(): void
+}
 
 const RESUMABLE: readonly CancelCause[] = ['sibling-failed', 'parent', 'signal', 'shutdown', 'stop', 'store']
 

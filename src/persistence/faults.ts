@@ -27,6 +27,33 @@ export function conflict(appId: string, index: number, writer: string): Persiste
   )
 }
 
+interface Known {
+  readonly hangs: readonly [parentId: string, map: string, ...rest: unknown[]] | undefined
+}
+
+/** A branch is opened as if it were a root. @throws {PersistenceError} `conflict` */
+export function refuseBranch(appId: string, writer: string, known: Known | undefined): void {
+  if (known?.hangs === undefined) return
+  const [parentId, map] = known.hangs
+  throw ofAnotherTree(appId, writer, parentId, map)
+}
+
+/** An application that is made anew is stored already. @throws {PersistenceError} `conflict` */
+export function refuseStored(appId: string, writer: string, known: Known | undefined): void {
+  refuseBranch(appId, writer, known)
+  if (known !== undefined) throw conflict(appId, 0, writer)
+}
+
+/** An application is written with the tree that it is in, and with no other. */
+export function ofAnotherTree(appId: string, writer: string, above: string, map?: string): PersistenceError {
+  const where = map === undefined ? `application "${above}"` : `"${map}" of application "${above}"`
+  const said =
+    above === appId
+      ? `Application "${appId}" is stored, and is no branch of another one. Give what is made below another application an appId of its own, or none.`
+      : `Application "${appId}" is a branch of ${where}, and is stored with it alone. Open the application above: it goes on with its branches. Or fork the branch: resumeOrCreate(graph, { appId: 'another', forkFrom: { appId: '${appId}' } }).`
+  return new PersistenceError(said, { fault: 'conflict', appId, writers: [writer] })
+}
+
 /** What a cause says, as a sentence. */
 const said = (cause: unknown): string => {
   const text = messageOf(cause)

@@ -1,4 +1,4 @@
-import type { AnyBranch } from '../action/action.js'
+import type { Inputs } from '../action/inputs.js'
 import type { Edge, Plan } from '../graph/plan.js'
 import { planOf } from '../graph/plan-of.js'
 import { hashId } from '../internal/ids.js'
@@ -13,8 +13,7 @@ const plans = new WeakMap<Plan, string>()
  * Nothing that a build changes is part of it: no name of a function, no source text. Reads are not part of it either,
  * so a branch stays the same when its actions read one key more.
  */
-function fingerprintOf(branch: AnyBranch): string {
-  const { plan } = planOf(branch)
+function fingerprintOf(plan: Plan): string {
   let print = plans.get(plan)
   if (print === undefined) {
     const nodes = plan.graph.list.map(({ name, parts, edges, errorEdges }) => [
@@ -39,13 +38,22 @@ const LENGTH = 20
  * @param base what the map reads: the same for all its branches
  */
 export function hashOfTask({ branch, state, inputs }: BranchTask, base: State): string {
-  const own = Object.keys(state).flatMap((key) => (Object.is(state[key], base[key]) ? [] : [[key, told(state[key])]]))
-  const given = Object.keys(inputs).map((name) => [name, told(inputs[name])])
-  return hashId([fingerprintOf(branch), own, given]).slice(0, LENGTH)
+  const own = Object.keys(state).flatMap((key) => (Object.is(state[key], base[key]) ? [] : [[key, wordOf(state[key])]]))
+  const given = Object.keys(inputs).map((name) => [name, wordOf(inputs[name])])
+  return hashId([fingerprintOf(planOf(branch).plan), own, given]).slice(0, LENGTH)
+}
+
+/** A hash of how an application begins that an action makes by hand. */
+export function hashOfBeginning(plan: Plan, state: State, inputs: Inputs): string {
+  const told = (record: Readonly<Record<string, unknown>>): unknown =>
+    Object.keys(record)
+      .sort()
+      .map((name) => [name, wordOf(record[name])])
+  return hashId([fingerprintOf(plan), told(state), told(inputs)]).slice(0, LENGTH)
 }
 
 /** An input that cannot be stored, a client for one, is compared by its presence alone: a build may rename its class. */
-function told(value: unknown): string {
+function wordOf(value: unknown): string {
   try {
     return encode(value)
   } catch {

@@ -3,7 +3,8 @@ import type { StoredMessage } from './replay.js'
 
 const REMEMBERED = 1000
 
-// Owns: the messages of one application that are stored, and which of them its present step took.
+// Owns: the messages of one application that are stored, and which of them its steps took.
+// I1  What a step took stays in the store until a row of that step, or of a later one, is saved.
 
 export class Inbox {
   /** Those that no committed step has taken. */
@@ -11,9 +12,12 @@ export class Inbox {
   /** Those that committed steps took lately: whoever asked the store before may bring them again. */
   readonly #gone = new Set<number>()
   readonly #taken = new Set<number>()
+  /** Those that steps took which are committed and not stored yet. */
+  readonly #owed: Set<number>
 
-  constructor(waiting: readonly StoredMessage[] = []) {
-    this.waiting = [...waiting]
+  constructor(waiting: readonly StoredMessage[] = [], owed: readonly number[] = []) {
+    this.#owed = new Set(owed)
+    this.waiting = owed.length === 0 ? [...waiting] : waiting.filter(({ id }) => !this.#owed.has(id))
   }
 
   /** A message is stored: it is handed over, unless it was before. One that is not taken in stays in the store. */
@@ -35,18 +39,35 @@ export class Inbox {
     this.#taken.clear()
   }
 
+  /** What goes with a row of the present step. */
   get taken(): readonly number[] {
-    return this.#taken.size === 0 ? [] : [...this.#taken]
+    return this.#taken.size === 0 && this.#owed.size === 0 ? [] : [...this.#owed, ...this.#taken]
   }
 
-  /** The step has committed. */
+  /** What goes with a row of the last committed step. */
+  get owed(): readonly number[] {
+    return [...this.#owed]
+  }
+
+  /** The step has committed, and is not stored yet (I1). */
+  passed(): void {
+    const taken = [...this.#taken]
+    this.committed(taken)
+    for (const id of taken) this.#owed.add(id)
+  }
+
+  /** The step has committed, or the row that these messages went with is saved. */
   committed(taken: readonly number[]): void {
-    if (taken.length > 0) this.waiting = this.waiting.filter(({ id }) => !taken.includes(id))
-    for (const id of taken) this.#gone.add(id)
+    if (taken.length === 0) return
+    this.waiting = this.waiting.filter(({ id }) => !taken.includes(id))
+    for (const id of taken) {
+      this.#gone.add(id)
+      this.#taken.delete(id)
+      this.#owed.delete(id)
+    }
     for (const id of this.#gone) {
       if (this.#gone.size <= REMEMBERED) break
       this.#gone.delete(id)
     }
-    this.#taken.clear()
   }
 }

@@ -1,27 +1,31 @@
-import { ParallelError } from '../errors.js'
+import type { Inputs } from '../action/inputs.js'
 import type { Plan } from '../graph/plan.js'
 import type { State } from '../state/freeze.js'
 import type { Above } from './above.js'
 import { encode } from './codec.js'
 import {
   type CommittingStep,
+  type Draft,
   fullFacts,
   isFinal,
   type Life,
   mapOf,
   type OpenMap,
+  type Placed,
   patchFacts,
+  type Start,
   toldOf,
   withoutTransient,
 } from './committing.js'
 import { Deltas } from './deltas.js'
-import type { Awaitable, PersisterDriver, Row } from './driver.js'
-import { conflict } from './faults.js'
+import type { Awaitable, PersisterDriver } from './driver.js'
+import { refuseStored } from './faults.js'
+import { hashOfBeginning } from './fingerprint.js'
 import { Inbox } from './inbox.js'
-import { rememberRules } from './known-rules.js'
+import { followRules } from './known-rules.js'
 import { labelOf, type PlaceLabel } from './labels.js'
 import { loadRecords } from './loading.js'
-import type { KeptBranches, KeptMap } from './map-keeping.js'
+import type { JournalSetup, KeptBranches, KeptMap, MapKeeper, Prelude } from './map-keeping.js'
 import { fitRecord } from './migrate.js'
 import { type ForkedFrom, type FullFacts, fullData, type Hanging, type Notes, noteData, patchData } from './record.js'
 import type { StoredMessage, StoredRecord } from './replay.js'
@@ -32,30 +36,12 @@ import { sealMessage, sealRow } from './seal.js'
 // Does not own: when the engine commits, other applications of the tree (scope.ts).
 // J1  One row a step. A whole state is written when the changes since the last one outweigh it.
 // J2  A place is used up only by rows that are saved: after a failure the next row takes it.
-
-/** Opens the books of a map. */
-export type MapKeeper = (journal: Journal, map: KeptMap, scope: Scope) => KeptBranches<Journal>
+// J3  A note speaks of the step that goes on. The step before it is stored first, whatever the policy, and where this is
+//     the first row of an application below another one, so is the last step of that one: nothing is ever found under a
+//     parent that stands elsewhere.
 
 const isOwn = (own: unknown): own is { readonly driver: PersisterDriver } =>
   typeof own === 'object' && own !== null && 'driver' in own
-
-/** Where a journal begins. */
-export interface JournalSetup {
-  readonly appId: string
-  readonly hangs?: Hanging | undefined
-  /** What is stored already. */
-  readonly stored?: StoredRecord | undefined
-  /** Written with the first row: an entry of a generator, in the books above. */
-  readonly prelude?: Prelude | undefined
-  /** Looked for when it is opened: an application that an action makes by hand may have been there before. */
-  readonly mayBeStored?: boolean
-}
-
-/** A note in the books above that goes with the first row of a branch. */
-export interface Prelude {
-  readonly above: Journal
-  readonly note: Notes['entry']
-}
 
 /** The books of one application. */
 export class Journal {
@@ -76,25 +62,30 @@ export class Journal {
   opened = false
   /** Keys whose schema refuses what it gave itself. */
   oneWay: ReadonlySet<string>
-  readonly #keeper: MapKeeper
-  readonly #hangs: Hanging | undefined
+  /** The last time that it was opened. */
+  opening: Promise<unknown> | undefined
+  readonly #keeper: MapKeeper<Journal>
+  /** Where it hangs; undefined of a root. */
+  hangs: Hanging | undefined
   #from: ForkedFrom | undefined
   readonly #mayBeStored: boolean
-  #prelude: Prelude | undefined
+  #prelude: Prelude<Journal> | undefined
   /** It was cancelled for good. */
   #over = false
   #rows: number
+  /** The last committed step, where the policy did not store it. */
+  #unsaved: CommittingStep | undefined
   readonly #deltas: Deltas
   /** The books of the application above, in the same store. */
   readonly #above: Journal | undefined
 
-  constructor(scope: Scope, keeper: MapKeeper, setup: JournalSetup, above?: Journal) {
+  constructor(scope: Scope, keeper: MapKeeper<Journal>, setup: JournalSetup<Journal>, above?: Journal) {
     const { appId, hangs, stored, prelude, mayBeStored = false } = setup
     this.#above = above
     this.scope = scope
     this.#keeper = keeper
     this.appId = appId
-    this.#hangs = hangs ?? stored?.hangs
+    this.hangs = hangs ?? stored?.hangs
     this.#from = stored?.from
     this.#mayBeStored = mayBeStored
     this.#prelude = prelude
@@ -121,37 +112,38 @@ export class Journal {
   }
 
   /**
-   * Saves a step (design: point of commit).
+   * Saves a step (design: point of commit), or remembers it until something has to be stored.
    * @throws {PersistenceError | SerializationError} and nothing is saved
    */
   step(step: CommittingStep): Awaitable<void> {
-    if (!this.#saves(step)) return undefined
-    const kept = withoutTransient(step.state, this.scope.settings.transient)
+    if (this.#saves(step)) return this.#write([], step, () => this.#committed())
+    this.#unsaved = step
+    this.inbox.passed()
+    this.#committed()
+  }
+
+  /** Stores the last committed step, if it is not stored. */
+  flush(): Awaitable<void> {
+    return this.#unsaved && this.#write([])
+  }
+
+  #draftOf(step: CommittingStep): { readonly draft: Draft; readonly saved: (epoch: number) => void } {
     const { sequenceId, loose } = step
+    const kept = withoutTransient(step.state, this.scope.settings.transient)
     const full = this.#deltas.isFullNext(sequenceId)
     const told = full
       ? fullData(kept, this.#whole(fullFacts(step, this.#over)), loose)
       : patchData(this.#deltas.held ?? {}, kept, { ...patchFacts(step, this.#over), oneWay: this.oneWay }, loose)
-    const row = this.#row(full ? 'full' : 'patch', labelOf(step.action), sequenceId, told.data)
-    return this.#save([row], () => {
-      this.#deltas.saved(told, sequenceId, row.epoch, full)
-      this.below = this.epoch
-      this.#committed()
-    })
+    const label = labelOf(step.action)
+    const draft = { kind: full ? 'full' : 'patch', label, sequenceId, data: told.data } as const
+    return { draft, saved: (epoch) => this.#deltas.saved(told, sequenceId, epoch, full) }
   }
 
   /** What a row with a whole state says beside the step. */
   #whole(facts: Omit<FullFacts, 'version'>): FullFacts {
     const { version } = this.scope.settings
-    const { oneWay } = this
-    return {
-      ...facts,
-      oneWay,
-      version,
-      hangs: this.#hangs,
-      from: facts.from ?? this.#from,
-      above: this.#above?.standing,
-    }
+    const { oneWay, hangs } = this
+    return { ...facts, oneWay, version, hangs, from: facts.from ?? this.#from, above: this.#above?.standing }
   }
 
   /** What is stored of its state. */
@@ -167,19 +159,21 @@ export class Journal {
     at: Omit<FullFacts, 'version' | 'hangs' | 'from'> & { readonly sequenceId: number; readonly epoch?: number },
     from?: ForkedFrom,
   ): Awaitable<void> {
+    const { sequenceId } = at
     const kept = withoutTransient(state, this.scope.settings.transient)
     const told = fullData(kept, this.#whole({ ...at, from }))
     this.epoch = at.epoch ?? this.epoch
-    this.below = at.below ?? this.epoch
-    const row = this.#row('full', label, at.sequenceId, told.data)
-    return this.#save([row], () => {
-      this.#deltas.saved(told, at.sequenceId, row.epoch, true)
-      this.#committed()
+    const { epoch } = this
+    const draft: Draft = { kind: 'full', label, sequenceId, data: told.data }
+    return this.#write([draft], 'placed', () => {
+      this.#deltas.saved(told, sequenceId, epoch, true)
+      this.#committed(at.below)
     })
   }
 
   /** What belonged to the step alone is done with. */
-  #committed(): void {
+  #committed(below = this.epoch): void {
+    this.below = below
     this.stored = undefined
     this.map = undefined
     this.voided = 0
@@ -187,15 +181,13 @@ export class Journal {
 
   /** Saves a note to the step that goes on. */
   note<K extends keyof Notes>(label: K, note: Notes[K]): Awaitable<void> {
-    if (this.scope.settings.policy === 'manual') return undefined
-    return this.#save([this.#row('note', label, this.#deltas.sequenceId, noteData(label, note))])
+    return this.scope.settings.policy === 'manual' ? undefined : this.#write([this.#noted(label, note)])
   }
 
   /** The run failed: a further one tries its step again. */
   failed(error: Error, life: Life): Awaitable<void> {
-    const again = ParallelError.is(error)
-    const noted = this.note('failed', { error, again, ...toldOf(life) })
-    if (again) this.voided = this.scope.nextOrder()
+    const noted = this.note('failed', { error, again: true, ...toldOf(life) })
+    this.voided = this.scope.nextOrder()
     return noted
   }
 
@@ -217,48 +209,61 @@ export class Journal {
   }
 
   /** The books of an application below this one. */
-  child(setup: JournalSetup, scope = this.scope): Journal {
+  child(setup: JournalSetup<Journal>, scope = this.scope): Journal {
     return new Journal(scope, this.#keeper, setup, scope === this.scope ? this : undefined)
   }
 
   /**
    * The first thing that a run does: claims the tree, and writes down where a new application starts.
+   * @param inputs what its first run is given
    * @returns where the application is to stand, if that is elsewhere
    */
-  async open(
-    plan: Plan,
-    start: { readonly state: State; readonly next: string | undefined },
-  ): Promise<StoredRecord | undefined> {
+  open(plan: Plan, start: Start, inputs: Inputs): Promise<StoredRecord | undefined> {
+    const opening = this.#open(plan, start, inputs)
+    this.opening = opening
+    return opening
+  }
+
+  async #open(plan: Plan, start: Start, inputs: Inputs): Promise<StoredRecord | undefined> {
     const { scope } = this
-    this.#follow(plan)
-    if (this.#hangs === undefined) scope.begin()
+    followRules(this, plan)
+    if (this.hangs === undefined) scope.begin()
     else if (scope.fault !== undefined) throw scope.fault.error
     if (this.opened && !scope.unsure) return undefined
     // Looked for before it is claimed, so that whoever makes it anew by mistake takes it from nobody.
-    if (!this.opened && !this.#mayBeStored && (await this.load()) !== undefined)
-      throw conflict(this.appId, 0, scope.settings.writer)
+    if (!this.opened && !this.#mayBeStored) refuseStored(this.appId, scope.settings.writer, await this.load())
     await scope.claim()
     const known = this.opened || this.#mayBeStored ? await this.load() : undefined
     scope.unsure = false
-    if (known !== undefined) {
+    if (!this.opened && this.hangs !== undefined) {
+      const kept = withoutTransient(start.state, scope.settings.transient)
+      const [parentId, map, visit, key] = this.hangs
+      this.hangs = [parentId, map, visit, key, hashOfBeginning(plan, kept, inputs)]
+    }
+    if (known !== undefined && (this.opened || this.hangs?.every((part, i) => known.hangs?.[i] === part) !== false)) {
       const moved = !this.opened || known.sequenceId !== this.#deltas.sequenceId
       this.opened = true
       this.adopt(known)
       return moved ? fitRecord(known, plan, scope.settings) : undefined
     }
-    await this.place('start', start.state, { next: start.next, sequenceId: -1, visits: {} })
+    // An application that an action makes is stored with what it does; a root, from its start.
+    if (known !== undefined || this.hangs === undefined || scope.settings.policy !== 'manual')
+      await this.#begin(start, known)
     this.opened = true
     return undefined
   }
 
-  /** What its schema is found to refuse from now on is written down. */
-  #follow({ graph }: Plan): void {
-    const { schema } = graph.rules
-    if (schema === undefined || schema.oneWay === this.oneWay) return
-    for (const key of this.oneWay) schema.oneWay.add(key)
-    this.oneWay = schema.oneWay
-    const { driver, partitionKey } = this.scope.settings
-    rememberRules(driver, partitionKey, this.appId, graph.rules)
+  /** @param over what is stored of another beginning: it stays readable under its epoch */
+  #begin({ state, next }: Start, over: StoredRecord | undefined): Awaitable<void> {
+    if (over !== undefined) this.adopt(over)
+    const epoch = over === undefined ? this.epoch : over.epoch + 1
+    return this.place('start', state, { next, sequenceId: -1, visits: {}, epoch })
+  }
+
+  /** Stores where the application stands. What its next step has done stays stored too. */
+  async save(start: Start): Promise<void> {
+    await (this.#rows === 0 && this.#unsaved === undefined ? this.#begin(start, undefined) : this.flush())
+    await this.scope.idle()
   }
 
   /** The books of the branches of a map. */
@@ -268,17 +273,20 @@ export class Journal {
 
   /** Goes on from what is stored: the next row is a whole state. */
   adopt(stored: StoredRecord): void {
-    this.stored = stored
+    const ahead = this.#unsaved !== undefined && stored.sequenceId === this.#deltas.sequenceId // in memory
     this.epoch = stored.epoch
-    this.below = stored.below ?? stored.epoch
-    this.#from = stored.from
+    this.inbox = new Inbox(stored.inbox, ahead ? this.inbox.owed : [])
     this.oneWay = new Set([...this.oneWay, ...stored.oneWay])
-    this.inbox = new Inbox(stored.inbox)
-    this.map = mapOf(stored)
-    this.voided = stored.voided
     this.#rows = stored.rows
     this.#deltas.adopt(stored)
     this.scope.after(stored.order)
+    if (ahead) return // what is stored beside it belongs to a step that is over
+    this.#unsaved = undefined
+    this.stored = stored
+    this.below = stored.below ?? stored.epoch
+    this.#from = stored.from
+    this.map = mapOf(stored)
+    this.voided = stored.voided
   }
 
   /** Loads what is stored of this application. */
@@ -302,47 +310,69 @@ export class Journal {
     return this.note('waiting', { action, kinds })
   }
 
-  #row(kind: Row['kind'], label: string, sequenceId: number, data: string): Row {
-    const { appId, epoch } = this
-    const order = this.scope.nextOrder()
-    return sealRow({ appId, index: this.#rows, kind, epoch, sequenceId, label, order, data })
+  #noted<K extends keyof Notes>(label: K, note: Notes[K]): Draft {
+    const { sequenceId } = this.#unsaved ?? this.#deltas
+    return { kind: 'note', label, sequenceId, data: noteData(label, note) }
   }
 
-  #save(rows: readonly Row[], saved?: () => void): Awaitable<void> {
-    const first = this.#prelude
-    const above = first === undefined ? undefined : first.above.#note('entry', first.note)
-    const step = rows[0]?.kind !== 'note'
-    const taken = step ? this.inbox.taken : []
+  /** Gives rows their places: those given, after the step that is made or that is still to be stored (J3). */
+  #put(drafts: readonly Draft[], state: CommittingStep | 'placed' | undefined): Placed {
+    const { appId, epoch, inbox } = this
+    const before = this.#unsaved
+    const step = state === 'placed' ? undefined : (state ?? before)
+    const made = step && this.#draftOf(step)
     const index = this.#rows
+    const rows = (made === undefined ? drafts : [made.draft, ...drafts]).map((draft, i) => {
+      return sealRow({ appId, index: index + i, epoch, order: this.scope.nextOrder(), ...draft })
+    })
     this.#rows += rows.length // so that what is saved meanwhile comes after
+    this.#unsaved = undefined
+    const taken = state === undefined ? (step === undefined ? [] : inbox.owed) : inbox.taken
+    const saved = (): void => {
+      inbox.committed(taken)
+      made?.saved(epoch)
+    }
+    const lost = (): void => {
+      this.#rows = Math.min(this.#rows, index) // J2
+      this.#unsaved ??= before
+    }
+    return { rows, taken, saved, lost }
+  }
+
+  /** @param state the step that is saved, or `placed` where the rows hold a state that no step made */
+  #write(drafts: readonly Draft[], state?: CommittingStep | 'placed', saved?: () => void): Awaitable<void> {
+    const first = this.#prelude
+    const own = this.#put(drafts, state)
     this.#prelude = undefined
+    let parts = [own]
+    const send = (): Awaitable<void> => {
+      const [rows, taken] = [parts.flatMap((one) => one.rows), parts.flatMap((one) => one.taken)]
+      return this.scope.save(rows, taken, this.hangs !== undefined)
+    }
     const done = (): void => {
-      if (step) this.inbox.committed(taken)
+      for (const one of parts) one.saved()
       saved?.()
     }
     const undo = (error: unknown): never => {
-      this.#rows = Math.min(this.#rows, index) // J2
+      for (const one of parts) one.lost()
       this.#prelude = first
-      if (above !== undefined && first !== undefined) first.above.#release(above)
       throw error
     }
     try {
-      const answer = this.scope.save(above === undefined ? rows : [above, ...rows], taken, this.#hangs !== undefined)
+      const { above, note } = first ?? {}
+      const entry = above === undefined || note === undefined ? [] : [above.#noted('entry', note)]
+      // In another store it cannot go with the rows: it goes before them.
+      const told = above !== undefined && above.scope !== this.scope ? above.#tellAbove(entry) : undefined
+      if (above !== undefined && above.scope === this.scope) parts = [above.#put(entry, undefined), own]
+      const answer = told === undefined ? send() : Promise.resolve(told).then(send)
       return answer === undefined ? done() : answer.then(done, undo)
     } catch (error) {
       return undo(error)
     }
   }
 
-  /** A note as a row that another application saves with its own. */
-  #note<K extends keyof Notes>(label: K, note: Notes[K]): Row {
-    const row = this.#row('note', label, this.#deltas.sequenceId, noteData(label, note))
-    this.#rows += 1
-    return row
-  }
-
-  #release({ index }: Row): void {
-    this.#rows = Math.min(this.#rows, index)
+  #tellAbove(drafts: readonly Draft[]): Awaitable<void> {
+    return drafts.length === 0 ? this.flush() : this.#write(drafts)
   }
 }
 

@@ -6,11 +6,11 @@ import { branchIdOf } from './branch-id.js'
 import { isFinal, type OpenMap } from './committing.js'
 import { compareEntries } from './compare-entries.js'
 import { otherBranches } from './faults.js'
-import type { Journal, MapKeeper } from './journal.js'
+import type { Journal } from './journal.js'
 import { loadRecords } from './loading.js'
 import { openLone } from './lone-books.js'
-import type { Feed, KeptBranches, KeptLife, KeptMap } from './map-keeping.js'
-import { assertActions, migrateRecord } from './migrate.js'
+import type { Feed, KeptBranches, KeptLife, KeptMap, MapKeeper } from './map-keeping.js'
+import { assertActions, chosenAnew, migrateRecord } from './migrate.js'
 import type { Hanging, ManifestEntry, Notes } from './record.js'
 import type { StoredMessage, StoredRecord } from './replay.js'
 import type { Scope } from './scope.js'
@@ -161,8 +161,10 @@ class KeptFeed implements KeptBranches<Journal> {
       const stored = found && withNewReads(migrateRecord(found, settings), task.state)
       const ending = stored && endingOf(stored, this.#map.policy, this.#journal.voided)
       if (stored !== undefined && ending === undefined) {
-        assertActions(stored, planOf(task.branch).plan)
-        this.#stored.set(task.key, stored)
+        const { plan } = planOf(task.branch)
+        const fitted = chosenAnew(stored, plan, found?.next)
+        assertActions(fitted, plan)
+        this.#stored.set(task.key, fitted)
       }
       if (stored === undefined || ending === undefined) this.#ready.push(task)
       else settled.push({ task, stored, ending })
@@ -247,10 +249,7 @@ class KeptFeed implements KeptBranches<Journal> {
     if (this.#map.taskAt !== undefined || open === undefined || open.entries.has(task.index)) return undefined
     const entry = entryOf(task, this.#map.base)
     open.entries.set(task.index, entry)
-    const note = { map: open.map, visit: open.visit, index: task.index, entry, ...versionOf(open) }
-    if (this.#scope === this.#journal.scope) return note
-    this.#write(() => this.#journal.note('entry', note)) // in another store: it cannot go with the row
-    return undefined
+    return { map: open.map, visit: open.visit, index: task.index, entry, ...versionOf(open) }
   }
 
   /** A branch was cancelled for good, one that lives or one that waits for its turn. */
@@ -309,4 +308,4 @@ class KeptFeed implements KeptBranches<Journal> {
 const versionOf = ({ version }: OpenMap): { readonly version?: number } => (version === 0 ? {} : { version })
 
 /** Opens the books of a map. */
-export const keepMap: MapKeeper = (journal, map, scope) => new KeptFeed(journal, map, scope)
+export const keepMap: MapKeeper<Journal> = (journal, map, scope) => new KeptFeed(journal, map, scope)

@@ -2,8 +2,9 @@ import type { Ending } from '../parallel/results.js'
 import type { SettlePolicy } from '../parallel/settle.js'
 import type { BranchTask } from '../parallel/task.js'
 import type { State } from '../state/freeze.js'
-import type { Notes } from './record.js'
+import type { Hanging, Notes } from './record.js'
 import type { StoredMessage, StoredRecord } from './replay.js'
+import type { Scope } from './scope.js'
 
 /** The tasks of one map, one at a time. */
 export interface Feed {
@@ -58,4 +59,25 @@ export interface KeptBranches<J> extends Feed {
   idOf(key: string): string
   /** Stores a message for a branch that is not made yet. @returns its id */
   post(key: string, message: Pick<StoredMessage, 'kind' | 'body'>): Promise<number>
+}
+
+/** Opens the books of a map. */
+export type MapKeeper<J> = (journal: J, map: KeptMap, scope: Scope) => KeptBranches<J>
+
+/** Where a journal begins. */
+export interface JournalSetup<J> {
+  readonly appId: string
+  readonly hangs?: Hanging | undefined
+  /** What is stored already. */
+  readonly stored?: StoredRecord | undefined
+  /** Written with the first row: where the application above stands, and an entry of a generator in its books. */
+  readonly prelude?: Prelude<J> | undefined
+  /** Looked for when it is opened: an application that an action makes by hand may have been there before. */
+  readonly mayBeStored?: boolean
+}
+
+/** What the books above are told with the first row of an application. */
+export interface Prelude<J> {
+  readonly above: J
+  readonly note?: Notes['entry'] | undefined
 }

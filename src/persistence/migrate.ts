@@ -1,4 +1,5 @@
 import type { Plan } from '../graph/plan.js'
+import { chooseEdge } from '../graph/transition.js'
 import { describeValue } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
 import { equal } from '../state/equal.js'
@@ -12,11 +13,13 @@ type Versions = Pick<ScopeSettings, 'version' | 'migrate'>
 
 /**
  * A stored record as this code can go on from it: migrated where it is of an older version, and every name known.
+ * Where its state was patched, what runs next is chosen anew.
+ * @throws {ContractError} when a condition that is asked for it cannot be
  * @throws {SnapshotError} when it is newer, when `migrate` is missing, or when the graph lacks an action that it names, or
  * when its state does not fit the schema
  */
 export function fitRecord(stored: StoredRecord, plan: Plan, settings: Versions): StoredRecord {
-  const fitted = migrateRecord(stored, settings)
+  const fitted = chosenAnew(migrateRecord(stored, settings), plan, stored.next)
   assertActions(fitted, plan)
   return passSchema(fitted, plan.graph.rules)
 }
@@ -49,6 +52,17 @@ export function migrateRecord(stored: StoredRecord, { version, migrate }: Versio
     )
   }
   return stored.version === version || migrate === undefined ? stored : migrated(stored, migrate)
+}
+
+/**
+ * A patched state: the transitions of the last action are asked again. Before the first step there are none.
+ * @param next what was stored: `migrate` may have chosen itself
+ */
+export function chosenAnew(stored: StoredRecord, { graph: { nodes } }: Plan, next: string | undefined): StoredRecord {
+  if (stored.chooses !== true || stored.next !== next) return stored
+  const from = nodes.get(stored.position ?? '')
+  if (from === undefined) return stored.position === undefined ? stored : { ...stored, next: undefined }
+  return { ...stored, next: chooseEdge(from, from.edges, stored.state)?.to.name }
 }
 
 function migrated(stored: StoredRecord, migrate: NonNullable<ScopeSettings['migrate']>): StoredRecord {

@@ -1,9 +1,10 @@
 import type { Listed, ListOptions, PersisterDriver, RowFacts } from './driver.js'
 import { closedDrivers } from './inbox-watch.js'
-import { Journal, type JournalSetup } from './journal.js'
+import { Journal } from './journal.js'
 import { keepMap } from './kept-feed.js'
 import { actionOf, isPlace, type PlaceLabel } from './labels.js'
 import { loadRecords } from './loading.js'
+import type { JournalSetup } from './map-keeping.js'
 import { millisecondsOf } from './order.js'
 import type { StoredRecord } from './replay.js'
 import { Scope } from './scope.js'
@@ -68,7 +69,7 @@ export interface Persister extends AsyncDisposable {
    * @throws {TypeError | RangeError} for options that cannot be
    * @internal
    */
-  journal(options: JournalOptions, setup?: Omit<JournalSetup, 'appId'>): Journal
+  journal(options: JournalOptions, setup?: Omit<JournalSetup<Journal>, 'appId'>): Journal
 }
 
 /**

@@ -8,8 +8,11 @@ import { diff, type Patch } from './patch.js'
 // What the rows of an application say. A step is one row: what changed, or the whole state when the changes since the
 // last whole one outweigh it. Short names, because they stand in every row.
 
-/** Where a branch hangs: the application above, the map, the visit, its key. */
-export type Hanging = readonly [parentId: string, map: string, visit: number, key: string]
+/**
+ * Where a branch hangs: the application above, the map, the visit, its key. Of one that an action made by hand, also a
+ * hash of how it began.
+ */
+export type Hanging = readonly [parentId: string, map: string, visit: number, key: string, begun?: string]
 
 /** Which step of which application another one was forked from. */
 export interface ForkedFrom {
@@ -50,6 +53,8 @@ export interface FullFacts extends StepFacts {
   readonly below?: number | undefined
   /** Keys of a patch that no schema was asked about yet. */
   readonly given?: readonly string[] | undefined
+  /** The state was patched: what runs next is chosen anew, on the patched state. */
+  readonly chooses?: boolean | undefined
   /** What is stored of the application above, where the state is told over it. */
   readonly above?: Above | undefined
 }
@@ -72,6 +77,7 @@ export interface FullData {
   readonly b?: number
   readonly x?: readonly string[]
   readonly g?: readonly string[]
+  readonly w?: 1
   readonly u?: readonly [appId: string, sequenceId: number, epoch: number]
 }
 /** The data of a `patch` row, parsed. */
@@ -109,7 +115,7 @@ export interface Told {
 
 /** @throws {SerializationError} with the path of what cannot be stored */
 export function fullData(state: State, facts: FullFacts, loose = false): Told {
-  const { version, visits, position, hangs, from, below, given, above } = facts
+  const { version, visits, position, hangs, from, below, given, above, chooses } = facts
   const over = above && encodeOver(state, above, loose)
   const head = {
     f: FORMAT,
@@ -121,6 +127,7 @@ export function fullData(state: State, facts: FullFacts, loose = false): Told {
     ...(from && { o: from }),
     ...(below === undefined ? {} : { b: below }),
     ...(given && { g: given }),
+    ...(chooses && { w: 1 }),
     ...(over && { u: [over.at.appId, over.at.sequenceId, over.at.epoch] }),
   }
   const data = joined(head, 's', over?.json ?? encode(state))

@@ -147,12 +147,12 @@ function stepDone(draft: Draft, position: string | undefined, data: FullData | P
   draft.given = []
   draft.recovered = draft.recovered || data.r === 1
   draft.status = data.e ?? (data.n === null ? 'finished' : 'running')
-  draft.waiting = undefined
-  draft.failed = undefined
+  draft.waiting = draft.failed = undefined
   draft.voided = 0
   if (data.z === 1) draft.status = 'cancelled'
   else draft.cancelled = undefined
   draft.below = undefined
+  draft.chooses = 'w' in data
   draft.map = undefined
   draft.once = new Map()
 }

@@ -23,8 +23,9 @@ export interface RewindOptions extends AppRef {
   /** Of which epoch, where several have that step. Default: the newest. */
   readonly epoch?: number
   /**
-   * Laid over the state of that step. Default: nothing. Its schema is asked at once where this process has run the
-   * application, else when it is resumed.
+   * Laid over the state of that step. When it is resumed, the action that runs next is then chosen anew, by the
+   * transitions of the last one. Default: nothing, and it goes on at the action that was chosen then. Its schema is asked
+   * at once where this process has run the application, else when it is resumed.
    */
   readonly patch?: Readonly<Record<string, unknown>>
 }
@@ -70,7 +71,8 @@ export async function rewind({
   const state: State = { ...at.state, ...held }
   const given = [...new Set([...at.given, ...Object.keys(patch ?? {})])]
   const began = head.epoch + 1
-  await journal.place('rewind', state, { position, next, visits, startedAt, sequenceId, epoch: began, given })
+  const chooses = Object.keys(patch ?? {}).length > 0
+  await journal.place('rewind', state, { position, next, visits, startedAt, sequenceId, epoch: began, given, chooses })
   return began
 }
 

@@ -67,6 +67,8 @@ export interface StoredRecord {
   readonly oneWay: readonly string[]
   /** Keys that a patch or `migrate` gave, and that no schema was asked about yet. */
   readonly given: readonly string[]
+  /** The state was patched: what runs next is chosen anew when it goes on. */
+  readonly chooses?: boolean
   /** The fan-out that the next step had begun. */
   readonly map: StoredMap | undefined
   /** Side effects that the next step had done, by key. */

@@ -26,7 +26,8 @@ export function childApp(context: ActionContext, key: string | undefined, setup:
   const parent = { app, map: undefined, name: step.node.name, visit, key: name }
   const child = app.child({ ...setup, gate: setup.gate ?? app.gate, parent })
   const hangs = [app.appId, step.node.name, visit, name] as const
-  child.journal = app.journal?.child({ appId: child.appId, hangs, mayBeStored: true })
+  const above = app.journal
+  child.journal = above?.child({ appId: child.appId, hangs, prelude: { above }, mayBeStored: true })
   app.subApps.set(name, child)
   return child
 }

@@ -1,3 +1,4 @@
+import type { Inputs } from '../action/inputs.js'
 import type { PlanNode } from '../graph/plan.js'
 import { ownValue, toError } from '../internal/guards.js'
 import type { CommittingStep, Life } from '../persistence/committing.js'
@@ -30,12 +31,13 @@ export function committing(
   }: { readonly state: State; readonly next: string | undefined; readonly sequenceId: number },
 ): CommittingStep {
   const { plan, attempts } = app
+  const visit = (app.visits[node.index] ?? 0) + 1 // now: it may be asked for once the step has committed
   return {
     action: node.name,
     state,
     next,
     sequenceId,
-    visits: () => ({ ...visitsOf(app), [node.name]: (app.visits[node.index] ?? 0) + 1 }),
+    visits: () => ({ ...visitsOf(app), [node.name]: visit }),
     end: endsAt(plan, order, node, next),
     ...lifeOf(app),
     recovered: attempts?.recovered === true,
@@ -70,18 +72,34 @@ export function restore(app: LiveApp, stored: StoredRecord): void {
   for (const { name, index } of app.plan.graph.list) app.visits[index] = ownValue(stored.visits, name) ?? 0
 }
 
+/** Opens the journal of an application, and puts the application where it is stored. */
+async function standWhereStored(app: LiveApp, journal: Journal, inputs: Inputs): Promise<StoredRecord | undefined> {
+  const stored = await journal.open(app.plan, app.standing, inputs)
+  if (stored?.based !== true) return stored
+  restore(app, stored)
+  app.self.send({ type: 'teasel.step', standing: new AppSnapshot(app, app.standing) })
+  return stored
+}
+
+/**
+ * Stores where an application stands. What its next step has begun stays stored.
+ * @param idle whether nothing runs: then it may not be opened yet
+ */
+export async function saveWhereItStands(app: LiveApp, journal: Journal, idle: boolean): Promise<void> {
+  if (idle) await standWhereStored(app, journal, app.inputs)
+  else await journal.opening?.catch(() => {})
+  if (journal.opened) await journal.save(app.standing) // else the run that opens it fails
+}
+
 /**
  * The first thing that a run does: the journal is claimed, and the application stands where it is stored.
  * @returns how the run ends, where it does at once
  */
 export async function openJournal(app: LiveApp, journal: Journal, order: RunOrder): Promise<RunEnd | undefined> {
-  const { plan, standing } = app
   try {
-    const stored = await journal.open(plan, standing)
+    const stored = await standWhereStored(app, journal, order.inputs)
     if (stored?.based === true) {
-      restore(app, stored)
-      app.self.send({ type: 'teasel.step', standing: new AppSnapshot(app, app.standing) })
-      const at = plan.graph.nodes.get(stored.position ?? '')
+      const at = app.plan.graph.nodes.get(stored.position ?? '')
       // One that an action made by hand, and that had halted there before the action was cut off.
       if (stored.end === 'halted' && at !== undefined && order.haltAfter.has(at)) return endedRun(app, 'halted')
     }
@@ -105,6 +123,7 @@ function tell(app: LiveApp, journal: Journal, end: RunEnd): Awaitable<void> {
   const { attempts, parent } = app
   const life = lifeOf(app)
   if (attempts?.branchRecovered === true && end.status === 'finished') {
+    if (journal.scope.settings.policy === 'manual') return undefined
     const { state, position, sequenceId } = app.standing
     const facts = { position, sequenceId, next: undefined, end: 'finished', visits: visitsOf(app) } as const
     return journal.place('saved', state, { ...facts, ...life, recovered: true })

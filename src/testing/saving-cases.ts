@@ -117,6 +117,44 @@ export const SAVING: Readonly<Record<string, Check>> = {
     demandSame('load', await driver.load(null, ['app']), [undefined])
   },
 
+  'a row is saved with the tree that its application is in, and with no other': async (driver, again) => {
+    for (const id of ['app', 'other']) {
+      await driver.claim(root(id), 'one')
+      await driver.save(group(id, [row(id, 0)]))
+    }
+    await driver.save(group('app', [row('child', 0)]))
+
+    const strange = [row('child', 1), row('child', 0), row('app', 1)]
+    for (const one of strange)
+      await demandThrow('a row of another tree', () => driver.save(group('other', [one])), isFault('conflict'))
+    await demandThrow('a branch as a root', () => again.claim(root('child'), 'two'), isFault('conflict'))
+    await driver.save(group('app', [row('child', 1)]))
+
+    demandSame('load', (await driver.load(null, ['app', 'child', 'other'])).map(indices), [[0], [0, 1], [0]])
+  },
+
+  'each claim of a tree is counted, whoever claims it, and of no other tree': async (driver, again) => {
+    const claims = [
+      await driver.claim(root('app'), 'one'),
+      await driver.claim(root('app'), 'one'),
+      await again.claim(root('app'), 'two'),
+      await again.claim(root('other'), 'two'),
+      await driver.claim(root('app'), 'one'),
+      await driver.claim(root('app', 'partition'), 'one'),
+    ]
+
+    demandSame(
+      'incarnations',
+      claims.map(({ incarnation }) => incarnation),
+      [0, 1, 2, 0, 3, 0],
+    )
+    demandSame(
+      'before',
+      claims.map(({ before }) => before ?? null),
+      [null, 'one', 'one', null, 'two', null],
+    )
+  },
+
   'fifty branches at once keep their rows apart': async (driver, again) => {
     await driver.claim(root('app'), 'one')
     const ids = Array.from({ length: 50 }, (_, i) => `branch ${i}`)

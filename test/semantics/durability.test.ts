@@ -523,7 +523,7 @@ describe('what is stored', () => {
 
     expect(await labels('every-step')).toEqual(['start -1', 'add 0', 'add 1', 'add 2'])
     expect(await labels('settle')).toEqual(['start -1', 'add 2'])
-    expect(await labels('manual')).toEqual(['start -1', 'saved 2'])
+    expect(await labels('manual')).toEqual(['start -1', 'add 2'])
   })
 
   it('tells by hand, too, which action committed last', async () => {

@@ -27,6 +27,7 @@ const MAX_LINES = 300
 /** Files that are one idea and may be longer than the rest, each with the idea. */
 const ONE_IDEA: Readonly<Record<string, string>> = {
   'src/persistence/kept-feed.ts': 'what is recorded of a fan-out, and what a resume makes of it',
+  'src/adapters/sqlite/sqlite-driver.ts': 'one connection to one file',
   'src/errors.ts': 'every public error, in one place',
   'src/runtime/map-runner.ts': 'the branches of one visit of a map',
   'src/persistence/journal.ts': 'the rows of one application, in order',

@@ -13,7 +13,7 @@ import type {
   Until,
 } from '../../persistence/driver.js'
 import { PersistenceError, SnapshotError } from '../../persistence/errors.js'
-import { conflict, damaged, takenOver, unavailable } from '../../persistence/faults.js'
+import { conflict, damaged, ofAnotherTree, takenOver, unavailable } from '../../persistence/faults.js'
 import { millisecondsOf } from '../../persistence/order.js'
 import { demandNames, demandText } from '../../persistence/text.js'
 import { isDamage, isTaken } from './binding-errors.js'
@@ -25,6 +25,7 @@ import {
   encoder,
   type StoredOwner,
   type StoredPost,
+  type StoredRoot,
   type StoredRow,
   textOf,
   toFacts,
@@ -103,6 +104,7 @@ export class SqliteDriver implements PersisterDriver {
   claim({ partitionKey, rootId }: RootKey, writer: string): Awaitable<Claim> {
     const part = partOf(partitionKey, rootId)
     return this.#together('open an application', () => {
+      this.#refuseOther(part, rootId, rootId, writer)
       const before = this.#sql.owner.get(part, rootId) as StoredOwner | undefined
       this.#sql.claim.run(part, rootId, writer)
       if (before === undefined) return { incarnation: 0, before: undefined }
@@ -132,16 +134,23 @@ export class SqliteDriver implements PersisterDriver {
     let changes: number | bigint
     try {
       const values = [part, appId, index, rootId, kind, epoch, sequenceId, label, order, encoder.encode(data)] as const
-      changes = this.#sql.insert.run(...values, part, rootId, writer).changes
+      changes = this.#sql.insert.run(...values, part, rootId, writer, part, appId, rootId).changes
     } catch (error) {
       if (!isTaken(error)) throw error
-      throw this.#ownerOf(part, rootId) === writer ? conflict(appId, index, writer) : this.#lost(part, rootId, writer)
+      changes = 0
     }
-    if (Number(changes) === 0) throw this.#lost(part, rootId, writer)
+    if (Number(changes) > 0) return
+    const owner = this.#ownerOf(part, rootId)
+    if (owner !== writer) throw takenOver(rootId, writer, owner)
+    this.#refuseOther(part, appId, rootId, writer)
+    throw conflict(appId, index, writer)
   }
 
-  #lost(part: string, rootId: string, writer: string): PersistenceError {
-    return takenOver(rootId, writer, this.#ownerOf(part, rootId))
+  /** @throws {PersistenceError} `conflict` where an application is in another tree */
+  #refuseOther(part: string, appId: string, rootId: string, writer: string): void {
+    const found = this.#sql.rootOf.get(part, appId) as StoredRoot | undefined
+    const root = found && textOf(found.root)
+    if (root !== undefined && root !== rootId) throw ofAnotherTree(appId, writer, root)
   }
 
   #ownerOf(part: string, rootId: string): string | undefined {

@@ -6,6 +6,8 @@ export interface Statements {
   readonly owner: SqliteStatement
   readonly claim: SqliteStatement
   readonly insert: SqliteStatement
+  /** The root of an application that is stored. */
+  readonly rootOf: SqliteStatement
   readonly take: SqliteStatement
   readonly tail: SqliteStatement
   readonly step: SqliteStatement
@@ -38,8 +40,9 @@ export function prepareAll(database: SqliteDatabase, { rows, owners, inbox }: Na
       `insert into ${owners} values (?, ?, ?, 0) on conflict (part, root) do update set writer = excluded.writer, count = count + 1`,
     ),
     insert: one(
-      `insert into ${rows} select ?, ?, ?, ?, ?, ?, ?, ?, ?, ? where exists (select 1 from ${owners} where part = ? and root = ? and writer = ?)`,
+      `insert into ${rows} select ?, ?, ?, ?, ?, ?, ?, ?, ?, ? where exists (select 1 from ${owners} where part = ? and root = ? and writer = ?) and not exists (select 1 from ${rows} where part = ? and app = ? and idx = 0 and root <> ?)`,
     ),
+    rootOf: one(`select ${text('root')} from ${rows} where part = ? and app = ? and idx = 0`),
     take: one(`delete from ${inbox} where id = ?`),
     tail: one(
       `select ${FACTS}, ${text('data')} from ${rows} where part = ? and app = ? and idx >= ${lastFull('')} order by ${rows}.idx`,

@@ -17,6 +17,12 @@ export interface StoredOwner {
   readonly writer: Bytes
   readonly count: number
 }
+export interface StoredRoot {
+  readonly root: Bytes
+}
+export interface StoredRoot {
+  readonly root: Bytes
+}
 export interface StoredPost {
   readonly id: number
   readonly data: Bytes

@@ -1,0 +1,31 @@
+import { createPersister, type Persister } from 'teasel/persistence'
+
+/** A runner's way to a store, which a crash cuts off. */
+export interface Mortal {
+  readonly persister: Persister
+  /** From now on nothing is written, and nothing answers. */
+  crash(): void
+}
+
+/** A way to a store that can be cut off, as the process that uses it can. */
+export function mortal({ driver }: Persister): Mortal {
+  let dead = false
+  const persister = createPersister({
+    name: driver.name,
+    claim: (root, writer) => driver.claim(root, writer),
+    save: (group) => (dead ? new Promise<void>(() => {}) : driver.save(group)),
+    load: (partitionKey, appIds, until) => driver.load(partitionKey, appIds, until),
+    history: (partitionKey, appId) => driver.history(partitionKey, appId),
+    list: (options) => driver.list(options),
+    delete: (root) => driver.delete(root),
+    post: (root, appId, data) => driver.post(root, appId, data),
+    inbox: (root) => driver.inbox(root),
+    close() {},
+  })
+  return {
+    persister,
+    crash() {
+      dead = true
+    },
+  }
+}
