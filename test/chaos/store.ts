@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { openDatabase } from '../../src/adapters/sqlite/open-database.js'
-import { decode } from '../../src/persistence/codec.js'
 
 /** What the stores of a run held when a process had ended. */
 export interface Held {
@@ -38,7 +37,7 @@ function rowsOf(file: string): readonly StoredRow[] {
 export function readStores(files: readonly string[]): Held {
   const [steps, over, effects] = [new Map<string, number>(), new Set<string>(), new Set<string>()]
   for (const { app, kind, seq, label, data } of files.flatMap(rowsOf)) {
-    const { d, e } = decode(data) as {
+    const { d, e } = JSON.parse(data) as {
       readonly d?: { readonly value?: { readonly token?: string }; readonly final?: boolean }
       readonly e?: string
     }
