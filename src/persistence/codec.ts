@@ -1,4 +1,4 @@
-import { describeValue } from '../internal/guards.js'
+import { describeValue, messageOf } from '../internal/guards.js'
 import { classOf } from '../state/classes.js'
 import { isChecked, keptOf, type State } from '../state/freeze.js'
 import { kindOf, oddPart } from '../state/kind.js'
@@ -15,18 +15,38 @@ import { revive } from './revive.js'
 export const FORMAT = 2
 
 /**
- * A value as JSON text.
- * @param path where it stands, for the message
- * @throws {SerializationError} with the path and the type of what cannot be stored
+ * A value as JSON text: plain objects, lists, primitives (`undefined`, `bigint`, `NaN` and `-0` too), Date, Map, Set, bytes,
+ * errors, and instances of classes that {@link registerClass} names. {@link decode} gives an equal value back. This is how
+ * persisters store what state holds.
+ *
+ * What JSON has is written as it is, so that a store can query it; the rest as `{ "$": tag, … }`.
+ * @param path where the value stands, for the message. Default: nowhere
+ * @throws {SerializationError} with the path and the type of what cannot be stored: a function, a symbol, an instance of
+ *   another class, a cycle
+ *
+ * @example
+ * ```ts
+ * const text = encode({ at: new Date(5), seen: new Map([['a', 1n]]) })
+ * decode(text) // { at: new Date(5), seen: new Map([['a', 1n]]) }
+ * ```
  */
 export function encode(value: unknown, path = ''): string {
-  return JSON.stringify(isAsIs(value) ? value : tagged(value, path, { above: new Set(), inWords: false }))
+  return JSON.stringify(plainOf(value, path))
 }
 
 /** The same of what must be written down whatever it is: what of it cannot be stored is told in words. */
 export function encodeInWords(value: unknown): string {
-  return JSON.stringify(wordsOf(value, { above: new Set(), inWords: true }))
+  return JSON.stringify(plainInWords(value))
 }
+
+/**
+ * A value as plain JSON data, with tags.
+ * @throws {SerializationError} as {@link encode} throws it
+ */
+export const plainOf = (value: unknown, path: string): unknown =>
+  tagged(value, path, { above: new Set(), inWords: false })
+
+export const plainInWords = (value: unknown): unknown => wordsOf(value, { above: new Set(), inWords: true })
 
 interface Way {
   /** What the value stands in. */
@@ -44,12 +64,23 @@ function wordsOf(value: unknown, way: Way): unknown {
 
 /**
  * The value of what {@link encode} gave.
- * @throws {SyntaxError} for what is no JSON
- * @throws {SerializationError} for a class that is not registered, or an unknown tag
+ * @throws {SyntaxError} for what is no JSON, or is not what `encode` gave
+ * @throws {SerializationError} for an instance of a class that is not registered, or what another version of Teasel wrote
+ *
+ * @example
+ * ```ts
+ * decode('{"n":1,"big":{"$":"bigint","v":"2"}}') // { n: 1, big: 2n }
+ * ```
  */
 export function decode(text: string): unknown {
   const value: unknown = JSON.parse(text)
-  return text.includes('"$"') ? revive(value) : value
+  if (!text.includes('"$"')) return value
+  try {
+    return revive(value)
+  } catch (cause) {
+    if (SerializationError.is(cause)) throw cause
+    throw new SyntaxError(`This is not what encode gave: ${messageOf(cause)}`, { cause })
+  }
 }
 
 /** True when JSON says it exactly. */

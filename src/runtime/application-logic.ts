@@ -1,13 +1,14 @@
 import { type MachineConfig, machineConfigOf } from '../graph/machine-config.js'
 import type { Plan } from '../graph/plan.js'
 import { isA } from '../internal/guards.js'
-import { ownState } from '../state/freeze.js'
+import { plainInWords, plainOf } from '../persistence/codec.js'
+import type { State } from '../state/freeze.js'
 import { createCancellation } from './cancellation.js'
 import { cancelFromOutside, sendFromOutside } from './from-outside.js'
 import type { LooseLogic } from './logic.js'
 import type { RunEnd } from './order.js'
 import { outputOf } from './run-end.js'
-import { AppSnapshot, EndedBranch, type PersistedRun, plainError } from './snapshot.js'
+import { AppSnapshot, EndedBranch, type PersistedRun, plainError, plainInputs } from './snapshot.js'
 import type { LiveApp } from './tree.js'
 
 // Owns: the actor of an application: its snapshot, and the pure transition from one to the next.
@@ -94,11 +95,11 @@ function persist(snapshot: AppSnapshot): PersistedRun {
     value,
     next,
     sequenceId,
-    context: ownState(context),
+    context: plainOf(context, 'context') as State,
     ...(oneWay !== undefined && oneWay.size > 0 && { oneWay: [...oneWay] }),
-    inputs: app.inputs,
+    inputs: plainInputs(app.inputs),
     visits,
-    output,
+    output: output && plainInWords(Object.fromEntries(Object.entries(output).filter(([, item]) => item !== undefined))),
     error: isA(error, Error) ? plainError(error) : error,
   }
 }

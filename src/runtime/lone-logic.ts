@@ -6,6 +6,7 @@ import { ownValue } from '../internal/guards.js'
 import { checkOptions } from '../internal/options.js'
 import type { AnyEvent } from '../lifecycle/events.js'
 import { checkStored } from '../persistence/pass-schema.js'
+import { revive } from '../persistence/revive.js'
 import { enterState } from '../state/contract.js'
 import { freezeAll, type State } from '../state/freeze.js'
 import { fillState } from '../state/schema.js'
@@ -79,14 +80,14 @@ export function createLoneLogic(plan: Plan, bound: Inputs): LooseLogic<AppSnapsh
     restoreSnapshot(given, scope) {
       const persisted = readPersisted(plan, given)
       const { inputs, appId } = persisted
-      const app = loneApp(plan, bound, scope, { state: restoredState(plan, persisted), inputs, appId })
+      const app = loneApp(plan, bound, scope, { state: restoredState(plan, persisted), inputs: revive(inputs) as Inputs, appId })
       app.standing = standingFrom(persisted, app.standing.state)
       for (const node of plan.graph.list) app.visits[node.index] = ownValue(persisted.visits, node.name) ?? 0
       return new AppSnapshot(
         app,
         app.standing,
         persisted.status,
-        persisted.output as RunOutput<State> | undefined,
+        revive(persisted.output) as RunOutput<State> | undefined,
         errorOf(persisted.error),
       )
     },
@@ -99,7 +100,8 @@ function readInput(input: unknown): LoneInput {
 }
 
 /** What a snapshot says has passed the schema before. */
-function restoredState({ graph: { rules } }: Plan, { context: state, oneWay }: PersistedRun): State {
+function restoredState({ graph: { rules } }: Plan, { context, oneWay }: PersistedRun): State {
+  const state = revive(context) as State
   if (rules.freeze) freezeAll(state, 'The snapshot')
   checkStored('The snapshot', rules, { state, oneWay })
   return fillState(rules, Object.freeze({ ...rules.defaults, ...state }))

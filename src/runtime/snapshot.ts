@@ -1,7 +1,9 @@
 import type { Snapshot } from 'xstate'
+import type { Inputs } from '../action/inputs.js'
 import type { Plan } from '../graph/plan.js'
 import { describeValue, glance, isPlainObject, messageOf } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
+import { plainOf } from '../persistence/codec.js'
 import { SnapshotError } from '../persistence/errors.js'
 import type { State } from '../state/freeze.js'
 import { branchId } from './identity.js'
@@ -131,7 +133,7 @@ export class AppSnapshot implements Standing {
   }
 }
 
-/** A snapshot as plain data. */
+/** A snapshot as plain JSON data, with tags (`teasel/codec`). */
 export interface PersistedRun {
   readonly version: 1
   readonly status: Status
@@ -168,10 +170,22 @@ export function readPersisted(plan: Plan, given: unknown): PersistedRun {
   return persisted
 }
 
+/** Inputs as plain data. What cannot be stored, a client for one, is left out: a run that needs it then says so. */
+export function plainInputs(inputs: Inputs): Inputs {
+  const plain = Object.entries(inputs).flatMap(([name, value]) => {
+    try {
+      return [[name, plainOf(value, name)] as const]
+    } catch {
+      return []
+    }
+  })
+  return Object.fromEntries(plain)
+}
+
 /** An error as plain data: JSON alone would forget what it says. */
 export function plainError(error: Error): object {
   const fields = Object.keys(error).map((key) => [key, glance(() => Reflect.get(error, key) as unknown)] as const)
-  const plain = fields.filter(([, value]) => typeof value !== 'object' && typeof value !== 'function')
+  const plain = fields.filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value))
   const [name, stack] = [glance(() => error.name), glance(() => error.stack)]
   return { ...Object.fromEntries(plain), name, message: messageOf(error), stack }
 }

@@ -85,6 +85,43 @@ describe('a persisted snapshot', () => {
     actor.stop()
   })
 
+  it('is JSON for all that state and inputs may hold, and is restored with it', async () => {
+    const held = defer<void>()
+    const kit = defineState<{ at: Date; seen: Map<string, Set<bigint>>; bytes: Uint8Array; told: unknown[] }>()
+    const begin = kit.action({
+      reads: [],
+      writes: ['at', 'seen', 'bytes'],
+      run: () => ({ at: new Date(5), seen: new Map([['a', new Set([7n])]]), bytes: new Uint8Array([1, 2]) }),
+    })
+    const wait = kit.action({
+      reads: ['at', 'seen', 'bytes'],
+      writes: ['told'],
+      inputs: { since: type<Date>(), client: type<() => void>() },
+      async run({ state: { at, seen, bytes }, inputs: { since } }) {
+        await held.promise
+        return { told: [at, seen, bytes, since, Number.NaN] }
+      },
+    })
+    const graph = kit.graph({ actions: { begin, wait }, transitions: { begin: 'wait' } })
+    const { logic } = graph.runnable({ entrypoint: 'begin' }).bind({ client: () => {} })
+    const before = createActor(logic, { input: { state: {}, inputs: { since: new Date(9) } } }).start()
+    await waitFor(before, ({ value }) => value === 'begin')
+
+    const persisted = before.getPersistedSnapshot()
+    const kept = json(persisted)
+    before.stop()
+    const after = createActor(logic, { input: { state: {} } as never, snapshot: kept }).start()
+    held.resolve()
+    const { state } = (await toPromise(after)) as { state: { told: unknown[] } }
+    const ended = json(after.getPersistedSnapshot())
+    const again = createActor(logic, { input: { state: {} } as never, snapshot: ended })
+
+    expect(persisted).toEqual(kept)
+    const told = [new Date(5), new Map([['a', new Set([7n])]]), new Uint8Array([1, 2]), new Date(9), Number.NaN]
+    expect(state.told).toEqual(told)
+    expect((again.getSnapshot().output as { state: { told: unknown[] } }).state.told).toEqual(told)
+  })
+
   it('taken before the first step runs everything', async () => {
     const before = createActor(job().logic, { input })
     const { ran, logic } = job()

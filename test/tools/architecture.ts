@@ -11,6 +11,7 @@ const ROOMS = [
   'lifecycle',
   'executor',
   'persistence',
+  'codec',
   'tracking',
   'runtime',
   'application',
