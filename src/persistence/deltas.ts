@@ -1,5 +1,5 @@
 import type { State } from '../state/freeze.js'
-import { hold } from './held.js'
+import { holdState } from './held.js'
 import type { Told } from './record.js'
 import type { StoredRecord } from './replay.js'
 
@@ -36,7 +36,7 @@ export class Deltas {
 
   /** What is stored was read: the next row is whole. */
   adopt({ state, sequenceId, epoch, based }: Pick<StoredRecord, 'state' | 'sequenceId' | 'epoch' | 'based'>): void {
-    this.held = based ? (hold(state, undefined) as State) : undefined
+    this.held = based ? holdState({}, state) : undefined
     this.sequenceId = sequenceId
     this.epoch = epoch
     this.#whole = true

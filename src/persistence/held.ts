@@ -1,6 +1,6 @@
 import { isPlainObject } from '../internal/guards.js'
 import { classOf } from '../state/classes.js'
-import { isChecked, isMutable, keptOf } from '../state/freeze.js'
+import { isChecked, isMutable, keptOf, type State } from '../state/freeze.js'
 import { kindOf, oddPart } from '../state/kind.js'
 import { bytesOf, isBytes } from './bytes.js'
 
@@ -33,6 +33,12 @@ export class Held {
  */
 export function hold(value: unknown, before: unknown, loose = false): unknown {
   return new Holding(loose).of(value, before)
+}
+
+/** The same of a state: the record itself is new with each step, and is looked into whatever it holds. */
+export function holdState(before: State, after: State, loose = false): State {
+  const of = (key: string): unknown => hold(after[key], Object.hasOwn(before, key) ? before[key] : undefined, loose)
+  return Object.fromEntries(Object.keys(after).map((key) => [key, of(key)]))
 }
 
 class Holding {

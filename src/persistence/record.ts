@@ -2,7 +2,7 @@ import type { CancelCause } from '../lifecycle/events.js'
 import type { State } from '../state/freeze.js'
 import { type Above, encodeOver } from './above.js'
 import { encode, encodeInWords, FORMAT } from './codec.js'
-import { hold } from './held.js'
+import { holdState } from './held.js'
 import { diff, type Patch } from './patch.js'
 
 // What the rows of an application say. A step is one row: what changed, or the whole state when the changes since the
@@ -131,7 +131,7 @@ export function fullData(state: State, facts: FullFacts, loose = false): Told {
     ...(over && { u: [over.at.appId, over.at.sequenceId, over.at.epoch] }),
   }
   const data = joined(head, 's', over?.json ?? encode(state))
-  return { data, held: over?.held ?? (hold(state, undefined, loose) as State) }
+  return { data, held: over?.held ?? holdState({}, state, loose) }
 }
 
 /**
@@ -141,11 +141,6 @@ export function fullData(state: State, facts: FullFacts, loose = false): Told {
 export function patchData(before: State, after: State, facts: Omit<StepFacts, 'visits'>, loose = false): Told {
   const held = holdState(before, after, loose)
   return { data: joined({ f: FORMAT, ...step(facts) }, 'p', encodeChange(before, held, after)), held }
-}
-
-/** The record itself is new with each step, and may be made of anything. */
-function holdState(before: State, after: State, loose: boolean): State {
-  return Object.fromEntries(Object.keys(after).map((key) => [key, hold(after[key], before[key], loose)]))
 }
 
 function encodeChange(before: State, held: State, after: State): string {

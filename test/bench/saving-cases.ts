@@ -1,6 +1,16 @@
 import type { Case, Measured } from './case.js'
 import { cpuOf, median, ratios, rounds } from './measure.js'
-import { bareInserts, fannedOut, grown, halfDone, megabytes, rewritten } from './saving-subjects.js'
+import {
+  bareInserts,
+  dated,
+  fannedOut,
+  grown,
+  halfDone,
+  looked,
+  megabytes,
+  overText,
+  rewritten,
+} from './saving-subjects.js'
 
 const against = (subject: () => unknown, baseline: () => unknown) => async (): Promise<Measured> => {
   const all = await rounds(7, subject, baseline)
@@ -11,12 +21,16 @@ const against = (subject: () => unknown, baseline: () => unknown) => async (): P
 const SIZES = [1_000, 1_400, 2_000, 2_800, 4_000, 5_600, 8_000]
 
 /** 1: twice the steps take twice as long. The slope of the line of least squares through the logarithms of all sizes. */
-async function exponent(measure: (count: number) => Promise<number>, many: number): Promise<Measured> {
+async function exponent(
+  measure: (count: number) => Promise<number>,
+  many: number,
+  sizes: readonly number[] = SIZES,
+): Promise<Measured> {
   const samples: number[] = []
-  await measure(1_000)
+  await measure(sizes[0] ?? 0)
   for (let i = 0; i < many; i++) {
     const points: [number, number][] = []
-    for (const count of SIZES) points.push([Math.log2(count), Math.log2(await measure(count))])
+    for (const count of sizes) points.push([Math.log2(count), Math.log2(await measure(count))])
     samples.push(slope(points))
   }
   return { samples, baseline: 1 }
@@ -88,6 +102,24 @@ export const savingCases: readonly Case[] = [
     unit: 'exponent',
     target: 1.2,
     run: () => exponent(async (count) => megabytes(await grown(count)), 1),
+  },
+  {
+    name: 'save.dates',
+    unit: 'exponent',
+    target: 1.1,
+    run: () => exponent(async (count) => megabytes(await dated(count)), 1, [100, 140, 200, 280, 400, 560, 800]),
+  },
+  {
+    name: 'save.reads',
+    unit: 'MB',
+    target: 1.2,
+    run: async () => ({ samples: [megabytes(await overText(50, 2 ** 20))], baseline: 1 }),
+  },
+  {
+    name: 'look.waiting',
+    unit: 'rows a branch',
+    target: 2,
+    run: async () => ({ samples: [await looked(3, 200)], baseline: 0 }),
   },
   { name: 'resume', unit: 'ms', target: undefined, run: resume },
 ]

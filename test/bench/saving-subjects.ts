@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createApplication, defineState, resumeOrCreate } from 'teasel'
+import { createApplication, defineMessage, defineState, resumeOrCreate, type } from 'teasel'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { openDatabase } from '../../src/adapters/sqlite/open-database.js'
 
@@ -49,6 +49,91 @@ async function run(graph: typeof rewriting, stop: number): Promise<string> {
 export const rewritten = (count: number): Promise<string> => run(rewriting, count)
 /** `count` steps, each of which adds 500 bytes to a list. */
 export const grown = (count: number): Promise<string> => run(growing, count)
+
+interface Chat {
+  messages: { readonly text: string; readonly at: Date }[]
+  count: number
+  text: string
+  size: number
+}
+const chat = defineState<Chat>()
+const say = chat.action({
+  reads: ['messages', 'count'],
+  writes: ['messages', 'count'],
+  run: ({ state: { messages, count } }) => ({
+    messages: [...messages, { text: `${count}`.padEnd(500, 'x'), at: new Date(count) }],
+    count: count - 1,
+  }),
+})
+
+/** A chat of `count` messages of 500 bytes, each with its time. */
+export async function dated(count: number): Promise<string> {
+  const file = newFile()
+  await using persister = sqlitePersister({ file })
+  const graph = chat.graph({
+    actions: { say },
+    transitions: { say: [{ to: 'say', when: ({ state }) => state.count > 0 }] },
+  })
+  const state = { messages: [], count }
+  await createApplication(graph, { appId: 'app', entrypoint: 'say', state, persister }).run()
+  return file
+}
+
+/** `count` branches that read a text of so many bytes. */
+export async function overText(count: number, bytes: number): Promise<string> {
+  const file = newFile()
+  await using persister = sqlitePersister({ file })
+  const measure = chat.action({
+    reads: ['text'],
+    writes: ['size'],
+    run: ({ state: { text } }) => ({ size: text.length }),
+  })
+  const each = chat.mapStates({
+    reads: ['text'],
+    writes: ['size'],
+    action: measure,
+    states: Array.from({ length: count }, () => ({})),
+    reduce: ({ results }) => ({ size: results.reduce((sum, { state }) => sum + state.size, 0) }),
+  })
+  const state = { text: 'x'.repeat(bytes) }
+  await createApplication(chat.graph({ actions: { each } }), {
+    appId: 'app',
+    entrypoint: 'each',
+    state,
+    persister,
+  }).run()
+  return file
+}
+
+const answered = defineMessage('answered', type<string>())
+
+/** Rows of each branch after so many looks at a job whose branches wait. */
+export async function looked(branches: number, looks: number): Promise<number> {
+  const file = newFile()
+  await using persister = sqlitePersister({ file })
+  const ask = chat.action({
+    reads: [],
+    writes: ['text'],
+    run: async ({ context }) => ({ text: (await context.receiveOne(answered)).body }),
+  })
+  const each = chat.mapStates({
+    reads: [],
+    writes: ['size'],
+    action: ask,
+    states: Array.from({ length: branches }, () => ({})),
+    reduce: ({ results }) => ({ size: results.length }),
+  })
+  const graph = chat.graph({ actions: { each } })
+  for (let i = 0; i < looks; i++) {
+    const app = await resumeOrCreate(graph, { appId: 'app', entrypoint: 'each', state: {}, persister })
+    await app.run({ whenWaiting: 'return' })
+    await app[Symbol.asyncDispose]()
+  }
+  const { database } = openDatabase(file)
+  const counted = database.prepare(`select count(*) as rows from teasel_rows where app <> 'app'`).get()
+  database.close()
+  return (counted as { readonly rows: number }).rows / branches
+}
 
 /** Megabytes of a file and its log. */
 export function megabytes(file: string): number {
