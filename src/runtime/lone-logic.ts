@@ -80,7 +80,11 @@ export function createLoneLogic(plan: Plan, bound: Inputs): LooseLogic<AppSnapsh
     restoreSnapshot(given, scope) {
       const persisted = readPersisted(plan, given)
       const { inputs, appId } = persisted
-      const app = loneApp(plan, bound, scope, { state: restoredState(plan, persisted), inputs: revive(inputs) as Inputs, appId })
+      const app = loneApp(plan, bound, scope, {
+        state: restoredState(plan, persisted),
+        inputs: revive(inputs) as Inputs,
+        appId,
+      })
       app.standing = standingFrom(persisted, app.standing.state)
       for (const node of plan.graph.list) app.visits[node.index] = ownValue(persisted.visits, node.name) ?? 0
       return new AppSnapshot(
