@@ -114,8 +114,8 @@ export function defineState(given?: unknown, options: StateOptions<State> = {}):
   return Object.freeze(kit)
 }
 
-const SHARED = 'reads writes inputs tags'
-const FAN_OUT = `${SHARED} settle concurrency graceMs persister tracker watch reduce reduceEach reduceLive initial order ${FAILURE_OPTIONS}`
+const SHARED = 'reads writes inputs tags name'
+const FAN_OUT = `${SHARED} settle concurrency persister tracker watch reduce reduceEach reduceLive initial order ${FAILURE_OPTIONS}`
 
 function fanOutMaker<O>(
   name: string,

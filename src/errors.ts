@@ -114,9 +114,14 @@ export class ActionError extends TeaselError {
   /** Which attempt failed; the first is 1. */
   readonly attempt: number
 
-  /** @param subject what failed, as the message begins: `Action "ask"` */
-  constructor(subject: string, at: Where & { readonly attempt: number; readonly attempts?: number }, cause: unknown) {
-    super(`${subject} failed${place(at, at.attempt, at.attempts)}: ${messageOf(cause)}`, { cause })
+  /** @param subject what failed, as the message begins: `Action "ask"`; `told`: what stands before the cause */
+  constructor(
+    subject: string,
+    at: Where & { readonly attempt: number; readonly attempts?: number },
+    cause: unknown,
+    told = '',
+  ) {
+    super(`${subject} failed${place(at, at.attempt, at.attempts)}: ${told}${messageOf(cause)}`, { cause })
     this.action = at.action
     this.sequenceId = at.sequenceId
     this.path = at.path

@@ -105,6 +105,11 @@ export interface ActionOptions<
   /** Names shared by several actions, for halting: `haltAfter: { tag: 'slow' }`. Default: none. */
   readonly tags?: readonly Tag[]
   /**
+   * What it is called where it is a branch by itself: in events, errors, leaks, history. Its key in a graph or in a
+   * record of branches comes first. Default: the name of its map.
+   */
+  readonly name?: string
+  /**
    * The work: a function, an async function, or an async generator that yields chunks and returns the update. When the
    * step is cancelled its `signal` fires, and it is waited for; what it returns then is ignored.
    */
@@ -113,10 +118,16 @@ export interface ActionOptions<
   readonly retry?: Retry
   /**
    * How long one attempt may take, in milliseconds: then its signal fires with a {@link TimeoutError}, and once the code
-   * has ended, or was given up after the application's `graceMs`, the attempt has failed with that. Default: no limit.
-   * Code that never waits cannot be stopped.
+   * has ended, or was given up after `graceMs`, the attempt has failed with that: code that ignores its signal costs
+   * both, for each attempt. Default: no limit. Code that never waits cannot be stopped.
    */
   readonly timeoutMs?: number
+  /**
+   * How long the code may take to end after its signal fired, in milliseconds, before it is given up as leaked. `0`
+   * gives it up at once. Default: the application's `graceMs`. A map or an application above that is cancelled and gives
+   * less time cuts it short.
+   */
+  readonly graceMs?: number
   /**
    * Makes a success of a step whose last attempt failed: gives its update, at once. Not asked after a cancel, nor for
    * what is broken in the code itself: a contract, an input. One that throws what it was given declines; throwing
@@ -149,6 +160,8 @@ export interface Outlined {
   /** Its key; `*` stands for any number of branches alike. */
   readonly key: string
   readonly branch: AnyBranch
+  /** Its key in a record of actions. */
+  readonly named?: string | undefined
 }
 
 /** Plain code. */
@@ -165,6 +178,8 @@ export interface ActionParts {
   readonly writes: readonly string[]
   readonly spec: InputSpec
   readonly tags: readonly string[]
+  /** What it is called as a branch by itself, where its options say that. */
+  readonly name: string | undefined
   readonly body: ActionBody
   /** Of the state that it was declared over: asked where it runs by itself, as a branch. */
   readonly schema: StateSchema | undefined

@@ -13,18 +13,19 @@ export interface PathSegment {
 /** The address of an application below the root: empty for the root itself. */
 export type Path = readonly PathSegment[]
 
-const escapeName = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1')
+const escapeName = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1').replaceAll('#', '~2')
 
 /**
- * A path as text: `compare/gpt4`, `compare#2/gpt4` from the second visit, `/` in names as `~1` and `~` as `~0`; empty
- * for the root. It can be given wherever a path is asked for.
+ * A path as text: `compare/gpt4`, `compare#2/gpt4` from the second visit, `/` in names as `~1`, `#` as `~2` and `~` as
+ * `~0`, an empty key as `~` where more follows; empty for the root. It can be given wherever a path is asked for.
  * @see RFC 6901, section 3, for the escapes
  */
 export function printPath(path: Path): string {
   return path
-    .map(({ map, visit, key }) => {
+    .map(({ map, visit, key }, i) => {
       const head = visit === 1 ? escapeName(map) : `${escapeName(map)}#${visit}`
-      return key === '' ? head : `${head}/${escapeName(key)}`
+      if (key === '') return i === path.length - 1 ? head : `${head}/~`
+      return `${head}/${escapeName(key)}`
     })
     .join('/')
 }

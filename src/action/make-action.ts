@@ -1,3 +1,4 @@
+import { describeValue } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
 import { checkNames, demandTexts, parseReads } from '../state/keys.js'
 import { demandSchema, type StateSchema } from '../state/schema.js'
@@ -12,6 +13,7 @@ export interface Declaration {
   readonly writes: readonly string[]
   readonly inputs?: InputSpec | undefined
   readonly tags?: readonly string[] | undefined
+  readonly name?: unknown
 }
 
 /** What a built action holds beside its public face. */
@@ -36,6 +38,7 @@ export function makeAction(declaration: Declaration, body: ActionBody, schema?: 
     writes: checkNames('writes', declaration.writes),
     spec: checkSpec(declaration.inputs),
     tags: Object.freeze([...(declaration.tags ?? [])]),
+    name: checkName(declaration.name),
     body,
     schema,
     bound: NO_INPUTS,
@@ -47,6 +50,11 @@ export function makeAction(declaration: Declaration, body: ActionBody, schema?: 
 function checkSpec(spec: InputSpec = {}): InputSpec {
   for (const [name, schema] of Object.entries(spec)) demandSchema(`The input "${name}"`, schema)
   return Object.freeze({ ...spec })
+}
+
+function checkName(name: unknown): string | undefined {
+  if (name === undefined || (typeof name === 'string' && name !== '')) return name
+  throw new TypeError(`name is ${describeValue(name)}. It takes a text that is not empty.`)
 }
 
 function build(parts: ActionParts): Built {

@@ -146,3 +146,60 @@ function kindNames(reader: string, kinds: readonly unknown[]): readonly string[]
     `${reader} takes kinds of message${kinds.length === 0 ? '' : `, not ${describeValue(other)}`}. Define them: defineMessage('hint', schema).`,
   )
 }
+
+/** Messages of a sibling whose key is empty: `from` alone does not tell them from messages from outside. */
+const nameless = new WeakSet<Received>()
+
+/** A message as its receivers may have it: whatever the sender changes later is not in it. */
+export function sealMessage({ kind, body }: Message, from: string | undefined): Received {
+  const message = { kind, body: ownData(body), from: from ?? '' }
+  if (from === '') nameless.add(message)
+  return message
+}
+
+/** True for a message from outside. */
+export const isOutside = (message: Received): boolean => message.from === '' && !nameless.has(message)
+
+/** A copy of everything in a message that code can change. What is no data (a function, a client) is handed on as it is. */
+export function ownData(value: unknown, seen = new Map<object, unknown>()): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  const known = seen.get(value)
+  if (known !== undefined) return known
+  const keep = <T>(copy: T): T => {
+    seen.set(value, copy)
+    return copy
+  }
+  if (Array.isArray(value)) {
+    const list = keep<unknown[]>([])
+    for (const item of value as readonly unknown[]) list.push(ownData(item, seen))
+    return list
+  }
+  if (value instanceof Map) {
+    const map = keep(new Map<unknown, unknown>())
+    for (const [key, item] of value) map.set(ownData(key, seen), ownData(item, seen))
+    return map
+  }
+  if (value instanceof Set) {
+    const set = keep(new Set<unknown>())
+    for (const item of value) set.add(ownData(item, seen))
+    return set
+  }
+  if (value instanceof Date || value instanceof ArrayBuffer) return keep(structuredClone(value))
+  if (ArrayBuffer.isView(value)) return keep(copyBytes(value))
+  if (!isPlainObject(value)) return value
+  const record = keep<Record<string, unknown>>(Object.create(Object.getPrototypeOf(value) as object | null) as never)
+  for (const key of Object.keys(value))
+    Object.defineProperty(record, key, {
+      value: ownData(value[key], seen),
+      enumerable: true,
+      writable: true,
+      configurable: true,
+    })
+  return record
+}
+
+/** Bytes of the same class: a Buffer stays one. */
+function copyBytes(bytes: ArrayBufferView): unknown {
+  const copy: unknown = structuredClone(bytes)
+  return Object.setPrototypeOf(copy, Object.getPrototypeOf(bytes) as object)
+}

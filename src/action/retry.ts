@@ -8,7 +8,7 @@ import { checkOptions } from '../internal/options.js'
  * @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
  */
 export interface RetryOptions {
-  /** How often it is tried in all, the first time counted: `1` never tries again. A whole number above 0. */
+  /** How often it is tried in all, the first time counted: `1` never tries again. A whole number above 0, or `Infinity`. */
   readonly attempts: number
   /**
    * The wait before the second attempt, in milliseconds. Default 100. Or a function, asked before each further attempt:
@@ -56,34 +56,55 @@ export interface FailurePolicy {
   readonly retry: RetryPolicy | undefined
   readonly timeoutMs: number | undefined
   readonly fallback: Fallback | undefined
+  /** How long its code may take after its signal fired. */
+  readonly graceMs: number | undefined
 }
 
 /** Nothing is said of failures. */
-export const NO_POLICY: FailurePolicy = Object.freeze({ retry: undefined, timeoutMs: undefined, fallback: undefined })
+export const NO_POLICY: FailurePolicy = Object.freeze({
+  retry: undefined,
+  timeoutMs: undefined,
+  fallback: undefined,
+  graceMs: undefined,
+})
 
 /** The names of the options that say what becomes of a failure. */
-export const FAILURE_OPTIONS = 'retry timeoutMs fallback'
+export const FAILURE_OPTIONS = 'retry timeoutMs fallback graceMs'
 
 /** What is said of failures, its types forgotten. */
 export interface LoosePolicy {
   readonly retry?: unknown
   readonly timeoutMs?: unknown
   readonly fallback?: unknown
+  readonly graceMs?: unknown
 }
 
 /**
  * Reads what is said of failures; {@link NO_POLICY} when nothing is.
  * @throws {TypeError | RangeError} for values that cannot be, saying what each takes
  */
-export function parsePolicy({ retry, timeoutMs, fallback }: LoosePolicy): FailurePolicy {
-  if (retry === undefined && timeoutMs === undefined && fallback === undefined) return NO_POLICY
+export function parsePolicy({ retry, timeoutMs, fallback, graceMs }: LoosePolicy): FailurePolicy {
+  if (retry === undefined && timeoutMs === undefined && fallback === undefined && graceMs === undefined)
+    return NO_POLICY
   if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs > 0 && timeoutMs < Infinity)) {
     throw new RangeError(`timeoutMs is ${describeValue(timeoutMs)}; it takes a number of milliseconds above 0.`)
   }
   if (fallback !== undefined && typeof fallback !== 'function') {
     throw new TypeError(`fallback is ${describeValue(fallback)}; it takes a function: ({ error }) => update.`)
   }
-  return Object.freeze({ retry: parseRetry(retry), timeoutMs, fallback: fallback as Fallback | undefined })
+  const grace = parseGrace(graceMs)
+  return Object.freeze({
+    retry: parseRetry(retry),
+    timeoutMs,
+    fallback: fallback as Fallback | undefined,
+    graceMs: grace,
+  })
+}
+
+/** @throws {RangeError} for what is no time */
+export function parseGrace(graceMs: unknown): number | undefined {
+  if (graceMs === undefined || (typeof graceMs === 'number' && graceMs >= 0)) return graceMs
+  throw new RangeError(`graceMs is ${describeValue(graceMs)}; it takes milliseconds, 0 or more.`)
 }
 
 function parseRetry(given: unknown): RetryPolicy | undefined {
@@ -102,8 +123,8 @@ function parseRetry(given: unknown): RetryPolicy | undefined {
   demand(
     'attempts',
     attempts,
-    Number.isInteger(attempts) && attempts > 0,
-    'a whole number above 0, the first attempt counted',
+    (Number.isInteger(attempts) || attempts === Infinity) && attempts > 0,
+    'a whole number above 0, the first attempt counted, or Infinity',
   )
   if (typeof delayMs !== 'function') demand('delayMs', delayMs, isDelay(delayMs), 'milliseconds, 0 or more')
   demand('factor', factor, factor >= 1 && factor < Infinity, 'a number of 1 or more')
@@ -127,6 +148,7 @@ export function overPolicy(own: FailurePolicy, base: FailurePolicy): FailurePoli
     retry: own.retry ?? base.retry,
     timeoutMs: own.timeoutMs ?? base.timeoutMs,
     fallback: own.fallback ?? base.fallback,
+    graceMs: own.graceMs ?? base.graceMs,
   }
 }
 

@@ -7,7 +7,8 @@ import { Reader } from './reader.js'
 
 // Owns: what a further reader has not read yet. Does not own: the pace of anything.
 // F1  It listens from when it is made until it is left, aborted, or the application has ended its life.
-// F2  Nothing waits for it: over its bound chunks are lost, and one `dropped` stands where they were.
+// F2  Nothing waits for it: over its bound chunks are lost, and all events once as many more lie here as {@link FACTS}; one `dropped` stands
+//     where they were.
 
 interface Feed {
   readonly app: LiveApp
@@ -43,13 +44,16 @@ export function followEvents({ app, actor, tap, bound, signal }: Feed): Reader<A
   })
 }
 
+/** How many events that are no chunks are kept beyond the bound. */
+const FACTS = 500
+
 type Unread = IteratorYieldResult<AnyEvent>
 
 class EventBuffer {
   readonly events = new AsyncQueue<Unread>(1)
   readonly #app: LiveApp
   readonly #bound: number
-  /** What stands for lost chunks, while it is the last that lies here. */
+  /** What stands for lost events, while it is the last that lies here. */
   #gap: { -readonly [K in keyof Dropped]: Dropped[K] } | undefined
 
   constructor(app: LiveApp, bound: number) {
@@ -58,7 +62,7 @@ class EventBuffer {
   }
 
   add(event: AnyEvent): void {
-    if (event.type === 'chunk' && this.events.size >= this.#bound) return this.#lose(event)
+    if (this.events.size >= this.#bound + (event.type === 'chunk' ? 0 : FACTS)) return this.#lose(event)
     this.#gap = undefined
     this.events.push({ done: false, value: event })
   }

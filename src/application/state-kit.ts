@@ -85,8 +85,9 @@ export interface StateKit<in out S extends object, in out D = never, in out In e
     I extends InputSpec = None,
     const P extends SettlePolicy = 'all',
     Tag extends string = never,
+    M = unknown,
   >(
-    options: MapActionsOptions<S, R, W, I, P, Tag, Src> &
+    options: MapActionsOptions<S, R, W, I, P, Tag, Src, M> &
       FoldOptions<S, R, W, I, U, P, ActionTypes<Src, ReadsOf<S, R>>, In> & {
         readonly actions: SourceFit<NoInfer<Src>>
       } & SharedState<NeedsOfAll<EntryOf<Src>>, ReadsOf<S, R>, SourceArgs<ReadsOf<S, R>, InputsOut<I>>>,
@@ -121,8 +122,9 @@ export interface StateKit<in out S extends object, in out D = never, in out In e
     I extends InputSpec = None,
     const P extends SettlePolicy = 'all',
     Tag extends string = never,
+    M = unknown,
   >(
-    options: MapStatesOptions<S, R, W, I, P, Tag, B, Src> &
+    options: MapStatesOptions<S, R, W, I, P, Tag, B, Src, M> &
       FoldOptions<S, R, W, I, U, P, StateTypes<Src, B, ReadsOf<S, R>>, In> & {
         readonly states: StatesFit<NoInfer<Src>, UpdateFor<B, ReadsOf<S, R>>>
       },
@@ -145,8 +147,9 @@ export interface StateKit<in out S extends object, in out D = never, in out In e
     I extends InputSpec = None,
     const P extends SettlePolicy = 'all',
     Tag extends string = never,
+    M = unknown,
   >(
-    options: MapActionsAndStatesOptions<S, R, W, I, P, Tag, Acts, Src> &
+    options: MapActionsAndStatesOptions<S, R, W, I, P, Tag, Acts, Src, M> &
       FoldOptions<S, R, W, I, U, P, ProductTypes<Acts, Src, ReadsOf<S, R>>, In>,
   ): Action<ReadsOf<S, R>, WritesOf<S, W>, MapInputs<I, EntryOf<Acts>>, ChunkOfEntries<Acts>, Tag>
 
@@ -164,8 +167,9 @@ export interface StateKit<in out S extends object, in out D = never, in out In e
     I extends InputSpec = None,
     const P extends SettlePolicy = 'all',
     Tag extends string = never,
+    M = unknown,
   >(
-    options: ParallelOptions<S, R, W, I, P, Tag, Src> & FoldOptions<S, R, W, I, U, P, TaskTypes<Src>, In>,
+    options: ParallelOptions<S, R, W, I, P, Tag, Src, M> & FoldOptions<S, R, W, I, U, P, TaskTypes<Src>, In>,
   ): Action<
     ReadsOf<S, R>,
     WritesOf<S, W>,

@@ -83,9 +83,12 @@ function inside(node: PlanNode, id: string): Pick<MachineState, 'type' | 'initia
   const outline = node.parts.body.outline ?? []
   if (outline.length === 0) return {}
   const states = Object.fromEntries(
-    outline.map(({ key, branch }): [string, MachineState] => {
+    outline.map(({ key, branch, named }): [string, MachineState] => {
       const name = key === '' ? '(graph)' : key
-      const { initial, states: below } = machineConfigOf(planOf(branch).plan, `${id}/${name}`)
+      const { initial, states: below } = machineConfigOf(
+        planOf(branch, { key: named, map: node.name }).plan,
+        `${id}/${name}`,
+      )
       return [name, { id: `${id}/${name}`, meta: { kind: 'branch' }, initial, states: below }]
     }),
   )

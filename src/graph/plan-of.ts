@@ -9,6 +9,14 @@ export interface BoundPlan {
   readonly bound: Inputs
 }
 
+/** What may name a bare action that is a branch. */
+export interface BranchName {
+  /** Its key in a record of actions. */
+  readonly key?: string | undefined
+  /** The name of its map. */
+  readonly map?: string | undefined
+}
+
 const plans = new WeakMap<object, BoundPlan>()
 
 /** Remembers the plan behind a runnable graph. */
@@ -18,14 +26,15 @@ export function registerPlan(runnable: object, plan: Plan, bound: Inputs = NO_IN
 
 /**
  * The plan behind a runnable graph or a bare action, which is a graph of one.
+ * @param named what a bare action is called by its place: its key in a record, else its map. Its own name stands between.
  * @throws {TypeError} for what is neither
  */
-export function planOf(branch: AnyBranch): BoundPlan {
+export function planOf(branch: AnyBranch, named: BranchName = {}): BoundPlan {
   const known = plans.get(branch)
   if (known !== undefined) return known
   const parts = partsOf(branch)
   if (parts === undefined) throw new TypeError('It takes an action, or graph.runnable({ entrypoint }).')
-  return { plan: singlePlan(parts), bound: parts.bound }
+  return { plan: singlePlan(parts, named.key ?? parts.name ?? named.map ?? 'action'), bound: parts.bound }
 }
 
 /** The inputs that a run can give to a branch. */

@@ -54,8 +54,8 @@ export function createNode(
   index: number,
   parts: ActionParts,
   keys: Set<string>,
-  subject = `Action "${name}"`,
 ): PlanNode & { edges: Edge[]; errorEdges: Edge[] } {
+  const subject = `Action "${name}"`
   for (const key of [...parts.reads.names, ...parts.writes]) keys.add(key)
   return {
     name,
@@ -93,18 +93,25 @@ export function acceptedNames(parts: ActionParts): ReadonlySet<string> {
 }
 
 const NOTHING: ReadonlySet<PlanNode> = new Set()
-const single = new WeakMap<object, Plan>()
+/** Of how many names of one action the plans are kept: names may come from data. */
+const KEPT = 1_000
+const single = new WeakMap<object, Map<string, Plan>>()
 
-/** A bare action as a graph of one. Made once for all copies that differ only in what is bound. */
-export function singlePlan(parts: ActionParts): Plan {
-  let plan = single.get(parts.origin)
+/** A bare action as a graph of one. Made once for a name, and for all copies that differ only in what is bound. */
+export function singlePlan(parts: ActionParts, name: string): Plan {
+  let plans = single.get(parts.origin)
+  if (plans === undefined || plans.size > KEPT) {
+    plans = new Map()
+    single.set(parts.origin, plans)
+  }
+  let plan = plans.get(name)
   if (plan === undefined) {
-    const node = createNode('action', 0, { ...parts, bound: {} }, new Set(), 'The action')
+    const node = createNode(name, 0, { ...parts, bound: {} }, new Set())
     // What it reads is given by its map, so that nothing is filled in.
     const schema = parts.schema && { ...parts.schema, filled: [] }
     const rules = { schema, defaults: undefined, freeze: true }
-    plan = { graph: assembleGraph(new Map([[node.name, node]]), rules), entrypoint: node, haltAfter: NOTHING }
-    single.set(parts.origin, plan)
+    plan = { graph: assembleGraph(new Map([[name, node]]), rules), entrypoint: node, haltAfter: NOTHING }
+    plans.set(name, plan)
   }
   return plan
 }

@@ -166,8 +166,8 @@ export interface FaultEvent extends EventFacts {
 }
 
 /**
- * A reader of `events()` was slow and has lost chunks: as many, here between its neighbours. A fact about that reader
- * alone, so no listener hears it; `seq` and `time` are those of the first chunk that was lost.
+ * A reader of `events()` was slow and has lost events: as many, here between its neighbours. Chunks are lost first. A
+ * fact about that reader alone, so no listener hears it; `seq` and `time` are those of the first event that was lost.
  */
 export interface Dropped extends EventFacts {
   readonly type: 'dropped'

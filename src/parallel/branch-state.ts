@@ -61,17 +61,25 @@ export function checkBranchUpdate(
   return freezeAll(update, subject)
 }
 
-/** An entry as a task. */
-export function toTask(parsed: ParsedEntry, index: number, branch: AnyBranch, state: State): BranchTask {
+/** An entry as a task. @param named its key in a record of actions */
+export function toTask(
+  parsed: ParsedEntry,
+  index: number,
+  branch: AnyBranch,
+  state: State,
+  named: string | undefined = undefined,
+): BranchTask {
   return {
     key: parsed.key ?? String(index),
     index,
     branch,
+    named,
     state,
     inputs: parsed.inputs ?? NO_INPUTS,
     timeoutMs: parsed.timeoutMs,
     retry: parsed.retry,
     fallback: parsed.fallback,
+    graceMs: parsed.graceMs,
   }
 }
 
@@ -122,9 +130,9 @@ export function callSource(
 export function outlineOf(source: unknown): readonly Outlined[] {
   if (isBranch(source)) return [{ key: '*', branch: source }]
   if (!Array.isArray(source) && !isPlainObject(source)) return []
-  return Object.entries(source).flatMap(([name, entry]: [string, unknown]) => {
+  return Object.entries(source).flatMap(([name, entry]: [string, unknown]): Outlined[] => {
     const [thing, options] = Array.isArray(entry) ? (entry as readonly unknown[]) : [entry]
     const key = isPlainObject(options) && typeof options['key'] === 'string' ? options['key'] : name
-    return isBranch(thing) ? [{ key, branch: thing }] : []
+    return isBranch(thing) ? [{ key, branch: thing, named: Array.isArray(source) ? undefined : name }] : []
   })
 }

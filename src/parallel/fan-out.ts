@@ -5,6 +5,7 @@ import {
   type LoosePolicy,
   NO_POLICY,
   overPolicy,
+  parseGrace,
   parsePolicy,
   type Retry,
 } from '../action/retry.js'
@@ -18,7 +19,7 @@ import { checkCount, gateOf, type Limit } from './limit.js'
 import { checkPolicy, type SettlePolicy } from './settle.js'
 import type { BranchFallback } from './source.js'
 import type { BranchTask } from './task.js'
-import type { BranchType, WatchOption } from './watch.js'
+import { type BranchType, type CompiledWatch, compileWatch, type WatchOption } from './watch.js'
 
 /** A persister, as far as a map needs to know it. */
 export interface BranchPersister {
@@ -36,16 +37,23 @@ function demandPersister(given: unknown): unknown {
 type StateOfBranch<B> = B extends BranchType<infer State, unknown> ? State : never
 
 /** Said once, the same for every way to fan out. */
-export interface FanOutOptions<S, W extends keyof S, P extends SettlePolicy, Tag extends string, T> {
+export interface FanOutOptions<S, W extends keyof S, P extends SettlePolicy, Tag extends string, T, M = unknown> {
   /** The keys of the parent's state that its fold returns: all of them, and no other. */
   readonly writes: readonly W[]
   /** Names shared by several actions, for halting. Default: none. */
   readonly tags?: readonly Tag[]
+  /**
+   * What it is called where it is a branch by itself. Its key in a graph or in a record of branches comes first.
+   * Default: the name of the map above.
+   */
+  readonly name?: string
   /** When the map has enough; see {@link SettlePolicy}. Default `'all'`. */
   readonly settle?: P
   /**
-   * How many branches live at once (default 64); or a {@link Limit} shared with other maps: then no more than 64 live,
-   * and as many of their actions run as the limit lets.
+   * How many branches live at once (default 64; `Infinity`: all of them); or a {@link Limit} shared with other maps:
+   * then no more than 64 live, and as many of their actions run as the limit lets. A branch that waits for a message
+   * from outside does not count: the next one begins, so that all that need a person ask at once. Once it is answered it
+   * goes on when there is a place for it, before a new branch begins.
    */
   readonly concurrency?: number | Limit
   /**
@@ -83,9 +91,10 @@ export interface FanOutOptions<S, W extends keyof S, P extends SettlePolicy, Tag
   /**
    * Called for each chunk, committed step, message and end of a branch, in the moment it becomes true. May cancel
    * branches on it, not under `settle: 'all'`. What it throws is a `fault`, and the map goes on; it is not awaited.
-   * After a resume it gets the ends that are stored first. Stands after the sources.
+   * After a resume it gets the ends that are stored first. With `{ memory, on }` it has a memory of its own for each
+   * visit of the map. Stands after the sources.
    */
-  readonly watch?: WatchOption<T, P>
+  readonly watch?: WatchOption<T, P, M>
 }
 
 /** What the sources of a map are called with. */
@@ -115,7 +124,7 @@ export interface FanOut extends ActionBody {
   readonly graceMs: number | undefined
   /** What becomes of the failure of a branch that says nothing itself. */
   readonly defaults: FailurePolicy
-  readonly watch: ((args: object) => void) | undefined
+  readonly watch: CompiledWatch | undefined
   readonly fold: Fold
   /** Where its branches are stored: as the application is, nowhere, or somewhere else. */
   readonly persister: unknown
@@ -131,7 +140,6 @@ const DEFAULT_WINDOW = 64
 interface Loose extends LooseFold, LoosePolicy {
   readonly settle?: unknown
   readonly concurrency?: number | Limit
-  readonly graceMs?: number
   readonly watch?: unknown
   readonly persister?: unknown
   readonly tracker?: unknown
@@ -151,11 +159,9 @@ export function createFanOut(
   const { concurrency = DEFAULT_WINDOW } = options
   const shared = typeof concurrency === 'object'
   if (shared) gateOf(concurrency)
-  if (options.graceMs !== undefined && !(options.graceMs >= 0)) {
-    throw new RangeError(`graceMs is ${String(options.graceMs)}; it takes milliseconds, 0 or more.`)
-  }
   if (typeof options.tracker !== 'function') demandTrackerChoice(options.tracker)
-  const defaults = parsePolicy(options)
+  const graceMs = parseGrace(options.graceMs) // of the whole map, its source and its fold too: no default of each branch
+  const defaults = parsePolicy({ ...options, graceMs: undefined })
   return {
     kind: 'fan-out',
     accepts,
@@ -165,8 +171,8 @@ export function createFanOut(
     policy: checkPolicy(options.settle),
     window: shared ? DEFAULT_WINDOW : checkCount('concurrency', concurrency),
     limit: shared ? concurrency : undefined,
-    graceMs: options.graceMs,
-    watch: options.watch as FanOut['watch'],
+    graceMs,
+    watch: compileWatch(options.watch),
     persister: demandPersister(options.persister),
     tracker: options.tracker,
     fold: compileFold(options),

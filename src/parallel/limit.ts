@@ -7,8 +7,19 @@ import { describeValue } from '../internal/guards.js'
  * limit never wait for each other.
  */
 export interface Limit {
-  /** How many. */
+  /** How many; `Infinity` where there is no bound. */
   readonly max: number
+  /** How many run now. More than `max` for a while after it was made smaller. */
+  readonly running: number
+  /** How many wait for their turn. */
+  readonly waiting: number
+  /**
+   * Changes how many may run. Made larger, those that wait begin at once. Made smaller, nothing that runs is
+   * interrupted: the next begins when fewer than `max` run.
+   * @param max a whole number above 0, or `Infinity`
+   * @throws {RangeError} for anything else
+   */
+  resize(max: number): void
 }
 
 /** A slot asked for. */
@@ -19,22 +30,34 @@ export interface SlotRequest {
 
 const gates = new WeakMap<Limit, Gate>()
 
-/** First come, first served; exact: never more than `max`, and never fewer while someone waits. */
+/** First come, first served; exact: nobody begins while `max` run, and never fewer run while someone waits. */
 export class Gate {
-  readonly #max: number
-  #running = 0
+  max: number
+  running = 0
   readonly #waiting = new Set<SlotRequest>()
   /** One for good: a new one would pass by all that was taken from the front. It never comes to the end. */
   readonly #turns = this.#waiting.values()
 
   constructor(max: number) {
-    this.#max = max
+    this.max = max
+  }
+
+  get waiting(): number {
+    return this.#waiting.size
+  }
+
+  resize(max: number): void {
+    this.max = max
+    while (this.running < this.max && this.#waiting.size > 0) {
+      this.running += 1
+      this.#grantNext()
+    }
   }
 
   /** Takes a slot if one is free and nobody waits for it. */
   tryEnter(): boolean {
-    if (this.#running >= this.#max || this.#waiting.size > 0) return false
-    this.#running += 1
+    if (this.running >= this.max || this.#waiting.size > 0) return false
+    this.running += 1
     return true
   }
 
@@ -48,10 +71,11 @@ export class Gate {
   }
 
   leave(): void {
-    if (this.#waiting.size === 0) {
-      this.#running -= 1
-      return
-    }
+    if (this.#waiting.size > 0 && this.running <= this.max) this.#grantNext()
+    else this.running -= 1
+  }
+
+  #grantNext(): void {
     const next = this.#turns.next().value as SlotRequest // somebody waits, and whoever had a turn is out
     this.#waiting.delete(next)
     next.granted()
@@ -61,7 +85,7 @@ export class Gate {
 /**
  * Makes a limit to share between maps or applications.
  *
- * @param max how many leaf actions may run at once, a whole number above 0
+ * @param max how many leaf actions may run at once: a whole number above 0, or `Infinity`
  * @throws {RangeError} for anything else
  *
  * @example
@@ -70,8 +94,20 @@ export class Gate {
  * ```
  */
 export function createLimit(max: number): Limit {
-  const limit = Object.freeze({ max: checkCount('createLimit', max) })
-  gates.set(limit, new Gate(max))
+  const gate = new Gate(checkCount('createLimit', max))
+  const limit: Limit = Object.freeze({
+    get max() {
+      return gate.max
+    },
+    get running() {
+      return gate.running
+    },
+    get waiting() {
+      return gate.waiting
+    },
+    resize: (next: number) => gate.resize(checkCount('limit.resize', next)),
+  })
+  gates.set(limit, gate)
   return limit
 }
 
@@ -82,8 +118,8 @@ export function gateOf(limit: Limit): Gate {
   return gate
 }
 
-/** @throws {RangeError} when `value` is no whole number above 0 */
+/** @throws {RangeError} when `value` is no whole number above 0, and not `Infinity` */
 export function checkCount(what: string, value: number): number {
-  if (Number.isInteger(value) && value > 0) return value
-  throw new RangeError(`${what} is ${describeValue(value)}; it takes a whole number above 0.`)
+  if ((Number.isInteger(value) || value === Infinity) && value > 0) return value
+  throw new RangeError(`${what} is ${describeValue(value)}; it takes a whole number above 0, or Infinity.`)
 }

@@ -43,7 +43,8 @@ export interface MapActionsOptions<
   P extends SettlePolicy,
   Tag extends string,
   Src,
-> extends FanOutOptions<S, W, P, Tag, ActionTypes<Src, ReadsOf<S, R>>> {
+  M = unknown,
+> extends FanOutOptions<S, W, P, Tag, ActionTypes<Src, ReadsOf<S, R>>, M> {
   /** The state keys that sources and `reduce` see, and that every branch starts on. */
   readonly reads: readonly R[]
   /** Inputs of its own, for sources and `reduce`. Those of the branches are asked of the run beside them. */
@@ -66,7 +67,7 @@ export function compileMapActions(options: Loose): FanOut {
       toTask: (placed, index) => {
         const parsed = parseEntry(subject, 'actions', placed)
         const branch = toBranch(parsed.thing)
-        return toTask(parsed, index, branch, states.over('state', branch, shared))
+        return toTask(parsed, index, branch, states.over('state', branch, shared), placed.name)
       },
     }
   })

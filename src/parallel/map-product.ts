@@ -32,7 +32,8 @@ export interface MapActionsAndStatesOptions<
   Tag extends string,
   Acts,
   Src,
-> extends FanOutOptions<S, W, P, Tag, ProductTypes<Acts, Src, ReadsOf<S, R>>> {
+  M = unknown,
+> extends FanOutOptions<S, W, P, Tag, ProductTypes<Acts, Src, ReadsOf<S, R>>, M> {
   /** The state keys that sources and `reduce` see, and that every branch starts on. */
   readonly reads: readonly R[]
   /** Inputs of its own, for sources and `reduce`. Those of the branches are asked of the run beside them. */
@@ -68,7 +69,8 @@ export function compileMapProduct(options: Loose): FanOut {
         const action = parseEntry(subject, 'actions', pair.action)
         const state = parseEntry(subject, 'states', pair.state)
         const branch = demandBranch(subject, 'actions', action.thing)
-        return toTask(join(action, state, pair.at), index, branch, states.over('states', branch, state.thing))
+        const start = states.over('states', branch, state.thing)
+        return toTask(join(action, state, pair.at), index, branch, start, pair.action.name)
       },
     }
   })

@@ -42,7 +42,8 @@ export interface MapStatesOptions<
   Tag extends string,
   B,
   Src,
-> extends FanOutOptions<S, W, P, Tag, StateTypes<Src, B, ReadsOf<S, R>>> {
+  M = unknown,
+> extends FanOutOptions<S, W, P, Tag, StateTypes<Src, B, ReadsOf<S, R>>, M> {
   /** The state keys that sources and `reduce` see, and that every branch starts on. */
   readonly reads: readonly R[]
   /** Inputs of its own, for sources and `reduce`. Those of the branches are asked of the run beside them. */

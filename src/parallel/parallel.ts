@@ -25,7 +25,8 @@ export interface ParallelOptions<
   P extends SettlePolicy,
   Tag extends string,
   Src,
-> extends FanOutOptions<S, W, P, Tag, TaskTypes<Src>> {
+  M = unknown,
+> extends FanOutOptions<S, W, P, Tag, TaskTypes<Src>, M> {
   /** The state keys that `tasks` and `reduce` see. A task starts on the state that it says itself. */
   readonly reads: readonly R[]
   /** Inputs of its own, for sources and `reduce`. Those of the branches are asked of the run beside them. */

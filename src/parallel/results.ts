@@ -27,8 +27,20 @@ export interface DoneBranch<out State, out Key extends string = string> extends 
   readonly recovered: boolean
 }
 
+/** The state of a branch whose types are not known. */
+type AnyState = Readonly<Record<string, unknown>>
+
+/** What a branch leaves that did not get done. */
+interface PartialBranch<State, Key extends string> extends BranchFacts<Key> {
+  /**
+   * The state that it committed last; where it committed nothing, the one that it began with, or would have begun with.
+   * Never the state of a done branch: any key may be unset.
+   */
+  readonly state: Readonly<Partial<State>>
+}
+
 /** A branch whose action failed. */
-export interface FailedBranch<out Key extends string = string> extends BranchFacts<Key> {
+export interface FailedBranch<out State = AnyState, out Key extends string = string> extends PartialBranch<State, Key> {
   readonly status: 'failed'
   /**
    * An {@link ActionError} with what was thrown as `cause`, the {@link TimeoutError} of the branch, or what else failed
@@ -37,8 +49,9 @@ export interface FailedBranch<out Key extends string = string> extends BranchFac
   readonly error: Error
 }
 
-/** A branch that was cancelled. */
-export interface CancelledBranch<out Key extends string = string> extends BranchFacts<Key> {
+/** A branch that was cancelled. What it had done until then is in `state`. */
+export interface CancelledBranch<out State = AnyState, out Key extends string = string>
+  extends PartialBranch<State, Key> {
   readonly status: 'cancelled'
   /** As it was given; else a {@link CancelledError}. */
   readonly reason: unknown
@@ -49,15 +62,15 @@ export interface CancelledBranch<out Key extends string = string> extends Branch
 /** A branch that has settled, however: narrow on `status`. */
 export type SettledBranch<State, Key extends string = string> =
   | DoneBranch<State, Key>
-  | FailedBranch<Key>
-  | CancelledBranch<Key>
+  | FailedBranch<State, Key>
+  | CancelledBranch<State, Key>
 
 /** Any result, as the engine holds it. */
-export type AnyResult = SettledBranch<Readonly<Record<string, unknown>>>
+export type AnyResult = SettledBranch<AnyState>
 
 /** How a branch ended. */
 export type Ending =
-  | { readonly status: 'done'; readonly state: Readonly<Record<string, unknown>>; readonly recovered: boolean }
+  | { readonly status: 'done'; readonly state: AnyState; readonly recovered: boolean }
   | { readonly status: 'failed'; readonly error: Error }
   | { readonly status: 'cancelled'; readonly reason: unknown; readonly by: string }
 
@@ -73,6 +86,8 @@ export interface BranchRecord {
   readonly inputs: Inputs
   readonly attempts: number
   readonly startedAt: number | undefined
+  /** What it had committed last, or began with. */
+  readonly state: AnyState
   /** The ids of all branches of the map. */
   readonly ids: BranchIds
 }
@@ -85,7 +100,7 @@ class Result {
   readonly startedAt: number | undefined
   readonly endedAt: number
   readonly status: Ending['status']
-  declare readonly state?: Readonly<Record<string, unknown>>
+  readonly state: AnyState
   declare readonly recovered?: boolean
   declare readonly error?: Error
   declare readonly reason?: unknown
@@ -101,8 +116,8 @@ class Result {
     this.endedAt = endedAt
     this.#ids = record.ids
     this.status = ending.status
+    this.state = ending.status === 'done' ? ending.state : record.state
     if (ending.status === 'done') {
-      this.state = ending.state
       this.recovered = ending.recovered
     } else if (ending.status === 'failed') this.error = ending.error
     else {

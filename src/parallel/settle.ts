@@ -9,7 +9,8 @@ import { assertNever, isObject } from '../internal/guards.js'
  * - `first`: the first that settles, however; the others are cancelled.
  * - `{ atLeast: n }`: n are done; the others are cancelled. No longer possible: the step fails.
  *
- * A step that fails so rejects with a {@link ParallelError}. It ends when what it cancelled has ended.
+ * A step that fails so rejects with a {@link ParallelError}. It ends when what it cancelled has ended: a loser that
+ * ignores its signal delays the winner by its `graceMs`. Give it less time where its end does not matter.
  */
 export type SettlePolicy = 'all' | 'collect' | 'any' | 'first' | { readonly atLeast: number }
 

@@ -27,6 +27,11 @@ export interface BranchOptions<Inputs = unknown, State = Readonly<Record<string,
    * Default: what the map says.
    */
   readonly timeoutMs?: number
+  /**
+   * How long the branch may take to end after it was cancelled, in milliseconds, before it is given up as leaked.
+   * Default, and no longer than: what the map says.
+   */
+  readonly graceMs?: number
   /** Makes a success of the branch when it failed. Default: what the map says. */
   readonly fallback?: BranchFallback<string, State>
 }

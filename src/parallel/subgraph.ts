@@ -40,6 +40,11 @@ export interface SubgraphOptions<
   readonly inputs?: I
   /** Names shared by several actions, for halting. Default: none. */
   readonly tags?: readonly Tag[]
+  /**
+   * What it is called where it is a branch by itself. Its key in a graph or in a record of branches comes first.
+   * Default: the name of the map above.
+   */
+  readonly name?: string
   /** A runnable graph over a state of its own. */
   readonly graph: GraphBranch<Needs, State, GI, C>
   /** The whole state that the graph starts on. */
@@ -51,6 +56,11 @@ export interface SubgraphOptions<
    * Default: no limit.
    */
   readonly timeoutMs?: number
+  /**
+   * How long the graph may take to end after it was cancelled, in milliseconds, before it is given up as leaked. Default:
+   * the application's `graceMs`.
+   */
+  readonly graceMs?: number
   /** Makes a success of a graph that failed: an update over its last state, which `reduce` then gets. */
   readonly fallback?: BranchFallback<'', NoInfer<State>>
   /** Takes from the graph's last state what this action writes. */

@@ -1,6 +1,7 @@
 import type { AnyBranch, ChunkOf, InputsOf, NeedsOf } from '../action/action.js'
 import { type Inputs, NO_INPUTS } from '../action/inputs.js'
 import { FAILURE_OPTIONS, type FailurePolicy } from '../action/retry.js'
+import { type BoundPlan, planOf } from '../graph/plan-of.js'
 import { describeValue, isObject, isPlainObject } from '../internal/guards.js'
 import { checkOptions } from '../internal/options.js'
 import type { Flat, Overlay } from '../internal/type-tools.js'
@@ -37,6 +38,8 @@ export interface BranchTask extends FailurePolicy {
   readonly key: string
   readonly index: number
   readonly branch: AnyBranch
+  /** What a bare action is called there: its key in a record of actions. */
+  readonly named: string | undefined
   /** The whole state that the branch starts on. */
   readonly state: State
   /** Inputs of its entry alone. */
@@ -89,6 +92,10 @@ export function task<B extends AnyBranch, const Own extends keyof InputsOf<B> = 
   TASKS.add(made)
   return made as unknown as Task<EndState<B, NeedsOf<B>>, Flat<Omit<InputsOf<B>, Own>>, ChunkOf<B>>
 }
+
+/** The plan of what a task runs. @param map the name of its map */
+export const planOfTask = ({ branch, named }: Pick<BranchTask, 'branch' | 'named'>, map: string): BoundPlan =>
+  planOf(branch, { key: named, map })
 
 /** True for what {@link task} made. */
 export function isTask(value: unknown): value is DeclaredTask {

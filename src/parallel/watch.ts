@@ -1,4 +1,6 @@
+import type { Path } from '../action/context.js'
 import type { Received } from '../action/message.js'
+import { describeValue, isPlainObject } from '../internal/guards.js'
 import type { Name, OneOrMany } from '../internal/type-tools.js'
 import type { DoneBranch, SettledBranch } from './results.js'
 import type { SettlePolicy } from './settle.js'
@@ -56,6 +58,12 @@ export type BranchStatus = 'queued' | 'running' | 'waiting' | 'retrying' | 'done
 export interface WatchArgs<T> {
   readonly event: { [K in Name<T>]: WatchedBy<K, T[K]> }[Name<T>] | WatchedMessage<Name<T>>
   readonly branches: { readonly [K in Name<T>]: { readonly key: K; readonly status: BranchStatus } }
+  /** The id of the application that the map belongs to. */
+  readonly appId: string
+  /** The id of the run. */
+  readonly runId: string
+  /** Where the application that the map belongs to stands below the root. */
+  readonly path: Path
 }
 
 /** What `watch` can do, where reduce gets branches that did not get done: not under `settle: 'all'`. */
@@ -70,6 +78,36 @@ export interface WatchControl<Keys> {
   settle(): void
 }
 
-export type WatchOption<T, P extends SettlePolicy> = (
-  args: WatchArgs<T> & (P extends 'all' ? unknown : WatchControl<Name<T>>),
+type WatchFunction<T, P, More> = (
+  args: WatchArgs<T> & (P extends 'all' ? unknown : WatchControl<Name<T>>) & More,
 ) => void
+
+/** `watch`: a function; or with a memory, which is made afresh for each visit of the map, in each run. */
+export type WatchOption<T, P extends SettlePolicy, M = unknown> =
+  | WatchFunction<T, P, unknown>
+  | {
+      /** Makes the memory of one visit: a count, a budget. After a resume it is made anew, and told of stored ends. */
+      readonly memory: () => M
+      /** Called as the function form is, with the memory. */
+      readonly on: WatchFunction<T, P, { readonly memory: NoInfer<M> }>
+    }
+
+/**
+ * Reads the option.
+ * @throws {TypeError} for what is neither form
+ */
+export function compileWatch(given: unknown): CompiledWatch | undefined {
+  if (given === undefined) return undefined
+  if (typeof given === 'function') return { on: given as CompiledWatch['on'], memory: undefined }
+  const { memory, on } = (isPlainObject(given) ? given : {}) as Partial<CompiledWatch>
+  if (typeof memory === 'function' && typeof on === 'function') return { memory, on }
+  throw new TypeError(
+    `watch is ${describeValue(given)}. It takes a function, ({ event, branches }) => { … }, or { memory: () => value, on: ({ event, memory }) => { … } }.`,
+  )
+}
+
+/** `watch`, its types forgotten. */
+export interface CompiledWatch {
+  readonly on: (args: object) => unknown
+  readonly memory: (() => unknown) | undefined
+}

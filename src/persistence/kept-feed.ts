@@ -1,7 +1,6 @@
-import { planOf } from '../graph/plan-of.js'
 import { isThenable } from '../internal/guards.js'
 import type { Ending } from '../parallel/results.js'
-import type { BranchTask } from '../parallel/task.js'
+import { type BranchTask, planOfTask } from '../parallel/task.js'
 import { branchIdOf } from './branch-id.js'
 import { isFinal, type OpenMap } from './committing.js'
 import { compareEntries } from './compare-entries.js'
@@ -161,7 +160,7 @@ class KeptFeed implements KeptBranches<Journal> {
       const stored = found && withNewReads(migrateRecord(found, settings), task.state)
       const ending = stored && endingOf(stored, this.#map.policy, this.#journal.voided)
       if (stored !== undefined && ending === undefined) {
-        const { plan } = planOf(task.branch)
+        const { plan } = planOfTask(task, this.#map.name)
         const fitted = chosenAnew(stored, plan, found?.next)
         assertActions(fitted, plan)
         this.#stored.set(task.key, fitted)

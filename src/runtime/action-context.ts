@@ -1,5 +1,5 @@
 import type { ActionContext, Path } from '../action/context.js'
-import { type CancelAnswer, type Delivery, type Message, readerArgs } from '../action/message.js'
+import { type CancelAnswer, type Delivery, type Message, readerArgs, sealMessage } from '../action/message.js'
 import { announce } from './announce.js'
 import { createCancellation } from './cancellation.js'
 import { MessageReader } from './message-wait.js'
@@ -66,12 +66,12 @@ class StepContext implements ActionContext {
   send(key: string, message: Message): Delivery {
     const siblings = this.#siblings
     if (siblings === undefined) return 'dropped'
-    return siblings.map.siblings.deliver(key, { ...message, from: siblings.key })
+    return siblings.map.siblings.deliver(key, sealMessage(message, siblings.key))
   }
 
   broadcast(message: Message): void {
     const siblings = this.#siblings
-    siblings?.map.siblings.broadcast({ ...message, from: siblings.key })
+    siblings?.map.siblings.broadcast(sealMessage(message, siblings.key), siblings.key)
   }
 
   messages(...given: readonly unknown[]): MessageReader {

@@ -37,9 +37,8 @@ function descend(app: LiveApp, parts: readonly string[]): Found | typeof SETTLED
   const [head = '', key = ''] = parts
   const map = app.step?.map
   if (map !== undefined && head === headOf(map.step.node.name, map.visit)) {
-    const single = map.table.live.get('')
-    if (single !== undefined) return descend(single.app, parts.slice(1))
-    if (parts.length > 1) return enter(branchOf(map, unescapeName(key)), parts.slice(2))
+    const keyed = parts.length > 1 ? branchOf(map, unescapeName(key)) : undefined
+    return keyed === undefined ? enter(branchOf(map, ''), parts.slice(1)) : enter(keyed, parts.slice(2))
   }
   const keyed = parts.length > 1 ? app.subApps?.get(unescapeName(key)) : undefined
   const below = keyed ?? app.subApps?.get('')
@@ -59,7 +58,8 @@ function branchOf(map: LiveMap | undefined, key: string): Found | typeof SETTLED
 }
 
 const headOf = (map: string, visit: number): string => printPath([{ map, visit, key: '' }])
-const unescapeName = (text: string): string => text.replaceAll('~1', '/').replaceAll('~0', '~')
+const unescapeName = (text: string): string =>
+  text === '~' ? '' : text.replaceAll('~2', '#').replaceAll('~1', '/').replaceAll('~0', '~')
 
 /** Hands a message from outside to an application or one below it, also to a branch that is queued. */
 export function sendDown(root: LiveApp, message: Received, path: string | Path | undefined): Delivery {

@@ -35,7 +35,7 @@ export class BranchStarter {
     this.#map = map
     this.#fanOut = fanOut
     this.#self = self
-    this.#inputs = new BranchInputs(raw)
+    this.#inputs = new BranchInputs(raw, map.step.node.name)
   }
 
   /** What a branch is given: by the map, by its entry, by `bind`. */
@@ -116,6 +116,14 @@ export class BranchStarter {
     branch.begun = hub.passed() - Math.max(0, now - branch.startedAt)
     if (ms === Infinity) return
     branch.alarm = new Alarm(hub.clock, branch.begun + ms, () => this.#timeOut(branch, ms))
+  }
+
+  /** A branch that was given a time of its own to end after its cancel is given up after it. */
+  limitGrace(branch: LiveBranch, since: number): void {
+    const { graceMs } = branch.task
+    if (graceMs === undefined) return
+    branch.alarm?.clear()
+    branch.alarm = new Alarm(this.#map.app.hub.clock, since + graceMs, () => branch.app.abandon())
   }
 
   #timeOut({ app, task }: LiveBranch, ms: number): void {

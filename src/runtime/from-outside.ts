@@ -1,5 +1,5 @@
 import type { Path } from '../action/context.js'
-import type { CancelAnswer, Delivery, Message } from '../action/message.js'
+import { type CancelAnswer, type Delivery, type Message, sealMessage } from '../action/message.js'
 import type { CancelCause } from '../lifecycle/events.js'
 import { lookBelow, sendDown } from './address.js'
 import { createCancellation } from './cancellation.js'
@@ -44,5 +44,5 @@ export async function cancelAt(
 
 /** Someone outside sends a message, to the application or below it. */
 export function sendFromOutside(app: LiveApp, message: Message, path: string | Path | undefined): Delivery {
-  return sendDown(app, { ...message, from: '' }, path)
+  return sendDown(app, sealMessage(message, undefined), path)
 }

@@ -107,7 +107,8 @@ function rescue(app: LiveApp, node: PlanNode, step: Step, body: RunBody, error: 
 
 /** One attempt under a time limit. Code that ignores its signal is given up after the grace period. */
 async function performInTime(app: LiveApp, step: Step, body: RunBody, limit: Limit): Promise<unknown> {
-  const { clock, graceMs } = app.hub
+  const { clock } = app.hub
+  const graceMs = body.policy.graceMs ?? app.hub.graceMs
   const gaveUp = createDeferred<never>()
   let late: TimeoutError | undefined
   let work: unknown
@@ -119,6 +120,7 @@ async function performInTime(app: LiveApp, step: Step, body: RunBody, limit: Lim
     const cancellation = createCancellation('parent', TIMEOUT, now, late)
     step.cancel(cancellation)
     for (const below of app.subApps?.values() ?? []) below.cancel(cancellation)
+    step.alarm?.clear()
     step.alarm = new Alarm(clock, now + graceMs, () => {
       giveUp(app, step, now)
       const tell = (value: unknown): void => lateStep(app, step.node, value)

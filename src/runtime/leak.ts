@@ -17,8 +17,10 @@ export function leakCode(app: LiveApp, node?: PlanNode, since = app.cancellation
   const { name, subject } = at
   const sinceMs = since === undefined ? 0 : msSince(hub.clock, since)
   const which = interceptor && { interceptor }
-  app.takeLeaks([{ path: printPath(app.path), action: name, sinceMs, ...which }])
-  const whose = which ? `${subject}: interceptor ${interceptor}` : subject
+  const path = printPath(app.path)
+  app.takeLeaks([{ path, action: name, sinceMs, ...which }])
+  const place = path === '' ? subject : `${subject} (branch ${path})`
+  const whose = which ? `${place}: interceptor ${interceptor}` : place
   hub.logger.warn(
     `${whose} ignored a cancel for ${sinceMs} ms and was given up. It may still run; hand the signal on to what it awaits, or bound that.`,
   )

@@ -29,7 +29,8 @@ import { Watcher } from './watcher.js'
 
 // Owns: the branches of one visit of a map action: which run, how they settled, when there are enough.
 // Does not own: the loop of a branch (runner.ts), the fold (reducer-logic.ts), the snapshot (map-logic.ts).
-// M1  At most `window` branches live at once, and as many as there is work for; nothing is pulled ahead.
+// M1  At most `window` branches live at once, those not counted that wait for a person, and as many as there is work for;
+//     nothing is pulled ahead.
 // M2  Every branch settles exactly once; what comes later for its key is ignored.
 // M3  The map ends only when no branch lives and the source is closed, or when they were given up.
 // M4  Once it closes, nothing more is started. Entries of a source of known length still get a result.
@@ -67,7 +68,7 @@ export class MapRunner implements LiveMap {
     this.#raw = raw
     this.visit = (app.visits[step.node.index] ?? 0) + 1
     this.watches = fanOut.watch !== undefined
-    this.siblings = new Siblings(this)
+    this.siblings = new Siblings(this, fanOut.window)
     this.#watcher = fanOut.watch && new Watcher(fanOut.watch, this)
     this.#grace = new Grace(app.hub.clock, fanOut.graceMs ?? app.hub.graceMs, () =>
       abandonOverdue(this, this.#closing !== undefined, this.#grace, this.#finale),
@@ -93,6 +94,7 @@ export class MapRunner implements LiveMap {
     this.#finale = new MapFinale(this, self, reducer, this.#folding, this.#grace)
     this.#recorder = new Recorder(this, this.table, reducer, (fatal) => this.#concluded(fatal))
     try {
+      this.#watcher?.open()
       this.tracker = trackerBelow(this.app, this.step, this.#fanOut)
       const opened = openFeed(this, this.#fanOut, () => this.#openSignal(), this.#starter, {
         wake: () => this.#pump(),
@@ -125,7 +127,8 @@ export class MapRunner implements LiveMap {
   #pump(): void {
     if (this.#pumping || this.#turn.awaited) return
     this.#pumping = true
-    const hasRoom = (): boolean => this.#closing === undefined && this.table.live.size < this.#fanOut.window
+    const hasRoom = (): boolean =>
+      this.#closing === undefined && this.table.live.size - this.siblings.outside < this.#fanOut.window
     try {
       while (hasRoom() && !this.#turn.over) {
         const task = this.#feed?.next() ?? 'end'
@@ -141,6 +144,10 @@ export class MapRunner implements LiveMap {
     }
     this.#pumping = false
     this.#endIfDone()
+  }
+
+  refill(): void {
+    this.#pump()
   }
 
   /** The source has ended, so the number of branches is known now, if it was not. */
@@ -239,9 +246,12 @@ export class MapRunner implements LiveMap {
     this.#record(task, undefined, undefined, lostBy(cancellation))
   }
 
-  #cancelLive({ app, task }: LiveBranch, cancellation: Cancellation): void {
-    if (app.running || app.asked?.size) app.cancel(cancellation)
-    else if (app.epoch === 0) this.#settle(task.key, lostBy(cancellation)) // not launched yet
+  #cancelLive(branch: LiveBranch, cancellation: Cancellation): void {
+    const { app, task } = branch
+    if (app.running || app.asked?.size) {
+      if (app.cancellation === undefined) this.#starter.limitGrace(branch, cancellation.at)
+      app.cancel(cancellation)
+    } else if (app.epoch === 0) this.#settle(task.key, lostBy(cancellation)) // not launched yet
   }
 
   cancelBranch(key: string, cancellation: Cancellation): CancelAnswer {

@@ -1,4 +1,4 @@
-import { NO_LIMITS, type Received, type WaitLimits } from '../action/message.js'
+import { isOutside, NO_LIMITS, ownData, type Received, type WaitLimits } from '../action/message.js'
 import { TimeoutError } from '../errors.js'
 import { msSince } from '../internal/clock.js'
 import { createDeferred } from '../internal/deferred.js'
@@ -6,6 +6,7 @@ import { list } from '../internal/nearest.js'
 import { Alarm } from './alarm.js'
 import { announce } from './announce.js'
 import type { Reader } from './mailbox.js'
+import { untilPlaced } from './places.js'
 import { messageTaken, tellWaiting } from './stored-messages.js'
 import type { LiveApp, LiveStep, OpenWait } from './tree.js'
 import { waitsOf } from './waits.js'
@@ -119,7 +120,11 @@ class MessageWait implements OpenWait, Reader {
 const waitOf = ({ step, kinds }: MessageWait): string => `${step.node.subject}: the wait for ${list(kinds)}`
 
 const wanted = ({ kinds, from }: Omit<Asked, 'limits'>, message: Received): boolean =>
-  (message.from === '') === (from === 'outside') && kinds.includes(message.kind)
+  isOutside(message) === (from === 'outside') && kinds.includes(message.kind)
+
+/** Each attempt has a body of its own: one that fails gives back the message as it came. */
+const handedOver = (message: Received | undefined): Received | undefined =>
+  message && { kind: message.kind, body: ownData(message.body), from: message.from }
 
 /** Reads messages, one at a time. Leaving it ends its wait. */
 export class MessageReader implements AsyncIterableIterator<Received, void, void> {
@@ -168,7 +173,7 @@ export class MessageReader implements AsyncIterableIterator<Received, void, void
     const here = app.mailbox.take((message) => wanted(this.#asked, message))
     if (here !== undefined) {
       messageTaken(app, here)
-      return here
+      return handedOver(here)
     }
     if (this.#asked.from === 'siblings' && app.parent?.map === undefined) return undefined
     const wait = new MessageWait(app, step, this.#asked)
@@ -176,12 +181,22 @@ export class MessageReader implements AsyncIterableIterator<Received, void, void
     try {
       // Whoever waits holds no slot, so that those it waits for can run.
       const { slot } = app
-      return slot === undefined ? await wait.begin() : await slot.lend(() => wait.begin(), step)
+      const begin = (): Promise<Received | undefined> => this.#placed(wait)
+      return handedOver(slot === undefined ? await begin() : await slot.lend(begin, step))
     } catch (error) {
       if (late === 'ends' && error === wait.late) return undefined
       throw error
     } finally {
       this.#waiting.delete(wait)
+    }
+  }
+
+  /** Its message, once it has a place to go on in: that comes before a slot, so that nobody holds one meanwhile. */
+  async #placed(wait: MessageWait): Promise<Received | undefined> {
+    try {
+      return await wait.begin()
+    } finally {
+      await untilPlaced(this.#app, this.#step)
     }
   }
 }

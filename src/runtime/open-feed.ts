@@ -7,6 +7,7 @@ import type { BranchStarter } from './branch-starter.js'
 import { mapSource } from './map-outcome.js'
 import { mindStore } from './minded-store.js'
 import type { Recorder } from './recorder.js'
+import { wrap } from './step-border.js'
 import { TaskFeed } from './task-feed.js'
 import type { LiveApp, LiveMap } from './tree.js'
 
@@ -35,16 +36,17 @@ export function openFeed(
   const { name, subject } = step.node
   const source = mapSource(fanOut, step, signal)
   const { entries, toTask } = source
-  const feed = new TaskFeed(subject, source, told.wake)
+  const feed = new TaskFeed(subject, source, told.wake, (thrown, told) => wrap(app, step.node, thrown, told))
   const own = fanOut.persister as Persister | null | undefined
   const journal = own === null ? undefined : (app.journal ?? loneJournal(app, own))
   if (journal === undefined) return { feed, kept: undefined }
   const taskAt = entries.kind === 'known' ? (i: number) => toTask(entries.at(i), i) : undefined
-  const settle: KeptMap['settle'] = (task, { startedAt, attempts, order }, ending) =>
+  const settle: KeptMap['settle'] = (task, { startedAt, attempts, order, based, state }, ending) =>
     told.record(task, undefined, startedAt, ending, {
       inputs: starter.inputsOf(task),
       attempts,
       endedAt: millisecondsOf(order),
+      state: based ? state : undefined,
     })
   const about = { subject, name, visit, policy, base: { ...step.state }, feed, taskAt, settle, own: app.journal && own }
   const kept = journal.openMap({ ...about, ...told })

@@ -2,12 +2,14 @@ import { type Inputs, NO_INPUTS } from '../action/inputs.js'
 import { msSince } from '../internal/clock.js'
 import type { Fatal } from '../lifecycle/interceptor.js'
 import { type BranchIds, createResult, type Ending } from '../parallel/results.js'
-import type { BranchTask } from '../parallel/task.js'
+import { type BranchTask, planOfTask } from '../parallel/task.js'
+import type { State } from '../state/freeze.js'
 import { announce } from './announce.js'
 import { Asking } from './asking.js'
 import type { AnyActorRef } from './create-actor.js'
 import { branchId, parentOf, pathAt } from './identity.js'
 import type { MapBooks } from './map-books.js'
+import { beginsWith } from './standing.js'
 import type { LiveApp, LiveMap } from './tree.js'
 import { hearsOfBranch, unmade } from './unmade.js'
 
@@ -18,6 +20,8 @@ export interface Past {
   readonly inputs: Inputs
   readonly attempts: number
   readonly endedAt: number
+  /** What it had committed last; undefined where it had committed nothing. */
+  readonly state: State | undefined
 }
 
 export class Recorder implements BranchIds {
@@ -56,7 +60,9 @@ export class Recorder implements BranchIds {
     // A wall clock that was set back ends nothing before it began.
     const endedAt = past?.endedAt ?? Math.max(startedAt ?? 0, hub.clock.now())
     const begun = startedAt === undefined ? undefined : this.#map.table.live.get(key)?.begun
-    const result = createResult({ key, index, inputs, attempts, startedAt, ids: this }, endedAt, ending)
+    const state =
+      past?.state ?? app?.standing.state ?? beginsWith(planOfTask(task, this.#map.step.node.name).plan, task)
+    const result = createResult({ key, index, inputs, attempts, startedAt, state, ids: this }, endedAt, ending)
     this.#books.settle(result)
     this.#reducer.send({ type: 'teasel.settled', result })
     if (hearsOfBranch(this.#map, 'branch.settled')) {

@@ -2,6 +2,7 @@ import type { Delivery, Received } from '../action/message.js'
 import { NoSenderError } from '../errors.js'
 import { announce } from './announce.js'
 import { Mailbox } from './mailbox.js'
+import { Places } from './places.js'
 import type { LiveApp, LiveMap, LiveSiblings, WaitsFor } from './tree.js'
 import { hearsOfBranch, unmade } from './unmade.js'
 import { waitsOf } from './waits.js'
@@ -17,9 +18,27 @@ export class Siblings implements LiveSiblings {
   #early: Map<string, Mailbox> | undefined
   /** Branches that live, by what they wait for; those that wait for nothing are not counted. */
   readonly #waiting = { nothing: 0, siblings: 0, outside: 0 }
+  readonly #window: number
+  /** Made when a branch has waited. */
+  #places: Places | undefined
 
-  constructor(map: LiveMap) {
+  constructor(map: LiveMap, window: number) {
     this.#map = map
+    this.#window = window
+  }
+
+  /** How many wait for a message from outside. */
+  get outside(): number {
+    return this.#waiting.outside
+  }
+
+  turnOf(app: LiveApp): Promise<void> | undefined {
+    return this.#places?.turnOf(app)
+  }
+
+  #running(): number {
+    const { siblings, outside } = this.#waiting
+    return this.#map.table.live.size - siblings - outside - (this.#places?.wanting ?? 0)
   }
 
   deliver(key: string, message: Received, to = key): Delivery {
@@ -42,10 +61,9 @@ export class Siblings implements LiveSiblings {
     return mailbox
   }
 
-  broadcast(message: Received): void {
+  broadcast(message: Received, from: string): void {
     const { table } = this.#map
-    for (const key of [...table.live.keys(), ...this.#map.queued()])
-      if (key !== message.from) this.deliver(key, message)
+    for (const key of [...table.live.keys(), ...this.#map.queued()]) if (key !== from) this.deliver(key, message)
   }
 
   /** A branch was made: what was sent before is its own (B1). */
@@ -56,16 +74,25 @@ export class Siblings implements LiveSiblings {
     app.mailbox = mailbox
   }
 
-  settled({ waits }: LiveApp): void {
-    if (waits === undefined || waits.level === 'nothing') return
-    const { level } = waits
-    waits.level = 'nothing'
-    this.changed(level, 'nothing')
+  settled(app: LiveApp): void {
+    const { waits } = app
+    if (waits !== undefined && waits.level !== 'nothing') {
+      this.#waiting[waits.level] -= 1
+      waits.level = 'nothing'
+      this.check()
+    }
+    this.#places?.leave(app)
+    this.#places?.grant()
   }
 
-  changed(before: WaitsFor, after: WaitsFor): void {
+  changed(before: WaitsFor, after: WaitsFor, app: LiveApp): void {
     this.#waiting[before] -= 1
     this.#waiting[after] += 1
+    this.#places ??= new Places(this.#window, () => this.#running())
+    if (after === 'nothing') this.#places.want(app)
+    else this.#places.leave(app)
+    this.#places.grant()
+    if (after === 'outside') this.#map.refill()
     this.check()
   }
 

@@ -12,6 +12,12 @@ export interface Standing {
   readonly sequenceId: number
 }
 
+/** The state that a branch begins with. */
+export function beginsWith({ graph }: Plan, { state }: { readonly state: State }): State {
+  const { defaults } = graph.rules
+  return defaults === undefined ? state : Object.freeze({ ...defaults, ...state })
+}
+
 /** A first standing at the entrypoint of a plan. */
 export function initialStanding(plan: Plan, state: State): Standing {
   return { state, position: undefined, next: plan.entrypoint.name, sequenceId: -1 }

@@ -52,8 +52,19 @@ export function lateStep(app: LiveApp, node: PlanNode, value: unknown): void {
   app.hub.logger.debug(`${node.subject} ended after it was given up. Its outcome is ignored.`, value)
 }
 
-/** The error of a run: what was thrown, told where. */
-export function wrap(app: LiveApp, node: PlanNode, thrown: unknown): Error {
+/** Errors that are located already, by whoever knew more of them. */
+const located = new WeakSet<Error>()
+
+/** What code threw, out of an error that is located already. */
+export const thrownBy = (error: unknown): unknown =>
+  error instanceof ActionError && located.has(error) ? error.cause : error
+
+/**
+ * The error of a run: what was thrown, told where.
+ * @param told what the message says before what was thrown
+ */
+export function wrap(app: LiveApp, node: PlanNode, thrown: unknown, told?: string): Error {
+  if (thrown instanceof ActionError && located.has(thrown)) return thrown
   const where = app.where(node)
   if (isA(thrown, ContractError)) return thrown.locate(where)
   if (isA(thrown, InputError) && thrown.at !== undefined) return thrown
@@ -61,5 +72,7 @@ export function wrap(app: LiveApp, node: PlanNode, thrown: unknown): Error {
   if (isA(thrown, ParallelError) || isOfStore(thrown)) return thrown
   const { body } = node.parts
   const ofAction = (isRunBody(body) ? body.policy.retry?.attempts : undefined) ?? 1
-  return new ActionError(node.subject, { ...where, ...attemptAt(app, ofAction) }, thrown)
+  const error = new ActionError(node.subject, { ...where, ...attemptAt(app, ofAction) }, thrown, told)
+  if (told !== undefined) located.add(error)
+  return error
 }

@@ -5,7 +5,7 @@ import type { PlanNode } from '../graph/plan.js'
 import { isThenable } from '../internal/guards.js'
 import type { State } from '../state/freeze.js'
 import { createActionContext } from './action-context.js'
-import type { Alarm } from './alarm.js'
+import { Alarm } from './alarm.js'
 import { announce } from './announce.js'
 import type { Cancellation } from './cancellation.js'
 import type { LiveApp, LiveMap, LiveStep } from './tree.js'
@@ -75,9 +75,18 @@ export class Step implements LiveStep, ActionArgs<State, Inputs> {
     if (this.#cancellation !== undefined) return
     this.#cancellation = cancellation
     this.alarm?.clear()
+    this.#limitGrace(cancellation.at)
     this.#controller?.abort(cancellation.reason)
     this.#app.release?.()
     this.#app.slot?.cancel() // what ends needs none
+  }
+
+  /** Code that was given a time of its own to end is given up after it. */
+  #limitGrace(since: number): void {
+    const { body } = this.#node.parts
+    const graceMs = isRunBody(body) ? body.policy.graceMs : undefined
+    if (graceMs === undefined) return
+    this.alarm = new Alarm(this.#app.hub.clock, since + graceMs, () => this.#app.abandon())
   }
 
   close(): void {

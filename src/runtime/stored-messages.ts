@@ -1,5 +1,5 @@
 import type { Path } from '../action/context.js'
-import type { Delivery, Message, Received } from '../action/message.js'
+import { type Delivery, type Message, type Received, sealMessage } from '../action/message.js'
 import type { Awaitable } from '../persistence/driver.js'
 import type { Journal } from '../persistence/journal.js'
 import { findBelow, sendDown } from './address.js'
@@ -61,7 +61,7 @@ export function tellWaiting(app: LiveApp, action: string, kinds: readonly string
  */
 export function sendStored(root: LiveApp, message: Message, path: string | Path | undefined): Awaitable<Delivery> {
   const { app, map, key = '' } = path === undefined ? { app: root } : (findBelow(root, path) ?? {})
-  const { kind, body } = message
+  const { kind, body } = sealMessage(message, undefined)
   const posting = map?.kept?.post(key, { kind, body }) ?? app?.journal?.post(app.appId, { kind, body })
   if (posting === undefined) return sendFromOutside(root, message, path) // at once
   return posting.then((id) => {

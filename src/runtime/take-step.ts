@@ -23,7 +23,7 @@ import { Slot } from './slot.js'
 import { AppSnapshot } from './snapshot.js'
 import type { Standing } from './standing.js'
 import { isRunBody, Step } from './step.js'
-import { attemptNumber, closeStep, endStep, startAttempt, wrap } from './step-border.js'
+import { attemptNumber, closeStep, endStep, startAttempt, thrownBy, wrap } from './step-border.js'
 import { parsedInputs, rawInputs } from './step-inputs.js'
 import type { LiveApp } from './tree.js'
 import { untilRoom } from './until-room.js'
@@ -234,7 +234,7 @@ function recover(app: LiveApp, node: PlanNode, order: RunOrder, thrown: unknown)
   try {
     // A store that is away takes no error transition either.
     const edges = app.cancellation !== undefined || PersistenceError.is(thrown) ? [] : node.errorEdges
-    const edge = edges.length === 0 ? undefined : chooseEdge(node, edges, state, thrown)
+    const edge = edges.length === 0 ? undefined : chooseEdge(node, edges, state, thrownBy(thrown))
     if (edge !== undefined) return commit(app, node, order, NO_UPDATE, state, edge, error)
   } catch (second) {
     app.hub.logger.error(`An error transition of "${node.name}" failed as well.`, second)

@@ -1,4 +1,3 @@
-import { messageOf } from '../internal/guards.js'
 import { list } from '../internal/nearest.js'
 import { sourceFault } from '../parallel/entries.js'
 import type { TaskSource } from '../parallel/fan-out.js'
@@ -24,7 +23,16 @@ export class TaskFeed {
   #places: Map<string, number> | undefined
   #fault: { readonly error: unknown } | undefined
 
-  constructor(subject: string, source: TaskSource, wake: () => void) {
+  readonly #located: (thrown: unknown, told: string) => Error
+
+  /** @param located the error of the step for what the source threw; `told` stands before that */
+  constructor(
+    subject: string,
+    source: TaskSource,
+    wake: () => void,
+    located: (thrown: unknown, told: string) => Error,
+  ) {
+    this.#located = located
     this.#source = source
     this.#wake = wake
     if (source.entries.kind === 'known') refuseDuplicates(subject, source, source.entries.length)
@@ -88,12 +96,7 @@ export class TaskFeed {
   /** The source has ended by what it threw. */
   #thrown(error: unknown): Error {
     this.#state = 'ended'
-    return new Error(
-      `its source threw after ${this.#index} ${this.#index === 1 ? 'branch' : 'branches'}: ${messageOf(error)}`,
-      {
-        cause: error,
-      },
-    )
+    return this.#located(error, `its source threw after ${this.#index} ${this.#index === 1 ? 'branch' : 'branches'}: `)
   }
 
   /** Takes a task that has not been fed out of its turn: to cancel it while it is queued. */

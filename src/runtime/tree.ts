@@ -186,6 +186,8 @@ export interface LiveMap {
   knows(key: string): boolean
   /** The keys that wait in a source of known length. */
   queued(): Iterable<string>
+  /** A branch waits for a person: another one may begin. */
+  refill(): void
   /** A branch runs its first step. */
   branchStarted(key: string): void
   /** A child actor (a branch, or the reducer) is done. */
@@ -207,11 +209,14 @@ export interface LiveMap {
 export interface LiveSiblings {
   /** @param to the receiver as events name it */
   deliver(key: string, message: Received, to?: string): Delivery
-  broadcast(message: Received): void
+  /** @param from the key of the sender */
+  broadcast(message: Received, from: string): void
   /** What all branches that live wait for. */
   readonly waitsFor: WaitsFor
   /** A branch waits, or waits no more. */
-  changed(before: WaitsFor, after: WaitsFor): void
+  changed(before: WaitsFor, after: WaitsFor, app: LiveApp): void
+  /** Undefined where a branch whose wait has ended may go on, else a promise of that. */
+  turnOf(app: LiveApp): Promise<void> | undefined
 }
 
 /** One branch of a map while it lives. */

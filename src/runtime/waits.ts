@@ -57,7 +57,7 @@ class Waits implements LiveWaits {
     this.level = after
     const { self, parent, cancellation } = this.#app
     if (cancellation === undefined) self.send({ type: 'teasel.waits', waiting: after !== 'nothing' })
-    if (parent?.map !== undefined) parent.map.siblings.changed(before, after)
+    if (parent?.map !== undefined) parent.map.siblings.changed(before, after, this.#app)
     else if (parent !== undefined) {
       const above = waitsOf(parent.app)
       above.below.waiting += Number(after === 'outside') - Number(before === 'outside')

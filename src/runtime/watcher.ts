@@ -1,6 +1,7 @@
+import { isOutside } from '../action/message.js'
 import { isThenable } from '../internal/guards.js'
 import type { AnyEvent } from '../lifecycle/events.js'
-import type { BranchStatus } from '../parallel/watch.js'
+import type { BranchStatus, CompiledWatch } from '../parallel/watch.js'
 import { reportFault } from './announce.js'
 import { createCancellation } from './cancellation.js'
 import type { LiveBranch, LiveMap } from './tree.js'
@@ -12,12 +13,14 @@ interface Told {
 
 /** Calls a map's `watch` with what its branches do. */
 export class Watcher {
-  readonly #watch: (args: object) => unknown
+  readonly #watch: CompiledWatch
+  /** What is the same in all calls of one visit. */
+  #given: object = {}
   readonly #map: LiveMap
   readonly #control: object
   readonly #epoch: number
 
-  constructor(watch: (args: object) => void, map: LiveMap) {
+  constructor(watch: CompiledWatch, map: LiveMap) {
     this.#watch = watch
     this.#map = map
     this.#epoch = map.app.epoch
@@ -28,12 +31,19 @@ export class Watcher {
     this.#control = map.policy === 'all' ? {} : { cancel, settle: () => map.settleNow() }
   }
 
+  /** The visit begins. @throws what making its memory throws */
+  open(): void {
+    const { appId, path, hub } = this.#map.app
+    const { memory } = this.#watch
+    this.#given = { appId, path, runId: hub.runId, ...(memory && { memory: memory() }), ...this.#control }
+  }
+
   /** @param own whether the event is from the branch itself, not from deeper */
   tell(event: AnyEvent, key: string, own: boolean): void {
     const told = translate(event, key, own)
     if (told === undefined) return
     try {
-      const answer: unknown = this.#watch({ event: told, branches: this.#branches(), ...this.#control })
+      const answer: unknown = this.#watch.on({ event: told, branches: this.#branches(), ...this.#given })
       if (isThenable(answer)) answer.then(undefined, (error: unknown) => this.#fault(error))
     } catch (error) {
       this.#fault(error)
@@ -92,7 +102,7 @@ function translate(event: AnyEvent, key: string, own: boolean): object | undefin
       return own && event.key === key ? { type: 'branch.settled', key, result: event.result } : undefined
     case 'message':
       return own
-        ? { type: 'message', key: event.message.from === '' ? undefined : event.message.from, message: event.message }
+        ? { type: 'message', key: isOutside(event.message) ? undefined : event.message.from, message: event.message }
         : undefined
     default:
       return undefined

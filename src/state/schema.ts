@@ -40,7 +40,10 @@ export function validate(schema: StandardSchemaV1, value: unknown, of = ''): Res
       `The ${schema['~standard'].vendor} schema${of} answers with a promise. State and inputs take schemas that answer at once; check asynchronously in an action.`,
     )
   }
-  return result as Result
+  const { issues } = result as Result
+  return issues?.length === 0
+    ? { issues: [{ message: 'The schema refuses it, and gives no reason' }] }
+    : (result as Result)
 }
 
 /** Schemas may be functions. */

@@ -231,7 +231,7 @@ describe('what an application emits', () => {
     for (const key of ['a', 'b']) actor.send({ type: 'message', message: hint('stop'), path: `both/${key}` })
 
     expect((await toPromise(actor)).state.answers).toEqual(['a left', 'b right'])
-    expect(told).toEqual(['both/a action: left', 'both/b action: right'])
+    expect(told).toEqual(['both/a both: left', 'both/b both: right'])
   })
 
   it('can be passed on by a machine as its own', async () => {

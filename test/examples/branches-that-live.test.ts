@@ -191,7 +191,9 @@ describe('hedged calls', () => {
 
     const run = hedgedApplication(url, ['overloaded'], 'What for?').run()
 
-    await expect(run).rejects.toThrow(`cannot settle as 'any': 1 of 1 branches failed: "overloaded". First: The action`)
+    await expect(run).rejects.toThrow(
+      `cannot settle as 'any': 1 of 1 branches failed: "overloaded". First: Action "hedge" failed`,
+    )
     server.close()
   })
 })

@@ -108,8 +108,8 @@ describe('the examples', () => {
         answer: '42',
         tool: 'calculator',
         refused: {
-          calendar: 'The action failed (step 0, branch useTools/calendar): no year of an address',
-          quotation: 'The action failed (step 0, branch useTools/quotation): nobody said that',
+          calendar: 'Action "calendar" failed (step 0, branch useTools/calendar): no year of an address',
+          quotation: 'Action "quotation" failed (step 0, branch useTools/quotation): nobody said that',
         },
       },
       expect.objectContaining({ answer: 'Abraham Lincoln', tool: 'calendar' }),

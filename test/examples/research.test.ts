@@ -134,7 +134,7 @@ describe('research', () => {
     const { state } = await app.run()
 
     expect(state.failures[0]).toContain(
-      'meaning.question: The action failed (step 0, branch search/meaning.question): the index is gone',
+      'meaning.question: Action "meaning" failed (step 0, branch search/meaning.question): the index is gone',
     )
     expect(state.sources.length).toBeGreaterThan(0)
   })

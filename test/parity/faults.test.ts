@@ -54,7 +54,7 @@ describe('faults of Burr in parallel steps, which are not ours', () => {
     const outs: unknown[] = []
     const ids = new Set<string>()
     app.on('step.end', (event) => {
-      if (event.status === 'done' && event.source === 'map') outs.push(event.update)
+      if (event.status === 'done' && event.source === 'map' && event.path.length === 0) outs.push(event.update)
     })
     app.on('branch.start', ({ appId }) => ids.add(appId))
 

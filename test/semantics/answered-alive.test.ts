@@ -170,11 +170,20 @@ describe('an answer from elsewhere', () => {
     const clock = new ManualClock()
     const persister = memoryPersister()
     const all = { ...options, persister, clock } as const
+    let hold = defer()
+    const held = kit.action({
+      reads: ['log'],
+      writes: ['log'],
+      async run({ context }) {
+        await hold.promise
+        return { log: [(await context.receiveOne(approve)).body] }
+      },
+    })
     const map = kit.mapActions({
       reads: ['log'],
       writes: ['outs'],
       concurrency: 1,
-      actions: { x: ask, y: ask },
+      actions: { x: held, y: ask },
       reduce: ({ results }) => ({ outs: results.flatMap((one) => one.state.log) }),
     })
     const graph = kit.graph({ actions: { ask: map } })
@@ -184,7 +193,10 @@ describe('an answer from elsewhere', () => {
     expect(await first.send(approve('y'), { path: 'ask/y' })).toBe('queued')
 
     const second = await resumeOrCreate(graph, all)
+    hold = defer() // the first one stays where it is
     const run = second.run()
+    await settle()
+    hold.resolve()
     await settle()
     await second.send(approve('x'), { path: 'ask/x' })
     await settle()

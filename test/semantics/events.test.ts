@@ -46,15 +46,15 @@ describe('events', () => {
       'map.start  map',
       'branch.queued map/pour map',
       'branch.start map/pour map',
-      'step.start map/pour action',
+      'step.start map/pour pour',
       'branch.queued map/echo map',
       'branch.start map/echo map',
-      'step.start map/echo action',
-      'step.end map/echo action',
+      'step.start map/echo echo',
+      'step.end map/echo echo',
       'branch.settled map/echo map',
-      'chunk map/pour action',
-      'chunk map/pour action',
-      'step.end map/pour action',
+      'chunk map/pour pour',
+      'chunk map/pour pour',
+      'step.end map/pour pour',
       'branch.settled map/pour map',
       'map.end  map',
       'reduce  map',
@@ -76,7 +76,7 @@ describe('events', () => {
 
     const from = {
       action: 'map',
-      source: 'action',
+      source: 'pour',
       sequenceId: 0,
       path: [{ map: 'map', visit: 1, key: 'pour' }],
       long: 52,
@@ -153,7 +153,7 @@ describe('events', () => {
         { map: 'sub', visit: 1, key: '' },
         { map: 'a~b', visit: 1, key: 'c' },
       ]),
-    ).toBe('compare#2/gpt~14/sub/a~0b/c')
+    ).toBe('compare#2/gpt~14/sub/~/a~0b/c')
   })
 
   it('show branches that wait for a shared slot as queued, and start their time with the slot', async () => {

@@ -383,9 +383,9 @@ describe('the fallback of a branch', () => {
     })
 
     expect(unknown).toBe(
-      'failed The action failed (step 0, branch map/a): boom (and its fallback failed: Branch "map/a": its fallback gave an update with the key "anwser", which the branch does not know. Did you mean "answer"?)',
+      'failed Action "map" failed (step 0, branch map/a): boom (and its fallback failed: Branch "map/a": its fallback gave an update with the key "anwser", which the branch does not know. Did you mean "answer"?)',
     )
-    expect(thrown).toBe('failed The action failed (step 0, branch map/a): boom (and its fallback failed: worse)')
+    expect(thrown).toBe('failed Action "map" failed (step 0, branch map/a): boom (and its fallback failed: worse)')
   })
 
   it('leaves the actor of the branch done, with the state that it gave', async () => {

@@ -185,7 +185,7 @@ describe('a reader of an application that an action made', () => {
 
     await app.run()
 
-    expect(seen.sort()).toEqual(['beside/other/action/k inner inner', 'beside/outer/action/k inner inner'])
+    expect(seen.sort()).toEqual(['beside/other/other/k inner inner', 'beside/outer/outer/k inner inner'])
   })
 
   it('ends with the step that made the application', async () => {

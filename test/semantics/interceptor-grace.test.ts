@@ -62,7 +62,7 @@ describe('after a cancel and the grace period an interceptor that does not answe
     ['beforeStep', 'echo', 'echo', ''],
     ['afterStep', 'echo', 'echo', ''],
     ['afterStep', 'slow', 'slow', ''],
-    ['beforeBranch', 'one', 'action', 'one/x'],
+    ['beforeBranch', 'one', 'x', 'one/x'],
     ['afterBranch', 'one', 'one', ''],
     ['afterBranch', 'over', 'over', ''],
   ] as const)('%s of %s', async (hook, entrypoint, action, path) => {
@@ -215,7 +215,7 @@ describe('after a cancel and the grace period an interceptor that does not answe
     const { leaked } = (await run) as { leaked: readonly object[] }
 
     expect(leaked).toEqual([
-      { path: 'maps/never', action: 'action', sinceMs: 100 },
+      { path: 'maps/never', action: 'never', sinceMs: 100 },
       { path: '', action: 'maps', sinceMs: 100, interceptor: 'afterStep' },
     ])
   })
@@ -278,6 +278,6 @@ it('a branch that is cancelled while its interceptors are asked ends when they h
 
   expect({ verdict: state.verdict, asked }).toEqual({
     verdict: 'x cancelled watch enough,y done',
-    asked: ['two', 'action'],
+    asked: ['two', 'y'],
   })
 })

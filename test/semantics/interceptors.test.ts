@@ -76,8 +76,8 @@ describe('interceptors', () => {
     expect(log).toEqual([
       'a beforeStep map',
       'a beforeBranch x',
-      'a beforeStep action',
-      'a afterStep action done',
+      'a beforeStep map',
+      'a afterStep map done',
       'a afterBranch x done',
       'a afterStep map done',
     ])

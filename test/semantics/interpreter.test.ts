@@ -86,9 +86,12 @@ const leafOf = (plus: number, fails: boolean) =>
     },
   })
 
-type Result = { readonly status: string; readonly state?: { readonly n: number } }
+type Result = { readonly status: string; readonly state?: { readonly n?: number } }
 const reduce = ({ results }: { readonly results: readonly Result[] }) => ({
-  n: results.reduce((sum, { state }, i) => (state === undefined ? sum * 3 + 7 : sum * 3 + state.n + i) % 100, 0),
+  n: results.reduce(
+    (sum, { status, state }, i) => (status === 'done' ? sum * 3 + (state?.n ?? 0) + i : sum * 3 + 7) % 100,
+    0,
+  ),
 })
 
 function build(nest: Nest): Made {

@@ -342,7 +342,7 @@ const mistakes: readonly Mistake[] = [
           }),
         }),
       ),
-    says: `Map action "step" cannot settle as 'all': 1 of 2 branches failed: "bad". First: The action failed (step 0, branch step/bad): an empty prompt`,
+    says: `Map action "step" cannot settle as 'all': 1 of 2 branches failed: "bad". First: Action "step" failed (step 0, branch step/bad): an empty prompt`,
   },
   {
     mistake: 'an unknown policy',
@@ -352,7 +352,7 @@ const mistakes: readonly Mistake[] = [
   {
     mistake: 'a limit of nothing',
     make: () => createLimit(0),
-    says: 'createLimit is 0; it takes a whole number above 0.',
+    says: 'createLimit is 0; it takes a whole number above 0, or Infinity.',
   },
   {
     mistake: 'a message that does not fit',
@@ -401,7 +401,7 @@ const mistakes: readonly Mistake[] = [
   {
     mistake: 'no record of options',
     make: () => loose.action('ask' as never),
-    says: 'action takes a record of options, not "ask". Known options: "reads", "writes", "inputs", "tags", "run", "retry", "timeoutMs", "fallback".',
+    says: 'action takes a record of options, not "ask". Known options: "reads", "writes", "inputs", "tags", "name", "run", "retry", "timeoutMs", "fallback", "graceMs".',
   },
   {
     mistake: 'reads that is no list',
@@ -501,7 +501,7 @@ const mistakes: readonly Mistake[] = [
   {
     mistake: 'a retry of no attempts',
     make: () => plain({ retry: { attempts: 0 } }),
-    says: 'retry.attempts is 0; it takes a whole number above 0, the first attempt counted.',
+    says: 'retry.attempts is 0; it takes a whole number above 0, the first attempt counted, or Infinity.',
   },
   {
     mistake: 'an unknown option of a retry',
@@ -542,7 +542,7 @@ const mistakes: readonly Mistake[] = [
   {
     mistake: 'extras of an entry that are no record',
     make: () => runOf(map({ states: [[{ prompt: '' }, 'x']] })),
-    says: 'Action "step" (step 0): states gave an array of 2. An entry is the thing, or [thing, { key, inputs, retry, timeoutMs, fallback }].',
+    says: 'Action "step" (step 0): states gave an array of 2. An entry is the thing, or [thing, { key, inputs, retry, timeoutMs, fallback, graceMs }].',
   },
   {
     mistake: 'inputs of an entry that are no record',
@@ -687,7 +687,7 @@ const mistakes: readonly Mistake[] = [
   {
     mistake: 'an entry of three',
     make: () => runOf(map({ states: [[{ prompt: '' }, {}, 1]] })),
-    says: 'Action "step" (step 0): states gave an array of 3. An entry is the thing, or [thing, { key, inputs, retry, timeoutMs, fallback }].',
+    says: 'Action "step" (step 0): states gave an array of 3. An entry is the thing, or [thing, { key, inputs, retry, timeoutMs, fallback, graceMs }].',
   },
   {
     mistake: 'a key that is no text',
@@ -717,7 +717,7 @@ const mistakes: readonly Mistake[] = [
   {
     mistake: 'an unknown option of a task',
     make: () => task({ action: echo, state: { prompt: '' }, retries: 3 } as never),
-    says: 'task has no option "retries". Known options: "action", "state", "key", "inputs", "retry", "timeoutMs", "fallback".',
+    says: 'task has no option "retries". Known options: "action", "state", "key", "inputs", "retry", "timeoutMs", "fallback", "graceMs".',
   },
   {
     mistake: 'a limit that createLimit did not make',
@@ -727,7 +727,7 @@ const mistakes: readonly Mistake[] = [
   {
     mistake: 'a concurrency that is no number',
     make: () => map({ concurrency: 'many' }),
-    says: 'concurrency is "many"; it takes a whole number above 0.',
+    says: 'concurrency is "many"; it takes a whole number above 0, or Infinity.',
   },
   {
     mistake: 'a negative grace period',
@@ -798,7 +798,7 @@ const mistakes: readonly Mistake[] = [
   {
     mistake: 'a bound of no steps',
     make: () => runOf(echo, { maxSteps: 0 }),
-    says: 'maxSteps is 0; it takes a whole number above 0.',
+    says: 'maxSteps is 0; it takes a whole number above 0, or Infinity.',
   },
   {
     mistake: 'a reason in the place of options',
@@ -926,7 +926,7 @@ const mistakes: readonly Mistake[] = [
         map({ settle: 'collect', action, states: { a: { prompt: '' }, b: { prompt: '' } }, reduce: firstError }),
       )
     },
-    says: 'Action "step" failed (step 0): The action failed (step 0, branch step/a): No message can come: the branches "a" and "b" wait for each other, and no other branch is left to send one.',
+    says: 'Action "step" failed (step 0): Action "step" failed (step 0, branch step/a): No message can come: the branches "a" and "b" wait for each other, and no other branch is left to send one.',
   },
   {
     mistake: 'an actor without input',
@@ -981,7 +981,7 @@ const mistakes: readonly Mistake[] = [
   {
     mistake: 'a further reader without room',
     make: () => looseReader().events({ buffer: 0 }),
-    says: 'buffer is 0; it takes a whole number above 0.',
+    says: 'buffer is 0; it takes a whole number above 0, or Infinity.',
   },
   {
     mistake: 'a listener for an unknown type of event',

@@ -3,7 +3,7 @@ import { answer, memoryPersister, type Persister } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { ManualClock } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
-import { settle } from '../support/deferred.js'
+import { defer, settle } from '../support/deferred.js'
 import { flakyPersister } from '../support/flaky-driver.js'
 
 interface Work {
@@ -90,12 +90,21 @@ describe.each([
         return { item: body }
       },
     })
+    const hold = defer()
+    const busy = kit.action({
+      reads: [],
+      writes: ['item'],
+      async run() {
+        await hold.promise
+        return { item: 'busy' }
+      },
+    })
     const map = kit.mapActions({
       reads: [],
       writes: ['outs'],
       persister,
-      concurrency: 2,
-      actions: { x: ask, y: ask, z: ask },
+      concurrency: 1,
+      actions: { x: ask, y: ask, busy, z: ask },
       reduce: ({ results }) => ({ outs: results.map(({ state }) => state.item) }),
     })
     const app = createApplication(kit.graph({ actions: { map } }), { ...options, state: {}, clock })
@@ -107,10 +116,11 @@ describe.each([
     expect(await inbox()).toBe(1)
     expect(await app.send(approve('for x'), { path: 'map/x' })).toBe('delivered')
     expect(await answer({ persister, appId: 'app', path: 'map/y', message: approve('for y') })).toBe('queued')
+    hold.resolve()
     for (let i = 0; i < 5; i++) await settle()
     clock.advance(1000)
 
-    expect((await run).state.outs).toEqual(['for x', 'for y', 'for z'])
+    expect((await run).state.outs).toEqual(['for x', 'for y', 'busy', 'for z'])
   })
 })
 

@@ -75,6 +75,7 @@ describe('results', () => {
         startedAt: t0,
         endedAt: t0 + 15,
         status: 'failed',
+        state: { prompt: 'a' },
         error: expect.any(Error),
       },
       {
@@ -134,7 +135,7 @@ describe('settling', () => {
 
     expect(failure).toBeInstanceOf(ParallelError)
     expect(failure.message).toBe(
-      `Map action "map" cannot settle as 'all': 1 of 3 branches failed: "b". First: The action failed (step 0, branch map/b): boom`,
+      `Map action "map" cannot settle as 'all': 1 of 3 branches failed: "b". First: Action "map" failed (step 0, branch map/b): boom`,
     )
     expect(failure.results.map(({ key, status }) => [key, status])).toEqual([
       ['a', 'cancelled'],
@@ -169,7 +170,7 @@ describe('settling', () => {
     fail('a', 'no')
     open('b')
 
-    expect((await run).state.answers).toEqual({ a: 'The action failed (step 0, branch map/a): no', b: 'b' })
+    expect((await run).state.answers).toEqual({ a: 'Action "map" failed (step 0, branch map/a): no', b: 'b' })
   })
 
   it.each([

@@ -221,13 +221,13 @@ it('a statechart holds all that is known of a graph, and nothing else', () => {
           0: {
             id: 'app/map/0',
             meta: { kind: 'branch' },
-            initial: 'action',
+            initial: 'map',
             states: {
-              action: {
-                id: 'app/map/0/action',
+              map: {
+                id: 'app/map/0/map',
                 tags: ['slow'],
                 meta: { kind: 'action', reads: ['y'], writes: ['x'], halts: false },
-                on: { 'done.map/0/action': [{ target: '#app/map/0/(finished)' }] },
+                on: { 'done.map/0/map': [{ target: '#app/map/0/(finished)' }] },
               },
               '(finished)': { ...end, id: 'app/map/0/(finished)' },
             },

@@ -482,7 +482,7 @@ describe('the retry of a branch', () => {
     }
 
     expect(((await run) as Error).cause).toMatchObject({
-      message: 'The action failed (step 0, attempt 4 of 4, branch map/a): boom',
+      message: 'Action "map" failed (step 0, attempt 4 of 4, branch map/a): boom',
       attempt: 4,
     })
     expect(log).toEqual(['a0:1', 'a0:2', 'a0:3', 'a0:4'])
@@ -650,7 +650,7 @@ describe('the retry of a reduce', () => {
 describe('the options of a retry', () => {
   const one = { reads: [], writes: [], run: () => ({}) } as const
   it.each([
-    [0, 'retry.attempts is 0; it takes a whole number above 0, the first attempt counted.'],
+    [0, 'retry.attempts is 0; it takes a whole number above 0, the first attempt counted, or Infinity.'],
     [{ attempts: 1.5 }, 'retry.attempts is 1.5; it takes a whole number above 0'],
     [{ attempts: 2, delayMs: -1 }, 'retry.delayMs is -1; it takes milliseconds, 0 or more.'],
     [{ attempts: 2, factor: 0.5 }, 'retry.factor is 0.5; it takes a number of 1 or more.'],

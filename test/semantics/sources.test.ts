@@ -199,7 +199,7 @@ describe('a source', () => {
 
     const error = await runOf(map).catch((fault: unknown) => fault)
 
-    expect((error as { cause: { cause: unknown } }).cause.cause).toBe(thrown)
+    expect((error as Error).cause).toBe(thrown)
   })
 
   it.each([
@@ -243,7 +243,7 @@ describe('a source', () => {
 
     const error = await runOf(map).catch((fault: unknown) => fault)
 
-    expect((error as { cause: { cause: unknown } }).cause.cause).toBe(thrown)
+    expect((error as Error).cause).toBe(thrown)
   })
 
   it.each([[{ graceMs: 0 }], [{ concurrency: 1 }]])('takes the option %j', async (option) => {

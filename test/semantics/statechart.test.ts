@@ -215,11 +215,7 @@ describe('the derived statechart', () => {
     actor.send({ type: 'done.map', state: {} } as never)
     seen.push(actor.getSnapshot().value)
 
-    expect(seen).toEqual([
-      { map: { x: 'one', y: 'action' } },
-      { map: { x: 'two.b', y: 'action' } },
-      { each: { '*': 'one' } },
-    ])
+    expect(seen).toEqual([{ map: { x: 'one', y: 'y' } }, { map: { x: 'two.b', y: 'y' } }, { each: { '*': 'one' } }])
   })
 
   it('numbers conditions that have the same name', () => {

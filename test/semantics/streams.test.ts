@@ -165,8 +165,8 @@ describe('the filters of a stream', () => {
 
   it('keys lets through what happens in these branches and below them', async () => {
     expect(await read(create().stream({ keys: ['deep'], include: ['step.end'] }))).toEqual([
-      'step.end outer/deep/action/x',
-      'step.end outer/deep/action/y',
+      'step.end outer/deep/deep/x',
+      'step.end outer/deep/deep/y',
       'step.end outer/deep',
     ])
   })

@@ -22,7 +22,10 @@ const told = (results: readonly { key: string; status: string; reason?: unknown;
   Object.fromEntries(
     results.map((r) => [r.key, r.status === 'cancelled' ? `${String(r.reason)} by ${r.by}` : r.status]),
   )
-const askAll = (settlePolicy: 'all' | 'collect' = 'collect', concurrency = 64) =>
+const askAll = (
+  settlePolicy: 'all' | 'collect' = 'collect',
+  concurrency: number | ReturnType<typeof createLimit> = 64,
+) =>
   kit.mapActions({
     reads: [],
     writes: ['answers'],
@@ -49,7 +52,7 @@ describe('a run that waits for a person', () => {
     expect(outcome.status === 'waiting' && outcome.pending).toEqual(
       ['a', 'b', 'c'].map((key) => ({
         path: [{ map: 'main', visit: 1, key }],
-        action: 'action',
+        action: key,
         kinds: ['reply', 'veto'],
         appId: expect.stringMatching(/./),
         sequenceId: 0,
@@ -128,21 +131,18 @@ describe('a run that waits for a person', () => {
     expect(log).toEqual(['not yet', 'not yet', 'back', 'not yet', 'end'])
   })
 
-  it('comes back when the window is full of waiting branches, and starts the rest as they are answered', async () => {
-    const app = appOf(askAll('collect', 1))
+  it.each([
+    ['a number', 1],
+    ['a shared limit', createLimit(1)],
+  ])('asks for all that need a person at once, whatever %s lets run', async (_, concurrency) => {
+    const app = appOf(askAll('collect', concurrency))
 
     const first = await app.run({ whenWaiting: 'return' })
-    const early = [await app.send(reply('early'), { path: 'main/c' }), await app.send(reply('x'), { path: 'main/a' })]
-    const second = await app.run({ whenWaiting: 'return' })
-    await app.send(reply('y'), { path: 'main/b' })
+    for (const key of ['c', 'a', 'b']) await app.send(reply(key), { path: `main/${key}` })
     const last = await app.run({ whenWaiting: 'return' })
 
-    expect([first, second].map((o) => o.status === 'waiting' && o.pending.map(pathOf))).toEqual([
-      ['main/a'],
-      ['main/b'],
-    ])
-    expect(early).toEqual(['queued', 'delivered'])
-    expect(last.status).toBe('finished')
+    expect(first.status === 'waiting' && first.pending.map(pathOf)).toEqual(['main/a', 'main/b', 'main/c'])
+    expect(last).toMatchObject({ status: 'finished', state: { answers: { a: 'done', b: 'done', c: 'done' } } })
   })
 
   it('finds who waits three maps down', async () => {
@@ -164,7 +164,7 @@ describe('a run that waits for a person', () => {
       outcome = await app.run({ whenWaiting: 'return' })
     }
 
-    expect(paths).toEqual(['a', 'b', 'c'].map((key) => `main/x/action/x/action/${key}`))
+    expect(paths).toEqual(['a', 'b', 'c'].map((key) => `main/x/main/x/main/${key}`))
     expect(outcome).toMatchObject({ status: 'finished', state: { answers: { a: 'done', b: 'done', c: 'done' } } })
   })
 

@@ -11,13 +11,16 @@ export function locate(plan: Plan, path: Path, action: string): Nest | undefined
   return graph === undefined ? undefined : stepOf(graph, action)
 }
 
-/** A bare action is a graph of one, whose only action is called `action`. */
+export const ALONE = 'action'
+
+/** A bare action is a graph of one, whose only action is called by its place: its key, or its map. */
 const alone = (nest: Nest): GraphNest =>
   nest.kind === 'graph'
     ? nest
-    : { kind: 'graph', name: '', steps: [{ ...nest, name: 'action' }], laps: 1, rescue: undefined }
+    : { kind: 'graph', name: '', steps: [{ ...nest, name: ALONE }], laps: 1, rescue: undefined }
 
 function stepOf({ steps, rescue }: GraphNest, name: string): Nest | undefined {
+  if (steps[0]?.name === ALONE) return steps[0]
   return steps.find((step) => step.name === name) ?? (rescue?.name === name ? rescue : undefined)
 }
 

@@ -46,7 +46,7 @@ function receiver({ path, source, to }: Extract<AnyEvent, { type: 'message' }>, 
 
 /** In maps right below maps all actions have one name: a branch and one of its own may look alike in an event. */
 const isUnsure = ({ path, source, to }: Extract<AnyEvent, { type: 'message' }>): boolean =>
-  source === 'action' && path.at(-1)?.map === source && path.at(-1)?.key === to
+  path.at(-1)?.map === source && path.at(-1)?.key === to
 
 /** A map whose visit is not told is at its latest one. */
 const withoutVisits = (path: string): string => path.replaceAll(/#\d+/g, '')

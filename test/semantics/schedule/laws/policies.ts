@@ -12,7 +12,8 @@ interface Visit {
   readonly nest: MapNest
   readonly total: number | undefined
   readonly settled: Settled[]
-  readonly live: Set<string>
+  /** The branches that live: their paths by their keys. */
+  readonly live: Map<string, string>
   decided: boolean
   ended: boolean
   reduces: number
@@ -25,6 +26,8 @@ const RESULTS = 'reduce is given every result once'
 /** Settle policies, by an oracle that knows nothing of the engine: it looks at how branches settled, and no further. */
 export const policies: Law = (entries, plan, tell) => {
   const visits = new Map<string, Visit>()
+  /** Applications that wait for a message from outside, by path: how many such waits each has. */
+  const waits = new Map<string, number>()
   for (const entry of entries) {
     if (entry.kind === 'reduce') reduced(visits, entry, tell)
     if (entry.kind !== 'event') continue
@@ -35,7 +38,11 @@ export const policies: Law = (entries, plan, tell) => {
         break
       case 'branch.queued':
       case 'branch.start':
-        begins(visits.get(mapOf(event.path)), event, turn, tell)
+        begins(visits.get(mapOf(event.path)), waits, event, turn, tell)
+        break
+      case 'wait':
+      case 'wake':
+        if (event.from === 'outside') waits.set(path, (waits.get(path) ?? 0) + (event.type === 'wait' ? 1 : -1))
         break
       case 'branch.settled':
         settles(visits.get(mapOf(event.path)), event)
@@ -72,7 +79,7 @@ function open(
     nest,
     total: event.total,
     settled: [],
-    live: new Set(),
+    live: new Map(),
     decided: false,
     ended: false,
     reduces: 0,
@@ -81,15 +88,24 @@ function open(
 
 function begins(
   visit: Visit | undefined,
-  { type, key }: { readonly type: string; readonly key: string },
+  waits: ReadonlyMap<string, number>,
+  { type, key, path }: { readonly type: string; readonly key: string; readonly path: Path },
   turn: number,
   tell: Tell,
 ): void {
   if (visit === undefined) return
   if (visit.decided) tell('once a map has enough it starts nothing more', `${type} of ${visit.id} ${key}`, turn)
-  visit.live.add(key)
+  if (visit.live.has(key)) return // looked at when it was queued
+  visit.live.set(key, printPath(path))
   const window = visit.nest.limit === undefined ? (visit.nest.window ?? 64) : 64
-  if (visit.live.size > window) tell(WINDOW, `${visit.live.size} branches of ${visit.id} live, ${window} may`, turn)
+  if (visit.live.size <= window) return
+  const counted = [...visit.live.values()].filter((branch) => !waitsBelow(branch, waits)).length
+  if (counted > window) tell(WINDOW, `${counted} branches of ${visit.id} live, ${window} may`, turn)
+}
+
+/** Whether a branch, or something below it, waits for a message from outside: then it may count for nothing. */
+function waitsBelow(branch: string, waits: ReadonlyMap<string, number>): boolean {
+  return [...waits].some(([path, open]) => open > 0 && (path === branch || path.startsWith(`${branch}/`)))
 }
 
 function settles(visit: Visit | undefined, event: Settled): void {

@@ -1,0 +1,308 @@
+import { createApplication, createLimit, defineMessage, defineState, printPath, resumeOrCreate, type } from 'teasel'
+import { memoryPersister } from 'teasel/persistence'
+import { ManualClock } from 'teasel/testing'
+import { describe, expect, expectTypeOf, it } from 'vitest'
+import { defer, settle, untilAborted } from '../support/deferred.js'
+
+interface Work {
+  n: number
+  ns: number[]
+}
+const kit = defineState<Work>()
+const quiet = { debug() {}, info() {}, warn() {}, error() {} }
+const add = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 1 }) })
+const waits = kit.action({ reads: [], writes: ['n'], run: ({ signal }) => untilAborted(signal) })
+const fails = kit.action({
+  reads: [],
+  writes: ['n'],
+  run: (): { n: number } => {
+    throw new RangeError('no')
+  },
+})
+const addThen = (last: typeof waits) =>
+  kit.graph({ actions: { add, last }, transitions: { add: 'last' } }).runnable({ entrypoint: 'add' })
+const told = (results: readonly { readonly status: string; readonly state: object }[]) =>
+  results.map(({ status, state }) => [status, state])
+
+describe('the result of a branch that did not get done', () => {
+  it('carries the state that it committed last, or began with', async () => {
+    const seen: unknown[] = []
+    const map = kit.mapActions({
+      reads: ['n'],
+      writes: ['ns'],
+      settle: 'collect',
+      concurrency: 3,
+      actions: { slow: addThen(waits), bad: addThen(fails), fresh: waits, queued: waits },
+      watch: ({ event, cancel }) => {
+        if (event.type === 'branch.settled' && event.key === 'bad') cancel(['slow', 'fresh', 'queued'])
+      },
+      reduce({ results, branches }) {
+        seen.push(...told(results))
+        const { slow } = branches
+        if (slow.status === 'cancelled') expectTypeOf(slow.state.n).toEqualTypeOf<number | undefined>()
+        // @ts-expect-error: what a cancelled branch left is no whole state
+        if (slow.status === 'cancelled') slow.state satisfies { readonly n: number }
+        return { ns: [] }
+      },
+    })
+
+    await createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: { n: 1 } }).run()
+
+    expect(seen).toEqual([
+      ['cancelled', { n: 2 }],
+      ['failed', { n: 2 }],
+      ['cancelled', { n: 1 }],
+      ['cancelled', { n: 1 }],
+    ])
+  })
+
+  it('carries it after a resume too', async () => {
+    const persister = memoryPersister()
+    const map = kit.mapActions({
+      reads: ['n'],
+      writes: ['ns'],
+      settle: 'collect',
+      actions: { slow: addThen(waits), late: waits },
+      reduce: ({ results }) => ({ ns: results.map(({ state }) => state.n ?? -1) }),
+    })
+    const options = { appId: 'app', entrypoint: 'map', state: { n: 1 }, persister, logger: quiet } as const
+    const graph = kit.graph({ actions: { map } })
+    const first = createApplication(graph, options)
+    void first.run().catch(() => {})
+    await settle()
+    first.cancel({ path: 'map/slow' })
+    await settle()
+
+    const second = await resumeOrCreate(graph, options)
+    const run = second.run()
+    await settle()
+    second.cancel({ path: 'map/late' })
+
+    expect((await run).state.ns).toEqual([2, 1])
+  })
+})
+
+describe('graceMs', () => {
+  const deaf = { reads: [], writes: ['n'], run: () => new Promise<{ n: number }>(() => {}) } as const
+
+  it.each(['action', 'entry'])('of one %s gives its code up sooner than the application does', async (where) => {
+    const clock = new ManualClock()
+    const action = kit.action({ ...deaf, ...(where === 'action' ? { graceMs: 50 } : {}) })
+    const quick = kit.action({ reads: [], writes: ['n'], run: () => ({ n: 7 }) })
+    const map = kit.mapActions({
+      reads: [],
+      writes: ['ns'],
+      settle: 'any',
+      actions: () => [[action, { key: 'deaf', ...(where === 'entry' ? { graceMs: 50 } : {}) }] as const, quick],
+      reduce: ({ results }) => ({ ns: results.flatMap((one) => (one.status === 'done' ? [one.state.n] : [])) }),
+    })
+    const run = createApplication(kit.graph({ actions: { map } }), {
+      entrypoint: 'map',
+      state: {},
+      clock,
+      logger: quiet,
+    }).run()
+    await settle()
+
+    clock.advance(50)
+
+    expect(await run).toMatchObject({ state: { ns: [7] }, leaked: [{ path: 'map/deaf', action: 'map', sinceMs: 50 }] })
+  })
+
+  it('counts for each attempt that takes too long', async () => {
+    const clock = new ManualClock()
+    const action = kit.action({ ...deaf, timeoutMs: 100, graceMs: 10 })
+    const run = createApplication(kit.graph({ actions: { action } }), {
+      entrypoint: 'action',
+      state: {},
+      clock,
+      logger: quiet,
+    }).run()
+    await settle()
+    clock.advance(100)
+    await settle()
+
+    clock.advance(10)
+
+    await expect(run).rejects.toThrow('Action "action" took longer than 100 ms')
+  })
+})
+
+describe('a limit', () => {
+  it('is asked and resized: growing lets those in that wait, shrinking interrupts nothing', async () => {
+    const limit = createLimit(1)
+    const ends = new Map<number, () => void>()
+    const work = kit.action({
+      reads: ['n'],
+      writes: ['n'],
+      async run({ state: { n } }) {
+        const end = defer()
+        ends.set(n, () => end.resolve())
+        await end.promise
+        return { n }
+      },
+    })
+    const map = kit.mapStates({
+      reads: [],
+      writes: ['ns'],
+      action: work,
+      concurrency: limit,
+      states: [0, 1, 2, 3].map((n) => ({ n })),
+      reduce: ({ results }) => ({ ns: results.map(({ state }) => state.n) }),
+    })
+    const run = createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: {} }).run()
+    await settle()
+    const look = () => [limit.max, limit.running, limit.waiting]
+    const seen = [look()]
+    limit.resize(Infinity)
+    await settle()
+    seen.push(look())
+    limit.resize(1)
+    seen.push(look())
+    for (const end of ends.values()) end()
+
+    expect(seen).toEqual([
+      [1, 1, 3],
+      [Infinity, 4, 0],
+      [1, 4, 0],
+    ])
+    expect((await run).state.ns).toEqual([0, 1, 2, 3])
+    expect(look()).toEqual([1, 0, 0])
+  })
+})
+
+describe('watch', () => {
+  it('has a fresh memory for each visit of its map, and knows where it is', async () => {
+    const seen: unknown[] = []
+    const map = kit.mapActions({
+      reads: ['n'],
+      writes: ['n'],
+      actions: { a: add, b: add },
+      watch: {
+        memory: () => ({ ends: 0 }),
+        on({ event, memory, appId, path }) {
+          expectTypeOf(memory).toEqualTypeOf<{ ends: number }>()
+          if (event.type === 'branch.settled') memory.ends += 1
+          if (event.type === 'branch.settled') seen.push([event.key, memory.ends, appId, printPath(path)])
+        },
+      },
+      reduce: ({ results }) => ({ n: results.length + (results[0]?.state.n ?? 0) }),
+    })
+    const graph = kit.graph({
+      actions: { map },
+      transitions: { map: [{ to: 'map', when: ({ state }) => state.n < 6 }] },
+    })
+
+    await createApplication(graph, { entrypoint: 'map', state: { n: 1 }, appId: 'x' }).run()
+
+    expect(seen).toEqual([
+      ['a', 1, 'x', ''],
+      ['b', 2, 'x', ''],
+      ['a', 1, 'x', ''],
+      ['b', 2, 'x', ''],
+    ])
+  })
+})
+
+describe('messages of siblings', () => {
+  const hint = defineMessage('hint', type<{ words: string[] }>())
+  const sends = kit.action({
+    reads: [],
+    writes: ['n'],
+    run({ context }) {
+      context.broadcast(hint({ words: [] }))
+      return { n: 0 }
+    },
+  })
+  const takes = kit.action({
+    reads: [],
+    writes: ['n'],
+    async run({ context }) {
+      for await (const { body } of context.messages(hint)) {
+        body.words.push('mine')
+        await settle()
+        return { n: body.words.length }
+      }
+      return { n: -1 }
+    },
+  })
+
+  it.each(['', 'tell'])('from the key "%s" reach each with a body of its own', async (key) => {
+    const map = kit.mapActions({
+      reads: [],
+      writes: ['ns'],
+      actions: () => [[sends, { key }] as const, [takes, { key: 'a' }] as const, [takes, { key: 'b' }] as const],
+      reduce: ({ results }) => ({ ns: results.map(({ state }) => state.n) }),
+    })
+
+    const { state } = await createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: {} }).run()
+
+    expect(state.ns).toEqual([0, 1, 1])
+  })
+})
+
+describe('a path as text', () => {
+  it('tells a map named as a second visit from that visit, and an empty key from what is below it', () => {
+    const at = (map: string, visit: number, key: string) => ({ map, visit, key })
+
+    expect([
+      printPath([at('m#2', 1, 'a')]),
+      printPath([at('m', 2, 'a')]),
+      printPath([at('m', 1, ''), at('b', 1, 'x')]),
+      printPath([at('m', 1, 'b'), at('x', 1, '')]),
+    ]).toEqual(['m~22/a', 'm#2/a', 'm/~/b/x', 'm/b/x'])
+  })
+})
+
+it('what a generator source threw is the cause, as of a function source', async () => {
+  const thrown = new RangeError('no more')
+  const map = kit.mapStates({
+    reads: [],
+    writes: ['n'],
+    action: add,
+    *states() {
+      yield { n: 1 }
+      throw thrown
+    },
+    reduce: () => ({ n: 0 }),
+  })
+  const seen: unknown[] = []
+  const graph = kit.graph({
+    actions: { map, add },
+    onError: {
+      map: [
+        {
+          to: 'add',
+          when: ({ error }) => {
+            seen.push(error)
+            return false
+          },
+        },
+      ],
+    },
+  })
+
+  const failure: unknown = await createApplication(graph, { entrypoint: 'map', state: { n: 0 } })
+    .run()
+    .catch((error: unknown) => error)
+
+  expect(seen).toEqual([thrown])
+  expect((failure as Error).cause).toBe(thrown)
+})
+
+it('a reader that is not read keeps no more than its buffer and 500 events', async () => {
+  const graph = kit.graph({
+    actions: { add },
+    transitions: { add: [{ to: 'add', when: ({ state }) => state.n < 400 }] },
+  })
+  const app = createApplication(graph, { entrypoint: 'add', state: { n: 0 } })
+  const events = app.events({ buffer: 5 })
+  await app.run()
+  await app[Symbol.asyncDispose]()
+
+  const read = []
+  for await (const event of events) read.push(event)
+
+  expect(read.length).toBe(506)
+  expect(read.at(-1)).toMatchObject({ type: 'dropped' })
+})

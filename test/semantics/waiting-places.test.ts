@@ -1,0 +1,220 @@
+import { createApplication, createLimit, defineMessage, defineState, type } from 'teasel'
+import { describe, expect, it } from 'vitest'
+import { type Deferred, defer, settle } from '../support/deferred.js'
+
+interface Work {
+  n: number
+  ns: number[]
+}
+const kit = defineState<Work>()
+const go = defineMessage('go', type<number>())
+const note = defineMessage('note', type<string>())
+
+/** Asks a person, then works until it is let go; counts how many work at once. */
+function workers() {
+  const log: string[] = []
+  const ends = new Map<string, Deferred<void>>()
+  let working = 0
+  let most = 0
+  const work = async (key: string): Promise<void> => {
+    working += 1
+    most = Math.max(most, working)
+    log.push(`${key} works`)
+    const end = defer()
+    ends.set(key, end)
+    await end.promise
+    working -= 1
+  }
+  const action = kit.action({
+    reads: [],
+    writes: ['n'],
+    async run({ context, signal }) {
+      const { body } = await context.receiveOne(go)
+      signal.throwIfAborted()
+      await work(context.path.at(-1)?.key ?? '')
+      return { n: body }
+    },
+  })
+  return { log, action, work, end: (key: string) => ends.get(key)?.resolve(), most: () => most }
+}
+const over = (action: ReturnType<typeof workers>['action'], keys: readonly string[], concurrency?: number) =>
+  kit.mapActions({
+    reads: [],
+    writes: ['n', 'ns'],
+    ...(concurrency === undefined ? {} : { concurrency }),
+    actions: () => keys.map((key) => [action, { key }] as const),
+    reduce: ({ results }) => ({ n: 0, ns: results.map(({ state }) => state.n) }),
+  })
+const appOf = (map: ReturnType<typeof over>, options: { readonly concurrency?: number } = {}) =>
+  createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: {}, ...options })
+
+describe('a branch that was answered', () => {
+  it('takes a place before it goes on, in the order of the answers', async () => {
+    const { log, action, end, most } = workers()
+    const app = appOf(over(action, ['a', 'b', 'c'], 1))
+    const run = app.run()
+    await settle()
+
+    for (const key of ['c', 'a', 'b']) await app.send(go(1), { path: `map/${key}` })
+    await settle()
+    const atFirst = [...log]
+    for (const key of ['c', 'a', 'b']) {
+      end(key)
+      await settle()
+    }
+
+    expect(atFirst).toEqual(['c works'])
+    expect(log).toEqual(['c works', 'a works', 'b works'])
+    expect(most()).toBe(1)
+    expect((await run).state.ns).toEqual([1, 1, 1])
+  })
+
+  it('goes on before a new branch begins', async () => {
+    const { log, action, work, end } = workers()
+    const plain = kit.action({
+      reads: [],
+      writes: ['n'],
+      async run({ context }) {
+        await work(context.path.at(-1)?.key ?? '')
+        return { n: 0 }
+      },
+    })
+    const map = kit.mapActions({
+      reads: [],
+      writes: ['n', 'ns'],
+      concurrency: 1,
+      actions: { asks: action, first: plain, second: plain },
+      reduce: ({ results }) => ({ n: 0, ns: results.map(({ state }) => state.n) }),
+    })
+    const app = appOf(map)
+    const run = app.run()
+    await settle()
+
+    await app.send(go(7), { path: 'map/asks' })
+    await settle()
+    for (const key of ['first', 'asks', 'second']) {
+      end(key)
+      await settle()
+    }
+
+    expect(log).toEqual(['first works', 'asks works', 'second works'])
+    expect((await run).state.ns).toEqual([7, 0, 0])
+  })
+
+  it('takes a place in every map above, and no two go on under an outer concurrency of one', async () => {
+    const { log, action, end, most } = workers()
+    const outer = kit.mapActions({
+      reads: [],
+      writes: ['n', 'ns'],
+      concurrency: 1,
+      actions: { x: over(action, ['a', 'b'], 2), y: over(action, ['c'], 2) },
+      reduce: ({ results }) => ({ n: 0, ns: results.flatMap(({ state }) => state.ns) }),
+    })
+    const app = appOf(outer)
+    const run = app.run()
+    await settle()
+
+    await app.send(go(1), { path: 'map/y/y/c' })
+    await app.send(go(2), { path: 'map/x/x/a' })
+    await app.send(go(3), { path: 'map/x/x/b' })
+    await settle()
+    const atFirst = [...log]
+    end('c')
+    await settle()
+    const then = [...log]
+    end('a')
+    end('b')
+
+    expect(atFirst).toEqual(['c works'])
+    expect(then).toEqual(['c works', 'a works', 'b works'])
+    expect(most()).toBe(2)
+    expect((await run).state.ns).toEqual([2, 3, 1])
+  })
+
+  it('is not kept from its place by a sibling that waits for its message', async () => {
+    const asks = kit.action({
+      reads: [],
+      writes: ['n'],
+      async run({ context }) {
+        const { body } = await context.receiveOne(go)
+        context.send('hears', note('here'))
+        return { n: body }
+      },
+    })
+    const hears = kit.action({
+      reads: [],
+      writes: ['n'],
+      async run({ context }) {
+        for await (const { body } of context.messages(note)) return { n: body.length }
+        return { n: -1 }
+      },
+    })
+    const map = kit.mapActions({
+      reads: [],
+      writes: ['n', 'ns'],
+      concurrency: 1,
+      actions: { asks, hears },
+      reduce: ({ results }) => ({ n: 0, ns: results.map(({ state }) => state.n) }),
+    })
+    const app = appOf(map)
+    const run = app.run()
+    await settle()
+
+    await app.send(go(5), { path: 'map/asks' })
+
+    expect((await run).state.ns).toEqual([5, 4])
+  })
+
+  it('waits for no place once it is cancelled', async () => {
+    const { log, action, end } = workers()
+    const map = kit.mapActions({
+      reads: [],
+      writes: ['n', 'ns'],
+      concurrency: 1,
+      settle: 'collect',
+      actions: { a: action, b: action },
+      reduce: ({ results }) => ({ n: 0, ns: results.map((one) => (one.status === 'done' ? one.state.n : -1)) }),
+    })
+    const app = appOf(map)
+    const run = app.run()
+    await settle()
+    await app.send(go(1), { path: 'map/a' })
+    await settle()
+    await app.send(go(2), { path: 'map/b' })
+    await settle()
+
+    app.cancel({ path: 'map/b' })
+    await settle()
+    const whileOneWorks = [...log]
+    end('a')
+
+    expect(whileOneWorks).toEqual(['a works'])
+    expect((await run).state.ns).toEqual([1, -1])
+  })
+
+  it('holds no slot of a shared limit while it waits for its place', async () => {
+    const { log, action, end } = workers()
+    const limit = createLimit(1)
+    const map = over(action, ['a', 'b'], 1)
+    const other = kit.mapActions({
+      reads: [],
+      writes: ['n', 'ns'],
+      concurrency: limit,
+      actions: { x: map, y: over(action, ['c'], 1) },
+      reduce: ({ results }) => ({ n: 0, ns: results.flatMap(({ state }) => state.ns) }),
+    })
+    const app = appOf(other)
+    const run = app.run()
+    await settle()
+
+    for (const path of ['map/x/x/a', 'map/x/x/b', 'map/y/y/c']) await app.send(go(1), { path })
+    for (const key of ['a', 'c', 'b']) {
+      await settle()
+      end(key)
+    }
+
+    expect((await run).state.ns).toEqual([1, 1, 1])
+    expect(log).toEqual(['a works', 'c works', 'b works'])
+    expect([limit.running, limit.waiting]).toEqual([0, 0])
+  })
+})
