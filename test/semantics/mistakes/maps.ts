@@ -37,8 +37,8 @@ export const mistakesWithMaps: readonly Mistake[] = [
   },
   {
     mistake: 'a grace period of an action that is no time',
-    make: () => loose.action({ reads: [], writes: [], graceMs: -1, run: () => ({}) }),
-    says: 'graceMs is -1; it takes milliseconds, 0 or more.',
+    make: () => loose.action({ reads: [], writes: [], graceMs: Number.NaN, run: () => ({}) }),
+    says: 'graceMs is NaN; it takes milliseconds, 0 or more.',
   },
   {
     mistake: 'a grace period of an entry that is no time',
