@@ -53,18 +53,18 @@ export function lateStep(app: LiveApp, node: PlanNode, value: unknown): void {
 }
 
 /** Errors that are located already, by whoever knew more of them. */
-const located = new WeakSet<Error>()
+const located = new WeakSet<object>()
 
 /** What code threw, out of an error that is located already. */
 export const thrownBy = (error: unknown): unknown =>
-  error instanceof ActionError && located.has(error) ? error.cause : error
+  located.has(error as object) ? (error as ActionError).cause : error // asks nothing of what was thrown
 
 /**
  * The error of a run: what was thrown, told where.
  * @param told what the message says before what was thrown
  */
 export function wrap(app: LiveApp, node: PlanNode, thrown: unknown, told?: string): Error {
-  if (thrown instanceof ActionError && located.has(thrown)) return thrown
+  if (located.has(thrown as object)) return thrown as ActionError
   const where = app.where(node)
   if (isA(thrown, ContractError)) return thrown.locate(where)
   if (isA(thrown, InputError) && thrown.at !== undefined) return thrown

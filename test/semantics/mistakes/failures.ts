@@ -72,7 +72,7 @@ export const mistakesWithFailures: readonly Mistake[] = [
   {
     mistake: 'a branch that throws an object without a text',
     make: () => runOf(mapping({})),
-    says: 'Map action "step" cannot settle as \'all\': 1 of 1 branches failed: "a". First: The action failed (step 0, branch step/a): an object',
+    says: 'Map action "step" cannot settle as \'all\': 1 of 1 branches failed: "a". First: Action "step" failed (step 0, branch step/a): an object',
   },
   {
     mistake: 'a fallback that throws what cannot be read',
