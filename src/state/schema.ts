@@ -41,9 +41,7 @@ export function validate(schema: StandardSchemaV1, value: unknown, of = ''): Res
     )
   }
   const { issues } = result as Result
-  return issues?.length === 0
-    ? { issues: [{ message: 'The schema refuses it, and gives no reason' }] }
-    : (result as Result)
+  return issues?.length === 0 ? { issues: SILENT } : (result as Result)
 }
 
 /** Schemas may be functions. */
@@ -103,8 +101,6 @@ function tellBelow(key: string, { path = [], message }: StandardSchemaV1.Issue):
 }
 
 const SILENT: readonly StandardSchemaV1.Issue[] = [{ message: 'Refused, without a reason' }]
-const told = (issues: readonly StandardSchemaV1.Issue[]): readonly StandardSchemaV1.Issue[] =>
-  issues.length === 0 ? SILENT : issues
 
 /** What a schema says of some keys of a state. */
 interface Answer {
@@ -127,7 +123,7 @@ function askKeys(schemas: NonNullable<StateSchema['keys']>, state: State, keys: 
     const schema = schemas[key]
     if (schema === undefined) continue
     const result = validate(schema, state[key], ` of ${quote(key)}`)
-    if (result.issues !== undefined) issues.push(...told(result.issues).map((issue) => tellBelow(key, issue)))
+    if (result.issues !== undefined) issues.push(...result.issues.map((issue) => tellBelow(key, issue)))
     else if (!isSame(result.value, state[key])) {
       made ??= {}
       made[key] = result.value
@@ -143,7 +139,7 @@ function askKeys(schemas: NonNullable<StateSchema['keys']>, state: State, keys: 
 function askWhole(schema: StandardSchemaV1, state: State, keys: readonly string[]): Answer {
   const result = validate(schema, state)
   if (result.issues !== undefined) {
-    const all = told(result.issues)
+    const all = result.issues
     const own = all.filter((issue) => keys.includes(String(keyOf(issue) ?? '')))
     const counted = own.length > 0 ? own : all.every((issue) => keyOf(issue) === undefined) ? all : []
     return { issues: counted.map(tell), made: undefined }

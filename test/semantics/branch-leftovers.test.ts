@@ -306,3 +306,11 @@ it('a reader that is not read keeps no more than its buffer and 500 events', asy
   expect(read.length).toBe(506)
   expect(read.at(-1)).toMatchObject({ type: 'dropped' })
 })
+
+it('a schema of an input that refuses without a reason refuses', async () => {
+  const mute = { '~standard': { version: 1, vendor: 'mute', validate: () => ({ issues: [] }) } } as const
+  const step = kit.action({ reads: [], writes: ['n'], inputs: { x: mute }, run: () => ({ n: 1 }) })
+  const app = createApplication(kit.graph({ actions: { step } }), { entrypoint: 'step', state: {} })
+
+  await expect(app.run({ inputs: { x: 1 as never } })).rejects.toThrow('The input "x" does not fit')
+})
