@@ -54,7 +54,7 @@ export const mistakesWithDurability: readonly Mistake[] = [
       const graph = loose.graph({ actions: { map } })
       return createApplication(graph, { entrypoint: 'map', state: {}, persister: memoryPersister() }).run()
     },
-    says: 'Map action "map" cannot settle as \'all\': 1 of 1 branches failed: "leaf". First: The action (step 0, branch map/leaf): once.value is a Reply, which cannot be stored. State holds plain objects, arrays, primitives, Date, Map, Set, bytes, Error and registered classes; list keys that are not to be stored in transient.',
+    says: 'Map action "map" cannot settle as \'all\': 1 of 1 branches failed: "leaf". First: Action "leaf" (step 0, branch map/leaf): once.value is a Reply, which cannot be stored. State holds plain objects, arrays, primitives, Date, Map, Set, bytes, Error and registered classes; list keys that are not to be stored in transient.',
   },
   {
     mistake: 'resuming what has no name',
