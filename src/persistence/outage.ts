@@ -1,4 +1,4 @@
-import type { Clock } from '../internal/clock.js'
+import { type Clock, passedOn } from '../internal/clock.js'
 import { unavailable } from './faults.js'
 
 // Owns: what all stores of one tree share: whose run fails when one of them is lost, and how long a cancelled run waits.
@@ -11,7 +11,7 @@ export class Outage {
   lost: ((error: unknown) => void) | undefined
   readonly #clock: Clock
   readonly #waits = new Set<() => void>()
-  /** Until when they are waited for, epoch milliseconds; undefined without end. */
+  /** Until when they are waited for, on the clock that never goes back; undefined without end. */
   #until: number | undefined
   #timer: unknown
 
@@ -26,7 +26,7 @@ export class Outage {
 
   /** The run was cancelled: its time to wait begins (O1). */
   cancelled(graceMs: number): void {
-    this.#until ??= this.#clock.now() + graceMs
+    this.#until ??= passedOn(this.#clock) + graceMs
     this.#watch()
   }
 
@@ -84,7 +84,7 @@ export class Outage {
       if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer)
       this.#timer = undefined
     } else if (this.#timer === undefined) {
-      const left = (this.#until ?? 0) - this.#clock.now()
+      const left = (this.#until ?? 0) - passedOn(this.#clock)
       if (left <= 0) this.#giveUp()
       else this.#timer = this.#clock.setTimeout(() => this.#giveUp(), left)
     }
