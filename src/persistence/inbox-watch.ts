@@ -40,6 +40,8 @@ export class InboxWatch {
   readonly #waiting = new Set<Addressee>()
   #timer: unknown
   #looking = false
+  /** Messages that cannot be read. */
+  readonly #unread = new Set<number>()
   #held = false
   #away = false
 
@@ -101,7 +103,19 @@ export class InboxWatch {
     const byId = new Map(asking.map((one) => [one.journal.appId, one]))
     for (const posted of found) {
       const to = byId.get(posted.appId)
-      to?.journal.inbox.arrived(readMessage(posted.appId, posted), to.deliver) // I2
+      if (to !== undefined && !this.#unread.has(posted.id)) this.#hand(posted, to)
     }
+  }
+
+  /** One that cannot be read is told of once, and keeps none of the others. */
+  #hand(posted: Addressed, { journal, deliver, lost }: Addressee): void {
+    let message: StoredMessage
+    try {
+      message = readMessage(posted.appId, posted)
+    } catch (error) {
+      this.#unread.add(posted.id)
+      return lost(error)
+    }
+    journal.inbox.arrived(message, deliver) // I2
   }
 }

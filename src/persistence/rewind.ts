@@ -5,11 +5,12 @@ import { freezeAll, type State } from '../state/freeze.js'
 import { applySchema, refuseUnknownKeys, type StateRules } from '../state/schema.js'
 import { branchIdOf } from './branch-id.js'
 import { encode } from './codec.js'
+import { PersistenceError } from './errors.js'
 import { Journal } from './journal.js'
 import { keepMap } from './kept-feed.js'
 import { rulesOf } from './known-rules.js'
 import type { AppRef, Persister } from './persister.js'
-import type { StoredRecord } from './replay.js'
+import { readMessage, type StoredRecord } from './replay.js'
 import { Scope } from './scope.js'
 import { sealMessage } from './seal.js'
 import { scopeSettings } from './settings.js'
@@ -32,7 +33,8 @@ export interface RewindOptions extends AppRef {
 
 /**
  * Puts an application back to a past step, in the store. What came after stays readable under its epoch and is not found
- * again: steps and branches that are run from there are new ones.
+ * again: steps and branches that are run from there are new ones. What is damaged, of records after that step and of
+ * messages that wait, is left behind.
  *
  * Also for a branch whose map has not committed: the map then goes on with it from there when its root is resumed.
  * A runner that still runs the application fails at its next step.
@@ -63,10 +65,11 @@ export async function rewind({
   const scope = new Scope(scopeSettings({ partitionKey, rootId, version, clock: systemClock }, persister.driver))
   await scope.claim()
   const rows = await persister.driver.history(partitionKey, appId)
-  const last = rows.at(-1)
-  const newest = rows.reduce((most, row) => Math.max(most, row.epoch), 0)
-  const head = { ...at, rows: (last?.index ?? -1) + 1, order: last?.order ?? at.order, epoch: newest }
+  const most = (name: 'index' | 'order' | 'epoch'): number =>
+    rows.reduce((last, row) => (isCount(row[name]) ? Math.max(last, row[name]) : last), -1)
+  const head = { ...at, rows: most('index') + 1, order: most('order'), epoch: Math.max(0, most('epoch')) }
   const journal = new Journal(scope, keepMap, { appId, stored: head })
+  for (const id of await unreadable(persister, ref)) journal.inbox.take(id) // gone with the row
   const { position, next, visits, startedAt } = at
   const state: State = { ...at.state, ...held }
   const given = [...new Set([...at.given, ...Object.keys(patch ?? {})])]
@@ -74,6 +77,25 @@ export async function rewind({
   const chooses = Object.keys(patch ?? {}).length > 0
   await journal.place('rewind', state, { position, next, visits, startedAt, sequenceId, epoch: began, given, chooses })
   return began
+}
+
+/** What comes after may be damaged: it may tell of any place at all. */
+const isCount = (count: number): boolean => count >= 0 && count < Number.MAX_SAFE_INTEGER / 2
+
+/** Messages that no resume could read. */
+async function unreadable(
+  { driver }: Persister,
+  { appId, partitionKey }: Required<AppRef>,
+): Promise<readonly number[]> {
+  const [tail] = await driver.load(partitionKey, [appId])
+  return (tail?.inbox ?? []).flatMap((posted) => {
+    try {
+      readMessage(appId, posted)
+      return []
+    } catch (error) {
+      return PersistenceError.is(error) ? [posted.id] : []
+    }
+  })
 }
 
 /** @throws {ContractError} where the schema refuses it */

@@ -12,10 +12,10 @@ export function demandText(what: string, text: unknown): void {
   if (typeof text !== 'string') throw new TypeError(`${what} is ${describeValue(text)}; it takes a text.`)
   const odd = ODD.exec(text)?.[0]
   if (odd === undefined) return
-  const which = odd === '\0' ? 'the character U+0000' : `half a character (${codeOf(odd)})`
-  throw new TypeError(
-    `${what} holds ${which}, which cannot be stored: ${JSON.stringify(text)}. Give well-formed text; text.toWellFormed() makes it so.`,
-  )
+  const half = `half a character (${codeOf(odd)})`
+  const [which, hint] =
+    odd === '\0' ? ['the character U+0000', 'Leave it out.'] : [half, 'text.toWellFormed() makes a text whole.']
+  throw new TypeError(`${what} holds ${which}, which cannot be stored: ${JSON.stringify(text)}. ${hint}`)
 }
 
 const codeOf = (odd: string): string => `U+${odd.charCodeAt(0).toString(16).toUpperCase()}`

@@ -126,6 +126,33 @@ export const KEEPING: Readonly<Record<string, Check>> = {
     }
   },
 
+  'names that are no well-formed text are refused, whatever asks for them': async (driver) => {
+    const isRefused = (error: unknown): error is TypeError => error instanceof TypeError
+    await driver.claim(root('app'), 'one')
+    await driver.save(group('app', [row('app', 0)]))
+    await driver.claim(root('\ufffd'), 'one') // what a store would make of them
+    await driver.save(group('\ufffd', [row('\ufffd', 0)]))
+    for (const name of ['\ud800', 'a\udc00b', '\ud83c!', 'a\0b']) {
+      const asks: readonly (() => unknown)[] = [
+        () => driver.claim(root(name), 'one'),
+        () => driver.claim(root('app', name), 'one'),
+        () => driver.save(group('app', [row(name, 0)])),
+        () => driver.save(group('app', [row('app', 1, { label: name })])),
+        () => driver.load(null, [name]),
+        () => driver.load(name, ['app']),
+        () => driver.history(null, name),
+        () => driver.list({ partitionKey: name }),
+        () => driver.delete(root(name)),
+        () => driver.post(root('app'), name, '1'),
+        () => driver.inbox(root(name)),
+      ]
+      for (const [i, ask] of asks.entries())
+        await demandThrow(`question ${i} about ${JSON.stringify(name)}`, ask, isRefused)
+    }
+
+    demandSame('rows', (await driver.load(null, ['app', '\ufffd'])).map(indices), [[0], [0]])
+  },
+
   'a large row comes back whole': async (driver, again) => {
     await driver.claim(root('app'), 'one')
     const data = JSON.stringify('ö🌱'.repeat(400_000))

@@ -181,8 +181,9 @@ export class SqliteDriver implements PersisterDriver {
   }
 
   history(partitionKey: string | null, appId: string): Awaitable<readonly RowFacts[]> {
+    const part = partOf(partitionKey, appId)
     return this.#guard('read a history', () => {
-      const rows = this.#sql.history.all(partOf(partitionKey, appId), appId) as readonly Omit<StoredRow, 'data'>[]
+      const rows = this.#sql.history.all(part, appId) as readonly Omit<StoredRow, 'data'>[]
       return rows.map((row) => toFacts(row))
     })
   }
