@@ -1,4 +1,4 @@
-import type { AnyActorRef, InspectionEvent } from 'xstate'
+import type { AnyActorRef, InspectionEvent, Observer } from 'xstate'
 import type { ActionContext, Path } from '../action/context.js'
 import type { CancelAnswer, Delivery, Message } from '../action/message.js'
 import type { Halt } from '../graph/runnable.js'
@@ -263,8 +263,11 @@ export interface ApplicationOptions<S, Names, Entry, Needed extends keyof S, In 
   readonly random?: () => number
   /** How long cancelled code may take to end, in milliseconds (default 5 000), before it is given up as leaked. */
   readonly graceMs?: number
-  /** XState's inspection of the whole actor system. What it throws goes to the logger. */
-  readonly inspect?: (event: InspectionEvent) => void
+  /**
+   * XState's inspection of the whole actor system: a function or an observer, such as `inspector.inspect` of
+   * `@statelyai/inspect`. What it throws goes to the logger. Snapshots and events are plain data.
+   */
+  readonly inspect?: ((event: InspectionEvent) => void) | Observer<InspectionEvent>
   /**
    * The context of the action that makes this application: hangs it below that step, for cancels, limits, events and
    * identity. It ends with the step. Interceptors, persister, tracker, logger, clock and `graceMs` are then those of

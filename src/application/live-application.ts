@@ -24,7 +24,7 @@ import { named, naming } from './caller.js'
 import { followEvents } from './event-feed.js'
 import { checkDepth, FILTER_OPTIONS, type LooseFilter, tapOf } from './filter.js'
 import { type Attended, GoingRun, type Pacer, type WhenWaiting } from './going-run.js'
-import { beginElsewhere, checkValues, guarded, makeApp, type Resumed, saveNow } from './make-app.js'
+import { beginElsewhere, checkValues, guarded, type Inspect, makeApp, type Resumed, saveNow } from './make-app.js'
 import { type LoosePersist, PERSIST_OPTIONS } from './persisting.js'
 import { iterateRun, type Prepared, streamRun } from './readers.js'
 import { compiledGraphOf } from './runnable.js'
@@ -35,7 +35,7 @@ export interface LooseOptions extends HubSettings, LoosePersist {
   readonly state: unknown
   readonly appId?: string | undefined
   readonly concurrency?: number | Limit | undefined
-  readonly inspect?: ((event: never) => void) | undefined
+  readonly inspect?: Inspect | undefined
   readonly parent?: ActionContext | undefined
   readonly key?: string | undefined
 }

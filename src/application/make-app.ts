@@ -98,9 +98,18 @@ export function checkValues({ interceptors, graceMs, tracker }: Making): void {
     throw new RangeError(`graceMs is ${describeValue(graceMs)}; it takes milliseconds, 0 or more.`)
 }
 
-/** An inspector looks on: what it throws goes to the logger, and reaches no run. */
-export function guarded(inspect: (event: never) => void, { logger }: Hub): (event: never) => void {
+/** What XState takes as `inspect`. */
+export type Inspect = ((event: never) => void) | { readonly next?: (event: never) => void }
+
+/**
+ * An inspector looks on: what it throws goes to the logger, and reaches no run.
+ * @throws {TypeError} for what XState does not take
+ */
+export function guarded(inspect: Inspect, { logger }: Hub): (event: never) => void {
+  const next = typeof inspect === 'function' ? inspect : inspect?.next?.bind(inspect)
+  if (typeof next !== 'function')
+    throw new TypeError(`inspect is ${describeValue(inspect)}. It takes a function, or an observer with next.`)
   return (event) => {
-    observe(inspect, event, (error) => logger.error('inspect threw.', error))
+    observe(next, event, (error) => logger.error('inspect threw.', error))
   }
 }

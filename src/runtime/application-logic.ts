@@ -4,6 +4,7 @@ import { isA } from '../internal/guards.js'
 import { plainInWords, plainOf } from '../persistence/codec.js'
 import type { State } from '../state/freeze.js'
 import { createCancellation } from './cancellation.js'
+import { Carrier } from './carrier.js'
 import { cancelFromOutside, sendFromOutside } from './from-outside.js'
 import type { LooseLogic } from './logic.js'
 import type { RunEnd } from './order.js'
@@ -54,11 +55,11 @@ function createAppLogic(plan: Plan): LooseLogic<AppSnapshot> {
       if (app === undefined) return snapshot // a branch that has ended
       switch (event.type) {
         case 'teasel.step':
-          return snapshot.status === 'active' ? (event['standing'] as AppSnapshot) : snapshot
+          return snapshot.status === 'active' ? (Carrier.read<AppSnapshot>(event) ?? snapshot) : snapshot
         case 'teasel.waits':
           return snapshot.status === 'active' ? snapshot.waits(event['waiting'] as boolean) : snapshot
         case 'teasel.end':
-          return ended(app, snapshot, event['end'] as RunEnd)
+          return ended(app, snapshot, Carrier.read(event))
         case 'cancel':
           scope.defer(() => cancelFromOutside(app, event['reason']))
           return snapshot
@@ -76,8 +77,8 @@ function createAppLogic(plan: Plan): LooseLogic<AppSnapshot> {
   }
 }
 
-function ended(app: LiveApp, snapshot: AppSnapshot, end: RunEnd): AppSnapshot {
-  if (snapshot.status !== 'active') return snapshot
+function ended(app: LiveApp, snapshot: AppSnapshot, end: RunEnd | undefined): AppSnapshot {
+  if (snapshot.status !== 'active' || end === undefined) return snapshot
   if (end.status === 'failed') return new AppSnapshot(app, snapshot, 'error', undefined, end.error)
   return new AppSnapshot(app.parent?.map === undefined ? app : new EndedBranch(app), snapshot, 'done', outputOf(end))
 }

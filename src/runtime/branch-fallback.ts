@@ -6,6 +6,7 @@ import { overlay } from '../state/contract.js'
 import { ownState } from '../state/freeze.js'
 import { applySchema } from '../state/schema.js'
 import { timeoutOf } from './cancellation.js'
+import { Carrier } from './carrier.js'
 import type { RunEnd } from './order.js'
 import { attemptsOf, isBeyondRetry, thrownIn, withFallbackError } from './retrying.js'
 import { endedRun, failedRun } from './run-end.js'
@@ -29,7 +30,7 @@ export function endByFallback(app: LiveApp, fallback: Fallback, end: RunEnd): Ru
     const recovered = applySchema(rules, fallen, overlay(state, update), Object.keys(update))
     app.standing = new AppSnapshot(app, { state: recovered, position, next: undefined, sequenceId })
     attemptsOf(app).branchRecovered = true
-    app.self.send({ type: 'teasel.step', standing: app.standing })
+    app.self.send(new Carrier('teasel.step', app.standing))
     return endedRun(app, 'finished')
   } catch (second) {
     return second === cause ? end : failedRun(app, toError(withFallbackError(error, second)))

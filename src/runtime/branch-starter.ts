@@ -14,6 +14,7 @@ import { enterBranch } from './branch-entering.js'
 import { endByFallback } from './branch-fallback.js'
 import { BranchInputs } from './branch-inputs.js'
 import { createCancellation, TIMEOUT } from './cancellation.js'
+import { Carrier } from './carrier.js'
 import { type AnyActorRef, makeActor } from './create-actor.js'
 import { parentOf } from './identity.js'
 import { keepEnd, restore } from './keeping.js'
@@ -90,8 +91,8 @@ export class BranchStarter {
     app.start(this.#orderOf(app.inputs), (ended) => {
       const end = fallback === undefined ? ended : endByFallback(app, fallback, ended)
       const kept = keepEnd(app, end)
-      if (kept instanceof Promise) void kept.then(() => actor.send({ type: 'teasel.end', end }))
-      else actor.send({ type: 'teasel.end', end })
+      if (kept instanceof Promise) void kept.then(() => actor.send(new Carrier('teasel.end', end)))
+      else actor.send(new Carrier('teasel.end', end))
     })
   }
 

@@ -7,6 +7,7 @@ import type { Journal } from '../persistence/journal.js'
 import type { StoredRecord } from '../persistence/replay.js'
 import type { State } from '../state/freeze.js'
 import { timeoutOf } from './cancellation.js'
+import { Carrier } from './carrier.js'
 import { noteDown } from './noting.js'
 import { endsAt, type RunEnd, type RunOrder } from './order.js'
 import { attemptsOf } from './retrying.js'
@@ -77,7 +78,7 @@ async function standWhereStored(app: LiveApp, journal: Journal, inputs: Inputs):
   const stored = await journal.open(app.plan, app.standing, inputs)
   if (stored?.based !== true) return stored
   restore(app, stored)
-  app.self.send({ type: 'teasel.step', standing: new AppSnapshot(app, app.standing) })
+  app.self.send(new Carrier('teasel.step', new AppSnapshot(app, app.standing)))
   return stored
 }
 

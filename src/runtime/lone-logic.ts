@@ -12,6 +12,7 @@ import { freezeAll, type State } from '../state/freeze.js'
 import { fillState } from '../state/schema.js'
 import { announcedRun } from './announced-run.js'
 import { appLogicOf } from './application-logic.js'
+import { Carrier } from './carrier.js'
 import { Hub } from './hub.js'
 import type { LooseLogic, Scope } from './logic.js'
 import { createOrder, type RunEnd } from './order.js'
@@ -129,7 +130,7 @@ async function runLone(app: LiveApp, life: Life): Promise<void> {
   app.hub.beginRun()
   const order = createOrder(app.inputs, { begun: () => early?.forEach((act) => void act()) })
   const end = haltedBefore(app) ?? (await announcedRun(app, order))
-  if (lives.get(app) === life) app.self.send({ type: 'teasel.end', end })
+  if (lives.get(app) === life) app.self.send(new Carrier('teasel.end', end))
 }
 
 /** A run that had halted, but whose actor was not done yet (E3). */

@@ -1,21 +1,47 @@
+import { Carrier } from './carrier.js'
 import type { LooseLogic } from './logic.js'
 import type { LiveMap } from './tree.js'
 
 // Owns: the map actor's snapshot. Does not own: what follows from a settled branch (map-runner.ts).
 
-export interface MapSnapshot {
-  readonly status: 'active' | 'done' | 'error' | 'stopped'
+type Status = 'active' | 'done' | 'error' | 'stopped'
+
+/** How many branches live, and how the others settled. */
+interface Counts {
+  readonly live: number
+  readonly done: number
+  readonly failed: number
+  readonly cancelled: number
+}
+
+/** The snapshot of a map actor: plain data for whoever looks, with the live map behind it. */
+export class MapSnapshot {
+  readonly status: Status
   readonly output: unknown
   readonly error: unknown
   readonly value: 'running' | 'reducing'
-  /** How many branches live, and how the others settled. */
-  readonly context: {
-    readonly live: number
-    readonly done: number
-    readonly failed: number
-    readonly cancelled: number
+  readonly context: Counts
+  readonly #map: LiveMap
+
+  constructor(
+    map: LiveMap,
+    status: Status = 'active',
+    output?: unknown,
+    error?: unknown,
+    value: MapSnapshot['value'] = 'running',
+  ) {
+    const { live, done, failed, cancelled } = map.table
+    this.status = status
+    this.output = output
+    this.error = error
+    this.value = value
+    this.context = { live: live.size, done, failed, cancelled }
+    this.#map = map
   }
-  readonly map: LiveMap
+
+  static mapOf(snapshot: MapSnapshot): LiveMap {
+    return snapshot.#map
+  }
 }
 
 const DONE = 'xstate.done.actor.'
@@ -24,24 +50,27 @@ const FAILED = 'xstate.error.actor.'
 /** The actor that owns the branches of one map. */
 export const mapLogic: LooseLogic<MapSnapshot> = {
   getInitialSnapshot(_scope, input) {
-    const map = input as LiveMap
-    return { status: 'active', output: undefined, error: undefined, value: 'running', context: count(map), map }
+    const map = Carrier.read<LiveMap>(input as object)
+    if (map === undefined) throw new TypeError('A map actor is made by the engine.')
+    return new MapSnapshot(map)
   },
   transition(snapshot, event) {
-    const { map } = snapshot
+    const map = MapSnapshot.mapOf(snapshot)
     try {
       if (event.type.startsWith(DONE)) map.childDone(String(event['actorId']), event['output'])
       else if (event.type.startsWith(FAILED)) map.childFailed(String(event['actorId']), event['error'])
-      else if (event.type === 'teasel.map.done') return { ...snapshot, status: 'done', output: event['output'] }
-      else if (event.type === 'teasel.map.failed') return { ...snapshot, status: 'error', error: event['error'] }
+      else if (event.type === 'teasel.map.done')
+        return new MapSnapshot(map, 'done', event['output'], undefined, snapshot.value)
+      else if (event.type === 'teasel.map.failed')
+        return new MapSnapshot(map, 'error', undefined, event['error'], snapshot.value)
       else if (event.type === 'xstate.stop') {
         map.stop()
-        return { ...snapshot, status: 'stopped', context: count(map) }
+        return new MapSnapshot(map, 'stopped', undefined, undefined, snapshot.value)
       } else return snapshot
     } catch (error) {
       map.stop({ error }) // XState would keep it to itself, and the step would wait for ever
     }
-    return { ...snapshot, value: map.reducing ? 'reducing' : 'running', context: count(map) }
+    return new MapSnapshot(map, 'active', undefined, undefined, map.reducing ? 'reducing' : 'running')
   },
   getPersistedSnapshot: ({ status, value, context }) => ({
     status,
@@ -50,8 +79,4 @@ export const mapLogic: LooseLogic<MapSnapshot> = {
     value,
     context,
   }),
-}
-
-function count({ table }: LiveMap): MapSnapshot['context'] {
-  return { live: table.live.size, done: table.done, failed: table.failed, cancelled: table.cancelled }
 }

@@ -11,6 +11,7 @@ import type { Feed } from '../persistence/map-keeping.js'
 import { announce } from './announce.js'
 import { BranchStarter } from './branch-starter.js'
 import { type Cancellation, createCancellation } from './cancellation.js'
+import { Carrier } from './carrier.js'
 import { type AnyActorRef, makeActor } from './create-actor.js'
 import type { Folding } from './folding.js'
 import { Grace } from './grace.js'
@@ -89,7 +90,7 @@ export class MapRunner implements LiveMap {
       idle: () => this.siblings.check(),
     })
     this.#folding = setup.folding
-    const reducer = makeActor(reducerLogic, { id: 'reduce', parent: self, input: setup })
+    const reducer = makeActor(reducerLogic, { id: 'reduce', parent: self, input: new Carrier('teasel.reducer', setup) })
     reducer.start()
     this.#finale = new MapFinale(this, self, reducer, this.#folding, this.#grace)
     this.#recorder = new Recorder(this, this.table, reducer, (fatal) => this.#concluded(fatal))

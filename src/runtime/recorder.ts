@@ -6,6 +6,7 @@ import { type BranchTask, planOfTask } from '../parallel/task.js'
 import type { State } from '../state/freeze.js'
 import { announce } from './announce.js'
 import { Asking } from './asking.js'
+import { Carrier } from './carrier.js'
 import type { AnyActorRef } from './create-actor.js'
 import { branchId, parentOf, pathAt } from './identity.js'
 import type { MapBooks } from './map-books.js'
@@ -64,7 +65,7 @@ export class Recorder implements BranchIds {
       past?.state ?? app?.standing.state ?? beginsWith(planOfTask(task, this.#map.step.node.name).plan, task)
     const result = createResult({ key, index, inputs, attempts, startedAt, state, ids: this }, endedAt, ending)
     this.#books.settle(result)
-    this.#reducer.send({ type: 'teasel.settled', result })
+    this.#reducer.send(new Carrier('teasel.settled', result))
     if (hearsOfBranch(this.#map, 'branch.settled')) {
       const { name } = this.#map.step.node
       const durationMs = begun === undefined ? Math.max(0, endedAt - (startedAt ?? endedAt)) : msSince(hub.clock, begun)

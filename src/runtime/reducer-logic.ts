@@ -1,6 +1,7 @@
 import type { AnyActorRef, AnyEventObject } from 'xstate'
 import type { FanOut } from '../parallel/fan-out.js'
 import type { AnyResult } from '../parallel/results.js'
+import { Carrier } from './carrier.js'
 import { isActive } from './create-actor.js'
 import { createFolding, type Folding, type FoldTold } from './folding.js'
 import type { LooseLogic } from './logic.js'
@@ -23,39 +24,57 @@ export function reducerSetup({ app, step }: LiveMap, { fold, defaults }: FanOut,
   return { folding, attempts: () => reduceAgain(app, node, defaults.retry) }
 }
 
-interface ReducerSnapshot {
-  readonly status: 'active' | 'done' | 'error' | 'stopped'
+type Status = 'active' | 'done' | 'error' | 'stopped'
+
+/** The snapshot of a reducer actor: plain data for whoever looks, with the fold behind it. */
+class ReducerSnapshot {
+  readonly status: Status
   readonly output: unknown
   readonly error: unknown
   /** How many results it was given. */
   readonly context: number
-  readonly setup: ReducerSetup
+  readonly #setup: ReducerSetup
+
+  constructor(setup: ReducerSetup, context: number, status: Status = 'active', output?: unknown, error?: unknown) {
+    this.status = status
+    this.output = output
+    this.error = error
+    this.context = context
+    this.#setup = setup
+  }
+
+  static setupOf(snapshot: ReducerSnapshot): ReducerSetup {
+    return snapshot.#setup
+  }
 }
 
 /** The actor that gathers settled branches and folds them into the parent's state. */
 export const reducerLogic: LooseLogic<ReducerSnapshot> = {
-  getInitialSnapshot: (_scope, input) => ({
-    status: 'active',
-    output: undefined,
-    error: undefined,
-    context: 0,
-    setup: input as ReducerSetup,
-  }),
-  start: ({ setup }) => setup.folding.begin(),
+  getInitialSnapshot(_scope, input) {
+    const setup = Carrier.read<ReducerSetup>(input as object)
+    if (setup === undefined) throw new TypeError('A reducer actor is made by the engine.')
+    return new ReducerSnapshot(setup, 0)
+  },
+  start: (snapshot) => ReducerSnapshot.setupOf(snapshot).folding.begin(),
   transition(snapshot, event, scope) {
+    const setup = ReducerSnapshot.setupOf(snapshot)
+    const { context } = snapshot
     switch (event.type) {
-      case 'teasel.settled':
-        snapshot.setup.folding.take(event['result'] as AnyResult)
-        return { ...snapshot, context: snapshot.context + 1 }
+      case 'teasel.settled': {
+        const result = Carrier.read<AnyResult>(event)
+        if (result === undefined) return snapshot
+        setup.folding.take(result)
+        return new ReducerSnapshot(setup, context + 1)
+      }
       case 'teasel.reduce':
-        scope.defer(() => void finish(snapshot.setup, scope.self))
+        scope.defer(() => void finish(setup, scope.self))
         return snapshot
       case 'teasel.reduced':
-        return { ...snapshot, status: 'done', output: event['update'] }
+        return new ReducerSnapshot(setup, context, 'done', event['update'])
       case 'teasel.failed':
-        return { ...snapshot, status: 'error', error: event['error'] }
+        return new ReducerSnapshot(setup, context, 'error', undefined, event['error'])
       case 'xstate.stop':
-        return { ...snapshot, status: 'stopped' }
+        return new ReducerSnapshot(setup, context, 'stopped')
       default:
         return snapshot
     }

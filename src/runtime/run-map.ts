@@ -1,5 +1,6 @@
 import type { Inputs } from '../action/inputs.js'
 import type { FanOut } from '../parallel/fan-out.js'
+import { Carrier } from './carrier.js'
 import { makeActor } from './create-actor.js'
 import { mapLogic } from './map-logic.js'
 import { MapRunner } from './map-runner.js'
@@ -12,7 +13,7 @@ import type { LiveApp, LiveStep } from './tree.js'
 export async function runMap(app: LiveApp, step: LiveStep, fanOut: FanOut, raw: Inputs): Promise<unknown> {
   const map = new MapRunner(app, step, fanOut, raw)
   const id = map.visit === 1 ? step.node.name : `${step.node.name}#${map.visit}`
-  const actor = makeActor(mapLogic, { id, parent: app.self, input: map })
+  const actor = makeActor(mapLogic, { id, parent: app.self, input: new Carrier('teasel.map', map) })
   step.map = map
   actor.start()
   return map.run(actor)

@@ -14,6 +14,7 @@ import { applySchema } from '../state/schema.js'
 import { demandReads } from '../state/view.js'
 import { announce } from './announce.js'
 import { Asking } from './asking.js'
+import { Carrier } from './carrier.js'
 import { endSubApps } from './child-app.js'
 import { performGuarded } from './guarded-step.js'
 import { committing } from './keeping.js'
@@ -174,7 +175,7 @@ function replace(
   error: Error | undefined,
 ): Settled {
   place(app, node, next)
-  app.self.send({ type: 'teasel.step', standing: next })
+  app.self.send(new Carrier('teasel.step', next))
   if (app.told === undefined) return announceCommit(app, node, order, update, edge, error)
   const state = shownState(next.state)
   const fatal = afterStep(app, error === undefined ? { status: 'done', state } : { status: 'failed', error })
