@@ -45,26 +45,32 @@ const DEFAULT_ID = 'app'
  * first transition whose guard holds. A map action is a compound state, with the graphs of its branches inside as far
  * as they are known before it runs.
  */
-export function machineConfigOf(plan: Plan, id = DEFAULT_ID): MachineConfig {
-  const guards = guardNames(plan.graph)
-  const end: MachineState = { id: `${id}/${FINISHED}`, type: 'final', meta: { kind: 'end' } }
-  const states = plan.graph.list.map(
-    (node) => [node.name, stateOf(plan, node, `${id}/${node.name}`, id, guards)] as const,
-  )
-  return { id, initial: plan.entrypoint.name, states: Object.fromEntries([...states, [FINISHED, end]]) }
+export function machineConfigOf(plan: Plan): MachineConfig {
+  return configOf(plan, DEFAULT_ID, new Map())
 }
 
-function stateOf(plan: Plan, node: PlanNode, id: string, parent: string, guards: GuardNames): MachineState {
+/** @param taken how often each name of a guard is taken, in the whole statechart */
+function configOf(plan: Plan, id: string, taken: Taken): MachineConfig {
+  const guards = guardNames(plan.graph, pathOf(id), taken)
+  const made = plan.graph.list.map((node): [string, MachineState] => [
+    node.name,
+    stateOf(plan, node, `${id}/${node.name}`, id, { guards, taken }),
+  ])
+  const end: MachineState = { id: `${id}/${FINISHED}`, type: 'final', meta: { kind: 'end' } }
+  return { id, initial: plan.entrypoint.name, states: Object.fromEntries([...made, [FINISHED, end]]) }
+}
+
+function stateOf(plan: Plan, node: PlanNode, id: string, parent: string, names: Names): MachineState {
   const { reads, writes, tags, body } = node.parts
   const transitions = (edges: readonly Edge[], otherwise: readonly MachineTransition[]): MachineTransition[] => [
     ...edges.map((edge): MachineTransition => {
       const target = targetOf(`${parent}/${edge.to.name}`)
-      const guard = edge.test === undefined ? undefined : guards.get(edge.test)
+      const guard = edge.test === undefined ? undefined : names.guards.get(edge.test)
       return guard === undefined ? { target } : { target, guard }
     }),
     ...(edges.some(({ test }) => test === undefined) ? [] : otherwise),
   ]
-  const path = id.slice(id.indexOf('/') + 1)
+  const path = pathOf(id)
   const on: Record<string, readonly MachineTransition[]> = {
     [`done.${path}`]: transitions(node.edges, [{ target: targetOf(`${parent}/${FINISHED}`) }]),
   }
@@ -75,38 +81,48 @@ function stateOf(plan: Plan, node: PlanNode, id: string, parent: string, guards:
     writes,
     halts: plan.haltAfter.has(node),
   }
-  return { id, ...(tags.length === 0 ? {} : { tags }), meta, on, ...inside(node, id) }
+  return { id, ...(tags.length === 0 ? {} : { tags }), meta, on, ...inside(node, id, names.taken) }
 }
 
+/** The place of a state below the machine: `all/*` of `app/all/*`, empty for the machine itself. */
+const pathOf = (id: string): string => id.slice(DEFAULT_ID.length + 1)
+
 /** The branches of a map, each a region of its own. */
-function inside(node: PlanNode, id: string): Pick<MachineState, 'type' | 'initial' | 'states'> {
+function inside(node: PlanNode, id: string, taken: Taken): Pick<MachineState, 'type' | 'initial' | 'states'> {
   const outline = node.parts.body.outline ?? []
   if (outline.length === 0) return {}
   const states = Object.fromEntries(
     outline.map(({ key, branch, named }): [string, MachineState] => {
-      const name = key === '' ? '(graph)' : key
-      const { initial, states: below } = machineConfigOf(
-        planOf(branch, { key: named, map: node.name }).plan,
-        `${id}/${name}`,
-      )
+      const name = regionOf(key)
+      const { plan } = planOf(branch, { key: named, map: node.name })
+      const { initial, states: below } = configOf(plan, `${id}/${name}`, taken)
       return [name, { id: `${id}/${name}`, meta: { kind: 'branch' }, initial, states: below }]
     }),
   )
   return { type: 'parallel', states }
 }
 
+const regionOf = (key: string): string => (key === '' ? '(graph)' : key)
+
 /** `#app/ask`, as XState reads it: a dot would part the id from a child. */
 const targetOf = (id: string): string => `#${id.replaceAll('\\', '\\\\').replaceAll('.', '\\.')}`
 
 type GuardNames = ReadonlyMap<Predicate, string>
+type Taken = Map<string, number>
 
-/** A name for each condition of a graph: its own, numbered where others have it too. */
-function guardNames(graph: CompiledGraph): GuardNames {
+/** The names of the guards of one graph, and of the whole statechart. */
+interface Names {
+  readonly guards: GuardNames
+  readonly taken: Taken
+}
+
+/** A name for each condition of a graph: its own behind the path of a branch, numbered where others have it too. */
+function guardNames(graph: CompiledGraph, path: string, taken: Taken): GuardNames {
   const names = new Map<Predicate, string>()
-  const taken = new Map<string, number>()
   for (const node of graph.list) {
-    for (const { test, name } of [...node.edges, ...node.errorEdges]) {
+    for (const { test, name: own } of [...node.edges, ...node.errorEdges]) {
       if (test === undefined || names.has(test)) continue
+      const name = path === '' ? own : `${path}/${own}`
       const count = (taken.get(name) ?? 0) + 1
       taken.set(name, count)
       names.set(test, count === 1 ? name : `${name} (${count})`)
@@ -115,7 +131,19 @@ function guardNames(graph: CompiledGraph): GuardNames {
   return names
 }
 
-/** The conditions of a graph by the names that its statechart gives them; those of branches are not among them. */
-export function guardsOf(graph: CompiledGraph): Readonly<Record<string, Predicate>> {
-  return Object.fromEntries([...guardNames(graph)].map(([test, name]) => [name, test]))
+/** The conditions of a plan and of the branches below it, by the names that its statechart gives them. */
+export function guardsOf(plan: Plan): Readonly<Record<string, Predicate>> {
+  return Object.fromEntries(guardEntries(plan, '', new Map()))
+}
+
+/** In the order in which the statechart is made, so that both number alike. */
+function guardEntries({ graph }: Plan, path: string, taken: Taken): (readonly [string, Predicate])[] {
+  const own = [...guardNames(graph, path, taken)].map(([test, name]) => [name, test] as const)
+  const below = graph.list.flatMap((node) =>
+    (node.parts.body.outline ?? []).flatMap(({ key, branch, named }) => {
+      const place = [path, node.name, regionOf(key)].filter((part, i) => i > 0 || part !== '').join('/')
+      return guardEntries(planOf(branch, { key: named, map: node.name }).plan, place, taken)
+    }),
+  )
+  return [...own, ...below]
 }

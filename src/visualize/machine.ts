@@ -35,16 +35,19 @@ export function toMachine(branch: AnyBranch): MachineConfig {
 }
 
 /**
- * The conditions of a runnable graph as guards of its statechart, by the names that {@link toMachine} gives them. They
- * look at `event.state` and `event.error`, and at nothing else.
+ * The conditions of a runnable graph and of its branches as guards of its statechart, by the names that
+ * {@link toMachine} gives them: a condition of a branch is named behind its path, `compare/gpt4/ready`.
+ *
+ * They look at `event.state` and `event.error`, and at nothing else. An event without a state passes every guard, so that
+ * `@xstate/graph` walks the machine without being given events.
  */
 export function machineGuards(branch: AnyBranch): MachineGuards {
-  const entries = Object.entries(guardsOf(planOf(branch).plan.graph))
+  const entries = Object.entries(guardsOf(planOf(branch).plan))
   return Object.fromEntries(
     entries.map(([name, test]) => [
       name,
       ({ event }: { readonly event: MachineEvent }) =>
-        test({ state: event.state as never, error: event.error }) === true,
+        event.state === undefined || test({ state: event.state as never, error: event.error }) === true,
     ]),
   )
 }

@@ -1,6 +1,8 @@
+import { getShortestPaths } from '@xstate/graph'
 import { defineState } from 'teasel'
-import { analyse, toMermaid } from 'teasel/visualize'
+import { analyse, machineGuards, toMachine, toMermaid } from 'teasel/visualize'
 import { describe, expect, it } from 'vitest'
+import { createMachine } from 'xstate'
 
 const kit = defineState<{ n: number }>()
 const act = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => state })
@@ -33,6 +35,45 @@ describe('analyse', () => {
 
     expect(analyse(graph.runnable({ entrypoint: 'a' }))).toMatchObject({ unreachable: [], deadEnds: ['a', 'b'] })
     expect(analyse(graph.runnable({ entrypoint: 'a', haltAfter: 'b' })).deadEnds).toEqual([])
+  })
+})
+
+describe('the guards of a statechart', () => {
+  const ready = { name: 'ready', when: ({ state }: { readonly state: { readonly n: number } }) => state.n > 0 }
+  const branch = (more: number) =>
+    kit
+      .graph({
+        actions: { one: act, two: act },
+        transitions: { one: [{ ...ready, to: 'two', when: ({ state }) => state.n > more }] },
+      })
+      .runnable({ entrypoint: 'one' })
+  const map = kit.mapActions({
+    reads: ['n'],
+    writes: ['n'],
+    actions: { a: branch(1), b: branch(2) },
+    reduce: ({ state }) => state,
+  })
+  const runnable = kit
+    .graph({ actions: { map, after: act }, transitions: { map: [{ ...ready, to: 'after' }] } })
+    .runnable({ entrypoint: 'map' })
+
+  it('are named behind the path of their branch', () => {
+    const guards = machineGuards(runnable)
+
+    expect(Object.keys(guards)).toEqual(['ready', 'map/a/ready', 'map/b/ready'])
+    const event = { type: 'done.one', state: { n: 2 } }
+    expect(Object.values(guards).map((guard) => guard({ event }))).toEqual([true, true, false])
+  })
+
+  it('let a walk go through every branch without events', () => {
+    const guards = machineGuards(runnable) as never
+    const machine = createMachine(toMachine(runnable) as never).provide({ guards })
+
+    const paths = getShortestPaths(machine)
+
+    const values = paths.map(({ state }) => JSON.stringify(state.value))
+    expect(values).toContain('{"map":{"a":"(finished)","b":"two"}}')
+    expect(values).toContain('"(finished)"')
   })
 })
 
