@@ -30,7 +30,6 @@ const ONE_IDEA: Readonly<Record<string, string>> = {
   'src/persistence/kept-feed.ts': 'what is recorded of a fan-out, and what a resume makes of it',
   'src/adapters/sqlite/sqlite-driver.ts': 'one connection to one file',
   'src/application/application.ts': 'what a user sees of an application',
-  'src/runtime/map-runner.ts': 'one map, from its first task to its end',
   'src/errors.ts': 'every public error, in one place',
   'src/runtime/map-runner.ts': 'the branches of one visit of a map',
   'src/persistence/journal.ts': 'the rows of one application, in order',
