@@ -136,17 +136,14 @@ class Result {
   }
 
   /** The same, with another state. */
-  static over(result: Result, state: Readonly<Record<string, unknown>>): Result {
-    return new Result({ ...result, ids: result.#ids }, result.endedAt, {
-      ...(result as unknown as DoneBranch<unknown>),
-      state,
-    })
+  static over(result: Result, state: AnyState): Result {
+    const ending = { ...result, state } as unknown as Ending
+    return new Result({ ...result, state, ids: result.#ids }, result.endedAt, ending)
   }
 }
 
 /** A result as a reader may have it: what can be changed in its state is the reader's own. */
 export function ownResult(result: AnyResult): AnyResult {
-  if (result.status !== 'done') return result
   const state = ownState(result.state)
   if (state === result.state) return result
   return Object.freeze(Result.over(result as unknown as Result, state)) as unknown as AnyResult

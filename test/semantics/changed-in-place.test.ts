@@ -176,6 +176,30 @@ describe('what code changes in place stays its own:', () => {
     expect([told(state), state.out]).toEqual([intact, Array(5).fill(intact)])
   })
 
+  it('a reducer that is called again has the states of branches that failed as they were', async () => {
+    const attempts: string[] = []
+    const fail = kit.action({ reads: KEYS, writes: ['n'], run: () => Promise.reject(new Error('no')) })
+    const map = kit.mapStates({
+      reads: KEYS,
+      writes: ['out'],
+      action: fail,
+      states: [{}],
+      settle: 'collect',
+      retry: { attempts: 2, delayMs: 0 },
+      reduce({ results }) {
+        for (const { state } of results) {
+          attempts.push(told(state as Held))
+          spoil(state as Held)
+        }
+        if (attempts.length < 2) throw new Error('again')
+        return { out: attempts }
+      },
+    })
+    const app = createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: held() })
+
+    expect((await app.run()).state.out).toEqual([intact, intact])
+  })
+
   it('the fallback of a branch, and a first acc that is given as a value', async () => {
     const fail = kit.action({
       reads: KEYS,
@@ -273,6 +297,36 @@ describe('what code changes in place stays its own:', () => {
 
     expect(resumed.state).toEqual(first.state)
     expect(Buffer.isBuffer((resumed.state as Held).buffer)).toBe(true)
+  })
+
+  it('a list of what can be changed is stored by what is new, though each action has a copy of it', async () => {
+    const stored = async (at: () => unknown): Promise<number> => {
+      const chat = defineState<{ said: { text: string; at: unknown }[] }>()
+      const say = chat.action({
+        reads: ['said'],
+        writes: ['said'],
+        run: ({ state }) => ({ said: [...state.said, { text: 'x'.repeat(100), at: at() }] }),
+      })
+      const graph = chat.graph({
+        actions: { say },
+        transitions: { say: [{ to: 'say', when: ({ state }) => state.said.length < 50 }] },
+      })
+      let bytes = 0
+      const persister = memoryPersister()
+      const { driver } = persister
+      const save = driver.save.bind(driver)
+      Object.assign(driver, {
+        save(group: Parameters<typeof save>[0]) {
+          bytes += JSON.stringify(group).length
+          return save(group)
+        },
+      })
+      await createApplication(graph, { entrypoint: 'say', state: { said: [] }, persister, appId: 'chat' }).run()
+      return bytes
+    }
+    const plain = await stored(() => 5)
+
+    expect(await stored(() => new Date(5))).toBeLessThan(2 * plain)
   })
 
   it('what is frozen is never copied', async () => {
