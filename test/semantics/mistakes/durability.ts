@@ -1,12 +1,29 @@
 import { createApplication, defineState, resumeOrCreate } from 'teasel'
-import { memoryPersister } from 'teasel/persistence'
+import { memoryPersister, rewind } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
+import { hashId } from '../../../src/internal/ids.js'
 import type { Mistake } from './mistake.js'
 
 const kit = defineState<{ n: number }>()
 const add = kit.action({ reads: ['n'], writes: ['n'], run: ({ state: { n } }) => ({ n: n + 1 }) })
 const graph = kit.graph({ actions: { add } })
 const appOf = (more: object) => createApplication(graph, { appId: 'app', entrypoint: 'add', state: { n: 0 }, ...more })
+const stored = () => ({ appId: 'app', entrypoint: 'add', state: { n: 0 }, persister: memoryPersister() }) as const
+const map = kit.mapStates({
+  reads: ['n'],
+  writes: ['n'],
+  action: graph.runnable({ entrypoint: 'add' }),
+  states: { x: {} },
+  reduce: ({ results }) => ({ n: results.length }),
+})
+/** The branch "x" of the map of an application "app". */
+const BRANCH = hashId(['app', 0, 'map', 1, 'x'])
+/** A store in which that application has finished. */
+async function mapped() {
+  const options = { ...stored(), entrypoint: 'map' } as const
+  await createApplication(kit.graph({ actions: { map } }), options).run()
+  return options
+}
 
 /** Mistakes with saving, resuming and claims. */
 export const mistakesWithDurability: readonly Mistake[] = [
@@ -60,5 +77,71 @@ export const mistakesWithDurability: readonly Mistake[] = [
     mistake: 'resuming what has no name',
     make: () => resumeOrCreate(graph, { entrypoint: 'add', state: { n: 0 }, persister: memoryPersister() } as never),
     says: 'appId is undefined. resumeOrCreate finds an application by it.',
+  },
+  {
+    mistake: 'forking an application that is stored from itself',
+    make: async () => {
+      const options = stored()
+      await createApplication(graph, options).run()
+      await resumeOrCreate(graph, { ...options, forkFrom: { appId: 'app', sequenceId: 0 } })
+    },
+    says: 'forkFrom is the application "app" itself. Rewind it, or fork it under another appId.',
+  },
+  {
+    mistake: 'forking a step that nobody stored',
+    make: () => resumeOrCreate(graph, { ...stored(), forkFrom: { appId: 'other', sequenceId: 7 } }),
+    says: 'forkFrom: no step 7 of the application "other" is stored.',
+  },
+  {
+    mistake: 'opening a branch as an application of its own',
+    make: async () => {
+      const { persister } = await mapped()
+      await resumeOrCreate(graph, { appId: BRANCH, entrypoint: 'add', state: { n: 0 }, persister })
+    },
+    says: `Application "${BRANCH}" is a branch of application "app", and is stored with it alone. Open the application above: it goes on with its branches. Or fork the branch: resumeOrCreate(graph, { appId: 'another', forkFrom: { appId: '${BRANCH}' } }).`,
+  },
+  {
+    mistake: 'making a branch anew as an application of its own',
+    make: async () => {
+      const { persister } = await mapped()
+      await createApplication(graph, { appId: BRANCH, entrypoint: 'add', state: { n: 0 }, persister }).run()
+    },
+    says: `Application "${BRANCH}" is a branch of "map" of application "app", and is stored with it alone. Open the application above: it goes on with its branches. Or fork the branch: resumeOrCreate(graph, { appId: 'another', forkFrom: { appId: '${BRANCH}' } }).`,
+  },
+  {
+    mistake: 'an application by hand under the id of one that stands alone',
+    make: async () => {
+      const options = stored()
+      await createApplication(graph, options).run()
+      const make = kit.action({
+        reads: [],
+        writes: ['n'],
+        async run({ context }) {
+          const about = { appId: 'app', entrypoint: 'add', state: { n: 0 }, parent: context } as const
+          return { n: (await createApplication(graph, about).run()).state.n }
+        },
+      })
+      const { persister } = options
+      await createApplication(kit.graph({ actions: { make } }), { entrypoint: 'make', state: {}, persister }).run()
+    },
+    says: 'Application "app" is stored, and is no branch of another one. Give what is made below another application an appId of its own, or none.',
+  },
+  {
+    mistake: 'saving what has no persister',
+    make: () => createApplication(graph, { entrypoint: 'add', state: { n: 0 } }).save(),
+    says: 'save stores an application that has a persister. Give one when it is made.',
+  },
+  {
+    mistake: 'rewinding to a step that nobody stored',
+    make: () => rewind({ persister: memoryPersister(), appId: 'app', sequenceId: 3 }),
+    says: 'rewind: no step 3 of the application "app" is stored. Look at persister.steps({ appId }).',
+  },
+  {
+    mistake: 'rewinding a branch whose map is over',
+    make: async () => {
+      const { persister } = await mapped()
+      await rewind({ persister, appId: BRANCH, sequenceId: 0 })
+    },
+    says: `rewind: the branch "x" belongs to a visit of "map" that has committed. Rewind the application above it, or fork the branch: resumeOrCreate(graph, { forkFrom: { appId: "${BRANCH}" } }).`,
   },
 ]

@@ -9,9 +9,9 @@ import { Observed } from './observed.js'
 import type { Move, Plan } from './plan.js'
 import { Reading } from './reading.js'
 import { interceptor } from './saving.js'
-import { checkStored, persistence } from './stored.js'
+import { checkStored, persistence, type Where } from './stored.js'
 import type { Entry } from './trace.js'
-import { World } from './world.js'
+import { type Pause, World } from './world.js'
 
 /** A law that a schedule broke. */
 export interface Violation {
@@ -27,13 +27,15 @@ export interface Report {
   readonly violations: readonly Violation[]
   /** How often notable things happened. */
   readonly notes: ReadonlyMap<string, number>
+  /** The state of the application in the end, as JSON. */
+  readonly state: string
 }
 
 const MOST_TURNS = 5000
 
 /** Runs one schedule to its end: at each turn everything ready runs, then one thing that can happen does. */
-export async function runSchedule(plan: Plan, engine: Engine = teasel): Promise<Report> {
-  const schedule = new Schedule(plan, engine)
+export async function runSchedule(plan: Plan, engine: Engine = teasel, where: Where = 'by chance'): Promise<Report> {
+  const schedule = new Schedule(plan, engine, where)
   const release = ownRejections((reason) => schedule.world.broken('no rejection is left unhandled', String(reason)))
   schedule.world.time.install()
   try {
@@ -59,6 +61,7 @@ function ownRejections(tell: (reason: unknown) => void): () => void {
 class Schedule {
   readonly world: World
   readonly #plan: Plan
+  readonly #where: Where
   readonly #reach: Reach
   readonly #started = new Set<AnyActorRef>()
   readonly #callers: AbortController[] = []
@@ -67,8 +70,9 @@ class Schedule {
   #readings: Reading[] = []
   #persister: Persister | undefined
 
-  constructor(plan: Plan, engine: Engine) {
+  constructor(plan: Plan, engine: Engine, where: Where) {
     this.#plan = plan
+    this.#where = where
     this.#moves = [...plan.moves]
     const world = new World(plan)
     this.world = world
@@ -77,7 +81,7 @@ class Schedule {
       void app.cancel({ ...(path === undefined ? {} : { path }), reason })
     const builder = new Builder(engine, world, plan.limits, observed.pathOf, cancel)
     const graph = builder.graph(plan.root, plan.concurrency === undefined ? undefined : 'limit of all')
-    const stored = persistence(plan)
+    const stored = persistence(plan, where)
     if ('persister' in stored) this.#persister = stored.persister
     const options = {
       entrypoint: plan.root.steps[0]?.name,
@@ -110,6 +114,7 @@ class Schedule {
       entries: this.world.trace.entries,
       violations: check(this.#plan, this.world.trace.entries),
       notes: this.world.notes,
+      state: JSON.stringify(this.#reach.app.state),
     }
   }
 
@@ -181,8 +186,14 @@ class Schedule {
     return true
   }
 
+  /** Where two runs of one schedule are compared, what may go on is drawn by its name, not by who came first. */
+  #pauses(): readonly Pause[] {
+    const pauses = [...this.world.pauses]
+    return this.#where === 'by chance' ? pauses : pauses.sort((a, b) => (a.label < b.label ? -1 : 1))
+  }
+
   #endPause(): void {
-    const pause = this.world.random.pick([...this.world.pauses])
+    const pause = this.world.random.pick(this.#pauses())
     this.#turn(`ends the pause of ${pause?.label}`)
     pause?.end()
   }

@@ -6,12 +6,16 @@ import type { World } from './world.js'
 const LAW = 'the store says of each branch what the run said'
 type Result = Extract<AnyEvent, { type: 'branch.settled' }>['result']
 
-/** Every third schedule of one run is stored: what a second one finds settled, it starts not again. Messages come from here alone, so the store is not asked for others. */
-export function persistence({
-  seed,
-  again,
-}: Plan): { readonly persister: Persister; readonly inboxEveryMs: number } | object {
-  return seed % 3 === 0 && !again ? { persister: memoryPersister(), inboxEveryMs: Infinity } : {}
+/** Where a schedule is stored. By chance: every third one of one run, as what a second one finds settled it starts not again. */
+export type Where = 'by chance' | 'stored' | 'nowhere'
+
+/** Messages come from here alone, so the store is not asked for others. */
+export function persistence(
+  { seed, again }: Plan,
+  where: Where,
+): { readonly persister: Persister; readonly inboxEveryMs: number } | object {
+  const stored = where === 'by chance' ? seed % 3 === 0 && !again : where === 'stored'
+  return stored ? { persister: memoryPersister(), inboxEveryMs: Infinity } : {}
 }
 
 /** Holds what is stored of every branch that had begun against what its last `branch.settled` said. */

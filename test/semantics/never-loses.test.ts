@@ -1,0 +1,208 @@
+import { createApplication, defineState, resumeOrCreate, SnapshotError } from 'teasel'
+import { createPersister, memoryPersister, PersistenceError } from 'teasel/persistence'
+import { describe, expect, it } from 'vitest'
+import { defer, settle, untilAborted } from '../support/deferred.js'
+import { mortal } from '../support/mortal-store.js'
+
+interface Work {
+  i: string
+  n: number
+  out: string
+  outs: string[]
+  tags: Set<string>
+}
+const kit = defineState<Work>()
+const quiet = { debug() {}, info() {}, warn() {}, error() {} }
+const options = { appId: 'app', entrypoint: 'map', state: {}, graceMs: 1, logger: quiet } as const
+
+describe('a crash', () => {
+  /** A map over a generator; the branches in `held` wait for their signal. */
+  function poured(ran: string[], keys: readonly string[], held: ReadonlySet<string>, ended?: () => void) {
+    const work = kit.action({
+      reads: ['i'],
+      writes: ['out'],
+      async run({ state: { i }, signal }) {
+        ran.push(i)
+        if (held.has(i)) await untilAborted(signal)
+        return { out: `${i}!` }
+      },
+    })
+    const map = kit.mapStates({
+      reads: [],
+      writes: ['outs'],
+      action: work,
+      async *states() {
+        for (const key of keys) yield [{ i: key }, { key }] as const
+        ended?.()
+      },
+      reduce: ({ results }) => ({ outs: results.map(({ state }) => state.out) }),
+    })
+    return kit.graph({ actions: { map } })
+  }
+
+  async function cutOff(keys: readonly string[], held: readonly string[], concurrency?: number) {
+    const store = memoryPersister()
+    const first = mortal(store)
+    const [ran, ended] = [[] as string[], defer()]
+    const graph = poured(ran, keys, new Set(held), () => ended.resolve())
+    void createApplication(graph, {
+      ...options,
+      persister: first.persister,
+      ...(concurrency !== undefined && { concurrency }),
+    }).run()
+    for (let i = 0; i < 5; i++) await settle()
+    first.crash()
+    return { store, ran, ended: ended.promise }
+  }
+
+  it('leaves the entry of a generator with the first record of its branch: a done one is not run again', async () => {
+    const { store } = await cutOff(['a', 'b'], ['b'])
+    const ran: string[] = []
+
+    const app = await resumeOrCreate(poured(ran, ['a', 'b'], new Set()), { ...options, persister: store })
+
+    expect((await app.run()).state.outs).toEqual(['a!', 'b!'])
+    expect(ran).toEqual(['b'])
+  })
+
+  it('leaves how many a generator gave: one more is refused when it is resumed', async () => {
+    const { store, ended } = await cutOff(['a', 'b'], ['b'])
+    await ended
+
+    const app = await resumeOrCreate(poured([], ['a', 'b', 'c'], new Set()), { ...options, persister: store })
+
+    const error = await app.run().catch((thrown: Error) => thrown.cause)
+    expect(error).toBeInstanceOf(SnapshotError)
+    expect(String(error)).toContain('there are more than 2 of them')
+  })
+
+  it('leaves that a watch said there are enough: what had not started never starts', async () => {
+    const store = memoryPersister()
+    const first = mortal(store)
+    const build = (ran: string[], reducing: Promise<void>) => {
+      const work = kit.action({
+        reads: ['i'],
+        writes: ['out'],
+        async *run({ state: { i } }) {
+          ran.push(i)
+          yield 'token'
+          return { out: `${i}!` }
+        },
+      })
+      const map = kit.mapStates({
+        reads: [],
+        writes: ['outs'],
+        settle: 'collect',
+        concurrency: 1,
+        action: work,
+        states: { a: { i: 'a' }, b: { i: 'b' }, c: { i: 'c' } },
+        watch: ({ event, settle }) => {
+          if (event.type === 'chunk') settle()
+        },
+        reduce: async ({ results }) => {
+          await reducing
+          return { outs: results.map(({ status }) => status) }
+        },
+      })
+      return kit.graph({ actions: { map } })
+    }
+    const ran: string[] = []
+    void createApplication(build(ran, new Promise(() => {})), { ...options, persister: first.persister }).run()
+    for (let i = 0; i < 5; i++) await settle()
+    first.crash()
+
+    const app = await resumeOrCreate(build(ran, Promise.resolve()), { ...options, persister: store })
+    const { state } = await app.run()
+
+    expect(ran).toEqual(['a'])
+    expect(state.outs).toEqual(['cancelled', 'cancelled', 'cancelled'])
+  })
+})
+
+it('a runner that commits between the claim of another one and its load is refused, and nothing is lost', async () => {
+  const { driver } = memoryPersister()
+  const gate = defer()
+  const ran: string[] = []
+  const step = (name: string, wait?: Promise<void>) =>
+    kit.action({
+      reads: ['n'],
+      writes: ['n'],
+      async run({ state: { n } }) {
+        ran.push(name)
+        await wait
+        return { n: n + 1 }
+      },
+    })
+  const graph = (wait?: Promise<void>) =>
+    kit.graph({ actions: { one: step('one'), two: step('two', wait) }, transitions: { one: 'two' } })
+  const about = { ...options, entrypoint: 'one', state: { n: 0 } } as const
+  const first = await resumeOrCreate(graph(gate.promise), { ...about, persister: createPersister(driver) })
+  const lost = first.run().catch((thrown: unknown) => thrown)
+  await settle()
+  const late = createPersister({
+    name: driver.name,
+    claim: (root, writer) => driver.claim(root, writer),
+    save: (group) => driver.save(group),
+    async load(partitionKey, appIds, until) {
+      gate.resolve() // the first runner commits now, if it can
+      await settle()
+      return driver.load(partitionKey, appIds, until)
+    },
+    history: (partitionKey, appId) => driver.history(partitionKey, appId),
+    list: (list) => driver.list(list),
+    delete: (root) => driver.delete(root),
+    post: (root, appId, data) => driver.post(root, appId, data),
+    inbox: (root) => driver.inbox(root),
+    close() {},
+  })
+
+  const outcome = await (await resumeOrCreate(graph(), { ...about, persister: late })).run()
+
+  expect(await lost).toBeInstanceOf(PersistenceError)
+  expect([outcome.status, outcome.state.n, ran]).toEqual(['finished', 2, ['one', 'two', 'two']])
+})
+
+it('an async source sees its signal fire when the map wants no more of it', async () => {
+  const seen: unknown[] = []
+  const map = kit.mapStates({
+    reads: [],
+    writes: ['outs'],
+    settle: 'any',
+    action: kit.action({ reads: ['i'], writes: ['out'], run: ({ state: { i } }) => ({ out: `${i}!` }) }),
+    async *states({ signal }) {
+      yield { i: 'a' }
+      seen.push(signal.aborted)
+      await untilAborted(signal).catch(() => {})
+      seen.push(signal.aborted)
+    },
+    reduce: ({ results }) => ({ outs: results.flatMap((one) => (one.status === 'done' ? [one.state.out] : [])) }),
+  })
+
+  const { state } = await createApplication(kit.graph({ actions: { map } }), options).run()
+
+  expect([state.outs, seen]).toEqual([['a!'], [false, true]])
+})
+
+it('a Set is copied for each branch that reads it', async () => {
+  const tags = new Set(['first'])
+  const work = kit.action({
+    reads: ['i', 'tags'],
+    writes: ['out'],
+    run: ({ state: { i, tags: own } }) => {
+      own.add(i)
+      return { out: [...own].join() }
+    },
+  })
+  const map = kit.mapStates({
+    reads: ['tags'],
+    writes: ['outs'],
+    action: work,
+    states: { a: { i: 'a' }, b: { i: 'b' } },
+    reduce: ({ results }) => ({ outs: results.map(({ state }) => state.out) }),
+  })
+  const app = createApplication(kit.graph({ actions: { map } }), { ...options, state: { tags } })
+
+  const { state } = await app.run()
+
+  expect([state.outs, [...state.tags]]).toEqual([['first,a', 'first,b'], ['first']])
+})
