@@ -1,6 +1,6 @@
 import type { AnyEvent } from 'teasel'
 import { printPath } from 'teasel'
-import type { Plan } from './plan.js'
+import type { Act, GraphNest, Leaf, Mercy, Nest, Plan } from './plan.js'
 import { type Report, runSchedule } from './schedule.js'
 
 /** What a program does, as whoever reads it sees it; the same with a persister and without one. */
@@ -9,8 +9,65 @@ interface Digest {
   readonly state: string
   /** The outcome of each branch, by its path, in no order. */
   readonly branches: Readonly<Record<string, string>>
-  /** What `reduce` was given, each time. */
+  /** What `reduce` was given, whatever the order of the calls. */
   readonly reduced: readonly string[]
+}
+
+/**
+ * A schedule in which nothing races: whatever the order in which its code goes on, it comes to the same end. Nobody
+ * cancels or sends, no time is over, and failures are data.
+ */
+export function calmed(plan: Plan): Plan {
+  return {
+    ...plan,
+    root: calmGraph(plan.root),
+    reader: 'leaves' in plan.reader ? { ...plan.reader, leaves: undefined } : plan.reader,
+    moves: [],
+    interceptions: [],
+  }
+}
+
+const RACING: readonly Act['do'][] = ['cancel', 'cancel-above', 'send', 'broadcast', 'hear', 'receive']
+
+const calmActs = (acts: readonly Act[]): readonly Act[] =>
+  acts
+    .filter((act) => !RACING.includes(act.do))
+    .map((act) => (act.do === 'app' ? { ...act, nest: calm(act.nest), careless: false } : act))
+
+/** Code beside the branches does not fail: its branches would be cut off wherever they are. */
+const steady = (acts: readonly Act[]): readonly Act[] =>
+  calmActs(acts)
+    .filter((act) => act.do !== 'throw' && act.do !== 'app')
+    .map((act) => (act.do === 'pause' ? { ...act, fails: false } : act))
+
+const calmMercy = (mercy: Mercy | undefined): Mercy | undefined => mercy && { ...mercy, timeoutMs: undefined }
+
+const calmLeaf = (leaf: Leaf): Leaf => ({
+  ...leaf,
+  acts: calmActs(leaf.acts),
+  cleanup: calmActs(leaf.cleanup),
+  mercy: calmMercy(leaf.mercy),
+})
+
+const calmGraph = (graph: GraphNest): GraphNest => ({
+  ...graph,
+  steps: graph.steps.map(calm),
+  rescue: graph.rescue && calmLeaf(graph.rescue),
+})
+
+function calm(nest: Nest): Nest {
+  if (nest.kind === 'leaf') return calmLeaf(nest)
+  if (nest.kind === 'graph') return calmGraph(nest)
+  return {
+    ...nest,
+    children: nest.children.map((child) => ({ ...child, nest: calm(child.nest), mercy: calmMercy(child.mercy) })),
+    before: steady(nest.before),
+    closing: steady(nest.closing),
+    reduce: nest.fold === 'all' ? calmActs(nest.reduce) : steady(nest.reduce),
+    fault: 'none',
+    policy: 'collect',
+    watch: [],
+  }
 }
 
 /** Runs a schedule without a store and with one. @returns in what they differ, if in anything */
@@ -37,7 +94,7 @@ function digestOf({ entries, state }: Report): Digest {
       branches.set(printPath(entry.event.path), settledAs(entry.event))
   }
   const sorted = [...branches].sort(([a], [b]) => (a < b ? -1 : 1))
-  return { outcomes, state, branches: Object.fromEntries(sorted), reduced: [...reduced].sort() }
+  return { outcomes, state, branches: Object.fromEntries(sorted), reduced: [...new Set(reduced)].sort() }
 }
 
 const wordOf = ({ status, by, error }: { readonly status: string; readonly by?: string; readonly error?: unknown }) =>

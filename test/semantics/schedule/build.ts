@@ -201,7 +201,9 @@ export class Builder {
 
   async #byHand(nest: Nest, life: Life, context: ActionContext): Promise<unknown> {
     const graph = this.graph({ kind: 'graph', name: 'hand', steps: [nest], laps: 1, rescue: undefined }, life.limit)
-    const options = { entrypoint: nest.name, state: { n: 0, lap: 0 }, parent: context, key: `h${nest.name}` }
+    // Each attempt puts it differently.
+    const state = { n: context.attempt, lap: 0 }
+    const options = { entrypoint: nest.name, state, parent: context, key: `h${nest.name}` }
     return this.#engine.createApplication(graph, options as never).run()
   }
 }

@@ -1,3 +1,4 @@
+import { calmed, differsWhenStored } from './both-ways.js'
 import { makePlan } from './make-plan.js'
 import { createPaint, type Paint } from './paint.js'
 import { settingLines, treeLines } from './print-plan.js'
@@ -7,12 +8,14 @@ import { Tally } from './tally.js'
 import { plain } from './trace.js'
 
 // npm run explore -- --seed N            replays one schedule for a person
+// npm run explore -- --both --from A --to B   looks for what a store changes
 // npm run explore -- --from A --to B     looks for schedules that break a law, the shortest first
 
 const HELP = `Replays schedules of the engine, each made of a number alone.
 
   --seed N           one schedule: its tree, each turn, what followed, and the laws
   --from A --to B    all seeds from A up to B: what happened, and which break a law, the shortest first
+  --both             each seed without races, with a store and without one: where the two do not come to the same end
   --json             for machines
   --help             this`
 
@@ -20,6 +23,7 @@ interface Options {
   readonly seed: number | undefined
   readonly from: number | undefined
   readonly to: number | undefined
+  readonly both: boolean
   readonly json: boolean
   readonly help: boolean
 }
@@ -29,7 +33,7 @@ function parse(args: readonly string[]): Options {
   const flags = new Set<string>()
   for (let i = 0; i < args.length; i++) {
     const arg = args[i] ?? ''
-    if (arg === '--json' || arg === '--help') flags.add(arg)
+    if (arg === '--json' || arg === '--help' || arg === '--both') flags.add(arg)
     else if (arg === '--seed' || arg === '--from' || arg === '--to') {
       const value = Number(args[++i])
       if (!Number.isInteger(value)) throw new TypeError(`${arg} takes a whole number.`)
@@ -40,6 +44,7 @@ function parse(args: readonly string[]): Options {
     seed: given.get('--seed'),
     from: given.get('--from'),
     to: given.get('--to'),
+    both: flags.has('--both'),
     json: flags.has('--json'),
     help: flags.has('--help'),
   }
@@ -95,6 +100,19 @@ async function search(from: number, to: number, json: boolean, paint: Paint): Pr
   return broken.length === 0
 }
 
+/** Seeds whose schedules, with nothing that races in them, do not come to the same end with a store and without one. */
+async function searchBoth(from: number, to: number, paint: Paint): Promise<boolean> {
+  let differing = 0
+  for (let seed = from; seed <= to; seed++) {
+    const differs = await differsWhenStored(calmed(makePlan(seed)))
+    if (differs === undefined) continue
+    differing += 1
+    console.log(paint.red(`✗ --seed ${seed}: ${differs}`))
+  }
+  console.log(`${to - from + 1} schedules with a store and without one, ${differing} of them differ`)
+  return differing === 0
+}
+
 /** Each law that was broken, with the shortest schedules that break it. */
 function brokenLines(broken: readonly Report[], paint: Paint): string[] {
   const laws = new Map<string, string[]>()
@@ -118,7 +136,11 @@ const SHOWN = 5
 const options = parse(process.argv.slice(2))
 const paint = createPaint(process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined)
 if (options.help) console.log(HELP)
-else if (options.seed !== undefined) process.exitCode = (await replay(options.seed, options.json, paint)) ? 0 : 1
+else if (options.both) {
+  const from = options.seed ?? options.from ?? 0
+  const to = options.seed ?? options.to ?? from + 499
+  process.exitCode = (await searchBoth(from, to, paint)) ? 0 : 1
+} else if (options.seed !== undefined) process.exitCode = (await replay(options.seed, options.json, paint)) ? 0 : 1
 else {
   const from = options.from ?? 0
   process.exitCode = (await search(from, options.to ?? from + 499, options.json, paint)) ? 0 : 1

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { calmed, differsWhenStored } from './both-ways.js'
 import { makePlan } from './make-plan.js'
 import { runSchedule } from './schedule.js'
 import { SCHEDULES } from './seeds.js'
@@ -25,4 +26,14 @@ describe(`${SCHEDULES} random schedules`, () => {
 
     expect(again).toEqual(first)
   }, 120_000)
+
+  it('come to the same end with a store and without one, where nothing races', async () => {
+    const differing: string[] = []
+    for (let seed = 0; seed < 200; seed++) {
+      const differs = await differsWhenStored(calmed(makePlan(seed)))
+      if (differs !== undefined) differing.push(`npm run explore -- --both --seed ${seed}  (${differs})`)
+    }
+
+    expect(differing).toEqual([])
+  }, 300_000)
 })
