@@ -225,7 +225,8 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
    */
   shutdown(reason?: unknown): Promise<void>
   /**
-   * Stores where the application stands now, whatever `save` says.
+   * Stores where the application stands now, whatever `save` says. What its next step has begun stays stored, also while
+   * it runs.
    * @throws {TypeError} without a persister
    * @throws {PersistenceError} when it cannot be stored
    */

@@ -17,7 +17,8 @@ export interface PersistOptions<S, Names> {
   readonly partitionKey?: string | null
   /**
    * When it is stored: after every step (default), after the steps of some actions, when a run or a branch ends, or when
-   * `app.save()` is called. What was not stored is run again after a crash.
+   * `app.save()` is called. What was not stored is run again after a crash. Whatever is recorded of a step that goes on
+   * (its branches, an effect of `once`, a wait) stores the step before it too, except where only `save()` stores.
    */
   readonly save?: 'every-step' | 'settle' | 'manual' | { readonly after: readonly Names[] }
   /** Keys that are never stored: they are unset after a resume, unless its `state` gives them. Default: none. */
