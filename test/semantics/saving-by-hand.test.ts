@@ -14,7 +14,7 @@ interface Work {
 }
 const kit = defineState<Work>()
 const quiet = { debug() {}, info() {}, warn() {}, error() {} }
-const options = { appId: 'app', entrypoint: 'map', state: { n: 0 }, graceMs: 1, logger: quiet } as const
+const options = { appId: 'app', entrypoint: 'map', state: { n: 0 }, graceMs: 1000, logger: quiet } as const
 
 /** A map of three branches that pay once each; the last one waits, fails, or goes on. */
 class Shop {
@@ -97,6 +97,7 @@ describe.each([
     const app = createApplication(shop.graph, { ...options, persister })
     const run = app.run()
     await shop.reached.promise
+    for (let i = 0; i < 5; i++) await settle() // what is done is stored
     await app.shutdown('deploy')
     await run
     await app.save()
