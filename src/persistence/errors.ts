@@ -42,8 +42,13 @@ export class PersistenceError extends TeaselError {
   /** Which record is corrupt, where one is. */
   readonly record: CorruptRecord | undefined
 
-  constructor(message: string, { fault, appId, writers = [], record }: PersistenceFacts, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause })
+  /** @param cause what the store threw, which may be `undefined` */
+  constructor(
+    message: string,
+    { fault, appId, writers = [], record }: PersistenceFacts,
+    ...cause: readonly [cause?: unknown]
+  ) {
+    super(message, cause.length === 0 ? undefined : { cause: cause[0] })
     this.fault = fault
     this.appId = appId
     this.writers = writers

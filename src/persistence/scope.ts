@@ -1,7 +1,8 @@
 import type { Clock } from '../internal/clock.js'
-import { isThenable } from '../internal/guards.js'
+import { isA, isThenable } from '../internal/guards.js'
 import type { Awaitable, Claim, Group, PersisterDriver, Row } from './driver.js'
 import { PersistenceError } from './errors.js'
+import { unavailable } from './faults.js'
 import type { InboxWatch } from './inbox-watch.js'
 import { orderAfter } from './order.js'
 import { Outage } from './outage.js'
@@ -143,7 +144,9 @@ export class Scope {
   }
 
   /** The store is lost, and with it the run that writes there (P4). */
-  lose(error: unknown): never {
+  lose(thrown: unknown): never {
+    // What is no error says nothing, and `undefined` would be taken for a cancel without a reason.
+    const error = isA(thrown, Error) ? thrown : unavailable(this.settings.driver.name, 'answer', thrown)
     const fault = faultOf(error)
     if (fault !== 'taken-over' && fault !== 'conflict' && fault !== 'corrupt') this.unsure = true
     this.fault ??= { error }
