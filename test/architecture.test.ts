@@ -11,6 +11,7 @@ import {
   importDirection,
   knownRooms,
   noCycles,
+  noLongSpread,
   plainIndex,
   RULES,
   type Rule,
@@ -64,6 +65,7 @@ const breaches: readonly [string, Rule, Record<string, string>][] = [
   ['any', forbiddenWords, { 'src/runtime/a.ts': 'export const a: any = 1' }],
   ['a derived signal', forbiddenWords, { 'src/runtime/a.ts': 'AbortSignal.any([])' }],
   ['a default export', forbiddenWords, { 'src/runtime/a.ts': 'export default 1' }],
+  ['a list that is spread into a call', noLongSpread, { 'src/runtime/a.ts': 'const a = Math.max(0, ...keys)' }],
   ['code in the index', plainIndex, { 'src/index.ts': "export { a } from './a.js'\nconst b = 1" }],
 ]
 

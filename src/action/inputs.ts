@@ -73,7 +73,7 @@ export function parseInputs(subject: string, spec: InputSpec, given: Inputs, whe
     const result = validate(schema, value)
     if (result.issues === undefined) parsed.push([name, result.value])
     else if (value === undefined) missing.push(name)
-    else issues.push(...result.issues.map((issue) => `The input "${name}" does not fit: ${tell(issue)}.`))
+    else for (const issue of result.issues) issues.push(`The input "${name}" does not fit: ${tell(issue)}.`)
   }
   if (missing.length > 0) throw new MissingInputError(subject, missing, Object.keys(given), where?.())
   if (issues.length > 0) throw new InputError(subject, issues, where?.())

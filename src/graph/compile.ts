@@ -88,7 +88,7 @@ function connect(
       issues.push({ kind: 'bad-transition', at, message })
       continue
     }
-    issues.push(...hidden(transitions, at))
+    for (const issue of hidden(transitions, at)) issues.push(issue)
     transitions.forEach((transition, i) => {
       const to = nodes.get(transition.to)
       const place = transitions.length === 1 ? at : `${at}[${i}]`

@@ -88,7 +88,7 @@ export function checkPlan(graph: CompiledGraph, entry: string, halts: Halts, giv
     const message = `"${node.name}" cannot be reached from "${entry}", so the run would never halt there.`
     issues.push({ kind: 'unreachable-halt', at: 'haltAfter', message })
   }
-  if (given !== undefined) issues.push(...unwritten(graph, entrypoint, given))
+  if (given !== undefined) for (const issue of unwritten(graph, entrypoint, given)) issues.push(issue)
   if (issues.length > 0) throw new GraphError(issues)
   const warnings = graph.list
     .filter((node) => !seen.has(node))

@@ -1,8 +1,9 @@
+import { isThenable } from './guards.js'
 import { macrotask, monotonic } from './platform.js'
 
 // Owns: how long the engine may hold the thread. Does not own: any application; there is one slice clock per thread.
-// T1  Whoever asks when the slice is over gets a turn of its own: in the next macrotask the turns are taken one by one,
-//     the longest wait first, and as soon as that slice is over too, the rest wait for the macrotask after it.
+// T1  Whoever asks when the slice is over gets a turn of its own: in the next macrotask the turns are taken a few at a
+//     time, the longest wait first, and once that slice is over too, the rest wait for the macrotask after it.
 
 /** How long engine time may run since the last macrotask, in milliseconds, before the next step border yields. */
 const SLICE_MS = 10
@@ -70,16 +71,42 @@ function isOver(ms: number): boolean {
   return true
 }
 
-/** Lets the next one go on, and asks again once it has done what it does at once (T1). */
+/** How many go on together, so that what they save can go together too. */
+const TOGETHER = 16
+
+/** Lets the next ones go on, and asks again once they have done what they do at once (T1). */
 function takeTurns(): void {
-  if (taken < waiting.length && isOver(SLICE_MS)) return
-  const go = waiting[taken]
-  if (go === undefined) {
+  if (taken === waiting.length) {
     waiting = []
     taken = 0
     return
   }
-  taken += 1
-  go()
+  skips = 0
+  if (isOver(SLICE_MS)) return
+  for (const most = Math.min(taken + TOGETHER, waiting.length); taken < most; taken++) waiting[taken]?.()
   void TURN.then(takeTurns)
+}
+
+/** Work in pieces: it gives control away after each, and where it gives a promise, waits for that. */
+export type Pieces<T> = Generator<unknown, T, void>
+
+/** Does pieces of work one after the other, and yields between them as a loop does between steps; at once where it can. */
+export function inSlices<T>(work: Pieces<T>): T | Promise<T> {
+  for (;;) {
+    const turn = sliceOver(BEGIN_MS)
+    if (turn !== undefined) return turn.then(() => inSlices(work))
+    const { done, value } = work.next()
+    if (done === true) return value
+    if (isThenable(value)) return Promise.resolve(value).then(() => inSlices(work))
+  }
+}
+
+/** A piece that is waited for. */
+export function* answerOf<T>(answer: T | PromiseLike<T>): Pieces<T> {
+  if (!isThenable(answer)) return answer as T
+  let found: { readonly value: T } | undefined
+  yield Promise.resolve(answer as PromiseLike<T>).then((value) => {
+    found = { value }
+  })
+  return (found as unknown as { readonly value: T }).value
 }

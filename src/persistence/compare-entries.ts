@@ -1,6 +1,8 @@
+import type { Pieces } from '../internal/slice.js'
 import type { BranchTask } from '../parallel/task.js'
 import type { State } from '../state/freeze.js'
 import type { OpenMap } from './committing.js'
+import type { ManifestEntry } from './record.js'
 import { entryOf } from './settled.js'
 
 /** How the tasks of a source differ from the entries that were recorded. */
@@ -14,18 +16,23 @@ export interface EntryChanges {
 }
 
 /**
- * Compares the first tasks of a source with the entries that were recorded.
+ * Compares the first tasks of a source with the entries that were recorded, one by one.
  * @param byKey the key of an entry is enough: another version recorded it, and `migrate` takes its branch along
  */
-export function compareEntries(
+export function* compareEntries(
   { entries }: OpenMap,
   tasks: readonly BranchTask[],
   base: State,
   byKey: boolean,
-): EntryChanges {
-  const now = new Map(tasks.map((task) => [task.key, entryOf(task, base)]))
+): Pieces<EntryChanges> {
+  const now = new Map<string, ManifestEntry>()
+  for (const task of tasks) {
+    now.set(task.key, entryOf(task, base))
+    yield
+  }
   const [moved, gone, changed]: [string[], string[], string[]] = [[], [], []]
   for (const [i, [key, hash]] of entries) {
+    yield
     const [, found] = now.get(key) ?? []
     const same = found !== undefined && (byKey || found === hash)
     if (same && tasks[i]?.key === key) continue

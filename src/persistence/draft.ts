@@ -12,6 +12,8 @@ interface OpenMap extends Writable<Omit<StoredMap, 'entries'>> {
 export interface Draft extends Omit<Writable<StoredRecord>, 'map' | 'once' | 'visits'> {
   tagged: boolean
   map: OpenMap | undefined
+  /** Of several notes, as far as they were read: it counts once it is whole. */
+  manifest: OpenMap | undefined
   once: Map<string, unknown>
   visits: Record<string, number>
 }
@@ -46,6 +48,7 @@ export function begin(appId: string, { epoch }: Row): Draft {
     oneWay: [],
     given: [],
     map: undefined,
+    manifest: undefined,
     once: new Map(),
     inbox: [],
     rows: 0,
@@ -56,8 +59,7 @@ export function begin(appId: string, { epoch }: Row): Draft {
 export function readNote(draft: Draft, { label, order }: Row, note: unknown): void {
   switch (label) {
     case 'manifest': {
-      const { map, visit, entries, version = 0 } = note as Notes['manifest']
-      draft.map = { map, visit, version, entries: new Map(entries.entries()), total: entries.length, settled: false }
+      readManifest(draft, note as Notes['manifest'])
       return
     }
     case 'entry': {
@@ -106,6 +108,15 @@ export function readNote(draft: Draft, { label, order }: Row, note: unknown): vo
     default:
       throw new SyntaxError(`there is no note "${label}".`)
   }
+}
+
+function readManifest(draft: Draft, { map, visit, entries, from = 0, total, version = 0 }: Notes['manifest']): void {
+  if (from === 0)
+    draft.manifest = { map, visit, version, entries: new Map(), total: total ?? entries.length, settled: false }
+  const open = draft.manifest
+  if (open === undefined) return
+  for (let i = 0; i < entries.length; i++) open.entries.set(from + i, entries[i] as ManifestEntry)
+  if (open.entries.size === open.total) draft.map = open
 }
 
 function lived(draft: Draft, { attempts, startedAt }: FailedNote | CancelledNote): void {

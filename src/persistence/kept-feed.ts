@@ -1,9 +1,11 @@
 import { isThenable } from '../internal/guards.js'
+import { answerOf, BEGIN_MS, inSlices, type Pieces, sliceOver } from '../internal/slice.js'
 import type { Ending } from '../parallel/results.js'
 import { type BranchTask, planOfTask } from '../parallel/task.js'
 import { branchIdOf } from './branch-id.js'
 import { isFinal, type OpenMap } from './committing.js'
 import { compareEntries } from './compare-entries.js'
+import type { Awaitable } from './driver.js'
 import { otherBranches } from './faults.js'
 import type { Journal } from './journal.js'
 import { loadRecords } from './loading.js'
@@ -22,6 +24,16 @@ import { endingOf, entryOf, triedAfresh, withNewReads } from './settled.js'
 // K2  What is stored is settled before anything starts, in the order in which it settled.
 // K3  A branch that is done is never handed out again.
 
+/** How many entries stand in one note. */
+const IN_ONE_NOTE = 1_000
+
+/** What is stored of a branch that has settled. */
+interface Outcome {
+  readonly task: BranchTask
+  readonly stored: StoredRecord
+  readonly ending: Ending
+}
+
 class KeptFeed implements KeptBranches<Journal> {
   readonly #journal: Journal
   /** Where the branches are stored. */
@@ -31,10 +43,20 @@ class KeptFeed implements KeptBranches<Journal> {
   /** What was recorded before, by place; undefined where nothing was. */
   #recorded: OpenMap | undefined
   #stored = new Map<string, StoredRecord>()
-  /** Tasks of recorded entries that are to start. */
-  #ready: BranchTask[] = []
+  /** Tasks of recorded entries that are to start, and the way through them. */
+  readonly #ready = new Map<string, BranchTask>()
+  readonly #nextReady = this.#ready.values()
+  /** Tasks of recorded entries that were pulled, from the first one that is not looked at yet. */
   #held: BranchTask[] = []
-  #phase: 'opening' | 'restoring' | 'open' = 'opening'
+  #seen = 0
+  /** How many of them there are at least. */
+  #upTo = 0
+  readonly #heldKeys = new Set<string>()
+  /** Stored outcomes that are to be settled, the last one first. */
+  #settling: Outcome[] = []
+  #phase: 'opening' | 'pulling' | 'restoring' | 'open' = 'opening'
+  /** What has to wait until the entries are recorded. */
+  #afterwards: (() => void)[] = []
   #fault: { readonly error: unknown } | undefined
 
   constructor(journal: Journal, map: KeptMap, scope: Scope) {
@@ -43,62 +65,77 @@ class KeptFeed implements KeptBranches<Journal> {
     this.#map = map
     this.#feed = map.feed
     const { name, visit } = map
-    const opened = journal.opened ? this.#open() : openLone(journal, name, visit).then(() => this.#open())
-    if (!isThenable(opened)) this.#opened()
-    else {
-      const fault = (error: unknown): void => {
-        this.#fault = { error }
-      }
-      void opened.then(() => this.#opened(), fault).then(() => map.wake())
-    }
+    const opened = journal.opened
+      ? inSlices(this.#open())
+      : openLone(journal, name, visit).then(() => inSlices(this.#open()))
+    this.#once(opened, () => this.#opened())
   }
 
-  #open(): Promise<void> | void {
+  /** Goes on at once where it can, else wakes the map then. */
+  #once(work: Awaitable<void>, done: () => void): void {
+    if (!isThenable(work)) return done()
+    const fault = (error: unknown): void => {
+      this.#fault = { error }
+    }
+    void Promise.resolve(work).then(done).catch(fault).then(this.#map.wake)
+  }
+
+  #open(): Pieces<void> {
     const [{ name, visit }, open] = [this.#map, this.#journal.map]
     this.#recorded = open?.map === name && open.visit === visit ? open : undefined
     return this.#recorded === undefined ? this.#record() : this.#load(this.#recorded)
   }
 
   #opened(): void {
-    this.#phase = this.#recorded === undefined ? 'open' : 'restoring'
+    this.#phase = this.#recorded === undefined ? 'open' : 'pulling'
+    for (const index of this.#recorded?.entries.keys() ?? []) this.#upTo = Math.max(this.#upTo, index + 1)
+    for (const work of this.#afterwards.splice(0)) work()
   }
 
-  /** Writes down a source of known length (K1). */
-  #record(): Promise<void> | void {
-    const { taskAt, feed, name, visit, base } = this.#map
+  /** Writes down a source of known length (K1). Only then the journal has the map: half of it counts for nothing. */
+  *#record(): Pieces<void> {
+    const { taskAt, feed, name, visit } = this.#map
     const { version } = this.#scope.settings
     const open: OpenMap = { map: name, visit, version, entries: new Map(), total: feed.length, settled: false }
-    this.#journal.map = open
-    if (taskAt === undefined || feed.length === undefined) return
-    const entries: ManifestEntry[] = []
-    for (let i = 0; i < feed.length; i++) entries.push(entryOf(taskAt(i), base))
-    for (const [i, entry] of entries.entries()) open.entries.set(i, entry)
-    return this.#journal.note('manifest', { map: name, visit, entries, ...versionOf(open) }) as
-      | Promise<void>
-      | undefined
+    if (taskAt !== undefined && feed.length !== undefined) yield* this.#recordAll(open, taskAt, feed.length)
+    if (!this.#map.closed()) this.#journal.map = open
   }
 
-  #load(open: OpenMap): Promise<void> | void {
-    const claimed = this.#scope.claim()
-    return claimed === undefined ? this.#loadAll(open) : claimed.then(() => this.#loadAll(open))
+  *#recordAll(open: OpenMap, taskAt: (index: number) => BranchTask, total: number): Pieces<void> {
+    const { base, name, visit } = this.#map
+    for (let from = 0; from === 0 || from < total; from += IN_ONE_NOTE) {
+      const entries: ManifestEntry[] = []
+      for (let i = from; i < Math.min(total, from + IN_ONE_NOTE); i++) {
+        yield
+        if (this.#map.closed()) return
+        const entry = entryOf(taskAt(i), base)
+        entries.push(entry)
+        open.entries.set(i, entry)
+      }
+      const part = total <= IN_ONE_NOTE ? {} : from === 0 ? { total } : { from }
+      yield this.#journal.note('manifest', { map: name, visit, entries, ...part, ...versionOf(open) })
+    }
   }
 
-  #loadAll({ entries }: OpenMap): Promise<void> | void {
+  *#load({ entries }: OpenMap): Pieces<void> {
     const { driver, partitionKey } = this.#scope.settings
-    const keys = [...entries.values()].map(([key]) => key)
-    const ids = keys.map((key) => this.idOf(key))
+    yield this.#scope.claim()
+    const keys: string[] = []
+    const ids: string[] = []
+    for (const [key] of entries.values()) {
+      keys.push(key)
+      ids.push(this.idOf(key))
+      yield
+    }
     const records = this.#scope.read(() =>
       loadRecords((some, until) => this.#scope.ask(() => driver.load(partitionKey, some, until)), ids),
     )
-    const put = (all: Awaited<typeof records>): void => {
-      for (const [i, key] of keys.entries()) {
-        const stored = all[i]
-        if (stored === undefined) continue
-        this.#stored.set(key, stored)
-        this.#scope.after(stored.order)
-      }
+    for (const [i, stored] of (yield* answerOf(records)).entries()) {
+      yield
+      if (stored === undefined) continue
+      this.#stored.set(keys[i] ?? '', stored)
+      this.#scope.after(stored.order)
     }
-    return isThenable(records) ? Promise.resolve(records).then(put) : put(records as Awaited<typeof records>)
   }
 
   idOf(key: string): string {
@@ -115,15 +152,16 @@ class KeptFeed implements KeptBranches<Journal> {
   }
 
   get pulling(): boolean {
-    return this.#phase === 'opening' || this.#feed.pulling
+    return this.#phase !== 'open' || this.#feed.pulling
   }
 
   next(): BranchTask | 'later' | 'end' {
     if (this.#fault !== undefined) throw this.#fault.error
-    if (this.#phase === 'opening') return 'later'
-    if (this.#phase === 'restoring' && !this.#restore()) return 'later'
-    if (this.#map.closed()) return 'later'
-    const task = this.#ready.shift() ?? this.#feed.next()
+    if (this.#phase === 'pulling') this.#pull()
+    if (this.#phase !== 'open' || this.#map.closed()) return 'later'
+    const ready: BranchTask | undefined = this.#nextReady.next().value
+    if (ready !== undefined) this.#ready.delete(ready.key)
+    const task = ready ?? this.#feed.next()
     if (task === 'end') this.#ended()
     else if (task !== 'later') this.#check(task)
     return task
@@ -139,23 +177,31 @@ class KeptFeed implements KeptBranches<Journal> {
     this.#write(() => this.#journal.note('total', { map: name, visit, total }))
   }
 
-  /** Pulls what is recorded, settles what has settled, and keeps the rest to start. False: not yet. */
-  #restore(): boolean {
-    const { entries } = this.#recorded as OpenMap
-    const upTo = Math.max(-1, ...entries.keys()) + 1
-    while (this.#held.length < upTo) {
+  /** Pulls what is recorded, in slices, and then makes of it what is stored. */
+  #pull(): void {
+    while (this.#held.length < this.#upTo) {
+      const turn = sliceOver(BEGIN_MS)
+      if (turn !== undefined) return void turn.then(this.#map.wake)
       const task = this.#feed.next()
-      if (task === 'later') return false
+      if (task === 'later') return
       if (task === 'end') break
       this.#held.push(task)
+      this.#heldKeys.add(task.key)
     }
-    this.#phase = 'open'
-    this.#compare()
-    const held = this.#held
-    this.#held = []
-    const settled: { readonly task: BranchTask; readonly stored: StoredRecord; readonly ending: Ending }[] = []
+    this.#phase = 'restoring'
+    this.#once(inSlices(this.#restore()), () => {
+      this.#phase = 'open'
+    })
+  }
+
+  /** Settles what has settled, and keeps the rest to start. */
+  *#restore(): Pieces<void> {
+    yield* this.#compare()
     const { settings } = this.#journal.scope
-    for (const task of held) {
+    for (; this.#seen < this.#held.length; this.#seen++) {
+      yield
+      if (this.#map.closed()) return
+      const task = this.#held[this.#seen] as BranchTask
       const found = this.#afresh.has(task.key) ? undefined : this.#stored.get(task.key)
       const stored = found && withNewReads(migrateRecord(found, settings), task.state)
       const ending = stored && endingOf(stored, this.#map.policy, this.#journal.voided)
@@ -165,26 +211,35 @@ class KeptFeed implements KeptBranches<Journal> {
         assertActions(fitted, plan)
         this.#stored.set(task.key, fitted)
       }
-      if (stored === undefined || ending === undefined) this.#ready.push(task)
-      else settled.push({ task, stored, ending })
+      if (stored === undefined || ending === undefined) this.#ready.set(task.key, task)
+      else this.#settling.push({ task, stored, ending })
     }
-    settled.sort((a, b) => a.stored.order - b.stored.order)
-    for (const { task, stored, ending } of settled) this.#map.settle(task, stored, ending) // K2, K3
+    this.#held = []
+    this.#seen = 0
+    this.#heldKeys.clear()
+    this.#settling.sort((a, b) => b.stored.order - a.stored.order)
+    while (this.#settleOne()) yield // K2, K3
     if (this.#recorded?.settled === true) this.#map.enough()
-    return true
+  }
+
+  #settleOne(): boolean {
+    const next = this.#settling.pop()
+    if (next !== undefined) this.#map.settle(next.task, next.stored, next.ending)
+    return next !== undefined
   }
 
   /** Compares the tasks of the source with the recorded entries. */
-  #compare(): void {
+  *#compare(): Pieces<void> {
     const recorded = this.#recorded as OpenMap
     const byKey = recorded.version !== this.#scope.settings.version
-    const { moved, gone, changed } = compareEntries(recorded, this.#held, this.#map.base, byKey)
+    const { moved, gone, changed } = yield* compareEntries(recorded, this.#held, this.#map.base, byKey)
+    if (this.#map.closed()) return
     for (const key of gone) this.#removed(key)
     for (const key of [...gone, ...changed]) this.#afresh.add(key)
     const more = recorded.total !== undefined && this.#feed.length !== undefined && this.#feed.length > recorded.total
     if (more) moved.push(`there are ${String(this.#feed.length)} of them, and there were ${recorded.total}`)
     if (moved.length > 0) this.#changed(moved)
-    else if (byKey) this.#recordAgain()
+    if (moved.length > 0 || byKey) yield* this.#recordAgain(recorded)
   }
 
   /** Keys whose records are of another entry: they run from their start. */
@@ -193,20 +248,21 @@ class KeptFeed implements KeptBranches<Journal> {
   #changed(moved: readonly string[]): void {
     if (this.#journal.scope.settings.changedTasks === 'error') throw otherBranches(this.#map.subject, moved)
     const recorded = this.#recorded as OpenMap
+    if (this.#map.taskAt !== undefined) return // recorded again as a whole
     recorded.total = this.#map.feed.length
     recorded.entries.clear()
-    this.#recordAgain()
   }
 
   /** Records the entries of a source of known length as they are now. */
-  #recordAgain(): void {
-    const recorded = this.#recorded as OpenMap
-    const { taskAt, feed, base, name, visit } = this.#map
+  *#recordAgain(recorded: OpenMap): Pieces<void> {
+    const { taskAt, feed } = this.#map
     if (taskAt === undefined || feed.length === undefined) return
-    recorded.version = this.#scope.settings.version
-    for (let i = 0; i < feed.length; i++) recorded.entries.set(i, entryOf(taskAt(i), base))
-    const entries = [...recorded.entries.values()]
-    this.#write(() => this.#journal.note('manifest', { map: name, visit, entries, ...versionOf(recorded) }))
+    const { version } = this.#scope.settings
+    const again: OpenMap = { ...recorded, version, entries: new Map(), total: feed.length }
+    yield* this.#recordAll(again, taskAt, feed.length)
+    if (this.#map.closed()) return
+    this.#journal.map = again
+    this.#recorded = again
   }
 
   /** A recorded branch that the source does not give any more. */
@@ -257,7 +313,9 @@ class KeptFeed implements KeptBranches<Journal> {
     const journal = live?.app.journal ?? this.#journalOf(task.key, undefined, this.#preludeOf(task))
     const { startedAt } = live ?? {}
     const attempts = startedAt === undefined ? 0 : (live?.app.attempts?.branch ?? 1)
-    this.#write(() => journal.cancelled(told, { startedAt, attempts }))
+    const work = (): void => this.#write(() => journal.cancelled(told, { startedAt, attempts }))
+    if (this.#phase === 'opening') this.#afterwards.push(work)
+    else work()
   }
 
   /** Writes what nobody waits for. Where it cannot be stored, the map fails. */
@@ -279,22 +337,29 @@ class KeptFeed implements KeptBranches<Journal> {
   }
 
   take(key: string): BranchTask | undefined {
-    const at = this.#ready.findIndex((task) => task.key === key)
-    return at < 0 ? this.#feed.take(key) : this.#ready.splice(at, 1)[0]
+    if (this.#phase !== 'open' && this.#recorded !== undefined) return undefined // it may have settled
+    const ready = this.#ready.get(key)
+    this.#ready.delete(key)
+    return ready ?? this.#feed.take(key)
   }
 
   holds(key: string): boolean {
-    return this.#ready.some((task) => task.key === key) || this.#feed.holds(key)
+    return this.#heldKeys.has(key) || this.#ready.has(key) || this.#feed.holds(key)
   }
 
   *queued(): Generator<string, void, void> {
-    for (const { key } of [...this.#held, ...this.#ready]) yield key
+    for (let i = this.#seen; i < this.#held.length; i++) yield (this.#held[i] as BranchTask).key
+    yield* this.#ready.keys()
     yield* this.#feed.queued()
   }
 
   *rest(): Generator<BranchTask, void, void> {
-    yield* this.#held.splice(0)
-    yield* this.#ready.splice(0)
+    while (this.#settleOne());
+    yield* this.#held.splice(this.#seen)
+    for (const [key, task] of this.#ready) {
+      this.#ready.delete(key)
+      yield task
+    }
     yield* this.#feed.rest()
   }
 

@@ -19,7 +19,7 @@ import { demandNames, demandText } from './text.js'
 interface Kept {
   readonly rootId: string
   readonly rows: Row[]
-  readonly inbox: Posted[]
+  inbox: Posted[]
   readonly born: number
 }
 
@@ -32,7 +32,7 @@ export class MemoryDriver implements PersisterDriver {
   #births = 0
 
   claim({ partitionKey, rootId }: RootKey, writer: string): Claim {
-    demandNames(partitionKey, rootId)
+    demandNames(partitionKey, [rootId])
     this.#refuseOther(partitionKey, rootId, rootId, writer)
     const key = keyOf(partitionKey, rootId)
     const owner = this.#owners.get(key)
@@ -41,7 +41,7 @@ export class MemoryDriver implements PersisterDriver {
   }
 
   save({ partitionKey, rootId, writer, rows, taken = [] }: Group): void {
-    demandNames(partitionKey, rootId)
+    demandNames(partitionKey, [rootId])
     for (const { appId, label } of rows) {
       demandText('An appId', appId)
       demandText('The name of an action', label)
@@ -68,8 +68,8 @@ export class MemoryDriver implements PersisterDriver {
 
   #forget(partitionKey: string | null, appIds: ReadonlySet<string>, taken: ReadonlySet<number>): void {
     for (const appId of appIds) {
-      const inbox = this.#apps.get(keyOf(partitionKey, appId))?.inbox ?? []
-      inbox.splice(0, inbox.length, ...inbox.filter(({ id }) => !taken.has(id)))
+      const kept = this.#apps.get(keyOf(partitionKey, appId))
+      if (kept !== undefined) kept.inbox = kept.inbox.filter(({ id }) => !taken.has(id))
     }
   }
 
@@ -84,7 +84,7 @@ export class MemoryDriver implements PersisterDriver {
   }
 
   load(partitionKey: string | null, appIds: readonly string[], until?: Until): readonly (Tail | undefined)[] {
-    demandNames(partitionKey, ...appIds)
+    demandNames(partitionKey, appIds)
     return appIds.map((appId) => {
       const kept = this.#apps.get(keyOf(partitionKey, appId))
       if (kept === undefined) return undefined
@@ -95,7 +95,7 @@ export class MemoryDriver implements PersisterDriver {
   }
 
   history(partitionKey: string | null, appId: string): readonly RowFacts[] {
-    demandNames(partitionKey, appId)
+    demandNames(partitionKey, [appId])
     return (this.#apps.get(keyOf(partitionKey, appId))?.rows ?? []).map(({ data: _, ...facts }) => facts)
   }
 
@@ -113,7 +113,7 @@ export class MemoryDriver implements PersisterDriver {
   }
 
   delete({ partitionKey, rootId }: RootKey): boolean {
-    demandNames(partitionKey, rootId)
+    demandNames(partitionKey, [rootId])
     const had = this.#owners.delete(keyOf(partitionKey, rootId))
     for (const [key, kept] of [...this.#apps]) {
       const [partition] = JSON.parse(key) as [string | null, string]
@@ -123,14 +123,14 @@ export class MemoryDriver implements PersisterDriver {
   }
 
   post({ partitionKey, rootId }: RootKey, appId: string, data: string): number {
-    demandNames(partitionKey, rootId, appId)
+    demandNames(partitionKey, [rootId, appId])
     const id = this.#messages++
     this.#kept(partitionKey, appId, rootId).inbox.push({ id, data })
     return id
   }
 
   inbox({ partitionKey, rootId }: RootKey): readonly Addressed[] {
-    demandNames(partitionKey, rootId)
+    demandNames(partitionKey, [rootId])
     const found = [...this.#apps].flatMap(([key, kept]) => {
       if (kept.inbox.length === 0 || kept.rootId !== rootId) return []
       const [partition, appId] = JSON.parse(key) as [string | null, string]

@@ -160,6 +160,10 @@ export interface ManifestNote {
   readonly map: string
   readonly visit: number
   readonly entries: readonly ManifestEntry[]
+  /** Where the entries begin, of a further note about the same branches. */
+  readonly from?: number
+  /** How many entries there are, where one note does not hold them all. */
+  readonly total?: number
   /** The `version` that recorded them; 0 where it is missing. */
   readonly version?: number
 }

@@ -1,5 +1,6 @@
 import { TeaselError } from '../errors.js'
 import { isPlainObject, messageOf } from '../internal/guards.js'
+import type { Pieces } from '../internal/slice.js'
 import { freezeAll, type State } from '../state/freeze.js'
 import { laidOver } from './above.js'
 import { decode, FORMAT } from './codec.js'
@@ -39,16 +40,21 @@ export function referenceOf({ rows: [first] }: Tail): Reference | undefined {
 }
 
 /**
- * Puts together what the rows of an application say.
+ * Puts together what the rows of an application say, row by row.
  * @param whole whether its inbox is read too
  * @returns undefined when it has no rows
  * @throws {PersistenceError} `corrupt`, with the row that cannot be read
  * @throws {SnapshotError} when a row is of another format
  */
-export function replay(appId: string, tail: Tail | undefined, whole: boolean, find: FindRaw): StoredRecord | undefined {
-  const draft = readRows(appId, tail, find)
+export function* replay(
+  appId: string,
+  tail: Tail | undefined,
+  whole: boolean,
+  find: FindRaw,
+): Pieces<StoredRecord | undefined> {
+  const draft = yield* readRows(appId, tail, find)
   if (tail === undefined || draft === undefined) return undefined
-  const { tagged, ...record } = draft
+  const { tagged, manifest: _half, ...record } = draft
   const last = tail.rows.at(-1)
   guarded(appId, last, () => {
     const state = tagged ? (revive(record.state) as State) : record.state
@@ -59,16 +65,17 @@ export function replay(appId: string, tail: Tail | undefined, whole: boolean, fi
 }
 
 /** The state of an application as it is stored. */
-export function rawOf(appId: string, tail: Tail | undefined, find: FindRaw): Raw | undefined {
-  const draft = readRows(appId, tail, find)
+export function* rawOf(appId: string, tail: Tail | undefined, find: FindRaw): Pieces<Raw | undefined> {
+  const draft = yield* readRows(appId, tail, find)
   return draft?.based === true ? draft : undefined
 }
 
-function readRows(appId: string, tail: Tail | undefined, find: FindRaw): Draft | undefined {
+function* readRows(appId: string, tail: Tail | undefined, find: FindRaw): Pieces<Draft | undefined> {
   const [first] = tail?.rows ?? []
   if (tail === undefined || first === undefined) return undefined
   const draft = begin(appId, first)
   for (const [i, row] of tail.rows.entries()) {
+    yield
     guarded(appId, row, () => {
       if (row.index !== first.index + i) throw new SyntaxError(`record ${first.index + i} is not there.`)
       read(draft, row, parse(row), find)

@@ -24,7 +24,7 @@ const codeOf = (odd: string): string => `U+${odd.charCodeAt(0).toString(16).toUp
  * Refuses the names of a partition and of applications in it that not every store can hold.
  * @throws {TypeError}
  */
-export function demandNames(partitionKey: string | null, ...appIds: readonly string[]): void {
+export function demandNames(partitionKey: string | null, appIds: readonly string[] = []): void {
   if (partitionKey !== null) demandText('A partitionKey', partitionKey)
   for (const appId of appIds) demandText('An appId', appId)
 }

@@ -123,7 +123,7 @@ function askKeys(schemas: NonNullable<StateSchema['keys']>, state: State, keys: 
     const schema = schemas[key]
     if (schema === undefined) continue
     const result = validate(schema, state[key], ` of ${quote(key)}`)
-    if (result.issues !== undefined) issues.push(...result.issues.map((issue) => tellBelow(key, issue)))
+    if (result.issues !== undefined) for (const issue of result.issues) issues.push(tellBelow(key, issue))
     else if (!isSame(result.value, state[key])) {
       made ??= {}
       made[key] = result.value

@@ -41,13 +41,14 @@ interface Fan {
   sum: number
 }
 const kit = defineState<Fan>()
-let lost = false
+/** The number of the branch that fails, as if its process were lost. */
+let lost = -1
 const one = kit.action({
   reads: ['n'],
   writes: ['n'],
   async run({ state: { n } }) {
     await Promise.resolve()
-    if (lost && n === 0) throw new RangeError('lost')
+    if (n === lost) throw new RangeError('lost')
     return { n: n + 1 }
   },
 })
@@ -92,17 +93,17 @@ export async function resumeMany(count: number): Promise<number> {
   const graph = map(count)
   const start = async (): Promise<number> => {
     await using persister = sqlitePersister({ file })
-    return longestBlock(async () => {
+    return await longestBlock(async () => {
       const options = { appId: 'app', entrypoint: 'map', state: {}, persister, logger } as const
       const app = await resumeOrCreate(graph, options)
       const end = await app.run().catch(() => undefined)
-      if (!lost) check(count, end?.state ?? { sum: Number.NaN })
+      if (lost < 0) check(count, end?.state ?? { sum: Number.NaN })
     })
   }
   try {
-    lost = true
+    lost = count - 1
     await start()
-    lost = false
+    lost = -1
     return await start()
   } finally {
     rmSync(folder, { recursive: true, force: true })

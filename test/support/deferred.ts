@@ -15,9 +15,9 @@ export function defer<T = void>(): Deferred<T> {
   return { promise, resolve, reject }
 }
 
-/** Lets everything run that is ready to run. */
+/** Lets everything run that is ready to run, also where a slow machine makes the engine yield now and then. */
 export async function settle(): Promise<void> {
-  for (let i = 0; i < 3; i++) await new Promise<void>((resolve) => setImmediate(resolve))
+  for (let i = 0; i < 10; i++) await new Promise<void>((resolve) => setImmediate(resolve))
 }
 
 /** A promise that ends with the signal, as a well-behaved action waits. */

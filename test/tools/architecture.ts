@@ -129,6 +129,17 @@ export const forbiddenWords: Rule = (files) =>
     })
     .filter((fault) => !EXCUSED.some((excuse) => fault.startsWith(excuse)))
 
+/** What a call is given lies on the stack, which holds about a hundred thousand: lists of any length are not spread. */
+const SPREAD =
+  /\b(push|unshift|splice|concat|max|min|fromCharCode|fromCodePoint|demandNames|partOf)\(([^()]*,\s*)?\.\.\./
+/** Spreads a list of a known length. */
+const BOUNDED: readonly string[] = ['src/persistence/bytes.ts']
+
+export const noLongSpread: Rule = (files) =>
+  files
+    .filter(({ path, text }) => !BOUNDED.includes(path) && SPREAD.test(withoutComments(text)))
+    .map(({ path }) => `${path} spreads a list into a call`)
+
 export const plainIndex: Rule = (files) => {
   const index = files.find(({ path }) => path === 'src/index.ts')
   if (index === undefined) return ['src/index.ts is missing']
@@ -144,6 +155,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   'files are named in kebab-case and say what they are': fileNames,
   'packages are imported at home only': homesOfPackages,
   'nothing asks Node, prints, says any or throws a bare Error': forbiddenWords,
+  'no list of any length is spread into a call': noLongSpread,
   'index.ts holds named re-exports and nothing else': plainIndex,
 }
 

@@ -102,7 +102,7 @@ export class SqliteDriver implements PersisterDriver {
   }
 
   claim({ partitionKey, rootId }: RootKey, writer: string): Awaitable<Claim> {
-    const part = partOf(partitionKey, rootId)
+    const part = partOf(partitionKey, [rootId])
     return this.#together('open an application', () => {
       this.#refuseOther(part, rootId, rootId, writer)
       const before = this.#sql.owner.get(part, rootId) as StoredOwner | undefined
@@ -114,7 +114,7 @@ export class SqliteDriver implements PersisterDriver {
 
   save(group: Group): Awaitable<void> {
     const { rows, taken = [] } = group
-    demandNames(group.partitionKey, group.rootId)
+    demandNames(group.partitionKey, [group.rootId])
     for (const { appId, label } of rows) {
       demandText('An appId', appId)
       demandText('The name of an action', label)
@@ -163,7 +163,7 @@ export class SqliteDriver implements PersisterDriver {
     appIds: readonly string[],
     until?: Until,
   ): Awaitable<readonly (Tail | undefined)[]> {
-    const part = partOf(partitionKey, ...appIds)
+    const part = partOf(partitionKey, appIds)
     return this.#guard('load', () => appIds.map((appId) => this.#tail(part, appId, until)))
   }
 
@@ -181,7 +181,7 @@ export class SqliteDriver implements PersisterDriver {
   }
 
   history(partitionKey: string | null, appId: string): Awaitable<readonly RowFacts[]> {
-    const part = partOf(partitionKey, appId)
+    const part = partOf(partitionKey, [appId])
     return this.#guard('read a history', () => {
       const rows = this.#sql.history.all(part, appId) as readonly Omit<StoredRow, 'data'>[]
       return rows.map((row) => toFacts(row))
@@ -189,7 +189,7 @@ export class SqliteDriver implements PersisterDriver {
   }
 
   list({ partitionKey = null, limit = 100, after }: ListOptions): Awaitable<readonly Listed[]> {
-    const part = partOf(partitionKey, ...(after === undefined ? [] : [after.appId]))
+    const part = partOf(partitionKey, after === undefined ? [] : [after.appId])
     return this.#guard('list', () => {
       const rows =
         after === undefined ? this.#sql.newest.all(part, limit) : this.#sql.older.all(part, part, after.appId, limit)
@@ -201,7 +201,7 @@ export class SqliteDriver implements PersisterDriver {
   }
 
   delete({ partitionKey, rootId }: RootKey): Awaitable<boolean> {
-    const part = partOf(partitionKey, rootId)
+    const part = partOf(partitionKey, [rootId])
     return this.#together('delete', () => {
       this.#sql.forgetInbox.run(part, rootId)
       this.#sql.forgetRows.run(part, part, rootId)
@@ -210,14 +210,14 @@ export class SqliteDriver implements PersisterDriver {
   }
 
   post({ partitionKey, rootId }: RootKey, appId: string, data: string): Awaitable<number> {
-    const part = partOf(partitionKey, rootId, appId)
+    const part = partOf(partitionKey, [rootId, appId])
     return this.#alone('store a message', () =>
       Number(this.#sql.post.run(part, appId, rootId, encoder.encode(data)).lastInsertRowid),
     )
   }
 
   inbox({ partitionKey, rootId }: RootKey): Awaitable<readonly Addressed[]> {
-    const part = partOf(partitionKey, rootId)
+    const part = partOf(partitionKey, [rootId])
     return this.#guard('look for messages', () =>
       (this.#sql.posted.all(part, rootId) as readonly (StoredPost & Pick<StoredRow, 'app'>)[]).map((post) => ({
         appId: textOf(post.app),
@@ -293,8 +293,8 @@ export class SqliteDriver implements PersisterDriver {
  * SQL counts two nulls as different, so the null partition has a text of its own.
  * @throws {TypeError} for names that are no well-formed text
  */
-function partOf(partitionKey: string | null, ...appIds: readonly string[]): string {
-  demandNames(partitionKey, ...appIds)
+function partOf(partitionKey: string | null, appIds: readonly string[] = []): string {
+  demandNames(partitionKey, appIds)
   return partitionKey === null ? '' : `=${partitionKey}`
 }
 
