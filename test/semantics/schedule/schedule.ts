@@ -3,6 +3,7 @@ import type { Persister } from 'teasel/persistence'
 import type { AnyActorRef, InspectionEvent } from 'xstate'
 import { Builder, type Engine } from './build.js'
 import type { S } from './code.js'
+import { drained } from './engine-time.js'
 import { check } from './laws/check.js'
 import { doMove, type Reach, sendFromOutside } from './moving.js'
 import { Observed } from './observed.js'
@@ -125,7 +126,20 @@ class Schedule {
       await this.#runOnce()
     }
     await this.#end()
-    if (this.#persister !== undefined) await checkStored(this.world, this.#persister)
+    if (this.#persister !== undefined) await this.#whileTimePasses(checkStored(this.world, this.#persister))
+  }
+
+  /** What is stored is read in slices, too. */
+  async #whileTimePasses(work: Promise<void>): Promise<void> {
+    let over = false
+    const ended = work.finally(() => {
+      over = true
+    })
+    while (!over || this.world.time.waiting) {
+      this.world.time.run()
+      await drained()
+    }
+    await ended
   }
 
   #next(): Reading {
