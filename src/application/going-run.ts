@@ -85,11 +85,13 @@ export class GoingRun {
     if (signal?.aborted === true) onAbort() // by the first step, before its first await
     const watch = app.parent === undefined ? app.journal?.scope.settings.watch : undefined
     watch?.hold(whenWaiting === 'stay')
+    if (app.parent === undefined) app.hub.attendance.hold(true)
     try {
       return await throughParent(app, () => (whenWaiting === 'stay' ? this.ended : this.#endedOrWaiting()))
     } finally {
       this.attended = false
       watch?.hold(false)
+      if (app.parent === undefined) app.hub.attendance.hold(false)
       this.#pacer = {}
       signal?.removeEventListener('abort', onAbort)
     }

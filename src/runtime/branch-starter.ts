@@ -116,7 +116,7 @@ export class BranchStarter {
     branch.startedAt = branch.app.journal?.stored?.startedAt ?? now
     branch.begun = hub.passed() - Math.max(0, now - branch.startedAt)
     if (ms === Infinity) return
-    branch.alarm = new Alarm(hub.clock, branch.begun + ms, () => this.#timeOut(branch, ms))
+    branch.alarm = new Alarm(hub.clock, branch.begun + ms, () => this.#timeOut(branch, ms), hub.attendance)
   }
 
   /** A branch that was given a time of its own to end after its cancel is given up after it. */

@@ -113,7 +113,7 @@ async function performInTime(app: LiveApp, step: Step, body: RunBody, limit: Lim
   let late: TimeoutError | undefined
   let work: unknown
   const begun = app.hub.passed()
-  step.alarm = new Alarm(clock, begun + limit.leftMs, () => {
+  const timeOut = (): void => {
     late = new TimeoutError(limit.what, limit.ms)
     const now = app.hub.passed()
     app.hub.lookAtWall()
@@ -127,7 +127,8 @@ async function performInTime(app: LiveApp, step: Step, body: RunBody, limit: Lim
       void Promise.resolve(work).then(tell, tell)
       gaveUp.reject(late)
     })
-  })
+  }
+  step.alarm = new Alarm(clock, begun + limit.leftMs, timeOut, app.hub.attendance)
   try {
     work = step.perform(body)
     if (!isThenable(work)) return work

@@ -6,6 +6,7 @@ import type { Interceptor } from '../lifecycle/interceptor.js'
 import { Listeners } from '../lifecycle/listeners.js'
 import { consoleLogger, harmlessLogger, type Logger } from '../lifecycle/logger.js'
 import type { Outage } from '../persistence/outage.js'
+import { Attendance } from './alarm.js'
 
 // Owns: what a whole tree of applications shares, and the one function that dispatches events.
 // Does not own: any application of the tree.
@@ -63,6 +64,7 @@ const NO_INTERCEPTORS: readonly Interceptor[] = []
 /** What a whole tree of applications shares. */
 export class Hub {
   readonly listeners = new Listeners()
+  readonly attendance = new Attendance()
   readonly clock: Clock
   readonly logger: Logger
   readonly interceptors: readonly Interceptor[]

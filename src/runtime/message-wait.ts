@@ -82,10 +82,12 @@ class MessageWait implements OpenWait, Reader {
     const { timeoutMs = Infinity, until = Infinity } = this.#limits
     const ms = Math.min(timeoutMs, until - this.since)
     if (ms === Infinity) return
-    this.#alarm = new Alarm(this.#app.hub.clock, this.#begun + ms, () => {
+    const { clock, attendance } = this.#app.hub
+    const ring = (): void => {
       this.late = new TimeoutError(waitOf(this), Math.max(0, ms))
       this.release({ reason: this.late })
-    })
+    }
+    this.#alarm = new Alarm(clock, this.#begun + ms, ring, attendance)
   }
 
   answer(message: Received | undefined): void {

@@ -114,6 +114,7 @@ export const liveCases: readonly Case[] = [
     target: BUFFER + PRODUCERS,
     run: counted(() => subject.unreadAfterOne(PRODUCERS), BUFFER),
   },
+  { name: 'reader.unread', unit: 'MB', target: 2, run: counted(() => subject.heldUnread(100_000), 0) },
   { name: 'first.success', unit: x, target: 1.15, run: firstSuccess },
   { name: 'cancel.one', unit: '× one abort', target: 20, run: cancelOne },
   { name: 'cancel.growth', unit: '× of 1 000', target: 1.5, run: cancelGrowth },

@@ -174,3 +174,27 @@ export async function waitingBranches(count: number, settle: 'first' | 'collect'
     },
   }
 }
+
+/** Megabytes of heap that a reader which is never read holds after a run of `count` steps. */
+export async function heldUnread(count: number): Promise<number> {
+  const heap = (): number => {
+    globalThis.gc?.()
+    globalThis.gc?.()
+    return process.memoryUsage().heapUsed / 2 ** 20
+  }
+  const add = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 1 }) })
+  const graph = kit.graph({
+    actions: { add },
+    transitions: { add: [{ to: 'add', when: ({ state }) => state.n % count !== 0 }] },
+  })
+  const ready = () => createApplication(graph, { entrypoint: 'add', state: { n: 0 } })
+  await ready().run()
+  const app = ready()
+  const events = app.events()
+  const before = heap()
+  const { sequenceId } = await app.run()
+  if (sequenceId !== count - 1) throw new RangeError(`${sequenceId + 1} steps were run.`)
+  const held = heap() - before
+  await events.return()
+  return held
+}

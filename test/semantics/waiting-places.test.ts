@@ -1,4 +1,4 @@
-import { createApplication, createLimit, defineMessage, defineState, type } from 'teasel'
+import { type Clock, createApplication, createLimit, defineMessage, defineState, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { type Deferred, defer, settle } from '../support/deferred.js'
 
@@ -217,4 +217,40 @@ describe('a branch that was answered', () => {
     expect(log).toEqual(['a works', 'c works', 'b works'])
     expect([limit.running, limit.waiting]).toEqual([0, 0])
   })
+})
+
+describe('the time limit of a run that was left waiting', () => {
+  it.each(['action', 'branch', 'wait'])(
+    'of its %s holds no process until somebody attends the run again',
+    async (of) => {
+      const told: string[] = []
+      const timer = { ref: () => void told.push('ref'), unref: () => void told.push('unref') }
+      const clock: Clock = { now: () => 1_000, setTimeout: () => timer, clearTimeout() {} }
+      const limit = { timeoutMs: 60_000 }
+      const ask = kit.action({
+        reads: [],
+        writes: ['n'],
+        run: async ({ context }) => ({ n: (await context.receiveOne(go, of === 'wait' ? limit : {})).body }),
+        ...(of === 'action' ? limit : {}),
+      })
+      const map = kit.mapActions({
+        reads: [],
+        writes: ['n'],
+        actions: { a: ask },
+        reduce: ({ results }) => ({ n: results[0]?.state.n ?? -1 }),
+        ...(of === 'branch' ? limit : {}),
+      })
+      const app = createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: {}, clock })
+
+      const first = await app.run({ whenWaiting: 'return' })
+      const left = [...told]
+      const second = app.run()
+      const attended = [...told]
+      await app.send(go(3), { path: 'map/a' })
+
+      expect(first.status).toBe('waiting')
+      expect([left.at(-1), attended.at(-1)]).toEqual(['unref', 'ref'])
+      expect((await second).state.n).toBe(3)
+    },
+  )
 })
