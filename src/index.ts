@@ -86,6 +86,7 @@ export { and, type Condition, type Equals, type ErrorCondition, not, or, type Wh
 export type { Halt } from './graph/runnable.js'
 export type { Conditional, TransitionList, Unconditional } from './graph/transition.js'
 export { type Clock, systemClock } from './internal/clock.js'
+export type { ErrorJson } from './internal/error-json.js'
 export type {
   AnyEvent,
   AppEvent,

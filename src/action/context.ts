@@ -73,6 +73,7 @@ export interface ActionContext {
    * @throws the reason of the step's signal, when the step is cancelled while it waits
    */
   messages<K extends readonly AnyMessageKind[]>(...kinds: K): AsyncIterable<K[number]['~received']>
+  /** The same, until `options` end it. */
   messages<K extends readonly AnyMessageKind[]>(
     ...kindsAndOptions: [...kinds: K, options: WaitOptions]
   ): AsyncIterable<K[number]['~received']>
@@ -87,6 +88,7 @@ export interface ActionContext {
    * @throws the reason of the step's signal, when the step is cancelled while it waits; or that of the `signal` given
    */
   receive<K extends readonly AnyMessageKind[]>(...kinds: K): AsyncIterable<K[number]['~received']>
+  /** The same, until `options` end it. */
   receive<K extends readonly AnyMessageKind[]>(
     ...kindsAndOptions: [...kinds: K, options: WaitOptions]
   ): AsyncIterable<K[number]['~received']>
@@ -112,6 +114,7 @@ export interface ActionContext {
    * @see {@link ActionContext.receive} for more than one
    */
   receiveOne<K extends readonly AnyMessageKind[]>(...kinds: K): Promise<K[number]['~received']>
+  /** The same, until `options` withdraw it. */
   receiveOne<K extends readonly AnyMessageKind[]>(
     ...kindsAndOptions: [...kinds: K, options: WaitOptions]
   ): Promise<K[number]['~received']>

@@ -54,7 +54,7 @@ export function isA<T>(value: unknown, Class: abstract new (...args: never) => T
 const LONGEST = 10_000
 
 /** The text of any value. Never throws: what has no text is described. */
-export function textOf(value: unknown): string {
+function textOf(value: unknown): string {
   const text = glance(() => String(value)) ?? describeValue(value)
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}… (${text.length} characters)` : text
 }

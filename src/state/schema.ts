@@ -26,8 +26,6 @@ export interface StateRules {
   readonly freeze: boolean
 }
 
-export const NO_RULES: StateRules = { schema: undefined, defaults: undefined, freeze: true }
-
 /**
  * Runs a Standard Schema, which must answer at once.
  * @param of what it is the schema of, for the message

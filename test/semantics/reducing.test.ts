@@ -10,11 +10,15 @@ const KEYS = ['a', 'b', 'c']
 /** Branches that settle when the test says so: `fail` fails them. */
 function branches(gates: Record<string, Deferred<void>>) {
   const ended: string[] = []
+  const started = defer()
+  let running = 0
   const branch = (key: string) =>
     kit.action({
       reads: [],
       writes: ['n'],
       async run({ signal }) {
+        running += 1
+        if (running === KEYS.length) started.resolve()
         try {
           await Promise.race([gates[key]?.promise, untilAborted(signal)])
           return { n: key.charCodeAt(0) }
@@ -24,7 +28,7 @@ function branches(gates: Record<string, Deferred<void>>) {
         }
       },
     })
-  return { ended, actions: { a: branch('a'), b: branch('b'), c: branch('c') } }
+  return { ended, started: started.promise, actions: { a: branch('a'), b: branch('b'), c: branch('c') } }
 }
 const fine = kit.action({ reads: [], writes: ['n'], run: () => ({ n: 1 }) })
 const fail = kit.action({ reads: [], writes: ['n'], run: (): Promise<{ n: number }> => Promise.reject(new Error('x')) })
@@ -322,12 +326,13 @@ describe('reduceLive', () => {
   })
 
   it('that throws fails the step once the branches have ended', async () => {
-    const { actions, ended } = branches(held(KEYS))
+    const { actions, ended, started } = branches(held(KEYS))
     const map = kit.mapActions({
       reads: [],
       writes: ['log'],
       actions,
-      reduceLive: (): { log: string[] } => {
+      reduceLive: async (): Promise<{ log: string[] }> => {
+        await started
         throw new Error('no use')
       },
     })

@@ -11,7 +11,7 @@ export function locate(plan: Plan, path: Path, action: string): Nest | undefined
   return graph === undefined ? undefined : stepOf(graph, action)
 }
 
-export const ALONE = 'action'
+const ALONE = 'action'
 
 /** A bare action is a graph of one, whose only action is called by its place: its key, or its map. */
 const alone = (nest: Nest): GraphNest =>
