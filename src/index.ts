@@ -51,6 +51,7 @@ export type {
   ChunkEmitted,
   Graph,
   GraphOptions,
+  NotAnAction,
   RunCommand,
   RunEmitted,
   RunInput,
@@ -84,7 +85,13 @@ export {
 } from './errors.js'
 export { and, type Condition, type Equals, type ErrorCondition, not, or, type When } from './graph/condition.js'
 export type { Halt } from './graph/runnable.js'
-export type { Conditional, TransitionList, Unconditional } from './graph/transition.js'
+export type {
+  Conditional,
+  DynamicTransitions,
+  TransitionList,
+  Transitions,
+  Unconditional,
+} from './graph/transition.js'
 export { type Clock, systemClock } from './internal/clock.js'
 export type { ErrorJson } from './internal/error-json.js'
 export type {
@@ -144,10 +151,12 @@ export type { MapStatesOptions, UnknownKeyOfBranch, UpdateFor } from './parallel
 export type { ParallelOptions } from './parallel/parallel.js'
 export type { CancelledBranch, DoneBranch, FailedBranch, SettledBranch } from './parallel/results.js'
 export type { SettlePolicy } from './parallel/settle.js'
-export type { BranchFallback, BranchOptions, SourceArgs } from './parallel/source.js'
+export { type BranchFallback, type BranchOptions, entry, type NotABranch, type SourceArgs } from './parallel/source.js'
 export type { SubgraphOptions } from './parallel/subgraph.js'
 export { type Task, task } from './parallel/task.js'
 export type {
+  NotUnderAll,
+  WatchAll,
   WatchArgs,
   WatchControl,
   WatchedChunk,

@@ -24,9 +24,11 @@ export interface ActionArgs<State, Inputs = Record<never, never>> {
 export type Returned<Update, Chunk> = Update | Promise<Update> | AsyncGenerator<Chunk, Update, void>
 
 /** Refuses, by name, what the update `U` holds beyond `Keys`: a property that the code in question must not have. */
-export type Exact<Code extends string, U, Keys extends PropertyKey> = [Exclude<KeysOf<U>, Keys>] extends [never]
+export type Exact<Code extends string, U, Keys extends PropertyKey> = [Beyond<U, Keys>] extends [never]
   ? unknown
-  : { readonly [C in Code]: (args: never) => Returned<Refuse<Exclude<KeysOf<U>, Keys>>, unknown> }
+  : { readonly [C in Code]: (args: never) => Returned<Refuse<Beyond<U, Keys>>, unknown> }
+/** Nothing is beyond keys that are just texts: those of a state that is known from data alone. */
+type Beyond<U, Keys extends PropertyKey> = string extends Keys ? never : Exclude<KeysOf<U>, Keys>
 
 /** Whatever can run as a branch, on any state that holds what it needs. */
 export interface Branch<in Needs, in Inputs = Record<never, never>, out Chunk = never> {
@@ -75,10 +77,18 @@ export interface Action<
   >
 }
 
-/** Any action, whatever it reads, writes and takes. */
+/**
+ * Any action, whatever it reads, writes and takes. Fits `actions` of every graph: for graphs that are built from data,
+ * where `{ [name: string]: AnyAction }` holds the actions and {@link DynamicTransitions} the ways between them. The
+ * compiler then checks neither; making the graph and running it do.
+ */
 export type AnyAction = Action<never, unknown, never, unknown, string>
 /** Whatever can run as a branch, its types forgotten. */
 export type AnyBranch = Branch<never, never, unknown>
+/** What is taken for an action or a runnable graph by mistake: plain code, and a graph without an entrypoint. */
+export type Mistaken =
+  | ((...args: never) => unknown)
+  | { readonly actions: unknown; readonly runnable: (...args: never) => unknown }
 export type NeedsOf<B> = B extends { readonly '~needs': (needs: infer N) => void } ? N : never
 export type InputsOf<B> = B extends { readonly '~inputs': (inputs: infer I) => void } ? I : never
 export type ChunkOf<B> = B extends { readonly '~chunk': infer C } ? C : never

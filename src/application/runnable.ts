@@ -1,5 +1,5 @@
 import type { ActorLogic, AnyActorRef, EventObject } from 'xstate'
-import type { AnyBranch, Branch, ChunkOf, InputsOf, NeedsOf, TagOf, WrittenBy } from '../action/action.js'
+import type { AnyBranch, Branch, ChunkOf, InputsOf, Mistaken, NeedsOf, TagOf, WrittenBy } from '../action/action.js'
 import type { Path } from '../action/context.js'
 import type { Inputs } from '../action/inputs.js'
 import type { Message } from '../action/message.js'
@@ -9,10 +9,19 @@ import type { ErrorCondition, When } from '../graph/condition.js'
 import type { CompiledGraph, Plan } from '../graph/plan.js'
 import { inputsOf, registerPlan } from '../graph/plan-of.js'
 import { checkPlan, type Halt, type Halts } from '../graph/runnable.js'
-import type { TransitionList } from '../graph/transition.js'
+import type { Transitions } from '../graph/transition.js'
 import { suggest } from '../internal/nearest.js'
 import { checkOptions } from '../internal/options.js'
-import type { Flat, Given, KeysOf, Name, OneOrMany, RequiredKeys, UnionToIntersection } from '../internal/type-tools.js'
+import type {
+  Flat,
+  Given,
+  KeysOf,
+  Name,
+  None,
+  OneOrMany,
+  RequiredKeys,
+  UnionToIntersection,
+} from '../internal/type-tools.js'
 import type { AnyEvent } from '../lifecycle/events.js'
 import type { GraphBranch } from '../parallel/subgraph.js'
 import { createLoneLogic } from '../runtime/lone-logic.js'
@@ -28,31 +37,47 @@ interface ActionOn<S> extends Branch<Required<S>, never, unknown> {
   readonly kind: 'action'
   readonly '~writes': Partial<S>
 }
-/** The actions of a graph over `S`, by name. */
-export type ActionsOn<S> = { readonly [name: string]: ActionOn<S> }
-export type WritesFit<S, A> = {
-  readonly [K in keyof A]: [Exclude<keyof WrittenBy<A[K]>, keyof S>] extends [never]
-    ? unknown
-    : WritesKeyNotInState<Exclude<keyof WrittenBy<A[K]>, keyof S>>
+/** The type of something in `actions` that cannot stand there. `Instead`: what to write. */
+export interface NotAnAction<Instead extends string> {
+  readonly instead: Instead & never
 }
+type WritesFit<S, X> = [Exclude<keyof WrittenBy<X>, keyof S>] extends [never]
+  ? ActionOn<S>
+  : WritesKeyNotInState<Exclude<keyof WrittenBy<X>, keyof S>>
+/** An {@link AnyAction} is let through: what it reads and writes is checked when the graph is made and run. */
+type ActionFit<S, X> = X extends { readonly kind: 'action' }
+  ? [NeedsOf<X>] extends [never]
+    ? unknown
+    : WritesFit<S, X>
+  : NotAnAction<
+      X extends { readonly kind: 'graph' }
+        ? 'subgraph({ graph, reads, writes, state, reduce })'
+        : 'action({ reads, writes, run }), or a map action'
+    >
+/** The actions of a graph over `S`, by name; and what is taken for one by mistake, so that its error says what to write. */
+export type ActionsOn<S> = { readonly [name: string]: ActionOn<S> | AnyBranch | Mistaken }
+export type ActionsFit<S, A> = { readonly [K in keyof A]: ActionFit<S, A[K]> }
 
 /** What `chat.graph({ … })` takes. */
 export interface GraphOptions<S, A, To extends string = Name<A>> {
   /** The actions; the keys name them. */
   readonly actions: A
   /** Where to go after an action: the first that holds, in order. None: the run has finished. */
-  readonly transitions?: { readonly [From in To]?: TransitionList<To, When<S>> }
+  readonly transitions?: { readonly [From in To]?: Transitions<To, When<S>> }
   /** Where to go when an action failed; asked with what it threw and the state before it. */
-  readonly onError?: { readonly [From in To]?: TransitionList<To, ErrorCondition<S>> }
+  readonly onError?: { readonly [From in To]?: Transitions<To, ErrorCondition<S>> }
 }
 
-type KeysNeeded<A> = { [K in keyof A]: RequiredKeys<NeedsOf<A[K]>> }[keyof A]
+/** What an action needs, as far as its type says it. */
+type Needs<X> = [NeedsOf<X>] extends [never] ? None : NeedsOf<X>
+type InputsSaid<X> = [InputsOf<X>] extends [never] ? { readonly [name: string]: unknown } : InputsOf<X>
+type KeysNeeded<A> = { [K in keyof A]: RequiredKeys<Needs<A[K]>> }[keyof A]
 /** What must be in the state before `Entry` runs: its reads, and the reads that no action writes. */
 export type InitialKeys<A, Entry extends keyof A, D = never> = Exclude<
-  RequiredKeys<NeedsOf<A[Entry]>> | Exclude<KeysNeeded<A>, KeysOf<WrittenBy<A[keyof A]>>>,
+  RequiredKeys<Needs<A[Entry]>> | Exclude<KeysNeeded<A>, KeysOf<WrittenBy<A[keyof A]>>>,
   D
 >
-type KeysRead<A> = { [K in keyof A]: KeysOf<NeedsOf<A[K]>> }[keyof A]
+type KeysRead<A> = { [K in keyof A]: KeysOf<Needs<A[K]>> }[keyof A]
 type WithMore<S, Needed extends keyof S, More extends keyof S> = [More] extends [never]
   ? Pick<S, Needed>
   : Flat<Pick<S, Needed> & Partial<Pick<S, More>>>
@@ -62,7 +87,7 @@ export type GraphNeeds<S, A, Needed extends keyof S> = WithMore<
   Needed,
   Exclude<Extract<KeysRead<A>, keyof S>, Needed>
 >
-export type GraphInputs<A> = Flat<UnionToIntersection<{ [K in keyof A]: InputsOf<A[K]> }[keyof A]>>
+export type GraphInputs<A> = Flat<UnionToIntersection<{ [K in keyof A]: InputsSaid<A[K]> }[keyof A]>>
 /**
  * The inputs that a run asks for: those of all actions; of none where it halts before one, as nobody knows which it
  * reaches. A missing one is then a `MissingInputError` when its action starts.

@@ -1,4 +1,4 @@
-import type { Action, ActionOptions, AnyBranch, Branch, ChunkOf, Exact, InputsOf } from '../action/action.js'
+import type { Action, ActionOptions, AnyBranch, Branch, ChunkOf, Exact, InputsOf, Mistaken } from '../action/action.js'
 import type { InputSpec, InputsIn, InputsOut } from '../action/inputs.js'
 import type { Flat, Name, None, UnionToIntersection } from '../internal/type-tools.js'
 import type { FoldOptions } from '../parallel/fold.js'
@@ -14,12 +14,12 @@ import type { MapActionsAndStatesOptions, ProductTypes } from '../parallel/map-p
 import type { MapStatesOptions, StateInputs, StatesFit, StateTypes, UpdateFor } from '../parallel/map-states.js'
 import type { ParallelOptions, TaskType, TaskTypes } from '../parallel/parallel.js'
 import type { SettlePolicy } from '../parallel/settle.js'
-import type { Entry, EntryOf, Source, SourceArgs, SourceFit } from '../parallel/source.js'
+import type { Entry, EntryOf, Source, SourceArgs, SourceFit, ThingFit } from '../parallel/source.js'
 import type { SubgraphOptions } from '../parallel/subgraph.js'
 import type { EndState, Task } from '../parallel/task.js'
 import type { ReadName, ReadsOf, WritesOf } from '../state/keys.js'
 import type { GivenTo } from '../state/spec.js'
-import type { ActionsOn, Graph, GraphOptions, WritesFit } from './runnable.js'
+import type { ActionsFit, ActionsOn, Graph, GraphOptions } from './runnable.js'
 
 /**
  * Everything that is made over one type of state. `D`: the keys that have defaults. `In`: what the schemas of its keys
@@ -81,7 +81,7 @@ export interface StateKit<in out S extends object, in out D = never, in out In e
     R extends ReadName<S>,
     W extends Name<S>,
     U extends WritesOf<In, W>,
-    const Src extends Source<Entry<AnyBranch, unknown>, SourceArgs<ReadsOf<S, R>, InputsOut<I>>>,
+    const Src extends Source<Entry<AnyBranch | Mistaken, unknown>, SourceArgs<ReadsOf<S, R>, InputsOut<I>>>,
     I extends InputSpec = None,
     const P extends SettlePolicy = 'all',
     Tag extends string = never,
@@ -114,7 +114,7 @@ export interface StateKit<in out S extends object, in out D = never, in out In e
     R extends ReadName<S>,
     W extends Name<S>,
     U extends WritesOf<In, W>,
-    B extends AnyBranch,
+    B extends AnyBranch | Mistaken,
     Src extends Source<
       Entry<UpdateFor<B, ReadsOf<S, R>>, InputsOf<B>, EndState<B, ReadsOf<S, R>>>,
       SourceArgs<ReadsOf<S, R>, InputsOut<I>>
@@ -126,6 +126,7 @@ export interface StateKit<in out S extends object, in out D = never, in out In e
   >(
     options: MapStatesOptions<S, R, W, I, P, Tag, B, Src, M> &
       FoldOptions<S, R, W, I, U, P, StateTypes<Src, B, ReadsOf<S, R>>, In> & {
+        readonly action: ThingFit<NoInfer<B>>
         readonly states: StatesFit<NoInfer<Src>, UpdateFor<B, ReadsOf<S, R>>>
       },
   ): Action<ReadsOf<S, R>, WritesOf<S, W>, StateInputs<I, B, Src>, ChunkOf<B>, Tag>
@@ -204,6 +205,6 @@ export interface StateKit<in out S extends object, in out D = never, in out In e
    * @see Burr `GraphBuilder` in burr/core/graph.py
    */
   graph<const A extends ActionsOn<S>>(
-    options: GraphOptions<S, A> & { readonly actions: WritesFit<S, NoInfer<A>> },
+    options: GraphOptions<S, A> & { readonly actions: ActionsFit<S, NoInfer<A>> },
   ): Graph<S, A, D, In>
 }

@@ -31,6 +31,18 @@ export type TransitionList<To, When> =
   | To
   | readonly [...Conditional<To, When>[], Conditional<To, When> | Unconditional<To>]
 
+/** A list of transitions that is made of data. */
+export type DynamicTransitions<To, When> = readonly (Conditional<To, When> | Unconditional<To>)[]
+
+/**
+ * The transitions of one action. Where the names of actions are known to the compiler, it checks that nothing stands
+ * behind an unconditional one; where they are just texts, the list may be made of data, and is checked as the graph is
+ * made.
+ */
+export type Transitions<To, When> =
+  | TransitionList<To, When>
+  | (string extends To ? DynamicTransitions<To, When> : never)
+
 /** A transition as declared, whatever its form. */
 export interface DeclaredTransition {
   readonly to: string

@@ -1,4 +1,4 @@
-import type { InputsOf, NeedsOf, WrittenBy } from '../action/action.js'
+import type { AnyBranch, InputsOf, NeedsOf, WrittenBy } from '../action/action.js'
 import type { Retry } from '../action/retry.js'
 
 /**
@@ -14,7 +14,7 @@ export type BranchFallback<Key, State> = (args: {
   readonly state: Readonly<Partial<State>>
 }) => Readonly<Partial<State>>
 
-/** What an entry may say beside its state or action: `[entry, options]`. */
+/** What an entry may say beside its state or action: `entry(thing, options)`, or the pair `[thing, options]`. */
 export interface BranchOptions<Inputs = unknown, State = Readonly<Record<string, unknown>>> {
   /** The name of the branch: in `branches`, in results, in paths. Default: the key of a record, else the position. */
   readonly key?: string
@@ -37,6 +37,33 @@ export interface BranchOptions<Inputs = unknown, State = Readonly<Record<string,
 }
 
 export type Entry<T, Inputs, State = Readonly<Record<string, unknown>>> = T | readonly [T, BranchOptions<Inputs, State>]
+/** Refuses inputs that the action of an entry does not take. */
+type InputsFit<T, O> = T extends AnyBranch
+  ? O extends { readonly inputs: infer I }
+    ? { readonly inputs: { readonly [K in Exclude<keyof I, keyof InputsOf<T>>]: never } }
+    : unknown
+  : unknown
+
+/**
+ * An entry of a source with options of its own: the same as the pair of both.
+ *
+ * @example
+ * ```ts
+ * const kit = defineState<{ cities: string[]; city: string; size: number; sizes: number[] }>()
+ * const measure = kit.action({ reads: ['city'], writes: ['size'], run: ({ state }) => ({ size: state.city.length }) })
+ * const all = kit.mapStates({
+ *   reads: ['cities'],
+ *   writes: ['sizes'],
+ *   action: measure,
+ *   states: ({ state }) => state.cities.map((city) => entry({ city }, { key: city, timeoutMs: 1000 })),
+ *   reduce: ({ results }) => ({ sizes: results.map(({ state }) => state.size) }),
+ * })
+ * ```
+ */
+export function entry<T, const O extends BranchOptions>(thing: T, options: O & InputsFit<T, O>): readonly [T, O] {
+  return [thing, options]
+}
+
 export type Items<T> = readonly T[] | { readonly [key: string]: T } | Iterable<T> | AsyncIterable<T>
 export type Source<T, Args> = Items<T> | ((args: Args) => Items<T>)
 
@@ -63,8 +90,20 @@ export type OwnInputs<E> = E extends readonly [unknown, { readonly inputs: infer
 type StateWithin<B> = B extends { readonly '~state': infer S } ? S : NeedsOf<B> & WrittenBy<B>
 /** Inputs and fallback of an entry against the action it stands beside. */
 type EntryFit<E> = E extends readonly [infer B, unknown]
-  ? readonly [B, BranchOptions<InputsOf<B>, StateWithin<B>>]
-  : unknown
+  ? readonly [B & ThingFit<B>, BranchOptions<InputsOf<B>, StateWithin<B>>]
+  : ThingFit<E>
+/** The type of something that cannot run as a branch. `Instead`: what to write. */
+export interface NotABranch<Instead extends string> {
+  readonly instead: Instead & never
+}
+/** Lets through what can run as a branch. */
+export type ThingFit<B> = [B] extends [AnyBranch]
+  ? unknown
+  : NotABranch<
+      B extends { readonly runnable: unknown }
+        ? 'graph.runnable({ entrypoint })'
+        : 'an action, or graph.runnable({ entrypoint })'
+    >
 type ItemsFit<X> = X extends readonly unknown[]
   ? { readonly [K in keyof X]: EntryFit<X[K]> }
   : X extends Iterable<infer E>
@@ -72,4 +111,15 @@ type ItemsFit<X> = X extends readonly unknown[]
     : X extends AsyncIterable<infer E>
       ? AsyncIterable<EntryFit<E>>
       : { readonly [K in keyof X]: EntryFit<X[K]> }
-export type SourceFit<Src> = Src extends (...args: never) => infer R ? (...args: never) => ItemsFit<R> : ItemsFit<Src>
+/** True before anything is inferred, when a source may still be of every form: then nothing is refused yet. */
+type Unresolved<Src> = [readonly never[]] extends [Src]
+  ? [(...args: never) => never] extends [Src]
+    ? true
+    : false
+  : false
+export type SourceFit<Src> =
+  Unresolved<Src> extends true
+    ? unknown
+    : Src extends (...args: never) => infer R
+      ? (...args: never) => ItemsFit<R>
+      : ItemsFit<Src>

@@ -78,8 +78,18 @@ export interface WatchControl<Keys> {
   settle(): void
 }
 
+/** The type of what `watch` has under other policies alone. `Instead`: what to write. */
+export interface NotUnderAll<Instead extends string> {
+  readonly instead: Instead & never
+}
+/** Under `'all'`, a branch that is cancelled fails the step: nothing here may do that. */
+export interface WatchAll {
+  readonly cancel: NotUnderAll<"settle: 'collect', 'any', 'first' or { atLeast: n }">
+  readonly settle: NotUnderAll<"settle: 'collect', 'any', 'first' or { atLeast: n }">
+}
+
 type WatchFunction<T, P, More> = (
-  args: WatchArgs<T> & (P extends 'all' ? unknown : WatchControl<Name<T>>) & More,
+  args: WatchArgs<T> & (P extends 'all' ? WatchAll : WatchControl<Name<T>>) & More,
 ) => void
 
 /** `watch`: a function; or with a memory, which is made afresh for each visit of the map, in each run. */

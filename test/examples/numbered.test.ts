@@ -14,6 +14,7 @@ import { state as report, inner as stepsInside, steps as stepsOutside } from '..
 import { load, settled, state as survey } from '../../examples/08-nested-maps.js'
 import { graph as byHand, firstAndLast } from '../../examples/09-by-hand.js'
 import { answered, machine, stopped } from '../../examples/10-in-a-machine.js'
+import { drawn, runDrawing } from '../../examples/17-from-json.js'
 import { addresses, addressOf } from '../../examples/addresses.js'
 import { askModel } from '../../examples/models.js'
 import { blockOf, pictures, shownIn } from '../tools/pictures.js'
@@ -134,6 +135,15 @@ describe('the examples', () => {
     expect(report.summary.length).toBeLessThanOrEqual(500)
     expect(report.headline).toBe(`1941 in ${report.kept} sentences, ${report.summary.length} characters`)
     expect('sentences' in report).toBe(false)
+  })
+
+  it('builds a graph from data, and refuses a drawing with a fault before anything runs', async () => {
+    const { both, second } = await runDrawing(drawn)
+
+    expect([both?.endsWith(' / nothing'), both?.split(' ').length, second]).toEqual([true, 7, 'nothing'])
+    await expect(runDrawing(drawn.replace('"to":"cut"', '"to":"cutt"'))).rejects.toThrow(
+      'transitions.unicorn[1]: There is no action "cutt" to go to. Did you mean "cut"?',
+    )
   })
 
   it('nests a map in a map under one limit', () => {

@@ -15,6 +15,7 @@ import { answerGraph } from '../../examples/11-fast-and-slow.js'
 import { hedgeGraph } from '../../examples/13-hedged-calls.js'
 import { graph as argument } from '../../examples/14-branches-that-argue.js'
 import { countGraph } from '../../examples/15-server-sent-events.js'
+import { drawn, graphOf } from '../../examples/17-from-json.js'
 import { jobGraph } from '../../examples/jobs/graph.js'
 import { plannerGraph } from '../../examples/planners/planner.js'
 import { researchGraph } from '../../examples/research/graph.js'
@@ -51,6 +52,7 @@ export const pictures: Readonly<Record<string, string>> = {
     wide,
   ),
   'examples/16-jobs-that-survive.ts': toMermaid(jobGraph(async () => '').runnable({ entrypoint: 'all' }), wide),
+  'examples/17-from-json.ts': toMermaid(graphOf(drawn).graph.runnable({ entrypoint: 'liberty' }), wide),
 }
 
 const FENCE = /^(\/\/ )?```mermaid\n[\s\S]*?^(?:\/\/ )?```$/m

@@ -1,6 +1,6 @@
 import { setup, createActor } from 'xstate'
 import * as z from 'zod'
-import { createApplication, defineMessage, defineState, resumeOrCreate, task, type } from 'teasel'
+import { type AnyAction, createApplication, defineMessage, defineState, type DynamicTransitions, entry, resumeOrCreate, task, type, type When } from 'teasel'
 import { memoryPersister } from 'teasel/persistence'
 interface Chat { prompt: string; prompts: string[]; answer: string; answers: Record<string, string>; verdict: 'good' | 'bad'; history?: string[] }
 const chat = defineState<Chat>()
@@ -99,6 +99,57 @@ graph.runnable({ entrypoint: 'ask', haltAfter: 'done' })
 graph.runnable({ entrypoint: 'ask', haltAfter: { tag: 'sloww' } })
 // @ts-expect-error unknown halt in a list
 graph.runnable({ entrypoint: 'ask', haltAfter: ['judge', 'done'] })
+
+// ── states with a schema per key ──
+const checked = defineState({ text: z.string().trim(), size: z.string().transform(Number), tags: z.array(z.string()).default([]), note: z.string().optional() })
+const takes = checked.action({ reads: ['size', 'tags'], writes: ['size', 'tags'], run: ({ state }) => ({ size: String(state.size + 1), tags: [...state.tags, 'x'] }) })
+const checkedGraph = checked.graph({ actions: { takes } })
+void createApplication(checkedGraph, { entrypoint: 'takes', state: { size: '1', text: 'a' } })
+// @ts-expect-error an update is what the schema takes, not what it gives
+checked.action({ reads: ['size'], writes: ['size'], run: ({ state }) => ({ size: state.size }) })
+// @ts-expect-error a key that the state lacks
+checked.action({ reads: ['sice'], writes: [], run: () => ({}) })
+// @ts-expect-error a key that may be unset
+checked.action({ reads: ['note?'], writes: ['text'], run: ({ state }) => ({ text: state.note.trim() }) })
+// @ts-expect-error an initial state is what the schema takes
+createApplication(checkedGraph, { entrypoint: 'takes', state: { size: 1 } })
+// @ts-expect-error only defaults may be left out
+createApplication(checkedGraph, { entrypoint: 'takes', state: {} })
+// @ts-expect-error no schema
+defineState({ text: 'string' })
+// @ts-expect-error a default of another type
+defineState({ text: z.string() }, { defaults: { text: 1 } })
+
+// ── errors that say what to write ──
+// @ts-expect-error a function is no action: NotAnAction<'action({ reads, writes, run }), …'>
+chat.graph({ actions: { plain: () => ({ answer: '' }) } })
+// @ts-expect-error a runnable graph is no action: NotAnAction<'subgraph({ … })'>
+chat.graph({ actions: { inner: graph.runnable({ entrypoint: 'slow' }) } })
+// @ts-expect-error a graph is no branch: NotABranch<'graph.runnable({ entrypoint })'>
+chat.mapStates({ reads: ['prompts'], writes: ['answers'], action: graph, states: [], reduce: () => ({ answers: {} }) })
+// @ts-expect-error in a record, too
+chat.mapActions({ reads: ['prompt'], writes: ['answer'], actions: { a: graph }, reduce: () => ({ answer: '' }) })
+// @ts-expect-error and a function
+chat.mapActions({ reads: ['prompt'], writes: ['answer'], actions: { a: () => ({ answer: '' }) }, reduce: () => ({ answer: '' }) })
+declare function makeWatch(): (args: { event: { type: number } }) => void
+// @ts-expect-error a watch of another type is the only error
+chat.mapActions({ reads: ['prompt'], writes: ['answer'], actions: { a: bound }, watch: makeWatch(), reduce: ({ branches }) => ({ answer: branches.a.state.answer }) })
+
+// ── graphs of data ──
+declare const drawn: { readonly [name: string]: AnyAction }
+declare const ways: { readonly [from: string]: DynamicTransitions<string, When<Chat>> }
+const dynamic = chat.graph({ actions: drawn, transitions: ways })
+void createApplication(dynamic, { entrypoint: 'any', state: {} }).run({ haltAfter: 'x' })
+void chat.graph({ actions: { ask, free: drawn['a'] ?? judge }, transitions: { ask: 'free' } })
+// @ts-expect-error a list of data is no list of known names
+chat.graph({ actions: { ask, judge }, transitions: { ask: ways['a'] ?? [] } })
+
+// ── entries ──
+chat.mapActions({ reads: ['prompt'], writes: ['answer'], actions: { a: entry(ask, { inputs: { model: 'x' } }) }, reduce: ({ branches }) => ({ answer: branches.a.state.answer }) })
+// @ts-expect-error inputs the branch does not take
+chat.mapActions({ reads: ['prompt'], writes: ['answer'], actions: { a: entry(ask, { inputs: { modl: 'x' } }) }, reduce: () => ({ answer: '' }) })
+// @ts-expect-error entry of the wrong type
+chat.mapStates({ reads: ['prompts'], writes: ['answers'], action: bound, states: [entry({ prompt: 1 }, { key: 'a' })], reduce: () => ({ answers: {} }) })
 
 // ── map actions ──
 // @ts-expect-error a branch needs what the map does not read
