@@ -10,7 +10,7 @@ import type { Gate } from '../parallel/limit.js'
 import { PersistenceError } from '../persistence/errors.js'
 import { checkUpdate, overlay } from '../state/contract.js'
 import { ownState, type State, shownState } from '../state/freeze.js'
-import { applySchema } from '../state/schema.js'
+import { applySchema, changedKeys } from '../state/schema.js'
 import { demandReads } from '../state/view.js'
 import { announce } from './announce.js'
 import { Asking } from './asking.js'
@@ -93,8 +93,10 @@ function settle(app: LiveApp, node: PlanNode, order: RunOrder, update: unknown):
   const { rules } = app.plan.graph
   const { writes } = node.parts
   const checked = checkUpdate(node.subject, writes, update, rules.freeze)
-  const laid = overlay(app.standing.state, checked)
-  const state = rules.schema === undefined ? laid : applySchema(rules, node.subject, laid, writes)
+  const before = app.standing.state
+  const laid = overlay(before, checked)
+  const state =
+    rules.schema === undefined ? laid : applySchema(rules, node.subject, laid, changedKeys(before, laid, writes))
   const written = state === laid ? checked : pick(state, writes)
   const edge = node.edges.length === 0 ? undefined : chooseEdge(node, node.edges, state)
   return commit(app, node, order, written, state, edge, undefined)

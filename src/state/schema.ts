@@ -3,7 +3,7 @@ import { ContractError } from '../errors.js'
 import { describeValue, isPlainObject, isThenable } from '../internal/guards.js'
 import { quote, suggest } from '../internal/nearest.js'
 import { equal } from './equal.js'
-import { deepFreeze, freezeAll, type State } from './freeze.js'
+import { deepFreeze, freezeAll, isMutable, type State } from './freeze.js'
 import { checkNames } from './keys.js'
 
 type Result = StandardSchemaV1.Result<unknown>
@@ -183,6 +183,14 @@ export function applySchema(
   for (const key of fresh) if (ask(schema, next, [key]).issues.length > 0) schema.oneWay.add(key)
   return next
 }
+
+/** Keys that hold another value than before, or one that may have been changed in place: the others have passed. */
+export const changedKeys = (before: State, after: State, keys: readonly string[]): readonly string[] =>
+  keys.filter((key) => {
+    const value = after[key]
+    const same = Object.hasOwn(before, key) && Object.is(before[key], value)
+    return !same || (typeof value === 'object' && value !== null && isMutable(value))
+  })
 
 /** A state with the values that its schema gives to keys which hold none. */
 export function fillState({ schema, freeze }: StateRules, state: State): State {
