@@ -43,6 +43,8 @@ export interface StateOptions<D> {
  * that the schemas give; initial states, updates and patches are typed by what they take. Entries of maps, and states of
  * tasks and sub-graphs, have the types of the state.
  *
+ * `shape` of a zod object and `entries` of a valibot object are such records.
+ *
  * What is stored has passed already: it is checked again where it is resumed, and left as it is. Schemas must answer at
  * once.
  * @throws {TypeError} for what is no Standard Schema, for a name that cannot be a key, and for defaults that do not fit

@@ -86,9 +86,11 @@ export type AnyAction = Action<never, unknown, never, unknown, string>
 /** Whatever can run as a branch, its types forgotten. */
 export type AnyBranch = Branch<never, never, unknown>
 /** What is taken for an action or a runnable graph by mistake: plain code, and a graph without an entrypoint. */
-export type Mistaken =
-  | ((...args: never) => unknown)
-  | { readonly actions: unknown; readonly runnable: (...args: never) => unknown }
+export type Mistaken = ((...args: never) => unknown) | BareGraph
+export interface BareGraph {
+  readonly actions: unknown
+  readonly runnable: (...args: never) => unknown
+}
 export type NeedsOf<B> = B extends { readonly '~needs': (needs: infer N) => void } ? N : never
 export type InputsOf<B> = B extends { readonly '~inputs': (inputs: infer I) => void } ? I : never
 export type ChunkOf<B> = B extends { readonly '~chunk': infer C } ? C : never

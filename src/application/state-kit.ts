@@ -1,4 +1,14 @@
-import type { Action, ActionOptions, AnyBranch, Branch, ChunkOf, Exact, InputsOf, Mistaken } from '../action/action.js'
+import type {
+  Action,
+  ActionOptions,
+  AnyBranch,
+  BareGraph,
+  Branch,
+  ChunkOf,
+  Exact,
+  InputsOf,
+  Mistaken,
+} from '../action/action.js'
 import type { InputSpec, InputsIn, InputsOut } from '../action/inputs.js'
 import type { Flat, Name, None, UnionToIntersection } from '../internal/type-tools.js'
 import type { FoldOptions } from '../parallel/fold.js'
@@ -14,7 +24,7 @@ import type { MapActionsAndStatesOptions, ProductTypes } from '../parallel/map-p
 import type { MapStatesOptions, StateInputs, StatesFit, StateTypes, UpdateFor } from '../parallel/map-states.js'
 import type { ParallelOptions, TaskType, TaskTypes } from '../parallel/parallel.js'
 import type { SettlePolicy } from '../parallel/settle.js'
-import type { Entry, EntryOf, Source, SourceArgs, SourceFit, ThingFit } from '../parallel/source.js'
+import type { BranchFit, Entry, EntryOf, Source, SourceArgs, SourceFit } from '../parallel/source.js'
 import type { SubgraphOptions } from '../parallel/subgraph.js'
 import type { EndState, Task } from '../parallel/task.js'
 import type { ReadName, ReadsOf, WritesOf } from '../state/keys.js'
@@ -81,7 +91,7 @@ export interface StateKit<in out S extends object, in out D = never, in out In e
     R extends ReadName<S>,
     W extends Name<S>,
     U extends WritesOf<In, W>,
-    const Src extends Source<Entry<AnyBranch | Mistaken, unknown>, SourceArgs<ReadsOf<S, R>, InputsOut<I>>>,
+    const Src extends Source<Entry<AnyBranch | BareGraph, unknown>, SourceArgs<ReadsOf<S, R>, InputsOut<I>>>,
     I extends InputSpec = None,
     const P extends SettlePolicy = 'all',
     Tag extends string = never,
@@ -126,7 +136,7 @@ export interface StateKit<in out S extends object, in out D = never, in out In e
   >(
     options: MapStatesOptions<S, R, W, I, P, Tag, B, Src, M> &
       FoldOptions<S, R, W, I, U, P, StateTypes<Src, B, ReadsOf<S, R>>, In> & {
-        readonly action: ThingFit<NoInfer<B>>
+        readonly action: BranchFit<NoInfer<B>>
         readonly states: StatesFit<NoInfer<Src>, UpdateFor<B, ReadsOf<S, R>>>
       },
   ): Action<ReadsOf<S, R>, WritesOf<S, W>, StateInputs<I, B, Src>, ChunkOf<B>, Tag>

@@ -1,4 +1,4 @@
-import type { AnyBranch, InputsOf, NeedsOf, WrittenBy } from '../action/action.js'
+import type { AnyBranch, BareGraph, InputsOf, NeedsOf, WrittenBy } from '../action/action.js'
 import type { Retry } from '../action/retry.js'
 
 /**
@@ -97,13 +97,11 @@ export interface NotABranch<Instead extends string> {
   readonly instead: Instead & never
 }
 /** Lets through what can run as a branch. */
-export type ThingFit<B> = [B] extends [AnyBranch]
+export type BranchFit<B> = [B] extends [AnyBranch]
   ? unknown
-  : NotABranch<
-      B extends { readonly runnable: unknown }
-        ? 'graph.runnable({ entrypoint })'
-        : 'an action, or graph.runnable({ entrypoint })'
-    >
+  : NotABranch<B extends BareGraph ? 'graph.runnable({ entrypoint })' : 'an action, or graph.runnable({ entrypoint })'>
+/** Of the things in a source only a graph is told apart: a function may be the source itself. */
+type ThingFit<B> = [B] extends [never] ? unknown : [B] extends [BareGraph] ? BranchFit<B> : unknown
 type ItemsFit<X> = X extends readonly unknown[]
   ? { readonly [K in keyof X]: EntryFit<X[K]> }
   : X extends Iterable<infer E>
@@ -111,15 +109,4 @@ type ItemsFit<X> = X extends readonly unknown[]
     : X extends AsyncIterable<infer E>
       ? AsyncIterable<EntryFit<E>>
       : { readonly [K in keyof X]: EntryFit<X[K]> }
-/** True before anything is inferred, when a source may still be of every form: then nothing is refused yet. */
-type Unresolved<Src> = [readonly never[]] extends [Src]
-  ? [(...args: never) => never] extends [Src]
-    ? true
-    : false
-  : false
-export type SourceFit<Src> =
-  Unresolved<Src> extends true
-    ? unknown
-    : Src extends (...args: never) => infer R
-      ? (...args: never) => ItemsFit<R>
-      : ItemsFit<Src>
+export type SourceFit<Src> = Src extends (...args: never) => infer R ? (...args: never) => ItemsFit<R> : ItemsFit<Src>
