@@ -322,9 +322,11 @@ export class Journal {
     const step = state === 'placed' ? undefined : (state ?? before)
     const made = step && this.#draftOf(step)
     const index = this.#rows
-    const rows = (made === undefined ? drafts : [made.draft, ...drafts]).map((draft, i) => {
-      return sealRow({ appId, index: index + i, epoch, order: this.scope.nextOrder(), ...draft })
-    })
+    const { scope } = this
+    const all = made === undefined ? drafts : drafts.length === 0 ? [made.draft] : [made.draft, ...drafts]
+    const rows = all.map(({ kind, label, sequenceId, data }, i) =>
+      sealRow({ appId, index: index + i, kind, epoch, sequenceId, label, order: scope.nextOrder(), data }),
+    )
     this.#rows += rows.length // so that what is saved meanwhile comes after
     this.#unsaved = undefined
     const taken = state === undefined ? (step === undefined ? [] : inbox.owed) : inbox.taken
@@ -346,8 +348,10 @@ export class Journal {
     this.#prelude = undefined
     let parts = [own]
     const send = (): Awaitable<void> => {
+      const gathers = this.hangs !== undefined
+      if (parts.length === 1) return this.scope.save(own.rows, own.taken, gathers)
       const [rows, taken] = [parts.flatMap((one) => one.rows), parts.flatMap((one) => one.taken)]
-      return this.scope.save(rows, taken, this.hangs !== undefined)
+      return this.scope.save(rows, taken, gathers)
     }
     const done = (): void => {
       for (const one of parts) one.saved()
@@ -359,11 +363,12 @@ export class Journal {
       throw error
     }
     try {
-      const { above, note } = first ?? {}
-      const entry = above === undefined || note === undefined ? [] : [above.#noted('entry', note)]
-      // In another store it cannot go with the rows: it goes before them.
-      const told = above !== undefined && above.scope !== this.scope ? above.#tellAbove(entry) : undefined
-      if (above !== undefined && above.scope === this.scope) parts = [above.#put(entry, undefined), own]
+      const told =
+        first === undefined
+          ? undefined
+          : this.#tell(first, (above) => {
+              parts = [above, own]
+            })
       const answer = told === undefined ? send() : Promise.resolve(told).then(send)
       return answer === undefined ? done() : answer.then(done, undo)
     } catch (error) {
@@ -371,8 +376,11 @@ export class Journal {
     }
   }
 
-  #tellAbove(drafts: readonly Draft[]): Awaitable<void> {
-    return drafts.length === 0 ? this.flush() : this.#write(drafts)
+  /** Tells the books above, with the rows or, where they are in another store, before them. */
+  #tell({ above, note }: Prelude<Journal>, withRows: (placed: Placed) => void): Awaitable<void> {
+    const entry = note === undefined ? [] : [above.#noted('entry', note)]
+    if (above.scope === this.scope) return withRows(above.#put(entry, undefined))
+    return entry.length === 0 ? above.flush() : above.#write(entry)
   }
 }
 

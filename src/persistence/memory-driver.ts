@@ -33,8 +33,8 @@ export class MemoryDriver implements PersisterDriver {
 
   claim({ partitionKey, rootId }: RootKey, writer: string): Claim {
     demandNames(partitionKey, [rootId])
-    this.#refuseOther(partitionKey, rootId, rootId, writer)
     const key = keyOf(partitionKey, rootId)
+    refuseOther(this.#apps.get(key), rootId, rootId, writer)
     const owner = this.#owners.get(key)
     this.#owners.set(key, { writer, count: (owner?.count ?? -1) + 1 })
     return { incarnation: (owner?.count ?? -1) + 1, before: owner?.writer }
@@ -50,20 +50,17 @@ export class MemoryDriver implements PersisterDriver {
     if (owner !== writer) throw takenOver(rootId, writer, owner)
     const next = new Map<string, number>()
     for (const { appId, index } of rows) {
-      this.#refuseOther(partitionKey, appId, rootId, writer)
-      const free = next.get(appId) ?? this.#apps.get(keyOf(partitionKey, appId))?.rows.length ?? 0
+      let free = next.get(appId)
+      if (free === undefined) {
+        const kept = this.#apps.get(keyOf(partitionKey, appId))
+        refuseOther(kept, appId, rootId, writer)
+        free = kept?.rows.length ?? 0
+      }
       if (index !== free) throw conflict(appId, index, writer)
       next.set(appId, free + 1)
     }
     for (const row of rows) this.#kept(partitionKey, row.appId, rootId).rows.push(row)
     if (taken.length > 0) this.#forget(partitionKey, new Set(rows.map(({ appId }) => appId)), new Set(taken))
-  }
-
-  /** @throws {PersistenceError} `conflict` where an application is in another tree */
-  #refuseOther(partitionKey: string | null, appId: string, rootId: string, writer: string): void {
-    const kept = this.#apps.get(keyOf(partitionKey, appId))
-    if (kept !== undefined && kept.rows.length > 0 && kept.rootId !== rootId)
-      throw ofAnotherTree(appId, writer, kept.rootId)
   }
 
   #forget(partitionKey: string | null, appIds: ReadonlySet<string>, taken: ReadonlySet<number>): void {
@@ -149,4 +146,10 @@ function lastOf(rows: readonly Row[], { sequenceId, epoch }: Until): number {
   return rows.findLastIndex(
     (row) => row.kind !== 'note' && row.sequenceId === sequenceId && (epoch === undefined || row.epoch === epoch),
   )
+}
+
+/** @throws {PersistenceError} `conflict` where an application is in another tree */
+function refuseOther(kept: Kept | undefined, appId: string, rootId: string, writer: string): void {
+  if (kept !== undefined && kept.rows.length > 0 && kept.rootId !== rootId)
+    throw ofAnotherTree(appId, writer, kept.rootId)
 }
