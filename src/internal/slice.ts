@@ -8,7 +8,7 @@ import { macrotask, monotonic } from './platform.js'
 /** How long engine time may run since the last macrotask, in milliseconds, before the next step border yields. */
 const SLICE_MS = 10
 /** How long before nothing new is begun: what was begun in this slice has work left in it. */
-export const BEGIN_MS = SLICE_MS / 2
+export const BEGIN_MS = SLICE_MS / 4
 
 /** While borders come this fast, in milliseconds, the clock is looked at only once in {@link GLANCE} of them. */
 const FAST_MS = 0.2

@@ -8,7 +8,7 @@ import { type FindRaw, type Raw, rawOf, referenceOf, replay, type StoredRecord }
 export type Load = (appIds: readonly string[], until?: Until) => Awaitable<readonly (Tail | undefined)[]>
 
 /** How many applications the store is asked for at once. */
-const AT_ONCE = 500
+const AT_ONCE = 200
 
 /**
  * Loads applications, in slices.
