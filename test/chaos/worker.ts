@@ -58,9 +58,13 @@ const disturb = setInterval(() => {
 }, 5)
 disturb.unref()
 
+/** A process that was stopped may hold the lock of the file. */
+const isLocked = ({ message }: Error): boolean => message.includes('database is locked')
+
 function failed(error: unknown): never {
   // What a lost store makes of a run is said by the run itself; anything else is a fault of ours.
-  if (PersistenceError.is(error) && error.fault === 'unavailable' && draw.outages > 0) process.exit(END.away)
+  if (PersistenceError.is(error) && error.fault === 'unavailable' && (draw.outages > 0 || isLocked(error)))
+    process.exit(END.away)
   if (PersistenceError.is(error) && error.fault === 'taken-over') process.exit(END.takenOver)
   console.error(error)
   process.exit(END.failed)
