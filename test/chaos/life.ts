@@ -93,6 +93,7 @@ export function livesIn({ worker, file, own, log, draw, random }: Setting): (pla
         if (second === undefined) return resolve(own)
         // How the second ended is how the application stands; the first may only have found that it is another's.
         void second.then((after) => {
+          // The first may also find rows of the second where it has not claimed yet: that fences it as well.
           const fine = [own, after].find(({ code, signal }) => code === END.failed || signal === 'SIGABRT') ?? after
           resolve({ ...fine, stopped, zombie: child.pid })
         })

@@ -67,6 +67,7 @@ function failed(error: unknown): never {
     process.exit(END.away)
   if (PersistenceError.is(error) && error.fault === 'taken-over') process.exit(END.takenOver)
   console.error(error)
+  if (PersistenceError.is(error) && error.fault === 'conflict') process.exit(END.conflict)
   process.exit(END.failed)
 }
 
