@@ -12,6 +12,7 @@ import { loadRecords } from './loading.js'
 import { openLone } from './lone-books.js'
 import type { Feed, KeptBranches, KeptLife, KeptMap, MapKeeper } from './map-keeping.js'
 import { assertActions, chosenAnew, migrateRecord } from './migrate.js'
+import { passSchema } from './pass-schema.js'
 import type { Hanging, ManifestEntry, Notes } from './record.js'
 import type { StoredMessage, StoredRecord } from './replay.js'
 import type { Scope } from './scope.js'
@@ -207,7 +208,7 @@ class KeptFeed implements KeptBranches<Journal> {
       const ending = stored && endingOf(stored, this.#map.policy, this.#journal.voided)
       if (stored !== undefined && ending === undefined) {
         const { plan } = planOfTask(task, this.#map.name)
-        const fitted = chosenAnew(stored, plan, found?.next)
+        const fitted = chosenAnew(passSchema(stored, plan.graph.rules), plan, found?.next)
         assertActions(fitted, plan)
         this.#stored.set(task.key, fitted)
       }

@@ -19,9 +19,9 @@ type Versions = Pick<ScopeSettings, 'version' | 'migrate'>
  * when its state does not fit the schema
  */
 export function fitRecord(stored: StoredRecord, plan: Plan, settings: Versions): StoredRecord {
-  const fitted = chosenAnew(migrateRecord(stored, settings), plan, stored.next)
+  const fitted = chosenAnew(passSchema(migrateRecord(stored, settings), plan.graph.rules), plan, stored.next)
   assertActions(fitted, plan)
-  return passSchema(fitted, plan.graph.rules)
+  return fitted
 }
 
 /** @throws {SnapshotError} when the graph lacks an action that the record names */

@@ -4,7 +4,6 @@ import { TimeoutError } from '../errors.js'
 import type { FanOut } from '../parallel/fan-out.js'
 import { gateOf } from '../parallel/limit.js'
 import type { BranchTask } from '../parallel/task.js'
-import { passSchema } from '../persistence/pass-schema.js'
 import { Alarm } from './alarm.js'
 import { announce } from './announce.js'
 import { appLogicOf } from './application-logic.js'
@@ -62,7 +61,7 @@ export class BranchStarter {
       standing: initialStanding(plan, state),
       parent: parentOf(this.#map, task.key),
     })
-    if (kept?.stored?.based === true) restore(child, passSchema(kept.stored, plan.graph.rules))
+    if (kept?.stored?.based === true) restore(child, kept.stored)
     const actor = makeActor(appLogicOf(plan), { id: task.key, parent: this.#self, input: { owned: child } })
     return new Branch(task, child, actor)
   }

@@ -497,6 +497,55 @@ describe('what is stored passes the schema where it comes back', () => {
     expect((await again(elsewhere)).state).toEqual({ n: 2, text: 'z', at: 4 })
   })
 
+  it('chooses anew what runs next on a patch as the schema has made it', async () => {
+    const kit = defineState({ n: z.coerce.number(), way: z.string() })
+    const ask = kit.action({ reads: [], writes: ['n'], run: () => ({ n: 1 }) })
+    const go = kit.action({ reads: [], writes: ['way'], run: () => ({ way: 'two' }) })
+    const stay = kit.action({ reads: [], writes: ['way'], run: () => ({ way: 'other' }) })
+    const graph = kit.graph({
+      actions: { ask, go, stay },
+      transitions: { ask: [{ to: 'go', when: { n: 2 } }, { to: 'stay' }] },
+    })
+    const options = { appId: 'a', entrypoint: 'ask', state: {}, persister: memoryPersister() } as const
+    await (await resumeOrCreate(graph, options)).step()
+
+    await rewind({ ...options, sequenceId: 0, patch: { n: '2' } })
+    const { state } = await (await resumeOrCreate(graph, options)).run()
+
+    expect(state).toEqual({ n: 2, way: 'two' })
+  })
+
+  it('refuses a half-done branch that a stricter schema refuses', async () => {
+    const graphWith = (most: number, stop: boolean) => {
+      const kit = defineState({ n: z.number().max(most), all: z.array(z.number()) })
+      const first = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 1 }) })
+      const then = kit.action({
+        reads: ['n'],
+        writes: ['n'],
+        run: ({ state }) => (stop ? Promise.reject(new RangeError('away')) : { n: state.n }),
+      })
+      const below = kit.graph({ actions: { first, then }, transitions: { first: 'then' } })
+      const each = kit.mapStates({
+        reads: [],
+        writes: ['all'],
+        action: below.runnable({ entrypoint: 'first' }),
+        states: [{ n: 1 }],
+        reduce: ({ results }) => ({ all: results.map(({ state }) => state.n) }),
+      })
+      return kit.graph({ actions: { each } })
+    }
+    const options = { appId: 'a', entrypoint: 'each', state: {}, persister: memoryPersister() } as const
+    const run = async (most: number, stop: boolean) =>
+      (await resumeOrCreate(graphWith(most, stop), options)).run().catch((error: unknown) => error)
+
+    await run(9, true)
+    const refusal = await run(1, false)
+    const end = await run(9, false)
+
+    expect(String(refusal)).toContain('does not fit the schema: n: Too big: expected number to be <=1')
+    expect(end).toMatchObject({ state: { all: [2] } })
+  })
+
   it('checks the snapshot of an actor, and makes nothing of it a second time', () => {
     const { logic } = graphOf(spec).runnable({ entrypoint: 'step' })
     const actor = createActor(logic, { input: { state: first.state as never } })
