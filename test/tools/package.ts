@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
@@ -7,7 +16,7 @@ import { publicEntries } from './entries.js'
 import { ROOT } from './vitest-report.js'
 
 // What a user would install: the package is built and packed, looked at by publint and attw, unpacked, and each of its
-// entry points imported by plain Node.
+// entry points imported by plain Node. Its declarations are checked, too, with the library of ES2022 and nothing of Node.
 mkdirSync(join(ROOT, '.cache'), { recursive: true })
 const folder = mkdtempSync(join(ROOT, '.cache/package-'))
 
@@ -50,6 +59,15 @@ try {
     mkdirSync(dirname(join(folder, 'node_modules', name)), { recursive: true })
     symlinkSync(join(ROOT, 'node_modules', name), join(folder, 'node_modules', name))
   }
+  writeFileSync(
+    join(folder, 'use.ts'),
+    "export * from 'teasel'\nexport { memoryPersister } from 'teasel/persistence'\n",
+  )
+  const compilerOptions = { target: 'es2022', lib: ['es2022', 'dom'], module: 'nodenext', strict: true, types: [] }
+  const config = { compilerOptions: { ...compilerOptions, skipLibCheck: false, noEmit: true }, files: ['use.ts'] }
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
+  run('npx', ['--no-install', 'tsc', '-p', folder])
+
   const told = publicEntries(ROOT).map(({ name }) => `${name} exports ${valuesOf(name).length} values`)
   console.log(`${size} bytes, ${readdirSync(home, { recursive: true }).length} files; ${told.join(', ')}.`)
 } catch (error) {
