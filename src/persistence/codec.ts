@@ -34,11 +34,6 @@ export function encode(value: unknown, path = ''): string {
   return JSON.stringify(plainOf(value, path))
 }
 
-/** The same of what must be written down whatever it is: what of it cannot be stored is told in words. */
-export function encodeInWords(value: unknown): string {
-  return JSON.stringify(plainInWords(value))
-}
-
 /**
  * A value as plain JSON data, with tags.
  * @throws {SerializationError} as {@link encode} throws it
@@ -46,6 +41,7 @@ export function encodeInWords(value: unknown): string {
 export const plainOf = (value: unknown, path: string): unknown =>
   tagged(value, path, { above: new Set(), inWords: false })
 
+/** The same of what must be written down whatever it is: what of it cannot be stored is told in words. */
 export const plainInWords = (value: unknown): unknown => wordsOf(value, { above: new Set(), inWords: true })
 
 interface Way {

@@ -3,6 +3,7 @@ import type { State } from '../state/freeze.js'
 import type { Row } from './driver.js'
 import type { FullFacts, ManifestEntry, StepEndMark, StepFacts } from './record.js'
 import type { StoredRecord } from './replay.js'
+import type { SavePolicy } from './scope.js'
 
 /** Of a branch: when its first step began, and at which attempt it is. */
 export interface Life {
@@ -51,7 +52,10 @@ export interface Start {
 }
 
 /** A row that has no place yet. */
-export type Draft = Pick<Row, 'kind' | 'label' | 'sequenceId' | 'data'>
+export interface Draft extends Pick<Row, 'kind' | 'label' | 'sequenceId' | 'data'> {
+  /** Of a note that is written over: its place. */
+  readonly index?: number | undefined
+}
 
 /** Rows that have their places, and what becomes of them. */
 export interface Placed {
@@ -82,4 +86,11 @@ export function fullFacts(step: CommittingStep, over: boolean): Omit<FullFacts, 
 export function patchFacts(step: CommittingStep, over: boolean): Omit<StepFacts, 'visits'> {
   const { next, end, attempts, recovered } = step
   return { next, end, attempts, recovered, cancelled: over }
+}
+
+/** True where a step is saved by the policy. */
+export function isSavedBy(policy: SavePolicy, { action, end }: CommittingStep): boolean {
+  if (policy === 'every-step') return true
+  if (policy === 'manual') return false
+  return end !== undefined || (policy !== 'settle' && policy.after.includes(action))
 }

@@ -1,5 +1,5 @@
 import type { Row } from './driver.js'
-import type { CancelledNote, FailedNote, ManifestEntry, Notes } from './record.js'
+import type { FailedNote, ManifestEntry, Notes } from './record.js'
 import type { StoredMap, StoredRecord } from './stored-record.js'
 
 // Owns: what notes make of a record.
@@ -42,6 +42,7 @@ export function begin(appId: string, { epoch }: Row): Draft {
     tries: 0,
     recovered: false,
     voided: 0,
+    standing: undefined,
     hangs: undefined,
     from: undefined,
     below: undefined,
@@ -56,7 +57,7 @@ export function begin(appId: string, { epoch }: Row): Draft {
   }
 }
 
-export function readNote(draft: Draft, { label, order }: Row, note: unknown): void {
+export function readNote(draft: Draft, { label, order }: Pick<Row, 'label' | 'order'>, note: unknown): void {
   switch (label) {
     case 'manifest': {
       readManifest(draft, note as Notes['manifest'])
@@ -82,6 +83,7 @@ export function readNote(draft: Draft, { label, order }: Row, note: unknown): vo
     }
     case 'waiting':
       draft.waiting = note as Notes['waiting']
+      if (draft.waiting.attempts !== undefined) lived(draft, { attempts: 1, ...draft.waiting })
       draft.status = 'waiting'
       return
     case 'retry': {
@@ -119,7 +121,7 @@ function readManifest(draft: Draft, { map, visit, entries, from = 0, total, vers
   if (open.entries.size === open.total) draft.map = open
 }
 
-function lived(draft: Draft, { attempts, startedAt }: FailedNote | CancelledNote): void {
+function lived(draft: Draft, { attempts, startedAt }: Pick<FailedNote, 'attempts' | 'startedAt'>): void {
   draft.attempts = attempts
   draft.startedAt = startedAt ?? draft.startedAt
 }

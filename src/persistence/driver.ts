@@ -13,7 +13,7 @@ export interface RootKey {
 /** One row: append-only, one per committed step. */
 export interface Row {
   readonly appId: string
-  /** Its place among the rows of its application: 0, 1, 2 … A row whose place is taken is refused. */
+  /** Its place among the rows of its application: 0, 1, 2 … A row whose place is taken is refused, unless it is `over`. */
   readonly index: number
   /** `full`: the whole state. `patch`: what changed since the row before. `note`: anything else. */
   readonly kind: 'full' | 'patch' | 'note'
@@ -26,10 +26,12 @@ export interface Row {
   /** Orders all rows of a tree: epoch milliseconds × 1024 and more. */
   readonly order: number
   readonly data: string
+  /** Only as it is saved: it takes the place of the note that is there. */
+  readonly over?: true
 }
 
 /** A row without its data. */
-export type RowFacts = Omit<Row, 'data'>
+export type RowFacts = Omit<Row, 'data' | 'over'>
 
 /** A message that waits in the inbox of an application. */
 export interface Posted {

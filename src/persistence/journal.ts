@@ -2,12 +2,12 @@ import type { Inputs } from '../action/inputs.js'
 import type { Plan } from '../graph/plan.js'
 import type { State } from '../state/freeze.js'
 import type { Above } from './above.js'
-import { encode } from './codec.js'
 import {
   type CommittingStep,
   type Draft,
   fullFacts,
   isFinal,
+  isSavedBy,
   type Life,
   mapOf,
   type OpenMap,
@@ -18,19 +18,36 @@ import {
   withoutTransient,
 } from './committing.js'
 import { Deltas } from './deltas.js'
-import type { Awaitable, PersisterDriver } from './driver.js'
+import type { Awaitable } from './driver.js'
 import { refuseStored } from './faults.js'
 import { hashOfBeginning } from './fingerprint.js'
 import { Inbox } from './inbox.js'
 import { followRules } from './known-rules.js'
 import { labelOf, type PlaceLabel } from './labels.js'
-import { loadRecords } from './loading.js'
-import type { JournalSetup, KeptBranches, KeptMap, MapKeeper, Prelude } from './map-keeping.js'
+import { loadOne } from './loading.js'
+import {
+  isOwn,
+  type JournalSetup,
+  type KeptBranches,
+  type KeptMap,
+  type MapKeeper,
+  type Prelude,
+} from './map-keeping.js'
 import { fitRecord } from './migrate.js'
-import { type ForkedFrom, type FullFacts, fullData, type Hanging, type Notes, noteData, patchData } from './record.js'
+import {
+  type ForkedFrom,
+  type FullFacts,
+  fullData,
+  type Hanging,
+  isStanding,
+  type Notes,
+  noteData,
+  patchData,
+} from './record.js'
 import type { StoredMessage, StoredRecord } from './replay.js'
 import type { Scope } from './scope.js'
-import { sealMessage, sealRow } from './seal.js'
+import { postTo, sealRow } from './seal.js'
+import { StandingNotes } from './standing-notes.js'
 
 // Owns: the rows of one application: which comes next, and whether it holds the whole state or what changed.
 // Does not own: when the engine commits, other applications of the tree (scope.ts).
@@ -39,9 +56,6 @@ import { sealMessage, sealRow } from './seal.js'
 // J3  A note speaks of the step that goes on. The step before it is stored first, whatever the policy, and where this is
 //     the first row of an application below another one, so is the last step of that one: nothing is ever found under a
 //     parent that stands elsewhere.
-
-const isOwn = (own: unknown): own is { readonly driver: PersisterDriver } =>
-  typeof own === 'object' && own !== null && 'driver' in own
 
 /** The books of one application. */
 export class Journal {
@@ -76,6 +90,8 @@ export class Journal {
   /** The last committed step, where the policy did not store it. */
   #unsaved: CommittingStep | undefined
   readonly #deltas: Deltas
+  /** How it stands, since the last step. */
+  status: StandingNotes
   /** The books of the application above, in the same store. */
   readonly #above: Journal | undefined
 
@@ -95,6 +111,7 @@ export class Journal {
     this.below = stored?.below ?? this.epoch
     this.inbox = new Inbox(stored?.inbox)
     this.map = mapOf(stored)
+    this.status = new StandingNotes(stored?.standing)
     this.voided = stored?.voided ?? 0
     this.#rows = stored?.rows ?? 0
     this.#deltas = new Deltas(stored?.sequenceId ?? -1)
@@ -103,20 +120,12 @@ export class Journal {
     scope.after(stored.order)
   }
 
-  /** True where this step is saved by the policy. */
-  #saves({ action, end }: CommittingStep): boolean {
-    const { policy } = this.scope.settings
-    if (policy === 'every-step') return true
-    if (policy === 'manual') return false
-    return end !== undefined || (policy !== 'settle' && policy.after.includes(action))
-  }
-
   /**
    * Saves a step (design: point of commit), or remembers it until something has to be stored.
    * @throws {PersistenceError | SerializationError} and nothing is saved
    */
   step(step: CommittingStep): Awaitable<void> {
-    if (this.#saves(step)) return this.#write([], step, () => this.#committed())
+    if (isSavedBy(this.scope.settings.policy, step)) return this.#write([], step, () => this.#committed())
     this.#unsaved = step
     this.inbox.passed()
     this.#committed()
@@ -177,11 +186,17 @@ export class Journal {
     this.stored = undefined
     this.map = undefined
     this.voided = 0
+    this.status = new StandingNotes()
   }
 
   /** Saves a note to the step that goes on. */
   note<K extends keyof Notes>(label: K, note: Notes[K]): Awaitable<void> {
-    return this.scope.settings.policy === 'manual' ? undefined : this.#write([this.#noted(label, note)])
+    if (this.scope.settings.policy === 'manual') return undefined
+    const { sequenceId } = this.#unsaved ?? this.#deltas
+    const draft = isStanding(label)
+      ? this.status.tell(label, note as never, this.scope.nextOrder(), sequenceId)
+      : this.#noted(label, note)
+    return draft && this.#write([draft])
   }
 
   /** The run failed: a further one tries its step again. */
@@ -195,10 +210,15 @@ export class Journal {
    * The application was cancelled. For good: said once, in the moment it happens.
    * @param resumable whatever the cause says: the run of a root is over, and another may begin
    */
-  cancelled({ cause, by, reason }: Cancelled, life: Life, resumable = false): Awaitable<void> {
+  cancelled(
+    { cause, by, reason }: Pick<Notes['cancelled'], 'cause' | 'by' | 'reason'>,
+    life: Life,
+    resumable = false,
+  ): Awaitable<void> {
     if (this.#over) return undefined
     const final = !resumable && isFinal(cause)
     this.#over = final
+    if (!final && this.status.waits && (cause !== 'app' || by !== 'app')) return undefined // and it waits on
     return this.note('cancelled', { cause, by, reason, final, ...toldOf(life) })
   }
 
@@ -286,28 +306,23 @@ export class Journal {
     this.below = stored.below ?? stored.epoch
     this.#from = stored.from
     this.map = mapOf(stored)
+    this.status = new StandingNotes(stored.standing)
     this.voided = stored.voided
   }
 
   /** Loads what is stored of this application. */
-  async load(): Promise<StoredRecord | undefined> {
-    const { driver, partitionKey } = this.scope.settings
-    const [stored] = await loadRecords(
-      (ids, until) => this.scope.ask(() => driver.load(partitionKey, ids, until)),
-      [this.appId],
-    )
-    return stored
+  load(): Promise<StoredRecord | undefined> {
+    return loadOne(this.scope, this.appId)
   }
 
   /** Puts a message into the inbox of an application of the tree. @returns its id */
-  async post(appId: string, message: Pick<StoredMessage, 'kind' | 'body'>, scope = this.scope): Promise<number> {
-    const { driver, partitionKey, rootId } = scope.settings
-    return driver.post({ partitionKey, rootId }, appId, sealMessage(appId, encode(message, 'message')))
+  post(appId: string, message: Pick<StoredMessage, 'kind' | 'body'>, scope = this.scope): Promise<number> {
+    return postTo(scope.settings, appId, message)
   }
 
   /** The application waits for a message from outside. */
-  waits(action: string, kinds: readonly string[]): Awaitable<void> {
-    return this.note('waiting', { action, kinds })
+  waits(action: string, kinds: readonly string[], life: Life): Awaitable<void> {
+    return this.note('waiting', { action, kinds, ...(this.hangs && toldOf(life)) })
   }
 
   #noted<K extends keyof Notes>(label: K, note: Notes[K]): Draft {
@@ -317,17 +332,16 @@ export class Journal {
 
   /** Gives rows their places: those given, after the step that is made or that is still to be stored (J3). */
   #put(drafts: readonly Draft[], state: CommittingStep | 'placed' | undefined): Placed {
-    const { appId, epoch, inbox } = this
-    const before = this.#unsaved
+    const { appId, epoch, inbox, scope } = this
+    const [before, index] = [this.#unsaved, this.#rows]
     const step = state === 'placed' ? undefined : (state ?? before)
     const made = step && this.#draftOf(step)
-    const index = this.#rows
-    const { scope } = this
     const all = made === undefined ? drafts : drafts.length === 0 ? [made.draft] : [made.draft, ...drafts]
-    const rows = all.map(({ kind, label, sequenceId, data }, i) =>
-      sealRow({ appId, index: index + i, kind, epoch, sequenceId, label, order: scope.nextOrder(), data }),
+    // What is saved meanwhile comes after.
+    const rows = all.map(({ kind, label, sequenceId, data, index: at = this.#rows++ }) =>
+      sealRow({ appId, index: at, kind, epoch, sequenceId, label, order: scope.nextOrder(), data }, at < index),
     )
-    this.#rows += rows.length // so that what is saved meanwhile comes after
+    const unplace = this.status.place(rows)
     this.#unsaved = undefined
     const taken = state === undefined ? (step === undefined ? [] : inbox.owed) : inbox.taken
     const saved = (): void => {
@@ -337,6 +351,7 @@ export class Journal {
     const lost = (): void => {
       this.#rows = Math.min(this.#rows, index) // J2
       this.#unsaved ??= before
+      unplace()
     }
     return { rows, taken, saved, lost }
   }
@@ -383,5 +398,3 @@ export class Journal {
     return entry.length === 0 ? above.flush() : above.#write(entry)
   }
 }
-
-type Cancelled = Pick<Notes['cancelled'], 'cause' | 'by' | 'reason'>

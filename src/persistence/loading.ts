@@ -1,6 +1,7 @@
 import { answerOf, inSlices, type Pieces } from '../internal/slice.js'
 import type { Awaitable, Tail, Until } from './driver.js'
 import { type FindRaw, type Raw, rawOf, referenceOf, replay, type StoredRecord } from './replay.js'
+import type { Scope } from './scope.js'
 
 // Owns: that applications are read together with what their rows refer to above them, each thing once.
 
@@ -53,4 +54,11 @@ function* loadAbove(
     yield* loadAbove(load, [tail], known)
     known.set(name, yield* rawOf(appId, tail, (at) => known.get(at)))
   }
+}
+
+/** Loads one application of a tree. */
+export async function loadOne(scope: Scope, appId: string): Promise<StoredRecord | undefined> {
+  const { driver, partitionKey } = scope.settings
+  const [stored] = await loadRecords((ids, until) => scope.ask(() => driver.load(partitionKey, ids, until)), [appId])
+  return stored
 }

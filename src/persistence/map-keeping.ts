@@ -2,6 +2,7 @@ import type { Ending } from '../parallel/results.js'
 import type { SettlePolicy } from '../parallel/settle.js'
 import type { BranchTask } from '../parallel/task.js'
 import type { State } from '../state/freeze.js'
+import type { PersisterDriver } from './driver.js'
 import type { Hanging, Notes } from './record.js'
 import type { StoredMessage, StoredRecord } from './replay.js'
 import type { Scope } from './scope.js'
@@ -81,3 +82,7 @@ export interface Prelude<J> {
   readonly above: J
   readonly note?: Notes['entry'] | undefined
 }
+
+/** Whether a map has a persister of its own. */
+export const isOwn = (own: unknown): own is { readonly driver: PersisterDriver } =>
+  typeof own === 'object' && own !== null && 'driver' in own

@@ -49,17 +49,19 @@ export class MemoryDriver implements PersisterDriver {
     const owner = this.#owners.get(keyOf(partitionKey, rootId))?.writer
     if (owner !== writer) throw takenOver(rootId, writer, owner)
     const next = new Map<string, number>()
-    for (const { appId, index } of rows) {
+    for (const { appId, index, over } of rows) {
+      const kept = this.#apps.get(keyOf(partitionKey, appId))
       let free = next.get(appId)
       if (free === undefined) {
-        const kept = this.#apps.get(keyOf(partitionKey, appId))
         refuseOther(kept, appId, rootId, writer)
         free = kept?.rows.length ?? 0
       }
+      const known = kept?.rows ?? []
+      if (over === true && (known[index]?.kind === 'note' || (index >= known.length && index < free))) continue
       if (index !== free) throw conflict(appId, index, writer)
       next.set(appId, free + 1)
     }
-    for (const row of rows) this.#kept(partitionKey, row.appId, rootId).rows.push(row)
+    for (const { over: _, ...row } of rows) this.#kept(partitionKey, row.appId, rootId).rows[row.index] = row
     if (taken.length > 0) this.#forget(partitionKey, new Set(rows.map(({ appId }) => appId)), new Set(taken))
   }
 

@@ -1,7 +1,7 @@
 import type { CancelCause } from '../lifecycle/events.js'
 import type { State } from '../state/freeze.js'
 import { type Above, encodeOver } from './above.js'
-import { encode, encodeInWords, FORMAT } from './codec.js'
+import { encode, FORMAT, plainInWords, plainOf } from './codec.js'
 import { holdState } from './held.js'
 import { diff, type Patch } from './patch.js'
 
@@ -196,6 +196,9 @@ export interface OnceNote {
 export interface WaitingNote {
   readonly action: string
   readonly kinds: readonly string[]
+  /** Of a branch: at which attempt it is, and when it began. */
+  readonly attempts?: number
+  readonly startedAt?: number
 }
 /** The branch is tried again, at its failed step. */
 export interface RetryNote {
@@ -235,9 +238,30 @@ export interface Notes {
   readonly cancelled: CancelledNote
 }
 
+const STANDING = ['waiting', 'retry', 'failed', 'cancelled'] as const
+
+/** What a note of how an application stands is. */
+export type StandingLabel = (typeof STANDING)[number]
+
+export const isStanding = (label: string): label is StandingLabel => (STANDING as readonly string[]).includes(label)
+
+/** One of them as it is stored, and its order. */
+export type StoredNote = readonly [label: StandingLabel, form: unknown, order: number]
+
+/** The row that holds them: its place, and what is in it. */
+export interface StandingRow {
+  readonly index: number
+  readonly notes: readonly StoredNote[]
+}
+
+/** How something ended can always be written down, whatever was thrown or given as the reason. */
+export const noteForm = <K extends StandingLabel>(label: K, note: Notes[K]): unknown =>
+  label === 'failed' || label === 'cancelled' ? plainInWords(note) : plainOf(note, label)
+
+/** The data of the row that holds them. */
+export const standingData = (notes: readonly StoredNote[]): string => JSON.stringify({ f: FORMAT, d: notes })
+
 /** @throws {SerializationError} with the path of what cannot be stored */
 export function noteData<K extends keyof Notes>(label: K, note: Notes[K]): string {
-  // How something ended can always be written down, whatever was thrown or given as the reason.
-  const ended = label === 'failed' || label === 'cancelled'
-  return joined({ f: FORMAT }, 'd', ended ? encodeInWords(note) : encode(note, label))
+  return joined({ f: FORMAT }, 'd', encode(note, label))
 }

@@ -10,7 +10,7 @@ import { PersistenceError, SerializationError, SnapshotError } from './errors.js
 import { corrupt, corruptMessage } from './faults.js'
 import { actionOf } from './labels.js'
 import { apply } from './patch.js'
-import type { FullData, PatchData } from './record.js'
+import type { FullData, PatchData, StoredNote } from './record.js'
 import { revive } from './revive.js'
 import { isSealedMessage, isSealedRow } from './seal.js'
 import type { StoredMessage, StoredRecord } from './stored-record.js'
@@ -108,11 +108,18 @@ function read(draft: Draft, row: Row, data: Readonly<Record<string, unknown>>, f
   draft.rows = row.index + 1
   draft.order = Math.max(draft.order, row.order)
   draft.epoch = row.epoch
-  if (row.kind === 'note') return readNote(draft, row, revive(data['d']))
+  if (row.kind === 'note')
+    return row.label === 'status' ? readStanding(draft, row, data['d']) : readNote(draft, row, revive(data['d']))
   draft.sequenceId = row.sequenceId
   draft.tagged ||= row.data.includes('"$"')
   if (row.kind === 'full') readFull(draft, row, data as unknown as FullData, find)
   else readPatch(draft, row, data as unknown as PatchData)
+}
+
+/** Writes over what it held before, so they are all there is. */
+function readStanding(draft: Draft, { index }: Row, notes: unknown): void {
+  draft.standing = { index, notes: notes as readonly StoredNote[] }
+  for (const [label, form, order] of draft.standing.notes) readNote(draft, { label, order }, revive(form))
 }
 
 function readFull(draft: Draft, row: Row, data: FullData, find: FindRaw): void {
@@ -162,6 +169,7 @@ function stepDone(draft: Draft, position: string | undefined, data: FullData | P
   draft.chooses = 'w' in data
   draft.map = undefined
   draft.once = new Map()
+  draft.standing = undefined
 }
 
 /** @throws {PersistenceError} `corrupt` when it cannot be read */

@@ -4,7 +4,6 @@ import { systemClock } from '../internal/clock.js'
 import { freezeAll, type State } from '../state/freeze.js'
 import { applySchema, refuseUnknownKeys, type StateRules } from '../state/schema.js'
 import { branchIdOf } from './branch-id.js'
-import { encode } from './codec.js'
 import { PersistenceError } from './errors.js'
 import { Journal } from './journal.js'
 import { keepMap } from './kept-feed.js'
@@ -12,7 +11,7 @@ import { rulesOf } from './known-rules.js'
 import type { AppRef, Persister } from './persister.js'
 import { readMessage, type StoredRecord } from './replay.js'
 import { Scope } from './scope.js'
-import { sealMessage } from './seal.js'
+import { postTo } from './seal.js'
 import { scopeSettings } from './settings.js'
 
 /** Which step to go back to. */
@@ -152,8 +151,7 @@ export async function answer({
   const target = await find(persister, { appId, partitionKey }, path === '' ? [] : path.split('/'))
   if (target === undefined) return 'dropped'
   const { kind, body } = message
-  const data = sealMessage(target, encode({ kind, body }, 'message'))
-  await persister.driver.post({ partitionKey, rootId: appId }, target, data)
+  await postTo({ driver: persister.driver, partitionKey, rootId: appId }, target, { kind, body })
   return 'queued'
 }
 

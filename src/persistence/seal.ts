@@ -1,4 +1,5 @@
-import type { Posted, Row } from './driver.js'
+import { encode } from './codec.js'
+import type { PersisterDriver, Posted, RootKey, Row } from './driver.js'
 
 // A checksum in what is stored, over the data and where it belongs, so that whatever a disk or a hand did to it is seen.
 // It stands last in the JSON, which stays JSON.
@@ -31,11 +32,22 @@ function isSealed(place: string, data: string): boolean {
   return seal !== undefined && seal === sealOf(place, data.slice(0, -LENGTH))
 }
 
-/** The row, its data with a checksum over all of it. */
-export const sealRow = (row: Row): Row => ({ ...row, data: sealed(placeOf(row), row.data) })
+/** The row, its data with a checksum over all of it. @param over whether it takes the place of one that is there */
+export const sealRow = (row: Row, over = false): Row => {
+  const made = { ...row, data: sealed(placeOf(row), row.data) }
+  return over ? { ...made, over } : made
+}
 /** Whether a row is as it was written. */
 export const isSealedRow = (row: Row): boolean => isSealed(placeOf(row), row.data)
-/** The data of a message, JSON of a record, with a checksum. */
-export const sealMessage = (appId: string, json: string): string => sealed(appId, json)
+
+/** Puts a message into the inbox of an application. @returns its id */
+export async function postTo(
+  { driver, partitionKey, rootId }: RootKey & { readonly driver: PersisterDriver },
+  appId: string,
+  message: { readonly kind: string; readonly body: unknown },
+): Promise<number> {
+  return driver.post({ partitionKey, rootId }, appId, sealed(appId, encode(message, 'message')))
+}
+
 /** Whether a message is as it was written. */
 export const isSealedMessage = (appId: string, { data }: Posted): boolean => isSealed(appId, data)

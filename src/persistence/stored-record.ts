@@ -5,6 +5,7 @@ import type {
   ForkedFrom,
   Hanging,
   ManifestEntry,
+  StandingRow,
   StepEndMark,
   WaitingNote,
 } from './record.js'
@@ -60,6 +61,8 @@ export interface StoredRecord {
   readonly recovered: boolean
   /** After this order, branches that failed are to run again. */
   readonly voided: number
+  /** The row of how it stands. @internal */
+  readonly standing: StandingRow | undefined
   readonly hangs: Hanging | undefined
   readonly from: ForkedFrom | undefined
   readonly below: number | undefined

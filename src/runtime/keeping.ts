@@ -1,14 +1,14 @@
 import type { Inputs } from '../action/inputs.js'
 import type { PlanNode } from '../graph/plan.js'
 import { ownValue, toError } from '../internal/guards.js'
-import type { CommittingStep, Life } from '../persistence/committing.js'
+import type { CommittingStep } from '../persistence/committing.js'
 import type { Awaitable } from '../persistence/driver.js'
 import type { Journal } from '../persistence/journal.js'
 import type { StoredRecord } from '../persistence/replay.js'
 import type { State } from '../state/freeze.js'
 import { timeoutOf } from './cancellation.js'
 import { Carrier } from './carrier.js'
-import { noteDown } from './noting.js'
+import { lifeOf, noteDown } from './noting.js'
 import { endsAt, type RunEnd, type RunOrder } from './order.js'
 import { attemptsOf } from './retrying.js'
 import { cancelledRun, endedRun, failedRun } from './run-end.js'
@@ -44,11 +44,6 @@ export function committing(
     recovered: attempts?.recovered === true,
     loose: !plan.graph.rules.freeze,
   }
-}
-
-/** When an application began as a branch, and at which attempt it is. */
-function lifeOf({ parent, attempts }: LiveApp): Life {
-  return { startedAt: parent?.map?.table.live.get(parent.key)?.startedAt, attempts: attempts?.branch ?? 1 }
 }
 
 /** How often each action has committed, by name. */

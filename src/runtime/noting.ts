@@ -1,4 +1,5 @@
 import { isThenable } from '../internal/guards.js'
+import type { Life } from '../persistence/committing.js'
 import type { Awaitable } from '../persistence/driver.js'
 import type { Journal } from '../persistence/journal.js'
 import type { LiveApp } from './tree.js'
@@ -21,4 +22,9 @@ export function noteDown(
   } catch (error) {
     return lost(error)
   }
+}
+
+/** When an application began as a branch, and at which attempt it is. */
+export function lifeOf({ parent, attempts }: LiveApp): Life {
+  return { startedAt: parent?.map?.table.live.get(parent.key)?.startedAt, attempts: attempts?.branch ?? 1 }
 }

@@ -4,7 +4,7 @@ import type { Awaitable } from '../persistence/driver.js'
 import type { Journal } from '../persistence/journal.js'
 import { findBelow, sendDown } from './address.js'
 import { sendFromOutside } from './from-outside.js'
-import { noteDown } from './noting.js'
+import { lifeOf, noteDown } from './noting.js'
 import type { LiveApp } from './tree.js'
 
 // Owns: messages until the step that took them commits; those from outside also in the store, from when they are sent.
@@ -45,14 +45,18 @@ export function giveBack(app: LiveApp): void {
  * An action waits for a person: whoever looks into the store sees it, and what is sent there reaches it.
  * @returns what to call when it waits no more
  */
-export function tellWaiting(app: LiveApp, action: string, kinds: readonly string[]): (() => void) | undefined {
-  void noteDown(app, 'That an action waits', (journal) => journal.waits(action, kinds))
+export function tellWaiting(app: LiveApp, action: string, kinds: readonly string[]): () => void {
+  void noteDown(app, 'That an action waits', (journal) => journal.waits(action, kinds, lifeOf(app)))
   const { journal } = app
-  return journal?.scope.settings.watch.add({
+  const unwatch = journal?.scope.settings.watch.add({
     journal,
     deliver: ({ id, kind, body }) => sendDown(app, storedMessage({ kind, body, from: '' }, id), undefined),
     lost: (error) => app.hub.logger.error('The store could not be asked for messages.', error),
   })
+  return () => {
+    unwatch?.()
+    if (app.cancellation === undefined) journal?.status.woke()
+  }
 }
 
 /**

@@ -70,6 +70,26 @@ export const SAVING: Readonly<Record<string, Check>> = {
     demandSame('load', await driver.load(null, ['app']), [{ rows: [row('app', 0)], inbox: [] }])
   },
 
+  'a note is written over where its row says so, and nothing else is': async (driver, again) => {
+    await driver.claim(root('app'), 'one')
+    const note = (index: number, data: string, more: object = {}) => row('app', index, { kind: 'note', data, ...more })
+    await driver.save(group('app', [row('app', 0), note(1, '"first"'), row('app', 2)]))
+
+    const newer = { label: 'another', order: 1_700_000_000_001 * 1024 }
+    await driver.save(group('app', [note(1, '"second"', { ...newer, over: true })]))
+    await driver.save(group('app', [row('app', 3), note(4, '"third"'), note(4, '"fourth"', { over: true })]))
+    for (const index of [0, 2, 9]) {
+      const wrong = () => driver.save(group('app', [note(index, '"wrong"', { over: true })]))
+      await demandThrow(`a note over record ${index}`, wrong, isFault('conflict'))
+    }
+    await again.claim(root('app'), 'two')
+    const late = () => driver.save(group('app', [note(1, '"late"', { over: true })]))
+    await demandThrow('a note of another writer', late, isFault('taken-over'))
+
+    const rows = [row('app', 0), note(1, '"second"', newer), row('app', 2), row('app', 3), note(4, '"fourth"')]
+    demandSame('load', await again.load(null, ['app']), [{ rows, inbox: [] }])
+  },
+
   'a group is saved whole or not at all, the messages it takes with it': async (driver) => {
     await driver.claim(root('app'), 'one')
     await driver.save(group('app', [row('app', 0)]))

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { openDatabase } from '../../src/adapters/sqlite/open-database.js'
+import type { StoredNote } from '../../src/persistence/record.js'
 
 /** What the stores of a run held when a process had ended. */
 export interface Held {
@@ -33,17 +34,22 @@ function rowsOf(file: string): readonly StoredRow[] {
   }
 }
 
+const isFinal = ([label, form]: StoredNote): boolean =>
+  label === 'cancelled' && (form as { readonly final?: boolean }).final === true
+
 /** Reads stores behind the back of whoever uses them. */
 export function readStores(files: readonly string[]): Held {
   const [steps, over, effects] = [new Map<string, number>(), new Set<string>(), new Set<string>()]
   for (const { app, kind, seq, label, data } of files.flatMap(rowsOf)) {
     const { d, e } = JSON.parse(data) as {
-      readonly d?: { readonly value?: { readonly token?: string }; readonly final?: boolean }
+      readonly d?: { readonly value?: { readonly token?: string } } | readonly StoredNote[]
       readonly e?: string
     }
     if (kind !== 'note') steps.set(app, Math.max(seq, steps.get(app) ?? -1))
-    if (app !== 'chaos' && (e !== undefined || (label === 'cancelled' && d?.final === true))) over.add(app)
-    if (label === 'once' && d?.value?.token !== undefined) effects.add(d.value.token)
+    const cancelled = Array.isArray(d) && (d as readonly StoredNote[]).some(isFinal)
+    if (app !== 'chaos' && (e !== undefined || cancelled)) over.add(app)
+    if (label !== 'once' || d === undefined || !('value' in d) || d.value?.token === undefined) continue
+    effects.add(d.value.token)
   }
   return { steps, over, effects }
 }

@@ -190,7 +190,7 @@ describe.each([
 
   it('for the note that an action waits rejects the run, which waits when it is run again', async () => {
     const approve = defineMessage('approve', type<string>())
-    const isWaiting = ({ rows }: Call): boolean => rows.some(({ label }) => label === 'waiting')
+    const isWaiting = ({ rows }: Call): boolean => rows.some(({ label }) => label === 'status')
     const persister = refusing(once(isWaiting, 'unavailable'), later)
     const map = kit.action({
       reads: [],

@@ -133,8 +133,11 @@ export class SqliteDriver implements PersisterDriver {
     const part = partOf(partitionKey)
     let changes: number | bigint
     try {
-      const values = [part, appId, index, rootId, kind, epoch, sequenceId, label, order, encoder.encode(data)] as const
-      changes = this.#sql.insert.run(...values, part, rootId, writer, part, appId, rootId).changes
+      const made = [epoch, sequenceId, label, order, encoder.encode(data)] as const
+      const claimed = [part, rootId, writer] as const
+      changes = row.over
+        ? this.#sql.renew.run(...made, part, appId, index, rootId, ...claimed).changes
+        : this.#sql.insert.run(part, appId, index, rootId, kind, ...made, ...claimed, part, appId, rootId).changes
     } catch (error) {
       if (!isTaken(error)) throw error
       changes = 0

@@ -6,6 +6,8 @@ export interface Statements {
   readonly owner: SqliteStatement
   readonly claim: SqliteStatement
   readonly insert: SqliteStatement
+  /** Over a note that is there. */
+  readonly renew: SqliteStatement
   /** The root of an application that is stored. */
   readonly rootOf: SqliteStatement
   readonly take: SqliteStatement
@@ -41,6 +43,9 @@ export function prepareAll(database: SqliteDatabase, { rows, owners, inbox }: Na
     ),
     insert: one(
       `insert into ${rows} select ?, ?, ?, ?, ?, ?, ?, ?, ?, ? where exists (select 1 from ${owners} where part = ? and root = ? and writer = ?) and not exists (select 1 from ${rows} where part = ? and app = ? and idx = 0 and root <> ?)`,
+    ),
+    renew: one(
+      `update ${rows} set epoch = ?, seq = ?, label = ?, ord = ?, data = ? where part = ? and app = ? and idx = ? and kind = 'note' and root = ? and exists (select 1 from ${owners} where part = ? and root = ? and writer = ?)`,
     ),
     rootOf: one(`select ${text('root')} from ${rows} where part = ? and app = ? and idx = 0`),
     take: one(`delete from ${inbox} where id = ?`),

@@ -1,0 +1,134 @@
+import { createApplication, defineMessage, defineState, resumeOrCreate, type } from 'teasel'
+import { answer, memoryPersister, type Persister } from 'teasel/persistence'
+import { sqlitePersister } from 'teasel/persistence/sqlite'
+import { ManualClock } from 'teasel/testing'
+import { describe, expect, it } from 'vitest'
+import { settle } from '../support/deferred.js'
+
+// To look at a job that waits leaves it as it was; to try one again that fails costs the same each time.
+
+interface Job {
+  text: string
+  texts: string[]
+}
+const kit = defineState<Job>()
+const answered = defineMessage('answered', type<string>())
+const ask = kit.action({
+  reads: [],
+  writes: ['text'],
+  run: async ({ context }) => ({ text: (await context.receiveOne(answered)).body }),
+})
+const each = (action: typeof ask, more: object = {}) =>
+  kit.graph({
+    actions: {
+      each: kit.mapStates({
+        reads: [],
+        writes: ['texts'],
+        action,
+        states: { a: {}, b: {} },
+        reduce: ({ results }) => ({ texts: results.map(({ state }) => state.text) }),
+        ...more,
+      }),
+    },
+  })
+const quiet = { debug() {}, info() {}, warn() {}, error() {} }
+const options = { appId: 'job', entrypoint: 'each', state: {}, logger: quiet } as const
+
+/** Counts the rows that are read by one resume. */
+function counting(persister: Persister) {
+  let rows = 0
+  const { driver } = persister
+  const load = driver.load.bind(driver)
+  Object.defineProperty(driver, 'load', {
+    value: async (...asked: Parameters<typeof load>) => {
+      const tails = await load(...asked)
+      for (const tail of tails) rows += tail?.rows.length ?? 0
+      return tails
+    },
+  })
+  return {
+    take() {
+      const taken = rows
+      rows = 0
+      return taken
+    },
+  }
+}
+
+describe.each<[string, () => Persister]>([
+  ['memory', () => memoryPersister()],
+  ['sqlite', () => sqlitePersister({ file: ':memory:' })],
+])('a job that is resumed again and again (%s)', (_, open) => {
+  it('has no more rows for being looked at while it waits, and is answered after it', async () => {
+    const persister = open()
+    const counted = counting(persister)
+    const graph = each(ask)
+    const read: number[] = []
+
+    for (let i = 0; i < 20; i++) {
+      const app = await resumeOrCreate(graph, { ...options, persister })
+      await app.run({ whenWaiting: 'return' })
+      await app[Symbol.asyncDispose]()
+      read.push(counted.take())
+    }
+    for (const key of ['a', 'b']) await answer({ persister, appId: 'job', path: `each/${key}`, message: answered(key) })
+    const { state } = await (await resumeOrCreate(graph, { ...options, persister })).run()
+
+    expect(read.slice(2)).toEqual(Array.from({ length: 18 }, () => read[2]))
+    expect(read[2]).toBeLessThanOrEqual(3 + 2)
+    expect(state.texts).toEqual(['a', 'b'])
+  })
+
+  it('has no more rows for failing again and again, and tells the last failure', async () => {
+    const persister = open()
+    const counted = counting(persister)
+    let tries = 0
+    const fail = kit.action({
+      reads: [],
+      writes: ['text'],
+      run: () => {
+        throw new RangeError(`still down, ${tries++}`)
+      },
+    })
+    const graph = each(fail, { retry: { attempts: 2, delayMs: 1 }, settle: 'all' })
+    const read: number[] = []
+
+    for (let i = 0; i < 10; i++) {
+      const clock = new ManualClock()
+      const app = await resumeOrCreate(graph, { ...options, persister, clock })
+      const run = app.run().catch(() => {})
+      for (let j = 0; j < 20; j++) {
+        await settle()
+        clock.advance(10)
+      }
+      await run
+      await app[Symbol.asyncDispose]()
+      read.push(counted.take())
+    }
+
+    expect(read.slice(2)).toEqual(Array.from({ length: 8 }, () => read[2]))
+    const stored = await persister.load({ appId: 'job' })
+    expect([stored?.status, tries > 18]).toEqual(['failed', true])
+  })
+
+  it('that waits is stored as waiting after a shutdown, and as cancelled after a cancel', async () => {
+    const persister = open()
+    const lone = kit.graph({ actions: { ask } })
+    const start = { ...options, entrypoint: 'ask', persister } as const
+    const first = createApplication(lone, start)
+    await first.run({ whenWaiting: 'return' })
+    await first[Symbol.asyncDispose]()
+    const left = await persister.load({ appId: 'job' })
+
+    const second = await resumeOrCreate(lone, start)
+    const run = second.run()
+    await settle()
+    await second.cancel({ reason: 'no more' })
+    await run
+    const over = await persister.load({ appId: 'job' })
+
+    expect([left?.status, left?.waiting]).toEqual(['waiting', { action: 'ask', kinds: ['answered'] }])
+    expect([over?.status, over?.cancelled?.cause, over?.cancelled?.reason]).toEqual(['cancelled', 'app', 'no more'])
+    expect((await persister.driver.history(null, 'job')).map(({ label }) => label)).toEqual(['start', 'status'])
+  })
+})
