@@ -263,6 +263,7 @@ describe('whatever enters a state passes its schema', () => {
       run: () => Promise.reject(new RangeError('no')),
       fallback: () => ({ n: 99 }),
     })
+    const broken = kit.action({ reads: [], writes: ['n'], run: () => Promise.reject(new RangeError('no')) })
     const graph = kit.graph({ actions: { same, one }, transitions: { same: 'one' } })
     const runnable = graph.runnable({ entrypoint: 'same' })
     const runMap = (each: Parameters<typeof kit.graph>[0]['actions'][string]) =>
@@ -288,7 +289,7 @@ describe('whatever enters a state passes its schema', () => {
         runMap(
           kit.mapStates({
             ...shared,
-            action: failing.bind({}),
+            action: broken,
             states: () => [{}],
             fallback: () => ({ n: 99 }),
           }),
