@@ -192,7 +192,7 @@ describe('hedged calls', () => {
     const run = hedgedApplication(url, ['overloaded'], 'What for?').run()
 
     await expect(run).rejects.toThrow(
-      `cannot settle as 'any': 1 of 1 branches failed: "overloaded". First: Action "hedge" failed`,
+      `cannot settle as 'any': 1 of 1 branches failed: "overloaded". First: Action "overloaded" failed`,
     )
     server.close()
   })

@@ -172,7 +172,7 @@ describe('interceptors', () => {
 
     await app.run()
 
-    expect(seen).toEqual(['x whole/over/x done', 'y whole/over/y cancelled', ' whole done'])
+    expect(seen).toEqual(['x whole/~/over/x done', 'y whole/~/over/y cancelled', ' whole done'])
   })
 
   it('that throw after a branch are reported, and the map goes on', async () => {

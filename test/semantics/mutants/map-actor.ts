@@ -19,7 +19,8 @@ export const MUTANTS: readonly Mutant[] = [
     to: `    if (live !== undefined) this.#settle(key, endingOf(live.app))
     else if (this.table.settled.has(key)) {
       const { index } = this.table.settled.get(key) as { index: number }
-      this.#record({ key, index, inputs: {} } as never, undefined, undefined, { status: 'done', state: {} })
+      const past = { inputs: {}, attempts: 1, endedAt: 0, state: {} }
+      this.#record({ key, index } as never, undefined, undefined, { status: 'done', state: {} } as never, past)
     }`,
     caughtBy: ['every branch settles exactly once'],
   },
@@ -47,8 +48,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'drops the result of a branch that was cancelled',
     file: 'runtime/recorder.ts',
-    from: "    this.#reducer.send({ type: 'teasel.settled', result })",
-    to: "    if (ending.status !== 'cancelled') this.#reducer.send({ type: 'teasel.settled', result })",
+    from: "    this.#reducer.send(new Carrier('teasel.settled', result))",
+    to: "    if (ending.status !== 'cancelled') this.#reducer.send(new Carrier('teasel.settled', result))",
     caughtBy: ['reduce is given every result once'],
   },
   {

@@ -99,6 +99,6 @@ function echo({ world, actors }: Reach): string {
 }
 
 const isMap = (actor: AnyActorRef): boolean => {
-  const snapshot = actor.getSnapshot() as { readonly status: string }
-  return snapshot.status === 'active' && 'map' in snapshot
+  const { status, value } = actor.getSnapshot() as { readonly status: string; readonly value?: unknown }
+  return status === 'active' && (value === 'running' || value === 'reducing')
 }

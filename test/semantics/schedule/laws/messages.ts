@@ -44,9 +44,12 @@ function receiver({ path, source, to }: Extract<AnyEvent, { type: 'message' }>, 
   return where === '' ? `${source}/${to}` : `${where}/${source}/${to}`
 }
 
-/** In maps right below maps all actions have one name: a branch and one of its own may look alike in an event. */
-const isUnsure = ({ path, source, to }: Extract<AnyEvent, { type: 'message' }>): boolean =>
-  path.at(-1)?.map === source && path.at(-1)?.key === to
+/** A map right below a map is called by its key there, or like that map: a branch and one of its own may look alike in an event. */
+function isUnsure({ path, source, to }: Extract<AnyEvent, { type: 'message' }>): boolean {
+  const [above, own] = [path.at(-2), path.at(-1)]
+  const bare = above !== undefined && (source === above.map || source === above.key)
+  return bare && own?.map === source && own.key === to
+}
 
 /** A map whose visit is not told is at its latest one. */
 const withoutVisits = (path: string): string => path.replaceAll(/#\d+/g, '')
