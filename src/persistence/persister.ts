@@ -7,7 +7,7 @@ import { loadRecords } from './loading.js'
 import type { JournalSetup } from './map-keeping.js'
 import { millisecondsOf } from './order.js'
 import type { StoredRecord } from './replay.js'
-import { Scope } from './scope.js'
+import { Scope, saved } from './scope.js'
 import { type JournalOptions, scopeSettings } from './settings.js'
 
 /** One step of a history. */
@@ -62,7 +62,7 @@ export interface Persister extends AsyncDisposable {
    * was one
    */
   delete(ref: AppRef): Promise<boolean>
-  /** Closes the driver. */
+  /** Closes the driver, once what it was given is saved. What is saved after it fails, and does not wait for the store. */
   close(): Promise<void>
   /**
    * For the engine: the books of a root application.
@@ -102,6 +102,7 @@ export function createPersister(driver: PersisterDriver): Persister {
     journal: (options, setup) =>
       new Journal(new Scope(scopeSettings(options, driver)), keepMap, { ...setup, appId: options.rootId }),
     async close() {
+      await saved(driver)
       closedDrivers.add(driver)
       await driver.close()
     },

@@ -3,7 +3,7 @@ import { isA, isThenable } from '../internal/guards.js'
 import type { Awaitable, Claim, Group, PersisterDriver, Row } from './driver.js'
 import { PersistenceError } from './errors.js'
 import { unavailable } from './faults.js'
-import type { InboxWatch } from './inbox-watch.js'
+import { closedDrivers, type InboxWatch } from './inbox-watch.js'
 import { orderAfter } from './order.js'
 import { Outage } from './outage.js'
 
@@ -54,6 +54,23 @@ interface Waiting {
 const FIRST_WAIT_MS = 50
 const LONGEST_WAIT_MS = 5_000
 
+const saving = new WeakMap<PersisterDriver, Set<Scope>>()
+
+/** The trees that a store is writing to. */
+function underWay(driver: PersisterDriver): Set<Scope> {
+  let known = saving.get(driver)
+  if (known === undefined) {
+    known = new Set()
+    saving.set(driver, known)
+  }
+  return known
+}
+
+/** Resolves when what a store was given is saved; what waits for a store that is away is not waited for. */
+export async function saved(driver: PersisterDriver): Promise<void> {
+  for (const scope of [...underWay(driver)]) if (!scope.insists) await scope.idle()
+}
+
 /** All writing below one root. */
 export class Scope {
   readonly settings: ScopeSettings
@@ -64,6 +81,8 @@ export class Scope {
   #order = 0
   #gathered: Waiting[] = []
   #flushing: Promise<void> | undefined
+  /** It asks a store again that is away. */
+  insists = false
   /** A save failed, and nobody knows whether its rows are there. */
   unsure = false
   /** What the run that writes here has failed with (P4). */
@@ -175,6 +194,7 @@ export class Scope {
     }
     return new Promise((saved, failed) => {
       this.#gathered.push({ rows, taken, saved, failed })
+      underWay(this.settings.driver).add(this)
     })
   }
 
@@ -193,13 +213,14 @@ export class Scope {
       },
     )
     this.#flushing = held
+    underWay(this.settings.driver).add(this)
     return held
   }
 
   #flush(): void {
     this.#flushing = undefined
     const all = this.#gathered
-    if (all.length === 0) return
+    if (all.length === 0) return void underWay(this.settings.driver).delete(this)
     this.#gathered = []
     const sent = async (): Promise<void> =>
       this.#send(
@@ -234,14 +255,20 @@ export class Scope {
   /** Asks again until the store is back, or the wait is given up. */
   async #insist<T>(again: () => Awaitable<T>, first: unknown): Promise<T> {
     let error = first
-    for (let wait = FIRST_WAIT_MS; isAway(error); wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
+    const { driver } = this.settings
+    this.insists = true
+    // A store that was closed does not come back.
+    for (let wait = FIRST_WAIT_MS; isAway(error) && !closedDrivers.has(driver); wait = nextWait(wait)) {
       if (!(await this.outage.pause(wait))) break
       try {
-        return await this.outage.answerOf(this.settings.driver.name, Promise.resolve(again()))
+        const answer = await this.outage.answerOf(driver.name, Promise.resolve(again()))
+        this.insists = false
+        return answer
       } catch (thrown) {
         error = thrown
       }
     }
+    this.insists = false
     return this.lose(error)
   }
 
@@ -254,5 +281,6 @@ export class Scope {
   }
 }
 
+const nextWait = (wait: number): number => Math.min(wait * 2, LONGEST_WAIT_MS)
 const faultOf = (error: unknown): string | undefined => (PersistenceError.is(error) ? error.fault : undefined)
 const isAway = (error: unknown): boolean => faultOf(error) === 'unavailable'

@@ -40,21 +40,29 @@ export function openDatabase(file: string): Opened {
   const node = getBuiltinModule?.('node:sqlite') as NodeSqlite | undefined
   if (node !== undefined)
     return { database: new node.DatabaseSync(file), binding: 'node:sqlite', letGo: () => Promise.resolve() }
-  return { database: new (libsql())(file), binding: 'libsql', letGo: collect }
+  const letGo = file === ':memory:' ? () => Promise.resolve() : collect
+  return { database: new (libsql())(file), binding: 'libsql', letGo }
 }
+
+let collectNow: (() => void) | undefined
 
 /** libsql closes a file when the last statement of it is garbage, and has no other way to end one. */
 async function collect(): Promise<void> {
   await new Promise<void>((resolve) => void setImmediate(resolve))
   try {
-    const v8 = require('node:v8') as { setFlagsFromString(flags: string): void }
-    const vm = require('node:vm') as { runInNewContext(code: string): unknown }
-    v8.setFlagsFromString('--expose-gc')
-    ;(vm.runInNewContext('gc') as () => void)()
+    collectNow ??= collector()
+    collectNow()
   } catch {
     // Another engine: the file is closed when it collects by itself.
   }
   await new Promise<void>((resolve) => void setImmediate(resolve))
+}
+
+function collector(): () => void {
+  const v8 = require('node:v8') as { setFlagsFromString(flags: string): void }
+  const vm = require('node:vm') as { runInNewContext(code: string): unknown }
+  v8.setFlagsFromString('--expose-gc')
+  return vm.runInNewContext('gc') as () => void
 }
 
 function libsql(): Libsql {
