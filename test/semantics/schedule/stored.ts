@@ -34,6 +34,8 @@ export async function checkStored(world: World, persister: Persister): Promise<v
       says.push(`done, recovered ${recovered}, ${JSON.stringify(state)}`)
     if (cancelled !== undefined) says.push(`cancelled by ${cancelled.by}`)
     else if (failed !== undefined) says.push(`failed: ${failed.error.message}`)
+    // One that waited as what is above it ended, or a sibling failed, waits on for the next run.
+    if (stored?.status === 'waiting') says.push('cancelled by parent', 'cancelled by sibling')
     const said = saidBy(result)
     const attempts =
       stored?.attempts === result.attempts ? '' : ` in ${stored?.attempts} attempts, not ${result.attempts}`
