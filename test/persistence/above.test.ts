@@ -75,7 +75,7 @@ describe.each<[string, () => Persister]>([
     const above = await persister.load({ appId: 'job' })
 
     expect(await bytesOf(persister, idOf('b3'))).toBeLessThan(1_000)
-    const { doc, chat, seen } = above?.state as unknown as Job
+    const { doc, chat, seen } = (above?.state ?? {}) as unknown as Job
     expect(branch?.state).toEqual({
       doc,
       chat: [...chat, { text: 'n3', at: new Date(7) }],
