@@ -169,6 +169,46 @@ describe('a limit', () => {
     expect((await run).state.ns).toEqual([0, 1, 2, 3])
     expect(look()).toEqual([1, 0, 0])
   })
+
+  it('that was made smaller lets nobody in before fewer than that run', async () => {
+    const limit = createLimit(2)
+    const ends: (() => void)[] = []
+    const work = kit.action({
+      reads: [],
+      writes: ['n'],
+      async run() {
+        const end = defer()
+        ends.push(() => end.resolve())
+        await end.promise
+        return { n: 0 }
+      },
+    })
+    const map = kit.mapStates({
+      reads: [],
+      writes: ['ns'],
+      action: work,
+      concurrency: limit,
+      states: [{}, {}, {}],
+      reduce: ({ results }) => ({ ns: results.map(({ state }) => state.n) }),
+    })
+    const run = createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: {} }).run()
+    await settle()
+    limit.resize(1)
+    const seen: number[][] = []
+
+    for (let i = 0; i < 3; i++) {
+      ends[i]?.()
+      await settle()
+      seen.push([limit.running, limit.waiting])
+    }
+
+    expect(seen).toEqual([
+      [1, 1],
+      [1, 0],
+      [0, 0],
+    ])
+    expect((await run).state.ns).toEqual([0, 0, 0])
+  })
 })
 
 describe('watch', () => {
@@ -313,4 +353,72 @@ it('a schema of an input that refuses without a reason refuses', async () => {
   const app = createApplication(kit.graph({ actions: { step } }), { entrypoint: 'step', state: {} })
 
   await expect(app.run({ inputs: { x: 1 as never } })).rejects.toThrow('The input "x" does not fit')
+})
+
+describe('a bare action in a branch', () => {
+  it('is called by its key in a record, else by its own name, else like its map', async () => {
+    const named = kit.action({ reads: [], writes: ['n'], name: 'count', run: () => ({ n: 1 }) })
+    const fold = { reads: [], writes: ['ns'], reduce: () => ({ ns: [] }) } as const
+    const graph = kit.graph({
+      actions: {
+        record: kit.mapActions({ ...fold, actions: { a: named } }),
+        list: kit.mapActions({ ...fold, actions: [named] }),
+        plain: kit.mapStates({ ...fold, action: add, states: [{ n: 1 }] }),
+      },
+      transitions: { record: 'list', list: 'plain' },
+    })
+    const app = createApplication(graph, { entrypoint: 'record', state: {} })
+    const seen: string[] = []
+    app.on('step.start', ({ path, source }) => void (path.length > 0 && seen.push(`${printPath(path)} ${source}`)))
+
+    await app.run()
+
+    expect(seen).toEqual(['record/a a', 'list/0 count', 'plain/0 plain'])
+  })
+
+  it('that is given up is warned of with its path', async () => {
+    const clock = new ManualClock()
+    const warned: unknown[] = []
+    const deaf = kit.action({ reads: [], writes: ['n'], graceMs: 5, run: () => new Promise<{ n: number }>(() => {}) })
+    const map = kit.mapActions({ reads: [], writes: ['ns'], actions: { deaf }, reduce: () => ({ ns: [] }) })
+    const app = createApplication(kit.graph({ actions: { map } }), {
+      entrypoint: 'map',
+      state: {},
+      clock,
+      logger: { ...quiet, warn: (text) => void warned.push(text) },
+    })
+    const run = app.run()
+    await settle()
+    app.cancel()
+
+    clock.advance(5)
+    await run
+
+    expect(warned).toEqual([expect.stringMatching(/^Action "deaf" \(branch map\/deaf\) ignored a cancel for 5 ms/)])
+  })
+})
+
+describe('a branch with an empty key beside others', () => {
+  it('and its siblings are each found by their paths', async () => {
+    const go = defineMessage('go', type<number>())
+    const ask = kit.action({
+      reads: [],
+      writes: ['n'],
+      run: async ({ context }) => ({ n: (await context.receiveOne(go)).body }),
+    })
+    const map = kit.mapActions({
+      reads: [],
+      writes: ['ns'],
+      actions: { '': ask, a: ask },
+      reduce: ({ results }) => ({ ns: results.map(({ state }) => state.n) }),
+    })
+    const app = createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: {} })
+    const run = app.run()
+    await settle()
+
+    const sent = [await app.send(go(2), { path: 'map/a' }), await app.send(go(1), { path: 'map' })]
+
+    expect(sent).toEqual(['delivered', 'delivered'])
+    expect((await run).state.ns).toEqual([1, 2])
+  })
 })
