@@ -40,7 +40,9 @@ class Drawing {
       if (name !== FINISHED) this.#state(name, state, idOf(state), level, depth)
     }
     this.#line(level, `[*] --> ${idOf(config.states[config.initial])}`)
-    for (const state of Object.values(config.states)) {
+    for (const [name, state] of Object.entries(config.states)) {
+      // Below a branch a guard is named behind its path; the picture shows where it stands already.
+      const { length } = state.id.slice(state.id.indexOf('/') + 1, -name.length)
       for (const [event, transitions] of Object.entries(state.on ?? {})) {
         transitions.forEach(({ target, guard }, i) => {
           const to = ids.get(target.slice(1).replace(/\\(.)/g, '$1')) ?? '[*]'
@@ -49,7 +51,7 @@ class Drawing {
           const otherwise = transitions.length > 1 && guard === undefined ? 'otherwise' : ''
           const label = [
             event.startsWith('error.') ? 'error' : '',
-            guard === undefined ? otherwise : `${order}${guard}`,
+            guard === undefined ? otherwise : `${order}${guard.slice(length)}`,
           ]
           const text = label.filter((part) => part !== '').join(': ')
           this.#line(level, `${idOf(state)} --> ${to}${text === '' ? '' : ` : ${escaped(text)}`}`)
