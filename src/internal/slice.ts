@@ -55,14 +55,14 @@ function isOver(ms: number): boolean {
     reset()
     return isOver(ms)
   }
-  if (skips > 0) {
-    skips -= 1
-    return false
+  if (skips > 0) skips -= 1
+  else {
+    const now = monotonic()
+    skips = now - looked < FAST_MS ? GLANCE : 0
+    looked = now
   }
-  const now = monotonic()
-  skips = now - looked < FAST_MS ? GLANCE : 0
-  looked = now
-  if (now - began < ms) return false
+  // Also by the last look: who asks now and then would else never be the one that looks.
+  if (looked - began < ms) return false
   over = true
   macrotask(() => {
     reset()
