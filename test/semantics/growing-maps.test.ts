@@ -1,6 +1,7 @@
 import { createApplication, defineState, resumeOrCreate } from 'teasel'
 import { memoryPersister, type Persister } from 'teasel/persistence'
 import { describe, expect, it } from 'vitest'
+import { untilAborted } from '../support/deferred.js'
 
 interface Many {
   readonly n: number
@@ -70,5 +71,54 @@ describe('a map of very many branches', () => {
     const { first, again, status, count } = await cutOffAndResumed(2_500, 'list', persister)
 
     expect({ first, again, status, count }).toEqual({ first: 0, again: 2_500, status: 'finished', count: 2_500 })
+  })
+})
+
+describe('what is stored of a branch', () => {
+  it('that was cancelled with its siblings, and fails when it goes on, is its failure', async () => {
+    const persister = memoryPersister()
+    let first = true
+    const a = kit.action({
+      reads: [],
+      writes: ['n'],
+      run({ signal }) {
+        if (first) return untilAborted(signal)
+        throw new RangeError('later')
+      },
+    })
+    const b = kit.action({
+      reads: [],
+      writes: ['n'],
+      run() {
+        if (first) throw new RangeError('first')
+        return { n: 1 }
+      },
+    })
+    const map = kit.mapActions({
+      reads: [],
+      writes: ['count'],
+      actions: { a, b },
+      reduce: ({ results }) => ({ count: results.length }),
+    })
+    const options = { appId: 'app', entrypoint: 'map', state: {}, persister, logger: quiet } as const
+    const graph = kit.graph({ actions: { map } })
+    await createApplication(graph, options)
+      .run()
+      .catch(() => undefined)
+    first = false
+    const again = await resumeOrCreate(graph, options)
+    let appId = ''
+    again.on('branch.settled', (event) => {
+      if (event.key === 'a') appId = event.appId
+    })
+    await again.run().catch(() => undefined)
+
+    const stored = await persister.load({ appId })
+
+    expect({ status: stored?.status, failed: stored?.failed?.error.message, cancelled: stored?.cancelled }).toEqual({
+      status: 'failed',
+      failed: expect.stringContaining('later'),
+      cancelled: undefined,
+    })
   })
 })
