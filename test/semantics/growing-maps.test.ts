@@ -1,5 +1,5 @@
 import { createApplication, defineState, resumeOrCreate } from 'teasel'
-import { memoryPersister, type Persister } from 'teasel/persistence'
+import { memoryPersister } from 'teasel/persistence'
 import { describe, expect, it } from 'vitest'
 import { untilAborted } from '../support/deferred.js'
 
@@ -36,7 +36,8 @@ function counting(count: number, source: 'list' | 'generator') {
   return { graph: kit.graph({ actions: { map } }), told }
 }
 
-async function cutOffAndResumed(count: number, source: 'list' | 'generator', persister: Persister = memoryPersister()) {
+async function cutOffAndResumed(count: number, source: 'list' | 'generator') {
+  const persister = memoryPersister()
   const { graph, told } = counting(count, source)
   const options = { appId: 'app', entrypoint: 'map', state: {}, persister, logger: quiet } as const
   await createApplication(graph, options)
@@ -58,7 +59,7 @@ describe('a map of very many branches', () => {
     expect(found).toEqual({ first: count, again: 1, status: 'finished', count })
   })
 
-  it('whose list was cut off while it was recorded begins afresh', async () => {
+  it('whose list was cut off while it was recorded is recorded afresh, and half of it counts for nothing', async () => {
     const persister = memoryPersister()
     const { driver } = persister
     let notes = 0
@@ -68,9 +69,21 @@ describe('a map of very many branches', () => {
       return save(group)
     }
 
-    const { first, again, status, count } = await cutOffAndResumed(2_500, 'list', persister)
+    const { graph } = counting(2_500, 'list')
+    const options = { appId: 'app', entrypoint: 'map', state: {}, persister, logger: quiet } as const
+    await createApplication(graph, options)
+      .run()
+      .catch(() => undefined)
+    const half = (await persister.load({ appId: 'app' }))?.map
 
-    expect({ first, again, status, count }).toEqual({ first: 0, again: 2_500, status: 'finished', count: 2_500 })
+    await (await resumeOrCreate(graph, options)).run().catch(() => undefined)
+
+    const whole = (await persister.load({ appId: 'app' }))?.map
+    expect({ half, whole: whole?.entries.size, total: whole?.total }).toEqual({
+      half: undefined,
+      whole: 2_500,
+      total: 2_500,
+    })
   })
 })
 
