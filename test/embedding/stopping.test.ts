@@ -173,6 +173,8 @@ describe('a stop', () => {
 
   it('of a map reaches a thousand branches in the same tick', async () => {
     let aborted = 0
+    let live = 0
+    const allLive = defer()
     const wait = kit.action({
       reads: [],
       writes: [],
@@ -180,6 +182,8 @@ describe('a stop', () => {
         signal.addEventListener('abort', () => {
           aborted += 1
         })
+        live += 1
+        if (live === 1000) allLive.resolve()
         return untilAborted(signal)
       },
     })
@@ -194,7 +198,7 @@ describe('a stop', () => {
     const actor = createActor(kit.graph({ actions: { map } }).runnable({ entrypoint: 'map' }).logic, {
       input: { state: {} },
     }).start()
-    await settle()
+    await allLive.promise
 
     actor.stop()
 
