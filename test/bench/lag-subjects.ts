@@ -19,7 +19,7 @@ const threadTime = (): number =>
  * The longest time in milliseconds that nobody else had a turn while some work went on. Of the wall and of the thread's
  * own time the shorter counts: a machine that is busy with others keeps the wall waiting.
  */
-export async function longestBlock(work: () => Promise<unknown>): Promise<number> {
+async function longestBlock(work: () => Promise<unknown>): Promise<number> {
   let longest = 0
   let last = [performance.now(), threadTime()] as const
   let going = true
