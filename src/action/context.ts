@@ -15,6 +15,10 @@ export type Path = readonly PathSegment[]
 
 const escapeName = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1').replaceAll('#', '~2')
 
+/** The name that one part of a printed path stands for. */
+export const unescapeName = (part: string): string =>
+  part === '~' ? '' : part.replaceAll('~2', '#').replaceAll('~1', '/').replaceAll('~0', '~')
+
 /**
  * A path as text: `compare/gpt4`, `compare#2/gpt4` from the second visit, `/` in names as `~1`, `#` as `~2` and `~` as
  * `~0`, an empty key as `~` where more follows; empty for the root. It can be given wherever a path is asked for.

@@ -1,4 +1,4 @@
-import { printPath } from '../action/context.js'
+import { printPath, unescapeName } from '../action/context.js'
 import type { Message } from '../action/message.js'
 import { systemClock } from '../internal/clock.js'
 import { freezeAll, type State } from '../state/freeze.js'
@@ -133,7 +133,7 @@ export interface AnswerOptions extends AppRef {
  * Sends a message to an application that waits in the store, from any process. A run that lives and waits finds it the
  * next time that it looks (`inboxEveryMs`, a second); else it is delivered when the application is resumed. It stays
  * until the step that took it commits.
- * @returns `queued` once it is stored; `dropped` when no such application is there, or it has ended
+ * @returns `queued` once it is stored; `dropped` when no such application is there, or it or one above it has ended
  *
  * @example
  * ```ts
@@ -155,25 +155,31 @@ export async function answer({
   return 'queued'
 }
 
-/** The id of what waits at a path. */
+/**
+ * The id of what waits at a path.
+ * @param recorded whether it is an entry of its map: such a branch may have no record of its own yet
+ */
 async function find(
   persister: Persister,
   ref: Required<AppRef>,
   parts: readonly string[],
+  recorded = false,
 ): Promise<string | undefined> {
   const record = await persister.load(ref)
-  const over = record === undefined || record.status === 'finished' || record.end !== undefined
-  if (parts.length === 0) return over || record.cancelled?.final === true ? undefined : ref.appId
+  // What is below an application that has ended is never run again, however it is stored itself.
+  if (record === undefined ? !recorded : hasEnded(record)) return undefined
+  if (parts.length === 0) return ref.appId
   const open = record?.map
   if (record === undefined || open === undefined || parts[0] !== headOf(open.map, open.visit)) return undefined
-  const keys = [...open.entries.values()].map(([name]) => name)
-  const key = keys[0] === '' ? '' : unescapeName(parts[1] ?? '')
+  const keys = new Set([...open.entries.values()].map(([name]) => name))
+  const named = unescapeName(parts[1] ?? '~')
+  const key = keys.has(named) ? named : ''
+  const rest = parts.slice(key === named ? 2 : 1)
   const id = branchIdOf(record.appId, record.below ?? record.epoch, open.map, open.visit, key)
-  const rest = parts.slice(key === '' ? 1 : 2)
-  if (rest.length > 0 || !keys.includes(key)) return find(persister, { ...ref, appId: id }, rest)
-  const branch = await persister.load({ ...ref, appId: id })
-  return branch?.end !== undefined || branch?.cancelled?.final === true ? undefined : id
+  return find(persister, { ...ref, appId: id }, rest, keys.has(key))
 }
 
-const unescapeName = (text: string): string => text.replaceAll('~1', '/').replaceAll('~0', '~')
+const hasEnded = ({ status, end, cancelled }: StoredRecord): boolean =>
+  status === 'finished' || end !== undefined || cancelled?.final === true
+
 const headOf = (map: string, visit: number): string => printPath([{ map, visit, key: '' }])

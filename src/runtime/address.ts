@@ -1,4 +1,4 @@
-import { type Path, printPath } from '../action/context.js'
+import { type Path, printPath, unescapeName } from '../action/context.js'
 import type { Delivery, Received } from '../action/message.js'
 import { announce } from './announce.js'
 import { parentOf, pathAt } from './identity.js'
@@ -58,8 +58,6 @@ function branchOf(map: LiveMap | undefined, key: string): Found | typeof SETTLED
 }
 
 const headOf = (map: string, visit: number): string => printPath([{ map, visit, key: '' }])
-const unescapeName = (text: string): string =>
-  text === '~' ? '' : text.replaceAll('~2', '#').replaceAll('~1', '/').replaceAll('~0', '~')
 
 /** Hands a message from outside to an application or one below it, also to a branch that is queued. */
 export function sendDown(root: LiveApp, message: Received, path: string | Path | undefined): Delivery {

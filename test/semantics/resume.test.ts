@@ -512,6 +512,76 @@ describe('a message that waits in the store', () => {
     expect(end.outs).toEqual(['map/x', 'map/y'])
   })
 
+  it('finds whatever waits by the path that is printed of it', async () => {
+    const persister = memoryPersister()
+    const actions = { 'a#b/c~d': ask, '~': ask, '': ask }
+    const map = kit.mapActions({
+      reads: ['log'],
+      writes: ['log'],
+      actions,
+      reduce: ({ results }) => ({ log: results.flatMap((one) => one.state.log) }),
+    })
+    const sub = kit.subgraph({
+      reads: ['log'],
+      writes: ['log'],
+      graph: kit.graph({ actions: { 'm/1': map } }).runnable({ entrypoint: 'm/1', haltAfter: 'm/1' }),
+      state: ({ state: { log } }) => ({ log }),
+      reduce: ({ branch }) => ({ log: branch.state.log }),
+    })
+    const graph = kit.graph({ actions: { sub, map }, transitions: { sub: 'map' } })
+    const options = { appId: 'app', entrypoint: 'sub', state, persister } as const
+    for (const first of ['sub', 'map']) {
+      const waiting = await (await resumeOrCreate(graph, options)).run({ whenWaiting: 'return' })
+      const paths = waiting.status === 'waiting' ? waiting.pending.map(({ path }) => printPath(path)) : []
+      expect([first, paths.length]).toEqual([first, 3])
+      for (const path of paths)
+        expect(await answer({ persister, appId: 'app', path, message: approve(path) })).toBe('queued')
+    }
+
+    const { state: end } = await (await resumeOrCreate(graph, options)).run()
+
+    const inSub = ['a~2b~1c~0d', '~0', '~'].map((key) => (key === '~' ? 'sub/~/m~11' : `sub/~/m~11/${key}`))
+    const inMap = ['map/a~2b~1c~0d', 'map/~0', 'map']
+    expect(end.log).toEqual(inMap.flatMap((path) => [...inSub, path]))
+  })
+
+  it('is dropped for a branch that has ended, and for all below one that was cancelled', async () => {
+    const persister = memoryPersister()
+    const both = kit.mapActions({
+      reads: ['log'],
+      writes: ['log'],
+      actions: { x: ask, y: ask },
+      reduce: () => ({ log: [] }),
+    })
+    const below = kit.graph({ actions: { both } }).runnable({ entrypoint: 'both', haltAfter: 'both' })
+    const halted = graph.runnable({ entrypoint: 'ask', haltAfter: 'ask' })
+    const map = kit.mapActions({
+      reads: ['log'],
+      writes: ['outs'],
+      settle: 'collect',
+      actions: { told: tell, halted, left: ask, kept: ask, leftBelow: below, keptBelow: below },
+      reduce: ({ results }) => ({ outs: results.map(({ status }) => status) }),
+    })
+    const options = { appId: 'app', entrypoint: 'map', state, persister, graceMs: 1 } as const
+    const nested = kit.graph({ actions: { map } })
+    const first = createApplication(nested, options)
+    await first.run({ whenWaiting: 'return' })
+    await first.send(approve('yes'), { path: 'map/halted' })
+    await settle()
+    for (const path of ['map/left', 'map/leftBelow']) await first.cancel({ path })
+    await first[Symbol.asyncDispose]()
+
+    const paths = ['told', 'halted', 'left', 'kept', 'leftBelow/both/x', 'keptBelow/both/x', 'keptBelow/both/y']
+    const answers: string[] = []
+    for (const path of paths)
+      answers.push(await answer({ persister, appId: 'app', path: `map/${path}`, message: approve('yes') }))
+    const { state: end } = await (await resumeOrCreate(nested, options)).run()
+
+    expect(answers).toEqual(['dropped', 'dropped', 'dropped', 'queued', 'dropped', 'queued', 'queued'])
+    expect(end.outs).toEqual(['done', 'done', 'cancelled', 'done', 'cancelled', 'done'])
+    expect(await persister.driver.inbox({ partitionKey: null, rootId: 'app' })).toEqual([])
+  })
+
   it('is there again when the step that took it failed', async () => {
     const persister = memoryPersister()
     let fails = true
