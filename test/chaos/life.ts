@@ -24,7 +24,7 @@ export interface Life {
 
 /**
  * What ends a life: a border of persistence, a moment after it is up, or nothing. After a SIGSTOP a second process runs
- * the application as far as it comes; then the first goes on.
+ * the application as far as it comes, or for some seconds; then the first goes on.
  */
 export type Plan =
   | { readonly at: number; readonly when: 'before' | 'after' }
@@ -41,6 +41,10 @@ interface Setting {
 }
 
 const LONGEST_MS = 60_000
+/** Longer than a lock of SQLite is waited for, so that the second meets a store that is away. */
+const LONGEST_STOP_MS = 8_000
+/** A process that hangs has so long to print how it stands. */
+const REPORT_MS = 1_000
 
 /** Makes lives of one application. */
 export function livesIn({ worker, file, own, log, draw, random }: Setting): (plan: Plan) => Promise<Life> {
@@ -63,7 +67,12 @@ export function livesIn({ worker, file, own, log, draw, random }: Setting): (pla
         if (signal !== 'SIGSTOP' || !sent || child.exitCode !== null) return
         stopped = true
         second = live(undefined)
-        void second.then(() => child.kill('SIGCONT'))
+        // Where the first was stopped while it held the lock of a file, the second may wait for it without end.
+        const wake = setTimeout(() => child.kill('SIGCONT'), LONGEST_STOP_MS)
+        void second.then(() => {
+          clearTimeout(wake)
+          child.kill('SIGCONT')
+        })
       }
       child.stdout.on('data', (data: Buffer) => {
         const before = out
@@ -75,8 +84,9 @@ export function livesIn({ worker, file, own, log, draw, random }: Setting): (pla
         error += data.toString()
       })
       const hung = setTimeout(() => {
-        error += 'It hung.\n'
-        child.kill('SIGABRT')
+        error += `It hung${stopped ? ', after it was stopped' : ''}.\n`
+        child.kill('SIGUSR2')
+        setTimeout(() => child.kill('SIGABRT'), REPORT_MS)
       }, LONGEST_MS)
       child.on('close', (code, by) => {
         clearTimeout(hung)

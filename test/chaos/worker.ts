@@ -71,7 +71,18 @@ function failed(error: unknown): never {
   process.exit(END.failed)
 }
 
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
+/** The last lines of the log: printed when the parent finds that this process hangs. */
+const lines: string[] = []
+const log = (line: string): void => {
+  lines.push(`${performance.now().toFixed(0)} ${line}`)
+  if (lines.length > 30) lines.shift()
+}
+const logger = { debug: log, info: log, warn: log, error: log }
+let report = (): unknown => 'not made yet'
+process.on('SIGUSR2', () => {
+  console.error(process.pid, JSON.stringify(report()))
+  console.error(lines.join('\n'))
+})
 try {
   const [persister, own] = [storeAt(env['CHAOS_FILE'] ?? ''), storeAt(env['CHAOS_OWN'] ?? '')]
   const { save, whenUnavailable } = draw
@@ -83,9 +94,10 @@ try {
     save: save as 'every-step',
     whenUnavailable,
     clock,
-    logger: quiet,
+    logger,
     inboxEveryMs: 50,
   })
+  report = () => ({ sequenceId: app.sequenceId, next: app.next, state: app.state, snapshot: app.actor.getSnapshot() })
   process.once('SIGTERM', () => {
     void app.shutdown('SIGTERM').then(() => process.exit(0), failed)
   })
