@@ -105,7 +105,8 @@ export function livesIn({ worker, file, own, log, draw, random }: Setting): (pla
         void second.then((after) => {
           // The first may also find rows of the second where it has not claimed yet: that fences it as well.
           const fine = [own, after].find(({ code, signal }) => code === END.failed || signal === 'SIGABRT') ?? after
-          const error = fine === own ? `${own.error}The second runner ended with ${after.code}:\n${after.error}` : after.error
+          const error =
+            fine === own ? `${own.error}The second runner ended with ${after.code}:\n${after.error}` : after.error
           resolve({ ...fine, error, stopped, zombie: child.pid })
         })
       })
