@@ -1,6 +1,6 @@
 import { isThenable } from '../internal/guards.js'
-import { answerOf, BEGIN_MS, inSlices, type Pieces, sliceOver } from '../internal/slice.js'
-import type { Ending } from '../parallel/results.js'
+import { answerOf, inSlices, type Pieces } from '../internal/slice.js'
+import { type Before, type Feed, type Outcome, RestoredFeed } from '../parallel/restored-feed.js'
 import { type BranchTask, planOfTask } from '../parallel/task.js'
 import { branchIdOf } from './branch-id.js'
 import { isFinal, type OpenMap } from './committing.js'
@@ -10,7 +10,7 @@ import { otherBranches } from './faults.js'
 import type { Journal } from './journal.js'
 import { loadRecords } from './loading.js'
 import { openLone } from './lone-books.js'
-import type { Feed, KeptBranches, KeptLife, KeptMap, MapKeeper } from './map-keeping.js'
+import type { KeptBranches, KeptLife, KeptMap, MapKeeper } from './map-keeping.js'
 import { assertActions, chosenAnew, migrateRecord } from './migrate.js'
 import { passSchema } from './pass-schema.js'
 import type { Hanging, ManifestEntry, Notes } from './record.js'
@@ -18,44 +18,32 @@ import type { StoredMessage, StoredRecord } from './replay.js'
 import type { Scope } from './scope.js'
 import { endingOf, entryOf, triedAfresh, withNewReads } from './settled.js'
 
-// Owns: what of the branches of one map is recorded, and what becomes of it when its source runs again (design: D16).
-// Does not own: the source itself, the running of branches.
+// Owns: what of the branches of one map is recorded, and how it is held against its source when that runs again
+// (design: D16).
+// Does not own: the source itself, the running of branches, how outcomes are settled again (parallel/restored-feed.ts).
 // K1  A source of known length is recorded whole before its first task is handed out; an entry of a generator with the
 //     first record of its branch, and the total when it has ended.
-// K2  What is stored is settled before anything starts, in the order in which it settled.
-// K3  A branch that is done is never handed out again.
 
 /** How many entries stand in one note. */
 const IN_ONE_NOTE = 1_000
 
-/** What is stored of a branch that has settled. */
-interface Outcome {
-  readonly task: BranchTask
-  readonly stored: StoredRecord
-  readonly ending: Ending
-}
-
-class KeptFeed implements KeptBranches<Journal> {
+class KeptFeed implements KeptBranches<Journal>, Before {
   readonly #journal: Journal
   /** Where the branches are stored. */
   readonly #scope: Scope
   readonly #map: KeptMap
-  readonly #feed: Feed
+  /** The source; where something was recorded before, that goes first. */
+  #feed: Feed
   /** What was recorded before, by place; undefined where nothing was. */
   #recorded: OpenMap | undefined
   #stored = new Map<string, StoredRecord>()
-  /** Tasks of recorded entries that are to start, and the way through them. */
-  readonly #ready = new Map<string, BranchTask>()
-  readonly #nextReady = this.#ready.values()
-  /** Tasks of recorded entries that were pulled, from the first one that is not looked at yet. */
-  #held: BranchTask[] = []
-  #seen = 0
-  /** How many of them there are at least. */
-  #upTo = 0
-  readonly #heldKeys = new Set<string>()
-  /** Stored outcomes that are to be settled, the last one first. */
-  #settling: Outcome[] = []
-  #phase: 'opening' | 'pulling' | 'restoring' | 'open' = 'opening'
+  /** How many recorded tasks there are at least. */
+  upTo = 0
+  readonly wake: KeptMap['wake']
+  readonly closed: KeptMap['closed']
+  #opening = true
+  /** Whether it is known if something was recorded before. */
+  #looked = false
   /** What has to wait until the entries are recorded. */
   #afterwards: (() => void)[] = []
   #fault: { readonly error: unknown } | undefined
@@ -65,6 +53,8 @@ class KeptFeed implements KeptBranches<Journal> {
     this.#scope = scope
     this.#map = map
     this.#feed = map.feed
+    this.wake = map.wake
+    this.closed = map.closed
     const { name, visit } = map
     const opened = journal.opened
       ? inSlices(this.#open())
@@ -84,13 +74,16 @@ class KeptFeed implements KeptBranches<Journal> {
   #open(): Pieces<void> {
     const [{ name, visit }, open] = [this.#map, this.#journal.map]
     this.#recorded = open?.map === name && open.visit === visit ? open : undefined
+    this.#looked = true
     return this.#recorded === undefined ? this.#record() : this.#load(this.#recorded)
   }
 
   #opened(): void {
-    this.#phase = this.#recorded === undefined ? 'open' : 'pulling'
-    for (const index of this.#recorded?.entries.keys() ?? []) this.#upTo = Math.max(this.#upTo, index + 1)
+    this.#opening = false
+    for (const index of this.#recorded?.entries.keys() ?? []) this.upTo = Math.max(this.upTo, index + 1)
+    if (this.#recorded !== undefined) this.#feed = new RestoredFeed(this.#map.feed, this)
     for (const work of this.#afterwards.splice(0)) work()
+    if (this.#recorded === undefined) this.restored()
   }
 
   /** Writes down a source of known length (K1). Only then the journal has the map: half of it counts for nothing. */
@@ -153,16 +146,17 @@ class KeptFeed implements KeptBranches<Journal> {
   }
 
   get pulling(): boolean {
-    return this.#phase !== 'open' || this.#feed.pulling
+    return this.#opening || this.#feed.pulling
+  }
+
+  get restoring(): boolean {
+    return this.#opening ? !this.#looked || this.#recorded !== undefined : this.#feed.restoring === true
   }
 
   next(): BranchTask | 'later' | 'end' {
     if (this.#fault !== undefined) throw this.#fault.error
-    if (this.#phase === 'pulling') this.#pull()
-    if (this.#phase !== 'open' || this.#map.closed()) return 'later'
-    const ready: BranchTask | undefined = this.#nextReady.next().value
-    if (ready !== undefined) this.#ready.delete(ready.key)
-    const task = ready ?? this.#feed.next()
+    if (this.#opening || this.closed()) return 'later'
+    const task = this.#feed.next()
     if (task === 'end') this.#ended()
     else if (task !== 'later') this.#check(task)
     return task
@@ -178,62 +172,39 @@ class KeptFeed implements KeptBranches<Journal> {
     this.#write(() => this.#journal.note('total', { map: name, visit, total }))
   }
 
-  /** Pulls what is recorded, in slices, and then makes of it what is stored. */
-  #pull(): void {
-    while (this.#held.length < this.#upTo) {
-      const turn = sliceOver(BEGIN_MS)
-      if (turn !== undefined) return void turn.then(this.#map.wake)
-      const task = this.#feed.next()
-      if (task === 'later') return
-      if (task === 'end') break
-      this.#held.push(task)
-      this.#heldKeys.add(task.key)
-    }
-    this.#phase = 'restoring'
-    this.#once(inSlices(this.#restore()), () => {
-      this.#phase = 'open'
-    })
+  /** A branch that goes on must fit the code of today. */
+  outcomeOf(task: BranchTask): Outcome | undefined {
+    const { settings } = this.#journal.scope
+    const found = this.#afresh.has(task.key) ? undefined : this.#stored.get(task.key)
+    const stored = found && withNewReads(migrateRecord(found, settings), task.state)
+    if (stored === undefined) return undefined
+    const ending = endingOf(stored, this.#map.policy, this.#journal.voided)
+    if (ending !== undefined) return { order: stored.order, settle: () => this.#map.settle(task, stored, ending) }
+    const { plan } = planOfTask(task, this.#map.name)
+    const fitted = chosenAnew(passSchema(stored, plan.graph.rules), plan, found?.next)
+    assertActions(fitted, plan)
+    this.#stored.set(task.key, fitted)
+    return undefined
   }
 
-  /** Settles what has settled, and keeps the rest to start. */
-  *#restore(): Pieces<void> {
-    yield* this.#compare()
-    const { settings } = this.#journal.scope
-    for (; this.#seen < this.#held.length; this.#seen++) {
-      yield
-      if (this.#map.closed()) return
-      const task = this.#held[this.#seen] as BranchTask
-      const found = this.#afresh.has(task.key) ? undefined : this.#stored.get(task.key)
-      const stored = found && withNewReads(migrateRecord(found, settings), task.state)
-      const ending = stored && endingOf(stored, this.#map.policy, this.#journal.voided)
-      if (stored !== undefined && ending === undefined) {
-        const { plan } = planOfTask(task, this.#map.name)
-        const fitted = chosenAnew(passSchema(stored, plan.graph.rules), plan, found?.next)
-        assertActions(fitted, plan)
-        this.#stored.set(task.key, fitted)
-      }
-      if (stored === undefined || ending === undefined) this.#ready.set(task.key, task)
-      else this.#settling.push({ task, stored, ending })
-    }
-    this.#held = []
-    this.#seen = 0
-    this.#heldKeys.clear()
-    this.#settling.sort((a, b) => b.stored.order - a.stored.order)
-    while (this.#settleOne()) yield // K2, K3
+  has(key: string): boolean {
+    return this.#stored.has(key)
+  }
+
+  /** All that had settled has settled again. `watch` may have said that it was enough. */
+  settled(): void {
     if (this.#recorded?.settled === true) this.#map.enough()
   }
 
-  #settleOne(): boolean {
-    const next = this.#settling.pop()
-    if (next !== undefined) this.#map.settle(next.task, next.stored, next.ending)
-    return next !== undefined
+  restored(): void {
+    this.#map.restored()
   }
 
   /** Compares the tasks of the source with the recorded entries. */
-  *#compare(): Pieces<void> {
+  *compare(held: readonly BranchTask[]): Pieces<void> {
     const recorded = this.#recorded as OpenMap
     const byKey = recorded.version !== this.#scope.settings.version
-    const { moved, gone, changed } = yield* compareEntries(recorded, this.#held, this.#map.base, byKey)
+    const { moved, gone, changed } = yield* compareEntries(recorded, held, this.#map.base, byKey)
     if (this.#map.closed()) return
     for (const key of gone) this.#removed(key)
     for (const key of [...gone, ...changed]) this.#afresh.add(key)
@@ -315,7 +286,7 @@ class KeptFeed implements KeptBranches<Journal> {
     const { startedAt } = live ?? {}
     const attempts = startedAt === undefined ? 0 : (live?.app.attempts?.branch ?? 1)
     const work = (): void => this.#write(() => journal.cancelled(told, { startedAt, attempts }))
-    if (this.#phase === 'opening') this.#afterwards.push(work)
+    if (this.#opening) this.#afterwards.push(work)
     else work()
   }
 
@@ -330,7 +301,7 @@ class KeptFeed implements KeptBranches<Journal> {
   }
 
   /** `watch` says that there are enough. */
-  settled(): void {
+  enough(): void {
     const open = this.#journal.map
     if (open === undefined || open.settled) return
     open.settled = true
@@ -338,30 +309,24 @@ class KeptFeed implements KeptBranches<Journal> {
   }
 
   take(key: string): BranchTask | undefined {
-    if (this.#phase !== 'open' && this.#recorded !== undefined) return undefined // it may have settled
-    const ready = this.#ready.get(key)
-    this.#ready.delete(key)
-    return ready ?? this.#feed.take(key)
+    return this.restoring ? undefined : this.#feed.take(key)
   }
 
   holds(key: string): boolean {
-    return this.#heldKeys.has(key) || this.#ready.has(key) || this.#feed.holds(key)
+    return this.#feed.holds(key) || (this.#opening && this.#isRecorded(key))
   }
 
-  *queued(): Generator<string, void, void> {
-    for (let i = this.#seen; i < this.#held.length; i++) yield (this.#held[i] as BranchTask).key
-    yield* this.#ready.keys()
-    yield* this.#feed.queued()
+  #isRecorded(key: string): boolean {
+    for (const [recorded] of this.#recorded?.entries.values() ?? []) if (recorded === key) return true
+    return false
   }
 
-  *rest(): Generator<BranchTask, void, void> {
-    while (this.#settleOne());
-    yield* this.#held.splice(this.#seen)
-    for (const [key, task] of this.#ready) {
-      this.#ready.delete(key)
-      yield task
-    }
-    yield* this.#feed.rest()
+  queued(): Iterable<string> {
+    return this.#feed.queued()
+  }
+
+  rest(): Iterable<BranchTask> {
+    return this.#feed.rest()
   }
 
   close(): ReturnType<Feed['close']> {

@@ -1,3 +1,4 @@
+import type { Feed } from '../parallel/restored-feed.js'
 import type { Ending } from '../parallel/results.js'
 import type { SettlePolicy } from '../parallel/settle.js'
 import type { BranchTask } from '../parallel/task.js'
@@ -6,18 +7,6 @@ import type { PersisterDriver } from './driver.js'
 import type { Hanging, Notes } from './record.js'
 import type { StoredMessage, StoredRecord } from './replay.js'
 import type { Scope } from './scope.js'
-
-/** The tasks of one map, one at a time. */
-export interface Feed {
-  readonly length: number | undefined
-  readonly pulling: boolean
-  next(): BranchTask | 'later' | 'end'
-  take(key: string): BranchTask | undefined
-  holds(key: string): boolean
-  queued(): Iterable<string>
-  rest(): Iterable<BranchTask>
-  close(): Promise<void> | undefined
-}
 
 /** A map as its books see it. */
 export interface KeptMap {
@@ -36,6 +25,8 @@ export interface KeptMap {
   readonly settle: (task: BranchTask, stored: StoredRecord, ending: Ending) => void
   /** `watch` had said that there are enough. */
   readonly enough: () => void
+  /** It is certain which branches have settled before: called before the first task is handed out. */
+  readonly restored: () => void
   /** Whether the map starts nothing more. */
   readonly closed: () => boolean
   /** What had to be stored could not be. */
@@ -55,7 +46,7 @@ export interface KeptBranches<J> extends Feed {
   /** A branch was cancelled for good, one that lives or one that waits for its turn. */
   cancelled(task: BranchTask, told: Pick<Notes['cancelled'], 'cause' | 'by' | 'reason'>, live?: KeptLife<J>): void
   /** `watch` says that there are enough. */
-  settled(): void
+  enough(): void
   /** The id of a branch. */
   idOf(key: string): string
   /** Stores a message for a branch that is not made yet. @returns its id */

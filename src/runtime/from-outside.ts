@@ -34,8 +34,12 @@ export async function cancelAt(
   const found = path === undefined ? { app: root } : lookBelow(root, path)
   if (found === undefined) return 'unknown'
   if (found === 'settled') return found
-  if (found.app === undefined)
-    return found.map.cancelBranch(found.key, createCancellation('app', 'app', root.hub.passed(), reason))
+  if (found.app === undefined) {
+    const { map, key } = found
+    const cancel = (): CancelAnswer =>
+      map.cancelBranch(key, createCancellation('app', 'app', root.hub.passed(), reason))
+    return map.restoring ? map.whenRestored(cancel) : cancel()
+  }
   const ended = found.app === root ? over() : found.app.ended()
   const answer = cancelFromOutside(found.app, reason)
   await ended

@@ -1,5 +1,5 @@
 import { createDeferred, type Deferred } from '../internal/deferred.js'
-import type { Feed } from '../persistence/map-keeping.js'
+import type { Feed } from '../parallel/restored-feed.js'
 import { announce, reportFault } from './announce.js'
 import { type AnyActorRef, stopActor } from './create-actor.js'
 import type { Folding } from './folding.js'

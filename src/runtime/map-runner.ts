@@ -4,10 +4,10 @@ import { toError } from '../internal/guards.js'
 import type { AnyEvent } from '../lifecycle/events.js'
 import type { Fatal } from '../lifecycle/interceptor.js'
 import type { FanOut } from '../parallel/fan-out.js'
+import type { Feed } from '../parallel/restored-feed.js'
 import type { Ending } from '../parallel/results.js'
 import { judge, policyName } from '../parallel/settle.js'
 import type { BranchTask } from '../parallel/task.js'
-import type { Feed } from '../persistence/map-keeping.js'
 import { announce } from './announce.js'
 import { BranchStarter } from './branch-starter.js'
 import { type Cancellation, createCancellation } from './cancellation.js'
@@ -58,6 +58,8 @@ export class MapRunner implements LiveMap {
   #feed: Feed | undefined
   #closing: Closing | undefined
   #pumping = false
+  /** What waits until it is certain which branches had settled before. */
+  readonly #afterwards: (() => void)[] = []
   readonly #turn = new OwnTurn(() => this.#pump())
 
   constructor(app: LiveApp, step: LiveStep, fanOut: FanOut, raw: Inputs) {
@@ -101,6 +103,7 @@ export class MapRunner implements LiveMap {
         wake: () => this.#pump(),
         record: (...settled) => this.#record(...settled),
         enough: () => this.settleNow(),
+        restored: () => this.#restored(),
         closed: () => this.#closing !== undefined,
         fault,
       })
@@ -220,7 +223,7 @@ export class MapRunner implements LiveMap {
   }
 
   settleNow(): void {
-    this.kept?.settled()
+    this.kept?.enough()
     this.#close({ kind: 'satisfied' })
   }
 
@@ -239,6 +242,7 @@ export class MapRunner implements LiveMap {
     if (why.kind !== 'satisfied') void this.#folding.cancel(cancellation.reason)
     for (const branch of this.table.each()) this.#cancelLive(branch, cancellation)
     if (why.kind !== 'stopped') recordRest(this, this.#feed, (task) => this.#neverStarted(task, cancellation))
+    this.#restored()
     this.#grace.start()
     if (!this.#pumping) this.#endIfDone()
   }
@@ -258,6 +262,10 @@ export class MapRunner implements LiveMap {
   cancelBranch(key: string, cancellation: Cancellation): CancelAnswer {
     const live = this.table.live.get(key)
     if (this.table.settled.has(key) || (live?.app.running === false && live.app.epoch > 0)) return 'settled'
+    if (live === undefined && this.restoring) {
+      void this.whenRestored(() => this.cancelBranch(key, cancellation))
+      return 'cancelled'
+    }
     const task = live?.task ?? this.#feed?.take(key)
     if (task === undefined) return 'unknown'
     if (live?.app.cancellation === undefined) this.kept?.cancelled(task, cancellation, live)
@@ -269,6 +277,18 @@ export class MapRunner implements LiveMap {
     }
     this.#pump()
     return 'cancelled'
+  }
+
+  get restoring(): boolean {
+    return this.#closing === undefined && this.#feed?.restoring === true
+  }
+
+  whenRestored<T>(work: () => T): Promise<T> {
+    return new Promise((resolve) => void this.#afterwards.push(() => resolve(work())))
+  }
+
+  #restored(): void {
+    for (const work of this.#afterwards.splice(0)) work()
   }
 
   knows(key: string): boolean {

@@ -1,6 +1,7 @@
 import type { FanOut } from '../parallel/fan-out.js'
+import type { Feed } from '../parallel/restored-feed.js'
 import type { Journal } from '../persistence/journal.js'
-import type { Feed, KeptBranches, KeptMap } from '../persistence/map-keeping.js'
+import type { KeptBranches, KeptMap } from '../persistence/map-keeping.js'
 import { millisecondsOf } from '../persistence/order.js'
 import type { Persister } from '../persistence/persister.js'
 import type { BranchStarter } from './branch-starter.js'
@@ -14,7 +15,7 @@ import type { LiveApp, LiveMap } from './tree.js'
 // Owns: where the tasks of a map come from, and that they go through its books where the application has a journal.
 
 /** What a map is told by its feed. */
-export interface FeedTold extends Pick<KeptMap, 'wake' | 'enough' | 'closed' | 'fault'> {
+export interface FeedTold extends Pick<KeptMap, 'wake' | 'enough' | 'restored' | 'closed' | 'fault'> {
   readonly record: Recorder['record']
 }
 

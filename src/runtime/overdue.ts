@@ -1,5 +1,5 @@
+import type { Feed } from '../parallel/restored-feed.js'
 import type { BranchTask } from '../parallel/task.js'
-import type { Feed } from '../persistence/map-keeping.js'
 import type { Cancellation } from './cancellation.js'
 import type { Grace } from './grace.js'
 import type { MapFinale } from './map-finale.js'

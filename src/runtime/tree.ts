@@ -197,6 +197,10 @@ export interface LiveMap {
   /** An event of a branch or of something below it, for `watch`. */
   tell(event: AnyEvent, key: string, own: boolean): void
   cancelAll(): void
+  /** True while it is not certain which branches had settled when the step was last tried. */
+  readonly restoring: boolean
+  /** Does something as soon as that is certain, before a branch starts. */
+  whenRestored<T>(work: () => T): Promise<T>
   /** Cancels one branch, also a queued one. Does nothing when it has settled. */
   cancelBranch(key: string, cancellation: Cancellation): CancelAnswer
   /** Enough: cancels what has not settled, and reduces. */

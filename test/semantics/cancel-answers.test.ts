@@ -143,3 +143,79 @@ describe('context.cancel answers', () => {
     expect(answer).toBe('unknown')
   })
 })
+
+describe('a cancel while what is stored of a map is looked at', () => {
+  /** A map whose `reduce` threw, and whose second run waits for the store. `ran`: what runs in that one. */
+  async function tried(watched: boolean) {
+    const persister = memoryPersister()
+    const [ran, told, loaded] = [[] as string[], { broken: true }, defer()]
+    const map = kit.mapStates({
+      reads: [],
+      writes: ['outs'],
+      settle: 'collect',
+      action: kit.action({
+        reads: ['item'],
+        writes: ['out'],
+        run({ state: { item } }) {
+          ran.push(item)
+          if (told.broken && item !== 'a') throw new RangeError(`${item} failed`)
+          return { out: item }
+        },
+      }),
+      states: { a: { item: 'a' }, b: { item: 'b' }, c: { item: 'c' } },
+      watch: ({ event, cancel }) => {
+        if (watched && !told.broken && event.type === 'branch.settled' && event.key === 'a') cancel('b')
+      },
+      reduce({ results }) {
+        if (told.broken) throw new RangeError('broken')
+        return { outs: results.map((one) => `${one.key} ${one.status}`) }
+      },
+    })
+    const app = createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: {}, persister })
+    await app.run().catch(() => {})
+    const { driver } = persister
+    const load = driver.load.bind(driver)
+    driver.load = async (...args) => {
+      await loaded.promise
+      return load(...args)
+    }
+    ran.length = 0
+    told.broken = false
+    const ids: string[] = []
+    app.on('branch.settled', ({ result }) => void ids.push(`${result.key} ${result.appId}`))
+    const idOf = (key: string): string => ids.find((one) => one.startsWith(`${key} `))?.slice(2) ?? ''
+    const run = app.run()
+    await settle() // until it asks the store
+    return { app, ran, loaded, persister, idOf, run }
+  }
+
+  it('reaches a branch that goes on: it does not start, and is stored as cancelled', async () => {
+    const { app, ran, loaded, persister, idOf, run } = await tried(false)
+
+    const answers = ['map/a', 'b', 'map/x'].map((path) => app.cancel({ path }))
+    loaded.resolve()
+
+    expect((await run).state.outs).toEqual(['a done', 'b cancelled', 'c done'])
+    expect([await Promise.all(answers), ran]).toEqual([['settled', 'cancelled', 'unknown'], ['c']])
+    expect((await persister.load({ appId: idOf('b') }))?.cancelled).toMatchObject({ final: true, by: 'app' })
+  })
+
+  it('is made by `watch` as it hears of a branch that had settled', async () => {
+    const { ran, loaded, run } = await tried(true)
+
+    loaded.resolve()
+
+    expect((await run).state.outs).toEqual(['a done', 'b cancelled', 'c done'])
+    expect(ran).toEqual(['c'])
+  })
+
+  it('is answered also where the whole application is cancelled before', async () => {
+    const { app, loaded, run } = await tried(false)
+
+    const answer = app.cancel({ path: 'b' })
+    const whole = app.cancel()
+    loaded.resolve()
+
+    expect([await answer, await whole, (await run).status]).toEqual(['settled', 'cancelled', 'cancelled'])
+  })
+})
