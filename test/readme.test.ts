@@ -1,36 +1,131 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import * as teasel from 'teasel'
+import * as codec from 'teasel/codec'
+import * as persistence from 'teasel/persistence'
 import { describe, expect, it } from 'vitest'
+import { anchorsOf, brokenLinks, linksOf, misquoted, quotationsOf, readPages } from './tools/documents.js'
+import { ROOT } from './tools/vitest-report.js'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
-const readme = readFileSync(join(root, 'README.md'), 'utf8')
+const pages = readPages()
+const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
 
-// Its programs are compiled and run by snippets.test.ts.
-describe('the README', () => {
-  it('tells of every error, by class and code', () => {
-    const told = [...readme.matchAll(/^\| `([a-z-]+)` \| (`\w+Error`.*?) \|/gm)]
-    const named = told.flatMap(([, code, names = '']) => [...names.matchAll(/\w+/g)].map(([name]) => [name, code]))
-    const made = Object.entries(teasel).flatMap(([name, value]) =>
-      name !== 'TeaselError' && 'code' in value ? [[name, value.code]] : [],
-    )
+/** The part of a page under a heading of the second level. */
+const sectionOf = (text: string, title: string): string =>
+  text.split(/^## /m).find((section) => section.startsWith(`${title}\n`)) ?? ''
 
-    expect(named.toSorted()).toEqual(made.toSorted())
+/** The literals of a union in a source: those behind `pattern`, in the declaration of `type`. */
+function literalsOf(path: string, type: string, pattern: RegExp): string[] {
+  const declared = new RegExp(`export (type|interface) ${type}\\b[\\s\\S]*?\\n\\n`).exec(read(path))?.[0] ?? ''
+  return [...declared.matchAll(pattern)].flatMap(([, list = '']) =>
+    [...list.matchAll(/'([a-z-]+)'/g)].map((m) => m[1] ?? ''),
+  )
+}
+
+// Their programs are compiled and run by snippets.test.ts.
+describe('the pages', () => {
+  it('link to files and headings that exist', () => {
+    expect(pages.length).toBeGreaterThan(10)
+    expect(brokenLinks(pages)).toEqual([])
   })
 
-  it('S-017 tells of maps before it tells of tasks', () => {
-    const [maps, products, tasks] = ['mapStates({', '`mapActionsAndStates`', '`parallel({ tasks })`'].map((name) =>
-      readme.indexOf(name),
-    )
+  it('are listed in the guide, each of them', () => {
+    const listed = linksOf(read('examples/guide/README.md')).filter((target) => /^[\w-]+\.md$/.test(target))
+    const files = readdirSync(join(ROOT, 'examples/guide')).filter((file) => file !== 'README.md')
 
-    expect([maps, products, tasks]).toEqual([maps, products, tasks].toSorted((a = 0, b = 0) => a - b))
-    expect(maps).toBeGreaterThan(0)
+    expect(listed.toSorted()).toEqual(files.toSorted())
   })
 
+  it('quote examples as they are', () => {
+    const wrong = pages
+      .flatMap(quotationsOf)
+      .flatMap((quotation) => misquoted(quotation, read(quotation.file)).map((part) => `${quotation.place}: ${part}`))
+
+    expect(wrong).toEqual([])
+  })
+})
+
+describe('the guide', () => {
   it('lists every example, and no other', () => {
-    const listed = [...readme.matchAll(/\]\(examples\/(\d\d-[\w-]+\.ts)\)/g)].map(([, file]) => file)
+    const listed = linksOf(read('examples/guide/README.md')).filter((target) => target.startsWith('../'))
+    const files = readdirSync(join(ROOT, 'examples')).filter((file) => /^(\d\d-.+|research)\.ts$/.test(file))
 
-    expect(listed).toEqual(readdirSync(join(root, 'examples')).filter((file) => /^\d\d-/.test(file)))
+    expect(listed).toEqual(files.map((file) => `../${file}`))
+  })
+
+  it('S-017 explains maps before it explains tasks', () => {
+    const maps = read('examples/guide/maps.md')
+    const places = ['mapStates({', 'mapActionsAndStates({', 'kit.parallel({ tasks'].map((name) => maps.indexOf(name))
+
+    expect(places).toEqual(places.toSorted((a, b) => a - b))
+    expect(places[0]).toBeGreaterThan(0)
+  })
+})
+
+describe('the guide to errors', () => {
+  const guide = read('examples/guide/errors.md')
+  const classes = Object.entries({ ...teasel, ...codec, ...persistence }).flatMap(([name, value]) =>
+    typeof value === 'function' && name !== 'TeaselError' && 'code' in value ? [[name, value.code] as const] : [],
+  )
+
+  it('has a row and an entry for every code, and for no other', () => {
+    const rows = [...guide.matchAll(/^\| \[`([a-z-]+)`\]\(#\1\) \| (.*?) \|/gm)]
+    const named = rows.flatMap(([, code, names = '']) => [...names.matchAll(/\w+/g)].map(([name]) => [name, code]))
+    const entries = [...guide.matchAll(/^## (.+)$/gm)].map(([, title]) => title)
+
+    expect(named.toSorted()).toEqual(classes.map((pair) => [...pair]).toSorted())
+    expect(entries).toEqual(rows.map(([, code]) => code))
+    expect(entries.toSorted()).toEqual(literalsOf('src/errors.ts', 'ErrorCode', /\| (.*)/g).toSorted())
+  })
+
+  it('has in each entry what happened and what to do', () => {
+    const codes = [...new Set(classes.map(([, code]) => String(code)))]
+    const thin = codes.filter(
+      (code) => !/\*\*What happened\.\*\* [\s\S]+\*\*What to do\.\*\* /.test(sectionOf(guide, code)),
+    )
+
+    expect(thin).toEqual([])
+  })
+
+  it.each([
+    ['graph', 'src/errors.ts', 'GraphIssue', /\| (.*)/g],
+    ['contract', 'src/errors.ts', 'ContractFault', /kind: ([^;}]*)/g],
+    ['persistence', 'src/persistence/errors.ts', 'PersistenceFault', /= (.*)/g],
+  ])('has a row for each kind of fault of %s, and for no other', (code, path, type, pattern) => {
+    const rows = [...sectionOf(guide, code).matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, kind]) => kind)
+
+    expect(rows.toSorted()).toEqual(literalsOf(path, type, pattern).toSorted())
+    expect(rows.length).toBeGreaterThan(3)
+  })
+})
+
+describe('the reader of pages', () => {
+  const page = {
+    path: 'examples/guide/a.md',
+    text: '# A `b` & c\n\n## Same\n\n## Same\n\n```ts\n# no\n[x](none.md)\n```\n',
+  }
+
+  it('makes anchors as GitHub does, and reads no code', () => {
+    expect(anchorsOf(page.text)).toEqual(['a-b--c', 'same', 'same-1'])
+    expect(linksOf(page.text)).toEqual([])
+  })
+
+  it('finds links that lead nowhere', () => {
+    const text = '[a](#same-1) [b](#other) [c](../01-side-by-side.ts) [d](../none.ts) [e](a.md#same) [f](https://x.org)'
+
+    expect(brokenLinks([{ ...page, text: page.text + text }])).toEqual([
+      'examples/guide/a.md links to #other',
+      'examples/guide/a.md links to ../none.ts',
+    ])
+  })
+
+  it('finds quotations that have changed', () => {
+    const text = '```ts examples/a.ts\none()\n// …\nthree({\n  a,\n})\n```\n'
+    const [quotation] = quotationsOf({ path: 'README.md', text })
+    if (quotation === undefined) throw new Error('There is a quotation.')
+
+    expect(quotation).toMatchObject({ place: 'README.md:2', file: 'examples/a.ts' })
+    expect(misquoted(quotation, 'one()\n  two()\n  three({\n    a,\n  })\n')).toEqual([])
+    expect(misquoted(quotation, 'three({\n  a,\n})\none()\n')).toEqual(['three({\na,\n})'])
   })
 })

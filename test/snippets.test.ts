@@ -1,16 +1,18 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import * as xstate from 'xstate'
+import { readPages } from './tools/documents.js'
 import { publicEntries } from './tools/entries.js'
+import { fileOf, runSnippets } from './tools/snippet-runs.js'
 import {
-  blocksOf,
-  CHECK,
   checkSaid,
   examplesOf,
   namesOf,
+  pictureCode,
+  programsOf,
   promisedBy,
   type Snippet,
   withChecks,
@@ -25,50 +27,32 @@ const read = (path: string): string => readFileSync(join(root, path), 'utf8')
 const entries = publicEntries(root).map((entry) => ({ ...entry, text: read(entry.source) }))
 const fromXState = Object.keys(xstate).map((name) => [name, { from: 'xstate', isType: false }] as const)
 const names = new Map([...fromXState, ...namesOf(entries)])
-const programs = blocksOf('README.md', read('README.md'), 'ts run')
+const programs = readPages().flatMap(({ path, text }) => programsOf(path, text))
 const examples = readTree(root, 'src').flatMap(examplesOf)
-const snippets = [...programs, ...examples.map(({ place, code }) => ({ place, code: withImports(code, names) }))]
+const completed = examples.map(({ place, code }): Snippet => ({ place, code: withImports(code, names) }))
+const snippets = [...programs, ...completed]
 
 rmSync(folder, { recursive: true, force: true })
-mkdirSync(join(folder, 'run'), { recursive: true })
+const runs = runSnippets(snippets, folder)
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
-const fileOf = ({ place }: Snippet): string => `${place.replaceAll(/[/:.]/g, '-')}.mts`
-
-/** Runs all snippets in one process, each as a module of its own. */
-function runAll(): Map<string, { readonly printed: string; readonly error?: string }> {
-  const files = snippets.map((snippet) => {
-    const file = join(folder, 'run', fileOf(snippet))
-    writeFileSync(
-      file,
-      `import { checkSaid as ${CHECK} } from '../../../test/tools/snippets.ts'; ${withChecks(snippet.code)}`,
-    )
-    return file
-  })
-  const runner = join(root, 'test/tools/run-snippets.ts')
-  const { stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', runner, ...files], {
-    cwd: root,
-    encoding: 'utf8',
-  })
-  if (stderr !== '') throw new TypeError(stderr)
-  const ran = JSON.parse(stdout) as readonly { file: string; printed: string; error?: string }[]
-  return new Map(ran.map(({ file, ...rest }) => [file, rest]))
-}
-const ran = runAll()
-const told = (snippet: Snippet) => ran.get(join(folder, 'run', fileOf(snippet)))
 
 describe('the README', () => {
-  it('has programs that can be run, the first of them in twenty lines', () => {
-    expect(programs.length).toBeGreaterThanOrEqual(5)
-    expect(programs[0]?.code.trim().split('\n').length).toBeLessThanOrEqual(20)
+  it('has programs that can be run, the first of them in twenty-five lines', () => {
+    const own = programs.filter(({ place }) => place.startsWith('README.md'))
+
+    expect(own.length).toBeGreaterThanOrEqual(5)
+    expect(own[0]?.code.trim().split('\n').length).toBeLessThanOrEqual(25)
   })
 })
 
 describe('a snippet', () => {
   it.each(snippets.map((snippet) => [snippet.place, snippet] as const))('of %s gives what it says', (_, snippet) => {
-    const { printed, error } = told(snippet) ?? { printed: '', error: 'did not end' }
+    const { printed, picture, error } = runs.get(snippet) ?? { printed: '', error: 'did not end' }
 
     expect(error).toBeUndefined()
     for (const said of promisedBy(snippet.code)) expect(printed).toContain(said)
+    if (snippet.prints !== undefined) expect(printed).toBe(snippet.prints)
+    expect(picture).toBe(snippet.picture)
   })
 
   it('compiles as a user compiles', () => {
@@ -91,6 +75,18 @@ describe('the reader of snippets', () => {
     const text = 'export {}\n/**\n * One.\n * @example\n * ```ts\n * one() // 1\n * ```\n */\n'
 
     expect(examplesOf({ path: 'src/a.ts', text })).toEqual([{ place: 'src/a.ts:6', code: 'one() // 1\n' }])
+  })
+
+  it('finds the output and the picture that stand below a program', () => {
+    const picture = 'stateDiagram-v2\n  [*] --> a'
+    const code = "createApplication(g, { entrypoint: 'a' })\n"
+    const text = `\`\`\`ts run\n${code}\`\`\`\n\nIt prints\n\n\`\`\`text\n1\n2\n\`\`\`\n\n\`\`\`mermaid\n${picture}\n\`\`\`\n\n# Next\n\n\`\`\`text\n3\n\`\`\`\n`
+
+    const [found] = programsOf('a.md', text)
+
+    expect(found).toEqual({ place: 'a.md:2', code, prints: '1\n2', picture })
+    expect(found && pictureCode(found)).toContain("g.runnable({ entrypoint: 'a' })")
+    expect(() => pictureCode({ place: 'a.md:2', code: '' })).toThrow('a.md:2 has a picture')
   })
 
   it('imports what is used, and not what is declared or a member', () => {

@@ -16,12 +16,20 @@ import { hedgeGraph } from '../../examples/13-hedged-calls.js'
 import { graph as argument } from '../../examples/14-branches-that-argue.js'
 import { countGraph } from '../../examples/15-server-sent-events.js'
 import { drawn, graphOf } from '../../examples/17-from-json.js'
+import { graph as approvals } from '../../examples/18-approvals.js'
+import { quotesGraph } from '../../examples/19-budget.js'
+import { graph as stuckTools } from '../../examples/20-stuck-tools.js'
+import { graph as inReact } from '../../examples/21-react.js'
+import { graph as inspected } from '../../examples/22-inspector.js'
 import { jobGraph } from '../../examples/jobs/graph.js'
 import { plannerGraph } from '../../examples/planners/planner.js'
 import { researchGraph } from '../../examples/research/graph.js'
+import { readPages } from './documents.js'
+import { runSnippets } from './snippet-runs.js'
+import { programsOf } from './snippets.js'
 import { ROOT } from './vitest-report.js'
 
-// `npx tsx test/tools/pictures.ts` draws the pictures again, in README and examples.
+// `npx tsx test/tools/pictures.ts` draws the pictures again, in README, guides and examples.
 
 const wide = { direction: 'LR', depth: 2 } as const
 const later = async (): Promise<void> => {}
@@ -29,7 +37,7 @@ const main = researchGraph(library).runnable({ entrypoint: 'plan' })
 
 /** What every file that shows a picture has to show. */
 export const pictures: Readonly<Record<string, string>> = {
-  'README.md': toMermaid(main, wide),
+  'examples/guide/machines-and-pictures.md': toMermaid(main, wide),
   'examples/01-side-by-side.ts': toMermaid(sideBySide.runnable({ entrypoint: 'measureAll' }), wide),
   'examples/02-many-prompts.ts': toMermaid(manyPrompts.runnable({ entrypoint: 'prepare' }), wide),
   'examples/03-many-models.ts': toMermaid(manyModels.runnable({ entrypoint: 'compare' }), wide),
@@ -53,6 +61,11 @@ export const pictures: Readonly<Record<string, string>> = {
   ),
   'examples/16-jobs-that-survive.ts': toMermaid(jobGraph(async () => '').runnable({ entrypoint: 'all' }), wide),
   'examples/17-from-json.ts': toMermaid(graphOf(drawn).graph.runnable({ entrypoint: 'liberty' }), wide),
+  'examples/18-approvals.ts': toMermaid(approvals.runnable({ entrypoint: 'review' }), wide),
+  'examples/19-budget.ts': toMermaid(quotesGraph(1).runnable({ entrypoint: 'readAll' }), wide),
+  'examples/20-stuck-tools.ts': toMermaid(stuckTools.runnable({ entrypoint: 'useTools' }), wide),
+  'examples/21-react.ts': toMermaid(inReact.runnable({ entrypoint: 'find' }), wide),
+  'examples/22-inspector.ts': toMermaid(inspected.runnable({ entrypoint: 'compare' }), wide),
 }
 
 const FENCE = /^(\/\/ )?```mermaid\n[\s\S]*?^(?:\/\/ )?```$/m
@@ -73,5 +86,12 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
       `${ROOT}/${file}`,
       text.replace(FENCE, () => blockOf(file, picture)),
     )
+  }
+  for (const { path, text } of readPages()) {
+    const drawn = programsOf(path, text).filter(({ picture }) => picture !== undefined)
+    let redrawn = text
+    for (const [{ picture = '' }, run] of runSnippets(drawn, `${ROOT}/.cache/pictures`))
+      redrawn = redrawn.replace(picture, () => run.picture ?? picture)
+    if (redrawn !== text) writeFileSync(`${ROOT}/${path}`, redrawn)
   }
 }

@@ -1,16 +1,17 @@
 import { pathToFileURL } from 'node:url'
 import { format } from 'node:util'
 
-// Imports the modules that its arguments name, one after another, and prints what each printed or threw, as JSON.
+// Imports the modules that its arguments name, one after another. Prints as JSON what each printed, what it threw, and
+// the picture that it exports.
 const write = console.log
-const ran: { file: string; printed: string; error?: string }[] = []
+const ran: { file: string; printed: string; picture?: unknown; error?: string }[] = []
 for (const file of process.argv.slice(2)) {
   const lines: string[] = []
   console.log = (...values: unknown[]) => void lines.push(format(...values))
-  const error = await import(pathToFileURL(file).href).then(
-    () => undefined,
-    (thrown: unknown) => (thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)),
+  const end = await import(pathToFileURL(file).href).then(
+    ({ picture }: { readonly picture?: unknown }) => ({ picture }),
+    (thrown: unknown) => ({ error: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown) }),
   )
-  ran.push({ file, printed: lines.join('\n'), ...(error !== undefined && { error }) })
+  ran.push({ file, printed: lines.join('\n'), ...end })
 }
 write(JSON.stringify(ran))

@@ -8,16 +8,43 @@ export interface Snippet {
   /** Where it stands: `README.md:25`, `src/graph/condition.ts:31`. */
   readonly place: string
   readonly code: string
+  /** What it prints, where a `text` block below it shows that. */
+  readonly prints?: string
+  /** The picture of its graph, where a `mermaid` block below it shows that. */
+  readonly picture?: string
 }
 
 /** The blocks of a document behind a fence such as `ts run`. */
-export function blocksOf(path: string, text: string, fence: string): Snippet[] {
+function blocksOf(path: string, text: string, fence: string): Snippet[] {
   return [...text.matchAll(new RegExp(`^\`\`\`${fence}\\n([\\s\\S]*?)^\`\`\``, 'gm'))].map(
     ({ index, 1: code = '' }) => ({
       place: `${path}:${lineAt(text, index) + 1}`,
       code,
     }),
   )
+}
+
+/** The programs of a document: its `ts run` blocks, with the output and the picture that stand below them. */
+export function programsOf(path: string, text: string): Snippet[] {
+  return blocksOf(path, text, 'ts run').map((snippet) => {
+    const rest = text.slice(text.indexOf(snippet.code) + snippet.code.length + FENCE.length)
+    const below = rest.slice(0, /^(#|```ts)/m.exec(rest)?.index)
+    const [, prints] = /^```text\n([\s\S]*?)\n```$/m.exec(below) ?? []
+    const [, picture] = /^```mermaid\n(stateDiagram-v2\n[\s\S]*?)\n```$/m.exec(below) ?? []
+    return { ...snippet, ...(prints !== undefined && { prints }), ...(picture !== undefined && { picture }) }
+  })
+}
+const FENCE = '```'
+
+/** Code to stand behind a program: it exports the picture of the graph that the program makes an application of. */
+export function pictureCode({ place, code }: Snippet): string {
+  const [, graph, entrypoint] = /createApplication\((\w+), \{ entrypoint: '(\w+)'/.exec(code) ?? []
+  if (graph === undefined) throw new TypeError(`${place} has a picture and no createApplication(graph, { entrypoint`)
+  return [
+    "import { toMermaid as drawnBelow } from 'teasel/visualize'",
+    `export const picture = drawnBelow(${graph}.runnable({ entrypoint: '${entrypoint}' }), { direction: 'LR', depth: 2 })`,
+    '',
+  ].join('\n')
 }
 
 /** The `ts` blocks of doc comments. */

@@ -1,0 +1,85 @@
+import { memoryPersister } from 'teasel/persistence'
+import { describe, expect, it } from 'vitest'
+import { advance, decide } from '../../examples/18-approvals.js'
+import { quotesFor } from '../../examples/19-budget.js'
+import { askTools } from '../../examples/20-stuck-tools.js'
+import { showQuote } from '../../examples/21-react.js'
+import { inspected } from '../../examples/22-inspector.js'
+import { addresses } from '../../examples/addresses.js'
+
+describe('approvals', () => {
+  it('wait in the store for both people, in any order, and pay once', async () => {
+    const persister = memoryPersister()
+
+    const asked = await advance(persister, 'expense', 120)
+    const one = await decide(persister, 'expense', 'review/finance', true)
+    const again = await advance(persister, 'expense')
+    const both = await decide(persister, 'expense', 'review/lead', true)
+
+    expect(asked.open).toEqual(['review/lead', 'review/finance'])
+    expect([one.open, again.open]).toEqual([['review/lead'], ['review/lead']])
+    expect(both).toEqual({ open: [], receipt: 'paid 120' })
+  })
+
+  it('pay nothing when one refuses', async () => {
+    const persister = memoryPersister()
+    await advance(persister, 'expense', 900)
+    await decide(persister, 'expense', 'review/lead', false)
+
+    const both = await decide(persister, 'expense', 'review/finance', true)
+
+    expect(both.receipt).toBe('kept 900')
+  })
+})
+
+describe('a budget', () => {
+  it('ends a map when it is spent, and keeps the quotes so far', async () => {
+    const small = await quotesFor('liberty', 20_000)
+    const large = await quotesFor('liberty', 100_000_000)
+
+    expect(small.all).toBe(addresses.length)
+    expect(small.read).toBeLessThan(20)
+    expect(large.read).toBe(addresses.length)
+    expect(large.quotes.slice(0, small.quotes.length)).toEqual(small.quotes)
+    expect(small.quotes.length).toBeGreaterThan(0)
+  })
+})
+
+describe('stuck tools', () => {
+  it('are tried again, timed out or abandoned, and each is reported', async () => {
+    const { report, events } = await askTools('Why?')
+
+    expect(report).toEqual({
+      flaky: 'Why?: found at attempt 3',
+      slow: 'no answer in time',
+      deaf: 'failed: TimeoutError: Action "deaf" took longer than 50 ms.',
+    })
+    expect(events.toSorted()).toEqual([
+      'useTools/deaf: still running, abandoned',
+      'useTools/flaky: attempt 2 begins',
+      'useTools/flaky: attempt 3 begins',
+    ])
+  })
+})
+
+describe('a React component', () => {
+  it('shows the steps of a graph and the words of its stream', async () => {
+    const texts = await showQuote('telephone')
+
+    expect(texts[0]).toBe('reading:  …')
+    expect(texts.at(-1)).toMatch(/^Theodore Roosevelt, 1903: Rural free delivery, .*telephone.*[^…]$/)
+    expect('document' in globalThis).toBe(false)
+  })
+})
+
+describe('the inspector', () => {
+  it('is sent the application, the map, its reducer and each branch', async () => {
+    const lines: string[] = []
+
+    await inspected((line) => lines.push(line))
+
+    const named = new Set(lines.map((line) => line.slice(0, line.indexOf(':'))))
+    expect([...named].toSorted()).toEqual(['1790', '1862', '1946', 'app', 'compare', 'reduce'])
+    expect(lines.at(-1)).toContain('"longest":27709')
+  })
+})
