@@ -45,6 +45,32 @@ describe('the pages', () => {
   })
 })
 
+describe('the README', () => {
+  const readme = read('README.md')
+  const recipes = sectionOf(readme, 'Recipes').split(/^### /m).slice(1)
+
+  it('has at most 300 lines', () => {
+    expect(readme.split('\n').length - 1).toBeLessThanOrEqual(300)
+  })
+
+  it('has a picture for the first program and for each idea', () => {
+    const parts = [sectionOf(readme, 'A first program'), ...sectionOf(readme, 'Five ideas').split(/^### /m).slice(1)]
+
+    expect(parts.map((part) => part.match(/^```mermaid$/gm)?.length)).toEqual([1, 1, 1, 1, 1, 1])
+  })
+
+  it.each(recipes.map((recipe) => [recipe.slice(0, recipe.indexOf('\n')), recipe] as const))(
+    'has a recipe of %s that quotes the example which it links to, in at most 15 lines',
+    (_, recipe) => {
+      const [quotation, ...more] = quotationsOf({ path: 'README.md', text: recipe })
+
+      expect(more).toEqual([])
+      expect(linksOf(recipe)).toContain(quotation?.file)
+      expect(quotation?.code.split('\n').length).toBeLessThanOrEqual(16)
+    },
+  )
+})
+
 describe('the guide', () => {
   it('lists every example, and no other', () => {
     const listed = linksOf(read('examples/guide/README.md')).filter((target) => target.startsWith('../'))

@@ -40,7 +40,7 @@ describe('the README', () => {
   it('has programs that can be run, the first of them in twenty-five lines', () => {
     const own = programs.filter(({ place }) => place.startsWith('README.md'))
 
-    expect(own.length).toBeGreaterThanOrEqual(5)
+    expect(own.length).toBeGreaterThanOrEqual(2)
     expect(own[0]?.code.trim().split('\n').length).toBeLessThanOrEqual(25)
   })
 })
@@ -67,7 +67,7 @@ describe('a snippet', () => {
     const { stdout, status } = spawnSync('npx', ['tsc', '-p', folder], { cwd: root, encoding: 'utf8' })
 
     expect({ stdout, status }).toEqual({ stdout: '', status: 0 })
-  })
+  }, 300_000)
 })
 
 describe('the reader of snippets', () => {
