@@ -78,7 +78,10 @@ export interface ListOptions {
   readonly partitionKey?: string | null
   /** At most this many (default 100). */
   readonly limit?: number
-  /** Those that were made before this one: the last of the page before. Default: from the newest on. */
+  /**
+   * Those that were made before this one: the last of the page before. Where it is deleted by then, others of its
+   * millisecond come again. Default: from the newest on.
+   */
   readonly after?: Listed
 }
 

@@ -107,7 +107,7 @@ export class MemoryDriver implements PersisterDriver {
       return [{ appId, createdAt: millisecondsOf(first.order), born }]
     })
     const newest = roots.sort((a, b) => b.createdAt - a.createdAt || b.born - a.born)
-    const from = after === undefined ? 0 : newest.findIndex(({ appId }) => appId === after.appId) + 1
+    const from = after === undefined ? 0 : placeAfter(newest, after)
     return newest.slice(from, from + limit).map(({ appId, createdAt }) => ({ appId, createdAt }))
   }
 
@@ -148,6 +148,14 @@ function lastOf(rows: readonly Row[], { sequenceId, epoch }: Until): number {
   return rows.findLastIndex(
     (row) => row.kind !== 'note' && row.sequenceId === sequenceId && (epoch === undefined || row.epoch === epoch),
   )
+}
+
+/** The place behind one of a list, newest first. One that is gone by now is known by its time alone. */
+function placeAfter(newest: readonly Listed[], after: Listed): number {
+  const place = newest.findIndex(({ appId }) => appId === after.appId)
+  if (place >= 0) return place + 1
+  const older = newest.findIndex(({ createdAt }) => createdAt <= after.createdAt)
+  return older < 0 ? newest.length : older
 }
 
 /** @throws {PersistenceError} `conflict` where an application is in another tree */

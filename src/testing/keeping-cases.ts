@@ -51,6 +51,24 @@ export const KEEPING: Readonly<Record<string, Check>> = {
     demandSame('pages', [first, rest], pages)
   },
 
+  'a page goes on behind a root that is deleted meanwhile': async (driver, again) => {
+    for (const [i, id] of ['a', 'b', 'c', 'd'].entries()) {
+      await driver.claim(root(id), 'one')
+      await driver.save(group(id, [row(id, 0, { order: (1_700_000_000_000 + i) * 1024 + 3 })]))
+    }
+    const [, second] = await driver.list({ limit: 2 })
+    await again.delete(root('c'))
+
+    const rest = await driver.list({ limit: 2, ...(second && { after: second }) })
+    const end = await driver.list({ after: { appId: 'gone', createdAt: 1_700_000_000_000 - 1 } })
+
+    demandSame(
+      'pages',
+      [rest, end].map((page) => page.map(({ appId }) => appId)),
+      [['b', 'a'], []],
+    )
+  },
+
   'a root is deleted with all that is below it, and nothing else': async (driver) => {
     for (const id of ['app', 'other']) {
       await driver.claim(root(id), 'one')

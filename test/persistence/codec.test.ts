@@ -101,6 +101,18 @@ describe('the codec', () => {
     expect(Object.getOwnPropertyDescriptor(back, '__proto__')?.value).toEqual({ polluted: 1 })
   })
 
+  it('writes of bytes what their view shows, however many they are', () => {
+    const all = Uint8Array.from({ length: 100_000 }, (_, i) => (i * 7) % 251)
+    const parts = [all, all.subarray(3, 9), new Uint16Array(all.buffer, 6, 4), new DataView(all.buffer, 5, 3)]
+
+    expect(there(parts)).toStrictEqual([
+      all,
+      Uint8Array.from([21, 28, 35, 42, 49, 56]),
+      Uint16Array.from([0x312a, 0x3f38, 0x4d46, 0x5b54]),
+      new DataView(Uint8Array.from([35, 42, 49]).buffer),
+    ])
+  })
+
   it('gives back errors with their class, cause, stack and what they carry', () => {
     const cause = Object.assign(new RangeError('deep'), { status: 503 })
     const error = new TypeError('top', { cause })

@@ -14,7 +14,7 @@ import type {
 } from '../../persistence/driver.js'
 import { PersistenceError, SnapshotError } from '../../persistence/errors.js'
 import { conflict, damaged, ofAnotherTree, takenOver, unavailable } from '../../persistence/faults.js'
-import { millisecondsOf } from '../../persistence/order.js'
+import { endOf, millisecondsOf } from '../../persistence/order.js'
 import { demandNames, demandText } from '../../persistence/text.js'
 import { isDamage, isTaken } from './binding-errors.js'
 import { afterLock, HELD_MS, isLocked } from './lock.js'
@@ -195,7 +195,9 @@ export class SqliteDriver implements PersisterDriver {
     const part = partOf(partitionKey, after === undefined ? [] : [after.appId])
     return this.#guard('list', () => {
       const rows =
-        after === undefined ? this.#sql.newest.all(part, limit) : this.#sql.older.all(part, part, after.appId, limit)
+        after === undefined
+          ? this.#sql.newest.all(part, limit)
+          : this.#sql.older.all(part, part, after.appId, endOf(after.createdAt), limit)
       return (rows as readonly Pick<StoredRow, 'app' | 'ord'>[]).map(({ app, ord }) => ({
         appId: textOf(app),
         createdAt: millisecondsOf(ord),

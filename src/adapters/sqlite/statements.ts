@@ -65,7 +65,7 @@ export function prepareAll(database: SqliteDatabase, { rows, owners, inbox }: Na
       `select ${text('app')}, ${number('ord')} from ${rows} where part = ? and ${ROOTS} order by ${rows}.ord desc, rowid desc limit ?`,
     ),
     older: one(
-      `select ${text('app')}, ${number('ord')} from ${rows} where part = ? and ${ROOTS} and (ord, rowid) < (select ord, rowid from ${rows} where part = ? and app = ? and idx = 0) order by ${rows}.ord desc, rowid desc limit ?`,
+      `select ${text('app')}, ${number('ord')} from ${rows} where part = ? and ${ROOTS} and (ord, rowid) < (select ord, rowid from ${rows} where part = ? and app = ? and idx = 0 union all select ?, 0 limit 1) order by ${rows}.ord desc, rowid desc limit ?`,
     ),
     post: one(`insert into ${inbox} (part, app, root, data) values (?, ?, ?, ?)`),
     forgetInbox: one(`delete from ${inbox} where part = ? and root = ?`),
