@@ -261,6 +261,15 @@ describe('a patch', () => {
     expect(bytes).toBeLessThan(50)
   })
 
+  it.each([
+    ['that is longer and begins otherwise', 'x'.repeat(70), `X${'x'.repeat(80)}`],
+    ['that is longer and ends otherwise', 'x'.repeat(70), `${'x'.repeat(69)}yyy`],
+    ['that lost its end', 'x'.repeat(90), 'x'.repeat(70)],
+    ['that grew', 'x'.repeat(64), 'x'.repeat(65)],
+  ])('of a long text %s makes the one of the other', (_, before, after) => {
+    expect(told(frozen({ text: before }), frozen({ text: after })).back).toEqual({ text: after })
+  })
+
   it('costs what was added, however long the rest is', () => {
     const items = Array.from({ length: 10_000 }, (_, i) => frozen({ i, text: 'x'.repeat(10) }))
     const before = frozen({ chat: { items, title: 'long' }, log: 'y'.repeat(10_000) })
