@@ -1,7 +1,7 @@
 import type { CancelCause } from '../lifecycle/events.js'
 import type { State } from '../state/freeze.js'
 import type { Row } from './driver.js'
-import type { FullFacts, ManifestEntry, StepEndMark, StepFacts } from './record.js'
+import type { CancelledNote, FullFacts, ManifestEntry, StepEndMark, StepFacts } from './record.js'
 import type { StoredRecord } from './replay.js'
 import type { SavePolicy } from './scope.js'
 
@@ -76,14 +76,14 @@ export function withoutTransient(state: State, transient: ReadonlySet<string>): 
   return Object.fromEntries(Object.entries(state).filter(([key]) => !transient.has(key)))
 }
 
-/** What a row with the whole state says of a step. @param over whether it was cancelled for good meanwhile */
-export function fullFacts(step: CommittingStep, over: boolean): Omit<FullFacts, 'version'> {
+/** What a row with the whole state says of a step. @param over how it was cancelled for good meanwhile */
+export function fullFacts(step: CommittingStep, over: CancelledNote | undefined): Omit<FullFacts, 'version'> {
   const { startedAt } = step
   return { ...patchFacts(step, over), startedAt, visits: step.visits() }
 }
 
 /** What a row with the changes says of a step. */
-export function patchFacts(step: CommittingStep, over: boolean): Omit<StepFacts, 'visits'> {
+export function patchFacts(step: CommittingStep, over: CancelledNote | undefined): Omit<StepFacts, 'visits'> {
   const { next, end, attempts, recovered } = step
   return { next, end, attempts, recovered, cancelled: over }
 }

@@ -85,7 +85,7 @@ export class Journal {
   readonly #mayBeStored: boolean
   #prelude: Prelude<Journal> | undefined
   /** It was cancelled for good. */
-  #over = false
+  #over: Notes['cancelled'] | undefined
   #rows: number
   /** The last committed step, where the policy did not store it. */
   #unsaved: CommittingStep | undefined
@@ -215,11 +215,12 @@ export class Journal {
     life: Life,
     resumable = false,
   ): Awaitable<void> {
-    if (this.#over) return undefined
+    if (this.#over !== undefined) return undefined
     const final = !resumable && isFinal(cause)
-    this.#over = final
+    const note = { cause, by, reason, final, ...toldOf(life) }
+    if (final) this.#over = note
     if (!final && this.status.waits && (cause !== 'app' || by !== 'app')) return undefined // and it waits on
-    return this.note('cancelled', { cause, by, reason, final, ...toldOf(life) })
+    return this.note('cancelled', note)
   }
 
   /** A side effect that the step has done already. */

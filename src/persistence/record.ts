@@ -36,8 +36,8 @@ export interface StepFacts {
   readonly attempts?: number | undefined
   /** A fallback made a success of a failure, in this step or an earlier one. */
   readonly recovered?: boolean | undefined
-  /** It was cancelled for good while the step was committed: that stays. */
-  readonly cancelled?: boolean | undefined
+  /** It was cancelled for good before the step was committed: that stays, where the note of it is not read any more too. */
+  readonly cancelled?: CancelledNote | undefined
   /** Keys whose schema refuses what it gave itself: not asked again. */
   readonly oneWay?: ReadonlySet<string> | undefined
 }
@@ -70,7 +70,8 @@ export interface FullData {
   readonly t?: number
   readonly a?: number
   readonly r?: 1
-  readonly z?: 1
+  /** A `CancelledNote` as it is stored. */
+  readonly z?: unknown
   readonly q?: string
   readonly h?: Hanging
   readonly o?: ForkedFrom
@@ -89,7 +90,7 @@ export interface PatchData {
   readonly t?: number
   readonly a?: number
   readonly r?: 1
-  readonly z?: 1
+  readonly z?: unknown
   readonly x?: readonly string[]
 }
 
@@ -99,7 +100,7 @@ const step = ({ next, end, startedAt, attempts, recovered, cancelled, oneWay }: 
   ...(startedAt === undefined ? {} : { t: startedAt }),
   ...(attempts === undefined || attempts === 1 ? {} : { a: attempts }),
   ...(recovered && { r: 1 }),
-  ...(cancelled && { z: 1 }),
+  ...(cancelled && { z: noteForm('cancelled', cancelled) }),
   ...(oneWay !== undefined && oneWay.size > 0 && { x: [...oneWay] }),
 })
 

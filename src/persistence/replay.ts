@@ -10,7 +10,7 @@ import { PersistenceError, SerializationError, SnapshotError } from './errors.js
 import { corrupt, corruptMessage } from './faults.js'
 import { actionOf } from './labels.js'
 import { apply } from './patch.js'
-import type { FullData, PatchData, StoredNote } from './record.js'
+import type { CancelledNote, FullData, PatchData, StoredNote } from './record.js'
 import { revive } from './revive.js'
 import { isSealedMessage, isSealedRow } from './seal.js'
 import type { StoredMessage, StoredRecord } from './stored-record.js'
@@ -163,8 +163,8 @@ function stepDone(draft: Draft, position: string | undefined, data: FullData | P
   draft.status = data.e ?? (data.n === null ? 'finished' : 'running')
   draft.waiting = draft.failed = undefined
   draft.voided = 0
-  if (data.z === 1) draft.status = 'cancelled'
-  else draft.cancelled = undefined
+  draft.cancelled = data.z === undefined ? undefined : (revive(data.z) as CancelledNote)
+  if (draft.cancelled !== undefined) draft.status = 'cancelled'
   draft.below = undefined
   draft.chooses = 'w' in data
   draft.map = undefined

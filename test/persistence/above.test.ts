@@ -109,6 +109,17 @@ describe.each<[string, () => Persister]>([
     expect(state.notes).toEqual(Array.from({ length: 20 }, (_one, i) => `go n${i} 101 501 50000`))
   })
 
+  it('has what the application above it holds since that went back', async () => {
+    const persister = open()
+    await halfDone(persister)
+    await rewind({ persister, appId: 'job', sequenceId: 0, patch: { doc: 'e'.repeat(70) } })
+
+    const idOf = await halfDone(persister)
+
+    const { doc, chat } = ((await persister.load({ appId: idOf('b3') }))?.state ?? {}) as unknown as Job
+    expect([doc, chat.at(-1)?.text]).toEqual(['e'.repeat(70), 'n3'])
+  })
+
   it('is deleted with the application above it', async () => {
     const persister = open()
     const idOf = await halfDone(persister)

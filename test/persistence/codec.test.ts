@@ -270,6 +270,15 @@ describe('a patch', () => {
     expect(told(frozen({ text: before }), frozen({ text: after })).back).toEqual({ text: after })
   })
 
+  it.each([
+    ['grew', [1, 2], [1, 2, 3]],
+    ['shrank', [1, 2, 3], [1, 2]],
+    ['changed', [1, 2, 3], [1, 2, 4]],
+  ])('of bytes that %s makes the one of the other', (_, before, after) => {
+    const of = (bytes: readonly number[]) => frozen({ bytes: Uint8Array.from(bytes) })
+    expect(told(of(before), of(after)).back).toEqual({ bytes: Uint8Array.from(after) })
+  })
+
   it('costs what was added, however long the rest is', () => {
     const items = Array.from({ length: 10_000 }, (_, i) => frozen({ i, text: 'x'.repeat(10) }))
     const before = frozen({ chat: { items, title: 'long' }, log: 'y'.repeat(10_000) })

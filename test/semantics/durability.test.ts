@@ -12,6 +12,7 @@ import { hashId } from '../../src/internal/ids.js'
 import { engineTime } from '../../src/internal/platform.js'
 import { defer, settle, untilAborted } from '../support/deferred.js'
 import { flakyPersister } from '../support/flaky-driver.js'
+import { mortal } from '../support/mortal-store.js'
 
 interface Work {
   n: number
@@ -234,6 +235,65 @@ describe('what is stored', () => {
 
     expect(ran).toEqual(['b', 'a', 'a'])
     expect(state.outs).toEqual(['b a', 'done'])
+  })
+
+  it('of a branch that is cancelled for good while its step is committed is both: it does not go on', async () => {
+    const persister = memoryPersister()
+    const runner = mortal(persister)
+    const ran: string[] = []
+    let chosen = (): void => {}
+    const step = (name: string) =>
+      kit.action({
+        reads: ['item'],
+        writes: ['item'],
+        run({ state: { item } }) {
+          ran.push(`${item} ${name}`)
+          return { item }
+        },
+      })
+    const graph = (hold: boolean) => {
+      const when = (): boolean => {
+        chosen()
+        return true
+      }
+      const three = kit.graph({
+        actions: { one: step('one'), two: step('two'), three: step('three') },
+        transitions: { one: [{ to: 'two', when }], two: [{ to: 'three', when }] },
+      })
+      const map = kit.mapActions({
+        reads: ['item'],
+        writes: ['outs'],
+        settle: 'collect',
+        actions: {
+          first: three.runnable({ entrypoint: 'one' }),
+          second: three.runnable({ entrypoint: 'one' }),
+          held: hold
+            ? kit.action({ reads: [], writes: ['item'], run: () => new Promise<never>(() => {}) })
+            : step('held'),
+        },
+        reduce: ({ results }) => ({
+          outs: results.map((one) => (one.status === 'cancelled' ? `${one.status} ${String(one.reason)}` : one.status)),
+        }),
+      })
+      return kit.graph({ actions: { map } })
+    }
+    const all = { appId: 'app', entrypoint: 'map', state: { item: 'i' } } as const
+    const app = createApplication(graph(true), { ...all, persister: runner.persister })
+    let choices = 0
+    chosen = () => {
+      choices += 1
+      if (choices === 1) void app.cancel({ path: 'map/first', reason: 'first' })
+      if (choices === 3) void app.cancel({ path: 'map/second', reason: 'second' })
+    }
+    void app.run()
+    for (let i = 0; i < 5; i++) await settle()
+    runner.crash()
+    chosen = () => {}
+
+    const { state } = await (await resumeOrCreate(graph(false), { ...all, persister })).run()
+
+    expect(ran).toEqual(['i one', 'i one', 'i two', 'i held'])
+    expect(state.outs).toEqual(['cancelled first', 'cancelled second', 'done'])
   })
 
   it.each([

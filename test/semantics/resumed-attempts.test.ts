@@ -72,6 +72,30 @@ describe('the attempts of a branch', () => {
     expect(error).toMatchObject({ results: [{ key: 'a', status: 'failed', attempts: 3 }] })
   })
 
+  it('are counted on when a run that was cut off had tried a failed step again', async () => {
+    const persister = memoryPersister()
+    const seen: number[] = []
+    const graph = retried((attempt, begun) => {
+      seen.push(attempt)
+      if (begun === 5) return new Promise(() => {}) // cut off
+      throw new TypeError('no')
+    })
+    const time = new ManualClock()
+    const run = async () => {
+      const app = await resumeOrCreate(graph, { ...options, persister, clock: time })
+      void app.run().catch(() => undefined)
+      for (let i = 0; i < 3; i++) {
+        await settle()
+        time.advance(0)
+      }
+      await settle()
+    }
+
+    for (let i = 0; i < 3; i++) await run()
+
+    expect(seen).toEqual([1, 2, 3, 1, 2, 2, 3])
+  })
+
   it('begin afresh when the step of their map failed and is tried again', async () => {
     const persister = memoryPersister()
     const seen: number[] = []
