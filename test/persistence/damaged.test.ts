@@ -258,6 +258,22 @@ describe.each<[string, () => Promise<Damageable>]>([
   })
 })
 
+it('a record that is gone from the middle is told, and what came before can be had', async () => {
+  const persister = sqlitePersister({ file: ':memory:' })
+  const count = kit.action({ reads: ['n'], writes: ['n'], run: ({ state: { n } }) => ({ n: n + 1 }) })
+  const loop = kit.graph({ actions: { count }, transitions: { count: 'count' } })
+  const app = createApplication(loop, { appId: 'job', entrypoint: 'count', state: { n: 0 }, logger: quiet, persister })
+  for (let i = 0; i < 3; i++) await app.step()
+  const { database } = persister.driver as SqliteDriver
+  database.exec('delete from teasel_rows where idx = 2')
+
+  await expect(persister.load({ appId: 'job' })).rejects.toMatchObject({
+    fault: 'corrupt',
+    message: expect.stringContaining('record 2 is not there') as unknown,
+  })
+  expect((await persister.load({ appId: 'job', sequenceId: 0 }))?.state).toEqual({ n: 1 })
+})
+
 describe('a message that is damaged', () => {
   it('is told, stops no other job, and is left behind by a rewind', async () => {
     const persister = sqlitePersister({ file: ':memory:' })

@@ -1,11 +1,13 @@
-import { createApplication, defineState, resumeOrCreate, SnapshotError } from 'teasel'
+import { createApplication, defineMessage, defineState, resumeOrCreate, SnapshotError, type } from 'teasel'
 import { createPersister, memoryPersister, PersistenceError } from 'teasel/persistence'
+import { ManualClock } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
 import { defer, settle, untilAborted } from '../support/deferred.js'
 import { mortal } from '../support/mortal-store.js'
 
 interface Work {
   i: string
+  item: string
   n: number
   out: string
   outs: string[]
@@ -116,6 +118,120 @@ describe('a crash', () => {
 
     expect(ran).toEqual(['a'])
     expect(state.outs).toEqual(['cancelled', 'cancelled', 'cancelled'])
+  })
+
+  it('leaves a branch that failed after its last step as failed', async () => {
+    const persister = memoryPersister()
+    const runner = mortal(persister)
+    const graph = (hold: boolean) => {
+      const map = kit.mapActions({
+        reads: [],
+        writes: ['outs'],
+        settle: 'collect',
+        actions: {
+          a: kit.action({ reads: [], writes: ['item'], run: () => ({ item: 'a' }) }),
+          b: kit.action({
+            reads: [],
+            writes: ['item'],
+            run: () => (hold ? new Promise<never>(() => {}) : { item: 'b' }),
+          }),
+        },
+        reduce: ({ results }) => ({ outs: results.map(({ status }) => status) }),
+      })
+      return kit.graph({ actions: { map } })
+    }
+    const app = createApplication(graph(true), {
+      ...options,
+      persister: runner.persister,
+      interceptors: [
+        {
+          name: 'strict',
+          onFault: 'fail',
+          afterStep: ({ action }) => {
+            if (action === 'a') throw new RangeError('no')
+          },
+        },
+      ],
+    })
+    void app.run()
+    for (let i = 0; i < 5; i++) await settle()
+    runner.crash()
+
+    const { state } = await (await resumeOrCreate(graph(false), { ...options, persister })).run()
+    expect(state.outs).toEqual(['failed', 'done'])
+  })
+
+  it('behind a step leaves the next wait a note of its own', async () => {
+    const persister = memoryPersister()
+    const approve = defineMessage('approve', type<string>())
+    const ask = kit.action({
+      reads: [],
+      writes: ['item'],
+      run: async ({ context }) => ({ item: (await context.receiveOne(approve)).body }),
+    })
+    const graph = kit.graph({ actions: { map: ask, again: ask }, transitions: { map: 'again' } })
+    const runner = mortal(persister)
+    const first = createApplication(graph, { ...options, persister: runner.persister })
+    void first.run()
+    await settle()
+    first.on('step.end', () => runner.crash())
+    await first.send(approve('one'))
+    await settle()
+    await (await resumeOrCreate(graph, { ...options, persister })).run({ whenWaiting: 'return' })
+    expect(await persister.load({ appId: 'app' })).toMatchObject({
+      status: 'waiting',
+      sequenceId: 0,
+      waiting: { action: 'again' },
+    })
+  })
+
+  it('leaves the order in which branches settled, also of one whose note was written over', async () => {
+    const persister = memoryPersister()
+    const runner = mortal(persister)
+    const [time, gates] = [new ManualClock(), { first: defer(), again: defer(), b: defer(), c: defer() }]
+    const graph = (live: boolean) => {
+      let begun = 0
+      const a = kit.action({
+        reads: [],
+        writes: ['item'],
+        async run({ context }): Promise<{ item: string }> {
+          if (begun++ === 0) throw new TypeError('not yet')
+          await context.once(`key ${context.attempt}`, () => 'value')
+          await gates.again.promise
+          throw new TypeError('no')
+        },
+      })
+      const b = kit.action({ reads: [], writes: ['item'], run: () => gates.b.promise.then(() => ({ item: 'b' })) })
+      const c = kit.action({
+        reads: [],
+        writes: ['item'],
+        run: () => (live ? new Promise<never>(() => {}) : { item: 'c' }),
+      })
+      const map = kit.mapActions({
+        reads: [],
+        writes: ['outs'],
+        settle: 'collect',
+        retry: { attempts: 2, delayMs: 0 },
+        actions: { a, b, c },
+        initial: { outs: [] },
+        reduceEach: ({ acc, result }) => ({ outs: [...acc.outs, `${result.key} ${result.status}`] }),
+      })
+      return kit.graph({ actions: { map } })
+    }
+    void createApplication(graph(true), { ...options, persister: runner.persister, clock: time }).run()
+    await settle()
+    time.advance(0)
+    await settle()
+    gates.b.resolve()
+    await settle()
+    gates.again.resolve()
+    for (let i = 0; i < 3; i++) await settle()
+    runner.crash()
+    gates.b = defer()
+
+    const { state } = await (await resumeOrCreate(graph(false), { ...options, persister, clock: time })).run()
+
+    expect(state.outs).toEqual(['b done', 'a failed', 'c done'])
   })
 })
 
