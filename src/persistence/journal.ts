@@ -216,10 +216,9 @@ export class Journal {
     resumable = false,
   ): Awaitable<void> {
     if (this.#over !== undefined) return undefined
-    const final = !resumable && isFinal(cause)
-    const note = { cause, by, reason, final, ...toldOf(life) }
-    if (final) this.#over = note
-    if (!final && this.status.waits && (cause !== 'app' || by !== 'app')) return undefined // and it waits on
+    const note = { cause, by, reason, final: !resumable && isFinal(cause), ...toldOf(life) }
+    if (note.final) this.#over = note
+    else if (this.status.waits && (cause !== 'app' || by !== 'app')) return undefined // and it waits on
     return this.note('cancelled', note)
   }
 
