@@ -706,6 +706,16 @@ describe('going back', () => {
     await expect(rewind({ persister, appId: 'app', sequenceId: 9 })).rejects.toThrow(RangeError)
   })
 
+  it('twice to one step of one epoch begins a new epoch each time', async () => {
+    const persister = memoryPersister()
+    await createApplication(loop([]), { ...options, persister }).run()
+    const back = () => rewind({ persister, appId: 'app', sequenceId: 0, epoch: 0 })
+
+    const epochs = [await back(), await back(), await back()]
+
+    expect(epochs).toEqual([1, 2, 3])
+  })
+
   it('in a branch whose map goes on runs that branch from there, and no other', async () => {
     const persister = memoryPersister()
     const ran: string[] = []

@@ -96,6 +96,47 @@ describe('the attempts of a branch', () => {
     expect(seen).toEqual([1, 2, 3, 1, 2, 2, 3])
   })
 
+  it('of one step are not those of the next: it begins at its first, also after a resume', async () => {
+    const persister = memoryPersister()
+    const seen: string[] = []
+    let hold = true
+    const step = (name: string, work: (attempt: number) => unknown) =>
+      kit.action({
+        reads: ['item'],
+        writes: ['item'],
+        async run({ state: { item }, context: { attempt } }) {
+          seen.push(`${name} ${attempt}`)
+          await work(attempt)
+          return { item }
+        },
+      })
+    const actions = {
+      one: step('one', () => undefined),
+      two: step('two', (attempt) => (attempt === 1 ? Promise.reject(new TypeError('no')) : undefined)),
+      three: step('three', () => (hold ? new Promise(() => {}) : undefined)),
+    }
+    const map = kit.mapStates({
+      reads: [],
+      writes: ['outs'],
+      action: kit.graph({ actions, transitions: { one: 'two', two: 'three' } }).runnable({ entrypoint: 'one' }),
+      states: { a: { item: 'a' } },
+      retry: { attempts: 3, delayMs: 0 },
+      reduce: ({ results }) => ({ outs: results.map((r) => `${r.key}, ${r.attempts} attempts`) }),
+    })
+    const graph = kit.graph({ actions: { map } })
+    const time = new ManualClock()
+    void createApplication(graph, { ...options, persister, clock: time }).run()
+    await settle()
+    time.advance(0)
+    await settle()
+    hold = false
+
+    const { state } = await (await resumeOrCreate(graph, { ...options, persister, clock: time })).run()
+
+    expect(seen).toEqual(['one 1', 'two 1', 'two 2', 'three 1', 'three 1'])
+    expect(state.outs).toEqual(['a, 2 attempts'])
+  })
+
   it('begin afresh when the step of their map failed and is tried again', async () => {
     const persister = memoryPersister()
     const seen: number[] = []

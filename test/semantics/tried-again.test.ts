@@ -1,4 +1,4 @@
-import { createApplication, defineState, resumeOrCreate } from 'teasel'
+import { createApplication, defineMessage, defineState, resumeOrCreate, type } from 'teasel'
 import { memoryPersister, type Persister } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { describe, expect, it } from 'vitest'
@@ -66,6 +66,38 @@ describe.each(Object.entries(open))('a step that failed is tried again by the ne
       expect(state.outs).toEqual(['a!', 'b!', 'c!'])
     },
   )
+
+  it('a branch that failed and now waits for an answer waits on after a crash', async () => {
+    const persister = store()
+    const approve = defineMessage('approve', type<string>())
+    let fails = true
+    const ask = kit.action({
+      reads: [],
+      writes: ['out'],
+      async run({ context }) {
+        if (fails) throw new TypeError('not yet')
+        return { out: (await context.receiveOne(approve)).body }
+      },
+    })
+    const map = kit.mapActions({
+      reads: [],
+      writes: ['outs'],
+      settle: 'any',
+      actions: { ask },
+      reduce: ({ results }) => ({ outs: results.flatMap((one) => (one.status === 'done' ? [one.state.out] : [])) }),
+    })
+    const graph = kit.graph({ actions: { map } })
+    const open = () => resumeOrCreate(graph, { ...options, persister })
+    await expect((await open()).run()).rejects.toThrow()
+    fails = false
+    await (await open()).run({ whenWaiting: 'return' })
+
+    const app = await open()
+    const { status } = await app.run({ whenWaiting: 'return' })
+    await app.send(approve('yes'), { path: 'map/ask' })
+
+    expect([status, (await app.run()).state.outs]).toEqual(['waiting', ['yes']])
+  })
 
   it('where every branch failed under any', async () => {
     const [ran, bad] = [[] as string[], new Set(['a', 'b', 'c'])]
