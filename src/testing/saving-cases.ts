@@ -142,15 +142,18 @@ export const SAVING: Readonly<Record<string, Check>> = {
       await driver.claim(root(id), 'one')
       await driver.save(group(id, [row(id, 0)]))
     }
-    await driver.save(group('app', [row('child', 0)]))
+    const note = row('child', 1, { kind: 'note' })
+    await driver.save(group('app', [row('child', 0), note]))
 
-    const strange = [row('child', 1), row('child', 0), row('app', 1)]
+    const strange = [row('child', 2), row('child', 0), row('app', 1), { ...note, data: '"wrong"', over: true as const }]
     for (const one of strange)
       await demandThrow('a row of another tree', () => driver.save(group('other', [one])), isFault('conflict'))
     await demandThrow('a branch as a root', () => again.claim(root('child'), 'two'), isFault('conflict'))
-    await driver.save(group('app', [row('child', 1)]))
+    await driver.save(group('app', [row('child', 2)]))
 
-    demandSame('load', (await driver.load(null, ['app', 'child', 'other'])).map(indices), [[0], [0, 1], [0]])
+    const left = await driver.load(null, ['app', 'child', 'other'])
+    demandSame('load', left.map(indices), [[0], [0, 1, 2], [0]])
+    demandSame('note', left[1]?.rows[1], note)
   },
 
   'each claim of a tree is counted, whoever claims it, and of no other tree': async (driver, again) => {

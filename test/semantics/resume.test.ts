@@ -316,6 +316,52 @@ describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, ope
     expect(ran).toEqual(['a', 'd'])
   })
 
+  it('is refused when what a branch runs is declared otherwise', async () => {
+    const inputs = { model: type<string>() }
+    const step = (hold: boolean) =>
+      kit.action({
+        reads: [],
+        writes: ['item'],
+        inputs,
+        run: () => (hold ? new Promise<never>(() => {}) : { item: 'done' }),
+      })
+    const more = kit.action({ reads: [], writes: ['item', 'out'], inputs, run: () => ({ item: '', out: '' }) })
+    const one = (hold = false) =>
+      ({ actions: { one: step(hold), two: step(hold) }, transitions: { one: 'two' } }) as const
+    const whenever = { one: [{ to: 'two', when: () => true }] } as const
+    const twoMore = { actions: { ...one().actions, two: more }, transitions: { one: 'two' } } as const
+    const changed = {
+      nothing: kit.graph(one()).runnable({ entrypoint: 'one' }),
+      'where it halts': kit.graph(one()).runnable({ entrypoint: 'one', haltAfter: 'one' }),
+      'where it begins': kit.graph(one()).runnable({ entrypoint: 'two' }),
+      'what an action writes': kit.graph(twoMore).runnable({ entrypoint: 'one' }),
+      'a condition': kit.graph({ ...one(), transitions: whenever }).runnable({ entrypoint: 'one' }),
+      'an error transition': kit.graph({ ...one(), onError: { one: 'two' } }).runnable({ entrypoint: 'one' }),
+      'an input': kit.graph(one()).runnable({ entrypoint: 'one' }),
+    }
+    const graph = (action: object, model = 'small') => {
+      const map = kit.mapStates({
+        reads: [],
+        writes: ['outs'],
+        action: action as (typeof changed)['nothing'],
+        states: [[{}, { key: 'a', inputs: { model } }]],
+        reduce: ({ results }) => ({ outs: results.map(({ state }) => state.item) }),
+      })
+      return kit.graph({ actions: { map } })
+    }
+    const refused: string[] = []
+    for (const [what, other] of Object.entries(changed)) {
+      const all = { ...options, persister: open(), logger: { debug() {}, info() {}, warn() {}, error() {} } } as const
+      void createApplication(graph(kit.graph(one(true)).runnable({ entrypoint: 'one' })), all).run()
+      await settle()
+      const app = await resumeOrCreate(graph(other, what === 'an input' ? 'large' : 'small'), all)
+      const error: unknown = await app.run().catch((thrown: Error) => thrown.cause)
+      if (error instanceof SnapshotError) refused.push(what)
+    }
+
+    expect(refused).toEqual(Object.keys(changed).slice(1))
+  })
+
   it('keeps a done branch done, also one whose last action leads on to another (W-006)', async () => {
     const persister = open()
     const ran: string[] = []
