@@ -4,7 +4,7 @@ import { FAILURE_OPTIONS, type LoosePolicy, parsePolicy } from './action/retry.j
 import { createGraph } from './application/runnable.js'
 import type { StateKit } from './application/state-kit.js'
 import type { DeclaredGraph } from './graph/compile.js'
-import { checkOptions, demandFunction } from './internal/options.js'
+import { assertFunction, checkOptions } from './internal/options.js'
 import type { None } from './internal/type-tools.js'
 import { compileMapActions } from './parallel/map-actions.js'
 import { compileMapProduct } from './parallel/map-product.js'
@@ -100,7 +100,7 @@ export function defineState(given?: unknown, options: StateOptions<State> = {}):
   const kit = {
     action: (declared: Declaration & LoosePolicy & { readonly run: (args: never) => unknown }) => {
       checkOptions('action', declared, `${SHARED} run ${FAILURE_OPTIONS}`)
-      demandFunction('An action', 'run: ({ state }) => update', declared.run)
+      assertFunction('An action', 'run: ({ state }) => update', declared.run)
       return makeAction(declared, { kind: 'run', run: declared.run, policy: parsePolicy(declared) } as never, schema)
     },
     mapActions: fanOutMaker('mapActions', `${FAN_OUT} actions state`, compileMapActions, schema),

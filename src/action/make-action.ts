@@ -1,7 +1,7 @@
 import { describeValue } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
-import { checkNames, demandTexts, parseReads } from '../state/keys.js'
-import { demandSchema, type StateSchema } from '../state/schema.js'
+import { assertTexts, checkNames, parseReads } from '../state/keys.js'
+import { assertSchema, type StateSchema } from '../state/schema.js'
 import type { ActionBody, ActionParts, AnyAction, AnyBranch } from './action.js'
 import { type InputSpec, type Inputs, NO_INPUTS } from './inputs.js'
 
@@ -32,7 +32,7 @@ interface Built {
  * @throws {TypeError} for names that cannot be state keys, or declared twice
  */
 export function makeAction(declaration: Declaration, body: ActionBody, schema?: StateSchema): AnyAction {
-  if (declaration.tags !== undefined) demandTexts('tags', declaration.tags, 'texts')
+  if (declaration.tags !== undefined) assertTexts('tags', declaration.tags, 'texts')
   const parts: Omit<ActionParts, 'origin'> = {
     reads: parseReads(declaration.reads),
     writes: checkNames('writes', declaration.writes),
@@ -48,7 +48,7 @@ export function makeAction(declaration: Declaration, body: ActionBody, schema?: 
 }
 
 function checkSpec(spec: InputSpec = {}): InputSpec {
-  for (const [name, schema] of Object.entries(spec)) demandSchema(`The input "${name}"`, schema)
+  for (const [name, schema] of Object.entries(spec)) assertSchema(`The input "${name}"`, schema)
   return Object.freeze({ ...spec })
 }
 

@@ -2,7 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { InputError } from '../errors.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
 import { checkOptions } from '../internal/options.js'
-import { demandSchema, tell, validate } from '../state/schema.js'
+import { assertSchema, tell, validate } from '../state/schema.js'
 
 /** What one application sends to another. Made by what {@link defineMessage} returns. */
 export interface Message<out Kind extends string = string, out Body = unknown> {
@@ -56,7 +56,7 @@ export function defineMessage<const Kind extends string, Schema extends Standard
 ): MessageKind<Kind, StandardSchemaV1.InferOutput<Schema>> {
   if (typeof kind !== 'string' || kind === '')
     throw new TypeError(`defineMessage takes a name, not ${describeValue(kind)}.`)
-  demandSchema(`defineMessage("${kind}")`, body)
+  assertSchema(`defineMessage("${kind}")`, body)
   type Body = StandardSchemaV1.InferOutput<Schema>
   const make = (value: Body): Message<Kind, Body> => {
     const result = validate(body, value)
@@ -87,7 +87,7 @@ export type Delivery = 'delivered' | 'queued' | 'dropped' | 'refused'
 export type CancelAnswer = 'cancelled' | 'settled' | 'unknown'
 
 /** @throws {TypeError} for what is no message */
-export function demandMessage(message: unknown): void {
+export function assertMessage(message: unknown): void {
   if (isPlainObject(message) && typeof message['kind'] === 'string') return
   throw new TypeError(
     `send takes a message, not ${describeValue(message)}. Define its kind, and make one: defineMessage('hint', schema)(body).`,

@@ -120,24 +120,24 @@ function parseRetry(given: unknown): RetryPolicy | undefined {
     maxMs = Infinity,
     when,
   } = options
-  demand(
+  assertThat(
     'attempts',
     attempts,
     (Number.isInteger(attempts) || attempts === Infinity) && attempts > 0,
     'a whole number above 0, the first attempt counted, or Infinity',
   )
-  if (typeof delayMs !== 'function') demand('delayMs', delayMs, isDelay(delayMs), 'milliseconds, 0 or more')
-  demand('factor', factor, factor >= 1 && factor < Infinity, 'a number of 1 or more')
-  demand('maxDelayMs', maxDelayMs, maxDelayMs >= 0 && maxDelayMs < Infinity, 'milliseconds, 0 or more')
-  demand('maxMs', maxMs, maxMs > 0, 'milliseconds, more than 0')
-  demand('jitter', jitter, jitter >= 0 && jitter <= 1, 'a number from 0 to 1')
+  if (typeof delayMs !== 'function') assertThat('delayMs', delayMs, isDelay(delayMs), 'milliseconds, 0 or more')
+  assertThat('factor', factor, factor >= 1 && factor < Infinity, 'a number of 1 or more')
+  assertThat('maxDelayMs', maxDelayMs, maxDelayMs >= 0 && maxDelayMs < Infinity, 'milliseconds, 0 or more')
+  assertThat('maxMs', maxMs, maxMs > 0, 'milliseconds, more than 0')
+  assertThat('jitter', jitter, jitter >= 0 && jitter <= 1, 'a number from 0 to 1')
   if (when !== undefined && typeof when !== 'function') {
     throw new TypeError(`retry.when is ${describeValue(when)}; it takes a function: ({ error, attempt }) => boolean.`)
   }
   return Object.freeze({ attempts, delayMs, factor, maxDelayMs, jitter, maxMs, ...(when && { when }) })
 }
 
-function demand(name: string, value: unknown, fits: boolean, takes: string): void {
+function assertThat(name: string, value: unknown, fits: boolean, takes: string): void {
   if (typeof value !== 'number' || !fits)
     throw new RangeError(`retry.${name} is ${describeValue(value)}; it takes ${takes}.`)
 }

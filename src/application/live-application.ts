@@ -1,10 +1,10 @@
 import type { ActionContext, Path } from '../action/context.js'
 import { type Inputs, NO_INPUTS, refuseUnknownInputs } from '../action/inputs.js'
-import { type CancelAnswer, type Delivery, demandMessage, type Message } from '../action/message.js'
+import { assertMessage, type CancelAnswer, type Delivery, type Message } from '../action/message.js'
 import { BusyError } from '../errors.js'
 import { checkPlan, type Halts, resolveHalts } from '../graph/runnable.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
-import { checkOptions, demandFunction } from '../internal/options.js'
+import { assertFunction, checkOptions } from '../internal/options.js'
 import type { AnyEvent, Subscription } from '../lifecycle/events.js'
 import { checkCount, createLimit, gateOf, type Limit } from '../parallel/limit.js'
 import { appLogicOf } from '../runtime/application-logic.js'
@@ -159,7 +159,7 @@ export class LiveApplication implements AsyncDisposable {
   }
 
   on(type: string, listener: (event: never) => void): Subscription {
-    demandFunction('on', 'a listener: (event) => void', listener)
+    assertFunction('on', 'a listener: (event) => void', listener)
     return tapOf(this.#app, 'on', type === '*' ? {} : { include: [type] })(listener as (event: AnyEvent) => void)
   }
 
@@ -170,7 +170,7 @@ export class LiveApplication implements AsyncDisposable {
 
   // Async, so that a message can be stored before it counts as sent; delivered at once where it is not.
   async send(message: Message, options: { readonly path?: string | Path } = {}): Promise<Delivery> {
-    demandMessage(message)
+    assertMessage(message)
     checkOptions('send', options, 'path')
     return sendStored(this.#app, message, options.path)
   }

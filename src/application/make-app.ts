@@ -3,7 +3,7 @@ import type { Plan } from '../graph/plan.js'
 import { describeValue, isPlainObject, observe } from '../internal/guards.js'
 import { createId } from '../internal/ids.js'
 import { checkOptions } from '../internal/options.js'
-import { demandTracker } from '../parallel/branch-tracker.js'
+import { assertTracker } from '../parallel/branch-tracker.js'
 import type { Gate } from '../parallel/limit.js'
 import type { Journal } from '../persistence/journal.js'
 import { fitRecord } from '../persistence/migrate.js'
@@ -90,7 +90,7 @@ const INTERCEPTOR_OPTIONS = 'name onFault beforeRun afterRun beforeStep afterSte
 
 /** @throws {TypeError | RangeError} for options that cannot be */
 export function checkValues({ interceptors, graceMs, tracker }: Making): void {
-  if (tracker !== undefined) demandTracker(tracker)
+  if (tracker !== undefined) assertTracker(tracker)
   if (interceptors !== undefined && !Array.isArray(interceptors))
     throw new TypeError(`interceptors is ${describeValue(interceptors)}. It takes a list.`)
   for (const one of interceptors ?? []) if (isPlainObject(one)) checkOptions('An interceptor', one, INTERCEPTOR_OPTIONS)

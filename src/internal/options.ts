@@ -23,7 +23,7 @@ export function checkOptions(subject: string, options: unknown, known: string): 
  * @param shape how it is written: `reduce: ({ results }) => update`
  * @throws {TypeError}
  */
-export function demandFunction(subject: string, shape: string, given: unknown): void {
+export function assertFunction(subject: string, shape: string, given: unknown): void {
   if (typeof given === 'function') return
   throw new TypeError(`${subject} needs ${shape}${given === undefined ? '' : `, not ${describeValue(given)}`}.`)
 }

@@ -84,7 +84,7 @@ export function toTask(
 }
 
 /** @throws {ContractError} when an entry is no action and no runnable graph */
-export function demandBranch(subject: string, what: string, thing: unknown): AnyBranch {
+export function assertBranch(subject: string, what: string, thing: unknown): AnyBranch {
   if (isBranch(thing)) return thing
   const graph = isPlainObject(thing) && typeof thing['runnable'] === 'function'
   const hint = graph ? ' It is a graph; give it an entrypoint: graph.runnable({ entrypoint }).' : ''

@@ -24,7 +24,7 @@ export type TrackerChoice = 'cascade' | null | BranchTracker
  * Refuses what is no tracker.
  * @throws {TypeError}
  */
-export function demandTracker(value: unknown, more = ''): void {
+export function assertTracker(value: unknown, more = ''): void {
   if (typeof value === 'object' && value !== null && 'track' in value && typeof value.track === 'function') return
   throw new TypeError(`tracker is ${describeValue(value)}. It takes a tracker, { track(event) {} }${more}.`)
 }
@@ -33,6 +33,6 @@ export function demandTracker(value: unknown, more = ''): void {
  * Refuses what says nothing of who records.
  * @throws {TypeError}
  */
-export function demandTrackerChoice(value: unknown): void {
-  if (value !== undefined && value !== null && value !== 'cascade') demandTracker(value, ", 'cascade' or null")
+export function assertTrackerChoice(value: unknown): void {
+  if (value !== undefined && value !== null && value !== 'cascade') assertTracker(value, ", 'cascade' or null")
 }

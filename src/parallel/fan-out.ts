@@ -12,7 +12,7 @@ import {
 import { describeValue } from '../internal/guards.js'
 import type { Name } from '../internal/type-tools.js'
 import type { State } from '../state/freeze.js'
-import { demandTrackerChoice, type TrackedMap, type TrackerChoice } from './branch-tracker.js'
+import { assertTrackerChoice, type TrackedMap, type TrackerChoice } from './branch-tracker.js'
 import type { Entries, Placed } from './entries.js'
 import { compileFold, type Fold, type LooseFold } from './fold.js'
 import { checkCount, gateOf, type Limit } from './limit.js'
@@ -28,7 +28,7 @@ export interface BranchPersister {
 }
 
 /** @throws {TypeError} for what is none */
-function demandPersister(given: unknown): unknown {
+function assertPersister(given: unknown): unknown {
   if (given === undefined || given === 'cascade') return undefined
   if (given === null || (typeof given === 'object' && 'journal' in given)) return given
   throw new TypeError(`persister is ${describeValue(given)}. It takes 'cascade', null or a persister.`)
@@ -159,7 +159,7 @@ export function createFanOut(
   const { concurrency = DEFAULT_WINDOW } = options
   const shared = typeof concurrency === 'object'
   if (shared) gateOf(concurrency)
-  if (typeof options.tracker !== 'function') demandTrackerChoice(options.tracker)
+  if (typeof options.tracker !== 'function') assertTrackerChoice(options.tracker)
   const graceMs = parseGrace(options.graceMs) // of the whole map, its source and its fold too: no default of each branch
   const defaults = parsePolicy({ ...options, graceMs: undefined })
   return {
@@ -173,7 +173,7 @@ export function createFanOut(
     limit: shared ? concurrency : undefined,
     graceMs,
     watch: compileWatch(options.watch),
-    persister: demandPersister(options.persister),
+    persister: assertPersister(options.persister),
     tracker: options.tracker,
     fold: compileFold(options),
     single,

@@ -3,11 +3,11 @@ import type { InputSpec, InputsOut } from '../action/inputs.js'
 import { NO_POLICY, type Retry } from '../action/retry.js'
 import { inputsOf } from '../graph/plan-of.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
-import { demandFunction } from '../internal/options.js'
+import { assertFunction } from '../internal/options.js'
 import type { State } from '../state/freeze.js'
 import { freezeAll } from '../state/freeze.js'
 import type { ReadsOf } from '../state/keys.js'
-import { demandBranch, toTask } from './branch-state.js'
+import { assertBranch, toTask } from './branch-state.js'
 import { sourceFault } from './entries.js'
 import { createFanOut, type FanOut } from './fan-out.js'
 import type { DoneBranch } from './results.js'
@@ -77,9 +77,9 @@ type Loose = Parameters<typeof createFanOut>[0] & {
 
 /** Compiles a sub-graph: a fan-out of one branch, whose key is empty. */
 export function compileSubgraph(options: Loose): FanOut {
-  const branch = demandBranch('A sub-graph', 'graph', options.graph)
-  demandFunction('A sub-graph', 'state: ({ state }) => the state that the graph starts on', options.state)
-  demandFunction('A sub-graph', 'reduce: ({ branch }) => update', options.reduce)
+  const branch = assertBranch('A sub-graph', 'graph', options.graph)
+  assertFunction('A sub-graph', 'state: ({ state }) => the state that the graph starts on', options.state)
+  assertFunction('A sub-graph', 'reduce: ({ branch }) => update', options.reduce)
   const enter = options.state as (args: object) => unknown
   const fold = options.reduce as (args: object) => unknown
   const reduce = ({ state, results }: { readonly state: State; readonly results: readonly unknown[] }): unknown =>

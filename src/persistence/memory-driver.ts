@@ -14,7 +14,7 @@ import type {
 } from './driver.js'
 import { conflict, ofAnotherTree, takenOver } from './faults.js'
 import { millisecondsOf } from './order.js'
-import { demandNames, demandText } from './text.js'
+import { assertNames, assertText } from './text.js'
 
 interface Kept {
   readonly rootId: string
@@ -32,7 +32,7 @@ export class MemoryDriver implements PersisterDriver {
   #births = 0
 
   claim({ partitionKey, rootId }: RootKey, writer: string): Claim {
-    demandNames(partitionKey, [rootId])
+    assertNames(partitionKey, [rootId])
     const key = keyOf(partitionKey, rootId)
     refuseOther(this.#apps.get(key), rootId, rootId, writer)
     const owner = this.#owners.get(key)
@@ -41,10 +41,10 @@ export class MemoryDriver implements PersisterDriver {
   }
 
   save({ partitionKey, rootId, writer, rows, taken = [] }: Group): void {
-    demandNames(partitionKey, [rootId])
+    assertNames(partitionKey, [rootId])
     for (const { appId, label } of rows) {
-      demandText('An appId', appId)
-      demandText('The name of an action', label)
+      assertText('An appId', appId)
+      assertText('The name of an action', label)
     }
     const owner = this.#owners.get(keyOf(partitionKey, rootId))?.writer
     if (owner !== writer) throw takenOver(rootId, writer, owner)
@@ -83,7 +83,7 @@ export class MemoryDriver implements PersisterDriver {
   }
 
   load(partitionKey: string | null, appIds: readonly string[], until?: Until): readonly (Tail | undefined)[] {
-    demandNames(partitionKey, appIds)
+    assertNames(partitionKey, appIds)
     return appIds.map((appId) => {
       const kept = this.#apps.get(keyOf(partitionKey, appId))
       if (kept === undefined) return undefined
@@ -94,12 +94,12 @@ export class MemoryDriver implements PersisterDriver {
   }
 
   history(partitionKey: string | null, appId: string): readonly RowFacts[] {
-    demandNames(partitionKey, [appId])
+    assertNames(partitionKey, [appId])
     return (this.#apps.get(keyOf(partitionKey, appId))?.rows ?? []).map(({ data: _, ...facts }) => facts)
   }
 
   list({ partitionKey = null, limit = 100, after }: ListOptions): readonly Listed[] {
-    demandNames(partitionKey)
+    assertNames(partitionKey)
     const roots = [...this.#apps].flatMap(([key, { rows, rootId, born }]) => {
       const [partition, appId] = JSON.parse(key) as [string | null, string]
       const [first] = rows
@@ -112,7 +112,7 @@ export class MemoryDriver implements PersisterDriver {
   }
 
   delete({ partitionKey, rootId }: RootKey): boolean {
-    demandNames(partitionKey, [rootId])
+    assertNames(partitionKey, [rootId])
     const had = this.#owners.delete(keyOf(partitionKey, rootId))
     for (const [key, kept] of [...this.#apps]) {
       const [partition] = JSON.parse(key) as [string | null, string]
@@ -122,14 +122,14 @@ export class MemoryDriver implements PersisterDriver {
   }
 
   post({ partitionKey, rootId }: RootKey, appId: string, data: string): number {
-    demandNames(partitionKey, [rootId, appId])
+    assertNames(partitionKey, [rootId, appId])
     const id = this.#messages++
     this.#kept(partitionKey, appId, rootId).inbox.push({ id, data })
     return id
   }
 
   inbox({ partitionKey, rootId }: RootKey): readonly Addressed[] {
-    demandNames(partitionKey, [rootId])
+    assertNames(partitionKey, [rootId])
     const found = [...this.#apps].flatMap(([key, kept]) => {
       if (kept.inbox.length === 0 || kept.rootId !== rootId) return []
       const [partition, appId] = JSON.parse(key) as [string | null, string]

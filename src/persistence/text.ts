@@ -8,7 +8,7 @@ const ODD = /[\0\p{Surrogate}]/u
  * @param what as the message names it: `An appId`
  * @throws {TypeError}
  */
-export function demandText(what: string, text: unknown): void {
+export function assertText(what: string, text: unknown): void {
   if (typeof text !== 'string') throw new TypeError(`${what} is ${describeValue(text)}; it takes a text.`)
   const odd = ODD.exec(text)?.[0]
   if (odd === undefined) return
@@ -24,7 +24,7 @@ const codeOf = (odd: string): string => `U+${odd.charCodeAt(0).toString(16).toUp
  * Refuses the names of a partition and of applications in it that not every store can hold.
  * @throws {TypeError}
  */
-export function demandNames(partitionKey: string | null, appIds: readonly string[] = []): void {
-  if (partitionKey !== null) demandText('A partitionKey', partitionKey)
-  for (const appId of appIds) demandText('An appId', appId)
+export function assertNames(partitionKey: string | null, appIds: readonly string[] = []): void {
+  if (partitionKey !== null) assertText('A partitionKey', partitionKey)
+  for (const appId of appIds) assertText('An appId', appId)
 }

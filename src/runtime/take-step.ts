@@ -11,7 +11,7 @@ import { PersistenceError } from '../persistence/errors.js'
 import { checkUpdate, overlay } from '../state/contract.js'
 import { ownState, type State, shownState } from '../state/freeze.js'
 import { applySchema, changedKeys } from '../state/schema.js'
-import { demandReads } from '../state/view.js'
+import { assertReads } from '../state/view.js'
 import { announce } from './announce.js'
 import { Asking } from './asking.js'
 import { Carrier } from './carrier.js'
@@ -61,7 +61,7 @@ function begin(app: LiveApp, node: PlanNode, order: RunOrder): unknown {
   startAttempt(app, node)
   const { parts, subject } = node
   if (app.cancellation !== undefined) return undefined // by who was told that it begins
-  demandReads(subject, parts.reads, app.standing.state)
+  assertReads(subject, parts.reads, app.standing.state)
   const raw = rawInputs(app, node, order)
   const inputs = parsedInputs(app, node, raw)
   if (interceptors.length === 0) return execute(app, node, order, inputs, raw)

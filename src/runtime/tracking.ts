@@ -1,4 +1,4 @@
-import { demandTrackerChoice, type TrackedMap } from '../parallel/branch-tracker.js'
+import { assertTrackerChoice, type TrackedMap } from '../parallel/branch-tracker.js'
 import type { FanOut } from '../parallel/fan-out.js'
 import type { Tracker } from '../tracking/tracker.js'
 import type { LiveApp, LiveStep } from './tree.js'
@@ -12,7 +12,7 @@ export function trackerBelow(app: LiveApp, { node }: LiveStep, { tracker }: FanO
   if (typeof tracker === 'function') {
     const map: TrackedMap = { appId: app.appId, ...app.where(node) }
     chosen = tracker(map)
-    demandTrackerChoice(chosen)
+    assertTrackerChoice(chosen)
   }
   if (chosen === null) return undefined
   return chosen === undefined || chosen === 'cascade' ? app.tracker : (chosen as Tracker) // refused above if it is none

@@ -38,14 +38,14 @@ export interface Reads {
  * @throws {TypeError} when a name is empty, `__proto__`, or declared twice
  */
 export function parseReads(declared: readonly string[]): Reads {
-  demandTexts('reads', declared)
+  assertTexts('reads', declared)
   const optional = declared.filter((name) => name.endsWith('?')).map((name) => name.slice(0, -1))
   const required = declared.filter((name) => !name.endsWith('?'))
   return { required, optional, names: checkNames('reads', [...required, ...optional]) }
 }
 
 /** @throws {TypeError} for what is no list, or holds what is no text */
-export function demandTexts(what: string, names: unknown, takes = 'state keys'): void {
+export function assertTexts(what: string, names: unknown, takes = 'state keys'): void {
   if (!Array.isArray(names)) throw new TypeError(`${what} is ${describeValue(names)}. It takes a list of ${takes}.`)
   const other: unknown = names.find((name) => typeof name !== 'string')
   if (other !== undefined) throw new TypeError(`${what} holds ${describeValue(other)}. It takes a list of ${takes}.`)
@@ -56,7 +56,7 @@ export function demandTexts(what: string, names: unknown, takes = 'state keys'):
  * @throws {TypeError} when a name is empty, `__proto__`, or stands twice
  */
 export function checkNames(what: string, names: readonly string[]): readonly string[] {
-  demandTexts(what, names)
+  assertTexts(what, names)
   const seen = new Set<string>()
   for (const name of names) {
     if (name === '' || name === '__proto__') {

@@ -49,7 +49,7 @@ function isSchema(value: unknown): value is StandardSchemaV1 {
 }
 
 /** @throws {TypeError} for what is no Standard Schema */
-export function demandSchema(subject: string, value: unknown): asserts value is StandardSchemaV1 {
+export function assertSchema(subject: string, value: unknown): asserts value is StandardSchemaV1 {
   if (isSchema(value)) return
   throw new TypeError(
     `${subject} takes a Standard Schema, not ${describeValue(value)}. type<T>() makes one that checks nothing.`,
@@ -74,7 +74,7 @@ export function compileSchema(given: unknown): StateSchema | undefined {
       throw new TypeError(
         `The state key ${quote(key)} ends with "?", which belongs to reads. Say ${quote(key.slice(0, -1))}, with a schema that takes undefined.`,
       )
-    demandSchema(`The state key ${quote(key)}`, schema)
+    assertSchema(`The state key ${quote(key)}`, schema)
     keys[key] = schema
   }
   const filled = Object.keys(keys).filter((key) => fillOf(keys[key]) !== undefined)

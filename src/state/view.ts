@@ -55,7 +55,7 @@ export function createViews(subject: string, reads: Reads, keys: ReadonlySet<str
  * Refuses a step whose demanded reads are unset.
  * @throws {ContractError} naming every unset key
  */
-export function demandReads(subject: string, reads: Reads, state: State): void {
+export function assertReads(subject: string, reads: Reads, state: State): void {
   for (const key of reads.required) {
     if (Object.hasOwn(state, key)) continue
     const keys = reads.required.filter((name) => !Object.hasOwn(state, name))

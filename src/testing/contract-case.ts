@@ -11,7 +11,7 @@ export class ContractBroken extends TypeError {
 }
 
 /** @throws {ContractBroken} when two values are not the same, member by member */
-export function demandSame(what: string, actual: unknown, expected: unknown): void {
+export function assertSame(what: string, actual: unknown, expected: unknown): void {
   const [is, shall] = [stable(actual), stable(expected)]
   if (is !== shall) throw new ContractBroken(`${what}: expected ${shall}, got ${is}.`)
 }
@@ -20,7 +20,7 @@ export function demandSame(what: string, actual: unknown, expected: unknown): vo
  * Demands that something throws or rejects with an error of a code, and answers with it.
  * @throws {ContractBroken} when it does not
  */
-export async function demandThrow<E extends Error>(
+export async function assertThrows<E extends Error>(
   what: string,
   work: () => unknown,
   fits: (error: unknown) => error is E,

@@ -1,4 +1,4 @@
-import { demandSame, demandThrow } from './contract-case.js'
+import { assertSame, assertThrows } from './contract-case.js'
 import { type Check, group, indices, isFault, NASTY, root, row } from './contract-rows.js'
 
 /** What a driver promises of partitions, lists, messages and names. */
@@ -17,11 +17,11 @@ export const KEEPING: Readonly<Record<string, Check>> = {
     const listed = await Promise.all(partitions.map((partitionKey) => driver.list({ partitionKey })))
 
     const data = loaded.map(([tail]) => [tail?.rows.map((one) => one.data), tail?.inbox.map((one) => one.data)])
-    demandSame('data', data, [
+    assertSame('data', data, [
       ...partitions.slice(0, 3).map((one) => [[JSON.stringify(one)], [JSON.stringify(one)]]),
       [null, null],
     ])
-    demandSame(
+    assertSame(
       'listed',
       listed.map((all) => all.map(({ appId }) => appId)),
       [['app'], ['app'], ['app'], []],
@@ -48,7 +48,7 @@ export const KEEPING: Readonly<Record<string, Check>> = {
       ],
       [{ appId: 'a', createdAt: at }],
     ]
-    demandSame('pages', [first, rest], pages)
+    assertSame('pages', [first, rest], pages)
   },
 
   'a page goes on behind a root that is deleted meanwhile': async (driver, again) => {
@@ -78,11 +78,11 @@ export const KEEPING: Readonly<Record<string, Check>> = {
 
     const answers = [await driver.delete(root('app')), await driver.delete(root('app'))]
 
-    demandSame('answers', answers, [true, false])
+    assertSame('answers', answers, [true, false])
     const left = await driver.load(null, ['app', 'app child', 'other', 'other child'])
-    demandSame('left', left.map(indices), [undefined, undefined, [0], [0, 1]])
-    demandSame('inbox', left[3]?.inbox.length, 1)
-    await demandThrow('its writer', () => driver.save(group('app', [row('app', 0)])), isFault('taken-over'))
+    assertSame('left', left.map(indices), [undefined, undefined, [0], [0, 1]])
+    assertSame('inbox', left[3]?.inbox.length, 1)
+    await assertThrows('its writer', () => driver.save(group('app', [row('app', 0)])), isFault('taken-over'))
   },
 
   'messages wait in order, whoever posts them, until a step takes them': async (driver, again) => {
@@ -94,7 +94,7 @@ export const KEEPING: Readonly<Record<string, Check>> = {
 
     const [tail] = await again.load(null, ['app'])
 
-    demandSame('inbox', tail?.inbox, [
+    assertSame('inbox', tail?.inbox, [
       { id: ids[0], data: '1' },
       { id: ids[2], data: '3' },
     ])
@@ -112,11 +112,11 @@ export const KEEPING: Readonly<Record<string, Check>> = {
     await driver.post(root('app', 'another'), 'app', 'of another partition')
     await driver.save(group('app', [row('below', 1)], { taken: [ids[0] ?? -1] }))
 
-    demandSame('inbox', await driver.inbox(root('app')), [
+    assertSame('inbox', await driver.inbox(root('app')), [
       { appId: 'app', id: ids[1], data: '2' },
       { appId: 'not there yet', id: ids[2], data: '3' },
     ])
-    demandSame('inbox of a root without messages', await driver.inbox(root('none')), [])
+    assertSame('inbox of a root without messages', await driver.inbox(root('none')), [])
   },
 
   'names and data are data, whatever stands in them': async (driver) => {
@@ -136,7 +136,7 @@ export const KEEPING: Readonly<Record<string, Check>> = {
         rows: [row(name, 0, { label: name, data: JSON.stringify(name) })],
         inbox: [JSON.stringify(name)],
       }
-      demandSame(
+      assertSame(
         `under the name ${JSON.stringify(name)}`,
         { ...tail, inbox: tail?.inbox.map(({ data }) => data) },
         expected,
@@ -165,10 +165,10 @@ export const KEEPING: Readonly<Record<string, Check>> = {
         () => driver.inbox(root(name)),
       ]
       for (const [i, ask] of asks.entries())
-        await demandThrow(`question ${i} about ${JSON.stringify(name)}`, ask, isRefused)
+        await assertThrows(`question ${i} about ${JSON.stringify(name)}`, ask, isRefused)
     }
 
-    demandSame('rows', (await driver.load(null, ['app', '\ufffd'])).map(indices), [[0], [0]])
+    assertSame('rows', (await driver.load(null, ['app', '\ufffd'])).map(indices), [[0], [0]])
   },
 
   'a large row comes back whole': async (driver, again) => {
@@ -178,8 +178,8 @@ export const KEEPING: Readonly<Record<string, Check>> = {
 
     const [tail] = await again.load(null, ['app'])
 
-    demandSame('length', tail?.rows[0]?.data.length, data.length)
-    demandSame('the same', tail?.rows[0]?.data === data, true)
+    assertSame('length', tail?.rows[0]?.data.length, data.length)
+    assertSame('the same', tail?.rows[0]?.data === data, true)
   },
 
   'a closed driver says so': async (driver) => {
@@ -188,6 +188,6 @@ export const KEEPING: Readonly<Record<string, Check>> = {
     await driver.close()
 
     if (driver.name !== 'memory')
-      await demandThrow('save', () => driver.save(group('app', [row('app', 0)])), isFault('unavailable'))
+      await assertThrows('save', () => driver.save(group('app', [row('app', 0)])), isFault('unavailable'))
   },
 }

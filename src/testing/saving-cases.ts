@@ -1,4 +1,4 @@
-import { demandSame, demandThrow } from './contract-case.js'
+import { assertSame, assertThrows } from './contract-case.js'
 import { type Check, group, indices, isFault, root, row } from './contract-rows.js'
 
 /** What a driver promises of saving and loading. */
@@ -8,7 +8,7 @@ export const SAVING: Readonly<Record<string, Check>> = {
     const rows = [0, 1, 2].map((i) => row('app', i))
     for (const one of rows) await driver.save(group('app', [one]))
 
-    demandSame('load', await again.load(null, ['app', 'other']), [{ rows, inbox: [] }, undefined])
+    assertSame('load', await again.load(null, ['app', 'other']), [{ rows, inbox: [] }, undefined])
   },
 
   'rows are loaded from the last full one on': async (driver, again) => {
@@ -23,7 +23,7 @@ export const SAVING: Readonly<Record<string, Check>> = {
 
     const [tail] = await again.load(null, ['app'])
 
-    demandSame('indices', indices(tail), [2, 3, 4])
+    assertSame('indices', indices(tail), [2, 3, 4])
   },
 
   'a past step is loaded by its number, the newest epoch of it unless another is named': async (driver) => {
@@ -45,7 +45,7 @@ export const SAVING: Readonly<Record<string, Check>> = {
 
     const found = [await upTo(1), await upTo(1, 0), await upTo(0), await upTo(-1), await upTo(9)]
 
-    demandSame('indices', found, [[4, 5], [0, 1, 2], [4], [0], []])
+    assertSame('indices', found, [[4, 5], [0, 1, 2], [4], [0], []])
   },
 
   'a history tells every row of it without its data': async (driver, again) => {
@@ -53,21 +53,21 @@ export const SAVING: Readonly<Record<string, Check>> = {
     await driver.save(group('app', [row('app', 0), row('app', 1)]))
 
     const { data: _, ...facts } = row('app', 1)
-    demandSame('history', (await again.history(null, 'app'))[1], facts)
-    demandSame('history of nothing', await driver.history(null, 'none'), [])
+    assertSame('history', (await again.history(null, 'app'))[1], facts)
+    assertSame('history of nothing', await driver.history(null, 'none'), [])
   },
 
   'a row whose place is taken is refused, and the one that is there stays': async (driver) => {
     await driver.claim(root('app'), 'one')
     await driver.save(group('app', [row('app', 0)]))
 
-    await demandThrow(
+    await assertThrows(
       'a second row 0',
       () => driver.save(group('app', [row('app', 0, { data: '{}' })])),
       isFault('conflict'),
     )
 
-    demandSame('load', await driver.load(null, ['app']), [{ rows: [row('app', 0)], inbox: [] }])
+    assertSame('load', await driver.load(null, ['app']), [{ rows: [row('app', 0)], inbox: [] }])
   },
 
   'a note is written over where its row says so, and nothing else is': async (driver, again) => {
@@ -80,14 +80,14 @@ export const SAVING: Readonly<Record<string, Check>> = {
     await driver.save(group('app', [row('app', 3), note(4, '"third"'), note(4, '"fourth"', { over: true })]))
     for (const index of [0, 2, 9]) {
       const wrong = () => driver.save(group('app', [note(index, '"wrong"', { over: true })]))
-      await demandThrow(`a note over record ${index}`, wrong, isFault('conflict'))
+      await assertThrows(`a note over record ${index}`, wrong, isFault('conflict'))
     }
     await again.claim(root('app'), 'two')
     const late = () => driver.save(group('app', [note(1, '"late"', { over: true })]))
-    await demandThrow('a note of another writer', late, isFault('taken-over'))
+    await assertThrows('a note of another writer', late, isFault('taken-over'))
 
     const rows = [row('app', 0), note(1, '"second"', newer), row('app', 2), row('app', 3), note(4, '"fourth"')]
-    demandSame('load', await again.load(null, ['app']), [{ rows, inbox: [] }])
+    assertSame('load', await again.load(null, ['app']), [{ rows, inbox: [] }])
   },
 
   'a group is saved whole or not at all, the messages it takes with it': async (driver) => {
@@ -96,14 +96,14 @@ export const SAVING: Readonly<Record<string, Check>> = {
     const id = await driver.post(root('app'), 'app', '"hello"')
     const torn = group('app', [row('child', 0), row('app', 1), row('app', 0)], { taken: [id] })
 
-    await demandThrow('a group with a row that is taken', () => driver.save(torn), isFault('conflict'))
+    await assertThrows('a group with a row that is taken', () => driver.save(torn), isFault('conflict'))
     const before = await driver.load(null, ['app', 'child'])
     await driver.save(group('app', [row('child', 0), row('app', 1)], { taken: [id] }))
     const after = await driver.load(null, ['app', 'child'])
 
-    demandSame('before', before, [{ rows: [row('app', 0)], inbox: [{ id, data: '"hello"' }] }, undefined])
-    demandSame('after', after.map(indices), [[0, 1], [0]])
-    demandSame('inbox', after[0]?.inbox, [])
+    assertSame('before', before, [{ rows: [row('app', 0)], inbox: [{ id, data: '"hello"' }] }, undefined])
+    assertSame('after', after.map(indices), [[0, 1], [0]])
+    assertSame('inbox', after[0]?.inbox, [])
   },
 
   'two writers are told apart: who claimed last writes, the other is told of both': async (driver, again) => {
@@ -111,16 +111,16 @@ export const SAVING: Readonly<Record<string, Check>> = {
     await driver.save(group('app', [row('app', 0)]))
     const second = await again.claim(root('app'), 'two')
 
-    const told = await demandThrow(
+    const told = await assertThrows(
       'the first writer',
       () => driver.save(group('app', [row('app', 1)])),
       isFault('taken-over'),
     )
     const below = () => driver.save(group('app', [row('child', 0)]))
-    await demandThrow('the first writer, below', below, isFault('taken-over'))
+    await assertThrows('the first writer, below', below, isFault('taken-over'))
     await again.save(group('app', [row('app', 1)], { writer: 'two' }))
 
-    demandSame(
+    assertSame(
       'claims',
       [first, second],
       [
@@ -128,13 +128,13 @@ export const SAVING: Readonly<Record<string, Check>> = {
         { incarnation: 1, before: 'one' },
       ],
     )
-    demandSame('writers', told.writers, ['one', 'two'])
-    demandSame('rows', (await driver.load(null, ['app', 'child'])).map(indices), [[0, 1], undefined])
+    assertSame('writers', told.writers, ['one', 'two'])
+    assertSame('rows', (await driver.load(null, ['app', 'child'])).map(indices), [[0, 1], undefined])
   },
 
   'nothing is saved below a root that nobody claimed': async (driver) => {
-    await demandThrow('save', () => driver.save(group('app', [row('app', 0)])), isFault('taken-over'))
-    demandSame('load', await driver.load(null, ['app']), [undefined])
+    await assertThrows('save', () => driver.save(group('app', [row('app', 0)])), isFault('taken-over'))
+    assertSame('load', await driver.load(null, ['app']), [undefined])
   },
 
   'a row is saved with the tree that its application is in, and with no other': async (driver, again) => {
@@ -147,13 +147,13 @@ export const SAVING: Readonly<Record<string, Check>> = {
 
     const strange = [row('child', 2), row('child', 0), row('app', 1), { ...note, data: '"wrong"', over: true as const }]
     for (const one of strange)
-      await demandThrow('a row of another tree', () => driver.save(group('other', [one])), isFault('conflict'))
-    await demandThrow('a branch as a root', () => again.claim(root('child'), 'two'), isFault('conflict'))
+      await assertThrows('a row of another tree', () => driver.save(group('other', [one])), isFault('conflict'))
+    await assertThrows('a branch as a root', () => again.claim(root('child'), 'two'), isFault('conflict'))
     await driver.save(group('app', [row('child', 2)]))
 
     const left = await driver.load(null, ['app', 'child', 'other'])
-    demandSame('load', left.map(indices), [[0], [0, 1, 2], [0]])
-    demandSame('note', left[1]?.rows[1], note)
+    assertSame('load', left.map(indices), [[0], [0, 1, 2], [0]])
+    assertSame('note', left[1]?.rows[1], note)
   },
 
   'each claim of a tree is counted, whoever claims it, and of no other tree': async (driver, again) => {
@@ -166,12 +166,12 @@ export const SAVING: Readonly<Record<string, Check>> = {
       await driver.claim(root('app', 'partition'), 'one'),
     ]
 
-    demandSame(
+    assertSame(
       'incarnations',
       claims.map(({ incarnation }) => incarnation),
       [0, 1, 2, 0, 3, 0],
     )
-    demandSame(
+    assertSame(
       'before',
       claims.map(({ before }) => before ?? null),
       [null, 'one', 'one', null, 'two', null],
@@ -187,7 +187,7 @@ export const SAVING: Readonly<Record<string, Check>> = {
       }),
     )
 
-    demandSame(
+    assertSame(
       'load',
       await again.load(null, ids),
       ids.map((id) => ({ rows: [0, 1, 2].map((i) => row(id, i)), inbox: [] })),

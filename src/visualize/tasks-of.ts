@@ -7,7 +7,7 @@ import type { Entries, Placed } from '../parallel/entries.js'
 import { isFanOut } from '../parallel/fan-out.js'
 import type { BranchTask } from '../parallel/task.js'
 import type { State } from '../state/freeze.js'
-import { createViews, demandReads } from '../state/view.js'
+import { assertReads, createViews } from '../state/view.js'
 
 /** One branch that a map action would start. */
 export interface PlannedTask extends FailurePolicy {
@@ -41,7 +41,7 @@ export async function* tasksOf<Reads, Inputs_>(
     throw new TypeError('tasksOf takes a map action, parallel or subgraph.')
   const subject = 'The map action'
   const given = options.state as State
-  demandReads(subject, parts.reads, given)
+  assertReads(subject, parts.reads, given)
   const raw = { ...options.inputs, ...parts.bound } as Inputs
   const inputs = Object.keys(parts.spec).length === 0 ? NO_INPUTS : parseInputs(subject, parts.spec, raw)
   const state = createViews(subject, parts.reads, new Set())(given)

@@ -131,7 +131,7 @@ export const forbiddenWords: Rule = (files) =>
 
 /** What a call is given lies on the stack, which holds about a hundred thousand: lists of any length are not spread. */
 const SPREAD =
-  /\b(push|unshift|splice|concat|max|min|fromCharCode|fromCodePoint|demandNames|partOf)\(([^()]*,\s*)?\.\.\./
+  /\b(push|unshift|splice|concat|max|min|fromCharCode|fromCodePoint|assertNames|partOf)\(([^()]*,\s*)?\.\.\./
 /** Spreads a list of a known length. */
 const BOUNDED: readonly string[] = ['src/persistence/bytes.ts']
 

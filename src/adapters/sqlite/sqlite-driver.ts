@@ -3,19 +3,19 @@ import type {
   Awaitable,
   Claim,
   Group,
-  Listed,
   ListOptions,
   PersisterDriver,
   RootKey,
   Row,
   RowFacts,
+  StoredApp,
   Tail,
   Until,
 } from '../../persistence/driver.js'
 import { PersistenceError, SnapshotError } from '../../persistence/errors.js'
 import { conflict, damaged, ofAnotherTree, takenOver, unavailable } from '../../persistence/faults.js'
 import { endOf, millisecondsOf } from '../../persistence/order.js'
-import { demandNames, demandText } from '../../persistence/text.js'
+import { assertNames, assertText } from '../../persistence/text.js'
 import { isDamage, isTaken } from './binding-errors.js'
 import { afterLock, HELD_MS, isLocked } from './lock.js'
 import { openDatabase, type SqliteDatabase } from './open-database.js'
@@ -114,10 +114,10 @@ export class SqliteDriver implements PersisterDriver {
 
   save(group: Group): Awaitable<void> {
     const { rows, taken = [] } = group
-    demandNames(group.partitionKey, [group.rootId])
+    assertNames(group.partitionKey, [group.rootId])
     for (const { appId, label } of rows) {
-      demandText('An appId', appId)
-      demandText('The name of an action', label)
+      assertText('An appId', appId)
+      assertText('The name of an action', label)
     }
     const [only] = rows
     if (rows.length === 1 && taken.length === 0 && only !== undefined)
@@ -191,7 +191,7 @@ export class SqliteDriver implements PersisterDriver {
     })
   }
 
-  list({ partitionKey = null, limit = 100, after }: ListOptions): Awaitable<readonly Listed[]> {
+  list({ partitionKey = null, limit = 100, after }: ListOptions): Awaitable<readonly StoredApp[]> {
     const part = partOf(partitionKey, after === undefined ? [] : [after.appId])
     return this.#guard('list', () => {
       const rows =
@@ -299,7 +299,7 @@ export class SqliteDriver implements PersisterDriver {
  * @throws {TypeError} for names that are no well-formed text
  */
 function partOf(partitionKey: string | null, appIds: readonly string[] = []): string {
-  demandNames(partitionKey, appIds)
+  assertNames(partitionKey, appIds)
   return partitionKey === null ? '' : `=${partitionKey}`
 }
 
