@@ -3,10 +3,10 @@ export type {
   ActionArgs,
   ActionOptions,
   AnyAction,
-  AnyBranch,
-  Branch,
+  AnyRunnable,
   FailedArgs,
   Returned,
+  Runnable,
 } from './action/action.js'
 export { type ActionContext, type Path, type PathSegment, printPath } from './action/context.js'
 export { type InputSpec, type Inputs, type InputsIn, type InputsOut, type } from './action/inputs.js'

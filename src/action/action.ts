@@ -31,7 +31,7 @@ export type Exact<Code extends string, U, Keys extends PropertyKey> = [Beyond<U,
 type Beyond<U, Keys extends PropertyKey> = string extends Keys ? never : Exclude<KeysOf<U>, Keys>
 
 /** Whatever can run as a branch, on any state that holds what it needs. */
-export interface Branch<in Needs, in Inputs = Record<never, never>, out Chunk = never> {
+export interface Runnable<in Needs, in Inputs = Record<never, never>, out Chunk = never> {
   readonly kind: 'action' | 'graph'
   /** Types only, absent at run time. */ readonly '~needs': (needs: Needs) => void
   /** Types only, absent at run time. */ readonly '~inputs': (inputs: Inputs) => void
@@ -48,7 +48,7 @@ export interface Action<
   in Inputs = Record<never, never>,
   out Chunk = never,
   out Tag extends string = never,
-> extends Branch<Reads, Inputs, Chunk> {
+> extends Runnable<Reads, Inputs, Chunk> {
   readonly kind: 'action'
   /** As declared: `'history?'` may be unset. */
   readonly reads: readonly string[]
@@ -84,7 +84,7 @@ export interface Action<
  */
 export type AnyAction = Action<never, unknown, never, unknown, string>
 /** Whatever can run as a branch, its types forgotten. */
-export type AnyBranch = Branch<never, never, unknown>
+export type AnyRunnable = Runnable<never, never, unknown>
 /** What is taken for an action or a runnable graph by mistake: plain code, and a graph without an entrypoint. */
 export type Mistaken = ((...args: never) => unknown) | BareGraph
 export interface BareGraph {
@@ -171,7 +171,7 @@ export interface ActionBody {
 export interface Outlined {
   /** Its key; `*` stands for any number of branches alike. */
   readonly key: string
-  readonly branch: AnyBranch
+  readonly branch: AnyRunnable
   /** Its key in a record of actions. */
   readonly named?: string | undefined
 }

@@ -2,7 +2,7 @@ import { describeValue } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
 import { assertTexts, checkNames, parseReads } from '../state/keys.js'
 import { assertSchema, type StateSchema } from '../state/schema.js'
-import type { ActionBody, ActionParts, AnyAction, AnyBranch } from './action.js'
+import type { ActionBody, ActionParts, AnyAction, AnyRunnable } from './action.js'
 import { type InputSpec, type Inputs, NO_INPUTS } from './inputs.js'
 
 const PARTS: unique symbol = Symbol('teasel.action')
@@ -104,6 +104,6 @@ function refuseNames(method: string, parts: ActionParts, names: readonly string[
 }
 
 /** What a branch is made of if it is an action. */
-export function partsOf(branch: AnyBranch): ActionParts | undefined {
+export function partsOf(branch: AnyRunnable): ActionParts | undefined {
   return (branch as Partial<Built>)[PARTS]
 }

@@ -1,5 +1,5 @@
 import type { ActorLogic, AnyActorRef, EventObject } from 'xstate'
-import type { AnyBranch, Branch, ChunkOf, InputsOf, Mistaken, NeedsOf, TagOf, WrittenBy } from '../action/action.js'
+import type { AnyRunnable, ChunkOf, InputsOf, Mistaken, NeedsOf, Runnable, TagOf, WrittenBy } from '../action/action.js'
 import type { Path } from '../action/context.js'
 import type { Inputs } from '../action/inputs.js'
 import type { Message } from '../action/message.js'
@@ -23,7 +23,7 @@ import type {
   UnionToIntersection,
 } from '../internal/type-tools.js'
 import type { AnyEvent } from '../lifecycle/events.js'
-import type { GraphBranch } from '../parallel/subgraph.js'
+import type { GraphRunnable } from '../parallel/subgraph.js'
 import { createLoneLogic } from '../runtime/lone-logic.js'
 import type { RunOutput, RunSnapshot } from '../runtime/snapshot.js'
 import type { StateRules } from '../state/schema.js'
@@ -33,7 +33,7 @@ import type { GivenTo } from '../state/spec.js'
 export interface WritesKeyNotInState<Key> {
   readonly unknownKey: Key & never
 }
-interface ActionOn<S> extends Branch<Required<S>, never, unknown> {
+interface ActionOn<S> extends Runnable<Required<S>, never, unknown> {
   readonly kind: 'action'
   readonly '~writes': Partial<S>
 }
@@ -55,7 +55,7 @@ type ActionFit<S, X> = X extends { readonly kind: 'action' }
         : 'action({ reads, writes, run }), or a map action'
     >
 /** The actions of a graph over `S`, by name; and what is taken for one by mistake, so that its error says what to write. */
-export type ActionsOn<S> = { readonly [name: string]: ActionOn<S> | AnyBranch | Mistaken }
+export type ActionsOn<S> = { readonly [name: string]: ActionOn<S> | AnyRunnable | Mistaken }
 export type ActionsFit<S, A> = { readonly [K in keyof A]: ActionFit<S, A[K]> }
 
 /** What `chat.graph({ … })` takes. */
@@ -107,7 +107,7 @@ export interface RunnableGraph<
   Inputs = Record<never, never>,
   in out Chunk = never,
   in out At extends string = string,
-> extends GraphBranch<Needs, State, Inputs, Chunk> {
+> extends GraphRunnable<Needs, State, Inputs, Chunk> {
   /**
    * The actor logic of it, for `createActor`, `setup({ actors })`, `spawn`, `useActor`.
    *
@@ -232,7 +232,7 @@ function createRunnable(plan: Plan, bound: Inputs, warnings: readonly GraphIssue
     logic: createLoneLogic(plan, bound),
     warnings,
     bind(inputs: Inputs): object {
-      const { names, open } = inputsOf(runnable as unknown as AnyBranch)
+      const { names, open } = inputsOf(runnable as unknown as AnyRunnable)
       const unknown = open ? undefined : Object.keys(inputs).find((name) => !names.has(name))
       if (unknown === undefined) return createRunnable(plan, Object.freeze({ ...bound, ...inputs }), warnings)
       throw new TypeError(

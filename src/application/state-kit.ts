@@ -1,13 +1,13 @@
 import type {
   Action,
   ActionOptions,
-  AnyBranch,
+  AnyRunnable,
   BareGraph,
-  Branch,
   ChunkOf,
   Exact,
   InputsOf,
   Mistaken,
+  Runnable,
 } from '../action/action.js'
 import type { InputSpec, InputsIn, InputsOut } from '../action/inputs.js'
 import type { Flat, Name, None, UnionToIntersection } from '../internal/type-tools.js'
@@ -91,7 +91,7 @@ export interface StateKit<in out S extends object, in out D = never, in out In e
     R extends ReadName<S>,
     W extends Name<S>,
     U extends WritesOf<In, W>,
-    const Src extends Source<Entry<AnyBranch | BareGraph, unknown>, SourceArgs<ReadsOf<S, R>, InputsOut<I>>>,
+    const Src extends Source<Entry<AnyRunnable | BareGraph, unknown>, SourceArgs<ReadsOf<S, R>, InputsOut<I>>>,
     I extends InputSpec = None,
     const P extends SettlePolicy = 'all',
     Tag extends string = never,
@@ -124,7 +124,7 @@ export interface StateKit<in out S extends object, in out D = never, in out In e
     R extends ReadName<S>,
     W extends Name<S>,
     U extends WritesOf<In, W>,
-    B extends AnyBranch | Mistaken,
+    B extends AnyRunnable | Mistaken,
     Src extends Source<
       Entry<UpdateFor<B, ReadsOf<S, R>>, InputsOf<B>, EndState<B, ReadsOf<S, R>>>,
       SourceArgs<ReadsOf<S, R>, InputsOut<I>>
@@ -150,9 +150,9 @@ export interface StateKit<in out S extends object, in out D = never, in out In e
     R extends ReadName<S>,
     W extends Name<S>,
     U extends WritesOf<In, W>,
-    const Acts extends Source<Entry<AnyBranch, unknown>, SourceArgs<ReadsOf<S, R>, InputsOut<I>>>,
+    const Acts extends Source<Entry<AnyRunnable, unknown>, SourceArgs<ReadsOf<S, R>, InputsOut<I>>>,
     Src extends Source<
-      Entry<UpdateFor<Branch<NeedsOfAll<EntryOf<Acts>>>, ReadsOf<S, R>>, unknown>,
+      Entry<UpdateFor<Runnable<NeedsOfAll<EntryOf<Acts>>>, ReadsOf<S, R>>, unknown>,
       SourceArgs<ReadsOf<S, R>, InputsOut<I>>
     >,
     I extends InputSpec = None,

@@ -1,4 +1,4 @@
-import type { AnyBranch } from '../action/action.js'
+import type { AnyRunnable } from '../action/action.js'
 import { partsOf } from '../action/make-action.js'
 import { GraphError, type GraphIssue } from '../errors.js'
 import { describeValue, isObject, isPlainObject } from '../internal/guards.js'
@@ -11,7 +11,7 @@ import { type DeclaredTransition, declaredTransitions, toEdge } from './transiti
 
 /** A graph as declared, its types forgotten. */
 export interface DeclaredGraph {
-  readonly actions: Readonly<Record<string, AnyBranch>>
+  readonly actions: Readonly<Record<string, AnyRunnable>>
   readonly transitions?: Readonly<Record<string, unknown>> | undefined
   readonly onError?: Readonly<Record<string, unknown>> | undefined
 }

@@ -1,4 +1,4 @@
-import type { AnyBranch } from '../action/action.js'
+import type { AnyRunnable } from '../action/action.js'
 import { type Inputs, NO_INPUTS } from '../action/inputs.js'
 import { partsOf } from '../action/make-action.js'
 import { acceptedNames, type Plan, singlePlan } from './plan.js'
@@ -29,7 +29,7 @@ export function registerPlan(runnable: object, plan: Plan, bound: Inputs = NO_IN
  * @param named what a bare action is called by its place: its key in a record, else its map. Its own name stands between.
  * @throws {TypeError} for what is neither
  */
-export function planOf(branch: AnyBranch, named: BranchName = {}): BoundPlan {
+export function planOf(branch: AnyRunnable, named: BranchName = {}): BoundPlan {
   const known = plans.get(branch)
   if (known !== undefined) return known
   const parts = partsOf(branch)
@@ -38,7 +38,7 @@ export function planOf(branch: AnyBranch, named: BranchName = {}): BoundPlan {
 }
 
 /** The inputs that a run can give to a branch. */
-export function inputsOf(branch: AnyBranch): { readonly names: ReadonlySet<string>; readonly open: boolean } {
+export function inputsOf(branch: AnyRunnable): { readonly names: ReadonlySet<string>; readonly open: boolean } {
   const parts = partsOf(branch)
   if (parts !== undefined) return { names: acceptedNames(parts), open: parts.body.accepts?.open === true }
   const { plan, bound } = planOf(branch)

@@ -1,4 +1,4 @@
-import type { Accepts, AnyBranch, Outlined } from '../action/action.js'
+import type { Accepts, AnyRunnable, Outlined } from '../action/action.js'
 import { type Inputs, NO_INPUTS } from '../action/inputs.js'
 import { inputsOf, planOf } from '../graph/plan-of.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
@@ -23,7 +23,7 @@ export class BranchStates {
    * @param update what the entry says; its keys are keys of the branch or of the map's reads
    * @throws {ContractError} for what is no update, names a key that nothing knows, or holds what cannot be state
    */
-  over(what: string, branch: AnyBranch, update: unknown): State {
+  over(what: string, branch: AnyRunnable, update: unknown): State {
     if (update === undefined || update === null) return this.#base
     const changes = checkBranchUpdate(this.#subject, what, planOf(branch).plan.graph.keys, this.#base, update)
     return Object.freeze({ ...this.#base, ...changes })
@@ -65,7 +65,7 @@ export function checkBranchUpdate(
 export function toTask(
   parsed: ParsedEntry,
   index: number,
-  branch: AnyBranch,
+  branch: AnyRunnable,
   state: State,
   named: string | undefined = undefined,
 ): BranchTask {
@@ -84,7 +84,7 @@ export function toTask(
 }
 
 /** @throws {ContractError} when an entry is no action and no runnable graph */
-export function assertBranch(subject: string, what: string, thing: unknown): AnyBranch {
+export function assertRunnable(subject: string, what: string, thing: unknown): AnyRunnable {
   if (isBranch(thing)) return thing
   const graph = isPlainObject(thing) && typeof thing['runnable'] === 'function'
   const hint = graph ? ' It is a graph; give it an entrypoint: graph.runnable({ entrypoint }).' : ''

@@ -1,4 +1,4 @@
-import type { Accepts, ActionBody, AnyBranch, Outlined } from '../action/action.js'
+import type { Accepts, ActionBody, AnyRunnable, Outlined } from '../action/action.js'
 import type { Inputs } from '../action/inputs.js'
 import {
   type FailurePolicy,
@@ -197,7 +197,7 @@ export function isFanOut(body: ActionBody): body is FanOut {
 }
 
 /** Whether a value can be a branch. */
-export function isBranch(value: unknown): value is AnyBranch {
+export function isBranch(value: unknown): value is AnyRunnable {
   return (
     typeof value === 'object' &&
     value !== null &&

@@ -1,8 +1,8 @@
-import type { AnyBranch, ChunkOf, InputsOf, NeedsOf } from '../action/action.js'
+import type { AnyRunnable, ChunkOf, InputsOf, NeedsOf } from '../action/action.js'
 import type { InputSpec, InputsIn } from '../action/inputs.js'
 import type { Flat, Name, Overlay, RequiredKeys, UnionToIntersection } from '../internal/type-tools.js'
 import type { ReadsOf } from '../state/keys.js'
-import { acceptedBy, assertBranch, BranchStates, callSource, outlineOf, toTask } from './branch-state.js'
+import { acceptedBy, assertRunnable, BranchStates, callSource, outlineOf, toTask } from './branch-state.js'
 import { entriesOf, keyOfEntry, parseEntry } from './entries.js'
 import { createFanOut, type FanOut, type FanOutOptions } from './fan-out.js'
 import type { SettlePolicy } from './settle.js'
@@ -60,7 +60,7 @@ export function compileMapActions(options: Loose): FanOut {
   return createFanOut(options, acceptedBy(options.actions), outlineOf(options.actions), ({ subject, ...args }) => {
     const states = new BranchStates(subject, args.state)
     const shared = callSource(options.state, args)
-    const toBranch = (thing: unknown): AnyBranch => assertBranch(subject, 'actions', thing)
+    const toBranch = (thing: unknown): AnyRunnable => assertRunnable(subject, 'actions', thing)
     return {
       entries: entriesOf(subject, 'actions', callSource(options.actions, args)),
       keyOf: keyOfEntry,

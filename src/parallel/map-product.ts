@@ -2,7 +2,7 @@ import type { InputSpec } from '../action/inputs.js'
 import { overPolicy } from '../action/retry.js'
 import type { Name } from '../internal/type-tools.js'
 import type { ReadsOf } from '../state/keys.js'
-import { acceptedBy, assertBranch, BranchStates, callSource, outlineOf, toTask } from './branch-state.js'
+import { acceptedBy, assertRunnable, BranchStates, callSource, outlineOf, toTask } from './branch-state.js'
 import { type Entries, entriesOf, keyOfEntry, type ParsedEntry, type Placed, parseEntry } from './entries.js'
 import { createFanOut, type FanOut, type FanOutOptions } from './fan-out.js'
 import type { SettlePolicy } from './settle.js'
@@ -68,7 +68,7 @@ export function compileMapProduct(options: Loose): FanOut {
         const pair = entry as Pair
         const action = parseEntry(subject, 'actions', pair.action)
         const state = parseEntry(subject, 'states', pair.state)
-        const branch = assertBranch(subject, 'actions', action.thing)
+        const branch = assertRunnable(subject, 'actions', action.thing)
         const start = states.over('states', branch, state.thing)
         return toTask(join(action, state, pair.at), index, branch, start, pair.action.name)
       },

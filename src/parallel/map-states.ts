@@ -1,8 +1,8 @@
-import type { AnyBranch, InputsOf, NeedsOf } from '../action/action.js'
+import type { AnyRunnable, InputsOf, NeedsOf } from '../action/action.js'
 import type { InputSpec, InputsIn } from '../action/inputs.js'
 import type { Flat, KeysOf, Name, UnionToIntersection } from '../internal/type-tools.js'
 import type { ReadsOf } from '../state/keys.js'
-import { acceptedBy, assertBranch, BranchStates, callSource, outlineOf, toTask } from './branch-state.js'
+import { acceptedBy, assertRunnable, BranchStates, callSource, outlineOf, toTask } from './branch-state.js'
 import { entriesOf, keyOfEntry, parseEntry } from './entries.js'
 import { createFanOut, type FanOut, type FanOutOptions } from './fan-out.js'
 import type { UpdateOver } from './map-actions.js'
@@ -54,11 +54,11 @@ export interface MapStatesOptions<
   readonly states: Src
 }
 
-type Loose = Parameters<typeof createFanOut>[0] & { readonly action: AnyBranch; readonly states: unknown }
+type Loose = Parameters<typeof createFanOut>[0] & { readonly action: AnyRunnable; readonly states: unknown }
 
 /** Compiles a map over states. */
 export function compileMapStates(options: Loose): FanOut {
-  const branch = assertBranch('A map action', 'action', options.action)
+  const branch = assertRunnable('A map action', 'action', options.action)
   return createFanOut(options, acceptedBy(branch), outlineOf(branch), ({ subject, ...args }) => {
     const states = new BranchStates(subject, args.state)
     return {

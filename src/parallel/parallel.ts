@@ -2,7 +2,7 @@ import type { InputSpec } from '../action/inputs.js'
 import { describeValue } from '../internal/guards.js'
 import type { Name } from '../internal/type-tools.js'
 import { freezeAll } from '../state/freeze.js'
-import { assertBranch, callSource, toTask } from './branch-state.js'
+import { assertRunnable, callSource, toTask } from './branch-state.js'
 import { entriesOf, parseOptions, sourceFault } from './entries.js'
 import { createFanOut, type FanOut, type FanOutOptions } from './fan-out.js'
 import type { SettlePolicy } from './settle.js'
@@ -53,7 +53,7 @@ export function compileParallel(options: Loose): FanOut {
           `tasks gave ${describeValue(entry)}. Make each with task({ action, state, inputs, key }).`,
         )
       }
-      const branch = assertBranch(subject, 'tasks', entry.action)
+      const branch = assertRunnable(subject, 'tasks', entry.action)
       const parsed = parseOptions(subject, 'tasks', { ...entry.options, inputs: entry.inputs }, name)
       return toTask(
         { ...parsed, thing: undefined },

@@ -1,4 +1,4 @@
-import type { AnyBranch, BareGraph, InputsOf, NeedsOf, WrittenBy } from '../action/action.js'
+import type { AnyRunnable, BareGraph, InputsOf, NeedsOf, WrittenBy } from '../action/action.js'
 import type { Retry } from '../action/retry.js'
 
 /**
@@ -38,7 +38,7 @@ export interface BranchOptions<Inputs = unknown, State = Readonly<Record<string,
 
 export type Entry<T, Inputs, State = Readonly<Record<string, unknown>>> = T | readonly [T, BranchOptions<Inputs, State>]
 /** Refuses inputs that the action of an entry does not take. */
-type InputsFit<T, O> = T extends AnyBranch
+type InputsFit<T, O> = T extends AnyRunnable
   ? O extends { readonly inputs: infer I }
     ? { readonly inputs: { readonly [K in Exclude<keyof I, keyof InputsOf<T>>]: never } }
     : unknown
@@ -97,7 +97,7 @@ export interface NotABranch<Instead extends string> {
   readonly instead: Instead & never
 }
 /** Lets through what can run as a branch. */
-export type BranchFit<B> = [B] extends [AnyBranch]
+export type BranchFit<B> = [B] extends [AnyRunnable]
   ? unknown
   : NotABranch<B extends BareGraph ? 'graph.runnable({ entrypoint })' : 'an action, or graph.runnable({ entrypoint })'>
 /** Of the things in a source only a graph is told apart: a function may be the source itself. */

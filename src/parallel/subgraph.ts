@@ -1,4 +1,4 @@
-import type { Branch } from '../action/action.js'
+import type { Runnable } from '../action/action.js'
 import type { InputSpec, InputsOut } from '../action/inputs.js'
 import { NO_POLICY, type Retry } from '../action/retry.js'
 import { inputsOf } from '../graph/plan-of.js'
@@ -7,14 +7,14 @@ import { assertFunction } from '../internal/options.js'
 import type { State } from '../state/freeze.js'
 import { freezeAll } from '../state/freeze.js'
 import type { ReadsOf } from '../state/keys.js'
-import { assertBranch, toTask } from './branch-state.js'
+import { assertRunnable, toTask } from './branch-state.js'
 import { sourceFault } from './entries.js'
 import { createFanOut, type FanOut } from './fan-out.js'
 import type { DoneBranch } from './results.js'
 import type { BranchFallback, SourceArgs } from './source.js'
 
 /** A runnable graph, as far as a sub-graph asks: what it needs, the state it ends in, its inputs and chunks. */
-export interface GraphBranch<in Needs, in out State, Inputs, in out Chunk> extends Branch<Needs, Inputs, Chunk> {
+export interface GraphRunnable<in Needs, in out State, Inputs, in out Chunk> extends Runnable<Needs, Inputs, Chunk> {
   readonly kind: 'graph'
   /** Types only, absent at run time. */ readonly '~state': State
 }
@@ -46,7 +46,7 @@ export interface SubgraphOptions<
    */
   readonly name?: string
   /** A runnable graph over a state of its own. */
-  readonly graph: GraphBranch<Needs, State, GI, C>
+  readonly graph: GraphRunnable<Needs, State, GI, C>
   /** The whole state that the graph starts on. */
   readonly state: (args: SourceArgs<ReadsOf<S, R>, InputsOut<NoInfer<I>>>) => NoInfer<Needs>
   /** How often the graph goes on at a step that failed, and how often `reduce` is called again. Default: never. */
@@ -77,7 +77,7 @@ type Loose = Parameters<typeof createFanOut>[0] & {
 
 /** Compiles a sub-graph: a fan-out of one branch, whose key is empty. */
 export function compileSubgraph(options: Loose): FanOut {
-  const branch = assertBranch('A sub-graph', 'graph', options.graph)
+  const branch = assertRunnable('A sub-graph', 'graph', options.graph)
   assertFunction('A sub-graph', 'state: ({ state }) => the state that the graph starts on', options.state)
   assertFunction('A sub-graph', 'reduce: ({ branch }) => update', options.reduce)
   const enter = options.state as (args: object) => unknown

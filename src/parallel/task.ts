@@ -1,4 +1,4 @@
-import type { AnyBranch, ChunkOf, InputsOf, NeedsOf } from '../action/action.js'
+import type { AnyRunnable, ChunkOf, InputsOf, NeedsOf } from '../action/action.js'
 import { type Inputs, NO_INPUTS } from '../action/inputs.js'
 import { FAILURE_OPTIONS, type FailurePolicy } from '../action/retry.js'
 import { type BoundPlan, planOf } from '../graph/plan-of.js'
@@ -27,7 +27,7 @@ export interface Task<out State, in Inputs = Record<never, never>, out Chunk = n
 
 /** A task at run time. */
 export interface DeclaredTask {
-  readonly action: AnyBranch
+  readonly action: AnyRunnable
   readonly state: State
   readonly inputs: Inputs
   readonly options: Readonly<Record<string, unknown>>
@@ -37,7 +37,7 @@ export interface DeclaredTask {
 export interface BranchTask extends FailurePolicy {
   readonly key: string
   readonly index: number
-  readonly branch: AnyBranch
+  readonly branch: AnyRunnable
   /** What a bare action is called there: its key in a record of actions. */
   readonly named: string | undefined
   /** The whole state that the branch starts on. */
@@ -69,7 +69,7 @@ const TASKS = new WeakSet<object>()
  * ```
  * @see Burr `SubGraphTask` in burr/core/parallelism.py
  */
-export function task<B extends AnyBranch, const Own extends keyof InputsOf<B> = never>(
+export function task<B extends AnyRunnable, const Own extends keyof InputsOf<B> = never>(
   options: {
     /** What runs: an action or a runnable graph. */
     readonly action: B

@@ -1,4 +1,4 @@
-import type { AnyBranch } from '../action/action.js'
+import type { AnyRunnable } from '../action/action.js'
 import { type Inputs, NO_INPUTS, refuseUnknownInputs } from '../action/inputs.js'
 import type { Where } from '../errors.js'
 import type { Plan } from '../graph/plan.js'
@@ -16,7 +16,7 @@ interface Prepared {
 export class BranchInputs {
   readonly #raw: Inputs
   readonly #map: string
-  readonly #prepared = new WeakMap<AnyBranch, Prepared>()
+  readonly #prepared = new WeakMap<AnyRunnable, Prepared>()
 
   /** @param map the name of the map */
   constructor(raw: Inputs, map: string) {
@@ -37,7 +37,7 @@ export class BranchInputs {
     return { plan, bound, inputs: Object.freeze({ ...forwarded, ...task.inputs }) }
   }
 
-  #prepare(branch: AnyBranch): Prepared {
+  #prepare(branch: AnyRunnable): Prepared {
     const ready = this.#prepared.get(branch)
     if (ready !== undefined) return ready
     const { names, open } = inputsOf(branch)

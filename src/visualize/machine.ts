@@ -1,4 +1,4 @@
-import type { AnyBranch } from '../action/action.js'
+import type { AnyRunnable } from '../action/action.js'
 import { guardsOf, type MachineConfig, machineConfigOf } from '../graph/machine-config.js'
 import { planOf } from '../graph/plan-of.js'
 
@@ -30,7 +30,7 @@ export type MachineGuards = Readonly<Record<string, (args: { readonly event: Mac
  * ```
  * @see https://stately.ai/docs/machines
  */
-export function toMachine(branch: AnyBranch): MachineConfig {
+export function toMachine(branch: AnyRunnable): MachineConfig {
   return machineConfigOf(planOf(branch).plan)
 }
 
@@ -41,7 +41,7 @@ export function toMachine(branch: AnyBranch): MachineConfig {
  * They look at `event.state` and `event.error`, and at nothing else. An event without a state passes every guard, so that
  * `@xstate/graph` walks the machine without being given events.
  */
-export function machineGuards(branch: AnyBranch): MachineGuards {
+export function machineGuards(branch: AnyRunnable): MachineGuards {
   const entries = Object.entries(guardsOf(planOf(branch).plan))
   return Object.fromEntries(
     entries.map(([name, test]) => [

@@ -1,4 +1,4 @@
-import type { AnyBranch } from '../action/action.js'
+import type { AnyRunnable } from '../action/action.js'
 import { FINISHED, type MachineConfig, type MachineState } from '../graph/machine-config.js'
 import { toMachine } from './machine.js'
 
@@ -20,7 +20,7 @@ const MOST_BRANCHES = 12
  * made up (`n0`, `n1` …), so that names may hold anything.
  * @see https://mermaid.js.org/syntax/stateDiagram.html
  */
-export function toMermaid(branch: AnyBranch, { direction = 'TB', depth = 1 }: MermaidOptions = {}): string {
+export function toMermaid(branch: AnyRunnable, { direction = 'TB', depth = 1 }: MermaidOptions = {}): string {
   const drawing = new Drawing()
   drawing.graph(toMachine(branch), 1, depth)
   return ['stateDiagram-v2', `  direction ${direction}`, ...drawing.lines].join('\n')

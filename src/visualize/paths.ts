@@ -1,6 +1,6 @@
 import { getShortestPaths } from '@xstate/graph'
 import { createMachine } from 'xstate'
-import type { AnyBranch } from '../action/action.js'
+import type { AnyRunnable } from '../action/action.js'
 import { FINISHED, type MachineConfig } from '../graph/machine-config.js'
 import { toMachine } from './machine.js'
 
@@ -20,7 +20,7 @@ export interface GraphReport {
  * Every condition may answer true or false; error transitions count. Branches of map actions are graphs of their own.
  * @see https://stately.ai/docs/graph
  */
-export function analyse(branch: AnyBranch): GraphReport {
+export function analyse(branch: AnyRunnable): GraphReport {
   const config = toMachine(branch)
   const names = Object.keys(config.states)
   const shortest = waysFrom(config, config.initial)

@@ -1,4 +1,4 @@
-import type { Action, AnyBranch } from '../action/action.js'
+import type { Action, AnyRunnable } from '../action/action.js'
 import { type Inputs, NO_INPUTS, parseInputs } from '../action/inputs.js'
 import { partsOf } from '../action/make-action.js'
 import type { FailurePolicy } from '../action/retry.js'
@@ -14,7 +14,7 @@ export interface PlannedTask extends FailurePolicy {
   readonly key: string
   readonly index: number
   /** What would run. */
-  readonly action: AnyBranch
+  readonly action: AnyRunnable
   /** The whole state that it would start on. */
   readonly state: State
   /** Inputs of its entry alone. */

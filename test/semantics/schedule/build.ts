@@ -1,5 +1,5 @@
 import type * as teasel from 'teasel'
-import type { Action, ActionContext, AnyBranch, Limit } from 'teasel'
+import type { Action, ActionContext, AnyRunnable, Limit } from 'teasel'
 import { doAct, doAtOnce, type Given, perform, performAtOnce, type S, type Site } from './code.js'
 import { folderOf, reducerOf, watcherOf } from './folds.js'
 import type { Child, GraphNest, Leaf, MapNest, Mercy, Nest } from './plan.js'
@@ -82,9 +82,11 @@ export class Builder {
     }
   }
 
-  #branch(nest: Nest, limit: string | undefined): AnyBranch {
+  #branch(nest: Nest, limit: string | undefined): AnyRunnable {
     if (nest.kind !== 'graph') return this.#action(nest, limit)
-    return this.graph(nest, limit).runnable({ entrypoint: nest.steps[0]?.name ?? '' } as never) as unknown as AnyBranch
+    return this.graph(nest, limit).runnable({
+      entrypoint: nest.steps[0]?.name ?? '',
+    } as never) as unknown as AnyRunnable
   }
 
   #leaf(leaf: Leaf, limit: string | undefined): Made {
@@ -122,14 +124,14 @@ export class Builder {
     return this.#kit.mapStates({ ...options, action, states: source } as never) as never
   }
 
-  #entry({ form }: MapNest, { key, mercy }: Child, branch: AnyBranch, n: number, named: boolean): unknown {
+  #entry({ form }: MapNest, { key, mercy }: Child, branch: AnyRunnable, n: number, named: boolean): unknown {
     const extras = { ...(named ? { key } : {}), ...mercyOf(mercy, { n: 0, lap: 0 }) }
     if (form === 'tasks') return this.#engine.task({ action: branch, state: { n, lap: 0 }, ...extras } as never)
     const thing = form === 'actions' ? branch : { n, lap: 0 }
     return Object.keys(extras).length === 0 ? thing : [thing, extras]
   }
 
-  #source(nest: MapNest, children: readonly { readonly child: Child; readonly branch: AnyBranch }[]): unknown {
+  #source(nest: MapNest, children: readonly { readonly child: Child; readonly branch: AnyRunnable }[]): unknown {
     const entries = (n: number): unknown[] =>
       children.map(({ child, branch }) => this.#entry(nest, child, branch, n, false))
     const again = (n: number): unknown => {
