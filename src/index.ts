@@ -109,7 +109,7 @@ export type {
   RunEnd,
   RunStart,
   StepDone,
-  StepLost,
+  StepFailed,
   StepStart,
   Subscription,
   Transition,

@@ -69,7 +69,7 @@ export interface StepDone<S, At extends string, Update> extends ActionFacts<At> 
   readonly durationMs: number
 }
 /** An attempt at a step has ended without a commit, or with an error transition that went on from the state before it. */
-export interface StepLost<At extends string = string> extends ActionFacts<At> {
+export interface StepFailed<At extends string = string> extends ActionFacts<At> {
   readonly type: 'step.end'
   readonly status: 'failed' | 'cancelled'
   /** Of a failed one an {@link ActionError} with what was thrown as `cause`, or what else failed the step. */
@@ -180,7 +180,7 @@ type PlainEvent<S, At extends string> =
   | RunStart
   | RunEnd<S>
   | StepStart<At>
-  | StepLost<At>
+  | StepFailed<At>
   | RetryEvent<At>
   | Transition<At>
   | MapStart<At>
