@@ -4,7 +4,7 @@ export type {
   ActionOptions,
   AnyAction,
   AnyRunnable,
-  FailedArgs,
+  FallbackArgs,
   Returned,
   Runnable,
 } from './action/action.js'

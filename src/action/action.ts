@@ -146,12 +146,12 @@ export interface ActionOptions<
    * anything else fails with both errors. For work that waits, go on with an `onError` transition.
    */
   readonly fallback?: (
-    args: FailedArgs<ReadsOf<S, R>, InputsOut<NoInfer<I>>>,
+    args: FallbackArgs<ReadsOf<S, R>, InputsOut<NoInfer<I>>>,
   ) => WritesOf<In, NoInfer<W>> & { readonly [K in Exclude<keyof S, NoInfer<W>>]?: NotDeclaredInWrites }
 }
 
 /** What a `fallback` is given. */
-export interface FailedArgs<State, Inputs> {
+export interface FallbackArgs<State, Inputs> {
   /** What the last attempt threw. */
   readonly error: unknown
   readonly state: Readonly<State>
