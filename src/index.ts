@@ -167,7 +167,7 @@ export type {
 export { SnapshotError } from './persistence/errors.js'
 export type { MigratedRecord } from './persistence/scope.js'
 export type { Leak } from './runtime/order.js'
-export type { Pending } from './runtime/pending.js'
+export type { PendingMessage } from './runtime/pending.js'
 export type { State } from './state/freeze.js'
 export type { NotDeclaredInWrites } from './state/keys.js'
 export type { FilledKeys, StateIn, StateOut, StateSpec } from './state/spec.js'

@@ -4,7 +4,7 @@ import { macrotask } from '../internal/platform.js'
 import { runRoot, throughParent } from '../runtime/child-app.js'
 import { cancelFromOutside } from '../runtime/from-outside.js'
 import type { CommittedStep, Leak, RunEnd, RunOrder } from '../runtime/order.js'
-import { type Pending, pendingIn } from '../runtime/pending.js'
+import { type PendingMessage, pendingIn } from '../runtime/pending.js'
 import type { LiveApp } from '../runtime/tree.js'
 import { waitsOf } from '../runtime/waits.js'
 import { type State, shownState } from '../state/freeze.js'
@@ -23,7 +23,7 @@ export type Attended =
   | RunEnd
   | {
       readonly status: 'waiting'
-      readonly pending: readonly Pending[]
+      readonly pending: readonly PendingMessage[]
       readonly action: string
       readonly next: string | undefined
       readonly state: State

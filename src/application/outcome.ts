@@ -2,7 +2,7 @@ import type { WrittenBy } from '../action/action.js'
 import type { Path } from '../action/context.js'
 import type { Name } from '../internal/type-tools.js'
 import type { Leak } from '../runtime/order.js'
-import type { Pending } from '../runtime/pending.js'
+import type { PendingMessage } from '../runtime/pending.js'
 
 interface OutcomeFacts<S> {
   /** The state after the last committed step. A key that nothing has written yet is unset, whatever its type says. */
@@ -47,7 +47,7 @@ export interface Waiting<out S, out At extends string> extends OutcomeFacts<S> {
   readonly action: At
   readonly next: At | undefined
   /** Who waits for which kinds of message. */
-  readonly pending: readonly Pending[]
+  readonly pending: readonly PendingMessage[]
 }
 
 /** How a run ended. A failure rejects instead. */

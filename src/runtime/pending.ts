@@ -2,7 +2,7 @@ import type { Path } from '../action/context.js'
 import type { LiveApp } from './tree.js'
 
 /** One action that waits for a message from outside. Answer it with `app.send(message, { path })`. */
-export interface Pending {
+export interface PendingMessage {
   /** The address of the application that waits; empty for the root. */
   readonly path: Path
   /** The action that waits. */
@@ -18,7 +18,7 @@ export interface Pending {
 }
 
 /** Who waits for a message from outside, in an application and below it, in the order of branches. */
-export function* pendingIn(app: LiveApp): Generator<Pending, void, void> {
+export function* pendingIn(app: LiveApp): Generator<PendingMessage, void, void> {
   for (const { from, kinds, since, step } of app.waits?.open ?? []) {
     if (from !== 'outside') continue
     const { path, appId, standing } = app
