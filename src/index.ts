@@ -20,6 +20,7 @@ export {
   type WaitOptions,
 } from './action/message.js'
 export type { Retry, RetryOptions } from './action/retry.js'
+export type { WhenWaiting } from './application/active-run.js'
 export {
   type Application,
   type ApplicationOptions,
@@ -33,7 +34,6 @@ export {
   type StreamOptions,
 } from './application/application.js'
 export type { EventFilter } from './application/filter.js'
-export type { WhenWaiting } from './application/going-run.js'
 export { merge } from './application/merge.js'
 export type {
   Cancelled,

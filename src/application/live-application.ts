@@ -20,10 +20,10 @@ import { sendStored } from '../runtime/stored-messages.js'
 import type { LiveApp } from '../runtime/tree.js'
 import { enterState } from '../state/contract.js'
 import { shownState } from '../state/freeze.js'
+import { ActiveRun, type Joined, type Pacer, type WhenWaiting } from './active-run.js'
 import { named, naming } from './caller.js'
 import { followEvents } from './event-feed.js'
 import { checkDepth, FILTER_OPTIONS, type LooseFilter, tapOf } from './filter.js'
-import { type Attended, GoingRun, type Pacer, type WhenWaiting } from './going-run.js'
 import { beginElsewhere, checkValues, guarded, type Inspect, makeApp, type Resumed, saveNow } from './make-app.js'
 import { type LoosePersist, PERSIST_OPTIONS } from './persisting.js'
 import { iterateRun, type Prepared, streamRun } from './readers.js'
@@ -64,7 +64,7 @@ export const OPTIONS = `entrypoint state appId concurrency interceptors tracker 
 const RUN_OPTIONS = 'inputs haltAfter haltBefore signal maxSteps whenWaiting'
 
 // Owns: the identity of an application between its runs, and the outcome of each run.
-// Does not own: the loop (runtime/runner.ts), who attends a run (going-run.ts).
+// Does not own: the loop (runtime/runner.ts), who attends a run (active-run.ts).
 // A1  One run at a time.
 // A2  Whoever cancels by signal gets its reason back, after everything has ended; any other cancel is an outcome.
 
@@ -72,11 +72,11 @@ export class LiveApplication implements AsyncDisposable {
   readonly #app: LiveApp
   readonly actor: AnyActorRef
   /** The run that goes on, also one that waits while nobody attends it. */
-  #current: GoingRun | undefined
+  #current: ActiveRun | undefined
   /** The run that goes on, or the last one. */
-  #last: GoingRun | undefined
+  #last: ActiveRun | undefined
   /** What whoever attends it waits for. */
-  #attending: Promise<object> | undefined
+  #joined: Promise<object> | undefined
   #disposed = false
 
   constructor(graph: object, options: LooseOptions, resumed?: Resumed) {
@@ -164,7 +164,7 @@ export class LiveApplication implements AsyncDisposable {
   }
 
   async ended(): Promise<object | undefined> {
-    await this.#attending?.catch(() => {}) // who attends it is told first
+    await this.#joined?.catch(() => {}) // who attends it is told first
     return this.#last && conclude(await this.#last.ended)
   }
 
@@ -214,7 +214,7 @@ export class LiveApplication implements AsyncDisposable {
   async #over(): Promise<void> {
     const run = this.#current
     await run?.ended
-    if (run?.attended === false && this.#current === run) this.#current = undefined
+    if (run?.joined === false && this.#current === run) this.#current = undefined
   }
 
   /** A run for a reader: what is wrong with its options is told now, it begins when the reader does. */
@@ -222,7 +222,7 @@ export class LiveApplication implements AsyncDisposable {
     checkOptions(what, options, `${RUN_OPTIONS} ${more}`)
     const order = this.#order(options)
     return {
-      begin: () => this.#attend(order, options, pacer),
+      begin: () => this.#join(order, options, pacer),
       cancel: () => this.#leave(),
       lost: (error) => this.#app.hub.logger.error('A run whose reader had left it failed.', error),
     }
@@ -245,11 +245,11 @@ export class LiveApplication implements AsyncDisposable {
 
   #outcome(options: LooseRun, pacer?: Pacer, haltAfter?: RunOrder['haltAfter']): Promise<object> {
     checkOptions('A run', options, RUN_OPTIONS)
-    return this.#attend(this.#order(options, haltAfter), options, pacer, haltAfter && ['haltAfter'])
+    return this.#join(this.#order(options, haltAfter), options, pacer, haltAfter && ['haltAfter'])
   }
 
   /** Starts a run, or comes back to the one that was left waiting; and attends it. Throws at once when it cannot. */
-  #attend(order: RunOrder, options: LooseRun, own: Pacer = {}, more: readonly string[] = []): Promise<object> {
+  #join(order: RunOrder, options: LooseRun, own: Pacer = {}, more: readonly string[] = []): Promise<object> {
     const { signal, whenWaiting = 'stay' } = options
     const pacer = pacedBelow(this.#app.parent?.app.order, own)
     if (this.#disposed) throw new BusyError('The application was disposed of, so it runs no more. Make a new one.')
@@ -259,7 +259,7 @@ export class LiveApplication implements AsyncDisposable {
       )
     if (!isActive(this.actor))
       throw new BusyError('The actor of the application was stopped, so it runs no more. Make a new application.')
-    if (this.#current?.attended === true) {
+    if (this.#current?.joined === true) {
       throw new BusyError(
         'The application is running. One run at a time: await the first one, or cancel it; for work side by side make another application.',
       )
@@ -271,16 +271,16 @@ export class LiveApplication implements AsyncDisposable {
         `The application goes on with a run that waits, which was told another ${differs}. Leave ${differs} out, or cancel that run first.`,
       )
     }
-    const run = this.#current ?? new GoingRun(this.#app, order, pacer, whenWaiting)
+    const run = this.#current ?? new ActiveRun(this.#app, order, pacer, whenWaiting)
     this.#current = run // before it begins: its first part runs at once, and may ask for another run (A1)
     this.#last = run
-    this.#attending = undefined
-    this.#attending = this.#told(run.attend(pacer, whenWaiting, signal))
-    return this.#attending
+    this.#joined = undefined
+    this.#joined = this.#told(run.join(pacer, whenWaiting, signal))
+    return this.#joined
   }
 
-  async #told(attended: Promise<Attended>): Promise<object> {
-    const end = await attended
+  async #told(joined: Promise<Joined>): Promise<object> {
+    const end = await joined
     if (end.status === 'waiting') return end
     this.#current = undefined
     return conclude(end)

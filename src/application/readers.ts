@@ -2,9 +2,9 @@ import { AsyncQueue } from '../internal/async-queue.js'
 import { createDeferred, type Deferred } from '../internal/deferred.js'
 import type { AnyEvent } from '../lifecycle/events.js'
 import type { CommittedStep, StepPlace } from '../runtime/order.js'
+import type { Pacer } from './active-run.js'
 import { naming } from './caller.js'
 import type { Tap } from './filter.js'
-import type { Pacer } from './going-run.js'
 import { type Readable, Reader } from './reader.js'
 
 // Owns: handing a run to the one reader that paces it. Does not own: the run.

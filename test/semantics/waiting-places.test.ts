@@ -245,11 +245,11 @@ describe('the time limit of a run that was left waiting', () => {
       const first = await app.run({ whenWaiting: 'return' })
       const left = [...told]
       const second = app.run()
-      const attended = [...told]
+      const joined = [...told]
       await app.send(go(3), { path: 'map/a' })
 
       expect(first.status).toBe('waiting')
-      expect([left.at(-1), attended.at(-1)]).toEqual(['unref', 'ref'])
+      expect([left.at(-1), joined.at(-1)]).toEqual(['unref', 'ref'])
       expect((await second).state.n).toBe(3)
     },
   )

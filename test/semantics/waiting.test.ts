@@ -237,7 +237,7 @@ describe('a run that waits for a person', () => {
     expect(log).toEqual(['tidied up', 'cancelled', 'tidied up', 'disposed'])
   })
 
-  it('rejects with the reason of a signal that fires while it is attended, and has no listener on it otherwise', async () => {
+  it('rejects with the reason of a signal that fires while it is joined, and has no listener on it otherwise', async () => {
     const app = appOf(ask)
     const [early, late] = [new AbortController(), new AbortController()]
 

@@ -12,14 +12,14 @@ import { type State, shownState } from '../state/freeze.js'
 // Owns: one run of an application from its start to its end, and who attends it: the caller of `run` and its kin.
 // Does not own: how the run goes (runtime/runner.ts).
 // G1  One attends at a time. A run that only waits for a person may be left alone, and goes on when it is answered.
-// G2  Whoever comes back is told how it ended, also when that was while nobody attended; a failure is no unhandled one.
+// G2  Whoever comes back is told how it ended, also when that was while nobody joined; a failure is no unhandled one.
 // G3  A caller's signal has one listener of ours while it attends, and none after.
 
 /** Whether a run comes back when all that is left waits for messages from outside. */
 export type WhenWaiting = 'stay' | 'return'
 
 /** What came of attending: the end of the run, or that it waits. */
-export type Attended =
+export type Joined =
   | RunEnd
   | {
       readonly status: 'waiting'
@@ -34,12 +34,12 @@ export type Attended =
 /** Who paces a run while it attends. */
 export type Pacer = Pick<RunOrder, 'pace' | 'room' | 'deep'>
 
-export class GoingRun {
+export class ActiveRun {
   readonly order: RunOrder
   readonly ended: Promise<RunEnd>
   /** The last step that it committed, where it may be left alone. */
   last: CommittedStep | undefined
-  attended = false
+  joined = false
   readonly #app: LiveApp
   readonly #end: Deferred<RunEnd> = createDeferred()
   #begun = false
@@ -75,10 +75,10 @@ export class GoingRun {
   }
 
   /** Waits until it ends, or, if asked to, until all that is left waits for a person (G1). */
-  async attend(pacer: Pacer, whenWaiting: WhenWaiting, signal: AbortSignal | undefined): Promise<Attended> {
+  async join(pacer: Pacer, whenWaiting: WhenWaiting, signal: AbortSignal | undefined): Promise<Joined> {
     const app = this.#app
     const onAbort = (): void => void cancelFromOutside(app, signal?.reason, 'signal', 'signal')
-    this.attended = true
+    this.joined = true
     this.#pacer = pacer
     if (!this.#begun) this.#begin()
     signal?.addEventListener('abort', onAbort, { once: true }) // G3
@@ -89,7 +89,7 @@ export class GoingRun {
     try {
       return await throughParent(app, () => (whenWaiting === 'stay' ? this.ended : this.#endedOrWaiting()))
     } finally {
-      this.attended = false
+      this.joined = false
       watch?.hold(false)
       if (app.parent === undefined) app.hub.attendance.hold(false)
       this.#pacer = {}
@@ -97,10 +97,10 @@ export class GoingRun {
     }
   }
 
-  async #endedOrWaiting(): Promise<Attended> {
+  async #endedOrWaiting(): Promise<Joined> {
     const waits = waitsOf(this.#app)
     let changes = 0
-    const waiting = new Promise<Attended>((resolve) => {
+    const waiting = new Promise<Joined>((resolve) => {
       const look = (): void => {
         changes += 1
         const seen = changes
@@ -118,7 +118,7 @@ export class GoingRun {
     }
   }
 
-  #waiting(): Attended {
+  #waiting(): Joined {
     const { sequenceId, next, position = '' } = this.#app.standing
     const state = shownState(this.#app.standing.state)
     const pending = Object.freeze([...pendingIn(this.#app)])
