@@ -83,7 +83,7 @@ export interface ActionContext {
   ): AsyncIterable<K[number]['~received']>
   /**
    * The messages from outside (`app.send`), in order of arrival, as far as they are of these kinds; others stay. Never
-   * completes by itself. Whoever waits holds no slot of a shared limit.
+   * completes by itself. Whoever waits holds no permit of a shared limit.
    *
    * A message is taken when the step commits: an attempt that fails gives back what it took to the next one. Without a
    * persister, messages live as long as the run.

@@ -6,7 +6,7 @@ import { checkPlan, type Halts, resolveHalts } from '../graph/runnable.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
 import { assertFunction, checkOptions } from '../internal/options.js'
 import type { AnyEvent, Subscription } from '../lifecycle/events.js'
-import { checkCount, createLimit, gateOf, type Limit } from '../parallel/limit.js'
+import { checkCount, createLimit, type Limit, semaphoreOf } from '../parallel/limit.js'
 import { appLogicOf } from '../runtime/application-logic.js'
 import { belongs, leaveParent } from '../runtime/child-app.js'
 import { type AnyActorRef, isActive, makeActor, stopActor } from '../runtime/create-actor.js'
@@ -89,8 +89,8 @@ export class LiveApplication implements AsyncDisposable {
     const standing = initialStanding(plan, first)
     const { concurrency } = options
     const limit = typeof concurrency === 'number' ? createLimit(checkCount('concurrency', concurrency)) : concurrency
-    const gate = limit === undefined ? undefined : gateOf(limit)
-    this.#app = makeApp(options, plan, standing, gate, resumed)
+    const semaphore = limit === undefined ? undefined : semaphoreOf(limit)
+    this.#app = makeApp(options, plan, standing, semaphore, resumed)
     for (const { message } of warnings) this.#app.hub.logger.warn(`The graph: ${message}`)
     const { inspect } = options
     const parent = this.#app.parent?.app.self

@@ -4,7 +4,7 @@ import { describeValue, isPlainObject, observe } from '../internal/guards.js'
 import { createId } from '../internal/ids.js'
 import { checkOptions } from '../internal/options.js'
 import { assertTracker } from '../parallel/branch-tracker.js'
-import type { Gate } from '../parallel/limit.js'
+import type { Semaphore } from '../parallel/limit.js'
 import type { Journal } from '../persistence/journal.js'
 import { fitRecord } from '../persistence/migrate.js'
 import type { StoredRecord } from '../persistence/replay.js'
@@ -40,19 +40,19 @@ export function makeApp(
   options: Making,
   plan: Plan,
   standing: Standing,
-  gate: Gate | undefined,
+  semaphore: Semaphore | undefined,
   resumed: Resumed | undefined,
 ): LiveApp {
   const { parent, key } = options
   if (parent !== undefined) {
     refuseOfRoot(options)
-    return childApp(parent, key, { plan, standing, gate, appId: options.appId })
+    return childApp(parent, key, { plan, standing, semaphore, appId: options.appId })
   }
   const appId = options.appId ?? (options.persister && createId())
   const hub = new Hub(options)
   const journal = resumed?.journal ?? journalFor(options, appId ?? '', hub.clock)
   hub.books = journal?.scope
-  const app = new Runner({ plan, standing, gate, appId, journal, tracker: options.tracker }, hub)
+  const app = new Runner({ plan, standing, semaphore, appId, journal, tracker: options.tracker }, hub)
   if (journal !== undefined) mindStore(app, journal.scope)
   if (journal !== undefined && resumed?.stored !== undefined) {
     journal.opened = true

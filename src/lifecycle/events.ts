@@ -47,7 +47,7 @@ export interface RunEnd<S = unknown> extends EventFacts {
   /** What the run rejects with, where it failed. */
   readonly error?: unknown
 }
-/** An action begins, after it was given its slot under a shared limit. */
+/** An action begins, after it was given its permit under a shared limit. */
 export interface StepStart<At extends string = string> extends ActionFacts<At> {
   readonly type: 'step.start'
   /** Which attempt at the step it is; the first is 1. */

@@ -51,7 +51,7 @@ export interface BranchSettled<At extends string = string> extends ActionFacts<A
   /** How long it took from its first step on, milliseconds; 0 when it never started. */
   readonly durationMs: number
 }
-/** Code that went on beyond `graceMs` after a cancel. Its slot is closed; what it returns later is ignored. */
+/** Code that went on beyond `graceMs` after a cancel. Its permit is closed; what it returns later is ignored. */
 export interface BranchLeaked<At extends string = string> extends ActionFacts<At> {
   readonly type: 'branch.leaked'
   /** How long ago it was cancelled, milliseconds. */

@@ -15,7 +15,7 @@ import type { State } from '../state/freeze.js'
 import { assertTrackerChoice, type TrackedMap, type TrackerChoice } from './branch-tracker.js'
 import type { Entries, Placed } from './entries.js'
 import { compileFold, type Fold, type LooseFold } from './fold.js'
-import { checkCount, gateOf, type Limit } from './limit.js'
+import { checkCount, type Limit, semaphoreOf } from './limit.js'
 import { checkPolicy, type SettlePolicy } from './settle.js'
 import type { BranchFallback } from './source.js'
 import type { BranchTask } from './task.js'
@@ -158,7 +158,7 @@ export function createFanOut(
 ): FanOut {
   const { concurrency = DEFAULT_WINDOW } = options
   const shared = typeof concurrency === 'object'
-  if (shared) gateOf(concurrency)
+  if (shared) semaphoreOf(concurrency)
   if (typeof options.tracker !== 'function') assertTrackerChoice(options.tracker)
   const graceMs = parseGrace(options.graceMs) // of the whole map, its source and its fold too: no default of each branch
   const defaults = parsePolicy({ ...options, graceMs: undefined })

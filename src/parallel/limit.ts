@@ -3,7 +3,7 @@ import { describeValue } from '../internal/guards.js'
 /**
  * How many actions may run at once, shared by whatever is given the same limit.
  *
- * Counts running leaf actions: a branch that stands at a map or a sub-graph holds no slot, so nested maps under one
+ * Counts running leaf actions: a branch that stands at a map or a sub-graph holds no permit, so nested maps under one
  * limit never wait for each other.
  */
 export interface Limit {
@@ -22,19 +22,19 @@ export interface Limit {
   resize(max: number): void
 }
 
-/** A slot asked for. */
-export interface SlotRequest {
-  /** Called once the slot is there; not after `cancel`. */
+/** A permit asked for. */
+export interface PermitRequest {
+  /** Called once the permit is there; not after `cancel`. */
   readonly granted: () => void
 }
 
-const gates = new WeakMap<Limit, Gate>()
+const semaphores = new WeakMap<Limit, Semaphore>()
 
 /** First come, first served; exact: nobody begins while `max` run, and never fewer run while someone waits. */
-export class Gate {
+export class Semaphore {
   max: number
   running = 0
-  readonly #waiting = new Set<SlotRequest>()
+  readonly #waiting = new Set<PermitRequest>()
   /** One for good: a new one would pass by all that was taken from the front. It never comes to the end. */
   readonly #turns = this.#waiting.values()
 
@@ -54,19 +54,19 @@ export class Gate {
     }
   }
 
-  /** Takes a slot if one is free and nobody waits for it. */
+  /** Takes a permit if one is free and nobody waits for it. */
   tryEnter(): boolean {
     if (this.running >= this.max || this.#waiting.size > 0) return false
     this.running += 1
     return true
   }
 
-  wait(request: SlotRequest): void {
+  wait(request: PermitRequest): void {
     this.#waiting.add(request)
   }
 
   /** Gives up waiting. */
-  cancel(request: SlotRequest): void {
+  cancel(request: PermitRequest): void {
     this.#waiting.delete(request)
   }
 
@@ -76,7 +76,7 @@ export class Gate {
   }
 
   #grantNext(): void {
-    const next = this.#turns.next().value as SlotRequest // somebody waits, and whoever had a turn is out
+    const next = this.#turns.next().value as PermitRequest // somebody waits, and whoever had a turn is out
     this.#waiting.delete(next)
     next.granted()
   }
@@ -94,28 +94,28 @@ export class Gate {
  * ```
  */
 export function createLimit(max: number): Limit {
-  const gate = new Gate(checkCount('createLimit', max))
+  const semaphore = new Semaphore(checkCount('createLimit', max))
   const limit: Limit = Object.freeze({
     get max() {
-      return gate.max
+      return semaphore.max
     },
     get running() {
-      return gate.running
+      return semaphore.running
     },
     get waiting() {
-      return gate.waiting
+      return semaphore.waiting
     },
-    resize: (next: number) => gate.resize(checkCount('limit.resize', next)),
+    resize: (next: number) => semaphore.resize(checkCount('limit.resize', next)),
   })
-  gates.set(limit, gate)
+  semaphores.set(limit, semaphore)
   return limit
 }
 
-/** The gate behind a limit. */
-export function gateOf(limit: Limit): Gate {
-  const gate = gates.get(limit)
-  if (gate === undefined) throw new TypeError('This is no limit. Make one with createLimit(n).')
-  return gate
+/** The semaphore behind a limit. */
+export function semaphoreOf(limit: Limit): Semaphore {
+  const semaphore = semaphores.get(limit)
+  if (semaphore === undefined) throw new TypeError('This is no limit. Make one with createLimit(n).')
+  return semaphore
 }
 
 /** @throws {RangeError} when `value` is no whole number above 0, and not `Infinity` */

@@ -2,7 +2,7 @@ import { printPath } from '../action/context.js'
 import type { Inputs } from '../action/inputs.js'
 import { TimeoutError } from '../errors.js'
 import type { FanOut } from '../parallel/fan-out.js'
-import { gateOf } from '../parallel/limit.js'
+import { semaphoreOf } from '../parallel/limit.js'
 import type { BranchTask } from '../parallel/task.js'
 import { Alarm } from './alarm.js'
 import { announce } from './announce.js'
@@ -50,13 +50,13 @@ export class BranchStarter {
     const { app, step } = this.#map
     const { plan, bound, inputs } = this.#inputs.of(step.node.subject, task, () => app.where(step.node))
     const state = enterBranch(this.#map, task, plan)
-    const gate = this.#fanOut.limit === undefined ? app.gate : gateOf(this.#fanOut.limit)
+    const semaphore = this.#fanOut.limit === undefined ? app.semaphore : semaphoreOf(this.#fanOut.limit)
     const kept = this.#map.kept?.branch(task)
     const child = app.child({
       plan,
       bound,
       inputs,
-      gate,
+      semaphore,
       journal: kept?.journal,
       standing: initialStanding(plan, state),
       parent: parentOf(this.#map, task.key),

@@ -24,7 +24,7 @@ export function childApp(context: ActionContext, key: string | undefined, setup:
     )
   const visit = (app.visits[step.node.index] ?? 0) + 1
   const parent = { app, map: undefined, name: step.node.name, visit, key: name }
-  const child = app.child({ ...setup, gate: setup.gate ?? app.gate, parent })
+  const child = app.child({ ...setup, semaphore: setup.semaphore ?? app.semaphore, parent })
   const hangs = [app.appId, step.node.name, visit, name] as const
   const above = app.journal
   child.journal = above?.child({ appId: child.appId, hangs, prelude: { above }, mayBeStored: true })
@@ -32,12 +32,12 @@ export function childApp(context: ActionContext, key: string | undefined, setup:
   return child
 }
 
-/** Awaits what it runs, with the parent's slot given back. */
+/** Awaits what it runs, with the parent's permit given back. */
 export async function throughParent<T>(app: LiveApp, work: () => Promise<T>): Promise<T> {
   const above = app.parent?.app
   if (above === undefined) return work()
   const begun = (): Promise<T> => counted(above, 'awaited', work())
-  return above.slot === undefined ? begun() : above.slot.lend(begun, above.step)
+  return above.permit === undefined ? begun() : above.permit.lend(begun, above.step)
 }
 
 /** What the applications that actions made run, until it has been told. */

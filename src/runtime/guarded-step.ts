@@ -9,8 +9,8 @@ import { createCancellation, TIMEOUT } from './cancellation.js'
 import { endSubApps } from './child-app.js'
 import { leakCode } from './leak.js'
 import type { RunOrder } from './order.js'
+import { Permit } from './permit.js'
 import { attemptsOf, delayOf, isBeyondRetry, waitForAttempt, withFallbackError } from './retrying.js'
-import { Slot } from './slot.js'
 import { Step } from './step.js'
 import { closeStep, endStep, lateStep, startAttempt, wrap } from './step-border.js'
 import { inputsAgain } from './step-inputs.js'
@@ -77,9 +77,9 @@ async function pause(app: LiveApp, node: PlanNode, thrown: unknown, delayMs: num
   attempts.failed += 1
   const again = { level: 'action', source: node.name, attempt: attempts.failed + 1, delayMs, error } as const
   if (!(await waitForAttempt(app, again))) return false
-  if (app.gate !== undefined) {
-    app.slot ??= new Slot(app.gate)
-    if (!(await app.slot.enter())) return false
+  if (app.semaphore !== undefined) {
+    app.permit ??= new Permit(app.semaphore)
+    if (!(await app.permit.enter())) return false
   }
   if (app.epoch !== epoch || app.cancellation !== undefined) return false
   startAttempt(app, node)
@@ -142,11 +142,11 @@ async function performInTime(app: LiveApp, step: Step, body: RunBody, limit: Lim
   }
 }
 
-/** Nothing more is waited for; whatever holds a slot for the code takes none again. */
+/** Nothing more is waited for; whatever holds a permit for the code takes none again. */
 function giveUp(app: LiveApp, step: Step, since: number): void {
   for (const below of app.subApps?.values() ?? []) below.abandon()
   step.close()
   leakCode(app, step.node, since)
-  app.slot?.retire()
-  app.slot = undefined
+  app.permit?.retire()
+  app.permit = undefined
 }

@@ -11,7 +11,7 @@ import { messageTaken, tellWaiting } from './stored-messages.js'
 import type { LiveApp, LiveStep, OpenWait } from './tree.js'
 import { waitsOf } from './waits.js'
 
-// Owns: one action that waits for one message: told, counted, its slot given back meanwhile.
+// Owns: one action that waits for one message: told, counted, its permit given back meanwhile.
 // Does not own: who else waits (waits.ts), the messages (mailbox.ts).
 // V1  It ends once: with its message, with the cancel of its step, when it is withdrawn or its time is over, when no
 //     message can come, or with its step.
@@ -181,10 +181,10 @@ export class MessageReader implements AsyncIterableIterator<Received, void, void
     const wait = new MessageWait(app, step, this.#asked)
     this.#waiting.add(wait)
     try {
-      // Whoever waits holds no slot, so that those it waits for can run.
-      const { slot } = app
+      // Whoever waits holds no permit, so that those it waits for can run.
+      const { permit } = app
       const begin = (): Promise<Received | undefined> => this.#placed(wait)
-      return handedOver(slot === undefined ? await begin() : await slot.lend(begin, step))
+      return handedOver(permit === undefined ? await begin() : await permit.lend(begin, step))
     } catch (error) {
       if (late === 'ends' && error === wait.late) return undefined
       throw error
@@ -193,7 +193,7 @@ export class MessageReader implements AsyncIterableIterator<Received, void, void
     }
   }
 
-  /** Its message, once it has a place to go on in: that comes before a slot, so that nobody holds one meanwhile. */
+  /** Its message, once it has a place to go on in: that comes before a permit, so that nobody holds one meanwhile. */
   async #placed(wait: MessageWait): Promise<Received | undefined> {
     try {
       return await wait.begin()

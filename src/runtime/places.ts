@@ -2,7 +2,7 @@ import { createDeferred, type Deferred } from '../internal/deferred.js'
 import type { LiveApp, LiveStep } from './tree.js'
 
 // Owns: the places under the `concurrency` of one map, for branches that have waited for a message and go on.
-// Does not own: the start of branches (map-runner.ts), who waits (waits.ts), slots of a shared limit (slot.ts).
+// Does not own: the start of branches (map-runner.ts), who waits (waits.ts), permits of a shared limit (permit.ts).
 // P1  A branch that waits for a message from outside counts for nothing: others begin meanwhile.
 // P2  A branch that has waited takes a place before it goes on, first come first served, and before a new one begins.
 // P3  A branch that waits for a sibling holds its place against new branches, but not against one that goes on: the

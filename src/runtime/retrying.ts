@@ -12,7 +12,7 @@ import type { LiveApp } from './tree.js'
 // Owns: how often something was tried, whether it is tried again, and the wait before.
 // Does not own: the attempt itself (guarded-step.ts, runner.ts, reducer-logic.ts).
 // T1  Retry, then fallback, then `onError`, then the run fails.
-// T2  Whoever waits for its next attempt holds no slot, and a cancel ends the wait in the same tick.
+// T2  Whoever waits for its next attempt holds no permit, and a cancel ends the wait in the same tick.
 // T3  Cancels, broken contracts and unfit inputs are neither tried again nor turned into success.
 // T4  A deadline is a point in time. A timer that fires early changes nothing.
 

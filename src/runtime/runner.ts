@@ -9,7 +9,7 @@ import { createId } from '../internal/ids.js'
 import { sliceOver, TURN } from '../internal/slice.js'
 import type { EventType } from '../lifecycle/events.js'
 import type { InterceptedStep } from '../lifecycle/interceptor.js'
-import type { Gate } from '../parallel/limit.js'
+import type { Semaphore } from '../parallel/limit.js'
 import type { Journal } from '../persistence/journal.js'
 import { announce } from './announce.js'
 import type { Attempts } from './attempts.js'
@@ -22,9 +22,9 @@ import { openJournal } from './keeping.js'
 import { leakCode } from './leak.js'
 import { Mailbox } from './mailbox.js'
 import { createOrder, endsAt, type Leak, type RunEnd, type RunOrder } from './order.js'
+import type { Permit } from './permit.js'
 import { retryBranch } from './retrying.js'
 import { cancelledRun, endedRun, failedRun } from './run-end.js'
-import type { Slot } from './slot.js'
 import type { Standing } from './standing.js'
 import { lateStep } from './step-border.js'
 import { commitStep, failStep, performStep } from './take-step.js'
@@ -47,7 +47,7 @@ export class Runner implements LiveApp {
   readonly parent: Parent | undefined
   readonly bound: Inputs
   readonly inputs: Inputs
-  readonly gate: Gate | undefined
+  readonly semaphore: Semaphore | undefined
   journal: Journal | undefined
   readonly watched: boolean
   readonly tracker: LiveApp['tracker']
@@ -60,7 +60,7 @@ export class Runner implements LiveApp {
   at: PlanNode | undefined
   startedAt = 0
   told: InterceptedStep | undefined
-  slot: Slot | undefined
+  permit: Permit | undefined
   release: (() => void) | undefined
   attempts: Attempts | undefined
   onces: LiveApp['onces']
@@ -84,7 +84,7 @@ export class Runner implements LiveApp {
     this.parent = setup.parent
     this.bound = setup.bound ?? NO_INPUTS
     this.inputs = setup.inputs ?? NO_INPUTS
-    this.gate = setup.gate
+    this.semaphore = setup.semaphore
     this.journal = setup.journal
     this.#appId = setup.appId
     const above = setup.parent
@@ -211,8 +211,8 @@ export class Runner implements LiveApp {
   #die(fault: unknown, epoch: number): void {
     if (this.epoch !== epoch) return this.hub.logger.error('A run that was given up has failed.', fault)
     this.step?.close()
-    this.slot?.retire()
-    this.slot = this.step = this.at = undefined
+    this.permit?.retire()
+    this.permit = this.step = this.at = undefined
     this.#finish(failedRun(this, toError(fault)))
   }
 
@@ -239,7 +239,7 @@ export class Runner implements LiveApp {
     if (!this.running) return // they alone are left of it
     if (cancellation.cause !== 'store' && this.hears('cancel'))
       announce(this, { type: 'cancel', reason: cancellation.reason, by: cancellation.by, cause: cancellation.cause })
-    this.slot?.cancel()
+    this.permit?.cancel()
     this.release?.()
     this.attempts?.release()
     this.step?.cancel(cancellation)
@@ -264,8 +264,8 @@ export class Runner implements LiveApp {
     this.step?.close()
     // Between its action and its commit no code runs: its store is waited for.
     if (this.at !== undefined && (this.step !== undefined || this.hub.outage?.waiting !== true)) leakCode(this, this.at)
-    this.slot?.retire()
-    this.slot = this.step = undefined
+    this.permit?.retire()
+    this.permit = this.step = undefined
     this.#finish(cancelledRun(this, cancellation))
   }
 
@@ -286,7 +286,7 @@ export class Runner implements LiveApp {
     this.step?.map?.stop()
     for (const app of this.subApps?.values() ?? []) app.stop(cancellation)
     this.step?.close()
-    this.slot?.retire()
+    this.permit?.retire()
     this.#finish(cancelledRun(this, this.cancellation ?? cancellation))
   }
 }

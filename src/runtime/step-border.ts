@@ -9,7 +9,7 @@ import { isRunBody } from './step.js'
 import { giveBack } from './stored-messages.js'
 import type { LiveApp } from './tree.js'
 
-// Owns: how an attempt at a step begins and ends: its time, its events, its context and its slot, its error.
+// Owns: how an attempt at a step begins and ends: its time, its events, its context and its permit, its error.
 // Does not own: what happens in between (take-step.ts, guarded-step.ts).
 
 /** An attempt begins. */
@@ -20,11 +20,11 @@ export function startAttempt(app: LiveApp, node: PlanNode): void {
   if (app.hears('step.start')) announce(app, { type: 'step.start', source: node.name, attempt: attemptNumber(app) })
 }
 
-/** The context dies with the attempt, and its slot is free. */
+/** The context dies with the attempt, and its permit is free. */
 export function closeStep(app: LiveApp): void {
   app.step?.close()
   app.step = undefined
-  app.slot?.leave()
+  app.permit?.leave()
 }
 
 /** An attempt has ended without a commit. */

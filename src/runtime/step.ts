@@ -78,7 +78,7 @@ export class Step implements LiveStep, ActionArgs<State, Inputs> {
     this.#limitGrace(cancellation.at)
     this.#controller?.abort(cancellation.reason)
     this.#app.release?.()
-    this.#app.slot?.cancel() // what ends needs none
+    this.#app.permit?.cancel() // what ends needs none
   }
 
   /** Code that was given a time of its own to end is given up after it. */

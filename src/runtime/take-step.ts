@@ -6,7 +6,7 @@ import { msSince } from '../internal/clock.js'
 import { isThenable } from '../internal/guards.js'
 import type { Fatal, InterceptedStep, Outcome } from '../lifecycle/interceptor.js'
 import { isFanOut } from '../parallel/fan-out.js'
-import type { Gate } from '../parallel/limit.js'
+import type { Semaphore } from '../parallel/limit.js'
 import { PersistenceError } from '../persistence/errors.js'
 import { checkUpdate, overlay } from '../state/contract.js'
 import { ownState, type State, shownState } from '../state/freeze.js'
@@ -19,8 +19,8 @@ import { endSubApps } from './child-app.js'
 import { performGuarded } from './guarded-step.js'
 import { committing } from './keeping.js'
 import type { RunOrder } from './order.js'
+import { Permit } from './permit.js'
 import { runMap } from './run-map.js'
-import { Slot } from './slot.js'
 import { AppSnapshot } from './snapshot.js'
 import type { Standing } from './standing.js'
 import { isRunBody, Step } from './step.js'
@@ -42,15 +42,15 @@ import { untilRoom } from './until-room.js'
  * @throws what the action throws at once
  */
 export function performStep(app: LiveApp, node: PlanNode, order: RunOrder): unknown {
-  return app.gate === undefined || !isRunBody(node.parts.body)
+  return app.semaphore === undefined || !isRunBody(node.parts.body)
     ? begin(app, node, order)
-    : beginInSlot(app, node, order, app.gate)
+    : beginWithPermit(app, node, order, app.semaphore)
 }
 
-async function beginInSlot(app: LiveApp, node: PlanNode, order: RunOrder, gate: Gate): Promise<unknown> {
-  app.slot ??= new Slot(gate)
+async function beginWithPermit(app: LiveApp, node: PlanNode, order: RunOrder, semaphore: Semaphore): Promise<unknown> {
+  app.permit ??= new Permit(semaphore)
   const { epoch } = app
-  const entered = await app.slot.enter()
+  const entered = await app.permit.enter()
   if (!entered || app.cancellation !== undefined || app.epoch !== epoch) return undefined // cancelled while it waited
   return begin(app, node, order)
 }

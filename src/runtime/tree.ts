@@ -6,7 +6,7 @@ import type { Where } from '../errors.js'
 import type { Plan, PlanNode } from '../graph/plan.js'
 import type { AnyEvent, EventType } from '../lifecycle/events.js'
 import type { InterceptedStep } from '../lifecycle/interceptor.js'
-import type { Gate } from '../parallel/limit.js'
+import type { Semaphore } from '../parallel/limit.js'
 import type { AnyResult } from '../parallel/results.js'
 import type { SettlePolicy } from '../parallel/settle.js'
 import type { BranchTask } from '../parallel/task.js'
@@ -20,7 +20,7 @@ import type { Cancellation } from './cancellation.js'
 import type { Hub } from './hub.js'
 import type { Mailbox } from './mailbox.js'
 import type { Leak, RunEnd, RunOrder } from './order.js'
-import type { Slot } from './slot.js'
+import type { Permit } from './permit.js'
 import type { Standing } from './standing.js'
 
 // Owns: how the live parts of a tree know each other: an application stands at a step, a step may stand at a map, and
@@ -44,7 +44,7 @@ export interface ChildSetup {
   readonly appId?: string | undefined
   readonly bound?: Inputs | undefined
   readonly inputs?: Inputs | undefined
-  readonly gate?: Gate | undefined
+  readonly semaphore?: Semaphore | undefined
   readonly journal?: Journal | undefined
 }
 
@@ -61,7 +61,7 @@ export interface LiveApp {
   /** What it runs with when no run says otherwise. */
   readonly inputs: Inputs
   /** The shared limit that it is under. */
-  readonly gate: Gate | undefined
+  readonly semaphore: Semaphore | undefined
   /** Its books in a store, where it has a persister. */
   journal: Journal | undefined
   /** Open from when a branch is made; of another application while it runs. */
@@ -92,7 +92,7 @@ export interface LiveApp {
   startedAt: number
   /** What interceptors were told of the present step, if there are any. */
   told: InterceptedStep | undefined
-  slot: Slot | undefined
+  permit: Permit | undefined
   /** Set while it waits for whoever reads it: lets it go on. */
   release: (() => void) | undefined
   /** What this run has tried more than once; undefined until something failed. */

@@ -1,32 +1,32 @@
 import { createDeferred, type Deferred } from '../internal/deferred.js'
-import type { Gate, SlotRequest } from '../parallel/limit.js'
+import type { PermitRequest, Semaphore } from '../parallel/limit.js'
 
 /**
  * One application's place under a shared limit. Held while a leaf action of its own runs; given back while it
  * waits for an application that the action made by hand.
  */
-export class Slot {
-  readonly #gate: Gate
+export class Permit {
+  readonly #semaphore: Semaphore
   #held = false
-  #request: (Deferred<boolean> & { readonly entry: SlotRequest }) | undefined
+  #request: (Deferred<boolean> & { readonly entry: PermitRequest }) | undefined
   #lent = 0
   #retired = false
 
-  constructor(gate: Gate) {
-    this.#gate = gate
+  constructor(semaphore: Semaphore) {
+    this.#semaphore = semaphore
   }
 
-  /** True when the slot is held; false when the wait was cancelled. */
+  /** True when the permit is held; false when the wait was cancelled. */
   enter(): boolean | Promise<boolean> {
     if (this.#retired) return false
     if (this.#held) return true
     if (this.#request !== undefined) return this.#request.promise
-    if (this.#gate.tryEnter()) {
+    if (this.#semaphore.tryEnter()) {
       this.#held = true
       return true
     }
     const answer = createDeferred<boolean>()
-    const entry: SlotRequest = {
+    const entry: PermitRequest = {
       granted: () => {
         this.#request = undefined
         this.#held = true
@@ -34,14 +34,14 @@ export class Slot {
       },
     }
     this.#request = { ...answer, entry }
-    this.#gate.wait(entry)
+    this.#semaphore.wait(entry)
     return answer.promise
   }
 
   /** Gives up waiting. */
   cancel(): void {
     if (this.#request === undefined) return
-    this.#gate.cancel(this.#request.entry)
+    this.#semaphore.cancel(this.#request.entry)
     this.#request.resolve(false)
     this.#request = undefined
   }
@@ -49,10 +49,10 @@ export class Slot {
   leave(): void {
     if (!this.#held) return
     this.#held = false
-    this.#gate.leave()
+    this.#semaphore.leave()
   }
 
-  /** Given up: the code that held it may still run, and takes no slot again. */
+  /** Given up: the code that held it may still run, and takes no permit again. */
   retire(): void {
     this.#retired = true
     this.cancel()
@@ -60,8 +60,8 @@ export class Slot {
   }
 
   /**
-   * Gives the slot back while the action only waits for something that needs slots itself.
-   * @param step whose slot it is: once it has ended or was cancelled, the slot is not taken again
+   * Gives the permit back while the action only waits for something that needs permits itself.
+   * @param step whose permit it is: once it has ended or was cancelled, the permit is not taken again
    */
   async lend<T>(work: () => Promise<T>, step?: { readonly open: boolean; readonly signal: AbortSignal }): Promise<T> {
     this.#lent += 1
