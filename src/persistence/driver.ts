@@ -66,7 +66,7 @@ export interface Until {
 }
 
 /** One application as it is listed. */
-export interface Listed {
+export interface StoredApp {
   readonly appId: string
   /** When its first row was written, epoch milliseconds. */
   readonly createdAt: number
@@ -82,7 +82,7 @@ export interface ListOptions {
    * Those that were made before this one: the last of the page before. Where it is deleted by then, others of its
    * millisecond come again. Default: from the newest on.
    */
-  readonly after?: Listed
+  readonly after?: StoredApp
 }
 
 /** What {@link PersisterDriver.claim} answers. */
@@ -111,7 +111,7 @@ export interface PersisterDriver {
   /** All rows of an application without their data, in order. */
   history(partitionKey: string | null, appId: string): Awaitable<readonly RowFacts[]>
   /** The root applications of a partition, newest first. */
-  list(options: ListOptions): Awaitable<readonly Listed[]>
+  list(options: ListOptions): Awaitable<readonly StoredApp[]>
   /** Forgets a root and all below it. @returns whether there was one */
   delete(root: RootKey): Awaitable<boolean>
   /** Puts a message into the inbox of an application. Needs no claim. Durable when it answers. @returns its id */

@@ -2,13 +2,13 @@ import type {
   Addressed,
   Claim,
   Group,
-  Listed,
   ListOptions,
   PersisterDriver,
   Posted,
   RootKey,
   Row,
   RowFacts,
+  StoredApp,
   Tail,
   Until,
 } from './driver.js'
@@ -98,7 +98,7 @@ export class MemoryDriver implements PersisterDriver {
     return (this.#apps.get(keyOf(partitionKey, appId))?.rows ?? []).map(({ data: _, ...facts }) => facts)
   }
 
-  list({ partitionKey = null, limit = 100, after }: ListOptions): readonly Listed[] {
+  list({ partitionKey = null, limit = 100, after }: ListOptions): readonly StoredApp[] {
     assertNames(partitionKey)
     const roots = [...this.#apps].flatMap(([key, { rows, rootId, born }]) => {
       const [partition, appId] = JSON.parse(key) as [string | null, string]

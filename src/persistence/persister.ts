@@ -1,4 +1,4 @@
-import type { Listed, ListOptions, PersisterDriver, RowFacts } from './driver.js'
+import type { ListOptions, PersisterDriver, RowFacts, StoredApp } from './driver.js'
 import { closedDrivers } from './inbox-watch.js'
 import { Journal } from './journal.js'
 import { keepMap } from './kept-feed.js'
@@ -54,7 +54,7 @@ export interface Persister extends AsyncDisposable {
    */
   load(ref: AppRef & { readonly sequenceId?: number; readonly epoch?: number }): Promise<StoredRecord | undefined>
   /** The applications of a partition, newest first. */
-  list(options?: ListOptions): Promise<readonly Listed[]>
+  list(options?: ListOptions): Promise<readonly StoredApp[]>
   /** Every step that is stored of an application, those of earlier epochs too, and what lies between, in the order written. */
   steps(ref: AppRef): Promise<readonly StoredStep[]>
   /**
