@@ -42,11 +42,11 @@ export interface PersistOptions<S, Names> {
    * While something waits for a message from outside: how often the store is asked for one that another process sent
    * with `answer`, in milliseconds. Default 1 000; `Infinity`: never, then such a message is there for the next resume.
    */
-  readonly inboxEveryMs?: number
+  readonly inboxPollMs?: number
 }
 
 export const PERSIST_OPTIONS =
-  'persister partitionKey save transient version migrate whenUnavailable changedTasks inboxEveryMs'
+  'persister partitionKey save transient version migrate whenUnavailable changedTasks inboxPollMs'
 
 /** The same, their types forgotten. */
 export interface LoosePersist extends KeepOptions {

@@ -131,7 +131,7 @@ export interface AnswerOptions extends AppRef {
 
 /**
  * Sends a message to an application that waits in the store, from any process. A run that lives and waits finds it the
- * next time that it looks (`inboxEveryMs`, a second); else it is delivered when the application is resumed. It stays
+ * next time that it looks (`inboxPollMs`, a second); else it is delivered when the application is resumed. It stays
  * until the step that took it commits.
  * @returns `queued` once it is stored; `dropped` when no such application is there, or it or one above it has ended
  *

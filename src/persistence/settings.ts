@@ -16,7 +16,7 @@ export interface KeepOptions {
   readonly migrate?: ((record: MigratedRecord, fromVersion: number) => MigratedRecord) | undefined
   readonly whenUnavailable?: 'fail' | 'wait' | undefined
   readonly changedTasks?: 'error' | 'adopt' | undefined
-  readonly inboxEveryMs?: number | undefined
+  readonly inboxPollMs?: number | undefined
 }
 
 /** How a root application is stored. */
@@ -25,7 +25,7 @@ export interface JournalOptions extends KeepOptions {
   readonly clock: Clock
 }
 
-const INBOX_EVERY_MS = 1000
+const INBOX_POLL_MS = 1000
 
 /** @throws {TypeError | RangeError} for options that cannot be */
 export function scopeSettings(options: JournalOptions, driver: PersisterDriver): ScopeSettings {
@@ -35,9 +35,9 @@ export function scopeSettings(options: JournalOptions, driver: PersisterDriver):
     throw new RangeError(`version is ${describeValue(version)}; it takes a whole number, 0 or more.`)
   if (typeof save === 'object') checkOptions('save', save, 'after')
   else oneOf('save', save, ['every-step', 'settle', 'manual'])
-  const { inboxEveryMs = INBOX_EVERY_MS } = options
-  if (typeof inboxEveryMs !== 'number' || !(inboxEveryMs > 0))
-    throw new RangeError(`inboxEveryMs is ${describeValue(inboxEveryMs)}; it takes milliseconds, more than 0.`)
+  const { inboxPollMs = INBOX_POLL_MS } = options
+  if (typeof inboxPollMs !== 'number' || !(inboxPollMs > 0))
+    throw new RangeError(`inboxPollMs is ${describeValue(inboxPollMs)}; it takes milliseconds, more than 0.`)
   return {
     driver,
     writer: createId(),
@@ -50,7 +50,7 @@ export function scopeSettings(options: JournalOptions, driver: PersisterDriver):
     migrate,
     whenUnavailable: oneOf('whenUnavailable', options.whenUnavailable, ['fail', 'wait']),
     changedTasks: oneOf('changedTasks', options.changedTasks, ['error', 'adopt']),
-    watch: new InboxWatch(clock, inboxEveryMs),
+    watch: new InboxWatch(clock, inboxPollMs),
   }
 }
 

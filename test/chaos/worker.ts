@@ -95,7 +95,7 @@ try {
     whenUnavailable,
     clock,
     logger,
-    inboxEveryMs: 50,
+    inboxPollMs: 50,
   })
   report = () => ({ sequenceId: app.sequenceId, next: app.next, state: app.state, snapshot: app.actor.getSnapshot() })
   process.once('SIGTERM', () => {

@@ -92,7 +92,7 @@ describe('an answer from elsewhere', () => {
       ...options,
       persister,
       clock,
-      inboxEveryMs: 50,
+      inboxPollMs: 50,
     })
     const run = app.run()
     await settle()
@@ -248,13 +248,13 @@ describe('an answer from elsewhere', () => {
 
   it('is never looked for where that is said; a wrong interval is refused', async () => {
     const clock = new ManualClock()
-    const app = createApplication(twice, { ...options, persister: memoryPersister(), clock, inboxEveryMs: Infinity })
+    const app = createApplication(twice, { ...options, persister: memoryPersister(), clock, inboxPollMs: Infinity })
     void app.run()
     await settle()
 
     expect(clock.pending).toBe(0)
-    expect(() => createApplication(twice, { ...options, persister: memoryPersister(), inboxEveryMs: 0 })).toThrow(
-      'inboxEveryMs is 0; it takes milliseconds, more than 0.',
+    expect(() => createApplication(twice, { ...options, persister: memoryPersister(), inboxPollMs: 0 })).toThrow(
+      'inboxPollMs is 0; it takes milliseconds, more than 0.',
     )
   })
 })
@@ -270,7 +270,7 @@ describe('a process whose run waits', () => {
     const ask = kit.action({ reads: [], writes: ['a'], run: async ({ context }) => ({ a: (await context.receiveOne(approve)).body }) })
     const file = ${JSON.stringify(file)}
     const persister = sqlitePersister({ file })
-    const app = createApplication(kit.graph({ actions: { ask } }), { appId: 'app', entrypoint: 'ask', state: {}, persister, inboxEveryMs: 20 })
+    const app = createApplication(kit.graph({ actions: { ask } }), { appId: 'app', entrypoint: 'ask', state: {}, persister, inboxPollMs: 20 })
     ${then}
     const end = await app.run({ whenWaiting: '${whenWaiting}' })
     console.log(end.status, JSON.stringify(end.state))`

@@ -39,8 +39,8 @@ export const mistakesWithDurability: readonly Mistake[] = [
   },
   {
     mistake: 'asking a store for messages without a pause',
-    make: () => appOf({ persister: memoryPersister(), inboxEveryMs: 0 }),
-    says: 'inboxEveryMs is 0; it takes milliseconds, more than 0.',
+    make: () => appOf({ persister: memoryPersister(), inboxPollMs: 0 }),
+    says: 'inboxPollMs is 0; it takes milliseconds, more than 0.',
   },
   {
     mistake: 'a database without a file',

@@ -13,9 +13,9 @@ export type Where = 'by chance' | 'stored' | 'nowhere'
 export function persistence(
   { seed, again }: Plan,
   where: Where,
-): { readonly persister: Persister; readonly inboxEveryMs: number } | object {
+): { readonly persister: Persister; readonly inboxPollMs: number } | object {
   const stored = where === 'by chance' ? seed % 3 === 0 && !again : where === 'stored'
-  return stored ? { persister: memoryPersister(), inboxEveryMs: Infinity } : {}
+  return stored ? { persister: memoryPersister(), inboxPollMs: Infinity } : {}
 }
 
 /** Holds what is stored of every branch that had begun against what its last `branch.settled` said. */
