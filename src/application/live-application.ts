@@ -16,7 +16,7 @@ import { storedInTime } from '../runtime/minded-store.js'
 import { type CommittedStep, createOrder, pacedBelow, type RunEnd, type RunOrder } from '../runtime/order.js'
 import { outputOf } from '../runtime/run-end.js'
 import { initialStanding } from '../runtime/standing.js'
-import { sendStored } from '../runtime/stored-messages.js'
+import { storeAndSend } from '../runtime/stored-messages.js'
 import type { LiveApp } from '../runtime/tree.js'
 import { enterState } from '../state/contract.js'
 import { shownState } from '../state/freeze.js'
@@ -172,7 +172,7 @@ export class LiveApplication implements AsyncDisposable {
   async send(message: Message, options: { readonly path?: string | Path } = {}): Promise<Delivery> {
     assertMessage(message)
     checkOptions('send', options, 'path')
-    return sendStored(this.#app, message, options.path)
+    return storeAndSend(this.#app, message, options.path)
   }
 
   async cancel(options: { readonly path?: string | Path; readonly reason?: unknown } = {}): Promise<CancelAnswer> {

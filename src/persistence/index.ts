@@ -33,4 +33,4 @@ export type {
   WaitingNote,
 } from './record.js'
 export type { StoredMap, StoredMessage, StoredRecord, StoredStatus } from './replay.js'
-export { type AnswerOptions, answer, type RewindOptions, rewind } from './rewind.js'
+export { type RewindOptions, rewind, type SendStoredOptions, sendStored } from './rewind.js'

@@ -120,8 +120,8 @@ async function rootOf(persister: Persister, ref: Required<AppRef>, { hangs }: St
 
 const isOpen = ({ map }: StoredRecord, name: string, visit: number): boolean => map?.map === name && map.visit === visit
 
-/** What {@link answer} takes. */
-export interface AnswerOptions extends AppRef {
+/** What {@link sendStored} takes. */
+export interface SendStoredOptions extends AppRef {
   /** Where the application is stored. */
   readonly persister: Persister
   /** Where below the root it waits: `compare/gpt4`. Default: the root itself. */
@@ -138,16 +138,16 @@ export interface AnswerOptions extends AppRef {
  * @example
  * ```ts
  * const approve = defineMessage('approve', type<boolean>())
- * await answer({ persister: memoryPersister(), appId: 'order-1', message: approve(true) }) // 'dropped': nobody is there
+ * await sendStored({ persister: memoryPersister(), appId: 'order-1', message: approve(true) }) // 'dropped': nobody is there
  * ```
  */
-export async function answer({
+export async function sendStored({
   persister,
   appId,
   partitionKey = null,
   path = '',
   message,
-}: AnswerOptions): Promise<'queued' | 'dropped'> {
+}: SendStoredOptions): Promise<'queued' | 'dropped'> {
   const target = await find(persister, { appId, partitionKey }, path === '' ? [] : path.split('/'))
   if (target === undefined) return 'dropped'
   const { kind, body } = message

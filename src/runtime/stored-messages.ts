@@ -63,7 +63,7 @@ export function tellWaiting(app: LiveApp, action: string, kinds: readonly string
  * Stores a message from outside where its receiver is stored, then delivers it. One that comes while nothing runs waits
  * for the next run.
  */
-export function sendStored(root: LiveApp, message: Message, path: string | Path | undefined): Awaitable<Delivery> {
+export function storeAndSend(root: LiveApp, message: Message, path: string | Path | undefined): Awaitable<Delivery> {
   const { app, map, key = '' } = path === undefined ? { app: root } : (findBelow(root, path) ?? {})
   const { kind, body } = sealMessage(message, undefined)
   const posting = map?.kept?.post(key, { kind, body }) ?? app?.journal?.post(app.appId, { kind, body })

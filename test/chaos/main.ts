@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { answer } from 'teasel/persistence'
+import { sendStored } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { type Bug, bundleWorker } from '../tools/bundle-worker.js'
 import { CALM, type Draw, drawRun, randomOf } from './draw.js'
@@ -72,7 +72,7 @@ async function runToEnd(draw: Draw, plans: () => Plan): Promise<Lived | undefine
     if (life.code !== END.waits) continue
     if (waits++ > 5) break // answered, and still waiting
     await using persister = sqlitePersister({ file })
-    await answer({ persister, appId: 'chaos', message: approve('yes') })
+    await sendStored({ persister, appId: 'chaos', message: approve('yes') })
   }
   console.error(`${name} (seed ${seed}, ${JSON.stringify(draw)}): does not end`)
   return undefined

@@ -1,5 +1,5 @@
 import { defineMessage, defineState, resumeOrCreate, type } from 'teasel'
-import { answer, memoryPersister, type Persister, rewind } from 'teasel/persistence'
+import { memoryPersister, type Persister, rewind, sendStored } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { describe, expect, it } from 'vitest'
 
@@ -102,7 +102,7 @@ describe.each<[string, () => Persister]>([
     const run = forked.run()
     await forked.send(go('forked'))
     await rewind({ persister, appId: idOf('b4'), sequenceId: 0 })
-    for (let i = 0; i < 20; i++) await answer({ persister, appId: 'job', path: `each/b${i}`, message: go('go') })
+    for (let i = 0; i < 20; i++) await sendStored({ persister, appId: 'job', path: `each/b${i}`, message: go('go') })
     const { state } = await (await resumeOrCreate(graph, { ...options, persister })).run()
 
     expect((await run).state.note).toBe('forked n5 101 501 50000')

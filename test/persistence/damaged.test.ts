@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createApplication, defineMessage, defineState, resumeOrCreate, SnapshotError, type } from 'teasel'
 import {
-  answer,
   type Claim,
   createPersister,
   memoryPersister,
@@ -12,6 +11,7 @@ import {
   type PersisterDriver,
   type Row,
   rewind,
+  sendStored,
 } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -73,7 +73,7 @@ async function fill(persister: Persister): Promise<void> {
     await app.run({ whenWaiting: 'return' })
     await app[Symbol.asyncDispose]()
   }
-  await answer({ persister, appId: 'job', path: 'each/a', message: approve(true) })
+  await sendStored({ persister, appId: 'job', path: 'each/a', message: approve(true) })
 }
 
 /** Numbers between 0 and 1, the same ones for a seed. */
@@ -283,7 +283,7 @@ describe('a message that is damaged', () => {
       const app = await resumeOrCreate(wait, { ...start, appId })
       await app.run({ whenWaiting: 'return' })
       await app[Symbol.asyncDispose]()
-      await answer({ persister, appId, message: approve(true) })
+      await sendStored({ persister, appId, message: approve(true) })
     }
     const { database } = persister.driver as SqliteDriver
     database.exec(`update teasel_inbox set data = x'ff00' where app = 'job'`)

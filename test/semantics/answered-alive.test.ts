@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createApplication, defineMessage, defineState, resumeOrCreate, type } from 'teasel'
-import { answer, createPersister, memoryPersister, type Persister, type PersisterDriver } from 'teasel/persistence'
+import { createPersister, memoryPersister, type Persister, type PersisterDriver, sendStored } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { ManualClock } from 'teasel/testing'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -65,8 +65,8 @@ describe('an answer from elsewhere', () => {
     const run = app.run()
     await settle()
 
-    expect(await answer({ persister, appId: 'app', message: approve('one') })).toBe('queued')
-    expect(await answer({ persister, appId: 'app', message: approve('two') })).toBe('queued')
+    expect(await sendStored({ persister, appId: 'app', message: approve('one') })).toBe('queued')
+    expect(await sendStored({ persister, appId: 'app', message: approve('two') })).toBe('queued')
     clock.advance(999)
     await settle()
     expect([app.state.log, asked()]).toEqual([[], 0])
@@ -97,11 +97,12 @@ describe('an answer from elsewhere', () => {
     const run = app.run()
     await settle()
 
-    for (const key of ['z', 'x']) await answer({ persister, appId: 'app', path: `ask/${key}`, message: approve(key) })
+    for (const key of ['z', 'x'])
+      await sendStored({ persister, appId: 'app', path: `ask/${key}`, message: approve(key) })
     clock.advance(50)
     await settle()
     expect(asked()).toBe(1)
-    await answer({ persister, appId: 'app', path: 'ask/y', message: approve('y') })
+    await sendStored({ persister, appId: 'app', path: 'ask/y', message: approve('y') })
     clock.advance(50)
 
     expect((await run).state.outs).toEqual(['x', 'y', 'z'])
@@ -113,7 +114,7 @@ describe('an answer from elsewhere', () => {
     const persister = memoryPersister()
     const app = createApplication(twice, { ...options, persister, clock })
     const { status } = await app.run({ whenWaiting: 'return' })
-    await answer({ persister, appId: 'app', message: approve('one') })
+    await sendStored({ persister, appId: 'app', message: approve('one') })
     clock.advance(1000)
     await settle()
 
@@ -140,7 +141,7 @@ describe('an answer from elsewhere', () => {
 
     gate.resolve()
     await settle()
-    await answer({ persister, appId: 'app', message: approve('from elsewhere') })
+    await sendStored({ persister, appId: 'app', message: approve('from elsewhere') })
     clock.advance(1000)
     await settle()
 
@@ -157,7 +158,7 @@ describe('an answer from elsewhere', () => {
     void app.run()
     await settle()
 
-    await answer({ persister, appId: 'app', message: other('later') })
+    await sendStored({ persister, appId: 'app', message: other('later') })
     for (let i = 0; i < 3; i++) {
       clock.advance(1000)
       await settle()
@@ -218,7 +219,7 @@ describe('an answer from elsewhere', () => {
     const app = createApplication(twice, { ...options, persister, clock, logger })
     void app.run()
     await settle()
-    await answer({ persister, appId: 'app', message: approve('one') })
+    await sendStored({ persister, appId: 'app', message: approve('one') })
     for (let i = 0; i < 3; i++) {
       clock.advance(1000)
       await settle()
@@ -263,7 +264,7 @@ describe('a process whose run waits', () => {
   /** A program whose application waits for a message. */
   const program = (file: string, whenWaiting: string, then: string): string => `
     import { createApplication, defineMessage, defineState, type } from 'teasel'
-    import { answer } from 'teasel/persistence'
+    import { sendStored } from 'teasel/persistence'
     import { sqlitePersister } from 'teasel/persistence/sqlite'
     const kit = defineState()
     const approve = defineMessage('approve', type())
@@ -288,7 +289,7 @@ describe('a process whose run waits', () => {
 
   it('stays alive for the answer of another one', () => {
     // This timer keeps nothing alive.
-    const later = `setTimeout(() => void answer({ persister: sqlitePersister({ file }), appId: 'app', message: approve('yes') }), 100).unref()`
+    const later = `setTimeout(() => void sendStored({ persister: sqlitePersister({ file }), appId: 'app', message: approve('yes') }), 100).unref()`
 
     expect(run(program(join(folder, 'stays.db'), 'stay', later))).toBe('finished {"a":"yes"}')
   })

@@ -1,5 +1,5 @@
 import { createApplication, defineMessage, defineState, resumeOrCreate, type } from 'teasel'
-import { answer, memoryPersister, type Persister } from 'teasel/persistence'
+import { memoryPersister, type Persister, sendStored } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { ManualClock } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
@@ -71,7 +71,8 @@ describe.each<[string, () => Persister]>([
       await app[Symbol.asyncDispose]()
       read.push(counted.take())
     }
-    for (const key of ['a', 'b']) await answer({ persister, appId: 'job', path: `each/${key}`, message: answered(key) })
+    for (const key of ['a', 'b'])
+      await sendStored({ persister, appId: 'job', path: `each/${key}`, message: answered(key) })
     const { state } = await (await resumeOrCreate(graph, { ...options, persister })).run()
 
     expect(read.slice(2)).toEqual(Array.from({ length: 18 }, () => read[2]))

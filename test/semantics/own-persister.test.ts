@@ -1,5 +1,5 @@
 import { createApplication, defineMessage, defineState, type } from 'teasel'
-import { answer, memoryPersister, type Persister } from 'teasel/persistence'
+import { memoryPersister, type Persister, sendStored } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { ManualClock } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
@@ -115,7 +115,7 @@ describe.each([
     expect(await app.send(approve('for z'), { path: 'map/z' })).toBe('queued')
     expect(await inbox()).toBe(1)
     expect(await app.send(approve('for x'), { path: 'map/x' })).toBe('delivered')
-    expect(await answer({ persister, appId: 'app', path: 'map/y', message: approve('for y') })).toBe('queued')
+    expect(await sendStored({ persister, appId: 'app', path: 'map/y', message: approve('for y') })).toBe('queued')
     hold.resolve()
     for (let i = 0; i < 5; i++) await settle()
     clock.advance(1000)

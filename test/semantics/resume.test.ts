@@ -8,7 +8,7 @@ import {
   SnapshotError,
   type,
 } from 'teasel'
-import { answer, memoryPersister, PersistenceError, rewind } from 'teasel/persistence'
+import { memoryPersister, PersistenceError, rewind, sendStored } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { describe, expect, it } from 'vitest'
 import { type Deferred, defer, settle } from '../support/deferred.js'
@@ -510,13 +510,13 @@ describe('a message that waits in the store', () => {
     const waiting = await first.run({ whenWaiting: 'return' })
     expect([waiting.status, (await persister.load({ appId: 'app' }))?.status]).toEqual(['waiting', 'waiting'])
 
-    expect(await answer({ persister, appId: 'app', message: approve('yes') })).toBe('queued')
+    expect(await sendStored({ persister, appId: 'app', message: approve('yes') })).toBe('queued')
     const second = await resumeOrCreate(graph, options)
     const { state: end } = await second.run()
 
     expect(end.log).toEqual(['yes', 'told'])
     expect((await persister.load({ appId: 'app' }))?.inbox).toEqual([])
-    expect(await answer({ persister, appId: 'app', message: approve('late') })).toBe('dropped')
+    expect(await sendStored({ persister, appId: 'app', message: approve('late') })).toBe('dropped')
   })
 
   it('that was sent while nothing ran is there for the next run, here and in another process', async () => {
@@ -549,7 +549,7 @@ describe('a message that waits in the store', () => {
 
     const answers = await Promise.all(
       ['map/x', 'map/y', 'map/z', 'map#2/x'].map((path) =>
-        answer({ persister, appId: 'app', path, message: approve(path) }),
+        sendStored({ persister, appId: 'app', path, message: approve(path) }),
       ),
     )
     const { state: end } = await (await resumeOrCreate(nested, options)).run()
@@ -581,7 +581,7 @@ describe('a message that waits in the store', () => {
       const paths = waiting.status === 'waiting' ? waiting.pending.map(({ path }) => printPath(path)) : []
       expect([first, paths.length]).toEqual([first, 3])
       for (const path of paths)
-        expect(await answer({ persister, appId: 'app', path, message: approve(path) })).toBe('queued')
+        expect(await sendStored({ persister, appId: 'app', path, message: approve(path) })).toBe('queued')
     }
 
     const { state: end } = await (await resumeOrCreate(graph, options)).run()
@@ -620,7 +620,7 @@ describe('a message that waits in the store', () => {
     const paths = ['told', 'halted', 'left', 'kept', 'leftBelow/both/x', 'keptBelow/both/x', 'keptBelow/both/y']
     const answers: string[] = []
     for (const path of paths)
-      answers.push(await answer({ persister, appId: 'app', path: `map/${path}`, message: approve('yes') }))
+      answers.push(await sendStored({ persister, appId: 'app', path: `map/${path}`, message: approve('yes') }))
     const { state: end } = await (await resumeOrCreate(nested, options)).run()
 
     expect(answers).toEqual(['dropped', 'dropped', 'dropped', 'queued', 'dropped', 'queued', 'queued'])
