@@ -145,7 +145,7 @@ export class Scope {
 
   #refused<T>(again: () => Awaitable<T>, error: unknown): Promise<T> {
     const waits = this.settings.whenUnavailable === 'wait' && this.outage.lost !== undefined
-    return waits && isAway(error) ? this.#insist(again, error) : this.lose(error)
+    return waits && isUnavailable(error) ? this.#insist(again, error) : this.lose(error)
   }
 
   /** Puts together what was stored; what cannot be read fails the run as well (P4). */
@@ -258,7 +258,7 @@ export class Scope {
     const { driver } = this.settings
     this.insists = true
     // A store that was closed does not come back.
-    for (let wait = FIRST_WAIT_MS; isAway(error) && !closedDrivers.has(driver); wait = nextWait(wait)) {
+    for (let wait = FIRST_WAIT_MS; isUnavailable(error) && !closedDrivers.has(driver); wait = nextWait(wait)) {
       if (!(await this.outage.pause(wait))) break
       try {
         const answer = await this.outage.answerOf(driver.name, Promise.resolve(again()))
@@ -283,4 +283,4 @@ export class Scope {
 
 const nextWait = (wait: number): number => Math.min(wait * 2, LONGEST_WAIT_MS)
 const faultOf = (error: unknown): string | undefined => (PersistenceError.is(error) ? error.fault : undefined)
-const isAway = (error: unknown): boolean => faultOf(error) === 'unavailable'
+const isUnavailable = (error: unknown): boolean => faultOf(error) === 'unavailable'
