@@ -1,7 +1,7 @@
 // A map in a map: for each president a branch, and in it a branch for each of his addresses.
 //
 // The mistake to avoid is `concurrency: 4` on both maps: that is 4 × 4 at once. Give the limit to the application: it
-// counts the actions that really work, in all maps below together. A branch that stands at an inner map holds no slot,
+// counts the actions that really work, in all maps below together. A branch that stands at an inner map holds no permit,
 // so a limit of one would end as well.
 
 import { createApplication, defineState } from 'teasel'

@@ -55,7 +55,7 @@ export class Semaphore {
   }
 
   /** Takes a permit if one is free and nobody waits for it. */
-  tryEnter(): boolean {
+  tryAcquire(): boolean {
     if (this.running >= this.max || this.#waiting.size > 0) return false
     this.running += 1
     return true
@@ -70,7 +70,7 @@ export class Semaphore {
     this.#waiting.delete(request)
   }
 
-  leave(): void {
+  release(): void {
     if (this.#waiting.size > 0 && this.running <= this.max) this.#grantNext()
     else this.running -= 1
   }

@@ -21,7 +21,7 @@ export class Permit {
     if (this.#retired) return false
     if (this.#held) return true
     if (this.#request !== undefined) return this.#request.promise
-    if (this.#semaphore.tryEnter()) {
+    if (this.#semaphore.tryAcquire()) {
       this.#held = true
       return true
     }
@@ -49,7 +49,7 @@ export class Permit {
   leave(): void {
     if (!this.#held) return
     this.#held = false
-    this.#semaphore.leave()
+    this.#semaphore.release()
   }
 
   /** Given up: the code that held it may still run, and takes no permit again. */

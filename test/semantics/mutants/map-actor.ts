@@ -53,10 +53,10 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: ['reduce is given every result once'],
   },
   {
-    name: 'gives slots of a shared limit that are not free',
-    file: 'runtime/slot.ts',
-    from: '    if (this.#gate.tryEnter()) {',
-    to: '    if (this.#gate.tryEnter() || this.#request === undefined) {',
+    name: 'gives permits of a shared limit that are not free',
+    file: 'runtime/permit.ts',
+    from: '    if (this.#semaphore.tryAcquire()) {',
+    to: '    if (this.#semaphore.tryAcquire() || this.#request === undefined) {',
     caughtBy: ['limits are never exceeded'],
   },
   {
