@@ -22,33 +22,32 @@ import {
 } from './state/schema.js'
 import type { FilledKeys, GivenTo, StateIn, StateOut, StateSpec } from './state/spec.js'
 
-/** What `defineState(schema, …)` takes beside the schema. */
+/** Options of `defineState(schema, …)`. */
 export interface StateOptions<D> {
   /**
-   * Values that keys have before anything was given or written; they need not be given. Default: none. Where each key
-   * has a schema, those that give a value for `undefined` are defaults as well.
+   * Initial values of keys; callers may then omit them. Default: none. With one schema per key, a schema that supplies
+   * a value for `undefined` sets a default as well.
    */
   readonly defaults?: D
-  /** `false`: state is not deep-frozen. Saves the walk through fresh data; nobody promises then that it stays. Default true. */
+  /** `false` skips deep-freezing the state; mutations then go undetected. Default true. */
   readonly freeze?: boolean
 }
 
 /**
- * Starts a state that has a Standard Schema (zod, valibot, arktype …) per key, and the kit to make actions and graphs
- * over it.
+ * Declares a state with one Standard Schema (zod, valibot, arktype …) per key, and returns the kit to make actions and
+ * graphs over it.
  *
- * A key is asked about whenever it is given or written: in an initial state, in what an action, a `reduce` or a
- * `fallback` returns, in the entry of a map, in a patch. It then holds what its schema makes of it, so that a schema may
- * trim, coerce and transform. A key whose schema gives a value for `undefined` has a default. The state has the types
- * that the schemas give; initial states, updates and patches are typed by what they take. Entries of maps, and states of
- * tasks and sub-graphs, have the types of the state.
+ * A key is validated whenever it is set: in an initial state, an update from an action, `reduce` or `fallback`, a map
+ * entry, or a patch. The state stores the output of the schema, so a schema may trim, coerce and transform. A key whose
+ * schema supplies a value for `undefined` has a default. The state has the output types of the schemas; initial states,
+ * updates and patches take their input types. Map entries, and states of tasks and sub-graphs, have the types of the
+ * state.
  *
  * `shape` of a zod object and `entries` of a valibot object are such records.
  *
- * What is stored has passed already: it is checked again where it is resumed, and left as it is. Schemas must answer at
- * once.
- * @throws {TypeError} for what is no Standard Schema, for a name that cannot be a key, and for defaults that do not fit
- * @throws {ContractError} for a default that cannot be state
+ * Stored values are validated again on resume but keep their stored form. Schemas must be synchronous.
+ * @throws {TypeError} for a value that is not a Standard Schema, a name that cannot be a key, or unfit defaults
+ * @throws {ContractError} for a default that cannot be stored in a state
  *
  * @example
  * ```ts
@@ -61,29 +60,31 @@ export function defineState<const Spec extends StateSpec, const D extends Partia
   options?: StateOptions<D>,
 ): StateKit<StateOut<Spec>, keyof D | FilledKeys<Spec>, Extract<StateIn<Spec>, GivenTo<StateOut<Spec>>>>
 /**
- * Starts a state of a type that nothing checks.
+ * Declares a state from a type alone, without validation.
  *
  * @example
  * ```ts
  * const counter = defineState<{ n: number }>()
  * ```
+ *
  */
 export function defineState<S extends object>(): StateKit<S>
 /**
- * Starts a state that one schema of the whole object describes: for checks across keys.
+ * Declares a state validated by one schema for the whole object: for checks across keys.
  *
- * It is asked about the whole state whenever a key is given or written, which costs the more the larger the state is. As
- * keys may be unset, only issues of the keys in question count, and issues without a path once all keys fit. What it
- * makes of a value (trimmed, coerced) is taken only where it accepts the whole state, and its defaults are not seen: say
- * those in `defaults`, or give each key a schema of its own.
+ * The whole state is validated whenever a key is set, so the cost grows with the state. Keys may be unset: only issues
+ * of the keys that were set count, and issues without a path count once all keys fit. The output of the schema
+ * (trimmed, coerced) is used only when it accepts the whole state. Its defaults are ignored: declare them in
+ * `defaults`, or give each key its own schema.
  *
- * @throws {TypeError} for what is no Standard Schema, and for defaults that do not fit it
- * @throws {ContractError} for a default that cannot be state
+ * @throws {TypeError} for a value that is not a Standard Schema, or defaults that do not fit it
+ * @throws {ContractError} for a default that cannot be stored in a state
  *
  * @example
  * ```ts
  * const counter = defineState(type<{ n: number }>(), { defaults: { n: 0 } })
  * ```
+ *
  */
 export function defineState<
   Schema extends StandardSchemaV1<unknown, object>,

@@ -2,7 +2,7 @@ import { type ErrorJson, errorJson, rootCauseOf } from './internal/error-json.js
 import { isA, messageOf } from './internal/guards.js'
 import { list, suggest } from './internal/nearest.js'
 
-/** The `code` of every error that Teasel makes. */
+/** The `code` of an error that Teasel makes. */
 export type ErrorCode =
   | 'graph'
   | 'action'
@@ -18,7 +18,9 @@ export type ErrorCode =
   | 'persistence'
   | 'serialization'
 
-/** Where in a run something happened. `path` is its application, printed: `compare/gpt4`; empty for the root. */
+/**
+ * The position of an event in a run. `path` is the printed path of the application: `compare/gpt4`; empty for the root.
+ */
 export interface Where {
   readonly action: string
   readonly sequenceId: number
@@ -26,8 +28,8 @@ export interface Where {
 }
 
 /**
- * Where it happened, as messages end their subject: ` (step 2, branch compare/gpt4)`.
- * @param attempts how many there are at most; said when there is more than one
+ * Formats a position for a message, to follow the subject: ` (step 2, branch compare/gpt4)`.
+ * @param attempts maximum number of attempts; printed when above 1
  */
 export function place(at: Where | undefined, attempt = 1, attempts = 1): string {
   if (at === undefined) return ''
@@ -37,13 +39,11 @@ export function place(at: Where | undefined, attempt = 1, attempts = 1): string 
 
 const BRAND: unique symbol = Symbol.for('teasel.error')
 
-/**
- * The base of every error that Teasel makes. Catch by class, by {@link TeaselError.is}, or by the literal `code`.
- */
+/** Base class of every error that Teasel makes. Catch by class, by {@link TeaselError.is}, or by the literal `code`. */
 export abstract class TeaselError extends Error {
   abstract readonly code: ErrorCode
 
-  /** True for an error of this class, also when it was made by another copy of the package. */
+  /** True for an error of this class, also one made by another copy of the package. */
   static is<E extends TeaselError>(
     this: { readonly prototype: E; readonly code?: ErrorCode },
     value: unknown,
@@ -52,12 +52,12 @@ export abstract class TeaselError extends Error {
     return this.code !== undefined && isA(value, Error) && BRAND in value && 'code' in value && value.code === this.code
   }
 
-  /** What it all began with: the innermost cause, which may be anything that can be thrown; without a cause itself. */
+  /** The innermost cause, which may be any thrown value; the error itself when it has no cause. */
   get rootCause(): unknown {
     return rootCauseOf(this)
   }
 
-  /** For logs: its name, code, message, fields and causes as plain JSON, whatever they hold. The stack is left out. */
+  /** Converts the error to plain JSON for logs: name, code, message, fields and causes, without the stack. */
   toJSON(): ErrorJson {
     return errorJson(this)
   }
@@ -68,7 +68,7 @@ export abstract class TeaselError extends Error {
   }
 }
 
-/** One fault of a graph. `at` says where: `transitions.ask[1]`. */
+/** One fault of a graph. `at` is its position: `transitions.ask[1]`. */
 export interface GraphIssue {
   readonly kind:
     | 'unknown-name'
@@ -84,7 +84,7 @@ export interface GraphIssue {
   readonly message: string
 }
 
-/** A graph, an entrypoint, a halt or an initial state that cannot work. Carries every fault, never only the first. */
+/** An invalid graph, entrypoint, halt or initial state. Carries every fault, not only the first. */
 export class GraphError extends TeaselError {
   static override readonly name: string = 'GraphError'
   static readonly code = 'graph'
@@ -101,7 +101,7 @@ export class GraphError extends TeaselError {
   }
 }
 
-/** An action failed. `cause` is what it threw, or the {@link TimeoutError} of its last attempt. */
+/** An action failed. `cause` is the error it threw, or the {@link TimeoutError} of its last attempt. */
 export class ActionError extends TeaselError {
   static override readonly name: string = 'ActionError'
   static readonly code = 'action'
@@ -109,19 +109,22 @@ export class ActionError extends TeaselError {
   override readonly name = 'ActionError'
   readonly action: string
   readonly sequenceId: number
-  /** The branch, printed: `compare/gpt4`; empty in the root. */
+  /** The printed path of the branch: `compare/gpt4`; empty in the root. */
   readonly path: string
-  /** Which attempt failed; the first is 1. */
+  /** The number of the failed attempt; the first is 1. */
   readonly attempt: number
 
-  /** @param subject what failed, as the message begins: `Action "ask"`; `told`: what stands before the cause */
+  /**
+   * @param subject subject of the message: `Action "ask"`
+   * @param prefix text that precedes the message of the cause
+   */
   constructor(
     subject: string,
     at: Where & { readonly attempt: number; readonly attempts?: number },
     cause: unknown,
-    told = '',
+    prefix = '',
   ) {
-    super(`${subject} failed${place(at, at.attempt, at.attempts)}: ${told}${messageOf(cause)}`, { cause })
+    super(`${subject} failed${place(at, at.attempt, at.attempts)}: ${prefix}${messageOf(cause)}`, { cause })
     this.action = at.action
     this.sequenceId = at.sequenceId
     this.path = at.path
@@ -129,7 +132,7 @@ export class ActionError extends TeaselError {
   }
 }
 
-/** What is wrong between an action and the state it declared. */
+/** A violation of the contract between an action and its declared state. */
 export type ContractFault =
   | { readonly kind: 'undeclared-read'; readonly key: string; readonly declared: readonly string[] }
   | { readonly kind: 'unset-read'; readonly keys: readonly string[]; readonly set: readonly string[] }
@@ -169,19 +172,19 @@ function explain(fault: ContractFault): string {
   }
 }
 
-/** An action, a reducer, a condition or a source broke what was declared. Nothing of the step is kept. */
+/** An action, reducer, condition or source violated its declaration. The step is discarded. */
 export class ContractError extends TeaselError {
   static override readonly name: string = 'ContractError'
   static readonly code = 'contract'
   readonly code = 'contract'
   override readonly name = 'ContractError'
-  /** What broke it: `Action "ask"`. */
+  /** The violator: `Action "ask"`. */
   readonly subject: string
-  /** What is wrong: narrow on `kind`. */
+  /** The violation: narrow on `kind`. */
   readonly fault: ContractFault
   readonly at: Where | undefined
 
-  /** @param subject what broke it, as the message begins: `Action "ask"` */
+  /** @param subject subject of the message: `Action "ask"` */
   constructor(subject: string, fault: ContractFault, at?: Where, options?: ErrorOptions) {
     super(`${subject}${place(at)}${fault.kind === 'source' ? ':' : ''} ${explain(fault)}`.trimEnd(), options)
     this.subject = subject
@@ -189,14 +192,14 @@ export class ContractError extends TeaselError {
     this.at = at
   }
 
-  /** The same fault, with where it happened. */
+  /** Returns the same error with a position, unless it already has one. */
   locate(at: Where): ContractError {
     if (this.at !== undefined) return this
     return new ContractError(this.subject, this.fault, at, { cause: 'cause' in this ? this.cause : this })
   }
 }
 
-/** An input is missing, unknown, or does not fit its schema. Carries every fault. */
+/** An input is missing, unknown, or does not fit its schema. Carries every issue. */
 export class InputError extends TeaselError {
   static override readonly name: string = 'InputError'
   static readonly code = 'input'
@@ -213,7 +216,7 @@ export class InputError extends TeaselError {
   }
 }
 
-/** A required input was not given. */
+/** A required input is missing. */
 export class MissingInputError extends InputError {
   static override readonly name: string = 'MissingInputError'
   override readonly name = 'MissingInputError'
@@ -232,13 +235,13 @@ export class MissingInputError extends InputError {
   }
 }
 
-/** The reason that an action's signal carries when the one who cancelled gave none. */
+/** The default reason of a cancelled action's signal, used when the caller gave none. */
 export class CancelledError extends TeaselError {
   static override readonly name: string = 'CancelledError'
   static readonly code = 'cancelled'
   readonly code = 'cancelled'
   override readonly name = 'CancelledError'
-  /** Why, a {@link CancelCause}: `app`, `watch`, `sibling-failed`, `settled`, `parent` … */
+  /** The {@link CancelCause}: `app`, `watch`, `sibling-failed`, `settled`, `parent` … */
   readonly cancelCause: string
   readonly by: string
 
@@ -249,21 +252,21 @@ export class CancelledError extends TeaselError {
   }
 }
 
-/** What a {@link ParallelError} says of one branch. */
+/** The result of one branch in a {@link ParallelError}. */
 export interface BranchSummary {
   readonly key: string
   readonly status: 'done' | 'failed' | 'cancelled'
   readonly error?: Error
 }
 
-/** A map action could not settle as its policy asks. Carries every result; `cause` is the first failure. */
+/** A map action could not settle under its policy. Carries every result; `cause` is the first failure. */
 export class ParallelError<Result extends BranchSummary = BranchSummary> extends TeaselError {
   static override readonly name: string = 'ParallelError'
   static readonly code = 'parallel'
   readonly code = 'parallel'
   override readonly name = 'ParallelError'
   readonly action: string
-  /** Every result, in declaration order. */
+  /** All results, in declaration order. */
   readonly results: readonly Result[]
 
   constructor(action: string, why: string, results: readonly Result[], first: Error | undefined) {
@@ -273,7 +276,7 @@ export class ParallelError<Result extends BranchSummary = BranchSummary> extends
   }
 }
 
-/** An action or a branch took longer than its `timeoutMs`. Of an action, the `cause` of an {@link ActionError}. */
+/** An action or a branch exceeded its `timeoutMs`. For an action it is the `cause` of an {@link ActionError}. */
 export class TimeoutError extends TeaselError {
   static override readonly name: string = 'TimeoutError'
   static readonly code = 'timeout'
@@ -287,7 +290,7 @@ export class TimeoutError extends TeaselError {
   }
 }
 
-/** A run took `maxSteps` steps without reaching a halt. The steps taken are kept; a further run goes on. */
+/** A run took `maxSteps` steps without reaching a halt. Its steps are kept, and another run continues from there. */
 export class MaxStepsError extends TeaselError {
   static override readonly name: string = 'MaxStepsError'
   static readonly code = 'max-steps'
@@ -303,7 +306,7 @@ export class MaxStepsError extends TeaselError {
   }
 }
 
-/** A branch waits for a message of its siblings, and none can send one. The `cause` of its {@link ActionError}. */
+/** A branch waits for a sibling's message, and no sibling can send one. The `cause` of its {@link ActionError}. */
 export class NoSenderError extends TeaselError {
   static override readonly name: string = 'NoSenderError'
   static readonly code = 'no-sender'
@@ -311,7 +314,7 @@ export class NoSenderError extends TeaselError {
   override readonly name = 'NoSenderError'
   readonly waiting: readonly string[]
 
-  /** @param queued whether there are branches that cannot start while these wait */
+  /** @param queued true when further branches are queued that cannot start while these wait */
   constructor(waiting: readonly string[], queued = false) {
     const rest = queued
       ? 'no other branch can start while they do. Raise concurrency, or let fewer branches wait.'
@@ -323,7 +326,7 @@ export class NoSenderError extends TeaselError {
   }
 }
 
-/** An application was asked to run while it runs, or after it was disposed. */
+/** An application was run while already running, or after it was disposed. */
 export class BusyError extends TeaselError {
   static override readonly name: string = 'BusyError'
   static readonly code = 'busy'

@@ -6,31 +6,29 @@ import type { ActionContext } from './context.js'
 import type { InputSpec, Inputs, InputsOut } from './inputs.js'
 import type { FailurePolicy, Retry } from './retry.js'
 
-/** What `run` is given. `signal` and `context` are made when first touched. */
+/** Arguments of `run`. `signal` and `context` are created on first access. */
 export interface ActionArgs<State, Inputs = Record<never, never>> {
-  /** The keys that it reads, and no other: frozen. Reading another one is a {@link ContractError}. */
+  /** The keys that the action declares in `reads`, frozen. Reading any other key throws a {@link ContractError}. */
   readonly state: Readonly<State>
-  /** Its inputs, parsed, defaults filled in. */
+  /** Parsed inputs, with defaults filled in. */
   readonly inputs: Inputs
-  /**
-   * Fires when this step is cancelled or its `timeoutMs` is over, with the reason. Hand it on to whatever you await.
-   */
+  /** Aborts when the step is cancelled or its `timeoutMs` expires, with the reason. Pass it to everything you await. */
   readonly signal: AbortSignal
-  /** What the action can ask of the application that runs it. */
+  /** The application that runs the action. */
   readonly context: ActionContext
 }
 
-/** What `run` may return: the update, a promise of it, or a stream of chunks that ends with it. */
+/** Return type of `run`: an update, a promise of one, or an async generator that yields chunks and returns one. */
 export type Returned<Update, Chunk> = Update | Promise<Update> | AsyncGenerator<Chunk, Update, void>
 
-/** Refuses, by name, what the update `U` holds beyond `Keys`: a property that the code in question must not have. */
+/** Rejects, by name, every key of the update `U` outside `Keys`: requires a property that user code must not have. */
 export type Exact<Code extends string, U, Keys extends PropertyKey> = [Beyond<U, Keys>] extends [never]
   ? unknown
   : { readonly [C in Code]: (args: never) => Returned<Refuse<Beyond<U, Keys>>, unknown> }
-/** Nothing is beyond keys that are just texts: those of a state that is known from data alone. */
+/** `never` when `Keys` is just `string`: a state whose keys are known only at run time. */
 type Beyond<U, Keys extends PropertyKey> = string extends Keys ? never : Exclude<KeysOf<U>, Keys>
 
-/** Whatever can run as a branch, on any state that holds what it needs. */
+/** Anything that can run as a branch, on every state that holds the keys it needs. */
 export interface Runnable<in Needs, in Inputs = Record<never, never>, out Chunk = never> {
   readonly kind: 'action' | 'graph'
   /** Types only, absent at run time. */ readonly '~needs': (needs: Needs) => void
@@ -38,10 +36,7 @@ export interface Runnable<in Needs, in Inputs = Record<never, never>, out Chunk 
   /** Types only, absent at run time. */ readonly '~chunk': Chunk
 }
 
-/**
- * A unit of work. Its type speaks only of what it reads, writes and takes as inputs, so it fits every state that has
- * those keys.
- */
+/** A unit of work. Its type mentions only its reads, writes and inputs, so it fits every state with those keys. */
 export interface Action<
   in Reads,
   out Writes,
@@ -56,15 +51,15 @@ export interface Action<
   readonly tags: readonly Tag[]
   /** Types only, absent at run time. */ readonly '~writes': Writes
   /**
-   * A copy with some inputs fixed. A bound input wins over what a run gives.
-   * @throws {TypeError} for a name that is no input, or is bound already
+   * Returns a copy with some inputs fixed. A bound input takes precedence over the inputs of a run.
+   * @throws {TypeError} for a name that is not an input, or already bound
    */
   bind<K extends keyof Inputs>(
     inputs: Pick<Inputs, K> & Partial<Inputs>,
   ): Action<Reads, Writes, Flat<Omit<Inputs, K>>, Chunk, Tag>
   /**
-   * A copy that takes inputs from keys of the state: those keys become reads.
-   * @throws {TypeError} for a name that is no input, or is bound already
+   * Returns a copy that takes inputs from keys of the state; those keys become reads.
+   * @throws {TypeError} for a name that is not an input, or already bound
    */
   bindState<const From extends { readonly [K in keyof Inputs]?: string }>(
     from: From & { readonly [K in Exclude<keyof From, keyof Inputs>]: never },
@@ -78,14 +73,14 @@ export interface Action<
 }
 
 /**
- * Any action, whatever it reads, writes and takes. Fits `actions` of every graph: for graphs that are built from data,
- * where `{ [name: string]: AnyAction }` holds the actions and {@link DynamicTransitions} the ways between them. The
- * compiler then checks neither; making the graph and running it do.
+ * Any action, with any reads, writes and inputs. Assignable to `actions` of every graph: for graphs built from data,
+ * where `{ [name: string]: AnyAction }` holds the actions and {@link DynamicTransitions} the transitions. Such a graph
+ * is checked when it is made and run, not by the compiler.
  */
 export type AnyAction = Action<never, unknown, never, unknown, string>
-/** Whatever can run as a branch, its types forgotten. */
+/** Any {@link Runnable}. */
 export type AnyRunnable = Runnable<never, never, unknown>
-/** What is taken for an action or a runnable graph by mistake: plain code, and a graph without an entrypoint. */
+/** Values easily mistaken for an action or a runnable graph: a plain function, or a graph without an entrypoint. */
 export type Mistaken = ((...args: never) => unknown) | BareGraph
 export interface BareGraph {
   readonly actions: unknown
@@ -97,7 +92,7 @@ export type ChunkOf<B> = B extends { readonly '~chunk': infer C } ? C : never
 export type WrittenBy<B> = B extends { readonly '~writes': infer W } ? W : never
 export type TagOf<B> = B extends { readonly tags: readonly (infer T)[] } ? T : never
 
-/** What `chat.action({ … })` takes. */
+/** Options of `kit.action({ … })`. */
 export interface ActionOptions<
   S,
   R extends string,
@@ -108,68 +103,68 @@ export interface ActionOptions<
   Tag extends string,
   In extends GivenTo<S> = S,
 > {
-  /** The state keys that `run` sees. `'key'` must hold a value when the step starts, `'key?'` may hold none. */
+  /** State keys visible to `run`. `'key'` must be set when the step starts; `'key?'` may be unset. */
   readonly reads: readonly R[]
-  /** The state keys that `run` returns: all of them, and no other. */
+  /** State keys that `run` returns: all of them, and no other. */
   readonly writes: readonly W[]
-  /** What a caller gives beside the state: a record of Standard Schemas. Default: nothing. */
+  /** Inputs from the caller, as a record of Standard Schemas. Default: none. */
   readonly inputs?: I
   /** Names shared by several actions, for halting: `haltAfter: { tag: 'slow' }`. Default: none. */
   readonly tags?: readonly Tag[]
   /**
-   * What it is called where it is a branch by itself: in events, errors, leaks, history. Its key in a graph or in a
-   * record of branches comes first. Default: the name of its map.
+   * Name of the action when it runs as a branch by itself: in events, errors, leaks and history. Its key in a graph or
+   * in a record of branches takes precedence. Default: the name of its map.
    */
   readonly name?: string
   /**
    * The work: a function, an async function, or an async generator that yields chunks and returns the update. When the
-   * step is cancelled its `signal` fires, and it is waited for; what it returns then is ignored.
+   * step is cancelled its `signal` aborts, the engine waits for it to end, and its result is ignored.
    */
   readonly run: (args: ActionArgs<ReadsOf<S, R>, InputsOut<NoInfer<I>>>) => Returned<U, C>
-  /** How often `run` is called for one step, until it succeeds. Default: once. */
+  /** Attempts of `run` for one step, until one succeeds. Default: one. */
   readonly retry?: Retry
   /**
-   * How long one attempt may take, in milliseconds: then its signal fires with a {@link TimeoutError}, and once the code
-   * has ended, or was given up after `graceMs`, the attempt has failed with that: code that ignores its signal costs
-   * both, for each attempt. Default: no limit. Code that never waits cannot be stopped.
+   * Time limit of one attempt, in milliseconds. When it expires, the signal aborts with a {@link TimeoutError}, and the
+   * attempt fails once the code has ended or was abandoned after `graceMs`. So code that ignores its signal costs both,
+   * for each attempt. Default: no limit. Code that blocks synchronously cannot be stopped.
    */
   readonly timeoutMs?: number
   /**
-   * How long the code may take to end after its signal fired, in milliseconds, before it is given up as leaked. `0`
-   * gives it up at once. Default: the application's `graceMs`. A map or an application above that is cancelled and gives
-   * less time cuts it short.
+   * Time that the code may take to end after its signal aborted, in milliseconds, before it is abandoned as leaked. `0`
+   * abandons it at once. Default: the application's `graceMs`. A map or an application above that is cancelled with a
+   * shorter grace period cuts it short.
    */
   readonly graceMs?: number
   /**
-   * Makes a success of a step whose last attempt failed: gives its update, at once. Not asked after a cancel, nor for
-   * what is broken in the code itself: a contract, an input. One that throws what it was given declines; throwing
-   * anything else fails with both errors. For work that waits, go on with an `onError` transition.
+   * Returns the update of a step whose last attempt failed, synchronously. Not called after a cancel, nor for errors in
+   * the code itself: a violated contract, a bad input. Rethrow the given error to decline; throwing any other error
+   * fails the step with both. For asynchronous recovery use an `onError` transition.
    */
   readonly fallback?: (
     args: FallbackArgs<ReadsOf<S, R>, InputsOut<NoInfer<I>>>,
   ) => WritesOf<In, NoInfer<W>> & { readonly [K in Exclude<keyof S, NoInfer<W>>]?: NotDeclaredInWrites }
 }
 
-/** What a `fallback` is given. */
+/** Arguments of a `fallback`. */
 export interface FallbackArgs<State, Inputs> {
-  /** What the last attempt threw. */
+  /** The error of the last attempt. */
   readonly error: unknown
   readonly state: Readonly<State>
   readonly inputs: Inputs
 }
 
-/** The body of an action, as the engine knows it: plain code, or what a later room adds (a fan-out). */
+/** The body of an action, as the engine sees it: plain code, or a kind added by a later room (a fan-out). */
 export interface ActionBody {
   readonly kind: 'run' | 'fan-out'
-  /** Inputs that the body hands on to branches. */
+  /** Inputs that the body passes to branches. */
   readonly accepts?: Accepts
-  /** Its branches, as far as they are known before it runs: for pictures. */
+  /** The branches known before it runs, for diagrams. */
   readonly outline?: readonly Outlined[]
 }
 
 /** A branch that a fan-out will have. */
 export interface Outlined {
-  /** Its key; `*` stands for any number of branches alike. */
+  /** Key of the branch; `*` stands for any number of similar branches. */
   readonly key: string
   readonly branch: AnyRunnable
   /** Its key in a record of actions. */
@@ -180,30 +175,30 @@ export interface Outlined {
 export interface RunBody extends ActionBody {
   readonly kind: 'run'
   readonly run: (args: ActionArgs<never, never>) => unknown
-  /** What becomes of its failure. */
+  /** Its retries, time limits and fallback. */
   readonly policy: FailurePolicy
 }
 
-/** What an action is made of. */
+/** The parts of an action. */
 export interface ActionParts {
   readonly reads: Reads
   readonly writes: readonly string[]
   readonly spec: InputSpec
   readonly tags: readonly string[]
-  /** What it is called as a branch by itself, where its options say that. */
+  /** Its declared name, used when it runs as a branch by itself. */
   readonly name: string | undefined
   readonly body: ActionBody
-  /** Of the state that it was declared over: asked where it runs by itself, as a branch. */
+  /** Schema of the state over which it was declared; validates when it runs by itself, as a branch. */
   readonly schema: StateSchema | undefined
   /** Inputs fixed by `bind`, unparsed. */
   readonly bound: Inputs
   /** Inputs taken from state keys by `bindState`: input name → key. */
   readonly fromState: Readonly<Record<string, string>>
-  /** The same for all copies made by `bind`: what is compiled once. */
+  /** Identity shared by all copies made by `bind`; key of the compilation cache. */
   readonly origin: object
 }
 
-/** Names of inputs that an action hands on beside its own; `open` when they are known only while it runs. */
+/** Names of inputs that an action passes on besides its own; `open` when they are known only at run time. */
 export interface Accepts {
   readonly names: ReadonlySet<string>
   readonly open: boolean

@@ -11,17 +11,17 @@ type OptionalInputs<I extends InputSpec> = {
   [K in keyof I]: undefined extends StandardSchemaV1.InferInput<I[K]> ? K : never
 }[keyof I]
 
-/** What a caller gives for the inputs `I`. */
+/** The type that a caller passes for the inputs `I`. */
 export type InputsIn<I extends InputSpec> = Flat<
   { [K in Exclude<keyof I, OptionalInputs<I>>]: StandardSchemaV1.InferInput<I[K]> } & {
     [K in OptionalInputs<I>]?: StandardSchemaV1.InferInput<I[K]>
   }
 >
 
-/** What `run` gets for the inputs `I`: parsed, defaults filled in. */
+/** The type that `run` receives for the inputs `I`: parsed, defaults filled in. */
 export type InputsOut<I extends InputSpec> = Flat<{ readonly [K in keyof I]: StandardSchemaV1.InferOutput<I[K]> }>
 
-/** Inputs at run time: what was given, by name. */
+/** Inputs at run time, unparsed, by name. */
 export type Inputs = Readonly<Record<string, unknown>>
 
 export const NO_INPUTS: Inputs = Object.freeze({})
@@ -29,10 +29,10 @@ export const NO_INPUTS: Inputs = Object.freeze({})
 const VENDOR = 'teasel'
 
 /**
- * A Standard Schema that carries a type and checks nothing.
+ * A Standard Schema that carries a type and validates nothing.
  *
- * `type<string>()` is a required input; with `{ default }` it may be left out and is filled in; with
- * `{ optional: true }` it may be left out and stays `undefined`.
+ * `type<string>()` is a required input. With `{ default }` it may be omitted and is filled in. With
+ * `{ optional: true }` it may be omitted and stays `undefined`.
  *
  * @example
  * ```ts
@@ -58,8 +58,8 @@ export function type(options?: { readonly default?: unknown; readonly optional?:
 }
 
 /**
- * Parses what an action takes out of what was given: its own names only, defaults filled in, frozen.
- * @throws {MissingInputError} naming every required input that was not given
+ * Parses the inputs that an action declares: only its own names, defaults filled in, frozen.
+ * @throws {MissingInputError} naming every required input that is missing
  * @throws {InputError} with every issue of every schema
  */
 export function parseInputs(subject: string, spec: InputSpec, given: Inputs, where?: () => Where): Inputs {
@@ -81,7 +81,7 @@ export function parseInputs(subject: string, spec: InputSpec, given: Inputs, whe
 }
 
 /**
- * Refuses inputs that nothing takes.
+ * Rejects inputs that no action accepts.
  * @throws {InputError} naming every unknown input, with near matches
  */
 export function refuseUnknownInputs(

@@ -7,7 +7,7 @@ import { type InputSpec, type Inputs, NO_INPUTS } from './inputs.js'
 
 const PARTS: unique symbol = Symbol('teasel.action')
 
-/** How an action is declared, whatever its body. */
+/** The declaration of an action, for any kind of body. */
 export interface Declaration {
   readonly reads: readonly string[]
   readonly writes: readonly string[]
@@ -16,7 +16,7 @@ export interface Declaration {
   readonly name?: unknown
 }
 
-/** What a built action holds beside its public face. */
+/** Internal data of a built action. */
 interface Built {
   readonly kind: 'action'
   readonly reads: readonly string[]
@@ -28,8 +28,8 @@ interface Built {
 }
 
 /**
- * Makes an action of a declaration and a body.
- * @throws {TypeError} for names that cannot be state keys, or declared twice
+ * Makes an action from a declaration and a body.
+ * @throws {TypeError} for names that cannot be state keys, or are declared twice
  */
 export function makeAction(declaration: Declaration, body: ActionBody, schema?: StateSchema): AnyAction {
   if (declaration.tags !== undefined) assertTexts('tags', declaration.tags, 'texts')
@@ -92,7 +92,7 @@ function refuseNames(method: string, parts: ActionParts, names: readonly string[
   const left = Object.keys(parts.spec).filter(
     (name) => !Object.hasOwn(parts.bound, name) && !Object.hasOwn(parts.fromState, name),
   )
-  // A map action hands inputs on to branches that it may not know yet, so its own names are not all there are.
+  // A map action passes inputs to branches that may not be known yet, so other names than its own are valid.
   if (parts.body.kind === 'fan-out') return
   for (const name of names) {
     if (left.includes(name)) continue
@@ -103,7 +103,7 @@ function refuseNames(method: string, parts: ActionParts, names: readonly string[
   }
 }
 
-/** What a branch is made of if it is an action. */
+/** The parts of a branch that is an action; undefined for any other. */
 export function partsOf(branch: AnyRunnable): ActionParts | undefined {
   return (branch as Partial<Built>)[PARTS]
 }

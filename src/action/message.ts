@@ -4,20 +4,20 @@ import { describeValue, isPlainObject } from '../internal/guards.js'
 import { checkOptions } from '../internal/options.js'
 import { assertSchema, tell, validate } from '../state/schema.js'
 
-/** What one application sends to another. Made by what {@link defineMessage} returns. */
+/** A message to an application. Made by the function that {@link defineMessage} returns. */
 export interface Message<out Kind extends string = string, out Body = unknown> {
   /** The name of its kind. */
   readonly kind: Kind
-  /** What it carries, as its schema gave it. */
+  /** Its content, as parsed by its schema. */
   readonly body: Body
 }
 
-/** A message with its sender: the key of a sibling branch, or `''` from outside. */
+/** A message with its sender: the key of a sibling branch, or `''` for a message from outside. */
 export interface Received<out Kind extends string = string, out Body = unknown> extends Message<Kind, Body> {
   readonly from: string
 }
 
-/** Makes a typed message, recognises it, and names it to a receiver. */
+/** Makes a typed message, recognises it, and identifies it to a receiver. */
 export interface MessageKind<Kind extends string, Body> {
   /**
    * Makes a message.
@@ -40,15 +40,16 @@ export interface AnyMessageKind {
 /**
  * Defines a kind of message.
  *
- * @param kind its name, unique among the messages of an application
- * @param body a Standard Schema of what it carries; `type<T>()` checks nothing
- * @returns a function that makes one. It throws an {@link InputError} where the body does not fit the schema.
+ * @param kind name, unique among the messages of an application
+ * @param body Standard Schema of the content; `type<T>()` validates nothing
+ * @returns a function that makes a message and throws an {@link InputError} when the body does not fit the schema
  *
  * @example
  * ```ts
  * const hint = defineMessage('hint', type<string>())
  * const message = hint('look there') // { kind: 'hint', body: 'look there' }
  * ```
+ *
  */
 export function defineMessage<const Kind extends string, Schema extends StandardSchemaV1>(
   kind: Kind,
@@ -68,25 +69,25 @@ export function defineMessage<const Kind extends string, Schema extends Standard
 }
 
 /**
- * What became of a message.
+ * The result of sending a message.
  *
- * - `delivered`: an action that waited for it has it.
- * - `queued`: it lies in the mailbox, or is stored, until an action asks for its kind.
- * - `dropped`: nobody is there: a path that leads nowhere, a branch that has settled, an application that does not run.
+ * - `delivered`: a waiting action received it.
+ * - `queued`: it is in the mailbox, or stored, until an action asks for its kind.
+ * - `dropped`: it has no receiver: an unknown path, a settled branch, an application that does not run.
  * - `refused`: the mailbox is full; it holds 1 000 messages.
  */
 export type Delivery = 'delivered' | 'queued' | 'dropped' | 'refused'
 
 /**
- * What became of a cancel.
+ * The result of a cancel.
  *
- * - `cancelled`: it ran, waited or was queued, and is cancelled, by this call or an earlier one.
- * - `settled`: nothing runs there any more; a branch has its result.
- * - `unknown`: nothing stands there: a key or a path that leads nowhere, or to a visit of a map that is over.
+ * - `cancelled`: the target ran, waited or was queued, and is cancelled, by this call or an earlier one.
+ * - `settled`: the target has ended; a branch has its result.
+ * - `unknown`: there is no such target: an unknown key or path, or a path to a visit of a map that has ended.
  */
 export type CancelAnswer = 'cancelled' | 'settled' | 'unknown'
 
-/** @throws {TypeError} for what is no message */
+/** @throws {TypeError} for a value that is not a message */
 export function assertMessage(message: unknown): void {
   if (isPlainObject(message) && typeof message['kind'] === 'string') return
   throw new TypeError(
@@ -94,24 +95,27 @@ export function assertMessage(message: unknown): void {
   )
 }
 
-/** When a wait for a message ends without one. Nothing is set by default: it waits until its step ends. */
+/** Limits of a wait for a message. Default: none; it waits until its step ends. */
 export interface WaitOptions {
   /** Withdraws the wait: it rejects with the signal's reason. */
   readonly signal?: AbortSignal
-  /** How long each message is waited for at most, in milliseconds, 0 or more. At 0 it takes what is there. */
+  /** Maximum wait for each message, in milliseconds, 0 or more. 0 takes only messages already present. */
   readonly timeoutMs?: number
-  /** Until when at the latest, epoch milliseconds: the same moment after a resume. One in the past takes what is there. */
+  /**
+   * Latest end of the wait, in epoch milliseconds: the same moment after a resume. A past moment takes only messages
+   * already present.
+   */
   readonly until?: number
 }
 
-/** {@link WaitOptions}, checked. */
+/** {@link WaitOptions}, validated. */
 export type WaitLimits = { readonly [K in keyof WaitOptions]: WaitOptions[K] | undefined }
 
 export const NO_LIMITS: WaitLimits = Object.freeze({})
 
 /**
- * What a reader was given: kinds, and at the end maybe options.
- * @throws {TypeError | RangeError} for what is neither, and for options that cannot be
+ * Parses the arguments of a reader: kinds, and optionally {@link WaitOptions} at the end.
+ * @throws {TypeError | RangeError} for arguments that are neither, and for invalid options
  */
 export function readerArgs(
   reader: string,
@@ -135,8 +139,8 @@ export function readerArgs(
 }
 
 /**
- * The names of the kinds that a reader asks for.
- * @throws {TypeError} for what is no kind
+ * Names of the kinds that a reader takes.
+ * @throws {TypeError} for a value that is not a kind
  */
 function kindNames(reader: string, kinds: readonly unknown[]): readonly string[] {
   const names = kinds.map((kind) => (kind as AnyMessageKind | null | undefined)?.kind)
@@ -147,10 +151,10 @@ function kindNames(reader: string, kinds: readonly unknown[]): readonly string[]
   )
 }
 
-/** Messages of a sibling whose key is empty: `from` alone does not tell them from messages from outside. */
+/** Messages of a sibling with an empty key: `from` alone does not distinguish them from messages from outside. */
 const nameless = new WeakSet<Received>()
 
-/** A message as its receivers may have it: whatever the sender changes later is not in it. */
+/** Copies a message for its receivers, so that later changes by the sender do not reach them. */
 export function sealMessage({ kind, body }: Message, from: string | undefined): Received {
   const message = { kind, body: ownData(body), from: from ?? '' }
   if (from === '') nameless.add(message)
@@ -160,7 +164,9 @@ export function sealMessage({ kind, body }: Message, from: string | undefined): 
 /** True for a message from outside. */
 export const isOutside = (message: Received): boolean => message.from === '' && !nameless.has(message)
 
-/** A copy of everything in a message that code can change. What is no data (a function, a client) is handed on as it is. */
+/**
+ * Copies everything mutable in a message. Values that are not data (a function, a client) are passed on as they are.
+ */
 export function ownData(value: unknown, seen = new Map<object, unknown>()): unknown {
   if (typeof value !== 'object' || value === null) return value
   const known = seen.get(value)
@@ -198,7 +204,7 @@ export function ownData(value: unknown, seen = new Map<object, unknown>()): unkn
   return record
 }
 
-/** Bytes of the same class: a Buffer stays one. */
+/** Copies bytes, keeping their class: a Buffer stays one. */
 function copyBytes(bytes: ArrayBufferView): unknown {
   const copy: unknown = structuredClone(bytes)
   return Object.setPrototypeOf(copy, Object.getPrototypeOf(bytes) as object)

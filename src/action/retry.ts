@@ -3,64 +3,64 @@ import { describeValue, isThenable } from '../internal/guards.js'
 import { checkOptions } from '../internal/options.js'
 
 /**
- * How often failed work is tried, and how long it waits in between. Waits grow, and are left to chance in part. A
- * cancel ends a wait at once.
+ * Limits and delays of retries. Delays grow exponentially, with jitter. A cancel ends a delay at once.
  * @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
  */
 export interface RetryOptions {
-  /** How often it is tried in all, the first time counted: `1` never tries again. A whole number above 0, or `Infinity`. */
+  /** Maximum number of attempts, the first included: `1` never retries. A whole number above 0, or `Infinity`. */
   readonly attempts: number
   /**
-   * The wait before the second attempt, in milliseconds. Default 100. Or a function, asked before each further attempt:
-   * what it answers is waited as it is (a `Retry-After`), without `factor`, `maxDelayMs` and `jitter`; `undefined` stands
-   * for the default. One that throws is a fault, and nothing is tried again.
+   * Delay before the second attempt, in milliseconds. Default 100. A function is called before each further attempt and
+   * returns the exact delay (a `Retry-After`), without `factor`, `maxDelayMs` and `jitter`; `undefined` selects the
+   * default. If it throws, there is no further attempt.
    */
   readonly delayMs?: number | ((args: { readonly error: unknown; readonly attempt: number }) => number | undefined)
-  /** What each further wait is multiplied by, 1 or more. Default 2. */
+  /** Multiplier of each further delay, 1 or more. Default 2. */
   readonly factor?: number
-  /** No wait is longer than this, in milliseconds. Default 30 000. */
+  /** Longest delay, in milliseconds. Default 30 000. */
   readonly maxDelayMs?: number
-  /** The part of a wait that is left to chance, 0 to 1. Default 0.5: a wait lasts between half of its time and all of it. */
+  /** Random part of a delay, 0 to 1. Default 0.5: the delay is between half of its value and all of it. */
   readonly jitter?: number
   /**
-   * The time of all attempts and waits together, in milliseconds, from the start of the first one. An attempt that runs
-   * when it is over has failed with a {@link TimeoutError}; none begins that could not before. Counted anew after a
-   * resume of an action, on from its first start of a branch. Default: no limit.
+   * Time limit of all attempts and delays together, in milliseconds, from the start of the first attempt. An attempt
+   * that is running when it expires fails with a {@link TimeoutError}; no attempt starts that could not start before.
+   * After a resume it restarts for an action; for a branch it continues from the first start of the branch. Default: no
+   * limit.
    */
   readonly maxMs?: number
   /**
-   * Whether a failure is worth another attempt. Default: every one. Asked with what the action threw, or its
-   * {@link TimeoutError}, and which attempt that was (the first is 1). It answers true or false, at once: anything else
-   * fails with a {@link ContractError}. One that throws is a fault, and nothing is tried again.
+   * Decides whether a failure is retried. Default: always. Gets the error that the action threw, or its
+   * {@link TimeoutError}, and the number of the failed attempt (the first is 1). Must return a boolean synchronously:
+   * anything else fails with a {@link ContractError}. If it throws, there is no further attempt.
    */
   readonly when?: (args: { readonly error: unknown; readonly attempt: number }) => boolean
 }
 
 /**
- * How often something is tried in all, or that with the waits in between.
+ * Maximum number of attempts, or the full {@link RetryOptions}.
  *
- * Cancels are not tried again, nor what no further attempt can mend: a broken contract, a missing or unfit input.
+ * Never retried: cancels, and errors that another attempt cannot fix, such as a violated contract or a bad input.
  */
 export type Retry = number | RetryOptions
 
-/** A retry with its defaults filled in. */
+/** Retry options with defaults filled in. */
 export type RetryPolicy = Required<Omit<RetryOptions, 'when'>> & Pick<RetryOptions, 'when'>
 
 const DELAY_MS = 100
 
-/** A fallback, its types forgotten. */
+/** A fallback without its types. */
 export type Fallback = (args: object) => unknown
 
-/** What becomes of a failure. */
+/** How failures of an action or a branch are handled. */
 export interface FailurePolicy {
   readonly retry: RetryPolicy | undefined
   readonly timeoutMs: number | undefined
   readonly fallback: Fallback | undefined
-  /** How long its code may take after its signal fired. */
+  /** Time that the code may take to end after its signal aborted, in milliseconds. */
   readonly graceMs: number | undefined
 }
 
-/** Nothing is said of failures. */
+/** No retries, time limit, fallback or grace period of its own. */
 export const NO_POLICY: FailurePolicy = Object.freeze({
   retry: undefined,
   timeoutMs: undefined,
@@ -68,10 +68,10 @@ export const NO_POLICY: FailurePolicy = Object.freeze({
   graceMs: undefined,
 })
 
-/** The names of the options that say what becomes of a failure. */
+/** Names of the options of a failure policy, separated by spaces. */
 export const FAILURE_OPTIONS = 'retry timeoutMs fallback graceMs'
 
-/** What is said of failures, its types forgotten. */
+/** Unvalidated options of a failure policy. */
 export interface LoosePolicy {
   readonly retry?: unknown
   readonly timeoutMs?: unknown
@@ -80,8 +80,8 @@ export interface LoosePolicy {
 }
 
 /**
- * Reads what is said of failures; {@link NO_POLICY} when nothing is.
- * @throws {TypeError | RangeError} for values that cannot be, saying what each takes
+ * Parses the options of a failure policy; returns {@link NO_POLICY} when none is set.
+ * @throws {TypeError | RangeError} for invalid values, naming the accepted ones
  */
 export function parsePolicy({ retry, timeoutMs, fallback, graceMs }: LoosePolicy): FailurePolicy {
   if (retry === undefined && timeoutMs === undefined && fallback === undefined && graceMs === undefined)
@@ -101,7 +101,7 @@ export function parsePolicy({ retry, timeoutMs, fallback, graceMs }: LoosePolicy
   })
 }
 
-/** @throws {RangeError} for what is no time */
+/** @throws {RangeError} for a value that is not a duration */
 export function parseGrace(graceMs: unknown): number | undefined {
   if (graceMs === undefined || (typeof graceMs === 'number' && graceMs >= 0)) return graceMs
   throw new RangeError(`graceMs is ${describeValue(graceMs)}; it takes milliseconds, 0 or more.`)
@@ -142,7 +142,7 @@ function assertThat(name: string, value: unknown, fits: boolean, takes: string):
     throw new RangeError(`retry.${name} is ${describeValue(value)}; it takes ${takes}.`)
 }
 
-/** What is said, where it is, over what holds by default. */
+/** Merges two policies; each option of `own` takes precedence over `base`. */
 export function overPolicy(own: FailurePolicy, base: FailurePolicy): FailurePolicy {
   return {
     retry: own.retry ?? base.retry,
@@ -154,17 +154,17 @@ export function overPolicy(own: FailurePolicy, base: FailurePolicy): FailurePoli
 
 const isDelay = (ms: unknown): ms is number => typeof ms === 'number' && ms >= 0 && ms < Infinity
 
-/** What a function of `retry` answered that it cannot. */
+/** The error for an invalid return value of a function in `retry`. */
 function refused(subject: string, what: string, answer: unknown, takes: string, cause: unknown): ContractError {
-  if (isThenable(answer)) answer.then(undefined, () => {}) // looked at by nobody else
+  if (isThenable(answer)) answer.then(undefined, () => {}) // nothing else handles its rejection
   const message = `was not tried again: ${what} answered ${describeValue(answer)}. ${takes}`
   return new ContractError(subject, { kind: 'retry', message }, undefined, { cause })
 }
 
 /**
- * Whether a failure is worth another attempt.
- * @param subject what failed, as messages name it
- * @throws {ContractError} when `when` answers anything but true or false; what it throws itself
+ * True when a failure is retried.
+ * @param subject subject of the message: `Action "ask"`
+ * @throws {ContractError} when `when` does not return a boolean; or the error that `when` throws
  */
 export function isWorthIt({ when }: RetryPolicy, subject: string, error: unknown, attempt: number): boolean {
   const answer: unknown = when === undefined || when({ error, attempt })
@@ -173,10 +173,10 @@ export function isWorthIt({ when }: RetryPolicy, subject: string, error: unknown
 }
 
 /**
- * How long to wait, in whole milliseconds.
- * @param failed how many attempts have failed
- * @param random answers a number from 0 to 1
- * @throws {ContractError} when a `delayMs` function answers no time; what it throws itself
+ * Computes the delay before the next attempt, in whole milliseconds.
+ * @param failed number of failed attempts
+ * @param random source of numbers from 0 to 1
+ * @throws {ContractError} when `delayMs` returns an invalid duration; or the error that `delayMs` throws
  */
 export function delayAfter(
   { delayMs, factor, maxDelayMs, jitter }: RetryPolicy,

@@ -1,12 +1,12 @@
-/** How instances of a class are taken apart and made again. */
+/** Converts instances of a class to data and back. */
 export interface ClassForm<T, Data> {
-  /** What an instance is made of: state again, of plain values. */
+  /** Converts an instance to data: a valid state value. */
   readonly save: (value: T) => Data
-  /** Makes an equal instance. */
+  /** Makes an equal instance from the data. */
   readonly load: (data: Data) => T
 }
 
-/** A class that may stand in state. */
+/** A class whose instances may be part of a state. */
 export interface RegisteredClass {
   readonly name: string
   readonly save: (value: unknown) => unknown
@@ -17,11 +17,10 @@ const byPrototype = new Map<object, RegisteredClass>()
 const byName = new Map<string, RegisteredClass>()
 
 /**
- * Lets instances of a class stand in state: each action that reads one gets a copy, and it is stored under the
- * name.
+ * Allows instances of a class in state: each action that reads one gets a copy, and it is stored under the name.
  *
- * Say it once, where the class is defined; an instance of a subclass needs a registration of its own.
- * @param name as it is stored; keep it when the class is renamed
+ * Register a class once, where it is defined. Instances of a subclass need their own registration.
+ * @param name stored name; keep it when the class is renamed
  * @throws {TypeError} when another class has the name
  *
  * @example
@@ -34,6 +33,7 @@ const byName = new Map<string, RegisteredClass>()
  * }
  * registerClass('money', Money, { save: ({ cents }) => cents, load: (cents) => new Money(cents) })
  * ```
+ *
  */
 export function registerClass<T extends object, Data>(
   name: string,
@@ -46,18 +46,18 @@ export function registerClass<T extends object, Data>(
       `registerClass: the name "${name}" is taken by another class. Names are stored; give each its own.`,
     )
   }
-  // Their types are forgotten here: what `save` gave is what `load` gets.
+  // Type erasure is safe here: `load` gets the value that `save` returned.
   const made = { name, save: form.save, load: form.load } as unknown as RegisteredClass
   byPrototype.set(type.prototype, made)
   byName.set(name, made)
 }
 
-/** The registered class that a value is an instance of. */
+/** The registered class of an instance; undefined for any other object. */
 export function classOf(value: object): RegisteredClass | undefined {
   if (byPrototype.size === 0) return undefined
   const prototype: unknown = Object.getPrototypeOf(value)
   return typeof prototype === 'object' && prototype !== null ? byPrototype.get(prototype) : undefined
 }
 
-/** The registered class of a name. */
+/** The registered class with a name. */
 export const classNamed = (name: string): RegisteredClass | undefined => byName.get(name)

@@ -4,10 +4,11 @@ import { deepFreeze, freezeAll, type State } from './freeze.js'
 import { applySchema, fillState, refuseUnknownKeys, type StateRules } from './schema.js'
 
 /**
- * Checks what an action or reducer returned against its declared writes, and freezes it.
- * @returns the update, or another one where a value was copied as it entered
- * @param subject what returned it, as the message begins: `Action "ask"`
- * @throws {ContractError} when a declared key is missing, another is there, or a value cannot be state
+ * Checks the return value of an action or reducer against its declared writes, and freezes it.
+ * @param subject subject of the message: `Action "ask"`
+ * @returns the update, or a new one when a value was copied on entry
+ * @throws {ContractError} when a declared key is missing, an undeclared one is present, or a value cannot be stored in
+ * a state
  */
 export function checkUpdate(subject: string, writes: readonly string[], update: unknown, freeze: boolean): State {
   if (!isPlainObject(update)) {
@@ -40,14 +41,14 @@ function missingWrite(subject: string, writes: readonly string[], update: State)
   return new ContractError(subject, { kind: 'missing-write', keys, declared: writes })
 }
 
-/** A state with an update laid over it, frozen. */
+/** Merges an update into a state, frozen. */
 export function overlay(state: State, update: State): State {
   return Object.freeze({ ...state, ...update })
 }
 
 /**
- * A first state: given values over defaults, as the schema has them, frozen.
- * @throws {ContractError} for a value that cannot be state, and for what the schema refuses
+ * Makes an initial state: given values over defaults, parsed by the schema, frozen.
+ * @throws {ContractError} for a value that cannot be stored in a state or that the schema rejects
  */
 export function enterState(subject: string, rules: StateRules, given: unknown): State {
   if (!isPlainObject(given)) {

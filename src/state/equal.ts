@@ -2,8 +2,8 @@ import { isPlainObject } from '../internal/guards.js'
 import { classOf } from './classes.js'
 
 /**
- * Whether two values hold the same data, for every type that a state may hold. 0 and -0 are the same, as are NaN and NaN;
- * the order of keys, and of what a Map or a Set holds, does not count.
+ * True when two values hold the same data, for every type that a state may hold. 0 equals -0, and NaN equals NaN. The
+ * order of keys, and of entries in a Map or a Set, is ignored.
  */
 export function equal(a: unknown, b: unknown): boolean {
   if (a === b || Object.is(a, b)) return true
@@ -30,7 +30,7 @@ function equalRecords(a: Loose, b: Loose): boolean {
 const asMap = (items: ReadonlySet<unknown>): ReadonlyMap<unknown, unknown> =>
   new Map([...items].map((item) => [item, 0]))
 
-/** A key that is an object is found by what it holds. */
+/** An object key is compared by its content. */
 function equalMaps(a: ReadonlyMap<unknown, unknown>, b: ReadonlyMap<unknown, unknown>): boolean {
   if (a.size !== b.size) return false
   const left = new Map(b)

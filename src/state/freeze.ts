@@ -3,37 +3,37 @@ import { describeValue } from '../internal/guards.js'
 import { classOf } from './classes.js'
 import { copyBytes, type Kind, kindOf, oddPart } from './kind.js'
 
-// Owns: what may enter the state, and that nothing which code holds can change it afterwards.
-// V1  Plain objects and arrays are frozen once, all the way down, as they enter.
-// V2  Of what cannot be frozen (Map, Set, Date, bytes, registered classes) a copy is kept that no code is given. Whoever
-//     reads gets a copy of it; what is stored and compared is the copy that is kept.
-// V3  What is frozen is never copied.
+// Owns: which values may enter a state, and that no code can change them afterwards.
+// V1  Plain objects and arrays are deep-frozen once, when they enter.
+// V2  Values that cannot be frozen (Map, Set, Date, bytes, registered classes) are kept as a private copy. Every reader
+//     gets a copy of it; storing and comparing use the private copy.
+// V3  Frozen values are never copied.
 
 /** The data of an application: immutable, replaced as a whole by each commit. */
 export type State = Readonly<Record<string, unknown>>
 
 const OPEN = 0
 const FROZEN = 1
-/** It is, or holds, something that cannot be frozen. */
+/** It is, or contains, a value that cannot be frozen. */
 const COPIED = 2
 
-// Whatever was looked at, so that each is walked once in its life. `OPEN`: being walked now.
+// Every visited object, so that each is walked once. `OPEN` marks one that is being walked.
 const walked = new WeakMap<object, typeof OPEN | typeof FROZEN | typeof COPIED>()
-/** What cannot be frozen, and the copy that is kept of it (V2). */
+/** Private copies of values that cannot be frozen (V2). */
 const kept = new WeakMap<object, object>()
-/** Whether any state of this process held something that cannot be frozen: else readers need not be asked. */
+/** True once any state of this process held a value that cannot be frozen; until then views need no copies. */
 let anyCopied = false
-/** Whether the value that enters holds something that entered before, and may have been changed since. */
+/** True when the entering value contains a value that entered before, and may have been changed since. */
 let stale = false
 
 /**
- * Freezes a value that enters the state, all the way down.
+ * Deep-freezes a value that enters the state.
  *
- * Map, Set, Date, bytes and registered classes cannot be frozen: a copy of them is kept.
- * @param path where it stands, for the message: `answers.gpt4`
- * @returns the value; a copy of it where it holds such a thing that entered before, because that one may have been
- *   changed meanwhile and is what an earlier state holds
- * @throws {ContractError} for a function, symbol, instance of a class, cycle, accessor or hole, with its path
+ * Map, Set, Date, bytes and registered classes cannot be frozen: a private copy is kept.
+ * @param path path of the value, for the message: `answers.gpt4`
+ * @returns the value itself; a copy when it contains an unfreezable value that entered before, since that one may have
+ * changed meanwhile and belongs to an earlier state
+ * @throws {ContractError} for a function, symbol, class instance, cycle, accessor or hole, with its path
  */
 export function deepFreeze(value: unknown, subject: string, path: string): unknown {
   if (isLeaf(value)) return value
@@ -45,7 +45,7 @@ export function deepFreeze(value: unknown, subject: string, path: string): unkno
   return copy
 }
 
-/** Freezes whatever the keys of a record hold. Answers the record, or another one where a value was copied. */
+/** Deep-freezes every value of a record. Returns the record, or a new one when a value was copied. */
 export function freezeAll(record: State, subject: string): State {
   let made: Record<string, unknown> | undefined
   for (const key of Object.keys(record)) {
@@ -61,7 +61,7 @@ function isLeaf(value: unknown): boolean {
   return typeof value === 'object' ? value === null : typeof value !== 'function' && typeof value !== 'symbol'
 }
 
-/** Answers whether something lies below that cannot be frozen. */
+/** Freezes a value recursively; returns true when it contains a value that cannot be frozen. */
 function walk(value: unknown, subject: string, path: string): boolean {
   if (isLeaf(value)) return false
   if (typeof value !== 'object' || value === null) throw refused(subject, path, describeValue(value))
@@ -75,7 +75,7 @@ function walk(value: unknown, subject: string, path: string): boolean {
     walked.set(value, copied ? COPIED : FROZEN)
     return copied
   } catch (error) {
-    walked.delete(value) // refused: looked at afresh next time
+    walked.delete(value) // rejected: walk it again next time
     throw error
   }
 }
@@ -103,7 +103,7 @@ function walkInside(value: object, subject: string, path: string): boolean {
   return true
 }
 
-/** True for what need not be looked at. */
+/** True for a value that needs no walk. */
 const isDone = (item: unknown): boolean => isLeaf(item) || walked.get(item as object) === FROZEN
 
 function walkList(list: readonly unknown[], subject: string, path: string): boolean {
@@ -138,7 +138,7 @@ function walkSet(set: ReadonlySet<unknown>, subject: string, path: string): void
   }
 }
 
-/** With the errors that it holds. What else it carries belongs to others, and is left as it is. */
+/** Freezes an error together with its nested errors. Its other properties are left as they are. */
 function freezeError(error: object): false {
   if (Object.isFrozen(error)) return false
   Object.freeze(error)
@@ -152,19 +152,19 @@ function freezeError(error: object): false {
 const refused = (subject: string, key: string, got: string): ContractError =>
   new ContractError(subject, { kind: 'unsupported-value', key, got })
 
-/** True for what was looked at as it entered a state. */
+/** True for a value that was checked when it entered a state. */
 export const isChecked = (value: object): boolean => walked.has(value)
 
-/** True where a value, or something in it, cannot be frozen: Map, Set, Date, bytes, registered classes. */
+/** True when a value is, or contains, a value that cannot be frozen: Map, Set, Date, bytes, registered classes. */
 export const isMutable = (value: object): boolean => walked.get(value) === COPIED
 
-/** The copy that is kept of what cannot be frozen; of anything else the value itself. */
+/** The private copy of a value that cannot be frozen; any other value itself. */
 export const keptOf = (value: object): object => kept.get(value) ?? value
 
-/** What the copies of readers are of. */
+/** Maps the copies of readers to their originals. */
 const origins = new WeakMap<object, object>()
 
-/** The value as a reader may have it: itself where it is frozen, else a copy of its own. */
+/** Returns a value for a reader: the value itself when frozen, else a new copy. */
 export function isolate(value: unknown): unknown {
   if (!anyCopied || typeof value !== 'object' || value === null || walked.get(value) !== COPIED) return value
   const copy = copyOf(value, PRIVATE) as object
@@ -172,7 +172,7 @@ export function isolate(value: unknown): unknown {
   return copy
 }
 
-/** What a reader sees, as the state holds it: whatever the reader did to its own copies. */
+/** Converts a view back to state values, ignoring changes that its reader made to copies. */
 export function heldState(view: State): State {
   const held: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(view))
@@ -180,7 +180,7 @@ export function heldState(view: State): State {
   return Object.freeze(held)
 }
 
-/** A state whose parts that cannot be frozen are copies of the reader's own; itself where it has none. */
+/** A state in which values that cannot be frozen are copies for one reader; the state itself when it has none. */
 export function ownState(state: State): State {
   if (!anyCopied) return state
   let own: Record<string, unknown> | undefined
@@ -195,7 +195,7 @@ export function ownState(state: State): State {
 
 const shown = new WeakMap<State, State>()
 
-/** A state as it is shown outside: the same copy each time that it is asked for. */
+/** A state for outside readers: returns the same copy on every call. */
 export function shownState(state: State): State {
   const known = anyCopied ? shown.get(state) : state
   if (known !== undefined) return known
@@ -204,18 +204,18 @@ export function shownState(state: State): State {
   return own
 }
 
-/** How a copy is made. */
+/** Options of a copy. */
 interface Copying {
-  /** What a part that cannot be frozen is copied from. */
+  /** Returns the source of the copy for a value that cannot be frozen. */
   readonly from: (leaf: object) => object
   readonly freeze: boolean
 }
 const PRIVATE: Copying = { from: keptOf, freeze: true }
 const ANEW: Copying = { from: (leaf) => leaf, freeze: true }
-/** For the `load` of a class, which may keep what it is given. */
+/** For the `load` of a class, which may keep its argument. */
 const LOOSE: Copying = { from: keptOf, freeze: false }
 
-/** A copy of everything in it that can be changed; the rest is shared (V3). */
+/** Copies everything mutable in a value; frozen parts are shared (V3). */
 function copyOf(value: unknown, how: Copying): unknown {
   if (typeof value !== 'object' || value === null || (how.freeze && walked.get(value) === FROZEN)) return value
   const kind = kindOf(value)

@@ -8,28 +8,28 @@ export interface NotDeclaredInWrites {
   readonly [refused]: never
 }
 
-/** Keys that must not be there, each named. */
+/** Forbidden keys, each named. */
 export type Refuse<Keys extends PropertyKey> = { readonly [K in Keys]: NotDeclaredInWrites }
 
-/** `'key'` holds a value when the action starts, `'key?'` may hold none yet. */
+/** `'key'` must be set when the action starts; `'key?'` may be unset. */
 export type ReadName<S> = Name<S> | `${Name<S>}?`
 type Maybe<N> = N extends `${infer K}?` ? K : never
 type Sure<N> = N extends `${string}?` ? never : N
 type Held<S, K extends keyof S> = [K & OptionalKeys<S>] extends [never] ? Pick<S, K> : Required<Pick<S, K>>
 
-/** What an action that declares the reads `N` sees of the state `S`. */
+/** The part of the state `S` visible to an action with the reads `N`. */
 export type ReadsOf<S, N extends string> = [Maybe<N>] extends [never]
   ? Held<S, N & keyof S>
   : Flat<Held<S, Sure<N> & keyof S> & { [K in Maybe<N> & keyof S]?: S[K] | undefined }>
 
-/** What an action that declares the writes `W` returns. */
+/** The update of an action with the writes `W`. */
 export type WritesOf<S, W extends keyof S> = Held<S, W>
 
-/** Reads as the engine uses them: names without their `?`. */
+/** Parsed reads: names without their `?`. */
 export interface Reads {
   readonly required: readonly string[]
   readonly optional: readonly string[]
-  /** All names, in the order declared. */
+  /** All names, in declaration order. */
   readonly names: readonly string[]
 }
 
@@ -44,7 +44,7 @@ export function parseReads(declared: readonly string[]): Reads {
   return { required, optional, names: checkNames('reads', [...required, ...optional]) }
 }
 
-/** @throws {TypeError} for what is no list, or holds what is no text */
+/** @throws {TypeError} for a value that is not a list of texts */
 export function assertTexts(what: string, names: unknown, takes = 'state keys'): void {
   if (!Array.isArray(names)) throw new TypeError(`${what} is ${describeValue(names)}. It takes a list of ${takes}.`)
   const other: unknown = names.find((name) => typeof name !== 'string')
@@ -52,8 +52,8 @@ export function assertTexts(what: string, names: unknown, takes = 'state keys'):
 }
 
 /**
- * Refuses key names that cannot be state keys.
- * @throws {TypeError} when a name is empty, `__proto__`, or stands twice
+ * Rejects names that cannot be state keys.
+ * @throws {TypeError} when a name is empty, `__proto__`, or declared twice
  */
 export function checkNames(what: string, names: readonly string[]): readonly string[] {
   assertTexts(what, names)

@@ -1,15 +1,15 @@
 import { isObject, isPlainObject } from '../internal/guards.js'
 import { classOf } from './classes.js'
 
-// Owns: which kinds of objects state may hold. The check, the copies, the equality and the codec all ask here.
-// Does not own: what each of them does with a kind.
+// Owns: the kinds of objects that a state may hold. Validation, copying, equality and the codec all use this list.
+// Does not own: how each of them treats a kind.
 
 /** A kind of object that state may hold. */
 export type Kind = 'list' | 'record' | 'date' | 'map' | 'set' | 'bytes' | 'error' | 'class'
 
 const platform = (name: string): { readonly prototype: object } | undefined => Reflect.get(globalThis, name)
 
-// A Buffer exists on Node alone, a Float16Array on newer platforms.
+// Buffer exists only on Node, Float16Array only on newer platforms.
 const BYTES =
   'ArrayBuffer DataView Buffer Int8Array Uint8Array Uint8ClampedArray Int16Array Uint16Array Int32Array Uint32Array Float16Array Float32Array Float64Array BigInt64Array BigUint64Array'
     .split(' ')
@@ -26,13 +26,13 @@ const builtIn = new Map<unknown, Kind>([
   ...ERRORS.map(([, prototype]): [unknown, Kind] => [prototype, 'error']),
 ])
 
-builtIn.delete(undefined) // what this platform lacks
+builtIn.delete(undefined) // types that this platform lacks
 
 const BRAND = Symbol.for('teasel.error')
 
 /**
- * The kind of an object; undefined for what state cannot hold. A subclass is not its base class: it would come back from
- * a store as another thing than it was.
+ * The kind of an object; undefined for an object that state cannot hold. A subclass is not its base class: a store
+ * would return it as another type.
  */
 export function kindOf(value: object): Kind | undefined {
   if (classOf(value) !== undefined) return 'class'
@@ -45,22 +45,25 @@ export function kindOf(value: object): Kind | undefined {
   return kind ?? (value instanceof Error && BRAND in value ? 'error' : undefined)
 }
 
-/** True for an object that others inherit from, a `toJSON` maybe: neither `Object.prototype` of a realm nor of a view. */
+/**
+ * True for a prototype that may carry inherited members such as `toJSON`: not `Object.prototype` of any realm, nor the
+ * prototype of a view.
+ */
 const inherits = (prototype: unknown): boolean =>
   isObject(prototype) && Object.getPrototypeOf(prototype) === null && !Object.hasOwn(prototype, 'isPrototypeOf')
 
-/** Bytes that another thread may change. */
+/** True for bytes that another thread may change. */
 const isShared = (value: object): boolean =>
   ArrayBuffer.isView(value) && Object.prototype.toString.call(value.buffer) !== '[object ArrayBuffer]'
 
-/** What stands in an object that no copy and no store would keep. */
+/** A part of an object that neither a copy nor a store would keep. */
 export interface OddPart {
-  /** Where, behind the path of the object: `.price`, `[3]`; empty for the object itself. */
+  /** Position after the path of the object: `.price`, `[3]`; empty for the object itself. */
   readonly at: string
   readonly got: string
 }
 
-/** What an object of a kind holds beside data, if anything: an accessor, a symbol for a key, a hole. */
+/** The first part of an object that is not data, if any: an accessor, a symbol key, a hole. */
 export function oddPart(value: object, kind: Kind): OddPart | undefined {
   if (kind === 'record') return oddInRecord(value)
   if (kind === 'list') return oddInList(value as readonly unknown[])
@@ -99,13 +102,13 @@ function nameIn(list: typeof BYTES, value: object): string | undefined {
   return list.find((one) => one[1] === prototype)?.[0]
 }
 
-/** The name of bytes, as they are stored. */
+/** The stored name of a bytes type. */
 export const bytesName = (value: object): string | undefined => nameIn(BYTES, value)
 
-/** The built-in class of an error; undefined for one of our own, or a subclass. */
+/** The built-in class of an error; undefined for a user-defined class or a subclass. */
 export const errorClass = (value: object): string | undefined => nameIn(ERRORS, value)
 
-/** An error of a built-in class. */
+/** Makes an error of a built-in class. */
 export function errorOfClass(name: string, message: string, called: string): Error {
   const Made = ERRORS.find((one) => one[0] === name)?.[1]?.constructor ?? Error
   const args = { AggregateError: [[], message], DOMException: [message, called] }[name] ?? [message]
@@ -113,19 +116,19 @@ export function errorOfClass(name: string, message: string, called: string): Err
 }
 
 /**
- * Bytes over a buffer.
- * @param name a `Buffer` is a `Uint8Array` where the platform has none
- * @returns undefined for a name that is none
+ * Makes a view of bytes over a buffer.
+ * @param name stored name; a `Buffer` becomes a `Uint8Array` where the platform has none
+ * @returns undefined for an unknown name
  */
 export function bytesOver(name: string, buffer: ArrayBuffer): ArrayBufferView | ArrayBuffer | undefined {
   if (name === 'ArrayBuffer') return buffer
   const prototype = BYTES.find((one) => one[0] === name)?.[1]
-  // A Buffer is a Uint8Array with another prototype; its constructor is not to be called.
+  // A Buffer is a Uint8Array with another prototype; its constructor must not be called.
   if (name === 'Buffer') return Object.setPrototypeOf(new Uint8Array(buffer), prototype ?? Uint8Array.prototype)
   return prototype && (Reflect.construct(prototype.constructor, [buffer]) as ArrayBufferView)
 }
 
-/** A copy of bytes, of the same kind. A view takes along what it shows, not the buffer behind it. */
+/** Copies bytes, keeping their kind. A view is copied without the rest of its buffer. */
 export function copyBytes(value: ArrayBufferView | ArrayBuffer): object {
   const name = bytesName(value) ?? ''
   if (value instanceof ArrayBuffer) return value.slice(0)

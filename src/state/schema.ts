@@ -8,28 +8,28 @@ import { checkNames } from './keys.js'
 
 type Result = StandardSchemaV1.Result<unknown>
 
-/** The schema of a state: one per key, or one of the whole object. */
+/** The schema of a state: one per key, or one for the whole object. */
 export interface StateSchema {
   readonly keys: Readonly<Record<string, StandardSchemaV1>> | undefined
   readonly whole: StandardSchemaV1 | undefined
-  /** Keys whose schema gives a value where there is none. */
+  /** Keys whose schema supplies a value for `undefined`. */
   readonly filled: readonly string[]
-  /** Keys whose schema was seen to refuse what it had given itself: a text that becomes a number. */
+  /** Keys whose schema has rejected its own output: a text that becomes a number. */
   readonly oneWay: Set<string>
 }
 
-/** What every state of one kit shares. */
+/** Settings shared by all states of one kit. */
 export interface StateRules {
   readonly schema: StateSchema | undefined
   readonly defaults: State | undefined
-  /** Deep-freeze what enters the state. */
+  /** Deep-freezes values that enter the state. */
   readonly freeze: boolean
 }
 
 /**
- * Runs a Standard Schema, which must answer at once.
- * @param of what it is the schema of, for the message
- * @throws {TypeError} when it answers with a promise
+ * Runs a Standard Schema synchronously.
+ * @param of subject of the schema, for the message
+ * @throws {TypeError} when it returns a promise
  */
 export function validate(schema: StandardSchemaV1, value: unknown, of = ''): Result {
   const result = schema['~standard'].validate(value)
@@ -42,13 +42,13 @@ export function validate(schema: StandardSchemaV1, value: unknown, of = ''): Res
   return issues?.length === 0 ? { issues: SILENT } : (result as Result)
 }
 
-/** Schemas may be functions. */
+/** True for a Standard Schema, which may be a function. */
 function isSchema(value: unknown): value is StandardSchemaV1 {
   const kind = typeof value
   return (kind === 'object' || kind === 'function') && value !== null && '~standard' in (value as object)
 }
 
-/** @throws {TypeError} for what is no Standard Schema */
+/** @throws {TypeError} for a value that is not a Standard Schema */
 export function assertSchema(subject: string, value: unknown): asserts value is StandardSchemaV1 {
   if (isSchema(value)) return
   throw new TypeError(
@@ -57,8 +57,9 @@ export function assertSchema(subject: string, value: unknown): asserts value is 
 }
 
 /**
- * Compiles what `defineState` was given.
- * @throws {TypeError} for what is no Standard Schema and no record of them, and for names that cannot be state keys
+ * Compiles the schema given to `defineState`.
+ * @throws {TypeError} for a value that is neither a Standard Schema nor a record of them, and for names that cannot be
+ * state keys
  */
 export function compileSchema(given: unknown): StateSchema | undefined {
   if (given === undefined) return undefined
@@ -81,13 +82,13 @@ export function compileSchema(given: unknown): StateSchema | undefined {
   return { keys, whole: undefined, filled, oneWay: new Set() }
 }
 
-/** What a schema gives where there is no value. */
+/** The value that a schema supplies for `undefined`. */
 function fillOf(schema: StandardSchemaV1 | undefined): unknown {
   const result = schema?.['~standard'].validate(undefined)
   return result === undefined || isThenable(result) || result.issues !== undefined ? undefined : result.value
 }
 
-/** An issue as a person reads it: `answers.gpt4: Expected string`. */
+/** Formats an issue: `answers.gpt4: Expected string`. */
 export function tell(issue: StandardSchemaV1.Issue): string {
   return tellBelow('', issue)
 }
@@ -100,10 +101,10 @@ function tellBelow(key: string, { path = [], message }: StandardSchemaV1.Issue):
 
 const SILENT: readonly StandardSchemaV1.Issue[] = [{ message: 'Refused, without a reason' }]
 
-/** What a schema says of some keys of a state. */
+/** The result of validating some keys of a state. */
 interface Answer {
   readonly issues: readonly string[]
-  /** What it makes of them, where that is not what they hold. */
+  /** Output of the schema for these keys, where it differs from their values. */
   readonly made: Record<string, unknown> | undefined
 }
 
@@ -113,7 +114,7 @@ function ask(schema: StateSchema, state: State, keys: readonly string[]): Answer
     : askKeys(schema.keys, state, keys)
 }
 
-/** Each key is asked about alone, so that it costs nothing that others are there. */
+/** Validates each key alone, so that the cost does not depend on the other keys. */
 function askKeys(schemas: NonNullable<StateSchema['keys']>, state: State, keys: readonly string[]): Answer {
   const issues: string[] = []
   let made: Record<string, unknown> | undefined
@@ -131,8 +132,8 @@ function askKeys(schemas: NonNullable<StateSchema['keys']>, state: State, keys: 
 }
 
 /**
- * A state may hold some keys not yet, so only issues of the keys in question count; issues of the whole object count
- * once every other key fits. What it makes of them is known only where it accepts the whole state.
+ * Validates the whole state. Keys may be unset, so only issues of the keys in question count; issues without a path
+ * count once all other keys fit. The output is used only when the schema accepts the whole state.
  */
 function askWhole(schema: StandardSchemaV1, state: State, keys: readonly string[]): Answer {
   const result = validate(schema, state)
@@ -155,17 +156,17 @@ function keyOf(issue: StandardSchemaV1.Issue): PropertyKey | undefined {
   return typeof head === 'object' ? head.key : head
 }
 
-/** Schemas copy what they check; an equal copy is no change. */
+/** Schemas copy their input; an equal copy is no change. */
 const isSame = (made: unknown, given: unknown): boolean =>
   Object.is(made, given) || (typeof made === 'object' && equal(made, given))
 
-/** What is wrong with some keys of a state, as a person reads it. */
+/** Formatted issues of some keys of a state. */
 export function issuesOf({ schema }: StateRules, state: State, keys: readonly string[]): readonly string[] {
   return schema === undefined ? [] : ask(schema, state, keys).issues
 }
 
 /**
- * Asks the schema about keys that were just given or written. They take what it makes of them: trimmed, coerced.
+ * Validates keys that were just set, and replaces their values by the schema's output: trimmed, coerced.
  * @throws {ContractError} with every issue of these keys
  */
 export function applySchema(
@@ -184,7 +185,7 @@ export function applySchema(
   return next
 }
 
-/** Keys that hold another value than before, or one that may have been changed in place: the others have passed. */
+/** Keys whose value differs from before, or may have been changed in place; only these need validation. */
 export const changedKeys = (before: State, after: State, keys: readonly string[]): readonly string[] =>
   keys.filter((key) => {
     const value = after[key]
@@ -192,7 +193,7 @@ export const changedKeys = (before: State, after: State, keys: readonly string[]
     return !same || (typeof value === 'object' && value !== null && isMutable(value))
   })
 
-/** A state with the values that its schema gives to keys which hold none. */
+/** Fills unset keys with the values that their schemas supply. */
 export function fillState({ schema, freeze }: StateRules, state: State): State {
   let filled: Record<string, unknown> | undefined
   for (const key of schema?.filled ?? []) {
@@ -205,14 +206,14 @@ export function fillState({ schema, freeze }: StateRules, state: State): State {
   return filled === undefined ? state : Object.freeze({ ...filled, ...state })
 }
 
-/** Why a key cannot be given: a state with a schema per key has no such one. */
+/** Why a key is invalid: a state with a schema per key has only those keys. Undefined for a valid key. */
 export function unknownKey({ schema }: StateRules, key: string): string | undefined {
   const known = schema?.keys
   return known === undefined || key in known ? undefined : `${key}: There is no such key`
 }
 
 /**
- * Refuses keys that a state with a schema per key does not have.
+ * Rejects keys that a state with a schema per key does not have.
  * @throws {ContractError} naming the first, with near matches
  */
 export function refuseUnknownKeys(rules: StateRules, subject: string, keys: readonly string[]): void {
@@ -226,7 +227,7 @@ export function refuseUnknownKeys(rules: StateRules, subject: string, keys: read
   })
 }
 
-/** Whether both ask the same schema about a key, so that a value which passed the one has passed the other. */
+/** True when both states use the same schema for a key, so that a value valid in one is valid in the other. */
 export function asksAlike(a: StateRules, b: StateRules, key: string): boolean {
   if (a.schema?.whole !== undefined) return a.schema.whole === b.schema?.whole
   const one = a.schema?.keys?.[key]

@@ -9,19 +9,19 @@ type Out<Spec extends StateSpec, K extends keyof Spec> = StandardSchemaV1.InferO
 type Unset<Spec extends StateSpec> = { [K in keyof Spec]: undefined extends Out<Spec, K> ? K : never }[keyof Spec]
 type LeftOut<Spec extends StateSpec> = { [K in keyof Spec]: undefined extends In<Spec, K> ? K : never }[keyof Spec]
 
-/** The state that a record of schemas describes: what they give. A key that may be `undefined` may be unset. */
+/** The state that a record of schemas describes: their output types. A key that may be `undefined` may be unset. */
 export type StateOut<Spec extends StateSpec> = Flat<
   { -readonly [K in Exclude<keyof Spec, Unset<Spec>>]: Out<Spec, K> } & {
     -readonly [K in Unset<Spec>]?: Out<Spec, K>
   }
 >
-/** What is given to such a state, and returned by its actions: what the schemas take. */
+/** The input types of such a state: for initial states and updates. */
 export type StateIn<Spec extends StateSpec> = Flat<
   { -readonly [K in Exclude<keyof Spec, LeftOut<Spec>>]: In<Spec, K> } & {
     -readonly [K in LeftOut<Spec>]?: In<Spec, K>
   }
 >
-/** The keys whose schema gives a value where there is none: defaults of the state. */
+/** Keys whose schema supplies a value for `undefined`: defaults of the state. */
 export type FilledKeys<Spec extends StateSpec> = Exclude<LeftOut<Spec>, Unset<Spec>>
-/** What can be given to a state: its keys, of whatever type. */
+/** The keys of a state with values of any type. */
 export type GivenTo<S> = { readonly [K in keyof S]?: unknown }

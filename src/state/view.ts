@@ -3,23 +3,24 @@ import { countAsPlain } from '../internal/guards.js'
 import { isolate, type State } from './freeze.js'
 import type { Reads } from './keys.js'
 
-// Names that code asks of any object without meaning state: a promise test, JSON, loggers, printers, test runners.
+// Names that code reads from any object without meaning state: promise checks, JSON, loggers, printers, test runners.
 const ASKED_OF_ANY = new Set(
   'then toJSON inspect length href method setHeader message msg err tagName @@__IMMUTABLE_RECORD__@@ $$typeof nodeType asymmetricMatch @@__IMMUTABLE_ITERABLE__@@'.split(
     ' ',
   ),
 )
 
-/** Makes the views of one action: what it reads of a state. */
+/** Makes the view of one action: the keys that it reads of a state. */
 export type ViewOf = (state: State) => State
 
 /**
- * Compiles the reads of an action into the maker of its views.
+ * Compiles the reads of an action to a factory of its views.
  *
- * A view is a plain frozen object, with copies of its own of what cannot be frozen. Reading a declared key costs what any property costs; any other string key meets
- * the prototype, a proxy shared by all views of the action, which throws.
- * @param subject what reads, as the message begins: `Action "ask"`
- * @param keys those that an action of the graph reads or writes: whoever asks for one means state
+ * A view is a plain frozen object, with private copies of values that cannot be frozen. Reading a declared key costs as
+ * much as reading any property. Any other string key reaches the prototype, a proxy shared by all views of the action,
+ * which throws.
+ * @param subject subject of the message: `Action "ask"`
+ * @param keys keys that any action of the graph reads or writes; reading one of these undeclared is a mistake
  */
 export function createViews(subject: string, reads: Reads, keys: ReadonlySet<string>): ViewOf {
   const optional = new Set(reads.optional)
@@ -34,14 +35,14 @@ export function createViews(subject: string, reads: Reads, keys: ReadonlySet<str
       if (ASKED_OF_ANY.has(key) && !keys.has(key)) return undefined
       throw new ContractError(subject, { kind: 'undeclared-read', key, declared: names })
     },
-    // Whoever asks what it is learns that it is a plain object.
+    // Makes the view look like a plain object.
     getPrototypeOf: () => Object.prototype,
     set(_target, key, value, receiver) {
-      // Only an optional key lands here, while a view that has it is made: it becomes the view's own property.
+      // Only an optional key arrives here, while a view that has it is made: it becomes an own property of the view.
       return Reflect.defineProperty(receiver, key, { value, enumerable: true, writable: true, configurable: true })
     },
   })
-  // Required names stand on a prototype of their own, so that setting one does not meet the proxy.
+  // Required names have a prototype of their own, so that setting one does not reach the proxy.
   View.prototype = Object.create(
     guard,
     Object.fromEntries(reads.required.map((key) => [key, { writable: true, value: undefined }])),
@@ -52,7 +53,7 @@ export function createViews(subject: string, reads: Reads, keys: ReadonlySet<str
 }
 
 /**
- * Refuses a step whose demanded reads are unset.
+ * Rejects a step whose required reads are unset.
  * @throws {ContractError} naming every unset key
  */
 export function assertReads(subject: string, reads: Reads, state: State): void {
