@@ -9,7 +9,7 @@ import { conditionName } from './condition.js'
 import { assembleGraph, type CompiledGraph, createNode, type Edge, type PlanNode } from './plan.js'
 import { type DeclaredTransition, declaredTransitions, toEdge } from './transition.js'
 
-/** A graph as declared, its types forgotten. */
+/** A declared graph, without its types. */
 export interface DeclaredGraph {
   readonly actions: Readonly<Record<string, AnyRunnable>>
   readonly transitions?: Readonly<Record<string, unknown>> | undefined
@@ -106,7 +106,7 @@ function connect(
   }
 }
 
-/** Transitions that can never be taken. */
+/** Finds transitions that can never be taken. */
 function hidden(transitions: readonly DeclaredTransition[], at: string): GraphIssue[] {
   const issues: GraphIssue[] = []
   const always = transitions.findIndex(({ when }) => when === undefined)

@@ -4,22 +4,22 @@ import { equal } from '../state/equal.js'
 import { freezeAll, type State } from '../state/freeze.js'
 import { kindOf } from '../state/kind.js'
 
-/** A predicate over the state. It sees the whole state; a key that is not set yet is `undefined`. */
+/** A predicate over the whole state; an unset key is `undefined`. */
 export type Condition<in S> = (args: { readonly state: Readonly<S> }) => boolean
 
-/** A predicate over what an action threw, and the state before it. */
+/** A predicate over the error of an action and the state before it. */
 export type ErrorCondition<in S> = (args: { readonly state: Readonly<S>; readonly error: unknown }) => boolean
 
-/** Shorthand: every named key holds an equal value. Whatever state may hold is compared by content; `-0` is `0`. */
+/** Shorthand condition: every named key holds an equal value. Values are compared by content; `-0` equals `0`. */
 export type Equals<S> = { readonly [K in keyof S]?: S[K] }
 
-/** What can stand in `when`. */
+/** The type of `when`. */
 export type When<S> = Condition<S> | Equals<S>
 
-/** A part of a larger condition. A record says nothing of what else the state holds: where it stands says that. */
+/** An operand of a compound condition. A record does not determine the type of the state; its context does. */
 type Part<S> = Condition<S> | Equals<NoInfer<S>>
 
-/** A condition as the engine asks it. */
+/** A compiled condition. */
 export type Predicate = (args: { readonly state: never; readonly error?: unknown }) => unknown
 
 const names = new WeakMap<object, string>()
@@ -30,8 +30,8 @@ function named<F extends object>(fn: F, name: string): F {
 }
 
 /**
- * True when all conditions are, asked in order; after the first false one no further is asked, so a later condition may
- * rely on what an earlier one made sure of.
+ * True when all conditions hold. Evaluated in order up to the first false one, so a later condition may rely on an
+ * earlier one.
  *
  * @example
  * ```ts
@@ -45,13 +45,13 @@ export function and<S>(...conditions: readonly Part<S>[]): Condition<S> {
   return named((args) => all.every((test) => ask(test, args)), joined(conditions, 'and'))
 }
 
-/** True when one condition is, asked in order; after the first true one no further is asked. */
+/** True when any condition holds. Evaluated in order up to the first true one. */
 export function or<S>(...conditions: readonly Part<S>[]): Condition<S> {
   const any = conditions.map((condition) => toPredicate<S>(condition))
   return named((args) => any.some((test) => ask(test, args)), joined(conditions, 'or'))
 }
 
-/** True when the condition is not. */
+/** True when the condition does not hold. */
 export function not<S>(condition: Part<S>): Condition<S> {
   const test = toPredicate<S>(condition)
   return named((args) => !ask(test, args), `not (${conditionName(condition)})`)
@@ -64,13 +64,13 @@ function ask<S>(test: Condition<S>, args: { readonly state: Readonly<S> }): bool
   return answer
 }
 
-/** The condition as a function; an equality record becomes one. */
+/** Converts a condition to a function. */
 export function toPredicate<S>(condition: When<S>): Condition<S> {
   if (typeof condition === 'function') return condition
   if (!isCondition(condition)) throw new TypeError(noCondition('A condition', condition))
   const unfit = unfitCondition(condition)
   if (unfit !== undefined) throw new TypeError(`A condition ${unfit}`)
-  // Copies of what can be changed: a condition stays what it was when it was declared.
+  // A private copy, so that later mutations of the record do not change the condition.
   const entries = Object.entries(freezeAll(condition as State, 'A condition'))
   return named(
     ({ state }) =>
@@ -79,12 +79,12 @@ export function toPredicate<S>(condition: When<S>): Condition<S> {
   )
 }
 
-/** Whether a value can stand in `when`. */
+/** True for a valid `when`. */
 export function isCondition(value: unknown): boolean {
   return typeof value === 'function' || isPlainObject(value)
 }
 
-/** Why a record can never hold: it asks for what state cannot hold. */
+/** Why a record can never hold: it compares a key with a value that state cannot hold. Undefined for a valid record. */
 export function unfitCondition(condition: unknown): string | undefined {
   if (!isPlainObject(condition)) return undefined
   try {
@@ -97,7 +97,7 @@ export function unfitCondition(condition: unknown): string | undefined {
   }
 }
 
-/** Says that a value is no condition. */
+/** Formats the message for a value that is not a condition. */
 export function noCondition(subject: string, value: unknown): string {
   return `${subject} is ${describeValue(value)}. It takes ({ state }) => boolean, or a record of the values that keys hold.`
 }
@@ -110,7 +110,7 @@ const bracketed = (name: string, word: string): string => (word === 'and' && nam
 
 const LONGEST_NAME = 60
 
-/** What a person reads for a condition: its given name, `verdict = "good"`, or the expression of a short arrow function. */
+/** Display name of a condition: its given name, `verdict = "good"`, or the expression of a short arrow function. */
 export function conditionName(condition: unknown): string {
   if (typeof condition === 'function') return names.get(condition) ?? fromSource(condition)
   if (!isPlainObject(condition)) return 'condition'
@@ -119,7 +119,7 @@ export function conditionName(condition: unknown): string {
     .join(', ')
 }
 
-/** A value on one line, whatever it is: JSON where it has any. */
+/** Prints any value on one line, as JSON where possible. */
 function printed(value: unknown): string {
   if (typeof value === 'bigint') return `${value}n`
   if (typeof value === 'symbol' || typeof value === 'function') return describeValue(value)

@@ -8,12 +8,12 @@ export interface MachineTransition {
   readonly guard?: string
 }
 
-/** What a state of the statechart holds beside its transitions. */
+/** Metadata of a state of the statechart. */
 export interface MachineMeta {
   readonly kind: 'action' | 'map' | 'branch' | 'end'
   readonly reads?: readonly string[]
   readonly writes?: readonly string[]
-  /** True where a run of the graph halts. */
+  /** True when a run of the graph halts here. */
   readonly halts?: boolean
 }
 
@@ -28,28 +28,28 @@ export interface MachineState {
   readonly states?: Readonly<Record<string, MachineState>>
 }
 
-/** A statechart as plain data, as XState's `createMachine` takes it. */
+/** A statechart as plain data, accepted by XState's `createMachine`. */
 export interface MachineConfig {
   readonly id: string
   readonly initial: string
   readonly states: Readonly<Record<string, MachineState>>
 }
 
-/** The final state: no transition was true. */
+/** The final state: no transition holds. */
 export const FINISHED = '(finished)'
 
 const DEFAULT_ID = 'app'
 
 /**
- * The statechart of a plan: a state per action, which is left by the event `done.<action>` or `error.<action>` for the
- * first transition whose guard holds. A map action is a compound state, with the graphs of its branches inside as far
- * as they are known before it runs.
+ * Derives the statechart of a plan. Each action is a state; on the event `done.<action>` or `error.<action>` the first
+ * transition whose guard holds is taken. A map action is a compound state that contains the graphs of those branches
+ * known before it runs.
  */
 export function machineConfigOf(plan: Plan): MachineConfig {
   return configOf(plan, DEFAULT_ID, new Map())
 }
 
-/** @param taken how often each name of a guard is taken, in the whole statechart */
+/** @param taken uses of each guard name in the whole statechart */
 function configOf(plan: Plan, id: string, taken: Taken): MachineConfig {
   const guards = guardNames(plan.graph, pathOf(id), taken)
   const made = plan.graph.list.map((node): [string, MachineState] => [
@@ -84,7 +84,7 @@ function stateOf(plan: Plan, node: PlanNode, id: string, parent: string, names: 
   return { id, ...(tags.length === 0 ? {} : { tags }), meta, on, ...inside(node, id, names.taken) }
 }
 
-/** The place of a state below the machine: `all/*` of `app/all/*`, empty for the machine itself. */
+/** The path of a state below the machine: `all/*` for `app/all/*`, empty for the machine itself. */
 const pathOf = (id: string): string => id.slice(DEFAULT_ID.length + 1)
 
 /** The branches of a map, each a region of its own. */
@@ -104,19 +104,19 @@ function inside(node: PlanNode, id: string, taken: Taken): Pick<MachineState, 't
 
 const regionOf = (key: string): string => (key === '' ? '(graph)' : key)
 
-/** `#app/ask`, as XState reads it: a dot would part the id from a child. */
+/** An XState target, `#app/ask`, with dots escaped: a dot would separate the id from a child. */
 const targetOf = (id: string): string => `#${id.replaceAll('\\', '\\\\').replaceAll('.', '\\.')}`
 
 type GuardNames = ReadonlyMap<Predicate, string>
 type Taken = Map<string, number>
 
-/** The names of the guards of one graph, and of the whole statechart. */
+/** Guard names of one graph and of the whole statechart. */
 interface Names {
   readonly guards: GuardNames
   readonly taken: Taken
 }
 
-/** A name for each condition of a graph: its own behind the path of a branch, numbered where others have it too. */
+/** Names each condition of a graph: its own name after the path of its branch, numbered when the name is not unique. */
 function guardNames(graph: CompiledGraph, path: string, taken: Taken): GuardNames {
   const names = new Map<Predicate, string>()
   for (const node of graph.list) {
@@ -131,12 +131,12 @@ function guardNames(graph: CompiledGraph, path: string, taken: Taken): GuardName
   return names
 }
 
-/** The conditions of a plan and of the branches below it, by the names that its statechart gives them. */
+/** The conditions of a plan and of the branches below it, by their guard names. */
 export function guardsOf(plan: Plan): Readonly<Record<string, Predicate>> {
   return Object.fromEntries(guardEntries(plan, '', new Map()))
 }
 
-/** In the order in which the statechart is made, so that both number alike. */
+/** Visits conditions in the same order as the statechart, so that both use the same numbers. */
 function guardEntries({ graph }: Plan, path: string, taken: Taken): (readonly [string, Predicate])[] {
   const own = [...guardNames(graph, path, taken)].map(([test, name]) => [name, test] as const)
   const below = graph.list.flatMap((node) =>

@@ -3,13 +3,13 @@ import { type Inputs, NO_INPUTS } from '../action/inputs.js'
 import { partsOf } from '../action/make-action.js'
 import { acceptedNames, type Plan, singlePlan } from './plan.js'
 
-/** What runs as a branch: a plan, and the inputs that were bound over it. */
+/** The plan of a branch, and the inputs bound to it. */
 export interface BoundPlan {
   readonly plan: Plan
   readonly bound: Inputs
 }
 
-/** What may name a bare action that is a branch. */
+/** Names for a branch that is a bare action. */
 export interface BranchName {
   /** Its key in a record of actions. */
   readonly key?: string | undefined
@@ -19,15 +19,16 @@ export interface BranchName {
 
 const plans = new WeakMap<object, BoundPlan>()
 
-/** Remembers the plan behind a runnable graph. */
+/** Registers the plan of a runnable graph. */
 export function registerPlan(runnable: object, plan: Plan, bound: Inputs = NO_INPUTS): void {
   plans.set(runnable, { plan, bound })
 }
 
 /**
- * The plan behind a runnable graph or a bare action, which is a graph of one.
- * @param named what a bare action is called by its place: its key in a record, else its map. Its own name stands between.
- * @throws {TypeError} for what is neither
+ * The plan of a runnable graph, or of a bare action: a graph of one.
+ * @param named names for a bare action: its key in a record takes precedence over its own name, the name of its map is
+ * the fallback
+ * @throws {TypeError} for a value that is neither
  */
 export function planOf(branch: AnyRunnable, named: BranchName = {}): BoundPlan {
   const known = plans.get(branch)

@@ -10,44 +10,44 @@ export interface Edge {
   readonly test: Predicate | undefined
 }
 
-/** An action at its place in a graph. */
+/** An action in a graph. */
 export interface PlanNode {
   readonly name: string
   readonly index: number
-  /** How messages begin that speak of it: `Action "ask"`. */
+  /** Subject of messages about it: `Action "ask"`. */
   readonly subject: string
   readonly parts: ActionParts
   readonly view: ViewOf
   readonly edges: readonly Edge[]
   readonly errorEdges: readonly Edge[]
-  /** Whether it declares inputs of its own. */
+  /** True when it declares inputs. */
   readonly takesInputs: boolean
-  /** Whether something was bound to its inputs. */
+  /** True when any of its inputs is bound. */
   readonly bindsInputs: boolean
 }
 
-/** The nodes of a graph, and what is known of them together. */
+/** The nodes of a graph, and the facts derived from all of them. */
 export interface CompiledGraph {
   readonly nodes: ReadonlyMap<string, PlanNode>
   readonly list: readonly PlanNode[]
   readonly rules: StateRules
-  /** Every key that some action reads or writes. */
+  /** Every key that any action reads or writes. */
   readonly keys: ReadonlySet<string>
-  /** Every input that some action takes. */
+  /** Every input that any action accepts. */
   readonly accepts: Accepts
 }
 
-/** A graph that knows where it starts and where it halts: what an application runs. */
+/** A graph with an entrypoint and halts: the program of an application. */
 export interface Plan {
   readonly graph: CompiledGraph
   readonly entrypoint: PlanNode
-  /** Halts of its own, beside those of a run. */
+  /** Halts of the plan itself, in addition to those of a run. */
   readonly haltAfter: ReadonlySet<PlanNode>
 }
 
 /**
  * Makes a node without its transitions, which need all nodes.
- * @param keys those of the whole graph: each node adds its own
+ * @param keys key set of the whole graph, to which each node adds its own
  */
 export function createNode(
   name: string,
@@ -70,7 +70,7 @@ export function createNode(
   }
 }
 
-/** What is known of some nodes together. */
+/** Derives the facts of a graph from its nodes. */
 export function assembleGraph(nodes: ReadonlyMap<string, PlanNode>, rules: StateRules): CompiledGraph {
   const list = [...nodes.values()]
   return {
@@ -85,7 +85,7 @@ export function assembleGraph(nodes: ReadonlyMap<string, PlanNode>, rules: State
   }
 }
 
-/** The inputs that a run can give to an action: its own and handed on ones, without those that are bound. */
+/** The inputs that a run can give to an action: its own and those passed on, except bound ones. */
 export function acceptedNames(parts: ActionParts): ReadonlySet<string> {
   const names = new Set([...Object.keys(parts.spec), ...(parts.body.accepts?.names ?? [])])
   for (const name of [...Object.keys(parts.bound), ...Object.keys(parts.fromState)]) names.delete(name)
@@ -93,11 +93,11 @@ export function acceptedNames(parts: ActionParts): ReadonlySet<string> {
 }
 
 const NOTHING: ReadonlySet<PlanNode> = new Set()
-/** Of how many names of one action the plans are kept: names may come from data. */
+/** Maximum number of cached plans per action: names may come from data. */
 const KEPT = 1_000
 const single = new WeakMap<object, Map<string, Plan>>()
 
-/** A bare action as a graph of one. Made once for a name, and for all copies that differ only in what is bound. */
+/** A bare action as a graph of one. Cached by name, for all copies that differ only in bound inputs. */
 export function singlePlan(parts: ActionParts, name: string): Plan {
   let plans = single.get(parts.origin)
   if (plans === undefined || plans.size > KEPT) {
@@ -107,7 +107,7 @@ export function singlePlan(parts: ActionParts, name: string): Plan {
   let plan = plans.get(name)
   if (plan === undefined) {
     const node = createNode(name, 0, { ...parts, bound: {} }, new Set())
-    // What it reads is given by its map, so that nothing is filled in.
+    // The map supplies its reads, so schema defaults do not apply.
     const schema = parts.schema && { ...parts.schema, filled: [] }
     const rules = { schema, defaults: undefined, freeze: true }
     plan = { graph: assembleGraph(new Map([[name, node]]), rules), entrypoint: node, haltAfter: NOTHING }

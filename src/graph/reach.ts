@@ -2,7 +2,7 @@ import type { PlanNode } from './plan.js'
 
 const followers = (node: PlanNode): PlanNode[] => [...node.edges, ...node.errorEdges].map((edge) => edge.to)
 
-/** The actions that can run when a run starts at `from`. */
+/** The actions that can run in a run that starts at `from`. */
 export function reachable(from: PlanNode): ReadonlySet<PlanNode> {
   const seen = new Set([from])
   for (const node of seen) for (const next of followers(node)) seen.add(next)

@@ -5,19 +5,19 @@ import type { OneOrMany } from '../internal/type-tools.js'
 import type { CompiledGraph, Plan, PlanNode } from './plan.js'
 import { reachable, settableKeys } from './reach.js'
 
-/** Where to halt: the name of an action, or every action that has a tag. */
+/** A halt: the name of an action, or a tag shared by several. */
 export type Halt<Names, Tags> = Names | { readonly tag: Tags }
 export type Halts = OneOrMany<Halt<string, string>> | undefined
 
-/** A plan with what is doubtful about it. */
+/** A plan with its warnings. */
 export interface CheckedPlan {
   readonly plan: Plan
   readonly warnings: readonly GraphIssue[]
 }
 
 /**
- * The actions that halts name.
- * @param field the option they stand in, for messages
+ * Resolves halts to the actions they name.
+ * @param field name of the option, for messages
  * @throws {GraphError} for every unknown name or tag
  */
 export function resolveHalts(graph: CompiledGraph, halts: Halts, field: string): ReadonlySet<PlanNode> {
@@ -67,8 +67,8 @@ function collectHalts(graph: CompiledGraph, halts: Halts, at: string, issues: Gr
 
 /**
  * Gives a graph its entrypoint and halts.
- * @param given the keys of the initial state, where it is known
- * @throws {GraphError} with every unknown name, halt that cannot be reached, and, where the initial state is known, read
+ * @param given keys of the initial state, if known
+ * @throws {GraphError} with every unknown name, every unreachable halt and, if the initial state is known, every read
  * that nothing can have written
  */
 export function checkPlan(graph: CompiledGraph, entry: string, halts: Halts, given?: readonly string[]): CheckedPlan {
@@ -102,7 +102,7 @@ export function checkPlan(graph: CompiledGraph, entry: string, halts: Halts, giv
   return { plan: { graph, entrypoint, haltAfter }, warnings }
 }
 
-/** Reads of reachable actions that neither the initial state nor an action before them can have set. */
+/** Reads of reachable actions that neither the initial state nor an earlier action can have set. */
 function unwritten(graph: CompiledGraph, entrypoint: PlanNode, given: readonly string[]): GraphIssue[] {
   const defaults = [...Object.keys(graph.rules.defaults ?? {}), ...(graph.rules.schema?.filled ?? [])]
   const issues: GraphIssue[] = []
@@ -129,9 +129,9 @@ function whyUnset(graph: CompiledGraph, node: PlanNode, missing: readonly string
 const startable = new WeakMap<Plan, Set<string>>()
 
 /**
- * What keeps a plan from working on a state with these keys, behind its first action, which tells its own: asked once for
- * each set of keys.
- * @returns undefined where nothing does
+ * Checks that a plan can run on a state with these keys. The first action is skipped, since it checks its own reads.
+ * Cached per set of keys.
+ * @returns the reason why it cannot run; undefined when it can
  */
 export function cannotStart(plan: Plan, given: readonly string[]): string | undefined {
   const known = startable.get(plan) ?? new Set()

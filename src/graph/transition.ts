@@ -13,7 +13,7 @@ import {
 } from './condition.js'
 import type { Edge, PlanNode } from './plan.js'
 
-/** A transition that is taken when its condition holds. `name` is what pictures and messages show for it. */
+/** A transition taken when its condition holds. `name` is shown in diagrams and messages. */
 export interface Conditional<To, When> {
   readonly to: To
   readonly when: When
@@ -26,35 +26,34 @@ export interface Unconditional<To> {
   readonly when?: never
 }
 
-/** A target, or several with conditions: in order, first true one wins; only the last may be unconditional. */
+/** One target, or several with conditions: the first that holds wins; only the last may be unconditional. */
 export type TransitionList<To, When> =
   | To
   | readonly [...Conditional<To, When>[], Conditional<To, When> | Unconditional<To>]
 
-/** A list of transitions that is made of data. */
+/** A list of transitions built from data. */
 export type DynamicTransitions<To, When> = readonly (Conditional<To, When> | Unconditional<To>)[]
 
 /**
- * The transitions of one action. Where the names of actions are known to the compiler, it checks that nothing stands
- * behind an unconditional one; where they are just texts, the list may be made of data, and is checked as the graph is
- * made.
+ * The transitions of one action. With literal action names, the compiler rejects any transition after an unconditional
+ * one. With names of type `string` the list may be built from data, and is checked when the graph is made.
  */
 export type Transitions<To, When> =
   | TransitionList<To, When>
   | (string extends To ? DynamicTransitions<To, When> : never)
 
-/** A transition as declared, whatever its form. */
+/** A declared transition, in any form. */
 export interface DeclaredTransition {
   readonly to: string
   readonly when: When<State> | undefined
   readonly name: string | undefined
-  /** Why it cannot be. */
+  /** Why the transition is invalid. */
   readonly fault: string | undefined
 }
 
 type Loose = string | readonly (Conditional<string, unknown> | Unconditional<string>)[]
 
-/** Both forms of a transition list as one; undefined for what is neither. */
+/** Normalises both forms of a transition list; undefined for any other value. */
 export function declaredTransitions(list: Loose | undefined): readonly DeclaredTransition[] | undefined {
   if (list === undefined) return []
   if (typeof list === 'string') return [{ to: list, when: undefined, name: undefined, fault: undefined }]
@@ -87,7 +86,7 @@ export function toEdge(declared: DeclaredTransition, to: PlanNode): Edge {
 
 /**
  * The first transition that holds, in declaration order; undefined when none does.
- * @throws {ContractError} when a condition throws, or answers anything but true or false
+ * @throws {ContractError} when a condition throws or does not return a boolean
  */
 export function chooseEdge(from: PlanNode, edges: readonly Edge[], state: State, error?: unknown): Edge | undefined {
   for (const edge of edges) if (edge.test === undefined || holds(from, edge, edge.test, state, error)) return edge

@@ -8,20 +8,20 @@ import { type ParsedEntry, sourceFault } from './entries.js'
 import { isBranch } from './fan-out.js'
 import type { BranchTask } from './task.js'
 
-/** Makes the first states of branches: updates laid over what the map reads. */
+/** Makes the initial states of branches: updates over the reads of the map. */
 export class BranchStates {
   readonly #subject: string
   readonly #base: State
 
-  /** @param view what the map action reads of its parent's state */
+  /** @param view reads of the map action */
   constructor(subject: string, view: State) {
     this.#subject = subject
     this.#base = heldState(view)
   }
 
   /**
-   * @param update what the entry says; its keys are keys of the branch or of the map's reads
-   * @throws {ContractError} for what is no update, names a key that nothing knows, or holds what cannot be state
+   * @param update update of the entry; its keys are keys of the branch or of the map's reads
+   * @throws {ContractError} for a value that is not an update, an unknown key, or a value that state cannot hold
    */
   over(what: string, branch: AnyRunnable, update: unknown): State {
     if (update === undefined || update === null) return this.#base
@@ -32,9 +32,10 @@ export class BranchStates {
 
 /**
  * Checks and freezes an update over the state of a branch.
- * @param keys those that the branch's actions read or write; `base`: the state it is laid over
- * @returns the update, or another one where a value was copied as it entered
- * @throws {ContractError} for what is no update, names a key that nothing knows, or holds what cannot be state
+ * @param keys keys that the branch's actions read or write
+ * @param base state below the update
+ * @returns the update, or a new one when a value was copied on entry
+ * @throws {ContractError} for a value that is not an update, an unknown key, or a value that state cannot hold
  */
 export function checkBranchUpdate(
   subject: string,
@@ -61,7 +62,10 @@ export function checkBranchUpdate(
   return freezeAll(update, subject)
 }
 
-/** An entry as a task. @param named its key in a record of actions */
+/**
+ * Converts an entry to a task.
+ * @param named its key in a record of actions
+ */
 export function toTask(
   parsed: ParsedEntry,
   index: number,
@@ -83,7 +87,7 @@ export function toTask(
   }
 }
 
-/** @throws {ContractError} when an entry is no action and no runnable graph */
+/** @throws {ContractError} when an entry is neither an action nor a runnable graph */
 export function assertRunnable(subject: string, what: string, thing: unknown): AnyRunnable {
   if (isBranch(thing)) return thing
   const graph = isPlainObject(thing) && typeof thing['runnable'] === 'function'
@@ -93,7 +97,7 @@ export function assertRunnable(subject: string, what: string, thing: unknown): A
 
 const NOTHING: Accepts = { names: new Set(), open: false }
 
-/** The inputs that branches take, as far as they are known before the map runs. */
+/** The inputs that branches take, as far as known before the map runs. */
 export function acceptedBy(source: unknown): Accepts {
   if (isBranch(source)) return inputsOf(source)
   const items = Array.isArray(source)
@@ -117,7 +121,7 @@ function merge(a: Accepts, b: Accepts): Accepts {
   return { names: new Set([...a.names, ...b.names]), open: a.open || b.open }
 }
 
-/** Calls a source that is a function; any other is the items already. */
+/** Calls a source function; any other source is the list of items already. */
 export function callSource(
   source: unknown,
   args: { readonly state: State; readonly inputs: Inputs; readonly signal: AbortSignal },
@@ -126,7 +130,7 @@ export function callSource(
   return (source as (given: typeof args) => unknown)(args)
 }
 
-/** The branches of a source, as far as they are known before the map runs. */
+/** The branches of a source, as far as known before the map runs. */
 export function outlineOf(source: unknown): readonly Outlined[] {
   if (isBranch(source)) return [{ key: '*', branch: source }]
   if (!Array.isArray(source) && !isPlainObject(source)) return []

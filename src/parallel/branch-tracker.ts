@@ -1,38 +1,32 @@
 import { describeValue } from '../internal/guards.js'
 
-/** A tracker, as far as a map needs to know it. */
+/** The part of a tracker that a map needs. */
 export interface BranchTracker {
   /** Called with each event, in order. */
   readonly track: (event: never) => void
 }
 
-/** The step of a map, for a function that chooses who records its branches. */
+/** The step of a map, passed to a function that chooses the tracker of its branches. */
 export interface TrackedMap {
-  /** The application that the map belongs to. */
+  /** The id of the application that runs the map. */
   readonly appId: string
-  /** Where that application stands, printed; empty for the root. */
+  /** The printed path of that application; empty for the root. */
   readonly path: string
-  /** The map. */
+  /** The name of the map. */
   readonly action: string
   readonly sequenceId: number
 }
 
-/** Who records the branches of a map: as the application, nobody, or a tracker of their own. */
+/** The tracker of a map's branches: that of the application, none, or one of their own. */
 export type TrackerChoice = 'cascade' | null | BranchTracker
 
-/**
- * Refuses what is no tracker.
- * @throws {TypeError}
- */
+/** @throws {TypeError} for a value that is not a tracker */
 export function assertTracker(value: unknown, more = ''): void {
   if (typeof value === 'object' && value !== null && 'track' in value && typeof value.track === 'function') return
   throw new TypeError(`tracker is ${describeValue(value)}. It takes a tracker, { track(event) {} }${more}.`)
 }
 
-/**
- * Refuses what says nothing of who records.
- * @throws {TypeError}
- */
+/** @throws {TypeError} for a value that is not a {@link TrackerChoice} */
 export function assertTrackerChoice(value: unknown): void {
   if (value !== undefined && value !== null && value !== 'cascade') assertTracker(value, ", 'cascade' or null")
 }

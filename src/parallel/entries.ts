@@ -4,20 +4,20 @@ import { ContractError } from '../errors.js'
 import { describeValue, isAsyncIterable, isIterable, isPlainObject, isThenable, messageOf } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
 
-/** One entry of a source, its extras parted from the thing. */
+/** One entry of a source, separated from its options. */
 export interface ParsedEntry extends FailurePolicy {
   readonly thing: unknown
   readonly key: string | undefined
   readonly inputs: Inputs | undefined
 }
 
-/** A source, whatever its form: of known length, or to be pulled from. */
+/** A source of any form: with known length, or pulled one by one. */
 export type Entries<T> =
   | { readonly kind: 'known'; readonly length: number; readonly at: (index: number) => T }
   | { readonly kind: 'pulled'; readonly waits: false; readonly iterator: Iterator<T> }
   | { readonly kind: 'pulled'; readonly waits: true; readonly iterator: AsyncIterator<T> }
 
-/** An entry with the key that its place gives it: the name in a record, else undefined. */
+/** An entry with its name in a record; undefined for other sources. */
 export interface Placed {
   readonly entry: unknown
   readonly name: string | undefined
@@ -25,8 +25,8 @@ export interface Placed {
 
 /**
  * Reads a source.
- * @param what the option it stands in, for messages: `states`
- * @throws {ContractError} for what is no source
+ * @param what name of the option, for messages: `states`
+ * @throws {ContractError} for a value that is not a source
  */
 export function entriesOf(subject: string, what: string, items: unknown): Entries<Placed> {
   if (Array.isArray(items)) {
@@ -49,7 +49,7 @@ export function entriesOf(subject: string, what: string, items: unknown): Entrie
   )
 }
 
-/** Wraps what an iterator yields, and hands `return` through. */
+/** Wraps an iterator's values, and forwards `return`. */
 function placed(iterator: Iterator<unknown>): Iterator<Placed> {
   return {
     next: () => wrap(iterator.next()),
@@ -76,7 +76,7 @@ function wrap(result: IteratorResult<unknown>): IteratorResult<Placed> {
     : { done: false, value: { entry: result.value, name: undefined } }
 }
 
-/** The key that an entry says, without looking at the rest of it. */
+/** The explicit key of an entry, without parsing the rest of it. */
 export function keyOfEntry({ entry, name }: Placed): string | undefined {
   const options: unknown = Array.isArray(entry) ? entry[1] : undefined
   return isPlainObject(options) && typeof options['key'] === 'string' ? options['key'] : name
@@ -85,8 +85,8 @@ export function keyOfEntry({ entry, name }: Placed): string | undefined {
 const OPTIONS = `key inputs ${FAILURE_OPTIONS}`.split(' ')
 
 /**
- * Parts an entry from its extras: `thing` or `[thing, { key, inputs, retry, timeoutMs, fallback }]`.
- * @throws {ContractError} for extras of another shape
+ * Separates an entry from its options: `thing` or `[thing, { key, inputs, retry, timeoutMs, fallback }]`.
+ * @throws {ContractError} for options of another shape
  */
 export function parseEntry(subject: string, what: string, { entry, name }: Placed): ParsedEntry {
   if (!Array.isArray(entry)) return { thing: entry, key: name, inputs: undefined, ...NO_POLICY }
@@ -100,7 +100,7 @@ export function parseEntry(subject: string, what: string, { entry, name }: Place
   return { thing, ...parseOptions(subject, what, options, name) }
 }
 
-/** Reads the extras of an entry or a task. */
+/** Parses the options of an entry or a task. */
 export function parseOptions(
   subject: string,
   what: string,
@@ -132,7 +132,7 @@ function policyOf(subject: string, what: string, options: Readonly<Record<string
   }
 }
 
-/** A fault of a source: which map, and what to do. */
+/** Makes the error for an invalid source, with its map. */
 export function sourceFault(subject: string, message: string, cause?: unknown): ContractError {
   return new ContractError(subject, { kind: 'source', message }, undefined, cause === undefined ? undefined : { cause })
 }

@@ -21,13 +21,13 @@ import type { BranchFallback } from './source.js'
 import type { BranchTask } from './task.js'
 import { type BranchType, type CompiledWatch, compileWatch, type WatchOption } from './watch.js'
 
-/** A persister, as far as a map needs to know it. */
+/** The part of a persister that a map needs. */
 export interface BranchPersister {
   readonly name: string
   readonly driver: object
 }
 
-/** @throws {TypeError} for what is none */
+/** @throws {TypeError} for a value that is not a valid `persister` option */
 function assertPersister(given: unknown): unknown {
   if (given === undefined || given === 'cascade') return undefined
   if (given === null || (typeof given === 'object' && 'journal' in given)) return given
@@ -36,68 +36,68 @@ function assertPersister(given: unknown): unknown {
 
 type StateOfBranch<B> = B extends BranchType<infer State, unknown> ? State : never
 
-/** Said once, the same for every way to fan out. */
+/** Options shared by all kinds of map actions. */
 export interface FanOutOptions<S, W extends keyof S, P extends SettlePolicy, Tag extends string, T, M = unknown> {
-  /** The keys of the parent's state that its fold returns: all of them, and no other. */
+  /** State keys of the parent that the fold returns: all of them, and no other. */
   readonly writes: readonly W[]
   /** Names shared by several actions, for halting. Default: none. */
   readonly tags?: readonly Tag[]
   /**
-   * What it is called where it is a branch by itself. Its key in a graph or in a record of branches comes first.
+   * Name of the map when it runs as a branch by itself. Its key in a graph or in a record of branches takes precedence.
    * Default: the name of the map above.
    */
   readonly name?: string
-  /** When the map has enough; see {@link SettlePolicy}. Default `'all'`. */
+  /** When the map stops waiting for branches; see {@link SettlePolicy}. Default `'all'`. */
   readonly settle?: P
   /**
-   * How many branches live at once (default 64; `Infinity`: all of them); or a {@link Limit} shared with other maps:
-   * then no more than 64 live, and as many of their actions run as the limit lets. A branch that waits for a message
-   * from outside does not count: the next one begins, so that all that need a person ask at once. Once it is answered it
-   * goes on when there is a place for it, before a new branch begins.
+   * Maximum number of live branches (default 64; `Infinity`: no limit); or a {@link Limit} shared with other maps: then
+   * at most 64 branches live, and the limit bounds their running actions. A branch that waits for a message from
+   * outside does not count: the next one starts, so that all requests for a person are made at once. Once answered, it
+   * resumes when there is room, before any new branch starts.
    */
   readonly concurrency?: number | Limit
   /**
-   * How long cancelled branches may take to end, in milliseconds, before they are given up as leaked. Default: the
-   * application's `graceMs`. A deadline of whatever is above cuts it short.
+   * Time that cancelled branches may take to end, in milliseconds, before they are abandoned as leaked. Default: the
+   * application's `graceMs`. A shorter deadline from above cuts it short.
    */
   readonly graceMs?: number
   /**
-   * Where the branches are stored, and all below them: as the application is (`'cascade'`, the default), nowhere
-   * (`null`), or in a persister of their own, whether the application has one or not. Where it has none, a fan-out that
-   * was cut off is found again by the `appId` of the application, so give it one that stays.
+   * Where the branches, and everything below them, are stored: with the application (`'cascade'`, the default), nowhere
+   * (`null`), or in a persister of their own, even when the application has none. Without an application persister,
+   * resuming needs a stable `appId`.
    */
   readonly persister?: 'cascade' | null | BranchPersister
   /**
-   * Who records the branches, and all below them: whoever records the application (`'cascade'`, the default), nobody
-   * (`null`), or a tracker of their own, which takes effect where the application has one too. A function is asked at
-   * each visit of the map.
+   * Tracker of the branches and everything below them: that of the application (`'cascade'`, the default), none
+   * (`null`), or a tracker of their own, which takes effect only when the application has one too. A function is called
+   * at each visit of the map.
    */
   readonly tracker?: TrackerChoice | ((map: TrackedMap) => TrackerChoice)
   /**
-   * How often a branch goes on at a step that failed, with its last committed state: the default of the branches. A
-   * `reduce` that fails is called again as often, over the results it has. Default: never.
+   * Default for the branches: how often a branch retries a failed step from its last committed state. A failed `reduce`
+   * is also called again this often, with the same results. Default: never.
    */
   readonly retry?: Retry
   /**
-   * Fails a branch with a {@link TimeoutError} this many milliseconds after its first step began, over all attempts,
-   * the time in the queue not counted: the default of the branches. Default: no limit.
+   * Default for the branches: fails a branch with a {@link TimeoutError} this many milliseconds after its first step
+   * began, over all attempts, excluding time in the queue. Default: no limit.
    */
   readonly timeoutMs?: number
   /**
-   * Makes a success of a branch that failed, not of one that was cancelled: the default of the branches. Stands after
-   * the sources. Default: a failure stays one.
+   * Default for the branches: turns a failure of a branch, but not a cancel, into a success. Must be written after the
+   * sources, for type inference. Default: none.
    */
   readonly fallback?: BranchFallback<Name<T>, StateOfBranch<T[Name<T>]>>
   /**
-   * Called for each chunk, committed step, message and end of a branch, in the moment it becomes true. May cancel
-   * branches on it, not under `settle: 'all'`. What it throws is a `fault`, and the map goes on; it is not awaited.
-   * After a resume it gets the ends that are stored first. With `{ memory, on }` it has a memory of its own for each
-   * visit of the map. Stands after the sources.
+   * Called synchronously for each chunk, committed step, message and end of a branch. May cancel branches, except under
+   * `settle: 'all'`. Not awaited; a throw emits a `fault`, and the map continues. After a resume it gets the stored
+   * ends first. With `{ memory, on }` each visit of the map has its own memory. Must be written after the sources, for
+   * type inference.
    */
   readonly watch?: WatchOption<T, P, M>
 }
 
-/** What the sources of a map are called with. */
+/** Arguments for the sources of a map. */
 export interface FanOutArgs {
   readonly subject: string
   readonly state: State
@@ -105,11 +105,11 @@ export interface FanOutArgs {
   readonly signal: AbortSignal
 }
 
-/** How a map finds its branches: entries, and what each entry says. */
+/** How a map finds its branches: its entries, and the conversion of each. */
 export interface TaskSource {
   readonly entries: Entries<Placed>
   readonly toTask: (placed: Placed, index: number) => BranchTask
-  /** The key that an entry says itself; undefined where its position is the key. */
+  /** The explicit key of an entry; undefined when its position is the key. */
   readonly keyOf: (placed: Placed) => string | undefined
 }
 
@@ -122,21 +122,21 @@ export interface FanOut extends ActionBody {
   readonly window: number
   readonly limit: Limit | undefined
   readonly graceMs: number | undefined
-  /** What becomes of the failure of a branch that says nothing itself. */
+  /** Failure policy of branches without one of their own. */
   readonly defaults: FailurePolicy
   readonly watch: CompiledWatch | undefined
   readonly fold: Fold
-  /** Where its branches are stored: as the application is, nowhere, or somewhere else. */
+  /** Where its branches are stored: with the application, nowhere, or in another persister. */
   readonly persister: unknown
-  /** Who records its branches. */
+  /** Tracker of its branches. */
   readonly tracker: unknown
-  /** A sub-graph: one branch, whose failure is the action's own. */
+  /** True for a sub-graph: one branch, whose failure is the failure of the action. */
   readonly single: boolean
 }
 
 const DEFAULT_WINDOW = 64
 
-/** The options that all ways to fan out share, their types forgotten. */
+/** Options shared by all kinds of map actions, without their types. */
 interface Loose extends LooseFold, LoosePolicy {
   readonly settle?: unknown
   readonly concurrency?: number | Limit
@@ -146,8 +146,8 @@ interface Loose extends LooseFold, LoosePolicy {
 }
 
 /**
- * Compiles what all ways to fan out share.
- * @throws {TypeError | RangeError} for options that cannot be
+ * Compiles the shared options of a map action.
+ * @throws {TypeError | RangeError} for invalid options
  */
 export function createFanOut(
   options: Loose,
@@ -160,7 +160,7 @@ export function createFanOut(
   const shared = typeof concurrency === 'object'
   if (shared) semaphoreOf(concurrency)
   if (typeof options.tracker !== 'function') assertTrackerChoice(options.tracker)
-  const graceMs = parseGrace(options.graceMs) // of the whole map, its source and its fold too: no default of each branch
+  const graceMs = parseGrace(options.graceMs) // covers the whole map, with its source and fold, so it is no default of single branches
   const defaults = parsePolicy({ ...options, graceMs: undefined })
   return {
     kind: 'fan-out',
@@ -180,7 +180,7 @@ export function createFanOut(
   }
 }
 
-/** A branch is told what holds by default where its own entry says nothing. */
+/** Applies the defaults of the map to entries without options of their own. */
 function withDefaults(source: TaskSource, defaults: FailurePolicy): TaskSource {
   const { toTask } = source
   return {
@@ -196,7 +196,7 @@ export function isFanOut(body: ActionBody): body is FanOut {
   return body.kind === 'fan-out'
 }
 
-/** Whether a value can be a branch. */
+/** True for a value that can run as a branch. */
 export function isBranch(value: unknown): value is AnyRunnable {
   return (
     typeof value === 'object' &&

@@ -12,48 +12,50 @@ import type { ResultOf } from './watch.js'
 /** Any result of a map with the branch types `T`, under the policy `P`. */
 export type ResultIn<T, P> = { [K in Name<T>]: ResultOf<T, P, K> }[Name<T>]
 
-/** What `reduce` is given when the branches have settled as the policy asks. */
+/** Arguments of `reduce`, called when the map has settled. */
 export interface ReduceArgs<State, Inputs, T, P> extends SourceArgs<State, Inputs> {
   /** The results by key. */
   readonly branches: { readonly [K in Name<T>]: ResultOf<T, P, K> }
   /** The results in declaration order. */
   readonly results: readonly ResultIn<T, P>[]
 }
-/** What `reduceEach` is given, once for each settled branch. */
+/** Arguments of `reduceEach`, called once for each settled branch. */
 export interface ReduceEachArgs<Acc, State, Inputs, Result> extends SourceArgs<State, Inputs> {
-  /** What it returned for the branch before; `initial` at the first. */
+  /** The return value for the previous branch; `initial` at the first. */
   readonly acc: Acc
   readonly result: Result
 }
-/** What `reduceLive` is given, when the map starts. */
+/** Arguments of `reduceLive`, called when the map starts. */
 export interface ReduceLiveArgs<State, Inputs, Result> extends SourceArgs<State, Inputs> {
   readonly branches: {
-    /** The results in order of settling, each given once. Completes when every branch has settled. */
+    /** The results in order of settling, each once. Completes when every branch has settled. */
     asCompleted(): AsyncIterable<Result>
   }
 }
 
-/** Folds the settled branches into the parent's state, at the end and all at once. Stands after the sources. */
+/**
+ * Folds all settled branches into the parent's state at the end. Must be written after the sources, for type inference.
+ */
 export interface ReduceAll<State, Inputs, U, P, T> {
-  /** Returns the update of the parent. Called once, when the branches have settled as the policy asks. */
+  /** Returns the update of the parent. Called once, when the map has settled. */
   readonly reduce: (args: ReduceArgs<State, Inputs, T, P>) => U | Promise<U>
   readonly reduceEach?: undefined
   readonly reduceLive?: undefined
 }
-/** Folds each branch when it has settled, into what becomes the update. Keeps nothing of a branch that was folded. */
+/** Folds each branch when it settles; the final accumulator is the update. Folded branches are not kept in memory. */
 export interface ReduceEach<State, Inputs, U, W, P, T> {
   readonly reduce?: undefined
   readonly reduceLive?: undefined
-  /** In which order `reduceEach` is called: as branches settle (default), or as they were declared. */
+  /** Order of the calls of `reduceEach`: as branches settle (default), or as they were declared. */
   readonly order?: 'settled' | 'declared'
-  /** Returns the next `acc`; the last one is the update. One call at a time; meanwhile branches go on. */
+  /** Returns the next `acc`; the last one is the update. Calls are sequential; branches continue meanwhile. */
   readonly reduceEach: (args: ReduceEachArgs<W, State, Inputs, ResultIn<T, P>>) => U | Promise<U>
-  /** The first `acc`: a value, which is frozen, or a function that makes it for each visit. */
+  /** The first `acc`: a value, which is frozen, or a function that creates it for each visit. */
   readonly initial: W | ((args: SourceArgs<State, Inputs>) => W)
 }
-/** Runs beside the branches, from the start of the map. Stands after the sources. */
+/** Runs beside the branches, from the start of the map. Must be written after the sources, for type inference. */
 export interface ReduceLive<State, Inputs, U, P, T> {
-  /** Returns the update of the parent; by returning early it says that it has enough: the rest is cancelled. */
+  /** Returns the update of the parent. Returning early cancels the remaining branches. */
   readonly reduceLive: (args: ReduceLiveArgs<State, Inputs, ResultIn<T, P>>) => U | Promise<U>
   readonly reduce?: undefined
   readonly reduceEach?: undefined
@@ -63,7 +65,7 @@ type AnyFold<State, Inputs, U, Written, W extends PropertyKey, P, T> =
   | (ReduceAll<State, Inputs, U, P, T> & Exact<'reduce', NoInfer<U>, W>)
   | (ReduceEach<State, Inputs, U, Written, P, T> & Exact<'reduceEach', NoInfer<U>, W>)
   | (ReduceLive<State, Inputs, U, P, T> & Exact<'reduceLive', NoInfer<U>, W>)
-/** How a map folds its branches into what it writes: exactly one of `reduce`, `reduceEach` and `reduceLive`. */
+/** The fold of a map into its writes: exactly one of `reduce`, `reduceEach` and `reduceLive`. */
 export type FoldOptions<
   S,
   R extends string,
@@ -75,9 +77,9 @@ export type FoldOptions<
   In extends GivenTo<S> = S,
 > = AnyFold<ReadsOf<S, R>, InputsOut<NoInfer<I>>, U, WritesOf<In, W>, W, P, T>
 
-/** A function of the user's, its types forgotten. */
+/** A user function without its types. */
 type Loose = (args: object) => unknown
-/** How a map folds, compiled. */
+/** A compiled fold. */
 export type Fold =
   | { readonly kind: 'all'; readonly reduce: Loose }
   | {
@@ -88,7 +90,7 @@ export type Fold =
     }
   | { readonly kind: 'live'; readonly reduceLive: Loose }
 
-/** The options of {@link compileFold}, their types forgotten. */
+/** The options of {@link compileFold}, without their types. */
 export interface LooseFold {
   readonly reduce?: unknown
   readonly reduceEach?: unknown
@@ -100,7 +102,7 @@ export interface LooseFold {
 const WAYS = ['reduce', 'reduceEach', 'reduceLive'] as const
 
 /**
- * Compiles the one way in which a map folds its branches.
+ * Compiles the fold of a map.
  * @throws {TypeError} for none or more than one, and for options that belong to another
  */
 export function compileFold(options: LooseFold): Fold {
@@ -125,7 +127,7 @@ function compileEach({ initial, order = 'settled' }: LooseFold, reduceEach: Loos
   return { kind: 'each', reduceEach, initial: first, declared: order === 'declared' }
 }
 
-/** Each visit of the map starts on a value of its own. */
+/** Each visit of the map gets its own initial value. */
 function startOn(initial: unknown): Loose {
   const held = deepFreeze(initial, 'A map action', 'initial')
   return () => isolate(held)

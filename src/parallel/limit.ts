@@ -1,41 +1,44 @@
 import { describeValue } from '../internal/guards.js'
 
 /**
- * How many actions may run at once, shared by whatever is given the same limit.
+ * A limit on concurrently running actions, shared by all maps and applications that use it.
  *
- * Counts running leaf actions: a branch that stands at a map or a sub-graph holds no permit, so nested maps under one
- * limit never wait for each other.
+ * Counts running leaf actions: a branch that is inside a map or a sub-graph holds no permit, so nested maps under one
+ * limit never deadlock.
  */
 export interface Limit {
-  /** How many; `Infinity` where there is no bound. */
+  /** Number of permits; `Infinity` for no limit. */
   readonly max: number
-  /** How many run now. More than `max` for a while after it was made smaller. */
+  /** Number of running actions. May exceed `max` for a while after it was reduced. */
   readonly running: number
-  /** How many wait for their turn. */
+  /** Number of actions waiting for a permit. */
   readonly waiting: number
   /**
-   * Changes how many may run. Made larger, those that wait begin at once. Made smaller, nothing that runs is
-   * interrupted: the next begins when fewer than `max` run.
+   * Changes the number of permits. Raising it starts waiting actions at once. Lowering it interrupts nothing: the next
+   * action starts when fewer than `max` run.
    * @param max a whole number above 0, or `Infinity`
    * @throws {RangeError} for anything else
    */
   resize(max: number): void
 }
 
-/** A permit asked for. */
+/** A pending request for a permit. */
 export interface PermitRequest {
-  /** Called once the permit is there; not after `cancel`. */
+  /** Called when the permit is granted; never after `cancel`. */
   readonly granted: () => void
 }
 
 const semaphores = new WeakMap<Limit, Semaphore>()
 
-/** First come, first served; exact: nobody begins while `max` run, and never fewer run while someone waits. */
+/**
+ * A fair, exact semaphore: first come, first served; never more than `max` permits, and no idle permit while a request
+ * waits.
+ */
 export class Semaphore {
   max: number
   running = 0
   readonly #waiting = new Set<PermitRequest>()
-  /** One for good: a new one would pass by all that was taken from the front. It never comes to the end. */
+  /** One iterator for the lifetime: a new one would skip over all removed entries. It never finishes. */
   readonly #turns = this.#waiting.values()
 
   constructor(max: number) {
@@ -54,7 +57,7 @@ export class Semaphore {
     }
   }
 
-  /** Takes a permit if one is free and nobody waits for it. */
+  /** Takes a permit if one is free and no request waits for it. */
   tryAcquire(): boolean {
     if (this.running >= this.max || this.#waiting.size > 0) return false
     this.running += 1
@@ -65,7 +68,7 @@ export class Semaphore {
     this.#waiting.add(request)
   }
 
-  /** Gives up waiting. */
+  /** Withdraws a request. */
   cancel(request: PermitRequest): void {
     this.#waiting.delete(request)
   }
@@ -76,7 +79,7 @@ export class Semaphore {
   }
 
   #grantNext(): void {
-    const next = this.#turns.next().value as PermitRequest // somebody waits, and whoever had a turn is out
+    const next = this.#turns.next().value as PermitRequest // the set is not empty, and granted requests are removed from it
     this.#waiting.delete(next)
     next.granted()
   }
@@ -85,13 +88,14 @@ export class Semaphore {
 /**
  * Makes a limit to share between maps or applications.
  *
- * @param max how many leaf actions may run at once: a whole number above 0, or `Infinity`
+ * @param max maximum number of running leaf actions: a whole number above 0, or `Infinity`
  * @throws {RangeError} for anything else
  *
  * @example
  * ```ts
  * const fewCalls = createLimit(4)
  * ```
+ *
  */
 export function createLimit(max: number): Limit {
   const semaphore = new Semaphore(checkCount('createLimit', max))
@@ -111,14 +115,14 @@ export function createLimit(max: number): Limit {
   return limit
 }
 
-/** The semaphore behind a limit. */
+/** The semaphore of a limit. */
 export function semaphoreOf(limit: Limit): Semaphore {
   const semaphore = semaphores.get(limit)
   if (semaphore === undefined) throw new TypeError('This is no limit. Make one with createLimit(n).')
   return semaphore
 }
 
-/** @throws {RangeError} when `value` is no whole number above 0, and not `Infinity` */
+/** @throws {RangeError} when `value` is neither a whole number above 0 nor `Infinity` */
 export function checkCount(what: string, value: number): number {
   if ((Number.isInteger(value) || value === Infinity) && value > 0) return value
   throw new RangeError(`${what} is ${describeValue(value)}; it takes a whole number above 0, or Infinity.`)

@@ -14,12 +14,12 @@ export type MissingKeys<N, Start> = [N] extends [never]
   ? never
   : { [K in RequiredKeys<N>]: K extends keyof Start ? (Start[K] extends N[K] ? never : K) : K }[RequiredKeys<N>]
 
-/** An update over `Start` for branches that need `N`: required where `Start` does not suffice. */
+/** An update over `Start` for branches that need `N`: required when `Start` does not suffice. */
 export type UpdateOver<N, Start> = Flat<
   { [K in MissingKeys<N, Start>]: N[K] } & Partial<Omit<Overlay<Start, N>, MissingKeys<N, Start>>>
 >
 
-/** The state that every branch starts on: required where what the map reads does not suffice. */
+/** The initial state of every branch: required when the reads of the map do not suffice. */
 export type SharedState<Needs, Start, Args> = [MissingKeys<Needs, Start>] extends [never]
   ? { readonly state?: (args: Args) => UpdateOver<Needs, Start> }
   : { readonly state: (args: Args) => UpdateOver<Needs, Start> }
@@ -30,11 +30,11 @@ export type ActionTypes<Src, Start> =
     ? { readonly [K in Name<ItemsOf<Src>>]: BranchTypeOf<ThingOf<ItemsOf<Src>[K]>, Start> }
     : { readonly [key: string]: BranchTypeOf<ThingOf<EntryOf<Src>>, Start> }
 type InputsLeft<E> = E extends unknown ? Omit<InputsOf<ThingOf<E>>, OwnInputs<E>> : never
-/** What a map of these entries asks of a run: its own inputs, and those of its branches that no entry gives. */
+/** The inputs that a map of these entries requires of a run: its own, and those of its branches that no entry gives. */
 export type MapInputs<I extends InputSpec, E> = Flat<InputsIn<I> & UnionToIntersection<InputsLeft<E>>>
 export type ChunkOfEntries<Src> = ChunkOf<ThingOf<EntryOf<Src>>>
 
-/** What `chat.mapActions({ … })` takes. */
+/** Options of `kit.mapActions({ … })`. */
 export interface MapActionsOptions<
   S,
   R extends string,
@@ -45,11 +45,14 @@ export interface MapActionsOptions<
   Src,
   M = unknown,
 > extends FanOutOptions<S, W, P, Tag, ActionTypes<Src, ReadsOf<S, R>>, M> {
-  /** The state keys that sources and `reduce` see, and that every branch starts on. */
+  /** State keys visible to sources and `reduce`, and the initial state of every branch. */
   readonly reads: readonly R[]
-  /** Inputs of its own, for sources and `reduce`. Those of the branches are asked of the run beside them. */
+  /** Inputs of the map, for sources and `reduce`. Inputs of the branches are required of the run in addition. */
   readonly inputs?: I
-  /** The actions and runnable graphs, one branch each: a record (its keys name the branches), an array, a generator, or a function that gives one. */
+  /**
+   * Actions and runnable graphs, one branch each: a record (its keys name the branches), an array, a generator, or a
+   * function that returns one.
+   */
   readonly actions: Src
 }
 

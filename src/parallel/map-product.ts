@@ -22,7 +22,7 @@ export type ProductTypes<Acts, Src, Start> =
       : { readonly [key: string]: BranchTypeOf<ThingOf<EntryOf<Acts>>, Start> }
     : { readonly [key: string]: BranchTypeOf<ThingOf<EntryOf<Acts>>, Start> }
 
-/** What `chat.mapActionsAndStates({ … })` takes. */
+/** Options of `kit.mapActionsAndStates({ … })`. */
 export interface MapActionsAndStatesOptions<
   S,
   R extends string,
@@ -34,13 +34,13 @@ export interface MapActionsAndStatesOptions<
   Src,
   M = unknown,
 > extends FanOutOptions<S, W, P, Tag, ProductTypes<Acts, Src, ReadsOf<S, R>>, M> {
-  /** The state keys that sources and `reduce` see, and that every branch starts on. */
+  /** State keys visible to sources and `reduce`, and the initial state of every branch. */
   readonly reads: readonly R[]
-  /** Inputs of its own, for sources and `reduce`. Those of the branches are asked of the run beside them. */
+  /** Inputs of the map, for sources and `reduce`. Inputs of the branches are required of the run in addition. */
   readonly inputs?: I
   /** The actions; each runs on every state. */
   readonly actions: Acts
-  /** The updates; called once, whatever the number of actions. */
+  /** The updates; a function is called once, whatever the number of actions. */
   readonly states: Src
 }
 

@@ -10,12 +10,14 @@ import type { SettlePolicy } from './settle.js'
 import type { EntryOf, ItemsOf, Keyed, OwnInputs, ThingOf } from './source.js'
 import type { BranchTypeOf } from './task.js'
 
-/** The type of an entry's key that neither the branch nor the map knows. */
+/** The type of an entry's key that is unknown to the branch and the map. */
 export interface UnknownKeyOfBranch<Key> {
   readonly unknownKey: Key & never
 }
 
-/** What one entry must say: what the branch needs and the map does not read; it may also replace the rest. */
+/**
+ * The type of one entry: keys that the branch needs and the map does not read are required; all others may be replaced.
+ */
 export type UpdateFor<B, Start> = UpdateOver<NeedsOf<B>, Start>
 export type StatesFit<Src, Update> =
   Exclude<KeysOf<ThingOf<EntryOf<Src>>>, keyof Update> extends infer Extra
@@ -27,12 +29,12 @@ export type StateTypes<Src, B, Start> = {
   readonly [K in Keyed<Src> extends true ? Name<ItemsOf<Src>> : string]: BranchTypeOf<B, Start>
 }
 type StateInputsLeft<B, E> = E extends unknown ? Omit<InputsOf<B>, OwnInputs<E>> : never
-/** What a map of one branch over these entries asks of a run. */
+/** The inputs that a map of one branch over these entries requires of a run. */
 export type StateInputs<I extends InputSpec, B, Src> = Flat<
   InputsIn<I> & UnionToIntersection<StateInputsLeft<B, EntryOf<Src>>>
 >
 
-/** What `chat.mapStates({ … })` takes. */
+/** Options of `kit.mapStates({ … })`. */
 export interface MapStatesOptions<
   S,
   R extends string,
@@ -44,13 +46,16 @@ export interface MapStatesOptions<
   Src,
   M = unknown,
 > extends FanOutOptions<S, W, P, Tag, StateTypes<Src, B, ReadsOf<S, R>>, M> {
-  /** The state keys that sources and `reduce` see, and that every branch starts on. */
+  /** State keys visible to sources and `reduce`, and the initial state of every branch. */
   readonly reads: readonly R[]
-  /** Inputs of its own, for sources and `reduce`. Those of the branches are asked of the run beside them. */
+  /** Inputs of the map, for sources and `reduce`. Inputs of the branches are required of the run in addition. */
   readonly inputs?: I
-  /** What runs in every branch: an action or a runnable graph. */
+  /** The runnable of every branch: an action or a runnable graph. */
   readonly action: B
-  /** The updates, one branch each, laid over what the map reads: a record, an array, a generator, or a function that gives one. */
+  /**
+   * Updates over the reads of the map, one branch each: a record, an array, a generator, or a function that returns
+   * one.
+   */
   readonly states: Src
 }
 

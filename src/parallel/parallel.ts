@@ -16,7 +16,7 @@ export type TaskTypes<Src> =
     ? { readonly [K in Name<ItemsOf<Src>>]: TaskType<ItemsOf<Src>[K]> }
     : { readonly [key: string]: TaskType<EntryOf<Src>> }
 
-/** What `chat.parallel({ … })` takes. */
+/** Options of `kit.parallel({ … })`. */
 export interface ParallelOptions<
   S,
   R extends string,
@@ -27,17 +27,17 @@ export interface ParallelOptions<
   Src,
   M = unknown,
 > extends FanOutOptions<S, W, P, Tag, TaskTypes<Src>, M> {
-  /** The state keys that `tasks` and `reduce` see. A task starts on the state that it says itself. */
+  /** State keys visible to `tasks` and `reduce`. A task declares its own initial state. */
   readonly reads: readonly R[]
-  /** Inputs of its own, for sources and `reduce`. Those of the branches are asked of the run beside them. */
+  /** Inputs of the map, for sources and `reduce`. Inputs of the branches are required of the run in addition. */
   readonly inputs?: I
-  /** What {@link task} made, one branch each: a record, an array, a generator, or a function that gives one. */
+  /** Tasks made by {@link task}, one branch each: a record, an array, a generator, or a function that returns one. */
   readonly tasks: Src
 }
 
 type Loose = Parameters<typeof createFanOut>[0] & { readonly tasks: unknown }
 
-/** Compiles the low-level way to fan out. */
+/** Compiles `parallel`, to which all other map actions reduce. */
 export function compileParallel(options: Loose): FanOut {
   const accepts = { names: new Set<string>(), open: true }
   return createFanOut(options, accepts, [], ({ subject, ...args }) => ({

@@ -2,15 +2,15 @@ import type { Inputs } from '../action/inputs.js'
 import { ownState } from '../state/freeze.js'
 
 interface BranchFacts<Key extends string> {
-  /** Its name: of a record the key, else what its entry says, else its position. */
+  /** Name of the branch: the key of a record, else the `key` of its entry, else its position. */
   readonly key: Key
   /** The position in declaration order, from 0. */
   readonly index: number
-  /** The id of the branch's application: a hash of its parent, the map, the visit and the key. */
+  /** The id of the branch's application: a hash of its parent, map, visit and key. */
   readonly appId: string
-  /** What the branch was given: by the parent, by its entry, by `bind`. */
+  /** The inputs of the branch: from the parent, its entry and `bind`. */
   readonly inputs: Readonly<Record<string, unknown>>
-  /** How often it began or went on at a failed step. Attempts by the `retry` of its actions are not counted. */
+  /** Number of starts and retries of the branch. Attempts by the `retry` of its actions are not counted. */
   readonly attempts: number
   /** Epoch milliseconds; undefined when it never started. */
   readonly startedAt: number | undefined
@@ -21,45 +21,45 @@ interface BranchFacts<Key extends string> {
 /** A branch that ran to its end. */
 export interface DoneBranch<out State, out Key extends string = string> extends BranchFacts<Key> {
   readonly status: 'done'
-  /** The state in which it ended. */
+  /** The final state. */
   readonly state: Readonly<State>
-  /** True when a fallback made a success of a failure: the branch's own, or the one of an action in it. */
+  /** True when a fallback turned a failure into a success: the branch's own, or that of one of its actions. */
   readonly recovered: boolean
 }
 
-/** The state of a branch whose types are not known. */
+/** The state of a branch with unknown types. */
 type AnyState = Readonly<Record<string, unknown>>
 
-/** What a branch leaves that did not get done. */
+/** The facts of a branch that is not done. */
 interface PartialBranch<State, Key extends string> extends BranchFacts<Key> {
   /**
-   * The state that it committed last; where it committed nothing, the one that it began with, or would have begun with.
-   * Never the state of a done branch: any key may be unset.
+   * The last committed state; before any commit, the initial state. Never the state of a done branch: any key may be
+   * unset.
    */
   readonly state: Readonly<Partial<State>>
 }
 
-/** A branch whose action failed. */
+/** A branch that failed. */
 export interface FailedBranch<out State = AnyState, out Key extends string = string> extends PartialBranch<State, Key> {
   readonly status: 'failed'
   /**
-   * An {@link ActionError} with what was thrown as `cause`, the {@link TimeoutError} of the branch, or what else failed
-   * it.
+   * An {@link ActionError} with the thrown value as `cause`, the {@link TimeoutError} of the branch, or another error
+   * that failed it.
    */
   readonly error: Error
 }
 
-/** A branch that was cancelled. What it had done until then is in `state`. */
+/** A branch that was cancelled. `state` holds its progress. */
 export interface CancelledBranch<out State = AnyState, out Key extends string = string>
   extends PartialBranch<State, Key> {
   readonly status: 'cancelled'
-  /** As it was given; else a {@link CancelledError}. */
+  /** The given reason; else a {@link CancelledError}. */
   readonly reason: unknown
-  /** Who cancelled it: a sibling's key, `watch`, `app`, `settle` (the map had enough), `parent` … */
+  /** Source of the cancel: a sibling's key, `watch`, `app`, `settle` (the policy of the map), `parent` … */
   readonly by: string
 }
 
-/** A branch that has settled, however: narrow on `status`. */
+/** A settled branch: narrow on `status`. */
 export type SettledBranch<State, Key extends string = string> =
   | DoneBranch<State, Key>
   | FailedBranch<State, Key>
@@ -68,25 +68,25 @@ export type SettledBranch<State, Key extends string = string> =
 /** Any result, as the engine holds it. */
 export type AnyResult = SettledBranch<AnyState>
 
-/** How a branch ended. */
+/** The end of a branch. */
 export type Ending =
   | { readonly status: 'done'; readonly state: AnyState; readonly recovered: boolean }
   | { readonly status: 'failed'; readonly error: Error }
   | { readonly status: 'cancelled'; readonly reason: unknown; readonly by: string }
 
-/** Makes the ids of branches: hashes of where they hang. */
+/** Computes the ids of branches: hashes of their positions in the tree. */
 export interface BranchIds {
   of(key: string): string
 }
 
-/** What is known of a branch before it settles. */
+/** The facts of a branch before it settles. */
 export interface BranchRecord {
   readonly key: string
   readonly index: number
   readonly inputs: Inputs
   readonly attempts: number
   readonly startedAt: number | undefined
-  /** What it had committed last, or began with. */
+  /** The last committed state, or the initial one. */
   readonly state: AnyState
   /** The ids of all branches of the map. */
   readonly ids: BranchIds
@@ -126,7 +126,7 @@ class Result {
     }
   }
 
-  /** Hashed when asked for: a map of 100 000 branches makes no id that nobody reads. */
+  /** Hashed lazily: a map of 100 000 branches computes only the ids that are read. */
   get appId(): string {
     return this.#ids.of(this.key)
   }
@@ -135,14 +135,14 @@ class Result {
     return { ...this, appId: this.appId }
   }
 
-  /** The same, with another state. */
+  /** Returns a copy with another state. */
   static over(result: Result, state: AnyState): Result {
     const ending = { ...result, state } as unknown as Ending
     return new Result({ ...result, state, ids: result.#ids }, result.endedAt, ending)
   }
 }
 
-/** A result as a reader may have it: what can be changed in its state is the reader's own. */
+/** A result for a reader: mutable values in its state are private copies. */
 export function ownResult(result: AnyResult): AnyResult {
   const state = ownState(result.state)
   if (state === result.state) return result

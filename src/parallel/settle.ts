@@ -1,20 +1,20 @@
 import { assertNever, isObject } from '../internal/guards.js'
 
 /**
- * When a map action has enough.
+ * When a map action stops waiting for branches.
  *
- * - `all`: every branch is done. The first that fails or is cancelled cancels its siblings, and the step fails.
- * - `collect`: every branch has settled; failures reach `reduce` as data.
- * - `any`: the first that is done; the others are cancelled. None done: the step fails.
- * - `first`: the first that settles, however; the others are cancelled.
- * - `{ atLeast: n }`: n are done; the others are cancelled. No longer possible: the step fails.
+ * - `all`: every branch is done. The first failed or cancelled branch cancels its siblings, and the step fails.
+ * - `collect`: every branch has settled; `reduce` gets failures as data.
+ * - `any`: one branch is done; the others are cancelled. When none is done, the step fails.
+ * - `first`: one branch has settled, with any status; the others are cancelled.
+ * - `{ atLeast: n }`: n branches are done; the others are cancelled. When that becomes impossible, the step fails.
  *
- * A step that fails so rejects with a {@link ParallelError}. It ends when what it cancelled has ended: a loser that
- * ignores its signal delays the winner by its `graceMs`. Give it less time where its end does not matter.
+ * Such a failure is a {@link ParallelError}. The step ends when every cancelled branch has ended: a loser that ignores
+ * its signal delays the winner by its `graceMs`. Set a smaller `graceMs` where the end of losers does not matter.
  */
 export type SettlePolicy = 'all' | 'collect' | 'any' | 'first' | { readonly atLeast: number }
 
-/** How many branches have settled, and how. `total` is known once the source has ended. */
+/** Counts of settled branches by status. `total` is known once the source has ended. */
 export interface Tally {
   readonly total: number | undefined
   readonly done: number
@@ -22,10 +22,10 @@ export interface Tally {
   readonly cancelled: number
 }
 
-/** `go`: wait for more. `satisfied`: cancel the rest and reduce. `hopeless`: cancel the rest and fail. */
+/** `go`: keep waiting. `satisfied`: cancel the rest and reduce. `hopeless`: cancel the rest and fail. */
 export type Verdict = 'go' | 'satisfied' | 'hopeless'
 
-/** What a policy says of what has settled so far. */
+/** Applies a policy to the current counts. */
 export function judge(policy: SettlePolicy, tally: Tally): Verdict {
   const lost = tally.failed + tally.cancelled
   if (typeof policy === 'object') return judgeCount(policy.atLeast, tally, lost)
@@ -48,14 +48,14 @@ function judgeCount(wanted: number, { total, done }: Tally, lost: number): Verdi
   return total !== undefined && total - lost < wanted ? 'hopeless' : 'go'
 }
 
-/** A policy as a person reads it. */
+/** Display name of a policy. */
 export function policyName(policy: SettlePolicy): string {
   return typeof policy === 'string' ? `'${policy}'` : `{ atLeast: ${policy.atLeast} }`
 }
 
 /**
- * Refuses what is no policy.
- * @throws {TypeError | RangeError}
+ * Validates a policy.
+ * @throws {TypeError | RangeError} for an invalid one
  */
 export function checkPolicy(policy: unknown = 'all'): SettlePolicy {
   if (policy === 'all' || policy === 'collect' || policy === 'any' || policy === 'first') return policy

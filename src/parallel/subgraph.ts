@@ -13,13 +13,13 @@ import { createFanOut, type FanOut } from './fan-out.js'
 import type { DoneBranch } from './results.js'
 import type { BranchFallback, SourceArgs } from './source.js'
 
-/** A runnable graph, as far as a sub-graph asks: what it needs, the state it ends in, its inputs and chunks. */
+/** The part of a runnable graph that a sub-graph needs: its required state, final state, inputs and chunks. */
 export interface GraphRunnable<in Needs, in out State, Inputs, in out Chunk> extends Runnable<Needs, Inputs, Chunk> {
   readonly kind: 'graph'
   /** Types only, absent at run time. */ readonly '~state': State
 }
 
-/** What `chat.subgraph({ … })` takes. */
+/** Options of `kit.subgraph({ … })`. */
 export interface SubgraphOptions<
   S,
   R extends string,
@@ -32,24 +32,24 @@ export interface SubgraphOptions<
   GI,
   C,
 > {
-  /** The state keys that `state` and `reduce` see. */
+  /** State keys visible to `state` and `reduce`. */
   readonly reads: readonly R[]
-  /** The state keys that `reduce` returns: all of them, and no other. */
+  /** State keys that `reduce` returns: all of them, and no other. */
   readonly writes: readonly W[]
-  /** Inputs of its own, for `state`. Those of the graph are asked of the run beside them. */
+  /** Inputs of the sub-graph, for `state`. Inputs of the graph are required of the run in addition. */
   readonly inputs?: I
   /** Names shared by several actions, for halting. Default: none. */
   readonly tags?: readonly Tag[]
   /**
-   * What it is called where it is a branch by itself. Its key in a graph or in a record of branches comes first.
-   * Default: the name of the map above.
+   * Name of the sub-graph when it runs as a branch by itself. Its key in a graph or in a record of branches takes
+   * precedence. Default: the name of the map above.
    */
   readonly name?: string
-  /** A runnable graph over a state of its own. */
+  /** A runnable graph over its own state. */
   readonly graph: GraphRunnable<Needs, State, GI, C>
-  /** The whole state that the graph starts on. */
+  /** Returns the whole initial state of the graph. */
   readonly state: (args: SourceArgs<ReadsOf<S, R>, InputsOut<NoInfer<I>>>) => NoInfer<Needs>
-  /** How often the graph goes on at a step that failed, and how often `reduce` is called again. Default: never. */
+  /** How often the graph retries a failed step, and how often a failed `reduce` is called again. Default: never. */
   readonly retry?: Retry
   /**
    * Fails the graph with a {@link TimeoutError} this many milliseconds after its first step began, over all attempts.
@@ -57,13 +57,13 @@ export interface SubgraphOptions<
    */
   readonly timeoutMs?: number
   /**
-   * How long the graph may take to end after it was cancelled, in milliseconds, before it is given up as leaked. Default:
-   * the application's `graceMs`.
+   * Time that the graph may take to end after it was cancelled, in milliseconds, before it is abandoned as leaked.
+   * Default: the application's `graceMs`.
    */
   readonly graceMs?: number
-  /** Makes a success of a graph that failed: an update over its last state, which `reduce` then gets. */
+  /** Turns a failure of the graph into a success: returns an update over its last state, which `reduce` then gets. */
   readonly fallback?: BranchFallback<'', NoInfer<State>>
-  /** Takes from the graph's last state what this action writes. */
+  /** Maps the final state of the graph to the writes of this action. */
   readonly reduce: (args: {
     readonly state: Readonly<ReadsOf<S, R>>
     readonly branch: DoneBranch<NoInfer<State>>
@@ -75,7 +75,7 @@ type Loose = Parameters<typeof createFanOut>[0] & {
   readonly state: unknown
 }
 
-/** Compiles a sub-graph: a fan-out of one branch, whose key is empty. */
+/** Compiles a sub-graph: a fan-out of one branch with an empty key. */
 export function compileSubgraph(options: Loose): FanOut {
   const branch = assertRunnable('A sub-graph', 'graph', options.graph)
   assertFunction('A sub-graph', 'state: ({ state }) => the state that the graph starts on', options.state)

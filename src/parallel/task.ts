@@ -9,7 +9,7 @@ import type { State } from '../state/freeze.js'
 import type { BranchOptions } from './source.js'
 import type { BranchType } from './watch.js'
 
-/** The state of a branch that has ended. */
+/** The final state of a branch. */
 export type EndState<B, Start> = B extends { readonly kind: 'graph'; readonly '~state': infer S }
   ? S
   : B extends { readonly '~writes': infer W }
@@ -17,7 +17,7 @@ export type EndState<B, Start> = B extends { readonly kind: 'graph'; readonly '~
     : never
 export type BranchTypeOf<B, Start> = BranchType<EndState<B, Start>, ChunkOf<B>>
 
-/** One branch of a `parallel` action: what runs, on which state, with which inputs. Made by {@link task}. */
+/** One branch of a `parallel` action: its runnable, initial state and inputs. Made by {@link task}. */
 export interface Task<out State, in Inputs = Record<never, never>, out Chunk = never> {
   /** @internal */
   readonly '~task': BranchType<State, Chunk>
@@ -33,16 +33,16 @@ export interface DeclaredTask {
   readonly options: Readonly<Record<string, unknown>>
 }
 
-/** One branch, as every way to fan out compiles to it. */
+/** A branch, compiled from any kind of map action. */
 export interface BranchTask extends FailurePolicy {
   readonly key: string
   readonly index: number
   readonly branch: AnyRunnable
-  /** What a bare action is called there: its key in a record of actions. */
+  /** Name for a bare action: its key in a record of actions. */
   readonly named: string | undefined
-  /** The whole state that the branch starts on. */
+  /** The whole initial state. */
   readonly state: State
-  /** Inputs of its entry alone. */
+  /** Inputs of its entry only. */
   readonly inputs: Inputs
 }
 
@@ -51,8 +51,8 @@ const TASKS = new WeakSet<object>()
 
 /**
  * Makes one branch of a `parallel` action.
+ * @throws {TypeError} for unknown options, or a missing state
  *
- * @throws {TypeError} for options that it does not know, and without a state
  * @example
  * ```ts
  * const kit = defineState<{ id: number; size: number; total: number }>()
@@ -71,11 +71,11 @@ const TASKS = new WeakSet<object>()
  */
 export function task<B extends AnyRunnable, const Own extends keyof InputsOf<B> = never>(
   options: {
-    /** What runs: an action or a runnable graph. */
+    /** An action or a runnable graph. */
     readonly action: B
-    /** The whole state it starts on, not an update. */
+    /** The whole initial state, not an update. */
     readonly state: NoInfer<NeedsOf<B>>
-    /** Inputs of this branch alone; required ones that are left out are asked of the run. */
+    /** Inputs of this branch only; required inputs that are omitted here are required of the run. */
     readonly inputs?: Pick<InputsOf<B>, Own>
   } & Omit<BranchOptions<unknown, NoInfer<EndState<B, NeedsOf<B>>>>, 'inputs'>,
 ): Task<EndState<B, NeedsOf<B>>, Flat<Omit<InputsOf<B>, Own>>, ChunkOf<B>> {
@@ -93,11 +93,14 @@ export function task<B extends AnyRunnable, const Own extends keyof InputsOf<B> 
   return made as unknown as Task<EndState<B, NeedsOf<B>>, Flat<Omit<InputsOf<B>, Own>>, ChunkOf<B>>
 }
 
-/** The plan of what a task runs. @param map the name of its map */
+/**
+ * The plan of the runnable of a task.
+ * @param map name of its map
+ */
 export const planOfTask = ({ branch, named }: Pick<BranchTask, 'branch' | 'named'>, map: string): BoundPlan =>
   planOf(branch, { key: named, map })
 
-/** True for what {@link task} made. */
+/** True for a value made by {@link task}. */
 export function isTask(value: unknown): value is DeclaredTask {
   return isObject(value) && TASKS.has(value)
 }

@@ -5,10 +5,10 @@ import type { Name, OneOrMany } from '../internal/type-tools.js'
 import type { DoneBranch, SettledBranch } from './results.js'
 import type { SettlePolicy } from './settle.js'
 
-/** Under `all` reduce gets done branches only; else all. */
+/** Results given to `reduce`: only done branches under `all`, else every kind. */
 export type Settled<P, State, Key extends string> = P extends 'all' ? DoneBranch<State, Key> : SettledBranch<State, Key>
 
-/** Per branch key, the state in which it ends and the chunks it yields. */
+/** Per branch key, its final state and the chunks it yields. */
 export interface BranchType<State, Chunk> {
   readonly state: State
   readonly chunk: Chunk
@@ -23,12 +23,12 @@ export type ResultOf<T, P, K extends string> = K extends keyof T
 export interface WatchedStep<Key extends string, State> {
   readonly type: 'step.end'
   readonly key: Key
-  /** The action that committed, by its name in the branch. */
+  /** The committed action, by its name in the branch. */
   readonly action: string
-  /** The state of the branch after it. */
+  /** The state of the branch after the step. */
   readonly state: Readonly<State>
 }
-/** A branch, or something below it, yielded a chunk. */
+/** A branch, or an application below it, yielded a chunk. */
 export interface WatchedChunk<Key extends string, Chunk> {
   readonly type: 'chunk'
   readonly key: Key
@@ -40,7 +40,7 @@ export interface WatchedEnd<Key extends string, State> {
   readonly key: Key
   readonly result: SettledBranch<State, Key>
 }
-/** `key` is the sender, undefined where the message came from outside. */
+/** A branch received a message. `key` is the sender, undefined for a message from outside. */
 export interface WatchedMessage<Key extends string> {
   readonly type: 'message'
   readonly key: Key | undefined
@@ -54,35 +54,35 @@ type WatchedBy<K extends string, B> =
 /** The status of a branch while its map runs. */
 export type BranchStatus = 'queued' | 'running' | 'waiting' | 'retrying' | 'done' | 'failed' | 'cancelled'
 
-/** What `watch` is given, once for each event of a branch, in the moment it becomes true. */
+/** Arguments of `watch`, called synchronously for each event of a branch. */
 export interface WatchArgs<T> {
   readonly event: { [K in Name<T>]: WatchedBy<K, T[K]> }[Name<T>] | WatchedMessage<Name<T>>
   readonly branches: { readonly [K in Name<T>]: { readonly key: K; readonly status: BranchStatus } }
-  /** The id of the application that the map belongs to. */
+  /** The id of the application that runs the map. */
   readonly appId: string
   /** The id of the run. */
   readonly runId: string
-  /** Where the application that the map belongs to stands below the root. */
+  /** The path of the application that runs the map. */
   readonly path: Path
 }
 
-/** What `watch` can do, where reduce gets branches that did not get done: not under `settle: 'all'`. */
+/** Controls for `watch`, under every policy but `settle: 'all'`. */
 export interface WatchControl<Keys> {
   /**
-   * Cancels branches, queued ones too: their signals fire at once. Final: what they return later is ignored. Does
-   * nothing for those that have settled, and for keys that there are not.
-   * @param reason what their signals carry, and their results; default a {@link CancelledError}
+   * Cancels branches, including queued ones: their signals abort at once. Final: results that they return later are
+   * ignored. Settled branches and unknown keys are skipped.
+   * @param reason reason of their signals and results; default a {@link CancelledError}
    */
   cancel(key: OneOrMany<Keys>, reason?: unknown): void
-  /** Enough: cancels every branch that has not settled, and reduces. */
+  /** Cancels every unsettled branch, and reduces. */
   settle(): void
 }
 
-/** The type of what `watch` has under other policies alone. `Instead`: what to write. */
+/** The type of controls that exist only under other policies. `Instead`: the code to write. */
 export interface NotUnderAll<Instead extends string> {
   readonly instead: Instead & never
 }
-/** Under `'all'`, a branch that is cancelled fails the step: nothing here may do that. */
+/** Under `'all'` a cancelled branch fails the step, so there are no controls here. */
 export interface WatchAll {
   readonly cancel: NotUnderAll<"settle: 'collect', 'any', 'first' or { atLeast: n }">
   readonly settle: NotUnderAll<"settle: 'collect', 'any', 'first' or { atLeast: n }">
@@ -92,19 +92,24 @@ type WatchFunction<T, P, More> = (
   args: WatchArgs<T> & (P extends 'all' ? WatchAll : WatchControl<Name<T>>) & More,
 ) => void
 
-/** `watch`: a function; or with a memory, which is made afresh for each visit of the map, in each run. */
+/**
+ * The `watch` option: a function, or an object with a memory that is created for each visit of the map, in each run.
+ */
 export type WatchOption<T, P extends SettlePolicy, M = unknown> =
   | WatchFunction<T, P, unknown>
   | {
-      /** Makes the memory of one visit: a count, a budget. After a resume it is made anew, and told of stored ends. */
+      /**
+       * Creates the memory of one visit: a count, a budget. After a resume it is created anew, and `on` gets the stored
+       * ends first.
+       */
       readonly memory: () => M
-      /** Called as the function form is, with the memory. */
+      /** Called like the function form, with the memory. */
       readonly on: WatchFunction<T, P, { readonly memory: NoInfer<M> }>
     }
 
 /**
- * Reads the option.
- * @throws {TypeError} for what is neither form
+ * Compiles the `watch` option.
+ * @throws {TypeError} for a value of neither form
  */
 export function compileWatch(given: unknown): CompiledWatch | undefined {
   if (given === undefined) return undefined
@@ -116,7 +121,7 @@ export function compileWatch(given: unknown): CompiledWatch | undefined {
   )
 }
 
-/** `watch`, its types forgotten. */
+/** A `watch` option without its types. */
 export interface CompiledWatch {
   readonly on: (args: object) => unknown
   readonly memory: (() => unknown) | undefined
