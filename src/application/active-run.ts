@@ -9,16 +9,18 @@ import type { LiveApp } from '../runtime/tree.js'
 import { waitsOf } from '../runtime/waits.js'
 import { type State, shownState } from '../state/freeze.js'
 
-// Owns: one run of an application from its start to its end, and who attends it: the caller of `run` and its kin.
-// Does not own: how the run goes (runtime/runner.ts).
-// G1  One attends at a time. A run that only waits for a person may be left alone, and goes on when it is answered.
-// G2  Whoever comes back is told how it ended, also when that was while nobody joined; a failure is no unhandled one.
-// G3  A caller's signal has one listener of ours while it attends, and none after.
+// Owns: one run of an application from start to end, and its current caller: `run` or a variant of it.
+// Does not own: the loop of the run (runtime/runner.ts).
+// G1  One caller at a time. A run that only waits for a person may be left without a caller, and continues when it is
+//     answered.
+// G2  A later caller gets the outcome, also when the run ended without a caller; a failure is then no unhandled
+//     rejection.
+// G3  The caller's signal has one listener while it is joined, and none afterwards.
 
-/** Whether a run comes back when all that is left waits for messages from outside. */
+/** Whether a run returns when everything left waits for messages from outside. */
 export type WhenWaiting = 'stay' | 'return'
 
-/** What came of attending: the end of the run, or that it waits. */
+/** The result of joining: the end of the run, or that it waits. */
 export type Joined =
   | RunEnd
   | {
@@ -31,13 +33,13 @@ export type Joined =
       readonly leaked: readonly Leak[]
     }
 
-/** Who paces a run while it attends. */
+/** The pace of a run, set by its current caller. */
 export type Pacer = Pick<RunOrder, 'pace' | 'room' | 'deep'>
 
 export class ActiveRun {
   readonly order: RunOrder
   readonly ended: Promise<RunEnd>
-  /** The last step that it committed, where it may be left alone. */
+  /** The last committed step, where the run may be left without a caller. */
   last: CommittedStep | undefined
   joined = false
   readonly #app: LiveApp
@@ -45,7 +47,7 @@ export class ActiveRun {
   #begun = false
   #pacer: Pacer = {}
 
-  /** @param pacer what paces it; where it may be left alone, whoever attends it then */
+  /** @param pacer pace of the run; where it may be left without a caller, that of its current caller */
   constructor(app: LiveApp, order: RunOrder, pacer: Pacer, whenWaiting: WhenWaiting) {
     this.#app = app
     this.order = { ...order, ...(whenWaiting === 'stay' ? pacer : this.#changing()) }
@@ -53,7 +55,7 @@ export class ActiveRun {
     this.ended = this.#end.promise
   }
 
-  /** Its first part runs now: whoever is told of it, or whose code it is, finds this run going on. */
+  /** Starts synchronously: user code that the first part calls finds this run in progress. */
   #begin(): void {
     const app = this.#app
     this.#begun = true
@@ -70,11 +72,11 @@ export class ActiveRun {
         return this.#pacer.pace?.(step, at)
       },
       room: () => this.#pacer.room?.(),
-      deep: true, // whoever attends it then may ask for steps below
+      deep: true, // a later caller may ask for steps below
     }
   }
 
-  /** Waits until it ends, or, if asked to, until all that is left waits for a person (G1). */
+  /** Waits until the run ends or, with `'return'`, until everything left waits for a person (G1). */
   async join(pacer: Pacer, whenWaiting: WhenWaiting, signal: AbortSignal | undefined): Promise<Joined> {
     const app = this.#app
     const onAbort = (): void => void cancelFromOutside(app, signal?.reason, 'signal', 'signal')
@@ -82,7 +84,7 @@ export class ActiveRun {
     this.#pacer = pacer
     if (!this.#begun) this.#begin()
     signal?.addEventListener('abort', onAbort, { once: true }) // G3
-    if (signal?.aborted === true) onAbort() // by the first step, before its first await
+    if (signal?.aborted === true) onAbort() // aborted by the first step, before its first await
     const watch = app.parent === undefined ? app.journal?.scope.settings.watch : undefined
     watch?.hold(whenWaiting === 'stay')
     if (app.parent === undefined) app.hub.attendance.hold(true)
@@ -105,7 +107,7 @@ export class ActiveRun {
         changes += 1
         const seen = changes
         if (waits.level !== 'outside') return
-        // Once all that is ready to run has run: an action may wait, and do something else a moment later.
+        // After everything that is ready has run: an action may wait, and do something else a moment later.
         macrotask(() => changes === seen && resolve(this.#waiting()))
       }
       waits.changed = look
@@ -125,7 +127,7 @@ export class ActiveRun {
     return { status: 'waiting', pending, action: next ?? position, next, state, sequenceId, leaked: this.#app.leaked }
   }
 
-  /** The first of the given options that says otherwise than the run was told. */
+  /** The first of the given options that differs from those of the run. */
   differs(given: RunOrder, names: readonly string[]): string | undefined {
     const { inputs, haltAfter, haltBefore, maxSteps } = this.order
     const same: Readonly<Record<string, boolean>> = {

@@ -18,54 +18,56 @@ import type { RunOutcome, StepBelow, StepOf, Waiting } from './outcome.js'
 import type { PersistOptions } from './persisting.js'
 import type { Graph, GraphInputs, HaltedAt, InitialKeys, RunInputs, TagsOf } from './runnable.js'
 
-/** What a run takes. */
+/** Options of a run. */
 export type RunOptions<Inputs, After, Before, When = WhenWaiting> = {
-  /** Halt after these have committed: names, or `{ tag }`. */
+  /** Halts after one of these actions has committed: names, or `{ tag }`. */
   readonly haltAfter?: OneOrMany<After>
-  /** Halt when one of these would be next; at least one step runs first. Wins over `haltAfter`. */
+  /**
+   * Halts when one of these actions would run next; at least one step runs first. Takes precedence over `haltAfter`.
+   */
   readonly haltBefore?: OneOrMany<Before>
-  /** Cancels the run: it rejects with the signal's reason, after everything has ended. What was committed stays. */
+  /** Cancels the run: it rejects with the signal's reason, after everything has ended. Committed steps are kept. */
   readonly signal?: AbortSignal
-  /** Fails the run with a `MaxStepsError` when it would take more steps. Default: no bound. */
+  /** Fails the run with a `MaxStepsError` when it would take more steps. Default: no limit. */
   readonly maxSteps?: number
   /**
-   * `'return'`: resolves with the status `waiting` when all that is left waits for messages from outside. Default
-   * `'stay'`: waits on.
+   * `'return'`: resolves with the status `waiting` when everything left waits for messages from outside. Default
+   * `'stay'`: keeps waiting.
    *
-   * After `'return'` the run stays as it is. The next `run` (`step`, `iterate`, `stream`) starts nothing anew but comes
-   * back to it; `inputs`, halts and `maxSteps` can then be left out, or say the same again.
+   * After `'return'` the run stays suspended. The next `run` (`step`, `iterate`, `stream`) joins it instead of starting
+   * another; `inputs`, halts and `maxSteps` may then be omitted, or repeated unchanged.
    */
   readonly whenWaiting?: When
 } & Given<Inputs>
 
 type HaltType<A, After, Before> = [Before] extends [never] ? HaltedAt<A, After> : Name<A>
-/** What `run` and its kin resolve with. */
+/** The outcome type of `run` and its variants. */
 export type OutcomeOf<S, A, After, Before, When = 'stay'> =
   | RunOutcome<S, Name<A>, HaltType<A, After, Before>>
   | MaybeWaiting<S, A, When>
-/** Only where it was asked for, so that nobody else narrows. */
+/** Included only on request, so that other callers need not narrow. */
 type MaybeWaiting<S, A, When> = 'return' extends When ? Waiting<S, Name<A>> : never
 
-/** What `stream` takes beside what a run takes. */
+/** Options of `stream`, in addition to those of a run. */
 export interface StreamOptions<Type, At> extends EventFilter<Type, At> {
   /**
-   * Leaves the run alone when the loop is left: nobody paces it any more, `on` and `events` still hear it, and
+   * Keeps the run going when the loop is left: nothing paces it any more, `on` and `events` still observe it, and
    * `ended()` resolves with its outcome. Default: the run is cancelled.
    */
   readonly detach?: boolean
 }
 
-/** What `events` takes. */
+/** Options of `events`. */
 export interface EventsOptions<Type, At> extends EventFilter<Type, At> {
-  /** How many unread events may lie here before chunks are lost. Default: 1 000. */
+  /** Maximum number of unread events before chunks are dropped. Default: 1 000. */
   readonly buffer?: number
-  /** Ends the reading: it rejects with the signal's reason. */
+  /** Ends the iteration: it rejects with the signal's reason. */
   readonly signal?: AbortSignal
 }
 
-/** What `iterate` takes beside what a run takes. */
+/** Options of `iterate`, in addition to those of a run. */
 export interface IterateOptions<Depth> {
-  /** Also yields the steps of applications so many levels below. Default: 0, its own. */
+  /** Also yields the steps of applications up to this many levels below. Default: 0, only its own. */
   readonly depth?: Depth
 }
 
@@ -73,28 +75,28 @@ type TypeOf<S, A> = AppEvent<S, A>['type']
 type EventsAbout<S, A, At extends keyof A> = [At] extends [never]
   ? AppEvent<S, A>
   : Extract<AppEvent<S, Pick<A, At>>, ActionFacts>
-/** The events that pass `include` and `actions`; `never` stands for an option that is not given. */
+/** The events that pass `include` and `actions`; `never` stands for an omitted option. */
 export type EventOf<S, A, Type = never, At extends keyof A = never> = [Type] extends [never]
   ? EventsAbout<S, A, At>
   : Extract<EventsAbout<S, A, At>, { readonly type: Type }>
-/** What `events` yields: {@link EventOf}, and `dropped` where chunks can be lost. */
+/** The events that `events` yields: {@link EventOf}, and `dropped` where chunks can be lost. */
 export type ReadEventOf<S, A, Type = never, At extends keyof A = never> =
   | EventOf<S, A, Type, At>
   | ([Type] extends [never] ? Dropped : 'chunk' extends Type ? Dropped : never)
-/** What `iterate` yields: narrow with `'path' in step` where steps below are asked for. */
+/** The steps that `iterate` yields: narrow with `'path' in step` when steps below are included. */
 export type IteratedStep<S, A, Depth> = StepOf<S, A> | (Depth extends 0 ? never : StepBelow<Name<A>>)
 
 /**
  * A graph with a state and an identity, and the actor that runs it.
  *
- * One run at a time: a second one is refused with a {@link BusyError}. Dispose of it (`await using`) to cancel what
- * runs and stop its actor. `A` is the type of the graph's actions; name the type of one by `ReturnType<typeof make>` of
+ * One run at a time: a second one is refused with a {@link BusyError}. Dispose of it (`await using`) to cancel the run
+ * and stop its actor. `A` is the type of the graph's actions; name the application type as `ReturnType<typeof make>` of
  * the function that makes it.
  * @see Burr `Application` in burr/core/application.py
  */
 export interface Application<in out S extends object, in out A> extends AsyncDisposable {
   readonly appId: string
-  /** The state after the last committed step. A key that nothing has written yet is unset, whatever its type says. */
+  /** The state after the last committed step. A key that nothing has written yet is unset, whatever its type. */
   readonly state: Readonly<S>
   /** The last committed action; undefined before the first. */
   readonly position: Name<A> | undefined
@@ -105,9 +107,8 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
   /** The XState actor, for `getSnapshot`, `subscribe`, selectors and inspection. */
   readonly actor: AnyActorRef
   /**
-   * Takes one step. Resolves with undefined when there is none left, or when it was cancelled otherwise than by the
-   * signal.
-   * @throws what {@link Application.run} throws
+   * Runs one step. Resolves with undefined when no step is left, or when it was cancelled by anything but the signal.
+   * @throws the errors of {@link Application.run}
    */
   step<When extends WhenWaiting = 'stay'>(
     ...args: Args<
@@ -116,14 +117,14 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
     >
   ): Promise<StepOf<S, A> | MaybeWaiting<S, A, When> | undefined>
   /**
-   * Runs until a halt, the end, or a cancel, from where the last run ended; resolves `finished` at once where nothing
-   * is left. Resolves when everything below has ended, or was given up after `graceMs`.
-   * @throws {ActionError} when an action fails; what was committed stays, and a further run tries that step again
-   * @throws {ParallelError} when a map cannot settle as its policy asks; {@link ContractError}, {@link InputError} and
-   * {@link MaxStepsError} stand for themselves too
-   * @throws {GraphError} for a halt that there is not
-   * @throws {BusyError} while another run goes on, and after disposal
-   * @throws `signal.reason` when the given signal fires
+   * Runs from the end of the last run until a halt, the end, or a cancel; resolves `finished` at once when nothing is
+   * left. Resolves when everything below has ended, or was abandoned after `graceMs`.
+   * @throws {ActionError} when an action fails; committed steps are kept, and another run tries the failed step again
+   * @throws {ParallelError} when a map cannot settle under its policy
+   * @throws {ContractError | InputError | MaxStepsError} directly, not wrapped in an {@link ActionError}
+   * @throws {GraphError} for an unknown halt
+   * @throws {BusyError} while another run is in progress, and after disposal
+   * @throws `signal.reason` when the given signal aborts
    */
   run<
     const After extends Halt<Name<A>, TagsOf<A>> = never,
@@ -133,12 +134,12 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
     ...args: Args<GraphInputs<A>, RunOptions<RunInputs<A, Before>, After, Before, When>>
   ): Promise<OutcomeOf<S, A, After, Before, When>>
   /**
-   * Yields each step when it has committed; the next starts when it is asked for. Leaving the loop cancels the run, and
-   * waits for its end. The return value is the outcome, and a failure rejects.
+   * Yields each step after it has committed; the next step starts at the next `next()`. Leaving the loop cancels the
+   * run, and waits for its end. The return value is the outcome, and a failure rejects.
    *
-   * With a `depth`, also the steps of branches, in the order in which they committed: `path` says where, `source` its
-   * action there, `action` the application's own. Whoever committed a step, at any of these depths, takes no further
-   * one until the reader, which has that step in hand, asks for another. What is deeper is not held back.
+   * With a `depth`, also yields the steps of branches, in order of commit: `path` is the application, `source` its
+   * action there, `action` the action of the iterated application. An application that committed a step within this
+   * depth pauses until the reader, which holds that step, asks for another. Deeper applications are not held back.
    */
   iterate<
     const After extends Halt<Name<A>, TagsOf<A>> = never,
@@ -149,21 +150,20 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
     ...args: Args<GraphInputs<A>, RunOptions<RunInputs<A, Before>, After, Before, When> & IterateOptions<Depth>>
   ): AsyncGenerator<IteratedStep<S, A, Depth>, OutcomeOf<S, A, After, Before, When>, void>
   /**
-   * Yields the events of a run, also those of its branches, in the order in which they became true: chunks of parallel
-   * branches interleave as they are produced. The run starts at the first `next()`; the return value is its outcome,
-   * and a failure rejects.
+   * Yields the events of a run and of its branches, in order: chunks of parallel branches interleave as they are
+   * produced. The run starts at the first `next()`; the return value is its outcome, and a failure rejects.
    *
-   * The reader paces: while 64 of the events that it wants wait, every producer waits after the chunk in its hand, and
-   * every application at its step border; a cancel lets them go. What `include`, `actions`, `keys` or `depth` keep out
-   * holds nobody back. Leaving the loop (`break`, `return`, a throw) cancels the run and waits for its end; with
-   * `detach` it leaves the run alone.
+   * The reader sets the pace: while 64 matching events are unread, every producer waits after its current chunk, and
+   * every application at its step border; a cancel releases them. Events excluded by `include`, `actions`, `keys` or
+   * `depth` hold nothing back. Leaving the loop (`break`, `return`, a throw) cancels the run and waits for its end;
+   * with `detach` the run continues.
    *
-   * An action may make an application by hand (`parent: context`). Its events come too, with the name of that action,
-   * and the compiler cannot know of them: what it yields is typed as what that action yields itself. Where they may
-   * differ, look at `path`, which is longer by one segment for the application below, or at `source`; or set `depth`.
+   * An action may create an application (`parent: context`). The events of that application are included, with the name
+   * of that action, and typed as the action's own chunks: the compiler cannot know their types. To tell them apart,
+   * check `path`, which is longer by one segment, or `source`; or set `depth`.
    *
-   * @throws {TypeError} at once, for a type of event or an action that there is not, or for a filter nothing can pass
-   * @throws {BusyError} at the first `next()`, when another run goes on
+   * @throws {TypeError} at once, for an unknown event type or action, or a filter that no event can pass
+   * @throws {BusyError} at the first `next()`, when another run is in progress
    */
   stream<
     const After extends Halt<Name<A>, TagsOf<A>> = never,
@@ -175,116 +175,112 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
     ...args: Args<GraphInputs<A>, RunOptions<RunInputs<A, Before>, After, Before, When> & StreamOptions<Type, At>>
   ): AsyncGenerator<EventOf<S, A, Type, At>, OutcomeOf<S, A, After, Before, When>, void>
   /**
-   * Follows what happens, run after run, for a further reader. It listens from this call on, not from the first
-   * `next()`, until it is left, its signal fires, or the application is disposed of; so leave it, or dispose.
+   * Iterates over events, run after run, as an additional reader. It listens from this call on, not from the first
+   * `next()`, until the loop is left, its signal aborts, or the application is disposed.
    *
-   * It holds nobody back. While `buffer` events (1 000) are unread, further chunks are lost, and one `dropped` event
-   * stands where they were; other events are never lost. Leaving it only stops the listening.
-   * @throws `signal.reason` when the given signal fires
+   * It holds nothing back. While `buffer` events (1 000) are unread, further chunks are dropped, and one `dropped`
+   * event takes their place; other events are never lost. Leaving the loop only ends the listening.
+   * @throws `signal.reason` when the given signal aborts
    */
   events<const Type extends TypeOf<S, A> = never, const At extends Name<A> = never>(
     options?: EventsOptions<Type, At>,
   ): AsyncGenerator<ReadEventOf<S, A, Type, At>, void, void>
   /**
-   * Calls a listener for each event of a type, `'*'` for all, here and below, from now on, run after run, in the moment
-   * it becomes true. It is not awaited and holds nobody back. What it throws goes to the logger.
-   * @throws {TypeError} for a type of event that there is not
+   * Calls a listener synchronously for each event of a type, `'*'` for all, in the application and below it, run after
+   * run. The listener is not awaited and holds nothing back. An error that it throws goes to the logger.
+   * @throws {TypeError} for an unknown event type
    */
   on<T extends AppEvent<S, A>['type'] | '*'>(
     type: T,
     listener: (event: T extends '*' ? AppEvent<S, A> : Extract<AppEvent<S, A>, { readonly type: T }>) => void,
   ): Subscription
   /**
-   * Waits for the run that goes on, and resolves as `run` would have: with its outcome, or it rejects. Without one, the
-   * same of the last run; undefined when there was none. So the outcome of a run whose reader left it (`detach`) is
-   * not lost.
+   * Waits for the current run, and settles as its `run` would: with the outcome, or a rejection. Without a current run,
+   * settles as the last run did; undefined when there was none. So the outcome of a run whose reader left it (`detach`)
+   * is not lost.
    */
   ended(): Promise<RunOutcome<S, Name<A>, Name<A>> | undefined>
   /**
-   * Sends a message from outside into the running application, or to the one at `path` below, also to a branch that is
-   * queued; {@link ActionContext.receive} gets it. Delivered at once, and never rejects for a race: see what
-   * {@link Delivery} it was. With a persister it is stored before this resolves, and also while nothing runs.
-   * @throws {TypeError} for what is no message
+   * Sends a message from outside to the running application, or to the one at `path` below, which may still be queued;
+   * {@link ActionContext.receive} reads it. Delivered immediately, and never rejects because of a race: see
+   * {@link Delivery}. With a persister the message is stored before this resolves, also while nothing runs.
+   * @throws {TypeError} for a value that is not a message
    * @throws {PersistenceError} when it cannot be stored
    */
   send(message: Message, options?: { readonly path?: string | Path }): Promise<Delivery>
   /**
-   * Cancels what runs, or the application at `path` below (`compare/gpt4`): its signals fire at once. Resolves when
-   * that has ended, or was given up after `graceMs`, and is stored. Without a path the run itself resolves with the
-   * status `cancelled`; a branch is cancelled for good. Does nothing where nothing runs, or nothing stands at the path.
-   * Default reason: a {@link CancelledError}.
-   * @returns what became of it: a {@link CancelAnswer}
+   * Cancels the run, or the application at `path` below (`compare/gpt4`): its signals abort at once. Resolves when the
+   * target has ended, or was abandoned after `graceMs`, and is stored. Without a path the run resolves with the status
+   * `cancelled`; a branch is cancelled permanently. Does nothing when nothing runs, or the path is unknown. Default
+   * reason: a {@link CancelledError}.
+   * @returns the outcome, a {@link CancelAnswer}
    *
-   * An action of the same application calls it without awaiting it: the run ends only when that action has ended, so
-   * they would wait for each other until the grace period is over.
+   * Do not await it in an action of the same application: the run ends only when that action has ended, so they would
+   * wait for each other until the grace period expires.
    */
   cancel(options?: { readonly path?: string | Path; readonly reason?: unknown }): Promise<CancelAnswer>
   /**
-   * Cancels what runs, to go on later: after a resume, branches that were cut off go on where they were. The run
-   * resolves with the status `cancelled`, and this when everything has ended and is stored. For SIGTERM.
+   * Cancels the run so that it can be resumed: interrupted branches continue after a resume. The run resolves with the
+   * status `cancelled`; this resolves when everything has ended and is stored. For SIGTERM.
    */
   shutdown(reason?: unknown): Promise<void>
   /**
-   * Stores where the application stands now, whatever `save` says. What its next step has begun stays stored, also while
-   * it runs.
+   * Stores the current state, whatever the `save` option. Records of a running step are kept.
    * @throws {TypeError} without a persister
    * @throws {PersistenceError} when it cannot be stored
    */
   save(): Promise<void>
 }
 
-/** What `createApplication` takes beside the graph. */
+/** Options of `createApplication`, besides the graph. */
 export interface ApplicationOptions<S, Names, Entry, Needed extends keyof S, In extends GivenTo<S> = S>
   extends PersistOptions<S, Names> {
   /** The action that runs first. */
   readonly entrypoint: Entry
-  /** The first state: what the entrypoint reads, and what some action reads and none writes. More keys may be given. */
-  readonly state: Pick<In, Needed> & Partial<In>
   /**
-   * Its id: say it to find the application again in a store. Default: random, or with `parent` a hash of where it
-   * hangs.
+   * The initial state: the reads of the entrypoint, and keys that some action reads and none writes. More keys may be
+   * given.
    */
+  readonly state: Pick<In, Needed> & Partial<In>
+  /** Its id: set it to find the application in a store. Default: random, or with `parent` a hash of its position. */
   readonly appId?: string
   /**
-   * How many leaf actions run at once, in all maps below together; a {@link Limit} to share it with other applications.
-   * Default: no limit but that of each map, 64 branches.
+   * Maximum number of running leaf actions, in all maps below together; a {@link Limit} shares it with other
+   * applications. Default: only the limit of each map, 64 branches.
    */
   readonly concurrency?: number | Limit
   /** Awaited around runs, steps and branches, here and below. Default: none; with `parent`, those of the parent. */
   readonly interceptors?: readonly Interceptor[]
-  /** Records every event here and below; with `parent`, whoever records the parent does. Default: nobody, also below. */
+  /** Records every event here and below; with `parent`, the tracker of the parent does. Default: none. */
   readonly tracker?: Tracker
-  /** Where warnings and `context.log` go. Default {@link consoleLogger}, which prints warnings and errors. */
+  /** Destination of warnings and `context.log`. Default {@link consoleLogger}, which prints warnings and errors. */
   readonly logger?: Logger
-  /**
-   * The time for time-outs, waits and events. Default {@link systemClock}; `ManualClock` of `teasel/testing` for tests.
-   */
+  /** Clock for timeouts, waits and events. Default {@link systemClock}; `ManualClock` of `teasel/testing` for tests. */
   readonly clock?: Clock
-  /** Chance, as a number from 0 to 1, for the waits before another attempt. Default `Math.random`; give one for tests. */
+  /** Source of random numbers from 0 to 1, for retry delays. Default `Math.random`; replace it in tests. */
   readonly random?: () => number
-  /** How long cancelled code may take to end, in milliseconds (default 5 000), before it is given up as leaked. */
+  /** Time that cancelled code may take to end, in milliseconds (default 5 000), before it is abandoned as leaked. */
   readonly graceMs?: number
   /**
    * XState's inspection of the whole actor system: a function or an observer, such as `inspector.inspect` of
-   * `@statelyai/inspect`. What it throws goes to the logger. Snapshots and events are plain data.
+   * `@statelyai/inspect`. An error that it throws goes to the logger. Snapshots and events are plain data.
    */
   readonly inspect?: ((event: InspectionEvent) => void) | Observer<InspectionEvent>
   /**
-   * The context of the action that makes this application: hangs it below that step, for cancels, limits, events and
+   * The context of the action that makes this application: places it below that step, for cancels, limits, events and
    * identity. It ends with the step. Interceptors, persister, tracker, logger, clock and `graceMs` are then those of
-   * the parent; the first three, given here too, are refused with a `TypeError`.
+   * the parent; giving one of the first three here too throws a `TypeError`.
    */
   readonly parent?: ActionContext
-  /** With `parent`: its name among the applications that this step makes. Needed where there are several. */
+  /** With `parent`: its name among the applications that this step makes. Required when there are several. */
   readonly key?: string
 }
 
 /**
- * Makes an application of a graph. Nothing runs until `run`, `step`, `iterate` or `stream`. To go on with one that is
- * stored, {@link resumeOrCreate}.
+ * Makes an application from a graph. Nothing runs until `run`, `step`, `iterate` or `stream`. To continue a stored one,
+ * use {@link resumeOrCreate}.
  *
- * @throws {GraphError} with everything that cannot work: unknown entrypoint, missing initial state, reads that nothing
- * can have written
+ * @throws {GraphError} with every fault: unknown entrypoint, missing initial state, reads that nothing can have written
  *
  * @example
  * ```ts

@@ -1,12 +1,12 @@
 import { TeaselError } from '../errors.js'
 import { glance, isA } from '../internal/guards.js'
 
-// Owns: that the stack of a failed run names who awaits it. It is looked up when the run has failed: a run that ends
-// well pays nothing. A promise that nobody awaits in an async function has no caller that could be named.
+// Owns: adding the awaiting function to the stack of a failed run. The caller is looked up only after a failure, so a
+// successful run pays nothing. A promise that no async function awaits has no caller to name.
 
 const FRAME = /^\s+at (?:async )?(.+)$/gm
 
-/** The outcome of a run. Where it failed, whoever awaits this is named at the end of the stack. */
+/** Awaits a run; on failure, appends the awaiting function to the stack. */
 export async function naming<T>(run: Promise<T>): Promise<T> {
   try {
     return await run
@@ -15,10 +15,10 @@ export async function naming<T>(run: Promise<T>): Promise<T> {
   }
 }
 
-/** The error, with whoever awaits the async function that asks at the end of its stack. */
+/** Appends the function that awaits the calling async function to the stack of an error. */
 export function named(error: unknown): unknown {
   if (!isA(error, TeaselError)) return error
-  const frames = [...(new Error().stack ?? '').matchAll(FRAME)].slice(2) // ours
+  const frames = [...(new Error().stack ?? '').matchAll(FRAME)].slice(2) // the frames of this file
   const known = glance(() => error.stack) ?? ''
   const more = frames.filter(([, spot = '']) => !known.includes(spot))
   if (more.length > 0)

@@ -5,10 +5,11 @@ import type { LiveApp } from '../runtime/tree.js'
 import type { Tap } from './filter.js'
 import { Reader } from './reader.js'
 
-// Owns: what a further reader has not read yet. Does not own: the pace of anything.
-// F1  It listens from when it is made until it is left, aborted, or the application has ended its life.
-// F2  Nothing waits for it: over its bound chunks are lost, and all events once as many more lie here as {@link FACTS}; one `dropped` stands
-//     where they were.
+// Owns: the unread events of an additional reader.
+// Does not own: the pace of anything.
+// F1  It listens from its creation until it is left, aborted, or the application is disposed.
+// F2  Nothing waits for it: beyond its bound chunks are dropped, and once {@link FACTS} more events are unread, all
+//     events. One `dropped` takes their place.
 
 interface Feed {
   readonly app: LiveApp
@@ -18,7 +19,7 @@ interface Feed {
   readonly signal: AbortSignal | undefined
 }
 
-/** Follows what happens in an application, run after run. */
+/** Iterates over the events of an application, run after run. */
 export function followEvents({ app, actor, tap, bound, signal }: Feed): Reader<AnyEvent, void> {
   const buffer = new EventBuffer(app, bound)
   const onAbort = (): void => stop()
@@ -44,7 +45,7 @@ export function followEvents({ app, actor, tap, bound, signal }: Feed): Reader<A
   })
 }
 
-/** How many events that are no chunks are kept beyond the bound. */
+/** Number of events other than chunks that are kept beyond the bound. */
 const FACTS = 500
 
 type Unread = IteratorYieldResult<AnyEvent>
@@ -53,7 +54,7 @@ class EventBuffer {
   readonly events = new AsyncQueue<Unread>(1)
   readonly #app: LiveApp
   readonly #bound: number
-  /** What stands for lost events, while it is the last that lies here. */
+  /** The `dropped` event at the end of the queue, while it is the last one. */
   #gap: { -readonly [K in keyof Dropped]: Dropped[K] } | undefined
 
   constructor(app: LiveApp, bound: number) {

@@ -3,32 +3,32 @@ import { type AnyEvent, HEARD_TYPES, type HeardType, type Subscription } from '.
 import type { Listener } from '../lifecycle/listeners.js'
 import type { LiveApp } from '../runtime/tree.js'
 
-// Owns: which events of an application a reader wants, and the listening for no others.
-// Does not own: where they lie until they are read.
+// Owns: selecting the events of an application for a reader, and listening for no others.
+// Does not own: the buffer of unread events.
 
-/** Which events are wanted: those that fit every option which is given. Default: all. */
+/** Selects events: those that match every given option. Default: all. */
 export interface EventFilter<Type, At> {
-  /** Events of these types. Nothing else is even made, unless somebody else listens. */
+  /** Event types. Events of other types are not even created, unless another listener needs them. */
   readonly include?: readonly Type[]
-  /** Events about these actions of the application, and about what happens in branches below them. */
+  /** Actions of the application: events about them, and about everything in branches below them. */
   readonly actions?: readonly At[]
-  /** Events of branches with these keys, at any depth, and of what is below them. */
+  /** Branch keys, at any depth: events of these branches and of everything below them. */
   readonly keys?: readonly string[]
-  /** Events from at most so many levels below the application: 0 for its own. Default: from every level. */
+  /** Maximum number of levels below the application: 0 for its own events only. Default: no limit. */
   readonly depth?: number
 }
 
-/** A filter, its types forgotten. */
+/** A filter without its types. */
 export type LooseFilter = EventFilter<string, string>
 
 export const FILTER_OPTIONS = 'include actions keys depth'
 
-/** Starts to listen for what is wanted. */
+/** Starts listening for the selected events. */
 export type Tap = (listener: Listener) => Subscription
 
 /**
- * Checks a filter, and makes ready to listen in an application and below it.
- * @throws {TypeError} for names that there are not, and for filters that nothing can pass
+ * Validates a filter, and prepares to listen to an application and everything below it.
+ * @throws {TypeError} for unknown names, and for filters that no event can pass
  */
 export function tapOf(app: LiveApp, what: string, filter: LooseFilter): Tap {
   const { include, depth } = filter
@@ -60,17 +60,17 @@ function wanted(
   const names = actions && new Set(actions)
   const branches = keys && new Set(keys)
   return (event) =>
-    event.path[own - 1] === last && // in the application or below: a segment is one object for all that is below it
+    event.path[own - 1] === last && // in the application or below: all applications below share one segment object
     event.path.length - own <= depth &&
     (names === undefined || ('source' in event && names.has(actionFrom(event, own)))) &&
     (branches === undefined || event.path.some(({ key }, i) => i >= own && branches.has(key)))
 }
 
-/** The action of an application that stands `own` levels deep, which an event of it or below it is about. */
+/** The action, in an application `own` levels deep, that an event of it or below it belongs to. */
 const actionFrom = (event: Extract<AnyEvent, { readonly source: string }>, own: number): string =>
   event.path[own]?.map ?? event.source
 
-/** `action` is that of whoever reads: an application that an action made has its own names. */
+/** Sets `action` to the action of the reader's application: an application made by an action has other names. */
 function seenFrom(event: AnyEvent, own: number): AnyEvent {
   return 'source' in event ? { ...event, action: actionFrom(event, own) } : event
 }
@@ -106,7 +106,7 @@ function checkNames(
     throw new TypeError(`${what}: there is no ${one} "${unknown}". ${suggest(String(unknown), known ?? [], kind)}`)
 }
 
-/** @throws {RangeError} when `depth` is no whole number from 0 */
+/** @throws {RangeError} when `depth` is not a whole number from 0 */
 export function checkDepth(what: string, depth: number): void {
   if (!(Number.isInteger(depth) && depth >= 0))
     throw new RangeError(`${what}: depth is ${String(depth)}; it takes a whole number from 0.`)

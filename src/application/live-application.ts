@@ -29,7 +29,7 @@ import { type LoosePersist, PERSIST_OPTIONS } from './persisting.js'
 import { iterateRun, type Prepared, streamRun } from './readers.js'
 import { compiledGraphOf } from './runnable.js'
 
-/** Options of an application, their types forgotten. */
+/** Options of an application, without their types. */
 export interface LooseOptions extends HubSettings, LoosePersist {
   readonly entrypoint: string
   readonly state: unknown
@@ -39,7 +39,7 @@ export interface LooseOptions extends HubSettings, LoosePersist {
   readonly parent?: ActionContext | undefined
   readonly key?: string | undefined
 }
-/** Options of a run, their types forgotten. */
+/** Options of a run, without their types. */
 export interface LooseRun {
   readonly inputs?: Inputs
   readonly haltAfter?: Halts
@@ -48,34 +48,34 @@ export interface LooseRun {
   readonly maxSteps?: number
   readonly whenWaiting?: WhenWaiting
 }
-/** Options of `stream`, their types forgotten. */
+/** Options of `stream`, without their types. */
 export interface LooseStream extends LooseRun, LooseFilter {
   readonly detach?: boolean
 }
-/** Options of `events`, their types forgotten. */
+/** Options of `events`, without their types. */
 export interface LooseEvents extends LooseFilter {
   readonly buffer?: number
   readonly signal?: AbortSignal
 }
 
-/** How many events a further reader may be behind before it loses chunks. */
+/** Default bound of unread events, beyond which an additional reader loses chunks. */
 const FURTHER_BUFFER = 1000
 export const OPTIONS = `entrypoint state appId concurrency interceptors tracker logger clock random graceMs inspect ${PERSIST_OPTIONS} parent key`
 const RUN_OPTIONS = 'inputs haltAfter haltBefore signal maxSteps whenWaiting'
 
 // Owns: the identity of an application between its runs, and the outcome of each run.
-// Does not own: the loop (runtime/runner.ts), who attends a run (active-run.ts).
+// Does not own: the loop (runtime/runner.ts), callers of a run (active-run.ts).
 // A1  One run at a time.
-// A2  Whoever cancels by signal gets its reason back, after everything has ended; any other cancel is an outcome.
+// A2  A caller that cancels by signal gets its reason back, after everything has ended; any other cancel is an outcome.
 
 export class LiveApplication implements AsyncDisposable {
   readonly #app: LiveApp
   readonly actor: AnyActorRef
-  /** The run that goes on, also one that waits while nobody attends it. */
+  /** The current run, including one that waits without a caller. */
   #current: ActiveRun | undefined
-  /** The run that goes on, or the last one. */
+  /** The current run, or the last one. */
   #last: ActiveRun | undefined
-  /** What whoever attends it waits for. */
+  /** The promise of the current caller of the run. */
   #joined: Promise<object> | undefined
   #disposed = false
 
@@ -164,11 +164,11 @@ export class LiveApplication implements AsyncDisposable {
   }
 
   async ended(): Promise<object | undefined> {
-    await this.#joined?.catch(() => {}) // who attends it is told first
+    await this.#joined?.catch(() => {}) // the caller of the run settles first
     return this.#last && conclude(await this.#last.ended)
   }
 
-  // Async, so that a message can be stored before it counts as sent; delivered at once where it is not.
+  // Async, so that a message can be stored before it counts as sent; without a store it is delivered synchronously.
   async send(message: Message, options: { readonly path?: string | Path } = {}): Promise<Delivery> {
     assertMessage(message)
     checkOptions('send', options, 'path')
@@ -200,7 +200,7 @@ export class LiveApplication implements AsyncDisposable {
     return saveNow(this.#app, this.#current === undefined)
   }
 
-  /** Goes on at another action than the one that is stored: a new epoch begins. */
+  /** Moves a stored application to another action, in a new epoch. */
   beginAt(action: string): Promise<void> {
     return beginElsewhere(this.#app, action)
   }
@@ -210,14 +210,14 @@ export class LiveApplication implements AsyncDisposable {
     await this.#over()
   }
 
-  /** What runs ends. Where nobody attends it, nobody is told. */
+  /** Ends the current run; its outcome is dropped when it has no caller. */
   async #over(): Promise<void> {
     const run = this.#current
     await run?.ended
     if (run?.joined === false && this.#current === run) this.#current = undefined
   }
 
-  /** A run for a reader: what is wrong with its options is told now, it begins when the reader does. */
+  /** Prepares a run for a reader: options are validated now, the run starts with the reader. */
   #prepare(what: string, options: LooseRun, pacer: Pacer, more: string): Prepared {
     checkOptions(what, options, `${RUN_OPTIONS} ${more}`)
     const order = this.#order(options)
@@ -248,7 +248,7 @@ export class LiveApplication implements AsyncDisposable {
     return this.#join(this.#order(options, haltAfter), options, pacer, haltAfter && ['haltAfter'])
   }
 
-  /** Starts a run, or comes back to the one that was left waiting; and attends it. Throws at once when it cannot. */
+  /** Starts a run, or joins the suspended one. Throws synchronously when it cannot. */
   #join(order: RunOrder, options: LooseRun, own: Pacer = {}, more: readonly string[] = []): Promise<object> {
     const { signal, whenWaiting = 'stay' } = options
     const pacer = pacedBelow(this.#app.parent?.app.order, own)
@@ -272,7 +272,7 @@ export class LiveApplication implements AsyncDisposable {
       )
     }
     const run = this.#current ?? new ActiveRun(this.#app, order, pacer, whenWaiting)
-    this.#current = run // before it begins: its first part runs at once, and may ask for another run (A1)
+    this.#current = run // set before it starts: its synchronous part may request another run (A1)
     this.#last = run
     this.#joined = undefined
     this.#joined = this.#told(run.join(pacer, whenWaiting, signal))

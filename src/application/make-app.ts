@@ -18,16 +18,16 @@ import type { LiveApp } from '../runtime/tree.js'
 import type { Tracker } from '../tracking/tracker.js'
 import { journalFor, type LoosePersist, PERSIST_OPTIONS } from './persisting.js'
 
-// Owns: how the live side of an application is made of its options, and where it stands when it was stored before.
+// Owns: making the live side of an application from its options, and its position when it was stored before.
 // Does not own: its runs (live-application.ts).
 
-/** An application that is stored already: its books, claimed, and where it stands. */
+/** A stored application: its claimed journal and its checkpoint. */
 export interface Resumed {
   readonly journal: Journal
   readonly stored: StoredRecord | undefined
 }
 
-/** What an application is made of. */
+/** Options for making an application. */
 export interface Making extends HubSettings, LoosePersist {
   readonly appId?: string | undefined
   readonly tracker?: Tracker | undefined
@@ -35,7 +35,7 @@ export interface Making extends HubSettings, LoosePersist {
   readonly key?: string | undefined
 }
 
-/** Makes the live side of an application: below the action that makes it, or a root. */
+/** Makes the live side of an application: a root, or below the action that makes it. */
 export function makeApp(
   options: Making,
   plan: Plan,
@@ -69,7 +69,10 @@ function refuseOfRoot(options: Making): void {
     throw new TypeError(`An application with a parent shares what the parent has. Leave out: ${own.join(', ')}.`)
 }
 
-/** Stores where an application stands. @param idle whether nothing runs: then it may not be opened yet */
+/**
+ * Stores the current state of an application.
+ * @param idle true when nothing runs; the journal may then not be open yet
+ */
 export async function saveNow(app: LiveApp, idle: boolean): Promise<void> {
   const { journal } = app
   if (journal === undefined)
@@ -77,7 +80,7 @@ export async function saveNow(app: LiveApp, idle: boolean): Promise<void> {
   await saveWhereItStands(app, journal, idle)
 }
 
-/** Goes on at another action than the one that is stored: a new epoch begins. */
+/** Moves a stored application to another action, in a new epoch. */
 export async function beginElsewhere(app: LiveApp, action: string): Promise<void> {
   const { journal } = app
   const { state, position, sequenceId } = app.standing
@@ -88,7 +91,7 @@ export async function beginElsewhere(app: LiveApp, action: string): Promise<void
 
 const INTERCEPTOR_OPTIONS = 'name onFault beforeRun afterRun beforeStep afterStep beforeBranch afterBranch'
 
-/** @throws {TypeError | RangeError} for options that cannot be */
+/** @throws {TypeError | RangeError} for invalid options */
 export function checkValues({ interceptors, graceMs, tracker }: Making): void {
   if (tracker !== undefined) assertTracker(tracker)
   if (interceptors !== undefined && !Array.isArray(interceptors))
@@ -98,12 +101,12 @@ export function checkValues({ interceptors, graceMs, tracker }: Making): void {
     throw new RangeError(`graceMs is ${describeValue(graceMs)}; it takes milliseconds, 0 or more.`)
 }
 
-/** What XState takes as `inspect`. */
+/** The `inspect` option of XState. */
 export type Inspect = ((event: never) => void) | { readonly next?: (event: never) => void }
 
 /**
- * An inspector looks on: what it throws goes to the logger, and reaches no run.
- * @throws {TypeError} for what XState does not take
+ * Wraps an inspector: an error that it throws goes to the logger and does not reach the run.
+ * @throws {TypeError} for a value that XState does not accept
  */
 export function guarded(inspect: Inspect, { logger }: Hub): (event: never) => void {
   const next = typeof inspect === 'function' ? inspect : inspect?.next?.bind(inspect)

@@ -2,27 +2,29 @@ import { AsyncQueue } from '../internal/async-queue.js'
 import { describeValue, isAsyncIterable } from '../internal/guards.js'
 import { Reader } from './reader.js'
 
-// Owns: the joining of independent generators. Does not own: what they read.
-// J1  At most one value of a source is ahead of the reader; they are yielded in the order in which they arrived.
-// J2  All of them end together: left, or failed by one, every other one is returned, and that is awaited.
+// Owns: joining independent generators.
+// Does not own: their sources.
+// J1  At most one value of each source is ahead of the reader; values are yielded in order of arrival.
+// J2  All sources end together: when the reader leaves or one source fails, all others are returned, and that is
+//     awaited.
 
 type ValueOf<Source> = Source extends AsyncIterable<infer Value> ? Value : never
 type EndOf<Source> = Source extends AsyncIterator<unknown, infer End> ? End : undefined
 type EndsOf<Sources extends readonly unknown[]> = { -readonly [K in keyof Sources]: EndOf<Sources[K]> }
 
 /**
- * Joins independent generators, such as the streams of several applications, into one: what each of them yields, in the
- * order of arrival, and at the end what each of them returned.
+ * Joins independent async iterables, such as the streams of several applications. Yields their values in order of
+ * arrival; its return value is the list of their return values.
  *
- * The sources begin at the first `next()`. Each is asked for its next value when the one before was handed out, so at
- * most one value a source lies ahead of the reader, a slow reader holds all of them back, and a fast source cannot
- * starve a slow one. Leaving the loop returns every source at once (a stream cancels its run) and waits for their ends;
- * when one fails, the others are returned, and the failure is thrown after they ended. A plain generator that is in the
- * middle of an `await` cannot be interrupted: its end is waited for.
+ * The sources start at the first `next()`. Each is advanced when its previous value was handed out, so at most one
+ * value of each source is ahead of the reader, a slow reader holds all of them back, and a fast source cannot starve a
+ * slow one. Leaving the loop returns every source at once (a stream cancels its run) and waits for their ends. When one
+ * fails, the others are returned, and the failure is thrown after they ended. A plain generator in the middle of an
+ * `await` cannot be interrupted: its end is awaited.
  *
  * @param sources streams, generators, or any other async iterables
- * @returns yields the values; its return value is the list of what the sources returned, in the order given
- * @throws {TypeError} for what is no async iterable, before any source begins
+ * @returns a generator of the values; its return value is the list of the sources' return values, in the given order
+ * @throws {TypeError} for a value that is not an async iterable, before any source starts
  *
  * @example
  * ```ts
@@ -35,6 +37,7 @@ type EndsOf<Sources extends readonly unknown[]> = { -readonly [K in keyof Source
  *   if (event.type === 'step.end' && event.status === 'done' && event.state.n === 103) break // cancels both
  * }
  * ```
+ *
  */
 export function merge<const Sources extends readonly AsyncIterable<unknown>[]>(
   ...sources: Sources
@@ -58,7 +61,7 @@ function mergeSources(sources: readonly AsyncIterable<unknown>[]): Reader<unknow
   let failure: { readonly error: unknown } | undefined
   let closing: Promise<readonly PromiseSettledResult<unknown>[]> | undefined
 
-  /** Returns whatever is open, once (J2). */
+  /** Returns every open source, once (J2). */
   const close = (): Promise<readonly PromiseSettledResult<unknown>[]> => {
     closing ??= Promise.allSettled([...open.values()].map(async (iterator) => iterator.return?.()))
     arrivals.close()
@@ -87,12 +90,12 @@ function mergeSources(sources: readonly AsyncIterable<unknown>[]): Reader<unknow
       try {
         open.set(i, source[Symbol.asyncIterator]())
       } catch (error) {
-        failure ??= { error } // the others begin, so that they can be returned (J2)
+        failure ??= { error } // the other sources are started too, so that they can be returned (J2)
       }
     }
     if (failure !== undefined) void close()
   }
-  /** Hands out one value, and asks its source for the next (J1). */
+  /** Hands out one value, and advances its source (J1). */
   const handOut = (arrival: Arrival | undefined): IteratorYieldResult<unknown> | undefined => {
     const iterator = arrival && open.get(arrival.from)
     if (iterator !== undefined && closing === undefined) void ask(arrival?.from ?? 0, iterator)
@@ -116,7 +119,7 @@ function mergeSources(sources: readonly AsyncIterable<unknown>[]): Reader<unknow
     },
     async leave() {
       const fresh = !begun
-      if (fresh) begin() // a source that listens already lets go
+      if (fresh) begin() // a source that already listens releases its listener
       const lost = (await close()).find((one) => one.status === 'rejected')
       if (fresh && failure !== undefined) throw failure.error
       if (lost !== undefined) throw lost.reason

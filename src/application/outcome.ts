@@ -5,11 +5,11 @@ import type { Leak } from '../runtime/order.js'
 import type { PendingMessage } from '../runtime/pending.js'
 
 interface OutcomeFacts<S> {
-  /** The state after the last committed step. A key that nothing has written yet is unset, whatever its type says. */
+  /** The state after the last committed step. A key that nothing has written yet is unset, whatever its type. */
   readonly state: Readonly<S>
   /** The number of the last committed step; -1 when there is none. */
   readonly sequenceId: number
-  /** Code that ignored its signal and was given up. */
+  /** Code that ignored its signal and was abandoned. */
   readonly leaked: readonly Leak[]
 }
 
@@ -17,10 +17,10 @@ interface OutcomeFacts<S> {
 export interface Halted<out S, out At extends string, out Names extends string = string> extends OutcomeFacts<S> {
   readonly status: 'halted'
   readonly action: At
-  /** Where the next run goes on; undefined when nothing is left. */
+  /** First action of the next run; undefined when nothing is left. */
   readonly next: Names | undefined
 }
-/** No transition holds after `action`: there is nothing left to run. */
+/** No transition holds after `action`: nothing is left to run. */
 export interface Finished<out S, out At extends string> extends OutcomeFacts<S> {
   readonly status: 'finished'
   readonly action: At
@@ -30,27 +30,27 @@ export interface Finished<out S, out At extends string> extends OutcomeFacts<S> 
 export interface Cancelled<out S, out At extends string> extends OutcomeFacts<S> {
   readonly status: 'cancelled'
   readonly action: At
-  /** Where the next run goes on: at the step that was cut off. */
+  /** First action of the next run: the interrupted one. */
   readonly next: At | undefined
-  /** As it was given; else a {@link CancelledError}. */
+  /** The given reason; else a {@link CancelledError}. */
   readonly reason: unknown
-  /** Who cancelled it: `app`, `reader` (a loop that was left), `parent` … */
+  /** Source of the cancel: `app`, `reader` (a loop that was left), `parent` … */
   readonly by: string
 }
 
 /**
- * All that is left of the run waits for messages from outside. It stays as it is, in memory: `app.send` wakes what it
- * answers, and the next run comes back to it. `action` is the one that waits, or in which something does.
+ * Everything left of the run waits for messages from outside. It stays suspended in memory: `app.send` wakes the
+ * receivers, and the next run joins it. `action` is the one that waits, or that contains the waiting action.
  */
 export interface Waiting<out S, out At extends string> extends OutcomeFacts<S> {
   readonly status: 'waiting'
   readonly action: At
   readonly next: At | undefined
-  /** Who waits for which kinds of message. */
+  /** The waiting actions and the kinds of message they wait for. */
   readonly pending: readonly PendingMessage[]
 }
 
-/** How a run ended. A failure rejects instead. */
+/** The outcome of a run. A failure rejects instead. */
 export type RunOutcome<S, Names extends string, Halts extends string> =
   | Halted<S, Halts, Names>
   | Finished<S, Names>
@@ -58,27 +58,27 @@ export type RunOutcome<S, Names extends string, Halts extends string> =
 
 /** One committed step. */
 export interface CommittedStep<out S, out At extends string, out Update> {
-  /** The action that committed. */
+  /** The committed action. */
   readonly action: At
-  /** What it returned. */
+  /** Its update. */
   readonly update: Readonly<Update>
-  /** The state after it. */
+  /** The state after the step. */
   readonly state: Readonly<S>
   /** Its number; the first is 0. */
   readonly sequenceId: number
 }
 
-/** A step that an application below committed. */
+/** A step committed by an application below. */
 export interface StepBelow<out At extends string> {
-  /** The action of the application that is iterated. */
+  /** The action of the iterated application. */
   readonly action: At
-  /** The action that it was, by the name that it has there. */
+  /** The committed action, by its name in its own graph. */
   readonly source: string
-  /** Where that application stands. */
+  /** Path of its application. */
   readonly path: Path
-  /** What it returned. */
+  /** Its update. */
   readonly update: Readonly<Record<string, unknown>>
-  /** The state of that application after it. */
+  /** The state of its application after the step. */
   readonly state: Readonly<Record<string, unknown>>
   /** The number of the step in that application; the first is 0. */
   readonly sequenceId: number

@@ -5,42 +5,43 @@ import type { Persister } from '../persistence/persister.js'
 import type { MigratedRecord } from '../persistence/scope.js'
 import type { KeepOptions } from '../persistence/settings.js'
 
-/** How an application is stored. */
+/** Options for storing an application. */
 export interface PersistOptions<S, Names> {
   /**
-   * Where it is stored, with all that is below it: `memoryPersister()`, `sqlitePersister({ file })`. Default: nowhere.
-   * Where its `appId` is stored already, the first run fails with a `PersistenceError` (`conflict`):
-   * {@link resumeOrCreate} goes on with that one.
+   * Store of the application and everything below it: `memoryPersister()`, `sqlitePersister({ file })`. Default: none.
+   * When the `appId` is already stored, the first run fails with a `PersistenceError` (`conflict`);
+   * {@link resumeOrCreate} continues the stored application.
    */
   readonly persister?: Persister
-  /** Keeps applications of one user or tenant apart from others. Default null. */
+  /** Separates the applications of one user or tenant from others. Default null. */
   readonly partitionKey?: string | null
   /**
-   * When it is stored: after every step (default), after the steps of some actions, when a run or a branch ends, or when
-   * `app.save()` is called. What was not stored is run again after a crash. Whatever is recorded of a step that goes on
-   * (its branches, an effect of `once`, a wait) stores the step before it too, except where only `save()` stores.
+   * When the application is stored: after every step (default), after the steps of some actions, when a run or a branch
+   * ends, or on `app.save()`. Steps that were not stored run again after a crash. Any record of a running step (its
+   * branches, an effect of `once`, a wait) also stores the step before it, except with `'manual'`.
    */
   readonly save?: 'every-step' | 'settle' | 'manual' | { readonly after: readonly Names[] }
-  /** Keys that are never stored: they are unset after a resume, unless its `state` gives them. Default: none. */
+  /** Keys that are never stored: they are unset after a resume, unless given in its `state`. Default: none. */
   readonly transient?: readonly (keyof S & string)[]
-  /** The version of the records that this code writes, a whole number (default 0). Older ones go through `migrate`. */
+  /** Version of the records written by this code, a whole number (default 0). Older records go through `migrate`. */
   readonly version?: number
   /**
-   * Makes of a record of an older version one that this code can go on from. Default: records are taken as they are.
-   * It is also asked about each branch of a half-done map, which it finds named in `branch`. The entries of such a map
-   * are then compared by key alone.
+   * Converts a record of an older version to one that this code can resume. Also called for each branch of an
+   * unfinished map, named in `branch`; the entries of such a map are then compared by key only. Default: records are
+   * used unchanged.
    */
   readonly migrate?: (record: MigratedRecord, fromVersion: number) => MigratedRecord
-  /** When the store does not answer: fail the step (default), or wait until it does. */
+  /** Behaviour while the store is unavailable: fail the step (default), or wait until it is available. */
   readonly whenUnavailable?: 'fail' | 'wait'
   /**
-   * When a map is resumed and its source gives other branches than it had begun with: fail (default), or adopt them: new
-   * ones start, changed ones run afresh, vanished ones are recorded as cancelled.
+   * Behaviour when the source of a resumed map returns different branches than before: fail (default), or adopt them:
+   * new ones start, changed ones restart, missing ones are recorded as cancelled.
    */
   readonly changedTasks?: 'error' | 'adopt'
   /**
-   * While something waits for a message from outside: how often the store is asked for one that another process sent
-   * with `answer`, in milliseconds. Default 1 000; `Infinity`: never, then such a message is there for the next resume.
+   * Interval in milliseconds at which the store is polled for messages sent by another process with `sendStored`, while
+   * something waits for a message from outside. Default 1 000; `Infinity` disables polling, and such messages are
+   * delivered at the next resume.
    */
   readonly inboxPollMs?: number
 }
@@ -48,14 +49,14 @@ export interface PersistOptions<S, Names> {
 export const PERSIST_OPTIONS =
   'persister partitionKey save transient version migrate whenUnavailable changedTasks inboxPollMs'
 
-/** The same, their types forgotten. */
+/** The same options without their types. */
 export interface LoosePersist extends KeepOptions {
   readonly persister?: Persister | undefined
 }
 
 /**
- * Opens the books of a root application; undefined without a persister.
- * @throws {TypeError | RangeError} for options that cannot be
+ * Opens the journal of a root application; undefined without a persister.
+ * @throws {TypeError | RangeError} for invalid options
  */
 export function journalFor(options: LoosePersist, rootId: string, clock: Clock): Journal | undefined {
   const { persister } = options

@@ -1,22 +1,22 @@
-// Owns: what one reader is handed, as an async generator.
-// Does not own: where it comes from.
-// G1  Nothing begins before the first `next()`.
-// G2  `return()` leaves at once, also while a `next()` waits: a native generator would let it wait for that first.
-// G3  After the end, or once it was left, nothing more is yielded.
+// Owns: the async generator of one reader.
+// Does not own: the source of its values.
+// G1  Nothing starts before the first `next()`.
+// G2  `return()` leaves at once, also during a pending `next()`; a native generator would finish that first.
+// G3  After its end, or once it was left, nothing more is yielded.
 
-/** What a reader reads. */
+/** The source of a reader. */
 export interface Readable<T, R> {
-  /** Begins. Called once, at the first `next()`. */
+  /** Starts the source. Called once, at the first `next()`. */
   open(): void
-  /** What is next, as a generator would say it; undefined when nothing comes any more. */
+  /** The next value, as an iterator result; undefined when no further value comes. */
   take(): IteratorYieldResult<T> | undefined | Promise<IteratorYieldResult<T> | undefined>
-  /** What is returned at the end; rejects with what failed. Called once, when nothing comes any more. */
+  /** The return value; rejects on failure. Called once, when no further value comes. */
   end(): Promise<R>
-  /** The reader leaves early. Resolves when what it held has ended. Called at most once, perhaps before `open`. */
+  /** Ends the source early. Resolves when its resources are released. Called at most once, possibly before `open`. */
   leave(): Promise<void>
 }
 
-/** An async generator over something that can be left at any moment. */
+/** An async generator that can be left at any moment. */
 export class Reader<T, R> implements AsyncGenerator<T, R, void> {
   readonly #from: Readable<T, R>
   #phase: 'new' | 'open' | 'over' = 'new'
@@ -60,12 +60,12 @@ export class Reader<T, R> implements AsyncGenerator<T, R, void> {
   }
 
   #open(): void {
-    this.#phase = 'over' // unless it opens
+    this.#phase = 'over' // unless `open` succeeds
     this.#from.open()
     this.#phase = 'open'
   }
 
-  /** Asked anew after an await. */
+  /** A method, so that TypeScript does not narrow the phase across an await. */
   #isOver(): boolean {
     return this.#phase === 'over'
   }
@@ -79,5 +79,5 @@ export class Reader<T, R> implements AsyncGenerator<T, R, void> {
   }
 }
 
-/** What a generator says after its end. Its value is undefined, whatever its type says. */
+/** The result after the end. Its value is undefined, whatever its type. */
 const over = <R>(): IteratorReturnResult<R> => ({ done: true, value: undefined as R })

@@ -7,25 +7,26 @@ import { naming } from './caller.js'
 import type { Tap } from './filter.js'
 import { type Readable, Reader } from './reader.js'
 
-// Owns: handing a run to the one reader that paces it. Does not own: the run.
+// Owns: connecting a run to the one reader that paces it.
+// Does not own: the run.
 
-/** How far producers may be ahead of the reader of a stream, in events. */
+/** Maximum number of unread events of a stream before producers wait. */
 const BUFFER = 64
 
-/** A run that is made ready and has not begun. */
+/** A run that is prepared but not started. */
 export interface Prepared {
-  /** @throws {BusyError} when another one runs */
+  /** @throws {BusyError} when another run is in progress */
   readonly begin: () => Promise<object>
   /** Cancels it, and waits for its end. */
   readonly cancel: () => Promise<void>
-  /** It failed, and nobody waits for it any more. */
+  /** Reports a failure that no caller awaits. */
   readonly lost: (error: unknown) => void
 }
 
-/** Makes a run ready that is paced by a reader. */
+/** Prepares a run that is paced by a reader. */
 export type Prepare = (pacer: Pacer) => Prepared
 
-/** What a reader reads of one run: `values` until it has ended, then its outcome. */
+/** A reader of one run: yields `values` until the run has ended, and returns its outcome. */
 function readRun<T>(
   { begin, cancel, lost }: Prepared,
   values: AsyncQueue<IteratorYieldResult<T>>,
@@ -68,13 +69,13 @@ function readRun<T>(
 }
 
 interface Held {
-  /** Lets go of what the reader holds beside the run: what listens, who waits. */
+  /** Releases listeners and waiting producers. */
   readonly release: () => void
-  /** Leaves the run alone when the reader leaves. */
+  /** Keeps the run going when the reader leaves. */
   readonly detach?: boolean | undefined
 }
 
-/** Yields each event that is wanted. When {@link BUFFER} of them wait, producers and step borders do. */
+/** Yields each matching event. While {@link BUFFER} events are unread, producers and step borders wait. */
 export function streamRun(prepare: Prepare, tap: Tap, detach: boolean | undefined): Reader<AnyEvent, object> {
   const events = new AsyncQueue<IteratorYieldResult<AnyEvent>>(BUFFER)
   let listening: ReturnType<Tap> | undefined
@@ -88,15 +89,15 @@ export function streamRun(prepare: Prepare, tap: Tap, detach: boolean | undefine
 }
 
 /**
- * Yields each step that has committed, as deep as `depth`. Whoever committed it waits until the reader, which has it in
- * hand, asks for another one.
+ * Yields each committed step down to `depth`. An application that committed one waits until the reader, which holds the
+ * step, asks for another.
  *
- * @param root how deep the application itself stands
+ * @param root depth of the application itself
  */
 export function iterateRun(prepare: Prepare, depth: number, root: number): Reader<CommittedStep, object> {
   const steps = new AsyncQueue<IteratorYieldResult<CommittedStep>>(1)
   let asked = 0
-  /** Who waits, in the order of their steps; the first of them is the step with this number. */
+  /** Waiting applications, in the order of their steps; the first belongs to the step with this number. */
   const waiting: Deferred<void>[] = []
   let first = 0
   let left = false
@@ -109,7 +110,7 @@ export function iterateRun(prepare: Prepare, depth: number, root: number): Reade
     const go = createDeferred<void>()
     waiting.push(go)
     steps.push({ done: false, value })
-    release(asked - 1) // it may have been asked for already
+    release(asked - 1) // it may have been requested already
     return go.promise
   }
   return readRun(prepare({ pace, deep: depth > 0 }), steps, {
@@ -125,7 +126,7 @@ export function iterateRun(prepare: Prepare, depth: number, root: number): Reade
   })
 }
 
-/** A step of an application below, told with the name that the one which is iterated knows. */
+/** Converts a step of an application below: `action` becomes the action of the iterated application. */
 function below(step: CommittedStep, path: StepPlace['path'], root: number): CommittedStep {
   return { ...step, action: path[root]?.map ?? step.action, source: step.action, path }
 }

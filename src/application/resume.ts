@@ -15,38 +15,38 @@ import { LiveApplication, type LooseOptions, OPTIONS } from './live-application.
 import { journalFor } from './persisting.js'
 import { compiledGraphOf, type Graph, type InitialKeys } from './runnable.js'
 
-// Owns: an application that goes on from what is stored of it, or of another one.
-// Does not own: how records are read (persistence/replay.ts), what a resumed map does (persistence/kept-feed.ts).
-// U1  The tree is claimed before it is read, so that what is read stays true.
-// U2  A resume that begins elsewhere than where it is stored begins a new epoch: nothing below is found again.
+// Owns: continuing a stored application, or starting from a step of another one.
+// Does not own: reading records (persistence/replay.ts), resuming a map (persistence/kept-feed.ts).
+// U1  The tree is claimed before it is read, so that no other runner changes it afterwards.
+// U2  A resume at another action than the stored one begins a new epoch: earlier branches are not found again.
 
-/** Which past step of which application to start from. */
+/** A past step of another application to start from. */
 export interface ForkFrom<S> extends AppRef {
-  /** Default: where it stands. */
+  /** Default: the last stored step. */
   readonly sequenceId?: number
   /**
-   * Laid over the state of that step; the action that runs next is then chosen anew, by the transitions of the last one.
-   * Default: nothing, and it goes on at the action that was chosen then.
+   * Update over the state of that step; the next action is then chosen anew, by the transitions of that step's action.
+   * Default: none, and the next action is the one chosen then.
    */
   readonly patch?: Partial<S>
 }
 
-/** What {@link resumeOrCreate} takes beside the graph. */
+/** Options of {@link resumeOrCreate}, besides the graph. */
 export type ResumeOptions<S, Names, Entry, Needed extends keyof S, In extends GivenTo<S> = S> = Omit<
   ApplicationOptions<S, Names, Entry, Needed, In>,
   'parent' | 'key' | 'persister' | 'appId'
 > & {
-  /** Under which it is stored. */
+  /** Id under which the application is stored. */
   readonly appId: string
-  /** Where it is stored, with all that is below it. */
+  /** Store of the application and everything below it. */
   readonly persister: Persister
   /**
-   * Where a stored application goes on. Default `'next'`: at the action that was chosen when it was stored, or is chosen
-   * anew where a rewind or a fork has patched its state. Elsewhere
-   * begins a new epoch: branches of before are not found again.
+   * Where a stored application continues. Default `'next'`: at the action chosen when it was stored, or chosen anew
+   * where a rewind or a fork has patched its state. Any other action begins a new epoch: earlier branches are not found
+   * again.
    */
   readonly resumeAt?: 'next' | 'entrypoint' | { readonly action: Names }
-  /** Where a new one starts, if not at `state`: a step of another application, also of a branch. */
+  /** Start of a new application, instead of `state`: a step of another application or branch. */
   readonly forkFrom?: ForkFrom<In>
 }
 
@@ -56,16 +56,17 @@ interface LooseResume extends LooseOptions {
 }
 
 /**
- * Makes an application that goes on from where it is stored, with all that is below it; or a new one where nothing is.
+ * Makes an application that continues from its stored state, with everything below it; or a new one when none is
+ * stored.
  *
- * It is this runner's from now on: another one that still runs it fails at its next step. Nothing is run until `run`.
- * A branch that is done is not run again, one that is half done goes on at its next step. `entrypoint` and `state` are
- * for a new one; what is stored wins over them.
- * @throws {GraphError} as {@link createApplication} throws it
- * @throws {TypeError} for options that cannot be
+ * The calling runner takes over the application: another one that still runs it fails at its next step. Nothing runs
+ * until `run`. Done branches are not run again; unfinished ones continue at their next step. `entrypoint` and `state`
+ * apply to a new application; stored values take precedence.
+ * @throws {GraphError} for the faults of {@link createApplication}
+ * @throws {TypeError} for invalid options
  * @throws {RangeError} when the step of `forkFrom` is not stored
- * @throws {SnapshotError} when the graph lacks the action where it would go on, or the record is newer than the code
- * @throws {PersistenceError} when the store does not answer, or a record cannot be read
+ * @throws {SnapshotError} when the graph lacks the action to continue at, or the record is newer than the code
+ * @throws {PersistenceError} when the store is unavailable, or a record cannot be read
  *
  * @example
  * ```ts
@@ -110,7 +111,7 @@ async function resume(graph: object, options: LooseResume): Promise<LiveApplicat
   return app
 }
 
-/** The action to go on at, where that is said. */
+/** The action to continue at, if `resumeAt` names one. */
 function beginAt(graph: object, resumeAt: unknown, entrypoint: string): string | undefined {
   if (resumeAt === undefined || resumeAt === 'next') return undefined
   if (resumeAt === 'entrypoint') return entrypoint

@@ -37,14 +37,14 @@ interface ActionOn<S> extends Runnable<Required<S>, never, unknown> {
   readonly kind: 'action'
   readonly '~writes': Partial<S>
 }
-/** The type of something in `actions` that cannot stand there. `Instead`: what to write. */
+/** The type of an invalid value in `actions`. `Instead`: the code to write. */
 export interface NotAnAction<Instead extends string> {
   readonly instead: Instead & never
 }
 type WritesFit<S, X> = [Exclude<keyof WrittenBy<X>, keyof S>] extends [never]
   ? ActionOn<S>
   : WritesKeyNotInState<Exclude<keyof WrittenBy<X>, keyof S>>
-/** An {@link AnyAction} is let through: what it reads and writes is checked when the graph is made and run. */
+/** Accepts any {@link AnyAction}: its reads and writes are checked when the graph is made and run. */
 type ActionFit<S, X> = X extends { readonly kind: 'action' }
   ? [NeedsOf<X>] extends [never]
     ? unknown
@@ -54,25 +54,28 @@ type ActionFit<S, X> = X extends { readonly kind: 'action' }
         ? 'subgraph({ graph, reads, writes, state, reduce })'
         : 'action({ reads, writes, run }), or a map action'
     >
-/** The actions of a graph over `S`, by name; and what is taken for one by mistake, so that its error says what to write. */
+/**
+ * The actions of a graph over `S`, by name. Includes values easily mistaken for an action, so that their compile error
+ * names the code to write.
+ */
 export type ActionsOn<S> = { readonly [name: string]: ActionOn<S> | AnyRunnable | Mistaken }
 export type ActionsFit<S, A> = { readonly [K in keyof A]: ActionFit<S, A[K]> }
 
-/** What `chat.graph({ … })` takes. */
+/** Options of `kit.graph({ … })`. */
 export interface GraphOptions<S, A, To extends string = Name<A>> {
   /** The actions; the keys name them. */
   readonly actions: A
-  /** Where to go after an action: the first that holds, in order. None: the run has finished. */
+  /** Transitions after an action: the first that holds is taken. When none holds, the run has finished. */
   readonly transitions?: { readonly [From in To]?: Transitions<To, When<S>> }
-  /** Where to go when an action failed; asked with what it threw and the state before it. */
+  /** Transitions after a failed action; conditions get its error and the state before it. */
   readonly onError?: { readonly [From in To]?: Transitions<To, ErrorCondition<S>> }
 }
 
-/** What an action needs, as far as its type says it. */
+/** The needs of an action, as far as its type declares them. */
 type Needs<X> = [NeedsOf<X>] extends [never] ? None : NeedsOf<X>
 type InputsSaid<X> = [InputsOf<X>] extends [never] ? { readonly [name: string]: unknown } : InputsOf<X>
 type KeysNeeded<A> = { [K in keyof A]: RequiredKeys<Needs<A[K]>> }[keyof A]
-/** What must be in the state before `Entry` runs: its reads, and the reads that no action writes. */
+/** State keys that must be set before `Entry` runs: its reads, and the reads that no action writes. */
 export type InitialKeys<A, Entry extends keyof A, D = never> = Exclude<
   RequiredKeys<Needs<A[Entry]>> | Exclude<KeysNeeded<A>, KeysOf<WrittenBy<A[keyof A]>>>,
   D
@@ -81,7 +84,9 @@ type KeysRead<A> = { [K in keyof A]: KeysOf<Needs<A[K]>> }[keyof A]
 type WithMore<S, Needed extends keyof S, More extends keyof S> = [More] extends [never]
   ? Pick<S, Needed>
   : Flat<Pick<S, Needed> & Partial<Pick<S, More>>>
-/** What a graph starts on: what must be given, and what else its actions read, which may be given. */
+/**
+ * The initial state of a graph: keys that must be given, and the other keys that its actions read, which may be given.
+ */
 export type GraphNeeds<S, A, Needed extends keyof S> = WithMore<
   S,
   Needed,
@@ -89,8 +94,8 @@ export type GraphNeeds<S, A, Needed extends keyof S> = WithMore<
 >
 export type GraphInputs<A> = Flat<UnionToIntersection<{ [K in keyof A]: InputsSaid<A[K]> }[keyof A]>>
 /**
- * The inputs that a run asks for: those of all actions; of none where it halts before one, as nobody knows which it
- * reaches. A missing one is then a `MissingInputError` when its action starts.
+ * The inputs of a run: required for all actions. With `haltBefore` all are optional, since the reached actions are not
+ * known; a missing one is a `MissingInputError` when its action starts.
  */
 export type RunInputs<A, Before> = [Before] extends [never] ? GraphInputs<A> : Partial<GraphInputs<A>>
 export type TagsOf<A> = TagOf<A[keyof A]> extends infer T ? T : never
@@ -100,7 +105,7 @@ export type HaltedAt<A, H> = H extends string
     ? { [K in Name<A>]: T extends TagOf<A[K]> ? K : never }[Name<A>]
     : never
 
-/** A graph that knows where it starts and where it halts: runs like an action, and is an XState logic. */
+/** A graph with an entrypoint and halts: runs like an action, and is an XState actor logic. */
 export interface RunnableGraph<
   in Needs,
   in out State,
@@ -109,20 +114,21 @@ export interface RunnableGraph<
   in out At extends string = string,
 > extends GraphRunnable<Needs, State, Inputs, Chunk> {
   /**
-   * The actor logic of it, for `createActor`, `setup({ actors })`, `spawn`, `useActor`.
+   * Its actor logic, for `createActor`, `setup({ actors })`, `spawn`, `useActor`.
    *
    * The actor starts at once, commits one snapshot per step, and is done at a halt or the end. A cancel
-   * (`actor.send({ type: 'cancel', reason })`) makes it done with the status `cancelled`; a failure is its error.
-   * Stopping it stops all below, and waits for nothing. It is persisted by `getPersistedSnapshot()`, and restored by
+   * (`actor.send({ type: 'cancel', reason })`) ends it with the status `cancelled`; a failure is its error. Stopping it
+   * stops everything below, without waiting. It is persisted by `getPersistedSnapshot()`, and restored by
    * `createActor(logic, { snapshot })`.
-   * @throws {SnapshotError} when it is restored of a snapshot of another shape, or one that names what the graph lacks
+   * @throws {SnapshotError} when it is restored from a snapshot of another shape, or one that names actions which the
+   * graph lacks
    * @see https://stately.ai/docs/actors
    */
   readonly logic: RunLogic<Needs, State, Inputs, Chunk, At>
-  /** Doubts that do not keep it from running: actions that cannot be reached. */
+  /** Warnings that do not prevent running: unreachable actions. */
   readonly warnings: readonly GraphIssue[]
   /**
-   * A copy with some inputs fixed for every action that takes them.
+   * Returns a copy with some inputs fixed for every action that takes them.
    * @throws {TypeError} for a name that no action takes
    */
   bind<K extends keyof Inputs>(
@@ -130,39 +136,42 @@ export interface RunnableGraph<
   ): RunnableGraph<Needs, State, Flat<Omit<Inputs, K>>, Chunk, At>
 }
 
-/** What an actor of a runnable graph is created with. */
+/** Input of an actor of a runnable graph. */
 export type RunInput<Needs, Inputs> = {
-  /** The first state. */
+  /** The initial state. */
   readonly state: Needs
   /** Default: random. */
   readonly appId?: string
 } & Given<Inputs>
-/** What can be sent to it: a cancel, or a message for an action that waits (`path` below it, default itself). */
+/**
+ * An event accepted by the actor: a cancel, or a message for a waiting action (`path` below the actor, default the
+ * actor itself).
+ */
 export type RunCommand =
   | { readonly type: 'cancel'; readonly reason?: unknown }
   | { readonly type: 'message'; readonly message: Message; readonly path?: string | Path }
-/** A chunk that it emits. */
+/** An emitted chunk. */
 export interface ChunkEmitted<Chunk> extends EventObject {
   readonly type: 'chunk'
-  /** What was yielded. */
+  /** The yielded value. */
   readonly chunk: Chunk
-  /** The action of the graph in which it was. */
+  /** The action of the graph in which it was yielded. */
   readonly action: string
-  /** The action itself, by its name in its own graph. */
+  /** The action that yielded it, by its name in its own graph. */
   readonly source: string
-  /** Where that one stands below the actor. */
+  /** Path of that action's application below the actor. */
   readonly path: Path
 }
 type OtherEmitted = Exclude<AnyEvent, { readonly type: 'chunk' | 'step.end' }>
-/** A step that ended: `done` has the state. */
+/** The end of a step; with the status `done` it has the state. */
 export type StepEmitted<State> =
   | (Omit<Extract<AnyEvent, { readonly type: 'step.end'; readonly status: 'done' }>, 'state'> & {
       readonly state: Readonly<State>
     })
   | Extract<AnyEvent, { readonly type: 'step.end'; readonly status: 'failed' | 'cancelled' }>
-/** What it emits: every event of the run. */
+/** Any emitted event: every event of the run. */
 export type RunEmitted<State, Chunk> = ChunkEmitted<Chunk> | StepEmitted<State> | OtherEmitted
-/** The actor logic of a runnable graph, as XState's types see it. */
+/** The actor logic of a runnable graph, in the form that XState's types expect. */
 export interface RunLogic<Needs, State, Inputs, Chunk, At extends string>
   extends ActorLogic<
     RunSnapshot<State, At>,
@@ -173,21 +182,23 @@ export interface RunLogic<Needs, State, Inputs, Chunk, At extends string>
   > {}
 export type { RunOutput, RunSnapshot }
 
-/** Actions and the transitions between them. Knows no entrypoint yet. */
+/** Actions and the transitions between them, without an entrypoint. */
 export interface Graph<in out S extends object, in out A, in out D = never, in out In extends GivenTo<S> = S> {
   /** As declared, by name. */
   readonly actions: A
   /**
-   * Gives the graph an entrypoint, and halts if it shall not run to its end.
+   * Gives the graph an entrypoint, and optional halts.
    *
-   * What the state will hold when it starts is not known yet: a read that nothing can have written is refused before
-   * the first step, when it is.
+   * The initial state is not known yet: a read that nothing can have written is rejected before the first step.
    * @throws {GraphError} for unknown names, and halts that cannot be reached
    */
   runnable<const Entry extends Name<A>, const H extends Halt<Name<A>, TagsOf<A>> = never>(options: {
     /** The action that runs first. */
     readonly entrypoint: Entry
-    /** Ends a run after these have committed: names, or `{ tag }`. Default: it runs until no transition holds. */
+    /**
+     * Ends a run after one of these actions has committed: names, or `{ tag }`. Default: runs until no transition
+     * holds.
+     */
     readonly haltAfter?: OneOrMany<H>
   }): RunnableGraph<
     GraphNeeds<S, A, Extract<InitialKeys<A, Entry, D>, keyof S>>,
@@ -202,7 +213,7 @@ export interface Graph<in out S extends object, in out A, in out D = never, in o
 
 const compiled = new WeakMap<object, CompiledGraph>()
 
-/** The compiled graph behind a graph. */
+/** The compiled form of a graph. */
 export function compiledGraphOf(graph: object): CompiledGraph {
   const found = compiled.get(graph)
   if (found === undefined)
@@ -210,7 +221,7 @@ export function compiledGraphOf(graph: object): CompiledGraph {
   return found
 }
 
-/** Makes a graph of its declaration. */
+/** Makes a graph from its declaration. */
 export function createGraph(declared: DeclaredGraph, rules: StateRules): object {
   const core = compileGraph(declared, rules)
   const graph = Object.freeze({

@@ -32,15 +32,16 @@ import type { GivenTo } from '../state/spec.js'
 import type { ActionsFit, ActionsOn, Graph, GraphOptions } from './runnable.js'
 
 /**
- * Everything that is made over one type of state. `D`: the keys that have defaults. `In`: what the schemas of its keys
- * take, where they make something else of it.
+ * Declares everything over one type of state. `D`: the keys that have defaults. `In`: the input types of the key
+ * schemas, where they differ from the output types.
  */
 export interface StateKit<in out S extends object, in out D = never, in out In extends GivenTo<S> = S> {
   /**
    * Declares an action: a unit of work over some keys of the state.
    *
-   * @throws {TypeError} for options that it does not know, and for a key name that is empty or stands twice
-   * @throws {RangeError} for a number of attempts or a time that cannot be
+   * @throws {TypeError} for unknown options, and for a key name that is empty or declared twice
+   * @throws {RangeError} for an invalid number of attempts or duration
+   *
    * @example
    * ```ts
    * const chat = defineState<{ prompt: string; answer: string }>()
@@ -64,11 +65,12 @@ export interface StateKit<in out S extends object, in out D = never, in out In e
   ): Action<ReadsOf<S, R>, WritesOf<S, W>, InputsIn<I>, C, Tag>
 
   /**
-   * Declares a map action that runs several actions, each in a branch of its own, over the same state.
+   * Declares a map action that runs several actions over the same state, each in its own branch.
    *
-   * `branches` and `watch` know the branches by the keys of the record. Whatever the branches write stays in them;
-   * `reduce` says what the map writes. When the step is cancelled, every branch is, and it ends when all have ended.
-   * @throws {TypeError | RangeError} for options that cannot be
+   * The keys of the record type `branches` and `watch`. Writes of a branch stay in the branch; `reduce` returns the
+   * writes of the map. When the step is cancelled, every branch is cancelled, and the step ends when all have ended.
+   * @throws {TypeError | RangeError} for invalid options
+   *
    * @example
    * ```ts
    * const chat = defineState<{ prompt: string; answer: string; answers: string[] }>()
@@ -104,8 +106,9 @@ export interface StateKit<in out S extends object, in out D = never, in out In e
   ): Action<ReadsOf<S, R>, WritesOf<S, W>, MapInputs<I, EntryOf<Src>>, ChunkOfEntries<Src>, Tag>
 
   /**
-   * Declares a map action that runs one action over several states, each an update laid over what the map reads.
-   * @throws {TypeError | RangeError} for options that cannot be
+   * Declares a map action that runs one action over several states, each an update over the reads of the map.
+   * @throws {TypeError | RangeError} for invalid options
+   *
    * @example
    * ```ts
    * const kit = defineState<{ cities: string[]; city: string; size: number; sizes: number[] }>()
@@ -143,7 +146,7 @@ export interface StateKit<in out S extends object, in out D = never, in out In e
 
   /**
    * Declares a map action that runs every action over every state, action by action. Keys are joined: `gpt4.formal`.
-   * @throws {TypeError | RangeError} for options that cannot be
+   * @throws {TypeError | RangeError} for invalid options
    * @see Burr `MapActionsAndStates` in burr/core/parallelism.py
    */
   mapActionsAndStates<
@@ -165,9 +168,9 @@ export interface StateKit<in out S extends object, in out D = never, in out In e
   ): Action<ReadsOf<S, R>, WritesOf<S, W>, MapInputs<I, EntryOf<Acts>>, ChunkOfEntries<Acts>, Tag>
 
   /**
-   * Declares a parallel action whose branches are tasks: each says itself what runs, on which state and inputs.
-   * What all other map actions compile to. {@link task} makes them, and shows one.
-   * @throws {TypeError | RangeError} for options that cannot be
+   * Declares a parallel action whose branches are tasks, each with its own runnable, state and inputs. All other map
+   * actions compile to this form. See {@link task} for an example.
+   * @throws {TypeError | RangeError} for invalid options
    * @see Burr `TaskBasedParallelAction` in burr/core/parallelism.py
    */
   parallel<
@@ -190,9 +193,9 @@ export interface StateKit<in out S extends object, in out D = never, in out In e
   >
 
   /**
-   * Declares an action that runs a graph over a state of its own: `state` maps in, `reduce` maps out. A failure of the
-   * graph is the action's own.
-   * @throws {TypeError | RangeError} for options that cannot be
+   * Declares an action that runs a graph over another state: `state` maps in, `reduce` maps out. A failure of the graph
+   * is a failure of the action.
+   * @throws {TypeError | RangeError} for invalid options
    * @see Burr `RunnableGraph` in burr/core/parallelism.py
    */
   subgraph<
@@ -210,7 +213,7 @@ export interface StateKit<in out S extends object, in out D = never, in out In e
   ): Action<ReadsOf<S, R>, WritesOf<S, W>, Flat<InputsIn<I> & GI>, C, Tag>
 
   /**
-   * Puts actions and transitions together. The keys of `actions` name them.
+   * Declares a graph of actions and transitions. The keys of `actions` name them.
    * @throws {GraphError} with every unknown name, duplicate and shadowed transition
    * @see Burr `GraphBuilder` in burr/core/graph.py
    */
