@@ -1,17 +1,14 @@
 import { createDeferred, type Deferred } from './deferred.js'
 
-/** How many places of taken values are kept at least. */
+/** Minimum number of slots of taken values that are kept. */
 const SPARE = 64
 
-/**
- * Values in order, for who takes them in order. `push` never waits; `room` says when enough was taken that less than
- * `bound` values lie here.
- */
+/** A first-in, first-out queue. `push` never waits; `room` reports when fewer than `bound` values are queued. */
 export class AsyncQueue<T> {
   readonly #bound: number
   #values: (T | undefined)[] = []
   #head = 0
-  /** Who waits for a value, first come first served; there is nobody while values lie here. */
+  /** Pending `take` calls, first come first served; empty while values are queued. */
   readonly #takers: Deferred<T | undefined>[] = []
   #room: Deferred<void> | undefined
   #closed = false
@@ -35,7 +32,7 @@ export class AsyncQueue<T> {
   take(): T | undefined | Promise<T | undefined> {
     if (this.size > 0) {
       const value = this.#values[this.#head]
-      this.#values[this.#head++] = undefined // what was taken is let go of
+      this.#values[this.#head++] = undefined // release the taken value
       if (this.#head >= SPARE && this.#head * 2 >= this.#values.length) {
         this.#values = this.#values.slice(this.#head)
         this.#head = 0
@@ -56,7 +53,7 @@ export class AsyncQueue<T> {
     return this.#room.promise
   }
 
-  /** No value comes any more; what lies here can still be taken. Whoever waits for room goes on. */
+  /** Closes the queue: queued values can still be taken. Callers waiting for room continue. */
   close(): void {
     this.#closed = true
     this.#release()

@@ -1,15 +1,15 @@
-/** Time, as the engine asks for it. Tests give one that is moved by hand. */
+/** The engine's source of time. Tests pass one that is advanced by hand. */
 export interface Clock {
   /** Epoch milliseconds: the wall clock, which may be set forward and back. */
   now(): number
   /**
-   * Milliseconds since any moment, on a clock that never goes back: what durations, time limits and waits are counted
-   * on. Default: `now`, of a clock that is never set.
+   * Milliseconds since any moment, on a clock that never goes back; used for durations, time limits and waits. Default:
+   * `now`, which must then never be set back.
    */
   monotonic?(): number
-  /** Calls `fn` once, after `ms` milliseconds. The answer goes to `clearTimeout`. */
+  /** Calls `fn` once, after `ms` milliseconds. Returns a handle for `clearTimeout`. */
   setTimeout(fn: () => void, ms: number): unknown
-  /** Takes a call back that has not been made. */
+  /** Withdraws a pending call. */
   clearTimeout(timer: unknown): void
 }
 
@@ -21,7 +21,9 @@ export const systemClock: Clock = {
   clearTimeout: (timer) => clearTimeout(timer as Parameters<typeof clearTimeout>[0]),
 }
 
-/** A clock that always answers: where the given one throws, `fault` is told, and the platform's is asked. */
+/**
+ * A clock that never throws: when the given one throws, the error goes to `fault`, and the platform's clock is used.
+ */
 export function answeringClock(given: Clock, fault: (error: unknown) => void): Clock {
   const ask = <T>(what: (clock: Clock) => T): T => {
     try {
@@ -39,8 +41,8 @@ export function answeringClock(given: Clock, fault: (error: unknown) => void): C
   }
 }
 
-/** The time of a clock that never goes back, in milliseconds. */
+/** Milliseconds on a clock that never goes back. */
 export const passedOn = (clock: Clock): number => clock.monotonic?.() ?? clock.now()
 
-/** How long ago a moment of {@link passedOn} was, in whole milliseconds. */
+/** Whole milliseconds since a moment of {@link passedOn}. */
 export const msSince = (clock: Clock, moment: number): number => Math.max(0, Math.round(passedOn(clock) - moment))

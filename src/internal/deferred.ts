@@ -1,4 +1,4 @@
-/** A promise with its two levers outside. */
+/** A promise with its `resolve` and `reject` exposed. */
 export interface Deferred<T> {
   readonly promise: Promise<T>
   readonly resolve: (value: T | PromiseLike<T>) => void

@@ -1,6 +1,6 @@
 import { causeOf, describeValue, glance, isA, isObject, isPlainObject, messageOf, nameOf } from './guards.js'
 
-// Errors as plain JSON. Whatever hangs on an error was thrown by anybody: getters throw, causes lead in circles.
+// Errors as plain JSON. Errors come from user code: getters may throw, and causes may be circular.
 
 /** An error as plain JSON: its name, message, own fields, and its cause and errors in the same form. */
 export interface ErrorJson {
@@ -12,15 +12,15 @@ export interface ErrorJson {
   readonly [field: string]: unknown
 }
 
-/** How deep a value is told; what lies below is described in words. */
+/** Maximum depth of a value; anything deeper is described in words. */
 const DEEPEST = 12
 
-/** An error as plain JSON. Never throws. */
+/** Converts an error to plain JSON. Never throws. */
 export function errorJson(error: Error): ErrorJson {
   return jsonOf(error, []) as ErrorJson
 }
 
-/** The innermost cause of an error; without a cause, or where the causes lead in a circle, the last one before. */
+/** The innermost cause of an error; the error itself without a cause. In a cycle, the last error before it repeats. */
 export function rootCauseOf(error: unknown): unknown {
   const seen = new Set<unknown>()
   let root = error
@@ -58,7 +58,7 @@ function partsOf(error: Error, above: readonly unknown[]): object {
   }
 }
 
-/** Own fields that hold something; a field that throws is told so. */
+/** Own fields with a value; a field that throws is replaced by a note. */
 function fieldsOf(of: object, names: readonly string[], above: readonly unknown[]): object {
   const fields = names.map((name) => {
     const got = glance(() => ({ value: Reflect.get(of, name) as unknown }))

@@ -1,9 +1,9 @@
-/** True for whatever has an identity, functions left out. */
+/** True for every object except functions. */
 export function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null
 }
 
-/** True for whatever `await` would wait for. */
+/** True for every value with a `then` method. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return isObject(value) && 'then' in value && typeof value.then === 'function'
 }
@@ -18,12 +18,12 @@ export function isIterable(value: unknown): value is Iterable<unknown> {
 
 const plainPrototypes = new WeakSet<object>()
 
-/** What a record holds itself under a name that a user gave: never what every object has. */
+/** The own property of a record by a user-given name; ignores inherited members. */
 export function ownValue<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
   return Object.hasOwn(record, name) ? record[name] : undefined
 }
 
-/** Lets objects with this prototype count as plain. */
+/** Makes objects with this prototype count as plain. */
 export function countAsPlain(prototype: object): void {
   plainPrototypes.add(prototype)
 }
@@ -36,7 +36,7 @@ export function isPlainObject(value: unknown): value is Readonly<Record<string, 
   return Object.getPrototypeOf(prototype) === null || plainPrototypes.has(prototype as object)
 }
 
-/** What a look at a value gives; undefined where the look itself throws: a getter, a revoked proxy, a bad `toString`. */
+/** The return value of `look`; undefined when it throws: a getter, a revoked proxy, a bad `toString`. */
 export function glance<T>(look: () => T): T | undefined {
   try {
     return look()
@@ -45,44 +45,44 @@ export function glance<T>(look: () => T): T | undefined {
   }
 }
 
-/** `instanceof` for values that anybody may have thrown: a revoked proxy throws where its class is asked for. */
+/** A safe `instanceof` for thrown values: a revoked proxy throws when its class is checked. */
 export function isA<T>(value: unknown, Class: abstract new (...args: never) => T): value is T {
   return glance(() => value instanceof Class) === true
 }
 
-/** The longest text of a value that goes into a message; a text can be as long as the platform lets any be. */
+/** Longest text of a value in a message; a value's own text may be of any length. */
 const LONGEST = 10_000
 
-/** The text of any value. Never throws: what has no text is described. */
+/** The text of any value; values without one are described. Never throws. */
 function textOf(value: unknown): string {
   const text = glance(() => String(value)) ?? describeValue(value)
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}… (${text.length} characters)` : text
 }
 
-/** The message of an error, or the text of whatever else was thrown. Never throws. */
+/** The message of an error, or the text of any other thrown value. Never throws. */
 export function messageOf(thrown: unknown): string {
   const message = isA(thrown, Error) ? glance(() => thrown.message) : thrown
   return textOf(typeof message === 'string' || !isA(thrown, Error) ? message : describeValue(thrown))
 }
 
-/** The name that something was given; empty where it has none. Never throws. */
+/** The name of a value; empty when it has none. Never throws. */
 export function nameOf(named: { readonly name?: unknown }): string {
   const name = glance(() => named.name)
   return typeof name === 'string' ? name : ''
 }
 
-/** The cause of an error; undefined where there is none, or it cannot be asked for. */
+/** The cause of an error; undefined when it has none, or reading it throws. */
 export function causeOf(error: unknown): unknown {
   return isA(error, Error) ? glance(() => error.cause) : undefined
 }
 
-/** What was thrown, as an `Error` that can be handed through promises: one with a `then` is wrapped. Never throws. */
+/** Converts a thrown value to an `Error` that promises can carry: one with a `then` is wrapped. Never throws. */
 export function toError(thrown: unknown): Error {
   if (isA(thrown, Error) && glance(() => isThenable(thrown)) === false) return thrown
   return new Error(isA(thrown, Error) ? messageOf(thrown) : describeValue(thrown), { cause: thrown })
 }
 
-/** Calls one who only looks on: what it throws, or rejects with, goes to `fault`, which must not throw. */
+/** Calls an observer: its throw or rejection goes to `fault`, which must not throw. */
 export function observe<T>(observer: (seen: T) => unknown, seen: T, fault: (error: unknown) => void): void {
   try {
     const answer = observer(seen)
@@ -92,7 +92,7 @@ export function observe<T>(observer: (seen: T) => unknown, seen: T, fault: (erro
   }
 }
 
-/** A short name of a value for messages: `"text"`, `42`, `an array`, `a Map`. Never throws. */
+/** A short description of a value for messages: `"text"`, `42`, `an array`, `a Map`. Never throws. */
 export function describeValue(value: unknown): string {
   return glance(() => kindOf(value)) ?? 'an object that cannot be read'
 }
@@ -111,7 +111,7 @@ function kindOf(value: unknown): string {
     : `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`
 }
 
-/** Closes a switch over a union: a member that was forgotten does not compile. */
+/** Closes a switch over a union: a missing member does not compile. */
 export function assertNever(value: never): never {
   throw new TypeError(`Unexpected ${describeValue(value)}.`)
 }

@@ -1,7 +1,7 @@
 import { nanoid } from 'nanoid'
 import { sha256Of } from './platform.js'
 
-/** A new random id, 21 characters that are safe in URLs. */
+/** A new random id of 21 URL-safe characters. */
 export const createId = (): string => nanoid()
 
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567'

@@ -1,4 +1,4 @@
-/** How many letters were left out, added, changed or swapped with their neighbour; given up above `limit`. */
+/** Edit distance: omitted, added, changed or swapped letters; stops above `limit`. */
 function distance(a: string, b: string, limit: number): number {
   if (Math.abs(a.length - b.length) > limit) return limit + 1
   let before: number[] = []
@@ -19,7 +19,7 @@ function distance(a: string, b: string, limit: number): number {
 
 const SHORTEST_STEM = 3
 
-/** The known name closest to a misspelt one, if one is close: a few letters apart, or the same but for its end. */
+/** The known name closest to a misspelt one, if any is close: a few letters apart, or equal but for its end. */
 function nearest(name: string, known: Iterable<string>): string | undefined {
   const given = name.toLowerCase()
   const limit = Math.min(Math.max(1, Math.floor(given.length / 3)), given.length - 1)
@@ -37,7 +37,7 @@ function nearest(name: string, known: Iterable<string>): string | undefined {
   return best
 }
 
-/** Ends a message: `Did you mean "judge"?`, else the names there are. */
+/** The end of a message: `Did you mean "judge"?`, else the known names. */
 export function suggest(name: string, known: Iterable<string>, what: string): string {
   const names = [...known]
   const near = nearest(name, names)
@@ -49,7 +49,7 @@ export function quote(name: string): string {
   return `"${name}"`
 }
 
-/** `"a"`, `"a" and "b"`, `"a", "b" and "c"`. */
+/** Joins names: `"a"`, `"a" and "b"`, `"a", "b" and "c"`. */
 export function list(names: readonly string[]): string {
   const quoted = names.map(quote)
   const last = quoted.pop() ?? ''

@@ -2,8 +2,8 @@ import { describeValue, isPlainObject } from './guards.js'
 import { quote, suggest } from './nearest.js'
 
 /**
- * Refuses options that are no record, and options that nothing knows.
- * @param known their names, separated by spaces
+ * Rejects options that are not a record, and unknown options.
+ * @param known names of the options, separated by spaces
  * @throws {TypeError} naming the first unknown one, with near matches
  */
 export function checkOptions(subject: string, options: unknown, known: string): void {
@@ -19,8 +19,8 @@ export function checkOptions(subject: string, options: unknown, known: string): 
 }
 
 /**
- * Refuses an option that is no function.
- * @param shape how it is written: `reduce: ({ results }) => update`
+ * Rejects an option that is not a function.
+ * @param shape its notation: `reduce: ({ results }) => update`
  * @throws {TypeError}
  */
 export function assertFunction(subject: string, shape: string, given: unknown): void {

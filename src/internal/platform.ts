@@ -1,7 +1,7 @@
 import { sha256 } from './sha256.js'
 
-// The only file that asks the platform. Node's own modules are reached through `process`, never imported, so that
-// bundlers for the browser see nothing to resolve.
+// The only file that depends on the platform. Node's modules are reached through `process`, never imported, so that
+// bundlers for the browser have nothing to resolve.
 
 interface NodeCrypto {
   hash?(algorithm: string, data: string, encoding: 'buffer'): Uint8Array
@@ -18,7 +18,7 @@ function nodeHash(): NodeCrypto['hash'] {
 
 let digest: ((text: string) => Uint8Array) | undefined
 
-/** The SHA-256 of a text's UTF-8 bytes, at once. 32 bytes. */
+/** The SHA-256 of a text's UTF-8 bytes, computed synchronously. 32 bytes. */
 export function sha256Of(text: string): Uint8Array {
   if (digest === undefined) {
     const hash = nodeHash()
@@ -28,20 +28,20 @@ export function sha256Of(text: string): Uint8Array {
 }
 
 /**
- * Bound when the module loads: a test that fakes the timers of the platform later changes nothing here. Fake timers
- * that were there first carry a `clock`; the engine would wait for ever for the test to move it.
+ * Bound when the module loads, so that tests that fake the platform's timers later have no effect here. Fake timers
+ * installed earlier carry a `clock`; with those the engine would wait forever for the test to advance them.
  */
 const immediate = typeof setImmediate === 'function' && !('clock' in setImmediate) ? setImmediate : viaChannel
 const platformClock = performance
 const platformNow = performance.now
 
-/** The time of the engine itself. Random schedules put their own in its place. */
+/** The time of the engine itself. Random schedules replace it. */
 export const engineTime: { immediate: (fn: () => void) => void; now: () => number } = {
   immediate,
   now: () => platformNow.call(platformClock),
 }
 
-/** Runs `fn` in a macrotask of its own, after the timers and input that are due. */
+/** Runs `fn` in a macrotask of its own, after due timers and input. */
 export function macrotask(fn: () => void): void {
   engineTime.immediate(fn)
 }
@@ -60,5 +60,5 @@ function viaChannel(fn: () => void): void {
   port2.postMessage(undefined)
 }
 
-/** Milliseconds of real time on a clock that never goes back, also where a test fakes the platform's. */
+/** Milliseconds of real time on a clock that never goes back, even when a test fakes the platform's clock. */
 export const monotonic = (): number => engineTime.now()

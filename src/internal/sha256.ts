@@ -1,4 +1,4 @@
-/** SHA-256 (FIPS 180-4) for platforms that have no synchronous one. Bytes in, 32 bytes out. */
+/** SHA-256 (FIPS 180-4) for platforms without a synchronous implementation. Bytes in, 32 bytes out. */
 export function sha256(message: Uint8Array): Uint8Array {
   const { k, h0 } = constants()
   const length = ((message.length + 8) >> 6) + 1

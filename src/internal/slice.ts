@@ -1,30 +1,31 @@
 import { isThenable } from './guards.js'
 import { macrotask, monotonic } from './platform.js'
 
-// Owns: how long the engine may hold the thread. Does not own: any application; there is one slice clock per thread.
-// T1  Whoever asks when the slice is over gets a turn of its own: in the next macrotask the turns are taken a few at a
-//     time, the longest wait first, and once that slice is over too, the rest wait for the macrotask after it.
+// Owns: how long the engine may hold the thread.
+// Does not own: any application; there is one slice clock per thread.
+// T1  A caller beyond the end of the slice gets a turn of its own: in the next macrotask a few turns are taken at a
+//     time, longest wait first, and when that slice is over too, the rest wait for the following macrotask.
 
-/** How long engine time may run since the last macrotask, in milliseconds, before the next step border yields. */
+/** Longest engine time since the last macrotask, in milliseconds, before the next step border yields. */
 const SLICE_MS = 10
-/** How long before nothing new is begun: what was begun in this slice has work left in it. */
+/** Engine time in milliseconds after which nothing new starts: work started in this slice needs the rest. */
 export const BEGIN_MS = SLICE_MS / 4
 
-/** While borders come this fast, in milliseconds, the clock is looked at only once in {@link GLANCE} of them. */
+/** While borders are closer than this, in milliseconds, the clock is read only once per {@link GLANCE} of them. */
 const FAST_MS = 0.2
 const GLANCE = 8
 
-/** Awaited after a step that did not wait: others get their turn. Costs less than to await what is no promise. */
+/** Awaited after a synchronous step, so that others get a turn. Cheaper than awaiting a value that is not a promise. */
 export const TURN: Promise<void> = Promise.resolve()
 
-/** After so long, in milliseconds, a macrotask that has not run is lost: the test that faked the timers has ended. */
+/** After this time, in milliseconds, a macrotask that has not run is lost: the test that faked the timers has ended. */
 const LOST_MS = 1_000
 
 let began: number | undefined
 let over = false
 let looked = 0
 let skips = 0
-/** Those who wait for a turn, and how many of them have had theirs. */
+/** Callers waiting for a turn, and the number of them that have had it. */
 let waiting: (() => void)[] = []
 let taken = 0
 
@@ -35,9 +36,9 @@ function reset(): void {
 }
 
 /**
- * Asked at each border between pieces of work, of every application: undefined while the slice lasts, else a promise of
- * a turn in a later macrotask. So loops that never wait starve neither timers nor a cancel.
- * @param ms how long it lasts for whoever asks
+ * Called at each border between pieces of work, by every application. Returns undefined while the slice lasts, else a
+ * promise of a turn in a later macrotask. So synchronous loops starve neither timers nor a cancel.
+ * @param ms length of the slice for this caller
  */
 export function sliceOver(ms = SLICE_MS): Promise<void> | undefined {
   return isOver(ms) ? new Promise((resolve) => void waiting.push(resolve)) : undefined
@@ -61,7 +62,7 @@ function isOver(ms: number): boolean {
     skips = now - looked < FAST_MS ? GLANCE : 0
     looked = now
   }
-  // Also by the last look: who asks now and then would else never be the one that looks.
+  // Counts from the last look too: otherwise an infrequent caller would never be the one that reads the clock.
   if (looked - began < ms) return false
   over = true
   macrotask(() => {
@@ -71,10 +72,10 @@ function isOver(ms: number): boolean {
   return true
 }
 
-/** How many go on together, so that what they save can go together too. */
+/** Number of callers that continue together, so that their saves can be grouped. */
 const TOGETHER = 16
 
-/** Lets the next ones go on, and asks again once they have done what they do at once (T1). */
+/** Lets the next callers continue, and repeats after their synchronous work (T1). */
 function takeTurns(): void {
   if (taken === waiting.length) {
     waiting = []
@@ -87,10 +88,13 @@ function takeTurns(): void {
   void TURN.then(takeTurns)
 }
 
-/** Work in pieces: it gives control away after each, and where it gives a promise, waits for that. */
+/** Work in pieces: yields control after each, and waits for yielded promises. */
 export type Pieces<T> = Generator<unknown, T, void>
 
-/** Does pieces of work one after the other, and yields between them as a loop does between steps; at once where it can. */
+/**
+ * Runs pieces of work in sequence, yielding the thread between them as a loop does between steps; synchronously where
+ * possible.
+ */
 export function inSlices<T>(work: Pieces<T>): T | Promise<T> {
   for (;;) {
     const turn = sliceOver(BEGIN_MS)
@@ -101,7 +105,7 @@ export function inSlices<T>(work: Pieces<T>): T | Promise<T> {
   }
 }
 
-/** A piece that is waited for. */
+/** A piece that is awaited. */
 export function* answerOf<T>(answer: T | PromiseLike<T>): Pieces<T> {
   if (!isThenable(answer)) return answer as T
   let found: { readonly value: T } | undefined

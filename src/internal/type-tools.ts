@@ -1,4 +1,4 @@
-/** Shows one flat object type instead of the intersection that made it. */
+/** Flattens an intersection to one object type. */
 export type Flat<T> = { [K in keyof T]: T[K] } & {}
 
 /** The string keys of `T`; prints as a union of literals in messages. */
@@ -19,15 +19,15 @@ export type UnionToIntersection<U> = (U extends unknown ? (u: U) => void : never
 export type OptionalKeys<T> = { [K in keyof T]-?: None extends Pick<T, K> ? K : never }[keyof T]
 export type RequiredKeys<T> = Exclude<keyof T, OptionalKeys<T>>
 
-/** `Top` laid over `Base`: what both name, `Top` decides. */
+/** Merges two types; properties of `Top` take precedence over those of `Base`. */
 export type Overlay<Base, Top> = [keyof Top] extends [never]
   ? Base
   : [keyof Base] extends [keyof Top]
     ? Top
     : Flat<Omit<Base, keyof Top> & Top>
 
-/** An options object may leave out `inputs` when none is required. */
+/** Makes `inputs` optional when none is required. */
 export type Given<I> = None extends I ? { readonly inputs?: I } : { readonly inputs: I }
 
-/** The options may be left out when no input is required. */
+/** Makes the options optional when no input is required. */
 export type Args<Inputs, Options> = None extends Inputs ? [options?: Options] : [options: Options]

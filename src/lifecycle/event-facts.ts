@@ -1,27 +1,30 @@
 import type { Path } from '../action/context.js'
 
-/** What every event says. */
+/** Fields of every event. */
 export interface EventFacts {
-  /** The run of the root application that this happened in. */
+  /** The id of the run of the root application. */
   readonly runId: string
-  /** Grows with each resume of a run; the first is 0. */
+  /** Number of resumes of the run; the first incarnation is 0. */
   readonly incarnation: number
-  /** Counts the events of a run and incarnation, from 0, without gaps. */
+  /** Number of the event in its run and incarnation, from 0, without gaps. */
   readonly seq: number
   /** Epoch milliseconds. */
   readonly time: number
-  /** The application it happened in: the root, or a branch. */
+  /** The id of the application that emitted it: the root, or a branch. */
   readonly appId: string
-  /** Where that application stands below the root; empty for the root. */
+  /** The path of that application below the root; empty for the root. */
   readonly path: Path
 }
 
-/** A fact about an action. `action` is the root application's own; `source` the one that it really was, deeper down. */
+/**
+ * Fields of an event about an action. `action` belongs to the root application; `source` is the actual action, at any
+ * depth.
+ */
 export interface ActionFacts<At extends string = string> extends EventFacts {
-  /** The action of the root application in which it happened. */
+  /** The action of the root application. */
   readonly action: At
-  /** The action itself, by its name in its own graph; of facts about branches, their map. */
+  /** The action itself, by its name in its own graph; for branch events, their map. */
   readonly source: string
-  /** The number of its step in its own application; the first is 0. */
+  /** The number of the step in its own application; the first is 0. */
   readonly sequenceId: number
 }

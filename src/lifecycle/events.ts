@@ -13,12 +13,12 @@ import type {
 } from './map-events.js'
 
 /**
- * Why something was cancelled.
+ * The cause of a cancel.
  *
- * Final, so that a branch stays cancelled after a resume: `watch`, `context` and `app` said so, its map had enough
- * (`settled`), it ignored its signal (`leak`), or its source gave it no more (`removed`). To go on after a resume: a
- * sibling failed, the application above was cancelled (`parent`), the caller's `signal` fired, `shutdown`, or its actor
- * was stopped.
+ * Permanent causes, after which a branch stays cancelled on resume: `watch`, `context` and `app`; `settled`, the map
+ * settled; `leak`, the branch ignored its signal; `removed`, the source no longer yields it. Temporary causes, after
+ * which it continues on resume: `sibling-failed`; `parent`, the application above was cancelled; `signal`, the caller's
+ * signal aborted; `shutdown`; and a stop of its actor.
  */
 export type CancelCause =
   | 'watch'
@@ -33,94 +33,97 @@ export type CancelCause =
   | 'stop'
   | 'store'
 
-/** A run of the root application begins. `next` is its first action. */
+/** A run of the root application starts. `next` is its first action. */
 export interface RunStart extends EventFacts {
   readonly type: 'run.start'
   readonly next: string | undefined
 }
-/** A run of the root application has ended; what it started has ended too. */
+/** A run of the root application has ended, and everything that it started. */
 export interface RunEnd<S = unknown> extends EventFacts {
   readonly type: 'run.end'
   readonly status: 'halted' | 'finished' | 'cancelled' | 'failed'
   /** The state after the last committed step. */
   readonly state: Readonly<S>
-  /** What the run rejects with, where it failed. */
+  /** The rejection of a failed run. */
   readonly error?: unknown
 }
-/** An action begins, after it was given its permit under a shared limit. */
+/** An action starts, after it got its permit of a shared limit. */
 export interface StepStart<At extends string = string> extends ActionFacts<At> {
   readonly type: 'step.start'
-  /** Which attempt at the step it is; the first is 1. */
+  /** The number of the attempt at the step; the first is 1. */
   readonly attempt: number
 }
-/** A step has ended. `done`: committed, with its update. */
+/** A step has committed its update. */
 export interface StepDone<S, At extends string, Update> extends ActionFacts<At> {
   readonly type: 'step.end'
   readonly status: 'done'
-  /** What the action returned. */
+  /** The update returned by the action. */
   readonly update: Readonly<Update>
-  /** The state of its application after it. */
+  /** The state of its application after the step. */
   readonly state: Readonly<S>
-  /** Which attempt at the step it was; the first is 1. */
+  /** The number of the attempt at the step; the first is 1. */
   readonly attempt: number
-  /** True when the action failed and its fallback gave the update. */
+  /** True when the action failed and its fallback returned the update. */
   readonly recovered: boolean
-  /** How long the attempt took, milliseconds. */
-  readonly durationMs: number
-}
-/** An attempt at a step has ended without a commit, or with an error transition that went on from the state before it. */
-export interface StepFailed<At extends string = string> extends ActionFacts<At> {
-  readonly type: 'step.end'
-  readonly status: 'failed' | 'cancelled'
-  /** Of a failed one an {@link ActionError} with what was thrown as `cause`, or what else failed the step. */
-  readonly error: unknown
-  /** Which attempt at the step it was; the first is 1. */
-  readonly attempt: number
-  /** How long the attempt took, milliseconds. */
+  /** Duration of the attempt, in milliseconds. */
   readonly durationMs: number
 }
 /**
- * Something failed and is tried again: a step by its action's own retry, a branch at its failed step, or a reduce over
- * the results it has. It becomes true when the wait begins.
+ * An attempt at a step has ended without a commit, or with an error transition that continues from the state before it.
+ */
+export interface StepFailed<At extends string = string> extends ActionFacts<At> {
+  readonly type: 'step.end'
+  readonly status: 'failed' | 'cancelled'
+  /** For a failed step an {@link ActionError} with the thrown value as `cause`, or another error that failed it. */
+  readonly error: unknown
+  /** The number of the attempt at the step; the first is 1. */
+  readonly attempt: number
+  /** Duration of the attempt, in milliseconds. */
+  readonly durationMs: number
+}
+/**
+ * A failure is retried: a step by its action's own retry, a branch at its failed step, or a reduce with the same
+ * results. Emitted when the delay begins.
  */
 export interface RetryEvent<At extends string = string> extends ActionFacts<At> {
   readonly type: 'retry'
   readonly level: 'action' | 'branch' | 'reduce'
-  /** The attempt that comes. Of a branch: how often it will have begun or gone on. */
+  /** The number of the next attempt. For a branch: its number of starts and retries. */
   readonly attempt: number
-  /** What failed: an {@link ActionError} with what was thrown as `cause`, or what else failed the step. */
+  /** The failure: an {@link ActionError} with the thrown value as `cause`, or another error that failed the step. */
   readonly error: unknown
-  /** How long it waits, milliseconds. */
+  /** The delay, in milliseconds. */
   readonly delayMs: number
-  /** When it is due, epoch milliseconds. */
+  /** Start of the next attempt, epoch milliseconds. */
   readonly at: number
 }
-/** A transition was chosen and committed. `condition` is its name, `default` where it has none. */
+/** A transition was chosen and committed. `condition` is its name, `default` for an unnamed one. */
 export interface Transition<At extends string = string> extends ActionFacts<At> {
   readonly type: 'transition'
-  /** The action that is next. */
+  /** The next action. */
   readonly to: string
   /** The name of the condition that held. */
   readonly condition: string
   /** True when it was chosen by `onError`. */
   readonly onError: boolean
 }
-/** A streaming action yielded a chunk. Whoever listens has it before the action goes on. */
+/** A streaming action yielded a chunk. Listeners get it before the action continues. */
 export interface ChunkEvent<At extends string, Chunk> extends ActionFacts<At> {
   readonly type: 'chunk'
-  /** What it yielded. Not frozen, and not copied. */
+  /** The yielded value, neither frozen nor copied. */
   readonly chunk: Chunk
 }
-/** A message was sent: to whom, and what became of it. */
+/** A message was sent, with its target and the result. */
 export interface MessageEvent<At extends string = string> extends ActionFacts<At> {
   readonly type: 'message'
   readonly message: Received
-  /** The key of a sibling; of a message from outside, the path that it was sent to, printed. */
+  /** The key of a sibling; for a message from outside, the printed path of its target. */
   readonly to: string
   readonly delivery: Delivery
 }
 /**
- * An action waits for a message: from outside (of a person), or of a sibling. It does not when one lies there already.
+ * An action waits for a message, from outside (a person) or from a sibling. Not emitted when a message is already
+ * present.
  */
 export interface WaitEvent<At extends string = string> extends ActionFacts<At> {
   readonly type: 'wait'
@@ -130,23 +133,23 @@ export interface WaitEvent<At extends string = string> extends ActionFacts<At> {
   /** Epoch milliseconds. */
   readonly since: number
 }
-/** A wait has ended: with its message, or with none (cancelled, given up, nobody left to send one). */
+/** A wait has ended: with its message, or without one (cancelled, withdrawn, no sender left). */
 export interface WakeEvent<At extends string = string> extends ActionFacts<At> {
   readonly type: 'wake'
   /** The kinds of message that it waited for. */
   readonly kinds: readonly string[]
   readonly from: 'outside' | 'siblings'
-  /** The message that ended the wait, if one did. */
+  /** The message that ended the wait, if any. */
   readonly message: Received | undefined
-  /** How long it waited, milliseconds. */
+  /** Duration of the wait, in milliseconds. */
   readonly durationMs: number
 }
-/** An application was cancelled. One for each that a cancel reaches, in the same tick. */
+/** An application was cancelled. Emitted for each application that a cancel reaches, in the same tick. */
 export interface CancelEvent extends EventFacts {
   readonly type: 'cancel'
-  /** What its signals fire with. */
+  /** The reason of its signals. */
   readonly reason: unknown
-  /** Who did: a sibling's key, `watch`, `app`, `settle`, `parent`, `timeout` … */
+  /** Source of the cancel: a sibling's key, `watch`, `app`, `settle`, `parent`, `timeout` … */
   readonly by: string
   readonly cause: CancelCause
 }
@@ -156,26 +159,26 @@ export interface LogEvent<At extends string = string> extends ActionFacts<At> {
   readonly text: string
   readonly data: unknown
 }
-/** Something beside the run threw: a listener, an after-interceptor, `watch`. The run goes on. */
+/** Code beside the run threw: a listener, an after-interceptor, `watch`. The run continues. */
 export interface FaultEvent extends EventFacts {
   readonly type: 'fault'
-  /** What threw, in words. */
+  /** The code that threw, in words. */
   readonly where: string
-  /** What it threw. */
+  /** The thrown error. */
   readonly error: unknown
 }
 
 /**
- * A reader of `events()` was slow and has lost events: as many, here between its neighbours. Chunks are lost first. A
- * fact about that reader alone, so no listener hears it; `seq` and `time` are those of the first event that was lost.
+ * A slow reader of `events()` lost events, at this position. Chunks are dropped first. Concerns only that reader, so
+ * listeners do not get it; `seq` and `time` are those of the first lost event.
  */
 export interface Dropped extends EventFacts {
   readonly type: 'dropped'
-  /** How many. */
+  /** Number of lost events. */
   readonly count: number
 }
 
-/** Every event that does not depend on the types of an application. */
+/** Events that do not depend on the types of an application. */
 type PlainEvent<S, At extends string> =
   | RunStart
   | RunEnd<S>
@@ -197,7 +200,7 @@ type PlainEvent<S, At extends string> =
   | LogEvent<At>
   | FaultEvent
 
-/** Any event, its types forgotten. */
+/** Any event, without its types. */
 export type AnyEvent =
   | PlainEvent<Readonly<Record<string, unknown>>, string>
   | StepDone<Readonly<Record<string, unknown>>, string, Readonly<Record<string, unknown>>>
@@ -213,10 +216,10 @@ export type AppEvent<S, A> =
 /** The types of events. */
 export type EventType = AnyEvent['type']
 
-/** The types of events that can be listened for. */
+/** The types of events available to listeners. */
 export type HeardType = Exclude<EventType, 'dropped'>
 
-/** Every type that can be listened for, and whether its events are about an action. */
+/** Event types available to listeners; true for events about an action. */
 export const HEARD_TYPES: { readonly [T in HeardType]: boolean } = {
   'run.start': false,
   'run.end': false,
@@ -240,7 +243,7 @@ export const HEARD_TYPES: { readonly [T in HeardType]: boolean } = {
   fault: false,
 }
 
-/** What stops listening. */
+/** A handle to stop listening. */
 export interface Subscription {
   /** Stops at once; a second call does nothing. */
   unsubscribe(): void

@@ -3,25 +3,25 @@ import type { Inputs } from '../action/inputs.js'
 import { glance, isThenable, nameOf } from '../internal/guards.js'
 import type { State } from '../state/freeze.js'
 
-/** What an interceptor gets of the application. */
+/** The application, as passed to an interceptor. */
 export interface InterceptedApp {
-  /** The application: the root, or a branch. */
+  /** The id of the application: the root, or a branch. */
   readonly appId: string
-  /** Where it stands below the root; empty for the root. */
+  /** Its path below the root; empty for the root. */
   readonly path: Path
   /** Its whole state. */
   readonly state: State
 }
-/** What an interceptor gets of a step. */
+/** A step, as passed to an interceptor. */
 export interface InterceptedStep extends InterceptedApp {
   /** The action, by its name in its own graph. */
   readonly action: string
   /** The number of the step in its application; the first is 0. */
   readonly sequenceId: number
-  /** What the action gets: its own inputs, parsed, with defaults. */
+  /** The inputs of the action: its own, parsed, with defaults. */
   readonly inputs: Inputs
 }
-/** What an interceptor gets of a branch. */
+/** A branch, as passed to an interceptor. */
 export interface InterceptedBranch {
   /** The map action. */
   readonly map: string
@@ -29,11 +29,11 @@ export interface InterceptedBranch {
   readonly key: string
   /** Its position in declaration order, from 0. */
   readonly index: number
-  /** The branch's own address. */
+  /** The path of the branch. */
   readonly path: Path
 }
 
-/** How something ended, for the `after` side. */
+/** The end of a run, step or branch, for the `after` side. */
 export type Outcome =
   | { readonly status: 'done'; readonly state: State }
   | { readonly status: 'failed'; readonly error: unknown }
@@ -42,38 +42,37 @@ export type Outcome =
 /**
  * Awaited around runs, steps and branches, in this application and in every one below it.
  *
- * `before…` are awaited in the order registered; one that throws refuses: the step (or branch, or run) fails and
- * nothing is committed. `after…` are awaited in reverse order, after the commit; one that throws is reported as a
- * `fault` event and to the logger, and the run goes on, unless `onFault` is `'fail'`. An `after…` never replaces the
- * error that it gets.
+ * `before…` are awaited in registration order; a throw refuses: the step (or branch, or run) fails and nothing is
+ * committed. `after…` are awaited in reverse order, after the commit; a throw is reported as a `fault` event and to the
+ * logger, and the run continues, unless `onFault` is `'fail'`. An `after…` never replaces the error that it gets.
  * @see Burr burr/lifecycle/base.py (PreRunStepHook, PostRunStepHook)
  */
 export interface Interceptor {
-  /** Names it in reports of its faults. */
+  /** Name used in reports of its faults. */
   readonly name?: string
-  /** What a throwing `after…` does: `'report'`, the default, or `'fail'`, which fails the run. */
+  /** Effect of a throwing `after…`: `'report'`, the default, or `'fail'`, which fails the run. */
   readonly onFault?: 'report' | 'fail'
-  /** Before the first step of a run. */
+  /** Called before the first step of a run. */
   readonly beforeRun?: (args: InterceptedApp) => void | Promise<void>
-  /** When a run has ended, however it did. */
+  /** Called when a run has ended, with any outcome. */
   readonly afterRun?: (args: InterceptedApp, outcome: Outcome) => void | Promise<void>
-  /** Before an action runs; its inputs are parsed by then. */
+  /** Called before an action runs, with parsed inputs. */
   readonly beforeStep?: (args: InterceptedStep) => void | Promise<void>
-  /** When a step has committed, failed or been cancelled. */
+  /** Called when a step has committed, failed or been cancelled. */
   readonly afterStep?: (args: InterceptedStep, outcome: Outcome) => void | Promise<void>
-  /** Before a branch starts. */
+  /** Called before a branch starts. */
   readonly beforeBranch?: (args: InterceptedBranch) => void | Promise<void>
-  /** When a branch has settled. */
+  /** Called when a branch has settled. */
   readonly afterBranch?: (args: InterceptedBranch, outcome: Outcome) => void | Promise<void>
 }
 
-/** Who asks interceptors, and may give them up. */
+/** The caller of interceptors, which may abandon them. */
 export interface Asker {
-  /** The one that is awaited: its name, and which of its functions. */
+  /** The pending interceptor: its name, and which of its functions. */
   awaited: string
-  /** True once nobody waits for an answer any more: no further one is asked. */
+  /** True once the result is no longer needed: no further interceptor is called. */
   readonly over: boolean
-  /** Told of an `after…` that threw. */
+  /** Reports an `after…` that threw. */
   fault(where: string, error: unknown): void
 }
 
@@ -86,8 +85,8 @@ const hookNameOf = (one: Interceptor, hook: string): string => `${nameOf(one)} $
 
 /**
  * Runs the `before` side, in order.
- * @returns a promise where one has to be waited for
- * @throws what the first that refuses throws; or the promise rejects with it
+ * @returns a promise when an interceptor is asynchronous
+ * @throws the error of the first interceptor that refuses; or rejects with it
  */
 export function intercept<K extends Side>(
   side: K,
@@ -108,14 +107,14 @@ export function intercept<K extends Side>(
   return undefined
 }
 
-/** What an interceptor with `onFault: 'fail'` threw. */
+/** The error of an interceptor with `onFault: 'fail'`. */
 export interface Fatal {
   readonly error: unknown
 }
 
 /**
  * Runs the `after` side, in reverse order.
- * @returns the first fatal fault, if any; a promise where one has to be waited for
+ * @returns the first fatal error, if any; a promise when an interceptor is asynchronous
  */
 export function conclude<K extends Side>(
   side: K,

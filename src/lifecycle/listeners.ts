@@ -1,7 +1,7 @@
 import { observe } from '../internal/guards.js'
 import type { AnyEvent, EventType, Subscription } from './events.js'
 
-/** Who reads events. */
+/** A reader of events. */
 export type Listener = (event: AnyEvent) => void
 
 /** The listeners of one application tree. */
@@ -9,7 +9,7 @@ export class Listeners {
   readonly #byType = new Map<EventType | '*', Set<Listener>>()
   #count = 0
 
-  /** Whether someone listens to events of a type. */
+  /** True when there is a listener for events of a type. */
   hear(type: EventType): boolean {
     if (this.#count === 0) return false
     return (this.#byType.get(type)?.size ?? 0) > 0 || (this.#byType.get('*')?.size ?? 0) > 0
@@ -27,7 +27,7 @@ export class Listeners {
     }
   }
 
-  /** Hands an event to each listener; one that throws, or answers with a promise that rejects, is told to `fault` and does not keep it from the others. */
+  /** Passes an event to each listener. A throw or a rejection goes to `fault` and does not stop the other listeners. */
   dispatch(event: AnyEvent, fault: (error: unknown) => void): void {
     this.#tell(this.#byType.get(event.type), event, fault)
     this.#tell(this.#byType.get('*'), event, fault)

@@ -1,18 +1,18 @@
 import { glance, messageOf, observe } from '../internal/guards.js'
 
-/** Where warnings and `context.log` go. `console` is one. */
+/** Destination of warnings and `context.log`. `console` is a valid logger. */
 export interface Logger {
-  /** What came too late to matter: the outcome of a step that was given up. */
+  /** Late results without effect: the outcome of an abandoned step. */
   debug(text: string, data?: unknown): void
-  /** What `context.log` says. */
+  /** Messages of `context.log`. */
   info(text: string, data?: unknown): void
-  /** What is doubtful, and what was left behind. */
+  /** Warnings, and reports of abandoned code. */
   warn(text: string, data?: unknown): void
-  /** What threw where nobody can catch it: a listener, an interceptor, an inspector. */
+  /** Errors that no caller can catch: of a listener, an interceptor, an inspector. */
   error(text: string, data?: unknown): void
 }
 
-/** Says nothing but warnings and errors. */
+/** Prints only warnings and errors. */
 export const consoleLogger: Logger = {
   debug: () => {},
   info: () => {},
@@ -20,7 +20,7 @@ export const consoleLogger: Logger = {
   error: (text, data) => (data === undefined ? console.error(text) : console.error(text, data)),
 }
 
-/** A logger that only looks on: what it throws, or rejects with, is told on the console, once, and reaches nobody. */
+/** Wraps a logger so that its throws and rejections reach no caller; they are printed on the console, once. */
 export function harmlessLogger(logger: Logger): Logger {
   let told = false
   const lost = (error: unknown): void => {

@@ -1,25 +1,25 @@
 import type { AnyResult } from '../parallel/results.js'
 import type { ActionFacts } from './event-facts.js'
 
-/** A map action begins, its source opened and no branch started. */
+/** A map action starts: its source is open, and no branch has started. */
 export interface MapStart<At extends string = string> extends ActionFacts<At> {
   readonly type: 'map.start'
-  /** How many branches there are, undefined while a generator makes them. */
+  /** Number of branches; undefined for a generator. */
   readonly total: number | undefined
-  /** When it has enough, as text: `'all'`, `{ atLeast: 2 }`. */
+  /** Its settle policy as text: `'all'`, `{ atLeast: 2 }`. */
   readonly policy: string
 }
 /** Every branch of a map has ended. Its results are not reduced yet. */
 export interface MapEnd<At extends string = string> extends ActionFacts<At> {
   readonly type: 'map.end'
-  /** How many branches are done. */
+  /** Number of done branches. */
   readonly done: number
-  /** How many failed. */
+  /** Number of failed branches. */
   readonly failed: number
-  /** How many were cancelled, those that never started among them. */
+  /** Number of cancelled branches, including those that never started. */
   readonly cancelled: number
 }
-/** A branch waits for its turn. Its own address is `path`. */
+/** A branch is queued. `path` is the path of the branch. */
 export interface BranchQueued<At extends string = string> extends ActionFacts<At> {
   readonly type: 'branch.queued'
   /** The key of the branch. */
@@ -27,7 +27,7 @@ export interface BranchQueued<At extends string = string> extends ActionFacts<At
   /** Its position in declaration order, from 0. */
   readonly index: number
 }
-/** A branch runs its first step. */
+/** A branch starts its first step. */
 export interface BranchStart<At extends string = string> extends ActionFacts<At> {
   readonly type: 'branch.start'
   /** The key of the branch. */
@@ -36,8 +36,8 @@ export interface BranchStart<At extends string = string> extends ActionFacts<At>
   readonly index: number
 }
 /**
- * A branch has settled, finally: whatever comes of it later is ignored. When a map is resumed, it comes again for each
- * branch whose end is stored.
+ * A branch has settled. Final: later results are ignored. When a map is resumed, it is emitted again for each branch
+ * with a stored end.
  */
 export interface BranchSettled<At extends string = string> extends ActionFacts<At> {
   readonly type: 'branch.settled'
@@ -46,22 +46,22 @@ export interface BranchSettled<At extends string = string> extends ActionFacts<A
   /** Its position in declaration order, from 0. */
   readonly index: number
   readonly status: 'done' | 'failed' | 'cancelled'
-  /** What `reduce` gets of it. */
+  /** Its result, as passed to `reduce`. */
   readonly result: AnyResult
-  /** How long it took from its first step on, milliseconds; 0 when it never started. */
+  /** Duration from its first step, in milliseconds; 0 when it never started. */
   readonly durationMs: number
 }
-/** Code that went on beyond `graceMs` after a cancel. Its permit is closed; what it returns later is ignored. */
+/** Code still runs `graceMs` after its cancel, and is abandoned. It loses its permit, and its result is ignored. */
 export interface BranchLeaked<At extends string = string> extends ActionFacts<At> {
   readonly type: 'branch.leaked'
-  /** How long ago it was cancelled, milliseconds. */
+  /** Time since the cancel, in milliseconds. */
   readonly sinceMs: number
-  /** Where the action had ended or not begun: the interceptor that did not answer: its name, and which of its functions. */
+  /** The pending interceptor, when the action had ended or not started: its name, and which of its functions. */
   readonly interceptor?: string
 }
-/** The results of a map are handed to its `reduce`. */
+/** The results of a map are passed to its `reduce`. */
 export interface ReduceEvent<At extends string = string> extends ActionFacts<At> {
   readonly type: 'reduce'
-  /** How many results there are. */
+  /** Number of results. */
   readonly results: number
 }

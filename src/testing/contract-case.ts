@@ -1,23 +1,23 @@
-/** One promise of a port, as a test: framework-agnostic, it throws when the promise is broken. */
+/** One requirement of a port as a framework-agnostic test. */
 export interface ContractCase {
   readonly name: string
-  /** Rejects when the promise is broken. */
+  /** Rejects when the requirement is violated. */
   run(): Promise<void>
 }
 
-/** A port does not keep what it promises. */
+/** A port violates its contract. */
 export class ContractBroken extends TypeError {
   override readonly name = 'ContractBroken'
 }
 
-/** @throws {ContractBroken} when two values are not the same, member by member */
+/** @throws {ContractBroken} when two values differ, compared member by member */
 export function assertSame(what: string, actual: unknown, expected: unknown): void {
   const [is, shall] = [stable(actual), stable(expected)]
   if (is !== shall) throw new ContractBroken(`${what}: expected ${shall}, got ${is}.`)
 }
 
 /**
- * Demands that something throws or rejects with an error of a code, and answers with it.
+ * Asserts that a function throws or rejects with an error with a code, and returns the error.
  * @throws {ContractBroken} when it does not
  */
 export async function assertThrows<E extends Error>(

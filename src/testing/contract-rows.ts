@@ -1,7 +1,7 @@
 import type { Group, PersisterDriver, Row, Tail } from '../persistence/driver.js'
 import { PersistenceError } from '../persistence/errors.js'
 
-// What the cases of the persisters' contract are written with.
+// Fixtures for the cases of the persister contract.
 
 export type Check = (driver: PersisterDriver, again: PersisterDriver) => Promise<void>
 
@@ -30,5 +30,5 @@ export const isFault =
   (error: unknown): error is PersistenceError =>
     PersistenceError.is(error) && error.fault === fault
 
-/** What could break out of a quoted name or text. */
+/** Names and texts that could break quoting. */
 export const NASTY = [`x"; drop table teasel_rows; --`, "o'neil", '%_\\', '', ' ', '🌱/~1', '{"$":1}']

@@ -2,7 +2,7 @@ import type { AnyEvent } from '../lifecycle/events.js'
 import type { Tracker } from '../tracking/tracker.js'
 
 /**
- * A tracker that keeps every event in memory. It can be given to several applications, also to one that is resumed.
+ * A tracker that keeps every event in memory. One recorder may serve several applications, including a resumed one.
  *
  * @example
  * ```ts
@@ -13,17 +13,18 @@ import type { Tracker } from '../tracking/tracker.js'
  * await createApplication(graph, { appId: 'counter', entrypoint: 'add', state: { n: 0 }, tracker }).run()
  * tracker.of('counter').map(({ type }) => type) // ['run.start', 'step.start', 'step.end', 'run.end']
  * ```
+ *
  */
 export class EventRecorder implements Tracker {
   readonly name = 'recorder'
   readonly #byApp = new Map<string, AnyEvent[]>()
 
-  /** The applications that events came of, in the order of the first. */
+  /** The ids of the recorded applications, in order of their first event. */
   get appIds(): readonly string[] {
     return [...this.#byApp.keys()]
   }
 
-  /** The events of one application, in the order they came; none of those below it. */
+  /** The events of one application, in order, without those of applications below it. */
   of(appId: string): readonly AnyEvent[] {
     return [...(this.#byApp.get(appId) ?? [])]
   }

@@ -1,7 +1,7 @@
 import { assertSame, assertThrows } from './contract-case.js'
 import { type Check, group, indices, isFault, NASTY, root, row } from './contract-rows.js'
 
-/** What a driver promises of partitions, lists, messages and names. */
+/** Contract of a driver for partitions, lists, messages and names. */
 export const KEEPING: Readonly<Record<string, Check>> = {
   'partitions are apart, and null is one of them': async (driver) => {
     const partitions = [null, '', 'null', 'a']
@@ -148,7 +148,7 @@ export const KEEPING: Readonly<Record<string, Check>> = {
     const isRefused = (error: unknown): error is TypeError => error instanceof TypeError
     await driver.claim(root('app'), 'one')
     await driver.save(group('app', [row('app', 0)]))
-    await driver.claim(root('\ufffd'), 'one') // what a store would make of them
+    await driver.claim(root('\ufffd'), 'one') // a store may normalise the invalid names to this one
     await driver.save(group('\ufffd', [row('\ufffd', 0)]))
     for (const name of ['\ud800', 'a\udc00b', '\ud83c!', 'a\0b']) {
       const asks: readonly (() => unknown)[] = [

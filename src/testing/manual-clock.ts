@@ -6,7 +6,7 @@ interface Timer {
 }
 
 /**
- * A clock that stands until it is moved by hand: time-outs and retries are tested without waiting.
+ * A clock that advances only by hand: tests of timeouts and retries need not wait.
  *
  * @example
  * ```ts
@@ -18,10 +18,11 @@ interface Timer {
  * clock.advance(5_000)
  * rang // true
  * ```
+ *
  */
 export class ManualClock implements Clock {
   #passed = 0
-  /** What the wall clock is ahead of the time that has passed. */
+  /** Offset of the wall clock from the elapsed time. */
   #ahead: number
   readonly #timers = new Set<Timer>()
 
@@ -38,7 +39,10 @@ export class ManualClock implements Clock {
     return this.#passed
   }
 
-  /** Sets the wall clock, as a person or a time server does: no timer is moved. @param now epoch milliseconds */
+  /**
+   * Sets the wall clock, as a user or a time server would, without moving any timer.
+   * @param now epoch milliseconds
+   */
   setWall(now: number): void {
     this.#ahead = now - this.#passed
   }
@@ -53,12 +57,12 @@ export class ManualClock implements Clock {
     this.#timers.delete(timer as Timer)
   }
 
-  /** How many timers are set. */
+  /** Number of pending timers. */
   get pending(): number {
     return this.#timers.size
   }
 
-  /** Moves on, and runs what is due, in order. */
+  /** Advances the time, and runs due timers in order. */
   advance(ms: number): void {
     const end = this.#passed + ms
     for (;;) {

@@ -3,16 +3,16 @@ import type { ContractCase } from './contract-case.js'
 import { KEEPING } from './keeping-cases.js'
 import { SAVING } from './saving-cases.js'
 
-/** A store to test: each case opens one of its own. */
+/** A store under test; each case opens its own. */
 export interface StoreUnderTest {
-  /** A driver over an empty store. */
+  /** Opens a driver over an empty store. */
   open(): Awaitable<PersisterDriver>
-  /** A second driver over the same store, as another process has one; left out where there can be none. */
+  /** Opens a second driver over the same store, as another process would; omit it when the store does not allow one. */
   again?(first: PersisterDriver): Awaitable<PersisterDriver>
 }
 
 /**
- * What every driver promises, a test each. Run them with any test runner, and close what you open.
+ * The requirements of every driver, one test each. Run them with any test runner, and close the opened stores.
  *
  * @example
  * ```ts
@@ -20,6 +20,7 @@ export interface StoreUnderTest {
  * const cases = persisterContract({ open: () => memoryPersister().driver })
  * for (const { run } of cases) await run()
  * ```
+ *
  */
 export function persisterContract({ open, again }: StoreUnderTest): readonly ContractCase[] {
   return Object.entries({ ...SAVING, ...KEEPING }).map(([name, check]) => ({

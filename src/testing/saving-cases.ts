@@ -1,7 +1,7 @@
 import { assertSame, assertThrows } from './contract-case.js'
 import { type Check, group, indices, isFault, root, row } from './contract-rows.js'
 
-/** What a driver promises of saving and loading. */
+/** Contract of a driver for saving and loading. */
 export const SAVING: Readonly<Record<string, Check>> = {
   'what was saved is loaded, in order and whole': async (driver, again) => {
     await driver.claim(root('app'), 'one')

@@ -1,19 +1,19 @@
 import type { AnyEvent } from '../lifecycle/events.js'
 
 /**
- * Records what happens in an application and in all that is below it.
+ * Records the events of an application and everything below it.
  *
- * Give it to `createApplication` or `resumeOrCreate`. A map may say `tracker` of its branches; without a tracker of the
- * application nothing is recorded anywhere below.
+ * Pass it to `createApplication` or `resumeOrCreate`. A map may set another `tracker` for its branches; without a
+ * tracker of the application nothing below is recorded.
  * @see Burr burr/tracking/base.py (SyncTrackingClient)
  */
 export interface Tracker {
-  /** Names it in reports of its faults. */
+  /** Name used in reports of its faults. */
   readonly name?: string
   /**
-   * Called with each event in the moment it becomes true, in the order of `seq`. After a resume the events of an
-   * application come under the same `appId`, with a higher `incarnation`. Not awaited. What it throws, or a promise of
-   * it rejects with, is reported as a `fault` event of the root application and to the logger; the run goes on.
+   * Called synchronously with each event, in the order of `seq`. After a resume the events of an application have the
+   * same `appId` and a higher `incarnation`. Not awaited. A throw or a rejection is reported as a `fault` event of the
+   * root application and to the logger; the run continues.
    */
   track(event: AnyEvent): void
 }

@@ -2,7 +2,7 @@ import type { AnyRunnable } from '../action/action.js'
 import { guardsOf, type MachineConfig, machineConfigOf } from '../graph/machine-config.js'
 import { planOf } from '../graph/plan-of.js'
 
-/** The event that leaves a state: the state of the application after the action, or what it threw. */
+/** The event that leaves a state: the state of the application after the action, or the error of the action. */
 export interface MachineEvent {
   readonly type: string
   readonly state: unknown
@@ -13,12 +13,13 @@ export interface MachineEvent {
 export type MachineGuards = Readonly<Record<string, (args: { readonly event: MachineEvent }) => boolean>>
 
 /**
- * The statechart of a runnable graph, or of an action as a graph of one, as plain JSON: for pictures, for analysis, and
- * to run in XState itself.
+ * Derives the statechart of a runnable graph, or of an action as a graph of one, as plain JSON: for diagrams, for
+ * analysis, and to run in XState itself.
  *
- * A state per action; the event `done.<action>` leaves it for the first transition whose guard holds, `error.<action>`
- * for the first error transition; where none holds, to the final state `(finished)`. A map action is a parallel state
- * with the graphs of its branches, as far as they are known before it runs (`*` stands for any number of them).
+ * Each action is a state. On the event `done.<action>` the first transition whose guard holds is taken, on
+ * `error.<action>` the first error transition; when none holds, the target is the final state `(finished)`. A map
+ * action is a parallel state with the graphs of those branches known before it runs (`*` stands for any number of
+ * them).
  *
  * @example
  * ```ts
@@ -36,10 +37,10 @@ export function toMachine(branch: AnyRunnable): MachineConfig {
 
 /**
  * The conditions of a runnable graph and of its branches as guards of its statechart, by the names that
- * {@link toMachine} gives them: a condition of a branch is named behind its path, `compare/gpt4/ready`.
+ * {@link toMachine} uses: a condition of a branch is named after its path, `compare/gpt4/ready`.
  *
- * They look at `event.state` and `event.error`, and at nothing else. An event without a state passes every guard, so that
- * `@xstate/graph` walks the machine without being given events.
+ * They read only `event.state` and `event.error`. An event without a state passes every guard, so that `@xstate/graph`
+ * can walk the machine without event data.
  */
 export function machineGuards(branch: AnyRunnable): MachineGuards {
   const entries = Object.entries(guardsOf(planOf(branch).plan))

@@ -2,22 +2,22 @@ import type { AnyRunnable } from '../action/action.js'
 import { FINISHED, type MachineConfig, type MachineState } from '../graph/machine-config.js'
 import { toMachine } from './machine.js'
 
-/** How a picture is drawn. */
+/** Options of a diagram. */
 export interface MermaidOptions {
-  /** Where it grows. Default `'TB'`, from top to bottom. */
+  /** Layout direction. Default `'TB'`, from top to bottom. */
   readonly direction?: 'TB' | 'LR'
-  /** How many levels of branches are drawn inside map actions. Default 1; 0 draws none. */
+  /** Number of levels of branches drawn inside map actions. Default 1; 0 draws none. */
   readonly depth?: number
 }
 
-/** Branches drawn of one map; more are told by their number. Renderers take seconds for hundreds. */
+/** Maximum number of branches drawn per map; the rest are shown as a count. Renderers take seconds for hundreds. */
 const MOST_BRANCHES = 12
 
 /**
- * A runnable graph as Mermaid text, a `stateDiagram-v2`, which GitHub and many editors draw.
+ * Renders a runnable graph as Mermaid text, a `stateDiagram-v2`, which GitHub and many editors draw.
  *
- * Transitions are labelled with their conditions, numbered where their order counts; error transitions say so. Ids are
- * made up (`n0`, `n1` …), so that names may hold anything.
+ * Transitions are labelled with their conditions, numbered when order matters; error transitions are marked. Ids are
+ * generated (`n0`, `n1` …), so that names may contain any character.
  * @see https://mermaid.js.org/syntax/stateDiagram.html
  */
 export function toMermaid(branch: AnyRunnable, { direction = 'TB', depth = 1 }: MermaidOptions = {}): string {
@@ -41,7 +41,7 @@ class Drawing {
     }
     this.#line(level, `[*] --> ${idOf(config.states[config.initial])}`)
     for (const [name, state] of Object.entries(config.states)) {
-      // Below a branch a guard is named behind its path; the picture shows where it stands already.
+      // Below a branch, the name of a guard starts with a path that the diagram already shows.
       const { length } = state.id.slice(state.id.indexOf('/') + 1, -name.length)
       for (const [event, transitions] of Object.entries(state.on ?? {})) {
         transitions.forEach(({ target, guard }, i) => {
@@ -76,7 +76,7 @@ class Drawing {
     this.#line(level, '}')
   }
 
-  /** Regions have no names in Mermaid: the branch is a state around its graph. */
+  /** Regions have no names in Mermaid, so a branch is drawn as a state around its graph. */
   #region(key: string, { initial, states }: MachineState, level: number, depth: number): void {
     const name = key === '*' ? 'each branch' : key === '(graph)' ? 'graph' : key
     const single = Object.keys(states ?? {}).length <= 2

@@ -4,20 +4,21 @@ import type { AnyRunnable } from '../action/action.js'
 import { FINISHED, type MachineConfig } from '../graph/machine-config.js'
 import { toMachine } from './machine.js'
 
-/** What the shape of a graph shows, whatever its conditions answer. */
+/** Properties of a graph that hold whatever its conditions return. */
 export interface GraphReport {
-  /** Actions that no run can come to. */
+  /** Actions that no run can reach. */
   readonly unreachable: readonly string[]
-  /** Actions from which a run can come neither to a halt nor to the end: once there, it runs for ever. */
+  /** Actions from which a run can reach neither a halt nor the end: it then loops forever. */
   readonly deadEnds: readonly string[]
-  /** For each action that can be reached, and for the end (`(finished)`), a shortest way there: the actions run before. */
+  /** For each reachable action, and for the end (`(finished)`), a shortest path: the actions run before. */
   readonly shortest: Readonly<Record<string, readonly string[]>>
 }
 
 /**
- * Looks at the shape of a runnable graph: what cannot be reached, what cannot be left, and the shortest ways.
+ * Analyses the shape of a runnable graph: unreachable actions, dead ends, and shortest paths.
  *
- * Every condition may answer true or false; error transitions count. Branches of map actions are graphs of their own.
+ * Every condition is assumed to be able to return true or false; error transitions are included. Branches of map
+ * actions are separate graphs.
  * @see https://stately.ai/docs/graph
  */
 export function analyse(branch: AnyRunnable): GraphReport {
@@ -37,7 +38,7 @@ export function analyse(branch: AnyRunnable): GraphReport {
   }
 }
 
-/** Where each transition leads, by the name of the state that it leaves. */
+/** Targets of the transitions of a state, by name. */
 function targetsOf(config: MachineConfig, name: string): string[] {
   const lists = Object.values(config.states[name]?.on ?? {})
   const prefix = `#${config.id}/`
@@ -48,7 +49,7 @@ function waysFrom(config: MachineConfig, from: string): Record<string, readonly 
   const ids = new Map(Object.keys(config.states).map((name, i) => [name, `s${i}`]))
   const nameOf = new Map([...ids].map(([name, id]) => [id, name]))
   const idOf = (name: string): string => ids.get(name) ?? ''
-  // One event for each transition, so that every one of them is a way to go.
+  // One event for each transition, so that every transition is an edge.
   const states = Object.fromEntries(
     [...ids].map(([name, id]) => [
       id,

@@ -13,23 +13,22 @@ import { assertReads, createViews } from '../state/view.js'
 export interface PlannedTask extends FailurePolicy {
   readonly key: string
   readonly index: number
-  /** What would run. */
+  /** The runnable of the branch. */
   readonly action: AnyRunnable
-  /** The whole state that it would start on. */
+  /** The whole initial state. */
   readonly state: State
-  /** Inputs of its entry alone. */
+  /** Inputs of its entry only. */
   readonly inputs: Inputs
 }
 
 /**
- * Yields the tasks that a map action compiles to on a state, and runs none of them. For tests, and to see what a map
- * would do.
+ * Yields the tasks that a map action would run on a state, without running them. For tests and inspection.
  *
- * @param action a map action, `parallel` or sub-graph
- * @param options.state what the action reads
- * @param options.inputs what the action declares; inputs that it only hands on are not looked at
- * @throws {TypeError} when the action is no map action
- * @throws {ContractError} for what its source gives and cannot be a task
+ * @param action map action, `parallel` or sub-graph
+ * @param options.state reads of the action
+ * @param options.inputs inputs that the action declares; inputs that it only passes on are ignored
+ * @throws {TypeError} for a value that is not a map action
+ * @throws {ContractError} when its source yields an invalid entry
  * @see Burr `TaskBasedParallelAction.tasks` in burr/core/parallelism.py
  */
 export async function* tasksOf<Reads, Inputs_>(
