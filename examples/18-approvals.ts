@@ -23,7 +23,7 @@
 
 import { pathToFileURL } from 'node:url'
 import { defineMessage, defineState, printPath, resumeOrCreate, type } from 'teasel'
-import { answer, memoryPersister, type Persister } from 'teasel/persistence'
+import { memoryPersister, type Persister, sendStored } from 'teasel/persistence'
 
 const kit = defineState<{ amount: number; decided: boolean; approved: boolean; receipt: string }>()
 
@@ -68,7 +68,7 @@ export async function advance(persister: Persister, appId: string, amount = 0) {
 
 /** What an HTTP handler does when a person has clicked: stores the answer, and continues. */
 export async function decide(persister: Persister, appId: string, path: string, ok: boolean) {
-  await answer({ persister, appId, path, message: decision(ok) })
+  await sendStored({ persister, appId, path, message: decision(ok) })
   return advance(persister, appId)
 }
 

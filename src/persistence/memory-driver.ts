@@ -151,7 +151,7 @@ function lastOf(rows: readonly Row[], { sequenceId, epoch }: Until): number {
 }
 
 /** The place behind one of a list, newest first. One that is gone by now is known by its time alone. */
-function placeAfter(newest: readonly Listed[], after: Listed): number {
+function placeAfter(newest: readonly StoredApp[], after: StoredApp): number {
   const place = newest.findIndex(({ appId }) => appId === after.appId)
   if (place >= 0) return place + 1
   const older = newest.findIndex(({ createdAt }) => createdAt <= after.createdAt)

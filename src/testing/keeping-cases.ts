@@ -62,7 +62,7 @@ export const KEEPING: Readonly<Record<string, Check>> = {
     const rest = await driver.list({ limit: 2, ...(second && { after: second }) })
     const end = await driver.list({ after: { appId: 'gone', createdAt: 1_700_000_000_000 - 1 } })
 
-    demandSame(
+    assertSame(
       'pages',
       [rest, end].map((page) => page.map(({ appId }) => appId)),
       [['b', 'a'], []],
