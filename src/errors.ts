@@ -300,7 +300,7 @@ export class MaxStepsError extends TeaselError {
 
   constructor(maxSteps: number, next: string) {
     super(
-      `The run took ${maxSteps} steps (maxSteps) and "${next}" would be next. Raise maxSteps, or look for a loop that does not end.`,
+      `The run took ${maxSteps} steps (maxSteps) and "${next}" would be next. Raise maxSteps, or look for an endless loop.`,
     )
     this.maxSteps = maxSteps
   }

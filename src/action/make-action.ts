@@ -54,7 +54,7 @@ function checkSpec(spec: InputSpec = {}): InputSpec {
 
 function checkName(name: unknown): string | undefined {
   if (name === undefined || (typeof name === 'string' && name !== '')) return name
-  throw new TypeError(`name is ${describeValue(name)}. It takes a text that is not empty.`)
+  throw new TypeError(`name is ${describeValue(name)}. It takes a non-empty string.`)
 }
 
 function build(parts: ActionParts): Built {
@@ -97,8 +97,8 @@ function refuseNames(method: string, parts: ActionParts, names: readonly string[
   for (const name of names) {
     if (left.includes(name)) continue
     const bound = Object.hasOwn(parts.spec, name)
-      ? 'is bound already.'
-      : `is no input of the action. ${suggest(name, left, 'inputs')}`
+      ? 'is already bound.'
+      : `is not an input of the action. ${suggest(name, left, 'inputs')}`
     throw new TypeError(`${method}: "${name}" ${bound}`)
   }
 }

@@ -157,7 +157,7 @@ const isDelay = (ms: unknown): ms is number => typeof ms === 'number' && ms >= 0
 /** The error for an invalid return value of a function in `retry`. */
 function refused(subject: string, what: string, answer: unknown, takes: string, cause: unknown): ContractError {
   if (isThenable(answer)) answer.then(undefined, () => {}) // nothing else handles its rejection
-  const message = `was not tried again: ${what} answered ${describeValue(answer)}. ${takes}`
+  const message = `was not tried again: ${what} returned ${describeValue(answer)}. ${takes}`
   return new ContractError(subject, { kind: 'retry', message }, undefined, { cause })
 }
 
@@ -169,7 +169,7 @@ function refused(subject: string, what: string, answer: unknown, takes: string, 
 export function isWorthIt({ when }: RetryPolicy, subject: string, error: unknown, attempt: number): boolean {
   const answer: unknown = when === undefined || when({ error, attempt })
   if (typeof answer === 'boolean') return answer
-  throw refused(subject, 'retry.when', answer, 'It answers true or false, at once.', error)
+  throw refused(subject, 'retry.when', answer, 'It must return true or false, synchronously.', error)
 }
 
 /**
@@ -188,7 +188,7 @@ export function delayAfter(
   const own: unknown = typeof delayMs === 'function' ? delayMs({ error, attempt: failed }) : undefined
   if (own !== undefined) {
     if (isDelay(own)) return Math.ceil(own)
-    throw refused(subject, 'retry.delayMs', own, 'It answers milliseconds, 0 or more, at once.', error)
+    throw refused(subject, 'retry.delayMs', own, 'It must return milliseconds, 0 or more, synchronously.', error)
   }
   const first = typeof delayMs === 'function' ? DELAY_MS : delayMs
   const whole = first === 0 ? 0 : Math.min(maxDelayMs, first * factor ** (failed - 1))

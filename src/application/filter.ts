@@ -82,11 +82,11 @@ function checkFilter(what: string, { include, actions, keys, depth }: LooseFilte
   if (depth !== undefined) checkDepth(what, depth)
   if (keys !== undefined && depth === 0)
     throw new TypeError(
-      `${what}: nothing is in a branch and at depth 0. Leave out keys, or give a depth of at least 1.`,
+      `${what}: no event has both a branch key and depth 0. Leave out keys, or give a depth of at least 1.`,
     )
   if (actions !== undefined && include?.every((type) => !HEARD_TYPES[type as HeardType]) === true)
     throw new TypeError(
-      `${what}: ${list(include)} cannot be about an action, so nothing fits both include and actions. Leave one out.`,
+      `${what}: ${list(include)} never have an action, so no event matches both include and actions. Leave one out.`,
     )
 }
 
@@ -100,7 +100,7 @@ function checkNames(
 ): void {
   if (given === undefined) return
   if (!Array.isArray(given) || given.length === 0)
-    throw new TypeError(`${what}: ${option} takes a list of names with at least one in it. Leave it out for all.`)
+    throw new TypeError(`${what}: ${option} takes a list with at least one name. Leave it out for all.`)
   const unknown = known && given.find((name) => !known.includes(name))
   if (unknown !== undefined)
     throw new TypeError(`${what}: there is no ${one} "${unknown}". ${suggest(String(unknown), known ?? [], kind)}`)
@@ -109,5 +109,5 @@ function checkNames(
 /** @throws {RangeError} when `depth` is not a whole number from 0 */
 export function checkDepth(what: string, depth: number): void {
   if (!(Number.isInteger(depth) && depth >= 0))
-    throw new RangeError(`${what}: depth is ${String(depth)}; it takes a whole number from 0.`)
+    throw new RangeError(`${what}: depth is ${String(depth)}; it takes a whole number, 0 or more.`)
 }

@@ -224,7 +224,7 @@ export class LiveApplication implements AsyncDisposable {
     return {
       begin: () => this.#join(order, options, pacer),
       cancel: () => this.#leave(),
-      lost: (error) => this.#app.hub.logger.error('A run whose reader had left it failed.', error),
+      lost: (error) => this.#app.hub.logger.error('A run failed after its reader had left.', error),
     }
   }
 
@@ -252,23 +252,20 @@ export class LiveApplication implements AsyncDisposable {
   #join(order: RunOrder, options: LooseRun, own: Pacer = {}, more: readonly string[] = []): Promise<object> {
     const { signal, whenWaiting = 'stay' } = options
     const pacer = pacedBelow(this.#app.parent?.app.order, own)
-    if (this.#disposed) throw new BusyError('The application was disposed of, so it runs no more. Make a new one.')
+    if (this.#disposed) throw new BusyError('The application is disposed. Make a new one.')
     if (!belongs(this.#app))
-      throw new BusyError(
-        'The step that made the application has ended, and the application with it. Await its runs in that step.',
-      )
-    if (!isActive(this.actor))
-      throw new BusyError('The actor of the application was stopped, so it runs no more. Make a new application.')
+      throw new BusyError('The application ended with the step that made it. Await its runs in that step.')
+    if (!isActive(this.actor)) throw new BusyError('The actor of the application was stopped. Make a new application.')
     if (this.#current?.joined === true) {
       throw new BusyError(
-        'The application is running. One run at a time: await the first one, or cancel it; for work side by side make another application.',
+        'The application is already running. Await or cancel the current run, or make another application for parallel work.',
       )
     }
     signal?.throwIfAborted()
     const differs = this.#current?.differs(order, [...Object.keys(options), ...more])
     if (differs !== undefined) {
       throw new BusyError(
-        `The application goes on with a run that waits, which was told another ${differs}. Leave ${differs} out, or cancel that run first.`,
+        `A waiting run was started with different ${differs}. Omit ${differs}, or cancel that run first.`,
       )
     }
     const run = this.#current ?? new ActiveRun(this.#app, order, pacer, whenWaiting)

@@ -66,7 +66,9 @@ const OF_ROOT = `interceptors tracker ${PERSIST_OPTIONS}`.split(' ')
 function refuseOfRoot(options: Making): void {
   const own = OF_ROOT.filter((name) => options[name as keyof Making] !== undefined)
   if (own.length > 0)
-    throw new TypeError(`An application with a parent shares what the parent has. Leave out: ${own.join(', ')}.`)
+    throw new TypeError(
+      `An application with a parent takes these options from the parent. Leave out: ${own.join(', ')}.`,
+    )
 }
 
 /**
@@ -75,8 +77,7 @@ function refuseOfRoot(options: Making): void {
  */
 export async function saveNow(app: LiveApp, idle: boolean): Promise<void> {
   const { journal } = app
-  if (journal === undefined)
-    throw new TypeError('save stores an application that has a persister. Give one when it is made.')
+  if (journal === undefined) throw new TypeError('save needs a persister. Pass one to createApplication.')
   await saveWhereItStands(app, journal, idle)
 }
 

@@ -62,7 +62,7 @@ export function journalFor(options: LoosePersist, rootId: string, clock: Clock):
   const { persister } = options
   if (persister === undefined) {
     const lone = PERSIST_OPTIONS.split(' ').find((name) => options[name as keyof LoosePersist] !== undefined)
-    if (lone !== undefined) throw new TypeError(`${lone} says how an application is stored. Give a persister too.`)
+    if (lone !== undefined) throw new TypeError(`${lone} needs a persister. Give one too.`)
     return undefined
   }
   if (typeof persister?.journal !== 'function')

@@ -93,9 +93,9 @@ async function resume(graph: object, options: LooseResume): Promise<LiveApplicat
   const { resumeAt, forkFrom, ...rest } = options
   const { appId } = rest
   if (typeof appId !== 'string')
-    throw new TypeError(`appId is ${describeValue(appId)}. resumeOrCreate finds an application by it.`)
+    throw new TypeError(`appId is ${describeValue(appId)}. resumeOrCreate needs the id of the stored application.`)
   const journal = journalFor(rest, appId, clockOf(rest))
-  if (journal === undefined) throw new TypeError('resumeOrCreate needs a persister: it looks there for what is stored.')
+  if (journal === undefined) throw new TypeError('resumeOrCreate needs a persister to load from.')
   const begin = beginAt(graph, resumeAt, options.entrypoint)
   if (forkFrom !== undefined) refuseOwn(appId, forkFrom, journal)
   await journal.scope.claim() // U1
@@ -158,7 +158,7 @@ async function fork(
   const at = { position, next, visits, sequenceId: from.sequenceId, chooses: keys.length > 0 }
   await journal.place('fork', state, at, { appId, sequenceId: from.sequenceId })
   const stored = await journal.load()
-  if (stored === undefined) throw new TypeError('A fork that was stored is gone.')
+  if (stored === undefined) throw new TypeError('The stored fork has been deleted.')
   journal.adopt(stored)
   return stored
 }

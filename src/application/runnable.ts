@@ -217,7 +217,7 @@ const compiled = new WeakMap<object, CompiledGraph>()
 export function compiledGraphOf(graph: object): CompiledGraph {
   const found = compiled.get(graph)
   if (found === undefined)
-    throw new TypeError('This is no graph. Make one with defineState<S>().graph({ actions, transitions }).')
+    throw new TypeError('This is not a graph. Make one with defineState<S>().graph({ actions, transitions }).')
   return found
 }
 
@@ -247,7 +247,7 @@ function createRunnable(plan: Plan, bound: Inputs, warnings: readonly GraphIssue
       const unknown = open ? undefined : Object.keys(inputs).find((name) => !names.has(name))
       if (unknown === undefined) return createRunnable(plan, Object.freeze({ ...bound, ...inputs }), warnings)
       throw new TypeError(
-        `bind: no action of the graph takes the input "${unknown}", or it is bound already. ${suggest(unknown, names, 'inputs')}`,
+        `bind: no action of the graph takes the input "${unknown}", or it is already bound. ${suggest(unknown, names, 'inputs')}`,
       )
     },
   })

@@ -41,7 +41,7 @@ function createNodes(actions: DeclaredGraph['actions'], issues: GraphIssue[]): N
   for (const [name, action] of Object.entries(actions)) {
     const parts = isObject(action) ? partsOf(action) : undefined
     const at = `actions.${name}`
-    if (name === '') issues.push({ kind: 'bad-name', at, message: 'An action needs a name that is not empty.' })
+    if (name === '') issues.push({ kind: 'bad-name', at, message: 'An action needs a non-empty name.' })
     else if (parts === undefined) issues.push({ kind: 'bad-name', at, message: notAnAction(action) })
     else nodes.set(name, createNode(name, nodes.size, parts, keys))
   }
@@ -113,10 +113,10 @@ function hidden(transitions: readonly DeclaredTransition[], at: string): GraphIs
   transitions.forEach((transition, i) => {
     const twin = transitions.findIndex((other) => same(other, transition))
     if (always !== -1 && i > always) {
-      const message = `It stands behind ${at}[${always}], which is always taken, so it never is. Put the unconditional one last.`
+      const message = `Unreachable: ${at}[${always}] always matches first. Put the unconditional transition last.`
       issues.push({ kind: 'shadowed', at: `${at}[${i}]`, message })
     } else if (twin !== i) {
-      const message = `It has the condition of ${at}[${twin}] ("${transition.name ?? conditionName(transition.when)}"), so it is never taken.`
+      const message = `Unreachable: ${at}[${twin}] has the same condition ("${transition.name ?? conditionName(transition.when)}"). Remove one of them.`
       issues.push({ kind: 'duplicate', at: `${at}[${i}]`, message })
     }
   })

@@ -60,7 +60,7 @@ export function not<S>(condition: Part<S>): Condition<S> {
 function ask<S>(test: Condition<S>, args: { readonly state: Readonly<S> }): boolean {
   const answer: unknown = test(args)
   if (typeof answer !== 'boolean')
-    throw new TypeError(`${conditionName(test)} answered ${typeof answer}, not true or false`)
+    throw new TypeError(`${conditionName(test)} returned a ${typeof answer}, not true or false`)
   return answer
 }
 
@@ -99,7 +99,7 @@ export function unfitCondition(condition: unknown): string | undefined {
 
 /** Formats the message for a value that is not a condition. */
 export function noCondition(subject: string, value: unknown): string {
-  return `${subject} is ${describeValue(value)}. It takes ({ state }) => boolean, or a record of the values that keys hold.`
+  return `${subject} is ${describeValue(value)}. It takes ({ state }) => boolean, or a record of the values of keys.`
 }
 
 function joined(conditions: readonly unknown[], word: string): string {

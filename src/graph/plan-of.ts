@@ -34,7 +34,7 @@ export function planOf(branch: AnyRunnable, named: BranchName = {}): BoundPlan {
   const known = plans.get(branch)
   if (known !== undefined) return known
   const parts = partsOf(branch)
-  if (parts === undefined) throw new TypeError('It takes an action, or graph.runnable({ entrypoint }).')
+  if (parts === undefined) throw new TypeError('Expected an action, or graph.runnable({ entrypoint }).')
   return { plan: singlePlan(parts, named.key ?? parts.name ?? named.map ?? 'action'), bound: parts.bound }
 }
 

@@ -77,7 +77,7 @@ export function checkPlan(graph: CompiledGraph, entry: string, halts: Halts, giv
   if (entrypoint === undefined) {
     const hint = suggest(String(entry), graph.nodes.keys(), 'actions')
     const message =
-      entry === undefined ? `It names the action to start with. ${hint}` : `There is no action "${entry}". ${hint}`
+      entry === undefined ? `It must name the first action. ${hint}` : `There is no action "${entry}". ${hint}`
     issues.push({ kind: 'unknown-name', at: 'entrypoint', message })
   }
   const haltAfter = collectHalts(graph, halts, 'haltAfter', issues)
@@ -122,7 +122,7 @@ function whyUnset(graph: CompiledGraph, node: PlanNode, missing: readonly string
   const who =
     writers.length === 0
       ? 'no action writes'
-      : `only ${list(writers.map(({ name }) => name))} can write, later or on another way`
+      : `only ${list(writers.map(({ name }) => name))} can write, later or on another path`
   return `"${node.name}" reads ${list(missing)}, which ${who}.`
 }
 

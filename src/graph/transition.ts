@@ -101,7 +101,11 @@ function holds(from: PlanNode, edge: Edge, test: Predicate, state: State, error:
     throw badCondition(from, edge, `threw: ${messageOf(thrown)}`, { cause: thrown })
   }
   if (typeof answer !== 'boolean') {
-    throw badCondition(from, edge, `answered ${describeValue(answer)}. A condition answers true or false, at once.`)
+    throw badCondition(
+      from,
+      edge,
+      `returned ${describeValue(answer)}. A condition must return true or false, synchronously.`,
+    )
   }
   return answer
 }

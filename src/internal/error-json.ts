@@ -35,7 +35,7 @@ function jsonOf(value: unknown, above: readonly unknown[]): unknown {
   if (typeof value === 'bigint') return String(value)
   if (typeof value === 'string' || typeof value === 'boolean' || value === null) return value
   if (typeof value === 'number') return Number.isFinite(value) ? value : String(value)
-  if (above.includes(value)) return 'a reference to what it stands in'
+  if (above.includes(value)) return 'a circular reference'
   if (above.length > DEEPEST) return describeValue(value)
   return glance(() => formOf(value, [...above, value])) ?? describeValue(value)
 }

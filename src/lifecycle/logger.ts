@@ -24,7 +24,7 @@ export const consoleLogger: Logger = {
 export function harmlessLogger(logger: Logger): Logger {
   let told = false
   const lost = (error: unknown): void => {
-    const text = `The logger threw, and what it was given is lost. Give one that does not throw. It threw: ${messageOf(error)}`
+    const text = `The logger threw, and its message is lost. Use a logger that does not throw. Error: ${messageOf(error)}`
     if (!told) glance(() => console.error(text))
     told = true
   }

@@ -55,7 +55,7 @@ export function checkBranchUpdate(
       const known = [...keys, ...Object.keys(base)]
       throw sourceFault(
         subject,
-        `${what} gave an update with the key "${key}", which the branch does not know. ${suggest(key, known, 'keys')}`,
+        `${what} gave an update with the key "${key}", which the branch does not have. ${suggest(key, known, 'keys')}`,
       )
     }
   }
@@ -92,7 +92,10 @@ export function assertRunnable(subject: string, what: string, thing: unknown): A
   if (isBranch(thing)) return thing
   const graph = isPlainObject(thing) && typeof thing['runnable'] === 'function'
   const hint = graph ? ' It is a graph; give it an entrypoint: graph.runnable({ entrypoint }).' : ''
-  throw sourceFault(subject, `${what} gave ${describeValue(thing)}, which is no action and no runnable graph.${hint}`)
+  throw sourceFault(
+    subject,
+    `${what} gave ${describeValue(thing)}, which is neither an action nor a runnable graph.${hint}`,
+  )
 }
 
 const NOTHING: Accepts = { names: new Set(), open: false }

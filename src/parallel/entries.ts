@@ -45,7 +45,7 @@ export function entriesOf(subject: string, what: string, items: unknown): Entrie
     : ''
   throw sourceFault(
     subject,
-    `${what} gave ${describeValue(items)}. It gives an array, a record, a generator or an async generator.${hint}`,
+    `${what} gave ${describeValue(items)}. A source is an array, a record, a generator or an async generator.${hint}`,
   )
 }
 
@@ -116,10 +116,10 @@ export function parseOptions(
   }
   const { key, inputs } = options
   if (key !== undefined && typeof key !== 'string') {
-    throw sourceFault(subject, `${what} gave an entry with the key ${describeValue(key)}. A key is a text.`)
+    throw sourceFault(subject, `${what} gave an entry with the key ${describeValue(key)}. A key is a string.`)
   }
   if (inputs !== undefined && !isPlainObject(inputs)) {
-    throw sourceFault(subject, `${what} gave an entry whose inputs are ${describeValue(inputs)}. They are a record.`)
+    throw sourceFault(subject, `${what} gave an entry whose inputs are ${describeValue(inputs)}. Inputs are a record.`)
   }
   return { key: key ?? name, inputs, ...policyOf(subject, what, options) }
 }
@@ -128,7 +128,7 @@ function policyOf(subject: string, what: string, options: Readonly<Record<string
   try {
     return parsePolicy(options)
   } catch (error) {
-    throw sourceFault(subject, `${what} gave an entry that cannot be: ${messageOf(error)}`, error)
+    throw sourceFault(subject, `${what} gave an invalid entry: ${messageOf(error)}`, error)
   }
 }
 

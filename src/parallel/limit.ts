@@ -118,7 +118,7 @@ export function createLimit(max: number): Limit {
 /** The semaphore of a limit. */
 export function semaphoreOf(limit: Limit): Semaphore {
   const semaphore = semaphores.get(limit)
-  if (semaphore === undefined) throw new TypeError('This is no limit. Make one with createLimit(n).')
+  if (semaphore === undefined) throw new TypeError('This is not a limit. Make one with createLimit(n).')
   return semaphore
 }
 

@@ -62,7 +62,7 @@ export function checkPolicy(policy: unknown = 'all'): SettlePolicy {
   if (isObject(policy) && 'atLeast' in policy) {
     const { atLeast } = policy
     if (Number.isInteger(atLeast) && (atLeast as number) > 0) return { atLeast: atLeast as number }
-    throw new RangeError(`settle: { atLeast: ${String(atLeast)} } is no whole number above 0.`)
+    throw new RangeError(`settle: { atLeast: ${String(atLeast)} } is not a whole number above 0.`)
   }
   throw new TypeError(
     `settle is ${JSON.stringify(policy)}. It takes 'all', 'collect', 'any', 'first' or { atLeast: n }.`,

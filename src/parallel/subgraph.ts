@@ -91,7 +91,7 @@ export function compileSubgraph(options: Loose): FanOut {
     ({ subject, ...args }) => {
       const state: unknown = enter(args)
       if (!isPlainObject(state))
-        throw sourceFault(subject, `state gave ${describeValue(state)}. It gives the whole state to start on.`)
+        throw sourceFault(subject, `state gave ${describeValue(state)}. It must return the whole state to start on.`)
       const held = Object.freeze({ ...freezeAll(state, subject) })
       const parsed = { thing: undefined, key: '', inputs: undefined, ...NO_POLICY }
       return {

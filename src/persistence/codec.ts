@@ -135,7 +135,7 @@ function tagged(value: unknown, path: string, way: Way): unknown {
 
 function container(value: object, path: string, way: Way): unknown {
   const { above, inWords } = way
-  if (above.has(value)) throw new SerializationError(path, 'a reference to what it stands in')
+  if (above.has(value)) throw new SerializationError(path, 'a circular reference')
   above.add(value)
   try {
     return form(keptOf(value), path, (item, at) => (inWords ? wordsOf(item, way) : tagged(item, at, way)))

@@ -66,7 +66,7 @@ function walk(value: unknown, subject: string, path: string): boolean {
   if (isLeaf(value)) return false
   if (typeof value !== 'object' || value === null) throw refused(subject, path, describeValue(value))
   const known = walked.get(value)
-  if (known === OPEN) throw refused(subject, path, 'a reference to what it stands in')
+  if (known === OPEN) throw refused(subject, path, 'a circular reference')
   if (known === COPIED) stale = true
   if (known !== undefined) return known === COPIED
   walked.set(value, OPEN)

@@ -62,7 +62,7 @@ export function checkNames(what: string, names: readonly string[]): readonly str
     if (name === '' || name === '__proto__') {
       throw new TypeError(`${what} holds ${JSON.stringify(name)}, which cannot be the name of a state key.`)
     }
-    if (seen.has(name)) throw new TypeError(`${what} names "${name}" twice. Once is enough.`)
+    if (seen.has(name)) throw new TypeError(`${what} names "${name}" twice. Name it once.`)
     seen.add(name)
   }
   return names

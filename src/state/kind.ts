@@ -93,9 +93,7 @@ function oddInList(value: readonly unknown[]): OddPart | undefined {
 }
 
 const onIt = (key: string | symbol): OddPart =>
-  typeof key === 'symbol'
-    ? { at: '', got: `the key ${String(key)}` }
-    : { at: `.${key}`, got: 'a property beside its contents' }
+  typeof key === 'symbol' ? { at: '', got: `the key ${String(key)}` } : { at: `.${key}`, got: 'an extra property' }
 
 function nameIn(list: typeof BYTES, value: object): string | undefined {
   const prototype: unknown = Object.getPrototypeOf(value)

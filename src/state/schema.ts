@@ -35,7 +35,7 @@ export function validate(schema: StandardSchemaV1, value: unknown, of = ''): Res
   const result = schema['~standard'].validate(value)
   if (isThenable(result)) {
     throw new TypeError(
-      `The ${schema['~standard'].vendor} schema${of} answers with a promise. State and inputs take schemas that answer at once; check asynchronously in an action.`,
+      `The ${schema['~standard'].vendor} schema${of} returned a promise. Schemas of state and inputs must be synchronous; check asynchronously in an action.`,
     )
   }
   const { issues } = result as Result
@@ -52,7 +52,7 @@ function isSchema(value: unknown): value is StandardSchemaV1 {
 export function assertSchema(subject: string, value: unknown): asserts value is StandardSchemaV1 {
   if (isSchema(value)) return
   throw new TypeError(
-    `${subject} takes a Standard Schema, not ${describeValue(value)}. type<T>() makes one that checks nothing.`,
+    `${subject} takes a Standard Schema, not ${describeValue(value)}. type<T>() makes one without validation.`,
   )
 }
 
@@ -66,14 +66,14 @@ export function compileSchema(given: unknown): StateSchema | undefined {
   if (isSchema(given)) return { whole: given, keys: undefined, filled: [], oneWay: new Set() }
   if (!isPlainObject(given))
     throw new TypeError(
-      `defineState takes a record of Standard Schemas, one per key, or one of the whole state, not ${describeValue(given)}.`,
+      `defineState takes a record of Standard Schemas, one per key, or one for the whole state, not ${describeValue(given)}.`,
     )
   checkNames('The state', Object.keys(given))
   const keys: Record<string, StandardSchemaV1> = Object.create(null) as Record<string, StandardSchemaV1>
   for (const [key, schema] of Object.entries(given)) {
     if (key.endsWith('?'))
       throw new TypeError(
-        `The state key ${quote(key)} ends with "?", which belongs to reads. Say ${quote(key.slice(0, -1))}, with a schema that takes undefined.`,
+        `The state key ${quote(key)} ends with "?", which is only valid in reads. Use ${quote(key.slice(0, -1))}, with a schema that accepts undefined.`,
       )
     assertSchema(`The state key ${quote(key)}`, schema)
     keys[key] = schema
@@ -99,7 +99,7 @@ function tellBelow(key: string, { path = [], message }: StandardSchemaV1.Issue):
   return at === '' ? message : `${at}: ${message}`
 }
 
-const SILENT: readonly StandardSchemaV1.Issue[] = [{ message: 'Refused, without a reason' }]
+const SILENT: readonly StandardSchemaV1.Issue[] = [{ message: 'Rejected without a reason' }]
 
 /** The result of validating some keys of a state. */
 interface Answer {

@@ -96,7 +96,7 @@ describe('an action, as Burr tests it', () => {
     expectTypeOf<{ inputs: { x: number; y: number } }>().toExtend<Given>()
     expectTypeOf<{ inputs: { y: number } }>().not.toExtend<Given>()
     // @ts-expect-error no such input
-    expect(() => sum.bind({ z: 1 })).toThrow('bind: "z" is no input of the action. Known inputs: "x", "y".')
+    expect(() => sum.bind({ z: 1 })).toThrow('bind: "z" is not an input of the action. Known inputs: "x", "y".')
   })
 })
 

@@ -148,7 +148,7 @@ describe('a graph, as Burr tests it', () => {
     expect(() =>
       // @ts-expect-error two that are always taken
       kit.graph({ actions: { add, say }, transitions: { add: [{ to: 'say' }, { to: 'add' }] } }),
-    ).toThrow('It stands behind transitions.add[0], which is always taken')
+    ).toThrow('Unreachable: transitions.add[0] always matches first')
   })
 
   it('T-GR-02 needs at least one action; a name stands once, since it is a key of a record', () => {
@@ -245,7 +245,7 @@ describe('a graph, as Burr tests it', () => {
       'There is no action "ad". Did you mean "add"?',
     )
     // @ts-expect-error neither entrypoint nor state
-    expect(() => createApplication(graph, {})).toThrow('entrypoint: It names the action to start with.')
+    expect(() => createApplication(graph, {})).toThrow('entrypoint: It must name the first action.')
   })
 
   it('T-AP-75 types the state of an application and of its outcome', async () => {

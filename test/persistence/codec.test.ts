@@ -186,7 +186,7 @@ describe('the codec', () => {
 
     ring['self'] = [ring]
     expect(() => encode(ring)).toThrow(expect.objectContaining({ path: 'self[0]' }))
-    expect(() => frozen(ring)).toThrow(/a reference to what it stands in into the state at value\.self\[0\]/)
+    expect(() => frozen(ring)).toThrow(/a circular reference into the state at value\.self\[0\]/)
   })
 
   it('refuses to give back a class that nobody registered, and a tag of another version', () => {

@@ -263,7 +263,7 @@ describe('no orphans', () => {
     await createApplication(chat.graph({ actions: { leaky } }), { entrypoint: 'leaky', state: {} }).run()
 
     await expect(kept?.run()).rejects.toThrow(
-      'The step that made the application has ended, and the application with it. Await its runs in that step.',
+      'The application ended with the step that made it. Await its runs in that step.',
     )
   })
 

@@ -192,7 +192,7 @@ describe('conditions that are joined', () => {
 
     await expect(
       createApplication(graph, { entrypoint: 'x', state: {}, logger: { ...console, error() {} } }).run(),
-    ).rejects.toThrow('the condition "not (1)" (x → y) threw: 1 answered number, not true or false')
+    ).rejects.toThrow('the condition "not (1)" (x → y) threw: 1 returned a number, not true or false')
   })
 
   it('are named so that a person reads what comes first', () => {

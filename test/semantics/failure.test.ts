@@ -383,7 +383,7 @@ describe('the fallback of a branch', () => {
     })
 
     expect(unknown).toBe(
-      'failed Action "map" failed (step 0, branch map/a): boom (and its fallback failed: Branch "map/a": its fallback gave an update with the key "anwser", which the branch does not know. Did you mean "answer"?)',
+      'failed Action "map" failed (step 0, branch map/a): boom (and its fallback failed: Branch "map/a": its fallback gave an update with the key "anwser", which the branch does not have. Did you mean "answer"?)',
     )
     expect(thrown).toBe('failed Action "map" failed (step 0, branch map/a): boom (and its fallback failed: worse)')
   })

@@ -94,7 +94,7 @@ const mistakes: readonly Mistake[] = [
           judge: [{ to: 'ask' }, { to: 'judge', when: { n: 1 } }],
         },
       }),
-    says: 'The graph has 2 faults:\n  transitions.ask[1]: It has the condition of transitions.ask[0] ("n = 1"), so it is never taken.\n  transitions.judge[1]: It stands behind transitions.judge[0], which is always taken, so it never is. Put the unconditional one last.',
+    says: 'The graph has 2 faults:\n  transitions.ask[1]: Unreachable: transitions.ask[0] has the same condition ("n = 1"). Remove one of them.\n  transitions.judge[1]: Unreachable: transitions.judge[0] always matches first. Put the unconditional transition last.',
   },
   {
     mistake: 'something else than an action',
@@ -127,7 +127,7 @@ const mistakes: readonly Mistake[] = [
         state: { prompt: '' },
       })
     },
-    says: 'The graph has a fault:\n  actions.early: "early" reads "verdict", which only "late" can write, later or on another way. Give it in the initial state.',
+    says: 'The graph has a fault:\n  actions.early: "early" reads "verdict", which only "late" can write, later or on another path. Give it in the initial state.',
   },
   {
     mistake: 'a halt that cannot be reached',
@@ -199,7 +199,7 @@ const mistakes: readonly Mistake[] = [
   {
     mistake: 'an input that is bound twice',
     make: () => ask.bind({ model: 'a' }).bind({ model: 'b' } as never),
-    says: 'bind: "model" is bound already.',
+    says: 'bind: "model" is already bound.',
   },
   {
     mistake: 'an update that does not fit the schema',
@@ -217,7 +217,7 @@ const mistakes: readonly Mistake[] = [
       const grow = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 5 }) })
       return createApplication(kit.graph({ actions: { grow } }), { entrypoint: 'grow', state: { n: 1 } }).run()
     },
-    says: 'The zod schema answers with a promise. State and inputs take schemas that answer at once; check asynchronously in an action.',
+    says: 'The zod schema returned a promise. Schemas of state and inputs must be synchronous; check asynchronously in an action.',
   },
   {
     mistake: 'a condition that throws',
@@ -247,7 +247,7 @@ const mistakes: readonly Mistake[] = [
       })
       return createApplication(graph, { entrypoint: 'step', state: { prompt: 'p' }, logger: quiet }).run()
     },
-    says: 'Action "step" (step 0) chose no transition: the condition "true" (step → other) answered a Promise. A condition answers true or false, at once.',
+    says: 'Action "step" (step 0) chose no transition: the condition "true" (step → other) returned a Promise. A condition must return true or false, synchronously.',
   },
   {
     mistake: 'duplicate keys of branches',
@@ -283,12 +283,12 @@ const mistakes: readonly Mistake[] = [
   {
     mistake: 'a source that is a promise',
     make: () => runOf(map({ states: async () => [] })),
-    says: 'Action "step" (step 0): states gave a Promise. It gives an array, a record, a generator or an async generator. For branches that come later, write an async generator: async *states() { … }.',
+    says: 'Action "step" (step 0): states gave a Promise. A source is an array, a record, a generator or an async generator. For branches that come later, write an async generator: async *states() { … }.',
   },
   {
     mistake: 'an entry with a key that the branch does not know',
     make: () => runOf(map({ states: { a: { promt: '' } } })),
-    says: 'Action "step" (step 0): states gave an update with the key "promt", which the branch does not know. Did you mean "prompt"?',
+    says: 'Action "step" (step 0): states gave an update with the key "promt", which the branch does not have. Did you mean "prompt"?',
   },
   {
     mistake: 'an entry with an unknown option',
@@ -306,7 +306,7 @@ const mistakes: readonly Mistake[] = [
           reduce: () => ({}),
         }),
       ),
-    says: 'Action "step" (step 0): actions gave a function, which is no action and no runnable graph.',
+    says: 'Action "step" (step 0): actions gave a function, which is neither an action nor a runnable graph.',
   },
   {
     mistake: 'a task that task() did not make',
@@ -385,7 +385,7 @@ const mistakes: readonly Mistake[] = [
         entrypoint: 'echo',
         state: { prompt: '' },
       }).run({ maxSteps: 3 }),
-    says: 'The run took 3 steps (maxSteps) and "echo" would be next. Raise maxSteps, or look for a loop that does not end.',
+    says: 'The run took 3 steps (maxSteps) and "echo" would be next. Raise maxSteps, or look for an endless loop.',
   },
   // What makers take.
   {
@@ -416,7 +416,7 @@ const mistakes: readonly Mistake[] = [
   {
     mistake: 'a read that stands twice',
     make: () => plain({ reads: ['prompt', 'prompt?'] }),
-    says: 'reads names "prompt" twice. Once is enough.',
+    says: 'reads names "prompt" twice. Name it once.',
   },
   {
     mistake: 'a write without a name',
@@ -431,7 +431,7 @@ const mistakes: readonly Mistake[] = [
   {
     mistake: 'an input that is no schema',
     make: () => plain({ inputs: { model: 'string' } }),
-    says: 'The input "model" takes a Standard Schema, not "string". type<T>() makes one that checks nothing.',
+    says: 'The input "model" takes a Standard Schema, not "string". type<T>() makes one without validation.',
   },
   {
     mistake: 'an unknown option of mapStates',
@@ -486,7 +486,7 @@ const mistakes: readonly Mistake[] = [
   {
     mistake: 'a state that is no schema',
     make: () => defineState({ n: 'number' } as never),
-    says: 'The state key "n" takes a Standard Schema, not "number". type<T>() makes one that checks nothing.',
+    says: 'The state key "n" takes a Standard Schema, not "number". type<T>() makes one without validation.',
   },
   {
     mistake: 'an unknown hook of an interceptor',
@@ -522,7 +522,7 @@ const mistakes: readonly Mistake[] = [
   {
     mistake: 'a policy that wants half a branch',
     make: () => map({ settle: { atLeast: 1.5 } }),
-    says: 'settle: { atLeast: 1.5 } is no whole number above 0.',
+    says: 'settle: { atLeast: 1.5 } is not a whole number above 0.',
   },
   {
     mistake: 'a policy of nothing',
@@ -532,7 +532,7 @@ const mistakes: readonly Mistake[] = [
   {
     mistake: 'a branch that is nothing',
     make: () => runOf(loose.mapActions({ reads: ['prompt'], writes: [], actions: { a: null }, reduce: () => ({}) })),
-    says: 'Action "step" (step 0): actions gave null, which is no action and no runnable graph.',
+    says: 'Action "step" (step 0): actions gave null, which is neither an action nor a runnable graph.',
   },
   {
     mistake: 'a task that is nothing',
@@ -547,7 +547,7 @@ const mistakes: readonly Mistake[] = [
   {
     mistake: 'inputs of an entry that are no record',
     make: () => runOf(map({ states: [[{ prompt: '' }, { inputs: 'x' }]] })),
-    says: 'Action "step" (step 0): states gave an entry whose inputs are "x". They are a record.',
+    says: 'Action "step" (step 0): states gave an entry whose inputs are "x". Inputs are a record.',
   },
 
   // Graphs.
@@ -583,7 +583,7 @@ const mistakes: readonly Mistake[] = [
         actions: { a: echo, b: echo, c: echo },
         transitions: { a: [{ to: 'b', if: { n: 1 } }], b: [{ when: { n: 1 } }], c: [{ to: 'a', when: 'n > 1' }] },
       }),
-    says: 'The graph has 3 faults:\n  transitions.a: A transition has no option "if". Known options: "to", "when", "name".\n  transitions.b: A transition needs to: the name of an action.\n  transitions.c: Its when is "n > 1". It takes ({ state }) => boolean, or a record of the values that keys hold.',
+    says: 'The graph has 3 faults:\n  transitions.a: A transition has no option "if". Known options: "to", "when", "name".\n  transitions.b: A transition needs to: the name of an action.\n  transitions.c: Its when is "n > 1". It takes ({ state }) => boolean, or a record of the values of keys.',
   },
   {
     mistake: 'an action without a name, and the second of two transitions to nowhere',
@@ -592,7 +592,7 @@ const mistakes: readonly Mistake[] = [
         actions: { '': echo, echo },
         transitions: { echo: [{ to: 'echo', when: { n: 1 } }, { to: 'eco' }] },
       }),
-    says: 'The graph has 2 faults:\n  actions.: An action needs a name that is not empty.\n  transitions.echo[1]: There is no action "eco" to go to. Did you mean "echo"?',
+    says: 'The graph has 2 faults:\n  actions.: An action needs a non-empty name.\n  transitions.echo[1]: There is no action "eco" to go to. Did you mean "echo"?',
   },
   {
     mistake: 'an error transition to nowhere, and one from nowhere',
@@ -602,12 +602,12 @@ const mistakes: readonly Mistake[] = [
   {
     mistake: 'a condition joined with what is none',
     make: () => and({ n: 1 }, true as never),
-    says: 'A condition is true. It takes ({ state }) => boolean, or a record of the values that keys hold.',
+    says: 'A condition is true. It takes ({ state }) => boolean, or a record of the values of keys.',
   },
   {
     mistake: 'no entrypoint',
     make: () => createApplication(graphOf(echo), { state: { prompt: '' } } as never),
-    says: 'The graph has a fault:\n  entrypoint: It names the action to start with. Known actions: "step".',
+    says: 'The graph has a fault:\n  entrypoint: It must name the first action. Known actions: "step".',
   },
   {
     mistake: 'an initial state that is no record',
@@ -617,7 +617,7 @@ const mistakes: readonly Mistake[] = [
   {
     mistake: 'a runnable graph where a graph belongs',
     make: () => createApplication(graphOf(echo).runnable({ entrypoint: 'step' }) as never, {} as never),
-    says: 'This is no graph. Make one with defineState<S>().graph({ actions, transitions }).',
+    says: 'This is not a graph. Make one with defineState<S>().graph({ actions, transitions }).',
   },
   {
     mistake: 'halts at nothing that there is',
@@ -629,7 +629,7 @@ const mistakes: readonly Mistake[] = [
   {
     mistake: 'a graph without entrypoint as a sub-graph',
     make: () => loose.subgraph({ reads: [], writes: [], graph: graphOf(echo), state: () => ({}), reduce: () => ({}) }),
-    says: 'A sub-graph: graph gave an object, which is no action and no runnable graph. It is a graph; give it an entrypoint: graph.runnable({ entrypoint }).',
+    says: 'A sub-graph: graph gave an object, which is neither an action nor a runnable graph. It is a graph; give it an entrypoint: graph.runnable({ entrypoint }).',
   },
   {
     mistake: 'a sub-graph without state',
@@ -644,7 +644,7 @@ const mistakes: readonly Mistake[] = [
   {
     mistake: 'a sub-graph whose state is none',
     make: () => runOf(sub({ state: () => 'p' })),
-    says: 'Action "step" (step 0): state gave "p". It gives the whole state to start on.',
+    says: 'Action "step" (step 0): state gave "p". It must return the whole state to start on.',
   },
   {
     mistake: 'a sub-graph whose state lacks a read',
@@ -656,17 +656,17 @@ const mistakes: readonly Mistake[] = [
   {
     mistake: 'an unknown input in bind',
     make: () => ask.bind({ modl: 'x' } as never),
-    says: 'bind: "modl" is no input of the action. Did you mean "model"?',
+    says: 'bind: "modl" is not an input of the action. Did you mean "model"?',
   },
   {
     mistake: 'an unknown input in bindState',
     make: () => ask.bindState({ modl: 'prompt' } as never),
-    says: 'bindState: "modl" is no input of the action. Did you mean "model"?',
+    says: 'bindState: "modl" is not an input of the action. Did you mean "model"?',
   },
   {
     mistake: 'an input that is bound to a value and to the state',
     make: () => ask.bind({ model: 'x' }).bindState({ model: 'prompt' } as never),
-    says: 'bindState: "model" is bound already.',
+    says: 'bindState: "model" is already bound.',
   },
   {
     mistake: 'an unknown input in bind of a graph',
@@ -675,7 +675,7 @@ const mistakes: readonly Mistake[] = [
         .graph({ actions: { ask } })
         .runnable({ entrypoint: 'ask' })
         .bind({ modl: 'x' } as never),
-    says: 'bind: no action of the graph takes the input "modl", or it is bound already. Did you mean "model"?',
+    says: 'bind: no action of the graph takes the input "modl", or it is already bound. Did you mean "model"?',
   },
   {
     mistake: 'an input of an entry that its branch does not take',
@@ -692,12 +692,12 @@ const mistakes: readonly Mistake[] = [
   {
     mistake: 'a key that is no text',
     make: () => runOf(map({ states: [[{ prompt: '' }, { key: 1 }]] })),
-    says: 'Action "step" (step 0): states gave an entry with the key 1. A key is a text.',
+    says: 'Action "step" (step 0): states gave an entry with the key 1. A key is a string.',
   },
   {
     mistake: 'a time that is over before it begins',
     make: () => runOf(map({ states: [[{ prompt: '' }, { timeoutMs: -1 }]] })),
-    says: 'Action "step" (step 0): states gave an entry that cannot be: timeoutMs is -1; it takes a number of milliseconds above 0.',
+    says: 'Action "step" (step 0): states gave an invalid entry: timeoutMs is -1; it takes a number of milliseconds above 0.',
   },
   {
     mistake: 'an entry that is no update',
@@ -707,7 +707,7 @@ const mistakes: readonly Mistake[] = [
   {
     mistake: 'a source that is a number',
     make: () => runOf(map({ states: 3 })),
-    says: 'Action "step" (step 0): states gave 3. It gives an array, a record, a generator or an async generator.',
+    says: 'Action "step" (step 0): states gave 3. A source is an array, a record, a generator or an async generator.',
   },
   {
     mistake: 'a task without state',
@@ -722,7 +722,7 @@ const mistakes: readonly Mistake[] = [
   {
     mistake: 'a limit that createLimit did not make',
     make: () => map({ concurrency: { max: 3 } }),
-    says: 'This is no limit. Make one with createLimit(n).',
+    says: 'This is not a limit. Make one with createLimit(n).',
   },
   {
     mistake: 'a concurrency that is no number',
@@ -737,7 +737,7 @@ const mistakes: readonly Mistake[] = [
   {
     mistake: 'a policy that wants nothing',
     make: () => map({ settle: { atLeast: 0 } }),
-    says: 'settle: { atLeast: 0 } is no whole number above 0.',
+    says: 'settle: { atLeast: 0 } is not a whole number above 0.',
   },
   {
     mistake: 'a policy that wants more than there is',
@@ -770,7 +770,7 @@ const mistakes: readonly Mistake[] = [
         await first
       }
     },
-    says: 'The application is running. One run at a time: await the first one, or cancel it; for work side by side make another application.',
+    says: 'The application is already running. Await or cancel the current run, or make another application for parallel work.',
   },
   {
     mistake: 'running what was disposed of',
@@ -779,7 +779,7 @@ const mistakes: readonly Mistake[] = [
       await app[Symbol.asyncDispose]()
       await app.run()
     },
-    says: 'The application was disposed of, so it runs no more. Make a new one.',
+    says: 'The application is disposed. Make a new one.',
   },
   {
     mistake: 'running what was stopped',
@@ -788,7 +788,7 @@ const mistakes: readonly Mistake[] = [
       app.actor.stop()
       await app.run()
     },
-    says: 'The actor of the application was stopped, so it runs no more. Make a new application.',
+    says: 'The actor of the application was stopped. Make a new application.',
   },
   {
     mistake: 'a controller in the place of its signal',
@@ -869,7 +869,7 @@ const mistakes: readonly Mistake[] = [
           },
         }),
       ),
-    says: 'Action "step" failed (step 0): An application with a parent shares what the parent has. Leave out: interceptors, tracker, persister.',
+    says: 'Action "step" failed (step 0): An application with a parent takes these options from the parent. Leave out: interceptors, tracker, persister.',
   },
   {
     mistake: 'a word for when to save that there is not',
@@ -890,7 +890,7 @@ const mistakes: readonly Mistake[] = [
       )
       await made[0]?.run()
     },
-    says: 'The step that made the application has ended, and the application with it. Await its runs in that step.',
+    says: 'The application ended with the step that made it. Await its runs in that step.',
   },
 
   // Messages and snapshots.
@@ -902,7 +902,7 @@ const mistakes: readonly Mistake[] = [
   {
     mistake: 'a kind of message without schema',
     make: () => defineMessage('hint', undefined as never),
-    says: 'defineMessage("hint") takes a Standard Schema, not undefined. type<T>() makes one that checks nothing.',
+    says: 'defineMessage("hint") takes a Standard Schema, not undefined. type<T>() makes one without validation.',
   },
   {
     mistake: 'a kind of message without name',
@@ -956,22 +956,22 @@ const mistakes: readonly Mistake[] = [
   {
     mistake: 'a filter that is no list, or an empty one',
     make: () => looseReader().stream({ keys: [] }),
-    says: 'stream: keys takes a list of names with at least one in it. Leave it out for all.',
+    says: 'stream: keys takes a list with at least one name. Leave it out for all.',
   },
   {
     mistake: 'branches wanted from where there are none',
     make: () => looseReader().events({ keys: ['a'], depth: 0 }),
-    says: 'events: nothing is in a branch and at depth 0. Leave out keys, or give a depth of at least 1.',
+    says: 'events: no event has both a branch key and depth 0. Leave out keys, or give a depth of at least 1.',
   },
   {
     mistake: 'events wanted that are about no action, of one action',
     make: () => looseReader().stream({ include: ['run.end', 'fault'], actions: ['step'] }),
-    says: 'stream: "run.end" and "fault" cannot be about an action, so nothing fits both include and actions. Leave one out.',
+    says: 'stream: "run.end" and "fault" never have an action, so no event matches both include and actions. Leave one out.',
   },
   {
     mistake: 'a depth that is none',
     make: () => looseReader().iterate({ depth: -1 }),
-    says: 'iterate: depth is -1; it takes a whole number from 0.',
+    says: 'iterate: depth is -1; it takes a whole number, 0 or more.',
   },
   {
     mistake: 'an unknown option of a stream',

@@ -67,7 +67,7 @@ describe('what can have been written', () => {
     })
 
     expect(() => createApplication(graph, { entrypoint: 'needXY', state: {} as S })).toThrow(
-      'state: "needXY" reads "x" and "y", which only "setX" and "setY" can write, later or on another way. Give them in the initial state.',
+      'state: "needXY" reads "x" and "y", which only "setX" and "setY" can write, later or on another path. Give them in the initial state.',
     )
     const more = kit.graph({ actions: { needXYZ, setX }, transitions: { needXYZ: 'setX' } })
     expect(() => createApplication(more, { entrypoint: 'needXYZ', state: { y: 'y' } as S })).toThrow(
@@ -129,7 +129,7 @@ describe('what can have been written', () => {
           ]),
         ),
       ).rejects.toThrow(
-        'Action "each" (step 0): branch "1" cannot run: "count" reads "log", which only "count" can write, later or on another way. Give that in the entry "1", or let the map read it.',
+        'Action "each" (step 0): branch "1" cannot run: "count" reads "log", which only "count" can write, later or on another path. Give that in the entry "1", or let the map read it.',
       )
     })
 
@@ -143,7 +143,7 @@ describe('what can have been written', () => {
       })
 
       await expect(run(bare)).rejects.toThrow(
-        'Action "each" (step 0): its graph cannot run: "count" reads "n" and "log", which only "count" can write, later or on another way. Give that in its state.',
+        'Action "each" (step 0): its graph cannot run: "count" reads "n" and "log", which only "count" can write, later or on another path. Give that in its state.',
       )
       expect(issuesOf(() => counting.logic.getInitialSnapshot({} as never, { state: { start: 0 } }))).toEqual([
         'unwritten-read input.state',

@@ -214,27 +214,27 @@ describe.each([
     [
       'when answers a promise',
       { attempts: 3, when: async () => true },
-      'retry.when answered a Promise. It answers true or false, at once.',
+      'retry.when returned a Promise. It must return true or false, synchronously.',
     ],
     [
       'when answers a rejected promise',
       { attempts: 3, when: async () => Promise.reject(new Error('later')) },
-      'retry.when answered a Promise. It answers true or false, at once.',
+      'retry.when returned a Promise. It must return true or false, synchronously.',
     ],
     [
       'when answers a number',
       { attempts: 3, when: () => 1 },
-      'retry.when answered 1. It answers true or false, at once.',
+      'retry.when returned 1. It must return true or false, synchronously.',
     ],
     [
       'delayMs answers a promise',
       { attempts: 3, delayMs: async () => 5 },
-      'retry.delayMs answered a Promise. It answers milliseconds, 0 or more, at once.',
+      'retry.delayMs returned a Promise. It must return milliseconds, 0 or more, synchronously.',
     ],
     [
       'delayMs answers less than nothing',
       { attempts: 3, delayMs: () => -1 },
-      'retry.delayMs answered -1. It answers milliseconds, 0 or more, at once.',
+      'retry.delayMs returned -1. It must return milliseconds, 0 or more, synchronously.',
     ],
   ])('whose %s breaks its contract, with the failure as the cause', async (_, retry, says) => {
     const { run } = start(make(retry as never))

@@ -668,7 +668,7 @@ describe('the options of a retry', () => {
     const map = over(chat.action({ reads: [], writes: [], run: () => ({}) }), { states: { a: [{}, { retry: 0 }] } })
 
     await expect(start(map).app.run()).rejects.toThrow(
-      'Action "map" (step 0): states gave an entry that cannot be: retry.attempts is 0; it takes a whole number above 0',
+      'Action "map" (step 0): states gave an invalid entry: retry.attempts is 0; it takes a whole number above 0',
     )
   })
 })

@@ -197,7 +197,7 @@ describe('one run at a time', () => {
     const app = create()
     await app[Symbol.asyncDispose]()
 
-    await expect(app.run()).rejects.toThrow('The application was disposed of, so it runs no more. Make a new one.')
+    await expect(app.run()).rejects.toThrow('The application is disposed. Make a new one.')
   })
 
   it('await using cancels what runs and stops the actor', async () => {

@@ -241,7 +241,7 @@ describe('a state with a schema per key', () => {
     }
 
     expect(await refusalOf(() => written(silent, 1))).toMatchObject({
-      fault: { kind: 'schema', issues: ['value: Refused, without a reason'] },
+      fault: { kind: 'schema', issues: ['value: Rejected without a reason'] },
     })
   })
 })

@@ -379,7 +379,7 @@ describe('leaving a stream', () => {
 
     await expect(app.ended()).rejects.toThrow('late')
     await settle()
-    expect(told).toEqual(['A run whose reader had left it failed.'])
+    expect(told).toEqual(['A run failed after its reader had left.'])
   })
 })
 

@@ -94,7 +94,7 @@ describe('an error', () => {
 
     const told: unknown = JSON.parse(JSON.stringify(await failureOf(failing(thrown))))
 
-    const circle = 'a reference to what it stands in'
+    const circle = 'a circular reference'
     expect(told).toEqual({
       name: 'ActionError',
       code: 'action',

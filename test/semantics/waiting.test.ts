@@ -258,9 +258,7 @@ describe('a run that waits for a person', () => {
     const same = app.run({ maxSteps: 7 })
     const second = app.run()
 
-    await expect(other).rejects.toThrow(
-      'which was told another maxSteps. Leave maxSteps out, or cancel that run first.',
-    )
+    await expect(other).rejects.toThrow('was started with different maxSteps. Omit maxSteps, or cancel that run first.')
     await expect(second).rejects.toMatchObject({ code: 'busy' })
     await app.cancel({ reason: 'end' })
     expect((await same).status).toBe('cancelled')

@@ -113,7 +113,7 @@ describe('mapStates', () => {
     // @ts-expect-error a bare function is no action
     const make = () => chat.mapStates({ reads: [], writes: [], action, states: [{}], reduce: () => ({}) })
 
-    expect(make).toThrow('A map action: action gave a function, which is no action and no runnable graph.')
+    expect(make).toThrow('A map action: action gave a function, which is neither an action nor a runnable graph.')
     const { state } = await createApplication(chat.graph({ actions: { map: mapOver(['unnamed']) } }), {
       entrypoint: 'map',
       state: { prompt: '' },

@@ -82,7 +82,7 @@ describe('toMermaid', () => {
     const careless = toMermaid as (graph: unknown) => string
 
     expect(() => careless(kit.graph({ actions: { act } }))).toThrow(
-      new TypeError('It takes an action, or graph.runnable({ entrypoint }).'),
+      new TypeError('Expected an action, or graph.runnable({ entrypoint }).'),
     )
   })
 

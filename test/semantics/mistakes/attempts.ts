@@ -76,12 +76,12 @@ export const mistakesWithAttempts: readonly Mistake[] = [
   {
     mistake: 'an async retry.when',
     make: () => fails({ attempts: 2, when: async () => true }),
-    says: 'Action "act" (step 0) was not tried again: retry.when answered a Promise. It answers true or false, at once.',
+    says: 'Action "act" (step 0) was not tried again: retry.when returned a Promise. It must return true or false, synchronously.',
   },
   {
     mistake: 'a retry.delayMs that answers a text',
     make: () => fails({ attempts: 2, delayMs: () => '5' }),
-    says: 'Action "act" (step 0) was not tried again: retry.delayMs answered "5". It answers milliseconds, 0 or more, at once.',
+    says: 'Action "act" (step 0) was not tried again: retry.delayMs returned "5". It must return milliseconds, 0 or more, synchronously.',
   },
   {
     mistake: 'a retry.maxMs of nothing',

@@ -35,7 +35,7 @@ export const mistakesWithDurability: readonly Mistake[] = [
   {
     mistake: 'waiting for a store that there is not',
     make: () => appOf({ whenUnavailable: 'wait' }),
-    says: 'whenUnavailable says how an application is stored. Give a persister too.',
+    says: 'whenUnavailable needs a persister. Give one too.',
   },
   {
     mistake: 'asking a store for messages without a pause',
@@ -76,7 +76,7 @@ export const mistakesWithDurability: readonly Mistake[] = [
   {
     mistake: 'resuming what has no name',
     make: () => resumeOrCreate(graph, { entrypoint: 'add', state: { n: 0 }, persister: memoryPersister() } as never),
-    says: 'appId is undefined. resumeOrCreate finds an application by it.',
+    says: 'appId is undefined. resumeOrCreate needs the id of the stored application.',
   },
   {
     mistake: 'forking an application that is stored from itself',
@@ -129,7 +129,7 @@ export const mistakesWithDurability: readonly Mistake[] = [
   {
     mistake: 'saving what has no persister',
     make: () => createApplication(graph, { entrypoint: 'add', state: { n: 0 } }).save(),
-    says: 'save stores an application that has a persister. Give one when it is made.',
+    says: 'save needs a persister. Pass one to createApplication.',
   },
   {
     mistake: 'rewinding to a step that nobody stored',

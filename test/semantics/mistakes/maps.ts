@@ -43,12 +43,12 @@ export const mistakesWithMaps: readonly Mistake[] = [
   {
     mistake: 'a grace period of an entry that is no time',
     make: () => runOf(map({ actions: () => [[keep, { graceMs: 'soon' }]] })),
-    says: 'Action "step" (step 0): actions gave an entry that cannot be: graceMs is "soon"; it takes milliseconds, 0 or more.',
+    says: 'Action "step" (step 0): actions gave an invalid entry: graceMs is "soon"; it takes milliseconds, 0 or more.',
   },
   {
     mistake: 'a name of an action that is no text',
     make: () => loose.action({ reads: [], writes: [], name: 7, run: () => ({}) }),
-    says: 'name is 7. It takes a text that is not empty.',
+    says: 'name is 7. It takes a non-empty string.',
   },
   {
     mistake: 'a source that throws after its first branch',

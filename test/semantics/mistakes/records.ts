@@ -60,7 +60,7 @@ export const mistakesWithRecords: readonly Mistake[] = [
   {
     mistake: 'encoding a cycle',
     make: () => encode({ ring }),
-    says: 'ring[0].ring is a reference to what it stands in, which cannot be stored. State holds plain objects, arrays, primitives, Date, Map, Set, bytes, Error and registered classes; list keys that are not to be stored in transient.',
+    says: 'ring[0].ring is a circular reference, which cannot be stored. State holds plain objects, arrays, primitives, Date, Map, Set, bytes, Error and registered classes; list keys that are not to be stored in transient.',
   },
   {
     mistake: 'decoding an instance of a class that is not registered',

@@ -34,17 +34,17 @@ export const mistakesWithSchemas: readonly Mistake[] = [
   {
     mistake: 'a state of a text',
     make: () => defineState('chat' as never),
-    says: 'defineState takes a record of Standard Schemas, one per key, or one of the whole state, not "chat".',
+    says: 'defineState takes a record of Standard Schemas, one per key, or one for the whole state, not "chat".',
   },
   {
     mistake: 'a key of a state without a schema',
     make: () => defineState({ n: z.number(), name: String as never }),
-    says: 'The state key "name" takes a Standard Schema, not a function. type<T>() makes one that checks nothing.',
+    says: 'The state key "name" takes a Standard Schema, not a function. type<T>() makes one without validation.',
   },
   {
     mistake: 'a key of a state that may be unset, said as reads say it',
     make: () => defineState({ 'note?': z.string() }),
-    says: 'The state key "note?" ends with "?", which belongs to reads. Say "note", with a schema that takes undefined.',
+    says: 'The state key "note?" ends with "?", which is only valid in reads. Use "note", with a schema that accepts undefined.',
   },
   {
     mistake: 'a key of a state without a name',
@@ -78,7 +78,7 @@ export const mistakesWithSchemas: readonly Mistake[] = [
       const step = slow.action({ reads: ['n'], writes: ['n'], run: () => ({ n: 2 }) })
       return createApplication(slow.graph({ actions: { step } }), { entrypoint: 'step', state: { n: 1 } })
     },
-    says: 'The zod schema of "n" answers with a promise. State and inputs take schemas that answer at once; check asynchronously in an action.',
+    says: 'The zod schema of "n" returned a promise. Schemas of state and inputs must be synchronous; check asynchronously in an action.',
   },
   {
     mistake: 'an update that the schema of its key refuses',
@@ -107,7 +107,7 @@ export const mistakesWithSchemas: readonly Mistake[] = [
       const own = defineState({ n: mute }).graph({ actions: { step } })
       return createApplication(own, { entrypoint: 'step', state: {} as never }).run()
     },
-    says: 'Action "step" (step 0) does not fit the schema: n: Refused, without a reason.',
+    says: 'Action "step" (step 0) does not fit the schema: n: Rejected without a reason.',
   },
   {
     mistake: 'a patch of a fork that the schema refuses',
@@ -138,11 +138,11 @@ export const mistakesWithSchemas: readonly Mistake[] = [
       const below = loose.graph({ actions: { begin, note }, transitions: { begin: 'note' } })
       return each({ action: below.runnable({ entrypoint: 'begin' }), states: { first: { n: 1 } } })
     },
-    says: 'Action "each" (step 0): branch "first" cannot run: "note" reads "log", which only "note" can write, later or on another way. Give that in the entry "first", or let the map read it.',
+    says: 'Action "each" (step 0): branch "first" cannot run: "note" reads "log", which only "note" can write, later or on another path. Give that in the entry "first", or let the map read it.',
   },
   {
     mistake: 'an input whose schema is a type',
     make: () => kit.action({ reads: [], writes: [], inputs: { model: type as never }, run: () => ({}) }),
-    says: 'The input "model" takes a Standard Schema, not a function. type<T>() makes one that checks nothing.',
+    says: 'The input "model" takes a Standard Schema, not a function. type<T>() makes one without validation.',
   },
 ]

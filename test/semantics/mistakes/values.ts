@@ -40,7 +40,7 @@ export const mistakesWithValues: readonly Mistake[] = [
       node['index'] = new Map([['self', node]])
       return begin(node)
     },
-    says: `The initial state would put a reference to what it stands in into the state at value.index.get("self"). ${HOLDS}`,
+    says: `The initial state would put a circular reference into the state at value.index.get("self"). ${HOLDS}`,
   },
   {
     mistake: 'a subclass of Map',
@@ -70,7 +70,7 @@ export const mistakesWithValues: readonly Mistake[] = [
   {
     mistake: 'a list with a property beside its items',
     make: () => write(() => /b/.exec('abc')),
-    says: `Action "put" (step 0) would put a property beside its contents into the state at value.index. ${HOLDS}`,
+    says: `Action "put" (step 0) would put an extra property into the state at value.index. ${HOLDS}`,
   },
   {
     mistake: 'a symbol for a key',
