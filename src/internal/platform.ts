@@ -1,3 +1,4 @@
+import { crc32 } from './crc32.js'
 import { sha256 } from './sha256.js'
 
 // The only file that depends on the platform. Node's modules are reached through `process`, never imported, so that
@@ -6,14 +7,17 @@ import { sha256 } from './sha256.js'
 interface NodeCrypto {
   hash?(algorithm: string, data: string, encoding: 'buffer'): Uint8Array
 }
+interface NodeZlib {
+  crc32?(data: string, before: number): number
+}
 interface NodeProcess {
   getBuiltinModule?(id: string): unknown
 }
 
-function nodeHash(): NodeCrypto['hash'] {
+/** A module of Node's own; undefined on another platform. */
+function builtin<T>(id: string): T | undefined {
   const { process } = globalThis as { readonly process?: NodeProcess }
-  const crypto = process?.getBuiltinModule?.('node:crypto') as NodeCrypto | undefined
-  return crypto?.hash
+  return process?.getBuiltinModule?.(id) as T | undefined
 }
 
 let digest: ((text: string) => Uint8Array) | undefined
@@ -21,10 +25,18 @@ let digest: ((text: string) => Uint8Array) | undefined
 /** The SHA-256 of a text's UTF-8 bytes, computed synchronously. 32 bytes. */
 export function sha256Of(text: string): Uint8Array {
   if (digest === undefined) {
-    const hash = nodeHash()
+    const hash = builtin<NodeCrypto>('node:crypto')?.hash
     digest = hash === undefined ? (t) => sha256(new TextEncoder().encode(t)) : (t) => hash('sha256', t, 'buffer')
   }
   return digest(text)
+}
+
+let sum: ((text: string, before: number) => number) | undefined
+
+/** The CRC-32 of a text's UTF-8 bytes, at once. @param before that of the text before it */
+export function crc32Of(text: string, before = 0): number {
+  sum ??= builtin<NodeZlib>('node:zlib')?.crc32 ?? ((t, from) => crc32(new TextEncoder().encode(t), from))
+  return sum(text, before)
 }
 
 /**

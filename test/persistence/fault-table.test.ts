@@ -83,8 +83,8 @@ describe('what a user sees', () => {
   it(`when the disk is full (${disk.mounted ? 'a small tmpfs' : 'a bound of pages: no right to mount'})`, async () => {
     const file = join(disk.folder, 'full.db')
     await using persister = sqlitePersister({ file })
-    const { database } = persister.driver as SqliteDriver
-    if (!disk.mounted) database.prepare('pragma max_page_count = 100').get()
+    const { database, schema } = persister.driver as SqliteDriver
+    if (!disk.mounted) database.prepare(`pragma ${schema}.max_page_count = 100`).get()
     const app = createApplication(graph, { ...options, persister })
 
     const error = await faultOf(app.run())
@@ -93,7 +93,7 @@ describe('what a user sees', () => {
     const committed = app.state.n
     expect([committed > 5, await stored(persister)]).toEqual([true, committed])
     if (disk.mounted) disk.resize(16_384)
-    else database.prepare('pragma max_page_count = 100000').get()
+    else database.prepare(`pragma ${schema}.max_page_count = 100000`).get()
     await app.step()
     await using again = sqlitePersister({ file })
     const resumed = await resumeOrCreate(graph, { ...options, persister: again })

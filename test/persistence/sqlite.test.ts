@@ -69,11 +69,12 @@ describe('the SQLite persister', () => {
 
     const second = sqlitePersister({ file })
 
-    const { database: seen } = second.driver as SqliteDriver
-    expect(seen.prepare('select schema from teasel_about').all()).toEqual([{ schema: 4 }])
-    expect(seen.prepare(`select name from sqlite_master where name = 'teasel_by_posted'`).all()).toHaveLength(1)
     expect(second.driver.claim({ partitionKey: null, rootId: 'app' }, 'two')).toEqual({ incarnation: 1, before: 'one' })
     await second.close()
+    const { database: seen } = openDatabase(file)
+    expect(seen.prepare('select schema from teasel_about').all()).toEqual([{ schema: 4 }])
+    expect(seen.prepare(`select name from sqlite_master where name = 'teasel_by_posted'`).all()).toHaveLength(1)
+    seen.close()
   })
 
   it('refuses tables that are older than it can read, and changes nothing', () => {
@@ -202,16 +203,16 @@ describe('a store that fails', () => {
     await using persister = sqlitePersister({ file })
     const app = createApplication(graph, { ...options, persister })
     await app.step()
-    const { database } = persister.driver as SqliteDriver
-    const pages = (database.prepare('pragma page_count').get() as { readonly page_count: number }).page_count
-    database.prepare(`pragma max_page_count = ${pages + 20}`).get()
+    const { database, schema } = persister.driver as SqliteDriver
+    const pages = (database.prepare(`pragma ${schema}.page_count`).get() as { readonly page_count: number }).page_count
+    database.prepare(`pragma ${schema}.max_page_count = ${pages + 20}`).get()
 
     const error = (await app.run().catch((thrown: unknown) => thrown)) as PersistenceError
 
     expect([error.fault, /full/.test(error.message)]).toEqual(['unavailable', true])
     const stored = (await persister.load({ appId: 'app' }))?.state['n']
     expect(app.state.n).toBe(stored)
-    database.prepare('pragma max_page_count = 1000000').get()
+    database.prepare(`pragma ${schema}.max_page_count = 1000000`).get()
     await app.step()
     expect(app.state.n).toBe(Number(stored) + 1)
   })
@@ -279,6 +280,28 @@ describe('a lock of another process', () => {
     expect(turns).toBeGreaterThanOrEqual(20)
     expect((await driver.history(null, 'app')).map(({ label }) => label)).toEqual(['lone', 'of two', 'of two'])
     expect(await driver.inbox(key)).toHaveLength(1)
+  })
+
+  it('leaves nothing open: what is asked once it is gone is committed at once', async () => {
+    const file = fileOf('locked-open')
+    await using persister = sqlitePersister({ file })
+    const { driver } = persister
+    driver.claim(key, 'one')
+    const letGo = lock(file)
+    const lone = driver.save({ ...key, writer: 'one', rows: [row(0, 'lone')] })
+    const posted = driver.post(key, 'app', '{}')
+    letGo()
+
+    const group = driver.save({ ...key, writer: 'one', rows: [row(0, 'first'), row(1, 'second')] })
+    const message = driver.post(key, 'app', '{}')
+
+    const { database } = openDatabase(file)
+    const count = (table: string): unknown => database.prepare(`select count(*) as count from ${table}`).all()
+    expect([lone, posted, group, message]).toEqual([expect.any(Promise), expect.any(Promise), undefined, 1])
+    expect([count('teasel_rows'), count('teasel_inbox')]).toEqual([[{ count: 2 }], [{ count: 1 }]])
+    database.close()
+    await expect(lone).rejects.toMatchObject({ fault: 'conflict' })
+    expect(await posted).toBe(2)
   })
 
   it('is waited for as long as busyMs, and told of then; what comes after it is answered at once', async () => {

@@ -1,5 +1,6 @@
 import type { Awaitable } from '../../persistence/driver.js'
 import { PersistenceError } from '../../persistence/errors.js'
+import { isLock } from './binding-errors.js'
 
 // Owns: how a lock of another process is waited for.
 
@@ -13,10 +14,7 @@ const { setTimeout: callLater } = globalThis
 const delay = (ms: number): Promise<void> => new Promise((resolve) => void callLater(resolve, ms))
 
 /** Another process holds the lock; nothing was written. */
-export const isLocked = (error: unknown): boolean =>
-  error instanceof PersistenceError &&
-  error.cause instanceof Error &&
-  /\blocked\b|SQLITE_BUSY/.test(error.cause.message)
+export const isLocked = (error: unknown): boolean => error instanceof PersistenceError && isLock(error.cause)
 
 /**
  * Answers at once, or later where the lock is held: the thread is free between the tries.

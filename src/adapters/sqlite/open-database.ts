@@ -20,8 +20,22 @@ export type SqliteValue = string | number | null | Uint8Array
 export interface Opened {
   readonly database: SqliteDatabase
   readonly binding: 'node:sqlite' | 'libsql'
-  /** Lets go of the file. No statement of it may be held any more. */
-  readonly letGo: () => Promise<void>
+}
+
+/** A connection that holds the file of a store. */
+export interface Connection {
+  readonly database: SqliteDatabase
+  /** What the file is called in it: new tables and pragmas name it. */
+  readonly schema: 'main' | 'stored'
+  /**
+   * Whether a statement that meets a lock is over. Otherwise it stays open: while it does, nothing of this connection is
+   * committed.
+   */
+  readonly endsAtLock: boolean
+  /** Takes hold of the file. */
+  attach(): void
+  /** Lets go of the file. */
+  close(): void
 }
 
 interface NodeSqlite {
@@ -36,33 +50,52 @@ const require = createRequire(import.meta.url)
  * @throws {TypeError} when there is neither
  */
 export function openDatabase(file: string): Opened {
-  const { getBuiltinModule } = process as { readonly getBuiltinModule?: (id: string) => unknown }
-  const node = getBuiltinModule?.('node:sqlite') as NodeSqlite | undefined
-  if (node !== undefined)
-    return { database: new node.DatabaseSync(file), binding: 'node:sqlite', letGo: () => Promise.resolve() }
-  const letGo = file === ':memory:' ? () => Promise.resolve() : collect
-  return { database: new (libsql())(file), binding: 'libsql', letGo }
+  const node = nodeSqlite()
+  if (node !== undefined) return { database: new node.DatabaseSync(file), binding: 'node:sqlite' }
+  return { database: new (libsql())(file), binding: 'libsql' }
 }
 
-let collectNow: (() => void) | undefined
-
-/** libsql closes a file when the last statement of it is garbage, and has no other way to end one. */
-async function collect(): Promise<void> {
-  await new Promise<void>((resolve) => void setImmediate(resolve))
-  try {
-    collectNow ??= collector()
-    collectNow()
-  } catch {
-    // Another engine: the file is closed when it collects by itself.
+/**
+ * Opens the file of a store, as {@link openDatabase} does.
+ *
+ * A statement of libsql has no end but garbage, and its file is open until then. So the file is attached to a database in
+ * memory: detached, it is closed, whatever is still held of the connection.
+ * @throws {TypeError} when there is neither binding
+ */
+export function connect(file: string): Connection {
+  const inMemory = file === ':memory:'
+  const { database, binding } = openDatabase(nodeSqlite() === undefined ? ':memory:' : file)
+  if (binding === 'node:sqlite' || inMemory)
+    return {
+      database,
+      schema: 'main',
+      endsAtLock: binding === 'node:sqlite',
+      attach() {},
+      close: () => database.close(),
+    }
+  let attached = false
+  return {
+    database,
+    schema: 'stored',
+    endsAtLock: false,
+    attach() {
+      if (!attached) database.exec(`attach '${file.replaceAll("'", "''")}' as stored`)
+      attached = true
+    },
+    close() {
+      try {
+        if (attached) database.exec('detach stored')
+      } catch {
+        // Someone else still reads through the connection.
+      }
+      database.close()
+    },
   }
-  await new Promise<void>((resolve) => void setImmediate(resolve))
 }
 
-function collector(): () => void {
-  const v8 = require('node:v8') as { setFlagsFromString(flags: string): void }
-  const vm = require('node:vm') as { runInNewContext(code: string): unknown }
-  v8.setFlagsFromString('--expose-gc')
-  return vm.runInNewContext('gc') as () => void
+function nodeSqlite(): NodeSqlite | undefined {
+  const { getBuiltinModule } = process as { readonly getBuiltinModule?: (id: string) => unknown }
+  return getBuiltinModule?.('node:sqlite') as NodeSqlite | undefined
 }
 
 function libsql(): Libsql {

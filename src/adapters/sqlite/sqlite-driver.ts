@@ -16,9 +16,9 @@ import { PersistenceError, SnapshotError } from '../../persistence/errors.js'
 import { conflict, damaged, ofAnotherTree, takenOver, unavailable } from '../../persistence/faults.js'
 import { endOf, millisecondsOf } from '../../persistence/order.js'
 import { assertNames, assertText } from '../../persistence/text.js'
-import { isDamage, isTaken } from './binding-errors.js'
+import { isDamage, isLock, isTaken } from './binding-errors.js'
 import { afterLock, HELD_MS, isLocked } from './lock.js'
-import { openDatabase, type SqliteDatabase } from './open-database.js'
+import { type Connection, connect, type SqliteDatabase } from './open-database.js'
 import { migrate, namesOf, OLDEST, SCHEMA } from './schema.js'
 import { prepareAll, type Statements } from './statements.js'
 import {
@@ -34,8 +34,8 @@ import {
 } from './stored-rows.js'
 
 // Owns: one connection to one file.
-// Q1  A lone row is one statement, and so one transaction; a group is `begin immediate` … `commit`. With libsql a lone
-//     row is, too: a statement of it that found a lock stays open, and what others commit meanwhile would be lost.
+// Q1  A lone row is one statement, and so one transaction; a group is `begin immediate` … `commit`. A lone statement that
+//     met a lock is ended before anything else is asked (libsql leaves it open).
 // Q2  The claim is tested by the statement that inserts.
 // Q3  While another process holds the lock, what is asked is tried again later: the thread is free in between. What
 //     finds no lock is answered at once.
@@ -62,25 +62,24 @@ export class SqliteDriver implements PersisterDriver {
   readonly name: string
   /** The connection, for pragmas of your own. */
   readonly database: SqliteDatabase
+  /** What the file is called in it. */
+  readonly schema: string
   readonly #settings: Required<Omit<SqliteOptions, 'file'>>
   #prepared: Statements | undefined
-  /** Whether one statement can be a transaction (Q1). */
-  readonly #lone: boolean
-  readonly #letGo: () => Promise<void>
+  readonly #connection: Connection
   #closed = false
 
   constructor({ file, durability = 'normal', prefix = 'teasel', busyMs = 5000 }: SqliteOptions) {
     this.name = `sqlite ${file}`
     this.#settings = { durability, prefix, busyMs }
-    const { database, binding, letGo } = this.#told('open its file', () => openDatabase(file))
-    this.database = database
-    this.#letGo = letGo
-    this.#lone = binding === 'node:sqlite'
+    this.#connection = this.#told('open its file', () => connect(file))
+    this.database = this.#connection.database
+    this.schema = this.#connection.schema
     try {
       this.#told('prepare its file', () => this.#sql)
     } catch (error) {
       if (isLocked(error)) return // the first who asks prepares it
-      this.database.close()
+      this.#connection.close()
       throw error
     }
   }
@@ -94,9 +93,10 @@ export class SqliteDriver implements PersisterDriver {
   #prepare(): Statements {
     const { durability, prefix, busyMs } = this.#settings
     this.database.exec(`pragma busy_timeout = ${Math.trunc(Math.min(busyMs, HELD_MS))}`)
-    this.database.prepare('pragma journal_mode = wal').get()
-    this.database.exec(`pragma synchronous = ${durability === 'full' ? 'full' : 'normal'}`)
-    const version = migrate(this.database, prefix)
+    this.#connection.attach()
+    this.database.prepare(`pragma ${this.schema}.journal_mode = wal`).get()
+    this.database.exec(`pragma ${this.schema}.synchronous = ${durability === 'full' ? 'full' : 'normal'}`)
+    const version = migrate(this.database, prefix, this.schema)
     if (version > SCHEMA || version < OLDEST) throw another(this.name, version)
     return prepareAll(this.database, namesOf(prefix))
   }
@@ -231,23 +231,43 @@ export class SqliteDriver implements PersisterDriver {
     )
   }
 
-  async close(): Promise<void> {
+  close(): void {
     if (this.#closed) return
     this.#closed = true
     // So that the file alone is whole, also where another connection keeps the log.
     this.database.exec('pragma busy_timeout = 0')
-    this.#prepared = closedStatements
+    this.#prepared = undefined
     try {
-      this.database.prepare('pragma wal_checkpoint(passive)').all()
+      this.database.prepare(`pragma ${this.schema}.wal_checkpoint(passive)`).all()
     } catch {
       // The log is whole, too.
     }
-    this.database.close()
-    await this.#letGo()
+    this.#connection.close()
   }
 
+  /** One statement, which writes (Q1). */
   #alone<T>(what: string, work: () => T): Awaitable<T> {
-    return this.#lone ? this.#guard(what, work) : this.#together(what, work)
+    if (this.#connection.endsAtLock) return this.#guard(what, work)
+    return this.#guard(what, () => {
+      try {
+        return work()
+      } catch (error) {
+        if (isLock(error)) this.#endOpen(work)
+        throw error
+      }
+    })
+  }
+
+  /** Ends a statement that waits for a lock: it is refused where nothing may be written, and then it is over. */
+  #endOpen(work: () => unknown): void {
+    this.database.exec('pragma query_only = on')
+    try {
+      work()
+    } catch {
+      // It is over.
+    } finally {
+      this.database.exec('pragma query_only = off')
+    }
   }
 
   /** All of it, or nothing. */
@@ -302,9 +322,6 @@ function partOf(partitionKey: string | null, appIds: readonly string[] = []): st
   assertNames(partitionKey, appIds)
   return partitionKey === null ? '' : `=${partitionKey}`
 }
-
-/** A closed driver holds no statement: the file would stay open with it. */
-const closedStatements = {} as Statements
 
 const another = (name: string, version: number): SnapshotError =>
   new SnapshotError(
