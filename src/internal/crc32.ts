@@ -1,9 +1,9 @@
 let made: Int32Array | undefined
 
-/** CRC-32 (ISO 3309, as in zlib) for platforms that have none. @param before that of the bytes before these */
-export function crc32(bytes: Uint8Array, before = 0): number {
+/** CRC-32 (ISO 3309, as in zlib) for platforms that have none. */
+export function crc32(bytes: Uint8Array): number {
   made ??= Int32Array.from({ length: 256 }, (_, byte) => remainder(byte))
-  let sum = ~before
+  let sum = -1
   for (let i = 0; i < bytes.length; i++) sum = (made[(sum ^ (bytes[i] ?? 0)) & 0xff] ?? 0) ^ (sum >>> 8)
   return ~sum >>> 0
 }

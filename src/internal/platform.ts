@@ -8,7 +8,7 @@ interface NodeCrypto {
   hash?(algorithm: string, data: string, encoding: 'buffer'): Uint8Array
 }
 interface NodeZlib {
-  crc32?(data: string, before: number): number
+  crc32?(data: string): number
 }
 interface NodeProcess {
   getBuiltinModule?(id: string): unknown
@@ -31,12 +31,12 @@ export function sha256Of(text: string): Uint8Array {
   return digest(text)
 }
 
-let sum: ((text: string, before: number) => number) | undefined
+let sum: ((text: string) => number) | undefined
 
-/** The CRC-32 of a text's UTF-8 bytes, at once. @param before that of the text before it */
-export function crc32Of(text: string, before = 0): number {
-  sum ??= builtin<NodeZlib>('node:zlib')?.crc32 ?? ((t, from) => crc32(new TextEncoder().encode(t), from))
-  return sum(text, before)
+/** The CRC-32 of a text's UTF-8 bytes, at once. */
+export function crc32Of(text: string): number {
+  sum ??= builtin<NodeZlib>('node:zlib')?.crc32 ?? ((t) => crc32(new TextEncoder().encode(t)))
+  return sum(text)
 }
 
 /**

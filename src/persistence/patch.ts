@@ -49,12 +49,13 @@ function diffHeld(before: Held, after: Held): Patch | undefined {
 }
 
 function diffLists(before: readonly unknown[], after: readonly unknown[]): Patch | undefined {
+  const [was, now] = [[...before], [...after]] // to look into a frozen list takes V8 three times as long
   const kept = Math.min(before.length, after.length)
   const changed: Record<string, Patch> = {}
   let count = 0
   for (let i = 0; i < kept; i++) {
     // Most of a long list, told by identity alone: not one of its items has to be looked into.
-    if (Object.is(before[i], after[i])) continue
+    if (Object.is(was[i], now[i])) continue
     if (count === 0 && (isElsewhere(after[i], before) || isElsewhere(before[i], after))) return diffMoved(before, after)
     const patch = diff(before[i], after[i])
     if (patch === undefined) continue

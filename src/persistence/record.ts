@@ -94,14 +94,15 @@ export interface PatchData {
   readonly x?: readonly string[]
 }
 
-const step = ({ next, end, startedAt, attempts, recovered, cancelled, oneWay }: Omit<StepFacts, 'visits'>): object => ({
+/** JSON leaves out a member that is undefined. */
+const step = ({ next, end, startedAt, attempts, recovered, cancelled, oneWay }: Omit<StepFacts, 'visits'>) => ({
   n: next ?? null,
-  ...(end && { e: end }),
-  ...(startedAt === undefined ? {} : { t: startedAt }),
-  ...(attempts === undefined || attempts === 1 ? {} : { a: attempts }),
-  ...(recovered && { r: 1 }),
-  ...(cancelled && { z: noteForm('cancelled', cancelled) }),
-  ...(oneWay !== undefined && oneWay.size > 0 && { x: [...oneWay] }),
+  e: end,
+  t: startedAt,
+  a: attempts === 1 ? undefined : attempts,
+  r: recovered === true ? 1 : undefined,
+  z: cancelled && noteForm('cancelled', cancelled),
+  x: oneWay === undefined || oneWay.size === 0 ? undefined : [...oneWay],
 })
 
 /** JSON of a record with one member more, whose JSON is there already. */
@@ -123,13 +124,13 @@ export function fullData(state: State, facts: FullFacts, loose = false): Told {
     v: version,
     c: visits,
     ...step(facts),
-    ...(position === undefined ? {} : { q: position }),
-    ...(hangs && { h: hangs }),
-    ...(from && { o: from }),
-    ...(below === undefined ? {} : { b: below }),
-    ...(given && { g: given }),
-    ...(chooses && { w: 1 }),
-    ...(over && { u: [over.at.appId, over.at.sequenceId, over.at.epoch] }),
+    q: position,
+    h: hangs,
+    o: from,
+    b: below,
+    g: given,
+    w: chooses === true ? 1 : undefined,
+    u: over && [over.at.appId, over.at.sequenceId, over.at.epoch],
   }
   const data = joined(head, 's', over?.json ?? encode(state))
   return { data, held: over?.held ?? holdState({}, state, loose) }

@@ -22,7 +22,7 @@ import { type Connection, connect, type SqliteDatabase } from './open-database.j
 import { migrate, namesOf, OLDEST, SCHEMA } from './schema.js'
 import { prepareAll, type Statements } from './statements.js'
 import {
-  encoder,
+  bytesOf,
   type StoredOwner,
   type StoredPost,
   type StoredRoot,
@@ -133,11 +133,8 @@ export class SqliteDriver implements PersisterDriver {
     const part = partOf(partitionKey)
     let changes: number | bigint
     try {
-      const made = [epoch, sequenceId, label, order, encoder.encode(data)] as const
-      const claimed = [part, rootId, writer] as const
-      changes = row.over
-        ? this.#sql.renew.run(...made, part, appId, index, rootId, ...claimed).changes
-        : this.#sql.insert.run(part, appId, index, rootId, kind, ...made, ...claimed, part, appId, rootId).changes
+      const values = [part, appId, index, rootId, kind, epoch, sequenceId, label, order, bytesOf(data), writer] as const
+      changes = (row.over ? this.#sql.renew : this.#sql.insert).run(...values).changes
     } catch (error) {
       if (!isTaken(error)) throw error
       changes = 0
@@ -217,7 +214,7 @@ export class SqliteDriver implements PersisterDriver {
   post({ partitionKey, rootId }: RootKey, appId: string, data: string): Awaitable<number> {
     const part = partOf(partitionKey, [rootId, appId])
     return this.#alone('store a message', () =>
-      Number(this.#sql.post.run(part, appId, rootId, encoder.encode(data)).lastInsertRowid),
+      Number(this.#sql.post.run(part, appId, rootId, bytesOf(data)).lastInsertRowid),
     )
   }
 

@@ -42,10 +42,10 @@ export function prepareAll(database: SqliteDatabase, { rows, owners, inbox }: Na
       `insert into ${owners} values (?, ?, ?, 0) on conflict (part, root) do update set writer = excluded.writer, count = count + 1`,
     ),
     insert: one(
-      `insert into ${rows} select ?, ?, ?, ?, ?, ?, ?, ?, ?, ? where exists (select 1 from ${owners} where part = ? and root = ? and writer = ?) and not exists (select 1 from ${rows} where part = ? and app = ? and idx = 0 and root <> ?)`,
+      `insert into ${rows} select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 where exists (select 1 from ${owners} where part = ?1 and root = ?4 and writer = ?11) and not exists (select 1 from ${rows} where part = ?1 and app = ?2 and idx = 0 and root <> ?4)`,
     ),
     renew: one(
-      `update ${rows} set epoch = ?, seq = ?, label = ?, ord = ?, data = ? where part = ? and app = ? and idx = ? and kind = 'note' and root = ? and exists (select 1 from ${owners} where part = ? and root = ? and writer = ?)`,
+      `update ${rows} set epoch = ?6, seq = ?7, label = ?8, ord = ?9, data = ?10 where part = ?1 and app = ?2 and idx = ?3 and kind = 'note' and root = ?4 and exists (select 1 from ${owners} where part = ?1 and root = ?4 and writer = ?11)`,
     ),
     rootOf: one(`select ${text('root')} from ${rows} where part = ? and app = ? and idx = 0`),
     take: one(`delete from ${inbox} where id = ?`),
