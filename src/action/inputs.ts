@@ -3,7 +3,7 @@ import { InputError, MissingInputError, type Where } from '../errors.js'
 import { ownValue } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
 import type { Flat } from '../internal/type-tools.js'
-import { tell, validate } from '../state/schema.js'
+import { formatIssue, validate } from '../state/schema.js'
 
 /** A record of Standard Schemas: names known at run time, types known to the compiler. */
 export type InputSpec = { readonly [name: string]: StandardSchemaV1 }
@@ -73,7 +73,7 @@ export function parseInputs(subject: string, spec: InputSpec, given: Inputs, whe
     const result = validate(schema, value)
     if (result.issues === undefined) parsed.push([name, result.value])
     else if (value === undefined) missing.push(name)
-    else for (const issue of result.issues) issues.push(`The input "${name}" does not fit: ${tell(issue)}.`)
+    else for (const issue of result.issues) issues.push(`The input "${name}" does not fit: ${formatIssue(issue)}.`)
   }
   if (missing.length > 0) throw new MissingInputError(subject, missing, Object.keys(given), where?.())
   if (issues.length > 0) throw new InputError(subject, issues, where?.())

@@ -2,7 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { InputError } from '../errors.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
 import { checkOptions } from '../internal/options.js'
-import { assertSchema, tell, validate } from '../state/schema.js'
+import { assertSchema, formatIssue, validate } from '../state/schema.js'
 
 /** A message to an application. Made by the function that {@link defineMessage} returns. */
 export interface Message<out Kind extends string = string, out Body = unknown> {
@@ -61,7 +61,7 @@ export function defineMessage<const Kind extends string, Schema extends Standard
   type Body = StandardSchemaV1.InferOutput<Schema>
   const make = (value: Body): Message<Kind, Body> => {
     const result = validate(body, value)
-    if (result.issues !== undefined) throw new InputError(`Message "${kind}"`, result.issues.map(tell))
+    if (result.issues !== undefined) throw new InputError(`Message "${kind}"`, result.issues.map(formatIssue))
     return Object.freeze({ kind, body: result.value as Body })
   }
   const is = (message: Message): message is Received<Kind, Body> => message.kind === kind
@@ -156,7 +156,7 @@ const nameless = new WeakSet<Received>()
 
 /** Copies a message for its receivers, so that later changes by the sender do not reach them. */
 export function sealMessage({ kind, body }: Message, from: string | undefined): Received {
-  const message = { kind, body: ownData(body), from: from ?? '' }
+  const message = { kind, body: copyData(body), from: from ?? '' }
   if (from === '') nameless.add(message)
   return message
 }
@@ -167,7 +167,7 @@ export const isOutside = (message: Received): boolean => message.from === '' && 
 /**
  * Copies everything mutable in a message. Values that are not data (a function, a client) are passed on as they are.
  */
-export function ownData(value: unknown, seen = new Map<object, unknown>()): unknown {
+export function copyData(value: unknown, seen = new Map<object, unknown>()): unknown {
   if (typeof value !== 'object' || value === null) return value
   const known = seen.get(value)
   if (known !== undefined) return known
@@ -177,17 +177,17 @@ export function ownData(value: unknown, seen = new Map<object, unknown>()): unkn
   }
   if (Array.isArray(value)) {
     const list = keep<unknown[]>([])
-    for (const item of value as readonly unknown[]) list.push(ownData(item, seen))
+    for (const item of value as readonly unknown[]) list.push(copyData(item, seen))
     return list
   }
   if (value instanceof Map) {
     const map = keep(new Map<unknown, unknown>())
-    for (const [key, item] of value) map.set(ownData(key, seen), ownData(item, seen))
+    for (const [key, item] of value) map.set(copyData(key, seen), copyData(item, seen))
     return map
   }
   if (value instanceof Set) {
     const set = keep(new Set<unknown>())
-    for (const item of value) set.add(ownData(item, seen))
+    for (const item of value) set.add(copyData(item, seen))
     return set
   }
   if (value instanceof Date || value instanceof ArrayBuffer) return keep(structuredClone(value))
@@ -196,7 +196,7 @@ export function ownData(value: unknown, seen = new Map<object, unknown>()): unkn
   const record = keep<Record<string, unknown>>(Object.create(Object.getPrototypeOf(value) as object | null) as never)
   for (const key of Object.keys(value))
     Object.defineProperty(record, key, {
-      value: ownData(value[key], seen),
+      value: copyData(value[key], seen),
       enumerable: true,
       writable: true,
       configurable: true,

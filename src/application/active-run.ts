@@ -7,7 +7,7 @@ import type { CommittedStep, Leak, RunEnd, RunOrder } from '../runtime/order.js'
 import { type PendingMessage, pendingIn } from '../runtime/pending.js'
 import type { LiveApp } from '../runtime/tree.js'
 import { waitsOf } from '../runtime/waits.js'
-import { type State, shownState } from '../state/freeze.js'
+import { publicState, type State } from '../state/freeze.js'
 
 // Owns: one run of an application from start to end, and its current caller: `run` or a variant of it.
 // Does not own: the loop of the run (runtime/runner.ts).
@@ -122,7 +122,7 @@ export class ActiveRun {
 
   #waiting(): Joined {
     const { sequenceId, next, position = '' } = this.#app.standing
-    const state = shownState(this.#app.standing.state)
+    const state = publicState(this.#app.standing.state)
     const pending = Object.freeze([...pendingIn(this.#app)])
     return { status: 'waiting', pending, action: next ?? position, next, state, sequenceId, leaked: this.#app.leaked }
   }

@@ -19,7 +19,7 @@ import { initialStanding } from '../runtime/standing.js'
 import { storeAndSend } from '../runtime/stored-messages.js'
 import type { LiveApp } from '../runtime/tree.js'
 import { enterState } from '../state/contract.js'
-import { shownState } from '../state/freeze.js'
+import { publicState } from '../state/freeze.js'
 import { ActiveRun, type Joined, type Pacer, type WhenWaiting } from './active-run.js'
 import { named, naming } from './caller.js'
 import { followEvents } from './event-feed.js'
@@ -108,7 +108,7 @@ export class LiveApplication implements AsyncDisposable {
     return this.#app.appId
   }
   get state(): object {
-    return shownState(this.#app.standing.state)
+    return publicState(this.#app.standing.state)
   }
   get position(): string | undefined {
     return this.#app.standing.position

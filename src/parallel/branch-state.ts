@@ -3,7 +3,7 @@ import { type Inputs, NO_INPUTS } from '../action/inputs.js'
 import { inputsOf, planOf } from '../graph/plan-of.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
-import { freezeAll, heldState, type State } from '../state/freeze.js'
+import { freezeAll, type State, stateOfView } from '../state/freeze.js'
 import { type ParsedEntry, sourceFault } from './entries.js'
 import { isBranch } from './fan-out.js'
 import type { BranchTask } from './task.js'
@@ -16,7 +16,7 @@ export class BranchStates {
   /** @param view reads of the map action */
   constructor(subject: string, view: State) {
     this.#subject = subject
-    this.#base = heldState(view)
+    this.#base = stateOfView(view)
   }
 
   /**

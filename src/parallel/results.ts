@@ -1,5 +1,5 @@
 import type { Inputs } from '../action/inputs.js'
-import { ownState } from '../state/freeze.js'
+import { isolateState } from '../state/freeze.js'
 
 interface BranchFacts<Key extends string> {
   /** Name of the branch: the key of a record, else the `key` of its entry, else its position. */
@@ -144,7 +144,7 @@ class Result {
 
 /** A result for a reader: mutable values in its state are private copies. */
 export function ownResult(result: AnyResult): AnyResult {
-  const state = ownState(result.state)
+  const state = isolateState(result.state)
   if (state === result.state) return result
   return Object.freeze(Result.over(result as unknown as Result, state)) as unknown as AnyResult
 }

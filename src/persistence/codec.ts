@@ -1,7 +1,7 @@
 import { describeValue, messageOf } from '../internal/guards.js'
 import { classOf } from '../state/classes.js'
-import { isChecked, keptOf, type State } from '../state/freeze.js'
-import { kindOf, oddPart } from '../state/kind.js'
+import { isChecked, privateCopyOf, type State } from '../state/freeze.js'
+import { kindOf, nonDataPart } from '../state/kind.js'
 import { base64, fromBytes } from './bytes.js'
 import { errorParts } from './error-form.js'
 import { SerializationError } from './errors.js'
@@ -98,7 +98,8 @@ function isAsIs(value: unknown, above: object[] = []): boolean {
 function isPlainAllDown(value: object, above: object[]): boolean {
   if (above.includes(value)) return false
   const kind = kindOf(value)
-  if ((kind !== 'list' && kind !== 'record') || (!isChecked(value) && oddPart(value, kind) !== undefined)) return false
+  if ((kind !== 'list' && kind !== 'record') || (!isChecked(value) && nonDataPart(value, kind) !== undefined))
+    return false
   above.push(value)
   const plain = kind === 'list' ? isPlainList(value as readonly unknown[], above) : isPlainRecord(value as State, above)
   above.pop()
@@ -138,7 +139,7 @@ function container(value: object, path: string, way: Way): unknown {
   if (above.has(value)) throw new SerializationError(path, 'a circular reference')
   above.add(value)
   try {
-    return form(keptOf(value), path, (item, at) => (inWords ? wordsOf(item, way) : tagged(item, at, way)))
+    return form(privateCopyOf(value), path, (item, at) => (inWords ? wordsOf(item, way) : tagged(item, at, way)))
   } finally {
     above.delete(value)
   }
@@ -149,7 +150,7 @@ type Inner = (item: unknown, path: string) => unknown
 function form(value: object, path: string, inner: Inner): unknown {
   if (value instanceof Held) return heldForm(value, path, inner)
   const kind = kindOf(value)
-  const odd = kind && oddPart(value, kind)
+  const odd = kind && nonDataPart(value, kind)
   if (odd !== undefined) throw new SerializationError(`${path}${odd.at}`, odd.got)
   switch (kind) {
     case 'list':

@@ -1,7 +1,7 @@
 import { isPlainObject } from '../internal/guards.js'
 import { classOf } from '../state/classes.js'
-import { isChecked, isMutable, keptOf, type State } from '../state/freeze.js'
-import { kindOf, oddPart } from '../state/kind.js'
+import { isChecked, isMutable, privateCopyOf, type State } from '../state/freeze.js'
+import { kindOf, nonDataPart } from '../state/kind.js'
 import { bytesOf, isBytes } from './bytes.js'
 
 // Owns: a state as it was when it was stored, also where code can change it in place, so that a later one is held against
@@ -62,7 +62,7 @@ class Holding {
     if (this.#above.has(value)) return value // a cycle: refused as it is written
     this.#above.add(value)
     try {
-      return this.#inside(keptOf(value), before)
+      return this.#inside(privateCopyOf(value), before)
     } finally {
       this.#above.delete(value)
     }
@@ -71,7 +71,7 @@ class Holding {
   #inside(value: object, before: unknown): unknown {
     const kind = kindOf(value)
     // What is refused as it is written is left as it is.
-    if (kind === undefined || (!isChecked(value) && oddPart(value, kind) !== undefined)) return value
+    if (kind === undefined || (!isChecked(value) && nonDataPart(value, kind) !== undefined)) return value
     if (Array.isArray(value)) return this.#list(value, before)
     if (isPlainObject(value)) return this.#record(value, before)
     const made = this.#leaf(value, before instanceof Held ? before.value : undefined)

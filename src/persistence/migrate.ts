@@ -3,7 +3,7 @@ import { chooseEdge } from '../graph/transition.js'
 import { describeValue } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
 import { equal } from '../state/equal.js'
-import { freezeAll, ownState, type State } from '../state/freeze.js'
+import { freezeAll, isolateState, type State } from '../state/freeze.js'
 import { SnapshotError } from './errors.js'
 import { passSchema } from './pass-schema.js'
 import type { StoredRecord } from './replay.js'
@@ -68,7 +68,7 @@ export function chosenAnew(stored: StoredRecord, { graph: { nodes } }: Plan, nex
 function migrated(stored: StoredRecord, migrate: NonNullable<ScopeSettings['migrate']>): StoredRecord {
   const { state, position, next, version, hangs } = stored
   const branch = hangs && { map: hangs[1], key: hangs[3] }
-  const made: unknown = migrate({ state: ownState(state), position, next, ...(branch && { branch }) }, version)
+  const made: unknown = migrate({ state: isolateState(state), position, next, ...(branch && { branch }) }, version)
   if (typeof made !== 'object' || made === null || !('state' in made)) {
     throw new SnapshotError(`migrate gave ${describeValue(made)}. It gives { state, position, next }.`, version)
   }

@@ -1,6 +1,6 @@
 import { toError } from '../internal/guards.js'
 import type { InterceptedApp, Outcome } from '../lifecycle/interceptor.js'
-import { shownState } from '../state/freeze.js'
+import { publicState } from '../state/freeze.js'
 import { announce } from './announce.js'
 import { Asking } from './asking.js'
 import { keepEnd } from './keeping.js'
@@ -20,7 +20,7 @@ async function announced(app: LiveApp, order: RunOrder): Promise<RunEnd> {
   const told = {
     appId: hub.interceptors.length === 0 ? '' : app.appId,
     path: app.path,
-    state: shownState(app.standing.state),
+    state: publicState(app.standing.state),
   }
   let end = await app.run({
     ...order,

@@ -4,7 +4,7 @@ import { sourceFault } from '../parallel/entries.js'
 import type { BranchTask } from '../parallel/task.js'
 import { equal } from '../state/equal.js'
 import type { State } from '../state/freeze.js'
-import { applySchema, asksAlike, fillState } from '../state/schema.js'
+import { applySchema, fillState, hasSameSchema } from '../state/schema.js'
 import type { LiveMap } from './tree.js'
 
 // Owns: the state that a branch starts on: over the defaults of its graph, and as its schema has it.
@@ -21,7 +21,7 @@ export function enterBranch({ app, step }: LiveMap, { key, branch, state: given 
     const above = app.standing.state
     const mine = app.plan.graph.rules
     const passed = (name: string): boolean =>
-      Object.hasOwn(above, name) && asksAlike(rules, mine, name) && equal(given[name], above[name])
+      Object.hasOwn(above, name) && hasSameSchema(rules, mine, name) && equal(given[name], above[name])
     const asked = Object.keys(given).filter((name) => !passed(name))
     state = applySchema(rules, `${subject}, branch "${key}"`, state, asked)
   }

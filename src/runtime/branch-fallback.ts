@@ -3,7 +3,7 @@ import type { Fallback } from '../action/retry.js'
 import { toError } from '../internal/guards.js'
 import { checkBranchUpdate } from '../parallel/branch-state.js'
 import { overlay } from '../state/contract.js'
-import { ownState } from '../state/freeze.js'
+import { isolateState } from '../state/freeze.js'
 import { applySchema } from '../state/schema.js'
 import { timeoutOf } from './cancellation.js'
 import { Carrier } from './carrier.js'
@@ -22,7 +22,7 @@ export function endByFallback(app: LiveApp, fallback: Fallback, end: RunEnd): Ru
   const { state, position, sequenceId } = app.standing
   const cause = thrownIn(error)
   try {
-    const given = fallback({ error: cause, key: app.parent?.key ?? '', state: ownState(state) })
+    const given = fallback({ error: cause, key: app.parent?.key ?? '', state: isolateState(state) })
     const { keys, rules } = app.plan.graph
     const subject = `Branch "${printPath(app.path)}"`
     const update = checkBranchUpdate(subject, 'its fallback', keys, state, given)

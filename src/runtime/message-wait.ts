@@ -1,4 +1,4 @@
-import { isOutside, NO_LIMITS, ownData, type Received, type WaitLimits } from '../action/message.js'
+import { copyData, isOutside, NO_LIMITS, type Received, type WaitLimits } from '../action/message.js'
 import { TimeoutError } from '../errors.js'
 import { msSince } from '../internal/clock.js'
 import { createDeferred } from '../internal/deferred.js'
@@ -126,7 +126,7 @@ const wanted = ({ kinds, from }: Omit<Asked, 'limits'>, message: Received): bool
 
 /** Each attempt has a body of its own: one that fails gives back the message as it came. */
 const handedOver = (message: Received | undefined): Received | undefined =>
-  message && { kind: message.kind, body: ownData(message.body), from: message.from }
+  message && { kind: message.kind, body: copyData(message.body), from: message.from }
 
 /** Reads messages, one at a time. Leaving it ends its wait. */
 export class MessageReader implements AsyncIterableIterator<Received, void, void> {

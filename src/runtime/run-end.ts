@@ -1,5 +1,5 @@
 import { toError } from '../internal/guards.js'
-import { type State, shownState } from '../state/freeze.js'
+import { publicState, type State } from '../state/freeze.js'
 import type { Cancellation } from './cancellation.js'
 import type { RunEnd } from './order.js'
 import type { RunOutput } from './snapshot.js'
@@ -8,7 +8,7 @@ import type { LiveApp } from './tree.js'
 /** A run that reached a halt, or has nothing left to run. */
 export function endedRun({ standing, leaked }: LiveApp, status: 'halted' | 'finished'): RunEnd {
   const { sequenceId, position: action = '', next } = standing
-  const end = { action, state: shownState(standing.state), sequenceId, leaked }
+  const end = { action, state: publicState(standing.state), sequenceId, leaked }
   return status === 'halted' ? { ...end, status, next } : { ...end, status, next: undefined }
 }
 
@@ -17,13 +17,13 @@ export function cancelledRun(app: LiveApp, cancellation: Cancellation): RunEnd {
   if (cancellation.cause === 'store') return failedRun(app, toError(cancellation.reason))
   const { standing, leaked } = app
   const { sequenceId, next, position = '' } = standing
-  const state = shownState(standing.state)
+  const state = publicState(standing.state)
   return { status: 'cancelled', action: next ?? position, next, state, sequenceId, cancellation, leaked }
 }
 
 /** A run that failed. */
 export function failedRun({ standing: { state, sequenceId } }: LiveApp, error: Error): RunEnd {
-  return { status: 'failed', error, state: shownState(state), sequenceId }
+  return { status: 'failed', error, state: publicState(state), sequenceId }
 }
 
 /** What whoever asked is told of a run that did not fail. Cancelled is an outcome, not an error. */

@@ -9,7 +9,7 @@ import { isFanOut } from '../parallel/fan-out.js'
 import type { Semaphore } from '../parallel/limit.js'
 import { PersistenceError } from '../persistence/errors.js'
 import { checkUpdate, overlay } from '../state/contract.js'
-import { ownState, type State, shownState } from '../state/freeze.js'
+import { isolateState, publicState, type State } from '../state/freeze.js'
 import { applySchema, changedKeys } from '../state/schema.js'
 import { assertReads } from '../state/view.js'
 import { announce } from './announce.js'
@@ -179,7 +179,7 @@ function replace(
   place(app, node, next)
   app.self.send(new Carrier('teasel.step', next))
   if (app.told === undefined) return announceCommit(app, node, order, update, edge, error)
-  const state = shownState(next.state)
+  const state = publicState(next.state)
   const fatal = afterStep(app, error === undefined ? { status: 'done', state } : { status: 'failed', error })
   const { epoch } = app
   const go = (found: Fatal | undefined): Settled => {
@@ -212,7 +212,7 @@ function announceCommit(
   else if (app.hears('step.end')) {
     const durationMs = msSince(app.hub.clock, app.startedAt)
     const recovered = app.attempts?.recovering === sequenceId
-    const held = { update: ownState(update), state: shownState(app.standing.state) }
+    const held = { update: isolateState(update), state: publicState(app.standing.state) }
     const fields = { status: 'done', ...held, attempt: attemptNumber(app), recovered, durationMs } as const
     announce(app, { type: 'step.end', source: node.name, ...fields }, sequenceId)
   }
@@ -225,7 +225,7 @@ function announceCommit(
 
 function pace(app: LiveApp, node: PlanNode, ask: NonNullable<RunOrder['pace']>, update: State): ReturnType<typeof ask> {
   const { state, sequenceId } = app.standing
-  return ask({ action: node.name, update: ownState(update), state: shownState(state), sequenceId }, app)
+  return ask({ action: node.name, update: isolateState(update), state: publicState(state), sequenceId }, app)
 }
 
 const NO_UPDATE: State = Object.freeze({})
@@ -259,7 +259,7 @@ function wait<T>(first: unknown, value: T): T | Promise<T> {
 
 function tell(app: LiveApp, node: PlanNode, inputs: Inputs): InterceptedStep {
   const { standing, appId, path } = app
-  const state = shownState(standing.state)
+  const state = publicState(standing.state)
   app.told = { appId, path, state, action: node.name, sequenceId: standing.sequenceId + 1, inputs }
   return app.told
 }

@@ -1,7 +1,7 @@
 import { ContractError } from '../errors.js'
 import { describeValue } from '../internal/guards.js'
 import { classOf } from './classes.js'
-import { copyBytes, type Kind, kindOf, oddPart } from './kind.js'
+import { copyBytes, type Kind, kindOf, nonDataPart } from './kind.js'
 
 // Owns: which values may enter a state, and that no code can change them afterwards.
 // V1  Plain objects and arrays are deep-frozen once, when they enter.
@@ -83,7 +83,7 @@ function walk(value: unknown, subject: string, path: string): boolean {
 function walkInside(value: object, subject: string, path: string): boolean {
   const kind = kindOf(value)
   if (kind === undefined) throw refused(subject, path, describeValue(value))
-  const odd = oddPart(value, kind)
+  const odd = nonDataPart(value, kind)
   if (odd !== undefined) throw refused(subject, `${path}${odd.at}`, odd.got)
   switch (kind) {
     case 'list':
@@ -159,7 +159,7 @@ export const isChecked = (value: object): boolean => walked.has(value)
 export const isMutable = (value: object): boolean => walked.get(value) === COPIED
 
 /** The private copy of a value that cannot be frozen; any other value itself. */
-export const keptOf = (value: object): object => kept.get(value) ?? value
+export const privateCopyOf = (value: object): object => kept.get(value) ?? value
 
 /** Maps the copies of readers to their originals. */
 const origins = new WeakMap<object, object>()
@@ -173,7 +173,7 @@ export function isolate(value: unknown): unknown {
 }
 
 /** Converts a view back to state values, ignoring changes that its reader made to copies. */
-export function heldState(view: State): State {
+export function stateOfView(view: State): State {
   const held: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(view))
     held[key] = typeof value === 'object' && value !== null ? (origins.get(value) ?? value) : value
@@ -181,7 +181,7 @@ export function heldState(view: State): State {
 }
 
 /** A state in which values that cannot be frozen are copies for one reader; the state itself when it has none. */
-export function ownState(state: State): State {
+export function isolateState(state: State): State {
   if (!anyCopied) return state
   let own: Record<string, unknown> | undefined
   for (const key of Object.keys(state)) {
@@ -196,10 +196,10 @@ export function ownState(state: State): State {
 const shown = new WeakMap<State, State>()
 
 /** A state for outside readers: returns the same copy on every call. */
-export function shownState(state: State): State {
+export function publicState(state: State): State {
   const known = anyCopied ? shown.get(state) : state
   if (known !== undefined) return known
-  const own = ownState(state)
+  const own = isolateState(state)
   shown.set(state, own)
   return own
 }
@@ -210,10 +210,10 @@ interface Copying {
   readonly from: (leaf: object) => object
   readonly freeze: boolean
 }
-const PRIVATE: Copying = { from: keptOf, freeze: true }
+const PRIVATE: Copying = { from: privateCopyOf, freeze: true }
 const ANEW: Copying = { from: (leaf) => leaf, freeze: true }
 /** For the `load` of a class, which may keep its argument. */
-const LOOSE: Copying = { from: keptOf, freeze: false }
+const LOOSE: Copying = { from: privateCopyOf, freeze: false }
 
 /** Copies everything mutable in a value; frozen parts are shared (V3). */
 function copyOf(value: unknown, how: Copying): unknown {

@@ -57,22 +57,22 @@ const isShared = (value: object): boolean =>
   ArrayBuffer.isView(value) && Object.prototype.toString.call(value.buffer) !== '[object ArrayBuffer]'
 
 /** A part of an object that neither a copy nor a store would keep. */
-export interface OddPart {
+export interface NonDataPart {
   /** Position after the path of the object: `.price`, `[3]`; empty for the object itself. */
   readonly at: string
   readonly got: string
 }
 
 /** The first part of an object that is not data, if any: an accessor, a symbol key, a hole. */
-export function oddPart(value: object, kind: Kind): OddPart | undefined {
-  if (kind === 'record') return oddInRecord(value)
-  if (kind === 'list') return oddInList(value as readonly unknown[])
+export function nonDataPart(value: object, kind: Kind): NonDataPart | undefined {
+  if (kind === 'record') return nonDataInRecord(value)
+  if (kind === 'list') return nonDataInList(value as readonly unknown[])
   if (kind !== 'map' && kind !== 'set' && kind !== 'date') return undefined
   const [key] = Reflect.ownKeys(value)
   return key === undefined ? undefined : onIt(key)
 }
 
-function oddInRecord(value: object): OddPart | undefined {
+function nonDataInRecord(value: object): NonDataPart | undefined {
   for (const key of Object.getOwnPropertyNames(value)) {
     const found = Object.getOwnPropertyDescriptor(value, key)
     if (found === undefined) continue
@@ -83,7 +83,7 @@ function oddInRecord(value: object): OddPart | undefined {
   return symbol === undefined ? undefined : onIt(symbol)
 }
 
-function oddInList(value: readonly unknown[]): OddPart | undefined {
+function nonDataInList(value: readonly unknown[]): NonDataPart | undefined {
   const { length } = value
   const keys = Object.keys(value)
   if (keys.length === length && (length === 0 || keys[length - 1] === String(length - 1))) return undefined
@@ -92,7 +92,7 @@ function oddInList(value: readonly unknown[]): OddPart | undefined {
   return at < length ? { at: `[${at}]`, got: 'a hole' } : onIt(keys[at] ?? '')
 }
 
-const onIt = (key: string | symbol): OddPart =>
+const onIt = (key: string | symbol): NonDataPart =>
   typeof key === 'symbol' ? { at: '', got: `the key ${String(key)}` } : { at: `.${key}`, got: 'an extra property' }
 
 function nameIn(list: typeof BYTES, value: object): string | undefined {

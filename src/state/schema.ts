@@ -39,7 +39,7 @@ export function validate(schema: StandardSchemaV1, value: unknown, of = ''): Res
     )
   }
   const { issues } = result as Result
-  return issues?.length === 0 ? { issues: SILENT } : (result as Result)
+  return issues?.length === 0 ? { issues: NO_REASON } : (result as Result)
 }
 
 /** True for a Standard Schema, which may be a function. */
@@ -78,18 +78,18 @@ export function compileSchema(given: unknown): StateSchema | undefined {
     assertSchema(`The state key ${quote(key)}`, schema)
     keys[key] = schema
   }
-  const filled = Object.keys(keys).filter((key) => fillOf(keys[key]) !== undefined)
+  const filled = Object.keys(keys).filter((key) => defaultOf(keys[key]) !== undefined)
   return { keys, whole: undefined, filled, oneWay: new Set() }
 }
 
 /** The value that a schema supplies for `undefined`. */
-function fillOf(schema: StandardSchemaV1 | undefined): unknown {
+function defaultOf(schema: StandardSchemaV1 | undefined): unknown {
   const result = schema?.['~standard'].validate(undefined)
   return result === undefined || isThenable(result) || result.issues !== undefined ? undefined : result.value
 }
 
 /** Formats an issue: `answers.gpt4: Expected string`. */
-export function tell(issue: StandardSchemaV1.Issue): string {
+export function formatIssue(issue: StandardSchemaV1.Issue): string {
   return tellBelow('', issue)
 }
 
@@ -99,23 +99,23 @@ function tellBelow(key: string, { path = [], message }: StandardSchemaV1.Issue):
   return at === '' ? message : `${at}: ${message}`
 }
 
-const SILENT: readonly StandardSchemaV1.Issue[] = [{ message: 'Rejected without a reason' }]
+const NO_REASON: readonly StandardSchemaV1.Issue[] = [{ message: 'Rejected without a reason' }]
 
 /** The result of validating some keys of a state. */
-interface Answer {
+interface Validation {
   readonly issues: readonly string[]
   /** Output of the schema for these keys, where it differs from their values. */
   readonly made: Record<string, unknown> | undefined
 }
 
-function ask(schema: StateSchema, state: State, keys: readonly string[]): Answer {
+function validateState(schema: StateSchema, state: State, keys: readonly string[]): Validation {
   return schema.keys === undefined
-    ? askWhole(schema.whole as StandardSchemaV1, state, keys)
-    : askKeys(schema.keys, state, keys)
+    ? validateWhole(schema.whole as StandardSchemaV1, state, keys)
+    : validateKeys(schema.keys, state, keys)
 }
 
 /** Validates each key alone, so that the cost does not depend on the other keys. */
-function askKeys(schemas: NonNullable<StateSchema['keys']>, state: State, keys: readonly string[]): Answer {
+function validateKeys(schemas: NonNullable<StateSchema['keys']>, state: State, keys: readonly string[]): Validation {
   const issues: string[] = []
   let made: Record<string, unknown> | undefined
   for (const key of keys) {
@@ -135,13 +135,13 @@ function askKeys(schemas: NonNullable<StateSchema['keys']>, state: State, keys: 
  * Validates the whole state. Keys may be unset, so only issues of the keys in question count; issues without a path
  * count once all other keys fit. The output is used only when the schema accepts the whole state.
  */
-function askWhole(schema: StandardSchemaV1, state: State, keys: readonly string[]): Answer {
+function validateWhole(schema: StandardSchemaV1, state: State, keys: readonly string[]): Validation {
   const result = validate(schema, state)
   if (result.issues !== undefined) {
     const all = result.issues
     const own = all.filter((issue) => keys.includes(String(keyOf(issue) ?? '')))
     const counted = own.length > 0 ? own : all.every((issue) => keyOf(issue) === undefined) ? all : []
-    return { issues: counted.map(tell), made: undefined }
+    return { issues: counted.map(formatIssue), made: undefined }
   }
   const output: unknown = result.value
   if (typeof output !== 'object' || output === null) return { issues: [], made: undefined }
@@ -162,7 +162,7 @@ const isSame = (made: unknown, given: unknown): boolean =>
 
 /** Formatted issues of some keys of a state. */
 export function issuesOf({ schema }: StateRules, state: State, keys: readonly string[]): readonly string[] {
-  return schema === undefined ? [] : ask(schema, state, keys).issues
+  return schema === undefined ? [] : validateState(schema, state, keys).issues
 }
 
 /**
@@ -176,12 +176,12 @@ export function applySchema(
   keys: readonly string[],
 ): State {
   if (schema === undefined) return state
-  const { issues, made } = ask(schema, state, keys)
+  const { issues, made } = validateState(schema, state, keys)
   if (issues.length > 0) throw new ContractError(subject, { kind: 'schema', issues })
   if (made === undefined) return state
   const next = Object.freeze({ ...state, ...(freeze ? freezeAll(made, subject) : made) })
   const fresh = Object.keys(made).filter((key) => !schema.oneWay.has(key))
-  for (const key of fresh) if (ask(schema, next, [key]).issues.length > 0) schema.oneWay.add(key)
+  for (const key of fresh) if (validateState(schema, next, [key]).issues.length > 0) schema.oneWay.add(key)
   return next
 }
 
@@ -198,7 +198,7 @@ export function fillState({ schema, freeze }: StateRules, state: State): State {
   let filled: Record<string, unknown> | undefined
   for (const key of schema?.filled ?? []) {
     if (Object.hasOwn(state, key)) continue
-    const value = fillOf(schema?.keys?.[key])
+    const value = defaultOf(schema?.keys?.[key])
     if (value === undefined) continue
     filled ??= {}
     filled[key] = freeze ? deepFreeze(value, 'The schema', key) : value
@@ -228,7 +228,7 @@ export function refuseUnknownKeys(rules: StateRules, subject: string, keys: read
 }
 
 /** True when both states use the same schema for a key, so that a value valid in one is valid in the other. */
-export function asksAlike(a: StateRules, b: StateRules, key: string): boolean {
+export function hasSameSchema(a: StateRules, b: StateRules, key: string): boolean {
   if (a.schema?.whole !== undefined) return a.schema.whole === b.schema?.whole
   const one = a.schema?.keys?.[key]
   return one !== undefined && one === b.schema?.keys?.[key]

@@ -4,7 +4,7 @@ import { isolate, type State } from './freeze.js'
 import type { Reads } from './keys.js'
 
 // Names that code reads from any object without meaning state: promise checks, JSON, loggers, printers, test runners.
-const ASKED_OF_ANY = new Set(
+const READ_OF_ANY_OBJECT = new Set(
   'then toJSON inspect length href method setHeader message msg err tagName @@__IMMUTABLE_RECORD__@@ $$typeof nodeType asymmetricMatch @@__IMMUTABLE_ITERABLE__@@'.split(
     ' ',
   ),
@@ -32,7 +32,7 @@ export function createViews(subject: string, reads: Reads, keys: ReadonlySet<str
     get(target, key, receiver) {
       if (typeof key === 'string' && optional.has(key)) return undefined
       if (typeof key === 'symbol' || key in target) return Reflect.get(target, key, receiver)
-      if (ASKED_OF_ANY.has(key) && !keys.has(key)) return undefined
+      if (READ_OF_ANY_OBJECT.has(key) && !keys.has(key)) return undefined
       throw new ContractError(subject, { kind: 'undeclared-read', key, declared: names })
     },
     // Makes the view look like a plain object.
