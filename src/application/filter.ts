@@ -1,5 +1,5 @@
 import { list, suggest } from '../internal/nearest.js'
-import { type AnyEvent, HEARD_TYPES, type HeardType, type Subscription } from '../lifecycle/events.js'
+import { type AnyEvent, OBSERVABLE_TYPES, type ObservableType, type Subscription } from '../lifecycle/events.js'
 import type { Listener } from '../lifecycle/listeners.js'
 import type { LiveApp } from '../runtime/tree.js'
 
@@ -35,7 +35,7 @@ export function tapOf(app: LiveApp, what: string, filter: LooseFilter): Tap {
   const { listeners } = app.hub
   checkFilter(what, filter, app.plan.graph.nodes.keys())
   const wants = wanted(app, filter)
-  const types = include === undefined ? (['*'] as const) : [...new Set(include as readonly HeardType[])]
+  const types = include === undefined ? (['*'] as const) : [...new Set(include as readonly ObservableType[])]
   const own = app.path.length
   const all = own === 0 && depth === undefined && filter.actions === undefined && filter.keys === undefined
   return (listener) => {
@@ -76,7 +76,7 @@ function seenFrom(event: AnyEvent, own: number): AnyEvent {
 }
 
 function checkFilter(what: string, { include, actions, keys, depth }: LooseFilter, names: Iterable<string>): void {
-  checkNames(what, 'include', include, Object.keys(HEARD_TYPES), 'event types', 'type of event')
+  checkNames(what, 'include', include, Object.keys(OBSERVABLE_TYPES), 'event types', 'type of event')
   checkNames(what, 'actions', actions, [...names], 'actions', 'action')
   checkNames(what, 'keys', keys)
   if (depth !== undefined) checkDepth(what, depth)
@@ -84,7 +84,7 @@ function checkFilter(what: string, { include, actions, keys, depth }: LooseFilte
     throw new TypeError(
       `${what}: no event has both a branch key and depth 0. Leave out keys, or give a depth of at least 1.`,
     )
-  if (actions !== undefined && include?.every((type) => !HEARD_TYPES[type as HeardType]) === true)
+  if (actions !== undefined && include?.every((type) => !OBSERVABLE_TYPES[type as ObservableType]) === true)
     throw new TypeError(
       `${what}: ${list(include)} never have an action, so no event matches both include and actions. Leave one out.`,
     )

@@ -217,10 +217,10 @@ export type AppEvent<S, A> =
 export type EventType = AnyEvent['type']
 
 /** The types of events available to listeners. */
-export type HeardType = Exclude<EventType, 'dropped'>
+export type ObservableType = Exclude<EventType, 'dropped'>
 
 /** Event types available to listeners; true for events about an action. */
-export const HEARD_TYPES: { readonly [T in HeardType]: boolean } = {
+export const OBSERVABLE_TYPES: { readonly [T in ObservableType]: boolean } = {
   'run.start': false,
   'run.end': false,
   'step.start': true,

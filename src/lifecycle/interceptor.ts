@@ -67,7 +67,7 @@ export interface Interceptor {
 }
 
 /** The caller of interceptors, which may abandon them. */
-export interface Asker {
+export interface InterceptorCaller {
   /** The pending interceptor: its name, and which of its functions. */
   awaited: string
   /** True once the result is no longer needed: no further interceptor is called. */
@@ -77,7 +77,7 @@ export interface Asker {
 }
 
 export type Side = 'Run' | 'Step' | 'Branch'
-export type Told<K extends Side> = Parameters<NonNullable<Interceptor[`before${K}`]>>[0]
+export type HookArgs<K extends Side> = Parameters<NonNullable<Interceptor[`before${K}`]>>[0]
 type Hook = ((args: object, outcome?: Outcome) => void | Promise<void>) | undefined
 
 const hookOf = (one: Interceptor, name: `before${Side}` | `after${Side}`): Hook => one[name] as Hook
@@ -91,17 +91,17 @@ const hookNameOf = (one: Interceptor, hook: string): string => `${nameOf(one)} $
 export function intercept<K extends Side>(
   side: K,
   all: readonly Interceptor[],
-  args: Told<K>,
-  asker: Asker,
+  args: HookArgs<K>,
+  caller: InterceptorCaller,
   from = 0,
 ): Promise<void> | undefined {
   const hook = `before${side}` as const
-  for (let i = from; i < all.length && !asker.over; i++) {
+  for (let i = from; i < all.length && !caller.over; i++) {
     const one = all[i] as Interceptor
     const waits = hookOf(one, hook)?.call(one, args)
     if (isThenable(waits)) {
-      asker.awaited = hookNameOf(one, hook)
-      return Promise.resolve(waits).then(() => intercept(side, all, args, asker, i + 1))
+      caller.awaited = hookNameOf(one, hook)
+      return Promise.resolve(waits).then(() => intercept(side, all, args, caller, i + 1))
     }
   }
   return undefined
@@ -119,23 +119,23 @@ export interface Fatal {
 export function conclude<K extends Side>(
   side: K,
   all: readonly Interceptor[],
-  args: Told<K>,
+  args: HookArgs<K>,
   outcome: Outcome,
-  asker: Asker,
+  caller: InterceptorCaller,
 ): Fatal | undefined | Promise<Fatal | undefined> {
   const hook = `after${side}` as const
   let fatal: Fatal | undefined
   const faulty = (one: Interceptor, error: unknown): void => {
-    asker.fault(`interceptor ${hookNameOf(one, hook)}`, error)
+    caller.fault(`interceptor ${hookNameOf(one, hook)}`, error)
     if (glance(() => one.onFault) === 'fail') fatal ??= { error }
   }
   const from = (last: number): Fatal | undefined | Promise<Fatal | undefined> => {
-    for (let i = last; i >= 0 && !asker.over; i--) {
+    for (let i = last; i >= 0 && !caller.over; i--) {
       const one = all[i] as Interceptor
       try {
         const waits = hookOf(one, hook)?.call(one, args, outcome)
         if (isThenable(waits)) {
-          asker.awaited = hookNameOf(one, hook)
+          caller.awaited = hookNameOf(one, hook)
           const told = Promise.resolve(waits).catch((error: unknown) => faulty(one, error))
           return told.then(() => from(i - 1))
         }

@@ -10,7 +10,7 @@ export class Listeners {
   #count = 0
 
   /** True when there is a listener for events of a type. */
-  hear(type: EventType): boolean {
+  isObserved(type: EventType): boolean {
     if (this.#count === 0) return false
     return (this.#byType.get(type)?.size ?? 0) > 0 || (this.#byType.get('*')?.size ?? 0) > 0
   }
@@ -29,11 +29,11 @@ export class Listeners {
 
   /** Passes an event to each listener. A throw or a rejection goes to `fault` and does not stop the other listeners. */
   dispatch(event: AnyEvent, fault: (error: unknown) => void): void {
-    this.#tell(this.#byType.get(event.type), event, fault)
-    this.#tell(this.#byType.get('*'), event, fault)
+    this.#notify(this.#byType.get(event.type), event, fault)
+    this.#notify(this.#byType.get('*'), event, fault)
   }
 
-  #tell(listeners: ReadonlySet<Listener> | undefined, event: AnyEvent, fault: (error: unknown) => void): void {
+  #notify(listeners: ReadonlySet<Listener> | undefined, event: AnyEvent, fault: (error: unknown) => void): void {
     if (listeners === undefined) return
     for (const listener of listeners) observe(listener, event, fault)
   }

@@ -21,12 +21,12 @@ export const consoleLogger: Logger = {
 }
 
 /** Wraps a logger so that its throws and rejections reach no caller; they are printed on the console, once. */
-export function harmlessLogger(logger: Logger): Logger {
-  let told = false
+export function safeLogger(logger: Logger): Logger {
+  let reported = false
   const lost = (error: unknown): void => {
     const text = `The logger threw, and its message is lost. Use a logger that does not throw. Error: ${messageOf(error)}`
-    if (!told) glance(() => console.error(text))
-    told = true
+    if (!reported) glance(() => console.error(text))
+    reported = true
   }
   const level =
     (name: keyof Logger) =>

@@ -1,11 +1,11 @@
 import {
-  type Asker,
   conclude,
   type Fatal,
+  type HookArgs,
+  type InterceptorCaller,
   intercept,
   type Outcome,
   type Side,
-  type Told,
 } from '../lifecycle/interceptor.js'
 import { Alarm } from './alarm.js'
 import { reportFault } from './announce.js'
@@ -17,7 +17,7 @@ import type { LiveApp, LiveAsking } from './tree.js'
 // I1  After they were given up no further one is asked, and what they answer late changes nothing.
 
 /** The interceptors that are asked at one border of a run, a step or a branch. */
-export class Asking implements Asker, LiveAsking {
+export class Asking implements InterceptorCaller, LiveAsking {
   awaited = ''
   over = false
   readonly #app: LiveApp
@@ -30,12 +30,12 @@ export class Asking implements Asker, LiveAsking {
     this.#epoch = app.epoch
   }
 
-  before<K extends Side>(side: K, told: Told<K>): Promise<void> | undefined {
+  before<K extends Side>(side: K, told: HookArgs<K>): Promise<void> | undefined {
     const waits = intercept(side, this.#app.hub.interceptors, told, this)
     return waits && this.#inTime(waits)
   }
 
-  after<K extends Side>(side: K, told: Told<K>, outcome: Outcome): Fatal | undefined | Promise<Fatal | undefined> {
+  after<K extends Side>(side: K, told: HookArgs<K>, outcome: Outcome): Fatal | undefined | Promise<Fatal | undefined> {
     const fatal = conclude(side, this.#app.hub.interceptors, told, outcome, this)
     return fatal instanceof Promise ? this.#inTime(fatal) : fatal
   }

@@ -4,7 +4,7 @@ import { createId } from '../internal/ids.js'
 import type { AnyEvent, EventType } from '../lifecycle/events.js'
 import type { Interceptor } from '../lifecycle/interceptor.js'
 import { Listeners } from '../lifecycle/listeners.js'
-import { consoleLogger, harmlessLogger, type Logger } from '../lifecycle/logger.js'
+import { consoleLogger, type Logger, safeLogger } from '../lifecycle/logger.js'
 import type { Outage } from '../persistence/outage.js'
 import { Attendance } from './alarm.js'
 
@@ -25,8 +25,8 @@ export interface HubSettings {
   readonly emit?: ((event: AnyEvent) => void) | undefined
 }
 
-const harmlessConsole = harmlessLogger(consoleLogger)
-const loggerOf = ({ logger }: HubSettings): Logger => (logger ? harmlessLogger(logger) : harmlessConsole)
+const harmlessConsole = safeLogger(consoleLogger)
+const loggerOf = ({ logger }: HubSettings): Logger => (logger ? safeLogger(logger) : harmlessConsole)
 
 /** Where something that is asked throws: told once, and the platform is asked instead. */
 const replaced = (what: string, logger: Logger): ((error: unknown) => void) => {
@@ -111,7 +111,7 @@ export class Hub {
 
   /** Whether someone would hear an event of a type. */
   hears(type: EventType): boolean {
-    return this.#emit !== undefined || this.listeners.hear(type)
+    return this.#emit !== undefined || this.listeners.isObserved(type)
   }
 
   get runId(): string {
