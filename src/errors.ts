@@ -1,5 +1,5 @@
 import { type ErrorJson, errorJson, rootCauseOf } from './internal/error-json.js'
-import { isA, messageOf } from './internal/guards.js'
+import { isInstance, messageOf } from './internal/guards.js'
 import { list, suggest } from './internal/nearest.js'
 
 /** The `code` of an error that Teasel makes. */
@@ -48,8 +48,14 @@ export abstract class TeaselError extends Error {
     this: { readonly prototype: E; readonly code?: ErrorCode },
     value: unknown,
   ): value is E {
-    if (isA(value, this as unknown as abstract new () => E)) return true
-    return this.code !== undefined && isA(value, Error) && BRAND in value && 'code' in value && value.code === this.code
+    if (isInstance(value, this as unknown as abstract new () => E)) return true
+    return (
+      this.code !== undefined &&
+      isInstance(value, Error) &&
+      BRAND in value &&
+      'code' in value &&
+      value.code === this.code
+    )
   }
 
   /** The innermost cause, which may be any thrown value; the error itself when it has no cause. */

@@ -1,5 +1,5 @@
 import { TeaselError } from '../errors.js'
-import { glance, isA } from '../internal/guards.js'
+import { isInstance, tryGet } from '../internal/guards.js'
 
 // Owns: adding the awaiting function to the stack of a failed run. The caller is looked up only after a failure, so a
 // successful run pays nothing. A promise that no async function awaits has no caller to name.
@@ -17,11 +17,11 @@ export async function naming<T>(run: Promise<T>): Promise<T> {
 
 /** Appends the function that awaits the calling async function to the stack of an error. */
 export function named(error: unknown): unknown {
-  if (!isA(error, TeaselError)) return error
+  if (!isInstance(error, TeaselError)) return error
   const frames = [...(new Error().stack ?? '').matchAll(FRAME)].slice(2) // the frames of this file
-  const known = glance(() => error.stack) ?? ''
+  const known = tryGet(() => error.stack) ?? ''
   const more = frames.filter(([, spot = '']) => !known.includes(spot))
   if (more.length > 0)
-    glance(() => Object.defineProperty(error, 'stack', { value: `${known}\n${more.map(([line]) => line).join('\n')}` }))
+    tryGet(() => Object.defineProperty(error, 'stack', { value: `${known}\n${more.map(([line]) => line).join('\n')}` }))
   return error
 }

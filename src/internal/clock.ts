@@ -24,7 +24,7 @@ export const systemClock: Clock = {
 /**
  * A clock that never throws: when the given one throws, the error goes to `fault`, and the platform's clock is used.
  */
-export function answeringClock(given: Clock, fault: (error: unknown) => void): Clock {
+export function safeClock(given: Clock, fault: (error: unknown) => void): Clock {
   const ask = <T>(what: (clock: Clock) => T): T => {
     try {
       return what(given)
@@ -35,14 +35,14 @@ export function answeringClock(given: Clock, fault: (error: unknown) => void): C
   }
   return {
     now: () => ask((clock) => clock.now()),
-    ...(given.monotonic && { monotonic: () => ask(passedOn) }),
+    ...(given.monotonic && { monotonic: () => ask(monotonicNow) }),
     setTimeout: (fn, ms) => ask((clock) => clock.setTimeout(fn, ms)),
     clearTimeout: (timer) => ask((clock) => clock.clearTimeout(timer)),
   }
 }
 
 /** Milliseconds on a clock that never goes back. */
-export const passedOn = (clock: Clock): number => clock.monotonic?.() ?? clock.now()
+export const monotonicNow = (clock: Clock): number => clock.monotonic?.() ?? clock.now()
 
-/** Whole milliseconds since a moment of {@link passedOn}. */
-export const msSince = (clock: Clock, moment: number): number => Math.max(0, Math.round(passedOn(clock) - moment))
+/** Whole milliseconds since a moment of {@link monotonicNow}. */
+export const msSince = (clock: Clock, moment: number): number => Math.max(0, Math.round(monotonicNow(clock) - moment))

@@ -1,4 +1,4 @@
-import { causeOf, describeValue, glance, isA, isObject, isPlainObject, messageOf, nameOf } from './guards.js'
+import { causeOf, describeValue, isInstance, isObject, isPlainObject, messageOf, nameOf, tryGet } from './guards.js'
 
 // Errors as plain JSON. Errors come from user code: getters may throw, and causes may be circular.
 
@@ -37,11 +37,11 @@ function jsonOf(value: unknown, above: readonly unknown[]): unknown {
   if (typeof value === 'number') return Number.isFinite(value) ? value : String(value)
   if (above.includes(value)) return 'a circular reference'
   if (above.length > DEEPEST) return describeValue(value)
-  return glance(() => formOf(value, [...above, value])) ?? describeValue(value)
+  return tryGet(() => formOf(value, [...above, value])) ?? describeValue(value)
 }
 
 function formOf(value: unknown, above: readonly unknown[]): unknown {
-  if (isA(value, Error)) return partsOf(value, above)
+  if (isInstance(value, Error)) return partsOf(value, above)
   if (Array.isArray(value)) return value.map((item) => jsonOf(item, above))
   if (!isObject(value)) return undefined
   if ('toJSON' in value && typeof value.toJSON === 'function') return jsonOf(value.toJSON(), above)
@@ -61,7 +61,7 @@ function partsOf(error: Error, above: readonly unknown[]): object {
 /** Own fields with a value; a field that throws is replaced by a note. */
 function fieldsOf(of: object, names: readonly string[], above: readonly unknown[]): object {
   const fields = names.map((name) => {
-    const got = glance(() => ({ value: Reflect.get(of, name) as unknown }))
+    const got = tryGet(() => ({ value: Reflect.get(of, name) as unknown }))
     return [name, got === undefined ? 'cannot be read' : got.value === undefined ? undefined : jsonOf(got.value, above)]
   })
   return Object.fromEntries(fields) as object

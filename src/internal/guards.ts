@@ -37,7 +37,7 @@ export function isPlainObject(value: unknown): value is Readonly<Record<string, 
 }
 
 /** The return value of `look`; undefined when it throws: a getter, a revoked proxy, a bad `toString`. */
-export function glance<T>(look: () => T): T | undefined {
+export function tryGet<T>(look: () => T): T | undefined {
   try {
     return look()
   } catch {
@@ -46,8 +46,8 @@ export function glance<T>(look: () => T): T | undefined {
 }
 
 /** A safe `instanceof` for thrown values: a revoked proxy throws when its class is checked. */
-export function isA<T>(value: unknown, Class: abstract new (...args: never) => T): value is T {
-  return glance(() => value instanceof Class) === true
+export function isInstance<T>(value: unknown, Class: abstract new (...args: never) => T): value is T {
+  return tryGet(() => value instanceof Class) === true
 }
 
 /** Longest text of a value in a message; a value's own text may be of any length. */
@@ -55,31 +55,31 @@ const LONGEST = 10_000
 
 /** The text of any value; values without one are described. Never throws. */
 function textOf(value: unknown): string {
-  const text = glance(() => String(value)) ?? describeValue(value)
+  const text = tryGet(() => String(value)) ?? describeValue(value)
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}… (${text.length} characters)` : text
 }
 
 /** The message of an error, or the text of any other thrown value. Never throws. */
 export function messageOf(thrown: unknown): string {
-  const message = isA(thrown, Error) ? glance(() => thrown.message) : thrown
-  return textOf(typeof message === 'string' || !isA(thrown, Error) ? message : describeValue(thrown))
+  const message = isInstance(thrown, Error) ? tryGet(() => thrown.message) : thrown
+  return textOf(typeof message === 'string' || !isInstance(thrown, Error) ? message : describeValue(thrown))
 }
 
 /** The name of a value; empty when it has none. Never throws. */
 export function nameOf(named: { readonly name?: unknown }): string {
-  const name = glance(() => named.name)
+  const name = tryGet(() => named.name)
   return typeof name === 'string' ? name : ''
 }
 
 /** The cause of an error; undefined when it has none, or reading it throws. */
 export function causeOf(error: unknown): unknown {
-  return isA(error, Error) ? glance(() => error.cause) : undefined
+  return isInstance(error, Error) ? tryGet(() => error.cause) : undefined
 }
 
 /** Converts a thrown value to an `Error` that promises can carry: one with a `then` is wrapped. Never throws. */
 export function toError(thrown: unknown): Error {
-  if (isA(thrown, Error) && glance(() => isThenable(thrown)) === false) return thrown
-  return new Error(isA(thrown, Error) ? messageOf(thrown) : describeValue(thrown), { cause: thrown })
+  if (isInstance(thrown, Error) && tryGet(() => isThenable(thrown)) === false) return thrown
+  return new Error(isInstance(thrown, Error) ? messageOf(thrown) : describeValue(thrown), { cause: thrown })
 }
 
 /** Calls an observer: its throw or rejection goes to `fault`, which must not throw. */
@@ -94,7 +94,7 @@ export function observe<T>(observer: (seen: T) => unknown, seen: T, fault: (erro
 
 /** A short description of a value for messages: `"text"`, `42`, `an array`, `a Map`. Never throws. */
 export function describeValue(value: unknown): string {
-  return glance(() => kindOf(value)) ?? 'an object that cannot be read'
+  return tryGet(() => kindOf(value)) ?? 'an object that cannot be read'
 }
 
 function kindOf(value: unknown): string {

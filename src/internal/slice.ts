@@ -11,9 +11,9 @@ const SLICE_MS = 10
 /** Engine time in milliseconds after which nothing new starts: work started in this slice needs the rest. */
 export const BEGIN_MS = SLICE_MS / 4
 
-/** While borders are closer than this, in milliseconds, the clock is read only once per {@link GLANCE} of them. */
+/** While borders are closer than this, in milliseconds, the clock is read only once per {@link CHECK_EVERY} of them. */
 const FAST_MS = 0.2
-const GLANCE = 8
+const CHECK_EVERY = 8
 
 /** Awaited after a synchronous step, so that others get a turn. Cheaper than awaiting a value that is not a promise. */
 export const TURN: Promise<void> = Promise.resolve()
@@ -59,7 +59,7 @@ function isOver(ms: number): boolean {
   if (skips > 0) skips -= 1
   else {
     const now = monotonic()
-    skips = now - looked < FAST_MS ? GLANCE : 0
+    skips = now - looked < FAST_MS ? CHECK_EVERY : 0
     looked = now
   }
   // Counts from the last look too: otherwise an infrequent caller would never be the one that reads the clock.

@@ -1,6 +1,6 @@
 import type { Path } from '../action/context.js'
 import type { Inputs } from '../action/inputs.js'
-import { glance, isThenable, nameOf } from '../internal/guards.js'
+import { isThenable, nameOf, tryGet } from '../internal/guards.js'
 import type { State } from '../state/freeze.js'
 
 /** The application, as passed to an interceptor. */
@@ -127,7 +127,7 @@ export function conclude<K extends Side>(
   let fatal: Fatal | undefined
   const faulty = (one: Interceptor, error: unknown): void => {
     caller.fault(`interceptor ${hookNameOf(one, hook)}`, error)
-    if (glance(() => one.onFault) === 'fail') fatal ??= { error }
+    if (tryGet(() => one.onFault) === 'fail') fatal ??= { error }
   }
   const from = (last: number): Fatal | undefined | Promise<Fatal | undefined> => {
     for (let i = last; i >= 0 && !caller.over; i--) {

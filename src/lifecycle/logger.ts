@@ -1,4 +1,4 @@
-import { glance, messageOf, observe } from '../internal/guards.js'
+import { messageOf, observe, tryGet } from '../internal/guards.js'
 
 /** Destination of warnings and `context.log`. `console` is a valid logger. */
 export interface Logger {
@@ -25,7 +25,7 @@ export function safeLogger(logger: Logger): Logger {
   let reported = false
   const lost = (error: unknown): void => {
     const text = `The logger threw, and its message is lost. Use a logger that does not throw. Error: ${messageOf(error)}`
-    if (!reported) glance(() => console.error(text))
+    if (!reported) tryGet(() => console.error(text))
     reported = true
   }
   const level =

@@ -1,5 +1,5 @@
 import { TeaselError } from '../errors.js'
-import { describeValue, glance, isA, messageOf, nameOf } from '../internal/guards.js'
+import { describeValue, isInstance, messageOf, nameOf, tryGet } from '../internal/guards.js'
 import { errorClass, errorOfClass } from '../state/kind.js'
 
 /** An error as it is stored. */
@@ -25,23 +25,23 @@ const OWN = new Set(['name', 'message', 'stack', ...HIDDEN])
  */
 export function errorParts(error: Error, inner: (value: unknown) => unknown): StoredError {
   const keep = (key: string): unknown => {
-    const got = glance(() => ({ value: Reflect.get(error, key) as unknown }))
+    const got = tryGet(() => ({ value: Reflect.get(error, key) as unknown }))
     if (got === undefined) return 'cannot be read'
-    return glance(() => ({ form: inner(got.value) }))?.form ?? describeValue(got.value)
+    return tryGet(() => ({ form: inner(got.value) }))?.form ?? describeValue(got.value)
   }
   const names = [
     ...HIDDEN.filter((key) => Object.hasOwn(error, key)),
     ...Object.keys(error).filter((key) => !OWN.has(key)),
   ]
-  const stack: unknown = glance(() => error.stack)
-  const made = glance(() => errorClass(error))
+  const stack: unknown = tryGet(() => error.stack)
+  const made = tryGet(() => errorClass(error))
   return {
     name: nameOf(error),
     message: messageOf(error),
     ...(typeof stack === 'string' ? { stack } : {}),
     props: names.map((key) => [key, keep(key)]),
     ...(made === undefined || made === classByName(nameOf(error)) ? {} : { made }),
-    ...(isA(error, TeaselError) || BRAND in error ? { ours: true } : {}),
+    ...(isInstance(error, TeaselError) || BRAND in error ? { ours: true } : {}),
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Clock, passedOn } from '../internal/clock.js'
+import { type Clock, monotonicNow } from '../internal/clock.js'
 import { unavailable } from './faults.js'
 
 // Owns: what all stores of one tree share: whose run fails when one of them is lost, and how long a cancelled run waits.
@@ -26,7 +26,7 @@ export class Outage {
 
   /** The run was cancelled: its time to wait begins (O1). */
   cancelled(graceMs: number): void {
-    this.#until ??= passedOn(this.#clock) + graceMs
+    this.#until ??= monotonicNow(this.#clock) + graceMs
     this.#watch()
   }
 
@@ -84,7 +84,7 @@ export class Outage {
       if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer)
       this.#timer = undefined
     } else if (this.#timer === undefined) {
-      const left = (this.#until ?? 0) - passedOn(this.#clock)
+      const left = (this.#until ?? 0) - monotonicNow(this.#clock)
       if (left <= 0) this.#giveUp()
       else this.#timer = this.#clock.setTimeout(() => this.#giveUp(), left)
     }

@@ -1,5 +1,5 @@
 import type { Clock } from '../internal/clock.js'
-import { isA, isThenable } from '../internal/guards.js'
+import { isInstance, isThenable } from '../internal/guards.js'
 import type { Awaitable, Claim, Group, PersisterDriver, Row } from './driver.js'
 import { PersistenceError } from './errors.js'
 import { unavailable } from './faults.js'
@@ -165,7 +165,7 @@ export class Scope {
   /** The store is lost, and with it the run that writes there (P4). */
   lose(thrown: unknown): never {
     // What is no error says nothing, and `undefined` would be taken for a cancel without a reason.
-    const error = isA(thrown, Error) ? thrown : unavailable(this.settings.driver.name, 'answer', thrown)
+    const error = isInstance(thrown, Error) ? thrown : unavailable(this.settings.driver.name, 'answer', thrown)
     const fault = faultOf(error)
     if (fault !== 'taken-over' && fault !== 'conflict' && fault !== 'corrupt') this.unsure = true
     this.fault ??= { error }

@@ -1,4 +1,4 @@
-import { type Clock, passedOn } from '../internal/clock.js'
+import { type Clock, monotonicNow } from '../internal/clock.js'
 
 /** The longest that a timer of the platform can be set to, in milliseconds. */
 const LONGEST = 2 ** 31 - 1
@@ -56,12 +56,12 @@ export class Alarm {
 
   #set(): void {
     const clock = this.#clock
-    const left = Math.max(0, this.#at - passedOn(clock))
+    const left = Math.max(0, this.#at - monotonicNow(clock))
     const set = clock.now()
     this.#timer = clock.setTimeout(
       () => {
         // Timers that a test moves by hand may come with a wall clock alone. A wall clock that was set fires no timer.
-        const due = passedOn(clock) >= this.#at || (left <= LONGEST && clock.now() - set >= left)
+        const due = monotonicNow(clock) >= this.#at || (left <= LONGEST && clock.now() - set >= left)
         if (due) {
           this.#attendance?.end(this)
           this.#ring()

@@ -1,6 +1,6 @@
 import { type MachineConfig, machineConfigOf } from '../graph/machine-config.js'
 import type { Plan } from '../graph/plan.js'
-import { isA } from '../internal/guards.js'
+import { isInstance } from '../internal/guards.js'
 import { plainInWords, plainOf } from '../persistence/codec.js'
 import type { State } from '../state/freeze.js'
 import { createCancellation } from './cancellation.js'
@@ -101,6 +101,6 @@ function persist(snapshot: AppSnapshot): PersistedRun {
     inputs: plainInputs(app.inputs),
     visits,
     output: output && plainInWords(Object.fromEntries(Object.entries(output).filter(([, item]) => item !== undefined))),
-    error: isA(error, Error) ? plainError(error) : error,
+    error: isInstance(error, Error) ? plainError(error) : error,
   }
 }

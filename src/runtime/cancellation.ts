@@ -1,5 +1,5 @@
 import { CancelledError, TimeoutError } from '../errors.js'
-import { isA } from '../internal/guards.js'
+import { isInstance } from '../internal/guards.js'
 import type { CancelCause } from '../lifecycle/events.js'
 
 /** Why, and by whom, something was cancelled. One object for all that it reaches. */
@@ -28,5 +28,5 @@ export const TIMEOUT = 'timeout'
 
 /** What a branch failed with whose time was over. */
 export function timeoutOf({ by, reason }: Cancellation): TimeoutError | undefined {
-  return by === TIMEOUT && isA(reason, TimeoutError) ? reason : undefined
+  return by === TIMEOUT && isInstance(reason, TimeoutError) ? reason : undefined
 }

@@ -1,4 +1,4 @@
-import { type Clock, passedOn } from '../internal/clock.js'
+import { type Clock, monotonicNow } from '../internal/clock.js'
 
 /** The time that cancelled code has to end. One timer at a time. */
 export class Grace {
@@ -17,7 +17,7 @@ export class Grace {
 
   /** How much of its time code that was cancelled at `at` (on the clock that never goes back) has left, in milliseconds. */
   left(at: number): number {
-    return at + this.#ms - passedOn(this.#clock)
+    return at + this.#ms - monotonicNow(this.#clock)
   }
 
   /** Does nothing while a deadline is set already, or after the end. */

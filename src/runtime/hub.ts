@@ -1,4 +1,4 @@
-import { answeringClock, type Clock, passedOn, systemClock } from '../internal/clock.js'
+import { type Clock, monotonicNow, safeClock, systemClock } from '../internal/clock.js'
 import { observe } from '../internal/guards.js'
 import { createId } from '../internal/ids.js'
 import type { AnyEvent, EventType } from '../lifecycle/events.js'
@@ -40,7 +40,7 @@ const replaced = (what: string, logger: Logger): ((error: unknown) => void) => {
 /** The clock of an application, which always answers. */
 export function clockOf(settings: HubSettings, logger = loggerOf(settings)): Clock {
   const { clock = systemClock } = settings
-  return clock === systemClock ? clock : answeringClock(clock, replaced('clock', logger))
+  return clock === systemClock ? clock : safeClock(clock, replaced('clock', logger))
 }
 
 function chanceOf({ random }: HubSettings, logger: Logger): () => number {
@@ -94,7 +94,7 @@ export class Hub {
 
   /** Milliseconds on the clock that never goes back. */
   passed(): number {
-    return passedOn(this.clock)
+    return monotonicNow(this.clock)
   }
 
   /** Tells once of each time that the wall clock has left the other one. */

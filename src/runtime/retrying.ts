@@ -2,7 +2,7 @@ import { printPath } from '../action/context.js'
 import { delayAfter, isWorthIt, type RetryPolicy } from '../action/retry.js'
 import { ActionError, ContractError, InputError } from '../errors.js'
 import type { PlanNode } from '../graph/plan.js'
-import { causeOf, isA, messageOf, toError } from '../internal/guards.js'
+import { causeOf, isInstance, messageOf, toError } from '../internal/guards.js'
 import { isOfStore } from '../persistence/errors.js'
 import { announce, reportFault } from './announce.js'
 import { Attempts } from './attempts.js'
@@ -37,7 +37,7 @@ function retryOfBranch({ parent }: LiveApp): RetryPolicy | undefined {
 export function isBeyondRetry(error: unknown): boolean {
   const seen = new Set<unknown>()
   for (let one = error; one !== undefined && !seen.has(one); one = causeOf(one)) {
-    if (isA(one, ContractError) || isA(one, InputError) || isOfStore(one)) return true
+    if (isInstance(one, ContractError) || isInstance(one, InputError) || isOfStore(one)) return true
     seen.add(one)
   }
   return false
@@ -45,7 +45,7 @@ export function isBeyondRetry(error: unknown): boolean {
 
 /** What the action itself threw. */
 export function thrownIn(error: unknown): unknown {
-  return isA(error, ActionError) ? error.cause : error
+  return isInstance(error, ActionError) ? error.cause : error
 }
 
 /** Both errors of a failure whose fallback failed. One that throws what it was given has declined. */

@@ -1,7 +1,7 @@
 import type { Snapshot } from 'xstate'
 import type { Inputs } from '../action/inputs.js'
 import type { Plan } from '../graph/plan.js'
-import { describeValue, glance, isPlainObject, messageOf } from '../internal/guards.js'
+import { describeValue, isPlainObject, messageOf, tryGet } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
 import { plainOf } from '../persistence/codec.js'
 import { SnapshotError } from '../persistence/errors.js'
@@ -184,9 +184,9 @@ export function plainInputs(inputs: Inputs): Inputs {
 
 /** An error as plain data: JSON alone would forget what it says. */
 export function plainError(error: Error): object {
-  const fields = Object.keys(error).map((key) => [key, glance(() => Reflect.get(error, key) as unknown)] as const)
+  const fields = Object.keys(error).map((key) => [key, tryGet(() => Reflect.get(error, key) as unknown)] as const)
   const plain = fields.filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value))
-  const [name, stack] = [glance(() => error.name), glance(() => error.stack)]
+  const [name, stack] = [tryGet(() => error.name), tryGet(() => error.stack)]
   return { ...Object.fromEntries(plain), name, message: messageOf(error), stack }
 }
 

@@ -1,7 +1,7 @@
 import { ActionError, ContractError, InputError, ParallelError } from '../errors.js'
 import type { PlanNode } from '../graph/plan.js'
 import { msSince } from '../internal/clock.js'
-import { isA } from '../internal/guards.js'
+import { isInstance } from '../internal/guards.js'
 import { isOfStore, SerializationError } from '../persistence/errors.js'
 import { announce } from './announce.js'
 import { attemptAt } from './retrying.js'
@@ -66,10 +66,10 @@ export const thrownBy = (error: unknown): unknown =>
 export function wrap(app: LiveApp, node: PlanNode, thrown: unknown, told?: string): Error {
   if (located.has(thrown as object)) return thrown as ActionError
   const where = app.where(node)
-  if (isA(thrown, ContractError)) return thrown.locate(where)
-  if (isA(thrown, InputError) && thrown.at !== undefined) return thrown
-  if (isA(thrown, SerializationError)) return thrown.locate(node.subject, where)
-  if (isA(thrown, ParallelError) || isOfStore(thrown)) return thrown
+  if (isInstance(thrown, ContractError)) return thrown.locate(where)
+  if (isInstance(thrown, InputError) && thrown.at !== undefined) return thrown
+  if (isInstance(thrown, SerializationError)) return thrown.locate(node.subject, where)
+  if (isInstance(thrown, ParallelError) || isOfStore(thrown)) return thrown
   const { body } = node.parts
   const ofAction = (isRunBody(body) ? body.policy.retry?.attempts : undefined) ?? 1
   const error = new ActionError(node.subject, { ...where, ...attemptAt(app, ofAction) }, thrown, told)
