@@ -272,11 +272,11 @@ export class LiveApplication implements AsyncDisposable {
     this.#current = run // set before it starts: its synchronous part may request another run (A1)
     this.#last = run
     this.#joined = undefined
-    this.#joined = this.#told(run.join(pacer, whenWaiting, signal))
+    this.#joined = this.#outcomeOf(run.join(pacer, whenWaiting, signal))
     return this.#joined
   }
 
-  async #told(joined: Promise<Joined>): Promise<object> {
+  async #outcomeOf(joined: Promise<Joined>): Promise<object> {
     const end = await joined
     if (end.status === 'waiting') return end
     this.#current = undefined

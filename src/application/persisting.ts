@@ -61,8 +61,8 @@ export interface LoosePersist extends KeepOptions {
 export function journalFor(options: LoosePersist, rootId: string, clock: Clock): Journal | undefined {
   const { persister } = options
   if (persister === undefined) {
-    const lone = PERSIST_OPTIONS.split(' ').find((name) => options[name as keyof LoosePersist] !== undefined)
-    if (lone !== undefined) throw new TypeError(`${lone} needs a persister. Give one too.`)
+    const orphan = PERSIST_OPTIONS.split(' ').find((name) => options[name as keyof LoosePersist] !== undefined)
+    if (orphan !== undefined) throw new TypeError(`${orphan} needs a persister. Give one too.`)
     return undefined
   }
   if (typeof persister?.journal !== 'function')

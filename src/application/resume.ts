@@ -152,8 +152,8 @@ async function fork(
   const keys = Object.keys(patch)
   refuseUnknownKeys(rules, 'The patch of forkFrom', keys)
   freezeAll(patch, 'The patch of forkFrom')
-  const laid = Object.freeze({ ...from.state, ...patch })
-  const state = applySchema(rules, 'The patch of forkFrom', laid, keys)
+  const patched = Object.freeze({ ...from.state, ...patch })
+  const state = applySchema(rules, 'The patch of forkFrom', patched, keys)
   journal.oneWay = new Set([...from.oneWay, ...(rules.schema?.oneWay ?? [])])
   const at = { position, next, visits, sequenceId: from.sequenceId, chooses: keys.length > 0 }
   await journal.place('fork', state, at, { appId, sequenceId: from.sequenceId })

@@ -73,7 +73,7 @@ export interface GraphOptions<S, A, To extends string = Name<A>> {
 
 /** The needs of an action, as far as its type declares them. */
 type Needs<X> = [NeedsOf<X>] extends [never] ? None : NeedsOf<X>
-type InputsSaid<X> = [InputsOf<X>] extends [never] ? { readonly [name: string]: unknown } : InputsOf<X>
+type InputsGiven<X> = [InputsOf<X>] extends [never] ? { readonly [name: string]: unknown } : InputsOf<X>
 type KeysNeeded<A> = { [K in keyof A]: RequiredKeys<Needs<A[K]>> }[keyof A]
 /** State keys that must be set before `Entry` runs: its reads, and the reads that no action writes. */
 export type InitialKeys<A, Entry extends keyof A, D = never> = Exclude<
@@ -92,7 +92,7 @@ export type GraphNeeds<S, A, Needed extends keyof S> = WithMore<
   Needed,
   Exclude<Extract<KeysRead<A>, keyof S>, Needed>
 >
-export type GraphInputs<A> = Flat<UnionToIntersection<{ [K in keyof A]: InputsSaid<A[K]> }[keyof A]>>
+export type GraphInputs<A> = Flat<UnionToIntersection<{ [K in keyof A]: InputsGiven<A[K]> }[keyof A]>>
 /**
  * The inputs of a run: required for all actions. With `haltBefore` all are optional, since the reached actions are not
  * known; a missing one is a `MissingInputError` when its action starts.
