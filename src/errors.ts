@@ -290,8 +290,8 @@ export class TimeoutError extends TeaselError {
   override readonly name = 'TimeoutError'
   readonly timeoutMs: number
 
-  constructor(what: string, timeoutMs: number) {
-    super(`${what} took longer than ${timeoutMs} ms.`)
+  constructor(subject: string, timeoutMs: number) {
+    super(`${subject} took longer than ${timeoutMs} ms.`)
     this.timeoutMs = timeoutMs
   }
 }

@@ -155,9 +155,9 @@ export function overPolicy(own: FailurePolicy, base: FailurePolicy): FailurePoli
 const isDelay = (ms: unknown): ms is number => typeof ms === 'number' && ms >= 0 && ms < Infinity
 
 /** The error for an invalid return value of a function in `retry`. */
-function refused(subject: string, what: string, answer: unknown, takes: string, cause: unknown): ContractError {
+function refused(subject: string, fn: string, answer: unknown, takes: string, cause: unknown): ContractError {
   if (isThenable(answer)) answer.then(undefined, () => {}) // nothing else handles its rejection
-  const message = `was not tried again: ${what} returned ${describeValue(answer)}. ${takes}`
+  const message = `was not tried again: ${fn} returned ${describeValue(answer)}. ${takes}`
   return new ContractError(subject, { kind: 'retry', message }, undefined, { cause })
 }
 

@@ -30,10 +30,10 @@ export type Tap = (listener: Listener) => Subscription
  * Validates a filter, and prepares to listen to an application and everything below it.
  * @throws {TypeError} for unknown names, and for filters that no event can pass
  */
-export function tapOf(app: LiveApp, what: string, filter: LooseFilter): Tap {
+export function tapOf(app: LiveApp, method: string, filter: LooseFilter): Tap {
   const { include, depth } = filter
   const { listeners } = app.hub
-  checkFilter(what, filter, app.plan.graph.nodes.keys())
+  checkFilter(method, filter, app.plan.graph.nodes.keys())
   const wants = wanted(app, filter)
   const types = include === undefined ? (['*'] as const) : [...new Set(include as readonly ObservableType[])]
   const own = app.path.length
@@ -75,23 +75,23 @@ function seenFrom(event: AnyEvent, own: number): AnyEvent {
   return 'source' in event ? { ...event, action: actionFrom(event, own) } : event
 }
 
-function checkFilter(what: string, { include, actions, keys, depth }: LooseFilter, names: Iterable<string>): void {
-  checkNames(what, 'include', include, Object.keys(OBSERVABLE_TYPES), 'event types', 'type of event')
-  checkNames(what, 'actions', actions, [...names], 'actions', 'action')
-  checkNames(what, 'keys', keys)
-  if (depth !== undefined) checkDepth(what, depth)
+function checkFilter(method: string, { include, actions, keys, depth }: LooseFilter, names: Iterable<string>): void {
+  checkNames(method, 'include', include, Object.keys(OBSERVABLE_TYPES), 'event types', 'type of event')
+  checkNames(method, 'actions', actions, [...names], 'actions', 'action')
+  checkNames(method, 'keys', keys)
+  if (depth !== undefined) checkDepth(method, depth)
   if (keys !== undefined && depth === 0)
     throw new TypeError(
-      `${what}: no event has both a branch key and depth 0. Leave out keys, or give a depth of at least 1.`,
+      `${method}: no event has both a branch key and depth 0. Leave out keys, or give a depth of at least 1.`,
     )
   if (actions !== undefined && include?.every((type) => !OBSERVABLE_TYPES[type as ObservableType]) === true)
     throw new TypeError(
-      `${what}: ${list(include)} never have an action, so no event matches both include and actions. Leave one out.`,
+      `${method}: ${list(include)} never have an action, so no event matches both include and actions. Leave one out.`,
     )
 }
 
 function checkNames(
-  what: string,
+  method: string,
   option: string,
   given: unknown,
   known?: readonly string[],
@@ -100,14 +100,14 @@ function checkNames(
 ): void {
   if (given === undefined) return
   if (!Array.isArray(given) || given.length === 0)
-    throw new TypeError(`${what}: ${option} takes a list with at least one name. Leave it out for all.`)
+    throw new TypeError(`${method}: ${option} takes a list with at least one name. Leave it out for all.`)
   const unknown = known && given.find((name) => !known.includes(name))
   if (unknown !== undefined)
-    throw new TypeError(`${what}: there is no ${one} "${unknown}". ${suggest(String(unknown), known ?? [], kind)}`)
+    throw new TypeError(`${method}: there is no ${one} "${unknown}". ${suggest(String(unknown), known ?? [], kind)}`)
 }
 
 /** @throws {RangeError} when `depth` is not a whole number from 0 */
-export function checkDepth(what: string, depth: number): void {
+export function checkDepth(method: string, depth: number): void {
   if (!(Number.isInteger(depth) && depth >= 0))
-    throw new RangeError(`${what}: depth is ${String(depth)}; it takes a whole number, 0 or more.`)
+    throw new RangeError(`${method}: depth is ${String(depth)}; it takes a whole number, 0 or more.`)
 }

@@ -218,8 +218,8 @@ export class LiveApplication implements AsyncDisposable {
   }
 
   /** Prepares a run for a reader: options are validated now, the run starts with the reader. */
-  #prepare(what: string, options: LooseRun, pacer: Pacer, more: string): Prepared {
-    checkOptions(what, options, `${RUN_OPTIONS} ${more}`)
+  #prepare(method: string, options: LooseRun, pacer: Pacer, more: string): Prepared {
+    checkOptions(method, options, `${RUN_OPTIONS} ${more}`)
     const order = this.#order(options)
     return {
       begin: () => this.#join(order, options, pacer),

@@ -119,11 +119,11 @@ function unwritten(graph: CompiledGraph, entrypoint: PlanNode, given: readonly s
 
 function whyUnset(graph: CompiledGraph, node: PlanNode, missing: readonly string[]): string {
   const writers = graph.list.filter(({ parts }) => missing.some((key) => parts.writes.includes(key)))
-  const who =
+  const reason =
     writers.length === 0
       ? 'no action writes'
       : `only ${list(writers.map(({ name }) => name))} can write, later or on another path`
-  return `"${node.name}" reads ${list(missing)}, which ${who}.`
+  return `"${node.name}" reads ${list(missing)}, which ${reason}.`
 }
 
 const startable = new WeakMap<Plan, Set<string>>()

@@ -110,7 +110,7 @@ function holds(from: PlanNode, edge: Edge, test: Predicate, state: State, error:
   return answer
 }
 
-function badCondition(from: PlanNode, edge: Edge, what: string, options?: ErrorOptions): ContractError {
-  const message = `chose no transition: the condition "${edge.name}" (${from.name} → ${edge.to.name}) ${what}`
+function badCondition(from: PlanNode, edge: Edge, reason: string, options?: ErrorOptions): ContractError {
+  const message = `chose no transition: the condition "${edge.name}" (${from.name} → ${edge.to.name}) ${reason}`
   return new ContractError(from.subject, { kind: 'condition', message }, undefined, options)
 }

@@ -25,19 +25,19 @@ export const systemClock: Clock = {
  * A clock that never throws: when the given one throws, the error goes to `fault`, and the platform's clock is used.
  */
 export function safeClock(given: Clock, fault: (error: unknown) => void): Clock {
-  const ask = <T>(what: (clock: Clock) => T): T => {
+  const call = <T>(use: (clock: Clock) => T): T => {
     try {
-      return what(given)
+      return use(given)
     } catch (error) {
       fault(error)
-      return what(systemClock)
+      return use(systemClock)
     }
   }
   return {
-    now: () => ask((clock) => clock.now()),
-    ...(given.monotonic && { monotonic: () => ask(monotonicNow) }),
-    setTimeout: (fn, ms) => ask((clock) => clock.setTimeout(fn, ms)),
-    clearTimeout: (timer) => ask((clock) => clock.clearTimeout(timer)),
+    now: () => call((clock) => clock.now()),
+    ...(given.monotonic && { monotonic: () => call(monotonicNow) }),
+    setTimeout: (fn, ms) => call((clock) => clock.setTimeout(fn, ms)),
+    clearTimeout: (timer) => call((clock) => clock.clearTimeout(timer)),
   }
 }
 

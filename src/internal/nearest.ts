@@ -38,11 +38,11 @@ function nearest(name: string, known: Iterable<string>): string | undefined {
 }
 
 /** The end of a message: `Did you mean "judge"?`, else the known names. */
-export function suggest(name: string, known: Iterable<string>, what: string): string {
+export function suggest(name: string, known: Iterable<string>, noun: string): string {
   const names = [...known]
   const near = nearest(name, names)
   if (near !== undefined) return `Did you mean "${near}"?`
-  return names.length === 0 ? `There are no ${what}.` : `Known ${what}: ${names.slice(0, 12).map(quote).join(', ')}.`
+  return names.length === 0 ? `There are no ${noun}.` : `Known ${noun}: ${names.slice(0, 12).map(quote).join(', ')}.`
 }
 
 export function quote(name: string): string {

@@ -23,9 +23,9 @@ export class BranchStates {
    * @param update update of the entry; its keys are keys of the branch or of the map's reads
    * @throws {ContractError} for a value that is not an update, an unknown key, or a value that state cannot hold
    */
-  over(what: string, branch: AnyRunnable, update: unknown): State {
+  over(option: string, branch: AnyRunnable, update: unknown): State {
     if (update === undefined || update === null) return this.#base
-    const changes = checkBranchUpdate(this.#subject, what, planOf(branch).plan.graph.keys, this.#base, update)
+    const changes = checkBranchUpdate(this.#subject, option, planOf(branch).plan.graph.keys, this.#base, update)
     return Object.freeze({ ...this.#base, ...changes })
   }
 }
@@ -39,7 +39,7 @@ export class BranchStates {
  */
 export function checkBranchUpdate(
   subject: string,
-  what: string,
+  option: string,
   keys: ReadonlySet<string>,
   base: State,
   update: unknown,
@@ -47,7 +47,7 @@ export function checkBranchUpdate(
   if (!isPlainObject(update)) {
     throw sourceFault(
       subject,
-      `${what} gave ${describeValue(update)} where an update of the branch's state belongs. Give a plain object.`,
+      `${option} gave ${describeValue(update)} where an update of the branch's state belongs. Give a plain object.`,
     )
   }
   for (const key of Object.keys(update)) {
@@ -55,7 +55,7 @@ export function checkBranchUpdate(
       const known = [...keys, ...Object.keys(base)]
       throw sourceFault(
         subject,
-        `${what} gave an update with the key "${key}", which the branch does not have. ${suggest(key, known, 'keys')}`,
+        `${option} gave an update with the key "${key}", which the branch does not have. ${suggest(key, known, 'keys')}`,
       )
     }
   }
@@ -88,13 +88,13 @@ export function toTask(
 }
 
 /** @throws {ContractError} when an entry is neither an action nor a runnable graph */
-export function assertRunnable(subject: string, what: string, thing: unknown): AnyRunnable {
+export function assertRunnable(subject: string, option: string, thing: unknown): AnyRunnable {
   if (isBranch(thing)) return thing
   const graph = isPlainObject(thing) && typeof thing['runnable'] === 'function'
   const hint = graph ? ' It is a graph; give it an entrypoint: graph.runnable({ entrypoint }).' : ''
   throw sourceFault(
     subject,
-    `${what} gave ${describeValue(thing)}, which is neither an action nor a runnable graph.${hint}`,
+    `${option} gave ${describeValue(thing)}, which is neither an action nor a runnable graph.${hint}`,
   )
 }
 

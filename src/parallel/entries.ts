@@ -25,10 +25,10 @@ export interface Placed {
 
 /**
  * Reads a source.
- * @param what name of the option, for messages: `states`
+ * @param option name of the option, for messages: `states`
  * @throws {ContractError} for a value that is not a source
  */
-export function entriesOf(subject: string, what: string, items: unknown): Entries<Placed> {
+export function entriesOf(subject: string, option: string, items: unknown): Entries<Placed> {
   if (Array.isArray(items)) {
     const list = items as readonly unknown[]
     return { kind: 'known', length: list.length, at: (i) => ({ entry: list[i], name: undefined }) }
@@ -41,11 +41,11 @@ export function entriesOf(subject: string, what: string, items: unknown): Entrie
     return { kind: 'known', length: names.length, at: (i) => ({ entry: items[names[i] ?? ''], name: names[i] }) }
   }
   const hint = isThenable(items)
-    ? ` For branches that come later, write an async generator: async *${what}() { … }.`
+    ? ` For branches that come later, write an async generator: async *${option}() { … }.`
     : ''
   throw sourceFault(
     subject,
-    `${what} gave ${describeValue(items)}. A source is an array, a record, a generator or an async generator.${hint}`,
+    `${option} gave ${describeValue(items)}. A source is an array, a record, a generator or an async generator.${hint}`,
   )
 }
 
@@ -88,22 +88,22 @@ const OPTIONS = `key inputs ${FAILURE_OPTIONS}`.split(' ')
  * Separates an entry from its options: `thing` or `[thing, { key, inputs, retry, timeoutMs, fallback }]`.
  * @throws {ContractError} for options of another shape
  */
-export function parseEntry(subject: string, what: string, { entry, name }: Placed): ParsedEntry {
+export function parseEntry(subject: string, option: string, { entry, name }: Placed): ParsedEntry {
   if (!Array.isArray(entry)) return { thing: entry, key: name, inputs: undefined, ...NO_POLICY }
   const [thing, options] = entry as readonly unknown[]
   if (entry.length !== 2 || !isPlainObject(options)) {
     throw sourceFault(
       subject,
-      `${what} gave an array of ${entry.length}. An entry is the thing, or [thing, { ${OPTIONS.join(', ')} }].`,
+      `${option} gave an array of ${entry.length}. An entry is the thing, or [thing, { ${OPTIONS.join(', ')} }].`,
     )
   }
-  return { thing, ...parseOptions(subject, what, options, name) }
+  return { thing, ...parseOptions(subject, option, options, name) }
 }
 
 /** Parses the options of an entry or a task. */
 export function parseOptions(
   subject: string,
-  what: string,
+  option: string,
   options: Readonly<Record<string, unknown>>,
   name: string | undefined,
 ): Omit<ParsedEntry, 'thing'> {
@@ -111,24 +111,27 @@ export function parseOptions(
   if (unknown !== undefined) {
     throw sourceFault(
       subject,
-      `${what} gave an entry with the option "${unknown}". ${suggest(unknown, OPTIONS, 'options')}`,
+      `${option} gave an entry with the option "${unknown}". ${suggest(unknown, OPTIONS, 'options')}`,
     )
   }
   const { key, inputs } = options
   if (key !== undefined && typeof key !== 'string') {
-    throw sourceFault(subject, `${what} gave an entry with the key ${describeValue(key)}. A key is a string.`)
+    throw sourceFault(subject, `${option} gave an entry with the key ${describeValue(key)}. A key is a string.`)
   }
   if (inputs !== undefined && !isPlainObject(inputs)) {
-    throw sourceFault(subject, `${what} gave an entry whose inputs are ${describeValue(inputs)}. Inputs are a record.`)
+    throw sourceFault(
+      subject,
+      `${option} gave an entry whose inputs are ${describeValue(inputs)}. Inputs are a record.`,
+    )
   }
-  return { key: key ?? name, inputs, ...policyOf(subject, what, options) }
+  return { key: key ?? name, inputs, ...policyOf(subject, option, options) }
 }
 
-function policyOf(subject: string, what: string, options: Readonly<Record<string, unknown>>): FailurePolicy {
+function policyOf(subject: string, option: string, options: Readonly<Record<string, unknown>>): FailurePolicy {
   try {
     return parsePolicy(options)
   } catch (error) {
-    throw sourceFault(subject, `${what} gave an invalid entry: ${messageOf(error)}`, error)
+    throw sourceFault(subject, `${option} gave an invalid entry: ${messageOf(error)}`, error)
   }
 }
 

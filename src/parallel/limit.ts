@@ -123,7 +123,7 @@ export function semaphoreOf(limit: Limit): Semaphore {
 }
 
 /** @throws {RangeError} when `value` is neither a whole number above 0 nor `Infinity` */
-export function checkCount(what: string, value: number): number {
+export function checkCount(subject: string, value: number): number {
   if ((Number.isInteger(value) || value === Infinity) && value > 0) return value
-  throw new RangeError(`${what} is ${describeValue(value)}; it takes a whole number above 0, or Infinity.`)
+  throw new RangeError(`${subject} is ${describeValue(value)}; it takes a whole number above 0, or Infinity.`)
 }

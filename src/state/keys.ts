@@ -45,24 +45,24 @@ export function parseReads(declared: readonly string[]): Reads {
 }
 
 /** @throws {TypeError} for a value that is not a list of texts */
-export function assertTexts(what: string, names: unknown, takes = 'state keys'): void {
-  if (!Array.isArray(names)) throw new TypeError(`${what} is ${describeValue(names)}. It takes a list of ${takes}.`)
+export function assertTexts(subject: string, names: unknown, takes = 'state keys'): void {
+  if (!Array.isArray(names)) throw new TypeError(`${subject} is ${describeValue(names)}. It takes a list of ${takes}.`)
   const other: unknown = names.find((name) => typeof name !== 'string')
-  if (other !== undefined) throw new TypeError(`${what} holds ${describeValue(other)}. It takes a list of ${takes}.`)
+  if (other !== undefined) throw new TypeError(`${subject} holds ${describeValue(other)}. It takes a list of ${takes}.`)
 }
 
 /**
  * Rejects names that cannot be state keys.
  * @throws {TypeError} when a name is empty, `__proto__`, or declared twice
  */
-export function checkNames(what: string, names: readonly string[]): readonly string[] {
-  assertTexts(what, names)
+export function checkNames(subject: string, names: readonly string[]): readonly string[] {
+  assertTexts(subject, names)
   const seen = new Set<string>()
   for (const name of names) {
     if (name === '' || name === '__proto__') {
-      throw new TypeError(`${what} holds ${JSON.stringify(name)}, which cannot be the name of a state key.`)
+      throw new TypeError(`${subject} holds ${JSON.stringify(name)}, which cannot be the name of a state key.`)
     }
-    if (seen.has(name)) throw new TypeError(`${what} names "${name}" twice. Name it once.`)
+    if (seen.has(name)) throw new TypeError(`${subject} names "${name}" twice. Name it once.`)
     seen.add(name)
   }
   return names

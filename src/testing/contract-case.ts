@@ -11,9 +11,9 @@ export class ContractBroken extends TypeError {
 }
 
 /** @throws {ContractBroken} when two values differ, compared member by member */
-export function assertSame(what: string, actual: unknown, expected: unknown): void {
+export function assertSame(label: string, actual: unknown, expected: unknown): void {
   const [is, shall] = [stable(actual), stable(expected)]
-  if (is !== shall) throw new ContractBroken(`${what}: expected ${shall}, got ${is}.`)
+  if (is !== shall) throw new ContractBroken(`${label}: expected ${shall}, got ${is}.`)
 }
 
 /**
@@ -21,7 +21,7 @@ export function assertSame(what: string, actual: unknown, expected: unknown): vo
  * @throws {ContractBroken} when it does not
  */
 export async function assertThrows<E extends Error>(
-  what: string,
+  label: string,
   work: () => unknown,
   fits: (error: unknown) => error is E,
 ): Promise<E> {
@@ -29,9 +29,9 @@ export async function assertThrows<E extends Error>(
     await work()
   } catch (error) {
     if (fits(error)) return error
-    throw new ContractBroken(`${what}: it threw another error.`, { cause: error })
+    throw new ContractBroken(`${label}: it threw another error.`, { cause: error })
   }
-  throw new ContractBroken(`${what}: it did not throw.`)
+  throw new ContractBroken(`${label}: it did not throw.`)
 }
 
 function stable(value: unknown): string {
