@@ -2,16 +2,16 @@ import { isThenable } from '../internal/guards.js'
 import { BEGIN_MS, inSlices, type Pieces, sliceOver } from '../internal/slice.js'
 import type { BranchTask } from './task.js'
 
-// Owns: what becomes of the branches of a map when its step is tried again: which have settled, and which go on.
-// Does not own: where that is held (a store, or the memory of the process), the running of branches.
-// K1  What had settled is settled before anything starts, in the order in which it settled.
-// K2  A branch that has settled is never handed out again.
+// Owns: the branches of a map whose step runs again: restoring settled ones, continuing the others.
+// Does not own: storing their results (a store, or memory), running branches.
+// K1  Earlier results settle before any branch starts, in their original order.
+// K2  A settled branch is never handed out again.
 
 /** The tasks of one map, one at a time. */
 export interface Feed {
   readonly length: number | undefined
   readonly pulling: boolean
-  /** True while it is not certain which branches have settled before. */
+  /** True until it is known which branches had settled before. */
   readonly restoring?: boolean
   next(): BranchTask | 'later' | 'end'
   take(key: string): BranchTask | undefined
@@ -21,31 +21,31 @@ export interface Feed {
   close(): Promise<void> | undefined
 }
 
-/** How a branch had settled. */
+/** The earlier result of a branch. */
 export interface Outcome {
-  /** Its place in the order of settling. */
+  /** Its position in the order of settling. */
   readonly order: number
-  /** Settles it again. */
+  /** Settles the branch again with this result. */
   settle(): void
 }
 
-/** What is held of the branches of a map whose step is tried again. */
+/** The earlier results of a map whose step runs again. */
 export interface Before {
-  /** How many tasks of the source are looked at before anything starts. */
+  /** Number of tasks that are compared before any branch starts. */
   readonly upTo: number
-  /** Looks at those tasks, all together. */
+  /** Compares those tasks with the earlier ones, all together. */
   compare(tasks: readonly BranchTask[]): Pieces<void>
-  /** How the branch of a task had settled; undefined where it is to start, or to go on. */
+  /** The earlier result of a task's branch; undefined when the branch starts or continues. */
   outcomeOf(task: BranchTask): Outcome | undefined
-  /** Whether something is held of a key. */
+  /** True when there is an earlier record for the key. */
   has(key: string): boolean
-  /** All that had settled has settled again. */
+  /** Called when every earlier result has settled again. */
   settled(): void
-  /** Nothing is uncertain any more: called before the first task is handed out. */
+  /** Called when restoring is complete, before the first task is handed out. */
   restored(): void
-  /** Goes on: the feed has more. */
+  /** Called when the feed has more tasks. */
   wake(): void
-  /** Whether the map starts nothing more. */
+  /** True when the map starts no more branches. */
   closed(): boolean
 }
 
@@ -53,14 +53,14 @@ export interface Before {
 export class RestoredFeed implements Feed {
   readonly #feed: Feed
   readonly #before: Before
-  /** Tasks that are to start or to go on, and the way through them. */
+  /** Tasks that start or continue, and the iterator over them. */
   readonly #ready = new Map<string, BranchTask>()
   readonly #nextReady = this.#ready.values()
-  /** Tasks that were pulled, from the first one that is not looked at yet. */
+  /** Pulled tasks, from the first one that is not compared yet. */
   #held: BranchTask[] = []
   #seen = 0
   readonly #heldKeys = new Set<string>()
-  /** Outcomes that are to be settled, the last one first. */
+  /** Results that are to settle, last one first. */
   #settling: Outcome[] = []
   #phase: 'pulling' | 'restoring' | 'open' = 'pulling'
   #fault: { readonly error: unknown } | undefined
@@ -91,7 +91,7 @@ export class RestoredFeed implements Feed {
     return ready ?? this.#feed.next()
   }
 
-  /** Pulls in slices what there was before, and then makes of it what is held. */
+  /** Pulls, in slices, as many tasks as there were before, and then restores their results. */
   #pull(): void {
     const { upTo, wake } = this.#before
     while (this.#held.length < upTo) {
@@ -120,7 +120,7 @@ export class RestoredFeed implements Feed {
     this.#before.restored()
   }
 
-  /** Settles what had settled, and keeps the rest to start. */
+  /** Settles the restored results, and keeps the other tasks to start. */
   *#restore(): Pieces<void> {
     yield* this.#before.compare(this.#held)
     for (; this.#seen < this.#held.length; this.#seen++) {

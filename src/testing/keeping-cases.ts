@@ -3,7 +3,7 @@ import { type Check, group, indices, isFault, NASTY, root, row } from './contrac
 
 /** Contract of a driver for partitions, lists, messages and names. */
 export const KEEPING: Readonly<Record<string, Check>> = {
-  'partitions are apart, and null is one of them': async (driver) => {
+  'separates partitions, of which null is one': async (driver) => {
     const partitions = [null, '', 'null', 'a']
     for (const partitionKey of partitions) {
       await driver.claim(root('app', partitionKey), 'one')
@@ -28,7 +28,7 @@ export const KEEPING: Readonly<Record<string, Check>> = {
     )
   },
 
-  'roots are listed newest first, page by page, without what is below them': async (driver) => {
+  'lists roots newest first, in pages, without branches': async (driver) => {
     for (const [i, id] of ['a', 'b', 'c', 'd'].entries()) {
       await driver.claim(root(id), 'one')
       const order = (1_700_000_000_000 + Math.floor(i / 2)) * 1024
@@ -51,7 +51,7 @@ export const KEEPING: Readonly<Record<string, Check>> = {
     assertSame('pages', [first, rest], pages)
   },
 
-  'a page goes on behind a root that is deleted meanwhile': async (driver, again) => {
+  'continues a page after a root that was deleted meanwhile': async (driver, again) => {
     for (const [i, id] of ['a', 'b', 'c', 'd'].entries()) {
       await driver.claim(root(id), 'one')
       await driver.save(group(id, [row(id, 0, { order: (1_700_000_000_000 + i) * 1024 + 3 })]))
@@ -69,7 +69,7 @@ export const KEEPING: Readonly<Record<string, Check>> = {
     )
   },
 
-  'a root is deleted with all that is below it, and nothing else': async (driver) => {
+  'deletes a root and everything below it, and nothing else': async (driver) => {
     for (const id of ['app', 'other']) {
       await driver.claim(root(id), 'one')
       await driver.save(group(id, [row(id, 0), row(`${id} child`, 0), row(`${id} child`, 1)]))
@@ -85,7 +85,7 @@ export const KEEPING: Readonly<Record<string, Check>> = {
     await assertThrows('its writer', () => driver.save(group('app', [row('app', 0)])), isFault('taken-over'))
   },
 
-  'messages wait in order, whoever posts them, until a step takes them': async (driver, again) => {
+  'keeps messages in order, from any sender, until a step consumes them': async (driver, again) => {
     await driver.claim(root('app'), 'one')
     await driver.save(group('app', [row('app', 0)]))
     const ids = [await driver.post(root('app'), 'app', '1'), await again.post(root('app'), 'app', '2')]
@@ -100,10 +100,7 @@ export const KEEPING: Readonly<Record<string, Check>> = {
     ])
   },
 
-  'messages below one root are told together, oldest first, whatever application they are for': async (
-    driver,
-    again,
-  ) => {
+  'returns all messages below one root together, oldest first': async (driver, again) => {
     await driver.claim(root('app'), 'one')
     await driver.save(group('app', [row('app', 0), row('below', 0)]))
     const ids = [await again.post(root('app'), 'below', '1'), await driver.post(root('app'), 'app', '2')]
@@ -119,7 +116,7 @@ export const KEEPING: Readonly<Record<string, Check>> = {
     assertSame('inbox of a root without messages', await driver.inbox(root('none')), [])
   },
 
-  'names and data are data, whatever stands in them': async (driver) => {
+  'stores any characters in names and data': async (driver) => {
     for (const name of NASTY) {
       const made = group(name, [row(name, 0, { label: name, data: JSON.stringify(name) })], {
         partitionKey: name,
@@ -144,7 +141,7 @@ export const KEEPING: Readonly<Record<string, Check>> = {
     }
   },
 
-  'names that are no well-formed text are refused, whatever asks for them': async (driver) => {
+  'refuses names that are not well-formed, in every call': async (driver) => {
     const isRefused = (error: unknown): error is TypeError => error instanceof TypeError
     await driver.claim(root('app'), 'one')
     await driver.save(group('app', [row('app', 0)]))
@@ -171,7 +168,7 @@ export const KEEPING: Readonly<Record<string, Check>> = {
     assertSame('rows', (await driver.load(null, ['app', '\ufffd'])).map(indices), [[0], [0]])
   },
 
-  'a large row comes back whole': async (driver, again) => {
+  'loads a large row completely': async (driver, again) => {
     await driver.claim(root('app'), 'one')
     const data = JSON.stringify('ö🌱'.repeat(400_000))
     await driver.save(group('app', [row('app', 0, { data })]))
@@ -182,7 +179,7 @@ export const KEEPING: Readonly<Record<string, Check>> = {
     assertSame('the same', tail?.rows[0]?.data === data, true)
   },
 
-  'a closed driver says so': async (driver) => {
+  'rejects calls after it was closed': async (driver) => {
     await driver.claim(root('app'), 'one')
     await driver.close()
     await driver.close()

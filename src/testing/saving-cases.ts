@@ -3,7 +3,7 @@ import { type Check, group, indices, isFault, root, row } from './contract-rows.
 
 /** Contract of a driver for saving and loading. */
 export const SAVING: Readonly<Record<string, Check>> = {
-  'what was saved is loaded, in order and whole': async (driver, again) => {
+  'loads saved rows in order and completely': async (driver, again) => {
     await driver.claim(root('app'), 'one')
     const rows = [0, 1, 2].map((i) => row('app', i))
     for (const one of rows) await driver.save(group('app', [one]))
@@ -11,7 +11,7 @@ export const SAVING: Readonly<Record<string, Check>> = {
     assertSame('load', await again.load(null, ['app', 'other']), [{ rows, inbox: [] }, undefined])
   },
 
-  'rows are loaded from the last full one on': async (driver, again) => {
+  'loads rows from the last full one on': async (driver, again) => {
     await driver.claim(root('app'), 'one')
     const kinds = ['full', 'patch', 'full', 'note', 'patch'] as const
     await driver.save(
@@ -26,7 +26,7 @@ export const SAVING: Readonly<Record<string, Check>> = {
     assertSame('indices', indices(tail), [2, 3, 4])
   },
 
-  'a past step is loaded by its number, the newest epoch of it unless another is named': async (driver) => {
+  'loads a past step by number, in its newest epoch unless another is given': async (driver) => {
     await driver.claim(root('app'), 'one')
     await driver.save(
       group('app', [
@@ -48,7 +48,7 @@ export const SAVING: Readonly<Record<string, Check>> = {
     assertSame('indices', found, [[4, 5], [0, 1, 2], [4], [0], []])
   },
 
-  'a history tells every row of it without its data': async (driver, again) => {
+  'lists the rows of a history without their data': async (driver, again) => {
     await driver.claim(root('app'), 'one')
     await driver.save(group('app', [row('app', 0), row('app', 1)]))
 
@@ -57,7 +57,7 @@ export const SAVING: Readonly<Record<string, Check>> = {
     assertSame('history of nothing', await driver.history(null, 'none'), [])
   },
 
-  'a row whose place is taken is refused, and the one that is there stays': async (driver) => {
+  'refuses a row at an occupied index, and keeps the existing one': async (driver) => {
     await driver.claim(root('app'), 'one')
     await driver.save(group('app', [row('app', 0)]))
 
@@ -70,7 +70,7 @@ export const SAVING: Readonly<Record<string, Check>> = {
     assertSame('load', await driver.load(null, ['app']), [{ rows: [row('app', 0)], inbox: [] }])
   },
 
-  'a note is written over where its row says so, and nothing else is': async (driver, again) => {
+  'overwrites a note where its row allows it, and nothing else': async (driver, again) => {
     await driver.claim(root('app'), 'one')
     const note = (index: number, data: string, more: object = {}) => row('app', index, { kind: 'note', data, ...more })
     await driver.save(group('app', [row('app', 0), note(1, '"first"'), row('app', 2)]))
@@ -90,7 +90,7 @@ export const SAVING: Readonly<Record<string, Check>> = {
     assertSame('load', await again.load(null, ['app']), [{ rows, inbox: [] }])
   },
 
-  'a group is saved whole or not at all, the messages it takes with it': async (driver) => {
+  'saves a group and consumes its messages atomically': async (driver) => {
     await driver.claim(root('app'), 'one')
     await driver.save(group('app', [row('app', 0)]))
     const id = await driver.post(root('app'), 'app', '"hello"')
@@ -106,7 +106,7 @@ export const SAVING: Readonly<Record<string, Check>> = {
     assertSame('inbox', after[0]?.inbox, [])
   },
 
-  'two writers are told apart: who claimed last writes, the other is told of both': async (driver, again) => {
+  'lets only the last claimant write, and names both writers to the other': async (driver, again) => {
     const first = await driver.claim(root('app'), 'one')
     await driver.save(group('app', [row('app', 0)]))
     const second = await again.claim(root('app'), 'two')
@@ -132,12 +132,12 @@ export const SAVING: Readonly<Record<string, Check>> = {
     assertSame('rows', (await driver.load(null, ['app', 'child'])).map(indices), [[0, 1], undefined])
   },
 
-  'nothing is saved below a root that nobody claimed': async (driver) => {
+  'saves nothing below an unclaimed root': async (driver) => {
     await assertThrows('save', () => driver.save(group('app', [row('app', 0)])), isFault('taken-over'))
     assertSame('load', await driver.load(null, ['app']), [undefined])
   },
 
-  'a row is saved with the tree that its application is in, and with no other': async (driver, again) => {
+  'saves a row only in the tree of its application': async (driver, again) => {
     for (const id of ['app', 'other']) {
       await driver.claim(root(id), 'one')
       await driver.save(group(id, [row(id, 0)]))
@@ -156,7 +156,7 @@ export const SAVING: Readonly<Record<string, Check>> = {
     assertSame('note', left[1]?.rows[1], note)
   },
 
-  'each claim of a tree is counted, whoever claims it, and of no other tree': async (driver, again) => {
+  'counts every claim of a tree, by any writer, and none of other trees': async (driver, again) => {
     const claims = [
       await driver.claim(root('app'), 'one'),
       await driver.claim(root('app'), 'one'),
@@ -178,7 +178,7 @@ export const SAVING: Readonly<Record<string, Check>> = {
     )
   },
 
-  'fifty branches at once keep their rows apart': async (driver, again) => {
+  'keeps the rows of fifty concurrent branches separate': async (driver, again) => {
     await driver.claim(root('app'), 'one')
     const ids = Array.from({ length: 50 }, (_, i) => `branch ${i}`)
     await Promise.all(
