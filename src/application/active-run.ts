@@ -2,15 +2,15 @@ import type { PlanNode } from '../graph/plan.js'
 import { createDeferred, type Deferred } from '../internal/deferred.js'
 import { macrotask } from '../internal/platform.js'
 import { runRoot, throughParent } from '../runtime/child-app.js'
-import { cancelFromOutside } from '../runtime/from-outside.js'
-import type { CommittedStep, Leak, RunEnd, RunOrder } from '../runtime/order.js'
-import { type PendingMessage, pendingIn } from '../runtime/pending.js'
+import { type CommittedStep, type Leak, NO_LEAKS, type RunEnd, type RunOrder } from '../runtime/order.js'
+import type { PendingMessage } from '../runtime/pending.js'
+import { cancelFromOutside } from '../runtime/place.js'
 import type { LiveApp } from '../runtime/tree.js'
-import { waitsOf } from '../runtime/waits.js'
+import { pendingIn, waitsOf } from '../runtime/waits.js'
 import { publicState, type State } from '../state/freeze.js'
 
 // Owns: one run of an application from start to end, and its current caller: `run` or a variant of it.
-// Does not own: the loop of the run (runtime/runner.ts).
+// Does not own: the loop of the run (runtime/run.ts).
 // G1  One caller at a time. A run that only waits for a person may be left without a caller, and continues when it is
 //     answered.
 // G2  A later caller gets the outcome, also when the run ended without a caller; a failure is then no unhandled
@@ -100,7 +100,9 @@ export class ActiveRun {
   }
 
   async #endedOrWaiting(): Promise<Joined> {
-    const waits = waitsOf(this.#app)
+    const { run } = this.#app
+    if (run === undefined) return this.ended
+    const waits = waitsOf(run)
     let changes = 0
     const waiting = new Promise<Joined>((resolve) => {
       const look = (): void => {
@@ -124,7 +126,15 @@ export class ActiveRun {
     const { sequenceId, next, position = '' } = this.#app.standing
     const state = publicState(this.#app.standing.state)
     const pending = Object.freeze([...pendingIn(this.#app)])
-    return { status: 'waiting', pending, action: next ?? position, next, state, sequenceId, leaked: this.#app.leaked }
+    return {
+      status: 'waiting',
+      pending,
+      action: next ?? position,
+      next,
+      state,
+      sequenceId,
+      leaked: this.#app.run?.leaked ?? NO_LEAKS,
+    }
   }
 
   /** The first of the given options that differs from those of the run. */

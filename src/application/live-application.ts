@@ -10,10 +10,11 @@ import { checkCount, createLimit, type Limit, semaphoreOf } from '../parallel/li
 import { appLogicOf } from '../runtime/application-logic.js'
 import { belongs, leaveParent } from '../runtime/child-app.js'
 import { type AnyActorRef, isActive, makeActor, stopActor } from '../runtime/create-actor.js'
-import { cancelAt, cancelFromOutside } from '../runtime/from-outside.js'
+import { cancelAt } from '../runtime/from-outside.js'
 import type { HubSettings } from '../runtime/hub.js'
 import { storedInTime } from '../runtime/minded-store.js'
 import { type CommittedStep, createOrder, pacedBelow, type RunEnd, type RunOrder } from '../runtime/order.js'
+import { cancelFromOutside } from '../runtime/place.js'
 import { outputOf } from '../runtime/run-end.js'
 import { initialStanding } from '../runtime/standing.js'
 import { storeAndSend } from '../runtime/stored-messages.js'
@@ -64,7 +65,7 @@ export const OPTIONS = `entrypoint state appId concurrency interceptors tracker 
 const RUN_OPTIONS = 'inputs haltAfter haltBefore signal maxSteps whenWaiting'
 
 // Owns: the identity of an application between its runs, and the outcome of each run.
-// Does not own: the loop (runtime/runner.ts), callers of a run (active-run.ts).
+// Does not own: the loop (runtime/run.ts), callers of a run (active-run.ts).
 // A1  One run at a time.
 // A2  A caller that cancels by signal gets its reason back, after everything has ended; any other cancel is an outcome.
 
@@ -251,7 +252,7 @@ export class LiveApplication implements AsyncDisposable {
   /** Starts a run, or joins the suspended one. Throws synchronously when it cannot. */
   #join(order: RunOrder, options: LooseRun, own: Pacer = {}, more: readonly string[] = []): Promise<object> {
     const { signal, whenWaiting = 'stay' } = options
-    const pacer = pacedBelow(this.#app.parent?.app.order, own)
+    const pacer = pacedBelow(this.#app.parent?.app.run?.order, own)
     if (this.#disposed) throw new BusyError('The application is disposed. Make a new one.')
     if (!belongs(this.#app))
       throw new BusyError('The application ended with the step that made it. Await its runs in that step.')

@@ -8,11 +8,11 @@ import type { Semaphore } from '../parallel/limit.js'
 import type { Journal } from '../persistence/journal.js'
 import { fitRecord } from '../persistence/migrate.js'
 import type { StoredRecord } from '../persistence/replay.js'
+import { Application } from '../runtime/application.js'
 import { childApp } from '../runtime/child-app.js'
 import { Hub, type HubSettings } from '../runtime/hub.js'
 import { restore, saveWhereItStands, visitsOf } from '../runtime/keeping.js'
 import { mindStore } from '../runtime/minded-store.js'
-import { Runner } from '../runtime/runner.js'
 import type { Standing } from '../runtime/standing.js'
 import type { LiveApp } from '../runtime/tree.js'
 import type { Tracker } from '../tracking/tracker.js'
@@ -52,7 +52,7 @@ export function makeApp(
   const hub = new Hub(options)
   const journal = resumed?.journal ?? journalFor(options, appId ?? '', hub.clock)
   hub.books = journal?.scope
-  const app = new Runner({ plan, standing, semaphore, appId, journal, tracker: options.tracker }, hub)
+  const app = new Application({ plan, standing, semaphore, appId, journal, tracker: options.tracker }, hub)
   if (journal !== undefined) mindStore(app, journal.scope)
   if (journal !== undefined && resumed?.stored !== undefined) {
     journal.opened = true

@@ -282,9 +282,9 @@ class KeptFeed implements KeptBranches<Journal>, Before {
   /** A branch was cancelled for good, one that lives or one that waits for its turn. */
   cancelled(task: BranchTask, told: Parameters<Journal['cancelled']>[0], live?: KeptLife<Journal>): void {
     if (!isFinal(told.cause)) return // said when it has ended
-    const journal = live?.app.journal ?? this.#journalOf(task.key, undefined, this.#preludeOf(task))
+    const journal = live?.journal ?? this.#journalOf(task.key, undefined, this.#preludeOf(task))
     const { startedAt } = live ?? {}
-    const attempts = startedAt === undefined ? 0 : (live?.app.attempts?.branch ?? 1)
+    const attempts = startedAt === undefined ? 0 : (live?.attempts ?? 1)
     const work = (): void => this.#write(() => journal.cancelled(told, { startedAt, attempts }))
     if (this.#opening) this.#afterwards.push(work)
     else work()

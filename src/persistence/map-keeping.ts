@@ -36,7 +36,8 @@ export interface KeptMap {
 /** A branch that lives, as its books see it. */
 export interface KeptLife<J> {
   readonly startedAt: number | undefined
-  readonly app: { readonly journal: J | undefined; readonly attempts: { readonly branch: number } | undefined }
+  readonly journal: J | undefined
+  readonly attempts: number
 }
 
 /** What of the branches of a map is stored. `J`: the journal of an application. */

@@ -1,18 +1,19 @@
 import type { ActionContext, Path } from '../action/context.js'
 import { type CancelAnswer, type Delivery, type Message, readerArgs, sealMessage } from '../action/message.js'
 import { announce } from './announce.js'
+import type { BranchHost } from './branch-handle.js'
 import { createCancellation } from './cancellation.js'
 import { MessageReader } from './message-wait.js'
 import { doOnce, tooLate } from './once.js'
-import type { LiveApp, LiveMap, LiveStep } from './tree.js'
+import type { LiveApp, LiveRun, LiveStep } from './tree.js'
 
 // Owns: what an action may ask of the engine. A context belongs to one attempt: once that has ended, it keeps the values
 // that it had, and does nothing.
 
-const behind = new WeakMap<ActionContext, { readonly app: LiveApp; readonly step: LiveStep }>()
+const behind = new WeakMap<ActionContext, { readonly run: LiveRun; readonly step: LiveStep }>()
 
-/** The application and the step behind a context, for applications that are made inside an action. */
-export function behindContext(context: ActionContext): { readonly app: LiveApp; readonly step: LiveStep } {
+/** The run and the step behind a context, for applications that are made inside an action. */
+export function behindContext(context: ActionContext): { readonly run: LiveRun; readonly step: LiveStep } {
   const found = behind.get(context)
   if (found === undefined) throw new TypeError('parent takes the context that an action was given.')
   if (!found.step.open)
@@ -23,14 +24,17 @@ export function behindContext(context: ActionContext): { readonly app: LiveApp; 
 }
 
 class StepContext implements ActionContext {
-  readonly #app: LiveApp
+  readonly #run: LiveRun
   readonly #step: LiveStep
 
-  constructor(app: LiveApp, step: LiveStep) {
-    this.#app = app
+  constructor(run: LiveRun, step: LiveStep) {
+    this.#run = run
     this.#step = step
   }
 
+  get #app(): LiveApp {
+    return this.#run.app
+  }
   get appId(): string {
     return this.#app.appId
   }
@@ -51,7 +55,7 @@ class StepContext implements ActionContext {
   }
 
   /** The map that this application is a branch of, while the attempt lasts. */
-  get #siblings(): { readonly map: LiveMap; readonly key: string } | undefined {
+  get #siblings(): { readonly map: BranchHost; readonly key: string } | undefined {
     const { parent } = this.#app
     if (parent?.map === undefined || !this.#step.open) return undefined
     return { map: parent.map, key: parent.key }
@@ -66,12 +70,12 @@ class StepContext implements ActionContext {
   send(key: string, message: Message): Delivery {
     const siblings = this.#siblings
     if (siblings === undefined) return 'dropped'
-    return siblings.map.siblings.deliver(key, sealMessage(message, siblings.key))
+    return siblings.map.deliver(key, sealMessage(message, siblings.key))
   }
 
   broadcast(message: Message): void {
     const siblings = this.#siblings
-    siblings?.map.siblings.broadcast(sealMessage(message, siblings.key), siblings.key)
+    siblings?.map.broadcast(sealMessage(message, siblings.key), siblings.key)
   }
 
   messages(...given: readonly unknown[]): MessageReader {
@@ -88,7 +92,7 @@ class StepContext implements ActionContext {
   }
 
   #reader(method: string, given: readonly unknown[], from: 'siblings' | 'outside'): MessageReader {
-    return new MessageReader(this.#app, this.#step, { ...readerArgs(method, given), from })
+    return new MessageReader(this.#run, this.#step, { ...readerArgs(method, given), from })
   }
 
   once<T>(key: string, fn: () => T | Promise<T>): Promise<T> {
@@ -108,8 +112,8 @@ class StepContext implements ActionContext {
 }
 
 /** Makes the context of a step. */
-export function createActionContext(app: LiveApp, step: LiveStep): ActionContext {
-  const context = new StepContext(app, step)
-  behind.set(context, { app, step })
+export function createActionContext(run: LiveRun, step: LiveStep): ActionContext {
+  const context = new StepContext(run, step)
+  behind.set(context, { run, step })
   return context
 }

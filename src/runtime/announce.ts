@@ -2,7 +2,7 @@ import { nameOf, observe } from '../internal/guards.js'
 import type { ActionFacts } from '../lifecycle/event-facts.js'
 import type { AnyEvent } from '../lifecycle/events.js'
 import type { Tracker } from '../tracking/tracker.js'
-import type { LiveApp } from './tree.js'
+import type { EventSource } from './event-source.js'
 
 // Owns: the making of an event. D5: this is the one place where facts become events.
 
@@ -16,16 +16,16 @@ export type EventFields = Distributed<AnyEvent, Facts | 'action' | 'sequenceId'>
 type Unfinished = { -readonly [K in keyof ActionFacts]: ActionFacts[K] }
 
 /**
- * Makes an event of what happened in an application, hands it to listeners, then to every `watch` above: what a `watch`
+ * Makes an event of what happened in an application or branch, hands it to listeners, then to every `watch` above: what a `watch`
  * does follows from the event, so it comes after it for whoever reads.
  *
  * `action` is the root application's own action, whatever depth the event is from.
  */
-export function announce(app: LiveApp, fields: EventFields, sequenceId = app.standing.sequenceId + 1): void {
+export function announce(app: EventSource, fields: EventFields, sequenceId = app.standing.sequenceId + 1): void {
   const { hub } = app
   const event = fields as unknown as Unfinished // filled in place: the literal of whoever tells is the event
   if ('source' in fields) {
-    event.action = rootAction(app, fields.source)
+    event.action = app.path[0]?.map ?? fields.source
     event.sequenceId = sequenceId
   }
   event.runId = hub.runId
@@ -39,14 +39,8 @@ export function announce(app: LiveApp, fields: EventFields, sequenceId = app.sta
   if (app.watched) tellWatchers(app, event as unknown as AnyEvent)
 }
 
-function rootAction(app: LiveApp, source: string): string {
-  let name = source
-  for (let parent = app.parent; parent !== undefined; parent = parent.app.parent) name = parent.name
-  return name
-}
-
 /** Every map above hears it, with the key of its own branch that it comes from. */
-function tellWatchers(app: LiveApp, event: AnyEvent): void {
+function tellWatchers(app: EventSource, event: AnyEvent): void {
   let own = true
   for (let parent = app.parent; parent !== undefined; parent = parent.app.parent) {
     parent.map?.tell(event, parent.key, own)
@@ -55,25 +49,22 @@ function tellWatchers(app: LiveApp, event: AnyEvent): void {
 }
 
 /** A tracker that fails is no fault of the run. Its own `fault` is not told, and nothing is once the root has ended. */
-function record(app: LiveApp, tracker: Tracker, event: AnyEvent): void {
+function record(app: EventSource, tracker: Tracker, event: AnyEvent): void {
   let root = app
   while (root.parent !== undefined) root = root.parent.app
-  const { epoch } = root
-  const fault = (error: unknown): void =>
-    reportFault(
-      root,
-      `tracker ${nameOf(tracker)}`.trimEnd(),
-      error,
-      root.running && event.type !== 'fault' ? epoch : -1,
-    )
+  const { run } = root
+  const fault = (error: unknown): void => {
+    const heard = run?.running === true && event.type !== 'fault'
+    reportFault(root, `tracker ${nameOf(tracker)}`.trimEnd(), error, heard)
+  }
   observe((one: AnyEvent) => tracker.track(one), event, fault)
 }
 
 /**
  * Tells of something that threw beside the run, which goes on.
- * @param of the run; once that is over, the logger alone is told
+ * @param heard false where the run is over that it belongs to: the logger alone is told
  */
-export function reportFault(app: LiveApp, where: string, error: unknown, of = app.epoch): void {
+export function reportFault(app: EventSource, where: string, error: unknown, heard = true): void {
   app.hub.logger.error(`${where} threw.`, error)
-  if (app.epoch === of && app.hears('fault')) announce(app, { type: 'fault', where, error })
+  if (heard && app.hears('fault')) announce(app, { type: 'fault', where, error })
 }

@@ -1,3 +1,4 @@
+import { createDeferred } from '../internal/deferred.js'
 import { toError } from '../internal/guards.js'
 import type { InterceptedApp, Outcome } from '../lifecycle/interceptor.js'
 import { publicState } from '../state/freeze.js'
@@ -6,7 +7,7 @@ import { Asking } from './asking.js'
 import { keepEnd } from './keeping.js'
 import { createOrder, type RunEnd, type RunOrder } from './order.js'
 import { failedRun } from './run-end.js'
-import type { LiveApp } from './tree.js'
+import type { LiveApp, LiveRun } from './tree.js'
 
 /** A run that nobody above tells of: with its events and its interceptors. Never rejects. */
 export function announcedRun(app: LiveApp, order: RunOrder = createOrder(app.inputs)): Promise<RunEnd> {
@@ -22,20 +23,27 @@ async function announced(app: LiveApp, order: RunOrder): Promise<RunEnd> {
     path: app.path,
     state: publicState(app.standing.state),
   }
-  let end = await app.run({
-    ...order,
-    begun() {
-      if (app.hears('run.start')) announce(app, { type: 'run.start', next })
-      order.begun?.()
+  const ended = createDeferred<RunEnd>()
+  const asks = hub.interceptors.length > 0
+  const run: LiveRun = app.open(
+    {
+      ...order,
+      begun() {
+        if (app.hears('run.start')) announce(app, { type: 'run.start', next })
+        order.begun?.()
+      },
+      before: asks ? () => refusalOf(run, told) : undefined,
     },
-    before: hub.interceptors.length === 0 ? undefined : () => refusalOf(app, told),
-  })
-  if (hub.interceptors.length > 0) {
-    const fatal = await new Asking(app).after('Run', told, outcomeOf(end))
-    if (end.status !== 'failed') end = fatal ? failedRun(app, toError(fatal.error)) : { ...end, leaked: app.leaked }
+    ended.resolve,
+  )
+  run.go()
+  let end = await ended.promise
+  if (asks) {
+    const fatal = await new Asking(run).after('Run', told, outcomeOf(end))
+    if (end.status !== 'failed') end = fatal ? failedRun(app, toError(fatal.error)) : { ...end, leaked: run.leaked }
   }
   hub.lookAtWall()
-  if (app.journal !== undefined) await keepEnd(app, end)
+  if (app.journal !== undefined) await keepEnd(run, end)
   if (app.hears('run.end')) {
     const { status, state } = end
     announce(
@@ -48,9 +56,9 @@ async function announced(app: LiveApp, order: RunOrder): Promise<RunEnd> {
   return end
 }
 
-async function refusalOf(app: LiveApp, told: InterceptedApp): Promise<Error | undefined> {
+async function refusalOf(run: LiveRun, told: InterceptedApp): Promise<Error | undefined> {
   try {
-    await new Asking(app).before('Run', told)
+    await new Asking(run).before('Run', told)
     return undefined
   } catch (error) {
     return toError(error)

@@ -5,15 +5,16 @@ import { plainInWords, plainOf } from '../persistence/codec.js'
 import type { State } from '../state/freeze.js'
 import { createCancellation } from './cancellation.js'
 import { Carrier } from './carrier.js'
-import { cancelFromOutside, sendFromOutside } from './from-outside.js'
+import { sendFromOutside } from './from-outside.js'
 import type { LooseLogic } from './logic.js'
 import type { RunEnd } from './order.js'
+import { cancelFromOutside } from './place.js'
 import { outputOf } from './run-end.js'
 import { AppSnapshot, EndedBranch, type PersistedRun, plainError, plainInputs } from './snapshot.js'
 import type { LiveApp } from './tree.js'
 
 // Owns: the actor of an application: its snapshot, and the pure transition from one to the next.
-// Does not own: the loop (runner.ts), which sends one event per committed step.
+// Does not own: the loop (run.ts), which sends one event per committed step.
 // L1  The transition is total: it never throws, and an event of an earlier life changes nothing.
 // L2  A stop changes no old snapshot, so that a host that puts one back can start again from it.
 
@@ -67,7 +68,7 @@ function createAppLogic(plan: Plan): LooseLogic<AppSnapshot> {
           scope.defer(() => void sendFromOutside(app, event['message'], event['path']))
           return snapshot
         case 'xstate.stop':
-          scope.defer(() => app.stop(createCancellation('stop', 'stop', app.hub.passed())))
+          scope.defer(() => app.run?.stop(createCancellation('stop', 'stop', app.hub.passed())))
           return new AppSnapshot(app, snapshot, 'stopped')
         default:
           return snapshot // done events of maps among them: the runner holds their promise

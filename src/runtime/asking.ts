@@ -10,7 +10,7 @@ import {
 import { Alarm } from './alarm.js'
 import { reportFault } from './announce.js'
 import { leakCode } from './leak.js'
-import type { LiveApp, LiveAsking } from './tree.js'
+import type { LiveAsking, LiveRun } from './tree.js'
 
 // Owns: how long the answers of interceptors are waited for: without end, and for the grace period after a cancel.
 // Does not own: what follows from an answer.
@@ -20,56 +20,58 @@ import type { LiveApp, LiveAsking } from './tree.js'
 export class Asking implements InterceptorCaller, LiveAsking {
   awaited = ''
   over = false
-  readonly #app: LiveApp
-  readonly #epoch: number
+  readonly #run: LiveRun
+  /** Where the run was when they were asked. */
+  readonly #phase: LiveRun['phase']
   #stop: (() => void) | undefined
   #alarm: Alarm | undefined
 
-  constructor(app: LiveApp) {
-    this.#app = app
-    this.#epoch = app.epoch
+  constructor(run: LiveRun) {
+    this.#run = run
+    this.#phase = run.phase
   }
 
   before<K extends Side>(side: K, told: HookArgs<K>): Promise<void> | undefined {
-    const waits = intercept(side, this.#app.hub.interceptors, told, this)
+    const waits = intercept(side, this.#run.app.hub.interceptors, told, this)
     return waits && this.#inTime(waits)
   }
 
   after<K extends Side>(side: K, told: HookArgs<K>, outcome: Outcome): Fatal | undefined | Promise<Fatal | undefined> {
-    const fatal = conclude(side, this.#app.hub.interceptors, told, outcome, this)
+    const fatal = conclude(side, this.#run.app.hub.interceptors, told, outcome, this)
     return fatal instanceof Promise ? this.#inTime(fatal) : fatal
   }
 
   async #inTime<T>(answer: Promise<T>): Promise<T | undefined> {
-    const app = this.#app
+    const run = this.#run
     const stopped = new Promise<undefined>((resolve) => {
       this.#stop = () => resolve(undefined)
     })
-    app.asked ??= new Set()
-    app.asked.add(this)
+    run.asked ??= new Set()
+    run.asked.add(this)
     this.cancelled()
     try {
       return await Promise.race([answer, stopped])
     } finally {
-      app.asked.delete(this)
+      run.asked.delete(this)
       this.#alarm?.clear()
     }
   }
 
   cancelled(): void {
-    const { cancellation, hub } = this.#app
-    if (cancellation !== undefined)
-      this.#alarm ??= new Alarm(hub.clock, cancellation.at + hub.graceMs, () => this.giveUp())
+    const { cancellation, app } = this.#run
+    const { clock, graceMs } = app.hub
+    if (cancellation !== undefined) this.#alarm ??= new Alarm(clock, cancellation.at + graceMs, () => this.giveUp())
   }
 
   giveUp(): void {
     if (this.over) return
     this.over = true
-    leakCode(this.#app, undefined, undefined, this.awaited)
+    leakCode(this.#run, undefined, undefined, this.awaited)
     this.#stop?.()
   }
 
   fault(where: string, error: unknown): void {
-    reportFault(this.#app, where, error, this.over ? -1 : this.#epoch)
+    const { app, phase } = this.#run
+    reportFault(app, where, error, !this.over && app.run === this.#run && phase === this.#phase)
   }
 }

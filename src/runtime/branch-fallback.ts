@@ -11,12 +11,13 @@ import type { RunEnd } from './order.js'
 import { attemptsOf, isBeyondRetry, thrownIn, withFallbackError } from './retrying.js'
 import { endedRun, failedRun } from './run-end.js'
 import { AppSnapshot } from './snapshot.js'
-import type { LiveApp } from './tree.js'
+import type { LiveRun } from './tree.js'
 
 // Owns: how the fallback of a branch makes a success of its failure.
 
 /** The end of a branch, as its fallback has it: a failure, or a time that was over, becomes the state that it gives. */
-export function endByFallback(app: LiveApp, fallback: Fallback, end: RunEnd): RunEnd {
+export function endByFallback(run: LiveRun, fallback: Fallback, end: RunEnd): RunEnd {
+  const { app } = run
   const error = failureOf(end)
   if (error === undefined || isBeyondRetry(error)) return end
   const { state, position, sequenceId } = app.standing
@@ -29,9 +30,9 @@ export function endByFallback(app: LiveApp, fallback: Fallback, end: RunEnd): Ru
     const fallen = `The fallback of ${subject}`
     const recovered = applySchema(rules, fallen, overlay(state, update), Object.keys(update))
     app.standing = new AppSnapshot(app, { state: recovered, position, next: undefined, sequenceId })
-    attemptsOf(app).branchRecovered = true
+    attemptsOf(run).branchRecovered = true
     app.self.send(new Carrier('teasel.step', app.standing))
-    return endedRun(app, 'finished')
+    return endedRun(run, 'finished')
   } catch (second) {
     return second === cause ? end : failedRun(app, toError(withFallbackError(error, second)))
   }

@@ -8,13 +8,12 @@ import { Alarm } from './alarm.js'
 import { createCancellation, TIMEOUT } from './cancellation.js'
 import { endSubApps } from './child-app.js'
 import { leakCode } from './leak.js'
-import type { RunOrder } from './order.js'
 import { Permit } from './permit.js'
 import { attemptsOf, delayOf, isBeyondRetry, waitForAttempt, withFallbackError } from './retrying.js'
-import { Step } from './step.js'
+import type { Step } from './step.js'
 import { closeStep, endStep, lateStep, startAttempt, wrap } from './step-border.js'
 import { inputsAgain } from './step-inputs.js'
-import type { LiveApp } from './tree.js'
+import type { LiveApp, LiveRun } from './tree.js'
 
 // Owns: the attempts at one step of an action that has a retry, a time limit or a fallback.
 // Does not own: whether and when something is tried again (retrying.ts), the commit (take-step.ts).
@@ -23,34 +22,31 @@ import type { LiveApp } from './tree.js'
 // G3  An attempt whose time is over has failed, whatever comes of it later.
 
 /** Runs code until an attempt succeeds, none is left, or a cancel ends it. Answers the update. */
-export async function performGuarded(
-  app: LiveApp,
-  node: PlanNode,
-  order: RunOrder,
-  first: Step,
-  body: RunBody,
-): Promise<unknown> {
-  const { epoch, startedAt: begun } = app
+export async function performGuarded(run: LiveRun, first: Step, body: RunBody): Promise<unknown> {
+  const { node, startedAt: begun } = first
   const { retry } = body.policy
   let step = first
   for (let attempt = 1; ; attempt++) {
     try {
-      const limit = limitOf(app, node, body, begun)
-      return await (limit === undefined ? step.perform(body) : performInTime(app, step, body, limit))
+      const limit = limitOf(run.app, node, body, begun)
+      return await (limit === undefined ? step.perform(body) : performInTime(run, step, body, limit))
     } catch (error) {
-      if (app.epoch !== epoch) throw error
-      closeStep(app)
-      if (app.subApps !== undefined) await endSubApps(app) // G2
-      if (app.epoch !== epoch || app.cancellation !== undefined) throw error
-      const delayMs = delayOf(app, { subject: node.subject, retry, error, attempt, begun })
-      if (delayMs === undefined) return rescue(app, node, step, body, error)
-      if (!(await pause(app, node, error, delayMs))) return undefined
-      if (app.epoch !== epoch || app.cancellation !== undefined) return undefined // in the tick in which it was due
-      step = new Step(app, node, first.fresh(), inputsAgain(app, node, order, first.inputs))
-      app.step = step
+      if (!run.running) throw error
+      closeStep(run)
+      if (run.subApps !== undefined) await endSubApps(run) // G2
+      if (!goesOn(run)) throw error
+      const delayMs = delayOf(run, { subject: node.subject, retry, error, attempt, begun })
+      if (delayMs === undefined) return rescue(run, step, body, error)
+      const next = await pause(run, node, error, delayMs)
+      if (next === undefined || !goesOn(run)) return undefined // maybe in the tick in which it was due
+      step = next
+      step.enter(first.fresh(), inputsAgain(run, node, first.inputs))
     }
   }
 }
+
+/** Neither given up nor cancelled. */
+const goesOn = (run: LiveRun): boolean => run.running && run.cancellation === undefined
 
 /** How long an attempt may take: as an error names it, and what is left of it, in milliseconds. */
 interface Limit {
@@ -68,37 +64,32 @@ function limitOf(app: LiveApp, { subject }: PlanNode, { policy }: RunBody, begun
   return timeoutMs === Infinity ? undefined : { what: subject, ms: timeoutMs, leftMs: timeoutMs }
 }
 
-/** From the end of one attempt to the start of the next. False when a cancel ended it. */
-async function pause(app: LiveApp, node: PlanNode, thrown: unknown, delayMs: number): Promise<boolean> {
-  const { epoch } = app
-  const error = wrap(app, node, thrown)
-  endStep(app, node, 'failed', error)
-  const attempts = attemptsOf(app)
+/** From the end of one attempt to the start of the next. Undefined when a cancel ended it. */
+async function pause(run: LiveRun, node: PlanNode, thrown: unknown, delayMs: number): Promise<Step | undefined> {
+  const { semaphore } = run.app
+  const error = wrap(run, node, thrown)
+  endStep(run, node, 'failed', error)
+  const attempts = attemptsOf(run)
   attempts.failed += 1
   const again = { level: 'action', source: node.name, attempt: attempts.failed + 1, delayMs, error } as const
-  if (!(await waitForAttempt(app, again))) return false
-  if (app.semaphore !== undefined) {
-    app.permit ??= new Permit(app.semaphore)
-    if (!(await app.permit.enter())) return false
+  if (!(await waitForAttempt(run, again))) return undefined
+  if (semaphore !== undefined) {
+    run.permit ??= new Permit(semaphore)
+    if (!(await run.permit.enter())) return undefined
   }
-  if (app.epoch !== epoch || app.cancellation !== undefined) return false
-  startAttempt(app, node)
-  return true
+  return goesOn(run) ? startAttempt(run, node) : undefined
 }
 
 /** The update that the fallback gives, checked as any. */
-function rescue(app: LiveApp, node: PlanNode, step: Step, body: RunBody, error: unknown): unknown {
+function rescue(run: LiveRun, step: Step, body: RunBody, error: unknown): unknown {
   const { fallback } = body.policy
   if (fallback === undefined || isBeyondRetry(error)) throw error
+  const { subject, parts } = step.node
   try {
     const update = fallback({ error, state: step.fresh(), inputs: step.inputs })
-    const checked = checkUpdate(
-      `The fallback of ${node.subject}`,
-      node.parts.writes,
-      update,
-      app.plan.graph.rules.freeze,
-    )
-    attemptsOf(app).recovering = app.standing.sequenceId + 1
+    const { freeze } = run.app.plan.graph.rules
+    const checked = checkUpdate(`The fallback of ${subject}`, parts.writes, update, freeze)
+    attemptsOf(run).recovering = run.app.standing.sequenceId + 1
     return checked
   } catch (second) {
     throw withFallbackError(error, second)
@@ -106,7 +97,8 @@ function rescue(app: LiveApp, node: PlanNode, step: Step, body: RunBody, error: 
 }
 
 /** One attempt under a time limit. Code that ignores its signal is given up after the grace period. */
-async function performInTime(app: LiveApp, step: Step, body: RunBody, limit: Limit): Promise<unknown> {
+async function performInTime(run: LiveRun, step: Step, body: RunBody, limit: Limit): Promise<unknown> {
+  const { app } = run
   const { clock } = app.hub
   const graceMs = body.policy.graceMs ?? app.hub.graceMs
   const gaveUp = createDeferred<never>()
@@ -119,10 +111,10 @@ async function performInTime(app: LiveApp, step: Step, body: RunBody, limit: Lim
     app.hub.lookAtWall()
     const cancellation = createCancellation('parent', TIMEOUT, now, late)
     step.cancel(cancellation)
-    for (const below of app.subApps?.values() ?? []) below.cancel(cancellation)
+    for (const below of run.subApps?.values() ?? []) below.run?.cancel(cancellation)
     step.alarm?.clear()
     step.alarm = new Alarm(clock, now + graceMs, () => {
-      giveUp(app, step, now)
+      giveUp(run, step, now)
       const tell = (value: unknown): void => lateStep(app, step.node, value)
       void Promise.resolve(work).then(tell, tell)
       gaveUp.reject(late)
@@ -143,10 +135,10 @@ async function performInTime(app: LiveApp, step: Step, body: RunBody, limit: Lim
 }
 
 /** Nothing more is waited for; whatever holds a permit for the code takes none again. */
-function giveUp(app: LiveApp, step: Step, since: number): void {
-  for (const below of app.subApps?.values() ?? []) below.abandon()
+function giveUp(run: LiveRun, step: Step, since: number): void {
+  for (const below of run.subApps?.values() ?? []) below.run?.abandon()
   step.close()
-  leakCode(app, step.node, since)
-  app.permit?.retire()
-  app.permit = undefined
+  leakCode(run, step.node, since)
+  run.permit?.retire()
+  run.permit = undefined
 }

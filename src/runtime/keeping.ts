@@ -9,12 +9,12 @@ import type { State } from '../state/freeze.js'
 import { timeoutOf } from './cancellation.js'
 import { Carrier } from './carrier.js'
 import { lifeOf, noteDown } from './noting.js'
-import { endsAt, type RunEnd, type RunOrder } from './order.js'
+import { endsAt, type RunEnd } from './order.js'
 import { attemptsOf } from './retrying.js'
 import { cancelledRun, endedRun, failedRun } from './run-end.js'
 import { AppSnapshot } from './snapshot.js'
 import { deliverInbox } from './stored-messages.js'
-import type { LiveApp } from './tree.js'
+import type { LiveApp, LiveRun } from './tree.js'
 
 // Owns: what the engine tells the journal of an application, and what it takes from it.
 // Does not own: rows and when they are whole (persistence/journal.ts).
@@ -22,16 +22,15 @@ import type { LiveApp } from './tree.js'
 
 /** A step as it is about to be committed. */
 export function committing(
-  app: LiveApp,
+  { app, order, attempts }: LiveRun,
   node: PlanNode,
-  order: RunOrder,
   {
     state,
     next,
     sequenceId,
   }: { readonly state: State; readonly next: string | undefined; readonly sequenceId: number },
 ): CommittingStep {
-  const { plan, attempts } = app
+  const { plan } = app
   const visit = (app.visits[node.index] ?? 0) + 1 // now: it may be asked for once the step has committed
   return {
     action: node.name,
@@ -91,32 +90,33 @@ export async function saveWhereItStands(app: LiveApp, journal: Journal, idle: bo
  * The first thing that a run does: the journal is claimed, and the application stands where it is stored.
  * @returns how the run ends, where it does at once
  */
-export async function openJournal(app: LiveApp, journal: Journal, order: RunOrder): Promise<RunEnd | undefined> {
+export async function openJournal(run: LiveRun, journal: Journal): Promise<RunEnd | undefined> {
+  const { app, order } = run
   try {
     const stored = await standWhereStored(app, journal, order.inputs)
     if (stored?.based === true) {
       const at = app.plan.graph.nodes.get(stored.position ?? '')
       // One that an action made by hand, and that had halted there before the action was cut off.
-      if (stored.end === 'halted' && at !== undefined && order.haltAfter.has(at)) return endedRun(app, 'halted')
+      if (stored.end === 'halted' && at !== undefined && order.haltAfter.has(at)) return endedRun(run, 'halted')
     }
-    if (journal.stored !== undefined) attemptsOf(app).resume(journal.stored)
+    if (journal.stored !== undefined) attemptsOf(run).resume(journal.stored)
     deliverInbox(app, journal)
     return undefined
   } catch (error) {
-    const { cancellation } = app
-    return cancellation === undefined ? failedRun(app, toError(error)) : cancelledRun(app, cancellation)
+    const { cancellation } = run
+    return cancellation === undefined ? failedRun(app, toError(error)) : cancelledRun(run, cancellation)
   }
 }
 
 /** Writes down how a run ended, as far as its last step does not say it. Resolves with the end, whatever happens. */
-export function keepEnd(app: LiveApp, end: RunEnd): Awaitable<RunEnd> {
-  const kept = noteDown(app, 'How a run ended', (journal) => tell(app, journal, end))
+export function keepEnd(run: LiveRun, end: RunEnd): Awaitable<RunEnd> {
+  const kept = noteDown(run.app, 'How a run ended', (journal) => tell(run, journal, end))
   return kept === undefined ? end : kept.then(() => end)
 }
 
-function tell(app: LiveApp, journal: Journal, end: RunEnd): Awaitable<void> {
+function tell({ app, attempts }: LiveRun, journal: Journal, end: RunEnd): Awaitable<void> {
   if (!journal.opened || journal.scope.fault !== undefined) return undefined
-  const { attempts, parent } = app
+  const { parent } = app
   const life = lifeOf(app)
   if (attempts?.branchRecovered === true && end.status === 'finished') {
     if (journal.scope.settings.policy === 'manual') return undefined

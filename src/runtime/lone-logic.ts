@@ -11,13 +11,13 @@ import { enterState } from '../state/contract.js'
 import { freezeAll, type State } from '../state/freeze.js'
 import { fillState } from '../state/schema.js'
 import { announcedRun } from './announced-run.js'
+import { Application } from './application.js'
 import { appLogicOf } from './application-logic.js'
 import { Carrier } from './carrier.js'
 import { Hub } from './hub.js'
 import type { LooseLogic, Scope } from './logic.js'
-import { createOrder, type RunEnd } from './order.js'
+import { createOrder, NO_LEAKS, type RunEnd } from './order.js'
 import { endedRun } from './run-end.js'
-import { Runner } from './runner.js'
 import { AppSnapshot, errorOf, type PersistedRun, type RunOutput, readPersisted } from './snapshot.js'
 import { initialStanding, type Standing } from './standing.js'
 import type { LiveApp } from './tree.js'
@@ -118,7 +118,7 @@ function loneApp(plan: Plan, bound: Inputs, scope: Scope, input: LoneInput): Liv
   if (!graph.accepts.open) refuseUnknownInputs('The graph', inputs, graph.accepts.names)
   const hub = new Hub({ emit: (event: AnyEvent) => scope.emit(event) })
   const standing = initialStanding(plan, state)
-  const app = new Runner({ plan, bound, appId, inputs: Object.freeze({ ...inputs }), standing }, hub)
+  const app = new Application({ plan, bound, appId, inputs: Object.freeze({ ...inputs }), standing }, hub)
   app.attach(scope.self)
   return app
 }
@@ -137,7 +137,7 @@ async function runLone(app: LiveApp, life: Life): Promise<void> {
 function haltedBefore(app: LiveApp): RunEnd | undefined {
   const { plan } = app
   const node = plan.graph.nodes.get(app.standing.position ?? '')
-  return node !== undefined && plan.haltAfter.has(node) ? endedRun(app, 'halted') : undefined
+  return node !== undefined && plan.haltAfter.has(node) ? endedRun({ app, leaked: NO_LEAKS }, 'halted') : undefined
 }
 
 const standingFrom = ({ value, next, sequenceId }: PersistedRun, state: State): Standing => ({

@@ -1,5 +1,6 @@
 import type { AnyResult } from '../parallel/results.js'
-import type { LiveBranch, MapTable } from './tree.js'
+import type { BranchHandle } from './branch-handle.js'
+import type { MapTable } from './tree.js'
 
 /** What is kept of a branch whose result is folded one by one: that it has settled, and how. */
 type Stub = Pick<AnyResult, 'status'>
@@ -11,7 +12,7 @@ const FOLDED = {
 
 /** The books of one map: who lives, who has settled and how. */
 export class MapBooks implements MapTable {
-  readonly live = new Map<string, LiveBranch>()
+  readonly live = new Map<string, BranchHandle>()
   readonly settled = new Map<string, AnyResult | Stub>()
   readonly ending = new Set<string>()
   total: number | undefined
@@ -32,7 +33,7 @@ export class MapBooks implements MapTable {
   }
 
   /** The branches that live now; one that settles before its turn is left out. */
-  each(): IterableIterator<LiveBranch> {
+  each(): IterableIterator<BranchHandle> {
     return this.live.values()
   }
 

@@ -61,18 +61,18 @@ export class MapFinale {
   }
 
   async #begin(feed: Feed | undefined, closing: Closing | undefined, fault: () => unknown): Promise<void> {
-    const { app, step, table } = this.#map
+    const { app, run, step, table } = this.#map
     const { name } = step.node
     this.#phase = 'source'
     await this.#end(() => feed?.close(), closing)
     // The map fails, maybe only since just now: folding code has fired its signal, and is waited for.
-    const why = closing === undefined || closing.kind === 'satisfied' ? app.cancellation : closing
-    if (why !== undefined) await this.#end(() => this.#folding.cancel(app.cancellation?.reason), why)
+    const why = closing === undefined || closing.kind === 'satisfied' ? run.cancellation : closing
+    if (why !== undefined) await this.#end(() => this.#folding.cancel(run.cancellation?.reason), why)
     if (this.#phase !== 'source') return // stopped
     const { done, failed, cancelled, settled } = table
     if (app.hears('map.end')) announce(app, { type: 'map.end', source: name, done, failed, cancelled })
     if (closing !== undefined && closing.kind !== 'satisfied') return this.finish({ error: fault() })
-    if (app.cancellation !== undefined) return this.finish({ error: app.cancellation.reason })
+    if (run.cancellation !== undefined) return this.finish({ error: run.cancellation.reason })
     this.#phase = 'reducer'
     if (app.hears('reduce')) announce(app, { type: 'reduce', source: name, results: settled.size })
     this.#reducer.send({ type: 'teasel.reduce' })
@@ -96,19 +96,19 @@ export class MapFinale {
 
   /** Since when the code that is waited for should have ended; undefined where it may go on. */
   get dueSince(): number | undefined {
-    return this.#closing ?? this.#map.app.cancellation?.at
+    return this.#closing ?? this.#map.run.cancellation?.at
   }
 
   /** Gives up a source that does not close, or a reducer that ignores its cancel. */
   abandon(): void {
-    const { app, step } = this.#map
+    const { run, step } = this.#map
     if (this.#closing !== undefined) {
-      leakCode(app, step.node, this.#closing)
+      leakCode(run, step.node, this.#closing)
       this.#closing = undefined
       this.#gaveUp?.resolve()
-    } else if (this.#phase === 'reducer' && app.cancellation !== undefined) {
-      leakCode(app, step.node)
-      this.finish({ error: app.cancellation.reason })
+    } else if (this.#phase === 'reducer' && run.cancellation !== undefined) {
+      leakCode(run, step.node)
+      this.finish({ error: run.cancellation.reason })
     }
   }
 

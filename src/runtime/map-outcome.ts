@@ -6,7 +6,7 @@ import type { Ending } from '../parallel/results.js'
 import { policyName } from '../parallel/settle.js'
 import { type Cancellation, createCancellation, timeoutOf } from './cancellation.js'
 import type { MapBooks } from './map-books.js'
-import type { LiveApp, LiveMap, LiveStep } from './tree.js'
+import type { LiveMap, LiveRun, LiveStep } from './tree.js'
 
 /** Opens the source of a map for one step. Its signal is its own: it fires when the map wants no more. */
 export function mapSource(fanOut: FanOut, step: LiveStep, signal: () => AbortSignal): TaskSource {
@@ -49,18 +49,18 @@ export type Why =
 export type Closing = Why & { readonly at: number }
 
 /** How branches that still run are cancelled when their map closes. */
-export function closingCancellation(app: LiveApp, { kind }: Why): Cancellation {
+export function closingCancellation({ app, cancellation }: LiveRun, { kind }: Why): Cancellation {
   const now = app.hub.passed()
   if (kind === 'satisfied') return createCancellation('settled', 'settle', now)
-  if (kind === 'cancelled') return createCancellation('parent', 'parent', now, app.cancellation?.reason)
-  if (kind === 'stopped') return createCancellation('stop', 'parent', now, app.cancellation?.reason)
+  if (kind === 'cancelled') return createCancellation('parent', 'parent', now, cancellation?.reason)
+  if (kind === 'stopped') return createCancellation('stop', 'parent', now, cancellation?.reason)
   return createCancellation('sibling-failed', 'sibling', now)
 }
 
 /** How a branch ended that has run. One whose time was over has failed, unless its fallback gave its state. */
-export function endingOf({ cancellation, standing, attempts }: LiveApp): Ending {
+export function endingOf({ app, cancellation, attempts }: LiveRun): Ending {
   if (cancellation === undefined || attempts?.branchRecovered === true)
-    return { status: 'done', state: standing.state, recovered: attempts?.recovered === true }
+    return { status: 'done', state: app.standing.state, recovered: attempts?.recovered === true }
   const error = timeoutOf(cancellation)
   return error === undefined ? lostBy(cancellation) : { status: 'failed', error }
 }
@@ -74,7 +74,7 @@ export function faultOf(
   if (closing?.kind === 'fault') return closing.error
   return closing?.kind === 'hopeless'
     ? hopelessMap(map.step.node.name, fanOut, map.table)
-    : map.app.cancellation?.reason
+    : map.run.cancellation?.reason
 }
 
 /** How a branch ended that was cancelled before it ran. */

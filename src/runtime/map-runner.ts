@@ -1,5 +1,5 @@
 import type { Inputs } from '../action/inputs.js'
-import type { CancelAnswer } from '../action/message.js'
+import type { CancelAnswer, Delivery, Received } from '../action/message.js'
 import { toError } from '../internal/guards.js'
 import type { AnyEvent } from '../lifecycle/events.js'
 import type { Fatal } from '../lifecycle/interceptor.js'
@@ -9,6 +9,7 @@ import type { Ending } from '../parallel/results.js'
 import { judge, policyName } from '../parallel/settle.js'
 import type { BranchTask } from '../parallel/task.js'
 import { announce } from './announce.js'
+import type { BranchHandle, WaitsFor } from './branch-handle.js'
 import { BranchStarter } from './branch-starter.js'
 import { type Cancellation, createCancellation } from './cancellation.js'
 import { Carrier } from './carrier.js'
@@ -17,7 +18,7 @@ import type { Folding } from './folding.js'
 import { Grace } from './grace.js'
 import { MapBooks } from './map-books.js'
 import { MapFinale } from './map-finale.js'
-import { type Closing, closingCancellation, endingOf, faultOf, lostBy, type Why } from './map-outcome.js'
+import { type Closing, closingCancellation, faultOf, lostBy, type Why } from './map-outcome.js'
 import { openFeed } from './open-feed.js'
 import { abandonOverdue, recordRest, stopAll } from './overdue.js'
 import { OwnTurn } from './own-turn.js'
@@ -25,11 +26,11 @@ import { Recorder } from './recorder.js'
 import { reducerLogic, reducerSetup } from './reducer-logic.js'
 import { Siblings } from './siblings.js'
 import { trackerBelow } from './tracking.js'
-import type { LiveApp, LiveBranch, LiveMap, LiveStep } from './tree.js'
+import type { LiveApp, LiveMap, LiveRun, LiveStep } from './tree.js'
 import { Watcher } from './watcher.js'
 
 // Owns: the branches of one visit of a map action: which run, how they settled, when there are enough.
-// Does not own: the loop of a branch (runner.ts), the fold (reducer-logic.ts), the snapshot (map-logic.ts).
+// Does not own: the loop of a branch (run.ts), the fold (reducer-logic.ts), the snapshot (map-logic.ts).
 // M1  At most `window` branches live at once, those not counted that wait for a person, and as many as there is work for;
 //     nothing is pulled ahead.
 // M2  Every branch settles exactly once; what comes later for its key is ignored.
@@ -38,12 +39,13 @@ import { Watcher } from './watcher.js'
 
 export class MapRunner implements LiveMap {
   readonly app: LiveApp
+  readonly run: LiveRun
   readonly step: LiveStep
   readonly visit: number
   readonly watches: boolean
   readonly policy: FanOut['policy']
   readonly table: MapBooks
-  readonly siblings: Siblings
+  readonly #siblings: Siblings
   kept: LiveMap['kept']
   tracker: LiveMap['tracker']
   readonly #fanOut: FanOut
@@ -62,7 +64,9 @@ export class MapRunner implements LiveMap {
   readonly #afterwards: (() => void)[] = []
   readonly #turn = new OwnTurn(() => this.#pump())
 
-  constructor(app: LiveApp, step: LiveStep, fanOut: FanOut, raw: Inputs) {
+  constructor(run: LiveRun, step: LiveStep, fanOut: FanOut, raw: Inputs) {
+    const { app } = run
+    this.run = run
     this.app = app
     this.step = step
     this.#fanOut = fanOut
@@ -71,7 +75,7 @@ export class MapRunner implements LiveMap {
     this.#raw = raw
     this.visit = (app.visits[step.node.index] ?? 0) + 1
     this.watches = fanOut.watch !== undefined
-    this.siblings = new Siblings(this, fanOut.window)
+    this.#siblings = new Siblings(this, fanOut.window)
     this.#watcher = fanOut.watch && new Watcher(fanOut.watch, this)
     this.#grace = new Grace(app.hub.clock, fanOut.graceMs ?? app.hub.graceMs, () =>
       abandonOverdue(this, this.#closing !== undefined, this.#grace, this.#finale),
@@ -83,13 +87,13 @@ export class MapRunner implements LiveMap {
   }
 
   /** Runs the branches and the reducer. Rejects once every branch has ended. */
-  run(self: AnyActorRef): Promise<unknown> {
+  begin(self: AnyActorRef): Promise<unknown> {
     this.#starter = new BranchStarter(this, this.#fanOut, self, this.#raw)
     const fault = (error: unknown): void => this.#close({ kind: 'fault', error })
     const setup = reducerSetup(this, this.#fanOut, {
       failed: fault,
       enough: () => this.settleNow(),
-      idle: () => this.siblings.check(),
+      idle: () => this.#siblings.check(),
     })
     this.#folding = setup.folding
     const reducer = makeActor(reducerLogic, { id: 'reduce', parent: self, input: new Carrier('teasel.reducer', setup) })
@@ -132,7 +136,7 @@ export class MapRunner implements LiveMap {
     if (this.#pumping || this.#turn.awaited) return
     this.#pumping = true
     const hasRoom = (): boolean =>
-      this.#closing === undefined && this.table.live.size - this.siblings.outside < this.#fanOut.window
+      this.#closing === undefined && this.table.live.size - this.#siblings.outside < this.#fanOut.window
     try {
       while (hasRoom() && !this.#turn.over) {
         const task = this.#feed?.next() ?? 'end'
@@ -166,10 +170,10 @@ export class MapRunner implements LiveMap {
       throw new TypeError(`its source gave the key "${task.key}" a second time. Give each branch a key of its own.`)
     }
     const branch = this.#starter.make(task)
-    this.siblings.made(task.key, branch.app)
+    this.#siblings.made(task.key, branch)
     this.table.live.set(task.key, branch)
     this.#starter.tell('branch.queued', branch)
-    if (this.table.live.get(task.key) === branch) this.#starter.launch(branch) // else whoever was told cancelled it
+    if (this.table.live.get(task.key) === branch) branch.start() // else whoever was told cancelled it
   }
 
   branchStarted(key: string): void {
@@ -181,8 +185,13 @@ export class MapRunner implements LiveMap {
 
   childDone(key: string, output: unknown): void {
     if (key === 'reduce' && this.#finale.reducing) return this.#finale.finish({ update: output })
-    const live = this.table.live.get(key)
-    if (live !== undefined) this.#settle(key, endingOf(live.app)) // M2
+    const result = this.table.live.get(key)?.result
+    if (result !== undefined) this.#settle(key, result) // M2
+    this.#pump()
+  }
+
+  refused(key: string, ending: Ending): void {
+    this.#settle(key, ending)
     this.#pump()
   }
 
@@ -195,10 +204,11 @@ export class MapRunner implements LiveMap {
   #settle(key: string, ending: Ending): void {
     const live = this.table.live.get(key)
     if (live === undefined) return
+    const { waitsFor } = live
     live.alarm?.clear()
-    this.app.takeLeaks(live.app.leaked)
-    this.#record(live.task, live.app, live.startedAt, ending)
-    this.siblings.settled(live.app)
+    this.run.takeLeaks(live.leaked)
+    this.#record(live.task, live, live.startedAt, ending)
+    this.#siblings.settled(key, waitsFor)
     live.release()
   }
 
@@ -229,14 +239,14 @@ export class MapRunner implements LiveMap {
 
   cancelAll(): void {
     this.#close({ kind: 'cancelled' })
-    void this.#folding.cancel(this.app.cancellation?.reason)
+    void this.#folding.cancel(this.run.cancellation?.reason)
     this.#grace.start() // also for a reducer that runs by now
   }
 
   /** Starts nothing more and cancels the rest (M4). */
   #close(why: Why): void {
     if (this.#closing !== undefined || this.#finale.begun) return
-    const cancellation = closingCancellation(this.app, why)
+    const cancellation = closingCancellation(this.run, why)
     this.#closing = { ...why, at: cancellation.at }
     this.#sourceSignal?.abort(cancellation.reason)
     if (why.kind !== 'satisfied') void this.#folding.cancel(cancellation.reason)
@@ -251,24 +261,23 @@ export class MapRunner implements LiveMap {
     this.#record(task, undefined, undefined, lostBy(cancellation))
   }
 
-  #cancelLive(branch: LiveBranch, cancellation: Cancellation): void {
-    const { app, task } = branch
-    if (app.running || app.asked?.size) {
-      if (app.cancellation === undefined) this.#starter.limitGrace(branch, cancellation.at)
-      app.cancel(cancellation)
-    } else if (app.epoch === 0) this.#settle(task.key, lostBy(cancellation)) // not launched yet
+  #cancelLive(branch: BranchHandle, cancellation: Cancellation): void {
+    if (branch.status === 'ended') return // that is being stored
+    const { key } = branch.task
+    if (branch.cancelledAt === undefined) this.#starter.limitGrace(branch, cancellation.at)
+    if (!branch.cancel(cancellation)) this.#settle(key, lostBy(cancellation)) // it has not begun
   }
 
   cancelBranch(key: string, cancellation: Cancellation): CancelAnswer {
     const live = this.table.live.get(key)
-    if (this.table.settled.has(key) || (live?.app.running === false && live.app.epoch > 0)) return 'settled'
+    if (this.table.settled.has(key) || live?.status === 'ended') return 'settled'
     if (live === undefined && this.restoring) {
       void this.whenRestored(() => this.cancelBranch(key, cancellation))
       return 'cancelled'
     }
     const task = live?.task ?? this.#feed?.take(key)
     if (task === undefined) return 'unknown'
-    if (live?.app.cancellation === undefined) this.kept?.cancelled(task, cancellation, live)
+    if (live?.cancelledAt === undefined) this.kept?.cancelled(task, cancellation, live)
     if (live === undefined) this.#neverStarted(task, cancellation)
     else {
       this.table.ending.add(key)
@@ -291,6 +300,34 @@ export class MapRunner implements LiveMap {
     for (const work of this.#afterwards.splice(0)) work()
   }
 
+  timing(key: string): BranchHandle | undefined {
+    return this.table.live.get(key)
+  }
+
+  idOf(key: string): string | undefined {
+    return this.kept?.idOf(key)
+  }
+
+  get waitsFor(): WaitsFor {
+    return this.#siblings.waitsFor
+  }
+
+  waitsChanged(key: string, before: WaitsFor, after: WaitsFor): void {
+    this.#siblings.changed(key, before, after)
+  }
+
+  turnOf(key: string): Promise<void> | undefined {
+    return this.#siblings.turnOf(key)
+  }
+
+  deliver(key: string, message: Received, to?: string): Delivery {
+    return this.#siblings.deliver(key, message, to)
+  }
+
+  broadcast(message: Received, from: string): void {
+    this.#siblings.broadcast(message, from)
+  }
+
   knows(key: string): boolean {
     return this.table.has(key) || this.#feed?.holds(key) === true
   }
@@ -302,7 +339,7 @@ export class MapRunner implements LiveMap {
   /** Gives up whatever ignores its cancel: branches, and with none left the source or the reducer. */
   abandon(): void {
     if (this.table.live.size === 0) this.#finale.abandon()
-    for (const { app } of this.table.each()) app.abandon()
+    for (const branch of this.table.each()) branch.abandon()
     this.#grace.cut() // also for what follows
   }
 
@@ -318,7 +355,7 @@ export class MapRunner implements LiveMap {
   }
 
   #endIfDone(): void {
-    this.siblings.check()
+    this.#siblings.check()
     if (this.#finale.begun || this.#pumping || this.table.live.size > 0 || this.#recorder.asking) return
     if (this.#closing === undefined && !this.table.complete) return
     this.#finale.begin(this.#feed, this.#closing, () => faultOf(this, this.#fanOut, this.#closing))

@@ -8,7 +8,7 @@ import { announce } from './announce.js'
 import type { Reader } from './mailbox.js'
 import { untilPlaced } from './places.js'
 import { messageTaken, tellWaiting } from './stored-messages.js'
-import type { LiveApp, LiveStep, OpenWait } from './tree.js'
+import type { LiveApp, LiveRun, LiveStep, OpenWait } from './tree.js'
 import { waitsOf } from './waits.js'
 
 // Owns: one action that waits for one message: told, counted, its permit given back meanwhile.
@@ -32,6 +32,7 @@ class MessageWait implements OpenWait, Reader {
   readonly withdrawable: boolean
   /** Set when its time is over. */
   late: TimeoutError | undefined
+  readonly #run: LiveRun
   readonly #app: LiveApp
   readonly #limits: WaitLimits
   readonly #begun: number
@@ -42,7 +43,9 @@ class MessageWait implements OpenWait, Reader {
   readonly #onAbort = (): void => this.release({ reason: this.step.signal.reason })
   readonly #onWithdraw = (): void => this.release({ reason: this.#limits.signal?.reason })
 
-  constructor(app: LiveApp, step: LiveStep, { kinds, from, limits }: Asked) {
+  constructor(run: LiveRun, step: LiveStep, { kinds, from, limits }: Asked) {
+    const { app } = run
+    this.#run = run
     this.#app = app
     this.step = step
     this.kinds = kinds
@@ -59,7 +62,7 @@ class MessageWait implements OpenWait, Reader {
 
   /** Waits, unless a listener of the `wait` event has answered already. */
   begin(): Promise<Received | undefined> {
-    const waits = waitsOf(this.#app)
+    const waits = waitsOf(this.#run)
     waits.add(this)
     this.step.signal.addEventListener('abort', this.#onAbort, { once: true })
     this.#limits.signal?.addEventListener('abort', this.#onWithdraw, { once: true })
@@ -71,7 +74,7 @@ class MessageWait implements OpenWait, Reader {
       if (this.#app.hears('wait'))
         announce(this.#app, { type: 'wait', source: this.step.node.name, kinds, from, since })
       if (from === 'outside' && this.#app.journal !== undefined)
-        this.#unexpect = tellWaiting(this.#app, this.step.node.name, kinds)
+        this.#unexpect = tellWaiting(this.#run, this.step.node.name, kinds)
       waits.reckon()
     }
     return this.#answer.promise
@@ -92,7 +95,7 @@ class MessageWait implements OpenWait, Reader {
 
   answer(message: Received | undefined): void {
     if (!this.#end(message)) return
-    messageTaken(this.#app, message)
+    messageTaken(this.#run, message)
     this.#answer.resolve(message)
   }
 
@@ -104,7 +107,7 @@ class MessageWait implements OpenWait, Reader {
   }
 
   #end(message: Received | undefined): boolean {
-    if (!waitsOf(this.#app).remove(this)) return false // V1
+    if (!waitsOf(this.#run).remove(this)) return false // V1
     this.step.signal.removeEventListener('abort', this.#onAbort)
     this.#limits.signal?.removeEventListener('abort', this.#onWithdraw)
     this.#alarm?.clear()
@@ -130,14 +133,14 @@ const handedOver = (message: Received | undefined): Received | undefined =>
 
 /** Reads messages, one at a time. Leaving it ends its wait. */
 export class MessageReader implements AsyncIterableIterator<Received, void, void> {
-  readonly #app: LiveApp
+  readonly #run: LiveRun
   readonly #step: LiveStep
   readonly #asked: Asked
   readonly #waiting = new Set<MessageWait>()
   #left = false
 
-  constructor(app: LiveApp, step: LiveStep, asked: Asked) {
-    this.#app = app
+  constructor(run: LiveRun, step: LiveStep, asked: Asked) {
+    this.#run = run
     this.#step = step
     this.#asked = asked
   }
@@ -168,21 +171,21 @@ export class MessageReader implements AsyncIterableIterator<Received, void, void
    * @param late what happens when its time is over
    */
   async take(late: 'ends' | 'throws'): Promise<Received | undefined> {
-    const [app, step] = [this.#app, this.#step]
+    const [run, step] = [this.#run, this.#step]
     if (!step.open) return undefined
     step.signal.throwIfAborted()
     this.#asked.limits.signal?.throwIfAborted() // a wait that was withdrawn takes nothing
-    const here = app.mailbox.take((message) => wanted(this.#asked, message))
+    const here = run.app.mailbox.take((message) => wanted(this.#asked, message))
     if (here !== undefined) {
-      messageTaken(app, here)
+      messageTaken(run, here)
       return handedOver(here)
     }
-    if (this.#asked.from === 'siblings' && app.parent?.map === undefined) return undefined
-    const wait = new MessageWait(app, step, this.#asked)
+    if (this.#asked.from === 'siblings' && run.app.parent?.map === undefined) return undefined
+    const wait = new MessageWait(run, step, this.#asked)
     this.#waiting.add(wait)
     try {
       // Whoever waits holds no permit, so that those it waits for can run.
-      const { permit } = app
+      const { permit } = run
       const begin = (): Promise<Received | undefined> => this.#placed(wait)
       return handedOver(permit === undefined ? await begin() : await permit.lend(begin, step))
     } catch (error) {
@@ -198,7 +201,7 @@ export class MessageReader implements AsyncIterableIterator<Received, void, void
     try {
       return await wait.begin()
     } finally {
-      await untilPlaced(this.#app, this.#step)
+      await untilPlaced(this.#run, this.#step)
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { Scope } from '../persistence/scope.js'
-import { cancelFromOutside } from './from-outside.js'
 import { Grace } from './grace.js'
+import { cancelFromOutside } from './place.js'
 import type { LiveApp } from './tree.js'
 
 /**

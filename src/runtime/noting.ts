@@ -25,6 +25,6 @@ export function noteDown(
 }
 
 /** When an application began as a branch, and at which attempt it is. */
-export function lifeOf({ parent, attempts }: LiveApp): Life {
-  return { startedAt: parent?.map?.table.live.get(parent.key)?.startedAt, attempts: attempts?.branch ?? 1 }
+export function lifeOf({ parent, run }: LiveApp): Life {
+  return { startedAt: parent?.map?.timing(parent.key)?.startedAt, attempts: run?.attempts?.branch ?? 1 }
 }

@@ -33,11 +33,11 @@ export function openFeed(
   starter: BranchStarter,
   told: FeedTold,
 ): OpenedFeed {
-  const { app, step, visit, policy } = map
+  const { app, run, step, visit, policy } = map
   const { name, subject } = step.node
   const source = mapSource(fanOut, step, signal)
   const { entries, toTask } = source
-  const feed = new TaskFeed(subject, source, told.wake, (thrown, told) => wrap(app, step.node, thrown, told))
+  const feed = new TaskFeed(subject, source, told.wake, (thrown, told) => wrap(run, step.node, thrown, told))
   const own = fanOut.persister as Persister | null | undefined
   const journal = own === null ? undefined : (app.journal ?? loneJournal(app, own))
   if (journal === undefined) return { feed, kept: undefined }

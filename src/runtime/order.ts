@@ -51,6 +51,8 @@ export interface Leak {
   readonly interceptor?: string
 }
 
+export const NO_LEAKS: readonly Leak[] = Object.freeze([])
+
 /** How a run ended. */
 export type RunEnd =
   | {

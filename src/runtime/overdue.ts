@@ -17,10 +17,10 @@ export function abandonOverdue({ table }: LiveMap, all: boolean, grace: Grace, f
   }
   let next: number | undefined
   for (const key of [...(all ? table.live.keys() : table.ending)]) {
-    const app = table.live.get(key)?.app
-    if (app?.cancellation === undefined) continue
-    const left = grace.left(app.cancellation.at)
-    if (left <= 0) app.abandon()
+    const branch = table.live.get(key)
+    if (branch?.cancelledAt === undefined) continue
+    const left = grace.left(branch.cancelledAt)
+    if (left <= 0) branch.abandon()
     else next = Math.min(next ?? left, left)
   }
   if (next !== undefined) grace.start(next)
@@ -28,9 +28,9 @@ export function abandonOverdue({ table }: LiveMap, all: boolean, grace: Grace, f
 
 /** Stops every branch of a map, and waits for nothing. */
 export function stopAll({ table }: LiveMap, cancellation: Cancellation): void {
-  for (const { app, alarm } of [...table.live.values()]) {
-    alarm?.clear()
-    app.stop(cancellation)
+  for (const branch of [...table.live.values()]) {
+    branch.alarm?.clear()
+    branch.stop(cancellation)
   }
 }
 

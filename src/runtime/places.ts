@@ -1,5 +1,5 @@
 import { createDeferred, type Deferred } from '../internal/deferred.js'
-import type { LiveApp, LiveStep } from './tree.js'
+import type { LiveRun, LiveStep } from './tree.js'
 
 // Owns: the places under the `concurrency` of one map, for branches that have waited for a message and go on.
 // Does not own: the start of branches (map-runner.ts), who waits (waits.ts), permits of a shared limit (permit.ts).
@@ -13,7 +13,7 @@ export class Places {
   readonly #window: number
   /** How many run: they live, wait for nothing, and are not among those that want a place. */
   readonly #running: () => number
-  readonly #wanting = new Map<LiveApp, Deferred<void>>()
+  readonly #wanting = new Map<string, Deferred<void>>()
 
   constructor(window: number, running: () => number) {
     this.#window = window
@@ -25,34 +25,34 @@ export class Places {
   }
 
   /** The wait of a branch has ended. It counts as running by now. */
-  want(app: LiveApp): void {
-    if (app.cancellation === undefined && this.#running() > this.#window) this.#wanting.set(app, createDeferred())
+  want(key: string): void {
+    if (this.#running() > this.#window) this.#wanting.set(key, createDeferred())
   }
 
   /** It waits again, or has settled. */
-  leave(app: LiveApp): void {
-    this.#wanting.get(app)?.resolve()
-    this.#wanting.delete(app)
+  leave(key: string): void {
+    this.#wanting.get(key)?.resolve()
+    this.#wanting.delete(key)
   }
 
   /** Gives places to whoever wants one. */
   grant(): void {
-    for (const app of this.#wanting.keys()) {
+    for (const key of this.#wanting.keys()) {
       if (this.#running() >= this.#window) return
-      this.leave(app)
+      this.leave(key)
     }
   }
 
   /** Undefined where a branch has its place, else a promise of it. */
-  turnOf(app: LiveApp): Promise<void> | undefined {
-    return this.#wanting.get(app)?.promise
+  turnOf(key: string): Promise<void> | undefined {
+    return this.#wanting.get(key)?.promise
   }
 }
 
-/** Waits until every map above has a place for an application whose wait has ended. A cancel ends that at once. */
-export async function untilPlaced(app: LiveApp, { signal }: LiveStep): Promise<void> {
-  for (let at = app; at.parent !== undefined; at = at.parent.app) {
-    const turn = at.parent.map?.siblings.turnOf(at)
+/** Waits until every map above has a place for a run whose wait has ended. A cancel ends that at once. */
+export async function untilPlaced(run: LiveRun, { signal }: LiveStep): Promise<void> {
+  for (let { parent } = run.app; parent !== undefined; parent = parent.app.parent) {
+    const turn = parent.map?.turnOf(parent.key)
     if (turn === undefined || signal.aborted) continue
     await new Promise<void>((resolve) => {
       const go = (): void => {

@@ -1,4 +1,4 @@
-import { type Inputs, NO_INPUTS } from '../action/inputs.js'
+import type { Inputs } from '../action/inputs.js'
 import { msSince } from '../internal/clock.js'
 import type { Fatal } from '../lifecycle/interceptor.js'
 import { type BranchIds, createResult, type Ending } from '../parallel/results.js'
@@ -6,12 +6,13 @@ import { type BranchTask, planOfTask } from '../parallel/task.js'
 import type { State } from '../state/freeze.js'
 import { announce } from './announce.js'
 import { Asking } from './asking.js'
+import type { BranchHandle } from './branch-handle.js'
 import { Carrier } from './carrier.js'
 import type { AnyActorRef } from './create-actor.js'
 import { branchId, parentOf, pathAt } from './identity.js'
 import type { MapBooks } from './map-books.js'
 import { beginsWith } from './standing.js'
-import type { LiveApp, LiveMap } from './tree.js'
+import type { LiveMap } from './tree.js'
 import { hearsOfBranch, unmade } from './unmade.js'
 
 // Owns: what is written down when a branch settles: its result, in the books, to the reducer, as an event, to interceptors.
@@ -50,19 +51,24 @@ export class Recorder implements BranchIds {
   }
 
   /**
-   * @param app undefined for a branch that never was made, or settled before the application was resumed
+   * @param branch undefined for one that never was made, or settled before the application was resumed
    * @param past what is stored of one that did
    */
-  record(task: BranchTask, app: LiveApp | undefined, startedAt: number | undefined, ending: Ending, past?: Past): void {
+  record(
+    task: BranchTask,
+    branch: BranchHandle | undefined,
+    startedAt: number | undefined,
+    ending: Ending,
+    past?: Past,
+  ): void {
     const { hub } = this.#map.app
     const { key, index } = task
-    const inputs = past?.inputs ?? (app === undefined ? task.inputs : inputsOf(app))
-    const attempts = past?.attempts ?? (startedAt === undefined ? 0 : (app?.attempts?.branch ?? 1))
+    const inputs = past?.inputs ?? branch?.inputs ?? task.inputs
+    const attempts = past?.attempts ?? (startedAt === undefined ? 0 : (branch?.attempts ?? 1))
     // A wall clock that was set back ends nothing before it began.
     const endedAt = past?.endedAt ?? Math.max(startedAt ?? 0, hub.clock.now())
-    const begun = startedAt === undefined ? undefined : this.#map.table.live.get(key)?.begun
-    const state =
-      past?.state ?? app?.standing.state ?? beginsWith(planOfTask(task, this.#map.step.node.name).plan, task)
+    const begun = startedAt === undefined ? undefined : branch?.begun
+    const state = past?.state ?? branch?.state ?? beginsWith(planOfTask(task, this.#map.step.node.name).plan, task)
     const result = createResult({ key, index, inputs, attempts, startedAt, state, ids: this }, endedAt, ending)
     this.#books.settle(result)
     this.#reducer.send(new Carrier('teasel.settled', result))
@@ -71,7 +77,7 @@ export class Recorder implements BranchIds {
       const durationMs = begun === undefined ? Math.max(0, endedAt - (startedAt ?? endedAt)) : msSince(hub.clock, begun)
       const fields = { source: name, key, index, status: ending.status, result, durationMs } as const
       announce(
-        app ?? unmade(this.#map, key),
+        branch?.origin ?? unmade(this.#map, key),
         { type: 'branch.settled', ...fields },
         this.#map.app.standing.sequenceId + 1,
       )
@@ -83,13 +89,9 @@ export class Recorder implements BranchIds {
     const parent = parentOf(this.#map, key)
     const told = { map: parent.name, key, index, path: pathAt(parent) }
     this.#asking += 1
-    void Promise.resolve(new Asking(parent.app).after('Branch', told, ending)).then((fatal) => {
+    void Promise.resolve(new Asking(this.#map.run).after('Branch', told, ending)).then((fatal) => {
       this.#asking -= 1
       this.#concluded(fatal)
     })
   }
-}
-
-function inputsOf(app: LiveApp): Inputs {
-  return app.bound === NO_INPUTS ? app.inputs : Object.freeze({ ...app.inputs, ...app.bound })
 }

@@ -18,10 +18,10 @@ export interface ReducerSetup {
 }
 
 /** What the reducer of a map is made of. */
-export function reducerSetup({ app, step }: LiveMap, { fold, defaults }: FanOut, told: FoldTold): ReducerSetup {
+export function reducerSetup({ run, step }: LiveMap, { fold, defaults }: FanOut, told: FoldTold): ReducerSetup {
   const { node, inputs } = step
   const folding = createFolding({ fold, state: () => step.fresh(), inputs, signal: () => step.signal, ...told })
-  return { folding, attempts: () => reduceAgain(app, node, defaults.retry) }
+  return { folding, attempts: () => reduceAgain(run, node, defaults.retry) }
 }
 
 type Status = 'active' | 'done' | 'error' | 'stopped'

@@ -7,30 +7,33 @@ import { isOfStore } from '../persistence/errors.js'
 import { announce, reportFault } from './announce.js'
 import { Attempts } from './attempts.js'
 import { noteDown } from './noting.js'
-import type { LiveApp } from './tree.js'
+import type { LiveApp, LiveRun } from './tree.js'
 
 // Owns: how often something was tried, whether it is tried again, and the wait before.
-// Does not own: the attempt itself (guarded-step.ts, runner.ts, reducer-logic.ts).
+// Does not own: the attempt itself (guarded-step.ts, run.ts, reducer-logic.ts).
 // T1  Retry, then fallback, then `onError`, then the run fails.
 // T2  Whoever waits for its next attempt holds no permit, and a cancel ends the wait in the same tick.
 // T3  Cancels, broken contracts and unfit inputs are neither tried again nor turned into success.
 // T4  A deadline is a point in time. A timer that fires early changes nothing.
 
-/** What an application has tried, from the first failure on. */
-export function attemptsOf(app: LiveApp): Attempts {
-  app.attempts ??= new Attempts()
-  return app.attempts
+/** What a run has tried, from the first failure on. */
+export function attemptsOf(run: LiveRun): Attempts {
+  run.attempts ??= new Attempts()
+  return run.attempts
 }
 
-/** Which attempt at its step an application is at, and of how many at most. */
-export function attemptAt(app: LiveApp, ofAction: number): { readonly attempt: number; readonly attempts: number } {
-  const { failed = 0, before = 0, branch = 1 } = app.attempts ?? {}
+/** Which attempt at its step a run is at, and of how many at most. */
+export function attemptAt(
+  { app, attempts }: LiveRun,
+  ofAction: number,
+): { readonly attempt: number; readonly attempts: number } {
+  const { failed = 0, before = 0, branch = 1 } = attempts ?? {}
   const left = (retryOfBranch(app)?.attempts ?? 1) - branch + 1
   return { attempt: failed + 1, attempts: before + ofAction * left }
 }
 
 function retryOfBranch({ parent }: LiveApp): RetryPolicy | undefined {
-  return parent?.map?.table.live.get(parent.key)?.task.retry
+  return parent?.map?.timing(parent.key)?.task.retry
 }
 
 /** True for what no further attempt can mend (T3), also when it happened deeper down. */
@@ -72,10 +75,11 @@ interface Failure {
  * How long what failed waits for its next attempt, in milliseconds; undefined where there is none.
  * @throws {ContractError} when a function of `retry` answers what it cannot
  */
-export function delayOf(app: LiveApp, { subject, retry, error, attempt, begun }: Failure): number | undefined {
+export function delayOf(run: LiveRun, { subject, retry, error, attempt, begun }: Failure): number | undefined {
+  const { app } = run
   if (retry === undefined || attempt >= retry.attempts || isBeyondRetry(error)) return undefined
   try {
-    if (!isWorthIt(retry, subject, error, attempt) || app.cancellation !== undefined) return undefined
+    if (!isWorthIt(retry, subject, error, attempt) || run.cancellation !== undefined) return undefined
     const ms = delayAfter(retry, subject, error, attempt, app.hub.random)
     return app.hub.passed() - begun + ms < retry.maxMs ? ms : undefined
   } catch (fault) {
@@ -96,33 +100,35 @@ interface Again {
 }
 
 /** Waits until the next attempt is due. False when a cancel ended the wait. */
-export async function waitForAttempt(app: LiveApp, again: Again): Promise<boolean> {
+export async function waitForAttempt(run: LiveRun, again: Again): Promise<boolean> {
+  const { app } = run
   const { clock } = app.hub
-  const due = attemptsOf(app).wait(clock, app.hub.passed() + again.delayMs)
+  const due = attemptsOf(run).wait(clock, app.hub.passed() + again.delayMs)
   if (app.hears('retry')) announce(app, { type: 'retry', ...again, at: clock.now() + again.delayMs })
   await due
   app.hub.lookAtWall()
-  return app.cancellation === undefined
+  return run.cancellation === undefined
 }
 
 /** A branch failed. A promise when it goes on at its failed step, resolved when it does or was cancelled; else the error. */
-export function retryBranch(app: LiveApp, node: PlanNode, error: Error): Promise<boolean> | Error {
+export function retryBranch(run: LiveRun, node: PlanNode, error: Error): Promise<boolean> | Error {
+  const { app } = run
   const { parent } = app
-  const branch = parent?.map?.table.live.get(parent.key)
+  const branch = parent?.map?.timing(parent.key)
   const retry = branch?.task.retry
   if (branch === undefined || retry === undefined) return error
-  const attempts = attemptsOf(app)
+  const attempts = attemptsOf(run)
   const failed = attempts.branch
   const subject = `Branch "${printPath(app.path)}"`
   const failure = { subject, retry, error: thrownIn(error), attempt: failed, begun: branch.begun }
   let delayMs: number | undefined
   try {
-    delayMs = delayOf(app, failure)
+    delayMs = delayOf(run, failure)
   } catch (fault) {
     return toError(fault)
   }
   if (delayMs === undefined) return error
-  const due = waitForAttempt(app, { level: 'branch', source: node.name, attempt: failed + 1, delayMs, error })
+  const due = waitForAttempt(run, { level: 'branch', source: node.name, attempt: failed + 1, delayMs, error })
   return due.then(async (goes) => {
     if (!goes) return false
     attempts.goOn()
@@ -134,12 +140,12 @@ export function retryBranch(app: LiveApp, node: PlanNode, error: Error): Promise
 }
 
 /** Asked when a reduce has failed: resolves when it is called again, over the same results; rejects with the error if not. */
-export function reduceAgain(app: LiveApp, { name, subject }: PlanNode, retry: RetryPolicy | undefined) {
-  const begun = app.hub.passed()
+export function reduceAgain(run: LiveRun, { name, subject }: PlanNode, retry: RetryPolicy | undefined) {
+  const begun = run.app.hub.passed()
   return async (error: unknown, failed: number): Promise<void> => {
-    const delayMs = delayOf(app, { subject, retry, error, attempt: failed, begun })
+    const delayMs = delayOf(run, { subject, retry, error, attempt: failed, begun })
     if (delayMs === undefined) throw error
     const again = { level: 'reduce', source: name, attempt: failed + 1, delayMs, error } as const
-    if (!(await waitForAttempt(app, again))) throw error
+    if (!(await waitForAttempt(run, again))) throw error
   }
 }

@@ -3,19 +3,22 @@ import { publicState, type State } from '../state/freeze.js'
 import type { Cancellation } from './cancellation.js'
 import type { RunEnd } from './order.js'
 import type { RunOutput } from './snapshot.js'
-import type { LiveApp } from './tree.js'
+import type { LiveApp, LiveRun } from './tree.js'
 
 /** A run that reached a halt, or has nothing left to run. */
-export function endedRun({ standing, leaked }: LiveApp, status: 'halted' | 'finished'): RunEnd {
+export function endedRun(
+  { app: { standing }, leaked }: Pick<LiveRun, 'app' | 'leaked'>,
+  status: 'halted' | 'finished',
+): RunEnd {
   const { sequenceId, position: action = '', next } = standing
   const end = { action, state: publicState(standing.state), sequenceId, leaked }
   return status === 'halted' ? { ...end, status, next } : { ...end, status, next: undefined }
 }
 
 /** A run that was cancelled; one whose store was lost has failed. */
-export function cancelledRun(app: LiveApp, cancellation: Cancellation): RunEnd {
+export function cancelledRun({ app, leaked }: LiveRun, cancellation: Cancellation): RunEnd {
   if (cancellation.cause === 'store') return failedRun(app, toError(cancellation.reason))
-  const { standing, leaked } = app
+  const { standing } = app
   const { sequenceId, next, position = '' } = standing
   const state = publicState(standing.state)
   return { status: 'cancelled', action: next ?? position, next, state, sequenceId, cancellation, leaked }

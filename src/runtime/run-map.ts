@@ -4,17 +4,17 @@ import { Carrier } from './carrier.js'
 import { makeActor } from './create-actor.js'
 import { mapLogic } from './map-logic.js'
 import { MapRunner } from './map-runner.js'
-import type { LiveApp, LiveStep } from './tree.js'
+import type { LiveRun, LiveStep } from './tree.js'
 
 /**
  * Runs a fan-out as a map actor below the application's actor.
  * @returns a promise of what `reduce` returned; it rejects once every branch has ended
  */
-export async function runMap(app: LiveApp, step: LiveStep, fanOut: FanOut, raw: Inputs): Promise<unknown> {
-  const map = new MapRunner(app, step, fanOut, raw)
+export async function runMap(run: LiveRun, step: LiveStep, fanOut: FanOut, raw: Inputs): Promise<unknown> {
+  const map = new MapRunner(run, step, fanOut, raw)
   const id = map.visit === 1 ? step.node.name : `${step.node.name}#${map.visit}`
-  const actor = makeActor(mapLogic, { id, parent: app.self, input: new Carrier('teasel.map', map) })
+  const actor = makeActor(mapLogic, { id, parent: run.app.self, input: new Carrier('teasel.map', map) })
   step.map = map
   actor.start()
-  return map.run(actor)
+  return map.begin(actor)
 }

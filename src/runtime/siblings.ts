@@ -1,9 +1,10 @@
 import type { Delivery, Received } from '../action/message.js'
 import { NoSenderError } from '../errors.js'
 import { announce } from './announce.js'
+import type { BranchHandle, WaitsFor } from './branch-handle.js'
 import { Mailbox } from './mailbox.js'
 import { Places } from './places.js'
-import type { LiveApp, LiveMap, LiveSiblings, WaitsFor } from './tree.js'
+import type { LiveMap } from './tree.js'
 import { hearsOfBranch, unmade } from './unmade.js'
 import { waitsOf } from './waits.js'
 
@@ -12,7 +13,7 @@ import { waitsOf } from './waits.js'
 // B2  While some branch waits for a person, siblings may wait for each other: the answer may set one of them going.
 
 /** Carries the messages of siblings. */
-export class Siblings implements LiveSiblings {
+export class Siblings {
   readonly #map: LiveMap
   /** The mail of branches that are queued (B1). */
   #early: Map<string, Mailbox> | undefined
@@ -32,8 +33,8 @@ export class Siblings implements LiveSiblings {
     return this.#waiting.outside
   }
 
-  turnOf(app: LiveApp): Promise<void> | undefined {
-    return this.#places?.turnOf(app)
+  turnOf(key: string): Promise<void> | undefined {
+    return this.#places?.turnOf(key)
   }
 
   #running(): number {
@@ -43,12 +44,12 @@ export class Siblings implements LiveSiblings {
 
   deliver(key: string, message: Received, to = key): Delivery {
     const { app, table, step } = this.#map
-    const branch = table.live.get(key)?.app
-    const mailbox = branch === undefined ? this.#mailOf(key) : branch.mailbox
-    const delivery = branch?.cancellation === undefined ? (mailbox?.push(message) ?? 'dropped') : 'dropped'
+    const branch = table.live.get(key)
+    const mailbox = branch === undefined ? this.#mailOf(key) : undefined
+    const delivery = branch?.send(message) ?? mailbox?.push(message) ?? 'dropped'
     if (hearsOfBranch(this.#map, 'message')) {
-      const teller = branch ?? (mailbox === undefined ? app : unmade(this.#map, key)) // also to their own `watch`
-      announce(teller, { type: 'message', source: step.node.name, message, to, delivery })
+      const origin = branch?.origin ?? (mailbox === undefined ? app : unmade(this.#map, key)) // also to their own `watch`
+      announce(origin, { type: 'message', source: step.node.name, message, to, delivery })
     }
     return delivery
   }
@@ -67,30 +68,32 @@ export class Siblings implements LiveSiblings {
   }
 
   /** A branch was made: what was sent before is its own (B1). */
-  made(key: string, app: LiveApp): void {
+  made(key: string, branch: BranchHandle): void {
     const mailbox = this.#early?.get(key)
     if (mailbox === undefined) return
     this.#early?.delete(key)
-    app.mailbox = mailbox
+    branch.adopt(mailbox)
   }
 
-  settled(app: LiveApp): void {
-    const { waits } = app
-    if (waits !== undefined && waits.level !== 'nothing') {
-      this.#waiting[waits.level] -= 1
-      waits.level = 'nothing'
+  /** @param level what it waited for when it settled */
+  settled(key: string, level: WaitsFor): void {
+    if (level !== 'nothing') {
+      this.#waiting[level] -= 1
       this.check()
     }
-    this.#places?.leave(app)
+    this.#places?.leave(key)
     this.#places?.grant()
   }
 
-  changed(before: WaitsFor, after: WaitsFor, app: LiveApp): void {
+  /** A branch waits, or waits no more. */
+  changed(key: string, before: WaitsFor, after: WaitsFor): void {
+    const branch = this.#map.table.live.get(key)
+    if (branch === undefined) return // it has settled, and is counted no more
     this.#waiting[before] -= 1
     this.#waiting[after] += 1
     this.#places ??= new Places(this.#window, () => this.#running())
-    if (after === 'nothing') this.#places.want(app)
-    else this.#places.leave(app)
+    if (after !== 'nothing') this.#places.leave(key)
+    else if (branch.cancelledAt === undefined) this.#places.want(key)
     this.#places.grant()
     if (after === 'outside') this.#map.refill()
     this.check()
@@ -105,10 +108,10 @@ export class Siblings implements LiveSiblings {
   /** Looks again at who waits: for the map's application, and for those that nobody can send to any more. */
   check(): void {
     const { siblings, outside } = this.#waiting
-    const { app, table, busy } = this.#map
+    const { run, table, busy } = this.#map
     if (siblings > 0 && outside === 0 && siblings === table.live.size && !busy) this.#nobodySends() // B2
-    if (siblings + outside > 0) waitsOf(app).reckon()
-    else app.waits?.reckon()
+    if (siblings + outside > 0) waitsOf(run).reckon()
+    else run.waits?.reckon()
   }
 
   /** Nobody is left who could send: who waits alone completes, those that wait for each other fail. */
@@ -116,14 +119,8 @@ export class Siblings implements LiveSiblings {
     const { live, settled, total } = this.#map.table
     const queued = total === undefined || settled.size + live.size < total
     const alone = live.size === 1 && !queued
-    if (!alone && [...live.values()].some(({ app }) => canGoOn(app))) return
+    if (!alone && [...live.values()].some(({ mayWithdraw }) => mayWithdraw)) return
     const error = alone ? undefined : { reason: new NoSenderError([...live.keys()], queued) }
-    for (const { app } of [...live.values()]) app.waits?.releaseSiblings(error)
+    for (const branch of [...live.values()]) branch.releaseSiblings(error)
   }
-}
-
-/** Whether it may stop waiting without a message, and send one then. */
-function canGoOn({ waits }: LiveApp): boolean {
-  for (const wait of waits?.open ?? []) if (wait.withdrawable) return true
-  return false
 }

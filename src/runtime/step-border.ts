@@ -5,45 +5,47 @@ import { isInstance } from '../internal/guards.js'
 import { isOfStore, SerializationError } from '../persistence/errors.js'
 import { announce } from './announce.js'
 import { attemptAt } from './retrying.js'
-import { isRunBody } from './step.js'
+import { isRunBody, Step } from './step.js'
 import { giveBack } from './stored-messages.js'
-import type { LiveApp } from './tree.js'
+import type { LiveApp, LiveRun } from './tree.js'
 
 // Owns: how an attempt at a step begins and ends: its time, its events, its context and its permit, its error.
 // Does not own: what happens in between (take-step.ts, guarded-step.ts).
 
 /** An attempt begins. */
-export function startAttempt(app: LiveApp, node: PlanNode): void {
-  if (app.taken !== undefined) giveBack(app)
-  app.at = node
-  app.startedAt = app.hub.passed()
-  if (app.hears('step.start')) announce(app, { type: 'step.start', source: node.name, attempt: attemptNumber(app) })
+export function startAttempt(run: LiveRun, node: PlanNode): Step {
+  const { app } = run
+  if (run.taken !== undefined) giveBack(run)
+  const step = new Step(run, node)
+  run.attempt = step
+  if (app.hears('step.start')) announce(app, { type: 'step.start', source: node.name, attempt: step.attempt })
+  return step
 }
 
 /** The context dies with the attempt, and its permit is free. */
-export function closeStep(app: LiveApp): void {
-  app.step?.close()
-  app.step = undefined
-  app.permit?.leave()
+export function closeStep(run: LiveRun): void {
+  run.step?.close()
+  run.permit?.leave()
 }
 
 /** An attempt has ended without a commit. */
 export function endStep(
-  app: LiveApp,
+  run: LiveRun,
   node: PlanNode,
   status: 'failed' | 'cancelled',
   error: unknown,
   sequenceId?: number,
 ): void {
-  app.at = undefined
+  const { app } = run
+  const { attempt = attemptNumber(run), startedAt = app.hub.passed() } = run.attempt ?? {}
+  run.attempt = undefined
   if (!app.hears('step.end')) return
-  const durationMs = msSince(app.hub.clock, app.startedAt)
-  const attempt = attemptNumber(app)
+  const durationMs = msSince(app.hub.clock, startedAt)
   announce(app, { type: 'step.end', source: node.name, status, error, attempt, durationMs }, sequenceId)
 }
 
 /** 1 for the first attempt of a step. */
-export function attemptNumber({ attempts }: LiveApp): number {
+export function attemptNumber({ attempts }: LiveRun): number {
   return attempts === undefined ? 1 : attempts.failed + 1
 }
 
@@ -63,16 +65,16 @@ export const thrownBy = (error: unknown): unknown =>
  * The error of a run: what was thrown, told where.
  * @param told what the message says before what was thrown
  */
-export function wrap(app: LiveApp, node: PlanNode, thrown: unknown, told?: string): Error {
+export function wrap(run: LiveRun, node: PlanNode, thrown: unknown, told?: string): Error {
   if (located.has(thrown as object)) return thrown as ActionError
-  const where = app.where(node)
+  const where = run.app.where(node)
   if (isInstance(thrown, ContractError)) return thrown.locate(where)
   if (isInstance(thrown, InputError) && thrown.at !== undefined) return thrown
   if (isInstance(thrown, SerializationError)) return thrown.locate(node.subject, where)
   if (isInstance(thrown, ParallelError) || isOfStore(thrown)) return thrown
   const { body } = node.parts
   const ofAction = (isRunBody(body) ? body.policy.retry?.attempts : undefined) ?? 1
-  const error = new ActionError(node.subject, { ...where, ...attemptAt(app, ofAction) }, thrown, told)
+  const error = new ActionError(node.subject, { ...where, ...attemptAt(run, ofAction) }, thrown, told)
   if (told !== undefined) located.add(error)
   return error
 }

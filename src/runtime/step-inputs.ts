@@ -1,14 +1,14 @@
 import { type Inputs, NO_INPUTS, parseInputs } from '../action/inputs.js'
 import type { PlanNode } from '../graph/plan.js'
 import { isolate } from '../state/freeze.js'
-import type { RunOrder } from './order.js'
-import type { LiveApp } from './tree.js'
+import type { LiveApp, LiveRun } from './tree.js'
 
 // Owns: where the inputs of one attempt come from.
 // Does not own: what branches are given of them (branch-inputs.ts).
 
 /** What was given to a run, under what was bound over the graph, over the action, and to the state. */
-export function rawInputs(app: LiveApp, node: PlanNode, { inputs: given }: RunOrder): Inputs {
+export function rawInputs({ app, order }: LiveRun, node: PlanNode): Inputs {
+  const { inputs: given } = order
   const { bound, fromState } = node.parts
   if (!node.bindsInputs) return app.bound === NO_INPUTS ? given : { ...given, ...app.bound }
   const read = Object.entries(fromState).map(([name, key]) => [name, isolate(app.standing.state[key])] as const)
@@ -25,6 +25,6 @@ export function parsedInputs(app: LiveApp, node: PlanNode, raw: Inputs): Inputs 
 }
 
 /** The inputs of a further attempt: those of the first one, except what the state gives. */
-export function inputsAgain(app: LiveApp, node: PlanNode, order: RunOrder, first: Inputs): Inputs {
-  return Object.keys(node.parts.fromState).length === 0 ? first : parsedInputs(app, node, rawInputs(app, node, order))
+export function inputsAgain(run: LiveRun, node: PlanNode, first: Inputs): Inputs {
+  return Object.keys(node.parts.fromState).length === 0 ? first : parsedInputs(run.app, node, rawInputs(run, node))
 }

@@ -1,6 +1,6 @@
 import type { ActionArgs, ActionBody, RunBody } from '../action/action.js'
 import type { ActionContext } from '../action/context.js'
-import type { Inputs } from '../action/inputs.js'
+import { type Inputs, NO_INPUTS } from '../action/inputs.js'
 import type { PlanNode } from '../graph/plan.js'
 import { isThenable } from '../internal/guards.js'
 import type { State } from '../state/freeze.js'
@@ -8,26 +8,29 @@ import { createActionContext } from './action-context.js'
 import { Alarm } from './alarm.js'
 import { announce } from './announce.js'
 import type { Cancellation } from './cancellation.js'
-import type { LiveApp, LiveMap, LiveStep } from './tree.js'
+import type { LiveMap, LiveRun, LiveStep } from './tree.js'
 import { untilRoom } from './until-room.js'
 
-// Owns: one attempt at one action: its signal, its context, the pulling of its generator.
+// Owns: one attempt at one action, from its `step.start` to its `step.end`: its signal, its context, its generator.
 // Does not own: what becomes of the update.
 // S1  The signal and the context are made when first touched.
-// S2  After `close` the context does nothing.
+// S2  The context works while the code runs, from `enter` to `close`: what code does later touches nothing.
 // S3  A generator that is not exhausted is returned, and that is awaited.
+
+const NOTHING: State = Object.freeze({})
 
 /** One execution of one action. It is what `run` is called with. */
 export class Step implements LiveStep, ActionArgs<State, Inputs> {
-  readonly state: State
-  readonly inputs: Inputs
+  state: State = NOTHING
+  inputs: Inputs = NO_INPUTS
   readonly sequenceId: number
-  readonly #app: LiveApp
+  readonly startedAt: number
+  readonly #run: LiveRun
   readonly #node: PlanNode
   #controller: AbortController | undefined
   #context: ActionContext | undefined
   #cancellation: Cancellation | undefined
-  #open = true
+  #open = false
   /** The map that this step stands at, if it does. */
   map: LiveMap | undefined
   /** Which attempt at the step this is. */
@@ -35,13 +38,20 @@ export class Step implements LiveStep, ActionArgs<State, Inputs> {
   /** Rings when its time is over, or the time to end after that. */
   alarm: Alarm | undefined
 
-  constructor(app: LiveApp, node: PlanNode, state: State, inputs: Inputs) {
-    this.#app = app
+  constructor(run: LiveRun, node: PlanNode) {
+    const { app, attempts } = run
+    this.#run = run
     this.#node = node
+    this.sequenceId = app.standing.sequenceId + 1
+    this.attempt = attempts === undefined ? 1 : attempts.failed + 1
+    this.startedAt = app.hub.passed()
+  }
+
+  /** Its code begins. */
+  enter(state: State, inputs: Inputs): void {
     this.state = state
     this.inputs = inputs
-    this.sequenceId = app.standing.sequenceId + 1
-    this.attempt = app.attempts === undefined ? 1 : app.attempts.failed + 1
+    this.#open = true
   }
 
   get signal(): AbortSignal {
@@ -53,7 +63,7 @@ export class Step implements LiveStep, ActionArgs<State, Inputs> {
   }
 
   get context(): ActionContext {
-    this.#context ??= createActionContext(this.#app, this)
+    this.#context ??= createActionContext(this.#run, this)
     return this.#context
   }
 
@@ -63,7 +73,7 @@ export class Step implements LiveStep, ActionArgs<State, Inputs> {
 
   /** What the action reads, for code that runs beside or after it. */
   fresh(): State {
-    return this.#node.view(this.#app.standing.state)
+    return this.#node.view(this.#run.app.standing.state)
   }
 
   get node(): PlanNode {
@@ -77,8 +87,8 @@ export class Step implements LiveStep, ActionArgs<State, Inputs> {
     this.alarm?.clear()
     this.#limitGrace(cancellation.at)
     this.#controller?.abort(cancellation.reason)
-    this.#app.release?.()
-    this.#app.permit?.cancel() // what ends needs none
+    this.#run.release?.()
+    this.#run.permit?.cancel() // what ends needs none
   }
 
   /** Code that was given a time of its own to end is given up after it. */
@@ -86,13 +96,13 @@ export class Step implements LiveStep, ActionArgs<State, Inputs> {
     const { body } = this.#node.parts
     const graceMs = isRunBody(body) ? body.policy.graceMs : undefined
     if (graceMs === undefined) return
-    this.alarm = new Alarm(this.#app.hub.clock, since + graceMs, () => this.#app.abandon())
+    this.alarm = new Alarm(this.#run.app.hub.clock, since + graceMs, () => this.#run.abandon())
   }
 
   close(): void {
     this.#open = false
     this.alarm?.clear()
-    this.#app.waits?.drop(this)
+    this.#run.waits?.drop(this)
   }
 
   /** Runs plain code. The answer is what it returned, or a promise of it. */
@@ -103,13 +113,14 @@ export class Step implements LiveStep, ActionArgs<State, Inputs> {
   }
 
   async #drain(generator: AsyncGenerator<unknown, unknown, void>): Promise<unknown> {
+    const { app, order } = this.#run
     for (;;) {
       const { done, value } = await generator.next()
       if (done === true) return value
       if (this.#cancellation !== undefined) break
-      if (this.#app.hears('chunk')) announce(this.#app, { type: 'chunk', source: this.#node.name, chunk: value })
-      const room = this.#app.order?.room?.()
-      if (room !== undefined) await untilRoom(this.#app, room)
+      if (app.hears('chunk')) announce(app, { type: 'chunk', source: this.#node.name, chunk: value })
+      const room = order.room?.()
+      if (room !== undefined) await untilRoom(this.#run, room)
       if (this.#cancellation !== undefined) break
     }
     await generator.return(undefined) // S3

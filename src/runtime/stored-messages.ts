@@ -2,10 +2,11 @@ import type { Path } from '../action/context.js'
 import { type Delivery, type Message, type Received, sealMessage } from '../action/message.js'
 import type { Awaitable } from '../persistence/driver.js'
 import type { Journal } from '../persistence/journal.js'
-import { findBelow, sendDown } from './address.js'
-import { sendFromOutside } from './from-outside.js'
+import { findBelow } from './address.js'
+import { sendDown, sendFromOutside } from './from-outside.js'
 import { lifeOf, noteDown } from './noting.js'
-import type { LiveApp } from './tree.js'
+import { AppPlace } from './place.js'
+import type { LiveApp, LiveRun } from './tree.js'
 
 // Owns: messages until the step that took them commits; those from outside also in the store, from when they are sent.
 // Does not own: the mailbox (mailbox.ts), the row that they go with (persistence/journal.ts).
@@ -25,19 +26,20 @@ function storedMessage(message: Received, id: number): Received {
 }
 
 /** A step was handed a message: it is gone once the step commits. */
-export function messageTaken(app: LiveApp, message: Received | undefined): void {
+export function messageTaken(run: LiveRun, message: Received | undefined): void {
   if (message === undefined) return
-  app.taken ??= []
-  app.taken.push(message)
+  run.taken ??= []
+  run.taken.push(message)
   const id = storedIds.get(message)
-  if (id !== undefined) app.journal?.inbox.take(id)
+  if (id !== undefined) run.app.journal?.inbox.take(id)
 }
 
 /** The attempt that took messages has failed: they come first for the next one. */
-export function giveBack(app: LiveApp): void {
-  if (app.taken === undefined) return
-  app.mailbox.putBack(app.taken)
-  app.taken = undefined
+export function giveBack(run: LiveRun): void {
+  const { app } = run
+  if (run.taken === undefined) return
+  app.mailbox.putBack(run.taken)
+  run.taken = undefined
   app.journal?.inbox.untake()
 }
 
@@ -45,7 +47,8 @@ export function giveBack(app: LiveApp): void {
  * An action waits for a person: whoever looks into the store sees it, and what is sent there reaches it.
  * @returns what to call when it waits no more
  */
-export function tellWaiting(app: LiveApp, action: string, kinds: readonly string[]): () => void {
+export function tellWaiting(run: LiveRun, action: string, kinds: readonly string[]): () => void {
+  const { app } = run
   void noteDown(app, 'That an action waits', (journal) => journal.waits(action, kinds, lifeOf(app)))
   const { journal } = app
   const unwatch = journal?.scope.settings.watch.add({
@@ -55,7 +58,7 @@ export function tellWaiting(app: LiveApp, action: string, kinds: readonly string
   })
   return () => {
     unwatch?.()
-    if (app.cancellation === undefined) journal?.status.woke()
+    if (run.cancellation === undefined) journal?.status.woke()
   }
 }
 
@@ -64,13 +67,13 @@ export function tellWaiting(app: LiveApp, action: string, kinds: readonly string
  * for the next run.
  */
 export function storeAndSend(root: LiveApp, message: Message, path: string | Path | undefined): Awaitable<Delivery> {
-  const { app, map, key = '' } = path === undefined ? { app: root } : (findBelow(root, path) ?? {})
+  const place = path === undefined ? new AppPlace(root) : findBelow(root, path)
   const { kind, body } = sealMessage(message, undefined)
-  const posting = map?.kept?.post(key, { kind, body }) ?? app?.journal?.post(app.appId, { kind, body })
+  const posting = place?.post({ kind, body })
   if (posting === undefined) return sendFromOutside(root, message, path) // at once
   return posting.then((id) => {
     const deliver = (): Delivery => sendDown(root, storedMessage({ kind, body, from: '' }, id), path)
-    const delivery = app?.journal?.inbox.arrived({ id, kind, body }, deliver) ?? deliver()
-    return delivery === 'dropped' && app === root && !root.running ? 'queued' : delivery
+    const delivery = place?.posted({ id, kind, body }, deliver) ?? deliver()
+    return delivery === 'dropped' && place?.is(root) === true && !root.running ? 'queued' : delivery
   })
 }

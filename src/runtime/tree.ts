@@ -1,36 +1,32 @@
 import type { AnyActorRef } from 'xstate'
-import type { Path } from '../action/context.js'
 import type { Inputs } from '../action/inputs.js'
-import type { CancelAnswer, Delivery, Received } from '../action/message.js'
+import type { Received } from '../action/message.js'
 import type { Where } from '../errors.js'
 import type { Plan, PlanNode } from '../graph/plan.js'
-import type { AnyEvent, EventType } from '../lifecycle/events.js'
 import type { InterceptedStep } from '../lifecycle/interceptor.js'
 import type { Semaphore } from '../parallel/limit.js'
 import type { AnyResult } from '../parallel/results.js'
 import type { SettlePolicy } from '../parallel/settle.js'
-import type { BranchTask } from '../parallel/task.js'
 import type { Journal } from '../persistence/journal.js'
 import type { KeptBranches } from '../persistence/map-keeping.js'
 import type { State } from '../state/freeze.js'
-import type { Tracker } from '../tracking/tracker.js'
-import type { Alarm } from './alarm.js'
 import type { Attempts } from './attempts.js'
+import type { BranchHandle, BranchHost, WaitsFor } from './branch-handle.js'
 import type { Cancellation } from './cancellation.js'
-import type { Hub } from './hub.js'
+import type { EventSource } from './event-source.js'
 import type { Mailbox } from './mailbox.js'
 import type { Leak, RunEnd, RunOrder } from './order.js'
 import type { Permit } from './permit.js'
 import type { Standing } from './standing.js'
 
-// Owns: how the live parts of a tree know each other: an application stands at a step, a step may stand at a map, and
-// a map has applications below it. The parts themselves are in runner.ts, step.ts and map-runner.ts.
+// Owns: how the live parts of a tree are linked: an application has a run, a run an attempt at an action, an attempt may
+// stand at a map, and a map has applications below it. The parts are in application.ts, run.ts, step.ts, map-runner.ts.
 
 /** Where an application hangs below another one. */
 export interface Parent {
   readonly app: LiveApp
   /** The map that it is a branch of; undefined for one that an action made by hand. */
-  readonly map: LiveMap | undefined
+  readonly map: BranchHost | undefined
   readonly name: string
   readonly visit: number
   readonly key: string
@@ -51,75 +47,77 @@ export interface ChildSetup {
 /** What any application is made of. A root has no parent, and alone is given its tracker. */
 export type AppSetup = Omit<ChildSetup, 'parent'> & Partial<Pick<LiveApp, 'parent' | 'tracker'>>
 
-/** The live side of one application actor. */
-export interface LiveApp {
+/** The live side of one application actor: what it is, where it stands, and the run that goes on. */
+export interface LiveApp extends EventSource {
   readonly plan: Plan
-  readonly hub: Hub
   readonly parent: Parent | undefined
   /** Inputs that were bound over the whole graph. */
   readonly bound: Inputs
-  /** What it runs with when no run says otherwise. */
+  /** What it runs with when no run is given others. */
   readonly inputs: Inputs
   /** The shared limit that it is under. */
   readonly semaphore: Semaphore | undefined
-  /** Its books in a store, where it has a persister. */
+  /** Its journal in a store; undefined without a persister. */
   journal: Journal | undefined
   /** Open from when a branch is made; of another application while it runs. */
   mailbox: Mailbox
+  /** The same, undefined as long as nobody has asked for it. */
+  readonly mail: Mailbox | undefined
   readonly self: AnyActorRef
-  readonly appId: string
-  readonly path: Path
-  readonly running: boolean
-  /** True when some map above looks at what happens here. */
-  readonly watched: boolean
-  /** Records what happens here. */
-  readonly tracker: Tracker | undefined
-  /** Whether someone would hear an event of a type. Counts the event where nobody does. */
-  hears(type: EventType): boolean
   /** How often each action has committed, by its index. */
   readonly visits: number[]
-  /** Counts the runs. */
-  readonly epoch: number
-  readonly order: RunOrder | undefined
-  readonly cancellation: Cancellation | undefined
-  /** Code that this run gave up, here and below. */
-  readonly leaked: readonly Leak[]
   standing: Standing
-  step: LiveStep | undefined
-  /** The action that an attempt is under way at: from its `step.start` to its `step.end`. */
-  at: PlanNode | undefined
-  /** When the present attempt began: milliseconds on the clock that never goes back. */
-  startedAt: number
-  /** What interceptors were told of the present step, if there are any. */
-  told: InterceptedStep | undefined
-  permit: Permit | undefined
-  /** Set while it waits for whoever reads it: lets it go on. */
-  release: (() => void) | undefined
-  /** What this run has tried more than once; undefined until something failed. */
-  attempts: Attempts | undefined
-  /** Side effects that the step does once, by key. */
+  /** Side effects that its next step does once, by key: they outlive a run that failed there. */
   onces: Map<string, LiveEffect> | undefined
-  /** Messages that the present attempt took; those of one that failed, until the next begins. */
-  taken: Received[] | undefined
-  /** What it waits for, if it ever did. */
-  waits: LiveWaits | undefined
-  /** Applications that the current step made by hand, by their keys. */
-  subApps: Map<string, LiveApp> | undefined
-  /** Interceptors that are awaited: of its run, of its step, or of branches of its map. */
-  asked: Set<LiveAsking> | undefined
+  /** The run that goes on, or the last one; undefined before the first. */
+  readonly run: LiveRun | undefined
+  readonly running: boolean
   attach(self: AnyActorRef): void
   /** Makes an application below; its actor is made by whoever asked. */
   child(setup: ChildSetup): LiveApp
   where(node: PlanNode): Where
   /** Its first step starts now. */
   begun(): void
-  /** Runs until a halt, the end, a failure or a cancel. Never rejects. */
-  run(order?: RunOrder): Promise<RunEnd>
-  /** Runs as {@link LiveApp.run} does, and calls `ended` once. */
-  start(order: RunOrder, ended: (end: RunEnd) => void): void
-  /** Resolves when the run that goes on has ended. */
-  ended(): Promise<void>
-  /** Fires every signal below; the first cancel counts. Says nothing when nothing runs. */
+  /** Makes its next run, which takes the place of the last one. `ended` is called once. */
+  open(order: RunOrder, ended: (end: RunEnd) => void): LiveRun
+}
+
+/** One run of an application, from when it is made until its end is told. What belongs to it is gone with it. */
+export interface LiveRun {
+  readonly app: LiveApp
+  readonly order: RunOrder
+  /** `made` while interceptors are asked whether it may begin. What comes after `ended` changes nothing. */
+  readonly phase: 'made' | 'running' | 'ended'
+  /** Whether it goes on: asked after each wait, since it may have been given up meanwhile. */
+  readonly running: boolean
+  /** The first cancel that reached it. */
+  readonly cancellation: Cancellation | undefined
+  /** Code that was given up, here and below. */
+  readonly leaked: readonly Leak[]
+  /** The attempt that is under way: from its `step.start` to its `step.end`. */
+  attempt: LiveStep | undefined
+  /** The same while its code runs. */
+  readonly step: LiveStep | undefined
+  permit: Permit | undefined
+  /** Set while it waits for whoever reads it: lets it go on. */
+  release: (() => void) | undefined
+  /** What was tried more than once; undefined until something failed. */
+  attempts: Attempts | undefined
+  /** What interceptors were told of the present step, if there are any. */
+  told: InterceptedStep | undefined
+  /** Messages that the present attempt took; those of one that failed, until the next begins. */
+  taken: Received[] | undefined
+  /** What it waits for, if it ever did. */
+  waits: LiveWaits | undefined
+  /** Applications that the current step made by hand, by their keys. */
+  subApps: Map<string, LiveApp> | undefined
+  /** Interceptors that are awaited: of the run, of its step, or of branches of its map. */
+  asked: Set<LiveAsking> | undefined
+  /** Begins: runs until a halt, the end, a failure or a cancel. */
+  go(): void
+  /** Resolves when it has ended. */
+  over(): Promise<void>
+  /** Fires every signal below; the first cancel counts. Does nothing when nothing runs. */
   cancel(cancellation: Cancellation): void
   /** Gives up what still ignores its signal, and interceptors that are asked, here and below. */
   abandon(): void
@@ -153,6 +151,8 @@ export interface LiveStep {
   readonly sequenceId: number
   /** Which attempt it is; the first is 1. */
   readonly attempt: number
+  /** When it began: milliseconds on the clock that never goes back. */
+  readonly startedAt: number
   /** False once it has ended: its context then does nothing. */
   readonly open: boolean
   /** What the action reads, with copies of its own of what can be changed: for code beside `run`. */
@@ -164,22 +164,21 @@ export interface LiveStep {
 }
 
 /** The live side of one map actor. */
-export interface LiveMap {
+export interface LiveMap extends BranchHost {
   readonly app: LiveApp
+  /** The run whose step stands at the map. */
+  readonly run: LiveRun
   readonly step: LiveStep
   /** 1 at the first visit of the map action, 2 when a loop comes back to it … */
   readonly visit: number
   readonly policy: SettlePolicy
-  /** True when it has a `watch`. */
-  readonly watches: boolean
   /** True from when the last branch has ended. */
   readonly reducing: boolean
   readonly table: MapTable
-  readonly siblings: LiveSiblings
+  /** What all branches that live wait for. */
+  readonly waitsFor: WaitsFor
   /** What of its branches is stored, where they are. */
   readonly kept: KeptBranches<Journal> | undefined
-  /** Records its branches. */
-  readonly tracker: Tracker | undefined
   /** True while something goes on beside its branches: its source is pulled, its reducer runs, interceptors are asked. */
   readonly busy: boolean
   /** Whether a branch of this key lives, has settled, or waits in a source of known length. */
@@ -188,59 +187,24 @@ export interface LiveMap {
   queued(): Iterable<string>
   /** A branch waits for a person: another one may begin. */
   refill(): void
-  /** A branch runs its first step. */
-  branchStarted(key: string): void
   /** A child actor (a branch, or the reducer) is done. */
   childDone(key: string, output: unknown): void
   /** A child actor is in error. */
   childFailed(key: string, error: unknown): void
-  /** An event of a branch or of something below it, for `watch`. */
-  tell(event: AnyEvent, key: string, own: boolean): void
   cancelAll(): void
   /** True while it is not certain which branches had settled when the step was last tried. */
   readonly restoring: boolean
   /** Does something as soon as that is certain, before a branch starts. */
   whenRestored<T>(work: () => T): Promise<T>
-  /** Cancels one branch, also a queued one. Does nothing when it has settled. */
-  cancelBranch(key: string, cancellation: Cancellation): CancelAnswer
   /** Enough: cancels what has not settled, and reduces. */
   settleNow(): void
   abandon(): void
   stop(fault?: { readonly error: unknown }): void
 }
 
-/** Messages between the branches of one map. */
-export interface LiveSiblings {
-  /** @param to the receiver as events name it */
-  deliver(key: string, message: Received, to?: string): Delivery
-  /** @param from the key of the sender */
-  broadcast(message: Received, from: string): void
-  /** What all branches that live wait for. */
-  readonly waitsFor: WaitsFor
-  /** A branch waits, or waits no more. */
-  changed(before: WaitsFor, after: WaitsFor, app: LiveApp): void
-  /** Undefined where a branch whose wait has ended may go on, else a promise of that. */
-  turnOf(app: LiveApp): Promise<void> | undefined
-}
-
-/** One branch of a map while it lives. */
-export interface LiveBranch {
-  readonly task: BranchTask
-  readonly app: LiveApp
-  readonly actor: AnyActorRef
-  /** When it ran its first step, epoch milliseconds. */
-  startedAt: number | undefined
-  /** The same on the clock that never goes back; counted from the store where it began before a resume. */
-  begun: number
-  /** Rings when its time is over. */
-  alarm: Alarm | undefined
-  /** It has settled: lets go of all it holds. */
-  release(): void
-}
-
 /** What is known of the branches of one map: who lives, who has settled and how. */
 export interface MapTable {
-  readonly live: ReadonlyMap<string, LiveBranch>
+  readonly live: ReadonlyMap<string, BranchHandle>
   readonly settled: ReadonlyMap<string, Pick<AnyResult, 'status'>>
   /** The keys of branches that were cancelled one by one and have not ended. */
   readonly ending: ReadonlySet<string>
@@ -249,9 +213,6 @@ export interface MapTable {
   readonly failed: number
   readonly cancelled: number
 }
-
-/** What all that is left of an application waits for. `outside`: at least one part of it for a person. */
-export type WaitsFor = 'nothing' | 'siblings' | 'outside'
 
 /** One wait for a message that goes on. */
 export interface OpenWait {

@@ -1,6 +1,7 @@
 import type { EventType } from '../lifecycle/events.js'
-import { parentOf } from './identity.js'
-import type { LiveApp, LiveMap } from './tree.js'
+import type { EventSource } from './event-source.js'
+import { branchId, parentOf, pathAt } from './identity.js'
+import type { LiveMap } from './tree.js'
 
 // Owns: how something is told of a branch that is not made yet, or never is.
 
@@ -10,7 +11,11 @@ export function hearsOfBranch({ app, watches, tracker }: LiveMap, type: EventTyp
 }
 
 /** What stands for a branch that is not made: its events come from there. */
-export function unmade(map: LiveMap, key: string): LiveApp {
-  const { plan, standing } = map.app
-  return map.app.child({ plan, standing, parent: parentOf(map, key) })
+export function unmade(map: LiveMap, key: string): EventSource {
+  const { app, run, watches, tracker } = map
+  const parent = parentOf(map, key)
+  const { hub, standing } = app
+  const watched = watches || app.watched
+  const hears = (type: EventType): boolean => hearsOfBranch(map, type)
+  return { hub, standing, run, parent, watched, tracker, hears, appId: branchId(parent), path: pathAt(parent) }
 }

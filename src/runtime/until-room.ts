@@ -1,17 +1,17 @@
-import type { LiveApp } from './tree.js'
+import type { LiveRun } from './tree.js'
 
 /**
- * Waits for the reader that paces an application. Released by the reader, or by a cancel of the application: whoever
+ * Waits for the reader that paces a run. Released by the reader, or by a cancel of the run: whoever
  * is cancelled must not depend on somebody who may have stopped reading.
  */
-export function untilRoom(app: LiveApp, room: Promise<void>): Promise<undefined> {
+export function untilRoom(run: LiveRun, room: Promise<void>): Promise<undefined> {
   return new Promise((resolve) => {
     const go = (): void => {
-      if (app.release === go) app.release = undefined
+      if (run.release === go) run.release = undefined
       resolve(undefined)
     }
-    app.release = go
+    run.release = go
     void room.then(go)
-    if (app.cancellation !== undefined) go()
+    if (run.cancellation !== undefined) go()
   })
 }

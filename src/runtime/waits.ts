@@ -1,13 +1,15 @@
-import type { LiveApp, LiveStep, LiveWaits, OpenWait, WaitsFor } from './tree.js'
+import type { WaitsFor } from './branch-handle.js'
+import type { PendingMessage } from './pending.js'
+import type { LiveApp, LiveRun, LiveStep, LiveWaits, OpenWait } from './tree.js'
 
-// Owns: what one application waits for, counted, and what follows for the applications and maps above it.
+// Owns: what one run waits for, counted, and what follows for the applications and maps above it.
 // Does not own: a wait itself (message-wait.ts), the counts of a map (siblings.ts).
 // W1  A change costs a few additions for each application above, whatever its number of branches.
 // W2  An action that waits counts as waiting, whatever else it may do meanwhile: nobody can see that.
 
-/** The waits of one application. Made when it first waits, or something below it does. */
+/** The waits of one run. Made when it first waits, or something below it does. */
 class Waits implements LiveWaits {
-  readonly #app: LiveApp
+  readonly #run: LiveRun
   readonly #open = new Set<OpenWait>()
   #outside = 0
   /** What {@link Waits.reckon} last found. */
@@ -17,8 +19,8 @@ class Waits implements LiveWaits {
   /** Told of each change of the level. */
   changed: (() => void) | undefined
 
-  constructor(app: LiveApp) {
-    this.#app = app
+  constructor(run: LiveRun) {
+    this.#run = run
   }
 
   get open(): ReadonlySet<OpenWait> {
@@ -55,11 +57,12 @@ class Waits implements LiveWaits {
     const after = this.#found()
     if (before === after) return
     this.level = after
-    const { self, parent, cancellation } = this.#app
+    const { app, cancellation } = this.#run
+    const { self, parent } = app
     if (cancellation === undefined) self.send({ type: 'teasel.waits', waiting: after !== 'nothing' })
-    if (parent?.map !== undefined) parent.map.siblings.changed(before, after, this.#app)
-    else if (parent !== undefined) {
-      const above = waitsOf(parent.app)
+    if (parent?.map !== undefined) parent.map.waitsChanged(parent.key, before, after)
+    else if (parent?.app.run !== undefined) {
+      const above = waitsOf(parent.app.run)
       above.below.waiting += Number(after === 'outside') - Number(before === 'outside')
       above.reckon()
     }
@@ -67,9 +70,9 @@ class Waits implements LiveWaits {
   }
 
   #found(): WaitsFor {
-    const { cancellation, step } = this.#app
+    const { cancellation, step } = this.#run
     if (cancellation !== undefined || step === undefined) return 'nothing'
-    if (step.map !== undefined) return step.map.siblings.waitsFor
+    if (step.map !== undefined) return step.map.waitsFor
     const { running, awaited, waiting } = this.below
     if (running > waiting) return 'nothing'
     if (this.#outside > 0 || (awaited > 0 && waiting > 0)) return 'outside'
@@ -77,8 +80,25 @@ class Waits implements LiveWaits {
   }
 }
 
-/** The waits of an application, made when first asked for. */
-export function waitsOf(app: LiveApp): LiveWaits {
-  app.waits ??= new Waits(app)
-  return app.waits
+/** The waits of a run, made when first asked for. */
+export function waitsOf(run: LiveRun): LiveWaits {
+  run.waits ??= new Waits(run)
+  return run.waits
+}
+
+/** Whether a run may stop waiting by itself, without a message. */
+export function mayWithdraw(run: LiveRun | undefined): boolean {
+  for (const wait of run?.waits?.open ?? []) if (wait.withdrawable) return true
+  return false
+}
+
+/** Who waits for a message from outside, in an application and below it, in the order of branches. */
+export function* pendingIn(app: LiveApp): Generator<PendingMessage, void, void> {
+  for (const { from, kinds, since, step } of app.run?.waits?.open ?? []) {
+    if (from !== 'outside') continue
+    const { path, appId, standing } = app
+    yield { path, action: step.node.name, kinds, appId, sequenceId: standing.sequenceId + 1, since }
+  }
+  for (const branch of app.run?.step?.map?.table.live.values() ?? []) yield* branch.pending()
+  for (const below of app.run?.subApps?.values() ?? []) yield* pendingIn(below)
 }

@@ -3,8 +3,9 @@ import { isThenable } from '../internal/guards.js'
 import type { AnyEvent } from '../lifecycle/events.js'
 import type { BranchStatus, CompiledWatch } from '../parallel/watch.js'
 import { reportFault } from './announce.js'
+import type { BranchHandle } from './branch-handle.js'
 import { createCancellation } from './cancellation.js'
-import type { LiveBranch, LiveMap } from './tree.js'
+import type { LiveMap } from './tree.js'
 
 interface Told {
   readonly key: string
@@ -18,12 +19,10 @@ export class Watcher {
   #given: object = {}
   readonly #map: LiveMap
   readonly #control: object
-  readonly #epoch: number
 
   constructor(watch: CompiledWatch, map: LiveMap) {
     this.#watch = watch
     this.#map = map
-    this.#epoch = map.app.epoch
     const cancel = (keys: string | readonly string[], reason?: unknown): void => {
       for (const key of typeof keys === 'string' ? [keys] : keys)
         map.cancelBranch(key, createCancellation('watch', 'watch', map.app.hub.passed(), reason))
@@ -52,8 +51,8 @@ export class Watcher {
 
   /** It threw, or what it promised failed. */
   #fault(error: unknown): void {
-    const { app, step } = this.#map
-    reportFault(app, `watch of "${step.node.name}"`, error, this.#epoch)
+    const { app, run, step } = this.#map
+    reportFault(app, `watch of "${step.node.name}"`, error, run.running)
   }
 
   /** The branches by key; looked up only as far as `watch` asks. */
@@ -84,10 +83,10 @@ export class Watcher {
   }
 }
 
-function statusOf({ startedAt, app }: LiveBranch): BranchStatus {
-  if (app.waits !== undefined && app.waits.level !== 'nothing') return 'waiting'
+function statusOf({ startedAt, waitsFor, isRetrying }: BranchHandle): BranchStatus {
+  if (waitsFor !== 'nothing') return 'waiting'
   if (startedAt === undefined) return 'queued'
-  return app.attempts?.waiting === true ? 'retrying' : 'running'
+  return isRetrying ? 'retrying' : 'running'
 }
 
 function translate(event: AnyEvent, key: string, own: boolean): object | undefined {

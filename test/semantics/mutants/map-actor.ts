@@ -15,8 +15,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'settles a branch a second time when it is told again that it is done',
     file: 'runtime/map-runner.ts',
-    from: '    if (live !== undefined) this.#settle(key, endingOf(live.app)) // M2',
-    to: `    if (live !== undefined) this.#settle(key, endingOf(live.app))
+    from: '    if (result !== undefined) this.#settle(key, result) // M2',
+    to: `    if (result !== undefined) this.#settle(key, result)
     else if (this.table.settled.has(key)) {
       const { index } = this.table.settled.get(key) as { index: number }
       const past = { inputs: {}, attempts: 1, endedAt: 0, state: {} }
@@ -40,7 +40,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'lets a later cancel replace the first one',
-    file: 'runtime/runner.ts',
+    file: 'runtime/run.ts',
     from: 'if (this.cancellation !== undefined || (!this.running',
     to: 'if ((!this.running',
     caughtBy: ['the first cancel counts'],
@@ -70,7 +70,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'counts a branch as done that was cancelled after its first step',
     file: 'runtime/map-outcome.ts',
     from: '  if (cancellation === undefined || attempts?.branchRecovered === true)',
-    to: '  if (cancellation === undefined || attempts?.branchRecovered === true || standing.sequenceId >= 0)',
+    to: '  if (cancellation === undefined || attempts?.branchRecovered === true || app.standing.sequenceId >= 0)',
     caughtBy: ['a cancelled branch is never done'],
   },
   {

@@ -1,0 +1,119 @@
+import { type Path, printPath } from '../action/context.js'
+import { type Inputs, NO_INPUTS } from '../action/inputs.js'
+import type { Where } from '../errors.js'
+import type { Plan, PlanNode } from '../graph/plan.js'
+import { createId } from '../internal/ids.js'
+import type { EventType } from '../lifecycle/events.js'
+import type { Semaphore } from '../parallel/limit.js'
+import type { Journal } from '../persistence/journal.js'
+import type { AnyActorRef } from './create-actor.js'
+import type { Hub } from './hub.js'
+import { branchId, pathAt } from './identity.js'
+import { Mailbox } from './mailbox.js'
+import type { RunEnd, RunOrder } from './order.js'
+import { Run } from './run.js'
+import type { Standing } from './standing.js'
+import type { AppSetup, ChildSetup, LiveApp, Parent } from './tree.js'
+
+// Owns: what an application is, whichever run goes on: its identity, its place in the tree, where it stands.
+// Does not own: a run (run.ts), the actor's snapshot (application-logic.ts).
+// A1  One run at a time. The next one takes the place of the last, so that nothing of a run outlives it here.
+// A2  The standing is replaced as a whole: by a commit, where a store has it otherwise, or by a branch's fallback.
+
+export class Application implements LiveApp {
+  readonly plan: Plan
+  readonly hub: Hub
+  readonly parent: Parent | undefined
+  readonly bound: Inputs
+  readonly inputs: Inputs
+  readonly semaphore: Semaphore | undefined
+  journal: Journal | undefined
+  readonly watched: boolean
+  readonly tracker: LiveApp['tracker']
+  readonly visits: number[] = []
+  standing: Standing
+  onces: LiveApp['onces']
+  run: Run | undefined
+  mail: Mailbox | undefined
+  #self: AnyActorRef | undefined
+  #appId: string | undefined
+  #path: Path | undefined
+  #begun = false
+
+  constructor(setup: AppSetup, hub: Hub) {
+    this.plan = setup.plan
+    this.hub = hub
+    this.standing = setup.standing
+    this.parent = setup.parent
+    this.bound = setup.bound ?? NO_INPUTS
+    this.inputs = setup.inputs ?? NO_INPUTS
+    this.semaphore = setup.semaphore
+    this.journal = setup.journal
+    this.#appId = setup.appId
+    const above = setup.parent
+    this.watched = above !== undefined && (above.map?.watches === true || above.app.watched)
+    this.tracker = above === undefined ? setup.tracker : (above.map ?? above.app).tracker
+  }
+
+  attach(self: AnyActorRef): void {
+    this.#self = self
+  }
+
+  child(setup: ChildSetup): LiveApp {
+    return new Application(setup, this.hub)
+  }
+
+  get self(): AnyActorRef {
+    if (this.#self === undefined) throw new TypeError('The application has no actor yet.')
+    return this.#self
+  }
+
+  get running(): boolean {
+    return this.run?.running === true
+  }
+
+  /** A branch has one before it runs; any other application while it runs. */
+  get mailbox(): Mailbox {
+    const phase = this.run?.phase ?? 'made'
+    this.mail ??= new Mailbox(phase === 'ended' || (phase === 'made' && this.parent?.map === undefined))
+    return this.mail
+  }
+
+  set mailbox(mailbox: Mailbox) {
+    this.mail = mailbox
+  }
+
+  /** Of a branch: a stable hash of where it hangs (made when asked for). Else given, or random. */
+  get appId(): string {
+    if (this.#appId !== undefined) return this.#appId
+    const { parent } = this
+    this.#appId = parent === undefined ? createId() : branchId(parent)
+    return this.#appId
+  }
+
+  get path(): Path {
+    this.#path ??= this.parent === undefined ? [] : pathAt(this.parent)
+    return this.#path
+  }
+
+  where(node: PlanNode): Where {
+    return { action: node.name, sequenceId: this.standing.sequenceId + 1, path: printPath(this.path) }
+  }
+
+  hears(type: EventType): boolean {
+    if (this.watched || this.tracker !== undefined || this.hub.hears(type)) return true
+    this.hub.skip()
+    return false
+  }
+
+  begun(): void {
+    if (this.#begun) return
+    this.#begun = true
+    this.parent?.map?.branchStarted(this.parent.key)
+  }
+
+  open(order: RunOrder, ended: (end: RunEnd) => void): Run {
+    this.run = new Run(this, order, ended)
+    return this.run
+  }
+}
