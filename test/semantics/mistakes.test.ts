@@ -112,7 +112,7 @@ const mistakes: readonly Mistake[] = [
     says: 'The graph has a fault:\n  entrypoint: There is no action "stop". Did you mean "step"?',
   },
   {
-    mistake: 'an initial state that lacks what the entrypoint reads',
+    mistake: 'an initial state that lacks a read of the entrypoint',
     make: () => createApplication(graphOf(echo), { entrypoint: 'step', state: {} as { prompt: string } }),
     says: 'The graph has a fault:\n  state: "step" reads "prompt", which no action writes. Give it in the initial state.',
   },
@@ -211,7 +211,7 @@ const mistakes: readonly Mistake[] = [
     says: 'Action "grow" (step 0) does not fit the schema: n: Too big: expected number to be <=3.',
   },
   {
-    mistake: 'a schema that answers with a promise',
+    mistake: 'a schema that returns a promise',
     make: () => {
       const kit = defineState(z.object({ n: z.number().refine(async () => true) }))
       const grow = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 5 }) })
@@ -239,7 +239,7 @@ const mistakes: readonly Mistake[] = [
     says: `Action "step" (step 0) chose no transition: the condition "enough answers" (step → other) threw: Cannot read properties of undefined (reading 'x')`,
   },
   {
-    mistake: 'a condition that answers with a promise',
+    mistake: 'a condition that returns a promise',
     make: () => {
       const graph = loose.graph({
         actions: { step: echo, other: echo },
@@ -296,7 +296,7 @@ const mistakes: readonly Mistake[] = [
     says: 'Action "step" (step 0): states gave an entry with the option "kee". Did you mean "key"?',
   },
   {
-    mistake: 'an entry that is no action',
+    mistake: 'an entry that is not an action',
     make: () =>
       runOf(
         loose.mapActions({
@@ -399,12 +399,12 @@ const mistakes: readonly Mistake[] = [
     says: 'An action needs run: ({ state }) => update.',
   },
   {
-    mistake: 'no record of options',
+    mistake: 'options that are not a record',
     make: () => loose.action('ask' as never),
     says: 'action takes a record of options, not "ask". Known options: "reads", "writes", "inputs", "tags", "name", "run", "retry", "timeoutMs", "fallback", "graceMs".',
   },
   {
-    mistake: 'reads that is no list',
+    mistake: 'reads that is not a list',
     make: () => plain({ reads: 'prompt' }),
     says: 'reads is "prompt". It takes a list of state keys.',
   },
@@ -424,12 +424,12 @@ const mistakes: readonly Mistake[] = [
     says: 'writes holds "", which cannot be the name of a state key.',
   },
   {
-    mistake: 'tags that is no list',
+    mistake: 'tags that is not a list',
     make: () => plain({ tags: 'slow' }),
     says: 'tags is "slow". It takes a list of texts.',
   },
   {
-    mistake: 'an input that is no schema',
+    mistake: 'an input that is not a schema',
     make: () => plain({ inputs: { model: 'string' } }),
     says: 'The input "model" takes a Standard Schema, not "string". type<T>() makes one without validation.',
   },
@@ -484,7 +484,7 @@ const mistakes: readonly Mistake[] = [
     says: 'defineState has no option "default". Did you mean "defaults"?',
   },
   {
-    mistake: 'a state that is no schema',
+    mistake: 'a state that is not a schema',
     make: () => defineState({ n: 'number' } as never),
     says: 'The state key "n" takes a Standard Schema, not "number". type<T>() makes one without validation.',
   },
@@ -494,7 +494,7 @@ const mistakes: readonly Mistake[] = [
     says: 'An interceptor has no option "beforeSteps". Did you mean "beforeStep"?',
   },
   {
-    mistake: 'interceptors that is no list',
+    mistake: 'interceptors that is not a list',
     make: () => appOf(echo, { interceptors: { beforeStep() {} } }),
     says: 'interceptors is an object. It takes a list.',
   },
@@ -509,7 +509,7 @@ const mistakes: readonly Mistake[] = [
     says: 'retry has no option "attempt". Did you mean "attempts"?',
   },
   {
-    mistake: 'a fallback that is no function',
+    mistake: 'a fallback that is not a function',
     make: () => plain({ fallback: {} }),
     says: 'fallback is an object; it takes a function: ({ error }) => update.',
   },
@@ -540,12 +540,12 @@ const mistakes: readonly Mistake[] = [
     says: 'Action "step" (step 0): tasks gave null. Make each with task({ action, state, inputs, key }).',
   },
   {
-    mistake: 'extras of an entry that are no record',
+    mistake: 'extras of an entry that are not a record',
     make: () => runOf(map({ states: [[{ prompt: '' }, 'x']] })),
     says: 'Action "step" (step 0): states gave an array of 2. An entry is the thing, or [thing, { key, inputs, retry, timeoutMs, fallback, graceMs }].',
   },
   {
-    mistake: 'inputs of an entry that are no record',
+    mistake: 'inputs of an entry that are not a record',
     make: () => runOf(map({ states: [[{ prompt: '' }, { inputs: 'x' }]] })),
     says: 'Action "step" (step 0): states gave an entry whose inputs are "x". Inputs are a record.',
   },
@@ -600,7 +600,7 @@ const mistakes: readonly Mistake[] = [
     says: 'The graph has 2 faults:\n  onError.echo: There is no action "eco" to go to. Did you mean "echo"?\n  onError.ech: There is no action "ech". Did you mean "echo"?',
   },
   {
-    mistake: 'a condition joined with what is none',
+    mistake: 'a condition combined with another value',
     make: () => and({ n: 1 }, true as never),
     says: 'A condition is true. It takes ({ state }) => boolean, or a record of the values of keys.',
   },
@@ -610,7 +610,7 @@ const mistakes: readonly Mistake[] = [
     says: 'The graph has a fault:\n  entrypoint: It must name the first action. Known actions: "step".',
   },
   {
-    mistake: 'an initial state that is no record',
+    mistake: 'an initial state that is not a record',
     make: () => appOf(echo, { state: 'p' }),
     says: 'The initial state is "p". It takes a plain object of state keys.',
   },
@@ -642,7 +642,7 @@ const mistakes: readonly Mistake[] = [
     says: 'A sub-graph needs reduce: ({ branch }) => update.',
   },
   {
-    mistake: 'a sub-graph whose state is none',
+    mistake: 'a sub-graph whose state is not a record',
     make: () => runOf(sub({ state: () => 'p' })),
     says: 'Action "step" (step 0): state gave "p". It must return the whole state to start on.',
   },
@@ -690,7 +690,7 @@ const mistakes: readonly Mistake[] = [
     says: 'Action "step" (step 0): states gave an array of 3. An entry is the thing, or [thing, { key, inputs, retry, timeoutMs, fallback, graceMs }].',
   },
   {
-    mistake: 'a key that is no text',
+    mistake: 'a key that is not a string',
     make: () => runOf(map({ states: [[{ prompt: '' }, { key: 1 }]] })),
     says: 'Action "step" (step 0): states gave an entry with the key 1. A key is a string.',
   },
@@ -700,7 +700,7 @@ const mistakes: readonly Mistake[] = [
     says: 'Action "step" (step 0): states gave an invalid entry: timeoutMs is -1; it takes a number of milliseconds above 0.',
   },
   {
-    mistake: 'an entry that is no update',
+    mistake: 'an entry that is not an update',
     make: () => runOf(map({ states: ['a'] })),
     says: `Action "step" (step 0): states gave "a" where an update of the branch's state belongs. Give a plain object.`,
   },
@@ -725,7 +725,7 @@ const mistakes: readonly Mistake[] = [
     says: 'This is not a limit. Make one with createLimit(n).',
   },
   {
-    mistake: 'a concurrency that is no number',
+    mistake: 'a concurrency that is not a number',
     make: () => map({ concurrency: 'many' }),
     says: 'concurrency is "many"; it takes a whole number above 0, or Infinity.',
   },
@@ -750,7 +750,7 @@ const mistakes: readonly Mistake[] = [
     says: `Map action "step" cannot settle as 'any': there is no branch.`,
   },
   {
-    mistake: 'tasks of what has none',
+    mistake: 'tasks of an action that is not a map',
     make: async () => {
       for await (const _ of tasksOf(echo, { state: { prompt: '' } })) break
     },
@@ -773,7 +773,7 @@ const mistakes: readonly Mistake[] = [
     says: 'The application is already running. Await or cancel the current run, or make another application for parallel work.',
   },
   {
-    mistake: 'running what was disposed of',
+    mistake: 'running a disposed application',
     make: async () => {
       const app = appOf(echo)
       await app[Symbol.asyncDispose]()
@@ -782,7 +782,7 @@ const mistakes: readonly Mistake[] = [
     says: 'The application is disposed. Make a new one.',
   },
   {
-    mistake: 'running what was stopped',
+    mistake: 'running a stopped application',
     make: async () => {
       const app = appOf(echo)
       app.actor.stop()
@@ -840,7 +840,7 @@ const mistakes: readonly Mistake[] = [
     says: 'The step of "step" has ended, and its context with it. Make the application while the step runs.',
   },
   {
-    mistake: 'a parent that is no context',
+    mistake: 'a parent that is not a context',
     make: () => appOf(echo, { parent: {} }),
     says: 'parent takes the context that an action was given.',
   },
@@ -859,7 +859,7 @@ const mistakes: readonly Mistake[] = [
     says: 'Action "step" failed (step 0): The action "step" has made an application with the key "sub" in this step already. Give each a key of its own.',
   },
   {
-    mistake: 'an application with a parent and what it shares with it',
+    mistake: 'an application with a parent and options of the parent',
     make: () =>
       runOf(
         plain({
@@ -954,7 +954,7 @@ const mistakes: readonly Mistake[] = [
     says: 'stream: there is no action "stpe". Did you mean "step"?',
   },
   {
-    mistake: 'a filter that is no list, or an empty one',
+    mistake: 'a filter that is not a list, or an empty one',
     make: () => looseReader().stream({ keys: [] }),
     says: 'stream: keys takes a list with at least one name. Leave it out for all.',
   },
@@ -964,7 +964,7 @@ const mistakes: readonly Mistake[] = [
     says: 'events: no event has both a branch key and depth 0. Leave out keys, or give a depth of at least 1.',
   },
   {
-    mistake: 'events wanted that are about no action, of one action',
+    mistake: 'events without an action, filtered by action',
     make: () => looseReader().stream({ include: ['run.end', 'fault'], actions: ['step'] }),
     says: 'stream: "run.end" and "fault" never have an action, so no event matches both include and actions. Leave one out.',
   },

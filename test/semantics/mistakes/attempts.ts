@@ -79,7 +79,7 @@ export const mistakesWithAttempts: readonly Mistake[] = [
     says: 'Action "act" (step 0) was not tried again: retry.when returned a Promise. It must return true or false, synchronously.',
   },
   {
-    mistake: 'a retry.delayMs that answers a text',
+    mistake: 'a retry.delayMs that returns a string',
     make: () => fails({ attempts: 2, delayMs: () => '5' }),
     says: 'Action "act" (step 0) was not tried again: retry.delayMs returned "5". It must return milliseconds, 0 or more, synchronously.',
   },

@@ -74,7 +74,7 @@ export const mistakesWithDurability: readonly Mistake[] = [
     says: 'Map action "map" cannot settle as \'all\': 1 of 1 branches failed: "leaf". First: Action "leaf" (step 0, branch map/leaf): once.value is a Reply, which cannot be stored. State holds plain objects, arrays, primitives, Date, Map, Set, bytes, Error and registered classes; list keys that are not to be stored in transient.',
   },
   {
-    mistake: 'resuming what has no name',
+    mistake: 'resuming without an appId',
     make: () => resumeOrCreate(graph, { entrypoint: 'add', state: { n: 0 }, persister: memoryPersister() } as never),
     says: 'appId is undefined. resumeOrCreate needs the id of the stored application.',
   },
@@ -127,7 +127,7 @@ export const mistakesWithDurability: readonly Mistake[] = [
     says: 'Application "app" is stored, and is no branch of another one. Give what is made below another application an appId of its own, or none.',
   },
   {
-    mistake: 'saving what has no persister',
+    mistake: 'saving without a persister',
     make: () => createApplication(graph, { entrypoint: 'add', state: { n: 0 } }).save(),
     says: 'save needs a persister. Pass one to createApplication.',
   },
@@ -137,7 +137,7 @@ export const mistakesWithDurability: readonly Mistake[] = [
     says: 'rewind: no step 3 of the application "app" is stored. Look at persister.steps({ appId }).',
   },
   {
-    mistake: 'rewinding a branch whose map is over',
+    mistake: 'rewinding a branch whose map has ended',
     make: async () => {
       const { persister } = await mapped()
       await rewind({ persister, appId: BRANCH, sequenceId: 0 })

@@ -45,12 +45,12 @@ export const mistakesWithFailures: readonly Mistake[] = [
     says: 'Action "step" failed (step 0): an object',
   },
   {
-    mistake: 'an action that throws an error whose message is no text',
+    mistake: 'an action that throws an error whose message is not a string',
     make: () => runOf(throwing(nameless)),
     says: 'Action "step" failed (step 0): an Error',
   },
   {
-    mistake: 'an action that throws what cannot be read',
+    mistake: 'an action that throws an unreadable value',
     make: () => runOf(throwing(gone.proxy)),
     says: 'Action "step" failed (step 0): an object that cannot be read',
   },
@@ -75,7 +75,7 @@ export const mistakesWithFailures: readonly Mistake[] = [
     says: 'Map action "step" cannot settle as \'all\': 1 of 1 branches failed: "a". First: Action "step" failed (step 0, branch step/a): an object',
   },
   {
-    mistake: 'a fallback that throws what cannot be read',
+    mistake: 'a fallback that throws an unreadable value',
     make: () =>
       runOf(
         kit.action({
@@ -92,7 +92,7 @@ export const mistakesWithFailures: readonly Mistake[] = [
     says: 'Action "step" failed (step 0): an object (and its fallback failed: an object that cannot be read)',
   },
   {
-    mistake: 'a condition that throws what cannot be read',
+    mistake: 'a condition that throws an unreadable value',
     make: () => {
       const next = kit.action({ reads: [], writes: ['n'], run: () => ({ n: 1 }) })
       const when = (): never => {
@@ -104,7 +104,7 @@ export const mistakesWithFailures: readonly Mistake[] = [
     says: 'Action "one" (step 0) chose no transition: the condition "condition" (one → two) threw: an object that cannot be read',
   },
   {
-    mistake: 'a registered class that is saved as what cannot be stored',
+    mistake: 'a registered class that is saved as an unstorable value',
     make: () =>
       runOf(kit.action({ reads: [], writes: ['held'], run: () => ({ held: new Ticket() }) }), {
         persister: memoryPersister(),

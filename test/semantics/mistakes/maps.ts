@@ -21,12 +21,12 @@ export const mistakesWithMaps: readonly Mistake[] = [
     says: 'limit.resize is 0; it takes a whole number above 0, or Infinity.',
   },
   {
-    mistake: 'a concurrency that is no number of branches',
+    mistake: 'a concurrency that is not a number of branches',
     make: () => map({ concurrency: Number.NaN }),
     says: 'concurrency is NaN; it takes a whole number above 0, or Infinity.',
   },
   {
-    mistake: 'a watch that is no function',
+    mistake: 'a watch that is not a function',
     make: () => map({ watch: 'all' }),
     says: 'watch is "all". It takes a function, ({ event, branches }) => { … }, or { memory: () => value, on: ({ event, memory }) => { … } }.',
   },
@@ -36,17 +36,17 @@ export const mistakesWithMaps: readonly Mistake[] = [
     says: 'watch is an object. It takes a function, ({ event, branches }) => { … }, or { memory: () => value, on: ({ event, memory }) => { … } }.',
   },
   {
-    mistake: 'a grace period of an action that is no time',
+    mistake: 'a grace period of an action that is not a duration',
     make: () => loose.action({ reads: [], writes: [], graceMs: Number.NaN, run: () => ({}) }),
     says: 'graceMs is NaN; it takes milliseconds, 0 or more.',
   },
   {
-    mistake: 'a grace period of an entry that is no time',
+    mistake: 'a grace period of an entry that is not a duration',
     make: () => runOf(map({ actions: () => [[keep, { graceMs: 'soon' }]] })),
     says: 'Action "step" (step 0): actions gave an invalid entry: graceMs is "soon"; it takes milliseconds, 0 or more.',
   },
   {
-    mistake: 'a name of an action that is no text',
+    mistake: 'a name of an action that is not a string',
     make: () => loose.action({ reads: [], writes: [], name: 7, run: () => ({}) }),
     says: 'name is 7. It takes a non-empty string.',
   },

@@ -43,7 +43,7 @@ export const mistakesWithRecords: readonly Mistake[] = [
     says: 'The name of an action holds half a character (U+DF89), which cannot be stored: "\\udf89". text.toWellFormed() makes a text whole.',
   },
   {
-    mistake: 'looking for an application that no store can name',
+    mistake: 'loading an application by an invalid name',
     make: () => memoryPersister().load({ appId: '\ud800' }),
     says: 'An appId holds half a character (U+D800), which cannot be stored: "\\ud800". text.toWellFormed() makes a text whole.',
   },
@@ -68,7 +68,7 @@ export const mistakesWithRecords: readonly Mistake[] = [
     says: 'The value is an instance of "price", which cannot be read. Register the class before it is read: registerClass("price", …).',
   },
   {
-    mistake: 'decoding what encode never gave',
+    mistake: 'decoding data that encode did not produce',
     make: () => decode('{"big":{"$":"bigint","v":"many"}}'),
     says: 'This is not what encode gave: Cannot convert many to a BigInt',
   },

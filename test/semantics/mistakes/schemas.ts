@@ -72,7 +72,7 @@ export const mistakesWithSchemas: readonly Mistake[] = [
     says: 'The defaults do not fit the schema: at: Invalid input: expected string, received number.',
   },
   {
-    mistake: 'a key whose schema answers with a promise',
+    mistake: 'a key whose schema returns a promise',
     make: () => {
       const slow = defineState({ n: z.number().refine(async () => true) })
       const step = slow.action({ reads: ['n'], writes: ['n'], run: () => ({ n: 2 }) })
@@ -130,7 +130,7 @@ export const mistakesWithSchemas: readonly Mistake[] = [
     says: 'What is stored of application "a" does not fit the schema: n: Too big: expected number to be <=1. Rewind it with a patch that fits, or raise version and mend it in migrate. Nothing was run.',
   },
   {
-    mistake: 'a graph below a map whose later action reads what nothing gives',
+    mistake: 'a graph below a map whose later action reads a key that nothing sets',
     make: () => {
       const loose = defineState<{ n: number; log: string[] }>()
       const begin = loose.action({ reads: ['n'], writes: [], run: () => ({}) })

@@ -78,7 +78,7 @@ export const mistakesWithValues: readonly Mistake[] = [
     says: `The initial state would put the key Symbol(id) into the state at value.part. ${HOLDS}`,
   },
   {
-    mistake: 'a condition on what state cannot hold',
+    mistake: 'a condition on a value that state cannot hold',
     make: () => when(new Map([['price', new Money()]])),
     says: 'The graph has a fault:\n  transitions.stay: Its when compares value.get("price") with a Money, which state cannot hold. For that, write a function: ({ state }) => boolean.',
   },
