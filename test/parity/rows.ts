@@ -13,7 +13,8 @@ const row = (id: string, upstream: string, absent?: string): ParityRow => ({
   ...(absent === undefined ? {} : { absent }),
 })
 
-const PERSISTENCE = 'There is no persister port yet; it comes with the persistence room.'
+const ONE_PERSISTER = 'A driver may answer at once or later: one kind of persister fits every run.'
+const NO_SETUP = 'A persister needs no call before its first use.'
 const NO_BUILDER = 'There is no builder: one options object is complete, or the compiler refuses it.'
 const NO_STATE_METHODS = 'State is a plain frozen object without methods; a key is not deleted but written.'
 
@@ -30,17 +31,17 @@ export const parityRows: readonly ParityRow[] = [
   row('PA-08', 'test_task_level_API_e2e_sync'),
   row('PA-09', 'test_task_level_API_e2e_async'),
   row('PA-10', 'test_map_reduce_function_e2e'),
-  row('PA-11', 'test_cascade_adapter_cascade', PERSISTENCE),
-  row('PA-12', 'test_cascade_adapter_none', PERSISTENCE),
-  row('PA-13', 'test_cascade_adapter_fixed', PERSISTENCE),
-  row('PA-14', 'test_map_actions_and_states_uses_same_persister_as_loader', PERSISTENCE),
+  row('PA-11', 'test_cascade_adapter_cascade'),
+  row('PA-12', 'test_cascade_adapter_none'),
+  row('PA-13', 'test_cascade_adapter_fixed'),
+  row('PA-14', 'test_map_actions_and_states_uses_same_persister_as_loader'),
   // test_end_to_end.py, integrations/test_burr_ray.py
   row('E2E-01', 'test_end_to_end_collatz_with_function_api'),
-  row('E2E-02', 'test_end_to_end_parallel_collatz_many_unreliable_tasks', PERSISTENCE),
-  row('E2E-03', 'test_end_to_end_parallel_collatz_many_unreliable_tasks_async', PERSISTENCE),
+  row('E2E-02', 'test_end_to_end_parallel_collatz_many_unreliable_tasks'),
+  row('E2E-03', 'test_end_to_end_parallel_collatz_many_unreliable_tasks_async'),
   row('E2E-04', 'test_echo_bot'),
-  row('E2E-05', 'test_async_save_and_load_from_persister_end_to_end', PERSISTENCE),
-  row('E2E-06', 'test_burr_ray', 'There is no executor port yet; branches run in process.'),
+  row('E2E-05', 'test_async_save_and_load_from_persister_end_to_end'),
+  row('E2E-06', 'test_burr_ray', 'Branches run in process; there is no executor port.'),
   // test_application.py: one action
   row('AP-01', 'test__run_function, test__arun_function'),
   row('AP-02', 'test__run_function_with_inputs'),
@@ -120,15 +121,19 @@ export const parityRows: readonly ParityRow[] = [
   ),
   row('AP-84', 'test_application_recursive_action_lifecycle_hooks'),
   // persistence in the builder
-  row('AP-90', 'test_application_builder_initialize_does_not_allow_state_setting', PERSISTENCE),
-  row('AP-91', 'test_application_builder_initialize_raises_on_broken_persistor', PERSISTENCE),
-  row('AP-92', 'test_load_from_sync_cannot_have_async_persistor_error', PERSISTENCE),
-  row('AP-93', 'test_set_sync_state_persister_cannot_have_…_error', PERSISTENCE),
-  row('AP-94', 'test_set_sync_state_persister_is_not_initialized_error', PERSISTENCE),
-  row('AP-95', 'test_with_state_persister_is_initialized_not_implemented', PERSISTENCE),
-  row('AP-96', 'test_application_builder_initialize_raises_on_fork_app_id_not_provided', PERSISTENCE),
-  row('AP-97', 'test_application_builder_initialize_fork_errors_on_same_app_id', PERSISTENCE),
-  row('AP-98', 'test_application_builder_initialize_fork_app_id_happy_pth', PERSISTENCE),
+  row(
+    'AP-90',
+    'test_application_builder_initialize_does_not_allow_state_setting',
+    '`resumeOrCreate` takes an initial state for a new application; a stored one takes precedence.',
+  ),
+  row('AP-91', 'test_application_builder_initialize_raises_on_broken_persistor'),
+  row('AP-92', 'test_load_from_sync_cannot_have_async_persistor_error', ONE_PERSISTER),
+  row('AP-93', 'test_set_sync_state_persister_cannot_have_…_error', ONE_PERSISTER),
+  row('AP-94', 'test_set_sync_state_persister_is_not_initialized_error', NO_SETUP),
+  row('AP-95', 'test_with_state_persister_is_initialized_not_implemented', NO_SETUP),
+  row('AP-96', 'test_application_builder_initialize_raises_on_fork_app_id_not_provided'),
+  row('AP-97', 'test_application_builder_initialize_fork_errors_on_same_app_id'),
+  row('AP-98', 'test_application_builder_initialize_fork_app_id_happy_pth'),
   // context
   row('AP-100', 'test_application_exposes_app_context'),
   row(
@@ -157,9 +162,9 @@ export const parityRows: readonly ParityRow[] = [
   row('ST-09', 'test_state_wipe_delete, …_keep', NO_STATE_METHODS),
   row('ST-10', 'test_state_append_validate_failure, test_state_extend_validate_failure'),
   row('ST-11', 'test_state_increment, …_validate_failure'),
-  row('ST-12', 'test_field_level_serde', PERSISTENCE),
-  row('ST-13', 'test_field_level_serde_bad_serde_function', PERSISTENCE),
-  row('ST-14', 'test_register_field_serde_check_no_kwargs', PERSISTENCE),
+  row('ST-12', 'test_field_level_serde'),
+  row('ST-13', 'test_field_level_serde_bad_serde_function'),
+  row('ST-14', 'test_register_field_serde_check_no_kwargs', 'Functions take no open keyword arguments here.'),
   row('ST-15', 'test_state_apply_keeps_typing_system'),
   // test_graph.py, test_graphviz_display.py, test_validation.py, test_implementations.py
   row('GR-01', 'test__validate_transitions_correct, …_missing_action, …_redundant_transition'),
