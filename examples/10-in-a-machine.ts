@@ -4,7 +4,7 @@
 // goes elsewhere, the application runs on. An invoked one belongs to its state: leaving it cancels the run, its output
 // comes by `onDone`, its failure by `onError`, and each step is a snapshot.
 
-import { defineState } from 'teasel'
+import { actorLogic, defineState } from 'teasel'
 import { assign, createActor, setup, waitFor } from 'xstate'
 import { addresses, quoteOf } from './addresses.js'
 
@@ -53,7 +53,7 @@ export const machine = setup({
     context: { word: string; read: number; quotes: readonly string[] }
     events: { type: 'ASK'; word: string } | { type: 'STOP' }
   },
-  actors: { collect: graph.runnable({ entrypoint: 'readNext' }).logic },
+  actors: { collect: actorLogic(graph.runnable({ entrypoint: 'readNext' })) },
 }).createMachine({
   context: { word: '', read: 0, quotes: [] },
   initial: 'idle',

@@ -22,6 +22,17 @@ export {
 export type { Retry, RetryOptions } from './action/retry.js'
 export type { WhenWaiting } from './application/active-run.js'
 export {
+  actorLogic,
+  type ChunkEmitted,
+  type RunCommand,
+  type RunEmitted,
+  type RunInput,
+  type RunLogic,
+  type RunOutput,
+  type RunSnapshot,
+  type StepEmitted,
+} from './application/actor-logic.js'
+export {
   type Application,
   type ApplicationOptions,
   createApplication,
@@ -48,18 +59,10 @@ export type {
 export type { PersistOptions } from './application/persisting.js'
 export { type ForkFrom, type ResumeOptions, resumeOrCreate } from './application/resume.js'
 export type {
-  ChunkEmitted,
   Graph,
   GraphOptions,
   NotAnAction,
-  RunCommand,
-  RunEmitted,
-  RunInput,
-  RunLogic,
   RunnableGraph,
-  RunOutput,
-  RunSnapshot,
-  StepEmitted,
   WritesKeyNotInState,
 } from './application/runnable.js'
 export type { StateKit } from './application/state-kit.js'

@@ -1,4 +1,4 @@
-import { createApplication, defineState } from 'teasel'
+import { actorLogic, createApplication, defineState } from 'teasel'
 import { describe, expect, it, vi } from 'vitest'
 import { createActor, toPromise, waitFor } from 'xstate'
 import { defer, settle, untilAborted } from '../support/deferred.js'
@@ -18,13 +18,13 @@ const fail = kit.action({
   },
 })
 const broken = kit.graph({ actions: { fail } })
-const failing = broken.runnable({ entrypoint: 'fail' }).logic
+const failing = actorLogic(broken.runnable({ entrypoint: 'fail' }))
 const add = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 1 }) })
 const counter = kit.graph({
   actions: { add },
   transitions: { add: [{ to: 'add', when: ({ state: { n } }) => n < 3 }] },
 })
-const counting = counter.runnable({ entrypoint: 'add' }).logic
+const counting = actorLogic(counter.runnable({ entrypoint: 'add' }))
 const SAID = 'ActionError: Action "fail" failed (step 0): no'
 
 /** What XState throws globally while `act` runs, kept from the process. */
@@ -139,7 +139,7 @@ describe('a failure below', () => {
       settle: 'collect',
       reduce: ({ results }) => ({ done: results.map(({ key, status }) => `${key} ${status}`) }),
     })
-    const { logic } = kit.graph({ actions: { map } }).runnable({ entrypoint: 'map' })
+    const logic = actorLogic(kit.graph({ actions: { map } }).runnable({ entrypoint: 'map' }))
 
     const thrown = await thrownGlobally(async () => {
       const output = await toPromise(createActor(logic, { input: { state: { n: 0 } } }).start())
@@ -350,7 +350,7 @@ describe('a race', () => {
   it('between done and stop: what was done and not yet told is dropped', async () => {
     const gate = defer<{ n: number }>()
     const wait = kit.action({ reads: [], writes: ['n'], run: () => gate.promise })
-    const { logic } = kit.graph({ actions: { wait } }).runnable({ entrypoint: 'wait' })
+    const logic = actorLogic(kit.graph({ actions: { wait } }).runnable({ entrypoint: 'wait' }))
     const actor = createActor(logic, { input: { state: {} } }).start()
     await settle()
 
@@ -364,7 +364,7 @@ describe('a race', () => {
   it('between done and cancel: the cancel is seen before the commit, and counts', async () => {
     const gate = defer<{ n: number }>()
     const wait = kit.action({ reads: [], writes: ['n'], run: () => gate.promise })
-    const { logic } = kit.graph({ actions: { wait } }).runnable({ entrypoint: 'wait' })
+    const logic = actorLogic(kit.graph({ actions: { wait } }).runnable({ entrypoint: 'wait' }))
     const actor = createActor(logic, { input: { state: {} } }).start()
     await settle()
 
@@ -377,7 +377,7 @@ describe('a race', () => {
   it('between an error and a cancel: the run is cancelled, and no error is left over', async () => {
     const gate = defer<never>()
     const wait = kit.action({ reads: [], writes: ['n'], run: () => gate.promise })
-    const { logic } = kit.graph({ actions: { wait } }).runnable({ entrypoint: 'wait' })
+    const logic = actorLogic(kit.graph({ actions: { wait } }).runnable({ entrypoint: 'wait' }))
     const actor = createActor(logic, { input: { state: {} } }).start()
     await settle()
 

@@ -1,4 +1,4 @@
-import { createApplication, defineState } from 'teasel'
+import { actorLogic, createApplication, defineState } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { type AnyActorRef, createActor, createMachine, type InspectionEvent, toPromise } from 'xstate'
 import { settle, untilAborted } from '../support/deferred.js'
@@ -18,7 +18,7 @@ const compare = kit.mapStates({
   reduce: ({ results }) => ({ answers: results.map((result) => result.state.answer) }),
 })
 const graph = kit.graph({ actions: { compare } })
-const { logic } = graph.runnable({ entrypoint: 'compare' })
+const logic = actorLogic(graph.runnable({ entrypoint: 'compare' }))
 const first = { prompt: '?' }
 
 /** Watches a system as an inspector does: which actors there are, and what passes between them. */
@@ -112,6 +112,13 @@ describe('the inspection of a map of three branches', () => {
     expect(Object.keys(machine.states)).toEqual(['compare', '(finished)'])
     expect(Object.keys(machine.states['compare']?.states ?? {})).toEqual(['*'])
     expect(Object.keys(createMachine(branch ?? {}).states)).toEqual(['compare', '(finished)'])
+  })
+
+  it('gives a runnable graph the same logic each time it is asked', () => {
+    const runnable = graph.runnable({ entrypoint: 'compare' })
+
+    expect(actorLogic(runnable)).toBe(actorLogic(runnable))
+    expect(actorLogic(runnable)).not.toBe(actorLogic(graph.runnable({ entrypoint: 'compare' })))
   })
 
   it('gives a lone actor the same statechart each time it is asked', () => {

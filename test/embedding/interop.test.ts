@@ -1,4 +1,4 @@
-import { defineMessage, defineState, type } from 'teasel'
+import { actorLogic, defineMessage, defineState, type } from 'teasel'
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import {
   createActor,
@@ -37,7 +37,7 @@ const listen = kit.action({
     return { answer: [state.prompt, ...heard].join(' ') }
   },
 })
-const { logic } = kit.graph({ actions: { listen } }).runnable({ entrypoint: 'listen' })
+const logic = actorLogic(kit.graph({ actions: { listen } }).runnable({ entrypoint: 'listen' }))
 const input = { state: { prompt: 'q' } }
 
 describe('the system of a user', () => {
@@ -106,7 +106,7 @@ describe('the system of a user', () => {
         return { answer: '' }
       },
     })
-    const speaker = kit.graph({ actions: { speak } }).runnable({ entrypoint: 'speak' }).logic
+    const speaker = actorLogic(kit.graph({ actions: { speak } }).runnable({ entrypoint: 'speak' }))
     const machine = setup({ actors: { chat: logic, speaker } }).createMachine({
       invoke: [
         { src: 'chat', systemId: 'listener', input },
@@ -216,7 +216,7 @@ describe('what an application emits', () => {
       states: { a: { prompt: 'a' }, b: { prompt: 'b' } },
       reduce: ({ results }) => ({ answers: results.map((result) => result.state.answer) }),
     })
-    const listening = kit.graph({ actions: { both } }).runnable({ entrypoint: 'both' }).logic
+    const listening = actorLogic(kit.graph({ actions: { both } }).runnable({ entrypoint: 'both' }))
     const actor = createActor(listening, { input: { state: {} } })
     const told: string[] = []
     actor.on('chunk', ({ chunk, path, action, source }) =>

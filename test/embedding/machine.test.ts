@@ -1,4 +1,4 @@
-import { defineState, type } from 'teasel'
+import { actorLogic, defineState, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { assign, createActor, sendTo, setup, stopChild, waitFor } from 'xstate'
 import { defer, settle, untilAborted } from '../support/deferred.js'
@@ -26,7 +26,7 @@ function answering() {
       return { answer }
     },
   })
-  return { calls, logic: kit.graph({ actions: { ask } }).runnable({ entrypoint: 'ask' }).logic }
+  return { calls, logic: actorLogic(kit.graph({ actions: { ask } }).runnable({ entrypoint: 'ask' })) }
 }
 
 /** Asks, and asks again each time it is told to; can be cancelled and left. */
@@ -201,7 +201,7 @@ describe('a machine that spawns applications', () => {
         throw new RangeError('no')
       },
     })
-    const failing = kit.graph({ actions: { fail } }).runnable({ entrypoint: 'fail' }).logic
+    const failing = actorLogic(kit.graph({ actions: { fail } }).runnable({ entrypoint: 'fail' }))
     const machine = setup({ actors: { research: logic, failing } }).createMachine({
       invoke: [
         { src: 'research', input: { state: { topic: 'x' } } },
@@ -243,5 +243,5 @@ function comparing() {
     states: { a: { topic: 'a' }, b: { topic: 'b' }, c: { topic: 'c' } },
     reduce: ({ results }) => ({ answers: results.map((result) => result.state.answer) }),
   })
-  return { seen, logic: kit.graph({ actions: { compare } }).runnable({ entrypoint: 'compare' }).logic }
+  return { seen, logic: actorLogic(kit.graph({ actions: { compare } }).runnable({ entrypoint: 'compare' })) }
 }

@@ -1,4 +1,4 @@
-import { defineState, type } from 'teasel'
+import { actorLogic, defineState, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { assign, createActor, setup, toPromise, waitFor } from 'xstate'
 import { defer, settle } from '../support/deferred.js'
@@ -50,7 +50,7 @@ function job(gates: Readonly<Record<string, Promise<void>>> = {}) {
     },
   })
   const graph = kit.graph({ actions: { list, all, report }, transitions: { list: 'all', all: 'report' } })
-  return { ran, graph, logic: graph.runnable({ entrypoint: 'list' }).logic }
+  return { ran, graph, logic: actorLogic(graph.runnable({ entrypoint: 'list' })) }
 }
 const input = { state: {}, inputs: { title: 'T' }, appId: 'job-1' }
 const json = <T>(value: T): T => JSON.parse(JSON.stringify(value))
@@ -103,7 +103,7 @@ describe('a persisted snapshot', () => {
       },
     })
     const graph = kit.graph({ actions: { begin, wait }, transitions: { begin: 'wait' } })
-    const { logic } = graph.runnable({ entrypoint: 'begin' }).bind({ client: () => {} })
+    const logic = actorLogic(graph.runnable({ entrypoint: 'begin' }).bind({ client: () => {} }))
     const before = createActor(logic, { input: { state: {}, inputs: { since: new Date(9) } } }).start()
     await waitFor(before, ({ value }) => value === 'begin')
 
@@ -218,7 +218,7 @@ describe('a persisted snapshot', () => {
         throw new RangeError('out of paper')
       },
     })
-    const { logic } = kit.graph({ actions: { fail } }).runnable({ entrypoint: 'fail' })
+    const logic = actorLogic(kit.graph({ actions: { fail } }).runnable({ entrypoint: 'fail' }))
     const before = createActor(logic, { input: { state: {} } })
     before.subscribe({ error: () => {} })
     before.start()
@@ -245,7 +245,7 @@ describe('a persisted snapshot', () => {
         throw Object.assign(new Error('odd', { cause }), { retryAfter: 3, nested: { a: 1 }, call: () => 1 })
       },
     })
-    const { logic } = kit.graph({ actions: { fail } }).runnable({ entrypoint: 'fail' })
+    const logic = actorLogic(kit.graph({ actions: { fail } }).runnable({ entrypoint: 'fail' }))
     const before = createActor(logic, { input: { state: {} } })
     before.subscribe({ error: () => {} })
     before.start()
@@ -286,7 +286,7 @@ describe('a persisted snapshot', () => {
 
   it('taken at the very step that halts goes no further', async () => {
     const { graph, ran } = job()
-    const { logic } = graph.runnable({ entrypoint: 'list', haltAfter: 'all' })
+    const logic = actorLogic(graph.runnable({ entrypoint: 'list', haltAfter: 'all' }))
     const kept: unknown[] = []
     const before = createActor(logic, { input })
     before.subscribe(({ value, status }) => {

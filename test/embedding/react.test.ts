@@ -11,7 +11,7 @@ import {
   useEffect,
 } from 'react'
 import { createRoot, type Root } from 'react-dom/client'
-import { defineState, type } from 'teasel'
+import { actorLogic, defineState, type } from 'teasel'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Deferred, defer, settle, untilAborted } from '../support/deferred.js'
 
@@ -50,9 +50,9 @@ function drafting() {
       return { text: state.words.join(' ') + inputs.end }
     },
   })
-  const { logic } = kit
-    .graph({ actions: { collect, write }, transitions: { collect: 'write' } })
-    .runnable({ entrypoint: 'collect' })
+  const logic = actorLogic(
+    kit.graph({ actions: { collect, write }, transitions: { collect: 'write' } }).runnable({ entrypoint: 'collect' }),
+  )
   return { gates, seen, logic, options: { input: { state: { topic: 'teasel' }, inputs: { end: '.' } } } }
 }
 
@@ -160,7 +160,7 @@ describe('useActor under StrictMode', () => {
         throw new RangeError('no words')
       },
     })
-    const { logic } = kit.graph({ actions: { fail } }).runnable({ entrypoint: 'fail' })
+    const logic = actorLogic(kit.graph({ actions: { fail } }).runnable({ entrypoint: 'fail' }))
     class Boundary extends Component<{ readonly children: ReactNode }, { readonly said?: string }> {
       override state: { readonly said?: string } = {}
       static getDerivedStateFromError(error: Error) {
@@ -283,6 +283,6 @@ function comparing() {
     states: [{ topic: 'a' }, { topic: 'b' }, { topic: 'c' }],
     reduce: ({ results }) => ({ words: results.map((result) => result.state.text) }),
   })
-  const { logic } = kit.graph({ actions: { compare } }).runnable({ entrypoint: 'compare' })
+  const logic = actorLogic(kit.graph({ actions: { compare } }).runnable({ entrypoint: 'compare' }))
   return { logic, running, aborted }
 }

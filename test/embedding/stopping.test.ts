@@ -1,4 +1,4 @@
-import { createApplication, defineState, type } from 'teasel'
+import { actorLogic, createApplication, defineState, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { createActor, toPromise, waitFor } from 'xstate'
 import { defer, settle, untilAborted } from '../support/deferred.js'
@@ -22,7 +22,7 @@ const counting = () => {
     },
   })
   const graph = kit.graph({ actions: { add }, transitions: { add: [{ to: 'add', when: ({ state }) => state.n < 3 }] } })
-  return { seen, graph, logic: graph.runnable({ entrypoint: 'add' }).logic }
+  return { seen, graph, logic: actorLogic(graph.runnable({ entrypoint: 'add' })) }
 }
 const input = { state: { n: 0 } }
 
@@ -43,7 +43,7 @@ function deaf() {
     },
   })
   const graph = kit.graph({ actions: { wait } })
-  return { gate, seen, graph, logic: graph.runnable({ entrypoint: 'wait' }).logic }
+  return { gate, seen, graph, logic: actorLogic(graph.runnable({ entrypoint: 'wait' })) }
 }
 function recorder() {
   const lines: string[] = []
@@ -195,7 +195,7 @@ describe('a stop', () => {
       concurrency: 1000,
       reduce: () => ({}),
     })
-    const actor = createActor(kit.graph({ actions: { map } }).runnable({ entrypoint: 'map' }).logic, {
+    const actor = createActor(actorLogic(kit.graph({ actions: { map } }).runnable({ entrypoint: 'map' })), {
       input: { state: {} },
     }).start()
     await allLive.promise
@@ -267,7 +267,9 @@ describe('a cancel', () => {
 
   it('is heard by a loop that never waits', async () => {
     const spin = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 1 }) })
-    const { logic } = kit.graph({ actions: { spin }, transitions: { spin: 'spin' } }).runnable({ entrypoint: 'spin' })
+    const logic = actorLogic(
+      kit.graph({ actions: { spin }, transitions: { spin: 'spin' } }).runnable({ entrypoint: 'spin' }),
+    )
     const actor = createActor(logic, { input }).start()
 
     setImmediate(() => actor.send({ type: 'cancel', reason: 'dizzy' }))
@@ -418,7 +420,8 @@ describe('depth', () => {
       })
       graph = kit.graph({ actions: { down } }).runnable({ entrypoint: 'down' }) as never
     }
-    const start = (wait: boolean) => createActor(graph.logic, { input: { state: { n: 1 }, inputs: { wait } } }).start()
+    const start = (wait: boolean) =>
+      createActor(actorLogic(graph), { input: { state: { n: 1 }, inputs: { wait } } }).start()
 
     const done = await toPromise(start(false))
     const actor = start(true)
@@ -452,7 +455,7 @@ describe('depth', () => {
       concurrency: length,
       reduce: ({ results }) => ({ n: results.length }),
     })
-    const { logic } = kit.graph({ actions: { map } }).runnable({ entrypoint: 'map' })
+    const logic = actorLogic(kit.graph({ actions: { map } }).runnable({ entrypoint: 'map' }))
 
     const output = await toPromise(createActor(logic, { input: { state: {} } }).start())
 

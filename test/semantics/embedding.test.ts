@@ -1,4 +1,4 @@
-import { createApplication, defineState, type ParallelError, SnapshotError, type } from 'teasel'
+import { actorLogic, createApplication, defineState, type ParallelError, SnapshotError, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { assign, createActor, sendTo, setup, toPromise, waitFor } from 'xstate'
 import { defer, settle, untilAborted } from '../support/deferred.js'
@@ -33,7 +33,7 @@ const input = { state: { query: 'q' }, inputs: { style: 'dry' } }
 
 describe('an application as an actor', () => {
   it('runs by createActor, and resolves toPromise with its output', async () => {
-    const actor = createActor(runnable.logic, { input })
+    const actor = createActor(actorLogic(runnable), { input })
     const chunks: number[] = []
     const steps: string[] = []
     actor.on('chunk', ({ chunk }) => chunks.push(chunk))
@@ -53,7 +53,7 @@ describe('an application as an actor', () => {
   })
 
   it('publishes one snapshot per step, which waitFor and subscribe see', async () => {
-    const actor = createActor(runnable.logic, { input })
+    const actor = createActor(actorLogic(runnable), { input })
     const seen: unknown[] = []
     actor.subscribe(({ value, sequenceId, status, next }) => seen.push([value, sequenceId, status, next]))
 
@@ -75,7 +75,7 @@ describe('an application as an actor', () => {
   it('is invoked by a machine, with typed input and output', async () => {
     const machine = setup({
       types: {} as { context: { q: string; report: string } },
-      actors: { research: runnable.logic },
+      actors: { research: actorLogic(runnable) },
     }).createMachine({
       context: { q: 'why', report: '' },
       initial: 'asking',
@@ -108,7 +108,7 @@ describe('an application as an actor', () => {
     const broken = kit.graph({ actions: { failing } }).runnable({ entrypoint: 'failing' })
     const machine = setup({
       types: {} as { context: { said: string } },
-      actors: { broken: broken.logic },
+      actors: { broken: actorLogic(broken) },
     }).createMachine({
       context: { said: '' },
       initial: 'trying',
@@ -142,7 +142,7 @@ describe('an application as an actor', () => {
     const waiting = kit.graph({ actions: { wait } }).runnable({ entrypoint: 'wait' })
     const machine = setup({
       types: {} as { context: { end: string }; events: { type: 'cancel' } | { type: 'leave' } },
-      actors: { waiting: waiting.logic },
+      actors: { waiting: actorLogic(waiting) },
     }).createMachine({
       context: { end: '' },
       initial: 'first',
@@ -191,9 +191,9 @@ describe('an application as an actor', () => {
         return { report: state.notes.join() }
       },
     })
-    const { logic } = kit
-      .graph({ actions: { first, second }, transitions: { first: 'second' } })
-      .runnable({ entrypoint: 'first' })
+    const logic = actorLogic(
+      kit.graph({ actions: { first, second }, transitions: { first: 'second' } }).runnable({ entrypoint: 'first' }),
+    )
     const before = createActor(logic, { input: { state: {}, appId: 'same' } }).start()
 
     await waitFor(before, ({ sequenceId }) => sequenceId === 0)
@@ -217,7 +217,7 @@ describe('an application as an actor', () => {
       states: { a: {} },
       reduce: () => ({ report: '' }),
     })
-    const { logic } = kit.graph({ actions: { over } }).runnable({ entrypoint: 'over' })
+    const logic = actorLogic(kit.graph({ actions: { over } }).runnable({ entrypoint: 'over' }))
     const actor = createActor(logic, { input: { state: {} } })
     const failed = defer<unknown>()
     actor.subscribe({ error: failed.resolve })
@@ -238,7 +238,8 @@ describe('an application as an actor', () => {
 
   it('refuses a snapshot of something else', () => {
     const errorOf = (snapshot: object) =>
-      (createActor(runnable.logic, { snapshot: snapshot as never, input }).getSnapshot() as { error: unknown }).error
+      (createActor(actorLogic(runnable), { snapshot: snapshot as never, input }).getSnapshot() as { error: unknown })
+        .error
     const persisted = { version: 1, status: 'active', context: {}, value: null, sequenceId: 0, inputs: {}, visits: {} }
 
     expect(errorOf({ status: 'active' })).toBeInstanceOf(SnapshotError)

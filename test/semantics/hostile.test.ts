@@ -1,6 +1,14 @@
 import { runInNewContext } from 'node:vm'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { type AnyEvent, createApplication, defineState, type Interceptor, type Logger, TeaselError } from 'teasel'
+import {
+  type AnyEvent,
+  actorLogic,
+  createApplication,
+  defineState,
+  type Interceptor,
+  type Logger,
+  TeaselError,
+} from 'teasel'
 import {
   createPersister,
   memoryPersister,
@@ -466,7 +474,7 @@ const OTHERS: Readonly<Record<string, Place>> = {
   },
   'an action of an actor': async (fail) => {
     const graph = kit.graph({ actions: { one: throwing.later(fail) as typeof add } })
-    const actor = createActor(graph.runnable({ entrypoint: 'one' }).logic, { input: { state } } as never)
+    const actor = createActor(actorLogic(graph.runnable({ entrypoint: 'one' })), { input: { state } } as never)
     await toPromise(actor.start() as never)
   },
   'the signal of a caller': async (fail) => {

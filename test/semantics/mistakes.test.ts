@@ -1,5 +1,6 @@
 import {
   type ActionContext,
+  actorLogic,
   and,
   createApplication,
   createLimit,
@@ -70,7 +71,7 @@ const errorOf = (actor: AnyActorRef) => {
   throw actor.getSnapshot().error
 }
 const restored = (snapshot: object) =>
-  errorOf(createActor(step.logic, { snapshot: snapshot as never, input: { state: { prompt: '' } } }))
+  errorOf(createActor(actorLogic(step), { snapshot: snapshot as never, input: { state: { prompt: '' } } }))
 const firstError = ({ results }: { results: readonly { readonly error?: Error }[] }) => {
   throw results.find(({ error }) => error !== undefined)?.error
 }
@@ -930,8 +931,18 @@ const mistakes: readonly Mistake[] = [
   },
   {
     mistake: 'an actor without input',
-    make: () => errorOf(createActor(step.logic as AnyActorLogic)),
+    make: () => errorOf(createActor(actorLogic(step) as AnyActorLogic)),
     says: 'The input of the actor takes a record of options, not undefined. Known options: "state", "inputs", "appId".',
+  },
+  {
+    mistake: 'the actor logic of a graph without an entrypoint',
+    make: () => actorLogic(graphOf(echo) as never),
+    says: 'actorLogic takes graph.runnable({ entrypoint }), not an object.',
+  },
+  {
+    mistake: 'the actor logic of an action',
+    make: () => actorLogic(echo as never),
+    says: 'actorLogic takes graph.runnable({ entrypoint }), not an action.',
   },
   {
     mistake: 'a snapshot of something else',

@@ -1,4 +1,4 @@
-import { createApplication, defineState, GraphError } from 'teasel'
+import { actorLogic, createApplication, defineState, GraphError } from 'teasel'
 import { toMachine } from 'teasel/visualize'
 import { describe, expect, it } from 'vitest'
 
@@ -145,7 +145,7 @@ describe('what can have been written', () => {
       await expect(run(bare)).rejects.toThrow(
         'Action "each" (step 0): its graph cannot run: "count" reads "n" and "log", which only "count" can write, later or on another path. Give that in its state.',
       )
-      expect(issuesOf(() => counting.logic.getInitialSnapshot({} as never, { state: { start: 0 } }))).toEqual([
+      expect(issuesOf(() => actorLogic(counting).getInitialSnapshot({} as never, { state: { start: 0 } }))).toEqual([
         'unwritten-read input.state',
       ])
     })

@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { type as ark } from 'arktype'
 import {
+  actorLogic,
   ContractError,
   createApplication,
   defineState,
@@ -308,7 +309,7 @@ describe('whatever enters a state passes its schema', () => {
         ),
       'an update of reduceLive': () =>
         runMap(kit.mapActions({ reads: ['n'], writes: ['n'], actions: { one }, reduceLive: () => ({ n: 99 }) })),
-      'the input of an actor': () => runnable.logic.getInitialSnapshot({} as never, { state: { n: 99 } }),
+      'the input of an actor': () => actorLogic(runnable).getInitialSnapshot({} as never, { state: { n: 99 } }),
     }
 
     it.each(Object.keys(doors))('%s', async (door) => {
@@ -548,11 +549,11 @@ describe('what is stored passes the schema where it comes back', () => {
   })
 
   it('checks the snapshot of an actor, and makes nothing of it a second time', () => {
-    const { logic } = graphOf(spec).runnable({ entrypoint: 'step' })
+    const logic = actorLogic(graphOf(spec).runnable({ entrypoint: 'step' }))
     const actor = createActor(logic, { input: { state: first.state as never } })
     const snapshot = actor.getPersistedSnapshot() as Snapshot<unknown> & { context: object }
     const restore = (context: object) => {
-      const { logic: other } = graphOf({ ...spec }).runnable({ entrypoint: 'step' })
+      const other = actorLogic(graphOf({ ...spec }).runnable({ entrypoint: 'step' }))
       return createActor(other, { snapshot: { ...snapshot, context }, input: undefined } as never).getSnapshot()
     }
 

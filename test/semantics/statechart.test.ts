@@ -1,5 +1,5 @@
 import * as fc from 'fast-check'
-import { createApplication, defineState } from 'teasel'
+import { actorLogic, createApplication, defineState } from 'teasel'
 import { machineGuards, toMachine } from 'teasel/visualize'
 import { describe, expect, it } from 'vitest'
 import { type AnyMachineSnapshot, createActor, createMachine, initialTransition, transition } from 'xstate'
@@ -191,7 +191,7 @@ describe('the derived statechart', () => {
         '(finished)': { id: 'app/(finished)', type: 'final', meta: { kind: 'end' } },
       },
     })
-    expect(runnable.logic.config).toEqual(config)
+    expect(actorLogic(runnable).config).toEqual(config)
   })
 
   it('has the graphs of branches inside map actions, which XState accepts', () => {

@@ -1,4 +1,4 @@
-import { createApplication, defineState, task, type } from 'teasel'
+import { actorLogic, createApplication, defineState, task, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { createActor, toPromise } from 'xstate'
 import { defer, settle } from '../support/deferred.js'
@@ -244,7 +244,7 @@ describe('a lone actor', () => {
       tasks: () => [task({ action: say, state: {} })],
       reduce: ({ results }) => ({ text: results.map(({ state }) => state.text).join() }),
     })
-    const { logic } = kit.graph({ actions: { all } }).runnable({ entrypoint: 'all' })
+    const logic = actorLogic(kit.graph({ actions: { all } }).runnable({ entrypoint: 'all' }))
 
     const output = await toPromise(createActor(logic, { input: { state: {}, inputs: { word: 'hello' } } }).start())
 

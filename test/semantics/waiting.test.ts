@@ -1,4 +1,4 @@
-import { type AnyEvent, createApplication, createLimit, defineMessage, defineState, type } from 'teasel'
+import { type AnyEvent, actorLogic, createApplication, createLimit, defineMessage, defineState, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { createActor, toPromise, waitFor } from 'xstate'
 import { defer, settle } from '../support/deferred.js'
@@ -361,7 +361,7 @@ describe('waiting', () => {
   })
 
   it('of an embedded actor shows in its snapshot, and a message sent to the actor ends it', async () => {
-    const { logic } = kit.graph({ actions: { main: askAll() } }).runnable({ entrypoint: 'main' })
+    const logic = actorLogic(kit.graph({ actions: { main: askAll() } }).runnable({ entrypoint: 'main' }))
     const actor = createActor(logic, { input: { state: {} } }).start()
 
     await waitFor(actor, ({ waiting }) => waiting)

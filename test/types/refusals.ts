@@ -1,6 +1,6 @@
 import { setup, createActor } from 'xstate'
 import * as z from 'zod'
-import { type AnyAction, createApplication, defineMessage, defineState, type DynamicTransitions, entry, resumeOrCreate, task, type, type When } from 'teasel'
+import { actorLogic, type AnyAction, createApplication, defineMessage, defineState, type DynamicTransitions, entry, resumeOrCreate, task, type, type When } from 'teasel'
 import { memoryPersister } from 'teasel/persistence'
 interface Chat { prompt: string; prompts: string[]; answer: string; answers: Record<string, string>; verdict: 'good' | 'bad'; history?: string[] }
 const chat = defineState<Chat>()
@@ -276,10 +276,12 @@ app.send('happy')
 
 // ── XState ──
 // @ts-expect-error input lacks the state
-createActor(run.logic, { input: { state: {}, inputs: { model: '' } } })
+createActor(actorLogic(run), { input: { state: {}, inputs: { model: '' } } })
 // @ts-expect-error input required
-createActor(run.logic)
-setup({ actors: { run: run.logic } }).createMachine({
+createActor(actorLogic(run))
+// @ts-expect-error a graph without an entrypoint is no logic
+actorLogic(graph)
+setup({ actors: { run: actorLogic(run) } }).createMachine({
   // @ts-expect-error input checked inside a machine
   invoke: { src: 'run', input: { state: { promt: '' }, inputs: { model: '' } } },
 })

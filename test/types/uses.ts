@@ -1,8 +1,10 @@
 import {
   type ActionArgs,
+  actorLogic,
   createApplication,
   defineMessage,
   defineState,
+  type EventType,
   type TrackedMap,
   type Tracker,
   task,
@@ -433,10 +435,10 @@ chat.mapActions({
 })
 
 // ── XState ──
-const logic = researchGraph.logic
+const logic = actorLogic(researchGraph)
 const machine = setup({
   types: {} as { context: { q: string; report: string }; events: { type: 'stop' } },
-  actors: { research: logic, other: graph.runnable({ entrypoint: 'compare' }).logic },
+  actors: { research: logic, other: actorLogic(graph.runnable({ entrypoint: 'compare' })) },
 }).createMachine({
   context: { q: '', report: '' },
   initial: 'ask',
@@ -466,6 +468,11 @@ export async function embedded() {
   actor.send({ type: 'cancel', reason: 'x' })
 }
 same<Extract<OutputFrom<typeof logic>, { status: 'halted' }>['action'], 'write'>(true)
+same<Extract<OutputFrom<typeof logic>, { status: 'finished' }>['state'], Readonly<Research>>(true)
 same<keyof InputFrom<typeof logic>['state'], 'query' | 'notes'>(true)
+same<EmittedFrom<typeof logic>['type'], EventType>(true)
+const bound = actorLogic(researchGraph.bind({ style: 'dry' }))
+same<InputFrom<typeof bound>['inputs'], Record<never, never> | undefined>(true)
+same<Extract<OutputFrom<typeof bound>, { status: 'halted' }>['action'], 'write'>(true)
 export const least: InputFrom<typeof logic>['state'] = { query: '' }
 export type Checks = [SnapshotFrom<typeof logic>, EmittedFrom<typeof logic>, ActorRefFrom<typeof logic>]

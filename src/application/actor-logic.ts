@@ -1,0 +1,93 @@
+import type { ActorLogic, AnyActorRef, EventObject } from 'xstate'
+import type { Path } from '../action/context.js'
+import type { Message } from '../action/message.js'
+import { planOf } from '../graph/plan-of.js'
+import { describeValue } from '../internal/guards.js'
+import type { Given } from '../internal/type-tools.js'
+import type { AnyEvent } from '../lifecycle/events.js'
+import { createLoneLogic } from '../runtime/lone-logic.js'
+import type { RunOutput, RunSnapshot } from '../runtime/snapshot.js'
+import type { RunnableGraph } from './runnable.js'
+
+/** What an actor of a runnable graph is created with. */
+export type RunInput<Needs, Inputs> = {
+  /** The first state. */
+  readonly state: Needs
+  /** Default: random. */
+  readonly appId?: string
+} & Given<Inputs>
+/** What can be sent to it: a cancel, or a message for an action that waits (`path` below it, default itself). */
+export type RunCommand =
+  | { readonly type: 'cancel'; readonly reason?: unknown }
+  | { readonly type: 'message'; readonly message: Message; readonly path?: string | Path }
+/** A chunk that it emits. */
+export interface ChunkEmitted<Chunk> extends EventObject {
+  readonly type: 'chunk'
+  /** What was yielded. */
+  readonly chunk: Chunk
+  /** The action of the graph in which it was. */
+  readonly action: string
+  /** The action itself, by its name in its own graph. */
+  readonly source: string
+  /** Where that one stands below the actor. */
+  readonly path: Path
+}
+type OtherEmitted = Exclude<AnyEvent, { readonly type: 'chunk' | 'step.end' }>
+/** A step that ended: `done` has the state. */
+export type StepEmitted<State> =
+  | (Omit<Extract<AnyEvent, { readonly type: 'step.end'; readonly status: 'done' }>, 'state'> & {
+      readonly state: Readonly<State>
+    })
+  | Extract<AnyEvent, { readonly type: 'step.end'; readonly status: 'failed' | 'cancelled' }>
+/** What it emits: every event of the run. */
+export type RunEmitted<State, Chunk> = ChunkEmitted<Chunk> | StepEmitted<State> | OtherEmitted
+/** The actor logic of a runnable graph, as XState's types see it. */
+export interface RunLogic<Needs, State, Inputs, Chunk, At extends string>
+  extends ActorLogic<
+    RunSnapshot<State, At>,
+    RunCommand,
+    RunInput<Needs, Inputs>,
+    AnyActorRef['system'],
+    RunEmitted<State, Chunk>
+  > {}
+export type { RunOutput, RunSnapshot }
+
+const logics = new WeakMap<object, object>()
+
+/**
+ * The actor logic of a runnable graph, for `createActor`, `setup({ actors })`, `spawn`, `useActor`. The same graph gives
+ * the same logic each time.
+ *
+ * The actor starts at once, commits one snapshot per step, and is done at a halt or the end. A cancel
+ * (`actor.send({ type: 'cancel', reason })`) makes it done with the status `cancelled`; a failure is its error.
+ * Stopping it stops all below, and waits for nothing. It is persisted by `getPersistedSnapshot()`, and restored by
+ * `createActor(logic, { snapshot })`, which throws a {@link SnapshotError} for a snapshot of another shape, or one that
+ * names what the graph lacks.
+ * @param runnable what `graph.runnable({ entrypoint })` gave
+ * @throws {TypeError} for anything else
+ * @example
+ * ```ts
+ * const counter = defineState<{ n: number }>()
+ * const add = counter.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 1 }) })
+ * const adding = counter.graph({ actions: { add } }).runnable({ entrypoint: 'add' })
+ * const actor = createActor(actorLogic(adding), { input: { state: { n: 1 } } }).start()
+ * const { state } = await toPromise(actor)
+ * ```
+ * @see https://stately.ai/docs/actors
+ */
+export function actorLogic<Needs, State, Inputs, Chunk, At extends string>(
+  runnable: RunnableGraph<Needs, State, Inputs, Chunk, At>,
+): RunLogic<Needs, State, Inputs, Chunk, At> {
+  const kind = (runnable as { readonly kind?: unknown } | undefined)?.kind
+  if (kind !== 'graph') {
+    const given = kind === 'action' ? 'an action' : describeValue(runnable)
+    throw new TypeError(`actorLogic takes graph.runnable({ entrypoint }), not ${given}.`)
+  }
+  let logic = logics.get(runnable)
+  if (logic === undefined) {
+    const { plan, bound } = planOf(runnable)
+    logic = createLoneLogic(plan, bound)
+    logics.set(runnable, logic)
+  }
+  return logic as RunLogic<Needs, State, Inputs, Chunk, At>
+}
