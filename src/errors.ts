@@ -151,33 +151,6 @@ export type ContractFault =
   | { readonly kind: 'unknown-key'; readonly key: string; readonly hint: string }
   | { readonly kind: 'source' | 'condition' | 'retry'; readonly message: string }
 
-function explain(fault: ContractFault): string {
-  switch (fault.kind) {
-    case 'undeclared-read':
-      return `read the key "${fault.key}", which it does not declare. Add it to reads. ${suggest(fault.key, fault.declared, 'reads')}`
-    case 'unset-read':
-      return `reads ${list(fault.keys)}, which ${fault.keys.length === 1 ? 'is' : 'are'} not set. Give it in the initial state, let an earlier action write it, or read ${list(fault.keys.map((k) => `${k}?`))}.`
-    case 'undeclared-write':
-      return `returned ${list(fault.keys)}, which ${fault.keys.length === 1 ? 'it does' : 'they do'} not declare. Add to writes or leave it out. ${suggest(fault.keys[0] ?? '', fault.declared, 'writes')}`
-    case 'missing-write':
-      return `did not return ${list(fault.keys)}, which it declares in writes. Return every declared key.`
-    case 'not-an-update':
-      return `returned ${fault.got} instead of an update. ${fault.got === 'a generator' ? 'An action that yields is an async generator: async *run({ state }) { … }.' : 'Return a plain object with the keys declared in writes.'}`
-    case 'not-a-state':
-      return `is ${fault.got}. It takes a plain object of state keys.`
-    case 'unsupported-value':
-      return `would put ${fault.got} into the state at ${fault.key}. State holds plain objects, arrays, primitives, Date, Map, Set, bytes and Error; pass anything else as an input or by closure.`
-    case 'schema':
-      return `does not fit the schema: ${fault.issues.join('; ')}.`
-    case 'unknown-key':
-      return `holds the key "${fault.key}", which the state does not have. ${fault.hint}`
-    case 'source':
-    case 'condition':
-    case 'retry':
-      return fault.message
-  }
-}
-
 /** An action, reducer, condition or source violated its declaration. The step is discarded. */
 export class ContractError extends TeaselError {
   static override readonly name: string = 'ContractError'
@@ -189,19 +162,30 @@ export class ContractError extends TeaselError {
   /** The violation: narrow on `kind`. */
   readonly fault: ContractFault
   readonly at: Where | undefined
+  readonly #told: string
 
-  /** @param subject subject of the message: `Action "ask"` */
-  constructor(subject: string, fault: ContractFault, at?: Where, options?: ErrorOptions) {
-    super(`${subject}${place(at)}${fault.kind === 'source' ? ':' : ''} ${explain(fault)}`.trimEnd(), options)
+  /**
+   * @param subject subject of the message: `Action "ask"`
+   * @param told rest of the message: the violation and how to mend it
+   */
+  constructor(
+    subject: string,
+    fault: ContractFault,
+    told = 'message' in fault ? fault.message : '',
+    options?: ErrorOptions,
+    at?: Where,
+  ) {
+    super(`${subject}${place(at)}${fault.kind === 'source' ? ':' : ''} ${told}`.trimEnd(), options)
     this.subject = subject
     this.fault = fault
     this.at = at
+    this.#told = told
   }
 
   /** Returns the same error with a position, unless it already has one. */
   locate(at: Where): ContractError {
     if (this.at !== undefined) return this
-    return new ContractError(this.subject, this.fault, at, { cause: 'cause' in this ? this.cause : this })
+    return new ContractError(this.subject, this.fault, this.#told, { cause: 'cause' in this ? this.cause : this }, at)
   }
 }
 

@@ -158,7 +158,7 @@ const isDelay = (ms: unknown): ms is number => typeof ms === 'number' && ms >= 0
 function refused(subject: string, fn: string, answer: unknown, takes: string, cause: unknown): ContractError {
   if (isThenable(answer)) answer.then(undefined, () => {}) // nothing else handles its rejection
   const message = `was not tried again: ${fn} returned ${describeValue(answer)}. ${takes}`
-  return new ContractError(subject, { kind: 'retry', message }, undefined, { cause })
+  return new ContractError(subject, { kind: 'retry', message }, message, { cause })
 }
 
 /**

@@ -9,39 +9,42 @@ import { createLoneLogic } from '../runtime/lone-logic.js'
 import type { RunOutput, RunSnapshot } from '../runtime/snapshot.js'
 import type { RunnableGraph } from './runnable.js'
 
-/** What an actor of a runnable graph is created with. */
+/** Input of an actor of a runnable graph. */
 export type RunInput<Needs, Inputs> = {
-  /** The first state. */
+  /** The initial state. */
   readonly state: Needs
   /** Default: random. */
   readonly appId?: string
 } & Given<Inputs>
-/** What can be sent to it: a cancel, or a message for an action that waits (`path` below it, default itself). */
+/**
+ * An event accepted by the actor: a cancel, or a message for a waiting action (`path` below the actor, default the
+ * actor itself).
+ */
 export type RunCommand =
   | { readonly type: 'cancel'; readonly reason?: unknown }
   | { readonly type: 'message'; readonly message: Message; readonly path?: string | Path }
-/** A chunk that it emits. */
+/** An emitted chunk. */
 export interface ChunkEmitted<Chunk> extends EventObject {
   readonly type: 'chunk'
-  /** What was yielded. */
+  /** The yielded value. */
   readonly chunk: Chunk
-  /** The action of the graph in which it was. */
+  /** The action of the graph in which it was yielded. */
   readonly action: string
-  /** The action itself, by its name in its own graph. */
+  /** The action that yielded it, by its name in its own graph. */
   readonly source: string
-  /** Where that one stands below the actor. */
+  /** Path of that action's application below the actor. */
   readonly path: Path
 }
 type OtherEmitted = Exclude<AnyEvent, { readonly type: 'chunk' | 'step.end' }>
-/** A step that ended: `done` has the state. */
+/** The end of a step; with the status `done` it has the state. */
 export type StepEmitted<State> =
   | (Omit<Extract<AnyEvent, { readonly type: 'step.end'; readonly status: 'done' }>, 'state'> & {
       readonly state: Readonly<State>
     })
   | Extract<AnyEvent, { readonly type: 'step.end'; readonly status: 'failed' | 'cancelled' }>
-/** What it emits: every event of the run. */
+/** Any emitted event: every event of the run. */
 export type RunEmitted<State, Chunk> = ChunkEmitted<Chunk> | StepEmitted<State> | OtherEmitted
-/** The actor logic of a runnable graph, as XState's types see it. */
+/** The actor logic of a runnable graph, in the form that XState's types expect. */
 export interface RunLogic<Needs, State, Inputs, Chunk, At extends string>
   extends ActorLogic<
     RunSnapshot<State, At>,
@@ -55,15 +58,15 @@ export type { RunOutput, RunSnapshot }
 const logics = new WeakMap<object, object>()
 
 /**
- * The actor logic of a runnable graph, for `createActor`, `setup({ actors })`, `spawn`, `useActor`. The same graph gives
- * the same logic each time.
+ * Returns the actor logic of a runnable graph, for `createActor`, `setup({ actors })`, `spawn`, `useActor`: the same one
+ * each time for the same graph.
  *
  * The actor starts at once, commits one snapshot per step, and is done at a halt or the end. A cancel
- * (`actor.send({ type: 'cancel', reason })`) makes it done with the status `cancelled`; a failure is its error.
- * Stopping it stops all below, and waits for nothing. It is persisted by `getPersistedSnapshot()`, and restored by
+ * (`actor.send({ type: 'cancel', reason })`) ends it with the status `cancelled`; a failure is its error. Stopping it
+ * stops everything below, without waiting. It is persisted by `getPersistedSnapshot()`, and restored by
  * `createActor(logic, { snapshot })`, which throws a {@link SnapshotError} for a snapshot of another shape, or one that
- * names what the graph lacks.
- * @param runnable what `graph.runnable({ entrypoint })` gave
+ * names actions which the graph lacks.
+ * @param runnable result of `graph.runnable({ entrypoint })`
  * @throws {TypeError} for anything else
  * @example
  * ```ts

@@ -1,8 +1,5 @@
-import type { ActorLogic, AnyActorRef, EventObject } from 'xstate'
 import type { AnyRunnable, ChunkOf, InputsOf, Mistaken, NeedsOf, Runnable, TagOf, WrittenBy } from '../action/action.js'
-import type { Path } from '../action/context.js'
 import type { Inputs } from '../action/inputs.js'
-import type { Message } from '../action/message.js'
 import type { GraphIssue } from '../errors.js'
 import { compileGraph, type DeclaredGraph } from '../graph/compile.js'
 import type { ErrorCondition, When } from '../graph/condition.js'
@@ -14,7 +11,6 @@ import { suggest } from '../internal/nearest.js'
 import { checkOptions } from '../internal/options.js'
 import type {
   Flat,
-  Given,
   KeysOf,
   Name,
   None,
@@ -22,10 +18,7 @@ import type {
   RequiredKeys,
   UnionToIntersection,
 } from '../internal/type-tools.js'
-import type { AnyEvent } from '../lifecycle/events.js'
 import type { GraphRunnable } from '../parallel/subgraph.js'
-import { createLoneLogic } from '../runtime/lone-logic.js'
-import type { RunOutput, RunSnapshot } from '../runtime/snapshot.js'
 import type { StateRules } from '../state/schema.js'
 import type { GivenTo } from '../state/spec.js'
 
@@ -105,7 +98,7 @@ export type HaltedAt<A, H> = H extends string
     ? { [K in Name<A>]: T extends TagOf<A[K]> ? K : never }[Name<A>]
     : never
 
-/** A graph with an entrypoint and halts: runs like an action, and is an XState actor logic. */
+/** A graph with an entrypoint and halts: runs like an action, and as an actor by `actorLogic`. */
 export interface RunnableGraph<
   in Needs,
   in out State,
@@ -113,18 +106,6 @@ export interface RunnableGraph<
   in out Chunk = never,
   in out At extends string = string,
 > extends GraphRunnable<Needs, State, Inputs, Chunk> {
-  /**
-   * Its actor logic, for `createActor`, `setup({ actors })`, `spawn`, `useActor`.
-   *
-   * The actor starts at once, commits one snapshot per step, and is done at a halt or the end. A cancel
-   * (`actor.send({ type: 'cancel', reason })`) ends it with the status `cancelled`; a failure is its error. Stopping it
-   * stops everything below, without waiting. It is persisted by `getPersistedSnapshot()`, and restored by
-   * `createActor(logic, { snapshot })`.
-   * @throws {SnapshotError} when it is restored from a snapshot of another shape, or one that names actions which the
-   * graph lacks
-   * @see https://stately.ai/docs/actors
-   */
-  readonly logic: RunLogic<Needs, State, Inputs, Chunk, At>
   /** Warnings that do not prevent running: unreachable actions. */
   readonly warnings: readonly GraphIssue[]
   /**
@@ -134,53 +115,8 @@ export interface RunnableGraph<
   bind<K extends keyof Inputs>(
     inputs: Pick<Inputs, K> & Partial<Inputs>,
   ): RunnableGraph<Needs, State, Flat<Omit<Inputs, K>>, Chunk, At>
+  /** Types only, absent at run time. */ readonly '~at': At
 }
-
-/** Input of an actor of a runnable graph. */
-export type RunInput<Needs, Inputs> = {
-  /** The initial state. */
-  readonly state: Needs
-  /** Default: random. */
-  readonly appId?: string
-} & Given<Inputs>
-/**
- * An event accepted by the actor: a cancel, or a message for a waiting action (`path` below the actor, default the
- * actor itself).
- */
-export type RunCommand =
-  | { readonly type: 'cancel'; readonly reason?: unknown }
-  | { readonly type: 'message'; readonly message: Message; readonly path?: string | Path }
-/** An emitted chunk. */
-export interface ChunkEmitted<Chunk> extends EventObject {
-  readonly type: 'chunk'
-  /** The yielded value. */
-  readonly chunk: Chunk
-  /** The action of the graph in which it was yielded. */
-  readonly action: string
-  /** The action that yielded it, by its name in its own graph. */
-  readonly source: string
-  /** Path of that action's application below the actor. */
-  readonly path: Path
-}
-type OtherEmitted = Exclude<AnyEvent, { readonly type: 'chunk' | 'step.end' }>
-/** The end of a step; with the status `done` it has the state. */
-export type StepEmitted<State> =
-  | (Omit<Extract<AnyEvent, { readonly type: 'step.end'; readonly status: 'done' }>, 'state'> & {
-      readonly state: Readonly<State>
-    })
-  | Extract<AnyEvent, { readonly type: 'step.end'; readonly status: 'failed' | 'cancelled' }>
-/** Any emitted event: every event of the run. */
-export type RunEmitted<State, Chunk> = ChunkEmitted<Chunk> | StepEmitted<State> | OtherEmitted
-/** The actor logic of a runnable graph, in the form that XState's types expect. */
-export interface RunLogic<Needs, State, Inputs, Chunk, At extends string>
-  extends ActorLogic<
-    RunSnapshot<State, At>,
-    RunCommand,
-    RunInput<Needs, Inputs>,
-    AnyActorRef['system'],
-    RunEmitted<State, Chunk>
-  > {}
-export type { RunOutput, RunSnapshot }
 
 /** Actions and the transitions between them, without an entrypoint. */
 export interface Graph<in out S extends object, in out A, in out D = never, in out In extends GivenTo<S> = S> {
@@ -240,7 +176,6 @@ export function createGraph(declared: DeclaredGraph, rules: StateRules): object 
 function createRunnable(plan: Plan, bound: Inputs, warnings: readonly GraphIssue[]): object {
   const runnable = Object.freeze({
     kind: 'graph',
-    logic: createLoneLogic(plan, bound),
     warnings,
     bind(inputs: Inputs): object {
       const { names, open } = inputsOf(runnable as unknown as AnyRunnable)

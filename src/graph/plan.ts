@@ -1,6 +1,6 @@
 import type { Accepts, ActionParts } from '../action/action.js'
 import type { StateRules } from '../state/schema.js'
-import { createViews, type ViewOf } from '../state/view.js'
+import type { ViewOf } from '../state/view.js'
 import type { Predicate } from './condition.js'
 
 /** A compiled transition. */
@@ -17,7 +17,10 @@ export interface PlanNode {
   /** Subject of messages about it: `Action "ask"`. */
   readonly subject: string
   readonly parts: ActionParts
-  readonly view: ViewOf
+  /** Every key that an action of the graph reads or writes. */
+  readonly keys: ReadonlySet<string>
+  /** What makes the views of its reads; made when a run first takes the action. */
+  views: ViewOf | undefined
   readonly edges: readonly Edge[]
   readonly errorEdges: readonly Edge[]
   /** True when it declares inputs. */
@@ -62,7 +65,8 @@ export function createNode(
     index,
     subject,
     parts,
-    view: createViews(subject, parts.reads, keys),
+    keys,
+    views: undefined,
     edges: [],
     errorEdges: [],
     takesInputs: Object.keys(parts.spec).length > 0,

@@ -112,5 +112,5 @@ function holds(from: PlanNode, edge: Edge, test: Predicate, state: State, error:
 
 function badCondition(from: PlanNode, edge: Edge, reason: string, options?: ErrorOptions): ContractError {
   const message = `chose no transition: the condition "${edge.name}" (${from.name} → ${edge.to.name}) ${reason}`
-  return new ContractError(from.subject, { kind: 'condition', message }, undefined, options)
+  return new ContractError(from.subject, { kind: 'condition', message }, message, options)
 }

@@ -137,5 +137,5 @@ function policyOf(subject: string, option: string, options: Readonly<Record<stri
 
 /** Makes the error for an invalid source, with its map. */
 export function sourceFault(subject: string, message: string, cause?: unknown): ContractError {
-  return new ContractError(subject, { kind: 'source', message }, undefined, cause === undefined ? undefined : { cause })
+  return new ContractError(subject, { kind: 'source', message }, message, cause === undefined ? undefined : { cause })
 }

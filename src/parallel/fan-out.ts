@@ -3,8 +3,6 @@ import type { Inputs } from '../action/inputs.js'
 import {
   type FailurePolicy,
   type LoosePolicy,
-  NO_POLICY,
-  overPolicy,
   parseGrace,
   parsePolicy,
   type Retry,
@@ -113,11 +111,20 @@ export interface TaskSource {
   readonly keyOf: (placed: Placed) => string | undefined
 }
 
+/** Where branches come from, as declared. */
+export type BranchSource =
+  | { readonly kind: 'actions'; readonly actions: unknown; readonly state: unknown }
+  | { readonly kind: 'states'; readonly branch: AnyRunnable; readonly states: unknown }
+  | { readonly kind: 'product'; readonly actions: unknown; readonly states: unknown }
+  | { readonly kind: 'tasks'; readonly tasks: unknown }
+  | { readonly kind: 'graph'; readonly branch: AnyRunnable; readonly state: unknown }
+
 /** A compiled map action, `parallel` or sub-graph. */
 export interface FanOut extends ActionBody {
   readonly kind: 'fan-out'
   readonly accepts: Accepts
-  readonly open: (args: FanOutArgs) => TaskSource
+  /** Where its branches come from: data, which {@link openSource} reads. */
+  readonly source: BranchSource
   readonly policy: SettlePolicy
   readonly window: number
   readonly limit: Limit | undefined
@@ -153,8 +160,7 @@ export function createFanOut(
   options: Loose,
   accepts: Accepts,
   outline: readonly Outlined[],
-  open: FanOut['open'],
-  single = false,
+  source: BranchSource,
 ): FanOut {
   const { concurrency = DEFAULT_WINDOW } = options
   const shared = typeof concurrency === 'object'
@@ -166,7 +172,7 @@ export function createFanOut(
     kind: 'fan-out',
     accepts,
     outline,
-    open: defaults === NO_POLICY ? open : (args) => withDefaults(open(args), defaults),
+    source,
     defaults,
     policy: checkPolicy(options.settle),
     window: shared ? DEFAULT_WINDOW : checkCount('concurrency', concurrency),
@@ -176,19 +182,7 @@ export function createFanOut(
     persister: assertPersister(options.persister),
     tracker: options.tracker,
     fold: compileFold(options),
-    single,
-  }
-}
-
-/** Applies the defaults of the map to entries without options of their own. */
-function withDefaults(source: TaskSource, defaults: FailurePolicy): TaskSource {
-  const { toTask } = source
-  return {
-    ...source,
-    toTask: (placed, index) => {
-      const task = toTask(placed, index)
-      return { ...task, ...overPolicy(task, defaults) }
-    },
+    single: source.kind === 'graph',
   }
 }
 

@@ -4,7 +4,7 @@ import type { Flat, Name, Overlay, RequiredKeys, UnionToIntersection } from '../
 import type { ReadsOf } from '../state/keys.js'
 import { acceptedBy, assertRunnable, BranchStates, callSource, outlineOf, toTask } from './branch-state.js'
 import { entriesOf, keyOfEntry, parseEntry } from './entries.js'
-import { createFanOut, type FanOut, type FanOutOptions } from './fan-out.js'
+import { type BranchSource, createFanOut, type FanOut, type FanOutArgs, type FanOutOptions, type TaskSource } from './fan-out.js'
 import type { SettlePolicy } from './settle.js'
 import type { EntryOf, ItemsOf, Keyed, OwnInputs, ThingOf } from './source.js'
 import type { BranchTypeOf } from './task.js'
@@ -60,18 +60,23 @@ type Loose = Parameters<typeof createFanOut>[0] & { readonly actions: unknown; r
 
 /** Compiles a map over actions. */
 export function compileMapActions(options: Loose): FanOut {
-  return createFanOut(options, acceptedBy(options.actions), outlineOf(options.actions), ({ subject, ...args }) => {
-    const states = new BranchStates(subject, args.state)
-    const shared = callSource(options.state, args)
-    const toBranch = (thing: unknown): AnyRunnable => assertRunnable(subject, 'actions', thing)
-    return {
-      entries: entriesOf(subject, 'actions', callSource(options.actions, args)),
-      keyOf: keyOfEntry,
-      toTask: (placed, index) => {
-        const parsed = parseEntry(subject, 'actions', placed)
-        const branch = toBranch(parsed.thing)
-        return toTask(parsed, index, branch, states.over('state', branch, shared), placed.name)
-      },
-    }
-  })
+  const { actions, state } = options
+  return createFanOut(options, acceptedBy(actions), outlineOf(actions), { kind: 'actions', actions, state })
+}
+
+/** Opens the source of a map over actions. */
+export function openMapActions(source: BranchSource & { readonly kind: 'actions' }, given: FanOutArgs): TaskSource {
+  const { subject, ...args } = given
+  const states = new BranchStates(subject, args.state)
+  const shared = callSource(source.state, args)
+  const toBranch = (thing: unknown): AnyRunnable => assertRunnable(subject, 'actions', thing)
+  return {
+    entries: entriesOf(subject, 'actions', callSource(source.actions, args)),
+    keyOf: keyOfEntry,
+    toTask: (placed, index) => {
+      const parsed = parseEntry(subject, 'actions', placed)
+      const branch = toBranch(parsed.thing)
+      return toTask(parsed, index, branch, states.over('state', branch, shared), placed.name)
+    },
+  }
 }

@@ -4,7 +4,7 @@ import type { Name } from '../internal/type-tools.js'
 import type { ReadsOf } from '../state/keys.js'
 import { acceptedBy, assertRunnable, BranchStates, callSource, outlineOf, toTask } from './branch-state.js'
 import { type Entries, entriesOf, keyOfEntry, type ParsedEntry, type Placed, parseEntry } from './entries.js'
-import { createFanOut, type FanOut, type FanOutOptions } from './fan-out.js'
+import { type BranchSource, createFanOut, type FanOut, type FanOutArgs, type FanOutOptions, type TaskSource } from './fan-out.js'
 import type { SettlePolicy } from './settle.js'
 import type { EntryOf, ItemsOf, Keyed, ThingOf } from './source.js'
 import type { BranchTypeOf } from './task.js'
@@ -54,26 +54,31 @@ interface Pair {
 
 /** Compiles a map over the product of actions and states: action by action, each over all states. */
 export function compileMapProduct(options: Loose): FanOut {
-  return createFanOut(options, acceptedBy(options.actions), outlineOf(options.actions), ({ subject, ...args }) => {
-    const states = new BranchStates(subject, args.state)
-    const actionEntries = entriesOf(subject, 'actions', callSource(options.actions, args))
-    const stateEntries = entriesOf(subject, 'states', callSource(options.states, args))
-    return {
-      entries: product(actionEntries, stateEntries),
-      keyOf: ({ entry }) => {
-        const { action, state, at } = entry as Pair
-        return `${keyOfEntry(action) ?? at[0]}.${keyOfEntry(state) ?? at[1]}`
-      },
-      toTask: ({ entry }, index) => {
-        const pair = entry as Pair
-        const action = parseEntry(subject, 'actions', pair.action)
-        const state = parseEntry(subject, 'states', pair.state)
-        const branch = assertRunnable(subject, 'actions', action.thing)
-        const start = states.over('states', branch, state.thing)
-        return toTask(join(action, state, pair.at), index, branch, start, pair.action.name)
-      },
-    }
-  })
+  const { actions, states } = options
+  return createFanOut(options, acceptedBy(actions), outlineOf(actions), { kind: 'product', actions, states })
+}
+
+/** Opens the source of a map over the product of actions and states. */
+export function openMapProduct(source: BranchSource & { readonly kind: 'product' }, given: FanOutArgs): TaskSource {
+  const { subject, ...args } = given
+  const states = new BranchStates(subject, args.state)
+  const actionEntries = entriesOf(subject, 'actions', callSource(source.actions, args))
+  const stateEntries = entriesOf(subject, 'states', callSource(source.states, args))
+  return {
+    entries: product(actionEntries, stateEntries),
+    keyOf: ({ entry }) => {
+      const { action, state, at } = entry as Pair
+      return `${keyOfEntry(action) ?? at[0]}.${keyOfEntry(state) ?? at[1]}`
+    },
+    toTask: ({ entry }, index) => {
+      const pair = entry as Pair
+      const action = parseEntry(subject, 'actions', pair.action)
+      const state = parseEntry(subject, 'states', pair.state)
+      const branch = assertRunnable(subject, 'actions', action.thing)
+      const start = states.over('states', branch, state.thing)
+      return toTask(join(action, state, pair.at), index, branch, start, pair.action.name)
+    },
+  }
 }
 
 function join(action: ParsedEntry, state: ParsedEntry, [a, s]: readonly [number, number]): ParsedEntry {

@@ -4,7 +4,7 @@ import type { Flat, KeysOf, Name, UnionToIntersection } from '../internal/type-t
 import type { ReadsOf } from '../state/keys.js'
 import { acceptedBy, assertRunnable, BranchStates, callSource, outlineOf, toTask } from './branch-state.js'
 import { entriesOf, keyOfEntry, parseEntry } from './entries.js'
-import { createFanOut, type FanOut, type FanOutOptions } from './fan-out.js'
+import { type BranchSource, createFanOut, type FanOut, type FanOutArgs, type FanOutOptions, type TaskSource } from './fan-out.js'
 import type { UpdateOver } from './map-actions.js'
 import type { SettlePolicy } from './settle.js'
 import type { EntryOf, ItemsOf, Keyed, OwnInputs, ThingOf } from './source.js'
@@ -64,15 +64,21 @@ type Loose = Parameters<typeof createFanOut>[0] & { readonly action: AnyRunnable
 /** Compiles a map over states. */
 export function compileMapStates(options: Loose): FanOut {
   const branch = assertRunnable('A map action', 'action', options.action)
-  return createFanOut(options, acceptedBy(branch), outlineOf(branch), ({ subject, ...args }) => {
-    const states = new BranchStates(subject, args.state)
-    return {
-      entries: entriesOf(subject, 'states', callSource(options.states, args)),
-      keyOf: keyOfEntry,
-      toTask: (placed, index) => {
-        const parsed = parseEntry(subject, 'states', placed)
-        return toTask(parsed, index, branch, states.over('states', branch, parsed.thing))
-      },
-    }
-  })
+  const source = { kind: 'states', branch, states: options.states } as const
+  return createFanOut(options, acceptedBy(branch), outlineOf(branch), source)
+}
+
+/** Opens the source of a map over states. */
+export function openMapStates(source: BranchSource & { readonly kind: 'states' }, given: FanOutArgs): TaskSource {
+  const { subject, ...args } = given
+  const { branch } = source
+  const states = new BranchStates(subject, args.state)
+  return {
+    entries: entriesOf(subject, 'states', callSource(source.states, args)),
+    keyOf: keyOfEntry,
+    toTask: (placed, index) => {
+      const parsed = parseEntry(subject, 'states', placed)
+      return toTask(parsed, index, branch, states.over('states', branch, parsed.thing))
+    },
+  }
 }

@@ -4,7 +4,14 @@ import type { Name } from '../internal/type-tools.js'
 import { freezeAll } from '../state/freeze.js'
 import { assertRunnable, callSource, toTask } from './branch-state.js'
 import { entriesOf, parseOptions, sourceFault } from './entries.js'
-import { createFanOut, type FanOut, type FanOutOptions } from './fan-out.js'
+import {
+  type BranchSource,
+  createFanOut,
+  type FanOut,
+  type FanOutArgs,
+  type FanOutOptions,
+  type TaskSource,
+} from './fan-out.js'
 import type { SettlePolicy } from './settle.js'
 import type { EntryOf, ItemsOf, Keyed } from './source.js'
 import { isTask, type Task } from './task.js'
@@ -40,8 +47,14 @@ type Loose = Parameters<typeof createFanOut>[0] & { readonly tasks: unknown }
 /** Compiles `parallel`, to which all other map actions reduce. */
 export function compileParallel(options: Loose): FanOut {
   const accepts = { names: new Set<string>(), open: true }
-  return createFanOut(options, accepts, [], ({ subject, ...args }) => ({
-    entries: entriesOf(subject, 'tasks', callSource(options.tasks, args)),
+  return createFanOut(options, accepts, [], { kind: 'tasks', tasks: options.tasks })
+}
+
+/** Opens the source of a parallel action. */
+export function openParallel(source: BranchSource & { readonly kind: 'tasks' }, given: FanOutArgs): TaskSource {
+  const { subject, ...args } = given
+  return {
+    entries: entriesOf(subject, 'tasks', callSource(source.tasks, args)),
     keyOf: ({ entry, name }) => {
       const key = isTask(entry) ? entry.options['key'] : undefined
       return typeof key === 'string' ? key : name
@@ -55,12 +68,8 @@ export function compileParallel(options: Loose): FanOut {
       }
       const branch = assertRunnable(subject, 'tasks', entry.action)
       const parsed = parseOptions(subject, 'tasks', { ...entry.options, inputs: entry.inputs }, name)
-      return toTask(
-        { ...parsed, thing: undefined },
-        index,
-        branch,
-        Object.freeze({ ...freezeAll(entry.state, subject) }),
-      )
+      const state = Object.freeze({ ...freezeAll(entry.state, subject) })
+      return toTask({ ...parsed, thing: undefined }, index, branch, state)
     },
-  }))
+  }
 }

@@ -7,9 +7,9 @@ import { assertFunction } from '../internal/options.js'
 import type { State } from '../state/freeze.js'
 import { freezeAll } from '../state/freeze.js'
 import type { ReadsOf } from '../state/keys.js'
-import { assertRunnable, toTask } from './branch-state.js'
+import { callSource, assertRunnable, toTask } from './branch-state.js'
 import { sourceFault } from './entries.js'
-import { createFanOut, type FanOut } from './fan-out.js'
+import { type BranchSource, createFanOut, type FanOut, type FanOutArgs, type TaskSource } from './fan-out.js'
 import type { DoneBranch } from './results.js'
 import type { BranchFallback, SourceArgs } from './source.js'
 
@@ -80,26 +80,24 @@ export function compileSubgraph(options: Loose): FanOut {
   const branch = assertRunnable('A sub-graph', 'graph', options.graph)
   assertFunction('A sub-graph', 'state: ({ state }) => the state that the graph starts on', options.state)
   assertFunction('A sub-graph', 'reduce: ({ branch }) => update', options.reduce)
-  const enter = options.state as (args: object) => unknown
   const fold = options.reduce as (args: object) => unknown
   const reduce = ({ state, results }: { readonly state: State; readonly results: readonly unknown[] }): unknown =>
     fold({ state, branch: results[0] })
-  return createFanOut(
-    { ...options, reduce },
-    inputsOf(branch),
-    [{ key: '', branch }],
-    ({ subject, ...args }) => {
-      const state: unknown = enter(args)
-      if (!isPlainObject(state))
-        throw sourceFault(subject, `state gave ${describeValue(state)}. It must return the whole state to start on.`)
-      const held = Object.freeze({ ...freezeAll(state, subject) })
-      const parsed = { thing: undefined, key: '', inputs: undefined, ...NO_POLICY }
-      return {
-        entries: { kind: 'known', length: 1, at: () => ({ entry: undefined, name: '' }) },
-        keyOf: () => '',
-        toTask: () => toTask(parsed, 0, branch, held),
-      }
-    },
-    true,
-  )
+  const source = { kind: 'graph', branch, state: options.state } as const
+  return createFanOut({ ...options, reduce }, inputsOf(branch), [{ key: '', branch }], source)
+}
+
+/** Opens the source of a sub-graph: its one branch. */
+export function openSubgraph(source: BranchSource & { readonly kind: 'graph' }, given: FanOutArgs): TaskSource {
+  const { subject, ...args } = given
+  const state = callSource(source.state, args)
+  if (!isPlainObject(state))
+    throw sourceFault(subject, `state gave ${describeValue(state)}. It must return the whole state to start on.`)
+  const held = Object.freeze({ ...freezeAll(state, subject) })
+  const parsed = { thing: undefined, key: '', inputs: undefined, ...NO_POLICY }
+  return {
+    entries: { kind: 'known', length: 1, at: () => ({ entry: undefined, name: '' }) },
+    keyOf: () => '',
+    toTask: () => toTask(parsed, 0, source.branch, held),
+  }
 }

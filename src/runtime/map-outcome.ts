@@ -2,6 +2,7 @@ import { ParallelError } from '../errors.js'
 import { messageOf } from '../internal/guards.js'
 import { list } from '../internal/nearest.js'
 import type { FanOut, TaskSource } from '../parallel/fan-out.js'
+import { openSource } from '../parallel/open-source.js'
 import type { Ending } from '../parallel/results.js'
 import { policyName } from '../parallel/settle.js'
 import { type Cancellation, createCancellation, timeoutOf } from './cancellation.js'
@@ -11,7 +12,7 @@ import type { LiveMap, LiveRun, LiveStep } from './tree.js'
 /** Opens the source of a map for one step. Its signal is its own: it fires when the map wants no more. */
 export function mapSource(fanOut: FanOut, step: LiveStep, signal: () => AbortSignal): TaskSource {
   const { node, state, inputs } = step
-  return fanOut.open({
+  return openSource(fanOut, {
     subject: node.subject,
     state,
     inputs,

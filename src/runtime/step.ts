@@ -2,6 +2,7 @@ import type { ActionArgs, ActionBody, RunBody } from '../action/action.js'
 import type { ActionContext } from '../action/context.js'
 import { type Inputs, NO_INPUTS } from '../action/inputs.js'
 import type { PlanNode } from '../graph/plan.js'
+import { viewOf } from '../graph/view-of.js'
 import { isThenable } from '../internal/guards.js'
 import type { State } from '../state/freeze.js'
 import { createActionContext } from './action-context.js'
@@ -73,7 +74,7 @@ export class Step implements LiveStep, ActionArgs<State, Inputs> {
 
   /** What the action reads, for code that runs beside or after it. */
   fresh(): State {
-    return this.#node.view(this.#run.app.standing.state)
+    return viewOf(this.#node, this.#run.app.standing.state)
   }
 
   get node(): PlanNode {

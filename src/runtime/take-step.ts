@@ -2,6 +2,7 @@ import type { Inputs } from '../action/inputs.js'
 import { NO_POLICY } from '../action/retry.js'
 import type { Edge, PlanNode } from '../graph/plan.js'
 import { chooseEdge } from '../graph/transition.js'
+import { viewOf } from '../graph/view-of.js'
 import { msSince } from '../internal/clock.js'
 import { isThenable } from '../internal/guards.js'
 import type { Fatal, InterceptedStep, Outcome } from '../lifecycle/interceptor.js'
@@ -119,7 +120,7 @@ const pick = (state: State, keys: readonly string[]): State =>
 function execute(run: LiveRun, step: Step, inputs: Inputs, raw: Inputs): unknown {
   const { node } = step
   const { body } = node.parts
-  step.enter(node.view(run.app.standing.state), inputs)
+  step.enter(viewOf(node, run.app.standing.state), inputs)
   if (isFanOut(body)) return runMap(run, step, body, raw)
   if (!isRunBody(body)) return undefined
   return body.policy === NO_POLICY ? step.perform(body) : performGuarded(run, step, body)

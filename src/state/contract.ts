@@ -1,5 +1,6 @@
 import { ContractError } from '../errors.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
+import { list, suggest } from '../internal/nearest.js'
 import { deepFreeze, freezeAll, type State } from './freeze.js'
 import { applySchema, fillState, refuseUnknownKeys, type StateRules } from './schema.js'
 
@@ -12,10 +13,12 @@ import { applySchema, fillState, refuseUnknownKeys, type StateRules } from './sc
  */
 export function checkUpdate(subject: string, writes: readonly string[], update: unknown, freeze: boolean): State {
   if (!isPlainObject(update)) {
-    throw new ContractError(subject, {
-      kind: 'not-an-update',
-      got: update === undefined ? 'nothing' : describeValue(update),
-    })
+    const got = update === undefined ? 'nothing' : describeValue(update)
+    const hint =
+      got === 'a generator'
+        ? 'An action that yields is an async generator: async *run({ state }) { … }.'
+        : 'Return a plain object with the keys declared in writes.'
+    throw new ContractError(subject, { kind: 'not-an-update', got }, `returned ${got} instead of an update. ${hint}`)
   }
   let made: Record<string, unknown> | undefined
   for (const key of writes) {
@@ -29,16 +32,28 @@ export function checkUpdate(subject: string, writes: readonly string[], update: 
   }
   if (Object.keys(update).length !== writes.length) {
     const keys = Object.keys(update).filter((key) => !writes.includes(key))
-    throw new ContractError(subject, { kind: 'undeclared-write', keys, declared: writes })
+    throw undeclaredWrite(subject, writes, keys)
   }
   return made ?? update
 }
 
 function missingWrite(subject: string, writes: readonly string[], update: State): ContractError {
   const extra = Object.keys(update).filter((key) => !writes.includes(key))
-  if (extra.length > 0) return new ContractError(subject, { kind: 'undeclared-write', keys: extra, declared: writes })
+  if (extra.length > 0) return undeclaredWrite(subject, writes, extra)
   const keys = writes.filter((key) => !Object.hasOwn(update, key))
-  return new ContractError(subject, { kind: 'missing-write', keys, declared: writes })
+  return new ContractError(
+    subject,
+    { kind: 'missing-write', keys, declared: writes },
+    `did not return ${list(keys)}, which it declares in writes. Return every declared key.`,
+  )
+}
+
+function undeclaredWrite(subject: string, declared: readonly string[], keys: readonly string[]): ContractError {
+  return new ContractError(
+    subject,
+    { kind: 'undeclared-write', keys, declared },
+    `returned ${list(keys)}, which ${keys.length === 1 ? 'it does' : 'they do'} not declare. Add to writes or leave it out. ${suggest(keys[0] ?? '', declared, 'writes')}`,
+  )
 }
 
 /** Merges an update into a state, frozen. */
@@ -52,7 +67,8 @@ export function overlay(state: State, update: State): State {
  */
 export function enterState(subject: string, rules: StateRules, given: unknown): State {
   if (!isPlainObject(given)) {
-    throw new ContractError(subject, { kind: 'not-a-state', got: describeValue(given) })
+    const got = describeValue(given)
+    throw new ContractError(subject, { kind: 'not-a-state', got }, `is ${got}. It takes a plain object of state keys.`)
   }
   const { defaults, freeze } = rules
   const keys = Object.keys(given)

@@ -150,7 +150,11 @@ function freezeError(error: object): false {
 }
 
 const refused = (subject: string, key: string, got: string): ContractError =>
-  new ContractError(subject, { kind: 'unsupported-value', key, got })
+  new ContractError(
+    subject,
+    { kind: 'unsupported-value', key, got },
+    `would put ${got} into the state at ${key}. State holds plain objects, arrays, primitives, Date, Map, Set, bytes and Error; pass anything else as an input or by closure.`,
+  )
 
 /** True for a value that was checked when it entered a state. */
 export const isChecked = (value: object): boolean => walked.has(value)

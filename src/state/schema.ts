@@ -177,7 +177,8 @@ export function applySchema(
 ): State {
   if (schema === undefined) return state
   const { issues, made } = validateState(schema, state, keys)
-  if (issues.length > 0) throw new ContractError(subject, { kind: 'schema', issues })
+  if (issues.length > 0)
+    throw new ContractError(subject, { kind: 'schema', issues }, `does not fit the schema: ${issues.join('; ')}.`)
   if (made === undefined) return state
   const next = Object.freeze({ ...state, ...(freeze ? freezeAll(made, subject) : made) })
   const fresh = Object.keys(made).filter((key) => !schema.oneWay.has(key))
@@ -220,11 +221,12 @@ export function refuseUnknownKeys(rules: StateRules, subject: string, keys: read
   const known = rules.schema?.keys
   const unknown = keys.find((key) => unknownKey(rules, key) !== undefined)
   if (known === undefined || unknown === undefined) return
-  throw new ContractError(subject, {
-    kind: 'unknown-key',
-    key: unknown,
-    hint: suggest(unknown, Object.keys(known), 'keys'),
-  })
+  const hint = suggest(unknown, Object.keys(known), 'keys')
+  throw new ContractError(
+    subject,
+    { kind: 'unknown-key', key: unknown, hint },
+    `holds the key "${unknown}", which the state does not have. ${hint}`,
+  )
 }
 
 /** True when both states use the same schema for a key, so that a value valid in one is valid in the other. */

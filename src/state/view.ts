@@ -1,5 +1,6 @@
 import { ContractError } from '../errors.js'
 import { countAsPlain } from '../internal/guards.js'
+import { list, suggest } from '../internal/nearest.js'
 import { isolate, type State } from './freeze.js'
 import type { Reads } from './keys.js'
 
@@ -33,7 +34,11 @@ export function createViews(subject: string, reads: Reads, keys: ReadonlySet<str
       if (typeof key === 'string' && optional.has(key)) return undefined
       if (typeof key === 'symbol' || key in target) return Reflect.get(target, key, receiver)
       if (READ_OF_ANY_OBJECT.has(key) && !keys.has(key)) return undefined
-      throw new ContractError(subject, { kind: 'undeclared-read', key, declared: names })
+      throw new ContractError(
+        subject,
+        { kind: 'undeclared-read', key, declared: names },
+        `read the key "${key}", which it does not declare. Add it to reads. ${suggest(key, names, 'reads')}`,
+      )
     },
     // Makes the view look like a plain object.
     getPrototypeOf: () => Object.prototype,
@@ -60,6 +65,10 @@ export function assertReads(subject: string, reads: Reads, state: State): void {
   for (const key of reads.required) {
     if (Object.hasOwn(state, key)) continue
     const keys = reads.required.filter((name) => !Object.hasOwn(state, name))
-    throw new ContractError(subject, { kind: 'unset-read', keys, set: Object.keys(state) })
+    throw new ContractError(
+      subject,
+      { kind: 'unset-read', keys, set: Object.keys(state) },
+      `reads ${list(keys)}, which ${keys.length === 1 ? 'is' : 'are'} not set. Give it in the initial state, let an earlier action write it, or read ${list(keys.map((name) => `${name}?`))}.`,
+    )
   }
 }

@@ -5,6 +5,7 @@ import type { FailurePolicy } from '../action/retry.js'
 import type { Given } from '../internal/type-tools.js'
 import type { Entries, Placed } from '../parallel/entries.js'
 import { isFanOut } from '../parallel/fan-out.js'
+import { openSource } from '../parallel/open-source.js'
 import type { BranchTask } from '../parallel/task.js'
 import type { State } from '../state/freeze.js'
 import { assertReads, createViews } from '../state/view.js'
@@ -45,7 +46,7 @@ export async function* tasksOf<Reads, Inputs_>(
   const inputs = Object.keys(parts.spec).length === 0 ? NO_INPUTS : parseInputs(subject, parts.spec, raw)
   const state = createViews(subject, parts.reads, new Set())(given)
   const signal = options.signal ?? new AbortController().signal
-  const { entries, toTask } = parts.body.open({ subject, state, inputs, signal })
+  const { entries, toTask } = openSource(parts.body, { subject, state, inputs, signal })
   let index = 0
   for await (const placed of each(entries)) yield plan(toTask(placed, index++))
 }
