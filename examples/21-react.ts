@@ -17,7 +17,7 @@
 import { pathToFileURL } from 'node:url'
 import { useActorRef, useSelector } from '@xstate/react'
 import { createElement, useEffect, useState } from 'react'
-import { defineState } from 'teasel'
+import { actorLogic, defineState } from 'teasel'
 import { addresses, quoteOf } from './addresses.js'
 import { openPage } from './react/page.js'
 
@@ -41,7 +41,7 @@ const tell = kit.action({
   },
 })
 export const graph = kit.graph({ actions: { find, tell }, transitions: { find: 'tell' } })
-const { logic } = graph.runnable({ entrypoint: 'find' })
+const logic = actorLogic(graph.runnable({ entrypoint: 'find' }))
 
 /** The first quote of a word, as it comes. */
 export function useQuote(word: string) {
