@@ -5,8 +5,9 @@ import { isolate, type State } from './freeze.js'
 import type { Reads } from './keys.js'
 
 // Names that code reads from any object without meaning state: promise checks, JSON, loggers, printers, test runners.
+// Node's inspect reads "0" of the target of a proxy.
 const READ_OF_ANY_OBJECT = new Set(
-  'then toJSON inspect length href method setHeader message msg err tagName @@__IMMUTABLE_RECORD__@@ $$typeof nodeType asymmetricMatch @@__IMMUTABLE_ITERABLE__@@'.split(
+  '0 then toJSON inspect length href method setHeader message msg err tagName @@__IMMUTABLE_RECORD__@@ $$typeof nodeType asymmetricMatch @@__IMMUTABLE_ITERABLE__@@'.split(
     ' ',
   ),
 )

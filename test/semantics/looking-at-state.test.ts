@@ -33,6 +33,8 @@ const printers: Readonly<Record<string, (state: object) => unknown>> = {
   'console.dir': (state) => log.dir(state, { showHidden: true }),
   'console.table': (state) => log.table(state),
   'util.inspect': (state) => inspect({ in: [state] }, { showHidden: true, depth: 9, getters: true, showProxy: true }),
+  'util.inspect of a proxy': (state) => assert.equal(inspect(new Proxy(state, {})), inspect(state)),
+  'util.inspect of a proxy of a proxy': (state) => inspect({ in: [new Proxy(new Proxy(state, {}), {})] }, { depth: 9 }),
   'util.format': (state) => format('%o %O %j %s %d', state, state, state, state, state),
   'assert.deepEqual': (state) => assert.deepEqual(state, seen),
   isDeepStrictEqual: (state) => isDeepStrictEqual(state, seen),
