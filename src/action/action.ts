@@ -158,17 +158,6 @@ export interface ActionBody {
   readonly kind: 'run' | 'fan-out'
   /** Inputs that the body passes to branches. */
   readonly accepts?: Accepts
-  /** The branches known before it runs, for diagrams. */
-  readonly outline?: readonly Outlined[]
-}
-
-/** A branch that a fan-out will have. */
-export interface Outlined {
-  /** Key of the branch; `*` stands for any number of similar branches. */
-  readonly key: string
-  readonly branch: AnyRunnable
-  /** Its key in a record of actions. */
-  readonly named?: string | undefined
 }
 
 /** Plain code. */

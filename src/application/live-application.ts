@@ -2,7 +2,8 @@ import type { ActionContext, Path } from '../action/context.js'
 import { type Inputs, NO_INPUTS, refuseUnknownInputs } from '../action/inputs.js'
 import { assertMessage, type CancelAnswer, type Delivery, type Message } from '../action/message.js'
 import { BusyError } from '../errors.js'
-import { checkPlan, type Halts, resolveHalts } from '../graph/runnable.js'
+import type { PlanNode } from '../graph/plan.js'
+import { checkPlan, type Halts, resolveHalts, unwrittenReads } from '../graph/runnable.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
 import { assertFunction, checkOptions } from '../internal/options.js'
 import type { AnyEvent, Subscription } from '../lifecycle/events.js'
@@ -85,7 +86,8 @@ export class LiveApplication implements AsyncDisposable {
     const core = compiledGraphOf(graph)
     checkValues(options)
     const given = isPlainObject(options.state) ? Object.keys(options.state) : undefined
-    const { plan, warnings } = checkPlan(core, options.entrypoint, undefined, given)
+    const more = given && ((entrypoint: PlanNode) => unwrittenReads(core, entrypoint, given))
+    const { plan, warnings } = checkPlan(core, options.entrypoint, undefined, more)
     const first = enterState('The initial state', core.rules, options.state)
     const standing = initialStanding(plan, first)
     const { concurrency } = options

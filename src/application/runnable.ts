@@ -9,15 +9,7 @@ import { checkPlan, type Halt, type Halts } from '../graph/runnable.js'
 import type { Transitions } from '../graph/transition.js'
 import { suggest } from '../internal/nearest.js'
 import { checkOptions } from '../internal/options.js'
-import type {
-  Flat,
-  KeysOf,
-  Name,
-  None,
-  OneOrMany,
-  RequiredKeys,
-  UnionToIntersection,
-} from '../internal/type-tools.js'
+import type { Flat, KeysOf, Name, None, OneOrMany, RequiredKeys, UnionToIntersection } from '../internal/type-tools.js'
 import type { GraphRunnable } from '../parallel/subgraph.js'
 import type { StateRules } from '../state/schema.js'
 import type { GivenTo } from '../state/spec.js'

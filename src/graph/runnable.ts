@@ -67,11 +67,15 @@ function collectHalts(graph: CompiledGraph, halts: Halts, at: string, issues: Gr
 
 /**
  * Gives a graph its entrypoint and halts.
- * @param given keys of the initial state, if known
- * @throws {GraphError} with every unknown name, every unreachable halt and, if the initial state is known, every read
- * that nothing can have written
+ * @param more returns further issues, if the initial state is known: {@link unwrittenReads}
+ * @throws {GraphError} with every unknown name, every unreachable halt and every further issue
  */
-export function checkPlan(graph: CompiledGraph, entry: string, halts: Halts, given?: readonly string[]): CheckedPlan {
+export function checkPlan(
+  graph: CompiledGraph,
+  entry: string,
+  halts: Halts,
+  more?: (entrypoint: PlanNode) => readonly GraphIssue[],
+): CheckedPlan {
   const issues: GraphIssue[] = []
   const entrypoint = graph.nodes.get(entry)
   if (entrypoint === undefined) {
@@ -88,7 +92,7 @@ export function checkPlan(graph: CompiledGraph, entry: string, halts: Halts, giv
     const message = `"${node.name}" cannot be reached from "${entry}", so the run would never halt there.`
     issues.push({ kind: 'unreachable-halt', at: 'haltAfter', message })
   }
-  if (given !== undefined) for (const issue of unwritten(graph, entrypoint, given)) issues.push(issue)
+  if (more !== undefined) for (const issue of more(entrypoint)) issues.push(issue)
   if (issues.length > 0) throw new GraphError(issues)
   const warnings = graph.list
     .filter((node) => !seen.has(node))
@@ -102,8 +106,11 @@ export function checkPlan(graph: CompiledGraph, entry: string, halts: Halts, giv
   return { plan: { graph, entrypoint, haltAfter }, warnings }
 }
 
-/** Reads of reachable actions that neither the initial state nor an earlier action can have set. */
-function unwritten(graph: CompiledGraph, entrypoint: PlanNode, given: readonly string[]): GraphIssue[] {
+/**
+ * Reads of reachable actions that neither the initial state nor an earlier action can have set.
+ * @param given keys of the initial state
+ */
+export function unwrittenReads(graph: CompiledGraph, entrypoint: PlanNode, given: readonly string[]): GraphIssue[] {
   const defaults = [...Object.keys(graph.rules.defaults ?? {}), ...(graph.rules.schema?.filled ?? [])]
   const issues: GraphIssue[] = []
   for (const [node, keys] of settableKeys(entrypoint, [...given, ...defaults])) {

@@ -1,11 +1,11 @@
-import type { Accepts, AnyRunnable, Outlined } from '../action/action.js'
+import type { Accepts, ActionBody, AnyRunnable } from '../action/action.js'
 import { type Inputs, NO_INPUTS } from '../action/inputs.js'
 import { inputsOf, planOf } from '../graph/plan-of.js'
-import { describeValue, isPlainObject } from '../internal/guards.js'
+import { assertNever, describeValue, isPlainObject } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
 import { freezeAll, type State, stateOfView } from '../state/freeze.js'
 import { type ParsedEntry, sourceFault } from './entries.js'
-import { isBranch } from './fan-out.js'
+import { isBranch, isFanOut } from './fan-out.js'
 import type { BranchTask } from './task.js'
 
 /** Makes the initial states of branches: updates over the reads of the map. */
@@ -133,13 +133,40 @@ export function callSource(
   return (source as (given: typeof args) => unknown)(args)
 }
 
-/** The branches of a source, as far as known before the map runs. */
-export function outlineOf(source: unknown): readonly Outlined[] {
-  if (isBranch(source)) return [{ key: '*', branch: source }]
-  if (!Array.isArray(source) && !isPlainObject(source)) return []
-  return Object.entries(source).flatMap(([name, entry]: [string, unknown]): Outlined[] => {
+/** A branch that a fan-out will have. */
+interface Outlined {
+  /** Key of the branch; `*` stands for any number of similar branches. */
+  readonly key: string
+  readonly branch: AnyRunnable
+  /** Its key in a record of actions. */
+  readonly named?: string | undefined
+}
+
+/** The branches of a map, as far as known before it runs, for diagrams. */
+export function outlineOf(body: ActionBody): readonly Outlined[] {
+  if (!isFanOut(body)) return []
+  const { source } = body
+  switch (source.kind) {
+    case 'graph':
+      return [{ key: '', branch: source.branch }]
+    case 'states':
+      return [{ key: '*', branch: source.branch }]
+    case 'tasks':
+      return []
+    case 'actions':
+    case 'product':
+      return outlineOfActions(source.actions)
+    default:
+      return assertNever(source)
+  }
+}
+
+function outlineOfActions(actions: unknown): readonly Outlined[] {
+  if (isBranch(actions)) return [{ key: '*', branch: actions }]
+  if (!Array.isArray(actions) && !isPlainObject(actions)) return []
+  return Object.entries(actions).flatMap(([name, entry]: [string, unknown]): Outlined[] => {
     const [thing, options] = Array.isArray(entry) ? (entry as readonly unknown[]) : [entry]
     const key = isPlainObject(options) && typeof options['key'] === 'string' ? options['key'] : name
-    return isBranch(thing) ? [{ key, branch: thing, named: Array.isArray(source) ? undefined : name }] : []
+    return isBranch(thing) ? [{ key, branch: thing, named: Array.isArray(actions) ? undefined : name }] : []
   })
 }

@@ -1,12 +1,6 @@
-import type { Accepts, ActionBody, AnyRunnable, Outlined } from '../action/action.js'
+import type { Accepts, ActionBody, AnyRunnable } from '../action/action.js'
 import type { Inputs } from '../action/inputs.js'
-import {
-  type FailurePolicy,
-  type LoosePolicy,
-  parseGrace,
-  parsePolicy,
-  type Retry,
-} from '../action/retry.js'
+import { type FailurePolicy, type LoosePolicy, parseGrace, parsePolicy, type Retry } from '../action/retry.js'
 import { describeValue } from '../internal/guards.js'
 import type { Name } from '../internal/type-tools.js'
 import type { State } from '../state/freeze.js'
@@ -156,12 +150,7 @@ interface Loose extends LooseFold, LoosePolicy {
  * Compiles the shared options of a map action.
  * @throws {TypeError | RangeError} for invalid options
  */
-export function createFanOut(
-  options: Loose,
-  accepts: Accepts,
-  outline: readonly Outlined[],
-  source: BranchSource,
-): FanOut {
+export function createFanOut(options: Loose, accepts: Accepts, source: BranchSource): FanOut {
   const { concurrency = DEFAULT_WINDOW } = options
   const shared = typeof concurrency === 'object'
   if (shared) semaphoreOf(concurrency)
@@ -171,7 +160,6 @@ export function createFanOut(
   return {
     kind: 'fan-out',
     accepts,
-    outline,
     source,
     defaults,
     policy: checkPolicy(options.settle),

@@ -2,9 +2,16 @@ import type { AnyRunnable, ChunkOf, InputsOf, NeedsOf } from '../action/action.j
 import type { InputSpec, InputsIn } from '../action/inputs.js'
 import type { Flat, Name, Overlay, RequiredKeys, UnionToIntersection } from '../internal/type-tools.js'
 import type { ReadsOf } from '../state/keys.js'
-import { acceptedBy, assertRunnable, BranchStates, callSource, outlineOf, toTask } from './branch-state.js'
+import { acceptedBy, assertRunnable, BranchStates, callSource, toTask } from './branch-state.js'
 import { entriesOf, keyOfEntry, parseEntry } from './entries.js'
-import { type BranchSource, createFanOut, type FanOut, type FanOutArgs, type FanOutOptions, type TaskSource } from './fan-out.js'
+import {
+  type BranchSource,
+  createFanOut,
+  type FanOut,
+  type FanOutArgs,
+  type FanOutOptions,
+  type TaskSource,
+} from './fan-out.js'
 import type { SettlePolicy } from './settle.js'
 import type { EntryOf, ItemsOf, Keyed, OwnInputs, ThingOf } from './source.js'
 import type { BranchTypeOf } from './task.js'
@@ -61,7 +68,7 @@ type Loose = Parameters<typeof createFanOut>[0] & { readonly actions: unknown; r
 /** Compiles a map over actions. */
 export function compileMapActions(options: Loose): FanOut {
   const { actions, state } = options
-  return createFanOut(options, acceptedBy(actions), outlineOf(actions), { kind: 'actions', actions, state })
+  return createFanOut(options, acceptedBy(actions), { kind: 'actions', actions, state })
 }
 
 /** Opens the source of a map over actions. */

@@ -2,9 +2,16 @@ import type { InputSpec } from '../action/inputs.js'
 import { overPolicy } from '../action/retry.js'
 import type { Name } from '../internal/type-tools.js'
 import type { ReadsOf } from '../state/keys.js'
-import { acceptedBy, assertRunnable, BranchStates, callSource, outlineOf, toTask } from './branch-state.js'
+import { acceptedBy, assertRunnable, BranchStates, callSource, toTask } from './branch-state.js'
 import { type Entries, entriesOf, keyOfEntry, type ParsedEntry, type Placed, parseEntry } from './entries.js'
-import { type BranchSource, createFanOut, type FanOut, type FanOutArgs, type FanOutOptions, type TaskSource } from './fan-out.js'
+import {
+  type BranchSource,
+  createFanOut,
+  type FanOut,
+  type FanOutArgs,
+  type FanOutOptions,
+  type TaskSource,
+} from './fan-out.js'
 import type { SettlePolicy } from './settle.js'
 import type { EntryOf, ItemsOf, Keyed, ThingOf } from './source.js'
 import type { BranchTypeOf } from './task.js'
@@ -55,7 +62,7 @@ interface Pair {
 /** Compiles a map over the product of actions and states: action by action, each over all states. */
 export function compileMapProduct(options: Loose): FanOut {
   const { actions, states } = options
-  return createFanOut(options, acceptedBy(actions), outlineOf(actions), { kind: 'product', actions, states })
+  return createFanOut(options, acceptedBy(actions), { kind: 'product', actions, states })
 }
 
 /** Opens the source of a map over the product of actions and states. */

@@ -2,9 +2,16 @@ import type { AnyRunnable, InputsOf, NeedsOf } from '../action/action.js'
 import type { InputSpec, InputsIn } from '../action/inputs.js'
 import type { Flat, KeysOf, Name, UnionToIntersection } from '../internal/type-tools.js'
 import type { ReadsOf } from '../state/keys.js'
-import { acceptedBy, assertRunnable, BranchStates, callSource, outlineOf, toTask } from './branch-state.js'
+import { acceptedBy, assertRunnable, BranchStates, callSource, toTask } from './branch-state.js'
 import { entriesOf, keyOfEntry, parseEntry } from './entries.js'
-import { type BranchSource, createFanOut, type FanOut, type FanOutArgs, type FanOutOptions, type TaskSource } from './fan-out.js'
+import {
+  type BranchSource,
+  createFanOut,
+  type FanOut,
+  type FanOutArgs,
+  type FanOutOptions,
+  type TaskSource,
+} from './fan-out.js'
 import type { UpdateOver } from './map-actions.js'
 import type { SettlePolicy } from './settle.js'
 import type { EntryOf, ItemsOf, Keyed, OwnInputs, ThingOf } from './source.js'
@@ -65,7 +72,7 @@ type Loose = Parameters<typeof createFanOut>[0] & { readonly action: AnyRunnable
 export function compileMapStates(options: Loose): FanOut {
   const branch = assertRunnable('A map action', 'action', options.action)
   const source = { kind: 'states', branch, states: options.states } as const
-  return createFanOut(options, acceptedBy(branch), outlineOf(branch), source)
+  return createFanOut(options, acceptedBy(branch), source)
 }
 
 /** Opens the source of a map over states. */

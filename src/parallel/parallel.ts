@@ -47,7 +47,7 @@ type Loose = Parameters<typeof createFanOut>[0] & { readonly tasks: unknown }
 /** Compiles `parallel`, to which all other map actions reduce. */
 export function compileParallel(options: Loose): FanOut {
   const accepts = { names: new Set<string>(), open: true }
-  return createFanOut(options, accepts, [], { kind: 'tasks', tasks: options.tasks })
+  return createFanOut(options, accepts, { kind: 'tasks', tasks: options.tasks })
 }
 
 /** Opens the source of a parallel action. */

@@ -7,7 +7,7 @@ import { assertFunction } from '../internal/options.js'
 import type { State } from '../state/freeze.js'
 import { freezeAll } from '../state/freeze.js'
 import type { ReadsOf } from '../state/keys.js'
-import { callSource, assertRunnable, toTask } from './branch-state.js'
+import { assertRunnable, callSource, toTask } from './branch-state.js'
 import { sourceFault } from './entries.js'
 import { type BranchSource, createFanOut, type FanOut, type FanOutArgs, type TaskSource } from './fan-out.js'
 import type { DoneBranch } from './results.js'
@@ -84,7 +84,7 @@ export function compileSubgraph(options: Loose): FanOut {
   const reduce = ({ state, results }: { readonly state: State; readonly results: readonly unknown[] }): unknown =>
     fold({ state, branch: results[0] })
   const source = { kind: 'graph', branch, state: options.state } as const
-  return createFanOut({ ...options, reduce }, inputsOf(branch), [{ key: '', branch }], source)
+  return createFanOut({ ...options, reduce }, inputsOf(branch), source)
 }
 
 /** Opens the source of a sub-graph: its one branch. */

@@ -1,4 +1,4 @@
-export type { MachineConfig, MachineMeta, MachineState, MachineTransition } from '../graph/machine-config.js'
+export type { MachineConfig, MachineMeta, MachineState, MachineTransition } from '../runtime/actor/machine-config.js'
 export { type MachineEvent, type MachineGuards, machineGuards, toMachine } from './machine.js'
 export { type MermaidOptions, toMermaid } from './mermaid.js'
 export { analyse, type GraphReport } from './paths.js'

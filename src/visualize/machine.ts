@@ -1,6 +1,6 @@
 import type { AnyRunnable } from '../action/action.js'
-import { guardsOf, type MachineConfig, machineConfigOf } from '../graph/machine-config.js'
 import { planOf } from '../graph/plan-of.js'
+import { guardsOf, type MachineConfig, machineConfigOf } from '../runtime/actor/machine-config.js'
 
 /** The event that leaves a state: the state of the application after the action, or the error of the action. */
 export interface MachineEvent {

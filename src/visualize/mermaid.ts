@@ -1,5 +1,5 @@
 import type { AnyRunnable } from '../action/action.js'
-import { FINISHED, type MachineConfig, type MachineState } from '../graph/machine-config.js'
+import { FINISHED, type MachineConfig, type MachineState } from '../runtime/actor/machine-config.js'
 import { toMachine } from './machine.js'
 
 /** Options of a diagram. */

@@ -1,7 +1,7 @@
 import { getShortestPaths } from '@xstate/graph'
 import { createMachine } from 'xstate'
 import type { AnyRunnable } from '../action/action.js'
-import { FINISHED, type MachineConfig } from '../graph/machine-config.js'
+import { FINISHED, type MachineConfig } from '../runtime/actor/machine-config.js'
 import { toMachine } from './machine.js'
 
 /** Properties of a graph that hold whatever its conditions return. */

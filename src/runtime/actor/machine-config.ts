@@ -1,6 +1,7 @@
-import type { Predicate } from './condition.js'
-import type { CompiledGraph, Edge, Plan, PlanNode } from './plan.js'
-import { planOf } from './plan-of.js'
+import type { Predicate } from '../../graph/condition.js'
+import type { CompiledGraph, Edge, Plan, PlanNode } from '../../graph/plan.js'
+import { planOf } from '../../graph/plan-of.js'
+import { outlineOf } from '../../parallel/branch-state.js'
 
 /** A transition of a statechart. `guard` is the name of its condition. */
 export interface MachineTransition {
@@ -89,7 +90,7 @@ const pathOf = (id: string): string => id.slice(DEFAULT_ID.length + 1)
 
 /** The branches of a map, each a region of its own. */
 function inside(node: PlanNode, id: string, taken: Taken): Pick<MachineState, 'type' | 'initial' | 'states'> {
-  const outline = node.parts.body.outline ?? []
+  const outline = outlineOf(node.parts.body)
   if (outline.length === 0) return {}
   const states = Object.fromEntries(
     outline.map(({ key, branch, named }): [string, MachineState] => {
@@ -140,7 +141,7 @@ export function guardsOf(plan: Plan): Readonly<Record<string, Predicate>> {
 function guardEntries({ graph }: Plan, path: string, taken: Taken): (readonly [string, Predicate])[] {
   const own = [...guardNames(graph, path, taken)].map(([test, name]) => [name, test] as const)
   const below = graph.list.flatMap((node) =>
-    (node.parts.body.outline ?? []).flatMap(({ key, branch, named }) => {
+    outlineOf(node.parts.body).flatMap(({ key, branch, named }) => {
       const place = [path, node.name, regionOf(key)].filter((part, i) => i > 0 || part !== '').join('/')
       return guardEntries(planOf(branch, { key: named, map: node.name }).plan, place, taken)
     }),
