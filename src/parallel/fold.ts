@@ -42,7 +42,10 @@ export interface ReduceAll<State, Inputs, U, P, T> {
   readonly reduceEach?: undefined
   readonly reduceLive?: undefined
 }
-/** Folds each branch when it settles; the final accumulator is the update. Folded branches are not kept in memory. */
+/**
+ * Folds each branch when it settles; the final accumulator is the update. Folded branches are not kept in memory. When the
+ * step is retried after a failure, branches that were stored keep their results; without a persister all run again.
+ */
 export interface ReduceEach<State, Inputs, U, W, P, T> {
   readonly reduce?: undefined
   readonly reduceLive?: undefined
@@ -53,7 +56,10 @@ export interface ReduceEach<State, Inputs, U, W, P, T> {
   /** The first `acc`: a value, which is frozen, or a function that creates it for each visit. */
   readonly initial: W | ((args: SourceArgs<State, Inputs>) => W)
 }
-/** Runs beside the branches, from the start of the map. Must be written after the sources, for type inference. */
+/**
+ * Runs beside the branches, from the start of the map. Must be written after the sources, for type inference. When the step
+ * is retried after a failure, it gets the stored results again; without a persister all branches run again.
+ */
 export interface ReduceLive<State, Inputs, U, P, T> {
   /** Returns the update of the parent. Returning early cancels the remaining branches. */
   readonly reduceLive: (args: ReduceLiveArgs<State, Inputs, ResultIn<T, P>>) => U | Promise<U>

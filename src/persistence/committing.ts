@@ -1,4 +1,3 @@
-import type { CancelCause } from '../lifecycle/events.js'
 import type { State } from '../state/freeze.js'
 import type { Row } from './driver.js'
 import type { CancelledNote, FullFacts, ManifestEntry, StepEndMark, StepFacts } from './record.js'
@@ -64,11 +63,6 @@ export interface Placed {
   saved(): void
   lost(): void
 }
-
-const RESUMABLE: readonly CancelCause[] = ['sibling-failed', 'parent', 'signal', 'shutdown', 'stop', 'store']
-
-/** Whether a cancel stays for good, or what it cancelled goes on when it is resumed. */
-export const isFinal = (cause: CancelCause): boolean => !RESUMABLE.includes(cause)
 
 /** The state as it is stored. */
 export function withoutTransient(state: State, transient: ReadonlySet<string>): State {

@@ -1,12 +1,12 @@
 import type { Inputs } from '../action/inputs.js'
 import type { Plan } from '../graph/plan.js'
+import { isFinal } from '../lifecycle/final.js'
 import type { State } from '../state/freeze.js'
 import type { Above } from './above.js'
 import {
   type CommittingStep,
   type Draft,
   fullFacts,
-  isFinal,
   isSavedBy,
   type Life,
   mapOf,

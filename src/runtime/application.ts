@@ -33,6 +33,7 @@ export class Application implements LiveApp {
   readonly visits: number[] = []
   standing: Standing
   onces: LiveApp['onces']
+  held: LiveApp['held']
   run: Run | undefined
   mail: Mailbox | undefined
   #self: AnyActorRef | undefined

@@ -31,6 +31,11 @@ export class Attempts {
     return this.branchRecovered || this.#stepRecovered || this.recovering !== undefined
   }
 
+  /** What of it holds when the application goes on at its last commit. */
+  get past(): Pick<StoredRecord, 'attempts' | 'tries' | 'recovered'> {
+    return { attempts: this.branch, tries: this.before, recovered: this.#stepRecovered }
+  }
+
   /** The application goes on where it is stored. */
   resume({ attempts, tries, recovered }: Pick<StoredRecord, 'attempts' | 'tries' | 'recovered'>): void {
     this.branch = attempts

@@ -13,6 +13,7 @@ import type { EventSource } from './event-source.js'
 import type { Mailbox } from './mailbox.js'
 import type { Leak } from './order.js'
 import type { PendingMessage } from './pending.js'
+import type { Standing } from './standing.js'
 
 // Owns: the seam between a map and its branches, in both directions: what a map, messages, paths, grace, events and the
 // store have of a branch, wherever it runs.
@@ -39,6 +40,7 @@ export interface BranchHandle {
   readonly leaked: readonly Leak[]
   /** When it was cancelled, on the clock that never goes back; undefined where it was not. */
   readonly cancelledAt: number | undefined
+  readonly cancelCause: CancelCause | undefined
   readonly waitsFor: WaitsFor
   /** Whether it may stop waiting by itself, without a message. */
   readonly mayWithdraw: boolean
@@ -54,6 +56,8 @@ export interface BranchHandle {
   begun: number
   /** Rings when its time is over. */
   alarm: Alarm | undefined
+  /** Where it stands, for a run that tries the step of its map again. */
+  place(): BranchPlace
   /** Which of its actions wait for a message from outside. */
   pending(): Iterable<PendingMessage>
   /** What stands below it, at the rest of a path. */
@@ -73,6 +77,37 @@ export interface BranchHandle {
   releaseSiblings(error: { readonly reason: unknown } | undefined): void
   /** It has settled: lets go of all that it holds. */
   release(): void
+}
+
+/** A side effect of a step that is done once. */
+export interface LiveEffect {
+  /** What it gave, once that is written down. */
+  give(): Promise<unknown>
+}
+
+/** Where a branch stands that has not settled for good. */
+export interface BranchPlace {
+  readonly standing: Standing
+  readonly visits: readonly number[]
+  /** What its next step has done once. */
+  readonly onces: Map<string, LiveEffect> | undefined
+  /** What is held of the map that its next step stands at. */
+  readonly held: HeldMap | undefined
+  /** When its first step began; undefined where it begins afresh. */
+  readonly startedAt: number | undefined
+  readonly attempts: number
+  /** How many attempts at its next step had failed when it was last tried again. */
+  readonly tries: number
+  /** A fallback made a success of a failure. */
+  readonly recovered: boolean
+  /** Its last step has committed: only its run was cut off. */
+  readonly ended: boolean
+}
+
+/** What is held in memory of the branches of a map, until its step commits. */
+export interface HeldMap {
+  /** Where a branch goes on; undefined of one that starts. */
+  placeOf(key: string): BranchPlace | undefined
 }
 
 /** What a branch has of the map that it is a branch of. */

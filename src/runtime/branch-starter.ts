@@ -13,6 +13,7 @@ import type { BranchHandle } from './branch-handle.js'
 import { BranchInputs } from './branch-inputs.js'
 import { createCancellation, TIMEOUT } from './cancellation.js'
 import { type AnyActorRef, makeActor } from './create-actor.js'
+import { standAt } from './held-branches.js'
 import { parentOf } from './identity.js'
 import { restore } from './keeping.js'
 import { createOrder, pacedBelow, type RunOrder } from './order.js'
@@ -36,7 +37,8 @@ export class BranchStarter {
     this.#self = self
     const { name } = map.step.node
     this.#inputs = new BranchInputs(raw, name)
-    this.#setup = { host: map, name, orderOf: (inputs) => this.#orderOf(inputs) }
+    const placeOf: BranchSetup['placeOf'] = (key) => map.held?.placeOf(key)
+    this.#setup = { host: map, name, orderOf: (inputs) => this.#orderOf(inputs), placeOf }
   }
 
   /** What a branch is given: by the map, by its entry, by `bind`. */
@@ -63,6 +65,8 @@ export class BranchStarter {
       parent: parentOf(this.#map, task.key),
     })
     if (kept?.stored?.based === true) restore(child, kept.stored)
+    const place = this.#setup.placeOf(task.key)
+    if (place !== undefined) standAt(child, place)
     const actor = makeActor(appLogicOf(plan), { id: task.key, parent: this.#self, input: { owned: child } })
     return new InProcessBranch(task, child, actor, this.#setup)
   }
@@ -85,7 +89,7 @@ export class BranchStarter {
     const { timeoutMs = Infinity, retry } = branch.task
     const ms = Math.min(timeoutMs, retry?.maxMs ?? Infinity)
     const now = hub.clock.now()
-    branch.startedAt = branch.journal?.stored?.startedAt ?? now
+    branch.startedAt = branch.journal?.stored?.startedAt ?? this.#setup.placeOf(branch.task.key)?.startedAt ?? now
     branch.begun = hub.passed() - Math.max(0, now - branch.startedAt)
     if (ms === Infinity) return
     branch.alarm = new Alarm(hub.clock, branch.begun + ms, () => this.#timeOut(branch, ms), hub.attendance)

@@ -1,6 +1,7 @@
 import { type Inputs, NO_INPUTS } from '../action/inputs.js'
 import type { Delivery, Received } from '../action/message.js'
 import { toError } from '../internal/guards.js'
+import type { CancelCause } from '../lifecycle/events.js'
 import type { Ending } from '../parallel/results.js'
 import type { BranchTask } from '../parallel/task.js'
 import type { Journal } from '../persistence/journal.js'
@@ -9,15 +10,17 @@ import { descend } from './address.js'
 import type { Alarm } from './alarm.js'
 import { Asking } from './asking.js'
 import { endByFallback } from './branch-fallback.js'
-import type { BranchHandle, BranchHost, Found, WaitsFor } from './branch-handle.js'
+import type { BranchHandle, BranchHost, BranchPlace, Found, WaitsFor } from './branch-handle.js'
 import type { Cancellation } from './cancellation.js'
 import { Carrier } from './carrier.js'
 import type { AnyActorRef } from './create-actor.js'
+import { placeOf } from './held-branches.js'
 import { keepEnd } from './keeping.js'
 import type { Mailbox } from './mailbox.js'
 import { endingOf, lostBy } from './map-outcome.js'
 import type { Leak, RunEnd, RunOrder } from './order.js'
 import type { PendingMessage } from './pending.js'
+import { attemptsOf } from './retrying.js'
 import type { LiveApp, LiveRun } from './tree.js'
 import { mayWithdraw, pendingIn } from './waits.js'
 
@@ -30,6 +33,8 @@ export interface BranchSetup {
   /** The name of the map. */
   readonly name: string
   readonly orderOf: (inputs: Inputs) => RunOrder
+  /** Where a branch goes on, where it is not stored. */
+  readonly placeOf: (key: string) => BranchPlace | undefined
 }
 
 /**
@@ -73,6 +78,9 @@ export class InProcessBranch implements BranchHandle {
   get cancelledAt(): number | undefined {
     return this.origin.run?.cancellation?.at
   }
+  get cancelCause(): CancelCause | undefined {
+    return this.origin.run?.cancellation?.cause
+  }
   get waitsFor(): WaitsFor {
     return this.origin.run?.waits?.level ?? 'nothing'
   }
@@ -84,6 +92,10 @@ export class InProcessBranch implements BranchHandle {
   }
   get journal(): Journal | undefined {
     return this.origin.journal
+  }
+
+  place(): BranchPlace {
+    return placeOf(this.origin, this.startedAt)
   }
 
   pending(): Iterable<PendingMessage> {
@@ -101,6 +113,8 @@ export class InProcessBranch implements BranchHandle {
   start(): void {
     const app = this.origin
     const run: LiveRun = app.open(this.#setup.orderOf(app.inputs), (end) => this.#ended(run, end))
+    const place = this.#setup.placeOf(this.task.key)
+    if (place !== undefined) attemptsOf(run).resume(place)
     if (app.hub.interceptors.length === 0) this.#go(run)
     else void this.#ask(run)
   }

@@ -62,7 +62,7 @@ export function restore(app: LiveApp, stored: StoredRecord): void {
     ([key]) => transient.has(key) && !Object.hasOwn(stored.state, key),
   )
   const state = given.length === 0 ? stored.state : Object.freeze({ ...stored.state, ...Object.fromEntries(given) })
-  if (sequenceId !== app.standing.sequenceId) app.onces = undefined // of a step that is stored
+  if (sequenceId !== app.standing.sequenceId) app.onces = app.held = undefined // of a step that is stored
   app.standing = { state, position, next, sequenceId }
   for (const { name, index } of app.plan.graph.list) app.visits[index] = ownValue(stored.visits, name) ?? 0
 }

@@ -73,6 +73,7 @@ export function createLoneLogic(plan: Plan, bound: Inputs): LooseLogic<AppSnapsh
       const app = AppSnapshot.appOf(snapshot)
       if (app === undefined || snapshot.status !== 'active') return
       app.standing = snapshot
+      app.held = undefined
       const life: Life = { early: [] }
       lives.set(app, life)
       // In a microtask, so that the actor is up when the first step commits.

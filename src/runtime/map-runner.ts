@@ -1,7 +1,7 @@
 import type { Inputs } from '../action/inputs.js'
 import type { CancelAnswer, Delivery, Received } from '../action/message.js'
 import { toError } from '../internal/guards.js'
-import type { AnyEvent } from '../lifecycle/events.js'
+import type { AnyEvent, CancelCause } from '../lifecycle/events.js'
 import type { Fatal } from '../lifecycle/interceptor.js'
 import type { FanOut } from '../parallel/fan-out.js'
 import type { Feed } from '../parallel/restored-feed.js'
@@ -16,6 +16,7 @@ import { Carrier } from './carrier.js'
 import { type AnyActorRef, makeActor } from './create-actor.js'
 import type { Folding } from './folding.js'
 import { Grace } from './grace.js'
+import type { HeldBranches } from './held-branches.js'
 import { MapBooks } from './map-books.js'
 import { MapFinale } from './map-finale.js'
 import { type Closing, closingCancellation, faultOf, lostBy, type Why } from './map-outcome.js'
@@ -47,6 +48,7 @@ export class MapRunner implements LiveMap {
   readonly table: MapBooks
   readonly #siblings: Siblings
   kept: LiveMap['kept']
+  held: HeldBranches | undefined
   tracker: LiveMap['tracker']
   readonly #fanOut: FanOut
   readonly #raw: Inputs
@@ -105,7 +107,7 @@ export class MapRunner implements LiveMap {
       this.tracker = trackerBelow(this.app, this.step, this.#fanOut)
       const opened = openFeed(this, this.#fanOut, () => this.#openSignal(), this.#starter, {
         wake: () => this.#pump(),
-        record: (...settled) => this.#record(...settled),
+        record: (...settled) => this.#record(settled, 'settled'),
         enough: () => this.settleNow(),
         restored: () => this.#restored(),
         closed: () => this.#closing !== undefined,
@@ -113,6 +115,7 @@ export class MapRunner implements LiveMap {
       })
       this.#feed = opened.feed
       this.kept = opened.kept
+      this.held = opened.held
       this.table.total = opened.feed.length
     } catch (error) {
       fault(error)
@@ -201,21 +204,22 @@ export class MapRunner implements LiveMap {
     this.#pump()
   }
 
-  #settle(key: string, ending: Ending): void {
+  #settle(key: string, ending: Ending, cause?: CancelCause): void {
     const live = this.table.live.get(key)
     if (live === undefined) return
     const { waitsFor } = live
     live.alarm?.clear()
     this.run.takeLeaks(live.leaked)
-    this.#record(live.task, live, live.startedAt, ending)
+    this.#record([live.task, live, live.startedAt, ending], cause ?? live.cancelCause)
     this.#siblings.settled(key, waitsFor)
     live.release()
   }
 
-  #record(...settled: Parameters<Recorder['record']>): void {
+  #record(settled: Parameters<Recorder['record']>, cause: CancelCause | undefined): void {
     const pumping = this.#pumping
     this.#pumping = true // a watch that is told of it may cancel: nothing starts or ends before the policy is asked
-    this.#recorder.record(...settled)
+    const result = this.#recorder.record(...settled)
+    this.held?.settled(settled[0], result, settled[1], cause)
     this.#pumping = pumping
     this.#judge()
   }
@@ -234,6 +238,7 @@ export class MapRunner implements LiveMap {
 
   settleNow(): void {
     this.kept?.enough()
+    this.held?.enough()
     this.#close({ kind: 'satisfied' })
   }
 
@@ -258,14 +263,14 @@ export class MapRunner implements LiveMap {
   }
 
   #neverStarted(task: BranchTask, cancellation: Cancellation): void {
-    this.#record(task, undefined, undefined, lostBy(cancellation))
+    this.#record([task, undefined, undefined, lostBy(cancellation)], cancellation.cause)
   }
 
   #cancelLive(branch: BranchHandle, cancellation: Cancellation): void {
     if (branch.status === 'ended') return // that is being stored
     const { key } = branch.task
     if (branch.cancelledAt === undefined) this.#starter.limitGrace(branch, cancellation.at)
-    if (!branch.cancel(cancellation)) this.#settle(key, lostBy(cancellation)) // it has not begun
+    if (!branch.cancel(cancellation)) this.#settle(key, lostBy(cancellation), cancellation.cause) // it has not begun
   }
 
   cancelBranch(key: string, cancellation: Cancellation): CancelAnswer {

@@ -1,6 +1,7 @@
 import { isPlainObject } from '../internal/guards.js'
 import { classOf } from '../state/classes.js'
-import type { LiveApp, LiveEffect, LiveStep } from './tree.js'
+import type { LiveEffect } from './branch-handle.js'
+import type { LiveApp, LiveStep } from './tree.js'
 
 // Owns: the side effects that a step does once: in memory while the process lives, and as notes to that step.
 // O1  What an effect gave is known from then on, whether or not it could be written down. It is not done again.
@@ -33,7 +34,8 @@ export function tooLate(app: LiveApp, { node, sequenceId, attempt }: LiveStep, w
 }
 
 class Effect implements LiveEffect {
-  readonly #app: LiveApp
+  /** Undefined where nothing is written down: what is held of a step holds no application. */
+  readonly #app: LiveApp | undefined
   readonly #onces: Map<string, LiveEffect>
   readonly #key: string
   #value: Promise<unknown> | undefined
@@ -41,14 +43,14 @@ class Effect implements LiveEffect {
   #noting: Promise<void> | undefined
 
   constructor(app: LiveApp, onces: Map<string, LiveEffect>, key: string) {
-    this.#app = app
+    this.#app = app.journal && app
     this.#onces = onces
     this.#key = key
   }
 
   /** One that fails is forgotten. */
   begin(fn: () => unknown): void {
-    const done = this.#app.journal?.done(this.#key)
+    const done = this.#app?.journal?.done(this.#key)
     this.#noted = done !== undefined
     this.#value = done === undefined ? (async () => fn())() : Promise.resolve(done.value)
     this.#value.catch(() => this.#onces.delete(this.#key))
@@ -62,8 +64,7 @@ class Effect implements LiveEffect {
 
   /** Tried again by whoever asks next, where it fails (O1). */
   #note(value: unknown): Promise<void> | undefined {
-    const { journal, running, onces } = this.#app
-    if (journal === undefined || !running || onces !== this.#onces) return undefined // O2
+    if (this.#app?.running !== true || this.#app.onces !== this.#onces) return undefined // O2
     this.#noting ??= this.#write(value).finally(() => {
       this.#noting = undefined
     })
@@ -71,7 +72,7 @@ class Effect implements LiveEffect {
   }
 
   async #write(value: unknown): Promise<void> {
-    const { journal } = this.#app
+    const journal = this.#app?.journal
     if (journal?.done(this.#key) === undefined) await journal?.note('once', { key: this.#key, value })
     this.#noted = true
   }

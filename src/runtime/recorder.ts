@@ -1,7 +1,7 @@
 import type { Inputs } from '../action/inputs.js'
 import { msSince } from '../internal/clock.js'
 import type { Fatal } from '../lifecycle/interceptor.js'
-import { type BranchIds, createResult, type Ending } from '../parallel/results.js'
+import { type AnyResult, type BranchIds, createResult, type Ending } from '../parallel/results.js'
 import { type BranchTask, planOfTask } from '../parallel/task.js'
 import type { State } from '../state/freeze.js'
 import { announce } from './announce.js'
@@ -60,7 +60,7 @@ export class Recorder implements BranchIds {
     startedAt: number | undefined,
     ending: Ending,
     past?: Past,
-  ): void {
+  ): AnyResult {
     const { hub } = this.#map.app
     const { key, index } = task
     const inputs = past?.inputs ?? branch?.inputs ?? task.inputs
@@ -83,6 +83,7 @@ export class Recorder implements BranchIds {
       )
     }
     if (hub.interceptors.length > 0) this.#afterBranch(task, ending)
+    return result
   }
 
   #afterBranch({ key, index }: BranchTask, ending: Ending): void {

@@ -155,7 +155,7 @@ function commit(run: LiveRun, node: PlanNode, made: Commit): Settled {
 function place(run: LiveRun, node: PlanNode, standing: Standing): undefined {
   const { app } = run
   app.standing = standing
-  run.taken = app.onces = undefined
+  run.taken = app.onces = app.held = undefined
   app.visits[node.index] = (app.visits[node.index] ?? 0) + 1
 }
 

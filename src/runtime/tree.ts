@@ -11,7 +11,7 @@ import type { Journal } from '../persistence/journal.js'
 import type { KeptBranches } from '../persistence/map-keeping.js'
 import type { State } from '../state/freeze.js'
 import type { Attempts } from './attempts.js'
-import type { BranchHandle, BranchHost, WaitsFor } from './branch-handle.js'
+import type { BranchHandle, BranchHost, HeldMap, LiveEffect, WaitsFor } from './branch-handle.js'
 import type { Cancellation } from './cancellation.js'
 import type { EventSource } from './event-source.js'
 import type { Mailbox } from './mailbox.js'
@@ -69,6 +69,8 @@ export interface LiveApp extends EventSource {
   standing: Standing
   /** Side effects that its next step does once, by key: they outlive a run that failed there. */
   onces: Map<string, LiveEffect> | undefined
+  /** What is held of the map that its next step stands at, where that is not stored. */
+  held: HeldMap | undefined
   /** The run that goes on, or the last one; undefined before the first. */
   readonly run: LiveRun | undefined
   readonly running: boolean
@@ -135,12 +137,6 @@ export interface LiveAsking {
   giveUp(): void
 }
 
-/** A side effect of a step that is done once. */
-export interface LiveEffect {
-  /** What it gave, once that is written down. */
-  give(): Promise<unknown>
-}
-
 /** One attempt at one action. */
 export interface LiveStep {
   readonly node: PlanNode
@@ -179,6 +175,8 @@ export interface LiveMap extends BranchHost {
   readonly waitsFor: WaitsFor
   /** What of its branches is stored, where they are. */
   readonly kept: KeptBranches<Journal> | undefined
+  /** What is held of them in memory, where they are not. */
+  readonly held: HeldMap | undefined
   /** True while something goes on beside its branches: its source is pulled, its reducer runs, interceptors are asked. */
   readonly busy: boolean
   /** Whether a branch of this key lives, has settled, or waits in a source of known length. */

@@ -10,7 +10,7 @@ const AIM_BYTES = 20 * 1024
  * Bytes that the core may weigh before the gate closes: a ratchet, at most 2 % above what was reached. Lower it with
  * every byte that is saved; raise it for what a user can do with it, and for nothing else.
  */
-export const MOST_BYTES = 55_500
+export const MOST_BYTES = 58_000
 
 /** The bundle of everything that `teasel` exports, minified; xstate stays outside. */
 export async function bundleCore(): Promise<string> {

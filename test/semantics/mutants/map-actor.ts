@@ -20,7 +20,7 @@ export const MUTANTS: readonly Mutant[] = [
     else if (this.table.settled.has(key)) {
       const { index } = this.table.settled.get(key) as { index: number }
       const past = { inputs: {}, attempts: 1, endedAt: 0, state: {} }
-      this.#record({ key, index } as never, undefined, undefined, { status: 'done', state: {} } as never, past)
+      this.#record([{ key, index } as never, undefined, undefined, { status: 'done', state: {} } as never, past], undefined)
     }`,
     caughtBy: ['every branch settles exactly once'],
   },

@@ -11,6 +11,8 @@ interface Digest {
   readonly branches: Readonly<Record<string, string>>
   /** What `reduce` was given, whatever the order of the calls. */
   readonly reduced: readonly string[]
+  /** What was run of branches in a second run, where there was one. */
+  readonly ran: readonly string[]
 }
 
 /**
@@ -70,13 +72,31 @@ function calm(nest: Nest): Nest {
   }
 }
 
+/**
+ * A calm schedule of two runs. Maps hold their results until their step commits, and no application is made by hand:
+ * what the second run finds of the first is the same with a store and without one.
+ */
+export function triedAgain(plan: Plan): Plan {
+  const held = (nest: Nest): Nest => {
+    if (nest.kind === 'leaf') return { ...nest, acts: byGraph(nest.acts), cleanup: byGraph(nest.cleanup) }
+    if (nest.kind === 'graph') return heldGraph(nest)
+    const children = nest.children.map((child) => ({ ...child, nest: held(child.nest) }))
+    return { ...nest, children, fold: 'all', before: byGraph(nest.before), reduce: byGraph(nest.reduce) }
+  }
+  const heldGraph = (graph: GraphNest): GraphNest => ({ ...graph, steps: graph.steps.map(held) })
+  const calm = calmed(plan)
+  return { ...calm, again: true, root: heldGraph(calm.root) }
+}
+
+const byGraph = (acts: readonly Act[]): readonly Act[] => acts.filter((act) => act.do !== 'app')
+
 /** Runs a schedule without a store and with one. @returns in what they differ, if in anything */
 export async function differsWhenStored(plan: Plan): Promise<string | undefined> {
   const [without, stored] = [
     digestOf(await runSchedule(plan, undefined, 'nowhere')),
     digestOf(await runSchedule(plan, undefined, 'stored')),
   ]
-  for (const part of ['outcomes', 'state', 'branches', 'reduced'] as const) {
+  for (const part of ['outcomes', 'state', 'branches', 'reduced', 'ran'] as const) {
     const [a, b] = [JSON.stringify(without[part]), JSON.stringify(stored[part])]
     if (a !== b) return `${part} without a store ${a}; stored ${b}`
   }
@@ -87,14 +107,23 @@ function digestOf({ entries, state }: Report): Digest {
   const outcomes: string[] = []
   const branches = new Map<string, string>()
   const reduced: string[] = []
+  const ran: string[] = []
   for (const entry of entries) {
+    if (entry.kind === 'event' && entry.event.type === 'step.start' && outcomes.length > 0)
+      ran.push(`${printPath(entry.event.path)} ${entry.event.source}`)
     if (entry.kind === 'outcome') outcomes.push(wordOf(entry.outcome))
     if (entry.kind === 'reduce') reduced.push(`${entry.map}: ${entry.results.map((one) => `${one.key} ${one.status}`)}`)
     if (entry.kind === 'event' && entry.event.type === 'branch.settled')
       branches.set(printPath(entry.event.path), settledAs(entry.event))
   }
   const sorted = [...branches].sort(([a], [b]) => (a < b ? -1 : 1))
-  return { outcomes, state, branches: Object.fromEntries(sorted), reduced: [...new Set(reduced)].sort() }
+  return {
+    outcomes,
+    state,
+    branches: Object.fromEntries(sorted),
+    reduced: [...new Set(reduced)].sort(),
+    ran: ran.sort(),
+  }
 }
 
 const wordOf = ({ status, by, error }: { readonly status: string; readonly by?: string; readonly error?: unknown }) =>

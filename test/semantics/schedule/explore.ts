@@ -1,4 +1,4 @@
-import { calmed, differsWhenStored } from './both-ways.js'
+import { calmed, differsWhenStored, triedAgain } from './both-ways.js'
 import { makePlan } from './make-plan.js'
 import { createPaint, type Paint } from './paint.js'
 import { settingLines, treeLines } from './print-plan.js'
@@ -16,6 +16,7 @@ const HELP = `Replays schedules of the engine, each made of a number alone.
   --seed N           one schedule: its tree, each turn, what followed, and the laws
   --from A --to B    all seeds from A up to B: what happened, and which break a law, the shortest first
   --both             each seed without races, with a store and without one: where the two do not come to the same end
+  --again            with --both: each seed of two runs
   --json             for machines
   --help             this`
 
@@ -24,6 +25,7 @@ interface Options {
   readonly from: number | undefined
   readonly to: number | undefined
   readonly both: boolean
+  readonly again: boolean
   readonly json: boolean
   readonly help: boolean
 }
@@ -33,7 +35,7 @@ function parse(args: readonly string[]): Options {
   const flags = new Set<string>()
   for (let i = 0; i < args.length; i++) {
     const arg = args[i] ?? ''
-    if (arg === '--json' || arg === '--help' || arg === '--both') flags.add(arg)
+    if (arg === '--json' || arg === '--help' || arg === '--both' || arg === '--again') flags.add(arg)
     else if (arg === '--seed' || arg === '--from' || arg === '--to') {
       const value = Number(args[++i])
       if (!Number.isInteger(value)) throw new TypeError(`${arg} takes a whole number.`)
@@ -45,6 +47,7 @@ function parse(args: readonly string[]): Options {
     from: given.get('--from'),
     to: given.get('--to'),
     both: flags.has('--both'),
+    again: flags.has('--again'),
     json: flags.has('--json'),
     help: flags.has('--help'),
   }
@@ -101,10 +104,10 @@ async function search(from: number, to: number, json: boolean, paint: Paint): Pr
 }
 
 /** Seeds whose schedules, with nothing that races in them, do not come to the same end with a store and without one. */
-async function searchBoth(from: number, to: number, paint: Paint): Promise<boolean> {
+async function searchBoth(from: number, to: number, again: boolean, paint: Paint): Promise<boolean> {
   let differing = 0
   for (let seed = from; seed <= to; seed++) {
-    const differs = await differsWhenStored(calmed(makePlan(seed)))
+    const differs = await differsWhenStored(again ? triedAgain(makePlan(seed)) : calmed(makePlan(seed)))
     if (differs === undefined) continue
     differing += 1
     console.log(paint.red(`✗ --seed ${seed}: ${differs}`))
@@ -139,7 +142,7 @@ if (options.help) console.log(HELP)
 else if (options.both) {
   const from = options.seed ?? options.from ?? 0
   const to = options.seed ?? options.to ?? from + 499
-  process.exitCode = (await searchBoth(from, to, paint)) ? 0 : 1
+  process.exitCode = (await searchBoth(from, to, options.again, paint)) ? 0 : 1
 } else if (options.seed !== undefined) process.exitCode = (await replay(options.seed, options.json, paint)) ? 0 : 1
 else {
   const from = options.from ?? 0

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { calmed, differsWhenStored } from './both-ways.js'
+import { calmed, differsWhenStored, triedAgain } from './both-ways.js'
 import { makePlan } from './make-plan.js'
 import { runSchedule } from './schedule.js'
 import { SCHEDULES } from './seeds.js'
@@ -32,6 +32,16 @@ describe(`${SCHEDULES} random schedules`, () => {
     for (let seed = 0; seed < 200; seed++) {
       const differs = await differsWhenStored(calmed(makePlan(seed)))
       if (differs !== undefined) differing.push(`npm run explore -- --both --seed ${seed}  (${differs})`)
+    }
+
+    expect(differing).toEqual([])
+  }, 300_000)
+
+  it('try again what failed alike with a store and without one, where nothing races', async () => {
+    const differing: string[] = []
+    for (let seed = 0; seed < 200; seed++) {
+      const differs = await differsWhenStored(triedAgain(makePlan(seed)))
+      if (differs !== undefined) differing.push(`npm run explore -- --both --again --seed ${seed}  (${differs})`)
     }
 
     expect(differing).toEqual([])

@@ -6,7 +6,7 @@ import type { World } from './world.js'
 const LAW = 'the store says of each branch what the run said'
 type Result = Extract<AnyEvent, { type: 'branch.settled' }>['result']
 
-/** Where a schedule is stored. By chance: every third one of one run, as what a second one finds settled it starts not again. */
+/** Where a schedule is stored. By chance: every third one of one run, as messages outlive a run there. */
 export type Where = 'by chance' | 'stored' | 'nowhere'
 
 /** Messages come from here alone, so the store is not asked for others. */

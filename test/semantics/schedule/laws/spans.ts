@@ -22,6 +22,8 @@ const INSIDE = 'what is above ends after what is below'
 export const spans: Law = (entries, _plan, tell) => {
   let open: Open[] = []
   let settled = new Set<string>()
+  /** The ids of branches that have settled in any run. */
+  const before = new Set<string>()
   let seq = 0
   let running = false
   for (const entry of entries) {
@@ -41,7 +43,7 @@ export const spans: Law = (entries, _plan, tell) => {
     if (anew !== undefined) for (const one of settled) if (anew(one)) settled.delete(one)
     for (const above of settled)
       if (isBelow(path, above)) tell(ONCE, `${event.type} of ${path} after it had settled`, turn)
-    follow(open, settled, entry, tell)
+    follow(open, settled, before, entry, tell)
     if (event.type === 'run.end' && path === '') running = false
   }
   if (running) tell(ENDS, 'run.start without run.end', entries.at(-1)?.turn ?? 0)
@@ -62,7 +64,13 @@ export function begunAnew(event: AnyEvent, path: string): ((below: string) => bo
 export const isBelow = (path: string, above: string): boolean =>
   above === '' || path === above || path.startsWith(`${above}/`)
 
-function follow(open: Open[], settled: Set<string>, { event, path, turn }: Told, tell: Tell): void {
+function follow(
+  open: Open[],
+  settled: Set<string>,
+  before: Set<string>,
+  { event, path, turn }: Told,
+  tell: Tell,
+): void {
   const begin = (kind: Open['kind'], name: string): void => {
     if (open.some((one) => one.kind === kind && one.path === path && !one.leaked))
       tell(ENDS, `two of ${kind} ${path} ${name} at once`, turn)
@@ -97,7 +105,7 @@ function follow(open: Open[], settled: Set<string>, { event, path, turn }: Told,
     case 'branch.start':
       return start(open, event, path, turn, tell)
     case 'branch.settled':
-      return settle(open, settled, event, path, turn, tell)
+      return settle(open, settled, before, event, path, turn, tell)
     case 'branch.leaked':
       return leak(open, event.source, path)
   }
@@ -115,6 +123,7 @@ type Settled = Extract<AnyEvent, { type: 'branch.settled' }>
 function settle(
   open: Open[],
   settled: Set<string>,
+  before: Set<string>,
   { status, appId }: Settled,
   path: string,
   turn: number,
@@ -124,10 +133,9 @@ function settle(
   settled.add(path)
   const at = open.findIndex((one) => one.kind === 'branch' && one.path === path)
   // A branch whose turn never came is told of once only: when it is cancelled.
-  // Nor is one again that had settled, where a step whose branches are stored is tried again.
-  const before = `settled: ${appId}`
-  if (at < 0 && status !== 'cancelled' && !settled.has(before)) tell(ENDS, `branch ${path} ended without a start`, turn)
-  settled.add(before)
+  // Nor is one again that had settled, where a step is tried again.
+  if (at < 0 && status !== 'cancelled' && !before.has(appId)) tell(ENDS, `branch ${path} ended without a start`, turn)
+  before.add(appId)
   if (at >= 0) open.splice(at, 1)
   for (const one of open.filter((other) => isBelow(other.path, path))) {
     if (one.leaked) open.splice(open.indexOf(one), 1)
