@@ -45,7 +45,6 @@ export function begin(appId: string, { epoch }: Row): Draft {
     standing: undefined,
     hangs: undefined,
     from: undefined,
-    below: undefined,
     oneWay: [],
     given: [],
     map: undefined,

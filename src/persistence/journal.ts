@@ -63,8 +63,6 @@ export class Journal {
   readonly appId: string
   /** Grows with each rewind; part of the ids of branches. */
   epoch: number
-  /** The epoch that branches of the next step are made in. */
-  below: number
   /** What the next step has done already, as it is stored. */
   stored: StoredRecord | undefined
   inbox: Inbox
@@ -108,7 +106,6 @@ export class Journal {
     this.stored = stored
     this.oneWay = new Set(stored?.oneWay)
     this.epoch = stored?.epoch ?? 0
-    this.below = stored?.below ?? this.epoch
     this.inbox = new Inbox(stored?.inbox)
     this.map = mapOf(stored)
     this.status = new StandingNotes(stored?.standing)
@@ -176,13 +173,12 @@ export class Journal {
     const draft: Draft = { kind: 'full', label, sequenceId, data: told.data }
     return this.#write([draft], 'placed', () => {
       this.#deltas.saved(told, sequenceId, epoch, true)
-      this.#committed(at.below)
+      this.#committed()
     })
   }
 
   /** What belonged to the step alone is done with. */
-  #committed(below = this.epoch): void {
-    this.below = below
+  #committed(): void {
     this.stored = undefined
     this.map = undefined
     this.voided = 0
@@ -303,7 +299,6 @@ export class Journal {
     if (ahead) return // what is stored beside it belongs to a step that is over
     this.#unsaved = undefined
     this.stored = stored
-    this.below = stored.below ?? stored.epoch
     this.#from = stored.from
     this.map = mapOf(stored)
     this.status = new StandingNotes(stored.standing)

@@ -134,8 +134,8 @@ class KeptFeed implements KeptBranches<Journal>, Before {
   }
 
   idOf(key: string): string {
-    const { appId, below } = this.#journal
-    return branchIdOf(appId, below, this.#map.name, this.#map.visit, key)
+    const { appId, epoch } = this.#journal
+    return branchIdOf(appId, epoch, this.#map.name, this.#map.visit, key)
   }
 
   post(key: string, message: Pick<StoredMessage, 'kind' | 'body'>): Promise<number> {

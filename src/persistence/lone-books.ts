@@ -12,6 +12,5 @@ export async function openLone(journal: Journal, map: string, visit: number): Pr
   journal.adopt(known)
   if (known.map?.map === map && known.map.visit === visit) return
   journal.epoch = known.epoch + 1
-  journal.below = journal.epoch
   journal.map = undefined
 }

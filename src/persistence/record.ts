@@ -49,8 +49,6 @@ export interface FullFacts extends StepFacts {
   readonly position?: string | undefined
   readonly hangs?: Hanging | undefined
   readonly from?: ForkedFrom | undefined
-  /** The epoch that the branches of the next step were made in, where a rewind into them keeps it. */
-  readonly below?: number | undefined
   /** Keys of a patch that no schema was asked about yet. */
   readonly given?: readonly string[] | undefined
   /** The state was patched: what runs next is chosen anew, on the patched state. */
@@ -75,7 +73,6 @@ export interface FullData {
   readonly q?: string
   readonly h?: Hanging
   readonly o?: ForkedFrom
-  readonly b?: number
   readonly x?: readonly string[]
   readonly g?: readonly string[]
   readonly w?: 1
@@ -117,7 +114,7 @@ export interface Told {
 
 /** @throws {SerializationError} with the path of what cannot be stored */
 export function fullData(state: State, facts: FullFacts, loose = false): Told {
-  const { version, visits, position, hangs, from, below, given, above, chooses } = facts
+  const { version, visits, position, hangs, from, given, above, chooses } = facts
   const over = above && encodeOver(state, above, loose)
   const head = {
     f: FORMAT,
@@ -127,7 +124,6 @@ export function fullData(state: State, facts: FullFacts, loose = false): Told {
     q: position,
     h: hangs,
     o: from,
-    b: below,
     g: given,
     w: chooses === true ? 1 : undefined,
     u: over && [over.at.appId, over.at.sequenceId, over.at.epoch],

@@ -17,10 +17,9 @@ import type { StoredMessage, StoredRecord } from './stored-record.js'
 
 export type { StoredMap, StoredMessage, StoredRecord, StoredStatus } from './stored-record.js'
 
-/** A state as it is stored: JSON, with tags where `tagged`. */
+/** A state as it is stored: JSON with tags. */
 export interface Raw {
   readonly state: State
-  readonly tagged: boolean
 }
 
 /** What the first row of a tail refers to. */
@@ -111,7 +110,7 @@ function read(draft: Draft, row: Row, data: Readonly<Record<string, unknown>>, f
   if (row.kind === 'note')
     return row.label === 'status' ? readStanding(draft, row, data['d']) : readNote(draft, row, revive(data['d']))
   draft.sequenceId = row.sequenceId
-  draft.tagged ||= row.data.includes('"$"')
+  draft.tagged ||= row.data.includes('"$"') // a reference to the state above is a tag, too
   if (row.kind === 'full') readFull(draft, row, data as unknown as FullData, find)
   else readPatch(draft, row, data as unknown as PatchData)
 }
@@ -131,14 +130,12 @@ function readFull(draft: Draft, row: Row, data: FullData, find: FindRaw): void {
   draft.from = data.o ?? draft.from
   const started = row.sequenceId < 0 || data.q !== undefined
   stepDone(draft, started ? data.q : actionOf(row.label), data)
-  draft.below = data.b
-  draft.given = data.g ?? []
+  draft.given = data.g ?? [] // of a rewind; the step after it is stored whole
 }
 
 function overAbove(draft: Draft, state: State, at: NonNullable<FullData['u']>, find: FindRaw): State {
   const above = find(JSON.stringify(at))
   if (above === undefined) throw new SyntaxError(`it refers to step ${at[1]} of "${at[0]}", which is not stored.`)
-  draft.tagged ||= above.tagged
   return laidOver(state, above.state)
 }
 
@@ -158,14 +155,12 @@ function stepDone(draft: Draft, position: string | undefined, data: FullData | P
   draft.attempts = data.a ?? 1
   draft.tries = 0
   draft.oneWay = data.x ?? draft.oneWay
-  draft.given = []
   draft.recovered = draft.recovered || data.r === 1
   draft.status = data.e ?? (data.n === null ? 'finished' : 'running')
   draft.waiting = draft.failed = undefined
   draft.voided = 0
   draft.cancelled = data.z === undefined ? undefined : (revive(data.z) as CancelledNote)
   if (draft.cancelled !== undefined) draft.status = 'cancelled'
-  draft.below = undefined
   draft.chooses = 'w' in data
   draft.map = undefined
   draft.once = new Map()

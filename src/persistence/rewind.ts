@@ -175,7 +175,7 @@ async function find(
   const named = unescapeName(parts[1] ?? '~')
   const key = keys.has(named) ? named : ''
   const rest = parts.slice(key === named ? 2 : 1)
-  const id = branchIdOf(record.appId, record.below ?? record.epoch, open.map, open.visit, key)
+  const id = branchIdOf(record.appId, record.epoch, open.map, open.visit, key)
   return find(persister, { ...ref, appId: id }, rest, keys.has(key))
 }
 

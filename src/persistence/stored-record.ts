@@ -65,7 +65,6 @@ export interface StoredRecord {
   readonly standing: StandingRow | undefined
   readonly hangs: Hanging | undefined
   readonly from: ForkedFrom | undefined
-  readonly below: number | undefined
   /** Keys whose schema refuses what it gave itself: it is not asked about them again. */
   readonly oneWay: readonly string[]
   /** Keys that a patch or `migrate` gave, and that no schema was asked about yet. */

@@ -10,7 +10,7 @@ export function parentOf(map: LiveMap, key: string): Parent {
 
 /** The id of what hangs there. */
 export function branchId({ app: { appId, journal }, map, name, visit, key }: Parent): string {
-  return map?.idOf(key) ?? branchIdOf(appId, journal?.below ?? 0, name, visit, key)
+  return map?.idOf(key) ?? branchIdOf(appId, journal?.epoch ?? 0, name, visit, key)
 }
 
 /** The path of what hangs there. */
