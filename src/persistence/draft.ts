@@ -19,7 +19,7 @@ export interface Draft extends Omit<Writable<StoredRecord>, 'map' | 'once' | 'vi
 }
 
 /** A record of no rows. */
-export function begin(appId: string, { epoch }: Row): Draft {
+export function begin(appId: string, { epoch }: Pick<Row, 'epoch'>): Draft {
   return {
     appId,
     state: {},

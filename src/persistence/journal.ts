@@ -82,6 +82,8 @@ export class Journal {
   #from: ForkedFrom | undefined
   readonly #mayBeStored: boolean
   #prelude: Prelude<Journal> | undefined
+  /** What is stored is of another beginning. */
+  #other: boolean
   /** It was cancelled for good. */
   #over: Notes['cancelled'] | undefined
   #rows: number
@@ -94,7 +96,8 @@ export class Journal {
   readonly #above: Journal | undefined
 
   constructor(scope: Scope, keeper: MapKeeper<Journal>, setup: JournalSetup<Journal>, above?: Journal) {
-    const { appId, hangs, stored, prelude, mayBeStored = false } = setup
+    const { appId, hangs, stored, other, prelude, mayBeStored = false } = setup
+    const last = stored ?? other
     this.#above = above
     this.scope = scope
     this.#keeper = keeper
@@ -104,17 +107,18 @@ export class Journal {
     this.#mayBeStored = mayBeStored
     this.#prelude = prelude
     this.stored = stored
+    this.#other = other !== undefined
     this.oneWay = new Set(stored?.oneWay)
-    this.epoch = stored?.epoch ?? 0
-    this.inbox = new Inbox(stored?.inbox)
+    this.epoch = last?.epoch ?? 0
+    this.inbox = new Inbox(last?.inbox)
     this.map = mapOf(stored)
-    this.status = new StandingNotes(stored?.standing)
+    this.status = new StandingNotes(last?.standing)
     this.voided = stored?.voided ?? 0
-    this.#rows = stored?.rows ?? 0
-    this.#deltas = new Deltas(stored?.sequenceId ?? -1)
-    if (stored === undefined) return
-    this.#deltas.adopt(stored)
-    scope.after(stored.order)
+    this.#rows = last?.rows ?? 0
+    this.#deltas = new Deltas(last?.sequenceId ?? -1)
+    if (last === undefined) return
+    this.#deltas.adopt(last)
+    scope.after(last.order)
   }
 
   /**
@@ -187,7 +191,7 @@ export class Journal {
 
   /** Saves a note to the step that goes on. */
   note<K extends keyof Notes>(label: K, note: Notes[K]): Awaitable<void> {
-    if (this.scope.settings.policy === 'manual') return undefined
+    if (this.scope.settings.policy === 'manual' || (this.#other && this.#over === undefined)) return undefined
     const { sequenceId } = this.#unsaved ?? this.#deltas
     const draft = isStanding(label)
       ? this.status.tell(label, note as never, this.scope.nextOrder(), sequenceId)
@@ -245,6 +249,7 @@ export class Journal {
     followRules(this, plan)
     if (this.hangs === undefined) scope.begin()
     else if (scope.fault !== undefined) throw scope.fault.error
+    if (this.#other) await this.#begin(start, this.epoch + 1)
     if (this.opened && !scope.unsure) return undefined
     // Looked for before it is claimed, so that whoever makes it anew by mistake takes it from nobody.
     if (!this.opened && !this.#mayBeStored) refuseStored(this.appId, scope.settings.writer, await this.load())
@@ -263,22 +268,22 @@ export class Journal {
       return moved ? fitRecord(known, plan, scope.settings) : undefined
     }
     // An application that an action makes is stored with what it does; a root, from its start.
+    if (known !== undefined) this.adopt(known)
     if (known !== undefined || this.hangs === undefined || scope.settings.policy !== 'manual')
-      await this.#begin(start, known)
+      await this.#begin(start, known && known.epoch + 1)
     this.opened = true
     return undefined
   }
 
-  /** @param over what is stored of another beginning: it stays readable under its epoch */
-  #begin({ state, next }: Start, over: StoredRecord | undefined): Awaitable<void> {
-    if (over !== undefined) this.adopt(over)
-    const epoch = over === undefined ? this.epoch : over.epoch + 1
+  /** @param epoch another one than what is stored of another beginning, which stays readable */
+  #begin({ state, next }: Start, epoch = this.epoch): Awaitable<void> {
+    this.#other = false
     return this.place('start', state, { next, sequenceId: -1, visits: {}, epoch })
   }
 
   /** Stores where the application stands. What its next step has done stays stored too. */
   async save(start: Start): Promise<void> {
-    await (this.#rows === 0 && this.#unsaved === undefined ? this.#begin(start, undefined) : this.flush())
+    await (this.#rows === 0 && this.#unsaved === undefined ? this.#begin(start) : this.flush())
     await this.scope.idle()
   }
 

@@ -6,6 +6,7 @@ import { type BranchTask, planOfTask } from '../parallel/task.js'
 import { branchIdOf } from './branch-id.js'
 import type { OpenMap } from './committing.js'
 import { compareEntries } from './compare-entries.js'
+import { begin } from './draft.js'
 import type { Awaitable } from './driver.js'
 import { otherBranches } from './faults.js'
 import type { Journal } from './journal.js'
@@ -17,7 +18,7 @@ import { passSchema } from './pass-schema.js'
 import type { Hanging, ManifestEntry, Notes } from './record.js'
 import type { StoredMessage, StoredRecord } from './replay.js'
 import type { Scope } from './scope.js'
-import { endingOf, entryOf, triedAfresh, withNewReads } from './settled.js'
+import { endingOf, entryOf, lifeBefore, triedAfresh, withNewReads } from './settled.js'
 
 // Owns: what of the branches of one map is recorded, and how it is held against its source when that runs again
 // (design: D16).
@@ -45,6 +46,8 @@ class KeptFeed implements KeptBranches<Journal>, Before {
   #opening = true
   /** Whether it is known if something was recorded before. */
   #looked = false
+  /** Keys whose records are of another entry: they begin anew. */
+  readonly #afresh = new Set<string>()
   /** What has to wait until the entries are recorded. */
   #afterwards: (() => void)[] = []
   #fault: { readonly error: unknown } | undefined
@@ -76,7 +79,7 @@ class KeptFeed implements KeptBranches<Journal>, Before {
     const [{ name, visit }, open] = [this.#map, this.#journal.map]
     this.#recorded = open?.map === name && open.visit === visit ? open : undefined
     this.#looked = true
-    return this.#recorded === undefined ? this.#record() : this.#load(this.#recorded)
+    return this.#recorded === undefined ? this.#record() : this.#load(keysOf(this.#recorded))
   }
 
   #opened(): void {
@@ -97,13 +100,13 @@ class KeptFeed implements KeptBranches<Journal>, Before {
   }
 
   *#recordAll(open: OpenMap, taskAt: (index: number) => BranchTask, total: number): Pieces<void> {
-    const { base, name, visit } = this.#map
+    const { name, visit } = this.#map
     for (let from = 0; from === 0 || from < total; from += IN_ONE_NOTE) {
       const entries: ManifestEntry[] = []
       for (let i = from; i < Math.min(total, from + IN_ONE_NOTE); i++) {
         yield
         if (this.#map.closed()) return
-        const entry = entryOf(taskAt(i), base)
+        const entry = this.#entryOf(taskAt(i))
         entries.push(entry)
         open.entries.set(i, entry)
       }
@@ -112,13 +115,17 @@ class KeptFeed implements KeptBranches<Journal>, Before {
     }
   }
 
-  *#load({ entries }: OpenMap): Pieces<void> {
+  #entryOf(task: BranchTask): ManifestEntry {
+    const [key, hash] = entryOf(task, this.#map.base)
+    const other = this.#afresh.has(key) ? this.#stored.get(key) : undefined
+    return other === undefined ? [key, hash] : [key, hash, other.order]
+  }
+
+  *#load(keys: readonly string[]): Pieces<void> {
     const { driver, partitionKey } = this.#scope.settings
     yield this.#scope.claim()
-    const keys: string[] = []
     const ids: string[] = []
-    for (const [key] of entries.values()) {
-      keys.push(key)
+    for (const key of keys) {
       ids.push(this.idOf(key))
       yield
     }
@@ -129,6 +136,7 @@ class KeptFeed implements KeptBranches<Journal>, Before {
       yield
       if (stored === undefined) continue
       this.#stored.set(keys[i] ?? '', stored)
+      if (stored.cancelled?.cause === 'removed') this.#afresh.add(keys[i] ?? '') // where it is given again
       this.#scope.after(stored.order)
     }
   }
@@ -205,18 +213,35 @@ class KeptFeed implements KeptBranches<Journal>, Before {
   *compare(held: readonly BranchTask[]): Pieces<void> {
     const recorded = this.#recorded as OpenMap
     const byKey = recorded.version !== this.#scope.settings.version
+    const known = new Set(keysOf(recorded))
     const { moved, gone, changed } = yield* compareEntries(recorded, held, this.#map.base, byKey)
     if (this.#map.closed()) return
     for (const key of gone) this.#removed(key)
     for (const key of [...gone, ...changed]) this.#afresh.add(key)
+    for (const [key, , other = -1] of recorded.entries.values())
+      if ((this.#stored.get(key)?.order ?? Infinity) <= other) this.#afresh.add(key) // and it was not begun since
     const more = recorded.total !== undefined && this.#feed.length !== undefined && this.#feed.length > recorded.total
     if (more) moved.push(`there are ${String(this.#feed.length)} of them, and there were ${recorded.total}`)
-    if (moved.length > 0) this.#changed(moved)
+    if (moved.length > 0) {
+      this.#changed(moved)
+      yield* this.#loadGone(held, known)
+      if (this.#map.closed()) return
+    }
     if (moved.length > 0 || byKey) yield* this.#recordAgain(recorded)
   }
 
-  /** Keys whose records are of another entry: they run from their start. */
-  readonly #afresh = new Set<string>()
+  /** A key that is not recorded may have been, and be gone since: what is stored of it is of another entry. */
+  *#loadGone(held: readonly BranchTask[], known: ReadonlySet<string>): Pieces<void> {
+    const { taskAt, feed } = this.#map
+    const keys: string[] = []
+    for (let i = 0; i < (taskAt === undefined ? held.length : (feed.length ?? 0)); i++) {
+      const { key } = taskAt?.(i) ?? (held[i] as BranchTask)
+      if (!known.has(key)) keys.push(key)
+      yield
+    }
+    yield* this.#load(keys)
+    for (const key of keys) this.#afresh.add(key)
+  }
 
   #changed(moved: readonly string[]): void {
     if (this.#journal.scope.settings.changedTasks === 'error') throw otherBranches(this.#map.subject, moved)
@@ -242,9 +267,12 @@ class KeptFeed implements KeptBranches<Journal>, Before {
   #removed(key: string): void {
     if (this.#journal.scope.settings.changedTasks === 'error') return
     const told = { cause: 'removed', by: 'removed', reason: undefined } as const
-    const journal = this.#journalOf(key)
-    this.#write(() => journal.cancelled(told, { startedAt: undefined, attempts: 0 }))
-    this.#stored.delete(key)
+    const stored = this.#stored.get(key)
+    const journal = this.#journalOf(key, stored)
+    this.#write(() => journal.cancelled(told, lifeBefore(stored)))
+    // The source may give it yet, further on.
+    const last = stored ?? begin(journal.appId, journal)
+    this.#stored.set(key, { ...last, rows: Math.max(last.rows, (journal.status.index ?? -1) + 1) })
   }
 
   /** A generator that gives more than its recorded total, or another entry at a recorded place. */
@@ -257,16 +285,21 @@ class KeptFeed implements KeptBranches<Journal>, Before {
 
   /** The books of a branch, and what is stored of it. */
   branch(task: BranchTask): { readonly journal: Journal; readonly stored: StoredRecord | undefined } {
-    const stored = triedAfresh(this.#stored.get(task.key))
-    this.#stored.delete(task.key)
+    const stored = this.past(task.key)
     const journal = this.#journalOf(task.key, stored, this.#preludeOf(task))
-    return { journal, stored: this.#afresh.has(task.key) ? undefined : stored }
+    this.#stored.delete(task.key)
+    return { journal, stored }
   }
 
-  #journalOf(key: string, stored = this.#stored.get(key), note?: Notes['entry']): Journal {
+  past(key: string): StoredRecord | undefined {
+    return this.restoring || this.#afresh.has(key) ? undefined : triedAfresh(this.#stored.get(key))
+  }
+
+  #journalOf(key: string, stored: StoredRecord | undefined, note?: Notes['entry']): Journal {
     const hangs: Hanging = [this.#journal.appId, this.#map.name, this.#map.visit, key]
     const prelude = note && { above: this.#journal, note }
-    const journal = this.#journal.child({ appId: this.idOf(key), hangs, stored, prelude }, this.#scope)
+    const other = stored === undefined ? this.#stored.get(key) : undefined
+    const journal = this.#journal.child({ appId: this.idOf(key), hangs, stored, other, prelude }, this.#scope)
     journal.opened = true
     return journal
   }
@@ -275,7 +308,7 @@ class KeptFeed implements KeptBranches<Journal>, Before {
   #preludeOf(task: BranchTask): Notes['entry'] | undefined {
     const open = this.#journal.map
     if (this.#map.taskAt !== undefined || open === undefined || open.entries.has(task.index)) return undefined
-    const entry = entryOf(task, this.#map.base)
+    const entry = this.#entryOf(task)
     open.entries.set(task.index, entry)
     return { map: open.map, visit: open.visit, index: task.index, entry, ...versionOf(open) }
   }
@@ -283,10 +316,10 @@ class KeptFeed implements KeptBranches<Journal>, Before {
   /** A branch was cancelled for good, one that lives or one that waits for its turn. */
   cancelled(task: BranchTask, told: Parameters<Journal['cancelled']>[0], live?: KeptLife<Journal>): void {
     if (!isFinal(told.cause)) return // said when it has ended
-    const journal = live?.journal ?? this.#journalOf(task.key, undefined, this.#preludeOf(task))
-    const { startedAt } = live ?? {}
-    const attempts = startedAt === undefined ? 0 : (live?.attempts ?? 1)
-    const work = (): void => this.#write(() => journal.cancelled(told, { startedAt, attempts }))
+    const journal = live?.journal ?? this.#journalOf(task.key, this.past(task.key), this.#preludeOf(task))
+    const { startedAt, attempts = 1 } = live ?? {}
+    const life = startedAt === undefined ? lifeBefore(journal.stored) : { startedAt, attempts }
+    const work = (): void => this.#write(() => journal.cancelled(told, life))
     if (this.#opening) this.#afterwards.push(work)
     else work()
   }
@@ -318,8 +351,7 @@ class KeptFeed implements KeptBranches<Journal>, Before {
   }
 
   #isRecorded(key: string): boolean {
-    for (const [recorded] of this.#recorded?.entries.values() ?? []) if (recorded === key) return true
-    return false
+    return this.#recorded !== undefined && keysOf(this.#recorded).includes(key)
   }
 
   queued(): Iterable<string> {
@@ -334,6 +366,8 @@ class KeptFeed implements KeptBranches<Journal>, Before {
     return this.#feed.close()
   }
 }
+
+const keysOf = ({ entries }: OpenMap): string[] => [...entries.values()].map(([key]) => key)
 
 /** The version as a note holds it. */
 const versionOf = ({ version }: OpenMap): { readonly version?: number } => (version === 0 ? {} : { version })

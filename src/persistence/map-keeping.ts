@@ -44,6 +44,8 @@ export interface KeptLife<J> {
 export interface KeptBranches<J> extends Feed {
   /** The books of a branch that is made, and what is stored of it. */
   branch(task: BranchTask): { readonly journal: J; readonly stored: StoredRecord | undefined }
+  /** What is stored of a branch that waits for its turn, and would go on. */
+  past(key: string): StoredRecord | undefined
   /** A branch was cancelled for good, one that lives or one that waits for its turn. */
   cancelled(task: BranchTask, told: Pick<Notes['cancelled'], 'cause' | 'by' | 'reason'>, live?: KeptLife<J>): void
   /** `watch` says that there are enough. */
@@ -63,6 +65,8 @@ export interface JournalSetup<J> {
   readonly hangs?: Hanging | undefined
   /** What is stored already. */
   readonly stored?: StoredRecord | undefined
+  /** What is stored of another beginning: it begins anew when it is opened, and that stays readable under its epoch. */
+  readonly other?: StoredRecord | undefined
   /** Written with the first row: where the application above stands, and an entry of a generator in its books. */
   readonly prelude?: Prelude<J> | undefined
   /** Looked for when it is opened: an application that an action makes by hand may have been there before. */

@@ -150,8 +150,11 @@ function encodeChange(before: State, held: State, after: State): string {
   }
 }
 
-/** One entry of a fan-out: its key, and a hash of what it is. */
-export type ManifestEntry = readonly [key: string, hash: string]
+/**
+ * One entry of a fan-out: its key, and a hash of what it is. Where the key stood for another entry before, also the order
+ * of the last row of that one: a branch of which no later row is stored is to begin anew.
+ */
+export type ManifestEntry = readonly [key: string, hash: string, other?: number]
 
 /** The branches of one visit of a map action, as far as they are known. */
 export interface ManifestNote {

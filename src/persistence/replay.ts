@@ -122,7 +122,7 @@ function readStanding(draft: Draft, { index }: Row, notes: unknown): void {
 }
 
 function readFull(draft: Draft, row: Row, data: FullData, find: FindRaw): void {
-  draft.state = data.u === undefined ? data.s : overAbove(draft, data.s, data.u, find)
+  draft.state = data.u === undefined ? data.s : overAbove(data.s, data.u, find)
   draft.based = true
   draft.version = data.v
   draft.visits = visitsOf(data.c)
@@ -133,7 +133,7 @@ function readFull(draft: Draft, row: Row, data: FullData, find: FindRaw): void {
   draft.given = data.g ?? [] // of a rewind; the step after it is stored whole
 }
 
-function overAbove(draft: Draft, state: State, at: NonNullable<FullData['u']>, find: FindRaw): State {
+function overAbove(state: State, at: NonNullable<FullData['u']>, find: FindRaw): State {
   const above = find(JSON.stringify(at))
   if (above === undefined) throw new SyntaxError(`it refers to step ${at[1]} of "${at[0]}", which is not stored.`)
   return laidOver(state, above.state)

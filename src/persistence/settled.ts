@@ -2,6 +2,7 @@ import type { Ending } from '../parallel/results.js'
 import type { SettlePolicy } from '../parallel/settle.js'
 import type { BranchTask } from '../parallel/task.js'
 import type { State } from '../state/freeze.js'
+import type { Life } from './committing.js'
 import { hashOfTask } from './fingerprint.js'
 import type { ManifestEntry } from './record.js'
 import type { StoredRecord } from './replay.js'
@@ -18,6 +19,10 @@ export function withNewReads(stored: StoredRecord, given: State): StoredRecord {
 /** A branch that had failed, and is run again with the step of its map: its attempts and its time begin afresh. */
 export const triedAfresh = (stored: StoredRecord | undefined): StoredRecord | undefined =>
   stored?.failed === undefined ? stored : { ...stored, failed: undefined, startedAt: undefined, attempts: 1, tries: 0 }
+
+/** When a branch began in a former run, and at which attempt it is: of one that waits for its turn. */
+export const lifeBefore = (stored: StoredRecord | undefined): Life =>
+  stored?.startedAt === undefined ? { startedAt: undefined, attempts: 0 } : stored
 
 /** How a branch had settled, or nothing where it goes on. A failure counts where it is data for the map. */
 export function endingOf(stored: StoredRecord, policy: SettlePolicy, voided: number): Ending | undefined {

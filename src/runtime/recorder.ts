@@ -64,17 +64,24 @@ export class Recorder implements BranchIds {
     const { hub } = this.#map.app
     const { key, index } = task
     const inputs = past?.inputs ?? branch?.inputs ?? task.inputs
-    const attempts = past?.attempts ?? (startedAt === undefined ? 0 : (branch?.attempts ?? 1))
+    // It may have begun in a former run, and wait for its turn since.
+    const stored = branch === undefined ? this.#map.kept?.past(key) : branch.journal?.stored
+    const began = startedAt ?? stored?.startedAt
+    const before = stored?.startedAt === undefined ? 0 : stored.attempts
+    const attempts = past?.attempts ?? (startedAt === undefined ? before : (branch?.attempts ?? 1))
     // A wall clock that was set back ends nothing before it began.
-    const endedAt = past?.endedAt ?? Math.max(startedAt ?? 0, hub.clock.now())
+    const endedAt = past?.endedAt ?? Math.max(began ?? 0, hub.clock.now())
     const begun = startedAt === undefined ? undefined : branch?.begun
-    const state = past?.state ?? branch?.state ?? beginsWith(planOfTask(task, this.#map.step.node.name).plan, task)
-    const result = createResult({ key, index, inputs, attempts, startedAt, state, ids: this }, endedAt, ending)
+    const state =
+      past?.state ??
+      branch?.state ??
+      (stored?.based === true ? stored.state : beginsWith(planOfTask(task, this.#map.step.node.name).plan, task))
+    const result = createResult({ key, index, inputs, attempts, startedAt: began, state, ids: this }, endedAt, ending)
     this.#books.settle(result)
     this.#reducer.send(new Carrier('teasel.settled', result))
     if (hearsOfBranch(this.#map, 'branch.settled')) {
       const { name } = this.#map.step.node
-      const durationMs = begun === undefined ? Math.max(0, endedAt - (startedAt ?? endedAt)) : msSince(hub.clock, begun)
+      const durationMs = begun === undefined ? Math.max(0, endedAt - (began ?? endedAt)) : msSince(hub.clock, begun)
       const fields = { source: name, key, index, status: ending.status, result, durationMs } as const
       announce(
         branch?.origin ?? unmade(this.#map, key),

@@ -287,9 +287,13 @@ describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, ope
   it('is refused when the source gives other branches than it began with, or adopts them (S-093)', async () => {
     const persister = open()
     const ran: string[] = []
-    void createApplication(fan(ran, new Set(['b', 'c'])), { ...options, persister }).run()
+    const first = createApplication(fan(ran, new Set(['b', 'c'])), { ...options, persister })
+    const ids = new Map<string, string>()
+    first.on('branch.start', ({ key, appId }) => void ids.set(key, appId))
+    void first.run()
     await settle()
     ran.length = 0
+    const before = await persister.load({ appId: ids.get('b') ?? '' })
     const other = kit.mapStates({
       reads: ['items'],
       writes: ['outs'],
@@ -313,7 +317,11 @@ describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, ope
 
     const adopted = await resumeOrCreate(graph, { ...options, persister, changedTasks: 'adopt' })
     expect((await adopted.run()).state.outs).toEqual(['a', 'd'])
-    expect(ran).toEqual(['a', 'd'])
+    expect(ran.sort()).toEqual(['a', 'd'])
+    const gone = await persister.load({ appId: ids.get('b') ?? '' })
+    const { startedAt, attempts, state } = before ?? {}
+    expect(gone).toMatchObject({ status: 'cancelled', cancelled: { cause: 'removed', by: 'removed', final: true } })
+    expect(gone).toMatchObject({ startedAt, attempts, state })
   })
 
   it('is refused when what a branch runs is declared otherwise', async () => {

@@ -1,0 +1,154 @@
+import { defineState, resumeOrCreate } from 'teasel'
+import { memoryPersister, type Persister } from 'teasel/persistence'
+import { sqlitePersister } from 'teasel/persistence/sqlite'
+import { describe, expect, it } from 'vitest'
+import { settle } from '../support/deferred.js'
+import { mortal } from '../support/mortal-store.js'
+
+// What is recorded of the branches of a map, beside their steps: which entries it had, and what became of them.
+
+interface Work {
+  item: string
+  outs: unknown[]
+}
+const kit = defineState<Work>()
+const quiet = { debug() {}, info() {}, warn() {}, error() {} }
+const options = { appId: 'app', entrypoint: 'map', state: {}, graceMs: 1, logger: quiet } as const
+
+interface Plan {
+  /** Each branch by its key and its item, one letter each: `aA`. */
+  readonly entries: readonly string[]
+  readonly ran: string[]
+  /** The step at which every branch stays; without it the run goes on to its end. */
+  readonly hold?: 'one' | 'two'
+  /** The entries are given by a generator. */
+  readonly poured?: boolean
+  /** How many branches run at once. */
+  readonly width?: number
+  /** Cancelled once nothing goes on. */
+  readonly cancel?: string
+}
+
+/** Branches of two steps each. Each step does a side effect once. */
+function build({ entries, ran, hold, poured = false, width = 64 }: Plan) {
+  const step = (name: 'one' | 'two') =>
+    kit.action({
+      reads: ['item'],
+      writes: ['item'],
+      async run({ state: { item }, context }) {
+        ran.push(`${name} ${await context.once('effect', () => item)}`)
+        if (hold === name) await new Promise<never>(() => {})
+        return { item: `${item}.` }
+      },
+    })
+  const states = entries.map(([key = '', item = key]) => [{ item }, { key }] as const)
+  const map = kit.mapStates({
+    reads: [],
+    writes: ['outs'],
+    settle: 'collect',
+    concurrency: width,
+    action: kit
+      .graph({ actions: { one: step('one'), two: step('two') }, transitions: { one: 'two' } })
+      .runnable({ entrypoint: 'one' }),
+    states: poured ? () => states.values() : states,
+    reduce: ({ results }) => ({
+      outs: results.map(({ status, state, attempts, startedAt }) => [status, state.item, attempts, typeof startedAt]),
+    }),
+  })
+  return kit.graph({ actions: { map } })
+}
+
+/** One process: it is cut off where its branches stay, else it ends. @returns what settled, and what reduce made of it */
+async function live(persister: Persister, plan: Plan) {
+  const runner = mortal(persister)
+  const app = await resumeOrCreate(build(plan), { ...options, persister: runner.persister, changedTasks: 'adopt' })
+  const settled: unknown[] = []
+  app.on('branch.settled', ({ result: { status, state, attempts, startedAt } }) => {
+    settled.push([status, (state as Partial<Work>).item, attempts, typeof startedAt])
+  })
+  const run = app.run()
+  if (plan.hold === undefined) return { settled, outs: (await run).state.outs }
+  run.catch(() => {})
+  for (let i = 0; i < 5; i++) await settle()
+  if (plan.cancel !== undefined) app.cancel({ path: plan.cancel, reason: 'not needed' })
+  for (let i = 0; i < 5; i++) await settle()
+  runner.crash()
+  plan.ran.push('--')
+  return { settled, outs: [] }
+}
+
+const done = (item: string) => ['done', `${item}..`, 1, 'number']
+
+describe.each<[string, () => Persister]>([
+  ['memory', () => memoryPersister()],
+  ['sqlite', () => sqlitePersister({ file: ':memory:' })],
+])('what is recorded of a branch (%s)', (_, open) => {
+  it('that had begun, and is cancelled while it waits for its turn, are its start, its attempts and its state', async () => {
+    const [persister, entries, ran] = [open(), ['a', 'b'], [] as string[]]
+    await live(persister, { entries, ran, hold: 'two' })
+
+    const { settled } = await live(persister, { entries, ran, hold: 'two', width: 1, cancel: 'map/b' })
+    const { outs } = await live(persister, { entries, ran })
+
+    const b = ['cancelled', 'b.', 1, 'number']
+    expect([settled, outs]).toEqual([[b], [done('a'), b]])
+  })
+
+  it('that never began, and is cancelled while it waits for its turn, are no attempt and no start', async () => {
+    const [persister, entries, ran] = [open(), ['a', 'b'], [] as string[]]
+
+    const { settled } = await live(persister, { entries, ran, hold: 'two', width: 1, cancel: 'map/b' })
+    const { outs } = await live(persister, { entries, ran })
+
+    const b = ['cancelled', 'b', 0, 'undefined']
+    expect([settled, outs]).toEqual([[b], [done('a'), b]])
+  })
+
+  it.each(['one', 'two'] as const)(
+    'of another entry is nothing that the new one goes on from, however often it is cut off (%s)',
+    async (hold) => {
+      const [persister, ran] = [open(), [] as string[]]
+      await live(persister, { entries: ['aA'], ran, hold })
+      ran.length = 0
+
+      await live(persister, { entries: ['aB'], ran, hold: 'one' })
+      const { outs } = await live(persister, { entries: ['aB'], ran })
+
+      expect(ran).toEqual(['one B', '--', 'one B', 'two B.'])
+      expect(outs).toEqual([done('B')])
+    },
+  )
+
+  it('of another entry does not come back when the new one was cut off before it began', async () => {
+    const [persister, ran] = [open(), [] as string[]]
+    await live(persister, { entries: ['aA', 'bA'], ran, hold: 'two' })
+    ran.length = 0
+
+    await live(persister, { entries: ['aB', 'bB'], ran, hold: 'one', width: 1 })
+    await live(persister, { entries: ['aB', 'bB'], ran, hold: 'two', width: 1 })
+    const { outs } = await live(persister, { entries: ['aB', 'bB'], ran })
+
+    expect(ran).toEqual(['one B', '--', 'one B', 'two B.', '--', 'two B.', 'one B', 'two B.'])
+    expect(outs).toEqual([done('B'), done('B')])
+  })
+
+  it.each<[string, boolean, ...string[]]>([
+    ['a list', false, 'ab', 'a', 'ab'],
+    ['a list', false, 'ab', 'a', 'ba'],
+    ['a list', false, 'abc', 'b', 'cba'],
+    ['a generator', true, 'ab', 'cd', 'ba'],
+    ['a generator', true, 'ab', 'c', 'ba'],
+    ['a generator', true, 'a', 'xya'],
+  ])('that is gone and comes back is nothing that it goes on from (%s)', async (_of, poured, ...lives) => {
+    const [persister, ran] = [open(), [] as string[]]
+    const last = lives.pop() ?? ''
+    for (const keys of lives) await live(persister, { entries: [...keys], ran, hold: 'two', poured })
+    ran.length = 0
+
+    const { outs } = await live(persister, { entries: [...last], ran, poured })
+
+    expect(outs).toEqual([...last].map(done))
+    const gone = [...last].filter((key) => lives.at(-1)?.includes(key) !== true)
+    expect(ran).toEqual(expect.arrayContaining(gone.map((key) => `one ${key}`)))
+  })
+})
