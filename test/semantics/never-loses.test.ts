@@ -161,6 +161,55 @@ describe('a crash', () => {
     expect(state.outs).toEqual(['failed', 'done'])
   })
 
+  it('leaves a branch cancelled that was cancelled for good while an interceptor refused its last step', async () => {
+    const persister = memoryPersister()
+    const runner = mortal(persister)
+    const asked = defer()
+    const graph = (hold: boolean) => {
+      const work = (name: string) =>
+        kit.action({
+          reads: [],
+          writes: ['item'],
+          run: () => (hold && name === 'b' ? new Promise<never>(() => {}) : { item: name }),
+        })
+      const map = kit.mapActions({
+        reads: [],
+        writes: ['outs'],
+        settle: 'collect',
+        actions: { a: work('a'), b: work('b') },
+        reduce: ({ results }) => ({ outs: results.map(({ status }) => status) }),
+      })
+      return kit.graph({ actions: { map } })
+    }
+    const app = createApplication(graph(true), {
+      ...options,
+      graceMs: 1_000,
+      persister: runner.persister,
+      interceptors: [
+        {
+          name: 'strict',
+          onFault: 'fail',
+          async afterStep({ action }) {
+            if (action !== 'a') return
+            await asked.promise
+            throw new RangeError('no')
+          },
+        },
+      ],
+    })
+    const settled: string[] = []
+    app.on('branch.settled', ({ status }) => void settled.push(status))
+    void app.run()
+    for (let i = 0; i < 5; i++) await settle()
+    app.cancel({ path: 'map/a', reason: 'not needed' })
+    asked.resolve()
+    for (let i = 0; i < 5; i++) await settle()
+    runner.crash()
+
+    const { state } = await (await resumeOrCreate(graph(false), { ...options, persister })).run()
+    expect([settled, state.outs]).toEqual([['cancelled'], ['cancelled', 'done']])
+  })
+
   it('behind a step leaves the next wait a note of its own', async () => {
     const persister = memoryPersister()
     const approve = defineMessage('approve', type<string>())

@@ -16,7 +16,16 @@ const approve = defineMessage('approve', type<string>())
 const options = { appId: 'app', entrypoint: 'map', state: { n: 0 } } as const
 
 /** A loop over one map, whose branches are stored in a persister of its own. */
-function looped(persister: Persister, ran: string[], held: (n: number, item: string) => boolean = () => false) {
+function looped(
+  persister: Persister,
+  ran: string[],
+  held: (n: number, item: string) => boolean = () => false,
+  poured = false,
+) {
+  const states = [
+    [{ item: 'a' }, { key: 'a' }],
+    [{ item: 'b' }, { key: 'b' }],
+  ] as const
   const one = kit.action({
     reads: ['item', 'n'],
     writes: ['item'],
@@ -36,7 +45,7 @@ function looped(persister: Persister, ran: string[], held: (n: number, item: str
     writes: ['n', 'outs'],
     persister,
     action: kit.graph({ actions: { one, two }, transitions: { one: 'two' } }).runnable({ entrypoint: 'one' }),
-    states: { a: { item: 'a' }, b: { item: 'b' } },
+    states: poured ? () => states.values() : states,
     reduce: ({ state: { n }, results }) => ({ n: n + 1, outs: results.map(({ state }) => state.item) }),
   })
   return kit.graph({ actions: { map }, transitions: { map: [{ to: 'map', when: ({ state }) => state.n < 2 }] } })
@@ -63,21 +72,27 @@ describe.each([
     expect(state.outs).toEqual(['a1!', 'b1!'])
   })
 
-  it('never takes the branches of another visit, nor those of a run that is over, for its own', async () => {
-    const persister = open()
-    const ran: string[] = []
-    const ids: string[] = []
-    for (let i = 0; i < 2; i++) {
-      const app = createApplication(looped(persister, ran), options)
-      app.on('branch.settled', ({ result, appId }) => void ids.push(result.appId, appId))
-      await app.run()
-    }
+  it.each([
+    ['a list', false],
+    ['a generator', true],
+  ])(
+    'never takes the branches of another visit, nor those of a run that is over, for its own (%s)',
+    async (_of, poured) => {
+      const persister = open()
+      const ran: string[] = []
+      const ids: string[] = []
+      for (let i = 0; i < 2; i++) {
+        const app = createApplication(looped(persister, ran, undefined, poured), options)
+        app.on('branch.settled', ({ result, appId }) => void ids.push(result.appId, appId))
+        await app.run()
+      }
 
-    expect(ran).toEqual(['a0', 'b0', 'a1', 'b1', 'a0', 'b0', 'a1', 'b1'])
-    expect(new Set(ids).size).toBe(8)
-    const stored = await Promise.all(ids.map((appId) => persister.load({ appId })))
-    expect(stored.map((record) => record?.end)).toEqual(ids.map(() => 'finished'))
-  })
+      expect(ran).toEqual(['a0', 'b0', 'a1', 'b1', 'a0', 'b0', 'a1', 'b1'])
+      expect(new Set(ids).size).toBe(8)
+      const stored = await Promise.all(ids.map((appId) => persister.load({ appId })))
+      expect(stored.map((record) => record?.end)).toEqual(ids.map(() => 'finished'))
+    },
+  )
 
   it('stores messages for them, from here and from elsewhere', async () => {
     const persister = open()
