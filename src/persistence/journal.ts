@@ -250,6 +250,7 @@ export class Journal {
     if (this.hangs === undefined) scope.begin()
     else if (scope.fault !== undefined) throw scope.fault.error
     if (this.#other) await this.#begin(start, this.epoch + 1)
+    this.#other = false
     if (this.opened && !scope.unsure) return undefined
     // Looked for before it is claimed, so that whoever makes it anew by mistake takes it from nobody.
     if (!this.opened && !this.#mayBeStored) refuseStored(this.appId, scope.settings.writer, await this.load())
@@ -277,7 +278,6 @@ export class Journal {
 
   /** @param epoch another one than what is stored of another beginning, which stays readable */
   #begin({ state, next }: Start, epoch = this.epoch): Awaitable<void> {
-    this.#other = false
     return this.place('start', state, { next, sequenceId: -1, visits: {}, epoch })
   }
 
