@@ -156,7 +156,7 @@ describe('events', () => {
     ).toBe('compare#2/gpt~14/sub/~/a~0b/c')
   })
 
-  it('show branches that wait for a shared slot as queued, and start their time with the slot', async () => {
+  it('show branches that wait for a shared permit as queued, and start their time with the permit', async () => {
     const gate = defer()
     const slow = chat.action({
       reads: ['prompt'],

@@ -447,7 +447,7 @@ describe('limits', () => {
     expect([await mostOf(1), await mostOf(7), await mostOf(createLimit(4))]).toEqual([1, 7, 4])
   })
 
-  it('shared by four levels of maps with one slot end, and never run two leaves at once', async () => {
+  it('shared by four levels of maps with one permit end, and never run two leaves at once', async () => {
     const kit = defineState<{ depth: number; leaves: number }>()
     let running = 0
     let most = 0

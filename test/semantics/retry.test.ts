@@ -355,7 +355,7 @@ describe('the retry of an action', () => {
     expect((await run).state.answer).toBe('1,2,3')
   })
 
-  it('holds no slot of a limit while an action waits for its next attempt, and asks for one again before it', async () => {
+  it('holds no permit of a limit while an action waits for its next attempt, and asks for one again before it', async () => {
     const gate = defer()
     const log: string[] = []
     const action = chat.action({
@@ -385,7 +385,7 @@ describe('the retry of an action', () => {
     expect(log).toEqual(['a1', 'b1', 'b done', 'a2', 'a done'])
   })
 
-  it('ends with a cancel while it waits for a slot', async () => {
+  it('ends with a cancel while it waits for a permit', async () => {
     const action = chat.action({
       reads: ['prompt'],
       writes: ['answer'],
@@ -523,7 +523,7 @@ describe('the retry of a branch', () => {
     expect(runs).toEqual(['a', 'b', 'c', 'b'])
   })
 
-  it('holds no slot of a limit while it waits, and its status is retrying', async () => {
+  it('holds no permit of a limit while it waits, and its status is retrying', async () => {
     const gate = defer()
     const action = chat.action({
       reads: ['prompt'],

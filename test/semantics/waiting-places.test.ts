@@ -192,7 +192,7 @@ describe('a branch that was answered', () => {
     expect((await run).state.ns).toEqual([1, -1])
   })
 
-  it('holds no slot of a shared limit while it waits for its place', async () => {
+  it('holds no permit of a shared limit while it waits for its place', async () => {
     const { log, action, end } = workers()
     const limit = createLimit(1)
     const map = over(action, ['a', 'b'], 1)

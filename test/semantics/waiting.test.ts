@@ -373,7 +373,7 @@ describe('waiting', () => {
     expect(output.state.answers).toEqual({ a: 'done', b: 'done', c: 'done' })
   })
 
-  it('holds no slot of a shared limit', async () => {
+  it('holds no permit of a shared limit', async () => {
     const order: string[] = []
     const work = kit.action({
       reads: [],
@@ -398,7 +398,7 @@ describe('waiting', () => {
     await app.cancel()
   })
 
-  it('takes its slot again before the action goes on', async () => {
+  it('takes its permit again before the action goes on', async () => {
     const gate = defer()
     const order: string[] = []
     const hear = kit.action({
@@ -439,7 +439,7 @@ describe('waiting', () => {
     expect(order).toEqual(['work', 'delivered', 'work done', 'heard yes'])
   })
 
-  it('that an action leaves behind takes no slot and no message of a later step', async () => {
+  it('that an action leaves behind takes no permit and no message of a later step', async () => {
     const limit = createLimit(1)
     const hasty = kit.action({
       reads: [],

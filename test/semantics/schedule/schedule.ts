@@ -245,7 +245,7 @@ class Schedule {
     return true
   }
 
-  /** No more than `max` leaves run under a limit; one that waits for a message or an application holds no slot. */
+  /** No more than `max` leaves run under a limit; one that waits for a message or an application holds no permit. */
   #checkLimits(): void {
     const held = new Map<string, number>()
     for (const { of, phase, leaked, slotless, limit, apps } of this.world.running) {

@@ -19,7 +19,7 @@ export interface Life {
   since: number
   /** It was given up: the engine waits for it no more. */
   leaked: boolean
-  /** It was cancelled while its slot was lent: it cleans up without one. */
+  /** It was cancelled while its permit was lent: it cleans up without one. */
   slotless: boolean
   /** Applications that it made and that still run. */
   apps: number
