@@ -1,5 +1,6 @@
 import { createApplication, defineState, type Interceptor, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
+import { quiet } from '../support/quiet-logger.js'
 
 interface S {
   count: number
@@ -35,7 +36,6 @@ const counting = (most = 10) => kit.graph({ actions: { counter, result }, transi
 const create = (most = 10) => createApplication(counting(most), { entrypoint: 'counter', state: { count: 0 } })
 const alone = () =>
   createApplication(kit.graph({ actions: { counter } }), { entrypoint: 'counter', state: { count: 1 } })
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** A streaming action that yields `items` chunks. */
 const streaming = (items = 10) =>

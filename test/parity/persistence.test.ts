@@ -3,8 +3,7 @@ import { registerClass } from 'teasel/codec'
 import { createPersister, memoryPersister, type Persister } from 'teasel/persistence'
 import { EventRecorder } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
-
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
+import { quiet } from '../support/quiet-logger.js'
 
 /** A map of two branches, and the ids of their applications. */
 interface Pair {

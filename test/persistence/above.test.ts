@@ -2,6 +2,7 @@ import { defineMessage, defineState, resumeOrCreate, type } from 'teasel'
 import { memoryPersister, type Persister, rewind, sendStored } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { describe, expect, it } from 'vitest'
+import { quiet } from '../support/quiet-logger.js'
 
 // What a map reads is stored once, with the application above it; a branch stores what is its own.
 
@@ -47,7 +48,6 @@ const each = kit.mapStates({
   reduce: ({ results }) => ({ notes: results.map(({ state }) => state.note) }),
 })
 const graph = kit.graph({ actions: { begin, each }, transitions: { begin: 'each' } })
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 const options = { appId: 'job', entrypoint: 'begin', state: {}, logger: quiet } as const
 
 async function halfDone(persister: Persister) {

@@ -16,6 +16,7 @@ import {
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { SqliteDriver } from '../../src/adapters/sqlite/sqlite-driver.js'
+import { quiet } from '../support/quiet-logger.js'
 
 // Whatever a disk or a hand does to what is stored: it is told as damaged, with the record, or changes nothing; what was
 // there before it can be had; and nobody else is harmed.
@@ -59,7 +60,6 @@ const graph = kit.graph({
   actions: { work, each },
   transitions: { work: [{ to: 'work', when: ({ state }) => state.n < 6 }, { to: 'each' }] },
 })
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 const options = {
   entrypoint: 'work',
   state: { n: 0, log: [], seen: new Map<string, number>() },

@@ -3,13 +3,13 @@ import { memoryPersister } from 'teasel/persistence'
 import { ManualClock } from 'teasel/testing'
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import { defer, settle, untilAborted } from '../support/deferred.js'
+import { quiet } from '../support/quiet-logger.js'
 
 interface Work {
   n: number
   ns: number[]
 }
 const kit = defineState<Work>()
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 const add = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 1 }) })
 const waits = kit.action({ reads: [], writes: ['n'], run: ({ signal }) => untilAborted(signal) })
 const fails = kit.action({

@@ -2,6 +2,7 @@ import { type ActionContext, createApplication, defineMessage, defineState, type
 import { describe, expect, it } from 'vitest'
 import { defer, settle, untilAborted } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
+import { quiet } from '../support/quiet-logger.js'
 
 // What a cancel of one among many costs: counted in the entries of collections that were visited, never timed.
 
@@ -12,7 +13,6 @@ interface Many {
 }
 const kit = defineState<Many>()
 const stop = defineMessage('stop', type<number>())
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 const numbers = (count: number) => Array.from({ length: count }, (_, n) => ({ n }))
 
 const iterators = [new Map().values(), new Set().values(), [].values()].map(

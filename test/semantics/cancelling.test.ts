@@ -3,8 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { answersOf, chat } from '../support/chat.js'
 import { defer, settle, untilAborted } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
-
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
+import { quiet } from '../support/quiet-logger.js'
 
 /** A branch that waits for its signal, and says when it began and ended. */
 function waiters() {

@@ -1,5 +1,6 @@
 import { and, createApplication, defineState, GraphError, not, or } from 'teasel'
 import { describe, expect, it } from 'vitest'
+import { quiet } from '../support/quiet-logger.js'
 
 interface S {
   n: number
@@ -25,7 +26,7 @@ async function chosen(
   const app = createApplication(graph, {
     entrypoint: 'start',
     state: {},
-    logger: { debug() {}, info() {}, warn() {}, error() {} },
+    logger: quiet,
   })
   let condition = 'none'
   app.on('transition', (event) => {

@@ -3,6 +3,7 @@ import { memoryPersister } from 'teasel/persistence'
 import { ManualClock } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
 import { defer, settle } from '../support/deferred.js'
+import { quiet } from '../support/quiet-logger.js'
 
 // A context belongs to one attempt. Here code keeps it beyond the end of that attempt and calls every member: the
 // values are still those of the attempt, and nothing is done, whatever goes on by then.
@@ -219,13 +220,12 @@ describe('a generator that was given up', () => {
       },
     })
     const clock = new ManualClock()
-    const logger = { debug() {}, info() {}, warn() {}, error() {} }
     const app = createApplication(kit.graph({ actions: { pour } }), {
       entrypoint: 'pour',
       state: {},
       clock,
       graceMs: 10,
-      logger,
+      logger: quiet,
     })
     const chunks: unknown[] = []
     app.on('chunk', ({ chunk }) => chunks.push(chunk))

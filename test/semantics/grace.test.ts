@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { chat } from '../support/chat.js'
 import { defer, settle } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
+import { quiet } from '../support/quiet-logger.js'
 
 it('the deadline of the application ends what a map with a longer one waits for after its branches', async () => {
   const clock = new ManualClock()
@@ -51,9 +52,8 @@ it('the deadline of the application cuts the time of a source whose map still as
     },
     reduce: () => ({ answer: 'a' }),
   })
-  const logger = { debug() {}, info() {}, warn() {}, error() {} }
   const interceptors = [{ afterBranch: () => new Promise<void>(() => {}) }]
-  const options = { entrypoint: 'inner', state: {}, clock, graceMs: 100, logger, interceptors } as const
+  const options = { entrypoint: 'inner', state: {}, clock, graceMs: 100, logger: quiet, interceptors } as const
   const app = createApplication(chat.graph({ actions: { inner } }), options)
   const run = app.run()
   await settle()
@@ -97,8 +97,7 @@ describe('what a map waits for after its branches', () => {
         return { answer: 'b' }
       },
     })
-    const logger = { debug() {}, info() {}, warn() {}, error() {} }
-    const options = { entrypoint: 'map', state: {}, clock, graceMs: 100, logger } as const
+    const options = { entrypoint: 'map', state: {}, clock, graceMs: 100, logger: quiet } as const
     const app = createApplication(chat.graph({ actions: { map } }), options)
     const leaked: number[] = []
     app.on('branch.leaked', ({ sinceMs }) => leaked.push(sinceMs))

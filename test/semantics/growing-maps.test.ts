@@ -2,13 +2,13 @@ import { createApplication, defineState, resumeOrCreate } from 'teasel'
 import { memoryPersister } from 'teasel/persistence'
 import { describe, expect, it } from 'vitest'
 import { untilAborted } from '../support/deferred.js'
+import { quiet } from '../support/quiet-logger.js'
 
 interface Many {
   readonly n: number
   readonly count: number
 }
 const kit = defineState<Many>()
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** A map of `count` branches, the last of which fails while `lost` holds; `ran` counts those that run. */
 function counting(count: number, source: 'list' | 'generator') {

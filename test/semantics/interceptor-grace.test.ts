@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { chat, echo } from '../support/chat.js'
 import { type Deferred, defer, settle, untilAborted } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
+import { quiet } from '../support/quiet-logger.js'
 
 const slow = chat.action({ reads: [], writes: ['answer'], run: ({ signal }) => untilAborted(signal) })
 const over = chat.mapActions({
@@ -19,7 +20,6 @@ const one = chat.mapActions({
   reduce: () => ({ answers: {} }),
 })
 const graph = chat.graph({ actions: { echo, slow, over, one } })
-const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
 type Hook = Exclude<keyof Interceptor, 'name' | 'onFault'>
 
@@ -32,7 +32,7 @@ function hanging(entrypoint: 'echo' | 'slow' | 'over' | 'one', hook: Hook, optio
   const deaf: Interceptor = { name: 'deaf', [hook]: () => gate.promise }
   const interceptors = hook.startsWith('before') ? [deaf, behind] : [behind, deaf]
   const warned: string[] = []
-  const logger = { ...silent, warn: (text: string) => void (text.includes('given up') && warned.push(text)) }
+  const logger = { ...quiet, warn: (text: string) => void (text.includes('given up') && warned.push(text)) }
   const app = createApplication(graph, {
     entrypoint,
     state: { prompt: 'p' },
@@ -157,7 +157,7 @@ describe('after a cancel and the grace period an interceptor that does not answe
       name: 'deaf',
       afterRun: ({ path }) => (path.length > 0 ? new Promise<void>(() => {}) : undefined),
     }
-    const options = { entrypoint: 'maker', state: { prompt: 'p' }, clock, graceMs: 100, logger: silent } as const
+    const options = { entrypoint: 'maker', state: { prompt: 'p' }, clock, graceMs: 100, logger: quiet } as const
     const app = createApplication(chat.graph({ actions: { maker } }), { ...options, interceptors: [deaf] })
     const run = app.run()
     await settle()
@@ -184,7 +184,7 @@ describe('after a cancel and the grace period an interceptor that does not answe
     const interceptors: Interceptor[] = [
       { afterRun: ({ path }) => (path.length > 0 ? new Promise(() => {}) : undefined) },
     ]
-    const options = { entrypoint: 'maker', state: {}, clock, graceMs: 100, logger: silent, interceptors } as const
+    const options = { entrypoint: 'maker', state: {}, clock, graceMs: 100, logger: quiet, interceptors } as const
     const run = createApplication(chat.graph({ actions: { maker } }), options).run()
     await settle()
     await settle()
@@ -203,7 +203,7 @@ describe('after a cancel and the grace period an interceptor that does not answe
     const interceptors: Interceptor[] = [
       { afterStep: ({ path }) => (path.length > 0 ? undefined : new Promise(() => {})) },
     ]
-    const options = { entrypoint: 'maps', state: {}, clock, graceMs: 100, logger: silent, interceptors } as const
+    const options = { entrypoint: 'maps', state: {}, clock, graceMs: 100, logger: quiet, interceptors } as const
     const app = createApplication(chat.graph({ actions: { maps } }), options)
     const run = app.run()
     await settle()

@@ -4,6 +4,7 @@ import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { ManualClock } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
 import { settle } from '../support/deferred.js'
+import { quiet } from '../support/quiet-logger.js'
 
 // To look at a job that waits leaves it as it was; to try one again that fails costs the same each time.
 
@@ -31,7 +32,6 @@ const each = (action: typeof ask, more: object = {}) =>
       }),
     },
   })
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 const options = { appId: 'job', entrypoint: 'each', state: {}, logger: quiet } as const
 
 /** Counts the rows that are read by one resume. */

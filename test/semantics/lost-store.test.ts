@@ -10,11 +10,10 @@ import {
 import { ManualClock } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
 import { settle, untilAborted } from '../support/deferred.js'
+import { quiet } from '../support/quiet-logger.js'
 
 // A store that is lost, or away, is no failure of whoever wrote: the run rejects with what the store said, and goes on
 // from there when it is run again.
-
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 
 interface Work {
   n: number

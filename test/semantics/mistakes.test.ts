@@ -17,6 +17,7 @@ import { type AnyActorLogic, type AnyActorRef, createActor } from 'xstate'
 import * as z from 'zod'
 import { ask, chat, echo } from '../support/chat.js'
 import { untilAborted } from '../support/deferred.js'
+import { quiet } from '../support/quiet-logger.js'
 import { mistakesWithAttempts } from './mistakes/attempts.js'
 import { mistakesWithDurability } from './mistakes/durability.js'
 import { mistakesWithFailures } from './mistakes/failures.js'
@@ -38,7 +39,6 @@ const loose = chat as unknown as {
   graph(options: object): ReturnType<typeof graphOf>
 }
 const graphOf = (action: typeof echo) => chat.graph({ actions: { step: action } })
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 const appOf = (action: typeof echo, more: object = {}) =>
   createApplication(graphOf(action), {
     entrypoint: 'step',

@@ -2,6 +2,7 @@ import { createApplication, defineMessage, defineState, resumeOrCreate, type } f
 import { memoryPersister } from 'teasel/persistence'
 import { toMachine } from 'teasel/visualize'
 import { describe, expect, it } from 'vitest'
+import { quiet } from '../support/quiet-logger.js'
 
 /** Names that stand on every object, or make its prototype. */
 const NAMES = ['constructor', 'toString', '__proto__', 'hasOwnProperty', 'valueOf'] as const
@@ -10,7 +11,6 @@ const KEYS = NAMES.filter((name) => name !== '__proto__')
 const record = <T>(name: string, value: T): Readonly<Record<string, T>> => Object.fromEntries([[name, value]])
 
 const kit = defineState<Record<string, unknown>>()
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 
 describe('a name that every object has is a name like any other:', () => {
   it.each(KEYS)('the state key %s, unset until it is written', async (key) => {

@@ -4,6 +4,7 @@ import { ManualClock } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
 import { defer, settle, untilAborted } from '../support/deferred.js'
 import { mortal } from '../support/mortal-store.js'
+import { quiet } from '../support/quiet-logger.js'
 
 interface Work {
   i: string
@@ -14,7 +15,6 @@ interface Work {
   tags: Set<string>
 }
 const kit = defineState<Work>()
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 const options = { appId: 'app', entrypoint: 'map', state: {}, graceMs: 1, logger: quiet } as const
 
 describe('a crash', () => {

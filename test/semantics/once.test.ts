@@ -4,12 +4,12 @@ import { ManualClock } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
 import { defer, settle } from '../support/deferred.js'
 import { flakyPersister } from '../support/flaky-driver.js'
+import { quiet } from '../support/quiet-logger.js'
 
 // A side effect that a step does once: it is not done again, whatever happens to its note, and what it gave is nobody's
 // to change for another.
 
 const kit = defineState<{ n: number; receipts: string[]; text: string }>()
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 const options = { appId: 'app', entrypoint: 'pay', state: { n: 0, receipts: [] as string[] }, logger: quiet } as const
 
 /** A loop of three steps, each of which charges under the same key. `before` is called when a step has charged. */

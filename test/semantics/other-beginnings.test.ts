@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { hashId } from '../../src/internal/ids.js'
 import { defer } from '../support/deferred.js'
 import { mortal } from '../support/mortal-store.js'
+import { quiet } from '../support/quiet-logger.js'
 
 interface Work {
   question: string
@@ -13,7 +14,6 @@ interface Work {
   n: number
 }
 const kit = defineState<Work>()
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 const stores: readonly (readonly [string, () => Persister | undefined])[] = [
   ['nowhere', () => undefined],
   ['memory', () => memoryPersister()],

@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest'
 import { answersOf, chat, echo } from '../support/chat.js'
 import { type Deferred, defer, settle, untilAborted } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
+import { quiet } from '../support/quiet-logger.js'
 
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 const start = (map: typeof echo | Parameters<typeof chat.graph>[0]['actions'][string], options: object = {}) =>
   createApplication(chat.graph({ actions: { map: map as typeof echo } }), {
     entrypoint: 'map',

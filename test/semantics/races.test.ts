@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { chat } from '../support/chat.js'
 import { defer, settle, untilAborted } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
+import { quiet } from '../support/quiet-logger.js'
 
 // Races that random schedules have found, each by hand.
 
@@ -125,8 +126,6 @@ describe('a watch that is told of the last branch', () => {
 })
 
 describe('what was given up', () => {
-  const quiet = { debug() {}, info() {}, warn() {}, error() {} }
-
   it('is told of by the run also where its branch failed in the end', async () => {
     const clock = new ManualClock()
     const deaf = chat.action({ reads: [], writes: ['answer'], run: () => new Promise<never>(() => {}) })
@@ -394,8 +393,12 @@ describe('an application that an action makes', () => {
         return new Promise<never>(() => {})
       },
     })
-    const logger = { debug() {}, info() {}, warn() {}, error() {} }
-    const app = createApplication(chat.graph({ actions: { stuck } }), { entrypoint: 'stuck', state: {}, clock, logger })
+    const app = createApplication(chat.graph({ actions: { stuck } }), {
+      entrypoint: 'stuck',
+      state: {},
+      clock,
+      logger: quiet,
+    })
     const heard: string[] = []
     app.on('*', ({ type, path }) => heard.push(`${type} ${printPath(path)}`.trim()))
 

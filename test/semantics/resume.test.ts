@@ -12,6 +12,7 @@ import { memoryPersister, PersistenceError, rewind, sendStored } from 'teasel/pe
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { describe, expect, it } from 'vitest'
 import { type Deferred, defer, settle } from '../support/deferred.js'
+import { quiet } from '../support/quiet-logger.js'
 
 interface Work {
   n: number
@@ -359,7 +360,7 @@ describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, ope
     }
     const refused: string[] = []
     for (const [what, other] of Object.entries(changed)) {
-      const all = { ...options, persister: open(), logger: { debug() {}, info() {}, warn() {}, error() {} } } as const
+      const all = { ...options, persister: open(), logger: quiet } as const
       void createApplication(graph(kit.graph(one(true)).runnable({ entrypoint: 'one' })), all).run()
       await settle()
       const app = await resumeOrCreate(graph(other, what === 'an input' ? 'large' : 'small'), all)

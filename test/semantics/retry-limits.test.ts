@@ -2,11 +2,11 @@ import { type AnyEvent, type Application, ContractError, createApplication, defi
 import { describe, expect, it } from 'vitest'
 import { settle, untilAborted } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
+import { quiet } from '../support/quiet-logger.js'
 
 // How long something is tried, how long is waited in between when a function tells, and what `retry.when` may answer.
 
 const kit = defineState<{ item: string; out: string; outs: string[] }>()
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 const base = { reads: ['item'], writes: ['out'] } as const
 type Action = ReturnType<typeof failing>['action']
 

@@ -14,8 +14,8 @@ import { describe, expect, it } from 'vitest'
 import { type Chat, chat } from '../support/chat.js'
 import { defer, settle, untilAborted } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
+import { quiet } from '../support/quiet-logger.js'
 
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 type Actions = Parameters<typeof chat.graph>[0]['actions']
 
 function start(action: Actions[string], options: object = {}) {

@@ -2,6 +2,7 @@ import { BusyError, createApplication, defineState, MaxStepsError, type } from '
 import { describe, expect, it } from 'vitest'
 import { defer, settle, untilAborted } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
+import { quiet } from '../support/quiet-logger.js'
 
 const kit = defineState<{ n: number; log: string[]; done: boolean }>()
 const add = kit.action({ reads: ['n'], writes: ['n'], tags: ['count'], run: ({ state }) => ({ n: state.n + 1 }) })
@@ -402,7 +403,6 @@ describe('cancelling a run', () => {
     const gates = [defer<number>(), defer<number>()]
     let call = 0
     const slow = kit.action({ reads: [], writes: ['n'], run: async () => ({ n: (await gates[call++]?.promise) ?? 0 }) })
-    const quiet = { debug() {}, info() {}, warn() {}, error() {} }
     const app = createApplication(kit.graph({ actions: { slow } }), {
       entrypoint: 'slow',
       state: {},

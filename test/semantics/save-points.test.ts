@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { defer, settle, untilAborted } from '../support/deferred.js'
 import { flakyPersister } from '../support/flaky-driver.js'
 import { mortal } from '../support/mortal-store.js'
+import { quiet } from '../support/quiet-logger.js'
 
 interface Work {
   i: string
@@ -19,7 +20,6 @@ const policies = ['every-step', 'settle', { after: ['last'] }] as const
 const cases = Object.entries(stores).flatMap(([name, open]) =>
   policies.map((save) => [JSON.stringify(save), name, save, open] as const),
 )
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 const start = { appId: 'app', state: { round: 0, out: '' }, graceMs: 1, logger: quiet } as const
 
 /** What actions did: which ran, which side effects were done, and the one where the first runner is cut off. */

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { defer, settle, untilAborted } from '../support/deferred.js'
 import { flakyPersister } from '../support/flaky-driver.js'
 import { mortal } from '../support/mortal-store.js'
+import { quiet } from '../support/quiet-logger.js'
 
 interface Work {
   i: number
@@ -13,7 +14,6 @@ interface Work {
   outs: string[]
 }
 const kit = defineState<Work>()
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 const options = { appId: 'app', entrypoint: 'map', state: { n: 0 }, graceMs: 1000, logger: quiet } as const
 
 /** A map of three branches that pay once each; the last one waits, fails, or goes on. */

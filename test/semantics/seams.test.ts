@@ -3,6 +3,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { chat, echo } from '../support/chat.js'
 import { defer, settle, untilAborted } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
+import { quiet } from '../support/quiet-logger.js'
 
 // Where one feature meets another: cancels and interceptors, waits and limits, retries and fallbacks, stops and sub-applications.
 
@@ -172,12 +173,11 @@ describe('app.cancel of one branch', () => {
       actions: { a: deaf, b: work },
       reduce: ({ results }) => ({ answer: results.map(({ status }) => status).join() }),
     })
-    const logger = { debug() {}, info() {}, warn() {}, error() {} }
     const app = createApplication(chat.graph({ actions: { map } }), {
       entrypoint: 'map',
       state: {},
       clock,
-      logger,
+      logger: quiet,
     })
     const run = app.run()
     await settle()
@@ -455,7 +455,6 @@ describe('an application that an action made', () => {
 
 it('the time of an outer map holds for the source of an inner one', async () => {
   const clock = new ManualClock()
-  const logger = { debug() {}, info() {}, warn() {}, error() {} }
   const deaf = chat.action({ reads: [], writes: ['answer'], run: () => new Promise<never>(() => {}) })
   const inner = chat.mapStates({
     reads: [],
@@ -478,7 +477,7 @@ it('the time of an outer map holds for the source of an inner one', async () => 
     actions: { a: inner },
     reduce: () => ({ answer: '' }),
   })
-  const options = { entrypoint: 'outer', state: {}, clock, logger, graceMs: 10 } as const
+  const options = { entrypoint: 'outer', state: {}, clock, logger: quiet, graceMs: 10 } as const
   const app = createApplication(chat.graph({ actions: { outer } }), options)
   const run = app.run()
   await settle()

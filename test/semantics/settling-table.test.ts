@@ -10,6 +10,7 @@ import { describe, expect, it } from 'vitest'
 import { chat } from '../support/chat.js'
 import { type Deferred, defer, settle, untilAborted } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
+import { quiet } from '../support/quiet-logger.js'
 
 // Two branches. Something happens to x at some moment, while y runs; then y is done, if it may. Every cell of the table
 // *policy × what happens × moment* is one test; what it must come to is told by the small oracle below.
@@ -29,7 +30,6 @@ type Happening = (typeof HAPPENINGS)[number]
 type Moment = (typeof MOMENTS)[number]
 type Status = 'done' | 'failed' | 'cancelled'
 
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 const GRACE = 1000
 const DELAY = 100
 

@@ -2,6 +2,7 @@ import { createApplication, defineMessage, defineState, type } from 'teasel'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { engineTime } from '../../src/internal/platform.js'
 import { settle } from '../support/deferred.js'
+import { quiet } from '../support/quiet-logger.js'
 
 interface Many {
   readonly n: number
@@ -9,7 +10,6 @@ interface Many {
 }
 const kit = defineState<Many>()
 const real = { ...engineTime }
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 
 // Every look at the engine's clock finds a millisecond gone, so that slices end at the same places everywhere.
 beforeEach(() => {

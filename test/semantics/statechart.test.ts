@@ -3,12 +3,12 @@ import { actorLogic, createApplication, defineState } from 'teasel'
 import { machineGuards, toMachine } from 'teasel/visualize'
 import { describe, expect, it } from 'vitest'
 import { type AnyMachineSnapshot, createActor, createMachine, initialTransition, transition } from 'xstate'
+import { quiet } from '../support/quiet-logger.js'
 
 interface S {
   n: number
 }
 const kit = defineState<S>()
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** A graph as data, from which both the engine's and the machine's are made. */
 interface Drawn {

@@ -3,13 +3,13 @@ import { describe, expect, it } from 'vitest'
 import { createActor, toPromise } from 'xstate'
 import { defer, settle } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
+import { quiet } from '../support/quiet-logger.js'
 
 interface S {
   n: number
   text: string
 }
 const kit = defineState<S>()
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 const appOf = (action: unknown, options: object = {}) =>
   createApplication(kit.graph({ actions: { step: action as ReturnType<typeof pass> } }), {
     entrypoint: 'step',

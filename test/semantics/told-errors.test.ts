@@ -3,12 +3,12 @@ import * as core from 'teasel'
 import { type ActionError, createApplication, defineState, TeaselError } from 'teasel'
 import * as persistence from 'teasel/persistence'
 import { describe, expect, it } from 'vitest'
+import { quiet } from '../support/quiet-logger.js'
 
 interface Work {
   n: number
 }
 const kit = defineState<Work>()
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 const failing = (thrown: unknown) =>
   kit.action({
     reads: [],

@@ -3,6 +3,7 @@ import { memoryPersister } from 'teasel/persistence'
 import { EventRecorder } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
 import { settle } from '../support/deferred.js'
+import { quiet } from '../support/quiet-logger.js'
 
 interface Work {
   n: number
@@ -10,7 +11,6 @@ interface Work {
   outs: string[]
 }
 const kit = defineState<Work>()
-const silent = { debug() {}, info() {}, warn() {}, error() {} }
 const shout = kit.action({ reads: ['item'], writes: ['item'], run: ({ state }) => ({ item: `${state.item}!` }) })
 const gather = ({ results }: { readonly results: readonly { readonly state: { readonly item: string } }[] }) => ({
   outs: results.map(({ state }) => state.item),
@@ -38,7 +38,7 @@ function nested(outer?: Choice, inner?: Choice) {
   })
   return kit.graph({ actions: { outer: map } })
 }
-const options = { appId: 'app', entrypoint: 'outer', state: {}, logger: silent } as const
+const options = { appId: 'app', entrypoint: 'outer', state: {}, logger: quiet } as const
 
 /** Where the applications stand that a tracker was told of, in the order of the first event. */
 const placesOf = (recorder: EventRecorder): string[] =>
@@ -226,7 +226,7 @@ describe('a tracker that fails', () => {
     const [logged, faults] = [[] as string[], [] as unknown[]]
     const app = createApplication(nested(), {
       ...options,
-      logger: { ...silent, error: (text) => void logged.push(text) },
+      logger: { ...quiet, error: (text) => void logged.push(text) },
       tracker: { name: 'disk', track: ({ type }) => (type === 'step.start' || type === 'fault' ? fail() : undefined) },
     })
     app.on('fault', ({ where, error, appId }) => void faults.push([where, String(error), appId]))
@@ -243,7 +243,7 @@ describe('a tracker that fails', () => {
     const [logged, faults] = [[] as string[], [] as unknown[]]
     const app = createApplication(nested(), {
       ...options,
-      logger: { ...silent, error: (text) => void logged.push(text) },
+      logger: { ...quiet, error: (text) => void logged.push(text) },
       tracker: {
         track({ type }) {
           if (type === 'run.end') throw new RangeError('disk full')

@@ -3,11 +3,11 @@ import { describe, expect, it } from 'vitest'
 import { createActor, toPromise, waitFor } from 'xstate'
 import { defer, settle } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
+import { quiet } from '../support/quiet-logger.js'
 
 const kit = defineState<{ topic: string; answer: string; answers: Record<string, string> }>()
 const reply = defineMessage('reply', type<string>())
 const veto = defineMessage('veto', type<string>())
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** Waits for a person. */
 const ask = kit.action({

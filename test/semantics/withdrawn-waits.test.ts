@@ -2,12 +2,12 @@ import { type ActionContext, type AnyEvent, createApplication, defineMessage, de
 import { ManualClock } from 'teasel/testing'
 import { describe, expect, it, vi } from 'vitest'
 import { settle } from '../support/deferred.js'
+import { quiet } from '../support/quiet-logger.js'
 
 const kit = defineState<{ item: string; out: string; outs: string[] }>()
 const reply = defineMessage('reply', type<string>())
 const veto = defineMessage('veto', type<string>())
 const hint = defineMessage('hint', type<string>())
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 
 function start(code: (context: ActionContext, signal: AbortSignal) => Promise<string>, more: object = {}) {
   const clock = new ManualClock(1_000)

@@ -1,9 +1,9 @@
 import { type ActionContext, createApplication, defineMessage, defineState, type } from 'teasel'
+import { quiet } from '../../support/quiet-logger.js'
 import type { Mistake } from './mistake.js'
 
 const kit = defineState<{ out: string }>()
 const reply = defineMessage('reply', type<string>())
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 const runOf = (act: object) =>
   createApplication(kit.graph({ actions: { act: kit.action(act as never) as never } }), {
     entrypoint: 'act',

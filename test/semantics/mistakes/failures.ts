@@ -1,9 +1,9 @@
 import { createApplication, defineState } from 'teasel'
 import { memoryPersister, registerClass } from 'teasel/persistence'
+import { quiet } from '../../support/quiet-logger.js'
 import type { Mistake } from './mistake.js'
 
 const kit = defineState<{ n: number; held: unknown }>()
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 const bare = Object.assign(Object.create(null) as object, { code: 1 })
 const nameless = Object.assign(new Error('x'), { message: bare as unknown as string })
 const gone = Proxy.revocable({}, {})

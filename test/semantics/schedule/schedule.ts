@@ -1,6 +1,7 @@
 import * as teasel from 'teasel'
 import type { Persister } from 'teasel/persistence'
 import type { AnyActorRef, InspectionEvent } from 'xstate'
+import { quiet } from '../../support/quiet-logger.js'
 import { Builder, type Engine } from './build.js'
 import type { S } from './code.js'
 import { drained } from './engine-time.js'
@@ -91,7 +92,7 @@ class Schedule {
       ...stored,
       ...(plan.concurrency === undefined ? {} : { concurrency: plan.concurrency }),
       interceptors: plan.interceptions.map((one) => interceptor(world, observed, one)),
-      logger: { debug() {}, info() {}, warn() {}, error() {} },
+      logger: quiet,
       clock: world.clock,
       graceMs: plan.graceMs,
       random: () => 0.5,
