@@ -287,7 +287,7 @@ const mistakes: readonly Mistake[] = [
     says: 'Action "step" (step 0): states gave a Promise. A source is an array, a record, a generator or an async generator. For branches that come later, write an async generator: async *states() { … }.',
   },
   {
-    mistake: 'an entry with a key that the branch does not know',
+    mistake: 'an entry with a key that the branch does not have',
     make: () => runOf(map({ states: { a: { promt: '' } } })),
     says: 'Action "step" (step 0): states gave an update with the key "promt", which the branch does not have. Did you mean "prompt"?',
   },

@@ -30,7 +30,7 @@ describe('a name that every object has is a name like any other:', () => {
     expect((await run({ set: true })).state['out']).toBe(1)
   })
 
-  it.each(KEYS)('the key %s in an entry of a map, which its branch does not know', async (key) => {
+  it.each(KEYS)('the key %s in an entry of a map, which its branch does not have', async (key) => {
     const one = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state['n'] }) })
     const each = kit.mapStates({
       reads: [],
@@ -41,7 +41,7 @@ describe('a name that every object has is a name like any other:', () => {
     })
     const app = createApplication(kit.graph({ actions: { each } }), { entrypoint: 'each', state: {} })
 
-    await expect(app.run()).rejects.toThrow(`an update with the key "${key}", which the branch does not know`)
+    await expect(app.run()).rejects.toThrow(`an update with the key "${key}", which the branch does not have`)
   })
 
   it.each(NAMES)('the action %s, in a loop that is cut off and goes on: no branch runs twice', async (name) => {

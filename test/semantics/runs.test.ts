@@ -188,7 +188,7 @@ describe('one run at a time', () => {
 
     const first = app.run()
     await expect(app.run()).rejects.toBeInstanceOf(BusyError)
-    await expect(app.step()).rejects.toThrow('The application is running.')
+    await expect(app.step()).rejects.toThrow('The application is already running.')
     gate.resolve()
 
     expect((await first).state.done).toBe(true)
