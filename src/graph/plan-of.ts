@@ -31,18 +31,23 @@ export function registerPlan(runnable: object, plan: Plan, bound: Inputs = NO_IN
  * @throws {TypeError} for a value that is neither
  */
 export function planOf(branch: AnyRunnable, named: BranchName = {}): BoundPlan {
-  const known = plans.get(branch)
-  if (known !== undefined) return known
   const parts = partsOf(branch)
-  if (parts === undefined) throw new TypeError('Expected an action, or graph.runnable({ entrypoint }).')
+  if (parts === undefined) return planBehind(branch)
   return { plan: singlePlan(parts, named.key ?? parts.name ?? named.map ?? 'action'), bound: parts.bound }
+}
+
+/** The plan behind a runnable graph. Apart from bare actions, which only runs make plans of. */
+function planBehind(runnable: object): BoundPlan {
+  const known = plans.get(runnable)
+  if (known === undefined) throw new TypeError('Expected an action, or graph.runnable({ entrypoint }).')
+  return known
 }
 
 /** The inputs that a run can give to a branch. */
 export function inputsOf(branch: AnyRunnable): { readonly names: ReadonlySet<string>; readonly open: boolean } {
   const parts = partsOf(branch)
   if (parts !== undefined) return { names: acceptedNames(parts), open: parts.body.accepts?.open === true }
-  const { plan, bound } = planOf(branch)
+  const { plan, bound } = planBehind(branch)
   const names = [...plan.graph.accepts.names].filter((name) => !Object.hasOwn(bound, name))
   return { names: new Set(names), open: plan.graph.accepts.open }
 }

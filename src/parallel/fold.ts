@@ -91,7 +91,8 @@ export type Fold =
   | {
       readonly kind: 'each'
       readonly reduceEach: Loose
-      readonly initial: Loose
+      /** A frozen value, or a function: {@link initialOf}. */
+      readonly initial: unknown
       readonly declared: boolean
     }
   | { readonly kind: 'live'; readonly reduceLive: Loose }
@@ -129,12 +130,11 @@ function compileEach({ initial, order = 'settled' }: LooseFold, reduceEach: Loos
     throw new TypeError('reduceEach needs initial: the first acc, or a function that makes it.')
   if (order !== 'settled' && order !== 'declared')
     throw new TypeError(`order is ${describeValue(order)}. It takes 'settled' or 'declared'.`)
-  const first = typeof initial === 'function' ? (initial as Loose) : startOn(initial)
+  const first = typeof initial === 'function' ? initial : deepFreeze(initial, 'A map action', 'initial')
   return { kind: 'each', reduceEach, initial: first, declared: order === 'declared' }
 }
 
-/** Each visit of the map gets its own initial value. */
-function startOn(initial: unknown): Loose {
-  const held = deepFreeze(initial, 'A map action', 'initial')
-  return () => isolate(held)
+/** The initial value for one visit of the map: each visit gets its own. */
+export function initialOf({ initial }: Fold & { readonly kind: 'each' }, args: object): unknown {
+  return typeof initial === 'function' ? (initial as Loose)(args) : isolate(initial)
 }

@@ -1,7 +1,7 @@
 import type { Inputs } from '../action/inputs.js'
 import { AsyncQueue } from '../internal/async-queue.js'
 import { isThenable } from '../internal/guards.js'
-import type { Fold } from '../parallel/fold.js'
+import { type Fold, initialOf } from '../parallel/fold.js'
 import { type AnyResult, ownResult } from '../parallel/results.js'
 import type { State } from '../state/freeze.js'
 
@@ -182,7 +182,7 @@ class FoldEach extends Beside implements Folding {
     await undefined // a branch settles in peace before its result is folded
     const { state, inputs, signal } = { ...this.#args, signal: this.signal }
     try {
-      if (!this.#begun) this.#acc = this.#fold.initial(this.#args)
+      if (!this.#begun) this.#acc = initialOf(this.#fold, this.#args)
       this.#begun = true
       for (let result = this.#next(); result !== undefined; result = this.#next()) {
         const acc = this.#fold.reduceEach({ acc: this.#acc, result: ownResult(result), state, inputs, signal })

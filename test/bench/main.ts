@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { bundleWorker } from '../tools/bundle-worker.js'
-import { bundleCore, measureSize } from '../tools/size.js'
+import { bundleProgram, CORE, measureSizes } from '../tools/size.js'
 import { ROOT } from '../tools/vitest-report.js'
 import { cases } from './cases.js'
 
@@ -24,8 +24,9 @@ A name stands for every case that begins with it. Cases: ${cases.map(({ name }) 
 async function prepare(): Promise<Record<string, string>> {
   const worker = await bundleWorker('bench')
   const core = join(dirname(worker), 'core.mjs')
-  writeFileSync(core, await bundleCore())
-  return { worker, TEASEL_BENCH_CORE: `file://${core}`, TEASEL_BENCH_SIZE: String((await measureSize()).gzipped) }
+  writeFileSync(core, await bundleProgram(CORE))
+  const sizes = JSON.stringify(await measureSizes())
+  return { worker, TEASEL_BENCH_CORE: `file://${core}`, TEASEL_BENCH_SIZES: sizes }
 }
 
 const figure = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toFixed(2))
