@@ -1,6 +1,6 @@
 import { AsyncQueue } from '../internal/async-queue.js'
 import type { AnyEvent, Dropped } from '../lifecycle/events.js'
-import { type AnyActorRef, isActive } from '../runtime/create-actor.js'
+import { type AnyActorRef, isActive } from '../runtime/actor/create-actor.js'
 import type { LiveApp } from '../runtime/tree.js'
 import type { Tap } from './filter.js'
 import { Reader } from './reader.js'

@@ -2,11 +2,12 @@ import type { Plan } from '../graph/plan.js'
 import { isInstance } from '../internal/guards.js'
 import { plainInWords, plainOf } from '../persistence/codec.js'
 import type { State } from '../state/freeze.js'
+import type { LooseLogic } from './actor/logic.js'
 import { type MachineConfig, machineConfigOf } from './actor/machine-config.js'
+import { isStop } from './actor/xstate-events.js'
 import { createCancellation } from './cancellation.js'
 import { Carrier } from './carrier.js'
 import { sendFromOutside } from './from-outside.js'
-import type { LooseLogic } from './logic.js'
 import type { RunEnd } from './order.js'
 import { cancelFromOutside } from './place.js'
 import { outputOf } from './run-end.js'
@@ -67,11 +68,10 @@ function createAppLogic(plan: Plan): LooseLogic<AppSnapshot> {
         case 'message':
           scope.defer(() => void sendFromOutside(app, event['message'], event['path']))
           return snapshot
-        case 'xstate.stop':
+        default:
+          if (!isStop(event)) return snapshot // done events of maps among them: the runner holds their promise
           scope.defer(() => app.run?.stop(createCancellation('stop', 'stop', app.hub.passed())))
           return new AppSnapshot(app, snapshot, 'stopped')
-        default:
-          return snapshot // done events of maps among them: the runner holds their promise
       }
     },
     getPersistedSnapshot: persist,

@@ -10,12 +10,13 @@ import { revive } from '../persistence/revive.js'
 import { enterState } from '../state/contract.js'
 import { freezeAll, type State } from '../state/freeze.js'
 import { fillState } from '../state/schema.js'
+import type { LooseLogic, Scope } from './actor/logic.js'
+import { isStop } from './actor/xstate-events.js'
 import { announcedRun } from './announced-run.js'
 import { Application } from './application.js'
 import { appLogicOf } from './application-logic.js'
 import { Carrier } from './carrier.js'
 import { Hub } from './hub.js'
-import type { LooseLogic, Scope } from './logic.js'
 import { createOrder, NO_LEAKS, type RunEnd } from './order.js'
 import { endedRun } from './run-end.js'
 import { AppSnapshot, errorOf, type PersistedRun, type RunOutput, readPersisted } from './snapshot.js'
@@ -50,10 +51,11 @@ export function createLoneLogic(plan: Plan, bound: Inputs): LooseLogic<AppSnapsh
   return {
     transition(snapshot, event, scope) {
       const app = AppSnapshot.appOf(snapshot)
-      if (event.type === 'xstate.stop' && app !== undefined) lives.delete(app) // E1
+      if (isStop(event) && app !== undefined) lives.delete(app) // E1
       const early = app === undefined ? undefined : lives.get(app)?.early
       if (early === undefined) return transition(snapshot, event, scope)
-      const soon = { ...scope, defer: (act: () => void) => void early.push(act) }
+      const { self, emit } = scope // XState 6 hands over the actor itself, which cannot be spread
+      const soon: Scope = { self, emit, defer: (act: () => void) => void early.push(act) }
       return transition(snapshot, event, soon) // E2
     },
     getPersistedSnapshot,

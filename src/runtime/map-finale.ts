@@ -1,7 +1,7 @@
 import { createDeferred, type Deferred } from '../internal/deferred.js'
 import type { Feed } from '../parallel/restored-feed.js'
+import { type AnyActorRef, stopActor } from './actor/create-actor.js'
 import { announce, reportFault } from './announce.js'
-import { type AnyActorRef, stopActor } from './create-actor.js'
 import type { Folding } from './folding.js'
 import type { Grace } from './grace.js'
 import { leakCode } from './leak.js'

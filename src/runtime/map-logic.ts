@@ -1,5 +1,6 @@
+import type { LooseLogic } from './actor/logic.js'
+import { endOfChild, isStop } from './actor/xstate-events.js'
 import { Carrier } from './carrier.js'
-import type { LooseLogic } from './logic.js'
 import type { LiveMap } from './tree.js'
 
 // Owns: the map actor's snapshot. Does not own: what follows from a settled branch (map-runner.ts).
@@ -44,9 +45,6 @@ export class MapSnapshot {
   }
 }
 
-const DONE = 'xstate.done.actor.'
-const FAILED = 'xstate.error.actor.'
-
 /** The actor that owns the branches of one map. */
 export const mapLogic: LooseLogic<MapSnapshot> = {
   getInitialSnapshot(_scope, input) {
@@ -57,13 +55,14 @@ export const mapLogic: LooseLogic<MapSnapshot> = {
   transition(snapshot, event) {
     const map = MapSnapshot.mapOf(snapshot)
     try {
-      if (event.type.startsWith(DONE)) map.childDone(String(event['actorId']), event['output'])
-      else if (event.type.startsWith(FAILED)) map.childFailed(String(event['actorId']), event['error'])
+      const end = endOfChild(event)
+      if (end === 'done') map.childDone(String(event['actorId']), event['output'])
+      else if (end === 'failed') map.childFailed(String(event['actorId']), event['error'])
       else if (event.type === 'teasel.map.done')
         return new MapSnapshot(map, 'done', event['output'], undefined, snapshot.value)
       else if (event.type === 'teasel.map.failed')
         return new MapSnapshot(map, 'error', undefined, event['error'], snapshot.value)
-      else if (event.type === 'xstate.stop') {
+      else if (isStop(event)) {
         map.stop()
         return new MapSnapshot(map, 'stopped', undefined, undefined, snapshot.value)
       } else return snapshot

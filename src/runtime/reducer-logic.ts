@@ -1,10 +1,11 @@
 import type { AnyActorRef, AnyEventObject } from 'xstate'
 import type { FanOut } from '../parallel/fan-out.js'
 import type { AnyResult } from '../parallel/results.js'
+import { isActive } from './actor/create-actor.js'
+import type { LooseLogic } from './actor/logic.js'
+import { isStop } from './actor/xstate-events.js'
 import { Carrier } from './carrier.js'
-import { isActive } from './create-actor.js'
 import { createFolding, type Folding, type FoldTold } from './folding.js'
-import type { LooseLogic } from './logic.js'
 import { reduceAgain } from './retrying.js'
 import type { LiveMap } from './tree.js'
 
@@ -73,10 +74,8 @@ export const reducerLogic: LooseLogic<ReducerSnapshot> = {
         return new ReducerSnapshot(setup, context, 'done', event['update'])
       case 'teasel.failed':
         return new ReducerSnapshot(setup, context, 'error', undefined, event['error'])
-      case 'xstate.stop':
-        return new ReducerSnapshot(setup, context, 'stopped')
       default:
-        return snapshot
+        return isStop(event) ? new ReducerSnapshot(setup, context, 'stopped') : snapshot
     }
   },
   getPersistedSnapshot: ({ status, context }) => ({ status, output: undefined, error: undefined, context }),

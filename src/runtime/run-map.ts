@@ -1,7 +1,7 @@
 import type { Inputs } from '../action/inputs.js'
 import type { FanOut } from '../parallel/fan-out.js'
+import { makeActor } from './actor/create-actor.js'
 import { Carrier } from './carrier.js'
-import { makeActor } from './create-actor.js'
 import { mapLogic } from './map-logic.js'
 import { MapRunner } from './map-runner.js'
 import type { LiveRun, LiveStep } from './tree.js'

@@ -1,5 +1,6 @@
 import { type AnyActorLogic, type AnyActorRef, createActor } from 'xstate'
 import type { LooseLogic } from './logic.js'
+import { forXState, scopeOf } from './xstate-version.js'
 
 // Owns: what is needed of XState to make and stop an actor. Nothing else of the engine calls it.
 
@@ -16,18 +17,13 @@ export interface ActorSetup {
 /** Makes an actor, below another one if `parent` says so. It is not started. */
 export function makeActor<TSnapshot>(logic: LooseLogic<TSnapshot>, setup: ActorSetup): AnyActorRef {
   // `parent` is an option of XState that its types keep to itself.
-  return createActor(logic as unknown as AnyActorLogic, setup as object) as unknown as AnyActorRef
-}
-
-/** XState lets an actor with a parent be stopped by that parent alone, through its scope. */
-interface Scoped {
-  readonly _actorScope?: { readonly stopChild: (child: AnyActorRef) => void }
+  return createActor(forXState(logic) as unknown as AnyActorLogic, setup as object) as unknown as AnyActorRef
 }
 
 /** Stops an actor, whether it is a root or hangs below another one. */
 export function stopActor(actor: AnyActorRef, parent: AnyActorRef | undefined): void {
   if (parent === undefined) actor.stop()
-  else (parent as AnyActorRef & Scoped)._actorScope?.stopChild(actor)
+  else scopeOf(parent)?.stopChild(actor)
 }
 
 /** Whether an actor has neither ended nor been stopped. */
