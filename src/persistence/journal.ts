@@ -374,7 +374,7 @@ export class Journal {
     }
     const undo = (error: unknown): never => {
       for (const one of parts) one.lost()
-      this.#prelude = first
+      first?.lost?.()
       throw error
     }
     try {

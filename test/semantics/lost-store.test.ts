@@ -191,22 +191,120 @@ describe.each([
     },
   )
 
-  it('for the note that an action waits rejects the run, which waits when it is run again', async () => {
-    const approve = defineMessage('approve', type<string>())
-    const isWaiting = ({ rows }: Call): boolean => rows.some(({ label }) => label === 'status')
-    const persister = refusing(once(isWaiting, 'unavailable'), later)
-    const map = kit.action({
+  it.each(['unavailable', 'conflict', 'corrupt'] as const)(
+    'for the note that an action waits (%s) rejects the run, which waits when it is run again',
+    async (fault) => {
+      const approve = defineMessage('approve', type<string>())
+      const isWaiting = ({ rows }: Call): boolean => rows.some(({ label }) => label === 'status')
+      const persister = refusing(once(isWaiting, fault), later)
+      const map = kit.action({
+        reads: [],
+        writes: ['outs'],
+        run: async ({ context }) => ({ outs: [(await context.receiveOne(approve)).body] }),
+      })
+      const app = createApplication(kit.graph({ actions: { map } }), { ...options, persister })
+
+      expect(await said(app as never)).toMatchObject({ code: 'persistence', fault })
+      const run = said(app as never)
+      await settle()
+      expect(await app.send(approve('yes'))).toBe('delivered')
+      expect(await run).toEqual(['finished', ['yes']])
+      const rows = await persister.driver.history(null, 'app')
+      expect(rows.map(({ index, label }) => [index, label])).toEqual([
+        [0, 'start'],
+        [1, 'status'],
+        [2, 'map'],
+      ])
+    },
+  )
+
+  it.each(['unavailable', 'conflict', 'corrupt'] as const)(
+    'for a step that was still to be stored (%s) stores it when it is run again',
+    async (fault) => {
+      const isStep = ({ rows }: Call): boolean => rows.some(({ label }) => label === 'one')
+      const persister = refusing(once(isStep, fault), later)
+      const effects: string[] = []
+      const two = kit.action({
+        reads: ['item'],
+        writes: ['outs'],
+        run: async ({ state: { item }, context }) => ({
+          outs: [await context.once('key', () => `${item} ${effects.push(item)}`)],
+        }),
+      })
+      const graph = kit.graph({ actions: { one, two }, transitions: { one: 'two' } })
+      const app = createApplication(graph, { ...options, entrypoint: 'one', persister, save: 'settle' })
+      expect(await said(app as never)).toMatchObject({ code: 'persistence', fault })
+
+      expect(await said(app as never)).toEqual(['finished', ['one 1']])
+      const rows = await persister.driver.history(null, 'app')
+      expect(rows.map(({ index, label }) => [index, label])).toEqual([
+        [0, 'start'],
+        [1, 'one'],
+        [2, 'once'],
+        [3, 'two'],
+      ])
+    },
+  )
+
+  it.each(['unavailable', 'conflict', 'corrupt'] as const)(
+    'for the first row of a branch of a generator (%s) stores its entry with it when it is run again',
+    async (fault) => {
+      const persister = refusing(once(ofBranch, fault), later)
+      const stay = kit.action({
+        reads: [],
+        writes: ['item'],
+        run: ({ signal }) => untilAborted(signal),
+      })
+      const map = kit.mapStates({
+        reads: [],
+        writes: ['outs'],
+        action: kit.graph({ actions: { one, stay }, transitions: { one: 'stay' } }).runnable({ entrypoint: 'one' }),
+        *states() {
+          for (const key of ['a', 'b']) yield [{}, { key }] as const
+        },
+        reduce: statuses,
+      })
+      const app = createApplication(kit.graph({ actions: { map } }), { ...options, persister })
+      expect(await said(app as never)).toMatchObject({ code: 'persistence', fault })
+
+      const run = said(app as never)
+      for (let i = 0; i < 5; i++) await settle()
+      const { entries = new Map<number, readonly [string, string]>() } =
+        (await persister.load({ appId: 'app' }))?.map ?? {}
+      app.cancel()
+      await run
+
+      expect([...entries.values()].map(([key]) => key).sort()).toEqual(['a', 'b'])
+    },
+  )
+
+  it('is given nothing more by the run that it failed, whoever asks', async () => {
+    const persister = refusing(once(ofBranch, 'unavailable'), later)
+    const thrown: unknown[] = []
+    const late = kit.action({
+      reads: [],
+      writes: ['item'],
+      async run({ context, signal }) {
+        await untilAborted(signal).catch(() => {})
+        await context.once('key', () => 'value').catch((error: unknown) => void thrown.push(error))
+        return { item: 'late' }
+      },
+    })
+    const map = kit.mapActions({
       reads: [],
       writes: ['outs'],
-      run: async ({ context }) => ({ outs: [(await context.receiveOne(approve)).body] }),
+      settle: 'collect',
+      actions: { late, one },
+      reduce: statuses,
     })
     const app = createApplication(kit.graph({ actions: { map } }), { ...options, persister })
+    const ids: string[] = []
+    app.on('branch.queued', ({ appId }) => void ids.push(appId))
 
-    expect(await said(app as never)).toMatchObject({ code: 'persistence', fault: 'unavailable' })
-    const run = said(app as never)
-    await settle()
-    expect(await app.send(approve('yes'))).toBe('delivered')
-    expect(await run).toEqual(['finished', ['yes']])
+    expect(await said(app as never)).toMatchObject({ fault: 'unavailable' })
+
+    const rows = await Promise.all(ids.map((appId) => persister.driver.history(null, appId)))
+    expect([thrown, rows.flat()]).toEqual([[expect.objectContaining({ fault: 'unavailable' })], []])
   })
 
   it('takes no error transition, no fallback and no further attempt', async () => {

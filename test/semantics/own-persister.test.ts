@@ -22,10 +22,8 @@ function looped(
   held: (n: number, item: string) => boolean = () => false,
   poured = false,
 ) {
-  const states = [
-    [{ item: 'a' }, { key: 'a' }],
-    [{ item: 'b' }, { key: 'b' }],
-  ] as const
+  const states = (n: number) =>
+    ['a', 'b'].map((item) => [{ item }, { key: poured ? `${item} of visit ${n}` : item }] as const)
   const one = kit.action({
     reads: ['item', 'n'],
     writes: ['item'],
@@ -45,7 +43,7 @@ function looped(
     writes: ['n', 'outs'],
     persister,
     action: kit.graph({ actions: { one, two }, transitions: { one: 'two' } }).runnable({ entrypoint: 'one' }),
-    states: poured ? () => states.values() : states,
+    states: poured ? ({ state }) => states(state.n).values() : ({ state }) => states(state.n),
     reduce: ({ state: { n }, results }) => ({ n: n + 1, outs: results.map(({ state }) => state.item) }),
   })
   return kit.graph({ actions: { map }, transitions: { map: [{ to: 'map', when: ({ state }) => state.n < 2 }] } })

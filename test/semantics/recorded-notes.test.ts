@@ -1,6 +1,7 @@
 import { defineState, resumeOrCreate } from 'teasel'
 import { memoryPersister, type Persister } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
+import { ManualClock } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
 import { settle } from '../support/deferred.js'
 import { mortal } from '../support/mortal-store.js'
@@ -59,9 +60,14 @@ function build({ entries, ran, hold, poured = false, width = 64 }: Plan) {
 }
 
 /** One process: it is cut off where its branches stay, else it ends. @returns what settled, and what reduce made of it */
-async function live(persister: Persister, plan: Plan) {
+async function live(persister: Persister, plan: Plan, clock?: ManualClock) {
   const runner = mortal(persister)
-  const app = await resumeOrCreate(build(plan), { ...options, persister: runner.persister, changedTasks: 'adopt' })
+  const app = await resumeOrCreate(build(plan), {
+    ...options,
+    persister: runner.persister,
+    changedTasks: 'adopt',
+    ...(clock && { clock }),
+  })
   const settled: unknown[] = []
   app.on('branch.settled', ({ result: { status, state, attempts, startedAt } }) => {
     settled.push([status, (state as Partial<Work>).item, attempts, typeof startedAt])
@@ -92,6 +98,28 @@ describe.each<[string, () => Persister]>([
 
     const b = ['cancelled', 'b.', 1, 'number']
     expect([settled, outs]).toEqual([[b], [done('a'), b]])
+  })
+
+  it('that had begun, and whose run is cancelled while it waits for its turn, is its start', async () => {
+    const [persister, entries, ran] = [open(), ['a', 'b'], [] as string[]]
+    const clock = new ManualClock()
+    const resume = (plan: Partial<Plan>, driver: Persister) =>
+      resumeOrCreate(build({ entries, ran, ...plan }), { ...options, persister: driver, clock, concurrency: 1 })
+    await live(persister, { entries, ran, hold: 'two' }, clock)
+    const ids: string[] = []
+    const second = await resume({ hold: 'two' }, persister)
+    second.on('branch.queued', ({ appId }) => void ids.push(appId))
+    const stored = async () => Promise.all(ids.map(async (appId) => (await persister.load({ appId }))?.startedAt))
+    const run = second.run()
+    for (let i = 0; i < 5; i++) await settle()
+    const before = await stored()
+    clock.advance(1_000)
+    second.cancel()
+    clock.advance(1_000)
+    await run
+
+    expect(before).toEqual([expect.any(Number), expect.any(Number)])
+    expect(await stored()).toEqual(before)
   })
 
   it('that never began, and is cancelled while it waits for its turn, are no attempt and no start', async () => {
@@ -150,5 +178,14 @@ describe.each<[string, () => Persister]>([
     expect(outs).toEqual([...last].map(done))
     const gone = [...last].filter((key) => lives.at(-1)?.includes(key) !== true)
     expect(ran).toEqual(expect.arrayContaining(gone.map((key) => `one ${key}`)))
+  })
+
+  it("that never began, is gone and comes back further on, is in nobody's way", async () => {
+    const [persister, ran] = [open(), [] as string[]]
+    await live(persister, { entries: ['a', 'b'], ran, hold: 'one', width: 1 })
+
+    const { outs } = await live(persister, { entries: ['x', 'y', 'b'], ran, poured: true })
+
+    expect(outs).toEqual(['x', 'y', 'b'].map(done))
   })
 })

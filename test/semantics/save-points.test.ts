@@ -306,6 +306,36 @@ describe('a step that is not stored at once', () => {
     expect(await persister.driver.inbox({ partitionKey: null, rootId: 'app' })).toEqual([])
   })
 
+  it('keeps them from the step after it also where the store was away since', async () => {
+    const persister = flakyPersister((n) => (n === 2 ? 'away' : undefined))
+    const hear = kit.action({
+      reads: [],
+      writes: ['out'],
+      run: async ({ context }) => ({ out: (await context.receiveOne(note)).body }),
+    })
+    const answer = kit.action({
+      reads: ['out'],
+      writes: ['out'],
+      async run({ state: { out }, context }) {
+        await context.once('key', () => 'value')
+        return { out: `${out} ${(await context.receiveOne(note)).body}` }
+      },
+    })
+    const graph = kit.graph({ actions: { hear, answer }, transitions: { hear: 'answer' } })
+    const app = createApplication(graph, { ...start, entrypoint: 'hear', persister, save: 'settle' })
+    const first = app.run()
+    await settle()
+    await app.send(note('first'))
+    await expect(first).rejects.toThrow('No connection.')
+
+    const second = app.run()
+    await settle()
+    await app.send(note('second'))
+
+    expect((await second).state.out).toBe('first second')
+    expect(await persister.driver.inbox({ partitionKey: null, rootId: 'app' })).toEqual([])
+  })
+
   it('stands where it stood in memory when the store comes back', async () => {
     const desk = new Desk()
     const persister = flakyPersister((n) => (n === 1 ? 'away' : undefined))
