@@ -85,6 +85,8 @@ function nonDataInRecord(value: object): NonDataPart | undefined {
 
 function nonDataInList(value: readonly unknown[]): NonDataPart | undefined {
   const { length } = value
+  // As many values as items, none of them missing. Keys would be made into texts, which takes three times as long.
+  if (Object.values(value).length === length && !value.includes(undefined)) return undefined
   const keys = Object.keys(value)
   if (keys.length === length && (length === 0 || keys[length - 1] === String(length - 1))) return undefined
   const first = keys.findIndex((key, i) => key !== String(i))
