@@ -16,6 +16,7 @@ import {
   RULES,
   type Rule,
   topLevel,
+  xstateInOneRoom,
 } from './tools/architecture.js'
 import { publicEntries } from './tools/entries.js'
 import { readTree } from './tools/source-tree.js'
@@ -64,6 +65,13 @@ const breaches: readonly [string, Rule, Record<string, string>][] = [
   ['a module of node', forbiddenWords, { 'src/runtime/a.ts': "const fs = await import('node:fs')" }],
   ['any', forbiddenWords, { 'src/runtime/a.ts': 'export const a: any = 1' }],
   ['a derived signal', forbiddenWords, { 'src/runtime/a.ts': 'AbortSignal.any([])' }],
+  [
+    'values of xstate in another part of the engine',
+    homesOfPackages,
+    { 'src/runtime/a.ts': "import { createActor } from 'xstate'" },
+  ],
+  ['a private member of XState', xstateInOneRoom, { 'src/runtime/a.ts': 'parent._actorScope.stopChild(actor)' }],
+  ['an event of XState', xstateInOneRoom, { 'src/runtime/a.ts': "if (event.type === 'xstate.stop') stop()" }],
   ['a default export', forbiddenWords, { 'src/runtime/a.ts': 'export default 1' }],
   ['a list that is spread into a call', noLongSpread, { 'src/runtime/a.ts': 'const a = Math.max(0, ...keys)' }],
   ['code in the index', plainIndex, { 'src/index.ts': "export { a } from './a.js'\nconst b = 1" }],

@@ -88,7 +88,10 @@ export const fileNames: Rule = (files) =>
 
 /** Where packages may be imported: values, and types alone. */
 const HOMES: Readonly<Record<string, { readonly values: RegExp; readonly types: RegExp }>> = {
-  xstate: { values: /^src\/(runtime\/|visualize\/paths\.ts$)/, types: /^src\/(runtime|application|visualize)\// },
+  xstate: {
+    values: /^src\/(runtime\/actor\/|visualize\/paths\.ts$)/,
+    types: /^src\/(runtime|application|visualize)\//,
+  },
   '@xstate/graph': { values: /^src\/visualize\/paths\.ts$/, types: /^src\/visualize\/paths\.ts$/ },
   nanoid: { values: /^src\/internal\//, types: /^src\/internal\// },
   '@standard-schema/spec': { values: /^$/, types: /^src\// },
@@ -129,6 +132,16 @@ export const forbiddenWords: Rule = (files) =>
     })
     .filter((fault) => !EXCUSED.some((excuse) => fault.startsWith(excuse)))
 
+/** Members that XState keeps to itself, and the names of its own events: they change between its versions. */
+const OF_XSTATE =
+  /\._(actorScope|parent|snapshot|relay|processingStatus|deferred|initialEffects|stop|error|complete|collected\w+)\b|['"`]@?xstate\.(stop|init|done|error|snapshot)\b/
+
+/** XState is met in one room: whatever leans on what is its own stands there. */
+export const xstateInOneRoom: Rule = (files) =>
+  files
+    .filter(({ path, text }) => !path.startsWith('src/runtime/actor/') && OF_XSTATE.test(withoutComments(text)))
+    .map(({ path }) => `${path} touches what is XState's own outside src/runtime/actor/`)
+
 /** What a call is given lies on the stack, which holds about a hundred thousand: lists of any length are not spread. */
 const SPREAD =
   /\b(push|unshift|splice|concat|max|min|fromCharCode|fromCodePoint|assertNames|partOf)\(([^()]*,\s*)?\.\.\./
@@ -155,6 +168,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   'files are named in kebab-case and say what they are': fileNames,
   'packages are imported at home only': homesOfPackages,
   'nothing asks Node, prints, says any or throws a bare Error': forbiddenWords,
+  'private parts of XState are touched in src/runtime/actor/ only': xstateInOneRoom,
   'no list of any length is spread into a call': noLongSpread,
   'index.ts holds named re-exports and nothing else': plainIndex,
 }

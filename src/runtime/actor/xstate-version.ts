@@ -21,10 +21,11 @@ const MISSING = 'Teasel runs on XState 5.33 and later versions of 5, and on 6.'
 let pairs: boolean | undefined
 
 /**
- * Looks at what the installed XState offers.
+ * Looks at the installed XState.
+ * @returns true where logic returns snapshots with effects, as XState 6 expects
  * @throws {TypeError} when it lacks what the engine is built on
  */
-function lookAtXState(): boolean {
+export function lookAtXState(make: typeof createActor = createActor): boolean {
   const at = (asked: 5 | 6): Probed & { readonly asked: number } => ({
     status: 'active',
     output: undefined,
@@ -42,12 +43,12 @@ function lookAtXState(): boolean {
     },
     getPersistedSnapshot: (snapshot: unknown) => snapshot,
   }
-  const parent = createActor(probe as unknown as AnyActorLogic).start()
-  const child = createActor(probe as unknown as AnyActorLogic, { parent, id: 'probe' } as object).start()
+  const parent = make(probe as unknown as AnyActorLogic).start()
   const { asked } = parent.getSnapshot() as { readonly asked?: 5 | 6 }
   const stopChild = scopeOf(parent)?.stopChild
   if (asked === undefined || typeof stopChild !== 'function')
     throw new TypeError(`The installed xstate does not let an actor be made as expected. ${MISSING}`)
+  const child = make(probe as unknown as AnyActorLogic, { parent, id: 'probe' } as object).start()
   stopChild(child)
   if (ended.stops !== 1)
     throw new TypeError(`The installed xstate does not let a parent stop its child as expected. ${MISSING}`)
