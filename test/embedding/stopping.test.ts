@@ -129,7 +129,7 @@ describe('a stop', () => {
 
     app.actor.stop()
 
-    await expect(app.run()).rejects.toThrow('The actor of the application was stopped, so it runs no more.')
+    await expect(app.run()).rejects.toThrow('The actor of the application was stopped.')
   })
 
   it.each([

@@ -659,7 +659,7 @@ describe('what is stored', () => {
   })
 
   it('is nothing at all without a persister (S-098), whose options are refused then', () => {
-    expect(() => createApplication(loop(), { ...options, save: 'settle' })).toThrow(/Give a persister too/)
+    expect(() => createApplication(loop(), { ...options, save: 'settle' })).toThrow(/needs a persister/)
   })
 
   it('of an application that an action makes by hand cascades to it (S-091, S-101)', async () => {

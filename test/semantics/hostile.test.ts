@@ -1,14 +1,6 @@
 import { runInNewContext } from 'node:vm'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import {
-  type AnyEvent,
-  actorLogic,
-  createApplication,
-  defineState,
-  type Interceptor,
-  type Logger,
-  TeaselError,
-} from 'teasel'
+import { type AnyEvent, actorLogic, createApplication, defineState, type Interceptor, TeaselError } from 'teasel'
 import {
   createPersister,
   memoryPersister,
@@ -18,6 +10,7 @@ import {
 } from 'teasel/persistence'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createActor, toPromise } from 'xstate'
+import { quiet } from '../support/quiet-logger.js'
 
 // Whatever is thrown, wherever: every run settles, with what was thrown among its causes, and nothing is left over.
 
@@ -28,7 +21,6 @@ interface Work {
   held: unknown
 }
 const state = { n: 0, items: ['a', 'b'], item: 'x' }
-const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 
 const refuse = (): never => {
   throw new Error('not to be read')
@@ -103,7 +95,7 @@ const one = (action: object, options: Options = {}): Promise<unknown> =>
   createApplication(kit.graph({ actions: { one: action as typeof add } }), {
     entrypoint: 'one',
     state,
-    logger: silent,
+    logger: quiet,
     ...options,
   } as never).run()
 
@@ -156,7 +148,7 @@ const FATAL: Readonly<Record<string, Place>> = {
     createApplication(kit.graph({ actions: { add, later }, transitions: { add: [{ to: 'later', when: fail }] } }), {
       entrypoint: 'add',
       state,
-      logger: silent,
+      logger: quiet,
       ...options,
     } as never).run(),
   'an action and the condition on its error': (fail, options) =>
@@ -165,7 +157,7 @@ const FATAL: Readonly<Record<string, Place>> = {
         actions: { one: throwing.get(fail) as typeof add, later },
         onError: { one: [{ to: 'later', when: fail }] },
       } as never),
-      { entrypoint: 'one', state, logger: silent, ...options } as never,
+      { entrypoint: 'one', state, logger: quiet, ...options } as never,
     ).run(),
   'a source': (fail, options) => one(mapping({ states: fail }), options),
   'a source that is a generator': (fail, options) =>
@@ -236,7 +228,7 @@ const FATAL: Readonly<Record<string, Place>> = {
     return createApplication(kit.graph({ actions: { action } }), {
       entrypoint: 'action',
       state,
-      logger: silent,
+      logger: quiet,
       ...options,
     } as never).run({ inputs: { much: 1 } } as never)
   },
@@ -358,7 +350,7 @@ async function heard(listener: (event: AnyEvent) => unknown, options: Options): 
   const app = createApplication(kit.graph({ actions: { map: mapping({}) as typeof add } }), {
     entrypoint: 'map',
     state,
-    logger: silent,
+    logger: quiet,
     ...options,
   } as never)
   app.on('*', listener as () => void)
@@ -469,7 +461,7 @@ const OTHERS: Readonly<Record<string, Place>> = {
     const act = checked.action({ reads: [], writes: ['n'], run: () => ({ n: 1 }) })
     const graph = checked.graph({ actions: { act } })
     asked = 1
-    const app = createApplication(graph, { entrypoint: 'act', state: {}, logger: silent } as never)
+    const app = createApplication(graph, { entrypoint: 'act', state: {}, logger: quiet } as never)
     return app.run()
   },
   'an action of an actor': async (fail) => {
@@ -490,7 +482,7 @@ const OTHERS: Readonly<Record<string, Place>> = {
     const run = createApplication(kit.graph({ actions: { waits } }), {
       entrypoint: 'waits',
       state,
-      logger: silent,
+      logger: quiet,
     }).run({
       signal: controller.signal,
     })

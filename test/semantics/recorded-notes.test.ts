@@ -5,6 +5,7 @@ import { ManualClock } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
 import { settle } from '../support/deferred.js'
 import { mortal } from '../support/mortal-store.js'
+import { quiet } from '../support/quiet-logger.js'
 
 // What is recorded of the branches of a map, beside their steps: which entries it had, and what became of them.
 
@@ -13,7 +14,6 @@ interface Work {
   outs: unknown[]
 }
 const kit = defineState<Work>()
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 const options = { appId: 'app', entrypoint: 'map', state: {}, graceMs: 1, logger: quiet } as const
 
 interface Plan {

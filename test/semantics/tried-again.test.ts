@@ -6,6 +6,7 @@ import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { describe, expect, it } from 'vitest'
 import { defer, settle, untilAborted } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
+import { quiet } from '../support/quiet-logger.js'
 
 interface Work {
   i: string
@@ -13,7 +14,6 @@ interface Work {
   outs: string[]
 }
 const kit = defineState<Work>()
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 const options = { appId: 'app', entrypoint: 'map', state: {}, graceMs: 1, logger: quiet } as const
 type Store = () => { readonly persister?: Persister }
 const open: Readonly<Record<string, Store>> = {
