@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
 import { ROOT } from '../tools/vitest-report.js'
 import type { Draw } from './draw.js'
 import { END } from './ends.js'
@@ -44,7 +46,7 @@ const LONGEST_MS = 60_000
 /** Longer than a lock of SQLite is waited for, so that the second meets a store that is away. */
 const LONGEST_STOP_MS = 8_000
 /** A process that hangs has so long to print how it stands. */
-const REPORT_MS = 1_000
+const REPORT_MS = 2_000
 
 /** Makes lives of one application. */
 export function livesIn({ worker, file, own, log, draw, random }: Setting): (plan: Plan) => Promise<Life> {
@@ -59,7 +61,10 @@ export function livesIn({ worker, file, own, log, draw, random }: Setting): (pla
       ...(plan !== undefined && 'at' in plan ? { CHAOS_KILL_AT: String(plan.at), CHAOS_KILL_WHEN: plan.when } : {}),
     }
     return new Promise((resolve) => {
-      const child = spawn(process.execPath, [worker], { cwd: ROOT, env })
+      const report = `${log}.report.json`
+      const to = [`--report-directory=${dirname(report)}`, `--report-filename=${basename(report)}`]
+      const reporting = ['--report-on-signal', '--report-signal=SIGQUIT', ...to]
+      const child = spawn(process.execPath, [...reporting, worker], { cwd: ROOT, env })
       let [out, error, sent, stopped] = ['', '', false, false]
       let second: Promise<Life> | undefined
       const send = (signal: NodeJS.Signals): void => {
@@ -85,8 +90,13 @@ export function livesIn({ worker, file, own, log, draw, random }: Setting): (pla
       })
       const hung = setTimeout(() => {
         error += `It hung${stopped ? ', after it was stopped' : ''}.\n`
+        error += threadsOf(child.pid)
+        child.kill('SIGQUIT')
         child.kill('SIGUSR2')
-        setTimeout(() => child.kill('SIGABRT'), REPORT_MS)
+        setTimeout(() => {
+          error += handlesIn(report)
+          child.kill('SIGABRT')
+        }, REPORT_MS)
       }, LONGEST_MS)
       child.on('close', (code, by) => {
         clearTimeout(hung)
@@ -113,4 +123,25 @@ export function livesIn({ worker, file, own, log, draw, random }: Setting): (pla
     })
   }
   return live
+}
+
+/** The active handles in the diagnostic report of an idle process; a process whose thread is blocked makes no report. */
+function handlesIn(file: string): string {
+  if (!existsSync(file)) return 'Its thread is blocked.\n'
+  const { libuv } = JSON.parse(readFileSync(file, 'utf8')) as {
+    readonly libuv: readonly { readonly type: string; readonly is_active?: boolean }[]
+  }
+  const handles = libuv.filter((handle) => handle.is_active).map((handle) => JSON.stringify(handle))
+  return `${handles.join('\n')}\n`
+}
+
+/** The threads of a process on Linux: where each stands in the kernel, its state, its CPU time in ticks. */
+function threadsOf(pid: number | undefined): string {
+  const tasks = `/proc/${pid}/task`
+  if (!existsSync(tasks)) return ''
+  const lines = readdirSync(tasks).map((task) => {
+    const stat = readFileSync(`${tasks}/${task}/stat`, 'utf8').split(' ')
+    return `thread ${task}: ${readFileSync(`${tasks}/${task}/wchan`, 'utf8')}, ${stat[2]}, ${stat[13]} + ${stat[14]} ticks`
+  })
+  return `${lines.join('\n')}\n`
 }
