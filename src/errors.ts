@@ -162,30 +162,30 @@ export class ContractError extends TeaselError {
   /** The violation: narrow on `kind`. */
   readonly fault: ContractFault
   readonly at: Where | undefined
-  readonly #told: string
+  readonly #detail: string
 
   /**
    * @param subject subject of the message: `Action "ask"`
-   * @param told rest of the message: the violation and how to mend it
+   * @param detail rest of the message: the violation and how to mend it
    */
   constructor(
     subject: string,
     fault: ContractFault,
-    told = 'message' in fault ? fault.message : '',
+    detail = 'message' in fault ? fault.message : '',
     options?: ErrorOptions,
     at?: Where,
   ) {
-    super(`${subject}${place(at)}${fault.kind === 'source' ? ':' : ''} ${told}`.trimEnd(), options)
+    super(`${subject}${place(at)}${fault.kind === 'source' ? ':' : ''} ${detail}`.trimEnd(), options)
     this.subject = subject
     this.fault = fault
     this.at = at
-    this.#told = told
+    this.#detail = detail
   }
 
   /** Returns the same error with a position, unless it already has one. */
   locate(at: Where): ContractError {
     if (this.at !== undefined) return this
-    return new ContractError(this.subject, this.fault, this.#told, { cause: 'cause' in this ? this.cause : this }, at)
+    return new ContractError(this.subject, this.fault, this.#detail, { cause: 'cause' in this ? this.cause : this }, at)
   }
 }
 

@@ -1,6 +1,6 @@
 let made: Int32Array | undefined
 
-/** CRC-32 (ISO 3309, as in zlib) for platforms that have none. */
+/** CRC-32 (ISO 3309, as in zlib) for platforms without an implementation. */
 export function crc32(bytes: Uint8Array): number {
   made ??= Int32Array.from({ length: 256 }, (_, byte) => remainder(byte))
   let sum = -1

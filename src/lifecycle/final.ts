@@ -2,5 +2,5 @@ import type { CancelCause } from './events.js'
 
 const RESUMABLE: readonly CancelCause[] = ['sibling-failed', 'parent', 'signal', 'shutdown', 'stop', 'store']
 
-/** Whether a cancel stays for good, or what it cancelled goes on when its step is tried again. */
+/** True for a permanent cancel; false when the cancelled branch continues if its step runs again. */
 export const isFinal = (cause: CancelCause): boolean => !RESUMABLE.includes(cause)

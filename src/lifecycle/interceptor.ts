@@ -136,8 +136,8 @@ export function conclude<K extends Side>(
         const waits = hookOf(one, hook)?.call(one, args, outcome)
         if (isThenable(waits)) {
           caller.awaited = hookNameOf(one, hook)
-          const told = Promise.resolve(waits).catch((error: unknown) => faulty(one, error))
-          return told.then(() => from(i - 1))
+          const settled = Promise.resolve(waits).catch((error: unknown) => faulty(one, error))
+          return settled.then(() => from(i - 1))
         }
       } catch (error) {
         faulty(one, error)

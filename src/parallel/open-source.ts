@@ -12,7 +12,7 @@ import { openSubgraph } from './subgraph.js'
 
 /**
  * Opens the source of a map.
- * @throws {ContractError} for what is no source; what the source throws itself
+ * @throws {ContractError} for a value that is not a source; or the error that the source throws
  */
 export function openSource(fanOut: FanOut, args: FanOutArgs): TaskSource {
   const { defaults } = fanOut

@@ -111,7 +111,7 @@ export const SAVING: Readonly<Record<string, Check>> = {
     await driver.save(group('app', [row('app', 0)]))
     const second = await again.claim(root('app'), 'two')
 
-    const told = await assertThrows(
+    const refusal = await assertThrows(
       'the first writer',
       () => driver.save(group('app', [row('app', 1)])),
       isFault('taken-over'),
@@ -128,7 +128,7 @@ export const SAVING: Readonly<Record<string, Check>> = {
         { incarnation: 1, before: 'one' },
       ],
     )
-    assertSame('writers', told.writers, ['one', 'two'])
+    assertSame('writers', refusal.writers, ['one', 'two'])
     assertSame('rows', (await driver.load(null, ['app', 'child'])).map(indices), [[0, 1], undefined])
   },
 
