@@ -395,7 +395,10 @@ describe.each(Object.entries(open))(
       delete entries['a']
       entries['d'] = { i: 'd' }
 
-      expect(await next(app, ran)).toEqual({
+      const second = await next(app, ran)
+
+      // Where it is stored, the one that begins anew is written down first.
+      expect({ ...second, ran: second.ran.sort() }).toEqual({
         ran: ['B1', 'c1', 'd1'],
         status: 'finished',
         outs: ['b done', 'c done', 'd done'],
