@@ -1,5 +1,7 @@
 import type { AnyResult } from '../parallel/results.js'
+import type { SettlePolicy } from '../parallel/settle.js'
 import type { BranchHandle } from './branch-handle.js'
+import { initialMapState, type MapEffect, type MapEvent, type MapState, mapTransition } from './map-state.js'
 import type { MapTable } from './tree.js'
 
 /** What is kept of a branch whose result is folded one by one: that it has settled, and how. */
@@ -15,17 +17,28 @@ export class MapBooks implements MapTable {
   readonly live = new Map<string, BranchHandle>()
   readonly settled = new Map<string, AnyResult | Stub>()
   readonly ending = new Set<string>()
-  total: number | undefined
-  done = 0
-  failed = 0
-  cancelled = 0
+  /** What the decisions of the map depend on. Replaced as a whole by {@link MapBooks.apply}. */
+  state: MapState
   readonly #keepsDone: boolean
   readonly #keepsLost: boolean
 
   /** @param done whether results of done branches are kept @param lost whether those of others are, for an error */
-  constructor(done: boolean, lost: boolean) {
+  constructor(policy: SettlePolicy, done: boolean, lost: boolean) {
+    this.state = initialMapState(policy)
     this.#keepsDone = done
     this.#keepsLost = done || lost
+  }
+
+  /** Changes the state by an event. @returns what follows from it, for the actor to do */
+  apply(event: MapEvent): readonly MapEffect[] {
+    const [state, effects] = mapTransition(this.state, event)
+    this.state = state
+    return effects
+  }
+
+  add(branch: BranchHandle): void {
+    this.live.set(branch.task.key, branch)
+    this.apply({ type: 'started' })
   }
 
   has(key: string): boolean {
@@ -38,16 +51,11 @@ export class MapBooks implements MapTable {
   }
 
   settle(result: AnyResult): void {
-    this.live.delete(result.key)
+    const lived = this.live.delete(result.key)
     this.ending.delete(result.key)
     const keeps = result.status === 'done' ? this.#keepsDone : this.#keepsLost
     this.settled.set(result.key, keeps ? result : FOLDED[result.status])
-    this[result.status] += 1
-  }
-
-  /** True when every branch that there will ever be has settled. */
-  get complete(): boolean {
-    return this.total !== undefined && this.done + this.failed + this.cancelled === this.total
+    this.apply({ type: 'settled', status: result.status, lived })
   }
 
   /** The results in declaration order, as far as they are kept. */

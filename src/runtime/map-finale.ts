@@ -5,14 +5,12 @@ import { announce, reportFault } from './announce.js'
 import type { Folding } from './folding.js'
 import type { Grace } from './grace.js'
 import { leakCode } from './leak.js'
-import type { Closing } from './map-outcome.js'
+import type { MapEnd, Why } from './map-state.js'
 import type { LiveMap } from './tree.js'
 
-// Owns: a map from when its last branch has ended: its source is closed, its results are reduced, its actor is done.
-// Does not own: when that is (map-runner.ts), the fold (reducer-logic.ts).
-
-/** How a map ends. */
-export type MapEnd = { readonly update: unknown } | { readonly error: unknown }
+// Owns: what is done for a map once its last branch has ended: its source is closed, its results go to the reducer, its
+// actor is done.
+// Does not own: when that is (map-state.ts), the fold (reducer-logic.ts).
 
 export class MapFinale {
   readonly #map: LiveMap
@@ -24,7 +22,6 @@ export class MapFinale {
   #gaveUp: Deferred<void> | undefined
   /** Since when a source is asked to close, or folding code to end: milliseconds on the clock that never goes back. */
   #closing: number | undefined
-  #phase: 'branches' | 'source' | 'reducer' | 'ended' = 'branches'
 
   constructor(map: LiveMap, self: AnyActorRef, reducer: AnyActorRef, folding: Folding, grace: Grace) {
     this.#map = map
@@ -39,42 +36,26 @@ export class MapFinale {
     return this.#answer.promise
   }
 
-  get begun(): boolean {
-    return this.#phase !== 'branches'
-  }
-
-  get reducing(): boolean {
-    return this.#phase === 'reducer'
-  }
-
-  get ended(): boolean {
-    return this.#phase === 'ended'
-  }
-
   /**
-   * Every branch has ended.
-   * @param closing why nothing more was started; undefined when all branches have settled
-   * @param fault what fails the map, unless it is satisfied
+   * Every branch has ended: waits until the source is closed, and folding code has ended that has to.
+   * @param why why nothing more was started, and since when; undefined when all branches have settled
    */
-  begin(feed: Feed | undefined, closing: Closing | undefined, fault: () => unknown): void {
-    this.#begin(feed, closing, fault).catch((error: unknown) => this.finish({ error }))
+  async drain(feed: Feed | undefined, why: (Why & { readonly at: number }) | undefined): Promise<void> {
+    const { app, run, step, table } = this.#map
+    await this.#end(() => feed?.close(), why)
+    // The map fails, maybe only since just now: folding code has fired its signal, and is waited for.
+    const since = why === undefined || why.kind === 'satisfied' ? run.cancellation : why
+    if (since !== undefined) await this.#end(() => this.#folding.cancel(run.cancellation?.reason), since)
+    const { phase, done, failed, cancelled } = table.state
+    if (phase.kind !== 'draining' || !app.hears('map.end')) return // stopped, or nobody listens
+    announce(app, { type: 'map.end', source: step.node.name, done, failed, cancelled })
   }
 
-  async #begin(feed: Feed | undefined, closing: Closing | undefined, fault: () => unknown): Promise<void> {
-    const { app, run, step, table } = this.#map
+  /** Hands over to the reducer. */
+  reduce(): void {
+    const { app, step, table } = this.#map
     const { name } = step.node
-    this.#phase = 'source'
-    await this.#end(() => feed?.close(), closing)
-    // The map fails, maybe only since just now: folding code has fired its signal, and is waited for.
-    const why = closing === undefined || closing.kind === 'satisfied' ? run.cancellation : closing
-    if (why !== undefined) await this.#end(() => this.#folding.cancel(run.cancellation?.reason), why)
-    if (this.#phase !== 'source') return // stopped
-    const { done, failed, cancelled, settled } = table
-    if (app.hears('map.end')) announce(app, { type: 'map.end', source: name, done, failed, cancelled })
-    if (closing !== undefined && closing.kind !== 'satisfied') return this.finish({ error: fault() })
-    if (run.cancellation !== undefined) return this.finish({ error: run.cancellation.reason })
-    this.#phase = 'reducer'
-    if (app.hears('reduce')) announce(app, { type: 'reduce', source: name, results: settled.size })
+    if (app.hears('reduce')) announce(app, { type: 'reduce', source: name, results: table.settled.size })
     this.#reducer.send({ type: 'teasel.reduce' })
   }
 
@@ -99,22 +80,22 @@ export class MapFinale {
     return this.#closing ?? this.#map.run.cancellation?.at
   }
 
-  /** Gives up a source that does not close, or a reducer that ignores its cancel. */
-  abandon(): void {
-    const { run, step } = this.#map
+  /** Gives up a source that does not close, or a reducer that ignores its cancel. @returns the end of such a reducer */
+  abandon(): MapEnd | undefined {
+    const { run, step, table } = this.#map
     if (this.#closing !== undefined) {
       leakCode(run, step.node, this.#closing)
       this.#closing = undefined
       this.#gaveUp?.resolve()
-    } else if (this.#phase === 'reducer' && run.cancellation !== undefined) {
-      leakCode(run, step.node)
-      this.finish({ error: run.cancellation.reason })
+      return undefined
     }
+    if (table.state.phase.kind !== 'reducing' || run.cancellation === undefined) return undefined
+    leakCode(run, step.node)
+    return { error: run.cancellation.reason }
   }
 
+  /** The actor of the map is done. */
   finish(end: MapEnd): void {
-    if (this.#phase === 'ended') return
-    this.#phase = 'ended'
     this.#grace.end()
     stopActor(this.#reducer, this.#self)
     if ('error' in end) {

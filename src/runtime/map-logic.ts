@@ -1,6 +1,7 @@
 import type { LooseLogic } from './actor/logic.js'
 import { endOfChild, isStop } from './actor/xstate-events.js'
 import { Carrier } from './carrier.js'
+import { hasDrained } from './map-state.js'
 import type { LiveMap } from './tree.js'
 
 // Owns: the map actor's snapshot. Does not own: what follows from a settled branch (map-runner.ts).
@@ -31,7 +32,8 @@ export class MapSnapshot {
     error?: unknown,
     value: MapSnapshot['value'] = 'running',
   ) {
-    const { live, done, failed, cancelled } = map.table
+    const { live, state } = map.table
+    const { done, failed, cancelled } = state
     this.status = status
     this.output = output
     this.error = error
@@ -69,7 +71,7 @@ export const mapLogic: LooseLogic<MapSnapshot> = {
     } catch (error) {
       map.stop({ error }) // XState would keep it to itself, and the step would wait for ever
     }
-    return new MapSnapshot(map, 'active', undefined, undefined, map.reducing ? 'reducing' : 'running')
+    return new MapSnapshot(map, 'active', undefined, undefined, hasDrained(map.table.state) ? 'reducing' : 'running')
   },
   getPersistedSnapshot: ({ status, value, context }) => ({
     status,

@@ -7,6 +7,7 @@ import type { Ending } from '../parallel/results.js'
 import { policyName } from '../parallel/settle.js'
 import { type Cancellation, createCancellation, timeoutOf } from './cancellation.js'
 import type { MapBooks } from './map-books.js'
+import type { Why } from './map-state.js'
 import type { LiveMap, LiveRun, LiveStep } from './tree.js'
 
 /** Opens the source of a map for one step. Its signal is its own: it fires when the map wants no more. */
@@ -28,7 +29,7 @@ function hopelessMap(name: string, { policy, single }: FanOut, books: MapBooks):
   const lost = results.filter((result) => result.status === 'failed')
   const first = lost[0]?.error
   if (single && first !== undefined) return first
-  const total = books.total ?? results.length
+  const total = books.state.total ?? results.length
   const scarce = typeof policy === 'object' && total < policy.atLeast
   const told = lost.length > 0 ? lost : scarce ? [] : results.filter((result) => result.status === 'cancelled')
   const counted =
@@ -40,14 +41,6 @@ function hopelessMap(name: string, { policy, single }: FanOut, books: MapBooks):
   const said = first === undefined ? '' : ` First: ${messageOf(first)}`
   return new ParallelError(name, `cannot settle as ${policyName(policy)}: ${counted}${named}.${said}`, results, first)
 }
-
-/** Why a map starts nothing more. */
-export type Why =
-  | { readonly kind: 'satisfied' | 'hopeless' | 'cancelled' | 'stopped' }
-  | { readonly kind: 'fault'; readonly error: unknown }
-
-/** A map that closes, and since when: milliseconds on the clock that never goes back. */
-export type Closing = Why & { readonly at: number }
 
 /** How branches that still run are cancelled when their map closes. */
 export function closingCancellation({ app, cancellation }: LiveRun, { kind }: Why): Cancellation {

@@ -1,12 +1,11 @@
 import type { Inputs } from '../action/inputs.js'
 import type { CancelAnswer, Delivery, Received } from '../action/message.js'
-import { toError } from '../internal/guards.js'
+import { assertNever, toError } from '../internal/guards.js'
 import type { AnyEvent, CancelCause } from '../lifecycle/events.js'
-import type { Fatal } from '../lifecycle/interceptor.js'
 import type { FanOut } from '../parallel/fan-out.js'
 import type { Feed } from '../parallel/restored-feed.js'
 import type { Ending } from '../parallel/results.js'
-import { judge, policyName } from '../parallel/settle.js'
+import { policyName } from '../parallel/settle.js'
 import type { BranchTask } from '../parallel/task.js'
 import { type AnyActorRef, makeActor } from './actor/create-actor.js'
 import { announce } from './announce.js'
@@ -19,7 +18,8 @@ import { Grace } from './grace.js'
 import type { HeldBranches } from './held-branches.js'
 import { MapBooks } from './map-books.js'
 import { MapFinale } from './map-finale.js'
-import { type Closing, closingCancellation, faultOf, lostBy, type Why } from './map-outcome.js'
+import { closingCancellation, faultOf, lostBy } from './map-outcome.js'
+import { closedBy, hasDrained, type MapEffect, type MapEvent, type Why } from './map-state.js'
 import { openFeed } from './open-feed.js'
 import { abandonOverdue, recordRest, stopAll } from './overdue.js'
 import { OwnTurn } from './own-turn.js'
@@ -30,13 +30,16 @@ import { trackerBelow } from './tracking.js'
 import type { LiveApp, LiveMap, LiveRun, LiveStep } from './tree.js'
 import { Watcher } from './watcher.js'
 
-// Owns: the branches of one visit of a map action: which run, how they settled, when there are enough.
-// Does not own: the loop of a branch (run.ts), the fold (reducer-logic.ts), the snapshot (map-logic.ts).
+// Owns: the branches of one visit of a map action: which run, how they settled. It does what follows
+// from the decisions of map-state.ts.
+// Does not own: when there are enough (map-state.ts), the loop of a branch (run.ts), the fold (reducer-logic.ts), the snapshot (map-logic.ts).
 // M1  At most `window` branches live at once, those not counted that wait for a person, and as many as there is work for;
 //     nothing is pulled ahead.
 // M2  Every branch settles exactly once; what comes later for its key is ignored.
 // M3  The map ends only when no branch lives and the source is closed, or when they were given up.
 // M4  Once it closes, nothing more is started. Entries of a source of known length still get a result.
+
+const REDUCER = 'reduce'
 
 export class MapRunner implements LiveMap {
   readonly app: LiveApp
@@ -60,11 +63,11 @@ export class MapRunner implements LiveMap {
   #finale!: MapFinale
   #folding!: Folding
   #feed: Feed | undefined
-  #closing: Closing | undefined
-  #pumping = false
+  /** Since when it starts nothing more: milliseconds on the clock that never goes back. */
+  #closedAt = 0
   /** What waits until it is certain which branches had settled before. */
   readonly #afterwards: (() => void)[] = []
-  readonly #turn = new OwnTurn(() => this.#pump())
+  readonly #turn = new OwnTurn(() => this.refill())
 
   constructor(run: LiveRun, step: LiveStep, fanOut: FanOut, raw: Inputs) {
     const { app } = run
@@ -73,19 +76,37 @@ export class MapRunner implements LiveMap {
     this.step = step
     this.#fanOut = fanOut
     this.policy = fanOut.policy
-    this.table = new MapBooks(fanOut.fold.kind === 'all', fanOut.policy !== 'collect')
+    this.table = new MapBooks(fanOut.policy, fanOut.fold.kind === 'all', fanOut.policy !== 'collect')
     this.#raw = raw
     this.visit = (app.visits[step.node.index] ?? 0) + 1
     this.watches = fanOut.watch !== undefined
     this.#siblings = new Siblings(this, fanOut.window)
     this.#watcher = fanOut.watch && new Watcher(fanOut.watch, this)
     this.#grace = new Grace(app.hub.clock, fanOut.graceMs ?? app.hub.graceMs, () =>
-      abandonOverdue(this, this.#closing !== undefined, this.#grace, this.#finale),
+      abandonOverdue(this, this.#grace, this.#finale.dueSince, () => this.#abandonRest()),
     )
   }
 
-  get reducing(): boolean {
-    return this.#finale.begun
+  /** Changes the state by an event, and does what follows from it. */
+  #send(event: MapEvent): void {
+    for (const effect of this.table.apply(event)) this.#do(effect)
+  }
+
+  #do(effect: MapEffect): void {
+    switch (effect.type) {
+      case 'close':
+        return this.#cancelRest(effect.why)
+      case 'drain':
+        return void this.#drain(effect.why)
+      case 'reduce':
+        return this.#finale.reduce()
+      case 'fail':
+        return this.#send({ type: 'end', end: { error: faultOf(this, this.#fanOut, effect.why) } })
+      case 'finish':
+        return this.#finale.finish(effect.end)
+      default:
+        return assertNever(effect)
+    }
   }
 
   /** Runs the branches and the reducer. Rejects once every branch has ended. */
@@ -98,33 +119,36 @@ export class MapRunner implements LiveMap {
       idle: () => this.#siblings.check(),
     })
     this.#folding = setup.folding
-    const reducer = makeActor(reducerLogic, { id: 'reduce', parent: self, input: new Carrier('teasel.reducer', setup) })
+    const reducer = makeActor(reducerLogic, { id: REDUCER, parent: self, input: new Carrier('teasel.reducer', setup) })
     reducer.start()
     this.#finale = new MapFinale(this, self, reducer, this.#folding, this.#grace)
-    this.#recorder = new Recorder(this, this.table, reducer, (fatal) => this.#concluded(fatal))
+    this.#recorder = new Recorder(this, this.table, reducer, (fatal) => {
+      if (fatal !== undefined) fault(fatal.error)
+      this.#look()
+    })
     try {
       this.#watcher?.open()
       this.tracker = trackerBelow(this.app, this.step, this.#fanOut)
       const opened = openFeed(this, this.#fanOut, () => this.#openSignal(), this.#starter, {
-        wake: () => this.#pump(),
+        wake: () => this.refill(),
         record: (...settled) => this.#record(settled, 'settled'),
         enough: () => this.settleNow(),
         restored: () => this.#restored(),
-        closed: () => this.#closing !== undefined,
+        closed: () => closedBy(this.table.state) !== undefined,
         fault,
       })
       this.#feed = opened.feed
       this.kept = opened.kept
       this.held = opened.held
-      this.table.total = opened.feed.length
+      this.#send({ type: 'counted', total: opened.feed.length })
     } catch (error) {
       fault(error)
     }
-    const { total } = this.table
+    const { total } = this.table.state
     const fields = { source: this.step.node.name, total, policy: policyName(this.policy) }
     if (this.app.hears('map.start')) announce(this.app, { type: 'map.start', ...fields })
-    if (total !== undefined) this.#judge()
-    this.#pump()
+    if (total !== undefined) this.#send({ type: 'judge' })
+    this.refill()
     return this.#finale.answer
   }
 
@@ -135,11 +159,11 @@ export class MapRunner implements LiveMap {
   }
 
   /** Starts branches while there is room (M1), in turns of its own. */
-  #pump(): void {
-    if (this.#pumping || this.#turn.awaited) return
-    this.#pumping = true
+  refill(): void {
+    if (this.table.state.held > 0 || this.#turn.awaited) return
+    this.#send({ type: 'hold' })
     const hasRoom = (): boolean =>
-      this.#closing === undefined && this.table.live.size - this.#siblings.outside < this.#fanOut.window
+      this.table.state.phase.kind === 'running' && this.table.live.size - this.#siblings.outside < this.#fanOut.window
     try {
       while (hasRoom() && !this.#turn.over) {
         const task = this.#feed?.next() ?? 'end'
@@ -153,19 +177,15 @@ export class MapRunner implements LiveMap {
     } catch (error) {
       this.#close({ kind: 'fault', error })
     }
-    this.#pumping = false
-    this.#endIfDone()
-  }
-
-  refill(): void {
-    this.#pump()
+    this.#send({ type: 'free' })
+    this.#look()
   }
 
   /** The source has ended, so the number of branches is known now, if it was not. */
   #exhausted(): void {
-    if (this.table.total !== undefined) return
-    this.table.total = this.#feed?.length
-    this.#judge()
+    if (this.table.state.total !== undefined) return
+    this.#send({ type: 'counted', total: this.#feed?.length })
+    this.#send({ type: 'judge' })
   }
 
   #start(task: BranchTask): void {
@@ -174,7 +194,7 @@ export class MapRunner implements LiveMap {
     }
     const branch = this.#starter.make(task)
     this.#siblings.made(task.key, branch)
-    this.table.live.set(task.key, branch)
+    this.table.add(branch)
     this.#starter.tell('branch.queued', branch)
     if (this.table.live.get(task.key) === branch) branch.start() // else whoever was told cancelled it
   }
@@ -187,21 +207,22 @@ export class MapRunner implements LiveMap {
   }
 
   childDone(key: string, output: unknown): void {
-    if (key === 'reduce' && this.#finale.reducing) return this.#finale.finish({ update: output })
+    if (key === REDUCER && this.table.state.phase.kind === 'reducing')
+      return this.#send({ type: 'end', end: { update: output } })
     const result = this.table.live.get(key)?.result
     if (result !== undefined) this.#settle(key, result) // M2
-    this.#pump()
+    this.refill()
   }
 
   refused(key: string, ending: Ending): void {
     this.#settle(key, ending)
-    this.#pump()
+    this.refill()
   }
 
   childFailed(key: string, error: unknown): void {
-    if (key === 'reduce' && this.#finale.reducing) return this.#finale.finish({ error })
-    this.#settle(key, { status: 'failed', error: toError(error) })
-    this.#pump()
+    if (key === REDUCER && this.table.state.phase.kind === 'reducing')
+      return this.#send({ type: 'end', end: { error } })
+    this.refused(key, { status: 'failed', error: toError(error) })
   }
 
   #settle(key: string, ending: Ending, cause?: CancelCause): void {
@@ -216,24 +237,11 @@ export class MapRunner implements LiveMap {
   }
 
   #record(settled: Parameters<Recorder['record']>, cause: CancelCause | undefined): void {
-    const pumping = this.#pumping
-    this.#pumping = true // a watch that is told of it may cancel: nothing starts or ends before the policy is asked
+    this.#send({ type: 'hold' }) // a watch that is told of it may cancel: nothing starts or ends before the policy is asked
     const result = this.#recorder.record(...settled)
     this.held?.settled(settled[0], result, settled[1], cause)
-    this.#pumping = pumping
-    this.#judge()
-  }
-
-  #concluded(fatal: Fatal | undefined): void {
-    if (fatal !== undefined) this.#close({ kind: 'fault', error: fatal.error })
-    this.#endIfDone()
-  }
-
-  /** Asks the policy whether there are enough. */
-  #judge(): void {
-    if (this.#closing !== undefined) return
-    const verdict = judge(this.policy, this.table)
-    if (verdict !== 'go') this.#close({ kind: verdict })
+    this.#send({ type: 'free' })
+    this.#send({ type: 'judge' })
   }
 
   settleNow(): void {
@@ -248,23 +256,25 @@ export class MapRunner implements LiveMap {
     this.#grace.start() // also for a reducer that runs by now
   }
 
-  /** Starts nothing more and cancels the rest (M4). */
   #close(why: Why): void {
-    if (this.#closing !== undefined || this.#finale.begun) return
+    this.#send({ type: 'close', why })
+  }
+
+  /** Starts nothing more and cancels the rest (M4). */
+  #cancelRest(why: Why): void {
     const cancellation = closingCancellation(this.run, why)
-    this.#closing = { ...why, at: cancellation.at }
+    this.#closedAt = cancellation.at
     this.#sourceSignal?.abort(cancellation.reason)
     if (why.kind !== 'satisfied') void this.#folding.cancel(cancellation.reason)
     for (const branch of this.table.each()) this.#cancelLive(branch, cancellation)
     if (why.kind !== 'stopped') recordRest(this, this.#feed, (task) => this.#neverStarted(task, cancellation))
     this.#restored()
     this.#grace.start()
-    if (!this.#pumping) this.#endIfDone()
+    if (this.table.state.held === 0) this.#look()
   }
 
-  #neverStarted(task: BranchTask, cancellation: Cancellation): void {
+  readonly #neverStarted = (task: BranchTask, cancellation: Cancellation): void =>
     this.#record([task, undefined, undefined, lostBy(cancellation)], cancellation.cause)
-  }
 
   #cancelLive(branch: BranchHandle, cancellation: Cancellation): void {
     if (branch.status === 'ended') return // that is being stored
@@ -289,12 +299,12 @@ export class MapRunner implements LiveMap {
       this.#cancelLive(live, cancellation)
       this.#grace.start()
     }
-    this.#pump()
+    this.refill()
     return 'cancelled'
   }
 
   get restoring(): boolean {
-    return this.#closing === undefined && this.#feed?.restoring === true
+    return closedBy(this.table.state) === undefined && this.#feed?.restoring === true
   }
 
   whenRestored<T>(work: () => T): Promise<T> {
@@ -343,36 +353,48 @@ export class MapRunner implements LiveMap {
 
   /** Gives up whatever ignores its cancel: branches, and with none left the source or the reducer. */
   abandon(): void {
-    if (this.table.live.size === 0) this.#finale.abandon()
+    if (this.table.live.size === 0) this.#abandonRest()
     for (const branch of this.table.each()) branch.abandon()
     this.#grace.cut() // also for what follows
   }
 
+  /** The source that does not close, or the reducer. */
+  #abandonRest(): void {
+    const end = this.#finale.abandon()
+    if (end !== undefined) this.#send({ type: 'end', end })
+  }
+
   get busy(): boolean {
-    const pulls = this.#feed?.pulling === true
-    return (
-      pulls || this.#pumping || this.#turn.awaited || this.#folding.busy || this.#finale.begun || this.#recorder.asking
-    )
+    const { state } = this.table
+    if (state.held > 0 || state.asking > 0 || hasDrained(state)) return true
+    return this.#feed?.pulling === true || this.#turn.awaited || this.#folding.busy
   }
 
   queued(): Iterable<string> {
     return this.#feed?.queued() ?? []
   }
 
-  #endIfDone(): void {
+  #look(): void {
     this.#siblings.check()
-    if (this.#finale.begun || this.#pumping || this.table.live.size > 0 || this.#recorder.asking) return
-    if (this.#closing === undefined && !this.table.complete) return
-    this.#finale.begin(this.#feed, this.#closing, () => faultOf(this, this.#fanOut, this.#closing))
+    this.#send({ type: 'look' })
+  }
+
+  async #drain(why: Why | undefined): Promise<void> {
+    try {
+      await this.#finale.drain(this.#feed, why && { ...why, at: this.#closedAt })
+      this.#send({ type: 'drained', cancelled: this.run.cancellation !== undefined })
+    } catch (error) {
+      this.#send({ type: 'end', end: { error } })
+    }
   }
 
   /** The map actor was stopped, or its own code has failed: stops every branch, and waits for nothing. */
   stop(fault?: { readonly error: unknown }): void {
-    if (this.#finale.ended) return
+    if (this.table.state.phase.kind === 'ended') return
     this.#close({ kind: 'stopped' })
     const cancellation = createCancellation('stop', 'parent', this.app.hub.passed())
     stopAll(this, cancellation)
     this.table.live.clear()
-    this.#finale.finish(fault ?? { error: cancellation.reason })
+    this.#send({ type: 'end', end: fault ?? { error: cancellation.reason } })
   }
 }

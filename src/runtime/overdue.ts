@@ -2,19 +2,25 @@ import type { Feed } from '../parallel/restored-feed.js'
 import type { BranchTask } from '../parallel/task.js'
 import type { Cancellation } from './cancellation.js'
 import type { Grace } from './grace.js'
-import type { MapFinale } from './map-finale.js'
 import type { LiveMap } from './tree.js'
 
 /**
  * Gives up what of a map had its time to end after its cancel, and waits for the next that may be.
- * @param all whether every branch was cancelled; else those alone are looked at that were, one by one
+ * @param dueSince since when a source or folding code that is waited for should have ended
+ * @param abandonRest gives that up
  */
-export function abandonOverdue({ table }: LiveMap, all: boolean, grace: Grace, finale: MapFinale): void {
+export function abandonOverdue(
+  { table }: LiveMap,
+  grace: Grace,
+  dueSince: number | undefined,
+  abandonRest: () => void,
+): void {
   if (table.live.size === 0) {
-    if (finale.dueSince === undefined) return
-    const left = grace.left(finale.dueSince)
-    return left <= 0 ? finale.abandon() : grace.start(left)
+    if (dueSince === undefined) return
+    const left = grace.left(dueSince)
+    return left <= 0 ? abandonRest() : grace.start(left)
   }
+  const all = table.state.phase.kind !== 'running' // else those alone were cancelled that are ending
   let next: number | undefined
   for (const key of [...(all ? table.live.keys() : table.ending)]) {
     const branch = table.live.get(key)

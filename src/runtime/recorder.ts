@@ -31,8 +31,6 @@ export class Recorder implements BranchIds {
   readonly #books: MapBooks
   readonly #reducer: AnyActorRef
   readonly #concluded: (fatal: Fatal | undefined) => void
-  /** After-interceptors of branches that are still asked. */
-  #asking = 0
 
   /** @param concluded called when the after-interceptors of a branch have answered */
   constructor(map: LiveMap, books: MapBooks, reducer: AnyActorRef, concluded: (fatal: Fatal | undefined) => void) {
@@ -40,10 +38,6 @@ export class Recorder implements BranchIds {
     this.#books = books
     this.#reducer = reducer
     this.#concluded = concluded
-  }
-
-  get asking(): boolean {
-    return this.#asking > 0
   }
 
   of(key: string): string {
@@ -96,9 +90,9 @@ export class Recorder implements BranchIds {
   #afterBranch({ key, index }: BranchTask, ending: Ending): void {
     const parent = parentOf(this.#map, key)
     const told = { map: parent.name, key, index, path: pathAt(parent) }
-    this.#asking += 1
+    this.#books.apply({ type: 'asked' })
     void Promise.resolve(new Asking(this.#map.run).after('Branch', told, ending)).then((fatal) => {
-      this.#asking -= 1
+      this.#books.apply({ type: 'answered' })
       this.#concluded(fatal)
     })
   }

@@ -116,7 +116,8 @@ export class Siblings {
 
   /** Nobody is left who could send: who waits alone completes, those that wait for each other fail. */
   #nobodySends(): void {
-    const { live, settled, total } = this.#map.table
+    const { live, settled, state } = this.#map.table
+    const { total } = state
     const queued = total === undefined || settled.size + live.size < total
     const alone = live.size === 1 && !queued
     if (!alone && [...live.values()].some(({ mayWithdraw }) => mayWithdraw)) return

@@ -15,6 +15,7 @@ import type { BranchHandle, BranchHost, HeldMap, LiveEffect, WaitsFor } from './
 import type { Cancellation } from './cancellation.js'
 import type { EventSource } from './event-source.js'
 import type { Mailbox } from './mailbox.js'
+import type { MapState } from './map-state.js'
 import type { Leak, RunEnd, RunOrder } from './order.js'
 import type { Permit } from './permit.js'
 import type { Standing } from './standing.js'
@@ -168,8 +169,6 @@ export interface LiveMap extends BranchHost {
   /** 1 at the first visit of the map action, 2 when a loop comes back to it … */
   readonly visit: number
   readonly policy: SettlePolicy
-  /** True from when the last branch has ended. */
-  readonly reducing: boolean
   readonly table: MapTable
   /** What all branches that live wait for. */
   readonly waitsFor: WaitsFor
@@ -206,10 +205,7 @@ export interface MapTable {
   readonly settled: ReadonlyMap<string, Pick<AnyResult, 'status'>>
   /** The keys of branches that were cancelled one by one and have not ended. */
   readonly ending: ReadonlySet<string>
-  readonly total: number | undefined
-  readonly done: number
-  readonly failed: number
-  readonly cancelled: number
+  readonly state: MapState
 }
 
 /** One wait for a message that goes on. */

@@ -33,9 +33,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'ends before its branches have ended',
-    file: 'runtime/map-runner.ts',
-    from: 'this.#pumping || this.table.live.size > 0 || this.#recorder.asking',
-    to: 'this.#pumping || (this.#closing === undefined && this.table.live.size > 0) || this.#recorder.asking',
+    file: 'runtime/map-state.ts',
+    from: 'if (held > 0 || live > 0 || asking > 0) return false',
+    to: "if (held > 0 || (live > 0 && phase.kind === 'running') || asking > 0) return false",
     caughtBy: ['what is above ends after what is below'],
   },
   {

@@ -1,0 +1,163 @@
+import type { SettlePolicy } from '../../../src/parallel/settle.js'
+import {
+  initialMapState,
+  type MapEffect,
+  type MapEvent,
+  type MapState,
+  mapTransition,
+} from '../../../src/runtime/map-state.js'
+
+// Owns: a map with branches of two steps as a graph of plain states, so that every order of events can be tried.
+// Does not own: what must hold in each of them (map-rules.ts).
+
+/** Where one branch stands. `ending`: cancelled, its code runs on until it notices. */
+export type Stage = 'queued' | 'step 1' | 'step 2' | 'ending' | 'done' | 'failed' | 'cancelled'
+
+/** A map, its branches and its run. */
+export interface World {
+  readonly map: MapState
+  readonly branches: readonly Stage[]
+  /** Whether the number of branches was known from the start. */
+  readonly known: boolean
+  readonly window: number
+  /** The run of the map was cancelled. */
+  readonly cancelled: boolean
+  /** How often `reduce` was called, and the actor was done. */
+  readonly reduced: number
+  readonly finished: number
+  /** Whether the map ended with an update. */
+  readonly updated: boolean | undefined
+  /** `watch` called `settle()`. */
+  readonly settledByWatch: boolean
+  readonly faulted: boolean
+}
+
+/** One thing that may happen next. */
+export interface Move {
+  readonly name: string
+  readonly world: World
+}
+
+export interface Start {
+  readonly policy: SettlePolicy
+  readonly branches: number
+  readonly known: boolean
+  readonly window: number
+}
+
+const lives = (stage: Stage): boolean => stage === 'step 1' || stage === 'step 2' || stage === 'ending'
+const runs = (stage: Stage): boolean => stage === 'step 1' || stage === 'step 2'
+
+export function firstWorld({ policy, branches, known, window }: Start): World {
+  const flags = { cancelled: false, reduced: 0, finished: 0, updated: undefined, settledByWatch: false, faulted: false }
+  const stages = Array.from({ length: branches }, (): Stage => 'queued')
+  const world: World = { map: initialMapState(policy), branches: stages, known, window, ...flags }
+  const counted = send(world, { type: 'counted', total: known ? branches : undefined })
+  return look(known ? send(counted, { type: 'judge' }) : counted)
+}
+
+/** Sends an event, and does what the actor does about its effects. */
+export function send(world: World, event: MapEvent): World {
+  const [map, effects] = mapTransition(world.map, event)
+  return effects.reduce(act, { ...world, map })
+}
+
+function act(world: World, effect: MapEffect): World {
+  switch (effect.type) {
+    case 'close': {
+      let closed = world
+      world.branches.forEach((stage, at) => {
+        if (runs(stage)) closed = put(closed, at, 'ending')
+        else if (stage === 'queued' && world.known && effect.why.kind !== 'stopped')
+          closed = settle(closed, at, 'cancelled')
+      })
+      return closed.map.held === 0 ? look(closed) : closed
+    }
+    case 'drain':
+      return world
+    case 'reduce':
+      return { ...world, reduced: world.reduced + 1 }
+    case 'fail':
+      return send(world, { type: 'end', end: { error: 'failed' } })
+    default:
+      return { ...world, finished: world.finished + 1, updated: 'update' in effect.end }
+  }
+}
+
+const look = (world: World): World => send(world, { type: 'look' })
+
+const put = (world: World, at: number, stage: Stage): World => ({
+  ...world,
+  branches: world.branches.map((one, i) => (i === at ? stage : one)),
+})
+
+/** A branch settles; `during` is what a `watch` does that hears of it. */
+function settle(
+  world: World,
+  at: number,
+  status: 'done' | 'failed' | 'cancelled',
+  during: (world: World) => World = (same) => same,
+): World {
+  const lived = lives(world.branches[at] ?? 'queued')
+  const held = send(world, { type: 'hold' })
+  const settled = during(send(put(held, at, status), { type: 'settled', status, lived }))
+  // Whoever looks meanwhile finds the decisions held.
+  return send(send(look(settled), { type: 'free' }), { type: 'judge' })
+}
+
+/** Cancels one branch, whichever door the cancel came through. */
+function cancelOne(world: World, at: number): World {
+  const stage = world.branches[at]
+  if (stage === 'queued') return world.known ? settle(world, at, 'cancelled') : world
+  return stage !== undefined && runs(stage) ? put(world, at, 'ending') : world
+}
+
+const close = (world: World, why: 'satisfied' | 'cancelled'): World =>
+  send(world, { type: 'close', why: { kind: why } })
+
+/** All that may happen next in a world, each with the world that it leads to. */
+export function movesOf(world: World): Move[] {
+  if (world.map.phase.kind === 'ended') return []
+  const moves: Move[] = []
+  const add = (name: string, next: World): void => void moves.push({ name, world: next })
+  const { branches, map } = world
+  const at = branches.indexOf('queued')
+  const live = branches.filter(lives).length
+  if (map.phase.kind === 'running' && live < world.window) {
+    if (at >= 0) add(`start ${at}`, send(put(world, at, 'step 1'), { type: 'started' }))
+    else if (map.total === undefined)
+      add('the source ends', look(send(send(world, { type: 'counted', total: branches.length }), { type: 'judge' })))
+  }
+  branches.forEach((stage, i) => {
+    const others = branches.map((_, j) => j).filter((j) => j !== i)
+    const ends = (status: 'done' | 'failed' | 'cancelled', how: string): void => {
+      add(`${how} ${i}`, look(settle(world, i, status)))
+      for (const j of others)
+        if (runs(branches[j] ?? 'done'))
+          add(`${how} ${i}, watch cancels ${j}`, look(settle(world, i, status, (now) => cancelOne(now, j))))
+      if (map.policy !== 'all' && map.phase.kind === 'running')
+        add(
+          `${how} ${i}, watch settles`,
+          look({ ...settle(world, i, status, (now) => close(now, 'satisfied')), settledByWatch: true }),
+        )
+    }
+    if (stage === 'step 1') add(`commit ${i}`, put(world, i, 'step 2'))
+    if (stage === 'step 2') ends('done', 'end')
+    if (runs(stage)) ends('failed', 'fail')
+    if (stage === 'ending') ends('cancelled', 'notice')
+    if (stage === 'ending') ends('cancelled', 'a late value of') // whatever it returns by now
+    if (runs(stage) || (stage === 'queued' && world.known)) add(`cancel ${i}`, look(cancelOne(world, i)))
+  })
+  if (!world.cancelled) add('cancel the run', close({ ...world, cancelled: true }, 'cancelled'))
+  if (map.phase.kind === 'running')
+    add(
+      'the source throws',
+      send({ ...world, faulted: true }, { type: 'close', why: { kind: 'fault', error: 'source' } }),
+    )
+  if (map.phase.kind === 'draining') add('drained', send(world, { type: 'drained', cancelled: world.cancelled }))
+  if (map.phase.kind === 'reducing') {
+    add('reduced', send(world, { type: 'end', end: { update: {} } }))
+    add('reduce throws', send(world, { type: 'end', end: { error: 'reduce' } }))
+  }
+  return moves
+}
