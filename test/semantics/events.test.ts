@@ -1,5 +1,6 @@
 import { type AnyEvent, createApplication, printPath } from 'teasel'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { engineTime } from '../../src/internal/platform.js'
 import { chat, echo } from '../support/chat.js'
 import { defer, settle } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
@@ -27,7 +28,7 @@ afterEach(() => void vi.restoreAllMocks())
 
 describe('events', () => {
   it('tell a run from beginning to end, in order, without a gap in their numbers', async () => {
-    vi.spyOn(performance, 'now').mockReturnValue(0) // no slice ends, however busy the machine is
+    vi.spyOn(engineTime, 'now').mockReturnValue(0) // no slice ends, however busy the machine is
     const clock = new ManualClock(1000)
     const app = create({ clock })
     const seen: AnyEvent[] = []
