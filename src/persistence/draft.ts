@@ -90,6 +90,7 @@ export function readNote(draft: Draft, { label, order }: Pick<Row, 'label' | 'or
       draft.failed = undefined
       draft.attempts = attempts
       draft.tries = tries
+      draft.voided = order
       return
     }
     case 'failed':

@@ -53,9 +53,8 @@ import { StandingNotes } from './standing-notes.js'
 // Does not own: when the engine commits, other applications of the tree (scope.ts).
 // J1  One row a step. A whole state is written when the changes since the last one outweigh it.
 // J2  A place is used up only by rows that are saved: after a failure the next row takes it.
-// J3  A note speaks of the step that goes on. The step before it is stored first, whatever the policy, and where this is
-//     the first row of an application below another one, so is the last step of that one: nothing is ever found under a
-//     parent that stands elsewhere.
+// J3  A note belongs to the step that goes on. The step before it is stored first, whatever the policy. With the first
+//     row of an application below another one, so is the last step of that one: no row hangs below another step.
 
 /** The books of one application. */
 export class Journal {
@@ -189,8 +188,9 @@ export class Journal {
     this.status = new StandingNotes()
   }
 
-  /** Saves a note to the step that goes on. */
+  /** Saves a note to the step that goes on. A retry voids the failures of branches below it. */
   note<K extends keyof Notes>(label: K, note: Notes[K]): Awaitable<void> {
+    if (label === 'retry') this.voided = this.scope.nextOrder()
     if (this.scope.settings.policy === 'manual' || (this.#other && this.#over === undefined)) return undefined
     const { sequenceId } = this.#unsaved ?? this.#deltas
     const draft = isStanding(label)

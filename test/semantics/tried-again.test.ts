@@ -75,6 +75,36 @@ describe.each(Object.entries(open))(
       },
     )
 
+    it.each([['all'], ['collect'], ['any'], [{ atLeast: 3 }]] as const)(
+      'and by a retry of the branch that the map is (%j)',
+      async (settle) => {
+        const [ran, bad] = [[] as string[], new Set(settle === 'any' ? ['a', 'b', 'c'] : ['b'])]
+        const inner = build(ran, bad, settle).runnable({ entrypoint: 'map' })
+        const outer = kit.mapStates({
+          reads: [],
+          writes: ['outs'],
+          action: inner,
+          retry: { attempts: 2, delayMs: 5, jitter: 0 },
+          states: { x: {} },
+          reduce: ({ results }) => ({ outs: results.flatMap(({ state }) => state.outs) }),
+        })
+        const clock = new ManualClock()
+        const graph = kit.graph({ actions: { map: outer } })
+        const app = createApplication(graph, { ...options, ...store(), clock })
+        app.on('retry', () => {
+          ran.length = 0
+          bad.delete('b')
+          clock.advance(5)
+        })
+
+        const { state } = await app.run()
+
+        expect(ran.filter((one) => one.startsWith('b'))).toEqual(['b2'])
+        expect(ran.filter((one) => one.endsWith('1'))).toEqual([])
+        expect(state.outs).toEqual(settle === 'any' ? ['b!'] : ['a!', 'b!', 'c!'])
+      },
+    )
+
     it('where every branch failed under any', async () => {
       const [ran, bad] = [[] as string[], new Set(['a', 'b', 'c'])]
       const app = createApplication(build(ran, bad, 'any'), { ...options, ...store() })
@@ -483,42 +513,41 @@ describe.each(Object.entries(open))(
       expect(outs).toEqual(['a 1 1000 1000', 'b 1 1500 1500'])
     })
 
-    it.skipIf(where === 'nowhere')(
-      'a branch that failed and now waits for an answer waits on after a crash',
-      async () => {
-        const { persister = memoryPersister() } = store()
-        const approve = defineMessage('approve', type<string>())
-        let fails = true
-        const ask = kit.action({
-          reads: [],
-          writes: ['out'],
-          async run({ context }) {
-            if (fails) throw new TypeError('not yet')
-            return { out: (await context.receiveOne(approve)).body }
-          },
-        })
-        const map = kit.mapActions({
-          reads: [],
-          writes: ['outs'],
-          settle: 'any',
-          actions: { ask },
-          reduce: ({ results }) => ({ outs: results.flatMap((one) => (one.status === 'done' ? [one.state.out] : [])) }),
-        })
-        const graph = kit.graph({ actions: { map } })
-        const open = () => resumeOrCreate(graph, { ...options, persister })
-        await expect((await open()).run()).rejects.toThrow()
-        fails = false
-        await (await open()).run({ whenWaiting: 'return' })
+    if (where === 'nowhere') return // what follows is about a store
 
-        const app = await open()
-        const { status } = await app.run({ whenWaiting: 'return' })
-        await app.send(approve('yes'), { path: 'map/ask' })
+    it('a branch that failed and now waits for an answer waits on after a crash', async () => {
+      const { persister = memoryPersister() } = store()
+      const approve = defineMessage('approve', type<string>())
+      let fails = true
+      const ask = kit.action({
+        reads: [],
+        writes: ['out'],
+        async run({ context }) {
+          if (fails) throw new TypeError('not yet')
+          return { out: (await context.receiveOne(approve)).body }
+        },
+      })
+      const map = kit.mapActions({
+        reads: [],
+        writes: ['outs'],
+        settle: 'any',
+        actions: { ask },
+        reduce: ({ results }) => ({ outs: results.flatMap((one) => (one.status === 'done' ? [one.state.out] : [])) }),
+      })
+      const graph = kit.graph({ actions: { map } })
+      const open = () => resumeOrCreate(graph, { ...options, persister })
+      await expect((await open()).run()).rejects.toThrow()
+      fails = false
+      await (await open()).run({ whenWaiting: 'return' })
 
-        expect([status, (await app.run()).state.outs]).toEqual(['waiting', ['yes']])
-      },
-    )
+      const app = await open()
+      const { status } = await app.run({ whenWaiting: 'return' })
+      await app.send(approve('yes'), { path: 'map/ask' })
 
-    it.skipIf(where === 'nowhere')('says the same for an application that is opened anew', async () => {
+      expect([status, (await app.run()).state.outs]).toEqual(['waiting', ['yes']])
+    })
+
+    it('says the same for an application that is opened anew', async () => {
       const { persister = memoryPersister() } = store()
       const [ran, bad] = [[] as string[], new Set(['b'])]
       const graph = build(ran, bad, 'collect')
