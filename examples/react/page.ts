@@ -9,12 +9,15 @@ export interface Page {
   close(): Promise<void>
 }
 
+/** The names that a browser gives and this platform lacks. */
+const missing = ['window', 'document', 'navigator'].filter((name) => !(name in globalThis))
+
 /** Opens a page where there is no browser: happy-dom stands for one. */
 export async function openPage(): Promise<Page> {
   const window = new Window()
-  const { document, navigator, MutationObserver } = window
-  const globals = Object.entries({ window, document, navigator }).filter(([name]) => !(name in globalThis))
-  Object.assign(globalThis, Object.fromEntries(globals))
+  const { document, MutationObserver } = window
+  // They stay when the page is closed: React may have work scheduled then, which reads `window`.
+  for (const name of missing) Reflect.set(globalThis, name, Reflect.get(window, name))
   const { createRoot } = await import('react-dom/client')
   const container = document.createElement('div')
   const root = createRoot(container)
@@ -27,7 +30,6 @@ export async function openPage(): Promise<Page> {
     async close() {
       root.unmount()
       await window.happyDOM.close()
-      for (const [name] of globals) Reflect.deleteProperty(globalThis, name)
     },
   }
 }

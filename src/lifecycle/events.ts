@@ -18,7 +18,7 @@ import type {
  * Permanent causes, after which a branch stays cancelled on resume: `watch`, `context` and `app`; `settled`, the map
  * settled; `leak`, the branch ignored its signal; `removed`, the source no longer yields it. Temporary causes, after
  * which it continues on resume: `sibling-failed`; `parent`, the application above was cancelled; `signal`, the caller's
- * signal aborted; `shutdown`; and a stop of its actor.
+ * signal aborted; `shutdown`; `store`, its store was lost and the run fails; and a stop of its actor.
  */
 export type CancelCause =
   | 'watch'
