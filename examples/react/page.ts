@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { Window } from 'happy-dom'
 import type { ReactNode } from 'react'
 
@@ -16,7 +17,6 @@ const missing = ['window', 'document', 'navigator'].filter((name) => !(name in g
 export async function openPage(): Promise<Page> {
   const window = new Window()
   const { document, MutationObserver } = window
-  // They stay when the page is closed: React may have work scheduled then, which reads `window`.
   for (const name of missing) Reflect.set(globalThis, name, Reflect.get(window, name))
   const { createRoot } = await import('react-dom/client')
   const container = document.createElement('div')
@@ -30,6 +30,9 @@ export async function openPage(): Promise<Page> {
     async close() {
       root.unmount()
       await window.happyDOM.close()
+      // React's scheduler works in immediates, and reads `window` in each: it may have a few to go.
+      for (let turn = 0; turn < 10; turn++) await setImmediate()
+      for (const name of missing) Reflect.deleteProperty(globalThis, name)
     },
   }
 }
