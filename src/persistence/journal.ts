@@ -374,6 +374,7 @@ export class Journal {
     }
     const undo = (error: unknown): never => {
       for (const one of parts) one.lost()
+      first?.lost?.()
       this.#prelude = first
       throw error
     }

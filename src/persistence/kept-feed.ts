@@ -297,7 +297,8 @@ class KeptFeed implements KeptBranches<Journal>, Before {
 
   #journalOf(key: string, stored: StoredRecord | undefined, note?: Notes['entry']): Journal {
     const hangs: Hanging = [this.#journal.appId, this.#map.name, this.#map.visit, key]
-    const prelude = note && { above: this.#journal, note }
+    const open = this.#journal.map
+    const prelude = note && { above: this.#journal, note, lost: () => open?.entries.delete(note.index) }
     const other = stored === undefined ? this.#stored.get(key) : undefined
     const journal = this.#journal.child({ appId: this.idOf(key), hangs, stored, other, prelude }, this.#scope)
     journal.opened = true

@@ -77,6 +77,8 @@ export interface JournalSetup<J> {
 export interface Prelude<J> {
   readonly above: J
   readonly note?: Notes['entry'] | undefined
+  /** They were not stored. */
+  readonly lost?: () => void
 }
 
 /** Whether a map has a persister of its own. */

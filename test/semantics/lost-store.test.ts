@@ -246,7 +246,7 @@ describe.each([
     },
   )
 
-  it.each(['unavailable'] as const)(
+  it.each(['unavailable', 'conflict', 'corrupt'] as const)(
     'for the first row of a branch of a generator (%s) stores its entry with it when it is run again',
     async (fault) => {
       const persister = refusing(once(ofBranch, fault), later)
