@@ -278,6 +278,31 @@ describe.each([
     },
   )
 
+  it('before a map with a store of its own leaves no branch there without its entry', async () => {
+    const isStep = ({ rows }: Call): boolean => rows.some(({ label }) => label === 'one')
+    const [persister, own] = [refusing(once(isStep, 'unavailable'), later), memoryPersister()]
+    const effect = kit.action({
+      reads: [],
+      writes: ['item'],
+      run: async ({ context }) => ({ item: await context.once('key', () => 'done') }),
+    })
+    const map = kit.mapStates({
+      reads: [],
+      writes: ['outs'],
+      persister: own,
+      action: effect,
+      *states() {
+        for (const key of ['a', 'b']) yield [{}, { key }] as const
+      },
+      reduce: statuses,
+    })
+    const graph = kit.graph({ actions: { one, map }, transitions: { one: 'map' } })
+    const life = () => resumeOrCreate(graph, { ...options, entrypoint: 'one', persister, save: 'settle' })
+    expect(await said((await life()) as never)).toMatchObject({ code: 'persistence', fault: 'unavailable' })
+
+    expect(await said((await life()) as never)).toEqual(['finished', ['a done', 'b done']])
+  })
+
   it('is given nothing more by the run that it failed, whoever asks', async () => {
     const persister = refusing(once(ofBranch, 'unavailable'), later)
     const thrown: unknown[] = []
