@@ -6,6 +6,7 @@ import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { describe, expect, it } from 'vitest'
 import { defer, settle, untilAborted } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
+import { mortal } from '../support/mortal-store.js'
 import { quiet } from '../support/quiet-logger.js'
 
 interface Work {
@@ -514,6 +515,62 @@ describe.each(Object.entries(open))(
     })
 
     if (where === 'nowhere') return // what follows is about a store
+
+    it('by a retry of the branch that the map is, also where the process dies in it', async () => {
+      const { persister = memoryPersister() } = store()
+      const ran: string[] = []
+      const [first, again] = [mortal(persister), defer()]
+      const flaky = (name: string, works: () => Promise<unknown>) =>
+        kit.action({
+          reads: [],
+          writes: ['out'],
+          async run() {
+            ran.push(name)
+            await works()
+            return { out: name }
+          },
+        })
+      let died = false
+      const inner = kit.mapActions({
+        reads: [],
+        writes: ['outs'],
+        settle: 'collect',
+        actions: {
+          good: flaky('good', async () => {}),
+          bad: flaky('bad', async () => {
+            if (died) return
+            if (ran.length === 2) throw new TypeError('bad failed')
+            again.resolve()
+            await new Promise(() => {}) // until the process dies
+          }),
+        },
+        reduce({ results }) {
+          if (results.some(({ status }) => status !== 'done')) throw new TypeError('some are missing')
+          return { outs: results.map(({ key }) => key) }
+        },
+      })
+      const outer = kit.mapStates({
+        reads: [],
+        writes: ['outs'],
+        action: inner,
+        retry: { attempts: 2, delayMs: 5, jitter: 0 },
+        states: { x: {} },
+        reduce: ({ results }) => ({ outs: results.flatMap(({ state }) => state.outs) }),
+      })
+      const graph = kit.graph({ actions: { map: outer } })
+      const clock = new ManualClock()
+      const lives = await resumeOrCreate(graph, { ...options, persister: first.persister, clock })
+      lives.on('retry', () => clock.advance(5))
+      void lives.run()
+      await again.promise
+      first.crash()
+      died = true
+
+      const { state } = await (await resumeOrCreate(graph, { ...options, persister })).run()
+
+      expect(ran).toEqual(['good', 'bad', 'bad', 'bad'])
+      expect(state.outs).toEqual(['good', 'bad'])
+    })
 
     it('a branch that failed and now waits for an answer waits on after a crash', async () => {
       const { persister = memoryPersister() } = store()
