@@ -1,8 +1,8 @@
 import type { State } from '../state/freeze.js'
-import type { Row } from './driver.js'
+import type { Awaitable, Row } from './driver.js'
 import type { CancelledNote, FullFacts, ManifestEntry, StepEndMark, StepFacts } from './record.js'
 import type { StoredRecord } from './replay.js'
-import type { SavePolicy } from './scope.js'
+import type { SavePolicy, Scope } from './scope.js'
 
 /** Of a branch: when its first step began, and at which attempt it is. */
 export interface Life {
@@ -62,6 +62,17 @@ export interface Placed {
   readonly taken: readonly number[]
   saved(): void
   lost(): void
+}
+
+/** Saves the rows of several journals of one store as one group. @param gathers whether others may commit in the same turn */
+export function saveTogether(scope: Scope, parts: readonly Placed[], gathers: boolean): Awaitable<void> {
+  const [first] = parts
+  if (first !== undefined && parts.length === 1) return scope.save(first.rows, first.taken, gathers)
+  return scope.save(
+    parts.flatMap(({ rows }) => rows),
+    parts.flatMap(({ taken }) => taken),
+    gathers,
+  )
 }
 
 /** The state as it is stored. */

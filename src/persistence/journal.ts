@@ -14,6 +14,7 @@ import {
   type Placed,
   patchFacts,
   type Start,
+  saveTogether,
   toldOf,
   withoutTransient,
 } from './committing.js'
@@ -362,12 +363,7 @@ export class Journal {
     const own = this.#put(drafts, state)
     this.#prelude = undefined
     let parts = [own]
-    const send = (): Awaitable<void> => {
-      const gathers = this.hangs !== undefined
-      if (parts.length === 1) return this.scope.save(own.rows, own.taken, gathers)
-      const [rows, taken] = [parts.flatMap((one) => one.rows), parts.flatMap((one) => one.taken)]
-      return this.scope.save(rows, taken, gathers)
-    }
+    const send = (): Awaitable<void> => saveTogether(this.scope, parts, this.hangs !== undefined)
     const done = (): void => {
       for (const one of parts) one.saved()
       saved?.()

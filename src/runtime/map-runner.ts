@@ -30,9 +30,9 @@ import { trackerBelow } from './tracking.js'
 import type { LiveApp, LiveMap, LiveRun, LiveStep } from './tree.js'
 import { Watcher } from './watcher.js'
 
-// Owns: the branches of one visit of a map action: which run, how they settled. It does what follows
-// from the decisions of map-state.ts.
-// Does not own: when there are enough (map-state.ts), the loop of a branch (run.ts), the fold (reducer-logic.ts), the snapshot (map-logic.ts).
+// Owns: the branches of one visit of a map action: which run, how they settled, what follows from a decision.
+// Does not own: the decisions (map-state.ts), the loop of a branch (run.ts), the fold (reducer-logic.ts), the snapshot
+// (map-logic.ts).
 // M1  At most `window` branches live at once, those not counted that wait for a person, and as many as there is work for;
 //     nothing is pulled ahead.
 // M2  Every branch settles exactly once; what comes later for its key is ignored.

@@ -128,20 +128,32 @@ export function livesIn({ worker, file, own, log, draw, random }: Setting): (pla
 /** The active handles in the diagnostic report of an idle process; a process whose thread is blocked makes no report. */
 function handlesIn(file: string): string {
   if (!existsSync(file)) return 'Its thread is blocked.\n'
-  const { libuv } = JSON.parse(readFileSync(file, 'utf8')) as {
-    readonly libuv: readonly { readonly type: string; readonly is_active?: boolean }[]
-  }
-  const handles = libuv.filter((handle) => handle.is_active).map((handle) => JSON.stringify(handle))
-  return `${handles.join('\n')}\n`
+  return readAgainstEnd(() => {
+    const { libuv } = JSON.parse(readFileSync(file, 'utf8')) as {
+      readonly libuv: readonly { readonly type: string; readonly is_active?: boolean }[]
+    }
+    return libuv.filter((handle) => handle.is_active).map((handle) => JSON.stringify(handle))
+  })
 }
 
 /** The threads of a process on Linux: where each stands in the kernel, its state, its CPU time in ticks. */
 function threadsOf(pid: number | undefined): string {
   const tasks = `/proc/${pid}/task`
   if (!existsSync(tasks)) return ''
-  const lines = readdirSync(tasks).map((task) => {
-    const stat = readFileSync(`${tasks}/${task}/stat`, 'utf8').split(' ')
-    return `thread ${task}: ${readFileSync(`${tasks}/${task}/wchan`, 'utf8')}, ${stat[2]}, ${stat[13]} + ${stat[14]} ticks`
-  })
-  return `${lines.join('\n')}\n`
+  return readAgainstEnd(() =>
+    readdirSync(tasks).map((task) => {
+      const stat = readFileSync(`${tasks}/${task}/stat`, 'utf8').split(' ')
+      const place = readFileSync(`${tasks}/${task}/wchan`, 'utf8')
+      return `thread ${task}: ${place}, ${stat[2]}, ${stat[13]} + ${stat[14]} ticks`
+    }),
+  )
+}
+
+/** What is read of a process that may end meanwhile: its files may be gone, or half written. */
+function readAgainstEnd(read: () => readonly string[]): string {
+  try {
+    return `${read().join('\n')}\n`
+  } catch (error) {
+    return `${String(error)}\n`
+  }
 }
