@@ -1,16 +1,16 @@
 import type { PlanNode } from '../graph/plan.js'
 import { createDeferred, type Deferred } from '../internal/deferred.js'
 import { macrotask } from '../internal/platform.js'
-import { runRoot, throughParent } from '../runtime/child-app.js'
-import { type CommittedStep, type Leak, NO_LEAKS, type RunEnd, type RunOrder } from '../runtime/order.js'
-import type { PendingMessage } from '../runtime/pending.js'
-import { cancelFromOutside } from '../runtime/place.js'
+import { runRoot, throughParent } from '../runtime/sub-app.js'
+import { type CommittedStep, type Leak, NO_LEAKS, type RunEnd, type RunOrder } from '../runtime/run/request.js'
+import type { PendingMessage } from '../runtime/message/pending.js'
+import { cancelFromOutside } from '../runtime/message/place.js'
 import type { LiveApp } from '../runtime/tree.js'
-import { pendingIn, waitsOf } from '../runtime/waits.js'
+import { pendingIn, waitsOf } from '../runtime/message/wait-state.js'
 import { publicState, type State } from '../state/freeze.js'
 
 // Owns: one run of an application from start to end, and its current caller: `run` or a variant of it.
-// Does not own: the loop of the run (runtime/run.ts).
+// Does not own: the loop of the run (runtime/run/run.ts).
 // G1  One caller at a time. A run that only waits for a person may be left without a caller, and continues when it is
 //     answered.
 // G2  A later caller gets the outcome, also when the run ended without a caller; a failure is then no unhandled

@@ -6,8 +6,8 @@ import { describeValue } from '../internal/guards.js'
 import type { Given } from '../internal/type-tools.js'
 import type { AnyEvent } from '../lifecycle/events.js'
 import { forXState } from '../runtime/actor/xstate-version.js'
-import { createLoneLogic } from '../runtime/lone-logic.js'
-import type { RunOutput, RunSnapshot } from '../runtime/snapshot.js'
+import { createLoneLogic } from '../runtime/actor/embedded-logic.js'
+import type { RunOutput, RunSnapshot } from '../runtime/actor/snapshot.js'
 import type { RunnableGraph } from './runnable.js'
 
 /** Input of an actor of a runnable graph. */

@@ -9,16 +9,16 @@ import { assertFunction, checkOptions } from '../internal/options.js'
 import type { AnyEvent, Subscription } from '../lifecycle/events.js'
 import { checkCount, createLimit, type Limit, semaphoreOf } from '../parallel/limit.js'
 import { type AnyActorRef, isActive, makeActor, stopActor } from '../runtime/actor/create-actor.js'
-import { appLogicOf } from '../runtime/application-logic.js'
-import { belongs, leaveParent } from '../runtime/child-app.js'
-import { cancelAt } from '../runtime/from-outside.js'
-import type { HubSettings } from '../runtime/hub.js'
+import { appLogicOf } from '../runtime/actor/app-actor.js'
+import { belongs, leaveParent } from '../runtime/sub-app.js'
+import { cancelAt } from '../runtime/message/commands.js'
+import type { HubSettings } from '../runtime/system.js'
 import { storedInTime } from '../runtime/minded-store.js'
-import { type CommittedStep, createOrder, pacedBelow, type RunEnd, type RunOrder } from '../runtime/order.js'
-import { cancelFromOutside } from '../runtime/place.js'
-import { outputOf } from '../runtime/run-end.js'
-import { initialStanding } from '../runtime/standing.js'
-import { storeAndSend } from '../runtime/stored-messages.js'
+import { type CommittedStep, createOrder, pacedBelow, type RunEnd, type RunOrder } from '../runtime/run/request.js'
+import { cancelFromOutside } from '../runtime/message/place.js'
+import { outputOf } from '../runtime/run/result.js'
+import { initialStanding } from '../runtime/checkpoint.js'
+import { storeAndSend } from '../runtime/message/stored-messages.js'
 import type { LiveApp } from '../runtime/tree.js'
 import { enterState } from '../state/contract.js'
 import { publicState } from '../state/freeze.js'
@@ -66,7 +66,7 @@ export const OPTIONS = `entrypoint state appId concurrency interceptors tracker 
 const RUN_OPTIONS = 'inputs haltAfter haltBefore signal maxSteps whenWaiting'
 
 // Owns: the identity of an application between its runs, and the outcome of each run.
-// Does not own: the loop (runtime/run.ts), callers of a run (active-run.ts).
+// Does not own: the loop (runtime/run/run.ts), callers of a run (active-run.ts).
 // A1  One run at a time.
 // A2  A caller that cancels by signal gets its reason back, after everything has ended; any other cancel is an outcome.
 

@@ -1,7 +1,7 @@
 import { AsyncQueue } from '../internal/async-queue.js'
 import { createDeferred, type Deferred } from '../internal/deferred.js'
 import type { AnyEvent } from '../lifecycle/events.js'
-import type { CommittedStep, StepPlace } from '../runtime/order.js'
+import type { CommittedStep, StepPlace } from '../runtime/run/request.js'
 import type { Pacer } from './active-run.js'
 import { naming } from './caller.js'
 import type { Tap } from './filter.js'

@@ -5,7 +5,7 @@ import type { Inbox } from './inbox.js'
 import { readMessage, type StoredMessage } from './replay.js'
 
 // Owns: that a message which another process sent reaches a run that lives, and waits for one.
-// Does not own: the wait (runtime/message-wait.ts), which messages are known already (inbox.ts).
+// Does not own: the wait (runtime/message/wait.ts), which messages are known already (inbox.ts).
 // I1  Nothing is asked while nothing waits. One question a store, however many wait there.
 // I2  A message is handed over once: not what is known already, nor what a step took while the question was under way.
 // I3  The timer keeps a process alive only while somebody stays for the end of the run.

@@ -7,16 +7,16 @@ import type { EventType } from '../lifecycle/events.js'
 import type { Semaphore } from '../parallel/limit.js'
 import type { Journal } from '../persistence/journal.js'
 import type { AnyActorRef } from './actor/create-actor.js'
-import type { Hub } from './hub.js'
-import { branchId, pathAt } from './identity.js'
-import { Mailbox } from './mailbox.js'
-import type { RunEnd, RunOrder } from './order.js'
-import { Run } from './run.js'
-import type { Standing } from './standing.js'
+import type { Hub } from './system.js'
+import { branchId, pathAt } from './map/branch-identity.js'
+import { Mailbox } from './message/mailbox.js'
+import type { RunEnd, RunOrder } from './run/request.js'
+import { Run } from './run/run.js'
+import type { Standing } from './checkpoint.js'
 import type { AppSetup, ChildSetup, LiveApp, Parent } from './tree.js'
 
 // Owns: what an application is, whichever run goes on: its identity, its place in the tree, where it stands.
-// Does not own: a run (run.ts), the actor's snapshot (application-logic.ts).
+// Does not own: a run (run.ts), the actor's snapshot (app-actor.ts).
 // A1  One run at a time. The next one takes the place of the last, so that nothing of a run outlives it here.
 // A2  The standing is replaced as a whole: by a commit, where a store has it otherwise, or by a branch's fallback.
 

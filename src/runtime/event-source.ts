@@ -1,7 +1,7 @@
 import type { Path } from '../action/context.js'
 import type { AnyEvent, EventType } from '../lifecycle/events.js'
 import type { Tracker } from '../tracking/tracker.js'
-import type { Hub } from './hub.js'
+import type { Hub } from './system.js'
 
 /** Where events come from: an application, or a branch that is not made, or runs elsewhere. */
 export interface EventSource {

@@ -1,6 +1,6 @@
 import type { Scope } from '../persistence/scope.js'
-import { Grace } from './grace.js'
-import { cancelFromOutside } from './place.js'
+import { Grace } from './cancel/grace.js'
+import { cancelFromOutside } from './message/place.js'
 import type { LiveApp } from './tree.js'
 
 /**

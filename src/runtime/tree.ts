@@ -10,18 +10,18 @@ import type { SettlePolicy } from '../parallel/settle.js'
 import type { Journal } from '../persistence/journal.js'
 import type { KeptBranches } from '../persistence/map-keeping.js'
 import type { State } from '../state/freeze.js'
-import type { Attempts } from './attempts.js'
-import type { BranchHandle, BranchHost, HeldMap, LiveEffect, WaitsFor } from './branch-handle.js'
-import type { Cancellation } from './cancellation.js'
+import type { Attempts } from './step/attempts.js'
+import type { BranchHandle, BranchHost, HeldMap, LiveEffect, WaitsFor } from './map/branch-handle.js'
+import type { Cancellation } from './cancel/cancellation.js'
 import type { EventSource } from './event-source.js'
-import type { Mailbox } from './mailbox.js'
-import type { MapState } from './map-state.js'
-import type { Leak, RunEnd, RunOrder } from './order.js'
-import type { Permit } from './permit.js'
-import type { Standing } from './standing.js'
+import type { Mailbox } from './message/mailbox.js'
+import type { MapState } from './map/map-state.js'
+import type { Leak, RunEnd, RunOrder } from './run/request.js'
+import type { Permit } from './step/permit.js'
+import type { Standing } from './checkpoint.js'
 
 // Owns: how the live parts of a tree are linked: an application has a run, a run an attempt at an action, an attempt may
-// stand at a map, and a map has applications below it. The parts are in application.ts, run.ts, step.ts, map-runner.ts.
+// stand at a map, and a map has applications below it. The parts are in application.ts, run.ts, attempt.ts, map-runner.ts.
 
 /** Where an application hangs below another one. */
 export interface Parent {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { fromTransition, transition } from 'xstate'
 import type { SettlePolicy } from '../../src/parallel/settle.js'
-import { initialMapState, type MapEvent, type MapState, mapTransition } from '../../src/runtime/map-state.js'
+import { initialMapState, type MapEvent, type MapState, mapTransition } from '../../src/runtime/map/map-state.js'
 import { RULES } from './enumerated/map-rules.js'
 import { firstWorld, movesOf, type Start, type World } from './enumerated/map-world.js'
 

@@ -1,4 +1,4 @@
-import type { MapEvent } from '../../../src/runtime/map-state.js'
+import type { MapEvent } from '../../../src/runtime/map/map-state.js'
 import { send, type World } from './map-world.js'
 
 // Owns: what must hold of a map in every world, and between two worlds that follow each other.

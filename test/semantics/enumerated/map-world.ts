@@ -5,7 +5,7 @@ import {
   type MapEvent,
   type MapState,
   mapTransition,
-} from '../../../src/runtime/map-state.js'
+} from '../../../src/runtime/map/map-state.js'
 
 // Owns: a map with branches of two steps as a graph of plain states, so that every order of events can be tried.
 // Does not own: what must hold in each of them (map-rules.ts).

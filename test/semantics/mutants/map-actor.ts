@@ -14,7 +14,7 @@ export interface Mutant {
 export const MUTANTS: readonly Mutant[] = [
   {
     name: 'settles a branch a second time when it is told again that it is done',
-    file: 'runtime/map-runner.ts',
+    file: 'runtime/map/map-runner.ts',
     from: '    if (result !== undefined) this.#settle(key, result) // M2',
     to: `    if (result !== undefined) this.#settle(key, result)
     else if (this.table.settled.has(key)) {
@@ -26,35 +26,35 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'forgets to cancel the branches that are queued',
-    file: 'runtime/map-runner.ts',
+    file: 'runtime/map/map-runner.ts',
     from: "    if (why.kind !== 'stopped') recordRest(this, this.#feed, (task) => this.#neverStarted(task, cancellation))",
     to: '',
     caughtBy: ['every branch settles exactly once'],
   },
   {
     name: 'ends before its branches have ended',
-    file: 'runtime/map-state.ts',
+    file: 'runtime/map/map-state.ts',
     from: 'if (held > 0 || live > 0 || asking > 0) return false',
     to: "if (held > 0 || (live > 0 && phase.kind === 'running') || asking > 0) return false",
     caughtBy: ['what is above ends after what is below'],
   },
   {
     name: 'lets a later cancel replace the first one',
-    file: 'runtime/run.ts',
+    file: 'runtime/run/run.ts',
     from: 'if (this.cancellation !== undefined || (!this.running',
     to: 'if ((!this.running',
     caughtBy: ['the first cancel counts'],
   },
   {
     name: 'drops the result of a branch that was cancelled',
-    file: 'runtime/recorder.ts',
+    file: 'runtime/map/branch-result.ts',
     from: "    this.#reducer.send(new Carrier('teasel.settled', result))",
     to: "    if (ending.status !== 'cancelled') this.#reducer.send(new Carrier('teasel.settled', result))",
     caughtBy: ['reduce is given every result once'],
   },
   {
     name: 'gives permits of a shared limit that are not free',
-    file: 'runtime/permit.ts',
+    file: 'runtime/step/permit.ts',
     from: '    if (this.#semaphore.tryAcquire()) {',
     to: '    if (this.#semaphore.tryAcquire() || this.#request === undefined) {',
     caughtBy: ['limits are never exceeded'],
@@ -68,21 +68,21 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'counts a branch as done that was cancelled after its first step',
-    file: 'runtime/map-outcome.ts',
+    file: 'runtime/map/outcome.ts',
     from: '  if (cancellation === undefined || attempts?.branchRecovered === true)',
     to: '  if (cancellation === undefined || attempts?.branchRecovered === true || app.standing.sequenceId >= 0)',
     caughtBy: ['a cancelled branch is never done'],
   },
   {
     name: 'leaves the grace timer of a map running',
-    file: 'runtime/map-finale.ts',
+    file: 'runtime/map/completion.ts',
     from: '    this.#grace.end()\n',
     to: '',
     caughtBy: ['no timer outlives its run'],
   },
   {
     name: 'hands a message to the last who asked for one, and keeps the rest in reverse',
-    file: 'runtime/mailbox.ts',
+    file: 'runtime/message/mailbox.ts',
     from: 'this.#messages.push(message)',
     to: 'this.#messages.unshift(message)',
     caughtBy: ['messages are taken in order, each once'],

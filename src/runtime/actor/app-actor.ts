@@ -1,0 +1,107 @@
+import type { Plan } from '../../graph/plan.js'
+import { isInstance } from '../../internal/guards.js'
+import { plainInWords, plainOf } from '../../persistence/codec.js'
+import type { State } from '../../state/freeze.js'
+import type { LooseLogic } from './logic.js'
+import { type MachineConfig, machineConfigOf } from './machine-config.js'
+import { isStop } from './xstate-events.js'
+import { createCancellation } from '../cancel/cancellation.js'
+import { Carrier } from './carrier.js'
+import { sendFromOutside } from '../message/commands.js'
+import type { RunEnd } from '../run/request.js'
+import { cancelFromOutside } from '../message/place.js'
+import { outputOf } from '../run/result.js'
+import { AppSnapshot, EndedBranch, type PersistedRun, plainError, plainInputs } from './snapshot.js'
+import type { LiveApp } from '../tree.js'
+
+// Owns: the actor of an application: its snapshot, and the pure transition from one to the next.
+// Does not own: the loop (run.ts), which sends one event per committed step.
+// L1  The transition is total: it never throws, and an event of an earlier life changes nothing.
+// L2  A stop changes no old snapshot, so that a host that puts one back can start again from it.
+
+/** What the engine creates its own actors with. Taken out at once: XState keeps the input as long as the actor. */
+export interface OwnedInput {
+  owned: LiveApp | undefined
+}
+
+const logics = new WeakMap<Plan, LooseLogic<AppSnapshot>>()
+
+/** The actor logic of a plan for applications that the engine owns: it runs them, the actor shows where they stand. */
+export function appLogicOf(plan: Plan): LooseLogic<AppSnapshot> {
+  let logic = logics.get(plan)
+  if (logic === undefined) {
+    logic = createAppLogic(plan)
+    logics.set(plan, logic)
+  }
+  return logic
+}
+
+function createAppLogic(plan: Plan): LooseLogic<AppSnapshot> {
+  let config: MachineConfig | undefined
+  return {
+    /** The derived statechart: inspectors draw it. */
+    get config() {
+      config ??= machineConfigOf(plan)
+      return config
+    },
+    getInitialSnapshot(scope, input) {
+      const handed = input as OwnedInput
+      const { owned } = handed
+      if (owned === undefined) throw new TypeError('An application has one actor.')
+      handed.owned = undefined
+      owned.attach(scope.self)
+      return new AppSnapshot(owned, owned.standing)
+    },
+    transition(snapshot, event, scope) {
+      const app = AppSnapshot.appOf(snapshot)
+      if (app === undefined) return snapshot // a branch that has ended
+      switch (event.type) {
+        case 'teasel.step':
+          return snapshot.status === 'active' ? (Carrier.read<AppSnapshot>(event) ?? snapshot) : snapshot
+        case 'teasel.waits':
+          return snapshot.status === 'active' ? snapshot.waits(event['waiting'] as boolean) : snapshot
+        case 'teasel.end':
+          return ended(app, snapshot, Carrier.read(event))
+        case 'cancel':
+          scope.defer(() => cancelFromOutside(app, event['reason']))
+          return snapshot
+        case 'message':
+          scope.defer(() => void sendFromOutside(app, event['message'], event['path']))
+          return snapshot
+        default:
+          if (!isStop(event)) return snapshot // done events of maps among them: the runner holds their promise
+          scope.defer(() => app.run?.stop(createCancellation('stop', 'stop', app.hub.passed())))
+          return new AppSnapshot(app, snapshot, 'stopped')
+      }
+    },
+    getPersistedSnapshot: persist,
+  }
+}
+
+function ended(app: LiveApp, snapshot: AppSnapshot, end: RunEnd | undefined): AppSnapshot {
+  if (snapshot.status !== 'active' || end === undefined) return snapshot
+  if (end.status === 'failed') return new AppSnapshot(app, snapshot, 'error', undefined, end.error)
+  return new AppSnapshot(app.parent?.map === undefined ? app : new EndedBranch(app), snapshot, 'done', outputOf(end))
+}
+
+function persist(snapshot: AppSnapshot): PersistedRun {
+  const app = AppSnapshot.behind(snapshot)
+  const { status, value = null, next = null, sequenceId, context, output, error } = snapshot
+  const { list, rules } = app.plan.graph
+  const oneWay = rules.schema?.oneWay
+  const visits = Object.fromEntries(list.map(({ name, index }) => [name, app.visits[index] ?? 0]))
+  return {
+    version: 1,
+    status,
+    appId: app.appId,
+    value,
+    next,
+    sequenceId,
+    context: plainOf(context, 'context') as State,
+    ...(oneWay !== undefined && oneWay.size > 0 && { oneWay: [...oneWay] }),
+    inputs: plainInputs(app.inputs),
+    visits,
+    output: output && plainInWords(Object.fromEntries(Object.entries(output).filter(([, item]) => item !== undefined))),
+    error: isInstance(error, Error) ? plainError(error) : error,
+  }
+}

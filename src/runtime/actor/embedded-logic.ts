@@ -1,0 +1,151 @@
+import { type Inputs, NO_INPUTS, refuseUnknownInputs } from '../../action/inputs.js'
+import { GraphError } from '../../errors.js'
+import type { Plan } from '../../graph/plan.js'
+import { cannotStart } from '../../graph/runnable.js'
+import { ownValue } from '../../internal/guards.js'
+import { checkOptions } from '../../internal/options.js'
+import type { AnyEvent } from '../../lifecycle/events.js'
+import { checkStored } from '../../persistence/pass-schema.js'
+import { revive } from '../../persistence/revive.js'
+import { enterState } from '../../state/contract.js'
+import { freezeAll, type State } from '../../state/freeze.js'
+import { fillState } from '../../state/schema.js'
+import type { LooseLogic, Scope } from './logic.js'
+import { isStop } from './xstate-events.js'
+import { announcedRun } from '../run/run-with-events.js'
+import { Application } from '../application.js'
+import { appLogicOf } from './app-actor.js'
+import { Carrier } from './carrier.js'
+import { Hub } from '../system.js'
+import { createOrder, NO_LEAKS, type RunEnd } from '../run/request.js'
+import { endedRun } from '../run/result.js'
+import { AppSnapshot, errorOf, type PersistedRun, type RunOutput, readPersisted } from './snapshot.js'
+import { initialStanding, type Standing } from '../checkpoint.js'
+import type { LiveApp } from '../tree.js'
+
+// Owns: how an application lives in an actor that someone else created: in a machine, in a component, by `createActor`.
+// E1  A stop ends a life of the actor, a start begins one. What belongs to an earlier life starts and ends nothing, also
+//     where a host puts the old snapshot back and starts again (React does, under StrictMode).
+// E2  What is sent to an actor before its run begins reaches the run before its first step.
+// E3  An application that stands at a halt of its plan has halted, wherever its snapshot was kept.
+
+/** What a lone actor is created with. */
+interface LoneInput {
+  readonly state: State
+  readonly inputs?: Inputs | undefined
+  readonly appId?: string | undefined
+}
+
+/** From a start of an actor to its stop. */
+interface Life {
+  /** What was sent before the run began (E2); undefined from then on. */
+  early: (() => void)[] | undefined
+}
+
+/** The present life of each actor. */
+const lives = new WeakMap<LiveApp, Life>()
+
+/** The actor logic of a plan that starts by itself: the engine's own, with another beginning. */
+export function createLoneLogic(plan: Plan, bound: Inputs): LooseLogic<AppSnapshot> {
+  const { transition, getPersistedSnapshot } = appLogicOf(plan)
+  return {
+    transition(snapshot, event, scope) {
+      const app = AppSnapshot.appOf(snapshot)
+      if (isStop(event) && app !== undefined) lives.delete(app) // E1
+      const early = app === undefined ? undefined : lives.get(app)?.early
+      if (early === undefined) return transition(snapshot, event, scope)
+      const { self, emit } = scope // XState 6 hands over the actor itself, which cannot be spread
+      const soon: Scope = { self, emit, defer: (act: () => void) => void early.push(act) }
+      return transition(snapshot, event, soon) // E2
+    },
+    getPersistedSnapshot,
+    get config() {
+      return appLogicOf(plan).config
+    },
+    getInitialSnapshot(scope, input) {
+      const { state, inputs, appId } = readInput(input)
+      const first = enterState('The input state', plan.graph.rules, state)
+      const app = loneApp(plan, bound, scope, { state: first, inputs, appId })
+      const fault = cannotStart(plan, Object.keys(app.standing.state))
+      if (fault !== undefined)
+        throw new GraphError([{ kind: 'unwritten-read', at: 'input.state', message: `${fault} Give that there.` }])
+      return new AppSnapshot(app, app.standing)
+    },
+    start(snapshot) {
+      const app = AppSnapshot.appOf(snapshot)
+      if (app === undefined || snapshot.status !== 'active') return
+      app.standing = snapshot
+      app.held = undefined
+      const life: Life = { early: [] }
+      lives.set(app, life)
+      // In a microtask, so that the actor is up when the first step commits.
+      queueMicrotask(() => void runLone(app, life))
+    },
+    restoreSnapshot(given, scope) {
+      const persisted = readPersisted(plan, given)
+      const { inputs, appId } = persisted
+      const app = loneApp(plan, bound, scope, {
+        state: restoredState(plan, persisted),
+        inputs: revive(inputs) as Inputs,
+        appId,
+      })
+      app.standing = standingFrom(persisted, app.standing.state)
+      for (const node of plan.graph.list) app.visits[node.index] = ownValue(persisted.visits, node.name) ?? 0
+      return new AppSnapshot(
+        app,
+        app.standing,
+        persisted.status,
+        revive(persisted.output) as RunOutput<State> | undefined,
+        errorOf(persisted.error),
+      )
+    },
+  }
+}
+
+function readInput(input: unknown): LoneInput {
+  checkOptions('The input of the actor', input, 'state inputs appId')
+  return input as LoneInput
+}
+
+/** What a snapshot says has passed the schema before. */
+function restoredState({ graph: { rules } }: Plan, { context, oneWay }: PersistedRun): State {
+  const state = revive(context) as State
+  if (rules.freeze) freezeAll(state, 'The snapshot')
+  checkStored('The snapshot', rules, { state, oneWay })
+  return fillState(rules, Object.freeze({ ...rules.defaults, ...state }))
+}
+
+function loneApp(plan: Plan, bound: Inputs, scope: Scope, input: LoneInput): LiveApp {
+  const { state, inputs = NO_INPUTS, appId } = input
+  const { graph } = plan
+  if (!graph.accepts.open) refuseUnknownInputs('The graph', inputs, graph.accepts.names)
+  const hub = new Hub({ emit: (event: AnyEvent) => scope.emit(event) })
+  const standing = initialStanding(plan, state)
+  const app = new Application({ plan, bound, appId, inputs: Object.freeze({ ...inputs }), standing }, hub)
+  app.attach(scope.self)
+  return app
+}
+
+async function runLone(app: LiveApp, life: Life): Promise<void> {
+  if (lives.get(app) !== life) return // E1
+  const { early } = life
+  life.early = undefined
+  app.hub.beginRun()
+  const order = createOrder(app.inputs, { begun: () => early?.forEach((act) => void act()) })
+  const end = haltedBefore(app) ?? (await announcedRun(app, order))
+  if (lives.get(app) === life) app.self.send(new Carrier('teasel.end', end))
+}
+
+/** A run that had halted, but whose actor was not done yet (E3). */
+function haltedBefore(app: LiveApp): RunEnd | undefined {
+  const { plan } = app
+  const node = plan.graph.nodes.get(app.standing.position ?? '')
+  return node !== undefined && plan.haltAfter.has(node) ? endedRun({ app, leaked: NO_LEAKS }, 'halted') : undefined
+}
+
+const standingFrom = ({ value, next, sequenceId }: PersistedRun, state: State): Standing => ({
+  state,
+  position: value ?? undefined,
+  next: next ?? undefined,
+  sequenceId,
+})

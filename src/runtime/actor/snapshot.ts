@@ -1,0 +1,203 @@
+import type { Snapshot } from 'xstate'
+import type { Inputs } from '../../action/inputs.js'
+import type { Plan } from '../../graph/plan.js'
+import { describeValue, isPlainObject, messageOf, tryGet } from '../../internal/guards.js'
+import { suggest } from '../../internal/nearest.js'
+import { plainOf } from '../../persistence/codec.js'
+import { SnapshotError } from '../../persistence/errors.js'
+import type { State } from '../../state/freeze.js'
+import { branchId } from '../map/branch-identity.js'
+import type { Leak } from '../run/request.js'
+import type { Standing } from '../checkpoint.js'
+import type { LiveApp, Parent } from '../tree.js'
+
+/** What an application actor ends with. */
+export type RunOutput<State, At extends string = string> =
+  | {
+      readonly status: 'halted'
+      readonly action: At
+      readonly next: string | undefined
+      readonly state: Readonly<State>
+      readonly sequenceId: number
+      readonly leaked: readonly Leak[]
+    }
+  | {
+      readonly status: 'finished'
+      readonly action: string
+      readonly next: undefined
+      readonly state: Readonly<State>
+      readonly sequenceId: number
+      readonly leaked: readonly Leak[]
+    }
+  | {
+      readonly status: 'cancelled'
+      readonly action: string
+      readonly next: string | undefined
+      readonly state: Readonly<State>
+      readonly sequenceId: number
+      readonly reason: unknown
+      readonly by: string
+      readonly leaked: readonly Leak[]
+    }
+
+/** Where an application stands, as its actor shows it: one snapshot per committed step. */
+export type RunSnapshot<State, At extends string = string> = Snapshot<RunOutput<State, At>> & {
+  /** The last committed action: XState's word for {@link RunSnapshot.position}. */
+  readonly value: string | undefined
+  /** The state: XState's word for {@link RunSnapshot.state}. */
+  readonly context: Readonly<State>
+  readonly position: string | undefined
+  readonly state: Readonly<State>
+  /** The number of the last committed step, -1 before the first. */
+  readonly sequenceId: number
+  /** The action that was chosen to run next. */
+  readonly next: string | undefined
+  /** True while all that is left to do waits for messages: of a person, or of siblings. */
+  readonly waiting: boolean
+}
+
+type Status = 'active' | 'done' | 'error' | 'stopped'
+
+/** What is left of a branch that has ended, so that the snapshot of its actor does not hold on to all of it. */
+export class EndedBranch {
+  readonly plan: Plan
+  readonly inputs: LiveApp['inputs']
+  readonly visits: number[]
+  readonly #parent: Parent | undefined
+
+  constructor({ plan, inputs, visits, parent }: LiveApp) {
+    this.plan = plan
+    this.inputs = inputs
+    this.visits = visits
+    this.#parent = parent
+  }
+
+  get appId(): string {
+    const parent = this.#parent
+    return parent === undefined ? '' : branchId(parent)
+  }
+}
+
+/** The snapshot of an application actor. `value` and `context` are what inspectors look for. */
+export class AppSnapshot implements Standing {
+  readonly status: Status
+  readonly output: RunOutput<State> | undefined
+  readonly error: unknown
+  readonly value: string | undefined
+  readonly context: State
+  readonly next: string | undefined
+  readonly sequenceId: number
+  readonly waiting: boolean
+  readonly #app: LiveApp | EndedBranch
+
+  constructor(
+    app: LiveApp | EndedBranch,
+    standing: Standing,
+    status: Status = 'active',
+    output?: RunOutput<State>,
+    error?: unknown,
+    waiting = false,
+  ) {
+    this.status = status
+    this.output = output
+    this.error = error
+    this.value = standing.position
+    this.context = standing.state
+    this.next = standing.next
+    this.sequenceId = standing.sequenceId
+    this.waiting = waiting
+    this.#app = app
+  }
+
+  get position(): string | undefined {
+    return this.value
+  }
+
+  get state(): State {
+    return this.context
+  }
+
+  /** The same, except whether it waits. */
+  waits(waiting: boolean): AppSnapshot {
+    return new AppSnapshot(this.#app, this, 'active', undefined, undefined, waiting)
+  }
+
+  /** The live side of the actor that this snapshot is of; undefined for a branch that has ended. */
+  static appOf(snapshot: AppSnapshot): LiveApp | undefined {
+    return snapshot.#app instanceof EndedBranch ? undefined : snapshot.#app
+  }
+
+  /** What a persisted snapshot tells beside where the application stands. */
+  static behind(snapshot: AppSnapshot): Pick<LiveApp, 'plan' | 'appId' | 'inputs' | 'visits'> {
+    return snapshot.#app
+  }
+}
+
+/** A snapshot as plain JSON data, with tags (`teasel/codec`). */
+export interface PersistedRun {
+  readonly version: 1
+  readonly status: Status
+  readonly appId: string
+  readonly value: string | null
+  readonly next: string | null
+  readonly sequenceId: number
+  readonly context: State
+  /** Keys whose schema refuses what it gave itself: not asked again. */
+  readonly oneWay?: readonly string[]
+  readonly inputs: Readonly<Record<string, unknown>>
+  readonly visits: Readonly<Record<string, number>>
+  readonly output?: unknown
+  readonly error?: unknown
+}
+
+/**
+ * Reads what `getPersistedSnapshot` gave.
+ * @throws {SnapshotError} when it is of another shape or version, or names an action that the graph lacks
+ */
+export function readPersisted(plan: Plan, given: unknown): PersistedRun {
+  if (!isPlainObject(given) || given['version'] !== 1 || !isPlainObject(given['context'])) {
+    throw new SnapshotError(
+      `This is no snapshot of an application: ${describeValue(given)} without version 1. Give what actor.getPersistedSnapshot() returned.`,
+    )
+  }
+  const persisted = given as unknown as PersistedRun
+  for (const name of [persisted.next, persisted.value]) {
+    if (typeof name !== 'string' || plan.graph.nodes.has(name)) continue
+    throw new SnapshotError(
+      `The snapshot stands at the action "${name}", which the graph lacks. ${suggest(name, plan.graph.nodes.keys(), 'actions')}`,
+    )
+  }
+  return persisted
+}
+
+/** Inputs as plain data. What cannot be stored, a client for one, is left out: a run that needs it then says so. */
+export function plainInputs(inputs: Inputs): Inputs {
+  const plain = Object.entries(inputs).flatMap(([name, value]) => {
+    try {
+      return [[name, plainOf(value, name)] as const]
+    } catch {
+      return []
+    }
+  })
+  return Object.fromEntries(plain)
+}
+
+/** An error as plain data: JSON alone would forget what it says. */
+export function plainError(error: Error): object {
+  const fields = Object.keys(error).map((key) => [key, tryGet(() => Reflect.get(error, key) as unknown)] as const)
+  const plain = fields.filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value))
+  const [name, stack] = [tryGet(() => error.name), tryGet(() => error.stack)]
+  return { ...Object.fromEntries(plain), name, message: messageOf(error), stack }
+}
+
+/** An error again, of what {@link plainError} made of it: its name, message and plain fields, no longer its class. */
+export function errorOf(plain: unknown): unknown {
+  if (!isPlainObject(plain) || typeof plain['message'] !== 'string') return plain
+  const { message, stack, ...fields } = plain
+  const error = new Error(message)
+  const define = (key: string, value: unknown, enumerable: boolean): void =>
+    void Object.defineProperty(error, key, { value, enumerable, writable: true, configurable: true })
+  for (const [key, value] of Object.entries(fields)) define(key, value, true)
+  define('stack', stack, false)
+  return error
+}

@@ -1,0 +1,44 @@
+import { printPath } from '../../action/context.js'
+import type { Fallback } from '../../action/retry.js'
+import { toError } from '../../internal/guards.js'
+import { checkBranchUpdate } from '../../parallel/branch-state.js'
+import { overlay } from '../../state/contract.js'
+import { isolateState } from '../../state/freeze.js'
+import { applySchema } from '../../state/schema.js'
+import { timeoutOf } from '../cancel/cancellation.js'
+import { Carrier } from '../actor/carrier.js'
+import type { RunEnd } from '../run/request.js'
+import { attemptsOf, isBeyondRetry, thrownIn, withFallbackError } from '../step/retry.js'
+import { endedRun, failedRun } from '../run/result.js'
+import { AppSnapshot } from '../actor/snapshot.js'
+import type { LiveRun } from '../tree.js'
+
+// Owns: how the fallback of a branch makes a success of its failure.
+
+/** The end of a branch, as its fallback has it: a failure, or a time that was over, becomes the state that it gives. */
+export function endByFallback(run: LiveRun, fallback: Fallback, end: RunEnd): RunEnd {
+  const { app } = run
+  const error = failureOf(end)
+  if (error === undefined || isBeyondRetry(error)) return end
+  const { state, position, sequenceId } = app.standing
+  const cause = thrownIn(error)
+  try {
+    const given = fallback({ error: cause, key: app.parent?.key ?? '', state: isolateState(state) })
+    const { keys, rules } = app.plan.graph
+    const subject = `Branch "${printPath(app.path)}"`
+    const update = checkBranchUpdate(subject, 'its fallback', keys, state, given)
+    const fallen = `The fallback of ${subject}`
+    const recovered = applySchema(rules, fallen, overlay(state, update), Object.keys(update))
+    app.standing = new AppSnapshot(app, { state: recovered, position, next: undefined, sequenceId })
+    attemptsOf(run).branchRecovered = true
+    app.self.send(new Carrier('teasel.step', app.standing))
+    return endedRun(run, 'finished')
+  } catch (second) {
+    return second === cause ? end : failedRun(app, toError(withFallbackError(error, second)))
+  }
+}
+
+function failureOf(end: RunEnd): Error | undefined {
+  if (end.status === 'failed') return end.error
+  return end.status === 'cancelled' ? timeoutOf(end.cancellation) : undefined
+}

@@ -1,0 +1,294 @@
+import type { Inputs } from '../../action/inputs.js'
+import { AsyncQueue } from '../../internal/async-queue.js'
+import { isThenable } from '../../internal/guards.js'
+import { type Fold, initialOf } from '../../parallel/fold.js'
+import { type AnyResult, ownResult } from '../../parallel/results.js'
+import type { State } from '../../state/freeze.js'
+
+// Owns: the three ways to fold the results of one map: all at the end, each as it settles, or by code that runs beside.
+// Does not own: when there are enough (map-runner.ts), the actor that it lives in (reducer-actor.ts).
+// F1  One call of the user's code at a time; results that come meanwhile queue, and branches go on.
+// F2  What was folded one by one is let go of.
+// F3  After a cancel nothing is called any more, and what runs still is waited for.
+
+/** What a map is told by its folding code. */
+export interface FoldTold {
+  /** It threw while branches may run. */
+  readonly failed: (error: unknown) => void
+  /** It has enough. */
+  readonly enough: () => void
+  /** It works on nothing for the moment. */
+  readonly idle: () => void
+}
+
+/** What a map folds with. */
+export interface FoldSetup extends FoldTold {
+  readonly fold: Fold
+  /** What the map reads: each call gives copies of its own of what can be changed. */
+  readonly state: () => State
+  readonly inputs: Inputs
+  /** The signal of the step. */
+  readonly signal: () => AbortSignal
+}
+
+/** How one map folds. */
+export interface Folding {
+  /** True while the user's code runs, and waits for no branch. */
+  readonly busy: boolean
+  /** Whether `end` can be called again when it failed. */
+  readonly repeats: boolean
+  /** The map starts. */
+  begin(): void
+  take(result: AnyResult): void
+  /** All have settled. Resolves with the update. */
+  end(): Promise<unknown>
+  /** The map fails: nothing is called any more. Resolves when what runs has ended (F3). */
+  cancel(reason: unknown): Promise<unknown> | undefined
+}
+
+/** What the user's code is given, whichever it is. */
+class FoldArgs {
+  readonly state: State
+  readonly inputs: Inputs
+  readonly #signal: () => AbortSignal
+
+  constructor({ state, inputs }: FoldSetup, signal: () => AbortSignal) {
+    this.state = state()
+    this.inputs = inputs
+    this.#signal = signal
+  }
+
+  get signal(): AbortSignal {
+    return this.#signal()
+  }
+}
+
+class AllArgs extends FoldArgs {
+  readonly results: readonly AnyResult[]
+  #branches: Record<string, AnyResult> | undefined
+
+  constructor(setup: FoldSetup, results: readonly AnyResult[]) {
+    super(setup, setup.signal)
+    this.results = results.map(ownResult)
+  }
+
+  get branches(): Readonly<Record<string, AnyResult>> {
+    if (this.#branches === undefined) {
+      this.#branches = Object.create(null) as Record<string, AnyResult>
+      for (const result of this.results) this.#branches[result.key] = result
+      Object.freeze(this.#branches)
+    }
+    return this.#branches
+  }
+}
+
+class FoldAll implements Folding {
+  readonly busy = false
+  readonly repeats = true
+  readonly #setup: FoldSetup
+  readonly #reduce: (args: object) => unknown
+  readonly #results: AnyResult[] = []
+
+  constructor(setup: FoldSetup, reduce: (args: object) => unknown) {
+    this.#setup = setup
+    this.#reduce = reduce
+  }
+
+  begin(): void {}
+
+  take(result: AnyResult): void {
+    this.#results.push(result)
+  }
+
+  async end(): Promise<unknown> {
+    if (!Object.isFrozen(this.#results)) Object.freeze(this.#results.sort(byIndex))
+    return this.#reduce(new AllArgs(this.#setup, this.#results))
+  }
+
+  cancel(): undefined {}
+}
+
+const byIndex = (a: AnyResult, b: AnyResult): number => a.index - b.index
+
+/** What both ways share that run beside the branches: a signal of their own, which fires when the map fails. */
+abstract class Beside {
+  readonly #signal = new AbortController()
+  protected readonly setup: FoldSetup
+  /** What runs. Never rejects. */
+  protected running: Promise<void> | undefined
+  protected fault: { readonly error: unknown } | undefined
+
+  constructor(setup: FoldSetup) {
+    this.setup = setup
+  }
+
+  protected get signal(): AbortSignal {
+    return this.#signal.signal
+  }
+
+  protected fail(error: unknown): void {
+    this.fault = { error }
+    if (!this.signal.aborted) this.setup.failed(error)
+  }
+
+  cancel(reason: unknown): Promise<unknown> | undefined {
+    this.#signal.abort(reason)
+    return this.running
+  }
+}
+
+class FoldEach extends Beside implements Folding {
+  readonly repeats = false // what failed to be folded is half folded
+  readonly #fold: Extract<Fold, { readonly kind: 'each' }>
+  readonly #args: FoldArgs
+  /** Results that wait: in order of settling, or each at its place. */
+  readonly #queue: (AnyResult | undefined)[] = []
+  /** The place of the next one. */
+  #at = 0
+  #begun = false
+  #ending = false
+  #acc: unknown
+
+  constructor(setup: FoldSetup, fold: Extract<Fold, { readonly kind: 'each' }>) {
+    super(setup)
+    this.#fold = fold
+    this.#args = new FoldArgs(setup, () => this.signal)
+  }
+
+  get busy(): boolean {
+    return this.running !== undefined
+  }
+
+  /** `initial` is called even where there is no branch. */
+  begin(): void {
+    this.running = this.#drain()
+  }
+
+  take(result: AnyResult): void {
+    const place = this.#fold.declared ? result.index : this.#queue.length
+    this.#queue[place] = result
+    if (place === this.#at) this.running ??= this.#drain()
+  }
+
+  #next(): AnyResult | undefined {
+    if (this.signal.aborted || this.fault !== undefined) return undefined
+    while (this.#ending && this.#at < this.#queue.length && this.#queue[this.#at] === undefined) this.#at += 1
+    const result = this.#queue[this.#at]
+    if (result !== undefined) this.#queue[this.#at++] = undefined // F2
+    return result
+  }
+
+  async #drain(): Promise<void> {
+    await undefined // a branch settles in peace before its result is folded
+    const { state, inputs, signal } = { ...this.#args, signal: this.signal }
+    try {
+      if (!this.#begun) this.#acc = initialOf(this.#fold, this.#args)
+      this.#begun = true
+      for (let result = this.#next(); result !== undefined; result = this.#next()) {
+        const acc = this.#fold.reduceEach({ acc: this.#acc, result: ownResult(result), state, inputs, signal })
+        this.#acc = isThenable(acc) ? await acc : acc
+      }
+    } catch (error) {
+      this.fail(error)
+    }
+    this.running = undefined
+    this.setup.idle()
+  }
+
+  async end(): Promise<unknown> {
+    this.#ending = true
+    await this.running
+    if (this.#at < this.#queue.length) {
+      this.running = this.#drain()
+      await this.running
+    }
+    if (this.fault !== undefined) throw this.fault.error
+    this.signal.throwIfAborted()
+    return this.#acc
+  }
+}
+
+class FoldLive extends Beside implements Folding {
+  readonly repeats = false
+  readonly #reduce: (args: object) => unknown
+  readonly #results = new AsyncQueue<AnyResult>(Number.POSITIVE_INFINITY)
+  /** How many loops wait for a result. */
+  #readers = 0
+  #ended = false
+  #update: unknown
+
+  constructor(setup: FoldSetup, reduce: (args: object) => unknown) {
+    super(setup)
+    this.#reduce = reduce
+  }
+
+  get busy(): boolean {
+    return this.running !== undefined && this.#readers === 0
+  }
+
+  begin(): void {
+    this.running = this.#run()
+  }
+
+  async #run(): Promise<void> {
+    await undefined
+    const { inputs } = this.setup
+    const state = this.setup.state()
+    const branches = { asCompleted: () => this.#asCompleted() }
+    try {
+      if (!this.signal.aborted) this.#update = await this.#reduce({ state, inputs, branches, signal: this.signal })
+    } catch (error) {
+      this.fail(error)
+    }
+    this.running = undefined
+    this.#close()
+    if (!this.#ended && this.fault === undefined && !this.signal.aborted) this.setup.enough()
+    this.setup.idle()
+  }
+
+  take(result: AnyResult): void {
+    if (this.running === undefined) return // it has returned
+    if (this.#readers > 0) this.#readers -= 1
+    this.#results.push(result)
+  }
+
+  /** No result comes any more. */
+  #close(): void {
+    this.#readers = 0
+    this.#results.close()
+  }
+
+  async *#asCompleted(): AsyncGenerator<AnyResult, void, void> {
+    for (;;) {
+      const taken = this.#results.take()
+      if (isThenable(taken)) {
+        this.#readers += 1
+        this.setup.idle()
+      }
+      const result = await taken
+      this.signal.throwIfAborted()
+      if (result === undefined) return
+      yield ownResult(result)
+    }
+  }
+
+  async end(): Promise<unknown> {
+    this.#ended = true
+    this.#close()
+    await this.running
+    if (this.fault !== undefined) throw this.fault.error
+    return this.#update
+  }
+
+  override cancel(reason: unknown): Promise<unknown> | undefined {
+    const ended = super.cancel(reason)
+    this.#close()
+    return ended
+  }
+}
+
+export function createFolding(setup: FoldSetup): Folding {
+  const { fold } = setup
+  if (fold.kind === 'all') return new FoldAll(setup, fold.reduce)
+  return fold.kind === 'each' ? new FoldEach(setup, fold) : new FoldLive(setup, fold.reduceLive)
+}

@@ -1,0 +1,83 @@
+import type { LooseLogic } from '../actor/logic.js'
+import { endOfChild, isStop } from '../actor/xstate-events.js'
+import { Carrier } from '../actor/carrier.js'
+import { hasDrained } from './map-state.js'
+import type { LiveMap } from '../tree.js'
+
+// Owns: the map actor's snapshot. Does not own: what follows from a settled branch (map-runner.ts).
+
+type Status = 'active' | 'done' | 'error' | 'stopped'
+
+/** How many branches live, and how the others settled. */
+interface Counts {
+  readonly live: number
+  readonly done: number
+  readonly failed: number
+  readonly cancelled: number
+}
+
+/** The snapshot of a map actor: plain data for whoever looks, with the live map behind it. */
+export class MapSnapshot {
+  readonly status: Status
+  readonly output: unknown
+  readonly error: unknown
+  readonly value: 'running' | 'reducing'
+  readonly context: Counts
+  readonly #map: LiveMap
+
+  constructor(
+    map: LiveMap,
+    status: Status = 'active',
+    output?: unknown,
+    error?: unknown,
+    value: MapSnapshot['value'] = 'running',
+  ) {
+    const { live, state } = map.table
+    const { done, failed, cancelled } = state
+    this.status = status
+    this.output = output
+    this.error = error
+    this.value = value
+    this.context = { live: live.size, done, failed, cancelled }
+    this.#map = map
+  }
+
+  static mapOf(snapshot: MapSnapshot): LiveMap {
+    return snapshot.#map
+  }
+}
+
+/** The actor that owns the branches of one map. */
+export const mapLogic: LooseLogic<MapSnapshot> = {
+  getInitialSnapshot(_scope, input) {
+    const map = Carrier.read<LiveMap>(input as object)
+    if (map === undefined) throw new TypeError('A map actor is made by the engine.')
+    return new MapSnapshot(map)
+  },
+  transition(snapshot, event) {
+    const map = MapSnapshot.mapOf(snapshot)
+    try {
+      const end = endOfChild(event)
+      if (end === 'done') map.childDone(String(event['actorId']), event['output'])
+      else if (end === 'failed') map.childFailed(String(event['actorId']), event['error'])
+      else if (event.type === 'teasel.map.done')
+        return new MapSnapshot(map, 'done', event['output'], undefined, snapshot.value)
+      else if (event.type === 'teasel.map.failed')
+        return new MapSnapshot(map, 'error', undefined, event['error'], snapshot.value)
+      else if (isStop(event)) {
+        map.stop()
+        return new MapSnapshot(map, 'stopped', undefined, undefined, snapshot.value)
+      } else return snapshot
+    } catch (error) {
+      map.stop({ error }) // XState would keep it to itself, and the step would wait for ever
+    }
+    return new MapSnapshot(map, 'active', undefined, undefined, hasDrained(map.table.state) ? 'reducing' : 'running')
+  },
+  getPersistedSnapshot: ({ status, value, context }) => ({
+    status,
+    output: undefined,
+    error: undefined,
+    value,
+    context,
+  }),
+}

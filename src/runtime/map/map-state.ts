@@ -1,0 +1,165 @@
+import { assertNever } from '../../internal/guards.js'
+import { judge, type SettlePolicy, type Tally } from '../../parallel/settle.js'
+
+// Owns: what a map decides: when it has enough, when it starts nothing more, when it drains, reduces and ends.
+// Does not own: which branches live (branch-table.ts), what is done about a decision (map-runner.ts), time.
+// S1  A transition is pure and total: the same state and event give the same answer, whatever the actor does meanwhile.
+//     So every order of events can be tried without an engine.
+// S2  The phases go one way: running → closing → draining → reducing → ended, where closing and reducing may be left out.
+//     What comes for an earlier phase changes nothing.
+// S3  The first reason to close counts. A later one is a consequence of it, and would hide it.
+// S4  Nothing is decided while decisions are held, so that the actor finishes what it does before the map closes or ends.
+// S5  A map drains when no branch lives and nobody is asked about one: what is below has ended before what is above.
+
+/** Why a map starts nothing more. */
+export type Why =
+  | { readonly kind: 'satisfied' | 'hopeless' | 'cancelled' | 'stopped' }
+  | { readonly kind: 'fault'; readonly error: unknown }
+
+/** How a map ends. */
+export type MapEnd = { readonly update: unknown } | { readonly error: unknown }
+
+/** Where a map stands. `why` is the reason to close; undefined where every branch has settled without one. */
+export type MapPhase =
+  | { readonly kind: 'running' }
+  | { readonly kind: 'closing'; readonly why: Why }
+  | { readonly kind: 'draining' | 'reducing' | 'ended'; readonly why: Why | undefined }
+
+/** All that the decisions of a map depend on. */
+export interface MapState extends Tally {
+  readonly policy: SettlePolicy
+  readonly phase: MapPhase
+  /** Branches that live. */
+  readonly live: number
+  /** After-interceptors of branches that are asked. */
+  readonly asking: number
+  /** How often decisions are held (S4). */
+  readonly held: number
+}
+
+export type MapEvent =
+  /** How many branches there are is known now, if `total` is a number. */
+  | { readonly type: 'counted'; readonly total: number | undefined }
+  | { readonly type: 'started' }
+  /** A branch has settled; `lived` is false for one that never started. */
+  | { readonly type: 'settled'; readonly status: 'done' | 'failed' | 'cancelled'; readonly lived: boolean }
+  | { readonly type: 'hold' }
+  | { readonly type: 'free' }
+  | { readonly type: 'asked' }
+  | { readonly type: 'answered' }
+  /** The policy is asked whether there are enough. */
+  | { readonly type: 'judge' }
+  | { readonly type: 'close'; readonly why: Why }
+  /** Whether all is over that was waited for. */
+  | { readonly type: 'look' }
+  /** The source is closed, and folding code that has to end has ended. */
+  | { readonly type: 'drained'; readonly cancelled: boolean }
+  | { readonly type: 'end'; readonly end: MapEnd }
+
+/** What follows from a decision, done by the actor in this order. */
+export type MapEffect =
+  /** Start nothing more, and cancel what lives. */
+  | { readonly type: 'close'; readonly why: Why }
+  /** Close the source, and wait for it. */
+  | { readonly type: 'drain'; readonly why: Why | undefined }
+  | { readonly type: 'reduce' }
+  /** End with an error: that of `why`, or of the cancel of the run. */
+  | { readonly type: 'fail'; readonly why: Why | undefined }
+  | { readonly type: 'finish'; readonly end: MapEnd }
+
+type Next = readonly [MapState, readonly MapEffect[]]
+
+const RUNNING: MapPhase = Object.freeze({ kind: 'running' })
+const NOTHING: readonly MapEffect[] = Object.freeze([])
+
+/** A map before its first branch. */
+export function initialMapState(policy: SettlePolicy): MapState {
+  return { policy, phase: RUNNING, total: undefined, live: 0, done: 0, failed: 0, cancelled: 0, asking: 0, held: 0 }
+}
+
+/** Why a map starts nothing more; undefined while it does, and where all have settled without a reason to close. */
+export const closedBy = ({ phase }: MapState): Why | undefined => (phase.kind === 'running' ? undefined : phase.why)
+
+/** Whether all branches have ended, and the map has gone on from there. */
+export const hasDrained = ({ phase }: MapState): boolean => phase.kind !== 'running' && phase.kind !== 'closing'
+
+/** A state with other counts. Spelled out: copies of objects by `...` would be most of what a branch costs. */
+const counts = (
+  { policy, phase, total, done, failed, cancelled }: MapState,
+  live: number,
+  asking: number,
+  held: number,
+): MapState => ({ policy, phase, total, live, done, failed, cancelled, asking, held })
+
+function settled(state: MapState, { status, lived }: Extract<MapEvent, { readonly type: 'settled' }>): MapState {
+  const { policy, phase, total, asking, held } = state
+  const live = lived ? state.live - 1 : state.live
+  const done = status === 'done' ? state.done + 1 : state.done
+  const failed = status === 'failed' ? state.failed + 1 : state.failed
+  const cancelled = status === 'cancelled' ? state.cancelled + 1 : state.cancelled
+  return { policy, phase, total, live, done, failed, cancelled, asking, held }
+}
+
+/** What an event changes, and what follows from it (S1). */
+export function mapTransition(state: MapState, event: MapEvent): Next {
+  const { live, asking, held } = state
+  switch (event.type) {
+    case 'counted':
+      return [{ ...state, total: event.total }, NOTHING]
+    case 'started':
+      return [counts(state, live + 1, asking, held), NOTHING]
+    case 'settled':
+      return [settled(state, event), NOTHING]
+    case 'hold':
+      return [counts(state, live, asking, held + 1), NOTHING]
+    case 'free':
+      return [counts(state, live, asking, held - 1), NOTHING]
+    case 'asked':
+      return [counts(state, live, asking + 1, held), NOTHING]
+    case 'answered':
+      return [counts(state, live, asking - 1, held), NOTHING]
+    case 'judge': {
+      if (state.phase.kind !== 'running') return [state, NOTHING]
+      const kind = judge(state.policy, state)
+      return kind === 'go' ? [state, NOTHING] : close(state, { kind })
+    }
+    case 'close':
+      return state.phase.kind === 'running' ? close(state, event.why) : [state, NOTHING] // S3
+    case 'look':
+      return isOver(state) ? drain(state) : [state, NOTHING]
+    case 'drained':
+      return state.phase.kind === 'draining' ? drained(state, state.phase.why, event.cancelled) : [state, NOTHING]
+    case 'end':
+      return state.phase.kind === 'ended' ? [state, NOTHING] : end(state, event.end)
+    default:
+      return assertNever(event)
+  }
+}
+
+const close = (state: MapState, why: Why): Next => [
+  { ...state, phase: { kind: 'closing', why } },
+  [{ type: 'close', why }],
+]
+
+/** Whether nothing is left to wait for: every branch has settled, or the rest was lost when the map closed (S5). */
+function isOver({ phase, live, asking, held, total, done, failed, cancelled }: MapState): boolean {
+  if (held > 0 || live > 0 || asking > 0) return false
+  return phase.kind === 'closing' || (phase.kind === 'running' && done + failed + cancelled === total)
+}
+
+function drain(state: MapState): Next {
+  const why = closedBy(state)
+  return [{ ...state, phase: { kind: 'draining', why } }, [{ type: 'drain', why }]]
+}
+
+/** A map that is satisfied reduces, unless its run was cancelled meanwhile. */
+function drained(state: MapState, why: Why | undefined, cancelled: boolean): Next {
+  if (why !== undefined && why.kind !== 'satisfied') return [state, [{ type: 'fail', why }]]
+  if (cancelled) return [state, [{ type: 'fail', why: undefined }]]
+  return [{ ...state, phase: { kind: 'reducing', why } }, [{ type: 'reduce' }]]
+}
+
+const end = (state: MapState, how: MapEnd): Next => [
+  { ...state, phase: { kind: 'ended', why: closedBy(state) } },
+  [{ type: 'finish', end: how }],
+]

@@ -1,0 +1,99 @@
+import type { AnyActorRef, AnyEventObject } from 'xstate'
+import type { FanOut } from '../../parallel/fan-out.js'
+import type { AnyResult } from '../../parallel/results.js'
+import { isActive } from '../actor/create-actor.js'
+import type { LooseLogic } from '../actor/logic.js'
+import { isStop } from '../actor/xstate-events.js'
+import { Carrier } from '../actor/carrier.js'
+import { createFolding, type Folding, type FoldTold } from './folding.js'
+import { reduceAgain } from '../step/retry.js'
+import type { LiveMap } from '../tree.js'
+
+// Owns: the actor that is handed the results of one map as they settle, and is done with what they were folded into.
+// Does not own: how they are folded (folding.ts), when there are enough (map-runner.ts).
+
+export interface ReducerSetup {
+  readonly folding: Folding
+  /** Begins to fold. @returns asked when it failed for the nth time: {@link reduceAgain} */
+  readonly attempts: () => ReturnType<typeof reduceAgain>
+}
+
+/** What the reducer of a map is made of. */
+export function reducerSetup({ run, step }: LiveMap, { fold, defaults }: FanOut, told: FoldTold): ReducerSetup {
+  const { node, inputs } = step
+  const folding = createFolding({ fold, state: () => step.fresh(), inputs, signal: () => step.signal, ...told })
+  return { folding, attempts: () => reduceAgain(run, node, defaults.retry) }
+}
+
+type Status = 'active' | 'done' | 'error' | 'stopped'
+
+/** The snapshot of a reducer actor: plain data for whoever looks, with the fold behind it. */
+class ReducerSnapshot {
+  readonly status: Status
+  readonly output: unknown
+  readonly error: unknown
+  /** How many results it was given. */
+  readonly context: number
+  readonly #setup: ReducerSetup
+
+  constructor(setup: ReducerSetup, context: number, status: Status = 'active', output?: unknown, error?: unknown) {
+    this.status = status
+    this.output = output
+    this.error = error
+    this.context = context
+    this.#setup = setup
+  }
+
+  static setupOf(snapshot: ReducerSnapshot): ReducerSetup {
+    return snapshot.#setup
+  }
+}
+
+/** The actor that gathers settled branches and folds them into the parent's state. */
+export const reducerLogic: LooseLogic<ReducerSnapshot> = {
+  getInitialSnapshot(_scope, input) {
+    const setup = Carrier.read<ReducerSetup>(input as object)
+    if (setup === undefined) throw new TypeError('A reducer actor is made by the engine.')
+    return new ReducerSnapshot(setup, 0)
+  },
+  start: (snapshot) => ReducerSnapshot.setupOf(snapshot).folding.begin(),
+  transition(snapshot, event, scope) {
+    const setup = ReducerSnapshot.setupOf(snapshot)
+    const { context } = snapshot
+    switch (event.type) {
+      case 'teasel.settled': {
+        const result = Carrier.read<AnyResult>(event)
+        if (result === undefined) return snapshot
+        setup.folding.take(result)
+        return new ReducerSnapshot(setup, context + 1)
+      }
+      case 'teasel.reduce':
+        scope.defer(() => void finish(setup, scope.self))
+        return snapshot
+      case 'teasel.reduced':
+        return new ReducerSnapshot(setup, context, 'done', event['update'])
+      case 'teasel.failed':
+        return new ReducerSnapshot(setup, context, 'error', undefined, event['error'])
+      default:
+        return isStop(event) ? new ReducerSnapshot(setup, context, 'stopped') : snapshot
+    }
+  },
+  getPersistedSnapshot: ({ status, context }) => ({ status, output: undefined, error: undefined, context }),
+}
+
+async function finish({ folding, attempts }: ReducerSetup, self: AnyActorRef): Promise<void> {
+  const again = attempts()
+  let event: AnyEventObject | undefined
+  for (let failed = 1; event === undefined; failed++) {
+    try {
+      event = { type: 'teasel.reduced', update: await folding.end() }
+    } catch (thrown) {
+      if (!folding.repeats) event = { type: 'teasel.failed', error: thrown }
+      else
+        await again(thrown, failed).catch((error: unknown) => {
+          event = { type: 'teasel.failed', error }
+        })
+    }
+  }
+  if (isActive(self)) self.send(event) // else it was given up
+}

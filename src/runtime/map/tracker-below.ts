@@ -1,0 +1,19 @@
+import { assertTrackerChoice, type TrackedMap } from '../../parallel/branch-tracker.js'
+import type { FanOut } from '../../parallel/fan-out.js'
+import type { Tracker } from '../../tracking/tracker.js'
+import type { LiveApp, LiveStep } from '../tree.js'
+
+// Owns: who records the branches of a map.
+
+/** Who records the branches of a map. @throws what its function throws, and for an answer that is no tracker */
+export function trackerBelow(app: LiveApp, { node }: LiveStep, { tracker }: FanOut): Tracker | undefined {
+  if (app.tracker === undefined) return undefined
+  let chosen = tracker
+  if (typeof tracker === 'function') {
+    const map: TrackedMap = { appId: app.appId, ...app.where(node) }
+    chosen = tracker(map)
+    assertTrackerChoice(chosen)
+  }
+  if (chosen === null) return undefined
+  return chosen === undefined || chosen === 'cascade' ? app.tracker : (chosen as Tracker) // refused above if it is none
+}

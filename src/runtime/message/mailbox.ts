@@ -1,0 +1,75 @@
+import type { Delivery, Received } from '../../action/message.js'
+
+// Owns: the messages of one application, in order of arrival, and who reads them.
+// M1  Bounded: a message that finds no room is refused.
+// M2  A message is taken once, unless the attempt that took it failed. Kinds that a reader does not ask for stay for another.
+// M3  It lives as long as the run: what is left, or was taken by a step that failed the run, goes with it.
+
+const BOUND = 1000
+
+/** Who waits for a message. */
+export interface Reader {
+  wants(message: Received): boolean
+  /** Called once, with the message, or with nothing when none comes any more. */
+  answer(message: Received | undefined): void
+}
+
+/** Messages of siblings, and messages from outside, each in order. */
+export class Mailbox {
+  #messages: Received[] | undefined
+  #readers: Set<Reader> | undefined
+  #closed: boolean
+
+  constructor(closed = false) {
+    this.#closed = closed
+  }
+
+  push(message: Received): Delivery {
+    if (this.#closed) return 'dropped'
+    for (const reader of this.#readers ?? []) {
+      if (!reader.wants(message)) continue
+      this.#readers?.delete(reader)
+      reader.answer(message)
+      return 'delivered'
+    }
+    this.#messages ??= []
+    if (this.#messages.length >= BOUND) return 'refused' // M1
+    this.#messages.push(message)
+    return 'queued'
+  }
+
+  /** Messages that were taken by an attempt that failed: they come first again. */
+  putBack(messages: readonly Received[]): void {
+    this.#messages = [...messages, ...(this.#messages ?? [])]
+  }
+
+  /** Takes the first message that is wanted. */
+  take(wants: (message: Received) => boolean): Received | undefined {
+    const at = this.#messages?.findIndex(wants) ?? -1
+    return at < 0 ? undefined : this.#messages?.splice(at, 1)[0]
+  }
+
+  /** Answers with the next message that is wanted. */
+  read(reader: Reader): void {
+    if (this.#closed) return reader.answer(undefined)
+    this.#readers ??= new Set()
+    this.#readers.add(reader)
+  }
+
+  leave(reader: Reader): void {
+    this.#readers?.delete(reader)
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#messages = undefined
+    const readers = this.#readers
+    this.#readers = undefined
+    for (const reader of readers ?? []) reader.answer(undefined)
+  }
+
+  /** For an application that runs again. */
+  reopen(): void {
+    this.#closed = false
+  }
+}

@@ -1,0 +1,51 @@
+import { type Path, printPath, unescapeName } from '../../action/context.js'
+import { type Found, type Place, SETTLED } from '../map/branch-handle.js'
+import { AppPlace, QueuedPlace } from './place.js'
+import type { LiveApp, LiveMap } from '../tree.js'
+
+// Owns: how the address of an application below another one is looked up: one segment after the other, never by a search.
+
+/**
+ * What stands at a path below an application.
+ * @param path segments, or their text: `compare/gpt4`; the key alone where the root stands at one map
+ */
+export function findBelow(root: LiveApp, path: string | Path): Place | undefined {
+  const found = lookBelow(root, path)
+  return found === SETTLED ? undefined : found
+}
+
+/** As {@link findBelow}, and whether a branch was there that has settled. */
+export function lookBelow(root: LiveApp, path: string | Path): Found {
+  const text = typeof path === 'string' ? path : printPath(path)
+  const own = printPath(root.path)
+  const below = own !== '' && (text === own || text.startsWith(`${own}/`)) ? text.slice(own.length + 1) : text
+  const found = descend(root, below === '' ? [] : below.split('/'))
+  const map = root.run?.step?.map
+  return found ?? (typeof path === 'string' && map !== undefined ? branchOf(map, path, []) : undefined)
+}
+
+/** What stands at the rest of a path below an application of this process. */
+export function descend(app: LiveApp, parts: readonly string[]): Found {
+  if (parts.length === 0) return new AppPlace(app)
+  const [head = '', key = ''] = parts
+  const { step, subApps } = app.run ?? {}
+  const map = step?.map
+  if (map !== undefined && head === headOf(map.step.node.name, map.visit)) {
+    const keyed = parts.length > 1 && map.knows(unescapeName(key))
+    return keyed ? branchOf(map, unescapeName(key), parts.slice(2)) : branchOf(map, '', parts.slice(1))
+  }
+  const keyed = parts.length > 1 ? subApps?.get(unescapeName(key)) : undefined
+  const below = keyed ?? subApps?.get('')
+  if (below?.parent === undefined || head !== headOf(below.parent.name, below.parent.visit)) return undefined
+  return descend(below, parts.slice(keyed === undefined ? 1 : 2))
+}
+
+function branchOf(map: LiveMap, key: string, rest: readonly string[]): Found {
+  const branch = map.table.live.get(key)
+  if (branch !== undefined) return branch.find(rest)
+  if (rest.length > 0) return undefined
+  if (map.table.settled.has(key)) return SETTLED
+  return map.knows(key) ? new QueuedPlace(map, key) : undefined
+}
+
+const headOf = (map: string, visit: number): string => printPath([{ map, visit, key: '' }])

@@ -1,0 +1,80 @@
+import { ActionError, ContractError, InputError, ParallelError } from '../../errors.js'
+import type { PlanNode } from '../../graph/plan.js'
+import { msSince } from '../../internal/clock.js'
+import { isInstance } from '../../internal/guards.js'
+import { isOfStore, SerializationError } from '../../persistence/errors.js'
+import { announce } from '../emit.js'
+import { attemptAt } from './retry.js'
+import { isRunBody, Step } from './attempt.js'
+import { giveBack } from '../message/stored-messages.js'
+import type { LiveApp, LiveRun } from '../tree.js'
+
+// Owns: how an attempt at a step begins and ends: its time, its events, its context and its permit, its error.
+// Does not own: what happens in between (step.ts, attempt-loop.ts).
+
+/** An attempt begins. */
+export function startAttempt(run: LiveRun, node: PlanNode): Step {
+  const { app } = run
+  if (run.taken !== undefined) giveBack(run)
+  const step = new Step(run, node)
+  run.attempt = step
+  if (app.hears('step.start')) announce(app, { type: 'step.start', source: node.name, attempt: step.attempt })
+  return step
+}
+
+/** The context dies with the attempt, and its permit is free. */
+export function closeStep(run: LiveRun): void {
+  run.step?.close()
+  run.permit?.leave()
+}
+
+/** An attempt has ended without a commit. */
+export function endStep(
+  run: LiveRun,
+  node: PlanNode,
+  status: 'failed' | 'cancelled',
+  error: unknown,
+  sequenceId?: number,
+): void {
+  const { app } = run
+  const { attempt = attemptNumber(run), startedAt = app.hub.passed() } = run.attempt ?? {}
+  run.attempt = undefined
+  if (!app.hears('step.end')) return
+  const durationMs = msSince(app.hub.clock, startedAt)
+  announce(app, { type: 'step.end', source: node.name, status, error, attempt, durationMs }, sequenceId)
+}
+
+/** 1 for the first attempt of a step. */
+export function attemptNumber({ attempts }: LiveRun): number {
+  return attempts === undefined ? 1 : attempts.failed + 1
+}
+
+/** Code that was given up has ended after all: it says nothing any more, however it ends. */
+export function lateStep(app: LiveApp, node: PlanNode, value: unknown): void {
+  app.hub.logger.debug(`${node.subject} ended after it was given up. Its outcome is ignored.`, value)
+}
+
+/** Errors that are located already, by whoever knew more of them. */
+const located = new WeakSet<object>()
+
+/** What code threw, out of an error that is located already. */
+export const thrownBy = (error: unknown): unknown =>
+  located.has(error as object) ? (error as ActionError).cause : error // asks nothing of what was thrown
+
+/**
+ * The error of a run: what was thrown, told where.
+ * @param told what the message says before what was thrown
+ */
+export function wrap(run: LiveRun, node: PlanNode, thrown: unknown, told?: string): Error {
+  if (located.has(thrown as object)) return thrown as ActionError
+  const where = run.app.where(node)
+  if (isInstance(thrown, ContractError)) return thrown.locate(where)
+  if (isInstance(thrown, InputError) && thrown.at !== undefined) return thrown
+  if (isInstance(thrown, SerializationError)) return thrown.locate(node.subject, where)
+  if (isInstance(thrown, ParallelError) || isOfStore(thrown)) return thrown
+  const { body } = node.parts
+  const ofAction = (isRunBody(body) ? body.policy.retry?.attempts : undefined) ?? 1
+  const error = new ActionError(node.subject, { ...where, ...attemptAt(run, ofAction) }, thrown, told)
+  if (told !== undefined) located.add(error)
+  return error
+}

@@ -1,0 +1,144 @@
+import type { RunBody } from '../../action/action.js'
+import { TimeoutError } from '../../errors.js'
+import type { PlanNode } from '../../graph/plan.js'
+import { createDeferred } from '../../internal/deferred.js'
+import { isThenable } from '../../internal/guards.js'
+import { checkUpdate } from '../../state/contract.js'
+import { Alarm } from '../cancel/alarm.js'
+import { createCancellation, TIMEOUT } from '../cancel/cancellation.js'
+import { endSubApps } from '../sub-app.js'
+import { leakCode } from '../cancel/leak.js'
+import { Permit } from './permit.js'
+import { attemptsOf, delayOf, isBeyondRetry, waitForAttempt, withFallbackError } from './retry.js'
+import type { Step } from './attempt.js'
+import { closeStep, endStep, lateStep, startAttempt, wrap } from './attempt-border.js'
+import { inputsAgain } from './inputs.js'
+import type { LiveApp, LiveRun } from '../tree.js'
+
+// Owns: the attempts at one step of an action that has a retry, a time limit or a fallback.
+// Does not own: whether and when something is tried again (retry.ts), the commit (step.ts).
+// G1  Each attempt has a fresh signal and context; the step and its number stay the same.
+// G2  What an attempt made has ended, or was given up, before the next one begins.
+// G3  An attempt whose time is over has failed, whatever comes of it later.
+
+/** Runs code until an attempt succeeds, none is left, or a cancel ends it. Answers the update. */
+export async function performGuarded(run: LiveRun, first: Step, body: RunBody): Promise<unknown> {
+  const { node, startedAt: begun } = first
+  const { retry } = body.policy
+  let step = first
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const limit = limitOf(run.app, node, body, begun)
+      return await (limit === undefined ? step.perform(body) : performInTime(run, step, body, limit))
+    } catch (error) {
+      if (!run.running) throw error
+      closeStep(run)
+      if (run.subApps !== undefined) await endSubApps(run) // G2
+      if (!goesOn(run)) throw error
+      const delayMs = delayOf(run, { subject: node.subject, retry, error, attempt, begun })
+      if (delayMs === undefined) return rescue(run, step, body, error)
+      const next = await pause(run, node, error, delayMs)
+      if (next === undefined || !goesOn(run)) return undefined // maybe in the tick in which it was due
+      step = next
+      step.enter(first.fresh(), inputsAgain(run, node, first.inputs))
+    }
+  }
+}
+
+/** Neither given up nor cancelled. */
+const goesOn = (run: LiveRun): boolean => run.running && run.cancellation === undefined
+
+/** How long an attempt may take: as an error names it, and what is left of it, in milliseconds. */
+interface Limit {
+  readonly what: string
+  readonly ms: number
+  readonly leftMs: number
+}
+
+/** Its own time, or what is left of the time of all attempts. */
+function limitOf(app: LiveApp, { subject }: PlanNode, { policy }: RunBody, begun: number): Limit | undefined {
+  const { timeoutMs = Infinity, retry } = policy
+  const maxMs = retry?.maxMs ?? Infinity
+  const leftMs = maxMs === Infinity ? Infinity : maxMs - (app.hub.passed() - begun)
+  if (leftMs < timeoutMs) return { what: `${subject}, all attempts together,`, ms: maxMs, leftMs }
+  return timeoutMs === Infinity ? undefined : { what: subject, ms: timeoutMs, leftMs: timeoutMs }
+}
+
+/** From the end of one attempt to the start of the next. Undefined when a cancel ended it. */
+async function pause(run: LiveRun, node: PlanNode, thrown: unknown, delayMs: number): Promise<Step | undefined> {
+  const { semaphore } = run.app
+  const error = wrap(run, node, thrown)
+  endStep(run, node, 'failed', error)
+  const attempts = attemptsOf(run)
+  attempts.failed += 1
+  const again = { level: 'action', source: node.name, attempt: attempts.failed + 1, delayMs, error } as const
+  if (!(await waitForAttempt(run, again))) return undefined
+  if (semaphore !== undefined) {
+    run.permit ??= new Permit(semaphore)
+    if (!(await run.permit.enter())) return undefined
+  }
+  return goesOn(run) ? startAttempt(run, node) : undefined
+}
+
+/** The update that the fallback gives, checked as any. */
+function rescue(run: LiveRun, step: Step, body: RunBody, error: unknown): unknown {
+  const { fallback } = body.policy
+  if (fallback === undefined || isBeyondRetry(error)) throw error
+  const { subject, parts } = step.node
+  try {
+    const update = fallback({ error, state: step.fresh(), inputs: step.inputs })
+    const { freeze } = run.app.plan.graph.rules
+    const checked = checkUpdate(`The fallback of ${subject}`, parts.writes, update, freeze)
+    attemptsOf(run).recovering = run.app.standing.sequenceId + 1
+    return checked
+  } catch (second) {
+    throw withFallbackError(error, second)
+  }
+}
+
+/** One attempt under a time limit. Code that ignores its signal is given up after the grace period. */
+async function performInTime(run: LiveRun, step: Step, body: RunBody, limit: Limit): Promise<unknown> {
+  const { app } = run
+  const { clock } = app.hub
+  const graceMs = body.policy.graceMs ?? app.hub.graceMs
+  const gaveUp = createDeferred<never>()
+  let late: TimeoutError | undefined
+  let work: unknown
+  const begun = app.hub.passed()
+  const timeOut = (): void => {
+    late = new TimeoutError(limit.what, limit.ms)
+    const now = app.hub.passed()
+    app.hub.lookAtWall()
+    const cancellation = createCancellation('parent', TIMEOUT, now, late)
+    step.cancel(cancellation)
+    for (const below of run.subApps?.values() ?? []) below.run?.cancel(cancellation)
+    step.alarm?.clear()
+    step.alarm = new Alarm(clock, now + graceMs, () => {
+      giveUp(run, step, now)
+      const tell = (value: unknown): void => lateStep(app, step.node, value)
+      void Promise.resolve(work).then(tell, tell)
+      gaveUp.reject(late)
+    })
+  }
+  step.alarm = new Alarm(clock, begun + limit.leftMs, timeOut, app.hub.attendance)
+  try {
+    work = step.perform(body)
+    if (!isThenable(work)) return work
+    const update = await Promise.race([work, gaveUp.promise])
+    if (late !== undefined) throw late // G3
+    return update
+  } catch (error) {
+    throw late ?? error
+  } finally {
+    step.alarm?.clear()
+  }
+}
+
+/** Nothing more is waited for; whatever holds a permit for the code takes none again. */
+function giveUp(run: LiveRun, step: Step, since: number): void {
+  for (const below of run.subApps?.values() ?? []) below.run?.abandon()
+  step.close()
+  leakCode(run, step.node, since)
+  run.permit?.retire()
+  run.permit = undefined
+}

@@ -1,0 +1,119 @@
+import type { ActionContext, Path } from '../../action/context.js'
+import { type CancelAnswer, type Delivery, type Message, readerArgs, sealMessage } from '../../action/message.js'
+import { announce } from '../emit.js'
+import type { BranchHost } from '../map/branch-handle.js'
+import { createCancellation } from '../cancel/cancellation.js'
+import { MessageReader } from '../message/wait.js'
+import { doOnce, tooLate } from './once.js'
+import type { LiveApp, LiveRun, LiveStep } from '../tree.js'
+
+// Owns: what an action may ask of the engine. A context belongs to one attempt: once that has ended, it keeps the values
+// that it had, and does nothing.
+
+const behind = new WeakMap<ActionContext, { readonly run: LiveRun; readonly step: LiveStep }>()
+
+/** The run and the step behind a context, for applications that are made inside an action. */
+export function behindContext(context: ActionContext): { readonly run: LiveRun; readonly step: LiveStep } {
+  const found = behind.get(context)
+  if (found === undefined) throw new TypeError('parent takes the context that an action was given.')
+  if (!found.step.open)
+    throw new TypeError(
+      `The step of "${found.step.node.name}" has ended, and its context with it. Make the application while the step runs.`,
+    )
+  return found
+}
+
+class StepContext implements ActionContext {
+  readonly #run: LiveRun
+  readonly #step: LiveStep
+
+  constructor(run: LiveRun, step: LiveStep) {
+    this.#run = run
+    this.#step = step
+  }
+
+  get #app(): LiveApp {
+    return this.#run.app
+  }
+  get appId(): string {
+    return this.#app.appId
+  }
+  get partitionKey(): string | null {
+    return this.#app.journal?.scope.settings.partitionKey ?? null
+  }
+  get path(): Path {
+    return this.#app.path
+  }
+  get action(): string {
+    return this.#step.node.name
+  }
+  get sequenceId(): number {
+    return this.#step.sequenceId
+  }
+  get attempt(): number {
+    return this.#step.attempt
+  }
+
+  /** The map that this application is a branch of, while the attempt lasts. */
+  get #siblings(): { readonly map: BranchHost; readonly key: string } | undefined {
+    const { parent } = this.#app
+    if (parent?.map === undefined || !this.#step.open) return undefined
+    return { map: parent.map, key: parent.key }
+  }
+
+  cancel(key: string, reason?: unknown): CancelAnswer {
+    const siblings = this.#siblings
+    if (siblings === undefined) return 'unknown'
+    return siblings.map.cancelBranch(key, createCancellation('context', siblings.key, this.#app.hub.passed(), reason))
+  }
+
+  send(key: string, message: Message): Delivery {
+    const siblings = this.#siblings
+    if (siblings === undefined) return 'dropped'
+    return siblings.map.deliver(key, sealMessage(message, siblings.key))
+  }
+
+  broadcast(message: Message): void {
+    const siblings = this.#siblings
+    siblings?.map.broadcast(sealMessage(message, siblings.key), siblings.key)
+  }
+
+  messages(...given: readonly unknown[]): MessageReader {
+    return this.#reader('messages', given, 'siblings')
+  }
+
+  receive(...given: readonly unknown[]): MessageReader {
+    return this.#reader('receive', given, 'outside')
+  }
+
+  async receiveOne(...given: readonly unknown[]): Promise<never> {
+    const value = await this.#reader('receiveOne', given, 'outside').take('throws')
+    return value === undefined ? tooLate(this.#app, this.#step, 'receiveOne') : (value as never)
+  }
+
+  #reader(method: string, given: readonly unknown[], from: 'siblings' | 'outside'): MessageReader {
+    return new MessageReader(this.#run, this.#step, { ...readerArgs(method, given), from })
+  }
+
+  once<T>(key: string, fn: () => T | Promise<T>): Promise<T> {
+    return doOnce(this.#app, this.#step, key, fn)
+  }
+
+  get idempotencyKey(): string {
+    return `${this.appId}:${this.#app.journal?.epoch ?? 0}:${this.sequenceId}`
+  }
+
+  log(text: string, data?: unknown): void {
+    const { logger } = this.#app.hub
+    logger.info(text, data)
+    if (this.#step.open && this.#app.hears('log'))
+      announce(this.#app, { type: 'log', source: this.#step.node.name, text, data })
+  }
+}
+
+/** Makes the context of a step. */
+export function createActionContext(run: LiveRun, step: LiveStep): ActionContext {
+  const context = new StepContext(run, step)
+  behind.set(context, { run, step })
+  return context
+}

@@ -1,0 +1,125 @@
+import { isPlainObject } from '../../internal/guards.js'
+import { classOf } from '../../state/classes.js'
+import type { LiveEffect } from '../map/branch-handle.js'
+import type { LiveApp, LiveStep } from '../tree.js'
+
+// Owns: the side effects that a step does once: in memory while the process lives, and as notes to that step.
+// O1  What an effect gave is known from then on, whether or not it could be written down. It is not done again.
+// O2  A note goes to the step that the effect belongs to, while a run is at that step, or nowhere.
+// O3  Whoever asks gets a copy of its own.
+
+/** What `context.once` does. */
+export function doOnce<T>(app: LiveApp, step: LiveStep, key: string, fn: () => T | Promise<T>): Promise<T> {
+  if (typeof key !== 'string' || typeof fn !== 'function')
+    return Promise.reject(new TypeError("context.once takes a name and a function: once('charge', () => …)."))
+  if (!step.open) return tooLate(app, step, `once("${key}")`)
+  app.onces ??= new Map()
+  const known = app.onces.get(key)
+  if (known !== undefined) return known.give() as Promise<T>
+  const effect = new Effect(app, app.onces, key)
+  app.onces.set(key, effect)
+  effect.begin(fn)
+  return effect.give() as Promise<T>
+}
+
+/** Refuses what code asks for whose attempt has ended. Nobody has to look at the rejection. */
+export function tooLate(app: LiveApp, { node, sequenceId, attempt }: LiveStep, what: string): Promise<never> {
+  const refused = Promise.reject(
+    new TypeError(
+      `context.${what}: attempt ${attempt} at step ${sequenceId} (${node.subject}) has ended, so nothing is done. Await in an action whatever uses its context, and stop at its signal.`,
+    ),
+  )
+  refused.catch((error: unknown) => app.hub.logger.debug('Code that was given up went on.', error))
+  return refused
+}
+
+class Effect implements LiveEffect {
+  /** Undefined where nothing is written down: what is held of a step holds no application. */
+  readonly #app: LiveApp | undefined
+  readonly #onces: Map<string, LiveEffect>
+  readonly #key: string
+  #value: Promise<unknown> | undefined
+  #noted = false
+  #noting: Promise<void> | undefined
+
+  constructor(app: LiveApp, onces: Map<string, LiveEffect>, key: string) {
+    this.#app = app.journal && app
+    this.#onces = onces
+    this.#key = key
+  }
+
+  /** One that fails is forgotten. */
+  begin(fn: () => unknown): void {
+    const done = this.#app?.journal?.done(this.#key)
+    this.#noted = done !== undefined
+    this.#value = done === undefined ? (async () => fn())() : Promise.resolve(done.value)
+    this.#value.catch(() => this.#onces.delete(this.#key))
+  }
+
+  async give(): Promise<unknown> {
+    const value = await this.#value
+    if (!this.#noted) await this.#note(value)
+    return copyFor(value)
+  }
+
+  /** Tried again by whoever asks next, where it fails (O1). */
+  #note(value: unknown): Promise<void> | undefined {
+    if (this.#app?.running !== true || this.#app.onces !== this.#onces) return undefined // O2
+    this.#noting ??= this.#write(value).finally(() => {
+      this.#noting = undefined
+    })
+    return this.#noting
+  }
+
+  async #write(value: unknown): Promise<void> {
+    const journal = this.#app?.journal
+    if (journal?.done(this.#key) === undefined) await journal?.note('once', { key: this.#key, value })
+    this.#noted = true
+  }
+}
+
+/** A copy of data, all the way down. What is no data (an instance of a class that is not registered) is itself (O3). */
+function copyFor(value: unknown, seen = new Map<object, unknown>()): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  const known = seen.get(value)
+  if (known !== undefined) return known
+  const kept = <T>(copy: T): T => {
+    seen.set(value, copy)
+    return copy
+  }
+  if (Array.isArray(value)) {
+    const copy: unknown[] = kept([])
+    for (const item of value) copy.push(copyFor(item, seen))
+    return copy
+  }
+  if (isPlainObject(value)) {
+    const copy: Record<string, unknown> = kept(Object.create(Object.getPrototypeOf(value) as object | null))
+    for (const [name, item] of Object.entries(value)) set(copy, name, copyFor(item, seen))
+    return copy
+  }
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (value instanceof Map && prototype === Map.prototype) {
+    const copy = kept(new Map<unknown, unknown>())
+    for (const [key, item] of value) copy.set(copyFor(key, seen), copyFor(item, seen))
+    return copy
+  }
+  if (value instanceof Set && prototype === Set.prototype) {
+    const copy = kept(new Set<unknown>())
+    for (const item of value) copy.add(copyFor(item, seen))
+    return copy
+  }
+  const form = classOf(value)
+  if (form !== undefined) return kept(form.load(copyFor(form.save(value), seen)))
+  if (value instanceof Date && prototype === Date.prototype) return kept(new Date(value))
+  if (value instanceof ArrayBuffer) return kept(value.slice(0))
+  if (ArrayBuffer.isView(value) && !(value instanceof DataView)) return kept(sliceOf.call(value as Uint8Array))
+  return value
+}
+
+/** Of a Buffer too: its own `slice` shares the bytes. */
+const { slice: sliceOf } = Uint8Array.prototype
+
+/** Also where it is named `__proto__`. */
+function set(record: object, name: string, value: unknown): void {
+  Object.defineProperty(record, name, { value, writable: true, enumerable: true, configurable: true })
+}

@@ -1,0 +1,76 @@
+import { createDeferred, type Deferred } from '../../internal/deferred.js'
+import type { PermitRequest, Semaphore } from '../../parallel/limit.js'
+
+/**
+ * One application's place under a shared limit. Held while a leaf action of its own runs; given back while it
+ * waits for an application that the action made by hand.
+ */
+export class Permit {
+  readonly #semaphore: Semaphore
+  #held = false
+  #request: (Deferred<boolean> & { readonly entry: PermitRequest }) | undefined
+  #lent = 0
+  #retired = false
+
+  constructor(semaphore: Semaphore) {
+    this.#semaphore = semaphore
+  }
+
+  /** True when the permit is held; false when the wait was cancelled. */
+  enter(): boolean | Promise<boolean> {
+    if (this.#retired) return false
+    if (this.#held) return true
+    if (this.#request !== undefined) return this.#request.promise
+    if (this.#semaphore.tryAcquire()) {
+      this.#held = true
+      return true
+    }
+    const answer = createDeferred<boolean>()
+    const entry: PermitRequest = {
+      granted: () => {
+        this.#request = undefined
+        this.#held = true
+        answer.resolve(true)
+      },
+    }
+    this.#request = { ...answer, entry }
+    this.#semaphore.wait(entry)
+    return answer.promise
+  }
+
+  /** Gives up waiting. */
+  cancel(): void {
+    if (this.#request === undefined) return
+    this.#semaphore.cancel(this.#request.entry)
+    this.#request.resolve(false)
+    this.#request = undefined
+  }
+
+  leave(): void {
+    if (!this.#held) return
+    this.#held = false
+    this.#semaphore.release()
+  }
+
+  /** Given up: the code that held it may still run, and takes no permit again. */
+  retire(): void {
+    this.#retired = true
+    this.cancel()
+    this.leave()
+  }
+
+  /**
+   * Gives the permit back while the action only waits for something that needs permits itself.
+   * @param step whose permit it is: once it has ended or was cancelled, the permit is not taken again
+   */
+  async lend<T>(work: () => Promise<T>, step?: { readonly open: boolean; readonly signal: AbortSignal }): Promise<T> {
+    this.#lent += 1
+    this.leave()
+    try {
+      return await work()
+    } finally {
+      this.#lent -= 1
+      if (this.#lent === 0 && step?.open !== false && step?.signal.aborted !== true) await this.enter()
+    }
+  }
+}

@@ -1,0 +1,249 @@
+import type { Inputs } from '../../action/inputs.js'
+import { NO_POLICY } from '../../action/retry.js'
+import type { Edge, PlanNode } from '../../graph/plan.js'
+import { chooseEdge } from '../../graph/transition.js'
+import { viewOf } from '../../graph/view-of.js'
+import { msSince } from '../../internal/clock.js'
+import { isThenable } from '../../internal/guards.js'
+import type { Fatal, InterceptedStep, Outcome } from '../../lifecycle/interceptor.js'
+import { isFanOut } from '../../parallel/fan-out.js'
+import type { Semaphore } from '../../parallel/limit.js'
+import { PersistenceError } from '../../persistence/errors.js'
+import { checkUpdate, overlay } from '../../state/contract.js'
+import { isolateState, publicState, type State } from '../../state/freeze.js'
+import { applySchema, changedKeys } from '../../state/schema.js'
+import { assertReads } from '../../state/view.js'
+import { announce } from '../emit.js'
+import { Asking } from './interceptor-call.js'
+import { Carrier } from '../actor/carrier.js'
+import { endSubApps } from '../sub-app.js'
+import { performGuarded } from './attempt-loop.js'
+import { committing } from '../durability.js'
+import type { RunOrder } from '../run/request.js'
+import { Permit } from './permit.js'
+import { runMap } from '../map/run-map.js'
+import { AppSnapshot } from '../actor/snapshot.js'
+import type { Standing } from '../checkpoint.js'
+import { isRunBody, type Step } from './attempt.js'
+import { attemptNumber, closeStep, endStep, startAttempt, thrownBy, wrap } from './attempt-border.js'
+import { parsedInputs, rawInputs } from './inputs.js'
+import { ifStill } from '../run/if-still.js'
+import type { LiveApp, LiveRun } from '../tree.js'
+import { untilRoom } from '../run/backpressure.js'
+
+// Owns: one step, from its reads to its commit (design: point of commit).
+// Does not own: the loop around it, further attempts (attempt-loop.ts), how an attempt begins and ends (attempt-border.ts).
+// C1  action returned → contract checked → transition chosen → (saved) → memory replaced → after-interceptors → `step.end`.
+// C2  A fault before the commit leaves the standing as it was.
+// C3  A cancel seen before the contract check loses the update; one seen later takes effect after the commit.
+// C4  Code that was given up says nothing any more, however it ends.
+
+/**
+ * The first half of a step: from its reads to what the action returned.
+ * @returns the update, or a promise of it
+ * @throws what the action throws at once
+ */
+export function performStep(run: LiveRun, node: PlanNode): unknown {
+  const { semaphore } = run.app
+  return semaphore === undefined || !isRunBody(node.parts.body)
+    ? begin(run, node)
+    : beginWithPermit(run, node, semaphore)
+}
+
+async function beginWithPermit(run: LiveRun, node: PlanNode, semaphore: Semaphore): Promise<unknown> {
+  run.permit ??= new Permit(semaphore)
+  const entered = await run.permit.enter()
+  if (!entered || run.cancellation !== undefined || !run.running) return undefined // cancelled while it waited
+  return begin(run, node)
+}
+
+function begin(run: LiveRun, node: PlanNode): unknown {
+  const { app } = run
+  const { interceptors } = app.hub
+  app.begun()
+  const step = startAttempt(run, node)
+  const { parts, subject } = node
+  if (run.cancellation !== undefined) return undefined // by who was told that it begins
+  assertReads(subject, parts.reads, app.standing.state)
+  const raw = rawInputs(run, node)
+  const inputs = parsedInputs(app, node, raw)
+  if (interceptors.length === 0) return execute(run, step, inputs, raw)
+  const waits = new Asking(run).before('Step', tell(run, step, inputs))
+  if (waits === undefined) return execute(run, step, inputs, raw)
+  return ifStill(run, waits, () => (run.cancellation === undefined ? execute(run, step, inputs, raw) : undefined))
+}
+
+type Settled = Error | undefined | Promise<Error | undefined>
+
+/**
+ * The second half: from what the action returned to the commit.
+ * @returns undefined when it committed or was cancelled, else the error of the run; a promise where one has to wait
+ * @throws what is wrong with the update or with a transition
+ */
+export function commitStep(run: LiveRun, node: PlanNode, update: unknown): Settled {
+  closeStep(run)
+  if (run.subApps !== undefined) return ifStill(run, endSubApps(run), () => checkAndCommit(run, node, update)) // C4
+  return checkAndCommit(run, node, update)
+}
+
+function checkAndCommit(run: LiveRun, node: PlanNode, update: unknown): Settled {
+  const { app } = run
+  if (run.cancellation !== undefined) return lose(run, node, undefined) // C3
+  const { rules } = app.plan.graph
+  const { writes } = node.parts
+  const checked = checkUpdate(node.subject, writes, update, rules.freeze)
+  const before = app.standing.state
+  const laid = overlay(before, checked)
+  const state =
+    rules.schema === undefined ? laid : applySchema(rules, node.subject, laid, changedKeys(before, laid, writes))
+  const written = state === laid ? checked : pick(state, writes)
+  const edge = node.edges.length === 0 ? undefined : chooseEdge(node, node.edges, state)
+  return commit(run, node, { update: written, state, edge })
+}
+
+/** The step failed: in the action, or at a check before the commit. */
+export async function failStep(run: LiveRun, node: PlanNode, thrown: unknown): Promise<Error | undefined> {
+  closeStep(run)
+  if (run.attempts !== undefined) run.attempts.recovering = undefined // what a fallback gave was refused
+  if (run.subApps !== undefined) await endSubApps(run)
+  if (!run.running) return undefined // C4
+  const { cancellation } = run
+  if (cancellation === undefined) return recover(run, node, thrown)
+  return cancellation.cause === 'store' ? recover(run, node, cancellation.reason) : lose(run, node, thrown)
+}
+
+/** An update as the schema has made it. */
+const pick = (state: State, keys: readonly string[]): State =>
+  Object.freeze(Object.fromEntries(keys.map((key) => [key, state[key]])))
+
+/** What the action returned, or a promise of it. */
+function execute(run: LiveRun, step: Step, inputs: Inputs, raw: Inputs): unknown {
+  const { node } = step
+  const { body } = node.parts
+  step.enter(viewOf(node, run.app.standing.state), inputs)
+  if (isFanOut(body)) return runMap(run, step, body, raw)
+  if (!isRunBody(body)) return undefined
+  return body.policy === NO_POLICY ? step.perform(body) : performGuarded(run, step, body)
+}
+
+/** What a step is about to commit. */
+interface Commit {
+  readonly update: State
+  readonly state: State
+  readonly edge: Edge | undefined
+  /** What an error transition answers. */
+  readonly error?: Error
+}
+
+/**
+ * The point of commit: everything is checked and the transition chosen, and nothing of it is in memory yet. Whatever has
+ * to be saved before the memory is replaced is awaited here.
+ */
+function commit(run: LiveRun, node: PlanNode, made: Commit): Settled {
+  const { app } = run
+  const { standing, journal } = app
+  const { state, edge } = made
+  const sequenceId = standing.sequenceId + 1
+  const next = new AppSnapshot(app, { state, position: node.name, next: edge?.to.name, sequenceId })
+  const saved = journal?.step(committing(run, node, next))
+  // What is saved is in memory too, also where the code was given up meanwhile (C4).
+  if (saved !== undefined)
+    return saved.then(() => (run.running ? replace(run, node, next, made) : place(run, node, next)))
+  return replace(run, node, next, made)
+}
+
+function place(run: LiveRun, node: PlanNode, standing: Standing): undefined {
+  const { app } = run
+  app.standing = standing
+  run.taken = app.onces = app.held = undefined
+  app.visits[node.index] = (app.visits[node.index] ?? 0) + 1
+}
+
+/** The memory is replaced, and whoever listens is told. */
+function replace(run: LiveRun, node: PlanNode, next: Standing, made: Commit): Settled {
+  place(run, node, next)
+  run.app.self.send(new Carrier('teasel.step', next))
+  if (run.told === undefined) return announceCommit(run, node, made)
+  const { error } = made
+  const state = publicState(next.state)
+  const fatal = afterStep(run, error === undefined ? { status: 'done', state } : { status: 'failed', error })
+  const go = (found: Fatal | undefined): Settled =>
+    found === undefined ? announceCommit(run, node, made) : refused(run, node, found.error)
+  return fatal instanceof Promise ? ifStill(run, fatal, go) : go(fatal) // C4
+}
+
+/** An after-interceptor with `onFault: 'fail'` threw: what was committed stays, and the run fails. */
+function refused(run: LiveRun, node: PlanNode, error: unknown): Error {
+  endStep(run, node, 'failed', error, run.app.standing.sequenceId)
+  return wrap(run, node, error)
+}
+
+function announceCommit(run: LiveRun, node: PlanNode, { update, edge, error }: Commit): Settled {
+  const { app, order } = run
+  const { sequenceId } = app.standing
+  if (edge !== undefined && app.hears('transition')) {
+    const fields = { to: edge.to.name, condition: edge.name, onError: error !== undefined } as const
+    announce(app, { type: 'transition', source: node.name, ...fields }, sequenceId)
+  }
+  if (error !== undefined) endStep(run, node, 'failed', error, sequenceId)
+  else if (app.hears('step.end')) {
+    const { attempt = attemptNumber(run), startedAt = app.hub.passed() } = run.attempt ?? {}
+    const durationMs = msSince(app.hub.clock, startedAt)
+    const recovered = run.attempts?.recovering === sequenceId
+    const held = { update: isolateState(update), state: publicState(app.standing.state) }
+    const fields = { status: 'done', ...held, attempt, recovered, durationMs } as const
+    announce(app, { type: 'step.end', source: node.name, ...fields }, sequenceId)
+  }
+  run.attempt = undefined
+  run.attempts?.committed()
+  const paced = error === undefined && order.pace !== undefined ? pace(app, node, order.pace, update) : undefined
+  const room = paced ?? order.room?.()
+  return room === undefined ? undefined : untilRoom(run, room)
+}
+
+function pace(app: LiveApp, node: PlanNode, ask: NonNullable<RunOrder['pace']>, update: State): ReturnType<typeof ask> {
+  const { state, sequenceId } = app.standing
+  return ask({ action: node.name, update: isolateState(update), state: publicState(state), sequenceId }, app)
+}
+
+const NO_UPDATE: State = Object.freeze({})
+
+/** An action failed: an error transition goes on from the state before it, else the run fails. */
+function recover(run: LiveRun, node: PlanNode, thrown: unknown): Settled {
+  const error = wrap(run, node, thrown)
+  const { app } = run
+  const { state } = app.standing
+  try {
+    // A store that is away takes no error transition either.
+    const edges = run.cancellation !== undefined || PersistenceError.is(thrown) ? [] : node.errorEdges
+    const edge = edges.length === 0 ? undefined : chooseEdge(node, edges, state, thrownBy(thrown))
+    if (edge !== undefined) return commit(run, node, { update: NO_UPDATE, state, edge, error })
+  } catch (second) {
+    app.hub.logger.error(`An error transition of "${node.name}" failed as well.`, second)
+  }
+  endStep(run, node, 'failed', error)
+  return wait(afterStep(run, { status: 'failed', error }), error)
+}
+
+/** A cancelled step: nothing of it is kept. */
+function lose(run: LiveRun, node: PlanNode, error: unknown): Settled {
+  if (run.attempt !== undefined) endStep(run, node, 'cancelled', error) // else no attempt was under way
+  return wait(afterStep(run, { status: 'cancelled', reason: run.cancellation?.reason }), undefined)
+}
+
+/** The value, once what must be waited for has ended. */
+function wait<T>(first: unknown, value: T): T | Promise<T> {
+  return isThenable(first) ? Promise.resolve(first).then(() => value) : value
+}
+
+function tell(run: LiveRun, { node, sequenceId }: Step, inputs: Inputs): InterceptedStep {
+  const { standing, appId, path } = run.app
+  run.told = { appId, path, state: publicState(standing.state), action: node.name, sequenceId, inputs }
+  return run.told
+}
+
+function afterStep(run: LiveRun, outcome: Outcome): ReturnType<Asking['after']> {
+  const { told } = run
+  run.told = undefined
+  return told && new Asking(run).after('Step', told, outcome)
+}
