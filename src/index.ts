@@ -132,7 +132,7 @@ export type {
   BranchQueued,
   BranchSettled,
   BranchStart,
-  MapEnd,
+  MapResult,
   MapStart,
   ReduceEvent,
 } from './lifecycle/map-events.js'
@@ -169,8 +169,8 @@ export type {
 } from './parallel/watch.js'
 export { SnapshotError } from './persistence/errors.js'
 export type { MigratedRecord } from './persistence/scope.js'
-export type { Leak } from './runtime/run/request.js'
 export type { PendingMessage } from './runtime/message/pending.js'
+export type { Leak } from './runtime/run/request.js'
 export type { State } from './state/freeze.js'
 export type { NotDeclaredInWrites } from './state/keys.js'
 export type { FilledKeys, StateIn, StateOut, StateSpec } from './state/spec.js'

@@ -1,12 +1,12 @@
 import type { PlanNode } from '../graph/plan.js'
 import { createDeferred, type Deferred } from '../internal/deferred.js'
 import { macrotask } from '../internal/platform.js'
-import { runRoot, throughParent } from '../runtime/sub-app.js'
-import { type CommittedStep, type Leak, NO_LEAKS, type RunEnd, type RunOrder } from '../runtime/run/request.js'
 import type { PendingMessage } from '../runtime/message/pending.js'
-import { cancelFromOutside } from '../runtime/message/place.js'
+import { cancelApp } from '../runtime/message/target.js'
+import { pendingIn, waitStateOf } from '../runtime/message/wait-state.js'
+import { type CommittedStep, type Leak, NO_LEAKS, type RunRequest, type RunResult } from '../runtime/run/request.js'
+import { runApplication, throughParent } from '../runtime/sub-app.js'
 import type { LiveApp } from '../runtime/tree.js'
-import { pendingIn, waitsOf } from '../runtime/message/wait-state.js'
 import { publicState, type State } from '../state/freeze.js'
 
 // Owns: one run of an application from start to end, and its current caller: `run` or a variant of it.
@@ -22,7 +22,7 @@ export type WhenWaiting = 'stay' | 'return'
 
 /** The result of joining: the end of the run, or that it waits. */
 export type Joined =
-  | RunEnd
+  | RunResult
   | {
       readonly status: 'waiting'
       readonly pending: readonly PendingMessage[]
@@ -34,23 +34,23 @@ export type Joined =
     }
 
 /** The pace of a run, set by its current caller. */
-export type Pacer = Pick<RunOrder, 'pace' | 'room' | 'deep'>
+export type Pacer = Pick<RunRequest, 'pace' | 'room' | 'deep'>
 
 export class ActiveRun {
-  readonly order: RunOrder
-  readonly ended: Promise<RunEnd>
+  readonly request: RunRequest
+  readonly ended: Promise<RunResult>
   /** The last committed step, where the run may be left without a caller. */
   last: CommittedStep | undefined
   joined = false
   readonly #app: LiveApp
-  readonly #end: Deferred<RunEnd> = createDeferred()
+  readonly #end: Deferred<RunResult> = createDeferred()
   #begun = false
   #pacer: Pacer = {}
 
   /** @param pacer pace of the run; where it may be left without a caller, that of its current caller */
-  constructor(app: LiveApp, order: RunOrder, pacer: Pacer, whenWaiting: WhenWaiting) {
+  constructor(app: LiveApp, request: RunRequest, pacer: Pacer, whenWaiting: WhenWaiting) {
     this.#app = app
-    this.order = { ...order, ...(whenWaiting === 'stay' ? pacer : this.#changing()) }
+    this.request = { ...request, ...(whenWaiting === 'stay' ? pacer : this.#changing()) }
     this.#pacer = pacer
     this.ended = this.#end.promise
   }
@@ -59,8 +59,8 @@ export class ActiveRun {
   #begin(): void {
     const app = this.#app
     this.#begun = true
-    if (app.parent === undefined) app.hub.beginRun()
-    this.#end.resolve(runRoot(app, this.order))
+    if (app.parent === undefined) app.system.beginRun()
+    this.#end.resolve(runApplication(app, this.request))
   }
 
   #changing(): Pacer {
@@ -76,10 +76,10 @@ export class ActiveRun {
     }
   }
 
-  /** Waits until the run ends or, with `'return'`, until everything left waits for a person (G1). */
+  /** WaitState until the run ends or, with `'return'`, until everything left waits for a person (G1). */
   async join(pacer: Pacer, whenWaiting: WhenWaiting, signal: AbortSignal | undefined): Promise<Joined> {
     const app = this.#app
-    const onAbort = (): void => void cancelFromOutside(app, signal?.reason, 'signal', 'signal')
+    const onAbort = (): void => void cancelApp(app, signal?.reason, 'signal', 'signal')
     this.joined = true
     this.#pacer = pacer
     if (!this.#begun) this.#begin()
@@ -87,13 +87,13 @@ export class ActiveRun {
     if (signal?.aborted === true) onAbort() // aborted by the first step, before its first await
     const watch = app.parent === undefined ? app.journal?.scope.settings.watch : undefined
     watch?.hold(whenWaiting === 'stay')
-    if (app.parent === undefined) app.hub.attendance.hold(true)
+    if (app.parent === undefined) app.system.attendance.hold(true)
     try {
       return await throughParent(app, () => (whenWaiting === 'stay' ? this.ended : this.#endedOrWaiting()))
     } finally {
       this.joined = false
       watch?.hold(false)
-      if (app.parent === undefined) app.hub.attendance.hold(false)
+      if (app.parent === undefined) app.system.attendance.hold(false)
       this.#pacer = {}
       signal?.removeEventListener('abort', onAbort)
     }
@@ -102,7 +102,7 @@ export class ActiveRun {
   async #endedOrWaiting(): Promise<Joined> {
     const { run } = this.#app
     if (run === undefined) return this.ended
-    const waits = waitsOf(run)
+    const waits = waitStateOf(run)
     let changes = 0
     const waiting = new Promise<Joined>((resolve) => {
       const look = (): void => {
@@ -123,8 +123,8 @@ export class ActiveRun {
   }
 
   #waiting(): Joined {
-    const { sequenceId, next, position = '' } = this.#app.standing
-    const state = publicState(this.#app.standing.state)
+    const { sequenceId, next, position = '' } = this.#app.checkpoint
+    const state = publicState(this.#app.checkpoint.state)
     const pending = Object.freeze([...pendingIn(this.#app)])
     return {
       status: 'waiting',
@@ -138,8 +138,8 @@ export class ActiveRun {
   }
 
   /** The first of the given options that differs from those of the run. */
-  differs(given: RunOrder, names: readonly string[]): string | undefined {
-    const { inputs, haltAfter, haltBefore, maxSteps } = this.order
+  differs(given: RunRequest, names: readonly string[]): string | undefined {
+    const { inputs, haltAfter, haltBefore, maxSteps } = this.request
     const same: Readonly<Record<string, boolean>> = {
       inputs: Object.keys(given.inputs).every((name) => Object.is(given.inputs[name], inputs[name])),
       haltAfter: sameNodes(given.haltAfter, haltAfter),

@@ -5,9 +5,9 @@ import { planOf } from '../graph/plan-of.js'
 import { describeValue } from '../internal/guards.js'
 import type { Given } from '../internal/type-tools.js'
 import type { AnyEvent } from '../lifecycle/events.js'
-import { forXState } from '../runtime/actor/xstate-version.js'
-import { createLoneLogic } from '../runtime/actor/embedded-logic.js'
+import { createEmbeddedLogic } from '../runtime/actor/embedded-logic.js'
 import type { RunOutput, RunSnapshot } from '../runtime/actor/snapshot.js'
+import { forXState } from '../runtime/actor/xstate-version.js'
 import type { RunnableGraph } from './runnable.js'
 
 /** Input of an actor of a runnable graph. */
@@ -90,7 +90,7 @@ export function actorLogic<Needs, State, Inputs, Chunk, At extends string>(
   let logic = logics.get(runnable)
   if (logic === undefined) {
     const { plan, bound } = planOf(runnable)
-    logic = forXState(createLoneLogic(plan, bound))
+    logic = forXState(createEmbeddedLogic(plan, bound))
     logics.set(runnable, logic)
   }
   return logic as RunLogic<Needs, State, Inputs, Chunk, At>

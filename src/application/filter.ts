@@ -32,7 +32,7 @@ export type Tap = (listener: Listener) => Subscription
  */
 export function tapOf(app: LiveApp, method: string, filter: LooseFilter): Tap {
   const { include, depth } = filter
-  const { listeners } = app.hub
+  const { listeners } = app.system
   checkFilter(method, filter, app.plan.graph.nodes.keys())
   const wants = wanted(app, filter)
   const types = include === undefined ? (['*'] as const) : [...new Set(include as readonly ObservableType[])]

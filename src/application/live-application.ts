@@ -8,17 +8,23 @@ import { describeValue, isPlainObject } from '../internal/guards.js'
 import { assertFunction, checkOptions } from '../internal/options.js'
 import type { AnyEvent, Subscription } from '../lifecycle/events.js'
 import { checkCount, createLimit, type Limit, semaphoreOf } from '../parallel/limit.js'
-import { type AnyActorRef, isActive, makeActor, stopActor } from '../runtime/actor/create-actor.js'
 import { appLogicOf } from '../runtime/actor/app-actor.js'
-import { belongs, leaveParent } from '../runtime/sub-app.js'
+import { type AnyActorRef, isActive, makeActor, stopActor } from '../runtime/actor/create-actor.js'
+import { initialCheckpoint } from '../runtime/checkpoint.js'
 import { cancelAt } from '../runtime/message/commands.js'
-import type { HubSettings } from '../runtime/system.js'
-import { storedInTime } from '../runtime/minded-store.js'
-import { type CommittedStep, createOrder, pacedBelow, type RunEnd, type RunOrder } from '../runtime/run/request.js'
-import { cancelFromOutside } from '../runtime/message/place.js'
-import { outputOf } from '../runtime/run/result.js'
-import { initialStanding } from '../runtime/checkpoint.js'
 import { storeAndSend } from '../runtime/message/stored-messages.js'
+import { cancelApp } from '../runtime/message/target.js'
+import { flushInTime } from '../runtime/minded-store.js'
+import {
+  type CommittedStep,
+  createRequest,
+  pacedBelow,
+  type RunRequest,
+  type RunResult,
+} from '../runtime/run/request.js'
+import { outputOf } from '../runtime/run/result.js'
+import { belongs, leaveParent } from '../runtime/sub-app.js'
+import type { SystemSettings } from '../runtime/system.js'
 import type { LiveApp } from '../runtime/tree.js'
 import { enterState } from '../state/contract.js'
 import { publicState } from '../state/freeze.js'
@@ -32,7 +38,7 @@ import { iterateRun, type Prepared, streamRun } from './readers.js'
 import { compiledGraphOf } from './runnable.js'
 
 /** Options of an application, without their types. */
-export interface LooseOptions extends HubSettings, LoosePersist {
+export interface LooseOptions extends SystemSettings, LoosePersist {
   readonly entrypoint: string
   readonly state: unknown
   readonly appId?: string | undefined
@@ -89,19 +95,19 @@ export class LiveApplication implements AsyncDisposable {
     const more = given && ((entrypoint: PlanNode) => unwrittenReads(core, entrypoint, given))
     const { plan, warnings } = checkPlan(core, options.entrypoint, undefined, more)
     const first = enterState('The initial state', core.rules, options.state)
-    const standing = initialStanding(plan, first)
+    const checkpoint = initialCheckpoint(plan, first)
     const { concurrency } = options
     const limit = typeof concurrency === 'number' ? createLimit(checkCount('concurrency', concurrency)) : concurrency
     const semaphore = limit === undefined ? undefined : semaphoreOf(limit)
-    this.#app = makeApp(options, plan, standing, semaphore, resumed)
-    for (const { message } of warnings) this.#app.hub.logger.warn(`The graph: ${message}`)
+    this.#app = makeApp(options, plan, checkpoint, semaphore, resumed)
+    for (const { message } of warnings) this.#app.system.logger.warn(`The graph: ${message}`)
     const { inspect } = options
     const parent = this.#app.parent?.app.self
     const setup = {
       id: options.key ?? 'app',
       input: { owned: this.#app },
       ...(parent && { parent }),
-      ...(inspect === undefined ? {} : { inspect: guarded(inspect, this.#app.hub) }),
+      ...(inspect === undefined ? {} : { inspect: guarded(inspect, this.#app.system) }),
     }
     this.actor = makeActor(appLogicOf(plan), setup)
     this.actor.start()
@@ -111,16 +117,16 @@ export class LiveApplication implements AsyncDisposable {
     return this.#app.appId
   }
   get state(): object {
-    return publicState(this.#app.standing.state)
+    return publicState(this.#app.checkpoint.state)
   }
   get position(): string | undefined {
-    return this.#app.standing.position
+    return this.#app.checkpoint.position
   }
   get next(): string | undefined {
-    return this.#app.standing.next
+    return this.#app.checkpoint.next
   }
   get sequenceId(): number {
-    return this.#app.standing.sequenceId
+    return this.#app.checkpoint.sequenceId
   }
 
   async step(options: LooseRun = {}): Promise<object | undefined> {
@@ -181,7 +187,7 @@ export class LiveApplication implements AsyncDisposable {
   async cancel(options: { readonly path?: string | Path; readonly reason?: unknown } = {}): Promise<CancelAnswer> {
     checkOptions('cancel', options, 'path reason')
     const answer = await cancelAt(this.#app, options.path, options.reason, () => this.#over())
-    await storedInTime(this.#app)
+    await flushInTime(this.#app)
     return answer
   }
 
@@ -194,9 +200,9 @@ export class LiveApplication implements AsyncDisposable {
 
   async shutdown(reason?: unknown): Promise<void> {
     const ended = this.#over()
-    cancelFromOutside(this.#app, reason, 'shutdown', 'app')
+    cancelApp(this.#app, reason, 'shutdown', 'app')
     await ended
-    await storedInTime(this.#app)
+    await flushInTime(this.#app)
   }
 
   save(): Promise<void> {
@@ -209,7 +215,7 @@ export class LiveApplication implements AsyncDisposable {
   }
 
   async #leave(): Promise<void> {
-    cancelFromOutside(this.#app, undefined, 'app', 'reader')
+    cancelApp(this.#app, undefined, 'app', 'reader')
     await this.#over()
   }
 
@@ -223,15 +229,15 @@ export class LiveApplication implements AsyncDisposable {
   /** Prepares a run for a reader: options are validated now, the run starts with the reader. */
   #prepare(method: string, options: LooseRun, pacer: Pacer, more: string): Prepared {
     checkOptions(method, options, `${RUN_OPTIONS} ${more}`)
-    const order = this.#order(options)
+    const request = this.#request(options)
     return {
-      begin: () => this.#join(order, options, pacer),
+      begin: () => this.#join(request, options, pacer),
       cancel: () => this.#leave(),
-      lost: (error) => this.#app.hub.logger.error('A run failed after its reader had left.', error),
+      lost: (error) => this.#app.system.logger.error('A run failed after its reader had left.', error),
     }
   }
 
-  #order(options: LooseRun, haltAfter?: RunOrder['haltAfter']): RunOrder {
+  #request(options: LooseRun, haltAfter?: RunRequest['haltAfter']): RunRequest {
     const { inputs = NO_INPUTS, haltBefore, maxSteps, signal, whenWaiting = 'stay' } = options
     const { graph } = this.#app.plan
     if (!graph.accepts.open) refuseUnknownInputs('The application', inputs, graph.accepts.names)
@@ -239,22 +245,22 @@ export class LiveApplication implements AsyncDisposable {
       throw new TypeError(`signal is ${describeValue(signal)}. It takes an AbortSignal: controller.signal.`)
     if (whenWaiting !== 'stay' && whenWaiting !== 'return')
       throw new TypeError(`whenWaiting is ${describeValue(whenWaiting)}. It takes 'stay' or 'return'.`)
-    return createOrder(Object.freeze({ ...inputs }), {
+    return createRequest(Object.freeze({ ...inputs }), {
       haltBefore: resolveHalts(graph, haltBefore, 'haltBefore'),
       haltAfter: haltAfter ?? resolveHalts(graph, options.haltAfter, 'haltAfter'),
       ...(maxSteps === undefined ? {} : { maxSteps: checkCount('maxSteps', maxSteps) }),
     })
   }
 
-  #outcome(options: LooseRun, pacer?: Pacer, haltAfter?: RunOrder['haltAfter']): Promise<object> {
+  #outcome(options: LooseRun, pacer?: Pacer, haltAfter?: RunRequest['haltAfter']): Promise<object> {
     checkOptions('A run', options, RUN_OPTIONS)
-    return this.#join(this.#order(options, haltAfter), options, pacer, haltAfter && ['haltAfter'])
+    return this.#join(this.#request(options, haltAfter), options, pacer, haltAfter && ['haltAfter'])
   }
 
   /** Starts a run, or joins the suspended one. Throws synchronously when it cannot. */
-  #join(order: RunOrder, options: LooseRun, own: Pacer = {}, more: readonly string[] = []): Promise<object> {
+  #join(request: RunRequest, options: LooseRun, own: Pacer = {}, more: readonly string[] = []): Promise<object> {
     const { signal, whenWaiting = 'stay' } = options
-    const pacer = pacedBelow(this.#app.parent?.app.run?.order, own)
+    const pacer = pacedBelow(this.#app.parent?.app.run?.request, own)
     if (this.#disposed) throw new BusyError('The application is disposed. Make a new one.')
     if (!belongs(this.#app))
       throw new BusyError('The application ended with the step that made it. Await its runs in that step.')
@@ -265,13 +271,13 @@ export class LiveApplication implements AsyncDisposable {
       )
     }
     signal?.throwIfAborted()
-    const differs = this.#current?.differs(order, [...Object.keys(options), ...more])
+    const differs = this.#current?.differs(request, [...Object.keys(options), ...more])
     if (differs !== undefined) {
       throw new BusyError(
         `A waiting run was started with different ${differs}. Omit ${differs}, or cancel that run first.`,
       )
     }
-    const run = this.#current ?? new ActiveRun(this.#app, order, pacer, whenWaiting)
+    const run = this.#current ?? new ActiveRun(this.#app, request, pacer, whenWaiting)
     this.#current = run // set before it starts: its synchronous part may request another run (A1)
     this.#last = run
     this.#joined = undefined
@@ -287,7 +293,7 @@ export class LiveApplication implements AsyncDisposable {
   }
 }
 
-function conclude(end: RunEnd): object {
+function conclude(end: RunResult): object {
   if (end.status === 'failed') throw end.error
   if (end.status === 'cancelled' && end.cancellation.cause === 'signal') throw end.cancellation.reason // A2
   return outputOf(end)

@@ -9,11 +9,11 @@ import type { Journal } from '../persistence/journal.js'
 import { fitRecord } from '../persistence/migrate.js'
 import type { StoredRecord } from '../persistence/replay.js'
 import { Application } from '../runtime/application.js'
+import type { Checkpoint } from '../runtime/checkpoint.js'
+import { restore, saveCheckpoint, visitsOf } from '../runtime/durability.js'
+import { failOnStoreLoss } from '../runtime/minded-store.js'
 import { childApp } from '../runtime/sub-app.js'
-import { Hub, type HubSettings } from '../runtime/system.js'
-import { restore, saveWhereItStands, visitsOf } from '../runtime/durability.js'
-import { mindStore } from '../runtime/minded-store.js'
-import type { Standing } from '../runtime/checkpoint.js'
+import { AppSystem, type SystemSettings } from '../runtime/system.js'
 import type { LiveApp } from '../runtime/tree.js'
 import type { Tracker } from '../tracking/tracker.js'
 import { journalFor, type LoosePersist, PERSIST_OPTIONS } from './persisting.js'
@@ -28,7 +28,7 @@ export interface Resumed {
 }
 
 /** Options for making an application. */
-export interface Making extends HubSettings, LoosePersist {
+export interface Making extends SystemSettings, LoosePersist {
   readonly appId?: string | undefined
   readonly tracker?: Tracker | undefined
   readonly parent?: ActionContext | undefined
@@ -39,21 +39,21 @@ export interface Making extends HubSettings, LoosePersist {
 export function makeApp(
   options: Making,
   plan: Plan,
-  standing: Standing,
+  checkpoint: Checkpoint,
   semaphore: Semaphore | undefined,
   resumed: Resumed | undefined,
 ): LiveApp {
   const { parent, key } = options
   if (parent !== undefined) {
     refuseOfRoot(options)
-    return childApp(parent, key, { plan, standing, semaphore, appId: options.appId })
+    return childApp(parent, key, { plan, checkpoint, semaphore, appId: options.appId })
   }
   const appId = options.appId ?? (options.persister && createId())
-  const hub = new Hub(options)
-  const journal = resumed?.journal ?? journalFor(options, appId ?? '', hub.clock)
-  hub.books = journal?.scope
-  const app = new Application({ plan, standing, semaphore, appId, journal, tracker: options.tracker }, hub)
-  if (journal !== undefined) mindStore(app, journal.scope)
+  const system = new AppSystem(options)
+  const journal = resumed?.journal ?? journalFor(options, appId ?? '', system.clock)
+  system.books = journal?.scope
+  const app = new Application({ plan, checkpoint, semaphore, appId, journal, tracker: options.tracker }, system)
+  if (journal !== undefined) failOnStoreLoss(app, journal.scope)
   if (journal !== undefined && resumed?.stored !== undefined) {
     journal.opened = true
     restore(app, fitRecord(resumed.stored, plan, journal.scope.settings))
@@ -78,14 +78,14 @@ function refuseOfRoot(options: Making): void {
 export async function saveNow(app: LiveApp, idle: boolean): Promise<void> {
   const { journal } = app
   if (journal === undefined) throw new TypeError('save needs a persister. Pass one to createApplication.')
-  await saveWhereItStands(app, journal, idle)
+  await saveCheckpoint(app, journal, idle)
 }
 
 /** Moves a stored application to another action, in a new epoch. */
 export async function beginElsewhere(app: LiveApp, action: string): Promise<void> {
   const { journal } = app
-  const { state, position, sequenceId } = app.standing
-  app.standing = { state, position, next: action, sequenceId }
+  const { state, position, sequenceId } = app.checkpoint
+  app.checkpoint = { state, position, next: action, sequenceId }
   const at = { position, next: action, sequenceId, visits: visitsOf(app), epoch: (journal?.epoch ?? 0) + 1 }
   await journal?.place('rewind', state, at)
 }
@@ -109,7 +109,7 @@ export type Inspect = ((event: never) => void) | { readonly next?: (event: never
  * Wraps an inspector: an error that it throws goes to the logger and does not reach the run.
  * @throws {TypeError} for a value that XState does not accept
  */
-export function guarded(inspect: Inspect, { logger }: Hub): (event: never) => void {
+export function guarded(inspect: Inspect, { logger }: AppSystem): (event: never) => void {
   const next = typeof inspect === 'function' ? inspect : inspect?.next?.bind(inspect)
   if (typeof next !== 'function')
     throw new TypeError(`inspect is ${describeValue(inspect)}. It takes a function, or an observer with next.`)

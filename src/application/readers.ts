@@ -1,7 +1,7 @@
 import { AsyncQueue } from '../internal/async-queue.js'
 import { createDeferred, type Deferred } from '../internal/deferred.js'
 import type { AnyEvent } from '../lifecycle/events.js'
-import type { CommittedStep, StepPlace } from '../runtime/run/request.js'
+import type { CommittedStep, StepOrigin } from '../runtime/run/request.js'
 import type { Pacer } from './active-run.js'
 import { naming } from './caller.js'
 import type { Tap } from './filter.js'
@@ -104,7 +104,7 @@ export function iterateRun(prepare: Prepare, depth: number, root: number): Reade
   const release = (most: number): void => {
     for (; first < most && waiting.length > 0; first++) waiting.shift()?.resolve()
   }
-  const pace = (step: CommittedStep, { path }: StepPlace): Promise<void> | undefined => {
+  const pace = (step: CommittedStep, { path }: StepOrigin): Promise<void> | undefined => {
     if (left || path.length - root > depth) return undefined
     const value = path.length === root ? step : below(step, path, root)
     const go = createDeferred<void>()
@@ -127,6 +127,6 @@ export function iterateRun(prepare: Prepare, depth: number, root: number): Reade
 }
 
 /** Converts a step of an application below: `action` becomes the action of the iterated application. */
-function below(step: CommittedStep, path: StepPlace['path'], root: number): CommittedStep {
+function below(step: CommittedStep, path: StepOrigin['path'], root: number): CommittedStep {
   return { ...step, action: path[root]?.map ?? step.action, source: step.action, path }
 }

@@ -7,7 +7,7 @@ import type {
   BranchQueued,
   BranchSettled,
   BranchStart,
-  MapEnd,
+  MapResult,
   MapStart,
   ReduceEvent,
 } from './map-events.js'
@@ -187,7 +187,7 @@ type PlainEvent<S, At extends string> =
   | RetryEvent<At>
   | Transition<At>
   | MapStart<At>
-  | MapEnd<At>
+  | MapResult<At>
   | BranchQueued<At>
   | BranchStart<At>
   | BranchSettled<At>

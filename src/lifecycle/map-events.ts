@@ -10,7 +10,7 @@ export interface MapStart<At extends string = string> extends ActionFacts<At> {
   readonly policy: string
 }
 /** Every branch of a map has ended. Its results are not reduced yet. */
-export interface MapEnd<At extends string = string> extends ActionFacts<At> {
+export interface MapResult<At extends string = string> extends ActionFacts<At> {
   readonly type: 'map.end'
   /** Number of done branches. */
   readonly done: number

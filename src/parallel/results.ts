@@ -69,7 +69,7 @@ export type SettledBranch<State, Key extends string = string> =
 export type AnyResult = SettledBranch<AnyState>
 
 /** The end of a branch. */
-export type Ending =
+export type BranchResult =
   | { readonly status: 'done'; readonly state: AnyState; readonly recovered: boolean }
   | { readonly status: 'failed'; readonly error: Error }
   | { readonly status: 'cancelled'; readonly reason: unknown; readonly by: string }
@@ -99,7 +99,7 @@ class Result {
   readonly attempts: number
   readonly startedAt: number | undefined
   readonly endedAt: number
-  readonly status: Ending['status']
+  readonly status: BranchResult['status']
   readonly state: AnyState
   declare readonly recovered?: boolean
   declare readonly error?: Error
@@ -107,7 +107,7 @@ class Result {
   declare readonly by?: string
   readonly #ids: BranchIds
 
-  constructor(record: BranchRecord, endedAt: number, ending: Ending) {
+  constructor(record: BranchRecord, endedAt: number, ending: BranchResult) {
     this.key = record.key
     this.index = record.index
     this.inputs = record.inputs
@@ -137,7 +137,7 @@ class Result {
 
   /** Returns a copy with another state. */
   static over(result: Result, state: AnyState): Result {
-    const ending = { ...result, state } as unknown as Ending
+    const ending = { ...result, state } as unknown as BranchResult
     return new Result({ ...result, state, ids: result.#ids }, result.endedAt, ending)
   }
 }
@@ -150,6 +150,6 @@ export function ownResult(result: AnyResult): AnyResult {
 }
 
 /** Makes the result of a settled branch. */
-export function createResult(record: BranchRecord, endedAt: number, ending: Ending): AnyResult {
+export function createResult(record: BranchRecord, endedAt: number, ending: BranchResult): AnyResult {
   return Object.freeze(new Result(record, endedAt, ending)) as unknown as AnyResult
 }

@@ -1,5 +1,5 @@
 import type { Feed } from '../parallel/restored-feed.js'
-import type { Ending } from '../parallel/results.js'
+import type { BranchResult } from '../parallel/results.js'
 import type { SettlePolicy } from '../parallel/settle.js'
 import type { BranchTask } from '../parallel/task.js'
 import type { State } from '../state/freeze.js'
@@ -22,7 +22,7 @@ export interface KeptMap {
   /** Goes on: the feed has more. */
   readonly wake: () => void
   /** A stored outcome: the branch has settled. */
-  readonly settle: (task: BranchTask, stored: StoredRecord, ending: Ending) => void
+  readonly settle: (task: BranchTask, stored: StoredRecord, ending: BranchResult) => void
   /** `watch` had said that there are enough. */
   readonly enough: () => void
   /** It is certain which branches have settled before: called before the first task is handed out. */

@@ -1,4 +1,4 @@
-import type { Ending } from '../parallel/results.js'
+import type { BranchResult } from '../parallel/results.js'
 import type { SettlePolicy } from '../parallel/settle.js'
 import type { BranchTask } from '../parallel/task.js'
 import type { State } from '../state/freeze.js'
@@ -25,7 +25,7 @@ export const lifeBefore = (stored: StoredRecord | undefined): Life =>
   stored?.startedAt === undefined ? { startedAt: undefined, attempts: 0 } : stored
 
 /** How a branch had settled, or nothing where it goes on. A failure counts where it is data for the map. */
-export function endingOf(stored: StoredRecord, policy: SettlePolicy, voided: number): Ending | undefined {
+export function endingOf(stored: StoredRecord, policy: SettlePolicy, voided: number): BranchResult | undefined {
   const { cancelled, failed, failedAt, end, state, recovered } = stored
   if (cancelled?.final === true) return { status: 'cancelled', reason: cancelled.reason, by: cancelled.by }
   if (end !== undefined) return { status: 'done', state, recovered }

@@ -7,12 +7,12 @@ import type { EventType } from '../lifecycle/events.js'
 import type { Semaphore } from '../parallel/limit.js'
 import type { Journal } from '../persistence/journal.js'
 import type { AnyActorRef } from './actor/create-actor.js'
-import type { Hub } from './system.js'
+import type { Checkpoint } from './checkpoint.js'
 import { branchId, pathAt } from './map/branch-identity.js'
 import { Mailbox } from './message/mailbox.js'
-import type { RunEnd, RunOrder } from './run/request.js'
+import type { RunRequest, RunResult } from './run/request.js'
 import { Run } from './run/run.js'
-import type { Standing } from './checkpoint.js'
+import type { AppSystem } from './system.js'
 import type { AppSetup, ChildSetup, LiveApp, Parent } from './tree.js'
 
 // Owns: what an application is, whichever run goes on: its identity, its place in the tree, where it stands.
@@ -22,7 +22,7 @@ import type { AppSetup, ChildSetup, LiveApp, Parent } from './tree.js'
 
 export class Application implements LiveApp {
   readonly plan: Plan
-  readonly hub: Hub
+  readonly system: AppSystem
   readonly parent: Parent | undefined
   readonly bound: Inputs
   readonly inputs: Inputs
@@ -31,7 +31,7 @@ export class Application implements LiveApp {
   readonly watched: boolean
   readonly tracker: LiveApp['tracker']
   readonly visits: number[] = []
-  standing: Standing
+  checkpoint: Checkpoint
   onces: LiveApp['onces']
   held: LiveApp['held']
   run: Run | undefined
@@ -41,10 +41,10 @@ export class Application implements LiveApp {
   #path: Path | undefined
   #begun = false
 
-  constructor(setup: AppSetup, hub: Hub) {
+  constructor(setup: AppSetup, system: AppSystem) {
     this.plan = setup.plan
-    this.hub = hub
-    this.standing = setup.standing
+    this.system = system
+    this.checkpoint = setup.checkpoint
     this.parent = setup.parent
     this.bound = setup.bound ?? NO_INPUTS
     this.inputs = setup.inputs ?? NO_INPUTS
@@ -61,7 +61,7 @@ export class Application implements LiveApp {
   }
 
   child(setup: ChildSetup): LiveApp {
-    return new Application(setup, this.hub)
+    return new Application(setup, this.system)
   }
 
   get self(): AnyActorRef {
@@ -98,12 +98,12 @@ export class Application implements LiveApp {
   }
 
   where(node: PlanNode): Where {
-    return { action: node.name, sequenceId: this.standing.sequenceId + 1, path: printPath(this.path) }
+    return { action: node.name, sequenceId: this.checkpoint.sequenceId + 1, path: printPath(this.path) }
   }
 
   hears(type: EventType): boolean {
-    if (this.watched || this.tracker !== undefined || this.hub.hears(type)) return true
-    this.hub.skip()
+    if (this.watched || this.tracker !== undefined || this.system.hears(type)) return true
+    this.system.skip()
     return false
   }
 
@@ -113,8 +113,8 @@ export class Application implements LiveApp {
     this.parent?.map?.branchStarted(this.parent.key)
   }
 
-  open(order: RunOrder, ended: (end: RunEnd) => void): Run {
-    this.run = new Run(this, order, ended)
+  open(request: RunRequest, ended: (end: RunResult) => void): Run {
+    this.run = new Run(this, request, ended)
     return this.run
   }
 }

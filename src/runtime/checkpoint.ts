@@ -2,7 +2,7 @@ import type { Plan } from '../graph/plan.js'
 import type { State } from '../state/freeze.js'
 
 /** Where an application stands. Replaced as a whole by each commit. */
-export interface Standing {
+export interface Checkpoint {
   readonly state: State
   /** The last committed action. */
   readonly position: string | undefined
@@ -19,6 +19,6 @@ export function beginsWith({ graph }: Plan, { state }: { readonly state: State }
 }
 
 /** A first standing at the entrypoint of a plan. */
-export function initialStanding(plan: Plan, state: State): Standing {
+export function initialCheckpoint(plan: Plan, state: State): Checkpoint {
   return { state, position: undefined, next: plan.entrypoint.name, sequenceId: -1 }
 }

@@ -6,14 +6,14 @@ import type { Awaitable } from '../persistence/driver.js'
 import type { Journal } from '../persistence/journal.js'
 import type { StoredRecord } from '../persistence/replay.js'
 import type { State } from '../state/freeze.js'
-import { timeoutOf } from './cancel/cancellation.js'
 import { Carrier } from './actor/carrier.js'
-import { lifeOf, noteDown } from './noting.js'
-import { endsAt, type RunEnd } from './run/request.js'
-import { attemptsOf } from './step/retry.js'
-import { cancelledRun, endedRun, failedRun } from './run/result.js'
 import { AppSnapshot } from './actor/snapshot.js'
+import { timeoutOf } from './cancel/cancellation.js'
 import { deliverInbox } from './message/stored-messages.js'
+import { timingOf, writeNote } from './noting.js'
+import { endsAt, type RunResult } from './run/request.js'
+import { cancelledRun, endedRun, failedRun } from './run/result.js'
+import { attemptsOf } from './step/retry.js'
 import type { LiveApp, LiveRun } from './tree.js'
 
 // Owns: what the engine tells the journal of an application, and what it takes from it.
@@ -22,7 +22,7 @@ import type { LiveApp, LiveRun } from './tree.js'
 
 /** A step as it is about to be committed. */
 export function committing(
-  { app, order, attempts }: LiveRun,
+  { app, request, attempts }: LiveRun,
   node: PlanNode,
   {
     state,
@@ -38,8 +38,8 @@ export function committing(
     next,
     sequenceId,
     visits: () => ({ ...visitsOf(app), [node.name]: visit }),
-    end: endsAt(plan, order, node, next),
-    ...lifeOf(app),
+    end: endsAt(plan, request, node, next),
+    ...timingOf(app),
     recovered: attempts?.recovered === true,
     loose: !plan.graph.rules.freeze,
   }
@@ -58,21 +58,21 @@ export function visitsOf({ plan, visits }: LiveApp): Record<string, number> {
 export function restore(app: LiveApp, stored: StoredRecord): void {
   const { position, next, sequenceId } = stored
   const { transient } = app.journal?.scope.settings ?? { transient: new Set() }
-  const given = Object.entries(app.standing.state).filter(
+  const given = Object.entries(app.checkpoint.state).filter(
     ([key]) => transient.has(key) && !Object.hasOwn(stored.state, key),
   )
   const state = given.length === 0 ? stored.state : Object.freeze({ ...stored.state, ...Object.fromEntries(given) })
-  if (sequenceId !== app.standing.sequenceId) app.onces = app.held = undefined // of a step that is stored
-  app.standing = { state, position, next, sequenceId }
+  if (sequenceId !== app.checkpoint.sequenceId) app.onces = app.held = undefined // of a step that is stored
+  app.checkpoint = { state, position, next, sequenceId }
   for (const { name, index } of app.plan.graph.list) app.visits[index] = ownValue(stored.visits, name) ?? 0
 }
 
 /** Opens the journal of an application, and puts the application where it is stored. */
-async function standWhereStored(app: LiveApp, journal: Journal, inputs: Inputs): Promise<StoredRecord | undefined> {
-  const stored = await journal.open(app.plan, app.standing, inputs)
+async function restoreFromStore(app: LiveApp, journal: Journal, inputs: Inputs): Promise<StoredRecord | undefined> {
+  const stored = await journal.open(app.plan, app.checkpoint, inputs)
   if (stored?.based !== true) return stored
   restore(app, stored)
-  app.self.send(new Carrier('teasel.step', new AppSnapshot(app, app.standing)))
+  app.self.send(new Carrier('teasel.step', new AppSnapshot(app, app.checkpoint)))
   return stored
 }
 
@@ -80,24 +80,24 @@ async function standWhereStored(app: LiveApp, journal: Journal, inputs: Inputs):
  * Stores where an application stands. What its next step has begun stays stored.
  * @param idle whether nothing runs: then it may not be opened yet
  */
-export async function saveWhereItStands(app: LiveApp, journal: Journal, idle: boolean): Promise<void> {
-  if (idle) await standWhereStored(app, journal, app.inputs)
+export async function saveCheckpoint(app: LiveApp, journal: Journal, idle: boolean): Promise<void> {
+  if (idle) await restoreFromStore(app, journal, app.inputs)
   else await journal.opening?.catch(() => {})
-  if (journal.opened) await journal.save(app.standing) // else the run that opens it fails
+  if (journal.opened) await journal.save(app.checkpoint) // else the run that opens it fails
 }
 
 /**
  * The first thing that a run does: the journal is claimed, and the application stands where it is stored.
  * @returns how the run ends, where it does at once
  */
-export async function openJournal(run: LiveRun, journal: Journal): Promise<RunEnd | undefined> {
-  const { app, order } = run
+export async function openJournal(run: LiveRun, journal: Journal): Promise<RunResult | undefined> {
+  const { app, request } = run
   try {
-    const stored = await standWhereStored(app, journal, order.inputs)
+    const stored = await restoreFromStore(app, journal, request.inputs)
     if (stored?.based === true) {
       const at = app.plan.graph.nodes.get(stored.position ?? '')
       // One that an action made by hand, and that had halted there before the action was cut off.
-      if (stored.end === 'halted' && at !== undefined && order.haltAfter.has(at)) return endedRun(run, 'halted')
+      if (stored.end === 'halted' && at !== undefined && request.haltAfter.has(at)) return endedRun(run, 'halted')
     }
     if (journal.stored !== undefined) attemptsOf(run).resume(journal.stored)
     deliverInbox(app, journal)
@@ -109,18 +109,18 @@ export async function openJournal(run: LiveRun, journal: Journal): Promise<RunEn
 }
 
 /** Writes down how a run ended, as far as its last step does not say it. Resolves with the end, whatever happens. */
-export function keepEnd(run: LiveRun, end: RunEnd): Awaitable<RunEnd> {
-  const kept = noteDown(run.app, 'How a run ended', (journal) => tell(run, journal, end))
+export function recordEnd(run: LiveRun, end: RunResult): Awaitable<RunResult> {
+  const kept = writeNote(run.app, 'How a run ended', (journal) => tell(run, journal, end))
   return kept === undefined ? end : kept.then(() => end)
 }
 
-function tell({ app, attempts }: LiveRun, journal: Journal, end: RunEnd): Awaitable<void> {
+function tell({ app, attempts }: LiveRun, journal: Journal, end: RunResult): Awaitable<void> {
   if (!journal.opened || journal.scope.fault !== undefined) return undefined
   const { parent } = app
-  const life = lifeOf(app)
+  const life = timingOf(app)
   if (attempts?.branchRecovered === true && end.status === 'finished') {
     if (journal.scope.settings.policy === 'manual') return undefined
-    const { state, position, sequenceId } = app.standing
+    const { state, position, sequenceId } = app.checkpoint
     const facts = { position, sequenceId, next: undefined, end: 'finished', visits: visitsOf(app) } as const
     return journal.place('saved', state, { ...facts, ...life, recovered: true })
   }

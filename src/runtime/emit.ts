@@ -21,21 +21,21 @@ type Unfinished = { -readonly [K in keyof ActionFacts]: ActionFacts[K] }
  *
  * `action` is the root application's own action, whatever depth the event is from.
  */
-export function announce(app: EventSource, fields: EventFields, sequenceId = app.standing.sequenceId + 1): void {
-  const { hub } = app
+export function announce(app: EventSource, fields: EventFields, sequenceId = app.checkpoint.sequenceId + 1): void {
+  const { system } = app
   const event = fields as unknown as Unfinished // filled in place: the literal of whoever tells is the event
   if ('source' in fields) {
     event.action = app.path[0]?.map ?? fields.source
     event.sequenceId = sequenceId
   }
-  event.runId = hub.runId
-  event.incarnation = hub.books?.incarnation ?? 0
-  event.seq = hub.nextSeq()
-  event.time = hub.clock.now()
+  event.runId = system.runId
+  event.incarnation = system.books?.incarnation ?? 0
+  event.seq = system.nextSeq()
+  event.time = system.clock.now()
   event.appId = app.appId
   event.path = app.path
   const { tracker } = app
-  hub.dispatch(event as unknown as AnyEvent, tracker && (() => record(app, tracker, event as unknown as AnyEvent)))
+  system.dispatch(event as unknown as AnyEvent, tracker && (() => record(app, tracker, event as unknown as AnyEvent)))
   if (app.watched) tellWatchers(app, event as unknown as AnyEvent)
 }
 
@@ -65,6 +65,6 @@ function record(app: EventSource, tracker: Tracker, event: AnyEvent): void {
  * @param heard false where the run is over that it belongs to: the logger alone is told
  */
 export function reportFault(app: EventSource, where: string, error: unknown, heard = true): void {
-  app.hub.logger.error(`${where} threw.`, error)
+  app.system.logger.error(`${where} threw.`, error)
   if (heard && app.hears('fault')) announce(app, { type: 'fault', where, error })
 }

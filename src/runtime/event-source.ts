@@ -1,11 +1,11 @@
 import type { Path } from '../action/context.js'
 import type { AnyEvent, EventType } from '../lifecycle/events.js'
 import type { Tracker } from '../tracking/tracker.js'
-import type { Hub } from './system.js'
+import type { AppSystem } from './system.js'
 
 /** Where events come from: an application, or a branch that is not made, or runs elsewhere. */
 export interface EventSource {
-  readonly hub: Hub
+  readonly system: AppSystem
   readonly appId: string
   readonly path: Path
   /** Records what happens here. */
@@ -13,7 +13,7 @@ export interface EventSource {
   /** True when some map above looks at what happens here. */
   readonly watched: boolean
   /** Where it stands: events about an action carry the number of the next step. */
-  readonly standing: { readonly sequenceId: number }
+  readonly checkpoint: { readonly sequenceId: number }
   /** What hears of its events as well, level by level. */
   readonly parent: EventParent | undefined
   /** The run that its events belong to. */

@@ -1,24 +1,24 @@
 import type { Scope } from '../persistence/scope.js'
 import { Grace } from './cancel/grace.js'
-import { cancelFromOutside } from './message/place.js'
+import { cancelApp } from './message/target.js'
 import type { LiveApp } from './tree.js'
 
 /**
  * A tree writes to a store: when that is lost, at whatever depth, the run of the root fails with it, and all below is
  * cancelled so that it goes on when it is resumed. It is no failure of whoever wrote.
  */
-export function mindStore(app: LiveApp, scope: Scope): void {
-  const { hub } = app
+export function failOnStoreLoss(app: LiveApp, scope: Scope): void {
+  const { system } = app
   let root = app
   while (root.parent !== undefined) root = root.parent.app
-  if (hub.outage === undefined) {
-    hub.outage = scope.outage
-    hub.outage.lost = (error) => cancelFromOutside(root, error, 'store', 'store')
-  } else scope.outage = hub.outage
+  if (system.outage === undefined) {
+    system.outage = scope.outage
+    system.outage.lost = (error) => cancelApp(root, error, 'store', 'store')
+  } else scope.outage = system.outage
 }
 
 /** Resolves when nothing is being stored, or after the grace period: who cancels does not wait for a store that is away. */
-export async function storedInTime({ journal, hub: { clock, graceMs } }: LiveApp): Promise<void> {
+export async function flushInTime({ journal, system: { clock, graceMs } }: LiveApp): Promise<void> {
   if (journal === undefined) return
   await new Promise<void>((resolve) => {
     const grace = new Grace(clock, graceMs, resolve)

@@ -9,13 +9,13 @@ import type { LiveApp } from './tree.js'
  * @param what told then: `How a run ended`
  * @returns nothing, or a promise that resolves, whatever happens
  */
-export function noteDown(
-  { journal, hub }: LiveApp,
+export function writeNote(
+  { journal, system }: LiveApp,
   what: string,
   write: (journal: Journal) => Awaitable<void>,
 ): Awaitable<void> {
   if (journal === undefined) return undefined
-  const lost = (error: unknown): void => hub.logger.error(`${what} could not be stored.`, error)
+  const lost = (error: unknown): void => system.logger.error(`${what} could not be stored.`, error)
   try {
     const written = write(journal)
     return isThenable(written) ? Promise.resolve(written).catch(lost) : undefined
@@ -25,6 +25,6 @@ export function noteDown(
 }
 
 /** When an application began as a branch, and at which attempt it is. */
-export function lifeOf({ parent, run }: LiveApp): Life {
+export function timingOf({ parent, run }: LiveApp): Life {
   return { startedAt: parent?.map?.timing(parent.key)?.startedAt, attempts: run?.attempts?.branch ?? 1 }
 }

@@ -1,12 +1,12 @@
 import type { ActionContext } from '../action/context.js'
-import { behindContext } from './step/context.js'
 import { stopActor } from './actor/create-actor.js'
-import { announcedRun } from './run/run-with-events.js'
 import { createCancellation } from './cancel/cancellation.js'
 import { Grace } from './cancel/grace.js'
-import type { RunEnd, RunOrder } from './run/request.js'
+import { waitStateOf } from './message/wait-state.js'
+import type { RunRequest, RunResult } from './run/request.js'
+import { runWithEvents } from './run/run-with-events.js'
+import { behindContext } from './step/context.js'
 import type { ChildSetup, LiveApp, LiveRun } from './tree.js'
-import { waitsOf } from './message/wait-state.js'
 
 // Owns: applications that an action makes by hand: their place in the tree, and that they end with the step.
 
@@ -42,11 +42,11 @@ export async function throughParent<T>(app: LiveApp, work: () => Promise<T>): Pr
 }
 
 /** What the applications that actions made run, until it has been told. */
-const runs = new WeakMap<LiveApp, Promise<RunEnd>>()
+const runs = new WeakMap<LiveApp, Promise<RunResult>>()
 
 /** Runs an application that nobody above tells of. One that an action made counts among what that action runs. */
-export function runRoot(app: LiveApp, order: RunOrder): Promise<RunEnd> {
-  const end = announcedRun(app, order)
+export function runApplication(app: LiveApp, request: RunRequest): Promise<RunResult> {
+  const end = runWithEvents(app, request)
   const above = app.parent?.app.run
   if (above === undefined) return end
   runs.set(app, end)
@@ -54,7 +54,7 @@ export function runRoot(app: LiveApp, order: RunOrder): Promise<RunEnd> {
 }
 
 async function counted<T>(above: LiveRun, what: 'running' | 'awaited', result: Promise<T>): Promise<T> {
-  const waits = waitsOf(above)
+  const waits = waitStateOf(above)
   waits.below[what] += 1
   waits.reckon()
   try {
@@ -80,10 +80,10 @@ export function leaveParent(app: LiveApp): void {
 /** The step has ended: cancels what its applications still run or ask, waits for that, and stops their actors. */
 export async function endSubApps(run: LiveRun): Promise<void> {
   const below = [...(run.subApps?.values() ?? [])]
-  const { hub } = run.app
-  const grace = new Grace(hub.clock, hub.graceMs, () => below.forEach((one) => void one.run?.abandon()))
+  const { system } = run.app
+  const grace = new Grace(system.clock, system.graceMs, () => below.forEach((one) => void one.run?.abandon()))
   grace.start()
-  for (const one of below) one.run?.cancel(createCancellation('parent', 'parent', hub.passed()))
+  for (const one of below) one.run?.cancel(createCancellation('parent', 'parent', system.passed()))
   await dropSubApps(run)
   grace.end()
 }
@@ -94,7 +94,7 @@ export function abandonSubApps(run: LiveRun): Promise<void> {
   return dropSubApps(run)
 }
 
-/** Waits until what they run has ended and is told, and stops their actors. */
+/** WaitState until what they run has ended and is told, and stops their actors. */
 async function dropSubApps(run: LiveRun): Promise<void> {
   const below = [...(run.subApps?.values() ?? [])]
   await Promise.all(below.map((one) => runs.get(one)))

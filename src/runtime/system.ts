@@ -15,7 +15,7 @@ import { Attendance } from './cancel/alarm.js'
 //     the event that it was told of, so that every listener hears events in the order of `seq`.
 // H3  Nothing that a listener, a logger, a clock or a source of chance throws reaches the run.
 
-export interface HubSettings {
+export interface SystemSettings {
   readonly clock?: Clock | undefined
   readonly logger?: Logger | undefined
   readonly interceptors?: readonly Interceptor[] | undefined
@@ -26,7 +26,7 @@ export interface HubSettings {
 }
 
 const harmlessConsole = safeLogger(consoleLogger)
-const loggerOf = ({ logger }: HubSettings): Logger => (logger ? safeLogger(logger) : harmlessConsole)
+const loggerOf = ({ logger }: SystemSettings): Logger => (logger ? safeLogger(logger) : harmlessConsole)
 
 /** Where something that is asked throws: told once, and the platform is asked instead. */
 const replaced = (what: string, logger: Logger): ((error: unknown) => void) => {
@@ -38,12 +38,12 @@ const replaced = (what: string, logger: Logger): ((error: unknown) => void) => {
 }
 
 /** The clock of an application, which always answers. */
-export function clockOf(settings: HubSettings, logger = loggerOf(settings)): Clock {
+export function clockOf(settings: SystemSettings, logger = loggerOf(settings)): Clock {
   const { clock = systemClock } = settings
   return clock === systemClock ? clock : safeClock(clock, replaced('clock', logger))
 }
 
-function chanceOf({ random }: HubSettings, logger: Logger): () => number {
+function chanceOf({ random }: SystemSettings, logger: Logger): () => number {
   if (random === undefined) return Math.random
   const fault = replaced('random', logger)
   return () => {
@@ -62,7 +62,7 @@ const JUMP_MS = 1000
 const NO_INTERCEPTORS: readonly Interceptor[] = []
 
 /** What a whole tree of applications shares. */
-export class Hub {
+export class AppSystem {
   readonly listeners = new Listeners()
   readonly attendance = new Attendance()
   readonly clock: Clock
@@ -83,7 +83,7 @@ export class Hub {
   #ahead: number | undefined
   readonly #later: (readonly [AnyEvent, (() => void) | undefined])[] = []
 
-  constructor(settings: HubSettings = {}) {
+  constructor(settings: SystemSettings = {}) {
     this.logger = loggerOf(settings)
     this.clock = clockOf(settings, this.logger)
     this.interceptors = settings.interceptors ?? NO_INTERCEPTORS

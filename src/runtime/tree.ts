@@ -10,15 +10,15 @@ import type { SettlePolicy } from '../parallel/settle.js'
 import type { Journal } from '../persistence/journal.js'
 import type { KeptBranches } from '../persistence/map-keeping.js'
 import type { State } from '../state/freeze.js'
-import type { Attempts } from './step/attempts.js'
-import type { BranchHandle, BranchHost, HeldMap, LiveEffect, WaitsFor } from './map/branch-handle.js'
 import type { Cancellation } from './cancel/cancellation.js'
+import type { Checkpoint } from './checkpoint.js'
 import type { EventSource } from './event-source.js'
-import type { Mailbox } from './message/mailbox.js'
+import type { BranchHandle, BranchHost, HeldMap, LiveEffect, WaitsFor } from './map/branch-handle.js'
 import type { MapState } from './map/map-state.js'
-import type { Leak, RunEnd, RunOrder } from './run/request.js'
+import type { Mailbox } from './message/mailbox.js'
+import type { Leak, RunRequest, RunResult } from './run/request.js'
+import type { Attempts } from './step/attempts.js'
 import type { Permit } from './step/permit.js'
-import type { Standing } from './checkpoint.js'
 
 // Owns: how the live parts of a tree are linked: an application has a run, a run an attempt at an action, an attempt may
 // stand at a map, and a map has applications below it. The parts are in application.ts, run.ts, attempt.ts, map-runner.ts.
@@ -36,7 +36,7 @@ export interface Parent {
 /** What a further application below is made of. */
 export interface ChildSetup {
   readonly plan: Plan
-  readonly standing: Standing
+  readonly checkpoint: Checkpoint
   readonly parent: Parent
   readonly appId?: string | undefined
   readonly bound?: Inputs | undefined
@@ -67,7 +67,7 @@ export interface LiveApp extends EventSource {
   readonly self: AnyActorRef
   /** How often each action has committed, by its index. */
   readonly visits: number[]
-  standing: Standing
+  checkpoint: Checkpoint
   /** Side effects that its next step does once, by key: they outlive a run that failed there. */
   onces: Map<string, LiveEffect> | undefined
   /** What is held of the map that its next step stands at, where that is not stored. */
@@ -82,13 +82,13 @@ export interface LiveApp extends EventSource {
   /** Its first step starts now. */
   begun(): void
   /** Makes its next run, which takes the place of the last one. `ended` is called once. */
-  open(order: RunOrder, ended: (end: RunEnd) => void): LiveRun
+  open(request: RunRequest, ended: (end: RunResult) => void): LiveRun
 }
 
 /** One run of an application, from when it is made until its end is told. What belongs to it is gone with it. */
 export interface LiveRun {
   readonly app: LiveApp
-  readonly order: RunOrder
+  readonly request: RunRequest
   /** `made` while interceptors are asked whether it may begin. What comes after `ended` changes nothing. */
   readonly phase: 'made' | 'running' | 'ended'
   /** Whether it goes on: asked after each wait, since it may have been given up meanwhile. */
@@ -98,24 +98,24 @@ export interface LiveRun {
   /** Code that was given up, here and below. */
   readonly leaked: readonly Leak[]
   /** The attempt that is under way: from its `step.start` to its `step.end`. */
-  attempt: LiveStep | undefined
+  attempt: LiveAttempt | undefined
   /** The same while its code runs. */
-  readonly step: LiveStep | undefined
+  readonly step: LiveAttempt | undefined
   permit: Permit | undefined
   /** Set while it waits for whoever reads it: lets it go on. */
   release: (() => void) | undefined
   /** What was tried more than once; undefined until something failed. */
   attempts: Attempts | undefined
   /** What interceptors were told of the present step, if there are any. */
-  told: InterceptedStep | undefined
+  stepInfo: InterceptedStep | undefined
   /** Messages that the present attempt took; those of one that failed, until the next begins. */
   taken: Received[] | undefined
   /** What it waits for, if it ever did. */
-  waits: LiveWaits | undefined
+  waits: LiveWaitState | undefined
   /** Applications that the current step made by hand, by their keys. */
   subApps: Map<string, LiveApp> | undefined
   /** Interceptors that are awaited: of the run, of its step, or of branches of its map. */
-  asked: Set<LiveAsking> | undefined
+  interceptorCalls: Set<LiveInterceptorCall> | undefined
   /** Begins: runs until a halt, the end, a failure or a cancel. */
   go(): void
   /** Resolves when it has ended. */
@@ -131,15 +131,15 @@ export interface LiveRun {
 }
 
 /** Interceptors whose answers are awaited. */
-export interface LiveAsking {
+export interface LiveInterceptorCall {
   /** The application was cancelled: the grace period has begun. */
   cancelled(): void
-  /** Waits no more. */
+  /** WaitState no more. */
   giveUp(): void
 }
 
 /** One attempt at one action. */
-export interface LiveStep {
+export interface LiveAttempt {
   readonly node: PlanNode
   readonly state: State
   readonly inputs: Inputs
@@ -165,7 +165,7 @@ export interface LiveMap extends BranchHost {
   readonly app: LiveApp
   /** The run whose step stands at the map. */
   readonly run: LiveRun
-  readonly step: LiveStep
+  readonly step: LiveAttempt
   /** 1 at the first visit of the map action, 2 when a loop comes back to it … */
   readonly visit: number
   readonly policy: SettlePolicy
@@ -210,7 +210,7 @@ export interface MapTable {
 
 /** One wait for a message that goes on. */
 export interface OpenWait {
-  readonly step: LiveStep
+  readonly step: LiveAttempt
   readonly kinds: readonly string[]
   readonly from: 'outside' | 'siblings'
   /** Epoch milliseconds. */
@@ -222,7 +222,7 @@ export interface OpenWait {
 }
 
 /** The waits of one application. */
-export interface LiveWaits {
+export interface LiveWaitState {
   readonly open: ReadonlySet<OpenWait>
   /** What it was last found to wait for. */
   level: WaitsFor
@@ -237,7 +237,7 @@ export interface LiveWaits {
   /** No message of a sibling comes any more. */
   releaseSiblings(error: { readonly reason: unknown } | undefined): void
   /** The step has ended: whatever it still waits for is over. */
-  drop(step: LiveStep): void
+  drop(step: LiveAttempt): void
   /** Looks again at what is left, and hands a change upwards. */
   reckon(): void
 }

@@ -55,7 +55,7 @@ describe("Stately's inspector", () => {
     expect(sent.length).toBeGreaterThan(10)
     // What is plain survives JSON: nothing live, nothing circular.
     expect(() => JSON.stringify(sent)).not.toThrow()
-    expect(JSON.stringify(sent)).not.toMatch(/"(hub|runner|journal|folding|table)"/)
+    expect(JSON.stringify(sent)).not.toMatch(/"(system|runner|journal|folding|table)"/)
   })
 
   it('shows of a map how many branches there are, and no more', async () => {

@@ -2,17 +2,17 @@ import type { Plan } from '../../graph/plan.js'
 import { isInstance } from '../../internal/guards.js'
 import { plainInWords, plainOf } from '../../persistence/codec.js'
 import type { State } from '../../state/freeze.js'
+import { createCancellation } from '../cancel/cancellation.js'
+import { sendMessage } from '../message/commands.js'
+import { cancelApp } from '../message/target.js'
+import type { RunResult } from '../run/request.js'
+import { outputOf } from '../run/result.js'
+import type { LiveApp } from '../tree.js'
+import { Carrier } from './carrier.js'
 import type { LooseLogic } from './logic.js'
 import { type MachineConfig, machineConfigOf } from './machine-config.js'
-import { isStop } from './xstate-events.js'
-import { createCancellation } from '../cancel/cancellation.js'
-import { Carrier } from './carrier.js'
-import { sendFromOutside } from '../message/commands.js'
-import type { RunEnd } from '../run/request.js'
-import { cancelFromOutside } from '../message/place.js'
-import { outputOf } from '../run/result.js'
 import { AppSnapshot, EndedBranch, type PersistedRun, plainError, plainInputs } from './snapshot.js'
-import type { LiveApp } from '../tree.js'
+import { isStop } from './xstate-events.js'
 
 // Owns: the actor of an application: its snapshot, and the pure transition from one to the next.
 // Does not own: the loop (run.ts), which sends one event per committed step.
@@ -50,7 +50,7 @@ function createAppLogic(plan: Plan): LooseLogic<AppSnapshot> {
       if (owned === undefined) throw new TypeError('An application has one actor.')
       handed.owned = undefined
       owned.attach(scope.self)
-      return new AppSnapshot(owned, owned.standing)
+      return new AppSnapshot(owned, owned.checkpoint)
     },
     transition(snapshot, event, scope) {
       const app = AppSnapshot.appOf(snapshot)
@@ -63,14 +63,14 @@ function createAppLogic(plan: Plan): LooseLogic<AppSnapshot> {
         case 'teasel.end':
           return ended(app, snapshot, Carrier.read(event))
         case 'cancel':
-          scope.defer(() => cancelFromOutside(app, event['reason']))
+          scope.defer(() => cancelApp(app, event['reason']))
           return snapshot
         case 'message':
-          scope.defer(() => void sendFromOutside(app, event['message'], event['path']))
+          scope.defer(() => void sendMessage(app, event['message'], event['path']))
           return snapshot
         default:
           if (!isStop(event)) return snapshot // done events of maps among them: the runner holds their promise
-          scope.defer(() => app.run?.stop(createCancellation('stop', 'stop', app.hub.passed())))
+          scope.defer(() => app.run?.stop(createCancellation('stop', 'stop', app.system.passed())))
           return new AppSnapshot(app, snapshot, 'stopped')
       }
     },
@@ -78,7 +78,7 @@ function createAppLogic(plan: Plan): LooseLogic<AppSnapshot> {
   }
 }
 
-function ended(app: LiveApp, snapshot: AppSnapshot, end: RunEnd | undefined): AppSnapshot {
+function ended(app: LiveApp, snapshot: AppSnapshot, end: RunResult | undefined): AppSnapshot {
   if (snapshot.status !== 'active' || end === undefined) return snapshot
   if (end.status === 'failed') return new AppSnapshot(app, snapshot, 'error', undefined, end.error)
   return new AppSnapshot(app.parent?.map === undefined ? app : new EndedBranch(app), snapshot, 'done', outputOf(end))

@@ -10,18 +10,18 @@ import { revive } from '../../persistence/revive.js'
 import { enterState } from '../../state/contract.js'
 import { freezeAll, type State } from '../../state/freeze.js'
 import { fillState } from '../../state/schema.js'
-import type { LooseLogic, Scope } from './logic.js'
-import { isStop } from './xstate-events.js'
-import { announcedRun } from '../run/run-with-events.js'
 import { Application } from '../application.js'
+import { type Checkpoint, initialCheckpoint } from '../checkpoint.js'
+import { createRequest, NO_LEAKS, type RunResult } from '../run/request.js'
+import { endedRun } from '../run/result.js'
+import { runWithEvents } from '../run/run-with-events.js'
+import { AppSystem } from '../system.js'
+import type { LiveApp } from '../tree.js'
 import { appLogicOf } from './app-actor.js'
 import { Carrier } from './carrier.js'
-import { Hub } from '../system.js'
-import { createOrder, NO_LEAKS, type RunEnd } from '../run/request.js'
-import { endedRun } from '../run/result.js'
+import type { LooseLogic, Scope } from './logic.js'
 import { AppSnapshot, errorOf, type PersistedRun, type RunOutput, readPersisted } from './snapshot.js'
-import { initialStanding, type Standing } from '../checkpoint.js'
-import type { LiveApp } from '../tree.js'
+import { isStop } from './xstate-events.js'
 
 // Owns: how an application lives in an actor that someone else created: in a machine, in a component, by `createActor`.
 // E1  A stop ends a life of the actor, a start begins one. What belongs to an earlier life starts and ends nothing, also
@@ -30,7 +30,7 @@ import type { LiveApp } from '../tree.js'
 // E3  An application that stands at a halt of its plan has halted, wherever its snapshot was kept.
 
 /** What a lone actor is created with. */
-interface LoneInput {
+interface EmbeddedInput {
   readonly state: State
   readonly inputs?: Inputs | undefined
   readonly appId?: string | undefined
@@ -46,7 +46,7 @@ interface Life {
 const lives = new WeakMap<LiveApp, Life>()
 
 /** The actor logic of a plan that starts by itself: the engine's own, with another beginning. */
-export function createLoneLogic(plan: Plan, bound: Inputs): LooseLogic<AppSnapshot> {
+export function createEmbeddedLogic(plan: Plan, bound: Inputs): LooseLogic<AppSnapshot> {
   const { transition, getPersistedSnapshot } = appLogicOf(plan)
   return {
     transition(snapshot, event, scope) {
@@ -65,35 +65,35 @@ export function createLoneLogic(plan: Plan, bound: Inputs): LooseLogic<AppSnapsh
     getInitialSnapshot(scope, input) {
       const { state, inputs, appId } = readInput(input)
       const first = enterState('The input state', plan.graph.rules, state)
-      const app = loneApp(plan, bound, scope, { state: first, inputs, appId })
-      const fault = cannotStart(plan, Object.keys(app.standing.state))
+      const app = embeddedApp(plan, bound, scope, { state: first, inputs, appId })
+      const fault = cannotStart(plan, Object.keys(app.checkpoint.state))
       if (fault !== undefined)
         throw new GraphError([{ kind: 'unwritten-read', at: 'input.state', message: `${fault} Give that there.` }])
-      return new AppSnapshot(app, app.standing)
+      return new AppSnapshot(app, app.checkpoint)
     },
     start(snapshot) {
       const app = AppSnapshot.appOf(snapshot)
       if (app === undefined || snapshot.status !== 'active') return
-      app.standing = snapshot
+      app.checkpoint = snapshot
       app.held = undefined
       const life: Life = { early: [] }
       lives.set(app, life)
       // In a microtask, so that the actor is up when the first step commits.
-      queueMicrotask(() => void runLone(app, life))
+      queueMicrotask(() => void runEmbedded(app, life))
     },
     restoreSnapshot(given, scope) {
       const persisted = readPersisted(plan, given)
       const { inputs, appId } = persisted
-      const app = loneApp(plan, bound, scope, {
+      const app = embeddedApp(plan, bound, scope, {
         state: restoredState(plan, persisted),
         inputs: revive(inputs) as Inputs,
         appId,
       })
-      app.standing = standingFrom(persisted, app.standing.state)
+      app.checkpoint = checkpointFrom(persisted, app.checkpoint.state)
       for (const node of plan.graph.list) app.visits[node.index] = ownValue(persisted.visits, node.name) ?? 0
       return new AppSnapshot(
         app,
-        app.standing,
+        app.checkpoint,
         persisted.status,
         revive(persisted.output) as RunOutput<State> | undefined,
         errorOf(persisted.error),
@@ -102,9 +102,9 @@ export function createLoneLogic(plan: Plan, bound: Inputs): LooseLogic<AppSnapsh
   }
 }
 
-function readInput(input: unknown): LoneInput {
+function readInput(input: unknown): EmbeddedInput {
   checkOptions('The input of the actor', input, 'state inputs appId')
-  return input as LoneInput
+  return input as EmbeddedInput
 }
 
 /** What a snapshot says has passed the schema before. */
@@ -115,35 +115,35 @@ function restoredState({ graph: { rules } }: Plan, { context, oneWay }: Persiste
   return fillState(rules, Object.freeze({ ...rules.defaults, ...state }))
 }
 
-function loneApp(plan: Plan, bound: Inputs, scope: Scope, input: LoneInput): LiveApp {
+function embeddedApp(plan: Plan, bound: Inputs, scope: Scope, input: EmbeddedInput): LiveApp {
   const { state, inputs = NO_INPUTS, appId } = input
   const { graph } = plan
   if (!graph.accepts.open) refuseUnknownInputs('The graph', inputs, graph.accepts.names)
-  const hub = new Hub({ emit: (event: AnyEvent) => scope.emit(event) })
-  const standing = initialStanding(plan, state)
-  const app = new Application({ plan, bound, appId, inputs: Object.freeze({ ...inputs }), standing }, hub)
+  const system = new AppSystem({ emit: (event: AnyEvent) => scope.emit(event) })
+  const checkpoint = initialCheckpoint(plan, state)
+  const app = new Application({ plan, bound, appId, inputs: Object.freeze({ ...inputs }), checkpoint }, system)
   app.attach(scope.self)
   return app
 }
 
-async function runLone(app: LiveApp, life: Life): Promise<void> {
+async function runEmbedded(app: LiveApp, life: Life): Promise<void> {
   if (lives.get(app) !== life) return // E1
   const { early } = life
   life.early = undefined
-  app.hub.beginRun()
-  const order = createOrder(app.inputs, { begun: () => early?.forEach((act) => void act()) })
-  const end = haltedBefore(app) ?? (await announcedRun(app, order))
+  app.system.beginRun()
+  const request = createRequest(app.inputs, { begun: () => early?.forEach((act) => void act()) })
+  const end = haltedBefore(app) ?? (await runWithEvents(app, request))
   if (lives.get(app) === life) app.self.send(new Carrier('teasel.end', end))
 }
 
 /** A run that had halted, but whose actor was not done yet (E3). */
-function haltedBefore(app: LiveApp): RunEnd | undefined {
+function haltedBefore(app: LiveApp): RunResult | undefined {
   const { plan } = app
-  const node = plan.graph.nodes.get(app.standing.position ?? '')
+  const node = plan.graph.nodes.get(app.checkpoint.position ?? '')
   return node !== undefined && plan.haltAfter.has(node) ? endedRun({ app, leaked: NO_LEAKS }, 'halted') : undefined
 }
 
-const standingFrom = ({ value, next, sequenceId }: PersistedRun, state: State): Standing => ({
+const checkpointFrom = ({ value, next, sequenceId }: PersistedRun, state: State): Checkpoint => ({
   state,
   position: value ?? undefined,
   next: next ?? undefined,

@@ -6,9 +6,9 @@ import { suggest } from '../../internal/nearest.js'
 import { plainOf } from '../../persistence/codec.js'
 import { SnapshotError } from '../../persistence/errors.js'
 import type { State } from '../../state/freeze.js'
+import type { Checkpoint } from '../checkpoint.js'
 import { branchId } from '../map/branch-identity.js'
 import type { Leak } from '../run/request.js'
-import type { Standing } from '../checkpoint.js'
 import type { LiveApp, Parent } from '../tree.js'
 
 /** What an application actor ends with. */
@@ -79,7 +79,7 @@ export class EndedBranch {
 }
 
 /** The snapshot of an application actor. `value` and `context` are what inspectors look for. */
-export class AppSnapshot implements Standing {
+export class AppSnapshot implements Checkpoint {
   readonly status: Status
   readonly output: RunOutput<State> | undefined
   readonly error: unknown
@@ -92,7 +92,7 @@ export class AppSnapshot implements Standing {
 
   constructor(
     app: LiveApp | EndedBranch,
-    standing: Standing,
+    checkpoint: Checkpoint,
     status: Status = 'active',
     output?: RunOutput<State>,
     error?: unknown,
@@ -101,10 +101,10 @@ export class AppSnapshot implements Standing {
     this.status = status
     this.output = output
     this.error = error
-    this.value = standing.position
-    this.context = standing.state
-    this.next = standing.next
-    this.sequenceId = standing.sequenceId
+    this.value = checkpoint.position
+    this.context = checkpoint.state
+    this.next = checkpoint.next
+    this.sequenceId = checkpoint.sequenceId
     this.waiting = waiting
     this.#app = app
   }

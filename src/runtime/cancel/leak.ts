@@ -12,17 +12,17 @@ import type { LiveRun } from '../tree.js'
  */
 export function leakCode(run: LiveRun, node?: PlanNode, since = run.cancellation?.at, interceptor?: string): void {
   const { app } = run
-  const { plan, standing, hub } = app
-  const at = node ?? run.attempt?.node ?? plan.graph.nodes.get(standing.next ?? standing.position ?? '')
+  const { plan, checkpoint, system } = app
+  const at = node ?? run.attempt?.node ?? plan.graph.nodes.get(checkpoint.next ?? checkpoint.position ?? '')
   if (at === undefined) return
   const { name, subject } = at
-  const sinceMs = since === undefined ? 0 : msSince(hub.clock, since)
+  const sinceMs = since === undefined ? 0 : msSince(system.clock, since)
   const which = interceptor && { interceptor }
   const path = printPath(app.path)
   run.takeLeaks([{ path, action: name, sinceMs, ...which }])
   const place = path === '' ? subject : `${subject} (branch ${path})`
   const whose = which ? `${place}: interceptor ${interceptor}` : place
-  hub.logger.warn(
+  system.logger.warn(
     `${whose} ignored a cancel for ${sinceMs} ms and was given up. It may still run; hand the signal on to what it awaits, or bound that.`,
   )
   if (app.hears('branch.leaked')) announce(app, { type: 'branch.leaked', source: name, sinceMs, ...which })

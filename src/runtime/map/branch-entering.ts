@@ -18,7 +18,7 @@ export function enterBranch({ app, step }: LiveMap, { key, branch, state: given 
   const { subject } = step.node
   let state = rules.defaults === undefined ? given : Object.freeze({ ...rules.defaults, ...given })
   if (rules.schema !== undefined) {
-    const above = app.standing.state
+    const above = app.checkpoint.state
     const mine = app.plan.graph.rules
     const passed = (name: string): boolean =>
       Object.hasOwn(above, name) && hasSameSchema(rules, mine, name) && equal(given[name], above[name])

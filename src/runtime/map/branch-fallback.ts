@@ -5,22 +5,22 @@ import { checkBranchUpdate } from '../../parallel/branch-state.js'
 import { overlay } from '../../state/contract.js'
 import { isolateState } from '../../state/freeze.js'
 import { applySchema } from '../../state/schema.js'
-import { timeoutOf } from '../cancel/cancellation.js'
 import { Carrier } from '../actor/carrier.js'
-import type { RunEnd } from '../run/request.js'
-import { attemptsOf, isBeyondRetry, thrownIn, withFallbackError } from '../step/retry.js'
-import { endedRun, failedRun } from '../run/result.js'
 import { AppSnapshot } from '../actor/snapshot.js'
+import { timeoutOf } from '../cancel/cancellation.js'
+import type { RunResult } from '../run/request.js'
+import { endedRun, failedRun } from '../run/result.js'
+import { attemptsOf, isBeyondRetry, thrownIn, withFallbackError } from '../step/retry.js'
 import type { LiveRun } from '../tree.js'
 
 // Owns: how the fallback of a branch makes a success of its failure.
 
 /** The end of a branch, as its fallback has it: a failure, or a time that was over, becomes the state that it gives. */
-export function endByFallback(run: LiveRun, fallback: Fallback, end: RunEnd): RunEnd {
+export function endByFallback(run: LiveRun, fallback: Fallback, end: RunResult): RunResult {
   const { app } = run
   const error = failureOf(end)
   if (error === undefined || isBeyondRetry(error)) return end
-  const { state, position, sequenceId } = app.standing
+  const { state, position, sequenceId } = app.checkpoint
   const cause = thrownIn(error)
   try {
     const given = fallback({ error: cause, key: app.parent?.key ?? '', state: isolateState(state) })
@@ -29,16 +29,16 @@ export function endByFallback(run: LiveRun, fallback: Fallback, end: RunEnd): Ru
     const update = checkBranchUpdate(subject, 'its fallback', keys, state, given)
     const fallen = `The fallback of ${subject}`
     const recovered = applySchema(rules, fallen, overlay(state, update), Object.keys(update))
-    app.standing = new AppSnapshot(app, { state: recovered, position, next: undefined, sequenceId })
+    app.checkpoint = new AppSnapshot(app, { state: recovered, position, next: undefined, sequenceId })
     attemptsOf(run).branchRecovered = true
-    app.self.send(new Carrier('teasel.step', app.standing))
+    app.self.send(new Carrier('teasel.step', app.checkpoint))
     return endedRun(run, 'finished')
   } catch (second) {
     return second === cause ? end : failedRun(app, toError(withFallbackError(error, second)))
   }
 }
 
-function failureOf(end: RunEnd): Error | undefined {
+function failureOf(end: RunResult): Error | undefined {
   if (end.status === 'failed') return end.error
   return end.status === 'cancelled' ? timeoutOf(end.cancellation) : undefined
 }

@@ -2,18 +2,18 @@ import type { Inputs } from '../../action/inputs.js'
 import type { CancelAnswer, Delivery, Received } from '../../action/message.js'
 import type { RetryPolicy } from '../../action/retry.js'
 import type { AnyEvent, CancelCause } from '../../lifecycle/events.js'
-import type { Ending } from '../../parallel/results.js'
+import type { BranchResult } from '../../parallel/results.js'
 import type { BranchTask } from '../../parallel/task.js'
 import type { Journal } from '../../persistence/journal.js'
 import type { State } from '../../state/freeze.js'
 import type { Tracker } from '../../tracking/tracker.js'
 import type { Alarm } from '../cancel/alarm.js'
 import type { Cancellation } from '../cancel/cancellation.js'
+import type { Checkpoint } from '../checkpoint.js'
 import type { EventSource } from '../event-source.js'
 import type { Mailbox } from '../message/mailbox.js'
-import type { Leak } from '../run/request.js'
 import type { PendingMessage } from '../message/pending.js'
-import type { Standing } from '../checkpoint.js'
+import type { Leak } from '../run/request.js'
 
 // Owns: the seam between a map and its branches, in both directions: what a map, messages, paths, grace, events and the
 // store have of a branch, wherever it runs.
@@ -49,7 +49,7 @@ export interface BranchHandle {
   /** Where it is stored, if it is. */
   readonly journal: Journal | undefined
   /** How it ended; undefined while it has not. */
-  readonly result: Ending | undefined
+  readonly result: BranchResult | undefined
   /** Kept by the map: when its first step began, epoch milliseconds. */
   startedAt: number | undefined
   /** The same on the clock that never goes back; counted from the store where it began before a resume. */
@@ -57,7 +57,7 @@ export interface BranchHandle {
   /** Rings when its time is over. */
   alarm: Alarm | undefined
   /** Where it stands, for a run that tries the step of its map again. */
-  place(): BranchPlace
+  place(): BranchProgress
   /** Which of its actions wait for a message from outside. */
   pending(): Iterable<PendingMessage>
   /** What stands below it, at the rest of a path. */
@@ -86,8 +86,8 @@ export interface LiveEffect {
 }
 
 /** Where a branch stands that has not settled for good. */
-export interface BranchPlace {
-  readonly standing: Standing
+export interface BranchProgress {
+  readonly checkpoint: Checkpoint
   readonly visits: readonly number[]
   /** What its next step has done once. */
   readonly onces: Map<string, LiveEffect> | undefined
@@ -107,7 +107,7 @@ export interface BranchPlace {
 /** What is held in memory of the branches of a map, until its step commits. */
 export interface HeldMap {
   /** Where a branch goes on; undefined of one that starts. */
-  placeOf(key: string): BranchPlace | undefined
+  placeOf(key: string): BranchProgress | undefined
 }
 
 /** What a branch has of the map that it is a branch of. */
@@ -123,7 +123,7 @@ export interface BranchHost {
   /** Its first step runs. */
   branchStarted(key: string): void
   /** An interceptor refused it, or it was cancelled while interceptors were asked. */
-  refused(key: string, ending: Ending): void
+  refused(key: string, ending: BranchResult): void
   /** An event of the branch or of something below it, for `watch`. */
   tell(event: AnyEvent, key: string, own: boolean): void
   /** It waits for something else. */
@@ -145,7 +145,7 @@ export interface BranchTiming {
 }
 
 /** What stands at a path: an application that lives, or a branch that still waits for its turn. */
-export interface Place {
+export interface PathTarget {
   /** Whether it is that application. */
   is(app: object): boolean
   /** Hands it a message from outside, and emits what became of it. */
@@ -163,4 +163,4 @@ export interface Place {
 /** What stood at a path: a branch that has settled, of a map that goes on. */
 export const SETTLED = 'settled'
 
-export type Found = Place | typeof SETTLED | undefined
+export type Found = PathTarget | typeof SETTLED | undefined

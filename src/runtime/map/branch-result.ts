@@ -1,19 +1,19 @@
 import type { Inputs } from '../../action/inputs.js'
 import { msSince } from '../../internal/clock.js'
 import type { Fatal } from '../../lifecycle/interceptor.js'
-import { type AnyResult, type BranchIds, createResult, type Ending } from '../../parallel/results.js'
+import { type AnyResult, type BranchIds, type BranchResult, createResult } from '../../parallel/results.js'
 import { type BranchTask, planOfTask } from '../../parallel/task.js'
 import type { State } from '../../state/freeze.js'
-import type { AnyActorRef } from '../actor/create-actor.js'
-import { announce } from '../emit.js'
-import { Asking } from '../step/interceptor-call.js'
-import type { BranchHandle } from './branch-handle.js'
 import { Carrier } from '../actor/carrier.js'
-import { branchId, parentOf, pathAt } from './branch-identity.js'
-import type { MapBooks } from './branch-table.js'
+import type { AnyActorRef } from '../actor/create-actor.js'
 import { beginsWith } from '../checkpoint.js'
+import { announce } from '../emit.js'
+import { InterceptorCall } from '../step/interceptor-call.js'
 import type { LiveMap } from '../tree.js'
-import { hearsOfBranch, unmade } from './unmade.js'
+import type { BranchHandle } from './branch-handle.js'
+import { branchId, parentOf, pathAt } from './branch-identity.js'
+import type { BranchTable } from './branch-table.js'
+import { isBranchObserved, queuedBranchSource } from './queued-branch.js'
 
 // Owns: what is written down when a branch settles: its result, in the books, to the reducer, as an event, to interceptors.
 
@@ -28,14 +28,14 @@ export interface Past {
 
 export class Recorder implements BranchIds {
   readonly #map: LiveMap
-  readonly #books: MapBooks
+  readonly #table: BranchTable
   readonly #reducer: AnyActorRef
   readonly #concluded: (fatal: Fatal | undefined) => void
 
   /** @param concluded called when the after-interceptors of a branch have answered */
-  constructor(map: LiveMap, books: MapBooks, reducer: AnyActorRef, concluded: (fatal: Fatal | undefined) => void) {
+  constructor(map: LiveMap, table: BranchTable, reducer: AnyActorRef, concluded: (fatal: Fatal | undefined) => void) {
     this.#map = map
-    this.#books = books
+    this.#table = table
     this.#reducer = reducer
     this.#concluded = concluded
   }
@@ -52,10 +52,10 @@ export class Recorder implements BranchIds {
     task: BranchTask,
     branch: BranchHandle | undefined,
     startedAt: number | undefined,
-    ending: Ending,
+    ending: BranchResult,
     past?: Past,
   ): AnyResult {
-    const { hub } = this.#map.app
+    const { system } = this.#map.app
     const { key, index } = task
     const inputs = past?.inputs ?? branch?.inputs ?? task.inputs
     // It may have begun in a former run, and wait for its turn since.
@@ -64,35 +64,35 @@ export class Recorder implements BranchIds {
     const before = stored?.startedAt === undefined ? 0 : stored.attempts
     const attempts = past?.attempts ?? (startedAt === undefined ? before : (branch?.attempts ?? 1))
     // A wall clock that was set back ends nothing before it began.
-    const endedAt = past?.endedAt ?? Math.max(began ?? 0, hub.clock.now())
+    const endedAt = past?.endedAt ?? Math.max(began ?? 0, system.clock.now())
     const begun = startedAt === undefined ? undefined : branch?.begun
     const state =
       past?.state ??
       branch?.state ??
       (stored?.based === true ? stored.state : beginsWith(planOfTask(task, this.#map.step.node.name).plan, task))
     const result = createResult({ key, index, inputs, attempts, startedAt: began, state, ids: this }, endedAt, ending)
-    this.#books.settle(result)
+    this.#table.settle(result)
     this.#reducer.send(new Carrier('teasel.settled', result))
-    if (hearsOfBranch(this.#map, 'branch.settled')) {
+    if (isBranchObserved(this.#map, 'branch.settled')) {
       const { name } = this.#map.step.node
-      const durationMs = begun === undefined ? Math.max(0, endedAt - (began ?? endedAt)) : msSince(hub.clock, begun)
+      const durationMs = begun === undefined ? Math.max(0, endedAt - (began ?? endedAt)) : msSince(system.clock, begun)
       const fields = { source: name, key, index, status: ending.status, result, durationMs } as const
       announce(
-        branch?.origin ?? unmade(this.#map, key),
+        branch?.origin ?? queuedBranchSource(this.#map, key),
         { type: 'branch.settled', ...fields },
-        this.#map.app.standing.sequenceId + 1,
+        this.#map.app.checkpoint.sequenceId + 1,
       )
     }
-    if (hub.interceptors.length > 0) this.#afterBranch(task, ending)
+    if (system.interceptors.length > 0) this.#afterBranch(task, ending)
     return result
   }
 
-  #afterBranch({ key, index }: BranchTask, ending: Ending): void {
+  #afterBranch({ key, index }: BranchTask, ending: BranchResult): void {
     const parent = parentOf(this.#map, key)
     const told = { map: parent.name, key, index, path: pathAt(parent) }
-    this.#books.apply({ type: 'asked' })
-    void Promise.resolve(new Asking(this.#map.run).after('Branch', told, ending)).then((fatal) => {
-      this.#books.apply({ type: 'answered' })
+    this.#table.apply({ type: 'asked' })
+    void Promise.resolve(new InterceptorCall(this.#map.run).after('Branch', told, ending)).then((fatal) => {
+      this.#table.apply({ type: 'answered' })
       this.#concluded(fatal)
     })
   }

@@ -4,21 +4,21 @@ import { TimeoutError } from '../../errors.js'
 import type { FanOut } from '../../parallel/fan-out.js'
 import { semaphoreOf } from '../../parallel/limit.js'
 import type { BranchTask } from '../../parallel/task.js'
+import { appLogicOf } from '../actor/app-actor.js'
 import { type AnyActorRef, makeActor } from '../actor/create-actor.js'
 import { Alarm } from '../cancel/alarm.js'
+import { createCancellation, TIMEOUT } from '../cancel/cancellation.js'
+import { initialCheckpoint } from '../checkpoint.js'
+import { restore } from '../durability.js'
 import { announce } from '../emit.js'
-import { appLogicOf } from '../actor/app-actor.js'
-import { type BranchSetup, InProcessBranch } from './in-process-branch.js'
+import { createRequest, pacedBelow, type RunRequest } from '../run/request.js'
+import type { LiveMap } from '../tree.js'
 import { enterBranch } from './branch-entering.js'
 import type { BranchHandle } from './branch-handle.js'
-import { BranchInputs } from './branch-inputs.js'
-import { createCancellation, TIMEOUT } from '../cancel/cancellation.js'
-import { standAt } from './held-branches.js'
 import { parentOf } from './branch-identity.js'
-import { restore } from '../durability.js'
-import { createOrder, pacedBelow, type RunOrder } from '../run/request.js'
-import { initialStanding } from '../checkpoint.js'
-import type { LiveMap } from '../tree.js'
+import { BranchInputs } from './branch-inputs.js'
+import { standAt } from './held-branches.js'
+import { type BranchSetup, InProcessBranch } from './in-process-branch.js'
 
 // Owns: how a task becomes a child application with an actor, and when its time is over.
 
@@ -29,7 +29,7 @@ export class BranchStarter {
   readonly #self: AnyActorRef
   readonly #inputs: BranchInputs
   readonly #setup: BranchSetup
-  #order: RunOrder | undefined
+  #request: RunRequest | undefined
 
   constructor(map: LiveMap, fanOut: FanOut, self: AnyActorRef, raw: Inputs) {
     this.#map = map
@@ -61,7 +61,7 @@ export class BranchStarter {
       inputs,
       semaphore,
       journal: kept?.journal,
-      standing: initialStanding(plan, state),
+      checkpoint: initialCheckpoint(plan, state),
       parent: parentOf(this.#map, task.key),
     })
     if (kept?.stored?.based === true) restore(child, kept.stored)
@@ -72,27 +72,27 @@ export class BranchStarter {
   }
 
   /** Most branches run with the same inputs, and so with the same order. */
-  #orderOf(inputs: Inputs): RunOrder {
-    if (this.#order?.inputs !== inputs) this.#order = createOrder(inputs, pacedBelow(this.#map.run.order))
-    return this.#order
+  #orderOf(inputs: Inputs): RunRequest {
+    if (this.#request?.inputs !== inputs) this.#request = createRequest(inputs, pacedBelow(this.#map.run.request))
+    return this.#request
   }
 
   tell(type: 'branch.queued' | 'branch.start', { origin, task: { key, index } }: BranchHandle): void {
     const { step, app: above } = this.#map
     if (origin.hears(type))
-      announce(origin, { type, source: step.node.name, key, index }, above.standing.sequenceId + 1)
+      announce(origin, { type, source: step.node.name, key, index }, above.checkpoint.sequenceId + 1)
   }
 
   /** The branch runs its first step: its time begins. */
   begin(branch: BranchHandle): void {
-    const { hub } = this.#map.app
+    const { system } = this.#map.app
     const { timeoutMs = Infinity, retry } = branch.task
     const ms = Math.min(timeoutMs, retry?.maxMs ?? Infinity)
-    const now = hub.clock.now()
+    const now = system.clock.now()
     branch.startedAt = branch.journal?.stored?.startedAt ?? this.#setup.placeOf(branch.task.key)?.startedAt ?? now
-    branch.begun = hub.passed() - Math.max(0, now - branch.startedAt)
+    branch.begun = system.passed() - Math.max(0, now - branch.startedAt)
     if (ms === Infinity) return
-    branch.alarm = new Alarm(hub.clock, branch.begun + ms, () => this.#timeOut(branch, ms), hub.attendance)
+    branch.alarm = new Alarm(system.clock, branch.begun + ms, () => this.#timeOut(branch, ms), system.attendance)
   }
 
   /** A branch that was given a time of its own to end after its cancel is given up after it. */
@@ -100,12 +100,12 @@ export class BranchStarter {
     const { graceMs } = branch.task
     if (graceMs === undefined) return
     branch.alarm?.clear()
-    branch.alarm = new Alarm(this.#map.app.hub.clock, since + graceMs, () => branch.abandon())
+    branch.alarm = new Alarm(this.#map.app.system.clock, since + graceMs, () => branch.abandon())
   }
 
   #timeOut({ origin, task }: BranchHandle, ms: number): void {
-    origin.hub.lookAtWall()
+    origin.system.lookAtWall()
     const error = new TimeoutError(`Branch "${printPath(origin.path)}"`, ms)
-    this.#map.cancelBranch(task.key, createCancellation('parent', TIMEOUT, origin.hub.passed(), error))
+    this.#map.cancelBranch(task.key, createCancellation('parent', TIMEOUT, origin.system.passed(), error))
   }
 }

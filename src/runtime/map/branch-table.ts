@@ -1,8 +1,8 @@
 import type { AnyResult } from '../../parallel/results.js'
 import type { SettlePolicy } from '../../parallel/settle.js'
+import type { MapTable } from '../tree.js'
 import type { BranchHandle } from './branch-handle.js'
 import { initialMapState, type MapEffect, type MapEvent, type MapState, mapTransition } from './map-state.js'
-import type { MapTable } from '../tree.js'
 
 /** What is kept of a branch whose result is folded one by one: that it has settled, and how. */
 type Stub = Pick<AnyResult, 'status'>
@@ -13,11 +13,11 @@ const FOLDED = {
 } as const
 
 /** The books of one map: who lives, who has settled and how. */
-export class MapBooks implements MapTable {
+export class BranchTable implements MapTable {
   readonly live = new Map<string, BranchHandle>()
   readonly settled = new Map<string, AnyResult | Stub>()
   readonly ending = new Set<string>()
-  /** What the decisions of the map depend on. Replaced as a whole by {@link MapBooks.apply}. */
+  /** What the decisions of the map depend on. Replaced as a whole by {@link BranchTable.apply}. */
   state: MapState
   readonly #keepsDone: boolean
   readonly #keepsLost: boolean

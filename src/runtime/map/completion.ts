@@ -1,18 +1,18 @@
 import { createDeferred, type Deferred } from '../../internal/deferred.js'
 import type { Feed } from '../../parallel/restored-feed.js'
 import { type AnyActorRef, stopActor } from '../actor/create-actor.js'
-import { announce, reportFault } from '../emit.js'
-import type { Folding } from './folding.js'
 import type { Grace } from '../cancel/grace.js'
 import { leakCode } from '../cancel/leak.js'
-import type { MapEnd, Why } from './map-state.js'
+import { announce, reportFault } from '../emit.js'
 import type { LiveMap } from '../tree.js'
+import type { Folding } from './folding.js'
+import type { MapResult, Why } from './map-state.js'
 
 // Owns: what is done for a map once its last branch has ended: its source is closed, its results go to the reducer, its
 // actor is done.
 // Does not own: when that is (map-state.ts), the fold (reducer-actor.ts).
 
-export class MapFinale {
+export class Completion {
   readonly #map: LiveMap
   readonly #self: AnyActorRef
   readonly #reducer: AnyActorRef
@@ -59,12 +59,12 @@ export class MapFinale {
     this.#reducer.send({ type: 'teasel.reduce' })
   }
 
-  /** Waits until the source is closed, or folding code has ended; each is given its time since it was told to. */
+  /** WaitState until the source is closed, or folding code has ended; each is given its time since it was told to. */
   async #end(end: () => Promise<unknown> | undefined, told: { readonly at: number } | undefined): Promise<void> {
     try {
       const ended = end()
       if (ended === undefined) return
-      this.#closing = told?.at ?? this.#map.app.hub.passed()
+      this.#closing = told?.at ?? this.#map.app.system.passed()
       this.#grace.start(this.#grace.left(this.#closing))
       this.#gaveUp = createDeferred()
       await Promise.race([ended, this.#gaveUp.promise])
@@ -81,7 +81,7 @@ export class MapFinale {
   }
 
   /** Gives up a source that does not close, or a reducer that ignores its cancel. @returns the end of such a reducer */
-  abandon(): MapEnd | undefined {
+  abandon(): MapResult | undefined {
     const { run, step, table } = this.#map
     if (this.#closing !== undefined) {
       leakCode(run, step.node, this.#closing)
@@ -95,7 +95,7 @@ export class MapFinale {
   }
 
   /** The actor of the map is done. */
-  finish(end: MapEnd): void {
+  finish(end: MapResult): void {
     this.#grace.end()
     stopActor(this.#reducer, this.#self)
     if ('error' in end) {

@@ -2,13 +2,13 @@ import type { Pieces } from '../../internal/slice.js'
 import type { CancelCause } from '../../lifecycle/events.js'
 import { isFinal } from '../../lifecycle/final.js'
 import { type Before, type Feed, type Outcome, RestoredFeed } from '../../parallel/restored-feed.js'
-import type { AnyResult, Ending } from '../../parallel/results.js'
+import type { AnyResult, BranchResult } from '../../parallel/results.js'
 import type { BranchTask } from '../../parallel/task.js'
 import { hashOfTask } from '../../persistence/fingerprint.js'
 import type { State } from '../../state/freeze.js'
-import type { BranchHandle, BranchPlace, HeldMap } from './branch-handle.js'
 import { endsAt } from '../run/request.js'
 import type { LiveApp } from '../tree.js'
+import type { BranchHandle, BranchProgress, HeldMap } from './branch-handle.js'
 
 // Owns: what is held in memory of a map that is not stored, until its step commits: how branches have settled for good,
 // and where the others stand. The next run, or the next attempt of the branch above, tries the step again with it.
@@ -21,12 +21,12 @@ import type { LiveApp } from '../tree.js'
 //     was folded cannot be taken out again where an entry has changed, and a fold that threw is half folded.
 
 /** How a branch has settled for good. */
-type Settled = Ending & Pick<AnyResult, 'startedAt' | 'endedAt' | 'attempts' | 'state'>
+type Settled = BranchResult & Pick<AnyResult, 'startedAt' | 'endedAt' | 'attempts' | 'state'>
 
 interface Held {
   readonly task: BranchTask
   readonly settled?: Settled
-  readonly place?: BranchPlace
+  readonly place?: BranchProgress
 }
 
 /** What the map is told of its branches. */
@@ -79,7 +79,7 @@ export class HeldBranches implements HeldMap {
     this.#enough = true
   }
 
-  placeOf(key: string): BranchPlace | undefined {
+  placeOf(key: string): BranchProgress | undefined {
     return this.#held.get(key)?.place
   }
 
@@ -131,29 +131,29 @@ export class HeldBranches implements HeldMap {
 }
 
 /** What is held of a branch that goes on; nothing of one that stands at its start. */
-function heldOf(task: BranchTask, result: AnyResult, place: BranchPlace): Held | undefined {
-  const { standing, onces, held, recovered, ended } = place
+function heldOf(task: BranchTask, result: AnyResult, place: BranchProgress): Held | undefined {
+  const { checkpoint, onces, held, recovered, ended } = place
   const { startedAt, endedAt, attempts, status } = result
   // One that was cut off after its last step is cancelled in this run, and done for the next.
   if (ended && status === 'cancelled')
-    return { task, settled: { status: 'done', state: standing.state, recovered, startedAt, endedAt, attempts } }
-  if (standing.sequenceId < 0 && onces === undefined && held === undefined) return undefined
+    return { task, settled: { status: 'done', state: checkpoint.state, recovered, startedAt, endedAt, attempts } }
+  if (checkpoint.sequenceId < 0 && onces === undefined && held === undefined) return undefined
   const afresh = status === 'failed' && { startedAt: undefined, attempts: 1, tries: 0 }
   return { task, place: { ...place, ...afresh } }
 }
 
 /** Where an application stands. */
-export function placeOf(app: LiveApp, startedAt: number | undefined): BranchPlace {
-  const { standing, visits, onces, held, plan, run } = app
-  const at = plan.graph.nodes.get(standing.position ?? '')
-  const ended = run !== undefined && at !== undefined && endsAt(plan, run.order, at, standing.next) !== undefined
+export function placeOf(app: LiveApp, startedAt: number | undefined): BranchProgress {
+  const { checkpoint, visits, onces, held, plan, run } = app
+  const at = plan.graph.nodes.get(checkpoint.position ?? '')
+  const ended = run !== undefined && at !== undefined && endsAt(plan, run.request, at, checkpoint.next) !== undefined
   const past = run?.attempts?.past ?? { attempts: 1, tries: 0, recovered: false }
-  return { standing, visits, onces, held, startedAt, ended, ...past }
+  return { checkpoint, visits, onces, held, startedAt, ended, ...past }
 }
 
 /** Puts an application where a branch stood. */
-export function standAt(app: LiveApp, { standing, visits, onces, held }: BranchPlace): void {
-  app.standing = standing
+export function standAt(app: LiveApp, { checkpoint, visits, onces, held }: BranchProgress): void {
+  app.checkpoint = checkpoint
   Object.assign(app.visits, visits)
   app.onces = onces
   app.held = held

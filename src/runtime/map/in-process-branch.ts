@@ -2,27 +2,27 @@ import { type Inputs, NO_INPUTS } from '../../action/inputs.js'
 import type { Delivery, Received } from '../../action/message.js'
 import { toError } from '../../internal/guards.js'
 import type { CancelCause } from '../../lifecycle/events.js'
-import type { Ending } from '../../parallel/results.js'
+import type { BranchResult } from '../../parallel/results.js'
 import type { BranchTask } from '../../parallel/task.js'
 import type { Journal } from '../../persistence/journal.js'
 import type { State } from '../../state/freeze.js'
-import type { AnyActorRef } from '../actor/create-actor.js'
-import { descend } from '../message/path-lookup.js'
-import type { Alarm } from '../cancel/alarm.js'
-import { Asking } from '../step/interceptor-call.js'
-import { endByFallback } from './branch-fallback.js'
-import type { BranchHandle, BranchHost, BranchPlace, Found, WaitsFor } from './branch-handle.js'
-import type { Cancellation } from '../cancel/cancellation.js'
 import { Carrier } from '../actor/carrier.js'
-import { placeOf } from './held-branches.js'
-import { keepEnd } from '../durability.js'
+import type { AnyActorRef } from '../actor/create-actor.js'
+import type { Alarm } from '../cancel/alarm.js'
+import type { Cancellation } from '../cancel/cancellation.js'
+import { recordEnd } from '../durability.js'
 import type { Mailbox } from '../message/mailbox.js'
-import { endingOf, lostBy } from './outcome.js'
-import type { Leak, RunEnd, RunOrder } from '../run/request.js'
+import { descend } from '../message/path-lookup.js'
 import type { PendingMessage } from '../message/pending.js'
+import { mayWithdraw, pendingIn } from '../message/wait-state.js'
+import type { Leak, RunRequest, RunResult } from '../run/request.js'
+import { InterceptorCall } from '../step/interceptor-call.js'
 import { attemptsOf } from '../step/retry.js'
 import type { LiveApp, LiveRun } from '../tree.js'
-import { mayWithdraw, pendingIn } from '../message/wait-state.js'
+import { endByFallback } from './branch-fallback.js'
+import type { BranchHandle, BranchHost, BranchProgress, Found, WaitsFor } from './branch-handle.js'
+import { placeOf } from './held-branches.js'
+import { endingOf, lostBy } from './outcome.js'
 
 // Owns: a branch that runs in this process: its application, the run that it is, and how that becomes a result.
 // Does not own: when it starts and when it has had its time (map-runner.ts, branch-starter.ts).
@@ -32,9 +32,9 @@ export interface BranchSetup {
   readonly host: BranchHost
   /** The name of the map. */
   readonly name: string
-  readonly orderOf: (inputs: Inputs) => RunOrder
+  readonly orderOf: (inputs: Inputs) => RunRequest
   /** Where a branch goes on, where it is not stored. */
-  readonly placeOf: (key: string) => BranchPlace | undefined
+  readonly placeOf: (key: string) => BranchProgress | undefined
 }
 
 /**
@@ -47,7 +47,7 @@ export class InProcessBranch implements BranchHandle {
   startedAt: number | undefined
   begun = 0
   alarm: Alarm | undefined
-  result: Ending | undefined
+  result: BranchResult | undefined
   #actor: AnyActorRef | undefined
   readonly #setup: BranchSetup
   #stopped = false
@@ -70,7 +70,7 @@ export class InProcessBranch implements BranchHandle {
     return this.origin.run?.attempts?.branch ?? 1
   }
   get state(): State {
-    return this.origin.standing.state
+    return this.origin.checkpoint.state
   }
   get leaked(): readonly Leak[] {
     return this.origin.run?.leaked ?? []
@@ -94,7 +94,7 @@ export class InProcessBranch implements BranchHandle {
     return this.origin.journal
   }
 
-  place(): BranchPlace {
+  place(): BranchProgress {
     return placeOf(this.origin, this.startedAt)
   }
 
@@ -115,7 +115,7 @@ export class InProcessBranch implements BranchHandle {
     const run: LiveRun = app.open(this.#setup.orderOf(app.inputs), (end) => this.#ended(run, end))
     const place = this.#setup.placeOf(this.task.key)
     if (place !== undefined) attemptsOf(run).resume(place)
-    if (app.hub.interceptors.length === 0) this.#go(run)
+    if (app.system.interceptors.length === 0) this.#go(run)
     else void this.#ask(run)
   }
 
@@ -124,7 +124,7 @@ export class InProcessBranch implements BranchHandle {
     const { key, index } = this.task
     const { host, name } = this.#setup
     try {
-      await new Asking(run).before('Branch', { map: name, key, index, path: run.app.path })
+      await new InterceptorCall(run).before('Branch', { map: name, key, index, path: run.app.path })
     } catch (error) {
       if (run.cancellation === undefined) return host.refused(key, { status: 'failed', error: toError(error) })
     }
@@ -138,22 +138,22 @@ export class InProcessBranch implements BranchHandle {
     run.go()
   }
 
-  #ended(run: LiveRun, given: RunEnd): void {
+  #ended(run: LiveRun, given: RunResult): void {
     const { fallback } = this.task
     const end = fallback === undefined ? given : endByFallback(run, fallback, given)
-    const kept = keepEnd(run, end)
+    const kept = recordEnd(run, end)
     if (kept instanceof Promise) void kept.then(() => this.#tell(run, end))
     else this.#tell(run, end)
   }
 
-  #tell(run: LiveRun, end: RunEnd): void {
+  #tell(run: LiveRun, end: RunResult): void {
     this.result = end.status === 'failed' ? { status: 'failed', error: end.error } : endingOf(run)
     this.#actor?.send(new Carrier('teasel.end', end))
   }
 
   cancel(cancellation: Cancellation): boolean {
     const { run } = this.origin
-    if (run === undefined || (run.phase === 'made' && !run.asked?.size)) return false
+    if (run === undefined || (run.phase === 'made' && !run.interceptorCalls?.size)) return false
     run.cancel(cancellation)
     return true
   }

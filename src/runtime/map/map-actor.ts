@@ -1,8 +1,8 @@
+import { Carrier } from '../actor/carrier.js'
 import type { LooseLogic } from '../actor/logic.js'
 import { endOfChild, isStop } from '../actor/xstate-events.js'
-import { Carrier } from '../actor/carrier.js'
-import { hasDrained } from './map-state.js'
 import type { LiveMap } from '../tree.js'
+import { hasDrained } from './map-state.js'
 
 // Owns: the map actor's snapshot. Does not own: what follows from a settled branch (map-runner.ts).
 

@@ -4,30 +4,30 @@ import { assertNever, toError } from '../../internal/guards.js'
 import type { AnyEvent, CancelCause } from '../../lifecycle/events.js'
 import type { FanOut } from '../../parallel/fan-out.js'
 import type { Feed } from '../../parallel/restored-feed.js'
-import type { Ending } from '../../parallel/results.js'
+import type { BranchResult } from '../../parallel/results.js'
 import { policyName } from '../../parallel/settle.js'
 import type { BranchTask } from '../../parallel/task.js'
-import { type AnyActorRef, makeActor } from '../actor/create-actor.js'
-import { announce } from '../emit.js'
-import type { BranchHandle, WaitsFor } from './branch-handle.js'
-import { BranchStarter } from './branch-starter.js'
-import { type Cancellation, createCancellation } from '../cancel/cancellation.js'
 import { Carrier } from '../actor/carrier.js'
-import type { Folding } from './folding.js'
+import { type AnyActorRef, makeActor } from '../actor/create-actor.js'
+import { type Cancellation, createCancellation } from '../cancel/cancellation.js'
 import { Grace } from '../cancel/grace.js'
+import { announce } from '../emit.js'
+import { BranchMessages } from '../message/branch-messages.js'
+import type { LiveApp, LiveAttempt, LiveMap, LiveRun } from '../tree.js'
+import type { BranchHandle, WaitsFor } from './branch-handle.js'
+import { Recorder } from './branch-result.js'
+import { BranchStarter } from './branch-starter.js'
+import { BranchTable } from './branch-table.js'
+import { Completion } from './completion.js'
+import type { Folding } from './folding.js'
 import type { HeldBranches } from './held-branches.js'
-import { MapBooks } from './branch-table.js'
-import { MapFinale } from './completion.js'
-import { closingCancellation, faultOf, lostBy } from './outcome.js'
 import { closedBy, hasDrained, type MapEffect, type MapEvent, type Why } from './map-state.js'
 import { openFeed } from './open-feed.js'
+import { closingCancellation, faultOf, lostBy } from './outcome.js'
 import { abandonOverdue, recordRest, stopAll } from './overdue.js'
 import { OwnTurn } from './own-turn.js'
-import { Recorder } from './branch-result.js'
 import { reducerLogic, reducerSetup } from './reducer-actor.js'
-import { Siblings } from '../message/branch-messages.js'
 import { trackerBelow } from './tracker-below.js'
-import type { LiveApp, LiveMap, LiveRun, LiveStep } from '../tree.js'
 import { Watcher } from './watch.js'
 
 // Owns: the branches of one visit of a map action: which run, how they settled, what follows from a decision.
@@ -44,12 +44,12 @@ const REDUCER = 'reduce'
 export class MapRunner implements LiveMap {
   readonly app: LiveApp
   readonly run: LiveRun
-  readonly step: LiveStep
+  readonly step: LiveAttempt
   readonly visit: number
   readonly watches: boolean
   readonly policy: FanOut['policy']
-  readonly table: MapBooks
-  readonly #siblings: Siblings
+  readonly table: BranchTable
+  readonly #siblings: BranchMessages
   kept: LiveMap['kept']
   held: HeldBranches | undefined
   tracker: LiveMap['tracker']
@@ -60,7 +60,7 @@ export class MapRunner implements LiveMap {
   #sourceSignal: AbortController | undefined
   #starter!: BranchStarter
   #recorder!: Recorder
-  #finale!: MapFinale
+  #finale!: Completion
   #folding!: Folding
   #feed: Feed | undefined
   /** Since when it starts nothing more: milliseconds on the clock that never goes back. */
@@ -69,20 +69,20 @@ export class MapRunner implements LiveMap {
   readonly #afterwards: (() => void)[] = []
   readonly #turn = new OwnTurn(() => this.refill())
 
-  constructor(run: LiveRun, step: LiveStep, fanOut: FanOut, raw: Inputs) {
+  constructor(run: LiveRun, step: LiveAttempt, fanOut: FanOut, raw: Inputs) {
     const { app } = run
     this.run = run
     this.app = app
     this.step = step
     this.#fanOut = fanOut
     this.policy = fanOut.policy
-    this.table = new MapBooks(fanOut.policy, fanOut.fold.kind === 'all', fanOut.policy !== 'collect')
+    this.table = new BranchTable(fanOut.policy, fanOut.fold.kind === 'all', fanOut.policy !== 'collect')
     this.#raw = raw
     this.visit = (app.visits[step.node.index] ?? 0) + 1
     this.watches = fanOut.watch !== undefined
-    this.#siblings = new Siblings(this, fanOut.window)
+    this.#siblings = new BranchMessages(this, fanOut.window)
     this.#watcher = fanOut.watch && new Watcher(fanOut.watch, this)
-    this.#grace = new Grace(app.hub.clock, fanOut.graceMs ?? app.hub.graceMs, () =>
+    this.#grace = new Grace(app.system.clock, fanOut.graceMs ?? app.system.graceMs, () =>
       abandonOverdue(this, this.#grace, this.#finale.dueSince, () => this.#abandonRest()),
     )
   }
@@ -121,7 +121,7 @@ export class MapRunner implements LiveMap {
     this.#folding = setup.folding
     const reducer = makeActor(reducerLogic, { id: REDUCER, parent: self, input: new Carrier('teasel.reducer', setup) })
     reducer.start()
-    this.#finale = new MapFinale(this, self, reducer, this.#folding, this.#grace)
+    this.#finale = new Completion(this, self, reducer, this.#folding, this.#grace)
     this.#recorder = new Recorder(this, this.table, reducer, (fatal) => {
       if (fatal !== undefined) fault(fatal.error)
       this.#look()
@@ -214,7 +214,7 @@ export class MapRunner implements LiveMap {
     this.refill()
   }
 
-  refused(key: string, ending: Ending): void {
+  refused(key: string, ending: BranchResult): void {
     this.#settle(key, ending)
     this.refill()
   }
@@ -225,7 +225,7 @@ export class MapRunner implements LiveMap {
     this.refused(key, { status: 'failed', error: toError(error) })
   }
 
-  #settle(key: string, ending: Ending, cause?: CancelCause): void {
+  #settle(key: string, ending: BranchResult, cause?: CancelCause): void {
     const live = this.table.live.get(key)
     if (live === undefined) return
     const { waitsFor } = live
@@ -392,7 +392,7 @@ export class MapRunner implements LiveMap {
   stop(fault?: { readonly error: unknown }): void {
     if (this.table.state.phase.kind === 'ended') return
     this.#close({ kind: 'stopped' })
-    const cancellation = createCancellation('stop', 'parent', this.app.hub.passed())
+    const cancellation = createCancellation('stop', 'parent', this.app.system.passed())
     stopAll(this, cancellation)
     this.table.live.clear()
     this.#send({ type: 'end', end: fault ?? { error: cancellation.reason } })

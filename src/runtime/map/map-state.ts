@@ -17,7 +17,7 @@ export type Why =
   | { readonly kind: 'fault'; readonly error: unknown }
 
 /** How a map ends. */
-export type MapEnd = { readonly update: unknown } | { readonly error: unknown }
+export type MapResult = { readonly update: unknown } | { readonly error: unknown }
 
 /** Where a map stands. `why` is the reason to close; undefined where every branch has settled without one. */
 export type MapPhase =
@@ -54,7 +54,7 @@ export type MapEvent =
   | { readonly type: 'look' }
   /** The source is closed, and folding code that has to end has ended. */
   | { readonly type: 'drained'; readonly cancelled: boolean }
-  | { readonly type: 'end'; readonly end: MapEnd }
+  | { readonly type: 'end'; readonly end: MapResult }
 
 /** What follows from a decision, done by the actor in this order. */
 export type MapEffect =
@@ -65,7 +65,7 @@ export type MapEffect =
   | { readonly type: 'reduce' }
   /** End with an error: that of `why`, or of the cancel of the run. */
   | { readonly type: 'fail'; readonly why: Why | undefined }
-  | { readonly type: 'finish'; readonly end: MapEnd }
+  | { readonly type: 'finish'; readonly end: MapResult }
 
 type Next = readonly [MapState, readonly MapEffect[]]
 
@@ -159,7 +159,7 @@ function drained(state: MapState, why: Why | undefined, cancelled: boolean): Nex
   return [{ ...state, phase: { kind: 'reducing', why } }, [{ type: 'reduce' }]]
 }
 
-const end = (state: MapState, how: MapEnd): Next => [
+const end = (state: MapState, how: MapResult): Next => [
   { ...state, phase: { kind: 'ended', why: closedBy(state) } },
   [{ type: 'finish', end: how }],
 ]

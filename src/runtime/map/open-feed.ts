@@ -4,14 +4,14 @@ import type { Journal } from '../../persistence/journal.js'
 import type { KeptBranches, KeptMap } from '../../persistence/map-keeping.js'
 import { millisecondsOf } from '../../persistence/order.js'
 import type { Persister } from '../../persistence/persister.js'
+import { failOnStoreLoss } from '../minded-store.js'
+import { wrap } from '../step/attempt-border.js'
+import type { LiveApp, LiveMap } from '../tree.js'
+import type { Recorder } from './branch-result.js'
 import type { BranchStarter } from './branch-starter.js'
 import { HeldBranches, type HeldTold } from './held-branches.js'
 import { mapSource } from './outcome.js'
-import { mindStore } from '../minded-store.js'
-import type { Recorder } from './branch-result.js'
-import { wrap } from '../step/attempt-border.js'
 import { TaskFeed } from './task-feed.js'
-import type { LiveApp, LiveMap } from '../tree.js'
 
 // Owns: where the tasks of a map come from, and that they go through what is stored of its branches, or is held of them.
 
@@ -41,7 +41,7 @@ export function openFeed(
   const { entries, toTask } = source
   const feed = new TaskFeed(subject, source, told.wake, (thrown, told) => wrap(run, step.node, thrown, told))
   const own = fanOut.persister as Persister | null | undefined
-  const journal = own === null ? undefined : (app.journal ?? loneJournal(app, own))
+  const journal = own === null ? undefined : (app.journal ?? branchOnlyJournal(app, own))
   if (journal === undefined) return heldFeed(map, fanOut, feed, starter, told)
   const taskAt = entries.kind === 'known' ? (i: number) => toTask(entries.at(i), i) : undefined
   const settle: KeptMap['settle'] = (task, { startedAt, attempts, order, based, state }, ending) =>
@@ -75,8 +75,8 @@ function heldFeed(
 }
 
 /** The books of a map whose application is not stored itself. */
-function loneJournal(app: LiveApp, own: Persister | undefined): Journal | undefined {
-  const journal = own?.journal({ rootId: app.appId, clock: app.hub.clock })
-  if (journal !== undefined) mindStore(app, journal.scope)
+function branchOnlyJournal(app: LiveApp, own: Persister | undefined): Journal | undefined {
+  const journal = own?.journal({ rootId: app.appId, clock: app.system.clock })
+  if (journal !== undefined) failOnStoreLoss(app, journal.scope)
   return journal
 }

@@ -3,15 +3,15 @@ import { messageOf } from '../../internal/guards.js'
 import { list } from '../../internal/nearest.js'
 import type { FanOut, TaskSource } from '../../parallel/fan-out.js'
 import { openSource } from '../../parallel/open-source.js'
-import type { Ending } from '../../parallel/results.js'
+import type { BranchResult } from '../../parallel/results.js'
 import { policyName } from '../../parallel/settle.js'
 import { type Cancellation, createCancellation, timeoutOf } from '../cancel/cancellation.js'
-import type { MapBooks } from './branch-table.js'
+import type { LiveAttempt, LiveMap, LiveRun } from '../tree.js'
+import type { BranchTable } from './branch-table.js'
 import type { Why } from './map-state.js'
-import type { LiveMap, LiveRun, LiveStep } from '../tree.js'
 
 /** Opens the source of a map for one step. Its signal is its own: it fires when the map wants no more. */
-export function mapSource(fanOut: FanOut, step: LiveStep, signal: () => AbortSignal): TaskSource {
+export function mapSource(fanOut: FanOut, step: LiveAttempt, signal: () => AbortSignal): TaskSource {
   const { node, state, inputs } = step
   return openSource(fanOut, {
     subject: node.subject,
@@ -24,12 +24,12 @@ export function mapSource(fanOut: FanOut, step: LiveStep, signal: () => AbortSig
 }
 
 /** Why a map cannot settle as its policy asks. Of a sub-graph: what its graph failed with. */
-function hopelessMap(name: string, { policy, single }: FanOut, books: MapBooks): Error {
-  const results = books.results()
+function hopelessMap(name: string, { policy, single }: FanOut, table: BranchTable): Error {
+  const results = table.results()
   const lost = results.filter((result) => result.status === 'failed')
   const first = lost[0]?.error
   if (single && first !== undefined) return first
-  const total = books.state.total ?? results.length
+  const total = table.state.total ?? results.length
   const scarce = typeof policy === 'object' && total < policy.atLeast
   const told = lost.length > 0 ? lost : scarce ? [] : results.filter((result) => result.status === 'cancelled')
   const counted =
@@ -44,7 +44,7 @@ function hopelessMap(name: string, { policy, single }: FanOut, books: MapBooks):
 
 /** How branches that still run are cancelled when their map closes. */
 export function closingCancellation({ app, cancellation }: LiveRun, { kind }: Why): Cancellation {
-  const now = app.hub.passed()
+  const now = app.system.passed()
   if (kind === 'satisfied') return createCancellation('settled', 'settle', now)
   if (kind === 'cancelled') return createCancellation('parent', 'parent', now, cancellation?.reason)
   if (kind === 'stopped') return createCancellation('stop', 'parent', now, cancellation?.reason)
@@ -52,16 +52,16 @@ export function closingCancellation({ app, cancellation }: LiveRun, { kind }: Wh
 }
 
 /** How a branch ended that has run. One whose time was over has failed, unless its fallback gave its state. */
-export function endingOf({ app, cancellation, attempts }: LiveRun): Ending {
+export function endingOf({ app, cancellation, attempts }: LiveRun): BranchResult {
   if (cancellation === undefined || attempts?.branchRecovered === true)
-    return { status: 'done', state: app.standing.state, recovered: attempts?.recovered === true }
+    return { status: 'done', state: app.checkpoint.state, recovered: attempts?.recovered === true }
   const error = timeoutOf(cancellation)
   return error === undefined ? lostBy(cancellation) : { status: 'failed', error }
 }
 
 /** What fails a map that is not satisfied. */
 export function faultOf(
-  map: LiveMap & { readonly table: MapBooks },
+  map: LiveMap & { readonly table: BranchTable },
   fanOut: FanOut,
   closing: Why | undefined,
 ): unknown {
@@ -72,4 +72,4 @@ export function faultOf(
 }
 
 /** How a branch ended that was cancelled before it ran. */
-export const lostBy = ({ reason, by }: Cancellation): Ending => ({ status: 'cancelled', reason, by })
+export const lostBy = ({ reason, by }: Cancellation): BranchResult => ({ status: 'cancelled', reason, by })

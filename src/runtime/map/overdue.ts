@@ -45,6 +45,6 @@ export function recordRest({ app, step }: LiveMap, feed: Feed | undefined, lose:
   try {
     for (const task of feed?.rest() ?? []) lose(task)
   } catch (error) {
-    app.hub.logger.warn(`The rest of the source of "${step.node.name}" could not be read.`, error)
+    app.system.logger.warn(`The rest of the source of "${step.node.name}" could not be read.`, error)
   }
 }

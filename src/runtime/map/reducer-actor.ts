@@ -1,13 +1,13 @@
 import type { AnyActorRef, AnyEventObject } from 'xstate'
 import type { FanOut } from '../../parallel/fan-out.js'
 import type { AnyResult } from '../../parallel/results.js'
+import { Carrier } from '../actor/carrier.js'
 import { isActive } from '../actor/create-actor.js'
 import type { LooseLogic } from '../actor/logic.js'
 import { isStop } from '../actor/xstate-events.js'
-import { Carrier } from '../actor/carrier.js'
-import { createFolding, type Folding, type FoldTold } from './folding.js'
 import { reduceAgain } from '../step/retry.js'
 import type { LiveMap } from '../tree.js'
+import { createFolding, type Folding, type FoldTold } from './folding.js'
 
 // Owns: the actor that is handed the results of one map as they settle, and is done with what they were folded into.
 // Does not own: how they are folded (folding.ts), when there are enough (map-runner.ts).

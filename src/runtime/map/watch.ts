@@ -2,10 +2,10 @@ import { isOutside } from '../../action/message.js'
 import { isThenable } from '../../internal/guards.js'
 import type { AnyEvent } from '../../lifecycle/events.js'
 import type { BranchStatus, CompiledWatch } from '../../parallel/watch.js'
-import { reportFault } from '../emit.js'
-import type { BranchHandle } from './branch-handle.js'
 import { createCancellation } from '../cancel/cancellation.js'
+import { reportFault } from '../emit.js'
 import type { LiveMap } from '../tree.js'
+import type { BranchHandle } from './branch-handle.js'
 
 interface Told {
   readonly key: string
@@ -25,16 +25,16 @@ export class Watcher {
     this.#map = map
     const cancel = (keys: string | readonly string[], reason?: unknown): void => {
       for (const key of typeof keys === 'string' ? [keys] : keys)
-        map.cancelBranch(key, createCancellation('watch', 'watch', map.app.hub.passed(), reason))
+        map.cancelBranch(key, createCancellation('watch', 'watch', map.app.system.passed(), reason))
     }
     this.#control = map.policy === 'all' ? {} : { cancel, settle: () => map.settleNow() }
   }
 
   /** The visit begins. @throws what making its memory throws */
   open(): void {
-    const { appId, path, hub } = this.#map.app
+    const { appId, path, system } = this.#map.app
     const { memory } = this.#watch
-    this.#given = { appId, path, runId: hub.runId, ...(memory && { memory: memory() }), ...this.#control }
+    this.#given = { appId, path, runId: system.runId, ...(memory && { memory: memory() }), ...this.#control }
   }
 
   /** @param own whether the event is from the branch itself, not from deeper */

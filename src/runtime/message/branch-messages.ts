@@ -2,18 +2,18 @@ import type { Delivery, Received } from '../../action/message.js'
 import { NoSenderError } from '../../errors.js'
 import { announce } from '../emit.js'
 import type { BranchHandle, WaitsFor } from '../map/branch-handle.js'
-import { Mailbox } from './mailbox.js'
-import { Places } from './places.js'
+import { isBranchObserved, queuedBranchSource } from '../map/queued-branch.js'
 import type { LiveMap } from '../tree.js'
-import { hearsOfBranch, unmade } from '../map/unmade.js'
-import { waitsOf } from './wait-state.js'
+import { Mailbox } from './mailbox.js'
+import { ResumeQueue } from './resume-queue.js'
+import { waitStateOf } from './wait-state.js'
 
 // Owns: messages between the branches of one map, those that come before a branch has started, and how many wait.
 // B1  A branch of a known source has its mailbox before its turn comes.
 // B2  While some branch waits for a person, siblings may wait for each other: the answer may set one of them going.
 
 /** Carries the messages of siblings. */
-export class Siblings {
+export class BranchMessages {
   readonly #map: LiveMap
   /** The mail of branches that are queued (B1). */
   #early: Map<string, Mailbox> | undefined
@@ -21,7 +21,7 @@ export class Siblings {
   readonly #waiting = { nothing: 0, siblings: 0, outside: 0 }
   readonly #window: number
   /** Made when a branch has waited. */
-  #places: Places | undefined
+  #places: ResumeQueue | undefined
 
   constructor(map: LiveMap, window: number) {
     this.#map = map
@@ -47,8 +47,8 @@ export class Siblings {
     const branch = table.live.get(key)
     const mailbox = branch === undefined ? this.#mailOf(key) : undefined
     const delivery = branch?.send(message) ?? mailbox?.push(message) ?? 'dropped'
-    if (hearsOfBranch(this.#map, 'message')) {
-      const origin = branch?.origin ?? (mailbox === undefined ? app : unmade(this.#map, key)) // also to their own `watch`
+    if (isBranchObserved(this.#map, 'message')) {
+      const origin = branch?.origin ?? (mailbox === undefined ? app : queuedBranchSource(this.#map, key)) // also to their own `watch`
       announce(origin, { type: 'message', source: step.node.name, message, to, delivery })
     }
     return delivery
@@ -91,7 +91,7 @@ export class Siblings {
     if (branch === undefined) return // it has settled, and is counted no more
     this.#waiting[before] -= 1
     this.#waiting[after] += 1
-    this.#places ??= new Places(this.#window, () => this.#running())
+    this.#places ??= new ResumeQueue(this.#window, () => this.#running())
     if (after !== 'nothing') this.#places.leave(key)
     else if (branch.cancelledAt === undefined) this.#places.want(key)
     this.#places.grant()
@@ -110,7 +110,7 @@ export class Siblings {
     const { siblings, outside } = this.#waiting
     const { run, table, busy } = this.#map
     if (siblings > 0 && outside === 0 && siblings === table.live.size && !busy) this.#nobodySends() // B2
-    if (siblings + outside > 0) waitsOf(run).reckon()
+    if (siblings + outside > 0) waitStateOf(run).reckon()
     else run.waits?.reckon()
   }
 

@@ -1,10 +1,10 @@
 import { type Path, printPath } from '../../action/context.js'
 import { type CancelAnswer, type Delivery, type Message, type Received, sealMessage } from '../../action/message.js'
-import { findBelow, lookBelow } from './path-lookup.js'
 import { announce } from '../emit.js'
 import { SETTLED } from '../map/branch-handle.js'
-import { AppPlace } from './place.js'
 import type { LiveApp } from '../tree.js'
+import { findBelow, lookBelow } from './path-lookup.js'
+import { AppTarget } from './target.js'
 
 /**
  * Someone outside cancels what is at a path, and waits until it has ended.
@@ -16,7 +16,7 @@ export async function cancelAt(
   reason: unknown,
   over: () => Promise<void>,
 ): Promise<CancelAnswer> {
-  const found = path === undefined ? new AppPlace(root) : lookBelow(root, path)
+  const found = path === undefined ? new AppTarget(root) : lookBelow(root, path)
   if (found === undefined) return 'unknown'
   if (found === SETTLED) return found
   const ended = found.is(root) ? over() : found.over()
@@ -26,16 +26,16 @@ export async function cancelAt(
 }
 
 /** Someone outside sends a message, to the application or below it. */
-export function sendFromOutside(app: LiveApp, message: Message, path: string | Path | undefined): Delivery {
-  return sendDown(app, sealMessage(message, undefined), path)
+export function sendMessage(app: LiveApp, message: Message, path: string | Path | undefined): Delivery {
+  return deliverBelow(app, sealMessage(message, undefined), path)
 }
 
 /** Hands a message from outside to an application or one below it, also to a branch that is queued. */
-export function sendDown(root: LiveApp, message: Received, path: string | Path | undefined): Delivery {
-  const place = path === undefined ? new AppPlace(root) : findBelow(root, path)
+export function deliverBelow(root: LiveApp, message: Received, path: string | Path | undefined): Delivery {
+  const place = path === undefined ? new AppTarget(root) : findBelow(root, path)
   if (place !== undefined) return place.deliver(message)
   if (root.running && root.hears('message')) {
-    const source = root.run?.step?.node.name ?? root.standing.next ?? ''
+    const source = root.run?.step?.node.name ?? root.checkpoint.next ?? ''
     const to = typeof path === 'string' ? path : printPath(path ?? [])
     announce(root, { type: 'message', source, message, to, delivery: 'dropped' })
   }

@@ -1,7 +1,7 @@
 import { type Path, printPath, unescapeName } from '../../action/context.js'
-import { type Found, type Place, SETTLED } from '../map/branch-handle.js'
-import { AppPlace, QueuedPlace } from './place.js'
+import { type Found, type PathTarget, SETTLED } from '../map/branch-handle.js'
 import type { LiveApp, LiveMap } from '../tree.js'
+import { AppTarget, QueuedTarget } from './target.js'
 
 // Owns: how the address of an application below another one is looked up: one segment after the other, never by a search.
 
@@ -9,7 +9,7 @@ import type { LiveApp, LiveMap } from '../tree.js'
  * What stands at a path below an application.
  * @param path segments, or their text: `compare/gpt4`; the key alone where the root stands at one map
  */
-export function findBelow(root: LiveApp, path: string | Path): Place | undefined {
+export function findBelow(root: LiveApp, path: string | Path): PathTarget | undefined {
   const found = lookBelow(root, path)
   return found === SETTLED ? undefined : found
 }
@@ -26,7 +26,7 @@ export function lookBelow(root: LiveApp, path: string | Path): Found {
 
 /** What stands at the rest of a path below an application of this process. */
 export function descend(app: LiveApp, parts: readonly string[]): Found {
-  if (parts.length === 0) return new AppPlace(app)
+  if (parts.length === 0) return new AppTarget(app)
   const [head = '', key = ''] = parts
   const { step, subApps } = app.run ?? {}
   const map = step?.map
@@ -45,7 +45,7 @@ function branchOf(map: LiveMap, key: string, rest: readonly string[]): Found {
   if (branch !== undefined) return branch.find(rest)
   if (rest.length > 0) return undefined
   if (map.table.settled.has(key)) return SETTLED
-  return map.knows(key) ? new QueuedPlace(map, key) : undefined
+  return map.knows(key) ? new QueuedTarget(map, key) : undefined
 }
 
 const headOf = (map: string, visit: number): string => printPath([{ map, visit, key: '' }])

@@ -2,11 +2,11 @@ import type { Path } from '../../action/context.js'
 import { type Delivery, type Message, type Received, sealMessage } from '../../action/message.js'
 import type { Awaitable } from '../../persistence/driver.js'
 import type { Journal } from '../../persistence/journal.js'
-import { findBelow } from './path-lookup.js'
-import { sendDown, sendFromOutside } from './commands.js'
-import { lifeOf, noteDown } from '../noting.js'
-import { AppPlace } from './place.js'
+import { timingOf, writeNote } from '../noting.js'
 import type { LiveApp, LiveRun } from '../tree.js'
+import { deliverBelow, sendMessage } from './commands.js'
+import { findBelow } from './path-lookup.js'
+import { AppTarget } from './target.js'
 
 // Owns: messages until the step that took them commits; those from outside also in the store, from when they are sent.
 // Does not own: the mailbox (mailbox.ts), the row that they go with (persistence/journal.ts).
@@ -26,7 +26,7 @@ function storedMessage(message: Received, id: number): Received {
 }
 
 /** A step was handed a message: it is gone once the step commits. */
-export function messageTaken(run: LiveRun, message: Received | undefined): void {
+export function markTaken(run: LiveRun, message: Received | undefined): void {
   if (message === undefined) return
   run.taken ??= []
   run.taken.push(message)
@@ -35,7 +35,7 @@ export function messageTaken(run: LiveRun, message: Received | undefined): void 
 }
 
 /** The attempt that took messages has failed: they come first for the next one. */
-export function giveBack(run: LiveRun): void {
+export function putBack(run: LiveRun): void {
   const { app } = run
   if (run.taken === undefined) return
   app.mailbox.putBack(run.taken)
@@ -47,14 +47,14 @@ export function giveBack(run: LiveRun): void {
  * An action waits for a person: whoever looks into the store sees it, and what is sent there reaches it.
  * @returns what to call when it waits no more
  */
-export function tellWaiting(run: LiveRun, action: string, kinds: readonly string[]): () => void {
+export function recordWait(run: LiveRun, action: string, kinds: readonly string[]): () => void {
   const { app } = run
-  void noteDown(app, 'That an action waits', (journal) => journal.waits(action, kinds, lifeOf(app)))
+  void writeNote(app, 'That an action waits', (journal) => journal.waits(action, kinds, timingOf(app)))
   const { journal } = app
   const unwatch = journal?.scope.settings.watch.add({
     journal,
-    deliver: ({ id, kind, body }) => sendDown(app, storedMessage({ kind, body, from: '' }, id), undefined),
-    lost: (error) => app.hub.logger.error('The store could not be asked for messages.', error),
+    deliver: ({ id, kind, body }) => deliverBelow(app, storedMessage({ kind, body, from: '' }, id), undefined),
+    lost: (error) => app.system.logger.error('The store could not be asked for messages.', error),
   })
   return () => {
     unwatch?.()
@@ -67,12 +67,12 @@ export function tellWaiting(run: LiveRun, action: string, kinds: readonly string
  * for the next run.
  */
 export function storeAndSend(root: LiveApp, message: Message, path: string | Path | undefined): Awaitable<Delivery> {
-  const place = path === undefined ? new AppPlace(root) : findBelow(root, path)
+  const place = path === undefined ? new AppTarget(root) : findBelow(root, path)
   const { kind, body } = sealMessage(message, undefined)
   const posting = place?.post({ kind, body })
-  if (posting === undefined) return sendFromOutside(root, message, path) // at once
+  if (posting === undefined) return sendMessage(root, message, path) // at once
   return posting.then((id) => {
-    const deliver = (): Delivery => sendDown(root, storedMessage({ kind, body, from: '' }, id), path)
+    const deliver = (): Delivery => deliverBelow(root, storedMessage({ kind, body, from: '' }, id), path)
     const delivery = place?.posted({ id, kind, body }, deliver) ?? deliver()
     return delivery === 'dropped' && place?.is(root) === true && !root.running ? 'queued' : delivery
   })

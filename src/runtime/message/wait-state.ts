@@ -1,6 +1,6 @@
 import type { WaitsFor } from '../map/branch-handle.js'
+import type { LiveApp, LiveAttempt, LiveRun, LiveWaitState, OpenWait } from '../tree.js'
 import type { PendingMessage } from './pending.js'
-import type { LiveApp, LiveRun, LiveStep, LiveWaits, OpenWait } from '../tree.js'
 
 // Owns: what one run waits for, counted, and what follows for the applications and maps above it.
 // Does not own: a wait itself (wait.ts), the counts of a map (branch-messages.ts).
@@ -8,11 +8,11 @@ import type { LiveApp, LiveRun, LiveStep, LiveWaits, OpenWait } from '../tree.js
 // W2  An action that waits counts as waiting, whatever else it may do meanwhile: nobody can see that.
 
 /** The waits of one run. Made when it first waits, or something below it does. */
-class Waits implements LiveWaits {
+class WaitState implements LiveWaitState {
   readonly #run: LiveRun
   readonly #open = new Set<OpenWait>()
   #outside = 0
-  /** What {@link Waits.reckon} last found. */
+  /** What {@link WaitState.reckon} last found. */
   level: WaitsFor = 'nothing'
   /** Applications that the step made by hand: runs that go on, runs that are awaited, and runs that wait for a person. */
   readonly below = { running: 0, awaited: 0, waiting: 0 }
@@ -47,7 +47,7 @@ class Waits implements LiveWaits {
   }
 
   /** The step has ended: whatever it still waits for is over. */
-  drop(step: LiveStep): void {
+  drop(step: LiveAttempt): void {
     for (const wait of this.#open) if (wait.step === step) wait.release()
   }
 
@@ -62,7 +62,7 @@ class Waits implements LiveWaits {
     if (cancellation === undefined) self.send({ type: 'teasel.waits', waiting: after !== 'nothing' })
     if (parent?.map !== undefined) parent.map.waitsChanged(parent.key, before, after)
     else if (parent?.app.run !== undefined) {
-      const above = waitsOf(parent.app.run)
+      const above = waitStateOf(parent.app.run)
       above.below.waiting += Number(after === 'outside') - Number(before === 'outside')
       above.reckon()
     }
@@ -81,8 +81,8 @@ class Waits implements LiveWaits {
 }
 
 /** The waits of a run, made when first asked for. */
-export function waitsOf(run: LiveRun): LiveWaits {
-  run.waits ??= new Waits(run)
+export function waitStateOf(run: LiveRun): LiveWaitState {
+  run.waits ??= new WaitState(run)
   return run.waits
 }
 
@@ -96,8 +96,8 @@ export function mayWithdraw(run: LiveRun | undefined): boolean {
 export function* pendingIn(app: LiveApp): Generator<PendingMessage, void, void> {
   for (const { from, kinds, since, step } of app.run?.waits?.open ?? []) {
     if (from !== 'outside') continue
-    const { path, appId, standing } = app
-    yield { path, action: step.node.name, kinds, appId, sequenceId: standing.sequenceId + 1, since }
+    const { path, appId, checkpoint } = app
+    yield { path, action: step.node.name, kinds, appId, sequenceId: checkpoint.sequenceId + 1, since }
   }
   for (const branch of app.run?.step?.map?.table.live.values() ?? []) yield* branch.pending()
   for (const below of app.run?.subApps?.values() ?? []) yield* pendingIn(below)

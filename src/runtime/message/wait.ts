@@ -5,11 +5,11 @@ import { createDeferred } from '../../internal/deferred.js'
 import { list } from '../../internal/nearest.js'
 import { Alarm } from '../cancel/alarm.js'
 import { announce } from '../emit.js'
+import type { LiveApp, LiveAttempt, LiveRun, OpenWait } from '../tree.js'
 import type { Reader } from './mailbox.js'
-import { untilPlaced } from './places.js'
-import { messageTaken, tellWaiting } from './stored-messages.js'
-import type { LiveApp, LiveRun, LiveStep, OpenWait } from '../tree.js'
-import { waitsOf } from './wait-state.js'
+import { untilAdmitted } from './resume-queue.js'
+import { markTaken, recordWait } from './stored-messages.js'
+import { waitStateOf } from './wait-state.js'
 
 // Owns: one action that waits for one message: told, counted, its permit given back meanwhile.
 // Does not own: who else waits (wait-state.ts), the messages (mailbox.ts).
@@ -25,7 +25,7 @@ export interface Asked {
 }
 
 class MessageWait implements OpenWait, Reader {
-  readonly step: LiveStep
+  readonly step: LiveAttempt
   readonly kinds: readonly string[]
   readonly from: Asked['from']
   readonly since: number
@@ -43,15 +43,15 @@ class MessageWait implements OpenWait, Reader {
   readonly #onAbort = (): void => this.release({ reason: this.step.signal.reason })
   readonly #onWithdraw = (): void => this.release({ reason: this.#limits.signal?.reason })
 
-  constructor(run: LiveRun, step: LiveStep, { kinds, from, limits }: Asked) {
+  constructor(run: LiveRun, step: LiveAttempt, { kinds, from, limits }: Asked) {
     const { app } = run
     this.#run = run
     this.#app = app
     this.step = step
     this.kinds = kinds
     this.from = from
-    this.since = app.hub.clock.now()
-    this.#begun = app.hub.passed()
+    this.since = app.system.clock.now()
+    this.#begun = app.system.passed()
     this.#limits = limits
     this.withdrawable = limits !== NO_LIMITS
   }
@@ -60,9 +60,9 @@ class MessageWait implements OpenWait, Reader {
     return wanted(this, message)
   }
 
-  /** Waits, unless a listener of the `wait` event has answered already. */
+  /** WaitState, unless a listener of the `wait` event has answered already. */
   begin(): Promise<Received | undefined> {
-    const waits = waitsOf(this.#run)
+    const waits = waitStateOf(this.#run)
     waits.add(this)
     this.step.signal.addEventListener('abort', this.#onAbort, { once: true })
     this.#limits.signal?.addEventListener('abort', this.#onWithdraw, { once: true })
@@ -74,7 +74,7 @@ class MessageWait implements OpenWait, Reader {
       if (this.#app.hears('wait'))
         announce(this.#app, { type: 'wait', source: this.step.node.name, kinds, from, since })
       if (from === 'outside' && this.#app.journal !== undefined)
-        this.#unexpect = tellWaiting(this.#run, this.step.node.name, kinds)
+        this.#unexpect = recordWait(this.#run, this.step.node.name, kinds)
       waits.reckon()
     }
     return this.#answer.promise
@@ -85,7 +85,7 @@ class MessageWait implements OpenWait, Reader {
     const { timeoutMs = Infinity, until = Infinity } = this.#limits
     const ms = Math.min(timeoutMs, until - this.since)
     if (ms === Infinity) return
-    const { clock, attendance } = this.#app.hub
+    const { clock, attendance } = this.#app.system
     const ring = (): void => {
       this.late = new TimeoutError(waitOf(this), Math.max(0, ms))
       this.release({ reason: this.late })
@@ -95,7 +95,7 @@ class MessageWait implements OpenWait, Reader {
 
   answer(message: Received | undefined): void {
     if (!this.#end(message)) return
-    messageTaken(this.#run, message)
+    markTaken(this.#run, message)
     this.#answer.resolve(message)
   }
 
@@ -107,15 +107,15 @@ class MessageWait implements OpenWait, Reader {
   }
 
   #end(message: Received | undefined): boolean {
-    if (!waitsOf(this.#run).remove(this)) return false // V1
+    if (!waitStateOf(this.#run).remove(this)) return false // V1
     this.step.signal.removeEventListener('abort', this.#onAbort)
     this.#limits.signal?.removeEventListener('abort', this.#onWithdraw)
     this.#alarm?.clear()
     this.#unexpect?.()
-    this.#app.hub.lookAtWall()
+    this.#app.system.lookAtWall()
     if (this.#told && this.#app.hears('wake')) {
       const { kinds, from } = this
-      const durationMs = msSince(this.#app.hub.clock, this.#begun)
+      const durationMs = msSince(this.#app.system.clock, this.#begun)
       announce(this.#app, { type: 'wake', source: this.step.node.name, kinds, from, message, durationMs })
     }
     return true
@@ -134,12 +134,12 @@ const handedOver = (message: Received | undefined): Received | undefined =>
 /** Reads messages, one at a time. Leaving it ends its wait. */
 export class MessageReader implements AsyncIterableIterator<Received, void, void> {
   readonly #run: LiveRun
-  readonly #step: LiveStep
+  readonly #step: LiveAttempt
   readonly #asked: Asked
   readonly #waiting = new Set<MessageWait>()
   #left = false
 
-  constructor(run: LiveRun, step: LiveStep, asked: Asked) {
+  constructor(run: LiveRun, step: LiveAttempt, asked: Asked) {
     this.#run = run
     this.#step = step
     this.#asked = asked
@@ -177,7 +177,7 @@ export class MessageReader implements AsyncIterableIterator<Received, void, void
     this.#asked.limits.signal?.throwIfAborted() // a wait that was withdrawn takes nothing
     const here = run.app.mailbox.take((message) => wanted(this.#asked, message))
     if (here !== undefined) {
-      messageTaken(run, here)
+      markTaken(run, here)
       return handedOver(here)
     }
     if (this.#asked.from === 'siblings' && run.app.parent?.map === undefined) return undefined
@@ -201,7 +201,7 @@ export class MessageReader implements AsyncIterableIterator<Received, void, void
     try {
       return await wait.begin()
     } finally {
-      await untilPlaced(this.#run, this.#step)
+      await untilAdmitted(this.#run, this.#step)
     }
   }
 }

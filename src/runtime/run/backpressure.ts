@@ -1,7 +1,7 @@
 import type { LiveRun } from '../tree.js'
 
 /**
- * Waits for the reader that paces a run. Released by the reader, or by a cancel of the run: whoever
+ * WaitState for the reader that paces a run. Released by the reader, or by a cancel of the run: whoever
  * is cancelled must not depend on somebody who may have stopped reading.
  */
 export function untilRoom(run: LiveRun, room: Promise<void>): Promise<undefined> {

@@ -17,12 +17,12 @@ export interface CommittedStep {
 }
 
 /** Where a step was committed. */
-export interface StepPlace {
+export interface StepOrigin {
   readonly path: Path
 }
 
 /** What one run is asked to do. */
-export interface RunOrder {
+export interface RunRequest {
   readonly inputs: Inputs
   readonly haltBefore: ReadonlySet<PlanNode>
   readonly haltAfter: ReadonlySet<PlanNode>
@@ -32,7 +32,7 @@ export interface RunOrder {
   /** Awaited before its first step. Answers what refuses the run, if anything does; never rejects. */
   readonly before?: (() => Promise<Error | undefined>) | undefined
   /** Awaited after each commit, before the next step: who reads step by step paces here. */
-  readonly pace?: ((step: CommittedStep, at: StepPlace) => Promise<void> | undefined) | undefined
+  readonly pace?: ((step: CommittedStep, at: StepOrigin) => Promise<void> | undefined) | undefined
   /** Whether `pace` is asked by the applications below, too. */
   readonly deep?: boolean | undefined
   /** Awaited after each chunk and each step, here and below: who reads a stream paces here. */
@@ -54,7 +54,7 @@ export interface Leak {
 export const NO_LEAKS: readonly Leak[] = Object.freeze([])
 
 /** How a run ended. */
-export type RunEnd =
+export type RunResult =
   | {
       readonly status: 'halted'
       readonly action: string
@@ -85,29 +85,29 @@ export type RunEnd =
 const NO_HALTS: ReadonlySet<PlanNode> = new Set()
 
 /** An order without halts or limits. */
-export function createOrder(inputs: Inputs, options: Partial<RunOrder> = {}): RunOrder {
+export function createRequest(inputs: Inputs, options: Partial<RunRequest> = {}): RunRequest {
   return { inputs, haltBefore: NO_HALTS, haltAfter: NO_HALTS, maxSteps: Number.POSITIVE_INFINITY, ...options }
 }
 
 /** Whether a run ends after an action: at a halt of the order or of the plan, or because nothing comes next. */
 export function endsAt(
   { graph, haltAfter }: Plan,
-  order: RunOrder,
+  request: RunRequest,
   node: PlanNode,
   next: string | undefined,
 ): 'halted' | 'finished' | undefined {
-  if (next !== undefined && order.haltBefore.size > 0) {
+  if (next !== undefined && request.haltBefore.size > 0) {
     const after = graph.nodes.get(next)
-    if (after !== undefined && order.haltBefore.has(after)) return 'halted'
+    if (after !== undefined && request.haltBefore.has(after)) return 'halted'
   }
-  if (order.haltAfter.has(node) || haltAfter.has(node)) return 'halted'
+  if (request.haltAfter.has(node) || haltAfter.has(node)) return 'halted'
   return next === undefined ? 'finished' : undefined
 }
 
-type Pacing = Pick<RunOrder, 'pace' | 'room' | 'deep'>
+type Pacing = Pick<RunRequest, 'pace' | 'room' | 'deep'>
 
 /** What paces an application below one that runs by `above`, and that may have a reader of its own. */
-export function pacedBelow(above: RunOrder | undefined, own: Pacing = {}): Pacing {
+export function pacedBelow(above: RunRequest | undefined, own: Pacing = {}): Pacing {
   if (above?.room === undefined && above?.deep !== true) return own
   const pace = above.deep === true ? both(own.pace, above.pace) : own.pace
   return { pace, room: both(own.room, above.room), deep: own.deep === true || above.deep }

@@ -4,20 +4,20 @@ import type { PlanNode } from '../../graph/plan.js'
 import { isThenable, toError } from '../../internal/guards.js'
 import { sliceOver, TURN } from '../../internal/slice.js'
 import type { InterceptedStep } from '../../lifecycle/interceptor.js'
-import { announce } from '../emit.js'
-import type { Attempts } from '../step/attempts.js'
 import { belowCancellation, type Cancellation } from '../cancel/cancellation.js'
-import { abandonSubApps } from '../sub-app.js'
-import { openJournal } from '../durability.js'
 import { leakCode } from '../cancel/leak.js'
-import { endsAt, type Leak, NO_LEAKS, type RunEnd, type RunOrder } from './request.js'
+import { openJournal } from '../durability.js'
+import { announce } from '../emit.js'
+import { lateStep } from '../step/attempt-border.js'
+import type { Attempts } from '../step/attempts.js'
 import type { Permit } from '../step/permit.js'
 import { retryBranch } from '../step/retry.js'
-import { cancelledRun, endedRun, failedRun } from './result.js'
-import { lateStep } from '../step/attempt-border.js'
-import { ifStill } from './if-still.js'
 import { commitStep, failStep, performStep } from '../step/step.js'
-import type { LiveApp, LiveAsking, LiveRun, LiveStep, LiveWaits } from '../tree.js'
+import { abandonSubApps } from '../sub-app.js'
+import type { LiveApp, LiveAttempt, LiveInterceptorCall, LiveRun, LiveWaitState } from '../tree.js'
+import { ifStill } from './if-still.js'
+import { endsAt, type Leak, NO_LEAKS, type RunRequest, type RunResult } from './request.js'
+import { cancelledRun, endedRun, failedRun } from './result.js'
 
 // Owns: one run of an application: the loop over its steps, when it ends, what a cancel reaches.
 // Does not own: how one step is taken (step.ts), branches (map-runner.ts), what outlives the run (application.ts).
@@ -29,25 +29,25 @@ import type { LiveApp, LiveAsking, LiveRun, LiveStep, LiveWaits } from '../tree.
 
 export class Run implements LiveRun {
   readonly app: LiveApp
-  readonly order: RunOrder
+  readonly request: RunRequest
   phase: LiveRun['phase'] = 'made'
   cancellation: Cancellation | undefined
   leaked: readonly Leak[] = NO_LEAKS
-  attempt: LiveStep | undefined
+  attempt: LiveAttempt | undefined
   permit: Permit | undefined
   release: (() => void) | undefined
   attempts: Attempts | undefined
-  told: InterceptedStep | undefined
+  stepInfo: InterceptedStep | undefined
   taken: Received[] | undefined
-  waits: LiveWaits | undefined
+  waits: LiveWaitState | undefined
   subApps: Map<string, LiveApp> | undefined
-  asked: Set<LiveAsking> | undefined
-  readonly #ended: (end: RunEnd) => void
+  interceptorCalls: Set<LiveInterceptorCall> | undefined
+  readonly #ended: (end: RunResult) => void
   #over: (() => void)[] | undefined
 
-  constructor(app: LiveApp, order: RunOrder, ended: (end: RunEnd) => void) {
+  constructor(app: LiveApp, request: RunRequest, ended: (end: RunResult) => void) {
     this.app = app
-    this.order = order
+    this.request = request
     this.#ended = ended
   }
 
@@ -55,7 +55,7 @@ export class Run implements LiveRun {
     return this.phase === 'running'
   }
 
-  get step(): LiveStep | undefined {
+  get step(): LiveAttempt | undefined {
     return this.attempt?.open === true ? this.attempt : undefined
   }
 
@@ -66,11 +66,11 @@ export class Run implements LiveRun {
   }
 
   async #loop(): Promise<void> {
-    const { app, order } = this
-    order.begun?.()
+    const { app, request } = this
+    request.begun?.()
     const above = app.parent?.app.run?.cancellation
     if (above !== undefined) this.cancel(belowCancellation(above))
-    const refusal = order.before && (await order.before())
+    const refusal = request.before && (await request.before())
     if (refusal && this.running && !this.cancellation) return this.#finish(failedRun(app, refusal))
     if (app.journal !== undefined && this.running) {
       const ended = await openJournal(this, app.journal)
@@ -83,7 +83,7 @@ export class Run implements LiveRun {
       if (this.cancellation !== undefined) return this.#finish(cancelledRun(this, this.cancellation))
       const node = this.#next()
       if (node === undefined) return this.#finish(endedRun(this, 'finished'))
-      if (steps >= order.maxSteps) return this.#finish(failedRun(app, new MaxStepsError(order.maxSteps, node.name)))
+      if (steps >= request.maxSteps) return this.#finish(failedRun(app, new MaxStepsError(request.maxSteps, node.name)))
       let lost: Error | undefined
       try {
         const work = performStep(this, node)
@@ -104,20 +104,20 @@ export class Run implements LiveRun {
         await again
         continue
       }
-      const status = endsAt(app.plan, order, node, app.standing.next)
+      const status = endsAt(app.plan, request, node, app.checkpoint.next)
       if (status !== undefined) return this.#finish(endedRun(this, status))
     }
   }
 
   #die(fault: unknown): void {
-    if (!this.running) return this.app.hub.logger.error('A run that was given up has failed.', fault)
+    if (!this.running) return this.app.system.logger.error('A run that was given up has failed.', fault)
     this.#drop()
     this.#finish(failedRun(this.app, toError(fault)))
   }
 
   #next(): PlanNode | undefined {
-    const { plan, standing } = this.app
-    return standing.next === undefined ? undefined : plan.graph.nodes.get(standing.next)
+    const { plan, checkpoint } = this.app
+    return checkpoint.next === undefined ? undefined : plan.graph.nodes.get(checkpoint.next)
   }
 
   /** Nothing more is expected of the code of the present attempt; what holds a permit for it takes none again. */
@@ -128,7 +128,7 @@ export class Run implements LiveRun {
   }
 
   /** Ends the run, once (R2). */
-  #finish(end: RunEnd): void {
+  #finish(end: RunResult): void {
     if (!this.running) return
     this.phase = 'ended'
     this.app.mail?.close()
@@ -137,9 +137,9 @@ export class Run implements LiveRun {
   }
 
   cancel(cancellation: Cancellation): void {
-    if (this.cancellation !== undefined || (!this.running && !this.asked?.size)) return
+    if (this.cancellation !== undefined || (!this.running && !this.interceptorCalls?.size)) return
     this.cancellation = cancellation
-    for (const one of this.asked ?? []) one.cancelled()
+    for (const one of this.interceptorCalls ?? []) one.cancelled()
     if (!this.running) return // only interceptors are still asked
     const { app } = this
     if (cancellation.cause !== 'store' && app.hears('cancel'))
@@ -155,10 +155,10 @@ export class Run implements LiveRun {
 
   abandon(): void {
     const { step, cancellation } = this
-    for (const one of this.asked ?? []) one.giveUp()
+    for (const one of this.interceptorCalls ?? []) one.giveUp()
     if (!this.running || cancellation === undefined) return
     if (step?.map !== undefined) return step.map.abandon()
-    if (this.asked?.size) return // what follows ends by itself
+    if (this.interceptorCalls?.size) return // what follows ends by itself
     if (this.subApps === undefined) return this.#giveUp(cancellation)
     void ifStill(this, abandonSubApps(this), () => this.#giveUp(cancellation))
   }
@@ -168,7 +168,7 @@ export class Run implements LiveRun {
     const codeRuns = attempt?.open === true
     attempt?.close()
     // Between its action and its commit no code runs: its store is waited for.
-    if (attempt !== undefined && (codeRuns || this.app.hub.outage?.waiting !== true)) leakCode(this, attempt.node)
+    if (attempt !== undefined && (codeRuns || this.app.system.outage?.waiting !== true)) leakCode(this, attempt.node)
     this.#drop()
     this.#finish(cancelledRun(this, cancellation))
   }

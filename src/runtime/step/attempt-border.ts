@@ -4,19 +4,19 @@ import { msSince } from '../../internal/clock.js'
 import { isInstance } from '../../internal/guards.js'
 import { isOfStore, SerializationError } from '../../persistence/errors.js'
 import { announce } from '../emit.js'
-import { attemptAt } from './retry.js'
-import { isRunBody, Step } from './attempt.js'
-import { giveBack } from '../message/stored-messages.js'
+import { putBack } from '../message/stored-messages.js'
 import type { LiveApp, LiveRun } from '../tree.js'
+import { Attempt, isRunBody } from './attempt.js'
+import { attemptAt } from './retry.js'
 
 // Owns: how an attempt at a step begins and ends: its time, its events, its context and its permit, its error.
 // Does not own: what happens in between (step.ts, attempt-loop.ts).
 
 /** An attempt begins. */
-export function startAttempt(run: LiveRun, node: PlanNode): Step {
+export function startAttempt(run: LiveRun, node: PlanNode): Attempt {
   const { app } = run
-  if (run.taken !== undefined) giveBack(run)
-  const step = new Step(run, node)
+  if (run.taken !== undefined) putBack(run)
+  const step = new Attempt(run, node)
   run.attempt = step
   if (app.hears('step.start')) announce(app, { type: 'step.start', source: node.name, attempt: step.attempt })
   return step
@@ -37,10 +37,10 @@ export function endStep(
   sequenceId?: number,
 ): void {
   const { app } = run
-  const { attempt = attemptNumber(run), startedAt = app.hub.passed() } = run.attempt ?? {}
+  const { attempt = attemptNumber(run), startedAt = app.system.passed() } = run.attempt ?? {}
   run.attempt = undefined
   if (!app.hears('step.end')) return
-  const durationMs = msSince(app.hub.clock, startedAt)
+  const durationMs = msSince(app.system.clock, startedAt)
   announce(app, { type: 'step.end', source: node.name, status, error, attempt, durationMs }, sequenceId)
 }
 
@@ -51,7 +51,7 @@ export function attemptNumber({ attempts }: LiveRun): number {
 
 /** Code that was given up has ended after all: it says nothing any more, however it ends. */
 export function lateStep(app: LiveApp, node: PlanNode, value: unknown): void {
-  app.hub.logger.debug(`${node.subject} ended after it was given up. Its outcome is ignored.`, value)
+  app.system.logger.debug(`${node.subject} ended after it was given up. Its outcome is ignored.`, value)
 }
 
 /** Errors that are located already, by whoever knew more of them. */

@@ -6,14 +6,14 @@ import { isThenable } from '../../internal/guards.js'
 import { checkUpdate } from '../../state/contract.js'
 import { Alarm } from '../cancel/alarm.js'
 import { createCancellation, TIMEOUT } from '../cancel/cancellation.js'
-import { endSubApps } from '../sub-app.js'
 import { leakCode } from '../cancel/leak.js'
-import { Permit } from './permit.js'
-import { attemptsOf, delayOf, isBeyondRetry, waitForAttempt, withFallbackError } from './retry.js'
-import type { Step } from './attempt.js'
+import { endSubApps } from '../sub-app.js'
+import type { LiveApp, LiveRun } from '../tree.js'
+import type { Attempt } from './attempt.js'
 import { closeStep, endStep, lateStep, startAttempt, wrap } from './attempt-border.js'
 import { inputsAgain } from './inputs.js'
-import type { LiveApp, LiveRun } from '../tree.js'
+import { Permit } from './permit.js'
+import { attemptsOf, delayOf, isBeyondRetry, waitForAttempt, withFallbackError } from './retry.js'
 
 // Owns: the attempts at one step of an action that has a retry, a time limit or a fallback.
 // Does not own: whether and when something is tried again (retry.ts), the commit (step.ts).
@@ -22,7 +22,7 @@ import type { LiveApp, LiveRun } from '../tree.js'
 // G3  An attempt whose time is over has failed, whatever comes of it later.
 
 /** Runs code until an attempt succeeds, none is left, or a cancel ends it. Answers the update. */
-export async function performGuarded(run: LiveRun, first: Step, body: RunBody): Promise<unknown> {
+export async function performGuarded(run: LiveRun, first: Attempt, body: RunBody): Promise<unknown> {
   const { node, startedAt: begun } = first
   const { retry } = body.policy
   let step = first
@@ -59,13 +59,13 @@ interface Limit {
 function limitOf(app: LiveApp, { subject }: PlanNode, { policy }: RunBody, begun: number): Limit | undefined {
   const { timeoutMs = Infinity, retry } = policy
   const maxMs = retry?.maxMs ?? Infinity
-  const leftMs = maxMs === Infinity ? Infinity : maxMs - (app.hub.passed() - begun)
+  const leftMs = maxMs === Infinity ? Infinity : maxMs - (app.system.passed() - begun)
   if (leftMs < timeoutMs) return { what: `${subject}, all attempts together,`, ms: maxMs, leftMs }
   return timeoutMs === Infinity ? undefined : { what: subject, ms: timeoutMs, leftMs: timeoutMs }
 }
 
 /** From the end of one attempt to the start of the next. Undefined when a cancel ended it. */
-async function pause(run: LiveRun, node: PlanNode, thrown: unknown, delayMs: number): Promise<Step | undefined> {
+async function pause(run: LiveRun, node: PlanNode, thrown: unknown, delayMs: number): Promise<Attempt | undefined> {
   const { semaphore } = run.app
   const error = wrap(run, node, thrown)
   endStep(run, node, 'failed', error)
@@ -81,7 +81,7 @@ async function pause(run: LiveRun, node: PlanNode, thrown: unknown, delayMs: num
 }
 
 /** The update that the fallback gives, checked as any. */
-function rescue(run: LiveRun, step: Step, body: RunBody, error: unknown): unknown {
+function rescue(run: LiveRun, step: Attempt, body: RunBody, error: unknown): unknown {
   const { fallback } = body.policy
   if (fallback === undefined || isBeyondRetry(error)) throw error
   const { subject, parts } = step.node
@@ -89,7 +89,7 @@ function rescue(run: LiveRun, step: Step, body: RunBody, error: unknown): unknow
     const update = fallback({ error, state: step.fresh(), inputs: step.inputs })
     const { freeze } = run.app.plan.graph.rules
     const checked = checkUpdate(`The fallback of ${subject}`, parts.writes, update, freeze)
-    attemptsOf(run).recovering = run.app.standing.sequenceId + 1
+    attemptsOf(run).recovering = run.app.checkpoint.sequenceId + 1
     return checked
   } catch (second) {
     throw withFallbackError(error, second)
@@ -97,18 +97,18 @@ function rescue(run: LiveRun, step: Step, body: RunBody, error: unknown): unknow
 }
 
 /** One attempt under a time limit. Code that ignores its signal is given up after the grace period. */
-async function performInTime(run: LiveRun, step: Step, body: RunBody, limit: Limit): Promise<unknown> {
+async function performInTime(run: LiveRun, step: Attempt, body: RunBody, limit: Limit): Promise<unknown> {
   const { app } = run
-  const { clock } = app.hub
-  const graceMs = body.policy.graceMs ?? app.hub.graceMs
+  const { clock } = app.system
+  const graceMs = body.policy.graceMs ?? app.system.graceMs
   const gaveUp = createDeferred<never>()
   let late: TimeoutError | undefined
   let work: unknown
-  const begun = app.hub.passed()
+  const begun = app.system.passed()
   const timeOut = (): void => {
     late = new TimeoutError(limit.what, limit.ms)
-    const now = app.hub.passed()
-    app.hub.lookAtWall()
+    const now = app.system.passed()
+    app.system.lookAtWall()
     const cancellation = createCancellation('parent', TIMEOUT, now, late)
     step.cancel(cancellation)
     for (const below of run.subApps?.values() ?? []) below.run?.cancel(cancellation)
@@ -120,7 +120,7 @@ async function performInTime(run: LiveRun, step: Step, body: RunBody, limit: Lim
       gaveUp.reject(late)
     })
   }
-  step.alarm = new Alarm(clock, begun + limit.leftMs, timeOut, app.hub.attendance)
+  step.alarm = new Alarm(clock, begun + limit.leftMs, timeOut, app.system.attendance)
   try {
     work = step.perform(body)
     if (!isThenable(work)) return work
@@ -135,7 +135,7 @@ async function performInTime(run: LiveRun, step: Step, body: RunBody, limit: Lim
 }
 
 /** Nothing more is waited for; whatever holds a permit for the code takes none again. */
-function giveUp(run: LiveRun, step: Step, since: number): void {
+function giveUp(run: LiveRun, step: Attempt, since: number): void {
   for (const below of run.subApps?.values() ?? []) below.run?.abandon()
   step.close()
   leakCode(run, step.node, since)

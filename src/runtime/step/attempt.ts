@@ -5,12 +5,12 @@ import type { PlanNode } from '../../graph/plan.js'
 import { viewOf } from '../../graph/view-of.js'
 import { isThenable } from '../../internal/guards.js'
 import type { State } from '../../state/freeze.js'
-import { createActionContext } from './context.js'
 import { Alarm } from '../cancel/alarm.js'
-import { announce } from '../emit.js'
 import type { Cancellation } from '../cancel/cancellation.js'
-import type { LiveMap, LiveRun, LiveStep } from '../tree.js'
+import { announce } from '../emit.js'
 import { untilRoom } from '../run/backpressure.js'
+import type { LiveAttempt, LiveMap, LiveRun } from '../tree.js'
+import { createActionContext } from './context.js'
 
 // Owns: one attempt at one action, from its `step.start` to its `step.end`: its signal, its context, its generator.
 // Does not own: what becomes of the update.
@@ -21,7 +21,7 @@ import { untilRoom } from '../run/backpressure.js'
 const NOTHING: State = Object.freeze({})
 
 /** One execution of one action. It is what `run` is called with. */
-export class Step implements LiveStep, ActionArgs<State, Inputs> {
+export class Attempt implements LiveAttempt, ActionArgs<State, Inputs> {
   state: State = NOTHING
   inputs: Inputs = NO_INPUTS
   readonly sequenceId: number
@@ -43,9 +43,9 @@ export class Step implements LiveStep, ActionArgs<State, Inputs> {
     const { app, attempts } = run
     this.#run = run
     this.#node = node
-    this.sequenceId = app.standing.sequenceId + 1
+    this.sequenceId = app.checkpoint.sequenceId + 1
     this.attempt = attempts === undefined ? 1 : attempts.failed + 1
-    this.startedAt = app.hub.passed()
+    this.startedAt = app.system.passed()
   }
 
   /** Its code begins. */
@@ -74,7 +74,7 @@ export class Step implements LiveStep, ActionArgs<State, Inputs> {
 
   /** What the action reads, for code that runs beside or after it. */
   fresh(): State {
-    return viewOf(this.#node, this.#run.app.standing.state)
+    return viewOf(this.#node, this.#run.app.checkpoint.state)
   }
 
   get node(): PlanNode {
@@ -97,7 +97,7 @@ export class Step implements LiveStep, ActionArgs<State, Inputs> {
     const { body } = this.#node.parts
     const graceMs = isRunBody(body) ? body.policy.graceMs : undefined
     if (graceMs === undefined) return
-    this.alarm = new Alarm(this.#run.app.hub.clock, since + graceMs, () => this.#run.abandon())
+    this.alarm = new Alarm(this.#run.app.system.clock, since + graceMs, () => this.#run.abandon())
   }
 
   close(): void {
@@ -114,13 +114,13 @@ export class Step implements LiveStep, ActionArgs<State, Inputs> {
   }
 
   async #drain(generator: AsyncGenerator<unknown, unknown, void>): Promise<unknown> {
-    const { app, order } = this.#run
+    const { app, request } = this.#run
     for (;;) {
       const { done, value } = await generator.next()
       if (done === true) return value
       if (this.#cancellation !== undefined) break
       if (app.hears('chunk')) announce(app, { type: 'chunk', source: this.#node.name, chunk: value })
-      const room = order.room?.()
+      const room = request.room?.()
       if (room !== undefined) await untilRoom(this.#run, room)
       if (this.#cancellation !== undefined) break
     }

@@ -1,19 +1,19 @@
 import type { ActionContext, Path } from '../../action/context.js'
 import { type CancelAnswer, type Delivery, type Message, readerArgs, sealMessage } from '../../action/message.js'
+import { createCancellation } from '../cancel/cancellation.js'
 import { announce } from '../emit.js'
 import type { BranchHost } from '../map/branch-handle.js'
-import { createCancellation } from '../cancel/cancellation.js'
 import { MessageReader } from '../message/wait.js'
+import type { LiveApp, LiveAttempt, LiveRun } from '../tree.js'
 import { doOnce, tooLate } from './once.js'
-import type { LiveApp, LiveRun, LiveStep } from '../tree.js'
 
 // Owns: what an action may ask of the engine. A context belongs to one attempt: once that has ended, it keeps the values
 // that it had, and does nothing.
 
-const behind = new WeakMap<ActionContext, { readonly run: LiveRun; readonly step: LiveStep }>()
+const behind = new WeakMap<ActionContext, { readonly run: LiveRun; readonly step: LiveAttempt }>()
 
 /** The run and the step behind a context, for applications that are made inside an action. */
-export function behindContext(context: ActionContext): { readonly run: LiveRun; readonly step: LiveStep } {
+export function behindContext(context: ActionContext): { readonly run: LiveRun; readonly step: LiveAttempt } {
   const found = behind.get(context)
   if (found === undefined) throw new TypeError('parent takes the context that an action was given.')
   if (!found.step.open)
@@ -25,9 +25,9 @@ export function behindContext(context: ActionContext): { readonly run: LiveRun; 
 
 class StepContext implements ActionContext {
   readonly #run: LiveRun
-  readonly #step: LiveStep
+  readonly #step: LiveAttempt
 
-  constructor(run: LiveRun, step: LiveStep) {
+  constructor(run: LiveRun, step: LiveAttempt) {
     this.#run = run
     this.#step = step
   }
@@ -64,7 +64,10 @@ class StepContext implements ActionContext {
   cancel(key: string, reason?: unknown): CancelAnswer {
     const siblings = this.#siblings
     if (siblings === undefined) return 'unknown'
-    return siblings.map.cancelBranch(key, createCancellation('context', siblings.key, this.#app.hub.passed(), reason))
+    return siblings.map.cancelBranch(
+      key,
+      createCancellation('context', siblings.key, this.#app.system.passed(), reason),
+    )
   }
 
   send(key: string, message: Message): Delivery {
@@ -104,7 +107,7 @@ class StepContext implements ActionContext {
   }
 
   log(text: string, data?: unknown): void {
-    const { logger } = this.#app.hub
+    const { logger } = this.#app.system
     logger.info(text, data)
     if (this.#step.open && this.#app.hears('log'))
       announce(this.#app, { type: 'log', source: this.#step.node.name, text, data })
@@ -112,7 +115,7 @@ class StepContext implements ActionContext {
 }
 
 /** Makes the context of a step. */
-export function createActionContext(run: LiveRun, step: LiveStep): ActionContext {
+export function createActionContext(run: LiveRun, step: LiveAttempt): ActionContext {
   const context = new StepContext(run, step)
   behind.set(context, { run, step })
   return context

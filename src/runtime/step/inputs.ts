@@ -7,11 +7,11 @@ import type { LiveApp, LiveRun } from '../tree.js'
 // Does not own: what branches are given of them (branch-inputs.ts).
 
 /** What was given to a run, under what was bound over the graph, over the action, and to the state. */
-export function rawInputs({ app, order }: LiveRun, node: PlanNode): Inputs {
-  const { inputs: given } = order
+export function rawInputs({ app, request }: LiveRun, node: PlanNode): Inputs {
+  const { inputs: given } = request
   const { bound, fromState } = node.parts
   if (!node.bindsInputs) return app.bound === NO_INPUTS ? given : { ...given, ...app.bound }
-  const read = Object.entries(fromState).map(([name, key]) => [name, isolate(app.standing.state[key])] as const)
+  const read = Object.entries(fromState).map(([name, key]) => [name, isolate(app.checkpoint.state[key])] as const)
   return { ...given, ...app.bound, ...bound, ...Object.fromEntries(read) }
 }
 

@@ -8,16 +8,16 @@ import {
   type Side,
 } from '../../lifecycle/interceptor.js'
 import { Alarm } from '../cancel/alarm.js'
-import { reportFault } from '../emit.js'
 import { leakCode } from '../cancel/leak.js'
-import type { LiveAsking, LiveRun } from '../tree.js'
+import { reportFault } from '../emit.js'
+import type { LiveInterceptorCall, LiveRun } from '../tree.js'
 
 // Owns: how long the answers of interceptors are waited for: without end, and for the grace period after a cancel.
 // Does not own: what follows from an answer.
 // I1  After they were given up no further one is asked, and what they answer late changes nothing.
 
 /** The interceptors that are asked at one border of a run, a step or a branch. */
-export class Asking implements InterceptorCaller, LiveAsking {
+export class InterceptorCall implements InterceptorCaller, LiveInterceptorCall {
   awaited = ''
   over = false
   readonly #run: LiveRun
@@ -32,12 +32,12 @@ export class Asking implements InterceptorCaller, LiveAsking {
   }
 
   before<K extends Side>(side: K, told: HookArgs<K>): Promise<void> | undefined {
-    const waits = intercept(side, this.#run.app.hub.interceptors, told, this)
+    const waits = intercept(side, this.#run.app.system.interceptors, told, this)
     return waits && this.#inTime(waits)
   }
 
   after<K extends Side>(side: K, told: HookArgs<K>, outcome: Outcome): Fatal | undefined | Promise<Fatal | undefined> {
-    const fatal = conclude(side, this.#run.app.hub.interceptors, told, outcome, this)
+    const fatal = conclude(side, this.#run.app.system.interceptors, told, outcome, this)
     return fatal instanceof Promise ? this.#inTime(fatal) : fatal
   }
 
@@ -46,20 +46,20 @@ export class Asking implements InterceptorCaller, LiveAsking {
     const stopped = new Promise<undefined>((resolve) => {
       this.#stop = () => resolve(undefined)
     })
-    run.asked ??= new Set()
-    run.asked.add(this)
+    run.interceptorCalls ??= new Set()
+    run.interceptorCalls.add(this)
     this.cancelled()
     try {
       return await Promise.race([answer, stopped])
     } finally {
-      run.asked.delete(this)
+      run.interceptorCalls.delete(this)
       this.#alarm?.clear()
     }
   }
 
   cancelled(): void {
     const { cancellation, app } = this.#run
-    const { clock, graceMs } = app.hub
+    const { clock, graceMs } = app.system
     if (cancellation !== undefined) this.#alarm ??= new Alarm(clock, cancellation.at + graceMs, () => this.giveUp())
   }
 

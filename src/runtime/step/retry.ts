@@ -5,9 +5,9 @@ import type { PlanNode } from '../../graph/plan.js'
 import { causeOf, isInstance, messageOf, toError } from '../../internal/guards.js'
 import { isOfStore } from '../../persistence/errors.js'
 import { announce, reportFault } from '../emit.js'
-import { Attempts } from './attempts.js'
-import { noteDown } from '../noting.js'
+import { writeNote } from '../noting.js'
 import type { LiveApp, LiveRun } from '../tree.js'
+import { Attempts } from './attempts.js'
 
 // Owns: how often something was tried, whether it is tried again, and the wait before.
 // Does not own: the attempt itself (attempt-loop.ts, run.ts, reducer-actor.ts).
@@ -80,8 +80,8 @@ export function delayOf(run: LiveRun, { subject, retry, error, attempt, begun }:
   if (retry === undefined || attempt >= retry.attempts || isBeyondRetry(error)) return undefined
   try {
     if (!isWorthIt(retry, subject, error, attempt) || run.cancellation !== undefined) return undefined
-    const ms = delayAfter(retry, subject, error, attempt, app.hub.random)
-    return app.hub.passed() - begun + ms < retry.maxMs ? ms : undefined
+    const ms = delayAfter(retry, subject, error, attempt, app.system.random)
+    return app.system.passed() - begun + ms < retry.maxMs ? ms : undefined
   } catch (fault) {
     if (fault instanceof ContractError && fault.fault.kind === 'retry') throw fault
     reportFault(app, `retry of ${subject}`, fault)
@@ -99,14 +99,14 @@ interface Again {
   readonly error: unknown
 }
 
-/** Waits until the next attempt is due. False when a cancel ended the wait. */
+/** WaitState until the next attempt is due. False when a cancel ended the wait. */
 export async function waitForAttempt(run: LiveRun, again: Again): Promise<boolean> {
   const { app } = run
-  const { clock } = app.hub
-  const due = attemptsOf(run).wait(clock, app.hub.passed() + again.delayMs)
+  const { clock } = app.system
+  const due = attemptsOf(run).wait(clock, app.system.passed() + again.delayMs)
   if (app.hears('retry')) announce(app, { type: 'retry', ...again, at: clock.now() + again.delayMs })
   await due
-  app.hub.lookAtWall()
+  app.system.lookAtWall()
   return run.cancellation === undefined
 }
 
@@ -132,7 +132,7 @@ export function retryBranch(run: LiveRun, node: PlanNode, error: Error): Promise
   return due.then(async (goes) => {
     if (!goes) return false
     attempts.goOn()
-    await noteDown(app, 'Which attempt of a branch begins', (journal) =>
+    await writeNote(app, 'Which attempt of a branch begins', (journal) =>
       journal.note('retry', { attempts: attempts.branch, tries: attempts.failed }),
     )
     return true
@@ -141,7 +141,7 @@ export function retryBranch(run: LiveRun, node: PlanNode, error: Error): Promise
 
 /** Asked when a reduce has failed: resolves when it is called again, over the same results; rejects with the error if not. */
 export function reduceAgain(run: LiveRun, { name, subject }: PlanNode, retry: RetryPolicy | undefined) {
-  const begun = run.app.hub.passed()
+  const begun = run.app.system.passed()
   return async (error: unknown, failed: number): Promise<void> => {
     const delayMs = delayOf(run, { subject, retry, error, attempt: failed, begun })
     if (delayMs === undefined) throw error

@@ -13,23 +13,23 @@ import { checkUpdate, overlay } from '../../state/contract.js'
 import { isolateState, publicState, type State } from '../../state/freeze.js'
 import { applySchema, changedKeys } from '../../state/schema.js'
 import { assertReads } from '../../state/view.js'
-import { announce } from '../emit.js'
-import { Asking } from './interceptor-call.js'
 import { Carrier } from '../actor/carrier.js'
-import { endSubApps } from '../sub-app.js'
-import { performGuarded } from './attempt-loop.js'
-import { committing } from '../durability.js'
-import type { RunOrder } from '../run/request.js'
-import { Permit } from './permit.js'
-import { runMap } from '../map/run-map.js'
 import { AppSnapshot } from '../actor/snapshot.js'
-import type { Standing } from '../checkpoint.js'
-import { isRunBody, type Step } from './attempt.js'
-import { attemptNumber, closeStep, endStep, startAttempt, thrownBy, wrap } from './attempt-border.js'
-import { parsedInputs, rawInputs } from './inputs.js'
-import { ifStill } from '../run/if-still.js'
-import type { LiveApp, LiveRun } from '../tree.js'
+import type { Checkpoint } from '../checkpoint.js'
+import { committing } from '../durability.js'
+import { announce } from '../emit.js'
+import { runMap } from '../map/run-map.js'
 import { untilRoom } from '../run/backpressure.js'
+import { ifStill } from '../run/if-still.js'
+import type { RunRequest } from '../run/request.js'
+import { endSubApps } from '../sub-app.js'
+import type { LiveApp, LiveRun } from '../tree.js'
+import { type Attempt, isRunBody } from './attempt.js'
+import { attemptNumber, closeStep, endStep, startAttempt, thrownBy, wrap } from './attempt-border.js'
+import { performGuarded } from './attempt-loop.js'
+import { parsedInputs, rawInputs } from './inputs.js'
+import { InterceptorCall } from './interceptor-call.js'
+import { Permit } from './permit.js'
 
 // Owns: one step, from its reads to its commit (design: point of commit).
 // Does not own: the loop around it, further attempts (attempt-loop.ts), how an attempt begins and ends (attempt-border.ts).
@@ -59,16 +59,16 @@ async function beginWithPermit(run: LiveRun, node: PlanNode, semaphore: Semaphor
 
 function begin(run: LiveRun, node: PlanNode): unknown {
   const { app } = run
-  const { interceptors } = app.hub
+  const { interceptors } = app.system
   app.begun()
   const step = startAttempt(run, node)
   const { parts, subject } = node
   if (run.cancellation !== undefined) return undefined // by who was told that it begins
-  assertReads(subject, parts.reads, app.standing.state)
+  assertReads(subject, parts.reads, app.checkpoint.state)
   const raw = rawInputs(run, node)
   const inputs = parsedInputs(app, node, raw)
   if (interceptors.length === 0) return execute(run, step, inputs, raw)
-  const waits = new Asking(run).before('Step', tell(run, step, inputs))
+  const waits = new InterceptorCall(run).before('Step', tell(run, step, inputs))
   if (waits === undefined) return execute(run, step, inputs, raw)
   return ifStill(run, waits, () => (run.cancellation === undefined ? execute(run, step, inputs, raw) : undefined))
 }
@@ -92,7 +92,7 @@ function checkAndCommit(run: LiveRun, node: PlanNode, update: unknown): Settled 
   const { rules } = app.plan.graph
   const { writes } = node.parts
   const checked = checkUpdate(node.subject, writes, update, rules.freeze)
-  const before = app.standing.state
+  const before = app.checkpoint.state
   const laid = overlay(before, checked)
   const state =
     rules.schema === undefined ? laid : applySchema(rules, node.subject, laid, changedKeys(before, laid, writes))
@@ -117,10 +117,10 @@ const pick = (state: State, keys: readonly string[]): State =>
   Object.freeze(Object.fromEntries(keys.map((key) => [key, state[key]])))
 
 /** What the action returned, or a promise of it. */
-function execute(run: LiveRun, step: Step, inputs: Inputs, raw: Inputs): unknown {
+function execute(run: LiveRun, step: Attempt, inputs: Inputs, raw: Inputs): unknown {
   const { node } = step
   const { body } = node.parts
-  step.enter(viewOf(node, run.app.standing.state), inputs)
+  step.enter(viewOf(node, run.app.checkpoint.state), inputs)
   if (isFanOut(body)) return runMap(run, step, body, raw)
   if (!isRunBody(body)) return undefined
   return body.policy === NO_POLICY ? step.perform(body) : performGuarded(run, step, body)
@@ -141,9 +141,9 @@ interface Commit {
  */
 function commit(run: LiveRun, node: PlanNode, made: Commit): Settled {
   const { app } = run
-  const { standing, journal } = app
+  const { checkpoint, journal } = app
   const { state, edge } = made
-  const sequenceId = standing.sequenceId + 1
+  const sequenceId = checkpoint.sequenceId + 1
   const next = new AppSnapshot(app, { state, position: node.name, next: edge?.to.name, sequenceId })
   const saved = journal?.step(committing(run, node, next))
   // What is saved is in memory too, also where the code was given up meanwhile (C4).
@@ -152,18 +152,18 @@ function commit(run: LiveRun, node: PlanNode, made: Commit): Settled {
   return replace(run, node, next, made)
 }
 
-function place(run: LiveRun, node: PlanNode, standing: Standing): undefined {
+function place(run: LiveRun, node: PlanNode, checkpoint: Checkpoint): undefined {
   const { app } = run
-  app.standing = standing
+  app.checkpoint = checkpoint
   run.taken = app.onces = app.held = undefined
   app.visits[node.index] = (app.visits[node.index] ?? 0) + 1
 }
 
 /** The memory is replaced, and whoever listens is told. */
-function replace(run: LiveRun, node: PlanNode, next: Standing, made: Commit): Settled {
+function replace(run: LiveRun, node: PlanNode, next: Checkpoint, made: Commit): Settled {
   place(run, node, next)
   run.app.self.send(new Carrier('teasel.step', next))
-  if (run.told === undefined) return announceCommit(run, node, made)
+  if (run.stepInfo === undefined) return announceCommit(run, node, made)
   const { error } = made
   const state = publicState(next.state)
   const fatal = afterStep(run, error === undefined ? { status: 'done', state } : { status: 'failed', error })
@@ -174,35 +174,40 @@ function replace(run: LiveRun, node: PlanNode, next: Standing, made: Commit): Se
 
 /** An after-interceptor with `onFault: 'fail'` threw: what was committed stays, and the run fails. */
 function refused(run: LiveRun, node: PlanNode, error: unknown): Error {
-  endStep(run, node, 'failed', error, run.app.standing.sequenceId)
+  endStep(run, node, 'failed', error, run.app.checkpoint.sequenceId)
   return wrap(run, node, error)
 }
 
 function announceCommit(run: LiveRun, node: PlanNode, { update, edge, error }: Commit): Settled {
-  const { app, order } = run
-  const { sequenceId } = app.standing
+  const { app, request } = run
+  const { sequenceId } = app.checkpoint
   if (edge !== undefined && app.hears('transition')) {
     const fields = { to: edge.to.name, condition: edge.name, onError: error !== undefined } as const
     announce(app, { type: 'transition', source: node.name, ...fields }, sequenceId)
   }
   if (error !== undefined) endStep(run, node, 'failed', error, sequenceId)
   else if (app.hears('step.end')) {
-    const { attempt = attemptNumber(run), startedAt = app.hub.passed() } = run.attempt ?? {}
-    const durationMs = msSince(app.hub.clock, startedAt)
+    const { attempt = attemptNumber(run), startedAt = app.system.passed() } = run.attempt ?? {}
+    const durationMs = msSince(app.system.clock, startedAt)
     const recovered = run.attempts?.recovering === sequenceId
-    const held = { update: isolateState(update), state: publicState(app.standing.state) }
+    const held = { update: isolateState(update), state: publicState(app.checkpoint.state) }
     const fields = { status: 'done', ...held, attempt, recovered, durationMs } as const
     announce(app, { type: 'step.end', source: node.name, ...fields }, sequenceId)
   }
   run.attempt = undefined
   run.attempts?.committed()
-  const paced = error === undefined && order.pace !== undefined ? pace(app, node, order.pace, update) : undefined
-  const room = paced ?? order.room?.()
+  const paced = error === undefined && request.pace !== undefined ? pace(app, node, request.pace, update) : undefined
+  const room = paced ?? request.room?.()
   return room === undefined ? undefined : untilRoom(run, room)
 }
 
-function pace(app: LiveApp, node: PlanNode, ask: NonNullable<RunOrder['pace']>, update: State): ReturnType<typeof ask> {
-  const { state, sequenceId } = app.standing
+function pace(
+  app: LiveApp,
+  node: PlanNode,
+  ask: NonNullable<RunRequest['pace']>,
+  update: State,
+): ReturnType<typeof ask> {
+  const { state, sequenceId } = app.checkpoint
   return ask({ action: node.name, update: isolateState(update), state: publicState(state), sequenceId }, app)
 }
 
@@ -212,14 +217,14 @@ const NO_UPDATE: State = Object.freeze({})
 function recover(run: LiveRun, node: PlanNode, thrown: unknown): Settled {
   const error = wrap(run, node, thrown)
   const { app } = run
-  const { state } = app.standing
+  const { state } = app.checkpoint
   try {
     // A store that is away takes no error transition either.
     const edges = run.cancellation !== undefined || PersistenceError.is(thrown) ? [] : node.errorEdges
     const edge = edges.length === 0 ? undefined : chooseEdge(node, edges, state, thrownBy(thrown))
     if (edge !== undefined) return commit(run, node, { update: NO_UPDATE, state, edge, error })
   } catch (second) {
-    app.hub.logger.error(`An error transition of "${node.name}" failed as well.`, second)
+    app.system.logger.error(`An error transition of "${node.name}" failed as well.`, second)
   }
   endStep(run, node, 'failed', error)
   return wait(afterStep(run, { status: 'failed', error }), error)
@@ -236,14 +241,14 @@ function wait<T>(first: unknown, value: T): T | Promise<T> {
   return isThenable(first) ? Promise.resolve(first).then(() => value) : value
 }
 
-function tell(run: LiveRun, { node, sequenceId }: Step, inputs: Inputs): InterceptedStep {
-  const { standing, appId, path } = run.app
-  run.told = { appId, path, state: publicState(standing.state), action: node.name, sequenceId, inputs }
-  return run.told
+function tell(run: LiveRun, { node, sequenceId }: Attempt, inputs: Inputs): InterceptedStep {
+  const { checkpoint, appId, path } = run.app
+  run.stepInfo = { appId, path, state: publicState(checkpoint.state), action: node.name, sequenceId, inputs }
+  return run.stepInfo
 }
 
-function afterStep(run: LiveRun, outcome: Outcome): ReturnType<Asking['after']> {
-  const { told } = run
-  run.told = undefined
-  return told && new Asking(run).after('Step', told, outcome)
+function afterStep(run: LiveRun, outcome: Outcome): ReturnType<InterceptorCall['after']> {
+  const { stepInfo } = run
+  run.stepInfo = undefined
+  return stepInfo && new InterceptorCall(run).after('Step', stepInfo, outcome)
 }

@@ -70,7 +70,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'counts a branch as done that was cancelled after its first step',
     file: 'runtime/map/outcome.ts',
     from: '  if (cancellation === undefined || attempts?.branchRecovered === true)',
-    to: '  if (cancellation === undefined || attempts?.branchRecovered === true || app.standing.sequenceId >= 0)',
+    to: '  if (cancellation === undefined || attempts?.branchRecovered === true || app.checkpoint.sequenceId >= 0)',
     caughtBy: ['a cancelled branch is never done'],
   },
   {

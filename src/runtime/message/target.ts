@@ -1,10 +1,10 @@
 import { printPath } from '../../action/context.js'
 import type { CancelAnswer, Delivery, Received } from '../../action/message.js'
 import type { CancelCause } from '../../lifecycle/events.js'
-import { announce } from '../emit.js'
-import type { Place } from '../map/branch-handle.js'
 import { createCancellation } from '../cancel/cancellation.js'
 import { Grace } from '../cancel/grace.js'
+import { announce } from '../emit.js'
+import type { PathTarget } from '../map/branch-handle.js'
 import { parentOf, pathAt } from '../map/branch-identity.js'
 import type { LiveApp, LiveMap } from '../tree.js'
 
@@ -12,14 +12,14 @@ import type { LiveApp, LiveMap } from '../tree.js'
 // Does not own: how it is found (path-lookup.ts), what is done with several of them (commands.ts).
 
 /** Someone outside cancels: final. Code that ignores its signal is given up after the grace period. */
-export function cancelFromOutside(app: LiveApp, reason: unknown, cause: CancelCause = 'app', by = 'app'): CancelAnswer {
-  const { clock, graceMs } = app.hub
-  const cancellation = createCancellation(cause, by, app.hub.passed(), reason)
+export function cancelApp(app: LiveApp, reason: unknown, cause: CancelCause = 'app', by = 'app'): CancelAnswer {
+  const { clock, graceMs } = app.system
+  const cancellation = createCancellation(cause, by, app.system.passed(), reason)
   if (app.parent?.map !== undefined) return app.parent.map.cancelBranch(app.parent.key, cancellation)
   const { run } = app
-  const answer = app.running || run?.asked?.size ? 'cancelled' : 'settled'
+  const answer = app.running || run?.interceptorCalls?.size ? 'cancelled' : 'settled'
   run?.cancel(cancellation)
-  if (app.parent === undefined) app.hub.outage?.cancelled(graceMs)
+  if (app.parent === undefined) app.system.outage?.cancelled(graceMs)
   if (run?.running !== true) return answer
   const grace = new Grace(clock, graceMs, () => run.abandon())
   grace.start()
@@ -28,7 +28,7 @@ export function cancelFromOutside(app: LiveApp, reason: unknown, cause: CancelCa
 }
 
 /** An application that lives in this process. */
-export class AppPlace implements Place {
+export class AppTarget implements PathTarget {
   readonly #app: LiveApp
 
   constructor(app: LiveApp) {
@@ -40,35 +40,35 @@ export class AppPlace implements Place {
   }
 
   deliver(message: Received): Delivery {
-    const { parent, run, running, path, standing } = this.#app
+    const { parent, run, running, path, checkpoint } = this.#app
     if (!running && parent?.map !== undefined) return parent.map.deliver(parent.key, message, printPath(path))
     const delivery = running && run?.cancellation === undefined ? this.#app.mailbox.push(message) : 'dropped'
     if ((parent?.app.running ?? running) && this.#app.hears('message')) {
-      const source = run?.step?.node.name ?? standing.next ?? ''
+      const source = run?.step?.node.name ?? checkpoint.next ?? ''
       announce(this.#app, { type: 'message', source, message, to: printPath(path), delivery })
     }
     return delivery
   }
 
   cancel(reason: unknown, cause: CancelCause, by: string): CancelAnswer {
-    return cancelFromOutside(this.#app, reason, cause, by)
+    return cancelApp(this.#app, reason, cause, by)
   }
 
   async over(): Promise<void> {
     await this.#app.run?.over()
   }
 
-  post(message: Parameters<Place['post']>[0]): Promise<number> | undefined {
+  post(message: Parameters<PathTarget['post']>[0]): Promise<number> | undefined {
     return this.#app.journal?.post(this.#app.appId, message)
   }
 
-  posted(message: Parameters<Place['posted']>[0], deliver: () => Delivery): Delivery {
+  posted(message: Parameters<PathTarget['posted']>[0], deliver: () => Delivery): Delivery {
     return this.#app.journal?.inbox.arrived(message, deliver) ?? deliver()
   }
 }
 
 /** A branch that waits for its turn. */
-export class QueuedPlace implements Place {
+export class QueuedTarget implements PathTarget {
   readonly #map: LiveMap
   readonly #key: string
 
@@ -88,13 +88,13 @@ export class QueuedPlace implements Place {
   cancel(reason: unknown, cause: CancelCause, by: string): CancelAnswer | Promise<CancelAnswer> {
     const { app } = this.#map
     const cancel = (): CancelAnswer =>
-      this.#map.cancelBranch(this.#key, createCancellation(cause, by, app.hub.passed(), reason))
+      this.#map.cancelBranch(this.#key, createCancellation(cause, by, app.system.passed(), reason))
     return this.#map.restoring ? this.#map.whenRestored(cancel) : cancel()
   }
 
   async over(): Promise<void> {}
 
-  post(message: Parameters<Place['post']>[0]): Promise<number> | undefined {
+  post(message: Parameters<PathTarget['post']>[0]): Promise<number> | undefined {
     return this.#map.kept?.post(this.#key, message)
   }
 

@@ -1,5 +1,5 @@
 import { createDeferred, type Deferred } from '../../internal/deferred.js'
-import type { LiveRun, LiveStep } from '../tree.js'
+import type { LiveAttempt, LiveRun } from '../tree.js'
 
 // Owns: the places under the `concurrency` of one map, for branches that have waited for a message and go on.
 // Does not own: the start of branches (map-runner.ts), who waits (wait-state.ts), permits of a shared limit (permit.ts).
@@ -9,7 +9,7 @@ import type { LiveRun, LiveStep } from '../tree.js'
 //     message that it waits for may come from there.
 
 /** Branches that want a place, in the order in which their waits ended. */
-export class Places {
+export class ResumeQueue {
   readonly #window: number
   /** How many run: they live, wait for nothing, and are not among those that want a place. */
   readonly #running: () => number
@@ -49,8 +49,8 @@ export class Places {
   }
 }
 
-/** Waits until every map above has a place for a run whose wait has ended. A cancel ends that at once. */
-export async function untilPlaced(run: LiveRun, { signal }: LiveStep): Promise<void> {
+/** WaitState until every map above has a place for a run whose wait has ended. A cancel ends that at once. */
+export async function untilAdmitted(run: LiveRun, { signal }: LiveAttempt): Promise<void> {
   for (let { parent } = run.app; parent !== undefined; parent = parent.app.parent) {
     const turn = parent.map?.turnOf(parent.key)
     if (turn === undefined || signal.aborted) continue
