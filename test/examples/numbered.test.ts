@@ -214,7 +214,7 @@ describe('each example', () => {
   })
 
   it('runs by itself, and prints something', () => {
-    const program = `for (const file of ${JSON.stringify(ending)}) { console.log('# ' + file); process.argv[1] = 'examples/' + file; await import('./examples/.js' + file) }`
+    const program = `for (const file of ${JSON.stringify(ending)}) { console.log('# ' + file); process.argv[1] = 'examples/' + file; await import('./examples/' + file) }`
 
     const { stdout, stderr, status } = spawnSync(
       process.execPath,
