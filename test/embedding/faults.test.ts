@@ -1,7 +1,7 @@
 import { actorLogic, createApplication, defineState } from 'teasel'
 import { describe, expect, it, vi } from 'vitest'
 import { createActor, toPromise, waitFor } from 'xstate'
-import { defer, settle, untilAborted } from '../support/deferred.js'
+import { defer, flush, untilAborted } from '../support/deferred.js'
 
 // Where errors go: of actions, branches, listeners, observers, inspectors, conditions. A row each.
 
@@ -41,7 +41,7 @@ async function thrownGlobally(act: () => unknown): Promise<string[]> {
     }, ms)) as typeof setTimeout)
   try {
     await act()
-    await settle()
+    await flush()
     await new Promise<void>((resolve) => real(resolve, 0))
   } finally {
     spy.mockRestore()
@@ -186,7 +186,7 @@ describe('a failure below', () => {
       async run({ context }) {
         const graph = kit.graph({ actions: { wait } })
         void createApplication(graph, { entrypoint: 'wait', state: {}, parent: context }).run()
-        await settle()
+        await flush()
         throw new RangeError('no')
       },
     })
@@ -352,11 +352,11 @@ describe('a race', () => {
     const wait = kit.action({ reads: [], writes: ['n'], run: () => gate.promise })
     const logic = actorLogic(kit.graph({ actions: { wait } }).runnable({ entrypoint: 'wait' }))
     const actor = createActor(logic, { input: { state: {} } }).start()
-    await settle()
+    await flush()
 
     gate.resolve({ n: 1 })
     actor.stop()
-    await settle()
+    await flush()
 
     expect(actor.getSnapshot()).toMatchObject({ status: 'stopped', state: {}, output: undefined })
   })
@@ -366,7 +366,7 @@ describe('a race', () => {
     const wait = kit.action({ reads: [], writes: ['n'], run: () => gate.promise })
     const logic = actorLogic(kit.graph({ actions: { wait } }).runnable({ entrypoint: 'wait' }))
     const actor = createActor(logic, { input: { state: {} } }).start()
-    await settle()
+    await flush()
 
     gate.resolve({ n: 1 })
     actor.send({ type: 'cancel', reason: 'just now' })
@@ -379,7 +379,7 @@ describe('a race', () => {
     const wait = kit.action({ reads: [], writes: ['n'], run: () => gate.promise })
     const logic = actorLogic(kit.graph({ actions: { wait } }).runnable({ entrypoint: 'wait' }))
     const actor = createActor(logic, { input: { state: {} } }).start()
-    await settle()
+    await flush()
 
     const thrown = await thrownGlobally(async () => {
       gate.reject(new RangeError('no'))

@@ -1,7 +1,7 @@
 import { actorLogic, createApplication, defineState } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { type AnyActorRef, createActor, createMachine, type InspectionEvent, toPromise } from 'xstate'
-import { settle, untilAborted } from '../support/deferred.js'
+import { flush, untilAborted } from '../support/deferred.js'
 
 interface Question {
   prompt: string
@@ -182,7 +182,7 @@ describe('when all is over, no actor stays active', () => {
   it('after a cancel', async () => {
     const { app, statuses } = start(mapOver({ hang, ask }))
     const run = app.run()
-    await settle()
+    await flush()
 
     await app.cancel()
     await run
@@ -193,7 +193,7 @@ describe('when all is over, no actor stays active', () => {
   it('after a stop, which waits for nothing', async () => {
     const { app, statuses } = start(mapOver({ hang, again: hang }))
     const run = app.run()
-    await settle()
+    await flush()
 
     app.actor.stop()
 

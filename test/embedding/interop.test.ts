@@ -13,7 +13,7 @@ import {
   toPromise,
   waitFor,
 } from 'xstate'
-import { settle } from '../support/deferred.js'
+import { flush } from '../support/deferred.js'
 
 interface Chat {
   prompt: string
@@ -65,7 +65,7 @@ describe('the system of a user', () => {
     const actor = createActor(machine).start()
     const chat = actor.system.get('chat')
     const answered = toPromise(chat)
-    await settle()
+    await flush()
 
     for (const word of ['warm', 'hot', 'stop']) actor.send({ type: 'tell', hint: word })
     await waitFor(actor, ({ status }) => status === 'done')
@@ -79,14 +79,14 @@ describe('the system of a user', () => {
       invoke: ['a', 'b', 'c'].map((systemId) => ({ src: 'chat' as const, id: systemId, systemId, input })),
     })
     const actor = createActor(machine).start()
-    await settle()
+    await flush()
     const ids = ['a', 'b', 'c'].map((name) => {
       const persisted = actor.system.get(name).getPersistedSnapshot() as { readonly appId: string }
       return persisted.appId
     })
 
     actor.system.get('b').send({ type: 'message', message: hint('stop') })
-    await settle()
+    await flush()
 
     expect(new Set(ids).size).toBe(3)
     expect(['a', 'b', 'c'].map((name) => actor.getSnapshot().children[name]?.getSnapshot().status)).toEqual([
@@ -133,7 +133,7 @@ describe('what an application emits', () => {
     const chunks: { heard: string }[] = []
     actor.on('chunk', ({ chunk }) => chunks.push(chunk))
     actor.start()
-    await settle()
+    await flush()
 
     for (const word of ['one', 'two', 'stop']) actor.send({ type: 'message', message: hint(word) })
     await toPromise(actor)
@@ -150,7 +150,7 @@ describe('what an application emits', () => {
       if ('seq' in event) seqs.push(event.seq)
     })
     actor.start()
-    await settle()
+    await flush()
 
     for (const word of ['one', 'stop']) actor.send({ type: 'message', message: hint(word) })
     await toPromise(actor)
@@ -172,7 +172,7 @@ describe('what an application emits', () => {
     const pairs: [number, number][] = []
     actor.on('step.end', ({ sequenceId }) => pairs.push([sequenceId, actor.getSnapshot().sequenceId]))
     actor.start()
-    await settle()
+    await flush()
 
     actor.send({ type: 'message', message: hint('stop') })
     await toPromise(actor)
@@ -197,10 +197,10 @@ describe('what an application emits', () => {
     const chunks: unknown[] = []
     const { unsubscribe } = actor.on('chunk', ({ chunk }) => chunks.push(chunk))
     actor.start()
-    await settle()
+    await flush()
 
     actor.send({ type: 'message', message: hint('one') })
-    await settle()
+    await flush()
     unsubscribe()
     for (const word of ['two', 'stop']) actor.send({ type: 'message', message: hint(word) })
     await toPromise(actor)
@@ -223,11 +223,11 @@ describe('what an application emits', () => {
       told.push(`${action}/${path[0]?.key} ${source}: ${chunk.heard}`),
     )
     actor.start()
-    await settle()
+    await flush()
 
     actor.send({ type: 'message', message: hint('left'), path: 'both/a' })
     actor.send({ type: 'message', message: hint('right'), path: [{ map: 'both', visit: 1, key: 'b' }] })
-    await settle()
+    await flush()
     for (const key of ['a', 'b']) actor.send({ type: 'message', message: hint('stop'), path: `both/${key}` })
 
     expect((await toPromise(actor)).state.answers).toEqual(['a left', 'b right'])
@@ -260,7 +260,7 @@ describe('what an application emits', () => {
     const answers: string[] = []
     actor.on('answered', ({ answer }) => answers.push(answer))
     actor.start()
-    await settle()
+    await flush()
 
     actor.send({ type: 'go' })
     await waitFor(actor, ({ status }) => status === 'done')

@@ -1,7 +1,7 @@
 import { actorLogic, defineState, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { assign, createActor, sendTo, setup, stopChild, waitFor } from 'xstate'
-import { defer, settle, untilAborted } from '../support/deferred.js'
+import { defer, flush, untilAborted } from '../support/deferred.js'
 
 interface Talk {
   topic: string
@@ -75,7 +75,7 @@ const isStop = expect.objectContaining({ name: 'CancelledError', cancelCause: 's
 describe('a machine that invokes an application', () => {
   it('cancels it by an event, and is told so as an outcome', async () => {
     const { actor, calls } = asking()
-    await settle()
+    await flush()
 
     actor.send({ type: 'cancel', why: 'too slow' })
     const aborted = [...(calls[0]?.aborted ?? [])]
@@ -87,12 +87,12 @@ describe('a machine that invokes an application', () => {
 
   it('stops it by leaving the state: the signal fires at once, and what it answers later is dropped', async () => {
     const { actor, calls } = asking(true)
-    await settle()
+    await flush()
 
     actor.send({ type: 'leave' })
     const aborted = [...(calls[0]?.aborted ?? [])]
     calls[0]?.answer('late')
-    await settle()
+    await flush()
 
     expect(aborted).toEqual([isStop])
     expect(actor.getSnapshot()).toMatchObject({ value: 'idle', context: { round: 1, log: [] } })
@@ -100,12 +100,12 @@ describe('a machine that invokes an application', () => {
 
   it('starts it afresh when it comes back', async () => {
     const { actor, calls } = asking()
-    await settle()
+    await flush()
 
     actor.send({ type: 'cancel', why: 'wrong' })
     await waitFor(actor, (snapshot) => snapshot.matches('idle'))
     actor.send({ type: 'again' })
-    await settle()
+    await flush()
     calls[1]?.answer('forty-two')
     await waitFor(actor, (snapshot) => snapshot.matches('idle'))
 
@@ -115,12 +115,12 @@ describe('a machine that invokes an application', () => {
 
   it('never takes the answer of an earlier entry for that of the present one', async () => {
     const { actor, calls } = asking(true)
-    await settle()
+    await flush()
 
     actor.send({ type: 'again' })
-    await settle()
+    await flush()
     calls[0]?.answer('of round 1')
-    await settle()
+    await flush()
     const between = actor.getSnapshot().value
     calls[1]?.answer('of round 2')
     await waitFor(actor, (snapshot) => snapshot.matches('idle'))
@@ -134,7 +134,7 @@ describe('a machine that invokes an application', () => {
     const { actor, calls } = asking()
 
     actor.send({ type: 'leave' })
-    await settle()
+    await flush()
 
     expect(calls).toEqual([])
     expect(actor.getSnapshot()).toMatchObject({ value: 'idle', context: { log: [] } })
@@ -146,12 +146,12 @@ describe('a machine that invokes an application', () => {
       invoke: { src: 'compare', input: { state: { topic: 't' } } },
     })
     const actor = createActor(machine).start()
-    await settle()
+    await flush()
 
     actor.stop()
 
     expect(seen).toEqual({ running: ['a', 'b', 'c'], aborted: ['a', 'b', 'c'], ended: [] })
-    await settle()
+    await flush()
     expect(seen.ended).toEqual(['a', 'b', 'c'])
   })
 })
@@ -178,11 +178,11 @@ describe('a machine that spawns applications', () => {
       },
     })
     const actor = createActor(machine).start()
-    await settle()
+    await flush()
 
     actor.send({ type: 'stop', id: 'y' })
     for (const { topic, answer } of calls) answer(`about ${topic}`)
-    await settle()
+    await flush()
 
     expect(calls.map(({ topic, aborted }) => [topic, aborted])).toEqual([
       ['x', []],
@@ -213,7 +213,7 @@ describe('a machine that spawns applications', () => {
     actor.subscribe({ error: (error) => errors.push(error) })
 
     actor.start()
-    await settle()
+    await flush()
 
     expect(errors.map(String)).toEqual(['ActionError: Action "fail" failed (step 0): no'])
     expect(calls[0]?.aborted).toEqual([isStop])

@@ -1,7 +1,7 @@
 import { actorLogic, defineState, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { assign, createActor, setup, toPromise, waitFor } from 'xstate'
-import { defer, settle } from '../support/deferred.js'
+import { defer, flush } from '../support/deferred.js'
 
 interface Job {
   items: string[]
@@ -69,7 +69,7 @@ describe('a persisted snapshot', () => {
     const actor = createActor(logic, { input }).start()
 
     await waitFor(actor, ({ value }) => value === 'list')
-    await settle()
+    await flush()
 
     expect(json(actor.getPersistedSnapshot())).toEqual({
       version: 1,
@@ -136,7 +136,7 @@ describe('a persisted snapshot', () => {
     const { logic } = job({ y: defer().promise })
     const before = createActor(logic, { input }).start()
     await waitFor(before, ({ value }) => value === 'list')
-    await settle()
+    await flush()
     const kept = json(before.getPersistedSnapshot())
     before.stop()
     const later = job()
@@ -157,11 +157,11 @@ describe('a persisted snapshot', () => {
     const first = job({ report: gate.promise })
     const before = createActor(first.logic, { input }).start()
     await waitFor(before, ({ value }) => value === 'all')
-    await settle()
+    await flush()
     const kept = json(before.getPersistedSnapshot())
     before.stop()
     gate.resolve()
-    await settle()
+    await flush()
     const later = job()
 
     const after = createActor(later.logic, { input, snapshot: kept }).start()
@@ -177,7 +177,7 @@ describe('a persisted snapshot', () => {
     const later = job()
 
     const after = createActor(later.logic, { input, snapshot: json(before.getPersistedSnapshot()) }).start()
-    await settle()
+    await flush()
 
     expect(after.getSnapshot().status).toBe('done')
     expect(json(await toPromise(after))).toEqual(json(finished))
@@ -188,7 +188,7 @@ describe('a persisted snapshot', () => {
     const gate = defer()
     const { logic } = job({ list: gate.promise })
     const before = createActor(logic, { input }).start()
-    await settle()
+    await flush()
     before.send({ type: 'cancel', reason: 'enough' })
     const ending = json(before.getPersistedSnapshot())
     gate.resolve()
@@ -222,7 +222,7 @@ describe('a persisted snapshot', () => {
     const before = createActor(logic, { input: { state: {} } })
     before.subscribe({ error: () => {} })
     before.start()
-    await settle()
+    await flush()
     const kept = json(before.getPersistedSnapshot())
 
     const after = createActor(logic, { input: { state: {} }, snapshot: kept })
@@ -249,7 +249,7 @@ describe('a persisted snapshot', () => {
     const before = createActor(logic, { input: { state: {} } })
     before.subscribe({ error: () => {} })
     before.start()
-    await settle()
+    await flush()
 
     const { error } = json(before.getPersistedSnapshot()) as unknown as { error: object }
     const after = createActor(logic, { input: { state: {} }, snapshot: json(before.getPersistedSnapshot()) })
@@ -337,7 +337,7 @@ describe('a machine that holds an application', () => {
       })
     const first = job({ report: defer().promise })
     const before = createActor(machineOf(first.logic)).start()
-    await settle()
+    await flush()
     const kept = json(before.getPersistedSnapshot())
     before.stop()
     const later = job()

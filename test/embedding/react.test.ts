@@ -13,7 +13,7 @@ import {
 import { createRoot, type Root } from 'react-dom/client'
 import { actorLogic, defineState, type } from 'teasel'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type Deferred, defer, settle, untilAborted } from '../support/deferred.js'
+import { type Deferred, defer, flush, untilAborted } from '../support/deferred.js'
 
 interface Draft {
   topic: string
@@ -74,7 +74,7 @@ const strictly = (node: ReactNode) => act(async () => root.render(createElement(
 const proceed = (go: () => void = () => {}) =>
   act(async () => {
     go()
-    await settle()
+    await flush()
   })
 
 describe('useActor under StrictMode', () => {

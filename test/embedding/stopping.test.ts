@@ -1,7 +1,7 @@
 import { actorLogic, createApplication, defineState, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { createActor, toPromise, waitFor } from 'xstate'
-import { defer, settle, untilAborted } from '../support/deferred.js'
+import { defer, flush, untilAborted } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
 
 // What XState does at stops, ends and races, and what a run does instead. A row each.
@@ -59,7 +59,7 @@ describe('a stop', () => {
     const actor = createActor(logic, { input })
 
     actor.stop()
-    await settle()
+    await flush()
     const before = seen.ran
     actor.start()
 
@@ -72,7 +72,7 @@ describe('a stop', () => {
 
     const actor = createActor(logic, { input }).start()
     actor.stop()
-    await settle()
+    await flush()
 
     expect([actor.getSnapshot().status, seen.ran]).toEqual(['stopped', 0])
   })
@@ -83,7 +83,7 @@ describe('a stop', () => {
 
     actor.stop()
     actor.start()
-    await settle()
+    await flush()
 
     expect([actor.getSnapshot().status, seen.ran]).toEqual(['stopped', 0])
   })
@@ -91,7 +91,7 @@ describe('a stop', () => {
   it('waits for nothing: it returns while the action still runs, whose signal has fired', async () => {
     const { seen, logic } = deaf()
     const actor = createActor(logic, { input: { state: {} } }).start()
-    await settle()
+    await flush()
 
     actor.stop()
 
@@ -105,7 +105,7 @@ describe('a stop', () => {
     const heard: number[] = []
     actor.subscribe({ complete: () => heard.push(seen.aborted.length) })
     actor.start()
-    await settle()
+    await flush()
 
     actor.stop()
 
@@ -116,7 +116,7 @@ describe('a stop', () => {
     const { graph } = deaf()
     const app = createApplication(graph, { entrypoint: 'wait', state: {} })
     const run = app.run()
-    await settle()
+    await flush()
 
     app.actor.stop()
 
@@ -140,12 +140,12 @@ describe('a stop', () => {
     const { lines, logger } = recorder()
     const app = createApplication(graph, { entrypoint: 'wait', state: {}, logger })
     const run = app.run()
-    await settle()
+    await flush()
 
     app.actor.stop()
     await run
     end(gate)
-    await settle()
+    await flush()
 
     expect(lines).toEqual([`debug: Action "wait" ended after it was given up. Its outcome is ignored. ${said}`])
     expect(app.state).toEqual({})
@@ -164,7 +164,7 @@ describe('a stop', () => {
       },
     })
     const run = app.run()
-    await settle()
+    await flush()
 
     expect(() => branches[0]?.stop()).toThrow('A non-root actor cannot be stopped directly.')
     await app.cancel({ path: 'a' })
@@ -211,11 +211,11 @@ describe('a cancel', () => {
     const { gate, seen, graph } = deaf()
     const app = createApplication(graph, { entrypoint: 'wait', state: {} })
     const run = app.run()
-    await settle()
+    await flush()
     const order: string[] = []
 
     const cancelled = app.cancel({ reason: 'enough' }).then(() => order.push(`cancelled, ended: ${seen.ended}`))
-    await settle()
+    await flush()
     order.push('released')
     gate.resolve({ n: 7 })
     await cancelled
@@ -228,7 +228,7 @@ describe('a cancel', () => {
   it('gives the signal the reason as it is, in the same tick', async () => {
     const { seen, logic } = deaf()
     const actor = createActor(logic, { input: { state: {} } }).start()
-    await settle()
+    await flush()
     const reason = { why: 'a better answer' }
 
     actor.send({ type: 'cancel', reason })
@@ -239,11 +239,11 @@ describe('a cancel', () => {
   it('is an outcome, not an error: no observer is needed to survive it', async () => {
     const { gate, logic } = deaf()
     const actor = createActor(logic, { input: { state: {} } }).start()
-    await settle()
+    await flush()
 
     actor.send({ type: 'cancel' })
     gate.resolve({ n: 1 })
-    await settle()
+    await flush()
 
     expect(actor.getSnapshot()).toMatchObject({ status: 'done', error: undefined, output: { status: 'cancelled' } })
   })
@@ -283,13 +283,13 @@ describe('a cancel', () => {
     const clock = new ManualClock()
     const app = createApplication(graph, { entrypoint: 'wait', state: {}, logger, clock, graceMs: 50 })
     const run = app.run()
-    await settle()
+    await flush()
 
     const cancelled = app.cancel()
     clock.advance(50)
     await cancelled
     gate.resolve({ n: 7 })
-    await settle()
+    await flush()
 
     expect(await run).toMatchObject({ status: 'cancelled', leaked: [{ action: 'wait', path: '', sinceMs: 50 }] })
     expect(lines).toEqual([
@@ -302,7 +302,7 @@ describe('a cancel', () => {
   it('that comes second says nothing: the first reason counts', async () => {
     const { gate, seen, logic } = deaf()
     const actor = createActor(logic, { input: { state: {} } }).start()
-    await settle()
+    await flush()
 
     actor.send({ type: 'cancel', reason: 'first' })
     actor.send({ type: 'cancel', reason: 'second' })
@@ -320,7 +320,7 @@ describe('an event that comes too late', () => {
     const output = await toPromise(actor)
 
     actor.send({ type: 'cancel', reason: 'late' })
-    await settle()
+    await flush()
 
     expect(actor.getSnapshot()).toMatchObject({ status: 'done', output })
   })
@@ -328,7 +328,7 @@ describe('an event that comes too late', () => {
   it('changes nothing of an actor that was stopped', async () => {
     const { logic } = deaf()
     const actor = createActor(logic, { input: { state: {} } }).start()
-    await settle()
+    await flush()
     actor.stop()
     const stopped = actor.getSnapshot()
 
@@ -358,7 +358,7 @@ describe('an event that comes too late', () => {
     })
 
     actor.start()
-    await settle()
+    await flush()
 
     expect(steps).toEqual([
       [-1, 'active'],
@@ -383,7 +383,7 @@ describe('who waits for the end', () => {
     const actor = createActor(logic, { input: { state: {} } }).start()
     const promised = toPromise(actor)
     const waited = waitFor(actor, ({ status }) => status === 'done')
-    await settle()
+    await flush()
 
     actor.stop()
 

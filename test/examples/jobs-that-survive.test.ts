@@ -9,7 +9,7 @@ import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { describe, expect, it } from 'vitest'
 import { createBackend } from '../../examples/16-jobs-that-survive.js'
 import { jobGraph } from '../../examples/jobs/graph.js'
-import { settle, untilAborted } from '../support/deferred.js'
+import { flush, untilAborted } from '../support/deferred.js'
 import { ROOT } from '../tools/vitest-report.js'
 
 describe('a backend whose jobs survive', () => {
@@ -18,7 +18,7 @@ describe('a backend whose jobs survive', () => {
 
     const posted = await server.inject({ method: 'POST', url: '/jobs', payload: { parts: ['a', 'b'] } })
     const { id } = posted.json<{ id: string }>()
-    await settle()
+    await flush()
     const got = await server.inject({ url: `/jobs/${id}` })
 
     expect([posted.statusCode, got.json()]).toEqual([202, { status: 'finished', report: 'A B' }])
@@ -39,7 +39,7 @@ describe('a backend whose jobs survive', () => {
       const payload = { parts: [`fast ${name}`, `slow ${name}`] }
       ids.push((await first.server.inject({ method: 'POST', url: '/jobs', payload })).json<{ id: string }>().id)
     }
-    await settle()
+    await flush()
     await first.stop()
     expect(worked).toEqual(['fast x', 'slow x', 'fast y', 'slow y'])
     worked.length = 0
@@ -49,7 +49,7 @@ describe('a backend whose jobs survive', () => {
       return part
     })
     await second.start()
-    await settle()
+    await flush()
     const jobs = await Promise.all(ids.map(async (id) => (await second.server.inject({ url: `/jobs/${id}` })).json()))
 
     expect(worked.sort()).toEqual(['fast z', 'slow x', 'slow y', 'slow z'])
@@ -71,7 +71,7 @@ describe('a backend whose jobs survive', () => {
     const interrupted = await job('interrupted', 'slow')
     const cancelled = await job('cancelled', 'endless')
     const runs = [interrupted.run(), cancelled.run()]
-    await settle()
+    await flush()
     await Promise.all([interrupted.shutdown('SIGTERM'), cancelled.cancel({ reason: 'not needed' })])
     await Promise.allSettled(runs)
     await (await job('failed', 'bad')).run().catch(() => {})
@@ -84,7 +84,7 @@ describe('a backend whose jobs survive', () => {
       return part
     })
     await backend.start()
-    await settle()
+    await flush()
 
     expect(again).toEqual(['slow'])
     await backend.stop()

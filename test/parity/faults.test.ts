@@ -1,7 +1,7 @@
 import { and, createApplication, defineState, type Interceptor, or, ParallelError, task, type } from 'teasel'
 import { tasksOf } from 'teasel/visualize'
 import { describe, expect, it } from 'vitest'
-import { defer, settle, untilAborted } from '../support/deferred.js'
+import { defer, flush, untilAborted } from '../support/deferred.js'
 
 interface S {
   n: number
@@ -109,7 +109,7 @@ describe('faults of Burr in parallel steps, which are not ours', () => {
       return error
     })
 
-    await settle()
+    await flush()
     expect(log).toEqual([])
     cleaning.resolve()
     await running
@@ -137,7 +137,7 @@ describe('faults of Burr in parallel steps, which are not ours', () => {
     const app = createApplication(kit.graph({ actions: { all } }), { entrypoint: 'all', state: { n: 1 } })
     const running = app.run().catch((error: unknown) => error)
     gates[1]?.resolve()
-    await settle()
+    await flush()
     gates[0]?.resolve()
 
     const error = await running

@@ -6,7 +6,7 @@ import { createPersister, memoryPersister, PersistenceError, type PersisterDrive
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { ManualClock } from 'teasel/testing'
 import { afterAll, describe, expect, it } from 'vitest'
-import { defer, settle } from '../support/deferred.js'
+import { defer, flush } from '../support/deferred.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'teasel-closing-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -66,10 +66,10 @@ describe('a persister that is disposed of', () => {
     const { driver, told } = slow(() => gate.promise)
     const persister = createPersister(driver)
     const run = createApplication(graph, { ...options, persister }).run()
-    await settle()
+    await flush()
 
     const closing = persister.close()
-    await settle()
+    await flush()
     const before = [...told]
     gate.resolve()
     await closing
@@ -90,12 +90,12 @@ describe('a persister that is disposed of', () => {
       () => 'finished',
       (error: unknown) => error,
     )
-    for (let i = 0; i < 5; i++) await settle()
+    for (let i = 0; i < 5; i++) await flush()
 
     await persister.close()
     for (let i = 0; i < 5; i++) {
       clock.advance(5_000)
-      await settle()
+      await flush()
     }
 
     expect(await ended).toMatchObject({ fault: 'unavailable' })

@@ -7,7 +7,7 @@ import { createPersister, memoryPersister, type Persister, type PersisterDriver,
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { ManualClock } from 'teasel/testing'
 import { afterAll, describe, expect, it } from 'vitest'
-import { defer, settle } from '../support/deferred.js'
+import { defer, flush } from '../support/deferred.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'teasel-answered-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -63,12 +63,12 @@ describe('an answer from elsewhere', () => {
     const told: string[] = []
     app.on('message', ({ message, delivery }) => void told.push(`${message.kind} ${delivery}`))
     const run = app.run()
-    await settle()
+    await flush()
 
     expect(await sendStored({ persister, appId: 'app', message: approve('one') })).toBe('queued')
     expect(await sendStored({ persister, appId: 'app', message: approve('two') })).toBe('queued')
     clock.advance(999)
-    await settle()
+    await flush()
     expect([app.state.log, asked()]).toEqual([[], 0])
     clock.advance(1)
     const { state } = await run
@@ -95,12 +95,12 @@ describe('an answer from elsewhere', () => {
       inboxPollMs: 50,
     })
     const run = app.run()
-    await settle()
+    await flush()
 
     for (const key of ['z', 'x'])
       await sendStored({ persister, appId: 'app', path: `ask/${key}`, message: approve(key) })
     clock.advance(50)
-    await settle()
+    await flush()
     expect(asked()).toBe(1)
     await sendStored({ persister, appId: 'app', path: 'ask/y', message: approve('y') })
     clock.advance(50)
@@ -116,7 +116,7 @@ describe('an answer from elsewhere', () => {
     const { status } = await app.run({ whenWaiting: 'return' })
     await sendStored({ persister, appId: 'app', message: approve('one') })
     clock.advance(1000)
-    await settle()
+    await flush()
 
     const again = await app.run({ whenWaiting: 'return' })
 
@@ -132,18 +132,18 @@ describe('an answer from elsewhere', () => {
     const thrice = kit.graph({ actions: { ask, again: ask, last: ask }, transitions: { ask: 'again', again: 'last' } })
     const app = createApplication(thrice, { ...options, persister, clock })
     void app.run()
-    await settle()
+    await flush()
     const sent = app.send(approve('from here')) // is stored, and delivered at once
     clock.advance(1000) // finds it, and answers late
     await sent
-    await settle()
+    await flush()
     expect(app.state.log).toEqual(['from here'])
 
     gate.resolve()
-    await settle()
+    await flush()
     await sendStored({ persister, appId: 'app', message: approve('from elsewhere') })
     clock.advance(1000)
-    await settle()
+    await flush()
 
     expect(app.state.log).toEqual(['from here', 'from elsewhere'])
   })
@@ -156,12 +156,12 @@ describe('an answer from elsewhere', () => {
     const told: string[] = []
     app.on('message', ({ message, delivery }) => void told.push(`${message.kind} ${delivery}`))
     void app.run()
-    await settle()
+    await flush()
 
     await sendStored({ persister, appId: 'app', message: other('later') })
     for (let i = 0; i < 3; i++) {
       clock.advance(1000)
-      await settle()
+      await flush()
     }
 
     expect(told).toEqual(['other queued'])
@@ -190,17 +190,17 @@ describe('an answer from elsewhere', () => {
     const graph = kit.graph({ actions: { ask: map } })
     const first = createApplication(graph, all)
     void first.run()
-    await settle()
+    await flush()
     expect(await first.send(approve('y'), { path: 'ask/y' })).toBe('queued')
 
     const second = await resumeOrCreate(graph, all)
     hold = defer() // the first one stays where it is
     const run = second.run()
-    await settle()
+    await flush()
     hold.resolve()
-    await settle()
+    await flush()
     await second.send(approve('x'), { path: 'ask/x' })
-    await settle()
+    await flush()
     clock.advance(1000)
 
     expect((await run).state.outs).toEqual(['x', 'y'])
@@ -218,15 +218,15 @@ describe('an answer from elsewhere', () => {
     const logger = { debug: silent, info: silent, warn: silent, error: (text: string) => void told.push(text) }
     const app = createApplication(twice, { ...options, persister, clock, logger })
     void app.run()
-    await settle()
+    await flush()
     await sendStored({ persister, appId: 'app', message: approve('one') })
     for (let i = 0; i < 3; i++) {
       clock.advance(1000)
-      await settle()
+      await flush()
     }
     away = false
     clock.advance(1000)
-    await settle()
+    await flush()
 
     expect(told).toEqual(['The store could not be asked for messages.'])
     expect(app.state.log).toEqual(['one'])
@@ -242,7 +242,7 @@ describe('an answer from elsewhere', () => {
 
     await persister.close()
     clock.advance(3000)
-    await settle()
+    await flush()
 
     expect(told).toEqual([])
   })
@@ -251,7 +251,7 @@ describe('an answer from elsewhere', () => {
     const clock = new ManualClock()
     const app = createApplication(twice, { ...options, persister: memoryPersister(), clock, inboxPollMs: Infinity })
     void app.run()
-    await settle()
+    await flush()
 
     expect(clock.pending).toBe(0)
     expect(() => createApplication(twice, { ...options, persister: memoryPersister(), inboxPollMs: 0 })).toThrow(

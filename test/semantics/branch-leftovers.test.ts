@@ -2,7 +2,7 @@ import { createApplication, createLimit, defineMessage, defineState, printPath, 
 import { memoryPersister } from 'teasel/persistence'
 import { ManualClock } from 'teasel/testing'
 import { describe, expect, expectTypeOf, it } from 'vitest'
-import { defer, settle, untilAborted } from '../support/deferred.js'
+import { defer, flush, untilAborted } from '../support/deferred.js'
 import { quiet } from '../support/quiet-logger.js'
 
 interface Work {
@@ -69,13 +69,13 @@ describe('the result of a branch that did not get done', () => {
     const graph = kit.graph({ actions: { map } })
     const first = createApplication(graph, options)
     void first.run().catch(() => {})
-    await settle()
+    await flush()
     first.cancel({ path: 'map/slow' })
-    await settle()
+    await flush()
 
     const second = await resumeOrCreate(graph, options)
     const run = second.run()
-    await settle()
+    await flush()
     second.cancel({ path: 'map/late' })
 
     expect((await run).state.ns).toEqual([2, 1])
@@ -102,7 +102,7 @@ describe('graceMs', () => {
       clock,
       logger: quiet,
     }).run()
-    await settle()
+    await flush()
 
     clock.advance(50)
 
@@ -118,9 +118,9 @@ describe('graceMs', () => {
       clock,
       logger: quiet,
     }).run()
-    await settle()
+    await flush()
     clock.advance(100)
-    await settle()
+    await flush()
 
     clock.advance(10)
 
@@ -151,11 +151,11 @@ describe('a limit', () => {
       reduce: ({ results }) => ({ ns: results.map(({ state }) => state.n) }),
     })
     const run = createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: {} }).run()
-    await settle()
+    await flush()
     const look = () => [limit.max, limit.running, limit.waiting]
     const seen = [look()]
     limit.resize(Infinity)
-    await settle()
+    await flush()
     seen.push(look())
     limit.resize(1)
     seen.push(look())
@@ -192,13 +192,13 @@ describe('a limit', () => {
       reduce: ({ results }) => ({ ns: results.map(({ state }) => state.n) }),
     })
     const run = createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: {} }).run()
-    await settle()
+    await flush()
     limit.resize(1)
     const seen: number[][] = []
 
     for (let i = 0; i < 3; i++) {
       ends[i]?.()
-      await settle()
+      await flush()
       seen.push([limit.running, limit.waiting])
     }
 
@@ -260,7 +260,7 @@ describe('messages of siblings', () => {
     async run({ context }) {
       for await (const { body } of context.messages(hint)) {
         body.words.push('mine')
-        await settle()
+        await flush()
         return { n: body.words.length }
       }
       return { n: -1 }
@@ -388,7 +388,7 @@ describe('a bare action in a branch', () => {
       logger: { ...quiet, warn: (text) => void warned.push(text) },
     })
     const run = app.run()
-    await settle()
+    await flush()
     app.cancel()
 
     clock.advance(5)
@@ -414,7 +414,7 @@ describe('a branch with an empty key beside others', () => {
     })
     const app = createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: {} })
     const run = app.run()
-    await settle()
+    await flush()
 
     const sent = [await app.send(go(2), { path: 'map/a' }), await app.send(go(1), { path: 'map' })]
 

@@ -1,7 +1,7 @@
 import { type ActionContext, type CancelAnswer, createApplication, defineState, type Path } from 'teasel'
 import { memoryPersister } from 'teasel/persistence'
 import { describe, expect, it } from 'vitest'
-import { defer, settle, untilAborted } from '../support/deferred.js'
+import { defer, flush, untilAborted } from '../support/deferred.js'
 
 // Whoever cancels is told what became of it.
 
@@ -41,7 +41,7 @@ describe.each([
 ])('app.cancel, %s, answers', (_, persister) => {
   const askedIn = async (path: string | Path, concurrency = 64): Promise<[CancelAnswer, readonly string[]]> => {
     const { app, held, run } = start(concurrency, persister)
-    await settle()
+    await flush()
     const answer = await app.cancel({ path })
     held.resolve()
     return [answer, (await run).state.outs]
@@ -107,7 +107,7 @@ describe('context.cancel answers', () => {
       reads: ['item'],
       writes: ['out'],
       async run({ context }: { readonly context: ActionContext }) {
-        await settle()
+        await flush()
         for (const key of ['quick', 'slow', 'slow', 'nobody']) answers.push(context.cancel(key))
         return { out: 'judged' }
       },
@@ -185,7 +185,7 @@ describe('a cancel while what is stored of a map is looked at', () => {
     app.on('branch.settled', ({ result }) => void ids.push(`${result.key} ${result.appId}`))
     const idOf = (key: string): string => ids.find((one) => one.startsWith(`${key} `))?.slice(2) ?? ''
     const run = app.run()
-    await settle() // until it asks the store
+    await flush() // until it asks the store
     return { app, ran, loaded, persister, idOf, run }
   }
 

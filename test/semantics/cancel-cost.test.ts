@@ -1,6 +1,6 @@
 import { type ActionContext, createApplication, defineMessage, defineState, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
-import { defer, settle, untilAborted } from '../support/deferred.js'
+import { defer, flush, untilAborted } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -76,7 +76,7 @@ async function costOf(door: Door, count: number): Promise<number> {
   app.on('branch.settled', ({ key, status }) => settled.push(`${key} ${status}`))
   const run = app.run()
   await allLive.promise
-  await settle()
+  await flush()
   if (door === 'the end of its grace') first?.cancel('5')
 
   const cost = await visits(async () => {
@@ -134,7 +134,7 @@ describe('a cancel of one branch', () => {
       await using app = createApplication(kit.graph({ actions: { host } }), { entrypoint: 'host', state: { count } })
       const run = app.run()
       await allLive.promise
-      await settle()
+      await flush()
 
       costs.push(await visits(() => app.cancel({ path: `host/${count - 1}` })))
 

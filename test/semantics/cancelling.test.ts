@@ -1,7 +1,7 @@
 import { createApplication, defineState, printPath } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { answersOf, chat } from '../support/chat.js'
-import { defer, settle, untilAborted } from '../support/deferred.js'
+import { defer, flush, untilAborted } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -55,7 +55,7 @@ describe('cancelling down the tree', () => {
     const run = app
       .run({ signal: controller.signal })
       .catch((reason: unknown) => log.push(`rejected: ${String(reason)}`))
-    await settle()
+    await flush()
     app.on('cancel', () => (fired += 1))
     controller.abort('left')
     const inTheTick = fired
@@ -80,7 +80,7 @@ describe('cancelling down the tree', () => {
     const app = createApplication(chat.graph({ actions: { map } }), { entrypoint: 'map', state: { prompt: '' } })
 
     const run = app.run()
-    await settle()
+    await flush()
     void app.cancel({ path: 'map/a', reason: 'not needed' })
     gate.resolve()
 
@@ -95,7 +95,7 @@ describe('cancelling down the tree', () => {
     })
 
     const run = app.run().catch((error: unknown) => error)
-    await settle()
+    await flush()
     await app.cancel({ path: 'b', reason: 'enough' })
 
     expect(await run).toMatchObject({
@@ -113,7 +113,7 @@ describe('cancelling down the tree', () => {
 
     await app.cancel()
     const run = app.run()
-    await settle()
+    await flush()
     await app.cancel({ path: 'map/zzz' })
     await app.cancel({ reason: 'now' })
 
@@ -135,7 +135,7 @@ describe('cancelling down the tree', () => {
     const app = createApplication(chat.graph({ actions: { map } }), { entrypoint: 'map', state: { prompt: '' } })
 
     const run = app.run()
-    await settle()
+    await flush()
     void app.cancel()
     gate.resolve()
 
@@ -173,7 +173,7 @@ describe('cancelling down the tree', () => {
     app.on('branch.leaked', ({ path }) => leaks.push(printPath(path)))
 
     const run = app.run()
-    await settle()
+    await flush()
     void app.cancel()
     clock.advance(5000)
     const end = await run
@@ -206,7 +206,7 @@ describe('cancelling down the tree', () => {
     })
 
     const run = app.run()
-    await settle()
+    await flush()
     clock.advance(5000)
 
     expect(await run).toMatchObject({
@@ -232,7 +232,7 @@ describe('no orphans', () => {
           key: 'k',
         })
         void app.run()
-        await settle()
+        await flush()
         return { answer: 'did not wait' }
       },
     })
@@ -302,7 +302,7 @@ describe('no orphans', () => {
 
     await failed.run().catch(() => {})
     const run = cancelled.run()
-    await settle()
+    await flush()
     const during = left()
     await cancelled.cancel()
     await run

@@ -2,7 +2,7 @@ import { type ActionContext, type AnyEvent, createApplication, defineMessage, de
 import { memoryPersister } from 'teasel/persistence'
 import { ManualClock } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
-import { defer, settle } from '../support/deferred.js'
+import { defer, flush } from '../support/deferred.js'
 import { quiet } from '../support/quiet-logger.js'
 
 // A context belongs to one attempt. Here code keeps it beyond the end of that attempt and calls every member: the
@@ -129,14 +129,14 @@ async function keep(how: (typeof ENDS)[number]) {
   const events: AnyEvent[] = []
   app.on('*', (event) => events.push(event as AnyEvent))
   const run = app.run()
-  await settle()
+  await flush()
   if (how === 'retried') clock.advance(0)
   if (how === 'given up by its time limit') for (const ms of [100, 10]) clock.advance(ms)
   if (how === 'given up after a cancel') {
     void app.cancel({ path: 'main/x' })
     clock.advance(10)
   }
-  await settle()
+  await flush()
   const [context] = contexts
   if (context === undefined) throw new RangeError('It did not begin.')
   const rows = async (): Promise<number> => {
@@ -163,7 +163,7 @@ describe.each(ENDS)('a context whose attempt was %s', (how) => {
     const before = [events.length, lines.length, await rows()]
 
     const answered = await call(kept)
-    await settle()
+    await flush()
 
     const silent = ['receiveOne', 'once', 'log'].includes(name) ? 1 : 0
     expect(answered).toEqual(answer)
@@ -230,13 +230,13 @@ describe('a generator that was given up', () => {
     const chunks: unknown[] = []
     app.on('chunk', ({ chunk }) => chunks.push(chunk))
     const run = app.run()
-    await settle()
+    await flush()
     clock.advance(100)
     clock.advance(10)
     const { state } = await run
 
     held.resolve()
-    await settle()
+    await flush()
 
     expect([chunks, late, state]).toEqual([['in time'], ['yields'], { out: 'given up' }])
   })

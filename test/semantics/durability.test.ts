@@ -10,7 +10,7 @@ import {
 import { describe, expect, it } from 'vitest'
 import { hashId } from '../../src/internal/ids.js'
 import { engineTime } from '../../src/internal/platform.js'
-import { defer, settle, untilAborted } from '../support/deferred.js'
+import { defer, flush, untilAborted } from '../support/deferred.js'
 import { flakyPersister } from '../support/flaky-driver.js'
 import { mortal } from '../support/mortal-store.js'
 
@@ -178,7 +178,7 @@ describe('what is stored', () => {
     const all = { appId: 'app', entrypoint: 'map', state: {}, persister } as const
     const app = createApplication(graph, all)
     const run = app.run()
-    await settle()
+    await flush()
 
     await app.shutdown('SIGTERM')
     expect((await run).status).toBe('cancelled')
@@ -229,7 +229,7 @@ describe('what is stored', () => {
       })
     const all = { appId: 'app', entrypoint: 'map', state: {}, persister } as const
     void createApplication(kit.graph({ actions: { map: map(true) } }), all).run()
-    await settle()
+    await flush()
 
     const { state } = await (await resumeOrCreate(kit.graph({ actions: { map: map(false) } }), all)).run()
 
@@ -286,7 +286,7 @@ describe('what is stored', () => {
       if (choices === 3) void app.cancel({ path: 'map/second', reason: 'second' })
     }
     void app.run()
-    for (let i = 0; i < 5; i++) await settle()
+    for (let i = 0; i < 5; i++) await flush()
     runner.crash()
     chosen = () => {}
 
@@ -328,14 +328,14 @@ describe('what is stored', () => {
         persister,
       })
       const run = app.run()
-      await settle()
+      await flush()
       const stored = async (): Promise<readonly unknown[]> => {
         const open = await branchesOf(persister)
         return open.map((record) => record?.cancelled?.final)
       }
 
       const cancelled = app.cancel({ path: 'map/a', reason: 'no' })
-      if (later) await settle()
+      if (later) await flush()
       expect(await stored()).toEqual([true, undefined])
       await app.cancel({ path: 'map/b', reason: 'no' })
       expect(await stored()).toEqual([true, true])
@@ -482,7 +482,7 @@ describe('what is stored', () => {
     const all = { appId: 'app', entrypoint: 'map', state: {}, persister } as const
     const app = createApplication(graph, all)
     void app.run()
-    await settle()
+    await flush()
 
     const down = app.shutdown('SIGTERM')
     const second = app.cancel({ path: 'map/a', reason: 'no' })
@@ -526,7 +526,7 @@ describe('what is stored', () => {
       })
     const all = { appId: 'app', entrypoint: 'map', state: {}, persister } as const
     void createApplication(graph(['a', 'b', 'c'], 'b'), all).run()
-    await settle()
+    await flush()
     expect(ran).toEqual(['a', 'b', 'c'])
     ran.length = 0
 
@@ -679,7 +679,7 @@ describe('what is stored', () => {
     const graph = kit.graph({ actions: { outer } })
     const all = { appId: 'app', entrypoint: 'outer', state: {}, persister } as const
     void createApplication(graph, all).run()
-    await settle()
+    await flush()
     hold = false
 
     const { state } = await (await resumeOrCreate(graph, all)).run()
@@ -747,7 +747,7 @@ describe('going back', () => {
       ids[key] = appId
     })
     void app.run()
-    await settle()
+    await flush()
     ran.length = 0
 
     await rewind({ persister, appId: ids['a'] ?? '', sequenceId: 0, patch: { item: 'A' } })

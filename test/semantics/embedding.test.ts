@@ -1,7 +1,7 @@
 import { actorLogic, createApplication, defineState, type ParallelError, SnapshotError, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { assign, createActor, sendTo, setup, toPromise, waitFor } from 'xstate'
-import { defer, settle, untilAborted } from '../support/deferred.js'
+import { defer, flush, untilAborted } from '../support/deferred.js'
 
 interface Research {
   query: string
@@ -168,12 +168,12 @@ describe('an application as an actor', () => {
     })
     const actor = createActor(machine).start()
 
-    await settle()
+    await flush()
     actor.send({ type: 'cancel' })
     const second = await waitFor(actor, (snapshot) => snapshot.matches('second'))
-    await settle()
+    await flush()
     actor.send({ type: 'leave' })
-    await settle()
+    await flush()
 
     expect(second.context.end).toBe('cancelled enough')
     expect(aborted).toEqual(['enough', expect.objectContaining({ name: 'CancelledError', cancelCause: 'stop' })])

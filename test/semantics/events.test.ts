@@ -2,7 +2,7 @@ import { type AnyEvent, createApplication, printPath } from 'teasel'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { engineTime } from '../../src/internal/platform.js'
 import { chat, echo } from '../support/chat.js'
-import { defer, settle } from '../support/deferred.js'
+import { defer, flush } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
 
 const pour = chat.action({
@@ -185,7 +185,7 @@ describe('events', () => {
     app.on('branch.settled', ({ key }) => seen.push(`${key} settled`))
 
     const run = app.run()
-    await settle()
+    await flush()
     const before = [...seen]
     gate.resolve()
     await run

@@ -1,7 +1,7 @@
 import { type AnyEvent, type Application, createApplication, createLimit, TimeoutError } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { type Chat, chat } from '../support/chat.js'
-import { defer, settle, untilAborted } from '../support/deferred.js'
+import { defer, flush, untilAborted } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -63,9 +63,9 @@ describe('the time limit of an action', () => {
     const { app, clock } = start({ slow })
 
     const run = app.run().catch((error: unknown) => error)
-    await settle()
+    await flush()
     clock.advance(99)
-    await settle()
+    await flush()
     const early = reason
     clock.advance(1)
 
@@ -89,13 +89,13 @@ describe('the time limit of an action', () => {
     const { app, clock, of } = start({ slow })
 
     const run = app.run().catch((error: unknown) => error)
-    await settle()
+    await flush()
     clock.advance(100)
-    await settle()
+    await flush()
     clock.advance(0)
-    await settle()
+    await flush()
     clock.advance(99)
-    await settle()
+    await flush()
     const during = of('step.end').length
     clock.advance(1)
 
@@ -114,7 +114,7 @@ describe('the time limit of an action', () => {
     const failure = start({ late: late(boom) })
 
     const runs = [success, failure].map(({ app }) => app.run().catch((error: Error) => error.cause))
-    await settle()
+    await flush()
     for (const { clock } of [success, failure]) clock.advance(10)
 
     expect(await Promise.all(runs)).toMatchObject([{ name: 'TimeoutError' }, { name: 'TimeoutError' }])
@@ -132,18 +132,18 @@ describe('the time limit of an action', () => {
     const { app, clock, of } = start({ action }, { graceMs: 50, concurrency: createLimit(1) })
 
     const run = app.run()
-    await settle()
+    await flush()
     clock.advance(100)
-    await settle()
+    await flush()
     clock.advance(49)
-    await settle()
+    await flush()
     const early = of('branch.leaked').length
     clock.advance(1)
-    await settle()
+    await flush()
     clock.advance(0)
     const end = await run
     stubborn.resolve({ answer: 'first, late' })
-    await settle()
+    await flush()
 
     expect(end).toMatchObject({ state: { answer: 'second' }, leaked: [{ action: 'action', sinceMs: 50 }] })
     expect(app.state.answer).toBe('second')
@@ -160,7 +160,7 @@ describe('the time limit of an action', () => {
     await plain.app.run()
     await failing.app.run().catch(() => {})
     const run = cancelled.app.run()
-    await settle()
+    await flush()
     await cancelled.app.cancel()
     await run
 
@@ -171,7 +171,7 @@ describe('the time limit of an action', () => {
     const { app, clock } = start({ a: deaf({ timeoutMs: 60_000 }) as never }, { graceMs: 10 })
 
     const run = app.run()
-    await settle()
+    await flush()
     void app.cancel()
     clock.advance(10)
 
@@ -189,7 +189,7 @@ describe('the time limit of a branch', () => {
 
     const run = app.run()
     for (let i = 0; i < 2; i++) {
-      await settle()
+      await flush()
       clock.advance(70)
     }
 
@@ -213,12 +213,12 @@ describe('the time limit of a branch', () => {
     })
 
     const run = app.run()
-    await settle()
+    await flush()
     clock.advance(500)
     gate.resolve({ answer: 'x' })
-    await settle()
+    await flush()
     clock.advance(49)
-    await settle()
+    await flush()
     const early = clock.pending
     clock.advance(1)
 
@@ -242,7 +242,7 @@ describe('the fallback of an action', () => {
     const { app, clock, of } = start({ action })
 
     const run = app.run()
-    await settle()
+    await flush()
     clock.advance(0)
 
     expect(await run).toMatchObject({ status: 'finished', state: { answer: 'saved' }, sequenceId: 0 })
@@ -258,7 +258,7 @@ describe('the fallback of an action', () => {
     const { app, clock } = start({ action: action as never })
 
     const run = app.run()
-    await settle()
+    await flush()
     clock.advance(10)
 
     expect((await run).state.answer).toBe('TimeoutError')
@@ -309,7 +309,7 @@ describe('the fallback of an action', () => {
     const broken = start({ action: chat.action({ ...base, run: () => ({}) as never, fallback }) })
 
     const run = cancelled.app.run()
-    await settle()
+    await flush()
     await cancelled.app.cancel()
     await run
     await broken.app.run().catch(() => {})
@@ -349,9 +349,9 @@ describe('the fallback of a branch', () => {
     const { app, clock } = start({ map: map as never }, { graceMs: 20 })
 
     const run = app.run()
-    await settle()
+    await flush()
     clock.advance(10)
-    await settle()
+    await flush()
     clock.advance(20)
 
     expect(await run).toMatchObject({
@@ -366,7 +366,7 @@ describe('the fallback of a branch', () => {
     const { app } = start({ map: map as never })
 
     const run = app.run()
-    await settle()
+    await flush()
     await app.cancel({ path: 'map/a' })
 
     expect((await run).state.answers).toEqual({ a: 'cancelled' })
@@ -440,7 +440,7 @@ describe('an error transition', () => {
     const { app, clock, of } = start({ bad, rescue }, {}, graph)
 
     const run = app.run()
-    await settle()
+    await flush()
     clock.advance(0)
 
     expect(await run).toMatchObject({ status: 'finished', state: { verdict: 'rescued' }, sequenceId: 1 })
@@ -457,7 +457,7 @@ describe('an error transition', () => {
     const { app, of } = start({ bad, rescue }, {}, { ...graph, onError: { bad: 'rescue' } })
 
     const run = app.run()
-    await settle()
+    await flush()
     await app.cancel({ reason: new RangeError('enough') })
 
     expect(await run).toMatchObject({ status: 'cancelled', state: { prompt: 'p' }, sequenceId: -1 })

@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events'
 import { type AnyEvent, createApplication, printPath } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { chat, echo } from '../support/chat.js'
-import { settle } from '../support/deferred.js'
+import { flush } from '../support/deferred.js'
 import { counting, pouring } from '../support/pourers.js'
 
 const told = (event: AnyEvent): string =>
@@ -39,7 +39,7 @@ describe('a further reader', () => {
 
     await app.run({ haltAfter: 'a' })
     await app.run()
-    await settle()
+    await flush()
     const between = [...seen]
     await app[Symbol.asyncDispose]()
     await reading
@@ -73,12 +73,12 @@ describe('a further reader', () => {
     const { app, taps } = pouring()
     const events = app.events({ buffer: 1, include: ['chunk', 'branch.settled'] })
     const run = app.run()
-    await settle()
+    await flush()
 
     for (const text of ['1', '2', '3']) taps.a.pour(text)
-    await settle()
+    await flush()
     taps.a.end()
-    await settle()
+    await flush()
     taps.b.pour('4')
     taps.b.end()
     await run
@@ -94,9 +94,9 @@ describe('a further reader', () => {
     const { app, taps } = pouring()
     const events = app.events({ buffer: 1, include: ['chunk'] })
     void app.run()
-    await settle()
+    await flush()
     for (const text of ['1', '2']) taps.a.pour(text)
-    await settle()
+    await flush()
     const behind = [await events.next(), await events.next()]
 
     taps.a.pour('3')

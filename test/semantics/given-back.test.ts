@@ -1,7 +1,7 @@
 import { createApplication, defineMessage, defineState, type } from 'teasel'
 import { memoryPersister } from 'teasel/persistence'
 import { describe, expect, it } from 'vitest'
-import { settle } from '../support/deferred.js'
+import { flush } from '../support/deferred.js'
 
 // A message stays until the step that took it commits: a failed attempt gives back what it took.
 
@@ -45,7 +45,7 @@ describe.each([
     const { hear, taken } = hearing(2, { attempts: 3 })
     const app = createApplication(kit.graph({ actions: { hear } }), { entrypoint: 'hear', state, ...stored() })
     const run = app.run()
-    await settle()
+    await flush()
     await say(app)
 
     expect((await run).state.heard).toEqual(['1', '2'])
@@ -67,7 +67,7 @@ describe.each([
     })
     const app = createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state, ...stored() })
     const run = app.run()
-    await settle()
+    await flush()
     await say(app, 'map/ear')
 
     expect((await run).state.heard).toEqual(['1', '2'])
@@ -93,7 +93,7 @@ describe.each([
     const graph = kit.graph({ actions: { hear, after }, transitions: { hear: 'after' } })
     const app = createApplication(graph, { entrypoint: 'hear', state, ...stored() })
     const run = app.run()
-    await settle()
+    await flush()
     await say(app)
 
     expect((await run).state.heard).toEqual(['1', '2', '3'])
@@ -156,11 +156,11 @@ describe('a run that failed and is run again', () => {
   it('is handed what its failed step took once, where messages are stored', async () => {
     const app = createApplication(twice(), { entrypoint: 'ask', state, persister: memoryPersister() })
     const failed = app.run()
-    await settle()
+    await flush()
     await app.send(word('1'))
     await expect(failed).rejects.toThrow('no')
     const again = app.run()
-    await settle()
+    await flush()
     await app.send(other('2'))
 
     expect((await again).state.heard).toEqual(['1', '2'])
@@ -169,11 +169,11 @@ describe('a run that failed and is run again', () => {
   it('starts with no messages where they are not stored: they live as long as the run', async () => {
     const app = createApplication(twice(), { entrypoint: 'ask', state })
     const failed = app.run()
-    await settle()
+    await flush()
     await app.send(word('1'))
     await expect(failed).rejects.toThrow('no')
     const again = app.run()
-    await settle()
+    await flush()
     for (const text of ['2', '3']) await app.send(word(text))
 
     expect((await again).state.heard).toEqual(['2', '3'])

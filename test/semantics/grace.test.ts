@@ -1,7 +1,7 @@
 import { createApplication, type SettlePolicy } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { chat } from '../support/chat.js'
-import { defer, settle } from '../support/deferred.js'
+import { defer, flush } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -28,13 +28,13 @@ it('the deadline of the application ends what a map with a longer one waits for 
   void app.run().then((end) => {
     ended = end
   })
-  await settle()
+  await flush()
   void app.cancel()
   for (const ms of [100, 1, 1]) {
-    await settle()
+    await flush()
     clock.advance(ms)
   }
-  await settle()
+  await flush()
 
   expect(ended).toMatchObject({ status: 'cancelled' })
 })
@@ -56,10 +56,10 @@ it('the deadline of the application cuts the time of a source whose map still as
   const options = { entrypoint: 'inner', state: {}, clock, graceMs: 100, logger: quiet, interceptors } as const
   const app = createApplication(chat.graph({ actions: { inner } }), options)
   const run = app.run()
-  await settle()
+  await flush()
   void app.cancel()
   for (const ms of [100, 1, 1]) {
-    await settle()
+    await flush()
     clock.advance(ms)
   }
 
@@ -102,9 +102,9 @@ describe('what a map waits for after its branches', () => {
     const leaked: number[] = []
     app.on('branch.leaked', ({ sinceMs }) => leaked.push(sinceMs))
     const pass = async (ms: number) => {
-      await settle()
+      await flush()
       clock.advance(ms)
-      await settle()
+      await flush()
     }
     return { app, pass, source, fold, leaked }
   }
@@ -126,7 +126,7 @@ describe('what a map waits for after its branches', () => {
   it('is given up once, also where the application is cancelled meanwhile', async () => {
     const { app, pass, source, leaked } = closing('all')
     const run = app.run()
-    await settle()
+    await flush()
     source.resolve()
     await pass(60)
     void app.cancel()
@@ -139,7 +139,7 @@ describe('what a map waits for after its branches', () => {
   it('is its source, and then its folding code', async () => {
     const { app, pass, leaked } = closing('first')
     const run = app.run()
-    await settle()
+    await flush()
     void app.cancel()
     for (const ms of [100, 1, 1]) await pass(ms)
     const { status } = await run

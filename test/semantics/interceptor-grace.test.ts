@@ -1,7 +1,7 @@
 import { createApplication, type Interceptor, type RunOutcome } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { chat, echo } from '../support/chat.js'
-import { type Deferred, defer, settle, untilAborted } from '../support/deferred.js'
+import { type Deferred, defer, flush, untilAborted } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -68,22 +68,22 @@ describe('after a cancel and the grace period an interceptor that does not answe
   ] as const)('%s of %s', async (hook, entrypoint, action, path) => {
     const { app, clock, gate, seen, warned } = hanging(entrypoint, hook)
     const run = app.run()
-    await settle()
+    await flush()
     const ended: string[] = []
     const cancelled = app.cancel({ reason: 'enough' }).then(() => ended.push('cancel'))
-    await settle()
+    await flush()
     clock.advance(99)
-    await settle()
+    await flush()
     const before = [...ended]
     for (const ms of [1, 1, 1]) {
       clock.advance(ms)
-      await settle()
+      await flush()
     }
     const outcome = (await run) as RunOutcome<object, string, string>
     await cancelled
     const told = [...seen]
     gate.resolve()
-    await settle()
+    await flush()
 
     const leaks = outcome.status === 'cancelled' ? outcome.leaked : []
     expect({ before, status: outcome.status, first: leaks[0], late: seen.length - told.length }).toEqual({
@@ -100,9 +100,9 @@ describe('after a cancel and the grace period an interceptor that does not answe
   it('afterRun of a run that was cancelled', async () => {
     const { app, clock, seen } = hanging('slow', 'afterRun')
     const run = app.run()
-    await settle()
+    await flush()
     void app.cancel()
-    await settle()
+    await flush()
     clock.advance(100)
 
     expect(await run).toMatchObject({ status: 'cancelled', leaked: [leakOf('afterRun', 'slow')] })
@@ -112,15 +112,15 @@ describe('after a cancel and the grace period an interceptor that does not answe
   it('afterRun of a run that had ended when the cancel came', async () => {
     const { app, clock, gate, seen } = hanging('echo', 'afterRun')
     const run = app.run()
-    await settle()
+    await flush()
     clock.advance(1000)
     const cancelled = app.cancel()
-    await settle()
+    await flush()
     clock.advance(100)
     await cancelled
     const outcome = await run
     gate.reject(new RangeError('late'))
-    await settle()
+    await flush()
 
     expect(outcome).toMatchObject({ status: 'finished', leaked: [leakOf('afterRun', 'echo')] })
     expect(seen).toEqual(['leaked :echo deaf afterRun 100', 'run.end finished'])
@@ -129,9 +129,9 @@ describe('after a cancel and the grace period an interceptor that does not answe
   it('so that an application can be disposed of', async () => {
     const { app, clock } = hanging('echo', 'afterRun')
     void app.run()
-    await settle()
+    await flush()
     const disposed = app[Symbol.asyncDispose]().then(() => 'disposed')
-    await settle()
+    await flush()
     clock.advance(100)
 
     expect(await disposed).toBe('disposed')
@@ -160,9 +160,9 @@ describe('after a cancel and the grace period an interceptor that does not answe
     const options = { entrypoint: 'maker', state: { prompt: 'p' }, clock, graceMs: 100, logger: quiet } as const
     const app = createApplication(chat.graph({ actions: { maker } }), { ...options, interceptors: [deaf] })
     const run = app.run()
-    await settle()
+    await flush()
     void app.cancel()
-    await settle()
+    await flush()
     clock.advance(100)
 
     const { leaked } = (await run) as { leaked: readonly object[] }
@@ -177,7 +177,7 @@ describe('after a cancel and the grace period an interceptor that does not answe
       async run({ context }) {
         const graph = chat.graph({ actions: { echo } })
         void createApplication(graph, { entrypoint: 'echo', state: { prompt: 'p' }, parent: context }).run()
-        await settle()
+        await flush()
         return { answer: 'a' }
       },
     })
@@ -186,8 +186,8 @@ describe('after a cancel and the grace period an interceptor that does not answe
     ]
     const options = { entrypoint: 'maker', state: {}, clock, graceMs: 100, logger: quiet, interceptors } as const
     const run = createApplication(chat.graph({ actions: { maker } }), options).run()
-    await settle()
-    await settle()
+    await flush()
+    await flush()
     clock.advance(100)
 
     expect(await run).toMatchObject({
@@ -206,10 +206,10 @@ describe('after a cancel and the grace period an interceptor that does not answe
     const options = { entrypoint: 'maps', state: {}, clock, graceMs: 100, logger: quiet, interceptors } as const
     const app = createApplication(chat.graph({ actions: { maps } }), options)
     const run = app.run()
-    await settle()
+    await flush()
     void app.cancel()
     for (const ms of [100, 1, 1, 1]) {
-      await settle()
+      await flush()
       clock.advance(ms)
     }
     const { leaked } = (await run) as { leaked: readonly object[] }
@@ -223,13 +223,13 @@ describe('after a cancel and the grace period an interceptor that does not answe
   it('what it answers in time counts, and leaves no timer', async () => {
     const { app, clock, gate, seen } = hanging('slow', 'afterStep')
     const run = app.run()
-    await settle()
+    await flush()
     void app.cancel()
-    await settle()
+    await flush()
     clock.advance(99)
     gate.resolve()
     const outcome = await run
-    await settle()
+    await flush()
 
     expect(outcome).toMatchObject({ status: 'cancelled', leaked: [] })
     expect({ seen, timers: clock.pending }).toEqual({ seen: ['behind', 'run.end cancelled'], timers: 0 })
@@ -238,7 +238,7 @@ describe('after a cancel and the grace period an interceptor that does not answe
   it('without a cancel it is waited for, however long', async () => {
     const { app, clock, gate, seen } = hanging('echo', 'beforeStep')
     const run = app.run()
-    await settle()
+    await flush()
     clock.advance(1_000_000)
     gate.resolve()
 
@@ -272,7 +272,7 @@ it('a branch that is cancelled while its interceptors are asked ends when they h
   })
   const options = { entrypoint: 'two', state: { prompt: 'p' }, interceptors } as const
   const run = createApplication(chat.graph({ actions: { two } }), options).run()
-  await settle()
+  await flush()
   gate.reject(new RangeError('no x'))
   const { state } = await run
 

@@ -1,7 +1,7 @@
 import { createApplication, type Interceptor, printPath } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { chat, echo } from '../support/chat.js'
-import { settle, untilAborted } from '../support/deferred.js'
+import { flush, untilAborted } from '../support/deferred.js'
 
 const log: string[] = []
 const recorder = (name: string, extra: Partial<Interceptor> = {}): Interceptor => ({
@@ -206,7 +206,7 @@ describe('interceptors', () => {
     })
 
     const run = app.run()
-    await settle()
+    await flush()
     await app.cancel({ reason: 'enough' })
     await run
 

@@ -3,7 +3,7 @@ import { memoryPersister, type Persister, sendStored } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { ManualClock } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
-import { settle } from '../support/deferred.js'
+import { flush } from '../support/deferred.js'
 import { quiet } from '../support/quiet-logger.js'
 
 // To look at a job that waits leaves it as it was; to try one again that fails costs the same each time.
@@ -99,7 +99,7 @@ describe.each<[string, () => Persister]>([
       const app = await resumeOrCreate(graph, { ...options, persister, clock })
       const run = app.run().catch(() => {})
       for (let j = 0; j < 20; j++) {
-        await settle()
+        await flush()
         clock.advance(10)
       }
       await run
@@ -123,7 +123,7 @@ describe.each<[string, () => Persister]>([
 
     const second = await resumeOrCreate(lone, start)
     const run = second.run()
-    await settle()
+    await flush()
     await second.cancel({ reason: 'no more' })
     await run
     const over = await persister.load({ appId: 'job' })

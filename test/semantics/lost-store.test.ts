@@ -9,7 +9,7 @@ import {
 } from 'teasel/persistence'
 import { ManualClock } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
-import { settle, untilAborted } from '../support/deferred.js'
+import { flush, untilAborted } from '../support/deferred.js'
 import { quiet } from '../support/quiet-logger.js'
 
 // A store that is lost, or away, is no failure of whoever wrote: the run rejects with what the store said, and goes on
@@ -206,7 +206,7 @@ describe.each([
 
       expect(await said(app as never)).toMatchObject({ code: 'persistence', fault })
       const run = said(app as never)
-      await settle()
+      await flush()
       expect(await app.send(approve('yes'))).toBe('delivered')
       expect(await run).toEqual(['finished', ['yes']])
       const rows = await persister.driver.history(null, 'app')
@@ -268,7 +268,7 @@ describe.each([
       expect(await said(app as never)).toMatchObject({ code: 'persistence', fault })
 
       const run = said(app as never)
-      for (let i = 0; i < 5; i++) await settle()
+      for (let i = 0; i < 5; i++) await flush()
       const { entries = new Map<number, readonly [string, string]>() } =
         (await persister.load({ appId: 'app' }))?.map ?? {}
       app.cancel()
@@ -407,7 +407,7 @@ describe('a store that is waited for', () => {
       createApplication(kit.graph({ actions: { map } }), { ...waits, persister: memoryPersister(), clock }) as never,
     )
     for (let i = 0; i < 4; i++) {
-      await settle()
+      await flush()
       clock.advance(1000)
     }
 
@@ -449,7 +449,7 @@ describe('a store that is waited for', () => {
           (end) => (end as { readonly status?: string }).status,
           (error: unknown) => error,
         )
-        await settle()
+        await flush()
         let ended = false
         const end = {
           signal: async () => controller.abort('gone'),
@@ -461,10 +461,10 @@ describe('a store that is waited for', () => {
         const ending = Promise.resolve(end()).then(() => {
           ended = true
         })
-        await settle()
+        await flush()
         if (door !== 'signal') expect(ended).toBe(false)
         clock.advance(50)
-        await settle()
+        await flush()
         await ending
 
         if (door !== 'reader') expect(await outcome).toBe(door === 'signal' ? 'gone' : 'cancelled')

@@ -1,7 +1,7 @@
 import { createApplication, merge } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { chat } from '../support/chat.js'
-import { type Deferred, defer, settle } from '../support/deferred.js'
+import { type Deferred, defer, flush } from '../support/deferred.js'
 import { counting, pouring } from '../support/pourers.js'
 
 /** A generator that yields its name each time the test lets it, and tells what was asked of it. */
@@ -74,7 +74,7 @@ describe('merge', () => {
       [slow, '4'],
     ] as const) {
       from.taps.a.pour(text)
-      await settle()
+      await flush()
     }
     for (const { taps } of [fast, slow]) {
       taps.a.end()
@@ -92,7 +92,7 @@ describe('merge', () => {
     const { app, tally } = counting(3)
     const a = lever('a')
     const joined = merge(app.stream(), a.generator)
-    await settle()
+    await flush()
 
     expect([tally.made, a.asked]).toEqual([0, 0])
     await joined.return(undefined as never)
@@ -105,10 +105,10 @@ describe('merge', () => {
     const first = joined.next()
     a.yield()
     await first
-    await settle()
+    await flush()
     a.yield()
     b.yield()
-    await settle()
+    await flush()
 
     expect([a.asked, b.asked]).toEqual([2, 1])
     expect([(await joined.next()).value, (await joined.next()).value]).toEqual(['a1', 'b0'])
@@ -143,7 +143,7 @@ describe('merge', () => {
     const { app, cleaned } = pouring()
     const joined = merge(app.stream({ include: ['chunk'] }))
     const waiting = joined.next()
-    await settle()
+    await flush()
 
     await joined.return([] as never)
 
@@ -174,12 +174,12 @@ describe('merge', () => {
     const a = lever('a')
     const joined = merge(a.generator)
     void joined.next()
-    await settle()
+    await flush()
     let left = false
     const leaving = joined.return(undefined as never).then(() => {
       left = true
     })
-    await settle()
+    await flush()
     const early = left
 
     a.yield()

@@ -1,6 +1,6 @@
 import { createApplication, defineMessage, defineState, printPath, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
-import { defer, settle, untilAborted } from '../support/deferred.js'
+import { defer, flush, untilAborted } from '../support/deferred.js'
 
 const kit = defineState<{ heard: string; all: Record<string, string> }>()
 const word = defineMessage('word', type<string>())
@@ -87,7 +87,7 @@ describe('messages of siblings', () => {
     const quick = say(() => {})
 
     const run = appOf(mapOf({ late, quick, queued: listen }, 2)).run()
-    await settle()
+    await flush()
     go.resolve()
 
     expect((await run).state.all).toMatchObject({ late: 'dropped,dropped', queued: 'cancelled' })
@@ -178,7 +178,7 @@ describe('messages of siblings', () => {
     })
 
     const run = createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: {} }).run()
-    await settle()
+    await flush()
     log.push('more')
     more.resolve()
 
@@ -196,7 +196,7 @@ describe('messages of siblings', () => {
       async run({ context }) {
         const below = createApplication(inner, { entrypoint: 'map', state: {}, parent: context, key: 'a/b' })
         const run = below.run()
-        await settle()
+        await flush()
         const own = printPath(context.path.concat({ map: 'hand', visit: 1, key: 'a/b' }))
         for (const path of [own, `${own}/map/ear`, 'map/ear', 'ear', `${own}r/map/ear`])
           await below.send(word('x'), { path })

@@ -2,7 +2,7 @@ import { createApplication, defineMessage, defineState, resumeOrCreate, Snapshot
 import { createPersister, memoryPersister, PersistenceError } from 'teasel/persistence'
 import { ManualClock } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
-import { defer, settle, untilAborted } from '../support/deferred.js'
+import { defer, flush, untilAborted } from '../support/deferred.js'
 import { mortal } from '../support/mortal-store.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -52,7 +52,7 @@ describe('a crash', () => {
       persister: first.persister,
       ...(concurrency !== undefined && { concurrency }),
     }).run()
-    for (let i = 0; i < 5; i++) await settle()
+    for (let i = 0; i < 5; i++) await flush()
     first.crash()
     return { store, ran, ended: ended.promise }
   }
@@ -110,7 +110,7 @@ describe('a crash', () => {
     }
     const ran: string[] = []
     void createApplication(build(ran, new Promise(() => {})), { ...options, persister: first.persister }).run()
-    for (let i = 0; i < 5; i++) await settle()
+    for (let i = 0; i < 5; i++) await flush()
     first.crash()
 
     const app = await resumeOrCreate(build(ran, Promise.resolve()), { ...options, persister: store })
@@ -154,7 +154,7 @@ describe('a crash', () => {
       ],
     })
     void app.run()
-    for (let i = 0; i < 5; i++) await settle()
+    for (let i = 0; i < 5; i++) await flush()
     runner.crash()
 
     const { state } = await (await resumeOrCreate(graph(false), { ...options, persister })).run()
@@ -200,10 +200,10 @@ describe('a crash', () => {
     const settled: string[] = []
     app.on('branch.settled', ({ status }) => void settled.push(status))
     void app.run()
-    for (let i = 0; i < 5; i++) await settle()
+    for (let i = 0; i < 5; i++) await flush()
     app.cancel({ path: 'map/a', reason: 'not needed' })
     asked.resolve()
-    for (let i = 0; i < 5; i++) await settle()
+    for (let i = 0; i < 5; i++) await flush()
     runner.crash()
 
     const { state } = await (await resumeOrCreate(graph(false), { ...options, persister })).run()
@@ -222,10 +222,10 @@ describe('a crash', () => {
     const runner = mortal(persister)
     const first = createApplication(graph, { ...options, persister: runner.persister })
     void first.run()
-    await settle()
+    await flush()
     first.on('step.end', () => runner.crash())
     await first.send(approve('one'))
-    await settle()
+    await flush()
     await (await resumeOrCreate(graph, { ...options, persister })).run({ whenWaiting: 'return' })
     expect(await persister.load({ appId: 'app' })).toMatchObject({
       status: 'waiting',
@@ -268,13 +268,13 @@ describe('a crash', () => {
       return kit.graph({ actions: { map } })
     }
     void createApplication(graph(true), { ...options, persister: runner.persister, clock: time }).run()
-    await settle()
+    await flush()
     time.advance(0)
-    await settle()
+    await flush()
     gates.b.resolve()
-    await settle()
+    await flush()
     gates.again.resolve()
-    for (let i = 0; i < 3; i++) await settle()
+    for (let i = 0; i < 3; i++) await flush()
     runner.crash()
     gates.b = defer()
 
@@ -303,14 +303,14 @@ it('a runner that commits between the claim of another one and its load is refus
   const about = { ...options, entrypoint: 'one', state: { n: 0 } } as const
   const first = await resumeOrCreate(graph(gate.promise), { ...about, persister: createPersister(driver) })
   const lost = first.run().catch((thrown: unknown) => thrown)
-  await settle()
+  await flush()
   const late = createPersister({
     name: driver.name,
     claim: (root, writer) => driver.claim(root, writer),
     save: (group) => driver.save(group),
     async load(partitionKey, appIds, until) {
       gate.resolve() // the first runner commits now, if it can
-      await settle()
+      await flush()
       return driver.load(partitionKey, appIds, until)
     },
     history: (partitionKey, appId) => driver.history(partitionKey, appId),

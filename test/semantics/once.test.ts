@@ -2,7 +2,7 @@ import { createApplication, defineMessage, defineState, resumeOrCreate, type } f
 import { memoryPersister, type Persister, registerClass, SerializationError } from 'teasel/persistence'
 import { ManualClock } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
-import { defer, settle } from '../support/deferred.js'
+import { defer, flush } from '../support/deferred.js'
 import { flakyPersister } from '../support/flaky-driver.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -49,7 +49,7 @@ describe.each([
     const error = await app.run().catch((thrown: unknown) => thrown)
 
     const run = app.run()
-    await settle()
+    await flush()
     const stored = await onces(persister)
     held.resolve()
 
@@ -105,7 +105,7 @@ describe('the effects of a step', () => {
     const persister = memoryPersister()
     const cutOff = loop(charged, (n) => n === 1 && new Promise(() => {}))
     void createApplication(cutOff, { ...options, persister }).run()
-    await settle()
+    await flush()
 
     const app = await resumeOrCreate(loop(charged), { ...options, persister })
 
@@ -139,7 +139,7 @@ describe('the effects of a step', () => {
       graph(() => new Promise(() => {})),
       { ...options, persister },
     ).run()
-    await settle()
+    await flush()
 
     await (
       await resumeOrCreate(
@@ -171,10 +171,10 @@ describe('the effects of a step', () => {
     const persister = memoryPersister()
     const graph = kit.graph({ actions: { pay } })
     const run = createApplication(graph, { ...options, persister, clock, graceMs: 10 }).run()
-    await settle()
+    await flush()
     for (const ms of [100, 10, 0]) {
       clock.advance(ms)
-      await settle()
+      await flush()
     }
 
     held.resolve()
@@ -207,13 +207,13 @@ describe('the effects of a step', () => {
       transitions: { pay: [{ to: 'pay', when: ({ state }) => state.n < 2 }] },
     })
     const run = createApplication(graph, { ...options, persister, clock, graceMs: 10 }).run()
-    await settle()
+    await flush()
     clock.advance(100)
     clock.advance(10)
-    await settle()
+    await flush()
 
     late.resolve()
-    await settle()
+    await flush()
     const stored = await onces(persister)
     next.resolve()
 
@@ -298,7 +298,7 @@ describe('what an effect gave', () => {
       })
     const persister = memoryPersister()
     void createApplication(graph(true), { ...options, persister }).run()
-    await settle()
+    await flush()
 
     await (await resumeOrCreate(graph(false), { ...options, persister })).run()
 
@@ -356,11 +356,11 @@ describe('a message that a failed attempt took', () => {
     const given = { appId: 'app', entrypoint: 'first', state: {}, logger: quiet, persister, clock } as const
     const app = createApplication(graph(true), given)
     void app.run()
-    await settle()
+    await flush()
     await app.send(reply('yes'))
-    await settle()
+    await flush()
     clock.advance(0)
-    await settle()
+    await flush()
     const { next } = app
 
     const resumed = await resumeOrCreate(graph(false), given)

@@ -3,7 +3,7 @@ import { memoryPersister, type Persister, sendStored } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { ManualClock } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
-import { defer, settle } from '../support/deferred.js'
+import { defer, flush } from '../support/deferred.js'
 import { flakyPersister } from '../support/flaky-driver.js'
 
 interface Work {
@@ -61,7 +61,7 @@ describe.each([
       looped(persister, ran, (n, item) => n === 0 && item === 'b0'),
       options,
     ).run()
-    for (let i = 0; i < 5; i++) await settle()
+    for (let i = 0; i < 5; i++) await flush()
     expect(ran).toEqual(['a0', 'b0'])
 
     const { state } = await createApplication(looped(persister, ran), options).run()
@@ -122,7 +122,7 @@ describe.each([
     })
     const app = createApplication(kit.graph({ actions: { map } }), { ...options, state: {}, clock })
     const run = app.run()
-    for (let i = 0; i < 5; i++) await settle()
+    for (let i = 0; i < 5; i++) await flush()
 
     const inbox = async () => (await persister.driver.inbox({ partitionKey: null, rootId: 'app' })).length
     expect(await app.send(approve('for z'), { path: 'map/z' })).toBe('queued')
@@ -130,7 +130,7 @@ describe.each([
     expect(await app.send(approve('for x'), { path: 'map/x' })).toBe('delivered')
     expect(await sendStored({ persister, appId: 'app', path: 'map/y', message: approve('for y') })).toBe('queued')
     hold.resolve()
-    for (let i = 0; i < 5; i++) await settle()
+    for (let i = 0; i < 5; i++) await flush()
     clock.advance(1000)
 
     expect((await run).state.outs).toEqual(['for x', 'for y', 'busy', 'for z'])
@@ -153,7 +153,7 @@ it("a message for a branch that is stored elsewhere takes no message of the appl
   })
   const app = createApplication(kit.graph({ actions: { map } }), { ...options, state: {}, persister })
   const run = app.run()
-  await settle()
+  await flush()
   await own.driver.post({ partitionKey: null, rootId: 'another' }, 'another', '{}') // has the first id there
 
   await app.send(approve('x'), { path: 'map/x' })

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { ContractError, createApplication, createLimit, defineState, ParallelError, TimeoutError, task } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { answersOf, chat, echo } from '../support/chat.js'
-import { type Deferred, defer, settle, untilAborted } from '../support/deferred.js'
+import { type Deferred, defer, flush, untilAborted } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -56,10 +56,10 @@ describe('results', () => {
     const app = start(map, { clock, appId: 'root' })
 
     const run = app.run()
-    await settle()
+    await flush()
     clock.advance(10)
     open('b')
-    await settle()
+    await flush()
     clock.advance(5)
     fail('a', 'boom')
     await run
@@ -129,7 +129,7 @@ describe('settling', () => {
     const app = start(map)
 
     const run = app.run().catch((error: unknown) => error)
-    await settle()
+    await flush()
     fail('b', 'boom')
     const failure = (await run) as ParallelError<{ key: string; status: 'done' | 'failed' | 'cancelled' }>
 
@@ -166,7 +166,7 @@ describe('settling', () => {
     const app = start(map)
 
     const run = app.run()
-    await settle()
+    await flush()
     fail('a', 'no')
     open('b')
 
@@ -188,9 +188,9 @@ describe('settling', () => {
     const app = start(map)
 
     const run = app.run()
-    await settle()
+    await flush()
     fail('a', 'no')
-    await settle()
+    await flush()
     if (opened !== undefined) open(opened)
 
     expect((await run).state.answers).toEqual(expected)
@@ -210,7 +210,7 @@ describe('settling', () => {
     })
 
     const run = start(map).run()
-    await settle()
+    await flush()
     for (const key of keys) fail(key, 'no')
 
     await expect(run).rejects.toThrow(`${keys.length} of ${keys.length} branches failed: ${named}`)
@@ -228,9 +228,9 @@ describe('settling', () => {
     const app = start(map)
 
     const run = app.run().catch((error: unknown) => error)
-    await settle()
+    await flush()
     fail('a', 'no')
-    await settle()
+    await flush()
     fail('b', 'no')
 
     expect(await run).toMatchObject({
@@ -281,9 +281,9 @@ describe('settling', () => {
     const app = start(map, { clock })
 
     const run = app.run()
-    await settle()
+    await flush()
     clock.advance(100)
-    await settle()
+    await flush()
     open('b')
 
     expect((await run).state.answers).toEqual({ a: 'TimeoutError: Branch "map/a" took longer than 100 ms.', b: 'done' })
@@ -313,7 +313,7 @@ describe('sources', () => {
 
     const run = app.run()
     for (const key of ['0', '1', '2', '3', '4']) {
-      await settle()
+      await flush()
       ahead.push(pulled)
       open(key)
     }
@@ -335,13 +335,13 @@ describe('sources', () => {
     })
     const run = start(map).run()
 
-    await settle()
+    await flush()
     const seen = [[...live]]
     next[0]?.resolve('x')
-    await settle()
+    await flush()
     seen.push([...live])
     open('x')
-    await settle()
+    await flush()
     next[1]?.resolve('y')
     open('y')
     await run

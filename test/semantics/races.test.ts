@@ -1,7 +1,7 @@
 import { createApplication, createLimit, defineMessage, printPath, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { chat } from '../support/chat.js'
-import { defer, settle, untilAborted } from '../support/deferred.js'
+import { defer, flush, untilAborted } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -70,7 +70,7 @@ describe('a further attempt', () => {
     })
 
     const run = app.run()
-    await settle()
+    await flush()
     clock.advance(10)
 
     expect((await run).status).toBe('cancelled')
@@ -156,7 +156,7 @@ describe('what was given up', () => {
     })
 
     const run = app.run()
-    await settle()
+    await flush()
     clock.advance(5000)
 
     expect(await run).toMatchObject({
@@ -187,7 +187,7 @@ describe('what was given up', () => {
     })
 
     const run = app.run()
-    await settle()
+    await flush()
     clock.advance(5000)
 
     expect((await run).leaked).toEqual([{ path: '', action: 'map', sinceMs: 5000 }])
@@ -206,12 +206,12 @@ describe('what was given up', () => {
       app.on('*', ({ type }) => heard.push(type))
 
       const run = app.run()
-      await settle()
+      await flush()
       void app.cancel()
       clock.advance(5000)
       const { leaked } = await run
       gate.reject(new RangeError('late'))
-      await settle()
+      await flush()
 
       return { began, heard, leaked }
     }
@@ -233,13 +233,13 @@ describe('what was given up', () => {
     const app = createApplication(chat.graph({ actions: { work } }), options)
 
     const first = app.run()
-    await settle()
+    await flush()
     void app.cancel()
     clock.advance(5000)
     await first
     const second = app.run()
     gates[0]?.resolve()
-    await settle()
+    await flush()
     const early = began
     gates[1]?.resolve()
     await second
@@ -279,11 +279,11 @@ describe('what was given up', () => {
     app.on('branch.leaked', ({ sinceMs }) => leaks.push(sinceMs))
 
     const run = app.run()
-    await settle()
+    await flush()
     clock.advance(3000)
     void app.cancel()
     clock.advance(4999)
-    await settle()
+    await flush()
     const early = [...leaks]
     clock.advance(1)
     await run
@@ -310,12 +310,12 @@ describe('what was given up', () => {
     app.on('*', ({ type }) => heard.push(type))
 
     const run = app.run()
-    await settle()
+    await flush()
     void app.cancel()
     clock.advance(5000)
     await run
     gate.resolve()
-    await settle()
+    await flush()
 
     expect(logged).toEqual(['late'])
     expect(heard.at(-1)).toBe('run.end')
@@ -339,7 +339,7 @@ describe('an application that a cancelled action makes', () => {
     const app = createApplication(chat.graph({ actions: { late } }), { entrypoint: 'late', state: {} })
 
     const run = app.run()
-    await settle()
+    await flush()
     await app.cancel()
 
     expect(await run).toMatchObject({ status: 'cancelled' })
@@ -371,7 +371,7 @@ describe('an application that an action makes', () => {
     app.on('*', ({ type, path }) => heard.push(`${type} ${printPath(path)}`.trim()))
 
     const run = app.run()
-    await settle()
+    await flush()
     gate.resolve()
     await run
 
@@ -403,7 +403,7 @@ describe('an application that an action makes', () => {
     app.on('*', ({ type, path }) => heard.push(`${type} ${printPath(path)}`.trim()))
 
     const run = app.run()
-    await settle()
+    await flush()
     void app.cancel()
     clock.advance(5000)
     await run

@@ -3,7 +3,7 @@ import { memoryPersister, type Persister } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { ManualClock } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
-import { settle } from '../support/deferred.js'
+import { flush } from '../support/deferred.js'
 import { mortal } from '../support/mortal-store.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -75,9 +75,9 @@ async function live(persister: Persister, plan: Plan, clock?: ManualClock) {
   const run = app.run()
   if (plan.hold === undefined) return { settled, outs: (await run).state.outs }
   run.catch(() => {})
-  for (let i = 0; i < 5; i++) await settle()
+  for (let i = 0; i < 5; i++) await flush()
   if (plan.cancel !== undefined) app.cancel({ path: plan.cancel, reason: 'not needed' })
-  for (let i = 0; i < 5; i++) await settle()
+  for (let i = 0; i < 5; i++) await flush()
   runner.crash()
   plan.ran.push('--')
   return { settled, outs: [] }
@@ -111,7 +111,7 @@ describe.each<[string, () => Persister]>([
     second.on('branch.queued', ({ appId }) => void ids.push(appId))
     const stored = async () => Promise.all(ids.map(async (appId) => (await persister.load({ appId }))?.startedAt))
     const run = second.run()
-    for (let i = 0; i < 5; i++) await settle()
+    for (let i = 0; i < 5; i++) await flush()
     const before = await stored()
     clock.advance(1_000)
     second.cancel()

@@ -1,6 +1,6 @@
 import { createApplication, defineMessage, defineState, type SettlePolicy, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
-import { type Deferred, defer, settle, untilAborted } from '../support/deferred.js'
+import { type Deferred, defer, flush, untilAborted } from '../support/deferred.js'
 
 const kit = defineState<{ n: number; big: number[]; log: string[]; total: number }>()
 const held = (keys: readonly string[]) =>
@@ -54,7 +54,7 @@ describe('reduceEach', () => {
     const run = appOf(map).run()
     for (const key of ['c', 'a', 'b']) {
       gates[key]?.resolve()
-      await settle()
+      await flush()
     }
 
     expect((await run).state.log).toEqual(expected)
@@ -81,7 +81,7 @@ describe('reduceEach', () => {
     const run = app.run()
     for (const key of ['b', 'a', 'c']) {
       gates[key]?.resolve()
-      await settle()
+      await flush()
     }
     const meanwhile = [...seen, ...ended]
     first.resolve()
@@ -117,7 +117,7 @@ describe('reduceEach', () => {
       initial: { total: 0 },
       async reduceEach({ acc, result }) {
         if (result.index === 1900) {
-          await settle()
+          await flush()
           globalThis.gc?.()
           alive = refs.filter((ref) => ref.deref() !== undefined).length
         }
@@ -171,9 +171,9 @@ describe('reduceEach', () => {
 
     const run = app.run()
     for (const key of KEYS) gates[key]?.resolve()
-    await settle()
+    await flush()
     const cancel = app.cancel({ reason: 'enough' }).then(() => log.push('cancelled'))
-    await settle()
+    await flush()
     log.push('not yet')
     fold.resolve()
     await cancel
@@ -254,7 +254,7 @@ describe('reduceLive', () => {
 
     const run = appOf(map).run()
     for (const key of ['b', 'c', 'a']) {
-      await settle()
+      await flush()
       log.push(`${key} is let go`)
       gates[key]?.resolve()
     }
@@ -285,7 +285,7 @@ describe('reduceLive', () => {
       )
 
       const run = app.run()
-      await settle()
+      await flush()
       gates['c']?.resolve()
 
       expect((await run).state.log).toEqual(['c'])
@@ -315,9 +315,9 @@ describe('reduceLive', () => {
     const run = appOf(map)
       .run()
       .catch((error: Error) => log.push(error.name))
-    await settle()
+    await flush()
     gates['a']?.reject(new Error('x'))
-    await settle()
+    await flush()
     log.push('not yet')
     tidy.resolve()
     await run

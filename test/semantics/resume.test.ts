@@ -11,7 +11,7 @@ import {
 import { memoryPersister, PersistenceError, rewind, sendStored } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { describe, expect, it } from 'vitest'
-import { type Deferred, defer, settle } from '../support/deferred.js'
+import { type Deferred, defer, flush } from '../support/deferred.js'
 import { quiet } from '../support/quiet-logger.js'
 
 interface Work {
@@ -54,7 +54,7 @@ describe.each(Object.entries(stores))('an application that is stored (%s)', (_, 
     const options = { appId: 'app', entrypoint: 'one', state, persister } as const
     const first = await resumeOrCreate(threeSteps(ran, new Promise(() => {})), options)
     void first.run()
-    await settle()
+    await flush()
 
     const second = await resumeOrCreate(threeSteps(ran), options)
     const outcome = await second.run()
@@ -74,7 +74,7 @@ describe.each(Object.entries(stores))('an application that is stored (%s)', (_, 
     const options = { appId: 'app', entrypoint: 'one', state, persister } as const
     const first = await resumeOrCreate(threeSteps(ran, gate.promise), options)
     const lost = first.run().catch((error: unknown) => error)
-    await settle()
+    await flush()
     const second = await resumeOrCreate(threeSteps(ran), options)
     await second.step()
 
@@ -180,7 +180,7 @@ describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, ope
     const persister = open()
     const ran: string[] = []
     void createApplication(fan(ran, new Set(['b'])), { ...options, persister }).run()
-    await settle()
+    await flush()
     expect(ran).toEqual(['a1', 'b1', 'c1', 'a2', 'b2', 'c2'])
     ran.length = 0
 
@@ -200,7 +200,7 @@ describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, ope
     await expect(
       createApplication(fan(ran, new Set(), 'all'), { ...collecting, persister: fatal }).run(),
     ).rejects.toThrow('bad')
-    await settle()
+    await flush()
     ran.length = 0
 
     const collected = await (
@@ -274,13 +274,13 @@ describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, ope
     // The first runner is cut off between the branch and the step: its reduce never ends.
     const app = createApplication(slow, { ...options, persister })
     void app.run().catch(() => {})
-    await settle()
+    await flush()
     ran.length = 0
     // Seen from a fork of the moment before the commit:
     await rewind({ persister, appId: 'app', sequenceId: -1 })
     const again = await resumeOrCreate(fan(ran, new Set(['b', 'c']), 'any'), { ...options, persister })
     void again.run().catch(() => {})
-    await settle()
+    await flush()
 
     expect(ran).toEqual(['a1', 'b1', 'c1', 'a2', 'b2', 'c2'])
   })
@@ -292,7 +292,7 @@ describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, ope
     const ids = new Map<string, string>()
     first.on('branch.start', ({ key, appId }) => void ids.set(key, appId))
     void first.run()
-    await settle()
+    await flush()
     ran.length = 0
     const before = await persister.load({ appId: ids.get('b') ?? '' })
     const other = kit.mapStates({
@@ -362,7 +362,7 @@ describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, ope
     for (const [what, other] of Object.entries(changed)) {
       const all = { ...options, persister: open(), logger: quiet } as const
       void createApplication(graph(kit.graph(one(true)).runnable({ entrypoint: 'one' })), all).run()
-      await settle()
+      await flush()
       const app = await resumeOrCreate(graph(other, what === 'an input' ? 'large' : 'small'), all)
       const error: unknown = await app.run().catch((thrown: Error) => thrown.cause)
       if (error instanceof SnapshotError) refused.push(what)
@@ -397,7 +397,7 @@ describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, ope
       return kit.graph({ actions: { map } })
     }
     void createApplication(held(true), { ...options, persister }).run()
-    await settle()
+    await flush()
 
     const { state: end } = await (await resumeOrCreate(held(false), { ...options, persister })).run()
 
@@ -429,10 +429,10 @@ describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, ope
     const graph = kit.graph({ actions: { map } })
     const all = { ...options, persister }
     void createApplication(graph, all).run()
-    await settle()
+    await flush()
     for (const key of ['c', 'a']) {
       gates[key]?.resolve()
-      await settle()
+      await flush()
     }
     gates['b'] = undefined // the first runner stands at the gate that was
 
@@ -451,7 +451,7 @@ describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, ope
     const app = createApplication(fan([], held), { ...options, persister })
     app.on('branch.start', note)
     void app.run()
-    await settle()
+    await flush()
     const before = seen.splice(0)
 
     const again = await resumeOrCreate(fan([], new Set()), { ...options, persister })
@@ -622,7 +622,7 @@ describe('a message that waits in the store', () => {
     const first = createApplication(nested, options)
     await first.run({ whenWaiting: 'return' })
     await first.send(approve('yes'), { path: 'map/halted' })
-    await settle()
+    await flush()
     for (const path of ['map/left', 'map/leftBelow']) await first.cancel({ path })
     await first[Symbol.asyncDispose]()
 
@@ -653,7 +653,7 @@ describe('a message that waits in the store', () => {
     const options = { appId: 'app', entrypoint: 'flaky', state, persister } as const
     const app = createApplication(flakyGraph, options)
     const run = app.run()
-    await settle()
+    await flush()
     expect(await app.send(approve('once'))).toBe('delivered')
     await expect(run).rejects.toThrow('no')
 
@@ -685,7 +685,7 @@ describe('a side effect that is done once', () => {
     const graph = kit.graph({ actions: { pay } })
     const options = { appId: 'app', entrypoint: 'pay', state, persister } as const
     void createApplication(graph, options).run()
-    await settle()
+    await flush()
 
     hold = undefined
     const { state: end } = await (await resumeOrCreate(graph, options)).run()

@@ -2,7 +2,7 @@ import { createApplication, defineState, resumeOrCreate } from 'teasel'
 import { memoryPersister } from 'teasel/persistence'
 import { ManualClock } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
-import { settle } from '../support/deferred.js'
+import { flush } from '../support/deferred.js'
 
 interface Work {
   item: string
@@ -54,9 +54,9 @@ describe('the attempts of a branch', () => {
     })
     const time = new ManualClock()
     void createApplication(first, { ...options, persister, clock: time }).run()
-    await settle()
+    await flush()
     time.advance(0)
-    await settle()
+    await flush()
 
     const second = retried((attempt) => {
       seen.push(attempt)
@@ -64,7 +64,7 @@ describe('the attempts of a branch', () => {
     })
     const app = await resumeOrCreate(second, { ...options, persister, clock: time })
     const run = app.run().catch((error: unknown) => error)
-    await settle()
+    await flush()
     time.advance(0)
     const error = await run
 
@@ -85,10 +85,10 @@ describe('the attempts of a branch', () => {
       const app = await resumeOrCreate(graph, { ...options, persister, clock: time })
       void app.run().catch(() => undefined)
       for (let i = 0; i < 3; i++) {
-        await settle()
+        await flush()
         time.advance(0)
       }
-      await settle()
+      await flush()
     }
 
     for (let i = 0; i < 3; i++) await run()
@@ -126,9 +126,9 @@ describe('the attempts of a branch', () => {
     const graph = kit.graph({ actions: { map } })
     const time = new ManualClock()
     void createApplication(graph, { ...options, persister, clock: time }).run()
-    await settle()
+    await flush()
     time.advance(0)
-    await settle()
+    await flush()
     hold = false
 
     const { state } = await (await resumeOrCreate(graph, { ...options, persister, clock: time })).run()
@@ -149,7 +149,7 @@ describe('the attempts of a branch', () => {
       const app = await resumeOrCreate(graph, { ...options, persister, clock: time })
       const ended = app.run().catch(() => undefined)
       for (let i = 0; i < 3; i++) {
-        await settle()
+        await flush()
         time.advance(0)
       }
       return ended
@@ -188,7 +188,7 @@ describe('the attempts of a branch', () => {
     app.on('reduce', () => void persister.driver.claim({ partitionKey: null, rootId: 'app' }, 'another'))
     const lost = app.run().catch(() => undefined)
     for (let i = 0; i < 3; i++) {
-      await settle()
+      await flush()
       time.advance(0)
     }
     await lost
@@ -225,7 +225,7 @@ describe('the attempts of a branch', () => {
     })
     const graph = kit.graph({ actions: { map } })
     void createApplication(graph, { ...options, persister }).run()
-    await settle()
+    await flush()
     hold = false
 
     const end = await (await resumeOrCreate(graph, { ...options, persister })).run()

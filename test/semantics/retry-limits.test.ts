@@ -1,6 +1,6 @@
 import { type AnyEvent, type Application, ContractError, createApplication, defineState, type Retry } from 'teasel'
 import { describe, expect, it } from 'vitest'
-import { settle, untilAborted } from '../support/deferred.js'
+import { flush, untilAborted } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -28,10 +28,10 @@ function start(action: Action, more: object = {}) {
     (error: Error) => error,
   )
   const pass = async (...steps: readonly number[]): Promise<void> => {
-    await settle()
+    await flush()
     for (const ms of steps) {
       clock.advance(ms)
-      await settle()
+      await flush()
     }
   }
   const faults = (): unknown[] => events.flatMap((e) => (e.type === 'fault' ? [e.where] : []))

@@ -12,7 +12,7 @@ import {
 import { memoryPersister } from 'teasel/persistence'
 import { describe, expect, it } from 'vitest'
 import { type Chat, chat } from '../support/chat.js'
-import { defer, settle, untilAborted } from '../support/deferred.js'
+import { defer, flush, untilAborted } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -71,12 +71,12 @@ describe('the retry of an action', () => {
     const t0 = clock.now()
 
     const run = app.run()
-    await settle()
+    await flush()
     clock.advance(99)
-    await settle()
+    await flush()
     const early = [...log]
     clock.advance(1)
-    await settle()
+    await flush()
     clock.advance(200)
 
     expect(await run).toMatchObject({ status: 'finished', sequenceId: 0, state: { answer: 'after 3' } })
@@ -103,7 +103,7 @@ describe('the retry of an action', () => {
     const { app, clock } = start(action)
 
     const run = app.run().catch((error: unknown) => error)
-    await settle()
+    await flush()
     clock.advance(0)
     const error = (await run) as ActionError
 
@@ -124,7 +124,7 @@ describe('the retry of an action', () => {
 
     const run = app.run().catch(() => {})
     for (let i = 0; i < 4; i++) {
-      await settle()
+      await flush()
       clock.advance(5000)
     }
     await run
@@ -153,7 +153,7 @@ describe('the retry of an action', () => {
 
     const run = app.run()
     for (let i = 0; i < 2; i++) {
-      await settle()
+      await flush()
       clock.advance(0)
     }
     await run
@@ -201,7 +201,7 @@ describe('the retry of an action', () => {
     const { app, clock } = start(action)
 
     const run = app.run().catch(() => {})
-    await settle()
+    await flush()
     clock.advance(0)
     await run
 
@@ -237,7 +237,7 @@ describe('the retry of an action', () => {
     const { app, clock } = start(action, { interceptors })
 
     const run = app.run()
-    await settle()
+    await flush()
     clock.advance(0)
     await run
 
@@ -251,7 +251,7 @@ describe('the retry of an action', () => {
     const { app, clock, of } = start(action, { interceptors })
 
     const run = app.run()
-    await settle()
+    await flush()
     await app.cancel({ reason: 'enough' })
 
     expect(await run).toMatchObject({ status: 'cancelled', reason: 'enough' })
@@ -264,7 +264,7 @@ describe('the retry of an action', () => {
     const { app, clock } = start(action)
 
     const run = app.run()
-    await settle()
+    await flush()
     app.actor.stop()
 
     expect(await run).toMatchObject({ status: 'cancelled' })
@@ -290,7 +290,7 @@ describe('the retry of an action', () => {
     const { app, clock, of } = start(action)
 
     const run = app.run()
-    await settle()
+    await flush()
     clock.advance(0)
     await run
 
@@ -314,15 +314,15 @@ describe('the retry of an action', () => {
         log.push(`attempt ${context.attempt}`)
         if (context.attempt === 2) return { answer: '' }
         void createApplication(graph, { entrypoint: 'wait', state: { prompt: '' }, parent: context }).run()
-        await settle()
+        await flush()
         throw new Error('left it behind')
       },
     })
     const { app, clock } = start(action)
 
     const run = app.run()
-    await settle()
-    await settle()
+    await flush()
+    await flush()
     clock.advance(0)
     await run
 
@@ -345,9 +345,9 @@ describe('the retry of an action', () => {
     const { app, clock } = start(action, { persister: memoryPersister(), appId: 'app' })
 
     const run = app.run()
-    await settle()
+    await flush()
     for (const body of ['1', '2']) await app.send(word(body))
-    await settle()
+    await flush()
     const since = await app.send(word('3'))
     clock.advance(10)
 
@@ -374,9 +374,9 @@ describe('the retry of an action', () => {
     const { app, clock } = start(over(action, { states: { a: {}, b: {} }, concurrency: createLimit(1) }))
 
     const run = app.run()
-    await settle()
+    await flush()
     clock.advance(10)
-    await settle()
+    await flush()
     const meanwhile = [...log]
     gate.resolve()
     await run
@@ -398,11 +398,11 @@ describe('the retry of an action', () => {
     const { app, clock, of } = start(over(action, { states: { a: {}, b: {} }, concurrency: createLimit(1) }))
 
     const run = app.run()
-    await settle()
+    await flush()
     clock.advance(10)
-    await settle()
+    await flush()
     await app.cancel({ path: 'map/a' })
-    await settle()
+    await flush()
     await app.cancel({ path: 'map/b' })
 
     expect((await run).state.answers).toEqual({ a: 'cancelled 1', b: 'cancelled 1' })
@@ -417,10 +417,10 @@ describe('the retry of an action', () => {
     const { app } = start(action, { clock })
 
     const run = app.run()
-    await settle()
+    await flush()
     now = 1050
     fire.shift()?.()
-    await settle()
+    await flush()
     const early = log.length
     now = 5000
     fire.shift()?.()
@@ -457,7 +457,7 @@ describe('the retry of a branch', () => {
 
     const run = app.run()
     for (let i = 0; i < 2; i++) {
-      await settle()
+      await flush()
       clock.advance(20)
     }
 
@@ -477,7 +477,7 @@ describe('the retry of a branch', () => {
 
     const run = app.run().catch((error: unknown) => error)
     for (let i = 0; i < 4; i++) {
-      await settle()
+      await flush()
       clock.advance(0)
     }
 
@@ -516,7 +516,7 @@ describe('the retry of a branch', () => {
     )
 
     const run = app.run()
-    await settle()
+    await flush()
     clock.advance(0)
 
     expect((await run).state.answers).toEqual({ a: 'done 1', b: 'done 2', c: 'done 1' })
@@ -554,9 +554,9 @@ describe('the retry of a branch', () => {
     )
 
     const run = app.run()
-    await settle()
+    await flush()
     gate.resolve()
-    await settle()
+    await flush()
     clock.advance(50)
 
     expect((await run).state.answers).toEqual({ a: 'done 2', b: 'done 1' })
@@ -582,7 +582,7 @@ describe('the retry of a branch', () => {
     const { app, clock } = start(over(action, { retry: { attempts: 2, delayMs: 50 } }))
 
     const run = app.run()
-    await settle()
+    await flush()
     const delivery = app.send(hint('kept'), { path: 'map/a' })
     clock.advance(50)
     await run
@@ -595,7 +595,7 @@ describe('the retry of a branch', () => {
     const { app, clock } = start(over(action, { retry: { attempts: 3, delayMs: 60_000 } }))
 
     const run = app.run()
-    await settle()
+    await flush()
     if (what === 'stop') app.actor.stop()
     else await app.cancel(what === 'path' ? { path: 'map/a' } : {})
 
@@ -623,7 +623,7 @@ describe('the retry of a reduce', () => {
     const { app, clock, of } = start(map)
 
     const run = app.run()
-    await settle()
+    await flush()
     clock.advance(10)
 
     expect((await run).state.answers).toEqual({ n: '2 2' })
@@ -637,7 +637,7 @@ describe('the retry of a reduce', () => {
 
     const first = cancelled.app.run()
     const second = failed.app.run().catch((error: unknown) => error)
-    await settle()
+    await flush()
     await cancelled.app.cancel()
     failed.clock.advance(10)
 

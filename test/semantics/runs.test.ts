@@ -1,6 +1,6 @@
 import { BusyError, createApplication, defineState, MaxStepsError, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
-import { defer, settle, untilAborted } from '../support/deferred.js'
+import { defer, flush, untilAborted } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -96,7 +96,7 @@ describe('step, run and iterate', () => {
     const steps = app.iterate()
 
     await steps.next()
-    await settle()
+    await flush()
     const waiting = app.sequenceId
     await steps.next()
 
@@ -135,7 +135,7 @@ describe('step, run and iterate', () => {
     const events = app.stream()
 
     await events.next()
-    await settle()
+    await flush()
     const ahead = made
     let chunks = 0
     for await (const event of events) if (event.type === 'chunk') chunks += 1
@@ -215,7 +215,7 @@ describe('one run at a time', () => {
     const { run, actor } = await (async () => {
       await using app = createApplication(graph, { entrypoint: 'wait', state: {} })
       const run = app.run()
-      await settle()
+      await flush()
       return { run, actor: app.actor }
     })()
 
@@ -301,7 +301,7 @@ describe('cancelling a run', () => {
       ended.push('rejected')
       return error
     })
-    await settle()
+    await flush()
     controller.abort(reason)
 
     expect(await run).toBe(reason)
@@ -328,7 +328,7 @@ describe('cancelling a run', () => {
     const app = createApplication(waiting, { entrypoint: 'wait', state: {} })
 
     const run = app.run()
-    await settle()
+    await flush()
     await app.cancel({ reason: 'enough' })
 
     expect(await run).toMatchObject({
@@ -381,11 +381,11 @@ describe('cancelling a run', () => {
     app.on('branch.leaked', ({ source, sinceMs }) => leaks.push([source, sinceMs]))
 
     const run = app.run()
-    await settle()
+    await flush()
     void app.cancel()
-    await settle()
+    await flush()
     clock.advance(49)
-    await settle()
+    await flush()
     const early = leaks.length
     clock.advance(1)
 
@@ -411,14 +411,14 @@ describe('cancelling a run', () => {
     })
 
     const first = app.run()
-    await settle()
+    await flush()
     void app.cancel()
     clock.advance(5000)
     await first
     const second = app.run()
-    await settle()
+    await flush()
     gates[0]?.resolve(111)
-    await settle()
+    await flush()
     const before = app.state
     gates[1]?.resolve(2)
 
@@ -447,7 +447,7 @@ describe('cancelling a run', () => {
     const app = createApplication(kit.graph({ actions: { pour } }), { entrypoint: 'pour', state: {} })
 
     const run = app.run().then((end) => closed.push(end.status))
-    await settle()
+    await flush()
     void app.cancel()
     gate.resolve()
     await run
@@ -469,7 +469,7 @@ describe('cancelling a run', () => {
     const app = createApplication(graph, { entrypoint: 'add', state: { n: 0 } })
 
     const run = app.run()
-    await settle()
+    await flush()
     void app.cancel()
     gate.resolve()
 

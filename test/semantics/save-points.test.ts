@@ -2,7 +2,7 @@ import { type ActionContext, createApplication, defineMessage, defineState, resu
 import { memoryPersister, type Persister } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { describe, expect, it } from 'vitest'
-import { defer, settle, untilAborted } from '../support/deferred.js'
+import { defer, flush, untilAborted } from '../support/deferred.js'
 import { flakyPersister } from '../support/flaky-driver.js'
 import { mortal } from '../support/mortal-store.js'
 import { quiet } from '../support/quiet-logger.js'
@@ -85,7 +85,7 @@ describe.each(cases)('with save: %s (%s)', (_, __, save, open) => {
       desk.stopAt = 'two 0 b'
       void (await resumeOrCreate(graph, { ...options, persister: first.persister })).run()
       await desk.stopped.promise
-      await settle()
+      await flush()
       first.crash()
       desk.stopAt = undefined
 
@@ -113,7 +113,7 @@ describe.each(cases)('with save: %s (%s)', (_, __, save, open) => {
     desk.stopAt = 'one 1 b'
     void (await resumeOrCreate(graph, { ...options, persister: first.persister })).run()
     await desk.stopped.promise
-    await settle()
+    await flush()
     first.crash()
     desk.stopAt = undefined
 
@@ -141,7 +141,7 @@ describe.each(cases)('with save: %s (%s)', (_, __, save, open) => {
     desk.stopAt = 'two 2 b'
     void (await resumeOrCreate(graph, { ...options, persister: first.persister })).run()
     await desk.stopped.promise
-    await settle()
+    await flush()
     first.crash()
     desk.stopAt = undefined
 
@@ -273,7 +273,7 @@ describe('a step that is not stored at once', () => {
     const graph = kit.graph({ actions: { hear, shaky }, transitions: { hear: 'shaky' } })
     const app = createApplication(graph, { ...start, entrypoint: 'hear', persister, save: 'settle' })
     const run = app.run()
-    await settle()
+    await flush()
 
     for (const text of ['first', 'second']) await app.send(note(text))
     await run
@@ -292,11 +292,11 @@ describe('a step that is not stored at once', () => {
     const graph = kit.graph({ actions: { hear }, transitions: { hear: 'hear' } })
     const app = createApplication(graph, { ...start, entrypoint: 'hear', persister, save: 'manual' })
     const first = app.step()
-    await settle()
+    await flush()
     await app.send(note('first'))
     await first
     const second = app.step()
-    await settle()
+    await flush()
     await app.send(note('second'))
 
     await second
@@ -324,12 +324,12 @@ describe('a step that is not stored at once', () => {
     const graph = kit.graph({ actions: { hear, answer }, transitions: { hear: 'answer' } })
     const app = createApplication(graph, { ...start, entrypoint: 'hear', persister, save: 'settle' })
     const first = app.run()
-    await settle()
+    await flush()
     await app.send(note('first'))
     await expect(first).rejects.toThrow('No connection.')
 
     const second = app.run()
-    await settle()
+    await flush()
     await app.send(note('second'))
 
     expect((await second).state.out).toBe('first second')
@@ -388,7 +388,7 @@ it('a branch of a generator that is stored elsewhere is not stored before its en
   app.on('branch.queued', ({ appId }) => void ids.push(appId))
   app.on('map.start', () => first.crash())
   void app.run()
-  await settle()
+  await flush()
 
   const stored = await Promise.all(ids.map((appId) => own.load({ appId })))
   const { status } = await (await resumeOrCreate(graph, { ...start, entrypoint: 'one', persister: main })).run()

@@ -2,7 +2,7 @@ import { createApplication, defineState, resumeOrCreate } from 'teasel'
 import { memoryPersister } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { describe, expect, it } from 'vitest'
-import { defer, settle, untilAborted } from '../support/deferred.js'
+import { defer, flush, untilAborted } from '../support/deferred.js'
 import { flakyPersister } from '../support/flaky-driver.js'
 import { mortal } from '../support/mortal-store.js'
 import { quiet } from '../support/quiet-logger.js'
@@ -34,7 +34,7 @@ class Shop {
         this.reached.resolve()
         if (this.last === 'waits') await untilAborted(signal)
         if (this.last === 'fails') {
-          await settle()
+          await flush()
           throw new TypeError('no')
         }
         return { out: `${i}` }
@@ -63,7 +63,7 @@ describe.each([
     const app = createApplication(shop.graph, { ...options, persister: first.persister, save })
     void app.run()
     await shop.reached.promise
-    await settle()
+    await flush()
     await app.save()
     first.crash()
     shop.last = 'goes on'
@@ -97,7 +97,7 @@ describe.each([
     const app = createApplication(shop.graph, { ...options, persister })
     const run = app.run()
     await shop.reached.promise
-    for (let i = 0; i < 5; i++) await settle() // what is done is stored
+    for (let i = 0; i < 5; i++) await flush() // what is done is stored
     await app.shutdown('deploy')
     await run
     await app.save()

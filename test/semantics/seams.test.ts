@@ -1,7 +1,7 @@
 import { createApplication, createLimit, defineMessage, type Interceptor, type } from 'teasel'
 import { describe, expect, it, vi } from 'vitest'
 import { chat, echo } from '../support/chat.js'
-import { defer, settle, untilAborted } from '../support/deferred.js'
+import { defer, flush, untilAborted } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -81,7 +81,7 @@ describe('while an interceptor is asked before a run', () => {
 
     expect(await run).toMatchObject({ status: 'cancelled', by: 'stop' })
     gate.resolve()
-    await settle()
+    await flush()
     expect(began).toEqual([])
   })
 
@@ -115,7 +115,7 @@ describe('while an interceptor is asked before a run', () => {
     const interceptors: Interceptor[] = [{ beforeRun: ({ path }) => (path.length > 0 ? gate.promise : undefined) }]
     const app = createApplication(chat.graph({ actions: { outer } }), { entrypoint: 'outer', state: {}, interceptors })
     const run = app.run()
-    await settle()
+    await flush()
     gate.resolve()
 
     expect(await run).toMatchObject({ status: 'finished' })
@@ -152,12 +152,12 @@ describe('app.cancel of one branch', () => {
       graceMs: 0,
     })
     const run = app.run()
-    await settle()
+    await flush()
     await app.cancel({ path: 'map/b', reason: 'no' })
 
     expect((await run).state.answer).toBe('done,cancelled')
     gate.resolve()
-    await settle()
+    await flush()
     expect(began).toEqual(['a'])
   })
 
@@ -180,11 +180,11 @@ describe('app.cancel of one branch', () => {
       logger: quiet,
     })
     const run = app.run()
-    await settle()
+    await flush()
     void app.cancel({ path: 'map/a' })
-    await settle()
+    await flush()
     clock.advance(10)
-    await settle()
+    await flush()
     expect(clock.pending).toBe(0)
 
     expect(await run).toMatchObject({ state: { answer: 'cancelled,done' }, leaked: [{ path: 'map/a', sinceMs: 10 }] })
@@ -248,9 +248,9 @@ describe('under a shared limit', () => {
     const settled: string[] = []
     app.on('branch.settled', ({ key }) => void settled.push(key))
     const run = app.run()
-    await settle()
+    await flush()
     void app.cancel({ path: 'map/wait' })
-    await settle()
+    await flush()
 
     expect(settled).toEqual(['wait'])
     held.resolve()
@@ -283,11 +283,11 @@ describe('under a shared limit', () => {
     const settled: string[] = []
     app.on('branch.settled', ({ key }) => void settled.push(key))
     const run = app.run()
-    await settle()
+    await flush()
     await app.send(hint('h'), { path: 'map/wait' }) // it has its message, and waits for its slot
-    await settle()
+    await flush()
     clock.advance(50)
-    await settle()
+    await flush()
 
     expect(settled).toEqual(['wait'])
     held.resolve()
@@ -322,22 +322,22 @@ describe('under a shared limit', () => {
     let again = true
     const app = createApplication(graph, { entrypoint: 'map', state: {} })
     const run = app.run({ maxSteps: 1 }).catch(() => {})
-    await settle()
+    await flush()
     await app.send(hint('h'), { path: 'map/wait' }) // waits for its slot again, which `hold` has
-    await settle()
+    await flush()
     second.resolve()
-    await settle()
+    await flush()
     await app.send(other('o'), { path: 'map/wait' })
-    await settle()
+    await flush()
     held.resolve()
     await run
     again = false
     const next = app.run() // the slot is free again
     for (const message of [hint('h'), other('o')]) {
-      await settle()
+      await flush()
       await app.send(message, { path: 'map#2/wait' })
     }
-    expect((await Promise.race([next, settle().then(() => undefined)]))?.state.answer).toBe('waited,held')
+    expect((await Promise.race([next, flush().then(() => undefined)]))?.state.answer).toBe('waited,held')
   })
 })
 
@@ -401,7 +401,7 @@ describe('what looks on and answers with a promise', () => {
     const app = createApplication(chat.graph({ actions: { map } }), options)
     app.on('run.end', async () => Promise.reject(new RangeError('listener')))
     await app.run()
-    await settle()
+    await flush()
 
     const told = new Set(error.mock.calls.map(([text, thrown]) => `${text} ${(thrown as Error).message}`))
     expect([...told].sort()).toEqual(['A listener of "run.end" threw. listener', 'watch of "map" threw. watch'])
@@ -431,7 +431,7 @@ describe('an application that an action made', () => {
     const causes: string[] = []
     app.on('cancel', ({ cause, by, path }) => void causes.push(`${path.length} ${cause} ${by}`))
     const run = app.run({ signal: controller.signal })
-    await settle()
+    await flush()
     controller.abort('gone')
     await expect(run).rejects.toBe('gone')
 
@@ -444,10 +444,10 @@ describe('an application that an action made', () => {
     const told: string[] = []
     app.on('*', ({ type, path }) => void told.push(`${path.length} ${type}`))
     const run = app.run()
-    await settle()
+    await flush()
     app.actor.stop()
     await run
-    await settle()
+    await flush()
 
     expect(told.slice(-2)).toEqual(['1 run.end', '0 run.end'])
   })
@@ -480,15 +480,15 @@ it('the time of an outer map holds for the source of an inner one', async () => 
   const options = { entrypoint: 'outer', state: {}, clock, logger: quiet, graceMs: 10 } as const
   const app = createApplication(chat.graph({ actions: { outer } }), options)
   const run = app.run()
-  await settle()
+  await flush()
   void app.cancel()
-  await settle()
+  await flush()
   for (let i = 0; i < 3; i++) {
     clock.advance(10)
-    await settle()
+    await flush()
   }
 
-  expect(await Promise.race([run, settle().then(() => 'hangs')])).toMatchObject({ status: 'cancelled' })
+  expect(await Promise.race([run, flush().then(() => 'hangs')])).toMatchObject({ status: 'cancelled' })
 })
 
 it('an after-interceptor of a branch that throws after a stop is no event any more', async () => {
@@ -503,11 +503,11 @@ it('an after-interceptor of a branch that throws after a stop is no event any mo
   const told: string[] = []
   app.on('*', ({ type: name }) => void told.push(name))
   const run = app.run()
-  await settle()
+  await flush()
   app.actor.stop()
   await run
   late.reject(new RangeError('late'))
-  await settle()
+  await flush()
 
   expect(told.at(-1)).toBe('run.end')
   expect(error.mock.calls).toEqual([['interceptor late afterBranch threw.', new RangeError('late')]])

@@ -8,7 +8,7 @@ import {
 } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { chat } from '../support/chat.js'
-import { type Deferred, defer, settle, untilAborted } from '../support/deferred.js'
+import { type Deferred, defer, flush, untilAborted } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -140,13 +140,13 @@ async function observe(policy: Policy, happening: Happening, moment: Moment) {
     const ok = happening.endsWith('success') || happening === 'cancel'
     const stands = moment === 'queued' || moment === 'waiting for room'
     if (stands && !late) endY.resolve({ answer: 'y' })
-    await settle()
+    await flush()
     if (moment === 'retry wait') clock.advance(DELAY)
-    await settle()
+    await flush()
     const end = moment === 'committing' ? saved : moment === 'clean-up after a cancel' ? cleaned : endX
     if (ok) (end as Deferred<unknown>).resolve({ answer: 'x' })
     else end.reject(new Error('x failed'))
-    await settle()
+    await flush()
   }
 
   const run = app.run().then(
@@ -157,20 +157,20 @@ async function observe(policy: Policy, happening: Happening, moment: Moment) {
       return 'failed' as const
     },
   )
-  await settle()
+  await flush()
   if (moment === 'committing') endX.resolve({ answer: 'x' })
   if (moment === 'clean-up after a cancel') cancel('said so')
-  await settle()
+  await flush()
   if (happening === 'cancel' || late) cancel(moment === 'clean-up after a cancel' ? 'said again' : 'said so')
   if (late && moment === 'clean-up after a cancel') clock.advance(GRACE)
   const releasesItself = happening === 'cancel' && moment !== 'committing' && moment !== 'clean-up after a cancel'
   if (!releasesItself) await finish()
-  await settle()
+  await flush()
   endY.resolve({ answer: 'y' })
   const verdict = await run
   const ended = events.length
   clock.advance(10 * GRACE)
-  await settle()
+  await flush()
 
   const resultX = told.find(({ key }) => key === 'x')
   const saidSo = resultX?.reason === 'said so' || resultX?.reason === 'said again'
@@ -229,7 +229,7 @@ describe('settling under pressure', () => {
       const end = defer<{ answer: string }>()
       const { app, settled } = start(over(chat.action({ reads: [], writes: ['answer'], run: () => end.promise })))
       const run = app.run()
-      await settle()
+      await flush()
       if (first === 'end') happen(end)
       void app.cancel({ path: 'map/a' })
       if (first === 'cancel') happen(end)
@@ -262,7 +262,7 @@ describe('settling under pressure', () => {
     const { app, clock, settled } = start(over(action, { retry: 3, fallback: () => ({ answer: 'never' }) }))
 
     const run = app.run()
-    await settle()
+    await flush()
     void app.cancel({ path: 'map/a' })
 
     expect((await run).state.answers).toEqual({ a: 'cancelled' })
@@ -285,7 +285,7 @@ describe('settling under pressure', () => {
     )
 
     const run = app.run()
-    await settle()
+    await flush()
     clock.advance(0)
 
     expect((await run).state.answers).toEqual({ a: 'done' })
@@ -296,9 +296,9 @@ describe('settling under pressure', () => {
       reads: ['prompt'],
       writes: ['answer'],
       async run({ context }) {
-        await settle()
+        await flush()
         if (context.path[0]?.key === 'a') throw new Error('boom')
-        await settle()
+        await flush()
         return { answer: '' }
       },
     })
@@ -338,7 +338,7 @@ describe('settling under pressure', () => {
     const { app, clock } = start(over(inner, { retry: { attempts: 2, delayMs: 10, jitter: 0 } }))
 
     const run = app.run()
-    await settle()
+    await flush()
     clock.advance(10)
 
     expect((await run).state.answers).toEqual({ a: 'done' })
@@ -357,7 +357,7 @@ describe('settling under pressure', () => {
     const { app, clock } = start(over(over(leaf, { retry: { attempts: 2, delayMs: 60_000 } }), { retry: 5 }))
 
     const run = app.run()
-    await settle()
+    await flush()
     await app.cancel()
 
     expect(await run).toMatchObject({ status: 'cancelled' })

@@ -1,7 +1,7 @@
 import { createApplication, defineState, ParallelError, task, type } from 'teasel'
 import { tasksOf } from 'teasel/visualize'
 import { describe, expect, it } from 'vitest'
-import { defer, settle } from '../support/deferred.js'
+import { defer, flush } from '../support/deferred.js'
 
 interface S {
   prompt: string
@@ -177,7 +177,7 @@ describe('a source', () => {
       ...logOf,
     })
     const run = runOf(map)
-    await settle()
+    await flush()
 
     gate.resolve({ answer: 'won' })
 

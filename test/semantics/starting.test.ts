@@ -1,7 +1,7 @@
 import { createApplication, defineMessage, defineState, type } from 'teasel'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { engineTime } from '../../src/internal/platform.js'
-import { settle } from '../support/deferred.js'
+import { flush } from '../support/deferred.js'
 import { quiet } from '../support/quiet-logger.js'
 
 interface Many {
@@ -17,7 +17,7 @@ beforeEach(() => {
   engineTime.now = () => now++
 })
 afterEach(async () => {
-  await settle()
+  await flush()
   Object.assign(engineTime, real)
 })
 
@@ -72,7 +72,7 @@ describe('a map with room for all its branches', () => {
     const atOnce = started.length
     await app.cancel()
     const end = await run
-    await settle()
+    await flush()
 
     expect({ status: end.status, started: started.length }).toEqual({ status: 'cancelled', started: atOnce })
   })
@@ -83,7 +83,7 @@ describe('a map with room for all its branches', () => {
     app.on('branch.settled', ({ key, status }) => settled.push(`${key} ${status}`))
 
     const end = await app.run()
-    await settle()
+    await flush()
 
     expect(started.length).toBeLessThan(COUNT)
     expect(settled).toHaveLength(COUNT)
@@ -98,7 +98,7 @@ describe('a map with room for all its branches', () => {
     const atOnce = started.length
     await app[Symbol.asyncDispose]()
     await run
-    await settle()
+    await flush()
 
     expect(started).toHaveLength(atOnce)
   })

@@ -1,7 +1,7 @@
 import { actorLogic, createApplication, defineState, task, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { createActor, toPromise } from 'xstate'
-import { defer, settle } from '../support/deferred.js'
+import { defer, flush } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -51,7 +51,7 @@ describe('the signal of a step', () => {
     })
     const app = appOf(late)
     const run = app.run()
-    await settle()
+    await flush()
 
     const cancelled = app.cancel({ reason: 'enough' })
     gate.resolve()
@@ -103,7 +103,7 @@ describe('a step that yields', () => {
       if ((event.type as string) === 'chunk') chunks.push((event as unknown as { chunk: unknown }).chunk)
     })
     const run = app.run()
-    await settle()
+    await flush()
 
     const cancelled = app.cancel()
     gate.resolve()
@@ -147,7 +147,7 @@ describe('how long a step took', () => {
     ['failed', (gate: ReturnType<typeof defer<object>>) => gate.reject(new RangeError('no'))],
   ] as const)('is told when it is %s', async (status, how) => {
     const { clock, run, told, end } = waiting(how)
-    await settle()
+    await flush()
 
     clock.advance(30)
     end()
@@ -158,7 +158,7 @@ describe('how long a step took', () => {
 
   it('is told when it is cancelled', async () => {
     const { app, clock, run, told, end } = waiting((gate) => gate.resolve({}))
-    await settle()
+    await flush()
 
     clock.advance(30)
     const cancelled = app.cancel()
@@ -210,7 +210,7 @@ describe('interceptors of a step', () => {
     })
     const app = appOf(count, { interceptors: [{ beforeStep: () => gate.promise }] })
     const run = app.run()
-    await settle()
+    await flush()
 
     const cancelled = app.cancel()
     gate.resolve()

@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events'
 import { type AnyEvent, BusyError, createApplication, printPath } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { chat, echo } from '../support/chat.js'
-import { defer, settle, untilAborted } from '../support/deferred.js'
+import { defer, flush, untilAborted } from '../support/deferred.js'
 import { counting, pouring } from '../support/pourers.js'
 
 const BUFFER = 64
@@ -24,7 +24,7 @@ describe('a stream', () => {
       ['b', '4'],
     ] as const) {
       taps[name].pour(text)
-      await settle()
+      await flush()
     }
     taps.a.end()
     taps.b.end()
@@ -38,7 +38,7 @@ describe('a stream', () => {
     const { app, taps } = pouring()
     const events = app.stream({ include: ['chunk'] })
     const first = events.next()
-    await settle()
+    await flush()
 
     taps.a.pour('early')
 
@@ -73,11 +73,11 @@ describe('a stream', () => {
     const { app, tally } = counting(3)
     const events = app.stream()
     const returned = await app.stream().return(undefined as never)
-    await settle()
+    await flush()
     const untouched = { made: tally.made, sequenceId: app.sequenceId, returned, ended: await app.ended() }
 
     await events.next()
-    await settle()
+    await flush()
 
     expect(untouched).toEqual({
       made: 0,
@@ -118,7 +118,7 @@ describe('a stream', () => {
     const app = createApplication(graph, { entrypoint: 'echo', state: { prompt: '' } })
     const events = app.stream({ haltAfter: 'echo' })
     await events.next()
-    await settle() // it has ended, and its events lie unread
+    await flush() // it has ended, and its events lie unread
     const second = app.run()
 
     await events.return(undefined as never)
@@ -183,7 +183,7 @@ describe('the filters of a stream', () => {
     const events = app.stream({ include: ['run.start', 'run.end'] })
 
     await events.next()
-    await settle()
+    await flush()
 
     expect(tally.made).toBe(10_000)
     await events.return(undefined as never)
@@ -205,10 +205,10 @@ describe('the back-pressure of a stream', () => {
     const { app, tally } = counting(1000)
     const events = app.stream({ include: ['chunk'] })
     await events.next()
-    await settle()
+    await flush()
     const ahead = tally.made
     await events.next()
-    await settle()
+    await flush()
 
     expect([ahead, tally.made]).toEqual([BUFFER + 1, BUFFER + 2])
     await events.return(undefined as never)
@@ -233,7 +233,7 @@ describe('the back-pressure of a stream', () => {
     app.on('step.end', () => (steps += 1))
     const events = app.stream({ include: ['step.end'] })
     await events.next()
-    await settle()
+    await flush()
 
     expect(steps).toBe(BUFFER + 1)
     await events.return(undefined as never)
@@ -264,7 +264,7 @@ describe('the back-pressure of a stream', () => {
     const app = createApplication(chat.graph({ actions: { outer } }), { entrypoint: 'outer', state: {} })
     const events = app.stream({ include: ['chunk' as 'step.end'] })
     await events.next()
-    await settle()
+    await flush()
 
     expect(made).toBe(BUFFER + 1)
     await events.return(undefined as never)
@@ -274,9 +274,9 @@ describe('the back-pressure of a stream', () => {
     const { app, taps, cleaned } = pouring()
     const events = app.stream({ include: ['chunk'] })
     void events.next()
-    await settle()
+    await flush()
     for (let i = 0; i < 100; i++) taps.a.pour('x')
-    await settle()
+    await flush()
 
     await (way === 'path' ? app.cancel({ path: 'both/a', reason: 'enough' }) : app.cancel())
 
@@ -291,7 +291,7 @@ describe('the back-pressure of a stream', () => {
     })
     const app = createApplication(loop, { entrypoint: 'add', state: { n: 0 } })
     for await (const event of app.stream({ include: ['step.end'] })) {
-      if (event.sequenceId === 0) await settle()
+      if (event.sequenceId === 0) await flush()
       await app.cancel({ reason: 'seen enough' })
     }
 
@@ -313,7 +313,7 @@ describe('leaving a stream', () => {
     const { app, cleaned } = pouring()
     const events = app.stream({ include: ['chunk'] })
     const waiting = events.next()
-    await settle()
+    await flush()
 
     const left = await events.return('left' as never)
 
@@ -381,7 +381,7 @@ describe('leaving a stream', () => {
     gate.reject(new Error('late'))
 
     await expect(app.ended()).rejects.toThrow('late')
-    await settle()
+    await flush()
     expect(told).toEqual(['A run failed after its reader had left.'])
   })
 })
@@ -430,13 +430,13 @@ describe('iterate with a depth', () => {
     const started: string[] = []
     app.on('step.start', ({ path, source }) => started.push(`${printPath(path)} ${source}`.trim()))
     await steps.next()
-    await settle()
+    await flush()
     const atFirst = [...started]
     await steps.next() // a has committed its first, and b
-    await settle()
+    await flush()
     const inHand = [...started]
     await steps.next()
-    await settle()
+    await flush()
 
     expect(atFirst).toEqual(['first'])
     expect(inHand.slice(1)).toEqual(['map', 'map/a one', 'map/b one'])

@@ -10,7 +10,7 @@ import {
 import { memoryPersister } from 'teasel/persistence'
 import { ManualClock } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
-import { defer, settle, untilAborted } from '../support/deferred.js'
+import { defer, flush, untilAborted } from '../support/deferred.js'
 
 // Durations, time limits and waits are counted on a clock that never goes back. The wall clock is what events and stores
 // carry; that it is set changes nothing, and is told of once.
@@ -58,11 +58,11 @@ describe.each([
     })
     const ends: string[] = []
     const run = app.run().catch((error: Error) => ends.push(error.message))
-    await settle()
+    await flush()
     moved(clock, by)
 
     clock.advance(199)
-    await settle()
+    await flush()
     const early = ends.length
     clock.advance(1)
     await run
@@ -79,12 +79,12 @@ describe.each([
     const events: AnyEvent[] = []
     app.on('*', (event) => events.push(event as AnyEvent))
     const run = app.run()
-    await settle()
+    await flush()
     moved(clock, by)
 
     for (const ms of [100, 0, 99]) {
       clock.advance(ms)
-      await settle()
+      await flush()
     }
     const early = events.filter(({ type }) => type === 'branch.settled').length
     clock.advance(1)
@@ -111,11 +111,11 @@ describe.each([
     const durations: number[] = []
     app.on('step.end', (event) => durations.push(event.durationMs))
     const run = app.run()
-    await settle()
+    await flush()
     moved(clock, by)
 
     clock.advance(99)
-    await settle()
+    await flush()
     const early = attempts
     clock.advance(1)
     await run
@@ -126,7 +126,7 @@ describe.each([
   it('moves neither the grace period nor how long code has leaked', async () => {
     const { app, clock, lines } = start({ deaf: kit.action({ ...base, run: () => new Promise<never>(() => {}) }) })
     const run = app.run()
-    await settle()
+    await flush()
     void app.cancel()
     moved(clock, by)
 
@@ -150,11 +150,11 @@ describe.each([
       }),
     })
     const run = app.run()
-    await settle()
+    await flush()
     moved(clock, by)
     for (let i = 0; i < 2; i++) {
       clock.advance(100)
-      await settle()
+      await flush()
     }
     await run
 
@@ -174,7 +174,7 @@ describe.each([
     const { app, clock } = start({ map: over(act) }, { persister, appId: 'app' })
     app.on('branch.settled', ({ result }) => results.push(result))
     const run = app.run()
-    await settle()
+    await flush()
     moved(clock, by)
 
     held.resolve()
@@ -199,7 +199,7 @@ describe("a clock of one's own", () => {
       { clock },
     )
     const run = app.run().catch((error: Error) => error.message)
-    await settle()
+    await flush()
 
     manual.advance(50)
 
@@ -219,7 +219,7 @@ describe("a clock of one's own", () => {
       { clock },
     )
     const run = app.run().catch((error: Error) => error.message)
-    await settle()
+    await flush()
 
     manual.advance(50)
 
@@ -241,7 +241,7 @@ describe('how long something took', () => {
     })
     const { app, clock } = start({ act })
     const run = app.run().catch(() => {})
-    await settle()
+    await flush()
     clock.advance(70)
     const heard: unknown[] = []
     app.on('step.end', ({ status, durationMs }) => heard.push([status, durationMs]))
@@ -260,7 +260,7 @@ describe('how long something took', () => {
       map: over(kit.action({ ...base, run: () => held.promise.then(() => ({ out: 'x' })) })),
     })
     const run = app.run()
-    await settle()
+    await flush()
     clock.advance(70)
     const heard: unknown[] = []
     app.on('*', (e) => {
@@ -295,10 +295,10 @@ describe('how long something took', () => {
     const quick = defer()
     const first = createApplication(graph(new Promise(() => {}), quick.promise), options as never)
     void first.run()
-    await settle()
+    await flush()
     clock.advance(40)
     quick.resolve()
-    await settle()
+    await flush()
     clock.advance(60)
 
     const app = await resumeOrCreate(graph(Promise.resolve(), Promise.resolve()), options as never)

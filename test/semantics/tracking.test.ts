@@ -2,7 +2,7 @@ import { type AnyEvent, createApplication, defineState, printPath, resumeOrCreat
 import { memoryPersister } from 'teasel/persistence'
 import { EventRecorder } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
-import { settle } from '../support/deferred.js'
+import { flush } from '../support/deferred.js'
 import { quiet } from '../support/quiet-logger.js'
 
 interface Work {
@@ -99,7 +99,7 @@ describe('a tracker', () => {
       return kit.graph({ actions: { outer: map } })
     }
     void createApplication(graph(true), { ...options, tracker, persister }).run()
-    await settle()
+    await flush()
     const before = tracker.appIds
 
     await (await resumeOrCreate(graph(false), { ...options, tracker, persister })).run()
@@ -232,7 +232,7 @@ describe('a tracker that fails', () => {
     app.on('fault', ({ where, error, appId }) => void faults.push([where, String(error), appId]))
 
     const { status, state } = await app.run()
-    await settle()
+    await flush()
 
     expect([status, state.outs]).toEqual(['finished', ['y!']])
     expect(faults).toEqual(Array(3).fill(['tracker disk', 'RangeError: disk full', 'app']))

@@ -4,7 +4,7 @@ import { createApplication, defineMessage, defineState, resumeOrCreate, type } f
 import { memoryPersister, type Persister } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { describe, expect, it } from 'vitest'
-import { defer, settle, untilAborted } from '../support/deferred.js'
+import { defer, flush, untilAborted } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { mortal } from '../support/mortal-store.js'
 import { quiet } from '../support/quiet-logger.js'
@@ -333,7 +333,7 @@ describe.each(Object.entries(open))(
       const { ran, told, app } = fails('reduce', 'collect')
 
       const first = next(app, ran)
-      await settle()
+      await flush()
       await app.cancel({ path: 'waits' })
       const begun = (await first).ran
       told.broken = false
@@ -366,7 +366,7 @@ describe.each(Object.entries(open))(
       const app = createApplication(kit.graph({ actions: { map } }), { ...options, ...store() })
 
       const first = next(app, ran)
-      await settle()
+      await flush()
       await app.cancel()
       held.on = false
 
@@ -504,7 +504,7 @@ describe.each(Object.entries(open))(
       })
       const app = createApplication(kit.graph({ actions: { map } }), { ...options, ...store(), clock })
       const first = next(app, ran)
-      await settle()
+      await flush()
       clock.advance(500) // the second attempt is due
       await first
       bad.clear()
@@ -662,7 +662,7 @@ async function collected(): Promise<void> {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
   for (let i = 0; i < 5; i++) {
-    await settle()
+    await flush()
     collect()
   }
 }

@@ -1,6 +1,6 @@
 import { type Clock, createApplication, createLimit, defineMessage, defineState, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
-import { type Deferred, defer, settle } from '../support/deferred.js'
+import { type Deferred, defer, flush } from '../support/deferred.js'
 
 interface Work {
   n: number
@@ -53,14 +53,14 @@ describe('a branch that was answered', () => {
     const { log, action, end, most } = workers()
     const app = appOf(over(action, ['a', 'b', 'c'], 1))
     const run = app.run()
-    await settle()
+    await flush()
 
     for (const key of ['c', 'a', 'b']) await app.send(go(1), { path: `map/${key}` })
-    await settle()
+    await flush()
     const atFirst = [...log]
     for (const key of ['c', 'a', 'b']) {
       end(key)
-      await settle()
+      await flush()
     }
 
     expect(atFirst).toEqual(['c works'])
@@ -88,13 +88,13 @@ describe('a branch that was answered', () => {
     })
     const app = appOf(map)
     const run = app.run()
-    await settle()
+    await flush()
 
     await app.send(go(7), { path: 'map/asks' })
-    await settle()
+    await flush()
     for (const key of ['first', 'asks', 'second']) {
       end(key)
-      await settle()
+      await flush()
     }
 
     expect(log).toEqual(['first works', 'asks works', 'second works'])
@@ -112,15 +112,15 @@ describe('a branch that was answered', () => {
     })
     const app = appOf(outer)
     const run = app.run()
-    await settle()
+    await flush()
 
     await app.send(go(1), { path: 'map/y/y/c' })
     await app.send(go(2), { path: 'map/x/x/a' })
     await app.send(go(3), { path: 'map/x/x/b' })
-    await settle()
+    await flush()
     const atFirst = [...log]
     end('c')
-    await settle()
+    await flush()
     const then = [...log]
     end('a')
     end('b')
@@ -158,7 +158,7 @@ describe('a branch that was answered', () => {
     })
     const app = appOf(map)
     const run = app.run()
-    await settle()
+    await flush()
 
     await app.send(go(5), { path: 'map/asks' })
 
@@ -177,14 +177,14 @@ describe('a branch that was answered', () => {
     })
     const app = appOf(map)
     const run = app.run()
-    await settle()
+    await flush()
     await app.send(go(1), { path: 'map/a' })
-    await settle()
+    await flush()
     await app.send(go(2), { path: 'map/b' })
-    await settle()
+    await flush()
 
     app.cancel({ path: 'map/b' })
-    await settle()
+    await flush()
     const whileOneWorks = [...log]
     end('a')
 
@@ -205,11 +205,11 @@ describe('a branch that was answered', () => {
     })
     const app = appOf(other)
     const run = app.run()
-    await settle()
+    await flush()
 
     for (const path of ['map/x/x/a', 'map/x/x/b', 'map/y/y/c']) await app.send(go(1), { path })
     for (const key of ['a', 'c', 'b']) {
-      await settle()
+      await flush()
       end(key)
     }
 

@@ -1,7 +1,7 @@
 import { type AnyEvent, actorLogic, createApplication, createLimit, defineMessage, defineState, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { createActor, toPromise, waitFor } from 'xstate'
-import { defer, settle } from '../support/deferred.js'
+import { defer, flush } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -81,7 +81,7 @@ describe('a run that waits for a person', () => {
     const app = appOf(ask)
 
     const run = app.run()
-    await settle()
+    await flush()
     const sent = await app.send(veto('no'))
 
     expect(sent).toBe('delivered')
@@ -116,14 +116,14 @@ describe('a run that waits for a person', () => {
 
     const first = app.run({ whenWaiting: 'return' }).finally(() => log.push('back'))
     for (const held of [work, more]) {
-      await settle()
+      await flush()
       log.push('not yet')
       held.resolve()
     }
     await first
     await app.send(reply('x'), { path: 'main/0' })
     const second = app.run({ whenWaiting: 'return' }).finally(() => log.push('end'))
-    await settle()
+    await flush()
     log.push('not yet')
     fold.resolve()
 
@@ -201,7 +201,7 @@ describe('a run that waits for a person', () => {
 
     await app.run({ whenWaiting: 'return' })
     await app.send(reply('bad'))
-    await settle()
+    await flush()
     const told = app.run({ whenWaiting: 'return' })
 
     await expect(told).rejects.toThrow('no good')
@@ -244,7 +244,7 @@ describe('a run that waits for a person', () => {
     await app.run({ whenWaiting: 'return', signal: early.signal })
     early.abort('too early')
     const run = app.run({ signal: late.signal })
-    await settle()
+    await flush()
     late.abort('over')
 
     await expect(run).rejects.toBe('over')
@@ -272,7 +272,7 @@ describe('a run that waits for a person', () => {
 
     const none = await stepped.step({ whenWaiting: 'return' })
     await stepped.send(reply('s'))
-    await settle() // it commits while nobody attends
+    await flush() // it commits while nobody attends
     const step = await stepped.step({ whenWaiting: 'return' })
     const steps: string[] = []
     const loop = iterated.iterate({ whenWaiting: 'return' })
@@ -311,7 +311,7 @@ describe('waiting', () => {
     app.on('wake', keep as never)
 
     const run = app.run()
-    await settle()
+    await flush()
     clock.advance(40)
     await app.send(reply('yes'))
     await run
@@ -350,7 +350,7 @@ describe('waiting', () => {
     const app = createApplication(kit.graph({ actions: { main } }), { entrypoint: 'main', state: {} })
 
     const run = app.run()
-    await settle()
+    await flush()
     const before = app.actor.getSnapshot() as unknown as { waiting: boolean }
     release.resolve()
     const { state } = await run
@@ -430,9 +430,9 @@ describe('waiting', () => {
     const app = createApplication(kit.graph({ actions: { main } }), { entrypoint: 'main', state: {} })
 
     const run = app.run()
-    await settle()
+    await flush()
     order.push(await app.send(reply('yes'), { path: 'main/hear' }))
-    await settle()
+    await flush()
     gate.resolve()
 
     expect((await run).state.answers).toEqual({ hear: 'done', work: 'done' })
@@ -568,7 +568,7 @@ describe('a branch that waits for a person', () => {
     const app = createApplication(kit.graph({ actions: { main } }), { entrypoint: 'main', state: {} })
 
     const run = app.run()
-    await settle()
+    await flush()
     go.resolve()
 
     expect((await run).state.answers).toEqual({ waiting: 'in the way by killer', killer: 'done' })

@@ -1,7 +1,7 @@
 import { createApplication, defineMessage, NoSenderError, printPath, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { chat, echo } from '../support/chat.js'
-import { settle, untilAborted } from '../support/deferred.js'
+import { flush, untilAborted } from '../support/deferred.js'
 
 const hint = defineMessage('hint', type<string>())
 const slow = chat.action({ reads: ['prompt'], writes: ['answer'], run: ({ signal }) => untilAborted(signal) })
@@ -48,7 +48,7 @@ describe('watch', () => {
       reads: [],
       writes: ['answer'],
       async run({ context }) {
-        await settle()
+        await flush()
         return { answer: context.send('slow', hint('psst')) }
       },
     })
@@ -221,7 +221,7 @@ describe('messages between branches', () => {
     const app = createApplication(chat.graph({ actions: { map } }), { entrypoint: 'map', state: {} })
 
     const end = app.run()
-    await settle()
+    await flush()
     const delivered = await Promise.all([
       app.send(hint('lost'), { path: 'map/x' }),
       app.send(hint('here'), { path: 'map/listen' }),

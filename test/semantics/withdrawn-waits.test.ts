@@ -1,7 +1,7 @@
 import { type ActionContext, type AnyEvent, createApplication, defineMessage, defineState, type } from 'teasel'
 import { ManualClock } from 'teasel/testing'
 import { describe, expect, it, vi } from 'vitest'
-import { settle } from '../support/deferred.js'
+import { flush } from '../support/deferred.js'
 import { quiet } from '../support/quiet-logger.js'
 
 const kit = defineState<{ item: string; out: string; outs: string[] }>()
@@ -35,9 +35,9 @@ describe('a wait that was withdrawn', () => {
       const late = await context.receiveOne(reply, veto, { timeoutMs: 10 }).then(({ body }) => body, wordOf)
       return `${late} Then: ${(await context.receiveOne(reply)).body}.`
     })
-    await settle()
+    await flush()
     clock.advance(10)
-    await settle()
+    await flush()
 
     const delivery = await app.send(reply('yes'))
 
@@ -56,10 +56,10 @@ describe('a wait that was withdrawn', () => {
       const second = await context.receiveOne(veto, { signal }).then(({ body }) => body, wordOf)
       return `${first} ${second} ${(await context.receiveOne(reply)).body} ${(await context.receiveOne(veto)).body}`
     })
-    await settle()
+    await flush()
     await app.send(veto('no'))
     controller.abort('withdrawn')
-    await settle()
+    await flush()
 
     await app.send(reply('yes'))
 
@@ -73,10 +73,10 @@ describe('a wait that was withdrawn', () => {
       const none = await context.receiveOne(reply, { until: 500 }).then(({ body }) => body, wordOf)
       return `${there.body}, ${none}`
     })
-    await settle()
+    await flush()
     await app.send(reply('yes'))
     await app.send(veto('go'))
-    await settle()
+    await flush()
     clock.advance(0)
 
     expect((await run).state.out).toBe('yes, TimeoutError: Action "ask": the wait for "reply" took longer than 0 ms.')
@@ -86,9 +86,9 @@ describe('a wait that was withdrawn', () => {
     const { app, clock, run, events } = start(async (context) =>
       context.receiveOne(reply, { timeoutMs: 100, until: 1_040 }).then(({ body }) => body, wordOf),
     )
-    await settle()
+    await flush()
     clock.advance(39)
-    await settle()
+    await flush()
     const early = app.sequenceId
     clock.advance(1)
 
@@ -102,13 +102,13 @@ describe('a wait that was withdrawn', () => {
       for await (const { body } of context.receive(reply, { timeoutMs: 10 })) bodies.push(body)
       return bodies.join()
     })
-    await settle()
+    await flush()
     clock.advance(9)
     await app.send(reply('a'))
-    await settle()
+    await flush()
     clock.advance(9)
     await app.send(reply('b'))
-    await settle()
+    await flush()
     clock.advance(10)
 
     expect((await run).state.out).toBe('a,b')
@@ -119,7 +119,7 @@ describe('a wait that was withdrawn', () => {
     const add = vi.spyOn(signal, 'addEventListener')
     const remove = vi.spyOn(signal, 'removeEventListener')
     const { app, run } = start(async (context) => (await context.receiveOne(reply, { signal })).body)
-    await settle()
+    await flush()
     const during = [add.mock.calls.length, remove.mock.calls.length]
 
     await app.send(reply('yes'))
@@ -165,7 +165,7 @@ describe('a wait for a sibling that may end by itself', () => {
       },
       (context) => one(context),
     )
-    await settle()
+    await flush()
     clock.advance(10)
 
     expect((await run).state.outs).toEqual(['none came', 'from a'])
@@ -186,7 +186,7 @@ describe('a wait for a sibling that may end by itself', () => {
       async (context) => `${await one(context, { timeoutMs: 10 })}, ${await one(context)}`,
       (context) => one(context),
     )
-    await settle()
+    await flush()
     clock.advance(10)
 
     expect((await run).state.outs.map((out) => out.split(':')[0])).toEqual(['NoSenderError', 'NoSenderError'])

@@ -2,7 +2,7 @@ import { createApplication, task, type } from 'teasel'
 import { tasksOf, toMachine } from 'teasel/visualize'
 import { describe, expect, it } from 'vitest'
 import { answersOf, ask, chat, echo } from '../support/chat.js'
-import { settle, untilAborted } from '../support/deferred.js'
+import { flush, untilAborted } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
 
 async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
@@ -158,7 +158,7 @@ describe('the low-level API', () => {
     const app = createApplication(chat.graph({ actions: { low } }), { entrypoint: 'low', state: {}, clock })
 
     const run = app.run()
-    await settle()
+    await flush()
     clock.advance(10)
 
     expect((await run).state.answers).toEqual({ slow: 'failed', quick: 'done', flaky: 'done 2', saved: 'saved' })

@@ -1,7 +1,7 @@
 import { createApplication, defineState, task } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { answersOf, ask, chat, echo } from '../support/chat.js'
-import { defer, settle, untilAborted } from '../support/deferred.js'
+import { defer, flush, untilAborted } from '../support/deferred.js'
 
 describe('overview', () => {
   it('S-001 runs several actions at the same time', async () => {
@@ -25,7 +25,7 @@ describe('overview', () => {
     const app = createApplication(chat.graph({ actions: { both } }), { entrypoint: 'both', state: {} })
 
     const run = app.run()
-    await settle()
+    await flush()
     const before = [...started]
     gates.right.resolve('second')
     gates.left.resolve('first')
@@ -372,7 +372,7 @@ describe('overview', () => {
     const cancelled = start(['wait', 'x'])
 
     const run = cancelled.run()
-    await settle()
+    await flush()
     await cancelled.cancel({ reason: 'enough' })
 
     const ids = Object.entries(first.state.answers)
@@ -412,10 +412,10 @@ describe('overview', () => {
     app.on('branch.start', () => (live += 1))
 
     const run = app.run()
-    await settle()
+    await flush()
     gates[0]?.resolve()
     gates[2]?.resolve()
-    await settle()
+    await flush()
     const joinedEarly = joined
     gates[1]?.resolve()
     const { state } = await run

@@ -1,4 +1,4 @@
-/** A promise whose end the test holds in its hand. */
+/** A promise with its `resolve` and `reject` exposed. */
 export interface Deferred<T> {
   readonly promise: Promise<T>
   resolve(value: T): void
@@ -15,12 +15,15 @@ export function defer<T = void>(): Deferred<T> {
   return { promise, resolve, reject }
 }
 
-/** Lets everything run that is ready to run, also where a slow machine makes the engine yield now and then. */
-export async function settle(): Promise<void> {
+/**
+ * Waits ten turns of the event loop, so that work that is ready can run. This shows that nothing more happens.
+ * A test that waits for one definite thing awaits that thing, since ten turns are a guess.
+ */
+export async function flush(): Promise<void> {
   for (let i = 0; i < 10; i++) await new Promise<void>((resolve) => setImmediate(resolve))
 }
 
-/** A promise that ends with the signal, as a well-behaved action waits. */
+/** Rejects with the reason of the signal when it aborts, as a well-behaved action does. */
 export function untilAborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     if (signal.aborted) reject(signal.reason)
