@@ -130,7 +130,9 @@ export async function looked(branches: number, looks: number): Promise<number> {
     await app[Symbol.asyncDispose]()
   }
   const { database } = openDatabase(file)
-  const counted = database.prepare(`select count(*) as rows from teasel_rows where app <> 'app'`).get()
+  const counted = database
+    .prepare(`select count(*) as rows from teasel_rows join teasel_apps on id = key >> 32 where app <> 'app'`)
+    .get()
   database.close()
   return (counted as { readonly rows: number }).rows / branches
 }

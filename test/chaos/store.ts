@@ -27,7 +27,9 @@ function rowsOf(file: string): readonly StoredRow[] {
     const tables = database.prepare("select name from sqlite_master where name = 'teasel_rows'").all()
     if (tables.length === 0) return []
     return database
-      .prepare('select app, kind, seq, label, cast(data as text) as data from teasel_rows')
+      .prepare(
+        'select app, kind, seq, label, cast(data as text) as data from teasel_rows join teasel_apps on id = key >> 32',
+      )
       .all() as readonly StoredRow[]
   } finally {
     database.close()

@@ -163,7 +163,7 @@ async function sqlite(): Promise<Damageable> {
   const persister = sqlitePersister({ file: ':memory:' })
   await fill(persister)
   const { database } = persister.driver as SqliteDriver
-  for (const name of ['rows', 'inbox', 'owners'])
+  for (const name of ['rows', 'apps', 'inbox', 'owners'])
     database.exec(`create table kept_${name} as select * from teasel_${name}`)
   const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
   return {
@@ -175,11 +175,11 @@ async function sqlite(): Promise<Damageable> {
       const number = (value: number) => (Number.isNaN(value) ? 'no number' : value)
       const torn = data === '\ufffd' ? new Uint8Array([0xff, 0xc3, 0x28]) : bytes(data)
       database
-        .prepare(`update teasel_rows set ${set} where app = ? and idx = ?`)
-        .run(bytes(kind), number(epoch), number(sequenceId), half, number(order), torn, appId, index)
+        .prepare(`update teasel_rows set ${set} where key = (select id << 32 | ? from teasel_apps where app = ?)`)
+        .run(bytes(kind), number(epoch), number(sequenceId), half, number(order), torn, index, appId)
     },
     async heal() {
-      for (const name of ['rows', 'inbox', 'owners'])
+      for (const name of ['rows', 'apps', 'inbox', 'owners'])
         database.exec(`delete from teasel_${name}; insert into teasel_${name} select * from kept_${name}`)
     },
   }
@@ -265,7 +265,7 @@ it('a record that is gone from the middle is told, and what came before can be h
   const app = createApplication(loop, { appId: 'job', entrypoint: 'count', state: { n: 0 }, logger: quiet, persister })
   for (let i = 0; i < 3; i++) await app.step()
   const { database } = persister.driver as SqliteDriver
-  database.exec('delete from teasel_rows where idx = 2')
+  database.exec('delete from teasel_rows where key & 4294967295 = 2')
 
   await expect(persister.load({ appId: 'job' })).rejects.toMatchObject({
     fault: 'corrupt',

@@ -65,11 +65,13 @@ function tamper(file: string, sql: string): void {
 /** Puts other data into a record, with the checksum that fits. */
 function reseal(file: string, index: number, change: (data: string) => string): void {
   const { database } = openDatabase(file)
-  const facts = 'app as appId, idx as "index", kind, epoch, seq as sequenceId, label, ord as "order"'
-  const found = `select ${facts}, cast(data as text) as data from teasel_rows where idx = ?`
+  const facts = 'app as appId, key & 4294967295 as "index", kind, epoch, seq as sequenceId, label, ord as "order"'
+  const found = `select ${facts}, cast(data as text) as data from teasel_rows join teasel_apps on id = key >> 32 where key & 4294967295 = ?`
   const row = database.prepare(found).get(index) as Row
   const { data } = sealRow({ ...row, data: change(`${row.data.replace(/,"k":"\w+"}$/, '')}}`) })
-  database.prepare('update teasel_rows set data = ? where idx = ?').run(new TextEncoder().encode(data), index)
+  database
+    .prepare('update teasel_rows set data = ? where key & 4294967295 = ?')
+    .run(new TextEncoder().encode(data), index)
   database.close()
 }
 
@@ -144,12 +146,13 @@ describe('what a user sees', () => {
   it.each<[string, (file: string) => void, string]>([
     [
       'is torn',
-      (file) => tamper(file, `update teasel_rows set data = '${TORN}' where idx = 2`),
+      (file) => tamper(file, `update teasel_rows set data = '${TORN}' where key & 4294967295 = 2`),
       `Record 2 of application "app" (full, step 1) cannot be read: ${DAMAGED}${BACK}`,
     ],
     [
       'was changed by a hand',
-      (file) => tamper(file, `update teasel_rows set data = replace(data, '"n":2', '"n":3') where idx = 2`),
+      (file) =>
+        tamper(file, `update teasel_rows set data = replace(data, '"n":2', '"n":3') where key & 4294967295 = 2`),
       `Record 2 of application "app" (full, step 1) cannot be read: ${DAMAGED}${BACK}`,
     ],
     [

@@ -2,12 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createApplication, defineState, resumeOrCreate, SnapshotError } from 'teasel'
-import { PersistenceError, rewind } from 'teasel/persistence'
+import { PersistenceError, type Persister, rewind } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { ManualClock } from 'teasel/testing'
 import { afterAll, describe, expect, it } from 'vitest'
 import { openDatabase } from '../../src/adapters/sqlite/open-database.js'
 import type { SqliteDriver } from '../../src/adapters/sqlite/sqlite-driver.js'
+import { hashId } from '../../src/internal/ids.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'teasel-sqlite-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -19,6 +20,37 @@ const pragma = (file: string, name: string): unknown => {
   database.close()
   return Object.values(answer)[0]
 }
+
+/** Turns the tables of a file into those of an older version. */
+const asOlder = (version: number): string => `
+  create table older (
+    part text not null, app text not null, idx integer not null, root text not null, kind text not null,
+    epoch integer not null, seq integer not null, label text not null, ord integer not null, data blob not null,
+    primary key (part, app, idx)
+  );
+  insert into older select part, app, key & 4294967295, root, kind, epoch, seq, label, ord, data
+    from teasel_rows join teasel_apps on id = key >> 32 order by ord;
+  drop table teasel_rows;
+  drop table teasel_apps;
+  alter table older rename to teasel_rows;
+  create index teasel_by_roots on teasel_rows (part, ord) where idx = 0 and app = root;
+  create index teasel_by_below on teasel_rows (part, root) where idx = 0;
+  ${version === 3 ? 'drop index teasel_by_posted;' : ''}
+  update teasel_about set schema = ${version}`
+
+const count = defineState<{ n: number }>()
+const one = count.action({ reads: ['n'], writes: ['n'], run: ({ state: { n } }) => ({ n: n + 1 }) })
+const fanned = count.graph({
+  actions: {
+    each: count.mapStates({
+      reads: [],
+      writes: ['n'],
+      action: one,
+      states: [{ n: 0 }, { n: 1 }],
+      reduce: ({ results }) => ({ n: results.reduce((sum, { state }) => sum + state.n, 0) }),
+    }),
+  },
+})
 
 describe('the SQLite persister', () => {
   it('keeps a write-ahead log, and its tables over further openings', async () => {
@@ -58,23 +90,56 @@ describe('the SQLite persister', () => {
     expect(() => sqlitePersister({ file })).toThrow(expect.objectContaining({ version: 99 }))
   })
 
-  it('brings tables of an older version up to date, and keeps what is in them', async () => {
-    const file = fileOf('older')
+  it.each([3, 4])('brings tables of version %i up to date, and keeps what is in them', async (version) => {
+    const file = fileOf(`older-${version}`)
     const first = sqlitePersister({ file })
-    first.driver.claim({ partitionKey: null, rootId: 'app' }, 'one')
+    for (const [appId, partitionKey] of [...'dbac'].flatMap((id) => [[id, null] as const, [id, 'p'] as const]))
+      await createApplication(fanned, {
+        appId,
+        partitionKey,
+        entrypoint: 'each',
+        state: { n: 0 },
+        persister: first,
+      }).run()
+    const all = async (persister: Persister): Promise<unknown> => {
+      const found: unknown[] = [await persister.list(), await persister.list({ partitionKey: 'p' })]
+      for (const appId of [...'abcd', hashId(['a', 0, 'each', 1, '1'])])
+        found.push(await persister.load({ appId }), await persister.steps({ appId, partitionKey: 'p' }))
+      return found
+    }
+    const before = (await all(first)) as unknown[]
+    expect(before).not.toContain(undefined)
     await first.close()
+    const tables = `select type, name, tbl_name, sql from sqlite_master where name not like 'sqlite_stat%' order by name`
     const { database } = openDatabase(file)
-    database.exec('drop index teasel_by_posted; update teasel_about set schema = 3')
+    const made = database.prepare(tables).all()
+    database.exec(asOlder(version))
     database.close()
 
-    const second = sqlitePersister({ file })
+    await using second = sqlitePersister({ file })
 
-    expect(second.driver.claim({ partitionKey: null, rootId: 'app' }, 'two')).toEqual({ incarnation: 1, before: 'one' })
-    await second.close()
+    expect(await all(second)).toEqual(before)
     const { database: seen } = openDatabase(file)
-    expect(seen.prepare('select schema from teasel_about').all()).toEqual([{ schema: 4 }])
-    expect(seen.prepare(`select name from sqlite_master where name = 'teasel_by_posted'`).all()).toHaveLength(1)
+    expect(seen.prepare('select schema from teasel_about').all()).toEqual([{ schema: 5 }])
+    expect(seen.prepare(tables).all()).toEqual(made)
     seen.close()
+    const resumed = await resumeOrCreate(fanned, { appId: 'a', entrypoint: 'each', state: { n: 0 }, persister: second })
+    expect([resumed.state.n, await second.delete({ appId: 'b' })]).toEqual([3, true])
+    expect((await second.list()).map(({ appId }) => appId)).toEqual(['c', 'a', 'd'])
+  })
+
+  it('keeps what is there of an application whose first rows an older file has lost', async () => {
+    const file = fileOf('older-torn')
+    const first = sqlitePersister({ file })
+    const app = createApplication(graph, { ...options, persister: first })
+    for (let i = 0; i < 3; i++) await app.step()
+    const before = await first.load({ appId: 'app' })
+    await first.close()
+    tamper(file, `${asOlder(4)}; delete from teasel_rows where idx = 0`)
+
+    await using second = sqlitePersister({ file })
+
+    expect(await second.load({ appId: 'app' })).toEqual(before)
   })
 
   it('refuses tables that are older than it can read, and changes nothing', () => {
@@ -150,19 +215,19 @@ describe('a store that fails', () => {
   it.each<[string, string, object, RegExp]>([
     [
       'a torn record',
-      `update teasel_rows set data = substr(data, 1, 40) where idx = 1`,
+      `update teasel_rows set data = substr(data, 1, 40) where key & 4294967295 = 1`,
       { code: 'persistence', fault: 'corrupt' },
       /Record 1 of application "app"/,
     ],
     [
       'a record that is none',
-      `update teasel_rows set data = '[]' where idx = 1`,
+      `update teasel_rows set data = '[]' where key & 4294967295 = 1`,
       { code: 'persistence', fault: 'corrupt', record: { index: 1, kind: 'patch', sequenceId: 0 } },
       /checksum/,
     ],
     [
       'a record that no text is',
-      `update teasel_rows set data = cast(x'ff' || substr(data, 2) as text), label = cast(x'fe41' as text) where idx = 1`,
+      `update teasel_rows set data = cast(x'ff' || substr(data, 2) as text), label = cast(x'fe41' as text) where key & 4294967295 = 1`,
       { code: 'persistence', fault: 'corrupt', record: { index: 1, kind: 'patch', sequenceId: 0 } },
       /checksum/,
     ],

@@ -7,7 +7,8 @@ export interface SqliteDatabase {
   close(): unknown
 }
 export interface SqliteStatement {
-  run(...values: readonly SqliteValue[]): {
+  /** Also by one list of values, with `libsql`: it makes one of them anyway. */
+  run(...values: readonly SqliteValue[] | readonly [readonly SqliteValue[]]): {
     readonly changes: number | bigint
     readonly lastInsertRowid: number | bigint
   }
@@ -34,6 +35,8 @@ export interface Connection {
   readonly endsAtLock: boolean
   /** Takes hold of the file. */
   attach(): void
+  /** Runs a statement that writes. @returns how many rows it changed */
+  run(statement: SqliteStatement, values: readonly SqliteValue[]): number
   /** Lets go of the file. */
   close(): void
 }
@@ -65,12 +68,15 @@ export function openDatabase(file: string): Opened {
 export function connect(file: string): Connection {
   const inMemory = file === ':memory:'
   const { database, binding } = openDatabase(nodeSqlite() === undefined ? ':memory:' : file)
+  const run = (statement: SqliteStatement, values: readonly SqliteValue[]): number =>
+    Number((binding === 'libsql' ? statement.run(values) : statement.run(...values)).changes)
   if (binding === 'node:sqlite' || inMemory)
     return {
       database,
       schema: 'main',
       endsAtLock: binding === 'node:sqlite',
       attach() {},
+      run,
       close: () => database.close(),
     }
   let attached = false
@@ -82,6 +88,7 @@ export function connect(file: string): Connection {
       if (!attached) database.exec(`attach '${file.replaceAll("'", "''")}' as stored`)
       attached = true
     },
+    run,
     close() {
       try {
         if (attached) database.exec('detach stored')

@@ -1,6 +1,8 @@
 import type { SqliteDatabase } from './open-database.js'
 
-// The tables, and how they came to be: each entry of MIGRATIONS was run once on every file that is older than it.
+// Owns: the tables, and how those of an older file become them.
+// T1  The key of a row is a number: its application in the upper half, its place in the lower one. So a row is stored in
+//     one tree of pages, and a step writes few of them.
 
 /** A name as SQL quotes it: whatever stands in it, it is a name. */
 const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
@@ -8,6 +10,7 @@ const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
 /** Names of what one persister keeps in a file. */
 export interface Names {
   readonly rows: string
+  readonly apps: string
   readonly owners: string
   readonly inbox: string
   readonly about: string
@@ -15,38 +18,65 @@ export interface Names {
 
 export function namesOf(prefix: string): Names {
   const name = (what: string): string => quoted(`${prefix}_${what}`)
-  return { rows: name('rows'), owners: name('owners'), inbox: name('inbox'), about: name('about') }
+  return { rows: name('rows'), apps: name('apps'), owners: name('owners'), inbox: name('inbox'), about: name('about') }
 }
 
 interface Made extends Names {
   /** Names what is made: in the file. */
   readonly at: (name: string) => string
   readonly index: (what: string) => string
+  /** What older rows are called while they are moved. */
+  readonly old: string
 }
 
-const MIGRATIONS: readonly ((made: Made) => string)[] = [
-  ({ rows, owners, inbox, at, index }) => `
-    create table ${at(rows)} (
-      part text not null, app text not null, idx integer not null, root text not null, kind text not null,
-      epoch integer not null, seq integer not null, label text not null, ord integer not null, data blob not null,
-      primary key (part, app, idx)
+const rowTables = ({ rows, apps, at, index }: Made): string => `
+    create table ${at(apps)} (
+      id integer primary key, part text not null, app text not null, root text not null, born integer not null,
+      unique (part, app)
     );
-    create index ${index('roots')} on ${rows} (part, ord) where idx = 0 and app = root;
-    create index ${index('below')} on ${rows} (part, root) where idx = 0;
-    create table ${at(owners)} (
+    create index ${index('roots')} on ${apps} (part, born) where app = root;
+    create index ${index('below')} on ${apps} (part, root);
+    create table ${at(rows)} (
+      key integer primary key, kind text not null, epoch integer not null, seq integer not null, label text not null,
+      ord integer not null, data blob not null
+    );`
+
+const posted = ({ inbox, index }: Made): string => `create index ${index('posted')} on ${inbox} (part, root);`
+
+const fresh = (made: Made): string => `${rowTables(made)}
+    create table ${made.at(made.owners)} (
       part text not null, root text not null, writer text not null, count integer not null, primary key (part, root)
     );
-    create table ${at(inbox)} (
+    create table ${made.at(made.inbox)} (
       id integer primary key autoincrement, part text not null, app text not null, root text not null, data blob not null
     );
-    create index ${index('inbox')} on ${inbox} (part, app);`,
-  ({ inbox, index }) => `create index ${index('posted')} on ${inbox} (part, root);`,
-]
+    create index ${made.index('inbox')} on ${made.inbox} (part, app);
+    ${posted(made)}`
+
+/** Of an application whose first rows are lost, the first that is there stands for it. */
+const withKeys = (made: Made): string => {
+  const { rows, apps, at, index, old } = made
+  return `
+    drop index ${index('roots')};
+    drop index ${index('below')};
+    alter table ${at(rows)} rename to ${old};
+    ${rowTables(made)}
+    insert into ${at(apps)} (part, app, root, born)
+      select part, app, root, ord from ${at(old)} as one
+      where idx = (select min(idx) from ${at(old)} where part = one.part and app = one.app) order by rowid;
+    insert into ${at(rows)}
+      select (id << 32) | idx, kind, epoch, seq, label, ord, data from ${at(apps)} join ${at(old)} using (part, app)
+      order by id, idx;
+    drop table ${at(old)};`
+}
+
+/** Each was run once on every file that is older than it. */
+const MIGRATIONS: readonly ((made: Made) => string)[] = [posted, withKeys]
 
 /** The version of the oldest tables that this code can read: data is bytes from there on. */
 export const OLDEST = 3
 /** The version of the tables that this code knows. */
-export const SCHEMA = OLDEST + MIGRATIONS.length - 1
+export const SCHEMA = OLDEST + MIGRATIONS.length
 
 /**
  * Brings the tables of a file up to date.
@@ -57,19 +87,20 @@ export const SCHEMA = OLDEST + MIGRATIONS.length - 1
 export function migrate(database: SqliteDatabase, prefix: string, schema: string): number {
   const names = namesOf(prefix)
   const at = (name: string): string => `${schema}.${name}`
-  const made: Made = { ...names, at, index: (what) => at(quoted(`${prefix}_by_${what}`)) }
+  const index = (what: string): string => at(quoted(`${prefix}_by_${what}`))
+  const made: Made = { ...names, at, index, old: quoted(`${prefix}_rows_before`) }
   database.exec('begin immediate')
   try {
     database.exec(`create table if not exists ${at(names.about)} (schema integer not null)`)
     const found = database.prepare(`select schema from ${names.about}`).get() as { readonly schema: number } | undefined
-    const version = found?.schema ?? OLDEST - 1
-    if (found !== undefined && version < OLDEST) {
+    const version = found?.schema ?? SCHEMA // of a new file
+    if (version < OLDEST) {
       database.exec('rollback')
       return version
     }
-    for (const step of MIGRATIONS.slice(version - OLDEST + 1)) database.exec(step(made))
-    if (found === undefined) database.prepare(`insert into ${names.about} values (?)`).run(SCHEMA)
-    else if (version < SCHEMA) database.prepare(`update ${names.about} set schema = ?`).run(SCHEMA)
+    if (found === undefined) database.exec(`${fresh(made)} insert into ${at(names.about)} values (${SCHEMA})`)
+    for (const step of MIGRATIONS.slice(version - OLDEST)) database.exec(step(made))
+    if (version < SCHEMA) database.prepare(`update ${names.about} set schema = ?`).run(SCHEMA)
     database.exec('commit')
     return Math.max(version, SCHEMA)
   } catch (error) {

@@ -20,9 +20,9 @@ import { isDamage, isLock, isTaken } from './binding-errors.js'
 import { afterLock, HELD_MS, isLocked } from './lock.js'
 import { type Connection, connect, type SqliteDatabase } from './open-database.js'
 import { migrate, namesOf, OLDEST, SCHEMA } from './schema.js'
-import { prepareAll, type Statements } from './statements.js'
+import { type Statements, statementsOf } from './statements.js'
 import {
-  bytesOf,
+  type StoredApplication,
   type StoredOwner,
   type StoredPost,
   type StoredRoot,
@@ -34,8 +34,9 @@ import {
 } from './stored-rows.js'
 
 // Owns: one connection to one file.
-// Q1  A lone row is one statement, and so one transaction; a group is `begin immediate` … `commit`. A lone statement that
-//     met a lock is ended before anything else is asked (libsql leaves it open).
+// Q1  A lone row is one statement, and so one transaction; a group, and the first row of an application, is
+//     `begin immediate` … `commit`. A lone statement that met a lock is ended before anything else is asked (libsql
+//     leaves it open).
 // Q2  The claim is tested by the statement that inserts.
 // Q3  While another process holds the lock, what is asked is tried again later: the thread is free in between. What
 //     finds no lock is answered at once.
@@ -65,7 +66,7 @@ export class SqliteDriver implements PersisterDriver {
   /** What the file is called in it. */
   readonly schema: string
   readonly #settings: Required<Omit<SqliteOptions, 'file'>>
-  #prepared: Statements | undefined
+  #statements: Statements | undefined
   readonly #connection: Connection
   #closed = false
 
@@ -86,8 +87,8 @@ export class SqliteDriver implements PersisterDriver {
 
   /** The statements, once the file is prepared for them. */
   get #sql(): Statements {
-    this.#prepared ??= this.#prepare()
-    return this.#prepared
+    this.#statements ??= this.#prepare()
+    return this.#statements
   }
 
   #prepare(): Statements {
@@ -98,15 +99,15 @@ export class SqliteDriver implements PersisterDriver {
     this.database.exec(`pragma ${this.schema}.synchronous = ${durability === 'full' ? 'full' : 'normal'}`)
     const version = migrate(this.database, prefix, this.schema)
     if (version > SCHEMA || version < OLDEST) throw another(this.name, version)
-    return prepareAll(this.database, namesOf(prefix))
+    return statementsOf(this.database, namesOf(prefix))
   }
 
   claim({ partitionKey, rootId }: RootKey, writer: string): Awaitable<Claim> {
     const part = partOf(partitionKey, [rootId])
     return this.#together('open an application', () => {
-      this.#refuseOther(part, rootId, rootId, writer)
-      const before = this.#sql.owner.get(part, rootId) as StoredOwner | undefined
-      this.#sql.claim.run(part, rootId, writer)
+      this.#isOf(part, rootId, rootId, writer)
+      const before = this.#sql.owner().get(part, rootId) as StoredOwner | undefined
+      this.#sql.claim().run(part, rootId, writer)
       if (before === undefined) return { incarnation: 0, before: undefined }
       return { incarnation: before.count + 1, before: textOf(before.writer) }
     })
@@ -120,41 +121,52 @@ export class SqliteDriver implements PersisterDriver {
       assertText('The name of an action', label)
     }
     const [only] = rows
-    if (rows.length === 1 && taken.length === 0 && only !== undefined)
+    if (rows.length === 1 && taken.length === 0 && only !== undefined && only.index > 0)
       return this.#alone('save', () => this.#insert(group, only))
     return this.#together('save', () => {
       for (const row of rows) this.#insert(group, row)
-      for (const id of taken) this.#sql.take.run(id)
+      for (const id of taken) this.#sql.take().run(id)
     })
   }
 
   #insert({ partitionKey, rootId, writer }: Group, row: Row): void {
-    const { appId, index, kind, epoch, sequenceId, label, order, data } = row
+    const { appId, index, order } = row
     const part = partOf(partitionKey)
-    let changes: number | bigint
-    try {
-      const values = [part, appId, index, rootId, kind, epoch, sequenceId, label, order, bytesOf(data), writer] as const
-      changes = (row.over ? this.#sql.renew : this.#sql.insert).run(...values).changes
-    } catch (error) {
-      if (!isTaken(error)) throw error
-      changes = 0
-    }
-    if (Number(changes) > 0) return
+    const begin = (): unknown => this.#sql.begin().run(part, appId, rootId, order)
+    if (index === 0) begin()
+    if (this.#isPut(part, rootId, writer, row)) return
     const owner = this.#ownerOf(part, rootId)
     if (owner !== writer) throw takenOver(rootId, writer, owner)
-    this.#refuseOther(part, appId, rootId, writer)
-    throw conflict(appId, index, writer)
+    if (this.#isOf(part, appId, rootId, writer)) throw conflict(appId, index, writer)
+    begin() // rows that were asked for before this one are still to come
+    if (!this.#isPut(part, rootId, writer, row)) throw conflict(appId, index, writer)
   }
 
-  /** @throws {PersistenceError} `conflict` where an application is in another tree */
-  #refuseOther(part: string, appId: string, rootId: string, writer: string): void {
-    const found = this.#sql.rootOf.get(part, appId) as StoredRoot | undefined
+  /** False where its place is taken, the writer is another, or its application is not known in this tree. */
+  #isPut(part: string, rootId: string, writer: string, row: Row): boolean {
+    const { appId, index, kind, epoch, sequenceId, label, order, data } = row
+    const values = [part, appId, index, rootId, kind, epoch, sequenceId, label, order, data, writer]
+    try {
+      return this.#connection.run(row.over ? this.#sql.renew() : this.#sql.insert(), values) > 0
+    } catch (error) {
+      if (isTaken(error)) return false
+      throw error
+    }
+  }
+
+  /**
+   * Whether a tree has an application.
+   * @throws {PersistenceError} `conflict` where another tree has it
+   */
+  #isOf(part: string, appId: string, rootId: string, writer: string): boolean {
+    const found = this.#sql.rootOf().get(part, appId) as StoredRoot | undefined
     const root = found && textOf(found.root)
     if (root !== undefined && root !== rootId) throw ofAnotherTree(appId, writer, root)
+    return root !== undefined
   }
 
   #ownerOf(part: string, rootId: string): string | undefined {
-    const owner = this.#sql.owner.get(part, rootId) as StoredOwner | undefined
+    const owner = this.#sql.owner().get(part, rootId) as StoredOwner | undefined
     return owner && textOf(owner.writer)
   }
 
@@ -168,22 +180,22 @@ export class SqliteDriver implements PersisterDriver {
   }
 
   #tail(part: string, appId: string, until: Until | undefined): Tail | undefined {
-    const inbox = (this.#sql.inbox.all(part, appId) as readonly StoredPost[]).map(toPosted)
+    const inbox = (this.#sql.inbox().all(part, appId) as readonly StoredPost[]).map(toPosted)
     if (until === undefined) {
-      const rows = (this.#sql.tail.all(part, appId, part, appId) as readonly StoredRow[]).map(toRow)
+      const rows = (this.#sql.tail().all(part, appId) as readonly StoredRow[]).map(toRow)
       return rows.length === 0 && inbox.length === 0 ? undefined : { rows, inbox }
     }
     const { sequenceId, epoch = null } = until
-    const found = this.#sql.step.get(part, appId, sequenceId, epoch, epoch) as { readonly idx: number } | undefined
+    const found = this.#sql.step().get(part, appId, sequenceId, epoch) as { readonly idx: number } | undefined
     if (found === undefined) return { rows: [], inbox }
-    const rows = (this.#sql.part.all(part, appId, found.idx, part, appId, found.idx) as readonly StoredRow[]).map(toRow)
+    const rows = (this.#sql.part().all(part, appId, found.idx) as readonly StoredRow[]).map(toRow)
     return { rows, inbox }
   }
 
   history(partitionKey: string | null, appId: string): Awaitable<readonly RowFacts[]> {
     const part = partOf(partitionKey, [appId])
     return this.#guard('read a history', () => {
-      const rows = this.#sql.history.all(part, appId) as readonly Omit<StoredRow, 'data'>[]
+      const rows = this.#sql.history().all(part, appId) as readonly Omit<StoredRow, 'data'>[]
       return rows.map((row) => toFacts(row))
     })
   }
@@ -193,11 +205,11 @@ export class SqliteDriver implements PersisterDriver {
     return this.#guard('list', () => {
       const rows =
         after === undefined
-          ? this.#sql.newest.all(part, limit)
-          : this.#sql.older.all(part, part, after.appId, endOf(after.createdAt), limit)
-      return (rows as readonly Pick<StoredRow, 'app' | 'ord'>[]).map(({ app, ord }) => ({
+          ? this.#sql.newest().all(part, limit)
+          : this.#sql.older().all(part, part, after.appId, endOf(after.createdAt), limit)
+      return (rows as readonly StoredApplication[]).map(({ app, born }) => ({
         appId: textOf(app),
-        createdAt: millisecondsOf(ord),
+        createdAt: millisecondsOf(born),
       }))
     })
   }
@@ -205,23 +217,22 @@ export class SqliteDriver implements PersisterDriver {
   delete({ partitionKey, rootId }: RootKey): Awaitable<boolean> {
     const part = partOf(partitionKey, [rootId])
     return this.#together('delete', () => {
-      this.#sql.forgetInbox.run(part, rootId)
-      this.#sql.forgetRows.run(part, part, rootId)
-      return Number(this.#sql.forgetOwner.run(part, rootId).changes) > 0
+      this.#sql.forgetInbox().run(part, rootId)
+      this.#sql.forgetRows().run(part, rootId)
+      this.#sql.forgetApps().run(part, rootId)
+      return Number(this.#sql.forgetOwner().run(part, rootId).changes) > 0
     })
   }
 
   post({ partitionKey, rootId }: RootKey, appId: string, data: string): Awaitable<number> {
     const part = partOf(partitionKey, [rootId, appId])
-    return this.#alone('store a message', () =>
-      Number(this.#sql.post.run(part, appId, rootId, bytesOf(data)).lastInsertRowid),
-    )
+    return this.#alone('store a message', () => Number(this.#sql.post().run(part, appId, rootId, data).lastInsertRowid))
   }
 
   inbox({ partitionKey, rootId }: RootKey): Awaitable<readonly Addressed[]> {
     const part = partOf(partitionKey, [rootId])
     return this.#guard('look for messages', () =>
-      (this.#sql.posted.all(part, rootId) as readonly (StoredPost & Pick<StoredRow, 'app'>)[]).map((post) => ({
+      (this.#sql.posted().all(part, rootId) as readonly (StoredPost & Pick<StoredRow, 'app'>)[]).map((post) => ({
         appId: textOf(post.app),
         ...toPosted(post),
       })),
@@ -233,7 +244,7 @@ export class SqliteDriver implements PersisterDriver {
     this.#closed = true
     // So that the file alone is whole, also where another connection keeps the log.
     this.database.exec('pragma busy_timeout = 0')
-    this.#prepared = undefined
+    this.#statements = undefined
     try {
       this.database.prepare(`pragma ${this.schema}.wal_checkpoint(passive)`).all()
     } catch {
@@ -294,7 +305,7 @@ export class SqliteDriver implements PersisterDriver {
   #guard<T>(what: string, work: () => T): Awaitable<T> {
     return afterLock(this.#settings.busyMs, () =>
       this.#told(what, () => {
-        this.#prepared ??= this.#prepare() // before a transaction begins
+        this.#statements ??= this.#prepare() // before a transaction begins
         return work()
       }),
     )

@@ -1,77 +1,91 @@
 import type { SqliteDatabase, SqliteStatement } from './open-database.js'
 import type { Names } from './schema.js'
 
-/** The prepared statements of one connection. Values are bound, never written into the text. */
+/** A statement, prepared when it is first used. Values are bound, never written into the text. */
+export type Prepared = () => SqliteStatement
+
+/** The statements of one connection. */
 export interface Statements {
-  readonly owner: SqliteStatement
-  readonly claim: SqliteStatement
-  readonly insert: SqliteStatement
+  readonly owner: Prepared
+  readonly claim: Prepared
+  readonly insert: Prepared
+  /** Before the first row of an application. */
+  readonly begin: Prepared
   /** Over a note that is there. */
-  readonly renew: SqliteStatement
+  readonly renew: Prepared
   /** The root of an application that is stored. */
-  readonly rootOf: SqliteStatement
-  readonly take: SqliteStatement
-  readonly tail: SqliteStatement
-  readonly step: SqliteStatement
-  readonly part: SqliteStatement
-  readonly history: SqliteStatement
-  readonly inbox: SqliteStatement
-  readonly posted: SqliteStatement
-  readonly newest: SqliteStatement
-  readonly older: SqliteStatement
-  readonly post: SqliteStatement
-  readonly forgetInbox: SqliteStatement
-  readonly forgetRows: SqliteStatement
-  readonly forgetOwner: SqliteStatement
+  readonly rootOf: Prepared
+  readonly take: Prepared
+  readonly tail: Prepared
+  readonly step: Prepared
+  readonly part: Prepared
+  readonly history: Prepared
+  readonly inbox: Prepared
+  readonly posted: Prepared
+  readonly newest: Prepared
+  readonly older: Prepared
+  readonly post: Prepared
+  readonly forgetInbox: Prepared
+  readonly forgetRows: Prepared
+  readonly forgetApps: Prepared
+  readonly forgetOwner: Prepared
 }
 
 // Texts are read as bytes, and numbers as floats: a file that is damaged may hold what no text and no number of
 // JavaScript can be, and a binding fails at that, or ends the process.
 const text = (column: string): string => `cast(${column} as blob) as ${column}`
 const number = (column: string): string => `cast(${column} as real) as ${column}`
-const FACTS = `${text('app')}, ${number('idx')}, ${text('kind')}, ${number('epoch')}, ${number('seq')}, ${text('label')}, ${number('ord')}`
-const ROOTS = 'idx = 0 and app = root'
+const LAST = 0xffff_ffff
+const IDX = `cast(key & ${LAST} as real) as idx`
+const FACTS = `${text('app')}, ${IDX}, ${text('kind')}, ${number('epoch')}, ${number('seq')}, ${text('label')}, ${number('ord')}`
 
-export function prepareAll(database: SqliteDatabase, { rows, owners, inbox }: Names): Statements {
-  const one = (sql: string): SqliteStatement => database.prepare(sql)
-  const lastFull = (upTo: string): string =>
-    `coalesce((select idx from ${rows} where part = ? and app = ? and kind = 'full'${upTo} order by idx desc limit 1), 0)`
+export function statementsOf(database: SqliteDatabase, { rows, apps, owners, inbox }: Names): Statements {
+  const one = (sql: string): Prepared => {
+    let made: SqliteStatement | undefined
+    return () => {
+      made ??= database.prepare(sql)
+      return made
+    }
+  }
+  /** An application, and the keys that its rows may have. */
+  const app = `(select app, id << 32 as low, (id << 32) | ${LAST} as high from ${apps} where part = ?1 and app = ?2)`
+  const lastFull = (high: string): string =>
+    `coalesce((select key from ${rows} where key between low and ${high} and kind = 'full' order by key desc limit 1), low)`
+  const rowsOf = (low: string, high: string): string =>
+    `from ${app} cross join ${rows} on key between ${low} and ${high}`
+  const owned = `from ${apps} as a join ${owners} as o on o.part = a.part and o.root = a.root where a.part = ?1 and a.app = ?2 and a.root = ?4 and o.writer = ?11`
   return {
     owner: one(`select ${text('writer')}, ${number('count')} from ${owners} where part = ? and root = ?`),
     claim: one(
       `insert into ${owners} values (?, ?, ?, 0) on conflict (part, root) do update set writer = excluded.writer, count = count + 1`,
     ),
-    insert: one(
-      `insert into ${rows} select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 where exists (select 1 from ${owners} where part = ?1 and root = ?4 and writer = ?11) and not exists (select 1 from ${rows} where part = ?1 and app = ?2 and idx = 0 and root <> ?4)`,
-    ),
+    insert: one(`insert into ${rows} select (a.id << 32) | ?3, ?5, ?6, ?7, ?8, ?9, cast(?10 as blob) ${owned}`),
+    begin: one(`insert into ${apps} (part, app, root, born) values (?, ?, ?, ?) on conflict (part, app) do nothing`),
     renew: one(
-      `update ${rows} set epoch = ?6, seq = ?7, label = ?8, ord = ?9, data = ?10 where part = ?1 and app = ?2 and idx = ?3 and kind = 'note' and root = ?4 and exists (select 1 from ${owners} where part = ?1 and root = ?4 and writer = ?11)`,
+      `update ${rows} set epoch = ?6, seq = ?7, label = ?8, ord = ?9, data = cast(?10 as blob) where key = (select (a.id << 32) | ?3 ${owned}) and kind = 'note'`,
     ),
-    rootOf: one(`select ${text('root')} from ${rows} where part = ? and app = ? and idx = 0`),
+    rootOf: one(`select ${text('root')} from ${apps} where part = ? and app = ?`),
     take: one(`delete from ${inbox} where id = ?`),
-    tail: one(
-      `select ${FACTS}, ${text('data')} from ${rows} where part = ? and app = ? and idx >= ${lastFull('')} order by ${rows}.idx`,
-    ),
+    tail: one(`select ${FACTS}, ${text('data')} ${rowsOf(lastFull('high'), 'high')} order by key`),
     step: one(
-      `select idx from ${rows} where part = ? and app = ? and seq = ? and kind <> 'note' and (? is null or epoch = ?) order by ${rows}.idx desc limit 1`,
+      `select ${IDX} ${rowsOf('low', 'high')} where seq = ?3 and kind <> 'note' and (?4 is null or epoch = ?4) order by key desc limit 1`,
     ),
-    part: one(
-      `select ${FACTS}, ${text('data')} from ${rows} where part = ? and app = ? and idx <= ? and idx >= ${lastFull(' and idx <= ?')} order by ${rows}.idx`,
-    ),
-    history: one(`select ${FACTS} from ${rows} where part = ? and app = ? order by ${rows}.idx`),
+    part: one(`select ${FACTS}, ${text('data')} ${rowsOf(lastFull('(low | ?3)'), '(low | ?3)')} order by key`),
+    history: one(`select ${FACTS} ${rowsOf('low', 'high')} order by key`),
     inbox: one(`select id, ${text('data')} from ${inbox} where part = ? and app = ? order by id`),
     posted: one(`select id, ${text('app')}, ${text('data')} from ${inbox} where part = ? and root = ? order by id`),
     newest: one(
-      `select ${text('app')}, ${number('ord')} from ${rows} where part = ? and ${ROOTS} order by ${rows}.ord desc, rowid desc limit ?`,
+      `select ${text('app')}, ${number('born')} from ${apps} where part = ? and app = root order by ${apps}.born desc, id desc limit ?`,
     ),
     older: one(
-      `select ${text('app')}, ${number('ord')} from ${rows} where part = ? and ${ROOTS} and (ord, rowid) < (select ord, rowid from ${rows} where part = ? and app = ? and idx = 0 union all select ?, 0 limit 1) order by ${rows}.ord desc, rowid desc limit ?`,
+      `select ${text('app')}, ${number('born')} from ${apps} where part = ? and app = root and (born, id) < (select born, id from ${apps} where part = ? and app = ? union all select ?, 0 limit 1) order by ${apps}.born desc, id desc limit ?`,
     ),
-    post: one(`insert into ${inbox} (part, app, root, data) values (?, ?, ?, ?)`),
+    post: one(`insert into ${inbox} (part, app, root, data) values (?, ?, ?, cast(? as blob))`),
     forgetInbox: one(`delete from ${inbox} where part = ? and root = ?`),
     forgetRows: one(
-      `delete from ${rows} where part = ? and app in (select app from ${rows} where part = ? and root = ? and idx = 0)`,
+      `delete from ${rows} where key in (select key from ${apps} cross join ${rows} on key between id << 32 and (id << 32) | ${LAST} where part = ? and root = ?)`,
     ),
+    forgetApps: one(`delete from ${apps} where part = ? and root = ?`),
     forgetOwner: one(`delete from ${owners} where part = ? and root = ?`),
   }
 }

@@ -17,8 +17,9 @@ export interface StoredOwner {
   readonly writer: Bytes
   readonly count: number
 }
-export interface StoredRoot {
-  readonly root: Bytes
+export interface StoredApplication {
+  readonly app: Bytes
+  readonly born: number
 }
 export interface StoredRoot {
   readonly root: Bytes
@@ -28,8 +29,6 @@ export interface StoredPost {
   readonly data: Bytes
 }
 
-/** Text as it is stored. A `Buffer` is made quicker than by a `TextEncoder`. */
-export const bytesOf = (text: string): Uint8Array => Buffer.from(text)
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 /** What is no UTF-8 any more is another text: the checksum sees it. */
 export const textOf = (bytes: Bytes): string => decoder.decode(bytes)
