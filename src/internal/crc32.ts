@@ -1,9 +1,12 @@
 let made: Int32Array | undefined
 
-/** CRC-32 (ISO 3309, as in zlib) for platforms without an implementation. */
-export function crc32(bytes: Uint8Array): number {
+/**
+ * CRC-32 (ISO 3309, as in zlib) for platforms without an implementation.
+ * @param before the sum of what precedes the bytes
+ */
+export function crc32(bytes: Uint8Array, before = 0): number {
   made ??= Int32Array.from({ length: 256 }, (_, byte) => remainder(byte))
-  let sum = -1
+  let sum = ~before
   for (let i = 0; i < bytes.length; i++) sum = (made[(sum ^ (bytes[i] ?? 0)) & 0xff] ?? 0) ^ (sum >>> 8)
   return ~sum >>> 0
 }

@@ -8,7 +8,7 @@ interface NodeCrypto {
   hash?(algorithm: string, data: string, encoding: 'buffer'): Uint8Array
 }
 interface NodeZlib {
-  crc32?(data: string): number
+  crc32?(data: string, before?: number): number
 }
 interface NodeProcess {
   getBuiltinModule?(id: string): unknown
@@ -31,12 +31,15 @@ export function sha256Of(text: string): Uint8Array {
   return digest(text)
 }
 
-let sum: ((text: string) => number) | undefined
+let sum: ((text: string, before?: number) => number) | undefined
 
-/** The CRC-32 of a text's UTF-8 bytes, at once. */
-export function crc32Of(text: string): number {
-  sum ??= builtin<NodeZlib>('node:zlib')?.crc32 ?? ((t) => crc32(new TextEncoder().encode(t)))
-  return sum(text)
+/**
+ * The CRC-32 of a text's UTF-8 bytes, at once.
+ * @param before the sum of the text that precedes it, which need not be put together with it
+ */
+export function crc32Of(text: string, before = 0): number {
+  sum ??= builtin<NodeZlib>('node:zlib')?.crc32 ?? ((t, start) => crc32(new TextEncoder().encode(t), start))
+  return sum(text, before)
 }
 
 /**

@@ -80,7 +80,7 @@ export function decode(text: string): unknown {
 }
 
 /** True when JSON says it exactly. */
-function isAsIs(value: unknown, above: object[] = []): boolean {
+export function isAsIs(value: unknown, above: object[] = []): boolean {
   switch (typeof value) {
     case 'string':
     case 'boolean':

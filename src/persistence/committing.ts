@@ -82,14 +82,16 @@ export function withoutTransient(state: State, transient: ReadonlySet<string>): 
 }
 
 /** What a row with the whole state says of a step. @param over how it was cancelled for good meanwhile */
-export function fullFacts(step: CommittingStep, over: CancelledNote | undefined): Omit<FullFacts, 'version'> {
-  const { startedAt } = step
-  return { ...patchFacts(step, over), startedAt, visits: step.visits() }
+export function fullFacts(step: CommittingStep, over: CancelledNote | undefined): FullFacts {
+  const { next, end, attempts, recovered, startedAt } = step
+  return { next, end, attempts, recovered, cancelled: over, startedAt, visits: step.visits() }
 }
 
 /** What a row with the changes says of a step. */
-export function patchFacts(step: CommittingStep, over: CancelledNote | undefined): Omit<StepFacts, 'visits'> {
-  const { next, end, attempts, recovered } = step
+export function patchFacts(
+  { next, end, attempts, recovered }: CommittingStep,
+  over: CancelledNote | undefined,
+): Omit<StepFacts, 'visits'> {
   return { next, end, attempts, recovered, cancelled: over }
 }
 

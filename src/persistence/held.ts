@@ -32,11 +32,16 @@ export class Held {
  * @param loose whether nothing in it is frozen
  */
 export function hold(value: unknown, before: unknown, loose = false): unknown {
-  return new Holding(loose).of(value, before)
+  return isFixed(value, loose) ? value : new Holding(loose).of(value, before)
 }
+
+/** Whether no code can change a value, so that it is held as it is. */
+const isFixed = (value: unknown, loose: boolean): boolean =>
+  typeof value !== 'object' || value === null || (!loose && !isMutable(value))
 
 /** The same of a state: the record itself is new with each step, and is looked into whatever it holds. */
 export function holdState(before: State, after: State, loose = false): State {
+  if (Object.isFrozen(after) && Object.values(after).every((value) => isFixed(value, loose))) return after
   const of = (key: string): unknown => hold(after[key], Object.hasOwn(before, key) ? before[key] : undefined, loose)
   return Object.fromEntries(Object.keys(after).map((key) => [key, of(key)]))
 }
@@ -57,14 +62,14 @@ class Holding {
   }
 
   of(value: unknown, before: unknown): unknown {
-    if (typeof value !== 'object' || value === null) return value
-    if (!this.#loose && !isMutable(value)) return value
-    if (this.#above.has(value)) return value // a cycle: refused as it is written
-    this.#above.add(value)
+    if (isFixed(value, this.#loose)) return value
+    const object = value as object
+    if (this.#above.has(object)) return value // a cycle: refused as it is written
+    this.#above.add(object)
     try {
-      return this.#inside(privateCopyOf(value), before)
+      return this.#inside(privateCopyOf(object), before)
     } finally {
-      this.#above.delete(value)
+      this.#above.delete(object)
     }
   }
 

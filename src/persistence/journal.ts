@@ -36,6 +36,7 @@ import {
 } from './map-keeping.js'
 import { fitRecord } from './migrate.js'
 import {
+  type AppFacts,
   type ForkedFrom,
   type FullFacts,
   fullData,
@@ -142,18 +143,17 @@ export class Journal {
     const kept = withoutTransient(step.state, this.scope.settings.transient)
     const full = this.#deltas.isFullNext(sequenceId)
     const told = full
-      ? fullData(kept, this.#whole(fullFacts(step, this.#over)), loose)
-      : patchData(this.#deltas.held ?? {}, kept, { ...patchFacts(step, this.#over), oneWay: this.oneWay }, loose)
+      ? fullData(kept, fullFacts(step, this.#over), this.#whole(), loose)
+      : patchData(this.#deltas.held ?? {}, kept, patchFacts(step, this.#over), this.oneWay, loose)
     const label = labelOf(step.action)
     const draft = { kind: full ? 'full' : 'patch', label, sequenceId, data: told.data } as const
     return { draft, saved: (epoch) => this.#deltas.saved(told, sequenceId, epoch, full) }
   }
 
   /** What a row with a whole state says beside the step. */
-  #whole(facts: Omit<FullFacts, 'version'>): FullFacts {
+  #whole(from = this.#from): AppFacts {
     const { version } = this.scope.settings
-    const { oneWay, hangs } = this
-    return { ...facts, oneWay, version, hangs, from: facts.from ?? this.#from, above: this.#above?.standing }
+    return { version, oneWay: this.oneWay, hangs: this.hangs, from, above: this.#above?.standing }
   }
 
   /** What is stored of its state. */
@@ -166,12 +166,12 @@ export class Journal {
   place(
     label: PlaceLabel,
     state: State,
-    at: Omit<FullFacts, 'version' | 'hangs' | 'from'> & { readonly sequenceId: number; readonly epoch?: number },
+    at: FullFacts & { readonly sequenceId: number; readonly epoch?: number },
     from?: ForkedFrom,
   ): Awaitable<void> {
     const { sequenceId } = at
     const kept = withoutTransient(state, this.scope.settings.transient)
-    const told = fullData(kept, this.#whole({ ...at, from }))
+    const told = fullData(kept, at, this.#whole(from))
     this.epoch = at.epoch ?? this.epoch
     const { epoch } = this
     const draft: Draft = { kind: 'full', label, sequenceId, data: told.data }

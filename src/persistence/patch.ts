@@ -1,4 +1,5 @@
 import { isPlainObject } from '../internal/guards.js'
+import { isAsIs } from './codec.js'
 import { Held } from './held.js'
 import { ascending, inOrder, type Placed, placesOf } from './key-order.js'
 
@@ -96,16 +97,33 @@ const worthKeeping = (item: unknown): boolean =>
 
 function diffRecords(before: Plain, after: Plain): Patch | undefined {
   const changed: [string, Patch][] = []
-  const keys = Object.keys(after)
+  const [keys, old] = [Object.keys(after), Object.keys(before)]
   for (const key of keys) {
     const patch = Object.hasOwn(before, key) ? diff(before[key], after[key]) : (['=', after[key]] as const)
     if (patch !== undefined) changed.push([key, patch])
   }
-  const old = Object.keys(before)
+  if (keys.length === old.length && keys.every((key, i) => key === old[i]))
+    return changed.length === 0 ? undefined : ['{', Object.fromEntries(changed), []]
   const gone = old.filter((key) => !Object.hasOwn(after, key))
   const places = placesOf(gone.length === 0 ? old : old.filter((key) => Object.hasOwn(after, key)), keys)
   if (places.length > 0) return ['{', Object.fromEntries(changed), gone, places]
   return changed.length === 0 && gone.length === 0 ? undefined : ['{', Object.fromEntries(changed), gone]
+}
+
+/** Whether JSON says a patch exactly. Only what it took from the values is looked into. */
+export function isPatchAsIs(patch: Patch): boolean {
+  switch (patch[0]) {
+    case '=':
+      return isAsIs(patch[1])
+    case '~':
+      return true
+    case '[':
+      return patch[3].every((item) => isAsIs(item)) && Object.values(patch[1]).every(isPatchAsIs)
+    case '<':
+      return patch[2].every(([, items]) => items.every((item) => isAsIs(item)))
+    case '{':
+      return !Object.hasOwn(patch[1], '$') && Object.values(patch[1]).every(isPatchAsIs)
+  }
 }
 
 /** The stored form of a value after a change, of its stored form before: JSON both, with tags in it. */

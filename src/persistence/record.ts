@@ -3,7 +3,7 @@ import type { State } from '../state/freeze.js'
 import { type Above, encodeOver } from './above.js'
 import { encode, FORMAT, plainInWords, plainOf } from './codec.js'
 import { holdState } from './held.js'
-import { diff, type Patch } from './patch.js'
+import { diff, isPatchAsIs, type Patch } from './patch.js'
 
 // What the rows of an application say. A step is one row: what changed, or the whole state when the changes since the
 // last whole one outweigh it. Short names, because they stand in every row.
@@ -38,23 +38,27 @@ export interface StepFacts {
   readonly recovered?: boolean | undefined
   /** It was cancelled for good before the step was committed: that stays, where the note of it is not read any more too. */
   readonly cancelled?: CancelledNote | undefined
-  /** Keys whose schema refuses what it gave itself: not asked again. */
-  readonly oneWay?: ReadonlySet<string> | undefined
 }
 
 /** What a row with a whole state says beside it. */
 export interface FullFacts extends StepFacts {
-  readonly version: number
   /** The last committed action, where the label of the row is not its name. */
   readonly position?: string | undefined
-  readonly hangs?: Hanging | undefined
-  readonly from?: ForkedFrom | undefined
   /** Keys of a patch that no schema was asked about yet. */
   readonly given?: readonly string[] | undefined
   /** The state was patched: what runs next is chosen anew, on the patched state. */
   readonly chooses?: boolean | undefined
+}
+
+/** What it says of the application. */
+export interface AppFacts {
+  readonly version: number
+  /** Keys whose schema refuses what it gave itself: not asked again. */
+  readonly oneWay: ReadonlySet<string>
+  readonly hangs: Hanging | undefined
+  readonly from: ForkedFrom | undefined
   /** What is stored of the application above, where the state is told over it. */
-  readonly above?: Above | undefined
+  readonly above: Above | undefined
 }
 
 /** The data of a `full` row, parsed. */
@@ -91,16 +95,12 @@ export interface PatchData {
   readonly x?: readonly string[]
 }
 
-/** JSON leaves out a member that is undefined. */
-const step = ({ next, end, startedAt, attempts, recovered, cancelled, oneWay }: Omit<StepFacts, 'visits'>) => ({
-  n: next ?? null,
-  e: end,
-  t: startedAt,
-  a: attempts === 1 ? undefined : attempts,
-  r: recovered === true ? 1 : undefined,
-  z: cancelled && noteForm('cancelled', cancelled),
-  x: oneWay === undefined || oneWay.size === 0 ? undefined : [...oneWay],
-})
+// JSON leaves out a member that is undefined. The members of a row are listed one by one: to spread one object into
+// another takes longer than all the rest.
+const attemptsForm = (attempts: number | undefined): number | undefined => (attempts === 1 ? undefined : attempts)
+const flagForm = (flag: boolean | undefined): 1 | undefined => (flag === true ? 1 : undefined)
+const cancelledForm = (note: CancelledNote | undefined): unknown => note && noteForm('cancelled', note)
+const keysForm = (keys: ReadonlySet<string>): readonly string[] | undefined => (keys.size === 0 ? undefined : [...keys])
 
 /** JSON of a record with one member more, whose JSON is there already. */
 const joined = (head: object, name: string, json: string): string =>
@@ -113,22 +113,28 @@ export interface Told {
 }
 
 /** @throws {SerializationError} with the path of what cannot be stored */
-export function fullData(state: State, facts: FullFacts, loose = false): Told {
-  const { version, visits, position, hangs, from, given, above, chooses } = facts
-  const over = above && encodeOver(state, above, loose)
-  const head = {
+export function fullData(state: State, facts: FullFacts, of: AppFacts, loose = false): Told {
+  const over = of.above && encodeOver(state, of.above, loose)
+  const form = {
     f: FORMAT,
-    v: version,
-    c: visits,
-    ...step(facts),
-    q: position,
-    h: hangs,
-    o: from,
-    g: given,
-    w: chooses === true ? 1 : undefined,
+    v: of.version,
+    c: facts.visits,
+    n: facts.next ?? null,
+    e: facts.end,
+    t: facts.startedAt,
+    a: attemptsForm(facts.attempts),
+    r: flagForm(facts.recovered),
+    z: cancelledForm(facts.cancelled),
+    x: keysForm(of.oneWay),
+    q: facts.position,
+    h: of.hangs,
+    o: of.from,
+    g: facts.given,
+    w: flagForm(facts.chooses),
     u: over && [over.at.appId, over.at.sequenceId, over.at.epoch],
+    s: over === undefined ? plainOf(state, '') : undefined,
   }
-  const data = joined(head, 's', over?.json ?? encode(state))
+  const data = over === undefined ? JSON.stringify(form) : joined(form, 's', over.json)
   return { data, held: over?.held ?? holdState({}, state, loose) }
 }
 
@@ -136,14 +142,33 @@ export function fullData(state: State, facts: FullFacts, loose = false): Told {
  * @param before what was held of the last state that was stored
  * @throws {SerializationError} with the path of what cannot be stored
  */
-export function patchData(before: State, after: State, facts: Omit<StepFacts, 'visits'>, loose = false): Told {
+export function patchData(
+  before: State,
+  after: State,
+  facts: Omit<StepFacts, 'visits'>,
+  oneWay: ReadonlySet<string>,
+  loose = false,
+): Told {
   const held = holdState(before, after, loose)
-  return { data: joined({ f: FORMAT, ...step(facts) }, 'p', encodeChange(before, held, after)), held }
+  const form = {
+    f: FORMAT,
+    n: facts.next ?? null,
+    e: facts.end,
+    t: facts.startedAt,
+    a: attemptsForm(facts.attempts),
+    r: flagForm(facts.recovered),
+    z: cancelledForm(facts.cancelled),
+    x: keysForm(oneWay),
+    p: changeOf(before, held, after),
+  }
+  return { data: JSON.stringify(form), held }
 }
 
-function encodeChange(before: State, held: State, after: State): string {
+function changeOf(before: State, held: State, after: State): unknown {
   try {
-    return encode(diff(before, held) ?? null)
+    const patch = diff(before, held)
+    if (patch === undefined) return null
+    return isPatchAsIs(patch) ? patch : plainOf(patch, '')
   } catch (error) {
     encode(after) // throws with the path in the state, not in what changed
     throw error

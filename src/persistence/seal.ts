@@ -9,7 +9,7 @@ import type { PersisterDriver, Posted, RootKey, Row } from './driver.js'
 const SEAL = /,"k":"([0-9a-f]{8})"\}$/
 const LENGTH = ',"k":"00000000"}'.length
 
-const sealOf = (place: string, body: string): string => crc32Of(`${place}${body}`).toString(16).padStart(8, '0')
+const sealOf = (place: string, body: string): string => crc32Of(body, crc32Of(place)).toString(16).padStart(8, '0')
 
 const placeOf = ({ appId, index, kind, epoch, sequenceId, label, order }: Row): string =>
   `${appId}\n${index}\n${kind}\n${epoch}\n${sequenceId}\n${label}\n${order}\n`

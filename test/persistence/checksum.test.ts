@@ -17,4 +17,11 @@ describe('a checksum', () => {
       expect(crc32Of(text)).toBe(crc32(bytes(text)))
     },
   )
+
+  it('of two texts that are not put together is that of the whole, on every platform', () => {
+    const [first, second] = ['job\n1\né🌱\n', '{"f":2}']
+    const whole = crc32Of(first + second)
+
+    expect([crc32Of(second, crc32Of(first)), crc32(bytes(second), crc32(bytes(first)))]).toEqual([whole, whole])
+  })
 })
