@@ -4,7 +4,14 @@ import { macrotask } from '../internal/platform.js'
 import type { PendingMessage } from '../runtime/message/pending.js'
 import { cancelApp } from '../runtime/message/target.js'
 import { pendingIn, waitStateOf } from '../runtime/message/wait-state.js'
-import { type CommittedStep, type Leak, NO_LEAKS, type RunRequest, type RunResult } from '../runtime/run/request.js'
+import {
+  type CommittedStep,
+  createRequest,
+  type Leak,
+  NO_LEAKS,
+  type RunRequest,
+  type RunResult,
+} from '../runtime/run/request.js'
 import { runApplication, throughParent } from '../runtime/sub-app.js'
 import type { LiveApp } from '../runtime/tree.js'
 import { publicState, type State } from '../state/freeze.js'
@@ -50,7 +57,8 @@ export class ActiveRun {
   /** @param pacer pace of the run; where it may be left without a caller, that of its current caller */
   constructor(app: LiveApp, request: RunRequest, pacer: Pacer, whenWaiting: WhenWaiting) {
     this.#app = app
-    this.request = { ...request, ...(whenWaiting === 'stay' ? pacer : this.#changing()) }
+    const own = whenWaiting === 'stay' ? pacer : this.#changing()
+    this.request = createRequest(request.inputs, { ...request, ...own })
     this.#pacer = pacer
     this.ended = this.#end.promise
   }

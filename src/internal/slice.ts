@@ -24,6 +24,7 @@ const LOST_MS = 1_000
 let began: number | undefined
 let over = false
 let looked = 0
+let looks = 0
 let skips = 0
 /** Callers waiting for a turn, and the number of them that have had it. */
 let waiting: (() => void)[] = []
@@ -34,6 +35,9 @@ function reset(): void {
   over = false
   skips = 0
 }
+
+/** Number of times that the clock was read. While it stays the same, only a few short pieces of work have been done. */
+export const clockLooks = (): number => looks
 
 /**
  * Called at each border between pieces of work, by every application. Returns undefined while the slice lasts, else a
@@ -48,6 +52,7 @@ function isOver(ms: number): boolean {
   if (began === undefined) {
     began = monotonic()
     looked = began
+    looks += 1
     macrotask(reset)
     return false
   }
@@ -61,6 +66,7 @@ function isOver(ms: number): boolean {
     const now = monotonic()
     skips = now - looked < FAST_MS ? CHECK_EVERY : 0
     looked = now
+    looks += 1
   }
   // Counts from the last look too: otherwise an infrequent caller would never be the one that reads the clock.
   if (looked - began < ms) return false

@@ -9,7 +9,7 @@ import {
 } from 'teasel'
 import { memoryPersister } from 'teasel/persistence'
 import { ManualClock } from 'teasel/testing'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { defer, flush, untilAborted } from '../support/deferred.js'
 
 // Durations, time limits and waits are counted on a clock that never goes back. The wall clock is what events and stores
@@ -312,6 +312,42 @@ describe('how long something took', () => {
       [1, 0],
       ['b', 100],
       [0, 0],
+    ])
+  })
+
+  it('is right for a listener that came late on the clock of the platform: of a first step, and of a second', async () => {
+    let now = 1_000
+    const spy = vi.spyOn(performance, 'now').mockImplementation(() => now)
+    onTestFinished(() => spy.mockRestore())
+    const held = [defer(), defer()]
+    const step = (i: number) =>
+      kit.action({ ...base, run: () => (held[i] as (typeof held)[0]).promise.then(() => ({ out: 'x' })) })
+    const graph = kit.graph({ actions: { one: step(0), two: step(1) }, transitions: { one: 'two' } })
+    const app = createApplication(graph, { entrypoint: 'one', state: { item: '' } })
+    const run = app.run()
+    const heard: unknown[] = []
+    const listenOnce = () => {
+      const { unsubscribe } = app.on('step.end', ({ source, durationMs }) => {
+        unsubscribe()
+        heard.push([source, durationMs])
+      })
+    }
+    const pass = async (ms: number) => {
+      await flush()
+      now += ms
+    }
+
+    await pass(100)
+    listenOnce()
+    held[0]?.resolve()
+    await pass(50)
+    listenOnce()
+    held[1]?.resolve()
+    await run
+
+    expect(heard).toEqual([
+      ['one', 100],
+      ['two', 50],
     ])
   })
 

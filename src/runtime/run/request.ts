@@ -84,9 +84,24 @@ export type RunResult =
 
 const NO_HALTS: ReadonlySet<PlanNode> = new Set()
 
-/** An order without halts or limits. */
-export function createRequest(inputs: Inputs, options: Partial<RunRequest> = {}): RunRequest {
-  return { inputs, haltBefore: NO_HALTS, haltAfter: NO_HALTS, maxSteps: Number.POSITIVE_INFINITY, ...options }
+/**
+ * A request without halts or limits, but for the given parts. Spelled out, so that all requests have one shape: it is
+ * read several times a step, and copies by `...` get a shape of their own each.
+ */
+export function createRequest(
+  inputs: Inputs,
+  {
+    haltBefore = NO_HALTS,
+    haltAfter = NO_HALTS,
+    maxSteps = Number.POSITIVE_INFINITY,
+    begun,
+    before,
+    pace,
+    deep,
+    room,
+  }: Partial<RunRequest> = {},
+): RunRequest {
+  return { inputs, haltBefore, haltAfter, maxSteps, begun, before, pace, deep, room }
 }
 
 /** Whether a run ends after an action: at a halt of the order or of the plan, or because nothing comes next. */

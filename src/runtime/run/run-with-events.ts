@@ -26,14 +26,14 @@ async function announced(app: LiveApp, request: RunRequest): Promise<RunResult> 
   const ended = createDeferred<RunResult>()
   const asks = system.interceptors.length > 0
   const run: LiveRun = app.open(
-    {
+    createRequest(request.inputs, {
       ...request,
       begun() {
         if (app.hears('run.start')) announce(app, { type: 'run.start', next })
         request.begun?.()
       },
       before: asks ? () => refusalOf(run, told) : undefined,
-    },
+    }),
     ended.resolve,
   )
   run.go()

@@ -1,6 +1,7 @@
 import type { ActionArgs, ActionBody, RunBody } from '../../action/action.js'
 import type { ActionContext } from '../../action/context.js'
 import { type Inputs, NO_INPUTS } from '../../action/inputs.js'
+import { NO_POLICY } from '../../action/retry.js'
 import type { PlanNode } from '../../graph/plan.js'
 import { viewOf } from '../../graph/view-of.js'
 import { isThenable } from '../../internal/guards.js'
@@ -9,7 +10,7 @@ import { Alarm } from '../cancel/alarm.js'
 import type { Cancellation } from '../cancel/cancellation.js'
 import { announce } from '../emit.js'
 import { untilRoom } from '../run/backpressure.js'
-import type { LiveAttempt, LiveMap, LiveRun } from '../tree.js'
+import type { LiveApp, LiveAttempt, LiveMap, LiveRun } from '../tree.js'
 import { createActionContext } from './context.js'
 
 // Owns: one attempt at one action, from its `step.start` to its `step.end`: its signal, its context, its generator.
@@ -45,7 +46,7 @@ export class Attempt implements LiveAttempt, ActionArgs<State, Inputs> {
     this.#node = node
     this.sequenceId = app.checkpoint.sequenceId + 1
     this.attempt = attempts === undefined ? 1 : attempts.failed + 1
-    this.startedAt = app.system.passed()
+    this.startedAt = isTimed(app, node) ? app.system.passed() : app.system.recently()
   }
 
   /** Its code begins. */
@@ -127,6 +128,11 @@ export class Attempt implements LiveAttempt, ActionArgs<State, Inputs> {
     await generator.return(undefined) // S3
     return undefined
   }
+}
+
+/** Whether the start of an attempt is read exactly. A listener that is added while it runs may see a few steps more. */
+function isTimed({ watched, tracker, system }: LiveApp, { parts: { body } }: PlanNode): boolean {
+  return watched || tracker !== undefined || system.hears('step.end') || (isRunBody(body) && body.policy !== NO_POLICY)
 }
 
 function isGenerator(value: object): value is AsyncGenerator<unknown, unknown, void> {
