@@ -1,7 +1,8 @@
 import { actorLogic, createApplication, defineState } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { type AnyActorRef, createActor, createMachine, type InspectionEvent, toPromise } from 'xstate'
-import { flush, untilAborted } from '../support/deferred.js'
+import { untilAborted } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 
 interface Question {
   prompt: string
@@ -181,8 +182,9 @@ describe('when all is over, no actor stays active', () => {
 
   it('after a cancel', async () => {
     const { app, statuses } = start(mapOver({ hang, ask }))
+    const settled = emitted(app, 'branch.settled', 'map/ask')
     const run = app.run()
-    await flush()
+    await settled
 
     await app.cancel()
     await run
@@ -192,8 +194,9 @@ describe('when all is over, no actor stays active', () => {
 
   it('after a stop, which waits for nothing', async () => {
     const { app, statuses } = start(mapOver({ hang, again: hang }))
+    const started = emitted(app, 'step.start', 'map/hang', 'map/again')
     const run = app.run()
-    await flush()
+    await started
 
     app.actor.stop()
 

@@ -2,6 +2,7 @@ import { actorLogic, createApplication, defineState, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { createActor, toPromise, waitFor } from 'xstate'
 import { defer, flush, untilAborted } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 import { ManualClock } from '../support/manual-clock.js'
 
 // What XState does at stops, ends and races, and what a run does instead. A row each.
@@ -115,8 +116,9 @@ describe('a stop', () => {
   it('of an application resolves its run at once, as cancelled', async () => {
     const { graph } = deaf()
     const app = createApplication(graph, { entrypoint: 'wait', state: {} })
+    const started = emitted(app, 'step.start')
     const run = app.run()
-    await flush()
+    await started
 
     app.actor.stop()
 
@@ -139,8 +141,9 @@ describe('a stop', () => {
     const { gate, graph } = deaf()
     const { lines, logger } = recorder()
     const app = createApplication(graph, { entrypoint: 'wait', state: {}, logger })
+    const started = emitted(app, 'step.start')
     const run = app.run()
-    await flush()
+    await started
 
     app.actor.stop()
     await run
@@ -163,8 +166,9 @@ describe('a stop', () => {
         if (event.type === '@xstate.actor' && ref.id === 'a') branches.push(ref)
       },
     })
+    const started = emitted(app, 'step.start', 'map/a')
     const run = app.run()
-    await flush()
+    await started
 
     expect(() => branches[0]?.stop()).toThrow('A non-root actor cannot be stopped directly.')
     await app.cancel({ path: 'a' })
@@ -210,8 +214,9 @@ describe('a cancel', () => {
   it('waits: it resolves when the action has ended, its finally block run', async () => {
     const { gate, seen, graph } = deaf()
     const app = createApplication(graph, { entrypoint: 'wait', state: {} })
+    const started = emitted(app, 'step.start')
     const run = app.run()
-    await flush()
+    await started
     const order: string[] = []
 
     const cancelled = app.cancel({ reason: 'enough' }).then(() => order.push(`cancelled, ended: ${seen.ended}`))
@@ -282,8 +287,9 @@ describe('a cancel', () => {
     const { lines, logger } = recorder()
     const clock = new ManualClock()
     const app = createApplication(graph, { entrypoint: 'wait', state: {}, logger, clock, graceMs: 50 })
+    const started = emitted(app, 'step.start')
     const run = app.run()
-    await flush()
+    await started
 
     const cancelled = app.cancel()
     clock.advance(50)

@@ -2,6 +2,7 @@ import { and, createApplication, defineState, type Interceptor, or, ParallelErro
 import { tasksOf } from 'teasel/visualize'
 import { describe, expect, it } from 'vitest'
 import { defer, flush, untilAborted } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 
 interface S {
   n: number
@@ -135,9 +136,10 @@ describe('faults of Burr in parallel steps, which are not ours', () => {
       reduce: () => ({ out: [] }),
     })
     const app = createApplication(kit.graph({ actions: { all } }), { entrypoint: 'all', state: { n: 1 } })
+    const cancelled = emitted(app, 'cancel', 'all/late')
     const running = app.run().catch((error: unknown) => error)
     gates[1]?.resolve()
-    await flush()
+    await cancelled
     gates[0]?.resolve()
 
     const error = await running

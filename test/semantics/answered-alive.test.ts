@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { createApplication, defineMessage, defineState, resumeOrCreate, type } from 'teasel'
 import { createPersister, memoryPersister, type Persister, type PersisterDriver, sendStored } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
-import { ManualClock } from 'teasel/testing'
 import { afterAll, describe, expect, it } from 'vitest'
 import { defer, flush } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
+import { ManualClock } from '../support/manual-clock.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'teasel-answered-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -62,8 +63,9 @@ describe('an answer from elsewhere', () => {
     const app = createApplication(twice, { ...options, persister, clock })
     const told: string[] = []
     app.on('message', ({ message, delivery }) => void told.push(`${message.kind} ${delivery}`))
+    const waiting = emitted(app, 'wait')
     const run = app.run()
-    await flush()
+    await waiting
 
     expect(await sendStored({ persister, appId: 'app', message: approve('one') })).toBe('queued')
     expect(await sendStored({ persister, appId: 'app', message: approve('two') })).toBe('queued')
@@ -94,8 +96,9 @@ describe('an answer from elsewhere', () => {
       clock,
       inboxPollMs: 50,
     })
+    const waiting = emitted(app, 'wait', 'ask/x', 'ask/y', 'ask/z')
     const run = app.run()
-    await flush()
+    await waiting
 
     for (const key of ['z', 'x'])
       await sendStored({ persister, appId: 'app', path: `ask/${key}`, message: approve(key) })
@@ -131,8 +134,9 @@ describe('an answer from elsewhere', () => {
     const { persister } = counting(memoryPersister(), () => gate.promise)
     const thrice = kit.graph({ actions: { ask, again: ask, last: ask }, transitions: { ask: 'again', again: 'last' } })
     const app = createApplication(thrice, { ...options, persister, clock })
+    const waiting = emitted(app, 'wait')
     void app.run()
-    await flush()
+    await waiting
     const sent = app.send(approve('from here')) // is stored, and delivered at once
     clock.advance(1000) // finds it, and answers late
     await sent
@@ -155,8 +159,9 @@ describe('an answer from elsewhere', () => {
     const app = createApplication(twice, { ...options, persister, clock })
     const told: string[] = []
     app.on('message', ({ message, delivery }) => void told.push(`${message.kind} ${delivery}`))
+    const waiting = emitted(app, 'wait')
     void app.run()
-    await flush()
+    await waiting
 
     await sendStored({ persister, appId: 'app', message: other('later') })
     for (let i = 0; i < 3; i++) {
@@ -200,8 +205,7 @@ describe('an answer from elsewhere', () => {
     hold.resolve()
     await flush()
     await second.send(approve('x'), { path: 'ask/x' })
-    await flush()
-    clock.advance(1000)
+    await clock.fire(1000)
 
     expect((await run).state.outs).toEqual(['x', 'y'])
   })
@@ -217,8 +221,9 @@ describe('an answer from elsewhere', () => {
     const silent = () => {}
     const logger = { debug: silent, info: silent, warn: silent, error: (text: string) => void told.push(text) }
     const app = createApplication(twice, { ...options, persister, clock, logger })
+    const waiting = emitted(app, 'wait')
     void app.run()
-    await flush()
+    await waiting
     await sendStored({ persister, appId: 'app', message: approve('one') })
     for (let i = 0; i < 3; i++) {
       clock.advance(1000)

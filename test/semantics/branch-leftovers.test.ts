@@ -1,8 +1,9 @@
 import { createApplication, createLimit, defineMessage, defineState, printPath, resumeOrCreate, type } from 'teasel'
 import { memoryPersister } from 'teasel/persistence'
-import { ManualClock } from 'teasel/testing'
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import { defer, flush, untilAborted } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
+import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
 interface Work {
@@ -102,9 +103,7 @@ describe('graceMs', () => {
       clock,
       logger: quiet,
     }).run()
-    await flush()
-
-    clock.advance(50)
+    await clock.fire(50)
 
     expect(await run).toMatchObject({ state: { ns: [7] }, leaked: [{ path: 'map/deaf', action: 'map', sinceMs: 50 }] })
   })
@@ -118,11 +117,8 @@ describe('graceMs', () => {
       clock,
       logger: quiet,
     }).run()
-    await flush()
-    clock.advance(100)
-    await flush()
-
-    clock.advance(10)
+    await clock.fire(100)
+    await clock.fire(10)
 
     await expect(run).rejects.toThrow('Action "action" took longer than 100 ms')
   })
@@ -387,8 +383,9 @@ describe('a bare action in a branch', () => {
       clock,
       logger: { ...quiet, warn: (text) => void warned.push(text) },
     })
+    const started = emitted(app, 'step.start', 'map/deaf')
     const run = app.run()
-    await flush()
+    await started
     app.cancel()
 
     clock.advance(5)
@@ -413,8 +410,9 @@ describe('a branch with an empty key beside others', () => {
       reduce: ({ results }) => ({ ns: results.map(({ state }) => state.n) }),
     })
     const app = createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: {} })
+    const waiting = emitted(app, 'wait', 'map/a')
     const run = app.run()
-    await flush()
+    await waiting
 
     const sent = [await app.send(go(2), { path: 'map/a' }), await app.send(go(1), { path: 'map' })]
 

@@ -2,6 +2,7 @@ import { createApplication, defineState, printPath } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { answersOf, chat } from '../support/chat.js'
 import { defer, flush, untilAborted } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -51,11 +52,19 @@ describe('cancelling down the tree', () => {
     const app = createApplication(chat.graph({ actions: { nested } }), { entrypoint: 'nested', state: { prompt: '' } })
     const controller = new AbortController()
     let fired = 0
+    const started = emitted(
+      app,
+      'step.start',
+      'nested/x/nested/a',
+      'nested/x/nested/b',
+      'nested/y/nested/a',
+      'nested/y/nested/b',
+    )
 
     const run = app
       .run({ signal: controller.signal })
       .catch((reason: unknown) => log.push(`rejected: ${String(reason)}`))
-    await flush()
+    await started
     app.on('cancel', () => (fired += 1))
     controller.abort('left')
     const inTheTick = fired
@@ -78,9 +87,10 @@ describe('cancelling down the tree', () => {
     })
     const map = mapOf(stubborn as never)
     const app = createApplication(chat.graph({ actions: { map } }), { entrypoint: 'map', state: { prompt: '' } })
+    const started = emitted(app, 'step.start', 'map/a', 'map/b')
 
     const run = app.run()
-    await flush()
+    await started
     void app.cancel({ path: 'map/a', reason: 'not needed' })
     gate.resolve()
 
@@ -93,9 +103,10 @@ describe('cancelling down the tree', () => {
       entrypoint: 'map',
       state: { prompt: '' },
     })
+    const started = emitted(app, 'step.start', 'map/a', 'map/b')
 
     const run = app.run().catch((error: unknown) => error)
-    await flush()
+    await started
     await app.cancel({ path: 'b', reason: 'enough' })
 
     expect(await run).toMatchObject({
@@ -112,8 +123,9 @@ describe('cancelling down the tree', () => {
     })
 
     await app.cancel()
+    const started = emitted(app, 'step.start', 'map/a', 'map/b')
     const run = app.run()
-    await flush()
+    await started
     await app.cancel({ path: 'map/zzz' })
     await app.cancel({ reason: 'now' })
 
@@ -133,9 +145,10 @@ describe('cancelling down the tree', () => {
       },
     })
     const app = createApplication(chat.graph({ actions: { map } }), { entrypoint: 'map', state: { prompt: '' } })
+    const reducing = emitted(app, 'reduce')
 
     const run = app.run()
-    await flush()
+    await reducing
     void app.cancel()
     gate.resolve()
 
@@ -171,9 +184,10 @@ describe('cancelling down the tree', () => {
     })
     const leaks: string[] = []
     app.on('branch.leaked', ({ path }) => leaks.push(printPath(path)))
+    const started = emitted(app, 'step.start', 'outer/x/outer/deaf')
 
     const run = app.run()
-    await flush()
+    await started
     void app.cancel()
     clock.advance(5000)
     const end = await run
@@ -206,8 +220,7 @@ describe('cancelling down the tree', () => {
     })
 
     const run = app.run()
-    await flush()
-    clock.advance(5000)
+    await clock.fire(5000)
 
     expect(await run).toMatchObject({
       status: 'finished',
@@ -231,8 +244,9 @@ describe('no orphans', () => {
           parent: context,
           key: 'k',
         })
+        const started = emitted(app, 'step.start', 'careless/k')
         void app.run()
-        await flush()
+        await started
         return { answer: 'did not wait' }
       },
     })

@@ -1,8 +1,9 @@
 import { type ActionContext, type AnyEvent, createApplication, defineMessage, defineState, type } from 'teasel'
 import { memoryPersister } from 'teasel/persistence'
-import { ManualClock } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
 import { defer, flush } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
+import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
 // A context belongs to one attempt. Here code keeps it beyond the end of that attempt and calls every member: the
@@ -229,10 +230,11 @@ describe('a generator that was given up', () => {
     })
     const chunks: unknown[] = []
     app.on('chunk', ({ chunk }) => chunks.push(chunk))
+    const yielded = emitted(app, 'chunk')
     const run = app.run()
-    await flush()
-    clock.advance(100)
-    clock.advance(10)
+    await yielded
+    await clock.fire(100)
+    await clock.fire(10)
     const { state } = await run
 
     held.resolve()

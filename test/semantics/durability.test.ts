@@ -11,6 +11,7 @@ import { describe, expect, it } from 'vitest'
 import { hashId } from '../../src/internal/ids.js'
 import { engineTime } from '../../src/internal/platform.js'
 import { defer, flush, untilAborted } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 import { flakyPersister } from '../support/flaky-driver.js'
 import { mortal } from '../support/mortal-store.js'
 
@@ -177,8 +178,9 @@ describe('what is stored', () => {
     const graph = kit.graph({ actions: { map } })
     const all = { appId: 'app', entrypoint: 'map', state: {}, persister } as const
     const app = createApplication(graph, all)
+    const started = emitted(app, 'step.start', 'map/a', 'map/b')
     const run = app.run()
-    await flush()
+    await started
 
     await app.shutdown('SIGTERM')
     expect((await run).status).toBe('cancelled')
@@ -327,8 +329,9 @@ describe('what is stored', () => {
         state: {},
         persister,
       })
+      const started = emitted(app, 'step.start', 'map/a')
       const run = app.run()
-      await flush()
+      await started
       const stored = async (): Promise<readonly unknown[]> => {
         const open = await branchesOf(persister)
         return open.map((record) => record?.cancelled?.final)
@@ -481,8 +484,9 @@ describe('what is stored', () => {
     const graph = kit.graph({ actions: { map } })
     const all = { appId: 'app', entrypoint: 'map', state: {}, persister } as const
     const app = createApplication(graph, all)
+    const started = emitted(app, 'step.start', 'map/a')
     void app.run()
-    await flush()
+    await started
 
     const down = app.shutdown('SIGTERM')
     const second = app.cancel({ path: 'map/a', reason: 'no' })

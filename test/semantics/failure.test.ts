@@ -2,6 +2,7 @@ import { type AnyEvent, type Application, createApplication, createLimit, Timeou
 import { describe, expect, it } from 'vitest'
 import { type Chat, chat } from '../support/chat.js'
 import { defer, flush, untilAborted } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -63,7 +64,7 @@ describe('the time limit of an action', () => {
     const { app, clock } = start({ slow })
 
     const run = app.run().catch((error: unknown) => error)
-    await flush()
+    await clock.timerIn(100)
     clock.advance(99)
     await flush()
     const early = reason
@@ -89,11 +90,9 @@ describe('the time limit of an action', () => {
     const { app, clock, of } = start({ slow })
 
     const run = app.run().catch((error: unknown) => error)
-    await flush()
-    clock.advance(100)
-    await flush()
-    clock.advance(0)
-    await flush()
+    await clock.fire(100)
+    await clock.fire(0)
+    await clock.timerIn(100)
     clock.advance(99)
     await flush()
     const during = of('step.end').length
@@ -132,15 +131,13 @@ describe('the time limit of an action', () => {
     const { app, clock, of } = start({ action }, { graceMs: 50, concurrency: createLimit(1) })
 
     const run = app.run()
-    await flush()
-    clock.advance(100)
-    await flush()
+    await clock.fire(100)
+    await clock.timerIn(50)
     clock.advance(49)
     await flush()
     const early = of('branch.leaked').length
     clock.advance(1)
-    await flush()
-    clock.advance(0)
+    await clock.fire(0)
     const end = await run
     stubborn.resolve({ answer: 'first, late' })
     await flush()
@@ -159,8 +156,9 @@ describe('the time limit of an action', () => {
     await quick.app.run()
     await plain.app.run()
     await failing.app.run().catch(() => {})
+    const started = emitted(cancelled.app, 'step.start')
     const run = cancelled.app.run()
-    await flush()
+    await started
     await cancelled.app.cancel()
     await run
 
@@ -169,9 +167,10 @@ describe('the time limit of an action', () => {
 
   it('of code that is given up by a cancel sets no timer any more', async () => {
     const { app, clock } = start({ a: deaf({ timeoutMs: 60_000 }) as never }, { graceMs: 10 })
+    const started = emitted(app, 'step.start')
 
     const run = app.run()
-    await flush()
+    await started
     void app.cancel()
     clock.advance(10)
 
@@ -188,10 +187,7 @@ describe('the time limit of a branch', () => {
     })
 
     const run = app.run()
-    for (let i = 0; i < 2; i++) {
-      await flush()
-      clock.advance(70)
-    }
+    for (let i = 0; i < 2; i++) await clock.fire(70)
 
     expect((await run).state.answers).toEqual({ a: 'failed Branch "map/a" took longer than 100 ms.' })
     expect(clock.pending).toBe(0)
@@ -213,10 +209,10 @@ describe('the time limit of a branch', () => {
     })
 
     const run = app.run()
-    await flush()
+    await clock.timerIn(1000)
     clock.advance(500)
     gate.resolve({ answer: 'x' })
-    await flush()
+    await clock.timerIn(50)
     clock.advance(49)
     await flush()
     const early = clock.pending
@@ -242,8 +238,7 @@ describe('the fallback of an action', () => {
     const { app, clock, of } = start({ action })
 
     const run = app.run()
-    await flush()
-    clock.advance(0)
+    await clock.fire(0)
 
     expect(await run).toMatchObject({ status: 'finished', state: { answer: 'saved' }, sequenceId: 0 })
     expect(seen).toEqual([true, 'p', {}])
@@ -258,8 +253,7 @@ describe('the fallback of an action', () => {
     const { app, clock } = start({ action: action as never })
 
     const run = app.run()
-    await flush()
-    clock.advance(10)
+    await clock.fire(10)
 
     expect((await run).state.answer).toBe('TimeoutError')
   })
@@ -307,9 +301,10 @@ describe('the fallback of an action', () => {
     }
     const cancelled = start({ action: waits({ fallback }) as never })
     const broken = start({ action: chat.action({ ...base, run: () => ({}) as never, fallback }) })
+    const started = emitted(cancelled.app, 'step.start')
 
     const run = cancelled.app.run()
-    await flush()
+    await started
     await cancelled.app.cancel()
     await run
     await broken.app.run().catch(() => {})
@@ -349,10 +344,8 @@ describe('the fallback of a branch', () => {
     const { app, clock } = start({ map: map as never }, { graceMs: 20 })
 
     const run = app.run()
-    await flush()
-    clock.advance(10)
-    await flush()
-    clock.advance(20)
+    await clock.fire(10)
+    await clock.fire(20)
 
     expect(await run).toMatchObject({
       state: { answers: { a: 'done recovered TimeoutError' } },
@@ -364,9 +357,10 @@ describe('the fallback of a branch', () => {
   it('is not asked for a cancelled branch', async () => {
     const map = over(waits(), { fallback: () => ({ answer: 'saved' }) })
     const { app } = start({ map: map as never })
+    const started = emitted(app, 'step.start', 'map/a')
 
     const run = app.run()
-    await flush()
+    await started
     await app.cancel({ path: 'map/a' })
 
     expect((await run).state.answers).toEqual({ a: 'cancelled' })
@@ -440,8 +434,7 @@ describe('an error transition', () => {
     const { app, clock, of } = start({ bad, rescue }, {}, graph)
 
     const run = app.run()
-    await flush()
-    clock.advance(0)
+    await clock.fire(0)
 
     expect(await run).toMatchObject({ status: 'finished', state: { verdict: 'rescued' }, sequenceId: 1 })
     expect(order).toEqual(['retry', 'fallback'])
@@ -455,9 +448,10 @@ describe('an error transition', () => {
   it('is not asked when the action throws because it was cancelled: nothing is committed', async () => {
     const bad = waits()
     const { app, of } = start({ bad, rescue }, {}, { ...graph, onError: { bad: 'rescue' } })
+    const started = emitted(app, 'step.start')
 
     const run = app.run()
-    await flush()
+    await started
     await app.cancel({ reason: new RangeError('enough') })
 
     expect(await run).toMatchObject({ status: 'cancelled', state: { prompt: 'p' }, sequenceId: -1 })

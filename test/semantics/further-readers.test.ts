@@ -3,6 +3,7 @@ import { type AnyEvent, createApplication, printPath } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { chat, echo } from '../support/chat.js'
 import { flush } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 import { counting, pouring } from '../support/pourers.js'
 
 const told = (event: AnyEvent): string =>
@@ -72,8 +73,9 @@ describe('a further reader', () => {
   it('marks every place where chunks were lost', async () => {
     const { app, taps } = pouring()
     const events = app.events({ buffer: 1, include: ['chunk', 'branch.settled'] })
+    const started = emitted(app, 'step.start', 'both/a', 'both/b')
     const run = app.run()
-    await flush()
+    await started
 
     for (const text of ['1', '2', '3']) taps.a.pour(text)
     await flush()
@@ -93,8 +95,9 @@ describe('a further reader', () => {
   it('gets chunks again once it has caught up', async () => {
     const { app, taps } = pouring()
     const events = app.events({ buffer: 1, include: ['chunk'] })
+    const started = emitted(app, 'step.start', 'both/a', 'both/b')
     void app.run()
-    await flush()
+    await started
     for (const text of ['1', '2']) taps.a.pour(text)
     await flush()
     const behind = [await events.next(), await events.next()]

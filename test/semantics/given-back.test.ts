@@ -1,7 +1,7 @@
 import { createApplication, defineMessage, defineState, type } from 'teasel'
 import { memoryPersister } from 'teasel/persistence'
 import { describe, expect, it } from 'vitest'
-import { flush } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 
 // A message stays until the step that took it commits: a failed attempt gives back what it took.
 
@@ -44,8 +44,9 @@ describe.each([
   it('come first again, in their order, for the next attempt at the action', async () => {
     const { hear, taken } = hearing(2, { attempts: 3 })
     const app = createApplication(kit.graph({ actions: { hear } }), { entrypoint: 'hear', state, ...stored() })
+    const waiting = emitted(app, 'wait')
     const run = app.run()
-    await flush()
+    await waiting
     await say(app)
 
     expect((await run).state.heard).toEqual(['1', '2'])
@@ -66,8 +67,9 @@ describe.each([
       reduce: ({ branches: { ear } }) => ({ heard: ear.state.heard }),
     })
     const app = createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state, ...stored() })
+    const waiting = emitted(app, 'wait', 'map/ear')
     const run = app.run()
-    await flush()
+    await waiting
     await say(app, 'map/ear')
 
     expect((await run).state.heard).toEqual(['1', '2'])
@@ -92,8 +94,9 @@ describe.each([
     })
     const graph = kit.graph({ actions: { hear, after }, transitions: { hear: 'after' } })
     const app = createApplication(graph, { entrypoint: 'hear', state, ...stored() })
+    const waiting = emitted(app, 'wait')
     const run = app.run()
-    await flush()
+    await waiting
     await say(app)
 
     expect((await run).state.heard).toEqual(['1', '2', '3'])
@@ -155,12 +158,14 @@ describe('a run that failed and is run again', () => {
 
   it('is handed what its failed step took once, where messages are stored', async () => {
     const app = createApplication(twice(), { entrypoint: 'ask', state, persister: memoryPersister() })
+    const waiting = emitted(app, 'wait')
     const failed = app.run()
-    await flush()
+    await waiting
     await app.send(word('1'))
     await expect(failed).rejects.toThrow('no')
+    const waitingAgain = emitted(app, 'wait')
     const again = app.run()
-    await flush()
+    await waitingAgain
     await app.send(other('2'))
 
     expect((await again).state.heard).toEqual(['1', '2'])
@@ -168,12 +173,14 @@ describe('a run that failed and is run again', () => {
 
   it('starts with no messages where they are not stored: they live as long as the run', async () => {
     const app = createApplication(twice(), { entrypoint: 'ask', state })
+    const waiting = emitted(app, 'wait')
     const failed = app.run()
-    await flush()
+    await waiting
     await app.send(word('1'))
     await expect(failed).rejects.toThrow('no')
+    const waitingAgain = emitted(app, 'wait')
     const again = app.run()
-    await flush()
+    await waitingAgain
     for (const text of ['2', '3']) await app.send(word(text))
 
     expect((await again).state.heard).toEqual(['2', '3'])

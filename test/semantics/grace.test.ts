@@ -2,6 +2,7 @@ import { createApplication, type SettlePolicy } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { chat } from '../support/chat.js'
 import { defer, flush } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -25,10 +26,11 @@ it('the deadline of the application ends what a map with a longer one waits for 
   const options = { entrypoint: 'inner', state: {}, clock, graceMs: 100 } as const
   const app = createApplication(chat.graph({ actions: { inner } }), options)
   let ended: unknown
+  const started = emitted(app, 'step.start', 'inner/0')
   void app.run().then((end) => {
     ended = end
   })
-  await flush()
+  await started
   void app.cancel()
   for (const ms of [100, 1, 1]) {
     await flush()
@@ -52,11 +54,16 @@ it('the deadline of the application cuts the time of a source whose map still as
     },
     reduce: () => ({ answer: 'a' }),
   })
-  const interceptors = [{ afterBranch: () => new Promise<void>(() => {}) }]
+  const called = defer()
+  const afterBranch = () => {
+    called.resolve()
+    return new Promise<void>(() => {})
+  }
+  const interceptors = [{ afterBranch }]
   const options = { entrypoint: 'inner', state: {}, clock, graceMs: 100, logger: quiet, interceptors } as const
   const app = createApplication(chat.graph({ actions: { inner } }), options)
   const run = app.run()
-  await flush()
+  await called.promise
   void app.cancel()
   for (const ms of [100, 1, 1]) {
     await flush()
@@ -125,8 +132,9 @@ describe('what a map waits for after its branches', () => {
 
   it('is given up once, also where the application is cancelled meanwhile', async () => {
     const { app, pass, source, leaked } = closing('all')
+    const settled = emitted(app, 'branch.settled', 'map/0')
     const run = app.run()
-    await flush()
+    await settled
     source.resolve()
     await pass(60)
     void app.cancel()
@@ -138,8 +146,9 @@ describe('what a map waits for after its branches', () => {
 
   it('is its source, and then its folding code', async () => {
     const { app, pass, leaked } = closing('first')
+    const settled = emitted(app, 'branch.settled', 'map/0')
     const run = app.run()
-    await flush()
+    await settled
     void app.cancel()
     for (const ms of [100, 1, 1]) await pass(ms)
     const { status } = await run

@@ -2,6 +2,7 @@ import { createApplication, type Interceptor, type RunOutcome } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { chat, echo } from '../support/chat.js'
 import { type Deferred, defer, flush, untilAborted } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -27,9 +28,16 @@ type Hook = Exclude<keyof Interceptor, 'name' | 'onFault'>
 function hanging(entrypoint: 'echo' | 'slow' | 'over' | 'one', hook: Hook, options: object = {}) {
   const clock = new ManualClock()
   const gate: Deferred<void> = defer()
+  const called = defer()
   const seen: string[] = []
   const behind: Interceptor = { name: 'behind', [hook]: () => void seen.push('behind') }
-  const deaf: Interceptor = { name: 'deaf', [hook]: () => gate.promise }
+  const deaf: Interceptor = {
+    name: 'deaf',
+    [hook]() {
+      called.resolve()
+      return gate.promise
+    },
+  }
   const interceptors = hook.startsWith('before') ? [deaf, behind] : [behind, deaf]
   const warned: string[] = []
   const logger = { ...quiet, warn: (text: string) => void (text.includes('given up') && warned.push(text)) }
@@ -46,7 +54,7 @@ function hanging(entrypoint: 'echo' | 'slow' | 'over' | 'one', hook: Hook, optio
     seen.push(`leaked ${path.map(({ key }) => key).join('/')}:${source} ${interceptor} ${sinceMs}`),
   )
   app.on('run.end', ({ status }) => seen.push(`run.end ${status}`))
-  return { app, clock, gate, seen, warned }
+  return { app, clock, gate, called: called.promise, seen, warned }
 }
 
 const leakOf = (interceptor: string, action: string, path = '', sinceMs = 100) => ({
@@ -98,25 +106,25 @@ describe('after a cancel and the grace period an interceptor that does not answe
   })
 
   it('afterRun of a run that was cancelled', async () => {
-    const { app, clock, seen } = hanging('slow', 'afterRun')
+    const { app, clock, called, seen } = hanging('slow', 'afterRun')
+    const started = emitted(app, 'step.start')
     const run = app.run()
-    await flush()
+    await started
     void app.cancel()
-    await flush()
-    clock.advance(100)
+    await called
+    await clock.fire(100)
 
     expect(await run).toMatchObject({ status: 'cancelled', leaked: [leakOf('afterRun', 'slow')] })
     expect(seen).toEqual(['leaked :slow deaf afterRun 100', 'run.end cancelled'])
   })
 
   it('afterRun of a run that had ended when the cancel came', async () => {
-    const { app, clock, gate, seen } = hanging('echo', 'afterRun')
+    const { app, clock, gate, called, seen } = hanging('echo', 'afterRun')
     const run = app.run()
-    await flush()
+    await called
     clock.advance(1000)
     const cancelled = app.cancel()
-    await flush()
-    clock.advance(100)
+    await clock.fire(100)
     await cancelled
     const outcome = await run
     gate.reject(new RangeError('late'))
@@ -127,12 +135,11 @@ describe('after a cancel and the grace period an interceptor that does not answe
   })
 
   it('so that an application can be disposed of', async () => {
-    const { app, clock } = hanging('echo', 'afterRun')
+    const { app, clock, called } = hanging('echo', 'afterRun')
     void app.run()
-    await flush()
+    await called
     const disposed = app[Symbol.asyncDispose]().then(() => 'disposed')
-    await flush()
-    clock.advance(100)
+    await clock.fire(100)
 
     expect(await disposed).toBe('disposed')
   })
@@ -153,17 +160,21 @@ describe('after a cancel and the grace period an interceptor that does not answe
         return { answer: 'a' }
       },
     })
+    const called = defer()
     const deaf: Interceptor = {
       name: 'deaf',
-      afterRun: ({ path }) => (path.length > 0 ? new Promise<void>(() => {}) : undefined),
+      afterRun({ path }) {
+        if (path.length === 0) return undefined
+        called.resolve()
+        return new Promise<void>(() => {})
+      },
     }
     const options = { entrypoint: 'maker', state: { prompt: 'p' }, clock, graceMs: 100, logger: quiet } as const
     const app = createApplication(chat.graph({ actions: { maker } }), { ...options, interceptors: [deaf] })
     const run = app.run()
-    await flush()
+    await called.promise
     void app.cancel()
-    await flush()
-    clock.advance(100)
+    await clock.fire(100)
 
     const { leaked } = (await run) as { leaked: readonly object[] }
     expect(leaked[0]).toEqual(leakOf('afterRun', 'echo', 'maker/k'))
@@ -186,9 +197,7 @@ describe('after a cancel and the grace period an interceptor that does not answe
     ]
     const options = { entrypoint: 'maker', state: {}, clock, graceMs: 100, logger: quiet, interceptors } as const
     const run = createApplication(chat.graph({ actions: { maker } }), options).run()
-    await flush()
-    await flush()
-    clock.advance(100)
+    await clock.fire(100)
 
     expect(await run).toMatchObject({
       status: 'finished',
@@ -205,8 +214,9 @@ describe('after a cancel and the grace period an interceptor that does not answe
     ]
     const options = { entrypoint: 'maps', state: {}, clock, graceMs: 100, logger: quiet, interceptors } as const
     const app = createApplication(chat.graph({ actions: { maps } }), options)
+    const started = emitted(app, 'step.start', 'maps/never')
     const run = app.run()
-    await flush()
+    await started
     void app.cancel()
     for (const ms of [100, 1, 1, 1]) {
       await flush()
@@ -221,11 +231,12 @@ describe('after a cancel and the grace period an interceptor that does not answe
   })
 
   it('what it answers in time counts, and leaves no timer', async () => {
-    const { app, clock, gate, seen } = hanging('slow', 'afterStep')
+    const { app, clock, gate, called, seen } = hanging('slow', 'afterStep')
+    const started = emitted(app, 'step.start')
     const run = app.run()
-    await flush()
+    await started
     void app.cancel()
-    await flush()
+    await called
     clock.advance(99)
     gate.resolve()
     const outcome = await run
@@ -236,9 +247,9 @@ describe('after a cancel and the grace period an interceptor that does not answe
   })
 
   it('without a cancel it is waited for, however long', async () => {
-    const { app, clock, gate, seen } = hanging('echo', 'beforeStep')
+    const { app, clock, gate, called, seen } = hanging('echo', 'beforeStep')
     const run = app.run()
-    await flush()
+    await called
     clock.advance(1_000_000)
     gate.resolve()
 
@@ -271,8 +282,10 @@ it('a branch that is cancelled while its interceptors are asked ends when they h
     }),
   })
   const options = { entrypoint: 'two', state: { prompt: 'p' }, interceptors } as const
-  const run = createApplication(chat.graph({ actions: { two } }), options).run()
-  await flush()
+  const app = createApplication(chat.graph({ actions: { two } }), options)
+  const cancelled = emitted(app, 'branch.settled', 'two/y') // its watch cancels x
+  const run = app.run()
+  await cancelled
   gate.reject(new RangeError('no x'))
   const { state } = await run
 

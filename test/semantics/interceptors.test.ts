@@ -1,7 +1,8 @@
 import { createApplication, type Interceptor, printPath } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { chat, echo } from '../support/chat.js'
-import { flush, untilAborted } from '../support/deferred.js'
+import { untilAborted } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 
 const log: string[] = []
 const recorder = (name: string, extra: Partial<Interceptor> = {}): Interceptor => ({
@@ -204,9 +205,10 @@ describe('interceptors', () => {
       appId: 'app',
       interceptors: [tells],
     })
+    const started = emitted(app, 'step.start')
 
     const run = app.run()
-    await flush()
+    await started
     await app.cancel({ reason: 'enough' })
     await run
 

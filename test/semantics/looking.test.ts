@@ -1,9 +1,9 @@
 import { createApplication, defineMessage, defineState, resumeOrCreate, type } from 'teasel'
 import { memoryPersister, type Persister, sendStored } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
-import { ManualClock } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
 import { flush } from '../support/deferred.js'
+import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
 // To look at a job that waits leaves it as it was; to try one again that fails costs the same each time.

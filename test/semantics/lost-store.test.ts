@@ -7,9 +7,9 @@ import {
   type Persister,
   type PersisterDriver,
 } from 'teasel/persistence'
-import { ManualClock } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
 import { flush, untilAborted } from '../support/deferred.js'
+import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
 // A store that is lost, or away, is no failure of whoever wrote: the run rejects with what the store said, and goes on

@@ -1,9 +1,10 @@
 import { createApplication, defineMessage, defineState, resumeOrCreate, type } from 'teasel'
 import { memoryPersister, type Persister, registerClass, SerializationError } from 'teasel/persistence'
-import { ManualClock } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
 import { defer, flush } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 import { flakyPersister } from '../support/flaky-driver.js'
+import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
 // A side effect that a step does once: it is not done again, whatever happens to its note, and what it gave is nobody's
@@ -41,15 +42,16 @@ describe.each([
   it('an effect whose note could not be written is not done again by the next run, and has its note then', async () => {
     const charged: number[] = []
     const persister = flakyPersister((save) => (save === 1 ? 'away' : undefined), later)
-    const held = defer()
-    const app = createApplication(
-      loop(charged, () => held.promise),
-      { ...options, persister },
-    )
+    const [noted, held] = [defer(), defer()]
+    const before = () => {
+      noted.resolve()
+      return held.promise
+    }
+    const app = createApplication(loop(charged, before), { ...options, persister })
     const error = await app.run().catch((thrown: unknown) => thrown)
 
     const run = app.run()
-    await flush()
+    await noted.promise
     const stored = await onces(persister)
     held.resolve()
 
@@ -207,8 +209,7 @@ describe('the effects of a step', () => {
       transitions: { pay: [{ to: 'pay', when: ({ state }) => state.n < 2 }] },
     })
     const run = createApplication(graph, { ...options, persister, clock, graceMs: 10 }).run()
-    await flush()
-    clock.advance(100)
+    await clock.fire(100)
     clock.advance(10)
     await flush()
 
@@ -355,12 +356,13 @@ describe('a message that a failed attempt took', () => {
     const clock = new ManualClock()
     const given = { appId: 'app', entrypoint: 'first', state: {}, logger: quiet, persister, clock } as const
     const app = createApplication(graph(true), given)
+    const waiting = emitted(app, 'wait')
     void app.run()
-    await flush()
+    await waiting
     await app.send(reply('yes'))
-    await flush()
-    clock.advance(0)
-    await flush()
+    const committed = emitted(app, 'transition')
+    await clock.fire(0)
+    await committed
     const { next } = app
 
     const resumed = await resumeOrCreate(graph(false), given)

@@ -1,10 +1,11 @@
 import { createApplication, defineMessage, defineState, type } from 'teasel'
 import { memoryPersister, type Persister, sendStored } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
-import { ManualClock } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
 import { defer, flush } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 import { flakyPersister } from '../support/flaky-driver.js'
+import { ManualClock } from '../support/manual-clock.js'
 
 interface Work {
   n: number
@@ -130,7 +131,7 @@ describe.each([
     expect(await app.send(approve('for x'), { path: 'map/x' })).toBe('delivered')
     expect(await sendStored({ persister, appId: 'app', path: 'map/y', message: approve('for y') })).toBe('queued')
     hold.resolve()
-    for (let i = 0; i < 5; i++) await flush()
+    await flush()
     clock.advance(1000)
 
     expect((await run).state.outs).toEqual(['for x', 'for y', 'busy', 'for z'])
@@ -152,8 +153,9 @@ it("a message for a branch that is stored elsewhere takes no message of the appl
     reduce: ({ results }) => ({ outs: results.map(({ state }) => state.item) }),
   })
   const app = createApplication(kit.graph({ actions: { map } }), { ...options, state: {}, persister })
+  const waiting = emitted(app, 'wait', 'map/x')
   const run = app.run()
-  await flush()
+  await waiting
   await own.driver.post({ partitionKey: null, rootId: 'another' }, 'another', '{}') // has the first id there
 
   await app.send(approve('x'), { path: 'map/x' })

@@ -3,6 +3,7 @@ import { ContractError, createApplication, createLimit, defineState, ParallelErr
 import { describe, expect, it } from 'vitest'
 import { answersOf, chat, echo } from '../support/chat.js'
 import { type Deferred, defer, flush, untilAborted } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -54,9 +55,10 @@ describe('results', () => {
       },
     })
     const app = start(map, { clock, appId: 'root' })
+    const started = emitted(app, 'step.start', 'map/a', 'map/b')
 
     const run = app.run()
-    await flush()
+    await started
     clock.advance(10)
     open('b')
     await flush()
@@ -127,9 +129,10 @@ describe('settling', () => {
       reduce: () => ({ answers: {} }),
     })
     const app = start(map)
+    const started = emitted(app, 'step.start', 'map/a', 'map/b', 'map/c')
 
     const run = app.run().catch((error: unknown) => error)
-    await flush()
+    await started
     fail('b', 'boom')
     const failure = (await run) as ParallelError<{ key: string; status: 'done' | 'failed' | 'cancelled' }>
 
@@ -164,9 +167,10 @@ describe('settling', () => {
       }),
     })
     const app = start(map)
+    const started = emitted(app, 'step.start', 'map/a', 'map/b')
 
     const run = app.run()
-    await flush()
+    await started
     fail('a', 'no')
     open('b')
 
@@ -186,9 +190,10 @@ describe('settling', () => {
       reduce: ({ results }) => ({ answers: Object.fromEntries(results.map((r) => [r.key, r.status])) }),
     })
     const app = start(map)
+    const started = emitted(app, 'step.start', 'map/a', 'map/b', 'map/c')
 
     const run = app.run()
-    await flush()
+    await started
     fail('a', 'no')
     await flush()
     if (opened !== undefined) open(opened)
@@ -226,9 +231,10 @@ describe('settling', () => {
       reduce: () => ({ answers: {} }),
     })
     const app = start(map)
+    const started = emitted(app, 'step.start', 'map/a', 'map/b', 'map/c')
 
     const run = app.run().catch((error: unknown) => error)
-    await flush()
+    await started
     fail('a', 'no')
     await flush()
     fail('b', 'no')
@@ -281,8 +287,7 @@ describe('settling', () => {
     const app = start(map, { clock })
 
     const run = app.run()
-    await flush()
-    clock.advance(100)
+    await clock.fire(100)
     await flush()
     open('b')
 

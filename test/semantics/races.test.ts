@@ -2,6 +2,7 @@ import { createApplication, createLimit, defineMessage, printPath, type } from '
 import { describe, expect, it } from 'vitest'
 import { chat } from '../support/chat.js'
 import { defer, flush, untilAborted } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -70,8 +71,7 @@ describe('a further attempt', () => {
     })
 
     const run = app.run()
-    await flush()
-    clock.advance(10)
+    await clock.fire(10)
 
     expect((await run).status).toBe('cancelled')
     expect(began).toBe(1)
@@ -156,8 +156,7 @@ describe('what was given up', () => {
     })
 
     const run = app.run()
-    await flush()
-    clock.advance(5000)
+    await clock.fire(5000)
 
     expect(await run).toMatchObject({
       state: { answer: 'failed' },
@@ -187,8 +186,7 @@ describe('what was given up', () => {
     })
 
     const run = app.run()
-    await flush()
-    clock.advance(5000)
+    await clock.fire(5000)
 
     expect((await run).leaked).toEqual([{ path: '', action: 'map', sinceMs: 5000 }])
   })
@@ -197,16 +195,22 @@ describe('what was given up', () => {
     const told = async (at: 'beforeStep' | 'afterStep') => {
       const clock = new ManualClock()
       const gate = defer()
+      const called = defer()
       let began = 0
       const work = chat.action({ reads: [], writes: ['answer'], run: () => ({ answer: `${++began}` }) })
-      const held = { [at]: () => gate.promise }
+      const held = {
+        [at]() {
+          called.resolve()
+          return gate.promise
+        },
+      }
       const options = { entrypoint: 'work' as const, state: {}, clock, logger: quiet, interceptors: [held] }
       const app = createApplication(chat.graph({ actions: { work } }), options)
       const heard: string[] = []
       app.on('*', ({ type }) => heard.push(type))
 
       const run = app.run()
-      await flush()
+      await called.promise
       void app.cancel()
       clock.advance(5000)
       const { leaked } = await run
@@ -225,15 +229,21 @@ describe('what was given up', () => {
   it('begins nothing in a later run of the application', async () => {
     const clock = new ManualClock()
     const gates = [defer(), defer()]
+    const called = defer()
     let began = 0
     const work = chat.action({ reads: [], writes: ['answer'], run: () => ({ answer: `${++began}` }) })
-    let asked = 0
-    const held = { beforeStep: async () => gates[asked++]?.promise }
+    let calls = 0
+    const held = {
+      beforeStep() {
+        called.resolve()
+        return gates[calls++]?.promise
+      },
+    }
     const options = { entrypoint: 'work' as const, state: {}, clock, logger: quiet, interceptors: [held] }
     const app = createApplication(chat.graph({ actions: { work } }), options)
 
     const first = app.run()
-    await flush()
+    await called.promise
     void app.cancel()
     clock.advance(5000)
     await first
@@ -250,6 +260,7 @@ describe('what was given up', () => {
   it('is a reducer only when its own time is over, however long ago a branch of its map was cancelled', async () => {
     const clock = new ManualClock()
     const gate = defer()
+    const reducing = defer()
     const hold = chat.action({ reads: [], writes: ['answer'], run: ({ signal }) => untilAborted(signal) })
     const other = chat.action({
       reads: [],
@@ -265,6 +276,7 @@ describe('what was given up', () => {
       settle: 'collect',
       actions: { hold, other },
       async reduce() {
+        reducing.resolve()
         await gate.promise
         return { answer: '' }
       },
@@ -279,7 +291,7 @@ describe('what was given up', () => {
     app.on('branch.leaked', ({ sinceMs }) => leaks.push(sinceMs))
 
     const run = app.run()
-    await flush()
+    await reducing.promise
     clock.advance(3000)
     void app.cancel()
     clock.advance(4999)
@@ -308,9 +320,10 @@ describe('what was given up', () => {
     const app = createApplication(chat.graph({ actions: { deaf } }), { entrypoint: 'deaf', state: {}, clock, logger })
     const heard: string[] = []
     app.on('*', ({ type }) => heard.push(type))
+    const started = emitted(app, 'step.start')
 
     const run = app.run()
-    await flush()
+    await started
     void app.cancel()
     clock.advance(5000)
     await run
@@ -337,9 +350,10 @@ describe('an application that a cancelled action makes', () => {
       },
     })
     const app = createApplication(chat.graph({ actions: { late } }), { entrypoint: 'late', state: {} })
+    const started = emitted(app, 'step.start')
 
     const run = app.run()
-    await flush()
+    await started
     await app.cancel()
 
     expect(await run).toMatchObject({ status: 'cancelled' })
@@ -401,9 +415,10 @@ describe('an application that an action makes', () => {
     })
     const heard: string[] = []
     app.on('*', ({ type, path }) => heard.push(`${type} ${printPath(path)}`.trim()))
+    const started = emitted(app, 'step.start', 'stuck/k')
 
     const run = app.run()
-    await flush()
+    await started
     void app.cancel()
     clock.advance(5000)
     await run

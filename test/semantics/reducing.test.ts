@@ -1,6 +1,7 @@
 import { createApplication, defineMessage, defineState, type SettlePolicy, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { type Deferred, defer, flush, untilAborted } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 
 const kit = defineState<{ n: number; big: number[]; log: string[]; total: number }>()
 const held = (keys: readonly string[]) =>
@@ -168,10 +169,11 @@ describe('reduceEach', () => {
       },
     })
     const app = appOf(map)
+    const reducing = emitted(app, 'reduce')
 
     const run = app.run()
     for (const key of KEYS) gates[key]?.resolve()
-    await flush()
+    await reducing
     const cancel = app.cancel({ reason: 'enough' }).then(() => log.push('cancelled'))
     await flush()
     log.push('not yet')
@@ -283,9 +285,10 @@ describe('reduceLive', () => {
       app.on('branch.settled', ({ key, result }) =>
         settled.push(`${key} ${result.status === 'cancelled' ? result.by : result.status}`),
       )
+      const started = emitted(app, 'step.start', 'map/a', 'map/b', 'map/c')
 
       const run = app.run()
-      await flush()
+      await started
       gates['c']?.resolve()
 
       expect((await run).state.log).toEqual(['c'])

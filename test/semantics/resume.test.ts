@@ -12,6 +12,7 @@ import { memoryPersister, PersistenceError, rewind, sendStored } from 'teasel/pe
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { describe, expect, it } from 'vitest'
 import { type Deferred, defer, flush } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 import { quiet } from '../support/quiet-logger.js'
 
 interface Work {
@@ -652,8 +653,9 @@ describe('a message that waits in the store', () => {
     const flakyGraph = kit.graph({ actions: { flaky } })
     const options = { appId: 'app', entrypoint: 'flaky', state, persister } as const
     const app = createApplication(flakyGraph, options)
+    const waiting = emitted(app, 'wait')
     const run = app.run()
-    await flush()
+    await waiting
     expect(await app.send(approve('once'))).toBe('delivered')
     await expect(run).rejects.toThrow('no')
 

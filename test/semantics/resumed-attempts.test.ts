@@ -3,6 +3,7 @@ import { memoryPersister } from 'teasel/persistence'
 import { ManualClock } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
 import { flush } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 
 interface Work {
   item: string
@@ -63,8 +64,9 @@ describe('the attempts of a branch', () => {
       throw new TypeError('no')
     })
     const app = await resumeOrCreate(second, { ...options, persister, clock: time })
+    const retrying = emitted(app, 'retry', 'map/a')
     const run = app.run().catch((error: unknown) => error)
-    await flush()
+    await retrying
     time.advance(0)
     const error = await run
 

@@ -13,6 +13,7 @@ import { memoryPersister } from 'teasel/persistence'
 import { describe, expect, it } from 'vitest'
 import { type Chat, chat } from '../support/chat.js'
 import { defer, flush, untilAborted } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -71,13 +72,12 @@ describe('the retry of an action', () => {
     const t0 = clock.now()
 
     const run = app.run()
-    await flush()
+    await clock.timerIn(100)
     clock.advance(99)
     await flush()
     const early = [...log]
     clock.advance(1)
-    await flush()
-    clock.advance(200)
+    await clock.fire(200)
 
     expect(await run).toMatchObject({ status: 'finished', sequenceId: 0, state: { answer: 'after 3' } })
     expect([early, log]).toEqual([['0:1'], ['0:1', '0:2', '0:3']])
@@ -103,8 +103,7 @@ describe('the retry of an action', () => {
     const { app, clock } = start(action)
 
     const run = app.run().catch((error: unknown) => error)
-    await flush()
-    clock.advance(0)
+    await clock.fire(0)
     const error = (await run) as ActionError
 
     expect(error).toMatchObject({ message: 'Action "map" failed (step 0, attempt 2 of 2): boom', attempt: 2 })
@@ -123,10 +122,7 @@ describe('the retry of an action', () => {
     const { app, clock, of } = start(action, { random: () => chances.shift() ?? 0 })
 
     const run = app.run().catch(() => {})
-    for (let i = 0; i < 4; i++) {
-      await flush()
-      clock.advance(5000)
-    }
+    for (const ms of [1000, 3750, 2505]) await clock.fire(ms)
     await run
 
     expect(of('retry').map((event) => event.type === 'retry' && event.delayMs)).toEqual([1000, 3750, 2505])
@@ -152,10 +148,7 @@ describe('the retry of an action', () => {
     const app = createApplication(graph, { entrypoint: 'action', state: { prompt: '' }, clock })
 
     const run = app.run()
-    for (let i = 0; i < 2; i++) {
-      await flush()
-      clock.advance(0)
-    }
+    for (let i = 0; i < 2; i++) await clock.fire(0)
     await run
 
     expect(log).toEqual(['0:1', '0:2', '1:1', '1:2'])
@@ -237,8 +230,7 @@ describe('the retry of an action', () => {
     const { app, clock } = start(action, { interceptors })
 
     const run = app.run()
-    await flush()
-    clock.advance(0)
+    await clock.fire(0)
     await run
 
     expect(told).toEqual(['before', 'done'])
@@ -249,9 +241,10 @@ describe('the retry of an action', () => {
     const told: string[] = []
     const interceptors = [{ afterStep: (_: unknown, { status }: { status: string }) => void told.push(status) }]
     const { app, clock, of } = start(action, { interceptors })
+    const retrying = emitted(app, 'retry')
 
     const run = app.run()
-    await flush()
+    await retrying
     await app.cancel({ reason: 'enough' })
 
     expect(await run).toMatchObject({ status: 'cancelled', reason: 'enough' })
@@ -262,9 +255,10 @@ describe('the retry of an action', () => {
   it('is released by a stop of the actor while it waits', async () => {
     const { action, log } = flaky(9, { attempts: 3, delayMs: 60_000 })
     const { app, clock } = start(action)
+    const retrying = emitted(app, 'retry')
 
     const run = app.run()
-    await flush()
+    await retrying
     app.actor.stop()
 
     expect(await run).toMatchObject({ status: 'cancelled' })
@@ -290,8 +284,7 @@ describe('the retry of an action', () => {
     const { app, clock, of } = start(action)
 
     const run = app.run()
-    await flush()
-    clock.advance(0)
+    await clock.fire(0)
     await run
 
     expect(of('chunk').map((event) => event.type === 'chunk' && event.chunk)).toEqual([1, 2])
@@ -313,17 +306,17 @@ describe('the retry of an action', () => {
       async run({ context }) {
         log.push(`attempt ${context.attempt}`)
         if (context.attempt === 2) return { answer: '' }
-        void createApplication(graph, { entrypoint: 'wait', state: { prompt: '' }, parent: context }).run()
-        await flush()
+        const below = createApplication(graph, { entrypoint: 'wait', state: { prompt: '' }, parent: context })
+        const started = emitted(below, 'step.start')
+        void below.run()
+        await started
         throw new Error('left it behind')
       },
     })
     const { app, clock } = start(action)
 
     const run = app.run()
-    await flush()
-    await flush()
-    clock.advance(0)
+    await clock.fire(0)
     await run
 
     expect(log).toEqual(['attempt 1', 'below ended', 'attempt 2'])
@@ -343,13 +336,15 @@ describe('the retry of an action', () => {
       },
     })
     const { app, clock } = start(action, { persister: memoryPersister(), appId: 'app' })
+    const waiting = emitted(app, 'wait')
 
     const run = app.run()
-    await flush()
+    await waiting
+    const retrying = emitted(app, 'retry')
     for (const body of ['1', '2']) await app.send(word(body))
-    await flush()
+    await retrying
     const since = await app.send(word('3'))
-    clock.advance(10)
+    await clock.fire(10)
 
     expect(since).toBe('queued')
     expect((await run).state.answer).toBe('1,2,3')
@@ -374,8 +369,7 @@ describe('the retry of an action', () => {
     const { app, clock } = start(over(action, { states: { a: {}, b: {} }, concurrency: createLimit(1) }))
 
     const run = app.run()
-    await flush()
-    clock.advance(10)
+    await clock.fire(10)
     await flush()
     const meanwhile = [...log]
     gate.resolve()
@@ -398,8 +392,7 @@ describe('the retry of an action', () => {
     const { app, clock, of } = start(over(action, { states: { a: {}, b: {} }, concurrency: createLimit(1) }))
 
     const run = app.run()
-    await flush()
-    clock.advance(10)
+    await clock.fire(10)
     await flush()
     await app.cancel({ path: 'map/a' })
     await flush()
@@ -415,9 +408,10 @@ describe('the retry of an action', () => {
     let now = 1000
     const clock = { now: () => now, setTimeout: (fn: () => void) => fire.push(fn), clearTimeout: () => {} }
     const { app } = start(action, { clock })
+    const retrying = emitted(app, 'retry')
 
     const run = app.run()
-    await flush()
+    await retrying
     now = 1050
     fire.shift()?.()
     await flush()
@@ -456,10 +450,7 @@ describe('the retry of a branch', () => {
     const { app, clock, of } = start(over(branch as never, { retry: { attempts: 3, delayMs: 10, jitter: 0 } }))
 
     const run = app.run()
-    for (let i = 0; i < 2; i++) {
-      await flush()
-      clock.advance(20)
-    }
+    for (const ms of [10, 20]) await clock.fire(ms)
 
     expect((await run).state.answers).toEqual({ a: 'done 3' })
     expect(log).toEqual(['first', 'second kept 1 52', 'second kept 2 52', 'second kept 3 52'])
@@ -476,10 +467,7 @@ describe('the retry of a branch', () => {
     const { app, clock } = start(over(action, { settle: 'all', retry: { attempts: 2, delayMs: 0 } }))
 
     const run = app.run().catch((error: unknown) => error)
-    for (let i = 0; i < 4; i++) {
-      await flush()
-      clock.advance(0)
-    }
+    for (let i = 0; i < 3; i++) await clock.fire(0)
 
     expect(((await run) as Error).cause).toMatchObject({
       message: 'Action "map" failed (step 0, attempt 4 of 4, branch map/a): boom',
@@ -516,8 +504,7 @@ describe('the retry of a branch', () => {
     )
 
     const run = app.run()
-    await flush()
-    clock.advance(0)
+    await clock.fire(0)
 
     expect((await run).state.answers).toEqual({ a: 'done 1', b: 'done 2', c: 'done 1' })
     expect(runs).toEqual(['a', 'b', 'c', 'b'])
@@ -552,12 +539,14 @@ describe('the retry of a branch', () => {
         watch,
       }),
     )
+    const retrying = emitted(app, 'retry', 'map/a')
 
     const run = app.run()
-    await flush()
+    await retrying
+    const settled = emitted(app, 'branch.settled', 'map/b')
     gate.resolve()
-    await flush()
-    clock.advance(50)
+    await settled
+    await clock.fire(50)
 
     expect((await run).state.answers).toEqual({ a: 'done 2', b: 'done 1' })
     expect(statuses[0]).toBe('b: a is retrying')
@@ -580,11 +569,12 @@ describe('the retry of a branch', () => {
       },
     })
     const { app, clock } = start(over(action, { retry: { attempts: 2, delayMs: 50 } }))
+    const retrying = emitted(app, 'retry', 'map/a')
 
     const run = app.run()
-    await flush()
+    await retrying
     const delivery = app.send(hint('kept'), { path: 'map/a' })
-    clock.advance(50)
+    await clock.fire(50)
     await run
 
     expect([await delivery, seen]).toEqual(['queued', ['kept']])
@@ -593,9 +583,10 @@ describe('the retry of a branch', () => {
   it.each(['path', 'run', 'stop'] as const)('is released at once by a cancel of the %s', async (what) => {
     const { action, log } = flaky(9, undefined)
     const { app, clock } = start(over(action, { retry: { attempts: 3, delayMs: 60_000 } }))
+    const retrying = emitted(app, 'retry', 'map/a')
 
     const run = app.run()
-    await flush()
+    await retrying
     if (what === 'stop') app.actor.stop()
     else await app.cancel(what === 'path' ? { path: 'map/a' } : {})
 
@@ -623,8 +614,7 @@ describe('the retry of a reduce', () => {
     const { app, clock, of } = start(map)
 
     const run = app.run()
-    await flush()
-    clock.advance(10)
+    await clock.fire(10)
 
     expect((await run).state.answers).toEqual({ n: '2 2' })
     expect(log).toEqual(['a0:1', 'b0:1'])
@@ -636,8 +626,9 @@ describe('the retry of a reduce', () => {
     const failed = start(failing(9, { attempts: 2, delayMs: 10 }).map)
 
     const first = cancelled.app.run()
+    const retrying = emitted(failed.app, 'retry')
     const second = failed.app.run().catch((error: unknown) => error)
-    await flush()
+    await retrying
     await cancelled.app.cancel()
     failed.clock.advance(10)
 

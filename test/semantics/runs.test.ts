@@ -1,6 +1,7 @@
 import { BusyError, createApplication, defineState, MaxStepsError, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { defer, flush, untilAborted } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -214,8 +215,9 @@ describe('one run at a time', () => {
     const graph = kit.graph({ actions: { wait } })
     const { run, actor } = await (async () => {
       await using app = createApplication(graph, { entrypoint: 'wait', state: {} })
+      const started = emitted(app, 'step.start')
       const run = app.run()
-      await flush()
+      await started
       return { run, actor: app.actor }
     })()
 
@@ -296,12 +298,13 @@ describe('cancelling a run', () => {
     const app = createApplication(kit.graph({ actions: { clean } }), { entrypoint: 'clean', state: {} })
     const controller = new AbortController()
     const reason = new Error('the user left')
+    const started = emitted(app, 'step.start')
 
     const run = app.run({ signal: controller.signal }).catch((error: unknown) => {
       ended.push('rejected')
       return error
     })
-    await flush()
+    await started
     controller.abort(reason)
 
     expect(await run).toBe(reason)
@@ -326,9 +329,10 @@ describe('cancelling a run', () => {
 
   it('by app.cancel resolves with what, why and by whom', async () => {
     const app = createApplication(waiting, { entrypoint: 'wait', state: {} })
+    const started = emitted(app, 'step.start')
 
     const run = app.run()
-    await flush()
+    await started
     await app.cancel({ reason: 'enough' })
 
     expect(await run).toMatchObject({
@@ -379,11 +383,12 @@ describe('cancelling a run', () => {
     })
     const leaks: unknown[] = []
     app.on('branch.leaked', ({ source, sinceMs }) => leaks.push([source, sinceMs]))
+    const started = emitted(app, 'step.start')
 
     const run = app.run()
-    await flush()
+    await started
     void app.cancel()
-    await flush()
+    await clock.timerIn(50)
     clock.advance(49)
     await flush()
     const early = leaks.length
@@ -409,14 +414,16 @@ describe('cancelling a run', () => {
       clock,
       logger: quiet,
     })
+    const started = emitted(app, 'step.start')
 
     const first = app.run()
-    await flush()
+    await started
     void app.cancel()
     clock.advance(5000)
     await first
+    const startedAgain = emitted(app, 'step.start')
     const second = app.run()
-    await flush()
+    await startedAgain
     gates[0]?.resolve(111)
     await flush()
     const before = app.state
@@ -456,11 +463,12 @@ describe('cancelling a run', () => {
   })
 
   it('loses the update of a step that returned after the cancel, and keeps what had committed', async () => {
-    const gate = defer()
+    const [started, gate] = [defer(), defer()]
     const late = kit.action({
       reads: ['n'],
       writes: ['n'],
       async run({ state }) {
+        started.resolve()
         await gate.promise
         return { n: state.n + 100 }
       },
@@ -469,7 +477,7 @@ describe('cancelling a run', () => {
     const app = createApplication(graph, { entrypoint: 'add', state: { n: 0 } })
 
     const run = app.run()
-    await flush()
+    await started.promise
     void app.cancel()
     gate.resolve()
 

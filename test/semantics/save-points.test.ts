@@ -3,6 +3,7 @@ import { memoryPersister, type Persister } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { describe, expect, it } from 'vitest'
 import { defer, flush, untilAborted } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 import { flakyPersister } from '../support/flaky-driver.js'
 import { mortal } from '../support/mortal-store.js'
 import { quiet } from '../support/quiet-logger.js'
@@ -272,8 +273,9 @@ describe('a step that is not stored at once', () => {
     })
     const graph = kit.graph({ actions: { hear, shaky }, transitions: { hear: 'shaky' } })
     const app = createApplication(graph, { ...start, entrypoint: 'hear', persister, save: 'settle' })
+    const waiting = emitted(app, 'wait')
     const run = app.run()
-    await flush()
+    await waiting
 
     for (const text of ['first', 'second']) await app.send(note(text))
     await run
@@ -291,12 +293,14 @@ describe('a step that is not stored at once', () => {
     })
     const graph = kit.graph({ actions: { hear }, transitions: { hear: 'hear' } })
     const app = createApplication(graph, { ...start, entrypoint: 'hear', persister, save: 'manual' })
+    const waiting = emitted(app, 'wait')
     const first = app.step()
-    await flush()
+    await waiting
     await app.send(note('first'))
     await first
+    const waitingAgain = emitted(app, 'wait')
     const second = app.step()
-    await flush()
+    await waitingAgain
     await app.send(note('second'))
 
     await second
@@ -323,13 +327,15 @@ describe('a step that is not stored at once', () => {
     })
     const graph = kit.graph({ actions: { hear, answer }, transitions: { hear: 'answer' } })
     const app = createApplication(graph, { ...start, entrypoint: 'hear', persister, save: 'settle' })
+    const waiting = emitted(app, 'wait')
     const first = app.run()
-    await flush()
+    await waiting
     await app.send(note('first'))
     await expect(first).rejects.toThrow('No connection.')
+    const waitingAgain = emitted(app, 'wait')
 
     const second = app.run()
-    await flush()
+    await waitingAgain
     await app.send(note('second'))
 
     expect((await second).state.out).toBe('first second')

@@ -2,6 +2,7 @@ import { createApplication, createLimit, defineMessage, type Interceptor, type }
 import { describe, expect, it, vi } from 'vitest'
 import { chat, echo } from '../support/chat.js'
 import { defer, flush, untilAborted } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -114,8 +115,9 @@ describe('while an interceptor is asked before a run', () => {
     })
     const interceptors: Interceptor[] = [{ beforeRun: ({ path }) => (path.length > 0 ? gate.promise : undefined) }]
     const app = createApplication(chat.graph({ actions: { outer } }), { entrypoint: 'outer', state: {}, interceptors })
+    const cancelled = emitted(app, 'cancel', 'outer/child')
     const run = app.run()
-    await flush()
+    await cancelled
     gate.resolve()
 
     expect(await run).toMatchObject({ status: 'finished' })
@@ -144,15 +146,20 @@ describe('app.cancel of one branch', () => {
       actions: { a: work, b: work },
       reduce: ({ results }) => ({ answer: results.map(({ status }) => status).join() }),
     })
-    const interceptors: Interceptor[] = [{ beforeBranch: ({ key }) => (key === 'b' ? gate.promise : undefined) }]
+    const called = defer()
+    const beforeBranch: Interceptor['beforeBranch'] = ({ key }) => {
+      if (key === 'a') return undefined
+      called.resolve()
+      return gate.promise
+    }
     const app = createApplication(chat.graph({ actions: { map } }), {
       entrypoint: 'map',
       state: {},
-      interceptors,
+      interceptors: [{ beforeBranch }],
       graceMs: 0,
     })
     const run = app.run()
-    await flush()
+    await called.promise
     await app.cancel({ path: 'map/b', reason: 'no' })
 
     expect((await run).state.answer).toBe('done,cancelled')
@@ -179,11 +186,11 @@ describe('app.cancel of one branch', () => {
       clock,
       logger: quiet,
     })
+    const settled = emitted(app, 'branch.settled', 'map/b')
     const run = app.run()
-    await flush()
+    await settled
     void app.cancel({ path: 'map/a' })
-    await flush()
-    clock.advance(10)
+    await clock.fire(10)
     await flush()
     expect(clock.pending).toBe(0)
 
@@ -247,8 +254,9 @@ describe('under a shared limit', () => {
     const app = createApplication(chat.graph({ actions: { map } }), { entrypoint: 'map', state: {} })
     const settled: string[] = []
     app.on('branch.settled', ({ key }) => void settled.push(key))
+    const started = emitted(app, 'step.start', 'map/wait', 'map/hold')
     const run = app.run()
-    await flush()
+    await started
     void app.cancel({ path: 'map/wait' })
     await flush()
 
@@ -282,11 +290,11 @@ describe('under a shared limit', () => {
     const app = createApplication(chat.graph({ actions: { map } }), { entrypoint: 'map', state: {}, clock })
     const settled: string[] = []
     app.on('branch.settled', ({ key }) => void settled.push(key))
+    const started = emitted(app, 'step.start', 'map/wait', 'map/hold')
     const run = app.run()
-    await flush()
+    await started
     await app.send(hint('h'), { path: 'map/wait' }) // it has its message, and waits for its slot
-    await flush()
-    clock.advance(50)
+    await clock.fire(50)
     await flush()
 
     expect(settled).toEqual(['wait'])
@@ -321,8 +329,9 @@ describe('under a shared limit', () => {
     const graph = chat.graph({ actions: { map }, transitions: { map: [{ to: 'map', when: () => again }] } })
     let again = true
     const app = createApplication(graph, { entrypoint: 'map', state: {} })
+    const started = emitted(app, 'step.start', 'map/wait', 'map/hold')
     const run = app.run({ maxSteps: 1 }).catch(() => {})
-    await flush()
+    await started
     await app.send(hint('h'), { path: 'map/wait' }) // waits for its slot again, which `hold` has
     await flush()
     second.resolve()
@@ -430,8 +439,9 @@ describe('an application that an action made', () => {
     const app = nested(told)
     const causes: string[] = []
     app.on('cancel', ({ cause, by, path }) => void causes.push(`${path.length} ${cause} ${by}`))
+    const started = emitted(app, 'step.start', 'outer/child')
     const run = app.run({ signal: controller.signal })
-    await flush()
+    await started
     controller.abort('gone')
     await expect(run).rejects.toBe('gone')
 
@@ -443,8 +453,9 @@ describe('an application that an action made', () => {
     const app = nested(() => {})
     const told: string[] = []
     app.on('*', ({ type, path }) => void told.push(`${path.length} ${type}`))
+    const started = emitted(app, 'step.start', 'outer/child')
     const run = app.run()
-    await flush()
+    await started
     app.actor.stop()
     await run
     await flush()
@@ -479,8 +490,9 @@ it('the time of an outer map holds for the source of an inner one', async () => 
   })
   const options = { entrypoint: 'outer', state: {}, clock, logger: quiet, graceMs: 10 } as const
   const app = createApplication(chat.graph({ actions: { outer } }), options)
+  const started = emitted(app, 'step.start', 'outer/a/a/0')
   const run = app.run()
-  await flush()
+  await started
   void app.cancel()
   await flush()
   for (let i = 0; i < 3; i++) {
@@ -497,13 +509,18 @@ it('an after-interceptor of a branch that throws after a stop is no event any mo
   const error = vi.fn()
   const logger = { debug() {}, info() {}, warn() {}, error }
   const map = chat.mapActions({ reads: [], writes: ['answer'], actions: { a: work }, reduce: () => ({ answer: '' }) })
-  const interceptors: Interceptor[] = [{ name: 'late', afterBranch: () => late.promise }]
+  const called = defer()
+  const afterBranch = () => {
+    called.resolve()
+    return late.promise
+  }
+  const interceptors: Interceptor[] = [{ name: 'late', afterBranch }]
   const options = { entrypoint: 'map', state: {}, interceptors, logger } as const
   const app = createApplication(chat.graph({ actions: { map } }), options)
   const told: string[] = []
   app.on('*', ({ type: name }) => void told.push(name))
   const run = app.run()
-  await flush()
+  await called.promise
   app.actor.stop()
   await run
   late.reject(new RangeError('late'))

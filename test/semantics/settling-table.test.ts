@@ -9,6 +9,7 @@ import {
 import { describe, expect, it } from 'vitest'
 import { chat } from '../support/chat.js'
 import { type Deferred, defer, flush, untilAborted } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -228,8 +229,9 @@ describe('settling under pressure', () => {
     for (const first of ['cancel', 'end']) {
       const end = defer<{ answer: string }>()
       const { app, settled } = start(over(chat.action({ reads: [], writes: ['answer'], run: () => end.promise })))
+      const started = emitted(app, 'step.start', 'map/a')
       const run = app.run()
-      await flush()
+      await started
       if (first === 'end') happen(end)
       void app.cancel({ path: 'map/a' })
       if (first === 'cancel') happen(end)
@@ -260,9 +262,10 @@ describe('settling under pressure', () => {
       fallback: () => ({ answer: 'never' }),
     })
     const { app, clock, settled } = start(over(action, { retry: 3, fallback: () => ({ answer: 'never' }) }))
+    const yielded = emitted(app, 'chunk', 'map/a')
 
     const run = app.run()
-    await flush()
+    await yielded
     void app.cancel({ path: 'map/a' })
 
     expect((await run).state.answers).toEqual({ a: 'cancelled' })
@@ -285,8 +288,7 @@ describe('settling under pressure', () => {
     )
 
     const run = app.run()
-    await flush()
-    clock.advance(0)
+    await clock.fire(0)
 
     expect((await run).state.answers).toEqual({ a: 'done' })
   })
@@ -338,8 +340,7 @@ describe('settling under pressure', () => {
     const { app, clock } = start(over(inner, { retry: { attempts: 2, delayMs: 10, jitter: 0 } }))
 
     const run = app.run()
-    await flush()
-    clock.advance(10)
+    await clock.fire(10)
 
     expect((await run).state.answers).toEqual({ a: 'done' })
     expect([runs, clock.pending]).toEqual([['good', 'bad', 'bad'], 0])
@@ -355,9 +356,10 @@ describe('settling under pressure', () => {
       },
     })
     const { app, clock } = start(over(over(leaf, { retry: { attempts: 2, delayMs: 60_000 } }), { retry: 5 }))
+    const retrying = emitted(app, 'retry', 'map/a/map/a')
 
     const run = app.run()
-    await flush()
+    await retrying
     await app.cancel()
 
     expect(await run).toMatchObject({ status: 'cancelled' })

@@ -2,6 +2,7 @@ import { actorLogic, createApplication, defineState, task, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { createActor, toPromise } from 'xstate'
 import { defer, flush } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -50,8 +51,9 @@ describe('the signal of a step', () => {
       },
     })
     const app = appOf(late)
+    const started = emitted(app, 'step.start')
     const run = app.run()
-    await flush()
+    await started
 
     const cancelled = app.cancel({ reason: 'enough' })
     gate.resolve()
@@ -102,8 +104,9 @@ describe('a step that yields', () => {
     app.on('*', (event) => {
       if ((event.type as string) === 'chunk') chunks.push((event as unknown as { chunk: unknown }).chunk)
     })
+    const yielded = emitted(app, 'chunk')
     const run = app.run()
-    await flush()
+    await yielded
 
     const cancelled = app.cancel()
     gate.resolve()
@@ -148,7 +151,6 @@ describe('how long a step took', () => {
   ] as const)('is told when it is %s', async (status, how) => {
     const { clock, run, told, end } = waiting(how)
     await flush()
-
     clock.advance(30)
     end()
     await run
@@ -159,7 +161,6 @@ describe('how long a step took', () => {
   it('is told when it is cancelled', async () => {
     const { app, clock, run, told, end } = waiting((gate) => gate.resolve({}))
     await flush()
-
     clock.advance(30)
     const cancelled = app.cancel()
     end()
@@ -208,9 +209,14 @@ describe('interceptors of a step', () => {
         return {}
       },
     })
-    const app = appOf(count, { interceptors: [{ beforeStep: () => gate.promise }] })
+    const called = defer()
+    const beforeStep = () => {
+      called.resolve()
+      return gate.promise
+    }
+    const app = appOf(count, { interceptors: [{ beforeStep }] })
     const run = app.run()
-    await flush()
+    await called.promise
 
     const cancelled = app.cancel()
     gate.resolve()

@@ -3,6 +3,7 @@ import { type AnyEvent, BusyError, createApplication, printPath } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { chat, echo } from '../support/chat.js'
 import { defer, flush, untilAborted } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 import { counting, pouring } from '../support/pourers.js'
 
 const BUFFER = 64
@@ -36,9 +37,10 @@ describe('a stream', () => {
 
   it('hands a chunk to its reader while the producer still works on the next', async () => {
     const { app, taps } = pouring()
+    const started = emitted(app, 'step.start', 'both/a', 'both/b')
     const events = app.stream({ include: ['chunk'] })
     const first = events.next()
-    await flush()
+    await started
 
     taps.a.pour('early')
 
@@ -272,9 +274,10 @@ describe('the back-pressure of a stream', () => {
 
   it.each(['path', 'whole'])('lets a producer that waits for room go when it is cancelled (%s)', async (way) => {
     const { app, taps, cleaned } = pouring()
+    const started = emitted(app, 'step.start', 'both/a', 'both/b')
     const events = app.stream({ include: ['chunk'] })
     void events.next()
-    await flush()
+    await started
     for (let i = 0; i < 100; i++) taps.a.pour('x')
     await flush()
 
@@ -311,9 +314,10 @@ describe('leaving a stream', () => {
 
   it('happens at once while a next waits', async () => {
     const { app, cleaned } = pouring()
+    const started = emitted(app, 'step.start', 'both/a', 'both/b')
     const events = app.stream({ include: ['chunk'] })
     const waiting = events.next()
-    await flush()
+    await started
 
     const left = await events.return('left' as never)
 

@@ -8,9 +8,10 @@ import {
   type,
 } from 'teasel'
 import { memoryPersister } from 'teasel/persistence'
-import { ManualClock } from 'teasel/testing'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { defer, flush, untilAborted } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
+import { ManualClock } from '../support/manual-clock.js'
 
 // Durations, time limits and waits are counted on a clock that never goes back. The wall clock is what events and stores
 // carry; that it is set changes nothing, and is told of once.
@@ -57,8 +58,9 @@ describe.each([
       slow: kit.action({ ...base, timeoutMs: 200, run: ({ signal }) => untilAborted(signal) }),
     })
     const ends: string[] = []
+    const started = emitted(app, 'step.start')
     const run = app.run().catch((error: Error) => ends.push(error.message))
-    await flush()
+    await started
     moved(clock, by)
 
     clock.advance(199)
@@ -78,8 +80,9 @@ describe.each([
     const { app, clock } = start({ map: over(ask, { timeoutMs: 200, retry: { attempts: 9, delayMs: 0 } }) })
     const events: AnyEvent[] = []
     app.on('*', (event) => events.push(event as AnyEvent))
+    const waiting = emitted(app, 'wait', 'map/a')
     const run = app.run()
-    await flush()
+    await waiting
     moved(clock, by)
 
     for (const ms of [100, 0, 99]) {
@@ -110,8 +113,9 @@ describe.each([
     })
     const durations: number[] = []
     app.on('step.end', (event) => durations.push(event.durationMs))
+    const retrying = emitted(app, 'retry')
     const run = app.run()
-    await flush()
+    await retrying
     moved(clock, by)
 
     clock.advance(99)
@@ -125,8 +129,9 @@ describe.each([
 
   it('moves neither the grace period nor how long code has leaked', async () => {
     const { app, clock, lines } = start({ deaf: kit.action({ ...base, run: () => new Promise<never>(() => {}) }) })
+    const started = emitted(app, 'step.start')
     const run = app.run()
-    await flush()
+    await started
     void app.cancel()
     moved(clock, by)
 
@@ -149,8 +154,9 @@ describe.each([
         },
       }),
     })
+    const retrying = emitted(app, 'retry')
     const run = app.run()
-    await flush()
+    await retrying
     moved(clock, by)
     for (let i = 0; i < 2; i++) {
       clock.advance(100)
@@ -173,8 +179,9 @@ describe.each([
     const results: { startedAt?: number | undefined; endedAt: number }[] = []
     const { app, clock } = start({ map: over(act) }, { persister, appId: 'app' })
     app.on('branch.settled', ({ result }) => results.push(result))
+    const started = emitted(app, 'step.start', 'map/a')
     const run = app.run()
-    await flush()
+    await started
     moved(clock, by)
 
     held.resolve()
@@ -198,8 +205,9 @@ describe("a clock of one's own", () => {
       { slow: kit.action({ ...base, timeoutMs: 50, run: ({ signal }) => untilAborted(signal) }) },
       { clock },
     )
+    const started = emitted(app, 'step.start')
     const run = app.run().catch((error: Error) => error.message)
-    await flush()
+    await started
 
     manual.advance(50)
 
@@ -218,8 +226,9 @@ describe("a clock of one's own", () => {
       { slow: kit.action({ ...base, timeoutMs: 50, run: ({ signal }) => untilAborted(signal) }) },
       { clock },
     )
+    const started = emitted(app, 'step.start')
     const run = app.run().catch((error: Error) => error.message)
-    await flush()
+    await started
 
     manual.advance(50)
 
@@ -240,8 +249,9 @@ describe('how long something took', () => {
       },
     })
     const { app, clock } = start({ act })
+    const started = emitted(app, 'step.start')
     const run = app.run().catch(() => {})
-    await flush()
+    await started
     clock.advance(70)
     const heard: unknown[] = []
     app.on('step.end', ({ status, durationMs }) => heard.push([status, durationMs]))
@@ -259,8 +269,9 @@ describe('how long something took', () => {
     const { app, clock } = start({
       map: over(kit.action({ ...base, run: () => held.promise.then(() => ({ out: 'x' })) })),
     })
+    const started = emitted(app, 'step.start', 'map/a')
     const run = app.run()
-    await flush()
+    await started
     clock.advance(70)
     const heard: unknown[] = []
     app.on('*', (e) => {

@@ -1,6 +1,7 @@
 import { type Clock, createApplication, createLimit, defineMessage, defineState, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { type Deferred, defer, flush } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 
 interface Work {
   n: number
@@ -52,8 +53,9 @@ describe('a branch that was answered', () => {
   it('takes a place before it goes on, in the order of the answers', async () => {
     const { log, action, end, most } = workers()
     const app = appOf(over(action, ['a', 'b', 'c'], 1))
+    const waiting = emitted(app, 'wait', 'map/a', 'map/b', 'map/c')
     const run = app.run()
-    await flush()
+    await waiting
 
     for (const key of ['c', 'a', 'b']) await app.send(go(1), { path: `map/${key}` })
     await flush()
@@ -87,8 +89,9 @@ describe('a branch that was answered', () => {
       reduce: ({ results }) => ({ n: 0, ns: results.map(({ state }) => state.n) }),
     })
     const app = appOf(map)
+    const started = emitted(app, 'step.start', 'map/asks', 'map/first')
     const run = app.run()
-    await flush()
+    await started
 
     await app.send(go(7), { path: 'map/asks' })
     await flush()
@@ -111,8 +114,9 @@ describe('a branch that was answered', () => {
       reduce: ({ results }) => ({ n: 0, ns: results.flatMap(({ state }) => state.ns) }),
     })
     const app = appOf(outer)
+    const waiting = emitted(app, 'wait', 'map/x/x/a', 'map/x/x/b', 'map/y/y/c')
     const run = app.run()
-    await flush()
+    await waiting
 
     await app.send(go(1), { path: 'map/y/y/c' })
     await app.send(go(2), { path: 'map/x/x/a' })
@@ -157,8 +161,9 @@ describe('a branch that was answered', () => {
       reduce: ({ results }) => ({ n: 0, ns: results.map(({ state }) => state.n) }),
     })
     const app = appOf(map)
+    const waiting = emitted(app, 'wait', 'map/asks', 'map/hears')
     const run = app.run()
-    await flush()
+    await waiting
 
     await app.send(go(5), { path: 'map/asks' })
 
@@ -176,8 +181,9 @@ describe('a branch that was answered', () => {
       reduce: ({ results }) => ({ n: 0, ns: results.map((one) => (one.status === 'done' ? one.state.n : -1)) }),
     })
     const app = appOf(map)
+    const waiting = emitted(app, 'wait', 'map/a', 'map/b')
     const run = app.run()
-    await flush()
+    await waiting
     await app.send(go(1), { path: 'map/a' })
     await flush()
     await app.send(go(2), { path: 'map/b' })
@@ -204,8 +210,9 @@ describe('a branch that was answered', () => {
       reduce: ({ results }) => ({ n: 0, ns: results.flatMap(({ state }) => state.ns) }),
     })
     const app = appOf(other)
+    const waiting = emitted(app, 'wait', 'map/x/x/a', 'map/y/y/c', 'map/x/x/b')
     const run = app.run()
-    await flush()
+    await waiting
 
     for (const path of ['map/x/x/a', 'map/x/x/b', 'map/y/y/c']) await app.send(go(1), { path })
     for (const key of ['a', 'c', 'b']) {

@@ -2,6 +2,7 @@ import { type AnyEvent, actorLogic, createApplication, createLimit, defineMessag
 import { describe, expect, it } from 'vitest'
 import { createActor, toPromise, waitFor } from 'xstate'
 import { defer, flush } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -309,9 +310,10 @@ describe('waiting', () => {
     const keep = ({ seq: _, time: __, runId: ___, ...rest }: AnyEvent) => events.push(rest)
     app.on('wait', keep as never)
     app.on('wake', keep as never)
+    const waiting = emitted(app, 'wait')
 
     const run = app.run()
-    await flush()
+    await waiting
     clock.advance(40)
     await app.send(reply('yes'))
     await run
@@ -348,9 +350,10 @@ describe('waiting', () => {
       reduce: ({ results }) => ({ answers: told(results) }),
     })
     const app = createApplication(kit.graph({ actions: { main } }), { entrypoint: 'main', state: {} })
+    const started = emitted(app, 'step.start', 'main/ask', 'main/poke')
 
     const run = app.run()
-    await flush()
+    await started
     const before = app.actor.getSnapshot() as unknown as { waiting: boolean }
     release.resolve()
     const { state } = await run
@@ -428,9 +431,10 @@ describe('waiting', () => {
       reduce: ({ results }) => ({ answers: told(results) }),
     })
     const app = createApplication(kit.graph({ actions: { main } }), { entrypoint: 'main', state: {} })
+    const started = emitted(app, 'step.start', 'main/hear', 'main/work')
 
     const run = app.run()
-    await flush()
+    await started
     order.push(await app.send(reply('yes'), { path: 'main/hear' }))
     await flush()
     gate.resolve()

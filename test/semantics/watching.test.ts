@@ -2,6 +2,7 @@ import { createApplication, defineMessage, NoSenderError, printPath, type } from
 import { describe, expect, it } from 'vitest'
 import { chat, echo } from '../support/chat.js'
 import { flush, untilAborted } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 
 const hint = defineMessage('hint', type<string>())
 const slow = chat.action({ reads: ['prompt'], writes: ['answer'], run: ({ signal }) => untilAborted(signal) })
@@ -219,9 +220,10 @@ describe('messages between branches', () => {
       reduce: ({ branches }) => ({ answer: branches.listen.state.answer }),
     })
     const app = createApplication(chat.graph({ actions: { map } }), { entrypoint: 'map', state: {} })
+    const waiting = emitted(app, 'wait', 'map/listen')
 
     const end = app.run()
-    await flush()
+    await waiting
     const delivered = await Promise.all([
       app.send(hint('lost'), { path: 'map/x' }),
       app.send(hint('here'), { path: 'map/listen' }),

@@ -1,7 +1,7 @@
 import { type ActionContext, type AnyEvent, createApplication, defineMessage, defineState, type } from 'teasel'
-import { ManualClock } from 'teasel/testing'
 import { describe, expect, it, vi } from 'vitest'
 import { flush } from '../support/deferred.js'
+import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
 const kit = defineState<{ item: string; out: string; outs: string[] }>()
@@ -35,8 +35,7 @@ describe('a wait that was withdrawn', () => {
       const late = await context.receiveOne(reply, veto, { timeoutMs: 10 }).then(({ body }) => body, wordOf)
       return `${late} Then: ${(await context.receiveOne(reply)).body}.`
     })
-    await flush()
-    clock.advance(10)
+    await clock.fire(10)
     await flush()
 
     const delivery = await app.send(reply('yes'))
@@ -76,8 +75,7 @@ describe('a wait that was withdrawn', () => {
     await flush()
     await app.send(reply('yes'))
     await app.send(veto('go'))
-    await flush()
-    clock.advance(0)
+    await clock.fire(0)
 
     expect((await run).state.out).toBe('yes, TimeoutError: Action "ask": the wait for "reply" took longer than 0 ms.')
   })
@@ -86,7 +84,7 @@ describe('a wait that was withdrawn', () => {
     const { app, clock, run, events } = start(async (context) =>
       context.receiveOne(reply, { timeoutMs: 100, until: 1_040 }).then(({ body }) => body, wordOf),
     )
-    await flush()
+    await clock.timerIn(40)
     clock.advance(39)
     await flush()
     const early = app.sequenceId
@@ -102,14 +100,13 @@ describe('a wait that was withdrawn', () => {
       for await (const { body } of context.receive(reply, { timeoutMs: 10 })) bodies.push(body)
       return bodies.join()
     })
-    await flush()
+    await clock.timerIn(10)
     clock.advance(9)
     await app.send(reply('a'))
-    await flush()
+    await clock.timerIn(10)
     clock.advance(9)
     await app.send(reply('b'))
-    await flush()
-    clock.advance(10)
+    await clock.fire(10)
 
     expect((await run).state.out).toBe('a,b')
   })
@@ -165,8 +162,7 @@ describe('a wait for a sibling that may end by itself', () => {
       },
       (context) => one(context),
     )
-    await flush()
-    clock.advance(10)
+    await clock.fire(10)
 
     expect((await run).state.outs).toEqual(['none came', 'from a'])
   })
@@ -186,8 +182,7 @@ describe('a wait for a sibling that may end by itself', () => {
       async (context) => `${await one(context, { timeoutMs: 10 })}, ${await one(context)}`,
       (context) => one(context),
     )
-    await flush()
-    clock.advance(10)
+    await clock.fire(10)
 
     expect((await run).state.outs.map((out) => out.split(':')[0])).toEqual(['NoSenderError', 'NoSenderError'])
   })

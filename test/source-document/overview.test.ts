@@ -2,17 +2,18 @@ import { createApplication, defineState, task } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { answersOf, ask, chat, echo } from '../support/chat.js'
 import { defer, flush, untilAborted } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 
 describe('overview', () => {
   it('S-001 runs several actions at the same time', async () => {
     const gates = { left: defer<string>(), right: defer<string>() }
-    const started: string[] = []
+    const calls: string[] = []
     const wait = (key: 'left' | 'right') =>
       chat.action({
         reads: [],
         writes: ['answer'],
         async run() {
-          started.push(key)
+          calls.push(key)
           return { answer: await gates[key].promise }
         },
       })
@@ -23,10 +24,11 @@ describe('overview', () => {
       reduce: ({ results }) => ({ answers: answersOf(results) }),
     })
     const app = createApplication(chat.graph({ actions: { both } }), { entrypoint: 'both', state: {} })
+    const started = emitted(app, 'step.start', 'both/left', 'both/right')
 
     const run = app.run()
-    await flush()
-    const before = [...started]
+    await started
+    const before = [...calls]
     gates.right.resolve('second')
     gates.left.resolve('first')
     const { state } = await run
@@ -410,9 +412,10 @@ describe('overview', () => {
     const app = createApplication(wait.graph({ actions: { all } }), { entrypoint: 'all', state: {} })
     let live = 0
     app.on('branch.start', () => (live += 1))
+    const started = emitted(app, 'step.start', 'all/0', 'all/1', 'all/2')
 
     const run = app.run()
-    await flush()
+    await started
     gates[0]?.resolve()
     gates[2]?.resolve()
     await flush()
