@@ -2,6 +2,7 @@ import { actorLogic, createApplication, defineState } from 'teasel'
 import { describe, expect, it, vi } from 'vitest'
 import { createActor, toPromise, waitFor } from 'xstate'
 import { defer, flush, untilAborted } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 
 // Where errors go: of actions, branches, listeners, observers, inspectors, conditions. A row each.
 
@@ -185,8 +186,10 @@ describe('a failure below', () => {
       writes: ['n'],
       async run({ context }) {
         const graph = kit.graph({ actions: { wait } })
-        void createApplication(graph, { entrypoint: 'wait', state: {}, parent: context }).run()
-        await flush()
+        const below = createApplication(graph, { entrypoint: 'wait', state: {}, parent: context })
+        const started = emitted(below, 'step.start')
+        void below.run()
+        await started
         throw new RangeError('no')
       },
     })
@@ -351,8 +354,10 @@ describe('a race', () => {
     const gate = defer<{ n: number }>()
     const wait = kit.action({ reads: [], writes: ['n'], run: () => gate.promise })
     const logic = actorLogic(kit.graph({ actions: { wait } }).runnable({ entrypoint: 'wait' }))
-    const actor = createActor(logic, { input: { state: {} } }).start()
-    await flush()
+    const actor = createActor(logic, { input: { state: {} } })
+    const started = emitted(actor, 'step.start')
+    actor.start()
+    await started
 
     gate.resolve({ n: 1 })
     actor.stop()
@@ -365,8 +370,10 @@ describe('a race', () => {
     const gate = defer<{ n: number }>()
     const wait = kit.action({ reads: [], writes: ['n'], run: () => gate.promise })
     const logic = actorLogic(kit.graph({ actions: { wait } }).runnable({ entrypoint: 'wait' }))
-    const actor = createActor(logic, { input: { state: {} } }).start()
-    await flush()
+    const actor = createActor(logic, { input: { state: {} } })
+    const started = emitted(actor, 'step.start')
+    actor.start()
+    await started
 
     gate.resolve({ n: 1 })
     actor.send({ type: 'cancel', reason: 'just now' })
@@ -378,8 +385,10 @@ describe('a race', () => {
     const gate = defer<never>()
     const wait = kit.action({ reads: [], writes: ['n'], run: () => gate.promise })
     const logic = actorLogic(kit.graph({ actions: { wait } }).runnable({ entrypoint: 'wait' }))
-    const actor = createActor(logic, { input: { state: {} } }).start()
-    await flush()
+    const actor = createActor(logic, { input: { state: {} } })
+    const started = emitted(actor, 'step.start')
+    actor.start()
+    await started
 
     const thrown = await thrownGlobally(async () => {
       gate.reject(new RangeError('no'))

@@ -13,7 +13,7 @@ import {
   toPromise,
   waitFor,
 } from 'xstate'
-import { flush } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 
 interface Chat {
   prompt: string
@@ -39,6 +39,7 @@ const listen = kit.action({
 })
 const logic = actorLogic(kit.graph({ actions: { listen } }).runnable({ entrypoint: 'listen' }))
 const input = { state: { prompt: 'q' } }
+const isWaiting = ({ waiting }: { readonly waiting: boolean }) => waiting
 
 describe('the system of a user', () => {
   it('knows an application by its systemId, as sender and as receiver', async () => {
@@ -65,7 +66,7 @@ describe('the system of a user', () => {
     const actor = createActor(machine).start()
     const chat = actor.system.get('chat')
     const answered = toPromise(chat)
-    await flush()
+    await waitFor(chat, isWaiting)
 
     for (const word of ['warm', 'hot', 'stop']) actor.send({ type: 'tell', hint: word })
     await waitFor(actor, ({ status }) => status === 'done')
@@ -79,14 +80,15 @@ describe('the system of a user', () => {
       invoke: ['a', 'b', 'c'].map((systemId) => ({ src: 'chat' as const, id: systemId, systemId, input })),
     })
     const actor = createActor(machine).start()
-    await flush()
+    await Promise.all(['a', 'b', 'c'].map((name) => waitFor(actor.system.get(name), isWaiting)))
     const ids = ['a', 'b', 'c'].map((name) => {
       const persisted = actor.system.get(name).getPersistedSnapshot() as { readonly appId: string }
       return persisted.appId
     })
 
-    actor.system.get('b').send({ type: 'message', message: hint('stop') })
-    await flush()
+    const b = actor.system.get('b')
+    b.send({ type: 'message', message: hint('stop') })
+    await toPromise(b)
 
     expect(new Set(ids).size).toBe(3)
     expect(['a', 'b', 'c'].map((name) => actor.getSnapshot().children[name]?.getSnapshot().status)).toEqual([
@@ -133,7 +135,7 @@ describe('what an application emits', () => {
     const chunks: { heard: string }[] = []
     actor.on('chunk', ({ chunk }) => chunks.push(chunk))
     actor.start()
-    await flush()
+    await waitFor(actor, isWaiting)
 
     for (const word of ['one', 'two', 'stop']) actor.send({ type: 'message', message: hint(word) })
     await toPromise(actor)
@@ -150,7 +152,7 @@ describe('what an application emits', () => {
       if ('seq' in event) seqs.push(event.seq)
     })
     actor.start()
-    await flush()
+    await waitFor(actor, isWaiting)
 
     for (const word of ['one', 'stop']) actor.send({ type: 'message', message: hint(word) })
     await toPromise(actor)
@@ -172,7 +174,7 @@ describe('what an application emits', () => {
     const pairs: [number, number][] = []
     actor.on('step.end', ({ sequenceId }) => pairs.push([sequenceId, actor.getSnapshot().sequenceId]))
     actor.start()
-    await flush()
+    await waitFor(actor, isWaiting)
 
     actor.send({ type: 'message', message: hint('stop') })
     await toPromise(actor)
@@ -196,11 +198,12 @@ describe('what an application emits', () => {
     const actor = createActor(logic, { input })
     const chunks: unknown[] = []
     const { unsubscribe } = actor.on('chunk', ({ chunk }) => chunks.push(chunk))
+    const yielded = emitted(actor, 'chunk')
     actor.start()
-    await flush()
+    await waitFor(actor, isWaiting)
 
     actor.send({ type: 'message', message: hint('one') })
-    await flush()
+    await yielded
     unsubscribe()
     for (const word of ['two', 'stop']) actor.send({ type: 'message', message: hint(word) })
     await toPromise(actor)
@@ -222,12 +225,13 @@ describe('what an application emits', () => {
     actor.on('chunk', ({ chunk, path, action, source }) =>
       told.push(`${action}/${path[0]?.key} ${source}: ${chunk.heard}`),
     )
+    const yielded = emitted(actor, 'chunk', 'both/a', 'both/b')
     actor.start()
-    await flush()
+    await waitFor(actor, isWaiting)
 
     actor.send({ type: 'message', message: hint('left'), path: 'both/a' })
     actor.send({ type: 'message', message: hint('right'), path: [{ map: 'both', visit: 1, key: 'b' }] })
-    await flush()
+    await yielded
     for (const key of ['a', 'b']) actor.send({ type: 'message', message: hint('stop'), path: `both/${key}` })
 
     expect((await toPromise(actor)).state.answers).toEqual(['a left', 'b right'])
@@ -245,6 +249,7 @@ describe('what an application emits', () => {
           invoke: {
             src: 'chat',
             id: 'chat',
+            systemId: 'chat',
             input,
             onDone: {
               target: 'closed',
@@ -260,7 +265,7 @@ describe('what an application emits', () => {
     const answers: string[] = []
     actor.on('answered', ({ answer }) => answers.push(answer))
     actor.start()
-    await flush()
+    await waitFor(actor.system.get('chat'), isWaiting)
 
     actor.send({ type: 'go' })
     await waitFor(actor, ({ status }) => status === 'done')

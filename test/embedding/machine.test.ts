@@ -1,6 +1,6 @@
 import { actorLogic, defineState, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
-import { assign, createActor, sendTo, setup, stopChild, waitFor } from 'xstate'
+import { assign, createActor, sendTo, setup, stopChild, toPromise, waitFor } from 'xstate'
 import { defer, flush, untilAborted } from '../support/deferred.js'
 
 interface Talk {
@@ -13,6 +13,7 @@ const kit = defineState<Talk>()
 /** An application of one action that waits for the test; a run that was told to be deaf ignores its signal. */
 function answering() {
   const calls: { topic: string; answer: (text: string) => void; aborted: unknown[] }[] = []
+  const called = [defer(), defer(), defer()]
   const ask = kit.action({
     reads: ['topic'],
     writes: ['answer'],
@@ -20,18 +21,19 @@ function answering() {
     async run({ state, inputs, signal }) {
       const gate = defer<string>()
       const call = { topic: state.topic, answer: gate.resolve, aborted: [] as unknown[] }
-      calls.push(call)
+      called[calls.push(call) - 1]?.resolve()
       signal.addEventListener('abort', () => call.aborted.push(signal.reason))
       const answer = await (inputs.deaf ? gate.promise : Promise.race([gate.promise, untilAborted(signal)]))
       return { answer }
     },
   })
-  return { calls, logic: actorLogic(kit.graph({ actions: { ask } }).runnable({ entrypoint: 'ask' })) }
+  const logic = actorLogic(kit.graph({ actions: { ask } }).runnable({ entrypoint: 'ask' }))
+  return { calls, called: (count: number) => called[count - 1]?.promise, logic }
 }
 
 /** Asks, and asks again each time it is told to; can be cancelled and left. */
 function asking(deaf = false) {
-  const { calls, logic } = answering()
+  const { calls, called, logic } = answering()
   const machine = setup({
     types: {} as {
       context: { round: number; log: string[] }
@@ -68,14 +70,14 @@ function asking(deaf = false) {
       idle: { on: { again: 'asking' } },
     },
   })
-  return { calls, actor: createActor(machine).start() }
+  return { calls, called, actor: createActor(machine).start() }
 }
 const isStop = expect.objectContaining({ name: 'CancelledError', cancelCause: 'stop' })
 
 describe('a machine that invokes an application', () => {
   it('cancels it by an event, and is told so as an outcome', async () => {
-    const { actor, calls } = asking()
-    await flush()
+    const { actor, calls, called } = asking()
+    await called(1)
 
     actor.send({ type: 'cancel', why: 'too slow' })
     const aborted = [...(calls[0]?.aborted ?? [])]
@@ -86,8 +88,8 @@ describe('a machine that invokes an application', () => {
   })
 
   it('stops it by leaving the state: the signal fires at once, and what it answers later is dropped', async () => {
-    const { actor, calls } = asking(true)
-    await flush()
+    const { actor, calls, called } = asking(true)
+    await called(1)
 
     actor.send({ type: 'leave' })
     const aborted = [...(calls[0]?.aborted ?? [])]
@@ -99,13 +101,13 @@ describe('a machine that invokes an application', () => {
   })
 
   it('starts it afresh when it comes back', async () => {
-    const { actor, calls } = asking()
-    await flush()
+    const { actor, calls, called } = asking()
+    await called(1)
 
     actor.send({ type: 'cancel', why: 'wrong' })
     await waitFor(actor, (snapshot) => snapshot.matches('idle'))
     actor.send({ type: 'again' })
-    await flush()
+    await called(2)
     calls[1]?.answer('forty-two')
     await waitFor(actor, (snapshot) => snapshot.matches('idle'))
 
@@ -114,11 +116,11 @@ describe('a machine that invokes an application', () => {
   })
 
   it('never takes the answer of an earlier entry for that of the present one', async () => {
-    const { actor, calls } = asking(true)
-    await flush()
+    const { actor, calls, called } = asking(true)
+    await called(1)
 
     actor.send({ type: 'again' })
-    await flush()
+    await called(2)
     calls[0]?.answer('of round 1')
     await flush()
     const between = actor.getSnapshot().value
@@ -158,7 +160,7 @@ describe('a machine that invokes an application', () => {
 
 describe('a machine that spawns applications', () => {
   it('runs several side by side, and stops one of them alone', async () => {
-    const { calls, logic } = answering()
+    const { calls, called, logic } = answering()
     const machine = setup({
       types: {} as {
         context: { answers: string[] }
@@ -178,7 +180,7 @@ describe('a machine that spawns applications', () => {
       },
     })
     const actor = createActor(machine).start()
-    await flush()
+    await called(3)
 
     actor.send({ type: 'stop', id: 'y' })
     for (const { topic, answer } of calls) answer(`about ${topic}`)
@@ -213,7 +215,7 @@ describe('a machine that spawns applications', () => {
     actor.subscribe({ error: (error) => errors.push(error) })
 
     actor.start()
-    await flush()
+    await expect(toPromise(actor)).rejects.toThrow('no')
 
     expect(errors.map(String)).toEqual(['ActionError: Action "fail" failed (step 0): no'])
     expect(calls[0]?.aborted).toEqual([isStop])

@@ -13,9 +13,11 @@ const kit = defineState<Job>()
 /** `list`, then a map over the items, then `report`; each tells when it ran, and waits where the test says so. */
 function job(gates: Readonly<Record<string, Promise<void>>> = {}) {
   const ran: string[] = []
-  const tell = async (what: string) => {
-    ran.push(what)
-    await gates[what]
+  const begins = new Map(['list', 'x', 'y', 'z', 'report'].map((name) => [name, defer()]))
+  const tell = async (name: string) => {
+    ran.push(name)
+    begins.get(name)?.resolve()
+    await gates[name]
   }
   const list = kit.action({
     reads: [],
@@ -50,7 +52,8 @@ function job(gates: Readonly<Record<string, Promise<void>>> = {}) {
     },
   })
   const graph = kit.graph({ actions: { list, all, report }, transitions: { list: 'all', all: 'report' } })
-  return { ran, graph, logic: actorLogic(graph.runnable({ entrypoint: 'list' })) }
+  const begun = (name: string) => begins.get(name)?.promise
+  return { ran, begun, graph, logic: actorLogic(graph.runnable({ entrypoint: 'list' })) }
 }
 const input = { state: {}, inputs: { title: 'T' }, appId: 'job-1' }
 const json = <T>(value: T): T => JSON.parse(JSON.stringify(value))
@@ -65,11 +68,10 @@ const finished = {
 
 describe('a persisted snapshot', () => {
   it('is plain data: where the run stands, and what it was given', async () => {
-    const { logic } = job({ y: defer().promise })
+    const { begun, logic } = job({ y: defer().promise })
     const actor = createActor(logic, { input }).start()
 
-    await waitFor(actor, ({ value }) => value === 'list')
-    await flush()
+    await begun('y')
 
     expect(json(actor.getPersistedSnapshot())).toEqual({
       version: 1,
@@ -133,10 +135,9 @@ describe('a persisted snapshot', () => {
   })
 
   it('taken in the middle of a map takes the map again, and nothing before it', async () => {
-    const { logic } = job({ y: defer().promise })
+    const { begun, logic } = job({ y: defer().promise })
     const before = createActor(logic, { input }).start()
-    await waitFor(before, ({ value }) => value === 'list')
-    await flush()
+    await begun('y')
     const kept = json(before.getPersistedSnapshot())
     before.stop()
     const later = job()
@@ -156,8 +157,7 @@ describe('a persisted snapshot', () => {
     const gate = defer()
     const first = job({ report: gate.promise })
     const before = createActor(first.logic, { input }).start()
-    await waitFor(before, ({ value }) => value === 'all')
-    await flush()
+    await first.begun('report')
     const kept = json(before.getPersistedSnapshot())
     before.stop()
     gate.resolve()
@@ -186,9 +186,9 @@ describe('a persisted snapshot', () => {
 
   it('taken when cancelled stays cancelled; taken while the cancelled action ends, the run goes on', async () => {
     const gate = defer()
-    const { logic } = job({ list: gate.promise })
+    const { begun, logic } = job({ list: gate.promise })
     const before = createActor(logic, { input }).start()
-    await flush()
+    await begun('list')
     before.send({ type: 'cancel', reason: 'enough' })
     const ending = json(before.getPersistedSnapshot())
     gate.resolve()
@@ -222,7 +222,7 @@ describe('a persisted snapshot', () => {
     const before = createActor(logic, { input: { state: {} } })
     before.subscribe({ error: () => {} })
     before.start()
-    await flush()
+    await toPromise(before).catch(() => {})
     const kept = json(before.getPersistedSnapshot())
 
     const after = createActor(logic, { input: { state: {} }, snapshot: kept })
@@ -249,7 +249,7 @@ describe('a persisted snapshot', () => {
     const before = createActor(logic, { input: { state: {} } })
     before.subscribe({ error: () => {} })
     before.start()
-    await flush()
+    await toPromise(before).catch(() => {})
 
     const { error } = json(before.getPersistedSnapshot()) as unknown as { error: object }
     const after = createActor(logic, { input: { state: {} }, snapshot: json(before.getPersistedSnapshot()) })
@@ -337,7 +337,7 @@ describe('a machine that holds an application', () => {
       })
     const first = job({ report: defer().promise })
     const before = createActor(machineOf(first.logic)).start()
-    await flush()
+    await first.begun('report')
     const kept = json(before.getPersistedSnapshot())
     before.stop()
     const later = job()

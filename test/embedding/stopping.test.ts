@@ -30,12 +30,14 @@ const input = { state: { n: 0 } }
 /** An action that ends when the test says so, whatever its signal says. */
 function deaf() {
   const gate = defer<{ n: number }>()
+  const begun = defer()
   const seen = { aborted: [] as unknown[], ended: false }
   const wait = kit.action({
     reads: [],
     writes: ['n'],
     async run({ signal }) {
       signal.addEventListener('abort', () => seen.aborted.push(signal.reason))
+      begun.resolve()
       try {
         return await gate.promise
       } finally {
@@ -44,7 +46,7 @@ function deaf() {
     },
   })
   const graph = kit.graph({ actions: { wait } })
-  return { gate, seen, graph, logic: actorLogic(graph.runnable({ entrypoint: 'wait' })) }
+  return { gate, begun: begun.promise, seen, graph, logic: actorLogic(graph.runnable({ entrypoint: 'wait' })) }
 }
 function recorder() {
   const lines: string[] = []
@@ -90,9 +92,9 @@ describe('a stop', () => {
   })
 
   it('waits for nothing: it returns while the action still runs, whose signal has fired', async () => {
-    const { seen, logic } = deaf()
+    const { begun, seen, logic } = deaf()
     const actor = createActor(logic, { input: { state: {} } }).start()
-    await flush()
+    await begun
 
     actor.stop()
 
@@ -101,12 +103,12 @@ describe('a stop', () => {
   })
 
   it('fires the signal before any observer hears of the end', async () => {
-    const { seen, logic } = deaf()
+    const { begun, seen, logic } = deaf()
     const actor = createActor(logic, { input: { state: {} } })
     const heard: number[] = []
     actor.subscribe({ complete: () => heard.push(seen.aborted.length) })
     actor.start()
-    await flush()
+    await begun
 
     actor.stop()
 
@@ -114,11 +116,10 @@ describe('a stop', () => {
   })
 
   it('of an application resolves its run at once, as cancelled', async () => {
-    const { graph } = deaf()
+    const { begun, graph } = deaf()
     const app = createApplication(graph, { entrypoint: 'wait', state: {} })
-    const started = emitted(app, 'step.start')
     const run = app.run()
-    await started
+    await begun
 
     app.actor.stop()
 
@@ -138,12 +139,11 @@ describe('a stop', () => {
     ['a late value', (end: ReturnType<typeof deaf>['gate']) => end.resolve({ n: 7 }), '[object Object]'],
     ['a late error', (end: ReturnType<typeof deaf>['gate']) => end.reject(new RangeError('late')), 'RangeError: late'],
   ])('leaves %s unheard, but logged', async (_, end, said) => {
-    const { gate, graph } = deaf()
+    const { gate, begun, graph } = deaf()
     const { lines, logger } = recorder()
     const app = createApplication(graph, { entrypoint: 'wait', state: {}, logger })
-    const started = emitted(app, 'step.start')
     const run = app.run()
-    await started
+    await begun
 
     app.actor.stop()
     await run
@@ -212,11 +212,10 @@ describe('a stop', () => {
 
 describe('a cancel', () => {
   it('waits: it resolves when the action has ended, its finally block run', async () => {
-    const { gate, seen, graph } = deaf()
+    const { gate, begun, seen, graph } = deaf()
     const app = createApplication(graph, { entrypoint: 'wait', state: {} })
-    const started = emitted(app, 'step.start')
     const run = app.run()
-    await started
+    await begun
     const order: string[] = []
 
     const cancelled = app.cancel({ reason: 'enough' }).then(() => order.push(`cancelled, ended: ${seen.ended}`))
@@ -231,9 +230,9 @@ describe('a cancel', () => {
   })
 
   it('gives the signal the reason as it is, in the same tick', async () => {
-    const { seen, logic } = deaf()
+    const { begun, seen, logic } = deaf()
     const actor = createActor(logic, { input: { state: {} } }).start()
-    await flush()
+    await begun
     const reason = { why: 'a better answer' }
 
     actor.send({ type: 'cancel', reason })
@@ -242,9 +241,9 @@ describe('a cancel', () => {
   })
 
   it('is an outcome, not an error: no observer is needed to survive it', async () => {
-    const { gate, logic } = deaf()
+    const { gate, begun, logic } = deaf()
     const actor = createActor(logic, { input: { state: {} } }).start()
-    await flush()
+    await begun
 
     actor.send({ type: 'cancel' })
     gate.resolve({ n: 1 })
@@ -283,13 +282,12 @@ describe('a cancel', () => {
   })
 
   it('gives up what ignores it after the grace period; what comes later is dropped, but logged', async () => {
-    const { gate, graph } = deaf()
+    const { gate, begun, graph } = deaf()
     const { lines, logger } = recorder()
     const clock = new ManualClock()
     const app = createApplication(graph, { entrypoint: 'wait', state: {}, logger, clock, graceMs: 50 })
-    const started = emitted(app, 'step.start')
     const run = app.run()
-    await started
+    await begun
 
     const cancelled = app.cancel()
     clock.advance(50)
@@ -306,9 +304,9 @@ describe('a cancel', () => {
   })
 
   it('that comes second says nothing: the first reason counts', async () => {
-    const { gate, seen, logic } = deaf()
+    const { gate, begun, seen, logic } = deaf()
     const actor = createActor(logic, { input: { state: {} } }).start()
-    await flush()
+    await begun
 
     actor.send({ type: 'cancel', reason: 'first' })
     actor.send({ type: 'cancel', reason: 'second' })
@@ -332,9 +330,9 @@ describe('an event that comes too late', () => {
   })
 
   it('changes nothing of an actor that was stopped', async () => {
-    const { logic } = deaf()
+    const { begun, logic } = deaf()
     const actor = createActor(logic, { input: { state: {} } }).start()
-    await flush()
+    await begun
     actor.stop()
     const stopped = actor.getSnapshot()
 
@@ -385,11 +383,11 @@ describe('who waits for the end', () => {
   })
 
   it('is told of a stop: toPromise resolves with nothing, waitFor rejects', async () => {
-    const { logic } = deaf()
+    const { begun, logic } = deaf()
     const actor = createActor(logic, { input: { state: {} } }).start()
     const promised = toPromise(actor)
     const waited = waitFor(actor, ({ status }) => status === 'done')
-    await flush()
+    await begun
 
     actor.stop()
 

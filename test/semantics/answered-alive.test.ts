@@ -118,8 +118,9 @@ describe('an answer from elsewhere', () => {
     const app = createApplication(twice, { ...options, persister, clock })
     const { status } = await app.run({ whenWaiting: 'return' })
     await sendStored({ persister, appId: 'app', message: approve('one') })
+    const committed = emitted(app, 'transition')
     clock.advance(1000)
-    await flush()
+    await committed
 
     const again = await app.run({ whenWaiting: 'return' })
 
@@ -194,16 +195,19 @@ describe('an answer from elsewhere', () => {
     })
     const graph = kit.graph({ actions: { ask: map } })
     const first = createApplication(graph, all)
+    const started = emitted(first, 'step.start', 'ask/x')
     void first.run()
-    await flush()
+    await started
     expect(await first.send(approve('y'), { path: 'ask/y' })).toBe('queued')
 
     const second = await resumeOrCreate(graph, all)
     hold = defer() // the first one stays where it is
+    const startedAgain = emitted(second, 'step.start', 'ask/x')
+    const waiting = emitted(second, 'wait', 'ask/x')
     const run = second.run()
-    await flush()
+    await startedAgain
     hold.resolve()
-    await flush()
+    await waiting
     await second.send(approve('x'), { path: 'ask/x' })
     await clock.fire(1000)
 
@@ -230,8 +234,9 @@ describe('an answer from elsewhere', () => {
       await flush()
     }
     away = false
+    const committed = emitted(app, 'transition')
     clock.advance(1000)
-    await flush()
+    await committed
 
     expect(told).toEqual(['The store could not be asked for messages.'])
     expect(app.state.log).toEqual(['one'])

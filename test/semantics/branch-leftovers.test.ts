@@ -69,14 +69,17 @@ describe('the result of a branch that did not get done', () => {
     const options = { appId: 'app', entrypoint: 'map', state: { n: 1 }, persister, logger: quiet } as const
     const graph = kit.graph({ actions: { map } })
     const first = createApplication(graph, options)
+    const added = emitted(first, 'transition', 'map/slow')
+    const settled = emitted(first, 'branch.settled', 'map/slow')
     void first.run().catch(() => {})
-    await flush()
+    await added
     first.cancel({ path: 'map/slow' })
-    await flush()
+    await settled
 
     const second = await resumeOrCreate(graph, options)
+    const started = emitted(second, 'step.start', 'map/late')
     const run = second.run()
-    await flush()
+    await started
     second.cancel({ path: 'map/late' })
 
     expect((await run).state.ns).toEqual([2, 1])

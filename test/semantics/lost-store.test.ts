@@ -9,6 +9,7 @@ import {
 } from 'teasel/persistence'
 import { describe, expect, it } from 'vitest'
 import { flush, untilAborted } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -205,8 +206,9 @@ describe.each([
       const app = createApplication(kit.graph({ actions: { map } }), { ...options, persister })
 
       expect(await said(app as never)).toMatchObject({ code: 'persistence', fault })
+      const waiting = emitted(app, 'wait')
       const run = said(app as never)
-      await flush()
+      await waiting
       expect(await app.send(approve('yes'))).toBe('delivered')
       expect(await run).toEqual(['finished', ['yes']])
       const rows = await persister.driver.history(null, 'app')

@@ -2,6 +2,7 @@ import { createApplication, merge } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { chat } from '../support/chat.js'
 import { type Deferred, defer, flush } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 import { counting, pouring } from '../support/pourers.js'
 
 /** A generator that yields its name each time the test lets it, and tells what was asked of it. */
@@ -73,8 +74,9 @@ describe('merge', () => {
       [fast, '3'],
       [slow, '4'],
     ] as const) {
+      const yielded = emitted(from.app, 'chunk')
       from.taps.a.pour(text)
-      await flush()
+      await yielded
     }
     for (const { taps } of [fast, slow]) {
       taps.a.end()

@@ -54,8 +54,9 @@ describe.each(Object.entries(stores))('an application that is stored (%s)', (_, 
     const ran: string[] = []
     const options = { appId: 'app', entrypoint: 'one', state, persister } as const
     const first = await resumeOrCreate(threeSteps(ran, new Promise(() => {})), options)
+    const committed = emitted(first, 'transition')
     void first.run()
-    await flush()
+    await committed
 
     const second = await resumeOrCreate(threeSteps(ran), options)
     const outcome = await second.run()
@@ -74,8 +75,9 @@ describe.each(Object.entries(stores))('an application that is stored (%s)', (_, 
     const ran: string[] = []
     const options = { appId: 'app', entrypoint: 'one', state, persister } as const
     const first = await resumeOrCreate(threeSteps(ran, gate.promise), options)
+    const committed = emitted(first, 'transition')
     const lost = first.run().catch((error: unknown) => error)
-    await flush()
+    await committed
     const second = await resumeOrCreate(threeSteps(ran), options)
     await second.step()
 
@@ -429,11 +431,12 @@ describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, ope
     })
     const graph = kit.graph({ actions: { map } })
     const all = { ...options, persister }
-    void createApplication(graph, all).run()
-    await flush()
+    const first = createApplication(graph, all)
+    void first.run()
     for (const key of ['c', 'a']) {
+      const settled = emitted(first, 'branch.settled', `map/${key}`)
       gates[key]?.resolve()
-      await flush()
+      await settled
     }
     gates['b'] = undefined // the first runner stands at the gate that was
 
@@ -622,8 +625,9 @@ describe('a message that waits in the store', () => {
     const nested = kit.graph({ actions: { map } })
     const first = createApplication(nested, options)
     await first.run({ whenWaiting: 'return' })
+    const settled = emitted(first, 'branch.settled', 'map/halted')
     await first.send(approve('yes'), { path: 'map/halted' })
-    await flush()
+    await settled
     for (const path of ['map/left', 'map/leftBelow']) await first.cancel({ path })
     await first[Symbol.asyncDispose]()
 
@@ -671,6 +675,7 @@ describe('a side effect that is done once', () => {
   it('is not done again by a runner that goes on, nor by another attempt', async () => {
     const persister = memoryPersister()
     const effects: string[] = []
+    const stored = defer()
     let hold: Promise<void> | undefined = new Promise(() => {})
     const pay = kit.action({
       reads: [],
@@ -680,6 +685,7 @@ describe('a side effect that is done once', () => {
           effects.push(context.idempotencyKey)
           return new Map([['receipt', 7n]])
         })
+        stored.resolve()
         await hold
         return { out: String(receipt.get('receipt')) }
       },
@@ -687,7 +693,7 @@ describe('a side effect that is done once', () => {
     const graph = kit.graph({ actions: { pay } })
     const options = { appId: 'app', entrypoint: 'pay', state, persister } as const
     void createApplication(graph, options).run()
-    await flush()
+    await stored.promise
 
     hold = undefined
     const { state: end } = await (await resumeOrCreate(graph, options)).run()

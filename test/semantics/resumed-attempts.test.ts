@@ -1,9 +1,9 @@
 import { createApplication, defineState, resumeOrCreate } from 'teasel'
 import { memoryPersister } from 'teasel/persistence'
-import { ManualClock } from 'teasel/testing'
+
 import { describe, expect, it } from 'vitest'
-import { flush } from '../support/deferred.js'
-import { emitted } from '../support/events.js'
+import { defer, flush } from '../support/deferred.js'
+import { ManualClock } from '../support/manual-clock.js'
 
 interface Work {
   item: string
@@ -48,26 +48,25 @@ describe('the attempts of a branch', () => {
   it('are counted on after a resume: a branch that was cut off at its second has one left', async () => {
     const persister = memoryPersister()
     const seen: number[] = []
+    const cutOff = defer()
     const first = retried(async (attempt) => {
       seen.push(attempt)
-      if (attempt === 2) await new Promise(() => {})
-      throw new TypeError('no')
+      if (attempt === 1) throw new TypeError('no')
+      cutOff.resolve()
+      await new Promise(() => {})
     })
     const time = new ManualClock()
     void createApplication(first, { ...options, persister, clock: time }).run()
-    await flush()
-    time.advance(0)
-    await flush()
+    await time.fire(0)
+    await cutOff.promise
 
     const second = retried((attempt) => {
       seen.push(attempt)
       throw new TypeError('no')
     })
     const app = await resumeOrCreate(second, { ...options, persister, clock: time })
-    const retrying = emitted(app, 'retry', 'map/a')
     const run = app.run().catch((error: unknown) => error)
-    await retrying
-    time.advance(0)
+    await time.fire(0)
     const error = await run
 
     expect(seen).toEqual([1, 2, 2, 3])
@@ -101,6 +100,7 @@ describe('the attempts of a branch', () => {
   it('of one step are not those of the next: it begins at its first, also after a resume', async () => {
     const persister = memoryPersister()
     const seen: string[] = []
+    const cutOff = defer()
     let hold = true
     const step = (name: string, work: (attempt: number) => unknown) =>
       kit.action({
@@ -115,7 +115,10 @@ describe('the attempts of a branch', () => {
     const actions = {
       one: step('one', () => undefined),
       two: step('two', (attempt) => (attempt === 1 ? Promise.reject(new TypeError('no')) : undefined)),
-      three: step('three', () => (hold ? new Promise(() => {}) : undefined)),
+      three: step('three', () => {
+        cutOff.resolve()
+        return hold ? new Promise(() => {}) : undefined
+      }),
     }
     const map = kit.mapStates({
       reads: [],
@@ -128,9 +131,8 @@ describe('the attempts of a branch', () => {
     const graph = kit.graph({ actions: { map } })
     const time = new ManualClock()
     void createApplication(graph, { ...options, persister, clock: time }).run()
-    await flush()
-    time.advance(0)
-    await flush()
+    await time.fire(0)
+    await cutOff.promise
     hold = false
 
     const { state } = await (await resumeOrCreate(graph, { ...options, persister, clock: time })).run()
@@ -147,18 +149,15 @@ describe('the attempts of a branch', () => {
       if (begun < 5) throw new TypeError('no')
     })
     const time = new ManualClock()
-    const run = async () => {
+    const run = async (retries: number) => {
       const app = await resumeOrCreate(graph, { ...options, persister, clock: time })
       const ended = app.run().catch(() => undefined)
-      for (let i = 0; i < 3; i++) {
-        await flush()
-        time.advance(0)
-      }
+      for (let i = 0; i < retries; i++) await time.fire(0)
       return ended
     }
 
-    await run()
-    const end = await run()
+    await run(2)
+    const end = await run(1)
 
     expect(seen).toEqual([1, 2, 3, 1, 2])
     expect(end?.state.outs).toEqual(['a a after 2, 2 attempts'])
@@ -189,10 +188,7 @@ describe('the attempts of a branch', () => {
     // Another opens it: nothing of what follows is stored.
     app.on('reduce', () => void persister.driver.claim({ partitionKey: null, rootId: 'app' }, 'another'))
     const lost = app.run().catch(() => undefined)
-    for (let i = 0; i < 3; i++) {
-      await flush()
-      time.advance(0)
-    }
+    for (let i = 0; i < 2; i++) await time.fire(0)
     await lost
 
     const end = await (await resumeOrCreate(failing, { ...options, persister, clock: time })).run()
@@ -203,6 +199,7 @@ describe('the attempts of a branch', () => {
 
   it('that a fallback made a success of a step is not forgotten by a resume', async () => {
     const persister = memoryPersister()
+    const cutOff = defer()
     let hold = true
     const one = kit.action({
       reads: ['item'],
@@ -214,6 +211,7 @@ describe('the attempts of a branch', () => {
       reads: ['out'],
       writes: ['out'],
       async run({ state: { out } }) {
+        cutOff.resolve()
         if (hold) await new Promise(() => {})
         return { out }
       },
@@ -227,7 +225,7 @@ describe('the attempts of a branch', () => {
     })
     const graph = kit.graph({ actions: { map } })
     void createApplication(graph, { ...options, persister }).run()
-    await flush()
+    await cutOff.promise
     hold = false
 
     const end = await (await resumeOrCreate(graph, { ...options, persister })).run()

@@ -24,8 +24,9 @@ describe('a stream', () => {
       ['a', '3'],
       ['b', '4'],
     ] as const) {
+      const yielded = emitted(app, 'chunk')
       taps[name].pour(text)
-      await flush()
+      await yielded
     }
     taps.a.end()
     taps.b.end()
@@ -120,7 +121,7 @@ describe('a stream', () => {
     const app = createApplication(graph, { entrypoint: 'echo', state: { prompt: '' } })
     const events = app.stream({ haltAfter: 'echo' })
     await events.next()
-    await flush() // it has ended, and its events lie unread
+    await app.ended() // its events lie unread
     const second = app.run()
 
     await events.return(undefined as never)
@@ -185,7 +186,7 @@ describe('the filters of a stream', () => {
     const events = app.stream({ include: ['run.start', 'run.end'] })
 
     await events.next()
-    await flush()
+    await app.ended()
 
     expect(tally.made).toBe(10_000)
     await events.return(undefined as never)

@@ -158,10 +158,7 @@ describe.each([
     const run = app.run()
     await retrying
     moved(clock, by)
-    for (let i = 0; i < 2; i++) {
-      clock.advance(100)
-      await flush()
-    }
+    for (let i = 0; i < 2; i++) await clock.fire(100)
     await run
 
     await app.run()
@@ -305,11 +302,13 @@ describe('how long something took', () => {
     const options = { appId: 'app', entrypoint: 'map', state: {}, persister, clock } as const
     const quick = defer()
     const first = createApplication(graph(new Promise(() => {}), quick.promise), options as never)
+    const second = emitted(first, 'transition', 'map/a', 'map/b')
+    const settled = emitted(first, 'branch.settled', 'map/a')
     void first.run()
-    await flush()
+    await second
     clock.advance(40)
     quick.resolve()
-    await flush()
+    await settled
     clock.advance(60)
 
     const app = await resumeOrCreate(graph(Promise.resolve(), Promise.resolve()), options as never)

@@ -14,17 +14,26 @@ const note = defineMessage('note', type<string>())
 /** Asks a person, then works until it is let go; counts how many work at once. */
 function workers() {
   const log: string[] = []
-  const ends = new Map<string, Deferred<void>>()
+  const jobs = new Map<string, { readonly begun: Deferred<void>; readonly ended: Deferred<void> }>()
+  const jobOf = (key: string) => {
+    const job = jobs.get(key) ?? { begun: defer(), ended: defer() }
+    jobs.set(key, job)
+    return job
+  }
   let working = 0
   let most = 0
   const work = async (key: string): Promise<void> => {
     working += 1
     most = Math.max(most, working)
     log.push(`${key} works`)
-    const end = defer()
-    ends.set(key, end)
-    await end.promise
+    jobOf(key).begun.resolve()
+    await jobOf(key).ended.promise
     working -= 1
+  }
+  const works = (key: string): Promise<void> => jobOf(key).begun.promise
+  const end = async (key: string): Promise<void> => {
+    await works(key)
+    jobOf(key).ended.resolve()
   }
   const action = kit.action({
     reads: [],
@@ -36,7 +45,7 @@ function workers() {
       return { n: body }
     },
   })
-  return { log, action, work, end: (key: string) => ends.get(key)?.resolve(), most: () => most }
+  return { log, action, work, works, end, most: () => most }
 }
 const over = (action: ReturnType<typeof workers>['action'], keys: readonly string[], concurrency?: number) =>
   kit.mapActions({
@@ -60,10 +69,7 @@ describe('a branch that was answered', () => {
     for (const key of ['c', 'a', 'b']) await app.send(go(1), { path: `map/${key}` })
     await flush()
     const atFirst = [...log]
-    for (const key of ['c', 'a', 'b']) {
-      end(key)
-      await flush()
-    }
+    for (const key of ['c', 'a', 'b']) await end(key)
 
     expect(atFirst).toEqual(['c works'])
     expect(log).toEqual(['c works', 'a works', 'b works'])
@@ -94,18 +100,14 @@ describe('a branch that was answered', () => {
     await started
 
     await app.send(go(7), { path: 'map/asks' })
-    await flush()
-    for (const key of ['first', 'asks', 'second']) {
-      end(key)
-      await flush()
-    }
+    for (const key of ['first', 'asks', 'second']) await end(key)
 
     expect(log).toEqual(['first works', 'asks works', 'second works'])
     expect((await run).state.ns).toEqual([7, 0, 0])
   })
 
   it('takes a place in every map above, and no two go on under an outer concurrency of one', async () => {
-    const { log, action, end, most } = workers()
+    const { log, action, works, end, most } = workers()
     const outer = kit.mapActions({
       reads: [],
       writes: ['n', 'ns'],
@@ -123,11 +125,10 @@ describe('a branch that was answered', () => {
     await app.send(go(3), { path: 'map/x/x/b' })
     await flush()
     const atFirst = [...log]
-    end('c')
-    await flush()
+    await end('c')
+    await Promise.all([works('a'), works('b')])
     const then = [...log]
-    end('a')
-    end('b')
+    await Promise.all([end('a'), end('b')])
 
     expect(atFirst).toEqual(['c works'])
     expect(then).toEqual(['c works', 'a works', 'b works'])
@@ -171,7 +172,7 @@ describe('a branch that was answered', () => {
   })
 
   it('waits for no place once it is cancelled', async () => {
-    const { log, action, end } = workers()
+    const { log, action, works, end } = workers()
     const map = kit.mapActions({
       reads: [],
       writes: ['n', 'ns'],
@@ -185,14 +186,14 @@ describe('a branch that was answered', () => {
     const run = app.run()
     await waiting
     await app.send(go(1), { path: 'map/a' })
-    await flush()
+    await works('a')
     await app.send(go(2), { path: 'map/b' })
     await flush()
 
     app.cancel({ path: 'map/b' })
     await flush()
     const whileOneWorks = [...log]
-    end('a')
+    await end('a')
 
     expect(whileOneWorks).toEqual(['a works'])
     expect((await run).state.ns).toEqual([1, -1])
@@ -215,10 +216,7 @@ describe('a branch that was answered', () => {
     await waiting
 
     for (const path of ['map/x/x/a', 'map/x/x/b', 'map/y/y/c']) await app.send(go(1), { path })
-    for (const key of ['a', 'c', 'b']) {
-      await flush()
-      end(key)
-    }
+    for (const key of ['a', 'c', 'b']) await end(key)
 
     expect((await run).state.ns).toEqual([1, 1, 1])
     expect(log).toEqual(['a works', 'c works', 'b works'])

@@ -201,8 +201,9 @@ describe('a run that waits for a person', () => {
     const app = appOf(failing)
 
     await app.run({ whenWaiting: 'return' })
+    const ended = emitted(app, 'run.end')
     await app.send(reply('bad'))
-    await flush()
+    await ended
     const told = app.run({ whenWaiting: 'return' })
 
     await expect(told).rejects.toThrow('no good')
@@ -272,8 +273,9 @@ describe('a run that waits for a person', () => {
     const [stepped, iterated, streamed] = [make(), make(), make()]
 
     const none = await stepped.step({ whenWaiting: 'return' })
+    const committed = emitted(stepped, 'transition')
     await stepped.send(reply('s'))
-    await flush() // it commits while nobody attends
+    await committed // while nobody attends
     const step = await stepped.step({ whenWaiting: 'return' })
     const steps: string[] = []
     const loop = iterated.iterate({ whenWaiting: 'return' })
@@ -570,9 +572,10 @@ describe('a branch that waits for a person', () => {
       reduce: ({ results }) => ({ answers: told(results) }),
     })
     const app = createApplication(kit.graph({ actions: { main } }), { entrypoint: 'main', state: {} })
+    const started = emitted(app, 'step.start', 'main/killer')
 
     const run = app.run()
-    await flush()
+    await started
     go.resolve()
 
     expect((await run).state.answers).toEqual({ waiting: 'in the way by killer', killer: 'done' })

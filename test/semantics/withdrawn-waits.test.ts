@@ -1,6 +1,7 @@
 import { type ActionContext, type AnyEvent, createApplication, defineMessage, defineState, type } from 'teasel'
 import { describe, expect, it, vi } from 'vitest'
 import { flush } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -25,7 +26,8 @@ function start(code: (context: ActionContext, signal: AbortSignal) => Promise<st
   })
   const events: AnyEvent[] = []
   app.on('*', (event) => events.push(event as AnyEvent))
-  return { app, clock, events, run: app.run() }
+  const waiting = emitted(app, 'wait')
+  return { app, clock, events, waiting, run: app.run() }
 }
 const wordOf = (error: unknown): string => (error instanceof Error ? `${error.name}: ${error.message}` : String(error))
 
@@ -35,8 +37,10 @@ describe('a wait that was withdrawn', () => {
       const late = await context.receiveOne(reply, veto, { timeoutMs: 10 }).then(({ body }) => body, wordOf)
       return `${late} Then: ${(await context.receiveOne(reply)).body}.`
     })
-    await clock.fire(10)
-    await flush()
+    await clock.timerIn(10)
+    const waiting = emitted(app, 'wait')
+    clock.advance(10)
+    await waiting
 
     const delivery = await app.send(reply('yes'))
 
@@ -49,16 +53,17 @@ describe('a wait that was withdrawn', () => {
 
   it('by its signal rejects with the reason, and takes nothing, neither what comes nor what is there', async () => {
     const controller = new AbortController()
-    const { app, run } = start(async (context) => {
+    const { app, waiting, run } = start(async (context) => {
       const { signal } = controller
       const first = await context.receiveOne(reply, { signal }).then(({ body }) => body, wordOf)
       const second = await context.receiveOne(veto, { signal }).then(({ body }) => body, wordOf)
       return `${first} ${second} ${(await context.receiveOne(reply)).body} ${(await context.receiveOne(veto)).body}`
     })
-    await flush()
+    await waiting
     await app.send(veto('no'))
+    const third = emitted(app, 'wait')
     controller.abort('withdrawn')
-    await flush()
+    await third
 
     await app.send(reply('yes'))
 
@@ -66,13 +71,13 @@ describe('a wait that was withdrawn', () => {
   })
 
   it('by a moment that has passed takes what is there, and waits for nothing', async () => {
-    const { app, clock, run } = start(async (context) => {
+    const { app, clock, waiting, run } = start(async (context) => {
       await context.receiveOne(veto)
       const there = await context.receiveOne(reply, { until: 500 })
       const none = await context.receiveOne(reply, { until: 500 }).then(({ body }) => body, wordOf)
       return `${there.body}, ${none}`
     })
-    await flush()
+    await waiting
     await app.send(reply('yes'))
     await app.send(veto('go'))
     await clock.fire(0)
@@ -115,8 +120,8 @@ describe('a wait that was withdrawn', () => {
     const { signal } = new AbortController()
     const add = vi.spyOn(signal, 'addEventListener')
     const remove = vi.spyOn(signal, 'removeEventListener')
-    const { app, run } = start(async (context) => (await context.receiveOne(reply, { signal })).body)
-    await flush()
+    const { app, waiting, run } = start(async (context) => (await context.receiveOne(reply, { signal })).body)
+    await waiting
     const during = [add.mock.calls.length, remove.mock.calls.length]
 
     await app.send(reply('yes'))
