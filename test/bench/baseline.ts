@@ -11,15 +11,20 @@ export async function awaitLoop(count: number, fn: (n: number) => number | Promi
 
 type ParentEvent = { readonly type: string; readonly actorId?: string; readonly output?: number }
 type ParentSnapshot = Snapshot<number> & { readonly left: number }
-type ParentInput = { readonly count: number; readonly window: number; readonly ended: (sum: number) => void }
-
-const child = fromPromise<number, number>(async ({ input }) => {
-  await Promise.resolve()
-  return input + 1
-})
+type Ready = () => Promise<void>
+type ParentInput = {
+  readonly count: number
+  readonly window: number
+  readonly ready: Ready
+  readonly ended: (sum: number) => void
+}
 
 /** Promise children below a bare actor logic, at most `window` at once: how one fans out with XState alone. */
-function fanOutLogic({ count, window, ended }: ParentInput): ActorLogic<ParentSnapshot, ParentEvent> {
+function fanOutLogic({ count, window, ready, ended }: ParentInput): ActorLogic<ParentSnapshot, ParentEvent> {
+  const child = fromPromise<number, number>(async ({ input }) => {
+    await ready()
+    return input + 1
+  })
   const live = new Map<string, AnyActorRef>()
   let next = 0
   let settled = 0
@@ -53,10 +58,40 @@ function fanOutLogic({ count, window, ended }: ParentInput): ActorLogic<ParentSn
 }
 
 /** Runs `count` one-promise children, and answers the sum of what they gave. */
-export function fanOut(count: number, window = 64): Promise<number> {
+export function fanOut(count: number, window = 64, ready: Ready = () => Promise.resolve()): Promise<number> {
   return new Promise((ended) => {
-    createActor(fanOutLogic({ count, window, ended })).start()
+    createActor(fanOutLogic({ count, window, ready, ended })).start()
   })
+}
+
+/** A promise that `count` callers wait for, until the last of them has come. */
+export function gate(count: number): Ready {
+  let come = 0
+  let open = (): void => {}
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return () => {
+    come += 1
+    if (come === count) open()
+    return opened
+  }
+}
+
+/** Starts `count` promise actors that each wait for a letter; answers how to end them. */
+export async function waitingActors(count: number): Promise<() => void> {
+  const letters: ((n: number) => void)[] = []
+  const letter = () => new Promise<number>((resolve) => void letters.push(resolve))
+  const child = fromPromise<number>(async () => (await letter()) + 1)
+  const parent = createActor(fromPromise(letter))
+  const actors = Array.from({ length: count }, (_, n) => {
+    const options: object = { id: String(n), parent }
+    return createActor(child, options).start()
+  })
+  await Promise.resolve()
+  return () => {
+    for (const give of letters.splice(0)) give(actors.length)
+  }
 }
 
 /** Aborts `count` controllers with one listener each. */

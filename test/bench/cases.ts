@@ -33,6 +33,17 @@ const fanOut = (count: number, many: number, often = 1) => {
   return async () => measured(await rounds(many, times(often, ours), times(often, bare), count > 10_000 ? 1 : 3))
 }
 
+const wide = async (): Promise<Measured> => {
+  const [window, unbounded] = [() => subject.fanOut(10_000), () => subject.fanOutWide(10_000)]
+  return measured(await rounds(9, unbounded, window, 3))
+}
+
+const together = async (): Promise<Measured> => {
+  const count = 10_000
+  const ours = () => subject.fanOutTogether(count, baseline.gate(count))
+  return measured(await rounds(7, ours, () => baseline.fanOut(count, count, baseline.gate(count))))
+}
+
 async function growth(): Promise<Measured> {
   const small = (): Promise<number> =>
     cpuOf(async () => {
@@ -123,6 +134,8 @@ export const cases: readonly Case[] = [
   { name: 'fanout.1k', unit: x, target: 2.5, run: fanOut(1_000, 9, 10) },
   { name: 'fanout.10k', unit: x, target: 2.5, run: fanOut(10_000, 9) },
   { name: 'fanout.100k', unit: x, target: 2.5, run: fanOut(100_000, 5) },
+  { name: 'fanout.wide', unit: '× window of 64', target: 1.3, run: wide },
+  { name: 'fanout.together', unit: x, target: 2.5, run: together },
   { name: 'fanout.growth', unit: '× per branch', target: 1.3, run: growth },
   { name: 'fanout.memory', unit: 'MB', target: 250, run: memory },
   {

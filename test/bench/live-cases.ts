@@ -38,6 +38,28 @@ async function firstSuccess(): Promise<Measured> {
   return measured(all)
 }
 
+const held = (): number => {
+  for (let i = 0; i < 2; i++) globalThis.gc?.()
+  return process.memoryUsage().heapUsed
+}
+
+/** Kilobytes of heap that each of many holds while it waits, after a forced collection. */
+async function heldByEach(start: (count: number) => Promise<() => unknown>): Promise<number> {
+  const [few, many] = [100, 10_000]
+  const warm = await start(few)
+  await warm()
+  const before = held()
+  const end = await start(many)
+  const each = (held() - before) / many / 1024
+  await end()
+  return each
+}
+
+async function waitingMemory(): Promise<Measured> {
+  const bare = await heldByEach(baseline.waitingActors)
+  return { samples: [await heldByEach(subject.waitingForMessages)], baseline: bare }
+}
+
 const SOME = 500
 
 /** Microseconds of CPU that cancelling one of `count` live branches takes, its signal fired in the same tick. */
@@ -115,6 +137,7 @@ export const liveCases: readonly Case[] = [
     run: counted(() => subject.unreadAfterOne(PRODUCERS), BUFFER),
   },
   { name: 'reader.unread', unit: 'MB', target: 2, run: counted(() => subject.heldUnread(100_000), 0) },
+  { name: 'memory.waiting', unit: 'kB a branch', target: 2.4, run: waitingMemory },
   { name: 'first.success', unit: x, target: 1.15, run: firstSuccess },
   { name: 'cancel.one', unit: '× one abort', target: 20, run: cancelOne },
   { name: 'cancel.growth', unit: '× of 1 000', target: 1.5, run: cancelGrowth },

@@ -1,4 +1,4 @@
-import { createApplication, defineState, merge } from 'teasel'
+import { createApplication, defineMessage, defineState, merge, type } from 'teasel'
 
 // Branches that live: streams, races and cancels, as a user would write them.
 
@@ -172,6 +172,37 @@ export async function waitingBranches(count: number, settle: 'first' | 'collect'
       void app.cancel({ reason: 'over' })
       return run
     },
+  }
+}
+
+const reply = defineMessage('reply', type<number>())
+
+/** Starts `count` branches that each wait for a message of a person; answers how to cancel them. */
+export async function waitingForMessages(count: number): Promise<() => Promise<unknown>> {
+  let asked = 0
+  const ask = kit.action({
+    reads: ['n'],
+    writes: ['n'],
+    async run({ context }) {
+      asked += 1
+      return { n: (await context.receiveOne(reply)).body }
+    },
+  })
+  const askAll = kit.mapStates({
+    reads: ['count'],
+    writes: ['sum'],
+    action: ask,
+    concurrency: count,
+    states: ({ state }) => numbers(state.count),
+    reduce: () => ({ sum: 0 }),
+  })
+  const app = createApplication(kit.graph({ actions: { askAll } }), { entrypoint: 'askAll', state: { count } })
+  const run = app.run()
+  while (asked < count) await macrotask()
+  await macrotask()
+  return () => {
+    void app.cancel({ reason: 'over' })
+    return run
   }
 }
 

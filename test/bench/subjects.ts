@@ -51,6 +51,15 @@ const map = fan.mapStates({
   reduce: ({ results }) => ({ sum: results.reduce((sum, { state }) => sum + state.n, 0) }),
 })
 const fanGraph = fan.graph({ actions: { map } })
+const wideMap = fan.mapStates({
+  reads: ['count'],
+  writes: ['sum'],
+  action: one,
+  concurrency: Number.POSITIVE_INFINITY,
+  states: ({ state }) => numbers(state.count),
+  reduce: ({ results }) => ({ sum: results.reduce((sum, { state }) => sum + state.n, 0) }),
+})
+const wideFanGraph = fan.graph({ actions: { map: wideMap } })
 const twoSteps = fan
   .graph({ actions: { one, two: one }, transitions: { one: 'two' } })
   .runnable({ entrypoint: 'one', haltAfter: 'two' })
@@ -74,6 +83,32 @@ const nestedGraph = fan.graph({ actions: { nested } })
 /** `count` branches of a one-promise action. */
 export const fanOut = async (count: number): Promise<number> =>
   (await createApplication(fanGraph, { entrypoint: 'map', state: { count } }).run()).state.sum
+
+/** The same, with an unbounded window. */
+export const fanOutWide = async (count: number): Promise<number> =>
+  (await createApplication(wideFanGraph, { entrypoint: 'map', state: { count } }).run()).state.sum
+
+/** `count` branches that live together: each waits until `ready` lets it go on. */
+export async function fanOutTogether(count: number, ready: () => Promise<void>): Promise<number> {
+  const held = fan.action({
+    reads: ['n'],
+    writes: ['n'],
+    async run({ state }) {
+      await ready()
+      return { n: state.n + 1 }
+    },
+  })
+  const together = fan.mapStates({
+    reads: ['count'],
+    writes: ['sum'],
+    action: held,
+    concurrency: count,
+    states: ({ state }) => numbers(state.count),
+    reduce: ({ results }) => ({ sum: results.reduce((sum, { state }) => sum + state.n, 0) }),
+  })
+  const app = createApplication(fan.graph({ actions: { together } }), { entrypoint: 'together', state: { count } })
+  return (await app.run()).state.sum
+}
 
 /** `count` branches of a graph of two such actions. */
 export const fanOutGraphs = async (count: number): Promise<number> =>
