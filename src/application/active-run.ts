@@ -1,19 +1,12 @@
 import type { PlanNode } from '../graph/plan.js'
 import { createDeferred, type Deferred } from '../internal/deferred.js'
 import { macrotask } from '../internal/platform.js'
+import type { Application } from '../runtime/application.js'
+import { pendingIn } from '../runtime/message/path-lookup.js'
 import type { PendingMessage } from '../runtime/message/pending.js'
-import { cancelApp } from '../runtime/message/target.js'
-import { pendingIn, waitStateOf } from '../runtime/message/wait-state.js'
-import {
-  type CommittedStep,
-  createRequest,
-  type Leak,
-  NO_LEAKS,
-  type RunRequest,
-  type RunResult,
-} from '../runtime/run/request.js'
-import { runApplication, throughParent } from '../runtime/sub-app.js'
-import type { LiveApp } from '../runtime/tree.js'
+import { type Backpressure, type CommittedStep, createRequest, type RunRequest } from '../runtime/run/request.js'
+import { type Leak, NO_LEAKS, type RunResult } from '../runtime/run/result.js'
+import { runApplication, throughMaker } from '../runtime/sub-app.js'
 import { publicState, type State } from '../state/freeze.js'
 
 // Owns: one run of an application from start to end, and its current caller: `run` or a variant of it.
@@ -40,26 +33,23 @@ export type Joined =
       readonly leaked: readonly Leak[]
     }
 
-/** The pace of a run, set by its current caller. */
-export type Pacer = Pick<RunRequest, 'pace' | 'room' | 'deep'>
-
 export class ActiveRun {
   readonly request: RunRequest
   readonly ended: Promise<RunResult>
   /** The last committed step, where the run may be left without a caller. */
   last: CommittedStep | undefined
   joined = false
-  readonly #app: LiveApp
+  readonly #app: Application
   readonly #end: Deferred<RunResult> = createDeferred()
   #begun = false
-  #pacer: Pacer = {}
+  #backpressure: Backpressure = {}
 
-  /** @param pacer pace of the run; where it may be left without a caller, that of its current caller */
-  constructor(app: LiveApp, request: RunRequest, pacer: Pacer, whenWaiting: WhenWaiting) {
+  /** @param backpressure pace of the run; where it may be left without a caller, that of its current caller */
+  constructor(app: Application, request: RunRequest, backpressure: Backpressure, whenWaiting: WhenWaiting) {
     this.#app = app
-    const own = whenWaiting === 'stay' ? pacer : this.#changing()
+    const own = whenWaiting === 'stay' ? backpressure : this.#changing()
     this.request = createRequest(request.inputs, { ...request, ...own })
-    this.#pacer = pacer
+    this.#backpressure = backpressure
     this.ended = this.#end.promise
   }
 
@@ -71,25 +61,25 @@ export class ActiveRun {
     this.#end.resolve(runApplication(app, this.request))
   }
 
-  #changing(): Pacer {
+  #changing(): Backpressure {
     const own = this.#app.path.length
     return {
-      pace: (step, at) => {
+      onStep: (step, at) => {
         if (at.path.length === own) this.last = step
-        else if (this.#pacer.deep !== true) return undefined
-        return this.#pacer.pace?.(step, at)
+        else if (this.#backpressure.deep !== true) return undefined
+        return this.#backpressure.onStep?.(step, at)
       },
-      room: () => this.#pacer.room?.(),
+      waitForReader: () => this.#backpressure.waitForReader?.(),
       deep: true, // a later caller may ask for steps below
     }
   }
 
-  /** WaitState until the run ends or, with `'return'`, until everything left waits for a person (G1). */
-  async join(pacer: Pacer, whenWaiting: WhenWaiting, signal: AbortSignal | undefined): Promise<Joined> {
+  /** Waits until the run ends or, with `'return'`, until everything left waits for a person (G1). */
+  async join(backpressure: Backpressure, whenWaiting: WhenWaiting, signal: AbortSignal | undefined): Promise<Joined> {
     const app = this.#app
-    const onAbort = (): void => void cancelApp(app, signal?.reason, 'signal', 'signal')
+    const onAbort = (): void => void app.cancel(signal?.reason, 'signal', 'signal')
     this.joined = true
-    this.#pacer = pacer
+    this.#backpressure = backpressure
     if (!this.#begun) this.#begin()
     signal?.addEventListener('abort', onAbort, { once: true }) // G3
     if (signal?.aborted === true) onAbort() // aborted by the first step, before its first await
@@ -97,12 +87,12 @@ export class ActiveRun {
     watch?.hold(whenWaiting === 'stay')
     if (app.parent === undefined) app.system.attendance.hold(true)
     try {
-      return await throughParent(app, () => (whenWaiting === 'stay' ? this.ended : this.#endedOrWaiting()))
+      return await throughMaker(app, () => (whenWaiting === 'stay' ? this.ended : this.#endedOrWaiting()))
     } finally {
       this.joined = false
       watch?.hold(false)
       if (app.parent === undefined) app.system.attendance.hold(false)
-      this.#pacer = {}
+      this.#backpressure = {}
       signal?.removeEventListener('abort', onAbort)
     }
   }
@@ -110,7 +100,7 @@ export class ActiveRun {
   async #endedOrWaiting(): Promise<Joined> {
     const { run } = this.#app
     if (run === undefined) return this.ended
-    const waits = waitStateOf(run)
+    const waits = run.waitState
     let changes = 0
     const waiting = new Promise<Joined>((resolve) => {
       const look = (): void => {

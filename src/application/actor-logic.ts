@@ -6,8 +6,9 @@ import { describeValue } from '../internal/guards.js'
 import type { Given } from '../internal/type-tools.js'
 import type { AnyEvent } from '../lifecycle/events.js'
 import { createEmbeddedLogic } from '../runtime/actor/embedded-logic.js'
-import type { RunOutput, RunSnapshot } from '../runtime/actor/snapshot.js'
+import type { RunSnapshot } from '../runtime/actor/snapshot.js'
 import { forXState } from '../runtime/actor/xstate-version.js'
+import type { RunOutput } from '../runtime/run/result.js'
 import type { RunnableGraph } from './runnable.js'
 
 /** Input of an actor of a runnable graph. */

@@ -195,7 +195,7 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
     listener: (event: T extends '*' ? AppEvent<S, A> : Extract<AppEvent<S, A>, { readonly type: T }>) => void,
   ): Subscription
   /**
-   * WaitState for the current run, and settles as its `run` would: with the outcome, or a rejection. Without a current run,
+   * Waits for the current run, and settles as its `run` would: with the outcome, or a rejection. Without a current run,
    * settles as the last run did; undefined when there was none. So the outcome of a run whose reader left it (`detach`)
    * is not lost.
    */

@@ -1,7 +1,8 @@
 import { TeaselError } from '../errors.js'
 import { isInstance, tryGet } from '../internal/guards.js'
+import { outputOf, type RunResult } from '../runtime/run/result.js'
 
-// Owns: adding the awaiting function to the stack of a failed run. The caller is looked up only after a failure, so a
+// Owns: the outcome of a run for its caller, and adding the awaiting function to the stack of a failed run. The caller is looked up only after a failure, so a
 // successful run pays nothing. A promise that no async function awaits has no caller to name.
 
 const FRAME = /^\s+at (?:async )?(.+)$/gm
@@ -24,4 +25,11 @@ export function named(error: unknown): unknown {
   if (more.length > 0)
     tryGet(() => Object.defineProperty(error, 'stack', { value: `${known}\n${more.map(([line]) => line).join('\n')}` }))
   return error
+}
+
+/** The outcome of a run for its caller. @throws the error of a failed run; the reason of the caller's own signal */
+export function conclude(result: RunResult): object {
+  if (result.status === 'failed') throw result.error
+  if (result.status === 'cancelled' && result.cancellation.cause === 'signal') throw result.cancellation.reason
+  return outputOf(result)
 }

@@ -1,7 +1,7 @@
 import { AsyncQueue } from '../internal/async-queue.js'
 import type { AnyEvent, Dropped } from '../lifecycle/events.js'
 import { type AnyActorRef, isActive } from '../runtime/actor/create-actor.js'
-import type { LiveApp } from '../runtime/tree.js'
+import type { Application } from '../runtime/application.js'
 import type { Tap } from './filter.js'
 import { Reader } from './reader.js'
 
@@ -12,7 +12,7 @@ import { Reader } from './reader.js'
 //     events. One `dropped` takes their place.
 
 interface Feed {
-  readonly app: LiveApp
+  readonly app: Application
   readonly actor: AnyActorRef
   readonly tap: Tap
   readonly bound: number
@@ -52,12 +52,12 @@ type Unread = IteratorYieldResult<AnyEvent>
 
 class EventBuffer {
   readonly events = new AsyncQueue<Unread>(1)
-  readonly #app: LiveApp
+  readonly #app: Application
   readonly #bound: number
   /** The `dropped` event at the end of the queue, while it is the last one. */
   #gap: { -readonly [K in keyof Dropped]: Dropped[K] } | undefined
 
-  constructor(app: LiveApp, bound: number) {
+  constructor(app: Application, bound: number) {
     this.#app = app
     this.#bound = bound
   }

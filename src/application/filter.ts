@@ -1,7 +1,7 @@
 import { list, suggest } from '../internal/nearest.js'
 import { type AnyEvent, OBSERVABLE_TYPES, type ObservableType, type Subscription } from '../lifecycle/events.js'
 import type { Listener } from '../lifecycle/listeners.js'
-import type { LiveApp } from '../runtime/tree.js'
+import type { Application } from '../runtime/application.js'
 
 // Owns: selecting the events of an application for a reader, and listening for no others.
 // Does not own: the buffer of unread events.
@@ -30,7 +30,7 @@ export type Tap = (listener: Listener) => Subscription
  * Validates a filter, and prepares to listen to an application and everything below it.
  * @throws {TypeError} for unknown names, and for filters that no event can pass
  */
-export function tapOf(app: LiveApp, method: string, filter: LooseFilter): Tap {
+export function tapOf(app: Application, method: string, filter: LooseFilter): Tap {
   const { include, depth } = filter
   const { listeners } = app.system
   checkFilter(method, filter, app.plan.graph.nodes.keys())
@@ -52,7 +52,7 @@ export function tapOf(app: LiveApp, method: string, filter: LooseFilter): Tap {
 }
 
 function wanted(
-  { path }: LiveApp,
+  { path }: Application,
   { actions, keys, depth = Number.POSITIVE_INFINITY }: LooseFilter,
 ): (event: AnyEvent) => boolean {
   const own = path.length

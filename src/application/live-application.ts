@@ -10,26 +10,24 @@ import type { AnyEvent, Subscription } from '../lifecycle/events.js'
 import { checkCount, createLimit, type Limit, semaphoreOf } from '../parallel/limit.js'
 import { appLogicOf } from '../runtime/actor/app-actor.js'
 import { type AnyActorRef, isActive, makeActor, stopActor } from '../runtime/actor/create-actor.js'
+import type { Application } from '../runtime/application.js'
 import { initialCheckpoint } from '../runtime/checkpoint.js'
+import { flushInTime } from '../runtime/durability.js'
 import { cancelAt } from '../runtime/message/commands.js'
 import { storeAndSend } from '../runtime/message/stored-messages.js'
-import { cancelApp } from '../runtime/message/target.js'
-import { flushInTime } from '../runtime/minded-store.js'
 import {
+  type Backpressure,
+  backpressureBelow,
   type CommittedStep,
   createRequest,
-  pacedBelow,
   type RunRequest,
-  type RunResult,
 } from '../runtime/run/request.js'
-import { outputOf } from '../runtime/run/result.js'
-import { belongs, leaveParent } from '../runtime/sub-app.js'
+import { belongs, leaveMaker } from '../runtime/sub-app.js'
 import type { SystemSettings } from '../runtime/system.js'
-import type { LiveApp } from '../runtime/tree.js'
 import { enterState } from '../state/contract.js'
 import { publicState } from '../state/freeze.js'
-import { ActiveRun, type Joined, type Pacer, type WhenWaiting } from './active-run.js'
-import { named, naming } from './caller.js'
+import { ActiveRun, type Joined, type WhenWaiting } from './active-run.js'
+import { conclude, named, naming } from './caller.js'
 import { followEvents } from './event-feed.js'
 import { checkDepth, FILTER_OPTIONS, type LooseFilter, tapOf } from './filter.js'
 import { beginElsewhere, checkValues, guarded, type Inspect, makeApp, type Resumed, saveNow } from './make-app.js'
@@ -77,7 +75,7 @@ const RUN_OPTIONS = 'inputs haltAfter haltBefore signal maxSteps whenWaiting'
 // A2  A caller that cancels by signal gets its reason back, after everything has ended; any other cancel is an outcome.
 
 export class LiveApplication implements AsyncDisposable {
-  readonly #app: LiveApp
+  readonly #app: Application
   readonly actor: AnyActorRef
   /** The current run, including one that waits without a caller. */
   #current: ActiveRun | undefined
@@ -102,7 +100,7 @@ export class LiveApplication implements AsyncDisposable {
     this.#app = makeApp(options, plan, checkpoint, semaphore, resumed)
     for (const { message } of warnings) this.#app.system.logger.warn(`The graph: ${message}`)
     const { inspect } = options
-    const parent = this.#app.parent?.app.self
+    const parent = this.#app.maker?.self
     const setup = {
       id: options.key ?? 'app',
       input: { owned: this.#app },
@@ -132,11 +130,11 @@ export class LiveApplication implements AsyncDisposable {
   async step(options: LooseRun = {}): Promise<object | undefined> {
     let taken: CommittedStep | undefined
     const { nodes } = this.#app.plan.graph
-    const pace = (step: CommittedStep): undefined => {
+    const onStep = (step: CommittedStep): undefined => {
       taken = step
     }
     const going = this.#current
-    const outcome = await naming(this.#outcome(options, { pace }, new Set(nodes.values())))
+    const outcome = await naming(this.#outcome(options, { onStep }, new Set(nodes.values())))
     return 'pending' in outcome ? outcome : (taken ?? going?.last)
   }
 
@@ -151,13 +149,17 @@ export class LiveApplication implements AsyncDisposable {
   iterate(options: LooseRun & { readonly depth?: number } = {}): AsyncGenerator<CommittedStep, object, void> {
     const { depth = 0 } = options
     checkDepth('iterate', depth)
-    return iterateRun((pacer) => this.#prepare('iterate', options, pacer, 'depth'), depth, this.#app.path.length)
+    return iterateRun(
+      (backpressure) => this.#prepare('iterate', options, backpressure, 'depth'),
+      depth,
+      this.#app.path.length,
+    )
   }
 
   stream(options: LooseStream = {}): AsyncGenerator<AnyEvent, object, void> {
     const known = `${FILTER_OPTIONS} detach`
     const tap = tapOf(this.#app, 'stream', options)
-    return streamRun((pacer) => this.#prepare('stream', options, pacer, known), tap, options.detach)
+    return streamRun((backpressure) => this.#prepare('stream', options, backpressure, known), tap, options.detach)
   }
 
   events(options: LooseEvents = {}): AsyncGenerator<AnyEvent, void, void> {
@@ -194,13 +196,13 @@ export class LiveApplication implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true
     await this.#leave()
-    leaveParent(this.#app)
-    stopActor(this.actor, this.#app.parent?.app.self)
+    leaveMaker(this.#app)
+    stopActor(this.actor, this.#app.maker?.self)
   }
 
   async shutdown(reason?: unknown): Promise<void> {
     const ended = this.#over()
-    cancelApp(this.#app, reason, 'shutdown', 'app')
+    this.#app.cancel(reason, 'shutdown', 'app')
     await ended
     await flushInTime(this.#app)
   }
@@ -215,7 +217,7 @@ export class LiveApplication implements AsyncDisposable {
   }
 
   async #leave(): Promise<void> {
-    cancelApp(this.#app, undefined, 'app', 'reader')
+    this.#app.cancel(undefined, 'app', 'reader')
     await this.#over()
   }
 
@@ -227,11 +229,11 @@ export class LiveApplication implements AsyncDisposable {
   }
 
   /** Prepares a run for a reader: options are validated now, the run starts with the reader. */
-  #prepare(method: string, options: LooseRun, pacer: Pacer, more: string): Prepared {
+  #prepare(method: string, options: LooseRun, backpressure: Backpressure, more: string): Prepared {
     checkOptions(method, options, `${RUN_OPTIONS} ${more}`)
     const request = this.#request(options)
     return {
-      begin: () => this.#join(request, options, pacer),
+      begin: () => this.#join(request, options, backpressure),
       cancel: () => this.#leave(),
       lost: (error) => this.#app.system.logger.error('A run failed after its reader had left.', error),
     }
@@ -252,15 +254,15 @@ export class LiveApplication implements AsyncDisposable {
     })
   }
 
-  #outcome(options: LooseRun, pacer?: Pacer, haltAfter?: RunRequest['haltAfter']): Promise<object> {
+  #outcome(options: LooseRun, backpressure?: Backpressure, haltAfter?: RunRequest['haltAfter']): Promise<object> {
     checkOptions('A run', options, RUN_OPTIONS)
-    return this.#join(this.#request(options, haltAfter), options, pacer, haltAfter && ['haltAfter'])
+    return this.#join(this.#request(options, haltAfter), options, backpressure, haltAfter && ['haltAfter'])
   }
 
   /** Starts a run, or joins the suspended one. Throws synchronously when it cannot. */
-  #join(request: RunRequest, options: LooseRun, own: Pacer = {}, more: readonly string[] = []): Promise<object> {
+  #join(request: RunRequest, options: LooseRun, own: Backpressure = {}, more: readonly string[] = []): Promise<object> {
     const { signal, whenWaiting = 'stay' } = options
-    const pacer = pacedBelow(this.#app.parent?.app.run?.request, own)
+    const backpressure = backpressureBelow(this.#app.maker?.run?.request, own)
     if (this.#disposed) throw new BusyError('The application is disposed. Make a new one.')
     if (!belongs(this.#app))
       throw new BusyError('The application ended with the step that made it. Await its runs in that step.')
@@ -277,11 +279,11 @@ export class LiveApplication implements AsyncDisposable {
         `A waiting run was started with different ${differs}. Omit ${differs}, or cancel that run first.`,
       )
     }
-    const run = this.#current ?? new ActiveRun(this.#app, request, pacer, whenWaiting)
+    const run = this.#current ?? new ActiveRun(this.#app, request, backpressure, whenWaiting)
     this.#current = run // set before it starts: its synchronous part may request another run (A1)
     this.#last = run
     this.#joined = undefined
-    this.#joined = this.#outcomeOf(run.join(pacer, whenWaiting, signal))
+    this.#joined = this.#outcomeOf(run.join(backpressure, whenWaiting, signal))
     return this.#joined
   }
 
@@ -291,10 +293,4 @@ export class LiveApplication implements AsyncDisposable {
     this.#current = undefined
     return conclude(end)
   }
-}
-
-function conclude(end: RunResult): object {
-  if (end.status === 'failed') throw end.error
-  if (end.status === 'cancelled' && end.cancellation.cause === 'signal') throw end.cancellation.reason // A2
-  return outputOf(end)
 }

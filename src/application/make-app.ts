@@ -10,11 +10,9 @@ import { fitRecord } from '../persistence/migrate.js'
 import type { StoredRecord } from '../persistence/replay.js'
 import { Application } from '../runtime/application.js'
 import type { Checkpoint } from '../runtime/checkpoint.js'
-import { restore, saveCheckpoint, visitsOf } from '../runtime/durability.js'
-import { failOnStoreLoss } from '../runtime/minded-store.js'
+import { failOnStoreLoss, restore, saveCheckpoint, visitsOf } from '../runtime/durability.js'
 import { childApp } from '../runtime/sub-app.js'
 import { AppSystem, type SystemSettings } from '../runtime/system.js'
-import type { LiveApp } from '../runtime/tree.js'
 import type { Tracker } from '../tracking/tracker.js'
 import { journalFor, type LoosePersist, PERSIST_OPTIONS } from './persisting.js'
 
@@ -42,7 +40,7 @@ export function makeApp(
   checkpoint: Checkpoint,
   semaphore: Semaphore | undefined,
   resumed: Resumed | undefined,
-): LiveApp {
+): Application {
   const { parent, key } = options
   if (parent !== undefined) {
     refuseOfRoot(options)
@@ -51,7 +49,7 @@ export function makeApp(
   const appId = options.appId ?? (options.persister && createId())
   const system = new AppSystem(options)
   const journal = resumed?.journal ?? journalFor(options, appId ?? '', system.clock)
-  system.books = journal?.scope
+  system.store = journal?.scope
   const app = new Application({ plan, checkpoint, semaphore, appId, journal, tracker: options.tracker }, system)
   if (journal !== undefined) failOnStoreLoss(app, journal.scope)
   if (journal !== undefined && resumed?.stored !== undefined) {
@@ -75,14 +73,14 @@ function refuseOfRoot(options: Making): void {
  * Stores the current state of an application.
  * @param idle true when nothing runs; the journal may then not be open yet
  */
-export async function saveNow(app: LiveApp, idle: boolean): Promise<void> {
+export async function saveNow(app: Application, idle: boolean): Promise<void> {
   const { journal } = app
   if (journal === undefined) throw new TypeError('save needs a persister. Pass one to createApplication.')
   await saveCheckpoint(app, journal, idle)
 }
 
 /** Moves a stored application to another action, in a new epoch. */
-export async function beginElsewhere(app: LiveApp, action: string): Promise<void> {
+export async function beginElsewhere(app: Application, action: string): Promise<void> {
   const { journal } = app
   const { state, position, sequenceId } = app.checkpoint
   app.checkpoint = { state, position, next: action, sequenceId }

@@ -2,7 +2,7 @@ import type { WrittenBy } from '../action/action.js'
 import type { Path } from '../action/context.js'
 import type { Name } from '../internal/type-tools.js'
 import type { PendingMessage } from '../runtime/message/pending.js'
-import type { Leak } from '../runtime/run/request.js'
+import type { Leak } from '../runtime/run/result.js'
 
 interface OutcomeFacts<S> {
   /** The state after the last committed step. A key that nothing has written yet is unset, whatever its type. */

@@ -1,8 +1,7 @@
 import { AsyncQueue } from '../internal/async-queue.js'
 import { createDeferred, type Deferred } from '../internal/deferred.js'
 import type { AnyEvent } from '../lifecycle/events.js'
-import type { CommittedStep, StepOrigin } from '../runtime/run/request.js'
-import type { Pacer } from './active-run.js'
+import type { Backpressure, CommittedStep, StepOrigin } from '../runtime/run/request.js'
 import { naming } from './caller.js'
 import type { Tap } from './filter.js'
 import { type Readable, Reader } from './reader.js'
@@ -24,7 +23,7 @@ export interface Prepared {
 }
 
 /** Prepares a run that is paced by a reader. */
-export type Prepare = (pacer: Pacer) => Prepared
+export type Prepare = (backpressure: Backpressure) => Prepared
 
 /** A reader of one run: yields `values` until the run has ended, and returns its outcome. */
 function readRun<T>(
@@ -79,7 +78,7 @@ interface Held {
 export function streamRun(prepare: Prepare, tap: Tap, detach: boolean | undefined): Reader<AnyEvent, object> {
   const events = new AsyncQueue<IteratorYieldResult<AnyEvent>>(BUFFER)
   let listening: ReturnType<Tap> | undefined
-  return readRun(prepare({ room: () => events.room() }), events, {
+  return readRun(prepare({ waitForReader: () => events.room() }), events, {
     open() {
       listening = tap((value) => events.push({ done: false, value }))
     },
@@ -104,7 +103,7 @@ export function iterateRun(prepare: Prepare, depth: number, root: number): Reade
   const release = (most: number): void => {
     for (; first < most && waiting.length > 0; first++) waiting.shift()?.resolve()
   }
-  const pace = (step: CommittedStep, { path }: StepOrigin): Promise<void> | undefined => {
+  const onStep = (step: CommittedStep, { path }: StepOrigin): Promise<void> | undefined => {
     if (left || path.length - root > depth) return undefined
     const value = path.length === root ? step : below(step, path, root)
     const go = createDeferred<void>()
@@ -113,7 +112,7 @@ export function iterateRun(prepare: Prepare, depth: number, root: number): Reade
     release(asked - 1) // it may have been requested already
     return go.promise
   }
-  return readRun(prepare({ pace, deep: depth > 0 }), steps, {
+  return readRun(prepare({ onStep, deep: depth > 0 }), steps, {
     take() {
       asked += 1
       release(asked - 1)

@@ -1,67 +1,111 @@
 import { type Path, printPath } from '../action/context.js'
 import { type Inputs, NO_INPUTS } from '../action/inputs.js'
+import type { CancelAnswer, Received } from '../action/message.js'
 import type { Where } from '../errors.js'
 import type { Plan, PlanNode } from '../graph/plan.js'
+import { toError } from '../internal/guards.js'
 import { createId } from '../internal/ids.js'
-import type { EventType } from '../lifecycle/events.js'
+import type { CancelCause } from '../lifecycle/events.js'
+import type { InterceptedStep } from '../lifecycle/interceptor.js'
 import type { Semaphore } from '../parallel/limit.js'
 import type { Journal } from '../persistence/journal.js'
-import type { AnyActorRef } from './actor/create-actor.js'
+import type { Tracker } from '../tracking/tracker.js'
+import { type AnyActorRef, stopActor } from './actor/create-actor.js'
+import { belowCancellation, type Cancellation, createCancellation } from './cancel/cancellation.js'
+import { Deadline } from './cancel/deadline.js'
+import { leakCode } from './cancel/leak.js'
 import type { Checkpoint } from './checkpoint.js'
+import { emit } from './emit.js'
+import type { EventSource } from './event-source.js'
+import type { HeldMap, LiveEffect, RunningMap, WaitsFor } from './map/branch-handle.js'
 import { branchId, pathAt } from './map/branch-identity.js'
 import { Mailbox } from './message/mailbox.js'
-import type { RunRequest, RunResult } from './run/request.js'
-import { Run } from './run/run.js'
+import { WaitState } from './message/wait-state.js'
+import type { Parent, ParentApp } from './parent.js'
+import { ifStill } from './run/if-still.js'
+import type { RunRequest } from './run/request.js'
+import { cancelledRun, failedRun, type Leak, NO_LEAKS, type RunResult } from './run/result.js'
+import type { Attempts } from './step/attempts.js'
+import type { Permit } from './step/permit.js'
 import type { AppSystem } from './system.js'
-import type { AppSetup, ChildSetup, LiveApp, Parent } from './tree.js'
 
-// Owns: what an application is, whichever run goes on: its identity, its place in the tree, where it stands.
-// Does not own: a run (run.ts), the actor's snapshot (app-actor.ts).
-// A1  One run at a time. The next one takes the place of the last, so that nothing of a run outlives it here.
-// A2  The standing is replaced as a whole: by a commit, where a store has it otherwise, or by a branch's fallback.
+// Owns: an application and its run: the facts of each, what a cancel reaches, when a run has ended.
+// Does not own: the loop over the steps (run/loop.ts), one attempt at a step (step/attempt.ts), branches (map/).
+// A1  One run at a time. The next one replaces the last, so nothing of a run outlives it here.
+// A2  A checkpoint is replaced as a whole: by a commit, by a stored one, by the fallback of a branch.
+// R1  A run ends exactly once: by its loop, or from outside when its code is abandoned.
+// R2  A cancel fires every signal below in the same tick; the first cancel counts.
+// R3  A run ends only when what it started has ended, or was abandoned as leaked.
 
-export class Application implements LiveApp {
+/** The facts that an application is made of. */
+export interface AppSetup {
+  readonly plan: Plan
+  readonly checkpoint: Checkpoint
+  readonly appId?: string | undefined
+  readonly bound?: Inputs | undefined
+  readonly inputs?: Inputs | undefined
+  readonly semaphore?: Semaphore | undefined
+  readonly journal?: Journal | undefined
+  readonly parent?: Parent | undefined
+  /** The application whose action makes this one. */
+  readonly maker?: Application | undefined
+  /** Only of a root: applications below have the tracker of their map, or of the application above. */
+  readonly tracker?: Tracker | undefined
+}
+
+/** An application: its identity, its place in the tree, its checkpoint, and its current run. */
+export class Application implements ParentApp {
   readonly plan: Plan
   readonly system: AppSystem
   readonly parent: Parent | undefined
+  readonly maker: Application | undefined
+  /** Inputs bound over the whole graph. */
   readonly bound: Inputs
+  /** The inputs of a run that is given none. */
   readonly inputs: Inputs
+  /** The limit that it shares. */
   readonly semaphore: Semaphore | undefined
+  /** Undefined without a persister. */
   journal: Journal | undefined
   readonly watched: boolean
-  readonly tracker: LiveApp['tracker']
+  readonly tracker: Tracker | undefined
+  /** How often each action has committed, by its index. */
   readonly visits: number[] = []
   checkpoint: Checkpoint
-  onces: LiveApp['onces']
-  held: LiveApp['held']
+  /** Effects that the next step does once, by key: they outlive a run that failed there. */
+  onces: Map<string, LiveEffect> | undefined
+  /** The unstored progress of the map that the next step stands at. */
+  held: HeldMap | undefined
+  /** The current run, or the last one; undefined before the first. */
   run: Run | undefined
+  /** Undefined until {@link Application.mailbox} is first used. */
   mail: Mailbox | undefined
+  /** The result of the run of an application that an action made, once its events are emitted. */
+  ended: Promise<RunResult> | undefined
   #self: AnyActorRef | undefined
   #appId: string | undefined
   #path: Path | undefined
-  #begun = false
+  #started = false
 
   constructor(setup: AppSetup, system: AppSystem) {
+    const { parent } = setup
     this.plan = setup.plan
     this.system = system
     this.checkpoint = setup.checkpoint
-    this.parent = setup.parent
+    this.parent = parent
+    this.maker = setup.maker
     this.bound = setup.bound ?? NO_INPUTS
     this.inputs = setup.inputs ?? NO_INPUTS
     this.semaphore = setup.semaphore
     this.journal = setup.journal
     this.#appId = setup.appId
-    const above = setup.parent
-    this.watched = above !== undefined && (above.map?.watches === true || above.app.watched)
-    this.tracker = above === undefined ? setup.tracker : (above.map ?? above.app).tracker
+    this.watched = parent !== undefined && (parent.map?.watches === true || parent.app.watched)
+    this.tracker = parent === undefined ? setup.tracker : (parent.map ?? parent.app).tracker
+    system.root ??= this
   }
 
   attach(self: AnyActorRef): void {
     this.#self = self
-  }
-
-  child(setup: ChildSetup): LiveApp {
-    return new Application(setup, this.system)
   }
 
   get self(): AnyActorRef {
@@ -69,11 +113,15 @@ export class Application implements LiveApp {
     return this.#self
   }
 
+  get root(): EventSource {
+    return this.parent?.app.root ?? this
+  }
+
   get running(): boolean {
     return this.run?.running === true
   }
 
-  /** A branch has one before it runs; any other application while it runs. */
+  /** Open from the start for a branch, and while it runs for any other application. */
   get mailbox(): Mailbox {
     const phase = this.run?.phase ?? 'made'
     this.mail ??= new Mailbox(phase === 'ended' || (phase === 'made' && this.parent?.map === undefined))
@@ -84,11 +132,9 @@ export class Application implements LiveApp {
     this.mail = mailbox
   }
 
-  /** Of a branch: a stable hash of where it hangs (made when asked for). Else given, or random. */
+  /** For a branch, a stable hash of its place, made on first use; otherwise given, or random. */
   get appId(): string {
-    if (this.#appId !== undefined) return this.#appId
-    const { parent } = this
-    this.#appId = parent === undefined ? createId() : branchId(parent)
+    this.#appId ??= this.parent === undefined ? createId() : branchId(this.parent)
     return this.#appId
   }
 
@@ -101,20 +147,237 @@ export class Application implements LiveApp {
     return { action: node.name, sequenceId: this.checkpoint.sequenceId + 1, path: printPath(this.path) }
   }
 
-  hears(type: EventType): boolean {
-    if (this.watched || this.tracker !== undefined || this.system.hears(type)) return true
-    this.system.skip()
-    return false
+  /** Cancels it from outside, for good. Code that ignores its signal is abandoned after the grace period. */
+  cancel(reason: unknown, cause: CancelCause = 'app', by = 'app'): CancelAnswer {
+    const { system, parent, run } = this
+    const { clock, graceMs } = system
+    const cancellation = createCancellation(cause, by, system.passed(), reason)
+    if (parent?.map !== undefined) return parent.map.cancelBranch(parent.key, cancellation)
+    const answer = this.running || run?.interceptorCalls?.size ? 'cancelled' : 'settled'
+    run?.cancel(cancellation)
+    if (parent === undefined) system.outage?.cancelled(graceMs)
+    if (run?.running !== true) return answer
+    const grace = new Deadline(clock, cancellation.at + graceMs, () => run.abandon())
+    void run.over().then(() => grace.clear())
+    return answer
   }
 
-  begun(): void {
-    if (this.#begun) return
-    this.#begun = true
+  /** Its first step starts. */
+  started(): void {
+    if (this.#started) return
+    this.#started = true
     this.parent?.map?.branchStarted(this.parent.key)
   }
+}
 
-  open(request: RunRequest, ended: (end: RunResult) => void): Run {
-    this.run = new Run(this, request, ended)
-    return this.run
+/** What a run uses of the attempt that is under way. */
+export interface CurrentAttempt {
+  readonly node: PlanNode
+  readonly signal: AbortSignal
+  /** The number of the step. */
+  readonly sequenceId: number
+  /** The number of the attempt; the first is 1. */
+  readonly attempt: number
+  /** When it began, milliseconds on the monotonic clock. */
+  readonly startedAt: number
+  /** False once it has ended: its context then does nothing. */
+  readonly open: boolean
+  /** The map that the step stands at. */
+  readonly map: RunningMap | undefined
+  cancel(cancellation: Cancellation): void
+  close(): void
+}
+
+/** Pending interceptors of a run. */
+export interface PendingCall {
+  /** The run was cancelled: the grace period has begun. */
+  cancelled(): void
+  abandon(): void
+}
+
+/** Takes the steps of a run until it ends: `run/loop.ts`. Handed down from run to run, since a step may run branches. */
+type Loop = (run: Run) => Promise<void>
+
+/** One run of an application, from its making until its result is given. */
+export class Run {
+  readonly app: Application
+  readonly request: RunRequest
+  /** `made` while interceptors are asked whether it may begin. Nothing that comes after `ended` has an effect. */
+  phase: 'made' | 'running' | 'ended' = 'made'
+  /** The first cancel that reached it. */
+  cancellation: Cancellation | undefined
+  /** Code that was abandoned, here and below. */
+  leaked: readonly Leak[] = NO_LEAKS
+  /** The attempt under way, from its `step.start` to its `step.end`. */
+  attempt: CurrentAttempt | undefined
+  permit: Permit | undefined
+  /** Lets the run go on, while it waits for its reader. */
+  release: (() => void) | undefined
+  /** Retries; undefined until something failed. */
+  attempts: Attempts | undefined
+  /** The present step as interceptors got it; undefined without interceptors. */
+  stepInfo: InterceptedStep | undefined
+  /** Messages that the present attempt took; those of a failed attempt, until the next one begins. */
+  taken: Received[] | undefined
+  /** Undefined until it first waits. */
+  waits: WaitState | undefined
+  /** Applications that the current step made, by key. */
+  subApps: Map<string, Application> | undefined
+  interceptorCalls: Set<PendingCall> | undefined
+  readonly loop: Loop
+  readonly #ended: (result: RunResult) => void
+  #over: (() => void)[] | undefined
+
+  /** Makes the next run of an application (A1). @param ended called once, with the result */
+  constructor(app: Application, request: RunRequest, loop: Loop, ended: (result: RunResult) => void) {
+    this.app = app
+    this.request = request
+    this.loop = loop
+    this.#ended = ended
+    app.run = this
+  }
+
+  /** Tested after every await: the run may have been abandoned meanwhile. */
+  get running(): boolean {
+    return this.phase === 'running'
+  }
+
+  /** The attempt whose code runs. */
+  get step(): CurrentAttempt | undefined {
+    return this.attempt?.open === true ? this.attempt : undefined
+  }
+
+  get waitState(): WaitState {
+    this.waits ??= new WaitState(this)
+    return this.waits
+  }
+
+  /** Starts the loop. An error that escapes it fails the run. */
+  start(): void {
+    this.phase = 'running'
+    this.app.mail?.reopen()
+    this.loop(this).then(undefined, (fault: unknown) => {
+      if (!this.running) return this.app.system.logger.error('An abandoned run failed.', fault)
+      this.#dropAttempt()
+      this.finish(failedRun(this.app, toError(fault)))
+    })
+  }
+
+  /** Ends the run (R1). */
+  finish(result: RunResult): void {
+    if (!this.running) return
+    this.phase = 'ended'
+    this.app.mail?.close()
+    for (const resolve of this.#over?.splice(0) ?? []) resolve()
+    this.#ended(result)
+  }
+
+  /** Resolves when it has ended. */
+  over(): Promise<void> {
+    if (!this.running) return Promise.resolve()
+    const over: (() => void)[] = this.#over ?? []
+    this.#over = over
+    return new Promise((resolve) => void over.push(resolve))
+  }
+
+  /** Fires every signal below (R2). Has no effect while nothing runs. */
+  cancel(cancellation: Cancellation): void {
+    if (this.cancellation !== undefined || (!this.running && !this.interceptorCalls?.size)) return
+    this.cancellation = cancellation
+    for (const call of this.interceptorCalls ?? []) call.cancelled()
+    if (!this.running) return // only interceptors are pending
+    const { reason, by, cause } = cancellation
+    if (cause !== 'store') emit(this.app, { type: 'cancel', reason, by, cause })
+    this.permit?.cancel()
+    this.release?.()
+    this.attempts?.release()
+    const { step } = this
+    step?.cancel(cancellation)
+    this.#eachBelow((run) => run.cancel(belowCancellation(cancellation)))
+    step?.map?.cancelAll()
+  }
+
+  /** Abandons code that ignores its signal, and pending interceptors, here and below. */
+  abandon(): void {
+    const { step, cancellation } = this
+    for (const call of this.interceptorCalls ?? []) call.abandon()
+    if (!this.running || cancellation === undefined) return
+    if (step?.map !== undefined) return step.map.abandon()
+    if (this.interceptorCalls?.size) return // the rest ends by itself
+    if (this.subApps === undefined) return this.#abandonCode(cancellation)
+    void ifStill(this, this.abandonSubApps(), () => this.#abandonCode(cancellation))
+  }
+
+  #abandonCode(cancellation: Cancellation): void {
+    const { attempt } = this
+    const codeRuns = attempt?.open === true
+    attempt?.close()
+    // Between an action and its commit no code runs: the run waits for its store.
+    if (attempt !== undefined && (codeRuns || this.app.system.outage?.waiting !== true)) leakCode(this, attempt.node)
+    this.#dropAttempt()
+    this.finish(cancelledRun(this, cancellation))
+  }
+
+  /** Forgets the present attempt. Code that still holds a permit takes none again. */
+  #dropAttempt(): void {
+    this.attempt?.close()
+    this.permit?.dispose()
+    this.permit = this.attempt = undefined
+  }
+
+  /** Fires every signal below and ends at once. */
+  stop(cancellation: Cancellation): void {
+    if (!this.running) return
+    this.cancel(cancellation)
+    const { step } = this
+    step?.map?.stop()
+    this.#eachBelow((run) => run.stop(cancellation))
+    step?.close()
+    this.permit?.dispose()
+    this.finish(cancelledRun(this, this.cancellation ?? cancellation))
+  }
+
+  takeLeaks(leaks: readonly Leak[]): void {
+    if (leaks.length > 0) this.leaked = [...this.leaked, ...leaks]
+  }
+
+  /** It waits for something else, here or below: the level above counts that. */
+  waitsChanged(before: WaitsFor, after: WaitsFor): void {
+    const { parent, maker, self } = this.app
+    if (this.cancellation === undefined) self.send({ type: 'teasel.waits', waiting: after !== 'nothing' })
+    if (parent?.map !== undefined) parent.map.waitsChanged(parent.key, before, after)
+    else if (maker?.run !== undefined)
+      maker.run.waitState.countBelow('waiting', Number(after === 'outside') - Number(before === 'outside'))
+  }
+
+  #eachBelow(act: (run: Run) => void): void {
+    for (const { run } of this.subApps?.values() ?? []) if (run !== undefined) act(run)
+  }
+
+  /** The step has ended: cancels the runs of its applications, waits for them, and stops their actors. */
+  async endSubApps(): Promise<void> {
+    const { clock, graceMs } = this.app.system
+    const now = this.app.system.passed()
+    const grace = new Deadline(clock, now + graceMs, () => this.#eachBelow((run) => run.abandon()))
+    this.#eachBelow((run) => run.cancel(createCancellation('parent', 'parent', now)))
+    await this.#dropSubApps()
+    grace.clear()
+  }
+
+  /** Abandons the runs of the applications of a step that is abandoned. */
+  abandonSubApps(): Promise<void> {
+    this.#eachBelow((run) => run.abandon())
+    return this.#dropSubApps()
+  }
+
+  async #dropSubApps(): Promise<void> {
+    const below = [...(this.subApps?.values() ?? [])]
+    await Promise.all(below.map(({ ended }) => ended))
+    if (this.subApps === undefined) return // dropped meanwhile
+    this.subApps = undefined
+    for (const { run, self } of below) {
+      this.takeLeaks(run?.leaked ?? [])
+      stopActor(self, this.app.self)
+    }
   }
 }

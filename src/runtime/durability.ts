@@ -1,37 +1,34 @@
 import type { Inputs } from '../action/inputs.js'
 import type { PlanNode } from '../graph/plan.js'
-import { ownValue, toError } from '../internal/guards.js'
-import type { CommittingStep } from '../persistence/committing.js'
+import { isThenable, ownValue, toError } from '../internal/guards.js'
+import type { CommittingStep, Life } from '../persistence/committing.js'
 import type { Awaitable } from '../persistence/driver.js'
 import type { Journal } from '../persistence/journal.js'
 import type { StoredRecord } from '../persistence/replay.js'
-import type { State } from '../state/freeze.js'
+import type { Scope } from '../persistence/scope.js'
 import { Carrier } from './actor/carrier.js'
 import { AppSnapshot } from './actor/snapshot.js'
+import type { Application, Run } from './application.js'
 import { timeoutOf } from './cancel/cancellation.js'
-import { deliverInbox } from './message/stored-messages.js'
-import { timingOf, writeNote } from './noting.js'
-import { endsAt, type RunResult } from './run/request.js'
-import { cancelledRun, endedRun, failedRun } from './run/result.js'
-import { attemptsOf } from './step/retry.js'
-import type { LiveApp, LiveRun } from './tree.js'
+import { Deadline } from './cancel/deadline.js'
+import type { Checkpoint } from './checkpoint.js'
+import { deliverInbox } from './message/inbox.js'
+import { endsAt } from './run/request.js'
+import { cancelledRun, endedRun, failedRun, type RunResult } from './run/result.js'
+import { attemptsOf } from './step/attempts.js'
 
-// Owns: what the engine tells the journal of an application, and what it takes from it.
-// Does not own: rows and when they are whole (persistence/journal.ts).
-// Types of the journal only: without a persister none of its code is loaded.
+// Owns: the calls of the engine to the journal of an application.
+// Does not own: rows, and when they are complete (persistence/journal.ts).
+// Imports types of persistence/ only: a program without a persister loads none of its code.
 
-/** A step as it is about to be committed. */
+/** A step that is about to commit. */
 export function committing(
-  { app, request, attempts }: LiveRun,
+  { app, request, attempts }: Run,
   node: PlanNode,
-  {
-    state,
-    next,
-    sequenceId,
-  }: { readonly state: State; readonly next: string | undefined; readonly sequenceId: number },
+  { state, next, sequenceId }: Checkpoint,
 ): CommittingStep {
   const { plan } = app
-  const visit = (app.visits[node.index] ?? 0) + 1 // now: it may be asked for once the step has committed
+  const visit = (app.visits[node.index] ?? 0) + 1 // read now: `visits` may be called after the commit
   return {
     action: node.name,
     state,
@@ -46,7 +43,7 @@ export function committing(
 }
 
 /** How often each action has committed, by name. */
-export function visitsOf({ plan, visits }: LiveApp): Record<string, number> {
+export function visitsOf({ plan, visits }: Application): Record<string, number> {
   const counted = plan.graph.list.flatMap(({ name, index }) => {
     const count = visits[index] ?? 0
     return count === 0 ? [] : [[name, count] as const]
@@ -54,21 +51,21 @@ export function visitsOf({ plan, visits }: LiveApp): Record<string, number> {
   return Object.fromEntries(counted)
 }
 
-/** The application stands where it is stored. Keys that are not stored keep the values that they have. */
-export function restore(app: LiveApp, stored: StoredRecord): void {
+/** Moves an application to a stored checkpoint. Keys that are never stored keep their values. */
+export function restore(app: Application, stored: StoredRecord): void {
   const { position, next, sequenceId } = stored
   const { transient } = app.journal?.scope.settings ?? { transient: new Set() }
   const given = Object.entries(app.checkpoint.state).filter(
     ([key]) => transient.has(key) && !Object.hasOwn(stored.state, key),
   )
   const state = given.length === 0 ? stored.state : Object.freeze({ ...stored.state, ...Object.fromEntries(given) })
-  if (sequenceId !== app.checkpoint.sequenceId) app.onces = app.held = undefined // of a step that is stored
+  if (sequenceId !== app.checkpoint.sequenceId) app.onces = app.held = undefined // they belong to another step
   app.checkpoint = { state, position, next, sequenceId }
   for (const { name, index } of app.plan.graph.list) app.visits[index] = ownValue(stored.visits, name) ?? 0
 }
 
-/** Opens the journal of an application, and puts the application where it is stored. */
-async function restoreFromStore(app: LiveApp, journal: Journal, inputs: Inputs): Promise<StoredRecord | undefined> {
+/** Opens the journal of an application, and moves the application to its stored checkpoint. */
+async function restoreFromStore(app: Application, journal: Journal, inputs: Inputs): Promise<StoredRecord | undefined> {
   const stored = await journal.open(app.plan, app.checkpoint, inputs)
   if (stored?.based !== true) return stored
   restore(app, stored)
@@ -77,26 +74,26 @@ async function restoreFromStore(app: LiveApp, journal: Journal, inputs: Inputs):
 }
 
 /**
- * Stores where an application stands. What its next step has begun stays stored.
- * @param idle whether nothing runs: then it may not be opened yet
+ * Stores the checkpoint of an application. The stored part of its next step stays.
+ * @param idle whether nothing runs: the journal may then not be open yet
  */
-export async function saveCheckpoint(app: LiveApp, journal: Journal, idle: boolean): Promise<void> {
+export async function saveCheckpoint(app: Application, journal: Journal, idle: boolean): Promise<void> {
   if (idle) await restoreFromStore(app, journal, app.inputs)
   else await journal.opening?.catch(() => {})
-  if (journal.opened) await journal.save(app.checkpoint) // else the run that opens it fails
+  if (journal.opened) await journal.save(app.checkpoint) // otherwise the run that opens it fails
 }
 
 /**
- * The first thing that a run does: the journal is claimed, and the application stands where it is stored.
- * @returns how the run ends, where it does at once
+ * The first act of a run: claims the journal, and moves the application to its stored checkpoint.
+ * @returns the result of the run, where it ends at once
  */
-export async function openJournal(run: LiveRun, journal: Journal): Promise<RunResult | undefined> {
+export async function openJournal(run: Run, journal: Journal): Promise<RunResult | undefined> {
   const { app, request } = run
   try {
     const stored = await restoreFromStore(app, journal, request.inputs)
     if (stored?.based === true) {
       const at = app.plan.graph.nodes.get(stored.position ?? '')
-      // One that an action made by hand, and that had halted there before the action was cut off.
+      // Made by an action, it had halted there before the action was interrupted.
       if (stored.end === 'halted' && at !== undefined && request.haltAfter.has(at)) return endedRun(run, 'halted')
     }
     if (journal.stored !== undefined) attemptsOf(run).resume(journal.stored)
@@ -108,28 +105,76 @@ export async function openJournal(run: LiveRun, journal: Journal): Promise<RunRe
   }
 }
 
-/** Writes down how a run ended, as far as its last step does not say it. Resolves with the end, whatever happens. */
-export function recordEnd(run: LiveRun, end: RunResult): Awaitable<RunResult> {
-  const kept = writeNote(run.app, 'How a run ended', (journal) => tell(run, journal, end))
-  return kept === undefined ? end : kept.then(() => end)
+/**
+ * Stores a note, best effort: a failure is logged and never fails the run.
+ * @param subject the note in that log message: `How a run ended`
+ * @returns undefined, or a promise that always resolves
+ */
+export function writeNote(
+  { journal, system }: Application,
+  subject: string,
+  write: (journal: Journal) => Awaitable<void>,
+): Awaitable<void> {
+  if (journal === undefined) return undefined
+  const lost = (error: unknown): void => system.logger.error(`${subject} could not be stored.`, error)
+  try {
+    const written = write(journal)
+    return isThenable(written) ? Promise.resolve(written).catch(lost) : undefined
+  } catch (error) {
+    return lost(error)
+  }
 }
 
-function tell({ app, attempts }: LiveRun, journal: Journal, end: RunResult): Awaitable<void> {
+/** When an application began as a branch, and the number of its attempt. */
+export function timingOf({ parent, run }: Application): Life {
+  return { startedAt: parent?.map?.timing(parent.key)?.startedAt, attempts: run?.attempts?.branch ?? 1 }
+}
+
+/** Stores the result of a run, where its last step does not hold it. Resolves with the result in any case. */
+export function recordEnd(run: Run, result: RunResult): Awaitable<RunResult> {
+  const written = writeNote(run.app, 'How a run ended', (journal) => noteEnd(run, journal, result))
+  return written === undefined ? result : written.then(() => result)
+}
+
+function noteEnd({ app, attempts }: Run, journal: Journal, result: RunResult): Awaitable<void> {
   if (!journal.opened || journal.scope.fault !== undefined) return undefined
   const { parent } = app
-  const life = timingOf(app)
-  if (attempts?.branchRecovered === true && end.status === 'finished') {
+  const timing = timingOf(app)
+  if (attempts?.branchRecovered === true && result.status === 'finished') {
     if (journal.scope.settings.policy === 'manual') return undefined
     const { state, position, sequenceId } = app.checkpoint
     const facts = { position, sequenceId, next: undefined, end: 'finished', visits: visitsOf(app) } as const
-    return journal.place('saved', state, { ...facts, ...life, recovered: true })
+    return journal.place('saved', state, { ...facts, ...timing, recovered: true })
   }
-  if (end.status === 'failed') return journal.failed(end.error, life)
-  if (end.status !== 'cancelled') return undefined
-  const { cancellation } = end
+  if (result.status === 'failed') return journal.failed(result.error, timing)
+  if (result.status !== 'cancelled') return undefined
+  const { cancellation } = result
   if (cancellation.cause === 'stop') return undefined
   const timeout = timeoutOf(cancellation)
-  if (timeout !== undefined) return journal.failed(timeout, life)
-  // An application is cancelled for good only as a branch; the run of a root is over, and another may begin.
-  return journal.cancelled(cancellation, life, parent?.map === undefined)
+  if (timeout !== undefined) return journal.failed(timeout, timing)
+  // Only a branch is cancelled for good; the run of a root is over, and another may begin.
+  return journal.cancelled(cancellation, timing, parent?.map === undefined)
+}
+
+/**
+ * A lost store, at any depth, fails the run of the root and interrupts everything below, which continues at the next
+ * resume. It is no failure of the step that wrote.
+ */
+export function failOnStoreLoss({ system }: Application, scope: Scope): void {
+  if (system.outage === undefined) {
+    system.outage = scope.outage
+    system.outage.lost = (error) => system.root?.cancel(error, 'store', 'store')
+  } else scope.outage = system.outage
+}
+
+/** Resolves when nothing is being stored, or after the grace period: a cancel does not wait for an unavailable store. */
+export async function flushInTime({ journal, system }: Application): Promise<void> {
+  if (journal === undefined) return
+  await new Promise<void>((resolve) => {
+    const grace = new Deadline(system.clock, system.passed() + system.graceMs, resolve)
+    void journal.scope.idle().then(() => {
+      grace.clear()
+      resolve()
+    })
+  })
 }

@@ -1,70 +1,79 @@
 import { nameOf, observe } from '../internal/guards.js'
 import type { ActionFacts } from '../lifecycle/event-facts.js'
-import type { AnyEvent } from '../lifecycle/events.js'
+import type { AnyEvent, EventType } from '../lifecycle/events.js'
 import type { Tracker } from '../tracking/tracker.js'
 import type { EventSource } from './event-source.js'
 
-// Owns: the making of an event. D5: this is the one place where facts become events.
+// Owns: making events and handing them over. This is the only place where facts become events.
+// Does not own: the order of their delivery (system.ts), the listeners.
 
 type Distributed<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never
 type Facts = 'runId' | 'incarnation' | 'seq' | 'time' | 'appId' | 'path'
 
-/** What an event says beside the facts that all share. */
+/** The fields of an event that its emitter gives. */
 export type EventFields = Distributed<AnyEvent, Facts | 'action' | 'sequenceId'>
 
-/** An event while it is made. */
+/** An event under construction. */
 type Unfinished = { -readonly [K in keyof ActionFacts]: ActionFacts[K] }
 
+/** Whether a listener, a tracker or a `watch` gets events of a type from this source. */
+export function isObserved({ watched, tracker, system }: EventSource, type: EventType): boolean {
+  return watched || tracker !== undefined || system.isObserved(type)
+}
+
 /**
- * Makes an event of what happened in an application or branch, hands it to listeners, then to every `watch` above: what a `watch`
- * does follows from the event, so it comes after it for whoever reads.
+ * Makes an event, and hands it to the tracker, to listeners, then to each `watch` above: the effects of a `watch`
+ * follow the event for every reader. An event that is not observed is counted only. Where its fields cost something,
+ * the caller tests {@link isObserved} first, and otherwise counts it with `system.skip()`.
  *
  * `action` is the root application's own action, whatever depth the event is from.
  */
-export function announce(app: EventSource, fields: EventFields, sequenceId = app.checkpoint.sequenceId + 1): void {
-  const { system } = app
-  const event = fields as unknown as Unfinished // filled in place: the literal of whoever tells is the event
+export function emit(source: EventSource, fields: EventFields, sequenceId = source.checkpoint.sequenceId + 1): void {
+  const { system } = source
+  if (!isObserved(source, fields.type)) return system.skip()
+  const event = fields as unknown as Unfinished // filled in place: the emitter's literal becomes the event
   if ('source' in fields) {
-    event.action = app.path[0]?.map ?? fields.source
+    event.action = source.path[0]?.map ?? fields.source
     event.sequenceId = sequenceId
   }
   event.runId = system.runId
-  event.incarnation = system.books?.incarnation ?? 0
+  event.incarnation = system.store?.incarnation ?? 0
   event.seq = system.nextSeq()
   event.time = system.clock.now()
-  event.appId = app.appId
-  event.path = app.path
-  const { tracker } = app
-  system.dispatch(event as unknown as AnyEvent, tracker && (() => record(app, tracker, event as unknown as AnyEvent)))
-  if (app.watched) tellWatchers(app, event as unknown as AnyEvent)
+  event.appId = source.appId
+  event.path = source.path
+  const { tracker } = source
+  system.dispatch(
+    event as unknown as AnyEvent,
+    tracker && (() => record(source, tracker, event as unknown as AnyEvent)),
+  )
+  if (source.watched) notifyWatchers(source, event as unknown as AnyEvent)
 }
 
-/** Every map above hears it, with the key of its own branch that it comes from. */
-function tellWatchers(app: EventSource, event: AnyEvent): void {
+/** Hands the event to every map above, with the key of the branch that it comes through. */
+function notifyWatchers(source: EventSource, event: AnyEvent): void {
   let own = true
-  for (let parent = app.parent; parent !== undefined; parent = parent.app.parent) {
-    parent.map?.tell(event, parent.key, own)
+  for (let { parent } = source; parent !== undefined; parent = parent.app.parent) {
+    parent.map?.notify(event, parent.key, own)
     own = false
   }
 }
 
-/** A tracker that fails is no fault of the run. Its own `fault` is not told, and nothing is once the root has ended. */
-function record(app: EventSource, tracker: Tracker, event: AnyEvent): void {
-  let root = app
-  while (root.parent !== undefined) root = root.parent.app
+/** A failing tracker does not fail the run. Its fault is no event once the root has ended, or while one is recorded. */
+function record({ root }: EventSource, tracker: Tracker, event: AnyEvent): void {
   const { run } = root
   const fault = (error: unknown): void => {
-    const heard = run?.running === true && event.type !== 'fault'
-    reportFault(root, `tracker ${nameOf(tracker)}`.trimEnd(), error, heard)
+    const emits = run?.running === true && event.type !== 'fault'
+    reportFault(root, `tracker ${nameOf(tracker)}`.trimEnd(), error, emits)
   }
   observe((one: AnyEvent) => tracker.track(one), event, fault)
 }
 
 /**
- * Tells of something that threw beside the run, which goes on.
- * @param heard false where the run is over that it belongs to: the logger alone is told
+ * Reports an error that was thrown beside the run; the run continues.
+ * @param emits false when the run that it belongs to is over: only the logger gets it
  */
-export function reportFault(app: EventSource, where: string, error: unknown, heard = true): void {
-  app.system.logger.error(`${where} threw.`, error)
-  if (heard && app.hears('fault')) announce(app, { type: 'fault', where, error })
+export function reportFault(source: EventSource, where: string, error: unknown, emits = true): void {
+  source.system.logger.error(`${where} threw.`, error)
+  if (emits) emit(source, { type: 'fault', where, error })
 }

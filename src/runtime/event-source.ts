@@ -1,30 +1,30 @@
 import type { Path } from '../action/context.js'
-import type { AnyEvent, EventType } from '../lifecycle/events.js'
+import type { AnyEvent } from '../lifecycle/events.js'
 import type { Tracker } from '../tracking/tracker.js'
 import type { AppSystem } from './system.js'
 
-/** Where events come from: an application, or a branch that is not made, or runs elsewhere. */
+/** The origin of events: an application, or a branch that has not started or runs elsewhere. */
 export interface EventSource {
   readonly system: AppSystem
   readonly appId: string
   readonly path: Path
-  /** Records what happens here. */
+  /** Records its events. */
   readonly tracker: Tracker | undefined
-  /** True when some map above looks at what happens here. */
+  /** True when a map above has a `watch`. */
   readonly watched: boolean
-  /** Where it stands: events about an action carry the number of the next step. */
+  /** Events about an action carry the number of the next step. */
   readonly checkpoint: { readonly sequenceId: number }
-  /** What hears of its events as well, level by level. */
+  /** The levels above; each map there with a `watch` gets its events. */
   readonly parent: EventParent | undefined
+  /** The application that everything hangs below; itself for a root. */
+  readonly root: EventSource
   /** The run that its events belong to. */
   readonly run: { readonly running: boolean } | undefined
-  /** Whether someone would hear an event of a type. Counts the event where nobody does. */
-  hears(type: EventType): boolean
 }
 
 /** The level above a source of events. */
 export interface EventParent {
   readonly app: EventSource
   readonly key: string
-  readonly map: { tell(event: AnyEvent, key: string, own: boolean): void } | undefined
+  readonly map: { notify(event: AnyEvent, key: string, own: boolean): void } | undefined
 }

@@ -2,19 +2,19 @@ import { type Clock, monotonicNow, safeClock, systemClock } from '../internal/cl
 import { observe } from '../internal/guards.js'
 import { createId } from '../internal/ids.js'
 import { clockLooks } from '../internal/slice.js'
-import type { AnyEvent, EventType } from '../lifecycle/events.js'
+import type { AnyEvent, CancelCause, EventType } from '../lifecycle/events.js'
 import type { Interceptor } from '../lifecycle/interceptor.js'
 import { Listeners } from '../lifecycle/listeners.js'
 import { consoleLogger, type Logger, safeLogger } from '../lifecycle/logger.js'
 import type { Outage } from '../persistence/outage.js'
-import { Attendance } from './cancel/alarm.js'
+import { Attendance } from './cancel/deadline.js'
 
-// Owns: what a whole tree of applications shares, and the one function that dispatches events.
-// Does not own: any application of the tree.
-// H1  `seq` counts every event of a run, heard or not, without gaps.
-// H2  An event is dispatched in the moment it becomes true, before any buffer; what a listener makes happen comes after
-//     the event that it was told of, so that every listener hears events in the order of `seq`.
-// H3  Nothing that a listener, a logger, a clock or a source of chance throws reaches the run.
+// Owns: the shared state of a tree of applications, and the delivery of its events.
+// Does not own: the applications.
+// H1  `seq` counts every event of a run, observed or not, without gaps.
+// H2  An event is delivered as soon as it happens, before any buffer. Events that a listener causes come after it, so
+//     every listener gets events in the order of `seq`.
+// H3  An error thrown by a listener, a logger, a clock or a source of chance never reaches the run.
 
 export interface SystemSettings {
   readonly clock?: Clock | undefined
@@ -22,23 +22,23 @@ export interface SystemSettings {
   readonly interceptors?: readonly Interceptor[] | undefined
   readonly graceMs?: number | undefined
   readonly random?: (() => number) | undefined
-  /** Where events go beside the listeners: out of an embedded actor. */
+  /** A further receiver of events: those of an embedded actor leave by it. */
   readonly emit?: ((event: AnyEvent) => void) | undefined
 }
 
 const harmlessConsole = safeLogger(consoleLogger)
 const loggerOf = ({ logger }: SystemSettings): Logger => (logger ? safeLogger(logger) : harmlessConsole)
 
-/** Where something that is asked throws: told once, and the platform is asked instead. */
-const replaced = (what: string, logger: Logger): ((error: unknown) => void) => {
-  let told = false
+/** Reports a throwing setting once; the platform's own replaces it. */
+const replaced = (setting: string, logger: Logger): ((error: unknown) => void) => {
+  let reported = false
   return (error) => {
-    if (!told) logger.error(`${what} threw; the platform's is asked instead.`, error)
-    told = true
+    if (!reported) logger.error(`${setting} threw; the platform's is used instead.`, error)
+    reported = true
   }
 }
 
-/** The clock of an application, which always answers. */
+/** The clock of an application; it never throws. */
 export function clockOf(settings: SystemSettings, logger = loggerOf(settings)): Clock {
   const { clock = systemClock } = settings
   return clock === systemClock ? clock : safeClock(clock, replaced('clock', logger))
@@ -58,11 +58,16 @@ function chanceOf({ random }: SystemSettings, logger: Logger): () => number {
 }
 
 const DEFAULT_GRACE_MS = 5000
-/** What a wall clock that is only adjusted does not leave the other one by. */
+/** A difference between wall clock and monotonic clock above this is a jump, milliseconds. */
 const JUMP_MS = 1000
 const NO_INTERCEPTORS: readonly Interceptor[] = []
 
-/** What a whole tree of applications shares. */
+/** The root application, as a lost store cancels it. */
+interface RootApp {
+  cancel(reason: unknown, cause: CancelCause, by: string): unknown
+}
+
+/** The shared state of a tree of applications. */
 export class AppSystem {
   readonly listeners = new Listeners()
   readonly attendance = new Attendance()
@@ -70,19 +75,21 @@ export class AppSystem {
   readonly logger: Logger
   readonly interceptors: readonly Interceptor[]
   readonly graceMs: number
-  /** Chance, from 0 to 1: for the jitter of waits. */
+  /** A random number from 0 to 1, for the jitter of delays. */
   readonly random: () => number
-  /** How often the root was opened in its store, where it has one. */
-  books: { readonly incarnation: number } | undefined
-  /** The waits for the stores of the tree, where it has one. */
+  /** The store of the root, if it has one: how often the root was resumed. */
+  store: { readonly incarnation: number } | undefined
+  /** Waits for unavailable stores of the tree; undefined without a store. */
   outage: Outage | undefined
+  /** The application that everything hangs below. */
+  root: RootApp | undefined
   readonly #emit: ((event: AnyEvent) => void) | undefined
   #runId: string | undefined
   #seq = 0
-  #telling = false
+  #delivering = false
   #looks = -1
   #recent = 0
-  /** How far the wall clock was ahead of the other one when it was last looked at. */
+  /** How far the wall clock was last ahead of the monotonic one, milliseconds. */
   #ahead: number | undefined
   readonly #later: (readonly [AnyEvent, (() => void) | undefined])[] = []
 
@@ -95,7 +102,7 @@ export class AppSystem {
     this.#emit = settings.emit
   }
 
-  /** Milliseconds on the clock that never goes back. */
+  /** Milliseconds on the monotonic clock. */
   passed(): number {
     return monotonicNow(this.clock)
   }
@@ -109,7 +116,7 @@ export class AppSystem {
     return this.#recent
   }
 
-  /** Tells once of each time that the wall clock has left the other one. */
+  /** Warns once of each jump of the wall clock. */
   lookAtWall(): void {
     const ahead = this.clock.now() - this.passed()
     const by = Math.round(ahead - (this.#ahead ?? ahead))
@@ -121,8 +128,8 @@ export class AppSystem {
     )
   }
 
-  /** Whether someone would hear an event of a type. */
-  hears(type: EventType): boolean {
+  /** Whether a listener gets events of a type. */
+  isObserved(type: EventType): boolean {
     return this.#emit !== undefined || this.listeners.isObserved(type)
   }
 
@@ -138,7 +145,7 @@ export class AppSystem {
     this.outage?.begin()
   }
 
-  /** Counts an event that nobody hears (H1). */
+  /** Counts an event that is not observed (H1). */
   skip(): void {
     this.#seq += 1
   }
@@ -147,19 +154,19 @@ export class AppSystem {
     return this.#seq++
   }
 
-  /** @param record hands it to a tracker; called when it is the event's turn, before the listeners */
+  /** Delivers an event (H2). @param record hands it to a tracker; called before the listeners */
   dispatch(event: AnyEvent, record: (() => void) | undefined): void {
-    if (this.#telling) return void this.#later.push([event, record])
-    this.#telling = true
+    if (this.#delivering) return void this.#later.push([event, record])
+    this.#delivering = true
     try {
-      this.#tell(event, record)
-      for (let next = this.#later.shift(); next !== undefined; next = this.#later.shift()) this.#tell(...next)
+      this.#deliver(event, record)
+      for (let next = this.#later.shift(); next !== undefined; next = this.#later.shift()) this.#deliver(...next)
     } finally {
-      this.#telling = false
+      this.#delivering = false
     }
   }
 
-  #tell(event: AnyEvent, record: (() => void) | undefined): void {
+  #deliver(event: AnyEvent, record: (() => void) | undefined): void {
     record?.()
     const fault = (error: unknown): void => this.logger.error(`A listener of "${event.type}" threw.`, error)
     if (this.#emit !== undefined) observe(this.#emit, event, fault)

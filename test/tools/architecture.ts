@@ -31,6 +31,7 @@ const ONE_IDEA: Readonly<Record<string, string>> = {
   'src/adapters/sqlite/sqlite-driver.ts': 'one connection to one file',
   'src/application/application.ts': 'what a user sees of an application',
   'src/errors.ts': 'every public error, in one place',
+  'src/runtime/application.ts': 'an application and its run',
   'src/runtime/map/map-runner.ts': 'the branches of one visit of a map',
   'src/persistence/journal.ts': 'the rows of one application, in order',
 }

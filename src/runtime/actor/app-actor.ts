@@ -2,12 +2,11 @@ import type { Plan } from '../../graph/plan.js'
 import { isInstance } from '../../internal/guards.js'
 import { plainInWords, plainOf } from '../../persistence/codec.js'
 import type { State } from '../../state/freeze.js'
+import type { Application } from '../application.js'
 import { createCancellation } from '../cancel/cancellation.js'
 import { sendMessage } from '../message/commands.js'
-import { cancelApp } from '../message/target.js'
-import type { RunResult } from '../run/request.js'
+import type { RunResult } from '../run/result.js'
 import { outputOf } from '../run/result.js'
-import type { LiveApp } from '../tree.js'
 import { Carrier } from './carrier.js'
 import type { LooseLogic } from './logic.js'
 import { type MachineConfig, machineConfigOf } from './machine-config.js'
@@ -21,7 +20,7 @@ import { isStop } from './xstate-events.js'
 
 /** What the engine creates its own actors with. Taken out at once: XState keeps the input as long as the actor. */
 export interface OwnedInput {
-  owned: LiveApp | undefined
+  owned: Application | undefined
 }
 
 const logics = new WeakMap<Plan, LooseLogic<AppSnapshot>>()
@@ -63,7 +62,7 @@ function createAppLogic(plan: Plan): LooseLogic<AppSnapshot> {
         case 'teasel.end':
           return ended(app, snapshot, Carrier.read(event))
         case 'cancel':
-          scope.defer(() => cancelApp(app, event['reason']))
+          scope.defer(() => app.cancel(event['reason']))
           return snapshot
         case 'message':
           scope.defer(() => void sendMessage(app, event['message'], event['path']))
@@ -78,7 +77,7 @@ function createAppLogic(plan: Plan): LooseLogic<AppSnapshot> {
   }
 }
 
-function ended(app: LiveApp, snapshot: AppSnapshot, end: RunResult | undefined): AppSnapshot {
+function ended(app: Application, snapshot: AppSnapshot, end: RunResult | undefined): AppSnapshot {
   if (snapshot.status !== 'active' || end === undefined) return snapshot
   if (end.status === 'failed') return new AppSnapshot(app, snapshot, 'error', undefined, end.error)
   return new AppSnapshot(app.parent?.map === undefined ? app : new EndedBranch(app), snapshot, 'done', outputOf(end))

@@ -12,15 +12,14 @@ import { freezeAll, type State } from '../../state/freeze.js'
 import { fillState } from '../../state/schema.js'
 import { Application } from '../application.js'
 import { type Checkpoint, initialCheckpoint } from '../checkpoint.js'
-import { createRequest, NO_LEAKS, type RunResult } from '../run/request.js'
-import { endedRun } from '../run/result.js'
+import { createRequest } from '../run/request.js'
+import { endedRun, NO_LEAKS, type RunOutput, type RunResult } from '../run/result.js'
 import { runWithEvents } from '../run/run-with-events.js'
 import { AppSystem } from '../system.js'
-import type { LiveApp } from '../tree.js'
 import { appLogicOf } from './app-actor.js'
 import { Carrier } from './carrier.js'
 import type { LooseLogic, Scope } from './logic.js'
-import { AppSnapshot, errorOf, type PersistedRun, type RunOutput, readPersisted } from './snapshot.js'
+import { AppSnapshot, errorOf, type PersistedRun, readPersisted } from './snapshot.js'
 import { isStop } from './xstate-events.js'
 
 // Owns: how an application lives in an actor that someone else created: in a machine, in a component, by `createActor`.
@@ -43,7 +42,7 @@ interface Life {
 }
 
 /** The present life of each actor. */
-const lives = new WeakMap<LiveApp, Life>()
+const lives = new WeakMap<Application, Life>()
 
 /** The actor logic of a plan that starts by itself: the engine's own, with another beginning. */
 export function createEmbeddedLogic(plan: Plan, bound: Inputs): LooseLogic<AppSnapshot> {
@@ -115,7 +114,7 @@ function restoredState({ graph: { rules } }: Plan, { context, oneWay }: Persiste
   return fillState(rules, Object.freeze({ ...rules.defaults, ...state }))
 }
 
-function embeddedApp(plan: Plan, bound: Inputs, scope: Scope, input: EmbeddedInput): LiveApp {
+function embeddedApp(plan: Plan, bound: Inputs, scope: Scope, input: EmbeddedInput): Application {
   const { state, inputs = NO_INPUTS, appId } = input
   const { graph } = plan
   if (!graph.accepts.open) refuseUnknownInputs('The graph', inputs, graph.accepts.names)
@@ -126,7 +125,7 @@ function embeddedApp(plan: Plan, bound: Inputs, scope: Scope, input: EmbeddedInp
   return app
 }
 
-async function runEmbedded(app: LiveApp, life: Life): Promise<void> {
+async function runEmbedded(app: Application, life: Life): Promise<void> {
   if (lives.get(app) !== life) return // E1
   const { early } = life
   life.early = undefined
@@ -137,7 +136,7 @@ async function runEmbedded(app: LiveApp, life: Life): Promise<void> {
 }
 
 /** A run that had halted, but whose actor was not done yet (E3). */
-function haltedBefore(app: LiveApp): RunResult | undefined {
+function haltedBefore(app: Application): RunResult | undefined {
   const { plan } = app
   const node = plan.graph.nodes.get(app.checkpoint.position ?? '')
   return node !== undefined && plan.haltAfter.has(node) ? endedRun({ app, leaked: NO_LEAKS }, 'halted') : undefined

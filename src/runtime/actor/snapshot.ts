@@ -6,39 +6,11 @@ import { suggest } from '../../internal/nearest.js'
 import { plainOf } from '../../persistence/codec.js'
 import { SnapshotError } from '../../persistence/errors.js'
 import type { State } from '../../state/freeze.js'
+import type { Application } from '../application.js'
 import type { Checkpoint } from '../checkpoint.js'
 import { branchId } from '../map/branch-identity.js'
-import type { Leak } from '../run/request.js'
-import type { LiveApp, Parent } from '../tree.js'
-
-/** What an application actor ends with. */
-export type RunOutput<State, At extends string = string> =
-  | {
-      readonly status: 'halted'
-      readonly action: At
-      readonly next: string | undefined
-      readonly state: Readonly<State>
-      readonly sequenceId: number
-      readonly leaked: readonly Leak[]
-    }
-  | {
-      readonly status: 'finished'
-      readonly action: string
-      readonly next: undefined
-      readonly state: Readonly<State>
-      readonly sequenceId: number
-      readonly leaked: readonly Leak[]
-    }
-  | {
-      readonly status: 'cancelled'
-      readonly action: string
-      readonly next: string | undefined
-      readonly state: Readonly<State>
-      readonly sequenceId: number
-      readonly reason: unknown
-      readonly by: string
-      readonly leaked: readonly Leak[]
-    }
+import type { Parent } from '../parent.js'
+import type { RunOutput } from '../run/result.js'
 
 /** Where an application stands, as its actor shows it: one snapshot per committed step. */
 export type RunSnapshot<State, At extends string = string> = Snapshot<RunOutput<State, At>> & {
@@ -61,11 +33,11 @@ type Status = 'active' | 'done' | 'error' | 'stopped'
 /** What is left of a branch that has ended, so that the snapshot of its actor does not hold on to all of it. */
 export class EndedBranch {
   readonly plan: Plan
-  readonly inputs: LiveApp['inputs']
+  readonly inputs: Application['inputs']
   readonly visits: number[]
   readonly #parent: Parent | undefined
 
-  constructor({ plan, inputs, visits, parent }: LiveApp) {
+  constructor({ plan, inputs, visits, parent }: Application) {
     this.plan = plan
     this.inputs = inputs
     this.visits = visits
@@ -88,10 +60,10 @@ export class AppSnapshot implements Checkpoint {
   readonly next: string | undefined
   readonly sequenceId: number
   readonly waiting: boolean
-  readonly #app: LiveApp | EndedBranch
+  readonly #app: Application | EndedBranch
 
   constructor(
-    app: LiveApp | EndedBranch,
+    app: Application | EndedBranch,
     checkpoint: Checkpoint,
     status: Status = 'active',
     output?: RunOutput<State>,
@@ -123,12 +95,12 @@ export class AppSnapshot implements Checkpoint {
   }
 
   /** The live side of the actor that this snapshot is of; undefined for a branch that has ended. */
-  static appOf(snapshot: AppSnapshot): LiveApp | undefined {
+  static appOf(snapshot: AppSnapshot): Application | undefined {
     return snapshot.#app instanceof EndedBranch ? undefined : snapshot.#app
   }
 
   /** What a persisted snapshot tells beside where the application stands. */
-  static behind(snapshot: AppSnapshot): Pick<LiveApp, 'plan' | 'appId' | 'inputs' | 'visits'> {
+  static behind(snapshot: AppSnapshot): Pick<Application, 'plan' | 'appId' | 'inputs' | 'visits'> {
     return snapshot.#app
   }
 }

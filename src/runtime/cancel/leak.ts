@@ -1,16 +1,27 @@
 import { printPath } from '../../action/context.js'
-import type { PlanNode } from '../../graph/plan.js'
+import type { Plan, PlanNode } from '../../graph/plan.js'
 import { msSince } from '../../internal/clock.js'
-import { announce } from '../emit.js'
-import type { LiveRun } from '../tree.js'
+import type { Checkpoint } from '../checkpoint.js'
+import { emit } from '../emit.js'
+import type { EventSource } from '../event-source.js'
+import type { Leak } from '../run/result.js'
+import type { Cancellation } from './cancellation.js'
+
+/** The facts of a run that has abandoned code. */
+interface LeakingRun {
+  readonly app: EventSource & { readonly plan: Plan; readonly checkpoint: Checkpoint }
+  readonly attempt: { readonly node: PlanNode } | undefined
+  readonly cancellation: Cancellation | undefined
+  takeLeaks(leaks: readonly Leak[]): void
+}
 
 /**
- * Counts and tells code that was given up.
- * @param node whose code; default: the action that the run stands at
- * @param since when it was to end, on the clock that never goes back; default: when the run was cancelled
- * @param interceptor what was given up in place of the action
+ * Counts and reports abandoned code.
+ * @param node whose code; default: the action at which the run stands
+ * @param since when it was to end, on the monotonic clock; default: when the run was cancelled
+ * @param interceptor the interceptor that was abandoned instead of the action
  */
-export function leakCode(run: LiveRun, node?: PlanNode, since = run.cancellation?.at, interceptor?: string): void {
+export function leakCode(run: LeakingRun, node?: PlanNode, since = run.cancellation?.at, interceptor?: string): void {
   const { app } = run
   const { plan, checkpoint, system } = app
   const at = node ?? run.attempt?.node ?? plan.graph.nodes.get(checkpoint.next ?? checkpoint.position ?? '')
@@ -25,5 +36,5 @@ export function leakCode(run: LiveRun, node?: PlanNode, since = run.cancellation
   system.logger.warn(
     `${whose} ignored a cancel for ${sinceMs} ms and was given up. It may still run; hand the signal on to what it awaits, or bound that.`,
   )
-  if (app.hears('branch.leaked')) announce(app, { type: 'branch.leaked', source: name, sinceMs, ...which })
+  emit(app, { type: 'branch.leaked', source: name, sinceMs, ...which })
 }

@@ -7,16 +7,16 @@ import { isolateState } from '../../state/freeze.js'
 import { applySchema } from '../../state/schema.js'
 import { Carrier } from '../actor/carrier.js'
 import { AppSnapshot } from '../actor/snapshot.js'
+import type { Run } from '../application.js'
 import { timeoutOf } from '../cancel/cancellation.js'
-import type { RunResult } from '../run/request.js'
-import { endedRun, failedRun } from '../run/result.js'
-import { attemptsOf, isBeyondRetry, thrownIn, withFallbackError } from '../step/retry.js'
-import type { LiveRun } from '../tree.js'
+import { endedRun, failedRun, type RunResult } from '../run/result.js'
+import { attemptsOf } from '../step/attempts.js'
+import { isBeyondRetry, thrownIn, withFallbackError } from '../step/retry.js'
 
 // Owns: how the fallback of a branch makes a success of its failure.
 
 /** The end of a branch, as its fallback has it: a failure, or a time that was over, becomes the state that it gives. */
-export function endByFallback(run: LiveRun, fallback: Fallback, end: RunResult): RunResult {
+export function endByFallback(run: Run, fallback: Fallback, end: RunResult): RunResult {
   const { app } = run
   const error = failureOf(end)
   if (error === undefined || isBeyondRetry(error)) return end

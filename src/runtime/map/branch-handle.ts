@@ -7,160 +7,177 @@ import type { BranchTask } from '../../parallel/task.js'
 import type { Journal } from '../../persistence/journal.js'
 import type { State } from '../../state/freeze.js'
 import type { Tracker } from '../../tracking/tracker.js'
-import type { Alarm } from '../cancel/alarm.js'
 import type { Cancellation } from '../cancel/cancellation.js'
+import type { Deadline } from '../cancel/deadline.js'
 import type { Checkpoint } from '../checkpoint.js'
 import type { EventSource } from '../event-source.js'
-import type { Mailbox } from '../message/mailbox.js'
 import type { PendingMessage } from '../message/pending.js'
-import type { Leak } from '../run/request.js'
+import type { Leak } from '../run/result.js'
 
-// Owns: the seam between a map and its branches, in both directions: what a map, messages, paths, grace, events and the
-// store have of a branch, wherever it runs.
-// B1  Nothing above a branch reaches its application but through its handle, so that it can run elsewhere.
-// B2  The result is there, as data, before the map hears that the branch has ended.
+// Owns: the seam between a map and its branches, in both directions. Maps, messages, paths, grace periods, events and
+// the store reach a branch through it, wherever the branch runs.
+// B1  Nothing above a branch reaches its application except through its handle, so a branch can run elsewhere.
+// B2  The result is set, as data, before the map is notified of the end of the branch.
 
-/** What all that is left of an application waits for. `outside`: at least one part of it for a person. */
+/** What everything left of an application waits for. `outside`: at least one part waits for a person. */
 export type WaitsFor = 'nothing' | 'siblings' | 'outside'
 
-/** What a map has of one of its branches. */
+/** One branch, as its map uses it. */
 export interface BranchHandle {
   readonly task: BranchTask
-  /** Where events about it come from. */
+  /** The source of its events. */
   readonly origin: EventSource
-  /** What it runs with. */
   readonly inputs: Inputs
-  /** `made` until its first step may begin, `ended` from when its result is certain, though maybe not stored yet. */
+  /** `made` until its first step may begin; `ended` once its result is certain, though it may not be stored yet. */
   readonly status: 'made' | 'running' | 'ended'
-  /** How often it began, or went on at a failed step. */
+  /** The number of starts and retries. */
   readonly attempts: number
-  /** What it has committed, or begins with. */
+  /** The last committed state, or the initial one. */
   readonly state: State
-  /** Code below that was given up. */
+  /** Code below that was abandoned. */
   readonly leaked: readonly Leak[]
-  /** When it was cancelled, on the clock that never goes back; undefined where it was not. */
+  /** When it was cancelled, on the monotonic clock; undefined if it was not. */
   readonly cancelledAt: number | undefined
   readonly cancelCause: CancelCause | undefined
   readonly waitsFor: WaitsFor
-  /** Whether it may stop waiting by itself, without a message. */
+  /** Whether it may stop waiting without a message. */
   readonly mayWithdraw: boolean
   /** Whether it waits for its next attempt. */
   readonly isRetrying: boolean
-  /** Where it is stored, if it is. */
+  /** Undefined where it is not stored. */
   readonly journal: Journal | undefined
-  /** How it ended; undefined while it has not. */
+  /** Undefined until it has ended. */
   readonly result: BranchResult | undefined
-  /** Kept by the map: when its first step began, epoch milliseconds. */
+  /** Set by the map: when its first step began, epoch milliseconds. */
   startedAt: number | undefined
-  /** The same on the clock that never goes back; counted from the store where it began before a resume. */
+  /** Set by the map: the same on the monotonic clock; computed from the store after a resume. */
   begun: number
-  /** Rings when its time is over. */
-  alarm: Alarm | undefined
-  /** Where it stands, for a run that tries the step of its map again. */
-  place(): BranchProgress
-  /** Which of its actions wait for a message from outside. */
+  /** Set by the map: its time limit, or its own grace period. */
+  deadline: Deadline | undefined
+  /** Its progress, for a run that tries the step of its map again. */
+  progress(): BranchProgress
+  /** The actions in it that wait for a message from outside. */
   pending(): Iterable<PendingMessage>
-  /** What stands below it, at the rest of a path. */
+  /** Looks up the rest of a path below it. */
   find(parts: readonly string[]): Found
-  /** Takes the messages that came before it was made. */
-  adopt(mailbox: Mailbox): void
-  /** Asks interceptors, then runs. Ends by the done event of its actor, or by {@link BranchHost.refused}. */
+  /** Takes messages that were sent before it was made. */
+  adopt(messages: readonly Received[]): void
+  /** Calls interceptors, then runs. It ends with the done event of its actor, or with {@link BranchHost.refused}. */
   start(): void
-  /** Fires its signals in this tick. False where it has not begun: the map settles it. */
+  /** Fires its signals in this tick. @returns false if it has not begun: the map then settles it */
   cancel(cancellation: Cancellation): boolean
-  /** Gives up what ignores its cancel. */
+  /** Abandons code that ignores its cancel. */
   abandon(): void
-  /** Ends it at once, waiting for nothing. */
+  /** Ends it at once. */
   stop(cancellation: Cancellation): void
   send(message: Received): Delivery
-  /** No message of a sibling comes any more. */
+  /** Ends its waits for siblings: none can send any more. */
   releaseSiblings(error: { readonly reason: unknown } | undefined): void
-  /** It has settled: lets go of all that it holds. */
-  release(): void
+  /** It has settled: clears its references. */
+  dispose(): void
 }
 
-/** A side effect of a step that is done once. */
+/** An effect of a step that is done once. */
 export interface LiveEffect {
-  /** What it gave, once that is written down. */
+  /** Resolves with its value once that is stored. */
   give(): Promise<unknown>
 }
 
-/** Where a branch stands that has not settled for good. */
+/** The progress of a branch that has not settled for good. */
 export interface BranchProgress {
   readonly checkpoint: Checkpoint
   readonly visits: readonly number[]
-  /** What its next step has done once. */
+  /** The effects that its next step has done once. */
   readonly onces: Map<string, LiveEffect> | undefined
-  /** What is held of the map that its next step stands at. */
+  /** The unstored progress of the map that its next step stands at. */
   readonly held: HeldMap | undefined
   /** When its first step began; undefined where it begins afresh. */
   readonly startedAt: number | undefined
   readonly attempts: number
-  /** How many attempts at its next step had failed when it was last tried again. */
+  /** The number of failed attempts at its next step when it was last retried. */
   readonly tries: number
-  /** A fallback made a success of a failure. */
+  /** A fallback turned a failure into a success. */
   readonly recovered: boolean
   /** Its last step has committed: only its run was cut off. */
   readonly ended: boolean
 }
 
-/** What is held in memory of the branches of a map, until its step commits. */
+/** The progress of the branches of a map that is not stored, until its step commits. */
 export interface HeldMap {
-  /** Where a branch goes on; undefined of one that starts. */
-  placeOf(key: string): BranchProgress | undefined
+  /** The progress of a branch; undefined for one that begins afresh. */
+  progressOf(key: string): BranchProgress | undefined
 }
 
-/** What a branch has of the map that it is a branch of. */
+/** A map, as its branches use it. */
 export interface BranchHost {
   /** True when the map has a `watch`. */
   readonly watches: boolean
   /** Records its branches. */
   readonly tracker: Tracker | undefined
-  /** When a branch that lives began, and how it is retried. */
+  /** When a live branch began, and its retry policy. */
   timing(key: string): BranchTiming | undefined
-  /** Its id, where it is stored under another than that of its place. */
+  /** The id of a branch that is stored under another id than that of its place. */
   idOf(key: string): string | undefined
-  /** Its first step runs. */
+  /** The first step of a branch starts. */
   branchStarted(key: string): void
-  /** An interceptor refused it, or it was cancelled while interceptors were asked. */
-  refused(key: string, ending: BranchResult): void
-  /** An event of the branch or of something below it, for `watch`. */
-  tell(event: AnyEvent, key: string, own: boolean): void
-  /** It waits for something else. */
+  /** An interceptor refused a branch, or it was cancelled while interceptors were pending. */
+  refused(key: string, result: BranchResult): void
+  /** An event of a branch, or of something below it, for `watch`. */
+  notify(event: AnyEvent, key: string, own: boolean): void
   waitsChanged(key: string, before: WaitsFor, after: WaitsFor): void
-  /** Undefined where a branch whose wait has ended may go on, else a promise of that. */
+  /** A promise until a branch whose wait has ended may go on; undefined when it may. */
   turnOf(key: string): Promise<void> | undefined
-  /** Cancels one branch, also a queued one. Does nothing when it has settled. */
+  /** Cancels one branch, also a queued one. Has no effect when it has settled. */
   cancelBranch(key: string, cancellation: Cancellation): CancelAnswer
   /** @param to the receiver as events name it; default: its key */
   deliver(key: string, message: Received, to?: string): Delivery
   broadcast(message: Received, from: string): void
 }
 
-/** When a branch began, and how it is retried. */
+/** When a branch began, and its retry policy. */
 export interface BranchTiming {
   readonly task: { readonly retry: RetryPolicy | undefined }
   readonly startedAt: number | undefined
   readonly begun: number
 }
 
-/** What stands at a path: an application that lives, or a branch that still waits for its turn. */
+/** A map at which a step stands, as its application and path lookup use it. */
+export interface RunningMap {
+  readonly step: { readonly node: { readonly name: string } }
+  /** 1 at the first visit of the map action, 2 when a loop comes back to it … */
+  readonly visit: number
+  /** What all its live branches wait for. */
+  readonly waitsFor: WaitsFor
+  /** Whether a branch with this key lives, has settled, or is queued in a source of known length. */
+  knows(key: string): boolean
+  /** Looks up the rest of a path in a branch. */
+  find(key: string, rest: readonly string[]): Found
+  /** The actions below that wait for a message from outside, in the order of branches. */
+  pending(): Iterable<PendingMessage>
+  /** Cancels everything that has not settled. */
+  cancelAll(): void
+  /** Abandons everything that ignores its cancel. */
+  abandon(): void
+  /** Ends at once, with a fault where the map's own code threw. */
+  stop(fault?: { readonly error: unknown }): void
+}
+
+/** The target of a path: a live application, or a queued branch. */
 export interface PathTarget {
-  /** Whether it is that application. */
+  /** Whether it is this application. */
   is(app: object): boolean
-  /** Hands it a message from outside, and emits what became of it. */
+  /** Delivers a message from outside, and emits its event. */
   deliver(message: Received): Delivery
-  /** Cancels it. */
   cancel(reason: unknown, cause: CancelCause, by: string): CancelAnswer | Promise<CancelAnswer>
-  /** Resolves when what runs there now has ended. */
+  /** Resolves when its current run has ended. */
   over(): Promise<void>
-  /** Stores a message for it. @returns its id; undefined where nothing of it is stored */
+  /** Stores a message for it. @returns the id of the message; undefined where nothing of it is stored */
   post(message: Pick<Received, 'kind' | 'body'>): Promise<number> | undefined
-  /** A message is stored. @param deliver called where it has not been taken from the store meanwhile */
+  /** A message is stored. @param deliver called unless the message was taken from the store meanwhile */
   posted(message: Pick<Received, 'kind' | 'body'> & { readonly id: number }, deliver: () => Delivery): Delivery
 }
 
-/** What stood at a path: a branch that has settled, of a map that goes on. */
+/** The answer for a branch that has settled, while its map runs. */
 export const SETTLED = 'settled'
 
 export type Found = PathTarget | typeof SETTLED | undefined

@@ -3,7 +3,15 @@ import { type Inputs, NO_INPUTS, refuseUnknownInputs } from '../../action/inputs
 import type { Where } from '../../errors.js'
 import type { Plan } from '../../graph/plan.js'
 import { inputsOf } from '../../graph/plan-of.js'
+import { cannotStart } from '../../graph/runnable.js'
+import { sourceFault } from '../../parallel/entries.js'
 import { type BranchTask, planOfTask } from '../../parallel/task.js'
+import { equal } from '../../state/equal.js'
+import type { State } from '../../state/freeze.js'
+import { applySchema, fillState, hasSameSchema } from '../../state/schema.js'
+import type { MapVisit } from './map-visit.js'
+
+// Owns: the inputs and the first state of a branch.
 
 interface Prepared {
   readonly plan: Plan
@@ -12,7 +20,7 @@ interface Prepared {
   readonly known: ReadonlySet<string> | undefined
 }
 
-/** What each branch of a map is given: the parent's inputs that it declares, under those of its own entry. */
+/** The inputs of branches: those of the parent that a branch declares, overridden by those of its entry. */
 export class BranchInputs {
   readonly #raw: Inputs
   readonly #map: string
@@ -51,4 +59,35 @@ export class BranchInputs {
     this.#prepared.set(branch, prepared)
     return prepared
   }
+}
+
+/**
+ * The first state of a branch. Values that the map read from its own state have passed a schema that both share.
+ * @throws {ContractError} for values that the schema refuses, and for a graph with a read that nothing can have written
+ */
+export function firstState(
+  { app, step }: Pick<MapVisit, 'app' | 'step'>,
+  { key, branch, state: given }: BranchTask,
+  plan: Plan,
+): State {
+  const { rules } = plan.graph
+  const { subject } = step.node
+  let state = rules.defaults === undefined ? given : Object.freeze({ ...rules.defaults, ...given })
+  if (rules.schema !== undefined) {
+    const above = app.checkpoint.state
+    const mine = app.plan.graph.rules
+    const passed = (name: string): boolean =>
+      Object.hasOwn(above, name) && hasSameSchema(rules, mine, name) && equal(given[name], above[name])
+    const unchecked = Object.keys(given).filter((name) => !passed(name))
+    state = applySchema(rules, `${subject}, branch "${key}"`, state, unchecked)
+  }
+  const filled = fillState(rules, state)
+  if (branch.kind !== 'graph') return filled
+  const fault = cannotStart(plan, Object.keys(filled))
+  if (fault === undefined) return filled
+  const entry = key === '' ? 'its state' : `the entry "${key}", or let the map read it`
+  throw sourceFault(
+    subject,
+    `${key === '' ? 'its graph' : `branch "${key}"`} cannot run: ${fault} Give that in ${entry}.`,
+  )
 }

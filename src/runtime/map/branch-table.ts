@@ -1,23 +1,24 @@
 import type { AnyResult } from '../../parallel/results.js'
 import type { SettlePolicy } from '../../parallel/settle.js'
-import type { MapTable } from '../tree.js'
+import type { Cancellation } from '../cancel/cancellation.js'
 import type { BranchHandle } from './branch-handle.js'
 import { initialMapState, type MapEffect, type MapEvent, type MapState, mapTransition } from './map-state.js'
 
-/** What is kept of a branch whose result is folded one by one: that it has settled, and how. */
-type Stub = Pick<AnyResult, 'status'>
+/** The rest of a result that was folded: its status. */
+type Folded = Pick<AnyResult, 'status'>
 const FOLDED = {
   done: Object.freeze({ status: 'done' }),
   failed: Object.freeze({ status: 'failed' }),
   cancelled: Object.freeze({ status: 'cancelled' }),
 } as const
 
-/** The books of one map: who lives, who has settled and how. */
-export class BranchTable implements MapTable {
+/** Live and settled branches of one map, and the state of its decisions. */
+export class BranchTable {
   readonly live = new Map<string, BranchHandle>()
-  readonly settled = new Map<string, AnyResult | Stub>()
+  readonly settled = new Map<string, AnyResult | Folded>()
+  /** Keys of branches that were cancelled one by one and have not ended. */
   readonly ending = new Set<string>()
-  /** What the decisions of the map depend on. Replaced as a whole by {@link BranchTable.apply}. */
+  /** Replaced as a whole by {@link BranchTable.apply}. */
   state: MapState
   readonly #keepsDone: boolean
   readonly #keepsLost: boolean
@@ -29,7 +30,7 @@ export class BranchTable implements MapTable {
     this.#keepsLost = done || lost
   }
 
-  /** Changes the state by an event. @returns what follows from it, for the actor to do */
+  /** Changes the state by an event. @returns the effects, for the actor to perform */
   apply(event: MapEvent): readonly MapEffect[] {
     const [state, effects] = mapTransition(this.state, event)
     this.state = state
@@ -45,7 +46,7 @@ export class BranchTable implements MapTable {
     return this.live.has(key) || this.settled.has(key)
   }
 
-  /** The branches that live now; one that settles before its turn is left out. */
+  /** The live branches; one that settles before its turn is left out. */
   each(): IterableIterator<BranchHandle> {
     return this.live.values()
   }
@@ -58,8 +59,17 @@ export class BranchTable implements MapTable {
     this.apply({ type: 'settled', status: result.status, lived })
   }
 
-  /** The results in declaration order, as far as they are kept. */
+  /** The kept results, in declaration order. */
   results(): AnyResult[] {
     return [...this.settled.values()].filter((one): one is AnyResult => 'key' in one).sort((a, b) => a.index - b.index)
+  }
+
+  /** Stops every live branch, and forgets it. */
+  stopAll(cancellation: Cancellation): void {
+    for (const branch of [...this.live.values()]) {
+      branch.deadline?.clear()
+      branch.stop(cancellation)
+    }
+    this.live.clear()
   }
 }

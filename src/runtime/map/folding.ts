@@ -5,48 +5,48 @@ import { type Fold, initialOf } from '../../parallel/fold.js'
 import { type AnyResult, ownResult } from '../../parallel/results.js'
 import type { State } from '../../state/freeze.js'
 
-// Owns: the three ways to fold the results of one map: all at the end, each as it settles, or by code that runs beside.
-// Does not own: when there are enough (map-runner.ts), the actor that it lives in (reducer-actor.ts).
-// F1  One call of the user's code at a time; results that come meanwhile queue, and branches go on.
-// F2  What was folded one by one is let go of.
-// F3  After a cancel nothing is called any more, and what runs still is waited for.
+// Owns: the three ways to fold the results of one map: all at the end, each as it settles, or by concurrent code.
+// Does not own: when a map has enough (map-state.ts), its actor (reducer-actor.ts).
+// F1  One call of user code at a time. Results that settle meanwhile are queued, and branches continue.
+// F2  A folded result is dropped.
+// F3  After a cancel nothing is called any more, and a running call is awaited.
 
-/** What a map is told by its folding code. */
-export interface FoldTold {
-  /** It threw while branches may run. */
+/** The callbacks of a map for its folding code. */
+export interface FoldCallbacks {
+  /** The code threw; branches may still run. */
   readonly failed: (error: unknown) => void
-  /** It has enough. */
+  /** The code needs no more results. */
   readonly enough: () => void
-  /** It works on nothing for the moment. */
+  /** The code is idle for the moment. */
   readonly idle: () => void
 }
 
-/** What a map folds with. */
-export interface FoldSetup extends FoldTold {
+/** The parts of a fold. */
+export interface FoldSetup extends FoldCallbacks {
   readonly fold: Fold
-  /** What the map reads: each call gives copies of its own of what can be changed. */
+  /** The state that the map reads, with private copies of mutable values at each call. */
   readonly state: () => State
   readonly inputs: Inputs
   /** The signal of the step. */
   readonly signal: () => AbortSignal
 }
 
-/** How one map folds. */
+/** The fold of one map. */
 export interface Folding {
   /** True while the user's code runs, and waits for no branch. */
   readonly busy: boolean
-  /** Whether `end` can be called again when it failed. */
+  /** Whether `end` can be called again after a failure. */
   readonly repeats: boolean
-  /** The map starts. */
+  /** The map begins. */
   begin(): void
   take(result: AnyResult): void
-  /** All have settled. Resolves with the update. */
+  /** All branches have settled. Resolves with the update. */
   end(): Promise<unknown>
-  /** The map fails: nothing is called any more. Resolves when what runs has ended (F3). */
+  /** The map fails. Resolves when a running call has ended (F3). */
   cancel(reason: unknown): Promise<unknown> | undefined
 }
 
-/** What the user's code is given, whichever it is. */
+/** The arguments that all kinds of user code share. */
 class FoldArgs {
   readonly state: State
   readonly inputs: Inputs
@@ -110,11 +110,11 @@ class FoldAll implements Folding {
 
 const byIndex = (a: AnyResult, b: AnyResult): number => a.index - b.index
 
-/** What both ways share that run beside the branches: a signal of their own, which fires when the map fails. */
+/** The base of both folds that run beside the branches: a signal that fires when the map fails. */
 abstract class Beside {
   readonly #signal = new AbortController()
   protected readonly setup: FoldSetup
-  /** What runs. Never rejects. */
+  /** The running call. Never rejects. */
   protected running: Promise<void> | undefined
   protected fault: { readonly error: unknown } | undefined
 
@@ -138,12 +138,12 @@ abstract class Beside {
 }
 
 class FoldEach extends Beside implements Folding {
-  readonly repeats = false // what failed to be folded is half folded
+  readonly repeats = false // a failed fold is half done
   readonly #fold: Extract<Fold, { readonly kind: 'each' }>
   readonly #args: FoldArgs
-  /** Results that wait: in order of settling, or each at its place. */
+  /** Queued results, in order of settling or by position. */
   readonly #queue: (AnyResult | undefined)[] = []
-  /** The place of the next one. */
+  /** The position of the next one. */
   #at = 0
   #begun = false
   #ending = false
@@ -159,7 +159,7 @@ class FoldEach extends Beside implements Folding {
     return this.running !== undefined
   }
 
-  /** `initial` is called even where there is no branch. */
+  /** Calls `initial` even if there is no branch. */
   begin(): void {
     this.running = this.#drain()
   }
@@ -179,7 +179,7 @@ class FoldEach extends Beside implements Folding {
   }
 
   async #drain(): Promise<void> {
-    await undefined // a branch settles in peace before its result is folded
+    await undefined // finish settling the branch before folding its result
     const { state, inputs, signal } = { ...this.#args, signal: this.signal }
     try {
       if (!this.#begun) this.#acc = initialOf(this.#fold, this.#args)
@@ -212,7 +212,7 @@ class FoldLive extends Beside implements Folding {
   readonly repeats = false
   readonly #reduce: (args: object) => unknown
   readonly #results = new AsyncQueue<AnyResult>(Number.POSITIVE_INFINITY)
-  /** How many loops wait for a result. */
+  /** The number of loops that wait for a result. */
   #readers = 0
   #ended = false
   #update: unknown
@@ -247,12 +247,12 @@ class FoldLive extends Beside implements Folding {
   }
 
   take(result: AnyResult): void {
-    if (this.running === undefined) return // it has returned
+    if (this.running === undefined) return // the code has returned
     if (this.#readers > 0) this.#readers -= 1
     this.#results.push(result)
   }
 
-  /** No result comes any more. */
+  /** Ends the results. */
   #close(): void {
     this.#readers = 0
     this.#results.close()

@@ -6,31 +6,31 @@ import type { AnyResult, BranchResult } from '../../parallel/results.js'
 import type { BranchTask } from '../../parallel/task.js'
 import { hashOfTask } from '../../persistence/fingerprint.js'
 import type { State } from '../../state/freeze.js'
+import type { Application } from '../application.js'
 import { endsAt } from '../run/request.js'
-import type { LiveApp } from '../tree.js'
 import type { BranchHandle, BranchProgress, HeldMap } from './branch-handle.js'
 
-// Owns: what is held in memory of a map that is not stored, until its step commits: how branches have settled for good,
-// and where the others stand. The next run, or the next attempt of the branch above, tries the step again with it.
-// Does not own: how it is held against the source of that run (parallel/restored-feed.ts).
-// H1  The commit of the step lets go of it, and so does whatever puts the application elsewhere.
-// H2  A branch that runs costs nothing: what is held of it is made as it settles.
-// H3  The rules are those of the store: what was cancelled for good stays, what failed or was cut off goes on at its last
-//     commit, and an entry that is another one than it was begins anew.
-// H4  A map that lets go of results as they are folded (`reduceEach`, `reduceLive`) holds nothing, and begins anew: what
-//     was folded cannot be taken out again where an entry has changed, and a fold that threw is half folded.
+// Owns: the unstored progress of a map until its step commits: final results, and the checkpoints of other branches.
+// The next run, or the next attempt of the branch above, tries the step again with it.
+// Does not own: comparing it with the source of that run (parallel/restored-feed.ts).
+// H1  The commit of the step drops it, and so does anything that moves the application elsewhere.
+// H2  A running branch costs nothing: its entry is made when it settles.
+// H3  The rules are those of the store: a branch cancelled for good stays so, a failed or interrupted one continues at
+//     its last commit, and an entry that has changed begins anew.
+// H4  A map that drops results as it folds them (`reduceEach`, `reduceLive`) holds nothing, and begins anew: a folded
+//     value cannot be unfolded where an entry has changed, and a fold that threw is half folded.
 
-/** How a branch has settled for good. */
+/** A final result. */
 type Settled = BranchResult & Pick<AnyResult, 'startedAt' | 'endedAt' | 'attempts' | 'state'>
 
 interface Held {
   readonly task: BranchTask
   readonly settled?: Settled
-  readonly place?: BranchProgress
+  readonly progress?: BranchProgress
 }
 
-/** What the map is told of its branches. */
-export interface HeldTold extends Pick<Before, 'restored' | 'wake' | 'closed'> {
+/** The callbacks of a map for its held branches. */
+export interface HeldCallbacks extends Pick<Before, 'restored' | 'wake' | 'closed'> {
   readonly settle: (task: BranchTask, settled: Settled) => void
   readonly enough: () => void
 }
@@ -38,11 +38,11 @@ export interface HeldTold extends Pick<Before, 'restored' | 'wake' | 'closed'> {
 export class HeldBranches implements HeldMap {
   readonly #name: string
   readonly #visit: number
-  /** What the map read as its source ran. */
+  /** The state that the map had read when its source ran. */
   #view: State
   /** By key, in the order of settling. */
   readonly #held = new Map<string, Held>()
-  /** Those that have settled for good in this run, and how. */
+  /** Branches with a final result in this run, and these results. */
   #tasks: BranchTask[] = []
   #results: AnyResult[] = []
   #enough = false
@@ -53,14 +53,14 @@ export class HeldBranches implements HeldMap {
     this.#view = view
   }
 
-  /** What an application holds of a map that it comes to; nothing is held of it where it never was there. */
-  static of(app: LiveApp, name: string, visit: number, view: State): HeldBranches {
+  /** The progress that an application holds of a map; empty if it was never there. */
+  static of(app: Application, name: string, visit: number, view: State): HeldBranches {
     const { held } = app
     if (held instanceof HeldBranches && held.#name === name && held.#visit === visit) return held
     return new HeldBranches(name, visit, view)
   }
 
-  /** A branch has settled. @param branch undefined of one that was not made in this run */
+  /** A branch has settled. @param branch undefined for one that was not made in this run */
   settled(task: BranchTask, result: AnyResult, branch: BranchHandle | undefined, cause: CancelCause | undefined): void {
     const { key } = task
     if (result.status === 'done' || (result.status === 'cancelled' && cause !== undefined && isFinal(cause))) {
@@ -69,22 +69,22 @@ export class HeldBranches implements HeldMap {
       if (this.#held.size > 0) this.#held.delete(key)
     } else if (branch !== undefined) {
       this.#held.delete(key)
-      const held = heldOf(task, result, branch.place())
+      const held = heldOf(task, result, branch.progress())
       if (held !== undefined) this.#held.set(key, held)
     }
   }
 
-  /** `watch` says that there are enough. */
+  /** `watch` has settled the map. */
   enough(): void {
     this.#enough = true
   }
 
-  placeOf(key: string): BranchProgress | undefined {
-    return this.#held.get(key)?.place
+  progressOf(key: string): BranchProgress | undefined {
+    return this.#held.get(key)?.progress
   }
 
-  /** The source runs again: what is held goes before it. */
-  over(feed: Feed, view: State, told: HeldTold): Feed {
+  /** The source runs again: held branches come first. */
+  over(feed: Feed, view: State, callbacks: HeldCallbacks): Feed {
     for (const [i, settled] of this.#results.entries())
       this.#held.set(settled.key, { task: this.#tasks[i] as BranchTask, settled })
     this.#tasks = []
@@ -100,24 +100,24 @@ export class HeldBranches implements HeldMap {
       upTo = Math.max(upTo, task.index + 1)
     }
     const before: Before = {
-      ...told,
+      ...callbacks,
       upTo,
       compare: (tasks) => this.#compare(tasks, view),
-      outcomeOf: (task) => this.#outcomeOf(task, orders, told),
+      outcomeOf: (task) => this.#outcomeOf(task, orders, callbacks),
       has: (key) => this.#held.has(key),
       settled: () => {
-        if (this.#enough) told.enough()
+        if (this.#enough) callbacks.enough()
       },
     }
     return new RestoredFeed(feed, before)
   }
 
-  #outcomeOf(task: BranchTask, orders: ReadonlyMap<string, number>, told: HeldTold): Outcome | undefined {
+  #outcomeOf(task: BranchTask, orders: ReadonlyMap<string, number>, callbacks: HeldCallbacks): Outcome | undefined {
     const settled = this.#held.get(task.key)?.settled
-    return settled && { order: orders.get(task.key) ?? 0, settle: () => told.settle(task, settled) }
+    return settled && { order: orders.get(task.key) ?? 0, settle: () => callbacks.settle(task, settled) }
   }
 
-  /** Lets go of what the source gives no more, or otherwise (H3). */
+  /** Drops entries that the source gives no more, or that have changed (H3). */
   *#compare(tasks: readonly BranchTask[], view: State): Pieces<void> {
     const [before, today] = [{ ...this.#view }, { ...view }]
     const now = new Map(tasks.map((task) => [task.key, task] as const))
@@ -130,20 +130,20 @@ export class HeldBranches implements HeldMap {
   }
 }
 
-/** What is held of a branch that goes on; nothing of one that stands at its start. */
-function heldOf(task: BranchTask, result: AnyResult, place: BranchProgress): Held | undefined {
-  const { checkpoint, onces, held, recovered, ended } = place
+/** The entry of a branch that continues; undefined for one at its start. */
+function heldOf(task: BranchTask, result: AnyResult, progress: BranchProgress): Held | undefined {
+  const { checkpoint, onces, held, recovered, ended } = progress
   const { startedAt, endedAt, attempts, status } = result
-  // One that was cut off after its last step is cancelled in this run, and done for the next.
+  // Interrupted after its last step: cancelled in this run, and done for the next.
   if (ended && status === 'cancelled')
     return { task, settled: { status: 'done', state: checkpoint.state, recovered, startedAt, endedAt, attempts } }
   if (checkpoint.sequenceId < 0 && onces === undefined && held === undefined) return undefined
   const afresh = status === 'failed' && { startedAt: undefined, attempts: 1, tries: 0 }
-  return { task, place: { ...place, ...afresh } }
+  return { task, progress: { ...progress, ...afresh } }
 }
 
-/** Where an application stands. */
-export function placeOf(app: LiveApp, startedAt: number | undefined): BranchProgress {
+/** The progress of an application. */
+export function progressOf(app: Application, startedAt: number | undefined): BranchProgress {
   const { checkpoint, visits, onces, held, plan, run } = app
   const at = plan.graph.nodes.get(checkpoint.position ?? '')
   const ended = run !== undefined && at !== undefined && endsAt(plan, run.request, at, checkpoint.next) !== undefined
@@ -151,8 +151,8 @@ export function placeOf(app: LiveApp, startedAt: number | undefined): BranchProg
   return { checkpoint, visits, onces, held, startedAt, ended, ...past }
 }
 
-/** Puts an application where a branch stood. */
-export function standAt(app: LiveApp, { checkpoint, visits, onces, held }: BranchProgress): void {
+/** Moves an application to the progress of a branch. */
+export function restoreProgress(app: Application, { checkpoint, visits, onces, held }: BranchProgress): void {
   app.checkpoint = checkpoint
   Object.assign(app.visits, visits)
   app.onces = onces

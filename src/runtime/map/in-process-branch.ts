@@ -8,51 +8,51 @@ import type { Journal } from '../../persistence/journal.js'
 import type { State } from '../../state/freeze.js'
 import { Carrier } from '../actor/carrier.js'
 import type { AnyActorRef } from '../actor/create-actor.js'
-import type { Alarm } from '../cancel/alarm.js'
+import { type Application, Run } from '../application.js'
 import type { Cancellation } from '../cancel/cancellation.js'
+import type { Deadline } from '../cancel/deadline.js'
 import { recordEnd } from '../durability.js'
-import type { Mailbox } from '../message/mailbox.js'
-import { descend } from '../message/path-lookup.js'
+import { descend, pendingIn } from '../message/path-lookup.js'
 import type { PendingMessage } from '../message/pending.js'
-import { mayWithdraw, pendingIn } from '../message/wait-state.js'
-import type { Leak, RunRequest, RunResult } from '../run/request.js'
+import type { RunRequest } from '../run/request.js'
+import type { Leak, RunResult } from '../run/result.js'
+import { attemptsOf } from '../step/attempts.js'
 import { InterceptorCall } from '../step/interceptor-call.js'
-import { attemptsOf } from '../step/retry.js'
-import type { LiveApp, LiveRun } from '../tree.js'
 import { endByFallback } from './branch-fallback.js'
 import type { BranchHandle, BranchHost, BranchProgress, Found, WaitsFor } from './branch-handle.js'
-import { placeOf } from './held-branches.js'
-import { endingOf, lostBy } from './outcome.js'
+import { progressOf } from './held-branches.js'
+import { cancelledBy, resultOf } from './outcome.js'
 
-// Owns: a branch that runs in this process: its application, the run that it is, and how that becomes a result.
-// Does not own: when it starts and when it has had its time (map-runner.ts, branch-starter.ts).
+// Owns: a branch that runs in this process: its application, its one run, and the result of that.
+// Does not own: when it starts and its time limits (map-runner.ts, branch-starter.ts).
 
-/** What all branches of a map share. */
+/** The facts that all branches of a map share. */
 export interface BranchSetup {
   readonly host: BranchHost
   /** The name of the map. */
   readonly name: string
-  readonly orderOf: (inputs: Inputs) => RunRequest
-  /** Where a branch goes on, where it is not stored. */
-  readonly placeOf: (key: string) => BranchProgress | undefined
+  readonly requestOf: (inputs: Inputs) => RunRequest
+  readonly loop: Run['loop']
+  /** The unstored progress of a branch. */
+  readonly progressOf: (key: string) => BranchProgress | undefined
 }
 
 /**
- * The handle of a branch in this process. When it settles it clears its references: a `Map` keeps deleted entries in its
- * former tables until a full collection, and with them whatever hangs on them (at 100 000 branches a fifth of the cost).
+ * The handle of a branch in this process. It clears its references when it settles: V8 keeps deleted `Map` entries
+ * alive until a full collection (at 100 000 branches a fifth of the cost).
  */
 export class InProcessBranch implements BranchHandle {
   readonly task: BranchTask
-  readonly origin: LiveApp
+  readonly origin: Application
   startedAt: number | undefined
   begun = 0
-  alarm: Alarm | undefined
+  deadline: Deadline | undefined
   result: BranchResult | undefined
   #actor: AnyActorRef | undefined
   readonly #setup: BranchSetup
   #stopped = false
 
-  constructor(task: BranchTask, app: LiveApp, actor: AnyActorRef, setup: BranchSetup) {
+  constructor(task: BranchTask, app: Application, actor: AnyActorRef, setup: BranchSetup) {
     this.task = task
     this.origin = app
     this.#actor = actor
@@ -85,7 +85,7 @@ export class InProcessBranch implements BranchHandle {
     return this.origin.run?.waits?.level ?? 'nothing'
   }
   get mayWithdraw(): boolean {
-    return mayWithdraw(this.origin.run)
+    return this.origin.run?.waits?.mayWithdraw === true
   }
   get isRetrying(): boolean {
     return this.origin.run?.attempts?.waiting === true
@@ -94,8 +94,8 @@ export class InProcessBranch implements BranchHandle {
     return this.origin.journal
   }
 
-  place(): BranchProgress {
-    return placeOf(this.origin, this.startedAt)
+  progress(): BranchProgress {
+    return progressOf(this.origin, this.startedAt)
   }
 
   pending(): Iterable<PendingMessage> {
@@ -106,21 +106,22 @@ export class InProcessBranch implements BranchHandle {
     return descend(this.origin, parts)
   }
 
-  adopt(mailbox: Mailbox): void {
-    this.origin.mailbox = mailbox
+  adopt(messages: readonly Received[]): void {
+    this.origin.mailbox.putBack(messages)
   }
 
   start(): void {
     const app = this.origin
-    const run: LiveRun = app.open(this.#setup.orderOf(app.inputs), (end) => this.#ended(run, end))
-    const place = this.#setup.placeOf(this.task.key)
-    if (place !== undefined) attemptsOf(run).resume(place)
+    const { requestOf, loop } = this.#setup
+    const run: Run = new Run(app, requestOf(app.inputs), loop, (result) => this.#ended(run, result))
+    const progress = this.#setup.progressOf(this.task.key)
+    if (progress !== undefined) attemptsOf(run).resume(progress)
     if (app.system.interceptors.length === 0) this.#go(run)
-    else void this.#ask(run)
+    else void this.#callInterceptors(run)
   }
 
-  /** Starts the branch once the interceptors let it; one that refuses fails it. */
-  async #ask(run: LiveRun): Promise<void> {
+  /** Starts the branch unless an interceptor refuses it, which fails it. */
+  async #callInterceptors(run: Run): Promise<void> {
     const { key, index } = this.task
     const { host, name } = this.#setup
     try {
@@ -130,25 +131,25 @@ export class InProcessBranch implements BranchHandle {
     }
     if (this.#stopped) return
     if (run.cancellation === undefined) this.#go(run)
-    else host.refused(key, lostBy(run.cancellation))
+    else host.refused(key, cancelledBy(run.cancellation))
   }
 
-  #go(run: LiveRun): void {
+  #go(run: Run): void {
     this.#actor?.start()
-    run.go()
+    run.start()
   }
 
-  #ended(run: LiveRun, given: RunResult): void {
+  #ended(run: Run, given: RunResult): void {
     const { fallback } = this.task
-    const end = fallback === undefined ? given : endByFallback(run, fallback, given)
-    const kept = recordEnd(run, end)
-    if (kept instanceof Promise) void kept.then(() => this.#tell(run, end))
-    else this.#tell(run, end)
+    const result = fallback === undefined ? given : endByFallback(run, fallback, given)
+    const recorded = recordEnd(run, result)
+    if (recorded instanceof Promise) void recorded.then(() => this.#settle(run, result))
+    else this.#settle(run, result)
   }
 
-  #tell(run: LiveRun, end: RunResult): void {
-    this.result = end.status === 'failed' ? { status: 'failed', error: end.error } : endingOf(run)
-    this.#actor?.send(new Carrier('teasel.end', end))
+  #settle(run: Run, result: RunResult): void {
+    this.result = result.status === 'failed' ? { status: 'failed', error: result.error } : resultOf(run)
+    this.#actor?.send(new Carrier('teasel.end', result))
   }
 
   cancel(cancellation: Cancellation): boolean {
@@ -176,13 +177,13 @@ export class InProcessBranch implements BranchHandle {
     this.origin.run?.waits?.releaseSiblings(error)
   }
 
-  release(): void {
+  dispose(): void {
     this.#stopped = true
     this.#actor = undefined
-    letGo(this)
+    clear(this)
   }
 }
 
-function letGo(branch: { task: unknown; origin: unknown; result: unknown }): void {
+function clear(branch: { task: unknown; origin: unknown; result: unknown }): void {
   branch.task = branch.origin = branch.result = undefined
 }

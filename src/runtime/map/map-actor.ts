@@ -1,14 +1,23 @@
 import { Carrier } from '../actor/carrier.js'
 import type { LooseLogic } from '../actor/logic.js'
 import { endOfChild, isStop } from '../actor/xstate-events.js'
-import type { LiveMap } from '../tree.js'
+import type { BranchTable } from './branch-table.js'
 import { hasDrained } from './map-state.js'
 
-// Owns: the map actor's snapshot. Does not own: what follows from a settled branch (map-runner.ts).
+// Owns: the actor of a map: its snapshot, and the events of its children.
+// Does not own: the effects of a settled branch (map-runner.ts).
+
+/** A map, as its actor uses it. */
+interface ActorMap {
+  readonly table: BranchTable
+  childDone(key: string, output: unknown): void
+  childFailed(key: string, error: unknown): void
+  stop(fault?: { readonly error: unknown }): void
+}
 
 type Status = 'active' | 'done' | 'error' | 'stopped'
 
-/** How many branches live, and how the others settled. */
+/** The number of branches, live and settled. */
 interface Counts {
   readonly live: number
   readonly done: number
@@ -16,17 +25,17 @@ interface Counts {
   readonly cancelled: number
 }
 
-/** The snapshot of a map actor: plain data for whoever looks, with the live map behind it. */
+/** The snapshot of a map actor: plain data for readers, with the live map behind it. */
 export class MapSnapshot {
   readonly status: Status
   readonly output: unknown
   readonly error: unknown
   readonly value: 'running' | 'reducing'
   readonly context: Counts
-  readonly #map: LiveMap
+  readonly #map: ActorMap
 
   constructor(
-    map: LiveMap,
+    map: ActorMap,
     status: Status = 'active',
     output?: unknown,
     error?: unknown,
@@ -42,7 +51,7 @@ export class MapSnapshot {
     this.#map = map
   }
 
-  static mapOf(snapshot: MapSnapshot): LiveMap {
+  static mapOf(snapshot: MapSnapshot): ActorMap {
     return snapshot.#map
   }
 }
@@ -50,7 +59,7 @@ export class MapSnapshot {
 /** The actor that owns the branches of one map. */
 export const mapLogic: LooseLogic<MapSnapshot> = {
   getInitialSnapshot(_scope, input) {
-    const map = Carrier.read<LiveMap>(input as object)
+    const map = Carrier.read<ActorMap>(input as object)
     if (map === undefined) throw new TypeError('A map actor is made by the engine.')
     return new MapSnapshot(map)
   },
@@ -69,7 +78,7 @@ export const mapLogic: LooseLogic<MapSnapshot> = {
         return new MapSnapshot(map, 'stopped', undefined, undefined, snapshot.value)
       } else return snapshot
     } catch (error) {
-      map.stop({ error }) // XState would keep it to itself, and the step would wait for ever
+      map.stop({ error }) // XState would swallow it, and the step would wait forever
     }
     return new MapSnapshot(map, 'active', undefined, undefined, hasDrained(map.table.state) ? 'reducing' : 'running')
   },

@@ -1,21 +1,21 @@
 import type { EventType } from '../../lifecycle/events.js'
+import { isObserved } from '../emit.js'
 import type { EventSource } from '../event-source.js'
-import type { LiveMap } from '../tree.js'
-import { branchId, parentOf, pathAt } from './branch-identity.js'
+import { branchId, pathAt } from './branch-identity.js'
+import { type MapVisit, parentOf } from './map-visit.js'
 
-// Owns: how something is told of a branch that is not made yet, or never is.
+// Owns: the events of a branch that has not started, or never will.
 
-/** Whether someone would hear an event of a branch, made or not. Counts the event where nobody does. */
-export function isBranchObserved({ app, watches, tracker }: LiveMap, type: EventType): boolean {
-  return watches || tracker !== undefined || app.hears(type)
+/** Whether an event of a branch is observed, started or not. */
+export function isBranchObserved({ app, watches, tracker }: MapVisit, type: EventType): boolean {
+  return watches || tracker !== undefined || isObserved(app, type)
 }
 
-/** What stands for a branch that is not made: its events come from there. */
-export function queuedBranchSource(map: LiveMap, key: string): EventSource {
+/** The event source of a branch that has not started. */
+export function queuedBranchSource(map: MapVisit, key: string): EventSource {
   const { app, run, watches, tracker } = map
   const parent = parentOf(map, key)
-  const { system, checkpoint } = app
+  const { system, checkpoint, root } = app
   const watched = watches || app.watched
-  const hears = (type: EventType): boolean => isBranchObserved(map, type)
-  return { system, checkpoint, run, parent, watched, tracker, hears, appId: branchId(parent), path: pathAt(parent) }
+  return { system, checkpoint, root, run, parent, watched, tracker, appId: branchId(parent), path: pathAt(parent) }
 }

@@ -6,33 +6,37 @@ import { isActive } from '../actor/create-actor.js'
 import type { LooseLogic } from '../actor/logic.js'
 import { isStop } from '../actor/xstate-events.js'
 import { reduceAgain } from '../step/retry.js'
-import type { LiveMap } from '../tree.js'
-import { createFolding, type Folding, type FoldTold } from './folding.js'
+import { createFolding, type FoldCallbacks, type Folding } from './folding.js'
+import type { MapVisit } from './map-visit.js'
 
-// Owns: the actor that is handed the results of one map as they settle, and is done with what they were folded into.
-// Does not own: how they are folded (folding.ts), when there are enough (map-runner.ts).
+// Owns: the actor that gets the results of one map as they settle; its output is the update.
+// Does not own: the fold (folding.ts), when a map has enough (map-state.ts).
 
 export interface ReducerSetup {
   readonly folding: Folding
-  /** Begins to fold. @returns asked when it failed for the nth time: {@link reduceAgain} */
+  /** Begins to fold. @returns a function to call after each failure: {@link reduceAgain} */
   readonly attempts: () => ReturnType<typeof reduceAgain>
 }
 
-/** What the reducer of a map is made of. */
-export function reducerSetup({ run, step }: LiveMap, { fold, defaults }: FanOut, told: FoldTold): ReducerSetup {
+/** The parts of the reducer of a map. */
+export function reducerSetup(
+  { run, step }: MapVisit,
+  { fold, defaults }: FanOut,
+  callbacks: FoldCallbacks,
+): ReducerSetup {
   const { node, inputs } = step
-  const folding = createFolding({ fold, state: () => step.fresh(), inputs, signal: () => step.signal, ...told })
+  const folding = createFolding({ fold, state: () => step.fresh(), inputs, signal: () => step.signal, ...callbacks })
   return { folding, attempts: () => reduceAgain(run, node, defaults.retry) }
 }
 
 type Status = 'active' | 'done' | 'error' | 'stopped'
 
-/** The snapshot of a reducer actor: plain data for whoever looks, with the fold behind it. */
+/** The snapshot of a reducer actor: plain data for readers, with the fold behind it. */
 class ReducerSnapshot {
   readonly status: Status
   readonly output: unknown
   readonly error: unknown
-  /** How many results it was given. */
+  /** The number of results so far. */
   readonly context: number
   readonly #setup: ReducerSetup
 
@@ -95,5 +99,5 @@ async function finish({ folding, attempts }: ReducerSetup, self: AnyActorRef): P
         })
     }
   }
-  if (isActive(self)) self.send(event) // else it was given up
+  if (isActive(self)) self.send(event) // otherwise it was abandoned
 }

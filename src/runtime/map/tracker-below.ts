@@ -1,12 +1,12 @@
 import { assertTrackerChoice, type TrackedMap } from '../../parallel/branch-tracker.js'
 import type { FanOut } from '../../parallel/fan-out.js'
 import type { Tracker } from '../../tracking/tracker.js'
-import type { LiveApp, LiveAttempt } from '../tree.js'
+import type { Application, CurrentAttempt } from '../application.js'
 
 // Owns: who records the branches of a map.
 
 /** Who records the branches of a map. @throws what its function throws, and for an answer that is no tracker */
-export function trackerBelow(app: LiveApp, { node }: LiveAttempt, { tracker }: FanOut): Tracker | undefined {
+export function trackerBelow(app: Application, { node }: CurrentAttempt, { tracker }: FanOut): Tracker | undefined {
   if (app.tracker === undefined) return undefined
   let chosen = tracker
   if (typeof tracker === 'function') {

@@ -4,23 +4,30 @@ import type { AnyEvent } from '../../lifecycle/events.js'
 import type { BranchStatus, CompiledWatch } from '../../parallel/watch.js'
 import { createCancellation } from '../cancel/cancellation.js'
 import { reportFault } from '../emit.js'
-import type { LiveMap } from '../tree.js'
 import type { BranchHandle } from './branch-handle.js'
+import type { MapVisit } from './map-visit.js'
 
-interface Told {
+/** A map, as its `watch` uses it. */
+interface WatchedMap extends MapVisit {
+  knows(key: string): boolean
+  settleNow(): void
+}
+
+/** One branch, as `watch` gets it. */
+interface WatchedBranch {
   readonly key: string
   readonly status: BranchStatus
 }
 
-/** Calls a map's `watch` with what its branches do. */
+/** Calls the `watch` of a map with the events of its branches. */
 export class Watcher {
   readonly #watch: CompiledWatch
-  /** What is the same in all calls of one visit. */
+  /** Arguments that all calls of one visit share. */
   #given: object = {}
-  readonly #map: LiveMap
+  readonly #map: WatchedMap
   readonly #control: object
 
-  constructor(watch: CompiledWatch, map: LiveMap) {
+  constructor(watch: CompiledWatch, map: WatchedMap) {
     this.#watch = watch
     this.#map = map
     const cancel = (keys: string | readonly string[], reason?: unknown): void => {
@@ -30,7 +37,7 @@ export class Watcher {
     this.#control = map.policy === 'all' ? {} : { cancel, settle: () => map.settleNow() }
   }
 
-  /** The visit begins. @throws what making its memory throws */
+  /** Begins the visit. @throws the error of `memory` */
   open(): void {
     const { appId, path, system } = this.#map.app
     const { memory } = this.#watch
@@ -38,42 +45,42 @@ export class Watcher {
   }
 
   /** @param own whether the event is from the branch itself, not from deeper */
-  tell(event: AnyEvent, key: string, own: boolean): void {
-    const told = translate(event, key, own)
-    if (told === undefined) return
+  notify(event: AnyEvent, key: string, own: boolean): void {
+    const translated = translate(event, key, own)
+    if (translated === undefined) return
     try {
-      const answer: unknown = this.#watch.on({ event: told, branches: this.#branches(), ...this.#given })
+      const answer: unknown = this.#watch.on({ event: translated, branches: this.#branches(), ...this.#given })
       if (isThenable(answer)) answer.then(undefined, (error: unknown) => this.#fault(error))
     } catch (error) {
       this.#fault(error)
     }
   }
 
-  /** It threw, or what it promised failed. */
+  /** It threw, or its promise rejected. */
   #fault(error: unknown): void {
     const { app, run, step } = this.#map
     reportFault(app, `watch of "${step.node.name}"`, error, run.running)
   }
 
-  /** The branches by key; looked up only as far as `watch` asks. */
-  #branches(): Readonly<Record<string, Told>> {
+  /** The branches by key, looked up on access. */
+  #branches(): Readonly<Record<string, WatchedBranch>> {
     const { table } = this.#map
-    return new Proxy<Record<string, Told>>(
+    return new Proxy<Record<string, WatchedBranch>>(
       {},
       {
-        get: (_, key) => (typeof key === 'string' ? this.#told(key) : undefined),
+        get: (_, key) => (typeof key === 'string' ? this.#branch(key) : undefined),
         has: (_, key) => typeof key === 'string' && (table.live.has(key) || table.settled.has(key)),
         ownKeys: () => [...table.settled.keys(), ...table.live.keys()],
         getOwnPropertyDescriptor: (_, key) => ({
           enumerable: true,
           configurable: true,
-          value: this.#told(String(key)),
+          value: this.#branch(String(key)),
         }),
       },
     )
   }
 
-  #told(key: string): Told | undefined {
+  #branch(key: string): WatchedBranch | undefined {
     const { table } = this.#map
     const settled = table.settled.get(key)
     if (settled !== undefined) return { key, status: settled.status }

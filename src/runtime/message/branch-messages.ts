@@ -1,60 +1,70 @@
 import type { Delivery, Received } from '../../action/message.js'
 import { NoSenderError } from '../../errors.js'
-import { announce } from '../emit.js'
+import { emit } from '../emit.js'
 import type { BranchHandle, WaitsFor } from '../map/branch-handle.js'
+import type { MapVisit } from '../map/map-visit.js'
 import { isBranchObserved, queuedBranchSource } from '../map/queued-branch.js'
-import type { LiveMap } from '../tree.js'
 import { Mailbox } from './mailbox.js'
 import { ResumeQueue } from './resume-queue.js'
-import { waitStateOf } from './wait-state.js'
 
-// Owns: messages between the branches of one map, those that come before a branch has started, and how many wait.
-// B1  A branch of a known source has its mailbox before its turn comes.
-// B2  While some branch waits for a person, siblings may wait for each other: the answer may set one of them going.
+// Owns: messages between the branches of one map, also to queued ones, and the number of waiting branches.
+// B1  A branch of a source of known length has its mailbox before it starts.
+// B2  While a branch waits for a person, siblings may wait for each other: the answer may let one of them continue.
 
-/** Carries the messages of siblings. */
+/** A map, as its branches exchange messages. */
+interface MessagingMap extends MapVisit {
+  /** True while something goes on beside its branches: its source, its reducer, interceptors. */
+  readonly busy: boolean
+  knows(key: string): boolean
+  /** The keys that are queued in a source of known length. */
+  queued(): Iterable<string>
+  /** A branch waits for a person: another one may start. */
+  refill(): void
+}
+
+/** Messages between the branches of one map. */
 export class BranchMessages {
-  readonly #map: LiveMap
-  /** The mail of branches that are queued (B1). */
-  #early: Map<string, Mailbox> | undefined
-  /** Branches that live, by what they wait for; those that wait for nothing are not counted. */
-  readonly #waiting = { nothing: 0, siblings: 0, outside: 0 }
+  readonly #map: MessagingMap
   readonly #window: number
+  /** The mailboxes of queued branches (B1). */
+  #early: Map<string, Mailbox> | undefined
+  /** Live branches by what they wait for; those that wait for nothing are not counted. */
+  readonly #waiting = { nothing: 0, siblings: 0, outside: 0 }
   /** Made when a branch has waited. */
-  #places: ResumeQueue | undefined
+  #resuming: ResumeQueue | undefined
 
-  constructor(map: LiveMap, window: number) {
+  constructor(map: MessagingMap, window: number) {
     this.#map = map
     this.#window = window
   }
 
-  /** How many wait for a message from outside. */
+  /** The number of branches that wait for a message from outside. */
   get outside(): number {
     return this.#waiting.outside
   }
 
   turnOf(key: string): Promise<void> | undefined {
-    return this.#places?.turnOf(key)
+    return this.#resuming?.turnOf(key)
   }
 
   #running(): number {
     const { siblings, outside } = this.#waiting
-    return this.#map.table.live.size - siblings - outside - (this.#places?.wanting ?? 0)
+    return this.#map.table.live.size - siblings - outside - (this.#resuming?.size ?? 0)
   }
 
   deliver(key: string, message: Received, to = key): Delivery {
     const { app, table, step } = this.#map
     const branch = table.live.get(key)
-    const mailbox = branch === undefined ? this.#mailOf(key) : undefined
+    const mailbox = branch === undefined ? this.#mailboxOf(key) : undefined
     const delivery = branch?.send(message) ?? mailbox?.push(message) ?? 'dropped'
     if (isBranchObserved(this.#map, 'message')) {
-      const origin = branch?.origin ?? (mailbox === undefined ? app : queuedBranchSource(this.#map, key)) // also to their own `watch`
-      announce(origin, { type: 'message', source: step.node.name, message, to, delivery })
-    }
+      const source = branch?.origin ?? (mailbox === undefined ? app : queuedBranchSource(this.#map, key))
+      emit(source, { type: 'message', source: step.node.name, message, to, delivery })
+    } else app.system.skip()
     return delivery
   }
 
-  #mailOf(key: string): Mailbox | undefined {
+  #mailboxOf(key: string): Mailbox | undefined {
     if (this.#map.table.settled.has(key) || !this.#map.knows(key)) return undefined
     this.#early ??= new Map()
     const mailbox = this.#early.get(key) ?? new Mailbox()
@@ -67,34 +77,34 @@ export class BranchMessages {
     for (const key of [...table.live.keys(), ...this.#map.queued()]) if (key !== from) this.deliver(key, message)
   }
 
-  /** A branch was made: what was sent before is its own (B1). */
+  /** Hands messages queued before a branch was made to the branch (B1). */
   made(key: string, branch: BranchHandle): void {
     const mailbox = this.#early?.get(key)
     if (mailbox === undefined) return
     this.#early?.delete(key)
-    branch.adopt(mailbox)
+    branch.adopt(mailbox.drain())
   }
 
-  /** @param level what it waited for when it settled */
+  /** @param level what the branch waited for when it settled */
   settled(key: string, level: WaitsFor): void {
     if (level !== 'nothing') {
       this.#waiting[level] -= 1
       this.check()
     }
-    this.#places?.leave(key)
-    this.#places?.grant()
+    this.#resuming?.remove(key)
+    this.#resuming?.admit()
   }
 
-  /** A branch waits, or waits no more. */
+  /** A branch waits for something else. */
   changed(key: string, before: WaitsFor, after: WaitsFor): void {
     const branch = this.#map.table.live.get(key)
-    if (branch === undefined) return // it has settled, and is counted no more
+    if (branch === undefined) return // it has settled, and is no longer counted
     this.#waiting[before] -= 1
     this.#waiting[after] += 1
-    this.#places ??= new ResumeQueue(this.#window, () => this.#running())
-    if (after !== 'nothing') this.#places.leave(key)
-    else if (branch.cancelledAt === undefined) this.#places.want(key)
-    this.#places.grant()
+    this.#resuming ??= new ResumeQueue(this.#window, () => this.#running())
+    if (after !== 'nothing') this.#resuming.remove(key)
+    else if (branch.cancelledAt === undefined) this.#resuming.add(key)
+    this.#resuming.admit()
     if (after === 'outside') this.#map.refill()
     this.check()
   }
@@ -105,17 +115,17 @@ export class BranchMessages {
     return 'outside'
   }
 
-  /** Looks again at who waits: for the map's application, and for those that nobody can send to any more. */
+  /** Updates the wait state of the map's application, and releases branches that no sibling can send to any more. */
   check(): void {
     const { siblings, outside } = this.#waiting
     const { run, table, busy } = this.#map
-    if (siblings > 0 && outside === 0 && siblings === table.live.size && !busy) this.#nobodySends() // B2
-    if (siblings + outside > 0) waitStateOf(run).reckon()
-    else run.waits?.reckon()
+    if (siblings > 0 && outside === 0 && siblings === table.live.size && !busy) this.#releaseAll() // B2
+    if (siblings + outside > 0) run.waitState.update()
+    else run.waits?.update()
   }
 
-  /** Nobody is left who could send: who waits alone completes, those that wait for each other fail. */
-  #nobodySends(): void {
+  /** No possible sender is left: a branch that waits alone completes, branches that wait for each other fail. */
+  #releaseAll(): void {
     const { live, settled, state } = this.#map.table
     const { total } = state
     const queued = total === undefined || settled.size + live.size < total

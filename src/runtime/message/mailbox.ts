@@ -1,20 +1,21 @@
 import type { Delivery, Received } from '../../action/message.js'
 
-// Owns: the messages of one application, in order of arrival, and who reads them.
+// Owns: the messages of one application, in order of arrival, and its readers.
 // M1  Bounded: a message that finds no room is refused.
-// M2  A message is taken once, unless the attempt that took it failed. Kinds that a reader does not ask for stay for another.
-// M3  It lives as long as the run: what is left, or was taken by a step that failed the run, goes with it.
+// M2  A message is taken once, unless the attempt that took it failed. Kinds that a reader does not want stay for
+//     another reader.
+// M3  It lives as long as the run. Unread messages, and those taken by a step that failed the run, are dropped with it.
 
 const BOUND = 1000
 
-/** Who waits for a message. */
+/** A pending read. */
 export interface Reader {
   wants(message: Received): boolean
-  /** Called once, with the message, or with nothing when none comes any more. */
+  /** Called once, with the message, or with undefined when none can come any more. */
   answer(message: Received | undefined): void
 }
 
-/** Messages of siblings, and messages from outside, each in order. */
+/** Messages of siblings and from outside. */
 export class Mailbox {
   #messages: Received[] | undefined
   #readers: Set<Reader> | undefined
@@ -38,9 +39,16 @@ export class Mailbox {
     return 'queued'
   }
 
-  /** Messages that were taken by an attempt that failed: they come first again. */
+  /** Puts messages before all others: those that a failed attempt took, or that came before a branch was made. */
   putBack(messages: readonly Received[]): void {
     this.#messages = [...messages, ...(this.#messages ?? [])]
+  }
+
+  /** Takes all messages. */
+  drain(): readonly Received[] {
+    const messages = this.#messages ?? []
+    this.#messages = undefined
+    return messages
   }
 
   /** Takes the first message that is wanted. */
@@ -56,7 +64,7 @@ export class Mailbox {
     this.#readers.add(reader)
   }
 
-  leave(reader: Reader): void {
+  removeReader(reader: Reader): void {
     this.#readers?.delete(reader)
   }
 
@@ -68,7 +76,7 @@ export class Mailbox {
     for (const reader of readers ?? []) reader.answer(undefined)
   }
 
-  /** For an application that runs again. */
+  /** The application runs again. */
   reopen(): void {
     this.#closed = false
   }

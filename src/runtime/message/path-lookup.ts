@@ -1,38 +1,38 @@
 import { type Path, printPath, unescapeName } from '../../action/context.js'
+import type { Application } from '../application.js'
 import { type Found, type PathTarget, SETTLED } from '../map/branch-handle.js'
-import type { LiveApp, LiveMap } from '../tree.js'
-import { AppTarget, QueuedTarget } from './target.js'
+import type { PendingMessage } from './pending.js'
+import { AppTarget, QueuedTarget, type QueueingMap } from './target.js'
 
-// Owns: how the address of an application below another one is looked up: one segment after the other, never by a search.
+// Owns: finding the target of a path below an application, one segment after the other; and what waits below it.
 
 /**
- * What stands at a path below an application.
+ * The target of a path below an application.
  * @param path segments, or their text: `compare/gpt4`; the key alone where the root stands at one map
  */
-export function findBelow(root: LiveApp, path: string | Path): PathTarget | undefined {
+export function findBelow(root: Application, path: string | Path): PathTarget | undefined {
   const found = lookBelow(root, path)
   return found === SETTLED ? undefined : found
 }
 
-/** As {@link findBelow}, and whether a branch was there that has settled. */
-export function lookBelow(root: LiveApp, path: string | Path): Found {
+/** As {@link findBelow}, and whether the path is that of a settled branch. */
+export function lookBelow(root: Application, path: string | Path): Found {
   const text = typeof path === 'string' ? path : printPath(path)
   const own = printPath(root.path)
   const below = own !== '' && (text === own || text.startsWith(`${own}/`)) ? text.slice(own.length + 1) : text
   const found = descend(root, below === '' ? [] : below.split('/'))
-  const map = root.run?.step?.map
-  return found ?? (typeof path === 'string' && map !== undefined ? branchOf(map, path, []) : undefined)
+  return found ?? (typeof path === 'string' ? root.run?.step?.map?.find(path, []) : undefined)
 }
 
-/** What stands at the rest of a path below an application of this process. */
-export function descend(app: LiveApp, parts: readonly string[]): Found {
+/** The target of the rest of a path below an application of this process. */
+export function descend(app: Application, parts: readonly string[]): Found {
   if (parts.length === 0) return new AppTarget(app)
   const [head = '', key = ''] = parts
   const { step, subApps } = app.run ?? {}
   const map = step?.map
   if (map !== undefined && head === headOf(map.step.node.name, map.visit)) {
     const keyed = parts.length > 1 && map.knows(unescapeName(key))
-    return keyed ? branchOf(map, unescapeName(key), parts.slice(2)) : branchOf(map, '', parts.slice(1))
+    return keyed ? map.find(unescapeName(key), parts.slice(2)) : map.find('', parts.slice(1))
   }
   const keyed = parts.length > 1 ? subApps?.get(unescapeName(key)) : undefined
   const below = keyed ?? subApps?.get('')
@@ -40,7 +40,12 @@ export function descend(app: LiveApp, parts: readonly string[]): Found {
   return descend(below, parts.slice(keyed === undefined ? 1 : 2))
 }
 
-function branchOf(map: LiveMap, key: string, rest: readonly string[]): Found {
+/** The target of the rest of a path in a branch of a map. */
+export function findBranch(
+  map: QueueingMap & { knows(key: string): boolean },
+  key: string,
+  rest: readonly string[],
+): Found {
   const branch = map.table.live.get(key)
   if (branch !== undefined) return branch.find(rest)
   if (rest.length > 0) return undefined
@@ -49,3 +54,14 @@ function branchOf(map: LiveMap, key: string, rest: readonly string[]): Found {
 }
 
 const headOf = (map: string, visit: number): string => printPath([{ map, visit, key: '' }])
+
+/** The actions in an application and below it that wait for a message from outside, in the order of branches. */
+export function* pendingIn(app: Application): Generator<PendingMessage, void, void> {
+  for (const { from, kinds, since, step } of app.run?.waits?.open ?? []) {
+    if (from !== 'outside') continue
+    const { path, appId, checkpoint } = app
+    yield { path, action: step.node.name, kinds, appId, sequenceId: checkpoint.sequenceId + 1, since }
+  }
+  yield* app.run?.step?.map?.pending() ?? []
+  for (const below of app.run?.subApps?.values() ?? []) yield* pendingIn(below)
+}

@@ -1,37 +1,21 @@
 import { printPath } from '../../action/context.js'
 import type { CancelAnswer, Delivery, Received } from '../../action/message.js'
 import type { CancelCause } from '../../lifecycle/events.js'
+import type { Application } from '../application.js'
 import { createCancellation } from '../cancel/cancellation.js'
-import { Grace } from '../cancel/grace.js'
-import { announce } from '../emit.js'
+import { emit } from '../emit.js'
 import type { PathTarget } from '../map/branch-handle.js'
-import { parentOf, pathAt } from '../map/branch-identity.js'
-import type { LiveApp, LiveMap } from '../tree.js'
+import { pathAt } from '../map/branch-identity.js'
+import { type MapVisit, parentOf } from '../map/map-visit.js'
 
-// Owns: what reaches an application of this process from outside: a cancel, a message, a stored message.
-// Does not own: how it is found (path-lookup.ts), what is done with several of them (commands.ts).
+// Owns: the targets of cancels and messages from outside, in this process.
+// Does not own: finding them (path-lookup.ts), commands (commands.ts).
 
-/** Someone outside cancels: final. Code that ignores its signal is given up after the grace period. */
-export function cancelApp(app: LiveApp, reason: unknown, cause: CancelCause = 'app', by = 'app'): CancelAnswer {
-  const { clock, graceMs } = app.system
-  const cancellation = createCancellation(cause, by, app.system.passed(), reason)
-  if (app.parent?.map !== undefined) return app.parent.map.cancelBranch(app.parent.key, cancellation)
-  const { run } = app
-  const answer = app.running || run?.interceptorCalls?.size ? 'cancelled' : 'settled'
-  run?.cancel(cancellation)
-  if (app.parent === undefined) app.system.outage?.cancelled(graceMs)
-  if (run?.running !== true) return answer
-  const grace = new Grace(clock, graceMs, () => run.abandon())
-  grace.start()
-  void run.over().then(() => grace.end())
-  return answer
-}
-
-/** An application that lives in this process. */
+/** A live application. */
 export class AppTarget implements PathTarget {
-  readonly #app: LiveApp
+  readonly #app: Application
 
-  constructor(app: LiveApp) {
+  constructor(app: Application) {
     this.#app = app
   }
 
@@ -43,15 +27,15 @@ export class AppTarget implements PathTarget {
     const { parent, run, running, path, checkpoint } = this.#app
     if (!running && parent?.map !== undefined) return parent.map.deliver(parent.key, message, printPath(path))
     const delivery = running && run?.cancellation === undefined ? this.#app.mailbox.push(message) : 'dropped'
-    if ((parent?.app.running ?? running) && this.#app.hears('message')) {
+    if (parent === undefined ? running : parent.app.run?.running === true) {
       const source = run?.step?.node.name ?? checkpoint.next ?? ''
-      announce(this.#app, { type: 'message', source, message, to: printPath(path), delivery })
+      emit(this.#app, { type: 'message', source, message, to: printPath(path), delivery })
     }
     return delivery
   }
 
   cancel(reason: unknown, cause: CancelCause, by: string): CancelAnswer {
-    return cancelApp(this.#app, reason, cause, by)
+    return this.#app.cancel(reason, cause, by)
   }
 
   async over(): Promise<void> {
@@ -67,12 +51,21 @@ export class AppTarget implements PathTarget {
   }
 }
 
-/** A branch that waits for its turn. */
+/** A map, as its queued branches are targeted. */
+export interface QueueingMap extends MapVisit {
+  readonly kept: { post(key: string, message: Pick<Received, 'kind' | 'body'>): Promise<number> } | undefined
+  /** True until it is known which branches had settled when the step was last tried. */
+  readonly restoring: boolean
+  /** Calls back as soon as that is known, before a branch starts. */
+  whenRestored<T>(work: () => T): Promise<T>
+}
+
+/** A queued branch. */
 export class QueuedTarget implements PathTarget {
-  readonly #map: LiveMap
+  readonly #map: QueueingMap
   readonly #key: string
 
-  constructor(map: LiveMap, key: string) {
+  constructor(map: QueueingMap, key: string) {
     this.#map = map
     this.#key = key
   }

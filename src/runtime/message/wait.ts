@@ -3,21 +3,22 @@ import { TimeoutError } from '../../errors.js'
 import { msSince } from '../../internal/clock.js'
 import { createDeferred } from '../../internal/deferred.js'
 import { list } from '../../internal/nearest.js'
-import { Alarm } from '../cancel/alarm.js'
-import { announce } from '../emit.js'
-import type { LiveApp, LiveAttempt, LiveRun, OpenWait } from '../tree.js'
+import type { Application, CurrentAttempt, Run } from '../application.js'
+import { Deadline } from '../cancel/deadline.js'
+import { emit } from '../emit.js'
+import type { OpenWait } from '../message/wait-state.js'
+import { markTaken } from './inbox.js'
 import type { Reader } from './mailbox.js'
 import { untilAdmitted } from './resume-queue.js'
-import { markTaken, recordWait } from './stored-messages.js'
-import { waitStateOf } from './wait-state.js'
+import { recordWait } from './stored-messages.js'
 
-// Owns: one action that waits for one message: told, counted, its permit given back meanwhile.
-// Does not own: who else waits (wait-state.ts), the messages (mailbox.ts).
-// V1  It ends once: with its message, with the cancel of its step, when it is withdrawn or its time is over, when no
-//     message can come, or with its step.
-// V2  It ends in the moment its message is handed over, not when its code goes on.
+// Owns: one wait of an action for one message: its events, its count, its permit, which is free meanwhile.
+// Does not own: other waits (wait-state.ts), the messages (mailbox.ts).
+// V1  It ends once: with its message, with the cancel of its step, by its own signal or time limit, when no message can
+//     come, or with its step.
+// V2  It ends when its message is handed over, not when its code continues.
 
-/** Whose messages, of which kinds, and when nobody wants one any more. */
+/** The messages of a read, and its limits. */
 export interface Asked {
   readonly kinds: readonly string[]
   readonly from: 'outside' | 'siblings'
@@ -25,25 +26,25 @@ export interface Asked {
 }
 
 class MessageWait implements OpenWait, Reader {
-  readonly step: LiveAttempt
+  readonly step: CurrentAttempt
   readonly kinds: readonly string[]
   readonly from: Asked['from']
   readonly since: number
   readonly withdrawable: boolean
-  /** Set when its time is over. */
+  /** Set when its time limit has passed. */
   late: TimeoutError | undefined
-  readonly #run: LiveRun
-  readonly #app: LiveApp
+  readonly #run: Run
+  readonly #app: Application
   readonly #limits: WaitLimits
   readonly #begun: number
   readonly #answer = createDeferred<Received | undefined>()
-  #told = false
-  #unexpect: (() => void) | undefined
-  #alarm: Alarm | undefined
+  #emitted = false
+  #unrecord: (() => void) | undefined
+  #deadline: Deadline | undefined
   readonly #onAbort = (): void => this.release({ reason: this.step.signal.reason })
   readonly #onWithdraw = (): void => this.release({ reason: this.#limits.signal?.reason })
 
-  constructor(run: LiveRun, step: LiveAttempt, { kinds, from, limits }: Asked) {
+  constructor(run: Run, step: CurrentAttempt, { kinds, from, limits }: Asked) {
     const { app } = run
     this.#run = run
     this.#app = app
@@ -60,28 +61,27 @@ class MessageWait implements OpenWait, Reader {
     return wanted(this, message)
   }
 
-  /** WaitState, unless a listener of the `wait` event has answered already. */
+  /** Waits, unless a listener of the `wait` event has answered. */
   begin(): Promise<Received | undefined> {
-    const waits = waitStateOf(this.#run)
+    const waits = this.#run.waitState
     waits.add(this)
     this.step.signal.addEventListener('abort', this.#onAbort, { once: true })
     this.#limits.signal?.addEventListener('abort', this.#onWithdraw, { once: true })
     this.#app.mailbox.read(this)
     if (waits.open.has(this)) {
       const { kinds, from, since } = this
-      this.#told = true
-      this.#setAlarm()
-      if (this.#app.hears('wait'))
-        announce(this.#app, { type: 'wait', source: this.step.node.name, kinds, from, since })
+      this.#emitted = true
+      this.#setDeadline()
+      emit(this.#app, { type: 'wait', source: this.step.node.name, kinds, from, since })
       if (from === 'outside' && this.#app.journal !== undefined)
-        this.#unexpect = recordWait(this.#run, this.step.node.name, kinds)
-      waits.reckon()
+        this.#unrecord = recordWait(this.#run, this.step.node.name, kinds)
+      waits.update()
     }
     return this.#answer.promise
   }
 
-  /** The sooner of both times. An absolute one is turned into a duration once: a clock that is set moves it no more. */
-  #setAlarm(): void {
+  /** Applies the earlier of both times. An absolute time becomes a duration once, so a clock that is set does not move it. */
+  #setDeadline(): void {
     const { timeoutMs = Infinity, until = Infinity } = this.#limits
     const ms = Math.min(timeoutMs, until - this.since)
     if (ms === Infinity) return
@@ -90,7 +90,7 @@ class MessageWait implements OpenWait, Reader {
       this.late = new TimeoutError(waitOf(this), Math.max(0, ms))
       this.release({ reason: this.late })
     }
-    this.#alarm = new Alarm(clock, this.#begun + ms, ring, attendance)
+    this.#deadline = new Deadline(clock, this.#begun + ms, ring, attendance)
   }
 
   answer(message: Received | undefined): void {
@@ -100,23 +100,23 @@ class MessageWait implements OpenWait, Reader {
   }
 
   release(error?: { readonly reason: unknown }): void {
-    this.#app.mailbox.leave(this)
+    this.#app.mailbox.removeReader(this)
     if (!this.#end(undefined)) return
     if (error === undefined) this.#answer.resolve(undefined)
     else this.#answer.reject(error.reason)
   }
 
   #end(message: Received | undefined): boolean {
-    if (!waitStateOf(this.#run).remove(this)) return false // V1
+    if (!this.#run.waitState.remove(this)) return false // V1
     this.step.signal.removeEventListener('abort', this.#onAbort)
     this.#limits.signal?.removeEventListener('abort', this.#onWithdraw)
-    this.#alarm?.clear()
-    this.#unexpect?.()
+    this.#deadline?.clear()
+    this.#unrecord?.()
     this.#app.system.lookAtWall()
-    if (this.#told && this.#app.hears('wake')) {
+    if (this.#emitted) {
       const { kinds, from } = this
       const durationMs = msSince(this.#app.system.clock, this.#begun)
-      announce(this.#app, { type: 'wake', source: this.step.node.name, kinds, from, message, durationMs })
+      emit(this.#app, { type: 'wake', source: this.step.node.name, kinds, from, message, durationMs })
     }
     return true
   }
@@ -127,19 +127,19 @@ const waitOf = ({ step, kinds }: MessageWait): string => `${step.node.subject}: 
 const wanted = ({ kinds, from }: Omit<Asked, 'limits'>, message: Received): boolean =>
   isOutside(message) === (from === 'outside') && kinds.includes(message.kind)
 
-/** Each attempt has a body of its own: one that fails gives back the message as it came. */
+/** Each attempt gets a private copy of the body: after a failure the next one gets the message as it came. */
 const handedOver = (message: Received | undefined): Received | undefined =>
   message && { kind: message.kind, body: copyData(message.body), from: message.from }
 
-/** Reads messages, one at a time. Leaving it ends its wait. */
+/** Reads messages, one at a time. Returning ends its wait. */
 export class MessageReader implements AsyncIterableIterator<Received, void, void> {
-  readonly #run: LiveRun
-  readonly #step: LiveAttempt
+  readonly #run: Run
+  readonly #step: CurrentAttempt
   readonly #asked: Asked
   readonly #waiting = new Set<MessageWait>()
   #left = false
 
-  constructor(run: LiveRun, step: LiveAttempt, asked: Asked) {
+  constructor(run: Run, step: CurrentAttempt, asked: Asked) {
     this.#run = run
     this.#step = step
     this.#asked = asked
@@ -167,14 +167,14 @@ export class MessageReader implements AsyncIterableIterator<Received, void, void
   }
 
   /**
-   * The next message; undefined when none comes any more.
-   * @param late what happens when its time is over
+   * The next message; undefined when none can come any more.
+   * @param late the effect of a time limit that has passed
    */
   async take(late: 'ends' | 'throws'): Promise<Received | undefined> {
     const [run, step] = [this.#run, this.#step]
     if (!step.open) return undefined
     step.signal.throwIfAborted()
-    this.#asked.limits.signal?.throwIfAborted() // a wait that was withdrawn takes nothing
+    this.#asked.limits.signal?.throwIfAborted() // a withdrawn wait takes nothing
     const here = run.app.mailbox.take((message) => wanted(this.#asked, message))
     if (here !== undefined) {
       markTaken(run, here)
@@ -184,9 +184,9 @@ export class MessageReader implements AsyncIterableIterator<Received, void, void
     const wait = new MessageWait(run, step, this.#asked)
     this.#waiting.add(wait)
     try {
-      // Whoever waits holds no permit, so that those it waits for can run.
+      // A waiting action holds no permit, so the application that it waits for can run.
       const { permit } = run
-      const begin = (): Promise<Received | undefined> => this.#placed(wait)
+      const begin = (): Promise<Received | undefined> => this.#admitted(wait)
       return handedOver(permit === undefined ? await begin() : await permit.lend(begin, step))
     } catch (error) {
       if (late === 'ends' && error === wait.late) return undefined
@@ -196,12 +196,12 @@ export class MessageReader implements AsyncIterableIterator<Received, void, void
     }
   }
 
-  /** Its message, once it has a place to go on in: that comes before a permit, so that nobody holds one meanwhile. */
-  async #placed(wait: MessageWait): Promise<Received | undefined> {
+  /** Its message, once every map above admits it: before it takes a permit, so that none is held meanwhile. */
+  async #admitted(wait: MessageWait): Promise<Received | undefined> {
     try {
       return await wait.begin()
     } finally {
-      await untilAdmitted(this.#run, this.#step)
+      await untilAdmitted(this.#run.app, this.#step.signal)
     }
   }
 }

@@ -1,17 +1,18 @@
-import type { LiveRun } from '../tree.js'
+/** A run that waits for its reader. */
+interface PacedRun {
+  readonly cancellation: object | undefined
+  release: (() => void) | undefined
+}
 
-/**
- * WaitState for the reader that paces a run. Released by the reader, or by a cancel of the run: whoever
- * is cancelled must not depend on somebody who may have stopped reading.
- */
-export function untilRoom(run: LiveRun, room: Promise<void>): Promise<undefined> {
+/** Waits for the reader of a run, or for its cancel: a cancelled run does not depend on a reader that may have left. */
+export function untilRead(run: PacedRun, ready: Promise<void>): Promise<undefined> {
   return new Promise((resolve) => {
     const go = (): void => {
       if (run.release === go) run.release = undefined
       resolve(undefined)
     }
     run.release = go
-    void room.then(go)
+    void ready.then(go)
     if (run.cancellation !== undefined) go()
   })
 }

@@ -1,13 +1,9 @@
-import type { LiveRun } from '../tree.js'
-
 /**
- * What follows a wait, if the run still goes on by then. A run that was given up meanwhile has ended, and nothing more
- * follows from it.
- *
- * @returns what `go` returned; undefined where the run has ended
+ * Continues after an await, unless the run was abandoned meanwhile: it has ended then, and nothing follows from it.
+ * @returns the value of `go`; undefined where the run has ended
  */
 export function ifStill<T, R>(
-  run: Pick<LiveRun, 'running'>,
+  run: { readonly running: boolean },
   wait: Promise<T>,
   go: (value: T) => R | Promise<R>,
 ): Promise<R | undefined> {

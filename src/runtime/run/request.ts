@@ -2,7 +2,6 @@ import type { Path } from '../../action/context.js'
 import type { Inputs } from '../../action/inputs.js'
 import type { Plan, PlanNode } from '../../graph/plan.js'
 import type { State } from '../../state/freeze.js'
-import type { Cancellation } from '../cancel/cancellation.js'
 
 /** One committed step, as `iterate` yields it. */
 export interface CommittedStep {
@@ -10,18 +9,18 @@ export interface CommittedStep {
   readonly update: State
   readonly state: State
   readonly sequenceId: number
-  /** Of a step below the application that is iterated: its own action's name; `action` is that application's. */
+  /** Only for a step below the iterated application: its own action; `action` is the application's action. */
   readonly source?: string
-  /** Of a step below: where. */
+  /** Only for a step below: its path. */
   readonly path?: Path
 }
 
-/** Where a step was committed. */
+/** The application that committed a step. */
 export interface StepOrigin {
   readonly path: Path
 }
 
-/** What one run is asked to do. */
+/** The options of one run. */
 export interface RunRequest {
   readonly inputs: Inputs
   readonly haltBefore: ReadonlySet<PlanNode>
@@ -29,64 +28,21 @@ export interface RunRequest {
   readonly maxSteps: number
   /** Called when the run has begun, before its first step. */
   readonly begun?: (() => void) | undefined
-  /** Awaited before its first step. Answers what refuses the run, if anything does; never rejects. */
+  /** Awaited before its first step. Resolves with the error that refuses the run, if any; never rejects. */
   readonly before?: (() => Promise<Error | undefined>) | undefined
-  /** Awaited after each commit, before the next step: who reads step by step paces here. */
-  readonly pace?: ((step: CommittedStep, at: StepOrigin) => Promise<void> | undefined) | undefined
-  /** Whether `pace` is asked by the applications below, too. */
+  /** Awaited after each commit, before the next step; used by `iterate` for backpressure. */
+  readonly onStep?: ((step: CommittedStep, at: StepOrigin) => Promise<void> | undefined) | undefined
+  /** Whether `onStep` is called for applications below, too. */
   readonly deep?: boolean | undefined
-  /** Awaited after each chunk and each step, here and below: who reads a stream paces here. */
-  readonly room?: (() => Promise<void> | undefined) | undefined
+  /** Awaited after each chunk and each step, here and below; used by `stream` for backpressure. */
+  readonly waitForReader?: (() => Promise<void> | undefined) | undefined
 }
-
-/** Code that was given up because it ignored its signal beyond the grace period. */
-export interface Leak {
-  /** The application that ran it, printed: `compare/gpt4`; empty for the root. */
-  readonly path: string
-  /** The action, by its name there. */
-  readonly action: string
-  /** How long ago it had been cancelled when it was given up, milliseconds. */
-  readonly sinceMs: number
-  /** Where the action had ended or not begun: the interceptor that did not answer: its name, and which of its functions. */
-  readonly interceptor?: string
-}
-
-export const NO_LEAKS: readonly Leak[] = Object.freeze([])
-
-/** How a run ended. */
-export type RunResult =
-  | {
-      readonly status: 'halted'
-      readonly action: string
-      readonly next: string | undefined
-      readonly state: State
-      readonly sequenceId: number
-      readonly leaked: readonly Leak[]
-    }
-  | {
-      readonly status: 'finished'
-      readonly action: string
-      readonly next: undefined
-      readonly state: State
-      readonly sequenceId: number
-      readonly leaked: readonly Leak[]
-    }
-  | {
-      readonly status: 'cancelled'
-      readonly action: string
-      readonly next: string | undefined
-      readonly state: State
-      readonly sequenceId: number
-      readonly cancellation: Cancellation
-      readonly leaked: readonly Leak[]
-    }
-  | { readonly status: 'failed'; readonly error: Error; readonly state: State; readonly sequenceId: number }
 
 const NO_HALTS: ReadonlySet<PlanNode> = new Set()
 
 /**
- * A request without halts or limits, but for the given parts. Spelled out, so that all requests have one shape: it is
- * read several times a step, and copies by `...` get a shape of their own each.
+ * A request without halts or limits, except for the given options. Spelled out, so that all requests have one shape: a
+ * request is read several times a step, and each copy by `...` would get a shape of its own.
  */
 export function createRequest(
   inputs: Inputs,
@@ -96,15 +52,15 @@ export function createRequest(
     maxSteps = Number.POSITIVE_INFINITY,
     begun,
     before,
-    pace,
+    onStep,
     deep,
-    room,
+    waitForReader,
   }: Partial<RunRequest> = {},
 ): RunRequest {
-  return { inputs, haltBefore, haltAfter, maxSteps, begun, before, pace, deep, room }
+  return { inputs, haltBefore, haltAfter, maxSteps, begun, before, onStep, deep, waitForReader }
 }
 
-/** Whether a run ends after an action: at a halt of the order or of the plan, or because nothing comes next. */
+/** Whether a run ends after an action: at a halt of the request or of the plan, or because nothing comes next. */
 export function endsAt(
   { graph, haltAfter }: Plan,
   request: RunRequest,
@@ -119,22 +75,23 @@ export function endsAt(
   return next === undefined ? 'finished' : undefined
 }
 
-type Pacing = Pick<RunRequest, 'pace' | 'room' | 'deep'>
+/** The part of a request that paces a run. */
+export type Backpressure = Pick<RunRequest, 'onStep' | 'waitForReader' | 'deep'>
 
-/** What paces an application below one that runs by `above`, and that may have a reader of its own. */
-export function pacedBelow(above: RunRequest | undefined, own: Pacing = {}): Pacing {
-  if (above?.room === undefined && above?.deep !== true) return own
-  const pace = above.deep === true ? both(own.pace, above.pace) : own.pace
-  return { pace, room: both(own.room, above.room), deep: own.deep === true || above.deep }
+/** The backpressure of an application below one with the request `above`, and with a reader of its own. */
+export function backpressureBelow(above: RunRequest | undefined, own: Backpressure = {}): Backpressure {
+  if (above?.waitForReader === undefined && above?.deep !== true) return own
+  const onStep = above.deep === true ? both(own.onStep, above.onStep) : own.onStep
+  return { onStep, waitForReader: both(own.waitForReader, above.waitForReader), deep: own.deep === true || above.deep }
 }
 
-type Ask<T extends unknown[]> = ((...told: T) => Promise<void> | undefined) | undefined
+type Wait<T extends unknown[]> = ((...args: T) => Promise<void> | undefined) | undefined
 
-function both<T extends unknown[]>(own: Ask<T>, above: Ask<T>): Ask<T> {
+function both<T extends unknown[]>(own: Wait<T>, above: Wait<T>): Wait<T> {
   if (own === undefined || above === undefined) return own ?? above
-  return (...told) => {
-    const first = own(...told)
-    const second = above(...told)
+  return (...args) => {
+    const first = own(...args)
+    const second = above(...args)
     return first === undefined ? second : first.then(() => second)
   }
 }

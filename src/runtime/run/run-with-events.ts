@@ -2,63 +2,60 @@ import { createDeferred } from '../../internal/deferred.js'
 import { toError } from '../../internal/guards.js'
 import type { InterceptedApp, Outcome } from '../../lifecycle/interceptor.js'
 import { publicState } from '../../state/freeze.js'
+import { type Application, Run } from '../application.js'
 import { recordEnd } from '../durability.js'
-import { announce } from '../emit.js'
+import { emit } from '../emit.js'
 import { InterceptorCall } from '../step/interceptor-call.js'
-import type { LiveApp, LiveRun } from '../tree.js'
-import { createRequest, type RunRequest, type RunResult } from './request.js'
-import { failedRun } from './result.js'
+import { runLoop } from './loop.js'
+import { createRequest, type RunRequest } from './request.js'
+import { failedRun, type RunResult } from './result.js'
 
-/** A run that nobody above tells of: with its events and its interceptors. Never rejects. */
-export function runWithEvents(app: LiveApp, request: RunRequest = createRequest(app.inputs)): Promise<RunResult> {
-  return announced(app, request).catch((error: unknown) => failedRun(app, toError(error)))
+/** Runs an application with the events and the interceptors of its run. Never rejects. */
+export function runWithEvents(app: Application, request: RunRequest = createRequest(app.inputs)): Promise<RunResult> {
+  return runAndReport(app, request).catch((error: unknown) => failedRun(app, toError(error)))
 }
 
-async function announced(app: LiveApp, request: RunRequest): Promise<RunResult> {
+async function runAndReport(app: Application, request: RunRequest): Promise<RunResult> {
   const { system } = app
   const { next } = app.checkpoint
   system.lookAtWall()
-  const told = {
+  const info = {
     appId: system.interceptors.length === 0 ? '' : app.appId,
     path: app.path,
     state: publicState(app.checkpoint.state),
   }
   const ended = createDeferred<RunResult>()
   const asks = system.interceptors.length > 0
-  const run: LiveRun = app.open(
+  const run: Run = new Run(
+    app,
     createRequest(request.inputs, {
       ...request,
       begun() {
-        if (app.hears('run.start')) announce(app, { type: 'run.start', next })
+        emit(app, { type: 'run.start', next })
         request.begun?.()
       },
-      before: asks ? () => refusalOf(run, told) : undefined,
+      before: asks ? () => refusalOf(run, info) : undefined,
     }),
+    runLoop,
     ended.resolve,
   )
-  run.go()
+  run.start()
   let end = await ended.promise
   if (asks) {
-    const fatal = await new InterceptorCall(run).after('Run', told, outcomeOf(end))
+    const fatal = await new InterceptorCall(run).after('Run', info, outcomeOf(end))
     if (end.status !== 'failed') end = fatal ? failedRun(app, toError(fatal.error)) : { ...end, leaked: run.leaked }
   }
   system.lookAtWall()
   if (app.journal !== undefined) await recordEnd(run, end)
-  if (app.hears('run.end')) {
-    const { status, state } = end
-    announce(
-      app,
-      end.status === 'failed'
-        ? { type: 'run.end', status, state, error: end.error }
-        : { type: 'run.end', status, state },
-    )
-  }
+  const { status, state } = end
+  const error = status === 'failed' ? { error: end.error } : undefined
+  emit(app, { type: 'run.end', status, state, ...error })
   return end
 }
 
-async function refusalOf(run: LiveRun, told: InterceptedApp): Promise<Error | undefined> {
+async function refusalOf(run: Run, info: InterceptedApp): Promise<Error | undefined> {
   try {
-    await new InterceptorCall(run).before('Run', told)
+    await new InterceptorCall(run).before('Run', info)
     return undefined
   } catch (error) {
     return toError(error)

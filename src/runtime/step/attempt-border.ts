@@ -3,9 +3,9 @@ import type { PlanNode } from '../../graph/plan.js'
 import { msSince } from '../../internal/clock.js'
 import { isInstance } from '../../internal/guards.js'
 import { isOfStore, SerializationError } from '../../persistence/errors.js'
-import { announce } from '../emit.js'
-import { putBack } from '../message/stored-messages.js'
-import type { LiveApp, LiveRun } from '../tree.js'
+import type { Application, Run } from '../application.js'
+import { emit, isObserved } from '../emit.js'
+import { putBack } from '../message/inbox.js'
 import { Attempt, isRunBody } from './attempt.js'
 import { attemptAt } from './retry.js'
 
@@ -13,24 +13,25 @@ import { attemptAt } from './retry.js'
 // Does not own: what happens in between (step.ts, attempt-loop.ts).
 
 /** An attempt begins. */
-export function startAttempt(run: LiveRun, node: PlanNode): Attempt {
+export function startAttempt(run: Run, node: PlanNode): Attempt {
   const { app } = run
   if (run.taken !== undefined) putBack(run)
   const step = new Attempt(run, node)
   run.attempt = step
-  if (app.hears('step.start')) announce(app, { type: 'step.start', source: node.name, attempt: step.attempt })
+  if (isObserved(app, 'step.start')) emit(app, { type: 'step.start', source: node.name, attempt: step.attempt })
+  else app.system.skip()
   return step
 }
 
 /** The context dies with the attempt, and its permit is free. */
-export function closeStep(run: LiveRun): void {
+export function closeStep(run: Run): void {
   run.step?.close()
-  run.permit?.leave()
+  run.permit?.release()
 }
 
 /** An attempt has ended without a commit. */
 export function endStep(
-  run: LiveRun,
+  run: Run,
   node: PlanNode,
   status: 'failed' | 'cancelled',
   error: unknown,
@@ -39,18 +40,17 @@ export function endStep(
   const { app } = run
   const { attempt = attemptNumber(run), startedAt = app.system.passed() } = run.attempt ?? {}
   run.attempt = undefined
-  if (!app.hears('step.end')) return
   const durationMs = msSince(app.system.clock, startedAt)
-  announce(app, { type: 'step.end', source: node.name, status, error, attempt, durationMs }, sequenceId)
+  emit(app, { type: 'step.end', source: node.name, status, error, attempt, durationMs }, sequenceId)
 }
 
 /** 1 for the first attempt of a step. */
-export function attemptNumber({ attempts }: LiveRun): number {
+export function attemptNumber({ attempts }: Run): number {
   return attempts === undefined ? 1 : attempts.failed + 1
 }
 
 /** Code that was given up has ended after all: it says nothing any more, however it ends. */
-export function lateStep(app: LiveApp, node: PlanNode, value: unknown): void {
+export function lateStep(app: Application, node: PlanNode, value: unknown): void {
   app.system.logger.debug(`${node.subject} ended after it was given up. Its outcome is ignored.`, value)
 }
 
@@ -65,7 +65,7 @@ export const thrownBy = (error: unknown): unknown =>
  * The error of a run: what was thrown, told where.
  * @param told what the message says before what was thrown
  */
-export function wrap(run: LiveRun, node: PlanNode, thrown: unknown, told?: string): Error {
+export function wrap(run: Run, node: PlanNode, thrown: unknown, told?: string): Error {
   if (located.has(thrown as object)) return thrown as ActionError
   const where = run.app.where(node)
   if (isInstance(thrown, ContractError)) return thrown.locate(where)

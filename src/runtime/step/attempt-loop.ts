@@ -4,16 +4,16 @@ import type { PlanNode } from '../../graph/plan.js'
 import { createDeferred } from '../../internal/deferred.js'
 import { isThenable } from '../../internal/guards.js'
 import { checkUpdate } from '../../state/contract.js'
-import { Alarm } from '../cancel/alarm.js'
+import type { Application, Run } from '../application.js'
 import { createCancellation, TIMEOUT } from '../cancel/cancellation.js'
+import { Deadline } from '../cancel/deadline.js'
 import { leakCode } from '../cancel/leak.js'
-import { endSubApps } from '../sub-app.js'
-import type { LiveApp, LiveRun } from '../tree.js'
 import type { Attempt } from './attempt.js'
 import { closeStep, endStep, lateStep, startAttempt, wrap } from './attempt-border.js'
+import { attemptsOf } from './attempts.js'
 import { inputsAgain } from './inputs.js'
 import { Permit } from './permit.js'
-import { attemptsOf, delayOf, isBeyondRetry, waitForAttempt, withFallbackError } from './retry.js'
+import { delayOf, isBeyondRetry, waitForAttempt, withFallbackError } from './retry.js'
 
 // Owns: the attempts at one step of an action that has a retry, a time limit or a fallback.
 // Does not own: whether and when something is tried again (retry.ts), the commit (step.ts).
@@ -22,7 +22,7 @@ import { attemptsOf, delayOf, isBeyondRetry, waitForAttempt, withFallbackError }
 // G3  An attempt whose time is over has failed, whatever comes of it later.
 
 /** Runs code until an attempt succeeds, none is left, or a cancel ends it. Answers the update. */
-export async function performGuarded(run: LiveRun, first: Attempt, body: RunBody): Promise<unknown> {
+export async function performGuarded(run: Run, first: Attempt, body: RunBody): Promise<unknown> {
   const { node, startedAt: begun } = first
   const { retry } = body.policy
   let step = first
@@ -33,7 +33,7 @@ export async function performGuarded(run: LiveRun, first: Attempt, body: RunBody
     } catch (error) {
       if (!run.running) throw error
       closeStep(run)
-      if (run.subApps !== undefined) await endSubApps(run) // G2
+      if (run.subApps !== undefined) await run.endSubApps() // G2
       if (!goesOn(run)) throw error
       const delayMs = delayOf(run, { subject: node.subject, retry, error, attempt, begun })
       if (delayMs === undefined) return rescue(run, step, body, error)
@@ -46,7 +46,7 @@ export async function performGuarded(run: LiveRun, first: Attempt, body: RunBody
 }
 
 /** Neither given up nor cancelled. */
-const goesOn = (run: LiveRun): boolean => run.running && run.cancellation === undefined
+const goesOn = (run: Run): boolean => run.running && run.cancellation === undefined
 
 /** How long an attempt may take: as an error names it, and what is left of it, in milliseconds. */
 interface Limit {
@@ -56,7 +56,7 @@ interface Limit {
 }
 
 /** Its own time, or what is left of the time of all attempts. */
-function limitOf(app: LiveApp, { subject }: PlanNode, { policy }: RunBody, begun: number): Limit | undefined {
+function limitOf(app: Application, { subject }: PlanNode, { policy }: RunBody, begun: number): Limit | undefined {
   const { timeoutMs = Infinity, retry } = policy
   const maxMs = retry?.maxMs ?? Infinity
   const leftMs = maxMs === Infinity ? Infinity : maxMs - (app.system.passed() - begun)
@@ -65,7 +65,7 @@ function limitOf(app: LiveApp, { subject }: PlanNode, { policy }: RunBody, begun
 }
 
 /** From the end of one attempt to the start of the next. Undefined when a cancel ended it. */
-async function pause(run: LiveRun, node: PlanNode, thrown: unknown, delayMs: number): Promise<Attempt | undefined> {
+async function pause(run: Run, node: PlanNode, thrown: unknown, delayMs: number): Promise<Attempt | undefined> {
   const { semaphore } = run.app
   const error = wrap(run, node, thrown)
   endStep(run, node, 'failed', error)
@@ -81,7 +81,7 @@ async function pause(run: LiveRun, node: PlanNode, thrown: unknown, delayMs: num
 }
 
 /** The update that the fallback gives, checked as any. */
-function rescue(run: LiveRun, step: Attempt, body: RunBody, error: unknown): unknown {
+function rescue(run: Run, step: Attempt, body: RunBody, error: unknown): unknown {
   const { fallback } = body.policy
   if (fallback === undefined || isBeyondRetry(error)) throw error
   const { subject, parts } = step.node
@@ -97,11 +97,11 @@ function rescue(run: LiveRun, step: Attempt, body: RunBody, error: unknown): unk
 }
 
 /** One attempt under a time limit. Code that ignores its signal is given up after the grace period. */
-async function performInTime(run: LiveRun, step: Attempt, body: RunBody, limit: Limit): Promise<unknown> {
+async function performInTime(run: Run, step: Attempt, body: RunBody, limit: Limit): Promise<unknown> {
   const { app } = run
   const { clock } = app.system
   const graceMs = body.policy.graceMs ?? app.system.graceMs
-  const gaveUp = createDeferred<never>()
+  const abandoned = createDeferred<never>()
   let late: TimeoutError | undefined
   let work: unknown
   const begun = app.system.passed()
@@ -112,33 +112,33 @@ async function performInTime(run: LiveRun, step: Attempt, body: RunBody, limit: 
     const cancellation = createCancellation('parent', TIMEOUT, now, late)
     step.cancel(cancellation)
     for (const below of run.subApps?.values() ?? []) below.run?.cancel(cancellation)
-    step.alarm?.clear()
-    step.alarm = new Alarm(clock, now + graceMs, () => {
-      giveUp(run, step, now)
+    step.deadline?.clear()
+    step.deadline = new Deadline(clock, now + graceMs, () => {
+      abandonCode(run, step, now)
       const tell = (value: unknown): void => lateStep(app, step.node, value)
       void Promise.resolve(work).then(tell, tell)
-      gaveUp.reject(late)
+      abandoned.reject(late)
     })
   }
-  step.alarm = new Alarm(clock, begun + limit.leftMs, timeOut, app.system.attendance)
+  step.deadline = new Deadline(clock, begun + limit.leftMs, timeOut, app.system.attendance)
   try {
     work = step.perform(body)
     if (!isThenable(work)) return work
-    const update = await Promise.race([work, gaveUp.promise])
+    const update = await Promise.race([work, abandoned.promise])
     if (late !== undefined) throw late // G3
     return update
   } catch (error) {
     throw late ?? error
   } finally {
-    step.alarm?.clear()
+    step.deadline?.clear()
   }
 }
 
 /** Nothing more is waited for; whatever holds a permit for the code takes none again. */
-function giveUp(run: LiveRun, step: Attempt, since: number): void {
+function abandonCode(run: Run, step: Attempt, since: number): void {
   for (const below of run.subApps?.values() ?? []) below.run?.abandon()
   step.close()
   leakCode(run, step.node, since)
-  run.permit?.retire()
+  run.permit?.dispose()
   run.permit = undefined
 }

@@ -6,41 +6,44 @@ import type { PlanNode } from '../../graph/plan.js'
 import { viewOf } from '../../graph/view-of.js'
 import { isThenable } from '../../internal/guards.js'
 import type { State } from '../../state/freeze.js'
-import { Alarm } from '../cancel/alarm.js'
+import type { Run } from '../application.js'
 import type { Cancellation } from '../cancel/cancellation.js'
-import { announce } from '../emit.js'
-import { untilRoom } from '../run/backpressure.js'
-import type { LiveApp, LiveAttempt, LiveMap, LiveRun } from '../tree.js'
+import { Deadline } from '../cancel/deadline.js'
+import { emit, isObserved } from '../emit.js'
+import type { EventSource } from '../event-source.js'
+import type { RunningMap } from '../map/branch-handle.js'
+import type { MapAttempt } from '../map/map-visit.js'
+import { untilRead } from '../run/backpressure.js'
 import { createActionContext } from './context.js'
 
 // Owns: one attempt at one action, from its `step.start` to its `step.end`: its signal, its context, its generator.
-// Does not own: what becomes of the update.
-// S1  The signal and the context are made when first touched.
-// S2  The context works while the code runs, from `enter` to `close`: what code does later touches nothing.
-// S3  A generator that is not exhausted is returned, and that is awaited.
+// Does not own: the update (step.ts).
+// S1  The signal and the context are made on first use.
+// S2  The context works from `enter` to `close`. Calls that code makes later have no effect.
+// S3  A generator that is left early is returned, and that is awaited.
 
 const NOTHING: State = Object.freeze({})
 
-/** One execution of one action. It is what `run` is called with. */
-export class Attempt implements LiveAttempt, ActionArgs<State, Inputs> {
+/** One execution of one action, and the argument of its `run`. */
+export class Attempt implements MapAttempt, ActionArgs<State, Inputs> {
   state: State = NOTHING
   inputs: Inputs = NO_INPUTS
   readonly sequenceId: number
   readonly startedAt: number
-  readonly #run: LiveRun
+  readonly #run: Run
   readonly #node: PlanNode
   #controller: AbortController | undefined
   #context: ActionContext | undefined
   #cancellation: Cancellation | undefined
   #open = false
-  /** The map that this step stands at, if it does. */
-  map: LiveMap | undefined
-  /** Which attempt at the step this is. */
+  /** The map at which the step stands. */
+  map: RunningMap | undefined
+  /** The number of the attempt at the step. */
   readonly attempt: number
-  /** Rings when its time is over, or the time to end after that. */
-  alarm: Alarm | undefined
+  /** Its time limit, or the grace period after it. */
+  deadline: Deadline | undefined
 
-  constructor(run: LiveRun, node: PlanNode) {
+  constructor(run: Run, node: PlanNode) {
     const { app, attempts } = run
     this.#run = run
     this.#node = node
@@ -49,7 +52,7 @@ export class Attempt implements LiveAttempt, ActionArgs<State, Inputs> {
     this.startedAt = isTimed(app, node) ? app.system.passed() : app.system.recently()
   }
 
-  /** Its code begins. */
+  /** Its code starts. */
   enter(state: State, inputs: Inputs): void {
     this.state = state
     this.inputs = inputs
@@ -73,7 +76,7 @@ export class Attempt implements LiveAttempt, ActionArgs<State, Inputs> {
     return this.#open
   }
 
-  /** What the action reads, for code that runs beside or after it. */
+  /** The state that the action reads, for code that runs beside or after it. */
   fresh(): State {
     return viewOf(this.#node, this.#run.app.checkpoint.state)
   }
@@ -82,32 +85,32 @@ export class Attempt implements LiveAttempt, ActionArgs<State, Inputs> {
     return this.#node
   }
 
-  /** Fires the signal. Further cancels say nothing. */
+  /** Fires the signal. Further cancels have no effect. */
   cancel(cancellation: Cancellation): void {
     if (this.#cancellation !== undefined) return
     this.#cancellation = cancellation
-    this.alarm?.clear()
+    this.deadline?.clear()
     this.#limitGrace(cancellation.at)
     this.#controller?.abort(cancellation.reason)
     this.#run.release?.()
-    this.#run.permit?.cancel() // what ends needs none
+    this.#run.permit?.cancel() // a cancelled attempt no longer needs a permit
   }
 
-  /** Code that was given a time of its own to end is given up after it. */
+  /** Abandons code with a grace period of its own after it. */
   #limitGrace(since: number): void {
     const { body } = this.#node.parts
     const graceMs = isRunBody(body) ? body.policy.graceMs : undefined
     if (graceMs === undefined) return
-    this.alarm = new Alarm(this.#run.app.system.clock, since + graceMs, () => this.#run.abandon())
+    this.deadline = new Deadline(this.#run.app.system.clock, since + graceMs, () => this.#run.abandon())
   }
 
   close(): void {
     this.#open = false
-    this.alarm?.clear()
-    this.#run.waits?.drop(this)
+    this.deadline?.clear()
+    this.#run.waits?.endOf(this)
   }
 
-  /** Runs plain code. The answer is what it returned, or a promise of it. */
+  /** Runs the code. @returns its return value, or a promise of that */
   perform(body: RunBody): unknown {
     const returned = body.run(this as ActionArgs<State, Inputs> as ActionArgs<never, never>)
     if (typeof returned !== 'object' || returned === null || isThenable(returned)) return returned
@@ -120,9 +123,9 @@ export class Attempt implements LiveAttempt, ActionArgs<State, Inputs> {
       const { done, value } = await generator.next()
       if (done === true) return value
       if (this.#cancellation !== undefined) break
-      if (app.hears('chunk')) announce(app, { type: 'chunk', source: this.#node.name, chunk: value })
-      const room = request.room?.()
-      if (room !== undefined) await untilRoom(this.#run, room)
+      emit(app, { type: 'chunk', source: this.#node.name, chunk: value })
+      const ready = request.waitForReader?.()
+      if (ready !== undefined) await untilRead(this.#run, ready)
       if (this.#cancellation !== undefined) break
     }
     await generator.return(undefined) // S3
@@ -130,9 +133,9 @@ export class Attempt implements LiveAttempt, ActionArgs<State, Inputs> {
   }
 }
 
-/** Whether the start of an attempt is read exactly. A listener that is added while it runs may see a few steps more. */
-function isTimed({ watched, tracker, system }: LiveApp, { parts: { body } }: PlanNode): boolean {
-  return watched || tracker !== undefined || system.hears('step.end') || (isRunBody(body) && body.policy !== NO_POLICY)
+/** Whether an attempt starts at an exact time. A listener added while it runs may get the time of an earlier step. */
+function isTimed(app: EventSource, { parts: { body } }: PlanNode): boolean {
+  return isObserved(app, 'step.end') || (isRunBody(body) && body.policy !== NO_POLICY)
 }
 
 function isGenerator(value: object): value is AsyncGenerator<unknown, unknown, void> {

@@ -1,17 +1,17 @@
 import type { Clock } from '../../internal/clock.js'
 import { createDeferred } from '../../internal/deferred.js'
 import type { StoredRecord } from '../../persistence/replay.js'
-import { Alarm } from '../cancel/alarm.js'
+import { Deadline } from '../cancel/deadline.js'
 
-// Owns: the count of attempts of one run, and the wait before the next one.
+// Owns: the number of attempts of one run, and the delay before the next one.
 
-/** What one run of an application has tried more than once. Made when the first attempt fails. */
+/** The attempts of a run; made when the first one fails. */
 export class Attempts {
-  /** How many attempts at the present step have failed. */
+  /** Failed attempts at the present step. */
   failed = 0
-  /** Those of them before the branch last went on. */
+  /** Those of them before the branch was last retried. */
   before = 0
-  /** Which attempt of the branch this is. */
+  /** The number of the attempt of the branch. */
   branch = 1
   /** The step that a fallback recovers, until it has committed. */
   recovering: number | undefined
@@ -21,30 +21,30 @@ export class Attempts {
   #stepRecovered = false
   #release: (() => void) | undefined
 
-  /** True while it waits for the next attempt. */
+  /** True during the delay before an attempt. */
   get waiting(): boolean {
     return this.#release !== undefined
   }
 
-  /** Whether a fallback made a success of something that failed. */
+  /** Whether a fallback turned a failure into a success. */
   get recovered(): boolean {
     return this.branchRecovered || this.#stepRecovered || this.recovering !== undefined
   }
 
-  /** What of it holds when the application goes on at its last commit. */
+  /** The part of it that holds when the application continues at its last commit. */
   get past(): Pick<StoredRecord, 'attempts' | 'tries' | 'recovered'> {
     return { attempts: this.branch, tries: this.before, recovered: this.#stepRecovered }
   }
 
-  /** The application goes on where it is stored. */
+  /** The application continues at its stored checkpoint. */
   resume({ attempts, tries, recovered }: Pick<StoredRecord, 'attempts' | 'tries' | 'recovered'>): void {
     this.branch = attempts
     this.failed = this.before = tries
     this.#stepRecovered = recovered
   }
 
-  /** The branch goes on at its failed step. */
-  goOn(): void {
+  /** The branch continues at its failed step. */
+  retryBranch(): void {
     this.branch += 1
     this.failed += 1
     this.before = this.failed
@@ -58,20 +58,26 @@ export class Attempts {
     this.recovering = undefined
   }
 
-  /** Resolves at a point in time, on the clock that never goes back, or when the wait is ended. */
+  /** Resolves at a point in time on the monotonic clock, or when the delay is ended. */
   wait(clock: Clock, at: number): Promise<void> {
     const { promise, resolve } = createDeferred<void>()
-    const alarm = new Alarm(clock, at, () => this.release())
+    const deadline = new Deadline(clock, at, () => this.release())
     this.#release = () => {
       this.#release = undefined
-      alarm.clear()
+      deadline.clear()
       resolve()
     }
     return promise
   }
 
-  /** Ends the wait (T2). */
+  /** Ends the delay. */
   release(): void {
     this.#release?.()
   }
+}
+
+/** The attempts of a run, made on first use. */
+export function attemptsOf(run: { attempts: Attempts | undefined }): Attempts {
+  run.attempts ??= new Attempts()
+  return run.attempts
 }

@@ -1,19 +1,19 @@
 import type { ActionContext, Path } from '../../action/context.js'
 import { type CancelAnswer, type Delivery, type Message, readerArgs, sealMessage } from '../../action/message.js'
+import type { Application, CurrentAttempt, Run } from '../application.js'
 import { createCancellation } from '../cancel/cancellation.js'
-import { announce } from '../emit.js'
+import { emit } from '../emit.js'
 import type { BranchHost } from '../map/branch-handle.js'
 import { MessageReader } from '../message/wait.js'
-import type { LiveApp, LiveAttempt, LiveRun } from '../tree.js'
 import { doOnce, tooLate } from './once.js'
 
 // Owns: what an action may ask of the engine. A context belongs to one attempt: once that has ended, it keeps the values
 // that it had, and does nothing.
 
-const behind = new WeakMap<ActionContext, { readonly run: LiveRun; readonly step: LiveAttempt }>()
+const behind = new WeakMap<ActionContext, { readonly run: Run; readonly step: CurrentAttempt }>()
 
 /** The run and the step behind a context, for applications that are made inside an action. */
-export function behindContext(context: ActionContext): { readonly run: LiveRun; readonly step: LiveAttempt } {
+export function behindContext(context: ActionContext): { readonly run: Run; readonly step: CurrentAttempt } {
   const found = behind.get(context)
   if (found === undefined) throw new TypeError('parent takes the context that an action was given.')
   if (!found.step.open)
@@ -24,15 +24,15 @@ export function behindContext(context: ActionContext): { readonly run: LiveRun; 
 }
 
 class StepContext implements ActionContext {
-  readonly #run: LiveRun
-  readonly #step: LiveAttempt
+  readonly #run: Run
+  readonly #step: CurrentAttempt
 
-  constructor(run: LiveRun, step: LiveAttempt) {
+  constructor(run: Run, step: CurrentAttempt) {
     this.#run = run
     this.#step = step
   }
 
-  get #app(): LiveApp {
+  get #app(): Application {
     return this.#run.app
   }
   get appId(): string {
@@ -109,13 +109,12 @@ class StepContext implements ActionContext {
   log(text: string, data?: unknown): void {
     const { logger } = this.#app.system
     logger.info(text, data)
-    if (this.#step.open && this.#app.hears('log'))
-      announce(this.#app, { type: 'log', source: this.#step.node.name, text, data })
+    if (this.#step.open) emit(this.#app, { type: 'log', source: this.#step.node.name, text, data })
   }
 }
 
 /** Makes the context of a step. */
-export function createActionContext(run: LiveRun, step: LiveAttempt): ActionContext {
+export function createActionContext(run: Run, step: CurrentAttempt): ActionContext {
   const context = new StepContext(run, step)
   behind.set(context, { run, step })
   return context

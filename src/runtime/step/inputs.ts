@@ -1,13 +1,13 @@
 import { type Inputs, NO_INPUTS, parseInputs } from '../../action/inputs.js'
 import type { PlanNode } from '../../graph/plan.js'
 import { isolate } from '../../state/freeze.js'
-import type { LiveApp, LiveRun } from '../tree.js'
+import type { Application, Run } from '../application.js'
 
 // Owns: where the inputs of one attempt come from.
 // Does not own: what branches are given of them (branch-inputs.ts).
 
 /** What was given to a run, under what was bound over the graph, over the action, and to the state. */
-export function rawInputs({ app, request }: LiveRun, node: PlanNode): Inputs {
+export function rawInputs({ app, request }: Run, node: PlanNode): Inputs {
   const { inputs: given } = request
   const { bound, fromState } = node.parts
   if (!node.bindsInputs) return app.bound === NO_INPUTS ? given : { ...given, ...app.bound }
@@ -19,12 +19,12 @@ export function rawInputs({ app, request }: LiveRun, node: PlanNode): Inputs {
  * The inputs that an action declares.
  * @throws {MissingInputError | InputError} when they do not fit
  */
-export function parsedInputs(app: LiveApp, node: PlanNode, raw: Inputs): Inputs {
+export function parsedInputs(app: Application, node: PlanNode, raw: Inputs): Inputs {
   if (!node.takesInputs) return NO_INPUTS
   return parseInputs(node.subject, node.parts.spec, raw, () => app.where(node))
 }
 
 /** The inputs of a further attempt: those of the first one, except what the state gives. */
-export function inputsAgain(run: LiveRun, node: PlanNode, first: Inputs): Inputs {
+export function inputsAgain(run: Run, node: PlanNode, first: Inputs): Inputs {
   return Object.keys(node.parts.fromState).length === 0 ? first : parsedInputs(run.app, node, rawInputs(run, node))
 }

@@ -7,26 +7,26 @@ import {
   type Outcome,
   type Side,
 } from '../../lifecycle/interceptor.js'
-import { Alarm } from '../cancel/alarm.js'
+import type { PendingCall, Run } from '../application.js'
+import { Deadline } from '../cancel/deadline.js'
 import { leakCode } from '../cancel/leak.js'
 import { reportFault } from '../emit.js'
-import type { LiveInterceptorCall, LiveRun } from '../tree.js'
 
-// Owns: how long the answers of interceptors are waited for: without end, and for the grace period after a cancel.
-// Does not own: what follows from an answer.
-// I1  After they were given up no further one is asked, and what they answer late changes nothing.
+// Owns: waiting for interceptors; after a cancel, at most the grace period.
+// Does not own: the effect of an answer.
+// I1  After an abandon no further interceptor is called, and a late answer has no effect.
 
-/** The interceptors that are asked at one border of a run, a step or a branch. */
-export class InterceptorCall implements InterceptorCaller, LiveInterceptorCall {
+/** The interceptors called before or after a run, a step or a branch. */
+export class InterceptorCall implements InterceptorCaller, PendingCall {
   awaited = ''
   over = false
-  readonly #run: LiveRun
-  /** Where the run was when they were asked. */
-  readonly #phase: LiveRun['phase']
+  readonly #run: Run
+  /** The phase of the run when they were called. */
+  readonly #phase: Run['phase']
   #stop: (() => void) | undefined
-  #alarm: Alarm | undefined
+  #deadline: Deadline | undefined
 
-  constructor(run: LiveRun) {
+  constructor(run: Run) {
     this.#run = run
     this.#phase = run.phase
   }
@@ -53,17 +53,18 @@ export class InterceptorCall implements InterceptorCaller, LiveInterceptorCall {
       return await Promise.race([answer, stopped])
     } finally {
       run.interceptorCalls.delete(this)
-      this.#alarm?.clear()
+      this.#deadline?.clear()
     }
   }
 
   cancelled(): void {
     const { cancellation, app } = this.#run
     const { clock, graceMs } = app.system
-    if (cancellation !== undefined) this.#alarm ??= new Alarm(clock, cancellation.at + graceMs, () => this.giveUp())
+    if (cancellation !== undefined)
+      this.#deadline ??= new Deadline(clock, cancellation.at + graceMs, () => this.abandon())
   }
 
-  giveUp(): void {
+  abandon(): void {
     if (this.over) return
     this.over = true
     leakCode(this.#run, undefined, undefined, this.awaited)

@@ -1,7 +1,7 @@
 import { isPlainObject } from '../../internal/guards.js'
 import { classOf } from '../../state/classes.js'
+import type { Application, CurrentAttempt } from '../application.js'
 import type { LiveEffect } from '../map/branch-handle.js'
-import type { LiveApp, LiveAttempt } from '../tree.js'
 
 // Owns: the side effects that a step does once: in memory while the process lives, and as notes to that step.
 // O1  What an effect gave is known from then on, whether or not it could be written down. It is not done again.
@@ -9,7 +9,7 @@ import type { LiveApp, LiveAttempt } from '../tree.js'
 // O3  Whoever asks gets a copy of its own.
 
 /** What `context.once` does. */
-export function doOnce<T>(app: LiveApp, step: LiveAttempt, key: string, fn: () => T | Promise<T>): Promise<T> {
+export function doOnce<T>(app: Application, step: CurrentAttempt, key: string, fn: () => T | Promise<T>): Promise<T> {
   if (typeof key !== 'string' || typeof fn !== 'function')
     return Promise.reject(new TypeError("context.once takes a name and a function: once('charge', () => …)."))
   if (!step.open) return tooLate(app, step, `once("${key}")`)
@@ -23,7 +23,7 @@ export function doOnce<T>(app: LiveApp, step: LiveAttempt, key: string, fn: () =
 }
 
 /** Refuses what code asks for whose attempt has ended. Nobody has to look at the rejection. */
-export function tooLate(app: LiveApp, { node, sequenceId, attempt }: LiveAttempt, what: string): Promise<never> {
+export function tooLate(app: Application, { node, sequenceId, attempt }: CurrentAttempt, what: string): Promise<never> {
   const refused = Promise.reject(
     new TypeError(
       `context.${what}: attempt ${attempt} at step ${sequenceId} (${node.subject}) has ended, so nothing is done. Await in an action whatever uses its context, and stop at its signal.`,
@@ -35,14 +35,14 @@ export function tooLate(app: LiveApp, { node, sequenceId, attempt }: LiveAttempt
 
 class Effect implements LiveEffect {
   /** Undefined where nothing is written down: what is held of a step holds no application. */
-  readonly #app: LiveApp | undefined
+  readonly #app: Application | undefined
   readonly #onces: Map<string, LiveEffect>
   readonly #key: string
   #value: Promise<unknown> | undefined
   #noted = false
   #noting: Promise<void> | undefined
 
-  constructor(app: LiveApp, onces: Map<string, LiveEffect>, key: string) {
+  constructor(app: Application, onces: Map<string, LiveEffect>, key: string) {
     this.#app = app.journal && app
     this.#onces = onces
     this.#key = key

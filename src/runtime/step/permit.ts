@@ -10,7 +10,7 @@ export class Permit {
   #held = false
   #request: (Deferred<boolean> & { readonly entry: PermitRequest }) | undefined
   #lent = 0
-  #retired = false
+  #disposed = false
 
   constructor(semaphore: Semaphore) {
     this.#semaphore = semaphore
@@ -18,7 +18,7 @@ export class Permit {
 
   /** True when the permit is held; false when the wait was cancelled. */
   enter(): boolean | Promise<boolean> {
-    if (this.#retired) return false
+    if (this.#disposed) return false
     if (this.#held) return true
     if (this.#request !== undefined) return this.#request.promise
     if (this.#semaphore.tryAcquire()) {
@@ -46,17 +46,17 @@ export class Permit {
     this.#request = undefined
   }
 
-  leave(): void {
+  release(): void {
     if (!this.#held) return
     this.#held = false
     this.#semaphore.release()
   }
 
   /** Given up: the code that held it may still run, and takes no permit again. */
-  retire(): void {
-    this.#retired = true
+  dispose(): void {
+    this.#disposed = true
     this.cancel()
-    this.leave()
+    this.release()
   }
 
   /**
@@ -65,7 +65,7 @@ export class Permit {
    */
   async lend<T>(work: () => Promise<T>, step?: { readonly open: boolean; readonly signal: AbortSignal }): Promise<T> {
     this.#lent += 1
-    this.leave()
+    this.release()
     try {
       return await work()
     } finally {

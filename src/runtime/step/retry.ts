@@ -4,10 +4,10 @@ import { ActionError, ContractError, InputError } from '../../errors.js'
 import type { PlanNode } from '../../graph/plan.js'
 import { causeOf, isInstance, messageOf, toError } from '../../internal/guards.js'
 import { isOfStore } from '../../persistence/errors.js'
-import { announce, reportFault } from '../emit.js'
-import { writeNote } from '../noting.js'
-import type { LiveApp, LiveRun } from '../tree.js'
-import { Attempts } from './attempts.js'
+import type { Application, Run } from '../application.js'
+import { writeNote } from '../durability.js'
+import { emit, reportFault } from '../emit.js'
+import { attemptsOf } from './attempts.js'
 
 // Owns: how often something was tried, whether it is tried again, and the wait before.
 // Does not own: the attempt itself (attempt-loop.ts, run.ts, reducer-actor.ts).
@@ -16,15 +16,9 @@ import { Attempts } from './attempts.js'
 // T3  Cancels, broken contracts and unfit inputs are neither tried again nor turned into success.
 // T4  A deadline is a point in time. A timer that fires early changes nothing.
 
-/** What a run has tried, from the first failure on. */
-export function attemptsOf(run: LiveRun): Attempts {
-  run.attempts ??= new Attempts()
-  return run.attempts
-}
-
 /** Which attempt at its step a run is at, and of how many at most. */
 export function attemptAt(
-  { app, attempts }: LiveRun,
+  { app, attempts }: Run,
   ofAction: number,
 ): { readonly attempt: number; readonly attempts: number } {
   const { failed = 0, before = 0, branch = 1 } = attempts ?? {}
@@ -32,7 +26,7 @@ export function attemptAt(
   return { attempt: failed + 1, attempts: before + ofAction * left }
 }
 
-function retryOfBranch({ parent }: LiveApp): RetryPolicy | undefined {
+function retryOfBranch({ parent }: Application): RetryPolicy | undefined {
   return parent?.map?.timing(parent.key)?.task.retry
 }
 
@@ -75,7 +69,7 @@ interface Failure {
  * How long what failed waits for its next attempt, in milliseconds; undefined where there is none.
  * @throws {ContractError} when a function of `retry` answers what it cannot
  */
-export function delayOf(run: LiveRun, { subject, retry, error, attempt, begun }: Failure): number | undefined {
+export function delayOf(run: Run, { subject, retry, error, attempt, begun }: Failure): number | undefined {
   const { app } = run
   if (retry === undefined || attempt >= retry.attempts || isBeyondRetry(error)) return undefined
   try {
@@ -99,19 +93,19 @@ interface Again {
   readonly error: unknown
 }
 
-/** WaitState until the next attempt is due. False when a cancel ended the wait. */
-export async function waitForAttempt(run: LiveRun, again: Again): Promise<boolean> {
+/** Waits until the next attempt is due. False when a cancel ended the wait. */
+export async function waitForAttempt(run: Run, again: Again): Promise<boolean> {
   const { app } = run
   const { clock } = app.system
   const due = attemptsOf(run).wait(clock, app.system.passed() + again.delayMs)
-  if (app.hears('retry')) announce(app, { type: 'retry', ...again, at: clock.now() + again.delayMs })
+  emit(app, { type: 'retry', ...again, at: clock.now() + again.delayMs })
   await due
   app.system.lookAtWall()
   return run.cancellation === undefined
 }
 
 /** A branch failed. A promise when it goes on at its failed step, resolved when it does or was cancelled; else the error. */
-export function retryBranch(run: LiveRun, node: PlanNode, error: Error): Promise<boolean> | Error {
+export function retryBranch(run: Run, node: PlanNode, error: Error): Promise<boolean> | Error {
   const { app } = run
   const { parent } = app
   const branch = parent?.map?.timing(parent.key)
@@ -131,7 +125,7 @@ export function retryBranch(run: LiveRun, node: PlanNode, error: Error): Promise
   const due = waitForAttempt(run, { level: 'branch', source: node.name, attempt: failed + 1, delayMs, error })
   return due.then(async (goes) => {
     if (!goes) return false
-    attempts.goOn()
+    attempts.retryBranch()
     await writeNote(app, 'Which attempt of a branch begins', (journal) =>
       journal.note('retry', { attempts: attempts.branch, tries: attempts.failed }),
     )
@@ -140,7 +134,7 @@ export function retryBranch(run: LiveRun, node: PlanNode, error: Error): Promise
 }
 
 /** Asked when a reduce has failed: resolves when it is called again, over the same results; rejects with the error if not. */
-export function reduceAgain(run: LiveRun, { name, subject }: PlanNode, retry: RetryPolicy | undefined) {
+export function reduceAgain(run: Run, { name, subject }: PlanNode, retry: RetryPolicy | undefined) {
   const begun = run.app.system.passed()
   return async (error: unknown, failed: number): Promise<void> => {
     const delayMs = delayOf(run, { subject, retry, error, attempt: failed, begun })

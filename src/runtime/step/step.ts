@@ -15,15 +15,14 @@ import { applySchema, changedKeys } from '../../state/schema.js'
 import { assertReads } from '../../state/view.js'
 import { Carrier } from '../actor/carrier.js'
 import { AppSnapshot } from '../actor/snapshot.js'
+import type { Application, Run } from '../application.js'
 import type { Checkpoint } from '../checkpoint.js'
 import { committing } from '../durability.js'
-import { announce } from '../emit.js'
+import { emit, isObserved } from '../emit.js'
 import { runMap } from '../map/run-map.js'
-import { untilRoom } from '../run/backpressure.js'
+import { untilRead } from '../run/backpressure.js'
 import { ifStill } from '../run/if-still.js'
 import type { RunRequest } from '../run/request.js'
-import { endSubApps } from '../sub-app.js'
-import type { LiveApp, LiveRun } from '../tree.js'
 import { type Attempt, isRunBody } from './attempt.js'
 import { attemptNumber, closeStep, endStep, startAttempt, thrownBy, wrap } from './attempt-border.js'
 import { performGuarded } from './attempt-loop.js'
@@ -43,24 +42,24 @@ import { Permit } from './permit.js'
  * @returns the update, or a promise of it
  * @throws what the action throws at once
  */
-export function performStep(run: LiveRun, node: PlanNode): unknown {
+export function performStep(run: Run, node: PlanNode): unknown {
   const { semaphore } = run.app
   return semaphore === undefined || !isRunBody(node.parts.body)
     ? begin(run, node)
     : beginWithPermit(run, node, semaphore)
 }
 
-async function beginWithPermit(run: LiveRun, node: PlanNode, semaphore: Semaphore): Promise<unknown> {
+async function beginWithPermit(run: Run, node: PlanNode, semaphore: Semaphore): Promise<unknown> {
   run.permit ??= new Permit(semaphore)
   const entered = await run.permit.enter()
   if (!entered || run.cancellation !== undefined || !run.running) return undefined // cancelled while it waited
   return begin(run, node)
 }
 
-function begin(run: LiveRun, node: PlanNode): unknown {
+function begin(run: Run, node: PlanNode): unknown {
   const { app } = run
   const { interceptors } = app.system
-  app.begun()
+  app.started()
   const step = startAttempt(run, node)
   const { parts, subject } = node
   if (run.cancellation !== undefined) return undefined // by who was told that it begins
@@ -80,13 +79,13 @@ type Settled = Error | undefined | Promise<Error | undefined>
  * @returns undefined when it committed or was cancelled, else the error of the run; a promise where one has to wait
  * @throws what is wrong with the update or with a transition
  */
-export function commitStep(run: LiveRun, node: PlanNode, update: unknown): Settled {
+export function finishStep(run: Run, node: PlanNode, update: unknown): Settled {
   closeStep(run)
-  if (run.subApps !== undefined) return ifStill(run, endSubApps(run), () => checkAndCommit(run, node, update)) // C4
+  if (run.subApps !== undefined) return ifStill(run, run.endSubApps(), () => checkAndCommit(run, node, update)) // C4
   return checkAndCommit(run, node, update)
 }
 
-function checkAndCommit(run: LiveRun, node: PlanNode, update: unknown): Settled {
+function checkAndCommit(run: Run, node: PlanNode, update: unknown): Settled {
   const { app } = run
   if (run.cancellation !== undefined) return lose(run, node, undefined) // C3
   const { rules } = app.plan.graph
@@ -102,10 +101,10 @@ function checkAndCommit(run: LiveRun, node: PlanNode, update: unknown): Settled 
 }
 
 /** The step failed: in the action, or at a check before the commit. */
-export async function failStep(run: LiveRun, node: PlanNode, thrown: unknown): Promise<Error | undefined> {
+export async function failStep(run: Run, node: PlanNode, thrown: unknown): Promise<Error | undefined> {
   closeStep(run)
   if (run.attempts !== undefined) run.attempts.recovering = undefined // what a fallback gave was refused
-  if (run.subApps !== undefined) await endSubApps(run)
+  if (run.subApps !== undefined) await run.endSubApps()
   if (!run.running) return undefined // C4
   const { cancellation } = run
   if (cancellation === undefined) return recover(run, node, thrown)
@@ -117,7 +116,7 @@ const pick = (state: State, keys: readonly string[]): State =>
   Object.freeze(Object.fromEntries(keys.map((key) => [key, state[key]])))
 
 /** What the action returned, or a promise of it. */
-function execute(run: LiveRun, step: Attempt, inputs: Inputs, raw: Inputs): unknown {
+function execute(run: Run, step: Attempt, inputs: Inputs, raw: Inputs): unknown {
   const { node } = step
   const { body } = node.parts
   step.enter(viewOf(node, run.app.checkpoint.state), inputs)
@@ -139,7 +138,7 @@ interface Commit {
  * The point of commit: everything is checked and the transition chosen, and nothing of it is in memory yet. Whatever has
  * to be saved before the memory is replaced is awaited here.
  */
-function commit(run: LiveRun, node: PlanNode, made: Commit): Settled {
+function commit(run: Run, node: PlanNode, made: Commit): Settled {
   const { app } = run
   const { checkpoint, journal } = app
   const { state, edge } = made
@@ -148,11 +147,11 @@ function commit(run: LiveRun, node: PlanNode, made: Commit): Settled {
   const saved = journal?.step(committing(run, node, next))
   // What is saved is in memory too, also where the code was given up meanwhile (C4).
   if (saved !== undefined)
-    return saved.then(() => (run.running ? replace(run, node, next, made) : place(run, node, next)))
-  return replace(run, node, next, made)
+    return saved.then(() => (run.running ? apply(run, node, next, made) : setCheckpoint(run, node, next)))
+  return apply(run, node, next, made)
 }
 
-function place(run: LiveRun, node: PlanNode, checkpoint: Checkpoint): undefined {
+function setCheckpoint(run: Run, node: PlanNode, checkpoint: Checkpoint): undefined {
   const { app } = run
   app.checkpoint = checkpoint
   run.taken = app.onces = app.held = undefined
@@ -160,61 +159,64 @@ function place(run: LiveRun, node: PlanNode, checkpoint: Checkpoint): undefined 
 }
 
 /** The memory is replaced, and whoever listens is told. */
-function replace(run: LiveRun, node: PlanNode, next: Checkpoint, made: Commit): Settled {
-  place(run, node, next)
+function apply(run: Run, node: PlanNode, next: Checkpoint, made: Commit): Settled {
+  setCheckpoint(run, node, next)
   run.app.self.send(new Carrier('teasel.step', next))
-  if (run.stepInfo === undefined) return announceCommit(run, node, made)
+  if (run.stepInfo === undefined) return publish(run, node, made)
   const { error } = made
   const state = publicState(next.state)
   const fatal = afterStep(run, error === undefined ? { status: 'done', state } : { status: 'failed', error })
   const go = (found: Fatal | undefined): Settled =>
-    found === undefined ? announceCommit(run, node, made) : refused(run, node, found.error)
+    found === undefined ? publish(run, node, made) : refused(run, node, found.error)
   return fatal instanceof Promise ? ifStill(run, fatal, go) : go(fatal) // C4
 }
 
 /** An after-interceptor with `onFault: 'fail'` threw: what was committed stays, and the run fails. */
-function refused(run: LiveRun, node: PlanNode, error: unknown): Error {
+function refused(run: Run, node: PlanNode, error: unknown): Error {
   endStep(run, node, 'failed', error, run.app.checkpoint.sequenceId)
   return wrap(run, node, error)
 }
 
-function announceCommit(run: LiveRun, node: PlanNode, { update, edge, error }: Commit): Settled {
+function publish(run: Run, node: PlanNode, { update, edge, error }: Commit): Settled {
   const { app, request } = run
   const { sequenceId } = app.checkpoint
-  if (edge !== undefined && app.hears('transition')) {
-    const fields = { to: edge.to.name, condition: edge.name, onError: error !== undefined } as const
-    announce(app, { type: 'transition', source: node.name, ...fields }, sequenceId)
+  if (edge !== undefined) {
+    if (isObserved(app, 'transition')) {
+      const fields = { to: edge.to.name, condition: edge.name, onError: error !== undefined } as const
+      emit(app, { type: 'transition', source: node.name, ...fields }, sequenceId)
+    } else app.system.skip()
   }
   if (error !== undefined) endStep(run, node, 'failed', error, sequenceId)
-  else if (app.hears('step.end')) {
+  else if (isObserved(app, 'step.end')) {
     const { attempt = attemptNumber(run), startedAt = app.system.passed() } = run.attempt ?? {}
     const durationMs = msSince(app.system.clock, startedAt)
     const recovered = run.attempts?.recovering === sequenceId
     const held = { update: isolateState(update), state: publicState(app.checkpoint.state) }
     const fields = { status: 'done', ...held, attempt, recovered, durationMs } as const
-    announce(app, { type: 'step.end', source: node.name, ...fields }, sequenceId)
-  }
+    emit(app, { type: 'step.end', source: node.name, ...fields }, sequenceId)
+  } else app.system.skip()
   run.attempt = undefined
   run.attempts?.committed()
-  const paced = error === undefined && request.pace !== undefined ? pace(app, node, request.pace, update) : undefined
-  const room = paced ?? request.room?.()
-  return room === undefined ? undefined : untilRoom(run, room)
+  const { onStep, waitForReader } = request
+  const read = error === undefined && onStep !== undefined ? reportStep(app, node, onStep, update) : undefined
+  const ready = read ?? waitForReader?.()
+  return ready === undefined ? undefined : untilRead(run, ready)
 }
 
-function pace(
-  app: LiveApp,
+function reportStep(
+  app: Application,
   node: PlanNode,
-  ask: NonNullable<RunRequest['pace']>,
+  onStep: NonNullable<RunRequest['onStep']>,
   update: State,
-): ReturnType<typeof ask> {
+): ReturnType<typeof onStep> {
   const { state, sequenceId } = app.checkpoint
-  return ask({ action: node.name, update: isolateState(update), state: publicState(state), sequenceId }, app)
+  return onStep({ action: node.name, update: isolateState(update), state: publicState(state), sequenceId }, app)
 }
 
 const NO_UPDATE: State = Object.freeze({})
 
 /** An action failed: an error transition goes on from the state before it, else the run fails. */
-function recover(run: LiveRun, node: PlanNode, thrown: unknown): Settled {
+function recover(run: Run, node: PlanNode, thrown: unknown): Settled {
   const error = wrap(run, node, thrown)
   const { app } = run
   const { state } = app.checkpoint
@@ -231,7 +233,7 @@ function recover(run: LiveRun, node: PlanNode, thrown: unknown): Settled {
 }
 
 /** A cancelled step: nothing of it is kept. */
-function lose(run: LiveRun, node: PlanNode, error: unknown): Settled {
+function lose(run: Run, node: PlanNode, error: unknown): Settled {
   if (run.attempt !== undefined) endStep(run, node, 'cancelled', error) // else no attempt was under way
   return wait(afterStep(run, { status: 'cancelled', reason: run.cancellation?.reason }), undefined)
 }
@@ -241,13 +243,13 @@ function wait<T>(first: unknown, value: T): T | Promise<T> {
   return isThenable(first) ? Promise.resolve(first).then(() => value) : value
 }
 
-function tell(run: LiveRun, { node, sequenceId }: Attempt, inputs: Inputs): InterceptedStep {
+function tell(run: Run, { node, sequenceId }: Attempt, inputs: Inputs): InterceptedStep {
   const { checkpoint, appId, path } = run.app
   run.stepInfo = { appId, path, state: publicState(checkpoint.state), action: node.name, sequenceId, inputs }
   return run.stepInfo
 }
 
-function afterStep(run: LiveRun, outcome: Outcome): ReturnType<InterceptorCall['after']> {
+function afterStep(run: Run, outcome: Outcome): ReturnType<InterceptorCall['after']> {
   const { stepInfo } = run
   run.stepInfo = undefined
   return stepInfo && new InterceptorCall(run).after('Step', stepInfo, outcome)

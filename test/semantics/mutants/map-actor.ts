@@ -20,15 +20,15 @@ export const MUTANTS: readonly Mutant[] = [
     else if (this.table.settled.has(key)) {
       const { index } = this.table.settled.get(key) as { index: number }
       const past = { inputs: {}, attempts: 1, endedAt: 0, state: {} }
-      this.#record([{ key, index } as never, undefined, undefined, { status: 'done', state: {} } as never, past], undefined)
+      this.#record({ task: { key, index } as never, result: { status: 'done', state: {} } as never, past }, undefined)
     }`,
     caughtBy: ['every branch settles exactly once'],
   },
   {
     name: 'forgets to cancel the branches that are queued',
     file: 'runtime/map/map-runner.ts',
-    from: "    if (why.kind !== 'stopped') recordRest(this, this.#feed, (task) => this.#neverStarted(task, cancellation))",
-    to: '',
+    from: "    if (why.kind !== 'stopped')",
+    to: "    if (why.kind !== 'stopped' && this.table.live.size < 0)",
     caughtBy: ['every branch settles exactly once'],
   },
   {
@@ -40,16 +40,16 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'lets a later cancel replace the first one',
-    file: 'runtime/run/run.ts',
+    file: 'runtime/application.ts',
     from: 'if (this.cancellation !== undefined || (!this.running',
     to: 'if ((!this.running',
     caughtBy: ['the first cancel counts'],
   },
   {
     name: 'drops the result of a branch that was cancelled',
-    file: 'runtime/map/branch-result.ts',
-    from: "    this.#reducer.send(new Carrier('teasel.settled', result))",
-    to: "    if (ending.status !== 'cancelled') this.#reducer.send(new Carrier('teasel.settled', result))",
+    file: 'runtime/map/record-branch-result.ts',
+    from: "  map.reducer.send(new Carrier('teasel.settled', result))",
+    to: "  if (ending.status !== 'cancelled') map.reducer.send(new Carrier('teasel.settled', result))",
     caughtBy: ['reduce is given every result once'],
   },
   {
@@ -76,7 +76,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'leaves the grace timer of a map running',
     file: 'runtime/map/completion.ts',
-    from: '    this.#grace.end()\n',
+    from: '    this.grace.end()\n',
     to: '',
     caughtBy: ['no timer outlives its run'],
   },
