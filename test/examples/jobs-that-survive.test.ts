@@ -9,7 +9,7 @@ import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { describe, expect, it } from 'vitest'
 import { createBackend } from '../../examples/16-jobs-that-survive.js'
 import { jobGraph } from '../../examples/jobs/graph.js'
-import { flush, untilAborted } from '../support/deferred.js'
+import { defer, flush, untilAborted } from '../support/deferred.js'
 import { ROOT } from '../tools/vitest-report.js'
 
 describe('a backend whose jobs survive', () => {
@@ -30,8 +30,10 @@ describe('a backend whose jobs survive', () => {
     const folder = mkdtempSync(join(tmpdir(), 'teasel-jobs-'))
     const file = join(folder, 'jobs.db')
     const worked: string[] = []
+    const last = defer()
     const first = createBackend(sqlitePersister({ file }), async (part, signal) => {
       worked.push(part)
+      if (part === 'slow y') last.resolve() // z is queued
       return part.startsWith('slow') ? untilAborted(signal) : part
     })
     const ids: string[] = []
@@ -39,7 +41,7 @@ describe('a backend whose jobs survive', () => {
       const payload = { parts: [`fast ${name}`, `slow ${name}`] }
       ids.push((await first.server.inject({ method: 'POST', url: '/jobs', payload })).json<{ id: string }>().id)
     }
-    await flush()
+    await last.promise
     await first.stop()
     expect(worked).toEqual(['fast x', 'slow x', 'fast y', 'slow y'])
     worked.length = 0
@@ -60,9 +62,9 @@ describe('a backend whose jobs survive', () => {
 
   it('leaves alone what failed and what a user cancelled, and finds an interrupted job behind more than a page', async () => {
     const persister = memoryPersister()
-    const worked: string[] = []
+    const begun = { slow: defer(), endless: defer() }
     const graph = jobGraph(async (part, signal) => {
-      worked.push(part)
+      if (part === 'slow' || part === 'endless') begun[part].resolve()
       if (part === 'bad') throw new RangeError('poison')
       return part === 'good' ? part : untilAborted(signal)
     })
@@ -71,12 +73,11 @@ describe('a backend whose jobs survive', () => {
     const interrupted = await job('interrupted', 'slow')
     const cancelled = await job('cancelled', 'endless')
     const runs = [interrupted.run(), cancelled.run()]
-    await flush()
+    await Promise.all([begun.slow.promise, begun.endless.promise])
     await Promise.all([interrupted.shutdown('SIGTERM'), cancelled.cancel({ reason: 'not needed' })])
     await Promise.allSettled(runs)
     await (await job('failed', 'bad')).run().catch(() => {})
     for (let i = 0; i < 120; i++) await (await job(`finished ${i}`, 'good')).run()
-    worked.length = 0
     const again: string[] = []
 
     const backend = createBackend(persister, async (part) => {

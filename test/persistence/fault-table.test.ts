@@ -9,7 +9,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { openDatabase } from '../../src/adapters/sqlite/open-database.js'
 import type { SqliteDriver } from '../../src/adapters/sqlite/sqlite-driver.js'
 import { sealRow } from '../../src/persistence/seal.js'
-import { flush } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 import { openSmallDisk } from '../support/small-disk.js'
 
 // What a user sees when a store fails, word for word, and that nothing is lost: what had committed is there, in memory
@@ -277,8 +277,10 @@ describe('what a user sees', () => {
       return kit.graph({ actions: { map } })
     }
     const all = { appId: 'app', entrypoint: 'map', state: {}, persister } as const
-    void createApplication(mapped(['a', 'b', 'c'], true), all).run()
-    await flush()
+    const first = createApplication(mapped(['a', 'b', 'c'], true), all)
+    const settled = emitted(first, 'branch.settled', 'map/a')
+    void first.run()
+    await settled
     ran.length = 0
 
     const app = await resumeOrCreate(mapped(['a', 'b2', 'd'], false), all)

@@ -175,7 +175,9 @@ describe('a cancel while what is stored of a map is looked at', () => {
     await app.run().catch(() => {})
     const { driver } = persister
     const load = driver.load.bind(driver)
+    const asked = defer()
     driver.load = async (...args) => {
+      asked.resolve()
       await loaded.promise
       return load(...args)
     }
@@ -185,7 +187,7 @@ describe('a cancel while what is stored of a map is looked at', () => {
     app.on('branch.settled', ({ result }) => void ids.push(`${result.key} ${result.appId}`))
     const idOf = (key: string): string => ids.find((one) => one.startsWith(`${key} `))?.slice(2) ?? ''
     const run = app.run()
-    await flush() // until it asks the store
+    await asked.promise
     return { app, ran, loaded, persister, idOf, run }
   }
 

@@ -60,10 +60,10 @@ async function keep(how: (typeof ENDS)[number]) {
   const effects: string[] = []
   const contexts: ActionContext[] = []
   const alive: object[] = []
-  const held = defer()
+  const [begun, held] = [[defer(), defer()], defer()]
   const heard: unknown[] = []
   const body = async ({ context }: { readonly context: ActionContext }): Promise<{ out: string }> => {
-    contexts.push(context)
+    begun[contexts.push(context) - 1]?.resolve()
     alive.push(valuesOf(context))
     context.log('alive')
     if (how.startsWith('given up')) return new Promise(() => {})
@@ -130,9 +130,12 @@ async function keep(how: (typeof ENDS)[number]) {
   const events: AnyEvent[] = []
   app.on('*', (event) => events.push(event as AnyEvent))
   const run = app.run()
-  await flush()
-  if (how === 'retried') clock.advance(0)
-  if (how === 'given up by its time limit') for (const ms of [100, 10]) clock.advance(ms)
+  await begun[0]?.promise
+  if (how === 'retried') {
+    await clock.fire(0)
+    await begun[1]?.promise
+  }
+  if (how === 'given up by its time limit') for (const ms of [100, 10]) await clock.fire(ms)
   if (how === 'given up after a cancel') {
     void app.cancel({ path: 'main/x' })
     clock.advance(10)

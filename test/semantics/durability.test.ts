@@ -750,8 +750,10 @@ describe('going back', () => {
     app.on('branch.start', ({ key, appId }) => {
       ids[key] = appId
     })
+    const settled = emitted(app, 'branch.settled', 'map/a')
+    const held = emitted(app, 'transition', 'map/b')
     void app.run()
-    await flush()
+    await Promise.all([settled, held])
     ran.length = 0
 
     await rewind({ persister, appId: ids['a'] ?? '', sequenceId: 0, patch: { item: 'A' } })

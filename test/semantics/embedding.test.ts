@@ -1,7 +1,7 @@
 import { actorLogic, createApplication, defineState, type ParallelError, SnapshotError, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { assign, createActor, sendTo, setup, toPromise, waitFor } from 'xstate'
-import { defer, flush, untilAborted } from '../support/deferred.js'
+import { defer, untilAborted } from '../support/deferred.js'
 
 interface Research {
   query: string
@@ -131,10 +131,13 @@ describe('an application as an actor', () => {
 
   it('is cancelled by an event, and stopped when its state is left', async () => {
     const aborted: unknown[] = []
+    const begun = [defer(), defer()]
+    let calls = 0
     const wait = kit.action({
       reads: [],
       writes: ['report'],
       run: ({ signal }) => {
+        begun[calls++]?.resolve()
         signal.addEventListener('abort', () => aborted.push(signal.reason))
         return untilAborted(signal)
       },
@@ -168,12 +171,11 @@ describe('an application as an actor', () => {
     })
     const actor = createActor(machine).start()
 
-    await flush()
+    await begun[0]?.promise
     actor.send({ type: 'cancel' })
     const second = await waitFor(actor, (snapshot) => snapshot.matches('second'))
-    await flush()
+    await begun[1]?.promise
     actor.send({ type: 'leave' })
-    await flush()
 
     expect(second.context.end).toBe('cancelled enough')
     expect(aborted).toEqual(['enough', expect.objectContaining({ name: 'CancelledError', cancelCause: 'stop' })])

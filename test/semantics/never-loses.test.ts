@@ -1,8 +1,9 @@
 import { createApplication, defineMessage, defineState, resumeOrCreate, SnapshotError, type } from 'teasel'
 import { createPersister, memoryPersister, PersistenceError } from 'teasel/persistence'
-import { ManualClock } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
 import { defer, flush, untilAborted } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
+import { ManualClock } from '../support/manual-clock.js'
 import { mortal } from '../support/mortal-store.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -267,14 +268,17 @@ describe('a crash', () => {
       })
       return kit.graph({ actions: { map } })
     }
-    void createApplication(graph(true), { ...options, persister: runner.persister, clock: time }).run()
-    await flush()
-    time.advance(0)
-    await flush()
-    gates.b.resolve()
-    await flush()
-    gates.again.resolve()
-    for (let i = 0; i < 3; i++) await flush()
+    const app = createApplication(graph(true), { ...options, persister: runner.persister, clock: time })
+    void app.run()
+    await time.fire(0)
+    for (const [key, gate] of [
+      ['b', gates.b],
+      ['a', gates.again],
+    ] as const) {
+      const settled = emitted(app, 'branch.settled', `map/${key}`)
+      gate.resolve()
+      await settled
+    }
     runner.crash()
     gates.b = defer()
 

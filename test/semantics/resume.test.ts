@@ -178,12 +178,20 @@ describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, ope
     return kit.graph({ actions: { map } })
   }
   const options = { appId: 'app', entrypoint: 'map', state } as const
+  /** The `done` branches have settled, which is stored, and the `held` ones stand at their second step. */
+  const reached = (app: Parameters<typeof emitted>[0], done: readonly string[], held: readonly string[]) =>
+    Promise.all([
+      ...done.map((key) => emitted(app, 'branch.settled', `map/${key}`)),
+      ...held.map((key) => emitted(app, 'transition', `map/${key}`)),
+    ])
 
   it('runs no done branch again, and goes on with a half-done one at its next step (S-094, S-096)', async () => {
     const persister = open()
     const ran: string[] = []
-    void createApplication(fan(ran, new Set(['b'])), { ...options, persister }).run()
-    await flush()
+    const first = createApplication(fan(ran, new Set(['b'])), { ...options, persister })
+    const standing = reached(first, ['a', 'c'], ['b'])
+    void first.run()
+    await standing
     expect(ran).toEqual(['a1', 'b1', 'c1', 'a2', 'b2', 'c2'])
     ran.length = 0
 
@@ -199,11 +207,13 @@ describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, ope
     const items = ['a', 'bad', 'c']
     const [data, fatal] = [open(), open()]
     const collecting = { ...options, state: { ...state, items } }
-    void createApplication(fan(ran, new Set(['c']), 'collect'), { ...collecting, persister: data }).run()
+    const first = createApplication(fan(ran, new Set(['c']), 'collect'), { ...collecting, persister: data })
+    const standing = reached(first, ['a', 'bad'], ['c'])
+    void first.run()
     await expect(
       createApplication(fan(ran, new Set(), 'all'), { ...collecting, persister: fatal }).run(),
     ).rejects.toThrow('bad')
-    await flush()
+    await standing
     ran.length = 0
 
     const collected = await (
@@ -276,13 +286,16 @@ describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, ope
     const slow = fan(ran, gate, 'any')
     // The first runner is cut off between the branch and the step: its reduce never ends.
     const app = createApplication(slow, { ...options, persister })
+    const standing = reached(app, ['a'], ['b', 'c'])
     void app.run().catch(() => {})
-    await flush()
+    await standing
     ran.length = 0
     // Seen from a fork of the moment before the commit:
     await rewind({ persister, appId: 'app', sequenceId: -1 })
     const again = await resumeOrCreate(fan(ran, new Set(['b', 'c']), 'any'), { ...options, persister })
+    const standingAgain = reached(again, ['a'], ['b', 'c'])
     void again.run().catch(() => {})
+    await standingAgain
     await flush()
 
     expect(ran).toEqual(['a1', 'b1', 'c1', 'a2', 'b2', 'c2'])
@@ -294,8 +307,9 @@ describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, ope
     const first = createApplication(fan(ran, new Set(['b', 'c'])), { ...options, persister })
     const ids = new Map<string, string>()
     first.on('branch.start', ({ key, appId }) => void ids.set(key, appId))
+    const standing = reached(first, ['a'], ['b', 'c'])
     void first.run()
-    await flush()
+    await standing
     ran.length = 0
     const before = await persister.load({ appId: ids.get('b') ?? '' })
     const other = kit.mapStates({
@@ -399,8 +413,10 @@ describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, ope
       })
       return kit.graph({ actions: { map } })
     }
-    void createApplication(held(true), { ...options, persister }).run()
-    await flush()
+    const first = createApplication(held(true), { ...options, persister })
+    const standing = reached(first, ['fast'], [])
+    void first.run()
+    await standing
 
     const { state: end } = await (await resumeOrCreate(held(false), { ...options, persister })).run()
 
@@ -454,8 +470,9 @@ describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, ope
     const held = new Set(['a', 'b', 'c'])
     const app = createApplication(fan([], held), { ...options, persister })
     app.on('branch.start', note)
+    const standing = reached(app, [], ['a', 'b', 'c'])
     void app.run()
-    await flush()
+    await standing
     const before = seen.splice(0)
 
     const again = await resumeOrCreate(fan([], new Set()), { ...options, persister })

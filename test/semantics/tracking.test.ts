@@ -3,6 +3,7 @@ import { memoryPersister } from 'teasel/persistence'
 import { EventRecorder } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
 import { flush } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 import { quiet } from '../support/quiet-logger.js'
 
 interface Work {
@@ -98,8 +99,10 @@ describe('a tracker', () => {
       })
       return kit.graph({ actions: { outer: map } })
     }
-    void createApplication(graph(true), { ...options, tracker, persister }).run()
-    await flush()
+    const first = createApplication(graph(true), { ...options, tracker, persister })
+    const started = emitted(first, 'step.start', 'outer/a', 'outer/b')
+    void first.run()
+    await started
     const before = tracker.appIds
 
     await (await resumeOrCreate(graph(false), { ...options, tracker, persister })).run()

@@ -5,6 +5,7 @@ import { memoryPersister, type Persister } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { describe, expect, it } from 'vitest'
 import { defer, flush, untilAborted } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { mortal } from '../support/mortal-store.js'
 import { quiet } from '../support/quiet-logger.js'
@@ -332,8 +333,9 @@ describe.each(Object.entries(open))(
     it('with what was cancelled from outside', async () => {
       const { ran, told, app } = fails('reduce', 'collect')
 
+      const settled = emitted(app, 'branch.settled', 'map/a')
       const first = next(app, ran)
-      await flush()
+      await settled
       await app.cancel({ path: 'waits' })
       const begun = (await first).ran
       told.broken = false
@@ -496,7 +498,7 @@ describe.each(Object.entries(open))(
         reads: [],
         writes: ['outs'],
         action: noting('1', ran, bad),
-        retry: { attempts: 2, delayMs: 500 },
+        retry: { attempts: 2, delayMs: 500, jitter: 0 },
         states: { a: { i: 'a' }, b: { i: 'b' } },
         reduce: ({ results }) => ({
           outs: results.map((one) => `${one.key} ${one.attempts} ${one.startedAt} ${one.endedAt}`),
@@ -504,8 +506,7 @@ describe.each(Object.entries(open))(
       })
       const app = createApplication(kit.graph({ actions: { map } }), { ...options, ...store(), clock })
       const first = next(app, ran)
-      await flush()
-      clock.advance(500) // the second attempt is due
+      await clock.fire(500)
       await first
       bad.clear()
 

@@ -1,7 +1,7 @@
 import { createApplication, defineMessage, NoSenderError, printPath, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { chat, echo } from '../support/chat.js'
-import { flush, untilAborted } from '../support/deferred.js'
+import { defer, untilAborted } from '../support/deferred.js'
 import { emitted } from '../support/events.js'
 
 const hint = defineMessage('hint', type<string>())
@@ -45,11 +45,20 @@ describe('watch', () => {
 
   it('sees which branches there are, and the messages between them', async () => {
     const seen: unknown[] = []
+    const begun = defer()
+    const slow = chat.action({
+      reads: ['prompt'],
+      writes: ['answer'],
+      run({ signal }) {
+        begun.resolve()
+        return untilAborted(signal)
+      },
+    })
     const speak = chat.action({
       reads: [],
       writes: ['answer'],
       async run({ context }) {
-        await flush()
+        await begun.promise
         return { answer: context.send('slow', hint('psst')) }
       },
     })
