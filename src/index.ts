@@ -167,11 +167,11 @@ export type {
   WatchedMessage,
   WatchedStep,
 } from './parallel/watch.js'
-export { SnapshotError } from './persistence/errors.js'
 export type { MigratedRecord } from './persistence/scope.js'
 export type { PendingMessage } from './runtime/message/pending.js'
 export type { Leak } from './runtime/run/result.js'
 export type { State } from './state/freeze.js'
 export type { NotDeclaredInWrites } from './state/keys.js'
 export type { FilledKeys, StateIn, StateOut, StateSpec } from './state/spec.js'
+export { SnapshotError } from './store-errors.js'
 export type { Tracker } from './tracking/tracker.js'

@@ -12,10 +12,12 @@ import {
   knownRooms,
   noCycles,
   noLongSpread,
+  partsOfEngine,
   plainIndex,
   RULES,
   type Rule,
   topLevel,
+  typesOfPersistence,
   xstateInOneRoom,
 } from './tools/architecture.js'
 import { publicEntries } from './tools/entries.js'
@@ -48,6 +50,15 @@ const breaches: readonly [string, Rule, Record<string, string>][] = [
     noCycles,
     { 'src/state/a.ts': "import type { B } from './b.js'", 'src/state/b.ts': "export { a } from './a.js'" },
   ],
+  [
+    'values of persistence in the engine',
+    typesOfPersistence,
+    {
+      'src/persistence/a.ts': 'export const a = 1',
+      'src/runtime/run/b.ts': "import { a } from '../../persistence/a.js'",
+    },
+  ],
+  ['a file in no part of the engine', partsOfEngine, { 'src/runtime/box.ts': '' }],
   ['a long file', fileSize, { 'src/state/a.ts': 'a\n'.repeat(301) }],
   ['a name in camel case', fileNames, { 'src/state/aB.ts': '' }],
   ['a name that says nothing', fileNames, { 'src/state/utils.ts': '' }],

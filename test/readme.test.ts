@@ -116,7 +116,7 @@ describe('the guide to errors', () => {
   it.each([
     ['graph', 'src/errors.ts', 'GraphIssue', /\| (.*)/g],
     ['contract', 'src/errors.ts', 'ContractFault', /kind: ([^;}]*)/g],
-    ['persistence', 'src/persistence/errors.ts', 'PersistenceFault', /= (.*)/g],
+    ['persistence', 'src/store-errors.ts', 'PersistenceFault', /= (.*)/g],
   ])('has a row for each kind of fault of %s, and for no other', (code, path, type, pattern) => {
     const rows = [...sectionOf(guide, code).matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, kind]) => kind)
 

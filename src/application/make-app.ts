@@ -5,8 +5,7 @@ import { createId } from '../internal/ids.js'
 import { checkOptions } from '../internal/options.js'
 import { assertTracker } from '../parallel/branch-tracker.js'
 import type { Semaphore } from '../parallel/limit.js'
-import type { Journal } from '../persistence/journal.js'
-import { fitRecord } from '../persistence/migrate.js'
+import type { AppJournal } from '../persistence/app-journal.js'
 import type { StoredRecord } from '../persistence/replay.js'
 import { Application } from '../runtime/application.js'
 import type { Checkpoint } from '../runtime/checkpoint.js'
@@ -21,8 +20,9 @@ import { journalFor, type LoosePersist, PERSIST_OPTIONS } from './persisting.js'
 
 /** A stored application: its claimed journal and its checkpoint. */
 export interface Resumed {
-  readonly journal: Journal
-  readonly stored: StoredRecord | undefined
+  readonly journal: AppJournal
+  /** Fits the stored record to the plan; undefined where nothing is stored. @throws {SnapshotError} when it does not fit */
+  readonly stored: ((plan: Plan) => StoredRecord) | undefined
 }
 
 /** Options for making an application. */
@@ -51,10 +51,9 @@ export function makeApp(
   const journal = resumed?.journal ?? journalFor(options, appId ?? '', system.clock)
   system.store = journal?.scope
   const app = new Application({ plan, checkpoint, semaphore, appId, journal, tracker: options.tracker }, system)
-  if (journal !== undefined) failOnStoreLoss(app, journal.scope)
+  if (journal !== undefined) failOnStoreLoss(app, journal)
   if (journal !== undefined && resumed?.stored !== undefined) {
-    journal.opened = true
-    restore(app, fitRecord(resumed.stored, plan, journal.scope.settings))
+    restore(app, resumed.stored(plan))
   }
   return app
 }

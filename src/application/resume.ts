@@ -1,9 +1,11 @@
+import type { Plan } from '../graph/plan.js'
 import { describeValue } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
 import { checkOptions } from '../internal/options.js'
 import type { Name } from '../internal/type-tools.js'
 import { refuseBranch } from '../persistence/faults.js'
 import type { Journal } from '../persistence/journal.js'
+import { fitRecord } from '../persistence/migrate.js'
 import type { AppRef, Persister } from '../persistence/persister.js'
 import type { StoredRecord } from '../persistence/replay.js'
 import { clockOf } from '../runtime/system.js'
@@ -106,7 +108,11 @@ async function resume(graph: object, options: LooseResume): Promise<LiveApplicat
     (forkFrom === undefined ? undefined : await fork(journal, forkFrom, rest.persister, compiledGraphOf(graph).rules))
   if (found !== undefined) journal.adopt(found)
   const at = begin === undefined ? stored : stored && { ...stored, chooses: false }
-  const app = new LiveApplication(graph, rest, { journal, stored: at })
+  const fit = (plan: Plan): StoredRecord => {
+    journal.opened = true
+    return fitRecord(at as StoredRecord, plan, journal.scope.settings)
+  }
+  const app = new LiveApplication(graph, rest, { journal, stored: at && fit })
   if (begin !== undefined && stored !== undefined) await app.beginAt(begin) // U2
   return app
 }

@@ -1,3 +1,3 @@
-export { decode, encode } from '../persistence/codec.js'
-export { SerializationError } from '../persistence/errors.js'
 export { type ClassForm, registerClass } from '../state/classes.js'
+export { SerializationError } from '../store-errors.js'
+export { decode, encode } from './encode.js'

@@ -1,7 +1,7 @@
+import { encode } from '../codec/encode.js'
+import { hold } from '../codec/held.js'
 import { isPlainObject } from '../internal/guards.js'
 import type { State } from '../state/freeze.js'
-import { encode } from './codec.js'
-import { hold } from './held.js'
 import { apply, diff, type Patch } from './patch.js'
 
 // What a branch has of the application above it is stored once, with that one: in the first row of a branch stands where

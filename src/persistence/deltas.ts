@@ -1,5 +1,5 @@
+import { holdState } from '../codec/held.js'
 import type { State } from '../state/freeze.js'
-import { holdState } from './held.js'
 import type { Told } from './record.js'
 import type { StoredRecord } from './replay.js'
 

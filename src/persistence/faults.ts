@@ -1,6 +1,6 @@
 import { messageOf } from '../internal/guards.js'
+import { PersistenceError, SnapshotError } from '../store-errors.js'
 import type { RowFacts } from './driver.js'
-import { PersistenceError, SnapshotError } from './errors.js'
 
 /** The source of a resumed map gives other branches than are recorded. */
 export function otherBranches(subject: string, moved: readonly string[]): SnapshotError {

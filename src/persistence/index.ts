@@ -1,4 +1,11 @@
 export { type ClassForm, registerClass } from '../state/classes.js'
+export {
+  type CorruptRecord,
+  PersistenceError,
+  type PersistenceFacts,
+  type PersistenceFault,
+  SerializationError,
+} from '../store-errors.js'
 export type {
   Addressed,
   Awaitable,
@@ -14,13 +21,6 @@ export type {
   Tail,
   Until,
 } from './driver.js'
-export {
-  type CorruptRecord,
-  PersistenceError,
-  type PersistenceFacts,
-  type PersistenceFault,
-  SerializationError,
-} from './errors.js'
 export { memoryPersister } from './memory-persister.js'
 export { type AppRef, createPersister, type Persister, type StoredStep } from './persister.js'
 export type {

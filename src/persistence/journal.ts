@@ -1,8 +1,10 @@
 import type { Inputs } from '../action/inputs.js'
 import type { Plan } from '../graph/plan.js'
 import { isFinal } from '../lifecycle/final.js'
+import { hashOfBeginning } from '../parallel/fingerprint.js'
 import type { State } from '../state/freeze.js'
 import type { Above } from './above.js'
+import type { AppJournal } from './app-journal.js'
 import {
   type CommittingStep,
   type Draft,
@@ -21,7 +23,6 @@ import {
 import { Deltas } from './deltas.js'
 import type { Awaitable } from './driver.js'
 import { refuseStored } from './faults.js'
-import { hashOfBeginning } from './fingerprint.js'
 import { Inbox } from './inbox.js'
 import { followRules } from './known-rules.js'
 import { labelOf, type PlaceLabel } from './labels.js'
@@ -59,10 +60,9 @@ import { StandingNotes } from './standing-notes.js'
 //     row of an application below another one, so is the last step of that one: no row hangs below another step.
 
 /** The books of one application. */
-export class Journal {
+export class Journal implements AppJournal {
   readonly scope: Scope
   readonly appId: string
-  /** Grows with each rewind; part of the ids of branches. */
   epoch: number
   /** What the next step has done already, as it is stored. */
   stored: StoredRecord | undefined
@@ -71,11 +71,9 @@ export class Journal {
   map: OpenMap | undefined
   /** After this order, branches that failed are to run again. */
   voided: number
-  /** Whether the engine has opened it: claimed, and placed or loaded. */
   opened = false
   /** Keys whose schema refuses what it gave itself. */
   oneWay: ReadonlySet<string>
-  /** The last time that it was opened. */
   opening: Promise<unknown> | undefined
   readonly #keeper: MapKeeper<Journal>
   /** Where it hangs; undefined of a root. */
@@ -227,6 +225,10 @@ export class Journal {
   done(key: string): { readonly value: unknown } | undefined {
     const once = this.stored?.once
     return once?.has(key) === true ? { value: once.get(key) } : undefined
+  }
+
+  ofAction(appId: string, hangs: Hanging): Journal {
+    return this.child({ appId, hangs, prelude: { above: this }, mayBeStored: true })
   }
 
   /** The books of an application below this one. */

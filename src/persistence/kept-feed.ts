@@ -1,9 +1,9 @@
 import { isThenable } from '../internal/guards.js'
 import { answerOf, inSlices, type Pieces } from '../internal/slice.js'
 import { isFinal } from '../lifecycle/final.js'
+import { branchIdOf } from '../parallel/branch-id.js'
 import { type Before, type Feed, type Outcome, RestoredFeed } from '../parallel/restored-feed.js'
 import { type BranchTask, planOfTask } from '../parallel/task.js'
-import { branchIdOf } from './branch-id.js'
 import type { OpenMap } from './committing.js'
 import { compareEntries } from './compare-entries.js'
 import { begin } from './draft.js'
@@ -14,6 +14,7 @@ import { loadRecords } from './loading.js'
 import { openLone } from './lone-books.js'
 import type { KeptBranches, KeptLife, KeptMap, MapKeeper } from './map-keeping.js'
 import { assertActions, chosenAnew, migrateRecord } from './migrate.js'
+import { millisecondsOf } from './order.js'
 import { passSchema } from './pass-schema.js'
 import type { Hanging, ManifestEntry, Notes } from './record.js'
 import type { StoredMessage, StoredRecord } from './replay.js'
@@ -188,7 +189,9 @@ class KeptFeed implements KeptBranches<Journal>, Before {
     const stored = found && withNewReads(migrateRecord(found, settings), task.state)
     if (stored === undefined) return undefined
     const ending = endingOf(stored, this.#map.policy, this.#journal.voided)
-    if (ending !== undefined) return { order: stored.order, settle: () => this.#map.settle(task, stored, ending) }
+    const { order } = stored
+    if (ending !== undefined)
+      return { order, settle: () => this.#map.settle(task, stored, ending, millisecondsOf(order)) }
     const { plan } = planOfTask(task, this.#map.name)
     const fitted = chosenAnew(passSchema(stored, plan.graph.rules), plan, found?.next)
     assertActions(fitted, plan)

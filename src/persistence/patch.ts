@@ -1,6 +1,6 @@
+import { isAsIs } from '../codec/encode.js'
+import { Held } from '../codec/held.js'
 import { isPlainObject } from '../internal/guards.js'
-import { isAsIs } from './codec.js'
-import { Held } from './held.js'
 import { ascending, inOrder, type Placed, placesOf } from './key-order.js'
 
 // What changed between two values, as plain data. Parts that are the same object are the same value (held.ts), so that a

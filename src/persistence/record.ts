@@ -1,8 +1,8 @@
+import { encode, FORMAT, plainInWords, plainOf } from '../codec/encode.js'
+import { holdState } from '../codec/held.js'
 import type { CancelCause } from '../lifecycle/events.js'
 import type { State } from '../state/freeze.js'
 import { type Above, encodeOver } from './above.js'
-import { encode, FORMAT, plainInWords, plainOf } from './codec.js'
-import { holdState } from './held.js'
 import { diff, isPatchAsIs, type Patch } from './patch.js'
 
 // What the rows of an application say. A step is one row: what changed, or the whole state when the changes since the

@@ -1,7 +1,7 @@
 import type { Clock } from '../internal/clock.js'
 import { isInstance, isThenable } from '../internal/guards.js'
+import { PersistenceError } from '../store-errors.js'
 import type { Awaitable, Claim, Group, PersisterDriver, Row } from './driver.js'
-import { PersistenceError } from './errors.js'
 import { unavailable } from './faults.js'
 import { closedDrivers, type InboxWatch } from './inbox-watch.js'
 import { orderAfter } from './order.js'

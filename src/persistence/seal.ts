@@ -1,5 +1,5 @@
+import { encode } from '../codec/encode.js'
 import { crc32Of } from '../internal/platform.js'
-import { encode } from './codec.js'
 import type { PersisterDriver, Posted, RootKey, Row } from './driver.js'
 
 // A checksum in what is stored, over the data and where it belongs, so that whatever a disk or a hand did to it is seen.

@@ -1,9 +1,9 @@
+import { hashOfTask } from '../parallel/fingerprint.js'
 import type { BranchResult } from '../parallel/results.js'
 import type { SettlePolicy } from '../parallel/settle.js'
 import type { BranchTask } from '../parallel/task.js'
 import type { State } from '../state/freeze.js'
 import type { Life } from './committing.js'
-import { hashOfTask } from './fingerprint.js'
 import type { ManifestEntry } from './record.js'
 import type { StoredRecord } from './replay.js'
 

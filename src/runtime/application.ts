@@ -8,7 +8,7 @@ import { createId } from '../internal/ids.js'
 import type { CancelCause } from '../lifecycle/events.js'
 import type { InterceptedStep } from '../lifecycle/interceptor.js'
 import type { Semaphore } from '../parallel/limit.js'
-import type { Journal } from '../persistence/journal.js'
+import type { AppJournal } from '../persistence/app-journal.js'
 import type { Tracker } from '../tracking/tracker.js'
 import { type AnyActorRef, stopActor } from './actor/create-actor.js'
 import { belowCancellation, type Cancellation, createCancellation } from './cancel/cancellation.js'
@@ -45,7 +45,7 @@ export interface AppSetup {
   readonly bound?: Inputs | undefined
   readonly inputs?: Inputs | undefined
   readonly semaphore?: Semaphore | undefined
-  readonly journal?: Journal | undefined
+  readonly journal?: AppJournal | undefined
   readonly parent?: Parent | undefined
   /** The application whose action makes this one. */
   readonly maker?: Application | undefined
@@ -66,7 +66,7 @@ export class Application implements ParentApp {
   /** The limit that it shares. */
   readonly semaphore: Semaphore | undefined
   /** Undefined without a persister. */
-  journal: Journal | undefined
+  journal: AppJournal | undefined
   readonly watched: boolean
   readonly tracker: Tracker | undefined
   /** How often each action has committed, by its index. */

@@ -1,11 +1,10 @@
 import type { Inputs } from '../action/inputs.js'
 import type { PlanNode } from '../graph/plan.js'
 import { isThenable, ownValue, toError } from '../internal/guards.js'
+import type { AppJournal } from '../persistence/app-journal.js'
 import type { CommittingStep, Life } from '../persistence/committing.js'
 import type { Awaitable } from '../persistence/driver.js'
-import type { Journal } from '../persistence/journal.js'
 import type { StoredRecord } from '../persistence/replay.js'
-import type { Scope } from '../persistence/scope.js'
 import { Carrier } from './actor/carrier.js'
 import { AppSnapshot } from './actor/snapshot.js'
 import type { Application, Run } from './application.js'
@@ -65,7 +64,11 @@ export function restore(app: Application, stored: StoredRecord): void {
 }
 
 /** Opens the journal of an application, and moves the application to its stored checkpoint. */
-async function restoreFromStore(app: Application, journal: Journal, inputs: Inputs): Promise<StoredRecord | undefined> {
+async function restoreFromStore(
+  app: Application,
+  journal: AppJournal,
+  inputs: Inputs,
+): Promise<StoredRecord | undefined> {
   const stored = await journal.open(app.plan, app.checkpoint, inputs)
   if (stored?.based !== true) return stored
   restore(app, stored)
@@ -77,7 +80,7 @@ async function restoreFromStore(app: Application, journal: Journal, inputs: Inpu
  * Stores the checkpoint of an application. The stored part of its next step stays.
  * @param idle whether nothing runs: the journal may then not be open yet
  */
-export async function saveCheckpoint(app: Application, journal: Journal, idle: boolean): Promise<void> {
+export async function saveCheckpoint(app: Application, journal: AppJournal, idle: boolean): Promise<void> {
   if (idle) await restoreFromStore(app, journal, app.inputs)
   else await journal.opening?.catch(() => {})
   if (journal.opened) await journal.save(app.checkpoint) // otherwise the run that opens it fails
@@ -87,7 +90,7 @@ export async function saveCheckpoint(app: Application, journal: Journal, idle: b
  * The first act of a run: claims the journal, and moves the application to its stored checkpoint.
  * @returns the result of the run, where it ends at once
  */
-export async function openJournal(run: Run, journal: Journal): Promise<RunResult | undefined> {
+export async function openJournal(run: Run, journal: AppJournal): Promise<RunResult | undefined> {
   const { app, request } = run
   try {
     const stored = await restoreFromStore(app, journal, request.inputs)
@@ -113,7 +116,7 @@ export async function openJournal(run: Run, journal: Journal): Promise<RunResult
 export function writeNote(
   { journal, system }: Application,
   subject: string,
-  write: (journal: Journal) => Awaitable<void>,
+  write: (journal: AppJournal) => Awaitable<void>,
 ): Awaitable<void> {
   if (journal === undefined) return undefined
   const lost = (error: unknown): void => system.logger.error(`${subject} could not be stored.`, error)
@@ -136,7 +139,7 @@ export function recordEnd(run: Run, result: RunResult): Awaitable<RunResult> {
   return written === undefined ? result : written.then(() => result)
 }
 
-function noteEnd({ app, attempts }: Run, journal: Journal, result: RunResult): Awaitable<void> {
+function noteEnd({ app, attempts }: Run, journal: AppJournal, result: RunResult): Awaitable<void> {
   if (!journal.opened || journal.scope.fault !== undefined) return undefined
   const { parent } = app
   const timing = timingOf(app)
@@ -160,7 +163,7 @@ function noteEnd({ app, attempts }: Run, journal: Journal, result: RunResult): A
  * A lost store, at any depth, fails the run of the root and interrupts everything below, which continues at the next
  * resume. It is no failure of the step that wrote.
  */
-export function failOnStoreLoss({ system }: Application, scope: Scope): void {
+export function failOnStoreLoss({ system }: Application, { scope }: AppJournal): void {
   if (system.outage === undefined) {
     system.outage = scope.outage
     system.outage.lost = (error) => system.root?.cancel(error, 'store', 'store')

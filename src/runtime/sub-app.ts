@@ -30,8 +30,7 @@ export function childApp(
   const semaphore = setup.semaphore ?? app.semaphore
   const child = new Application({ ...setup, semaphore, parent, maker: app }, app.system)
   const hangs = [app.appId, step.node.name, visit, name] as const
-  const above = app.journal
-  child.journal = above?.child({ appId: child.appId, hangs, prelude: { above }, mayBeStored: true })
+  child.journal = app.journal?.ofAction(child.appId, hangs)
   run.subApps.set(name, child)
   return child
 }

@@ -1,5 +1,5 @@
 import type { Group, PersisterDriver, Row, Tail } from '../persistence/driver.js'
-import { PersistenceError } from '../persistence/errors.js'
+import { PersistenceError } from '../store-errors.js'
 
 // Fixtures for the cases of the persister contract.
 

@@ -2,10 +2,10 @@ import fc from 'fast-check'
 import { ActionError, ContractError, TeaselError } from 'teasel'
 import { registerClass, SerializationError } from 'teasel/persistence'
 import { describe, expect, it } from 'vitest'
-import { decode, encode } from '../../src/persistence/codec.js'
-import { hold } from '../../src/persistence/held.js'
+import { decode, encode } from '../../src/codec/encode.js'
+import { hold } from '../../src/codec/held.js'
+import { revive } from '../../src/codec/revive.js'
 import { apply, diff, type Patch } from '../../src/persistence/patch.js'
-import { revive } from '../../src/persistence/revive.js'
 import { deepFreeze } from '../../src/state/freeze.js'
 
 class Money {

@@ -1,7 +1,7 @@
 import { ActionError, type ContractError, createApplication, defineState, type } from 'teasel'
 import { memoryPersister, SerializationError } from 'teasel/persistence'
 import { describe, expect, it } from 'vitest'
-import { decode, encode } from '../../src/persistence/codec.js'
+import { decode, encode } from '../../src/codec/encode.js'
 
 class HttpError extends Error {}
 class Names extends Array<string> {}

@@ -4,14 +4,15 @@ import { importsOf, type SourceFile, withoutComments } from './source-tree.js'
 const ROOMS = [
   'internal',
   'errors.ts',
+  'store-errors.ts',
   'state',
+  'codec',
   'action',
   'graph',
   'parallel',
   'lifecycle',
   'executor',
   'persistence',
-  'codec',
   'tracking',
   'runtime',
   'application',
@@ -53,6 +54,25 @@ export const importDirection: Rule = (files) =>
       .filter((one) => one.file !== undefined && floorOf(one.file) > floorOf(file.path))
       .map((one) => `${file.path} imports ${one.file}, which is on a higher floor`),
   )
+
+/** Durability is an interface to the engine: a program without a persister loads nothing of `persistence/`. */
+export const typesOfPersistence: Rule = (files) =>
+  files
+    .filter(({ path }) => path.startsWith('src/runtime/'))
+    .flatMap((file) =>
+      importsOf(file)
+        .filter((one) => one.file?.startsWith('src/persistence/') === true && !one.typeOnly)
+        .map((one) => `${file.path} imports values of ${one.file}`),
+    )
+
+/** The parts of the engine; a file outside of them stands directly in `src/runtime/` and is listed here. */
+const ENGINE =
+  /^src\/runtime\/((run|step|map|message|cancel|actor)\/|(application|checkpoint|durability|emit|event-source|parent|sub-app|system)\.ts$)/
+
+export const partsOfEngine: Rule = (files) =>
+  files
+    .filter(({ path }) => path.startsWith('src/runtime/') && !ENGINE.test(path))
+    .map(({ path }) => `${path} is in no part of the engine`)
 
 /** Type imports count: a reader follows them too. */
 export const noCycles: Rule = (files) => {
@@ -147,7 +167,7 @@ export const xstateInOneRoom: Rule = (files) =>
 const SPREAD =
   /\b(push|unshift|splice|concat|max|min|fromCharCode|fromCodePoint|assertNames|partOf)\(([^()]*,\s*)?\.\.\./
 /** Spreads a list of a known length. */
-const BOUNDED: readonly string[] = ['src/persistence/bytes.ts']
+const BOUNDED: readonly string[] = ['src/codec/bytes.ts']
 
 export const noLongSpread: Rule = (files) =>
   files
@@ -165,6 +185,8 @@ export const RULES: Readonly<Record<string, Rule>> = {
   'every file is in a room of the floor plan': knownRooms,
   'a room imports only rooms below it': importDirection,
   'there is no import cycle, types included': noCycles,
+  'the engine imports only types of persistence': typesOfPersistence,
+  'every file of the engine is in one of its parts': partsOfEngine,
   'a file has at most 300 lines, or is one idea': fileSize,
   'files are named in kebab-case and say what they are': fileNames,
   'packages are imported at home only': homesOfPackages,

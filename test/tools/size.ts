@@ -24,8 +24,8 @@ export const CORE = 'src/index.ts'
 
 const BUDGETS: readonly Budget[] = [
   { name: 'declare', program: 'test/tools/sizes/declare.ts', aimBytes: 11 * KIB, mostBytes: 11 * KIB },
-  { name: 'sequential', program: 'test/tools/sizes/sequential.ts', aimBytes: 26 * KIB, mostBytes: 56_200 },
-  { name: 'maps', program: 'test/tools/sizes/maps.ts', aimBytes: 35 * KIB, mostBytes: 56_200 },
+  { name: 'sequential', program: 'test/tools/sizes/sequential.ts', aimBytes: 26 * KIB, mostBytes: 55_700 },
+  { name: 'maps', program: 'test/tools/sizes/maps.ts', aimBytes: 35 * KIB, mostBytes: 55_700 },
   { name: 'core', program: CORE, aimBytes: 38 * KIB, mostBytes: 59_600 },
 ]
 

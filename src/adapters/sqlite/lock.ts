@@ -1,5 +1,5 @@
 import type { Awaitable } from '../../persistence/driver.js'
-import { PersistenceError } from '../../persistence/errors.js'
+import { PersistenceError } from '../../store-errors.js'
 import { isLock } from './binding-errors.js'
 
 // Owns: how a lock of another process is waited for.

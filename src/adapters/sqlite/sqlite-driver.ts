@@ -12,10 +12,10 @@ import type {
   Tail,
   Until,
 } from '../../persistence/driver.js'
-import { PersistenceError, SnapshotError } from '../../persistence/errors.js'
 import { conflict, damaged, ofAnotherTree, takenOver, unavailable } from '../../persistence/faults.js'
 import { endOf, millisecondsOf } from '../../persistence/order.js'
 import { assertNames, assertText } from '../../persistence/text.js'
+import { PersistenceError, SnapshotError } from '../../store-errors.js'
 import { isDamage, isLock, isTaken } from './binding-errors.js'
 import { afterLock, HELD_MS, isLocked } from './lock.js'
 import { type Connection, connect, type SqliteDatabase } from './open-database.js'

@@ -1,6 +1,6 @@
+import { plainInWords, plainOf } from '../../codec/encode.js'
 import type { Plan } from '../../graph/plan.js'
 import { isInstance } from '../../internal/guards.js'
-import { plainInWords, plainOf } from '../../persistence/codec.js'
 import type { State } from '../../state/freeze.js'
 import type { Application } from '../application.js'
 import { createCancellation } from '../cancel/cancellation.js'

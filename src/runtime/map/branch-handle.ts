@@ -4,7 +4,7 @@ import type { RetryPolicy } from '../../action/retry.js'
 import type { AnyEvent, CancelCause } from '../../lifecycle/events.js'
 import type { BranchResult } from '../../parallel/results.js'
 import type { BranchTask } from '../../parallel/task.js'
-import type { Journal } from '../../persistence/journal.js'
+import type { AppJournal } from '../../persistence/app-journal.js'
 import type { State } from '../../state/freeze.js'
 import type { Tracker } from '../../tracking/tracker.js'
 import type { Cancellation } from '../cancel/cancellation.js'
@@ -45,7 +45,7 @@ export interface BranchHandle {
   /** Whether it waits for its next attempt. */
   readonly isRetrying: boolean
   /** Undefined where it is not stored. */
-  readonly journal: Journal | undefined
+  readonly journal: AppJournal | undefined
   /** Undefined until it has ended. */
   readonly result: BranchResult | undefined
   /** Set by the map: when its first step began, epoch milliseconds. */

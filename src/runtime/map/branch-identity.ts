@@ -1,5 +1,5 @@
 import type { Path } from '../../action/context.js'
-import { branchIdOf } from '../../persistence/branch-id.js'
+import { branchIdOf } from '../../parallel/branch-id.js'
 
 /** The place of an application below another one. */
 interface Below {

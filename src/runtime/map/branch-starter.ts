@@ -4,7 +4,7 @@ import { TimeoutError } from '../../errors.js'
 import type { FanOut } from '../../parallel/fan-out.js'
 import { semaphoreOf } from '../../parallel/limit.js'
 import type { BranchTask } from '../../parallel/task.js'
-import type { Journal } from '../../persistence/journal.js'
+import type { AppJournal } from '../../persistence/app-journal.js'
 import type { KeptBranches } from '../../persistence/map-keeping.js'
 import { appLogicOf } from '../actor/app-actor.js'
 import { type AnyActorRef, makeActor } from '../actor/create-actor.js'
@@ -26,7 +26,7 @@ import { type MapVisit, parentOf } from './map-visit.js'
 /** A map, as it starts its branches. */
 interface StartingMap extends MapVisit {
   /** Stored branches; undefined where they are not stored. */
-  readonly kept: KeptBranches<Journal> | undefined
+  readonly kept: KeptBranches<AppJournal> | undefined
   /** Unstored progress of branches; undefined where they are stored. */
   readonly held: HeldMap | undefined
 }

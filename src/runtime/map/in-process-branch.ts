@@ -4,7 +4,7 @@ import { toError } from '../../internal/guards.js'
 import type { CancelCause } from '../../lifecycle/events.js'
 import type { BranchResult } from '../../parallel/results.js'
 import type { BranchTask } from '../../parallel/task.js'
-import type { Journal } from '../../persistence/journal.js'
+import type { AppJournal } from '../../persistence/app-journal.js'
 import type { State } from '../../state/freeze.js'
 import { Carrier } from '../actor/carrier.js'
 import type { AnyActorRef } from '../actor/create-actor.js'
@@ -90,7 +90,7 @@ export class InProcessBranch implements BranchHandle {
   get isRetrying(): boolean {
     return this.origin.run?.attempts?.waiting === true
   }
-  get journal(): Journal | undefined {
+  get journal(): AppJournal | undefined {
     return this.origin.journal
   }
 

@@ -9,7 +9,7 @@ import type { Feed } from '../../parallel/restored-feed.js'
 import type { BranchIds, BranchResult } from '../../parallel/results.js'
 import { policyName } from '../../parallel/settle.js'
 import type { BranchTask } from '../../parallel/task.js'
-import type { Journal } from '../../persistence/journal.js'
+import type { AppJournal } from '../../persistence/app-journal.js'
 import type { KeptBranches } from '../../persistence/map-keeping.js'
 import type { Tracker } from '../../tracking/tracker.js'
 import { Carrier } from '../actor/carrier.js'
@@ -58,7 +58,7 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
   readonly table: BranchTable
   readonly ids: BranchIds = branchIdsOf(this)
   readonly #messages: BranchMessages
-  kept: KeptBranches<Journal> | undefined
+  kept: KeptBranches<AppJournal> | undefined
   held: HeldBranches | undefined
   tracker: Tracker | undefined
   readonly #fanOut: FanOut

@@ -1,9 +1,8 @@
 import type { FanOut, TaskSource } from '../../parallel/fan-out.js'
 import { openSource } from '../../parallel/open-source.js'
 import type { Feed } from '../../parallel/restored-feed.js'
-import type { Journal } from '../../persistence/journal.js'
+import type { AppJournal } from '../../persistence/app-journal.js'
 import type { KeptBranches, KeptMap } from '../../persistence/map-keeping.js'
-import { millisecondsOf } from '../../persistence/order.js'
 import type { Persister } from '../../persistence/persister.js'
 import type { Application } from '../application.js'
 import { failOnStoreLoss } from '../durability.js'
@@ -25,7 +24,7 @@ export interface FeedCallbacks extends Pick<KeptMap, 'wake' | 'enough' | 'restor
 /** The tasks of a map, with the stored or held progress of its branches. */
 export interface OpenedFeed {
   readonly feed: Feed
-  readonly kept?: KeptBranches<Journal>
+  readonly kept?: KeptBranches<AppJournal>
   readonly held?: HeldBranches | undefined
 }
 
@@ -46,8 +45,7 @@ export function openFeed(
   const journal = own === null ? undefined : (app.journal ?? branchOnlyJournal(app, own))
   if (journal === undefined) return heldFeed(map, fanOut, feed, starter, callbacks)
   const taskAt = entries.kind === 'known' ? (i: number) => toTask(entries.at(i), i) : undefined
-  const settle: KeptMap['settle'] = (task, { startedAt, attempts, order, based, state }, result) => {
-    const endedAt = millisecondsOf(order)
+  const settle: KeptMap['settle'] = (task, { startedAt, attempts, based, state }, result, endedAt) => {
     const past = { inputs: starter.inputsOf(task), attempts, endedAt, state: based ? state : undefined }
     callbacks.record({ task, startedAt, result, past })
   }
@@ -87,8 +85,8 @@ function heldFeed(
 }
 
 /** The journal for the branches of an application that is not stored itself. */
-function branchOnlyJournal(app: Application, own: Persister | undefined): Journal | undefined {
+function branchOnlyJournal(app: Application, own: Persister | undefined): AppJournal | undefined {
   const journal = own?.journal({ rootId: app.appId, clock: app.system.clock })
-  if (journal !== undefined) failOnStoreLoss(app, journal.scope)
+  if (journal !== undefined) failOnStoreLoss(app, journal)
   return journal
 }

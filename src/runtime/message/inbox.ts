@@ -1,5 +1,5 @@
 import type { Received } from '../../action/message.js'
-import type { Journal } from '../../persistence/journal.js'
+import type { AppJournal } from '../../persistence/app-journal.js'
 import type { Application, Run } from '../application.js'
 
 // Owns: messages between their delivery and the commit of the step that took them.
@@ -8,7 +8,7 @@ import type { Application, Run } from '../application.js'
 const storedIds = new WeakMap<Received, number>()
 
 /** Puts stored messages into the mailbox of an application whose run begins. */
-export function deliverInbox({ mailbox }: Application, { inbox }: Journal): void {
+export function deliverInbox({ mailbox }: Application, { inbox }: AppJournal): void {
   inbox.untake()
   for (const { id, kind, body } of inbox.waiting) mailbox.push(storedMessage({ kind, body, from: '' }, id))
 }

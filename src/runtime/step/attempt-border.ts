@@ -2,7 +2,7 @@ import { ActionError, ContractError, InputError, ParallelError } from '../../err
 import type { PlanNode } from '../../graph/plan.js'
 import { msSince } from '../../internal/clock.js'
 import { isInstance } from '../../internal/guards.js'
-import { isOfStore, SerializationError } from '../../persistence/errors.js'
+import { isOfStore, SerializationError } from '../../store-errors.js'
 import type { Application, Run } from '../application.js'
 import { emit, isObserved } from '../emit.js'
 import { putBack } from '../message/inbox.js'

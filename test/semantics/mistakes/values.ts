@@ -1,5 +1,5 @@
 import { and, createApplication, defineState } from 'teasel'
-import { encode } from '../../../src/persistence/codec.js'
+import { encode } from '../../../src/codec/encode.js'
 import type { Mistake } from './mistake.js'
 
 class Money {}

@@ -1,10 +1,10 @@
 import type { Inputs } from '../action/inputs.js'
+import { encode } from '../codec/encode.js'
 import type { Edge, Plan } from '../graph/plan.js'
 import { planOf } from '../graph/plan-of.js'
 import { hashId } from '../internal/ids.js'
-import type { BranchTask } from '../parallel/task.js'
 import type { State } from '../state/freeze.js'
-import { encode } from './codec.js'
+import type { BranchTask } from './task.js'
 
 const plans = new WeakMap<Plan, string>()
 

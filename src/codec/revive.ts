@@ -1,8 +1,8 @@
 import { describeValue } from '../internal/guards.js'
 import { classNamed } from '../state/classes.js'
+import { SerializationError } from '../store-errors.js'
 import { type StoredBytes, toBytes } from './bytes.js'
 import { errorFrom, type StoredError } from './error-form.js'
-import { SerializationError } from './errors.js'
 
 /** Puts values back in the place of their tags. What holds none is the same object; nothing that is given is changed. */
 export function revive(value: unknown): unknown {

@@ -1,4 +1,4 @@
-import { place, TeaselError, type Where } from '../errors.js'
+import { place, TeaselError, type Where } from './errors.js'
 
 /**
  * What a persister could not do.

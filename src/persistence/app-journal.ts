@@ -1,0 +1,56 @@
+import type { Inputs } from '../action/inputs.js'
+import type { Plan } from '../graph/plan.js'
+import type { State } from '../state/freeze.js'
+import type { CommittingStep, Life, Start } from './committing.js'
+import type { Awaitable } from './driver.js'
+import type { Inbox } from './inbox.js'
+import type { PlaceLabel } from './labels.js'
+import type { KeptBranches, KeptMap } from './map-keeping.js'
+import type { FullFacts, Hanging, Notes } from './record.js'
+import type { StoredMessage, StoredRecord } from './replay.js'
+import type { Scope, ScopeSettings } from './scope.js'
+
+/** The durability of one application, as the engine uses it. The journal of a store implements it (journal.ts). */
+export interface AppJournal {
+  readonly appId: string
+  /** Grows with each rewind; part of the ids of branches. */
+  readonly epoch: number
+  /** The settings and the state of the store that a tree of applications shares. */
+  readonly scope: Pick<Scope, 'fault' | 'incarnation' | 'idle' | 'outage'> & {
+    readonly settings: Pick<ScopeSettings, 'partitionKey' | 'transient' | 'policy' | 'watch' | 'driver' | 'rootId'>
+  }
+  /** Stored messages from outside. */
+  readonly inbox: Inbox
+  /** The stored record at which the next step continues; undefined when there is none. */
+  readonly stored: StoredRecord | undefined
+  readonly opened: boolean
+  /** The last call of {@link AppJournal.open}. */
+  readonly opening: Promise<unknown> | undefined
+  readonly status: { woke(): void }
+  /** Claims the tree, and stores where a new application starts. @returns the record to continue at, if there is one */
+  open(plan: Plan, start: Start, inputs: Inputs): Promise<StoredRecord | undefined>
+  /** Saves a step at its point of commit. @throws {PersistenceError | SerializationError} and nothing is saved */
+  step(step: CommittingStep): Awaitable<void>
+  /** Saves a whole state that no step made. */
+  place(
+    label: PlaceLabel,
+    state: State,
+    at: Omit<FullFacts, 'version' | 'hangs' | 'from'> & { readonly sequenceId: number; readonly epoch?: number },
+  ): Awaitable<void>
+  /** Saves the checkpoint of an application. */
+  save(start: Start): Promise<void>
+  /** Saves a note to the step that goes on. */
+  note<K extends keyof Notes>(label: K, note: Notes[K]): Awaitable<void>
+  failed(error: Error, life: Life): Awaitable<void>
+  /** @param resumable the run of a root is over, and another may begin */
+  cancelled(told: Pick<Notes['cancelled'], 'cause' | 'by' | 'reason'>, life: Life, resumable?: boolean): Awaitable<void>
+  waits(action: string, kinds: readonly string[], life: Life): Awaitable<void>
+  /** A stored effect of the step; undefined where it is not stored. */
+  done(key: string): { readonly value: unknown } | undefined
+  /** Stores a message for an application of the tree. @returns its id */
+  post(appId: string, message: Pick<StoredMessage, 'kind' | 'body'>): Promise<number>
+  /** The journal of an application that an action makes. */
+  ofAction(appId: string, hangs: Hanging): AppJournal
+  /** Opens the stored branches of a map. */
+  openMap(map: KeptMap & { readonly own: unknown }): KeptBranches<AppJournal>
+}
