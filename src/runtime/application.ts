@@ -182,6 +182,8 @@ export interface CurrentAttempt {
   readonly startedAt: number
   /** False once it has ended: its context then does nothing. */
   readonly open: boolean
+  /** The first cancel that reached it. Its signal has fired, if it was ever used. */
+  readonly cancellation: Cancellation | undefined
   /** The map that the step stands at. */
   readonly map: RunningMap | undefined
   cancel(cancellation: Cancellation): void

@@ -1,4 +1,5 @@
 import type { Delivery, Received } from '../../action/message.js'
+import { Few } from '../../internal/few.js'
 
 // Owns: the messages of one application, in order of arrival, and its readers.
 // M1  Bounded: a message that finds no room is refused.
@@ -18,7 +19,7 @@ export interface Reader {
 /** Messages of siblings and from outside. */
 export class Mailbox {
   #messages: Received[] | undefined
-  #readers: Set<Reader> | undefined
+  #readers: Few<Reader> | undefined
   #closed: boolean
 
   constructor(closed = false) {
@@ -60,7 +61,7 @@ export class Mailbox {
   /** Answers with the next message that is wanted. */
   read(reader: Reader): void {
     if (this.#closed) return reader.answer(undefined)
-    this.#readers ??= new Set()
+    this.#readers ??= new Few()
     this.#readers.add(reader)
   }
 

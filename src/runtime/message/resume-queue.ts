@@ -1,5 +1,5 @@
 import { createDeferred, type Deferred } from '../../internal/deferred.js'
-import type { Application } from '../application.js'
+import type { Application, CurrentAttempt } from '../application.js'
 
 // Owns: the queue of branches of one map whose wait has ended and that continue within its `concurrency`.
 // Does not own: starting branches (map/map-runner.ts), waits (wait-state.ts), permits of a shared limit
@@ -50,11 +50,12 @@ export class ResumeQueue {
   }
 }
 
-/** Waits until every map above admits an application whose wait has ended, or until the signal fires. */
-export async function untilAdmitted(app: Application, signal: AbortSignal): Promise<void> {
+/** Waits until every map above admits an application whose wait has ended, or until its attempt is cancelled. */
+export async function untilAdmitted(app: Application, attempt: CurrentAttempt): Promise<void> {
   for (let { parent } = app; parent !== undefined; parent = parent.app.parent) {
     const turn = parent.map?.turnOf(parent.key)
-    if (turn === undefined || signal.aborted) continue
+    if (turn === undefined || attempt.cancellation !== undefined) continue
+    const { signal } = attempt
     await new Promise<void>((resolve) => {
       const go = (): void => {
         signal.removeEventListener('abort', go)

@@ -1,3 +1,4 @@
+import { Few } from '../../internal/few.js'
 import type { WaitsFor } from '../map/branch-handle.js'
 
 // Owns: what one run waits for, counted.
@@ -29,15 +30,17 @@ interface Waiter {
   waitsChanged(before: WaitsFor, after: WaitsFor): void
 }
 
+const NONE_BELOW = { running: 0, awaited: 0, waiting: 0 }
+
 /** What one run waits for. Made when it first waits, or when something below it does. */
 export class WaitState {
   readonly #run: Waiter
-  readonly #open = new Set<OpenWait>()
+  readonly open = new Few<OpenWait>()
   #outside = 0
   /** The level that {@link WaitState.update} last found. */
   level: WaitsFor = 'nothing'
   /** Applications that the step made, by what their runs do: continue, are awaited, wait for a person. */
-  readonly #below = { running: 0, awaited: 0, waiting: 0 }
+  #below: Record<'running' | 'awaited' | 'waiting', number> | undefined
   /** Called at each change of the level. */
   changed: (() => void) | undefined
 
@@ -45,25 +48,21 @@ export class WaitState {
     this.#run = run
   }
 
-  get open(): ReadonlySet<OpenWait> {
-    return this.#open
-  }
-
   /** Whether a wait may end without a message. */
   get mayWithdraw(): boolean {
-    for (const { withdrawable } of this.#open) if (withdrawable) return true
+    for (const { withdrawable } of this.open) if (withdrawable) return true
     return false
   }
 
   /** Counts a wait, without {@link WaitState.update}. */
   add(wait: OpenWait): void {
-    this.#open.add(wait)
+    this.open.add(wait)
     if (wait.from === 'outside') this.#outside += 1
   }
 
   /** @returns false when it has ended already */
   remove(wait: OpenWait): boolean {
-    if (!this.#open.delete(wait)) return false
+    if (!this.open.delete(wait)) return false
     if (wait.from === 'outside') this.#outside -= 1
     this.update()
     return true
@@ -71,18 +70,19 @@ export class WaitState {
 
   /** Counts applications that the step made. */
   countBelow(what: 'running' | 'awaited' | 'waiting', by: number): void {
+    this.#below ??= { running: 0, awaited: 0, waiting: 0 }
     this.#below[what] += by
     this.update()
   }
 
   /** Ends the waits for siblings: none can send any more. */
   releaseSiblings(error: { readonly reason: unknown } | undefined): void {
-    for (const wait of this.#open) if (wait.from === 'siblings') wait.release(error)
+    for (const wait of this.open) if (wait.from === 'siblings') wait.release(error)
   }
 
-  /** Ends the waits of a step that has ended. */
-  endOf(step: WaitingStep): void {
-    for (const wait of this.#open) if (wait.step === step) wait.release()
+  /** Ends the waits of a step that has ended, or was cancelled with an error. */
+  endOf(step: WaitingStep, error?: { readonly reason: unknown }): void {
+    for (const wait of this.open) if (wait.step === step) wait.release(error)
   }
 
   /** Computes the level anew, and reports a change upwards (W1). */
@@ -99,9 +99,9 @@ export class WaitState {
     const { cancellation, step } = this.#run
     if (cancellation !== undefined || step === undefined) return 'nothing'
     if (step.map !== undefined) return step.map.waitsFor
-    const { running, awaited, waiting } = this.#below
+    const { running, awaited, waiting } = this.#below ?? NONE_BELOW
     if (running > waiting) return 'nothing'
     if (this.#outside > 0 || (awaited > 0 && waiting > 0)) return 'outside'
-    return this.#open.size > 0 ? 'siblings' : 'nothing'
+    return this.open.size > 0 ? 'siblings' : 'nothing'
   }
 }

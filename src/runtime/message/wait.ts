@@ -1,12 +1,14 @@
-import { copyData, isOutside, NO_LIMITS, type Received, type WaitLimits } from '../../action/message.js'
+import { copyData, isOutside, NO_LIMITS, type Received, readerArgs, type WaitLimits } from '../../action/message.js'
 import { TimeoutError } from '../../errors.js'
 import { msSince } from '../../internal/clock.js'
-import { createDeferred } from '../../internal/deferred.js'
+import { Few } from '../../internal/few.js'
 import { list } from '../../internal/nearest.js'
-import type { Application, CurrentAttempt, Run } from '../application.js'
+import type { CurrentAttempt, Run } from '../application.js'
 import { Deadline } from '../cancel/deadline.js'
 import { emit } from '../emit.js'
 import type { OpenWait } from '../message/wait-state.js'
+import { tooLate } from '../step/once.js'
+import type { Permit } from '../step/permit.js'
 import { markTaken } from './inbox.js'
 import type { Reader } from './mailbox.js'
 import { untilAdmitted } from './resume-queue.js'
@@ -18,11 +20,19 @@ import { recordWait } from './stored-messages.js'
 //     come, or with its step.
 // V2  It ends when its message is handed over, not when its code continues.
 
+type Method = 'messages' | 'receive' | 'receiveOne'
+
 /** The messages of a read, and its limits. */
-export interface Asked {
+interface Asked {
+  readonly method: Method
   readonly kinds: readonly string[]
   readonly from: 'outside' | 'siblings'
   readonly limits: WaitLimits
+}
+
+function askedBy(method: Method, given: readonly unknown[]): Asked {
+  const { kinds, limits } = readerArgs(method, given)
+  return { method, kinds, from: method === 'messages' ? 'siblings' : 'outside', limits }
 }
 
 class MessageWait implements OpenWait, Reader {
@@ -30,119 +40,176 @@ class MessageWait implements OpenWait, Reader {
   readonly kinds: readonly string[]
   readonly from: Asked['from']
   readonly since: number
-  readonly withdrawable: boolean
-  /** Set when its time limit has passed. */
-  late: TimeoutError | undefined
   readonly #run: Run
-  readonly #app: Application
   readonly #limits: WaitLimits
   readonly #begun: number
-  readonly #answer = createDeferred<Received | undefined>()
+  /** Whether it is of a `receiveOne`, which throws where a reader completes. */
+  readonly #one: boolean
+  /** Lent out meanwhile: a waiting action holds no permit, so the application that it waits for can run. */
+  readonly #permit: Permit | undefined
   #emitted = false
+  #resolve: ((answer: Promise<Received | undefined>) => void) | undefined
+  #limited: Limited | undefined
   #unrecord: (() => void) | undefined
-  #deadline: Deadline | undefined
-  readonly #onAbort = (): void => this.release({ reason: this.step.signal.reason })
-  readonly #onWithdraw = (): void => this.release({ reason: this.#limits.signal?.reason })
 
-  constructor(run: Run, step: CurrentAttempt, { kinds, from, limits }: Asked) {
-    const { app } = run
+  constructor(run: Run, step: CurrentAttempt, { method, kinds, from, limits }: Asked) {
+    const { system } = run.app
     this.#run = run
-    this.#app = app
     this.step = step
     this.kinds = kinds
     this.from = from
-    this.since = app.system.clock.now()
-    this.#begun = app.system.passed()
+    this.since = system.clock.now()
+    this.#begun = system.passed()
     this.#limits = limits
-    this.withdrawable = limits !== NO_LIMITS
+    this.#one = method === 'receiveOne'
+    this.#permit = run.permit
+  }
+
+  get withdrawable(): boolean {
+    return this.#limits !== NO_LIMITS
   }
 
   wants(message: Received): boolean {
     return wanted(this, message)
   }
 
-  /** Waits, unless a listener of the `wait` event has answered. */
+  /**
+   * Waits, unless a listener of the `wait` event has answered. No frame of an async function is held meanwhile: many
+   * branches may wait.
+   * @returns the message; undefined when none can come any more
+   */
   begin(): Promise<Received | undefined> {
-    const waits = this.#run.waitState
-    waits.add(this)
-    this.step.signal.addEventListener('abort', this.#onAbort, { once: true })
-    this.#limits.signal?.addEventListener('abort', this.#onWithdraw, { once: true })
-    this.#app.mailbox.read(this)
-    if (waits.open.has(this)) {
+    const answer = new Promise<Received | undefined>((resolve) => {
+      this.#resolve = resolve
+    })
+    const { app, waitState } = this.#run
+    this.#permit?.lendOut()
+    waitState.add(this)
+    app.mailbox.read(this)
+    if (waitState.open.has(this)) {
       const { kinds, from, since } = this
       this.#emitted = true
-      this.#setDeadline()
-      emit(this.#app, { type: 'wait', source: this.step.node.name, kinds, from, since })
-      if (from === 'outside' && this.#app.journal !== undefined)
+      if (this.withdrawable) this.#limit(this.#limits)
+      emit(app, { type: 'wait', source: this.step.node.name, kinds, from, since })
+      if (from === 'outside' && app.journal !== undefined)
         this.#unrecord = recordWait(this.#run, this.step.node.name, kinds)
-      waits.update()
+      waitState.update()
     }
-    return this.#answer.promise
+    return answer
   }
 
   /** Applies the earlier of both times. An absolute time becomes a duration once, so a clock that is set does not move it. */
-  #setDeadline(): void {
-    const { timeoutMs = Infinity, until = Infinity } = this.#limits
+  #limit({ signal, timeoutMs = Infinity, until = Infinity }: WaitLimits): void {
+    const { clock, attendance } = this.#run.app.system
     const ms = Math.min(timeoutMs, until - this.since)
-    if (ms === Infinity) return
-    const { clock, attendance } = this.#app.system
+    const onAbort = (): void => this.release({ reason: signal?.reason })
     const ring = (): void => {
-      this.late = new TimeoutError(waitOf(this), Math.max(0, ms))
-      this.release({ reason: this.late })
+      limited.late = new TimeoutError(waitOf(this), Math.max(0, ms))
+      this.release({ reason: limited.late })
     }
-    this.#deadline = new Deadline(clock, this.#begun + ms, ring, attendance)
+    const deadline = ms === Infinity ? undefined : new Deadline(clock, this.#begun + ms, ring, attendance)
+    const limited: Limited = {
+      late: undefined,
+      end() {
+        deadline?.clear()
+        signal?.removeEventListener('abort', onAbort)
+      },
+    }
+    this.#limited = limited
+    signal?.addEventListener('abort', onAbort, { once: true })
   }
 
   answer(message: Received | undefined): void {
     if (!this.#end(message)) return
     markTaken(this.#run, message)
-    this.#answer.resolve(message)
+    this.#resolve?.(this.#continue(message, undefined))
   }
 
   release(error?: { readonly reason: unknown }): void {
-    this.#app.mailbox.removeReader(this)
-    if (!this.#end(undefined)) return
-    if (error === undefined) this.#answer.resolve(undefined)
-    else this.#answer.reject(error.reason)
+    this.#run.app.mailbox.removeReader(this)
+    if (this.#end(undefined)) this.#resolve?.(this.#continue(undefined, error))
   }
 
   #end(message: Received | undefined): boolean {
-    if (!this.#run.waitState.remove(this)) return false // V1
-    this.step.signal.removeEventListener('abort', this.#onAbort)
-    this.#limits.signal?.removeEventListener('abort', this.#onWithdraw)
-    this.#deadline?.clear()
+    const { app, waitState } = this.#run
+    if (!waitState.remove(this)) return false // V1
+    this.#limited?.end()
     this.#unrecord?.()
-    this.#app.system.lookAtWall()
+    app.system.lookAtWall()
     if (this.#emitted) {
       const { kinds, from } = this
-      const durationMs = msSince(this.#app.system.clock, this.#begun)
-      emit(this.#app, { type: 'wake', source: this.step.node.name, kinds, from, message, durationMs })
+      const durationMs = msSince(app.system.clock, this.#begun)
+      emit(app, { type: 'wake', source: this.step.node.name, kinds, from, message, durationMs })
     }
     return true
   }
+
+  /** Its code continues once every map above admits it: before it takes a permit, so that none is held meanwhile. */
+  async #continue(
+    message: Received | undefined,
+    error: { readonly reason: unknown } | undefined,
+  ): Promise<Received | undefined> {
+    const { app } = this.#run
+    await untilAdmitted(app, this.step)
+    await this.#permit?.takeBack(this.step)
+    if (error !== undefined && (this.#one || error.reason !== this.#limited?.late)) throw error.reason
+    return message === undefined && this.#one ? tooLate(app, this.step, 'receiveOne') : handedOver(message)
+  }
+}
+
+/** The time limit and the signal of a wait. */
+interface Limited {
+  /** Set when its time limit has passed. */
+  late: TimeoutError | undefined
+  end(): void
 }
 
 const waitOf = ({ step, kinds }: MessageWait): string => `${step.node.subject}: the wait for ${list(kinds)}`
 
-const wanted = ({ kinds, from }: Omit<Asked, 'limits'>, message: Received): boolean =>
+const wanted = ({ kinds, from }: Pick<Asked, 'kinds' | 'from'>, message: Received): boolean =>
   isOutside(message) === (from === 'outside') && kinds.includes(message.kind)
 
 /** Each attempt gets a private copy of the body: after a failure the next one gets the message as it came. */
 const handedOver = (message: Received | undefined): Received | undefined =>
   message && { kind: message.kind, body: copyData(message.body), from: message.from }
 
+/** @returns a message that is there, or a wait for one, to begin; undefined when none can come */
+function ask(run: Run, step: CurrentAttempt, asked: Asked): Received | MessageWait | undefined {
+  if (!step.open) return undefined
+  if (step.cancellation !== undefined) throw step.cancellation.reason
+  asked.limits.signal?.throwIfAborted() // a withdrawn wait takes nothing
+  const here = run.app.mailbox.take((message) => wanted(asked, message))
+  if (here !== undefined) {
+    markTaken(run, here)
+    return handedOver(here)
+  }
+  if (asked.from === 'siblings' && run.app.parent?.map === undefined) return undefined
+  return new MessageWait(run, step, asked)
+}
+
+/** The next message from outside. */
+export function receiveOne(run: Run, step: CurrentAttempt, given: readonly unknown[]): Promise<Received | undefined> {
+  try {
+    const found = ask(run, step, askedBy('receiveOne', given))
+    if (found instanceof MessageWait) return found.begin()
+    return found === undefined ? tooLate(run.app, step, 'receiveOne') : Promise.resolve(found)
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}
+
 /** Reads messages, one at a time. Returning ends its wait. */
 export class MessageReader implements AsyncIterableIterator<Received, void, void> {
   readonly #run: Run
   readonly #step: CurrentAttempt
   readonly #asked: Asked
-  readonly #waiting = new Set<MessageWait>()
+  readonly #waiting = new Few<MessageWait>()
   #left = false
 
-  constructor(run: Run, step: CurrentAttempt, asked: Asked) {
+  constructor(run: Run, step: CurrentAttempt, method: 'messages' | 'receive', given: readonly unknown[]) {
     this.#run = run
     this.#step = step
-    this.#asked = asked
+    this.#asked = askedBy(method, given)
   }
 
   [Symbol.asyncIterator](): this {
@@ -154,7 +221,7 @@ export class MessageReader implements AsyncIterableIterator<Received, void, void
   }
 
   async next(): Promise<IteratorResult<Received, void>> {
-    const value = this.#left ? undefined : await this.take('ends')
+    const value = this.#left ? undefined : await this.#take()
     if (value !== undefined) return { done: false, value }
     this.#left = true
     return { done: true, value: undefined }
@@ -166,42 +233,15 @@ export class MessageReader implements AsyncIterableIterator<Received, void, void
     return { done: true, value: undefined }
   }
 
-  /**
-   * The next message; undefined when none can come any more.
-   * @param late the effect of a time limit that has passed
-   */
-  async take(late: 'ends' | 'throws'): Promise<Received | undefined> {
-    const [run, step] = [this.#run, this.#step]
-    if (!step.open) return undefined
-    step.signal.throwIfAborted()
-    this.#asked.limits.signal?.throwIfAborted() // a withdrawn wait takes nothing
-    const here = run.app.mailbox.take((message) => wanted(this.#asked, message))
-    if (here !== undefined) {
-      markTaken(run, here)
-      return handedOver(here)
-    }
-    if (this.#asked.from === 'siblings' && run.app.parent?.map === undefined) return undefined
-    const wait = new MessageWait(run, step, this.#asked)
-    this.#waiting.add(wait)
+  /** The next message; undefined when none can come any more, or a time limit has passed. */
+  async #take(): Promise<Received | undefined> {
+    const found = ask(this.#run, this.#step, this.#asked)
+    if (!(found instanceof MessageWait)) return found
+    this.#waiting.add(found)
     try {
-      // A waiting action holds no permit, so the application that it waits for can run.
-      const { permit } = run
-      const begin = (): Promise<Received | undefined> => this.#admitted(wait)
-      return handedOver(permit === undefined ? await begin() : await permit.lend(begin, step))
-    } catch (error) {
-      if (late === 'ends' && error === wait.late) return undefined
-      throw error
+      return await found.begin()
     } finally {
-      this.#waiting.delete(wait)
-    }
-  }
-
-  /** Its message, once every map above admits it: before it takes a permit, so that none is held meanwhile. */
-  async #admitted(wait: MessageWait): Promise<Received | undefined> {
-    try {
-      return await wait.begin()
-    } finally {
-      await untilAdmitted(this.#run.app, this.#step.signal)
+      this.#waiting.delete(found)
     }
   }
 }

@@ -72,6 +72,10 @@ export class Attempt implements MapAttempt, ActionArgs<State, Inputs> {
     return this.#context
   }
 
+  get cancellation(): Cancellation | undefined {
+    return this.#cancellation
+  }
+
   get open(): boolean {
     return this.#open
   }
@@ -92,6 +96,7 @@ export class Attempt implements MapAttempt, ActionArgs<State, Inputs> {
     this.deadline?.clear()
     this.#limitGrace(cancellation.at)
     this.#controller?.abort(cancellation.reason)
+    this.#run.waits?.endOf(this, cancellation)
     this.#run.release?.()
     this.#run.permit?.cancel() // a cancelled attempt no longer needs a permit
   }

@@ -1,20 +1,19 @@
 import type { ActionContext, Path } from '../../action/context.js'
-import { type CancelAnswer, type Delivery, type Message, readerArgs, sealMessage } from '../../action/message.js'
+import { type CancelAnswer, type Delivery, type Message, sealMessage } from '../../action/message.js'
+import { isObject } from '../../internal/guards.js'
 import type { Application, CurrentAttempt, Run } from '../application.js'
 import { createCancellation } from '../cancel/cancellation.js'
 import { emit } from '../emit.js'
 import type { BranchHost } from '../map/branch-handle.js'
-import { MessageReader } from '../message/wait.js'
-import { doOnce, tooLate } from './once.js'
+import { MessageReader, receiveOne } from '../message/wait.js'
+import { doOnce } from './once.js'
 
 // Owns: what an action may ask of the engine. A context belongs to one attempt: once that has ended, it keeps the values
 // that it had, and does nothing.
 
-const behind = new WeakMap<ActionContext, { readonly run: Run; readonly step: CurrentAttempt }>()
-
 /** The run and the step behind a context, for applications that are made inside an action. */
 export function behindContext(context: ActionContext): { readonly run: Run; readonly step: CurrentAttempt } {
-  const found = behind.get(context)
+  const found = StepContext.behind(context)
   if (found === undefined) throw new TypeError('parent takes the context that an action was given.')
   if (!found.step.open)
     throw new TypeError(
@@ -30,6 +29,10 @@ class StepContext implements ActionContext {
   constructor(run: Run, step: CurrentAttempt) {
     this.#run = run
     this.#step = step
+  }
+
+  static behind(context: ActionContext): ReturnType<typeof behindContext> | undefined {
+    return isObject(context) && #step in context ? { run: context.#run, step: context.#step } : undefined
   }
 
   get #app(): Application {
@@ -82,20 +85,15 @@ class StepContext implements ActionContext {
   }
 
   messages(...given: readonly unknown[]): MessageReader {
-    return this.#reader('messages', given, 'siblings')
+    return new MessageReader(this.#run, this.#step, 'messages', given)
   }
 
   receive(...given: readonly unknown[]): MessageReader {
-    return this.#reader('receive', given, 'outside')
+    return new MessageReader(this.#run, this.#step, 'receive', given)
   }
 
-  async receiveOne(...given: readonly unknown[]): Promise<never> {
-    const value = await this.#reader('receiveOne', given, 'outside').take('throws')
-    return value === undefined ? tooLate(this.#app, this.#step, 'receiveOne') : (value as never)
-  }
-
-  #reader(method: string, given: readonly unknown[], from: 'siblings' | 'outside'): MessageReader {
-    return new MessageReader(this.#run, this.#step, { ...readerArgs(method, given), from })
+  receiveOne(...given: readonly unknown[]): Promise<never> {
+    return receiveOne(this.#run, this.#step, given) as Promise<never>
   }
 
   once<T>(key: string, fn: () => T | Promise<T>): Promise<T> {
@@ -115,7 +113,5 @@ class StepContext implements ActionContext {
 
 /** Makes the context of a step. */
 export function createActionContext(run: Run, step: CurrentAttempt): ActionContext {
-  const context = new StepContext(run, step)
-  behind.set(context, { run, step })
-  return context
+  return new StepContext(run, step)
 }

@@ -1,6 +1,9 @@
 import { createDeferred, type Deferred } from '../../internal/deferred.js'
 import type { PermitRequest, Semaphore } from '../../parallel/limit.js'
 
+/** The attempt that holds the permit: once it has ended or was cancelled, the permit is not taken again. */
+type Borrower = { readonly open: boolean; readonly cancellation: object | undefined }
+
 /**
  * One application's place under a shared limit. Held while a leaf action of its own runs; given back while it
  * waits for an application that the action made by hand.
@@ -59,18 +62,25 @@ export class Permit {
     this.release()
   }
 
-  /**
-   * Gives the permit back while the action only waits for something that needs permits itself.
-   * @param step whose permit it is: once it has ended or was cancelled, the permit is not taken again
-   */
-  async lend<T>(work: () => Promise<T>, step?: { readonly open: boolean; readonly signal: AbortSignal }): Promise<T> {
-    this.#lent += 1
-    this.release()
+  /** Gives the permit back while the action only waits for something that needs permits itself. */
+  async lend<T>(work: () => Promise<T>, step?: Borrower): Promise<T> {
+    this.lendOut()
     try {
       return await work()
     } finally {
-      this.#lent -= 1
-      if (this.#lent === 0 && step?.open !== false && step?.signal.aborted !== true) await this.enter()
+      await this.takeBack(step)
     }
+  }
+
+  /** The action only waits, until {@link Permit.takeBack}. */
+  lendOut(): void {
+    this.#lent += 1
+    this.release()
+  }
+
+  /** Resolves when the permit is held again, or not needed. */
+  takeBack(step?: Borrower): boolean | Promise<boolean> {
+    this.#lent -= 1
+    return this.#lent === 0 && step?.open !== false && step?.cancellation === undefined && this.enter()
   }
 }
