@@ -57,7 +57,9 @@ export function freezeAll(record: State, subject: string): State {
   return made ?? record
 }
 
+// Texts first: most of long lists is text.
 function isLeaf(value: unknown): boolean {
+  if (typeof value === 'string') return true
   return typeof value === 'object' ? value === null : typeof value !== 'function' && typeof value !== 'symbol'
 }
 
