@@ -57,15 +57,16 @@ const fresh = (made: Made): string => `${rowTables(made)}
 const withKeys = (made: Made): string => {
   const { rows, apps, at, index, old } = made
   return `
-    drop index ${index('roots')};
-    drop index ${index('below')};
+    drop index if exists ${index('roots')};
+    drop index if exists ${index('below')};
     alter table ${at(rows)} rename to ${old};
     ${rowTables(made)}
     insert into ${at(apps)} (part, app, root, born)
       select part, app, root, ord from ${at(old)} as one
       where idx = (select min(idx) from ${at(old)} where part = one.part and app = one.app) order by rowid;
     insert into ${at(rows)}
-      select (id << 32) | idx, kind, epoch, seq, label, ord, data from ${at(apps)} join ${at(old)} using (part, app)
+      select (id << 32) | idx, kind, epoch, seq, label, ord, data
+      from ${at(apps)} as app cross join ${at(old)} as one on one.part = app.part and one.app = app.app
       order by id, idx;
     drop table ${at(old)};`
 }
