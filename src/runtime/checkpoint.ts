@@ -1,7 +1,7 @@
 import type { Plan } from '../graph/plan.js'
 import type { State } from '../state/freeze.js'
 
-/** Where an application stands. Replaced as a whole by each commit. */
+/** The position of an application in its graph, with its state. Replaced as a whole by each commit. */
 export interface Checkpoint {
   readonly state: State
   /** The last committed action. */
@@ -12,13 +12,13 @@ export interface Checkpoint {
   readonly sequenceId: number
 }
 
-/** The state that a branch begins with. */
+/** The first state of a branch. */
 export function beginsWith({ graph }: Plan, { state }: { readonly state: State }): State {
   const { defaults } = graph.rules
   return defaults === undefined ? state : Object.freeze({ ...defaults, ...state })
 }
 
-/** A first standing at the entrypoint of a plan. */
+/** The checkpoint at the entrypoint of a plan. */
 export function initialCheckpoint(plan: Plan, state: State): Checkpoint {
   return { state, position: undefined, next: plan.entrypoint.name, sequenceId: -1 }
 }

@@ -14,18 +14,18 @@ import { AppSnapshot, EndedBranch, type PersistedRun, plainError, plainInputs } 
 import { isStop } from './xstate-events.js'
 
 // Owns: the actor of an application: its snapshot, and the pure transition from one to the next.
-// Does not own: the loop (run.ts), which sends one event per committed step.
-// L1  The transition is total: it never throws, and an event of an earlier life changes nothing.
-// L2  A stop changes no old snapshot, so that a host that puts one back can start again from it.
+// Does not own: the loop (run/loop.ts), which sends one event per committed step.
+// L1  The transition is total: it never throws, and a late event changes nothing.
+// L2  A stop changes no old snapshot, so a host can restore one and start again from it.
 
-/** What the engine creates its own actors with. Taken out at once: XState keeps the input as long as the actor. */
+/** The input of an actor that the engine makes. Cleared at once, because XState keeps the input as long as the actor. */
 export interface OwnedInput {
   owned: Application | undefined
 }
 
 const logics = new WeakMap<Plan, LooseLogic<AppSnapshot>>()
 
-/** The actor logic of a plan for applications that the engine owns: it runs them, the actor shows where they stand. */
+/** The actor logic of a plan for applications that the engine runs; the actor shows their checkpoints. */
 export function appLogicOf(plan: Plan): LooseLogic<AppSnapshot> {
   let logic = logics.get(plan)
   if (logic === undefined) {
@@ -68,7 +68,7 @@ function createAppLogic(plan: Plan): LooseLogic<AppSnapshot> {
           scope.defer(() => void sendMessage(app, event['message'], event['path']))
           return snapshot
         default:
-          if (!isStop(event)) return snapshot // done events of maps among them: the runner holds their promise
+          if (!isStop(event)) return snapshot // among them the done events of maps: the step holds their promise
           scope.defer(() => app.run?.stop(createCancellation('stop', 'stop', app.system.passed())))
           return new AppSnapshot(app, snapshot, 'stopped')
       }

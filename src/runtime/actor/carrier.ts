@@ -1,18 +1,18 @@
 /**
- * An event or input that brings something along for the engine alone. Whoever looks at it, an inspector above all, finds
- * its type and nothing else: what the engine hands on is live, circular, and no business of the wire.
+ * An event or input with a payload for the engine alone. Inspectors see its type and nothing else: the payload is live
+ * and circular.
  */
 export class Carrier<T> {
   readonly type: string
-  readonly #brought: T
+  readonly #payload: T
 
-  constructor(type: string, brought: T) {
+  constructor(type: string, payload: T) {
     this.type = type
-    this.#brought = brought
+    this.#payload = payload
   }
 
-  /** What a carrier brings along; undefined for an event of somebody else that has the type of one. */
+  /** The payload of a carrier; undefined for a foreign event with the same type. */
   static read<T>(carrier: object): T | undefined {
-    return #brought in carrier ? (carrier as unknown as Carrier<T>).#brought : undefined
+    return #payload in carrier ? (carrier as unknown as Carrier<T>).#payload : undefined
   }
 }

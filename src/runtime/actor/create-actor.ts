@@ -2,11 +2,11 @@ import { type AnyActorLogic, type AnyActorRef, createActor } from 'xstate'
 import type { LooseLogic } from './logic.js'
 import { forXState, scopeOf } from './xstate-version.js'
 
-// Owns: what is needed of XState to make and stop an actor. Nothing else of the engine calls it.
+// Owns: making and stopping actors with XState. Nothing else of the engine calls it.
 
 export type { AnyActorRef }
 
-/** How an actor is made. */
+/** The options of a new actor. */
 export interface ActorSetup {
   readonly id: string
   readonly input: unknown
@@ -14,13 +14,13 @@ export interface ActorSetup {
   readonly inspect?: unknown
 }
 
-/** Makes an actor, below another one if `parent` says so. It is not started. */
+/** Makes an actor, below `parent` if there is one. It is not started. */
 export function makeActor<TSnapshot>(logic: LooseLogic<TSnapshot>, setup: ActorSetup): AnyActorRef {
-  // `parent` is an option of XState that its types keep to itself.
+  // `parent` is an option of XState that its types hide.
   return createActor(forXState(logic) as unknown as AnyActorLogic, setup as object) as unknown as AnyActorRef
 }
 
-/** Stops an actor, whether it is a root or hangs below another one. */
+/** Stops an actor, a root or a child. */
 export function stopActor(actor: AnyActorRef, parent: AnyActorRef | undefined): void {
   if (parent === undefined) actor.stop()
   else scopeOf(parent)?.stopChild(actor)

@@ -22,29 +22,29 @@ import type { LooseLogic, Scope } from './logic.js'
 import { AppSnapshot, errorOf, type PersistedRun, readPersisted } from './snapshot.js'
 import { isStop } from './xstate-events.js'
 
-// Owns: how an application lives in an actor that someone else created: in a machine, in a component, by `createActor`.
-// E1  A stop ends a life of the actor, a start begins one. What belongs to an earlier life starts and ends nothing, also
-//     where a host puts the old snapshot back and starts again (React does, under StrictMode).
-// E2  What is sent to an actor before its run begins reaches the run before its first step.
-// E3  An application that stands at a halt of its plan has halted, wherever its snapshot was kept.
+// Owns: an application in an actor that a host creates: a machine, a component, `createActor`.
+// E1  A stop ends a life of the actor, a start begins one. Nothing of an earlier life has an effect, even where a host
+//     restores the old snapshot and starts again (React does, under StrictMode).
+// E2  An event that is sent before the run begins reaches the run before its first step.
+// E3  An application that stands at a halt of its plan has halted, whatever stored its snapshot.
 
-/** What a lone actor is created with. */
+/** The input of an embedded actor. */
 interface EmbeddedInput {
   readonly state: State
   readonly inputs?: Inputs | undefined
   readonly appId?: string | undefined
 }
 
-/** From a start of an actor to its stop. */
+/** The time from a start of an actor to its stop. */
 interface Life {
-  /** What was sent before the run began (E2); undefined from then on. */
+  /** Events sent before the run began (E2); undefined from then on. */
   early: (() => void)[] | undefined
 }
 
 /** The present life of each actor. */
 const lives = new WeakMap<Application, Life>()
 
-/** The actor logic of a plan that starts by itself: the engine's own, with another beginning. */
+/** The actor logic of a plan whose actor starts its own run. */
 export function createEmbeddedLogic(plan: Plan, bound: Inputs): LooseLogic<AppSnapshot> {
   const { transition, getPersistedSnapshot } = appLogicOf(plan)
   return {
@@ -106,7 +106,7 @@ function readInput(input: unknown): EmbeddedInput {
   return input as EmbeddedInput
 }
 
-/** What a snapshot says has passed the schema before. */
+/** The state of a snapshot; it has passed the schema before. */
 function restoredState({ graph: { rules } }: Plan, { context, oneWay }: PersistedRun): State {
   const state = revive(context) as State
   if (rules.freeze) freezeAll(state, 'The snapshot')
@@ -135,7 +135,7 @@ async function runEmbedded(app: Application, life: Life): Promise<void> {
   if (lives.get(app) === life) app.self.send(new Carrier('teasel.end', end))
 }
 
-/** A run that had halted, but whose actor was not done yet (E3). */
+/** The result of a run that had halted while its actor was not done (E3). */
 function haltedBefore(app: Application): RunResult | undefined {
   const { plan } = app
   const node = plan.graph.nodes.get(app.checkpoint.position ?? '')

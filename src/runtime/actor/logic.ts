@@ -1,6 +1,6 @@
 import type { AnyActorRef, AnyEventObject } from 'xstate'
 
-/** What the engine uses of XState's actor scope. */
+/** XState's actor scope, as the engine uses it. */
 export interface Scope {
   readonly self: AnyActorRef
   readonly defer: (fn: () => void) => void

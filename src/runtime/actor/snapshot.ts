@@ -12,7 +12,7 @@ import { branchId } from '../map/branch-identity.js'
 import type { Parent } from '../parent.js'
 import type { RunOutput } from '../run/result.js'
 
-/** Where an application stands, as its actor shows it: one snapshot per committed step. */
+/** The checkpoint of an application, as its actor shows it: one snapshot per committed step. */
 export type RunSnapshot<State, At extends string = string> = Snapshot<RunOutput<State, At>> & {
   /** The last committed action: XState's word for {@link RunSnapshot.position}. */
   readonly value: string | undefined
@@ -24,13 +24,13 @@ export type RunSnapshot<State, At extends string = string> = Snapshot<RunOutput<
   readonly sequenceId: number
   /** The action that was chosen to run next. */
   readonly next: string | undefined
-  /** True while all that is left to do waits for messages: of a person, or of siblings. */
+  /** True while everything left waits for messages, of a person or of siblings. */
   readonly waiting: boolean
 }
 
 type Status = 'active' | 'done' | 'error' | 'stopped'
 
-/** What is left of a branch that has ended, so that the snapshot of its actor does not hold on to all of it. */
+/** The rest of a branch that has ended, so that the snapshot of its actor does not keep everything alive. */
 export class EndedBranch {
   readonly plan: Plan
   readonly inputs: Application['inputs']
@@ -50,7 +50,7 @@ export class EndedBranch {
   }
 }
 
-/** The snapshot of an application actor. `value` and `context` are what inspectors look for. */
+/** The snapshot of an application actor. Inspectors read `value` and `context`. */
 export class AppSnapshot implements Checkpoint {
   readonly status: Status
   readonly output: RunOutput<State> | undefined
@@ -94,12 +94,12 @@ export class AppSnapshot implements Checkpoint {
     return new AppSnapshot(this.#app, this, 'active', undefined, undefined, waiting)
   }
 
-  /** The live side of the actor that this snapshot is of; undefined for a branch that has ended. */
+  /** The application of the snapshot; undefined for a branch that has ended. */
   static appOf(snapshot: AppSnapshot): Application | undefined {
     return snapshot.#app instanceof EndedBranch ? undefined : snapshot.#app
   }
 
-  /** What a persisted snapshot tells beside where the application stands. */
+  /** The facts of a persisted snapshot beside the checkpoint. */
   static behind(snapshot: AppSnapshot): Pick<Application, 'plan' | 'appId' | 'inputs' | 'visits'> {
     return snapshot.#app
   }
@@ -114,7 +114,7 @@ export interface PersistedRun {
   readonly next: string | null
   readonly sequenceId: number
   readonly context: State
-  /** Keys whose schema refuses what it gave itself: not asked again. */
+  /** Keys whose schema refuses its own output; they are not tested again. */
   readonly oneWay?: readonly string[]
   readonly inputs: Readonly<Record<string, unknown>>
   readonly visits: Readonly<Record<string, number>>
@@ -123,8 +123,8 @@ export interface PersistedRun {
 }
 
 /**
- * Reads what `getPersistedSnapshot` gave.
- * @throws {SnapshotError} when it is of another shape or version, or names an action that the graph lacks
+ * Reads the value of `getPersistedSnapshot`.
+ * @throws {SnapshotError} for another shape or version, and for an action that the graph lacks
  */
 export function readPersisted(plan: Plan, given: unknown): PersistedRun {
   if (!isPlainObject(given) || given['version'] !== 1 || !isPlainObject(given['context'])) {
@@ -142,7 +142,7 @@ export function readPersisted(plan: Plan, given: unknown): PersistedRun {
   return persisted
 }
 
-/** Inputs as plain data. What cannot be stored, a client for one, is left out: a run that needs it then says so. */
+/** Inputs as plain data, without values that cannot be stored, such as a client: a run that needs one then fails. */
 export function plainInputs(inputs: Inputs): Inputs {
   const plain = Object.entries(inputs).flatMap(([name, value]) => {
     try {
@@ -154,7 +154,7 @@ export function plainInputs(inputs: Inputs): Inputs {
   return Object.fromEntries(plain)
 }
 
-/** An error as plain data: JSON alone would forget what it says. */
+/** An error as plain data; JSON alone would drop its message. */
 export function plainError(error: Error): object {
   const fields = Object.keys(error).map((key) => [key, tryGet(() => Reflect.get(error, key) as unknown)] as const)
   const plain = fields.filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value))
@@ -162,7 +162,7 @@ export function plainError(error: Error): object {
   return { ...Object.fromEntries(plain), name, message: messageOf(error), stack }
 }
 
-/** An error again, of what {@link plainError} made of it: its name, message and plain fields, no longer its class. */
+/** Restores an error from {@link plainError}: its name, message and plain fields, without its class. */
 export function errorOf(plain: unknown): unknown {
   if (!isPlainObject(plain) || typeof plain['message'] !== 'string') return plain
   const { message, stack, ...fields } = plain

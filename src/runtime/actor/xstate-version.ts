@@ -1,9 +1,9 @@
 import { type AnyActorLogic, type AnyEventObject, createActor } from 'xstate'
 import type { LooseLogic, Scope } from './logic.js'
 
-// Owns: the differences between XState 5 and 6, and the one look at what the installed copy offers.
-// X1  XState is looked at once, before the first actor is made, and never when a module loads.
-// X2  With XState 5 the engine's logic is handed over as it is: what 6 needs costs nothing there.
+// Owns: the differences between XState 5 and 6, and the one test of the installed copy.
+// X1  XState is tested once, before the first actor is made, and never when a module loads.
+// X2  With XState 5 the engine's logic is passed unchanged: support for 6 costs nothing there.
 
 interface Probed {
   readonly status: 'active' | 'done' | 'stopped'
@@ -17,13 +17,13 @@ interface LogicOfSix {
 
 const MISSING = 'Teasel runs on XState 5.33 and later versions of 5, and on 6.'
 
-/** True where logic returns snapshots with effects, as XState 6 asks of it. Undefined until XState was looked at. */
+/** True where logic returns snapshots with effects, as in XState 6. Undefined until XState was tested. */
 let pairs: boolean | undefined
 
 /**
- * Looks at the installed XState.
+ * Tests the installed XState.
  * @returns true where logic returns snapshots with effects, as XState 6 expects
- * @throws {TypeError} when it lacks what the engine is built on
+ * @throws {TypeError} when it lacks a feature that the engine is built on
  */
 export function lookAtXState(make: typeof createActor = createActor): boolean {
   const at = (asked: 5 | 6): Probed & { readonly asked: number } => ({
@@ -56,19 +56,19 @@ export function lookAtXState(make: typeof createActor = createActor): boolean {
   return asked === 6
 }
 
-/** XState lets an actor with a parent be stopped by that parent alone, through its scope. */
+/** In XState only the parent stops a child, through its scope. */
 interface Scoped {
   readonly _actorScope?: { readonly stopChild: (child: unknown) => void }
 }
 
-/** The scope of an actor, which XState keeps to itself. */
+/** The scope of an actor, which is private to XState. */
 export const scopeOf = (actor: unknown): Scoped['_actorScope'] => (actor as Scoped)._actorScope
 
 const wrapped = new WeakMap<object, object>()
 
 /**
  * A logic of the engine as the installed XState takes it; the same one each time.
- * @throws {TypeError} when the installed XState lacks what the engine is built on
+ * @throws {TypeError} when the installed XState lacks a feature that the engine is built on
  */
 export function forXState<TSnapshot>(logic: LooseLogic<TSnapshot>): LooseLogic<TSnapshot> {
   pairs ??= lookAtXState()

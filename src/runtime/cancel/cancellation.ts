@@ -2,14 +2,14 @@ import { CancelledError, TimeoutError } from '../../errors.js'
 import { isInstance } from '../../internal/guards.js'
 import type { CancelCause } from '../../lifecycle/events.js'
 
-/** Why, and by whom, something was cancelled. One object for all that it reaches. */
+/** The reason and the source of a cancel. Everything that the cancel reaches shares one object. */
 export interface Cancellation {
-  /** What the signals fire with. */
+  /** The reason of the signals. */
   readonly reason: unknown
   /** A sibling's key, `watch`, `app`, `settle`, `parent` … */
   readonly by: string
   readonly cause: CancelCause
-  /** When, in milliseconds on the clock that never goes back. */
+  /** Milliseconds on the monotonic clock. */
   readonly at: number
 }
 
@@ -18,15 +18,15 @@ export function createCancellation(cause: CancelCause, by: string, at: number, r
   return Object.freeze({ reason: reason === undefined ? new CancelledError(cause, by) : reason, by, cause, at })
 }
 
-/** What a cancel is to an application below the one that it was meant for. */
+/** A cancel as it reaches applications below its target. */
 export function belowCancellation({ at, reason }: Cancellation): Cancellation {
   return createCancellation('parent', 'parent', at, reason)
 }
 
-/** Who cancels a branch whose time is over: it counts as failed. */
+/** The source of the cancel of a branch that timed out: the branch counts as failed. */
 export const TIMEOUT = 'timeout'
 
-/** What a branch failed with whose time was over. */
+/** The error of a branch that timed out. */
 export function timeoutOf({ by, reason }: Cancellation): TimeoutError | undefined {
   return by === TIMEOUT && isInstance(reason, TimeoutError) ? reason : undefined
 }

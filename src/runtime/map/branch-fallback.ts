@@ -13,9 +13,9 @@ import { endedRun, failedRun, type RunResult } from '../run/result.js'
 import { attemptsOf } from '../step/attempts.js'
 import { isBeyondRetry, thrownIn, withFallbackError } from '../step/retry.js'
 
-// Owns: how the fallback of a branch makes a success of its failure.
+// Owns: the fallback of a branch, which turns its failure into a success.
 
-/** The end of a branch, as its fallback has it: a failure, or a time that was over, becomes the state that it gives. */
+/** The result of a branch after its fallback: a failure or a timeout becomes the state that the fallback gives. */
 export function endByFallback(run: Run, fallback: Fallback, end: RunResult): RunResult {
   const { app } = run
   const error = failureOf(end)

@@ -1,44 +1,43 @@
 import { assertNever } from '../../internal/guards.js'
 import { judge, type SettlePolicy, type Tally } from '../../parallel/settle.js'
 
-// Owns: what a map decides: when it has enough, when it starts nothing more, when it drains, reduces and ends.
-// Does not own: which branches live (branch-table.ts), what is done about a decision (map-runner.ts), time.
-// S1  A transition is pure and total: the same state and event give the same answer, whatever the actor does meanwhile.
-//     So every order of events can be tried without an engine.
-// S2  The phases go one way: running → closing → draining → reducing → ended, where closing and reducing may be left out.
-//     What comes for an earlier phase changes nothing.
+// Owns: the decisions of a map: when it has enough, closes, drains, reduces and ends.
+// Does not own: the branches (branch-table.ts), the effects of a decision (map-runner.ts), time.
+// S1  A transition is pure and total, so every order of events can be tried without an engine.
+// S2  The phases go one way: running → closing → draining → reducing → ended; closing and reducing may be skipped. An
+//     event for an earlier phase changes nothing.
 // S3  The first reason to close counts. A later one is a consequence of it, and would hide it.
-// S4  Nothing is decided while decisions are held, so that the actor finishes what it does before the map closes or ends.
-// S5  A map drains when no branch lives and nobody is asked about one: what is below has ended before what is above.
+// S4  Nothing is decided while decisions are held: the actor first finishes the work in hand.
+// S5  A map drains when no branch lives and no interceptor of one is pending: everything below ends first.
 
-/** Why a map starts nothing more. */
+/** The reason why a map closes: it starts no more branches. */
 export type Why =
   | { readonly kind: 'satisfied' | 'hopeless' | 'cancelled' | 'stopped' }
   | { readonly kind: 'fault'; readonly error: unknown }
 
-/** How a map ends. */
+/** The result of a map. */
 export type MapResult = { readonly update: unknown } | { readonly error: unknown }
 
-/** Where a map stands. `why` is the reason to close; undefined where every branch has settled without one. */
+/** The phase of a map. `why` is the reason to close; undefined where every branch has settled without one. */
 export type MapPhase =
   | { readonly kind: 'running' }
   | { readonly kind: 'closing'; readonly why: Why }
   | { readonly kind: 'draining' | 'reducing' | 'ended'; readonly why: Why | undefined }
 
-/** All that the decisions of a map depend on. */
+/** Everything that the decisions of a map depend on. */
 export interface MapState extends Tally {
   readonly policy: SettlePolicy
   readonly phase: MapPhase
-  /** Branches that live. */
+  /** The number of live branches. */
   readonly live: number
-  /** After-interceptors of branches that are asked. */
+  /** The number of branches whose after-interceptors are pending. */
   readonly asking: number
-  /** How often decisions are held (S4). */
+  /** The number of holds on decisions (S4). */
   readonly held: number
 }
 
 export type MapEvent =
-  /** How many branches there are is known now, if `total` is a number. */
+  /** The number of branches; undefined while it is unknown. */
   | { readonly type: 'counted'; readonly total: number | undefined }
   | { readonly type: 'started' }
   /** A branch has settled; `lived` is false for one that never started. */
@@ -47,20 +46,20 @@ export type MapEvent =
   | { readonly type: 'free' }
   | { readonly type: 'asked' }
   | { readonly type: 'answered' }
-  /** The policy is asked whether there are enough. */
+  /** The policy is asked whether the map has enough. */
   | { readonly type: 'judge' }
   | { readonly type: 'close'; readonly why: Why }
-  /** Whether all is over that was waited for. */
+  /** Tests whether everything awaited is over. */
   | { readonly type: 'look' }
-  /** The source is closed, and folding code that has to end has ended. */
+  /** The source is closed, and cancelled folding code has ended. */
   | { readonly type: 'drained'; readonly cancelled: boolean }
   | { readonly type: 'end'; readonly end: MapResult }
 
-/** What follows from a decision, done by the actor in this order. */
+/** An effect of a decision; the actor performs effects in order. */
 export type MapEffect =
-  /** Start nothing more, and cancel what lives. */
+  /** Start no more branches, and cancel live ones. */
   | { readonly type: 'close'; readonly why: Why }
-  /** Close the source, and wait for it. */
+  /** Close the source, and await it. */
   | { readonly type: 'drain'; readonly why: Why | undefined }
   | { readonly type: 'reduce' }
   /** End with an error: that of `why`, or of the cancel of the run. */
@@ -77,13 +76,13 @@ export function initialMapState(policy: SettlePolicy): MapState {
   return { policy, phase: RUNNING, total: undefined, live: 0, done: 0, failed: 0, cancelled: 0, asking: 0, held: 0 }
 }
 
-/** Why a map starts nothing more; undefined while it does, and where all have settled without a reason to close. */
+/** The reason why a map has closed; undefined while it runs, and where all branches have settled without one. */
 export const closedBy = ({ phase }: MapState): Why | undefined => (phase.kind === 'running' ? undefined : phase.why)
 
-/** Whether all branches have ended, and the map has gone on from there. */
+/** Whether the map has left the phases in which branches live. */
 export const hasDrained = ({ phase }: MapState): boolean => phase.kind !== 'running' && phase.kind !== 'closing'
 
-/** A state with other counts. Spelled out: copies of objects by `...` would be most of what a branch costs. */
+/** A state with other counts. Spelled out: copying by `...` would be most of the cost of a branch. */
 const counts = (
   { policy, phase, total, done, failed, cancelled }: MapState,
   live: number,
@@ -100,7 +99,7 @@ function settled(state: MapState, { status, lived }: Extract<MapEvent, { readonl
   return { policy, phase, total, live, done, failed, cancelled, asking, held }
 }
 
-/** What an event changes, and what follows from it (S1). */
+/** The next state and the effects of an event (S1). */
 export function mapTransition(state: MapState, event: MapEvent): Next {
   const { live, asking, held } = state
   switch (event.type) {
@@ -141,7 +140,7 @@ const close = (state: MapState, why: Why): Next => [
   [{ type: 'close', why }],
 ]
 
-/** Whether nothing is left to wait for: every branch has settled, or the rest was lost when the map closed (S5). */
+/** Whether nothing is awaited: every branch has settled, or the map has closed and lost the rest (S5). */
 function isOver({ phase, live, asking, held, total, done, failed, cancelled }: MapState): boolean {
   if (held > 0 || live > 0 || asking > 0) return false
   return phase.kind === 'closing' || (phase.kind === 'running' && done + failed + cancelled === total)
@@ -152,7 +151,7 @@ function drain(state: MapState): Next {
   return [{ ...state, phase: { kind: 'draining', why } }, [{ type: 'drain', why }]]
 }
 
-/** A map that is satisfied reduces, unless its run was cancelled meanwhile. */
+/** A satisfied map reduces, unless its run was cancelled meanwhile. */
 function drained(state: MapState, why: Why | undefined, cancelled: boolean): Next {
   if (why !== undefined && why.kind !== 'satisfied') return [state, [{ type: 'fail', why }]]
   if (cancelled) return [state, [{ type: 'fail', why: undefined }]]

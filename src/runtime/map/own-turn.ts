@@ -1,21 +1,21 @@
 import { BEGIN_MS, sliceOver } from '../../internal/slice.js'
 
-/** How many pieces are done before the clock is looked at, so that a small map starts as a whole. */
+/** The number of pieces of work between two reads of the clock, so that a small map starts as a whole. */
 const TOGETHER = 8
 
-/** Work in pieces that yields between them, as a loop does between its steps. */
+/** Yields between pieces of work, as the loop of a run does between steps. */
 export class OwnTurn {
-  /** True while it waits for its next turn. */
+  /** True between a yield and the next turn. */
   awaited = false
   #done = 0
   readonly #goOn: () => void
 
-  /** @param goOn called when its turn has come */
+  /** @param goOn called at the next turn */
   constructor(goOn: () => void) {
     this.#goOn = goOn
   }
 
-  /** Whether the next piece has to wait. */
+  /** Whether the next piece of work waits for another turn. */
   get over(): boolean {
     this.#done += 1
     if (this.#done % TOGETHER !== 0) return false

@@ -3,13 +3,13 @@ import { sourceFault } from '../../parallel/entries.js'
 import type { TaskSource } from '../../parallel/fan-out.js'
 import type { BranchTask } from '../../parallel/task.js'
 
-/** What a feed answers: a task, nothing yet, or nothing any more. */
+/** The answer of a feed: a task, none yet, or none any more. */
 export type Fed = BranchTask | 'later' | 'end'
 
 /**
- * The tasks of one map, one at a time, pulled only when asked.
+ * The tasks of one map, one at a time, pulled on demand.
  *
- * A source of known length is checked for duplicate keys before its first task. An async one answers `'later'` and
+ * A source of known length is checked for duplicate keys before its first task. An async source answers `'later'` and
  * calls `wake` when it has more.
  */
 export class TaskFeed {
@@ -19,18 +19,18 @@ export class TaskFeed {
   #index = 0
   #state: 'open' | 'pulling' | 'ended' = 'open'
   #arrived: BranchTask[] = []
-  /** The places of known keys; made when one is first looked for. */
+  /** The positions of known keys, made on first lookup. */
   #places: Map<string, number> | undefined
   #fault: { readonly error: unknown } | undefined
 
-  readonly #located: (thrown: unknown, told: string) => Error
+  readonly #located: (thrown: unknown, prefix: string) => Error
 
-  /** @param located the error of the step for what the source threw; `told` stands before that */
+  /** @param located makes the error of the step from a value that the source threw, with a prefix */
   constructor(
     subject: string,
     source: TaskSource,
     wake: () => void,
-    located: (thrown: unknown, told: string) => Error,
+    located: (thrown: unknown, prefix: string) => Error,
   ) {
     this.#located = located
     this.#source = source
@@ -38,13 +38,13 @@ export class TaskFeed {
     if (source.entries.kind === 'known') refuseDuplicates(subject, source, source.entries.length)
   }
 
-  /** How many tasks there are, where that is known. */
+  /** The number of tasks; undefined while it is unknown. */
   get length(): number | undefined {
     const { entries } = this.#source
     return entries.kind === 'known' ? entries.length : this.#state === 'ended' ? this.#index : undefined
   }
 
-  /** @throws what the source throws, told after how many branches */
+  /** @throws the error of the source, with the number of branches before it */
   next(): Fed {
     if (this.#fault !== undefined) throw this.#fault.error
     const arrived = this.#arrived.shift()
@@ -93,13 +93,13 @@ export class TaskFeed {
     )
   }
 
-  /** The source has ended by what it threw. */
+  /** The source has ended with an error. */
   #thrown(error: unknown): Error {
     this.#state = 'ended'
     return this.#located(error, `its source threw after ${this.#index} ${this.#index === 1 ? 'branch' : 'branches'}: `)
   }
 
-  /** Takes a task that has not been fed out of its turn: to cancel it while it is queued. */
+  /** Takes a queued task out of turn, to cancel it. */
   take(key: string): BranchTask | undefined {
     const { entries, toTask } = this.#source
     const at = this.#find(key)
@@ -108,7 +108,7 @@ export class TaskFeed {
     return toTask(entries.at(at), at)
   }
 
-  /** Whether a task of this key waits to be fed. */
+  /** Whether a task with this key is queued. */
   holds(key: string): boolean {
     return this.#find(key) !== undefined
   }
@@ -124,12 +124,12 @@ export class TaskFeed {
     return at === undefined || at < this.#index || this.#skipped.has(at) ? undefined : at
   }
 
-  /** True while the source is asked for its next entry. */
+  /** True while the next entry of the source is pending. */
   get pulling(): boolean {
     return this.#state === 'pulling'
   }
 
-  /** The keys that wait to be fed. */
+  /** The keys of queued tasks. */
   *queued(): Generator<string, void, void> {
     const { entries, keyOf } = this.#source
     if (entries.kind !== 'known') return
@@ -137,7 +137,7 @@ export class TaskFeed {
       if (!this.#skipped.has(i)) yield keyOf(entries.at(i)) ?? String(i)
   }
 
-  /** Whatever has been pulled or is known, and was not fed yet. */
+  /** All tasks that are pulled or known, and not handed out. */
   *rest(): Generator<BranchTask, void, void> {
     const { entries, toTask } = this.#source
     yield* this.#arrived.splice(0)
@@ -148,7 +148,7 @@ export class TaskFeed {
     this.#state = 'ended'
   }
 
-  /** Nothing more is wanted: the generator's `finally` runs. */
+  /** Closes the source: the `finally` of a generator runs. */
   close(): Promise<void> | undefined {
     const { entries } = this.#source
     if (entries.kind === 'known' || this.#state === 'ended') return undefined

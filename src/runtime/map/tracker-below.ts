@@ -3,9 +3,7 @@ import type { FanOut } from '../../parallel/fan-out.js'
 import type { Tracker } from '../../tracking/tracker.js'
 import type { Application, CurrentAttempt } from '../application.js'
 
-// Owns: who records the branches of a map.
-
-/** Who records the branches of a map. @throws what its function throws, and for an answer that is no tracker */
+/** The tracker of the branches of a map. @throws the error of its function; {TypeError} for a value that is no tracker */
 export function trackerBelow(app: Application, { node }: CurrentAttempt, { tracker }: FanOut): Tracker | undefined {
   if (app.tracker === undefined) return undefined
   let chosen = tracker
@@ -15,5 +13,5 @@ export function trackerBelow(app: Application, { node }: CurrentAttempt, { track
     assertTrackerChoice(chosen)
   }
   if (chosen === null) return undefined
-  return chosen === undefined || chosen === 'cascade' ? app.tracker : (chosen as Tracker) // refused above if it is none
+  return chosen === undefined || chosen === 'cascade' ? app.tracker : (chosen as Tracker) // other values were refused above
 }

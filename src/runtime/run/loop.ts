@@ -4,7 +4,7 @@ import { sliceOver, TURN } from '../../internal/slice.js'
 import type { Run } from '../application.js'
 import { belowCancellation } from '../cancel/cancellation.js'
 import { openJournal } from '../durability.js'
-import { lateStep } from '../step/attempt-border.js'
+import { logLateStep } from '../step/attempt-border.js'
 import { retryBranch } from '../step/retry.js'
 import { failStep, finishStep, performStep } from '../step/step.js'
 import { endsAt } from './request.js'
@@ -40,11 +40,11 @@ export async function runLoop(run: Run): Promise<void> {
       const work = performStep(run, node)
       const update = isThenable(work) ? await work : work
       if (update === work) await TURN
-      if (!run.running) return lateStep(app, node, update)
+      if (!run.running) return logLateStep(app, node, update)
       const committed = finishStep(run, node, update)
       lost = isThenable(committed) ? await committed : committed
     } catch (thrown) {
-      if (!run.running) return lateStep(app, node, thrown)
+      if (!run.running) return logLateStep(app, node, thrown)
       lost = await failStep(run, node, thrown)
     }
     if (!run.running) return

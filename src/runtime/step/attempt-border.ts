@@ -9,8 +9,8 @@ import { putBack } from '../message/inbox.js'
 import { Attempt, isRunBody } from './attempt.js'
 import { attemptAt } from './retry.js'
 
-// Owns: how an attempt at a step begins and ends: its time, its events, its context and its permit, its error.
-// Does not own: what happens in between (step.ts, attempt-loop.ts).
+// Owns: the borders of an attempt at a step: its time, its events, its context, its permit, its error.
+// Does not own: the part between (step.ts, attempt-loop.ts).
 
 /** An attempt begins. */
 export function startAttempt(run: Run, node: PlanNode): Attempt {
@@ -23,14 +23,14 @@ export function startAttempt(run: Run, node: PlanNode): Attempt {
   return step
 }
 
-/** The context dies with the attempt, and its permit is free. */
-export function closeStep(run: Run): void {
+/** Ends the context of an attempt, and frees its permit. */
+export function closeAttempt(run: Run): void {
   run.step?.close()
   run.permit?.release()
 }
 
 /** An attempt has ended without a commit. */
-export function endStep(
+export function endAttempt(
   run: Run,
   node: PlanNode,
   status: 'failed' | 'cancelled',
@@ -44,28 +44,28 @@ export function endStep(
   emit(app, { type: 'step.end', source: node.name, status, error, attempt, durationMs }, sequenceId)
 }
 
-/** 1 for the first attempt of a step. */
+/** The number of the present attempt; the first is 1. */
 export function attemptNumber({ attempts }: Run): number {
   return attempts === undefined ? 1 : attempts.failed + 1
 }
 
-/** Code that was given up has ended after all: it says nothing any more, however it ends. */
-export function lateStep(app: Application, node: PlanNode, value: unknown): void {
+/** Logs the end of abandoned code; nothing follows from it. */
+export function logLateStep(app: Application, node: PlanNode, value: unknown): void {
   app.system.logger.debug(`${node.subject} ended after it was given up. Its outcome is ignored.`, value)
 }
 
-/** Errors that are located already, by whoever knew more of them. */
+/** Errors that carry their location already. */
 const located = new WeakSet<object>()
 
-/** What code threw, out of an error that is located already. */
+/** The thrown value, without the error that locates it. */
 export const thrownBy = (error: unknown): unknown =>
-  located.has(error as object) ? (error as ActionError).cause : error // asks nothing of what was thrown
+  located.has(error as object) ? (error as ActionError).cause : error // reads nothing of the thrown value
 
 /**
- * The error of a run: what was thrown, told where.
- * @param told what the message says before what was thrown
+ * The error of a run: the thrown value with its location.
+ * @param prefix text of the message before that of the thrown value
  */
-export function wrap(run: Run, node: PlanNode, thrown: unknown, told?: string): Error {
+export function wrap(run: Run, node: PlanNode, thrown: unknown, prefix?: string): Error {
   if (located.has(thrown as object)) return thrown as ActionError
   const where = run.app.where(node)
   if (isInstance(thrown, ContractError)) return thrown.locate(where)
@@ -74,7 +74,7 @@ export function wrap(run: Run, node: PlanNode, thrown: unknown, told?: string): 
   if (isInstance(thrown, ParallelError) || isOfStore(thrown)) return thrown
   const { body } = node.parts
   const ofAction = (isRunBody(body) ? body.policy.retry?.attempts : undefined) ?? 1
-  const error = new ActionError(node.subject, { ...where, ...attemptAt(run, ofAction) }, thrown, told)
-  if (told !== undefined) located.add(error)
+  const error = new ActionError(node.subject, { ...where, ...attemptAt(run, ofAction) }, thrown, prefix)
+  if (prefix !== undefined) located.add(error)
   return error
 }

@@ -9,19 +9,19 @@ import { createCancellation, TIMEOUT } from '../cancel/cancellation.js'
 import { Deadline } from '../cancel/deadline.js'
 import { leakCode } from '../cancel/leak.js'
 import type { Attempt } from './attempt.js'
-import { closeStep, endStep, lateStep, startAttempt, wrap } from './attempt-border.js'
+import { closeAttempt, endAttempt, logLateStep, startAttempt, wrap } from './attempt-border.js'
 import { attemptsOf } from './attempts.js'
 import { inputsAgain } from './inputs.js'
 import { Permit } from './permit.js'
 import { delayOf, isBeyondRetry, waitForAttempt, withFallbackError } from './retry.js'
 
 // Owns: the attempts at one step of an action that has a retry, a time limit or a fallback.
-// Does not own: whether and when something is tried again (retry.ts), the commit (step.ts).
+// Does not own: whether and when an attempt is repeated (retry.ts), the commit (step.ts).
 // G1  Each attempt has a fresh signal and context; the step and its number stay the same.
-// G2  What an attempt made has ended, or was given up, before the next one begins.
-// G3  An attempt whose time is over has failed, whatever comes of it later.
+// G2  Applications that an attempt made have ended, or were abandoned, before the next attempt begins.
+// G3  An attempt past its time limit has failed, whatever its code does later.
 
-/** Runs code until an attempt succeeds, none is left, or a cancel ends it. Answers the update. */
+/** Runs code until an attempt succeeds, none is left, or a cancel ends it. @returns the update */
 export async function performGuarded(run: Run, first: Attempt, body: RunBody): Promise<unknown> {
   const { node, startedAt: begun } = first
   const { retry } = body.policy
@@ -32,30 +32,30 @@ export async function performGuarded(run: Run, first: Attempt, body: RunBody): P
       return await (limit === undefined ? step.perform(body) : performInTime(run, step, body, limit))
     } catch (error) {
       if (!run.running) throw error
-      closeStep(run)
+      closeAttempt(run)
       if (run.subApps !== undefined) await run.endSubApps() // G2
       if (!goesOn(run)) throw error
       const delayMs = delayOf(run, { subject: node.subject, retry, error, attempt, begun })
       if (delayMs === undefined) return rescue(run, step, body, error)
       const next = await pause(run, node, error, delayMs)
-      if (next === undefined || !goesOn(run)) return undefined // maybe in the tick in which it was due
+      if (next === undefined || !goesOn(run)) return undefined // perhaps cancelled in the tick in which it was due
       step = next
       step.enter(first.fresh(), inputsAgain(run, node, first.inputs))
     }
   }
 }
 
-/** Neither given up nor cancelled. */
+/** True for a run that was neither abandoned nor cancelled. */
 const goesOn = (run: Run): boolean => run.running && run.cancellation === undefined
 
-/** How long an attempt may take: as an error names it, and what is left of it, in milliseconds. */
+/** A time limit: its name in an error, its length and the rest of it, milliseconds. */
 interface Limit {
   readonly what: string
   readonly ms: number
   readonly leftMs: number
 }
 
-/** Its own time, or what is left of the time of all attempts. */
+/** The time limit of an attempt, or the rest of the time of all attempts. */
 function limitOf(app: Application, { subject }: PlanNode, { policy }: RunBody, begun: number): Limit | undefined {
   const { timeoutMs = Infinity, retry } = policy
   const maxMs = retry?.maxMs ?? Infinity
@@ -64,11 +64,11 @@ function limitOf(app: Application, { subject }: PlanNode, { policy }: RunBody, b
   return timeoutMs === Infinity ? undefined : { what: subject, ms: timeoutMs, leftMs: timeoutMs }
 }
 
-/** From the end of one attempt to the start of the next. Undefined when a cancel ended it. */
+/** Waits from the end of one attempt to the start of the next. @returns undefined when a cancel ended the wait */
 async function pause(run: Run, node: PlanNode, thrown: unknown, delayMs: number): Promise<Attempt | undefined> {
   const { semaphore } = run.app
   const error = wrap(run, node, thrown)
-  endStep(run, node, 'failed', error)
+  endAttempt(run, node, 'failed', error)
   const attempts = attemptsOf(run)
   attempts.failed += 1
   const again = { level: 'action', source: node.name, attempt: attempts.failed + 1, delayMs, error } as const
@@ -80,7 +80,7 @@ async function pause(run: Run, node: PlanNode, thrown: unknown, delayMs: number)
   return goesOn(run) ? startAttempt(run, node) : undefined
 }
 
-/** The update that the fallback gives, checked as any. */
+/** The checked update of the fallback. */
 function rescue(run: Run, step: Attempt, body: RunBody, error: unknown): unknown {
   const { fallback } = body.policy
   if (fallback === undefined || isBeyondRetry(error)) throw error
@@ -96,7 +96,7 @@ function rescue(run: Run, step: Attempt, body: RunBody, error: unknown): unknown
   }
 }
 
-/** One attempt under a time limit. Code that ignores its signal is given up after the grace period. */
+/** One attempt with a time limit. Code that ignores its signal is abandoned after the grace period. */
 async function performInTime(run: Run, step: Attempt, body: RunBody, limit: Limit): Promise<unknown> {
   const { app } = run
   const { clock } = app.system
@@ -115,8 +115,8 @@ async function performInTime(run: Run, step: Attempt, body: RunBody, limit: Limi
     step.deadline?.clear()
     step.deadline = new Deadline(clock, now + graceMs, () => {
       abandonCode(run, step, now)
-      const tell = (value: unknown): void => lateStep(app, step.node, value)
-      void Promise.resolve(work).then(tell, tell)
+      const log = (value: unknown): void => logLateStep(app, step.node, value)
+      void Promise.resolve(work).then(log, log)
       abandoned.reject(late)
     })
   }
@@ -134,7 +134,7 @@ async function performInTime(run: Run, step: Attempt, body: RunBody, limit: Limi
   }
 }
 
-/** Nothing more is waited for; whatever holds a permit for the code takes none again. */
+/** Abandons the code of an attempt; it takes no permit again. */
 function abandonCode(run: Run, step: Attempt, since: number): void {
   for (const below of run.subApps?.values() ?? []) below.run?.abandon()
   step.close()

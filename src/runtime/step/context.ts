@@ -8,10 +8,10 @@ import type { BranchHost } from '../map/branch-handle.js'
 import { MessageReader, receiveOne } from '../message/wait.js'
 import { doOnce } from './once.js'
 
-// Owns: what an action may ask of the engine. A context belongs to one attempt: once that has ended, it keeps the values
-// that it had, and does nothing.
+// Owns: the calls of an action to the engine. A context belongs to one attempt: after its end the context keeps its
+// values, and its methods have no effect.
 
-/** The run and the step behind a context, for applications that are made inside an action. */
+/** The run and the attempt of a context, for applications that are made inside an action. */
 export function behindContext(context: ActionContext): { readonly run: Run; readonly step: CurrentAttempt } {
   const found = StepContext.behind(context)
   if (found === undefined) throw new TypeError('parent takes the context that an action was given.')
@@ -57,7 +57,7 @@ class StepContext implements ActionContext {
     return this.#step.attempt
   }
 
-  /** The map that this application is a branch of, while the attempt lasts. */
+  /** The map of this branch, while the attempt lasts. */
   get #siblings(): { readonly map: BranchHost; readonly key: string } | undefined {
     const { parent } = this.#app
     if (parent?.map === undefined || !this.#step.open) return undefined
@@ -111,7 +111,7 @@ class StepContext implements ActionContext {
   }
 }
 
-/** Makes the context of a step. */
+/** Makes the context of an attempt. */
 export function createActionContext(run: Run, step: CurrentAttempt): ActionContext {
   return new StepContext(run, step)
 }

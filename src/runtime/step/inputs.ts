@@ -3,10 +3,10 @@ import type { PlanNode } from '../../graph/plan.js'
 import { isolate } from '../../state/freeze.js'
 import type { Application, Run } from '../application.js'
 
-// Owns: where the inputs of one attempt come from.
-// Does not own: what branches are given of them (branch-inputs.ts).
+// Owns: the inputs of one attempt.
+// Does not own: the inputs of branches (map/branch-inputs.ts).
 
-/** What was given to a run, under what was bound over the graph, over the action, and to the state. */
+/** The inputs of a run, overridden by those bound over the graph, over the action, and to the state. */
 export function rawInputs({ app, request }: Run, node: PlanNode): Inputs {
   const { inputs: given } = request
   const { bound, fromState } = node.parts
@@ -17,14 +17,14 @@ export function rawInputs({ app, request }: Run, node: PlanNode): Inputs {
 
 /**
  * The inputs that an action declares.
- * @throws {MissingInputError | InputError} when they do not fit
+ * @throws {MissingInputError | InputError} for missing or invalid inputs
  */
 export function parsedInputs(app: Application, node: PlanNode, raw: Inputs): Inputs {
   if (!node.takesInputs) return NO_INPUTS
   return parseInputs(node.subject, node.parts.spec, raw, () => app.where(node))
 }
 
-/** The inputs of a further attempt: those of the first one, except what the state gives. */
+/** The inputs of a further attempt: those of the first one, except inputs bound to the state. */
 export function inputsAgain(run: Run, node: PlanNode, first: Inputs): Inputs {
   return Object.keys(node.parts.fromState).length === 0 ? first : parsedInputs(run.app, node, rawInputs(run, node))
 }

@@ -31,13 +31,13 @@ export class InterceptorCall implements InterceptorCaller, PendingCall {
     this.#phase = run.phase
   }
 
-  before<K extends Side>(side: K, told: HookArgs<K>): Promise<void> | undefined {
-    const waits = intercept(side, this.#run.app.system.interceptors, told, this)
+  before<K extends Side>(side: K, info: HookArgs<K>): Promise<void> | undefined {
+    const waits = intercept(side, this.#run.app.system.interceptors, info, this)
     return waits && this.#inTime(waits)
   }
 
-  after<K extends Side>(side: K, told: HookArgs<K>, outcome: Outcome): Fatal | undefined | Promise<Fatal | undefined> {
-    const fatal = conclude(side, this.#run.app.system.interceptors, told, outcome, this)
+  after<K extends Side>(side: K, info: HookArgs<K>, outcome: Outcome): Fatal | undefined | Promise<Fatal | undefined> {
+    const fatal = conclude(side, this.#run.app.system.interceptors, info, outcome, this)
     return fatal instanceof Promise ? this.#inTime(fatal) : fatal
   }
 

@@ -3,12 +3,12 @@ import { classOf } from '../../state/classes.js'
 import type { Application, CurrentAttempt } from '../application.js'
 import type { LiveEffect } from '../map/branch-handle.js'
 
-// Owns: the side effects that a step does once: in memory while the process lives, and as notes to that step.
-// O1  What an effect gave is known from then on, whether or not it could be written down. It is not done again.
-// O2  A note goes to the step that the effect belongs to, while a run is at that step, or nowhere.
-// O3  Whoever asks gets a copy of its own.
+// Owns: the effects that a step does once: in memory, and as notes to that step.
+// O1  The value of an effect is known from its end on, stored or not. The effect is not done again.
+// O2  A note is stored only while a run stands at the step of the effect.
+// O3  Each caller gets a private copy.
 
-/** What `context.once` does. */
+/** Implements `context.once`. */
 export function doOnce<T>(app: Application, step: CurrentAttempt, key: string, fn: () => T | Promise<T>): Promise<T> {
   if (typeof key !== 'string' || typeof fn !== 'function')
     return Promise.reject(new TypeError("context.once takes a name and a function: once('charge', () => …)."))
@@ -22,7 +22,7 @@ export function doOnce<T>(app: Application, step: CurrentAttempt, key: string, f
   return effect.give() as Promise<T>
 }
 
-/** Refuses what code asks for whose attempt has ended. Nobody has to look at the rejection. */
+/** Refuses a call of code whose attempt has ended. The rejection counts as handled. */
 export function tooLate(app: Application, { node, sequenceId, attempt }: CurrentAttempt, what: string): Promise<never> {
   const refused = Promise.reject(
     new TypeError(
@@ -34,7 +34,7 @@ export function tooLate(app: Application, { node, sequenceId, attempt }: Current
 }
 
 class Effect implements LiveEffect {
-  /** Undefined where nothing is written down: what is held of a step holds no application. */
+  /** Undefined where nothing is stored, so that held progress keeps no application alive. */
   readonly #app: Application | undefined
   readonly #onces: Map<string, LiveEffect>
   readonly #key: string
@@ -48,7 +48,7 @@ class Effect implements LiveEffect {
     this.#key = key
   }
 
-  /** One that fails is forgotten. */
+  /** A failed effect is forgotten. */
   begin(fn: () => unknown): void {
     const done = this.#app?.journal?.done(this.#key)
     this.#noted = done !== undefined
@@ -62,7 +62,7 @@ class Effect implements LiveEffect {
     return copyFor(value)
   }
 
-  /** Tried again by whoever asks next, where it fails (O1). */
+  /** Repeated by the next caller where it fails (O1). */
   #note(value: unknown): Promise<void> | undefined {
     if (this.#app?.running !== true || this.#app.onces !== this.#onces) return undefined // O2
     this.#noting ??= this.#write(value).finally(() => {
@@ -78,7 +78,7 @@ class Effect implements LiveEffect {
   }
 }
 
-/** A copy of data, all the way down. What is no data (an instance of a class that is not registered) is itself (O3). */
+/** A deep copy of data (O3). An instance of an unregistered class is returned as it is. */
 function copyFor(value: unknown, seen = new Map<object, unknown>()): unknown {
   if (typeof value !== 'object' || value === null) return value
   const known = seen.get(value)
@@ -116,10 +116,10 @@ function copyFor(value: unknown, seen = new Map<object, unknown>()): unknown {
   return value
 }
 
-/** Of a Buffer too: its own `slice` shares the bytes. */
+/** Also for a Buffer, whose own `slice` shares the bytes. */
 const { slice: sliceOf } = Uint8Array.prototype
 
-/** Also where it is named `__proto__`. */
+/** Sets a property, also one named `__proto__`. */
 function set(record: object, name: string, value: unknown): void {
   Object.defineProperty(record, name, { value, writable: true, enumerable: true, configurable: true })
 }

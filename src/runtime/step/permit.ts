@@ -5,8 +5,8 @@ import type { PermitRequest, Semaphore } from '../../parallel/limit.js'
 type Borrower = { readonly open: boolean; readonly cancellation: object | undefined }
 
 /**
- * One application's place under a shared limit. Held while a leaf action of its own runs; given back while it
- * waits for an application that the action made by hand.
+ * The permit of one application under a shared limit. Held while an action of its own runs; free while that action
+ * awaits an application that it made, or a message.
  */
 export class Permit {
   readonly #semaphore: Semaphore
@@ -19,7 +19,7 @@ export class Permit {
     this.#semaphore = semaphore
   }
 
-  /** True when the permit is held; false when the wait was cancelled. */
+  /** @returns true when the permit is held; false when the wait was cancelled */
   enter(): boolean | Promise<boolean> {
     if (this.#disposed) return false
     if (this.#held) return true
@@ -41,7 +41,7 @@ export class Permit {
     return answer.promise
   }
 
-  /** Gives up waiting. */
+  /** Ends a pending request. */
   cancel(): void {
     if (this.#request === undefined) return
     this.#semaphore.cancel(this.#request.entry)
@@ -55,7 +55,7 @@ export class Permit {
     this.#semaphore.release()
   }
 
-  /** Given up: the code that held it may still run, and takes no permit again. */
+  /** The code that holds it was abandoned: it may still run, and takes no permit again. */
   dispose(): void {
     this.#disposed = true
     this.cancel()

@@ -9,14 +9,13 @@ import { writeNote } from '../durability.js'
 import { emit, reportFault } from '../emit.js'
 import { attemptsOf } from './attempts.js'
 
-// Owns: how often something was tried, whether it is tried again, and the wait before.
-// Does not own: the attempt itself (attempt-loop.ts, run.ts, reducer-actor.ts).
+// Owns: whether a failed action, branch or reduce is tried again, and the delay before.
+// Does not own: the attempt itself (attempt-loop.ts, run/loop.ts, map/reducer-actor.ts).
 // T1  Retry, then fallback, then `onError`, then the run fails.
-// T2  Whoever waits for its next attempt holds no permit, and a cancel ends the wait in the same tick.
-// T3  Cancels, broken contracts and unfit inputs are neither tried again nor turned into success.
-// T4  A deadline is a point in time. A timer that fires early changes nothing.
+// T2  During the delay no permit is held, and a cancel ends it in the same tick.
+// T3  Cancels, broken contracts, invalid inputs and lost stores are neither retried nor turned into success.
 
-/** Which attempt at its step a run is at, and of how many at most. */
+/** The number of the present attempt, and the maximum number of attempts. */
 export function attemptAt(
   { app, attempts }: Run,
   ofAction: number,
@@ -30,7 +29,7 @@ function retryOfBranch({ parent }: Application): RetryPolicy | undefined {
   return parent?.map?.timing(parent.key)?.task.retry
 }
 
-/** True for what no further attempt can mend (T3), also when it happened deeper down. */
+/** True for an error that no further attempt can mend (T3), also when it is a cause. */
 export function isBeyondRetry(error: unknown): boolean {
   const seen = new Set<unknown>()
   for (let one = error; one !== undefined && !seen.has(one); one = causeOf(one)) {
@@ -40,34 +39,34 @@ export function isBeyondRetry(error: unknown): boolean {
   return false
 }
 
-/** What the action itself threw. */
+/** The value that the action threw. */
 export function thrownIn(error: unknown): unknown {
   return isInstance(error, ActionError) ? error.cause : error
 }
 
-/** Both errors of a failure whose fallback failed. One that throws what it was given has declined. */
+/** Both errors of a failure whose fallback failed. A fallback that rethrows its error has declined. */
 export function withFallbackError(error: unknown, second: unknown): unknown {
   if (second === error) return error
   const message = `${messageOf(error)} (and its fallback failed: ${messageOf(second)})`
   return new AggregateError([error, second], message, { cause: error })
 }
 
-/** What failed, and may be tried again. */
+/** A failed attempt. */
 interface Failure {
-  /** What failed, as messages name it. */
+  /** The name of the failed action, branch or reduce in messages. */
   readonly subject: string
   readonly retry: RetryPolicy | undefined
-  /** What was thrown. */
+  /** The thrown value. */
   readonly error: unknown
-  /** The attempt that failed. */
+  /** The number of the attempt. */
   readonly attempt: number
-  /** When the first attempt began, on the clock that never goes back. */
+  /** When the first attempt began, on the monotonic clock. */
   readonly begun: number
 }
 
 /**
- * How long what failed waits for its next attempt, in milliseconds; undefined where there is none.
- * @throws {ContractError} when a function of `retry` answers what it cannot
+ * The delay before the next attempt, milliseconds; undefined where there is none.
+ * @throws {ContractError} when a function of `retry` returns an invalid value
  */
 export function delayOf(run: Run, { subject, retry, error, attempt, begun }: Failure): number | undefined {
   const { app } = run
@@ -83,7 +82,7 @@ export function delayOf(run: Run, { subject, retry, error, attempt, begun }: Fai
   }
 }
 
-/** What is tried again. */
+/** The next attempt. */
 interface Again {
   readonly level: 'action' | 'branch' | 'reduce'
   readonly source: string
@@ -104,7 +103,7 @@ export async function waitForAttempt(run: Run, again: Again): Promise<boolean> {
   return run.cancellation === undefined
 }
 
-/** A branch failed. A promise when it goes on at its failed step, resolved when it does or was cancelled; else the error. */
+/** Retries a failed branch. @returns its error when it is not retried; otherwise a promise: true when it continues, false when it was cancelled */
 export function retryBranch(run: Run, node: PlanNode, error: Error): Promise<boolean> | Error {
   const { app } = run
   const { parent } = app
@@ -133,7 +132,7 @@ export function retryBranch(run: Run, node: PlanNode, error: Error): Promise<boo
   })
 }
 
-/** Asked when a reduce has failed: resolves when it is called again, over the same results; rejects with the error if not. */
+/** @returns a function that resolves when a failed reduce may be called again, and rejects with its error when not */
 export function reduceAgain(run: Run, { name, subject }: PlanNode, retry: RetryPolicy | undefined) {
   const begun = run.app.system.passed()
   return async (error: unknown, failed: number): Promise<void> => {

@@ -24,23 +24,24 @@ import { untilRead } from '../run/backpressure.js'
 import { ifStill } from '../run/if-still.js'
 import type { RunRequest } from '../run/request.js'
 import { type Attempt, isRunBody } from './attempt.js'
-import { attemptNumber, closeStep, endStep, startAttempt, thrownBy, wrap } from './attempt-border.js'
+import { attemptNumber, closeAttempt, endAttempt, startAttempt, thrownBy, wrap } from './attempt-border.js'
 import { performGuarded } from './attempt-loop.js'
 import { parsedInputs, rawInputs } from './inputs.js'
 import { InterceptorCall } from './interceptor-call.js'
 import { Permit } from './permit.js'
 
 // Owns: one step, from its reads to its commit (design: point of commit).
-// Does not own: the loop around it, further attempts (attempt-loop.ts), how an attempt begins and ends (attempt-border.ts).
+// Does not own: the loop around it (run/loop.ts), further attempts (attempt-loop.ts), the borders of an attempt
+// (attempt-border.ts).
 // C1  action returned → contract checked → transition chosen → (saved) → memory replaced → after-interceptors → `step.end`.
-// C2  A fault before the commit leaves the standing as it was.
-// C3  A cancel seen before the contract check loses the update; one seen later takes effect after the commit.
-// C4  Code that was given up says nothing any more, however it ends.
+// C2  An error before the commit leaves the checkpoint unchanged.
+// C3  A cancel before the contract check drops the update; a later one takes effect after the commit.
+// C4  Nothing follows from abandoned code, however it ends.
 
 /**
- * The first half of a step: from its reads to what the action returned.
+ * The first half of a step: from its reads to the return value of the action.
  * @returns the update, or a promise of it
- * @throws what the action throws at once
+ * @throws an error that the action throws synchronously
  */
 export function performStep(run: Run, node: PlanNode): unknown {
   const { semaphore } = run.app
@@ -62,12 +63,12 @@ function begin(run: Run, node: PlanNode): unknown {
   app.started()
   const step = startAttempt(run, node)
   const { parts, subject } = node
-  if (run.cancellation !== undefined) return undefined // by who was told that it begins
+  if (run.cancellation !== undefined) return undefined // by a listener of `step.start`
   assertReads(subject, parts.reads, app.checkpoint.state)
   const raw = rawInputs(run, node)
   const inputs = parsedInputs(app, node, raw)
   if (interceptors.length === 0) return execute(run, step, inputs, raw)
-  const waits = new InterceptorCall(run).before('Step', tell(run, step, inputs))
+  const waits = new InterceptorCall(run).before('Step', noteInfo(run, step, inputs))
   if (waits === undefined) return execute(run, step, inputs, raw)
   return ifStill(run, waits, () => (run.cancellation === undefined ? execute(run, step, inputs, raw) : undefined))
 }
@@ -75,12 +76,12 @@ function begin(run: Run, node: PlanNode): unknown {
 type Settled = Error | undefined | Promise<Error | undefined>
 
 /**
- * The second half: from what the action returned to the commit.
- * @returns undefined when it committed or was cancelled, else the error of the run; a promise where one has to wait
- * @throws what is wrong with the update or with a transition
+ * The second half of a step: from the return value of the action to the commit.
+ * @returns undefined when it committed or was cancelled, otherwise the error of the run; a promise where it waits
+ * @throws an error for an invalid update, or the error of a condition
  */
 export function finishStep(run: Run, node: PlanNode, update: unknown): Settled {
-  closeStep(run)
+  closeAttempt(run)
   if (run.subApps !== undefined) return ifStill(run, run.endSubApps(), () => checkAndCommit(run, node, update)) // C4
   return checkAndCommit(run, node, update)
 }
@@ -100,10 +101,10 @@ function checkAndCommit(run: Run, node: PlanNode, update: unknown): Settled {
   return commit(run, node, { update: written, state, edge })
 }
 
-/** The step failed: in the action, or at a check before the commit. */
+/** The step failed, in the action or in a check before the commit. */
 export async function failStep(run: Run, node: PlanNode, thrown: unknown): Promise<Error | undefined> {
-  closeStep(run)
-  if (run.attempts !== undefined) run.attempts.recovering = undefined // what a fallback gave was refused
+  closeAttempt(run)
+  if (run.attempts !== undefined) run.attempts.recovering = undefined // the update of a fallback was refused
   if (run.subApps !== undefined) await run.endSubApps()
   if (!run.running) return undefined // C4
   const { cancellation } = run
@@ -111,11 +112,11 @@ export async function failStep(run: Run, node: PlanNode, thrown: unknown): Promi
   return cancellation.cause === 'store' ? recover(run, node, cancellation.reason) : lose(run, node, thrown)
 }
 
-/** An update as the schema has made it. */
+/** An update after its schema. */
 const pick = (state: State, keys: readonly string[]): State =>
   Object.freeze(Object.fromEntries(keys.map((key) => [key, state[key]])))
 
-/** What the action returned, or a promise of it. */
+/** The return value of the action, or a promise of it. */
 function execute(run: Run, step: Attempt, inputs: Inputs, raw: Inputs): unknown {
   const { node } = step
   const { body } = node.parts
@@ -125,18 +126,18 @@ function execute(run: Run, step: Attempt, inputs: Inputs, raw: Inputs): unknown 
   return body.policy === NO_POLICY ? step.perform(body) : performGuarded(run, step, body)
 }
 
-/** What a step is about to commit. */
+/** The parts of a commit. */
 interface Commit {
   readonly update: State
   readonly state: State
   readonly edge: Edge | undefined
-  /** What an error transition answers. */
+  /** The error that an error transition handles. */
   readonly error?: Error
 }
 
 /**
- * The point of commit: everything is checked and the transition chosen, and nothing of it is in memory yet. Whatever has
- * to be saved before the memory is replaced is awaited here.
+ * The point of commit: everything is checked, the transition is chosen, and memory is unchanged. The save is awaited
+ * here, before memory is replaced.
  */
 function commit(run: Run, node: PlanNode, made: Commit): Settled {
   const { app } = run
@@ -145,7 +146,7 @@ function commit(run: Run, node: PlanNode, made: Commit): Settled {
   const sequenceId = checkpoint.sequenceId + 1
   const next = new AppSnapshot(app, { state, position: node.name, next: edge?.to.name, sequenceId })
   const saved = journal?.step(committing(run, node, next))
-  // What is saved is in memory too, also where the code was given up meanwhile (C4).
+  // A saved step is in memory too, even where its run was abandoned meanwhile (C4).
   if (saved !== undefined)
     return saved.then(() => (run.running ? apply(run, node, next, made) : setCheckpoint(run, node, next)))
   return apply(run, node, next, made)
@@ -158,7 +159,7 @@ function setCheckpoint(run: Run, node: PlanNode, checkpoint: Checkpoint): undefi
   app.visits[node.index] = (app.visits[node.index] ?? 0) + 1
 }
 
-/** The memory is replaced, and whoever listens is told. */
+/** Replaces memory, and calls after-interceptors. */
 function apply(run: Run, node: PlanNode, next: Checkpoint, made: Commit): Settled {
   setCheckpoint(run, node, next)
   run.app.self.send(new Carrier('teasel.step', next))
@@ -171,9 +172,9 @@ function apply(run: Run, node: PlanNode, next: Checkpoint, made: Commit): Settle
   return fatal instanceof Promise ? ifStill(run, fatal, go) : go(fatal) // C4
 }
 
-/** An after-interceptor with `onFault: 'fail'` threw: what was committed stays, and the run fails. */
+/** An after-interceptor with `onFault: 'fail'` threw: the commit stays, and the run fails. */
 function refused(run: Run, node: PlanNode, error: unknown): Error {
-  endStep(run, node, 'failed', error, run.app.checkpoint.sequenceId)
+  endAttempt(run, node, 'failed', error, run.app.checkpoint.sequenceId)
   return wrap(run, node, error)
 }
 
@@ -186,7 +187,7 @@ function publish(run: Run, node: PlanNode, { update, edge, error }: Commit): Set
       emit(app, { type: 'transition', source: node.name, ...fields }, sequenceId)
     } else app.system.skip()
   }
-  if (error !== undefined) endStep(run, node, 'failed', error, sequenceId)
+  if (error !== undefined) endAttempt(run, node, 'failed', error, sequenceId)
   else if (isObserved(app, 'step.end')) {
     const { attempt = attemptNumber(run), startedAt = app.system.passed() } = run.attempt ?? {}
     const durationMs = msSince(app.system.clock, startedAt)
@@ -215,35 +216,35 @@ function reportStep(
 
 const NO_UPDATE: State = Object.freeze({})
 
-/** An action failed: an error transition goes on from the state before it, else the run fails. */
+/** An action failed: an error transition continues from the state before it, otherwise the run fails. */
 function recover(run: Run, node: PlanNode, thrown: unknown): Settled {
   const error = wrap(run, node, thrown)
   const { app } = run
   const { state } = app.checkpoint
   try {
-    // A store that is away takes no error transition either.
+    // An unavailable store cannot take an error transition either.
     const edges = run.cancellation !== undefined || PersistenceError.is(thrown) ? [] : node.errorEdges
     const edge = edges.length === 0 ? undefined : chooseEdge(node, edges, state, thrownBy(thrown))
     if (edge !== undefined) return commit(run, node, { update: NO_UPDATE, state, edge, error })
   } catch (second) {
     app.system.logger.error(`An error transition of "${node.name}" failed as well.`, second)
   }
-  endStep(run, node, 'failed', error)
+  endAttempt(run, node, 'failed', error)
   return wait(afterStep(run, { status: 'failed', error }), error)
 }
 
-/** A cancelled step: nothing of it is kept. */
+/** The step was cancelled: its update is dropped. */
 function lose(run: Run, node: PlanNode, error: unknown): Settled {
-  if (run.attempt !== undefined) endStep(run, node, 'cancelled', error) // else no attempt was under way
+  if (run.attempt !== undefined) endAttempt(run, node, 'cancelled', error) // otherwise no attempt is under way
   return wait(afterStep(run, { status: 'cancelled', reason: run.cancellation?.reason }), undefined)
 }
 
-/** The value, once what must be waited for has ended. */
+/** Returns a value once another one has resolved. */
 function wait<T>(first: unknown, value: T): T | Promise<T> {
   return isThenable(first) ? Promise.resolve(first).then(() => value) : value
 }
 
-function tell(run: Run, { node, sequenceId }: Attempt, inputs: Inputs): InterceptedStep {
+function noteInfo(run: Run, { node, sequenceId }: Attempt, inputs: Inputs): InterceptedStep {
   const { checkpoint, appId, path } = run.app
   run.stepInfo = { appId, path, state: publicState(checkpoint.state), action: node.name, sequenceId, inputs }
   return run.stepInfo
