@@ -138,14 +138,23 @@ export function readerArgs(
   return { kinds, limits: open ? NO_LIMITS : { signal, timeoutMs, until } }
 }
 
+/** Lists of one name, by the kind: many branches may wait for the same. */
+const namesOfOne = new WeakMap<AnyMessageKind, readonly string[]>()
+
 /**
  * Names of the kinds that a reader takes.
  * @throws {TypeError} for a value that is not a kind
  */
 function kindNames(reader: string, kinds: readonly unknown[]): readonly string[] {
+  const [first] = kinds
+  const known = kinds.length === 1 ? namesOfOne.get(first as AnyMessageKind) : undefined
+  if (known !== undefined) return known
   const names = kinds.map((kind) => (kind as AnyMessageKind | null | undefined)?.kind)
   const other = kinds.find((_, i) => typeof names[i] !== 'string')
-  if (kinds.length > 0 && names.every((name) => typeof name === 'string')) return Object.freeze(names)
+  if (kinds.length > 0 && names.every((name) => typeof name === 'string')) {
+    if (kinds.length === 1) namesOfOne.set(first as AnyMessageKind, names)
+    return Object.freeze(names)
+  }
   throw new TypeError(
     `${reader} takes kinds of message${kinds.length === 0 ? '' : `, not ${describeValue(other)}`}. Define them: defineMessage('hint', schema).`,
   )

@@ -197,7 +197,13 @@ export interface PendingCall {
   abandon(): void
 }
 
-/** Takes the steps of a run until it ends: `run/loop.ts`. Handed down from run to run, since a step may run branches. */
+/** Whoever starts a run. */
+export interface RunOwner {
+  /** Called once, with the result. */
+  ended(run: Run, result: RunResult): void
+}
+
+/** Takes the steps of a run until it ends, and never rejects: `run/loop.ts`. Handed down from run to run, since a step may run branches. */
 type Loop = (run: Run) => Promise<void>
 
 /** One run of an application, from its making until its result is given. */
@@ -227,15 +233,15 @@ export class Run {
   subApps: Map<string, Application> | undefined
   interceptorCalls: Set<PendingCall> | undefined
   readonly loop: Loop
-  readonly #ended: (result: RunResult) => void
+  readonly #owner: RunOwner
   #over: (() => void)[] | undefined
 
-  /** Makes the next run of an application (A1). @param ended called once, with the result */
-  constructor(app: Application, request: RunRequest, loop: Loop, ended: (result: RunResult) => void) {
+  /** Makes the next run of an application (A1). */
+  constructor(app: Application, request: RunRequest, loop: Loop, owner: RunOwner) {
     this.app = app
     this.request = request
     this.loop = loop
-    this.#ended = ended
+    this.#owner = owner
     app.run = this
   }
 
@@ -254,15 +260,17 @@ export class Run {
     return this.waits
   }
 
-  /** Starts the loop. An error that escapes it fails the run. */
   start(): void {
     this.phase = 'running'
     this.app.mail?.reopen()
-    this.loop(this).then(undefined, (fault: unknown) => {
-      if (!this.running) return this.app.system.logger.error('An abandoned run failed.', fault)
-      this.#dropAttempt()
-      this.finish(failedRun(this.app, toError(fault)))
-    })
+    void this.loop(this)
+  }
+
+  /** An error of the loop itself fails the run. */
+  fail(fault: unknown): void {
+    if (!this.running) return this.app.system.logger.error('An abandoned run failed.', fault)
+    this.#dropAttempt()
+    this.finish(failedRun(this.app, toError(fault)))
   }
 
   /** Ends the run (R1). */
@@ -271,7 +279,7 @@ export class Run {
     this.phase = 'ended'
     this.app.mail?.close()
     for (const resolve of this.#over?.splice(0) ?? []) resolve()
-    this.#ended(result)
+    this.#owner.ended(this, result)
   }
 
   /** Resolves when it has ended. */

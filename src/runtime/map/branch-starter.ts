@@ -6,7 +6,7 @@ import { semaphoreOf } from '../../parallel/limit.js'
 import type { BranchTask } from '../../parallel/task.js'
 import type { AppJournal } from '../../persistence/app-journal.js'
 import type { KeptBranches } from '../../persistence/map-keeping.js'
-import { appLogicOf } from '../actor/app-actor.js'
+import { appLogicOf, type OwnedInput } from '../actor/app-actor.js'
 import { type AnyActorRef, makeActor } from '../actor/create-actor.js'
 import { Application } from '../application.js'
 import { createCancellation, TIMEOUT } from '../cancel/cancellation.js'
@@ -38,6 +38,8 @@ export class BranchStarter {
   readonly #self: AnyActorRef
   readonly #inputs: BranchInputs
   readonly #setup: BranchSetup
+  /** One for all branches: an actor keeps its input as long as it lives. */
+  readonly #input: OwnedInput = { owned: undefined }
   #request: RunRequest | undefined
 
   constructor(map: StartingMap, fanOut: FanOut, self: AnyActorRef, raw: Inputs) {
@@ -72,7 +74,8 @@ export class BranchStarter {
     if (kept?.stored?.based === true) restore(child, kept.stored)
     const progress = this.#setup.progressOf(task.key)
     if (progress !== undefined) restoreProgress(child, progress)
-    const actor = makeActor(appLogicOf(plan), { id: task.key, parent: this.#self, input: { owned: child } })
+    this.#input.owned = child
+    const actor = makeActor(appLogicOf(plan), { id: task.key, parent: this.#self, input: this.#input })
     return new InProcessBranch(task, child, actor, this.#setup)
   }
 

@@ -8,7 +8,7 @@ import type { AppJournal } from '../../persistence/app-journal.js'
 import type { State } from '../../state/freeze.js'
 import { Carrier } from '../actor/carrier.js'
 import type { AnyActorRef } from '../actor/create-actor.js'
-import { type Application, Run } from '../application.js'
+import { type Application, Run, type RunOwner } from '../application.js'
 import type { Cancellation } from '../cancel/cancellation.js'
 import type { Deadline } from '../cancel/deadline.js'
 import { recordEnd } from '../durability.js'
@@ -41,7 +41,7 @@ export interface BranchSetup {
  * The handle of a branch in this process. It clears its references when it settles: V8 keeps deleted `Map` entries
  * alive until a full collection (at 100 000 branches a fifth of the cost).
  */
-export class InProcessBranch implements BranchHandle {
+export class InProcessBranch implements BranchHandle, RunOwner {
   readonly task: BranchTask
   readonly origin: Application
   startedAt: number | undefined
@@ -113,7 +113,7 @@ export class InProcessBranch implements BranchHandle {
   start(): void {
     const app = this.origin
     const { requestOf, loop } = this.#setup
-    const run: Run = new Run(app, requestOf(app.inputs), loop, (result) => this.#ended(run, result))
+    const run: Run = new Run(app, requestOf(app.inputs), loop, this)
     const progress = this.#setup.progressOf(this.task.key)
     if (progress !== undefined) attemptsOf(run).resume(progress)
     if (app.system.interceptors.length === 0) this.#go(run)
@@ -139,7 +139,7 @@ export class InProcessBranch implements BranchHandle {
     run.start()
   }
 
-  #ended(run: Run, given: RunResult): void {
+  ended(run: Run, given: RunResult): void {
     const { fallback } = this.task
     const result = fallback === undefined ? given : endByFallback(run, fallback, given)
     const recorded = recordEnd(run, result)

@@ -37,7 +37,7 @@ async function runAndReport(app: Application, request: RunRequest): Promise<RunR
       before: asks ? () => refusalOf(run, info) : undefined,
     }),
     runLoop,
-    ended.resolve,
+    { ended: (_, result) => ended.resolve(result) },
   )
   run.start()
   let end = await ended.promise
