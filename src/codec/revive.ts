@@ -30,11 +30,7 @@ function reviveList(list: readonly unknown[]): unknown {
   return made ?? list
 }
 
-interface Tagged {
-  readonly $: unknown
-  readonly n?: unknown
-  readonly v?: unknown
-}
+type Tagged = { readonly $: unknown; readonly n?: unknown; readonly v?: unknown } & Partial<StoredBytes & StoredError>
 
 function untag(value: Tagged): unknown {
   switch (value.$) {
@@ -53,11 +49,11 @@ function untag(value: Tagged): unknown {
     case 'set':
       return new Set(revive(value.v) as unknown[])
     case 'bytes':
-      return toBytes(value as unknown as StoredBytes) ?? unknown(`bytes of the kind ${describeValue(value.n)}`)
+      return toBytes(value as StoredBytes) ?? unknown(`bytes of the kind ${describeValue(value.n)}`)
     case 'error':
       return errorFrom({
-        ...(value as unknown as StoredError),
-        props: revive((value as unknown as StoredError).props) as StoredError['props'],
+        ...(value as StoredError),
+        props: revive(value.props) as StoredError['props'],
       })
     case 'class':
       return instance(String(value.n), revive(value.v))

@@ -114,9 +114,37 @@ export function inSlices<T>(work: Pieces<T>): T | Promise<T> {
 /** A piece that is awaited. */
 export function* answerOf<T>(answer: T | PromiseLike<T>): Pieces<T> {
   if (!isThenable(answer)) return answer as T
-  let found: { readonly value: T } | undefined
-  yield Promise.resolve(answer as PromiseLike<T>).then((value) => {
-    found = { value }
-  })
-  return (found as unknown as { readonly value: T }).value
+  const found: T[] = []
+  yield Promise.resolve(answer as PromiseLike<T>).then((value) => void found.push(value))
+  return found[0] as T
+}
+
+/** The number of pieces of work between two tests of the slice, so that a small map starts as a whole. */
+const STARTS = 8
+
+/** Yields between pieces of work, as the loop of a run does between steps. */
+export class OwnTurn {
+  /** True between a yield and the next turn. */
+  awaited = false
+  #done = 0
+  readonly #goOn: () => void
+
+  /** @param goOn called at the next turn */
+  constructor(goOn: () => void) {
+    this.#goOn = goOn
+  }
+
+  /** Whether the next piece of work waits for another turn. */
+  get over(): boolean {
+    this.#done += 1
+    if (this.#done % STARTS !== 0) return false
+    const turn = sliceOver(BEGIN_MS)
+    if (turn === undefined) return false
+    this.awaited = true
+    void turn.then(() => {
+      this.awaited = false
+      this.#goOn()
+    })
+    return true
+  }
 }

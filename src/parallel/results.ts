@@ -137,19 +137,22 @@ class Result {
 
   /** Returns a copy with another state. */
   static over(result: Result, state: AnyState): Result {
-    const ending = { ...result, state } as unknown as BranchResult
+    const ending = { ...result, state } as BranchResult
     return new Result({ ...result, state, ids: result.#ids }, result.endedAt, ending)
   }
 }
+
+/** A result as its readers see it: a union by status. */
+const sealed = (result: Result): AnyResult => Object.freeze(result) as unknown as AnyResult
 
 /** A result for a reader: mutable values in its state are private copies. */
 export function ownResult(result: AnyResult): AnyResult {
   const state = isolateState(result.state)
   if (state === result.state) return result
-  return Object.freeze(Result.over(result as unknown as Result, state)) as unknown as AnyResult
+  return sealed(Result.over(result as unknown as Result, state))
 }
 
 /** Makes the result of a settled branch. */
 export function createResult(record: BranchRecord, endedAt: number, ending: BranchResult): AnyResult {
-  return Object.freeze(new Result(record, endedAt, ending)) as unknown as AnyResult
+  return sealed(new Result(record, endedAt, ending))
 }

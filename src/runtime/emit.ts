@@ -31,23 +31,21 @@ export function isObserved({ watched, tracker, system }: EventSource, type: Even
 export function emit(source: EventSource, fields: EventFields, sequenceId = source.checkpoint.sequenceId + 1): void {
   const { system } = source
   if (!isObserved(source, fields.type)) return system.skip()
-  const event = fields as unknown as Unfinished // filled in place: the emitter's literal becomes the event
+  const event = fields as AnyEvent
+  const facts = event as Unfinished // filled in place: the emitter's literal becomes the event
   if ('source' in fields) {
-    event.action = source.path[0]?.map ?? fields.source
-    event.sequenceId = sequenceId
+    facts.action = source.path[0]?.map ?? fields.source
+    facts.sequenceId = sequenceId
   }
-  event.runId = system.runId
-  event.incarnation = system.store?.incarnation ?? 0
-  event.seq = system.nextSeq()
-  event.time = system.clock.now()
-  event.appId = source.appId
-  event.path = source.path
+  facts.runId = system.runId
+  facts.incarnation = system.store?.incarnation ?? 0
+  facts.seq = system.nextSeq()
+  facts.time = system.clock.now()
+  facts.appId = source.appId
+  facts.path = source.path
   const { tracker } = source
-  system.dispatch(
-    event as unknown as AnyEvent,
-    tracker && (() => record(source, tracker, event as unknown as AnyEvent)),
-  )
-  if (source.watched) notifyWatchers(source, event as unknown as AnyEvent)
+  system.dispatch(event, tracker && (() => record(source, tracker, event)))
+  if (source.watched) notifyWatchers(source, event)
 }
 
 /** Hands the event to every map above, with the key of the branch that it comes through. */

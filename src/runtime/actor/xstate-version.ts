@@ -43,12 +43,13 @@ export function lookAtXState(make: typeof createActor = createActor): boolean {
     },
     getPersistedSnapshot: (snapshot: unknown) => snapshot,
   }
-  const parent = make(probe as unknown as AnyActorLogic).start()
+  const logic = probe as unknown as AnyActorLogic
+  const parent = make(logic).start()
   const { asked } = parent.getSnapshot() as { readonly asked?: 5 | 6 }
   const stopChild = scopeOf(parent)?.stopChild
   if (asked === undefined || typeof stopChild !== 'function')
     throw new TypeError(`The installed xstate does not let an actor be made as expected. ${MISSING}`)
-  const child = make(probe as unknown as AnyActorLogic, { parent, id: 'probe' } as object).start()
+  const child = make(logic, { parent, id: 'probe' } as object).start()
   stopChild(child)
   if (ended.stops !== 1)
     throw new TypeError(`The installed xstate does not let a parent stop its child as expected. ${MISSING}`)

@@ -1,6 +1,9 @@
 import type { Inputs } from '../../action/inputs.js'
+import { assertTrackerChoice, type TrackedMap } from '../../parallel/branch-tracker.js'
+import type { FanOut } from '../../parallel/fan-out.js'
 import type { SettlePolicy } from '../../parallel/settle.js'
 import type { State } from '../../state/freeze.js'
+import type { Tracker } from '../../tracking/tracker.js'
 import type { Application, CurrentAttempt, Run } from '../application.js'
 import type { BranchHost } from './branch-handle.js'
 import type { BranchTable } from './branch-table.js'
@@ -32,3 +35,16 @@ export const parentOf = (map: MapVisit, key: string) => ({
   visit: map.visit,
   key,
 })
+
+/** The tracker of the branches of a map. @throws the error of its function; {TypeError} for a value that is no tracker */
+export function trackerBelow(app: Application, { node }: CurrentAttempt, { tracker }: FanOut): Tracker | undefined {
+  if (app.tracker === undefined) return undefined
+  let chosen = tracker
+  if (typeof tracker === 'function') {
+    const map: TrackedMap = { appId: app.appId, ...app.where(node) }
+    chosen = tracker(map)
+    assertTrackerChoice(chosen)
+  }
+  if (chosen === null) return undefined
+  return chosen === undefined || chosen === 'cascade' ? app.tracker : (chosen as Tracker) // other values were refused above
+}
