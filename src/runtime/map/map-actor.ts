@@ -32,7 +32,7 @@ interface Counts {
 }
 
 /** The snapshot of a map actor: plain data for readers, with the live map behind it. */
-export class MapSnapshot {
+class MapSnapshot {
   readonly status: Status
   readonly output: unknown
   readonly error: unknown
@@ -63,7 +63,7 @@ export class MapSnapshot {
 }
 
 /** The actor that owns the branches of one map. */
-export const mapLogic: LooseLogic<MapSnapshot> = {
+const mapLogic: LooseLogic<MapSnapshot> = {
   getInitialSnapshot(_scope, input) {
     const map = Carrier.read<ActorMap>(input as object)
     if (map === undefined) throw new TypeError('A map actor is made by the engine.')

@@ -2,21 +2,27 @@ import type { ActionArgs, ActionBody, RunBody } from '../../action/action.js'
 import type { ActionContext } from '../../action/context.js'
 import { type Inputs, NO_INPUTS } from '../../action/inputs.js'
 import { NO_POLICY } from '../../action/retry.js'
+import { ActionError, ContractError, InputError, ParallelError } from '../../errors.js'
 import type { PlanNode } from '../../graph/plan.js'
 import { viewOf } from '../../graph/view-of.js'
-import { isThenable } from '../../internal/guards.js'
+import { msSince } from '../../internal/clock.js'
+import { isInstance, isThenable } from '../../internal/guards.js'
 import type { State } from '../../state/freeze.js'
-import type { Run } from '../application.js'
+import { isOfStore, SerializationError } from '../../store-errors.js'
+import type { Application, Run } from '../application.js'
 import type { Cancellation } from '../cancel/cancellation.js'
 import { Deadline } from '../cancel/deadline.js'
 import { emit, isObserved } from '../emit.js'
 import type { EventSource } from '../event-source.js'
 import type { RunningMap } from '../map/branch-handle.js'
 import type { MapAttempt } from '../map/map-visit.js'
+import { putBack } from '../message/inbox.js'
 import { untilRead } from '../run/backpressure.js'
 import { createActionContext } from './context.js'
+import { attemptAt } from './retry.js'
 
-// Owns: one attempt at one action, from its `step.start` to its `step.end`: its signal, its context, its generator.
+// Owns: one attempt at one action, from its `step.start` to its `step.end`: its signal, its context, its generator,
+// its permit, its error.
 // Does not own: the update (step.ts).
 // S1  The signal and the context are made on first use.
 // S2  The context works from `enter` to `close`. Calls that code makes later have no effect.
@@ -149,4 +155,71 @@ function isGenerator(value: object): value is AsyncGenerator<unknown, unknown, v
 
 export function isRunBody(body: ActionBody): body is RunBody {
   return body.kind === 'run'
+}
+
+/** An attempt begins. */
+export function startAttempt(run: Run, node: PlanNode): Attempt {
+  const { app } = run
+  if (run.taken !== undefined) putBack(run)
+  const step = new Attempt(run, node)
+  run.attempt = step
+  if (isObserved(app, 'step.start')) emit(app, { type: 'step.start', source: node.name, attempt: step.attempt })
+  else app.system.skip()
+  return step
+}
+
+/** Ends the context of an attempt, and frees its permit. */
+export function closeAttempt(run: Run): void {
+  run.step?.close()
+  run.permit?.release()
+}
+
+/** An attempt has ended without a commit. */
+export function endAttempt(
+  run: Run,
+  node: PlanNode,
+  status: 'failed' | 'cancelled',
+  error: unknown,
+  sequenceId?: number,
+): void {
+  const { app } = run
+  const { attempt = attemptNumber(run), startedAt = app.system.passed() } = run.attempt ?? {}
+  run.attempt = undefined
+  const durationMs = msSince(app.system.clock, startedAt)
+  emit(app, { type: 'step.end', source: node.name, status, error, attempt, durationMs }, sequenceId)
+}
+
+/** The number of the present attempt; the first is 1. */
+export function attemptNumber({ attempts }: Run): number {
+  return attempts === undefined ? 1 : attempts.failed + 1
+}
+
+/** Logs the end of abandoned code; nothing follows from it. */
+export function logLateStep(app: Application, node: PlanNode, value: unknown): void {
+  app.system.logger.debug(`${node.subject} ended after it was given up. Its outcome is ignored.`, value)
+}
+
+/** Errors that carry their location already. */
+const located = new WeakSet<object>()
+
+/** The thrown value, without the error that locates it. */
+export const thrownBy = (error: unknown): unknown =>
+  located.has(error as object) ? (error as ActionError).cause : error // reads nothing of the thrown value
+
+/**
+ * The error of a run: the thrown value with its location.
+ * @param prefix text of the message before that of the thrown value
+ */
+export function wrap(run: Run, node: PlanNode, thrown: unknown, prefix?: string): Error {
+  if (located.has(thrown as object)) return thrown as ActionError
+  const where = run.app.where(node)
+  if (isInstance(thrown, ContractError)) return thrown.locate(where)
+  if (isInstance(thrown, InputError) && thrown.at !== undefined) return thrown
+  if (isInstance(thrown, SerializationError)) return thrown.locate(node.subject, where)
+  if (isInstance(thrown, ParallelError) || isOfStore(thrown)) return thrown
+  const { body } = node.parts
+  const ofAction = (isRunBody(body) ? body.policy.retry?.attempts : undefined) ?? 1
+  const error = new ActionError(node.subject, { ...where, ...attemptAt(run, ofAction) }, thrown, prefix)
+  if (prefix !== undefined) located.add(error)
+  return error
 }

@@ -23,16 +23,24 @@ import { runMap } from '../map/map-actor.js'
 import { untilRead } from '../run/backpressure.js'
 import { ifStill } from '../run/if-still.js'
 import type { RunRequest } from '../run/request.js'
-import { type Attempt, isRunBody } from './attempt.js'
-import { attemptNumber, closeAttempt, endAttempt, startAttempt, thrownBy, wrap } from './attempt-border.js'
+import {
+  type Attempt,
+  attemptNumber,
+  closeAttempt,
+  endAttempt,
+  isRunBody,
+  startAttempt,
+  thrownBy,
+  wrap,
+} from './attempt.js'
 import { performGuarded } from './attempt-loop.js'
 import { parsedInputs, rawInputs } from './inputs.js'
 import { InterceptorCall } from './interceptor-call.js'
 import { Permit } from './permit.js'
 
 // Owns: one step, from its reads to its commit (design: point of commit).
-// Does not own: the loop around it (run/loop.ts), further attempts (attempt-loop.ts), the borders of an attempt
-// (attempt-border.ts).
+// Does not own: the loop around it (run/loop.ts), further attempts (attempt-loop.ts), one attempt
+// (attempt.ts).
 // C1  action returned → contract checked → transition chosen → (saved) → memory replaced → after-interceptors → `step.end`.
 // C2  An error before the commit leaves the checkpoint unchanged.
 // C3  A cancel before the contract check drops the update; a later one takes effect after the commit.
