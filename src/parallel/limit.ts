@@ -22,6 +22,16 @@ export interface Limit {
   resize(max: number): void
 }
 
+/** The permits of a limit, as one application takes them. */
+export interface Permits {
+  /** Takes a permit if one is free and no request waits for it. */
+  tryAcquire(): boolean
+  wait(request: PermitRequest): void
+  /** Withdraws a request. */
+  cancel(request: PermitRequest): void
+  release(): void
+}
+
 /** A pending request for a permit. */
 export interface PermitRequest {
   /** Called when the permit is granted; never after `cancel`. */
@@ -34,7 +44,7 @@ const semaphores = new WeakMap<Limit, Semaphore>()
  * A fair, exact semaphore: first come, first served; never more than `max` permits, and no idle permit while a request
  * waits.
  */
-export class Semaphore {
+export class Semaphore implements Permits {
   max: number
   running = 0
   readonly #waiting = new Set<PermitRequest>()
@@ -57,7 +67,6 @@ export class Semaphore {
     }
   }
 
-  /** Takes a permit if one is free and no request waits for it. */
   tryAcquire(): boolean {
     if (this.running >= this.max || this.#waiting.size > 0) return false
     this.running += 1
@@ -68,7 +77,6 @@ export class Semaphore {
     this.#waiting.add(request)
   }
 
-  /** Withdraws a request. */
   cancel(request: PermitRequest): void {
     this.#waiting.delete(request)
   }

@@ -7,7 +7,7 @@ import { toError } from '../internal/guards.js'
 import { createId } from '../internal/ids.js'
 import type { CancelCause } from '../lifecycle/events.js'
 import type { InterceptedStep } from '../lifecycle/interceptor.js'
-import type { Semaphore } from '../parallel/limit.js'
+import type { Permits } from '../parallel/limit.js'
 import type { AppJournal } from '../persistence/app-journal.js'
 import type { Tracker } from '../tracking/tracker.js'
 import { type AnyActorRef, stopActor } from './actor/create-actor.js'
@@ -44,7 +44,7 @@ export interface AppSetup {
   readonly appId?: string | undefined
   readonly bound?: Inputs | undefined
   readonly inputs?: Inputs | undefined
-  readonly semaphore?: Semaphore | undefined
+  readonly semaphore?: Permits | undefined
   readonly journal?: AppJournal | undefined
   readonly parent?: Parent | undefined
   /** The application whose action makes this one. */
@@ -64,7 +64,7 @@ export class Application implements ParentApp {
   /** The inputs of a run that is given none. */
   readonly inputs: Inputs
   /** The limit that it shares. */
-  readonly semaphore: Semaphore | undefined
+  readonly semaphore: Permits | undefined
   /** Undefined without a persister. */
   journal: AppJournal | undefined
   readonly watched: boolean

@@ -2,7 +2,7 @@ import { nameOf, observe } from '../internal/guards.js'
 import type { ActionFacts } from '../lifecycle/event-facts.js'
 import type { AnyEvent, EventType } from '../lifecycle/events.js'
 import type { Tracker } from '../tracking/tracker.js'
-import type { EventSource } from './event-source.js'
+import type { EventSource, EventSystem } from './event-source.js'
 
 // Owns: making events and handing them over. This is the only place where facts become events.
 // Does not own: the order of their delivery (system.ts), the listeners.
@@ -37,20 +37,38 @@ export function emit(source: EventSource, fields: EventFields, sequenceId = sour
     facts.action = source.path[0]?.map ?? fields.source
     facts.sequenceId = sequenceId
   }
+  number(system, facts)
+  facts.appId = source.appId
+  facts.path = source.path
+  handOver(source, event, source.tracker, true)
+}
+
+/**
+ * Hands over an event of a branch that runs elsewhere, numbered on its arrival.
+ * @param source the branch, also for an event from deeper
+ * @param tracker records the event
+ */
+export function relay(source: EventSource, event: AnyEvent, tracker: Tracker | undefined): void {
+  number(source.system, event as Unfinished)
+  handOver(source, event, tracker, event.path.length === source.path.length)
+}
+
+function number(system: EventSystem, facts: Unfinished): void {
   facts.runId = system.runId
   facts.incarnation = system.store?.incarnation ?? 0
   facts.seq = system.nextSeq()
   facts.time = system.clock.now()
-  facts.appId = source.appId
-  facts.path = source.path
-  const { tracker } = source
-  system.dispatch(event, tracker && (() => record(source, tracker, event)))
-  if (source.watched) notifyWatchers(source, event)
+}
+
+/** @param own whether the event is from the source itself, not from deeper */
+function handOver(source: EventSource, event: AnyEvent, tracker: Tracker | undefined, own: boolean): void {
+  source.system.dispatch(event, tracker && (() => record(source, tracker, event)))
+  if (source.watched) notifyWatchers(source, event, own)
 }
 
 /** Hands the event to every map above, with the key of the branch that it comes through. */
-function notifyWatchers(source: EventSource, event: AnyEvent): void {
-  let own = true
+function notifyWatchers(source: EventSource, event: AnyEvent, from: boolean): void {
+  let own = from
   for (let { parent } = source; parent !== undefined; parent = parent.app.parent) {
     parent.map?.notify(event, parent.key, own)
     own = false

@@ -1,11 +1,25 @@
 import type { Path } from '../action/context.js'
-import type { AnyEvent } from '../lifecycle/events.js'
+import type { Clock } from '../internal/clock.js'
+import type { AnyEvent, EventType } from '../lifecycle/events.js'
+import type { Logger } from '../lifecycle/logger.js'
 import type { Tracker } from '../tracking/tracker.js'
-import type { AppSystem } from './system.js'
+
+/** The part of a tree of applications that its events pass through. */
+export interface EventSystem {
+  readonly runId: string
+  readonly store: { readonly incarnation: number } | undefined
+  readonly clock: Clock
+  readonly logger: Logger
+  isObserved(type: EventType): boolean
+  /** Counts an event that is not observed. */
+  skip(): void
+  nextSeq(): number
+  dispatch(event: AnyEvent, record: (() => void) | undefined): void
+}
 
 /** The origin of events: an application, or a branch that has not started or runs elsewhere. */
 export interface EventSource {
-  readonly system: AppSystem
+  readonly system: EventSystem
   readonly appId: string
   readonly path: Path
   /** Records its events. */

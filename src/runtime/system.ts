@@ -8,6 +8,7 @@ import { Listeners } from '../lifecycle/listeners.js'
 import { consoleLogger, type Logger, safeLogger } from '../lifecycle/logger.js'
 import type { Outage } from '../persistence/outage.js'
 import { Attendance } from './cancel/deadline.js'
+import { branchPlace } from './map/branch-maker.js'
 
 // Owns: the shared state of a tree of applications, and the delivery of its events.
 // Does not own: the applications.
@@ -75,6 +76,8 @@ export class AppSystem {
   readonly logger: Logger
   readonly interceptors: readonly Interceptor[]
   readonly graceMs: number
+  /** Makes its branches elsewhere; undefined where they run in this process. */
+  readonly makeBranch = branchPlace.make
   /** A random number from 0 to 1, for the jitter of delays. */
   readonly random: () => number
   /** The store of the root, if it has one: how often the root was resumed. */

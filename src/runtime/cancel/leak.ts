@@ -8,7 +8,7 @@ import type { Leak } from '../run/result.js'
 import type { Cancellation } from './cancellation.js'
 
 /** The facts of a run that has abandoned code. */
-interface LeakingRun {
+export interface LeakingRun {
   readonly app: EventSource & { readonly plan: Plan; readonly checkpoint: Checkpoint }
   readonly attempt: { readonly node: PlanNode } | undefined
   readonly cancellation: Cancellation | undefined

@@ -44,7 +44,7 @@ export interface BranchHandle {
   readonly mayWithdraw: boolean
   /** Whether it waits for its next attempt. */
   readonly isRetrying: boolean
-  /** Undefined where it is not stored. */
+  /** Undefined where it is not stored. It is here also where the branch runs elsewhere. */
   readonly journal: AppJournal | undefined
   /** Undefined until it has ended. */
   readonly result: BranchResult | undefined
@@ -54,7 +54,7 @@ export interface BranchHandle {
   begun: number
   /** Set by the map: its time limit, or its own grace period. */
   deadline: Deadline | undefined
-  /** Its progress, for a run that tries the step of its map again. */
+  /** Its progress once it has ended, for a run that tries the step of its map again. */
   progress(): BranchProgress
   /** The actions in it that wait for a message from outside. */
   pending(): Iterable<PendingMessage>
@@ -87,10 +87,8 @@ export interface LiveEffect {
 export interface BranchProgress {
   readonly checkpoint: Checkpoint
   readonly visits: readonly number[]
-  /** The effects that its next step has done once. */
-  readonly onces: Map<string, LiveEffect> | undefined
-  /** The unstored progress of the map that its next step stands at. */
-  readonly held: HeldMap | undefined
+  /** The progress within its next step; undefined where there is none. Only the kind of handle that gave it reads it. */
+  readonly inStep: object | undefined
   /** When its first step began; undefined where it begins afresh. */
   readonly startedAt: number | undefined
   readonly attempts: number
@@ -139,6 +137,11 @@ export interface BranchTiming {
   readonly task: { readonly retry: RetryPolicy | undefined }
   readonly startedAt: number | undefined
   readonly begun: number
+  /**
+   * Asks where the policy is how long a failed branch waits for its next attempt: milliseconds, or undefined where there
+   * is none. Absent where the policy is here.
+   */
+  readonly delayAfter?: ((error: unknown, attempt: number) => Promise<number | undefined>) | undefined
 }
 
 /** A map at which a step stands, as its application and path lookup use it. */

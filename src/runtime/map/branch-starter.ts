@@ -18,7 +18,7 @@ import { backpressureBelow, createRequest, type RunRequest } from '../run/reques
 import type { BranchHandle, HeldMap } from './branch-handle.js'
 import { BranchInputs, firstState } from './branch-inputs.js'
 import { restoreProgress } from './held-branches.js'
-import { type BranchSetup, InProcessBranch } from './in-process-branch.js'
+import { InProcessBranch, type InProcessSetup } from './in-process-branch.js'
 import { type MapVisit, parentOf } from './map-visit.js'
 
 // Owns: making the application and the actor of a branch, and its time limits.
@@ -37,7 +37,7 @@ export class BranchStarter {
   readonly #fanOut: FanOut
   readonly #self: AnyActorRef
   readonly #inputs: BranchInputs
-  readonly #setup: BranchSetup
+  readonly #setup: InProcessSetup
   /** One for all branches: an actor keeps its input as long as it lives. */
   readonly #input: OwnedInput = { owned: undefined }
   #request: RunRequest | undefined
@@ -48,7 +48,7 @@ export class BranchStarter {
     this.#self = self
     const { name } = map.step.node
     this.#inputs = new BranchInputs(raw, name)
-    const progressOf: BranchSetup['progressOf'] = (key) => map.held?.progressOf(key)
+    const progressOf: InProcessSetup['progressOf'] = (key) => map.held?.progressOf(key)
     const { loop } = map.run
     this.#setup = { host: map, name, loop, requestOf: (inputs) => this.#requestOf(inputs), progressOf }
   }
@@ -68,11 +68,17 @@ export class BranchStarter {
     const semaphore = this.#fanOut.limit === undefined ? app.semaphore : semaphoreOf(this.#fanOut.limit)
     const kept = this.#map.kept?.branch(task)
     const parent = parentOf(this.#map, task.key)
+    const progress = this.#setup.progressOf(task.key)
+    const { system } = app
+    if (system.makeBranch !== undefined && kept === undefined) {
+      const backpressure = backpressureBelow(this.#map.run.request)
+      const given = { task, plan, bound, inputs, state, progress, semaphore, backpressure, parent }
+      return system.makeBranch({ ...given, mapActor: this.#self, system })
+    }
     const checkpoint = initialCheckpoint(plan, state)
     const journal = kept?.journal
-    const child = new Application({ plan, bound, inputs, semaphore, journal, checkpoint, parent }, app.system)
+    const child = new Application({ plan, bound, inputs, semaphore, journal, checkpoint, parent }, system)
     if (kept?.stored?.based === true) restore(child, kept.stored)
-    const progress = this.#setup.progressOf(task.key)
     if (progress !== undefined) restoreProgress(child, progress)
     this.#input.owned = child
     const actor = makeActor(appLogicOf(plan), { id: task.key, parent: this.#self, input: this.#input })
@@ -112,8 +118,9 @@ export class BranchStarter {
   }
 
   #timeOut({ origin, task }: BranchHandle, ms: number): void {
-    origin.system.lookAtWall()
+    const { system } = this.#map.app
+    system.lookAtWall()
     const error = new TimeoutError(`Branch "${printPath(origin.path)}"`, ms)
-    this.#map.cancelBranch(task.key, createCancellation('parent', TIMEOUT, origin.system.passed(), error))
+    this.#map.cancelBranch(task.key, createCancellation('parent', TIMEOUT, system.passed(), error))
   }
 }

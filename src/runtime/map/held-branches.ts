@@ -132,12 +132,12 @@ export class HeldBranches implements HeldMap {
 
 /** The entry of a branch that continues; undefined for one at its start. */
 function heldOf(task: BranchTask, result: AnyResult, progress: BranchProgress): Held | undefined {
-  const { checkpoint, onces, held, recovered, ended } = progress
+  const { checkpoint, inStep, recovered, ended } = progress
   const { startedAt, endedAt, attempts, status } = result
   // Interrupted after its last step: cancelled in this run, and done for the next.
   if (ended && status === 'cancelled')
     return { task, settled: { status: 'done', state: checkpoint.state, recovered, startedAt, endedAt, attempts } }
-  if (checkpoint.sequenceId < 0 && onces === undefined && held === undefined) return undefined
+  if (checkpoint.sequenceId < 0 && inStep === undefined) return undefined
   const afresh = status === 'failed' && { startedAt: undefined, attempts: 1, tries: 0 }
   return { task, progress: { ...progress, ...afresh } }
 }
@@ -148,13 +148,16 @@ export function progressOf(app: Application, startedAt: number | undefined): Bra
   const at = plan.graph.nodes.get(checkpoint.position ?? '')
   const ended = run !== undefined && at !== undefined && endsAt(plan, run.request, at, checkpoint.next) !== undefined
   const past = run?.attempts?.past ?? { attempts: 1, tries: 0, recovered: false }
-  return { checkpoint, visits, onces, held, startedAt, ended, ...past }
+  const inStep = onces === undefined && held === undefined ? undefined : { onces, held }
+  return { checkpoint, visits, inStep, startedAt, ended, ...past }
 }
 
+/** The progress of an application within its next step. */
+type InStep = Pick<Application, 'onces' | 'held'>
+
 /** Moves an application to the progress of a branch. */
-export function restoreProgress(app: Application, { checkpoint, visits, onces, held }: BranchProgress): void {
+export function restoreProgress(app: Application, { checkpoint, visits, inStep }: BranchProgress): void {
   app.checkpoint = checkpoint
   Object.assign(app.visits, visits)
-  app.onces = onces
-  app.held = held
+  Object.assign(app, inStep as InStep | undefined)
 }

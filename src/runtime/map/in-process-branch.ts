@@ -27,7 +27,7 @@ import { cancelledBy, resultOf } from './outcome.js'
 // Does not own: when it starts and its time limits (map-runner.ts, branch-starter.ts).
 
 /** The facts that all branches of a map share. */
-export interface BranchSetup {
+export interface InProcessSetup {
   readonly host: BranchHost
   /** The name of the map. */
   readonly name: string
@@ -49,10 +49,10 @@ export class InProcessBranch implements BranchHandle, RunOwner {
   deadline: Deadline | undefined
   result: BranchResult | undefined
   #actor: AnyActorRef | undefined
-  readonly #setup: BranchSetup
+  readonly #setup: InProcessSetup
   #stopped = false
 
-  constructor(task: BranchTask, app: Application, actor: AnyActorRef, setup: BranchSetup) {
+  constructor(task: BranchTask, app: Application, actor: AnyActorRef, setup: InProcessSetup) {
     this.task = task
     this.origin = app
     this.#actor = actor

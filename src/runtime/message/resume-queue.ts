@@ -1,5 +1,6 @@
 import { createDeferred, type Deferred } from '../../internal/deferred.js'
-import type { Application, CurrentAttempt } from '../application.js'
+import type { CurrentAttempt } from '../application.js'
+import type { Parent } from '../parent.js'
 
 // Owns: the queue of branches of one map whose wait has ended and that continue within its `concurrency`.
 // Does not own: starting branches (map/map-runner.ts), waits (wait-state.ts), permits of a shared limit
@@ -51,7 +52,10 @@ export class ResumeQueue {
 }
 
 /** Waits until every map above admits an application whose wait has ended, or until its attempt is cancelled. */
-export async function untilAdmitted(app: Application, attempt: CurrentAttempt): Promise<void> {
+export async function untilAdmitted(
+  app: { readonly parent: Parent | undefined },
+  attempt: Pick<CurrentAttempt, 'cancellation' | 'signal'>,
+): Promise<void> {
   for (let { parent } = app; parent !== undefined; parent = parent.app.parent) {
     const turn = parent.map?.turnOf(parent.key)
     if (turn === undefined || attempt.cancellation !== undefined) continue

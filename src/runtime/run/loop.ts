@@ -52,8 +52,8 @@ export async function runLoop(run: Run): Promise<void> {
       if (run.cancellation !== undefined) return run.finish(cancelledRun(run, run.cancellation))
       if (lost !== undefined) {
         const again = retryBranch(run, node, lost)
-        if (again instanceof Error) return run.finish(failedRun(app, again))
-        await again
+        const decided = again instanceof Error ? again : await again
+        if (decided instanceof Error) return run.finish(failedRun(app, decided))
         continue
       }
       const status = endsAt(app.plan, request, node, app.checkpoint.next)

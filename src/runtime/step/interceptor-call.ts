@@ -9,24 +9,30 @@ import {
 } from '../../lifecycle/interceptor.js'
 import type { PendingCall, Run } from '../application.js'
 import { Deadline } from '../cancel/deadline.js'
-import { leakCode } from '../cancel/leak.js'
+import { type LeakingRun, leakCode } from '../cancel/leak.js'
 import { reportFault } from '../emit.js'
+import type { AppSystem } from '../system.js'
 
 // Owns: waiting for interceptors; after a cancel, at most the grace period.
 // Does not own: the effect of an answer.
 // I1  After an abandon no further interceptor is called, and a late answer has no effect.
 
+/** The run that interceptors are called for. */
+export interface InterceptedRun extends LeakingRun, Pick<Run, 'phase' | 'running' | 'interceptorCalls'> {
+  readonly app: LeakingRun['app'] & { readonly system: Pick<AppSystem, 'interceptors' | 'graceMs'> }
+}
+
 /** The interceptors called before or after a run, a step or a branch. */
 export class InterceptorCall implements InterceptorCaller, PendingCall {
   awaited = ''
   over = false
-  readonly #run: Run
+  readonly #run: InterceptedRun
   /** The phase of the run when they were called. */
   readonly #phase: Run['phase']
   #stop: (() => void) | undefined
   #deadline: Deadline | undefined
 
-  constructor(run: Run) {
+  constructor(run: InterceptedRun) {
     this.#run = run
     this.#phase = run.phase
   }

@@ -1,5 +1,5 @@
 import { createDeferred, type Deferred } from '../../internal/deferred.js'
-import type { PermitRequest, Semaphore } from '../../parallel/limit.js'
+import type { PermitRequest, Permits } from '../../parallel/limit.js'
 
 /** The attempt that holds the permit: once it has ended or was cancelled, the permit is not taken again. */
 type Borrower = { readonly open: boolean; readonly cancellation: object | undefined }
@@ -9,13 +9,13 @@ type Borrower = { readonly open: boolean; readonly cancellation: object | undefi
  * awaits an application that it made, or a message.
  */
 export class Permit {
-  readonly #semaphore: Semaphore
+  readonly #semaphore: Permits
   #held = false
   #request: (Deferred<boolean> & { readonly entry: PermitRequest }) | undefined
   #lent = 0
   #disposed = false
 
-  constructor(semaphore: Semaphore) {
+  constructor(semaphore: Permits) {
     this.#semaphore = semaphore
   }
 

@@ -103,8 +103,12 @@ export async function waitForAttempt(run: Run, again: Again): Promise<boolean> {
   return run.cancellation === undefined
 }
 
-/** Retries a failed branch. @returns its error when it is not retried; otherwise a promise: true when it continues, false when it was cancelled */
-export function retryBranch(run: Run, node: PlanNode, error: Error): Promise<boolean> | Error {
+/**
+ * Retries a failed branch.
+ * @returns its error when it is not retried, a promise of it where that is decided elsewhere; otherwise a promise: true
+ * when it continues, false when it was cancelled
+ */
+export function retryBranch(run: Run, node: PlanNode, error: Error): Promise<boolean | Error> | Error {
   const { app } = run
   const { parent } = app
   const branch = parent?.map?.timing(parent.key)
@@ -114,22 +118,24 @@ export function retryBranch(run: Run, node: PlanNode, error: Error): Promise<boo
   const failed = attempts.branch
   const subject = `Branch "${printPath(app.path)}"`
   const failure = { subject, retry, error: thrownIn(error), attempt: failed, begun: branch.begun }
-  let delayMs: number | undefined
+  const again = (delayMs: number | undefined): Promise<boolean> | Error =>
+    delayMs === undefined ? error : waitForBranch(run, { source: node.name, attempt: failed + 1, delayMs, error })
   try {
-    delayMs = delayOf(run, failure)
+    if (branch.delayAfter === undefined) return again(delayOf(run, failure))
+    return branch.delayAfter(error, failed).then<boolean | Error, Error>(again, toError)
   } catch (fault) {
     return toError(fault)
   }
-  if (delayMs === undefined) return error
-  const due = waitForAttempt(run, { level: 'branch', source: node.name, attempt: failed + 1, delayMs, error })
-  return due.then(async (goes) => {
-    if (!goes) return false
-    attempts.retryBranch()
-    await writeNote(app, 'Which attempt of a branch begins', (journal) =>
-      journal.note('retry', { attempts: attempts.branch, tries: attempts.failed }),
-    )
-    return true
-  })
+}
+
+async function waitForBranch(run: Run, again: Omit<Again, 'level'>): Promise<boolean> {
+  if (!(await waitForAttempt(run, { level: 'branch', ...again }))) return false
+  const attempts = attemptsOf(run)
+  attempts.retryBranch()
+  await writeNote(run.app, 'Which attempt of a branch begins', (journal) =>
+    journal.note('retry', { attempts: attempts.branch, tries: attempts.failed }),
+  )
+  return true
 }
 
 /** @returns a function that resolves when a failed reduce may be called again, and rejects with its error when not */

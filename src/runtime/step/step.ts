@@ -7,7 +7,7 @@ import { msSince } from '../../internal/clock.js'
 import { isThenable } from '../../internal/guards.js'
 import type { Fatal, InterceptedStep, Outcome } from '../../lifecycle/interceptor.js'
 import { isFanOut } from '../../parallel/fan-out.js'
-import type { Semaphore } from '../../parallel/limit.js'
+import type { Permits } from '../../parallel/limit.js'
 import { checkUpdate, overlay } from '../../state/contract.js'
 import { isolateState, publicState, type State } from '../../state/freeze.js'
 import { applySchema, changedKeys } from '../../state/schema.js'
@@ -58,7 +58,7 @@ export function performStep(run: Run, node: PlanNode): unknown {
     : beginWithPermit(run, node, semaphore)
 }
 
-async function beginWithPermit(run: Run, node: PlanNode, semaphore: Semaphore): Promise<unknown> {
+async function beginWithPermit(run: Run, node: PlanNode, semaphore: Permits): Promise<unknown> {
   run.permit ??= new Permit(semaphore)
   const entered = await run.permit.enter()
   if (!entered || run.cancellation !== undefined || !run.running) return undefined // cancelled while it waited

@@ -1,0 +1,46 @@
+import type { Inputs } from '../../action/inputs.js'
+import type { Plan } from '../../graph/plan.js'
+import type { Interceptor } from '../../lifecycle/interceptor.js'
+import type { Permits } from '../../parallel/limit.js'
+import type { BranchTask } from '../../parallel/task.js'
+import type { State } from '../../state/freeze.js'
+import type { AnyActorRef } from '../actor/create-actor.js'
+import type { EventSystem } from '../event-source.js'
+import type { Parent } from '../parent.js'
+import type { Backpressure } from '../run/request.js'
+import type { BranchHandle, BranchHost, BranchProgress } from './branch-handle.js'
+
+/** What all branches of a tree of applications share, wherever they run. */
+export interface BranchSystem extends EventSystem {
+  readonly interceptors: readonly Interceptor[]
+  readonly graceMs: number
+  readonly random: () => number
+  /** Milliseconds on the monotonic clock. */
+  passed(): number
+}
+
+/** The facts that a branch which runs elsewhere is made of. */
+export interface BranchSetup {
+  readonly task: BranchTask
+  readonly plan: Plan
+  /** Inputs bound over its graph. */
+  readonly bound: Inputs
+  readonly inputs: Inputs
+  /** Its first state. */
+  readonly state: State
+  /** The progress of an earlier run. */
+  readonly progress: BranchProgress | undefined
+  /** The limit that it shares. */
+  readonly semaphore: Permits | undefined
+  readonly backpressure: Backpressure
+  readonly parent: Parent & { readonly map: BranchHost }
+  /** The actor of its map. */
+  readonly mapActor: AnyActorRef
+  readonly system: BranchSystem
+}
+
+/** Makes a branch that runs elsewhere. */
+export type BranchMaker = (setup: BranchSetup) => BranchHandle
+
+/** Where unstored branches run; `make` is undefined for this process. Suites replace it before they make applications. */
+export const branchPlace: { make: BranchMaker | undefined } = { make: undefined }
