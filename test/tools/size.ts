@@ -26,7 +26,7 @@ const BUDGETS: readonly Budget[] = [
   { name: 'declare', program: 'test/tools/sizes/declare.ts', aimBytes: 11 * KIB, mostBytes: 11 * KIB },
   { name: 'sequential', program: 'test/tools/sizes/sequential.ts', aimBytes: 26 * KIB, mostBytes: 55_700 },
   { name: 'maps', program: 'test/tools/sizes/maps.ts', aimBytes: 35 * KIB, mostBytes: 55_700 },
-  { name: 'core', program: CORE, aimBytes: 38 * KIB, mostBytes: 59_600 },
+  { name: 'core', program: CORE, aimBytes: 38 * KIB, mostBytes: 59_900 },
 ]
 
 /** The bundle of a program, minified; xstate stays outside. */
