@@ -27,7 +27,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const files = readTree(root, 'src')
 const entries = publicEntries(root)
 
-describe('the house', () => {
+describe('the layout of the repository', () => {
   it.each(Object.entries(RULES))('%s', (_, rule) => {
     expect(rule(files)).toEqual([])
   })
@@ -89,12 +89,12 @@ const breaches: readonly [string, Rule, Record<string, string>][] = [
 ]
 
 describe('the public surface', () => {
-  it('is what package.json exports: every index.ts and no other file', () => {
+  it('is exported by package.json: every index.ts and no other file', () => {
     const doors = files.map(({ path }) => path).filter((path) => path.endsWith('/index.ts'))
     expect(entries.map(({ source }) => source).sort()).toEqual(doors.sort())
   })
 
-  it('is found under its names by the compiler', () => {
+  it('is resolved by the compiler under its names', () => {
     const { options } = ts.parseJsonConfigFileContent(
       ts.readConfigFile(`${root}tsconfig.json`, ts.sys.readFile).config,
       ts.sys,
@@ -113,7 +113,7 @@ describe('the rules', () => {
     expect(rule(Object.entries(tree).map(([path, text]) => ({ path, text })))).not.toEqual([])
   })
 
-  it('report nothing of a comment', () => {
+  it('ignore comments', () => {
     const text = '/** import { a } from "../runtime/a.js"; AbortSignal.any */\n// as any\nexport const a = 1'
     const tree = [{ path: 'src/state/a.ts', text }]
 

@@ -29,14 +29,14 @@ describe('the pages', () => {
     expect(brokenLinks(pages)).toEqual([])
   })
 
-  it('are listed in the guide, each of them', () => {
+  it('are all listed in the guide', () => {
     const listed = linksOf(read('examples/guide/README.md')).filter((target) => /^[\w-]+\.md$/.test(target))
     const files = readdirSync(join(ROOT, 'examples/guide')).filter((file) => file !== 'README.md')
 
     expect(listed.toSorted()).toEqual(files.toSorted())
   })
 
-  it('quote examples as they are', () => {
+  it('quote the current examples', () => {
     const wrong = pages
       .flatMap(quotationsOf)
       .flatMap((quotation) => misquoted(quotation, read(quotation.file)).map((part) => `${quotation.place}: ${part}`))
@@ -60,7 +60,7 @@ describe('the README', () => {
   })
 
   it.each(recipes.map((recipe) => [recipe.slice(0, recipe.indexOf('\n')), recipe] as const))(
-    'has a recipe of %s that quotes the example which it links to, in at most 15 lines',
+    'has a recipe of %s that quotes its linked example, in at most 15 lines',
     (_, recipe) => {
       const [quotation, ...more] = quotationsOf({ path: 'README.md', text: recipe })
 
@@ -72,7 +72,7 @@ describe('the README', () => {
 })
 
 describe('the guide', () => {
-  it('lists every example, and no other', () => {
+  it('lists every example, and no other file', () => {
     const listed = linksOf(read('examples/guide/README.md')).filter((target) => target.startsWith('../'))
     const files = readdirSync(join(ROOT, 'examples')).filter((file) => /^(\d\d-.+|research)\.ts$/.test(file))
 
@@ -94,7 +94,7 @@ describe('the guide to errors', () => {
     typeof value === 'function' && name !== 'TeaselError' && 'code' in value ? [[name, value.code] as const] : [],
   )
 
-  it('has a row and an entry for every code, and for no other', () => {
+  it('has a row and an entry for every code, and for no other code', () => {
     const rows = [...guide.matchAll(/^\| \[`([a-z-]+)`\]\(#\1\) \| (.*?) \|/gm)]
     const named = rows.flatMap(([, code, names = '']) => [...names.matchAll(/\w+/g)].map(([name]) => [name, code]))
     const entries = [...guide.matchAll(/^## (.+)$/gm)].map(([, title]) => title)
@@ -104,7 +104,7 @@ describe('the guide to errors', () => {
     expect(entries.toSorted()).toEqual(literalsOf('src/errors.ts', 'ErrorCode', /\| (.*)/g).toSorted())
   })
 
-  it('has in each entry what happened and what to do', () => {
+  it('explains the cause and the remedy in each entry', () => {
     const codes = [...new Set(classes.map(([, code]) => String(code)))]
     const thin = codes.filter(
       (code) => !/\*\*What happened\.\*\* [\s\S]+\*\*What to do\.\*\* /.test(sectionOf(guide, code)),
@@ -117,7 +117,7 @@ describe('the guide to errors', () => {
     ['graph', 'src/errors.ts', 'GraphIssue', /\| (.*)/g],
     ['contract', 'src/errors.ts', 'ContractFault', /kind: ([^;}]*)/g],
     ['persistence', 'src/store-errors.ts', 'PersistenceFault', /= (.*)/g],
-  ])('has a row for each kind of fault of %s, and for no other', (code, path, type, pattern) => {
+  ])('has a row for each kind of fault of %s, and for no other kind', (code, path, type, pattern) => {
     const rows = [...sectionOf(guide, code).matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, kind]) => kind)
 
     expect(rows.toSorted()).toEqual(literalsOf(path, type, pattern).toSorted())
@@ -131,12 +131,12 @@ describe('the reader of pages', () => {
     text: '# A `b` & c\n\n## Same\n\n## Same\n\n```ts\n# no\n[x](none.md)\n```\n',
   }
 
-  it('makes anchors as GitHub does, and reads no code', () => {
+  it('makes anchors as GitHub does, and skips code', () => {
     expect(anchorsOf(page.text)).toEqual(['a-b--c', 'same', 'same-1'])
     expect(linksOf(page.text)).toEqual([])
   })
 
-  it('finds links that lead nowhere', () => {
+  it('finds dead links', () => {
     const text = '[a](#same-1) [b](#other) [c](../01-side-by-side.ts) [d](../none.ts) [e](a.md#same) [f](https://x.org)'
 
     expect(brokenLinks([{ ...page, text: page.text + text }])).toEqual([
@@ -145,7 +145,7 @@ describe('the reader of pages', () => {
     ])
   })
 
-  it('finds quotations that have changed', () => {
+  it('finds outdated quotations', () => {
     const text = '```ts examples/a.ts\none()\n// …\nthree({\n  a,\n})\n```\n'
     const [quotation] = quotationsOf({ path: 'README.md', text })
     if (quotation === undefined) throw new Error('There is a quotation.')

@@ -37,7 +37,7 @@ const runs = runSnippets(snippets, folder)
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 describe('the README', () => {
-  it('has programs that can be run, the first of them in twenty-five lines', () => {
+  it('has programs that run, the first of them in twenty-five lines', () => {
     const own = programs.filter(({ place }) => place.startsWith('README.md'))
 
     expect(own.length).toBeGreaterThanOrEqual(2)
@@ -46,7 +46,7 @@ describe('the README', () => {
 })
 
 describe('a snippet', () => {
-  it.each(snippets.map((snippet) => [snippet.place, snippet] as const))('of %s gives what it says', (_, snippet) => {
+  it.each(snippets.map((snippet) => [snippet.place, snippet] as const))('of %s has the stated output', (_, snippet) => {
     const { printed, picture, error } = runs.get(snippet) ?? { printed: '', error: 'did not end' }
 
     expect(error).toBeUndefined()
@@ -55,7 +55,7 @@ describe('a snippet', () => {
     expect(picture).toBe(snippet.picture)
   })
 
-  it('compiles as a user compiles', () => {
+  it('compiles as in the project of a user', () => {
     for (const snippet of snippets) writeFileSync(join(folder, fileOf(snippet)), snippet.code)
     const options = {
       extends: '../../tsconfig.json',
@@ -71,13 +71,13 @@ describe('a snippet', () => {
 })
 
 describe('the reader of snippets', () => {
-  it('finds examples where they stand', () => {
+  it('finds examples at their place', () => {
     const text = 'export {}\n/**\n * One.\n * @example\n * ```ts\n * one() // 1\n * ```\n */\n'
 
     expect(examplesOf({ path: 'src/a.ts', text })).toEqual([{ place: 'src/a.ts:6', code: 'one() // 1\n' }])
   })
 
-  it('finds the output and the picture that stand below a program', () => {
+  it('finds the output and the picture below a program', () => {
     const picture = 'stateDiagram-v2\n  [*] --> a'
     const code = "createApplication(g, { entrypoint: 'a' })\n"
     const text = `\`\`\`ts run\n${code}\`\`\`\n\nIt prints\n\n\`\`\`text\n1\n2\n\`\`\`\n\n\`\`\`mermaid\n${picture}\n\`\`\`\n\n# Next\n\n\`\`\`text\n3\n\`\`\`\n`
@@ -89,7 +89,7 @@ describe('the reader of snippets', () => {
     expect(() => pictureCode({ place: 'a.md:2', code: '' })).toThrow('a.md:2 has a picture')
   })
 
-  it('imports what is used, and not what is declared or a member', () => {
+  it('imports used names, and no declared names or members', () => {
     const entry = { name: 'teasel', source: 'src/index.ts', text: "export { and, or, run, type Run } from './a.js'" }
 
     expect(withImports('const or: Run = run({ and: 1 }).and', namesOf([entry]))).toBe(
@@ -97,7 +97,7 @@ describe('the reader of snippets', () => {
     )
   })
 
-  it('checks what a comment says, and no remark', () => {
+  it('checks a comment with a value, and no remark', () => {
     const code = "f(1) // 2\nconst { a, b: c } = f() // 1, 'two'\ng() // done once\nconsole.log(1) // 1\n"
 
     expect(withChecks(code)).toBe(

@@ -56,7 +56,7 @@ const recorder = () => {
 }
 
 describe('a failure of the root', () => {
-  it('reaches an observer of errors, and nobody else', async () => {
+  it('reaches an observer of errors, and no other', async () => {
     const heard: string[] = []
 
     const thrown = await thrownGlobally(() => {
@@ -68,7 +68,7 @@ describe('a failure of the root', () => {
     expect({ heard, thrown }).toEqual({ heard: [SAID], thrown: [] })
   })
 
-  it('is thrown globally where nobody observes, as of any actor: it never vanishes', async () => {
+  it('is thrown globally without an observer, as by any actor', async () => {
     expect(await thrownGlobally(() => createActor(failing, { input: { state: {} } }).start())).toEqual([SAID])
   })
 
@@ -89,7 +89,7 @@ describe('a failure of the root', () => {
     await expect(waited).rejects.toThrow('failed (step 0): no')
   })
 
-  it('of an application rejects its run alone, whoever observes its actor', async () => {
+  it('of an application rejects only its run, with any observer of its actor', async () => {
     const app = createApplication(broken, { entrypoint: 'fail', state: {} })
 
     const thrown = await thrownGlobally(async () => {
@@ -101,7 +101,7 @@ describe('a failure of the root', () => {
     expect(app.actor.getSnapshot()).toMatchObject({ status: 'active', error: undefined })
   })
 
-  it('of an application leaves it where it was: a further run tries the step again', async () => {
+  it('of an application keeps its last step: a further run tries the failed step again', async () => {
     let calls = 0
     const flaky = kit.action({
       reads: [],
@@ -119,7 +119,7 @@ describe('a failure of the root', () => {
     expect(await app.run()).toMatchObject({ status: 'finished', sequenceId: 0, state: { n: 2 } })
   })
 
-  it('by an input that does not fit is an error of the actor, and of nothing else', () => {
+  it('by an input that does not fit is an error of the actor only', () => {
     const errorOf = (input: object) =>
       String((createActor(counting, { input: input as never }).getSnapshot() as { error?: unknown }).error)
 
@@ -131,8 +131,8 @@ describe('a failure of the root', () => {
   })
 })
 
-describe('a failure below', () => {
-  it('never crashes what is above: reduce is told of it', async () => {
+describe('a failure of a branch', () => {
+  it('never crashes the application above: reduce gets it', async () => {
     const map = kit.mapActions({
       reads: ['n'],
       writes: ['done'],
@@ -150,7 +150,7 @@ describe('a failure below', () => {
     expect(thrown).toEqual([])
   })
 
-  it('leaves no sibling running, whose signals have fired before the step fails', async () => {
+  it('leaves no sibling running: their signals fire before the step fails', async () => {
     const order: string[] = []
     const wait = kit.action({
       reads: ['n'],
@@ -171,7 +171,7 @@ describe('a failure below', () => {
     expect(order).toEqual(['sibling ended', 'run failed'])
   })
 
-  it('takes an application that the action made by hand with it', async () => {
+  it('cancels the application that its action created', async () => {
     const aborted: unknown[] = []
     const wait = kit.action({
       reads: [],
@@ -200,7 +200,7 @@ describe('a failure below', () => {
     expect(aborted).toEqual([expect.objectContaining({ name: 'CancelledError' })])
   })
 
-  it('that comes at once does not outrun the map: its siblings are told', async () => {
+  it('that comes at once is still seen by siblings', async () => {
     const now = kit.action({
       reads: [],
       writes: ['n'],
@@ -220,7 +220,7 @@ describe('a failure below', () => {
   })
 })
 
-describe('an error of who only looks on', () => {
+describe('an error of an observer', () => {
   it.each(['subscribe', 'on'] as const)(
     'in a listener by %s of the actor is thrown globally; the run goes on',
     async (by) => {
@@ -252,7 +252,7 @@ describe('an error of who only looks on', () => {
     expect(lines).toEqual(['A listener of "step.end" threw. RangeError: listener'])
   })
 
-  it('in its inspector goes to its logger, also while it is made; the run goes on', async () => {
+  it('in its inspector goes to its logger, also during creation; the run goes on', async () => {
     const { lines, logger } = recorder()
     const inspect = () => {
       throw new RangeError('inspector')
@@ -264,7 +264,7 @@ describe('an error of who only looks on', () => {
     expect(new Set(lines)).toEqual(new Set(['inspect threw. RangeError: inspector']))
   })
 
-  it('in watch is told as a fault; the map goes on', async () => {
+  it('in watch is emitted as a fault; the map goes on', async () => {
     const { lines, logger } = recorder()
     const map = kit.mapStates({
       reads: ['n'],
@@ -287,7 +287,7 @@ describe('an error of who only looks on', () => {
 })
 
 describe('identity', () => {
-  it('is unique to each actor that is given none', async () => {
+  it('is unique to each actor without a given one', async () => {
     const idOf = () => {
       const actor = createActor(counting, { input: { state: { n: 0 } } })
       return (actor.getPersistedSnapshot() as unknown as { readonly appId: string }).appId
@@ -325,7 +325,7 @@ describe('identity', () => {
     expect(await run()).toEqual(first)
   })
 
-  it('of a branch that is asked for after its map has ended is still the same', async () => {
+  it('of a branch is the same after its map has ended', async () => {
     const map = kit.mapStates({
       reads: ['n'],
       writes: ['done'],
@@ -350,7 +350,7 @@ describe('identity', () => {
 })
 
 describe('a race', () => {
-  it('between done and stop: what was done and not yet told is dropped', async () => {
+  it('between done and stop: an unpublished end is dropped', async () => {
     const gate = defer<{ n: number }>()
     const wait = kit.action({ reads: [], writes: ['n'], run: () => gate.promise })
     const logic = actorLogic(kit.graph({ actions: { wait } }).runnable({ entrypoint: 'wait' }))
@@ -366,7 +366,7 @@ describe('a race', () => {
     expect(actor.getSnapshot()).toMatchObject({ status: 'stopped', state: {}, output: undefined })
   })
 
-  it('between done and cancel: the cancel is seen before the commit, and counts', async () => {
+  it('between done and cancel: the cancel comes before the commit, and counts', async () => {
     const gate = defer<{ n: number }>()
     const wait = kit.action({ reads: [], writes: ['n'], run: () => gate.promise })
     const logic = actorLogic(kit.graph({ actions: { wait } }).runnable({ entrypoint: 'wait' }))

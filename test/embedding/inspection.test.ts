@@ -61,7 +61,7 @@ describe('the inspection of a map of three branches', () => {
     ])
   })
 
-  it('shows the same tree below an actor that someone else created', async () => {
+  it('shows the same tree below an actor created by someone else', async () => {
     const { inspect, tree } = inspector()
 
     await toPromise(createActor(logic, { id: 'mine', input: { state: first }, inspect }).start())
@@ -76,7 +76,7 @@ describe('the inspection of a map of three branches', () => {
     ])
   })
 
-  it('tells what passes between them, in order', async () => {
+  it('shows the events between them, in order', async () => {
     const { inspect, passed } = inspector()
 
     await createApplication(graph, { entrypoint: 'compare', state: first, inspect }).run()
@@ -98,7 +98,7 @@ describe('the inspection of a map of three branches', () => {
     expect(heard(': teasel.settled')).toHaveLength(3)
   })
 
-  it('gives each application a statechart that XState takes, as plain data', async () => {
+  it('gives each application a statechart that XState accepts, as plain data', async () => {
     const { inspect, refs } = inspector()
 
     await createApplication(graph, { entrypoint: 'compare', state: first, inspect }).run()
@@ -115,14 +115,14 @@ describe('the inspection of a map of three branches', () => {
     expect(Object.keys(createMachine(branch ?? {}).states)).toEqual(['compare', '(finished)'])
   })
 
-  it('gives a runnable graph the same logic each time it is asked', () => {
+  it('gives a runnable graph the same logic on each call', () => {
     const runnable = graph.runnable({ entrypoint: 'compare' })
 
     expect(actorLogic(runnable)).toBe(actorLogic(runnable))
     expect(actorLogic(runnable)).not.toBe(actorLogic(graph.runnable({ entrypoint: 'compare' })))
   })
 
-  it('gives a lone actor the same statechart each time it is asked', () => {
+  it('gives a lone actor the same statechart on each call', () => {
     const { config } = createActor(logic, { input: { state: first } }).logic as { readonly config?: unknown }
 
     expect(config).toBe((logic as { readonly config?: unknown }).config)
@@ -130,7 +130,7 @@ describe('the inspection of a map of three branches', () => {
   })
 })
 
-describe('when all is over, no actor stays active', () => {
+describe('no actor stays active', () => {
   const hang = kit.action({ reads: ['prompt'], writes: ['answer'], run: ({ signal }) => untilAborted(signal) })
   const fail = kit.action({
     reads: ['prompt'],
@@ -160,7 +160,7 @@ describe('when all is over, no actor stays active', () => {
     expect(statuses()['app']).toBe('stopped')
   })
 
-  it('after a branch that failed, and took its siblings with it', async () => {
+  it('after a branch that failed and cancelled its siblings', async () => {
     const { app, statuses } = start(mapOver({ hang, fail }))
 
     await app.run().catch(() => {})
@@ -192,7 +192,7 @@ describe('when all is over, no actor stays active', () => {
     expect(statuses()).toEqual({ app: 'active', map: 'error', reduce: 'stopped', hang: 'done', ask: 'done' })
   })
 
-  it('after a stop, which waits for nothing', async () => {
+  it('after a stop, which does not wait', async () => {
     const { app, statuses } = start(mapOver({ hang, again: hang }))
     const started = emitted(app, 'step.start', 'map/hang', 'map/again')
     const run = app.run()

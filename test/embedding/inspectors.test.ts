@@ -44,7 +44,7 @@ function wire() {
 }
 
 describe("Stately's inspector", () => {
-  it('is taken as it is, and gets plain data', async () => {
+  it('is accepted unchanged, and gets plain data', async () => {
     const { sent, send, ended } = wire()
     const inspector = createInspector({ send })
 
@@ -58,7 +58,7 @@ describe("Stately's inspector", () => {
     expect(JSON.stringify(sent)).not.toMatch(/"(system|runner|journal|folding|table)"/)
   })
 
-  it('shows of a map how many branches there are, and no more', async () => {
+  it('shows only the number of branches of a map', async () => {
     const { sent, send, ended } = wire()
     const inspector = createInspector({ send })
 
@@ -77,7 +77,7 @@ describe("Stately's inspector", () => {
     })
   })
 
-  it('hides the state where the context is to be left out', async () => {
+  it('hides the state when the context is left out', async () => {
     const { sent, send, ended } = wire()
     const inspector = createInspector({ send }, { sanitizeContext: () => ({}) })
 
@@ -109,7 +109,7 @@ describe("Stately's inspector", () => {
   })
 })
 
-describe('what is no inspector', () => {
+describe('a value that is no inspector', () => {
   it('is refused', () => {
     const inspect = 3 as never
 

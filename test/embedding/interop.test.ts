@@ -41,8 +41,8 @@ const logic = actorLogic(kit.graph({ actions: { listen } }).runnable({ entrypoin
 const input = { state: { prompt: 'q' } }
 const isWaiting = ({ waiting }: { readonly waiting: boolean }) => waiting
 
-describe('the system of a user', () => {
-  it('knows an application by its systemId, as sender and as receiver', async () => {
+describe('an XState system', () => {
+  it('finds an application by its systemId, as sender and as receiver', async () => {
     const machine = setup({
       types: {} as { events: { type: 'tell'; hint: string } },
       actors: { chat: logic },
@@ -75,7 +75,7 @@ describe('the system of a user', () => {
     expect(actor.system.get('chat')).toBeUndefined()
   })
 
-  it('holds many applications of one graph side by side, whose actors and ids never meet', async () => {
+  it('holds many applications of one graph side by side, with separate actors and ids', async () => {
     const machine = setup({ actors: { chat: logic } }).createMachine({
       invoke: ['a', 'b', 'c'].map((systemId) => ({ src: 'chat' as const, id: systemId, systemId, input })),
     })
@@ -129,8 +129,8 @@ describe('the system of a user', () => {
   })
 })
 
-describe('what an application emits', () => {
-  it('is heard by type, in order, with the chunk typed', async () => {
+describe('an event of an application', () => {
+  it('is emitted by type, in order, with the chunk typed', async () => {
     const actor = createActor(logic, { input })
     const chunks: { heard: string }[] = []
     actor.on('chunk', ({ chunk }) => chunks.push(chunk))
@@ -143,7 +143,7 @@ describe('what an application emits', () => {
     expect(chunks).toEqual([{ heard: 'one' }, { heard: 'two' }])
   })
 
-  it('tells every event of the run to a listener of all, counted without gaps', async () => {
+  it('reaches a listener of all events, numbered without gaps', async () => {
     const actor = createActor(logic, { input })
     const seen: string[] = []
     const seqs: number[] = []
@@ -169,7 +169,7 @@ describe('what an application emits', () => {
     expect(seqs).toEqual(seen.map((_, i) => i))
   })
 
-  it('is told when the snapshot shows it already', async () => {
+  it('is emitted after the snapshot shows it', async () => {
     const actor = createActor(logic, { input })
     const pairs: [number, number][] = []
     actor.on('step.end', ({ sequenceId }) => pairs.push([sequenceId, actor.getSnapshot().sequenceId]))
@@ -182,7 +182,7 @@ describe('what an application emits', () => {
     expect(pairs).toEqual([[0, 0]])
   })
 
-  it('is taken in from the very start: a message that comes before the run has begun is kept', async () => {
+  it('a message sent before the run has begun is kept', async () => {
     const actor = createActor(logic, { input }).start()
     const answers: unknown[] = []
     actor.on('chunk', ({ chunk }) => answers.push(chunk.heard))
@@ -194,7 +194,7 @@ describe('what an application emits', () => {
     expect(answers).toEqual(['early'])
   })
 
-  it('is not told to a listener that has left', async () => {
+  it('does not reach a listener that has left', async () => {
     const actor = createActor(logic, { input })
     const chunks: unknown[] = []
     const { unsubscribe } = actor.on('chunk', ({ chunk }) => chunks.push(chunk))
@@ -238,7 +238,7 @@ describe('what an application emits', () => {
     expect(told).toEqual(['both/a both: left', 'both/b both: right'])
   })
 
-  it('can be passed on by a machine as its own', async () => {
+  it('can be emitted again by a machine', async () => {
     const machine = setup({
       types: {} as { events: { type: 'go' }; emitted: { type: 'answered'; answer: string } },
       actors: { chat: logic },
@@ -287,7 +287,7 @@ describe("XState's own type tools", () => {
     expectTypeOf<Extract<Emitted, { type: 'step.end'; status: 'done' }>['state']>().toEqualTypeOf<Readonly<Chat>>()
   })
 
-  it('refuse what no application takes', () => {
+  it('refuse events and inputs that no application takes', () => {
     const actor = createActor(logic, { input })
 
     // @ts-expect-error there is no such event

@@ -75,7 +75,7 @@ function asking(deaf = false) {
 const isStop = expect.objectContaining({ name: 'CancelledError', cancelCause: 'stop' })
 
 describe('a machine that invokes an application', () => {
-  it('cancels it by an event, and is told so as an outcome', async () => {
+  it('cancels it by an event, and gets the outcome', async () => {
     const { actor, calls, called } = asking()
     await called(1)
 
@@ -87,7 +87,7 @@ describe('a machine that invokes an application', () => {
     expect(actor.getSnapshot().context).toEqual({ round: 1, log: ['cancelled: too slow'] })
   })
 
-  it('stops it by leaving the state: the signal fires at once, and what it answers later is dropped', async () => {
+  it('stops it by leaving the state: the signal fires at once, and a later result is dropped', async () => {
     const { actor, calls, called } = asking(true)
     await called(1)
 
@@ -100,7 +100,7 @@ describe('a machine that invokes an application', () => {
     expect(actor.getSnapshot()).toMatchObject({ value: 'idle', context: { round: 1, log: [] } })
   })
 
-  it('starts it afresh when it comes back', async () => {
+  it('starts it afresh when the state is entered again', async () => {
     const { actor, calls, called } = asking()
     await called(1)
 
@@ -115,7 +115,7 @@ describe('a machine that invokes an application', () => {
     expect(actor.getSnapshot().context.log).toEqual(['cancelled: wrong', 'forty-two'])
   })
 
-  it('never takes the answer of an earlier entry for that of the present one', async () => {
+  it('never takes the result of an earlier entry for the present one', async () => {
     const { actor, calls, called } = asking(true)
     await called(1)
 
@@ -132,7 +132,7 @@ describe('a machine that invokes an application', () => {
     expect(actor.getSnapshot().context.log).toEqual(['of round 2'])
   })
 
-  it('starts nothing of an entry that is left in the same tick', async () => {
+  it('starts nothing for an entry that is left in the same tick', async () => {
     const { actor, calls } = asking()
 
     actor.send({ type: 'leave' })
@@ -142,7 +142,7 @@ describe('a machine that invokes an application', () => {
     expect(actor.getSnapshot()).toMatchObject({ value: 'idle', context: { log: [] } })
   })
 
-  it('stopped itself, fires the signals of all branches in the same tick', async () => {
+  it('fires the signals of all branches in the same tick when it is stopped itself', async () => {
     const { logic, seen } = comparing()
     const machine = setup({ actors: { compare: logic } }).createMachine({
       invoke: { src: 'compare', input: { state: { topic: 't' } } },
@@ -159,7 +159,7 @@ describe('a machine that invokes an application', () => {
 })
 
 describe('a machine that spawns applications', () => {
-  it('runs several side by side, and stops one of them alone', async () => {
+  it('runs several side by side, and stops a single one', async () => {
     const { calls, called, logic } = answering()
     const machine = setup({
       types: {} as {
@@ -194,7 +194,7 @@ describe('a machine that spawns applications', () => {
     expect(actor.getSnapshot().context.answers).toEqual(['about x', 'about z'])
   })
 
-  it('is failed by one whose failure it does not handle, and the others are stopped', async () => {
+  it('fails with an unhandled failure of one, and stops the others', async () => {
     const { calls, logic } = answering()
     const fail = kit.action({
       reads: [],

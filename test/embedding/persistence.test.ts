@@ -67,7 +67,7 @@ const finished = {
 }
 
 describe('a persisted snapshot', () => {
-  it('is plain data: where the run stands, and what it was given', async () => {
+  it('is plain data: the position, the state and the given options', async () => {
     const { begun, logic } = job({ y: defer().promise })
     const actor = createActor(logic, { input }).start()
 
@@ -87,7 +87,7 @@ describe('a persisted snapshot', () => {
     actor.stop()
   })
 
-  it('is JSON for all that state and inputs may hold, and is restored with it', async () => {
+  it('is JSON for every value of state and inputs, and restores it', async () => {
     const held = defer<void>()
     const kit = defineState<{ at: Date; seen: Map<string, Set<bigint>>; bytes: Uint8Array; told: unknown[] }>()
     const begin = kit.action({
@@ -134,7 +134,7 @@ describe('a persisted snapshot', () => {
     expect(ran).toEqual(['list', 'x', 'y', 'z', 'report'])
   })
 
-  it('taken in the middle of a map takes the map again, and nothing before it', async () => {
+  it('taken in the middle of a map runs the map again, and nothing before it', async () => {
     const { begun, logic } = job({ y: defer().promise })
     const before = createActor(logic, { input }).start()
     await begun('y')
@@ -153,7 +153,7 @@ describe('a persisted snapshot', () => {
     })
   })
 
-  it('taken while an action runs takes that action again', async () => {
+  it('taken during an action runs that action again', async () => {
     const gate = defer()
     const first = job({ report: gate.promise })
     const before = createActor(first.logic, { input }).start()
@@ -184,7 +184,7 @@ describe('a persisted snapshot', () => {
     expect(later.ran).toEqual([])
   })
 
-  it('taken when cancelled stays cancelled; taken while the cancelled action ends, the run goes on', async () => {
+  it('taken when cancelled stays cancelled; taken before a cancelled action has ended, it resumes the run', async () => {
     const gate = defer()
     const { begun, logic } = job({ list: gate.promise })
     const before = createActor(logic, { input }).start()
@@ -210,7 +210,7 @@ describe('a persisted snapshot', () => {
     })
   })
 
-  it('taken when failed says what failed, and fails again with it', async () => {
+  it('taken when failed names the failure, and fails again with it', async () => {
     const fail = kit.action({
       reads: [],
       writes: [],
@@ -236,7 +236,7 @@ describe('a persisted snapshot', () => {
     ])
   })
 
-  it('of an error holds what can be plain data, and no more', async () => {
+  it('of an error holds only its plain data', async () => {
     const cause = new RangeError('deep')
     const fail = kit.action({
       reads: [],
@@ -275,7 +275,7 @@ describe('a persisted snapshot', () => {
     ['no version', { context: {} }],
     ['no state', { version: 1 }],
     ['a state that is none', { version: 1, context: [] }],
-  ])('that is none is refused: %s', (_, snapshot) => {
+  ])('is refused when it is %s', (_, snapshot) => {
     const actor = createActor(job().logic, { input, snapshot: snapshot as never })
 
     expect((actor.getSnapshot() as unknown as { error: unknown }).error).toMatchObject({
@@ -284,7 +284,7 @@ describe('a persisted snapshot', () => {
     })
   })
 
-  it('taken at the very step that halts goes no further', async () => {
+  it('taken at the step that halts goes no further', async () => {
     const { graph, ran } = job()
     const logic = actorLogic(graph.runnable({ entrypoint: 'list', haltAfter: 'all' }))
     const kept: unknown[] = []
@@ -303,7 +303,7 @@ describe('a persisted snapshot', () => {
     expect(ran).toEqual(ranBefore)
   })
 
-  it('is put back into a frozen state', async () => {
+  it('is restored into a frozen state', async () => {
     const { logic } = job()
     const before = createActor(logic, { input }).start()
     await toPromise(before)
@@ -315,7 +315,7 @@ describe('a persisted snapshot', () => {
 })
 
 describe('a machine that holds an application', () => {
-  it('is persisted with it, and both go on', async () => {
+  it('is persisted with it, and both continue', async () => {
     const machineOf = (logic: ReturnType<typeof job>['logic']) =>
       setup({
         types: {} as { context: { report: string } },

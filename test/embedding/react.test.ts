@@ -102,7 +102,7 @@ describe('useActor under StrictMode', () => {
     expect(seen).toEqual({ collect: 1, write: 1, aborted: [] })
   })
 
-  it('hands the component every chunk, once', async () => {
+  it('passes every chunk to the component, once', async () => {
     const { gates, logic, options } = drafting()
     const chunks: string[] = []
     function View() {
@@ -121,7 +121,7 @@ describe('useActor under StrictMode', () => {
     expect(chunks).toEqual(['teasel', 'burr'])
   })
 
-  it('is cancelled from the component, and is done', async () => {
+  it('is cancelled by the component, and is done', async () => {
     const { seen, logic, options } = drafting()
     let cancel = () => {}
     function View() {
@@ -137,7 +137,7 @@ describe('useActor under StrictMode', () => {
     expect(seen).toEqual({ collect: 1, write: 0, aborted: ['closed by the reader'] })
   })
 
-  it('shows what useSelector picks of a ref', async () => {
+  it('shows a selection of a ref by useSelector', async () => {
     const { gates, logic, options } = drafting()
     function View() {
       const actor = useActorRef(logic, options)
@@ -185,7 +185,7 @@ describe('useActor under StrictMode', () => {
 })
 
 describe('a component that is hidden', () => {
-  it('stops the run, and shown again goes on at the step that it stopped at', async () => {
+  it('stops the run, and resumes it at the stopped step when shown again', async () => {
     const { gates, seen, logic, options } = drafting()
     function View() {
       const [snapshot] = useActor(logic, options)
@@ -209,7 +209,7 @@ describe('a component that is hidden', () => {
 })
 
 describe('a component that unmounts', () => {
-  it('stops the run: its signal fires, and nothing more of it is seen', async () => {
+  it('stops the run: its signal fires, and no later state is seen', async () => {
     const { gates, seen, logic, options } = drafting()
     function View() {
       const [snapshot] = useActor(logic, options)
@@ -244,7 +244,7 @@ describe('a component that unmounts', () => {
     expect(aborted).toEqual(['a', 'b', 'c'])
   })
 
-  it('starts nothing when it goes before the run has begun', async () => {
+  it('starts nothing when it unmounts before the run has begun', async () => {
     const { seen, logic, options } = drafting()
     function View() {
       const [snapshot] = useActor(logic, options)

@@ -57,7 +57,7 @@ function recorder() {
 const isStop = expect.objectContaining({ name: 'CancelledError', cancelCause: 'stop' })
 
 describe('a stop', () => {
-  it('before the start is forgotten: the start runs the application', async () => {
+  it('before the start has no effect: the start runs the application', async () => {
     const { seen, logic } = counting()
     const actor = createActor(logic, { input })
 
@@ -80,7 +80,7 @@ describe('a stop', () => {
     expect([actor.getSnapshot().status, seen.ran]).toEqual(['stopped', 0])
   })
 
-  it('is for good: a further start runs nothing', async () => {
+  it('is final: a further start runs nothing', async () => {
     const { seen, logic } = counting()
     const actor = createActor(logic, { input }).start()
 
@@ -91,7 +91,7 @@ describe('a stop', () => {
     expect([actor.getSnapshot().status, seen.ran]).toEqual(['stopped', 0])
   })
 
-  it('waits for nothing: it returns while the action still runs, whose signal has fired', async () => {
+  it('returns at once while the action still runs, and has fired its signal', async () => {
     const { begun, seen, logic } = deaf()
     const actor = createActor(logic, { input: { state: {} } }).start()
     await begun
@@ -102,7 +102,7 @@ describe('a stop', () => {
     expect(actor.getSnapshot().status).toBe('stopped')
   })
 
-  it('fires the signal before any observer hears of the end', async () => {
+  it('fires the signal before any observer gets the end', async () => {
     const { begun, seen, logic } = deaf()
     const actor = createActor(logic, { input: { state: {} } })
     const heard: number[] = []
@@ -126,7 +126,7 @@ describe('a stop', () => {
     expect(await run).toMatchObject({ status: 'cancelled', reason: isStop, by: 'stop', state: {} })
   })
 
-  it('of an application is for good: a further run is refused', async () => {
+  it('of an application is final: a further run is refused', async () => {
     const { graph } = counting()
     const app = createApplication(graph, { entrypoint: 'add', state: { n: 0 } })
 
@@ -138,7 +138,7 @@ describe('a stop', () => {
   it.each([
     ['a late value', (end: ReturnType<typeof deaf>['gate']) => end.resolve({ n: 7 }), '[object Object]'],
     ['a late error', (end: ReturnType<typeof deaf>['gate']) => end.reject(new RangeError('late')), 'RangeError: late'],
-  ])('leaves %s unheard, but logged', async (_, end, said) => {
+  ])('ignores and logs %s', async (_, end, said) => {
     const { gate, begun, graph } = deaf()
     const { lines, logger } = recorder()
     const app = createApplication(graph, { entrypoint: 'wait', state: {}, logger })
@@ -154,7 +154,7 @@ describe('a stop', () => {
     expect(app.state).toEqual({})
   })
 
-  it('is refused below: a branch is stopped by its map alone', async () => {
+  it('of a branch alone is refused: only its map stops it', async () => {
     const wait = kit.action({ reads: [], writes: [], run: ({ signal }) => untilAborted(signal) })
     const map = kit.mapStates({ reads: [], writes: [], action: wait, states: { a: {} }, reduce: () => ({}) })
     const branches: { id: string; stop(): unknown }[] = []
@@ -211,7 +211,7 @@ describe('a stop', () => {
 })
 
 describe('a cancel', () => {
-  it('waits: it resolves when the action has ended, its finally block run', async () => {
+  it('resolves when the action has ended, its finally block included', async () => {
     const { gate, begun, seen, graph } = deaf()
     const app = createApplication(graph, { entrypoint: 'wait', state: {} })
     const run = app.run()
@@ -229,7 +229,7 @@ describe('a cancel', () => {
     expect(await run).toMatchObject({ status: 'cancelled', reason: 'enough', state: {} })
   })
 
-  it('gives the signal the reason as it is, in the same tick', async () => {
+  it('passes its reason to the signal unchanged, in the same tick', async () => {
     const { begun, seen, logic } = deaf()
     const actor = createActor(logic, { input: { state: {} } }).start()
     await begun
@@ -240,7 +240,7 @@ describe('a cancel', () => {
     expect(seen.aborted[0]).toBe(reason)
   })
 
-  it('is an outcome, not an error: no observer is needed to survive it', async () => {
+  it('is an outcome, not an error: it needs no observer', async () => {
     const { gate, begun, logic } = deaf()
     const actor = createActor(logic, { input: { state: {} } }).start()
     await begun
@@ -269,7 +269,7 @@ describe('a cancel', () => {
     expect([seen.ran, heard]).toEqual([0, ['run.start', 'cancel', 'run.end']])
   })
 
-  it('is heard by a loop that never waits', async () => {
+  it('reaches a loop that never waits', async () => {
     const spin = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 1 }) })
     const logic = actorLogic(
       kit.graph({ actions: { spin }, transitions: { spin: 'spin' } }).runnable({ entrypoint: 'spin' }),
@@ -281,7 +281,7 @@ describe('a cancel', () => {
     expect(await toPromise(actor)).toMatchObject({ status: 'cancelled', reason: 'dizzy' })
   })
 
-  it('gives up what ignores it after the grace period; what comes later is dropped, but logged', async () => {
+  it('abandons code that ignores it after the grace period; a later result is ignored and logged', async () => {
     const { gate, begun, graph } = deaf()
     const { lines, logger } = recorder()
     const clock = new ManualClock()
@@ -303,7 +303,7 @@ describe('a cancel', () => {
     expect(app.state).toEqual({})
   })
 
-  it('that comes second says nothing: the first reason counts', async () => {
+  it('that comes second has no effect: the first reason counts', async () => {
     const { gate, begun, seen, logic } = deaf()
     const actor = createActor(logic, { input: { state: {} } }).start()
     await begun
@@ -317,8 +317,8 @@ describe('a cancel', () => {
   })
 })
 
-describe('an event that comes too late', () => {
-  it('changes nothing of an actor that is done', async () => {
+describe('a late event', () => {
+  it('has no effect on an actor that is done', async () => {
     const { logic } = counting()
     const actor = createActor(logic, { input }).start()
     const output = await toPromise(actor)
@@ -329,7 +329,7 @@ describe('an event that comes too late', () => {
     expect(actor.getSnapshot()).toMatchObject({ status: 'done', output })
   })
 
-  it('changes nothing of an actor that was stopped', async () => {
+  it('has no effect on a stopped actor', async () => {
     const { begun, logic } = deaf()
     const actor = createActor(logic, { input: { state: {} } }).start()
     await begun
@@ -341,7 +341,7 @@ describe('an event that comes too late', () => {
     expect(actor.getSnapshot()).toBe(stopped)
   })
 
-  it('is answered: a message to an application that runs no more is dropped', async () => {
+  it('gets an answer: a message to an ended application is dropped', async () => {
     const { graph } = counting()
     const app = createApplication(graph, { entrypoint: 'add', state: { n: 0 } })
     await app.run()
@@ -372,8 +372,8 @@ describe('an event that comes too late', () => {
   })
 })
 
-describe('who waits for the end', () => {
-  it('is answered by toPromise and by waitFor, also when it asks after the end', async () => {
+describe('waiting for the end', () => {
+  it('works with toPromise and waitFor, also after the end', async () => {
     const { logic } = counting()
     const actor = createActor(logic, { input }).start()
     await toPromise(actor)
@@ -382,7 +382,7 @@ describe('who waits for the end', () => {
     expect((await waitFor(actor, ({ status }) => status === 'done')).state).toEqual({ n: 3 })
   })
 
-  it('is told of a stop: toPromise resolves with nothing, waitFor rejects', async () => {
+  it('ends with a stop: toPromise resolves with undefined, waitFor rejects', async () => {
     const { begun, logic } = deaf()
     const actor = createActor(logic, { input: { state: {} } }).start()
     const promised = toPromise(actor)
@@ -397,7 +397,7 @@ describe('who waits for the end', () => {
 })
 
 describe('depth', () => {
-  it('of sub-graphs: a hundred applications one below the other run, and are cancelled from the top', async () => {
+  it('of sub-graphs: a hundred nested applications run, and are cancelled from the top', async () => {
     const reached = defer<number>()
     let innermost: unknown
     const leaf = kit.action({

@@ -6,8 +6,8 @@ import { lookAtXState } from '../../src/runtime/actor/xstate-version.js'
 const another = (change: (actor: object) => object): typeof createActor =>
   ((...args: Parameters<typeof createActor>) => change(createActor(...args))) as never
 
-describe('the look at the installed XState', () => {
-  it('finds what the engine is built on', () => {
+describe('the check of the installed XState', () => {
+  it('finds the parts that the engine is built on', () => {
     expect(() => lookAtXState()).not.toThrow()
   })
 

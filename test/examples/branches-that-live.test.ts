@@ -38,7 +38,7 @@ function scripted(script: Readonly<Record<string, string>>) {
 }
 
 describe('fast and slow', () => {
-  it('S-118 S-119 streams the quick answer and cancels the thorough one when the quick one says it all', async () => {
+  it('S-118 S-119 streams the quick answer and cancels the thorough one when the quick one suffices', async () => {
     const user = scripted({})
 
     const { by, read, answer } = await ask(library, EASY, user.keys, user.show)
@@ -55,7 +55,7 @@ describe('fast and slow', () => {
     expect(user.listening()).toBe(false)
   })
 
-  it('S-120 runs the thorough one at the same time, to its end where the quick one is not sure', async () => {
+  it('S-120 runs the thorough one at the same time, and to its end when the quick one is unsure', async () => {
     const user = scripted({})
 
     const { by, read, answer } = await ask(library, HARD, user.keys, user.show)
@@ -65,7 +65,7 @@ describe('fast and slow', () => {
     expect(answer).toContain('practicable route across the isthmus')
   })
 
-  it('S-121 S-122 decides anew when the user presses a key, while the quick answer is told', async () => {
+  it('S-121 S-122 decides again when the user presses a key during the quick answer', async () => {
     const content = scripted({ Colombia: 'y' })
     const curious = scripted({})
     const pressedFirst: Keys = (pressed) => {
@@ -87,7 +87,7 @@ describe('planners', () => {
   const noKeys: Keys = () => () => {}
   const atOnce = async (): Promise<void> => {}
 
-  it('S-114 S-116 work at the same time, and each answers from its own years', async () => {
+  it('S-114 S-116 work at the same time, each on its own years', async () => {
     const thoughts: string[] = []
 
     const answers = await watch(planners(library, QUESTION, atOnce), noKeys, ({ agent }) => thoughts.push(agent))
@@ -105,7 +105,7 @@ describe('planners', () => {
     expect(answers?.['moderns']).toMatch(/trade|China/)
   })
 
-  it('S-117 are shown as they think: one that is held up holds up no other', async () => {
+  it('S-117 are shown while they think: a slow one delays no other', async () => {
     const thoughts: string[] = []
     const held = defer()
     let first = true
@@ -148,7 +148,7 @@ describe('planners', () => {
     )
   })
 
-  it('have one line each in a terminal, drawn again and again, and elsewhere one for each thought', () => {
+  it('have one line each in a terminal, redrawn, and one line per thought elsewhere', () => {
     const [terminal, file]: [string[], string[]] = [[], []]
     const thoughts = [
       { agent: 'a', text: 'hm' },
@@ -169,7 +169,7 @@ describe('planners', () => {
 })
 
 describe('hedged calls', () => {
-  it('S-107 S-108 take the first good answer, and the server sees the others hung up on', async () => {
+  it('S-107 S-108 take the first good answer, and hang up on the other servers', async () => {
     const { server, url, seen } = await startProviders()
 
     const { state } = await hedgedApplication(url, ['overloaded', 'stuck', 'steady'], 'What for?').run()
@@ -186,7 +186,7 @@ describe('hedged calls', () => {
     )
   })
 
-  it('fail with every answer where none is good', async () => {
+  it('fail with every answer when none is good', async () => {
     const { server, url } = await startProviders()
 
     const run = hedgedApplication(url, ['overloaded'], 'What for?').run()
@@ -199,13 +199,13 @@ describe('hedged calls', () => {
 })
 
 describe('branches that argue', () => {
-  it('S-106 send each other offers until all say the same', async () => {
+  it('S-106 send each other offers until all agree', async () => {
     const { state } = await jury(RANKINGS).run()
 
     expect({ verdict: state.verdict, rounds: state.rounds }).toEqual({ verdict: 'Ozymandias', rounds: 3 })
   })
 
-  it('agree at once where they are of one mind, and fail where they share nothing', async () => {
+  it('agree at once with equal preferences, and fail without a common one', async () => {
     const same = await jury({ Ada: ['A', 'B'], Ben: ['A', 'C'] }).run()
 
     expect({ verdict: same.state.verdict, rounds: same.state.rounds }).toEqual({ verdict: 'A', rounds: 1 })
@@ -244,7 +244,7 @@ describe('server-sent events', () => {
     return { server, url: `http://127.0.0.1:${port}`, log, tick, ended: ended.promise }
   }
 
-  it('tell a client each chunk and the end', async () => {
+  it('pass each chunk and the end to a client', async () => {
     const { server, url, log, ended } = await started(2)
 
     const response = await fetch(`${url}/count?to=2`)
@@ -278,7 +278,7 @@ describe('server-sent events', () => {
     expect(log).toEqual(['started', 'cleaned at 1', 'The client has gone.'])
   })
 
-  it('refuse a count that is none', async () => {
+  it('refuse an invalid count', async () => {
     const { server, url } = await started(0)
 
     const response = await fetch(`${url}/count?to=many`)

@@ -13,7 +13,7 @@ import { defer, flush, untilAborted } from '../support/deferred.js'
 import { ROOT } from '../tools/vitest-report.js'
 
 describe('a backend whose jobs survive', () => {
-  it('stores a job before it answers, and tells how it stands', async () => {
+  it('stores a job before it answers, and reports its status', async () => {
     const { server, stop } = createBackend(memoryPersister(), async (part) => part.toUpperCase())
 
     const posted = await server.inject({ method: 'POST', url: '/jobs', payload: { parts: ['a', 'b'] } })
@@ -26,7 +26,7 @@ describe('a backend whose jobs survive', () => {
     await stop()
   })
 
-  it('goes on with what ran and with what waited, and repeats no part that was done', async () => {
+  it('resumes running and waiting jobs, and repeats no part that was done', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'teasel-jobs-'))
     const file = join(folder, 'jobs.db')
     const worked: string[] = []
@@ -60,7 +60,7 @@ describe('a backend whose jobs survive', () => {
     rmSync(folder, { recursive: true, force: true })
   })
 
-  it('leaves alone what failed and what a user cancelled, and finds an interrupted job behind more than a page', async () => {
+  it('resumes neither a failed nor a cancelled job, and finds an interrupted one beyond the first page', async () => {
     const persister = memoryPersister()
     const begun = { slow: defer(), endless: defer() }
     const graph = jobGraph(async (part, signal) => {

@@ -44,7 +44,7 @@ function loose(text: string): string[] {
 const said = (year: number, sentence: string | undefined) => addressOf(year).text.includes(sentence ?? '?')
 
 describe('the simulated models', () => {
-  it('quote what stands in the text, each in its way, and the same each time', async () => {
+  it('quote from the text, each in its own way, and the same on each call', async () => {
     const { signal } = new AbortController()
     const asked = { question: 'What about slavery?', text: addressOf(1862).text }
 
@@ -57,7 +57,7 @@ describe('the simulated models', () => {
     expect((answers[2] ?? '').length).toBeLessThan((answers[0] ?? '').length)
   })
 
-  it('say so when there is nothing to quote, and end a call with its signal', async () => {
+  it('report that there is nothing to quote, and end a call with its signal', async () => {
     const asked = { question: 'What about xyzzy?', text: addressOf(1862).text }
 
     await expect(askModel('hasty', asked, new AbortController().signal)).rejects.toThrow(
@@ -83,7 +83,7 @@ describe('the examples', () => {
     expect('answer' in interview).toBe(false)
   })
 
-  it('S-005 puts one prompt to several models, and knows each answer by its name', () => {
+  it('S-005 puts one prompt to several models, and finds each answer by its name', () => {
     const { answers, shortest } = comparison
     const lengths = Object.values(answers).map(({ length }) => length)
 
@@ -137,7 +137,7 @@ describe('the examples', () => {
     expect('sentences' in report).toBe(false)
   })
 
-  it('builds a graph from data, and refuses a drawing with a fault before anything runs', async () => {
+  it('builds a graph from data, and refuses a faulty drawing before anything runs', async () => {
     const { both, second } = await runDrawing(drawn)
 
     expect([both?.endsWith(' / nothing'), both?.split(' ').length, second]).toEqual([true, 7, 'nothing'])
@@ -154,7 +154,7 @@ describe('the examples', () => {
     expect(most?.[0]).toBe('Ronald Reagan')
   })
 
-  it('S-018 steps applications made by hand, in turn, until each has found what it looks for', async () => {
+  it('S-018 steps applications made by hand, in turn, until each has found its target', async () => {
     const { first, last, steps } = await firstAndLast('telephone')
     const speaking = addresses.filter(({ text }) => /\btelephone\b/i.test(text)).map(({ year }) => year)
 
@@ -163,7 +163,7 @@ describe('the examples', () => {
     expect(steps.oldest).toBe(addresses.findIndex(({ year }) => year === first?.year) + 1)
   })
 
-  it('S-115 binds them to the step that makes them: their events, their identity, a cancel', async () => {
+  it('S-115 binds them to the step that creates them: their events, their identity, a cancel', async () => {
     const app = createApplication(byHand, { entrypoint: 'findBoth', state: { word: 'xyzzy' }, appId: 'root' })
     const steps: string[] = []
     const cancelled: unknown[] = []
@@ -213,7 +213,7 @@ describe('each example', () => {
     expect(loose(text)).toEqual([])
   })
 
-  it('runs by itself, and prints something', () => {
+  it('runs by itself, and prints output', () => {
     const program = `for (const file of ${JSON.stringify(ending)}) { console.log('# ' + file); process.argv[1] = 'examples/' + file; await import('./examples/' + file) }`
 
     const { stdout, stderr, status } = spawnSync(
@@ -237,18 +237,18 @@ describe('each example', () => {
 })
 
 describe('the pictures', () => {
-  it.each(Object.entries(pictures))('%s shows its graph as it is', (file, picture) => {
+  it.each(Object.entries(pictures))('%s shows its current graph', (file, picture) => {
     expect(shownIn(read(file))).toBe(blockOf(file, picture))
   })
 
-  it('stand in every numbered example', () => {
+  it('are in every numbered example', () => {
     expect(Object.keys(pictures)).toEqual([
       'examples/guide/machines-and-pictures.md',
       ...files.map((file) => `examples/${file}`),
     ])
   })
 
-  it('are noticed when they are stale', () => {
+  it('are reported when they are stale', () => {
     const text = read('examples/02-many-prompts.ts')
     const stale = text.replace('state "prepare"', 'state "begin"')
 

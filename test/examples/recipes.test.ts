@@ -21,7 +21,7 @@ describe('approvals', () => {
     expect(both).toEqual({ open: [], receipt: 'paid 120' })
   })
 
-  it('pay nothing when one refuses', async () => {
+  it('do not pay when one refuses', async () => {
     const persister = memoryPersister()
     await advance(persister, 'expense', 900)
     await decide(persister, 'expense', 'review/lead', false)
@@ -46,7 +46,7 @@ describe('a budget', () => {
 })
 
 describe('stuck tools', () => {
-  it('are tried again, timed out or abandoned, and each is reported', async () => {
+  it('are retried, timed out or abandoned, and each is reported', async () => {
     const { report, events } = await askTools('Why?')
 
     expect(report).toEqual({
@@ -73,7 +73,7 @@ describe('a React component', () => {
 })
 
 describe('the inspector', () => {
-  it('is sent the application, the map, its reducer and each branch', async () => {
+  it('gets the application, the map, its reducer and each branch', async () => {
     const lines: string[] = []
 
     await inspected((line) => lines.push(line))

@@ -57,7 +57,7 @@ describe('the plan', () => {
 })
 
 describe('research', () => {
-  it('answers with quotations of those who were asked about', async () => {
+  it('answers with quotations of the presidents in the question', async () => {
     const { sources, answer, failures } = await ask('How did Lincoln speak of slavery?')
 
     expect(sources.length).toBeGreaterThanOrEqual(2)
@@ -68,14 +68,14 @@ describe('research', () => {
     expect(failures).toEqual([])
   })
 
-  it('finds what the question misspells', async () => {
+  it('finds a misspelled name', async () => {
     const { sources, terms } = await ask('What was said of imigration?')
 
     expect(terms.flat()).toContain('immigration')
     expect(sources.some(({ passage }) => /immigration/i.test(passage))).toBe(true)
   })
 
-  it('finds who spoke of a matter first', async () => {
+  it('finds the first speaker on a subject', async () => {
     const { sources } = await ask('When did presidents begin to speak of terrorism?')
 
     expect(sources[0]).toMatchObject({ year: 1967, president: 'Lyndon B Johnson' })
@@ -91,13 +91,13 @@ describe('research', () => {
       'Nothing found. 13085 passages of the addresses by Abraham Lincoln were searched for “qqqqzzzz”. No address has “qqqqzzzz”.',
     ],
     ['What of it?', 'Nothing found: “What of it?” names no subject to look for in 13085 passages of the addresses.'],
-  ])('finds nothing for %j, and tells of what was searched', async (question, nothing) => {
+  ])('finds nothing for %j, and reports the searches', async (question, nothing) => {
     const { answer, sources } = await ask(question)
 
     expect({ answer, sources }).toEqual({ answer: nothing, sources: undefined })
   })
 
-  it('names a president once where only one was asked about', async () => {
+  it('names a president once when the question is about one', async () => {
     const { answer } = await ask('How did Lincoln speak of slavery?')
 
     expect(answer.split('\n')[0]).toBe(
@@ -105,7 +105,7 @@ describe('research', () => {
     )
   })
 
-  it('runs every retriever on every way to ask, in branches of their own', async () => {
+  it('runs every retriever on every query, each in its own branch', async () => {
     const app = createApplication(graph, { entrypoint: 'plan', state: { question: 'What of the Panama Canal?' } })
     const keys: string[] = []
     app.on('branch.settled', (event) => event.action === 'search' && keys.push(event.key))
@@ -119,7 +119,7 @@ describe('research', () => {
     )
   })
 
-  it('answers though a retriever fails, and tells of it', async () => {
+  it('answers when a retriever fails, and reports the failure', async () => {
     const kit = defineState<Search>()
     const broken = kit.action({
       reads: ['query'],
@@ -144,7 +144,7 @@ const program = (...args: string[]) =>
   spawnSync(process.execPath, ['--import', 'tsx', 'examples/research.ts', ...args], { encoding: 'utf8' })
 
 describe('the program', () => {
-  it('prints one JSON document and nothing else, and shows its branches elsewhere', () => {
+  it('prints only one JSON document, and shows its branches elsewhere', () => {
     const { stdout, stderr, status } = program('--json', 'What was said about the moon?')
     const document = JSON.parse(stdout) as Record<string, unknown>
 
@@ -165,7 +165,7 @@ describe('the program', () => {
     expect(stderr).toMatch(/✓ done {3}search\/meaning\.question \(\d+ ms\)/)
   })
 
-  it('refuses what it does not know, and says how it is used', () => {
+  it('refuses an unknown option, and prints its usage', () => {
     const { stderr, stdout, status } = program('--jsn')
 
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })

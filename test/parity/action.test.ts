@@ -27,8 +27,8 @@ const namesOf = (...whens: readonly When<S>[]): string[] =>
   })
 const holds = (condition: Condition<S>, state: Partial<S>) => condition({ state: state as S })
 
-describe('an action, as Burr tests it', () => {
-  it('T-AC-02 is named by the key it stands under, and may stand under several', async () => {
+describe('an action, by the tests of Burr', () => {
+  it('T-AC-02 is named by its key, and can have several keys', async () => {
     const graph = kit.graph({ actions: { first: sum, second: sum }, transitions: { first: 'second' } })
     const taken: string[] = []
     const one = createApplication(graph, { entrypoint: 'first', state: { a: 1 } })
@@ -40,7 +40,7 @@ describe('an action, as Burr tests it', () => {
     expect(graph.actions.first).toBe(graph.actions.second)
   })
 
-  it('T-AC-08 T-AC-12 tells its reads, writes and tags', () => {
+  it('T-AC-08 T-AC-12 shows its reads, writes and tags', () => {
     expect({ kind: sum.kind, reads: sum.reads, writes: sum.writes, tags: sum.tags }).toEqual({
       kind: 'action',
       reads: ['a'],
@@ -49,7 +49,7 @@ describe('an action, as Burr tests it', () => {
     })
   })
 
-  it('T-AC-09 T-AC-11 asks for the inputs that are neither bound nor have a default', async () => {
+  it('T-AC-09 T-AC-11 asks for the inputs without a binding or a default', async () => {
     const graph = kit.graph({ actions: { bound: sum.bind({ x: 10 }) } })
     const bound = () => createApplication(graph, { entrypoint: 'bound', state: { a: 1 } })
 
@@ -83,14 +83,14 @@ describe('an action, as Burr tests it', () => {
     expect({ a, text }).toEqual({ a: 3, text: 'x' })
   })
 
-  it('T-AC-13 refuses what is no action, and says what it is', () => {
+  it('T-AC-13 refuses a value that is no action, and names its type', () => {
     // @ts-expect-error a function is no action
     expect(() => kit.graph({ actions: { plain: () => ({ b: 1 }) } })).toThrow(
       'actions.plain: This is a function, not an action. Make one with action({ … }) or a map action.',
     )
   })
 
-  it('T-AC-18 derives what a run must give from the declared inputs, and refuses names that nobody declared', () => {
+  it('T-AC-18 derives the inputs of a run from the declarations, and refuses undeclared names', () => {
     type Given = Parameters<ReturnType<typeof add>['step']>[0]
     expectTypeOf<{ inputs: { x: number } }>().toExtend<Given>()
     expectTypeOf<{ inputs: { x: number; y: number } }>().toExtend<Given>()
@@ -100,7 +100,7 @@ describe('an action, as Burr tests it', () => {
   })
 })
 
-describe('conditions, as Burr tests them', () => {
+describe('conditions, by the tests of Burr', () => {
   it('T-AC-03 are an equality, several equalities, a function with a name or an expression', () => {
     const isLarge = ({ state }: { readonly state: Readonly<S> }) => state.a > 10
 
@@ -118,7 +118,7 @@ describe('conditions, as Burr tests them', () => {
     ])
   })
 
-  it('T-AC-04 take an unset key for what it is, and tell who threw when one does', async () => {
+  it('T-AC-04 read an unset key as undefined, and name the condition that throws', async () => {
     const length = ({ state }: { readonly state: Readonly<S> }) => state.text.length > 3
     const look = kit.action({ reads: [], writes: [], run: () => ({}) })
     const graph = kit.graph({ actions: { look, next: look }, transitions: { look: [{ to: 'next', when: length }] } })
@@ -150,7 +150,7 @@ describe('conditions, as Burr tests them', () => {
   })
 })
 
-describe('a streaming action, as Burr tests it', () => {
+describe('a streaming action, by the tests of Burr', () => {
   const pour = kit.action({
     reads: ['a'],
     writes: ['text'],
@@ -161,7 +161,7 @@ describe('a streaming action, as Burr tests it', () => {
   })
   const poured = () => createApplication(kit.graph({ actions: { pour } }), { entrypoint: 'pour', state: { a: 1 } })
 
-  it('T-AC-14 is drained when it is only run', async () => {
+  it('T-AC-14 is drained by a plain run', async () => {
     expect((await poured().run()).state.text).toBe('1 poured')
   })
 

@@ -48,14 +48,14 @@ const streaming = (items = 10) =>
     },
   })
 
-describe('one action, as Burr tests it', () => {
-  it('T-AP-01 T-AP-05 gives the update that the action returned, and the state after it', async () => {
+describe('one action, by the tests of Burr', () => {
+  it('T-AP-01 T-AP-05 returns its update and the state after it', async () => {
     const app = alone()
 
     expect(await app.step()).toMatchObject({ action: 'counter', update: { count: 2 }, state: { count: 2 } })
   })
 
-  it('T-AP-02 T-AP-13 hands inputs over by name', async () => {
+  it('T-AP-02 T-AP-13 gets its inputs by name', async () => {
     const graph = kit.graph({ actions: { plus } })
     const app = createApplication(graph, { entrypoint: 'plus', state: { count: 1 } })
 
@@ -69,7 +69,7 @@ describe('one action, as Burr tests it', () => {
     ['an array, as the pair of Burr', [{}, { count: 1 }], 'an array'],
     ['a class instance', new Date(0), 'a Date'],
   ] as const
-  it.each(wrongs)('T-AP-04 T-AP-12 T-AP-19 refuses %s for an update', async (_, value, told) => {
+  it.each(wrongs)('T-AP-04 T-AP-12 T-AP-19 refuses %s as an update', async (_, value, told) => {
     const wrong = kit.action({ reads: [], writes: ['count'], run: () => value as unknown as { count: number } })
     const app = createApplication(kit.graph({ actions: { wrong } }), { entrypoint: 'wrong', state: {} })
 
@@ -79,7 +79,7 @@ describe('one action, as Burr tests it', () => {
     expect(app.state).toEqual({})
   })
 
-  it('T-AP-17 refuses a wrong end of a stream likewise', async () => {
+  it('T-AP-17 refuses an invalid end of a stream', async () => {
     const wrong = kit.action({
       reads: [],
       writes: ['count'],
@@ -96,7 +96,7 @@ describe('one action, as Burr tests it', () => {
   const missing =
     'Action "short" (step 0) did not return "result", which it declares in writes. Return every declared key.'
 
-  it('T-AP-07 T-AP-08 refuses an update that lacks a declared key, and names it', async () => {
+  it('T-AP-07 T-AP-08 refuses an update without a declared key, and names the key', async () => {
     // @ts-expect-error `result` is declared and not returned
     const short = kit.action({ reads: [], writes: ['count', 'result'], run: () => ({ count: 1 }) })
     const app = createApplication(kit.graph({ actions: { short } }), { entrypoint: 'short', state: {} })
@@ -105,7 +105,7 @@ describe('one action, as Burr tests it', () => {
     expect([app.state, app.sequenceId]).toEqual([{}, -1])
   })
 
-  it('T-AP-09 T-AP-10 and so a stream whose end lacks one', async () => {
+  it('T-AP-09 T-AP-10 refuses the end of a stream without a declared key', async () => {
     const short = kit.action({
       reads: [],
       writes: ['count', 'result'],
@@ -123,13 +123,13 @@ describe('one action, as Burr tests it', () => {
     expect(types).toEqual(['run.start', 'step.start', 'chunk', 'step.end', 'run.end'])
   })
 
-  it('T-AP-11 goes on from the state that the last step made', async () => {
+  it('T-AP-11 goes on from the state of the last step', async () => {
     const app = create()
 
     expect([(await app.step())?.state.count, (await app.step())?.state.count]).toEqual([1, 2])
   })
 
-  it('T-AP-15 T-AP-16 T-AP-18 tells each chunk once, in order, and the update once', async () => {
+  it('T-AP-15 T-AP-16 T-AP-18 emits each chunk once, in order, and the update once', async () => {
     const app = createApplication(kit.graph({ actions: { pour: streaming() } }), {
       entrypoint: 'pour',
       state: { count: 0 },
@@ -146,8 +146,8 @@ describe('one action, as Burr tests it', () => {
   })
 })
 
-describe('step, as Burr tests it', () => {
-  it('T-AP-20 answers action, update and state, and counts the steps', async () => {
+describe('step, by the tests of Burr', () => {
+  it('T-AP-20 returns action, update and state, and counts the steps', async () => {
     const app = create()
 
     const step = await app.step()
@@ -156,7 +156,7 @@ describe('step, as Burr tests it', () => {
     expect([app.position, app.sequenceId, app.next]).toEqual(['counter', 0, 'counter'])
   })
 
-  it('T-AP-21 takes inputs, and says which are missing and how to give them', async () => {
+  it('T-AP-21 takes inputs, and names missing ones and the way to pass them', async () => {
     const app = createApplication(kit.graph({ actions: { plus } }), { entrypoint: 'plus', state: { count: 1 } })
     // @ts-expect-error the input is required
     await expect(app.step()).rejects.toThrow(
@@ -166,7 +166,7 @@ describe('step, as Burr tests it', () => {
     expect((await app.step({ inputs: { plus: 2 } }))?.state.count).toBe(3)
   })
 
-  it('T-AP-22 carries what the action threw as the cause of an error that names the action', async () => {
+  it('T-AP-22 has the thrown value as the cause of an error that names the action', async () => {
     const thrown = new RangeError('broken')
     const broken = kit.action({
       reads: [],
@@ -185,7 +185,7 @@ describe('step, as Burr tests it', () => {
     })
   })
 
-  it('T-AP-23 answers nothing when there is no next action', async () => {
+  it('T-AP-23 returns undefined without a next action', async () => {
     const app = alone()
 
     await app.step()
@@ -223,7 +223,7 @@ describe('step, as Burr tests it', () => {
   })
 })
 
-describe('iterate and run, as Burr tests them', () => {
+describe('iterate and run, by the tests of Burr', () => {
   it('T-AP-30 T-AP-32 yields each step, and returns the outcome', async () => {
     const app = create()
     const steps = app.iterate({ haltAfter: 'result' })
@@ -235,7 +235,7 @@ describe('iterate and run, as Burr tests them', () => {
     expect(next.value).toMatchObject({ action: 'result', state: { count: 10, result: 'it is 10' }, sequenceId: 10 })
   })
 
-  it('T-AP-31 T-AP-34 gives inputs to the steps of iterate', async () => {
+  it('T-AP-31 T-AP-34 passes inputs to the steps of iterate', async () => {
     const graph = kit.graph({ actions: { plus }, transitions: { plus: [{ to: 'plus', when: { count: 5 } }] } })
     const app = createApplication(graph, { entrypoint: 'plus', state: { count: 0 } })
     const seen: number[] = []
@@ -262,7 +262,7 @@ describe('iterate and run, as Burr tests them', () => {
     expect(end).toMatchObject({ status: 'halted', action: 'result', state: { result: 'it is 3' } })
   })
 
-  it('T-AP-46 gives the inputs of a run to every one of its steps', async () => {
+  it('T-AP-46 passes the inputs of a run to each of its steps', async () => {
     const graph = kit.graph({
       actions: { first: plus, second: plus, third: plus, result },
       transitions: { first: 'second', second: 'third', third: 'result' },
@@ -274,7 +274,7 @@ describe('iterate and run, as Burr tests them', () => {
     expect([end.state.count, end.sequenceId]).toEqual([27, 3])
   })
 
-  it('T-AP-47 runs actions that answer at once and later, side by side', async () => {
+  it('T-AP-47 runs synchronous and asynchronous actions side by side', async () => {
     const graph = kit.graph({ actions: { counter, plus }, transitions: { counter: 'plus' } })
     const app = createApplication(graph, { entrypoint: 'counter', state: { count: 0 } })
 
@@ -299,11 +299,11 @@ describe('iterate and run, as Burr tests them', () => {
   })
 })
 
-describe('streams, as Burr tests them', () => {
+describe('streams, by the tests of Burr', () => {
   const two = kit.graph({ actions: { first: streaming(), second: streaming() }, transitions: { first: 'second' } })
   const app = () => createApplication(two, { entrypoint: 'first', state: { count: 0 } })
 
-  it('T-AP-50 T-AP-51 T-AP-52 tells the chunks of every streaming action, each with its action and step', async () => {
+  it('T-AP-50 T-AP-51 T-AP-52 yields the chunks of every streaming action, each with its action and step', async () => {
     const counts = new Map<string, number>()
     const types: string[] = []
     for await (const event of app().stream({ haltAfter: 'second' })) {
@@ -319,7 +319,7 @@ describe('streams, as Burr tests them', () => {
     expect(types).toEqual(['run.start', 'step.start', 'transition', 'step.end', 'step.start', 'step.end', 'run.end'])
   })
 
-  it('T-AP-53 goes through ordinary steps to the one that streams', async () => {
+  it('T-AP-53 goes through ordinary steps to the streaming one', async () => {
     const graph = kit.graph({
       actions: { counter, pour: streaming(), result },
       transitions: {
@@ -339,7 +339,7 @@ describe('streams, as Burr tests them', () => {
     expect([steps, chunks]).toEqual([[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10], 10])
   })
 
-  it('T-AP-54 streams no chunk of an action that has none, and ends with its outcome', async () => {
+  it('T-AP-54 yields no chunk without a streaming action, and ends with its outcome', async () => {
     const stream = create(1).stream({ haltAfter: 'result' })
     let chunks = 0
     let next = await stream.next()
@@ -350,7 +350,7 @@ describe('streams, as Burr tests them', () => {
     expect(next.value).toMatchObject({ action: 'result', state: { result: 'it is 1' } })
   })
 
-  it('T-AP-55 halts before a streaming action, of which nothing is told', async () => {
+  it('T-AP-55 halts before a streaming action, and yields nothing of it', async () => {
     const stream = app().stream({ haltBefore: 'second' })
     const seen = new Set<string>()
     let next = await stream.next()
@@ -361,7 +361,7 @@ describe('streams, as Burr tests them', () => {
   })
 })
 
-describe('interceptors and context, as Burr tests hooks', () => {
+describe('interceptors and context, by the tests of Burr', () => {
   const recorder = (log: string[], wait = false): Interceptor => ({
     beforeRun: () => void log.push('before run'),
     afterRun: () => void log.push('after run'),
@@ -372,7 +372,7 @@ describe('interceptors and context, as Burr tests hooks', () => {
     afterStep: ({ action, sequenceId }) => void log.push(`after ${action} ${sequenceId}`),
   })
 
-  it('T-AP-80 T-AP-81 stands around every step, once, and around the run, once', async () => {
+  it('T-AP-80 T-AP-81 run around every step, once, and around the run, once', async () => {
     const log: string[] = []
     const app = createApplication(counting(), {
       entrypoint: 'counter',
@@ -392,7 +392,7 @@ describe('interceptors and context, as Burr tests hooks', () => {
     ])
   })
 
-  it('T-AP-82 calls each of several interceptors once, those that wait and those that do not', async () => {
+  it('T-AP-82 calls each of several interceptors once, synchronous and asynchronous ones', async () => {
     const logs: [string[], string[]] = [[], []]
     const app = createApplication(counting(), {
       entrypoint: 'counter',
@@ -406,7 +406,7 @@ describe('interceptors and context, as Burr tests hooks', () => {
     expect(logs).toEqual([each, each])
   })
 
-  it('T-AP-84 T-AP-104 stands around the runs of applications made by actions as well, 62 of them', async () => {
+  it('T-AP-84 T-AP-104 run around the runs of applications created by actions as well, 62 of them', async () => {
     const log: string[] = []
     const parents = new Map<string, number>()
     const tree: ReturnType<typeof leaf> = kit.action({
@@ -443,7 +443,7 @@ describe('interceptors and context, as Burr tests hooks', () => {
   })
   const leaf = () => kit.action({ reads: ['count'], writes: ['plus'], run: ({ state }) => ({ plus: state.count }) })
 
-  it('T-AP-100 tells who the application is', () => {
+  it('T-AP-100 names the application', () => {
     const app = createApplication(counting(), {
       entrypoint: 'counter',
       state: { count: 0 },

@@ -40,8 +40,8 @@ const idsOf = async (list: readonly (readonly [number, string])[], appId = 'fixe
   return ids
 }
 
-describe('faults of Burr in parallel steps, which are not ours', () => {
-  it('W-001 a loop that comes back to a map runs its branches afresh, on the new state', async () => {
+describe('faults of Burr in parallel steps, absent here', () => {
+  it('W-001 a loop that returns to a map runs its branches afresh, on the new state', async () => {
     const next = kit.action({
       reads: ['list'],
       writes: ['list'],
@@ -65,7 +65,7 @@ describe('faults of Burr in parallel steps, which are not ours', () => {
     expect(ids.size).toBe(4)
   })
 
-  it('W-002 the branches of two maps of one application are never the same', async () => {
+  it('W-002 the branches of two maps of one application are always different', async () => {
     const graph = kit.graph({ actions: { first: map, second: map }, transitions: { first: 'second' } })
     const app = createApplication(graph, { entrypoint: 'first', state: { list: [1, 2] } })
     const ids = new Set<string>()
@@ -76,7 +76,7 @@ describe('faults of Burr in parallel steps, which are not ours', () => {
     expect(ids.size).toBe(4)
   })
 
-  it('W-004 a failure cancels the siblings, and the step does not end before they have', async () => {
+  it('W-004 a failure cancels the siblings, and the step ends after they have ended', async () => {
     const log: string[] = []
     const cleaning = defer()
     const slow = kit.action({
@@ -153,7 +153,7 @@ describe('faults of Burr in parallel steps, which are not ours', () => {
     expect(error).toMatchObject({ cause: { cause: { message: 'failure 1' } } })
   })
 
-  it('W-007 sources are given what they need by name, the same for all of them', async () => {
+  it('W-007 every source gets the same arguments by name', async () => {
     const seen: string[][] = []
     const note = <A extends object>(args: A) => {
       seen.push(Object.keys(args).sort())
@@ -202,7 +202,7 @@ describe('faults of Burr in parallel steps, which are not ours', () => {
     expect((await run(tidy)).state).toEqual({ n: 1, id: 'kept', out: [10] })
   })
 
-  it('W-009 branches run whether reduce looks at them or not', async () => {
+  it('W-009 branches run even when reduce ignores them', async () => {
     let ran = 0
     const count = kit.action({
       reads: [],
@@ -225,7 +225,7 @@ describe('faults of Burr in parallel steps, which are not ours', () => {
     expect(ran).toBe(3)
   })
 
-  it('W-010 no branch can change what another one sees', async () => {
+  it('W-010 no branch changes the values of another one', async () => {
     const bags = defineState<{ list: number[]; bag: Map<string, number>; size: number }>()
     const change = bags.action({
       reads: ['list', 'bag'],
@@ -251,7 +251,7 @@ describe('faults of Burr in parallel steps, which are not ours', () => {
     expect([state.size, state.list, bag.size]).toEqual([2, [], 0])
   })
 
-  it('W-011 a source is called once, also where actions and states multiply', async () => {
+  it('W-011 a source is called once, also in a product of actions and states', async () => {
     let calls = 0
     const product = kit.mapActionsAndStates({
       reads: ['n'],
@@ -271,7 +271,7 @@ describe('faults of Burr in parallel steps, which are not ours', () => {
     expect(calls).toBe(1)
   })
 
-  it('W-016 an entry keeps its identity when another is put before it', async () => {
+  it('W-016 an entry keeps its identity when another is inserted before it', async () => {
     const before = await idsOf([
       [1, 'one'],
       [2, 'two'],
@@ -296,7 +296,7 @@ describe('faults of Burr in parallel steps, which are not ours', () => {
     ).rejects.toThrow('"same"')
   })
 
-  it('W-018 what a task holds is data: it can be copied to another thread or process', async () => {
+  it('W-018 a task holds data: it can be copied to another thread or process', async () => {
     for await (const { key, index, state, inputs } of tasksOf(map, { state: { list: [1, 2] } })) {
       expect(structuredClone({ key, index, state: { ...state }, inputs })).toEqual({
         key,
@@ -308,11 +308,11 @@ describe('faults of Burr in parallel steps, which are not ours', () => {
   })
 })
 
-describe('faults of Burr in the core, which are not ours', () => {
+describe('faults of Burr in the core, absent here', () => {
   const add = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 1 }) })
   const loop = kit.graph({ actions: { add }, transitions: { add: [{ to: 'add', when: ({ state }) => state.n < 3 }] } })
 
-  it('W-063 interceptors stand around a run that is iterated over, and are told how it ended', async () => {
+  it('W-063 interceptors run around an iterated run, and get its end', async () => {
     const log: string[] = []
     const recorder: Interceptor = {
       beforeRun: () => void log.push('before'),
@@ -341,7 +341,7 @@ describe('faults of Burr in the core, which are not ours', () => {
     expect(log).toEqual(['before', 'step 0', 'step 1', 'step 2', 'after done', 'before', 'after failed'])
   })
 
-  it('W-065 inputs go to every step of their run, and to no step of the next one', async () => {
+  it('W-065 inputs reach every step of their run, and no step of the next one', async () => {
     const seen: (string | undefined)[] = []
     const look = kit.action({
       reads: ['n'],
@@ -372,7 +372,7 @@ describe('faults of Burr in the core, which are not ours', () => {
     expect([one.state.n, two.state.n, calls, one.appId === two.appId]).toEqual([3, 0, 3, false])
   })
 
-  it('W-069 the context of an action is its own, also after an application that it made has run', async () => {
+  it('W-069 an action keeps its own context, also after an application that it created has run', async () => {
     const ids: string[] = []
     const outer = kit.action({
       reads: ['n'],
@@ -395,7 +395,7 @@ describe('faults of Burr in the core, which are not ours', () => {
     expect(ids).toEqual(['mine', 'mine', '0'])
   })
 
-  it('W-070 there is no operation on state that could half work: to change it in place throws, whatever it is', async () => {
+  it('W-070 no operation on state half works: a change in place throws', async () => {
     const tries: (() => unknown)[] = []
     const change = kit.action({
       reads: ['n', 'list'],
@@ -418,7 +418,7 @@ describe('faults of Burr in the core, which are not ours', () => {
     for (const one of tries) expect(one).toThrow(TypeError)
   })
 
-  it('W-071 conditions may say anything of the state, under any name of a key, set or not', async () => {
+  it('W-071 conditions test any key of the state, set or not', async () => {
     const look = kit.action({ reads: [], writes: [], run: () => ({}) })
     const graph = kit.graph({
       actions: { look, default: look, list: look, id: look },
@@ -433,7 +433,7 @@ describe('faults of Burr in the core, which are not ours', () => {
     expect((await app.run()).action).toBe('id')
   })
 
-  it('W-072 what is no action is refused, with its name, and never dropped', () => {
+  it('W-072 a value that is no action is refused by its name, and never dropped', () => {
     const object = { reads: [], writes: [], run: () => ({}) }
     expect(() =>
       // @ts-expect-error neither is an action
@@ -443,7 +443,7 @@ describe('faults of Burr in the core, which are not ours', () => {
     )
   })
 
-  it('W-073 chunks are counted alike wherever they come from: by the gapless number of each event', async () => {
+  it('W-073 chunks from every place are counted alike: by the gapless number of each event', async () => {
     const pour = kit.action({
       reads: ['n'],
       writes: ['double'],
@@ -478,7 +478,7 @@ describe('faults of Burr in the core, which are not ours', () => {
     expect(sources.filter((path) => path === 'fan/1')).toHaveLength(2)
   })
 
-  it('W-074 interceptors are told the inputs as the action gets them: its own, parsed, with defaults', async () => {
+  it('W-074 interceptors get the inputs as the action does: its own, parsed, with defaults', async () => {
     const told: unknown[] = []
     const greet = kit.action({
       reads: [],

@@ -58,8 +58,8 @@ const outputsOf = (results: readonly { readonly state: { readonly current: numbe
   outputs: results.map(({ state }) => state.current),
 })
 
-describe('parallelism, as Burr tests it', () => {
-  it('T-PA-01 hands the state of the map to every branch that says no other', async () => {
+describe('parallelism, by the tests of Burr', () => {
+  it('T-PA-01 passes the state of the map to every branch without its own', async () => {
     const map = kit.mapActions({
       reads: ['given', 'plus'],
       writes: ['outputs'],
@@ -76,7 +76,7 @@ describe('parallelism, as Burr tests it', () => {
     ])
   })
 
-  it('T-PA-02 runs a bound action, a made action and a graph side by side in branches of their own', async () => {
+  it('T-PA-02 runs a bound action, a created action and a graph side by side in branches', async () => {
     const map = kit.mapActions({
       reads: ['given'],
       writes: ['outputs'],
@@ -100,7 +100,7 @@ describe('parallelism, as Burr tests it', () => {
     expect(branches.size).toBe(3)
   })
 
-  it('T-PA-03 keeps the order of the branches, whichever ends first', async () => {
+  it('T-PA-03 keeps the order of the branches, in any order of their ends', async () => {
     const gates = [defer(), defer(), defer()]
     const wait = kit.action({
       reads: ['given'],
@@ -157,26 +157,29 @@ describe('parallelism, as Burr tests it', () => {
     expect(ids.size).toBe(3)
   })
 
-  it.each(Object.entries(kinds))('T-PA-05 and so the states of an async generator: %s', async (_, action) => {
-    const map = kit.mapStates({
-      reads: ['list'],
-      writes: ['outputs'],
-      action,
-      async *states({ state }) {
-        for (const given of state.list) {
-          await Promise.resolve()
-          yield { given, plus: 10 }
-        }
-      },
-      reduce: ({ results }) => outputsOf(results),
-    })
-    const app = createApplication(kit.graph({ actions: { map } }), {
-      entrypoint: 'map',
-      state: { list: [100, 200, 300] },
-    })
+  it.each(Object.entries(kinds))(
+    'T-PA-05 maps the states of an async generator over one branch: %s',
+    async (_, action) => {
+      const map = kit.mapStates({
+        reads: ['list'],
+        writes: ['outputs'],
+        action,
+        async *states({ state }) {
+          for (const given of state.list) {
+            await Promise.resolve()
+            yield { given, plus: 10 }
+          }
+        },
+        reduce: ({ results }) => outputsOf(results),
+      })
+      const app = createApplication(kit.graph({ actions: { map } }), {
+        entrypoint: 'map',
+        state: { list: [100, 200, 300] },
+      })
 
-    expect((await app.run()).state.outputs.map((output) => output % 1000)).toEqual([110, 210, 310])
-  })
+      expect((await app.run()).state.outputs.map((output) => output % 1000)).toEqual([110, 210, 310])
+    },
+  )
 
   const nine = [1110, 1210, 1310, 2110, 2210, 2310, 3110, 3210, 3310]
   const product = kit.mapActionsAndStates({
@@ -199,7 +202,7 @@ describe('parallelism, as Burr tests it', () => {
     expect(ids.size).toBe(9)
   })
 
-  it('T-PA-07 and so with generators that wait', async () => {
+  it('T-PA-07 runs every action of an async generator on every state of one', async () => {
     const later = kit.mapActionsAndStates({
       reads: ['list'],
       writes: ['outputs'],
@@ -222,7 +225,7 @@ describe('parallelism, as Burr tests it', () => {
     expect((await app.run()).state.outputs).toEqual(nine)
   })
 
-  it('T-PA-08 runs the tasks that are yielded, each with its own key', async () => {
+  it('T-PA-08 runs the yielded tasks, each with its own key', async () => {
     const tasks = kit.parallel({
       reads: ['list'],
       writes: ['outputs'],
@@ -275,7 +278,7 @@ describe('parallelism, as Burr tests it', () => {
   })
 })
 
-describe('end to end, as Burr tests it', () => {
+describe('end to end, by the tests of Burr', () => {
   const collatz = defineState<{ n: number; path: number[] }>()
   const step = (next: (n: number) => number) =>
     collatz.action({
@@ -310,7 +313,7 @@ describe('end to end, as Burr tests it', () => {
     expect(taken.filter((name) => name !== 'done')).toHaveLength(112)
   })
 
-  it('T-E2E-04 answers with what it was given, each time it is asked', async () => {
+  it('T-E2E-04 echoes its prompt on each call', async () => {
     const bot = defineState<{ prompt: string; response: string }>()
     const prompt = bot.action({
       reads: [],

@@ -32,7 +32,7 @@ async function branchesIn(store: Persister, graph: ReturnType<typeof pairOf>, pe
   return Promise.all(ids.map((appId) => store.load({ appId })))
 }
 
-describe('where branches are stored, as with a cascading adapter', () => {
+describe('the store of branches, as with a cascading adapter', () => {
   it('T-PA-11 stores branches with their application by default', async () => {
     const persister = memoryPersister()
 
@@ -50,7 +50,7 @@ describe('where branches are stored, as with a cascading adapter', () => {
     expect((await persister.load({ appId: 'app' }))?.position).toBe('each')
   })
 
-  it('T-PA-13 stores the branches of a map with its own persister there alone', async () => {
+  it('T-PA-13 stores the branches of a map only in its own persister', async () => {
     const [own, persister] = [memoryPersister(), memoryPersister()]
 
     const stored = await branchesIn(own, pairOf(own), persister)
@@ -131,7 +131,7 @@ async function unreliable(asynchronous: boolean) {
 const stepsOf = (value: number): number => (value === 1 ? 0 : 1 + stepsOf(value % 2 === 0 ? value / 2 : value * 3 + 1))
 const expected = Array.from({ length: 20 }, (_, i) => stepsOf(i + 3))
 
-describe('an application that is made anew until it succeeds', () => {
+describe('an application that is created again until it succeeds', () => {
   it('T-E2E-02 T-PA-14 commits the first step of each branch once, and resumes from the store it saves to', async () => {
     const { counts, committed, tries } = await unreliable(false)
 
@@ -140,7 +140,7 @@ describe('an application that is made anew until it succeeds', () => {
     expect(tries).toBeGreaterThan(1)
   })
 
-  it('T-E2E-03 does so with an async generator of states and an async reducer', async () => {
+  it('T-E2E-03 does the same with an async generator of states and an async reducer', async () => {
     const { counts, committed, tries } = await unreliable(true)
 
     expect(counts).toEqual(expected)
@@ -178,7 +178,7 @@ const loop = counter.graph({ actions: { count }, transitions: { count: 'count' }
 const begin = { entrypoint: 'count', appId: 'app', state: { n: 0 }, logger: quiet } as const
 
 describe('starting from a store', () => {
-  it('T-AP-91 refuses a record that is broken', async () => {
+  it('T-AP-91 refuses a broken record', async () => {
     const { driver } = memoryPersister()
     await (await resumeOrCreate(loop, { ...begin, persister: createPersister(driver) })).step()
     const broken = createPersister({
@@ -209,7 +209,7 @@ describe('starting from a store', () => {
     )
   })
 
-  it('T-AP-98 forks an application under another id, at its step, and records where from', async () => {
+  it('T-AP-98 forks an application under another id, at its step, and records its origin', async () => {
     const persister = memoryPersister()
     const app = await resumeOrCreate(loop, { ...begin, persister })
     for (let i = 0; i < 6; i++) await app.step()
@@ -240,7 +240,7 @@ class Broken {
   readonly open = true
 }
 
-describe('values of one’s own in a store', () => {
+describe('values of user-defined classes in a store', () => {
   const wallet = defineState<{ held: unknown; note: string }>()
   const stored = async (held: unknown) => {
     const hold = wallet.action({ reads: [], writes: ['held', 'note'], run: () => ({ held, note: 'plain' }) })
@@ -250,13 +250,13 @@ describe('values of one’s own in a store', () => {
     return (await persister.load({ appId: 'app' }))?.state
   }
 
-  it('T-ST-12 stores and loads instances of a registered class in its own form, and the rest as it is', async () => {
+  it('T-ST-12 stores and loads instances of a registered class in its own form, and other values unchanged', async () => {
     registerClass('parity.money', Money, { save: ({ cents }) => cents, load: (cents) => new Money(cents) })
 
     expect(await stored(new Money(250))).toEqual({ held: new Money(250), note: 'plain' })
   })
 
-  it('T-ST-13 fails the step where the form of a class cannot be stored', async () => {
+  it('T-ST-13 fails the step when the form of a class cannot be stored', async () => {
     registerClass('parity.broken', Broken, { save: () => () => {}, load: () => new Broken() })
 
     await expect(stored(new Broken())).rejects.toMatchObject({ code: 'serialization' })

@@ -13,7 +13,7 @@ const titles = readdirSync(folder)
 const named = titles.flatMap((title) => title.match(/\b(T-[A-Z0-9]+-\d+|W-\d{3})\b/g) ?? [])
 
 describe('parity with Burr', () => {
-  it('has a test for every row that has a meaning here, and says of the others why they have none', () => {
+  it('has a test for every row that applies here, and a reason for every other row', () => {
     const shown = parityRows.filter(({ absent }) => absent === undefined).map(({ id }) => id)
 
     expect(shown.filter((id) => !named.includes(id))).toEqual([])

@@ -11,7 +11,7 @@ interface S {
 }
 const kit = defineState<S>()
 
-describe('state, as Burr tests it', () => {
+describe('state, by the tests of Burr', () => {
   const run = <U extends Partial<S>>(update: (state: S) => U, writes: readonly (keyof U & keyof S)[]) => {
     const action = kit.action({
       reads: ['a', 'b', 'list', 'more'],
@@ -25,7 +25,7 @@ describe('state, as Burr tests it', () => {
     return app.run().then(({ state }) => state)
   }
 
-  it('T-ST-01 reads a key, and refuses one that is not set with the keys that are', async () => {
+  it('T-ST-01 reads a key, and refuses an unset one with a list of the set keys', async () => {
     const begin = kit.action({ reads: [], writes: ['a'], inputs: { a: type<number>() }, run: ({ inputs }) => inputs })
     const fill = kit.action({ reads: [], writes: ['b'], run: () => ({ b: 'filled' }) })
     const look = kit.action({ reads: ['b'], writes: ['list'], run: ({ state }) => ({ list: [state.b.length] }) })
@@ -41,7 +41,7 @@ describe('state, as Burr tests it', () => {
     )
   })
 
-  it('T-ST-02 tells of an optional key whether it is set', async () => {
+  it('T-ST-02 shows whether an optional key is set', async () => {
     const look = kit.action({
       reads: ['a?'],
       writes: ['b'],
@@ -62,13 +62,13 @@ describe('state, as Burr tests it', () => {
     expect(Object.keys({ ...state })).toEqual(['a', 'b', 'list', 'more'])
   })
 
-  it('T-ST-04 T-ST-08 lays an update over what was there, and leaves the other keys alone', async () => {
+  it('T-ST-04 T-ST-08 merges an update, and leaves the other keys alone', async () => {
     const before = { a: 1, b: 'x', list: [1], more: [] }
 
     expect(await run(() => ({ b: 'y' }), ['b'])).toEqual({ ...before, b: 'y' })
   })
 
-  it('T-ST-05 shows an action what it reads and nothing else', async () => {
+  it('T-ST-05 shows an action only the keys that it reads', async () => {
     const seen: string[][] = []
     const look = kit.action({
       reads: ['a', 'b'],
@@ -85,7 +85,7 @@ describe('state, as Burr tests it', () => {
     expect(seen).toEqual([['a', 'b']])
   })
 
-  it('T-ST-06 T-ST-07 appends and extends by what the language has, several keys at once', async () => {
+  it('T-ST-06 T-ST-07 appends and extends in plain TypeScript, several keys at once', async () => {
     const state = await run(({ list, more }) => ({ list: [...list, 2], more: [...more, 3, 4] }), ['list', 'more'])
 
     expect([state.list, state.more]).toEqual([
@@ -94,7 +94,7 @@ describe('state, as Burr tests it', () => {
     ])
   })
 
-  it('T-ST-10 refuses what is no list where a list belongs, at compile time and with a schema at run time', async () => {
+  it('T-ST-10 refuses a value that is no list, at compile time and with a schema at run time', async () => {
     const checked = defineState(z.object({ list: z.array(z.number()) }))
     const wrong = checked.action({
       reads: ['list'],
@@ -110,7 +110,7 @@ describe('state, as Burr tests it', () => {
     expect(app.state).toEqual({ list: [1] })
   })
 
-  it('T-ST-11 counts by what the language has, from nothing as well, and the compiler refuses the rest', async () => {
+  it('T-ST-11 counts in plain TypeScript, also from an unset key, and the compiler refuses other types', async () => {
     const count = kit.action({ reads: ['a?'], writes: ['a'], run: ({ state }) => ({ a: (state.a ?? 0) + 5 }) })
     const app = createApplication(
       kit.graph({ actions: { count }, transitions: { count: [{ to: 'count', when: { a: 5 } }] } }),
@@ -130,7 +130,7 @@ describe('state, as Burr tests it', () => {
   })
 })
 
-describe('a graph, as Burr tests it', () => {
+describe('a graph, by the tests of Burr', () => {
   const add = kit.action({ reads: ['a'], writes: ['a'], tags: ['count'], run: ({ state }) => ({ a: state.a + 1 }) })
   const say = kit.action({
     reads: ['a'],
@@ -151,12 +151,12 @@ describe('a graph, as Burr tests it', () => {
     ).toThrow('Unreachable: transitions.add[0] always matches first')
   })
 
-  it('T-GR-02 needs at least one action; a name stands once, since it is a key of a record', () => {
+  it('T-GR-02 needs at least one action; a name is unique, since it is a key of a record', () => {
     expect(() => kit.graph({ actions: {} })).toThrow('A graph needs at least one action.')
     expect(() => kit.graph({ actions: { add } })).not.toThrow()
   })
 
-  it('T-GR-03 T-GR-04 puts graphs together by spreading their actions and transitions', async () => {
+  it('T-GR-03 T-GR-04 is composed by spreading actions and transitions', async () => {
     const first = {
       actions: { add },
       transitions: { add: [{ to: 'add', when: ({ state }: { state: { a: number } }) => state.a < 3 }, { to: 'say' }] },
@@ -172,7 +172,7 @@ describe('a graph, as Burr tests it', () => {
     expect((await createApplication(whole, { entrypoint: 'add', state: { a: 0 } }).run()).state.list).toEqual([3])
   })
 
-  it('T-GR-05 T-AP-61 begins at the entrypoint, then follows the transitions, around a cycle as well', async () => {
+  it('T-GR-05 T-AP-61 begins at the entrypoint, then follows the transitions, also around a cycle', async () => {
     const graph = kit.graph({ actions: { add, say }, transitions: { add: 'say', say: 'add' } })
     const app = createApplication(graph, { entrypoint: 'add', state: { a: 0 } })
     const order = [app.next]
@@ -184,7 +184,7 @@ describe('a graph, as Burr tests it', () => {
     expect(order).toEqual(['add', 'say', 'add', 'say'])
   })
 
-  it('T-GR-06 finds actions by tag, and says which tags there are', async () => {
+  it('T-GR-06 finds actions by tag, and lists the known tags', async () => {
     const graph = kit.graph({ actions: { add, say }, transitions: { add: 'say', say: 'add' } })
     const app = createApplication(graph, { entrypoint: 'add', state: { a: 0 } })
 
@@ -212,7 +212,7 @@ describe('a graph, as Burr tests it', () => {
     ])
   })
 
-  it('T-GR-09 holds a place for an action that is not written yet: it draws, and fails when it runs', async () => {
+  it('T-GR-09 takes a placeholder for an action that is not written yet: it draws, and fails when it runs', async () => {
     const later = kit.action({
       reads: ['a'],
       writes: ['b'],
@@ -237,7 +237,7 @@ describe('a graph, as Burr tests it', () => {
     expect(Object.keys(graph.actions)).toEqual(['add', 'say'])
   })
 
-  it('T-AP-71 T-AP-72 refuses an entrypoint that is not there, and options that say nothing', () => {
+  it('T-AP-71 T-AP-72 refuses an unknown entrypoint and empty options', () => {
     const graph = kit.graph({ actions: { add, say } })
 
     // @ts-expect-error no such action

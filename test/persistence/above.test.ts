@@ -67,7 +67,7 @@ describe.each<[string, () => Persister]>([
   ['memory', () => memoryPersister()],
   ['sqlite', () => sqlitePersister({ file: ':memory:' })],
 ])('a branch in the store (%s)', (_, open) => {
-  it('holds what is its own, and is loaded with all that it reads', async () => {
+  it('holds only its own rows, and is loaded with all that it reads', async () => {
     const persister = open()
     const idOf = await halfDone(persister)
 
@@ -85,7 +85,7 @@ describe.each<[string, () => Persister]>([
     expect(Object.keys(branch?.state ?? {})).toEqual(['doc', 'chat', 'seen', 'note'])
   })
 
-  it('goes on from it, by itself or as another application', async () => {
+  it('is resumed from there, by itself or as another application', async () => {
     const persister = open()
     const idOf = await halfDone(persister)
 
@@ -109,7 +109,7 @@ describe.each<[string, () => Persister]>([
     expect(state.notes).toEqual(Array.from({ length: 20 }, (_one, i) => `go n${i} 101 501 50000`))
   })
 
-  it('has what the application above it holds since that went back', async () => {
+  it('has the state of the application above after a rewind', async () => {
     const persister = open()
     await halfDone(persister)
     await rewind({ persister, appId: 'job', sequenceId: 0, patch: { doc: 'e'.repeat(70) } })

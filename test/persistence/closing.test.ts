@@ -39,8 +39,8 @@ function slow(answer: () => Promise<void>): { readonly driver: PersisterDriver; 
   return { driver: made, told }
 }
 
-describe('a persister that is disposed of', () => {
-  it.skipIf(!existsSync('/proc/self/fd'))('holds no file open, and its file alone is whole', async () => {
+describe('a disposed persister', () => {
+  it.skipIf(!existsSync('/proc/self/fd'))('keeps no file open, and its file alone is complete', async () => {
     const file = join(folder, 'jobs.db')
     for (let i = 0; i < 5; i++) {
       await using persister = sqlitePersister({ file })
@@ -61,7 +61,7 @@ describe('a persister that is disposed of', () => {
     expect((await copy.load({ appId: 'app' }))?.state).toEqual({ n: 5 })
   })
 
-  it('waits for what it was given to save', async () => {
+  it('waits for pending saves', async () => {
     const gate = defer()
     const { driver, told } = slow(() => gate.promise)
     const persister = createPersister(driver)
@@ -80,7 +80,7 @@ describe('a persister that is disposed of', () => {
     expect(told).toContain('closed')
   })
 
-  it('ends a run that waits for a store which is away', async () => {
+  it('ends a run that waits for an unavailable store', async () => {
     const away = new PersistenceError('No connection.', { fault: 'unavailable', appId: undefined })
     const { driver } = slow(() => Promise.reject(away))
     const persister = createPersister(driver)

@@ -69,7 +69,7 @@ const value = fc.letrec((tie) => ({
 })).any
 
 describe('the codec', () => {
-  it('gives back whatever may stand in state, frozen or not (W-082)', () => {
+  it('restores every value of state, frozen or not (W-082)', () => {
     fc.assert(
       fc.property(value, (one) => void expect(there(one)).toStrictEqual(one)),
       { numRuns: 500 },
@@ -83,7 +83,7 @@ describe('the codec', () => {
     )
   })
 
-  it('writes JSON as it is, so that a store can query it', () => {
+  it('writes JSON unchanged, so that a store can query it', () => {
     const state = frozen({ prompt: 'hi', deep: [{ n: 1.5, none: null, __proto: [] }], ok: true })
 
     expect(encode(state)).toBe(JSON.stringify(state))
@@ -101,7 +101,7 @@ describe('the codec', () => {
     expect(Object.getOwnPropertyDescriptor(back, '__proto__')?.value).toEqual({ polluted: 1 })
   })
 
-  it('writes of bytes what their view shows, however many they are', () => {
+  it('writes only the bytes in the view, of any size', () => {
     const all = Uint8Array.from({ length: 100_000 }, (_, i) => (i * 7) % 251)
     const parts = [all, all.subarray(3, 9), new Uint16Array(all.buffer, 6, 4), new DataView(all.buffer, 5, 3)]
 
@@ -113,7 +113,7 @@ describe('the codec', () => {
     ])
   })
 
-  it('gives back errors with their class, cause, stack and what they carry', () => {
+  it('restores errors with their class, cause, stack and fields', () => {
     const cause = Object.assign(new RangeError('deep'), { status: 503 })
     const error = new TypeError('top', { cause })
     const many = new AggregateError([error, 'text'], 'many')
@@ -133,7 +133,7 @@ describe('the codec', () => {
     expect(Object.keys(backError)).toEqual([])
   })
 
-  it('gives back errors of Teasel that are known by their code', () => {
+  it('restores errors of Teasel by their code', () => {
     const error = new ActionError(
       'Action "ask"',
       { action: 'ask', sequenceId: 3, path: 'a/b', attempt: 2 },
@@ -152,7 +152,7 @@ describe('the codec', () => {
     ])
   })
 
-  it('tells in words what an error carries that cannot be stored, so that a failure can always be written down', () => {
+  it('describes a value in an error that cannot be stored, so that every failure can be stored', () => {
     const error = Object.assign(new Error('no'), { request: () => {}, when: new Date(5) })
 
     const back = there(error) as typeof error
@@ -160,7 +160,7 @@ describe('the codec', () => {
     expect({ ...back }).toEqual({ request: 'a function', when: new Date(5) })
   })
 
-  it('gives back instances of registered classes', () => {
+  it('restores instances of registered classes', () => {
     const back = there({ prices: [new Money(5, new Date(7))] }) as { prices: Money[] }
 
     expect(back.prices[0]).toBeInstanceOf(Money)
@@ -178,7 +178,7 @@ describe('the codec', () => {
     expect(() => encode(one)).toThrow(SerializationError)
   })
 
-  it('refuses a cycle, but not a part that stands in two places', () => {
+  it('refuses a cycle, but not a part that occurs twice', () => {
     const part = { n: 1 }
     const ring: Record<string, unknown> = { part, again: part }
 
@@ -189,7 +189,7 @@ describe('the codec', () => {
     expect(() => frozen(ring)).toThrow(/a circular reference into the state at value\.self\[0\]/)
   })
 
-  it('refuses to give back a class that nobody registered, and a tag of another version', () => {
+  it('refuses to restore an unregistered class, and a tag of another version', () => {
     expect(() => decode('{"a":{"$":"class","n":"gone","v":1}}')).toThrow(/Register the class.*"gone"/)
     expect(() => decode('{"$":"future"}')).toThrow(/another version of Teasel/)
   })
@@ -208,7 +208,7 @@ const NEAR = {
 } as const
 
 describe('a patch', () => {
-  it('makes the one of the other, whatever they are, in the same order', () => {
+  it('turns one value into another, of any kind, in the same order', () => {
     fc.assert(
       fc.property(value, value, fc.boolean(), (before, after, loose) => {
         const one = loose ? [before, after] : [frozen(before), frozen(after)]
@@ -220,7 +220,7 @@ describe('a patch', () => {
     )
   })
 
-  it('of records that are near to each other makes the one of the other', () => {
+  it('between similar records turns one into the other', () => {
     const near = fc.tuple(fc.array(value, { maxLength: 6 }), fc.array(value, { maxLength: 3 }), fc.nat(6), value)
     fc.assert(
       fc.property(near, ([list, more, at, one]) => {
@@ -238,7 +238,7 @@ describe('a patch', () => {
     )
   })
 
-  it('keeps the order of keys, wherever they go', () => {
+  it('keeps the order of keys that move anywhere', () => {
     const keys = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd', 'e', '7', '1', '$', '__proto__'), { maxLength: 9 })
     const of = (names: readonly string[]): object => Object.fromEntries(names.map((name) => [name, { name }]))
     fc.assert(
@@ -250,7 +250,7 @@ describe('a patch', () => {
     )
   })
 
-  it('of a record whose keys only change places holds the keys that move', () => {
+  it('of a record with reordered keys holds only the moved keys', () => {
     const names = Array.from({ length: 500 }, (_, i) => `key ${i}`)
     const record = frozen(Object.fromEntries(names.map((name) => [name, name.repeat(20)])))
     const { 'key 3': moved, ...rest } = record
@@ -266,7 +266,7 @@ describe('a patch', () => {
     ['that is longer and ends otherwise', 'x'.repeat(70), `${'x'.repeat(69)}yyy`],
     ['that lost its end', 'x'.repeat(90), 'x'.repeat(70)],
     ['that grew', 'x'.repeat(64), 'x'.repeat(65)],
-  ])('of a long text %s makes the one of the other', (_, before, after) => {
+  ])('of a long text %s turns one into the other', (_, before, after) => {
     expect(told(frozen({ text: before }), frozen({ text: after })).back).toEqual({ text: after })
   })
 
@@ -274,12 +274,12 @@ describe('a patch', () => {
     ['grew', [1, 2], [1, 2, 3]],
     ['shrank', [1, 2, 3], [1, 2]],
     ['changed', [1, 2, 3], [1, 2, 4]],
-  ])('of bytes that %s makes the one of the other', (_, before, after) => {
+  ])('of bytes that %s turns one into the other', (_, before, after) => {
     const of = (bytes: readonly number[]) => frozen({ bytes: Uint8Array.from(bytes) })
     expect(told(of(before), of(after)).back).toEqual({ bytes: Uint8Array.from(after) })
   })
 
-  it('costs what was added, however long the rest is', () => {
+  it('costs only the addition, whatever the length of the rest', () => {
     const items = Array.from({ length: 10_000 }, (_, i) => frozen({ i, text: 'x'.repeat(10) }))
     const before = frozen({ chat: { items, title: 'long' }, log: 'y'.repeat(10_000) })
     const after = frozen({ chat: { ...before.chat, items: [...items, { i: -1, text: '' }] }, log: `${before.log}!` })
@@ -301,7 +301,7 @@ describe('a patch', () => {
     ['one less at its beginning and one more at its end', (list) => [...list.slice(1), { i: -1, at: new Date(0) }]],
     ['one more at its beginning', (list) => [{ i: -1, at: new Date(0) }, ...list]],
     ['one less in its middle', (list) => list.filter((_, i) => i !== 500)],
-  ])('of a list with %s costs what is new', (_, change) => {
+  ])('of a list with %s costs only the new part', (_, change) => {
     const list = frozen(NEAR['a list of dates'](1000))
     const copy = NEAR['a list of dates'](1000) // as a reader has it
     const after = frozen(change(copy))
@@ -312,7 +312,7 @@ describe('a patch', () => {
     expect(bytes).toBeLessThan(200)
   })
 
-  it('costs nothing where an equal value stands, whatever was done to the one that entered', () => {
+  it('costs nothing for an equal value, also after the original changed', () => {
     const make = () => new Map([['a', { at: new Date(1) }]])
     const map = make()
     const held = hold(frozen({ map, rest: 'same' }), undefined)

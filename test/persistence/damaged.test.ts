@@ -208,7 +208,7 @@ describe.each<[string, () => Promise<Damageable>]>([
   ['memory', memory],
   ['sqlite', sqlite],
 ])('damaged records in a store (%s)', (_, open) => {
-  it('are told, or change nothing; what came before can be had, and others are left alone', async () => {
+  it('are reported, or change nothing; earlier steps can be restored, and other records are unaffected', async () => {
     const store = await open()
     const { persister } = store
     const random = dice(20_260_101)
@@ -258,7 +258,7 @@ describe.each<[string, () => Promise<Damageable>]>([
   })
 })
 
-it('a record that is gone from the middle is told, and what came before can be had', async () => {
+it('a missing record in the middle is reported, and earlier steps can be restored', async () => {
   const persister = sqlitePersister({ file: ':memory:' })
   const count = kit.action({ reads: ['n'], writes: ['n'], run: ({ state: { n } }) => ({ n: n + 1 }) })
   const loop = kit.graph({ actions: { count }, transitions: { count: 'count' } })
@@ -274,8 +274,8 @@ it('a record that is gone from the middle is told, and what came before can be h
   expect((await persister.load({ appId: 'job', sequenceId: 0 }))?.state).toEqual({ n: 1 })
 })
 
-describe('a message that is damaged', () => {
-  it('is told, stops no other job, and is left behind by a rewind', async () => {
+describe('a damaged message', () => {
+  it('is reported, stops no other job, and is removed by a rewind', async () => {
     const persister = sqlitePersister({ file: ':memory:' })
     const wait = kit.graph({ actions: { ask } })
     const start = { entrypoint: 'ask', state: { item: 'x', log: [] }, logger: quiet, persister } as const
@@ -304,8 +304,8 @@ describe('a message that is damaged', () => {
   })
 })
 
-describe('a file that is damaged', () => {
-  it('gives what was committed, or is told', async () => {
+describe('a damaged file', () => {
+  it('gives committed data, or is reported', async () => {
     const file = join(folder, 'whole.db')
     const first = sqlitePersister({ file })
     await fill(first)

@@ -81,7 +81,7 @@ const DAMAGED = 'it is damaged: its checksum is of something else.'
 const notJson = (text: string): string => messageOf(() => JSON.parse(text))
 const BACK = ' Nothing was run. Rewind to a step before it, or restore the store from a backup.'
 
-describe('what a user sees', () => {
+describe('a user gets a clear error', () => {
   it(`when the disk is full (${disk.mounted ? 'a small tmpfs' : 'a bound of pages: no right to mount'})`, async () => {
     const file = join(disk.folder, 'full.db')
     await using persister = sqlitePersister({ file })
@@ -102,7 +102,7 @@ describe('what a user sees', () => {
     expect([resumed.state.n, resumed.sequenceId]).toEqual([committed + 1, committed])
   })
 
-  it(`when the file may not be written (${disk.mounted ? 'a disk that is mounted so' : 'no log can be: no right to mount'})`, async () => {
+  it(`when the file is read-only (${disk.mounted ? 'a disk that is mounted so' : 'no log can be: no right to mount'})`, async () => {
     const file = join(disk.folder, 'read-only.db')
     const first = sqlitePersister({ file })
     await createApplication(graph, { ...options, persister: first }).step()
@@ -124,7 +124,7 @@ describe('what a user sees', () => {
     expect([resumed.state.n, await stored(again)]).toEqual([2, 2])
   })
 
-  it('when the file may not be written any more, in the middle of a run', async () => {
+  it('when the file becomes read-only in the middle of a run', async () => {
     const file = join(folder, 'turned.db')
     await using persister = sqlitePersister({ file })
     const app = createApplication(graph, { ...options, persister })
@@ -199,7 +199,7 @@ describe('what a user sees', () => {
     expect(newer.state.n).toBe(1)
   })
 
-  it('when the clock goes back a day: nothing, and all of it is in order', async () => {
+  it('except when the clock goes back a day: everything stays in order', async () => {
     await using persister = sqlitePersister({ file: ':memory:' })
     const day = 24 * 60 * 60 * 1000
     const now = 1_700_000_000_000
@@ -220,7 +220,7 @@ describe('what a user sees', () => {
     expect(await stored(persister)).toBe(3)
   })
 
-  it('when two runners write one application: the first is told of both, and the second goes on', async () => {
+  it('when two runners write one application: the first is refused, and the second continues', async () => {
     const file = join(folder, 'two.db')
     await using persister = sqlitePersister({ file })
     await using other = sqlitePersister({ file })

@@ -36,7 +36,7 @@ function runs(program: string, ...args: readonly string[]): unknown {
 }
 
 describe('a job that waits in a nested map', () => {
-  it('goes on in whatever way its program is built', async () => {
+  it('is resumed by every way to build its program', async () => {
     const bundled = await builtAs('bundled', {})
     const minified = await builtAs('minified', { minify: true })
     const renamed = await builtAs('renamed', { minifyIdentifiers: true, charset: 'utf8', target: 'esnext' })

@@ -90,7 +90,7 @@ describe('the SQLite persister', () => {
     expect(() => sqlitePersister({ file })).toThrow(expect.objectContaining({ version: 99 }))
   })
 
-  it.each([3, 4])('brings tables of version %i up to date, and keeps what is in them', async (version) => {
+  it.each([3, 4])('upgrades tables of version %i, and keeps their rows', async (version) => {
     const file = fileOf(`older-${version}`)
     const first = sqlitePersister({ file })
     for (const [appId, partitionKey] of [...'dbac'].flatMap((id) => [[id, null] as const, [id, 'p'] as const]))
@@ -128,7 +128,7 @@ describe('the SQLite persister', () => {
     expect((await second.list()).map(({ appId }) => appId)).toEqual(['c', 'a', 'd'])
   })
 
-  it('keeps what is there of an application whose first rows an older file has lost', async () => {
+  it('keeps the rows of an application whose first rows an older file has lost', async () => {
     const file = fileOf('older-torn')
     const first = sqlitePersister({ file })
     const app = createApplication(graph, { ...options, persister: first })
@@ -142,7 +142,7 @@ describe('the SQLite persister', () => {
     expect(await second.load({ appId: 'app' })).toEqual(before)
   })
 
-  it('refuses tables that are older than it can read, and changes nothing', () => {
+  it('refuses tables that are too old to read, and changes nothing', () => {
     const file = fileOf('too-old')
     const { database } = openDatabase(file)
     database.exec('create table teasel_about (schema integer not null); insert into teasel_about values (2)')
@@ -186,7 +186,7 @@ describe('the SQLite persister', () => {
         return file
       },
     ],
-  ])('tells of a file %s', (_, make) => {
+  ])('reports a file %s', (_, make) => {
     const file = make()
 
     expect(() => sqlitePersister({ file })).toThrow(expect.objectContaining({ fault: 'unavailable' }))
@@ -211,7 +211,7 @@ function tamper(file: string, sql: string): void {
   database.close()
 }
 
-describe('a store that fails', () => {
+describe('a failing store', () => {
   it.each<[string, string, object, RegExp]>([
     [
       'a torn record',
@@ -231,7 +231,7 @@ describe('a store that fails', () => {
       { code: 'persistence', fault: 'corrupt', record: { index: 1, kind: 'patch', sequenceId: 0 } },
       /checksum/,
     ],
-  ])('by %s is refused before anything runs, and what came before it can be reached', async (_, sql, facts, said) => {
+  ])('by %s is refused before anything runs, and earlier steps can be restored', async (_, sql, facts, said) => {
     const file = fileOf(`tampered-${Math.random()}`)
     await using persister = sqlitePersister({ file })
     await createApplication(graph, { ...options, persister }).step()
@@ -245,7 +245,7 @@ describe('a store that fails', () => {
     expect((await resumeOrCreate(graph, { ...options, persister })).state).toEqual({ n: 0 })
   })
 
-  it('because its file may not be written any more fails the step, and the memory stays at what is stored', async () => {
+  it('whose file becomes read-only fails the step, and the memory stays at the stored step', async () => {
     const file = fileOf('read-only')
     await using persister = sqlitePersister({ file })
     const app = createApplication(graph, { ...options, persister })
@@ -263,7 +263,7 @@ describe('a store that fails', () => {
     expect([app.state.n, (await persister.load({ appId: 'app' }))?.state['n']]).toEqual([2, 2])
   })
 
-  it('because the disk is full fails the step, and goes on when there is room', async () => {
+  it('whose disk is full fails the step, and continues when there is room', async () => {
     const file = fileOf('full')
     await using persister = sqlitePersister({ file })
     const app = createApplication(graph, { ...options, persister })
@@ -282,7 +282,7 @@ describe('a store that fails', () => {
     expect(app.state.n).toBe(Number(stored) + 1)
   })
 
-  it('is not put out of order by a clock that goes back', async () => {
+  it('keeps its order when the clock goes back', async () => {
     const file = fileOf('clock')
     await using persister = sqlitePersister({ file })
     const clock = new ManualClock()
@@ -321,7 +321,7 @@ describe('a lock of another process', () => {
     data: '{"f":1}',
   })
 
-  it('is waited for without holding the thread: timers go on, and everything asked meanwhile is done', async () => {
+  it('is awaited without holding the thread: timers and other calls go on', async () => {
     const file = fileOf('locked')
     await using persister = sqlitePersister({ file })
     const { driver } = persister
@@ -347,7 +347,7 @@ describe('a lock of another process', () => {
     expect(await driver.inbox(key)).toHaveLength(1)
   })
 
-  it('leaves nothing open: what is asked once it is gone is committed at once', async () => {
+  it('leaves nothing open: later calls commit at once', async () => {
     const file = fileOf('locked-open')
     await using persister = sqlitePersister({ file })
     const { driver } = persister
@@ -369,7 +369,7 @@ describe('a lock of another process', () => {
     expect(await posted).toBe(2)
   })
 
-  it('is waited for as long as busyMs, and told of then; what comes after it is answered at once', async () => {
+  it('is awaited for busyMs, and then reported; later calls are answered at once', async () => {
     const file = fileOf('locked-long')
     await using persister = sqlitePersister({ file, busyMs: 30 })
     const { driver } = persister
@@ -381,7 +381,7 @@ describe('a lock of another process', () => {
     expect(driver.claim(key, 'two')).toEqual({ incarnation: 1, before: 'one' })
   })
 
-  it('does not stop a persister from being made: who asks first waits', async () => {
+  it('does not keep a persister from being created: the first caller waits', async () => {
     const file = fileOf('locked-early')
     openDatabase(file).database.close()
     const letGo = lock(file)
@@ -394,7 +394,7 @@ describe('a lock of another process', () => {
     expect(await claimed).toEqual({ incarnation: 0, before: undefined })
   })
 
-  it('is waited for by a run, which commits each of its steps once', async () => {
+  it('is awaited by a run, which commits each of its steps once', async () => {
     const file = fileOf('locked-run')
     await using persister = sqlitePersister({ file })
     const ran: number[] = []

@@ -53,11 +53,11 @@ function counting({ driver }: Persister, held?: () => Promise<void> | undefined)
   return { persister: createPersister(counted), asked: () => asked }
 }
 
-describe('an answer from elsewhere', () => {
+describe('an answer from another process', () => {
   it.each([
     ['memory', () => memoryPersister()],
     ['sqlite', () => sqlitePersister({ file: ':memory:' })],
-  ])('reaches a run that lives and waits (%s), once, and nothing is asked while nothing waits', async (_, open) => {
+  ])('reaches a waiting run (%s) once, and the store is not asked while nothing waits', async (_, open) => {
     const clock = new ManualClock()
     const { persister, asked } = counting(open())
     const app = createApplication(twice, { ...options, persister, clock })
@@ -81,7 +81,7 @@ describe('an answer from elsewhere', () => {
     expect([asked(), clock.pending]).toEqual([1, 0])
   })
 
-  it('finds a branch that waits; all of them are looked for with one question', async () => {
+  it('finds a waiting branch; one query serves all of them', async () => {
     const clock = new ManualClock()
     const { persister, asked } = counting(memoryPersister())
     const map = kit.mapActions({
@@ -112,7 +112,7 @@ describe('an answer from elsewhere', () => {
     expect([asked(), clock.pending]).toEqual([2, 0])
   })
 
-  it('that was sent while the run had left its caller waiting sets it going, and the next run comes back to it', async () => {
+  it('sent after the run returned as waiting resumes it, and the next run joins it', async () => {
     const clock = new ManualClock()
     const persister = memoryPersister()
     const app = createApplication(twice, { ...options, persister, clock })
@@ -129,7 +129,7 @@ describe('an answer from elsewhere', () => {
     expect(clock.pending).toBe(0)
   })
 
-  it('is not handed over twice: not by a question that was under way when it was taken', async () => {
+  it('is delivered once, also when a pending query finds it again', async () => {
     const clock = new ManualClock()
     const gate = defer()
     const { persister } = counting(memoryPersister(), () => gate.promise)
@@ -153,7 +153,7 @@ describe('an answer from elsewhere', () => {
     expect(app.state.log).toEqual(['from here', 'from elsewhere'])
   })
 
-  it('that nobody asks for yet is handed over by the first question alone', async () => {
+  it('that no action waits for yet is delivered by the first query only', async () => {
     const clock = new ManualClock()
     const persister = memoryPersister()
     const other = defineMessage('other', type<string>())
@@ -173,7 +173,7 @@ describe('an answer from elsewhere', () => {
     expect(told).toEqual(['other queued'])
   })
 
-  it('that a branch was sent before it had any record is there after a resume, when it waits', async () => {
+  it('sent to a branch before its first record is there after a resume, when the branch waits', async () => {
     const clock = new ManualClock()
     const persister = memoryPersister()
     const all = { ...options, persister, clock } as const
@@ -214,7 +214,7 @@ describe('an answer from elsewhere', () => {
     expect((await run).state.outs).toEqual(['x', 'y'])
   })
 
-  it('is looked for again when the store was away, which is told once', async () => {
+  it('is looked for again when the store was away, which is logged once', async () => {
     const clock = new ManualClock()
     const store = memoryPersister()
     let away = true
@@ -242,7 +242,7 @@ describe('an answer from elsewhere', () => {
     expect(app.state.log).toEqual(['one'])
   })
 
-  it('is not looked for in a store that was closed, and nobody is told', async () => {
+  it('is not looked for in a closed store, and nothing is logged', async () => {
     const clock = new ManualClock()
     const persister = sqlitePersister({ file: ':memory:' })
     const told: string[] = []
@@ -257,7 +257,7 @@ describe('an answer from elsewhere', () => {
     expect(told).toEqual([])
   })
 
-  it('is never looked for where that is said; a wrong interval is refused', async () => {
+  it('is never looked for with the interval Infinity; an invalid interval is refused', async () => {
     const clock = new ManualClock()
     const app = createApplication(twice, { ...options, persister: memoryPersister(), clock, inboxPollMs: Infinity })
     void app.run()
@@ -297,14 +297,14 @@ describe('a process whose run waits', () => {
     return status === 0 ? stdout.trim() : stderr
   }
 
-  it('stays alive for the answer of another one', () => {
+  it('stays alive for the answer of another process', () => {
     // This timer keeps nothing alive.
     const later = `setTimeout(() => void sendStored({ persister: sqlitePersister({ file }), appId: 'app', message: approve('yes') }), 100).unref()`
 
     expect(run(program(join(folder, 'stays.db'), 'stay', later))).toBe('finished {"a":"yes"}')
   })
 
-  it('ends when it was left waiting', () => {
+  it('ends when it returned as waiting', () => {
     expect(run(program(join(folder, 'left.db'), 'return', ''))).toBe('waiting {}')
   })
 })

@@ -25,8 +25,8 @@ const addThen = (last: typeof waits) =>
 const told = (results: readonly { readonly status: string; readonly state: object }[]) =>
   results.map(({ status, state }) => [status, state])
 
-describe('the result of a branch that did not get done', () => {
-  it('carries the state that it committed last, or began with', async () => {
+describe('the result of a branch that is not done', () => {
+  it('carries the last committed state, or the initial one', async () => {
     const seen: unknown[] = []
     const map = kit.mapActions({
       reads: ['n'],
@@ -89,7 +89,7 @@ describe('the result of a branch that did not get done', () => {
 describe('graceMs', () => {
   const deaf = { reads: [], writes: ['n'], run: () => new Promise<{ n: number }>(() => {}) } as const
 
-  it.each(['action', 'entry'])('of one %s gives its code up sooner than the application does', async (where) => {
+  it.each(['action', 'entry'])('of one %s abandons its code sooner than the application', async (where) => {
     const clock = new ManualClock()
     const action = kit.action({ ...deaf, ...(where === 'action' ? { graceMs: 50 } : {}) })
     const quick = kit.action({ reads: [], writes: ['n'], run: () => ({ n: 7 }) })
@@ -111,7 +111,7 @@ describe('graceMs', () => {
     expect(await run).toMatchObject({ state: { ns: [7] }, leaked: [{ path: 'map/deaf', action: 'map', sinceMs: 50 }] })
   })
 
-  it('counts for each attempt that takes too long', async () => {
+  it('counts for each attempt that times out', async () => {
     const clock = new ManualClock()
     const action = kit.action({ ...deaf, timeoutMs: 100, graceMs: 10 })
     const run = createApplication(kit.graph({ actions: { action } }), {
@@ -128,7 +128,7 @@ describe('graceMs', () => {
 })
 
 describe('a limit', () => {
-  it('is asked and resized: growing lets those in that wait, shrinking interrupts nothing', async () => {
+  it('has its numbers read and its size changed: growing admits waiting branches, shrinking interrupts none', async () => {
     const limit = createLimit(1)
     const ends = new Map<number, () => void>()
     const work = kit.action({
@@ -169,7 +169,7 @@ describe('a limit', () => {
     expect(look()).toEqual([1, 0, 0])
   })
 
-  it('that was made smaller lets nobody in before fewer than that run', async () => {
+  it('that was made smaller admits none until fewer than that run', async () => {
     const limit = createLimit(2)
     const ends: (() => void)[] = []
     const work = kit.action({
@@ -211,7 +211,7 @@ describe('a limit', () => {
 })
 
 describe('watch', () => {
-  it('has a fresh memory for each visit of its map, and knows where it is', async () => {
+  it('has a fresh memory for each visit of its map, and the path of the map', async () => {
     const seen: unknown[] = []
     const map = kit.mapActions({
       reads: ['n'],
@@ -266,7 +266,7 @@ describe('messages of siblings', () => {
     },
   })
 
-  it.each(['', 'tell'])('from the key "%s" reach each with a body of its own', async (key) => {
+  it.each(['', 'tell'])('from the key "%s" give each receiver a body of its own', async (key) => {
     const map = kit.mapActions({
       reads: [],
       writes: ['ns'],
@@ -281,7 +281,7 @@ describe('messages of siblings', () => {
 })
 
 describe('a path as text', () => {
-  it('tells a map named as a second visit from that visit, and an empty key from what is below it', () => {
+  it('distinguishes a map named like a second visit from that visit, and an empty key from the branches below it', () => {
     const at = (map: string, visit: number, key: string) => ({ map, visit, key })
 
     expect([
@@ -293,7 +293,7 @@ describe('a path as text', () => {
   })
 })
 
-it('what a generator source threw is the cause, as of a function source', async () => {
+it('the error of a generator source is the cause, as of a function source', async () => {
   const thrown = new RangeError('no more')
   const map = kit.mapStates({
     reads: [],
@@ -329,7 +329,7 @@ it('what a generator source threw is the cause, as of a function source', async 
   expect((failure as Error).cause).toBe(thrown)
 })
 
-it('a reader that is not read keeps no more than its buffer and 500 events', async () => {
+it('an unread reader keeps no more than its buffer and 500 events', async () => {
   const graph = kit.graph({
     actions: { add },
     transitions: { add: [{ to: 'add', when: ({ state }) => state.n < 400 }] },
@@ -355,7 +355,7 @@ it('a schema of an input that refuses without a reason refuses', async () => {
 })
 
 describe('a bare action in a branch', () => {
-  it('is called by its key in a record, else by its own name, else like its map', async () => {
+  it('is named by its key in a record, else by its own name, else like its map', async () => {
     const named = kit.action({ reads: [], writes: ['n'], name: 'count', run: () => ({ n: 1 }) })
     const fold = { reads: [], writes: ['ns'], reduce: () => ({ ns: [] }) } as const
     const graph = kit.graph({
@@ -375,7 +375,7 @@ describe('a bare action in a branch', () => {
     expect(seen).toEqual(['record/a a', 'list/0 count', 'plain/0 plain'])
   })
 
-  it('that is given up is warned of with its path', async () => {
+  it('that is abandoned is logged with its path', async () => {
     const clock = new ManualClock()
     const warned: unknown[] = []
     const deaf = kit.action({ reads: [], writes: ['n'], graceMs: 5, run: () => new Promise<{ n: number }>(() => {}) })
@@ -399,7 +399,7 @@ describe('a bare action in a branch', () => {
 })
 
 describe('a branch with an empty key beside others', () => {
-  it('and its siblings are each found by their paths', async () => {
+  it('and its siblings each have a path of their own', async () => {
     const go = defineMessage('go', type<number>())
     const ask = kit.action({
       reads: [],

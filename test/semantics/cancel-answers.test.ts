@@ -38,7 +38,7 @@ function start(concurrency = 64, persister = false) {
 describe.each([
   ['without a persister', false],
   ['with one', true],
-])('app.cancel, %s, answers', (_, persister) => {
+])('app.cancel, %s, returns', (_, persister) => {
   const askedIn = async (path: string | Path, concurrency = 64): Promise<[CancelAnswer, readonly string[]]> => {
     const { app, held, run } = start(concurrency, persister)
     await flush()
@@ -47,7 +47,7 @@ describe.each([
     return [answer, (await run).state.outs]
   }
 
-  it('`cancelled` of a branch that runs, by its printed path, its segments, or its key', async () => {
+  it('`cancelled` for a running branch, by its printed path, its segments, or its key', async () => {
     const outs = ['quick done', 'a/b cancelled', 'c done', 'd done']
 
     expect(await askedIn('map/a~1b')).toEqual(['cancelled', outs])
@@ -55,11 +55,11 @@ describe.each([
     expect(await askedIn('a/b')).toEqual(['cancelled', outs])
   })
 
-  it('`cancelled` of a branch that is queued', async () => {
+  it('`cancelled` for a queued branch', async () => {
     expect(await askedIn('map/d', 1)).toEqual(['cancelled', ['quick done', 'a/b done', 'c done', 'd cancelled']])
   })
 
-  it('`settled` of a branch that has its result', async () => {
+  it('`settled` for a branch with a result', async () => {
     const outs = ['quick done', 'a/b done', 'c done', 'd done']
 
     expect(await askedIn('map/quick')).toEqual(['settled', outs])
@@ -67,13 +67,13 @@ describe.each([
   })
 
   it.each(['map/x', 'Map/c', 'map#2/c', 'map/a/b', 'map/c/further', 'x'])(
-    '`unknown` of what is not there: %s',
+    '`unknown` for an unknown path: %s',
     async (path) => {
       expect(await askedIn(path)).toEqual(['unknown', ['quick done', 'a/b done', 'c done', 'd done']])
     },
   )
 
-  it('`cancelled` of itself while it runs, and `settled` before and after', async () => {
+  it('`cancelled` for itself while it runs, and `settled` before and after', async () => {
     const { app, run } = start(64, persister)
     const answer = await app.cancel()
     const { status } = await run
@@ -86,8 +86,8 @@ describe.each([
   })
 })
 
-describe('app.cancel answers', () => {
-  it('`cancelled` twice while what it cancelled has not ended', async () => {
+describe('app.cancel returns', () => {
+  it('`cancelled` twice until the cancelled action has ended', async () => {
     const held = defer()
     const slow = kit.action({ reads: [], writes: ['out'], run: () => held.promise.then(() => ({ out: '' })) })
     const app = createApplication(kit.graph({ actions: { slow } }), { entrypoint: 'slow', state: {} })
@@ -100,8 +100,8 @@ describe('app.cancel answers', () => {
   })
 })
 
-describe('context.cancel answers', () => {
-  it('what became of each sibling', async () => {
+describe('context.cancel returns', () => {
+  it('the status of each sibling', async () => {
     const answers: CancelAnswer[] = []
     const judge = kit.action({
       reads: ['item'],
@@ -127,7 +127,7 @@ describe('context.cancel answers', () => {
     expect(answers).toEqual(['settled', 'cancelled', 'cancelled', 'unknown'])
   })
 
-  it('`unknown` where it is no branch', async () => {
+  it('`unknown` outside a branch', async () => {
     let answer: CancelAnswer | undefined
     const alone = kit.action({
       reads: [],
@@ -144,7 +144,7 @@ describe('context.cancel answers', () => {
   })
 })
 
-describe('a cancel while what is stored of a map is looked at', () => {
+describe('a cancel while the store of a map is read', () => {
   /** A map whose `reduce` threw, and whose second run waits for the store. `ran`: what runs in that one. */
   async function tried(watched: boolean) {
     const persister = memoryPersister()
@@ -191,7 +191,7 @@ describe('a cancel while what is stored of a map is looked at', () => {
     return { app, ran, loaded, persister, idOf, run }
   }
 
-  it('reaches a branch that goes on: it does not start, and is stored as cancelled', async () => {
+  it('reaches a resumed branch: it does not start, and is stored as cancelled', async () => {
     const { app, ran, loaded, persister, idOf, run } = await tried(false)
 
     const answers = ['map/a', 'b', 'map/x'].map((path) => app.cancel({ path }))
@@ -202,7 +202,7 @@ describe('a cancel while what is stored of a map is looked at', () => {
     expect((await persister.load({ appId: idOf('b') }))?.cancelled).toMatchObject({ final: true, by: 'app' })
   })
 
-  it('is made by `watch` as it hears of a branch that had settled', async () => {
+  it('by `watch` works when it gets a branch that had settled', async () => {
     const { ran, loaded, run } = await tried(true)
 
     loaded.resolve()
@@ -211,7 +211,7 @@ describe('a cancel while what is stored of a map is looked at', () => {
     expect(ran).toEqual(['c'])
   })
 
-  it('is answered also where the whole application is cancelled before', async () => {
+  it('returns also when the whole application is cancelled first', async () => {
     const { app, loaded, run } = await tried(false)
 
     const answer = app.cancel({ path: 'b' })

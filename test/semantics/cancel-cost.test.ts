@@ -106,7 +106,7 @@ describe('a cancel of one branch', () => {
     },
   )
 
-  it('that an action made by hand visits no other one', async () => {
+  it('that an action created visits no other one', async () => {
     const costs: number[] = []
     for (const count of [10, 500]) {
       const allLive = defer()

@@ -75,7 +75,7 @@ describe('cancelling down the tree', () => {
     expect(log.at(-1)).toBe('rejected: left')
   })
 
-  it('by app.cancel with a path reaches one branch, which keeps its status whatever it returns', async () => {
+  it('by app.cancel with a path reaches one branch, which keeps its status with any result', async () => {
     const gate = defer()
     const stubborn = chat.action({
       reads: ['prompt'],
@@ -97,7 +97,7 @@ describe('cancelling down the tree', () => {
     expect((await run).state.answers).toEqual({ a: 'not needed by app', b: 'done' })
   })
 
-  it("takes the key alone where the application stands at one map, and fails the step under 'all'", async () => {
+  it("takes the key alone when the application is at one map, and fails the step under 'all'", async () => {
     const { wait } = waiters()
     const app = createApplication(chat.graph({ actions: { map: mapOf(wait, 'all') } }), {
       entrypoint: 'map',
@@ -115,7 +115,7 @@ describe('cancelling down the tree', () => {
     })
   })
 
-  it('says nothing to a path that there is not, or to an application that does not run', async () => {
+  it('ignores an unknown path, and an application that does not run', async () => {
     const { wait } = waiters()
     const app = createApplication(chat.graph({ actions: { map: mapOf(wait) } }), {
       entrypoint: 'map',
@@ -132,7 +132,7 @@ describe('cancelling down the tree', () => {
     expect(await run).toMatchObject({ status: 'cancelled', reason: 'now', by: 'app' })
   })
 
-  it('loses nothing of a reducer that ends in spite of it, and commits nothing', async () => {
+  it('commits nothing of a reducer that returns in spite of it', async () => {
     const gate = defer()
     const map = chat.mapStates({
       reads: ['prompt'],
@@ -155,7 +155,7 @@ describe('cancelling down the tree', () => {
     expect(await run).toMatchObject({ status: 'cancelled', state: { prompt: '' } })
   })
 
-  it('gives up what ignores its signal when the grace period is over, at any depth, once', async () => {
+  it('abandons code that ignores its signal after the grace period, at any depth, once', async () => {
     const clock = new ManualClock()
     const never = chat.action({
       reads: ['prompt'],
@@ -198,7 +198,7 @@ describe('cancelling down the tree', () => {
     expect(clock.pending).toBe(0)
   })
 
-  it('gives up a source that does not close, and goes on', async () => {
+  it('abandons a source that does not close, and continues', async () => {
     const clock = new ManualClock()
     const quick = chat.action({ reads: ['prompt'], writes: ['answer'], run: () => ({ answer: 'quick' }) })
     const map = chat.mapStates({
@@ -231,7 +231,7 @@ describe('cancelling down the tree', () => {
 })
 
 describe('no orphans', () => {
-  it('cancels and awaits an application that an action made and left running', async () => {
+  it('cancels and awaits an application that an action created and left running', async () => {
     const { wait, log } = waiters()
     const graph = chat.graph({ actions: { wait } })
     const careless = chat.action({
@@ -280,7 +280,7 @@ describe('no orphans', () => {
     )
   })
 
-  it('leaves no actor running: not after a failure, not after a cancel, not after a stop', async () => {
+  it('leaves no actor running after a failure, a cancel or a stop', async () => {
     const actors = new Map<string, { getSnapshot(): { status: string } }>()
     const inspect = (event: { type: string; actorRef: { sessionId: string } }) => {
       if (event.type === '@xstate.actor') actors.set(event.actorRef.sessionId, event.actorRef as never)

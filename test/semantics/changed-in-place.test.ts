@@ -62,8 +62,8 @@ const intact = told(held())
 const look = kit.action({ reads: KEYS, writes: ['seen'], run: ({ state }) => ({ seen: told(state) }) })
 const tell = kit.action({ reads: KEYS, writes: ['seen'], run: ({ state }) => ({ seen: told(state) }) })
 
-describe('what code changes in place stays its own:', () => {
-  it('a step that failed leaves nothing behind', async () => {
+describe('a change in place stays with the code that made it:', () => {
+  it('a failed step leaves nothing behind', async () => {
     const fail = kit.action({
       reads: KEYS,
       writes: ['seen'],
@@ -77,7 +77,7 @@ describe('what code changes in place stays its own:', () => {
     expect((await createApplication(graph, { entrypoint: 'fail', state: held() }).run()).state.seen).toBe(intact)
   })
 
-  it('neither does a step that does not write it', async () => {
+  it('a step leaves nothing behind in keys that it does not write', async () => {
     const read = kit.action({
       reads: KEYS,
       writes: ['n'],
@@ -93,7 +93,7 @@ describe('what code changes in place stays its own:', () => {
     expect([state.seen, told(state)]).toEqual([intact, intact])
   })
 
-  it('each attempt, and the fallback, begins with the state before the step', async () => {
+  it('each attempt and the fallback start with the state before the step', async () => {
     const seen: string[] = []
     const grow = kit.action({
       reads: KEYS,
@@ -114,7 +114,7 @@ describe('what code changes in place stays its own:', () => {
     expect([...seen, state.seen]).toEqual([intact, intact, intact])
   })
 
-  it('an input that is bound to the state, too', async () => {
+  it('each step starts with the bound input as it was given', async () => {
     const seen: number[][] = []
     const grow = kit
       .action({
@@ -176,7 +176,7 @@ describe('what code changes in place stays its own:', () => {
     expect([told(state), state.out]).toEqual([intact, Array(5).fill(intact)])
   })
 
-  it('a reducer that is called again has the states of branches that failed as they were', async () => {
+  it('a retried reducer gets the states of failed branches as they were', async () => {
     const attempts: string[] = []
     const fail = kit.action({ reads: KEYS, writes: ['n'], run: () => Promise.reject(new Error('no')) })
     const map = kit.mapStates({
@@ -200,7 +200,7 @@ describe('what code changes in place stays its own:', () => {
     expect((await app.run()).state.out).toEqual([intact, intact])
   })
 
-  it('the fallback of a branch, and a first acc that is given as a value', async () => {
+  it('the fallback of a branch and an initial acc are copies', async () => {
     const fail = kit.action({
       reads: KEYS,
       writes: ['n', 'seen'],
@@ -233,7 +233,7 @@ describe('what code changes in place stays its own:', () => {
     expect(bags).toEqual([[`0${intact}${intact}`], [`0${intact}${intact}`]])
   })
 
-  it('who looks on from outside, and who keeps what he gave', async () => {
+  it('a reader of the state and the owner of a given value are independent', async () => {
     const given = held()
     const more = held()
     const write = kit.action({ reads: KEYS, writes: KEYS, run: () => more })
@@ -262,7 +262,7 @@ describe('what code changes in place stays its own:', () => {
     expect(app.state).toBe(app.state)
   })
 
-  it('a value that is given again after it was changed is what it is by then', async () => {
+  it('a value that is given again after a change counts as changed', async () => {
     const cache = new Map<string, { tags: Set<string> }>()
     const fill = kit.action({
       reads: [],
@@ -287,7 +287,7 @@ describe('what code changes in place stays its own:', () => {
     expect(stored?.state['map']).toEqual(new Map(['k0', 'k1', 'k2'].map((key) => [key, { tags: new Set() }])))
   })
 
-  it('and a resumed state equals the live one', async () => {
+  it('a resumed state equals the live one', async () => {
     const persister = memoryPersister()
     const graph = kit.graph({ actions: { look, tell }, transitions: { look: 'tell' } })
     const live = createApplication(graph, { entrypoint: 'look', state: held(), persister, appId: 'same' })
@@ -299,7 +299,7 @@ describe('what code changes in place stays its own:', () => {
     expect(Buffer.isBuffer((resumed.state as Held).buffer)).toBe(true)
   })
 
-  it('a list of what can be changed is stored by what is new, though each action has a copy of it', async () => {
+  it('a list of mutable values is stored by its changes, though each action has a copy of it', async () => {
     const stored = async (at: () => unknown): Promise<number> => {
       const chat = defineState<{ said: { text: string; at: unknown }[] }>()
       const say = chat.action({
@@ -329,7 +329,7 @@ describe('what code changes in place stays its own:', () => {
     expect(await stored(() => new Date(5))).toBeLessThan(2 * plain)
   })
 
-  it('what is frozen is never copied', async () => {
+  it('a frozen value is never copied', async () => {
     const list = Array.from({ length: 3 }, (_, i) => ({ name: String(i) }))
     const same = defineState<{ list: typeof list; dates: Date[]; out: boolean }>()
     const check = same.action({

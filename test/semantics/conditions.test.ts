@@ -79,7 +79,7 @@ describe('transitions', () => {
     expect((await createApplication(graph, { entrypoint: 'plan', state: {} }).run()).state.where).toBe('second')
   })
 
-  it('short-circuit over keys that are not set', async () => {
+  it('short-circuit over unset keys', async () => {
     const set = ({ state }: { state: Readonly<S> }) => state.tags !== undefined
     const long = ({ state }: { state: Readonly<S> }) => state.tags.length > 1
 
@@ -125,7 +125,7 @@ describe('error transitions', () => {
     },
   })
 
-  it('go where a predicate on the error says, on the state before', async () => {
+  it('follow a predicate on the error, from the state before', async () => {
     const graph = kit.graph({
       actions: { failing, first, second },
       onError: { failing: [{ to: 'first', when: ({ error }) => error instanceof TypeError }, { to: 'second' }] },
@@ -153,7 +153,7 @@ describe('error transitions', () => {
     })
   })
 
-  it('are checked with the graph, every fault at once', () => {
+  it('are checked with the graph, all faults at once', () => {
     const wrong = () =>
       kit.graph({
         actions: { failing },

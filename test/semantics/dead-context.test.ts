@@ -182,7 +182,7 @@ describe.each(ENDS)('a context whose attempt was %s', (how) => {
     expect(effects).toEqual(how === 'given up after a cancel' ? [] : ['second'])
   })
 
-  it('is no parent for an application', async () => {
+  it('is refused as the parent of an application', async () => {
     const { kept, held, run } = await keep(how)
     const graph = kit.graph({ actions: { act: kit.action({ reads: [], writes: [], run: () => ({}) }) } })
 
@@ -194,8 +194,8 @@ describe.each(ENDS)('a context whose attempt was %s', (how) => {
   })
 })
 
-describe('what a context offers', () => {
-  it('is all called too late here', async () => {
+describe('the members of a context', () => {
+  it('are all called in this test', async () => {
     const { kept, held, run } = await keep('committed')
     held.resolve()
     await run
@@ -205,8 +205,8 @@ describe('what a context offers', () => {
   })
 })
 
-describe('a generator that was given up', () => {
-  it('yields to nobody', async () => {
+describe('an abandoned generator', () => {
+  it('yields nothing', async () => {
     const held = defer()
     const late: string[] = []
     const pour = kit.action({
@@ -247,7 +247,7 @@ describe('a generator that was given up', () => {
   })
 })
 
-describe('a context whose members are first touched after its attempt', () => {
+describe('a context whose members are first read after its attempt', () => {
   it('has the number of its own step', async () => {
     const numbers: unknown[] = []
     let kept: { readonly context: ActionContext } | undefined

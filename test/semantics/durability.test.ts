@@ -49,7 +49,7 @@ describe.each([
   ['at once', false],
   ['later', true],
 ])('a store that answers %s', (_, later) => {
-  it('and goes away leaves memory and store at the same step, and a further run goes on (W-076)', async () => {
+  it('and goes away leaves memory and store at the same step, and a further run continues (W-076)', async () => {
     const ran: number[] = []
     const persister = flakyPersister((save) => (save === 2 ? 'away' : undefined), later)
     const app = createApplication(loop(ran), { ...options, persister })
@@ -64,7 +64,7 @@ describe.each([
     expect(ran).toEqual([0, 1, 1, 2])
   })
 
-  it('and whose answer is lost takes the memory along when the next run begins', async () => {
+  it('and loses an answer takes the memory along when the next run begins', async () => {
     const ran: number[] = []
     const persister = flakyPersister((save) => (save === 2 ? 'lost-answer' : undefined), later)
     const app = createApplication(loop(ran), { ...options, persister })
@@ -74,18 +74,15 @@ describe.each([
     expect(ran).toEqual([0, 1, 2])
   })
 
-  it.each(['away', 'lost-answer'] as const)(
-    'is waited for when that is asked, and nothing is done twice (%s)',
-    async (flaw) => {
-      const ran: number[] = []
-      const persister = flakyPersister((save) => (save > 1 && save < 5 ? flaw : undefined), later)
-      const app = createApplication(loop(ran), { ...options, persister, whenUnavailable: 'wait', clock: hasty })
+  it.each(['away', 'lost-answer'] as const)('is awaited on request, and nothing runs twice (%s)', async (flaw) => {
+    const ran: number[] = []
+    const persister = flakyPersister((save) => (save > 1 && save < 5 ? flaw : undefined), later)
+    const app = createApplication(loop(ran), { ...options, persister, whenUnavailable: 'wait', clock: hasty })
 
-      expect((await app.run()).state).toEqual({ n: 3 })
-      expect(ran).toEqual([0, 1, 2])
-      expect((await persister.load({ appId: 'app' }))?.state).toEqual({ n: 3 })
-    },
-  )
+    expect((await app.run()).state).toEqual({ n: 3 })
+    expect(ran).toEqual([0, 1, 2])
+    expect((await persister.load({ appId: 'app' }))?.state).toEqual({ n: 3 })
+  })
 
   it('gathers the rows of fifty branches, and loses none', async () => {
     const persister = flakyPersister(() => undefined, later)
@@ -129,8 +126,8 @@ async function branchesOf(persister: Persister) {
   return Promise.all(ids.map((appId) => persister.load({ appId })))
 }
 
-describe('what is stored', () => {
-  it('is refused with its path where it cannot be, and nothing of the step is kept', async () => {
+describe('the record', () => {
+  it('of a value that cannot be stored is refused with its path, and nothing of the step is kept', async () => {
     const persister = memoryPersister()
     const ring: Record<string, unknown> = {}
     ring['self'] = { ring }
@@ -155,7 +152,7 @@ describe('what is stored', () => {
     expect(app.sequenceId).toBe(-1)
   })
 
-  it('of a cancelled step is that it was cancelled, and it runs again when it is resumed (W-003)', async () => {
+  it('of a cancelled step holds the cancel, and the step runs again on resume (W-003)', async () => {
     const persister = memoryPersister()
     let hold = true
     const ran: string[] = []
@@ -196,7 +193,7 @@ describe('what is stored', () => {
     expect(state.outs).toEqual(['a!', 'b!'])
   })
 
-  it('of a branch that was cancelled for good is that, from the moment it was: it is not run again', async () => {
+  it('of a branch that was cancelled for good holds it at once: the branch does not run again', async () => {
     const persister = memoryPersister()
     const ran: string[] = []
     const step = kit.action({
@@ -239,7 +236,7 @@ describe('what is stored', () => {
     expect(state.outs).toEqual(['b a', 'done'])
   })
 
-  it('of a branch that is cancelled for good while its step is committed is both: it does not go on', async () => {
+  it('of a branch that is cancelled for good during its commit holds both: it does not continue', async () => {
     const persister = memoryPersister()
     const runner = mortal(persister)
     const ran: string[] = []
@@ -302,7 +299,7 @@ describe('what is stored', () => {
     ['at once', false],
     ['later', true],
   ])(
-    'of a branch that the application cancels is stored when it is asked, in a store that answers %s',
+    'of a branch that the application cancels is stored when the cancel returns, in a store that answers %s',
     async (_, later) => {
       const persister = flakyPersister(() => undefined, later)
       const gate = defer()
@@ -357,7 +354,7 @@ describe('what is stored', () => {
     ['a cycle', circular(), { self: 'an object', list: [1, 'an object'] }],
     ['what cannot be looked at', unreadable(), 'an object that cannot be read'],
   ])(
-    'of a cancel whose reason is %s is told in words, by every door, and nothing else changes',
+    'of a cancel whose reason is %s describes it in words, by every way to cancel, and nothing else changes',
     async (_, reason, words) => {
       for (const door of ['context', 'app', 'watch', 'root'] as const) {
         let begun = defer()
@@ -419,7 +416,7 @@ describe('what is stored', () => {
     },
   )
 
-  it('of a branch whose error holds what cannot be stored, or cannot be read, is that it failed', async () => {
+  it('of a branch whose error cannot be stored or read holds its failure', async () => {
     const errors = [
       Object.assign(new RangeError('no'), { reply: () => {}, code: 3 }),
       Object.defineProperty(new RangeError('hidden'), 'reply', {
@@ -460,7 +457,7 @@ describe('what is stored', () => {
     expect(b).toMatchObject({ message: 'hidden', reply: 'cannot be read' })
   })
 
-  it('of a branch that is cancelled twice is the first cancel alone: one to go on later stays that', async () => {
+  it('of a branch that is cancelled twice holds the first cancel: a temporary one stays temporary', async () => {
     const persister = memoryPersister()
     const gate = defer()
     const ran: string[] = []
@@ -502,7 +499,7 @@ describe('what is stored', () => {
     expect(state.outs).toEqual(['a done'])
   })
 
-  it('of a generator is each entry with the first record of its branch, and what it gave must come first again', async () => {
+  it('of a generator holds each entry with the first record of its branch, and the same entries must come first again', async () => {
     const persister = memoryPersister()
     const ran: string[] = []
     const graph = (items: readonly string[], held: string) =>
@@ -545,7 +542,7 @@ describe('what is stored', () => {
     expect(state.outs).toEqual(['a!', 'b!', 'c!', 'd!'])
   })
 
-  it('of branches that commit in the same turn goes in one group; of one application alone at once', async () => {
+  it('of branches that commit in the same turn is saved in one group; of a single application at once', async () => {
     const { driver } = memoryPersister()
     const groups: number[] = []
     const counting = Object.assign(Object.create(driver) as typeof driver, {
@@ -579,7 +576,7 @@ describe('what is stored', () => {
     expect(groups.length).toBeLessThan(20)
   })
 
-  it('is as little as the policy says', async () => {
+  it('is saved as rarely as the policy allows', async () => {
     const labels = async (save: 'every-step' | 'settle' | 'manual') => {
       const persister = memoryPersister()
       const app = createApplication(loop(), { ...options, persister, save })
@@ -595,7 +592,7 @@ describe('what is stored', () => {
     expect(await labels('manual')).toEqual(['start -1', 'add 2'])
   })
 
-  it('tells by hand, too, which action committed last', async () => {
+  it('names the last committed action also when it is saved by hand', async () => {
     const persister = memoryPersister()
     const app = createApplication(loop(), { ...options, persister, save: 'manual' })
     await app.run({ maxSteps: 2 }).catch(() => {})
@@ -610,7 +607,7 @@ describe('what is stored', () => {
     })
   })
 
-  it('is nothing of the branches of a map that says so (S-097, S-100)', async () => {
+  it('omits the branches of a map with the persister null (S-097, S-100)', async () => {
     const [persister, own] = [memoryPersister(), memoryPersister()]
     const map = (where: 'cascade' | null | typeof own) =>
       kit.mapStates({
@@ -639,7 +636,7 @@ describe('what is stored', () => {
     ['is stored as the application is', undefined],
     ['is stored nowhere', null],
     ['is stored elsewhere', memoryPersister()],
-  ])('%s: the events of its branches tell of the incarnation of the run', async (_, where) => {
+  ])('%s: the events of its branches carry the incarnation of the run', async (_, where) => {
     const persister = memoryPersister()
     const map = kit.mapStates({
       reads: ['n'],
@@ -662,11 +659,11 @@ describe('what is stored', () => {
     expect([...told]).toEqual([2])
   })
 
-  it('is nothing at all without a persister (S-098), whose options are refused then', () => {
+  it('does not exist without a persister (S-098), whose options are refused then', () => {
     expect(() => createApplication(loop(), { ...options, save: 'settle' })).toThrow(/needs a persister/)
   })
 
-  it('of an application that an action makes by hand cascades to it (S-091, S-101)', async () => {
+  it('of an application created by an action is kept in the same store (S-091, S-101)', async () => {
     const persister = memoryPersister()
     const ran: number[] = []
     let hold = true
@@ -693,8 +690,8 @@ describe('what is stored', () => {
   })
 })
 
-describe('going back', () => {
-  it('to a past step keeps what came after under its epoch, and finds none of it again (W-066)', async () => {
+describe('a rewind', () => {
+  it('to a past step keeps the later steps under its epoch, and restores none of them (W-066)', async () => {
     const persister = memoryPersister()
     const ran: number[] = []
     await createApplication(loop(ran), { ...options, persister }).run()
@@ -720,7 +717,7 @@ describe('going back', () => {
     expect(epochs).toEqual([1, 2, 3])
   })
 
-  it('in a branch whose map goes on runs that branch from there, and no other', async () => {
+  it('in a branch of a half-done map runs that branch from there, and no other', async () => {
     const persister = memoryPersister()
     const ran: string[] = []
     const map = (held: string) => {
@@ -764,7 +761,7 @@ describe('going back', () => {
     await expect(rewind({ persister, appId: ids['a'] ?? '', sequenceId: 0 })).rejects.toThrow(/has committed/)
   })
 
-  it('under another id forks, also from a branch, and leaves the first as it was (W-068)', async () => {
+  it('under another id forks, also from a branch, and leaves the original unchanged (W-068)', async () => {
     const persister = memoryPersister()
     const ran: number[] = []
     await createApplication(loop(ran), { ...options, persister }).run()
@@ -786,10 +783,10 @@ describe('going back', () => {
   })
 })
 
-describe('a graph that has changed', () => {
+describe('a changed graph', () => {
   const other = kit.graph({ actions: { plus: counted([]) } })
 
-  it('and lacks the action that was next is refused before anything runs', async () => {
+  it('without the action that was next is refused before anything runs', async () => {
     const persister = memoryPersister()
     await createApplication(loop(), { ...options, persister }).step()
 
@@ -799,7 +796,7 @@ describe('a graph that has changed', () => {
     await expect(resumed).rejects.toThrow(/"add", which the graph lacks.*Known actions: "plus"/)
   })
 
-  it('goes on where migrate says, and is refused where it is older than the record', async () => {
+  it('continues after migrate, and is refused when it is older than the record', async () => {
     const persister = memoryPersister()
     await createApplication(loop(), { ...options, persister }).step()
 

@@ -97,7 +97,7 @@ describe('an application as an actor', () => {
     expect(context.report).toBe('dry: why,why,why')
   })
 
-  it("hands a failure to the machine's onError, and leaves no unhandled rejection", async () => {
+  it("passes a failure to the machine's onError, and leaves no unhandled rejection", async () => {
     const failing = kit.action({
       reads: [],
       writes: [],
@@ -181,7 +181,7 @@ describe('an application as an actor', () => {
     expect(aborted).toEqual(['enough', expect.objectContaining({ name: 'CancelledError', cancelCause: 'stop' })])
   })
 
-  it('goes on from a persisted snapshot, at the step that comes next', async () => {
+  it('is resumed from a persisted snapshot, at the next step', async () => {
     const gate = defer()
     let calls = 0
     const first = kit.action({ reads: [], writes: ['notes'], run: () => ({ notes: [`call ${++calls}`] }) })
@@ -210,7 +210,7 @@ describe('an application as an actor', () => {
     expect(calls).toBe(1)
   })
 
-  it('that failed is kept with the plain fields of its error, and nothing that JSON would lose', async () => {
+  it('that failed is persisted with the plain fields of its error, and no value that JSON would lose', async () => {
     const fail = kit.action({ reads: [], writes: ['report'], run: () => Promise.reject(new RangeError('boom')) })
     const over = kit.mapStates({
       reads: [],
@@ -238,7 +238,7 @@ describe('an application as an actor', () => {
     })
   })
 
-  it('refuses a snapshot of something else', () => {
+  it('refuses a foreign snapshot', () => {
     const errorOf = (snapshot: object) =>
       (createActor(actorLogic(runnable), { snapshot: snapshot as never, input }).getSnapshot() as { error: unknown })
         .error
@@ -250,7 +250,7 @@ describe('an application as an actor', () => {
     })
   })
 
-  it('shows where an application stands by its actor', async () => {
+  it('shows its position by its actor', async () => {
     const graph = kit.graph({ actions: { gather } })
     const app = createApplication(graph, { entrypoint: 'gather', state: { query: 'q' } })
 

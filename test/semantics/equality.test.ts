@@ -82,7 +82,7 @@ class Price {
 }
 registerClass('equality.price', Price, { save: ({ cents }) => cents, load: (cents) => new Price(cents) })
 
-describe('a record as a condition compares whatever state may hold', () => {
+describe('a record as a condition compares every value of state', () => {
   it.each<[string, () => unknown, () => unknown]>([
     ['a bigint', () => 1n, () => 2n],
     ['a date', () => new Date(5), () => new Date(6)],
@@ -130,7 +130,7 @@ describe('a record as a condition compares whatever state may hold', () => {
     expect((await createApplication(graph, { entrypoint: 'go', state: {} }).run()).action).toBe('yes')
   })
 
-  it('in whatever order they hold it', () => {
+  it('in any order of its keys', () => {
     expect(holds(new Set([1, 2]), new Set([2, 1]))).toBe(true)
     expect(
       holds(
@@ -146,7 +146,7 @@ describe('a record as a condition compares whatever state may hold', () => {
     ).toBe(true)
   })
 
-  it('and stays what it was when it was declared', () => {
+  it('and is unaffected by later changes of the record', () => {
     const expected = new Set([1])
     const condition = and<S>({ v: expected })
     expected.add(2)
@@ -154,7 +154,7 @@ describe('a record as a condition compares whatever state may hold', () => {
     expect(condition({ state: { v: new Set([1]), a: 0, b: 0 } })).toBe(true)
   })
 
-  it('under a name that a person reads, and that a statechart can hold as JSON', () => {
+  it('under a readable name that a statechart can hold as JSON', () => {
     const values = [1n, new Date(5), new Set([1]), new Map([['a', -0]]), Uint8Array.of(1), Number.NaN, { a: ['x'] }]
 
     expect(values.map((v) => nameOf(and<S>({ v })))).toEqual([
@@ -169,8 +169,8 @@ describe('a record as a condition compares whatever state may hold', () => {
   })
 })
 
-describe('conditions that are joined', () => {
-  it('ask no further than they must', () => {
+describe('joined conditions', () => {
+  it('evaluate no more than needed', () => {
     const asked: string[] = []
     const say = (name: string, answer: boolean) => () => {
       asked.push(name)
@@ -195,7 +195,7 @@ describe('conditions that are joined', () => {
     ).rejects.toThrow('the condition "not (1)" (x → y) threw: 1 returned a number, not true or false')
   })
 
-  it('are named so that a person reads what comes first', () => {
+  it('are named for the reader: the first condition first', () => {
     expect([
       nameOf(and({ a: 1 }, or({ b: 2 }, { b: 3 }))),
       nameOf(or({ a: 1 }, and({ b: 2 }, { v: 3 }))),
@@ -222,14 +222,14 @@ describe('a function as a condition is named', () => {
     expect(named(source)).toBe(name)
   })
 
-  it('by its own name, where it has one', () => {
+  it('by its own name, if it has one', () => {
     function enough(): boolean {
       return true
     }
     expect(nameOf(enough)).toBe('enough')
   })
 
-  it('with a number, where another of the graph has the same name', () => {
+  it('with a number when another condition of the graph has the same name', () => {
     const graph = kit.graph({
       actions: { x: stay, y: stay, z: stay },
       transitions: {

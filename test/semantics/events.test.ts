@@ -27,7 +27,7 @@ const create = (options: object = {}) =>
 afterEach(() => void vi.restoreAllMocks())
 
 describe('events', () => {
-  it('tell a run from beginning to end, in order, without a gap in their numbers', async () => {
+  it('describe a run from beginning to end, in order, without a gap in their numbers', async () => {
     vi.spyOn(engineTime, 'now').mockReturnValue(0) // no slice ends, however busy the machine is
     const clock = new ManualClock(1000)
     const app = create({ clock })
@@ -66,7 +66,7 @@ describe('events', () => {
     expect(new Set(seen.map(({ runId, incarnation, time }) => `${runId} ${incarnation} ${time}`)).size).toBe(1)
   })
 
-  it("carry the root's own action, the source, the step and the identity of where they are from", async () => {
+  it("carry the root's own action, the source, the step and the identity of their origin", async () => {
     const app = create()
     const chunks: unknown[] = []
     app.on('chunk', ({ action, source, chunk, sequenceId, path, appId }) =>
@@ -88,7 +88,7 @@ describe('events', () => {
     ])
   })
 
-  it('count those that nobody hears, so that a late listener sees the gapless number', async () => {
+  it('count also without a listener, so that a late listener gets the gapless number', async () => {
     const app = create()
     const all: number[] = []
     const last: number[] = []
@@ -113,7 +113,7 @@ describe('events', () => {
     expect(starts[0]?.[0]).not.toBe(starts[1]?.[0])
   })
 
-  it('come to other listeners when one throws, which the logger is told', async () => {
+  it('reach other listeners when one throws, which is logged', async () => {
     const told: string[] = []
     const logger = { debug() {}, info() {}, warn() {}, error: (text: string) => void told.push(text) }
     const app = create({ logger })

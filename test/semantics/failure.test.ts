@@ -76,7 +76,7 @@ describe('the time limit of an action', () => {
     expect([early, TimeoutError.is(reason), clock.pending]).toEqual([undefined, true, 0])
   })
 
-  it('counts one attempt: the next has its time again', async () => {
+  it('counts one attempt: the next has the full time again', async () => {
     const attempts: number[] = []
     const slow = chat.action({
       ...base,
@@ -102,7 +102,7 @@ describe('the time limit of an action', () => {
     expect([attempts, during]).toEqual([[1, 2], 1])
   })
 
-  it('fails also what ends well after it, and what fails otherwise while it cleans up', async () => {
+  it('fails a late success, and a late failure during clean-up', async () => {
     const late = (end: () => { answer: string }) =>
       chat.action({
         ...base,
@@ -119,7 +119,7 @@ describe('the time limit of an action', () => {
     expect(await Promise.all(runs)).toMatchObject([{ name: 'TimeoutError' }, { name: 'TimeoutError' }])
   })
 
-  it('gives up code that ignores it after the grace period, once, and tries again without it', async () => {
+  it('abandons code that ignores it after the grace period, once, and starts the next attempt', async () => {
     let calls = 0
     const stubborn = defer<{ answer: string }>()
     const action = chat.action({
@@ -165,7 +165,7 @@ describe('the time limit of an action', () => {
     expect([quick, plain, failing, cancelled].map(({ clock }) => clock.pending)).toEqual([0, 0, 0, 0])
   })
 
-  it('of code that is given up by a cancel sets no timer any more', async () => {
+  it('of code abandoned by a cancel sets no further timer', async () => {
     const { app, clock } = start({ a: deaf({ timeoutMs: 60_000 }) as never }, { graceMs: 10 })
     const started = emitted(app, 'step.start')
 
@@ -180,7 +180,7 @@ describe('the time limit of an action', () => {
 })
 
 describe('the time limit of a branch', () => {
-  it('counts over all attempts, from its first start, and ends a wait for the next', async () => {
+  it('counts over all attempts, from the first start, and ends a wait for the next', async () => {
     const failing = chat.action({ ...base, run: boom })
     const { app, clock } = start({
       map: over(failing, { timeoutMs: 100, retry: { attempts: 9, delayMs: 70, factor: 1, jitter: 0 } }) as never,
@@ -193,7 +193,7 @@ describe('the time limit of a branch', () => {
     expect(clock.pending).toBe(0)
   })
 
-  it('leaves out the time in the queue of a limit, and an entry says it over the map', async () => {
+  it('excludes the time in the queue of a limit, and an entry overrides the map', async () => {
     const gate = defer<{ answer: string }>()
     const action = chat.action({
       ...base,
@@ -224,7 +224,7 @@ describe('the time limit of a branch', () => {
 })
 
 describe('the fallback of an action', () => {
-  it('gives the update after the last attempt, and the step is told recovered', async () => {
+  it('returns the update after the last attempt, and marks the step as recovered', async () => {
     const seen: unknown[] = []
     const action = chat.action({
       ...base,
@@ -274,7 +274,7 @@ describe('the fallback of an action', () => {
     })
   })
 
-  it('that throws fails with both errors; one that throws what it was given declines', async () => {
+  it('that throws fails with both errors; one that rethrows its error declines', async () => {
     const failed = (fallback: (args: { error: unknown }) => never) =>
       start({ action: chat.action({ ...base, run: boom, fallback }) })
         .app.run()
@@ -293,7 +293,7 @@ describe('the fallback of an action', () => {
     expect(declined).toMatchObject({ message: 'Action "action" failed (step 0): boom', cause: new RangeError('boom') })
   })
 
-  it('is not asked after a cancel, nor for a broken contract', async () => {
+  it('is not called after a cancel, nor for a broken contract', async () => {
     let asked = 0
     const fallback = () => {
       asked += 1
@@ -312,7 +312,7 @@ describe('the fallback of an action', () => {
     expect(asked).toBe(0)
   })
 
-  it('makes the result of a branch recovered', async () => {
+  it('marks the result of a branch as recovered', async () => {
     const action = chat.action({ ...base, run: boom, fallback: () => ({ answer: 'saved' }) })
 
     expect((await start({ map: over(action) as never }).app.run()).state.answers).toEqual({ a: 'done recovered saved' })
@@ -335,7 +335,7 @@ describe('the fallback of a branch', () => {
     ])
   })
 
-  it.each(['listens', 'ignores its signal'] as const)('makes done what timed out and %s', async (how) => {
+  it.each(['listens', 'ignores its signal'] as const)('makes a timed-out branch done that %s', async (how) => {
     const action = how === 'listens' ? waits() : deaf()
     const map = over(action, {
       timeoutMs: 10,
@@ -354,7 +354,7 @@ describe('the fallback of a branch', () => {
     expect(clock.pending).toBe(0)
   })
 
-  it('is not asked for a cancelled branch', async () => {
+  it('is not called for a cancelled branch', async () => {
     const map = over(waits(), { fallback: () => ({ answer: 'saved' }) })
     const { app } = start({ map: map as never })
     const started = emitted(app, 'step.start', 'map/a')
@@ -366,7 +366,7 @@ describe('the fallback of a branch', () => {
     expect((await run).state.answers).toEqual({ a: 'cancelled' })
   })
 
-  it('that gives an unknown key, or throws, fails it with both errors', async () => {
+  it('with an unknown key, or that throws, fails it with both errors', async () => {
     const fail = (fallback: () => object) =>
       start({ map: over(chat.action({ ...base, run: boom }), { fallback }) as never })
         .app.run()
@@ -382,7 +382,7 @@ describe('the fallback of a branch', () => {
     expect(thrown).toBe('failed Action "map" failed (step 0, branch map/a): boom (and its fallback failed: worse)')
   })
 
-  it('leaves the actor of the branch done, with the state that it gave', async () => {
+  it('leaves the actor of the branch done, with the state of the fallback', async () => {
     const outputs: unknown[] = []
     const inspect = (event: {
       type: string
@@ -420,7 +420,7 @@ describe('an error transition', () => {
     onError: { bad: [{ to: 'rescue', when: ({ error }: { error: unknown }) => error instanceof RangeError }] },
   }
 
-  it('is asked after retry and fallback, with what the action threw', async () => {
+  it('is chosen after retry and fallback, by the thrown value', async () => {
     const order: string[] = []
     const bad = chat.action({
       ...base,
@@ -445,7 +445,7 @@ describe('an error transition', () => {
     ])
   })
 
-  it('is not asked when the action throws because it was cancelled: nothing is committed', async () => {
+  it('is not chosen when the action throws because of a cancel: nothing is committed', async () => {
     const bad = waits()
     const { app, of } = start({ bad, rescue }, {}, { ...graph, onError: { bad: 'rescue' } })
     const started = emitted(app, 'step.start')
@@ -459,7 +459,7 @@ describe('an error transition', () => {
     expect(of('transition')).toEqual([])
   })
 
-  it('is not asked when the fallback saved the step', async () => {
+  it('is not chosen when the fallback has recovered the step', async () => {
     const bad = chat.action({ ...base, run: boom, fallback: () => ({ answer: '' }) })
 
     expect((await start({ bad, rescue }, {}, graph).app.run()).state).toEqual({ prompt: 'p', answer: '' })
@@ -473,7 +473,7 @@ describe('the options', () => {
     [{ timeoutMs: '5' }, 'timeoutMs is "5"; it takes a number of milliseconds above 0.'],
     [{ fallback: { answer: '' } }, 'fallback is an object; it takes a function: ({ error }) => update.'],
     [{ timeout: 5 }, 'has no option "timeout". Did you mean "timeoutMs"?'],
-  ])('%j is refused, of an action and of a map', (options, message) => {
+  ])('%j is refused, for an action and for a map', (options, message) => {
     expect(() => chat.action({ ...one, ...options } as never)).toThrow(message)
     expect(() => over(chat.action(one), options)).toThrow(message)
   })

@@ -30,7 +30,7 @@ async function fresh() {
 }
 
 describe('fake timers', () => {
-  it('around a run that calculates let it end', async () => {
+  it('around a computing run let it end', async () => {
     const calculate = await fresh()
     vi.useFakeTimers()
 
@@ -39,7 +39,7 @@ describe('fake timers', () => {
     expect(state.n).toBe(40)
   })
 
-  it('that are there when the module loads let a run end', async () => {
+  it('installed when the module loads let a run end', async () => {
     vi.useFakeTimers()
     const calculate = await fresh()
 
@@ -48,7 +48,7 @@ describe('fake timers', () => {
     expect(state.n).toBe(40)
   })
 
-  it('leave nothing behind: a later run yields to the timers of others', async () => {
+  it('leave nothing behind: a later run yields to real timers', async () => {
     const calculate = await fresh()
     vi.useFakeTimers()
     await calculate(40)

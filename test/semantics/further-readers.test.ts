@@ -14,7 +14,7 @@ const told = (event: AnyEvent): string =>
       : event.type
 
 describe('a further reader', () => {
-  it('hears from when it is made, not from when it reads', async () => {
+  it('reads from its creation on, not from its first read', async () => {
     const { app } = counting(2)
     const events = app.events()
 
@@ -26,7 +26,7 @@ describe('a further reader', () => {
     expect(seen).toEqual(['run.start', 'step.start', 'chunk 0', 'chunk 1', 'step.end', 'run.end'])
   })
 
-  it('goes on from run to run, and ends when the application is disposed of', async () => {
+  it('reads run after run, and ends when the application is disposed of', async () => {
     const app = createApplication(chat.graph({ actions: { a: echo, b: echo }, transitions: { a: 'b' } }), {
       entrypoint: 'a',
       state: { prompt: '' },
@@ -49,14 +49,14 @@ describe('a further reader', () => {
     expect(seen).toEqual([0, 0, undefined])
   })
 
-  it('ends at once on an application that was disposed of', async () => {
+  it('ends at once on a disposed application', async () => {
     const { app } = counting(1)
     await app[Symbol.asyncDispose]()
 
     expect(await app.events().next()).toEqual({ done: true, value: undefined })
   })
 
-  it('holds nobody back, loses chunks alone, and is told how many and where', async () => {
+  it('holds nothing back, loses only chunks, and gets their number and position', async () => {
     const { app, tally } = counting(10)
     const events = app.events({ buffer: 4 })
 
@@ -113,7 +113,7 @@ describe('a further reader', () => {
     await app[Symbol.asyncDispose]()
   })
 
-  it('only stops listening when it is left, also before it read', async () => {
+  it('only stops listening when it is left, also before its first read', async () => {
     const { app, taps } = pouring()
     const [one, two] = [app.events(), app.events()]
     await two.return()
@@ -126,7 +126,7 @@ describe('a further reader', () => {
     expect([await one.next(), await two.next()]).toEqual(Array(2).fill({ done: true, value: undefined }))
   })
 
-  it('rejects with the reason of its signal, and lets go of it, while the run goes on', async () => {
+  it('rejects with the reason of its signal, and removes its listener, while the run goes on', async () => {
     const { app, taps } = pouring()
     const controller = new AbortController()
     const events = app.events({ signal: controller.signal, include: ['chunk'] })
@@ -144,7 +144,7 @@ describe('a further reader', () => {
   })
 })
 
-describe('a reader of an application that an action made', () => {
+describe('a reader of an application created by an action', () => {
   const nested = (read: (app: ReturnType<typeof counting>['app']) => Promise<unknown>) => {
     const inner = chat.action({
       reads: [],
@@ -178,7 +178,7 @@ describe('a reader of an application that an action made', () => {
     return createApplication(chat.graph({ actions: { beside } }), { entrypoint: 'beside', state: {} })
   }
 
-  it('S-117 hears what happens in that application, by the names that it knows', async () => {
+  it('S-117 reads the events of that application, with its own names', async () => {
     const seen: unknown[] = []
     const app = nested(async (one) => {
       for await (const event of one.stream()) {
@@ -191,7 +191,7 @@ describe('a reader of an application that an action made', () => {
     expect(seen.sort()).toEqual(['beside/other/other/k inner inner', 'beside/outer/outer/k inner inner'])
   })
 
-  it('ends with the step that made the application', async () => {
+  it('ends with the step that created the application', async () => {
     const readings: Promise<number>[] = []
     const app = nested(async (one) => {
       const events = one.events()

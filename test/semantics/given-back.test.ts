@@ -38,7 +38,7 @@ const say = async (app: { send(message: never, options?: object): Promise<unknow
 describe.each([
   ['without a persister', undefined],
   ['with a persister', memoryPersister],
-])('messages that a failed attempt took, %s', (_, makePersister) => {
+])('messages taken by a failed attempt, %s', (_, makePersister) => {
   const stored = () => (makePersister === undefined ? {} : { persister: makePersister() })
 
   it('come first again, in their order, for the next attempt at the action', async () => {
@@ -76,7 +76,7 @@ describe.each([
     expect(taken).toHaveLength(2)
   })
 
-  it('are forgotten once a step that took them has committed', async () => {
+  it('are gone once a step that took them has committed', async () => {
     const { hear } = hearing(0)
     let fails = true
     const after = kit.action({
@@ -103,7 +103,7 @@ describe.each([
   })
 })
 
-it('messages of siblings that a failed attempt took are there for the next one', async () => {
+it('messages of siblings taken by a failed attempt are there for the next one', async () => {
   let fails = true
   const ear = kit.action({
     reads: [],
@@ -138,7 +138,7 @@ it('messages of siblings that a failed attempt took are there for the next one',
   expect((await app.run()).state.heard).toEqual(['1', '2'])
 })
 
-describe('a run that failed and is run again', () => {
+describe('a failed run that is run again', () => {
   const twice = () => {
     const asked: string[][] = []
     const ask = kit.action({
@@ -156,7 +156,7 @@ describe('a run that failed and is run again', () => {
     return kit.graph({ actions: { ask } })
   }
 
-  it('is handed what its failed step took once, where messages are stored', async () => {
+  it('gets the messages of its failed step once, when messages are stored', async () => {
     const app = createApplication(twice(), { entrypoint: 'ask', state, persister: memoryPersister() })
     const waiting = emitted(app, 'wait')
     const failed = app.run()
@@ -171,7 +171,7 @@ describe('a run that failed and is run again', () => {
     expect((await again).state.heard).toEqual(['1', '2'])
   })
 
-  it('starts with no messages where they are not stored: they live as long as the run', async () => {
+  it('starts without messages when they are not stored: they live as long as the run', async () => {
     const app = createApplication(twice(), { entrypoint: 'ask', state })
     const waiting = emitted(app, 'wait')
     const failed = app.run()

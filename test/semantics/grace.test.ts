@@ -6,7 +6,7 @@ import { emitted } from '../support/events.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
-it('the deadline of the application ends what a map with a longer one waits for after its branches', async () => {
+it('the deadline of the application ends the source of a map with a longer one', async () => {
   const clock = new ManualClock()
   const deaf = chat.action({ reads: [], writes: ['answer'], run: () => new Promise<never>(() => {}) })
   const inner = chat.mapActions({
@@ -41,7 +41,7 @@ it('the deadline of the application ends what a map with a longer one waits for 
   expect(ended).toMatchObject({ status: 'cancelled' })
 })
 
-it('the deadline of the application cuts the time of a source whose map still asked an interceptor', async () => {
+it('the deadline of the application shortens that of a source whose map still awaits an interceptor', async () => {
   const clock = new ManualClock()
   const quick = chat.action({ reads: [], writes: ['answer'], run: () => ({ answer: 'a' }) })
   const inner = chat.mapActions({
@@ -73,7 +73,7 @@ it('the deadline of the application cuts the time of a source whose map still as
   expect(await run).toMatchObject({ status: 'cancelled', leaked: [{ interceptor: 'afterBranch' }, { sinceMs: 100 }] })
 })
 
-describe('what a map waits for after its branches', () => {
+describe('the clean-up of a map after its branches', () => {
   /** A map that closes at once; its source closes, and its folding code ends, when the test says so. */
   function closing(settles: SettlePolicy) {
     const clock = new ManualClock()
@@ -116,7 +116,7 @@ describe('what a map waits for after its branches', () => {
     return { app, pass, source, fold, leaked }
   }
 
-  it('has its time since its own cancel, not since the map had enough', async () => {
+  it('has its full grace period from its own cancel, not from the settling of the map', async () => {
     const { app, pass, source, fold, leaked } = closing('first')
     const run = app.run()
     await pass(60)
@@ -130,7 +130,7 @@ describe('what a map waits for after its branches', () => {
     expect({ status, leaked }).toEqual({ status: 'cancelled', leaked: [] })
   })
 
-  it('is given up once, also where the application is cancelled meanwhile', async () => {
+  it('is abandoned once, also when the application is cancelled meanwhile', async () => {
     const { app, pass, source, leaked } = closing('all')
     const settled = emitted(app, 'branch.settled', 'map/0')
     const run = app.run()
@@ -144,7 +144,7 @@ describe('what a map waits for after its branches', () => {
     expect({ status, leaked }).toEqual({ status: 'cancelled', leaked: [100] })
   })
 
-  it('is its source, and then its folding code', async () => {
+  it('covers its source, and then its folding code', async () => {
     const { app, pass, leaked } = closing('first')
     const settled = emitted(app, 'branch.settled', 'map/0')
     const run = app.run()

@@ -51,7 +51,7 @@ async function cutOffAndResumed(count: number, source: 'list' | 'generator') {
 }
 
 describe('a map of very many branches', () => {
-  it.each(['list', 'generator'] as const)('out of a %s goes on from all that is recorded', async (source) => {
+  it.each(['list', 'generator'] as const)('from a %s is resumed from all its records', async (source) => {
     const count = 2_500 // several notes
 
     const found = await cutOffAndResumed(count, source)
@@ -59,7 +59,7 @@ describe('a map of very many branches', () => {
     expect(found).toEqual({ first: count, again: 1, status: 'finished', count })
   })
 
-  it('whose list was cut off while it was recorded is recorded afresh, and half of it counts for nothing', async () => {
+  it('whose list was cut off during its recording is recorded afresh, and the half list is ignored', async () => {
     const persister = memoryPersister()
     const { driver } = persister
     let notes = 0
@@ -87,8 +87,8 @@ describe('a map of very many branches', () => {
   })
 })
 
-describe('what is stored of a branch', () => {
-  it('that was cancelled with its siblings, and fails when it goes on, is its failure', async () => {
+describe('the record of a branch', () => {
+  it('that was cancelled with its siblings, and fails after a resume, holds its failure', async () => {
     const persister = memoryPersister()
     let first = true
     const a = kit.action({

@@ -509,15 +509,15 @@ const FAILS: unknown = expect.stringMatching(/^fails with it/)
 describe.each([
   ['nothing stored', () => ({})],
   ['stored', () => ({ persister: memoryPersister(), appId: 'app' })],
-])('whatever is thrown (%s)', (_, stored) => {
-  it.each(Object.entries(FATAL))('fails the run out of %s, as its cause', async (_name, place) => {
+])('a hostile thrown value (%s)', (_, stored) => {
+  it.each(Object.entries(FATAL))('fails the run from %s, as its cause', async (_name, place) => {
     const ends = await endsOf(place, stored)
 
     expect(ends).toEqual(all(FAILS))
     expect(leftOver).toEqual([])
   })
 
-  it.each(Object.entries(HARMLESS))('harms no run out of %s', async (_name, place) => {
+  it.each(Object.entries(HARMLESS))('harms no run from %s', async (_name, place) => {
     const ends = await endsOf(place, stored)
 
     expect(ends).toEqual(all('goes on'))
@@ -525,7 +525,7 @@ describe.each([
   })
 })
 
-describe('whatever is thrown', () => {
+describe('any thrown value', () => {
   it('is a reason to cancel a branch', async () => {
     const ends = await endsOf(cancelling, () => ({}))
 
@@ -533,7 +533,7 @@ describe('whatever is thrown', () => {
     expect(leftOver).toEqual([])
   })
 
-  it.each(Object.entries(OTHERS))('fails the run out of %s, as its cause', async (_name, place) => {
+  it.each(Object.entries(OTHERS))('fails the run from %s, as its cause', async (_name, place) => {
     const ends = await endsOf(place, () => ({}))
 
     expect(ends).toEqual(all(FAILS))

@@ -64,7 +64,7 @@ const leakOf = (interceptor: string, action: string, path = '', sinceMs = 100) =
   interceptor: `deaf ${interceptor}`,
 })
 
-describe('after a cancel and the grace period an interceptor that does not answer is given up:', () => {
+describe('after a cancel and the grace period a silent interceptor is abandoned:', () => {
   it.each([
     ['beforeRun', 'echo', 'echo', ''],
     ['beforeStep', 'echo', 'echo', ''],
@@ -105,7 +105,7 @@ describe('after a cancel and the grace period an interceptor that does not answe
     expect(warned[0]).toContain(`interceptor deaf ${hook} ignored a cancel for 100 ms and was given up`)
   })
 
-  it('afterRun of a run that was cancelled', async () => {
+  it('afterRun of a cancelled run', async () => {
     const { app, clock, called, seen } = hanging('slow', 'afterRun')
     const started = emitted(app, 'step.start')
     const run = app.run()
@@ -118,7 +118,7 @@ describe('after a cancel and the grace period an interceptor that does not answe
     expect(seen).toEqual(['leaked :slow deaf afterRun 100', 'run.end cancelled'])
   })
 
-  it('afterRun of a run that had ended when the cancel came', async () => {
+  it('afterRun of a run that had ended before the cancel', async () => {
     const { app, clock, gate, called, seen } = hanging('echo', 'afterRun')
     const run = app.run()
     await called
@@ -144,7 +144,7 @@ describe('after a cancel and the grace period an interceptor that does not answe
     expect(await disposed).toBe('disposed')
   })
 
-  it('afterRun of an application that an action made and awaits', async () => {
+  it('afterRun of an application that an action created and awaits', async () => {
     const clock = new ManualClock()
     const maker = chat.action({
       reads: ['prompt'],
@@ -180,7 +180,7 @@ describe('after a cancel and the grace period an interceptor that does not answe
     expect(leaked[0]).toEqual(leakOf('afterRun', 'echo', 'maker/k'))
   })
 
-  it('afterRun of an application that an action made and did not await, when the action has returned', async () => {
+  it('afterRun of an application that an action created and did not await, when the action has returned', async () => {
     const clock = new ManualClock()
     const maker = chat.action({
       reads: [],
@@ -205,7 +205,7 @@ describe('after a cancel and the grace period an interceptor that does not answe
     })
   })
 
-  it('afterStep of a map whose branches were given up before', async () => {
+  it('afterStep of a map whose branches were abandoned before', async () => {
     const never = chat.action({ reads: [], writes: ['answer'], run: () => new Promise<never>(() => {}) })
     const maps = chat.mapActions({ reads: [], writes: [], actions: { never }, reduce: () => ({}) })
     const clock = new ManualClock()
@@ -230,7 +230,7 @@ describe('after a cancel and the grace period an interceptor that does not answe
     ])
   })
 
-  it('what it answers in time counts, and leaves no timer', async () => {
+  it('an answer in time counts, and leaves no timer', async () => {
     const { app, clock, gate, called, seen } = hanging('slow', 'afterStep')
     const started = emitted(app, 'step.start')
     const run = app.run()
@@ -246,7 +246,7 @@ describe('after a cancel and the grace period an interceptor that does not answe
     expect({ seen, timers: clock.pending }).toEqual({ seen: ['behind', 'run.end cancelled'], timers: 0 })
   })
 
-  it('without a cancel it is waited for, however long', async () => {
+  it('without a cancel it is awaited without a limit', async () => {
     const { app, clock, gate, called, seen } = hanging('echo', 'beforeStep')
     const run = app.run()
     await called
@@ -258,7 +258,7 @@ describe('after a cancel and the grace period an interceptor that does not answe
   })
 })
 
-it('a branch that is cancelled while its interceptors are asked ends when they have answered, and runs nothing', async () => {
+it('a branch that is cancelled during its interceptors ends when they have answered, and runs nothing', async () => {
   const gate = defer()
   const asked: string[] = []
   const interceptors: Interceptor[] = [

@@ -71,7 +71,7 @@ describe('interceptors', () => {
     ])
   })
 
-  it('stand around branches and their steps as well', async () => {
+  it('run around branches and their steps as well', async () => {
     await run('map', [recorder('a', { beforeRun: () => {}, afterRun: () => {} })])
 
     expect(log).toEqual([
@@ -129,7 +129,7 @@ describe('interceptors', () => {
     })
   })
 
-  it("that throw afterwards fail the run with onFault: 'fail', and what was committed stays", async () => {
+  it("that throw afterwards fail the run with onFault: 'fail', and committed steps stay", async () => {
     const bad = recorder('bad', {
       onFault: 'fail',
       afterStep: async () => {
@@ -143,7 +143,7 @@ describe('interceptors', () => {
     expect(app.state).toEqual({ prompt: 'p', answer: 'p' })
   })
 
-  it('are told where a branch hangs, also of one that never began', async () => {
+  it('get the path of a branch, also of one that never began', async () => {
     const seen: string[] = []
     const over = chat.mapStates({
       reads: ['prompt'],
@@ -191,7 +191,7 @@ describe('interceptors', () => {
     })
   })
 
-  it('are told how a run ended, and of which application', async () => {
+  it('get the end of a run, and the identity of its application', async () => {
     const ends: unknown[] = []
     const tells: Interceptor = {
       name: 'tells',

@@ -132,7 +132,7 @@ function build(nest: Nest): Made {
 }
 
 describe('nests of maps, graphs and actions', () => {
-  it('give what a plain recursive interpreter gives, under any limit (500 random nests)', async () => {
+  it('match a plain recursive interpreter, under any limit (500 random nests)', async () => {
     await fc.assert(
       fc.asyncProperty(
         nests,

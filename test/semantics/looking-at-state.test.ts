@@ -200,14 +200,14 @@ const places: Readonly<Record<string, () => Promise<{ readonly state: Partial<S>
 /** Makes `message` a key that the graph knows. */
 const say = kit.action({ reads: ['message'], writes: [], run: () => ({}) })
 
-describe('a state can be looked at', () => {
+describe('a state can be inspected', () => {
   it.each(Object.entries(places))('in: %s', async (_, run) => {
     const { state } = await run()
 
     expect(state.out).toBe('done')
   })
 
-  it('and prints as what it holds', async () => {
+  it('and prints its content', async () => {
     const print = kit.action({ reads: ['n', 'list'], writes: ['out'], run: ({ state }) => ({ out: inspect(state) }) })
     const app = createApplication(kit.graph({ actions: { print } }), {
       entrypoint: 'print',
@@ -219,7 +219,7 @@ describe('a state can be looked at', () => {
   })
 })
 
-describe('what is not declared stays refused', () => {
+describe('an undeclared key stays refused:', () => {
   it.each(['text', 'list', 'message', 'out'])('the key %s', async (key) => {
     const peek = kit.action({ reads: ['n'], writes: ['out'], run: ({ state }) => ({ out: Reflect.get(state, key) }) })
     const graph = kit.graph({ actions: { peek, say } })
@@ -231,7 +231,7 @@ describe('what is not declared stays refused', () => {
     expect(failure).toMatchObject({ fault: { kind: 'undeclared-read', key, declared: ['n'] } })
   })
 
-  it('and what every object has is not taken for state', async () => {
+  it('and the members of every object are not taken for state', async () => {
     const loose = defineState<Record<string, unknown>>()
     const peek = loose.action({
       reads: ['constructor?', 'valueOf?'],

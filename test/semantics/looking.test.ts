@@ -59,7 +59,7 @@ describe.each<[string, () => Persister]>([
   ['memory', () => memoryPersister()],
   ['sqlite', () => sqlitePersister({ file: ':memory:' })],
 ])('a job that is resumed again and again (%s)', (_, open) => {
-  it('has no more rows for being looked at while it waits, and is answered after it', async () => {
+  it('gets no more rows by looks at it while it waits, and is answered after them', async () => {
     const persister = open()
     const counted = counting(persister)
     const graph = each(ask)
@@ -80,7 +80,7 @@ describe.each<[string, () => Persister]>([
     expect(state.texts).toEqual(['a', 'b'])
   })
 
-  it('has no more rows for failing again and again, and tells the last failure', async () => {
+  it('gets no more rows by failing again and again, and reports the last failure', async () => {
     const persister = open()
     const counted = counting(persister)
     let tries = 0

@@ -78,7 +78,7 @@ describe.each([
   ['later', true],
 ])('a store that is lost in a branch, and answers %s,', (_, later) => {
   describe.each(faults)('because it is %s', (fault) => {
-    it.each(policies)('rejects the run under %o, and nothing of it is data', async (policy) => {
+    it.each(policies)('rejects the run under %o, and passes no result to the reducer', async (policy) => {
       for (const depth of [0, 1, 2]) {
         let again = false
         const leaves = kit.mapActions({
@@ -143,7 +143,7 @@ describe.each([
     }
   })
 
-  it('in an application that an action makes by hand rejects the run, whatever the action makes of it', async () => {
+  it('in an application created by an action rejects the run, even when the action catches the error', async () => {
     const below = kit.graph({ actions: { one } })
     let runs = 0
     const map = kit.action({
@@ -167,7 +167,7 @@ describe.each([
 
   // After the last two it is not read again what is there: the place of the next row is known.
   it.each(['unavailable', 'conflict', 'corrupt'] as const)(
-    'for a note (%s) rejects the run, and the step that follows when it is run again has its place',
+    'for a note (%s) rejects the run, and the next step of a further run is stored in its place',
     async (fault) => {
       const isOnce = ({ rows }: Call): boolean => rows.some(({ label }) => label === 'once')
       const persister = refusing(once(isOnce, fault), later)
@@ -193,7 +193,7 @@ describe.each([
   )
 
   it.each(['unavailable', 'conflict', 'corrupt'] as const)(
-    'for the note that an action waits (%s) rejects the run, which waits when it is run again',
+    'for the note of a wait (%s) rejects the run, which waits when it is run again',
     async (fault) => {
       const approve = defineMessage('approve', type<string>())
       const isWaiting = ({ rows }: Call): boolean => rows.some(({ label }) => label === 'status')
@@ -305,7 +305,7 @@ describe.each([
     expect(await said((await life()) as never)).toEqual(['finished', ['a done', 'b done']])
   })
 
-  it('is given nothing more by the run that it failed, whoever asks', async () => {
+  it('gets nothing more from the run that failed by it', async () => {
     const persister = refusing(once(ofBranch, 'unavailable'), later)
     const thrown: unknown[] = []
     const late = kit.action({
@@ -334,7 +334,7 @@ describe.each([
     expect([thrown, rows.flat()]).toEqual([[expect.objectContaining({ fault: 'unavailable' })], []])
   })
 
-  it('takes no error transition, no fallback and no further attempt', async () => {
+  it('causes no error transition, no fallback and no further attempt', async () => {
     const ran: string[] = []
     const noted = kit.action({
       reads: [],
@@ -368,7 +368,7 @@ describe.each([
   })
 })
 
-it('a runner whose claim is gone starts no further step, also when it is run again', async () => {
+it('a runner that lost its claim starts no further step, also when it is run again', async () => {
   const persister = memoryPersister()
   const ran: number[] = []
   const map = kit.action({
@@ -390,10 +390,10 @@ it('a runner whose claim is gone starts no further step, also when it is run aga
   expect(ran).toEqual([0, 1])
 })
 
-describe('a store that is waited for', () => {
+describe('a store that is awaited', () => {
   const waits = { ...options, whenUnavailable: 'wait' } as const
 
-  it('is waited for at the claim of a map of its own, too', async () => {
+  it('is awaited also at the claim of a map of its own', async () => {
     const clock = new ManualClock()
     let away = 2
     const own = refusing(({ method }) => (method === 'claim' && away-- > 0 ? lost('unavailable') : undefined))
@@ -417,7 +417,7 @@ describe('a store that is waited for', () => {
   })
 
   it.each(['signal', 'cancel', 'shutdown', 'dispose', 'reader'] as const)(
-    'is given up after the grace period by %s, also where it never answers, and what it had stored is gone on from',
+    'is abandoned after the grace period by %s, also when it never answers, and its stored steps are resumed',
     async (door) => {
       for (const hangs of [false, true]) {
         const clock = new ManualClock()

@@ -115,7 +115,7 @@ describe('the decisions of a map', () => {
     expect(effects).toEqual(['close'])
   })
 
-  it('are a transition of XState: the same events lead to the same state there', () => {
+  it('are a transition of XState: the same events lead to the same state', () => {
     const events = [counted(2), started, started, done, judge, failed, judge, look]
     const logic = fromTransition(
       (state: MapState, event: MapEvent) => mapTransition(state, event)[0],

@@ -152,7 +152,7 @@ describe('merge', () => {
     expect([cleaned.length, await waiting]).toEqual([2, { done: true, value: undefined }])
   })
 
-  it('fails with the first that fails, after the others were returned and have ended', async () => {
+  it('fails with the first failure, after the other sources were returned and have ended', async () => {
     const bad = lever('bad')
     const { app, cleaned, taps } = pouring()
     const joined = merge(bad.generator, app.stream({ include: ['chunk'] }))
@@ -172,7 +172,7 @@ describe('merge', () => {
     ])
   })
 
-  it('waits for a plain generator that is in the middle of an await', async () => {
+  it('waits for a plain generator in the middle of an await', async () => {
     const a = lever('a')
     const joined = merge(a.generator)
     void joined.next()
@@ -204,11 +204,11 @@ describe('merge', () => {
     await expect(joined.return(undefined as never)).rejects.toThrow('sour')
   })
 
-  it('of nothing ends at once', async () => {
+  it('of no sources ends at once', async () => {
     expect(await merge().next()).toEqual({ done: true, value: [] })
   })
 
-  it('takes any async iterable, also ones that return nothing, and further readers', async () => {
+  it('takes any async iterable, also without a return method, and further readers', async () => {
     const { app } = counting(2)
     const numbers: AsyncIterable<number> = {
       [Symbol.asyncIterator]() {
@@ -231,7 +231,7 @@ describe('merge', () => {
     expect(await joined.next()).toEqual({ done: true, value: [undefined, undefined] })
   })
 
-  it('lets go of a source that listens already when it is left before it began', async () => {
+  it('releases a listening source when it is left before it began', async () => {
     const { app } = counting(1)
     const events = app.events()
     await merge(events).return(undefined as never)

@@ -113,7 +113,7 @@ describe('messages of siblings', () => {
     expect(state.all['flood']).toBe('{"queued":1000,"refused":3}')
   })
 
-  it('of kinds that nobody asked for stay for another reader', async () => {
+  it('of other kinds stay for another reader', async () => {
     const both = kit.action({
       reads: [],
       writes: ['heard'],
@@ -149,7 +149,7 @@ describe('messages of siblings', () => {
     expect(state.all['one']).toContain('the branches "one" and "two" wait for each other, and no other branch is left')
   })
 
-  it('fail those that wait for each other, not while a source may still bring another branch', async () => {
+  it('fail branches that wait for each other, except while a source can still bring another branch', async () => {
     const more = defer()
     const log: string[] = []
     const ear = kit.action({
@@ -186,7 +186,7 @@ describe('messages of siblings', () => {
     expect(log).toEqual(['more'])
   })
 
-  it('from outside find an application made by hand by its own path, and what is below it', async () => {
+  it('from outside reach an application created by an action by its own path, and its branches', async () => {
     const told: string[] = []
     const deaf = kit.action({ reads: [], writes: ['heard'], run: ({ signal }) => untilAborted(signal) })
     const inner = kit.graph({ actions: { map: mapOf({ ear: deaf }) } })
@@ -219,7 +219,7 @@ describe('messages of siblings', () => {
     ])
   })
 
-  it('from outside to an address that there is not are told with that address', async () => {
+  it('from outside to an unknown path are emitted with that path', async () => {
     const app = appOf(mapOf({ ear: listen, other: listen }))
     const told: string[] = []
     app.on('message', ({ to, delivery }) => told.push(`${to}: ${delivery}`))
@@ -238,7 +238,7 @@ describe('messages of siblings', () => {
     ])
   })
 
-  it('are told as events, each with what became of it', async () => {
+  it('are emitted as events, each with its delivery', async () => {
     const app = appOf(mapOf({ ear: listen, voice: say(({ send }) => [send('ear', '1'), send('nobody', '2')]) }))
     const told: string[] = []
     app.on('message', ({ message, to, delivery }) => told.push(`${message.from} to ${to}: ${delivery}`))

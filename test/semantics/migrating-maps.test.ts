@@ -65,7 +65,7 @@ describe.each([
   ['a source of known length', undefined],
   ['a generator', true as const],
 ])('a half-done map over %s', (_, generator) => {
-  it('goes on under a renamed key where migrate renames it in every record', async () => {
+  it('continues under a renamed key when migrate renames it in every record', async () => {
     const persister = memoryPersister()
     const ran: Ran = { first: [] }
     await begin(persister, ran, generator)
@@ -89,7 +89,7 @@ describe.each([
     expect(asked).toEqual([undefined, { map: 'each', key: 'done' }, { map: 'each', key: 'waits' }])
   })
 
-  it('goes on once more after the migration, in the new version', async () => {
+  it('is resumed once more after the migration, in the new version', async () => {
     const persister = memoryPersister()
     const ran: Ran = { first: [] }
     await begin(persister, ran, generator)
@@ -113,7 +113,7 @@ describe.each([
     expect(ran.first).toEqual(['done', 'waits'])
   })
 
-  it('goes on where an action reads one key more', async () => {
+  it('continues when an action reads one key more', async () => {
     const persister = memoryPersister()
     const ran: Ran = { first: [] }
     await begin(persister, ran, generator)

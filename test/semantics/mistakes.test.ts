@@ -1015,7 +1015,7 @@ const mistakes: readonly Mistake[] = [
 ]
 
 describe('mistakes', () => {
-  it.each(mistakes)('tells of $mistake', async ({ make, says }) => {
+  it.each(mistakes)('fails with its own message: $mistake', async ({ make, says }) => {
     let failure: unknown
     try {
       await make()
@@ -1026,7 +1026,7 @@ describe('mistakes', () => {
     expect((failure as Error).message).toBe(says)
   })
 
-  it('knows at least fifty of them, each said in words of its own', () => {
+  it('are at least fifty, each with a message of its own', () => {
     expect(new Set(mistakes.map(({ mistake }) => mistake)).size).toBe(mistakes.length)
     expect(new Set(mistakes.map(({ says }) => says)).size).toBe(mistakes.length)
     expect(mistakes.length).toBeGreaterThanOrEqual(50)

@@ -12,8 +12,8 @@ const record = <T>(name: string, value: T): Readonly<Record<string, T>> => Objec
 
 const kit = defineState<Record<string, unknown>>()
 
-describe('a name that every object has is a name like any other:', () => {
-  it.each(KEYS)('the state key %s, unset until it is written', async (key) => {
+describe('a name of Object.prototype is a name like any other:', () => {
+  it.each(KEYS)('the state key %s is unset until it is written', async (key) => {
     const begin = kit.action({ reads: [], writes: ['x'], run: () => ({ x: 1 }) })
     const write = kit.action({ reads: [], writes: [key], run: () => record(key, 1) as never })
     const read = kit.action({ reads: [key], writes: ['out'], run: ({ state }) => ({ out: state[key] }) })
@@ -30,7 +30,7 @@ describe('a name that every object has is a name like any other:', () => {
     expect((await run({ set: true })).state['out']).toBe(1)
   })
 
-  it.each(KEYS)('the key %s in an entry of a map, which its branch does not have', async (key) => {
+  it.each(KEYS)('the key %s is refused in an entry of a map whose branch lacks it', async (key) => {
     const one = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state['n'] }) })
     const each = kit.mapStates({
       reads: [],
@@ -44,7 +44,7 @@ describe('a name that every object has is a name like any other:', () => {
     await expect(app.run()).rejects.toThrow(`an update with the key "${key}", which the branch does not have`)
   })
 
-  it.each(NAMES)('the action %s, in a loop that is cut off and goes on: no branch runs twice', async (name) => {
+  it.each(NAMES)('the action %s runs in a loop that is cut off and resumed: no branch runs twice', async (name) => {
     const ran: string[] = []
     let cut = true
     const work = kit.action({
@@ -79,7 +79,7 @@ describe('a name that every object has is a name like any other:', () => {
     expect([state['round'], ran]).toEqual([3, ['0a', '0b', '1a', '1b', '1b', '2a', '2b']])
   })
 
-  it.each(NAMES)('the branch %s, and its result', async (name) => {
+  it.each(NAMES)('the branch %s has its own result', async (name) => {
     const one = kit.action({ reads: [], writes: ['n'], run: () => ({ n: 7 }) })
     const map = kit.mapActions({
       reads: [],
@@ -94,7 +94,7 @@ describe('a name that every object has is a name like any other:', () => {
     expect((await app.run()).state['out']).toEqual([[name], true, [name]])
   })
 
-  it.each(NAMES)('the input %s: missing until it is given, and bound once', async (name) => {
+  it.each(NAMES)('the input %s is missing until it is given, and bound once', async (name) => {
     const show = kit.action({
       reads: [],
       writes: ['out'],
@@ -112,7 +112,7 @@ describe('a name that every object has is a name like any other:', () => {
     expect([given.state['out'], other.state['out']]).toEqual([[[name, 1]], [[name, 2]]])
   })
 
-  it.each(NAMES)('the message %s, the tag %s and its statechart', async (name) => {
+  it.each(NAMES)('the message %s, the tag %s and its statechart work', async (name) => {
     const message = defineMessage(name, type<number>())
     const take = kit.action({
       reads: [],

@@ -58,7 +58,7 @@ describe('a crash', () => {
     return { store, ran, ended: ended.promise }
   }
 
-  it('leaves the entry of a generator with the first record of its branch: a done one is not run again', async () => {
+  it('keeps the entry of a generator with the first record of its branch: a done one does not run again', async () => {
     const { store } = await cutOff(['a', 'b'], ['b'])
     const ran: string[] = []
 
@@ -68,7 +68,7 @@ describe('a crash', () => {
     expect(ran).toEqual(['b'])
   })
 
-  it('leaves how many a generator gave: one more is refused when it is resumed', async () => {
+  it('keeps the number of entries of a generator: one more is refused on resume', async () => {
     const { store, ended } = await cutOff(['a', 'b'], ['b'])
     await ended
 
@@ -79,7 +79,7 @@ describe('a crash', () => {
     expect(String(error)).toContain('there are more than 2 of them')
   })
 
-  it('leaves that a watch said there are enough: what had not started never starts', async () => {
+  it('keeps that watch settled the map: queued branches never start', async () => {
     const store = memoryPersister()
     const first = mortal(store)
     const build = (ran: string[], reducing: Promise<void>) => {
@@ -121,7 +121,7 @@ describe('a crash', () => {
     expect(state.outs).toEqual(['cancelled', 'cancelled', 'cancelled'])
   })
 
-  it('leaves a branch that failed after its last step as failed', async () => {
+  it('keeps the failure of a branch after its last step', async () => {
     const persister = memoryPersister()
     const runner = mortal(persister)
     const graph = (hold: boolean) => {
@@ -162,7 +162,7 @@ describe('a crash', () => {
     expect(state.outs).toEqual(['failed', 'done'])
   })
 
-  it('leaves a branch cancelled that was cancelled for good while an interceptor refused its last step', async () => {
+  it('keeps the cancel of a branch while an interceptor refused its last step', async () => {
     const persister = memoryPersister()
     const runner = mortal(persister)
     const asked = defer()
@@ -211,7 +211,7 @@ describe('a crash', () => {
     expect([settled, state.outs]).toEqual([['cancelled'], ['cancelled', 'done']])
   })
 
-  it('behind a step leaves the next wait a note of its own', async () => {
+  it('after a step gives the next wait a note of its own', async () => {
     const persister = memoryPersister()
     const approve = defineMessage('approve', type<string>())
     const ask = kit.action({
@@ -235,7 +235,7 @@ describe('a crash', () => {
     })
   })
 
-  it('leaves the order in which branches settled, also of one whose note was written over', async () => {
+  it('keeps the order in which branches settled, also of one with an overwritten note', async () => {
     const persister = memoryPersister()
     const runner = mortal(persister)
     const [time, gates] = [new ManualClock(), { first: defer(), again: defer(), b: defer(), c: defer() }]
@@ -331,7 +331,7 @@ it('a runner that commits between the claim of another one and its load is refus
   expect([outcome.status, outcome.state.n, ran]).toEqual(['finished', 2, ['one', 'two', 'two']])
 })
 
-it('an async source sees its signal fire when the map wants no more of it', async () => {
+it('the signal of an async source fires when the map has settled', async () => {
   const seen: unknown[] = []
   const map = kit.mapStates({
     reads: [],

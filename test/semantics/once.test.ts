@@ -39,7 +39,7 @@ describe.each([
   ['at once', false],
   ['later', true],
 ])('with a store that answers %s', (_, later) => {
-  it('an effect whose note could not be written is not done again by the next run, and has its note then', async () => {
+  it('an effect whose note failed is not repeated by the next run, and has its note then', async () => {
     const charged: number[] = []
     const persister = flakyPersister((save) => (save === 1 ? 'away' : undefined), later)
     const [noted, held] = [defer(), defer()]
@@ -61,7 +61,7 @@ describe.each([
     expect(charged).toEqual([0, 1, 2])
   })
 
-  it('an effect whose note is there though its answer was lost is done once', async () => {
+  it('an effect whose stored note lost its answer is done once', async () => {
     const charged: number[] = []
     const persister = flakyPersister((save) => (save === 1 ? 'lost-answer' : undefined), later)
     const app = createApplication(loop(charged), { ...options, persister })
@@ -71,7 +71,7 @@ describe.each([
     expect(charged).toEqual([0, 1, 2])
   })
 
-  it('a step that is stored though its answer was lost keeps its effects from the step after it', async () => {
+  it('a stored step that lost its answer keeps its effects from the step after it', async () => {
     const charged: number[] = []
     const persister = flakyPersister((save) => (save === 2 ? 'lost-answer' : undefined), later)
     const app = createApplication(loop(charged), { ...options, persister })
@@ -83,7 +83,7 @@ describe.each([
 })
 
 describe('the effects of a step', () => {
-  it('that gave what cannot be stored are not done again', async () => {
+  it('with a result that cannot be stored are not repeated', async () => {
     let effects = 0
     const pay = kit.action({
       reads: [],
@@ -115,7 +115,7 @@ describe('the effects of a step', () => {
     expect(charged).toEqual([0, 1, 2])
   })
 
-  it('that gave undefined are not done again after a resume', async () => {
+  it('that returned undefined are not repeated after a resume', async () => {
     let effects = 0
     const gave: unknown[] = []
     const graph = (then: () => unknown) =>
@@ -153,7 +153,7 @@ describe('the effects of a step', () => {
     expect([effects, gave]).toEqual([1, [undefined, undefined]])
   })
 
-  it('that an attempt which was given up has begun belong to the next attempt too', async () => {
+  it('begun by an abandoned attempt belong to the next attempt too', async () => {
     const held = defer()
     let effects = 0
     const clock = new ManualClock()
@@ -184,7 +184,7 @@ describe('the effects of a step', () => {
     expect([(await run).state.text, effects]).toEqual(['receipt 1', 1])
   })
 
-  it('that end when their step is over are neither stored nor known to the step after it', async () => {
+  it('that end after their step are neither stored nor visible to the next step', async () => {
     const [late, next] = [defer(), defer()]
     const effects: number[] = []
     const clock = new ManualClock()
@@ -222,7 +222,7 @@ describe('the effects of a step', () => {
   })
 })
 
-describe('what an effect gave', () => {
+describe('the result of an effect', () => {
   class Money {
     cents: number
     constructor(cents: number) {
@@ -306,7 +306,7 @@ describe('what an effect gave', () => {
     expect(seen).toEqual([[1], [1]])
   })
 
-  it('is itself where it is no data', async () => {
+  it('is the value itself when it is no data', async () => {
     class Client {}
     const client = new Client()
     const cycle: { self?: unknown } = {}
@@ -330,8 +330,8 @@ describe('what an effect gave', () => {
   })
 })
 
-describe('a message that a failed attempt took', () => {
-  it('is there after a crash, also when the attempt that committed did not ask for it', async () => {
+describe('a message taken by a failed attempt', () => {
+  it('is there after a crash, also when the committed attempt did not ask for it', async () => {
     const reply = defineMessage('reply', type<string>())
     const graph = (cutOff: boolean) => {
       const first = kit.action({

@@ -58,7 +58,7 @@ describe('in the first, synchronous part of a run', () => {
   it.each([
     ['without a persister', false],
     ['with one', true],
-  ])('the application ends, is cancelled and saved as later on, %s', async (_, stored) => {
+  ])('an application is ended, cancelled and saved as later on, %s', async (_, stored) => {
     const told: unknown[] = []
     const act = kit.action({
       reads: [],

@@ -23,7 +23,7 @@ const stored = stores.slice(1) as readonly (readonly [string, () => Persister])[
 const options = { appId: 'app', state: {}, graceMs: 1, logger: quiet } as const
 const given = (persister: Persister | undefined) => (persister === undefined ? {} : { persister })
 
-describe.each(stores)('an application that an action makes by hand (stored: %s)', (_, open) => {
+describe.each(stores)('an application created by an action (stored: %s)', (_, open) => {
   const asked: string[] = []
   const ask = (suffix = '') =>
     kit.action({
@@ -64,25 +64,25 @@ describe.each(stores)('an application that an action makes by hand (stored: %s)'
     return (await app.run()).state.answer
   }
 
-  it('is another one with another state', async () => {
+  it('is a new one with another state', async () => {
     const answer = await twice((attempt) => ({ question: `question ${attempt}`, tone: 'kind', long: false }))
 
     expect([answer, asked]).toEqual(['kind answer to question 2', ['question 1', 'question 2']])
   })
 
-  it('is another one with other inputs', async () => {
+  it('is a new one with other inputs', async () => {
     const answer = await twice((attempt) => ({ question: 'q', tone: attempt === 1 ? 'rude' : 'kind', long: false }))
 
     expect(answer).toBe('kind answer to q')
   })
 
-  it('is another one with another graph', async () => {
+  it('is a new one with another graph', async () => {
     const answer = await twice((attempt) => ({ question: 'q', tone: 'kind', long: attempt === 2 }))
 
     expect(answer).toBe('kind answer to q, at length')
   })
 
-  it('is another one at another visit, though it is given one id for all', async () => {
+  it('is a new one at another visit, also with one id for all', async () => {
     const round = kit.action({
       reads: ['n'],
       writes: ['n', 'answer'],
@@ -103,8 +103,8 @@ describe.each(stores)('an application that an action makes by hand (stored: %s)'
   })
 })
 
-describe.each(stored)('an application that an action makes by hand, and that is stored (%s)', (_, open) => {
-  it('is not run again where it began in the same way, and goes on where it was cut off', async () => {
+describe.each(stored)('a stored application created by an action (%s)', (_, open) => {
+  it('does not run again after the same beginning, and is resumed at its cut', async () => {
     const store = open()
     const ran: string[] = []
     const reached = defer()
@@ -179,7 +179,7 @@ describe.each(stored)('a branch (%s)', (_, open) => {
   const graph = kit.graph({ actions: { map, work } })
   const branchId = hashId(['app', 0, 'map', 1, 'x'])
 
-  it.each(['resumed', 'made anew'])('is no application of its own: it is refused where it is %s', async (how) => {
+  it.each(['resumed', 'made anew'])('is refused as an application of its own by %s', async (how) => {
     const persister = open()
     await createApplication(graph, { ...options, entrypoint: 'map', state: { n: 0 }, persister }).run()
     const asRoot = { ...options, appId: branchId, entrypoint: 'work', state: { n: 0 }, persister } as const
@@ -212,7 +212,7 @@ describe.each(stored)('a patch (%s)', (_, open) => {
   })
   const start = { ...options, entrypoint: 'add', state: { n: 0 } } as const
 
-  it('of a rewind has what runs next chosen anew', async () => {
+  it('of a rewind chooses the next action again', async () => {
     const persister = open()
     await createApplication(graph, { ...start, persister }).run()
 
@@ -222,7 +222,7 @@ describe.each(stored)('a patch (%s)', (_, open) => {
     expect([app.next, (await app.run()).state]).toEqual(['high', { n: 50, answer: 'high' }])
   })
 
-  it('of a fork has what runs next chosen anew', async () => {
+  it('of a fork chooses the next action again', async () => {
     const persister = open()
     await createApplication(graph, { ...start, persister }).run()
 
@@ -232,7 +232,7 @@ describe.each(stored)('a patch (%s)', (_, open) => {
     expect([app.next, (await app.run()).state]).toEqual(['high', { n: 50, answer: 'high' }])
   })
 
-  it('leaves what a resume says itself, and what was chosen where nothing is patched', async () => {
+  it('keeps the next action of a resume, and the stored choice without a patch', async () => {
     const persister = open()
     await createApplication(graph, { ...start, persister }).run()
 
@@ -247,7 +247,7 @@ describe.each(stored)('a patch (%s)', (_, open) => {
     expect(next).toEqual(['low', 'low', 'add'])
   })
 
-  it('of a branch has what it runs next chosen anew', async () => {
+  it('of a branch chooses its next action again', async () => {
     const store = open()
     const reached = defer()
     let stops = true
@@ -289,7 +289,7 @@ describe.each(stored)('a patch (%s)', (_, open) => {
     expect(state.answers).toEqual(['high'])
   })
 
-  it('is refused where an application would be forked from itself, whether it is stored or not', async () => {
+  it('is refused when an application would be forked from itself, stored or not', async () => {
     const persister = open()
     const own = () => resumeOrCreate(graph, { ...start, persister, forkFrom: { appId: 'app' } })
     await expect(own()).rejects.toThrow('forkFrom is the application "app" itself.')

@@ -54,8 +54,8 @@ describe.each([
   ['memory', () => memoryPersister()],
   ['sqlite', () => sqlitePersister({ file: ':memory:' })],
   ['a store that answers later', () => flakyPersister(() => undefined, true)],
-])("a map's own persister, where the application has none (%s)", (_, open) => {
-  it('keeps its branches: a fan-out that was cut off goes on where it was', async () => {
+])('the persister of a map in an application without one (%s)', (_, open) => {
+  it('keeps its branches: an interrupted fan-out is resumed', async () => {
     const persister = open()
     const ran: string[] = []
     void createApplication(
@@ -74,26 +74,23 @@ describe.each([
   it.each([
     ['a list', false],
     ['a generator', true],
-  ])(
-    'never takes the branches of another visit, nor those of a run that is over, for its own (%s)',
-    async (_of, poured) => {
-      const persister = open()
-      const ran: string[] = []
-      const ids: string[] = []
-      for (let i = 0; i < 2; i++) {
-        const app = createApplication(looped(persister, ran, undefined, poured), options)
-        app.on('branch.settled', ({ result, appId }) => void ids.push(result.appId, appId))
-        await app.run()
-      }
+  ])('never reuses the branches of another visit or of an ended run (%s)', async (_of, poured) => {
+    const persister = open()
+    const ran: string[] = []
+    const ids: string[] = []
+    for (let i = 0; i < 2; i++) {
+      const app = createApplication(looped(persister, ran, undefined, poured), options)
+      app.on('branch.settled', ({ result, appId }) => void ids.push(result.appId, appId))
+      await app.run()
+    }
 
-      expect(ran).toEqual(['a0', 'b0', 'a1', 'b1', 'a0', 'b0', 'a1', 'b1'])
-      expect(new Set(ids).size).toBe(8)
-      const stored = await Promise.all(ids.map((appId) => persister.load({ appId })))
-      expect(stored.map((record) => record?.end)).toEqual(ids.map(() => 'finished'))
-    },
-  )
+    expect(ran).toEqual(['a0', 'b0', 'a1', 'b1', 'a0', 'b0', 'a1', 'b1'])
+    expect(new Set(ids).size).toBe(8)
+    const stored = await Promise.all(ids.map((appId) => persister.load({ appId })))
+    expect(stored.map((record) => record?.end)).toEqual(ids.map(() => 'finished'))
+  })
 
-  it('stores messages for them, from here and from elsewhere', async () => {
+  it('stores messages for them, from this process and from others', async () => {
     const persister = open()
     const clock = new ManualClock()
     const ask = kit.action({
@@ -138,7 +135,7 @@ describe.each([
   })
 })
 
-it("a message for a branch that is stored elsewhere takes no message of the application's own store along", async () => {
+it("a message for a branch in another store takes no message from the application's own store", async () => {
   const [persister, own] = [memoryPersister(), memoryPersister()]
   const ask = kit.action({
     reads: [],
@@ -165,7 +162,7 @@ it("a message for a branch that is stored elsewhere takes no message of the appl
   expect(await persister.driver.inbox({ partitionKey: null, rootId: 'app' })).toEqual([])
 })
 
-it('a map refuses a persister that is none', () => {
+it('a map refuses an invalid persister', () => {
   const map = { reads: [], writes: ['outs'], actions: {}, reduce: () => ({ outs: [] }) } as const
   // @ts-expect-error no persister
   expect(() => kit.mapActions({ ...map, persister: 'memory' })).toThrow(

@@ -40,7 +40,7 @@ const keyed = (keys: readonly string[]) => Object.fromEntries(keys.map((key) => 
 const answers = { writes: ['answers'] as const, reads: ['prompt'] as const }
 
 describe('results', () => {
-  it('tell key, index, identity, status, inputs, attempts and times of each branch', async () => {
+  it('have key, index, identity, status, inputs, attempts and times of each branch', async () => {
     const clock = new ManualClock()
     const { wait, open, fail } = gates(['a', 'b'])
     const seen: unknown[] = []
@@ -95,7 +95,7 @@ describe('results', () => {
     ])
   })
 
-  it('have ids that are hashes of where a branch hangs: the same each time, another for each visit', async () => {
+  it('have ids that are hashes of the path of a branch: stable, and different for each visit', async () => {
     const ids: string[][] = []
     const map = chat.mapStates({
       ...answers,
@@ -120,7 +120,7 @@ describe('results', () => {
 })
 
 describe('settling', () => {
-  it("'all' cancels the siblings of the first that fails, waits for them, and fails with every result", async () => {
+  it("'all' cancels the siblings of the first failure, waits for them, and fails with every result", async () => {
     const { wait, fail, live } = gates(['a', 'b', 'c'])
     const map = chat.mapStates({
       ...answers,
@@ -150,7 +150,7 @@ describe('settling', () => {
     expect(app.state).toEqual({ prompt: 'p', prompts: ['a', 'b', 'c'] })
   })
 
-  it("'collect' hands failures to reduce as data", async () => {
+  it("'collect' passes failures to reduce as data", async () => {
     const { wait, fail, open } = gates(['a', 'b'])
     const map = chat.mapStates({
       ...answers,
@@ -204,7 +204,7 @@ describe('settling', () => {
   it.each([
     [['a', 'b', 'c'], '"a", "b" and "c". First'],
     [['a', 'b', 'c', 'd'], '"a", "b" and "c" …. First'],
-  ])('that fails names at most three branches: %j', async (keys, named) => {
+  ])('names at most three failed branches in its error: %j', async (keys, named) => {
     const { wait, fail } = gates(keys)
     const map = chat.mapStates({
       ...answers,
@@ -251,7 +251,7 @@ describe('settling', () => {
     ['first', 'reduced'],
     ['any', 'failed'],
     [{ atLeast: 1 }, 'failed'],
-  ] as const)('%j with no branch at all: %s', async (policy, outcome) => {
+  ] as const)('%j without branches: %s', async (policy, outcome) => {
     const map = chat.mapStates({
       ...answers,
       settle: policy,
@@ -270,7 +270,7 @@ describe('settling', () => {
     expect(end).toBe(outcome)
   })
 
-  it('fails a branch whose time is over, counted from its start', async () => {
+  it('fails a branch that times out, counted from its start', async () => {
     const clock = new ManualClock()
     const { wait, open } = gates(['a', 'b'])
     const map = chat.mapStates({
@@ -327,7 +327,7 @@ describe('sources', () => {
     expect(ahead).toEqual([2, 3, 4, 5, 5])
   })
 
-  it('that are asynchronous start a branch as soon as it comes', async () => {
+  it('that are asynchronous start a branch as soon as its entry comes', async () => {
     const next = [defer<string>(), defer<string>()]
     const { wait, live, open } = gates(['x', 'y'])
     const map = chat.mapStates({
@@ -370,7 +370,7 @@ describe('sources', () => {
     expect(live).toEqual([])
   })
 
-  it('that throw half-way cancel what runs, run their finally, and fail the step', async () => {
+  it('that throw half-way cancel running branches, run their finally, and fail the step', async () => {
     const { wait } = gates(['a'])
     const log: string[] = []
     const map = chat.mapStates({
@@ -529,7 +529,7 @@ describe('limits', () => {
 })
 
 describe('tasks', () => {
-  it('run on the state that they say, and on nothing of the parent', async () => {
+  it('run only on their own state', async () => {
     const low = chat.parallel({
       reads: ['prompt'],
       writes: ['answers'],

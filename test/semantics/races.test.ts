@@ -8,8 +8,8 @@ import { quiet } from '../support/quiet-logger.js'
 
 // Races that random schedules have found, each by hand.
 
-describe('a branch that is given its slot', () => {
-  it('does not begin when it is cancelled in the same tick', async () => {
+describe('a branch that gets a permit', () => {
+  it('does not start when it is cancelled in the same tick', async () => {
     const began: string[] = []
     const work = chat.action({
       reads: ['prompt'],
@@ -41,7 +41,7 @@ describe('a branch that is given its slot', () => {
 })
 
 describe('an action', () => {
-  it('does not begin when whoever is told of its step cancels it', async () => {
+  it('does not start when a listener of step.start cancels it', async () => {
     let began = 0
     const work = chat.action({ reads: [], writes: ['answer'], run: () => ({ answer: `${++began}` }) })
     const app = createApplication(chat.graph({ actions: { work } }), { entrypoint: 'work', state: {} })
@@ -53,7 +53,7 @@ describe('an action', () => {
 })
 
 describe('a further attempt', () => {
-  it('runs nothing when a cancel comes in the tick in which it is due', async () => {
+  it('does not run when it is cancelled in the tick in which it is due', async () => {
     const clock = new ManualClock()
     let began = 0
     const flaky = chat.action({
@@ -78,8 +78,8 @@ describe('a further attempt', () => {
   })
 })
 
-describe('a watch that is told of the last branch', () => {
-  it('cannot make the map reduce what its policy refuses', async () => {
+describe('a watch that gets the end of the last branch', () => {
+  it('cannot make the map reduce against its policy', async () => {
     const fail = chat.action({ reads: [], writes: ['answer'], run: () => Promise.reject(new RangeError('no')) })
     const map = chat.mapActions({
       reads: [],
@@ -96,7 +96,7 @@ describe('a watch that is told of the last branch', () => {
     await expect(app.run()).rejects.toThrow(`Map action "map" cannot settle as 'any': 1 of 2 branches failed: "a".`)
   })
 
-  it('starts nothing more by a cancel', async () => {
+  it('starts no further branch by a cancel', async () => {
     const began: string[] = []
     const work = chat.action({
       reads: ['prompt'],
@@ -125,8 +125,8 @@ describe('a watch that is told of the last branch', () => {
   })
 })
 
-describe('what was given up', () => {
-  it('is told of by the run also where its branch failed in the end', async () => {
+describe('abandoned code', () => {
+  it('is reported by the run even when its branch failed later', async () => {
     const clock = new ManualClock()
     const deaf = chat.action({ reads: [], writes: ['answer'], run: () => new Promise<never>(() => {}) })
     const quick = chat.action({ reads: [], writes: ['answer'], run: async () => ({ answer: '' }) })
@@ -164,7 +164,7 @@ describe('what was given up', () => {
     })
   })
 
-  it('is told of with the time since its map wanted it to end, of a source too', async () => {
+  it('is reported with the time since the map settled, for a source too', async () => {
     const clock = new ManualClock()
     const quick = chat.action({ reads: [], writes: ['answer'], run: async () => ({ answer: '' }) })
     const map = chat.mapStates({
@@ -191,7 +191,7 @@ describe('what was given up', () => {
     expect((await run).leaked).toEqual([{ path: '', action: 'map', sinceMs: 5000 }])
   })
 
-  it('may be an interceptor, before the action or after it: the step ends, and what it answers late is not told', async () => {
+  it('can be an interceptor before or after the action: the step ends, and a late answer is ignored', async () => {
     const told = async (at: 'beforeStep' | 'afterStep') => {
       const clock = new ManualClock()
       const gate = defer()
@@ -226,7 +226,7 @@ describe('what was given up', () => {
     expect(await told('afterStep')).toEqual({ began: 1, heard, leaked: [{ ...leak, interceptor: 'afterStep' }] })
   })
 
-  it('begins nothing in a later run of the application', async () => {
+  it('starts nothing in a later run of the application', async () => {
     const clock = new ManualClock()
     const gates = [defer(), defer()]
     const called = defer()
@@ -257,7 +257,7 @@ describe('what was given up', () => {
     expect([early, began]).toEqual([0, 1])
   })
 
-  it('is a reducer only when its own time is over, however long ago a branch of its map was cancelled', async () => {
+  it('includes a reducer only after its own grace period, however early a branch of its map was cancelled', async () => {
     const clock = new ManualClock()
     const gate = defer()
     const reducing = defer()
@@ -303,7 +303,7 @@ describe('what was given up', () => {
     expect([early, leaks]).toEqual([[], [5000]])
   })
 
-  it('logs to the logger alone', async () => {
+  it('logs only to the logger', async () => {
     const clock = new ManualClock()
     const gate = defer()
     const logged: string[] = []
@@ -335,7 +335,7 @@ describe('what was given up', () => {
   })
 })
 
-describe('an application that a cancelled action makes', () => {
+describe('an application created by a cancelled action', () => {
   it('runs nothing', async () => {
     let began = 0
     const work = chat.action({ reads: [], writes: ['answer'], run: () => ({ answer: `${++began}` }) })
@@ -361,11 +361,11 @@ describe('an application that a cancelled action makes', () => {
   })
 })
 
-describe('an application that an action makes', () => {
+describe('an application created by an action', () => {
   const work = chat.action({ reads: [], writes: ['answer'], run: async () => ({ answer: '' }) })
   const below = chat.graph({ actions: { work } })
 
-  it('has told its end before the step of that action ends, also where nobody awaits it', async () => {
+  it('emits its end before the step of that action ends, even when it is not awaited', async () => {
     const gate = defer()
     const afterRun = ({ path }: { readonly path: readonly unknown[] }) => (path.length > 0 ? gate.promise : undefined)
     const careless = chat.action({
@@ -392,7 +392,7 @@ describe('an application that an action makes', () => {
     expect(heard.slice(-3)).toEqual(['run.end careless/k', 'step.end', 'run.end'])
   })
 
-  it('ends with its actor when that action is given up', async () => {
+  it('ends with its actor when that action is abandoned', async () => {
     const clock = new ManualClock()
     const deaf = chat.action({ reads: [], writes: ['answer'], run: () => new Promise<never>(() => {}) })
     const graph = chat.graph({ actions: { deaf } })
@@ -429,7 +429,7 @@ describe('an application that an action makes', () => {
 })
 
 describe('a message to an application that does not run', () => {
-  it('is dropped and is no event: its run is over', async () => {
+  it('is dropped without an event', async () => {
     const work = chat.action({ reads: [], writes: ['answer'], run: async () => ({ answer: '' }) })
     const app = createApplication(chat.graph({ actions: { work } }), { entrypoint: 'work', state: {} })
     const heard: string[] = []
@@ -446,7 +446,7 @@ describe('events', () => {
   const quick = chat.action({ reads: [], writes: ['answer'], run: async () => ({ answer: '' }) })
   const slow = chat.action({ reads: [], writes: ['answer'], run: ({ signal }) => untilAborted(signal) })
 
-  it('are heard in the order of their numbers when a watch makes one happen out of another', async () => {
+  it('are emitted in the order of their numbers when watch causes one during another', async () => {
     const map = chat.mapActions({
       reads: [],
       writes: ['answer'],
@@ -467,7 +467,7 @@ describe('events', () => {
     expect(heard.map((line) => Number.parseInt(line, 10))).toEqual(heard.map((_, i) => i))
   })
 
-  it('are heard in the order of their numbers when a listener makes one happen out of another', async () => {
+  it('are emitted in the order of their numbers when a listener causes one during another', async () => {
     const app = createApplication(chat.graph({ actions: { slow } }), { entrypoint: 'slow', state: {} })
     const heard: string[] = []
     app.on('step.start', () => void app.cancel())

@@ -23,7 +23,7 @@ const issuesOf = (make: () => unknown) => {
   return []
 }
 
-describe('what can have been written', () => {
+describe('the analysis of written keys', () => {
   it.each([['left'], ['right']] as const)('counts a way that sets a key late, also the %s of two', (writes) => {
     const left = writes === 'left' ? setX : pass
     const right = writes === 'right' ? setX : pass
@@ -40,7 +40,7 @@ describe('what can have been written', () => {
     expect(issuesOf(() => graph.runnable({ entrypoint: 'start' }))).toEqual([])
   })
 
-  it('leaves out what an action writes when it fails', () => {
+  it('excludes the keys that an action writes when it fails', () => {
     const graph = kit.graph({ actions: { setX, needX }, onError: { setX: 'needX' } })
 
     expect(issuesOf(() => createApplication(graph, { entrypoint: 'setX', state: {} }))).toEqual([
@@ -48,7 +48,7 @@ describe('what can have been written', () => {
     ])
   })
 
-  it('asks of the initial state what no action writes, of whichever action', () => {
+  it('asks the initial state for keys that no action writes, whichever action reads them', () => {
     const graph = kit.graph({ actions: { start: pass, needX }, transitions: { start: 'needX' } })
 
     expect(issuesOf(() => graph.runnable({ entrypoint: 'start' }))).toEqual([])
@@ -60,7 +60,7 @@ describe('what can have been written', () => {
     ])
   })
 
-  it('tells who could write it, and how much is missing', () => {
+  it('names the possible writers of a missing key, and the number of missing keys', () => {
     const graph = kit.graph({
       actions: { needXY, setX, setY },
       transitions: { needXY: 'setX', setX: 'setY' },
@@ -75,7 +75,7 @@ describe('what can have been written', () => {
     )
   })
 
-  describe('where the given keys are not known', () => {
+  describe('an analysis without known initial keys', () => {
     const counter = defineState<{ start: number; n: number; log: string[] }>()
     const begin = counter.action({ reads: ['start'], writes: [], run: () => ({}) })
     const count = counter.action({
@@ -108,7 +108,7 @@ describe('what can have been written', () => {
       return state.ends
     }
 
-    it('lets a graph count what its map or sub-graph gives it', async () => {
+    it('counts the keys that a map or sub-graph passes to its graph', async () => {
       expect(
         await run(
           each([
@@ -133,7 +133,7 @@ describe('what can have been written', () => {
       )
     })
 
-    it('refuses a sub-graph, and an actor, whose state lacks it', async () => {
+    it('refuses a sub-graph, and an actor, whose state lacks a key', async () => {
       const bare = above.subgraph({
         reads: [],
         writes: ['ends'],
@@ -151,7 +151,7 @@ describe('what can have been written', () => {
     })
   })
 
-  it('warns of actions that nothing leads to', () => {
+  it('warns of unreachable actions', () => {
     const graph = kit.graph({ actions: { start: pass, next: pass, lost: pass }, transitions: { start: 'next' } })
 
     expect(graph.runnable({ entrypoint: 'start' }).warnings).toEqual([
@@ -159,7 +159,7 @@ describe('what can have been written', () => {
     ])
   })
 
-  it('begins a warning on the logger with what it is about', () => {
+  it('begins a warning on the logger with its subject', () => {
     const graph = kit.graph({ actions: { start: pass, lost: pass } })
     const warned: string[] = []
     const logger = { debug() {}, info() {}, warn: (text: string) => void warned.push(text), error() {} }
@@ -170,7 +170,7 @@ describe('what can have been written', () => {
   })
 })
 
-it('a statechart holds all that is known of a graph, and nothing else', () => {
+it('gives a statechart all facts about a graph, and nothing else', () => {
   const tagged = kit.action({ reads: ['y?'], writes: ['x'], tags: ['slow'], run: () => ({ x: '' }) })
   const inner = kit.graph({ actions: { pass } }).runnable({ entrypoint: 'pass', haltAfter: 'pass' })
   const map = kit.mapActions({

@@ -88,8 +88,8 @@ const done = (item: string) => ['done', `${item}..`, 1, 'number']
 describe.each<[string, () => Persister]>([
   ['memory', () => memoryPersister()],
   ['sqlite', () => sqlitePersister({ file: ':memory:' })],
-])('what is recorded of a branch (%s)', (_, open) => {
-  it('that had begun, and is cancelled while it waits for its turn, are its start, its attempts and its state', async () => {
+])('the record of a branch (%s)', (_, open) => {
+  it('that had begun, and is cancelled in the queue, holds its start, its attempts and its state', async () => {
     const [persister, entries, ran] = [open(), ['a', 'b'], [] as string[]]
     await live(persister, { entries, ran, hold: 'two' })
 
@@ -100,7 +100,7 @@ describe.each<[string, () => Persister]>([
     expect([settled, outs]).toEqual([[b], [done('a'), b]])
   })
 
-  it('that had begun, and whose run is cancelled while it waits for its turn, is its start', async () => {
+  it('that had begun, and whose run is cancelled in the queue, holds its start', async () => {
     const [persister, entries, ran] = [open(), ['a', 'b'], [] as string[]]
     const clock = new ManualClock()
     const resume = (plan: Partial<Plan>, driver: Persister) =>
@@ -122,7 +122,7 @@ describe.each<[string, () => Persister]>([
     expect(await stored()).toEqual(before)
   })
 
-  it('that never began, and is cancelled while it waits for its turn, are no attempt and no start', async () => {
+  it('that never began, and is cancelled in the queue, holds no attempt and no start', async () => {
     const [persister, entries, ran] = [open(), ['a', 'b'], [] as string[]]
 
     const { settled } = await live(persister, { entries, ran, hold: 'two', width: 1, cancel: 'map/b' })
@@ -133,7 +133,7 @@ describe.each<[string, () => Persister]>([
   })
 
   it.each(['one', 'two'] as const)(
-    'of another entry is nothing that the new one goes on from, however often it is cut off (%s)',
+    'of another entry is not resumed by the new one, however often it is cut off (%s)',
     async (hold) => {
       const [persister, ran] = [open(), [] as string[]]
       await live(persister, { entries: ['aA'], ran, hold })
@@ -167,7 +167,7 @@ describe.each<[string, () => Persister]>([
     ['a generator', true, 'ab', 'cd', 'ba'],
     ['a generator', true, 'ab', 'c', 'ba'],
     ['a generator', true, 'a', 'xya'],
-  ])('that is gone and comes back is nothing that it goes on from (%s)', async (_of, poured, ...lives) => {
+  ])('that was removed and comes back is not resumed (%s)', async (_of, poured, ...lives) => {
     const [persister, ran] = [open(), [] as string[]]
     const last = lives.pop() ?? ''
     for (const keys of lives) await live(persister, { entries: [...keys], ran, hold: 'two', poured })
@@ -180,7 +180,7 @@ describe.each<[string, () => Persister]>([
     expect(ran).toEqual(expect.arrayContaining(gone.map((key) => `one ${key}`)))
   })
 
-  it("that never began, is gone and comes back further on, is in nobody's way", async () => {
+  it('that never began, was removed and comes back later, starts afresh', async () => {
     const [persister, ran] = [open(), [] as string[]]
     await live(persister, { entries: ['a', 'b'], ran, hold: 'one', width: 1 })
 

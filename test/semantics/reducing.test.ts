@@ -95,7 +95,7 @@ describe('reduceEach', () => {
     expect(state).toMatchObject({ log: ['start', 'b', 'a', 'c'], total: 1 + 97 + 98 + 99 })
   })
 
-  it('lets go of what it has folded', async () => {
+  it('releases each folded result', async () => {
     const refs: WeakRef<object>[] = []
     const make = kit.action({
       reads: ['n'],
@@ -152,7 +152,7 @@ describe('reduceEach', () => {
     expect(ended).toEqual(['b', 'a', 'c'])
   })
 
-  it('is cancelled with its step, and waited for', async () => {
+  it('is cancelled with its step, and awaited', async () => {
     const [gates, fold] = [held(KEYS), defer()]
     const log: string[] = []
     const map = kit.mapActions({
@@ -184,7 +184,7 @@ describe('reduceEach', () => {
     expect(log).toEqual(['a', 'enough', 'not yet', 'tidied up', 'cancelled'])
   })
 
-  it('is told of failures as data under a policy that collects, and of nothing where there is no branch', async () => {
+  it('gets failures as data under a policy that collects, and is not called without branches', async () => {
     const map = kit.mapActions({
       reads: [],
       writes: ['log'],
@@ -266,7 +266,7 @@ describe('reduceLive', () => {
   })
 
   it.each(['all', 'collect', 'any', 'first', { atLeast: 2 }] satisfies SettlePolicy[])(
-    'by returning early says that it has enough: the rest is cancelled (%j)',
+    'that returns early has enough: the rest is cancelled (%j)',
     async (policy) => {
       const gates = held(KEYS)
       const { actions, ended } = branches(gates)
@@ -297,7 +297,7 @@ describe('reduceLive', () => {
     },
   )
 
-  it('is told by its signal when the map fails, and is waited for', async () => {
+  it('gets a signal when the map fails, and is awaited', async () => {
     const [gates, tidy] = [held(KEYS), defer()]
     const log: string[] = []
     const map = kit.mapActions({
@@ -344,7 +344,7 @@ describe('reduceLive', () => {
     expect(ended).toEqual(KEYS)
   })
 
-  it('does not keep a run from coming back when its branches wait for a person', async () => {
+  it('lets a run return as waiting when its branches wait for a person', async () => {
     const reply = defineMessage('reply', type<number>())
     const ask = kit.action({
       reads: [],
@@ -389,7 +389,7 @@ describe('a map action', () => {
       'reduceEach needs initial: the first acc, or a function that makes it.',
     ],
     [{ ...given, ...fold, order: 'any' }, `order is "any". It takes 'settled' or 'declared'.`],
-  ])('folds in one way (%#)', (options, message) => {
+  ])('takes a single way to fold (%#)', (options, message) => {
     expect(() => kit.mapActions(options as never)).toThrow(message)
   })
 })

@@ -30,7 +30,7 @@ const stores = {
   sqlite: () => sqlitePersister({ file: ':memory:' }),
 }
 
-describe.each(Object.entries(stores))('an application that is stored (%s)', (_, open) => {
+describe.each(Object.entries(stores))('a stored application (%s)', (_, open) => {
   /** A graph of three steps; `gate` holds the second one of the first runner. */
   function threeSteps(ran: string[], gate?: Promise<void>) {
     const step = (name: string) =>
@@ -49,7 +49,7 @@ describe.each(Object.entries(stores))('an application that is stored (%s)', (_, 
     })
   }
 
-  it('goes on after its last committed step, and repeats none (S-094, S-096)', async () => {
+  it('is resumed after its last committed step, and repeats none (S-094, S-096)', async () => {
     const persister = open()
     const ran: string[] = []
     const options = { appId: 'app', entrypoint: 'one', state, persister } as const
@@ -69,7 +69,7 @@ describe.each(Object.entries(stores))('an application that is stored (%s)', (_, 
     expect(ran).toHaveLength(4)
   })
 
-  it('tells the runner that was overtaken of both, at its next step; its memory stays at what is stored', async () => {
+  it('fails a replaced runner at its next step with the names of both; its memory stays at the stored step', async () => {
     const persister = open()
     const gate = defer()
     const ran: string[] = []
@@ -91,7 +91,7 @@ describe.each(Object.entries(stores))('an application that is stored (%s)', (_, 
     expect((await persister.load({ appId: 'app' }))?.state['log']).toEqual(['one', 'two'])
   })
 
-  it('is refused when it is made anew under an id that is stored (W-066)', async () => {
+  it('is refused when it is created again under a stored id (W-066)', async () => {
     const persister = open()
     const options = { appId: 'app', entrypoint: 'one', state, persister } as const
     await createApplication(threeSteps([]), options).run()
@@ -101,7 +101,7 @@ describe.each(Object.entries(stores))('an application that is stored (%s)', (_, 
     await expect(again).rejects.toThrow(/resumeOrCreate/)
   })
 
-  it('begins again at its entrypoint, or at an action that is named (W-060)', async () => {
+  it('starts again at its entrypoint, or at a named action (W-060)', async () => {
     const persister = open()
     const ran: string[] = []
     const options = { appId: 'app', entrypoint: 'one', state, persister } as const
@@ -124,7 +124,7 @@ describe.each(Object.entries(stores))('an application that is stored (%s)', (_, 
     ])
   })
 
-  it('leaves out what is transient, and takes it from the state that a resume gives', async () => {
+  it('omits transient keys, and takes them from the state of a resume', async () => {
     const persister = open()
     const options = {
       appId: 'app',
@@ -143,7 +143,7 @@ describe.each(Object.entries(stores))('an application that is stored (%s)', (_, 
   })
 })
 
-describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, open) => {
+describe.each(Object.entries(stores))('an interrupted fan-out (%s)', (_, open) => {
   /** Branches of two steps; the second one of `held` keys waits in the first runner. */
   function fan(ran: string[], held: ReadonlySet<string>, settlePolicy: 'all' | 'collect' | 'any' = 'all') {
     const one = kit.action({
@@ -185,7 +185,7 @@ describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, ope
       ...held.map((key) => emitted(app, 'transition', `map/${key}`)),
     ])
 
-  it('runs no done branch again, and goes on with a half-done one at its next step (S-094, S-096)', async () => {
+  it('runs no done branch again, and resumes a half-done one at its next step (S-094, S-096)', async () => {
     const persister = open()
     const ran: string[] = []
     const first = createApplication(fan(ran, new Set(['b'])), { ...options, persister })
@@ -202,7 +202,7 @@ describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, ope
     expect(end.outs).toEqual(['a1a2', 'b1b2', 'c1c2'])
   })
 
-  it('keeps failures that are data, and runs those again that failed the step (S-096)', async () => {
+  it('keeps failures that are data, and runs branches again that failed the step (S-096)', async () => {
     const ran: string[] = []
     const items = ['a', 'bad', 'c']
     const [data, fatal] = [open(), open()]
@@ -230,7 +230,7 @@ describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, ope
     expect(ran).not.toContain('a1')
   })
 
-  it('tells of each stored result that is done whether it was recovered, and after how many attempts', async () => {
+  it('has for each stored done result whether it was recovered, and its attempts', async () => {
     const persister = open()
     const ran: string[] = []
     const graph = (held: boolean) => {
@@ -279,7 +279,7 @@ describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, ope
     expect(end.outs).toEqual(['good false 1', 'bad failed', 'bad but saved true 2', 'held false 1'])
   })
 
-  it('starts none when what is stored satisfies the policy', async () => {
+  it('starts no branch when the stored ones satisfy the policy', async () => {
     const persister = open()
     const ran: string[] = []
     const gate = new Set(['b', 'c'])
@@ -301,7 +301,7 @@ describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, ope
     expect(ran).toEqual(['a1', 'b1', 'c1', 'a2', 'b2', 'c2'])
   })
 
-  it('is refused when the source gives other branches than it began with, or adopts them (S-093)', async () => {
+  it('is refused when the source yields other branches than before, or adopts them (S-093)', async () => {
     const persister = open()
     const ran: string[] = []
     const first = createApplication(fan(ran, new Set(['b', 'c'])), { ...options, persister })
@@ -342,7 +342,7 @@ describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, ope
     expect(gone).toMatchObject({ startedAt, attempts, state })
   })
 
-  it('is refused when what a branch runs is declared otherwise', async () => {
+  it('is refused when the declaration of a branch has changed', async () => {
     const inputs = { model: type<string>() }
     const step = (hold: boolean) =>
       kit.action({
@@ -388,7 +388,7 @@ describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, ope
     expect(refused).toEqual(Object.keys(changed).slice(1))
   })
 
-  it('keeps a done branch done, also one whose last action leads on to another (W-006)', async () => {
+  it('keeps a done branch done, also one whose last action has a transition to another (W-006)', async () => {
     const persister = open()
     const ran: string[] = []
     const held = (hold: boolean) => {
@@ -484,7 +484,7 @@ describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, ope
     expect(before.every(([, appId, incarnation]) => /^[a-z2-7]{52}$/.test(appId) && incarnation === 0)).toBe(true)
   })
 
-  it('of a loop is another one at each visit (W-001), and of two maps never the other (W-002)', async () => {
+  it('of a loop is a new one at each visit (W-001), and those of two maps differ (W-002)', async () => {
     const persister = open()
     const ran: string[] = []
     const count = kit.action({
@@ -520,7 +520,7 @@ describe.each(Object.entries(stores))('a fan-out that was cut off (%s)', (_, ope
   })
 })
 
-describe('a message that waits in the store', () => {
+describe('a message in the store', () => {
   const approve = defineMessage('approve', type<string>())
   const ask = kit.action({
     reads: ['log'],
@@ -533,7 +533,7 @@ describe('a message that waits in the store', () => {
   const tell = kit.action({ reads: ['log'], writes: ['log'], run: ({ state: { log } }) => ({ log: [...log, 'told'] }) })
   const graph = kit.graph({ actions: { ask, tell }, transitions: { ask: 'tell' } })
 
-  it('answers a run that came back and whose process is gone, and is taken once', async () => {
+  it('answers a run that returned as waiting and whose process is gone, and is taken once', async () => {
     const persister = memoryPersister()
     const options = { appId: 'app', entrypoint: 'ask', state, persister } as const
     const first = createApplication(graph, options)
@@ -549,7 +549,7 @@ describe('a message that waits in the store', () => {
     expect(await sendStored({ persister, appId: 'app', message: approve('late') })).toBe('dropped')
   })
 
-  it('that was sent while nothing ran is there for the next run, here and in another process', async () => {
+  it('sent while nothing ran is there for the next run, in this and in another process', async () => {
     const ran = async (elsewhere: boolean) => {
       const persister = memoryPersister()
       const options = { appId: 'app', entrypoint: 'ask', state, persister } as const
@@ -588,7 +588,7 @@ describe('a message that waits in the store', () => {
     expect(end.outs).toEqual(['map/x', 'map/y'])
   })
 
-  it('finds whatever waits by the path that is printed of it', async () => {
+  it('finds every waiting action by its printed path', async () => {
     const persister = memoryPersister()
     const actions = { 'a#b/c~d': ask, '~': ask, '': ask }
     const map = kit.mapActions({
@@ -621,7 +621,7 @@ describe('a message that waits in the store', () => {
     expect(end.log).toEqual(inMap.flatMap((path) => [...inSub, path]))
   })
 
-  it('is dropped for a branch that has ended, and for all below one that was cancelled', async () => {
+  it('is dropped for an ended branch, and for all branches below a cancelled one', async () => {
     const persister = memoryPersister()
     const both = kit.mapActions({
       reads: ['log'],
@@ -688,8 +688,8 @@ describe('a message that waits in the store', () => {
   })
 })
 
-describe('a side effect that is done once', () => {
-  it('is not done again by a runner that goes on, nor by another attempt', async () => {
+describe('a side effect that runs once', () => {
+  it('is not repeated by a resumed runner, nor by another attempt', async () => {
     const persister = memoryPersister()
     const effects: string[] = []
     const stored = defer()

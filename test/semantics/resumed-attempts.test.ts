@@ -45,7 +45,7 @@ describe('the attempts of a branch', () => {
   }
   const options = { appId: 'app', entrypoint: 'map', state: {} } as const
 
-  it('are counted on after a resume: a branch that was cut off at its second has one left', async () => {
+  it('are counted on after a resume: a branch cut off at its second attempt has one left', async () => {
     const persister = memoryPersister()
     const seen: number[] = []
     const cutOff = defer()
@@ -73,7 +73,7 @@ describe('the attempts of a branch', () => {
     expect(error).toMatchObject({ results: [{ key: 'a', status: 'failed', attempts: 3 }] })
   })
 
-  it('are counted on when a run that was cut off had tried a failed step again', async () => {
+  it('are counted on when a run was cut off while it retried a failed step', async () => {
     const persister = memoryPersister()
     const seen: number[] = []
     const graph = retried((attempt, begun) => {
@@ -97,7 +97,7 @@ describe('the attempts of a branch', () => {
     expect(seen).toEqual([1, 2, 3, 1, 2, 2, 3])
   })
 
-  it('of one step are not those of the next: it begins at its first, also after a resume', async () => {
+  it('of one step are not those of the next: it starts at its first attempt, also after a resume', async () => {
     const persister = memoryPersister()
     const seen: string[] = []
     const cutOff = defer()
@@ -141,7 +141,7 @@ describe('the attempts of a branch', () => {
     expect(state.outs).toEqual(['a, 2 attempts'])
   })
 
-  it('begin afresh when the step of their map failed and is tried again', async () => {
+  it('start afresh when the step of their map failed and is tried again', async () => {
     const persister = memoryPersister()
     const seen: number[] = []
     const graph = retried((attempt, begun) => {
@@ -173,7 +173,7 @@ describe('the attempts of a branch', () => {
       },
     ],
     ['it has no fallback', {}],
-  ])('are those that it took, also after a resume, where it failed and %s', async (_, more) => {
+  ])('keep their number, also after a resume, when the branch failed and %s', async (_, more) => {
     const persister = memoryPersister()
     const failing = retried(
       () => {
@@ -197,7 +197,7 @@ describe('the attempts of a branch', () => {
     expect(end.state.outs).toEqual(['a failed, 3 attempts'])
   })
 
-  it('that a fallback made a success of a step is not forgotten by a resume', async () => {
+  it('keep a recovery by a fallback after a resume', async () => {
     const persister = memoryPersister()
     const cutOff = defer()
     let hold = true

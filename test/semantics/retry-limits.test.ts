@@ -72,8 +72,8 @@ const over = (action: Action, retry: Retry): Action =>
     }),
   }) as never
 
-describe('the time of all attempts together', () => {
-  it('ends the attempt that runs when it is over, and none follows', async () => {
+describe('the time limit of all attempts together', () => {
+  it('ends the running attempt, and no other follows', async () => {
     const { action, attempts } = failing({ attempts: 9, delayMs: 40, factor: 1, maxMs: 190 }, { timeoutMs: 60 }, true)
     const { run, pass } = start(action)
 
@@ -85,7 +85,7 @@ describe('the time of all attempts together', () => {
     expect(attempts).toEqual([1, 2])
   })
 
-  it('cuts an attempt short that has less left than its own time', async () => {
+  it('shortens an attempt with a longer limit of its own', async () => {
     const { action, attempts } = failing({ attempts: 9, delayMs: 40, factor: 1, maxMs: 120 }, { timeoutMs: 60 }, true)
     const { run, pass, app } = start(action)
 
@@ -100,7 +100,7 @@ describe('the time of all attempts together', () => {
     expect([attempts, early]).toEqual([[1, 2], -1])
   })
 
-  it('begins no attempt that could not before it is over, and leaves the failure to the fallback', async () => {
+  it('prevents an attempt that would start too late, and leaves the failure to the fallback', async () => {
     const retry = { attempts: 9, delayMs: 40, factor: 1, maxMs: 100 }
     const { action, attempts } = failing(retry, { fallback: () => ({ out: 'fallen back' }) })
     const { run, pass, clock } = start(action)
@@ -110,7 +110,7 @@ describe('the time of all attempts together', () => {
     expect([await run, attempts, clock.pending]).toEqual([['finished', 'fallen back', undefined], [1, 2, 3], 0])
   })
 
-  it('of a branch ends it, whatever it is at', async () => {
+  it('of a branch ends it in any phase', async () => {
     const { action, attempts } = failing(1, {}, true)
     const { run, pass } = start(over(action, { attempts: 3, maxMs: 50 }))
 
@@ -122,7 +122,7 @@ describe('the time of all attempts together', () => {
     ])
   })
 
-  it('of a branch begins no further attempt that could not before it is over', async () => {
+  it('of a branch prevents an attempt that would start too late', async () => {
     const { action, attempts } = failing(1)
     const { run, pass } = start(over(action, { attempts: 9, delayMs: 40, factor: 1, maxMs: 50 }))
 
@@ -134,7 +134,7 @@ describe('the time of all attempts together', () => {
     ])
   })
 
-  it('of a reduce begins no further one that could not before it is over', async () => {
+  it('of a reduce prevents an attempt that would start too late', async () => {
     let calls = 0
     const map = kit.mapStates({
       reads: [],
@@ -155,8 +155,8 @@ describe('the time of all attempts together', () => {
   })
 })
 
-describe('a wait that a function tells', () => {
-  it('is taken as it is, however long', async () => {
+describe('a delay computed by a function', () => {
+  it('is taken unchanged, of any length', async () => {
     const asked: unknown[] = []
     const { action, attempts } = failing({
       attempts: 3,
@@ -182,7 +182,7 @@ describe('a wait that a function tells', () => {
     ])
   })
 
-  it('is the default one where it answers nothing', async () => {
+  it('is the default one when it returns undefined', async () => {
     const { action } = failing({ attempts: 3, delayMs: () => undefined })
     const { run, pass, delays } = start(action)
 
@@ -192,7 +192,7 @@ describe('a wait that a function tells', () => {
     expect(delays()).toEqual([100, 200])
   })
 
-  it('is none where it throws: a fault, and nothing is tried again', async () => {
+  it('ends the attempts when it throws: a fault', async () => {
     const { action, attempts } = failing({
       attempts: 3,
       delayMs() {
@@ -236,7 +236,7 @@ describe.each([
       { attempts: 3, delayMs: () => -1 },
       'retry.delayMs returned -1. It must return milliseconds, 0 or more, synchronously.',
     ],
-  ])('whose %s breaks its contract, with the failure as the cause', async (_, retry, says) => {
+  ])('whose %s breaks its contract fails, with the failure as the cause', async (_, retry, says) => {
     const { run } = start(make(retry as never))
 
     const end = (await run) as ContractError | readonly [string, string, string[]]

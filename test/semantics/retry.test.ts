@@ -66,7 +66,7 @@ const over = (action: Actions[string], more: object = {}) =>
   } as never)
 
 describe('the retry of an action', () => {
-  it('calls it again for the same step, with a new signal, after waits that grow', async () => {
+  it('calls it again for the same step, with a new signal, after growing delays', async () => {
     const { action, log } = flaky(2, { attempts: 3, delayMs: 100, jitter: 0 })
     const { app, clock, of, events } = start(action)
     const t0 = clock.now()
@@ -98,7 +98,7 @@ describe('the retry of an action', () => {
     expect(clock.pending).toBe(0)
   })
 
-  it('fails with the last error, told which attempt of how many it was, its cause kept', async () => {
+  it('fails with the last error, its attempt number and its cause', async () => {
     const { action } = flaky(9, { attempts: 2, delayMs: 0 })
     const { app, clock } = start(action)
 
@@ -110,13 +110,13 @@ describe('the retry of an action', () => {
     expect(error.cause).toEqual(new Error('boom'))
   })
 
-  it('says nothing of attempts where there is one', async () => {
+  it('omits the attempts from the message when there is one', async () => {
     const { action } = flaky(9, 1)
 
     await expect(start(action).app.run()).rejects.toThrow('Action "map" failed (step 0): boom')
   })
 
-  it('waits by chance, from the random of the application, never longer than maxDelayMs', async () => {
+  it('has a random delay, from the random of the application, up to maxDelayMs', async () => {
     const { action } = flaky(9, { attempts: 4, delayMs: 1000, factor: 10, maxDelayMs: 5000, jitter: 0.5 })
     const chances = [0, 0.5, 0.998]
     const { app, clock, of } = start(action, { random: () => chances.shift() ?? 0 })
@@ -128,7 +128,7 @@ describe('the retry of an action', () => {
     expect(of('retry').map((event) => event.type === 'retry' && event.delayMs)).toEqual([1000, 3750, 2505])
   })
 
-  it('begins anew with each step: a later step has all attempts again', async () => {
+  it('starts anew with each step: a later step has all attempts again', async () => {
     const log: string[] = []
     const action = chat.action({
       reads: ['prompt'],
@@ -189,7 +189,7 @@ describe('the retry of an action', () => {
       () => new Error('x'),
       2,
     ],
-  ] as const)('%s: so many attempts', async (_, retry, why, attempts) => {
+  ] as const)('depends on the failure: %s', async (_, retry, why, attempts) => {
     const { action, log } = flaky(9, retry as Retry, why)
     const { app, clock } = start(action)
 
@@ -202,7 +202,7 @@ describe('the retry of an action', () => {
     expect(clock.pending).toBe(0)
   })
 
-  it('is not for an update that breaks the contract, nor for a missing input', async () => {
+  it('is not used for an update that breaks the contract, nor for a missing input', async () => {
     let calls = 0
     const wrong = chat.action({
       reads: ['prompt'],
@@ -218,7 +218,7 @@ describe('the retry of an action', () => {
     expect(calls).toBe(1)
   })
 
-  it('asks interceptors once for the step, before its first attempt and after its last', async () => {
+  it('calls interceptors once for the step, before its first attempt and after its last', async () => {
     const { action } = flaky(1, { attempts: 2, delayMs: 0 })
     const told: string[] = []
     const interceptors = [
@@ -236,7 +236,7 @@ describe('the retry of an action', () => {
     expect(told).toEqual(['before', 'done'])
   })
 
-  it('is released at once by a cancel while it waits, and the step is told cancelled to interceptors', async () => {
+  it('ends at once by a cancel during its delay, and interceptors get a cancelled step', async () => {
     const { action, log } = flaky(9, { attempts: 3, delayMs: 60_000 })
     const told: string[] = []
     const interceptors = [{ afterStep: (_: unknown, { status }: { status: string }) => void told.push(status) }]
@@ -252,7 +252,7 @@ describe('the retry of an action', () => {
     expect(of('step.start')).toHaveLength(of('step.end').length)
   })
 
-  it('is released by a stop of the actor while it waits', async () => {
+  it('ends by a stop of the actor during its delay', async () => {
     const { action, log } = flaky(9, { attempts: 3, delayMs: 60_000 })
     const { app, clock } = start(action)
     const retrying = emitted(app, 'retry')
@@ -265,7 +265,7 @@ describe('the retry of an action', () => {
     expect([log, clock.pending]).toEqual([['0:1'], 0])
   })
 
-  it('pulls a generator of its own for each attempt, and keeps what was yielded before', async () => {
+  it('creates a generator for each attempt, and keeps earlier chunks', async () => {
     const log: string[] = []
     const action = chat.action({
       reads: ['prompt'],
@@ -291,7 +291,7 @@ describe('the retry of an action', () => {
     expect(log).toEqual(['finally 1', 'finally 2'])
   })
 
-  it('ends the applications that an attempt made by hand before the next begins', async () => {
+  it('ends the applications created by an attempt before the next starts', async () => {
     const log: string[] = []
     const wait = chat.action({
       reads: ['prompt'],
@@ -322,7 +322,7 @@ describe('the retry of an action', () => {
     expect(log).toEqual(['attempt 1', 'below ended', 'attempt 2'])
   })
 
-  it('gives an attempt the stored messages again that the one before took, ahead of those that came since', async () => {
+  it('gives an attempt the stored messages of the attempt before, ahead of later ones', async () => {
     const word = defineMessage('word', type<string>())
     const action = chat.action({
       reads: [],
@@ -350,7 +350,7 @@ describe('the retry of an action', () => {
     expect((await run).state.answer).toBe('1,2,3')
   })
 
-  it('holds no permit of a limit while an action waits for its next attempt, and asks for one again before it', async () => {
+  it('holds no permit of a limit during its delay, and takes one again after it', async () => {
     const gate = defer()
     const log: string[] = []
     const action = chat.action({
@@ -402,7 +402,7 @@ describe('the retry of an action', () => {
     expect(of('step.start').map((event) => event.path.at(-1)?.key)).toEqual([undefined, 'a', 'b'])
   })
 
-  it('counts the time, not the timer: one that fires early is set again', async () => {
+  it('measures the time, not the timer: an early timer is set again', async () => {
     const { action, log } = flaky(1, { attempts: 2, delayMs: 100, jitter: 0 })
     const fire: (() => void)[] = []
     let now = 1000
@@ -425,7 +425,7 @@ describe('the retry of an action', () => {
 })
 
 describe('the retry of a branch', () => {
-  it('goes on at the failed step with what was committed, as the same application', async () => {
+  it('continues at the failed step with the committed state, as the same application', async () => {
     const log: string[] = []
     const first = chat.action({
       reads: ['prompt'],
@@ -462,7 +462,7 @@ describe('the retry of a branch', () => {
     expect(of('branch.settled')).toHaveLength(1)
   })
 
-  it('tells the attempt in the error, and multiplies with the retry of the action', async () => {
+  it('has the attempt in its error, and multiplies with the retry of the action', async () => {
     const { action, log } = flaky(9, { attempts: 2, delayMs: 0 })
     const { app, clock } = start(over(action, { settle: 'all', retry: { attempts: 2, delayMs: 0 } }))
 
@@ -476,7 +476,7 @@ describe('the retry of a branch', () => {
     expect(log).toEqual(['a0:1', 'a0:2', 'a0:3', 'a0:4'])
   })
 
-  it('asks when about what the action threw, and an entry says it over the map', async () => {
+  it('passes the thrown value to when, and an entry overrides the map', async () => {
     const { action, log } = flaky(9, undefined, () => new RangeError('r'))
     const asked: unknown[] = []
     const when = ({ error }: { error: unknown }) => asked.push(error instanceof RangeError) > 1
@@ -487,7 +487,7 @@ describe('the retry of a branch', () => {
     expect([log, asked]).toEqual([['a0:1', 'b0:1'], [true]])
   })
 
-  it('runs no done branch again, and cancels no sibling until the last attempt has failed', async () => {
+  it('runs no done branch again, and cancels no sibling before the last attempt has failed', async () => {
     const runs: string[] = []
     const action = chat.action({
       reads: ['prompt'],
@@ -510,7 +510,7 @@ describe('the retry of a branch', () => {
     expect(runs).toEqual(['a', 'b', 'c', 'b'])
   })
 
-  it('holds no permit of a limit while it waits, and its status is retrying', async () => {
+  it('holds no permit of a limit during its delay, and its status is retrying', async () => {
     const gate = defer()
     const action = chat.action({
       reads: ['prompt'],
@@ -580,7 +580,7 @@ describe('the retry of a branch', () => {
     expect([await delivery, seen]).toEqual(['queued', ['kept']])
   })
 
-  it.each(['path', 'run', 'stop'] as const)('is released at once by a cancel of the %s', async (what) => {
+  it.each(['path', 'run', 'stop'] as const)('ends at once by a cancel of the %s', async (what) => {
     const { action, log } = flaky(9, undefined)
     const { app, clock } = start(over(action, { retry: { attempts: 3, delayMs: 60_000 } }))
     const retrying = emitted(app, 'retry', 'map/a')
@@ -609,7 +609,7 @@ describe('the retry of a reduce', () => {
     return { map: over(action, { states: { a: {}, b: {} }, retry, reduce }), log }
   }
 
-  it('calls it again over the results it has, and runs no branch again', async () => {
+  it('calls it again with the same results, and runs no branch again', async () => {
     const { map, log } = failing(1, { attempts: 2, delayMs: 10, jitter: 0 })
     const { app, clock, of } = start(map)
 
@@ -621,7 +621,7 @@ describe('the retry of a reduce', () => {
     expect(of('retry')).toMatchObject([{ level: 'reduce', source: 'map', attempt: 2, delayMs: 10 }])
   })
 
-  it('is released by a cancel, and fails with its error after the last attempt', async () => {
+  it('ends with a cancel, and fails with its error after the last attempt', async () => {
     const cancelled = start(failing(9, { attempts: 2, delayMs: 10 }).map)
     const failed = start(failing(9, { attempts: 2, delayMs: 10 }).map)
 
@@ -650,7 +650,7 @@ describe('the options of a retry', () => {
     [{ attempts: 2, delay: 1 }, 'retry has no option "delay".'],
     [{ attempts: 2, when: true }, 'retry.when is true; it takes a function'],
     ['often', 'retry takes a record of options, not "often".'],
-  ])('%j is refused, and says what it takes', (retry, message) => {
+  ])('%j is refused with the valid values', (retry, message) => {
     expect(() => chat.action({ ...one, retry: retry as never })).toThrow(message)
     expect(() => over(chat.action(one), { retry })).toThrow(message)
   })

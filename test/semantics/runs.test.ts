@@ -15,7 +15,7 @@ const counter = kit.graph({
 const create = () => createApplication(counter, { entrypoint: 'add', state: { n: 0 } })
 
 describe('step, run and iterate', () => {
-  it('step takes one step, and answers nothing when none is left', async () => {
+  it('step takes one step, and returns undefined when none is left', async () => {
     const app = create()
 
     const steps = [await app.step(), await app.step(), await app.step(), await app.step(), await app.step()]
@@ -34,7 +34,7 @@ describe('step, run and iterate', () => {
     })
   })
 
-  it('run goes to the end, and a second run has nothing to do', async () => {
+  it('run goes to the end, and a second run has no step left', async () => {
     const app = create()
 
     const first = await app.run()
@@ -66,7 +66,7 @@ describe('step, run and iterate', () => {
     ])
   })
 
-  it('haltBefore is asked after at least one step', async () => {
+  it('haltBefore is checked after at least one step', async () => {
     const app = create()
 
     const first = await app.run({ haltBefore: 'add' })
@@ -92,7 +92,7 @@ describe('step, run and iterate', () => {
     expect(end.value).toMatchObject({ status: 'halted', action: 'report' })
   })
 
-  it('iterate takes the next step only when it is asked for', async () => {
+  it('iterate takes the next step only on request', async () => {
     const app = create()
     const steps = app.iterate()
 
@@ -114,7 +114,7 @@ describe('step, run and iterate', () => {
     expect({ status, sequenceId }).toEqual({ status: 'finished', sequenceId: 3 })
   })
 
-  it('stream yields events as they become true, and paces the run', async () => {
+  it('stream yields events in order, and paces the run', async () => {
     const app = create()
     const types: string[] = []
     for await (const event of app.stream({ haltAfter: 'add' })) types.push(event.type)
@@ -122,7 +122,7 @@ describe('step, run and iterate', () => {
     expect(types).toEqual(['run.start', 'step.start', 'transition', 'step.end', 'run.end'])
   })
 
-  it('stream holds its producers back when nobody reads', async () => {
+  it('stream holds its producers back without a reader', async () => {
     let made = 0
     const pour = kit.action({
       reads: [],
@@ -145,14 +145,14 @@ describe('step, run and iterate', () => {
     expect(chunks).toBe(1000)
   })
 
-  it('maxSteps fails a run that would go on; what was committed stays', async () => {
+  it('maxSteps fails a longer run; committed steps stay', async () => {
     const app = create()
 
     await expect(app.run({ maxSteps: 2 })).rejects.toBeInstanceOf(MaxStepsError)
     expect([app.sequenceId, (await app.run({ maxSteps: 2 })).sequenceId]).toEqual([1, 3])
   })
 
-  it('hands inputs to every step of a run', async () => {
+  it('run passes its inputs to each of its steps', async () => {
     const seen: number[] = []
     const take = kit.action({
       reads: ['n'],
@@ -175,7 +175,7 @@ describe('step, run and iterate', () => {
 })
 
 describe('one run at a time', () => {
-  it('refuses a second run while the first goes on, which is unharmed', async () => {
+  it('refuses a second run during the first, which is unharmed', async () => {
     const gate = defer()
     const wait = kit.action({
       reads: [],
@@ -195,14 +195,14 @@ describe('one run at a time', () => {
     expect((await first).state.done).toBe(true)
   })
 
-  it('refuses to run after it was disposed of', async () => {
+  it('refuses to run after disposal', async () => {
     const app = create()
     await app[Symbol.asyncDispose]()
 
     await expect(app.run()).rejects.toThrow('The application is disposed. Make a new one.')
   })
 
-  it('await using cancels what runs and stops the actor', async () => {
+  it('cancels the run and stops the actor by await using', async () => {
     const aborted = defer<unknown>()
     const wait = kit.action({
       reads: [],
@@ -255,7 +255,7 @@ describe('a failure', () => {
 })
 
 describe('a loop of synchronous steps', () => {
-  it('gives promises their turn after each of them', async () => {
+  it('gives promises a turn after each of them', async () => {
     const forever = kit.graph({ actions: { add }, transitions: { add: [{ to: 'add', when: () => true }] } })
     const app = createApplication(forever, { entrypoint: 'add', state: { n: 0 } })
     const seen: number[] = []
@@ -311,7 +311,7 @@ describe('cancelling a run', () => {
     expect(ended).toEqual(['finally', 'rejected'])
   })
 
-  it('by a signal that has fired already runs nothing', async () => {
+  it('by an aborted signal runs nothing', async () => {
     let ran = false
     const never = kit.action({
       reads: [],
@@ -327,7 +327,7 @@ describe('cancelling a run', () => {
     expect(ran).toBe(false)
   })
 
-  it('by app.cancel resolves with what, why and by whom', async () => {
+  it('by app.cancel resolves with the action, the reason and the source', async () => {
     const app = createApplication(waiting, { entrypoint: 'wait', state: {} })
     const started = emitted(app, 'step.start')
 
@@ -369,7 +369,7 @@ describe('cancelling a run', () => {
     expect(listeners).toBe(0)
   })
 
-  it('gives up code that ignores its signal when the grace period is over, and says so', async () => {
+  it('abandons code that ignores its signal after the grace period, and reports it', async () => {
     const clock = new ManualClock()
     const never = kit.action({ reads: [], writes: ['done'], run: () => new Promise<{ done: boolean }>(() => {}) })
     const warned: string[] = []
@@ -403,7 +403,7 @@ describe('cancelling a run', () => {
     })
   })
 
-  it('ignores what given-up code returns later, also while the application runs again', async () => {
+  it('ignores a late result of abandoned code, also in a further run', async () => {
     const clock = new ManualClock()
     const gates = [defer<number>(), defer<number>()]
     let call = 0
@@ -462,7 +462,7 @@ describe('cancelling a run', () => {
     expect(closed).toEqual(['finally', 'cancelled'])
   })
 
-  it('loses the update of a step that returned after the cancel, and keeps what had committed', async () => {
+  it('discards the update of a step that returned after the cancel, and keeps committed steps', async () => {
     const [started, gate] = [defer(), defer()]
     const late = kit.action({
       reads: ['n'],
@@ -485,7 +485,7 @@ describe('cancelling a run', () => {
   })
 })
 
-describe('the slice clock', () => {
+describe('the time slice of a run', () => {
   it('lets timers and a cancel through a loop that never waits', async () => {
     const spin = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 1 }) })
     const graph = kit.graph({ actions: { spin }, transitions: { spin: 'spin' } })

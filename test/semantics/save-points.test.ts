@@ -74,7 +74,7 @@ const last = kit.action({ reads: [], writes: ['out'], run: () => ({ out: 'end' }
 
 describe.each(cases)('with save: %s (%s)', (_, __, save, open) => {
   it.each(['record', 'generator'] as const)(
-    'a run that is cut off in its second map goes on there, and does nothing twice (%s)',
+    'a run cut off in its second map is resumed there, and repeats nothing (%s)',
     async (source) => {
       const [store, desk] = [open(), new Desk()]
       const graph = kit.graph({
@@ -103,7 +103,7 @@ describe.each(cases)('with save: %s (%s)', (_, __, save, open) => {
     },
   )
 
-  it('a loop that is cut off in the second visit of its map goes on in that visit', async () => {
+  it('a loop cut off in the second visit of its map is resumed in that visit', async () => {
     const [store, desk] = [open(), new Desk()]
     const graph = kit.graph({
       actions: { one: mapOf(desk, 'one'), next, last },
@@ -124,7 +124,7 @@ describe.each(cases)('with save: %s (%s)', (_, __, save, open) => {
     expect(desk.paid).toEqual(['one 0 a', 'one 0 b', 'one 1 a', 'one 1 b'])
   })
 
-  it('a map that is cut off below a branch of several steps goes on there', async () => {
+  it('a map cut off below a branch of several steps is resumed there', async () => {
     const [store, desk] = [open(), new Desk()]
     const branch = kit
       .graph({ actions: { next, two: mapOf(desk, 'two') }, transitions: { next: 'two' } })
@@ -152,7 +152,7 @@ describe.each(cases)('with save: %s (%s)', (_, __, save, open) => {
     expect([...desk.paid].sort()).toEqual(['two 2 a', 'two 2 a', 'two 2 b', 'two 2 b'])
   })
 
-  it('a run that was shut down in its second map goes on there', async () => {
+  it('a run that was shut down in its second map is resumed there', async () => {
     const [persister, desk] = [open(), new Desk()]
     const graph = kit.graph({
       actions: { one: mapOf(desk, 'one'), two: mapOf(desk, 'two'), last },
@@ -172,7 +172,7 @@ describe.each(cases)('with save: %s (%s)', (_, __, save, open) => {
     expect(desk.paid).toEqual(['one 0 a', 'one 0 b', 'two 0 a', 'two 0 b'])
   })
 
-  it('an effect that is recorded in a later step is of that step, and is not done again', async () => {
+  it('an effect recorded in a later step belongs to that step, and is not repeated', async () => {
     const [store, desk] = [open(), new Desk()]
     const pay = (name: string) =>
       kit.action({
@@ -204,7 +204,7 @@ describe.each(cases)('with save: %s (%s)', (_, __, save, open) => {
     expect(desk.paid).toEqual(['p', 'q', 'r'])
   })
 
-  it('an application that a later step makes by hand goes on where it was', async () => {
+  it('an application created by a later step is resumed', async () => {
     const [store, desk] = [open(), new Desk()]
     const pay = (name: string) =>
       kit.action({
@@ -244,7 +244,7 @@ describe.each(cases)('with save: %s (%s)', (_, __, save, open) => {
 describe('a step that is not stored at once', () => {
   const note = defineMessage('note', type<string>())
 
-  it('keeps the messages that it took from later attempts and later runs', async () => {
+  it('keeps its messages from later attempts and later runs', async () => {
     const persister = memoryPersister()
     const heard: string[] = []
     let fails = true
@@ -284,7 +284,7 @@ describe('a step that is not stored at once', () => {
     expect(await persister.driver.inbox({ partitionKey: null, rootId: 'app' })).toEqual([])
   })
 
-  it('keeps them from the next run of the application too', async () => {
+  it('keeps its messages from the next run of the application too', async () => {
     const persister = memoryPersister()
     const hear = kit.action({
       reads: [],
@@ -310,7 +310,7 @@ describe('a step that is not stored at once', () => {
     expect(await persister.driver.inbox({ partitionKey: null, rootId: 'app' })).toEqual([])
   })
 
-  it('keeps them from the step after it also where the store was away since', async () => {
+  it('keeps its messages from the step after it, also when the store was away since', async () => {
     const persister = flakyPersister((n) => (n === 2 ? 'away' : undefined))
     const hear = kit.action({
       reads: [],
@@ -342,7 +342,7 @@ describe('a step that is not stored at once', () => {
     expect(await persister.driver.inbox({ partitionKey: null, rootId: 'app' })).toEqual([])
   })
 
-  it('stands where it stood in memory when the store comes back', async () => {
+  it('continues from memory when the store comes back', async () => {
     const desk = new Desk()
     const persister = flakyPersister((n) => (n === 1 ? 'away' : undefined))
     const graph = kit.graph({
@@ -359,7 +359,7 @@ describe('a step that is not stored at once', () => {
     expect((await persister.load({ appId: 'app' }))?.state).toEqual({ round: 3, out: '' })
   })
 
-  it('stores nothing of a branch that its fallback saves, where only save() stores', async () => {
+  it('stores nothing of a branch recovered by its fallback when only save() stores', async () => {
     const persister = memoryPersister()
     const fails = kit.action({
       reads: [],
@@ -384,7 +384,7 @@ describe('a step that is not stored at once', () => {
   })
 })
 
-it('a branch of a generator that is stored elsewhere is not stored before its entry is', async () => {
+it('a branch of a generator in another store is stored after its entry', async () => {
   const [main, own] = [memoryPersister(), memoryPersister()]
   const first = mortal(main)
   const desk = new Desk()

@@ -55,7 +55,7 @@ describe.each([
   ['memory', () => memoryPersister()],
   ['sqlite', () => sqlitePersister({ file: ':memory:' })],
   ['a store that answers later', () => flakyPersister(() => undefined, true)],
-])('save keeps what the next step has begun (%s)', (_, open) => {
+])('save keeps the start of the next step (%s)', (_, open) => {
   it.each(['every-step', 'settle', 'manual'] as const)('while a map runs (%s)', async (save) => {
     const [store, shop] = [open(), new Shop()]
     const first = mortal(store)
@@ -117,7 +117,7 @@ describe('save', () => {
   })
   const start = { ...options, entrypoint: 'add' } as const
 
-  it('waits for a run that is only being opened', async () => {
+  it('waits for a run that is still starting', async () => {
     const persister = flakyPersister(() => undefined, true)
     const app = createApplication(graph, { ...start, persister })
 
@@ -128,7 +128,7 @@ describe('save', () => {
     expect((await persister.load({ appId: 'app' }))?.state).toEqual({ n: 3 })
   })
 
-  it('puts nothing old over a step whose answer was lost', async () => {
+  it('puts nothing old over a step with a lost answer', async () => {
     const persister = flakyPersister((n) => (n === 2 ? 'lost-answer' : undefined))
     const app = createApplication(graph, { ...start, persister })
     await app.run().catch(() => {})
@@ -139,7 +139,7 @@ describe('save', () => {
     expect((await app.run()).state).toEqual({ n: 3 })
   })
 
-  it('stores where an application stands that has not run', async () => {
+  it('stores the position of an application that has not run', async () => {
     const persister = memoryPersister()
 
     await createApplication(graph, { ...start, persister }).save()

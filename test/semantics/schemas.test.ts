@@ -35,7 +35,7 @@ const refusalOf = (work: () => unknown): Promise<unknown> =>
     )
 
 describe('a state with a schema per key', () => {
-  it('makes of each key what its schema gives, whatever other keys hold', async () => {
+  it('turns each key into the output of its schema, whatever other keys hold', async () => {
     const kit = defineState({ a: z.string().trim(), b: z.string().trim(), size: z.string().transform((t) => t.length) })
     const first = kit.action({ reads: [], writes: ['a'], run: () => ({ a: ' x ' }) })
     const measure = kit.action({ reads: ['a'], writes: ['size'], run: () => ({ size: 'hello' }) })
@@ -83,7 +83,7 @@ describe('a state with a schema per key', () => {
     ['valibot', v.optional(v.array(v.string()), [])],
     ['arktype', ark('string[] | undefined').pipe((given) => given ?? [])],
     ['teasel', type<string[]>({ default: [] })],
-  ])('starts a key from the default that its schema of %s gives', async (_, history) => {
+  ])('takes the default of a key from its schema of %s', async (_, history) => {
     const kit = defineState({ n: type<number>(), history })
     const count = kit.action({ reads: ['history'], writes: ['n'], run: ({ state }) => ({ n: state.history.length }) })
     const graph = kit.graph({ actions: { count } })
@@ -128,7 +128,7 @@ describe('a state with a schema per key', () => {
     expect([a.bag.size, b.bag.size]).toEqual([1, 1])
   })
 
-  it('leaves a key unset whose schema takes undefined and gives none', async () => {
+  it('leaves a key unset when its schema accepts undefined and has no default', async () => {
     const kit = defineState({ note: z.string().optional(), n: z.number() })
     const count = kit.action({ reads: ['note?'], writes: ['n'], run: ({ state }) => ({ n: state.note?.length ?? -1 }) })
 
@@ -141,7 +141,7 @@ describe('a state with a schema per key', () => {
     expect('note' in state).toBe(false)
   })
 
-  it('tells a step with the update as its schema has made it', async () => {
+  it('emits a step with the update after the schema', async () => {
     const kit = defineState({ a: z.string().trim(), b: z.number() })
     const write = kit.action({ reads: [], writes: ['a', 'b'], run: () => ({ a: ' x ', b: 1 }) })
     const app = createApplication(kit.graph({ actions: { write } }), { entrypoint: 'write', state: {} })
@@ -151,7 +151,7 @@ describe('a state with a schema per key', () => {
     expect(step?.update).toEqual({ a: 'x', b: 1 })
   })
 
-  it('asks only about keys that changed', async () => {
+  it('validates only changed keys', async () => {
     const asked: string[] = []
     const noting = (name: string): StandardSchemaV1<number, number> => ({
       '~standard': {
@@ -173,7 +173,7 @@ describe('a state with a schema per key', () => {
     expect(asked).toEqual(['a'])
   })
 
-  it('keeps the value that it was given where its schema makes an equal copy', async () => {
+  it('keeps a value when its schema makes an equal copy', async () => {
     const list = [{ name: 'a', tags: ['x'] }]
     const changeable = [{ at: new Date(5), tags: new Set(['x']) }] // shown as a copy
 
@@ -232,11 +232,11 @@ describe('a state with a schema per key', () => {
       new Error('a'),
       new Error('a!'),
     ],
-  ])('takes what its schema makes of %s', async (_, schema, given, made) => {
+  ])('takes the output of its schema for %s', async (_, schema, given, made) => {
     expect(await written(schema, given)).toStrictEqual(made)
   })
 
-  it('takes an answer with an empty list of issues for a refusal', async () => {
+  it('treats a result with an empty list of issues as a refusal', async () => {
     const silent: StandardSchemaV1 = {
       '~standard': { version: 1, vendor: 'test', validate: () => ({ issues: [] }) },
     }
@@ -247,7 +247,7 @@ describe('a state with a schema per key', () => {
   })
 })
 
-describe('whatever enters a state passes its schema', () => {
+describe('every value that enters a state passes its schema', () => {
   const forms = {
     'one per key': defineState({ n: z.coerce.number().max(10), ns: z.array(z.number()) }),
     'one of the whole': defineState(z.object({ n: z.coerce.number().max(10), ns: z.array(z.number()) })),
@@ -331,7 +331,7 @@ describe('whatever enters a state passes its schema', () => {
     })
   })
 
-  it('is not made again of what a map has read of its own state', async () => {
+  it('a map does not parse its own state again', async () => {
     const kit = defineState({
       text: z.string().transform((text) => `${text}!`),
       at: z.string().transform((text) => new Date(text)),
@@ -368,7 +368,7 @@ describe('whatever enters a state passes its schema', () => {
   })
 })
 
-describe('what is stored passes the schema where it comes back', () => {
+describe('a restored value passes the schema', () => {
   const spec = { n: z.number(), text: z.string().trim(), at: z.string().transform((text) => text.length) }
   const graphOf = <Spec extends typeof spec>(given: Spec) => {
     const kit = defineState(given as typeof spec)
@@ -389,7 +389,7 @@ describe('what is stored passes the schema where it comes back', () => {
   const again = (persister: Persister, given: typeof spec = spec, more: object = {}) =>
     resumeOrCreate(graphOf({ ...given }), { ...first, ...more, persister })
 
-  it('leaves what has passed as it is, whatever its schema takes', async () => {
+  it('is unchanged when it has passed before, whatever its schema accepts', async () => {
     const persister = await stored()
 
     const app = await again(persister)
@@ -402,14 +402,14 @@ describe('what is stored passes the schema where it comes back', () => {
     ])
   })
 
-  it('makes nothing of it a second time', async () => {
+  it('is not transformed a second time', async () => {
     const persister = await stored()
     const shouting = { ...spec, text: z.string().transform((text) => `${text}!`) } as unknown as typeof spec
 
     expect((await again(persister, shouting)).state.text).toBe('x')
   })
 
-  it('refuses a record that a stricter schema refuses, and leaves it as it is', async () => {
+  it('is refused by a stricter schema, and the record is unchanged', async () => {
     const persister = await stored()
 
     const refusal = await refusalOf(() => again(persister, { ...spec, n: z.number().max(3) }))
@@ -421,7 +421,7 @@ describe('what is stored passes the schema where it comes back', () => {
     expect((await again(persister)).state.n).toBe(5)
   })
 
-  it('makes what the schema makes of what migrate gives, and refuses what it refuses', async () => {
+  it('is coerced or refused after migrate', async () => {
     const persister = await stored()
     const migrate = (text: string) => ({
       version: 1,
@@ -436,7 +436,7 @@ describe('what is stored passes the schema where it comes back', () => {
     expect(app.state).toEqual({ n: 3, text: 'y', at: 4 })
   })
 
-  it('fills a key that the schema has gained since', async () => {
+  it('gets the default of a key added since', async () => {
     const persister = await stored()
 
     const app = await again(persister, { ...spec, more: z.array(z.string()).default([]) } as typeof spec)
@@ -444,7 +444,7 @@ describe('what is stored passes the schema where it comes back', () => {
     expect(app.state).toEqual({ n: 5, text: 'x', at: 4, more: [] })
   })
 
-  it('asks about the patch of a fork at once', async () => {
+  it('is validated at once in the patch of a fork', async () => {
     const persister = await stored()
     const forked = (patch: object) =>
       again(persister, spec, { appId: `b${JSON.stringify(patch)}`, forkFrom: { appId: 'a', sequenceId: 0, patch } })
@@ -464,7 +464,7 @@ describe('what is stored passes the schema where it comes back', () => {
     )
   })
 
-  it('asks about the patch of a rewind at once where this process has run the application', async () => {
+  it('is validated at once in the patch of a rewind when this process has run the application', async () => {
     const persister = await stored()
     const rewound = (patch: Record<string, unknown>) => rewind({ persister, appId: 'a', sequenceId: 0, patch })
 
@@ -479,7 +479,7 @@ describe('what is stored passes the schema where it comes back', () => {
     expect((await again(persister)).state).toEqual({ n: 5, text: 'y', at: 7 })
   })
 
-  it('asks about the patch of a rewind when it is resumed, where the process has not', async () => {
+  it('is validated on resume in the patch of a rewind when another process has run it', async () => {
     const persister = await stored()
     const { driver } = persister
     const elsewhere = createPersister(
@@ -499,7 +499,7 @@ describe('what is stored passes the schema where it comes back', () => {
     expect((await again(elsewhere)).state).toEqual({ n: 2, text: 'z', at: 4 })
   })
 
-  it('chooses anew what runs next on a patch as the schema has made it', async () => {
+  it('decides the next action of a patch after the schema', async () => {
     const kit = defineState({ n: z.coerce.number(), way: z.string() })
     const ask = kit.action({ reads: [], writes: ['n'], run: () => ({ n: 1 }) })
     const go = kit.action({ reads: [], writes: ['way'], run: () => ({ way: 'two' }) })
@@ -517,7 +517,7 @@ describe('what is stored passes the schema where it comes back', () => {
     expect(state).toEqual({ n: 2, way: 'two' })
   })
 
-  it('refuses a half-done branch that a stricter schema refuses', async () => {
+  it('is refused in a half-done branch by a stricter schema', async () => {
     const graphWith = (most: number, stop: boolean) => {
       const kit = defineState({ n: z.number().max(most), all: z.array(z.number()) })
       const first = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 1 }) })
@@ -548,7 +548,7 @@ describe('what is stored passes the schema where it comes back', () => {
     expect(end).toMatchObject({ state: { all: [2] } })
   })
 
-  it('checks the snapshot of an actor, and makes nothing of it a second time', () => {
+  it('is validated in the snapshot of an actor, and not transformed a second time', () => {
     const logic = actorLogic(graphOf(spec).runnable({ entrypoint: 'step' }))
     const actor = createActor(logic, { input: { state: first.state as never } })
     const snapshot = actor.getPersistedSnapshot() as Snapshot<unknown> & { context: object }

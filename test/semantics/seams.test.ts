@@ -21,7 +21,7 @@ const counted = () => {
   return { began, work }
 }
 
-describe('while an interceptor is asked before a run', () => {
+describe('while an interceptor runs before a run', () => {
   const asked = () => {
     const { began, work } = counted()
     const gate = defer()
@@ -86,7 +86,7 @@ describe('while an interceptor is asked before a run', () => {
     expect(began).toEqual([])
   })
 
-  it('one that never answers is given up after a cancel', async () => {
+  it('a silent one is abandoned after a cancel', async () => {
     const { work } = counted()
     const clock = new ManualClock()
     const interceptors: Interceptor[] = [{ beforeRun: () => new Promise(() => {}) }]
@@ -99,7 +99,7 @@ describe('while an interceptor is asked before a run', () => {
     expect(await run).toMatchObject({ status: 'cancelled', reason: 'no' })
   })
 
-  it('an application that its action has left behind is cancelled with the step', async () => {
+  it('an application left behind by its action is cancelled with the step', async () => {
     const { began, work } = counted()
     const gate = defer()
     const outcome = defer<unknown>()
@@ -126,7 +126,7 @@ describe('while an interceptor is asked before a run', () => {
   })
 })
 
-it('a run can be cancelled by whoever is told that it starts', async () => {
+it('a listener of run.start can cancel the run', async () => {
   const { began, work } = counted()
   const app = createApplication(chat.graph({ actions: { work } }), { entrypoint: 'work', state: {} })
   app.on('run.start', () => void app.cancel({ reason: 'no' }))
@@ -136,7 +136,7 @@ it('a run can be cancelled by whoever is told that it starts', async () => {
 })
 
 describe('app.cancel of one branch', () => {
-  it('reaches it while an interceptor is asked before it', async () => {
+  it('reaches it during an interceptor before it', async () => {
     const { began, work } = counted()
     const gate = defer()
     const map = chat.mapActions({
@@ -168,7 +168,7 @@ describe('app.cancel of one branch', () => {
     expect(began).toEqual(['a'])
   })
 
-  it('gives it the time that its map gives', async () => {
+  it('has the grace period of its map', async () => {
     const clock = new ManualClock()
     const { work } = counted()
     const deaf = chat.action({ reads: [], writes: ['answer'], run: () => new Promise<never>(() => {}) })
@@ -197,7 +197,7 @@ describe('app.cancel of one branch', () => {
     expect(await run).toMatchObject({ state: { answer: 'cancelled,done' }, leaked: [{ path: 'map/a', sinceMs: 10 }] })
   })
 
-  it('does so before it is launched, told by its own event', async () => {
+  it('reaches it before its start, from a listener of its own event', async () => {
     for (const interceptors of [[], [{ beforeBranch() {} }]]) {
       const { began, work } = counted()
       const map = chat.mapActions({
@@ -231,7 +231,7 @@ const hint = defineMessage('hint', type<string>())
 const other = defineMessage('other', type<string>())
 
 describe('under a shared limit', () => {
-  it('a branch that is cancelled while it waits needs no slot to end', async () => {
+  it('a branch that is cancelled while it waits needs no permit to end', async () => {
     const held = defer()
     const wait = chat.action({
       reads: [],
@@ -265,7 +265,7 @@ describe('under a shared limit', () => {
     expect((await run).state.answer).toBe('cancelled,done')
   })
 
-  it('an attempt whose time is over while it waits for its slot again has ended', async () => {
+  it('an attempt that times out while it waits for its permit again has ended', async () => {
     const clock = new ManualClock()
     const held = defer()
     const wait = chat.action({
@@ -302,7 +302,7 @@ describe('under a shared limit', () => {
     expect(await run).toMatchObject({ state: { answer: 'failed,done' }, leaked: [] })
   })
 
-  it('an action that waits twice at once takes one slot', async () => {
+  it('an action that waits twice at once takes one permit', async () => {
     const held = defer()
     const second = defer()
     const wait = chat.action({
@@ -350,7 +350,7 @@ describe('under a shared limit', () => {
   })
 })
 
-it('a policy that cannot be met by so few branches fails before one starts', async () => {
+it('a policy that needs more branches than there are fails before one starts', async () => {
   const { began, work } = counted()
   const map = chat.mapActions({
     reads: [],
@@ -395,7 +395,7 @@ it('a branch stays recovered when a later step of it fails and is tried again', 
   expect((await app.run()).state.n).toBe(1)
 })
 
-describe('what looks on and answers with a promise', () => {
+describe('an observer that returns a promise', () => {
   it('has its rejection reported', async () => {
     const error = vi.fn()
     const logger = { debug() {}, info() {}, warn() {}, error }
@@ -417,7 +417,7 @@ describe('what looks on and answers with a promise', () => {
   })
 })
 
-describe('an application that an action made', () => {
+describe('an application created by an action', () => {
   const nested = (outcome: (value: unknown) => void) => {
     const inner = chat.action({ reads: [], writes: ['answer'], run: ({ signal }) => untilAborted(signal) })
     const below = chat.graph({ actions: { inner } })
@@ -433,7 +433,7 @@ describe('an application that an action made', () => {
     return createApplication(chat.graph({ actions: { outer } }), { entrypoint: 'outer', state: {} })
   }
 
-  it('is cancelled by its parent, whoever cancelled that', async () => {
+  it('is cancelled by its parent, whatever cancelled the parent', async () => {
     const told = vi.fn()
     const controller = new AbortController()
     const app = nested(told)
@@ -449,7 +449,7 @@ describe('an application that an action made', () => {
     expect(causes).toEqual(['0 signal signal', '1 parent parent'])
   })
 
-  it('is stopped with its parent, and tells of its end before it', async () => {
+  it('is stopped with its parent, and emits its end before it', async () => {
     const app = nested(() => {})
     const told: string[] = []
     app.on('*', ({ type, path }) => void told.push(`${path.length} ${type}`))
@@ -464,7 +464,7 @@ describe('an application that an action made', () => {
   })
 })
 
-it('the time of an outer map holds for the source of an inner one', async () => {
+it('the grace period of an outer map holds for the source of an inner one', async () => {
   const clock = new ManualClock()
   const deaf = chat.action({ reads: [], writes: ['answer'], run: () => new Promise<never>(() => {}) })
   const inner = chat.mapStates({
@@ -503,7 +503,7 @@ it('the time of an outer map holds for the source of an inner one', async () => 
   expect(await Promise.race([run, flush().then(() => 'hangs')])).toMatchObject({ status: 'cancelled' })
 })
 
-it('an after-interceptor of a branch that throws after a stop is no event any more', async () => {
+it('a late error of an after-interceptor of a branch is no event after a stop', async () => {
   const { work } = counted()
   const late = defer()
   const error = vi.fn()

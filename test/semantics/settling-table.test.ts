@@ -272,7 +272,7 @@ describe('settling under pressure', () => {
     expect([settled, clock.pending]).toEqual([['a cancelled'], 0])
   })
 
-  it('goes on when watch throws at each event, retries and recoveries among them', async () => {
+  it('goes on when watch throws at each event, also at retries and recoveries', async () => {
     const action = chat.action({
       reads: [],
       writes: ['answer'],
@@ -293,7 +293,7 @@ describe('settling under pressure', () => {
     expect((await run).state.answers).toEqual({ a: 'done' })
   })
 
-  it('lets a watch that settles at the retry of a branch end its wait', async () => {
+  it('ends the delay of a branch whose retry makes watch settle', async () => {
     const action = chat.action({
       reads: ['prompt'],
       writes: ['answer'],
@@ -323,7 +323,7 @@ describe('settling under pressure', () => {
     expect([settled.length, clock.pending]).toEqual([2, 0])
   })
 
-  it('retries a branch that is a map at its failed branches alone: the done ones keep their results', async () => {
+  it('retries only the failed branches of a branch that is a map: the done ones keep their results', async () => {
     const runs: string[] = []
     const leaf = chat.action({
       reads: ['prompt'],
@@ -346,7 +346,7 @@ describe('settling under pressure', () => {
     expect([runs, clock.pending]).toEqual([['good', 'bad', 'bad'], 0])
   })
 
-  it('cancels what waits for a retry two maps down', async () => {
+  it('cancels a pending retry two maps down', async () => {
     const leaf = chat.action({
       reads: [],
       writes: ['answer'],

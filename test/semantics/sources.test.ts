@@ -93,7 +93,7 @@ describe('the product of actions and states', () => {
   }
   const loose = kit as unknown as { mapActionsAndStates(options: object): typeof echo }
 
-  it.each(Object.entries(forms))('is the same of %s', async (_, sources) => {
+  it.each(Object.entries(forms))('equals %s', async (_, sources) => {
     const map = loose.mapActionsAndStates({ reads: ['prompt'], writes: ['log'], ...sources(), ...logOf })
 
     const planned: [string, number, object][] = []
@@ -125,7 +125,7 @@ describe('the product of actions and states', () => {
     ])
   })
 
-  it('refuses keys that meet before anything starts', async () => {
+  it('refuses equal keys before anything starts', async () => {
     const map = loose.mapActionsAndStates({
       reads: ['prompt'],
       writes: ['log'],
@@ -148,7 +148,7 @@ describe('a source', () => {
   it.each([
     ['an iterator', Symbol.iterator, { next: () => ({ done: false, value: { prompt: 'x' } }) }],
     ['an async iterator', Symbol.asyncIterator, { next: async () => ({ done: false, value: { prompt: 'x' } }) }],
-  ])('that is %s without return is left without being told', async (_, symbol, iterator) => {
+  ])('that is %s without return is left without a call', async (_, symbol, iterator) => {
     const states = { [symbol]: () => iterator }
     const map = loose.mapStates({
       reads: [],
@@ -163,7 +163,7 @@ describe('a source', () => {
     expect(await runOf(map)).toEqual([])
   })
 
-  it('that has ended does not settle a race which nobody has won yet', async () => {
+  it('that has ended does not settle a race without a winner', async () => {
     const gate = defer<{ answer: string }>()
     const slow = kit.action({ reads: [], writes: ['answer'], run: () => gate.promise })
     const map = loose.mapStates({
@@ -184,7 +184,7 @@ describe('a source', () => {
     expect(await run).toEqual(['0 won'])
   })
 
-  it('that throws is told as the cause', async () => {
+  it('that throws is the cause of the error', async () => {
     const thrown = new RangeError('no more')
     const map = loose.mapStates({
       reads: [],
@@ -205,7 +205,7 @@ describe('a source', () => {
   it.each([
     ['iterator', Symbol.iterator],
     ['async iterator', Symbol.asyncIterator],
-  ] as const)('that is an %s which cannot be closed is left where it is', async (_, kind) => {
+  ] as const)('that is an %s which cannot be closed is left open', async (_, kind) => {
     const faults: unknown[] = []
     let asked = 0
     const endless = { [kind]: () => ({ next: () => ({ done: false, value: { prompt: String(asked++) } }) }) }
@@ -228,7 +228,7 @@ describe('a source', () => {
     expect({ asked, faults }).toEqual({ asked: 1, faults: [] })
   })
 
-  it('that is asynchronous and throws is told as the cause too', async () => {
+  it('that is asynchronous and throws is the cause of the error too', async () => {
     const thrown = new RangeError('no more')
     const map = loose.mapStates({
       reads: [],
@@ -291,7 +291,7 @@ describe('tasksOf', () => {
     ).toEqual(['x', '1'])
   })
 
-  it('gives the source its inputs, parsed, and a signal', async () => {
+  it('passes the parsed inputs and a signal to the source', async () => {
     const given: unknown[] = []
     const states = ({ inputs, signal }: { inputs: object; signal: AbortSignal }) => {
       given.push([inputs, signal.aborted])
@@ -307,7 +307,7 @@ describe('tasksOf', () => {
     ])
   })
 
-  it('refuses what has no tasks: a plain action, a runnable graph', async () => {
+  it('refuses a runnable without tasks: a plain action, a runnable graph', async () => {
     const runnable = kit.graph({ actions: { echo } }).runnable({ entrypoint: 'echo' })
 
     for (const other of [echo, runnable])
@@ -328,7 +328,7 @@ describe('the inputs of a run', () => {
   const asking = kit.graph({ actions: { ask } }).runnable({ entrypoint: 'ask' })
   const given = { inputs: { model: 'given' } }
 
-  it('reach branches of a source that is known only then', async () => {
+  it('reach branches of a source that is known only at run time', async () => {
     expect(
       await runOf(
         mapOf(() => ({ a: ask, b: asking })),
@@ -337,7 +337,7 @@ describe('the inputs of a run', () => {
     ).toEqual(['a given: p', 'b given: p'])
   })
 
-  it('reach what a parallel action in a branch asks for', async () => {
+  it('reach a parallel action in a branch', async () => {
     const inner = kit.parallel({
       reads: ['prompt'],
       writes: ['answer'],
@@ -349,7 +349,7 @@ describe('the inputs of a run', () => {
     expect(await runOf(mapOf({ inner, echo, below }), given)).toEqual(['inner given: p', 'echo p', 'below given: p'])
   })
 
-  it('do not reach what is bound: of an action, of a graph, of an entry', async () => {
+  it('do not reach bound inputs: of an action, of a graph, of an entry', async () => {
     const bound = { a: ask.bind({ model: 'bound' }), b: asking.bind({ model: 'bound' }) }
     const entry = [ask, { inputs: { model: 'own' } }]
 
@@ -361,8 +361,8 @@ describe('the inputs of a run', () => {
   })
 })
 
-describe('what a branch is given and gives back', () => {
-  it('is frozen, also where a bare action is the branch', async () => {
+describe('the data that a branch gets and returns', () => {
+  it('is frozen, also for a bare action as the branch', async () => {
     const split = kit.action({ reads: ['prompt'], writes: ['words'], run: ({ state }) => ({ words: [state.prompt] }) })
     const frozen: boolean[] = []
     const map = kit.mapActions({
@@ -380,7 +380,7 @@ describe('what a branch is given and gives back', () => {
     expect(frozen).toEqual([true])
   })
 
-  it('is a copy of its own, where it can be changed', async () => {
+  it('is a copy of its own when it is mutable', async () => {
     const note = kit.action({
       reads: ['seen', 'prompt'],
       writes: ['answer'],
@@ -400,7 +400,7 @@ describe('what a branch is given and gives back', () => {
     expect(await runOf(map, {}, { seen: new Map() })).toEqual(['a', 'b', '0'])
   })
 
-  it('is told whole by a result as JSON', async () => {
+  it('is complete in a result as JSON', async () => {
     const map = kit.mapActions({
       reads: ['prompt'],
       writes: ['log'],
@@ -435,7 +435,7 @@ describe('a sub-graph', () => {
       reduce: ({ branch }) => ({ log: [branch.state.answer, `${Object.isFrozen(branch.state.words)}`] }),
     })
 
-  it('fails with the error of its graph, told where', async () => {
+  it('fails with the error of its graph, and its place', async () => {
     const error = await runOf(below(fail)).catch((fault: unknown) => fault)
 
     expect(error).not.toBeInstanceOf(ParallelError)

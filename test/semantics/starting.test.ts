@@ -77,7 +77,7 @@ describe('a map with room for all its branches', () => {
     expect({ status: end.status, started: started.length }).toEqual({ status: 'cancelled', started: atOnce })
   })
 
-  it('that has enough while it waits for its next turn starts nothing more, and tells what became of each', async () => {
+  it('that settles while it waits for its next turn starts no further branch, and has a result for each', async () => {
     const { app, started } = wide({ settle: 'any' })
     const settled: string[] = []
     app.on('branch.settled', ({ key, status }) => settled.push(`${key} ${status}`))
@@ -103,7 +103,7 @@ describe('a map with room for all its branches', () => {
     expect(started).toHaveLength(atOnce)
   })
 
-  it('lets a branch be cancelled that has not had its turn', async () => {
+  it('lets a branch be cancelled before its turn', async () => {
     const { app, started } = wide({ settle: 'collect' })
 
     const run = app.run()
@@ -117,7 +117,7 @@ describe('a map with room for all its branches', () => {
     })
   })
 
-  it('tells no branch that nobody sends while others have not had their turn', async () => {
+  it('keeps a branch waiting for messages while others have not had their turn', async () => {
     const hello = defineMessage('hello', type<number>())
     const talk = kit.action({
       reads: ['n'],
@@ -143,8 +143,8 @@ describe('a map with room for all its branches', () => {
   })
 })
 
-describe('applications that are started in one turn', () => {
-  it('begin over several turns, in the order in which they were started', async () => {
+describe('applications started in one turn', () => {
+  it('start over several turns, in the order of their calls', async () => {
     const began: number[] = []
     const one = kit.action({
       reads: ['n'],

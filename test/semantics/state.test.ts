@@ -18,7 +18,7 @@ const look = (run: (state: { readonly a: number; readonly b?: string | undefined
 }
 
 describe('the view of an action', () => {
-  it('holds what was declared, and survives spread, JSON, structuredClone, await and keys', async () => {
+  it('holds the declared keys, and survives spread, JSON, structuredClone, await and keys', async () => {
     const { state } = await look((view) => ({
       spread: { ...view },
       json: JSON.stringify(view),
@@ -35,7 +35,7 @@ describe('the view of an action', () => {
     expect(awaited.state.out).toBe(1)
   })
 
-  it('gives an optional key that is not set as undefined, and refuses any other', async () => {
+  it('reads an unset optional key as undefined, and refuses any other', async () => {
     expect((await look((view) => String(view.b))).state.out).toBe('undefined')
     await expect(look((view) => (view as unknown as Data).list)).rejects.toMatchObject({
       code: 'contract',
@@ -43,7 +43,7 @@ describe('the view of an action', () => {
     })
   })
 
-  it('refuses a step whose demanded read is unset, before the action runs', async () => {
+  it('refuses a step with an unset required key, before the action runs', async () => {
     let ran = false
     const fill = data.action({ reads: [], writes: ['b'], run: () => ({ b: 'x' }) })
     const use = data.action({
@@ -67,7 +67,7 @@ describe('the view of an action', () => {
 })
 
 describe('state', () => {
-  it('is frozen all the way down when it enters, in the initial state and in updates', async () => {
+  it('is deeply frozen when it enters, in the initial state and in updates', async () => {
     const list = [{ name: 'one' }]
     const grow = data.action({
       reads: ['list'],
@@ -88,7 +88,7 @@ describe('state', () => {
     expect(state.list[0]).toBe(list[0])
   })
 
-  it('stays as it is with freeze: false', async () => {
+  it('is unchanged with freeze: false', async () => {
     const open = defineState(type<Data>(), { freeze: false })
     const grow = open.action({ reads: ['list'], writes: ['list'], run: ({ state }) => ({ list: [...state.list] }) })
     const { state } = await createApplication(open.graph({ actions: { grow } }), {
@@ -132,7 +132,7 @@ describe('state', () => {
     expect(app.state).toEqual({ n: 3, tags: ['a'] })
   })
 
-  it('gives a branch its own copy of what cannot be frozen', async () => {
+  it('gives a branch its own copy of values that cannot be frozen', async () => {
     const fill = data.action({
       reads: ['bag', 'a'],
       writes: ['bag'],
@@ -160,7 +160,7 @@ describe('state', () => {
     expect([...bag.keys()]).toEqual(['parent'])
   })
 
-  it('takes nothing that an update inherits', async () => {
+  it('ignores the inherited keys of an update', async () => {
     const base: object = Object.assign(Object.create(null), { inherited: 1 })
     const write = data.action({
       reads: [],
@@ -174,7 +174,7 @@ describe('state', () => {
     expect({ keys: Object.keys(state), inherited: 'inherited' in state }).toEqual({ keys: ['a'], inherited: false })
   })
 
-  it('costs a step nothing for what it does not touch', async () => {
+  it('costs a step nothing for untouched values', async () => {
     const big = Array.from({ length: 1000 }, (_, i) => ({ name: String(i) }))
     const tick = data.action({ reads: ['a'], writes: ['a'], run: ({ state }) => ({ a: state.a + 1 }) })
     const graph = data.graph({

@@ -131,7 +131,7 @@ function sane({ actions, halt }: Drawn): boolean {
 }
 
 describe('the derived statechart', () => {
-  it('is walked by XState as the engine walks the graph (2 000 random graphs)', async () => {
+  it('is walked by XState as the graph by the engine (2 000 random graphs)', async () => {
     await fc.assert(
       fc.asyncProperty(drawn.filter(sane), async (one) => {
         const graph = build(one)
@@ -156,7 +156,7 @@ describe('the derived statechart', () => {
     expect(caught.filter(Boolean).length).toBeGreaterThan(20)
   })
 
-  it('is plain data, named by the actions, guarded by the conditions, with what each reads and writes', () => {
+  it('is plain data with the names of actions, the conditions as guards, and the reads and writes of each action', () => {
     const add = kit.action({ reads: ['n'], writes: ['n'], tags: ['count'], run: ({ state }) => ({ n: state.n + 1 }) })
     const small = ({ state }: { state: Readonly<S> }) => state.n < 3
     const runnable = kit
@@ -218,7 +218,7 @@ describe('the derived statechart', () => {
     expect(seen).toEqual([{ map: { x: 'one', y: 'y' } }, { map: { x: 'two.b', y: 'y' } }, { each: { '*': 'one' } }])
   })
 
-  it('numbers conditions that have the same name', () => {
+  it('numbers conditions with the same name', () => {
     const add = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 1 }) })
     const runnable = kit
       .graph({

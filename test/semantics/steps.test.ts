@@ -21,7 +21,7 @@ const appOf = (action: unknown, options: object = {}) =>
 const pass = () => kit.action({ reads: [], writes: [], run: () => ({}) })
 
 describe('the signal of a step', () => {
-  it('is one, however often it is asked for', async () => {
+  it('is the same on each read', async () => {
     const same: boolean[] = []
     const look = kit.action({
       reads: [],
@@ -38,7 +38,7 @@ describe('the signal of a step', () => {
     expect(same).toEqual([true])
   })
 
-  it('has fired already where it is first asked for after the cancel, with its reason', async () => {
+  it('has fired already when it is first read after the cancel, with its reason', async () => {
     const gate = defer()
     const seen: unknown[] = []
     const late = kit.action({
@@ -63,7 +63,7 @@ describe('the signal of a step', () => {
     expect((await run).status).toBe('cancelled')
   })
 
-  it('has not fired where it is first asked for while all is well', async () => {
+  it('has not fired when it is first read without a cancel', async () => {
     const seen: boolean[] = []
     const look = kit.action({
       reads: [],
@@ -81,7 +81,7 @@ describe('the signal of a step', () => {
 })
 
 describe('a step that yields', () => {
-  it('is left at the chunk that follows a cancel, which nobody hears', async () => {
+  it('is left at the chunk after a cancel, which is not emitted', async () => {
     const gate = defer()
     const left: string[] = []
     const pour = kit.action({
@@ -116,7 +116,7 @@ describe('a step that yields', () => {
     expect(await run).toMatchObject({ status: 'cancelled', state: {} })
   })
 
-  it('is an async generator: what only looks like one is an update', async () => {
+  it('is an async generator: an object with the same members is an update', async () => {
     const odd = kit.action({
       reads: [],
       writes: ['text'],
@@ -126,14 +126,14 @@ describe('a step that yields', () => {
     expect((await appOf(odd).run()).state.text).toBe('x')
   })
 
-  it('that returns nothing at all is told of it', async () => {
+  it('that returns undefined fails with a clear message', async () => {
     const nothing = kit.action({ reads: [], writes: ['text'], run: () => null as never })
 
     await expect(appOf(nothing).run()).rejects.toThrow('returned null instead of an update')
   })
 })
 
-describe('how long a step took', () => {
+describe('the duration of a step', () => {
   const waiting = (end: (gate: ReturnType<typeof defer<object>>) => void) => {
     const clock = new ManualClock()
     const gate = defer<object>()
@@ -148,7 +148,7 @@ describe('how long a step took', () => {
   it.each([
     ['done', (gate: ReturnType<typeof defer<object>>) => gate.resolve({})],
     ['failed', (gate: ReturnType<typeof defer<object>>) => gate.reject(new RangeError('no'))],
-  ] as const)('is told when it is %s', async (status, how) => {
+  ] as const)('is measured when it is %s', async (status, how) => {
     const { clock, run, told, end } = waiting(how)
     await flush()
     clock.advance(30)
@@ -158,7 +158,7 @@ describe('how long a step took', () => {
     expect(told).toEqual([[status, 30]])
   })
 
-  it('is told when it is cancelled', async () => {
+  it('is measured when it is cancelled', async () => {
     const { app, clock, run, told, end } = waiting((gate) => gate.resolve({}))
     await flush()
     clock.advance(30)
@@ -180,7 +180,7 @@ describe('interceptors of a step', () => {
     },
   })
 
-  it('are told of the failure, also where an error transition goes on', async () => {
+  it('get the failure, also when an error transition continues', async () => {
     const outcomes: unknown[] = []
     const interceptor = {
       afterStep: ({ action }: { action: string }, outcome: { status: string; error?: unknown }) => {
@@ -198,7 +198,7 @@ describe('interceptors of a step', () => {
     ])
   })
 
-  it('that still think when the run is cancelled let no action start', async () => {
+  it('that are pending when the run is cancelled let no action start', async () => {
     const gate = defer()
     let ran = 0
     const count = kit.action({
@@ -237,7 +237,7 @@ describe('interceptors of a step', () => {
 })
 
 describe('a lone actor', () => {
-  it('takes any input where a parallel action hands inputs on to tasks that are known only then', async () => {
+  it('takes any input when a parallel action passes inputs on to tasks that are known only at run time', async () => {
     const say = kit.action({
       reads: [],
       writes: ['text'],

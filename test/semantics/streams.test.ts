@@ -36,7 +36,7 @@ describe('a stream', () => {
     expect(app.state.answers).toEqual({ a: '23', b: '14' })
   })
 
-  it('hands a chunk to its reader while the producer still works on the next', async () => {
+  it('passes a chunk to its reader while the producer works on the next', async () => {
     const { app, taps } = pouring()
     const started = emitted(app, 'step.start', 'both/a', 'both/b')
     const events = app.stream({ include: ['chunk'] })
@@ -60,7 +60,7 @@ describe('a stream', () => {
     expect(read[2]).toEqual({ done: true, value: undefined })
   })
 
-  it('rejects with the failure after the events that led to it', async () => {
+  it('rejects with the failure after the events before it', async () => {
     const bad = chat.action({ reads: [], writes: ['n'], run: () => Promise.reject(new Error('no')) })
     const app = createApplication(chat.graph({ actions: { bad } }), { entrypoint: 'bad', state: {} })
     const seen: string[] = []
@@ -91,7 +91,7 @@ describe('a stream', () => {
     expect(tally.made).toBe(3)
   })
 
-  it('answers calls of next that overlap in order', async () => {
+  it('answers overlapping calls of next in order', async () => {
     const { app } = counting(2)
     const events = app.stream({ include: ['chunk'] })
 
@@ -101,7 +101,7 @@ describe('a stream', () => {
     expect(read.slice(0, 2).map(({ value }) => (value as { chunk: number }).chunk)).toEqual([0, 1])
   })
 
-  it('is refused at its first next while another run goes on, which it leaves alone', async () => {
+  it('is refused at its first next during another run, which is unaffected', async () => {
     const { app, taps } = pouring()
     const run = app.run()
     const events = app.stream()
@@ -114,7 +114,7 @@ describe('a stream', () => {
     expect((await run).status).toBe('finished')
   })
 
-  it('does not cancel the next run when it is left after its own has ended', async () => {
+  it('does not cancel the next run when it is left after the end of its own', async () => {
     const gate = defer()
     const slow = chat.action({ reads: [], writes: ['n'], run: () => gate.promise.then(() => ({ n: 1 })) })
     const graph = chat.graph({ actions: { echo, slow }, transitions: { echo: 'slow' } })
@@ -154,7 +154,7 @@ describe('the filters of a stream', () => {
     return seen
   }
 
-  it('include lets through only these types', async () => {
+  it('include selects only these types', async () => {
     expect(await read(create().stream({ include: ['map.start', 'run.end'] }))).toEqual([
       'map.start',
       'map.start outer/deep',
@@ -162,11 +162,11 @@ describe('the filters of a stream', () => {
     ])
   })
 
-  it('actions lets through what is about these actions and below them', async () => {
+  it('actions selects events about these actions and below them', async () => {
     expect(await read(create().stream({ actions: ['first'] }))).toEqual(['step.start', 'transition', 'step.end'])
   })
 
-  it('keys lets through what happens in these branches and below them', async () => {
+  it('keys selects events in these branches and below them', async () => {
     expect(await read(create().stream({ keys: ['deep'], include: ['step.end'] }))).toEqual([
       'step.end outer/deep/deep/x',
       'step.end outer/deep/deep/y',
@@ -174,14 +174,14 @@ describe('the filters of a stream', () => {
     ])
   })
 
-  it('depth lets through so many levels', async () => {
+  it('depth selects so many levels', async () => {
     const at = (depth: number) => read(create().stream({ depth, include: ['step.end'] }))
 
     expect(await at(0)).toEqual(['step.end', 'step.end'])
     expect(await at(1)).toEqual(['step.end', 'step.end outer/flat', 'step.end outer/deep', 'step.end'])
   })
 
-  it('keep events out before the buffer, so that they hold nobody back', async () => {
+  it('exclude events before the buffer, so that they hold nothing back', async () => {
     const { app, tally } = counting(10_000)
     const events = app.stream({ include: ['run.start', 'run.end'] })
 
@@ -192,7 +192,7 @@ describe('the filters of a stream', () => {
     await events.return(undefined as never)
   })
 
-  it('have events that nobody wants not made at all', async () => {
+  it('keep unwanted events from being created at all', async () => {
     let asked = 0
     const clock = { now: () => ++asked, setTimeout: () => 0, clearTimeout: () => {} }
     const { app } = counting(1000, { clock })
@@ -204,7 +204,7 @@ describe('the filters of a stream', () => {
 })
 
 describe('the back-pressure of a stream', () => {
-  it('stops a producer when its buffer is full, and goes on one by one as it is read', async () => {
+  it('stops a producer when its buffer is full, and resumes it one by one as it is read', async () => {
     const { app, tally } = counting(1000)
     const events = app.stream({ include: ['chunk'] })
     await events.next()
@@ -217,7 +217,7 @@ describe('the back-pressure of a stream', () => {
     await events.return(undefined as never)
   })
 
-  it('stops branches at their step borders, too', async () => {
+  it('stops branches between their steps, too', async () => {
     const spin = chat
       .graph({
         actions: { spin: chat.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 1 }) }) },
@@ -242,7 +242,7 @@ describe('the back-pressure of a stream', () => {
     await events.return(undefined as never)
   })
 
-  it('reaches an application that an action made by hand', async () => {
+  it('reaches an application created by an action', async () => {
     let made = 0
     const inner = chat.graph({
       actions: {
@@ -273,7 +273,7 @@ describe('the back-pressure of a stream', () => {
     await events.return(undefined as never)
   })
 
-  it.each(['path', 'whole'])('lets a producer that waits for room go when it is cancelled (%s)', async (way) => {
+  it.each(['path', 'whole'])('releases a producer that waits for room when it is cancelled (%s)', async (way) => {
     const { app, taps, cleaned } = pouring()
     const started = emitted(app, 'step.start', 'both/a', 'both/b')
     const events = app.stream({ include: ['chunk'] })
@@ -288,7 +288,7 @@ describe('the back-pressure of a stream', () => {
     await events.return(undefined as never)
   })
 
-  it('lets a run that waits at its step border go when its reader cancels it from inside the loop', async () => {
+  it('releases a run that waits after its step when its reader cancels it from inside the loop', async () => {
     const loop = chat.graph({
       actions: { add: chat.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 1 }) }) },
       transitions: { add: [{ to: 'add', when: () => true }] },
@@ -329,7 +329,7 @@ describe('leaving a stream', () => {
     expect(cleaned).toHaveLength(2)
   })
 
-  it('by a throw rejects with what was thrown, after the end', async () => {
+  it('by a throw rejects with the thrown value, after the end', async () => {
     const { app, taps, cleaned } = pouring()
     taps.a.pour('x')
     taps.b.pour('y')
@@ -341,7 +341,7 @@ describe('leaving a stream', () => {
     expect(cleaned).toHaveLength(2)
   })
 
-  it('by the signal rejects with its reason, after the end, and lets go of the signal', async () => {
+  it('by the signal rejects with its reason, after the end, and removes its listener', async () => {
     const { app, taps, cleaned } = pouring()
     const controller = new AbortController()
     const events = app.stream({ include: ['chunk'], signal: controller.signal })
@@ -355,7 +355,7 @@ describe('leaving a stream', () => {
     expect([cleaned.length, getEventListeners(controller.signal, 'abort').length]).toEqual([2, 0])
   })
 
-  it('with detach leaves the run alone, which nobody paces then; its outcome can be had', async () => {
+  it('with detach leaves the run alone, without a pace; its outcome is available', async () => {
     const { app, taps } = pouring()
     const heard: unknown[] = []
     app.on('chunk', ({ chunk }) => heard.push(chunk))
@@ -374,7 +374,7 @@ describe('leaving a stream', () => {
     expect(await app.ended()).toBe(ended)
   })
 
-  it('with detach tells the logger of a failure, and whoever asks for the end', async () => {
+  it('with detach passes a failure to the logger, and to the caller of ended', async () => {
     const gate = defer()
     gate.promise.catch(() => {}) // it may fail before the action awaits it
     const told: unknown[] = []
@@ -423,14 +423,14 @@ describe('iterate with a depth', () => {
     expect([...actions]).toEqual(['first', 'map'])
   })
 
-  it('yields at depth 0 what it always did', async () => {
+  it('yields only its own steps at depth 0', async () => {
     const seen: object[] = []
     for await (const step of stepped(0).steps) seen.push(step)
 
     expect(seen.map((step) => Object.keys(step).join())).toEqual(Array(2).fill('action,update,state,sequenceId'))
   })
 
-  it('holds each branch at its border until the reader, which has its step, asks for another', async () => {
+  it('holds each branch after its step until the reader asks for another', async () => {
     const { app, steps } = stepped(1)
     const started: string[] = []
     app.on('step.start', ({ path, source }) => started.push(`${printPath(path)} ${source}`.trim()))
@@ -449,7 +449,7 @@ describe('iterate with a depth', () => {
     await steps.return(undefined as never)
   })
 
-  it('lets all of them go when it is left, or cancelled from inside the loop', async () => {
+  it('releases all of them when it is left, or cancelled from inside the loop', async () => {
     const left = stepped(1)
     for await (const step of left.steps) if ('path' in step) break
     const { app, steps } = stepped(1)

@@ -72,7 +72,7 @@ describe.each([
     expect([early, ends]).toEqual([0, ['Action "slow" failed (step 0): Action "slow" took longer than 200 ms.']])
   })
 
-  it('moves no time limit of a branch, nor the time that a wait for a message has', async () => {
+  it('moves no time limit of a branch, nor of a wait for a message', async () => {
     const ask = kit.action({
       ...base,
       run: async ({ context }) => ({ out: (await context.receiveOne(reply, { timeoutMs: 100 })).body }),
@@ -97,7 +97,7 @@ describe.each([
     expect(events.flatMap((e) => (e.type === 'branch.settled' ? [e.durationMs] : []))).toEqual([200])
   })
 
-  it('moves no wait before another attempt, and no duration', async () => {
+  it('moves no delay before another attempt, and no duration', async () => {
     let attempts = 0
     const { app, clock } = start({
       flaky: kit.action({
@@ -127,7 +127,7 @@ describe.each([
     expect([early, attempts, durations]).toEqual([1, 2, [0, 0]])
   })
 
-  it('moves neither the grace period nor how long code has leaked', async () => {
+  it('moves neither the grace period nor the time that code has leaked', async () => {
     const { app, clock, lines } = start({ deaf: kit.action({ ...base, run: () => new Promise<never>(() => {}) }) })
     const started = emitted(app, 'step.start')
     const run = app.run()
@@ -141,7 +141,7 @@ describe.each([
     expect(lines[0]).toContain('ignored a cancel for 10 ms')
   })
 
-  it('is told of once', async () => {
+  it('is logged once', async () => {
     let attempts = 0
     const { app, clock, jumps } = start({
       flaky: kit.action({
@@ -169,7 +169,7 @@ describe.each([
     ])
   })
 
-  it('ends no branch before it began, and leaves what is stored in order', async () => {
+  it('ends no branch before its start, and keeps the stored times in order', async () => {
     const held = defer()
     const persister = memoryPersister()
     const act = kit.action({ ...base, run: () => held.promise.then(() => ({ out: 'x' })) })
@@ -190,8 +190,8 @@ describe.each([
   })
 })
 
-describe("a clock of one's own", () => {
-  it('that has no further time than `now` counts on that', async () => {
+describe('a user-defined clock', () => {
+  it('without a monotonic time uses `now`', async () => {
     const manual = new ManualClock()
     const clock = {
       now: () => manual.now(),
@@ -211,7 +211,7 @@ describe("a clock of one's own", () => {
     expect(await run).toContain('took longer than 50 ms')
   })
 
-  it('whose timers are moved by hand with the wall clock alone still ends what is due', async () => {
+  it('whose timers move only with the wall clock still ends due waits', async () => {
     const manual = new ManualClock()
     const clock = {
       now: () => manual.now(),
@@ -233,8 +233,8 @@ describe("a clock of one's own", () => {
   })
 })
 
-describe('how long something took', () => {
-  it.each(['done', 'failed', 'cancelled'])('is right for a listener that came late: a step that is %s', async (how) => {
+describe('a duration', () => {
+  it.each(['done', 'failed', 'cancelled'])('is right for a late listener: a step that is %s', async (how) => {
     const held = defer()
     const act = kit.action({
       ...base,
@@ -261,7 +261,7 @@ describe('how long something took', () => {
     expect(heard).toEqual([[how, 100]])
   })
 
-  it('is right for a listener that came late: of a branch, and of the step in it', async () => {
+  it('is right for a late listener: of a branch, and of the step in it', async () => {
     const held = defer()
     const { app, clock } = start({
       map: over(kit.action({ ...base, run: () => held.promise.then(() => ({ out: 'x' })) })),
@@ -286,7 +286,7 @@ describe('how long something took', () => {
     ])
   })
 
-  it('is right after a resume: of a branch from its first start on, of one that had settled as it was', async () => {
+  it('is right after a resume: of a branch from its first start on, and of a settled one unchanged', async () => {
     const persister = memoryPersister()
     const clock = new ManualClock()
     const graph = (go: Promise<void>, quick: Promise<void>) => {
@@ -325,7 +325,7 @@ describe('how long something took', () => {
     ])
   })
 
-  it('is right for a listener that came late on the clock of the platform: of a first step, and of a second', async () => {
+  it('is right for a late listener on the clock of the platform: of a first step, and of a second', async () => {
     let now = 1_000
     const spy = vi.spyOn(performance, 'now').mockImplementation(() => now)
     onTestFinished(() => spy.mockRestore())

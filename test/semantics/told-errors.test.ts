@@ -79,7 +79,7 @@ describe('an error', () => {
     ])
   })
 
-  it('is told as JSON with its code, message, fields and causes', async () => {
+  it('is JSON with its code, message, fields and causes', async () => {
     const ring: Record<string, unknown> = { big: 1n, at: new Date(0), none: undefined }
     ring['ring'] = ring
     const thrown: Error = Object.assign(new RangeError('bad'), {
@@ -114,7 +114,7 @@ describe('an error', () => {
     })
   })
 
-  it('names in its stack who awaits the run, the step or the stream', async () => {
+  it('has the caller of the run, the step or the stream in its stack', async () => {
     const app = () => appOf(failing(new Error('x')))
     const ways = {
       awaitsTheRun: async () => void (await app().run()),
@@ -135,7 +135,7 @@ describe('an error', () => {
     expect(await Promise.all(named)).toEqual([true, true, true, true])
   })
 
-  it('leaves the stack of what an action threw as it was', async () => {
+  it('leaves the stack of the thrown error unchanged', async () => {
     const thrown = new Error('x')
     const { stack } = thrown
 
@@ -145,8 +145,8 @@ describe('an error', () => {
   })
 })
 
-describe('a reader', () => {
-  it('is told apart from a plain object by its tag', () => {
+describe('a stream reader', () => {
+  it('differs from a plain object by its tag', () => {
     const app = appOf(failing(1))
 
     const tags = [app.stream(), app.iterate(), app.events()].map((one) => Object.prototype.toString.call(one))

@@ -46,7 +46,7 @@ const placesOf = (recorder: EventRecorder): string[] =>
   recorder.appIds.map((appId) => recorder.of(appId).map(({ path }) => printPath(path))[0] ?? '')
 
 describe('a tracker', () => {
-  it('is told of every event of an application and all below it, in the order of seq (S-091)', async () => {
+  it('gets every event of an application and all below it, in the order of seq (S-091)', async () => {
     const [told, heard] = [[] as AnyEvent[], [] as unknown[]]
     const app = createApplication(nested(), { ...options, tracker: { track: (event) => void told.push(event) } })
     for (const type of ['run.start', 'step.start', 'step.end', 'map.start', 'branch.settled', 'run.end'] as const)
@@ -60,7 +60,7 @@ describe('a tracker', () => {
     expect([...new Set(told.map(({ path }) => printPath(path)))].sort()).toEqual(['', 'outer/x', 'outer/x/inner/y'])
   })
 
-  it('counts time for the steps that it alone is told of', async () => {
+  it('measures time for steps that no other listener gets', async () => {
     const tracker = new EventRecorder()
     let now = 1_000
     const clock = { now: () => now, setTimeout: () => undefined, clearTimeout() {} }
@@ -79,7 +79,7 @@ describe('a tracker', () => {
     expect(tracker.of('app').flatMap((event) => (event.type === 'step.end' ? [event.durationMs] : []))).toEqual([5])
   })
 
-  it('goes on with the same applications after a reload, in a higher incarnation (S-095)', async () => {
+  it('continues with the same applications after a reload, in a higher incarnation (S-095)', async () => {
     const [tracker, persister] = [new EventRecorder(), memoryPersister()]
     const graph = (held: boolean) => {
       const step = kit.action({
@@ -119,7 +119,7 @@ describe('a tracker', () => {
     ])
   })
 
-  it('is told nothing of the branches of a map that says null, nor of what is below them (S-097)', async () => {
+  it('gets nothing of the branches of a map with the tracker null, nor of applications below them (S-097)', async () => {
     const [outer, inner, unheard] = [new EventRecorder(), new EventRecorder(), new EventRecorder()]
 
     await createApplication(nested(null, unheard), { ...options, tracker: outer }).run()
@@ -138,7 +138,7 @@ describe('a tracker', () => {
     expect(placesOf(inner)).toEqual(['', 'outer/x'])
   })
 
-  it('is nobody, for all below, where the application has none: also for a map with one of its own (S-098)', async () => {
+  it('is absent for all below when the application has none: also for a map with one of its own (S-098)', async () => {
     const own = new EventRecorder()
     const asked: unknown[] = []
     const ask = (map: unknown) => {
@@ -151,7 +151,7 @@ describe('a tracker', () => {
     expect([status, own.appIds, asked]).toEqual(['finished', [], []])
   })
 
-  it('of a map is the one above, nobody, another one, or what a function says that is told of the map (S-099)', async () => {
+  it('of a map is the one above, none, another one, or the result of a function of the map (S-099)', async () => {
     const places = async (choose: (own: Tracker) => Choice) => {
       const [tracker, own] = [new EventRecorder(), new EventRecorder()]
       await createApplication(nested('cascade', choose(own)), { ...options, tracker }).run()
@@ -176,7 +176,7 @@ describe('a tracker', () => {
     ])
   })
 
-  it('of a map is told of a branch that was cancelled before it began', async () => {
+  it('of a map gets a branch that was cancelled before its start', async () => {
     const [tracker, own] = [new EventRecorder(), new EventRecorder()]
     const map = kit.mapStates({
       reads: [],
@@ -197,7 +197,7 @@ describe('a tracker', () => {
     expect([settled, placesOf(tracker)]).toEqual([['a done', 'b cancelled'], ['']])
   })
 
-  it('records an application that an action makes by hand with its parent (S-091)', async () => {
+  it('records an application created by an action with its parent (S-091)', async () => {
     const tracker = new EventRecorder()
     const graph = kit.graph({ actions: { shout } })
     const outer = kit.action({
@@ -242,7 +242,7 @@ describe('a tracker that fails', () => {
     expect(logged).toEqual(Array(6).fill('tracker disk threw.'))
   })
 
-  it('says so to the logger alone once the run has ended', async () => {
+  it('is reported only to the logger once the run has ended', async () => {
     const [logged, faults] = [[] as string[], [] as unknown[]]
     const app = createApplication(nested(), {
       ...options,
@@ -260,7 +260,7 @@ describe('a tracker that fails', () => {
     expect([logged, faults]).toEqual([['tracker threw.'], []])
   })
 
-  it('hears what it makes happen after the event that it was told of, as listeners do', async () => {
+  it('gets the events that it causes after the current one, as listeners do', async () => {
     const [order, heard] = [[] as string[], [] as string[]]
     const app = createApplication(nested(), {
       ...options,
@@ -279,7 +279,7 @@ describe('a tracker that fails', () => {
     expect(order.slice(0, 4)).toEqual(['run.start', 'step.start', 'map.start', 'cancel'])
   })
 
-  it('is refused where it is none, and fails the step where a function gives none', async () => {
+  it('is refused when it is invalid, and fails the step when a function returns an invalid one', async () => {
     const wrong = { record() {} } as unknown as Tracker
     const answer = (() => 'parent') as unknown as Choice
 

@@ -37,7 +37,7 @@ const ring = (): unknown => {
 }
 const with_ = (value: object, more: object): object => Object.assign(value, more)
 
-describe('what a copy or a store would lose is refused with its path, by the state and by the codec:', () => {
+describe('a value that a copy or a store would lose is refused with its path, by the state and by the codec:', () => {
   it.each<[string, () => unknown, string, string]>([
     ['an instance in a Map', () => new Map([['a', new Moment()]]), 'value.get("a")', 'a Moment'],
     ['an instance as a key', () => new Map([[new Moment(), 1]]), 'value.keys[0]', 'a Moment'],
@@ -85,7 +85,7 @@ describe('what a copy or a store would lose is refused with its path, by the sta
     ])
   })
 
-  it('a subclass of Error, by the state; a store writes it down as what it is told by', () => {
+  it('a subclass of Error, by the state; a store describes it in words', () => {
     const error = new HttpError('no')
 
     expect(enter({ error })).toEqual(['value.error', 'a HttpError'])
@@ -93,7 +93,7 @@ describe('what a copy or a store would lose is refused with its path, by the sta
   })
 })
 
-describe('what is taken comes back as it was:', () => {
+describe('an accepted value is restored unchanged:', () => {
   const aborted = AbortSignal.abort().reason as DOMException
   it.each<[string, unknown]>([
     ['a Buffer', Buffer.from('hi')],
@@ -123,21 +123,21 @@ describe('what is taken comes back as it was:', () => {
     }
   })
 
-  it('an error of ours, told by its code', () => {
+  it('an error of Teasel, by its code', () => {
     const at = { action: 'a', sequenceId: 0, path: '', attempt: 1 }
     const error = new ActionError('Action "a"', at, new HttpError('x'))
 
     expect([enter({ error }), ActionError.is(decode(encode(error)))]).toEqual(['taken', true])
   })
 
-  it('an error that stands in state is frozen, with the errors that it holds', () => {
+  it('an error in state is frozen, with the errors that it holds', () => {
     const error = new AggregateError([new Error('a')], 'both', { cause: new Error('b') })
 
     expect(enter({ error })).toBe('taken')
     expect([error, error.errors, error.errors[0], error.cause].map(Object.isFrozen)).toEqual([true, true, true, true])
   })
 
-  it('freeze: false lets any value be', async () => {
+  it('freeze: false accepts any value', async () => {
     const open = defineState(type<{ value: unknown }>(), { freeze: false })
     const keep = open.action({ reads: ['value'], writes: ['value'], run: ({ state }) => ({ value: state.value }) })
     const value = new Index([['a', 1]])

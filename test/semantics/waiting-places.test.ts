@@ -58,8 +58,8 @@ const over = (action: ReturnType<typeof workers>['action'], keys: readonly strin
 const appOf = (map: ReturnType<typeof over>, options: { readonly concurrency?: number } = {}) =>
   createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: {}, ...options })
 
-describe('a branch that was answered', () => {
-  it('takes a place before it goes on, in the order of the answers', async () => {
+describe('an answered branch', () => {
+  it('takes a place before it continues, in the order of the answers', async () => {
     const { log, action, end, most } = workers()
     const app = appOf(over(action, ['a', 'b', 'c'], 1))
     const waiting = emitted(app, 'wait', 'map/a', 'map/b', 'map/c')
@@ -77,7 +77,7 @@ describe('a branch that was answered', () => {
     expect((await run).state.ns).toEqual([1, 1, 1])
   })
 
-  it('goes on before a new branch begins', async () => {
+  it('continues before a new branch starts', async () => {
     const { log, action, work, end } = workers()
     const plain = kit.action({
       reads: [],
@@ -106,7 +106,7 @@ describe('a branch that was answered', () => {
     expect((await run).state.ns).toEqual([7, 0, 0])
   })
 
-  it('takes a place in every map above, and no two go on under an outer concurrency of one', async () => {
+  it('takes a place in every map above, and one at a time continues under an outer concurrency of one', async () => {
     const { log, action, works, end, most } = workers()
     const outer = kit.mapActions({
       reads: [],
@@ -136,7 +136,7 @@ describe('a branch that was answered', () => {
     expect((await run).state.ns).toEqual([2, 3, 1])
   })
 
-  it('is not kept from its place by a sibling that waits for its message', async () => {
+  it('gets its place though a sibling waits for its message', async () => {
     const asks = kit.action({
       reads: [],
       writes: ['n'],
@@ -171,7 +171,7 @@ describe('a branch that was answered', () => {
     expect((await run).state.ns).toEqual([5, 4])
   })
 
-  it('waits for no place once it is cancelled', async () => {
+  it('needs no place once it is cancelled', async () => {
     const { log, action, works, end } = workers()
     const map = kit.mapActions({
       reads: [],
@@ -224,38 +224,35 @@ describe('a branch that was answered', () => {
   })
 })
 
-describe('the time limit of a run that was left waiting', () => {
-  it.each(['action', 'branch', 'wait'])(
-    'of its %s holds no process until somebody attends the run again',
-    async (of) => {
-      const told: string[] = []
-      const timer = { ref: () => void told.push('ref'), unref: () => void told.push('unref') }
-      const clock: Clock = { now: () => 1_000, setTimeout: () => timer, clearTimeout() {} }
-      const limit = { timeoutMs: 60_000 }
-      const ask = kit.action({
-        reads: [],
-        writes: ['n'],
-        run: async ({ context }) => ({ n: (await context.receiveOne(go, of === 'wait' ? limit : {})).body }),
-        ...(of === 'action' ? limit : {}),
-      })
-      const map = kit.mapActions({
-        reads: [],
-        writes: ['n'],
-        actions: { a: ask },
-        reduce: ({ results }) => ({ n: results[0]?.state.n ?? -1 }),
-        ...(of === 'branch' ? limit : {}),
-      })
-      const app = createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: {}, clock })
+describe('the time limit of a run that returned as waiting', () => {
+  it.each(['action', 'branch', 'wait'])('of its %s holds no process until the run is joined again', async (of) => {
+    const told: string[] = []
+    const timer = { ref: () => void told.push('ref'), unref: () => void told.push('unref') }
+    const clock: Clock = { now: () => 1_000, setTimeout: () => timer, clearTimeout() {} }
+    const limit = { timeoutMs: 60_000 }
+    const ask = kit.action({
+      reads: [],
+      writes: ['n'],
+      run: async ({ context }) => ({ n: (await context.receiveOne(go, of === 'wait' ? limit : {})).body }),
+      ...(of === 'action' ? limit : {}),
+    })
+    const map = kit.mapActions({
+      reads: [],
+      writes: ['n'],
+      actions: { a: ask },
+      reduce: ({ results }) => ({ n: results[0]?.state.n ?? -1 }),
+      ...(of === 'branch' ? limit : {}),
+    })
+    const app = createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: {}, clock })
 
-      const first = await app.run({ whenWaiting: 'return' })
-      const left = [...told]
-      const second = app.run()
-      const joined = [...told]
-      await app.send(go(3), { path: 'map/a' })
+    const first = await app.run({ whenWaiting: 'return' })
+    const left = [...told]
+    const second = app.run()
+    const joined = [...told]
+    await app.send(go(3), { path: 'map/a' })
 
-      expect(first.status).toBe('waiting')
-      expect([left.at(-1), joined.at(-1)]).toEqual(['unref', 'ref'])
-      expect((await second).state.n).toBe(3)
-    },
-  )
+    expect(first.status).toBe('waiting')
+    expect([left.at(-1), joined.at(-1)]).toEqual(['unref', 'ref'])
+    expect((await second).state.n).toBe(3)
+  })
 })

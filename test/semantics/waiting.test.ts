@@ -43,7 +43,7 @@ const pathOf = ({ path }: { path: readonly { map: string; key: string }[] }) =>
   path.map(({ map, key }) => `${map}/${key}`).join('/')
 
 describe('a run that waits for a person', () => {
-  it('comes back when all that is left waits, and says who waits for what', async () => {
+  it('returns when all that is left waits, with every wait', async () => {
     const clock = new ManualClock(5000)
     const app = appOf(askAll(), { clock })
 
@@ -62,7 +62,7 @@ describe('a run that waits for a person', () => {
     )
   })
 
-  it('goes on when it is answered, in any order, and tells the next run how it ended', async () => {
+  it('continues when it is answered, in any order, and passes its end to the next run', async () => {
     const app = appOf(askAll())
 
     const counts: unknown[] = []
@@ -78,7 +78,7 @@ describe('a run that waits for a person', () => {
     expect(outcome).toMatchObject({ status: 'finished', state: { answers: { a: 'done', b: 'done', c: 'done' } } })
   })
 
-  it('waits on by default', async () => {
+  it('stays by default', async () => {
     const app = appOf(ask)
 
     const run = app.run()
@@ -89,7 +89,7 @@ describe('a run that waits for a person', () => {
     expect((await run).state.answer).toBe('veto no')
   })
 
-  it('does not come back while a branch works, a source is pulled, or something is reduced', async () => {
+  it('does not return while a branch works, a source is pulled, or something is reduced', async () => {
     const [work, more, fold] = [defer(), defer(), defer()]
     const busy = kit.action({
       reads: [],
@@ -135,7 +135,7 @@ describe('a run that waits for a person', () => {
   it.each([
     ['a number', 1],
     ['a shared limit', createLimit(1)],
-  ])('asks for all that need a person at once, whatever %s lets run', async (_, concurrency) => {
+  ])('lists all waits at once, with %s as the concurrency', async (_, concurrency) => {
     const app = appOf(askAll('collect', concurrency))
 
     const first = await app.run({ whenWaiting: 'return' })
@@ -146,7 +146,7 @@ describe('a run that waits for a person', () => {
     expect(last).toMatchObject({ status: 'finished', state: { answers: { a: 'done', b: 'done', c: 'done' } } })
   })
 
-  it('finds who waits three maps down', async () => {
+  it('finds waits three maps down', async () => {
     const over = (action: ReturnType<typeof askAll>) =>
       kit.mapStates({
         reads: [],
@@ -188,7 +188,7 @@ describe('a run that waits for a person', () => {
     expect(await app.run()).toMatchObject({ status: 'finished', state: { answer: 'first second' } })
   })
 
-  it('is nobody else`s failure: what fails while nobody attends is told to the next run, once', async () => {
+  it('keeps a failure after its return for the next run, once', async () => {
     const failing = kit.action({
       reads: [],
       writes: ['answer'],
@@ -239,7 +239,7 @@ describe('a run that waits for a person', () => {
     expect(log).toEqual(['tidied up', 'cancelled', 'tidied up', 'disposed'])
   })
 
-  it('rejects with the reason of a signal that fires while it is joined, and has no listener on it otherwise', async () => {
+  it('rejects with the reason of a signal that fires after a join, and otherwise keeps no listener on it', async () => {
     const app = appOf(ask)
     const [early, late] = [new AbortController(), new AbortController()]
 
@@ -252,7 +252,7 @@ describe('a run that waits for a person', () => {
     await expect(run).rejects.toBe('over')
   })
 
-  it('refuses to be told something else when it is come back to, and a second attendant', async () => {
+  it('refuses other options at a join, and a second caller at once', async () => {
     const app = appOf(askAll())
 
     await app.run({ whenWaiting: 'return', maxSteps: 7 })
@@ -266,7 +266,7 @@ describe('a run that waits for a person', () => {
     expect((await same).status).toBe('cancelled')
   })
 
-  it('comes back from step, iterate and stream too', async () => {
+  it('returns from step, iterate and stream too', async () => {
     const next = kit.action({ reads: ['answer'], writes: ['topic'], run: ({ state }) => ({ topic: state.answer }) })
     const graph = kit.graph({ actions: { ask, next }, transitions: { ask: 'next' } })
     const make = () => createApplication(graph, { entrypoint: 'ask', state: {} })
@@ -296,7 +296,7 @@ describe('a run that waits for a person', () => {
     expect([iterated.state.topic, streamed.state.topic]).toEqual(['reply i', 'reply t'])
   })
 
-  it('goes on at once when a listener answers in the moment that it is told', async () => {
+  it('continues at once when a listener answers during the event', async () => {
     const app = appOf(ask)
     app.on('wait', () => void app.send(reply('at once')))
 
@@ -305,7 +305,7 @@ describe('a run that waits for a person', () => {
 })
 
 describe('waiting', () => {
-  it('is told: what for, from whom, and how long it took', async () => {
+  it('is emitted with its kinds, its source and its duration', async () => {
     const clock = new ManualClock()
     const app = appOf(ask, { clock })
     const events: unknown[] = []
@@ -445,7 +445,7 @@ describe('waiting', () => {
     expect(order).toEqual(['work', 'delivered', 'work done', 'heard yes'])
   })
 
-  it('that an action leaves behind takes no permit and no message of a later step', async () => {
+  it('left behind by an action takes no permit and no message of a later step', async () => {
     const limit = createLimit(1)
     const hasty = kit.action({
       reads: [],
@@ -507,7 +507,7 @@ describe('waiting', () => {
     expect(state.answers).toEqual({ one: 'word, passed on', two: 'word, passed on' })
   })
 
-  it('in an application made by hand is the waiting of the action that made it', async () => {
+  it('in an application created by an action is the wait of that action', async () => {
     const inner = kit.graph({ actions: { ask } })
     const outer = kit.action({
       reads: [],
@@ -540,7 +540,7 @@ describe('a branch that waits for a person', () => {
     expect((await app.run()).state.answers).toEqual({ a: 'done', b: 'not needed by app', c: 'done' })
   })
 
-  it('is cancelled from outside before it has begun', async () => {
+  it('is cancelled from outside before its start', async () => {
     const app = appOf(askAll('collect', 1))
 
     await app.run({ whenWaiting: 'return' })
@@ -581,7 +581,7 @@ describe('a branch that waits for a person', () => {
     expect((await run).state.answers).toEqual({ waiting: 'in the way by killer', killer: 'done' })
   })
 
-  it('gets what was sent before it waited, once, and nothing once it has settled', async () => {
+  it('gets messages sent before it waited, once, and none once it has settled', async () => {
     const gate = defer()
     const late = kit.action({
       reads: [],
@@ -617,7 +617,7 @@ describe('a branch that waits for a person', () => {
     expect(state.answers).toEqual({ late: '1,2' })
   })
 
-  it('is refused a message when its mailbox is full', async () => {
+  it('drops a message when its mailbox is full', async () => {
     const app = appOf(ask)
 
     await app.run({ whenWaiting: 'return' })

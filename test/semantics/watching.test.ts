@@ -18,7 +18,7 @@ const run = (map: typeof echo) =>
   createApplication(chat.graph({ actions: { map } }), { entrypoint: 'map', state: { prompt: 'p' } }).run()
 
 describe('watch', () => {
-  it('cancels one branch on what another produced', async () => {
+  it('cancels one branch by the output of another', async () => {
     const seen: string[] = []
     const map = chat.mapActions({
       reads: ['prompt'],
@@ -43,7 +43,7 @@ describe('watch', () => {
     ])
   })
 
-  it('sees which branches there are, and the messages between them', async () => {
+  it('gets the status of all branches, and the messages between them', async () => {
     const seen: unknown[] = []
     const begun = defer()
     const slow = chat.action({
@@ -105,7 +105,7 @@ describe('watch', () => {
 })
 
 describe('a watch that cancels while the map closes', () => {
-  it('finds branches settled that were cancelled already, launched or not', async () => {
+  it('finds already cancelled branches settled, started or not', async () => {
     const hold = {
       beforeBranch: ({ key }: { key: string }) => (key.startsWith('late') ? new Promise<void>(() => {}) : undefined),
     }
@@ -131,7 +131,7 @@ describe('a watch that cancels while the map closes', () => {
 })
 
 describe('messages between branches', () => {
-  it('are told to `watch` also where the receiver is queued, and come from its address', async () => {
+  it('reach `watch` also when the receiver is queued, with the sender as source', async () => {
     const [seen, heard]: [unknown[], string[]] = [[], []]
     const early = chat.action({
       reads: [],

@@ -31,8 +31,8 @@ function start(code: (context: ActionContext, signal: AbortSignal) => Promise<st
 }
 const wordOf = (error: unknown): string => (error instanceof Error ? `${error.name}: ${error.message}` : String(error))
 
-describe('a wait that was withdrawn', () => {
-  it('by its time takes nothing: the next one has the answer', async () => {
+describe('a withdrawn wait', () => {
+  it('by its time limit takes nothing: the next one gets the answer', async () => {
     const { app, clock, run } = start(async (context) => {
       const late = await context.receiveOne(reply, veto, { timeoutMs: 10 }).then(({ body }) => body, wordOf)
       return `${late} Then: ${(await context.receiveOne(reply)).body}.`
@@ -51,7 +51,7 @@ describe('a wait that was withdrawn', () => {
     expect(clock.pending).toBe(0)
   })
 
-  it('by its signal rejects with the reason, and takes nothing, neither what comes nor what is there', async () => {
+  it('by its signal rejects with the reason, and takes no message, neither a later nor a present one', async () => {
     const controller = new AbortController()
     const { app, waiting, run } = start(async (context) => {
       const { signal } = controller
@@ -70,7 +70,7 @@ describe('a wait that was withdrawn', () => {
     expect((await run).state.out).toBe('withdrawn withdrawn yes no')
   })
 
-  it('by a moment that has passed takes what is there, and waits for nothing', async () => {
+  it('by a past deadline takes a present message, and waits for none', async () => {
     const { app, clock, waiting, run } = start(async (context) => {
       await context.receiveOne(veto)
       const there = await context.receiveOne(reply, { until: 500 })
@@ -85,7 +85,7 @@ describe('a wait that was withdrawn', () => {
     expect((await run).state.out).toBe('yes, TimeoutError: Action "ask": the wait for "reply" took longer than 0 ms.')
   })
 
-  it('ends at the sooner of both its times, and is told of as a wait that woke without a message', async () => {
+  it('ends at the earlier of its two limits, and wakes without a message', async () => {
     const { app, clock, run, events } = start(async (context) =>
       context.receiveOne(reply, { timeoutMs: 100, until: 1_040 }).then(({ body }) => body, wordOf),
     )
@@ -99,7 +99,7 @@ describe('a wait that was withdrawn', () => {
     expect(events.flatMap((e) => (e.type === 'wake' ? [[e.message, e.durationMs]] : []))).toEqual([[undefined, 40]])
   })
 
-  it('ends a loop over messages, each of which has the whole time', async () => {
+  it('ends a loop over messages; each message starts the time again', async () => {
     const { app, clock, run } = start(async (context) => {
       const bodies: string[] = []
       for await (const { body } of context.receive(reply, { timeoutMs: 10 })) bodies.push(body)
@@ -134,7 +134,7 @@ describe('a wait that was withdrawn', () => {
   })
 })
 
-describe('a wait for a sibling that may end by itself', () => {
+describe('a wait for a sibling with an end of its own', () => {
   /** Two branches: `a` waits for a time, then sends; `b` waits for as long as it takes. */
   function pair(a: (context: ActionContext) => Promise<string>, b: (context: ActionContext) => Promise<string>) {
     const clock = new ManualClock()
@@ -158,7 +158,7 @@ describe('a wait for a sibling that may end by itself', () => {
     return 'none came'
   }
 
-  it('is no reason to fail those that wait for it: it goes on, and sends', async () => {
+  it('does not fail those that wait for it: it continues, and sends', async () => {
     const { clock, run } = pair(
       async (context) => {
         const heard = await one(context, { timeoutMs: 10 })

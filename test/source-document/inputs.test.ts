@@ -37,7 +37,7 @@ describe('inputs of branches', () => {
     expect(state).toMatchObject({ answer: 'x: p', answers: { 0: 'a: p', 1: 'b: p' } })
   })
 
-  it('S-064 S-066 takes inputs beside the thing, from states and from actions', async () => {
+  it('S-064 S-066 takes inputs beside the action or state of an entry', async () => {
     const map = chat.mapStates({
       reads: ['prompts'],
       writes: ['answers'],
@@ -97,7 +97,7 @@ describe('inputs of branches', () => {
     )
   })
 
-  it('S-067 hands the inputs of a run on to the branches that declare them, under their own', async () => {
+  it('S-067 passes the inputs of a run on to the branches that declare them, below their own', async () => {
     const seen: unknown[] = []
     const map = chat.mapActions({
       reads: ['prompt'],

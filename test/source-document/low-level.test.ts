@@ -37,7 +37,7 @@ describe('the low-level API', () => {
     expect(tasks.map(({ action }) => action)).toEqual([ask, ask, echo, echo])
   })
 
-  it('S-069 combines actions, inputs and states as each task says', async () => {
+  it('S-069 combines the actions, inputs and states of each task', async () => {
     const graph = chat.graph({ actions: { echo } }).runnable({ entrypoint: 'echo' })
     const low = chat.parallel({
       reads: ['prompt'],
@@ -56,7 +56,7 @@ describe('the low-level API', () => {
     expect((await app.run({ inputs: { model: 'run' } })).state.answers).toEqual({ a: 'x: p', b: 'run: own', c: 'p' })
   })
 
-  it('S-070 runs the tasks of a map as the map itself runs them', async () => {
+  it('S-070 runs the tasks of a map as the map itself does', async () => {
     const high = chat.mapStates({
       reads: ['prompts'],
       writes: ['answers'],
@@ -125,7 +125,7 @@ describe('the low-level API', () => {
     await expect(run(['a', 'a'])).rejects.toThrow('several branches would have the key "a"')
   })
 
-  it('S-076 lets a task say when its time is over, how often it is tried and what saves it, and the map what becomes of failures', async () => {
+  it('S-076 takes a time limit, a retry and a fallback per task, and a policy for failures per map', async () => {
     const clock = new ManualClock()
     const slow = chat.action({ reads: ['prompt'], writes: ['answer'], run: ({ signal }) => untilAborted(signal) })
     const flaky = chat.action({
@@ -164,7 +164,7 @@ describe('the low-level API', () => {
     expect((await run).state.answers).toEqual({ slow: 'failed', quick: 'done', flaky: 'done 2', saved: 'saved' })
   })
 
-  it('S-077 S-078 reduces tasks as maps are reduced, and must say what it reads and writes', async () => {
+  it('S-077 S-078 reduces tasks as maps do, and must declare its reads and writes', async () => {
     const low = chat.parallel({
       reads: ['prompt'],
       writes: ['answer'],

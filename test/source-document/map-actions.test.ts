@@ -19,7 +19,7 @@ describe('mapActions', () => {
     expect(state.answer).toBe('cold: p')
   })
 
-  it('S-040 needs no state of its own where what it reads suffices, and must say one where it does not', async () => {
+  it('S-040 needs no state of its own when its reads suffice, and needs one otherwise', async () => {
     const other = defineState<{ topic: string; answers: Record<string, string>; prompt: string }>()
     const reading = other.mapActions({
       reads: ['topic'],
@@ -43,7 +43,7 @@ describe('mapActions', () => {
     await expect(run('starving')).rejects.toThrow('reads "prompt", which is not set')
   })
 
-  it('S-041 makes its actions in a generator that is given state, inputs and signal by name', async () => {
+  it('S-041 makes its actions in a generator that gets state, inputs and signal by name', async () => {
     const given: string[] = []
     const generated = chat.mapActions({
       reads: ['prompt', 'prompts'],
@@ -79,7 +79,7 @@ describe('mapActions', () => {
     expect((await app.run()).state.answers).toEqual({ 0: 'gpt-4: p', 1: 'o1: p', 2: 'p', 3: 'p' })
   })
 
-  it('S-043 tells a parameter from a read: what is bound is no key of the state', async () => {
+  it('S-043 distinguishes a parameter from a read: a bound input is no key of the state', async () => {
     // @ts-expect-error `model` is an input, no key of the state
     chat.action({ reads: ['prompt', 'model'], writes: ['answer'], run: () => ({ answer: '' }) })
     const confused = chat.action({
@@ -122,7 +122,7 @@ describe('mapActions', () => {
     expect((await app.run()).state.answers).toEqual({ gpt4: 'gpt-4: p', o1: 'o1: p' })
   })
 
-  it('S-047 takes any list that a loop can make, checked by the compiler', async () => {
+  it('S-047 takes any list made by a loop, checked by the compiler', async () => {
     const looped = chat.mapActions({
       reads: ['prompt'],
       writes: ['answers'],
@@ -136,7 +136,7 @@ describe('mapActions', () => {
     expect((await app.run()).state.answers).toEqual({ 'gpt-4': 'gpt-4: p', o1: 'o1: p' })
   })
 
-  it('S-048 stands in a graph as a map over states does', async () => {
+  it('S-048 is used in a graph as a map over states is', async () => {
     const count = chat.action({
       reads: ['answers'],
       writes: ['n'],

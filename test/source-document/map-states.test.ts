@@ -74,7 +74,7 @@ describe('mapStates', () => {
     )
   })
 
-  it('S-026 says reads and writes as plain data, which an action shows', () => {
+  it('S-026 has its reads and writes as plain data, as an action does', () => {
     const map = mapOver([])
 
     expect({ reads: map.reads, writes: map.writes }).toEqual({ reads: ['prompt'], writes: ['answers'] })
@@ -108,7 +108,7 @@ describe('mapStates', () => {
     expect(answers).toEqual(['p', 'm: p', 'p'])
   })
 
-  it('S-028 needs no name for what it maps, and refuses what is no action clearly', async () => {
+  it('S-028 needs no name for its action, and refuses a value that is no action clearly', async () => {
     const action = async () => ({})
     // @ts-expect-error a bare function is no action
     const make = () => chat.mapStates({ reads: [], writes: [], action, states: [{}], reduce: () => ({}) })
@@ -157,7 +157,7 @@ describe('mapStates', () => {
     expect(seen).toEqual([byPosition, { x: 'a', y: 'b' }, byPosition, byPosition])
   })
 
-  it('S-030 S-037 makes states of what an earlier action wrote', async () => {
+  it('S-030 S-037 makes states of the output of an earlier action', async () => {
     const plan = chat.action({
       reads: ['n'],
       writes: ['prompts'],
@@ -182,7 +182,7 @@ describe('mapStates', () => {
     expect({ verdict: state.verdict, sequenceId }).toEqual({ verdict: 'q0,q1,q2', sequenceId: 2 })
   })
 
-  it('S-031 leaves the state of the parent as it was, down to nested values', async () => {
+  it('S-031 leaves the state of the parent unchanged, down to nested values', async () => {
     const kit = defineState<{ bag: { items: string[] }; index: Map<string, number>; sizes: number[] }>()
     const change = kit.action({
       reads: ['bag', 'index'],
@@ -262,7 +262,7 @@ describe('mapStates', () => {
     expect(app.state).toEqual({ prompt: 'kept' })
   })
 
-  it('S-036 stands in a graph as any action does, by name and with transitions', async () => {
+  it('S-036 is used in a graph as any action is, by name and with transitions', async () => {
     const map = mapOver(['a'])
     const graph = chat.graph({ actions: { first: map, second: map }, transitions: { first: 'second' } })
     const app = createApplication(graph, { entrypoint: 'first', state: { prompt: '' } })
@@ -273,7 +273,7 @@ describe('mapStates', () => {
     expect(() => chat.graph({ actions: { map }, transitions: { map: 'nowhere' as 'map' } })).toThrow(GraphError)
   })
 
-  it('S-038 runs as many branches as there are states: none, one, or a number known only then', async () => {
+  it('S-038 runs as many branches as there are states: none, one, or a number known only at run time', async () => {
     const graph = (count: number) =>
       chat.graph({ actions: { map: mapOver(Array.from({ length: count }, (_, i) => `p${i}`)) } })
     const size = async (count: number) =>

@@ -37,7 +37,7 @@ describe('overview', () => {
     expect(state.answers).toEqual({ left: 'first', right: 'second' })
   })
 
-  it('S-002 S-014 runs a branch of several actions, a graph in the place of an action', async () => {
+  it('S-002 S-014 runs a graph of several actions as a branch', async () => {
     const line = defineState<{ prompt: string; a: string; b: string; c: string }>()
     const a = line.action({ reads: ['prompt'], writes: ['a'], run: ({ state }) => ({ a: `${state.prompt}a` }) })
     const b = line.action({ reads: ['a'], writes: ['b'], run: ({ state }) => ({ b: `${state.a}b` }) })
@@ -71,7 +71,7 @@ describe('overview', () => {
     expect(seen).toEqual([{ x: '0abc' }, { x: '1abc', y: '2abc' }, { 'g.x': '3abc' }])
   })
 
-  it('S-003 gives each branch an action of another kind', async () => {
+  it('S-003 runs a different kind of action in each branch', async () => {
     const shouted = chat.action({
       reads: ['prompt'],
       writes: ['answer'],
@@ -161,7 +161,7 @@ describe('overview', () => {
     })
   })
 
-  it('S-007 calls several tools, and selects from what they found', async () => {
+  it('S-007 calls several tools, and selects from their results', async () => {
     const tool = (answer: string) => chat.action({ reads: [], writes: ['answer'], run: () => ({ answer }) })
     const longest = chat.mapActions({
       reads: [],
@@ -281,7 +281,7 @@ describe('overview', () => {
     expect((await app.run()).state.answer).toBe('x+y+xx+yy')
   })
 
-  it('S-015 lets each task say what runs, on which state, with which inputs', async () => {
+  it('S-015 has an action, a state and inputs per task', async () => {
     const low = chat.parallel({
       reads: ['prompts'],
       writes: ['answers'],
@@ -301,7 +301,7 @@ describe('overview', () => {
     expect((await app.run()).state.answers).toEqual({ q0: 'm0: a', q1: 'm1: b', last: 'end' })
   })
 
-  it('S-018 S-113 runs applications that an action makes by hand, bound to their parent', async () => {
+  it('S-018 S-113 runs applications created by an action, bound to their parent', async () => {
     const graph = chat.graph({ actions: { echo } })
     const paths: string[] = []
     const manual = chat.action({
@@ -334,7 +334,7 @@ describe('overview', () => {
     expect(paths).toEqual(['manual/a', 'manual/b', ''])
   })
 
-  it('S-115 binds an application made by hand to its parent: identity, limit, events and cancel', async () => {
+  it('S-115 binds an application created by an action to its parent: identity, limit, events and cancel', async () => {
     let running = 0
     let most = 0
     const seen: unknown[] = []

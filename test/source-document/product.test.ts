@@ -71,7 +71,7 @@ describe('mapActionsAndStates', () => {
     expect(calls).toEqual({ actions: 1, states: 1 })
   })
 
-  it('S-052 S-053 tells which result is of which action, state and bound input', async () => {
+  it('S-052 S-053 shows the action, the state and the bound input of each result', async () => {
     const product = chat.mapActionsAndStates({
       reads: [],
       writes: ['answers'],

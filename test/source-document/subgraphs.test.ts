@@ -22,7 +22,7 @@ const graph = query.graph({ actions: { prepare, answer }, transitions: { prepare
 const runnable = graph.runnable({ entrypoint: 'prepare', haltAfter: 'answer' })
 
 describe('sub-graphs', () => {
-  it('S-054 S-059 puts a graph where an action was, to any depth', async () => {
+  it('S-054 S-059 replaces an action by a graph, to any depth', async () => {
     const inner = chat.subgraph({
       reads: ['prompt'],
       writes: ['answer'],
@@ -95,7 +95,7 @@ describe('sub-graphs', () => {
     expect(() => graph.runnable({ entrypoint: 'prepare', haltAfter: 'anser' as 'answer' })).toThrow(GraphError)
   })
 
-  it('S-058 keeps the keys that are its own in the branch', async () => {
+  it('S-058 keeps the keys of its own in the branch', async () => {
     const sub = chat.subgraph({
       reads: ['prompt'],
       writes: ['answer'],

@@ -44,7 +44,7 @@ describe('figures', () => {
     expect([percentile(values, 0.5), percentile(values, 0.95), percentile([], 0.5)]).toEqual([10, 19, 0])
   })
 
-  it('tell what is beyond its limit, each for itself', () => {
+  it('report each value beyond its limit', () => {
     expect(breaches(figuresOf(good, api, 3))).toEqual([])
     expect(breaches(figuresOf({ ...good, medianFile: 151, maxFile: 401, functionP95: 41, cycles: 1 }, api, 3))).toEqual(
       [
@@ -61,7 +61,7 @@ describe('figures', () => {
     ).toEqual(['exportedAny is 1: none', 'documented is 50: 100 %'])
   })
 
-  it('stand in a table below those of the models', () => {
+  it('are printed in a table below those of the models', () => {
     const lines = table(figuresOf(good, api, 3)).split('\n')
 
     expect(lines).toHaveLength(10)

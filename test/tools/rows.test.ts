@@ -12,13 +12,13 @@ const test = (title: string, status: 'passed' | 'failed' | 'skipped' = 'passed')
 const id = (n: number) => `S-${String(n).padStart(3, '0')}`
 
 describe('the list of rows', () => {
-  it('has one hundred and twenty-two of them, and says what a test shows for texts that cannot run', () => {
+  it('has one hundred and twenty-two rows, and a description of the evidence for texts that cannot run', () => {
     expect(rows).toHaveLength(122)
     expect(rows.at(-1)?.id).toBe(id(122))
     expect(rows.filter(({ kind, shows }) => (kind === 'D' || kind === 'X') !== (shows !== undefined))).toEqual([])
   })
 
-  it('counts a row by a test that passed, and by no other', () => {
+  it('counts a row only by a passed test', () => {
     const report = reportRows([
       test(`${id(1)} does`),
       test(`${id(2)} fails`, 'failed'),
@@ -29,7 +29,7 @@ describe('the list of rows', () => {
     expect(report.missing).toHaveLength(121)
   })
 
-  it('lets a test name two rows, not three, and none that there is not', () => {
+  it('lets a test name two known rows, not three', () => {
     const report = reportRows([
       test(`${id(1)} ${id(2)} both`),
       test(`${id(3)} ${id(4)} ${id(5)} all`),
@@ -42,7 +42,7 @@ describe('the list of rows', () => {
 })
 
 describe('a row that is printed', () => {
-  it('fits 80 columns, its words whole and in order', () => {
+  it('fits 80 columns, with whole words in order', () => {
     const text = Array.from({ length: 40 }, (_, i) => `word${i}`).join(' ')
 
     const lines = wrapped(text, 17).split('\n')

@@ -8,7 +8,7 @@ const kit = defineState<{ n: number }>()
 const act = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => state })
 
 describe('analyse', () => {
-  it('tells what cannot be reached, what cannot be left, and the shortest ways', () => {
+  it('finds unreachable actions, dead ends, and the shortest ways', () => {
     const graph = kit.graph({
       actions: { a: act, b: act, c: act, lost: act, loop: act },
       transitions: {
@@ -57,7 +57,7 @@ describe('the guards of a statechart', () => {
     .graph({ actions: { map, after: act }, transitions: { map: [{ ...ready, to: 'after' }] } })
     .runnable({ entrypoint: 'map' })
 
-  it('are named behind the path of their branch', () => {
+  it('are named with the path of their branch', () => {
     const guards = machineGuards(runnable)
 
     expect(Object.keys(guards)).toEqual(['ready', 'map/a/ready', 'map/b/ready'])
@@ -65,7 +65,7 @@ describe('the guards of a statechart', () => {
     expect(Object.values(guards).map((guard) => guard({ event }))).toEqual([true, true, false])
   })
 
-  it('let a walk go through every branch without events', () => {
+  it('let a walk reach every branch without events', () => {
     const guards = machineGuards(runnable) as never
     const machine = createMachine(toMachine(runnable) as never).provide({ guards })
 
@@ -78,7 +78,7 @@ describe('the guards of a statechart', () => {
 })
 
 describe('toMermaid', () => {
-  it('says how a graph without an entrypoint gets one', () => {
+  it('explains how to give a graph an entrypoint', () => {
     const careless = toMermaid as (graph: unknown) => string
 
     expect(() => careless(kit.graph({ actions: { act } }))).toThrow(
@@ -115,7 +115,7 @@ describe('toMermaid', () => {
   n2 --> [*] : halt`)
   })
 
-  it('draws a dozen branches of a map, and tells how many more there are', () => {
+  it('draws a dozen branches of a map, and the number of further ones', () => {
     const actions = Object.fromEntries(Array.from({ length: 15 }, (_, i) => [`b${i}`, act]))
     const map = kit.mapActions({ reads: ['n'], writes: ['n'], actions, reduce: () => ({ n: 0 }) })
     const runnable = kit.graph({ actions: { map } }).runnable({ entrypoint: 'map' })

@@ -7,7 +7,7 @@ import { MUTANTS } from './map-actor.js'
 
 describe('the laws of schedules', () => {
   it.each(MUTANTS.map((mutant) => [mutant.name, mutant] as const))(
-    'notice an engine that %s',
+    'catch an engine that %s',
     async (_, mutant) => {
       const engine = await changedEngine(mutant)
       let caught: string | undefined

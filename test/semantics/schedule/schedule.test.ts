@@ -7,7 +7,7 @@ import { SCENES, Tally } from './tally.js'
 import { traceText } from './trace.js'
 
 describe(`${SCHEDULES} random schedules`, () => {
-  it('keep every law, and have seen every scene', async () => {
+  it('keep every law, and cover every scene', async () => {
     const tally = new Tally()
     for (let seed = 0; seed < SCHEDULES; seed++) tally.add(await runSchedule(makePlan(seed)))
     console.log(tally.text())
@@ -16,7 +16,7 @@ describe(`${SCHEDULES} random schedules`, () => {
     for (const scene of SCENES) expect([scene, tally.count(scene)]).toEqual([scene, expect.toSatisfy((n) => n >= 20)])
   }, 600_000)
 
-  it('give the same trace for the same seed, whatever ran before', async () => {
+  it('give the same trace for the same seed, after any earlier runs', async () => {
     const seeds = Array.from({ length: 60 }, (_, i) => i * 83)
     const first: string[] = []
     for (const seed of seeds) first.push(traceText((await runSchedule(makePlan(seed))).entries))
@@ -27,7 +27,7 @@ describe(`${SCHEDULES} random schedules`, () => {
     expect(again).toEqual(first)
   }, 120_000)
 
-  it('come to the same end with a store and without one, where nothing races', async () => {
+  it('end alike with a store and without one, when nothing races', async () => {
     const differing: string[] = []
     for (let seed = 0; seed < 200; seed++) {
       const differs = await differsWhenStored(calmed(makePlan(seed)))
@@ -37,7 +37,7 @@ describe(`${SCHEDULES} random schedules`, () => {
     expect(differing).toEqual([])
   }, 300_000)
 
-  it('try again what failed alike with a store and without one, where nothing races', async () => {
+  it('retry failures alike with a store and without one, when nothing races', async () => {
     const differing: string[] = []
     for (let seed = 0; seed < 200; seed++) {
       const differs = await differsWhenStored(triedAgain(makePlan(seed)))
