@@ -14,7 +14,7 @@ export default defineConfig({
   test: {
     root,
     include: ['test/**/*.test.ts'],
-    // What a passing test prints is expected of it; a failing one shows everything.
+    // A passing test prints nothing here; a failing one shows everything.
     silent: 'passed-only',
     testTimeout: 60_000,
     passWithNoTests: true,

@@ -1,8 +1,8 @@
 import { mergeConfig } from 'vitest/config'
 import config from './vitest.config.js'
 
-// For mutation testing: without what costs time and kills next to nothing that the others leave, and with less of the
-// random.
+// For mutation testing: without slow tests that kill next to nothing beyond the others, and with less
+// randomness.
 export default mergeConfig(config, {
   test: {
     isolate: false,

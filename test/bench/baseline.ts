@@ -1,6 +1,6 @@
 import { type ActorLogic, type AnyActorRef, createActor, fromPromise, type Snapshot } from 'xstate'
 
-// What a program costs that does the same without Teasel. Imports nothing of `src/`.
+// The cost of equal programs without Teasel. Imports nothing of `src/`.
 
 /** Awaits a function, `count` times. */
 export async function awaitLoop(count: number, fn: (n: number) => number | Promise<number>): Promise<number> {
@@ -19,7 +19,7 @@ type ParentInput = {
   readonly ended: (sum: number) => void
 }
 
-/** Promise children below a bare actor logic, at most `window` at once: how one fans out with XState alone. */
+/** Promise children below a bare actor logic, at most `window` at once: a fan-out with XState alone. */
 function fanOutLogic({ count, window, ready, ended }: ParentInput): ActorLogic<ParentSnapshot, ParentEvent> {
   const child = fromPromise<number, number>(async ({ input }) => {
     await ready()
@@ -57,14 +57,14 @@ function fanOutLogic({ count, window, ready, ended }: ParentInput): ActorLogic<P
   }
 }
 
-/** Runs `count` one-promise children, and answers the sum of what they gave. */
+/** Runs `count` one-promise children, and returns the sum of their results. */
 export function fanOut(count: number, window = 64, ready: Ready = () => Promise.resolve()): Promise<number> {
   return new Promise((ended) => {
     createActor(fanOutLogic({ count, window, ready, ended })).start()
   })
 }
 
-/** A promise that `count` callers wait for, until the last of them has come. */
+/** A barrier: a promise that resolves when `count` callers have come. */
 export function gate(count: number): Ready {
   let come = 0
   let open = (): void => {}
@@ -78,7 +78,7 @@ export function gate(count: number): Ready {
   }
 }
 
-/** Starts `count` promise actors that each wait for a letter; answers how to end them. */
+/** Starts `count` promise actors that each wait for a letter; returns a function that ends them. */
 export async function waitingActors(count: number): Promise<() => void> {
   const letters: ((n: number) => void)[] = []
   const letter = () => new Promise<number>((resolve) => void letters.push(resolve))
@@ -112,7 +112,7 @@ export function abortAll(count: number): { readonly abort: () => number } {
   }
 }
 
-/** Merges generators through a queue without a bound, one reader, as one does by hand. */
+/** Merges generators through an unbounded queue, one reader, as by hand. */
 export async function mergeByHand(generators: readonly AsyncGenerator<unknown>[]): Promise<number> {
   const queue: unknown[] = []
   let wake = (): void => {}
@@ -146,7 +146,7 @@ export async function* bareProducer(chunks: number): AsyncGenerator<number> {
   }
 }
 
-/** Two timers, the first one wins and the other one is told. */
+/** Two timers; the first one wins and the other one is cleared. */
 export async function raceByHand(quickMs: number, slowMs: number): Promise<number> {
   const controller = new AbortController()
   const wait = (ms: number): Promise<number> =>

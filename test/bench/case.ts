@@ -1,15 +1,15 @@
-/** What a case found: one value per round, the first of a kind is what counts. */
+/** The result of a case: one value per round; the first of a kind counts. */
 export interface Measured {
   readonly samples: readonly number[]
-  /** What the ratio is against, in microseconds of CPU; or what else the value is to be held against. */
+  /** The baseline of the ratio, in microseconds of CPU; or another reference for the value. */
   readonly baseline: number
 }
 
-/** One measurement that has a name and, mostly, a target. */
+/** One named measurement, mostly with a target. */
 export interface Case {
   readonly name: string
   readonly unit: string
-  /** At most this; undefined is printed only. */
+  /** The maximum; undefined: printed only. */
   readonly target: number | undefined
   readonly run: () => Promise<Measured>
 }

@@ -27,7 +27,7 @@ const steps = (kind: 'sync' | 'async', observed: boolean) => async () => {
   return measured(all.map((round) => ({ subject: round.subject, baseline: round.baseline / 10 })))
 }
 
-// So are a thousand branches: whether a collection falls into them decides.
+// So are a thousand branches: the result would depend on a collection.
 const fanOut = (count: number, many: number, often = 1) => {
   const [ours, bare] = [() => subject.fanOut(count), () => baseline.fanOut(count)]
   return async () => measured(await rounds(many, times(often, ours), times(often, bare), count > 10_000 ? 1 : 3))
@@ -62,14 +62,14 @@ async function growth(): Promise<Measured> {
   return { samples, baseline: median(costs) }
 }
 
-/** The most memory that the process ever held, in a process that did nothing else. */
+/** The peak memory of a process that did nothing else. */
 async function memory(): Promise<Measured> {
   const before = process.memoryUsage.rss() / 2 ** 20
   await subject.fanOut(100_000)
   return { samples: [process.resourceUsage().maxRSS / 1024], baseline: before }
 }
 
-/** The cancel itself, in the tick in which it is asked for: every signal below fires. */
+/** The cancel itself, in the tick of the call: every signal below fires. */
 async function stop(): Promise<Measured> {
   const count = 10_000
   const all: Round[] = []
@@ -109,7 +109,7 @@ async function importTime(): Promise<Measured> {
   const xstate = JSON.stringify(import.meta.resolve('xstate'))
   const samples: number[] = []
   const bares: number[] = []
-  // The least of a few starts is the steadiest of them.
+  // The minimum of a few starts is the steadiest figure.
   const least = (code: string): number => Math.min(...Array.from({ length: 5 }, () => startTime(code)))
   for (let i = 0; i < 7; i++) {
     const bare = least('')
@@ -120,7 +120,7 @@ async function importTime(): Promise<Measured> {
   return { samples, baseline: median(bares) }
 }
 
-/** Measured by whoever starts this process: the bundler is not part of it. */
+/** Measured by the parent process: the bundler is not part of it. */
 const size = (name: string) => async (): Promise<Measured> => {
   const sizes = JSON.parse(process.env['TEASEL_BENCH_SIZES'] ?? '{}') as Readonly<Record<string, number>>
   return { samples: [(sizes[name] ?? Number.NaN) / 1024], baseline: 0 }

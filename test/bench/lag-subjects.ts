@@ -4,20 +4,20 @@ import { join } from 'node:path'
 import { createApplication, defineState, resumeOrCreate } from 'teasel'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 
-// What goes on in one process beside others: how long the engine keeps them waiting.
+// The delay of other work in the process: the longest time that the engine keeps the thread.
 
 const nothing = (): void => {}
 const logger = { debug: nothing, info: nothing, warn: nothing, error: nothing }
 
 const SCHEDULED = `/proc/${process.pid}/task/${process.pid}/schedstat`
 const hasThreadTime = existsSync(SCHEDULED)
-/** Milliseconds that this thread alone has had of a CPU, where the system tells; else of the wall. */
+/** Milliseconds of CPU of this thread, if the system reports it; else of the wall. */
 const threadTime = (): number =>
   hasThreadTime ? Number(readFileSync(SCHEDULED, 'latin1').split(' ')[0]) / 1e6 : performance.now()
 
 /**
- * The longest time in milliseconds that nobody else had a turn while some work went on. Of the wall and of the thread's
- * own time the shorter counts: a machine that is busy with others keeps the wall waiting.
+ * The longest time in milliseconds without a turn for other work. Of the wall and of the thread's
+ * own time the shorter counts: a busy machine delays the wall clock.
  */
 async function longestBlock(work: () => Promise<unknown>): Promise<number> {
   let longest = 0
@@ -77,7 +77,7 @@ export async function startWide(count: number): Promise<number> {
   return longestBlock(async () => check(count, (await app.run()).state))
 }
 
-/** Applications that are started in one turn. */
+/** Applications started in one turn. */
 export async function startMany(count: number, branches: number): Promise<number> {
   const graph = map(branches)
   const apps = Array.from({ length: count }, () => createApplication(graph, { entrypoint: 'map', state: {} }))

@@ -21,7 +21,7 @@ const merging = (all: () => Promise<number>) => async () => {
   return measured(await rounds(7, checked, bareMerge, 1))
 }
 
-/** Milliseconds on the clock of the wall: what is waited for is no work. */
+/** Milliseconds on the wall clock: a wait is no work. */
 async function wallOf(work: () => Promise<unknown>): Promise<number> {
   const start = performance.now()
   await work()
@@ -43,7 +43,7 @@ const held = (): number => {
   return process.memoryUsage().heapUsed
 }
 
-/** Kilobytes of heap that each of many holds while it waits, after a forced collection. */
+/** Kilobytes of heap per waiting branch, after a forced collection. */
 async function heldByEach(start: (count: number) => Promise<() => unknown>): Promise<number> {
   const [few, many] = [100, 10_000]
   const warm = await start(few)
@@ -62,7 +62,7 @@ async function waitingMemory(): Promise<Measured> {
 
 const SOME = 500
 
-/** Microseconds of CPU that cancelling one of `count` live branches takes, its signal fired in the same tick. */
+/** Microseconds of CPU to cancel one of `count` live branches, its signal fired in the same tick. */
 async function costOfOne(count: number): Promise<number> {
   const waiting = await subject.waitingBranches(count, 'collect')
   const cost = await cpuOf(() => {
@@ -130,7 +130,7 @@ export const liveCases: readonly Case[] = [
   { name: 'merge.apps', unit: x, target: undefined, run: merging(() => subject.mergeAll(BRANCHES, CHUNKS)) },
   { name: 'stream.first', unit: 'macrotasks', target: 1, run: counted(subject.turnsToFirst, 1) },
   {
-    // Every producer may hold one chunk more than the buffer: it is told before its producer waits.
+    // Every producer may hold one chunk more than the buffer: it is emitted before its producer waits.
     name: 'stream.bound',
     unit: 'chunks ahead',
     target: BUFFER + PRODUCERS,

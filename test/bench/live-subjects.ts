@@ -1,6 +1,6 @@
 import { createApplication, defineMessage, defineState, merge, type } from 'teasel'
 
-// Branches that live: streams, races and cancels, as a user would write them.
+// Live branches: streams, races and cancels, as a user would write them.
 
 interface Live {
   count: number
@@ -11,7 +11,7 @@ const kit = defineState<Live>()
 const numbers = (count: number) => Array.from({ length: count }, (_, n) => ({ n }))
 const macrotask = () => new Promise<void>((resolve) => setImmediate(resolve))
 
-/** How many chunks were made, how many macrotasks the producers have entered. */
+/** The number of chunks, and of macrotasks entered by the producers. */
 export interface Tally {
   made: number
   turns: number
@@ -43,7 +43,7 @@ function producers(branches: number, chunks: number, tally: Tally) {
   return createApplication(kit.graph({ actions: { pourAll } }), { entrypoint: 'pourAll', state: { count: branches } })
 }
 
-/** Reads every event of parallel producers; answers how many chunks there were. */
+/** Reads every event of parallel producers; returns the number of chunks. */
 export async function streamAll(branches: number, chunks: number): Promise<number> {
   let read = 0
   for await (const event of producers(branches, chunks, { made: 0, turns: 0 }).stream())
@@ -61,7 +61,7 @@ export async function mergeAll(applications: number, chunks: number): Promise<nu
   return read
 }
 
-/** How many macrotasks a producer has entered when its first chunk reaches the reader. */
+/** The number of macrotasks of a producer when its first chunk reaches the reader. */
 export async function turnsToFirst(): Promise<number> {
   const tally = { made: 0, turns: 0 }
   const events = producers(1, 100, tally).stream({ include: ['chunk'] })
@@ -71,7 +71,7 @@ export async function turnsToFirst(): Promise<number> {
   return turns
 }
 
-/** How many chunks lie unread when a reader took one and then looks away. */
+/** The number of unread chunks when a reader took one and then stops reading. */
 export async function unreadAfterOne(branches: number): Promise<number> {
   const tally = { made: 0, turns: 0 }
   const events = producers(branches, 10_000, tally).stream({ include: ['chunk'] })
@@ -82,7 +82,7 @@ export async function unreadAfterOne(branches: number): Promise<number> {
   return unread
 }
 
-/** Two branches that take their time, and the first one wins. Throws when the loser's signal did not fire. */
+/** Two branches with different delays; the first one wins. Throws when the loser's signal did not fire. */
 export async function firstSuccess(quickMs: number, slowMs: number): Promise<void> {
   let fired = 0
   const wait = kit.action({
@@ -114,7 +114,7 @@ export async function firstSuccess(quickMs: number, slowMs: number): Promise<voi
 export interface Waiting {
   /** Cancels one of them, by its path. */
   readonly cancelOne: (i: number) => void
-  /** Ends one of them well, and calls `fired` in the moment when the signal of every other one has fired. */
+  /** Ends one of them successfully, and calls `fired` once the signal of every other one has fired. */
   readonly winOne: (fired: () => void) => Promise<void>
   readonly fired: () => number
   readonly end: () => Promise<unknown>
@@ -177,7 +177,7 @@ export async function waitingBranches(count: number, settle: 'first' | 'collect'
 
 const reply = defineMessage('reply', type<number>())
 
-/** Starts `count` branches that each wait for a message of a person; answers how to cancel them. */
+/** Starts `count` branches that each wait for a message of a person; returns a function that cancels them. */
 export async function waitingForMessages(count: number): Promise<() => Promise<unknown>> {
   let asked = 0
   const ask = kit.action({
@@ -206,7 +206,7 @@ export async function waitingForMessages(count: number): Promise<() => Promise<u
   }
 }
 
-/** Megabytes of heap that a reader which is never read holds after a run of `count` steps. */
+/** Megabytes of heap held by an unread reader after a run of `count` steps. */
 export async function heldUnread(count: number): Promise<number> {
   const heap = (): number => {
     globalThis.gc?.()

@@ -1,12 +1,12 @@
-/** One round: how long the subject and its baseline took, in the same unit. */
+/** One round: the times of the subject and of its baseline, in the same unit. */
 export interface Round {
   readonly subject: number
   readonly baseline: number
 }
 
 /**
- * Microseconds of CPU, user and system, that some work took in this process, the threads of its collector included.
- * No collection is forced before: it would shrink the young generation, and what follows would pay for its growing.
+ * Microseconds of CPU, user and system, of a function in this process, including the threads of its collector.
+ * No collection is forced before: it would shrink the young generation, and the measured code would pay for its growth.
  */
 export async function cpuOf(work: () => unknown): Promise<number> {
   const before = process.cpuUsage()

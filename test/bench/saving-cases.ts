@@ -56,7 +56,7 @@ async function resume(): Promise<Measured> {
 }
 
 const x = '× bare inserts'
-/** What it costs to store an application, and to go on from what is stored. */
+/** The cost of storing an application, and of resuming it. */
 export const savingCases: readonly Case[] = [
   {
     name: 'save.sqlite',

@@ -5,7 +5,7 @@ import { createApplication, defineMessage, defineState, resumeOrCreate, type } f
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { openDatabase } from '../../src/adapters/sqlite/open-database.js'
 
-// What storing costs, as a user would write it, and what one bare prepared insert a row costs on the same machine.
+// The cost of storing, as a user would write it, and of one bare prepared insert a row on the same machine.
 
 const folder = mkdtempSync(join(tmpdir(), 'teasel-bench-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
@@ -79,7 +79,7 @@ export async function dated(count: number): Promise<string> {
   return file
 }
 
-/** `count` branches that read a text of so many bytes. */
+/** `count` branches that read a text of the given size. */
 export async function overText(count: number, bytes: number): Promise<string> {
   const file = newFile()
   await using persister = sqlitePersister({ file })
@@ -107,7 +107,7 @@ export async function overText(count: number, bytes: number): Promise<string> {
 
 const answered = defineMessage('answered', type<string>())
 
-/** Rows of each branch after so many looks at a job whose branches wait. */
+/** Rows of each branch after a number of looks at a job whose branches wait. */
 export async function looked(branches: number, looks: number): Promise<number> {
   const file = newFile()
   await using persister = sqlitePersister({ file })
@@ -181,7 +181,7 @@ export async function fannedOut(count: number): Promise<void> {
   await createApplication(graph, { appId: 'app', entrypoint: 'map', state: {}, persister }).run()
 }
 
-/** Leaves `count` branches half done; answers how to go on with them. */
+/** Leaves `count` branches half done; returns a function that resumes them. */
 export async function halfDone(count: number): Promise<() => Promise<number>> {
   const file = newFile()
   const graph = map(count, count, 'held')

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { createApplication, defineMessage, defineState, type } from 'teasel'
 import { median } from './measure.js'
 
-// Whether anything is left behind: many maps with streams, cancels, messages and retries, for as long as is asked.
+// A search for leaks: many maps with streams, cancels, messages and retries, for a given time.
 
 const usage = `Usage: npm run soak [-- --seconds N] [--json]
 

@@ -1,6 +1,6 @@
 import { createApplication, defineState } from 'teasel'
 
-// What is measured, as a user would write it.
+// The measured programs, as a user would write them.
 
 const counter = defineState<{ n: number; stop: number }>()
 const addSync = counter.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 1 }) })
@@ -88,7 +88,7 @@ export const fanOut = async (count: number): Promise<number> =>
 export const fanOutWide = async (count: number): Promise<number> =>
   (await createApplication(wideFanGraph, { entrypoint: 'map', state: { count } }).run()).state.sum
 
-/** `count` branches that live together: each waits until `ready` lets it go on. */
+/** `count` branches that live together: each waits for `ready`. */
 export async function fanOutTogether(count: number, ready: () => Promise<void>): Promise<number> {
   const held = fan.action({
     reads: ['n'],
@@ -118,7 +118,7 @@ export const fanOutGraphs = async (count: number): Promise<number> =>
 export const fanOutNested = async (count: number): Promise<number> =>
   (await createApplication(nestedGraph, { entrypoint: 'nested', state: { count } }).run()).state.sum
 
-/** Starts `count` branches that wait for their signal; answers how to cancel them. */
+/** Starts `count` branches that wait for their signal; returns a function that cancels them. */
 export async function waiting(
   count: number,
 ): Promise<{ readonly cancel: () => number; readonly ended: Promise<unknown> }> {

@@ -1,7 +1,7 @@
 import { cases } from './cases.js'
 import { median } from './measure.js'
 
-// One case in a process of its own: what one case leaves behind does not slow another.
+// One case in a process of its own: garbage of one case does not slow another.
 if (import.meta.resolve('xstate').includes('development'))
   throw new RangeError('This is the development build of xstate.')
 const found = cases.find(({ name }) => name === process.argv[2])

@@ -1,6 +1,6 @@
 import type { SavePolicy } from '../../src/persistence/scope.js'
 
-/** A stream of random numbers that a seed gives: the same seed, the same numbers. */
+/** A stream of random numbers from a seed: the same seed, the same numbers. */
 export function randomOf(seed: number): () => number {
   let at = seed >>> 0
   return () => {
@@ -11,24 +11,24 @@ export function randomOf(seed: number): () => number {
   }
 }
 
-/** What is drawn for one run of the application, over all its lives. */
+/** The draw for one run of the application, over all its lives. */
 export interface Draw {
   readonly save: SavePolicy
   /** The map that has a persister of its own. */
   readonly own: 'none' | 'work' | 'deep' | 'inner' | 'race'
   readonly whenUnavailable: 'fail' | 'wait'
-  /** How probable it is, at each thing asked of a store, that it goes away; and for how long at most. */
+  /** The probability that a store goes away at a call; and the maximum time. */
   readonly outages: number
   readonly awayMs: number
   /** Whether `app.save()` is called at random moments. */
   readonly saves: boolean
-  /** Whether the wall clock is another in each process, and jumps. */
+  /** Whether the wall clock differs between processes, and jumps. */
   readonly jumps: boolean
 }
 
 const oneOf = <T>(random: () => number, ...all: readonly T[]): T => all[Math.floor(random() * all.length)] as T
 
-/** Draws how one run is stored and disturbed. */
+/** Draws the store and the disturbances of one run. */
 export function drawRun(random: () => number): Draw {
   return {
     save: oneOf<SavePolicy>(
@@ -48,7 +48,7 @@ export function drawRun(random: () => number): Draw {
   }
 }
 
-/** A run that nobody disturbs. */
+/** A run without disturbances. */
 export const CALM: Draw = {
   save: 'every-step',
   own: 'none',

@@ -1,8 +1,8 @@
 import { type Line, readLines, readStores } from './store.js'
 
-// What each policy promises, counted: what is recorded is never done again. Under a policy that records less, a step may
-// run again, but no step up to the last one that is recorded, nothing of a branch whose end is, and no side effect that is.
-// A process that was stopped, and whose application another took, may do what it was about to do; it records nothing of it.
+// The promise of each policy, counted: recorded work is never repeated. Under a policy that records less, a step may
+// run again, but no step up to the last recorded one, no step of a settled branch, and no recorded side effect.
+// A stopped process, replaced by another, may finish its current act; it records nothing of it.
 
 interface Counted {
   kills: number
@@ -13,7 +13,7 @@ interface Counted {
   duplicates: number
 }
 
-/** One run of the application that is watched. */
+/** One watched run of the application. */
 export interface Trial {
   /** A life has ended. @param zombie the process that was stopped meanwhile */
   look(zombie: number | undefined): void
@@ -23,13 +23,13 @@ export class Judge {
   readonly counted: Counted = { kills: 0, doubles: 0, lost: 0, repeated: 0, wrong: 0, duplicates: 0 }
   #expected = ''
 
-  /** The end of a run that was left alone. */
+  /** The end of an undisturbed run. */
   expect(state: unknown): void {
     this.#expected = JSON.stringify(sorted(state))
     Object.assign(this.counted, { kills: 0, doubles: 0, lost: 0, repeated: 0, wrong: 0, duplicates: 0 })
   }
 
-  /** True once anything was lost, wrong, or done twice. */
+  /** True once a result was lost, wrong, or done twice. */
   get found(): boolean {
     const { lost, repeated, wrong, duplicates } = this.counted
     return lost + repeated + wrong + duplicates > 0
@@ -38,7 +38,7 @@ export class Judge {
   begin(files: readonly string[], log: string): Trial {
     let held = readStores(files)
     let seen = 0
-    /** Side effects that are recorded, as steps ask for them. */
+    /** Recorded side effects, as steps ask for them. */
     const recorded = new Set<string>()
     const lines: Line[] = []
     return {
@@ -58,7 +58,7 @@ export class Judge {
     }
   }
 
-  /** Compares the end of a run with that of one that was left alone. */
+  /** Compares the end of a run with that of an undisturbed one. */
   end(lived: { readonly state: unknown } | undefined): void {
     if (lived === undefined) this.counted.lost += 1
     else if (JSON.stringify(sorted(lived.state)) !== this.#expected) this.counted.wrong += 1

@@ -5,18 +5,18 @@ import { ROOT } from '../tools/vitest-report.js'
 import type { Draw } from './draw.js'
 import { END } from './ends.js'
 
-/** What a life printed when it had ended by itself. */
+/** The output of a life that ended by itself. */
 export interface Lived {
   readonly state: unknown
   readonly borders: number
 }
 
-/** How one life of the worker ended. */
+/** The end of one life of the worker. */
 export interface Life {
   readonly code: number | null
   readonly killed: boolean
   readonly signal: NodeJS.Signals | undefined
-  /** It was stopped, and another ran meanwhile. */
+  /** It was stopped, and another one ran meanwhile. */
   readonly stopped: boolean
   /** The process that was stopped. */
   readonly zombie: number | undefined
@@ -25,8 +25,8 @@ export interface Life {
 }
 
 /**
- * What ends a life: a border of persistence, a moment after it is up, or nothing. After a SIGSTOP a second process runs
- * the application as far as it comes, or for some seconds; then the first goes on.
+ * The end of a life: a boundary of persistence, a moment after its start, or none. After a SIGSTOP a second process
+ * runs the application as far as possible, or for some seconds; then the first continues.
  */
 export type Plan =
   | { readonly at: number; readonly when: 'before' | 'after' }
@@ -43,9 +43,9 @@ interface Setting {
 }
 
 const LONGEST_MS = 60_000
-/** Longer than a lock of SQLite is waited for, so that the second meets a store that is away. */
+/** Longer than SQLite waits for a lock, so that the second process finds the store unavailable. */
 const LONGEST_STOP_MS = 8_000
-/** A process that hangs has so long to print how it stands. */
+/** Time for a hanging process to print its status. */
 const REPORT_MS = 2_000
 
 /** Makes lives of one application. */
@@ -72,7 +72,7 @@ export function livesIn({ worker, file, own, log, draw, random }: Setting): (pla
         if (signal !== 'SIGSTOP' || !sent || child.exitCode !== null) return
         stopped = true
         second = live(undefined)
-        // Where the first was stopped while it held the lock of a file, the second may wait for it without end.
+        // When the first was stopped while it held the lock of a file, the second may wait for it without end.
         const wake = setTimeout(() => child.kill('SIGCONT'), LONGEST_STOP_MS)
         void second.then(() => {
           clearTimeout(wake)
@@ -111,9 +111,9 @@ export function livesIn({ worker, file, own, log, draw, random }: Setting): (pla
           error,
         }
         if (second === undefined) return resolve(own)
-        // How the second ended is how the application stands; the first may only have found that it is another's.
+        // The end of the second is the state of the application; the first may only have found that it was replaced.
         void second.then((after) => {
-          // The first may also find rows of the second where it has not claimed yet: that fences it as well.
+          // The first may also find rows of the second without a claim of its own: that fences it as well.
           const fine = [own, after].find(({ code, signal }) => code === END.failed || signal === 'SIGABRT') ?? after
           const error =
             fine === own ? `${own.error}The second runner ended with ${after.code}:\n${after.error}` : after.error
@@ -125,7 +125,7 @@ export function livesIn({ worker, file, own, log, draw, random }: Setting): (pla
   return live
 }
 
-/** The active handles in the diagnostic report of an idle process; a process whose thread is blocked makes no report. */
+/** The active handles in the diagnostic report of an idle process; a blocked process writes no report. */
 function handlesIn(file: string): string {
   if (!existsSync(file)) return 'Its thread is blocked.\n'
   return readAgainstEnd(() => {
@@ -136,7 +136,7 @@ function handlesIn(file: string): string {
   })
 }
 
-/** The threads of a process on Linux: where each stands in the kernel, its state, its CPU time in ticks. */
+/** The threads of a process on Linux: kernel function, state, CPU time in ticks. */
 function threadsOf(pid: number | undefined): string {
   const tasks = `/proc/${pid}/task`
   if (!existsSync(tasks)) return ''
@@ -149,7 +149,7 @@ function threadsOf(pid: number | undefined): string {
   )
 }
 
-/** What is read of a process that may end meanwhile: its files may be gone, or half written. */
+/** Reads files of a process that may end meanwhile: they may be gone, or half written. */
 function readAgainstEnd(read: () => readonly string[]): string {
   try {
     return `${read().join('\n')}\n`

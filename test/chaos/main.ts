@@ -10,8 +10,8 @@ import { Judge } from './judge.js'
 import { type Life, type Lived, livesIn, type Plan } from './life.js'
 import { approve } from './work.js'
 
-// Kills, stops and doubles processes that run an application, at every border of persistence in turn and at random
-// instants, under whatever was drawn for the run; resumes them until they are done, and counts what was lost or done twice.
+// Kills, stops and doubles processes that run an application, at every boundary of persistence in turn and at random
+// instants, with the disturbances of the draw; resumes them until they are done, and counts lost and repeated work.
 
 const MOST_LIVES = 120
 
@@ -44,7 +44,7 @@ const folder = mkdtempSync(join(tmpdir(), 'teasel-chaos-'))
 const judge = new Judge()
 
 let runs = 0
-/** Runs one application to its end, over as many lives as it takes. @returns its end; undefined when it has none */
+/** Runs one application to its end, over any number of lives. @returns its end; undefined when it has none */
 async function runToEnd(draw: Draw, plans: () => Plan): Promise<Lived | undefined> {
   const name = `run-${runs++}`
   const [file, own, log] = ['db', 'own.db', 'log'].map((end) => join(folder, `${name}.${end}`)) as [
@@ -79,7 +79,7 @@ async function runToEnd(draw: Draw, plans: () => Plan): Promise<Lived | undefine
 }
 
 const started = performance.now()
-// What is still to come is seen while it runs; the numbers themselves stand alone in the output.
+// The progress goes to the terminal; the output holds only the numbers.
 const progress = setInterval(() => console.error(`… of ${kills}: ${judge.tally()}`), 20_000)
 const alone = await runToEnd(CALM, () => undefined)
 if (alone === undefined) {

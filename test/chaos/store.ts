@@ -2,13 +2,13 @@ import { existsSync, readFileSync } from 'node:fs'
 import { openDatabase } from '../../src/adapters/sqlite/open-database.js'
 import type { StoredNote } from '../../src/persistence/record.js'
 
-/** What the stores of a run held when a process had ended. */
+/** The content of the stores of a run after a process had ended. */
 export interface Held {
-  /** The last step of each application that is recorded: none up to it may run again, whatever the policy. */
+  /** The last recorded step of each application: none up to it may run again, under any policy. */
   readonly steps: ReadonlyMap<string, number>
-  /** Applications whose end is recorded: nothing of them may run again. */
+  /** Applications with a recorded end: none of their steps may run again. */
   readonly over: ReadonlySet<string>
-  /** Tokens of side effects that are recorded. */
+  /** Tokens of recorded side effects. */
   readonly effects: ReadonlySet<string>
 }
 
@@ -39,7 +39,7 @@ function rowsOf(file: string): readonly StoredRow[] {
 const isFinal = ([label, form]: StoredNote): boolean =>
   label === 'cancelled' && (form as { readonly final?: boolean }).final === true
 
-/** Reads stores behind the back of whoever uses them. */
+/** Reads stores without their drivers. */
 export function readStores(files: readonly string[]): Held {
   const [steps, over, effects] = [new Map<string, number>(), new Set<string>(), new Set<string>()]
   for (const { app, kind, seq, label, data } of files.flatMap(rowsOf)) {
@@ -66,7 +66,7 @@ export interface Line {
   readonly token: string
 }
 
-/** The lines that workers wrote, from one on. */
+/** The lines of workers, from an index on. */
 export function readLines(file: string, from: number): readonly Line[] {
   if (!existsSync(file)) return []
   const lines = readFileSync(file, 'utf8').split('\n').slice(from)

@@ -3,8 +3,8 @@ import { type ActionContext, defineMessage, defineState, type } from 'teasel'
 import type { Persister } from 'teasel/persistence'
 import type { Draw } from './draw.js'
 
-// What is killed: three levels of branches, retries, a final cancel, a race that its first branch ends, a loop that
-// comes back to the maps, side effects that are done once, and a wait for a person.
+// The killed application: three levels of branches, retries, a final cancel, a race, a loop that returns to the maps, side
+// effects that are done once, and a wait for a person.
 
 interface Work {
   round: number
@@ -16,18 +16,18 @@ interface Work {
 }
 const kit = defineState<Work>()
 
-/** What the person says. */
+/** The answer of the person. */
 export const approve = defineMessage('approve', type<string>())
 
 const log = process.env['CHAOS_LOG'] ?? ''
 let tokens = 0
-/** One line for each execution: who, which step, which attempt, which side effect, which process, under which token. */
+/** One line for each execution: application, step, attempt, side effect, process, token. */
 function tell({ appId, sequenceId, attempt }: ActionContext, onceKey: string): string {
   const token = `${process.pid}.${tokens++}`
   appendFileSync(log, `${appId} ${sequenceId} ${attempt} ${onceKey} ${process.pid} ${token}\n`)
   return token
 }
-/** Does something once, and gives what it was done for: another step must never be answered with that. */
+/** Does a side effect once, and returns its owner: no other step may get it. */
 async function effect(context: ActionContext, of: string): Promise<string> {
   const done = await context.once('effect', () => ({ of, token: tell(context, 'effect') }))
   return done.of
@@ -54,7 +54,7 @@ const mark = kit.action({
     return { parts: [...parts, await effect(context, `${name}!`)] }
   },
 })
-/** Ends the sibling that would never end by itself: for good, whatever happens to this process. */
+/** Ends the sibling that would never end by itself: for good, also after a crash of this process. */
 const stopSlow = kit.action({
   reads: ['parts'],
   writes: ['parts'],
@@ -102,7 +102,7 @@ const end = kit.action({
   },
 })
 
-/** The graph that is killed. @param own a store of its own for the map that was drawn */
+/** The graph of the killed application. @param own a store of its own for the drawn map */
 export function graphOf({ own: map }: Draw, own: Persister) {
   const storedAt = (name: Draw['own']): { persister?: Persister } => (map === name ? { persister: own } : {})
   const inner = kit.mapStates({
@@ -166,5 +166,5 @@ export function graphOf({ own: map }: Draw, own: Persister) {
   })
 }
 
-/** Where it starts. */
+/** Its initial state. */
 export const start = { round: 0, found: [] as string[], marks: [] as string[] }

@@ -5,7 +5,7 @@ import { type Draw, randomOf } from './draw.js'
 import { END } from './ends.js'
 import { graphOf, start } from './work.js'
 
-// One life of the application: resumes it, and is killed by its parent, or kills itself at a border of persistence.
+// One life of the application: resumes it, and is killed by its parent, or kills itself at a boundary of persistence.
 
 const env = process.env
 const killAt = Number(env['CHAOS_KILL_AT'] ?? 0)
@@ -14,7 +14,7 @@ const draw = JSON.parse(env['CHAOS_DRAW'] ?? '') as Draw
 const random = randomOf(Number(env['CHAOS_SEED'] ?? 0))
 
 let borders = 0
-/** Counts what is written, and dies before or after one of them. */
+/** Counts the writes, and dies before or after one of them. */
 function border<T>(write: () => T): T {
   borders += 1
   if (borders === killAt && !killAfter) process.kill(process.pid, 'SIGKILL')
@@ -24,7 +24,7 @@ function border<T>(write: () => T): T {
 }
 
 const away = () => new PersistenceError('No connection.', { fault: 'unavailable', appId: undefined })
-/** A store that goes away now and then, for a while; at times after it has done what was asked. */
+/** A store that goes away now and then, for a while; at times after it has done the call. */
 function storeAt(file: string): Persister {
   const { driver } = sqlitePersister({ file })
   let back = 0
@@ -32,7 +32,7 @@ function storeAt(file: string): Persister {
     if (performance.now() < back) throw away()
     if (random() >= draw.outages) return ask()
     back = performance.now() + random() * draw.awayMs
-    // The answer is lost: what was asked may be done.
+    // The answer is lost: the call may be done.
     if (random() < 0.5) void Promise.resolve(ask()).catch(() => {})
     throw away()
   }
@@ -62,7 +62,7 @@ disturb.unref()
 const isLocked = ({ message }: Error): boolean => message.includes('database is locked')
 
 function failed(error: unknown): never {
-  // What a lost store makes of a run is said by the run itself; anything else is a fault of ours.
+  // The run reports a lost store by itself; anything else is a fault of the engine.
   if (PersistenceError.is(error) && error.fault === 'unavailable' && (draw.outages > 0 || isLocked(error)))
     process.exit(END.away)
   if (PersistenceError.is(error) && error.fault === 'taken-over') process.exit(END.takenOver)
@@ -71,7 +71,7 @@ function failed(error: unknown): never {
   process.exit(END.failed)
 }
 
-/** The last lines of the log: printed when the parent finds that this process hangs. */
+/** The last lines of the log: printed when this process hangs. */
 const lines: string[] = []
 const log = (line: string): void => {
   lines.push(`${performance.now().toFixed(0)} ${line}`)

@@ -4,7 +4,7 @@ import { createActor, toPromise, waitFor } from 'xstate'
 import { defer, flush, untilAborted } from '../support/deferred.js'
 import { emitted } from '../support/events.js'
 
-// Where errors go: of actions, branches, listeners, observers, inspectors, conditions. A row each.
+// The receivers of errors: of actions, branches, listeners, observers, inspectors, conditions. A row each.
 
 interface S {
   n: number
@@ -28,7 +28,7 @@ const counter = kit.graph({
 const counting = actorLogic(counter.runnable({ entrypoint: 'add' }))
 const SAID = 'ActionError: Action "fail" failed (step 0): no'
 
-/** What XState throws globally while `act` runs, kept from the process. */
+/** Collects the errors that XState throws globally while `act` runs. */
 async function thrownGlobally(act: () => unknown): Promise<string[]> {
   const thrown: string[] = []
   const real = globalThis.setTimeout

@@ -22,7 +22,7 @@ const graph = kit.graph({ actions: { compare } })
 const logic = actorLogic(graph.runnable({ entrypoint: 'compare' }))
 const first = { prompt: '?' }
 
-/** Watches a system as an inspector does: which actors there are, and what passes between them. */
+/** Watches a system as an inspector does: its actors and the events between them. */
 function inspector() {
   const refs: AnyActorRef[] = []
   const passed: string[] = []

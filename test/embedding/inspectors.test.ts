@@ -31,7 +31,7 @@ const start = { entrypoint: 'all', state: { secret: 'the root has it' } } as con
 
 type Sent = Readonly<Record<string, unknown>> & { readonly type: string }
 
-/** What an inspector sends on, later than it happens; `ended` resolves with the last snapshot of the application. */
+/** The events that an inspector sends on, with a delay; `ended` resolves with the last snapshot of the application. */
 function wire() {
   const sent: Sent[] = []
   const ended = defer()
@@ -53,7 +53,7 @@ describe("Stately's inspector", () => {
 
     expect(state.report).toBe('a!,b!.')
     expect(sent.length).toBeGreaterThan(10)
-    // What is plain survives JSON: nothing live, nothing circular.
+    // Plain data survives JSON: nothing live, nothing circular.
     expect(() => JSON.stringify(sent)).not.toThrow()
     expect(JSON.stringify(sent)).not.toMatch(/"(system|runner|journal|folding|table)"/)
   })

@@ -23,7 +23,7 @@ interface Chat {
 const kit = defineState<Chat>()
 const hint = defineMessage('hint', type<string>())
 
-/** Yields each hint that it is sent from outside, and ends with the one that says `stop`. */
+/** Yields each hint from outside, and ends with the hint `stop`. */
 const listen = kit.action({
   reads: ['prompt'],
   writes: ['answer'],

@@ -10,7 +10,7 @@ interface Talk {
 }
 const kit = defineState<Talk>()
 
-/** An application of one action that waits for the test; a run that was told to be deaf ignores its signal. */
+/** An application of one action that waits for the test; a deaf run ignores its signal. */
 function answering() {
   const calls: { topic: string; answer: (text: string) => void; aborted: unknown[] }[] = []
   const called = [defer(), defer(), defer()]
@@ -31,7 +31,7 @@ function answering() {
   return { calls, called: (count: number) => called[count - 1]?.promise, logic }
 }
 
-/** Asks, and asks again each time it is told to; can be cancelled and left. */
+/** Asks, and asks again on each `again`; can be cancelled and left. */
 function asking(deaf = false) {
   const { calls, called, logic } = answering()
   const machine = setup({
@@ -222,7 +222,7 @@ describe('a machine that spawns applications', () => {
   })
 })
 
-/** Three branches that wait for their signals, and tell when they have ended. */
+/** Three branches that wait for their signals, and log their ends. */
 function comparing() {
   const seen = { running: [] as string[], aborted: [] as string[], ended: [] as string[] }
   const wait = kit.action({

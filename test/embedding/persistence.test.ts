@@ -10,7 +10,7 @@ interface Job {
 }
 const kit = defineState<Job>()
 
-/** `list`, then a map over the items, then `report`; each tells when it ran, and waits where the test says so. */
+/** `list`, then a map over the items, then `report`; each logs its run, and waits for its gate. */
 function job(gates: Readonly<Record<string, Promise<void>>> = {}) {
   const ran: string[] = []
   const begins = new Map(['list', 'x', 'y', 'z', 'report'].map((name) => [name, defer()]))

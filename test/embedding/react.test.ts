@@ -22,7 +22,7 @@ interface Draft {
 }
 const kit = defineState<Draft>()
 
-/** A run of two steps that wait for the test, and what the actions saw. */
+/** A run of two steps that wait for the test, and the signals of its actions. */
 function drafting() {
   const gates = { collect: defer(), write: defer() }
   const seen = { collect: 0, write: 0, aborted: [] as unknown[] }
@@ -70,7 +70,7 @@ beforeEach(() => {
 afterEach(() => act(() => root.unmount()))
 
 const strictly = (node: ReactNode) => act(async () => root.render(createElement(StrictMode, null, node)))
-/** Lets the run go on, and React show it. */
+/** Continues the run, and lets React render it. */
 const proceed = (go: () => void = () => {}) =>
   act(async () => {
     go()

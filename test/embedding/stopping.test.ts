@@ -5,7 +5,7 @@ import { defer, flush, untilAborted } from '../support/deferred.js'
 import { emitted } from '../support/events.js'
 import { ManualClock } from '../support/manual-clock.js'
 
-// What XState does at stops, ends and races, and what a run does instead. A row each.
+// Stops, ends and races of XState, and the behaviour of a run. A row each.
 
 interface S {
   n: number
@@ -27,7 +27,7 @@ const counting = () => {
 }
 const input = { state: { n: 0 } }
 
-/** An action that ends when the test says so, whatever its signal says. */
+/** An action that ends on command, and ignores its signal. */
 function deaf() {
   const gate = defer<{ n: number }>()
   const begun = defer()

@@ -18,7 +18,7 @@ const library = await Library.read()
 const EASY = 'Who spoke of gold and silver money?'
 const HARD = 'Which canal joins the Atlantic and the Pacific across the isthmus?'
 
-/** Presses keys when the text that is shown holds a word. */
+/** Presses keys when the shown text contains a word. */
 function scripted(script: Readonly<Record<string, string>>) {
   let press: (key: string) => void = () => {}
   let listening = false
@@ -110,7 +110,7 @@ describe('planners', () => {
     const held = defer()
     let first = true
     const pause = (): Promise<void> => {
-      const turn = first ? held.promise : Promise.resolve() // whoever has planned first stands still
+      const turn = first ? held.promise : Promise.resolve() // the first planner stops here
       first = false
       return turn
     }
@@ -214,7 +214,7 @@ describe('branches that argue', () => {
 })
 
 describe('server-sent events', () => {
-  /** A server that counts `free` numbers at once, and then one whenever the test says so. */
+  /** A server that counts `free` numbers at once, and then one on each command. */
   async function started(free: number) {
     let left = free
     const log: string[] = []

@@ -23,13 +23,13 @@ import { ROOT } from '../tools/vitest-report.js'
 vi.hoisted(() => void vi.spyOn(console, 'log').mockImplementation(() => {}))
 
 const files = readdirSync(`${ROOT}/examples`).filter((file) => /^\d\d-.+\.ts$/.test(file))
-/** All but the one that serves until it is stopped; its own test calls it. */
+/** All but the one that serves until it is stopped; it has its own test. */
 /** Servers run until they are stopped. */
 const SERVERS = ['15-server-sent-events.ts', '16-jobs-that-survive.ts']
 const ending = files.filter((file) => !SERVERS.includes(file))
 const read = (file: string): string => readFileSync(`${ROOT}/${file}`, 'utf8')
 
-/** Where a program evades the compiler: `any`, casts, non-null assertions, suppressed errors. XState declares types by `{} as`. */
+/** Evasions of the compiler: `any`, casts, non-null assertions, suppressed errors. XState declares types by `{} as`. */
 function loose(text: string): string[] {
   const found: string[] = [...(text.match(/@ts-\w+/g) ?? [])]
   const visit = (node: ts.Node): void => {
@@ -183,7 +183,7 @@ describe('the examples', () => {
       'findBoth/oldest 52',
       'findBoth/newest 52',
     ])
-    // The one whose step begins is cancelled; the other may have taken its step already.
+    // The one whose step begins is cancelled; the other may have finished its step.
     expect(cancelled[0]).toEqual(['', 'app', 'enough'])
     expect(cancelled).toContainEqual(['findBoth/newest', 'parent', 'enough'])
   })

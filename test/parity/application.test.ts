@@ -62,7 +62,7 @@ describe('one action, by the tests of Burr', () => {
     expect((await app.run({ inputs: { plus: 5 } })).state.count).toBe(6)
   })
 
-  // What a plain JavaScript program may return in place of an update.
+  // Updates that a plain JavaScript program may return.
   const wrongs = [
     ['nothing', undefined, 'nothing'],
     ['a text', 'count', '"count"'],

@@ -60,7 +60,7 @@ describe('the store of branches, as with a cascading adapter', () => {
   })
 })
 
-/** Numbers that go down to 1, and the steps that it takes. */
+/** Numbers that count down to 1, and the number of steps. */
 interface Collatz {
   numbers: number[]
   counts: number[]
@@ -71,7 +71,7 @@ interface Collatz {
 const isFirst = (event: AnyEvent): boolean =>
   event.type === 'step.end' && event.source === 'first' && event.status === 'done'
 
-/** Runs a map over twenty numbers, whose steps fail now and then, anew until it succeeds. */
+/** Runs a map over twenty numbers, whose steps fail now and then, again until it succeeds. */
 async function unreliable(asynchronous: boolean) {
   const collatz = defineState<Collatz>()
   const numbers = Array.from({ length: 20 }, (_, i) => i + 3)

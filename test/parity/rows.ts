@@ -1,9 +1,9 @@
-/** What tests of Burr pin down, by a number of ours. A test of this folder that shows one names its id. */
+/** The tests of Burr, numbered. A test of this folder that shows one names its id. */
 export interface ParityRow {
   readonly id: string
-  /** The tests of Burr, in `tests/core` where nothing else is said. */
+  /** The tests of Burr, in `tests/core` by default. */
   readonly upstream: string
-  /** Why there is nothing to show for it. */
+  /** The reason for a row without a test. */
   readonly absent?: string
 }
 
@@ -201,7 +201,7 @@ export const parityRows: readonly ParityRow[] = [
   row('AC-18', 'test_derive_inputs_from_fn_*, test_non_existent_bound_parameters'),
 ]
 
-/** Faults of Burr that concern the core, each with a test that it is not ours. */
+/** Faults of Burr in the core, each with a test of Teasel. */
 export const faultRows: readonly string[] = [
   '001',
   '002',

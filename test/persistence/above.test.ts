@@ -4,7 +4,7 @@ import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { describe, expect, it } from 'vitest'
 import { quiet } from '../support/quiet-logger.js'
 
-// What a map reads is stored once, with the application above it; a branch stores what is its own.
+// The keys read by a map are stored once, with the application above it; a branch stores its own keys.
 
 interface Job {
   doc: string

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { crc32 } from '../../src/internal/crc32.js'
 import { crc32Of } from '../../src/internal/platform.js'
 
-// What one platform stores, another one reads.
+// A store of one platform is readable on another one.
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 

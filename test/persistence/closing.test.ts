@@ -16,7 +16,7 @@ const add = kit.action({ reads: ['n'], writes: ['n'], run: async ({ state: { n }
 const graph = kit.graph({ actions: { add } })
 const options = { appId: 'app', entrypoint: 'add', state: { n: 0 } } as const
 
-/** A store that answers when the test lets it. */
+/** A store that answers on command. */
 function slow(answer: () => Promise<void>): { readonly driver: PersisterDriver; readonly told: string[] } {
   const { driver } = memoryPersister()
   const told: string[] = []

@@ -26,7 +26,7 @@ registerClass('money', Money, {
 
 const there = (value: unknown): unknown => decode(encode(value))
 const stored = (value: unknown): unknown => JSON.parse(encode(value))
-/** What a store makes of a value and of what changed in it; and how much it is told. */
+/** Stores a value and its changes; counts the stored bytes. */
 function told(before: unknown, after: unknown, loose = false): { readonly back: unknown; readonly bytes: number } {
   const held = hold(before, undefined, loose)
   const was = stored(held)

@@ -18,8 +18,8 @@ import { afterAll, describe, expect, it } from 'vitest'
 import type { SqliteDriver } from '../../src/adapters/sqlite/sqlite-driver.js'
 import { quiet } from '../support/quiet-logger.js'
 
-// Whatever a disk or a hand does to what is stored: it is told as damaged, with the record, or changes nothing; what was
-// there before it can be had; and nobody else is harmed.
+// Any damage to a store: it is reported, with the record, or changes nothing; earlier steps can be restored; and other
+// records are unaffected.
 
 const folder = mkdtempSync(join(tmpdir(), 'teasel-damaged-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -91,7 +91,7 @@ const one = <T>(random: Random, all: readonly T[]): T => all[Math.floor(random()
 
 const NUMBERS = [-1, 0, 1, 7, 2 ** 40, 2 ** 60, Number.NaN, 1.5]
 const TEXTS = ['full', 'patch', 'note', 'work', '', '\ufffd', 'status']
-/** What can become of a row. */
+/** Kinds of damage to a row. */
 const DAMAGES: readonly ((row: Row, random: Random, rows: readonly Row[]) => Row)[] = [
   (row, random) => {
     const at = Math.floor(random() * row.data.length)
@@ -114,7 +114,7 @@ interface Damageable {
   rows(appId: string): Promise<readonly Row[]>
   /** Puts another row into the place of one. */
   put(row: Row, as: Row): void
-  /** As it was. */
+  /** Restores the rows. */
   heal(): Promise<void>
 }
 

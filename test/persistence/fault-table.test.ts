@@ -12,8 +12,8 @@ import { sealRow } from '../../src/persistence/seal.js'
 import { emitted } from '../support/events.js'
 import { openSmallDisk } from '../support/small-disk.js'
 
-// What a user sees when a store fails, word for word, and that nothing is lost: what had committed is there, in memory
-// as in the store, and the application goes on when the fault is mended.
+// The errors that a user gets when a store fails, word for word. Nothing is lost: committed steps are in memory and in
+// the store, and the application continues when the fault is fixed.
 
 const folder = mkdtempSync(join(tmpdir(), 'teasel-faults-'))
 const disk = openSmallDisk(1024)
@@ -47,7 +47,7 @@ const faultOf = (run: Promise<unknown>): Promise<Error> =>
     () => new TypeError('It did not fail.'),
     (error: Error) => error,
   )
-/** Engines word it differently. */
+/** The wording differs between engines. */
 function messageOf(work: () => unknown): string {
   try {
     return String(work())
@@ -55,14 +55,14 @@ function messageOf(work: () => unknown): string {
     return (error as Error).message
   }
 }
-/** Does something to a file behind the back of whoever uses it. */
+/** Changes a file without its persister. */
 function tamper(file: string, sql: string): void {
   const { database } = openDatabase(file)
   database.exec(sql)
   database.close()
 }
 
-/** Puts other data into a record, with the checksum that fits. */
+/** Puts other data into a record, with a valid checksum. */
 function reseal(file: string, index: number, change: (data: string) => string): void {
   const { database } = openDatabase(file)
   const facts = 'app as appId, key & 4294967295 as "index", kind, epoch, seq as sequenceId, label, ord as "order"'
@@ -130,7 +130,7 @@ describe('a user gets a clear error', () => {
     const app = createApplication(graph, { ...options, persister })
     await app.step()
     const { database } = persister.driver as SqliteDriver
-    database.exec('pragma query_only = on') // as SQLite refuses it: root may write whatever the file says
+    database.exec('pragma query_only = on') // the error of a read-only file: root may write to any file
 
     const error = await faultOf(app.step())
 

@@ -1,7 +1,7 @@
 import { defineMessage, defineState, resumeOrCreate, type } from 'teasel'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 
-// A program that waits in a nested map. The test builds it in several ways and lets each build go on where the last stopped.
+// A program that waits in a nested map. The test builds it in several ways; each build continues the job of the last.
 
 interface Job {
   rounds: number

@@ -204,7 +204,7 @@ const add = kit.action({
 const graph = kit.graph({ actions: { add }, transitions: { add: [{ to: 'add', when: ({ state }) => state.n < 500 }] } })
 const options = { appId: 'app', entrypoint: 'add', state: { n: 0 } } as const
 
-/** Runs `sql` behind the back of whoever uses a file. */
+/** Runs `sql` on a file without its persister. */
 function tamper(file: string, sql: string): void {
   const { database } = openDatabase(file)
   database.exec(sql)
@@ -301,7 +301,7 @@ describe('a failing store', () => {
 
 describe('a lock of another process', () => {
   const key = { partitionKey: null, rootId: 'app' }
-  /** Another connection that holds the lock of a file, until it is told to let go. */
+  /** Another connection that holds the lock of a file, until its release. */
   function lock(file: string): () => void {
     const { database } = openDatabase(file)
     database.exec('begin immediate')

@@ -30,7 +30,7 @@ const ask = kit.action({
 const twice = kit.graph({ actions: { ask, again: ask }, transitions: { ask: 'again' } })
 const options = { appId: 'app', entrypoint: 'ask', state: { log: [] as string[] } } as const
 
-/** A persister that counts how often its inbox is asked, and lets a test hold the answers. */
+/** A persister that counts the queries of its inbox, and can hold their answers. */
 function counting({ driver }: Persister, held?: () => Promise<void> | undefined) {
   let asked = 0
   const counted: PersisterDriver = {
@@ -138,8 +138,8 @@ describe('an answer from another process', () => {
     const waiting = emitted(app, 'wait')
     void app.run()
     await waiting
-    const sent = app.send(approve('from here')) // is stored, and delivered at once
-    clock.advance(1000) // finds it, and answers late
+    const sent = app.send(approve('from here')) // stored, and delivered at once
+    clock.advance(1000) // the query finds it, and returns late
     await sent
     await flush()
     expect(app.state.log).toEqual(['from here'])
@@ -201,7 +201,7 @@ describe('an answer from another process', () => {
     expect(await first.send(approve('y'), { path: 'ask/y' })).toBe('queued')
 
     const second = await resumeOrCreate(graph, all)
-    hold = defer() // the first one stays where it is
+    hold = defer() // the first runner stays at the old one
     const startedAgain = emitted(second, 'step.start', 'ask/x')
     const waiting = emitted(second, 'wait', 'ask/x')
     const run = second.run()

@@ -3,12 +3,12 @@ import { memoryPersister } from 'teasel/persistence'
 import { describe, expect, it } from 'vitest'
 import { defer, flush, untilAborted } from '../support/deferred.js'
 
-// Whoever cancels is told what became of it.
+// The results of a cancel, for its caller.
 
 const kit = defineState<{ item: string; out: string; outs: string[] }>()
 const waits = kit.action({ reads: ['item'], writes: ['out'], run: ({ signal }) => untilAborted(signal) })
 
-/** One map over branches that wait for their signal, of which `quick` is done at once. */
+/** One map over branches that wait for their signal, except `quick`, which is done at once. */
 function start(concurrency = 64, persister = false) {
   const held = defer()
   const map = kit.mapStates({
@@ -145,7 +145,7 @@ describe('context.cancel returns', () => {
 })
 
 describe('a cancel while the store of a map is read', () => {
-  /** A map whose `reduce` threw, and whose second run waits for the store. `ran`: what runs in that one. */
+  /** A map whose `reduce` threw, and whose second run waits for the store. `ran`: the branches of the second run. */
   async function tried(watched: boolean) {
     const persister = memoryPersister()
     const [ran, told, loaded] = [[] as string[], { broken: true }, defer()]

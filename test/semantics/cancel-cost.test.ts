@@ -4,7 +4,7 @@ import { defer, flush, untilAborted } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
-// What a cancel of one among many costs: counted in the entries of collections that were visited, never timed.
+// The cost of a cancel of one among many, in visited entries of collections, never in time.
 
 interface Many {
   readonly count: number
@@ -19,7 +19,7 @@ const iterators = [new Map().values(), new Set().values(), [].values()].map(
   (one) => Object.getPrototypeOf(one) as { next(): unknown },
 )
 
-/** How many entries of maps, sets and lists are visited while something is done. */
+/** Counts the entries of maps, sets and lists that are visited during a call. */
 async function visits(work: () => unknown): Promise<number> {
   const natives = iterators.map((prototype) => prototype.next)
   let count = 0
@@ -40,7 +40,7 @@ async function visits(work: () => unknown): Promise<number> {
 
 type Door = 'app.cancel' | 'context.cancel' | 'watch' | 'timeoutMs' | 'the end of its grace'
 
-/** What it costs to cancel one of `count` branches that live, until it has settled. */
+/** The cost of cancelling one of `count` live branches, until it has settled. */
 async function costOf(door: Door, count: number): Promise<number> {
   const clock = new ManualClock()
   const late = defer<{ n: number }>()

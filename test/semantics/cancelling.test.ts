@@ -6,7 +6,7 @@ import { emitted } from '../support/events.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
-/** A branch that waits for its signal, and says when it began and ended. */
+/** A branch that waits for its signal, and logs its start and end. */
 function waiters() {
   const log: string[] = []
   const wait = chat.action({

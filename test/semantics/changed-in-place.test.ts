@@ -37,7 +37,7 @@ const held = (): Held => ({
 })
 const KEYS = ['map', 'set', 'date', 'bytes', 'buffer', 'counter', 'list'] as const
 
-/** Changes all that can be changed. */
+/** Changes every mutable part. */
 function spoil({ map, set, date, bytes, buffer, counter, list }: Held): void {
   map.get('a')?.tags.add('spoiled')
   map.set('b', { tags: new Set() })

@@ -7,13 +7,13 @@ import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
 // A context belongs to one attempt. Here code keeps it beyond the end of that attempt and calls every member: the
-// values are still those of the attempt, and nothing is done, whatever goes on by then.
+// values are still those of the attempt, and the calls have no effect, whatever runs by then.
 
 const kit = defineState<{ item: string; out: string; outs: string[] }>()
 const hint = defineMessage('hint', type<string>())
 const reply = defineMessage('reply', type<string>())
 
-/** What a context offers, and what of it that does nothing. */
+/** Members of a context, and those of them without an effect. */
 const VALUES = ['appId', 'partitionKey', 'path', 'action', 'sequenceId', 'attempt', 'idempotencyKey'] as const
 type Value = (typeof VALUES)[number]
 const valuesOf = (context: ActionContext): Pick<ActionContext, Value> =>
@@ -36,7 +36,7 @@ const at = (what: string, n: number): unknown => [
   `context.${what}: attempt 1 at step ${n} (Action "first") ${ended}`,
 ]
 
-/** Each member that does something, called too late, and what it answers. */
+/** Late calls of each member with an effect, and their results. */
 const CALLS: {
   readonly [K in Exclude<keyof ActionContext, Value>]: readonly [(kept: Kept) => unknown, unknown]
 } = {
@@ -53,7 +53,7 @@ const CALLS: {
   log: [({ context }) => context.log('late'), undefined],
 }
 
-/** How the attempt ended. The branch x is at its first step when it begins. */
+/** Ends of the attempt. The branch x is at its first step when it begins. */
 const ENDS = ['committed', 'retried', 'given up by its time limit', 'given up after a cancel'] as const
 
 async function keep(how: (typeof ENDS)[number]) {

@@ -117,7 +117,7 @@ function unreadable(): object {
   return proxy
 }
 
-/** What is stored of the branches of the map that "app" stands at. */
+/** The stored branches of the map at which "app" stands. */
 async function branchesOf(persister: Persister) {
   const root = await persister.load({ appId: 'app' })
   if (root?.map === undefined) return []
@@ -131,7 +131,7 @@ describe('the record', () => {
     const persister = memoryPersister()
     const ring: Record<string, unknown> = {}
     ring['self'] = { ring }
-    // A state that is frozen refuses it as it enters.
+    // A frozen state refuses it on entry.
     const open = defineState(type<{ anything: unknown }>(), { freeze: false })
     const put = open.action({ reads: [], writes: ['anything'], run: () => ({ anything: { list: [ring] } }) })
     const app = createApplication(open.graph({ actions: { put } }), {
@@ -564,7 +564,7 @@ describe('the record', () => {
     const graph = kit.graph({ actions: { map } })
     const app = createApplication(graph, { appId: 'app', entrypoint: 'map', state: start, persister })
     const { now } = engineTime
-    engineTime.now = () => 0 // no slice ends, however slow the machine is
+    engineTime.now = () => 0 // no slice ends, even on a slow machine
 
     await app.run().finally(() => {
       engineTime.now = now

@@ -28,7 +28,7 @@ afterEach(() => void vi.restoreAllMocks())
 
 describe('events', () => {
   it('describe a run from beginning to end, in order, without a gap in their numbers', async () => {
-    vi.spyOn(engineTime, 'now').mockReturnValue(0) // no slice ends, however busy the machine is
+    vi.spyOn(engineTime, 'now').mockReturnValue(0) // no slice ends, even on a busy machine
     const clock = new ManualClock(1000)
     const app = create({ clock })
     const seen: AnyEvent[] = []

@@ -11,7 +11,7 @@ async function fresh() {
   const { createApplication, defineState } = await import('teasel')
   const kit = defineState<{ n: number }>()
   let sum = 0
-  /** Calculates for so many steps, each of them a millisecond or more; no clock is asked, since all are fake. */
+  /** Computes for a number of steps, each of a millisecond or more; it reads no clock, since all are fake. */
   return (steps: number) => {
     const work = kit.action({
       reads: ['n'],

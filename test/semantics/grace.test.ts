@@ -74,7 +74,7 @@ it('the deadline of the application shortens that of a source whose map still aw
 })
 
 describe('the clean-up of a map after its branches', () => {
-  /** A map that closes at once; its source closes, and its folding code ends, when the test says so. */
+  /** A map that closes at once; its source closes, and its folding code ends, on command. */
   function closing(settles: SettlePolicy) {
     const clock = new ManualClock()
     const [source, fold] = [defer(), defer()]

@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createActor, toPromise } from 'xstate'
 import { quiet } from '../support/quiet-logger.js'
 
-// Whatever is thrown, wherever: every run settles, with what was thrown among its causes, and nothing is left over.
+// Any value thrown anywhere: every run settles, with the value among its causes, and nothing is left over.
 
 interface Work {
   n: number
@@ -43,7 +43,7 @@ const cyclic = (): Error => {
   return Object.assign(error, { cause: other, self: error })
 }
 
-/** Values that a program may throw, and that cannot be treated as an `Error` with a text. */
+/** Values that a program may throw, and that are no `Error` with a text. */
 const HOSTILE: Readonly<Record<string, () => unknown>> = {
   'an error': () => new Error('plain'),
   undefined: () => undefined,
@@ -87,10 +87,10 @@ const later = kit.action({
 })
 type Options = Partial<Parameters<typeof createApplication>[1]> & object
 type Throw = () => never
-/** What a run is asked to do, and how it ends: with what was thrown among its causes, or as if nothing had been thrown. */
+/** A kind of run, and its end: with the thrown value among its causes, or unaffected. */
 type Place = (fail: Throw, options: Options) => Promise<unknown>
 
-/** Runs one action, whatever it is. */
+/** Runs any single action. */
 const one = (action: object, options: Options = {}): Promise<unknown> =>
   createApplication(kit.graph({ actions: { one: action as typeof add } }), {
     entrypoint: 'one',
@@ -244,7 +244,7 @@ const FATAL: Readonly<Record<string, Place>> = {
   ),
 }
 
-/** Places that only look on: the run goes on as if they had answered. */
+/** Places of observers: the run goes on as without them. */
 const HARMLESS: Readonly<Record<string, Place>> = {
   'a listener': (fail, options) => heard(fail, options),
   'a listener, later': (fail, options) => heard(async () => fail(), options),
@@ -337,7 +337,7 @@ const cancelling: Place = (fail, options) =>
     options,
   )
 
-/** What a function throws. */
+/** The value that a function throws. */
 function caught(fail: Throw): unknown {
   try {
     return fail()
@@ -357,7 +357,7 @@ async function heard(listener: (event: AnyEvent) => unknown, options: Options): 
   return app.run()
 }
 
-/** A store that throws whatever it is asked. */
+/** A store that throws in every method. */
 function brokenStore(fail: Throw, what: 'claim' | 'load' | 'save', late: boolean): Persister {
   const { driver } = memoryPersister()
   const answer = late ? async () => fail() : fail
@@ -371,7 +371,7 @@ function brokenStore(fail: Throw, what: 'claim' | 'load' | 'save', late: boolean
   return createPersister(broken)
 }
 
-/** Every error between a failure and what it began with. */
+/** Every error between a failure and its first cause. */
 function causes(failure: unknown): unknown[] {
   const found: unknown[] = []
   let at: { readonly error: unknown } | undefined = { error: failure }
@@ -391,7 +391,7 @@ const leftOver: unknown[] = []
 const keep = (error: unknown): void => void leftOver.push(error)
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-/** How a run ends, with what was thrown replaced by a word. A run that has not ended by the deadline never does. */
+/** The end of a run, with the thrown value replaced by a word. A run that has not ended by the deadline never does. */
 async function endOf(place: Place, make: () => unknown, options: Options): Promise<string> {
   const thrown = make()
   const fail: Throw = () => {
@@ -420,7 +420,7 @@ async function endOf(place: Place, make: () => unknown, options: Options): Promi
 
 beforeAll(() => {
   registerClass('odd', Odd, { save: () => saveOdd(), load: () => new Odd() })
-  vi.spyOn(console, 'error').mockImplementation(() => {}) // where a logger that throws is told of
+  vi.spyOn(console, 'error').mockImplementation(() => {}) // a throwing logger is reported there
   process.on('unhandledRejection', keep)
   process.on('uncaughtException', keep)
 })
@@ -430,7 +430,7 @@ afterAll(() => {
   process.off('uncaughtException', keep)
 })
 
-/** Stores that throw at one question, at once or later. */
+/** Stores that throw in one method, at once or later. */
 const STORES: Readonly<Record<string, Place>> = Object.fromEntries(
   (['claim', 'load', 'save'] as const).flatMap((what): [string, Place][] =>
     [false, true].map((late) => [
@@ -443,7 +443,7 @@ const STORES: Readonly<Record<string, Place>> = Object.fromEntries(
 class Odd {}
 let saveOdd: () => unknown = () => 0
 
-/** What is left besides: who is asked how a value is stored, how a state is made fit, and who else gives reasons. */
+/** The other places: classes in their stored form, schemas, and reasons of cancels. */
 const OTHERS: Readonly<Record<string, Place>> = {
   ...STORES,
   'a class that is stored': (fail) => {
@@ -490,7 +490,7 @@ const OTHERS: Readonly<Record<string, Place>> = {
     const reason = caught(fail)
     controller.abort(reason)
     await run.catch((failure: unknown) => {
-      throw reason === undefined && failure === controller.signal.reason ? reason : failure // the platform's own then
+      throw reason === undefined && failure === controller.signal.reason ? reason : failure // the platform's own reason
     })
   },
 }

@@ -24,7 +24,7 @@ const graph = chat.graph({ actions: { echo, slow, over, one } })
 
 type Hook = Exclude<keyof Interceptor, 'name' | 'onFault'>
 
-/** An application whose interceptor hangs at one hook until the test lets it answer; another one stands behind it. */
+/** An application with an interceptor that hangs at one hook until `gate` resolves, and another one behind it. */
 function hanging(entrypoint: 'echo' | 'slow' | 'over' | 'one', hook: Hook, options: object = {}) {
   const clock = new ManualClock()
   const gate: Deferred<void> = defer()

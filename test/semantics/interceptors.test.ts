@@ -40,7 +40,7 @@ const run = (entrypoint: 'echo' | 'map', interceptors: readonly Interceptor[], t
     (error: Error) => ({ end: undefined, error, app }),
   )
 }
-/** What is reported of one that throws, while the run goes on. */
+/** Reports of an interceptor that throws, while the run goes on. */
 const faultsBeside = async (entrypoint: 'echo' | 'map', bad: Interceptor) => {
   const [told, faults]: [string[], string[]] = [[], []]
   log.length = 0

@@ -38,7 +38,7 @@ const nests: fc.Arbitrary<Nest> = fc.letrec<{ nest: Nest }>((tie) => ({
   ),
 })).nest
 
-// ── the plain interpreter: recursion, and nothing that runs side by side ──
+// ── the plain interpreter: recursion without concurrency ──
 
 function interpret(nest: Nest, n: number): number {
   switch (nest.kind) {

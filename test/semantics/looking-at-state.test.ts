@@ -14,7 +14,7 @@ import * as z from 'zod'
 interface S {
   n: number
   list: { a: number }[]
-  /** Asked of any object by printers, and a key of the state here: undeclared it is refused. */
+  /** Printers read it of any object, and here it is a key of the state: undeclared it is refused. */
   message: string
   out: unknown
 }
@@ -27,7 +27,7 @@ const sink = new Writable({ write: (_chunk, _encoding, done) => done() })
 const log = new Console(sink, sink)
 const logger = pino({}, { write() {} })
 
-/** Whatever looks at an object without meaning one of its keys. */
+/** Operations that inspect an object without a specific key. */
 const printers: Readonly<Record<string, (state: object) => unknown>> = {
   'console.log': (state) => log.log(state),
   'console.dir': (state) => log.dir(state, { showHidden: true }),
@@ -83,7 +83,7 @@ const lookAt = (state: object): void => {
 const one = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n }) })
 const done = { out: 'done' }
 
-/** Applications that look where code of the user's is given a state. */
+/** Applications that inspect the state in each place of user code. */
 const places: Readonly<Record<string, () => Promise<{ readonly state: Partial<S> }>>> = {
   action: () => {
     const act = kit.action({
@@ -197,7 +197,7 @@ const places: Readonly<Record<string, () => Promise<{ readonly state: Partial<S>
     return createApplication(graph, { entrypoint: 'fail', state: given, logger: quiet }).run()
   },
 }
-/** Makes `message` a key that the graph knows. */
+/** Declares `message` as a key of the graph. */
 const say = kit.action({ reads: ['message'], writes: [], run: () => ({}) })
 
 describe('a state can be inspected', () => {

@@ -6,7 +6,7 @@ import { flush } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
-// To look at a job that waits leaves it as it was; to try one again that fails costs the same each time.
+// A look at a waiting job leaves it unchanged; a repeated failure costs the same each time.
 
 interface Job {
   text: string
@@ -34,7 +34,7 @@ const each = (action: typeof ask, more: object = {}) =>
   })
 const options = { appId: 'job', entrypoint: 'each', state: {}, logger: quiet } as const
 
-/** Counts the rows that are read by one resume. */
+/** Counts the rows read by one resume. */
 function counting(persister: Persister) {
   let rows = 0
   const { driver } = persister

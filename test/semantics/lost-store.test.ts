@@ -13,8 +13,8 @@ import { emitted } from '../support/events.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
-// A store that is lost, or away, is no failure of whoever wrote: the run rejects with what the store said, and goes on
-// from there when it is run again.
+// A lost or unavailable store is no failure of the code that wrote: the run rejects with the error of the store, and a
+// further run continues from there.
 
 interface Work {
   n: number
@@ -27,7 +27,7 @@ const lost = (fault: PersistenceFault) => new PersistenceError(`The store is ${f
 type Call = { readonly [K in keyof PersisterDriver]: { readonly method: K } }[keyof PersisterDriver] & {
   readonly rows: readonly { readonly appId: string; readonly kind: string; readonly label: string }[]
 }
-/** A persister over a store in memory that refuses what it is told to. */
+/** A persister over a store in memory that refuses selected calls. */
 function refusing(refuses: (call: Call) => Error | undefined, later = false): Persister {
   const { driver } = memoryPersister()
   const watched = new Proxy(driver, {
@@ -55,7 +55,7 @@ function once(of: (call: Call) => boolean, fault: PersistenceFault): (call: Call
 }
 const options = { appId: 'app', entrypoint: 'map', state: { n: 0, item: '' }, logger: quiet } as const
 const one = kit.action({ reads: [], writes: ['item'], run: () => ({ item: 'one' }) })
-/** A sibling that ends by its signal alone, until it is run again. */
+/** A sibling that ends only by its signal, until it is run again. */
 const never = (ends: () => boolean) =>
   kit.action({
     reads: [],
@@ -165,7 +165,7 @@ describe.each([
     expect(runs).toBe(2)
   })
 
-  // After the last two it is not read again what is there: the place of the next row is known.
+  // After the last two faults the store is not read again: the index of the next row is known.
   it.each(['unavailable', 'conflict', 'corrupt'] as const)(
     'for a note (%s) rejects the run, and the next step of a further run is stored in its place',
     async (fault) => {

@@ -134,7 +134,7 @@ describe('the decisions of a map', () => {
   })
 })
 
-/** Each policy, and how many states there are under it. */
+/** Each policy, and the number of reachable states under it. */
 const POLICIES: readonly (readonly [SettlePolicy, number])[] = [
   ['all', 1775],
   ['collect', 6316],
@@ -154,7 +154,7 @@ describe('every order of events of at most three branches with two steps', () =>
   })
 })
 
-/** Visits every world that can be reached, and checks the rules in each and between each two. */
+/** Visits every reachable world, and checks the rules in each and between each two. */
 function explore(start: Start): number {
   const first = firstWorld(start)
   check(first, undefined, 'the beginning')

@@ -5,7 +5,7 @@ import { type Deferred, defer, flush } from '../support/deferred.js'
 import { emitted } from '../support/events.js'
 import { counting, pouring } from '../support/pourers.js'
 
-/** A generator that yields its name each time the test lets it, and tells what was asked of it. */
+/** A generator that yields its name on command, and logs the requests to it. */
 function lever(name: string) {
   const turns: Deferred<boolean>[] = []
   const log: string[] = []

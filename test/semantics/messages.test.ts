@@ -6,7 +6,7 @@ const kit = defineState<{ heard: string; all: Record<string, string> }>()
 const word = defineMessage('word', type<string>())
 const number = defineMessage('number', type<number>())
 
-/** Hears words until no sibling is left. */
+/** Reads words until no sibling is left. */
 const listen = kit.action({
   reads: [],
   writes: ['heard'],

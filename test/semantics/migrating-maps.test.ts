@@ -14,7 +14,7 @@ function program(
   ran: Ran,
   more: { readonly reads?: 'extra'; readonly generator?: true } = {},
 ) {
-  const key = named as 'name' // the compiler sees one of them: the other is another version's
+  const key = named as 'name' // the type names one version; the other key belongs to the other
   const kit = defineState<{ name: string; extra: string; stage: string; text: string; texts: string[] }>()
   const note = kit.action({
     reads: [key],

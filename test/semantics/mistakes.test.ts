@@ -28,7 +28,7 @@ import { mistakesWithRecords } from './mistakes/records.js'
 import { mistakesWithSchemas } from './mistakes/schemas.js'
 import { mistakesWithValues } from './mistakes/values.js'
 
-/** Makes a mistake that the compiler would have refused, had it been asked. */
+/** Makes a mistake past the compiler, which would refuse it. */
 const loose = chat as unknown as {
   action(options: object): typeof echo
   mapStates(options: object): typeof echo
@@ -66,7 +66,7 @@ const map = (options: object) =>
 const step = graphOf(echo).runnable({ entrypoint: 'step' })
 const sub = (options: object) =>
   loose.subgraph({ reads: [], writes: [], graph: step, state: () => ({ prompt: '' }), reduce: () => ({}), ...options })
-/** Throws what made an actor fail. */
+/** Throws the error of a failed actor. */
 const errorOf = (actor: AnyActorRef) => {
   throw actor.getSnapshot().error
 }
@@ -388,7 +388,7 @@ const mistakes: readonly Mistake[] = [
       }).run({ maxSteps: 3 }),
     says: 'The run took 3 steps (maxSteps) and "echo" would be next. Raise maxSteps, or look for an endless loop.',
   },
-  // What makers take.
+  // Options of actions and maps.
   {
     mistake: 'an unknown option of an action',
     make: () => loose.action({ reads: ['prompt'], write: ['answer'], run: () => ({}) }),

@@ -4,7 +4,7 @@ import { toMachine } from 'teasel/visualize'
 import { describe, expect, it } from 'vitest'
 import { quiet } from '../support/quiet-logger.js'
 
-/** Names that stand on every object, or make its prototype. */
+/** Names of members of every object, and the name that sets its prototype. */
 const NAMES = ['constructor', 'toString', '__proto__', 'hasOwnProperty', 'valueOf'] as const
 const KEYS = NAMES.filter((name) => name !== '__proto__')
 /** A record with a name of its own, also where a literal would set the prototype. */

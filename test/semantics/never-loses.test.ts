@@ -313,7 +313,7 @@ it('a runner that commits between the claim of another one and its load is refus
     claim: (root, writer) => driver.claim(root, writer),
     save: (group) => driver.save(group),
     async load(partitionKey, appIds, until) {
-      gate.resolve() // the first runner commits now, if it can
+      gate.resolve() // the first runner tries to commit now
       await flush()
       return driver.load(partitionKey, appIds, until)
     },

@@ -7,8 +7,8 @@ import { flakyPersister } from '../support/flaky-driver.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
-// A side effect that a step does once: it is not done again, whatever happens to its note, and what it gave is nobody's
-// to change for another.
+// A side effect that a step does once: it is not repeated, whatever happens to its note, and no caller changes its
+// result for another.
 
 const kit = defineState<{ n: number; receipts: string[]; text: string }>()
 const options = { appId: 'app', entrypoint: 'pay', state: { n: 0, receipts: [] as string[] }, logger: quiet } as const

@@ -38,7 +38,7 @@ describe.each(stores)('an application created by an action (stored: %s)', (_, op
   const plain = kit.graph({ actions: { ask: ask() } })
   const longer = kit.graph({ actions: { ask: ask(), more: ask(', at length') }, transitions: { ask: 'more' } })
 
-  /** Tries twice, each time as it is told; the first one is not good enough. */
+  /** Tries twice, with given beginnings; the first one is not good enough. */
   async function twice(begin: (attempt: number) => { question: string; tone: string; long: boolean }) {
     asked.length = 0
     const improve = kit.action({

@@ -153,7 +153,7 @@ it("a message for a branch in another store takes no message from the applicatio
   const waiting = emitted(app, 'wait', 'map/x')
   const run = app.run()
   await waiting
-  await own.driver.post({ partitionKey: null, rootId: 'another' }, 'another', '{}') // has the first id there
+  await own.driver.post({ partitionKey: null, rootId: 'another' }, 'another', '{}') // it gets the first id there
 
   await app.send(approve('x'), { path: 'map/x' })
 

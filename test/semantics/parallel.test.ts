@@ -15,7 +15,7 @@ const start = (map: typeof echo | Parameters<typeof chat.graph>[0]['actions'][st
     ...options,
   })
 
-/** Branches that end when the test says so. */
+/** Branches that end on command. */
 function gates(keys: readonly string[]) {
   const held = new Map<string, Deferred<string>>(keys.map((key) => [key, defer<string>()]))
   const live: string[] = []

@@ -6,7 +6,7 @@ import { emitted } from '../support/events.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
-// Races that random schedules have found, each by hand.
+// Races found by random schedules, each by hand.
 
 describe('a branch that gets a permit', () => {
   it('does not start when it is cancelled in the same tick', async () => {
@@ -27,7 +27,7 @@ describe('a branch that gets a permit', () => {
       action: work,
       states: { a: { prompt: 'a' }, b: { prompt: 'b' }, c: { prompt: 'c' } },
       watch({ event, cancel }) {
-        if (event.type === 'step.end' && event.key === 'a') cancel('b') // the slot of a is free, b has it
+        if (event.type === 'step.end' && event.key === 'a') cancel('b') // the permit of a is free, b gets it
       },
       reduce: ({ results }) => ({ answer: results.map(({ status }) => status).join() }),
     })

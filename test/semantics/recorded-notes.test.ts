@@ -7,7 +7,7 @@ import { flush } from '../support/deferred.js'
 import { mortal } from '../support/mortal-store.js'
 import { quiet } from '../support/quiet-logger.js'
 
-// What is recorded of the branches of a map, beside their steps: which entries it had, and what became of them.
+// The record of the branches of a map, beside their steps: their entries and their ends.
 
 interface Work {
   item: string
@@ -20,13 +20,13 @@ interface Plan {
   /** Each branch by its key and its item, one letter each: `aA`. */
   readonly entries: readonly string[]
   readonly ran: string[]
-  /** The step at which every branch stays; without it the run goes on to its end. */
+  /** The step at which every branch stays; without it the run goes to its end. */
   readonly hold?: 'one' | 'two'
-  /** The entries are given by a generator. */
+  /** The entries come from a generator. */
   readonly poured?: boolean
-  /** How many branches run at once. */
+  /** The number of concurrent branches. */
   readonly width?: number
-  /** Cancelled once nothing goes on. */
+  /** Paths to cancel once nothing runs. */
   readonly cancel?: string
 }
 
@@ -59,7 +59,7 @@ function build({ entries, ran, hold, poured = false, width = 64 }: Plan) {
   return kit.graph({ actions: { map } })
 }
 
-/** One process: it is cut off where its branches stay, else it ends. @returns what settled, and what reduce made of it */
+/** One process: it is cut off where its branches stay, else it ends. @returns settled branches, and the result of reduce */
 async function live(persister: Persister, plan: Plan, clock?: ManualClock) {
   const runner = mortal(persister)
   const app = await resumeOrCreate(build(plan), {

@@ -8,7 +8,7 @@ const held = (keys: readonly string[]) =>
   Object.fromEntries(keys.map((key) => [key, defer()])) as Record<string, Deferred<void>>
 const KEYS = ['a', 'b', 'c']
 
-/** Branches that settle when the test says so: `fail` fails them. */
+/** Branches that settle on command: `fail` fails them. */
 function branches(gates: Record<string, Deferred<void>>) {
   const ended: string[] = []
   const started = defer()

@@ -268,7 +268,7 @@ describe.each(Object.entries(stores))('an interrupted fan-out (%s)', (_, open) =
     const first = createApplication(graph(true), { ...given, state: { ...state, items } })
     const three = defer()
     let settled = 0
-    first.on('branch.settled', () => ++settled === 3 && three.resolve()) // it is told once its end is stored
+    first.on('branch.settled', () => ++settled === 3 && three.resolve()) // emitted once its end is stored
     void first.run()
     await three.promise
     ran.length = 0
@@ -284,13 +284,13 @@ describe.each(Object.entries(stores))('an interrupted fan-out (%s)', (_, open) =
     const ran: string[] = []
     const gate = new Set(['b', 'c'])
     const slow = fan(ran, gate, 'any')
-    // The first runner is cut off between the branch and the step: its reduce never ends.
+    // The first runner is cut off between the end of the branch and the commit of the step.
     const app = createApplication(slow, { ...options, persister })
     const standing = reached(app, ['a'], ['b', 'c'])
     void app.run().catch(() => {})
     await standing
     ran.length = 0
-    // Seen from a fork of the moment before the commit:
+    // A rewind forks from the moment before the commit:
     await rewind({ persister, appId: 'app', sequenceId: -1 })
     const again = await resumeOrCreate(fan(ran, new Set(['b', 'c']), 'any'), { ...options, persister })
     const standingAgain = reached(again, ['a'], ['b', 'c'])
@@ -454,7 +454,7 @@ describe.each(Object.entries(stores))('an interrupted fan-out (%s)', (_, open) =
       gates[key]?.resolve()
       await settled
     }
-    gates['b'] = undefined // the first runner stands at the gate that was
+    gates['b'] = undefined // the first runner still waits at the old gate
 
     const { state: end } = await (await resumeOrCreate(graph, all)).run()
 

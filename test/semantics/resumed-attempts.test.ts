@@ -185,7 +185,7 @@ describe('the attempts of a branch', () => {
     const app = createApplication(failing, { ...options, persister, clock: time })
     const results: unknown[] = []
     app.on('branch.settled', ({ result }) => void results.push(result.attempts))
-    // Another opens it: nothing of what follows is stored.
+    // Another writer claims the application: later steps are not stored.
     app.on('reduce', () => void persister.driver.claim({ partitionKey: null, rootId: 'app' }, 'another'))
     const lost = app.run().catch(() => undefined)
     for (let i = 0; i < 2; i++) await time.fire(0)

@@ -4,7 +4,7 @@ import { flush, untilAborted } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
-// How long something is tried, how long is waited in between when a function tells, and what `retry.when` may answer.
+// The total time limit of a retry, delays computed by a function, and the results of `retry.when`.
 
 const kit = defineState<{ item: string; out: string; outs: string[] }>()
 const base = { reads: ['item'], writes: ['out'] } as const

@@ -34,7 +34,7 @@ function start(action: Actions[string], options: object = {}) {
   return { app, clock, events, of: (type: string) => events.filter((event) => event.type === type) }
 }
 
-/** An action that fails so many times before it succeeds, and says which attempts there were. */
+/** An action that fails a number of times before it succeeds, and logs its attempts. */
 function flaky(failures: number, retry: Retry | undefined, why: () => unknown = () => new Error('boom')) {
   const log: string[] = []
   const action = chat.action({

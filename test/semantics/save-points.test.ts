@@ -23,7 +23,7 @@ const cases = Object.entries(stores).flatMap(([name, open]) =>
 )
 const start = { appId: 'app', state: { round: 0, out: '' }, graceMs: 1, logger: quiet } as const
 
-/** What actions did: which ran, which side effects were done, and the one where the first runner is cut off. */
+/** Records of actions: calls, side effects, and the place where the first runner is cut off. */
 class Desk {
   readonly ran: string[] = []
   readonly paid: string[] = []
@@ -200,7 +200,7 @@ describe.each(cases)('with save: %s (%s)', (_, __, save, open) => {
     const { status } = await app.run()
 
     expect([next, status]).toEqual(['q', 'finished'])
-    expect(desk.ran).toEqual(['p', 'q', 'q', 'r']) // the key of q answers for q alone
+    expect(desk.ran).toEqual(['p', 'q', 'q', 'r']) // the key of q belongs to q alone
     expect(desk.paid).toEqual(['p', 'q', 'r'])
   })
 

@@ -71,7 +71,7 @@ describe.each([
     const { status } = await (await resumeOrCreate(shop.graph, { ...options, persister: store, save })).run()
 
     expect(status).toBe('finished')
-    // Where only save() stores, what the next step had done is not stored: it is done again.
+    // When only save() stores, the effects of the next step are not stored: they run again.
     expect(shop.ran).toEqual(save === 'manual' ? [0, 1, 2, 0, 1, 2] : [0, 1, 2, 2])
     expect(shop.paid).toEqual(save === 'manual' ? [0, 1, 2, 0, 1, 2] : [0, 1, 2])
   })
@@ -97,7 +97,7 @@ describe.each([
     const app = createApplication(shop.graph, { ...options, persister })
     const run = app.run()
     await shop.reached.promise
-    for (let i = 0; i < 5; i++) await flush() // what is done is stored
+    for (let i = 0; i < 5; i++) await flush() // the done work is stored
     await app.shutdown('deploy')
     await run
     await app.save()

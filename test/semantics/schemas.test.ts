@@ -17,7 +17,7 @@ import { describe, expect, it } from 'vitest'
 import { createActor, type Snapshot } from 'xstate'
 import * as z from 'zod'
 
-/** Commits one update over a state with one key, and gives the key afterwards. */
+/** Commits one update over a state with one key, and returns the key afterwards. */
 async function written(schema: StandardSchemaV1, update: unknown): Promise<unknown> {
   const kit = defineState({ value: schema })
   const put = kit.action({ reads: [], writes: ['value'], run: () => ({ value: update }) })
@@ -385,7 +385,7 @@ describe('a restored value passes the schema', () => {
     await (await resumeOrCreate(graphOf(spec), { ...first, persister })).step()
     return persister
   }
-  /** Another process: nothing of the schema is known yet. */
+  /** Another process, which has not run the schema yet. */
   const again = (persister: Persister, given: typeof spec = spec, more: object = {}) =>
     resumeOrCreate(graphOf({ ...given }), { ...first, ...more, persister })
 

@@ -6,7 +6,7 @@ import { emitted } from '../support/events.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
-// Where one feature meets another: cancels and interceptors, waits and limits, retries and fallbacks, stops and sub-applications.
+// Combinations: cancels and interceptors, waits and limits, retries and fallbacks, stops and sub-applications.
 
 const counted = () => {
   const began: string[] = []
@@ -293,7 +293,7 @@ describe('under a shared limit', () => {
     const started = emitted(app, 'step.start', 'map/wait', 'map/hold')
     const run = app.run()
     await started
-    await app.send(hint('h'), { path: 'map/wait' }) // it has its message, and waits for its slot
+    await app.send(hint('h'), { path: 'map/wait' }) // it has its message, and waits for its permit
     await clock.fire(50)
     await flush()
 
@@ -332,7 +332,7 @@ describe('under a shared limit', () => {
     const started = emitted(app, 'step.start', 'map/wait', 'map/hold')
     const run = app.run({ maxSteps: 1 }).catch(() => {})
     await started
-    await app.send(hint('h'), { path: 'map/wait' }) // waits for its slot again, which `hold` has
+    await app.send(hint('h'), { path: 'map/wait' }) // waits for its permit again, which `hold` has
     await flush()
     second.resolve()
     await flush()
@@ -341,7 +341,7 @@ describe('under a shared limit', () => {
     held.resolve()
     await run
     again = false
-    const next = app.run() // the slot is free again
+    const next = app.run() // the permit is free again
     for (const message of [hint('h'), other('o')]) {
       await flush()
       await app.send(message, { path: 'map#2/wait' })

@@ -13,8 +13,8 @@ import { emitted } from '../support/events.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
 
-// Two branches. Something happens to x at some moment, while y runs; then y is done, if it may. Every cell of the table
-// *policy × what happens × moment* is one test; what it must come to is told by the small oracle below.
+// Two branches. An event happens to x at some moment, while y runs; then y is done, if it may. Every cell of the table
+// *policy × event × moment* is one test; the small oracle below gives the expected result.
 
 const POLICIES = ['all', 'collect', 'any', 'first', { atLeast: 2 }] as const satisfies readonly SettlePolicy[]
 const HAPPENINGS = ['success', 'failure', 'cancel', 'late success', 'late failure'] as const
@@ -34,12 +34,12 @@ type Status = 'done' | 'failed' | 'cancelled'
 const GRACE = 1000
 const DELAY = 100
 
-/** The oracle: who settles in which order and how, if nothing else interferes; then what the policy makes of it. */
+/** The oracle: the order and the ends of the branches without interference; then the verdict of the policy. */
 function expected(policy: Policy, happening: Happening, moment: Moment) {
   const cancelled = happening === 'cancel' || happening.startsWith('late') || moment === 'clean-up after a cancel'
   const own: Status = cancelled ? 'cancelled' : happening === 'success' ? 'done' : 'failed'
   const stands = moment === 'queued' || moment === 'waiting for room'
-  // What stands behind y gets its turn when y is done; a cancel does not wait for that.
+  // A branch queued behind y gets its turn when y is done; a cancel does not wait for that.
   const order: (readonly ['x' | 'y', Status])[] =
     stands && !cancelled
       ? [
@@ -136,7 +136,7 @@ async function observe(policy: Policy, happening: Happening, moment: Moment) {
   app.on('*', (event) => events.push(event as AnyEvent))
   const cancel = (reason: string): void => void byY?.cancel('x', reason)
 
-  /** Lets the code of x go on to its end. */
+  /** Lets the code of x run to its end. */
   async function finish(): Promise<void> {
     const ok = happening.endsWith('success') || happening === 'cancel'
     const stands = moment === 'queued' || moment === 'waiting for room'

@@ -11,7 +11,7 @@ interface Many {
 const kit = defineState<Many>()
 const real = { ...engineTime }
 
-// Every look at the engine's clock finds a millisecond gone, so that slices end at the same places everywhere.
+// Each read of the engine's clock advances it by a millisecond, so that slices end at the same places everywhere.
 beforeEach(() => {
   let now = 1_000_000
   engineTime.now = () => now++

@@ -10,7 +10,7 @@ interface S {
 }
 const kit = defineState<S>()
 
-/** A graph as data, from which both the engine's and the machine's are made. */
+/** A graph as data, the source of the engine's and the machine's. */
 interface Drawn {
   readonly actions: readonly {
     readonly times: number
@@ -56,7 +56,7 @@ const drawn: fc.Arbitrary<Drawn> = fc.integer({ min: 1, max: 6 }).chain((count) 
 
 const step = ({ times, plus }: { times: number; plus: number }, n: number): number => (n * times + plus) % MODULUS
 
-/** @param order how the transitions of an action are handed to the engine: as drawn, or by a mutant */
+/** @param order the transitions of an action for the engine: as drawn, or changed by a mutant */
 function build({ actions }: Drawn, order: (edges: readonly DrawnEdge[]) => readonly DrawnEdge[] = (edges) => edges) {
   const made = actions.map((one) =>
     kit.action({
@@ -84,7 +84,7 @@ function build({ actions }: Drawn, order: (edges: readonly DrawnEdge[]) => reado
   })
 }
 
-/** The actions that the engine commits, and how it ended. */
+/** The actions that the engine commits, and the end of its run. */
 async function engineTrace(graph: ReturnType<typeof build>, { halt }: Drawn): Promise<string[]> {
   const app = createApplication(graph, { entrypoint: 'a0', state: { n: 0 }, logger: quiet })
   const trace: string[] = []
@@ -99,7 +99,7 @@ async function engineTrace(graph: ReturnType<typeof build>, { halt }: Drawn): Pr
   return trace
 }
 
-/** The same by XState: its guards see the state after each action and nothing else. */
+/** The same by XState: its guards see only the state after each action. */
 function machineTrace(graph: ReturnType<typeof build>, { actions, halt }: Drawn): string[] {
   const runnable = graph.runnable({ entrypoint: 'a0' })
   const machine = createMachine(toMachine(runnable) as never).provide({ guards: machineGuards(runnable) as never })
@@ -123,7 +123,7 @@ function machineTrace(graph: ReturnType<typeof build>, { actions, halt }: Drawn)
   return [...trace, 'endless']
 }
 
-/** Whether a halt can be reached: the engine refuses those that cannot, by design. */
+/** Whether a halt is reachable: the engine refuses others, by design. */
 function sane({ actions, halt }: Drawn): boolean {
   const seen = new Set([0])
   for (const index of seen) for (const { to } of actions[index]?.edges ?? []) seen.add(to)
@@ -143,7 +143,7 @@ describe('the derived statechart', () => {
 
   it('catches an engine that takes the last true transition', async () => {
     const last = (edges: readonly DrawnEdge[]) => {
-      const always = { mod: 1, rest: 0 } // what was unconditional goes first, so it needs a condition
+      const always = { mod: 1, rest: 0 } // reversed, an unconditional transition comes first: it needs a condition
       return edges.map((edge) => ({ to: edge.to, when: edge.when ?? always })).reverse()
     }
     const differs = async (one: Drawn) => {

@@ -13,8 +13,8 @@ import { defer, flush, untilAborted } from '../support/deferred.js'
 import { emitted } from '../support/events.js'
 import { ManualClock } from '../support/manual-clock.js'
 
-// Durations, time limits and waits are counted on a clock that never goes back. The wall clock is what events and stores
-// carry; that it is set changes nothing, and is told of once.
+// Durations, time limits and waits use a clock that never goes back. Events and stores carry the wall clock; setting it
+// changes nothing else, and is logged once.
 
 const kit = defineState<{ item: string; out: string; outs: string[] }>()
 const reply = defineMessage('reply', type<string>())
@@ -215,7 +215,7 @@ describe('a user-defined clock', () => {
     const manual = new ManualClock()
     const clock = {
       now: () => manual.now(),
-      monotonic: () => 7, // as one that fake timers leave alone
+      monotonic: () => 7, // as a clock without fake timers
       setTimeout: (fn: () => void, ms: number) => manual.setTimeout(fn, ms),
       clearTimeout: (timer: unknown) => manual.clearTimeout(timer),
     }

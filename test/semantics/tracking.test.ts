@@ -18,7 +18,7 @@ const gather = ({ results }: { readonly results: readonly { readonly state: { re
 })
 type Choice = Parameters<typeof kit.mapStates>[0]['tracker']
 
-/** A map `outer` of one branch `x`, whose map `inner` has one branch `y`; both may say who records. */
+/** A map `outer` of one branch `x`, whose map `inner` has one branch `y`; both can have a tracker. */
 function nested(outer?: Choice, inner?: Choice) {
   const said = (tracker: Choice) => (tracker === undefined ? {} : { tracker })
   const below = kit.mapStates({
@@ -41,7 +41,7 @@ function nested(outer?: Choice, inner?: Choice) {
 }
 const options = { appId: 'app', entrypoint: 'outer', state: {}, logger: quiet } as const
 
-/** Where the applications stand that a tracker was told of, in the order of the first event. */
+/** Paths of the applications in a tracker, in the order of their first event. */
 const placesOf = (recorder: EventRecorder): string[] =>
   recorder.appIds.map((appId) => recorder.of(appId).map(({ path }) => printPath(path))[0] ?? '')
 

@@ -25,7 +25,7 @@ const open: Readonly<Record<string, Store>> = {
 }
 
 describe.each(Object.entries(open))('a failed step is tried again by the next run (stored: %s)', (where, store) => {
-  /** Three branches of two steps each. Those of `bad` fail at their second step, as long as they are in it. */
+  /** Three branches of two steps each. The branches in `bad` fail at their second step. */
   function build(ran: string[], bad: Set<string>, settle: 'all' | 'collect' | 'any' | { atLeast: number }) {
     const step = (name: string) =>
       kit.action({
@@ -154,7 +154,7 @@ describe.each(Object.entries(open))('a failed step is tried again by the next ru
     expect([error, ran, rescued]).toEqual([expect.any(Error), ['b2'], ['rescued']])
   })
 
-  /** An action that notes `item` and `name` as it runs, and fails where `bad` has them. */
+  /** An action that logs `item` and `name`, and fails for those in `bad`. */
   const noting = (name: string, ran: string[], bad: ReadonlySet<string>) =>
     kit.action({
       reads: ['i'],
@@ -168,7 +168,7 @@ describe.each(Object.entries(open))('a failed step is tried again by the next ru
   const joined = (results: readonly { readonly status: string; readonly key: string }[]) => ({
     outs: results.map(({ key, status }) => `${key} ${status}`),
   })
-  /** Runs once more. @returns what ran in it, and what came of it */
+  /** Runs once more. @returns the log of that run, and its result */
   async function next(app: { run(): Promise<{ readonly status: string; readonly state: object }> }, ran: string[]) {
     ran.length = 0
     const end = await app.run().catch((error: Error) => ({ status: error.message, state: {} }))
@@ -425,7 +425,7 @@ describe.each(Object.entries(open))('a failed step is tried again by the next ru
 
     const second = await next(app, ran)
 
-    // Where it is stored, the one that begins anew is written down first.
+    // With a store, the branch that starts anew is recorded first.
     expect({ ...second, ran: second.ran.sort() }).toEqual({
       ran: ['B1', 'c1', 'd1'],
       status: 'finished',
@@ -510,7 +510,7 @@ describe.each(Object.entries(open))('a failed step is tried again by the next ru
     expect(outs).toEqual(['a 1 1000 1000', 'b 1 1500 1500'])
   })
 
-  if (where === 'nowhere') return // what follows is about a store
+  if (where === 'nowhere') return // the rest is about a store
 
   it('by a retry of the branch that is a map, also when the process dies in it', async () => {
     const { persister = memoryPersister() } = store()
@@ -652,7 +652,7 @@ describe('the branch data that a map keeps until its step commits', () => {
   })
 })
 
-/** Until what nothing holds is collected. */
+/** Waits for a collection of unreachable objects. */
 async function collected(): Promise<void> {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void

@@ -11,7 +11,7 @@ const kit = defineState<Work>()
 const go = defineMessage('go', type<number>())
 const note = defineMessage('note', type<string>())
 
-/** Asks a person, then works until it is let go; counts how many work at once. */
+/** Asks a person, then works until `end`; counts concurrent work. */
 function workers() {
   const log: string[] = []
   const jobs = new Map<string, { readonly begun: Deferred<void>; readonly ended: Deferred<void> }>()

@@ -275,7 +275,7 @@ describe('a run that waits for a person', () => {
     const none = await stepped.step({ whenWaiting: 'return' })
     const committed = emitted(stepped, 'transition')
     await stepped.send(reply('s'))
-    await committed // while nobody attends
+    await committed // outside of any call
     const step = await stepped.step({ whenWaiting: 'return' })
     const steps: string[] = []
     const loop = iterated.iterate({ whenWaiting: 'return' })
@@ -613,7 +613,7 @@ describe('a branch that waits for a person', () => {
     sent.push(await app.send(reply('3'), { path: 'main/late' }), await app.send(reply('4'), { path: 'main/nobody' }))
 
     expect(sent).toEqual(['queued', 'queued', 'dropped', 'dropped'])
-    expect(told).toEqual(['main/late queued', 'main/late queued']) // nothing is told after the end of the run
+    expect(told).toEqual(['main/late queued', 'main/late queued']) // nothing is emitted after the end of the run
     expect(state.answers).toEqual({ late: '1,2' })
   })
 

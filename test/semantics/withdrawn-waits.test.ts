@@ -135,7 +135,7 @@ describe('a withdrawn wait', () => {
 })
 
 describe('a wait for a sibling with an end of its own', () => {
-  /** Two branches: `a` waits for a time, then sends; `b` waits for as long as it takes. */
+  /** Two branches: `a` waits for a time, then sends; `b` waits without a limit. */
   function pair(a: (context: ActionContext) => Promise<string>, b: (context: ActionContext) => Promise<string>) {
     const clock = new ManualClock()
     const make = (code: typeof a) =>

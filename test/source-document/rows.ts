@@ -9,7 +9,7 @@ export interface Row {
   readonly id: string
   readonly kind: RowKind
   readonly text: string
-  /** For the kinds `D` and `X`: what the test shows, since the statement itself cannot be run. */
+  /** For the kinds `D` and `X`: the evidence in the test, since the statement itself cannot run. */
   readonly shows?: string
 }
 

@@ -1,6 +1,6 @@
 import { defineState, type } from 'teasel'
 
-/** The state that most tests run over. */
+/** The state of most tests. */
 export interface Chat {
   prompt: string
   prompts: string[]
@@ -12,7 +12,7 @@ export interface Chat {
 
 export const chat = defineState<Chat>()
 
-/** An LLM that says which model it is and what it was asked. */
+/** An LLM that answers with its model and its prompt. */
 export const ask = chat.action({
   reads: ['prompt'],
   writes: ['answer'],
@@ -27,7 +27,7 @@ export const echo = chat.action({
   run: async ({ state }) => ({ answer: state.prompt }),
 })
 
-/** Answers by key, of whatever branches were done. */
+/** Answers of done branches, by key. */
 export const answersOf = (
   results: readonly { readonly key: string; readonly state: { readonly answer: string } }[],
 ): Record<string, string> => Object.fromEntries(results.map(({ key, state }) => [key, state.answer]))

@@ -6,10 +6,10 @@ import {
   type PersisterDriver,
 } from 'teasel/persistence'
 
-/** How a store misbehaves at one save. */
+/** A fault of one save. */
 export type Flaw = 'away' | 'lost-answer'
 
-/** A persister whose saves fail as they are told to, and that answers at once or later. */
+/** A persister whose saves fail on command, and that answers at once or later. */
 export function flakyPersister(flaws: (save: number) => Flaw | undefined, later = false): Persister {
   const { driver } = memoryPersister()
   let saves = 0

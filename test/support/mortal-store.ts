@@ -1,13 +1,13 @@
 import { createPersister, type Persister } from 'teasel/persistence'
 
-/** A runner's way to a store, which a crash cuts off. */
+/** A runner's connection to a store, which a crash cuts off. */
 export interface Mortal {
   readonly persister: Persister
-  /** From now on nothing is written, and nothing answers. */
+  /** From now on nothing is written, and no call returns. */
   crash(): void
 }
 
-/** A way to a store that can be cut off, as the process that uses it can. */
+/** A connection to a store that can be cut off, as its process can. */
 export function mortal({ driver }: Persister): Mortal {
   let dead = false
   const persister = createPersister({

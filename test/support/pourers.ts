@@ -2,7 +2,7 @@ import { createApplication } from 'teasel'
 import { chat } from './chat.js'
 import { type Deferred, defer } from './deferred.js'
 
-/** A tap in the test's hand: a branch yields what is poured into it, and ends with `end`. */
+/** A tap: a branch yields each text poured into it, and ends with `end`. */
 class Tap {
   readonly #next: Deferred<string | undefined>[] = [defer()]
   #poured = 0
@@ -22,7 +22,7 @@ class Tap {
   }
 }
 
-/** An application whose branches `a` and `b` pour what their taps give, then a last action `echo`. */
+/** An application whose branches `a` and `b` yield the texts of their taps, then a last action. */
 export function pouring(options: object = {}) {
   const taps = { a: new Tap(), b: new Tap() }
   const cleaned: string[] = []
@@ -64,7 +64,7 @@ export function pouring(options: object = {}) {
   return { app, taps, cleaned }
 }
 
-/** An application of one action that yields 0, 1, 2 … up to `most`, and counts what it made. */
+/** An application of one action that yields 0, 1, 2 … up to `most`, and counts its chunks. */
 export function counting(most: number, options: object = {}) {
   const tally = { made: 0, cleaned: 0 }
   const count = chat.action({

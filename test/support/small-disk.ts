@@ -3,14 +3,14 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** A folder on a disk of its own, where this process may mount one; else a plain folder. */
+/** A folder on a disk of its own, if this process may mount one; else a plain folder. */
 export interface SmallDisk {
   readonly folder: string
   /** Whether it is a disk of its own, with a bound: only root can mount one, and not everywhere. */
   readonly mounted: boolean
-  /** Gives a mounted one so many kilobytes. */
+  /** Sets the size of a mounted disk, in kilobytes. */
   resize(kilobytes: number): void
-  /** A way to the folder on which no database can be written. */
+  /** A path to the folder without write access for databases. */
   readOnly(): { readonly folder: string; end(): void }
   remove(): void
 }
@@ -31,7 +31,7 @@ export function openSmallDisk(kilobytes: number): SmallDisk {
     resize: (size) => void mount('-o', `remount,size=${size}k`, folder),
     readOnly() {
       if (!mounted) {
-        // No permission stops root, so the log of the database finds a folder in its place.
+        // Permissions do not stop root, so a folder takes the place of the database's log.
         const inTheWay = readdirSync(folder).map((name) => join(folder, `${name}-wal`))
         for (const path of inTheWay) if (!existsSync(path)) mkdirSync(path)
         return { folder, end: () => inTheWay.forEach((path) => void rmSync(path, { recursive: true, force: true })) }

@@ -4,7 +4,7 @@ import { build, type Plugin } from 'esbuild'
 import { publicEntries } from './entries.js'
 import { ROOT } from './vitest-report.js'
 
-/** A mistake that a bundle is given: a text of a file of `src/`, and what stands there instead. */
+/** A seeded mistake: a text of a file of `src/`, and its replacement. */
 export interface Bug {
   readonly file: string
   readonly from: string
@@ -12,11 +12,11 @@ export interface Bug {
 }
 
 /**
- * Bundles a worker of `test/` with what it needs of `src/`, so that its processes start fast; packages stay outside.
+ * Bundles a worker of `test/` with its part of `src/`, so that its processes start fast; packages stay outside.
  * @param name its folder: `bench`, `chaos`
- * @param bug a mistake to put in, for a control
+ * @param bug a seeded mistake, for a control
  * @returns the path of the bundle
- * @throws {TypeError} when the text of the mistake is not found exactly once: it has rotted
+ * @throws {TypeError} unless the text of the mistake is found exactly once
  */
 export async function bundleWorker(name: string, bug?: Bug): Promise<string> {
   const outfile = join(ROOT, `node_modules/.cache/teasel-${name}/worker${bug === undefined ? '' : '-control'}.mjs`)

@@ -4,11 +4,11 @@ import { availableParallelism } from 'node:os'
 import { stripVTControlCharacters } from 'node:util'
 import { LAST_REPORT, ROOT, suiteCommand } from './vitest-report.js'
 
-/** One thing that must hold before a change is good. */
+/** One condition of a good change. */
 interface Gate {
   readonly name: string
   readonly command: readonly string[]
-  /** Prints the last line of its output, a figure, also when it holds. */
+  /** Prints the last line of its output, a figure, also when it passes. */
   readonly tells?: true
 }
 
@@ -28,12 +28,12 @@ const READING: readonly Gate[] = [
   { name: 'size', command: tool('size'), tells: true },
   { name: 'figures', command: tool('figures') },
 ]
-/** The tests have the machine for themselves. */
+/** The tests run alone. */
 const TESTS: readonly Gate[] = [
   { name: 'tests', command: [...suiteCommand, '--coverage'] },
   { name: 'coverage', command: tool('coverage'), tells: true },
 ]
-/** A gate that takes longer says every now and then how far it is. */
+/** A slow gate prints its progress now and then. */
 const PATIENCE_MS = 20_000
 
 /** With `--json`, one document at the end and nothing before. */
@@ -42,16 +42,16 @@ const say = (text: string): void => {
   if (!json) console.log(text)
 }
 
-/** How a gate went. */
+/** The result of a gate. */
 interface Passed {
   readonly gate: string
   readonly ok: boolean
   readonly seconds: number
-  /** Its output, where it does not hold. */
+  /** Its output, if it fails. */
   readonly output?: string
 }
 
-/** Runs a gate, prints how it went, and resolves with that. */
+/** Runs a gate, prints its result, and resolves with it. */
 function pass({ name, command, tells }: Gate): Promise<Passed> {
   const [program = '', ...args] = command
   const start = performance.now()

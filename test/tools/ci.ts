@@ -1,7 +1,7 @@
 import { suiteOutcome } from './vitest-report.js'
 
-// Prints how the tests went; the last line is for machines. Other arguments name what failed before: each counts as a
-// failure. With TEASEL_REQUIRE set a skipped test is a failure: the machine was to have whatever it needs.
+// Prints the results of the tests; the last line is for machines. Other arguments name earlier failures: each counts as
+// a failure. With TEASEL_REQUIRE set a skipped test is a failure: the machine has to provide everything.
 const { tests, broken, output } = suiteOutcome(process.argv)
 const before = process.argv.slice(2).filter((name) => !name.startsWith('--'))
 const count = (status: string): number => tests.filter((test) => test.status === status).length

@@ -2,7 +2,7 @@ import ts from 'typescript'
 import { noCycles } from './architecture.js'
 import type { SourceFile } from './source-tree.js'
 
-/** What can be counted in a tree of source files. Lines have their comments with them. */
+/** Countable facts about a tree of source files. Lines include comments. */
 export interface CodeFigures {
   readonly files: number
   readonly lines: number

@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, write
 import { basename, join } from 'node:path'
 import { ROOT } from './vitest-report.js'
 
-// Measures what the packed tarball runs on: a few programs on each Node and each XState, and our declarations under each
+// Tests the packed tarball: a few programs on each Node and each XState, and the declarations under each
 // TypeScript. Node and TypeScript come from the registry by `npx`. Prints a table; `--json` prints one document.
 
 const NODES = ['20.19.0', '22', '24', '26']
@@ -16,11 +16,11 @@ const json = process.argv.includes('--json')
 interface Cell {
   readonly xstate: string
   readonly on: string
-  /** The version that was found. */
+  /** The installed version. */
   readonly version: string
   readonly passed: number
   readonly of: number
-  /** Of what failed: its name and the first line of its error. */
+  /** The name of each failed program, and the first line of its error. */
   readonly failed: readonly string[]
 }
 
@@ -48,7 +48,7 @@ function newest(name: string, major: string): string {
   return (stable.length > 0 ? stable : all).at(-1) ?? major
 }
 
-/** A folder in which a user has installed the tarball beside one XState. */
+/** A folder with the tarball installed beside one XState. */
 function install(tarball: string, xstate: string, home: string): string {
   const folder = join(home, `xstate-${xstate}`)
   mkdirSync(folder)
@@ -81,7 +81,7 @@ function onTypeScript(folder: string, xstate: string, typescript: string): Cell 
   const tsc = ['-y', '-p', `typescript@${typescript}`, 'tsc']
   const version = must('npx', [...tsc, '--version'], folder).replace('Version ', '')
   const compilerOptions = { target: 'es2022', lib: ['es2022', 'dom'], module: 'nodenext', strict: true, types: [] }
-  // Declarations of others are theirs to check: an error in one of ours shows where a program uses it.
+  // Declarations of other packages are not checked: an error in one of Teasel's shows in a program that uses it.
   const config = {
     compilerOptions: { ...compilerOptions, skipLibCheck: true, noEmit: true },
     files: ['declarations.ts'],

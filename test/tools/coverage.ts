@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT } from './vitest-report.js'
 
-/** Where `vitest --coverage` leaves its figures. */
+/** The figures of `vitest --coverage`. */
 const COVERAGE_FOLDER = '.cache/coverage'
 
 type Summary = Readonly<Record<string, Readonly<Record<'lines' | 'branches', { readonly pct: number }>>>>

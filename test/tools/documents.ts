@@ -41,8 +41,8 @@ export const linksOf = (text: string): string[] =>
   [...proseOf(text).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target)
 
 /**
- * The links that lead nowhere: to a file that is missing, or to a heading that its page lacks. Addresses on the web are
- * not asked.
+ * The dead links: to a missing file, or to a heading that its page lacks. Addresses on the web are
+ * not checked.
  */
 export function brokenLinks(pages: readonly Page[]): string[] {
   const byPath = new Map(pages.map(({ path, text }) => [path, text]))
@@ -60,7 +60,7 @@ export function brokenLinks(pages: readonly Page[]): string[] {
   )
 }
 
-/** A part of an example that a page shows: a block behind a fence such as `ts examples/05-tools.ts`. */
+/** A part of an example in a page: a block behind a fence such as `ts examples/05-tools.ts`. */
 export interface Quotation {
   readonly place: string
   readonly file: string
@@ -77,7 +77,7 @@ export const quotationsOf = ({ path, text }: Page): Quotation[] =>
 
 const unindented = (text: string): string => text.replace(/^ +/gm, '').trim()
 
-/** The parts of a quotation that its example does not hold. A line `// …` stands for lines that are left out. */
+/** The parts of a quotation that its example lacks. A line `// …` stands for omitted lines. */
 export function misquoted({ code }: Quotation, example: string): string[] {
   const whole = unindented(example)
   let from = 0

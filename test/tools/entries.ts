@@ -10,7 +10,7 @@ export interface Entry {
 }
 
 /**
- * The entry points that `exports` of package.json tells. This is the only list of them: tsup builds each `index.ts`,
+ * The entry points in `exports` of package.json. This is the only list of them: tsup builds each `index.ts`,
  * `dist/` mirrors `src/`, and vitest takes its aliases from here.
  */
 export function publicEntries(root: string): Entry[] {

@@ -5,16 +5,16 @@ import { type PublicApi, readPublicApi } from './public-api.js'
 import { readTree } from './source-tree.js'
 import { ROOT } from './vitest-report.js'
 
-/** Our figures: those of the code, of what users see, and of the tests. */
+/** The figures of Teasel: of the code, of the public API, and of the tests. */
 export interface Figures extends CodeFigures {
   readonly exportedAny: number
-  /** In per cent of the names that users can import. */
+  /** In per cent of the public names. */
   readonly documented: number
-  /** Lines of tests for a line of code; tools and benches left out. */
+  /** Lines of tests for a line of code, without tools and benches. */
   readonly testToCode: number
 }
 
-/** What the figures may be; the gate closes beyond. */
+/** The limits of the figures; the gate fails beyond. */
 export const LIMITS: readonly {
   readonly figure: keyof Figures
   readonly holds: (value: number) => boolean
@@ -44,7 +44,7 @@ export function figuresOf(code: CodeFigures, { names, anys }: PublicApi, testLin
   }
 }
 
-/** The figures that are beyond their limit, in words. */
+/** The figures beyond their limit, in words. */
 export function breaches(figures: Figures): string[] {
   return LIMITS.filter(({ figure, holds }) => !holds(figures[figure])).map(
     ({ figure, limit }) => `${figure} is ${figures[figure]}: ${limit}`,
@@ -56,7 +56,7 @@ const HEADINGS = [
   ['', 'files', 'lines', 'lengths', 'any', 'casts', 'any', 'docs', 'cycles', 'tests'],
   ['', '', 'med/max', 'p50/p95', 'kLOC', 'kLOC', 'out', '', '', '/code'],
 ] as const
-/** Codebases of our field, as they were measured when this one began; what was not measured is left out. */
+/** Similar codebases, as measured at the start of this one; unmeasured figures are omitted. */
 const MODELS: readonly (readonly string[])[] = [
   ['restate-sdk-gen', '24', '126/792', '7/38', '23', '', '', '49%', '0', '3.2'],
   ['effection', '30', '43/314', '8/40', '2.5', '', '', '71%', '0', '1.5'],

@@ -9,7 +9,7 @@ const GRAPH = 60
 /** Type instantiations that one action may cost, its part in the graph and the application included. */
 export const MOST_PER_ACTION = 1000
 
-/** What the compiler did for a generated program. */
+/** The work of the compiler for a generated program. */
 export interface TypeCost {
   readonly actions: number
   readonly instantiations: number
@@ -17,7 +17,7 @@ export interface TypeCost {
   readonly errors: readonly string[]
 }
 
-/** Counts the type instantiations that 100 actions and a graph of 60 of them cost. */
+/** Counts the type instantiations of 100 actions and a graph of 60 of them. */
 export function measureTypes(): TypeCost {
   const folder = join(ROOT, 'node_modules/.cache/teasel-types')
   rmSync(folder, { recursive: true, force: true })

@@ -15,12 +15,12 @@ import { formatMessage } from 'publint/utils'
 import { publicEntries } from './entries.js'
 import { ROOT } from './vitest-report.js'
 
-// What a user would install: the package is built and packed, looked at by publint and attw, unpacked, and each of its
+// The package of a user: it is built and packed, checked by publint and attw, unpacked, and each of its
 // entry points imported by plain Node. Its declarations are checked, too, with the library of ES2022 and nothing of Node.
 mkdirSync(join(ROOT, '.cache'), { recursive: true })
 const folder = mkdtempSync(join(ROOT, '.cache/package-'))
 
-/** What the tarball may weigh: a user installs it often. */
+/** The maximum size of the tarball: a user installs it often. */
 const MOST_BYTES = 250_000
 
 interface Manifest {
@@ -28,7 +28,7 @@ interface Manifest {
   readonly peerDependencies?: Readonly<Record<string, string>>
 }
 
-/** Runs a command and throws what it printed if it fails. */
+/** Runs a command. Throws its output if it fails. */
 function run(program: string, args: readonly string[], cwd = ROOT): string {
   const { stdout, stderr, status } = spawnSync(program, args, { cwd, encoding: 'utf8' })
   if (status !== 0) throw new TypeError(`${program} ${args.join(' ')}\n${stdout}${stderr}`)

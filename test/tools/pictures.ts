@@ -35,7 +35,7 @@ const wide = { direction: 'LR', depth: 2 } as const
 const later = async (): Promise<void> => {}
 const main = researchGraph(library).runnable({ entrypoint: 'plan' })
 
-/** What every file that shows a picture has to show. */
+/** The picture that each file has to show. */
 export const pictures: Readonly<Record<string, string>> = {
   'examples/guide/machines-and-pictures.md': toMermaid(main, wide),
   'examples/01-side-by-side.ts': toMermaid(sideBySide.runnable({ entrypoint: 'measureAll' }), wide),
@@ -70,10 +70,10 @@ export const pictures: Readonly<Record<string, string>> = {
 
 const FENCE = /^(\/\/ )?```mermaid\n[\s\S]*?^(?:\/\/ )?```$/m
 
-/** The fenced block of a file that holds its picture, as it stands there; undefined where there is none. */
+/** The fenced block with the picture of a file; undefined without one. */
 export const shownIn = (text: string): string | undefined => FENCE.exec(text)?.[0]
 
-/** The block that a file has to hold: in a program it stands in comments. */
+/** The block that a file has to contain: in a program it is in comments. */
 export function blockOf(file: string, picture: string): string {
   const lines = ['```mermaid', ...picture.split('\n'), '```']
   return lines.map((line) => (file.endsWith('.ts') ? `// ${line}` : line)).join('\n')

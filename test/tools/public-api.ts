@@ -10,14 +10,14 @@ export interface PublicName {
   readonly documented: boolean
 }
 
-/** What users see of the package, as the compiler sees it. */
+/** The public types of the package, by the compiler. */
 export interface PublicApi {
   readonly names: readonly PublicName[]
-  /** Where the declarations of `src/` say `any`, inferred types included: `src/a.ts: any in line 3 of its types`. */
+  /** Uses of `any` in the declarations of `src/`, inferred types included: `src/a.ts: any in line 3 of its types`. */
   readonly anys: readonly string[]
 }
 
-/** Asks the compiler for all that the entry points export. */
+/** Asks the compiler for all exports of the entry points. */
 export function readPublicApi(): PublicApi {
   const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.json'), ts.sys.readFile)
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, ROOT)
@@ -39,7 +39,7 @@ export function readPublicApi(): PublicApi {
   return { names, anys: anysOf(program) }
 }
 
-/** Reads the declarations that the compiler would write for users. */
+/** Reads the declarations that the compiler would emit. */
 function anysOf(program: ts.Program): string[] {
   const found: string[] = []
   program.emit(undefined, (path, text) => {

@@ -10,13 +10,13 @@ export interface ShownRow {
 export interface RowReport {
   readonly shown: readonly ShownRow[]
   readonly missing: readonly string[]
-  /** Tests that name more than two rows, or a row that there is not. */
+  /** Tests that name more than two rows, or an unknown row. */
   readonly faults: readonly string[]
 }
 
 const MOST_ROWS = 2
 
-/** Which rows are shown by tests that passed. Skipped and todo count for nothing. */
+/** Rows shown by passed tests. Skipped and todo tests do not count. */
 export function reportRows(tests: readonly TestOutcome[]): RowReport {
   const byRow = new Map<string, string[]>(rows.map(({ id }) => [id, []]))
   const faults: string[] = []
@@ -36,7 +36,7 @@ export function reportRows(tests: readonly TestOutcome[]): RowReport {
   }
 }
 
-/** Breaks a text so that it fits 80 columns beside an indent. A word that is longer stays whole. */
+/** Breaks a text so that it fits 80 columns beside an indent. A longer word stays whole. */
 export function wrapped(text: string, indent: number): string {
   const lines: string[] = []
   for (const word of text.split(' ')) {

@@ -1,8 +1,8 @@
 import { pathToFileURL } from 'node:url'
 import { format } from 'node:util'
 
-// Imports the modules that its arguments name, one after another. Prints as JSON what each printed, what it threw, and
-// the picture that it exports.
+// Imports the modules of its arguments, one after another. Prints as JSON their outputs, their errors, and
+// their exported pictures.
 const write = console.log
 const ran: { file: string; printed: string; picture?: unknown; error?: string }[] = []
 for (const file of process.argv.slice(2)) {

@@ -4,7 +4,7 @@ import { build } from 'esbuild'
 import { publicEntries } from './entries.js'
 import { ROOT } from './vitest-report.js'
 
-/** A small program and the weight that its bundle may have: minified and gzipped, xstate not counted. */
+/** A small program and the limit of its bundle: minified and gzipped, without xstate. */
 interface Budget {
   /** Its case of `npm run bench`: `size.declare`. */
   readonly name: 'declare' | 'sequential' | 'maps' | 'core'
@@ -19,7 +19,7 @@ interface Budget {
 }
 
 const KIB = 1024
-/** The program that is everything `teasel` exports. */
+/** The program with all exports of `teasel`. */
 export const CORE = 'src/index.ts'
 
 const BUDGETS: readonly Budget[] = [

@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { CHECK, pictureCode, type Snippet, withChecks } from './snippets.js'
 import { ROOT } from './vitest-report.js'
 
-/** What a snippet did. */
+/** The result of a snippet. */
 export interface SnippetRun {
   readonly printed: string
-  /** The picture of its graph, where one stands below it. */
+  /** The picture of its graph, if there is one below it. */
   readonly picture?: string
   readonly error?: string
 }
@@ -17,7 +17,7 @@ export const fileOf = ({ place }: Snippet): string => `${place.replaceAll(/[/:.]
 
 /**
  * Runs all snippets in one process, each as a module of its own.
- * @param folder where the modules are written; two levels below the repository
+ * @param folder the folder of the modules; two levels below the repository
  */
 export function runSnippets(snippets: readonly Snippet[], folder: string): ReadonlyMap<Snippet, SnippetRun> {
   if (snippets.length === 0) return new Map()

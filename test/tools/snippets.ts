@@ -5,12 +5,12 @@ import type { SourceFile } from './source-tree.js'
 
 /** A program in a document. */
 export interface Snippet {
-  /** Where it stands: `README.md:25`, `src/graph/condition.ts:31`. */
+  /** Its place: `README.md:25`, `src/graph/condition.ts:31`. */
   readonly place: string
   readonly code: string
-  /** What it prints, where a `text` block below it shows that. */
+  /** Its output, if a `text` block below it shows that. */
   readonly prints?: string
-  /** The picture of its graph, where a `mermaid` block below it shows that. */
+  /** The picture of its graph, if a `mermaid` block below it shows that. */
   readonly picture?: string
 }
 
@@ -24,7 +24,7 @@ function blocksOf(path: string, text: string, fence: string): Snippet[] {
   )
 }
 
-/** The programs of a document: its `ts run` blocks, with the output and the picture that stand below them. */
+/** The programs of a document: its `ts run` blocks, with the output and the picture below them. */
 export function programsOf(path: string, text: string): Snippet[] {
   return blocksOf(path, text, 'ts run').map((snippet) => {
     const rest = text.slice(text.indexOf(snippet.code) + snippet.code.length + FENCE.length)
@@ -36,7 +36,7 @@ export function programsOf(path: string, text: string): Snippet[] {
 }
 const FENCE = '```'
 
-/** Code to stand behind a program: it exports the picture of the graph that the program makes an application of. */
+/** Code to append to a program: it exports the picture of the graph of the program's application. */
 export function pictureCode({ place, code }: Snippet): string {
   const [, graph, entrypoint] = /createApplication\((\w+), \{ entrypoint: '(\w+)'/.exec(code) ?? []
   if (graph === undefined) throw new TypeError(`${place} has a picture and no createApplication(graph, { entrypoint`)
@@ -61,10 +61,10 @@ export function examplesOf({ path, text }: SourceFile): Snippet[] {
 
 const lineAt = (text: string, index: number): number => text.slice(0, index).split('\n').length
 
-/** The names that modules export, each with the module it is imported from, and whether it is a type. */
+/** The exported names of modules, each with its module, and whether it is a type. */
 export type Names = ReadonlyMap<string, { readonly from: string; readonly isType: boolean }>
 
-/** What the entry points export, read from their re-exports. */
+/** The exports of the entry points, read from their re-exports. */
 export function namesOf(entries: readonly (Entry & { readonly text: string })[]): Names {
   const names = new Map<string, { readonly from: string; readonly isType: boolean }>()
   for (const { name, source, text } of entries) {
@@ -125,7 +125,7 @@ function isDeclared(node: ts.Identifier): boolean {
 export const CHECK = 'checkSaid'
 
 /**
- * The code with a check behind every top-level statement whose comment says what it gives: `f(1) // 2`,
+ * The code with a check behind every top-level statement whose comment has its value: `f(1) // 2`,
  * `const { a, b } = f() // 1, 'two'`. A comment that is no value is a remark.
  */
 export function withChecks(code: string): string {
@@ -143,7 +143,7 @@ export function withChecks(code: string): string {
   return checked + code.slice(from)
 }
 
-/** What a statement gives, as code; to keep are the ones that declare names. */
+/** The value of a statement, as code; statements that declare names are kept. */
 function givenBy(statement: ts.Statement): { readonly names: string; readonly keep: boolean } | undefined {
   if (ts.isExpressionStatement(statement)) {
     const text = statement.expression.getText()
@@ -164,13 +164,13 @@ function isValue(said: string): boolean {
   }
 }
 
-/** Throws unless a snippet gave what it says. */
+/** Throws unless a snippet gave the stated value. */
 export function checkSaid(given: readonly unknown[], said: readonly unknown[], text: string): void {
   const plain = structuredClone(given)
   if (!isDeepStrictEqual(plain, said))
     throw new TypeError(`It says ${text} and gave ${JSON.stringify(plain).slice(1, -1)}`)
 }
 
-/** What a program says that it prints: the comments behind its `console.log`s, as far as they give a value. */
+/** The stated output of a program: the comments behind its `console.log`s that are values. */
 export const promisedBy = (code: string): string[] =>
   [...code.matchAll(/console\.log\(.*\) \/\/ (?!typed)(.+)$/gm)].map(([, said = '']) => said)

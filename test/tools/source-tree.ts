@@ -1,17 +1,17 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize, relative } from 'node:path'
 
-/** A source file as the architecture rules look at it. */
+/** A source file for the architecture rules. */
 export interface SourceFile {
   /** From the root of the repository, with `/`: `src/runtime/runner.ts`. */
   readonly path: string
   readonly text: string
 }
 
-/** What a file takes from another one or from a package. */
+/** An import of a file from another one or from a package. */
 export interface Import {
   readonly from: string
-  /** `src/…` of the file it means; undefined for a package. */
+  /** `src/…` of the imported file; undefined for a package. */
   readonly file: string | undefined
   readonly typeOnly: boolean
 }
@@ -28,11 +28,11 @@ export function readTree(root: string, folder: string): SourceFile[] {
 const STATEMENT = /^(?:import|export)\s+(type\s+)?([^'"]*?\s+from\s+)?['"]([^'"]+)['"]/gm
 const DYNAMIC = /\bimport\(\s*['"]([^'"]+)['"]\s*\)/g
 
-/** The text without comments, so that examples in them count for nothing. */
+/** The text without comments, so that examples in them do not count. */
 export const withoutComments = (text: string): string =>
   text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '$1')
 
-/** What a file imports and re-exports. */
+/** The imports and re-exports of a file. */
 export function importsOf({ path, text }: SourceFile): Import[] {
   const code = withoutComments(text)
   const found: Import[] = []
@@ -43,7 +43,7 @@ export function importsOf({ path, text }: SourceFile): Import[] {
   return found
 }
 
-/** `{ type A, type B } from` takes no value. */
+/** `{ type A, type B } from` imports no value. */
 function onlyTypes(clause: string): boolean {
   const names = /\{([^}]*)\}/.exec(clause)?.[1]
   if (names === undefined) return false

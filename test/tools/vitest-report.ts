@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
-/** One test as it went. */
+/** The result of one test. */
 export interface TestOutcome {
   /** `test/semantics/runs.test.ts › a failure › rejects …` */
   readonly name: string
@@ -26,18 +26,18 @@ interface Report {
   }[]
 }
 
-/** What a run of the tests showed. */
+/** The results of a run of the tests. */
 export interface SuiteOutcome {
   readonly tests: readonly TestOutcome[]
-  /** Files that could not even be loaded. */
+  /** Files that failed to load. */
   readonly broken: readonly string[]
   readonly output: string
 }
 
-/** Where a run of the whole suite leaves its report. */
+/** The report of a run of the whole suite. */
 export const LAST_REPORT = join(ROOT, '.cache/tests.json')
 
-/** Runs the whole suite; the report is at {@link LAST_REPORT} then. */
+/** Runs the whole suite, and writes {@link LAST_REPORT}. */
 export const suiteCommand: readonly string[] = [
   'npx',
   '--no-install',
@@ -50,7 +50,7 @@ export const suiteCommand: readonly string[] = [
   `--outputFile.json=${LAST_REPORT}`,
 ]
 
-/** How the tests went: in the run that just was, with `--last`, or in one of its own. */
+/** The results of the tests: of the last run, with `--last`, or of a run of its own. */
 export function suiteOutcome(args: readonly string[]): SuiteOutcome {
   const output = args.includes('--last') ? '' : runSuite()
   if (!existsSync(LAST_REPORT)) return { tests: [], broken: ['the tests left no report'], output }

@@ -1,6 +1,6 @@
 import { and, defineState, not, or } from 'teasel'
 
-// `and`, `or` and `not` take the state from where they stand: a record in them says nothing of what else it holds.
+// `and`, `or` and `not` infer the state from their place: a record in them does not fix the other keys.
 
 interface Chat {
   answer: string

@@ -1,4 +1,4 @@
-// Every type of event has a listener that knows it.
+// Every type of event has a typed listener.
 import { type AnyEvent, createApplication, defineState, type EventType } from 'teasel'
 
 const kit = defineState<{ n: number }>()

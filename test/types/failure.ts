@@ -1,4 +1,4 @@
-// What becomes of failures, typed: what fallbacks see and give, and what is refused.
+// Types of failures: arguments and results of fallbacks, and refusals.
 import { createApplication, defineState, type Retry, task, type } from 'teasel'
 
 interface Chat {

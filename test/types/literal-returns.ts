@@ -1,4 +1,4 @@
-// Literals in what an action returns keep their types, whatever the number of returns.
+// Literals in the update of an action keep their types, whatever the number of returns.
 import { defineState } from 'teasel'
 
 const chat = defineState<{ answer: string; verdict: 'good' | 'bad'; list: string[] }>()

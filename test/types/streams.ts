@@ -1,4 +1,4 @@
-// What readers of an application are handed, by type: uses, and what is refused.
+// Types of the readers of an application: uses and refusals.
 import {
   createApplication,
   type Dropped,

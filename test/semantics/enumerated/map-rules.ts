@@ -1,14 +1,14 @@
 import type { MapEvent } from '../../../src/runtime/map/map-state.js'
 import { send, type World } from './map-world.js'
 
-// Owns: what must hold of a map in every world, and between two worlds that follow each other.
+// Owns: the rules of a map in every world, and between two successive worlds.
 
 const count = (world: World, ...stages: World['branches']): number =>
   world.branches.filter((stage) => stages.includes(stage)).length
 
 const SETTLED = ['done', 'failed', 'cancelled'] as const
 
-/** Whether the counts satisfy the policy, told once more and otherwise than the engine does. */
+/** Whether the counts satisfy the policy, computed in another way than by the engine. */
 function satisfies({ map: { policy } }: World, done: number, settled: number, all: number): boolean {
   if (policy === 'all') return done === all
   if (policy === 'collect') return settled === all
@@ -31,7 +31,7 @@ const keeps = (world: World, event: MapEvent): boolean => {
 
 type Rule = (world: World, before: World | undefined) => boolean
 
-/** The rules of the design, each true where it holds. */
+/** The rules of the design, each true when it holds. */
 export const RULES: Readonly<Record<string, Rule>> = {
   'D8: no more branches live than there is room for': (world) =>
     count(world, 'step 1', 'step 2', 'ending') <= world.window,

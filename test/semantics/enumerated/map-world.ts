@@ -7,10 +7,10 @@ import {
   mapTransition,
 } from '../../../src/runtime/map/map-state.js'
 
-// Owns: a map with branches of two steps as a graph of plain states, so that every order of events can be tried.
-// Does not own: what must hold in each of them (map-rules.ts).
+// Owns: a map with branches of two steps as a graph of plain states, to try every order of events.
+// Does not own: the rules in each of them (map-rules.ts).
 
-/** Where one branch stands. `ending`: cancelled, its code runs on until it notices. */
+/** Stage of one branch. `ending`: cancelled, and its code has not noticed yet. */
 export type Stage = 'queued' | 'step 1' | 'step 2' | 'ending' | 'done' | 'failed' | 'cancelled'
 
 /** A map, its branches and its run. */
@@ -32,7 +32,7 @@ export interface World {
   readonly faulted: boolean
 }
 
-/** One thing that may happen next. */
+/** One possible next event. */
 export interface Move {
   readonly name: string
   readonly world: World
@@ -56,7 +56,7 @@ export function firstWorld({ policy, branches, known, window }: Start): World {
   return look(known ? send(counted, { type: 'judge' }) : counted)
 }
 
-/** Sends an event, and does what the actor does about its effects. */
+/** Sends an event, and applies its effects as the actor does. */
 export function send(world: World, event: MapEvent): World {
   const [map, effects] = mapTransition(world.map, event)
   return effects.reduce(act, { ...world, map })
@@ -91,7 +91,7 @@ const put = (world: World, at: number, stage: Stage): World => ({
   branches: world.branches.map((one, i) => (i === at ? stage : one)),
 })
 
-/** A branch settles; `during` is what a `watch` does that hears of it. */
+/** A branch settles; `during` is the reaction of a `watch` to it. */
 function settle(
   world: World,
   at: number,
@@ -101,11 +101,11 @@ function settle(
   const lived = lives(world.branches[at] ?? 'queued')
   const held = send(world, { type: 'hold' })
   const settled = during(send(put(held, at, status), { type: 'settled', status, lived }))
-  // Whoever looks meanwhile finds the decisions held.
+  // Decisions are held meanwhile.
   return send(send(look(settled), { type: 'free' }), { type: 'judge' })
 }
 
-/** Cancels one branch, whichever door the cancel came through. */
+/** Cancels one branch, from any source. */
 function cancelOne(world: World, at: number): World {
   const stage = world.branches[at]
   if (stage === 'queued') return world.known ? settle(world, at, 'cancelled') : world
@@ -115,7 +115,7 @@ function cancelOne(world: World, at: number): World {
 const close = (world: World, why: 'satisfied' | 'cancelled'): World =>
   send(world, { type: 'close', why: { kind: why } })
 
-/** All that may happen next in a world, each with the world that it leads to. */
+/** All possible next events of a world, each with the world that it leads to. */
 export function movesOf(world: World): Move[] {
   if (world.map.phase.kind === 'ended') return []
   const moves: Move[] = []
@@ -145,7 +145,7 @@ export function movesOf(world: World): Move[] {
     if (stage === 'step 2') ends('done', 'end')
     if (runs(stage)) ends('failed', 'fail')
     if (stage === 'ending') ends('cancelled', 'notice')
-    if (stage === 'ending') ends('cancelled', 'a late value of') // whatever it returns by now
+    if (stage === 'ending') ends('cancelled', 'a late value of') // its result no longer counts
     if (runs(stage) || (stage === 'queued' && world.known)) add(`cancel ${i}`, look(cancelOne(world, i)))
   })
   if (!world.cancelled) add('cancel the run', close({ ...world, cancelled: true }, 'cancelled'))

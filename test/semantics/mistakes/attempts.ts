@@ -10,7 +10,7 @@ const runOf = (act: object) =>
     state: {},
     logger: quiet,
   } as never).run()
-/** Runs an action that asks its context for something. */
+/** Runs an action that uses its context. */
 const ask = (call: (context: ActionContext) => unknown) =>
   runOf({
     reads: [],
@@ -20,7 +20,7 @@ const ask = (call: (context: ActionContext) => unknown) =>
       return {}
     },
   })
-/** Keeps a context, and asks it when its attempt has ended. */
+/** Keeps a context, and uses it after its attempt has ended. */
 async function askLate(call: (context: ActionContext) => unknown): Promise<void> {
   let kept: ActionContext | undefined
   await ask((context) => {

@@ -37,7 +37,7 @@ class Ticket {}
 registerClass('mistaken ticket', Ticket, { save: () => () => {}, load: () => new Ticket() })
 const loud = 'x'.repeat(20_000)
 
-/** Mistakes with what is thrown. */
+/** Mistakes with thrown values. */
 export const mistakesWithFailures: readonly Mistake[] = [
   {
     mistake: 'an action that throws an object without a text',

@@ -1,4 +1,4 @@
-/** A mistake that a user can make, and the whole message that it gets. */
+/** A mistake that a user can make, and its whole message. */
 export interface Mistake {
   readonly mistake: string
   readonly make: () => unknown

@@ -11,7 +11,7 @@ const appOf = (more: object) => createApplication(graph, { appId: 'app', entrypo
 const ring: unknown[] = []
 ring.push({ ring })
 
-/** Mistakes with what is stored. */
+/** Mistakes with stored records. */
 export const mistakesWithRecords: readonly Mistake[] = [
   {
     mistake: 'an appId with half a character',

@@ -21,7 +21,7 @@ const when = (value: unknown) =>
 const HOLDS =
   'State holds plain objects, arrays, primitives, Date, Map, Set, bytes and Error; pass anything else as an input or by closure.'
 
-/** Mistakes with values that state may hold. */
+/** Mistakes with values of state. */
 export const mistakesWithValues: readonly Mistake[] = [
   {
     mistake: 'an instance of a class in a Map',

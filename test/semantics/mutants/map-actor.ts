@@ -1,12 +1,12 @@
-/** A mistake in the engine: a text of one file, and what stands there instead. */
+/** A mistake in the engine: a text of one file, and its replacement. */
 export interface Mutant {
-  /** What the engine does wrong, for a person. */
+  /** The fault in words. */
   readonly name: string
   /** Below `src`. */
   readonly file: string
   readonly from: string
   readonly to: string
-  /** Laws of which one at least has to notice. */
+  /** Laws; at least one of them has to catch it. */
   readonly caughtBy: readonly string[]
 }
 

@@ -3,21 +3,21 @@ import { printPath } from 'teasel'
 import type { Act, GraphNest, Leaf, Mercy, Nest, Plan } from './plan.js'
 import { type Report, runSchedule } from './schedule.js'
 
-/** What a program does, as whoever reads it sees it; the same with a persister and without one. */
+/** The observable result of a program; the same with a persister and without one. */
 interface Digest {
   readonly outcomes: readonly string[]
   readonly state: string
   /** The outcome of each branch, by its path, in no order. */
   readonly branches: Readonly<Record<string, string>>
-  /** What `reduce` was given, whatever the order of the calls. */
+  /** The arguments of `reduce`, in no order of the calls. */
   readonly reduced: readonly string[]
-  /** What was run of branches in a second run, where there was one. */
+  /** The branches that ran in a second run, if there was one. */
   readonly ran: readonly string[]
 }
 
 /**
- * A schedule in which nothing races: whatever the order in which its code goes on, it comes to the same end. Nobody
- * cancels or sends, no time is over, and failures are data.
+ * A schedule in which nothing races: every order of its code comes to the same end. There are no cancels and no
+ * messages, no time limit is reached, and failures are data.
  */
 export function calmed(plan: Plan): Plan {
   return {
@@ -36,7 +36,7 @@ const calmActs = (acts: readonly Act[]): readonly Act[] =>
     .filter((act) => !RACING.includes(act.do))
     .map((act) => (act.do === 'app' ? { ...act, nest: calm(act.nest), careless: false } : act))
 
-/** Code beside the branches does not fail: its branches would be cut off wherever they are. */
+/** Code beside the branches does not fail: a failure would cut off its branches anywhere. */
 const steady = (acts: readonly Act[]): readonly Act[] =>
   calmActs(acts)
     .filter((act) => act.do !== 'throw' && act.do !== 'app')
@@ -73,8 +73,8 @@ function calm(nest: Nest): Nest {
 }
 
 /**
- * A calm schedule of two runs. Maps hold their results until their step commits, and no application is made by hand:
- * what the second run finds of the first is the same with a store and without one.
+ * A calm schedule of two runs. Maps hold their results until their step commits, and no action creates an application:
+ * the second run continues from the same results with a store and without one.
  */
 export function triedAgain(plan: Plan): Plan {
   const held = (nest: Nest): Nest => {
@@ -90,7 +90,7 @@ export function triedAgain(plan: Plan): Plan {
 
 const byGraph = (acts: readonly Act[]): readonly Act[] => acts.filter((act) => act.do !== 'app')
 
-/** Runs a schedule without a store and with one. @returns in what they differ, if in anything */
+/** Runs a schedule without a store and with one. @returns their difference, if any */
 export async function differsWhenStored(plan: Plan): Promise<string | undefined> {
   const [without, stored] = [
     digestOf(await runSchedule(plan, undefined, 'nowhere')),

@@ -5,7 +5,7 @@ import { folderOf, reducerOf, watcherOf } from './folds.js'
 import type { Child, GraphNest, Leaf, MapNest, Mercy, Nest } from './plan.js'
 import type { Life, World } from './world.js'
 
-/** The package, or a copy of it that was changed. */
+/** The package, or a changed copy of it. */
 export type Engine = typeof teasel
 
 type Made = Action<S, Pick<S, 'n'>>
@@ -203,7 +203,7 @@ export class Builder {
 
   async #byHand(nest: Nest, life: Life, context: ActionContext): Promise<unknown> {
     const graph = this.graph({ kind: 'graph', name: 'hand', steps: [nest], laps: 1, rescue: undefined }, life.limit)
-    // Each attempt puts it differently.
+    // The text differs at each attempt.
     const state = { n: context.attempt, lap: 0 }
     const options = { entrypoint: nest.name, state, parent: context, key: `h${nest.name}` }
     return this.#engine.createApplication(graph, options as never).run()

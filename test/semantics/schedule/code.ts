@@ -3,7 +3,7 @@ import { printPath } from 'teasel'
 import type { Act, Leaf, Nest } from './plan.js'
 import type { Life, World } from './world.js'
 
-// What the code of a plan does when it runs: in an action, in a source, in `reduce`.
+// Runs the code of a plan: in an action, in a source, in `reduce`.
 
 /** The state of every application of a schedule. */
 export interface S {
@@ -11,19 +11,19 @@ export interface S {
   lap: number
 }
 
-/** What code can reach beside what the engine gives it. */
+/** Outside of the engine, within the reach of the code. */
 export interface Site {
   readonly world: World
   readonly note: MessageKind<'note', { readonly serial: number }>
-  /** Which branch settled with a result. */
+  /** The branch that settled with a result. */
   readonly pathOf: WeakMap<object, string>
   /** Cancels the root application, or one below it. */
   readonly cancel: (path: string | undefined, reason: string) => void
-  /** Runs an application that an action makes by hand. */
+  /** Runs an application created by an action. */
   readonly byHand: (nest: Nest, life: Life, context: ActionContext) => Promise<unknown>
 }
 
-/** What an action is called with. */
+/** Arguments of an action. */
 export interface Given {
   readonly state: Readonly<S>
   readonly signal: AbortSignal
@@ -92,7 +92,7 @@ async function cleanUp(site: Site, life: Life, acts: readonly Act[], { signal, c
   }
 }
 
-/** Does one thing. Without a context it is the code of a source or of `reduce`. */
+/** Does one act. Without a context it is the code of a source or of `reduce`. */
 export async function doAct(
   site: Site,
   life: Life,
@@ -125,7 +125,7 @@ export async function doAct(
 
 const labelOf = (life: Life): string => [life.path, life.name].filter((part) => part !== '').join(' ')
 
-/** Does one thing that needs no waiting. */
+/** Does one act without waiting. */
 export function doAtOnce(site: Site, life: Life, act: Act, context?: ActionContext): void {
   if (act.do === 'throw') throw new Error(`${life.name} throws`)
   if (context === undefined) return

@@ -1,13 +1,13 @@
 import { engineTime } from '../../../src/internal/platform.js'
 import type { Random } from './random.js'
 
-// The engine yields to macrotasks when its slice of the thread is over. A schedule owns that time too: while one runs,
-// the engine's time and `setImmediate` are its own, so that neither a slow machine nor a collection shows in a trace.
+// The engine yields to macrotasks when its slice of the thread is over. A schedule owns that time too: it replaces
+// the engine's time and `setImmediate`, so that neither a slow machine nor a collection shows in a trace.
 
 const realImmediate = globalThis.setImmediate
 const real = { ...engineTime }
 
-/** Lets every microtask run, and whatever Node reports between macrotasks. */
+/** Lets every microtask run, and the reports of Node between macrotasks. */
 export const drained = (): Promise<void> => new Promise((resolve) => void realImmediate(resolve))
 
 /** Macrotasks and the slice clock of the engine, while a schedule runs. */
@@ -17,7 +17,7 @@ export class EngineTime {
   #now = 0
   #queue: (() => void)[] = []
 
-  /** @param busy whether engine time passes, so that slices end at step borders that the seed chooses */
+  /** @param busy whether engine time passes, so that slices end after steps that the seed chooses */
   constructor(random: Random, busy: boolean) {
     this.#random = random
     this.#busy = busy
@@ -41,7 +41,7 @@ export class EngineTime {
     return this.#queue.length > 0
   }
 
-  /** Runs the macrotasks that wait. */
+  /** Runs the pending macrotasks. */
   run(): void {
     for (const fn of this.#queue.splice(0)) fn()
   }

@@ -103,7 +103,7 @@ async function search(from: number, to: number, json: boolean, paint: Paint): Pr
   return broken.length === 0
 }
 
-/** Seeds whose schedules, with nothing that races in them, do not come to the same end with a store and without one. */
+/** Seeds of schedules without races that do not come to the same end with a store and without one. */
 async function searchBoth(from: number, to: number, again: boolean, paint: Paint): Promise<boolean> {
   let differing = 0
   for (let seed = from; seed <= to; seed++) {
@@ -116,7 +116,7 @@ async function searchBoth(from: number, to: number, again: boolean, paint: Paint
   return differing === 0
 }
 
-/** Each law that was broken, with the shortest schedules that break it. */
+/** Each broken law, with its shortest schedules. */
 function brokenLines(broken: readonly Report[], paint: Paint): string[] {
   const laws = new Map<string, string[]>()
   for (const { plan, violations } of broken) {
@@ -133,7 +133,7 @@ function brokenLines(broken: readonly Report[], paint: Paint): string[] {
   })
 }
 
-/** How many schedules are shown for each law that was broken. */
+/** The number of schedules shown for each broken law. */
 const SHOWN = 5
 
 const options = parse(process.argv.slice(2))

@@ -3,9 +3,9 @@ import { doAct, type S, type Site } from './code.js'
 import type { MapNest } from './plan.js'
 import type { Life } from './world.js'
 
-// What a map of a plan does with its branches: it watches them, and it folds what became of them.
+// The code of a map in a plan: it watches its branches, and folds their results.
 
-/** What a `watch` does: it counts what it is told of. */
+/** A `watch` that counts its events and acts. */
 export function watcherOf({ world }: Site, { watch }: MapNest): unknown {
   const seen = watch.map(() => 0)
   interface Args {
@@ -31,7 +31,7 @@ export function watcherOf({ world }: Site, { watch }: MapNest): unknown {
   }
 }
 
-/** A `reduce`, which tells what it was given. */
+/** A `reduce` that logs its arguments. */
 export function reducerOf(site: Site, nest: MapNest): unknown {
   const { world, pathOf } = site
   interface Args {
@@ -72,7 +72,7 @@ export function reducerOf(site: Site, nest: MapNest): unknown {
   }
 }
 
-/** A `reduceEach`, which tells of each result that it was given. */
+/** A `reduceEach` that logs each of its results. */
 export function folderOf(site: Site, nest: MapNest, order: 'settled' | 'declared'): object {
   const { world, pathOf } = site
   interface Args {

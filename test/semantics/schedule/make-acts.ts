@@ -1,7 +1,7 @@
 import type { Act, Leaf, MapNest, Mercy } from './plan.js'
 import type { Random } from './random.js'
 
-// What the code of a leaf, of a source and of `reduce` does, drawn from a seed.
+// Acts of the code of a leaf, of a source and of `reduce`, drawn from a seed.
 
 /** Acts of a leaf. At the root (depth 0) there are no siblings. */
 export function makeActs(random: Random, mode: Leaf['mode'], siblings: readonly string[], depth: number): Act[] {
@@ -54,7 +54,7 @@ function makeAct(random: Random, mode: Leaf['mode'], siblings: readonly string[]
   }
 }
 
-/** What a leaf does in its `finally`. */
+/** Acts of a leaf in its `finally`. */
 export function makeCleanup(random: Random, siblings: readonly string[]): Act[] {
   const kind = random.weighted([
     ['none', 5],
@@ -73,7 +73,7 @@ export function makeCleanup(random: Random, siblings: readonly string[]): Act[] 
   return []
 }
 
-/** What becomes of failures, in one of so many cases. */
+/** Retries, fallbacks and error transitions, with a given probability. */
 export function makeMercy(random: Random, chance: number): Mercy | undefined {
   if (!random.chance(chance)) return undefined
   return {
@@ -84,7 +84,7 @@ export function makeMercy(random: Random, chance: number): Mercy | undefined {
   }
 }
 
-/** What `reduce` does before it answers. */
+/** Acts of `reduce` before it returns. */
 export function makeReduce(random: Random): Act[] {
   const kind = random.weighted([
     ['at once', 6],
@@ -99,7 +99,7 @@ export function makeReduce(random: Random): Act[] {
   return []
 }
 
-/** What a generator does between its entries, or when it is closed. Only an async one can wait. */
+/** Acts of a generator between its entries, or when it is closed. Only an async one can wait. */
 export function makeSourceActs(random: Random, source: MapNest['source'], closing = false): Act[] {
   if (source === 'generator') return closing && random.chance(0.3) ? [{ do: 'throw' }] : []
   const kind = random.weighted([

@@ -17,7 +17,7 @@ import { Random } from './random.js'
 
 const DEPTH = 4
 
-/** Makes one schedule of a seed. */
+/** Derives one schedule from a seed. */
 export function makePlan(seed: number): Plan {
   const random = new Random(seed)
   const limits = random.chance(0.4) ? [random.int(1, 2), random.int(1, 3)] : []
@@ -125,7 +125,7 @@ function makePace(random: Random): Pace {
   }
 }
 
-/** Makes trees. The deeper, the fewer branches; and so many leaves at most. */
+/** Makes trees: fewer branches with depth, and a limited number of leaves. */
 class NestMaker {
   readonly #random: Random
   readonly #limits: number

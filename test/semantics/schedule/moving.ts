@@ -5,7 +5,7 @@ import type { Observed } from './observed.js'
 import type { Aim, Move } from './plan.js'
 import type { World } from './world.js'
 
-/** What a move can reach. */
+/** The objects that a move can reach. */
 export interface Reach {
   readonly world: World
   readonly observed: Observed
@@ -15,7 +15,7 @@ export interface Reach {
   readonly actors: ReadonlySet<AnyActorRef>
 }
 
-/** Does one thing from outside. Answers with what it did, for a person. */
+/** Does one move from outside. Returns a description. */
 export function doMove(reach: Reach, move: Move): string {
   const { world, app, caller } = reach
   switch (move.do) {
@@ -45,7 +45,7 @@ export function doMove(reach: Reach, move: Move): string {
   }
 }
 
-/** The path of a branch that stands as the aim says; undefined for the root. */
+/** The path of a branch with the aimed status; undefined for the root. */
 function aimed({ world, observed }: Reach, aim: Aim): string | undefined {
   if (aim === 'root') return undefined
   if (aim === 'unknown') return 'nowhere/x'
@@ -84,7 +84,7 @@ function runAgain({ world, app }: Reach): void {
   )
 }
 
-/** A branch that has settled says again that it is done, to a map that still runs. */
+/** A settled branch reports its end again, to a map that still runs. */
 function echo({ world, actors }: Reach): string {
   const settled = [...actors].filter((actor) => {
     const parent = actor._parent as AnyActorRef | undefined

@@ -1,12 +1,12 @@
 import { type AnyEvent, printPath } from 'teasel'
 import type { World } from './world.js'
 
-/** What somebody outside knows of a run while it goes on: its events, and which branches there are. */
+/** The outside view of a current run: its events and its branches. */
 export class Observed {
   readonly branches = new Map<string, 'queued' | 'running' | 'settled'>()
-  /** Which branch settled with a result. */
+  /** The branch that settled with a result. */
   readonly pathOf = new WeakMap<object, string>()
-  /** Steps, by application, whose save goes on. */
+  /** Steps with a pending save, by application. */
   readonly saving = new Set<string>()
   readonly #world: World
 
@@ -14,7 +14,7 @@ export class Observed {
     this.#world = world
   }
 
-  /** Told of every event, in the moment it becomes true. */
+  /** Gets every event as it is emitted. */
   hear(event: AnyEvent): void {
     const path = printPath(event.path)
     this.#world.trace.add({ kind: 'event', event, path })
@@ -31,7 +31,7 @@ export class Observed {
     }
   }
 
-  /** The paths of branches that stand so. */
+  /** The paths of branches with a status. */
   standing(status: 'queued' | 'running' | 'settled'): string[] {
     return [...this.branches].filter(([, is]) => is === status).map(([path]) => path)
   }

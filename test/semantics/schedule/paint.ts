@@ -1,4 +1,4 @@
-/** Colours for a terminal; none where NO_COLOR is set or nobody looks. */
+/** Colours for a terminal; none when NO_COLOR is set or the output is no terminal. */
 export interface Paint {
   readonly dim: (text: string) => string
   readonly bold: (text: string) => string

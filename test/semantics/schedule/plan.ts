@@ -1,15 +1,15 @@
 import type { SettlePolicy } from 'teasel'
 
-// What a schedule is made of, as plain data: a tree of maps, graphs and leaves, who reads it, and what happens from
-// outside while it runs. All of it follows from the seed.
+// A schedule as plain data: a tree of maps, graphs and leaves, its reader, and the events from outside during the run.
+// All of it follows from the seed.
 
-/** One thing that the code of a leaf, of a source or of `reduce` does. */
+/** One act of the code of a leaf, of a source or of `reduce`. */
 export type Act =
-  /** Waits until the scheduler lets it go on; deaf code ignores its signal meanwhile. */
+  /** Waits until the scheduler continues it; deaf code ignores its signal meanwhile. */
   | { readonly do: 'pause'; readonly deaf: boolean; readonly fails: boolean }
   | { readonly do: 'sleep'; readonly ms: number; readonly deaf: boolean }
   | { readonly do: 'chunk'; readonly times: number }
-  /** Awaits something that is there already. */
+  /** Awaits a resolved promise. */
   | { readonly do: 'spin'; readonly times: number }
   | { readonly do: 'cancel'; readonly key: string }
   /** Cancels an application above its own, by the path. */
@@ -20,10 +20,10 @@ export type Act =
   | { readonly do: 'receive' }
   | { readonly do: 'log' }
   | { readonly do: 'throw' }
-  /** Makes an application by hand, and awaits it unless careless. */
+  /** Creates an application, and awaits it unless careless. */
   | { readonly do: 'app'; readonly nest: Nest; readonly careless: boolean }
 
-/** What becomes of a failure, of an action or of a branch. */
+/** Retry, fallback and time limit of an action or a branch. */
 export interface Mercy {
   readonly attempts: number
   readonly delayMs: number
@@ -42,7 +42,7 @@ export interface Leaf {
   readonly mercy: Mercy | undefined
 }
 
-/** What a `watch` does when it has seen so many events of a type. */
+/** The reaction of a `watch` after a number of events of a type. */
 export interface WatchRule {
   readonly on: 'chunk' | 'step.end' | 'branch.settled' | 'message'
   readonly after: number
@@ -62,19 +62,19 @@ export interface MapNest {
   readonly form: 'actions' | 'states' | 'tasks'
   readonly source: 'array' | 'record' | 'generator' | 'async generator'
   readonly children: readonly Child[]
-  /** What a generator does before each entry, and in its `finally`. */
+  /** Acts of a generator before each entry, and in its `finally`. */
   readonly before: readonly Act[]
   readonly closing: readonly Act[]
   readonly fault: 'none' | 'duplicate' | 'throws'
   readonly policy: SettlePolicy
   readonly window: number | undefined
-  /** Which of the shared limits. */
+  /** The shared limit. */
   readonly limit: number | undefined
   readonly graceMs: number | undefined
   readonly watch: readonly WatchRule[]
   /** All at the end, or each as it settles or as it was declared. */
   readonly fold: 'all' | 'settled' | 'declared'
-  /** What `reduce` does, or each call of `reduceEach`. */
+  /** Acts of `reduce`, or of each call of `reduceEach`. */
   readonly reduce: readonly Act[]
 }
 
@@ -84,49 +84,49 @@ export interface GraphNest {
   readonly name: string
   readonly steps: readonly Nest[]
   readonly laps: number
-  /** Where it goes when its first step fails. */
+  /** The next action when its first step fails. */
   readonly rescue: Leaf | undefined
 }
 
 export type Nest = Leaf | MapNest | GraphNest
 
-/** Who runs the application, and how it is read. */
+/** The caller of the application, and its way to read. */
 export type Reader =
   | { readonly kind: 'run' }
-  /** Comes back when all that is left waits for a message from outside, and runs on after one. */
+  /** Returns when all that is left waits for a message from outside, and joins again after one. */
   | { readonly kind: 'return' }
   | { readonly kind: 'steps' }
-  /** Leaves the loop after so many, if it does. */
+  /** Leaves the loop after a number of reads, if given. */
   | { readonly kind: 'stream' | 'iterate'; readonly leaves: number | undefined }
 
-/** Which application something from outside is aimed at, found when it happens. */
+/** The target of an event from outside, found when it happens. */
 export type Aim = 'root' | 'running' | 'queued' | 'settled' | 'unknown'
 
-/** Something that happens from outside, from a turn on. */
+/** An event from outside, from a turn on. */
 export type Move = { readonly from: number } & (
   | { readonly do: 'cancel'; readonly aim: Aim }
   | { readonly do: 'send'; readonly aim: Aim }
   | { readonly do: 'abort' | 'dispose' | 'actor-cancel' | 'run-again' }
-  /** A settled branch says once more how it ended, as a remote one may. */
+  /** A settled branch reports its end once more, as a remote one may. */
   | { readonly do: 'echo' }
 )
 
-/** Where interceptors stand, what they wait for, and whether they throw. */
+/** Interceptors: their hooks, their pauses, and whether they throw. */
 export interface Interception {
   readonly at: 'beforeRun' | 'afterRun' | 'beforeStep' | 'afterStep' | 'beforeBranch' | 'afterBranch'
   readonly waits: boolean
-  /** One in so many throws; 0: none. */
+  /** The reciprocal of the probability to throw; 0: none. */
   readonly throws: number
   readonly onFault: 'report' | 'fail'
 }
 
-/** How likely the scheduler picks what, where several things can happen. */
+/** Weights of the scheduler's choices. */
 export interface Pace {
   readonly pause: number
   readonly timer: number
   readonly read: number
   readonly move: number
-  /** How often a step border finds its slice over. */
+  /** Probability that a slice is over after a step. */
   readonly busy: boolean
 }
 

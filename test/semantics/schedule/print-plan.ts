@@ -1,11 +1,11 @@
 import type { Act, Child, Leaf, MapNest, Mercy, Move, Nest, Plan, Reader, WatchRule } from './plan.js'
 
-// A plan as a person reads it.
+// A readable plan.
 
 const words = (parts: readonly (string | false | undefined)[]): string =>
   parts.filter((part) => part !== false && part !== undefined && part !== '').join(', ')
 
-/** What a piece of code does, in a few words. */
+/** A piece of code in a few words. */
 function actText(act: Act): string {
   switch (act.do) {
     case 'pause':
@@ -129,7 +129,7 @@ const readerText = (reader: Reader): string =>
 
 const moveText = (move: Move): string => `${move.do}${'aim' in move ? ` ${move.aim}` : ''} from turn ${move.from}`
 
-/** What is beside the tree. */
+/** The settings beside the tree. */
 export function settingLines(plan: Plan): string[] {
   const { limits, graceMs, moves, interceptions, pace, again } = plan
   return [

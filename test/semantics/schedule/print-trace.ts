@@ -2,9 +2,9 @@ import type { AnyEvent } from 'teasel'
 import type { Paint } from './paint.js'
 import type { Entry } from './trace.js'
 
-// A trace as a person reads it: each turn with what followed from it.
+// A readable trace: each turn with its effects.
 
-/** The lines of a trace. Turns that are alike, and that nothing follows from, are told in one line. */
+/** The lines of a trace. Equal turns without effects share one line. */
 export function traceLines(entries: readonly Entry[], paint: Paint): string[] {
   const lines: string[] = []
   let alike: Turn[] = []

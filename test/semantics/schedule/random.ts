@@ -1,4 +1,4 @@
-/** Numbers that follow from a seed, and from nothing else (mulberry32). */
+/** Numbers that depend only on a seed (mulberry32). */
 export class Random {
   #state: number
 
@@ -31,7 +31,7 @@ export class Random {
     return list[Math.floor(this.next() * list.length)]
   }
 
-  /** One of several, the likelier the greater its weight. All weights 0: any of them. */
+  /** One of several, by weight. All weights 0: any of them. */
   weighted<T>(entries: readonly (readonly [T, number])[]): T | undefined {
     const total = entries.reduce((sum, [, weight]) => sum + weight, 0)
     if (total === 0) return this.pick(entries)?.[0]
@@ -43,7 +43,7 @@ export class Random {
     return entries.at(-1)?.[0]
   }
 
-  /** Numbers of their own: who draws from them changes nothing for the others. */
+  /** An independent stream: draws from it do not affect the others. */
   fork(): Random {
     return new Random(Math.floor(this.next() * 0x7fffffff))
   }

@@ -7,7 +7,7 @@ import type { World } from './world.js'
 type App = Application<S, Record<string, never>>
 type Loop = AsyncGenerator<unknown, unknown, void>
 
-/** Somebody who runs an application once and reads it, as slowly as the scheduler says. */
+/** A caller that runs an application once and reads it, at the pace of the scheduler. */
 export class Reading {
   readonly #world: World
   readonly #app: App
@@ -19,7 +19,7 @@ export class Reading {
   #read = 0
   #parked = false
   outcome: Outcome | undefined
-  /** What a stream has given so far. */
+  /** Events read from a stream so far. */
   readonly got: unknown[] = []
 
   constructor(world: World, app: App, reader: Reader, signal: AbortSignal) {
@@ -54,7 +54,7 @@ export class Reading {
     return { status: 'finished' }
   }
 
-  /** True when the run has come back because it waits. */
+  /** True when the run has returned as waiting. */
   get parked(): boolean {
     return this.#parked
   }
@@ -64,7 +64,7 @@ export class Reading {
     return this.#loop !== undefined && !this.#asking && this.outcome === undefined
   }
 
-  /** Reads once, or leaves, or runs on where the run has come back. */
+  /** Reads once, or leaves, or joins a run that returned as waiting. */
   read(): void {
     if (this.#parked) {
       this.#parked = false

@@ -4,8 +4,8 @@ import type { Interception } from './plan.js'
 import type { World } from './world.js'
 
 /**
- * What stands between an action's return and the end of its step: a save. An after-interceptor that waits is one; a
- * persister has its place here as well.
+ * The delay between an action's return and the end of its step: a save. A pending after-interceptor is one, and so is a
+ * persister.
  */
 function savingInterceptor(world: World, observed: Observed, { throws, onFault }: Interception): Interceptor {
   const fails = everyNth(throws)

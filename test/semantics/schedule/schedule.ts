@@ -15,19 +15,19 @@ import { checkStored, persistence, type Where } from './stored.js'
 import type { Entry } from './trace.js'
 import { type Pause, World } from './world.js'
 
-/** A law that a schedule broke. */
+/** A breach of a law by a schedule. */
 export interface Violation {
   readonly law: string
   readonly what: string
   readonly turn: number
 }
 
-/** What came of one schedule. */
+/** The result of one schedule. */
 export interface Report {
   readonly plan: Plan
   readonly entries: readonly Entry[]
   readonly violations: readonly Violation[]
-  /** How often notable things happened. */
+  /** Counts of notable events. */
   readonly notes: ReadonlyMap<string, number>
   /** The state of the application in the end, as JSON. */
   readonly state: string
@@ -35,7 +35,7 @@ export interface Report {
 
 const MOST_TURNS = 5000
 
-/** Runs one schedule to its end: at each turn everything ready runs, then one thing that can happen does. */
+/** Runs one schedule to its end: at each turn everything ready runs, then one possible event happens. */
 export async function runSchedule(plan: Plan, engine: Engine = teasel, where: Where = 'by chance'): Promise<Report> {
   const schedule = new Schedule(plan, engine, where)
   const release = ownRejections((reason) => schedule.world.broken('no rejection is left unhandled', String(reason)))
@@ -49,7 +49,7 @@ export async function runSchedule(plan: Plan, engine: Engine = teasel, where: Wh
   return schedule.report()
 }
 
-/** Rejections that nobody handles count as the schedule's own while it runs. */
+/** Unhandled rejections count as the schedule's own while it runs. */
 function ownRejections(tell: (reason: unknown) => void): () => void {
   const others = process.listeners('unhandledRejection')
   process.removeAllListeners('unhandledRejection')
@@ -130,7 +130,7 @@ class Schedule {
     if (this.#persister !== undefined) await this.#whileTimePasses(checkStored(this.world, this.#persister))
   }
 
-  /** What is stored is read in slices, too. */
+  /** The store is read in slices, too. */
   async #whileTimePasses(work: Promise<void>): Promise<void> {
     let over = false
     const ended = work.finally(() => {
@@ -170,7 +170,7 @@ class Schedule {
     this.world.trace.add({ kind: 'turn', label })
   }
 
-  /** One thing happens. False where nothing can. */
+  /** One event happens. False when none is possible. */
   #step(): boolean {
     const { world } = this
     const { pace } = this.#plan
@@ -201,7 +201,7 @@ class Schedule {
     return true
   }
 
-  /** Where two runs of one schedule are compared, what may go on is drawn by its name, not by who came first. */
+  /** When two runs of one schedule are compared, the next event is drawn by its name, not by its order. */
   #pauses(): readonly Pause[] {
     const pauses = [...this.world.pauses]
     return this.#where === 'by chance' ? pauses : pauses.sort((a, b) => (a.label < b.label ? -1 : 1))
@@ -233,7 +233,7 @@ class Schedule {
     Object.assign(entries[at] ?? {}, { label })
   }
 
-  /** Nothing can happen but an answer from outside, to code that waits for one. */
+  /** The only possible event is an answer from outside, to code that waits for one. */
   #answer(): boolean {
     const waiting = [...this.world.running].filter((life) => life.phase === 'receives')
     const life = this.world.random.pick(waiting)
@@ -290,7 +290,7 @@ class Schedule {
     this.#checkListeners()
   }
 
-  /** Whatever still can happen happens. */
+  /** Every remaining event happens. */
   async #drain(): Promise<void> {
     const { world } = this
     while (world.pauses.size > 0 || world.clock.next !== undefined || world.time.waiting) {

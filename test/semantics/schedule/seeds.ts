@@ -1,2 +1,2 @@
-/** How many schedules run in the tests: the seeds from 0. */
+/** The number of schedules in the tests: the seeds from 0. */
 export const SCHEDULES = 5000

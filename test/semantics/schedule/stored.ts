@@ -6,10 +6,10 @@ import type { World } from './world.js'
 const LAW = 'the store says of each branch what the run said'
 type Result = Extract<AnyEvent, { type: 'branch.settled' }>['result']
 
-/** Where a schedule is stored. By chance: every third one of one run, as messages outlive a run there. */
+/** Whether a schedule has a store. Every third one of a single run has one, since messages outlive a run there. */
 export type Where = 'by chance' | 'stored' | 'nowhere'
 
-/** Messages come from here alone, so the store is not asked for others. */
+/** Messages come only from this process, so the store is not asked for others. */
 export function persistence(
   { seed, again }: Plan,
   where: Where,
@@ -18,7 +18,7 @@ export function persistence(
   return stored ? { persister: memoryPersister(), inboxPollMs: Infinity } : {}
 }
 
-/** Holds what is stored of every branch that had begun against what its last `branch.settled` said. */
+/** Compares the record of every branch that had begun with its last `branch.settled`. */
 export async function checkStored(world: World, persister: Persister): Promise<void> {
   const told = new Map<string, Extract<AnyEvent, { type: 'branch.settled' }>>()
   for (const entry of world.trace.entries)
@@ -29,12 +29,12 @@ export async function checkStored(world: World, persister: Persister): Promise<v
     const stored = await persister.load({ appId })
     const says: string[] = []
     const { end, cancelled, failed, recovered, state } = stored ?? {}
-    // One that was cut off after its last step is cancelled in this run, and done for the next.
+    // A branch cut off after its last step is cancelled in this run, and done for the next.
     if (end !== undefined && cancelled?.final !== true)
       says.push(`done, recovered ${recovered}, ${JSON.stringify(state)}`)
     if (cancelled !== undefined) says.push(`cancelled by ${cancelled.by}`)
     else if (failed !== undefined) says.push(`failed: ${failed.error.message}`)
-    // One that waited as what is above it ended, or a sibling failed, waits on for the next run.
+    // A branch that waited when its parent ended or a sibling failed waits on in the next run.
     if (stored?.status === 'waiting') says.push('cancelled by parent', 'cancelled by sibling')
     const said = saidBy(result)
     const attempts =

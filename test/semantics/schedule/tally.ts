@@ -1,6 +1,6 @@
 import type { Report } from './schedule.js'
 
-/** What has to happen often enough that its laws are worth something. */
+/** Events that must happen often enough for their laws to be tested. */
 export const SCENES = [
   'cancel during save',
   'cancel while waiting for room',
@@ -13,7 +13,7 @@ export const SCENES = [
   'nested cancel from below',
 ] as const
 
-/** Counts what happened in many schedules. */
+/** Counts events over many schedules. */
 export class Tally {
   readonly #notes = new Map<string, number>()
   readonly #broken: string[] = []
@@ -39,7 +39,7 @@ export class Tally {
     return Object.fromEntries(this.#notes)
   }
 
-  /** How to replay those that broke a law. */
+  /** Commands that replay the breaches of a law. */
   broken(): readonly string[] {
     return this.#broken
   }

@@ -4,7 +4,7 @@ import { EPOCH } from './virtual-clock.js'
 /** How a piece of code ended: an action, a source or `reduce`. `left` is a generator that was returned. */
 export type CodeEnd = 'returned' | 'threw' | 'left'
 
-/** What one branch had come to when `reduce` was called. */
+/** The status of one branch when `reduce` was called. */
 export interface ReducedResult {
   readonly key: string
   readonly index: number
@@ -12,7 +12,7 @@ export interface ReducedResult {
   readonly by: string | undefined
 }
 
-/** One thing that happened, as it happened. */
+/** One entry, recorded as it happened. */
 export type Entry = { readonly turn: number; readonly at: number } & (
   | { readonly kind: 'turn'; readonly label: string }
   | { readonly kind: 'event'; readonly event: AnyEvent; readonly path: string }
@@ -24,7 +24,7 @@ export type Entry = { readonly turn: number; readonly at: number } & (
       readonly what: CodeEnd | 'began'
     }
   | { readonly kind: 'reduce'; readonly path: string; readonly map: string; readonly results: readonly ReducedResult[] }
-  /** `reduceEach` was given one result. */
+  /** `reduceEach` got one result. */
   | { readonly kind: 'fold'; readonly path: string; readonly map: string; readonly status: string }
   | { readonly kind: 'sent'; readonly serial: number; readonly answer: string }
   | {
@@ -39,7 +39,7 @@ export type Entry = { readonly turn: number; readonly at: number } & (
   | { readonly kind: 'broken'; readonly law: string; readonly what: string }
 )
 
-/** How a run ended, for its caller. */
+/** The end of a run, for its caller. */
 export interface Outcome {
   readonly status: 'halted' | 'finished' | 'cancelled' | 'waiting' | 'left' | 'rejected'
   readonly error?: unknown
@@ -49,7 +49,7 @@ export interface Outcome {
 
 type Fields<T> = T extends unknown ? Omit<T, 'turn' | 'at'> : never
 
-/** Everything that happened in one schedule, in order. */
+/** All entries of one schedule, in order. */
 export class Trace {
   readonly entries: Entry[] = []
   turn = 0
@@ -64,12 +64,12 @@ export class Trace {
   }
 }
 
-/** The whole trace as text, for comparing two. Random ids of runs are left out. */
+/** The whole trace as text, for a comparison. Random ids of runs are left out. */
 export function traceText(entries: readonly Entry[]): string {
   return entries.map((entry) => JSON.stringify(entry, plain)).join('\n')
 }
 
-/** What JSON would lose or should not tell. */
+/** Values that JSON would lose or that vary. */
 export function plain(key: string, value: unknown): unknown {
   if (key === 'runId') return undefined
   if (value instanceof Error) return `${value.name}: ${value.message}`

@@ -28,12 +28,12 @@ export class VirtualClock implements Clock {
     this.#timers.delete(timer as Timer)
   }
 
-  /** How many timers are set. */
+  /** Number of pending timers. */
   get pending(): number {
     return this.#timers.size
   }
 
-  /** Milliseconds until the next timer is due; undefined where none is set. */
+  /** Milliseconds until the next timer is due; undefined without one. */
   get next(): number | undefined {
     const next = this.#next()
     return next === undefined ? undefined : next.at - this.#now

@@ -5,7 +5,7 @@ import { Random } from './random.js'
 import { type CodeEnd, Trace } from './trace.js'
 import { VirtualClock } from './virtual-clock.js'
 
-/** Code that runs: an action, a source, or `reduce`. */
+/** Running code: an action, a source, or `reduce`. */
 export interface Life {
   readonly id: number
   readonly path: string
@@ -17,11 +17,11 @@ export interface Life {
   phase: 'runs' | 'waits' | 'receives' | 'yields' | 'ended'
   /** The turn in which the phase began. */
   since: number
-  /** It was given up: the engine waits for it no more. */
+  /** It was abandoned: the engine no longer waits for it. */
   leaked: boolean
   /** It was cancelled while its permit was lent: it cleans up without one. */
   slotless: boolean
-  /** Applications that it made and that still run. */
+  /** Applications that it created and that still run. */
   apps: number
 }
 
@@ -34,11 +34,11 @@ export interface Pause {
 interface PauseOptions {
   readonly label: string
   readonly fails?: boolean
-  /** Lets go of the pause when it fires; none: the pause is deaf. */
+  /** Ends the pause when it fires; none: the pause is deaf. */
   readonly signal?: AbortSignal | undefined
 }
 
-/** All that a schedule's code may wait for, and all that it does. */
+/** All waits and acts of a schedule's code. */
 export class World {
   readonly clock = new VirtualClock()
   readonly trace = new Trace(() => this.clock.now())
@@ -48,7 +48,7 @@ export class World {
   readonly lives: Life[] = []
   readonly running = new Set<Life>()
   readonly sleeping = new Set<unknown>()
-  /** How often something notable happened, beside what the trace tells. */
+  /** Counts of notable events that the trace does not show. */
   readonly notes = new Map<string, number>()
   #serial = 0
 
@@ -105,7 +105,7 @@ export class World {
     if (life.leaked) this.note(what === 'threw' ? 'late error' : 'late value')
   }
 
-  /** Waits until the scheduler lets it go on, or until the signal fires. */
+  /** Waits until the scheduler continues it, or until the signal fires. */
   pause({ label, fails = false, signal }: PauseOptions): Promise<void> {
     return new Promise((resolve, reject) => {
       const pause: Pause = { label, end: () => close(() => (fails ? reject(new Error(`${label} failed`)) : resolve())) }
@@ -138,7 +138,7 @@ export class World {
     })
   }
 
-  /** Timers that are set and that no code of the schedule set. */
+  /** Pending timers that no code of the schedule set. */
   get engineTimers(): number {
     return this.clock.pending - this.sleeping.size
   }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { createApplication, defineMessage, defineState, resumeOrCreate, type } from 'teasel'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 
-// A run waits for a person, its process ends, and another one goes on with it.
+// A run waits for a person, its process ends, and another one resumes it.
 const folder = mkdtempSync(join(tmpdir(), 'teasel-'))
 const kit = defineState()
 const approved = defineMessage('approved', type())

@@ -1,6 +1,6 @@
 import { createApplication, defineState } from 'teasel'
 
-// Runs branches side by side, and gathers them.
+// Runs branches side by side, and collects them.
 const kit = defineState<{ words: string[]; word: string; size: number; sizes: number[] }>()
 const measure = kit.action({ reads: ['word'], writes: ['size'], run: ({ state }) => ({ size: state.word.length }) })
 const all = kit.mapStates({

@@ -8,12 +8,12 @@ type Settled = Extract<AnyEvent, { type: 'branch.settled' }>
 const FIRST = 'the first cancel counts'
 const LOST = 'a cancelled branch is never done'
 
-/** What a cancel means: it counts once, it is final, and nothing starts below it any more. */
+/** The meaning of a cancel: it counts once, it is final, and nothing starts below it any more. */
 export const cancels: Law = (entries, _plan, tell) => {
   let cancelled = new Map<string, Cancel>()
   /** Applications whose code returned after they were cancelled. */
   let late = new Set<string>()
-  /** Branches that had settled: where they are stored, a step that is tried again tells of them once more. */
+  /** Settled branches: with a store, a retried step emits their ends once more. */
   const known = new Set<string>()
   for (const entry of entries) {
     if (entry.kind === 'code' && entry.what === 'returned' && cancelled.has(entry.path)) late.add(entry.path)
@@ -60,7 +60,7 @@ export const cancels: Law = (entries, _plan, tell) => {
   }
 }
 
-/** A cancel above that goes on: what begins below it begins wrongly. */
+/** A cancel above is still pending: nothing may start below it. */
 function isStill(cancelled: ReadonlyMap<string, Cancel>, path: string, anew: (path: string) => boolean): boolean {
   return [...cancelled.keys()].some((above) => above !== path && !anew(above) && isBelow(path, above))
 }

@@ -7,14 +7,14 @@ import { messages } from './messages.js'
 import { policies } from './policies.js'
 import { spans } from './spans.js'
 
-/** What a law has to say against a trace. */
+/** A breach of a law by a trace. */
 export type Tell = (law: string, what: string, turn: number) => void
 /** Laws over the trace of one plan. */
 export type Law = (entries: readonly Entry[], plan: Plan, tell: Tell) => void
 
 const LAWS: readonly Law[] = [spans, policies, cancels, messages, leaks]
 
-/** Asks every law of a trace, and adds what broke while it ran. */
+/** Checks a trace by every law, and adds the breaches seen during the run. */
 export function check(plan: Plan, entries: readonly Entry[]): Violation[] {
   const violations: Violation[] = []
   for (const entry of entries)

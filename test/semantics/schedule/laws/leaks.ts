@@ -9,12 +9,12 @@ type Leaked = Extract<AnyEvent, { type: 'branch.leaked' }>
 
 const ORPHANS = 'nothing outlives its owner unless it was given up'
 
-/** No orphans: code ends before its branch settles and its run ends, or it was given up in its time and told of. */
+/** No orphans: code ends before its branch settles and its run ends, or it was abandoned in time and reported. */
 export const leaks: Law = (entries, plan, tell) => {
   const running = new Map<number, Extract<Entry, { kind: 'code' }>>()
   let leaked: { readonly path: string; readonly sinceMs: number }[] = []
   let upAbove = 0
-  /** When what was cancelled. */
+  /** The time of each cancel. */
   let cancelled = new Map<string, number>()
   for (const entry of entries) {
     if (entry.kind === 'code') {
@@ -48,7 +48,7 @@ export const leaks: Law = (entries, plan, tell) => {
   }
 }
 
-/** A leaf of that application; else it was a source or a reducer, which cannot tell where it stands. */
+/** A leaf of that application; otherwise a source or a reducer, which has no place. */
 function giveUp(running: Map<number, Extract<Entry, { kind: 'code' }>>, path: string): boolean {
   for (const [life, { path: where, name }] of running) {
     if (where !== path || /^(source|reduce) of /.test(name)) continue
@@ -74,8 +74,8 @@ function ended(
 }
 
 /**
- * Given up at one absolute deadline: no later than the longest grace on its way after its own cancel, no sooner than the
- * shortest after the first cancel above it.
+ * Abandoned at one absolute deadline: no later than the longest grace on its path after its own cancel, and no sooner than
+ * the shortest after the first cancel above it.
  */
 function inTime(
   plan: Plan,
@@ -92,7 +92,7 @@ function inTime(
   })
   const own = locate(plan, path, source)
   if (own?.kind === 'map') graces.push(own.graceMs ?? plan.graceMs)
-  // A source is closed when after-interceptors of its branches have answered, however long they take.
+  // A source is closed when after-interceptors of its branches have answered, with no limit.
   const held = own?.kind === 'map' && plan.interceptions.some(({ at, waits }) => at === 'afterBranch' && waits)
   if (Math.max(sinceMs, aboveMs) < Math.min(...graces) || (sinceMs > Math.max(...graces) && !held))
     tell('code is given up when its time is over', `${where} ${source} after ${sinceMs} ms of ${graces.join()}`, turn)

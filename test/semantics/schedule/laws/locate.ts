@@ -1,7 +1,7 @@
 import type { Path } from 'teasel'
 import type { GraphNest, Nest, Plan } from '../plan.js'
 
-/** What stands at an application's action: the nest of a plan that the action was made of. */
+/** The nest of a plan that an application's action was made of. */
 export function locate(plan: Plan, path: Path, action: string): Nest | undefined {
   let graph: GraphNest | undefined = plan.root
   for (const { map, key } of path) {
@@ -13,7 +13,7 @@ export function locate(plan: Plan, path: Path, action: string): Nest | undefined
 
 const ALONE = 'action'
 
-/** A bare action is a graph of one, whose only action is called by its place: its key, or its map. */
+/** A bare action is a graph of one, whose only action is named by its place: its key, or its map. */
 const alone = (nest: Nest): GraphNest =>
   nest.kind === 'graph'
     ? nest

@@ -3,7 +3,7 @@ import type { Law } from './check.js'
 
 const ORDER = 'messages are taken in order, each once'
 
-/** Mailboxes: what was taken up or kept is heard in the order sent, by its receiver, once; what an attempt heard that failed, again. */
+/** Mailboxes: messages are read in the order sent, by their receiver, once; after a failed attempt, again. */
 export const messages: Law = (entries, _plan, tell) => {
   const boxes = new Map<string, number[]>()
   const box = (path: string, from: string): number[] => {
@@ -36,7 +36,7 @@ export const messages: Law = (entries, _plan, tell) => {
   }
 }
 
-/** Who a message is for. One for a branch that is still queued is told by the application that its map stands at. */
+/** The receiver of a message. For a queued branch the event comes from the application of its map. */
 function receiver({ path, source, to }: Extract<AnyEvent, { type: 'message' }>, where: string): string {
   if (to.includes('/') || to === where) return to
   const own = path.at(-1)
@@ -44,12 +44,12 @@ function receiver({ path, source, to }: Extract<AnyEvent, { type: 'message' }>, 
   return where === '' ? `${source}/${to}` : `${where}/${source}/${to}`
 }
 
-/** A map right below a map is called by its key there, or like that map: a branch and one of its own may look alike in an event. */
+/** A map right below a map is named by its key there, or like that map: two branches may look alike in an event. */
 function isUnsure({ path, source, to }: Extract<AnyEvent, { type: 'message' }>): boolean {
   const [above, own] = [path.at(-2), path.at(-1)]
   const bare = above !== undefined && (source === above.map || source === above.key)
   return bare && own?.map === source && own.key === to
 }
 
-/** A map whose visit is not told is at its latest one. */
+/** A map without a given visit is at its latest one. */
 const withoutVisits = (path: string): string => path.replaceAll(/#\d+/g, '')

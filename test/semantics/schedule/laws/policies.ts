@@ -6,13 +6,13 @@ import { locate } from './locate.js'
 
 type Settled = Extract<AnyEvent, { type: 'branch.settled' }>
 
-/** One visit of a map, as the trace tells it. */
+/** One visit of a map in the trace. */
 interface Visit {
   readonly id: string
   readonly nest: MapNest
   readonly total: number | undefined
   readonly settled: Settled[]
-  /** The branches that live: their paths by their keys. */
+  /** The live branches: their paths by their keys. */
   readonly live: Map<string, string>
   decided: boolean
   ended: boolean
@@ -23,10 +23,10 @@ const POLICY = 'the outcome obeys the settle policy'
 const WINDOW = 'limits are never exceeded'
 const RESULTS = 'reduce is given every result once'
 
-/** Settle policies, by an oracle that knows nothing of the engine: it looks at how branches settled, and no further. */
+/** Settle policies, by an oracle independent of the engine: it reads only the ends of branches. */
 export const policies: Law = (entries, plan, tell) => {
   const visits = new Map<string, Visit>()
-  /** Applications that wait for a message from outside, by path: how many such waits each has. */
+  /** Applications that wait for a message from outside, by path, with the number of such waits. */
   const waits = new Map<string, number>()
   for (const entry of entries) {
     if (entry.kind === 'reduce') reduced(visits, entry, tell)
@@ -60,7 +60,7 @@ export const policies: Law = (entries, plan, tell) => {
   }
 }
 
-/** The visit that a branch is of. */
+/** The visit of a branch. */
 function mapOf(path: Path): string {
   return `${printPath(path.slice(0, -1))}|${path.at(-1)?.map}`
 }
@@ -95,7 +95,7 @@ function begins(
 ): void {
   if (visit === undefined) return
   if (visit.decided) tell('once a map has enough it starts nothing more', `${type} of ${visit.id} ${key}`, turn)
-  if (visit.live.has(key)) return // looked at when it was queued
+  if (visit.live.has(key)) return // counted when it was queued
   visit.live.set(key, printPath(path))
   const window = visit.nest.limit === undefined ? (visit.nest.window ?? 64) : 64
   if (visit.live.size <= window) return
@@ -103,7 +103,7 @@ function begins(
   if (counted > window) tell(WINDOW, `${counted} branches of ${visit.id} live, ${window} may`, turn)
 }
 
-/** Whether a branch, or something below it, waits for a message from outside: then it may count for nothing. */
+/** Whether a branch, or an application below it, waits for a message from outside: then it may not count. */
 function waitsBelow(branch: string, waits: ReadonlyMap<string, number>): boolean {
   return [...waits].some(([path, open]) => open > 0 && (path === branch || path.startsWith(`${branch}/`)))
 }
@@ -118,7 +118,7 @@ function settles(visit: Visit | undefined, event: Settled): void {
 
 const count = ({ settled }: Visit, status: string): number => settled.filter((one) => one.status === status).length
 
-/** What the policy says of how branches settled. The number of branches of a generator is known at the end only. */
+/** The verdict of the policy on the ends of branches. The length of a generator is known at the end only. */
 function judge(policy: SettlePolicy, visit: Visit): 'go' | 'satisfied' | 'hopeless' {
   const done = count(visit, 'done')
   const lost = visit.settled.length - done

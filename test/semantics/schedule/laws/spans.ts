@@ -4,13 +4,13 @@ import type { Law, Tell } from './check.js'
 
 type Told = Extract<Entry, { kind: 'event' }>
 
-/** Something that began and has to end. */
+/** A span: it began and has to end. */
 interface Open {
   readonly kind: 'run' | 'step' | 'map' | 'branch'
   readonly path: string
   readonly name: string
   started: boolean
-  /** Code of it was given up: its step may end nevertheless, at a time limit, or never. */
+  /** Its code was abandoned: its step may end nevertheless, at a time limit, or never. */
   leaked: boolean
 }
 
@@ -18,7 +18,7 @@ const ONCE = 'every branch settles exactly once'
 const ENDS = 'every start has its end'
 const INSIDE = 'what is above ends after what is below'
 
-/** Counting, nesting, and that whatever began has ended, inside out. */
+/** Counting and nesting: every span ends, inside out. */
 export const spans: Law = (entries, _plan, tell) => {
   let open: Open[] = []
   let settled = new Set<string>()
@@ -50,8 +50,8 @@ export const spans: Law = (entries, _plan, tell) => {
 }
 
 /**
- * What begins anew below an event: the branches of a map that is tried again, an application that is made again.
- * Undefined for what begins nothing anew.
+ * The spans that begin anew below an event: the branches of a retried map, an application that is created again.
+ * Undefined when none begins anew.
  */
 export function begunAnew(event: AnyEvent, path: string): ((below: string) => boolean) | undefined {
   if (event.type === 'run.start') return (below) => isBelow(below, path)
@@ -132,8 +132,8 @@ function settle(
   if (settled.has(path)) tell(ONCE, `${path} settled twice`, turn)
   settled.add(path)
   const at = open.findIndex((one) => one.kind === 'branch' && one.path === path)
-  // A branch whose turn never came is told of once only: when it is cancelled.
-  // Nor is one again that had settled, where a step is tried again.
+  // A branch that never had its turn has a single event: its cancel.
+  // So has a settled one when its step is tried again.
   if (at < 0 && status !== 'cancelled' && !before.has(appId)) tell(ENDS, `branch ${path} ended without a start`, turn)
   before.add(appId)
   if (at >= 0) open.splice(at, 1)
@@ -143,7 +143,7 @@ function settle(
   }
 }
 
-/** A leaf that is given up may have ended with that. A map goes on without its source or its reducer. */
+/** An abandoned leaf may have ended with that. A map goes on without its source or its reducer. */
 function leak(open: Open[], name: string, path: string): void {
   for (const one of open) if (one.kind === 'step' && one.path === path && one.name === name) one.leaked = true
 }
