@@ -80,6 +80,29 @@ describe('the SQLite persister', () => {
     await b.close()
   })
 
+  it.each([0, 1])('leaves nothing of an application whose row %i is refused', async (index) => {
+    await using persister = sqlitePersister({ file: ':memory:' })
+    const { driver } = persister
+    const key = { partitionKey: null, rootId: 'app' }
+    const row = {
+      appId: 'app',
+      index,
+      kind: 'full',
+      epoch: 0,
+      sequenceId: 0,
+      label: 'a',
+      order: 1,
+      data: '{}',
+    } as const
+    driver.claim(key, 'one')
+
+    expect(() => driver.save({ ...key, writer: 'two', rows: [row] })).toThrow(
+      expect.objectContaining({ fault: 'taken-over' }),
+    )
+
+    expect([await driver.list({}), await driver.history(null, 'app')]).toEqual([[], []])
+  })
+
   it('refuses tables that are newer than the code, and changes nothing', () => {
     const file = fileOf('newer')
     const { database } = openDatabase(file)
@@ -367,6 +390,18 @@ describe('a lock of another process', () => {
     database.close()
     await expect(lone).rejects.toMatchObject({ fault: 'conflict' })
     expect(await posted).toBe(2)
+  })
+
+  it('lets rows through in any order', async () => {
+    await using persister = sqlitePersister({ file: ':memory:' })
+    const { driver } = persister
+    driver.claim(key, 'one')
+
+    driver.save({ ...key, writer: 'one', rows: [row(1, 'second')] })
+    driver.save({ ...key, writer: 'one', rows: [row(0, 'first')] })
+
+    expect((await driver.history(null, 'app')).map(({ label }) => label)).toEqual(['first', 'second'])
+    expect(await driver.list({})).toHaveLength(1)
   })
 
   it('is awaited for busyMs, and then reported; later calls are answered at once', async () => {
