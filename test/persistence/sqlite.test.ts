@@ -7,7 +7,9 @@ import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { ManualClock } from 'teasel/testing'
 import { afterAll, describe, expect, it } from 'vitest'
 import { openDatabase } from '../../src/adapters/sqlite/open-database.js'
+import { namesOf } from '../../src/adapters/sqlite/schema.js'
 import type { SqliteDriver } from '../../src/adapters/sqlite/sqlite-driver.js'
+import { statementsOf } from '../../src/adapters/sqlite/statements.js'
 import { hashId } from '../../src/internal/ids.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'teasel-sqlite-'))
@@ -78,6 +80,20 @@ describe('the SQLite persister', () => {
     ])
     await a.close()
     await b.close()
+  })
+
+  it('binds values by their order alone, as every version of node:sqlite takes them', () => {
+    const texts: string[] = []
+    const prepare = (sql: string): never => {
+      texts.push(sql)
+      throw new RangeError('Only its text is looked at.')
+    }
+    const database = { exec: () => {}, close: () => {}, prepare }
+
+    for (const one of Object.values(statementsOf(database, namesOf('teasel')))) expect(one).toThrow(RangeError)
+
+    expect(texts).toHaveLength(20)
+    expect(texts.filter((sql) => /\?\d|[:@$]\w/.test(sql))).toEqual([])
   })
 
   it.each([0, 1])('leaves nothing of an application whose row %i is refused', async (index) => {

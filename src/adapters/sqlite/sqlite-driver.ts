@@ -145,9 +145,11 @@ export class SqliteDriver implements PersisterDriver {
   /** False where its place is taken, the writer is another, or its application is not known in this tree. */
   #isPut(part: string, rootId: string, writer: string, row: Row): boolean {
     const { appId, index, kind, epoch, sequenceId, label, order, data } = row
-    const values = [part, appId, index, rootId, kind, epoch, sequenceId, label, order, data, writer]
+    const [{ run }, { renew, insert }] = [this.#connection, this.#sql]
     try {
-      return this.#connection.run(row.over ? this.#sql.renew() : this.#sql.insert(), values) > 0
+      return row.over
+        ? run(renew(), [epoch, sequenceId, label, order, data, index, part, appId, rootId, writer]) > 0
+        : run(insert(), [index, kind, epoch, sequenceId, label, order, data, part, appId, rootId, writer]) > 0
     } catch (error) {
       if (isTaken(error)) return false
       throw error
@@ -186,9 +188,9 @@ export class SqliteDriver implements PersisterDriver {
       return rows.length === 0 && inbox.length === 0 ? undefined : { rows, inbox }
     }
     const { sequenceId, epoch = null } = until
-    const found = this.#sql.step().get(part, appId, sequenceId, epoch) as { readonly idx: number } | undefined
+    const found = this.#sql.step().get(part, appId, sequenceId, epoch, epoch) as { readonly idx: number } | undefined
     if (found === undefined) return { rows: [], inbox }
-    const rows = (this.#sql.part().all(part, appId, found.idx) as readonly StoredRow[]).map(toRow)
+    const rows = (this.#sql.part().all(part, appId, found.idx, found.idx) as readonly StoredRow[]).map(toRow)
     return { rows, inbox }
   }
 

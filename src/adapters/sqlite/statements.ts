@@ -1,7 +1,10 @@
 import type { SqliteDatabase, SqliteStatement } from './open-database.js'
 import type { Names } from './schema.js'
 
-/** A statement, prepared when it is first used. Values are bound, never written into the text. */
+/**
+ * A statement, prepared when it is first used. Values are bound, never written into the text, and by their order alone:
+ * the `node:sqlite` of Node 22 takes `?1` for a name.
+ */
 export type Prepared = () => SqliteStatement
 
 /** The statements of one connection. */
@@ -48,29 +51,29 @@ export function statementsOf(database: SqliteDatabase, { rows, apps, owners, inb
     }
   }
   /** An application, and the keys that its rows may have. */
-  const app = `(select app, id << 32 as low, (id << 32) | ${LAST} as high from ${apps} where part = ?1 and app = ?2)`
+  const app = `(select app, id << 32 as low, (id << 32) | ${LAST} as high from ${apps} where part = ? and app = ?)`
   const lastFull = (high: string): string =>
     `coalesce((select key from ${rows} where key between low and ${high} and kind = 'full' order by key desc limit 1), low)`
   const rowsOf = (low: string, high: string): string =>
     `from ${app} cross join ${rows} on key between ${low} and ${high}`
-  const owned = `from ${apps} as a join ${owners} as o on o.part = a.part and o.root = a.root where a.part = ?1 and a.app = ?2 and a.root = ?4 and o.writer = ?11`
+  const owned = `from ${apps} as a join ${owners} as o on o.part = a.part and o.root = a.root where a.part = ? and a.app = ? and a.root = ? and o.writer = ?`
   return {
     owner: one(`select ${text('writer')}, ${number('count')} from ${owners} where part = ? and root = ?`),
     claim: one(
       `insert into ${owners} values (?, ?, ?, 0) on conflict (part, root) do update set writer = excluded.writer, count = count + 1`,
     ),
-    insert: one(`insert into ${rows} select (a.id << 32) | ?3, ?5, ?6, ?7, ?8, ?9, cast(?10 as blob) ${owned}`),
+    insert: one(`insert into ${rows} select (a.id << 32) | ?, ?, ?, ?, ?, ?, cast(? as blob) ${owned}`),
     begin: one(`insert into ${apps} (part, app, root, born) values (?, ?, ?, ?) on conflict (part, app) do nothing`),
     renew: one(
-      `update ${rows} set epoch = ?6, seq = ?7, label = ?8, ord = ?9, data = cast(?10 as blob) where key = (select (a.id << 32) | ?3 ${owned}) and kind = 'note'`,
+      `update ${rows} set epoch = ?, seq = ?, label = ?, ord = ?, data = cast(? as blob) where key = (select (a.id << 32) | ? ${owned}) and kind = 'note'`,
     ),
     rootOf: one(`select ${text('root')} from ${apps} where part = ? and app = ?`),
     take: one(`delete from ${inbox} where id = ?`),
     tail: one(`select ${FACTS}, ${text('data')} ${rowsOf(lastFull('high'), 'high')} order by key`),
     step: one(
-      `select ${IDX} ${rowsOf('low', 'high')} where seq = ?3 and kind <> 'note' and (?4 is null or epoch = ?4) order by key desc limit 1`,
+      `select ${IDX} ${rowsOf('low', 'high')} where seq = ? and kind <> 'note' and (? is null or epoch = ?) order by key desc limit 1`,
     ),
-    part: one(`select ${FACTS}, ${text('data')} ${rowsOf(lastFull('(low | ?3)'), '(low | ?3)')} order by key`),
+    part: one(`select ${FACTS}, ${text('data')} ${rowsOf(lastFull('(low | ?)'), '(low | ?)')} order by key`),
     history: one(`select ${FACTS} ${rowsOf('low', 'high')} order by key`),
     inbox: one(`select id, ${text('data')} from ${inbox} where part = ? and app = ? order by id`),
     posted: one(`select id, ${text('app')}, ${text('data')} from ${inbox} where part = ? and root = ? order by id`),
