@@ -165,7 +165,8 @@ async function sqlite(): Promise<Damageable> {
   const { database } = persister.driver as SqliteDriver
   for (const name of ['rows', 'apps', 'inbox', 'owners'])
     database.exec(`create table kept_${name} as select * from teasel_${name}`)
-  const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
+  // The SQLite of Node 22.13 binds no bytes at all as null.
+  const bytes = (text: string): Uint8Array | string => (text === '' ? text : new TextEncoder().encode(text))
   return {
     persister,
     rows: (appId) => allRows(persister.driver, appId),
