@@ -61,7 +61,7 @@ const breaches: readonly [string, Rule, Record<string, string>][] = [
   ['a file in no part of the engine', partsOfEngine, { 'src/runtime/box.ts': '' }],
   ['a long file', fileSize, { 'src/state/a.ts': 'a\n'.repeat(301) }],
   ['a name in camel case', fileNames, { 'src/state/aB.ts': '' }],
-  ['a name that says nothing', fileNames, { 'src/state/utils.ts': '' }],
+  ['a meaningless name', fileNames, { 'src/state/utils.ts': '' }],
   [
     'values of xstate outside the engine',
     homesOfPackages,

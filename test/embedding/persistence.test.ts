@@ -274,7 +274,7 @@ describe('a persisted snapshot', () => {
     ['another version', { version: 2, context: {} }],
     ['no version', { context: {} }],
     ['no state', { version: 1 }],
-    ['a state that is none', { version: 1, context: [] }],
+    ['an invalid state', { version: 1, context: [] }],
   ])('is refused when it is %s', (_, snapshot) => {
     const actor = createActor(job().logic, { input, snapshot: snapshot as never })
 

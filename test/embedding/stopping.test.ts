@@ -254,7 +254,7 @@ describe('a cancel', () => {
 
   it.each([
     ['before the start', false],
-    ['right after it', true],
+    ['right after the start', true],
   ])('that comes %s takes effect before the first step', async (_, started) => {
     const { seen, logic } = counting()
     const actor = createActor(logic, { input })

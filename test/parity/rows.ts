@@ -117,7 +117,7 @@ export const parityRows: readonly ParityRow[] = [
   row(
     'AP-83',
     'test_application_post_application_create_hook',
-    'Who makes an application knows that it did; nothing happens at creation that one could be told of.',
+    'The caller creates the application; nothing else happens at creation that a hook could observe.',
   ),
   row('AP-84', 'test_application_recursive_action_lifecycle_hooks'),
   // persistence in the builder

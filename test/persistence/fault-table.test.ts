@@ -150,18 +150,18 @@ describe('a user gets a clear error', () => {
       `Record 2 of application "app" (full, step 1) cannot be read: ${DAMAGED}${BACK}`,
     ],
     [
-      'was changed by a hand',
+      'was edited by hand',
       (file) =>
         tamper(file, `update teasel_rows set data = replace(data, '"n":2', '"n":3') where key & 4294967295 = 2`),
       `Record 2 of application "app" (full, step 1) cannot be read: ${DAMAGED}${BACK}`,
     ],
     [
-      'is none',
+      'is no record',
       (file) => reseal(file, 2, () => '[{"k":1}]'),
       `Record 2 of application "app" (full, step 1) cannot be read: ${notJson('[{"k":1},"k":"00000000"}')}.${BACK}`,
     ],
     [
-      'names a value that nobody knows',
+      'names an unknown value',
       (file) => reseal(file, 2, () => '{"f":2,"v":0,"c":{},"n":null,"s":{"a":{"$":"new","v":1}}}'),
       'Record 2 of application "app" (full, step 1) cannot be read: The value is a value with the tag "new", which cannot be read. It was written by another version of Teasel.' +
         BACK,

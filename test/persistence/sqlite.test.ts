@@ -216,7 +216,7 @@ describe('the SQLite persister', () => {
   })
 
   it.each<[string, () => string]>([
-    ['in a folder that is not there', () => join(folder, 'none', 'a.db')],
+    ['in a missing folder', () => join(folder, 'none', 'a.db')],
     [
       'that is no database',
       () => {
@@ -259,18 +259,18 @@ describe('a failing store', () => {
       /Record 1 of application "app"/,
     ],
     [
-      'a record that is none',
+      'an invalid record',
       `update teasel_rows set data = '[]' where key & 4294967295 = 1`,
       { code: 'persistence', fault: 'corrupt', record: { index: 1, kind: 'patch', sequenceId: 0 } },
       /checksum/,
     ],
     [
-      'a record that no text is',
+      'a record of invalid text',
       `update teasel_rows set data = cast(x'ff' || substr(data, 2) as text), label = cast(x'fe41' as text) where key & 4294967295 = 1`,
       { code: 'persistence', fault: 'corrupt', record: { index: 1, kind: 'patch', sequenceId: 0 } },
       /checksum/,
     ],
-  ])('by %s is refused before anything runs, and earlier steps can be restored', async (_, sql, facts, said) => {
+  ])('with %s is refused before anything runs, and earlier steps can be restored', async (_, sql, facts, said) => {
     const file = fileOf(`tampered-${Math.random()}`)
     await using persister = sqlitePersister({ file })
     await createApplication(graph, { ...options, persister }).step()

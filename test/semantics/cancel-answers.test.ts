@@ -37,7 +37,7 @@ function start(concurrency = 64, persister = false) {
 
 describe.each([
   ['without a persister', false],
-  ['with one', true],
+  ['with a persister', true],
 ])('app.cancel, %s, returns', (_, persister) => {
   const askedIn = async (path: string | Path, concurrency = 64): Promise<[CancelAnswer, readonly string[]]> => {
     const { app, held, run } = start(concurrency, persister)

@@ -350,9 +350,9 @@ describe('the record', () => {
     ['a function', () => {}, 'a function'],
     ['a symbol', Symbol('why'), 'a symbol'],
     ['an instance of a class', new (class Reply {})(), 'a Reply'],
-    ['a record that holds one', { code: 3, reply: new (class Reply {})() }, { code: 3, reply: 'a Reply' }],
+    ['a record with an instance of a class', { code: 3, reply: new (class Reply {})() }, { code: 3, reply: 'a Reply' }],
     ['a cycle', circular(), { self: 'an object', list: [1, 'an object'] }],
-    ['what cannot be looked at', unreadable(), 'an object that cannot be read'],
+    ['an unreadable object', unreadable(), 'an object that cannot be read'],
   ])(
     'of a cancel whose reason is %s describes it in words, by every way to cancel, and nothing else changes',
     async (_, reason, words) => {

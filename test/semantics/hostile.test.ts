@@ -57,20 +57,20 @@ const HOSTILE: Readonly<Record<string, () => unknown>> = {
   'an error whose name is a symbol': () => Object.assign(new Error('x'), { name: Symbol('m') }),
   'an object whose toString throws': () => ({ toString: refuse }),
   'an object whose Symbol.toPrimitive throws': () => ({ [Symbol.toPrimitive]: refuse }),
-  'an object whose toString gives an object': () => ({ toString: () => ({}), valueOf: () => ({}) }),
+  'an object whose toString returns an object': () => ({ toString: () => ({}), valueOf: () => ({}) }),
   'an object whose constructor throws': () => Object.defineProperty({}, 'constructor', { get: refuse }),
   'a revoked proxy': revoked,
   'a revoked proxy of a function': revokedFunction,
-  'a proxy that throws at every question': () =>
+  'a proxy that throws in every trap': () =>
     new Proxy(new Error('x'), new Proxy({}, { get: () => refuse }) as ProxyHandler<Error>),
   'an error that throws when it is read': () =>
     unreadable('stack', 'message', 'name', 'cause', 'toString', 'then', 'toJSON', 'code'),
   'a thenable': () => ({ then: (_: unknown, reject: (error: unknown) => void) => reject(new Error('late')) }),
-  'an error that is a thenable which never answers': () => Object.assign(new Error('x'), { then() {} }),
+  'an error that is a thenable without an end': () => Object.assign(new Error('x'), { then() {} }),
   'an object whose then throws': () => Object.defineProperty({}, 'then', { get: refuse }),
   'a frozen error': () => Object.freeze(new TypeError('frozen')),
   'an error of another realm': () => runInNewContext('new RangeError("far away")'),
-  'an error whose causes lead in a circle': cyclic,
+  'an error with circular causes': cyclic,
   'an error of a million characters': () => new Error('x'.repeat(1_000_000)),
   'a text of a million characters': () => 'x'.repeat(1_000_000),
 }
@@ -131,7 +131,7 @@ const FATAL: Readonly<Record<string, Place>> = {
       options,
     )
   },
-  'a promise of its own that an action returns': (fail, options) =>
+  'a promise returned by an action': (fail, options) =>
     one(
       doing(() => ({ then: fail })),
       options,
@@ -196,12 +196,12 @@ const FATAL: Readonly<Record<string, Place>> = {
     const inner = kit.graph({ actions: { inner: mapping({ action: throwing.later(fail) }) as typeof add } })
     return one(mapping({ action: inner.runnable({ entrypoint: 'inner' }) }), options)
   },
-  'every branch of a map that wants any': (fail, options) =>
+  'every branch of a map that settles as any': (fail, options) =>
     one(mapping({ action: throwing.get(fail), settle: 'any' }), options),
   'every attempt of a branch': (fail, options) =>
     one(mapping({ action: throwing.get(fail), retry: { attempts: 2, delayMs: 0 } }), options),
   'the fallback of a branch': (fail, options) => one(mapping({ action: throwing.get(fail), fallback: fail }), options),
-  'an application made by hand': (fail, options) =>
+  'an application created by an action': (fail, options) =>
     one(
       kit.action({
         reads: [],
@@ -214,7 +214,7 @@ const FATAL: Readonly<Record<string, Place>> = {
       }),
       options,
     ),
-  'an effect that is done once': (fail, options) =>
+  'the effect of once': (fail, options) =>
     one(
       kit.action({
         reads: [],
@@ -248,7 +248,7 @@ const FATAL: Readonly<Record<string, Place>> = {
 const HARMLESS: Readonly<Record<string, Place>> = {
   'a listener': (fail, options) => heard(fail, options),
   'a listener, later': (fail, options) => heard(async () => fail(), options),
-  'a listener, and the logger that is told of it': (fail, options) =>
+  'a listener, and the logger of its error': (fail, options) =>
     heard(fail, { ...options, logger: { debug: fail, info: fail, warn: fail, error: fail } }),
   'the logger that an action writes to': (fail, options) =>
     one(
@@ -262,7 +262,7 @@ const HARMLESS: Readonly<Record<string, Place>> = {
       }),
       { ...options, logger: { debug: fail, info: fail, warn: fail, error: fail } },
     ),
-  'a logger that promises': (fail, options) => {
+  'a logger that returns a promise': (fail, options) => {
     const promises = async (): Promise<never> => fail()
     return heard(fail, { ...options, logger: { debug: promises, info: promises, warn: promises, error: promises } })
   },
@@ -296,7 +296,7 @@ const HARMLESS: Readonly<Record<string, Place>> = {
   'inspect, later': (fail, options) => one(mapping({}), { ...options, inspect: async () => fail() }),
   'the clock': (fail, options) =>
     heard(() => {}, { ...options, clock: { now: fail, setTimeout: fail, clearTimeout: fail } }),
-  'the clock of a map that is timed and tried again': (fail, options) => {
+  'the clock of a map with a time limit and a retry': (fail, options) => {
     let tries = 0
     const action = doing(
       () => {
@@ -312,7 +312,7 @@ const HARMLESS: Readonly<Record<string, Place>> = {
       random: fail,
     })
   },
-  'what chance is asked': (fail, options) => {
+  'the random function': (fail, options) => {
     let tries = 0
     const action = doing(
       () => {
@@ -446,7 +446,7 @@ let saveOdd: () => unknown = () => 0
 /** The other places: classes in their stored form, schemas, and reasons of cancels. */
 const OTHERS: Readonly<Record<string, Place>> = {
   ...STORES,
-  'a class that is stored': (fail) => {
+  'the stored form of a class': (fail) => {
     saveOdd = fail
     return one(kit.action({ reads: [], writes: ['held'], run: () => ({ held: new Odd() }) }), {
       persister: memoryPersister(),

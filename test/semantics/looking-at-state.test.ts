@@ -51,7 +51,7 @@ const printers: Readonly<Record<string, (state: object) => unknown>> = {
   'a failed toEqual': (state) => assert.throws(() => expect(state).toEqual({ n: 2 }), { name: 'AssertionError' }),
   'pretty-format': (state) => pretty(state, { plugins: Object.values(plugins) }),
   'zod, an object': (state) => assert.deepEqual(z.object({ n: z.number() }).parse(state), { n: 1 }),
-  'zod, any other': (state) => z.union([z.string(), z.array(z.any()), z.record(z.string(), z.any())]).parse(state),
+  'zod, other schemas': (state) => z.union([z.string(), z.array(z.any()), z.record(z.string(), z.any())]).parse(state),
   'zod, a refusal': (state) => z.string().safeParse(state),
   'valibot, an object': (state) => v.parse(v.object({ n: v.number() }), state),
   'valibot, a refusal': (state) => v.safeParse(v.string(), state),
@@ -62,8 +62,8 @@ const printers: Readonly<Record<string, (state: object) => unknown>> = {
     for (const key in state) keys.push(key)
     assert.deepEqual(keys, ['n', 'list'])
   },
-  'text of it': (state) => assert.equal(`${state} ${String(state)}`, '[object Object] [object Object]'),
-  'what a debugger previews': (state) => {
+  'conversion to text': (state) => assert.equal(`${state} ${String(state)}`, '[object Object] [object Object]'),
+  'preview of a debugger': (state) => {
     for (let at: object | null = state; at !== null; at = Object.getPrototypeOf(at) as object | null)
       for (const key of Reflect.ownKeys(at)) Reflect.get(at, key, state)
   },

@@ -98,12 +98,12 @@ const mistakes: readonly Mistake[] = [
     says: 'The graph has 2 faults:\n  transitions.ask[1]: Unreachable: transitions.ask[0] has the same condition ("n = 1"). Remove one of them.\n  transitions.judge[1]: Unreachable: transitions.judge[0] always matches first. Put the unconditional transition last.',
   },
   {
-    mistake: 'something else than an action',
+    mistake: 'a value that is no action',
     make: () => loose.graph({ actions: { ask: () => ({}) } }),
     says: 'The graph has a fault:\n  actions.ask: This is a function, not an action. Make one with action({ … }) or a map action.',
   },
   {
-    mistake: 'a runnable graph in the place of an action',
+    mistake: 'a runnable graph in place of an action',
     make: () => loose.graph({ actions: { sub: graphOf(echo).runnable({ entrypoint: 'step' }) } }),
     says: 'The graph has a fault:\n  actions.sub: This is a runnable graph. Wrap it: subgraph({ graph, reads, writes, state, reduce }).',
   },
@@ -118,7 +118,7 @@ const mistakes: readonly Mistake[] = [
     says: 'The graph has a fault:\n  state: "step" reads "prompt", which no action writes. Give it in the initial state.',
   },
   {
-    mistake: 'a read that nothing can have written',
+    mistake: 'a read that no action writes',
     make: () => {
       const late = chat.action({ reads: [], writes: ['verdict'], run: () => ({ verdict: '' }) })
       const early = chat.action({ reads: ['verdict'], writes: [], run: () => ({}) })
@@ -351,7 +351,7 @@ const mistakes: readonly Mistake[] = [
     says: `settle is "most". It takes 'all', 'collect', 'any', 'first' or { atLeast: n }.`,
   },
   {
-    mistake: 'a limit of nothing',
+    mistake: 'a limit of zero',
     make: () => createLimit(0),
     says: 'createLimit is 0; it takes a whole number above 0, or Infinity.',
   },
@@ -500,7 +500,7 @@ const mistakes: readonly Mistake[] = [
     says: 'interceptors is an object. It takes a list.',
   },
   {
-    mistake: 'a retry of no attempts',
+    mistake: 'a retry of zero attempts',
     make: () => plain({ retry: { attempts: 0 } }),
     says: 'retry.attempts is 0; it takes a whole number above 0, the first attempt counted, or Infinity.',
   },
@@ -521,22 +521,22 @@ const mistakes: readonly Mistake[] = [
     says: 'graceMs is -5; it takes milliseconds, 0 or more.',
   },
   {
-    mistake: 'a policy that wants half a branch',
+    mistake: 'a policy of half a branch',
     make: () => map({ settle: { atLeast: 1.5 } }),
     says: 'settle: { atLeast: 1.5 } is not a whole number above 0.',
   },
   {
-    mistake: 'a policy of nothing',
+    mistake: 'a policy of null',
     make: () => map({ settle: null }),
     says: `settle is null. It takes 'all', 'collect', 'any', 'first' or { atLeast: n }.`,
   },
   {
-    mistake: 'a branch that is nothing',
+    mistake: 'a branch of null',
     make: () => runOf(loose.mapActions({ reads: ['prompt'], writes: [], actions: { a: null }, reduce: () => ({}) })),
     says: 'Action "step" (step 0): actions gave null, which is neither an action nor a runnable graph.',
   },
   {
-    mistake: 'a task that is nothing',
+    mistake: 'a task of null',
     make: () => runOf(loose.parallel({ reads: [], writes: [], tasks: [null], reduce: () => ({}) })),
     says: 'Action "step" (step 0): tasks gave null. Make each with task({ action, state, inputs, key }).',
   },
@@ -563,7 +563,7 @@ const mistakes: readonly Mistake[] = [
     says: 'The graph has a fault:\n  actions: This is undefined. It takes a record: { name: action }.',
   },
   {
-    mistake: 'an action that was not there yet when the graph was made',
+    mistake: 'an action that is undefined when the graph is made',
     make: () => loose.graph({ actions: { echo, late: undefined, none: null } }),
     says: 'The graph has 2 faults:\n  actions.late: This is undefined, not an action. Make one with action({ … }) or a map action.\n  actions.none: This is null, not an action. Make one with action({ … }) or a map action.',
   },
@@ -578,7 +578,7 @@ const mistakes: readonly Mistake[] = [
     says: 'The graph has a fault:\n  transitions: This is an array. It takes a record: { from: to }.',
   },
   {
-    mistake: 'an unknown option, a missing target and a condition that is none',
+    mistake: 'an unknown option, a missing target and an invalid condition',
     make: () =>
       loose.graph({
         actions: { a: echo, b: echo, c: echo },
@@ -621,7 +621,7 @@ const mistakes: readonly Mistake[] = [
     says: 'This is not a graph. Make one with defineState<S>().graph({ actions, transitions }).',
   },
   {
-    mistake: 'halts at nothing that there is',
+    mistake: 'unknown halts',
     make: () => runOf(echo, { haltBefore: ['stop', 'other', 3] }),
     says: 'The graph has 3 faults:\n  haltBefore: There is no action "stop". Did you mean "step"?\n  haltBefore: There is no action "other". Known actions: "step".\n  haltBefore: This is 3. It takes the name of an action, { tag }, or a list of these.',
   },
@@ -696,7 +696,7 @@ const mistakes: readonly Mistake[] = [
     says: 'Action "step" (step 0): states gave an entry with the key 1. A key is a string.',
   },
   {
-    mistake: 'a time that is over before it begins',
+    mistake: 'a negative time limit',
     make: () => runOf(map({ states: [[{ prompt: '' }, { timeoutMs: -1 }]] })),
     says: 'Action "step" (step 0): states gave an invalid entry: timeoutMs is -1; it takes a number of milliseconds above 0.',
   },
@@ -736,17 +736,17 @@ const mistakes: readonly Mistake[] = [
     says: 'graceMs is -1; it takes milliseconds, 0 or more.',
   },
   {
-    mistake: 'a policy that wants nothing',
+    mistake: 'a policy of zero branches',
     make: () => map({ settle: { atLeast: 0 } }),
     says: 'settle: { atLeast: 0 } is not a whole number above 0.',
   },
   {
-    mistake: 'a policy that wants more than there is',
+    mistake: 'a policy of more branches than there are',
     make: () => runOf(map({ settle: { atLeast: 3 }, states: [{ prompt: '' }] })),
     says: 'Map action "step" cannot settle as { atLeast: 3 }: there is only 1 branch.',
   },
   {
-    mistake: 'the first of none',
+    mistake: 'the policy first without branches',
     make: () => runOf(map({ settle: 'any' })),
     says: `Map action "step" cannot settle as 'any': there is no branch.`,
   },
@@ -792,22 +792,22 @@ const mistakes: readonly Mistake[] = [
     says: 'The actor of the application was stopped. Make a new application.',
   },
   {
-    mistake: 'a controller in the place of its signal',
+    mistake: 'a controller in place of its signal',
     make: () => runOf(echo, { signal: new AbortController() }),
     says: 'signal is an AbortController. It takes an AbortSignal: controller.signal.',
   },
   {
-    mistake: 'a bound of no steps',
+    mistake: 'a limit of zero steps',
     make: () => runOf(echo, { maxSteps: 0 }),
     says: 'maxSteps is 0; it takes a whole number above 0, or Infinity.',
   },
   {
-    mistake: 'a reason in the place of options',
+    mistake: 'a reason in place of options',
     make: () => appOf(echo).cancel('too slow' as never),
     says: 'cancel takes a record of options, not "too slow". Known options: "path", "reason".',
   },
   {
-    mistake: 'a listener that is none',
+    mistake: 'an invalid listener',
     make: () => appOf(echo).on('step.end', undefined as never),
     says: 'on needs a listener: (event) => void.',
   },
@@ -873,7 +873,7 @@ const mistakes: readonly Mistake[] = [
     says: 'Action "step" failed (step 0): An application with a parent takes these options from the parent. Leave out: interceptors, tracker, persister.',
   },
   {
-    mistake: 'a word for when to save that there is not',
+    mistake: 'an unknown value of save',
     make: () => appOf(echo, { persister: memoryPersister(), save: 'never' }),
     says: "save is \"never\". It takes 'every-step' or 'settle' or 'manual'.",
   },
@@ -896,7 +896,7 @@ const mistakes: readonly Mistake[] = [
 
   // Messages and snapshots.
   {
-    mistake: 'a text in the place of a message',
+    mistake: 'a text in place of a message',
     make: () => appOf(echo).send('hello' as never),
     says: `send takes a message, not "hello". Define its kind, and make one: defineMessage('hint', schema)(body).`,
   },
@@ -911,7 +911,7 @@ const mistakes: readonly Mistake[] = [
     says: 'defineMessage takes a name, not "".',
   },
   {
-    mistake: 'waiting for a text in the place of a kind',
+    mistake: 'waiting for a text in place of a kind',
     make: () => runOf(plain({ run: ({ context }: { context: ActionContext }) => context.receiveOne('hint' as never) })),
     says: `Action "step" failed (step 0): receiveOne takes kinds of message, not "hint". Define them: defineMessage('hint', schema).`,
   },
@@ -945,7 +945,7 @@ const mistakes: readonly Mistake[] = [
     says: 'actorLogic takes graph.runnable({ entrypoint }), not an action.',
   },
   {
-    mistake: 'a snapshot of something else',
+    mistake: 'a foreign snapshot',
     make: () => restored({ status: 'active' }),
     says: 'This is no snapshot of an application: an object without version 1. Give what actor.getPersistedSnapshot() returned.',
   },
@@ -970,7 +970,7 @@ const mistakes: readonly Mistake[] = [
     says: 'stream: keys takes a list with at least one name. Leave it out for all.',
   },
   {
-    mistake: 'branches wanted from where there are none',
+    mistake: 'a filter of branch keys at depth 0',
     make: () => looseReader().events({ keys: ['a'], depth: 0 }),
     says: 'events: no event has both a branch key and depth 0. Leave out keys, or give a depth of at least 1.',
   },
@@ -980,7 +980,7 @@ const mistakes: readonly Mistake[] = [
     says: 'stream: "run.end" and "fault" never have an action, so no event matches both include and actions. Leave one out.',
   },
   {
-    mistake: 'a depth that is none',
+    mistake: 'an invalid depth',
     make: () => looseReader().iterate({ depth: -1 }),
     says: 'iterate: depth is -1; it takes a whole number, 0 or more.',
   },
@@ -990,7 +990,7 @@ const mistakes: readonly Mistake[] = [
     says: 'stream has no option "detached". Did you mean "detach"?',
   },
   {
-    mistake: 'a further reader without room',
+    mistake: 'a further reader without a buffer',
     make: () => looseReader().events({ buffer: 0 }),
     says: 'buffer is 0; it takes a whole number above 0, or Infinity.',
   },
@@ -1000,7 +1000,7 @@ const mistakes: readonly Mistake[] = [
     says: 'on: there is no type of event "step.begin". Known event types: "run.start", "run.end", "step.start", "step.end", "transition", "chunk", "map.start", "map.end", "branch.queued", "branch.start", "branch.settled", "branch.leaked".',
   },
   {
-    mistake: 'a merge of something else than generators',
+    mistake: 'a merge of values that are no generators',
     make: () => merge(looseReader() as unknown as AsyncIterable<unknown>),
     says: 'merge joins async iterables; source 0 is a LiveApplication.',
   },

@@ -212,31 +212,31 @@ describe.each([
 ])('retry of a %s', (level, make) => {
   it.each([
     [
-      'when answers a promise',
+      'when returns a promise',
       { attempts: 3, when: async () => true },
       'retry.when returned a Promise. It must return true or false, synchronously.',
     ],
     [
-      'when answers a rejected promise',
+      'when returns a rejected promise',
       { attempts: 3, when: async () => Promise.reject(new Error('later')) },
       'retry.when returned a Promise. It must return true or false, synchronously.',
     ],
     [
-      'when answers a number',
+      'when returns a number',
       { attempts: 3, when: () => 1 },
       'retry.when returned 1. It must return true or false, synchronously.',
     ],
     [
-      'delayMs answers a promise',
+      'delayMs returns a promise',
       { attempts: 3, delayMs: async () => 5 },
       'retry.delayMs returned a Promise. It must return milliseconds, 0 or more, synchronously.',
     ],
     [
-      'delayMs answers less than nothing',
+      'delayMs returns a negative number',
       { attempts: 3, delayMs: () => -1 },
       'retry.delayMs returned -1. It must return milliseconds, 0 or more, synchronously.',
     ],
-  ])('whose %s breaks its contract fails, with the failure as the cause', async (_, retry, says) => {
+  ])('fails with the failure as the cause: %s', async (_, retry, says) => {
     const { run } = start(make(retry as never))
 
     const end = (await run) as ContractError | readonly [string, string, string[]]

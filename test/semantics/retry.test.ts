@@ -156,7 +156,7 @@ describe('the retry of an action', () => {
 
   it.each([
     [
-      'when says no',
+      'when returns false',
       { attempts: 3, when: ({ error }: { error: unknown }) => error instanceof RangeError },
       () => new Error('x'),
       1,
@@ -174,13 +174,13 @@ describe('the retry of an action', () => {
     ],
     ['a contract is broken', 3, () => new ContractError('Something', { kind: 'source', message: 'is wrong' }), 1],
     [
-      'a contract is broken deeper down',
+      'a contract is broken by a cause',
       3,
       () => new Error('outer', { cause: new ContractError('S', { kind: 'source', message: '' }) }),
       1,
     ],
     [
-      'when says yes',
+      'when returns true',
       {
         attempts: 2,
         delayMs: 0,

@@ -72,7 +72,7 @@ describe('a value that a copy or a store would lose is refused with its path, by
     ['a property on a Map', () => with_(new Map(), { x: 1 }), 'value.x', 'an extra property'],
     ['an inherited toJSON', () => Object.create({ toJSON: () => 1 }), 'value', 'an object'],
     [
-      'one without any other prototype',
+      'an inherited toJSON without Object.prototype',
       () => Object.create(with_(Object.create(null), { toJSON: () => 1 })),
       'value',
       'an object',
@@ -104,9 +104,9 @@ describe('an accepted value is restored unchanged:', () => {
     ['an AggregateError', new AggregateError([new TypeError('a'), 1], 'both')],
     ['a DOMException', aborted],
     ['an error under the name of another', Object.defineProperty(new Error('x'), 'name', { value: 'TypeError' })],
-    ['names that every object has', JSON.parse('{"__proto__":{"a":1},"constructor":2,"toString":[3],"$":4}')],
+    ['names of members of every object', JSON.parse('{"__proto__":{"a":1},"constructor":2,"toString":[3],"$":4}')],
     [
-      'those with more than JSON in them',
+      'names of members of every object with more than JSON',
       { ...JSON.parse('{"__proto__":{"a":1}}'), at: new Date(1), $: new Map([['__proto__', -0]]) },
     ],
   ])('%s', async (_, value) => {

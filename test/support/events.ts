@@ -5,8 +5,8 @@ interface Observed {
 }
 
 /**
- * Resolves with the first event of a type at each of the paths, all of them; by default with the first at any path.
- * Only events that are emitted after the call count, so call it before the run starts.
+ * Resolves once an event of a type has been emitted at each of the paths; by default, at any path.
+ * Earlier events do not count, so call it before the run starts.
  */
 export function emitted<T extends AnyEvent['type']>(app: Observed, type: T, ...paths: readonly string[]) {
   type Event = Extract<AnyEvent, { readonly type: T }>

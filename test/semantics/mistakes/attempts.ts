@@ -84,7 +84,7 @@ export const mistakesWithAttempts: readonly Mistake[] = [
     says: 'Action "act" (step 0) was not tried again: retry.delayMs returned "5". It must return milliseconds, 0 or more, synchronously.',
   },
   {
-    mistake: 'a retry.maxMs of nothing',
+    mistake: 'a retry.maxMs of zero',
     make: () => fails({ attempts: 2, maxMs: 0 }),
     says: 'retry.maxMs is 0; it takes milliseconds, more than 0.',
   },

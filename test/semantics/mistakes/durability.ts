@@ -28,17 +28,17 @@ async function mapped() {
 /** Mistakes with saving, resuming and claims. */
 export const mistakesWithDurability: readonly Mistake[] = [
   {
-    mistake: 'a word for a store that is away that there is not',
+    mistake: 'an unknown value of whenUnavailable',
     make: () => appOf({ persister: memoryPersister(), whenUnavailable: 'retry' }),
     says: "whenUnavailable is \"retry\". It takes 'fail' or 'wait'.",
   },
   {
-    mistake: 'waiting for a store that there is not',
+    mistake: 'whenUnavailable without a persister',
     make: () => appOf({ whenUnavailable: 'wait' }),
     says: 'whenUnavailable needs a persister. Give one too.',
   },
   {
-    mistake: 'asking a store for messages without a pause',
+    mistake: 'polling a store for messages without a pause',
     make: () => appOf({ persister: memoryPersister(), inboxPollMs: 0 }),
     says: 'inboxPollMs is 0; it takes milliseconds, more than 0.',
   },
@@ -79,7 +79,7 @@ export const mistakesWithDurability: readonly Mistake[] = [
     says: 'appId is undefined. resumeOrCreate needs the id of the stored application.',
   },
   {
-    mistake: 'forking an application that is stored from itself',
+    mistake: 'forking a stored application from itself',
     make: async () => {
       const options = stored()
       await createApplication(graph, options).run()
@@ -88,7 +88,7 @@ export const mistakesWithDurability: readonly Mistake[] = [
     says: 'forkFrom is the application "app" itself. Rewind it, or fork it under another appId.',
   },
   {
-    mistake: 'forking a step that nobody stored',
+    mistake: 'forking an unstored step',
     make: () => resumeOrCreate(graph, { ...stored(), forkFrom: { appId: 'other', sequenceId: 7 } }),
     says: 'forkFrom: no step 7 of the application "other" is stored.',
   },
@@ -101,7 +101,7 @@ export const mistakesWithDurability: readonly Mistake[] = [
     says: `Application "${BRANCH}" is a branch of application "app", and is stored with it alone. Open the application above: it goes on with its branches. Or fork the branch: resumeOrCreate(graph, { appId: 'another', forkFrom: { appId: '${BRANCH}' } }).`,
   },
   {
-    mistake: 'making a branch anew as an application of its own',
+    mistake: 'creating a branch again as an application of its own',
     make: async () => {
       const { persister } = await mapped()
       await createApplication(graph, { appId: BRANCH, entrypoint: 'add', state: { n: 0 }, persister }).run()
@@ -109,7 +109,7 @@ export const mistakesWithDurability: readonly Mistake[] = [
     says: `Application "${BRANCH}" is a branch of "map" of application "app", and is stored with it alone. Open the application above: it goes on with its branches. Or fork the branch: resumeOrCreate(graph, { appId: 'another', forkFrom: { appId: '${BRANCH}' } }).`,
   },
   {
-    mistake: 'an application by hand under the id of one that stands alone',
+    mistake: 'an application created by an action under the id of an independent one',
     make: async () => {
       const options = stored()
       await createApplication(graph, options).run()
@@ -132,7 +132,7 @@ export const mistakesWithDurability: readonly Mistake[] = [
     says: 'save needs a persister. Pass one to createApplication.',
   },
   {
-    mistake: 'rewinding to a step that nobody stored',
+    mistake: 'rewinding to an unstored step',
     make: () => rewind({ persister: memoryPersister(), appId: 'app', sequenceId: 3 }),
     says: 'rewind: no step 3 of the application "app" is stored. Look at persister.steps({ appId }).',
   },

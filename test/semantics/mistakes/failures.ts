@@ -55,7 +55,7 @@ export const mistakesWithFailures: readonly Mistake[] = [
     says: 'Action "step" failed (step 0): an object that cannot be read',
   },
   {
-    mistake: 'an action that throws nothing at all',
+    mistake: 'an action that throws undefined',
     make: () => runOf(throwing(undefined)),
     says: 'Action "step" failed (step 0): undefined',
   },
@@ -65,7 +65,7 @@ export const mistakesWithFailures: readonly Mistake[] = [
     says: 'Action "step" failed (step 0): Symbol(no)',
   },
   {
-    mistake: 'an action that throws a text that is longer than any message',
+    mistake: 'an action that throws a text longer than any message',
     make: () => runOf(throwing(loud)),
     says: `Action "step" failed (step 0): ${'x'.repeat(10_000)}… (20000 characters)`,
   },

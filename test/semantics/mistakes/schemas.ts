@@ -32,7 +32,7 @@ const each = (over: object) =>
 /** Mistakes with schemas and types. */
 export const mistakesWithSchemas: readonly Mistake[] = [
   {
-    mistake: 'a state of a text',
+    mistake: 'a text as a state',
     make: () => defineState('chat' as never),
     says: 'defineState takes a record of Standard Schemas, one per key, or one for the whole state, not "chat".',
   },
@@ -42,7 +42,7 @@ export const mistakesWithSchemas: readonly Mistake[] = [
     says: 'The state key "name" takes a Standard Schema, not a function. type<T>() makes one without validation.',
   },
   {
-    mistake: 'a key of a state that may be unset, said as reads say it',
+    mistake: 'a key of a state marked as optional, as in reads',
     make: () => defineState({ 'note?': z.string() }),
     says: 'The state key "note?" ends with "?", which is only valid in reads. Use "note", with a schema that accepts undefined.',
   },
@@ -130,7 +130,7 @@ export const mistakesWithSchemas: readonly Mistake[] = [
     says: 'What is stored of application "a" does not fit the schema: n: Too big: expected number to be <=1. Rewind it with a patch that fits, or raise version and mend it in migrate. Nothing was run.',
   },
   {
-    mistake: 'a graph below a map whose later action reads a key that nothing sets',
+    mistake: 'a graph below a map whose later action reads an unset key',
     make: () => {
       const loose = defineState<{ n: number; log: string[] }>()
       const begin = loose.action({ reads: ['n'], writes: [], run: () => ({}) })

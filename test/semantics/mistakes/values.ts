@@ -88,7 +88,7 @@ export const mistakesWithValues: readonly Mistake[] = [
     says: 'A condition compares value with a function, which state cannot hold. For that, write a function: ({ state }) => boolean.',
   },
   {
-    mistake: 'a read of a key that no action wrote, under a name that every object has',
+    mistake: 'a read of an unwritten key, under a name of a member of every object',
     async make() {
       const loose = defineState<Record<string, unknown>>()
       const begins = loose.action({ reads: [], writes: ['x'], run: () => ({ x: 1 }) })
@@ -101,7 +101,7 @@ export const mistakesWithValues: readonly Mistake[] = [
     says: 'Action "reads" (step 1) reads "constructor", which is not set. Give it in the initial state, let an earlier action write it, or read "constructor?".',
   },
   {
-    mistake: 'a value that no store can keep',
+    mistake: 'a value that cannot be stored',
     make: () => encode({ prices: new Prices() }),
     says: 'prices is a Prices, which cannot be stored. State holds plain objects, arrays, primitives, Date, Map, Set, bytes, Error and registered classes; list keys that are not to be stored in transient.',
   },

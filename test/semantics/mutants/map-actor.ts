@@ -13,7 +13,7 @@ export interface Mutant {
 /** Seeded mistakes in the map actor. */
 export const MUTANTS: readonly Mutant[] = [
   {
-    name: 'settles a branch a second time when it is told again that it is done',
+    name: 'settles a branch a second time when its end is reported again',
     file: 'runtime/map/map-runner.ts',
     from: '    if (result !== undefined) this.#settle(key, result) // M2',
     to: `    if (result !== undefined) this.#settle(key, result)
@@ -25,7 +25,7 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: ['every branch settles exactly once'],
   },
   {
-    name: 'forgets to cancel the branches that are queued',
+    name: 'does not cancel queued branches',
     file: 'runtime/map/map-runner.ts',
     from: "    if (why.kind !== 'stopped')",
     to: "    if (why.kind !== 'stopped' && this.table.live.size < 0)",
@@ -81,7 +81,7 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: ['no timer outlives its run'],
   },
   {
-    name: 'hands a message to the last who asked for one, and keeps the rest in reverse',
+    name: 'delivers a message to the last receiver, and keeps the rest in reverse',
     file: 'runtime/message/mailbox.ts',
     from: 'this.#messages.push(message)',
     to: 'this.#messages.unshift(message)',
