@@ -2,9 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { memoryPersister, type PersisterDriver } from 'teasel/persistence'
+import { postgresPersister } from 'teasel/persistence/postgres'
 import { type SqliteOptions, sqlitePersister } from 'teasel/persistence/sqlite'
 import { persisterContract, type StoreUnderTest } from 'teasel/testing'
 import { afterAll, describe, it } from 'vitest'
+import { findPostgres } from '../support/postgres.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'teasel-contract-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -23,12 +25,39 @@ function sqlite(options: Partial<SqliteOptions>): StoreUnderTest {
   }
 }
 
+const server = await findPostgres()
+const schemas: string[] = []
+afterAll(async () => {
+  for (const schema of schemas) await server?.drop(schema)
+})
+
+function postgres(url: string, name: string): StoreUnderTest {
+  const of = new WeakMap<PersisterDriver, string>()
+  const connect = (schema: string): PersisterDriver => {
+    const { driver } = postgresPersister({ url, schema, connections: 2 })
+    of.set(driver, schema)
+    return driver
+  }
+  return {
+    open() {
+      const schema = `${name}_${process.pid}_${schemas.length}`
+      schemas.push(schema)
+      return connect(schema)
+    },
+    again: (first) => connect(of.get(first) ?? ''),
+  }
+}
+
 const adapters: Readonly<Record<string, StoreUnderTest>> = {
   memory: { open: () => memoryPersister().driver },
   'sqlite, a file': sqlite({}),
   'sqlite, a file, durability full': sqlite({ durability: 'full' }),
   'sqlite, tables of a strange name': sqlite({ prefix: 'a"b; drop table x; --' }),
   'sqlite, in memory (W-012)': { open: () => sqlitePersister({ file: ':memory:' }).driver },
+  ...(server && {
+    postgres: postgres(server.url, 'teasel_contract'),
+    'postgres, a schema of a strange name': postgres(server.url, 'a"b; drop table x; --'),
+  }),
 }
 
 describe.each(Object.entries(adapters))('the persister %s', (_, store) => {

@@ -1,0 +1,1 @@
+export { type PostgresOptions, postgresPersister } from './postgres-persister.js'

@@ -1,0 +1,49 @@
+// Owns: the part of `pg` that the adapter uses, and what its errors mean.
+
+/** A row as `pg` returns it. */
+export type PgRow = Readonly<Record<string, unknown>>
+
+/** A statement: prepared under its name where it has one. */
+export interface Statement {
+  readonly name?: string
+  readonly text: string
+  readonly values: readonly unknown[]
+}
+
+/** A client or a pool of `pg`. */
+export interface Queryable {
+  query(text: string, values?: readonly unknown[]): Promise<{ readonly rows: readonly PgRow[] }>
+  query(statement: Statement): Promise<{ readonly rows: readonly PgRow[] }>
+}
+
+/** A client that a pool lends. */
+export interface PgClient extends Queryable {
+  on(event: 'notification', listener: (message: { readonly payload?: string | undefined }) => void): unknown
+  on(event: 'error' | 'end', listener: (error?: Error) => void): unknown
+  release(destroy?: boolean): void
+}
+
+/** A pool of connections: `new Pool()` of `pg`. */
+export interface PgPool extends Queryable {
+  connect(): Promise<PgClient>
+  on(event: 'error', listener: (error: Error) => void): unknown
+  end(): Promise<void>
+}
+
+/** The SQLSTATE of an error; undefined for an error that is not of the server. */
+export function codeOf(error: unknown): string | undefined {
+  const code: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : undefined
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined
+}
+
+/** A row with the same key exists. */
+export const isTaken = (error: unknown): boolean => codeOf(error) === '23505'
+
+/** The server has found its own data damaged. */
+export const isDamage = (error: unknown): boolean => /^XX00[12]$/.test(codeOf(error) ?? '')
+
+/**
+ * The connection does not keep prepared statements: a pooler handed the statement to another connection. Nothing was
+ * run.
+ */
+export const isUnprepared = (error: unknown): boolean => /^(26000|42P05)$/.test(codeOf(error) ?? '')

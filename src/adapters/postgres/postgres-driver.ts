@@ -1,0 +1,238 @@
+import type {
+  Addressed,
+  Claim,
+  Group,
+  ListOptions,
+  PersisterDriver,
+  RootKey,
+  Row,
+  RowFacts,
+  StoredApp,
+  Tail,
+  Until,
+} from '../../persistence/driver.js'
+import { conflict, damaged, ofAnotherTree, takenOver, unavailable } from '../../persistence/faults.js'
+import { endOf, millisecondsOf } from '../../persistence/order.js'
+import { assertNames, assertText } from '../../persistence/text.js'
+import { PersistenceError, SnapshotError } from '../../store-errors.js'
+import { InboxListener } from './inbox-listener.js'
+import { isDamage, isTaken, isUnprepared, type PgPool, type PgRow } from './pool.js'
+import { migrate, type Tables, tablesOf } from './schema.js'
+import { type Statements, statementsOf } from './statements.js'
+
+// Owns: the tables of one persister in PostgreSQL.
+// P1  A save is one statement, and so one transaction and one round trip. The claim is locked by it: a claim that comes
+//     meanwhile waits, and a save that waited for a claim sees it.
+// P2  Statements are prepared where the connection keeps them, and are not behind a pooler that does not.
+
+export interface PostgresSettings {
+  readonly pool: PgPool
+  /** Whether the driver ends the pool when it is closed. */
+  readonly owned: boolean
+  readonly schema: string
+  readonly name: string
+}
+
+export class PostgresDriver implements PersisterDriver {
+  readonly name: string
+  readonly #settings: PostgresSettings
+  readonly #tables: Tables
+  readonly #sql: Statements
+  readonly #listener: InboxListener
+  #ready: Promise<void> | undefined
+  #prepares = true
+  #closed = false
+
+  constructor(settings: PostgresSettings) {
+    this.name = settings.name
+    this.#settings = settings
+    this.#tables = tablesOf(settings.schema)
+    this.#sql = statementsOf(this.#tables)
+    this.#listener = new InboxListener(settings.pool, `teasel ${this.#tables.inbox}`)
+    settings.pool.on('error', () => {}) // an idle connection has ended; the pool makes another one
+  }
+
+  async claim(root: RootKey, writer: string): Promise<Claim> {
+    const { rootId } = root
+    const part = partOf(root.partitionKey, [rootId])
+    const [row] = await this.#ask('open an application', 'claim', [part, rootId, writer])
+    if (row?.['count'] === null || row === undefined) throw ofAnotherTree(rootId, writer, String(row?.['other']))
+    const before = row['before']
+    return { incarnation: Number(row['count']), before: typeof before === 'string' ? before : undefined }
+  }
+
+  async save({ partitionKey, rootId, writer, rows, taken = [] }: Group): Promise<void> {
+    const part = partOf(partitionKey, [rootId])
+    for (const { appId, label } of rows) {
+      assertText('An appId', appId)
+      assertText('The name of an action', label)
+    }
+    const { fresh, notes } = sorted(rows)
+    const born = new Map<string, number>()
+    for (const { appId, order } of rows) if (!born.has(appId)) born.set(appId, order)
+    const values = [
+      ...[part, rootId, writer, [...born.keys()], [...born.values()]],
+      ...[column(fresh, 'appId'), column(fresh, 'index'), column(fresh, 'kind'), column(fresh, 'epoch')],
+      ...[column(fresh, 'sequenceId'), column(fresh, 'label'), column(fresh, 'order')],
+      ...[column(notes, 'appId'), column(notes, 'index'), column(notes, 'epoch'), column(notes, 'sequenceId')],
+      ...[column(notes, 'label'), column(notes, 'order'), column(notes, 'data'), column(fresh, 'data'), taken],
+    ]
+    const first = rows[0] as Row
+    const answer = await this.#ask('save', 'save', values).catch((error: unknown) => {
+      const cause: unknown = PersistenceError.is(error) ? error.cause : error
+      if (isTaken(cause)) return undefined
+      throw error
+    })
+    if (answer?.[0]?.['saved'] === true) return
+    await this.#refuse(part, rootId, writer, [...born.keys()])
+    throw conflict(first.appId, first.index, writer)
+  }
+
+  /** @throws {PersistenceError} the reason why nothing was saved, unless a row is taken */
+  async #refuse(part: string, rootId: string, writer: string, appIds: readonly string[]): Promise<void> {
+    const [owner] = await this.#ask('save', 'owner', [part, rootId])
+    const known = owner?.['writer']
+    if (known !== writer) throw takenOver(rootId, writer, typeof known === 'string' ? known : undefined)
+    const [other] = await this.#ask('save', 'rootOf', [part, appIds, rootId])
+    if (other !== undefined) throw ofAnotherTree(String(other['app']), writer, String(other['root']))
+  }
+
+  async load(
+    partitionKey: string | null,
+    appIds: readonly string[],
+    until?: Until,
+  ): Promise<readonly (Tail | undefined)[]> {
+    const part = partOf(partitionKey, appIds)
+    const found =
+      until === undefined
+        ? await this.#ask('load', 'load', [part, appIds])
+        : await this.#ask('load', 'loadUntil', [part, appIds, until.sequenceId, until.epoch ?? null])
+    const tails = appIds.map(() => ({ rows: [] as Row[], inbox: [] as { id: number; data: string }[] }))
+    for (const row of found) {
+      const tail = tails[Number(row['n']) - 1]
+      if (row['kind'] === 'post') tail?.inbox.push({ id: Number(row['ord']), data: String(row['data']) })
+      else tail?.rows.push({ ...factsOf(row), data: String(row['data']) })
+    }
+    return tails.map((tail) => (until === undefined && tail.rows.length + tail.inbox.length === 0 ? undefined : tail))
+  }
+
+  async history(partitionKey: string | null, appId: string): Promise<readonly RowFacts[]> {
+    const part = partOf(partitionKey, [appId])
+    return (await this.#ask('read a history', 'history', [part, appId])).map(factsOf)
+  }
+
+  async list({ partitionKey = null, limit = 100, after }: ListOptions): Promise<readonly StoredApp[]> {
+    const part = partOf(partitionKey, after === undefined ? [] : [after.appId])
+    const rows =
+      after === undefined
+        ? await this.#ask('list', 'newest', [part, limit])
+        : await this.#ask('list', 'older', [part, limit, after.appId, endOf(after.createdAt)])
+    return rows.map((row) => ({ appId: String(row['app']), createdAt: millisecondsOf(Number(row['born'])) }))
+  }
+
+  async delete({ partitionKey, rootId }: RootKey): Promise<boolean> {
+    const part = partOf(partitionKey, [rootId])
+    return (await this.#ask('delete', 'forget', [part, rootId])).length > 0
+  }
+
+  async post({ partitionKey, rootId }: RootKey, appId: string, data: string): Promise<number> {
+    const part = partOf(partitionKey, [rootId, appId])
+    const { channel } = this.#listener
+    const [row] = await this.#ask('store a message', 'post', [part, appId, rootId, data, channel, `${part}/${rootId}`])
+    return Number(row?.['id'])
+  }
+
+  async inbox({ partitionKey, rootId }: RootKey): Promise<readonly Addressed[]> {
+    const part = partOf(partitionKey, [rootId])
+    const rows = await this.#ask('look for messages', 'inbox', [part, rootId])
+    return rows.map((row) => ({ id: Number(row['id']), appId: String(row['app']), data: String(row['data']) }))
+  }
+
+  /** Calls back when a message below a root is stored. @returns a function that ends that */
+  watch({ partitionKey, rootId }: RootKey, posted: () => void): () => void {
+    return this.#listener.add(`${partOf(partitionKey)}/${rootId}`, posted)
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await this.#listener.close()
+    if (this.#settings.owned) await this.#settings.pool.end()
+  }
+
+  async #ask(action: string, statement: keyof Statements, values: readonly unknown[]): Promise<readonly PgRow[]> {
+    try {
+      if (this.#closed) throw new TypeError('it was closed.')
+      this.#ready ??= this.#prepare()
+      await this.#ready
+      return await this.#query(statement, values)
+    } catch (error) {
+      if (PersistenceError.is(error) || SnapshotError.is(error)) throw error
+      throw isDamage(error) ? damaged(this.name, action, error) : unavailable(this.name, action, error)
+    }
+  }
+
+  /** @throws the error of the server; a statement that lost its preparation is sent again without one (P2) */
+  async #query(statement: keyof Statements, values: readonly unknown[]): Promise<readonly PgRow[]> {
+    const { pool } = this.#settings
+    const text = this.#sql[statement]
+    if (!this.#prepares) return (await pool.query(text, values)).rows
+    try {
+      return (await pool.query({ name: `teasel_${statement}_${this.#tables.schema}`, text, values })).rows
+    } catch (error) {
+      if (!isUnprepared(error)) throw error
+      this.#prepares = false
+      return (await pool.query(text, values)).rows
+    }
+  }
+
+  /** Makes the tables. A failure is forgotten, so that the next call tries again. */
+  async #prepare(): Promise<void> {
+    try {
+      const client = await this.#settings.pool.connect()
+      try {
+        await migrate(client, this.#tables, this.name)
+      } finally {
+        client.release()
+      }
+    } catch (error) {
+      this.#ready = undefined
+      throw error
+    }
+  }
+}
+
+/** The rows of a group: those to insert, and notes to write over stored ones. */
+function sorted(rows: readonly Row[]): { readonly fresh: readonly Row[]; readonly notes: readonly Row[] } {
+  const fresh = new Map<string, Row>()
+  const notes = new Map<string, Row>()
+  for (const row of rows) {
+    const place = `${row.index} ${row.appId}`
+    const first = fresh.get(place)
+    if (row.over !== true) {
+      if (first !== undefined)
+        notes.set(place, row) // taken within the group: refused as a whole
+      else fresh.set(place, row)
+    } else if (first?.kind === 'note') fresh.set(place, { ...row, kind: 'note' })
+    else notes.set(place, row)
+  }
+  return { fresh: [...fresh.values()], notes: [...notes.values()] }
+}
+
+const column = <K extends keyof Row>(rows: readonly Row[], key: K): readonly Row[K][] => rows.map((row) => row[key])
+
+const factsOf = (row: PgRow): RowFacts => ({
+  appId: String(row['app']),
+  index: Number(row['idx']),
+  kind: String(row['kind']) as Row['kind'],
+  epoch: Number(row['epoch']),
+  sequenceId: Number(row['seq']),
+  label: String(row['label']),
+  order: Number(row['ord']),
+})
+
+/** A text of its own for the null partition. @throws {TypeError} for names that are no well-formed text */
+function partOf(partitionKey: string | null, appIds: readonly string[] = []): string {
+  assertNames(partitionKey, appIds)
+  return partitionKey === null ? '' : `=${partitionKey}`
+}

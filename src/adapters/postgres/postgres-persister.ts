@@ -1,0 +1,54 @@
+import pg from 'pg'
+import { describeValue } from '../../internal/guards.js'
+import { checkOptions } from '../../internal/options.js'
+import { createPersister, type Persister } from '../../persistence/persister.js'
+import { assertText } from '../../persistence/text.js'
+import type { PgPool } from './pool.js'
+import { PostgresDriver } from './postgres-driver.js'
+
+/** Options of {@link postgresPersister}. */
+export interface PostgresOptions {
+  /** `postgres://user:password@host:5432/database`. Default: the `PG…` variables of the environment, as `pg` reads them. */
+  readonly url?: string
+  /** A pool of `pg` of your own, in place of `url`. It is not ended when the persister is closed. */
+  readonly pool?: PgPool
+  /** The schema of the tables; made on first use if it is missing. Default `teasel`. */
+  readonly schema?: string
+  /** Maximum number of connections. Default 10. One more listens while something waits for a message. */
+  readonly connections?: number
+}
+
+/**
+ * A persister over a PostgreSQL database (13 or newer), for several processes and machines.
+ *
+ * One row a step, one round trip a save, durable when the step commits. A message stored by another process wakes the
+ * run that waits for it by `LISTEN`; behind a pooler that does not support it, such as PgBouncer in transaction mode,
+ * polling finds it (`inboxPollMs`). Nothing is asked of the server before the first use.
+ * @throws {TypeError} for unknown options, and for a `pool` that is none
+ *
+ * @example
+ * ```ts no-run
+ * await using persister = postgresPersister({ url: 'postgres://localhost/app' })
+ * ```
+ * @see Burr `PostgreSQLPersister` in burr/integrations/persisters/b_psycopg2.py
+ */
+export function postgresPersister(options: PostgresOptions = {}): Persister {
+  checkOptions('postgresPersister', options, 'url pool schema connections')
+  const { url, pool, schema = 'teasel', connections = 10 } = options
+  assertText('The schema', schema)
+  if (url !== undefined && pool !== undefined) throw new TypeError('postgresPersister takes url or pool, not both.')
+  if (url !== undefined && (typeof url !== 'string' || !/^postgres(ql)?:\/\//.test(url)))
+    throw new TypeError(`url is ${describeValue(url)}. It takes postgres://user:password@host:5432/database.`)
+  if (pool !== undefined && (typeof pool?.connect !== 'function' || typeof pool.query !== 'function'))
+    throw new TypeError(`pool is ${describeValue(pool)}. It takes a pool of pg: new Pool(…).`)
+  if (!(Number.isInteger(connections) && connections >= 1))
+    throw new RangeError(`connections is ${describeValue(connections)}; it takes a whole number, 1 or more.`)
+  const made = pool ?? poolOf(url, connections)
+  const name = `postgres ${schema}`
+  return createPersister(new PostgresDriver({ pool: made, owned: pool === undefined, schema, name }))
+}
+
+function poolOf(url: string | undefined, connections: number): PgPool {
+  const pool = new pg.Pool({ ...(url !== undefined && { connectionString: url }), max: connections + 1 })
+  return pool as unknown as PgPool
+}

@@ -1,0 +1,87 @@
+import { SnapshotError } from '../../store-errors.js'
+import type { Queryable } from './pool.js'
+
+// Owns: the tables in PostgreSQL, and bringing older ones up to date.
+// T1  Whoever comes first makes the tables; others wait for it. So processes may start on a fresh database at once.
+
+/** The name of a schema as SQL quotes it. */
+const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
+
+/** Qualified names of the tables of one persister. */
+export interface Tables {
+  readonly schema: string
+  readonly rows: string
+  readonly apps: string
+  readonly owners: string
+  readonly inbox: string
+  readonly about: string
+}
+
+export function tablesOf(schema: string): Tables {
+  const at = (name: string): string => `${quoted(schema)}.${name}`
+  return {
+    schema: quoted(schema),
+    rows: at('rows'),
+    apps: at('apps'),
+    owners: at('owners'),
+    inbox: at('inbox'),
+    about: at('about'),
+  }
+}
+
+/** Each was run once on every database that is older than it. */
+const MIGRATIONS: readonly ((tables: Tables) => string)[] = [
+  ({ rows, apps, owners, inbox }) => `
+    create table ${apps} (
+      id bigint generated always as identity primary key, part text not null, app text not null, root text not null,
+      born bigint not null, unique (part, app)
+    );
+    create index apps_roots on ${apps} (part, born desc, id desc) where app = root;
+    create index apps_below on ${apps} (part, root);
+    create table ${rows} (
+      app bigint not null, idx integer not null, kind text not null, epoch integer not null, seq integer not null,
+      label text not null, ord bigint not null, data text not null, primary key (app, idx)
+    );
+    create table ${owners} (
+      part text not null, root text not null, writer text not null, count integer not null, primary key (part, root)
+    );
+    create table ${inbox} (
+      id bigint generated always as identity primary key, part text not null, app text not null, root text not null,
+      data text not null
+    );
+    create index inbox_app on ${inbox} (part, app);
+    create index inbox_root on ${inbox} (part, root);`,
+]
+
+/** The version of the tables that this code reads and writes. */
+const VERSION = MIGRATIONS.length
+
+/**
+ * Makes the tables, or brings them up to date, in one transaction (T1).
+ * @throws {SnapshotError} when they are newer than this code
+ */
+export async function migrate(client: Queryable, tables: Tables, name: string): Promise<void> {
+  await client.query('begin')
+  try {
+    await client.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`teasel ${tables.schema}`])
+    const found = await client.query('select to_regclass($1) is not null as known', [tables.about])
+    if (found.rows[0]?.['known'] !== true) {
+      await client.query(`create schema if not exists ${tables.schema}`)
+      await client.query(`create table ${tables.about} (version integer not null)`)
+      await client.query(`insert into ${tables.about} values (0)`)
+    }
+    const { rows } = await client.query(`select version from ${tables.about}`)
+    const version = Number(rows[0]?.['version'] ?? 0)
+    if (version > VERSION)
+      throw new SnapshotError(
+        `The tables of ${name} have version ${version}, and this Teasel knows ${VERSION}. Use the newer one; nothing was changed.`,
+        version,
+      )
+    for (const migration of MIGRATIONS.slice(version)) await client.query(migration(tables))
+    if (version < VERSION) await client.query(`update ${tables.about} set version = $1`, [VERSION])
+    await client.query('commit')
+  } catch (error) {
+    await client.query('rollback').catch(() => {})
+    throw error
+  }
+}
