@@ -118,6 +118,12 @@ export interface PersisterDriver {
   post(root: RootKey, appId: string, data: string): Awaitable<number>
   /** All messages that wait below a root, oldest first. Asked again and again while something waits for one. */
   inbox(root: RootKey): Awaitable<readonly Addressed[]>
+  /**
+   * Calls back soon after a message is stored below a root, by any process. It may call once too often or miss one: the
+   * inbox is also polled. Omit it where the store has no notifications.
+   * @returns a function that ends it
+   */
+  watch?(root: RootKey, posted: () => void): () => void
   /** Lets go of the store. */
   close(): Awaitable<void>
 }

@@ -6,7 +6,8 @@ import { readMessage, type StoredMessage } from './replay.js'
 
 // Owns: that a message which another process sent reaches a run that lives, and waits for one.
 // Does not own: the wait (runtime/message/wait.ts), which messages are known already (inbox.ts).
-// I1  Nothing is asked while nothing waits. One question a store, however many wait there.
+// I1  Nothing is asked while nothing waits. One question a store, however many wait there. A store with notifications is
+//     asked at once; it is polled as well, for a notification may be lost.
 // I2  A message is handed over once: not what is known already, nor what a step took while the question was under way.
 // I3  The timer keeps a process alive only while somebody stays for the end of the run.
 
@@ -42,8 +43,12 @@ export class InboxWatch {
   #looking = false
   /** Messages that cannot be read. */
   readonly #unread = new Set<number>()
+  /** Notifications of stores that have them, by tree. */
+  readonly #watching = new Map<Tree, () => void>()
   #held = false
   #away = false
+  /** A message was stored while the store was asked. */
+  #again = false
 
   /** @param everyMs `Infinity`: never */
   constructor(clock: Clock, everyMs: number) {
@@ -53,12 +58,30 @@ export class InboxWatch {
 
   /** Something waits. @returns what to call when it does no more */
   add(addressee: Addressee): () => void {
+    const { scope } = addressee.journal
+    const { driver } = scope.settings
     this.#waiting.add(addressee)
+    if (!this.#watching.has(scope)) {
+      const end = driver.watch?.(scope.settings, () => this.#posted())
+      if (end !== undefined) this.#watching.set(scope, end)
+    }
     this.#next()
     return () => {
       this.#waiting.delete(addressee)
+      if (![...this.#waiting].some(({ journal }) => journal.scope === scope)) {
+        this.#watching.get(scope)?.()
+        this.#watching.delete(scope)
+      }
       if (this.#waiting.size === 0) this.#stop()
     }
+  }
+
+  /** A message was stored: the store is asked now. */
+  #posted(): void {
+    this.#again = this.#looking
+    if (this.#looking || this.#waiting.size === 0) return
+    this.#stop()
+    void this.#look()
   }
 
   /** Somebody stays for the end of the run, or does no more (I3). */
@@ -92,6 +115,10 @@ export class InboxWatch {
       this.#away = true
     }
     this.#looking = false
+    if (this.#again) {
+      this.#again = false
+      return this.#look()
+    }
     this.#next()
   }
 

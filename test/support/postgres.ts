@@ -1,3 +1,8 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir, userInfo } from 'node:os'
+import { join } from 'node:path'
 import pg from 'pg'
 
 /** A PostgreSQL server that tests may use: in schemas of their own, which they drop. */
@@ -7,12 +12,19 @@ export interface FoundPostgres {
   drop(schema: string): Promise<void>
 }
 
-const CANDIDATES = [process.env['TEASEL_POSTGRES'], 'postgres://postgres@127.0.0.1:5432/postgres']
+const LOCAL = 'postgres://postgres@127.0.0.1:5432/postgres'
 
-/** Finds a server: the one of `TEASEL_POSTGRES`, or one on the standard port of this machine. */
+/**
+ * Finds a server: the one of `TEASEL_POSTGRES`, one on the standard port of this machine, or one that is started from
+ * installed binaries, on a free port and with a data folder of its own, and stopped with the process.
+ * @throws {TypeError} when there is none and `TEASEL_REQUIRE` names postgres
+ */
 export async function findPostgres(): Promise<FoundPostgres | undefined> {
-  for (const url of CANDIDATES) if (url !== undefined && (await answers(url))) return found(url)
-  if (process.env['TEASEL_REQUIRE']?.split(' ').includes('postgres') === true)
+  const { TEASEL_POSTGRES: named, TEASEL_REQUIRE: required = '' } = process.env
+  for (const url of [named ?? LOCAL]) if (await answers(url)) return found(url)
+  const started = named === undefined ? await startOwn() : undefined
+  if (started !== undefined) return found(started)
+  if (required.split(' ').includes('postgres'))
     throw new TypeError('TEASEL_REQUIRE asks for postgres, and no server answers. Give its URL in TEASEL_POSTGRES.')
   return undefined
 }
@@ -40,3 +52,43 @@ const found = (url: string): FoundPostgres => ({
     await client.end()
   },
 })
+
+/** The folder of the binaries, where Debian and others install them; undefined where there are none. */
+function binaries(): string | undefined {
+  const versions = existsSync('/usr/lib/postgresql') ? readdirSync('/usr/lib/postgresql') : []
+  const folders = [...(process.env['PATH'] ?? '').split(':'), ...versions.map((v) => `/usr/lib/postgresql/${v}/bin`)]
+  return folders.find((folder) => existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'pg_ctl')))
+}
+
+async function startOwn(): Promise<string | undefined> {
+  const folder = binaries()
+  if (folder === undefined) return undefined
+  const data = mkdtempSync(join(tmpdir(), 'teasel-postgres-'))
+  const port = await freePort()
+  // The server refuses to run as root.
+  const asRoot = userInfo().uid === 0
+  const run = (command: string, ...args: readonly string[]): void => {
+    const own = [join(folder, command), ...args]
+    const [file = '', ...rest] = asRoot ? ['runuser', '-u', 'postgres', '--', ...own] : own
+    execFileSync(file, rest, { stdio: 'ignore' })
+  }
+  if (asRoot) execFileSync('chown', ['postgres', data])
+  run('initdb', '-D', data, '-U', 'postgres', '-A', 'trust')
+  run('pg_ctl', '-D', data, '-w', '-o', `-p ${port} -k ${data} -c listen_addresses=127.0.0.1`, 'start')
+  process.on('exit', () => {
+    run('pg_ctl', '-D', data, '-m', 'immediate', 'stop')
+    rmSync(data, { recursive: true, force: true })
+  })
+  return `postgres://postgres@127.0.0.1:${port}/postgres`
+}
+
+function freePort(): Promise<number> {
+  const probe = createServer()
+  return new Promise((resolve, reject) => {
+    probe.on('error', reject)
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address()
+      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
+    })
+  })
+}

@@ -42,6 +42,13 @@ export const isTaken = (error: unknown): boolean => codeOf(error) === '23505'
 /** The server has found its own data damaged. */
 export const isDamage = (error: unknown): boolean => /^XX00[12]$/.test(codeOf(error) ?? '')
 
+/** The connection was lost: by the server, or on the way. */
+export const isLost = (error: unknown): boolean => {
+  const code: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : undefined
+  if (typeof code === 'string') return /^(08...|57P0[123]|ECONNRESET|EPIPE)$/.test(code)
+  return error instanceof Error && /^Connection terminated/.test(error.message)
+}
+
 /**
  * The connection does not keep prepared statements: a pooler handed the statement to another connection. Nothing was
  * run.

@@ -16,14 +16,28 @@ import { endOf, millisecondsOf } from '../../persistence/order.js'
 import { assertNames, assertText } from '../../persistence/text.js'
 import { PersistenceError, SnapshotError } from '../../store-errors.js'
 import { InboxListener } from './inbox-listener.js'
-import { isDamage, isTaken, isUnprepared, type PgPool, type PgRow } from './pool.js'
+import { isDamage, isLost, isTaken, isUnprepared, type PgPool, type PgRow } from './pool.js'
 import { migrate, type Tables, tablesOf } from './schema.js'
 import { type Statements, statementsOf } from './statements.js'
 
 // Owns: the tables of one persister in PostgreSQL.
 // P1  A save is one statement, and so one transaction and one round trip. The claim is locked by it: a claim that comes
 //     meanwhile waits, and a save that waited for a claim sees it.
-// P2  Statements are prepared where the connection keeps them, and are not behind a pooler that does not.
+// P2  A statement that only reads is sent again once where its connection was lost: a pool may lend one that the server
+//     has ended.
+// P3  Statements are prepared where the connection keeps them, and are not behind a pooler that does not.
+
+/** Statements that change nothing. */
+const READS: ReadonlySet<keyof Statements> = new Set([
+  'owner',
+  'rootOf',
+  'load',
+  'loadUntil',
+  'history',
+  'newest',
+  'older',
+  'inbox',
+])
 
 export interface PostgresSettings {
   readonly pool: PgPool
@@ -165,14 +179,19 @@ export class PostgresDriver implements PersisterDriver {
       if (this.#closed) throw new TypeError('it was closed.')
       this.#ready ??= this.#prepare()
       await this.#ready
-      return await this.#query(statement, values)
+      try {
+        return await this.#query(statement, values)
+      } catch (error) {
+        if (!READS.has(statement) || !isLost(error)) throw error
+        return await this.#query(statement, values) // P2
+      }
     } catch (error) {
       if (PersistenceError.is(error) || SnapshotError.is(error)) throw error
       throw isDamage(error) ? damaged(this.name, action, error) : unavailable(this.name, action, error)
     }
   }
 
-  /** @throws the error of the server; a statement that lost its preparation is sent again without one (P2) */
+  /** @throws the error of the server; a statement that lost its preparation is sent again without one (P3) */
   async #query(statement: keyof Statements, values: readonly unknown[]): Promise<readonly PgRow[]> {
     const { pool } = this.#settings
     const text = this.#sql[statement]
