@@ -31,7 +31,7 @@ export interface PgPool extends Queryable {
 }
 
 /** The SQLSTATE of an error; undefined for an error that is not of the server. */
-export function codeOf(error: unknown): string | undefined {
+function codeOf(error: unknown): string | undefined {
   const code: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : undefined
   return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined
 }
