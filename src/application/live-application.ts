@@ -8,8 +8,8 @@ import { describeValue, isPlainObject } from '../internal/guards.js'
 import { assertFunction, checkOptions } from '../internal/options.js'
 import type { AnyEvent, Subscription } from '../lifecycle/events.js'
 import { checkCount, createLimit, type Limit, semaphoreOf } from '../parallel/limit.js'
-import { appLogicOf } from '../runtime/actor/app-actor.js'
-import { type AnyActorRef, isActive, makeActor, stopActor } from '../runtime/actor/create-actor.js'
+import { makeAppActor } from '../runtime/actor/app-actor.js'
+import { type AnyActorRef, isActive, stopActor } from '../runtime/actor/create-actor.js'
 import type { Application } from '../runtime/application.js'
 import { initialCheckpoint } from '../runtime/checkpoint.js'
 import { flushInTime } from '../runtime/durability.js'
@@ -103,11 +103,10 @@ export class LiveApplication implements AsyncDisposable {
     const parent = this.#app.maker?.self
     const setup = {
       id: options.key ?? 'app',
-      input: { owned: this.#app },
       ...(parent && { parent }),
       ...(inspect === undefined ? {} : { inspect: guarded(inspect, this.#app.system) }),
     }
-    this.actor = makeActor(appLogicOf(plan), setup)
+    this.actor = makeAppActor(this.#app, setup)
     this.actor.start()
   }
 

@@ -98,6 +98,23 @@ describe('the inspection of a map of three branches', () => {
     expect(heard(': teasel.settled')).toHaveLength(3)
   })
 
+  it('may make further applications of the same graph as it is shown an actor', async () => {
+    const { inspect, tree, statuses } = inspector()
+    const further: Promise<{ readonly state: { readonly answers: string[] } }>[] = []
+    const make = (event: InspectionEvent) => {
+      inspect(event)
+      if (event.type !== '@xstate.actor') return
+      further.push(createApplication(graph, { entrypoint: 'compare', state: first }).run())
+    }
+
+    const { state } = await createApplication(graph, { entrypoint: 'compare', state: first, inspect: make }).run()
+    const ends = await Promise.all(further)
+
+    expect(state.answers).toEqual(['a!', 'b!', 'c!'])
+    expect(ends.map((end) => end.state.answers)).toEqual(tree().map(() => state.answers))
+    expect(Object.values(statuses())).not.toContain('error')
+  })
+
   it('gives each application a statechart that XState accepts, as plain data', async () => {
     const { inspect, refs } = inspector()
 

@@ -8,6 +8,7 @@ import { sendMessage } from '../message/commands.js'
 import type { RunResult } from '../run/result.js'
 import { outputOf } from '../run/result.js'
 import { Carrier } from './carrier.js'
+import { type ActorSetup, type AnyActorRef, makeActor } from './create-actor.js'
 import type { LooseLogic } from './logic.js'
 import { type MachineConfig, machineConfigOf } from './machine-config.js'
 import { AppSnapshot, EndedBranch, type PersistedRun, plainError, plainInputs } from './snapshot.js'
@@ -18,9 +19,18 @@ import { isStop } from './xstate-events.js'
 // L1  The transition is total: it never throws, and a late event changes nothing.
 // L2  A stop changes no old snapshot, so a host can restore one and start again from it.
 
-/** The input of an actor that the engine makes. Cleared at once, because XState keeps the input as long as the actor. */
-export interface OwnedInput {
-  owned: Application | undefined
+/** The application whose actor is being made. It is no input: XState copies options slowly, and keeps them. */
+let unattached: Application | undefined
+
+/** Makes the actor of an application. It is not started. */
+export function makeAppActor(app: Application, setup: ActorSetup): AnyActorRef {
+  const outer = unattached // an inspector may make applications meanwhile
+  unattached = app
+  try {
+    return makeActor(appLogicOf(app.plan), setup)
+  } finally {
+    unattached = outer
+  }
 }
 
 const logics = new WeakMap<Plan, LooseLogic<AppSnapshot>>()
@@ -43,13 +53,12 @@ function createAppLogic(plan: Plan): LooseLogic<AppSnapshot> {
       config ??= machineConfigOf(plan)
       return config
     },
-    getInitialSnapshot(scope, input) {
-      const handed = input as OwnedInput
-      const { owned } = handed
-      if (owned === undefined) throw new TypeError('An application has one actor.')
-      handed.owned = undefined
-      owned.attach(scope.self)
-      return new AppSnapshot(owned, owned.checkpoint)
+    getInitialSnapshot(scope) {
+      const app = unattached
+      if (app?.plan !== plan) throw new TypeError('An application has one actor.')
+      unattached = undefined
+      app.attach(scope.self)
+      return new AppSnapshot(app, app.checkpoint)
     },
     transition(snapshot, event, scope) {
       const app = AppSnapshot.appOf(snapshot)

@@ -9,7 +9,7 @@ export type { AnyActorRef }
 /** The options of a new actor. */
 export interface ActorSetup {
   readonly id: string
-  readonly input: unknown
+  readonly input?: unknown
   readonly parent?: AnyActorRef | undefined
   readonly inspect?: unknown
 }

@@ -6,8 +6,8 @@ import { semaphoreOf } from '../../parallel/limit.js'
 import type { BranchTask } from '../../parallel/task.js'
 import type { AppJournal } from '../../persistence/app-journal.js'
 import type { KeptBranches } from '../../persistence/map-keeping.js'
-import { appLogicOf, type OwnedInput } from '../actor/app-actor.js'
-import { type AnyActorRef, makeActor } from '../actor/create-actor.js'
+import { makeAppActor } from '../actor/app-actor.js'
+import type { AnyActorRef } from '../actor/create-actor.js'
 import { Application } from '../application.js'
 import { createCancellation, TIMEOUT } from '../cancel/cancellation.js'
 import { Deadline } from '../cancel/deadline.js'
@@ -38,8 +38,6 @@ export class BranchStarter {
   readonly #self: AnyActorRef
   readonly #inputs: BranchInputs
   readonly #setup: InProcessSetup
-  /** One for all branches: an actor keeps its input as long as it lives. */
-  readonly #input: OwnedInput = { owned: undefined }
   #request: RunRequest | undefined
 
   constructor(map: StartingMap, fanOut: FanOut, self: AnyActorRef, raw: Inputs) {
@@ -80,8 +78,7 @@ export class BranchStarter {
     const child = new Application({ plan, bound, inputs, semaphore, journal, checkpoint, parent }, system)
     if (kept?.stored?.based === true) restore(child, kept.stored)
     if (progress !== undefined) restoreProgress(child, progress)
-    this.#input.owned = child
-    const actor = makeActor(appLogicOf(plan), { id: task.key, parent: this.#self, input: this.#input })
+    const actor = makeAppActor(child, { id: task.key, parent: this.#self })
     return new InProcessBranch(task, child, actor, this.#setup)
   }
 
