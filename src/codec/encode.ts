@@ -39,22 +39,27 @@ export function encode(value: unknown, path = ''): string {
  * @throws {SerializationError} as {@link encode} throws it
  */
 export const plainOf = (value: unknown, path: string): unknown =>
-  tagged(value, path, { above: new Set(), inWords: false })
+  tagged(value, path, { above: new Set(), replace: undefined })
 
 /** The same of what must be written down whatever it is: what of it cannot be stored is told in words. */
-export const plainInWords = (value: unknown): unknown => wordsOf(value, { above: new Set(), inWords: true })
+export const plainInWords = (value: unknown): unknown => lossy(value, { above: new Set(), replace: describeValue })
+
+/** The same for a reader, never for a store: each part that cannot be stored becomes a tag, `unsupported`. */
+export const plainForReaders = (value: unknown): unknown =>
+  lossy(value, { above: new Set(), replace: (odd) => ({ $: 'unsupported', of: describeValue(odd) }) })
 
 interface Way {
   /** What the value stands in. */
   readonly above: Set<object>
-  readonly inWords: boolean
+  /** Replaces a part that cannot be stored; undefined where such a part is an error. */
+  readonly replace: ((odd: unknown) => unknown) | undefined
 }
 
-function wordsOf(value: unknown, way: Way): unknown {
+function lossy(value: unknown, way: Way): unknown {
   try {
     return tagged(value, '', way)
   } catch {
-    return describeValue(value)
+    return way.replace?.(value)
   }
 }
 
@@ -119,7 +124,7 @@ function isPlainRecord(value: State, above: object[]): boolean {
 
 function tagged(value: unknown, path: string, way: Way): unknown {
   // Told in words one by one: to look into a thing as a whole may throw.
-  if ((!way.inWords || typeof value !== 'object') && isAsIs(value)) return value
+  if ((way.replace === undefined || typeof value !== 'object') && isAsIs(value)) return value
   switch (typeof value) {
     case 'undefined':
       return { $: 'undefined' }
@@ -135,11 +140,13 @@ function tagged(value: unknown, path: string, way: Way): unknown {
 }
 
 function container(value: object, path: string, way: Way): unknown {
-  const { above, inWords } = way
+  const { above, replace } = way
   if (above.has(value)) throw new SerializationError(path, 'a circular reference')
   above.add(value)
   try {
-    return form(privateCopyOf(value), path, (item, at) => (inWords ? wordsOf(item, way) : tagged(item, at, way)))
+    return form(privateCopyOf(value), path, (item, at) =>
+      replace === undefined ? tagged(item, at, way) : lossy(item, way),
+    )
   } finally {
     above.delete(value)
   }

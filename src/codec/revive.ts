@@ -4,6 +4,19 @@ import { SerializationError } from '../store-errors.js'
 import { type StoredBytes, toBytes } from './bytes.js'
 import { errorFrom, type StoredError } from './error-form.js'
 
+/** Restores a value, and leaves a tag that it does not know, such as `unsupported`, as it is: for readers. */
+export function reviveKnown(value: unknown): unknown {
+  try {
+    return revive(value)
+  } catch (error) {
+    if (!SerializationError.is(error)) throw error
+    if (Array.isArray(value)) return value.map(reviveKnown)
+    const record = value as Record<string, unknown>
+    if (Object.hasOwn(record, '$')) return value
+    return Object.fromEntries(Object.entries(record).map(([key, item]) => [key, reviveKnown(item)]))
+  }
+}
+
 /** Puts values back in the place of their tags. What holds none is the same object; nothing that is given is changed. */
 export function revive(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value

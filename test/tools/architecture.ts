@@ -14,6 +14,7 @@ const ROOMS = [
   'executor',
   'persistence',
   'tracking',
+  'wire',
   'runtime',
   'application',
   'define.ts',

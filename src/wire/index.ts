@@ -1,0 +1,5 @@
+export { decode, encode } from '../codec/encode.js'
+export { type ClassForm, registerClass } from '../state/classes.js'
+export { SerializationError } from '../store-errors.js'
+export { compareCursors, cursorOf, decodeEvent, encodeEvent, type WireEvent } from './events.js'
+export { fromSSE, type ToSSEOptions, toSSE } from './sse.js'
