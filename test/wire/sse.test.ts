@@ -120,7 +120,8 @@ async function collect(body: ReadableStream<Uint8Array>): Promise<unknown[]> {
 const closed = (server: { close(done: () => void): unknown }): Promise<void> =>
   new Promise((resolve) => {
     server.close(() => resolve())
-    if ('closeAllConnections' in server && typeof server.closeAllConnections === 'function') server.closeAllConnections()
+    if ('closeAllConnections' in server && typeof server.closeAllConnections === 'function')
+      server.closeAllConnections()
   })
 
 type Handler = (request: { readonly signal?: AbortSignal }) => Response
