@@ -306,8 +306,12 @@ describe('the back-pressure of a stream', () => {
 describe('leaving a stream', () => {
   it('cancels the run and waits for its clean-up', async () => {
     const { app, taps, cleaned } = pouring()
+    const started = emitted(app, 'step.start', 'both/a', 'both/b')
     taps.a.pour('x')
-    for await (const event of app.stream()) if (event.type === 'chunk') break
+    for await (const event of app.stream()) {
+      await started
+      if (event.type === 'chunk') break
+    }
 
     expect(cleaned.sort()).toEqual(['a', 'b'])
     expect(await app.ended()).toMatchObject({ status: 'cancelled', by: 'reader' })
@@ -343,10 +347,12 @@ describe('leaving a stream', () => {
 
   it('by the signal rejects with its reason, after the end, and removes its listener', async () => {
     const { app, taps, cleaned } = pouring()
+    const started = emitted(app, 'step.start', 'both/a', 'both/b')
     const controller = new AbortController()
     const events = app.stream({ include: ['chunk'], signal: controller.signal })
     taps.a.pour('x')
     await events.next()
+    await started
     const waiting = events.next()
 
     controller.abort('gone')
