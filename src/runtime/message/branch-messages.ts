@@ -130,7 +130,7 @@ export class BranchMessages {
     const { total } = state
     const queued = total === undefined || settled.size + live.size < total
     const alone = live.size === 1 && !queued
-    if (!alone && [...live.values()].some(({ mayWithdraw }) => mayWithdraw)) return
+    if (!alone) for (const { mayWithdraw } of live.values()) if (mayWithdraw) return
     const error = alone ? undefined : { reason: new NoSenderError([...live.keys()], queued) }
     for (const branch of [...live.values()]) branch.releaseSiblings(error)
   }
