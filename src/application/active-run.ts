@@ -10,7 +10,7 @@ import { runApplication, throughMaker } from '../runtime/sub-app.js'
 import { publicState, type State } from '../state/freeze.js'
 
 // Owns: one run of an application from start to end, and its current caller: `run` or a variant of it.
-// Does not own: the loop of the run (runtime/run/run.ts).
+// Does not own: the loop of the run (runtime/run/loop.ts).
 // G1  One caller at a time. A run that only waits for a person may be left without a caller, and continues when it is
 //     answered.
 // G2  A later caller gets the outcome, also when the run ended without a caller; a failure is then no unhandled

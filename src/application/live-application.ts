@@ -70,8 +70,8 @@ export const OPTIONS = `entrypoint state appId concurrency interceptors tracker 
 const RUN_OPTIONS = 'inputs haltAfter haltBefore signal maxSteps whenWaiting'
 
 // Owns: the identity of an application between its runs, and the outcome of each run.
-// Does not own: the loop (runtime/run/run.ts), callers of a run (active-run.ts).
-// A1  One run at a time.
+// Does not own: the loop (runtime/run/loop.ts), callers of a run (active-run.ts).
+// A1  One run at a time: two would commit over each other.
 // A2  A caller that cancels by signal gets its reason back, after everything has ended; any other cancel is an outcome.
 
 export class LiveApplication implements AsyncDisposable {

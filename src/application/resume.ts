@@ -20,7 +20,7 @@ import { compiledGraphOf, type Graph, type InitialKeys } from './runnable.js'
 // Owns: continuing a stored application, or starting from a step of another one.
 // Does not own: reading records (persistence/replay.ts), resuming a map (persistence/kept-feed.ts).
 // U1  The tree is claimed before it is read, so that no other runner changes it afterwards.
-// U2  A resume at another action than the stored one begins a new epoch: earlier branches are not found again.
+// U2  A resume at a named action or at the entrypoint begins a new epoch: earlier branches are not found again.
 
 /** A past step of another application to start from. */
 export interface ForkFrom<S> extends AppRef {

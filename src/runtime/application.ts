@@ -31,11 +31,11 @@ import type { AppSystem } from './system.js'
 
 // Owns: an application and its run: the facts of each, what a cancel reaches, when a run has ended.
 // Does not own: the loop over the steps (run/loop.ts), one attempt at a step (step/attempt.ts), branches (map/).
-// A1  One run at a time. The next one replaces the last, so nothing of a run outlives it here.
-// A2  A checkpoint is replaced as a whole: by a commit, by a stored one, by the fallback of a branch.
-// R1  A run ends exactly once: by its loop, or from outside when its code is abandoned.
+// A1  One run at a time. The next one replaces the last: its cancel, its attempts and its leaks are gone with it.
+// A2  A checkpoint is replaced as a whole, so its state, position and next action always belong to one step.
+// R1  A run ends exactly once: by its loop, or from outside when its code is abandoned or its actor is stopped.
 // R2  A cancel fires every signal below in the same tick; the first cancel counts.
-// R3  A run ends only when what it started has ended, or was abandoned as leaked.
+// R3  A run ends only when everything that it started has ended, was abandoned as leaked, or was stopped with it.
 
 /** The facts that an application is made of. */
 export interface AppSetup {

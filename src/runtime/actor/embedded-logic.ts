@@ -23,8 +23,8 @@ import { AppSnapshot, errorOf, type PersistedRun, readPersisted } from './snapsh
 import { isStop } from './xstate-events.js'
 
 // Owns: an application in an actor that a host creates: a machine, a component, `createActor`.
-// E1  A stop ends a life of the actor, a start begins one. Nothing of an earlier life has an effect, even where a host
-//     restores the old snapshot and starts again (React does, under StrictMode).
+// E1  A stop ends a life of the actor, a start begins one. Code that still runs from an earlier life has no effect, even
+//     where a host restores the old snapshot and starts again (React does, under StrictMode).
 // E2  An event that is sent before the run begins reaches the run before its first step.
 // E3  An application that stands at a halt of its plan has halted, whatever stored its snapshot.
 

@@ -8,7 +8,7 @@ import type { State } from '../../state/freeze.js'
 // Owns: the three ways to fold the results of one map: all at the end, each as it settles, or by concurrent code.
 // Does not own: when a map has enough (map-state.ts), its actor (reducer-actor.ts).
 // F1  One call of user code at a time. Results that settle meanwhile are queued, and branches continue.
-// F2  A folded result is dropped.
+// F2  A done result is dropped once `reduceEach` or `reduceLive` has it, so a long map does not fill the memory.
 // F3  After a cancel nothing is called any more, and a running call is awaited.
 
 /** The callbacks of a map for its folding code. */

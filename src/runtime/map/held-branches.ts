@@ -11,13 +11,13 @@ import { endsAt } from '../run/request.js'
 import type { BranchHandle, BranchProgress, HeldMap } from './branch-handle.js'
 
 // Owns: the unstored progress of a map until its step commits: final results, and the checkpoints of other branches.
-// The next run, or the next attempt of the branch above, tries the step again with it.
+// The next run, or the next attempt of the branch above, tries the step again with it. An entry is made when a branch
+// settles, so a running one costs nothing.
 // Does not own: comparing it with the source of that run (parallel/restored-feed.ts).
 // H1  The commit of the step drops it, and so does anything that moves the application elsewhere.
-// H2  A running branch costs nothing: its entry is made when it settles.
-// H3  The rules are those of the store: a branch cancelled for good stays so, a failed or interrupted one continues at
+// H2  The rules are those of the store: a branch cancelled for good stays so, a failed or interrupted one continues at
 //     its last commit, and an entry that has changed begins anew.
-// H4  A map that drops results as it folds them (`reduceEach`, `reduceLive`) holds nothing, and begins anew: a folded
+// H3  A map that drops results as it folds them (`reduceEach`, `reduceLive`) holds nothing, and begins anew: a folded
 //     value cannot be unfolded where an entry has changed, and a fold that threw is half folded.
 
 /** A final result. */
@@ -117,7 +117,7 @@ export class HeldBranches implements HeldMap {
     return settled && { order: orders.get(task.key) ?? 0, settle: () => callbacks.settle(task, settled) }
   }
 
-  /** Drops entries that the source gives no more, or that have changed (H3). */
+  /** Drops entries that the source gives no more, or that have changed (H2). */
   *#compare(tasks: readonly BranchTask[], view: State): Pieces<void> {
     const [before, today] = [{ ...this.#view }, { ...view }]
     const now = new Map(tasks.map((task) => [task.key, task] as const))

@@ -39,11 +39,11 @@ import { Watcher } from './watch.js'
 // Owns: the branches of one visit of a map action: starting and settling them, and the effects of the map's decisions.
 // Does not own: the decisions (map-state.ts), the loop of a branch (run/loop.ts), the fold (folding.ts), the actor
 // (map-actor.ts).
-// M1  At most `window` branches live at once, not counting those that wait for a person. A task is pulled only when
-//     there is room for it.
+// M1  At most `window` branches run at once. While one waits for a person another may start; both continue in turn
+//     (message/resume-queue.ts). A task is pulled only when there is room for it.
 // M2  Every branch settles exactly once; a later event for its key is ignored.
-// M3  The map ends only when no branch lives and the source is closed, or when they were abandoned.
-// M4  Once the map closes, no branch starts. The rest of a source of known length still gets results.
+// M3  The map ends only when no branch lives and the source is closed, or when they were abandoned or stopped.
+// M4  Once the map closes, no branch starts. Unless it is stopped, the rest of a source of known length gets results.
 
 const REDUCER = 'reduce'
 

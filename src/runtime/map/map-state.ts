@@ -4,10 +4,10 @@ import { judge, type SettlePolicy, type Tally } from '../../parallel/settle.js'
 // Owns: the decisions of a map: when it has enough, closes, drains, reduces and ends.
 // Does not own: the branches (branch-table.ts), the effects of a decision (map-runner.ts), time.
 // S1  A transition is pure and total, so every order of events can be tried without an engine.
-// S2  The phases go one way: running → closing → draining → reducing → ended; closing and reducing may be skipped. An
-//     event for an earlier phase changes nothing.
+// S2  The phases go one way: running → closing → draining → reducing → ended. All but the first and the last may be
+//     skipped. A decision of an earlier phase has no effect.
 // S3  The first reason to close counts. A later one is a consequence of it, and would hide it.
-// S4  Nothing is decided while decisions are held: the actor first finishes the work in hand.
+// S4  A map does not drain while it is held: the actor first finishes the work in hand.
 // S5  A map drains when no branch lives and no interceptor of one is pending: everything below ends first.
 
 /** The reason why a map closes: it starts no more branches. */
@@ -32,7 +32,7 @@ export interface MapState extends Tally {
   readonly live: number
   /** The number of branches whose after-interceptors are pending. */
   readonly asking: number
-  /** The number of holds on decisions (S4). */
+  /** The number of holds (S4). */
   readonly held: number
 }
 

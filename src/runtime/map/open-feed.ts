@@ -74,7 +74,7 @@ function heldFeed(
   starter: BranchStarter,
   callbacks: FeedCallbacks,
 ): OpenedFeed {
-  const held = fold.kind === 'all' ? HeldBranches.of(app, step.node.name, visit, step.state) : undefined // H4
+  const held = fold.kind === 'all' ? HeldBranches.of(app, step.node.name, visit, step.state) : undefined // H3
   app.held = held
   if (held === undefined) return { feed }
   const settle: HeldCallbacks['settle'] = (task, result) => {

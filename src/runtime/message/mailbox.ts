@@ -5,7 +5,7 @@ import { Few } from '../../internal/few.js'
 // M1  Bounded: a message that finds no room is refused.
 // M2  A message is taken once, unless the attempt that took it failed. Kinds that a reader does not want stay for
 //     another reader.
-// M3  It lives as long as the run. Unread messages, and those taken by a step that failed the run, are dropped with it.
+// M3  No message outlives the run: unread ones, and those taken by a step that failed the run, are dropped with it.
 
 const BOUND = 1000
 

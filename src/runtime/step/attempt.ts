@@ -24,7 +24,7 @@ import { attemptAt } from './retry.js'
 // Owns: one attempt at one action, from its `step.start` to its `step.end`: its signal, its context, its generator,
 // its permit, its error.
 // Does not own: the update (step.ts).
-// S1  The signal and the context are made on first use.
+// S1  The signal and the context are made on first use: most actions read neither.
 // S2  The context works from `enter` to `close`. Calls that code makes later have no effect.
 // S3  A generator that is left early is returned, and that is awaited.
 

@@ -4,9 +4,9 @@ import type { Application, CurrentAttempt } from '../application.js'
 import type { LiveEffect } from '../map/branch-handle.js'
 
 // Owns: the effects that a step does once: in memory, and as notes to that step.
-// O1  The value of an effect is known from its end on, stored or not. The effect is not done again.
+// O1  The value of an effect is known from its end on, stored or not. Its step does not do the effect again.
 // O2  A note is stored only while a run stands at the step of the effect.
-// O3  Each caller gets a private copy.
+// O3  Each caller gets a private copy of data, so a failed attempt cannot change the value of the next one.
 
 /** Implements `context.once`. */
 export function doOnce<T>(app: Application, step: CurrentAttempt, key: string, fn: () => T | Promise<T>): Promise<T> {

@@ -13,7 +13,8 @@ import { attemptsOf } from './attempts.js'
 // Does not own: the attempt itself (attempt-loop.ts, run/loop.ts, map/reducer-actor.ts).
 // T1  Retry, then fallback, then `onError`, then the run fails.
 // T2  During the delay no permit is held, and a cancel ends it in the same tick.
-// T3  Cancels, broken contracts, invalid inputs and lost stores are neither retried nor turned into success.
+// T3  Cancels, broken contracts, invalid inputs and lost stores are neither retried nor given to a fallback: a further
+//     attempt cannot mend them.
 
 /** The number of the present attempt, and the maximum number of attempts. */
 export function attemptAt(

@@ -44,7 +44,7 @@ import { Permit } from './permit.js'
 // C1  action returned → contract checked → transition chosen → (saved) → memory replaced → after-interceptors → `step.end`.
 // C2  An error before the commit leaves the checkpoint unchanged.
 // C3  A cancel before the contract check drops the update; a later one takes effect after the commit.
-// C4  Nothing follows from abandoned code, however it ends.
+// C4  Nothing follows from abandoned code, however it ends. A step that was being saved by then is in memory too.
 
 /**
  * The first half of a step: from its reads to the return value of the action.
