@@ -206,6 +206,51 @@ describe('a component that is hidden', () => {
     expect(seen).toMatchObject({ collect: 1, write: 2 })
     expect(container.textContent).toBe('done teasel burr.')
   })
+
+  it('runs a map from its first branch when shown again', async () => {
+    const gate = defer()
+    const ran: string[] = []
+    const quick = kit.action({
+      reads: [],
+      writes: ['text'],
+      run() {
+        ran.push('quick')
+        return { text: '' }
+      },
+    })
+    const slow = kit.action({
+      reads: [],
+      writes: ['text'],
+      async run({ signal }) {
+        ran.push('slow')
+        await Promise.race([gate.promise, untilAborted(signal)])
+        return { text: '' }
+      },
+    })
+    const map = kit.mapActions({
+      reads: [],
+      writes: ['text'],
+      actions: { quick, slow },
+      reduce: ({ results }) => ({ text: results.map(({ status }) => status).join() }),
+    })
+    const logic = actorLogic(kit.graph({ actions: { map } }).runnable({ entrypoint: 'map' }))
+    function View() {
+      const [snapshot] = useActor(logic, { input: { state: {} } })
+      return createElement('p', null, `${snapshot.status} ${snapshot.state.text ?? ''}`)
+    }
+    const show = (mode: 'visible' | 'hidden') =>
+      strictly(createElement(Activity, { mode } as ActivityProps, createElement(View)))
+
+    await show('visible')
+    await proceed()
+    await show('hidden')
+    await proceed()
+    await show('visible')
+    await proceed(gate.resolve)
+
+    expect(ran).toEqual(['quick', 'slow', 'quick', 'slow'])
+    expect(container.textContent).toBe('done done,done')
+  })
 })
 
 describe('a component that unmounts', () => {

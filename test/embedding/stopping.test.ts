@@ -1,6 +1,6 @@
 import { actorLogic, createApplication, defineState, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
-import { createActor, toPromise, waitFor } from 'xstate'
+import { type AnyEventObject, createActor, toPromise, transition, waitFor } from 'xstate'
 import { defer, flush, untilAborted } from '../support/deferred.js'
 import { emitted } from '../support/events.js'
 import { ManualClock } from '../support/manual-clock.js'
@@ -339,6 +339,24 @@ describe('a late event', () => {
     actor.send({ type: 'cancel' })
 
     expect(actor.getSnapshot()).toBe(stopped)
+  })
+
+  it('leaves an ended snapshot as it is, when it is an event of an earlier step, a foreign one or malformed', async () => {
+    const { logic } = counting()
+    const events: AnyEventObject[] = ['cancel', 'message', 'teasel.step', 'teasel.waits', 'teasel.end', 'foreign'].map(
+      (type) => ({ type }),
+    )
+    const actor = createActor(logic, {
+      input,
+      inspect: (inspected) => void (inspected.type === '@xstate.event' && events.push(inspected.event)),
+    }).start()
+    await toPromise(actor)
+    const ended = actor.getSnapshot()
+
+    const changed = events.filter((event) => transition(logic, ended, event as never)[0] !== ended)
+
+    expect(events.map(({ type }) => type)).toContain('teasel.step')
+    expect(changed).toEqual([])
   })
 
   it('gets an answer: a message to an ended application is dropped', async () => {

@@ -1,6 +1,8 @@
-import { describe, expect, it } from 'vitest'
+import { createApplication, defineState } from 'teasel'
+import { describe, expect, it, vi } from 'vitest'
 import { createActor } from 'xstate'
-import { lookAtXState } from '../../src/runtime/actor/xstate-version.js'
+import type { LooseLogic } from '../../src/runtime/actor/logic.js'
+import { forXState, lookAtXState } from '../../src/runtime/actor/xstate-version.js'
 
 /** XState with another way to make actors. */
 const another = (change: (actor: object) => object): typeof createActor =>
@@ -9,6 +11,39 @@ const another = (change: (actor: object) => object): typeof createActor =>
 describe('the check of the installed XState', () => {
   it('finds the parts that the engine is built on', () => {
     expect(() => lookAtXState()).not.toThrow()
+  })
+
+  it('runs once, before the first actor, and not when the package loads', async () => {
+    const made: string[] = []
+    vi.doMock('xstate', async (original) => {
+      const xstate = await original<typeof import('xstate')>()
+      const createActor: typeof xstate.createActor = (logic, ...options) => {
+        const actor = xstate.createActor(logic, ...options)
+        made.push(actor.id)
+        return actor
+      }
+      return { ...xstate, createActor }
+    })
+    vi.resetModules()
+
+    const { createApplication, defineState } = await import('teasel')
+    const kit = defineState<{ n: number }>()
+    const graph = kit.graph({ actions: { a: kit.action({ reads: [], writes: [], run: () => ({}) }) } })
+    const before = [...made]
+    for (const key of ['first', 'second'])
+      await createApplication(graph, { entrypoint: 'a', state: {}, appId: key })[Symbol.asyncDispose]()
+
+    expect(before).toEqual([])
+    expect(made.slice(1)).toEqual(['probe', 'app', 'app'])
+  })
+
+  it('leaves the logic of the engine unchanged', () => {
+    const kit = defineState<{ n: number }>()
+    const a = kit.action({ reads: [], writes: [], run: () => ({}) })
+    const app = createApplication(kit.graph({ actions: { a } }), { entrypoint: 'a', state: {} })
+    const { logic } = app.actor as unknown as { readonly logic: LooseLogic<unknown> }
+
+    expect(forXState(logic)).toBe(logic)
   })
 
   it('refuses a version that calls a logic in another way', () => {

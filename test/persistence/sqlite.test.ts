@@ -119,6 +119,24 @@ describe('the SQLite persister', () => {
     expect([await driver.list({}), await driver.history(null, 'app')]).toEqual([[], []])
   })
 
+  it('saves no row of a runner after another one has claimed the application', async () => {
+    const { driver } = sqlitePersister({ file: fileOf('claimed') })
+    const root = { partitionKey: null, rootId: 'app' }
+    const save = async (writer: string, index: number): Promise<void> => {
+      const facts = { kind: 'full', epoch: 0, sequenceId: index, label: 'add', order: index + 1 } as const
+      await driver.save({ ...root, writer, rows: [{ appId: 'app', index, ...facts, data: '{}' }] })
+    }
+    await driver.claim(root, 'one')
+    await save('one', 0)
+    await driver.claim(root, 'two')
+
+    await expect(save('one', 1)).rejects.toMatchObject({ fault: 'taken-over' })
+    await save('two', 1)
+
+    expect((await driver.history(null, 'app')).map(({ index }) => index)).toEqual([0, 1])
+    driver.close()
+  })
+
   it('refuses tables that are newer than the code, and changes nothing', () => {
     const file = fileOf('newer')
     const { database } = openDatabase(file)

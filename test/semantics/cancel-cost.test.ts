@@ -144,3 +144,40 @@ describe('a cancel of one branch', () => {
     expect(costs[1]).toBe(costs[0])
   })
 })
+
+describe('a wait of one branch', () => {
+  it('visits no sibling when it ends and the next one begins', async () => {
+    const costs: number[] = []
+    for (const count of [10, 1_000]) {
+      const answers: number[] = []
+      const wait = kit.action({
+        reads: ['n'],
+        writes: ['n'],
+        async run({ context }) {
+          for await (const { body } of context.receive(stop)) answers.push(body)
+          return { n: 0 }
+        },
+      })
+      const waits = kit.mapStates({
+        reads: ['count'],
+        writes: ['sum'],
+        concurrency: count,
+        action: wait,
+        states: ({ state }) => numbers(state.count),
+        reduce: ({ results }) => ({ sum: results.length }),
+      })
+      await using app = createApplication(kit.graph({ actions: { waits } }), { entrypoint: 'waits', state: { count } })
+      await app.run({ whenWaiting: 'return' })
+
+      costs.push(
+        await visits(async () => {
+          await app.send(stop(5), { path: 'waits/5' })
+          for (let i = 0; i < 20; i++) await undefined
+        }),
+      )
+
+      expect(answers).toEqual([5])
+    }
+    expect(costs[1]).toBe(costs[0])
+  })
+})

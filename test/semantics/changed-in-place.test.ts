@@ -331,15 +331,15 @@ describe('a change in place stays with the code that made it:', () => {
 
   it('a frozen value is never copied', async () => {
     const list = Array.from({ length: 3 }, (_, i) => ({ name: String(i) }))
-    const same = defineState<{ list: typeof list; dates: Date[]; out: boolean }>()
+    const same = defineState<{ list: typeof list; mixed: { date: Date; list: typeof list }; out: boolean }>()
     const check = same.action({
-      reads: ['list', 'dates'],
+      reads: ['list', 'mixed'],
       writes: ['out'],
-      run: ({ state }) => ({ out: state.list === list }),
+      run: ({ state: { list: alone, mixed } }) => ({ out: alone === list && mixed.list === list }),
     })
     const app = createApplication(same.graph({ actions: { check } }), {
       entrypoint: 'check',
-      state: { list, dates: [new Date(1)] },
+      state: { list, mixed: { date: new Date(1), list } },
     })
 
     expect((await app.run()).state).toMatchObject({ out: true, list })

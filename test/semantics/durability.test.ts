@@ -592,6 +592,19 @@ describe('the record', () => {
     expect(await labels('manual')).toEqual(['start -1', 'add 2'])
   })
 
+  it('of a step holds its changes, and the whole state once the changes outweigh it', async () => {
+    const persister = memoryPersister()
+    const state = { n: 0, item: 'x'.repeat(200) }
+    await createApplication(loop([], 40), { ...options, state, persister }).run()
+
+    const kinds = (await persister.driver.history(null, 'app')).map(({ kind }) => kind)
+
+    expect(kinds).toHaveLength(41)
+    expect(kinds.slice(0, 4)).toEqual(['full', 'patch', 'patch', 'patch'])
+    expect(kinds.lastIndexOf('full')).toBeGreaterThan(3)
+    expect(kinds.filter((kind) => kind === 'full').length).toBeLessThan(8)
+  })
+
   it('names the last committed action also when it is saved by hand', async () => {
     const persister = memoryPersister()
     const app = createApplication(loop(), { ...options, persister, save: 'manual' })

@@ -185,4 +185,28 @@ describe('a failed run that is run again', () => {
 
     expect((await again).state.heard).toEqual(['2', '3'])
   })
+
+  it('starts without the unread messages of the run before', async () => {
+    let runs = 0
+    const ask = kit.action({
+      reads: [],
+      writes: ['heard'],
+      async run({ context }) {
+        runs += 1
+        if (runs === 1) return { heard: [(await context.receiveOne(word)).body] }
+        const mine: string[] = []
+        for await (const { body } of context.receive(other, { until: 0 })) mine.push(body)
+        return { heard: mine }
+      },
+    })
+    const graph = kit.graph({ actions: { ask }, transitions: { ask: 'ask' } })
+    const app = createApplication(graph, { entrypoint: 'ask', state })
+    const waiting = emitted(app, 'wait')
+    const first = app.run({ haltAfter: 'ask' })
+    await waiting
+    const deliveries = [await app.send(other('unread')), await app.send(word('1'))]
+
+    expect([deliveries, (await first).state.heard]).toEqual([['queued', 'delivered'], ['1']])
+    expect((await app.run({ haltAfter: 'ask' })).state.heard).toEqual([])
+  })
 })

@@ -393,6 +393,39 @@ describe('sources', () => {
     expect(log).toEqual(['finally', '0 cancelled'])
   })
 
+  it('give no further branch once the map has enough, while others end', async () => {
+    const late = defer<{ answer: string }>()
+    const given: number[] = []
+    const work = chat.action({
+      reads: ['n'],
+      writes: ['answer'],
+      run: ({ state }) => (state.n === 0 ? { answer: '' } : late.promise),
+    })
+    const map = chat.mapStates({
+      ...answers,
+      settle: 'any',
+      action: work,
+      concurrency: 2,
+      *states() {
+        for (let n = 0; ; n++) {
+          given.push(n)
+          yield { n }
+        }
+      },
+      reduce: ({ results }) => ({ answers: Object.fromEntries(results.map((r) => [r.key, r.status])) }),
+    })
+    const app = start(map)
+    const settled = emitted(app, 'branch.settled')
+    const run = app.run()
+    await settled
+    const before = [...given]
+    await flush()
+    late.resolve({ answer: 'late' })
+
+    expect((await run).state.answers).toEqual({ 0: 'done', 1: 'cancelled' })
+    expect(given).toEqual(before)
+  })
+
   it('are closed when the map has enough before they end', async () => {
     let closed = false
     const map = chat.mapStates({

@@ -226,6 +226,59 @@ describe('abandoned code', () => {
     expect(await told('afterStep')).toEqual({ began: 1, heard, leaked: [{ ...leak, interceptor: 'afterStep' }] })
   })
 
+  it('ends its branch once when a listener of the report stops the actor', async () => {
+    const clock = new ManualClock()
+    let recovered = 0
+    const map = chat.mapActions({
+      reads: [],
+      writes: ['answer'],
+      timeoutMs: 10,
+      graceMs: 20,
+      actions: { deaf: chat.action({ reads: [], writes: ['answer'], run: () => new Promise<never>(() => {}) }) },
+      fallback() {
+        recovered += 1
+        return { answer: '' }
+      },
+      reduce: () => ({ answer: '' }),
+    })
+    const options = { entrypoint: 'map', state: {}, clock, logger: quiet } as const
+    const app = createApplication(chat.graph({ actions: { map } }), options)
+    app.on('branch.leaked', () => app.actor.stop())
+
+    const run = app.run()
+    await clock.fire(10)
+    await clock.fire(20)
+
+    expect((await run).status).toBe('cancelled')
+    expect(recovered).toBe(1)
+  })
+
+  it('calls no interceptor when it ends', async () => {
+    const clock = new ManualClock()
+    const gate = defer<{ answer: string }>()
+    const called: string[] = []
+    const slow = chat.action({ reads: [], writes: ['answer'], run: () => gate.promise })
+    const app = createApplication(chat.graph({ actions: { slow } }), {
+      entrypoint: 'slow',
+      state: {},
+      clock,
+      logger: quiet,
+      interceptors: [{ afterStep: () => void called.push('afterStep'), afterRun: () => void called.push('afterRun') }],
+    })
+    const started = emitted(app, 'step.start')
+    const run = app.run()
+    await started
+    await flush()
+    void app.cancel()
+    clock.advance(5000)
+    await run
+
+    gate.resolve({ answer: 'late' })
+    await flush()
+
+    expect(called).toEqual(['afterRun'])
+  })
+
   it('starts nothing in a later run of the application', async () => {
     const clock = new ManualClock()
     const gates = [defer(), defer()]

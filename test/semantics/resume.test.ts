@@ -426,7 +426,7 @@ describe.each(Object.entries(stores))('an interrupted fan-out (%s)', (_, open) =
 
   it('folds again with reduceEach in the order in which its branches had settled, each once', async () => {
     const persister = open()
-    const gates: Record<string, Deferred<void> | undefined> = { a: defer(), b: defer(), c: defer() }
+    const gates: Record<string, Deferred<void> | undefined> = { a: defer(), b: defer(), c: defer(), d: defer() }
     const ran: string[] = []
     const step = kit.action({
       reads: ['item'],
@@ -441,7 +441,7 @@ describe.each(Object.entries(stores))('an interrupted fan-out (%s)', (_, open) =
       reads: [],
       writes: ['log'],
       action: step,
-      states: { a: { item: 'a' }, b: { item: 'b' }, c: { item: 'c' } },
+      states: { a: { item: 'a' }, b: { item: 'b' }, c: { item: 'c' }, d: { item: 'd' } },
       initial: { log: [] },
       reduceEach: ({ acc, result }) => ({ log: [...acc.log, result.state.out] }),
     })
@@ -449,17 +449,22 @@ describe.each(Object.entries(stores))('an interrupted fan-out (%s)', (_, open) =
     const all = { ...options, persister }
     const first = createApplication(graph, all)
     void first.run()
-    for (const key of ['c', 'a']) {
+    for (const key of ['c', 'a', 'd']) {
       const settled = emitted(first, 'branch.settled', `map/${key}`)
       gates[key]?.resolve()
       await settled
     }
     gates['b'] = undefined // the first runner still waits at the old gate
 
-    const { state: end } = await (await resumeOrCreate(graph, all)).run()
+    const again = await resumeOrCreate(graph, all)
+    const events: string[] = []
+    again.on('branch.settled', ({ key }) => events.push(`${key} settled`))
+    again.on('branch.queued', ({ key }) => events.push(`${key} queued`))
+    const { state: end } = await again.run()
 
-    expect(ran).toEqual(['a', 'b', 'c', 'b'])
-    expect(end.log).toEqual(['c', 'a', 'b'])
+    expect(ran).toEqual(['a', 'b', 'c', 'd', 'b'])
+    expect(events).toEqual(['c settled', 'a settled', 'd settled', 'b queued', 'b settled'])
+    expect(end.log).toEqual(['c', 'a', 'd', 'b'])
   })
 
   it('is the same application after a reload: the same ids and paths, in another incarnation (S-092, S-095)', async () => {

@@ -1,4 +1,5 @@
 import {
+  type ActionContext,
   type ActionError,
   type AnyEvent,
   type Application,
@@ -96,6 +97,32 @@ describe('the retry of an action', () => {
       { status: 'done', attempt: 3, recovered: false },
     ])
     expect(clock.pending).toBe(0)
+  })
+
+  it('gives each attempt a signal and a context of its own, at the same step', async () => {
+    const clock = new ManualClock()
+    const signals: AbortSignal[] = []
+    const contexts: ActionContext[] = []
+    const work = chat.action({
+      reads: [],
+      writes: ['answer'],
+      retry: { attempts: 3, delayMs: 10, factor: 1, jitter: 0 },
+      timeoutMs: 5,
+      run({ signal, context }) {
+        signals.push(signal)
+        contexts.push(context)
+        return signals.length < 3 ? untilAborted(signal) : { answer: '' }
+      },
+    })
+    const app = createApplication(chat.graph({ actions: { work } }), { entrypoint: 'work', state: {}, clock })
+
+    const run = app.run()
+    for (const ms of [5, 10, 5, 10]) await clock.fire(ms)
+    await run
+
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true, true, false])
+    expect(new Set(contexts).size).toBe(3)
+    expect(contexts.map(({ sequenceId }) => sequenceId)).toEqual([0, 0, 0])
   })
 
   it('fails with the last error, its attempt number and its cause', async () => {

@@ -433,6 +433,39 @@ describe('cancelling a run', () => {
     expect((await second).state).toEqual({ n: 2 })
   })
 
+  it('leaves a further run without its cancel, its attempts and its leaks', async () => {
+    const clock = new ManualClock()
+    const begun = defer()
+    let calls = 0
+    const work = kit.action({
+      reads: [],
+      writes: ['n'],
+      retry: { attempts: 2, delayMs: 10, jitter: 0 },
+      run() {
+        calls += 1
+        if (calls === 1) throw new RangeError('no')
+        if (calls === 2) begun.resolve()
+        return calls === 2 ? new Promise<never>(() => {}) : { n: calls }
+      },
+    })
+    const options = { entrypoint: 'work', state: {}, clock, logger: quiet } as const
+    const app = createApplication(kit.graph({ actions: { work } }), options)
+    const attempts: (number | undefined)[] = []
+    app.on('step.start', ({ attempt }) => attempts.push(attempt))
+
+    const first = app.run()
+    await clock.fire(10)
+    await begun.promise
+    void app.cancel()
+    clock.advance(5000)
+    const { status, leaked } = await first
+    const second = await app.run()
+
+    expect([status, leaked.length]).toEqual(['cancelled', 1])
+    expect(second).toMatchObject({ status: 'finished', state: { n: 3 }, leaked: [] })
+    expect(attempts).toEqual([1, 2, 1])
+  })
+
   it('runs the finally of a generator that it stops', async () => {
     const closed: string[] = []
     const gate = defer()
@@ -460,6 +493,49 @@ describe('cancelling a run', () => {
     await run
 
     expect(closed).toEqual(['finally', 'cancelled'])
+  })
+
+  it('awaits the finally of a generator that it stops', async () => {
+    const gate = defer()
+    const pour = kit.action({
+      reads: [],
+      writes: [],
+      async *run() {
+        try {
+          yield 1
+          yield 2
+          return {}
+        } finally {
+          await gate.promise
+        }
+      },
+    })
+    const app = createApplication(kit.graph({ actions: { pour } }), { entrypoint: 'pour', state: {} })
+    app.on('chunk', () => void app.cancel())
+    let ended = false
+
+    const run = app.run().finally(() => {
+      ended = true
+    })
+    await flush()
+    const early = ended
+    gate.resolve()
+
+    expect((await run).status).toBe('cancelled')
+    expect(early).toBe(false)
+  })
+
+  it('keeps the update of a step that is past its check at the cancel', async () => {
+    const when = () => {
+      void app.cancel()
+      return true
+    }
+    const graph = kit.graph({ actions: { add }, transitions: { add: [{ to: 'add', when }] } })
+    const app = createApplication(graph, { entrypoint: 'add', state: { n: 0 } })
+
+    const { status, sequenceId, state } = await app.run()
+
+    expect({ status, sequenceId, state }).toEqual({ status: 'cancelled', sequenceId: 0, state: { n: 1 } })
   })
 
   it('discards the update of a step that returned after the cancel, and keeps committed steps', async () => {

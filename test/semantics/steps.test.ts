@@ -1,5 +1,5 @@
 import { actorLogic, createApplication, defineState, task, type } from 'teasel'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { createActor, toPromise } from 'xstate'
 import { defer, flush } from '../support/deferred.js'
 import { emitted } from '../support/events.js'
@@ -36,6 +36,29 @@ describe('the signal of a step', () => {
     await appOf(look).run()
 
     expect(same).toEqual([true])
+  })
+
+  it('is created on its first read', async () => {
+    let created = 0
+    vi.stubGlobal(
+      'AbortController',
+      class extends AbortController {
+        constructor() {
+          super()
+          created += 1
+        }
+      },
+    )
+    const reads = kit.action({ reads: [], writes: [], run: ({ signal }) => (signal.aborted ? undefined : {}) as never })
+    try {
+      await appOf(pass()).run()
+      const before = created
+      await appOf(reads).run()
+
+      expect([before, created]).toEqual([0, 1])
+    } finally {
+      vi.unstubAllGlobals()
+    }
   })
 
   it('has fired already when it is first read after the cancel, with its reason', async () => {

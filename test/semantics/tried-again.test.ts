@@ -1,11 +1,10 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { createApplication, defineMessage, defineState, resumeOrCreate, type } from 'teasel'
 import { memoryPersister, type Persister } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { describe, expect, it } from 'vitest'
 import { defer, flush, untilAborted } from '../support/deferred.js'
 import { emitted } from '../support/events.js'
+import { collectGarbage } from '../support/garbage.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { mortal } from '../support/mortal-store.js'
 import { quiet } from '../support/quiet-logger.js'
@@ -642,22 +641,12 @@ describe('the branch data that a map keeps until its step commits', () => {
     })
     const app = createApplication(kept.graph({ actions: { map } }), { ...options, entrypoint: 'map' })
     await app.run().catch(() => {})
-    await collected()
+    await collectGarbage()
     const between = gone.value?.deref()?.length
     told.broken = false
     await app.run()
-    await collected()
+    await collectGarbage()
 
     expect([between, app.state.size, gone.value?.deref()]).toEqual([2, 2, undefined])
   })
 })
-
-/** Waits for a collection of unreachable objects. */
-async function collected(): Promise<void> {
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as () => void
-  for (let i = 0; i < 5; i++) {
-    await flush()
-    collect()
-  }
-}

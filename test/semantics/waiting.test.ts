@@ -169,6 +169,25 @@ describe('a run that waits for a person', () => {
     expect(outcome).toMatchObject({ status: 'finished', state: { answers: { a: 'done', b: 'done', c: 'done' } } })
   })
 
+  it('counts an action that waits and works as waiting', async () => {
+    const work = defer<string>()
+    const both = kit.action({
+      reads: [],
+      writes: ['answer'],
+      async run({ context }) {
+        const first = await Promise.race([work.promise, context.receiveOne(reply).then(({ body }) => body)])
+        return { answer: first }
+      },
+    })
+    const app = appOf(both)
+
+    const outcome = await app.run({ whenWaiting: 'return' })
+    work.resolve('work')
+
+    expect(outcome.status).toBe('waiting')
+    expect(await app.run()).toMatchObject({ status: 'finished', state: { answer: 'work' } })
+  })
+
   it('waits in one action for several answers at once', async () => {
     const both = kit.action({
       reads: [],
@@ -204,6 +223,7 @@ describe('a run that waits for a person', () => {
     const ended = emitted(app, 'run.end')
     await app.send(reply('bad'))
     await ended
+    await flush() // the run has ended without a caller
     const told = app.run({ whenWaiting: 'return' })
 
     await expect(told).rejects.toThrow('no good')

@@ -116,6 +116,27 @@ describe('a withdrawn wait', () => {
     expect((await run).state.out).toBe('a,b')
   })
 
+  it('has ended with its message: a reader that is left during the wake event wakes once', async () => {
+    let leave: (() => void) | undefined
+    const { app, events, waiting, run } = start(async (context) => {
+      const reader = context.receive(reply)[Symbol.asyncIterator]()
+      leave = () => void reader.return?.()
+      const first = await reader.next()
+      return first.done === true ? 'none' : first.value.body
+    })
+    app.on('wake', () => {
+      const once = leave
+      leave = undefined
+      once?.()
+    })
+    await waiting
+
+    await app.send(reply('yes'))
+
+    expect((await run).state.out).toBe('yes')
+    expect(events.filter(({ type }) => type === 'wake')).toHaveLength(1)
+  })
+
   it('leaves no listener at the signal', async () => {
     const { signal } = new AbortController()
     const add = vi.spyOn(signal, 'addEventListener')
