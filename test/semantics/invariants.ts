@@ -1,0 +1,279 @@
+/** `runs › title`: a test of `test/semantics/runs.test.ts` whose title contains that text. */
+type Cited = `${string} › ${string}`
+
+/**
+ * The invariants at the heads of files of `src/` (`// A1  …`), and for each the tests that fail when it is broken.
+ * A test file is named from `test/semantics/`, with `../` for other folders; a title is a part of one title there.
+ */
+export const invariantRows: Readonly<Record<string, Readonly<Record<string, readonly Cited[]>>>> = {
+  'adapters/postgres/postgres-driver.ts': {
+    P1: ['../persistence/postgres › never saves a step of a runner after another runner has claimed the application'],
+    P2: ['../persistence/postgres › waits for a server that ends its connections, and commits each step once'],
+    P3: ['../persistence/postgres › works where a pooler keeps no prepared statements'],
+  },
+  'adapters/postgres/schema.ts': {
+    T1: ['../persistence/postgres › makes its tables once when several processes start on a fresh database'],
+  },
+  'adapters/sqlite/schema.ts': {
+    T1: ['../persistence/sqlite › upgrades tables of version'],
+  },
+  'adapters/sqlite/sqlite-driver.ts': {
+    Q1: ['../persistence/sqlite › leaves nothing open: later calls commit at once'],
+    Q2: ['../persistence/sqlite › saves no row of a runner after another one has claimed the application'],
+    Q3: [
+      '../persistence/sqlite › is awaited without holding the thread',
+      '../persistence/sqlite › is awaited for busyMs, and then reported',
+    ],
+  },
+  'application/active-run.ts': {
+    G1: [
+      'waiting › refuses other options at a join, and a second caller at once',
+      'waiting › continues when it is answered, in any order',
+    ],
+    G2: ['waiting › keeps a failure after its return for the next run, once'],
+    G3: ['waiting › rejects with the reason of a signal that fires after a join'],
+  },
+  'application/event-feed.ts': {
+    F1: [
+      'further-readers › reads from its creation on, not from its first read',
+      'further-readers › reads run after run, and ends when the application is disposed of',
+    ],
+    F2: [
+      'further-readers › holds nothing back, loses only chunks',
+      'branch-leftovers › an unread reader keeps no more than its buffer and 500 events',
+    ],
+  },
+  'application/live-application.ts': {
+    A1: ['one-run-at-a-time › is refused in: '],
+    A2: [
+      "runs › by the caller's signal rejects with its reason, after everything has ended",
+      'runs › by app.cancel resolves with the action, the reason and the source',
+    ],
+  },
+  'application/merge.ts': {
+    J1: ['merging › pulls at most one value of a source ahead of its reader'],
+    J2: ['merging › fails with the first failure, after the other sources were returned and have ended'],
+  },
+  'application/reader.ts': {
+    G1: ['streams › starts nothing before its first next'],
+    G2: ['streams › happens at once while a next waits'],
+    G3: ['streams › returns the outcome at the end, and nothing after'],
+  },
+  'application/resume.ts': {
+    U1: ['never-loses › a runner that commits between the claim of another one and its load is refused'],
+    U2: ['resume › starts again at its entrypoint, or at a named action'],
+  },
+  'internal/slice.ts': {
+    T1: ['starting › start over several turns, in the order of their calls'],
+  },
+  'parallel/restored-feed.ts': {
+    K1: ['resume › folds again with reduceEach in the order in which its branches had settled'],
+    K2: ['resume › runs no done branch again, and resumes a half-done one at its next step'],
+  },
+  'persistence/inbox-watch.ts': {
+    I1: [
+      'answered-alive › once, and the store is not asked while nothing waits',
+      'answered-alive › finds a waiting branch; one query serves all of them',
+    ],
+    I2: ['answered-alive › is delivered once, also when a pending query finds it again'],
+    I3: [
+      'answered-alive › stays alive for the answer of another process',
+      'answered-alive › ends when it returned as waiting',
+    ],
+  },
+  'persistence/inbox.ts': {
+    I1: ['save-points › keeps its messages from the next run of the application too'],
+  },
+  'persistence/journal.ts': {
+    J1: ['durability › of a step holds its changes, and the whole state once the changes outweigh it'],
+    J2: ['lost-store › for a note (%s) rejects the run, and the next step of a further run is stored in its place'],
+    J3: [
+      'save-points › an effect recorded in a later step belongs to that step',
+      'save-points › a map cut off below a branch of several steps is resumed there',
+      'save-points › an application created by a later step is resumed',
+    ],
+  },
+  'persistence/kept-feed.ts': {
+    K1: [
+      'growing-maps › whose list was cut off during its recording is recorded afresh',
+      'never-loses › keeps the entry of a generator with the first record of its branch',
+      'never-loses › keeps the number of entries of a generator',
+    ],
+  },
+  'persistence/outage.ts': {
+    O1: ['lost-store › is abandoned after the grace period by %s'],
+  },
+  'persistence/scope.ts': {
+    P1: ['durability › of branches that commit in the same turn is saved in one group'],
+    P2: ['lost-store › before a map with a store of its own leaves no branch there without its entry'],
+    P3: ['durability › is awaited on request, and nothing runs twice'],
+    P4: ['lost-store › gets nothing more from the run that failed by it'],
+  },
+  'runtime/actor/app-actor.ts': {
+    L1: ['../embedding/stopping › leaves an ended snapshot as it is'],
+    L2: ['../embedding/react › stops the run, and resumes it at the stopped step when shown again'],
+  },
+  'runtime/actor/embedded-logic.ts': {
+    E1: [
+      '../embedding/react › runs the application once, to its end, and shows each step',
+      '../embedding/react › stops the run, and resumes it at the stopped step when shown again',
+    ],
+    E2: ['../embedding/interop › a message sent before the run has begun is kept'],
+    E3: ['../embedding/persistence › taken at the step that halts goes no further'],
+  },
+  'runtime/actor/xstate-version.ts': {
+    X1: ['../embedding/xstate › runs once, before the first actor, and not when the package loads'],
+    X2: ['../embedding/xstate › leaves the logic of the engine unchanged'],
+  },
+  'runtime/application.ts': {
+    A1: ['runs › leaves a further run without its cancel, its attempts and its leaks'],
+    A2: ['../embedding/interop › is emitted after the snapshot shows it'],
+    R1: ['races › ends its branch once when a listener of the report stops the actor'],
+    R2: [
+      '../embedding/stopping › passes its reason to the signal unchanged, in the same tick',
+      '../embedding/stopping › that comes second has no effect: the first reason counts',
+    ],
+    R3: ['cancelling › cancels and awaits an application that an action created and left running'],
+  },
+  'runtime/map/branch-handle.ts': {
+    B1: ['invariants › the engine knows only its handle'],
+    B2: ['parallel › have key, index, identity, status, inputs, attempts and times of each branch'],
+  },
+  'runtime/map/folding.ts': {
+    F1: ['reducing › folds one at a time, from the first acc on, while branches go on'],
+    F2: ['reducing › releases each folded result'],
+    F3: [
+      'reducing › is cancelled with its step, and awaited',
+      'reducing › gets a signal when the map fails, and is awaited',
+    ],
+  },
+  'runtime/map/held-branches.ts': {
+    H1: ['tried-again › is released then', '../embedding/react › runs a map from its first branch when shown again'],
+    H2: [
+      'tried-again › with a branch cancelled from outside',
+      'tried-again › also when the run was cancelled: interrupted branches continue at their step',
+      'tried-again › but a changed entry runs afresh, and a removed one is gone',
+    ],
+    H3: ['tried-again › folds each branch once, whatever ran again'],
+  },
+  'runtime/map/map-runner.ts': {
+    M1: [
+      'parallel › are pulled only as far as the window reaches',
+      'parallel › are exact, for a window and for a shared limit',
+      'waiting-places › takes a place before it continues, in the order of the answers',
+    ],
+    M2: ['schedule/schedule › keep every law'],
+    M3: [
+      'grace › covers its source, and then its folding code',
+      "parallel › 'all' cancels the siblings of the first failure, waits for them",
+    ],
+    M4: [
+      'parallel › give no further branch once the map has enough, while others end',
+      'starting › that settles while it waits for its next turn starts no further branch, and has a result for each',
+    ],
+  },
+  'runtime/map/map-state.ts': {
+    S1: [
+      'map-state › are a transition of XState: the same events lead to the same state',
+      'map-state › keeps the rules of the design under',
+    ],
+    S2: ['map-state › drains once', 'map-state › reduces once, and neither closes nor drains again'],
+    S3: ['map-state › keeps the first reason to close'],
+    S4: ['map-state › decides nothing while it is held'],
+    S5: ['map-state › waits for live branches before it drains', 'map-state › waits for pending interceptors'],
+  },
+  'runtime/message/branch-messages.ts': {
+    B1: ['messages › reach a branch that is queued, once its turn comes'],
+    B2: ['waiting › of siblings for each other is no fault while one of them waits for a person'],
+  },
+  'runtime/message/mailbox.ts': {
+    M1: ['messages › are refused by a full mailbox, also by that of a queued branch'],
+    M2: [
+      'given-back › come first again, in their order, for the next attempt at the action',
+      'messages › of other kinds stay for another reader',
+    ],
+    M3: [
+      'given-back › starts without the unread messages of the run before',
+      'given-back › starts without messages when they are not stored',
+    ],
+  },
+  'runtime/message/resume-queue.ts': {
+    P1: ['waiting-places › continues before a new branch starts'],
+    P2: ['waiting-places › takes a place before it continues, in the order of the answers'],
+    P3: ['waiting-places › gets its place though a sibling waits for its message'],
+  },
+  'runtime/message/wait-state.ts': {
+    W1: ['cancel-cost › visits no sibling when it ends and the next one begins'],
+    W2: ['waiting › counts an action that waits and works as waiting'],
+  },
+  'runtime/message/wait.ts': {
+    V1: ['withdrawn-waits › has ended with its message: a reader that is left during the wake event wakes once'],
+    V2: ['waiting › of an embedded actor shows in its snapshot, and a message sent to the actor ends it'],
+  },
+  'runtime/run/loop.ts': {
+    L1: ['races › calls no interceptor when it ends'],
+  },
+  'runtime/step/attempt-loop.ts': {
+    G1: ['retry › gives each attempt a signal and a context of its own, at the same step'],
+    G2: ['retry › ends the applications created by an attempt before the next starts'],
+    G3: ['failure › fails a late success, and a late failure during clean-up'],
+  },
+  'runtime/step/attempt.ts': {
+    S1: ['steps › is created on its first read'],
+    S2: ['dead-context › does nothing when %s is called'],
+    S3: [
+      'runs › awaits the finally of a generator that it stops',
+      'runs › runs the finally of a generator that it stops',
+    ],
+  },
+  'runtime/step/interceptor-call.ts': {
+    I1: ['races › can be an interceptor before or after the action: the step ends, and a late answer is ignored'],
+  },
+  'runtime/step/once.ts': {
+    O1: [
+      'once › an effect whose note failed is not repeated by the next run',
+      'once › with a result that cannot be stored are not repeated',
+    ],
+    O2: ['once › that end after their step are neither stored nor visible to the next step'],
+    O3: ['once › is a copy for each caller, %s'],
+  },
+  'runtime/step/retry.ts': {
+    T1: ['failure › is chosen after retry and fallback, by the thrown value'],
+    T2: [
+      'retry › holds no permit of a limit during its delay, and takes one again after it',
+      'retry › ends at once by a cancel during its delay',
+    ],
+    T3: [
+      'retry › depends on the failure: %s',
+      'failure › is not called after a cancel, nor for a broken contract',
+      'lost-store › causes no error transition, no fallback and no further attempt',
+    ],
+  },
+  'runtime/step/step.ts': {
+    C1: ['../embedding/interop › is emitted after the snapshot shows it', 'runs › iterate yields every committed step'],
+    C2: ['conditions › leave the step uncommitted when a condition throws'],
+    C3: [
+      'runs › discards the update of a step that returned after the cancel',
+      'runs › keeps the update of a step that is past its check at the cancel',
+    ],
+    C4: ['races › calls no interceptor when it ends', 'runs › ignores a late result of abandoned code'],
+  },
+  'runtime/system.ts': {
+    H1: ['events › count also without a listener, so that a late listener gets the gapless number'],
+    H2: ['races › are emitted in the order of their numbers when a listener causes one during another'],
+    H3: ['hostile › harms no run from %s', 'events › reach other listeners when one throws, which is logged'],
+  },
+  'state/check-stored.ts': {
+    S1: ['schemas › is not transformed a second time'],
+    S2: ['schemas › is unchanged when it has passed before, whatever its schema accepts'],
+  },
+  'state/freeze.ts': {
+    V1: ['state › is deeply frozen when it enters, in the initial state and in updates'],
+    V2: ['changed-in-place › branches, their sources and their reducer share nothing'],
+    V3: ['changed-in-place › a frozen value is never copied'],
+  },
+  'wire/events.ts': {
+    E1: ['../wire/events › replaces a part that cannot be stored by a tag, and never throws'],
+    E2: ['../wire/events › passes on fields and tags that it does not know'],
+  },
+}
