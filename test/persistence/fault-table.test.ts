@@ -279,8 +279,9 @@ describe('a user gets a clear error', () => {
     const all = { appId: 'app', entrypoint: 'map', state: {}, persister } as const
     const first = createApplication(mapped(['a', 'b', 'c'], true), all)
     const settled = emitted(first, 'branch.settled', 'map/a')
+    const started = emitted(first, 'step.start', 'map/b', 'map/c')
     void first.run()
-    await settled
+    await Promise.all([settled, started])
     ran.length = 0
 
     const app = await resumeOrCreate(mapped(['a', 'b2', 'd'], false), all)

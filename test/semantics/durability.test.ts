@@ -761,7 +761,7 @@ describe('a rewind', () => {
       ids[key] = appId
     })
     const settled = emitted(app, 'branch.settled', 'map/a')
-    const held = emitted(app, 'transition', 'map/b')
+    const held = emitted(app, 'step.start', 'map/b:two')
     void app.run()
     await Promise.all([settled, held])
     ran.length = 0

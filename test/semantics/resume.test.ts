@@ -54,9 +54,9 @@ describe.each(Object.entries(stores))('a stored application (%s)', (_, open) => 
     const ran: string[] = []
     const options = { appId: 'app', entrypoint: 'one', state, persister } as const
     const first = await resumeOrCreate(threeSteps(ran, new Promise(() => {})), options)
-    const committed = emitted(first, 'transition')
+    const held = emitted(first, 'step.start', ':two')
     void first.run()
-    await committed
+    await held
 
     const second = await resumeOrCreate(threeSteps(ran), options)
     const outcome = await second.run()
@@ -75,9 +75,9 @@ describe.each(Object.entries(stores))('a stored application (%s)', (_, open) => 
     const ran: string[] = []
     const options = { appId: 'app', entrypoint: 'one', state, persister } as const
     const first = await resumeOrCreate(threeSteps(ran, gate.promise), options)
-    const committed = emitted(first, 'transition')
+    const held = emitted(first, 'step.start', ':two')
     const lost = first.run().catch((error: unknown) => error)
-    await committed
+    await held
     const second = await resumeOrCreate(threeSteps(ran), options)
     await second.step()
 
@@ -182,7 +182,7 @@ describe.each(Object.entries(stores))('an interrupted fan-out (%s)', (_, open) =
   const reached = (app: Parameters<typeof emitted>[0], done: readonly string[], held: readonly string[]) =>
     Promise.all([
       ...done.map((key) => emitted(app, 'branch.settled', `map/${key}`)),
-      ...held.map((key) => emitted(app, 'transition', `map/${key}`)),
+      ...held.map((key) => emitted(app, 'step.start', `map/${key}:two`)),
     ])
 
   it('runs no done branch again, and resumes a half-done one at its next step (S-094, S-096)', async () => {
@@ -414,9 +414,10 @@ describe.each(Object.entries(stores))('an interrupted fan-out (%s)', (_, open) =
       return kit.graph({ actions: { map } })
     }
     const first = createApplication(held(true), { ...options, persister })
-    const standing = reached(first, ['fast'], [])
+    const fast = reached(first, ['fast'], [])
+    const slow = emitted(first, 'step.start', 'map/slow')
     void first.run()
-    await standing
+    await Promise.all([fast, slow])
 
     const { state: end } = await (await resumeOrCreate(held(false), { ...options, persister })).run()
 

@@ -394,8 +394,10 @@ describe('the retry of an action', () => {
       },
     })
     const { app, clock } = start(over(action, { states: { a: {}, b: {} }, concurrency: createLimit(1) }))
+    const started = emitted(app, 'step.start', 'map/b')
 
     const run = app.run()
+    await started
     await clock.fire(10)
     await flush()
     const meanwhile = [...log]
@@ -417,8 +419,10 @@ describe('the retry of an action', () => {
       },
     })
     const { app, clock, of } = start(over(action, { states: { a: {}, b: {} }, concurrency: createLimit(1) }))
+    const started = emitted(app, 'step.start', 'map/b')
 
     const run = app.run()
+    await started
     await clock.fire(10)
     await flush()
     await app.cancel({ path: 'map/a' })
