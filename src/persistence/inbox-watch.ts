@@ -13,7 +13,21 @@ import { readMessage, type StoredMessage } from './replay.js'
 
 /** The store that a tree of applications is in. */
 interface Tree {
-  readonly settings: RootKey & { readonly driver: PersisterDriver }
+  readonly settings: Settings
+}
+type Settings = RootKey & { readonly driver: PersisterDriver }
+
+/** A store in which something waits, or has waited. */
+interface Store {
+  readonly settings: Settings
+  /** How many wait there. */
+  waiting: number
+  /** Ends its notifications; undefined where it has none. */
+  end: (() => void) | undefined
+  /** It did not answer when it was last asked. */
+  away: boolean
+  /** Messages that cannot be read. Each store numbers its own. */
+  readonly unread: Set<number>
 }
 
 /** Who is handed what comes. */
@@ -41,12 +55,8 @@ export class InboxWatch {
   readonly #waiting = new Set<Addressee>()
   #timer: unknown
   #looking = false
-  /** Messages that cannot be read. */
-  readonly #unread = new Set<number>()
-  /** Notifications of stores that have them, by tree. */
-  readonly #watching = new Map<Tree, () => void>()
+  readonly #stores = new Map<PersisterDriver, Store>()
   #held = false
-  #away = false
   /** A message was stored while the store was asked. */
   #again = false
 
@@ -58,22 +68,25 @@ export class InboxWatch {
 
   /** Something waits. @returns what to call when it does no more */
   add(addressee: Addressee): () => void {
-    const { scope } = addressee.journal
-    const { driver } = scope.settings
+    const store = this.#storeOf(addressee.journal.scope)
     this.#waiting.add(addressee)
-    if (!this.#watching.has(scope)) {
-      const end = driver.watch?.(scope.settings, () => this.#posted())
-      if (end !== undefined) this.#watching.set(scope, end)
-    }
+    store.waiting += 1
+    if (store.waiting === 1) store.end = store.settings.driver.watch?.(store.settings, () => this.#posted())
     this.#next()
     return () => {
-      this.#waiting.delete(addressee)
-      if (![...this.#waiting].some(({ journal }) => journal.scope === scope)) {
-        this.#watching.get(scope)?.()
-        this.#watching.delete(scope)
-      }
+      if (!this.#waiting.delete(addressee)) return
+      store.waiting -= 1
+      if (store.waiting === 0) store.end?.()
       if (this.#waiting.size === 0) this.#stop()
     }
+  }
+
+  #storeOf({ settings }: Tree): Store {
+    const known = this.#stores.get(settings.driver)
+    if (known !== undefined) return known
+    const store: Store = { settings, waiting: 0, end: undefined, away: false, unread: new Set() }
+    this.#stores.set(settings.driver, store)
+    return store
   }
 
   /** A message was stored: the store is asked now. */
@@ -106,14 +119,8 @@ export class InboxWatch {
   async #look(): Promise<void> {
     this.#timer = undefined
     this.#looking = true
-    try {
-      for (const scope of new Set([...this.#waiting].map(({ journal }) => journal.scope))) await this.#lookInto(scope)
-      this.#away = false
-    } catch (error) {
-      const [one] = this.#waiting
-      if (!this.#away) one?.lost(error) // once, until it answers again
-      this.#away = true
-    }
+    const asked = [...this.#stores.values()].filter(({ waiting }) => waiting > 0)
+    await Promise.all(asked.map((store) => this.#lookInto(store)))
     this.#looking = false
     if (this.#again) {
       this.#again = false
@@ -122,25 +129,33 @@ export class InboxWatch {
     this.#next()
   }
 
-  async #lookInto(scope: Tree): Promise<void> {
-    const { driver } = scope.settings
+  /** A store that is away keeps none of the others. */
+  async #lookInto(store: Store): Promise<void> {
+    const { driver } = store.settings
     if (closedDrivers.has(driver)) return
-    const found: readonly Addressed[] = await driver.inbox(scope.settings)
-    const asking = [...this.#waiting].filter(({ journal }) => journal.scope === scope)
-    const byId = new Map(asking.map((one) => [one.journal.appId, one]))
-    for (const posted of found) {
-      const to = byId.get(posted.appId)
-      if (to !== undefined && !this.#unread.has(posted.id)) this.#hand(posted, to)
+    const asking = (): Addressee[] =>
+      [...this.#waiting].filter(({ journal }) => journal.scope.settings.driver === driver)
+    try {
+      const found: readonly Addressed[] = await driver.inbox(store.settings)
+      store.away = false
+      const byId = new Map(asking().map((one) => [one.journal.appId, one]))
+      for (const posted of found) {
+        const to = byId.get(posted.appId)
+        if (to !== undefined && !store.unread.has(posted.id)) this.#hand(posted, to, store)
+      }
+    } catch (error) {
+      if (!store.away) asking()[0]?.lost(error) // once, until it answers again
+      store.away = true
     }
   }
 
   /** One that cannot be read is told of once, and keeps none of the others. */
-  #hand(posted: Addressed, { journal, deliver, lost }: Addressee): void {
+  #hand(posted: Addressed, { journal, deliver, lost }: Addressee, { unread }: Store): void {
     let message: StoredMessage
     try {
       message = readMessage(posted.appId, posted)
     } catch (error) {
-      this.#unread.add(posted.id)
+      unread.add(posted.id)
       return lost(error)
     }
     journal.inbox.arrived(message, deliver) // I2

@@ -9,6 +9,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { defer, flush } from '../support/deferred.js'
 import { emitted } from '../support/events.js'
 import { ManualClock } from '../support/manual-clock.js'
+import { quiet } from '../support/quiet-logger.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'teasel-answered-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -52,6 +53,23 @@ function counting({ driver }: Persister, held?: () => Promise<void> | undefined)
   }
   return { persister: createPersister(counted), asked: () => asked }
 }
+
+/** A map over one action that waits, with a store of its own. */
+const inner = (persister: Persister | undefined) =>
+  kit.mapActions({
+    reads: ['log'],
+    writes: ['outs'],
+    ...(persister && { persister }),
+    actions: { ask },
+    reduce: ({ results }) => ({ outs: results.flatMap((one) => one.state.log) }),
+  })
+const both = (left: ReturnType<typeof inner>, right: ReturnType<typeof inner>) =>
+  kit.mapActions({
+    reads: ['log'],
+    writes: ['outs'],
+    actions: { left, right },
+    reduce: ({ results }) => ({ outs: results.flatMap((one) => one.state.outs) }),
+  })
 
 describe('an answer from another process', () => {
   it.each([
@@ -110,6 +128,59 @@ describe('an answer from another process', () => {
 
     expect((await run).state.outs).toEqual(['x', 'y', 'z'])
     expect([asked(), clock.pending]).toEqual([2, 0])
+  })
+
+  it('costs one query of a store, also when several maps have it as their own', async () => {
+    const clock = new ManualClock()
+    const own = counting(memoryPersister())
+    const app = createApplication(kit.graph({ actions: { ask: both(inner(own.persister), inner(own.persister)) } }), {
+      ...options,
+      persister: memoryPersister(),
+      clock,
+      inboxPollMs: 50,
+    })
+    const waiting = emitted(app, 'wait', 'ask/left/left/ask', 'ask/right/right/ask')
+    const run = app.run()
+    await waiting
+
+    clock.advance(50)
+    await flush()
+    const asked = own.asked()
+    for (const side of ['left', 'right']) await app.send(approve(side), { path: `ask/${side}/${side}/ask` })
+
+    expect((await run).state.outs).toEqual(['left', 'right'])
+    expect(asked).toBe(1)
+  })
+
+  it.each([
+    ['is away', () => Promise.reject(new TypeError('no connection')), undefined],
+    ['has a damaged message with the same number', () => undefined, '{'],
+  ])('is found in one store while the other one %s', async (_, held, damaged) => {
+    const clock = new ManualClock()
+    const persister = memoryPersister()
+    const { persister: other } = counting(memoryPersister(), held)
+    const map = both(inner(other), inner(undefined))
+    const app = createApplication(kit.graph({ actions: { ask: map } }), {
+      ...options,
+      persister,
+      clock,
+      logger: quiet,
+      inboxPollMs: 50,
+    })
+    const left = emitted(app, 'wait', 'ask/left/left/ask')
+    const right = emitted(app, 'wait', 'ask/right/right/ask')
+    const run = app.run()
+    const { appId } = await left
+    await right
+    if (damaged !== undefined) await other.driver.post({ partitionKey: null, rootId: 'app' }, appId, damaged)
+    await sendStored({ persister, appId: 'app', path: 'ask/right/right/ask', message: approve('right') })
+
+    const settled = emitted(app, 'branch.settled', 'ask/right')
+    clock.advance(50)
+    await settled
+    await app.send(approve('left'), { path: 'ask/left/left/ask' })
+
+    expect((await run).state.outs).toEqual(['left', 'right'])
   })
 
   it('sent after the run returned as waiting resumes it, and the next run joins it', async () => {

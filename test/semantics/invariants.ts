@@ -74,6 +74,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     I1: [
       'answered-alive › once, and the store is not asked while nothing waits',
       'answered-alive › finds a waiting branch; one query serves all of them',
+      'answered-alive › costs one query of a store, also when several maps have it as their own',
     ],
     I2: ['answered-alive › is delivered once, also when a pending query finds it again'],
     I3: [
