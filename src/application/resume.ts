@@ -18,7 +18,7 @@ import { journalFor } from './persisting.js'
 import { compiledGraphOf, type Graph, type InitialKeys } from './runnable.js'
 
 // Owns: continuing a stored application, or starting from a step of another one.
-// Does not own: reading records (persistence/replay.ts), resuming a map (persistence/kept-feed.ts).
+// Does not own: reading records (persistence/replay.ts), resuming a map (persistence/durable-task-feed.ts).
 // U1  The tree is claimed before it is read, so that no other runner changes it afterwards.
 // U2  A resume at a named action or at the entrypoint begins a new epoch: earlier branches are not found again.
 

@@ -1,11 +1,11 @@
 import type { Inputs } from '../action/inputs.js'
 import type { Plan } from '../graph/plan.js'
 import type { State } from '../state/freeze.js'
+import type { BranchStore, StoredMapVisit } from './branch-store.js'
 import type { CommittingStep, Life, Start } from './committing.js'
 import type { Awaitable } from './driver.js'
 import type { Inbox } from './inbox.js'
 import type { PlaceLabel } from './labels.js'
-import type { KeptBranches, KeptMap } from './map-keeping.js'
 import type { FullFacts, Hanging, Notes } from './record.js'
 import type { StoredMessage, StoredRecord } from './replay.js'
 import type { Scope, ScopeSettings } from './scope.js'
@@ -52,5 +52,5 @@ export interface AppJournal {
   /** The journal of an application that an action makes. */
   ofAction(appId: string, hangs: Hanging): AppJournal
   /** Opens the stored branches of a map. */
-  openMap(map: KeptMap & { readonly own: unknown }): KeptBranches<AppJournal>
+  openMap(map: StoredMapVisit & { readonly own: unknown }): BranchStore<AppJournal>
 }

@@ -6,6 +6,14 @@ import type { State } from '../state/freeze.js'
 import type { Above } from './above.js'
 import type { AppJournal } from './app-journal.js'
 import {
+  type BranchStore,
+  isOwn,
+  type JournalSetup,
+  type OpenBranchStore,
+  type Prelude,
+  type StoredMapVisit,
+} from './branch-store.js'
+import {
   type CommittingStep,
   type Draft,
   fullFacts,
@@ -27,14 +35,6 @@ import { Inbox } from './inbox.js'
 import { followRules } from './known-rules.js'
 import { labelOf, type PlaceLabel } from './labels.js'
 import { loadOne } from './loading.js'
-import {
-  isOwn,
-  type JournalSetup,
-  type KeptBranches,
-  type KeptMap,
-  type MapKeeper,
-  type Prelude,
-} from './map-keeping.js'
 import { fitRecord } from './migrate.js'
 import {
   type AppFacts,
@@ -75,7 +75,7 @@ export class Journal implements AppJournal {
   /** Keys whose schema refuses what it gave itself. */
   oneWay: ReadonlySet<string>
   opening: Promise<unknown> | undefined
-  readonly #keeper: MapKeeper<Journal>
+  readonly #openStore: OpenBranchStore<Journal>
   /** Where it hangs; undefined of a root. */
   hangs: Hanging | undefined
   #from: ForkedFrom | undefined
@@ -94,12 +94,12 @@ export class Journal implements AppJournal {
   /** The books of the application above, in the same store. */
   readonly #above: Journal | undefined
 
-  constructor(scope: Scope, keeper: MapKeeper<Journal>, setup: JournalSetup<Journal>, above?: Journal) {
+  constructor(scope: Scope, openStore: OpenBranchStore<Journal>, setup: JournalSetup<Journal>, above?: Journal) {
     const { appId, hangs, stored, other, prelude, mayBeStored = false } = setup
     const last = stored ?? other
     this.#above = above
     this.scope = scope
-    this.#keeper = keeper
+    this.#openStore = openStore
     this.appId = appId
     this.hangs = hangs ?? stored?.hangs
     this.#from = stored?.from
@@ -233,7 +233,7 @@ export class Journal implements AppJournal {
 
   /** The books of an application below this one. */
   child(setup: JournalSetup<Journal>, scope = this.scope): Journal {
-    return new Journal(scope, this.#keeper, setup, scope === this.scope ? this : undefined)
+    return new Journal(scope, this.#openStore, setup, scope === this.scope ? this : undefined)
   }
 
   /**
@@ -291,8 +291,8 @@ export class Journal implements AppJournal {
   }
 
   /** The books of the branches of a map. */
-  openMap({ own, ...map }: KeptMap & { readonly own: unknown }): KeptBranches<Journal> {
-    return this.#keeper(this, map, isOwn(own) ? this.scope.over(own.driver) : this.scope)
+  openMap({ own, ...map }: StoredMapVisit & { readonly own: unknown }): BranchStore<Journal> {
+    return this.#openStore(this, map, isOwn(own) ? this.scope.over(own.driver) : this.scope)
   }
 
   /** Goes on from what is stored: the next row is a whole state. */

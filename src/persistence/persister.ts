@@ -1,10 +1,10 @@
+import type { JournalSetup } from './branch-store.js'
 import type { ListOptions, PersisterDriver, RowFacts, StoredApp } from './driver.js'
+import { openBranchStore } from './durable-task-feed.js'
 import { closedDrivers } from './inbox-watch.js'
 import { Journal } from './journal.js'
-import { keepMap } from './kept-feed.js'
 import { actionOf, isPlace, type PlaceLabel } from './labels.js'
 import { loadRecords } from './loading.js'
-import type { JournalSetup } from './map-keeping.js'
 import { millisecondsOf } from './order.js'
 import type { StoredRecord } from './replay.js'
 import { Scope, saved } from './scope.js'
@@ -100,7 +100,7 @@ export function createPersister(driver: PersisterDriver): Persister {
       return driver.delete({ partitionKey, rootId: appId })
     },
     journal: (options, setup) =>
-      new Journal(new Scope(scopeSettings(options, driver)), keepMap, { ...setup, appId: options.rootId }),
+      new Journal(new Scope(scopeSettings(options, driver)), openBranchStore, { ...setup, appId: options.rootId }),
     async close() {
       await saved(driver)
       closedDrivers.add(driver)

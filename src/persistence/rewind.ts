@@ -5,8 +5,8 @@ import { branchIdOf } from '../parallel/branch-id.js'
 import { freezeAll, type State } from '../state/freeze.js'
 import { applySchema, refuseUnknownKeys, type StateRules } from '../state/schema.js'
 import { PersistenceError } from '../store-errors.js'
+import { openBranchStore } from './durable-task-feed.js'
 import { Journal } from './journal.js'
-import { keepMap } from './kept-feed.js'
 import { rulesOf } from './known-rules.js'
 import type { AppRef, Persister } from './persister.js'
 import { readMessage, type StoredRecord } from './replay.js'
@@ -67,7 +67,7 @@ export async function rewind({
   const most = (name: 'index' | 'order' | 'epoch'): number =>
     rows.reduce((last, row) => (isCount(row[name]) ? Math.max(last, row[name]) : last), -1)
   const head = { ...at, rows: most('index') + 1, order: most('order'), epoch: Math.max(0, most('epoch')) }
-  const journal = new Journal(scope, keepMap, { appId, stored: head })
+  const journal = new Journal(scope, openBranchStore, { appId, stored: head })
   for (const id of await unreadable(persister, ref)) journal.inbox.take(id) // gone with the row
   const { position, next, visits, startedAt } = at
   const state: State = { ...at.state, ...held }

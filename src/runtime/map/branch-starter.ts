@@ -5,7 +5,7 @@ import type { FanOut } from '../../parallel/fan-out.js'
 import { semaphoreOf } from '../../parallel/limit.js'
 import type { BranchTask } from '../../parallel/task.js'
 import type { AppJournal } from '../../persistence/app-journal.js'
-import type { KeptBranches } from '../../persistence/map-keeping.js'
+import type { BranchStore } from '../../persistence/branch-store.js'
 import { makeAppActor } from '../actor/app-actor.js'
 import type { AnyActorRef } from '../actor/create-actor.js'
 import { Application } from '../application.js'
@@ -26,7 +26,7 @@ import { type MapVisit, parentOf } from './map-visit.js'
 /** A map, as it starts its branches. */
 interface StartingMap extends MapVisit {
   /** Stored branches; undefined where they are not stored. */
-  readonly kept: KeptBranches<AppJournal> | undefined
+  readonly store: BranchStore<AppJournal> | undefined
   /** Unstored progress of branches; undefined where they are stored. */
   readonly held: HeldMap | undefined
 }
@@ -64,19 +64,19 @@ export class BranchStarter {
     const { plan, bound, inputs } = this.#inputs.of(step.node.subject, task, () => app.where(step.node))
     const state = firstState(this.#map, task, plan)
     const semaphore = this.#fanOut.limit === undefined ? app.semaphore : semaphoreOf(this.#fanOut.limit)
-    const kept = this.#map.kept?.branch(task)
+    const persisted = this.#map.store?.branch(task)
     const parent = parentOf(this.#map, task.key)
     const progress = this.#setup.progressOf(task.key)
     const { system } = app
-    if (system.makeBranch !== undefined && kept === undefined) {
+    if (system.makeBranch !== undefined && persisted === undefined) {
       const backpressure = backpressureBelow(this.#map.run.request)
       const given = { task, plan, bound, inputs, state, progress, semaphore, backpressure, parent }
       return system.makeBranch({ ...given, mapActor: this.#self, system })
     }
     const checkpoint = initialCheckpoint(plan, state)
-    const journal = kept?.journal
+    const journal = persisted?.journal
     const child = new Application({ plan, bound, inputs, semaphore, journal, checkpoint, parent }, system)
-    if (kept?.stored?.based === true) restore(child, kept.stored)
+    if (persisted?.stored?.based === true) restore(child, persisted.stored)
     if (progress !== undefined) restoreProgress(child, progress)
     const actor = makeAppActor(child, { id: task.key, parent: this.#self })
     return new InProcessBranch(task, child, actor, this.#setup)

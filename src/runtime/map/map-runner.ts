@@ -11,7 +11,7 @@ import type { BranchIds, BranchResult } from '../../parallel/results.js'
 import { policyName } from '../../parallel/settle.js'
 import type { BranchTask } from '../../parallel/task.js'
 import type { AppJournal } from '../../persistence/app-journal.js'
-import type { KeptBranches } from '../../persistence/map-keeping.js'
+import type { BranchStore } from '../../persistence/branch-store.js'
 import type { Tracker } from '../../tracking/tracker.js'
 import { Carrier } from '../actor/carrier.js'
 import { type AnyActorRef, makeActor } from '../actor/create-actor.js'
@@ -57,7 +57,7 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
   readonly table: BranchTable
   readonly ids: BranchIds = branchIdsOf(this)
   readonly #messages: BranchMessages
-  kept: KeptBranches<AppJournal> | undefined
+  store: BranchStore<AppJournal> | undefined
   held: HeldBranches | undefined
   tracker: Tracker | undefined
   readonly #fanOut: FanOut
@@ -141,7 +141,7 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
         fault,
       })
       this.#feed = opened.feed
-      this.kept = opened.kept
+      this.store = opened.store
       this.held = opened.held
       this.#send({ type: 'counted', total: opened.feed.length })
     } catch (error) {
@@ -249,7 +249,7 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
 
   /** The map has enough: cancels what has not settled, and reduces. */
   settleNow(): void {
-    this.kept?.enough()
+    this.store?.enough()
     this.held?.enough()
     this.#send({ type: 'close', why: { kind: 'satisfied' } })
   }
@@ -292,7 +292,7 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
     }
     const task = live?.task ?? this.#feed?.take(key)
     if (task === undefined) return 'unknown'
-    if (live?.cancelledAt === undefined) this.kept?.cancelled(task, cancellation, live)
+    if (live?.cancelledAt === undefined) this.store?.cancelled(task, cancellation, live)
     if (live === undefined) this.#record({ task, result: cancelledBy(cancellation) }, cancellation.cause)
     else {
       this.table.ending.add(key)
@@ -320,7 +320,7 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
   }
 
   idOf(key: string): string | undefined {
-    return this.kept?.idOf(key)
+    return this.store?.idOf(key)
   }
 
   get waitsFor(): WaitsFor {

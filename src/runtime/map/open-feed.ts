@@ -2,7 +2,7 @@ import type { FanOut, TaskSource } from '../../parallel/fan-out.js'
 import { openSource } from '../../parallel/open-source.js'
 import type { Feed } from '../../parallel/restored-feed.js'
 import type { AppJournal } from '../../persistence/app-journal.js'
-import type { KeptBranches, KeptMap } from '../../persistence/map-keeping.js'
+import type { BranchStore, StoredMapVisit } from '../../persistence/branch-store.js'
 import type { Persister } from '../../persistence/persister.js'
 import type { Application } from '../application.js'
 import { failOnStoreLoss } from '../durability.js'
@@ -14,17 +14,17 @@ import type { Settling } from './record-branch-result.js'
 import { TaskFeed } from './task-feed.js'
 
 // Owns: the tasks of a map: its source, through the stored or held progress of its branches.
-// Does not own: that progress (persistence/kept-feed.ts, held-branches.ts).
+// Does not own: that progress (persistence/durable-task-feed.ts, held-branches.ts).
 
 /** The callbacks of a map for its feed. */
-export interface FeedCallbacks extends Pick<KeptMap, 'wake' | 'enough' | 'restored' | 'closed' | 'fault'> {
+export interface FeedCallbacks extends Pick<StoredMapVisit, 'wake' | 'enough' | 'restored' | 'closed' | 'fault'> {
   readonly record: (settling: Settling) => void
 }
 
 /** The tasks of a map, with the stored or held progress of its branches. */
 export interface OpenedFeed {
   readonly feed: Feed
-  readonly kept?: KeptBranches<AppJournal>
+  readonly store?: BranchStore<AppJournal>
   readonly held?: HeldBranches | undefined
 }
 
@@ -45,13 +45,13 @@ export function openFeed(
   const journal = own === null ? undefined : (app.journal ?? branchOnlyJournal(app, own))
   if (journal === undefined) return heldFeed(map, fanOut, feed, starter, callbacks)
   const taskAt = entries.kind === 'known' ? (i: number) => toTask(entries.at(i), i) : undefined
-  const settle: KeptMap['settle'] = (task, { startedAt, attempts, based, state }, result, endedAt) => {
+  const settle: StoredMapVisit['settle'] = (task, { startedAt, attempts, based, state }, result, endedAt) => {
     const past = { inputs: starter.inputsOf(task), attempts, endedAt, state: based ? state : undefined }
     callbacks.record({ task, startedAt, result, past })
   }
   const about = { subject, name, visit, policy, base: { ...step.state }, feed, taskAt, settle, own: app.journal && own }
-  const kept = journal.openMap({ ...about, ...callbacks })
-  return { feed: kept, kept }
+  const store = journal.openMap({ ...about, ...callbacks })
+  return { feed: store, store }
 }
 
 /** The source of a map for one step. Its signal is its own: it fires when the map needs no more tasks. */

@@ -53,7 +53,7 @@ export class AppTarget implements PathTarget {
 
 /** A map, as its queued branches are targeted. */
 export interface QueueingMap extends MapVisit {
-  readonly kept: { post(key: string, message: Pick<Received, 'kind' | 'body'>): Promise<number> } | undefined
+  readonly store: { post(key: string, message: Pick<Received, 'kind' | 'body'>): Promise<number> } | undefined
   /** True until it is known which branches had settled when the step was last tried. */
   readonly restoring: boolean
   /** Calls back as soon as that is known, before a branch starts. */
@@ -88,7 +88,7 @@ export class QueuedTarget implements PathTarget {
   async over(): Promise<void> {}
 
   post(message: Parameters<PathTarget['post']>[0]): Promise<number> | undefined {
-    return this.#map.kept?.post(this.#key, message)
+    return this.#map.store?.post(this.#key, message)
   }
 
   posted(_message: object, deliver: () => Delivery): Delivery {

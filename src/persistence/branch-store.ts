@@ -9,7 +9,7 @@ import type { StoredMessage, StoredRecord } from './replay.js'
 import type { Scope } from './scope.js'
 
 /** A map as its books see it. */
-export interface KeptMap {
+export interface StoredMapVisit {
   readonly subject: string
   readonly name: string
   readonly visit: number
@@ -34,20 +34,20 @@ export interface KeptMap {
 }
 
 /** A branch that lives, as its books see it. */
-export interface KeptLife<J> {
+export interface RunningBranch<J> {
   readonly startedAt: number | undefined
   readonly journal: J | undefined
   readonly attempts: number
 }
 
 /** What of the branches of a map is stored. `J`: the journal of an application. */
-export interface KeptBranches<J> extends Feed {
+export interface BranchStore<J> extends Feed {
   /** The books of a branch that is made, and what is stored of it. */
   branch(task: BranchTask): { readonly journal: J; readonly stored: StoredRecord | undefined }
   /** What is stored of a branch that waits for its turn, and would go on. */
   past(key: string): StoredRecord | undefined
   /** A branch was cancelled for good, one that lives or one that waits for its turn. */
-  cancelled(task: BranchTask, told: Pick<Notes['cancelled'], 'cause' | 'by' | 'reason'>, live?: KeptLife<J>): void
+  cancelled(task: BranchTask, told: Pick<Notes['cancelled'], 'cause' | 'by' | 'reason'>, live?: RunningBranch<J>): void
   /** `watch` says that there are enough. */
   enough(): void
   /** The id of a branch. */
@@ -57,7 +57,7 @@ export interface KeptBranches<J> extends Feed {
 }
 
 /** Opens the books of a map. */
-export type MapKeeper<J> = (journal: J, map: KeptMap, scope: Scope) => KeptBranches<J>
+export type OpenBranchStore<J> = (journal: J, map: StoredMapVisit, scope: Scope) => BranchStore<J>
 
 /** Where a journal begins. */
 export interface JournalSetup<J> {

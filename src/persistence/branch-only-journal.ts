@@ -4,7 +4,7 @@ import type { Journal } from './journal.js'
  * Opens the books of a map whose application is not stored itself: they tell of its last fan-out alone. A run that goes
  * on where another one was cut off finds it; any other visit of any map begins a new epoch.
  */
-export async function openLone(journal: Journal, map: string, visit: number): Promise<void> {
+export async function openBranchOnlyJournal(journal: Journal, map: string, visit: number): Promise<void> {
   await journal.scope.claim()
   const known = await journal.load()
   journal.opened = true

@@ -4,6 +4,8 @@ import { isFinal } from '../lifecycle/final.js'
 import { branchIdOf } from '../parallel/branch-id.js'
 import { type Before, type Feed, type Outcome, RestoredFeed } from '../parallel/restored-feed.js'
 import { type BranchTask, planOfTask } from '../parallel/task.js'
+import { openBranchOnlyJournal } from './branch-only-journal.js'
+import type { BranchStore, OpenBranchStore, RunningBranch, StoredMapVisit } from './branch-store.js'
 import type { OpenMap } from './committing.js'
 import { compareEntries } from './compare-entries.js'
 import { begin } from './draft.js'
@@ -11,8 +13,6 @@ import type { Awaitable } from './driver.js'
 import { otherBranches } from './faults.js'
 import type { Journal } from './journal.js'
 import { loadRecords } from './loading.js'
-import { openLone } from './lone-books.js'
-import type { KeptBranches, KeptLife, KeptMap, MapKeeper } from './map-keeping.js'
 import { assertActions, chosenAnew, migrateRecord } from './migrate.js'
 import { millisecondsOf } from './order.js'
 import { passSchema } from './pass-schema.js'
@@ -30,11 +30,11 @@ import { endingOf, entryOf, lifeBefore, triedAfresh, withNewReads } from './sett
 /** How many entries stand in one note. */
 const IN_ONE_NOTE = 1_000
 
-class KeptFeed implements KeptBranches<Journal>, Before {
+class DurableTaskFeed implements BranchStore<Journal>, Before {
   readonly #journal: Journal
   /** Where the branches are stored. */
   readonly #scope: Scope
-  readonly #map: KeptMap
+  readonly #map: StoredMapVisit
   /** The source; where something was recorded before, that goes first. */
   #feed: Feed
   /** What was recorded before, by place; undefined where nothing was. */
@@ -42,8 +42,8 @@ class KeptFeed implements KeptBranches<Journal>, Before {
   #stored = new Map<string, StoredRecord>()
   /** How many recorded tasks there are at least. */
   upTo = 0
-  readonly wake: KeptMap['wake']
-  readonly closed: KeptMap['closed']
+  readonly wake: StoredMapVisit['wake']
+  readonly closed: StoredMapVisit['closed']
   #opening = true
   /** Whether it is known if something was recorded before. */
   #looked = false
@@ -53,7 +53,7 @@ class KeptFeed implements KeptBranches<Journal>, Before {
   #afterwards: (() => void)[] = []
   #fault: { readonly error: unknown } | undefined
 
-  constructor(journal: Journal, map: KeptMap, scope: Scope) {
+  constructor(journal: Journal, map: StoredMapVisit, scope: Scope) {
     this.#journal = journal
     this.#scope = scope
     this.#map = map
@@ -63,7 +63,7 @@ class KeptFeed implements KeptBranches<Journal>, Before {
     const { name, visit } = map
     const opened = journal.opened
       ? inSlices(this.#open())
-      : openLone(journal, name, visit).then(() => inSlices(this.#open()))
+      : openBranchOnlyJournal(journal, name, visit).then(() => inSlices(this.#open()))
     this.#once(opened, () => this.#opened())
   }
 
@@ -318,7 +318,7 @@ class KeptFeed implements KeptBranches<Journal>, Before {
   }
 
   /** A branch was cancelled for good, one that lives or one that waits for its turn. */
-  cancelled(task: BranchTask, told: Parameters<Journal['cancelled']>[0], live?: KeptLife<Journal>): void {
+  cancelled(task: BranchTask, told: Parameters<Journal['cancelled']>[0], live?: RunningBranch<Journal>): void {
     if (!isFinal(told.cause)) return // said when it has ended
     const journal = live?.journal ?? this.#journalOf(task.key, this.past(task.key), this.#preludeOf(task))
     const { startedAt, attempts = 1 } = live ?? {}
@@ -377,4 +377,5 @@ const keysOf = ({ entries }: OpenMap): string[] => [...entries.values()].map(([k
 const versionOf = ({ version }: OpenMap): { readonly version?: number } => (version === 0 ? {} : { version })
 
 /** Opens the books of a map. */
-export const keepMap: MapKeeper<Journal> = (journal, map, scope) => new KeptFeed(journal, map, scope)
+export const openBranchStore: OpenBranchStore<Journal> = (journal, map, scope) =>
+  new DurableTaskFeed(journal, map, scope)
