@@ -2,7 +2,7 @@ import type { Inputs } from '../action/inputs.js'
 import type { Plan } from '../graph/plan.js'
 import type { State } from '../state/freeze.js'
 import type { BranchStore, StoredMapVisit } from './branch-store.js'
-import type { CommittingStep, Life, Start } from './committing.js'
+import type { CommittingStep, Start, StoredTiming } from './committing.js'
 import type { Awaitable } from './driver.js'
 import type { Inbox } from './inbox.js'
 import type { PlaceLabel } from './labels.js'
@@ -41,10 +41,14 @@ export interface AppJournal {
   save(start: Start): Promise<void>
   /** Saves a note to the step that goes on. */
   note<K extends keyof Notes>(label: K, note: Notes[K]): Awaitable<void>
-  failed(error: Error, life: Life): Awaitable<void>
+  failed(error: Error, timing: StoredTiming): Awaitable<void>
   /** @param resumable the run of a root is over, and another may begin */
-  cancelled(told: Pick<Notes['cancelled'], 'cause' | 'by' | 'reason'>, life: Life, resumable?: boolean): Awaitable<void>
-  waits(action: string, kinds: readonly string[], life: Life): Awaitable<void>
+  cancelled(
+    told: Pick<Notes['cancelled'], 'cause' | 'by' | 'reason'>,
+    timing: StoredTiming,
+    resumable?: boolean,
+  ): Awaitable<void>
+  waits(action: string, kinds: readonly string[], timing: StoredTiming): Awaitable<void>
   /** A stored effect of the step; undefined where it is not stored. */
   done(key: string): { readonly value: unknown } | undefined
   /** Stores a message for an application of the tree. @returns its id */

@@ -5,17 +5,20 @@ import type { StoredRecord } from './replay.js'
 import type { SavePolicy, Scope } from './scope.js'
 
 /** Of a branch: when its first step began, and at which attempt it is. */
-export interface Life {
+export interface StoredTiming {
   readonly startedAt: number | undefined
   readonly attempts: number
 }
 
 /** The same in a note. */
-export const toldOf = ({ startedAt, attempts }: Life): { readonly attempts: number; readonly startedAt?: number } =>
+export const timingForm = ({
+  startedAt,
+  attempts,
+}: StoredTiming): { readonly attempts: number; readonly startedAt?: number } =>
   startedAt === undefined ? { attempts } : { attempts, startedAt }
 
 /** A step as the engine commits it. */
-export interface CommittingStep extends Life {
+export interface CommittingStep extends StoredTiming {
   readonly action: string
   readonly state: State
   readonly next: string | undefined

@@ -82,7 +82,7 @@ export function readNote(draft: Draft, { label, order }: Pick<Row, 'label' | 'or
     }
     case 'waiting':
       draft.waiting = note as Notes['waiting']
-      if (draft.waiting.attempts !== undefined) lived(draft, { attempts: 1, ...draft.waiting })
+      if (draft.waiting.attempts !== undefined) readTiming(draft, { attempts: 1, ...draft.waiting })
       draft.status = 'waiting'
       return
     case 'retry': {
@@ -97,14 +97,14 @@ export function readNote(draft: Draft, { label, order }: Pick<Row, 'label' | 'or
       draft.failed = note as Notes['failed']
       draft.failedAt = order
       if (draft.cancelled?.final !== true) draft.cancelled = undefined // it went on, and failed since
-      lived(draft, draft.failed)
+      readTiming(draft, draft.failed)
       draft.status = 'failed'
       draft.end = undefined // what a run took back after its last step
       if (draft.failed.again) draft.voided = order
       return
     case 'cancelled':
       draft.cancelled = note as Notes['cancelled']
-      lived(draft, draft.cancelled)
+      readTiming(draft, draft.cancelled)
       draft.status = 'cancelled'
       return
     default:
@@ -121,7 +121,7 @@ function readManifest(draft: Draft, { map, visit, entries, from = 0, total, vers
   if (open.entries.size === open.total) draft.map = open
 }
 
-function lived(draft: Draft, { attempts, startedAt }: Pick<FailedNote, 'attempts' | 'startedAt'>): void {
+function readTiming(draft: Draft, { attempts, startedAt }: Pick<FailedNote, 'attempts' | 'startedAt'>): void {
   draft.attempts = attempts
   draft.startedAt = startedAt ?? draft.startedAt
 }

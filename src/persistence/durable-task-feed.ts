@@ -19,7 +19,7 @@ import { passSchema } from './pass-schema.js'
 import type { Hanging, ManifestEntry, Notes } from './record.js'
 import type { StoredMessage, StoredRecord } from './replay.js'
 import type { Scope } from './scope.js'
-import { endingOf, entryOf, lifeBefore, triedAfresh, withNewReads } from './settled.js'
+import { endingOf, entryOf, storedTiming, triedAfresh, withNewReads } from './settled.js'
 
 // Owns: what of the branches of one map is recorded, and how it is held against its source when that runs again
 // (design: D16).
@@ -272,7 +272,7 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
     const told = { cause: 'removed', by: 'removed', reason: undefined } as const
     const stored = this.#stored.get(key)
     const journal = this.#journalOf(key, stored)
-    this.#write(() => journal.cancelled(told, lifeBefore(stored)))
+    this.#write(() => journal.cancelled(told, storedTiming(stored)))
     // The source may give it yet, further on.
     const last = stored ?? begin(journal.appId, journal)
     this.#stored.set(key, { ...last, rows: Math.max(last.rows, (journal.status.index ?? -1) + 1) })
@@ -322,8 +322,8 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
     if (!isFinal(told.cause)) return // said when it has ended
     const journal = live?.journal ?? this.#journalOf(task.key, this.past(task.key), this.#preludeOf(task))
     const { startedAt, attempts = 1 } = live ?? {}
-    const life = startedAt === undefined ? lifeBefore(journal.stored) : { startedAt, attempts }
-    const work = (): void => this.#write(() => journal.cancelled(told, life))
+    const timing = startedAt === undefined ? storedTiming(journal.stored) : { startedAt, attempts }
+    const work = (): void => this.#write(() => journal.cancelled(told, timing))
     if (this.#opening) this.#afterwards.push(work)
     else work()
   }

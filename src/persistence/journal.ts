@@ -18,14 +18,14 @@ import {
   type Draft,
   fullFacts,
   isSavedBy,
-  type Life,
   mapOf,
   type OpenMap,
   type Placed,
   patchFacts,
   type Start,
+  type StoredTiming,
   saveTogether,
-  toldOf,
+  timingForm,
   withoutTransient,
 } from './committing.js'
 import { Deltas } from './deltas.js'
@@ -199,8 +199,8 @@ export class Journal implements AppJournal {
   }
 
   /** The run failed: a further one tries its step again. */
-  failed(error: Error, life: Life): Awaitable<void> {
-    const noted = this.note('failed', { error, again: true, ...toldOf(life) })
+  failed(error: Error, timing: StoredTiming): Awaitable<void> {
+    const noted = this.note('failed', { error, again: true, ...timingForm(timing) })
     this.voided = this.scope.nextOrder()
     return noted
   }
@@ -211,11 +211,11 @@ export class Journal implements AppJournal {
    */
   cancelled(
     { cause, by, reason }: Pick<Notes['cancelled'], 'cause' | 'by' | 'reason'>,
-    life: Life,
+    timing: StoredTiming,
     resumable = false,
   ): Awaitable<void> {
     if (this.#over !== undefined) return undefined
-    const note = { cause, by, reason, final: !resumable && isFinal(cause), ...toldOf(life) }
+    const note = { cause, by, reason, final: !resumable && isFinal(cause), ...timingForm(timing) }
     if (note.final) this.#over = note
     else if (this.status.waits && (cause !== 'app' || by !== 'app')) return undefined // and it waits on
     return this.note('cancelled', note)
@@ -324,8 +324,8 @@ export class Journal implements AppJournal {
   }
 
   /** The application waits for a message from outside. */
-  waits(action: string, kinds: readonly string[], life: Life): Awaitable<void> {
-    return this.note('waiting', { action, kinds, ...(this.hangs && toldOf(life)) })
+  waits(action: string, kinds: readonly string[], timing: StoredTiming): Awaitable<void> {
+    return this.note('waiting', { action, kinds, ...(this.hangs && timingForm(timing)) })
   }
 
   #noted<K extends keyof Notes>(label: K, note: Notes[K]): Draft {

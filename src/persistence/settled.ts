@@ -3,7 +3,7 @@ import type { BranchResult } from '../parallel/results.js'
 import type { SettlePolicy } from '../parallel/settle.js'
 import type { BranchTask } from '../parallel/task.js'
 import type { State } from '../state/freeze.js'
-import type { Life } from './committing.js'
+import type { StoredTiming } from './committing.js'
 import type { ManifestEntry } from './record.js'
 import type { StoredRecord } from './replay.js'
 
@@ -21,7 +21,7 @@ export const triedAfresh = (stored: StoredRecord | undefined): StoredRecord | un
   stored?.failed === undefined ? stored : { ...stored, failed: undefined, startedAt: undefined, attempts: 1, tries: 0 }
 
 /** When a branch began in a former run, and at which attempt it is: of one that waits for its turn. */
-export const lifeBefore = (stored: StoredRecord | undefined): Life =>
+export const storedTiming = (stored: StoredRecord | undefined): StoredTiming =>
   stored?.startedAt === undefined ? { startedAt: undefined, attempts: 0 } : stored
 
 /** How a branch had settled, or nothing where it goes on. A failure counts where it is data for the map. */

@@ -2,7 +2,7 @@ import type { Inputs } from '../action/inputs.js'
 import type { PlanNode } from '../graph/plan.js'
 import { isThenable, ownValue, toError } from '../internal/guards.js'
 import type { AppJournal } from '../persistence/app-journal.js'
-import type { CommittingStep, Life } from '../persistence/committing.js'
+import type { CommittingStep, StoredTiming } from '../persistence/committing.js'
 import type { Awaitable } from '../persistence/driver.js'
 import type { StoredRecord } from '../persistence/replay.js'
 import { Carrier } from './actor/carrier.js'
@@ -129,7 +129,7 @@ export function writeNote(
 }
 
 /** When an application began as a branch, and the number of its attempt. */
-export function timingOf({ parent, run }: Application): Life {
+export function timingOf({ parent, run }: Application): StoredTiming {
   return { startedAt: parent?.map?.timing(parent.key)?.startedAt, attempts: run?.attempts?.branch ?? 1 }
 }
 
