@@ -68,13 +68,13 @@ export interface JournalSetup<J> {
   /** What is stored of another beginning: it begins anew when it is opened, and that stays readable under its epoch. */
   readonly other?: StoredRecord | undefined
   /** Written with the first row: where the application above stands, and an entry of a generator in its books. */
-  readonly prelude?: Prelude<J> | undefined
+  readonly parentNote?: ParentNote<J> | undefined
   /** Looked for when it is opened: an application that an action makes by hand may have been there before. */
   readonly mayBeStored?: boolean
 }
 
 /** What the books above are told with the first row of an application. */
-export interface Prelude<J> {
+export interface ParentNote<J> {
   readonly above: J
   readonly note?: Notes['entry'] | undefined
   /** They were not stored. */

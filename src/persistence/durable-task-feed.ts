@@ -289,7 +289,7 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
   /** The books of a branch, and what is stored of it. */
   branch(task: BranchTask): { readonly journal: Journal; readonly stored: StoredRecord | undefined } {
     const stored = this.past(task.key)
-    const journal = this.#journalOf(task.key, stored, this.#preludeOf(task))
+    const journal = this.#journalOf(task.key, stored, this.#entryNoteOf(task))
     this.#stored.delete(task.key)
     return { journal, stored }
   }
@@ -301,15 +301,15 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
   #journalOf(key: string, stored: StoredRecord | undefined, note?: Notes['entry']): Journal {
     const hangs: Hanging = [this.#journal.appId, this.#map.name, this.#map.visit, key]
     const open = this.#journal.map
-    const prelude = note && { above: this.#journal, note, lost: () => open?.entries.delete(note.index) }
+    const parentNote = note && { above: this.#journal, note, lost: () => open?.entries.delete(note.index) }
     const other = stored === undefined ? this.#stored.get(key) : undefined
-    const journal = this.#journal.child({ appId: this.idOf(key), hangs, stored, other, prelude }, this.#scope)
+    const journal = this.#journal.child({ appId: this.idOf(key), hangs, stored, other, parentNote }, this.#scope)
     journal.opened = true
     return journal
   }
 
   /** An entry of a generator is recorded with the first row of its branch (K1). */
-  #preludeOf(task: BranchTask): Notes['entry'] | undefined {
+  #entryNoteOf(task: BranchTask): Notes['entry'] | undefined {
     const open = this.#journal.map
     if (this.#map.taskAt !== undefined || open === undefined || open.entries.has(task.index)) return undefined
     const entry = this.#entryOf(task)
@@ -320,7 +320,7 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
   /** A branch was cancelled for good, one that lives or one that waits for its turn. */
   cancelled(task: BranchTask, told: Parameters<Journal['cancelled']>[0], live?: RunningBranch<Journal>): void {
     if (!isFinal(told.cause)) return // said when it has ended
-    const journal = live?.journal ?? this.#journalOf(task.key, this.past(task.key), this.#preludeOf(task))
+    const journal = live?.journal ?? this.#journalOf(task.key, this.past(task.key), this.#entryNoteOf(task))
     const { startedAt, attempts = 1 } = live ?? {}
     const timing = startedAt === undefined ? storedTiming(journal.stored) : { startedAt, attempts }
     const work = (): void => this.#write(() => journal.cancelled(told, timing))

@@ -10,7 +10,7 @@ import {
   isOwn,
   type JournalSetup,
   type OpenBranchStore,
-  type Prelude,
+  type ParentNote,
   type StoredMapVisit,
 } from './branch-store.js'
 import {
@@ -80,7 +80,7 @@ export class Journal implements AppJournal {
   hangs: Hanging | undefined
   #from: ForkedFrom | undefined
   readonly #mayBeStored: boolean
-  #prelude: Prelude<Journal> | undefined
+  #parentNote: ParentNote<Journal> | undefined
   /** What is stored is of another beginning. */
   #other: boolean
   /** It was cancelled for good. */
@@ -95,7 +95,7 @@ export class Journal implements AppJournal {
   readonly #above: Journal | undefined
 
   constructor(scope: Scope, openStore: OpenBranchStore<Journal>, setup: JournalSetup<Journal>, above?: Journal) {
-    const { appId, hangs, stored, other, prelude, mayBeStored = false } = setup
+    const { appId, hangs, stored, other, parentNote, mayBeStored = false } = setup
     const last = stored ?? other
     this.#above = above
     this.scope = scope
@@ -104,7 +104,7 @@ export class Journal implements AppJournal {
     this.hangs = hangs ?? stored?.hangs
     this.#from = stored?.from
     this.#mayBeStored = mayBeStored
-    this.#prelude = prelude
+    this.#parentNote = parentNote
     this.stored = stored
     this.#other = other !== undefined
     this.oneWay = new Set(stored?.oneWay)
@@ -228,7 +228,7 @@ export class Journal implements AppJournal {
   }
 
   ofAction(appId: string, hangs: Hanging): Journal {
-    return this.child({ appId, hangs, prelude: { above: this }, mayBeStored: true })
+    return this.child({ appId, hangs, parentNote: { above: this }, mayBeStored: true })
   }
 
   /** The books of an application below this one. */
@@ -361,9 +361,9 @@ export class Journal implements AppJournal {
 
   /** @param state the step that is saved, or `placed` where the rows hold a state that no step made */
   #write(drafts: readonly Draft[], state?: CommittingStep | 'placed', saved?: () => void): Awaitable<void> {
-    const first = this.#prelude
+    const first = this.#parentNote
     const own = this.#put(drafts, state)
-    this.#prelude = undefined
+    this.#parentNote = undefined
     let parts = [own]
     const send = (): Awaitable<void> => saveTogether(this.scope, parts, this.hangs !== undefined)
     const done = (): void => {
@@ -373,14 +373,14 @@ export class Journal implements AppJournal {
     const undo = (error: unknown): never => {
       for (const one of parts) one.lost()
       first?.lost?.()
-      this.#prelude = first
+      this.#parentNote = first
       throw error
     }
     try {
       const told =
         first === undefined
           ? undefined
-          : this.#tell(first, (above) => {
+          : this.#writeParentNote(first, (above) => {
               parts = [above, own]
             })
       const answer = told === undefined ? send() : Promise.resolve(told).then(send)
@@ -391,7 +391,7 @@ export class Journal implements AppJournal {
   }
 
   /** Tells the books above, with the rows or, where they are in another store, before them. */
-  #tell({ above, note }: Prelude<Journal>, withRows: (placed: Placed) => void): Awaitable<void> {
+  #writeParentNote({ above, note }: ParentNote<Journal>, withRows: (placed: Placed) => void): Awaitable<void> {
     const entry = note === undefined ? [] : [above.#noted('entry', note)]
     if (above.scope === this.scope) return withRows(above.#put(entry, undefined))
     return entry.length === 0 ? above.flush() : above.#write(entry)
