@@ -6,7 +6,7 @@ import type { CommittingStep, Start, StoredTiming } from './committing.js'
 import type { Awaitable } from './driver.js'
 import type { Inbox } from './inbox.js'
 import type { PlaceLabel } from './labels.js'
-import type { FullFacts, Hanging, Notes } from './record.js'
+import type { FullFacts, Notes, ParentRef } from './record.js'
 import type { StoredMessage, StoredRecord } from './replay.js'
 import type { Scope, ScopeSettings } from './scope.js'
 
@@ -35,7 +35,7 @@ export interface AppJournal {
   place(
     label: PlaceLabel,
     state: State,
-    at: Omit<FullFacts, 'version' | 'hangs' | 'from'> & { readonly sequenceId: number; readonly epoch?: number },
+    at: Omit<FullFacts, 'version' | 'parentRef' | 'from'> & { readonly sequenceId: number; readonly epoch?: number },
   ): Awaitable<void>
   /** Saves the checkpoint of an application. */
   save(start: Start): Promise<void>
@@ -54,7 +54,7 @@ export interface AppJournal {
   /** Stores a message for an application of the tree. @returns its id */
   post(appId: string, message: Pick<StoredMessage, 'kind' | 'body'>): Promise<number>
   /** The journal of an application that an action makes. */
-  ofAction(appId: string, hangs: Hanging): AppJournal
+  ofAction(appId: string, parentRef: ParentRef): AppJournal
   /** Opens the stored branches of a map. */
   openMap(map: StoredMapVisit & { readonly own: unknown }): BranchStore<AppJournal>
 }

@@ -4,7 +4,7 @@ import type { SettlePolicy } from '../parallel/settle.js'
 import type { BranchTask } from '../parallel/task.js'
 import type { State } from '../state/freeze.js'
 import type { PersisterDriver } from './driver.js'
-import type { Hanging, Notes } from './record.js'
+import type { Notes, ParentRef } from './record.js'
 import type { StoredMessage, StoredRecord } from './replay.js'
 import type { Scope } from './scope.js'
 
@@ -62,7 +62,7 @@ export type OpenBranchStore<J> = (journal: J, map: StoredMapVisit, scope: Scope)
 /** Where a journal begins. */
 export interface JournalSetup<J> {
   readonly appId: string
-  readonly hangs?: Hanging | undefined
+  readonly parentRef?: ParentRef | undefined
   /** What is stored already. */
   readonly stored?: StoredRecord | undefined
   /** What is stored of another beginning: it begins anew when it is opened, and that stays readable under its epoch. */

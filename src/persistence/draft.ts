@@ -43,7 +43,7 @@ export function begin(appId: string, { epoch }: Pick<Row, 'epoch'>): Draft {
     recovered: false,
     voided: 0,
     standing: undefined,
-    hangs: undefined,
+    parentRef: undefined,
     from: undefined,
     oneWay: [],
     given: [],

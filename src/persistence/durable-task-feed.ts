@@ -16,7 +16,7 @@ import { loadRecords } from './loading.js'
 import { assertActions, chosenAnew, migrateRecord } from './migrate.js'
 import { millisecondsOf } from './order.js'
 import { passSchema } from './pass-schema.js'
-import type { Hanging, ManifestEntry, Notes } from './record.js'
+import type { ManifestEntry, Notes, ParentRef } from './record.js'
 import type { StoredMessage, StoredRecord } from './replay.js'
 import type { Scope } from './scope.js'
 import { endingOf, entryOf, storedTiming, triedAfresh, withNewReads } from './settled.js'
@@ -299,11 +299,11 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
   }
 
   #journalOf(key: string, stored: StoredRecord | undefined, note?: Notes['entry']): Journal {
-    const hangs: Hanging = [this.#journal.appId, this.#map.name, this.#map.visit, key]
+    const parentRef: ParentRef = [this.#journal.appId, this.#map.name, this.#map.visit, key]
     const open = this.#journal.map
     const parentNote = note && { above: this.#journal, note, lost: () => open?.entries.delete(note.index) }
     const other = stored === undefined ? this.#stored.get(key) : undefined
-    const journal = this.#journal.child({ appId: this.idOf(key), hangs, stored, other, parentNote }, this.#scope)
+    const journal = this.#journal.child({ appId: this.idOf(key), parentRef, stored, other, parentNote }, this.#scope)
     journal.opened = true
     return journal
   }

@@ -28,13 +28,13 @@ export function conflict(appId: string, index: number, writer: string): Persiste
 }
 
 interface Known {
-  readonly hangs: readonly [parentId: string, map: string, ...rest: unknown[]] | undefined
+  readonly parentRef: readonly [parentId: string, map: string, ...rest: unknown[]] | undefined
 }
 
 /** A branch is opened as if it were a root. @throws {PersistenceError} `conflict` */
 export function refuseBranch(appId: string, writer: string, known: Known | undefined): void {
-  if (known?.hangs === undefined) return
-  const [parentId, map] = known.hangs
+  if (known?.parentRef === undefined) return
+  const [parentId, map] = known.parentRef
   throw ofAnotherTree(appId, writer, parentId, map)
 }
 

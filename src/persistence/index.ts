@@ -27,8 +27,8 @@ export type {
   CancelledNote,
   FailedNote,
   ForkedFrom,
-  Hanging,
   ManifestEntry,
+  ParentRef,
   StepEndMark,
   WaitingNote,
 } from './record.js'

@@ -41,10 +41,10 @@ import {
   type ForkedFrom,
   type FullFacts,
   fullData,
-  type Hanging,
   isStanding,
   type Notes,
   noteData,
+  type ParentRef,
   patchData,
 } from './record.js'
 import type { StoredMessage, StoredRecord } from './replay.js'
@@ -57,7 +57,7 @@ import { StandingNotes } from './standing-notes.js'
 // J1  One row a step. A whole state is written when the changes since the last one outweigh it.
 // J2  A place is used up only by rows that are saved: after a failure the next row takes it.
 // J3  A note belongs to the step that goes on. The step before it is stored first, whatever the policy. With the first
-//     row of an application below another one, so is the last step of that one: no row hangs below another step.
+//     row of an application below another one, so is the last step of that one: no row parentRef below another step.
 
 /** The books of one application. */
 export class Journal implements AppJournal {
@@ -76,8 +76,8 @@ export class Journal implements AppJournal {
   oneWay: ReadonlySet<string>
   opening: Promise<unknown> | undefined
   readonly #openStore: OpenBranchStore<Journal>
-  /** Where it hangs; undefined of a root. */
-  hangs: Hanging | undefined
+  /** Where it parentRef; undefined of a root. */
+  parentRef: ParentRef | undefined
   #from: ForkedFrom | undefined
   readonly #mayBeStored: boolean
   #parentNote: ParentNote<Journal> | undefined
@@ -95,13 +95,13 @@ export class Journal implements AppJournal {
   readonly #above: Journal | undefined
 
   constructor(scope: Scope, openStore: OpenBranchStore<Journal>, setup: JournalSetup<Journal>, above?: Journal) {
-    const { appId, hangs, stored, other, parentNote, mayBeStored = false } = setup
+    const { appId, parentRef, stored, other, parentNote, mayBeStored = false } = setup
     const last = stored ?? other
     this.#above = above
     this.scope = scope
     this.#openStore = openStore
     this.appId = appId
-    this.hangs = hangs ?? stored?.hangs
+    this.parentRef = parentRef ?? stored?.parentRef
     this.#from = stored?.from
     this.#mayBeStored = mayBeStored
     this.#parentNote = parentNote
@@ -151,7 +151,7 @@ export class Journal implements AppJournal {
   /** What a row with a whole state says beside the step. */
   #whole(from = this.#from): AppFacts {
     const { version } = this.scope.settings
-    return { version, oneWay: this.oneWay, hangs: this.hangs, from, above: this.#above?.standing }
+    return { version, oneWay: this.oneWay, parentRef: this.parentRef, from, above: this.#above?.standing }
   }
 
   /** What is stored of its state. */
@@ -227,8 +227,8 @@ export class Journal implements AppJournal {
     return once?.has(key) === true ? { value: once.get(key) } : undefined
   }
 
-  ofAction(appId: string, hangs: Hanging): Journal {
-    return this.child({ appId, hangs, parentNote: { above: this }, mayBeStored: true })
+  ofAction(appId: string, parentRef: ParentRef): Journal {
+    return this.child({ appId, parentRef, parentNote: { above: this }, mayBeStored: true })
   }
 
   /** The books of an application below this one. */
@@ -250,7 +250,7 @@ export class Journal implements AppJournal {
   async #open(plan: Plan, start: Start, inputs: Inputs): Promise<StoredRecord | undefined> {
     const { scope } = this
     followRules(this, plan)
-    if (this.hangs === undefined) scope.begin()
+    if (this.parentRef === undefined) scope.begin()
     else if (scope.fault !== undefined) throw scope.fault.error
     if (this.#other) await this.#begin(start, this.epoch + 1)
     this.#other = false
@@ -260,12 +260,15 @@ export class Journal implements AppJournal {
     await scope.claim()
     const known = this.opened || this.#mayBeStored ? await this.load() : undefined
     scope.unsure = false
-    if (!this.opened && this.hangs !== undefined) {
+    if (!this.opened && this.parentRef !== undefined) {
       const kept = withoutTransient(start.state, scope.settings.transient)
-      const [parentId, map, visit, key] = this.hangs
-      this.hangs = [parentId, map, visit, key, hashOfBeginning(plan, kept, inputs)]
+      const [parentId, map, visit, key] = this.parentRef
+      this.parentRef = [parentId, map, visit, key, hashOfBeginning(plan, kept, inputs)]
     }
-    if (known !== undefined && (this.opened || this.hangs?.every((part, i) => known.hangs?.[i] === part) !== false)) {
+    if (
+      known !== undefined &&
+      (this.opened || this.parentRef?.every((part, i) => known.parentRef?.[i] === part) !== false)
+    ) {
       const moved = !this.opened || known.sequenceId !== this.#deltas.sequenceId
       this.opened = true
       this.adopt(known)
@@ -273,7 +276,7 @@ export class Journal implements AppJournal {
     }
     // An application that an action makes is stored with what it does; a root, from its start.
     if (known !== undefined) this.adopt(known)
-    if (known !== undefined || this.hangs === undefined || scope.settings.policy !== 'manual')
+    if (known !== undefined || this.parentRef === undefined || scope.settings.policy !== 'manual')
       await this.#begin(start, known && known.epoch + 1)
     this.opened = true
     return undefined
@@ -325,7 +328,7 @@ export class Journal implements AppJournal {
 
   /** The application waits for a message from outside. */
   waits(action: string, kinds: readonly string[], timing: StoredTiming): Awaitable<void> {
-    return this.note('waiting', { action, kinds, ...(this.hangs && timingForm(timing)) })
+    return this.note('waiting', { action, kinds, ...(this.parentRef && timingForm(timing)) })
   }
 
   #noted<K extends keyof Notes>(label: K, note: Notes[K]): Draft {
@@ -365,7 +368,7 @@ export class Journal implements AppJournal {
     const own = this.#put(drafts, state)
     this.#parentNote = undefined
     let parts = [own]
-    const send = (): Awaitable<void> => saveTogether(this.scope, parts, this.hangs !== undefined)
+    const send = (): Awaitable<void> => saveTogether(this.scope, parts, this.parentRef !== undefined)
     const done = (): void => {
       for (const one of parts) one.saved()
       saved?.()

@@ -66,8 +66,8 @@ export function chosenAnew(stored: StoredRecord, { graph: { nodes } }: Plan, nex
 }
 
 function migrated(stored: StoredRecord, migrate: NonNullable<ScopeSettings['migrate']>): StoredRecord {
-  const { state, position, next, version, hangs } = stored
-  const branch = hangs && { map: hangs[1], key: hangs[3] }
+  const { state, position, next, version, parentRef } = stored
+  const branch = parentRef && { map: parentRef[1], key: parentRef[3] }
   const made: unknown = migrate({ state: isolateState(state), position, next, ...(branch && { branch }) }, version)
   if (typeof made !== 'object' || made === null || !('state' in made)) {
     throw new SnapshotError(`migrate gave ${describeValue(made)}. It gives { state, position, next }.`, version)

@@ -9,10 +9,10 @@ import { diff, isPatchAsIs, type Patch } from './patch.js'
 // last whole one outweigh it. Short names, because they stand in every row.
 
 /**
- * Where a branch hangs: the application above, the map, the visit, its key. Of one that an action made by hand, also a
+ * Where a branch parentRef: the application above, the map, the visit, its key. Of one that an action made by hand, also a
  * hash of how it began.
  */
-export type Hanging = readonly [parentId: string, map: string, visit: number, key: string, begun?: string]
+export type ParentRef = readonly [parentId: string, map: string, visit: number, key: string, begun?: string]
 
 /** Which step of which application another one was forked from. */
 export interface ForkedFrom {
@@ -55,7 +55,7 @@ export interface AppFacts {
   readonly version: number
   /** Keys whose schema refuses what it gave itself: not asked again. */
   readonly oneWay: ReadonlySet<string>
-  readonly hangs: Hanging | undefined
+  readonly parentRef: ParentRef | undefined
   readonly from: ForkedFrom | undefined
   /** What is stored of the application above, where the state is told over it. */
   readonly above: Above | undefined
@@ -75,7 +75,7 @@ export interface FullData {
   /** A `CancelledNote` as it is stored. */
   readonly z?: unknown
   readonly q?: string
-  readonly h?: Hanging
+  readonly h?: ParentRef
   readonly o?: ForkedFrom
   readonly x?: readonly string[]
   readonly g?: readonly string[]
@@ -127,7 +127,7 @@ export function fullData(state: State, facts: FullFacts, of: AppFacts, loose = f
     z: cancelledForm(facts.cancelled),
     x: keysForm(of.oneWay),
     q: facts.position,
-    h: of.hangs,
+    h: of.parentRef,
     o: of.from,
     g: facts.given,
     w: flagForm(facts.chooses),

@@ -126,7 +126,7 @@ function readFull(draft: Draft, row: Row, data: FullData, find: FindRaw): void {
   draft.based = true
   draft.version = data.v
   draft.visits = visitsOf(data.c)
-  draft.hangs = data.h ?? draft.hangs
+  draft.parentRef = data.h ?? draft.parentRef
   draft.from = data.o ?? draft.from
   const started = row.sequenceId < 0 || data.q !== undefined
   stepDone(draft, started ? data.q : actionOf(row.label), data)

@@ -106,9 +106,9 @@ function checkPatch(patch: State, { state }: StoredRecord, rules: StateRules | u
 }
 
 /** The root above an application; for a branch only while its map has not committed. */
-async function rootOf(persister: Persister, ref: Required<AppRef>, { hangs }: StoredRecord): Promise<string> {
-  if (hangs === undefined) return ref.appId
-  const [parentId, map, visit, key] = hangs
+async function rootOf(persister: Persister, ref: Required<AppRef>, { parentRef }: StoredRecord): Promise<string> {
+  if (parentRef === undefined) return ref.appId
+  const [parentId, map, visit, key] = parentRef
   const above = await persister.load({ ...ref, appId: parentId })
   if (above === undefined || !isOpen(above, map, visit)) {
     throw new RangeError(

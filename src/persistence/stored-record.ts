@@ -3,8 +3,8 @@ import type {
   CancelledNote,
   FailedNote,
   ForkedFrom,
-  Hanging,
   ManifestEntry,
+  ParentRef,
   StandingRow,
   StepEndMark,
   WaitingNote,
@@ -63,7 +63,7 @@ export interface StoredRecord {
   readonly voided: number
   /** The row of how it stands. @internal */
   readonly standing: StandingRow | undefined
-  readonly hangs: Hanging | undefined
+  readonly parentRef: ParentRef | undefined
   readonly from: ForkedFrom | undefined
   /** Keys whose schema refuses what it gave itself: it is not asked about them again. */
   readonly oneWay: readonly string[]

@@ -29,8 +29,8 @@ export function childApp(
   const parent = { app, map: undefined, name: step.node.name, visit, key: name }
   const semaphore = setup.semaphore ?? app.semaphore
   const child = new Application({ ...setup, semaphore, parent, maker: app }, app.system)
-  const hangs = [app.appId, step.node.name, visit, name] as const
-  child.journal = app.journal?.ofAction(child.appId, hangs)
+  const parentRef = [app.appId, step.node.name, visit, name] as const
+  child.journal = app.journal?.ofAction(child.appId, parentRef)
   run.subApps.set(name, child)
   return child
 }
