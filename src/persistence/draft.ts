@@ -41,7 +41,7 @@ export function begin(appId: string, { epoch }: Pick<Row, 'epoch'>): Draft {
     attempts: 1,
     tries: 0,
     recovered: false,
-    voided: 0,
+    retryFailuresBefore: 0,
     standing: undefined,
     parentRef: undefined,
     from: undefined,
@@ -90,7 +90,7 @@ export function readNote(draft: Draft, { label, order }: Pick<Row, 'label' | 'or
       draft.failed = undefined
       draft.attempts = attempts
       draft.tries = tries
-      draft.voided = order
+      draft.retryFailuresBefore = order
       return
     }
     case 'failed':
@@ -100,7 +100,7 @@ export function readNote(draft: Draft, { label, order }: Pick<Row, 'label' | 'or
       readTiming(draft, draft.failed)
       draft.status = 'failed'
       draft.end = undefined // what a run took back after its last step
-      if (draft.failed.again) draft.voided = order
+      if (draft.failed.again) draft.retryFailuresBefore = order
       return
     case 'cancelled':
       draft.cancelled = note as Notes['cancelled']

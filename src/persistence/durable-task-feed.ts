@@ -188,7 +188,7 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
     const found = this.#afresh.has(task.key) ? undefined : this.#stored.get(task.key)
     const stored = found && withNewReads(migrateRecord(found, settings), task.state)
     if (stored === undefined) return undefined
-    const ending = endingOf(stored, this.#map.policy, this.#journal.voided)
+    const ending = endingOf(stored, this.#map.policy, this.#journal.retryFailuresBefore)
     const { order } = stored
     if (ending !== undefined)
       return { order, settle: () => this.#map.settle(task, stored, ending, millisecondsOf(order)) }

@@ -70,7 +70,7 @@ export class Journal implements AppJournal {
   /** The fan-out that the next step has begun. */
   map: OpenMap | undefined
   /** After this order, branches that failed are to run again. */
-  voided: number
+  retryFailuresBefore: number
   opened = false
   /** Keys whose schema refuses what it gave itself. */
   oneWay: ReadonlySet<string>
@@ -112,7 +112,7 @@ export class Journal implements AppJournal {
     this.inbox = new Inbox(last?.inbox)
     this.map = mapOf(stored)
     this.status = new StandingNotes(last?.standing)
-    this.voided = stored?.voided ?? 0
+    this.retryFailuresBefore = stored?.retryFailuresBefore ?? 0
     this.#rows = last?.rows ?? 0
     this.#deltas = new Deltas(last?.sequenceId ?? -1)
     if (last === undefined) return
@@ -183,13 +183,13 @@ export class Journal implements AppJournal {
   #committed(): void {
     this.stored = undefined
     this.map = undefined
-    this.voided = 0
+    this.retryFailuresBefore = 0
     this.status = new StandingNotes()
   }
 
   /** Saves a note to the step that goes on. A retry voids the failures of branches below it. */
   note<K extends keyof Notes>(label: K, note: Notes[K]): Awaitable<void> {
-    if (label === 'retry') this.voided = this.scope.nextOrder()
+    if (label === 'retry') this.retryFailuresBefore = this.scope.nextOrder()
     if (this.scope.settings.policy === 'manual' || (this.#other && this.#over === undefined)) return undefined
     const { sequenceId } = this.#unsaved ?? this.#deltas
     const draft = isStanding(label)
@@ -201,7 +201,7 @@ export class Journal implements AppJournal {
   /** The run failed: a further one tries its step again. */
   failed(error: Error, timing: StoredTiming): Awaitable<void> {
     const noted = this.note('failed', { error, again: true, ...timingForm(timing) })
-    this.voided = this.scope.nextOrder()
+    this.retryFailuresBefore = this.scope.nextOrder()
     return noted
   }
 
@@ -313,7 +313,7 @@ export class Journal implements AppJournal {
     this.#from = stored.from
     this.map = mapOf(stored)
     this.status = new StandingNotes(stored.standing)
-    this.voided = stored.voided
+    this.retryFailuresBefore = stored.retryFailuresBefore
   }
 
   /** Loads what is stored of this application. */

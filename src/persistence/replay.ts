@@ -158,7 +158,7 @@ function stepDone(draft: Draft, position: string | undefined, data: FullData | P
   draft.recovered = draft.recovered || data.r === 1
   draft.status = data.e ?? (data.n === null ? 'finished' : 'running')
   draft.waiting = draft.failed = undefined
-  draft.voided = 0
+  draft.retryFailuresBefore = 0
   draft.cancelled = data.z === undefined ? undefined : (revive(data.z) as CancelledNote)
   if (draft.cancelled !== undefined) draft.status = 'cancelled'
   draft.chooses = 'w' in data

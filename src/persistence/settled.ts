@@ -25,10 +25,15 @@ export const storedTiming = (stored: StoredRecord | undefined): StoredTiming =>
   stored?.startedAt === undefined ? { startedAt: undefined, attempts: 0 } : stored
 
 /** How a branch had settled, or nothing where it goes on. A failure counts where it is data for the map. */
-export function endingOf(stored: StoredRecord, policy: SettlePolicy, voided: number): BranchResult | undefined {
+export function endingOf(
+  stored: StoredRecord,
+  policy: SettlePolicy,
+  retryFailuresBefore: number,
+): BranchResult | undefined {
   const { cancelled, failed, failedAt, end, state, recovered } = stored
   if (cancelled?.final === true) return { status: 'cancelled', reason: cancelled.reason, by: cancelled.by }
   if (end !== undefined) return { status: 'done', state, recovered }
-  if (failed !== undefined && policy !== 'all' && failedAt > voided) return { status: 'failed', error: failed.error }
+  if (failed !== undefined && policy !== 'all' && failedAt > retryFailuresBefore)
+    return { status: 'failed', error: failed.error }
   return undefined
 }

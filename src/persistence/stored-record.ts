@@ -60,7 +60,7 @@ export interface StoredRecord {
   /** A fallback made a success of a failure. */
   readonly recovered: boolean
   /** After this order, branches that failed are to run again. */
-  readonly voided: number
+  readonly retryFailuresBefore: number
   /** The row of how it stands. @internal */
   readonly standing: StandingRow | undefined
   readonly parentRef: ParentRef | undefined
