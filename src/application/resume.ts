@@ -152,7 +152,7 @@ async function fork(
     partitionKey,
     ...(sequenceId === undefined ? {} : { sequenceId }),
   })
-  if (from === undefined || !from.based)
+  if (from === undefined || !from.hasState)
     throw new RangeError(`forkFrom: no step ${sequenceId ?? ''} of the application "${appId}" is stored.`)
   const { position, next, visits } = from
   const keys = Object.keys(patch)

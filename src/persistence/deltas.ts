@@ -35,8 +35,13 @@ export class Deltas {
   }
 
   /** What is stored was read: the next row is whole. */
-  adopt({ state, sequenceId, epoch, based }: Pick<StoredRecord, 'state' | 'sequenceId' | 'epoch' | 'based'>): void {
-    this.held = based ? holdState({}, state) : undefined
+  adopt({
+    state,
+    sequenceId,
+    epoch,
+    hasState,
+  }: Pick<StoredRecord, 'state' | 'sequenceId' | 'epoch' | 'hasState'>): void {
+    this.held = hasState ? holdState({}, state) : undefined
     this.sequenceId = sequenceId
     this.epoch = epoch
     this.#whole = true

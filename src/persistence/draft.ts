@@ -23,7 +23,7 @@ export function begin(appId: string, { epoch }: Pick<Row, 'epoch'>): Draft {
   return {
     appId,
     state: {},
-    based: false,
+    hasState: false,
     position: undefined,
     next: undefined,
     sequenceId: -1,

@@ -44,7 +44,7 @@ export function assertActions(fitted: StoredRecord, plan: Plan): void {
  * @throws {SnapshotError} when it is newer, or when `migrate` gives no record
  */
 export function migrateRecord(stored: StoredRecord, { version, migrate }: Versions): StoredRecord {
-  if (!stored.based) return stored
+  if (!stored.hasState) return stored
   if (stored.version > version) {
     throw new SnapshotError(
       `Application "${stored.appId}" was stored by version ${stored.version} of its graph, and this is version ${version}. Run the newer code; nothing was run or changed.`,

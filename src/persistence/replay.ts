@@ -66,7 +66,7 @@ export function* replay(
 /** The state of an application as it is stored. */
 export function* rawOf(appId: string, tail: Tail | undefined, find: FindRaw): Pieces<Raw | undefined> {
   const draft = yield* readRows(appId, tail, find)
-  return draft?.based === true ? draft : undefined
+  return draft?.hasState === true ? draft : undefined
 }
 
 function* readRows(appId: string, tail: Tail | undefined, find: FindRaw): Pieces<Draft | undefined> {
@@ -123,7 +123,7 @@ function readStanding(draft: Draft, { index }: Row, notes: unknown): void {
 
 function readFull(draft: Draft, row: Row, data: FullData, find: FindRaw): void {
   draft.state = data.u === undefined ? data.s : overAbove(data.s, data.u, find)
-  draft.based = true
+  draft.hasState = true
   draft.version = data.v
   draft.visits = visitsOf(data.c)
   draft.parentRef = data.h ?? draft.parentRef

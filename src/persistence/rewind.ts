@@ -52,7 +52,7 @@ export async function rewind({
   const ref = { appId, partitionKey }
   // The rows after that step are not read: they may be why one goes back.
   const at = await persister.load({ ...ref, sequenceId, ...(epoch === undefined ? {} : { epoch }) })
-  if (at?.based !== true) {
+  if (at?.hasState !== true) {
     throw new RangeError(
       `rewind: no step ${sequenceId} of the application "${appId}" is stored. Look at persister.steps({ appId }).`,
     )

@@ -12,7 +12,7 @@ export const entryOf = (task: BranchTask, base: State): ManifestEntry => [task.k
 
 /** A record of a branch with the keys that its map reads since it was written: the branch can change none away. */
 export function withNewReads(stored: StoredRecord, given: State): StoredRecord {
-  if (!stored.based || Object.keys(given).every((key) => Object.hasOwn(stored.state, key))) return stored
+  if (!stored.hasState || Object.keys(given).every((key) => Object.hasOwn(stored.state, key))) return stored
   return { ...stored, state: Object.freeze({ ...given, ...stored.state }) }
 }
 

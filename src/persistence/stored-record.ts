@@ -31,7 +31,7 @@ export interface StoredRecord {
   readonly appId: string
   readonly state: State
   /** Whether a whole state is stored: not where there are only notes to its first step. */
-  readonly based: boolean
+  readonly hasState: boolean
   /** The last committed action. */
   readonly position: string | undefined
   /** The action that was chosen to run next. */

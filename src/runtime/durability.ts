@@ -70,7 +70,7 @@ async function restoreFromStore(
   inputs: Inputs,
 ): Promise<StoredRecord | undefined> {
   const stored = await journal.open(app.plan, app.checkpoint, inputs)
-  if (stored?.based !== true) return stored
+  if (stored?.hasState !== true) return stored
   restore(app, stored)
   app.self.send(new Carrier('teasel.step', new AppSnapshot(app, app.checkpoint)))
   return stored
@@ -94,7 +94,7 @@ export async function openJournal(run: Run, journal: AppJournal): Promise<RunRes
   const { app, request } = run
   try {
     const stored = await restoreFromStore(app, journal, request.inputs)
-    if (stored?.based === true) {
+    if (stored?.hasState === true) {
       const at = app.plan.graph.nodes.get(stored.position ?? '')
       // Made by an action, it had halted there before the action was interrupted.
       if (stored.end === 'halted' && at !== undefined && request.haltAfter.has(at)) return endedRun(run, 'halted')

@@ -76,7 +76,7 @@ export class BranchStarter {
     const checkpoint = initialCheckpoint(plan, state)
     const journal = persisted?.journal
     const child = new Application({ plan, bound, inputs, semaphore, journal, checkpoint, parent }, system)
-    if (persisted?.stored?.based === true) restore(child, persisted.stored)
+    if (persisted?.stored?.hasState === true) restore(child, persisted.stored)
     if (progress !== undefined) restoreProgress(child, progress)
     const actor = makeAppActor(child, { id: task.key, parent: this.#self })
     return new InProcessBranch(task, child, actor, this.#setup)

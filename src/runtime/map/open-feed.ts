@@ -45,8 +45,8 @@ export function openFeed(
   const journal = own === null ? undefined : (app.journal ?? branchOnlyJournal(app, own))
   if (journal === undefined) return heldFeed(map, fanOut, feed, starter, callbacks)
   const taskAt = entries.kind === 'known' ? (i: number) => toTask(entries.at(i), i) : undefined
-  const settle: StoredMapVisit['settle'] = (task, { startedAt, attempts, based, state }, result, endedAt) => {
-    const past = { inputs: starter.inputsOf(task), attempts, endedAt, state: based ? state : undefined }
+  const settle: StoredMapVisit['settle'] = (task, { startedAt, attempts, hasState, state }, result, endedAt) => {
+    const past = { inputs: starter.inputsOf(task), attempts, endedAt, state: hasState ? state : undefined }
     callbacks.record({ task, startedAt, result, past })
   }
   const about = { subject, name, visit, policy, base: { ...step.state }, feed, taskAt, settle, own: app.journal && own }

@@ -64,7 +64,7 @@ export function recordBranchResult(map: RecordingMap, settling: Settling): AnyRe
   const state =
     past?.state ??
     branch?.state ??
-    (stored?.based === true ? stored.state : beginsWith(planOfTask(task, name).plan, task))
+    (stored?.hasState === true ? stored.state : beginsWith(planOfTask(task, name).plan, task))
   const result = createResult({ key, index, inputs, attempts, startedAt: began, state, ids: map.ids }, endedAt, ending)
   map.table.settle(result)
   map.reducer.send(new Carrier('teasel.settled', result))
