@@ -42,7 +42,7 @@ export function begin(appId: string, { epoch }: Pick<Row, 'epoch'>): Draft {
     tries: 0,
     recovered: false,
     retryFailuresBefore: 0,
-    standing: undefined,
+    statusRow: undefined,
     parentRef: undefined,
     from: undefined,
     oneWay: [],

@@ -41,7 +41,7 @@ import {
   type ForkedFrom,
   type FullFacts,
   fullData,
-  isStanding,
+  isStatusLabel,
   type Notes,
   noteData,
   type ParentRef,
@@ -50,14 +50,14 @@ import {
 import type { StoredMessage, StoredRecord } from './replay.js'
 import type { Scope } from './scope.js'
 import { postTo, sealRow } from './seal.js'
-import { StandingNotes } from './standing-notes.js'
+import { StatusNotes } from './status-notes.js'
 
 // Owns: the rows of one application: which comes next, and whether it holds the whole state or what changed.
 // Does not own: when the engine commits, other applications of the tree (scope.ts).
 // J1  One row a step. A whole state is written when the changes since the last one outweigh it.
 // J2  A place is used up only by rows that are saved: after a failure the next row takes it.
 // J3  A note belongs to the step that goes on. The step before it is stored first, whatever the policy. With the first
-//     row of an application below another one, so is the last step of that one: no row parentRef below another step.
+//     row of an application below another one, so is the last step of that one: no row refers to another step.
 
 /** The books of one application. */
 export class Journal implements AppJournal {
@@ -76,7 +76,7 @@ export class Journal implements AppJournal {
   oneWay: ReadonlySet<string>
   opening: Promise<unknown> | undefined
   readonly #openStore: OpenBranchStore<Journal>
-  /** Where it parentRef; undefined of a root. */
+  /** Its place below another application; undefined for a root. */
   parentRef: ParentRef | undefined
   #from: ForkedFrom | undefined
   readonly #mayBeStored: boolean
@@ -90,7 +90,7 @@ export class Journal implements AppJournal {
   #unsaved: CommittingStep | undefined
   readonly #deltas: Deltas
   /** How it stands, since the last step. */
-  status: StandingNotes
+  status: StatusNotes
   /** The books of the application above, in the same store. */
   readonly #above: Journal | undefined
 
@@ -111,7 +111,7 @@ export class Journal implements AppJournal {
     this.epoch = last?.epoch ?? 0
     this.inbox = new Inbox(last?.inbox)
     this.map = mapOf(stored)
-    this.status = new StandingNotes(last?.standing)
+    this.status = new StatusNotes(last?.statusRow)
     this.retryFailuresBefore = stored?.retryFailuresBefore ?? 0
     this.#rows = last?.rows ?? 0
     this.#deltas = new Deltas(last?.sequenceId ?? -1)
@@ -151,11 +151,11 @@ export class Journal implements AppJournal {
   /** What a row with a whole state says beside the step. */
   #whole(from = this.#from): AppFacts {
     const { version } = this.scope.settings
-    return { version, oneWay: this.oneWay, parentRef: this.parentRef, from, above: this.#above?.standing }
+    return { version, oneWay: this.oneWay, parentRef: this.parentRef, from, above: this.#above?.storedState }
   }
 
   /** What is stored of its state. */
-  get standing(): Above | undefined {
+  get storedState(): Above | undefined {
     const { held, sequenceId, epoch } = this.#deltas
     return held && { appId: this.appId, sequenceId, epoch, held }
   }
@@ -184,7 +184,7 @@ export class Journal implements AppJournal {
     this.stored = undefined
     this.map = undefined
     this.retryFailuresBefore = 0
-    this.status = new StandingNotes()
+    this.status = new StatusNotes()
   }
 
   /** Saves a note to the step that goes on. A retry voids the failures of branches below it. */
@@ -192,8 +192,8 @@ export class Journal implements AppJournal {
     if (label === 'retry') this.retryFailuresBefore = this.scope.nextOrder()
     if (this.scope.settings.policy === 'manual' || (this.#other && this.#over === undefined)) return undefined
     const { sequenceId } = this.#unsaved ?? this.#deltas
-    const draft = isStanding(label)
-      ? this.status.tell(label, note as never, this.scope.nextOrder(), sequenceId)
+    const draft = isStatusLabel(label)
+      ? this.status.add(label, note as never, this.scope.nextOrder(), sequenceId)
       : this.#noted(label, note)
     return draft && this.#write([draft])
   }
@@ -312,7 +312,7 @@ export class Journal implements AppJournal {
     this.stored = stored
     this.#from = stored.from
     this.map = mapOf(stored)
-    this.status = new StandingNotes(stored.standing)
+    this.status = new StatusNotes(stored.statusRow)
     this.retryFailuresBefore = stored.retryFailuresBefore
   }
 

@@ -9,8 +9,8 @@ import { diff, isPatchAsIs, type Patch } from './patch.js'
 // last whole one outweigh it. Short names, because they stand in every row.
 
 /**
- * Where a branch parentRef: the application above, the map, the visit, its key. Of one that an action made by hand, also a
- * hash of how it began.
+ * The place of an application below another one: the parent, the map, the visit, its key. For one made by an action,
+ * also a hash of its start.
  */
 export type ParentRef = readonly [parentId: string, map: string, visit: number, key: string, begun?: string]
 
@@ -264,28 +264,29 @@ export interface Notes {
   readonly cancelled: CancelledNote
 }
 
-const STANDING = ['waiting', 'retry', 'failed', 'cancelled'] as const
+const STATUS_LABELS = ['waiting', 'retry', 'failed', 'cancelled'] as const
 
 /** What a note of how an application stands is. */
-export type StandingLabel = (typeof STANDING)[number]
+export type StatusLabel = (typeof STATUS_LABELS)[number]
 
-export const isStanding = (label: string): label is StandingLabel => (STANDING as readonly string[]).includes(label)
+export const isStatusLabel = (label: string): label is StatusLabel =>
+  (STATUS_LABELS as readonly string[]).includes(label)
 
 /** One of them as it is stored, and its order. */
-export type StoredNote = readonly [label: StandingLabel, form: unknown, order: number]
+export type StoredNote = readonly [label: StatusLabel, form: unknown, order: number]
 
 /** The row that holds them: its place, and what is in it. */
-export interface StandingRow {
+export interface StatusRow {
   readonly index: number
   readonly notes: readonly StoredNote[]
 }
 
 /** How something ended can always be written down, whatever was thrown or given as the reason. */
-export const noteForm = <K extends StandingLabel>(label: K, note: Notes[K]): unknown =>
+export const noteForm = <K extends StatusLabel>(label: K, note: Notes[K]): unknown =>
   label === 'failed' || label === 'cancelled' ? plainInWords(note) : plainOf(note, label)
 
 /** The data of the row that holds them. */
-export const standingData = (notes: readonly StoredNote[]): string => JSON.stringify({ f: FORMAT, d: notes })
+export const statusData = (notes: readonly StoredNote[]): string => JSON.stringify({ f: FORMAT, d: notes })
 
 /** @throws {SerializationError} with the path of what cannot be stored */
 export function noteData<K extends keyof Notes>(label: K, note: Notes[K]): string {

@@ -108,7 +108,7 @@ function read(draft: Draft, row: Row, data: Readonly<Record<string, unknown>>, f
   draft.order = Math.max(draft.order, row.order)
   draft.epoch = row.epoch
   if (row.kind === 'note')
-    return row.label === 'status' ? readStanding(draft, row, data['d']) : readNote(draft, row, revive(data['d']))
+    return row.label === 'status' ? readStatus(draft, row, data['d']) : readNote(draft, row, revive(data['d']))
   draft.sequenceId = row.sequenceId
   draft.tagged ||= row.data.includes('"$"') // a reference to the state above is a tag, too
   if (row.kind === 'full') readFull(draft, row, data as unknown as FullData, find)
@@ -116,9 +116,9 @@ function read(draft: Draft, row: Row, data: Readonly<Record<string, unknown>>, f
 }
 
 /** Writes over what it held before, so they are all there is. */
-function readStanding(draft: Draft, { index }: Row, notes: unknown): void {
-  draft.standing = { index, notes: notes as readonly StoredNote[] }
-  for (const [label, form, order] of draft.standing.notes) readNote(draft, { label, order }, revive(form))
+function readStatus(draft: Draft, { index }: Row, notes: unknown): void {
+  draft.statusRow = { index, notes: notes as readonly StoredNote[] }
+  for (const [label, form, order] of draft.statusRow.notes) readNote(draft, { label, order }, revive(form))
 }
 
 function readFull(draft: Draft, row: Row, data: FullData, find: FindRaw): void {
@@ -164,7 +164,7 @@ function stepDone(draft: Draft, position: string | undefined, data: FullData | P
   draft.chooses = 'w' in data
   draft.map = undefined
   draft.once = new Map()
-  draft.standing = undefined
+  draft.statusRow = undefined
 }
 
 /** @throws {PersistenceError} `corrupt` when it cannot be read */

@@ -5,7 +5,7 @@ import type {
   ForkedFrom,
   ManifestEntry,
   ParentRef,
-  StandingRow,
+  StatusRow,
   StepEndMark,
   WaitingNote,
 } from './record.js'
@@ -62,7 +62,7 @@ export interface StoredRecord {
   /** After this order, branches that failed are to run again. */
   readonly retryFailuresBefore: number
   /** The row of how it stands. @internal */
-  readonly standing: StandingRow | undefined
+  readonly statusRow: StatusRow | undefined
   readonly parentRef: ParentRef | undefined
   readonly from: ForkedFrom | undefined
   /** Keys whose schema refuses what it gave itself: it is not asked about them again. */
