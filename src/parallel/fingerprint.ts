@@ -45,11 +45,11 @@ export function hashOfTask({ branch, state, inputs }: BranchTask, base: State): 
 
 /** A hash of how an application begins that an action makes by hand. */
 export function hashOfBeginning(plan: Plan, state: State, inputs: Inputs): string {
-  const told = (record: Readonly<Record<string, unknown>>): unknown =>
+  const words = (record: Readonly<Record<string, unknown>>): unknown =>
     Object.keys(record)
       .sort()
       .map((name) => [name, wordOf(record[name])])
-  return hashId([fingerprintOf(plan), told(state), told(inputs)]).slice(0, LENGTH)
+  return hashId([fingerprintOf(plan), words(state), words(inputs)]).slice(0, LENGTH)
 }
 
 /** An input that cannot be stored, a client for one, is compared by its presence alone: a build may rename its class. */

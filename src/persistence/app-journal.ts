@@ -44,7 +44,7 @@ export interface AppJournal {
   failed(error: Error, timing: StoredTiming): Awaitable<void>
   /** @param resumable the run of a root is over, and another may begin */
   cancelled(
-    told: Pick<Notes['cancelled'], 'cause' | 'by' | 'reason'>,
+    cancellation: Pick<Notes['cancelled'], 'cause' | 'by' | 'reason'>,
     timing: StoredTiming,
     resumable?: boolean,
   ): Awaitable<void>

@@ -47,7 +47,11 @@ export interface BranchStore<J> extends Feed {
   /** What is stored of a branch that waits for its turn, and would go on. */
   past(key: string): StoredRecord | undefined
   /** A branch was cancelled for good, one that lives or one that waits for its turn. */
-  cancelled(task: BranchTask, told: Pick<Notes['cancelled'], 'cause' | 'by' | 'reason'>, live?: RunningBranch<J>): void
+  cancelled(
+    task: BranchTask,
+    cancellation: Pick<Notes['cancelled'], 'cause' | 'by' | 'reason'>,
+    live?: RunningBranch<J>,
+  ): void
   /** `watch` says that there are enough. */
   enough(): void
   /** The id of a branch. */
@@ -73,7 +77,7 @@ export interface JournalSetup<J> {
   readonly mayBeStored?: boolean
 }
 
-/** What the books above are told with the first row of an application. */
+/** What the books above are cancellation with the first row of an application. */
 export interface ParentNote<J> {
   readonly above: J
   readonly note?: Notes['entry'] | undefined

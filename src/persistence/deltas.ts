@@ -1,6 +1,6 @@
 import { holdState } from '../codec/held.js'
 import type { State } from '../state/freeze.js'
-import type { Told } from './record.js'
+import type { RowContent } from './record.js'
 import type { StoredRecord } from './replay.js'
 
 // Owns: what the last row of an application held, and when the changes since the last whole state outweigh it.
@@ -25,7 +25,7 @@ export class Deltas {
   }
 
   /** A row was saved. */
-  saved({ data, held }: Told, sequenceId: number, epoch: number, full: boolean): void {
+  saved({ data, held }: RowContent, sequenceId: number, epoch: number, full: boolean): void {
     this.held = held
     this.sequenceId = sequenceId
     this.epoch = epoch

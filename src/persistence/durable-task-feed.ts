@@ -269,10 +269,10 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
   /** A recorded branch that the source does not give any more. */
   #removed(key: string): void {
     if (this.#journal.scope.settings.changedTasks === 'error') return
-    const told = { cause: 'removed', by: 'removed', reason: undefined } as const
+    const cancellation = { cause: 'removed', by: 'removed', reason: undefined } as const
     const stored = this.#stored.get(key)
     const journal = this.#journalOf(key, stored)
-    this.#write(() => journal.cancelled(told, storedTiming(stored)))
+    this.#write(() => journal.cancelled(cancellation, storedTiming(stored)))
     // The source may give it yet, further on.
     const last = stored ?? begin(journal.appId, journal)
     this.#stored.set(key, { ...last, rows: Math.max(last.rows, (journal.status.index ?? -1) + 1) })
@@ -318,12 +318,12 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
   }
 
   /** A branch was cancelled for good, one that lives or one that waits for its turn. */
-  cancelled(task: BranchTask, told: Parameters<Journal['cancelled']>[0], live?: RunningBranch<Journal>): void {
-    if (!isFinal(told.cause)) return // said when it has ended
+  cancelled(task: BranchTask, cancellation: Parameters<Journal['cancelled']>[0], live?: RunningBranch<Journal>): void {
+    if (!isFinal(cancellation.cause)) return // said when it has ended
     const journal = live?.journal ?? this.#journalOf(task.key, this.past(task.key), this.#entryNoteOf(task))
     const { startedAt, attempts = 1 } = live ?? {}
     const timing = startedAt === undefined ? storedTiming(journal.stored) : { startedAt, attempts }
-    const work = (): void => this.#write(() => journal.cancelled(told, timing))
+    const work = (): void => this.#write(() => journal.cancelled(cancellation, timing))
     if (this.#opening) this.#afterwards.push(work)
     else work()
   }

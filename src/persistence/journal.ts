@@ -140,12 +140,12 @@ export class Journal implements AppJournal {
     const { sequenceId, loose } = step
     const kept = withoutTransient(step.state, this.scope.settings.transient)
     const full = this.#deltas.isFullNext(sequenceId)
-    const told = full
+    const content = full
       ? fullData(kept, fullFacts(step, this.#over), this.#whole(), loose)
       : patchData(this.#deltas.held ?? {}, kept, patchFacts(step, this.#over), this.oneWay, loose)
     const label = labelOf(step.action)
-    const draft = { kind: full ? 'full' : 'patch', label, sequenceId, data: told.data } as const
-    return { draft, saved: (epoch) => this.#deltas.saved(told, sequenceId, epoch, full) }
+    const draft = { kind: full ? 'full' : 'patch', label, sequenceId, data: content.data } as const
+    return { draft, saved: (epoch) => this.#deltas.saved(content, sequenceId, epoch, full) }
   }
 
   /** What a row with a whole state says beside the step. */
@@ -169,12 +169,12 @@ export class Journal implements AppJournal {
   ): Awaitable<void> {
     const { sequenceId } = at
     const kept = withoutTransient(state, this.scope.settings.transient)
-    const told = fullData(kept, at, this.#whole(from))
+    const content = fullData(kept, at, this.#whole(from))
     this.epoch = at.epoch ?? this.epoch
     const { epoch } = this
-    const draft: Draft = { kind: 'full', label, sequenceId, data: told.data }
+    const draft: Draft = { kind: 'full', label, sequenceId, data: content.data }
     return this.#write([draft], 'placed', () => {
-      this.#deltas.saved(told, sequenceId, epoch, true)
+      this.#deltas.saved(content, sequenceId, epoch, true)
       this.#committed()
     })
   }
@@ -380,13 +380,13 @@ export class Journal implements AppJournal {
       throw error
     }
     try {
-      const told =
+      const written =
         first === undefined
           ? undefined
           : this.#writeParentNote(first, (above) => {
               parts = [above, own]
             })
-      const answer = told === undefined ? send() : Promise.resolve(told).then(send)
+      const answer = written === undefined ? send() : Promise.resolve(written).then(send)
       return answer === undefined ? done() : answer.then(done, undo)
     } catch (error) {
       return undo(error)

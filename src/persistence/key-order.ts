@@ -18,10 +18,10 @@ export function placesOf(stay: readonly string[], after: readonly string[]): rea
 /** The keys in their order. @param keys those that stay, in their order of before, and new ones behind them */
 export function inOrder(keys: readonly string[], places: readonly Placed[]): readonly string[] {
   if (places.length === 0) return keys
-  const told = new Map(places.map(([key, place]) => [place, key]))
-  const moved = new Set(told.values())
+  const byPlace = new Map(places.map(([key, place]) => [place, key]))
+  const moved = new Set(byPlace.values())
   const rest = keys.filter((key) => !moved.has(key)).values()
-  return keys.map((key, i) => told.get(i) ?? (rest.next().value as string | undefined) ?? key)
+  return keys.map((key, i) => byPlace.get(i) ?? (rest.next().value as string | undefined) ?? key)
 }
 
 /** Of numbers, the places of as many as possible that ascend. Negative ones are left out. */

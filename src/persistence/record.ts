@@ -107,13 +107,13 @@ const joined = (head: object, name: string, json: string): string =>
   `${JSON.stringify(head).slice(0, -1)},"${name}":${json}}`
 
 /** Data of a row, and the state in it as it was held: what the next row is told against. */
-export interface Told {
+export interface RowContent {
   readonly data: string
   readonly held: State
 }
 
 /** @throws {SerializationError} with the path of what cannot be stored */
-export function fullData(state: State, facts: FullFacts, of: AppFacts, loose = false): Told {
+export function fullData(state: State, facts: FullFacts, of: AppFacts, loose = false): RowContent {
   const over = of.above && encodeOver(state, of.above, loose)
   const form = {
     f: FORMAT,
@@ -148,7 +148,7 @@ export function patchData(
   facts: Omit<StepFacts, 'visits'>,
   oneWay: ReadonlySet<string>,
   loose = false,
-): Told {
+): RowContent {
   const held = holdState(before, after, loose)
   const form = {
     f: FORMAT,

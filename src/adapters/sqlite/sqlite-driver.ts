@@ -73,11 +73,11 @@ export class SqliteDriver implements PersisterDriver {
   constructor({ file, durability = 'normal', prefix = 'teasel', busyMs = 5000 }: SqliteOptions) {
     this.name = `sqlite ${file}`
     this.#settings = { durability, prefix, busyMs }
-    this.#connection = this.#told('open its file', () => connect(file))
+    this.#connection = this.#withStoreErrors('open its file', () => connect(file))
     this.database = this.#connection.database
     this.schema = this.#connection.schema
     try {
-      this.#told('prepare its file', () => this.#sql)
+      this.#withStoreErrors('prepare its file', () => this.#sql)
     } catch (error) {
       if (isLocked(error)) return // the first who asks prepares it
       this.#connection.close()
@@ -306,14 +306,14 @@ export class SqliteDriver implements PersisterDriver {
   /** Answers at once, or later where another process holds the lock (Q3). */
   #guard<T>(what: string, work: () => T): Awaitable<T> {
     return afterLock(this.#settings.busyMs, () =>
-      this.#told(what, () => {
+      this.#withStoreErrors(what, () => {
         this.#statements ??= this.#prepare() // before a transaction begins
         return work()
       }),
     )
   }
 
-  #told<T>(what: string, work: () => T): T {
+  #withStoreErrors<T>(what: string, work: () => T): T {
     if (this.#closed) throw unavailable(this.name, what, new TypeError('it was closed.'))
     try {
       return work()
