@@ -84,7 +84,7 @@ export async function beginElsewhere(app: Application, action: string): Promise<
   const { state, position, sequenceId } = app.checkpoint
   app.checkpoint = { state, position, next: action, sequenceId }
   const at = { position, next: action, sequenceId, visits: visitsOf(app), epoch: (journal?.epoch ?? 0) + 1 }
-  await journal?.place('rewind', state, at)
+  await journal?.saveState('rewind', state, at)
 }
 
 const INTERCEPTOR_OPTIONS = 'name onFault beforeRun afterRun beforeStep afterStep beforeBranch afterBranch'

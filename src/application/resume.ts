@@ -162,7 +162,7 @@ async function fork(
   const state = applySchema(rules, 'The patch of forkFrom', patched, keys)
   journal.oneWay = new Set([...from.oneWay, ...(rules.schema?.oneWay ?? [])])
   const at = { position, next, visits, sequenceId: from.sequenceId, chooses: keys.length > 0 }
-  await journal.place('fork', state, at, { appId, sequenceId: from.sequenceId })
+  await journal.saveState('fork', state, at, { appId, sequenceId: from.sequenceId })
   const stored = await journal.load()
   if (stored === undefined) throw new TypeError('The stored fork has been deleted.')
   journal.adopt(stored)

@@ -5,7 +5,7 @@ import type { BranchStore, StoredMapVisit } from './branch-store.js'
 import type { CommittingStep, Start, StoredTiming } from './committing.js'
 import type { Awaitable } from './driver.js'
 import type { Inbox } from './inbox.js'
-import type { PlaceLabel } from './labels.js'
+import type { StateLabel } from './labels.js'
 import type { FullFacts, Notes, ParentRef } from './record.js'
 import type { StoredMessage, StoredRecord } from './replay.js'
 import type { Scope, ScopeSettings } from './scope.js'
@@ -32,8 +32,8 @@ export interface AppJournal {
   /** Saves a step at its point of commit. @throws {PersistenceError | SerializationError} and nothing is saved */
   step(step: CommittingStep): Awaitable<void>
   /** Saves a whole state that no step made. */
-  place(
-    label: PlaceLabel,
+  saveState(
+    label: StateLabel,
     state: State,
     at: Omit<FullFacts, 'version' | 'parentRef' | 'from'> & { readonly sequenceId: number; readonly epoch?: number },
   ): Awaitable<void>

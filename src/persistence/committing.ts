@@ -60,7 +60,7 @@ export interface Draft extends Pick<Row, 'kind' | 'label' | 'sequenceId' | 'data
 }
 
 /** Rows that have their places, and what becomes of them. */
-export interface Placed {
+export interface PlacedRows {
   readonly rows: readonly Row[]
   readonly taken: readonly number[]
   saved(): void
@@ -68,7 +68,7 @@ export interface Placed {
 }
 
 /** Saves the rows of several journals of one store as one group. @param gathers whether others may commit in the same turn */
-export function saveTogether(scope: Scope, parts: readonly Placed[], gathers: boolean): Awaitable<void> {
+export function saveTogether(scope: Scope, parts: readonly PlacedRows[], gathers: boolean): Awaitable<void> {
   const [first] = parts
   if (first !== undefined && parts.length === 1) return scope.save(first.rows, first.taken, gathers)
   return scope.save(

@@ -20,7 +20,7 @@ import {
   isSavedBy,
   mapOf,
   type OpenMap,
-  type Placed,
+  type PlacedRows,
   patchFacts,
   type Start,
   type StoredTiming,
@@ -33,7 +33,7 @@ import type { Awaitable } from './driver.js'
 import { refuseStored } from './faults.js'
 import { Inbox } from './inbox.js'
 import { followRules } from './known-rules.js'
-import { labelOf, type PlaceLabel } from './labels.js'
+import { labelOf, type StateLabel } from './labels.js'
 import { loadOne } from './loading.js'
 import { fitRecord } from './migrate.js'
 import {
@@ -161,8 +161,8 @@ export class Journal implements AppJournal {
   }
 
   /** Saves a whole state that no step made: a start, a rewind, a fork, what a fallback gave. */
-  place(
-    label: PlaceLabel,
+  saveState(
+    label: StateLabel,
     state: State,
     at: FullFacts & { readonly sequenceId: number; readonly epoch?: number },
     from?: ForkedFrom,
@@ -173,7 +173,7 @@ export class Journal implements AppJournal {
     this.epoch = at.epoch ?? this.epoch
     const { epoch } = this
     const draft: Draft = { kind: 'full', label, sequenceId, data: content.data }
-    return this.#write([draft], 'placed', () => {
+    return this.#write([draft], 'state', () => {
       this.#deltas.saved(content, sequenceId, epoch, true)
       this.#committed()
     })
@@ -284,7 +284,7 @@ export class Journal implements AppJournal {
 
   /** @param epoch another one than what is stored of another beginning, which stays readable */
   #begin({ state, next }: Start, epoch = this.epoch): Awaitable<void> {
-    return this.place('start', state, { next, sequenceId: -1, visits: {}, epoch })
+    return this.saveState('start', state, { next, sequenceId: -1, visits: {}, epoch })
   }
 
   /** Stores where the application stands. What its next step has done stays stored too. */
@@ -337,10 +337,10 @@ export class Journal implements AppJournal {
   }
 
   /** Gives rows their places: those given, after the step that is made or that is still to be stored (J3). */
-  #put(drafts: readonly Draft[], state: CommittingStep | 'placed' | undefined): Placed {
+  #assign(drafts: readonly Draft[], state: CommittingStep | 'state' | undefined): PlacedRows {
     const { appId, epoch, inbox, scope } = this
     const [before, index] = [this.#unsaved, this.#rows]
-    const step = state === 'placed' ? undefined : (state ?? before)
+    const step = state === 'state' ? undefined : (state ?? before)
     const made = step && this.#draftOf(step)
     const all = made === undefined ? drafts : drafts.length === 0 ? [made.draft] : [made.draft, ...drafts]
     // What is saved meanwhile comes after.
@@ -362,10 +362,10 @@ export class Journal implements AppJournal {
     return { rows, taken, saved, lost }
   }
 
-  /** @param state the step that is saved, or `placed` where the rows hold a state that no step made */
-  #write(drafts: readonly Draft[], state?: CommittingStep | 'placed', saved?: () => void): Awaitable<void> {
+  /** @param state the step that is saved, or `state` where the rows hold a state that no step made */
+  #write(drafts: readonly Draft[], state?: CommittingStep | 'state', saved?: () => void): Awaitable<void> {
     const first = this.#parentNote
-    const own = this.#put(drafts, state)
+    const own = this.#assign(drafts, state)
     this.#parentNote = undefined
     let parts = [own]
     const send = (): Awaitable<void> => saveTogether(this.scope, parts, this.parentRef !== undefined)
@@ -394,9 +394,9 @@ export class Journal implements AppJournal {
   }
 
   /** Tells the books above, with the rows or, where they are in another store, before them. */
-  #writeParentNote({ above, note }: ParentNote<Journal>, withRows: (placed: Placed) => void): Awaitable<void> {
+  #writeParentNote({ above, note }: ParentNote<Journal>, withRows: (placed: PlacedRows) => void): Awaitable<void> {
     const entry = note === undefined ? [] : [above.#noted('entry', note)]
-    if (above.scope === this.scope) return withRows(above.#put(entry, undefined))
+    if (above.scope === this.scope) return withRows(above.#assign(entry, undefined))
     return entry.length === 0 ? above.flush() : above.#write(entry)
   }
 }

@@ -3,7 +3,7 @@ import type { ListOptions, PersisterDriver, RowFacts, StoredApp } from './driver
 import { openBranchStore } from './durable-task-feed.js'
 import { closedDrivers } from './inbox-watch.js'
 import { Journal } from './journal.js'
-import { actionOf, isPlace, type PlaceLabel } from './labels.js'
+import { actionOf, isStateLabel, type StateLabel } from './labels.js'
 import { loadRecords } from './loading.js'
 import { millisecondsOf } from './order.js'
 import type { StoredRecord } from './replay.js'
@@ -20,7 +20,7 @@ export interface StoredStep {
    * `step`: an action committed. Of what is no step: where the application was made (`start`) or forked (`fork`), gone
    * back to (`rewind`), or stored as it stood (`saved`).
    */
-  readonly kind: 'step' | PlaceLabel
+  readonly kind: 'step' | StateLabel
   /** The action that committed; undefined for what is no step. */
   readonly action: string | undefined
   /** Epoch milliseconds. */
@@ -114,6 +114,6 @@ export function createPersister(driver: PersisterDriver): Persister {
 const toStep = ({ sequenceId, epoch, label, order }: RowFacts): StoredStep => ({
   sequenceId,
   epoch,
-  ...(isPlace(label) ? { kind: label, action: undefined } : { kind: 'step', action: actionOf(label) }),
+  ...(isStateLabel(label) ? { kind: label, action: undefined } : { kind: 'step', action: actionOf(label) }),
   at: millisecondsOf(order),
 })

@@ -74,7 +74,16 @@ export async function rewind({
   const given = [...new Set([...at.given, ...Object.keys(patch ?? {})])]
   const began = head.epoch + 1
   const chooses = Object.keys(patch ?? {}).length > 0
-  await journal.place('rewind', state, { position, next, visits, startedAt, sequenceId, epoch: began, given, chooses })
+  await journal.saveState('rewind', state, {
+    position,
+    next,
+    visits,
+    startedAt,
+    sequenceId,
+    epoch: began,
+    given,
+    chooses,
+  })
   return began
 }
 

@@ -147,7 +147,7 @@ function noteEnd({ app, attempts }: Run, journal: AppJournal, result: RunResult)
     if (journal.scope.settings.policy === 'manual') return undefined
     const { state, position, sequenceId } = app.checkpoint
     const facts = { position, sequenceId, next: undefined, end: 'finished', visits: visitsOf(app) } as const
-    return journal.place('saved', state, { ...facts, ...timing, recovered: true })
+    return journal.saveState('saved', state, { ...facts, ...timing, recovered: true })
   }
   if (result.status === 'failed') return journal.failed(result.error, timing)
   if (result.status !== 'cancelled') return undefined
