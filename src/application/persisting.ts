@@ -3,7 +3,7 @@ import { describeValue } from '../internal/guards.js'
 import type { Journal } from '../persistence/journal.js'
 import type { Persister } from '../persistence/persister.js'
 import type { MigratedRecord } from '../persistence/scope.js'
-import type { KeepOptions } from '../persistence/settings.js'
+import type { StoreOptions } from '../persistence/settings.js'
 
 /** Options for storing an application. */
 export interface PersistOptions<S, Names> {
@@ -50,7 +50,7 @@ export const PERSIST_OPTIONS =
   'persister partitionKey save transient version migrate whenUnavailable changedTasks inboxPollMs'
 
 /** The same options without their types. */
-export interface LoosePersist extends KeepOptions {
+export interface LoosePersist extends StoreOptions {
   readonly persister?: Persister | undefined
 }
 

@@ -22,7 +22,7 @@ export interface StoredMapVisit {
   /** Goes on: the feed has more. */
   readonly wake: () => void
   /** A stored outcome: the branch has settled. */
-  readonly settle: (task: BranchTask, stored: StoredRecord, ending: BranchResult, endedAt: number) => void
+  readonly settle: (task: BranchTask, stored: StoredRecord, result: BranchResult, endedAt: number) => void
   /** `watch` had said that there are enough. */
   readonly enough: () => void
   /** It is certain which branches have settled before: called before the first task is handed out. */

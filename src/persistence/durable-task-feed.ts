@@ -19,7 +19,7 @@ import { passSchema } from './pass-schema.js'
 import type { ManifestEntry, Notes, ParentRef } from './record.js'
 import type { StoredMessage, StoredRecord } from './replay.js'
 import type { Scope } from './scope.js'
-import { endingOf, entryOf, storedTiming, triedAfresh, withNewReads } from './settled.js'
+import { entryOf, forRetry, resultOf, storedTiming, withNewReads } from './settled.js'
 
 // Owns: what of the branches of one map is recorded, and how it is held against its source when that runs again
 // (design: D16).
@@ -48,7 +48,7 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
   /** Whether it is known if something was recorded before. */
   #looked = false
   /** Keys whose records are of another entry: they begin anew. */
-  readonly #afresh = new Set<string>()
+  readonly #restarting = new Set<string>()
   /** What has to wait until the entries are recorded. */
   #afterwards: (() => void)[] = []
   #fault: { readonly error: unknown } | undefined
@@ -118,7 +118,7 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
 
   #entryOf(task: BranchTask): ManifestEntry {
     const [key, hash] = entryOf(task, this.#map.base)
-    const other = this.#afresh.has(key) ? this.#stored.get(key) : undefined
+    const other = this.#restarting.has(key) ? this.#stored.get(key) : undefined
     return other === undefined ? [key, hash] : [key, hash, other.order]
   }
 
@@ -137,7 +137,7 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
       yield
       if (stored === undefined) continue
       this.#stored.set(keys[i] ?? '', stored)
-      if (stored.cancelled?.cause === 'removed') this.#afresh.add(keys[i] ?? '') // where it is given again
+      if (stored.cancelled?.cause === 'removed') this.#restarting.add(keys[i] ?? '') // where it is given again
       this.#scope.after(stored.order)
     }
   }
@@ -185,13 +185,13 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
   /** A branch that goes on must fit the code of today. */
   outcomeOf(task: BranchTask): Outcome | undefined {
     const { settings } = this.#journal.scope
-    const found = this.#afresh.has(task.key) ? undefined : this.#stored.get(task.key)
+    const found = this.#restarting.has(task.key) ? undefined : this.#stored.get(task.key)
     const stored = found && withNewReads(migrateRecord(found, settings), task.state)
     if (stored === undefined) return undefined
-    const ending = endingOf(stored, this.#map.policy, this.#journal.retryFailuresBefore)
+    const result = resultOf(stored, this.#map.policy, this.#journal.retryFailuresBefore)
     const { order } = stored
-    if (ending !== undefined)
-      return { order, settle: () => this.#map.settle(task, stored, ending, millisecondsOf(order)) }
+    if (result !== undefined)
+      return { order, settle: () => this.#map.settle(task, stored, result, millisecondsOf(order)) }
     const { plan } = planOfTask(task, this.#map.name)
     const fitted = chosenAnew(passSchema(stored, plan.graph.rules), plan, found?.next)
     assertActions(fitted, plan)
@@ -220,9 +220,9 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
     const { moved, gone, changed } = yield* compareEntries(recorded, held, this.#map.base, byKey)
     if (this.#map.closed()) return
     for (const key of gone) this.#removed(key)
-    for (const key of [...gone, ...changed]) this.#afresh.add(key)
+    for (const key of [...gone, ...changed]) this.#restarting.add(key)
     for (const [key, , other = -1] of recorded.entries.values())
-      if ((this.#stored.get(key)?.order ?? Infinity) <= other) this.#afresh.add(key) // and it was not begun since
+      if ((this.#stored.get(key)?.order ?? Infinity) <= other) this.#restarting.add(key) // and it was not begun since
     const more = recorded.total !== undefined && this.#feed.length !== undefined && this.#feed.length > recorded.total
     if (more) moved.push(`there are ${String(this.#feed.length)} of them, and there were ${recorded.total}`)
     if (moved.length > 0) {
@@ -243,7 +243,7 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
       yield
     }
     yield* this.#load(keys)
-    for (const key of keys) this.#afresh.add(key)
+    for (const key of keys) this.#restarting.add(key)
   }
 
   #changed(moved: readonly string[]): void {
@@ -295,7 +295,7 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
   }
 
   past(key: string): StoredRecord | undefined {
-    return this.restoring || this.#afresh.has(key) ? undefined : triedAfresh(this.#stored.get(key))
+    return this.restoring || this.#restarting.has(key) ? undefined : forRetry(this.#stored.get(key))
   }
 
   #journalOf(key: string, stored: StoredRecord | undefined, note?: Notes['entry']): Journal {

@@ -10,19 +10,19 @@ export class Inbox {
   /** Those that no committed step has taken. */
   waiting: StoredMessage[]
   /** Those that committed steps took lately: whoever asked the store before may bring them again. */
-  readonly #gone = new Set<number>()
+  readonly #committed = new Set<number>()
   readonly #taken = new Set<number>()
   /** Those that steps took which are committed and not stored yet. */
-  readonly #owed: Set<number>
+  readonly #unsaved: Set<number>
 
-  constructor(waiting: readonly StoredMessage[] = [], owed: readonly number[] = []) {
-    this.#owed = new Set(owed)
-    this.waiting = owed.length === 0 ? [...waiting] : waiting.filter(({ id }) => !this.#owed.has(id))
+  constructor(waiting: readonly StoredMessage[] = [], unsaved: readonly number[] = []) {
+    this.#unsaved = new Set(unsaved)
+    this.waiting = unsaved.length === 0 ? [...waiting] : waiting.filter(({ id }) => !this.#unsaved.has(id))
   }
 
   /** A message is stored: it is handed over, unless it was before. One that is not taken in stays in the store. */
   arrived(message: StoredMessage, deliver: (message: StoredMessage) => Delivery): Delivery {
-    if (this.#gone.has(message.id) || this.waiting.some(({ id }) => id === message.id)) return 'delivered'
+    if (this.#committed.has(message.id) || this.waiting.some(({ id }) => id === message.id)) return 'delivered'
     this.waiting.push(message)
     const delivery = deliver(message)
     if (delivery === 'refused') this.waiting = this.waiting.filter(({ id }) => id !== message.id)
@@ -41,19 +41,19 @@ export class Inbox {
 
   /** What goes with a row of the present step. */
   get taken(): readonly number[] {
-    return this.#taken.size === 0 && this.#owed.size === 0 ? [] : [...this.#owed, ...this.#taken]
+    return this.#taken.size === 0 && this.#unsaved.size === 0 ? [] : [...this.#unsaved, ...this.#taken]
   }
 
   /** What goes with a row of the last committed step. */
-  get owed(): readonly number[] {
-    return [...this.#owed]
+  get unsaved(): readonly number[] {
+    return [...this.#unsaved]
   }
 
   /** The step has committed, and is not stored yet (I1). */
   passed(): void {
     const taken = [...this.#taken]
     this.committed(taken)
-    for (const id of taken) this.#owed.add(id)
+    for (const id of taken) this.#unsaved.add(id)
   }
 
   /** The step has committed, or the row that these messages went with is saved. */
@@ -61,13 +61,13 @@ export class Inbox {
     if (taken.length === 0) return
     this.waiting = this.waiting.filter(({ id }) => !taken.includes(id))
     for (const id of taken) {
-      this.#gone.add(id)
+      this.#committed.add(id)
       this.#taken.delete(id)
-      this.#owed.delete(id)
+      this.#unsaved.delete(id)
     }
-    for (const id of this.#gone) {
-      if (this.#gone.size <= REMEMBERED) break
-      this.#gone.delete(id)
+    for (const id of this.#committed) {
+      if (this.#committed.size <= REMEMBERED) break
+      this.#committed.delete(id)
     }
   }
 }

@@ -254,12 +254,12 @@ export class Journal implements AppJournal {
     else if (scope.fault !== undefined) throw scope.fault.error
     if (this.#other) await this.#begin(start, this.epoch + 1)
     this.#other = false
-    if (this.opened && !scope.unsure) return undefined
+    if (this.opened && !scope.uncertain) return undefined
     // Looked for before it is claimed, so that whoever makes it anew by mistake takes it from nobody.
     if (!this.opened && !this.#mayBeStored) refuseStored(this.appId, scope.settings.writer, await this.load())
     await scope.claim()
     const known = this.opened || this.#mayBeStored ? await this.load() : undefined
-    scope.unsure = false
+    scope.uncertain = false
     if (!this.opened && this.parentRef !== undefined) {
       const kept = withoutTransient(start.state, scope.settings.transient)
       const [parentId, map, visit, key] = this.parentRef
@@ -302,7 +302,7 @@ export class Journal implements AppJournal {
   adopt(stored: StoredRecord): void {
     const ahead = this.#unsaved !== undefined && stored.sequenceId === this.#deltas.sequenceId // in memory
     this.epoch = stored.epoch
-    this.inbox = new Inbox(stored.inbox, ahead ? this.inbox.owed : [])
+    this.inbox = new Inbox(stored.inbox, ahead ? this.inbox.unsaved : [])
     this.oneWay = new Set([...this.oneWay, ...stored.oneWay])
     this.#rows = stored.rows
     this.#deltas.adopt(stored)
@@ -349,7 +349,7 @@ export class Journal implements AppJournal {
     )
     const unplace = this.status.place(rows)
     this.#unsaved = undefined
-    const taken = state === undefined ? (step === undefined ? [] : inbox.owed) : inbox.taken
+    const taken = state === undefined ? (step === undefined ? [] : inbox.unsaved) : inbox.taken
     const saved = (): void => {
       inbox.committed(taken)
       made?.saved(epoch)

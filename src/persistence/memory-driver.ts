@@ -16,7 +16,7 @@ import { conflict, ofAnotherTree, takenOver } from './faults.js'
 import { millisecondsOf } from './order.js'
 import { assertNames, assertText } from './text.js'
 
-interface Kept {
+interface MemoryApp {
   readonly rootId: string
   readonly rows: Row[]
   inbox: Posted[]
@@ -26,7 +26,7 @@ interface Kept {
 /** Keeps rows in the memory of the process. For tests, and for what need not outlive it. */
 export class MemoryDriver implements PersisterDriver {
   readonly name = 'memory'
-  readonly #apps = new Map<string, Kept>()
+  readonly #apps = new Map<string, MemoryApp>()
   readonly #owners = new Map<string, { writer: string; count: number }>()
   #messages = 0
   #births = 0
@@ -50,46 +50,46 @@ export class MemoryDriver implements PersisterDriver {
     if (owner !== writer) throw takenOver(rootId, writer, owner)
     const next = new Map<string, number>()
     for (const { appId, index, over } of rows) {
-      const kept = this.#apps.get(keyOf(partitionKey, appId))
+      const app = this.#apps.get(keyOf(partitionKey, appId))
       let free = next.get(appId)
       if (free === undefined) {
-        refuseOther(kept, appId, rootId, writer)
-        free = kept?.rows.length ?? 0
+        refuseOther(app, appId, rootId, writer)
+        free = app?.rows.length ?? 0
       }
-      const known = kept?.rows ?? []
+      const known = app?.rows ?? []
       if (over === true && (known[index]?.kind === 'note' || (index >= known.length && index < free))) continue
       if (index !== free) throw conflict(appId, index, writer)
       next.set(appId, free + 1)
     }
-    for (const { over: _, ...row } of rows) this.#kept(partitionKey, row.appId, rootId).rows[row.index] = row
+    for (const { over: _, ...row } of rows) this.#appOf(partitionKey, row.appId, rootId).rows[row.index] = row
     if (taken.length > 0) this.#forget(partitionKey, new Set(rows.map(({ appId }) => appId)), new Set(taken))
   }
 
   #forget(partitionKey: string | null, appIds: ReadonlySet<string>, taken: ReadonlySet<number>): void {
     for (const appId of appIds) {
-      const kept = this.#apps.get(keyOf(partitionKey, appId))
-      if (kept !== undefined) kept.inbox = kept.inbox.filter(({ id }) => !taken.has(id))
+      const app = this.#apps.get(keyOf(partitionKey, appId))
+      if (app !== undefined) app.inbox = app.inbox.filter(({ id }) => !taken.has(id))
     }
   }
 
-  #kept(partitionKey: string | null, appId: string, rootId: string): Kept {
+  #appOf(partitionKey: string | null, appId: string, rootId: string): MemoryApp {
     const key = keyOf(partitionKey, appId)
-    let kept = this.#apps.get(key)
-    if (kept === undefined) {
-      kept = { rootId, rows: [], inbox: [], born: this.#births++ }
-      this.#apps.set(key, kept)
+    let app = this.#apps.get(key)
+    if (app === undefined) {
+      app = { rootId, rows: [], inbox: [], born: this.#births++ }
+      this.#apps.set(key, app)
     }
-    return kept
+    return app
   }
 
   load(partitionKey: string | null, appIds: readonly string[], until?: Until): readonly (Tail | undefined)[] {
     assertNames(partitionKey, appIds)
     return appIds.map((appId) => {
-      const kept = this.#apps.get(keyOf(partitionKey, appId))
-      if (kept === undefined) return undefined
-      const end = until === undefined ? kept.rows.length : lastOf(kept.rows, until) + 1
-      const from = kept.rows.slice(0, end).findLastIndex(({ kind }) => kind === 'full')
-      return { rows: kept.rows.slice(Math.max(from, 0), end), inbox: [...kept.inbox] }
+      const app = this.#apps.get(keyOf(partitionKey, appId))
+      if (app === undefined) return undefined
+      const end = until === undefined ? app.rows.length : lastOf(app.rows, until) + 1
+      const from = app.rows.slice(0, end).findLastIndex(({ kind }) => kind === 'full')
+      return { rows: app.rows.slice(Math.max(from, 0), end), inbox: [...app.inbox] }
     })
   }
 
@@ -114,9 +114,9 @@ export class MemoryDriver implements PersisterDriver {
   delete({ partitionKey, rootId }: RootKey): boolean {
     assertNames(partitionKey, [rootId])
     const had = this.#owners.delete(keyOf(partitionKey, rootId))
-    for (const [key, kept] of [...this.#apps]) {
+    for (const [key, app] of [...this.#apps]) {
       const [partition] = JSON.parse(key) as [string | null, string]
-      if (partition === partitionKey && kept.rootId === rootId) this.#apps.delete(key)
+      if (partition === partitionKey && app.rootId === rootId) this.#apps.delete(key)
     }
     return had
   }
@@ -124,16 +124,16 @@ export class MemoryDriver implements PersisterDriver {
   post({ partitionKey, rootId }: RootKey, appId: string, data: string): number {
     assertNames(partitionKey, [rootId, appId])
     const id = this.#messages++
-    this.#kept(partitionKey, appId, rootId).inbox.push({ id, data })
+    this.#appOf(partitionKey, appId, rootId).inbox.push({ id, data })
     return id
   }
 
   inbox({ partitionKey, rootId }: RootKey): readonly Addressed[] {
     assertNames(partitionKey, [rootId])
-    const found = [...this.#apps].flatMap(([key, kept]) => {
-      if (kept.inbox.length === 0 || kept.rootId !== rootId) return []
+    const found = [...this.#apps].flatMap(([key, app]) => {
+      if (app.inbox.length === 0 || app.rootId !== rootId) return []
       const [partition, appId] = JSON.parse(key) as [string | null, string]
-      return partition === partitionKey ? kept.inbox.map((posted) => ({ appId, ...posted })) : []
+      return partition === partitionKey ? app.inbox.map((posted) => ({ appId, ...posted })) : []
     })
     return found.sort((a, b) => a.id - b.id)
   }
@@ -159,7 +159,6 @@ function placeAfter(newest: readonly StoredApp[], after: StoredApp): number {
 }
 
 /** @throws {PersistenceError} `conflict` where an application is in another tree */
-function refuseOther(kept: Kept | undefined, appId: string, rootId: string, writer: string): void {
-  if (kept !== undefined && kept.rows.length > 0 && kept.rootId !== rootId)
-    throw ofAnotherTree(appId, writer, kept.rootId)
+function refuseOther(app: MemoryApp | undefined, appId: string, rootId: string, writer: string): void {
+  if (app !== undefined && app.rows.length > 0 && app.rootId !== rootId) throw ofAnotherTree(appId, writer, app.rootId)
 }

@@ -68,7 +68,7 @@ function underWay(driver: PersisterDriver): Set<Scope> {
 
 /** Resolves when what a store was given is saved; what waits for a store that is away is not waited for. */
 export async function saved(driver: PersisterDriver): Promise<void> {
-  for (const scope of [...underWay(driver)]) if (!scope.insists) await scope.idle()
+  for (const scope of [...underWay(driver)]) if (!scope.retrying) await scope.idle()
 }
 
 /** All writing below one root. */
@@ -82,9 +82,9 @@ export class Scope {
   #gathered: Waiting[] = []
   #flushing: Promise<void> | undefined
   /** It asks a store again that is away. */
-  insists = false
+  retrying = false
   /** A save failed, and nobody knows whether its rows are there. */
-  unsure = false
+  uncertain = false
   /** What the run that writes here has failed with (P4). */
   fault: { readonly error: unknown } | undefined
 
@@ -145,7 +145,7 @@ export class Scope {
 
   #refused<T>(again: () => Awaitable<T>, error: unknown): Promise<T> {
     const waits = this.settings.whenUnavailable === 'wait' && this.outage.lost !== undefined
-    return waits && isUnavailable(error) ? this.#insist(again, error) : this.lose(error)
+    return waits && isUnavailable(error) ? this.#retryUntilAvailable(again, error) : this.lose(error)
   }
 
   /** Puts together what was stored; what cannot be read fails the run as well (P4). */
@@ -167,7 +167,7 @@ export class Scope {
     // What is no error says nothing, and `undefined` would be taken for a cancel without a reason.
     const error = isInstance(thrown, Error) ? thrown : unavailable(this.settings.driver.name, 'answer', thrown)
     const fault = faultOf(error)
-    if (fault !== 'taken-over' && fault !== 'conflict' && fault !== 'corrupt') this.unsure = true
+    if (fault !== 'taken-over' && fault !== 'conflict' && fault !== 'corrupt') this.uncertain = true
     this.fault ??= { error }
     this.outage.lost?.(error)
     throw error
@@ -253,22 +253,22 @@ export class Scope {
   }
 
   /** Asks again until the store is back, or the wait is given up. */
-  async #insist<T>(again: () => Awaitable<T>, first: unknown): Promise<T> {
+  async #retryUntilAvailable<T>(again: () => Awaitable<T>, first: unknown): Promise<T> {
     let error = first
     const { driver } = this.settings
-    this.insists = true
+    this.retrying = true
     // A store that was closed does not come back.
     for (let wait = FIRST_WAIT_MS; isUnavailable(error) && !closedDrivers.has(driver); wait = nextWait(wait)) {
       if (!(await this.outage.pause(wait))) break
       try {
         const answer = await this.outage.answerOf(driver.name, Promise.resolve(again()))
-        this.insists = false
+        this.retrying = false
         return answer
       } catch (thrown) {
         error = thrown
       }
     }
-    this.insists = false
+    this.retrying = false
     return this.lose(error)
   }
 

@@ -8,7 +8,7 @@ import type { MigratedRecord, SavePolicy, ScopeSettings } from './scope.js'
 import { assertNames } from './text.js'
 
 /** How an application is stored, as its options say it. */
-export interface KeepOptions {
+export interface StoreOptions {
   readonly partitionKey?: string | null | undefined
   readonly save?: SavePolicy | undefined
   readonly transient?: readonly string[] | undefined
@@ -20,7 +20,7 @@ export interface KeepOptions {
 }
 
 /** How a root application is stored. */
-export interface JournalOptions extends KeepOptions {
+export interface JournalOptions extends StoreOptions {
   readonly rootId: string
   readonly clock: Clock
 }

@@ -17,7 +17,7 @@ export function withNewReads(stored: StoredRecord, given: State): StoredRecord {
 }
 
 /** A branch that had failed, and is run again with the step of its map: its attempts and its time begin afresh. */
-export const triedAfresh = (stored: StoredRecord | undefined): StoredRecord | undefined =>
+export const forRetry = (stored: StoredRecord | undefined): StoredRecord | undefined =>
   stored?.failed === undefined ? stored : { ...stored, failed: undefined, startedAt: undefined, attempts: 1, tries: 0 }
 
 /** When a branch began in a former run, and at which attempt it is: of one that waits for its turn. */
@@ -25,7 +25,7 @@ export const storedTiming = (stored: StoredRecord | undefined): StoredTiming =>
   stored?.startedAt === undefined ? { startedAt: undefined, attempts: 0 } : stored
 
 /** How a branch had settled, or nothing where it goes on. A failure counts where it is data for the map. */
-export function endingOf(
+export function resultOf(
   stored: StoredRecord,
   policy: SettlePolicy,
   retryFailuresBefore: number,
