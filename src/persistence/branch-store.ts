@@ -70,7 +70,7 @@ export interface JournalSetup<J> {
   /** What is stored already. */
   readonly stored?: StoredRecord | undefined
   /** What is stored of another beginning: it begins anew when it is opened, and that stays readable under its epoch. */
-  readonly other?: StoredRecord | undefined
+  readonly replaced?: StoredRecord | undefined
   /** Written with the first row: where the application above stands, and an entry of a generator in its books. */
   readonly parentNote?: ParentNote<J> | undefined
   /** Looked for when it is opened: an application that an action makes by hand may have been there before. */
@@ -79,7 +79,7 @@ export interface JournalSetup<J> {
 
 /** What the books above are cancellation with the first row of an application. */
 export interface ParentNote<J> {
-  readonly above: J
+  readonly parent: J
   readonly note?: Notes['entry'] | undefined
   /** They were not stored. */
   readonly lost?: () => void

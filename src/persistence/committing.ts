@@ -55,7 +55,7 @@ export interface Start {
 
 /** A row that has no place yet. */
 export interface Draft extends Pick<Row, 'kind' | 'label' | 'sequenceId' | 'data'> {
-  /** Of a note that is written over: its place. */
+  /** For a note that replaces a stored one: its index. */
   readonly index?: number | undefined
 }
 
@@ -84,18 +84,18 @@ export function withoutTransient(state: State, transient: ReadonlySet<string>): 
   return Object.fromEntries(Object.entries(state).filter(([key]) => !transient.has(key)))
 }
 
-/** What a row with the whole state says of a step. @param over how it was cancelled for good meanwhile */
-export function fullFacts(step: CommittingStep, over: CancelledNote | undefined): FullFacts {
+/** What a row with the whole state says of a step. @param cancelled how it was cancelled for good meanwhile */
+export function fullFacts(step: CommittingStep, cancelled: CancelledNote | undefined): FullFacts {
   const { next, end, attempts, recovered, startedAt } = step
-  return { next, end, attempts, recovered, cancelled: over, startedAt, visits: step.visits() }
+  return { next, end, attempts, recovered, cancelled, startedAt, visits: step.visits() }
 }
 
 /** What a row with the changes says of a step. */
 export function patchFacts(
   { next, end, attempts, recovered }: CommittingStep,
-  over: CancelledNote | undefined,
+  cancelled: CancelledNote | undefined,
 ): Omit<StepFacts, 'visits'> {
-  return { next, end, attempts, recovered, cancelled: over }
+  return { next, end, attempts, recovered, cancelled }
 }
 
 /** True where a step is saved by the policy. */

@@ -118,8 +118,8 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
 
   #entryOf(task: BranchTask): ManifestEntry {
     const [key, hash] = entryOf(task, this.#map.base)
-    const other = this.#restarting.has(key) ? this.#stored.get(key) : undefined
-    return other === undefined ? [key, hash] : [key, hash, other.order]
+    const replaced = this.#restarting.has(key) ? this.#stored.get(key) : undefined
+    return replaced === undefined ? [key, hash] : [key, hash, replaced.order]
   }
 
   *#load(keys: readonly string[]): Pieces<void> {
@@ -221,8 +221,8 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
     if (this.#map.closed()) return
     for (const key of gone) this.#removed(key)
     for (const key of [...gone, ...changed]) this.#restarting.add(key)
-    for (const [key, , other = -1] of recorded.entries.values())
-      if ((this.#stored.get(key)?.order ?? Infinity) <= other) this.#restarting.add(key) // and it was not begun since
+    for (const [key, , replaced = -1] of recorded.entries.values())
+      if ((this.#stored.get(key)?.order ?? Infinity) <= replaced) this.#restarting.add(key) // and it was not begun since
     const more = recorded.total !== undefined && this.#feed.length !== undefined && this.#feed.length > recorded.total
     if (more) moved.push(`there are ${String(this.#feed.length)} of them, and there were ${recorded.total}`)
     if (moved.length > 0) {
@@ -301,9 +301,9 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
   #journalOf(key: string, stored: StoredRecord | undefined, note?: Notes['entry']): Journal {
     const parentRef: ParentRef = [this.#journal.appId, this.#map.name, this.#map.visit, key]
     const open = this.#journal.map
-    const parentNote = note && { above: this.#journal, note, lost: () => open?.entries.delete(note.index) }
-    const other = stored === undefined ? this.#stored.get(key) : undefined
-    const journal = this.#journal.child({ appId: this.idOf(key), parentRef, stored, other, parentNote }, this.#scope)
+    const parentNote = note && { parent: this.#journal, note, lost: () => open?.entries.delete(note.index) }
+    const replaced = stored === undefined ? this.#stored.get(key) : undefined
+    const journal = this.#journal.child({ appId: this.idOf(key), parentRef, stored, replaced, parentNote }, this.#scope)
     journal.opened = true
     return journal
   }

@@ -3,7 +3,6 @@ import type { Plan } from '../graph/plan.js'
 import { isFinal } from '../lifecycle/final.js'
 import { hashOfBeginning } from '../parallel/fingerprint.js'
 import type { State } from '../state/freeze.js'
-import type { Above } from './above.js'
 import type { AppJournal } from './app-journal.js'
 import {
   type BranchStore,
@@ -36,6 +35,7 @@ import { followRules } from './known-rules.js'
 import { labelOf, type StateLabel } from './labels.js'
 import { loadOne } from './loading.js'
 import { fitRecord } from './migrate.js'
+import type { ParentState } from './parent-state.js'
 import {
   type AppFacts,
   type ForkedFrom,
@@ -82,9 +82,9 @@ export class Journal implements AppJournal {
   readonly #mayBeStored: boolean
   #parentNote: ParentNote<Journal> | undefined
   /** What is stored is of another beginning. */
-  #other: boolean
+  #replacing: boolean
   /** It was cancelled for good. */
-  #over: Notes['cancelled'] | undefined
+  #finalCancel: Notes['cancelled'] | undefined
   #rows: number
   /** The last committed step, where the policy did not store it. */
   #unsaved: CommittingStep | undefined
@@ -92,12 +92,12 @@ export class Journal implements AppJournal {
   /** How it stands, since the last step. */
   status: StatusNotes
   /** The books of the application above, in the same store. */
-  readonly #above: Journal | undefined
+  readonly #parent: Journal | undefined
 
-  constructor(scope: Scope, openStore: OpenBranchStore<Journal>, setup: JournalSetup<Journal>, above?: Journal) {
-    const { appId, parentRef, stored, other, parentNote, mayBeStored = false } = setup
-    const last = stored ?? other
-    this.#above = above
+  constructor(scope: Scope, openStore: OpenBranchStore<Journal>, setup: JournalSetup<Journal>, parent?: Journal) {
+    const { appId, parentRef, stored, replaced, parentNote, mayBeStored = false } = setup
+    const last = stored ?? replaced
+    this.#parent = parent
     this.scope = scope
     this.#openStore = openStore
     this.appId = appId
@@ -106,7 +106,7 @@ export class Journal implements AppJournal {
     this.#mayBeStored = mayBeStored
     this.#parentNote = parentNote
     this.stored = stored
-    this.#other = other !== undefined
+    this.#replacing = replaced !== undefined
     this.oneWay = new Set(stored?.oneWay)
     this.epoch = last?.epoch ?? 0
     this.inbox = new Inbox(last?.inbox)
@@ -141,8 +141,8 @@ export class Journal implements AppJournal {
     const kept = withoutTransient(step.state, this.scope.settings.transient)
     const full = this.#deltas.isFullNext(sequenceId)
     const content = full
-      ? fullData(kept, fullFacts(step, this.#over), this.#whole(), loose)
-      : patchData(this.#deltas.held ?? {}, kept, patchFacts(step, this.#over), this.oneWay, loose)
+      ? fullData(kept, fullFacts(step, this.#finalCancel), this.#whole(), loose)
+      : patchData(this.#deltas.held ?? {}, kept, patchFacts(step, this.#finalCancel), this.oneWay, loose)
     const label = labelOf(step.action)
     const draft = { kind: full ? 'full' : 'patch', label, sequenceId, data: content.data } as const
     return { draft, saved: (epoch) => this.#deltas.saved(content, sequenceId, epoch, full) }
@@ -151,11 +151,11 @@ export class Journal implements AppJournal {
   /** What a row with a whole state says beside the step. */
   #whole(from = this.#from): AppFacts {
     const { version } = this.scope.settings
-    return { version, oneWay: this.oneWay, parentRef: this.parentRef, from, above: this.#above?.storedState }
+    return { version, oneWay: this.oneWay, parentRef: this.parentRef, from, parent: this.#parent?.storedState }
   }
 
   /** What is stored of its state. */
-  get storedState(): Above | undefined {
+  get storedState(): ParentState | undefined {
     const { held, sequenceId, epoch } = this.#deltas
     return held && { appId: this.appId, sequenceId, epoch, held }
   }
@@ -190,7 +190,8 @@ export class Journal implements AppJournal {
   /** Saves a note to the step that goes on. A retry voids the failures of branches below it. */
   note<K extends keyof Notes>(label: K, note: Notes[K]): Awaitable<void> {
     if (label === 'retry') this.retryFailuresBefore = this.scope.nextOrder()
-    if (this.scope.settings.policy === 'manual' || (this.#other && this.#over === undefined)) return undefined
+    if (this.scope.settings.policy === 'manual' || (this.#replacing && this.#finalCancel === undefined))
+      return undefined
     const { sequenceId } = this.#unsaved ?? this.#deltas
     const draft = isStatusLabel(label)
       ? this.status.add(label, note as never, this.scope.nextOrder(), sequenceId)
@@ -214,9 +215,9 @@ export class Journal implements AppJournal {
     timing: StoredTiming,
     resumable = false,
   ): Awaitable<void> {
-    if (this.#over !== undefined) return undefined
+    if (this.#finalCancel !== undefined) return undefined
     const note = { cause, by, reason, final: !resumable && isFinal(cause), ...timingForm(timing) }
-    if (note.final) this.#over = note
+    if (note.final) this.#finalCancel = note
     else if (this.status.waits && (cause !== 'app' || by !== 'app')) return undefined // and it waits on
     return this.note('cancelled', note)
   }
@@ -228,7 +229,7 @@ export class Journal implements AppJournal {
   }
 
   ofAction(appId: string, parentRef: ParentRef): Journal {
-    return this.child({ appId, parentRef, parentNote: { above: this }, mayBeStored: true })
+    return this.child({ appId, parentRef, parentNote: { parent: this }, mayBeStored: true })
   }
 
   /** The books of an application below this one. */
@@ -252,8 +253,8 @@ export class Journal implements AppJournal {
     followRules(this, plan)
     if (this.parentRef === undefined) scope.begin()
     else if (scope.fault !== undefined) throw scope.fault.error
-    if (this.#other) await this.#begin(start, this.epoch + 1)
-    this.#other = false
+    if (this.#replacing) await this.#begin(start, this.epoch + 1)
+    this.#replacing = false
     if (this.opened && !scope.uncertain) return undefined
     // Looked for before it is claimed, so that whoever makes it anew by mistake takes it from nobody.
     if (!this.opened && !this.#mayBeStored) refuseStored(this.appId, scope.settings.writer, await this.load())
@@ -337,10 +338,10 @@ export class Journal implements AppJournal {
   }
 
   /** Gives rows their places: those given, after the step that is made or that is still to be stored (J3). */
-  #assign(drafts: readonly Draft[], state: CommittingStep | 'state' | undefined): PlacedRows {
+  #assign(drafts: readonly Draft[], content: CommittingStep | 'state' | undefined): PlacedRows {
     const { appId, epoch, inbox, scope } = this
     const [before, index] = [this.#unsaved, this.#rows]
-    const step = state === 'state' ? undefined : (state ?? before)
+    const step = content === 'state' ? undefined : (content ?? before)
     const made = step && this.#draftOf(step)
     const all = made === undefined ? drafts : drafts.length === 0 ? [made.draft] : [made.draft, ...drafts]
     // What is saved meanwhile comes after.
@@ -349,7 +350,7 @@ export class Journal implements AppJournal {
     )
     const unplace = this.status.place(rows)
     this.#unsaved = undefined
-    const taken = state === undefined ? (step === undefined ? [] : inbox.unsaved) : inbox.taken
+    const taken = content === undefined ? (step === undefined ? [] : inbox.unsaved) : inbox.taken
     const saved = (): void => {
       inbox.committed(taken)
       made?.saved(epoch)
@@ -363,9 +364,9 @@ export class Journal implements AppJournal {
   }
 
   /** @param state the step that is saved, or `state` where the rows hold a state that no step made */
-  #write(drafts: readonly Draft[], state?: CommittingStep | 'state', saved?: () => void): Awaitable<void> {
+  #write(drafts: readonly Draft[], content?: CommittingStep | 'state', saved?: () => void): Awaitable<void> {
     const first = this.#parentNote
-    const own = this.#assign(drafts, state)
+    const own = this.#assign(drafts, content)
     this.#parentNote = undefined
     let parts = [own]
     const send = (): Awaitable<void> => saveTogether(this.scope, parts, this.parentRef !== undefined)
@@ -383,8 +384,8 @@ export class Journal implements AppJournal {
       const written =
         first === undefined
           ? undefined
-          : this.#writeParentNote(first, (above) => {
-              parts = [above, own]
+          : this.#writeParentNote(first, (rows) => {
+              parts = [rows, own]
             })
       const answer = written === undefined ? send() : Promise.resolve(written).then(send)
       return answer === undefined ? done() : answer.then(done, undo)
@@ -394,9 +395,9 @@ export class Journal implements AppJournal {
   }
 
   /** Tells the books above, with the rows or, where they are in another store, before them. */
-  #writeParentNote({ above, note }: ParentNote<Journal>, withRows: (placed: PlacedRows) => void): Awaitable<void> {
-    const entry = note === undefined ? [] : [above.#noted('entry', note)]
-    if (above.scope === this.scope) return withRows(above.#assign(entry, undefined))
-    return entry.length === 0 ? above.flush() : above.#write(entry)
+  #writeParentNote({ parent, note }: ParentNote<Journal>, withRows: (placed: PlacedRows) => void): Awaitable<void> {
+    const entry = note === undefined ? [] : [parent.#noted('entry', note)]
+    if (parent.scope === this.scope) return withRows(parent.#assign(entry, undefined))
+    return entry.length === 0 ? parent.flush() : parent.#write(entry)
   }
 }

@@ -2,7 +2,7 @@ import { encode, FORMAT, plainInWords, plainOf } from '../codec/encode.js'
 import { holdState } from '../codec/held.js'
 import type { CancelCause } from '../lifecycle/events.js'
 import type { State } from '../state/freeze.js'
-import { type Above, encodeOver } from './above.js'
+import { encodeAgainstParent, type ParentState } from './parent-state.js'
 import { diff, isPatchAsIs, type Patch } from './patch.js'
 
 // What the rows of an application say. A step is one row: what changed, or the whole state when the changes since the
@@ -58,7 +58,7 @@ export interface AppFacts {
   readonly parentRef: ParentRef | undefined
   readonly from: ForkedFrom | undefined
   /** What is stored of the application above, where the state is told over it. */
-  readonly above: Above | undefined
+  readonly parent: ParentState | undefined
 }
 
 /** The data of a `full` row, parsed. */
@@ -114,7 +114,7 @@ export interface RowContent {
 
 /** @throws {SerializationError} with the path of what cannot be stored */
 export function fullData(state: State, facts: FullFacts, of: AppFacts, loose = false): RowContent {
-  const over = of.above && encodeOver(state, of.above, loose)
+  const over = of.parent && encodeAgainstParent(state, of.parent, loose)
   const form = {
     f: FORMAT,
     v: of.version,

@@ -5,11 +5,11 @@ import { isPlainObject, messageOf } from '../internal/guards.js'
 import type { Pieces } from '../internal/slice.js'
 import { freezeAll, type State } from '../state/freeze.js'
 import { PersistenceError, SerializationError, SnapshotError } from '../store-errors.js'
-import { laidOver } from './above.js'
 import { begin, type Draft, readNote, visitsOf } from './draft.js'
 import type { Posted, Row, Tail, Until } from './driver.js'
 import { corrupt, corruptMessage } from './faults.js'
 import { actionOf } from './labels.js'
+import { resolveAgainstParent } from './parent-state.js'
 import { apply } from './patch.js'
 import type { CancelledNote, FullData, PatchData, StoredNote } from './record.js'
 import { isSealedMessage, isSealedRow } from './seal.js'
@@ -122,7 +122,7 @@ function readStatus(draft: Draft, { index }: Row, notes: unknown): void {
 }
 
 function readFull(draft: Draft, row: Row, data: FullData, find: FindRaw): void {
-  draft.state = data.u === undefined ? data.s : overAbove(data.s, data.u, find)
+  draft.state = data.u === undefined ? data.s : resolveParent(data.s, data.u, find)
   draft.hasState = true
   draft.version = data.v
   draft.visits = visitsOf(data.c)
@@ -133,10 +133,10 @@ function readFull(draft: Draft, row: Row, data: FullData, find: FindRaw): void {
   draft.given = data.g ?? [] // of a rewind; the step after it is stored whole
 }
 
-function overAbove(state: State, at: NonNullable<FullData['u']>, find: FindRaw): State {
+function resolveParent(state: State, at: NonNullable<FullData['u']>, find: FindRaw): State {
   const above = find(JSON.stringify(at))
   if (above === undefined) throw new SyntaxError(`it refers to step ${at[1]} of "${at[0]}", which is not stored.`)
-  return laidOver(state, above.state)
+  return resolveAgainstParent(state, above.state)
 }
 
 function readPatch(draft: Draft, row: Row, data: PatchData): void {

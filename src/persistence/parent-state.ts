@@ -8,7 +8,7 @@ import { apply, diff, type Patch } from './patch.js'
 // to find it, and what is different.
 
 /** What is stored of an application: the step, and the state as it was held. */
-export interface Above {
+export interface ParentState {
   readonly appId: string
   readonly sequenceId: number
   readonly epoch: number
@@ -40,17 +40,17 @@ function keysOf(held: State): ReadonlyMap<unknown, string> {
 }
 
 /** JSON of a state that is told over the one above. */
-export interface Over {
+export interface EncodedState {
   readonly json: string
   readonly held: State
-  readonly at: Above
+  readonly at: ParentState
 }
 
 /**
  * @returns undefined where it has nothing of what is above
  * @throws {SerializationError} with the path of what cannot be stored
  */
-export function encodeOver(state: State, at: Above, loose: boolean): Over | undefined {
+export function encodeAgainstParent(state: State, at: ParentState, loose: boolean): EncodedState | undefined {
   if ('$' in state) return undefined
   const known = keysOf(at.held)
   if (known.size === 0) return undefined
@@ -88,7 +88,7 @@ const pointer = (key: string, patch?: Patch): string =>
  * The stored form of a state that was told over another one.
  * @throws {SyntaxError} when the other one lacks what it refers to
  */
-export function laidOver(state: State, above: State): State {
+export function resolveAgainstParent(state: State, above: State): State {
   const entries = Object.entries(state).map(([key, item]) => {
     if (!isPlainObject(item) || item['$'] !== 'above') return [key, item] as const
     const { v, p } = item as unknown as Pointer
