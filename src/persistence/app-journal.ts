@@ -29,7 +29,7 @@ export interface AppJournal {
   readonly status: { woke(): void }
   /** Claims the tree, and stores where a new application starts. @returns the record to continue at, if there is one */
   open(plan: Plan, start: Start, inputs: Inputs): Promise<StoredRecord | undefined>
-  /** Saves a step at its point of commit. @throws {PersistenceError | SerializationError} and nothing is saved */
+  /** Saves a step at its point of commit. @throws {PersistenceError | SerializationError} Nothing is saved then. */
   step(step: CommittingStep): Awaitable<void>
   /** Saves a whole state that no step made. */
   saveState(
@@ -39,17 +39,17 @@ export interface AppJournal {
   ): Awaitable<void>
   /** Saves the checkpoint of an application. */
   save(start: Start): Promise<void>
-  /** Saves a note to the step that goes on. */
+  /** Saves a note to the running step. */
   note<K extends keyof Notes>(label: K, note: Notes[K]): Awaitable<void>
   failed(error: Error, timing: StoredTiming): Awaitable<void>
-  /** @param resumable the run of a root is over, and another may begin */
+  /** @param resumable whether another run may start: true for a root */
   cancelled(
     cancellation: Pick<Notes['cancelled'], 'cause' | 'by' | 'reason'>,
     timing: StoredTiming,
     resumable?: boolean,
   ): Awaitable<void>
   waits(action: string, kinds: readonly string[], timing: StoredTiming): Awaitable<void>
-  /** A stored effect of the step; undefined where it is not stored. */
+  /** The stored result of a side effect of the step; undefined if it is not stored. */
   done(key: string): { readonly value: unknown } | undefined
   /** Stores a message for an application of the tree. @returns its id */
   post(appId: string, message: Pick<StoredMessage, 'kind' | 'body'>): Promise<number>

@@ -1,8 +1,8 @@
 import type { Journal } from './journal.js'
 
 /**
- * Opens the books of a map whose application is not stored itself: they tell of its last fan-out alone. A run that goes
- * on where another one was cut off finds it; any other visit of any map begins a new epoch.
+ * Opens the journal of an application that is not stored itself: it holds the branches of its last map only. A run that
+ * reaches the same visit of the same map continues them; any other visit begins a new epoch.
  */
 export async function openBranchOnlyJournal(journal: Journal, map: string, visit: number): Promise<void> {
   await journal.scope.claim()

@@ -8,80 +8,80 @@ import type { Notes, ParentRef } from './record.js'
 import type { StoredMessage, StoredRecord } from './replay.js'
 import type { Scope } from './scope.js'
 
-/** A map as its books see it. */
+/** One visit of a map, as its branch store uses it. */
 export interface StoredMapVisit {
   readonly subject: string
   readonly name: string
   readonly visit: number
   readonly policy: SettlePolicy
-  /** What the map reads. */
+  /** The state that the map reads. */
   readonly base: State
   readonly feed: Feed
-  /** The task at a place of a source of known length. */
+  /** The task at an index, for a source of known length. */
   readonly taskAt: ((index: number) => BranchTask) | undefined
-  /** Goes on: the feed has more. */
+  /** Called when the feed has more tasks. */
   readonly wake: () => void
-  /** A stored outcome: the branch has settled. */
+  /** Settles a branch with its stored result. */
   readonly settle: (task: BranchTask, stored: StoredRecord, result: BranchResult, endedAt: number) => void
-  /** `watch` had said that there are enough. */
+  /** Called when `watch` had closed the map before. */
   readonly enough: () => void
-  /** It is certain which branches have settled before: called before the first task is handed out. */
+  /** Called when restoring is complete, before the first task is handed out. */
   readonly restored: () => void
-  /** Whether the map starts nothing more. */
+  /** True when the map starts no more branches. */
   readonly closed: () => boolean
-  /** What had to be stored could not be. */
+  /** Called when a write fails. */
   readonly fault: (error: unknown) => void
 }
 
-/** A branch that lives, as its books see it. */
+/** A live branch, as the branch store uses it. */
 export interface RunningBranch<J> {
   readonly startedAt: number | undefined
   readonly journal: J | undefined
   readonly attempts: number
 }
 
-/** What of the branches of a map is stored. `J`: the journal of an application. */
+/** The stored branches of one visit of a map. `J`: the journal of an application. */
 export interface BranchStore<J> extends Feed {
-  /** The books of a branch that is made, and what is stored of it. */
+  /** The journal of a new branch, and its stored record. */
   branch(task: BranchTask): { readonly journal: J; readonly stored: StoredRecord | undefined }
-  /** What is stored of a branch that waits for its turn, and would go on. */
+  /** The stored record of a queued branch that would continue. */
   past(key: string): StoredRecord | undefined
-  /** A branch was cancelled for good, one that lives or one that waits for its turn. */
+  /** Stores the final cancel of a live or queued branch. */
   cancelled(
     task: BranchTask,
     cancellation: Pick<Notes['cancelled'], 'cause' | 'by' | 'reason'>,
     live?: RunningBranch<J>,
   ): void
-  /** `watch` says that there are enough. */
+  /** Stores that `watch` closed the map. */
   enough(): void
   /** The id of a branch. */
   idOf(key: string): string
-  /** Stores a message for a branch that is not made yet. @returns its id */
+  /** Stores a message for a queued branch. @returns its id */
   post(key: string, message: Pick<StoredMessage, 'kind' | 'body'>): Promise<number>
 }
 
-/** Opens the books of a map. */
+/** Opens the stored branches of a map. */
 export type OpenBranchStore<J> = (journal: J, map: StoredMapVisit, scope: Scope) => BranchStore<J>
 
-/** Where a journal begins. */
+/** The start of a journal. */
 export interface JournalSetup<J> {
   readonly appId: string
   readonly parentRef?: ParentRef | undefined
-  /** What is stored already. */
+  /** The stored record to continue from. */
   readonly stored?: StoredRecord | undefined
-  /** What is stored of another beginning: it begins anew when it is opened, and that stays readable under its epoch. */
+  /** The stored record of another start. The application starts again when it opens; the record stays readable under its epoch. */
   readonly replaced?: StoredRecord | undefined
-  /** Written with the first row: where the application above stands, and an entry of a generator in its books. */
+  /** Written with the first row: the last step of the parent, and the entry of a generator. */
   readonly parentNote?: ParentNote<J> | undefined
-  /** Looked for when it is opened: an application that an action makes by hand may have been there before. */
+  /** Whether opening looks for a stored record: an application made by an action may be stored already. */
   readonly mayBeStored?: boolean
 }
 
-/** What the books above are cancellation with the first row of an application. */
+/** Written to the parent's journal with the first row of an application. */
 export interface ParentNote<J> {
   readonly parent: J
   readonly note?: Notes['entry'] | undefined
-  /** They were not stored. */
+  /** Called when the rows could not be stored. */
   readonly lost?: () => void
 }
 

@@ -4,13 +4,13 @@ import type { CancelledNote, FullFacts, ManifestEntry, StepEndMark, StepFacts } 
 import type { StoredRecord } from './replay.js'
 import type { SavePolicy, Scope } from './scope.js'
 
-/** Of a branch: when its first step began, and at which attempt it is. */
+/** Start time of a branch's first step, and the number of its attempt. */
 export interface StoredTiming {
   readonly startedAt: number | undefined
   readonly attempts: number
 }
 
-/** The same in a note. */
+/** The timing in the form of a note. */
 export const timingForm = ({
   startedAt,
   attempts,
@@ -23,43 +23,43 @@ export interface CommittingStep extends StoredTiming {
   readonly state: State
   readonly next: string | undefined
   readonly sequenceId: number
-  /** How often each action will have committed. */
+  /** Number of commits of each action, this step included. */
   readonly visits: () => Readonly<Record<string, number>>
-  /** The run ends with it. */
+  /** Set if the run ends with this step. */
   readonly end: StepEndMark | undefined
   readonly recovered: boolean
-  /** Identity does not tell what changed: the state is not frozen. */
+  /** Whether the state is not frozen: values then may change without a new identity. */
   readonly loose: boolean
 }
 
-/** A fan-out that has begun, as it is known. */
+/** An unfinished map. */
 export interface OpenMap {
   readonly map: string
   readonly visit: number
-  /** The `version` of the records that holds its entries. */
+  /** The `version` of the records that hold its entries. */
   version: number
   readonly entries: Map<number, ManifestEntry>
   total: number | undefined
   settled: boolean
 }
 
-/** The fan-out that a record stands at. */
+/** The unfinished map of a record. */
 export const mapOf = (stored: StoredRecord | undefined): OpenMap | undefined =>
   stored?.map && { ...stored.map, entries: new Map(stored.map.entries) }
 
-/** Where an application begins. */
+/** The start of an application. */
 export interface Start {
   readonly state: State
   readonly next: string | undefined
 }
 
-/** A row that has no place yet. */
+/** A row without an index. */
 export interface Draft extends Pick<Row, 'kind' | 'label' | 'sequenceId' | 'data'> {
   /** For a note that replaces a stored one: its index. */
   readonly index?: number | undefined
 }
 
-/** Rows that have their places, and what becomes of them. */
+/** Rows with their indices, and callbacks for the result of the save. */
 export interface PlacedRows {
   readonly rows: readonly Row[]
   readonly taken: readonly number[]
@@ -67,7 +67,7 @@ export interface PlacedRows {
   lost(): void
 }
 
-/** Saves the rows of several journals of one store as one group. @param gathers whether others may commit in the same turn */
+/** Saves the rows of several journals of one store as one group. @param gathers whether to wait for other commits of the same turn */
 export function saveTogether(scope: Scope, parts: readonly PlacedRows[], gathers: boolean): Awaitable<void> {
   const [first] = parts
   if (first !== undefined && parts.length === 1) return scope.save(first.rows, first.taken, gathers)
@@ -78,19 +78,19 @@ export function saveTogether(scope: Scope, parts: readonly PlacedRows[], gathers
   )
 }
 
-/** The state as it is stored. */
+/** The state without the keys that are never stored. */
 export function withoutTransient(state: State, transient: ReadonlySet<string>): State {
   if (transient.size === 0) return state
   return Object.fromEntries(Object.entries(state).filter(([key]) => !transient.has(key)))
 }
 
-/** What a row with the whole state says of a step. @param cancelled how it was cancelled for good meanwhile */
+/** The facts of a step in a full row. @param cancelled the final cancel that came before its commit */
 export function fullFacts(step: CommittingStep, cancelled: CancelledNote | undefined): FullFacts {
   const { next, end, attempts, recovered, startedAt } = step
   return { next, end, attempts, recovered, cancelled, startedAt, visits: step.visits() }
 }
 
-/** What a row with the changes says of a step. */
+/** The facts of a step in a patch row. */
 export function patchFacts(
   { next, end, attempts, recovered }: CommittingStep,
   cancelled: CancelledNote | undefined,
@@ -98,7 +98,7 @@ export function patchFacts(
   return { next, end, attempts, recovered, cancelled }
 }
 
-/** True where a step is saved by the policy. */
+/** Whether the policy saves a step at once. */
 export function isSavedBy(policy: SavePolicy, { action, end }: CommittingStep): boolean {
   if (policy === 'every-step') return true
   if (policy === 'manual') return false

@@ -3,11 +3,11 @@ import type { State } from '../state/freeze.js'
 import type { RowContent } from './record.js'
 import type { StoredRecord } from './replay.js'
 
-// Owns: what the last row of an application held, and when the changes since the last whole state outweigh it.
+// Owns: the last stored state of an application, and the choice between full and patch rows.
 
-/** Decides whether a row holds the whole state or what changed. */
+/** Decides whether a row holds the whole state or a patch. */
 export class Deltas {
-  /** The state as it was last stored, held; undefined where that is not known. */
+  /** The last stored state, held; undefined if it is unknown. */
   held: State | undefined
   sequenceId: number
   epoch = 0
@@ -24,7 +24,7 @@ export class Deltas {
     return this.#whole || this.held === undefined || skipped || this.#patchBytes > this.#fullBytes
   }
 
-  /** A row was saved. */
+  /** Called when a row is saved. */
   saved({ data, held }: RowContent, sequenceId: number, epoch: number, full: boolean): void {
     this.held = held
     this.sequenceId = sequenceId
@@ -34,7 +34,7 @@ export class Deltas {
     this.#patchBytes = full ? 0 : this.#patchBytes + data.length
   }
 
-  /** What is stored was read: the next row is whole. */
+  /** Continues from a stored record. The next row is a full one. */
   adopt({
     state,
     sequenceId,

@@ -2,23 +2,23 @@ import type { Row } from './driver.js'
 import type { FailedNote, ManifestEntry, Notes } from './record.js'
 import type { StoredMap, StoredRecord } from './stored-record.js'
 
-// Owns: what notes make of a record.
+// Owns: the record of an application while its rows are read.
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
 interface OpenMap extends Writable<Omit<StoredMap, 'entries'>> {
   entries: Map<number, ManifestEntry>
 }
-/** A record that is being put together. Its state is in the form that is stored. */
+/** An incomplete record. Its state is in the stored form. */
 export interface Draft extends Omit<Writable<StoredRecord>, 'map' | 'once' | 'visits'> {
   tagged: boolean
   map: OpenMap | undefined
-  /** Of several notes, as far as they were read: it counts once it is whole. */
+  /** A manifest of several notes, as far as they are read. It counts once it is complete. */
   manifest: OpenMap | undefined
   once: Map<string, unknown>
   visits: Record<string, number>
 }
 
-/** A record of no rows. */
+/** A record without rows. */
 export function begin(appId: string, { epoch }: Pick<Row, 'epoch'>): Draft {
   return {
     appId,
@@ -96,10 +96,10 @@ export function readNote(draft: Draft, { label, order }: Pick<Row, 'label' | 'or
     case 'failed':
       draft.failed = note as Notes['failed']
       draft.failedAt = order
-      if (draft.cancelled?.final !== true) draft.cancelled = undefined // it went on, and failed since
+      if (draft.cancelled?.final !== true) draft.cancelled = undefined // the run continued, and failed later
       readTiming(draft, draft.failed)
       draft.status = 'failed'
-      draft.end = undefined // what a run took back after its last step
+      draft.end = undefined // the run failed after its last step
       if (draft.failed.again) draft.retryFailuresBefore = order
       return
     case 'cancelled':
@@ -108,7 +108,7 @@ export function readNote(draft: Draft, { label, order }: Pick<Row, 'label' | 'or
       draft.status = 'cancelled'
       return
     default:
-      throw new SyntaxError(`there is no note "${label}".`)
+      throw new SyntaxError(`the note "${label}" is unknown.`)
   }
 }
 
@@ -133,6 +133,6 @@ function mapOf(draft: Draft, at: Pick<Notes['entry'], 'map' | 'visit' | 'version
   return draft.map
 }
 
-/** Without a prototype: an action may be called `constructor`, or `__proto__`. */
+/** Without a prototype: an action may be named `constructor` or `__proto__`. */
 export const visitsOf = (counted: Readonly<Record<string, number>>): Record<string, number> =>
   Object.assign(Object.create(null), counted)

@@ -21,35 +21,34 @@ import type { StoredMessage, StoredRecord } from './replay.js'
 import type { Scope } from './scope.js'
 import { entryOf, forRetry, resultOf, storedTiming, withNewReads } from './settled.js'
 
-// Owns: what of the branches of one map is recorded, and how it is held against its source when that runs again
-// (design: D16).
-// Does not own: the source itself, the running of branches, how outcomes are settled again (parallel/restored-feed.ts).
-// K1  A source of known length is recorded whole before its first task is handed out; an entry of a generator with the
-//     first record of its branch, and the total when it has ended.
+// Owns: the recorded entries of one map, and their comparison with the source when it runs again.
+// Does not own: the source, running branches, settling earlier results again (parallel/restored-feed.ts).
+// K1  A source of known length is recorded before its first task is handed out, so that a resume can compare all of it.
+//     An entry of a generator is recorded with the first row of its branch, and the total when the generator ends.
 
-/** How many entries stand in one note. */
+/** Maximum number of entries in one note. */
 const IN_ONE_NOTE = 1_000
 
 class DurableTaskFeed implements BranchStore<Journal>, Before {
   readonly #journal: Journal
-  /** Where the branches are stored. */
+  /** The store of the branches. */
   readonly #scope: Scope
   readonly #map: StoredMapVisit
-  /** The source; where something was recorded before, that goes first. */
+  /** The source; on a resume, recorded branches come first. */
   #feed: Feed
-  /** What was recorded before, by place; undefined where nothing was. */
+  /** The entries recorded earlier; undefined if there are none. */
   #recorded: OpenMap | undefined
   #stored = new Map<string, StoredRecord>()
-  /** How many recorded tasks there are at least. */
+  /** Number of tasks that are compared before any branch starts. */
   upTo = 0
   readonly wake: StoredMapVisit['wake']
   readonly closed: StoredMapVisit['closed']
   #opening = true
-  /** Whether it is known if something was recorded before. */
+  /** Whether the journal has been searched for earlier entries. */
   #looked = false
-  /** Keys whose records are of another entry: they begin anew. */
+  /** Keys whose stored records belong to another entry: their branches start again. */
   readonly #restarting = new Set<string>()
-  /** What has to wait until the entries are recorded. */
+  /** Writes that wait until the entries are recorded. */
   #afterwards: (() => void)[] = []
   #fault: { readonly error: unknown } | undefined
 
@@ -67,7 +66,7 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
     this.#once(opened, () => this.#opened())
   }
 
-  /** Goes on at once where it can, else wakes the map then. */
+  /** Continues at once if it can; otherwise later, and wakes the map then. */
   #once(work: Awaitable<void>, done: () => void): void {
     if (!isThenable(work)) return done()
     const fault = (error: unknown): void => {
@@ -91,7 +90,7 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
     if (this.#recorded === undefined) this.restored()
   }
 
-  /** Writes down a source of known length (K1). Only then the journal has the map: half of it counts for nothing. */
+  /** Records a source of known length (K1). The journal has the map only afterwards: a partial record does not count. */
   *#record(): Pieces<void> {
     const { taskAt, feed, name, visit } = this.#map
     const { version } = this.#scope.settings
@@ -137,7 +136,7 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
       yield
       if (stored === undefined) continue
       this.#stored.set(keys[i] ?? '', stored)
-      if (stored.cancelled?.cause === 'removed') this.#restarting.add(keys[i] ?? '') // where it is given again
+      if (stored.cancelled?.cause === 'removed') this.#restarting.add(keys[i] ?? '') // in case the source returns it again
       this.#scope.after(stored.order)
     }
   }
@@ -172,7 +171,7 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
     return task
   }
 
-  /** A generator has ended: that is recorded, and whether it gave all that was. */
+  /** Records the number of entries of a generator that has ended. */
   #ended(): void {
     const { taskAt, name, visit } = this.#map
     const open = this.#journal.map
@@ -182,7 +181,7 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
     this.#write(() => this.#journal.note('total', { map: name, visit, total }))
   }
 
-  /** A branch that goes on must fit the code of today. */
+  /** @throws {SnapshotError} when a branch to continue does not fit the code */
   outcomeOf(task: BranchTask): Outcome | undefined {
     const { settings } = this.#journal.scope
     const found = this.#restarting.has(task.key) ? undefined : this.#stored.get(task.key)
@@ -203,7 +202,7 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
     return this.#stored.has(key)
   }
 
-  /** All that had settled has settled again. `watch` may have said that it was enough. */
+  /** Every stored result has settled again: closes the map if `watch` had closed it. */
   settled(): void {
     if (this.#recorded?.settled === true) this.#map.enough()
   }
@@ -222,7 +221,7 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
     for (const key of gone) this.#removed(key)
     for (const key of [...gone, ...changed]) this.#restarting.add(key)
     for (const [key, , replaced = -1] of recorded.entries.values())
-      if ((this.#stored.get(key)?.order ?? Infinity) <= replaced) this.#restarting.add(key) // and it was not begun since
+      if ((this.#stored.get(key)?.order ?? Infinity) <= replaced) this.#restarting.add(key) // not started since
     const more = recorded.total !== undefined && this.#feed.length !== undefined && this.#feed.length > recorded.total
     if (more) moved.push(`there are ${String(this.#feed.length)} of them, and there were ${recorded.total}`)
     if (moved.length > 0) {
@@ -233,7 +232,7 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
     if (moved.length > 0 || byKey) yield* this.#recordAgain(recorded)
   }
 
-  /** A key that is not recorded may have been, and be gone since: what is stored of it is of another entry. */
+  /** Finds records of keys that were removed from the map earlier: they belong to other entries. */
   *#loadGone(held: readonly BranchTask[], known: ReadonlySet<string>): Pieces<void> {
     const { taskAt, feed } = this.#map
     const keys: string[] = []
@@ -249,12 +248,12 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
   #changed(moved: readonly string[]): void {
     if (this.#journal.scope.settings.changedTasks === 'error') throw otherBranches(this.#map.subject, moved)
     const recorded = this.#recorded as OpenMap
-    if (this.#map.taskAt !== undefined) return // recorded again as a whole
+    if (this.#map.taskAt !== undefined) return // the whole source is recorded again
     recorded.total = this.#map.feed.length
     recorded.entries.clear()
   }
 
-  /** Records the entries of a source of known length as they are now. */
+  /** Records the present entries of a source of known length. */
   *#recordAgain(recorded: OpenMap): Pieces<void> {
     const { taskAt, feed } = this.#map
     if (taskAt === undefined || feed.length === undefined) return
@@ -266,19 +265,19 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
     this.#recorded = again
   }
 
-  /** A recorded branch that the source does not give any more. */
+  /** Records a branch that the source no longer returns as cancelled. */
   #removed(key: string): void {
     if (this.#journal.scope.settings.changedTasks === 'error') return
     const cancellation = { cause: 'removed', by: 'removed', reason: undefined } as const
     const stored = this.#stored.get(key)
     const journal = this.#journalOf(key, stored)
     this.#write(() => journal.cancelled(cancellation, storedTiming(stored)))
-    // The source may give it yet, further on.
+    // The source may return it later.
     const last = stored ?? begin(journal.appId, journal)
     this.#stored.set(key, { ...last, rows: Math.max(last.rows, (journal.status.index ?? -1) + 1) })
   }
 
-  /** A generator that gives more than its recorded total, or another entry at a recorded place. */
+  /** Refuses or adopts a task of a generator beyond its recorded total. */
   #check(task: BranchTask): void {
     const open = this.#journal.map
     if (open === undefined || this.#map.taskAt !== undefined) return
@@ -286,7 +285,7 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
       this.#changed([`there are more than ${open.total} of them`])
   }
 
-  /** The books of a branch, and what is stored of it. */
+  /** The journal of a branch, and its stored record. */
   branch(task: BranchTask): { readonly journal: Journal; readonly stored: StoredRecord | undefined } {
     const stored = this.past(task.key)
     const journal = this.#journalOf(task.key, stored, this.#entryNoteOf(task))
@@ -308,7 +307,7 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
     return journal
   }
 
-  /** An entry of a generator is recorded with the first row of its branch (K1). */
+  /** The entry of a generator, to record with the first row of its branch (K1). */
   #entryNoteOf(task: BranchTask): Notes['entry'] | undefined {
     const open = this.#journal.map
     if (this.#map.taskAt !== undefined || open === undefined || open.entries.has(task.index)) return undefined
@@ -317,9 +316,9 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
     return { map: open.map, visit: open.visit, index: task.index, entry, ...versionOf(open) }
   }
 
-  /** A branch was cancelled for good, one that lives or one that waits for its turn. */
+  /** Stores the final cancel of a live or queued branch. */
   cancelled(task: BranchTask, cancellation: Parameters<Journal['cancelled']>[0], live?: RunningBranch<Journal>): void {
-    if (!isFinal(cancellation.cause)) return // said when it has ended
+    if (!isFinal(cancellation.cause)) return // recorded when it ends
     const journal = live?.journal ?? this.#journalOf(task.key, this.past(task.key), this.#entryNoteOf(task))
     const { startedAt, attempts = 1 } = live ?? {}
     const timing = startedAt === undefined ? storedTiming(journal.stored) : { startedAt, attempts }
@@ -328,7 +327,7 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
     else work()
   }
 
-  /** Writes what nobody waits for. Where it cannot be stored, the map fails. */
+  /** Writes in the background. A failure fails the map. */
   #write(work: () => unknown): void {
     try {
       const written = work()
@@ -338,7 +337,7 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
     }
   }
 
-  /** `watch` says that there are enough. */
+  /** Stores that `watch` closed the map. */
   enough(): void {
     const open = this.#journal.map
     if (open === undefined || open.settled) return
@@ -373,9 +372,9 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
 
 const keysOf = ({ entries }: OpenMap): string[] => [...entries.values()].map(([key]) => key)
 
-/** The version as a note holds it. */
+/** The version in its stored form. */
 const versionOf = ({ version }: OpenMap): { readonly version?: number } => (version === 0 ? {} : { version })
 
-/** Opens the books of a map. */
+/** Opens the stored branches of a map. */
 export const openBranchStore: OpenBranchStore<Journal> = (journal, map, scope) =>
   new DurableTaskFeed(journal, map, scope)

@@ -52,27 +52,27 @@ import type { Scope } from './scope.js'
 import { postTo, sealRow } from './seal.js'
 import { StatusNotes } from './status-notes.js'
 
-// Owns: the rows of one application: which comes next, and whether it holds the whole state or what changed.
+// Owns: the rows of one application: their order, and whether a row holds the whole state or a patch.
 // Does not own: when the engine commits, other applications of the tree (scope.ts).
-// J1  One row a step. A whole state is written when the changes since the last one outweigh it.
-// J2  A place is used up only by rows that are saved: after a failure the next row takes it.
-// J3  A note belongs to the step that goes on. The step before it is stored first, whatever the policy. With the first
-//     row of an application below another one, so is the last step of that one: no row refers to another step.
+// J1  One row per step. A whole state is written when the patches since the last one outweigh it.
+// J2  Only saved rows use up an index: after a failure, the next row takes the same one.
+// J3  A note belongs to the running step. The step before it is stored first, under any policy; the last step of the
+//     parent, with the first row of an application below it. So a note and a child are never found at another step.
 
-/** The books of one application. */
+/** The journal of one application. */
 export class Journal implements AppJournal {
   readonly scope: Scope
   readonly appId: string
   epoch: number
-  /** What the next step has done already, as it is stored. */
+  /** The stored record at which the next step continues. */
   stored: StoredRecord | undefined
   inbox: Inbox
-  /** The fan-out that the next step has begun. */
+  /** The unfinished map of the next step. */
   map: OpenMap | undefined
-  /** After this order, branches that failed are to run again. */
+  /** Failures of branches stored before this order are retried. */
   retryFailuresBefore: number
   opened = false
-  /** Keys whose schema refuses what it gave itself. */
+  /** Keys whose schema rejects its own output. */
   oneWay: ReadonlySet<string>
   opening: Promise<unknown> | undefined
   readonly #openStore: OpenBranchStore<Journal>
@@ -81,17 +81,17 @@ export class Journal implements AppJournal {
   #from: ForkedFrom | undefined
   readonly #mayBeStored: boolean
   #parentNote: ParentNote<Journal> | undefined
-  /** What is stored is of another beginning. */
+  /** Whether the stored record is of another start, which the first row replaces. */
   #replacing: boolean
-  /** It was cancelled for good. */
+  /** The final cancel of the application, if there was one. */
   #finalCancel: Notes['cancelled'] | undefined
   #rows: number
-  /** The last committed step, where the policy did not store it. */
+  /** The last committed step, if the policy did not store it. */
   #unsaved: CommittingStep | undefined
   readonly #deltas: Deltas
-  /** How it stands, since the last step. */
+  /** The notes of its status since the last step. */
   status: StatusNotes
-  /** The books of the application above, in the same store. */
+  /** The journal of the parent, if it is in the same store. */
   readonly #parent: Journal | undefined
 
   constructor(scope: Scope, openStore: OpenBranchStore<Journal>, setup: JournalSetup<Journal>, parent?: Journal) {
@@ -121,8 +121,8 @@ export class Journal implements AppJournal {
   }
 
   /**
-   * Saves a step (design: point of commit), or remembers it until something has to be stored.
-   * @throws {PersistenceError | SerializationError} and nothing is saved
+   * Saves a step at its point of commit, or holds it until another row is stored.
+   * @throws {PersistenceError | SerializationError} Nothing is saved then.
    */
   step(step: CommittingStep): Awaitable<void> {
     if (isSavedBy(this.scope.settings.policy, step)) return this.#write([], step, () => this.#committed())
@@ -131,7 +131,7 @@ export class Journal implements AppJournal {
     this.#committed()
   }
 
-  /** Stores the last committed step, if it is not stored. */
+  /** Stores the last committed step, unless it is stored. */
   flush(): Awaitable<void> {
     return this.#unsaved && this.#write([])
   }
@@ -141,37 +141,36 @@ export class Journal implements AppJournal {
     const kept = withoutTransient(step.state, this.scope.settings.transient)
     const full = this.#deltas.isFullNext(sequenceId)
     const content = full
-      ? fullData(kept, fullFacts(step, this.#finalCancel), this.#whole(), loose)
+      ? fullData(kept, fullFacts(step, this.#finalCancel), this.#appFacts(), loose)
       : patchData(this.#deltas.held ?? {}, kept, patchFacts(step, this.#finalCancel), this.oneWay, loose)
     const label = labelOf(step.action)
     const draft = { kind: full ? 'full' : 'patch', label, sequenceId, data: content.data } as const
     return { draft, saved: (epoch) => this.#deltas.saved(content, sequenceId, epoch, full) }
   }
 
-  /** What a row with a whole state says beside the step. */
-  #whole(from = this.#from): AppFacts {
+  /** The facts of the application in a full row. */
+  #appFacts(from = this.#from): AppFacts {
     const { version } = this.scope.settings
     return { version, oneWay: this.oneWay, parentRef: this.parentRef, from, parent: this.#parent?.storedState }
   }
 
-  /** What is stored of its state. */
+  /** Its last stored state. */
   get storedState(): ParentState | undefined {
     const { held, sequenceId, epoch } = this.#deltas
     return held && { appId: this.appId, sequenceId, epoch, held }
   }
 
-  /** Saves a whole state that no step made: a start, a rewind, a fork, what a fallback gave. */
+  /** Saves a whole state that no step made: a start, a rewind, a fork, the result of a fallback. */
   saveState(
     label: StateLabel,
     state: State,
     at: FullFacts & { readonly sequenceId: number; readonly epoch?: number },
     from?: ForkedFrom,
   ): Awaitable<void> {
-    const { sequenceId } = at
+    const { sequenceId, epoch = this.epoch } = at
     const kept = withoutTransient(state, this.scope.settings.transient)
-    const content = fullData(kept, at, this.#whole(from))
-    this.epoch = at.epoch ?? this.epoch
-    const { epoch } = this
+    const content = fullData(kept, at, this.#appFacts(from))
+    this.epoch = epoch
     const draft: Draft = { kind: 'full', label, sequenceId, data: content.data }
     return this.#write([draft], 'state', () => {
       this.#deltas.saved(content, sequenceId, epoch, true)
@@ -179,7 +178,7 @@ export class Journal implements AppJournal {
     })
   }
 
-  /** What belonged to the step alone is done with. */
+  /** Drops the notes of the step, which has committed. */
   #committed(): void {
     this.stored = undefined
     this.map = undefined
@@ -187,7 +186,7 @@ export class Journal implements AppJournal {
     this.status = new StatusNotes()
   }
 
-  /** Saves a note to the step that goes on. A retry voids the failures of branches below it. */
+  /** Saves a note to the running step. A retry makes its failed branches run again. */
   note<K extends keyof Notes>(label: K, note: Notes[K]): Awaitable<void> {
     if (label === 'retry') this.retryFailuresBefore = this.scope.nextOrder()
     if (this.scope.settings.policy === 'manual' || (this.#replacing && this.#finalCancel === undefined))
@@ -199,7 +198,7 @@ export class Journal implements AppJournal {
     return draft && this.#write([draft])
   }
 
-  /** The run failed: a further one tries its step again. */
+  /** Saves the failure of a run. The next run retries its step. */
   failed(error: Error, timing: StoredTiming): Awaitable<void> {
     const noted = this.note('failed', { error, again: true, ...timingForm(timing) })
     this.retryFailuresBefore = this.scope.nextOrder()
@@ -207,8 +206,8 @@ export class Journal implements AppJournal {
   }
 
   /**
-   * The application was cancelled. For good: said once, in the moment it happens.
-   * @param resumable whatever the cause says: the run of a root is over, and another may begin
+   * Saves a cancel. A final one is saved once, at the moment of the cancel.
+   * @param resumable whether another run may start: true for a root, whatever the cause
    */
   cancelled(
     { cause, by, reason }: Pick<Notes['cancelled'], 'cause' | 'by' | 'reason'>,
@@ -218,11 +217,11 @@ export class Journal implements AppJournal {
     if (this.#finalCancel !== undefined) return undefined
     const note = { cause, by, reason, final: !resumable && isFinal(cause), ...timingForm(timing) }
     if (note.final) this.#finalCancel = note
-    else if (this.status.waits && (cause !== 'app' || by !== 'app')) return undefined // and it waits on
+    else if (this.status.waits && (cause !== 'app' || by !== 'app')) return undefined // it stays waiting
     return this.note('cancelled', note)
   }
 
-  /** A side effect that the step has done already. */
+  /** The stored result of a side effect of the step. */
   done(key: string): { readonly value: unknown } | undefined {
     const once = this.stored?.once
     return once?.has(key) === true ? { value: once.get(key) } : undefined
@@ -232,15 +231,15 @@ export class Journal implements AppJournal {
     return this.child({ appId, parentRef, parentNote: { parent: this }, mayBeStored: true })
   }
 
-  /** The books of an application below this one. */
+  /** The journal of an application below this one. */
   child(setup: JournalSetup<Journal>, scope = this.scope): Journal {
     return new Journal(scope, this.#openStore, setup, scope === this.scope ? this : undefined)
   }
 
   /**
-   * The first thing that a run does: claims the tree, and writes down where a new application starts.
-   * @param inputs what its first run is given
-   * @returns where the application is to stand, if that is elsewhere
+   * The first act of a run: claims the tree, and stores the start of a new application.
+   * @param inputs inputs of its first run
+   * @returns the stored checkpoint, if the application has to move there
    */
   open(plan: Plan, start: Start, inputs: Inputs): Promise<StoredRecord | undefined> {
     const opening = this.#open(plan, start, inputs)
@@ -256,7 +255,7 @@ export class Journal implements AppJournal {
     if (this.#replacing) await this.#begin(start, this.epoch + 1)
     this.#replacing = false
     if (this.opened && !scope.uncertain) return undefined
-    // Looked for before it is claimed, so that whoever makes it anew by mistake takes it from nobody.
+    // Checked before the claim, so that creating a stored application by mistake takes it over from nobody.
     if (!this.opened && !this.#mayBeStored) refuseStored(this.appId, scope.settings.writer, await this.load())
     await scope.claim()
     const known = this.opened || this.#mayBeStored ? await this.load() : undefined
@@ -275,7 +274,7 @@ export class Journal implements AppJournal {
       this.adopt(known)
       return moved ? fitRecord(known, plan, scope.settings) : undefined
     }
-    // An application that an action makes is stored with what it does; a root, from its start.
+    // An application made by an action is stored with its first step or note; a root, from its start.
     if (known !== undefined) this.adopt(known)
     if (known !== undefined || this.parentRef === undefined || scope.settings.policy !== 'manual')
       await this.#begin(start, known && known.epoch + 1)
@@ -283,32 +282,32 @@ export class Journal implements AppJournal {
     return undefined
   }
 
-  /** @param epoch another one than what is stored of another beginning, which stays readable */
+  /** @param epoch a new one, if it replaces a stored start: that one stays readable under its epoch */
   #begin({ state, next }: Start, epoch = this.epoch): Awaitable<void> {
     return this.saveState('start', state, { next, sequenceId: -1, visits: {}, epoch })
   }
 
-  /** Stores where the application stands. What its next step has done stays stored too. */
+  /** Stores the checkpoint. The notes of the next step stay stored. */
   async save(start: Start): Promise<void> {
     await (this.#rows === 0 && this.#unsaved === undefined ? this.#begin(start) : this.flush())
     await this.scope.idle()
   }
 
-  /** The books of the branches of a map. */
+  /** Opens the stored branches of a map. */
   openMap({ own, ...map }: StoredMapVisit & { readonly own: unknown }): BranchStore<Journal> {
     return this.#openStore(this, map, isOwn(own) ? this.scope.over(own.driver) : this.scope)
   }
 
-  /** Goes on from what is stored: the next row is a whole state. */
+  /** Continues from a stored record. The next row is a full one. */
   adopt(stored: StoredRecord): void {
-    const ahead = this.#unsaved !== undefined && stored.sequenceId === this.#deltas.sequenceId // in memory
+    const ahead = this.#unsaved !== undefined && stored.sequenceId === this.#deltas.sequenceId // its step is in memory
     this.epoch = stored.epoch
     this.inbox = new Inbox(stored.inbox, ahead ? this.inbox.unsaved : [])
     this.oneWay = new Set([...this.oneWay, ...stored.oneWay])
     this.#rows = stored.rows
     this.#deltas.adopt(stored)
     this.scope.after(stored.order)
-    if (ahead) return // what is stored beside it belongs to a step that is over
+    if (ahead) return // the stored notes belong to an earlier step
     this.#unsaved = undefined
     this.stored = stored
     this.#from = stored.from
@@ -317,17 +316,17 @@ export class Journal implements AppJournal {
     this.retryFailuresBefore = stored.retryFailuresBefore
   }
 
-  /** Loads what is stored of this application. */
+  /** Loads the record of this application. */
   load(): Promise<StoredRecord | undefined> {
     return loadOne(this.scope, this.appId)
   }
 
-  /** Puts a message into the inbox of an application of the tree. @returns its id */
+  /** Stores a message for an application of the tree. @returns its id */
   post(appId: string, message: Pick<StoredMessage, 'kind' | 'body'>, scope = this.scope): Promise<number> {
     return postTo(scope.settings, appId, message)
   }
 
-  /** The application waits for a message from outside. */
+  /** Saves that the application waits for a message from outside. */
   waits(action: string, kinds: readonly string[], timing: StoredTiming): Awaitable<void> {
     return this.note('waiting', { action, kinds, ...(this.parentRef && timingForm(timing)) })
   }
@@ -337,14 +336,14 @@ export class Journal implements AppJournal {
     return { kind: 'note', label, sequenceId, data: noteData(label, note) }
   }
 
-  /** Gives rows their places: those given, after the step that is made or that is still to be stored (J3). */
+  /** Assigns an index to each row: the given ones follow the step, or the step that is not stored yet (J3). */
   #assign(drafts: readonly Draft[], content: CommittingStep | 'state' | undefined): PlacedRows {
     const { appId, epoch, inbox, scope } = this
     const [before, index] = [this.#unsaved, this.#rows]
     const step = content === 'state' ? undefined : (content ?? before)
     const made = step && this.#draftOf(step)
     const all = made === undefined ? drafts : drafts.length === 0 ? [made.draft] : [made.draft, ...drafts]
-    // What is saved meanwhile comes after.
+    // Rows saved meanwhile come after these.
     const rows = all.map(({ kind, label, sequenceId, data, index: at = this.#rows++ }) =>
       sealRow({ appId, index: at, kind, epoch, sequenceId, label, order: scope.nextOrder(), data }, at < index),
     )
@@ -363,7 +362,7 @@ export class Journal implements AppJournal {
     return { rows, taken, saved, lost }
   }
 
-  /** @param state the step that is saved, or `state` where the rows hold a state that no step made */
+  /** @param content the step to save, or `state` if the rows hold a state that no step made */
   #write(drafts: readonly Draft[], content?: CommittingStep | 'state', saved?: () => void): Awaitable<void> {
     const first = this.#parentNote
     const own = this.#assign(drafts, content)
@@ -381,12 +380,10 @@ export class Journal implements AppJournal {
       throw error
     }
     try {
-      const written =
-        first === undefined
-          ? undefined
-          : this.#writeParentNote(first, (rows) => {
-              parts = [rows, own]
-            })
+      const withRows = (rows: PlacedRows): void => {
+        parts = [rows, own]
+      }
+      const written = first && this.#writeParentNote(first, withRows)
       const answer = written === undefined ? send() : Promise.resolve(written).then(send)
       return answer === undefined ? done() : answer.then(done, undo)
     } catch (error) {
@@ -394,7 +391,7 @@ export class Journal implements AppJournal {
     }
   }
 
-  /** Tells the books above, with the rows or, where they are in another store, before them. */
+  /** Writes to the parent's journal: in the same group of rows or, in another store, before them. */
   #writeParentNote({ parent, note }: ParentNote<Journal>, withRows: (placed: PlacedRows) => void): Awaitable<void> {
     const entry = note === undefined ? [] : [parent.#noted('entry', note)]
     if (parent.scope === this.scope) return withRows(parent.#assign(entry, undefined))
