@@ -94,7 +94,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
       'save-points › an application created by a later step is resumed',
     ],
   },
-  'persistence/kept-feed.ts': {
+  'persistence/durable-task-feed.ts': {
     K1: [
       'growing-maps › whose list was cut off during its recording is recorded afresh',
       'never-loses › keeps the entry of a generator with the first record of its branch',
