@@ -133,9 +133,13 @@ describe('merge', () => {
 
   it('is cancelled as one when it is left, and waits for all ends', async () => {
     const [one, two] = [pouring(), pouring()]
+    const started = [one, two].map(({ app }) => emitted(app, 'step.start', 'both/a', 'both/b'))
     one.taps.b.pour('x')
 
-    for await (const event of merge(one.app.stream(), two.app.stream())) if (event.type === 'chunk') break
+    for await (const event of merge(one.app.stream(), two.app.stream())) {
+      await Promise.all(started)
+      if (event.type === 'chunk') break
+    }
 
     expect([one.cleaned.length, two.cleaned.length]).toEqual([2, 2])
     expect([(await one.app.ended())?.status, (await two.app.ended())?.status]).toEqual(['cancelled', 'cancelled'])
