@@ -16,7 +16,7 @@ interface Counted {
 /** One watched run of the application. */
 export interface Trial {
   /** A life has ended. @param zombie the process that was stopped meanwhile */
-  look(zombie: number | undefined): void
+  look(zombie: number | undefined): Promise<void>
 }
 
 export class Judge {
@@ -35,14 +35,14 @@ export class Judge {
     return lost + repeated + wrong + duplicates > 0
   }
 
-  begin(files: readonly string[], log: string): Trial {
-    let held = readStores(files)
+  async begin(places: readonly string[], log: string): Promise<Trial> {
+    let held = await readStores(places)
     let seen = 0
     /** Recorded side effects, as steps ask for them. */
     const recorded = new Set<string>()
     const lines: Line[] = []
     return {
-      look: (zombie) => {
+      look: async (zombie) => {
         const fresh = readLines(log, seen)
         seen += fresh.length
         for (const { appId, seq, effect, pid } of fresh) {
@@ -52,7 +52,7 @@ export class Judge {
           if (effect !== undefined && recorded.has(effect)) this.counted.duplicates += 1
         }
         lines.push(...fresh)
-        held = readStores(files)
+        held = await readStores(places)
         for (const { effect, token } of lines) if (effect !== undefined && held.effects.has(token)) recorded.add(effect)
       },
     }

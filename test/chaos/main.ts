@@ -2,12 +2,14 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sendStored } from 'teasel/persistence'
-import { sqlitePersister } from 'teasel/persistence/sqlite'
+import { findPostgres } from '../support/postgres.js'
 import { type Bug, bundleWorker } from '../tools/bundle-worker.js'
 import { CALM, type Draw, drawRun, randomOf } from './draw.js'
 import { END } from './ends.js'
 import { Judge } from './judge.js'
 import { type Life, type Lived, livesIn, type Plan } from './life.js'
+import { openStore } from './open-store.js'
+import { dropStore } from './store.js'
 import { approve } from './work.js'
 
 // Kills, stops and doubles processes that run an application, at every boundary of persistence in turn and at random
@@ -15,13 +17,14 @@ import { approve } from './work.js'
 
 const MOST_LIVES = 120
 
-const usage = `Usage: npm run chaos -- --kills N [--seed S] [--control] [--json]
+const usage = `Usage: npm run chaos -- --kills N [--seed S] [--control] [--store postgres] [--json]
 
 Kills N processes by SIGKILL: half of them at the borders of persistence in turn (before and after each write), half at
 random instants, with a SIGTERM, or a SIGSTOP and a second runner, now and then. For each run it is drawn when it is saved,
 which map has a store of its own, how often the stores are away and what is done then, whether it is saved by hand, and
 whether the wall clock jumps. --seed repeats what was drawn; when a kill hits stays up to the machine. --control puts a
-bug into the engine (a store that is away fails a branch, and not the run), to show that the counters count.`
+bug into the engine (a store that is away fails a branch, and not the run), to show that the counters count. --store
+postgres stores in PostgreSQL: the server of TEASEL_POSTGRES, or one that is found, in schemas that are dropped.`
 const args = process.argv.slice(2)
 const numberOf = (name: string): number => Number(args[args.indexOf(name) + 1] ?? 0)
 const kills = numberOf('--kills')
@@ -33,6 +36,12 @@ if (args.includes('--help')) {
 }
 if (!args.includes('--kills') || !(kills > 0)) {
   console.error(usage)
+  process.exit(2)
+}
+const stored = args[args.indexOf('--store') + 1] === 'postgres' && args.includes('--store')
+const server = stored ? await findPostgres() : undefined
+if (stored && server === undefined) {
+  console.error('No PostgreSQL server answers. Give its URL in TEASEL_POSTGRES.')
   process.exit(2)
 }
 const seed = args.includes('--seed') ? numberOf('--seed') : Math.floor(Math.random() * 1e9)
@@ -47,12 +56,27 @@ let runs = 0
 /** Runs one application to its end, over any number of lives. @returns its end; undefined when it has none */
 async function runToEnd(draw: Draw, plans: () => Plan): Promise<Lived | undefined> {
   const name = `run-${runs++}`
-  const [file, own, log] = ['db', 'own.db', 'log'].map((end) => join(folder, `${name}.${end}`)) as [
-    string,
-    string,
-    string,
-  ]
-  const trial = judge.begin([file, own], log)
+  const log = join(folder, `${name}.log`)
+  const placeOf = (end: string): string =>
+    server === undefined ? join(folder, `${name}.${end}`) : `${server.url}#teasel_chaos_${process.pid}_${name}.${end}`
+  const [file, own] = [placeOf('db'), placeOf('own.db')]
+  try {
+    return await liveOn(name, { file, own, log, draw }, plans)
+  } finally {
+    for (const place of [file, own]) await dropStore(place)
+  }
+}
+
+/** Where a run is stored and logged, and its draw. */
+interface Drawn {
+  readonly file: string
+  readonly own: string
+  readonly log: string
+  readonly draw: Draw
+}
+
+async function liveOn(name: string, { file, own, log, draw }: Drawn, plans: () => Plan): Promise<Lived | undefined> {
+  const trial = await judge.begin([file, own], log)
   const live = livesIn({ worker, file, own, log, draw, random })
   const ended = ({ code, error, killed, signal }: Life): boolean => {
     if (killed || signal === 'SIGTERM' || code === 0 || code === END.away || code === END.takenOver) return false
@@ -66,12 +90,12 @@ async function runToEnd(draw: Draw, plans: () => Plan): Promise<Lived | undefine
     const life = await live(plan)
     if (life.killed) judge.counted.kills += 1
     if (life.stopped) judge.counted.doubles += 1
-    trial.look(life.zombie)
+    await trial.look(life.zombie)
     if (ended(life)) return undefined
     if (life.code === END.done) return life.lived
     if (life.code !== END.waits) continue
     if (waits++ > 5) break // answered, and still waiting
-    await using persister = sqlitePersister({ file })
+    await using persister = openStore(file)
     await sendStored({ persister, appId: 'chaos', message: approve('yes') })
   }
   console.error(`${name} (seed ${seed}, ${JSON.stringify(draw)}): does not end`)

@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs'
+import pg from 'pg'
 import { openDatabase } from '../../src/adapters/sqlite/open-database.js'
 import type { StoredNote } from '../../src/persistence/record.js'
+import { postgresAt, type StorePlace } from './open-store.js'
 
 /** The content of the stores of a run after a process had ended. */
 export interface Held {
@@ -20,7 +22,35 @@ interface StoredRow {
   readonly data: string
 }
 
-function rowsOf(file: string): readonly StoredRow[] {
+async function rowsOf(place: StorePlace): Promise<readonly StoredRow[]> {
+  const server = postgresAt(place)
+  return server === undefined ? rowsOfFile(place) : rowsOfServer(server.url, server.schema)
+}
+
+async function rowsOfServer(url: string, schema: string): Promise<readonly StoredRow[]> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    const known = await client.query('select to_regclass($1) is not null as known', [`"${schema}".rows`])
+    if (known.rows[0]?.known !== true) return []
+    const text = `select a.app, kind, seq, label, data from "${schema}".rows r join "${schema}".apps a on a.id = r.app`
+    return (await client.query(text)).rows as readonly StoredRow[]
+  } finally {
+    await client.end()
+  }
+}
+
+/** Drops the tables of a PostgreSQL store. */
+export async function dropStore(place: StorePlace): Promise<void> {
+  const server = postgresAt(place)
+  if (server === undefined) return
+  const client = new pg.Client({ connectionString: server.url })
+  await client.connect()
+  await client.query(`drop schema if exists "${server.schema}" cascade`)
+  await client.end()
+}
+
+function rowsOfFile(file: string): readonly StoredRow[] {
   if (!existsSync(file)) return []
   const { database } = openDatabase(file)
   try {
@@ -40,9 +70,9 @@ const isFinal = ([label, form]: StoredNote): boolean =>
   label === 'cancelled' && (form as { readonly final?: boolean }).final === true
 
 /** Reads stores without their drivers. */
-export function readStores(files: readonly string[]): Held {
+export async function readStores(places: readonly StorePlace[]): Promise<Held> {
   const [steps, over, effects] = [new Map<string, number>(), new Set<string>(), new Set<string>()]
-  for (const { app, kind, seq, label, data } of files.flatMap(rowsOf)) {
+  for (const { app, kind, seq, label, data } of (await Promise.all(places.map(rowsOf))).flat()) {
     const { d, e } = JSON.parse(data) as {
       readonly d?: { readonly value?: { readonly token?: string } } | readonly StoredNote[]
       readonly e?: string

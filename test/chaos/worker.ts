@@ -1,8 +1,8 @@
 import { resumeOrCreate, systemClock } from 'teasel'
 import { createPersister, PersistenceError, type Persister, type PersisterDriver } from 'teasel/persistence'
-import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { type Draw, randomOf } from './draw.js'
 import { END } from './ends.js'
+import { openStore } from './open-store.js'
 import { graphOf, start } from './work.js'
 
 // One life of the application: resumes it, and is killed by its parent, or kills itself at a boundary of persistence.
@@ -19,14 +19,17 @@ function border<T>(write: () => T): T {
   borders += 1
   if (borders === killAt && !killAfter) process.kill(process.pid, 'SIGKILL')
   const answer = write()
-  if (borders === killAt && killAfter) process.kill(process.pid, 'SIGKILL')
+  if (borders !== killAt || !killAfter) return answer
+  const die = (): boolean => process.kill(process.pid, 'SIGKILL')
+  if (answer instanceof Promise) answer.then(die, die)
+  else die()
   return answer
 }
 
 const away = () => new PersistenceError('No connection.', { fault: 'unavailable', appId: undefined })
 /** A store that goes away now and then, for a while; at times after it has done the call. */
-function storeAt(file: string): Persister {
-  const { driver } = sqlitePersister({ file })
+function storeAt(place: string): Persister {
+  const { driver } = openStore(place)
   let back = 0
   const asked = <T>(ask: () => T): T => {
     if (performance.now() < back) throw away()
@@ -46,6 +49,7 @@ function storeAt(file: string): Persister {
     delete: (root) => driver.delete(root),
     post: (root, appId, data) => driver.post(root, appId, data),
     inbox: (root) => asked(() => driver.inbox(root)),
+    ...(driver.watch && { watch: driver.watch.bind(driver) }),
     close: () => driver.close(),
   }
   return createPersister(flaky)

@@ -26,7 +26,7 @@ export async function bundleWorker(name: string, bug?: Bug): Promise<string> {
     format: 'esm',
     target: 'node20',
     platform: 'node',
-    external: ['xstate', 'nanoid', 'libsql'],
+    external: ['xstate', 'nanoid', 'libsql', 'pg'],
     alias: Object.fromEntries(publicEntries(ROOT).map((entry) => [entry.name, join(ROOT, entry.source)])),
     plugins: bug === undefined ? [] : [await withBug(bug)],
     outfile,
