@@ -56,7 +56,7 @@ describe('an action, by the tests of Burr', () => {
     expect((await add(sum).run({ inputs: { x: 5 } })).state.b).toBe(106)
     expect((await bound().run()).state.b).toBe(111)
     expect((await bound().run({ inputs: { y: 0 } })).state.b).toBe(11)
-    // @ts-expect-error `x` is bound, so nobody else may give it
+    // @ts-expect-error `x` is bound, so a run may not give it
     await expect(bound().run({ inputs: { x: 1 } })).rejects.toThrow('does not take the input "x".')
   })
 

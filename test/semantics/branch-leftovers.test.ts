@@ -41,7 +41,7 @@ describe('the result of a branch that is not done', () => {
         seen.push(...told(results))
         const { slow } = branches
         if (slow.status === 'cancelled') expectTypeOf(slow.state.n).toEqualTypeOf<number | undefined>()
-        // @ts-expect-error: what a cancelled branch left is no whole state
+        // @ts-expect-error: the state of a cancelled branch may be incomplete
         if (slow.status === 'cancelled') slow.state satisfies { readonly n: number }
         return { ns: [] }
       },

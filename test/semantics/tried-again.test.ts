@@ -263,7 +263,7 @@ describe.each(Object.entries(open))('a failed step is tried again by the next ru
     expect(state.outs).toEqual(['a done', 'b done'])
   })
 
-  /** A map of one step for each item, whose step fails after its branches have ended while `told.broken`. */
+  /** A map over the items; its step fails after its branches have ended while `told.broken`. */
   function fails(where: 'reduce' | 'when', policy: 'collect' | 'any', watched = false) {
     const [ran, told, waits] = [[] as string[], { broken: true }, defer()]
     const fault = (): void => {

@@ -171,7 +171,7 @@ describe('the low-level API', () => {
       tasks: ({ state }) => [task({ action: echo, state }), task({ action: echo, state: { prompt: 'other' } })],
       reduce: ({ state, results }) => ({ answer: [state.prompt, ...results.map((r) => r.state.answer)].join() }),
     })
-    // @ts-expect-error says neither what it reads nor what it writes
+    // @ts-expect-error declares neither reads nor writes
     const silent = () => chat.parallel({ tasks: [], reduce: () => ({}) })
     const app = createApplication(chat.graph({ actions: { low } }), { entrypoint: 'low', state: { prompt: 'p' } })
 

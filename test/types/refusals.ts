@@ -152,7 +152,7 @@ chat.mapActions({ reads: ['prompt'], writes: ['answer'], actions: { a: entry(ask
 chat.mapStates({ reads: ['prompts'], writes: ['answers'], action: bound, states: [entry({ prompt: 1 }, { key: 'a' })], reduce: () => ({ answers: {} }) })
 
 // ── map actions ──
-// @ts-expect-error a branch needs what the map does not read
+// @ts-expect-error a branch reads a key that the map does not read
 chat.mapActions({ reads: ['answer'], writes: ['answers'], actions: { a: bound }, reduce: () => ({ answers: {} }) })
 // @ts-expect-error the shared update lacks what a branch needs
 chat.mapActions({ reads: ['answer'], writes: ['answers'], state: ({ state }) => ({ promt: state.answer }), actions: { a: bound }, reduce: () => ({ answers: {} }) })
@@ -189,7 +189,7 @@ chat.mapActions({ reads: ['prompt'], writes: ['answer'], actions: { a: bound } }
 chat.mapActions({ reads: ['prompt'], writes: ['answer'], actions: { a: bound }, reduceEach: ({ acc }) => acc })
 // @ts-expect-error a first acc that is no update
 chat.mapActions({ reads: ['prompt'], writes: ['answer'], actions: { a: bound }, initial: { answer: 1 }, reduceEach: ({ acc }) => acc })
-// @ts-expect-error reduceEach returns what it does not declare
+// @ts-expect-error reduceEach returns an undeclared key
 chat.mapActions({ reads: ['prompt'], writes: ['answer'], actions: { a: bound }, initial: { answer: '' }, reduceEach: () => ({ answer: '', extra: 1 }) })
 // @ts-expect-error reduceLive has no results by name
 chat.mapActions({ reads: ['prompt'], writes: ['answer'], actions: { a: bound }, reduceLive: ({ branches }) => ({ answer: branches.a.state.answer }) })
@@ -255,7 +255,7 @@ export async function results() {
   const end = await app.run({ haltAfter: 'judge', inputs: { model: '' } })
   // @ts-expect-error no such action
   if (end.action === 'jdge') return
-  // @ts-expect-error nobody asked to be told of waiting
+  // @ts-expect-error `waiting` is an outcome only with whenWaiting: 'return'
   if (end.status === 'waiting') return
   // @ts-expect-error results are read-only
   end.state.answer = ''
@@ -306,7 +306,7 @@ createApplication(stored, { ...from, persister, save: 'sometimes' })
 createApplication(stored, { ...from, persister, save: { after: ['kep'] } })
 // @ts-expect-error a tracker records: it has `track`
 createApplication(stored, { ...from, tracker: { record() {} } })
-// @ts-expect-error a map that is recorded nowhere says null
+// @ts-expect-error a map without a tracker takes null
 keepKit.mapActions({ reads: ['prompt'], writes: ['answer'], tracker: false, actions: { keep }, reduce: () => ({ answer: '' }) })
 // @ts-expect-error no such choice
 keepKit.mapActions({ reads: ['prompt'], writes: ['answer'], tracker: () => 'parent', actions: { keep }, reduce: () => ({ answer: '' }) })

@@ -84,7 +84,7 @@ export async function further() {
   for await (const event of app.events({ include: ['run.end'] })) same<typeof event.type, 'run.end'>(true)
   // @ts-expect-error a further reader starts no run
   app.events({ haltAfter: 'still' })
-  // @ts-expect-error a fact about one reader, which no listener hears
+  // @ts-expect-error a fact about one reader, not available to listeners
   app.on('dropped', () => {})
 }
 

@@ -30,7 +30,7 @@ export async function embedded(): Promise<number> {
   const output = await toPromise(createActor(actorLogic(runnable), { input: { state: { prompt: '' } } }).start())
   return output.state.answers.length
 }
-// @ts-expect-error an action that there is not
+// @ts-expect-error an unknown action
 createApplication(graph, { entrypoint: 'compere', state: { prompt: '' } })
 // @ts-expect-error a state that lacks what the action reads
 createActor(actorLogic(runnable), { input: { state: {} } })
