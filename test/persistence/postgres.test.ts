@@ -172,6 +172,35 @@ if (server !== undefined) {
       expect((await persister.steps({ appId: 'app' })).map(({ sequenceId }) => sequenceId)).toEqual([-1, 0, 1, 2, 3, 4])
     })
 
+    it('sends a read again when its connection was lost, and a write only once', async () => {
+      const schema = newSchema()
+      const pool = new pg.Pool({ connectionString: url, max: 2 })
+      let lost = 0
+      let loses = false
+      const losing = {
+        connect: () => pool.connect(),
+        on: (event: 'error', listener: (error: Error) => void) => pool.on(event, listener),
+        end: () => pool.end(),
+        query(given: pg.QueryConfig) {
+          if (!loses) return pool.query(given)
+          loses = false
+          lost += 1
+          return Promise.reject(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }))
+        },
+      } as unknown as PgPool
+      const persister = createPersister(new PostgresDriver({ pool: losing, owned: true, schema, name: 'losing' }))
+      open.push(persister)
+      await createApplication(counting, { appId: 'app', entrypoint: 'add', state: { n: 0 }, persister }).run()
+
+      loses = true
+      const record = await persister.load({ appId: 'app' })
+      loses = true
+      const post = persister.driver.post({ partitionKey: null, rootId: 'app' }, 'app', '{}')
+
+      await expect(post).rejects.toMatchObject({ fault: 'unavailable' })
+      expect([record?.state, lost]).toEqual([{ n: 5 }, 2])
+    })
+
     it('works where a pooler keeps no prepared statements', async () => {
       const schema = newSchema()
       const pool = new pg.Pool({ connectionString: url, max: 2 })

@@ -8,7 +8,7 @@ type Cited = `${string} › ${string}`
 export const invariantRows: Readonly<Record<string, Readonly<Record<string, readonly Cited[]>>>> = {
   'adapters/postgres/postgres-driver.ts': {
     P1: ['../persistence/postgres › never saves a step of a runner after another runner has claimed the application'],
-    P2: ['../persistence/postgres › waits for a server that ends its connections, and commits each step once'],
+    P2: ['../persistence/postgres › sends a read again when its connection was lost, and a write only once'],
     P3: ['../persistence/postgres › works where a pooler keeps no prepared statements'],
   },
   'adapters/postgres/schema.ts': {

@@ -237,9 +237,10 @@ describe('the result of an effect', () => {
     date: new Date(4),
     bytes: new Uint8Array([5]),
     money: new Money(6),
+    view: new DataView(new Uint8Array([6, 7]).buffer, 1),
   })
   type Made = ReturnType<typeof made>
-  const spoil = ({ list, map, set, date, bytes, money }: Made): void => {
+  const spoil = ({ list, map, set, date, bytes, money, view }: Made): void => {
     list.push({ id: 9 })
     list[0] = { id: 8 }
     for (const item of map.values()) item.id = 9
@@ -248,6 +249,7 @@ describe('the result of an effect', () => {
     date.setTime(9)
     bytes[0] = 9
     money.cents = 9
+    view.setUint8(0, 9)
   }
 
   it.each([
@@ -262,7 +264,7 @@ describe('the result of an effect', () => {
       async run({ context }) {
         for (let i = 0; i < 2; i++) {
           const value = await context.once('charge', made)
-          seen.push(structuredClone({ ...value, money: value.money.cents }) as never)
+          seen.push(structuredClone({ ...value, money: value.money.cents, view: value.view.getUint8(0) }) as never)
           spoil(value)
         }
         if (context.attempt === 1) throw new RangeError('once more')
@@ -273,7 +275,7 @@ describe('the result of an effect', () => {
 
     await createApplication(graph, { ...options, ...(open && { persister: open() }) }).run()
 
-    const whole = { ...made(), money: 6 }
+    const whole = { ...made(), money: 6, view: 7 }
     expect(seen).toEqual([whole, whole, whole, whole])
   })
 

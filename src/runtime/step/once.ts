@@ -1,5 +1,6 @@
 import { isPlainObject } from '../../internal/guards.js'
 import { classOf } from '../../state/classes.js'
+import { copyBytes } from '../../state/kind.js'
 import type { Application, CurrentAttempt } from '../application.js'
 import type { LiveEffect } from '../map/branch-handle.js'
 
@@ -112,7 +113,8 @@ function copyFor(value: unknown, seen = new Map<object, unknown>()): unknown {
   if (form !== undefined) return kept(form.load(copyFor(form.save(value), seen)))
   if (value instanceof Date && prototype === Date.prototype) return kept(new Date(value))
   if (value instanceof ArrayBuffer) return kept(value.slice(0))
-  if (ArrayBuffer.isView(value) && !(value instanceof DataView)) return kept(sliceOf.call(value as Uint8Array))
+  if (value instanceof DataView) return kept(copyBytes(value))
+  if (ArrayBuffer.isView(value)) return kept(sliceOf.call(value as Uint8Array))
   return value
 }
 
