@@ -2,6 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { InputError } from '../errors.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
 import { checkOptions } from '../internal/options.js'
+import { copyData } from '../state/copy-data.js'
 import { assertSchema, formatIssue, validate } from '../state/schema.js'
 
 /** A message to an application. Made by the function that {@link defineMessage} returns. */
@@ -172,49 +173,3 @@ export function sealMessage({ kind, body }: Message, from: string | undefined): 
 
 /** True for a message from outside. */
 export const isOutside = (message: Received): boolean => message.from === '' && !nameless.has(message)
-
-/**
- * Copies everything mutable in a message. Values that are not data (a function, a client) are passed on as they are.
- */
-export function copyData(value: unknown, seen = new Map<object, unknown>()): unknown {
-  if (typeof value !== 'object' || value === null) return value
-  const known = seen.get(value)
-  if (known !== undefined) return known
-  const keep = <T>(copy: T): T => {
-    seen.set(value, copy)
-    return copy
-  }
-  if (Array.isArray(value)) {
-    const list = keep<unknown[]>([])
-    for (const item of value as readonly unknown[]) list.push(copyData(item, seen))
-    return list
-  }
-  if (value instanceof Map) {
-    const map = keep(new Map<unknown, unknown>())
-    for (const [key, item] of value) map.set(copyData(key, seen), copyData(item, seen))
-    return map
-  }
-  if (value instanceof Set) {
-    const set = keep(new Set<unknown>())
-    for (const item of value) set.add(copyData(item, seen))
-    return set
-  }
-  if (value instanceof Date || value instanceof ArrayBuffer) return keep(structuredClone(value))
-  if (ArrayBuffer.isView(value)) return keep(copyBytes(value))
-  if (!isPlainObject(value)) return value
-  const record = keep<Record<string, unknown>>(Object.create(Object.getPrototypeOf(value) as object | null) as never)
-  for (const key of Object.keys(value))
-    Object.defineProperty(record, key, {
-      value: copyData(value[key], seen),
-      enumerable: true,
-      writable: true,
-      configurable: true,
-    })
-  return record
-}
-
-/** Copies bytes, keeping their class: a Buffer stays one. */
-function copyBytes(bytes: ArrayBufferView): unknown {
-  const copy: unknown = structuredClone(bytes)
-  return Object.setPrototypeOf(copy, Object.getPrototypeOf(bytes) as object)
-}

@@ -1,4 +1,5 @@
 import { createApplication, defineMessage, defineState, type } from 'teasel'
+import { registerClass } from 'teasel/codec'
 import { memoryPersister } from 'teasel/persistence'
 import { describe, expect, it } from 'vitest'
 import { emitted } from '../support/events.js'
@@ -101,6 +102,47 @@ describe.each([
 
     expect((await run).state.heard).toEqual(['1', '2', '3'])
   })
+})
+
+it('a message is a copy for each attempt, with every kind of data', async () => {
+  class Money {
+    cents: number
+    constructor(cents: number) {
+      this.cents = cents
+    }
+  }
+  registerClass('given-back-money', Money, { save: ({ cents }) => cents, load: (cents) => new Money(cents) })
+  const pay = defineMessage('pay', type<{ money: Money; view: DataView; bytes: Uint8Array; list: number[] }>())
+  const seen: unknown[] = []
+  const charge = kit.action({
+    reads: [],
+    writes: ['heard'],
+    retry: { attempts: 2, delayMs: 0 },
+    async run({ context }) {
+      const { money, view, bytes, list } = (await context.receiveOne(pay)).body
+      seen.push([money.cents, view.getUint8(0), [...bytes], [...list]])
+      money.cents = 9
+      view.setUint8(0, 9)
+      bytes[0] = 9
+      list.push(9)
+      if (context.attempt === 1) throw new RangeError('no')
+      return { heard: [] }
+    },
+  })
+  const app = createApplication(kit.graph({ actions: { charge } }), { entrypoint: 'charge', state })
+  const waiting = emitted(app, 'wait')
+  const run = app.run()
+  await waiting
+  const bytes = new Uint8Array([3, 4])
+  const money = new Money(1)
+  await app.send(pay({ money, view: new DataView(new Uint8Array([2, 2]).buffer, 1), bytes, list: [5] }))
+  await run
+
+  expect(seen).toEqual([
+    [1, 2, [3, 4], [5]],
+    [1, 2, [3, 4], [5]],
+  ])
+  expect([money.cents, bytes[0]]).toEqual([1, 3])
 })
 
 it('messages of siblings taken by a failed attempt are there for the next one', async () => {

@@ -1,6 +1,4 @@
-import { isPlainObject } from '../../internal/guards.js'
-import { classOf } from '../../state/classes.js'
-import { copyBytes } from '../../state/kind.js'
+import { copyData } from '../../state/copy-data.js'
 import type { Application, CurrentAttempt } from '../application.js'
 import type { LiveEffect } from '../map/branch-handle.js'
 
@@ -60,7 +58,7 @@ class Effect implements LiveEffect {
   async give(): Promise<unknown> {
     const value = await this.#value
     if (!this.#noted) await this.#note(value)
-    return copyFor(value)
+    return copyData(value) // O3
   }
 
   /** Repeated by the next caller where it fails (O1). */
@@ -77,51 +75,4 @@ class Effect implements LiveEffect {
     if (journal?.done(this.#key) === undefined) await journal?.note('once', { key: this.#key, value })
     this.#noted = true
   }
-}
-
-/** A deep copy of data (O3). An instance of an unregistered class is returned as it is. */
-function copyFor(value: unknown, seen = new Map<object, unknown>()): unknown {
-  if (typeof value !== 'object' || value === null) return value
-  const known = seen.get(value)
-  if (known !== undefined) return known
-  const kept = <T>(copy: T): T => {
-    seen.set(value, copy)
-    return copy
-  }
-  if (Array.isArray(value)) {
-    const copy: unknown[] = kept([])
-    for (const item of value) copy.push(copyFor(item, seen))
-    return copy
-  }
-  if (isPlainObject(value)) {
-    const copy: Record<string, unknown> = kept(Object.create(Object.getPrototypeOf(value) as object | null))
-    for (const [name, item] of Object.entries(value)) set(copy, name, copyFor(item, seen))
-    return copy
-  }
-  const prototype: unknown = Object.getPrototypeOf(value)
-  if (value instanceof Map && prototype === Map.prototype) {
-    const copy = kept(new Map<unknown, unknown>())
-    for (const [key, item] of value) copy.set(copyFor(key, seen), copyFor(item, seen))
-    return copy
-  }
-  if (value instanceof Set && prototype === Set.prototype) {
-    const copy = kept(new Set<unknown>())
-    for (const item of value) copy.add(copyFor(item, seen))
-    return copy
-  }
-  const form = classOf(value)
-  if (form !== undefined) return kept(form.load(copyFor(form.save(value), seen)))
-  if (value instanceof Date && prototype === Date.prototype) return kept(new Date(value))
-  if (value instanceof ArrayBuffer) return kept(value.slice(0))
-  if (value instanceof DataView) return kept(copyBytes(value))
-  if (ArrayBuffer.isView(value)) return kept(sliceOf.call(value as Uint8Array))
-  return value
-}
-
-/** Also for a Buffer, whose own `slice` shares the bytes. */
-const { slice: sliceOf } = Uint8Array.prototype
-
-/** Sets a property, also one named `__proto__`. */
-function set(record: object, name: string, value: unknown): void {
-  Object.defineProperty(record, name, { value, writable: true, enumerable: true, configurable: true })
 }
