@@ -69,7 +69,10 @@ export interface JournalSetup<J> {
   readonly parentRef?: ParentRef | undefined
   /** The stored record to continue from. */
   readonly stored?: StoredRecord | undefined
-  /** The stored record of another start. The application starts again when it opens; the record stays readable under its epoch. */
+  /**
+   * The stored record of another start. The application starts again when it opens; the record stays readable under its
+   * epoch.
+   */
   readonly replaced?: StoredRecord | undefined
   /** Written with the first row: the last step of the parent, and the entry of a generator. */
   readonly parentNote?: ParentNote<J> | undefined

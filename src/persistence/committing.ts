@@ -67,7 +67,10 @@ export interface PlacedRows {
   lost(): void
 }
 
-/** Saves the rows of several journals of one store as one group. @param gathers whether to wait for other commits of the same turn */
+/**
+ * Saves the rows of several journals of one store as one group.
+ * @param gathers whether to wait for other commits of the same turn
+ */
 export function saveTogether(scope: Scope, parts: readonly PlacedRows[], gathers: boolean): Awaitable<void> {
   const [first] = parts
   if (first !== undefined && parts.length === 1) return scope.save(first.rows, first.taken, gathers)

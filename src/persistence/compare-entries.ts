@@ -5,19 +5,20 @@ import type { OpenMap } from './committing.js'
 import type { ManifestEntry } from './record.js'
 import { entryOf } from './settled.js'
 
-/** How the tasks of a source differ from the entries that were recorded. */
+/** The differences between the tasks of a source and the recorded entries. */
 export interface EntryChanges {
-  /** Every difference, in words. */
+  /** Every difference, for a message. */
   readonly moved: string[]
-  /** Recorded keys that the source does not give. */
+  /** Recorded keys that the source no longer returns. */
   readonly gone: readonly string[]
-  /** Keys that stand for something else than they did. */
+  /** Keys whose entry has changed. */
   readonly changed: readonly string[]
 }
 
 /**
- * Compares the first tasks of a source with the entries that were recorded, one by one.
- * @param byKey the key of an entry is enough: another version recorded it, and `migrate` takes its branch along
+ * Compares the first tasks of a source with the recorded entries, one by one.
+ * @param byKey whether to compare keys only: another version recorded the entries, and `migrate` converts their
+ * branches
  */
 export function* compareEntries(
   { entries }: OpenMap,

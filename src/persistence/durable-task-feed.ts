@@ -90,7 +90,9 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
     if (this.#recorded === undefined) this.restored()
   }
 
-  /** Records a source of known length (K1). The journal has the map only afterwards: a partial record does not count. */
+  /**
+   * Records a source of known length (K1). The journal has the map only afterwards: a partial record does not count.
+   */
   *#record(): Pieces<void> {
     const { taskAt, feed, name, visit } = this.#map
     const { version } = this.#scope.settings

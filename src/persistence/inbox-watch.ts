@@ -4,14 +4,14 @@ import type { Addressed, PersisterDriver, RootKey } from './driver.js'
 import type { Inbox } from './inbox.js'
 import { readMessage, type StoredMessage } from './replay.js'
 
-// Owns: that a message which another process sent reaches a run that lives, and waits for one.
-// Does not own: the wait (runtime/message/wait.ts), which messages are known already (inbox.ts).
-// I1  Nothing is asked while nothing waits. One question a store, however many wait there. A store with notifications is
-//     asked at once; it is polled as well, for a notification may be lost.
-// I2  A message is handed over once: not what is known already, nor what a step took while the question was under way.
-// I3  The timer keeps a process alive only while somebody stays for the end of the run.
+// Owns: polling for messages of other processes while a run waits for one.
+// Does not own: the wait (runtime/message/wait.ts), the messages that are known already (inbox.ts).
+// I1  A store is queried only while something waits there, with one query for all waits. A notification causes a query
+//     at once; the store is polled as well, because a notification may be lost.
+// I2  A message is delivered once, also when a query returns one that is known, or that a step took during the query.
+// I3  The timer keeps the process alive only while a caller awaits the end of the run.
 
-/** The store that a tree of applications is in. */
+/** The store of a tree of applications. */
 interface Tree {
   readonly settings: Settings
 }
@@ -20,35 +20,35 @@ type Settings = RootKey & { readonly driver: PersisterDriver }
 /** A store in which something waits, or has waited. */
 interface Store {
   readonly settings: Settings
-  /** How many wait there. */
+  /** Number of waits in it. */
   waiting: number
-  /** Ends its notifications; undefined where it has none. */
+  /** Ends its notifications; undefined if it has none. */
   end: (() => void) | undefined
-  /** It did not answer when it was last asked. */
-  away: boolean
-  /** Messages that cannot be read. Each store numbers its own. */
+  /** Whether its last query failed. */
+  unavailable: boolean
+  /** Ids of messages that cannot be read. Each store numbers its own. */
   readonly unread: Set<number>
 }
 
-/** Who is handed what comes. */
+/** The receiver of messages. */
 export interface Addressee {
-  /** The books of what waits. */
+  /** The journal of the waiting application. */
   readonly journal: { readonly appId: string; readonly inbox: Inbox; readonly scope: Tree }
   readonly deliver: (message: StoredMessage) => Delivery
-  /** The store does not answer; it is asked again. */
+  /** Called when the store is unavailable. It is polled again. */
   readonly lost: (error: unknown) => void
 }
 
-/** Drivers whose persister was closed: a run that waits still asks them no more. */
+/** Drivers whose persister is closed: they are not polled any more. */
 export const closedDrivers = new WeakSet<PersisterDriver>()
 
-/** Timers of Node hold its process, unless they are told not to. */
+/** A timer of Node: it keeps the process alive unless `unref` is called. */
 interface NodeTimer {
   ref?(): void
   unref?(): void
 }
 
-/** Looks into the inboxes of what waits, again and again. */
+/** Polls the inboxes of waiting applications. */
 export class InboxWatch {
   readonly #clock: Clock
   readonly #everyMs: number
@@ -57,16 +57,16 @@ export class InboxWatch {
   #looking = false
   readonly #stores = new Map<PersisterDriver, Store>()
   #held = false
-  /** A message was stored while the store was asked. */
+  /** Whether a notification came during a query. */
   #again = false
 
-  /** @param everyMs `Infinity`: never */
+  /** @param everyMs the interval; `Infinity` disables polling */
   constructor(clock: Clock, everyMs: number) {
     this.#clock = clock
     this.#everyMs = everyMs
   }
 
-  /** Something waits. @returns what to call when it does no more */
+  /** Starts a wait. @returns a function that ends it */
   add(addressee: Addressee): () => void {
     const store = this.#storeOf(addressee.journal.scope)
     this.#waiting.add(addressee)
@@ -84,12 +84,12 @@ export class InboxWatch {
   #storeOf({ settings }: Tree): Store {
     const known = this.#stores.get(settings.driver)
     if (known !== undefined) return known
-    const store: Store = { settings, waiting: 0, end: undefined, away: false, unread: new Set() }
+    const store: Store = { settings, waiting: 0, end: undefined, unavailable: false, unread: new Set() }
     this.#stores.set(settings.driver, store)
     return store
   }
 
-  /** A message was stored: the store is asked now. */
+  /** Queries the stores at once, after a notification. */
   #posted(): void {
     this.#again = this.#looking
     if (this.#looking || this.#waiting.size === 0) return
@@ -97,7 +97,7 @@ export class InboxWatch {
     void this.#look()
   }
 
-  /** Somebody stays for the end of the run, or does no more (I3). */
+  /** Sets whether a caller awaits the end of the run (I3). */
   hold(held: boolean): void {
     this.#held = held
     const timer = this.#timer as NodeTimer | undefined
@@ -129,7 +129,7 @@ export class InboxWatch {
     this.#next()
   }
 
-  /** A store that is away keeps none of the others. */
+  /** Queries one store. An unavailable one does not delay the others. */
   async #lookInto(store: Store): Promise<void> {
     const { driver } = store.settings
     if (closedDrivers.has(driver)) return
@@ -137,15 +137,15 @@ export class InboxWatch {
       [...this.#waiting].filter(({ journal }) => journal.scope.settings.driver === driver)
     try {
       const found: readonly Addressed[] = await driver.inbox(store.settings)
-      store.away = false
+      store.unavailable = false
       const byId = new Map(asking().map((one) => [one.journal.appId, one]))
       for (const posted of found) {
         const to = byId.get(posted.appId)
         if (to !== undefined && !store.unread.has(posted.id)) this.#hand(posted, to, store)
       }
     } catch (error) {
-      if (!store.away) asking()[0]?.lost(error) // once, until it answers again
-      store.away = true
+      if (!store.unavailable) asking()[0]?.lost(error) // once per outage
+      store.unavailable = true
     }
   }
 

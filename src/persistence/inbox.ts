@@ -3,16 +3,16 @@ import type { StoredMessage } from './replay.js'
 
 const REMEMBERED = 1000
 
-// Owns: the messages of one application that are stored, and which of them its steps took.
-// I1  What a step took stays in the store until a row of that step, or of a later one, is saved.
+// Owns: the stored messages of one application, and the ids of those that its steps took.
+// I1  A taken message stays stored until a row of that step or a later one is saved, so that a crash does not lose it.
 
 export class Inbox {
-  /** Those that no committed step has taken. */
+  /** Messages that no committed step has taken. */
   waiting: StoredMessage[]
-  /** Those that committed steps took lately: whoever asked the store before may bring them again. */
+  /** Ids of messages recently taken by committed steps: a pending query of the store may return them again. */
   readonly #committed = new Set<number>()
   readonly #taken = new Set<number>()
-  /** Those that steps took which are committed and not stored yet. */
+  /** Ids of messages taken by committed steps that are not stored yet. */
   readonly #unsaved: Set<number>
 
   constructor(waiting: readonly StoredMessage[] = [], unsaved: readonly number[] = []) {
@@ -20,7 +20,7 @@ export class Inbox {
     this.waiting = unsaved.length === 0 ? [...waiting] : waiting.filter(({ id }) => !this.#unsaved.has(id))
   }
 
-  /** A message is stored: it is handed over, unless it was before. One that is not taken in stays in the store. */
+  /** Delivers a stored message once. A refused one stays in the store. */
   arrived(message: StoredMessage, deliver: (message: StoredMessage) => Delivery): Delivery {
     if (this.#committed.has(message.id) || this.waiting.some(({ id }) => id === message.id)) return 'delivered'
     this.waiting.push(message)
@@ -29,34 +29,34 @@ export class Inbox {
     return delivery
   }
 
-  /** The step took a message: it goes with the row of the step. */
+  /** The step took a message: the row of the step removes it from the store. */
   take(id: number): void {
     this.#taken.add(id)
   }
 
-  /** The attempt failed: no row takes them along. */
+  /** The attempt failed: its messages stay stored. */
   untake(): void {
     this.#taken.clear()
   }
 
-  /** What goes with a row of the present step. */
+  /** Ids that a row of the running step removes. */
   get taken(): readonly number[] {
     return this.#taken.size === 0 && this.#unsaved.size === 0 ? [] : [...this.#unsaved, ...this.#taken]
   }
 
-  /** What goes with a row of the last committed step. */
+  /** Ids that a row of the last committed step removes. */
   get unsaved(): readonly number[] {
     return [...this.#unsaved]
   }
 
-  /** The step has committed, and is not stored yet (I1). */
+  /** The step has committed and is not stored yet (I1). */
   passed(): void {
     const taken = [...this.#taken]
     this.committed(taken)
     for (const id of taken) this.#unsaved.add(id)
   }
 
-  /** The step has committed, or the row that these messages went with is saved. */
+  /** The step has committed, or the row that removed these messages is saved. */
   committed(taken: readonly number[]): void {
     if (taken.length === 0) return
     this.waiting = this.waiting.filter(({ id }) => !taken.includes(id))

@@ -1,12 +1,12 @@
-// The order of keys: what has to be said of it beside what changed.
+// The order of keys, as a patch stores it.
 
-/** A key, and its place among all of them. */
+/** A key, and its index in the order. */
 export type Placed = readonly [key: string, place: number]
 
 /**
- * The keys that have to be told their places, so that `after` comes out in its order: those that stay come in the order
- * in which they were, and new ones behind them.
- * @param stay the keys of before that are there after it, in their order of before
+ * The keys that need a stored place so that {@link inOrder} restores the order of `after`. Other keys keep their
+ * earlier order, with new keys behind them.
+ * @param stay the earlier keys that still exist, in their earlier order
  */
 export function placesOf(stay: readonly string[], after: readonly string[]): readonly Placed[] {
   if (stay.every((key, i) => key === after[i])) return []
@@ -15,7 +15,7 @@ export function placesOf(stay: readonly string[], after: readonly string[]): rea
   return after.flatMap((key, i) => (still.has(i) ? [] : [[key, i] as const]))
 }
 
-/** The keys in their order. @param keys those that stay, in their order of before, and new ones behind them */
+/** Restores the order of keys. @param keys the remaining keys in their earlier order, and new ones behind them */
 export function inOrder(keys: readonly string[], places: readonly Placed[]): readonly string[] {
   if (places.length === 0) return keys
   const byPlace = new Map(places.map(([key, place]) => [place, key]))
@@ -24,9 +24,9 @@ export function inOrder(keys: readonly string[], places: readonly Placed[]): rea
   return keys.map((key, i) => byPlace.get(i) ?? (rest.next().value as string | undefined) ?? key)
 }
 
-/** Of numbers, the places of as many as possible that ascend. Negative ones are left out. */
+/** The indices of a longest ascending subsequence. Negative numbers are left out. */
 export function ascending(numbers: readonly number[]): ReadonlySet<number> {
-  const ends: number[] = [] // by length of a run: where its least end stands
+  const ends: number[] = [] // by length: index of the smallest last number
   const before: number[] = []
   for (const [i, number] of numbers.entries()) {
     if (number < 0) continue

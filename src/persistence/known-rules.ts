@@ -2,10 +2,10 @@ import type { Plan } from '../graph/plan.js'
 import type { StateRules } from '../state/schema.js'
 import type { PersisterDriver } from './driver.js'
 
-// Owns: which schema the applications of a store have, as far as this process has opened them.
-// Only for telling a bad patch at once: what is stored is checked in any case when it is resumed.
+// Owns: the schemas of the applications that this process has opened, by store. They let `rewind` reject a bad patch at
+// once; a resume validates the stored state in any case.
 
-/** How many applications of one store are remembered, the last ones. */
+/** Maximum number of remembered applications of one store. */
 const MOST = 1000
 
 const known = new WeakMap<PersisterDriver, Map<string, StateRules>>()
@@ -15,18 +15,18 @@ function rememberRules(driver: PersisterDriver, partitionKey: string | null, app
   const all = known.get(driver) ?? new Map<string, StateRules>()
   known.set(driver, all)
   const name = nameOf(partitionKey, appId)
-  all.delete(name) // so that it is the last one
+  all.delete(name) // moves it to the end
   all.set(name, rules)
   const [oldest] = all.size > MOST ? all.keys() : []
   if (oldest !== undefined) all.delete(oldest)
 }
 
-/** The rules of an application that this process has opened lately. */
+/** The rules of an application that this process opened recently. */
 export function rulesOf(driver: PersisterDriver, partitionKey: string | null, appId: string): StateRules | undefined {
   return known.get(driver)?.get(nameOf(partitionKey, appId))
 }
 
-/** The books of an application follow its schema: what it is found to refuse from now on is written down. */
+/** Joins the `oneWay` keys of a journal with those of the schema, so that keys found later are stored too. */
 export function followRules(
   journal: {
     oneWay: ReadonlySet<string>

@@ -1,9 +1,9 @@
-// The label of a row is the name of the action that committed, or what else the row is. Both are kept apart by a mark
-// before the few names that could be taken for the other.
+// The label of a row is the name of the action that committed, or the kind of another row. An action with the name of
+// such a kind gets a mark before its name.
 
 const STATE_LABELS = ['start', 'rewind', 'fork', 'saved'] as const
 
-/** What a row with a whole state is that no step made. */
+/** The label of a row with a whole state that no step made. */
 export type StateLabel = (typeof STATE_LABELS)[number]
 
 export const isStateLabel = (label: string): label is StateLabel => (STATE_LABELS as readonly string[]).includes(label)

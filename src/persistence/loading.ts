@@ -3,18 +3,18 @@ import type { Awaitable, Tail, Until } from './driver.js'
 import { type FindRaw, type Raw, rawOf, referenceOf, replay, type StoredRecord } from './replay.js'
 import type { Scope } from './scope.js'
 
-// Owns: that applications are read together with what their rows refer to above them, each thing once.
+// Owns: loading applications, together with the states of parents that their rows refer to, each once.
 
-/** Asks the store. */
+/** Loads tails from the store. */
 export type Load = (appIds: readonly string[], until?: Until) => Awaitable<readonly (Tail | undefined)[]>
 
-/** How many applications the store is asked for at once. */
+/** Number of applications per call of the store. */
 const AT_ONCE = 200
 
 /**
  * Loads applications, in slices.
- * @returns a record for each id, in their order; undefined where nothing is stored
- * @throws {PersistenceError} `corrupt`, with the row that cannot be read
+ * @returns a record for each id, in their order; undefined if nothing is stored
+ * @throws {PersistenceError} `corrupt`, with the damaged row
  */
 export function loadRecords(
   load: Load,
@@ -31,14 +31,14 @@ function* loading(load: Load, appIds: readonly string[], until?: Until): Pieces<
   for (let from = 0; from < appIds.length; from += AT_ONCE) {
     const some = appIds.slice(from, from + AT_ONCE)
     const tails = yield* answerOf(load(some, until))
-    yield* loadAbove(load, tails, known)
+    yield* loadParents(load, tails, known)
     for (const [i, tail] of tails.entries()) records.push(yield* replay(some[i] ?? '', tail, until === undefined, find))
   }
   return records
 }
 
-/** Reads whatever the tails refer to, and what that refers to in its turn. */
-function* loadAbove(
+/** Loads the states that tails refer to, and the states that those refer to. */
+function* loadParents(
   load: Load,
   tails: readonly (Tail | undefined)[],
   known: Map<string, Raw | undefined>,
@@ -51,12 +51,12 @@ function* loadAbove(
   }
   for (const [name, [appId, until]] of wanted) {
     const [tail] = yield* answerOf(load([appId], until))
-    yield* loadAbove(load, [tail], known)
+    yield* loadParents(load, [tail], known)
     known.set(name, yield* rawOf(appId, tail, (at) => known.get(at)))
   }
 }
 
-/** Loads one application of a tree. */
+/** Loads one application. */
 export async function loadOne(scope: Scope, appId: string): Promise<StoredRecord | undefined> {
   const { driver, partitionKey } = scope.settings
   const [stored] = await loadRecords((ids, until) => scope.ask(() => driver.load(partitionKey, ids, until)), [appId])

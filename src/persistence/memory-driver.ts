@@ -23,7 +23,7 @@ interface MemoryApp {
   readonly born: number
 }
 
-/** Keeps rows in the memory of the process. For tests, and for what need not outlive it. */
+/** Keeps rows in the memory of the process. */
 export class MemoryDriver implements PersisterDriver {
   readonly name = 'memory'
   readonly #apps = new Map<string, MemoryApp>()
@@ -143,14 +143,14 @@ export class MemoryDriver implements PersisterDriver {
 
 const keyOf = (partitionKey: string | null, appId: string): string => JSON.stringify([partitionKey, appId])
 
-/** Where the row of a step stands: of the newest epoch that has it, or of the one that is named. */
+/** The index of the row of a step: in the newest epoch that has it, or in a given one. */
 function lastOf(rows: readonly Row[], { sequenceId, epoch }: Until): number {
   return rows.findLastIndex(
     (row) => row.kind !== 'note' && row.sequenceId === sequenceId && (epoch === undefined || row.epoch === epoch),
   )
 }
 
-/** The place behind one of a list, newest first. One that is gone by now is known by its time alone. */
+/** The index after an application in a list, newest first. A deleted one is found by its time only. */
 function placeAfter(newest: readonly StoredApp[], after: StoredApp): number {
   const place = newest.findIndex(({ appId }) => appId === after.appId)
   if (place >= 0) return place + 1
@@ -158,7 +158,7 @@ function placeAfter(newest: readonly StoredApp[], after: StoredApp): number {
   return older < 0 ? newest.length : older
 }
 
-/** @throws {PersistenceError} `conflict` where an application is in another tree */
+/** @throws {PersistenceError} `conflict` when an application is in another tree */
 function refuseOther(app: MemoryApp | undefined, appId: string, rootId: string, writer: string): void {
   if (app !== undefined && app.rows.length > 0 && app.rootId !== rootId) throw ofAnotherTree(appId, writer, app.rootId)
 }

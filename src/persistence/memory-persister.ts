@@ -2,8 +2,7 @@ import { MemoryDriver } from './memory-driver.js'
 import { createPersister, type Persister } from './persister.js'
 
 /**
- * A persister that keeps everything in the memory of this process: for tests, and for rewinding and forking without a
- * store.
+ * A persister in the memory of this process, for tests, and for rewinding and forking without a store.
  *
  * @example
  * ```ts

@@ -12,11 +12,10 @@ import type { ScopeSettings } from './scope.js'
 type Versions = Pick<ScopeSettings, 'version' | 'migrate'>
 
 /**
- * A stored record as this code can go on from it: migrated where it is of an older version, and every name known.
- * Where its state was patched, what runs next is chosen anew.
- * @throws {ContractError} when a condition that is asked for it cannot be
- * @throws {SnapshotError} when it is newer, when `migrate` is missing, or when the graph lacks an action that it names, or
- * when its state does not fit the schema
+ * Fits a stored record to this code: migrates it, validates its state, and checks its actions. If its state was
+ * patched, the next action is chosen anew.
+ * @throws {ContractError} when a condition cannot be evaluated for that choice
+ * @throws {SnapshotError} when the record is newer, its state does not fit the schema, or the graph lacks its action
  */
 export function fitRecord(stored: StoredRecord, plan: Plan, settings: Versions): StoredRecord {
   const fitted = chosenAnew(passSchema(migrateRecord(stored, settings), plan.graph.rules), plan, stored.next)
@@ -31,7 +30,7 @@ export function assertActions(fitted: StoredRecord, plan: Plan): void {
     ['last ran', fitted.position],
   ] as const) {
     if (name === undefined || plan.graph.nodes.has(name)) continue
-    if (what === 'last ran' && fitted.next !== undefined) continue // where it came from does not matter any more
+    if (what === 'last ran' && fitted.next !== undefined) continue // only the next action matters then
     throw new SnapshotError(
       `Application "${fitted.appId}" ${what} the action "${name}", which the graph lacks. ${suggest(name, plan.graph.nodes.keys(), 'actions')} Keep the name, or raise version and tell in migrate where it goes on. Nothing was run.`,
       fitted.version,
@@ -40,8 +39,8 @@ export function assertActions(fitted: StoredRecord, plan: Plan): void {
 }
 
 /**
- * A stored record as the code of this version has it; the names in it are not looked at.
- * @throws {SnapshotError} when it is newer, or when `migrate` gives no record
+ * Migrates a stored record to the version of this code. Its actions are not checked.
+ * @throws {SnapshotError} when it is newer, or `migrate` returns no record
  */
 export function migrateRecord(stored: StoredRecord, { version, migrate }: Versions): StoredRecord {
   if (!stored.hasState) return stored
@@ -55,8 +54,8 @@ export function migrateRecord(stored: StoredRecord, { version, migrate }: Versio
 }
 
 /**
- * A patched state: the transitions of the last action are asked again. Before the first step there are none.
- * @param next what was stored: `migrate` may have chosen itself
+ * Chooses the next action anew if the state was patched, by the transitions of the last action.
+ * @param next the stored choice: another one was chosen by `migrate`, and stays
  */
 export function chosenAnew(stored: StoredRecord, { graph: { nodes } }: Plan, next: string | undefined): StoredRecord {
   if (stored.chooses !== true || stored.next !== next) return stored

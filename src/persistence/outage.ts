@@ -1,17 +1,18 @@
 import { type Clock, monotonicNow } from '../internal/clock.js'
 import { unavailable } from './faults.js'
 
-// Owns: what all stores of one tree share: whose run fails when one of them is lost, and how long a cancelled run waits.
-// Does not own: what is asked of a store, and how often (scope.ts).
-// O1  A run that was cancelled waits for a store until the grace period is over; then every wait is given up.
+// Owns: the waits for the stores of one tree, and the callback that fails its run when a store is lost.
+// Does not own: calls of a store, and their retries (scope.ts).
+// O1  A cancelled run waits for a store until the end of its grace period. Then every wait is abandoned, so that a
+//     cancel ends without its store.
 
 /** The waits for the stores of one tree. */
 export class Outage {
-  /** Fails the run that writes to them; undefined while there is none. */
+  /** Fails the run that writes to the stores; undefined while there is none. */
   lost: ((error: unknown) => void) | undefined
   readonly #clock: Clock
   readonly #waits = new Set<() => void>()
-  /** Until when they are waited for, on the clock that never goes back; undefined without end. */
+  /** End of the waits on the monotonic clock; undefined while they are unlimited. */
   #until: number | undefined
   #timer: unknown
 
@@ -19,38 +20,38 @@ export class Outage {
     this.#clock = clock
   }
 
-  /** True while the answer of a store is waited for. */
+  /** True while a call of a store is pending. */
   get waiting(): boolean {
     return this.#waits.size > 0
   }
 
-  /** The run was cancelled: its time to wait begins (O1). */
+  /** Called when the run is cancelled: limits the waits (O1). */
   cancelled(graceMs: number): void {
     this.#until ??= monotonicNow(this.#clock) + graceMs
     this.#watch()
   }
 
-  /** A run begins. */
+  /** Called when a run begins. */
   begin(): void {
     this.#until = undefined
     this.#watch()
   }
 
-  /** The answer of a store. @throws {PersistenceError} `unavailable` when it is given up (O1) */
+  /** Waits for the answer of a store. @throws {PersistenceError} `unavailable` when the wait is abandoned (O1) */
   async answerOf<T>(name: string, answer: Promise<T>): Promise<T> {
     let end: () => void = () => {}
-    const gaveUp = new Promise<never>((_, reject) => {
+    const abandoned = new Promise<never>((_, reject) => {
       end = () => reject(unavailable(name, 'be waited for', new TypeError('the run was cancelled')))
     })
     this.#add(end)
     try {
-      return await Promise.race([answer, gaveUp])
+      return await Promise.race([answer, abandoned])
     } finally {
       this.#remove(end)
     }
   }
 
-  /** Waits before a store is asked again. False when that is given up (O1). */
+  /** Waits before a retry. Resolves with false when the wait is abandoned (O1). */
   async pause(ms: number): Promise<boolean> {
     let timer: unknown
     let end: () => void = () => {}
@@ -77,7 +78,7 @@ export class Outage {
     this.#watch()
   }
 
-  /** One timer, while something is waited for that has its time. */
+  /** One timer, while a wait is pending and limited. */
   #watch(): void {
     const needed = this.#until !== undefined && this.#waits.size > 0
     if (!needed) {
@@ -85,12 +86,12 @@ export class Outage {
       this.#timer = undefined
     } else if (this.#timer === undefined) {
       const left = (this.#until ?? 0) - monotonicNow(this.#clock)
-      if (left <= 0) this.#giveUp()
-      else this.#timer = this.#clock.setTimeout(() => this.#giveUp(), left)
+      if (left <= 0) this.#abandon()
+      else this.#timer = this.#clock.setTimeout(() => this.#abandon(), left)
     }
   }
 
-  #giveUp(): void {
+  #abandon(): void {
     this.#timer = undefined
     for (const end of [...this.#waits]) end()
   }

@@ -4,10 +4,10 @@ import { isPlainObject } from '../internal/guards.js'
 import type { State } from '../state/freeze.js'
 import { apply, diff, type Patch } from './patch.js'
 
-// What a branch has of the application above it is stored once, with that one: in the first row of a branch stands where
-// to find it, and what is different.
+// A branch and its parent share large values. They are stored once, with the parent: the first row of a branch holds
+// pointers to them, and patches.
 
-/** What is stored of an application: the step, and the state as it was held. */
+/** The last stored state of the parent, and its step. */
 export interface ParentState {
   readonly appId: string
   readonly sequenceId: number
@@ -15,21 +15,21 @@ export interface ParentState {
   readonly held: State
 }
 
-/** In the place of a value: the key that it has above, and what changed. */
+/** Stored in place of a value: the key of the value in the parent's state, and the patch to apply. */
 interface Pointer {
   readonly $: 'above'
   readonly v: string
   readonly p?: Patch
 }
 
-/** A text shorter than this is written whole. */
+/** Shorter texts are stored whole. */
 const SHORT = 64
 const isLarge = (value: unknown): boolean =>
   typeof value === 'string' ? value.length >= SHORT : typeof value === 'object' && value !== null
 
 const keys = new WeakMap<State, ReadonlyMap<unknown, string>>()
 
-/** The keys of a state by what they hold. */
+/** The keys of a state, by their large values. */
 function keysOf(held: State): ReadonlyMap<unknown, string> {
   let known = keys.get(held)
   if (known === undefined) {
@@ -39,7 +39,7 @@ function keysOf(held: State): ReadonlyMap<unknown, string> {
   return known
 }
 
-/** JSON of a state that is told over the one above. */
+/** A state encoded against the parent's. */
 export interface EncodedState {
   readonly json: string
   readonly held: State
@@ -47,8 +47,9 @@ export interface EncodedState {
 }
 
 /**
- * @returns undefined where it has nothing of what is above
- * @throws {SerializationError} with the path of what cannot be stored
+ * Encodes a state against the parent's.
+ * @returns undefined if they share no large value
+ * @throws {SerializationError} with the path of the value that cannot be stored
  */
 export function encodeAgainstParent(state: State, at: ParentState, loose: boolean): EncodedState | undefined {
   if ('$' in state) return undefined
@@ -77,7 +78,7 @@ function pointerTo(value: unknown, key: string, above: State, known: ReadonlyMap
   try {
     return pointer(key, patch)
   } catch {
-    return undefined // refused with its path, as the value is written
+    return undefined // encoding the whole value throws with its path
   }
 }
 
@@ -85,8 +86,8 @@ const pointer = (key: string, patch?: Patch): string =>
   `{"$":"above","v":${JSON.stringify(key)}${patch === undefined ? '' : `,"p":${encode(patch)}`}}`
 
 /**
- * The stored form of a state that was told over another one.
- * @throws {SyntaxError} when the other one lacks what it refers to
+ * Resolves the pointers of a state into the parent's.
+ * @throws {SyntaxError} when the parent's state lacks a key
  */
 export function resolveAgainstParent(state: State, above: State): State {
   const entries = Object.entries(state).map(([key, item]) => {

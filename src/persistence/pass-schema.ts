@@ -3,7 +3,7 @@ import { applySchema, fillState, type StateRules } from '../state/schema.js'
 import type { StoredRecord } from './stored-record.js'
 
 /**
- * A stored record whose state has passed the schema. What a patch or `migrate` gave takes what the schema makes of it.
+ * Validates the state of a stored record. Keys set by a patch or `migrate` take the output of the schema.
  * @throws {SnapshotError} with every issue
  */
 export function passSchema(stored: StoredRecord, rules: StateRules): StoredRecord {

@@ -3,15 +3,15 @@ import { Held } from '../codec/held.js'
 import { isPlainObject } from '../internal/guards.js'
 import { ascending, inOrder, type Placed, placesOf } from './key-order.js'
 
-// What changed between two values, as plain data. Parts that are the same object are the same value (held.ts), so that a
-// list that grew by one item costs one item, however long it is.
+// The difference of two values, as plain data. Identical objects are equal values (held.ts), so a list that grew by one
+// item costs one item, whatever its length.
 
 /**
- * - `['=', value]`: another value.
- * - `['~', text]`: text added at the end.
- * - `['[', { index: patch }, length, items]`: items changed, cut to a length, added at the end.
- * - `['<', [[from, to], …], [[place, items], …]]`: the stretches of a list that stay, and items at their places.
- * - `['{', { key: patch }, gone, places?]`: keys changed or set, keys that are gone, and keys that stand elsewhere.
+ * - `['=', value]`: a new value.
+ * - `['~', text]`: text appended.
+ * - `['[', { index: patch }, length, items]`: items changed, the list cut to a length, items appended.
+ * - `['<', [[from, to], …], [[place, items], …]]`: the ranges of a list that stay, and inserted items.
+ * - `['{', { key: patch }, gone, places?]`: keys changed or added, keys removed, and keys that moved.
  */
 export type Patch =
   | readonly ['=', unknown]
@@ -24,12 +24,12 @@ type Stretch = readonly [from: number, to: number]
 type Added = readonly [place: number, items: readonly unknown[]]
 type Plain = Readonly<Record<string, unknown>>
 
-/** A text shorter than this is written whole. */
+/** Shorter texts are stored whole. */
 const SHORT = 64
 
 /**
- * What changed, of values that were held ({@link hold}).
- * @returns undefined when nothing did
+ * The patch between two held values ({@link hold}).
+ * @returns undefined when they are equal
  */
 export function diff(before: unknown, after: unknown): Patch | undefined {
   if (Object.is(before, after)) return undefined
@@ -43,32 +43,32 @@ export function diff(before: unknown, after: unknown): Patch | undefined {
   return ['=', after]
 }
 
-/** A tag is a record, where it is stored. */
+/** A tagged value is stored as a record. */
 function diffHeld(before: Held, after: Held): Patch | undefined {
   const v = diff(before.value, after.value)
   return v === undefined || v[0] === '=' ? v && ['=', after] : ['{', { v }, []]
 }
 
 function diffLists(before: readonly unknown[], after: readonly unknown[]): Patch | undefined {
-  const [was, now] = [[...before], [...after]] // to look into a frozen list takes V8 three times as long
+  const [was, now] = [[...before], [...after]] // V8 reads a frozen list three times slower
   const kept = Math.min(before.length, after.length)
   const changed: Record<string, Patch> = {}
   let count = 0
   for (let i = 0; i < kept; i++) {
-    // Most of a long list, told by identity alone: not one of its items has to be looked into.
+    // Identity settles most items of a long list; none of them is compared by its content.
     if (Object.is(was[i], now[i])) continue
     if (count === 0 && (isElsewhere(after[i], before) || isElsewhere(before[i], after))) return diffMoved(before, after)
     const patch = diff(before[i], after[i])
     if (patch === undefined) continue
     count += 1
-    if (count > kept >> 1) return diffMoved(before, after) // shifted, or made anew
+    if (count > kept >> 1) return diffMoved(before, after) // shifted, or rebuilt
     changed[i] = patch
   }
   if (count === 0 && before.length === after.length) return undefined
   return ['[', changed, kept, after.slice(kept)]
 }
 
-/** Of a list whose items stand elsewhere: which of them stay. */
+/** The patch of a list whose items moved. */
 function diffMoved(before: readonly unknown[], after: readonly unknown[]): Patch {
   const was = new Map<unknown, number>()
   for (const [i, item] of before.entries()) if (worthKeeping(item) && !was.has(item)) was.set(item, i)
@@ -91,7 +91,7 @@ function diffMoved(before: readonly unknown[], after: readonly unknown[]): Patch
 
 const isElsewhere = (item: unknown, list: readonly unknown[]): boolean => worthKeeping(item) && list.includes(item)
 
-/** To say where it stood takes less than to say it. */
+/** Whether a reference to an item is shorter than the item. */
 const worthKeeping = (item: unknown): boolean =>
   typeof item === 'string' ? item.length >= SHORT : typeof item === 'object' && item !== null
 
@@ -110,7 +110,7 @@ function diffRecords(before: Plain, after: Plain): Patch | undefined {
   return changed.length === 0 && gone.length === 0 ? undefined : ['{', Object.fromEntries(changed), gone]
 }
 
-/** Whether JSON says a patch exactly. Only what it took from the values is looked into. */
+/** Whether JSON represents a patch exactly. Only values inside the patch are checked. */
 export function isPatchAsIs(patch: Patch): boolean {
   switch (patch[0]) {
     case '=':
@@ -126,7 +126,7 @@ export function isPatchAsIs(patch: Patch): boolean {
   }
 }
 
-/** The stored form of a value after a change, of its stored form before: JSON both, with tags in it. */
+/** Applies a patch to the stored form of a value: JSON with tags. */
 export function apply(before: unknown, patch: Patch | undefined): unknown {
   if (patch === undefined) return before
   switch (patch[0]) {
@@ -164,7 +164,7 @@ function applyToRecord(
   for (const key of gone) record.delete(key)
   for (const [key, one] of entriesOf(changed)) record.set(key, apply(record.get(key), one as Patch))
   const ordered = inOrder([...record.keys()], places).map((key) => [key, record.get(key)] as const)
-  // A record of the user that has the key "$" is stored as its entries; of any other, "$" is the tag.
+  // A user's record with the key "$" is stored as its entries; in any other record, "$" is the tag.
   const isTag = '$' in before && before['$'] !== 'object'
   return record.has('$') && !isTag ? { $: 'object', v: ordered } : Object.fromEntries(ordered)
 }

@@ -12,22 +12,22 @@ import { type JournalOptions, scopeSettings } from './settings.js'
 
 /** One step of a history. */
 export interface StoredStep {
-  /** Its number; the first is 0, what lies before it -1. */
+  /** Its number, from 0; -1 before the first step. */
   readonly sequenceId: number
   /** Grows with each rewind; the first is 0. */
   readonly epoch: number
   /**
-   * `step`: an action committed. Of what is no step: where the application was made (`start`) or forked (`fork`), gone
-   * back to (`rewind`), or stored as it stood (`saved`).
+   * `step`: an action committed. Otherwise a state that no step made: the `start` of an application, a `fork`, a
+   * `rewind`, or a result of a fallback (`saved`).
    */
   readonly kind: 'step' | StateLabel
-  /** The action that committed; undefined for what is no step. */
+  /** The action that committed; undefined unless `kind` is `step`. */
   readonly action: string | undefined
   /** Epoch milliseconds. */
   readonly at: number
 }
 
-/** Names an application: its partition is null unless it is said. */
+/** Identifies a stored application. */
 export interface AppRef {
   readonly appId: string
   /** Default null. */
@@ -37,47 +37,46 @@ export interface AppRef {
 /**
  * Saves and loads applications.
  *
- * Give it to `createApplication` or `resumeOrCreate`, to as many as you like; what it holds can be looked at from
- * anywhere. Close it when no application of it runs any more. Every method rejects with a {@link PersistenceError}
- * (`unavailable`) when the store does not answer.
+ * Any number of applications can share one. Close it when none of them runs any more. Every method rejects with a
+ * {@link PersistenceError} (`unavailable`) when the store is unavailable.
  * @see Burr burr/core/persistence.py (BaseStatePersister)
  */
 export interface Persister extends AsyncDisposable {
-  /** As messages name it: `memory`, `sqlite app.db`. */
+  /** Its name in messages: `memory`, `sqlite app.db`. */
   readonly name: string
-  /** What moves its rows. */
+  /** Stores its rows. */
   readonly driver: PersisterDriver
   /**
-   * What is stored of an application, also of a branch: where it stands, or where it stood after a step (of the newest
-   * epoch that has it, unless one is named). Undefined where nothing is stored.
+   * The record of an application or branch: the newest, or the one after a step. Without `epoch`, the newest epoch that
+   * has the step. Undefined when nothing is stored.
    * @throws {PersistenceError} `corrupt` when a record cannot be read
    */
   load(ref: AppRef & { readonly sequenceId?: number; readonly epoch?: number }): Promise<StoredRecord | undefined>
   /** The applications of a partition, newest first. */
   list(options?: ListOptions): Promise<readonly StoredApp[]>
-  /** Every step that is stored of an application, those of earlier epochs too, and what lies between, in the order written. */
+  /** The stored steps of an application in the order of writing, earlier epochs included. */
   steps(ref: AppRef): Promise<readonly StoredStep[]>
   /**
-   * Forgets a root application and all below it; one that still runs it fails at its next step. @returns whether there
-   * was one
+   * Deletes a root application and everything below it. A runner that still runs it fails at its next step.
+   * @returns whether it was stored
    */
   delete(ref: AppRef): Promise<boolean>
-  /** Closes the driver, once what it was given is saved. What is saved after it fails, and does not wait for the store. */
+  /** Closes the driver once pending rows are saved. Later saves fail at once. */
   close(): Promise<void>
   /**
-   * For the engine: the books of a root application.
-   * @throws {TypeError | RangeError} for options that cannot be
+   * For the engine: the journal of a root application.
+   * @throws {TypeError | RangeError} for invalid options
    * @internal
    */
   journal(options: JournalOptions, setup?: Omit<JournalSetup<Journal>, 'appId'>): Journal
 }
 
 /**
- * Makes a persister of a driver. Drivers of your own are proven by the contract suite of `teasel/testing`.
+ * Makes a persister of a driver. Test your own drivers with the contract suite of `teasel/testing`.
  *
  * @example
  * ```ts
- * const { driver } = memoryPersister() // in place of your own
+ * const { driver } = memoryPersister() // or your own driver
  * const persister = createPersister(driver)
  * ```
  */

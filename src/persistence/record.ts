@@ -5,8 +5,8 @@ import type { State } from '../state/freeze.js'
 import { encodeAgainstParent, type ParentState } from './parent-state.js'
 import { diff, isPatchAsIs, type Patch } from './patch.js'
 
-// What the rows of an application say. A step is one row: what changed, or the whole state when the changes since the
-// last whole one outweigh it. Short names, because they stand in every row.
+// The content of rows. A step is one row: a patch, or the whole state when the patches since the last full row outweigh
+// it. Member names are short because every row holds them.
 
 /**
  * The place of an application below another one: the parent, the map, the visit, its key. For one made by an action,
@@ -14,7 +14,7 @@ import { diff, isPatchAsIs, type Patch } from './patch.js'
  */
 export type ParentRef = readonly [parentId: string, map: string, visit: number, key: string, begun?: string]
 
-/** Which step of which application another one was forked from. */
+/** The step of another application that this one was forked from. */
 export interface ForkedFrom {
   readonly appId: string
   readonly sequenceId: number
@@ -23,41 +23,41 @@ export interface ForkedFrom {
 /** How the run of a branch ended with its last step. */
 export type StepEndMark = 'halted' | 'finished'
 
-/** A committed step, beside its state. */
+/** The facts of a committed step, without its state. */
 export interface StepFacts {
-  /** Chosen by the transitions, so that a resume evaluates no condition again. */
+  /** Chosen by the transitions. It is stored, so that a resume evaluates no condition again. */
   readonly next: string | undefined
-  /** How often each action has committed. Written with whole states. */
+  /** Number of commits of each action. Written in full rows. */
   readonly visits: Readonly<Record<string, number>>
-  /** The run of a branch ended with it. */
+  /** Set if the run of a branch ended with this step. */
   readonly end?: StepEndMark | undefined
-  /** When the step, or of a branch its first step, began. */
+  /** Start time of the step; for a branch, of its first step. */
   readonly startedAt?: number | undefined
   readonly attempts?: number | undefined
-  /** A fallback made a success of a failure, in this step or an earlier one. */
+  /** Whether a fallback replaced a failure, in this step or an earlier one. */
   readonly recovered?: boolean | undefined
-  /** It was cancelled for good before the step was committed: that stays, where the note of it is not read any more too. */
+  /** The final cancel that came before the commit. The row repeats it, because earlier notes are no longer read. */
   readonly cancelled?: CancelledNote | undefined
 }
 
-/** What a row with a whole state says beside it. */
+/** The facts of a full row, without its state. */
 export interface FullFacts extends StepFacts {
-  /** The last committed action, where the label of the row is not its name. */
+  /** The last committed action, if the label of the row is not its name. */
   readonly position?: string | undefined
-  /** Keys of a patch that no schema was asked about yet. */
+  /** Keys of a patch that are not validated yet. */
   readonly given?: readonly string[] | undefined
-  /** The state was patched: what runs next is chosen anew, on the patched state. */
+  /** Whether the state was patched: a resume then chooses the next action on the patched state. */
   readonly chooses?: boolean | undefined
 }
 
-/** What it says of the application. */
+/** The facts of the application in a full row. */
 export interface AppFacts {
   readonly version: number
-  /** Keys whose schema refuses what it gave itself: not asked again. */
+  /** Keys whose schema rejects its own output: they are not validated again. */
   readonly oneWay: ReadonlySet<string>
   readonly parentRef: ParentRef | undefined
   readonly from: ForkedFrom | undefined
-  /** What is stored of the application above, where the state is told over it. */
+  /** The stored state of the parent, if the state is encoded against it. */
   readonly parent: ParentState | undefined
 }
 
@@ -95,18 +95,18 @@ export interface PatchData {
   readonly x?: readonly string[]
 }
 
-// JSON leaves out a member that is undefined. The members of a row are listed one by one: to spread one object into
-// another takes longer than all the rest.
+// JSON omits undefined members. The members of a row are listed one by one: spreading objects takes longer than all the
+// other work.
 const attemptsForm = (attempts: number | undefined): number | undefined => (attempts === 1 ? undefined : attempts)
 const flagForm = (flag: boolean | undefined): 1 | undefined => (flag === true ? 1 : undefined)
 const cancelledForm = (note: CancelledNote | undefined): unknown => note && noteForm('cancelled', note)
 const keysForm = (keys: ReadonlySet<string>): readonly string[] | undefined => (keys.size === 0 ? undefined : [...keys])
 
-/** JSON of a record with one member more, whose JSON is there already. */
+/** JSON of an object with one more member, which is JSON already. */
 const joined = (head: object, name: string, json: string): string =>
   `${JSON.stringify(head).slice(0, -1)},"${name}":${json}}`
 
-/** Data of a row, and the state in it as it was held: what the next row is told against. */
+/** The data of a row, and its state, held: the next patch is computed against it. */
 export interface RowContent {
   readonly data: string
   readonly held: State
@@ -114,7 +114,7 @@ export interface RowContent {
 
 /** @throws {SerializationError} with the path of what cannot be stored */
 export function fullData(state: State, facts: FullFacts, of: AppFacts, loose = false): RowContent {
-  const over = of.parent && encodeAgainstParent(state, of.parent, loose)
+  const encoded = of.parent && encodeAgainstParent(state, of.parent, loose)
   const form = {
     f: FORMAT,
     v: of.version,
@@ -131,15 +131,15 @@ export function fullData(state: State, facts: FullFacts, of: AppFacts, loose = f
     o: of.from,
     g: facts.given,
     w: flagForm(facts.chooses),
-    u: over && [over.at.appId, over.at.sequenceId, over.at.epoch],
-    s: over === undefined ? plainOf(state, '') : undefined,
+    u: encoded && [encoded.at.appId, encoded.at.sequenceId, encoded.at.epoch],
+    s: encoded === undefined ? plainOf(state, '') : undefined,
   }
-  const data = over === undefined ? JSON.stringify(form) : joined(form, 's', over.json)
-  return { data, held: over?.held ?? holdState({}, state, loose) }
+  const data = encoded === undefined ? JSON.stringify(form) : joined(form, 's', encoded.json)
+  return { data, held: encoded?.held ?? holdState({}, state, loose) }
 }
 
 /**
- * @param before what was held of the last state that was stored
+ * @param before the last stored state, held
  * @throws {SerializationError} with the path of what cannot be stored
  */
 export function patchData(
@@ -170,50 +170,50 @@ function changeOf(before: State, held: State, after: State): unknown {
     if (patch === undefined) return null
     return isPatchAsIs(patch) ? patch : plainOf(patch, '')
   } catch (error) {
-    encode(after) // throws with the path in the state, not in what changed
+    encode(after) // throws with the path in the state, not in the patch
     throw error
   }
 }
 
 /**
- * One entry of a fan-out: its key, and a hash of what it is. Where the key stood for another entry before, also the order
- * of the last row of that one: a branch of which no later row is stored is to begin anew.
+ * One entry of a map: its key, and a hash of its task. If the key named another entry before, also the order of the
+ * last row of that entry: the branch starts again unless it has a later row.
  */
 export type ManifestEntry = readonly [key: string, hash: string, other?: number]
 
-/** The branches of one visit of a map action, as far as they are known. */
+/** The known entries of one visit of a map. */
 export interface ManifestNote {
   readonly map: string
   readonly visit: number
   readonly entries: readonly ManifestEntry[]
-  /** Where the entries begin, of a further note about the same branches. */
+  /** Index of the first entry, in a further note about the same visit. */
   readonly from?: number
-  /** How many entries there are, where one note does not hold them all. */
+  /** Number of entries, if one note does not hold them all. */
   readonly total?: number
-  /** The `version` that recorded them; 0 where it is missing. */
+  /** The `version` that recorded them; 0 if it is missing. */
   readonly version?: number
 }
-/** One entry that a generator gave, written with the first record of its branch. */
+/** One entry of a generator, written with the first row of its branch. */
 export interface EntryNote {
   readonly map: string
   readonly visit: number
   readonly index: number
   readonly entry: ManifestEntry
-  /** The `version` that recorded it; 0 where it is missing. */
+  /** The `version` that recorded it; 0 if it is missing. */
   readonly version?: number
 }
-/** A generator has ended. */
+/** The number of entries of a generator that has ended. */
 export interface TotalNote {
   readonly map: string
   readonly visit: number
   readonly total: number
 }
-/** `watch` said that there are enough. */
+/** `watch` closed the map. */
 export interface SettledNote {
   readonly map: string
   readonly visit: number
 }
-/** A side effect that was done, and what it gave. */
+/** A side effect that was done, and its result. */
 export interface OnceNote {
   readonly key: string
   readonly value: unknown
@@ -222,15 +222,15 @@ export interface OnceNote {
 export interface WaitingNote {
   readonly action: string
   readonly kinds: readonly string[]
-  /** Of a branch: at which attempt it is, and when it began. */
+  /** For a branch: the number of its attempt, and its start time. */
   readonly attempts?: number
   readonly startedAt?: number
 }
-/** The branch is tried again, at its failed step. */
+/** The branch is retried at its failed step. */
 export interface RetryNote {
-  /** Which attempt of the branch begins. */
+  /** Number of the attempt that begins. */
   readonly attempts: number
-  /** How many attempts at the step have failed. */
+  /** Number of failed attempts at the step. */
   readonly tries: number
 }
 /** The step failed. */
@@ -238,10 +238,10 @@ export interface FailedNote {
   readonly error: Error
   readonly attempts: number
   readonly startedAt?: number
-  /** The failed branches of its map are to run again when it is tried again. */
+  /** Whether the failed branches of its map run again with it. */
   readonly again: boolean
 }
-/** The application was cancelled. A final one stays cancelled, the others go on when they are resumed. */
+/** The application was cancelled. A final cancel stays; after any other, a resume continues. */
 export interface CancelledNote {
   readonly cause: CancelCause
   readonly by: string
@@ -251,7 +251,7 @@ export interface CancelledNote {
   readonly startedAt?: number
 }
 
-/** The notes by their labels. */
+/** The notes, by their labels. */
 export interface Notes {
   readonly manifest: ManifestNote
   readonly entry: EntryNote
@@ -266,26 +266,29 @@ export interface Notes {
 
 const STATUS_LABELS = ['waiting', 'retry', 'failed', 'cancelled'] as const
 
-/** What a note of how an application stands is. */
+/** The label of a status note. */
 export type StatusLabel = (typeof STATUS_LABELS)[number]
 
 export const isStatusLabel = (label: string): label is StatusLabel =>
   (STATUS_LABELS as readonly string[]).includes(label)
 
-/** One of them as it is stored, and its order. */
+/** A status note in its stored form, and its order. */
 export type StoredNote = readonly [label: StatusLabel, form: unknown, order: number]
 
-/** The row that holds them: its place, and what is in it. */
+/** The row of the status notes. */
 export interface StatusRow {
   readonly index: number
   readonly notes: readonly StoredNote[]
 }
 
-/** How something ended can always be written down, whatever was thrown or given as the reason. */
+/**
+ * The stored form of a status note. A failure or a cancel can always be stored, whatever was thrown or given as the
+ * reason.
+ */
 export const noteForm = <K extends StatusLabel>(label: K, note: Notes[K]): unknown =>
   label === 'failed' || label === 'cancelled' ? plainInWords(note) : plainOf(note, label)
 
-/** The data of the row that holds them. */
+/** The data of the row of the status notes. */
 export const statusData = (notes: readonly StoredNote[]): string => JSON.stringify({ f: FORMAT, d: notes })
 
 /** @throws {SerializationError} with the path of what cannot be stored */

@@ -17,21 +17,21 @@ import type { StoredMessage, StoredRecord } from './stored-record.js'
 
 export type { StoredMap, StoredMessage, StoredRecord, StoredStatus } from './stored-record.js'
 
-/** A state as it is stored: JSON with tags. */
+/** A state in the stored form: JSON with tags. */
 export interface Raw {
   readonly state: State
 }
 
-/** What the first row of a tail refers to. */
+/** The step of the parent that the first row of a tail refers to. */
 export interface Reference extends Until {
   readonly appId: string
   readonly name: string
 }
 
-/** Finds what is referred to. */
+/** Finds a referenced state. */
 export type FindRaw = (name: string) => Raw | undefined
 
-/** What the state of a tail is told over. A row that cannot be read refers to nothing. */
+/** The reference of a tail to its parent's state. A damaged row has none. */
 export function referenceOf({ rows: [first] }: Tail): Reference | undefined {
   if (first?.kind !== 'full' || !first.data.includes('"u":[') || !isSealedRow(first)) return undefined
   const { u } = JSON.parse(first.data) as FullData
@@ -39,11 +39,11 @@ export function referenceOf({ rows: [first] }: Tail): Reference | undefined {
 }
 
 /**
- * Puts together what the rows of an application say, row by row.
- * @param whole whether its inbox is read too
+ * Reads the rows of an application, in order.
+ * @param whole whether to read its inbox too
  * @returns undefined when it has no rows
- * @throws {PersistenceError} `corrupt`, with the row that cannot be read
- * @throws {SnapshotError} when a row is of another format
+ * @throws {PersistenceError} `corrupt`, with the damaged row
+ * @throws {SnapshotError} when a row has another format
  */
 export function* replay(
   appId: string,
@@ -63,7 +63,7 @@ export function* replay(
   return record
 }
 
-/** The state of an application as it is stored. */
+/** The state of an application in the stored form. */
 export function* rawOf(appId: string, tail: Tail | undefined, find: FindRaw): Pieces<Raw | undefined> {
   const draft = yield* readRows(appId, tail, find)
   return draft?.hasState === true ? draft : undefined
@@ -110,12 +110,12 @@ function read(draft: Draft, row: Row, data: Readonly<Record<string, unknown>>, f
   if (row.kind === 'note')
     return row.label === 'status' ? readStatus(draft, row, data['d']) : readNote(draft, row, revive(data['d']))
   draft.sequenceId = row.sequenceId
-  draft.tagged ||= row.data.includes('"$"') // a reference to the state above is a tag, too
+  draft.tagged ||= row.data.includes('"$"') // a pointer into the parent's state is a tag, too
   if (row.kind === 'full') readFull(draft, row, data as unknown as FullData, find)
   else readPatch(draft, row, data as unknown as PatchData)
 }
 
-/** Writes over what it held before, so they are all there is. */
+/** The row is overwritten as a whole: it holds every status note. */
 function readStatus(draft: Draft, { index }: Row, notes: unknown): void {
   draft.statusRow = { index, notes: notes as readonly StoredNote[] }
   for (const [label, form, order] of draft.statusRow.notes) readNote(draft, { label, order }, revive(form))
@@ -130,7 +130,7 @@ function readFull(draft: Draft, row: Row, data: FullData, find: FindRaw): void {
   draft.from = data.o ?? draft.from
   const started = row.sequenceId < 0 || data.q !== undefined
   stepDone(draft, started ? data.q : actionOf(row.label), data)
-  draft.given = data.g ?? [] // of a rewind; the step after it is stored whole
+  draft.given = data.g ?? [] // set by a rewind; the next step is a full row
 }
 
 function resolveParent(state: State, at: NonNullable<FullData['u']>, find: FindRaw): State {
@@ -146,7 +146,7 @@ function readPatch(draft: Draft, row: Row, data: PatchData): void {
   stepDone(draft, action, data)
 }
 
-/** A step has committed: what belonged to it alone is done with. */
+/** Reads a committed step. Notes before it no longer count. */
 function stepDone(draft: Draft, position: string | undefined, data: FullData | PatchData): void {
   draft.position = position
   draft.next = data.n ?? undefined

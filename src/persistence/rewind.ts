@@ -14,32 +14,31 @@ import { Scope } from './scope.js'
 import { postTo } from './seal.js'
 import { scopeSettings } from './settings.js'
 
-/** Which step to go back to. */
+/** Options of {@link rewind}. */
 export interface RewindOptions extends AppRef {
-  /** Where the application is stored. */
+  /** The store of the application. */
   readonly persister: Persister
-  /** The step after which it is to stand; -1: before its first. */
+  /** The last step to keep; -1 for the start, before the first step. */
   readonly sequenceId: number
-  /** Of which epoch, where several have that step. Default: the newest. */
+  /** The epoch of that step, if several have it. Default: the newest. */
   readonly epoch?: number
   /**
-   * Laid over the state of that step. When it is resumed, the action that runs next is then chosen anew, by the
-   * transitions of the last one. Default: nothing, and it goes on at the action that was chosen then. Its schema is asked
-   * at once where this process has run the application, else when it is resumed.
+   * Update over the state of that step; a resume then chooses the next action anew, by the transitions of that step's
+   * action. Default: none, and a resume continues at the action chosen then. It is validated at once if this process
+   * has run the application, otherwise at the resume.
    */
   readonly patch?: Readonly<Record<string, unknown>>
 }
 
 /**
- * Puts an application back to a past step, in the store. What came after stays readable under its epoch and is not found
- * again: steps and branches that are run from there are new ones. What is damaged, of records after that step and of
- * messages that wait, is left behind.
+ * Moves a stored application back to an earlier step.
  *
- * Also for a branch whose map has not committed: the map then goes on with it from there when its root is resumed.
- * A runner that still runs the application fails at its next step.
- * @returns the epoch that begins
- * @throws {RangeError} when that step is not stored, or a branch belongs to a map that has committed
- * @throws {ContractError} for a patch that does not fit the schema, or cannot be state
+ * A new epoch begins: later steps stay readable under their own epoch, and are not resumed. Damaged records after that
+ * step and damaged queued messages are dropped. A branch can be rewound while its map has not committed: the next
+ * resume of its root continues it from that step. A runner that still runs the application fails at its next step.
+ * @returns the new epoch
+ * @throws {RangeError} when that step is not stored, or the map of a branch has committed
+ * @throws {ContractError} for a patch that does not fit the schema, or is no valid state
  */
 export async function rewind({
   persister,
@@ -50,7 +49,7 @@ export async function rewind({
   patch,
 }: RewindOptions): Promise<number> {
   const ref = { appId, partitionKey }
-  // The rows after that step are not read: they may be why one goes back.
+  // Rows after that step are not read: they may be damaged.
   const at = await persister.load({ ...ref, sequenceId, ...(epoch === undefined ? {} : { epoch }) })
   if (at?.hasState !== true) {
     throw new RangeError(
@@ -68,7 +67,7 @@ export async function rewind({
     rows.reduce((last, row) => (isCount(row[name]) ? Math.max(last, row[name]) : last), -1)
   const head = { ...at, rows: most('index') + 1, order: most('order'), epoch: Math.max(0, most('epoch')) }
   const journal = new Journal(scope, openBranchStore, { appId, stored: head })
-  for (const id of await unreadable(persister, ref)) journal.inbox.take(id) // gone with the row
+  for (const id of await unreadable(persister, ref)) journal.inbox.take(id) // the row removes them
   const { position, next, visits, startedAt } = at
   const state: State = { ...at.state, ...held }
   const given = [...new Set([...at.given, ...Object.keys(patch ?? {})])]
@@ -87,10 +86,10 @@ export async function rewind({
   return began
 }
 
-/** What comes after may be damaged: it may tell of any place at all. */
+/** Rows after the step may be damaged, and then hold any number. */
 const isCount = (count: number): boolean => count >= 0 && count < Number.MAX_SAFE_INTEGER / 2
 
-/** Messages that no resume could read. */
+/** Ids of messages that cannot be read. */
 async function unreadable(
   { driver }: Persister,
   { appId, partitionKey }: Required<AppRef>,
@@ -106,7 +105,7 @@ async function unreadable(
   })
 }
 
-/** @throws {ContractError} where the schema refuses it */
+/** @throws {ContractError} when the patch does not fit the schema */
 function checkPatch(patch: State, { state }: StoredRecord, rules: StateRules | undefined): void {
   const keys = Object.keys(patch)
   if (rules === undefined) return
@@ -114,7 +113,7 @@ function checkPatch(patch: State, { state }: StoredRecord, rules: StateRules | u
   applySchema(rules, 'The patch of rewind', { ...state, ...patch }, keys)
 }
 
-/** The root above an application; for a branch only while its map has not committed. */
+/** The root of an application. @throws {RangeError} for a branch whose map has committed */
 async function rootOf(persister: Persister, ref: Required<AppRef>, { parentRef }: StoredRecord): Promise<string> {
   if (parentRef === undefined) return ref.appId
   const [parentId, map, visit, key] = parentRef
@@ -129,25 +128,26 @@ async function rootOf(persister: Persister, ref: Required<AppRef>, { parentRef }
 
 const isOpen = ({ map }: StoredRecord, name: string, visit: number): boolean => map?.map === name && map.visit === visit
 
-/** What {@link sendStored} takes. */
+/** Options of {@link sendStored}. */
 export interface SendStoredOptions extends AppRef {
-  /** Where the application is stored. */
+  /** The store of the application. */
   readonly persister: Persister
-  /** Where below the root it waits: `compare/gpt4`. Default: the root itself. */
+  /** Path of the receiver below the root: `compare/gpt4`. Default: the root itself. */
   readonly path?: string
   readonly message: Message
 }
 
 /**
- * Sends a message to an application that waits in the store, from any process. A run that lives and waits finds it the
- * next time that it looks (`inboxPollMs`, a second); else it is delivered when the application is resumed. It stays
- * until the step that took it commits.
- * @returns `queued` once it is stored; `dropped` when no such application is there, or it or one above it has ended
+ * Sends a message to a stored application, from any process.
+ *
+ * A run that waits gets it at its next poll (`inboxPollMs`, one second by default), or at once from a store with
+ * notifications; otherwise the next resume delivers it. It stays stored until the step that received it commits.
+ * @returns `queued` once it is stored; `dropped` when there is no such application, or it or one above it has ended
  *
  * @example
  * ```ts
  * const approve = defineMessage('approve', type<boolean>())
- * await sendStored({ persister: memoryPersister(), appId: 'order-1', message: approve(true) }) // 'dropped': nobody is there
+ * await sendStored({ persister: memoryPersister(), appId: 'order-1', message: approve(true) }) // 'dropped'
  * ```
  */
 export async function sendStored({
@@ -165,7 +165,7 @@ export async function sendStored({
 }
 
 /**
- * The id of what waits at a path.
+ * The id of the application at a path.
  * @param recorded whether it is an entry of its map: such a branch may have no record of its own yet
  */
 async function find(
@@ -175,7 +175,7 @@ async function find(
   recorded = false,
 ): Promise<string | undefined> {
   const record = await persister.load(ref)
-  // What is below an application that has ended is never run again, however it is stored itself.
+  // Nothing below an ended application runs again, whatever its own record.
   if (record === undefined ? !recorded : hasEnded(record)) return undefined
   if (parts.length === 0) return ref.appId
   const open = record?.map

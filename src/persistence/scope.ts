@@ -7,17 +7,17 @@ import { closedDrivers, type InboxWatch } from './inbox-watch.js'
 import { orderAfter } from './order.js'
 import { Outage } from './outage.js'
 
-// Owns: all writing below one root: who writes, in which order, what happens when the store is away.
-// P1  A driver that answers at once is asked at once. While one is waited for, rows gather and go as one group; so do
-//     those of branches that commit in the same turn, whatever the driver.
-// P2  Rows of one application go in the order of their places.
-// P3  Rows that may be there although saving them failed are looked for before they are called refused.
-// P4  A store that is lost ends the run: nothing more is written by it, whoever asks, and whoever waited is told the same.
+// Owns: all writes below one root: the claim, the order, an unavailable store.
+// P1  A synchronous driver is called at once, without a promise. Rows that arrive during an asynchronous save are saved
+//     in one group after it; so are rows of branches that commit in the same turn, with any driver.
+// P2  Rows of one application are saved in the order of their indices, so that a crash leaves no gap.
+// P3  A failed save may have stored its rows. They are searched for before a later conflict counts as one.
+// P4  A lost store ends the run: no write of that run follows, and every waiting caller gets the same error.
 
-/** When a step is saved. */
+/** The policy of saving steps. */
 export type SavePolicy = 'every-step' | 'settle' | 'manual' | { readonly after: readonly string[] }
 
-/** What a whole tree of applications shares of its store. */
+/** Settings of a store that a tree of applications shares. */
 export interface ScopeSettings {
   readonly driver: PersisterDriver
   readonly partitionKey: string | null
@@ -28,19 +28,19 @@ export interface ScopeSettings {
   readonly transient: ReadonlySet<string>
   readonly version: number
   readonly whenUnavailable: 'fail' | 'wait'
-  /** What becomes of recorded branches that the source does not give again as they were. */
+  /** Behaviour when the source of a resumed map returns different branches. */
   readonly changedTasks: 'error' | 'adopt'
   readonly migrate: ((record: MigratedRecord, fromVersion: number) => MigratedRecord) | undefined
-  /** Looks for messages that other processes send. */
+  /** Polls for messages of other processes. */
   readonly watch: InboxWatch
 }
 
-/** What a `migrate` is given and gives back: where an application stands. */
+/** The argument and the result of `migrate`: the checkpoint of an application. */
 export interface MigratedRecord {
   readonly state: Readonly<Record<string, unknown>>
   readonly position: string | undefined
   readonly next: string | undefined
-  /** For a branch: the map action that spawned it, and its key. The answer of `migrate` needs none. */
+  /** For a branch: its map action and its key. The result of `migrate` may omit it. */
   readonly branch?: { readonly map: string; readonly key: string }
 }
 
@@ -56,7 +56,7 @@ const LONGEST_WAIT_MS = 5_000
 
 const saving = new WeakMap<PersisterDriver, Set<Scope>>()
 
-/** The trees that a store is writing to. */
+/** The trees that a driver is saving. */
 function underWay(driver: PersisterDriver): Set<Scope> {
   let known = saving.get(driver)
   if (known === undefined) {
@@ -66,26 +66,26 @@ function underWay(driver: PersisterDriver): Set<Scope> {
   return known
 }
 
-/** Resolves when what a store was given is saved; what waits for a store that is away is not waited for. */
+/** Resolves when every group given to a driver is saved. Does not wait for trees whose store is unavailable. */
 export async function saved(driver: PersisterDriver): Promise<void> {
   for (const scope of [...underWay(driver)]) if (!scope.retrying) await scope.idle()
 }
 
-/** All writing below one root. */
+/** All writes below one root. */
 export class Scope {
   readonly settings: ScopeSettings
-  /** What it shares with the other stores of its tree. */
+  /** Shared with the other stores of its tree. */
   outage: Outage
   #claim: Claim | undefined
   #claiming: Promise<void> | undefined
   #order = 0
   #gathered: Waiting[] = []
   #flushing: Promise<void> | undefined
-  /** It asks a store again that is away. */
+  /** Whether it is retrying a call of an unavailable store. */
   retrying = false
-  /** A save failed, and nobody knows whether its rows are there. */
+  /** Whether a save failed that may have stored its rows. */
   uncertain = false
-  /** What the run that writes here has failed with (P4). */
+  /** The error that ended the run (P4). */
   fault: { readonly error: unknown } | undefined
 
   constructor(settings: ScopeSettings, outage = new Outage(settings.clock)) {
@@ -102,14 +102,14 @@ export class Scope {
     return this.#claim?.incarnation ?? 0
   }
 
-  /** A run of the root begins. @throws {PersistenceError} when the tree is another's by now */
+  /** Called when a run of the root begins. @throws {PersistenceError} when another runner has taken over the tree */
   begin(): void {
     this.outage.begin()
     if (faultOf(this.fault?.error) === 'taken-over') throw this.fault?.error
     this.fault = undefined
   }
 
-  /** Makes this runner the one who writes, once. */
+  /** Claims the tree for this runner, once. */
   claim(): Awaitable<void> {
     if (this.#claim !== undefined) return undefined
     if (this.#claiming !== undefined) return this.#claiming
@@ -126,9 +126,9 @@ export class Scope {
   }
 
   /**
-   * What the store answers, now or later. One that is away is asked again where that was asked for, once there is a run
-   * that waits for it.
-   * @throws what it refuses with, and the run fails with it (P4)
+   * Calls the store. With `whenUnavailable: 'wait'`, the call is retried while the store is unavailable, if a run waits
+   * for it.
+   * @throws the error of the store, with which the run fails (P4)
    */
   ask<T>(work: () => Awaitable<T>, again = work): Awaitable<T> {
     let answer: Awaitable<T>
@@ -148,7 +148,7 @@ export class Scope {
     return waits && isUnavailable(error) ? this.#retryUntilAvailable(again, error) : this.lose(error)
   }
 
-  /** Puts together what was stored; what cannot be read fails the run as well (P4). */
+  /** Reads records. One that cannot be read fails the run (P4). */
   read<T>(work: () => Awaitable<T>): Awaitable<T> {
     const refused = (error: unknown): never => {
       if (PersistenceError.is(error)) this.lose(error)
@@ -162,9 +162,9 @@ export class Scope {
     }
   }
 
-  /** The store is lost, and with it the run that writes there (P4). */
+  /** Ends the run with the error of the store (P4). */
   lose(thrown: unknown): never {
-    // What is no error says nothing, and `undefined` would be taken for a cancel without a reason.
+    // A thrown `undefined` would count as a cancel without a reason.
     const error = isInstance(thrown, Error) ? thrown : unavailable(this.settings.driver.name, 'answer', thrown)
     const fault = faultOf(error)
     if (fault !== 'taken-over' && fault !== 'conflict' && fault !== 'corrupt') this.uncertain = true
@@ -173,7 +173,7 @@ export class Scope {
     throw error
   }
 
-  /** Orders are given after all that is known to be stored. */
+  /** Later rows get orders above this one. */
   after(order: number): void {
     this.#order = Math.max(this.#order, order)
   }
@@ -183,7 +183,7 @@ export class Scope {
     return this.#order
   }
 
-  /** @param gathers whether others may commit in the same turn */
+  /** Saves rows. @param gathers whether to wait for other commits of the same turn */
   save(rows: readonly Row[], taken: readonly number[] = [], gathers = false): Awaitable<void> {
     const first = this.#flushing === undefined && this.#gathered.length === 0
     if (first && gathers) queueMicrotask(() => this.#flushing ?? this.#flush())
@@ -198,12 +198,12 @@ export class Scope {
     })
   }
 
-  /** Resolves when nothing is being saved. */
+  /** Resolves when no save is pending. */
   async idle(): Promise<void> {
     while (this.#flushing !== undefined || this.#gathered.length > 0) await this.#flushing?.catch(() => {})
   }
 
-  /** Further rows gather until it has ended, and then go together (P1). */
+  /** Collects further rows until a save has ended, and then saves them together (P1). */
   #hold(saving: Promise<void>): Promise<void> {
     const held = saving.then(
       () => this.#flush(),
@@ -252,12 +252,12 @@ export class Scope {
     )
   }
 
-  /** Asks again until the store is back, or the wait is given up. */
+  /** Retries a call until the store is available, or the wait is abandoned. */
   async #retryUntilAvailable<T>(again: () => Awaitable<T>, first: unknown): Promise<T> {
     let error = first
     const { driver } = this.settings
     this.retrying = true
-    // A store that was closed does not come back.
+    // A closed store stays unavailable.
     for (let wait = FIRST_WAIT_MS; isUnavailable(error) && !closedDrivers.has(driver); wait = nextWait(wait)) {
       if (!(await this.outage.pause(wait))) break
       try {

@@ -2,9 +2,8 @@ import { encode } from '../codec/encode.js'
 import { crc32Of } from '../internal/platform.js'
 import type { PersisterDriver, Posted, RootKey, Row } from './driver.js'
 
-// A checksum in what is stored, over the data and where it belongs, so that whatever a disk or a hand did to it is seen.
-// It stands last in the JSON, which stays JSON. CRC-32: an error in 32 bits in a row is always seen, and the platform is
-// quick at it.
+// A checksum in each row and message, over its data and its place, so that any change by a disk or by hand is detected.
+// It is the last member of the JSON. CRC-32 detects every burst of up to 32 bits, and the platform computes it fast.
 
 const SEAL = /,"k":"([0-9a-f]{8})"\}$/
 const LENGTH = ',"k":"00000000"}'.length
@@ -24,15 +23,15 @@ function isSealed(place: string, data: string): boolean {
   return seal !== undefined && seal === sealOf(place, data.slice(0, -LENGTH))
 }
 
-/** The row, its data with a checksum over all of it. @param over whether it takes the place of one that is there */
+/** Adds the checksum to a row. @param over whether the row replaces a stored note */
 export const sealRow = (row: Row, over = false): Row => {
   const made = { ...row, data: sealed(placeOf(row), row.data) }
   return over ? { ...made, over } : made
 }
-/** Whether a row is as it was written. */
+/** Whether a row is unchanged since it was written. */
 export const isSealedRow = (row: Row): boolean => isSealed(placeOf(row), row.data)
 
-/** Puts a message into the inbox of an application. @returns its id */
+/** Stores a message in the inbox of an application. @returns its id */
 export async function postTo(
   { driver, partitionKey, rootId }: RootKey & { readonly driver: PersisterDriver },
   appId: string,
@@ -41,5 +40,5 @@ export async function postTo(
   return driver.post({ partitionKey, rootId }, appId, sealed(appId, encode(message, 'message')))
 }
 
-/** Whether a message is as it was written. */
+/** Whether a message is unchanged since it was written. */
 export const isSealedMessage = (appId: string, { data }: Posted): boolean => isSealed(appId, data)

@@ -7,7 +7,7 @@ import { InboxWatch } from './inbox-watch.js'
 import type { MigratedRecord, SavePolicy, ScopeSettings } from './scope.js'
 import { assertNames } from './text.js'
 
-/** How an application is stored, as its options say it. */
+/** The options for storing an application. */
 export interface StoreOptions {
   readonly partitionKey?: string | null | undefined
   readonly save?: SavePolicy | undefined
@@ -19,7 +19,7 @@ export interface StoreOptions {
   readonly inboxPollMs?: number | undefined
 }
 
-/** How a root application is stored. */
+/** The options for the journal of a root application. */
 export interface JournalOptions extends StoreOptions {
   readonly rootId: string
   readonly clock: Clock
@@ -27,7 +27,7 @@ export interface JournalOptions extends StoreOptions {
 
 const INBOX_POLL_MS = 1000
 
-/** @throws {TypeError | RangeError} for options that cannot be */
+/** @throws {TypeError | RangeError} for invalid options */
 export function scopeSettings(options: JournalOptions, driver: PersisterDriver): ScopeSettings {
   const { rootId, clock, partitionKey = null, save = 'every-step', transient = [], version = 0, migrate } = options
   assertNames(partitionKey, [rootId])

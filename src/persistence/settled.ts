@@ -7,24 +7,24 @@ import type { StoredTiming } from './committing.js'
 import type { ManifestEntry } from './record.js'
 import type { StoredRecord } from './replay.js'
 
-/** An entry as it is recorded. */
+/** The recorded form of an entry. */
 export const entryOf = (task: BranchTask, base: State): ManifestEntry => [task.key, hashOfTask(task, base)]
 
-/** A record of a branch with the keys that its map reads since it was written: the branch can change none away. */
+/** Adds the keys that the map reads and the record of its branch lacks: `reads` may have grown since it was written. */
 export function withNewReads(stored: StoredRecord, given: State): StoredRecord {
   if (!stored.hasState || Object.keys(given).every((key) => Object.hasOwn(stored.state, key))) return stored
   return { ...stored, state: Object.freeze({ ...given, ...stored.state }) }
 }
 
-/** A branch that had failed, and is run again with the step of its map: its attempts and its time begin afresh. */
+/** The record of a failed branch that runs again with its map: its attempts and its start time are reset. */
 export const forRetry = (stored: StoredRecord | undefined): StoredRecord | undefined =>
   stored?.failed === undefined ? stored : { ...stored, failed: undefined, startedAt: undefined, attempts: 1, tries: 0 }
 
-/** When a branch began in a former run, and at which attempt it is: of one that waits for its turn. */
+/** The timing of a queued branch from an earlier run. */
 export const storedTiming = (stored: StoredRecord | undefined): StoredTiming =>
   stored?.startedAt === undefined ? { startedAt: undefined, attempts: 0 } : stored
 
-/** How a branch had settled, or nothing where it goes on. A failure counts where it is data for the map. */
+/** The result of a settled branch; undefined if it continues. A failure is a result unless the policy is `all`. */
 export function resultOf(
   stored: StoredRecord,
   policy: SettlePolicy,

@@ -2,12 +2,11 @@ import type { Draft } from './committing.js'
 import type { Row } from './driver.js'
 import { type Notes, noteForm, type StatusLabel, type StatusRow, type StoredNote, statusData } from './record.js'
 
-// Owns: the notes of how an application stands: that it waits, is tried again, has failed, was cancelled. They are one
-// row, the last of each kind, which is written over: however often an application is looked at or tried, its rows are
-// no more.
+// Owns: the status notes of an application: waiting, retry, failed, cancelled. One row holds the last note of each kind
+// and is overwritten, so that waits and retries do not add rows.
 
 export class StatusNotes {
-  /** Where the row is; undefined where there is none since the last step. */
+  /** Index of the row; undefined if there is none since the last step. */
   index: number | undefined
   #notes: readonly StoredNote[]
   #waits = false
@@ -17,17 +16,17 @@ export class StatusNotes {
     this.#notes = row?.notes ?? []
   }
 
-  /** Whether the application waits for a message from outside, and that is the last that is told. */
+  /** Whether the application waits for a message from outside, and that is the last note. */
   get waits(): boolean {
     return this.#waits && this.#notes.at(-1)?.[0] === 'waiting'
   }
 
-  /** It waits no more, and not because it was cancelled. */
+  /** Called when the wait ends other than by a cancel. */
   woke(): void {
     this.#waits = false
   }
 
-  /** @returns the row with one note more; undefined where that is how it stands already */
+  /** Adds a note. @returns the new row; undefined if the last note is the same */
   add<K extends StatusLabel>(label: K, note: Notes[K], order: number, sequenceId: number): Draft | undefined {
     this.#waits = label === 'waiting'
     const form = noteForm(label, note)
@@ -38,7 +37,7 @@ export class StatusNotes {
     return { kind: 'note', label: 'status', sequenceId, data: statusData(this.#notes), index }
   }
 
-  /** Rows have their places. @returns what to call where they were not saved */
+  /** Called when rows have their indices. @returns a function to call if they are not saved */
   place(rows: readonly Row[]): () => void {
     const row =
       this.index === undefined ? rows.find(({ kind, label }) => kind === 'note' && label === 'status') : undefined

@@ -10,31 +10,31 @@ import type {
   WaitingNote,
 } from './record.js'
 
-/** How far an application is. */
+/** The status of a stored application. */
 export type StoredStatus = 'running' | 'waiting' | 'halted' | 'finished' | 'failed' | 'cancelled'
 
-/** A fan-out that had begun and was not committed. */
+/** An unfinished map: its step has not committed. */
 export interface StoredMap {
   readonly map: string
   readonly visit: number
   readonly version: number
   /** The entries by index, as far as they are recorded. */
   readonly entries: ReadonlyMap<number, ManifestEntry>
-  /** How many there are; undefined while the generator had not ended. */
+  /** Number of entries; undefined if the generator has not ended. */
   readonly total: number | undefined
-  /** `watch` had said that there are enough. */
+  /** Whether `watch` had closed the map. */
   readonly settled: boolean
 }
 
-/** What is stored of an application, put together. */
+/** The record of a stored application, read from its rows. */
 export interface StoredRecord {
   readonly appId: string
   readonly state: State
-  /** Whether a whole state is stored: not where there are only notes to its first step. */
+  /** Whether a state is stored. False if there are only notes to the first step. */
   readonly hasState: boolean
   /** The last committed action. */
   readonly position: string | undefined
-  /** The action that was chosen to run next. */
+  /** The action chosen to run next. */
   readonly next: string | undefined
   /** The number of the last committed step, -1 before the first. */
   readonly sequenceId: number
@@ -42,42 +42,42 @@ export interface StoredRecord {
   /** The user's own version of the records, see `version`. */
   readonly version: number
   readonly status: StoredStatus
-  /** When the first row that is read was written, and the last one; epoch milliseconds × 1024. */
+  /** Order of the newest row: epoch milliseconds × 1024. */
   readonly order: number
   readonly visits: Readonly<Record<string, number>>
   readonly waiting: WaitingNote | undefined
   readonly failed: FailedNote | undefined
-  /** The order of the row that says so. */
+  /** Order of the note of the failure. */
   readonly failedAt: number
   readonly cancelled: CancelledNote | undefined
   /** How the run of a branch ended. */
   readonly end: StepEndMark | undefined
   readonly startedAt: number | undefined
-  /** Which attempt of the branch it is at. */
+  /** Number of the current attempt of the branch. */
   readonly attempts: number
-  /** How many attempts at the next step had failed when the branch was last tried again. */
+  /** Number of failed attempts at the next step when the branch was last retried. */
   readonly tries: number
-  /** A fallback made a success of a failure. */
+  /** Whether a fallback replaced a failure. */
   readonly recovered: boolean
-  /** After this order, branches that failed are to run again. */
+  /** Failures of branches stored before this order are retried. */
   readonly retryFailuresBefore: number
-  /** The row of how it stands. @internal */
+  /** The row of its status notes. @internal */
   readonly statusRow: StatusRow | undefined
   readonly parentRef: ParentRef | undefined
   readonly from: ForkedFrom | undefined
-  /** Keys whose schema refuses what it gave itself: it is not asked about them again. */
+  /** Keys whose schema rejects its own output: they are not validated again. */
   readonly oneWay: readonly string[]
-  /** Keys that a patch or `migrate` gave, and that no schema was asked about yet. */
+  /** Keys set by a patch or `migrate` that are not validated yet. */
   readonly given: readonly string[]
-  /** The state was patched: what runs next is chosen anew when it goes on. */
+  /** Whether the state was patched: a resume then chooses the next action anew. */
   readonly chooses?: boolean
-  /** The fan-out that the next step had begun. */
+  /** The unfinished map of the next step. */
   readonly map: StoredMap | undefined
-  /** Side effects that the next step had done, by key. */
+  /** Results of the side effects that the next step has done, by key. */
   readonly once: ReadonlyMap<string, unknown>
-  /** Messages that no committed step has taken, in order. */
+  /** Messages that no committed step has taken, oldest first. */
   readonly inbox: readonly StoredMessage[]
-  /** How many rows there are: the place of the next one. */
+  /** Number of rows: the index of the next one. */
   readonly rows: number
 }
 

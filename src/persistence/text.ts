@@ -1,11 +1,11 @@
 import { describeValue } from '../internal/guards.js'
 
-/** What a store cannot tell apart in a text, or cannot hold: U+0000, and halves of characters. */
+/** Characters that some stores lose: U+0000, and lone surrogates. */
 const ODD = /[\0\p{Surrogate}]/u
 
 /**
- * Refuses a name that not every store can hold as it is.
- * @param what as the message names it: `An appId`
+ * Checks that every store can hold a name unchanged.
+ * @param what the subject of the message: `An appId`
  * @throws {TypeError}
  */
 export function assertText(what: string, text: unknown): void {
@@ -21,7 +21,7 @@ export function assertText(what: string, text: unknown): void {
 const codeOf = (odd: string): string => `U+${odd.charCodeAt(0).toString(16).toUpperCase()}`
 
 /**
- * Refuses the names of a partition and of applications in it that not every store can hold.
+ * Checks that every store can hold the names of a partition and of its applications.
  * @throws {TypeError}
  */
 export function assertNames(partitionKey: string | null, appIds: readonly string[] = []): void {
