@@ -1,48 +1,48 @@
 import { place, TeaselError, type Where } from './errors.js'
 
 /**
- * What a persister could not do.
+ * The kind of failure of a persister.
  *
- * - `taken-over`: another runner opened the application; `writers` names both. What was committed is stored.
- * - `conflict`: somebody else wrote where this runner stands.
+ * - `taken-over`: another runner opened the application; `writers` names both. Committed steps are stored.
+ * - `conflict`: another runner has written the same record, or the application is stored in another place.
  * - `unavailable`: no connection, disk full, read-only, locked for too long.
- * - `corrupt`: what was stored cannot be read.
+ * - `corrupt`: a record cannot be read.
  */
 export type PersistenceFault = 'taken-over' | 'conflict' | 'unavailable' | 'corrupt'
 
-/** What a {@link PersistenceError} says. */
+/** The facts of a {@link PersistenceError}. */
 export interface PersistenceFacts {
   readonly fault: PersistenceFault
   readonly appId: string | undefined
-  /** Who writes, and who else does. */
+  /** Ids of this runner and of the other one. */
   readonly writers?: readonly string[]
-  /** What cannot be read. */
+  /** The record that cannot be read. */
   readonly record?: CorruptRecord
 }
 
-/** The record that cannot be read: its place among those of its application, and what it says that it is. */
+/** The record that cannot be read: its index in its application, its kind and its step. */
 export interface CorruptRecord {
   readonly index: number
   readonly kind: string
   readonly sequenceId: number
 }
 
-/** A persister failed. Memory stays at the last step that is stored. */
+/** A persister failed. The state in memory stays at the last stored step. */
 export class PersistenceError extends TeaselError {
   static override readonly name: string = 'PersistenceError'
   static readonly code = 'persistence'
   readonly code = 'persistence'
   override readonly name = 'PersistenceError'
-  /** What went wrong. */
+  /** The kind of failure. */
   readonly fault: PersistenceFault
-  /** The application, where one is meant. */
+  /** The id of the application, if the failure is about one. */
   readonly appId: string | undefined
-  /** Who writes, and who else does; ids of runners. */
+  /** Ids of this runner and of the other one. */
   readonly writers: readonly string[]
-  /** Which record is corrupt, where one is. */
+  /** The record that cannot be read, if there is one. */
   readonly record: CorruptRecord | undefined
 
-  /** @param cause what the store threw, which may be `undefined` */
+  /** @param cause the value that the store threw, which may be `undefined` */
   constructor(
     message: string,
     { fault, appId, writers = [], record }: PersistenceFacts,
@@ -56,17 +56,17 @@ export class PersistenceError extends TeaselError {
   }
 }
 
-/** A value cannot be stored. Nothing of the step is kept. */
+/** A value cannot be stored. The step does not commit. */
 export class SerializationError extends TeaselError {
   static override readonly name: string = 'SerializationError'
   static readonly code = 'serialization'
   readonly code = 'serialization'
   override readonly name = 'SerializationError'
-  /** Where it stands: `answers.gpt4[2]`. */
+  /** Path of the value: `answers.gpt4[2]`. */
   readonly path: string
-  /** What it is: `a function`, `a Socket`. */
+  /** Type of the value: `a function`, `a Socket`. */
   readonly type: string
-  /** The step that was to be stored, where it is one. */
+  /** The step that was being stored, if there was one. */
   readonly at: Where | undefined
 
   readonly #hint: [hint: string, done: 'stored' | 'read']
@@ -74,7 +74,7 @@ export class SerializationError extends TeaselError {
   constructor(
     path: string,
     type: string,
-    hint = 'State holds plain objects, arrays, primitives, Date, Map, Set, bytes, Error and registered classes; list keys that are not to be stored in transient.',
+    hint = 'State holds plain objects, arrays, primitives, Date, Map, Set, bytes, Error and registered classes; keys listed in transient are not stored.',
     done: 'stored' | 'read' = 'stored',
     where?: { readonly subject: string; readonly at: Where },
   ) {
@@ -86,23 +86,26 @@ export class SerializationError extends TeaselError {
     this.#hint = [hint, done]
   }
 
-  /** The same, with where it happened. */
+  /** The same error with a location. */
   locate(subject: string, at: Where): SerializationError {
     return this.at === undefined ? new SerializationError(this.path, this.type, ...this.#hint, { subject, at }) : this
   }
 }
 
-/** True for what a store, or the writing of values for one, failed with: no attempt, fallback or wrapper makes it better. */
+/**
+ * True for an error of a store, or of encoding values for one. Such an error is not retried, replaced by a fallback or
+ * wrapped.
+ */
 export const isOfStore = (error: unknown): error is PersistenceError | SerializationError =>
   PersistenceError.is(error) || SerializationError.is(error)
 
-/** A snapshot or a stored record cannot be used: its shape or version is another, or it names what the graph lacks. */
+/** A snapshot or a stored record cannot be used: its shape or version does not fit, or the graph lacks its action. */
 export class SnapshotError extends TeaselError {
   static override readonly name: string = 'SnapshotError'
   static readonly code = 'snapshot'
   readonly code = 'snapshot'
   override readonly name = 'SnapshotError'
-  /** The version that it was written with, where that is what is wrong. */
+  /** The version that it was written with, if the version is the reason. */
   readonly version: number | undefined
 
   constructor(message: string, version?: number, options?: ErrorOptions) {

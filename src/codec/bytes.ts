@@ -1,8 +1,8 @@
 import { bytesName, bytesOver } from '../state/kind.js'
 
-// Bytes as base64, by what every platform has.
+// Bytes as base64, with functions that every platform has.
 
-/** Bytes as they are stored: whose they are, and base64. */
+/** The stored form of bytes: the kind of view, and base64. */
 export interface StoredBytes {
   readonly n: string
   readonly v: string
@@ -12,7 +12,7 @@ export function isBytes(value: object): value is ArrayBufferView | ArrayBuffer {
   return ArrayBuffer.isView(value) || value instanceof ArrayBuffer
 }
 
-/** Bytes, and whose they are: only what a view shows, not the buffer behind it. */
+/** Bytes and their kind of view. Only the part of the buffer that the view covers. */
 export function bytesOf(value: ArrayBufferView | ArrayBuffer): { readonly name: string; readonly bytes: Uint8Array } {
   const name = bytesName(value) ?? ''
   if (value instanceof ArrayBuffer) return { name, bytes: new Uint8Array(value) }
@@ -24,7 +24,7 @@ export function fromBytes(value: ArrayBufferView | ArrayBuffer): StoredBytes {
   return { n: name, v: base64(bytes) }
 }
 
-/** @returns undefined for a name that is none. A `Buffer` is a `Uint8Array` where the platform has none. */
+/** @returns undefined for an unknown name. A `Buffer` becomes a `Uint8Array` on a platform without it. */
 export function toBytes({ n, v }: StoredBytes): ArrayBufferView | ArrayBuffer | undefined {
   const { buffer } = Uint8Array.from(atob(v), (char) => char.charCodeAt(0))
   return bytesOver(n, buffer)

@@ -8,21 +8,21 @@ import { errorParts } from './error-form.js'
 import { Held } from './held.js'
 import { revive } from './revive.js'
 
-// Values as JSON text and back. What JSON has is written as it is, so that a store can query it; the rest as
-// `{ "$": tag, … }`. A plain object that has a key "$" itself is written as a list of its entries.
+// Values as JSON text and back. JSON values stay as they are, so that a store can query them; other values become
+// `{ "$": tag, … }`. A plain object with the key "$" becomes a list of its entries.
 
-/** The version of this way to write. It stands in every record. */
+/** The version of this format. Every record holds it. */
 export const FORMAT = 2
 
 /**
- * A value as JSON text: plain objects, lists, primitives (`undefined`, `bigint`, `NaN` and `-0` too), Date, Map, Set, bytes,
- * errors, and instances of classes that {@link registerClass} names. {@link decode} gives an equal value back. This is how
- * persisters store what state holds.
+ * Encodes a value as JSON text: plain objects, lists, primitives (also `undefined`, `bigint`, `NaN` and `-0`), Date,
+ * Map, Set, bytes, errors, and instances of classes registered with {@link registerClass}. {@link decode} returns an
+ * equal value. Persisters store state in this form.
  *
- * What JSON has is written as it is, so that a store can query it; the rest as `{ "$": tag, … }`.
- * @param path where the value stands, for the message. Default: nowhere
- * @throws {SerializationError} with the path and the type of what cannot be stored: a function, a symbol, an instance of
- *   another class, a cycle
+ * JSON values stay as they are, so that a store can query them; other values become `{ "$": tag, … }`.
+ * @param path path of the value, for the message. Default: none
+ * @throws {SerializationError} with the path and the type of a value that cannot be stored: a function, a symbol, an
+ *   instance of another class, a cycle
  *
  * @example
  * ```ts
@@ -41,17 +41,17 @@ export function encode(value: unknown, path = ''): string {
 export const plainOf = (value: unknown, path: string): unknown =>
   tagged(value, path, { above: new Set(), replace: undefined })
 
-/** The same of what must be written down whatever it is: what of it cannot be stored is told in words. */
-export const plainInWords = (value: unknown): unknown => lossy(value, { above: new Set(), replace: describeValue })
+/** The same for a value that must be stored: each part that cannot be stored becomes its description. */
+export const plainDescribed = (value: unknown): unknown => lossy(value, { above: new Set(), replace: describeValue })
 
 /** The same for a reader, never for a store: each part that cannot be stored becomes a tag, `unsupported`. */
 export const plainForReaders = (value: unknown): unknown =>
   lossy(value, { above: new Set(), replace: (odd) => ({ $: 'unsupported', of: describeValue(odd) }) })
 
 interface Way {
-  /** What the value stands in. */
+  /** The objects around the value. */
   readonly above: Set<object>
-  /** Replaces a part that cannot be stored; undefined where such a part is an error. */
+  /** Replaces a part that cannot be stored; undefined if such a part is an error. */
   readonly replace: ((odd: unknown) => unknown) | undefined
 }
 
@@ -64,9 +64,9 @@ function lossy(value: unknown, way: Way): unknown {
 }
 
 /**
- * The value of what {@link encode} gave.
- * @throws {SyntaxError} for what is no JSON, or is not what `encode` gave
- * @throws {SerializationError} for an instance of a class that is not registered, or what another version of Teasel wrote
+ * Decodes a text from {@link encode}.
+ * @throws {SyntaxError} for a text that does not come from `encode`
+ * @throws {SerializationError} for an instance of a class that is not registered, or a tag of another version of Teasel
  *
  * @example
  * ```ts
@@ -80,11 +80,11 @@ export function decode(text: string): unknown {
     return revive(value)
   } catch (cause) {
     if (SerializationError.is(cause)) throw cause
-    throw new SyntaxError(`This is not what encode gave: ${messageOf(cause)}`, { cause })
+    throw new SyntaxError(`The text does not come from encode: ${messageOf(cause)}`, { cause })
   }
 }
 
-/** True when JSON says it exactly. */
+/** True when JSON represents a value exactly. */
 export function isAsIs(value: unknown, above: object[] = []): boolean {
   switch (typeof value) {
     case 'string':
@@ -99,7 +99,7 @@ export function isAsIs(value: unknown, above: object[] = []): boolean {
   }
 }
 
-/** @param above what it stands in: a cycle is not plain */
+/** @param above the objects around it: a cycle is not plain */
 function isPlainAllDown(value: object, above: object[]): boolean {
   if (above.includes(value)) return false
   const kind = kindOf(value)
@@ -123,7 +123,7 @@ function isPlainRecord(value: State, above: object[]): boolean {
 }
 
 function tagged(value: unknown, path: string, way: Way): unknown {
-  // Told in words one by one: to look into a thing as a whole may throw.
+  // With `replace`, parts are encoded one by one: checking an object as a whole may throw.
   if ((way.replace === undefined || typeof value !== 'object') && isAsIs(value)) return value
   switch (typeof value) {
     case 'undefined':
@@ -177,7 +177,7 @@ function form(value: object, path: string, inner: Inner): unknown {
       return { $: 'class', n: known?.name, v: inner(known?.save(value), path) }
     }
     default:
-      // A failure is always written down, as what it is told by: its name, its message, what it carries.
+      // A failure can always be stored: its name, its message, its properties.
       if (value instanceof Error) return { $: 'error', ...errorParts(value, (item) => inner(item, path)) }
       throw new SerializationError(path, describeValue(value))
   }

@@ -2,16 +2,16 @@ import { TeaselError } from '../errors.js'
 import { describeValue, isInstance, messageOf, nameOf, tryGet } from '../internal/guards.js'
 import { errorClass, errorOfClass } from '../state/kind.js'
 
-/** An error as it is stored. */
+/** The stored form of an error. */
 export interface StoredError {
   readonly name: string
   readonly message: string
   readonly stack?: string
-  /** Its cause and errors, and what else it carries. */
+  /** Its cause, its errors, and its other properties. */
   readonly props: readonly (readonly [string, unknown])[]
-  /** Its built-in class, where the name does not tell. */
+  /** Its built-in class, if its name is another. */
   readonly made?: string
-  /** Made by Teasel: it is told apart by its `code` when it comes back. */
+  /** Set for an error of Teasel: the restored error is recognized by its `code`. */
   readonly ours?: true
 }
 
@@ -20,8 +20,8 @@ const HIDDEN = ['cause', 'errors']
 const OWN = new Set(['name', 'message', 'stack', ...HIDDEN])
 
 /**
- * Takes an error apart. What it carries beside cannot always be stored (a request, a socket): such a thing is told in
- * words, and so is what a getter does not give, so that a failure can always be written down.
+ * The parts of an error to store. A property that cannot be stored (a request, a socket) or read becomes its
+ * description, so that a failure can always be stored.
  */
 export function errorParts(error: Error, inner: (value: unknown) => unknown): StoredError {
   const keep = (key: string): unknown => {
@@ -49,7 +49,7 @@ const BUILT_IN = ['AggregateError', 'EvalError', 'RangeError', 'ReferenceError',
 
 const classByName = (name: string): string => (BUILT_IN.includes(name) ? name : 'Error')
 
-/** An error like the one that was stored: of its built-in class, else an `Error` of its name. */
+/** Restores an error: of its built-in class, otherwise an `Error` with its name. */
 export function errorFrom({ name, message, stack, props, made, ours }: StoredError): Error {
   const error = errorOfClass(made ?? classByName(name), message, name)
   const define = (key: PropertyKey, value: unknown, enumerable = false): void =>

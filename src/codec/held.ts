@@ -4,15 +4,15 @@ import { isChecked, isMutable, privateCopyOf, type State } from '../state/freeze
 import { kindOf, nonDataPart } from '../state/kind.js'
 import { bytesOf, isBytes } from './bytes.js'
 
-// Owns: a state as it was when it was stored, also where code can change it in place, so that a later one is held against
-// it by what it holds, and what did not change is the same object.
+// Owns: a copy of a state at the time it was stored, also of values that code can change in place. A later state is
+// compared with it; unchanged parts of two held states are the same object.
 
-/** What can be changed in place, taken apart: as its tag stores it. */
+/** A copy of a value that code can change in place, in the form that its tag stores. */
 export class Held {
   readonly tag: 'date' | 'map' | 'set' | 'bytes' | 'class'
-  /** Of bytes the kind of view, of an instance the name of its class. */
+  /** For bytes, the kind of view; for an instance, the name of its class. */
   readonly name: string | undefined
-  /** A number, bytes, or lists and records of what was held. */
+  /** A number, bytes, or lists and records of held values. */
   readonly value: unknown
 
   constructor(tag: Held['tag'], name: string | undefined, value: unknown) {
@@ -27,19 +27,19 @@ export class Held {
 }
 
 /**
- * Takes hold of a value.
- * @param before what was held of the value before it: what holds the same is given back as the same object
- * @param loose whether nothing in it is frozen
+ * Holds a value: copies parts that code can change in place.
+ * @param before the held earlier value: equal parts are returned as its objects
+ * @param loose whether nothing in the value is frozen
  */
 export function hold(value: unknown, before: unknown, loose = false): unknown {
   return isFixed(value, loose) ? value : new Holding(loose).of(value, before)
 }
 
-/** Whether no code can change a value, so that it is held as it is. */
+/** Whether no code can change a value: it is held without a copy. */
 const isFixed = (value: unknown, loose: boolean): boolean =>
   typeof value !== 'object' || value === null || (!loose && !isMutable(value))
 
-/** The same of a state: the record itself is new with each step, and is looked into whatever it holds. */
+/** Holds a state. Its record is new with each step, so every key is checked. */
 export function holdState(before: State, after: State, loose = false): State {
   if (Object.isFrozen(after) && Object.values(after).every((value) => isFixed(value, loose))) return after
   const of = (key: string): unknown => hold(after[key], Object.hasOwn(before, key) ? before[key] : undefined, loose)
@@ -48,7 +48,7 @@ export function holdState(before: State, after: State, loose = false): State {
 
 class Holding {
   readonly #loose: boolean
-  /** What the value stands in. */
+  /** The objects around the value. */
   readonly #above: Set<object>
 
   constructor(loose: boolean, above = new Set<object>()) {
@@ -56,7 +56,7 @@ class Holding {
     this.#above = above
   }
 
-  /** Of what stands in a Map, a Set or an instance: nothing in it need be frozen. */
+  /** For values in a Map, a Set or an instance: they may be unfrozen. */
   get #inner(): Holding {
     return this.#loose ? this : new Holding(true, this.#above)
   }
@@ -64,7 +64,7 @@ class Holding {
   of(value: unknown, before: unknown): unknown {
     if (isFixed(value, this.#loose)) return value
     const object = value as object
-    if (this.#above.has(object)) return value // a cycle: refused as it is written
+    if (this.#above.has(object)) return value // a cycle: encoding it throws
     this.#above.add(object)
     try {
       return this.#inside(privateCopyOf(object), before)
@@ -75,7 +75,7 @@ class Holding {
 
   #inside(value: object, before: unknown): unknown {
     const kind = kindOf(value)
-    // What is refused as it is written is left as it is.
+    // Encoding such a value throws; it is not copied.
     if (kind === undefined || (!isChecked(value) && nonDataPart(value, kind) !== undefined)) return value
     if (Array.isArray(value)) return this.#list(value, before)
     if (isPlainObject(value)) return this.#record(value, before)
@@ -118,10 +118,10 @@ class Holding {
   }
 }
 
-/** How far a list is looked for where an item is not at its old place. */
+/** Distance to search for an item that moved in a list. */
 const NEAR = 8
 
-/** What a list holds, with what was held before where it is the same, also when a few items came or went before it. */
+/** Holds a list. Items equal to held ones are reused, also when a few items were inserted or removed before them. */
 function same(
   list: readonly unknown[],
   before: unknown,

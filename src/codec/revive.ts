@@ -4,7 +4,7 @@ import { SerializationError } from '../store-errors.js'
 import { type StoredBytes, toBytes } from './bytes.js'
 import { errorFrom, type StoredError } from './error-form.js'
 
-/** Restores a value, and leaves a tag that it does not know, such as `unsupported`, as it is: for readers. */
+/** Restores a value for a reader. An unknown tag, such as `unsupported`, stays as it is. */
 export function reviveKnown(value: unknown): unknown {
   try {
     return revive(value)
@@ -17,7 +17,10 @@ export function reviveKnown(value: unknown): unknown {
   }
 }
 
-/** Puts values back in the place of their tags. What holds none is the same object; nothing that is given is changed. */
+/**
+ * Restores a value: replaces tags by their values. A value without tags is returned itself; the argument is not
+ * changed.
+ */
 export function revive(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return reviveList(value)
@@ -86,6 +89,6 @@ function instance(name: string, data: unknown): unknown {
   )
 }
 
-function unknown(what: string): never {
-  throw new SerializationError('', what, 'It was written by another version of Teasel.', 'read')
+function unknown(type: string): never {
+  throw new SerializationError('', type, 'It was written by another version of Teasel.', 'read')
 }

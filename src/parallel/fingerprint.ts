@@ -9,9 +9,9 @@ import type { BranchTask } from './task.js'
 const plans = new WeakMap<Plan, string>()
 
 /**
- * Identifies a runnable by what is declared: names, writes, the shape of its transitions, where it starts and halts.
- * Nothing that a build changes is part of it: no name of a function, no source text. Reads are not part of it either,
- * so a branch stays the same when its actions read one key more.
+ * Identifies a runnable by its declaration: names, writes, the shape of its transitions, entrypoint and halts. Names of
+ * functions and source text are left out, because a build changes them. Reads are left out, so that a branch stays the
+ * same when its actions read one more key.
  */
 function fingerprintOf(plan: Plan): string {
   let print = plans.get(plan)
@@ -30,12 +30,12 @@ function fingerprintOf(plan: Plan): string {
 
 const shapeOf = ({ to, test }: Edge): readonly [string, 0 | 1] => [to.name, test === undefined ? 0 : 1]
 
-/** How much of a hash tells entries apart. */
+/** Length of a hash that distinguishes entries. */
 const LENGTH = 20
 
 /**
- * A hash of what an entry is: what runs, what it starts on beside what the map reads, and its own inputs.
- * @param base what the map reads: the same for all its branches
+ * A hash of an entry: its runnable, its own state, and its own inputs.
+ * @param base the state that the map reads, which all its branches share
  */
 export function hashOfTask({ branch, state, inputs }: BranchTask, base: State): string {
   const own = Object.keys(state).flatMap((key) => (Object.is(state[key], base[key]) ? [] : [[key, wordOf(state[key])]]))
@@ -43,7 +43,7 @@ export function hashOfTask({ branch, state, inputs }: BranchTask, base: State): 
   return hashId([fingerprintOf(planOf(branch).plan), own, given]).slice(0, LENGTH)
 }
 
-/** A hash of how an application begins that an action makes by hand. */
+/** A hash of the start of an application made by an action. */
 export function hashOfBeginning(plan: Plan, state: State, inputs: Inputs): string {
   const words = (record: Readonly<Record<string, unknown>>): unknown =>
     Object.keys(record)
@@ -52,7 +52,7 @@ export function hashOfBeginning(plan: Plan, state: State, inputs: Inputs): strin
   return hashId([fingerprintOf(plan), words(state), words(inputs)]).slice(0, LENGTH)
 }
 
-/** An input that cannot be stored, a client for one, is compared by its presence alone: a build may rename its class. */
+/** A value that cannot be stored, such as a client, is compared by its type only: a build may rename its class. */
 function wordOf(value: unknown): string {
   try {
     return encode(value)

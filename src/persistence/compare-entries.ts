@@ -39,7 +39,7 @@ export function* compareEntries(
     if (same && tasks[i]?.key === key) continue
     if (found === undefined) gone.push(key)
     else if (!same) changed.push(key)
-    moved.push(found === undefined ? `"${key}" is gone` : same ? `"${key}" stands elsewhere` : `"${key}" is another`)
+    moved.push(found === undefined ? `"${key}" is missing` : same ? `"${key}" has moved` : `"${key}" has changed`)
   }
   return { moved, gone, changed }
 }

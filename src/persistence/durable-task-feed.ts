@@ -225,7 +225,7 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
     for (const [key, , replaced = -1] of recorded.entries.values())
       if ((this.#stored.get(key)?.order ?? Infinity) <= replaced) this.#restarting.add(key) // not started since
     const more = recorded.total !== undefined && this.#feed.length !== undefined && this.#feed.length > recorded.total
-    if (more) moved.push(`there are ${String(this.#feed.length)} of them, and there were ${recorded.total}`)
+    if (more) moved.push(`${String(this.#feed.length)} entries instead of ${recorded.total}`)
     if (moved.length > 0) {
       this.#changed(moved)
       yield* this.#loadGone(held, known)
@@ -283,8 +283,7 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
   #check(task: BranchTask): void {
     const open = this.#journal.map
     if (open === undefined || this.#map.taskAt !== undefined) return
-    if (open.total !== undefined && task.index >= open.total)
-      this.#changed([`there are more than ${open.total} of them`])
+    if (open.total !== undefined && task.index >= open.total) this.#changed([`more than ${open.total} entries`])
   }
 
   /** The journal of a branch, and its stored record. */

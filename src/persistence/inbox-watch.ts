@@ -149,7 +149,7 @@ export class InboxWatch {
     }
   }
 
-  /** One that cannot be read is told of once, and keeps none of the others. */
+  /** Delivers a message. A damaged one is reported once, and does not delay the others. */
   #hand(posted: Addressed, { journal, deliver, lost }: Addressee, { unread }: Store): void {
     let message: StoredMessage
     try {

@@ -25,14 +25,14 @@ export function fitRecord(stored: StoredRecord, plan: Plan, settings: Versions):
 
 /** @throws {SnapshotError} when the graph lacks an action that the record names */
 export function assertActions(fitted: StoredRecord, plan: Plan): void {
-  for (const [what, name] of [
-    ['would go on at', fitted.next],
+  for (const [use, name] of [
+    ['would continue at', fitted.next],
     ['last ran', fitted.position],
   ] as const) {
     if (name === undefined || plan.graph.nodes.has(name)) continue
-    if (what === 'last ran' && fitted.next !== undefined) continue // only the next action matters then
+    if (use === 'last ran' && fitted.next !== undefined) continue // only the next action matters then
     throw new SnapshotError(
-      `Application "${fitted.appId}" ${what} the action "${name}", which the graph lacks. ${suggest(name, plan.graph.nodes.keys(), 'actions')} Keep the name, or raise version and tell in migrate where it goes on. Nothing was run.`,
+      `Application "${fitted.appId}" ${use} the action "${name}", which the graph lacks. ${suggest(name, plan.graph.nodes.keys(), 'actions')} Keep the name, or raise version and replace the name in migrate. Nothing was run.`,
       fitted.version,
     )
   }
@@ -46,7 +46,7 @@ export function migrateRecord(stored: StoredRecord, { version, migrate }: Versio
   if (!stored.hasState) return stored
   if (stored.version > version) {
     throw new SnapshotError(
-      `Application "${stored.appId}" was stored by version ${stored.version} of its graph, and this is version ${version}. Run the newer code; nothing was run or changed.`,
+      `Application "${stored.appId}" was stored by version ${stored.version} of its graph; this code has version ${version}. Run the newer code. Nothing was run or changed.`,
       stored.version,
     )
   }
@@ -69,7 +69,7 @@ function migrated(stored: StoredRecord, migrate: NonNullable<ScopeSettings['migr
   const branch = parentRef && { map: parentRef[1], key: parentRef[3] }
   const made: unknown = migrate({ state: isolateState(state), position, next, ...(branch && { branch }) }, version)
   if (typeof made !== 'object' || made === null || !('state' in made)) {
-    throw new SnapshotError(`migrate gave ${describeValue(made)}. It gives { state, position, next }.`, version)
+    throw new SnapshotError(`migrate returned ${describeValue(made)}. It takes { state, position, next }.`, version)
   }
   const changed = made as { readonly state: State; readonly position?: string; readonly next?: string }
   const held = freezeAll(changed.state, 'migrate')

@@ -41,7 +41,7 @@ export class Outage {
   async answerOf<T>(name: string, answer: Promise<T>): Promise<T> {
     let end: () => void = () => {}
     const abandoned = new Promise<never>((_, reject) => {
-      end = () => reject(unavailable(name, 'be waited for', new TypeError('the run was cancelled')))
+      end = () => reject(unavailable(name, 'answer in time', new TypeError('the run was cancelled.')))
     })
     this.#add(end)
     try {

@@ -49,7 +49,7 @@ export interface EncodedState {
 /**
  * Encodes a state against the parent's.
  * @returns undefined if they share no large value
- * @throws {SerializationError} with the path of the value that cannot be stored
+ * @throws {SerializationError} with the path of a value that cannot be stored
  */
 export function encodeAgainstParent(state: State, at: ParentState, loose: boolean): EncodedState | undefined {
   if ('$' in state) return undefined
@@ -93,7 +93,8 @@ export function resolveAgainstParent(state: State, above: State): State {
   const entries = Object.entries(state).map(([key, item]) => {
     if (!isPlainObject(item) || item['$'] !== 'above') return [key, item] as const
     const { v, p } = item as unknown as Pointer
-    if (!Object.hasOwn(above, v)) throw new SyntaxError(`it refers to the key "${v}" above, which is not stored there.`)
+    if (!Object.hasOwn(above, v))
+      throw new SyntaxError(`it refers to the key "${v}" of its parent, which is not stored.`)
     return [key, apply(above[v], p)] as const
   })
   return Object.fromEntries(entries)

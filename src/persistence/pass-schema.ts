@@ -9,6 +9,6 @@ import type { StoredRecord } from './stored-record.js'
 export function passSchema(stored: StoredRecord, rules: StateRules): StoredRecord {
   if (rules.schema === undefined || !stored.hasState) return stored
   const { state, given, oneWay, version } = stored
-  checkStored(`What is stored of application "${stored.appId}"`, rules, { state, given, oneWay, version })
+  checkStored(`The stored state of application "${stored.appId}"`, rules, { state, given, oneWay, version })
   return { ...stored, state: fillState(rules, applySchema(rules, 'The stored state', state, given)), given: [] }
 }

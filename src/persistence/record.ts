@@ -1,4 +1,4 @@
-import { encode, FORMAT, plainInWords, plainOf } from '../codec/encode.js'
+import { encode, FORMAT, plainDescribed, plainOf } from '../codec/encode.js'
 import { holdState } from '../codec/held.js'
 import type { CancelCause } from '../lifecycle/events.js'
 import type { State } from '../state/freeze.js'
@@ -112,7 +112,7 @@ export interface RowContent {
   readonly held: State
 }
 
-/** @throws {SerializationError} with the path of what cannot be stored */
+/** @throws {SerializationError} with the path of a value that cannot be stored */
 export function fullData(state: State, facts: FullFacts, of: AppFacts, loose = false): RowContent {
   const encoded = of.parent && encodeAgainstParent(state, of.parent, loose)
   const form = {
@@ -140,7 +140,7 @@ export function fullData(state: State, facts: FullFacts, of: AppFacts, loose = f
 
 /**
  * @param before the last stored state, held
- * @throws {SerializationError} with the path of what cannot be stored
+ * @throws {SerializationError} with the path of a value that cannot be stored
  */
 export function patchData(
   before: State,
@@ -286,12 +286,12 @@ export interface StatusRow {
  * reason.
  */
 export const noteForm = <K extends StatusLabel>(label: K, note: Notes[K]): unknown =>
-  label === 'failed' || label === 'cancelled' ? plainInWords(note) : plainOf(note, label)
+  label === 'failed' || label === 'cancelled' ? plainDescribed(note) : plainOf(note, label)
 
 /** The data of the row of the status notes. */
 export const statusData = (notes: readonly StoredNote[]): string => JSON.stringify({ f: FORMAT, d: notes })
 
-/** @throws {SerializationError} with the path of what cannot be stored */
+/** @throws {SerializationError} with the path of a value that cannot be stored */
 export function noteData<K extends keyof Notes>(label: K, note: Notes[K]): string {
   return joined({ f: FORMAT }, 'd', encode(note, label))
 }

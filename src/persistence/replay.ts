@@ -76,7 +76,7 @@ function* readRows(appId: string, tail: Tail | undefined, find: FindRaw): Pieces
   for (const [i, row] of tail.rows.entries()) {
     yield
     guarded(appId, row, () => {
-      if (row.index !== first.index + i) throw new SyntaxError(`record ${first.index + i} is not there.`)
+      if (row.index !== first.index + i) throw new SyntaxError(`record ${first.index + i} is missing.`)
       read(draft, row, parse(row), find)
     })
   }
@@ -93,12 +93,12 @@ function guarded(appId: string, row: Row | undefined, work: () => void): void {
 }
 
 function parse(row: Row): Readonly<Record<string, unknown>> {
-  if (!isSealedRow(row)) throw new SyntaxError('it is damaged: its checksum is of something else.')
+  if (!isSealedRow(row)) throw new SyntaxError('its checksum does not match.')
   const data: unknown = JSON.parse(row.data)
-  if (!isPlainObject(data) || typeof data['f'] !== 'number') throw new SyntaxError('it is no record.')
+  if (!isPlainObject(data) || typeof data['f'] !== 'number') throw new SyntaxError('it is not a record.')
   if (data['f'] === FORMAT) return data
   throw new SnapshotError(
-    `Record ${row.index} of application "${row.appId}" has the format ${data['f']}, and this Teasel knows ${FORMAT}. Use the one that wrote it; nothing was run or changed.`,
+    `Record ${row.index} of application "${row.appId}" has format ${data['f']}, but this version of Teasel reads format ${FORMAT}. Use the version that wrote it. Nothing was run or changed.`,
     data['f'],
   )
 }
@@ -170,7 +170,7 @@ function stepDone(draft: Draft, position: string | undefined, data: FullData | P
 /** @throws {PersistenceError} `corrupt` when it cannot be read */
 export function readMessage(appId: string, posted: Posted): StoredMessage {
   try {
-    if (!isSealedMessage(appId, posted)) throw new SyntaxError('it is damaged: its checksum is of something else.')
+    if (!isSealedMessage(appId, posted)) throw new SyntaxError('its checksum does not match.')
     const { kind, body } = decode(posted.data) as Omit<StoredMessage, 'id'>
     return { id: posted.id, kind, body }
   } catch (error) {

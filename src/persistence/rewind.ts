@@ -53,7 +53,7 @@ export async function rewind({
   const at = await persister.load({ ...ref, sequenceId, ...(epoch === undefined ? {} : { epoch }) })
   if (at?.hasState !== true) {
     throw new RangeError(
-      `rewind: no step ${sequenceId} of the application "${appId}" is stored. Look at persister.steps({ appId }).`,
+      `rewind: no step ${sequenceId} of the application "${appId}" is stored. List the stored steps with persister.steps({ appId }).`,
     )
   }
   const rootId = await rootOf(persister, ref, at)
@@ -120,7 +120,7 @@ async function rootOf(persister: Persister, ref: Required<AppRef>, { parentRef }
   const above = await persister.load({ ...ref, appId: parentId })
   if (above === undefined || !isOpen(above, map, visit)) {
     throw new RangeError(
-      `rewind: the branch "${key}" belongs to a visit of "${map}" that has committed. Rewind the application above it, or fork the branch: resumeOrCreate(graph, { forkFrom: { appId: "${ref.appId}" } }).`,
+      `rewind: the branch "${key}" belongs to a visit of "${map}" that has committed. Rewind its parent application, or fork the branch: resumeOrCreate(graph, { forkFrom: { appId: "${ref.appId}" } }).`,
     )
   }
   return rootOf(persister, { ...ref, appId: parentId }, above)

@@ -270,7 +270,7 @@ it('a missing record in the middle is reported, and earlier steps can be restore
 
   await expect(persister.load({ appId: 'job' })).rejects.toMatchObject({
     fault: 'corrupt',
-    message: expect.stringContaining('record 2 is not there') as unknown,
+    message: expect.stringContaining('record 2 is missing') as unknown,
   })
   expect((await persister.load({ appId: 'job', sequenceId: 0 }))?.state).toEqual({ n: 1 })
 })
@@ -296,7 +296,7 @@ describe('a damaged message', () => {
 
     expect(error).toMatchObject({ fault: 'corrupt', appId: 'job' })
     expect((error as Error).message).toBe(
-      'Message 1 to application "job" cannot be read: it is damaged: its checksum is of something else. Nothing was run. Rewind the application, also to where it stands: that drops what cannot be read.',
+      'Message 1 to application "job" cannot be read: its checksum does not match. Nothing was run. Rewind the application, for example to its last step: that drops damaged messages.',
     )
     expect(other.state.item).toBe('answered')
     expect((await resumed.run({ whenWaiting: 'return' })).status).toBe('waiting')

@@ -75,9 +75,9 @@ function reseal(file: string, index: number, change: (data: string) => string): 
   database.close()
 }
 
-const MENDED = ' What was stored before is safe; mend that, and run it again.'
+const MENDED = ' Earlier steps are safe. Fix the store and run again.'
 const TORN = '{"f":1,"n":"add","p":'
-const DAMAGED = 'it is damaged: its checksum is of something else.'
+const DAMAGED = 'its checksum does not match.'
 const notJson = (text: string): string => messageOf(() => JSON.parse(text))
 const BACK = ' Nothing was run. Rewind to a step before it, or restore the store from a backup.'
 
@@ -169,7 +169,7 @@ describe('a user gets a clear error', () => {
     [
       'has a newer format',
       (file) => reseal(file, 2, (data) => data.replace('"f":2', '"f":3')),
-      'Record 2 of application "app" has the format 3, and this Teasel knows 2. Use the one that wrote it; nothing was run or changed.',
+      'Record 2 of application "app" has format 3, but this version of Teasel reads format 2. Use the version that wrote it. Nothing was run or changed.',
     ],
   ])('when a record %s', async (what, change, said) => {
     const file = join(folder, `${what.replaceAll(' ', '-')}.db`)
@@ -193,7 +193,7 @@ describe('a user gets a clear error', () => {
     const error = await faultOf(resumeOrCreate(graph, { ...options, persister, version: 2 }))
 
     expect(error.message).toBe(
-      'Application "app" was stored by version 3 of its graph, and this is version 2. Run the newer code; nothing was run or changed.',
+      'Application "app" was stored by version 3 of its graph; this code has version 2. Run the newer code. Nothing was run or changed.',
     )
     const newer = await resumeOrCreate(graph, { ...options, persister, version: 3 })
     expect(newer.state.n).toBe(1)
@@ -232,7 +232,7 @@ describe('a user gets a clear error', () => {
 
     const [lost, owner] = error.writers
     expect(error.message).toBe(
-      `Application "app" is not ${lost}'s to write any more: ${owner} opened it after ${lost}. One runner writes an application at a time; what was committed is stored, and the one who opened it last goes on.`,
+      `Runner ${owner} has taken over application "app"; runner ${lost} can no longer write it. Committed steps are stored. Let the other runner continue, or take the application over again with resumeOrCreate.`,
     )
     expect([first.state.n, second.state.n, await stored(persister)]).toEqual([1, 1, 1])
     await second.step()
@@ -248,7 +248,7 @@ describe('a user gets a clear error', () => {
     )
 
     expect(error.message).toBe(
-      'Application "app" would go on at the action "add", which the graph lacks. Known actions: "plus". Keep the name, or raise version and tell in migrate where it goes on. Nothing was run.',
+      'Application "app" would continue at the action "add", which the graph lacks. Known actions: "plus". Keep the name, or raise version and replace the name in migrate. Nothing was run.',
     )
     const resumed = await resumeOrCreate(graph, { ...options, persister })
     expect(resumed.state.n).toBe(1)
@@ -288,7 +288,7 @@ describe('a user gets a clear error', () => {
     const error = await faultOf(app.run())
 
     expect(error.message).toBe(
-      `Action "map" failed (step 0): Action "map" was resumed with other branches than it had begun with: "b" is another, "c" is gone. Nothing was started. Let its source give the same entries again, or resume with changedTasks: 'adopt' to run what changed afresh.`,
+      `Action "map" failed (step 0): Action "map" was resumed with different branches: "b" has changed, "c" is missing. No branch was started. Return the same entries from its source, or resume with changedTasks: 'adopt' to run changed branches again.`,
     )
     expect(ran).toEqual([])
     const { state } = await (await resumeOrCreate(mapped(['a', 'b', 'c'], false), all)).run()

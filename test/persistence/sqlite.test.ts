@@ -209,7 +209,7 @@ describe('the SQLite persister', () => {
       expect.objectContaining({
         code: 'snapshot',
         version: 2,
-        message: `The tables of sqlite ${file} have version 2, and this Teasel reads 3 and newer. Use the one that wrote them, or another file; nothing was changed.`,
+        message: `The tables of sqlite ${file} have version 2, but this version of Teasel reads 3 and newer. Use the version that wrote them, or another file. Nothing was changed.`,
       }),
     )
   })

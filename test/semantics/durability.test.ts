@@ -532,7 +532,7 @@ describe('the record', () => {
     ran.length = 0
 
     const other = await resumeOrCreate(graph(['a', 'x', 'y'], ''), all)
-    await expect(other.run()).rejects.toThrow(/"c" is gone/)
+    await expect(other.run()).rejects.toThrow(/"c" is missing/)
     expect(ran).toEqual([])
     const { state } = await (
       await resumeOrCreate(graph(['a', 'b', 'c', 'd'], ''), { ...all, changedTasks: 'adopt' })

@@ -76,7 +76,7 @@ describe('a crash', () => {
 
     const error = await app.run().catch((thrown: Error) => thrown.cause)
     expect(error).toBeInstanceOf(SnapshotError)
-    expect(String(error)).toContain('there are more than 2 of them')
+    expect(String(error)).toContain('more than 2 entries')
   })
 
   it('keeps that watch settled the map: queued branches never start', async () => {

@@ -330,7 +330,7 @@ describe.each(Object.entries(stores))('an interrupted fan-out (%s)', (_, open) =
 
     const refused = (await resumeOrCreate(graph, { ...options, persister })).run()
     await expect(refused).rejects.toMatchObject({ cause: expect.any(SnapshotError) })
-    await expect(refused).rejects.toThrow(/"b" is gone/)
+    await expect(refused).rejects.toThrow(/"b" is missing/)
     expect(ran).toEqual([])
 
     const adopted = await resumeOrCreate(graph, { ...options, persister, changedTasks: 'adopt' })

@@ -416,7 +416,7 @@ describe('a restored value passes the schema', () => {
 
     expect(refusal).toBeInstanceOf(SnapshotError)
     expect(String(refusal)).toContain(
-      'What is stored of application "a" does not fit the schema: n: Too big: expected number to be <=3. Rewind it with a patch that fits, or raise version and mend it in migrate. Nothing was run.',
+      'The stored state of application "a" does not fit the schema: n: Too big: expected number to be <=3. Rewind it with a patch that fits, or raise version and mend it in migrate. Nothing was run.',
     )
     expect((await again(persister)).state.n).toBe(5)
   })

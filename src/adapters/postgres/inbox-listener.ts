@@ -1,10 +1,10 @@
 import type { PgClient, PgPool } from './pool.js'
 
 // Owns: one connection that listens for stored messages while something waits for one.
-// Does not own: the messages; they are read from the inbox, which is also polled: a notification may be lost.
+// Does not own: the messages. They are read from the inbox, which is also polled, because a notification may be lost.
 
-/** How long to wait before a lost connection is made again, in milliseconds. */
-const AGAIN_MS = 1_000
+/** Wait before a lost connection is opened again, in milliseconds. */
+const RECONNECT_MS = 1_000
 
 export class InboxListener {
   /** The channel that `post` notifies. */
@@ -21,7 +21,7 @@ export class InboxListener {
     this.channel = channel.slice(0, 63)
   }
 
-  /** Calls back at each notification with a payload. @returns a function that ends that */
+  /** Calls back at each notification with a payload. @returns a function that ends it */
   add(payload: string, posted: () => void): () => void {
     const known = this.#watching.get(payload) ?? new Set()
     this.#watching.set(payload, known.add(posted))
@@ -29,7 +29,7 @@ export class InboxListener {
     return () => {
       known.delete(posted)
       if (known.size === 0) this.#watching.delete(payload)
-      if (this.#watching.size === 0) this.#leave()
+      if (this.#watching.size === 0) this.#disconnect()
     }
   }
 
@@ -41,7 +41,7 @@ export class InboxListener {
       },
       () => {
         this.#connecting = undefined
-        this.#again()
+        this.#reconnectLater()
       },
     )
   }
@@ -52,7 +52,7 @@ export class InboxListener {
       if (this.#client !== client) return
       this.#client = undefined
       client.release(true)
-      this.#again()
+      this.#reconnectLater()
     }
     try {
       client.on('error', lost)
@@ -64,33 +64,33 @@ export class InboxListener {
       throw error
     }
     this.#client = client
-    if (this.#watching.size === 0 || this.#closed) this.#leave()
-    else for (const payload of this.#watching.keys()) this.#notify(payload) // stored before it listened
+    if (this.#watching.size === 0 || this.#closed) this.#disconnect()
+    else for (const payload of this.#watching.keys()) this.#notify(payload) // for messages stored before it listened
   }
 
   #notify(payload: string): void {
     for (const posted of [...(this.#watching.get(payload) ?? [])]) posted()
   }
 
-  #again(): void {
+  #reconnectLater(): void {
     if (this.#watching.size === 0 || this.#closed || this.#timer !== undefined) return
     this.#timer = setTimeout(() => {
       this.#timer = undefined
       this.#connect()
-    }, AGAIN_MS)
+    }, RECONNECT_MS)
     this.#timer.unref()
   }
 
-  #leave(): void {
+  #disconnect(): void {
     const client = this.#client
     this.#client = undefined
-    client?.release(true) // a connection that listens is no other's
+    client?.release(true) // a listening connection is not returned to the pool
   }
 
   async close(): Promise<void> {
     this.#closed = true
     if (this.#timer !== undefined) clearTimeout(this.#timer)
     await this.#connecting
-    this.#leave()
+    this.#disconnect()
   }
 }

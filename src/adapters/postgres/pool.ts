@@ -1,9 +1,9 @@
-// Owns: the part of `pg` that the adapter uses, and what its errors mean.
+// Owns: the part of `pg` that the adapter uses, and the kinds of its errors.
 
 /** A row as `pg` returns it. */
 export type PgRow = Readonly<Record<string, unknown>>
 
-/** A statement: prepared under its name where it has one. */
+/** A statement. One with a name is prepared. */
 export interface Statement {
   readonly name?: string
   readonly text: string
@@ -42,7 +42,7 @@ export const isTaken = (error: unknown): boolean => codeOf(error) === '23505'
 /** The server has found its own data damaged. */
 export const isDamage = (error: unknown): boolean => /^XX00[12]$/.test(codeOf(error) ?? '')
 
-/** The connection was lost: by the server, or on the way. */
+/** The connection was lost. */
 export const isLost = (error: unknown): boolean => {
   const code: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : undefined
   if (typeof code === 'string') return /^(08...|57P0[123]|ECONNRESET|EPIPE)$/.test(code)
@@ -50,7 +50,6 @@ export const isLost = (error: unknown): boolean => {
 }
 
 /**
- * The connection does not keep prepared statements: a pooler handed the statement to another connection. Nothing was
- * run.
+ * The statement is not prepared: a pooler has switched the connection. Nothing was run.
  */
 export const isUnprepared = (error: unknown): boolean => /^(26000|42P05)$/.test(codeOf(error) ?? '')

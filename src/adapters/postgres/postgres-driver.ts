@@ -21,11 +21,11 @@ import { migrate, type Tables, tablesOf } from './schema.js'
 import { type Statements, statementsOf } from './statements.js'
 
 // Owns: the tables of one persister in PostgreSQL.
-// P1  A save is one statement, and so one transaction and one round trip. The claim is locked by it: a claim that comes
-//     meanwhile waits, and a save that waited for a claim sees it.
-// P2  A statement that only reads is sent again once where its connection was lost: a pool may lend one that the server
-//     has ended.
-// P3  Statements are prepared where the connection keeps them, and are not behind a pooler that does not.
+// P1  A save is one statement, and so one transaction and one round trip. It locks the claim: a concurrent claim waits,
+//     and a save that waited for a claim sees it.
+// P2  A statement that only reads is sent once more if its connection was lost: a pool may lend a connection that the
+//     server has closed.
+// P3  Statements are prepared, unless a pooler hands the connection to others: prepared statements are lost then.
 
 /** Statements that change nothing. */
 const READS: ReadonlySet<keyof Statements> = new Set([
@@ -63,7 +63,7 @@ export class PostgresDriver implements PersisterDriver {
     this.#tables = tablesOf(settings.schema)
     this.#sql = statementsOf(this.#tables)
     this.#listener = new InboxListener(settings.pool, `teasel ${this.#tables.inbox}`)
-    settings.pool.on('error', () => {}) // an idle connection has ended; the pool makes another one
+    settings.pool.on('error', () => {}) // an idle connection was lost; the pool opens another one
   }
 
   async claim(root: RootKey, writer: string): Promise<Claim> {
@@ -162,7 +162,7 @@ export class PostgresDriver implements PersisterDriver {
     return rows.map((row) => ({ id: Number(row['id']), appId: String(row['app']), data: String(row['data']) }))
   }
 
-  /** Calls back when a message below a root is stored. @returns a function that ends that */
+  /** Calls back when a message below a root is stored. @returns a function that ends it */
   watch({ partitionKey, rootId }: RootKey, posted: () => void): () => void {
     return this.#listener.add(`${partOf(partitionKey)}/${rootId}`, posted)
   }
@@ -191,7 +191,7 @@ export class PostgresDriver implements PersisterDriver {
     }
   }
 
-  /** @throws the error of the server; a statement that lost its preparation is sent again without one (P3) */
+  /** Sends a statement; one whose preparation is lost is sent again unprepared (P3). @throws the error of the server */
   async #query(statement: keyof Statements, values: readonly unknown[]): Promise<readonly PgRow[]> {
     const { pool } = this.#settings
     const text = this.#sql[statement]
@@ -205,7 +205,7 @@ export class PostgresDriver implements PersisterDriver {
     }
   }
 
-  /** Makes the tables. A failure is forgotten, so that the next call tries again. */
+  /** Makes the tables. After a failure, the next call tries again. */
   async #prepare(): Promise<void> {
     try {
       const client = await this.#settings.pool.connect()
@@ -221,7 +221,7 @@ export class PostgresDriver implements PersisterDriver {
   }
 }
 
-/** The rows of a group: those to insert, and notes to write over stored ones. */
+/** The rows of a group: rows to insert, and notes that overwrite stored ones. */
 function sorted(rows: readonly Row[]): { readonly fresh: readonly Row[]; readonly notes: readonly Row[] } {
   const fresh = new Map<string, Row>()
   const notes = new Map<string, Row>()
@@ -230,7 +230,7 @@ function sorted(rows: readonly Row[]): { readonly fresh: readonly Row[]; readonl
     const first = fresh.get(place)
     if (row.over !== true) {
       if (first !== undefined)
-        notes.set(place, row) // taken within the group: refused as a whole
+        notes.set(place, row) // a duplicate index in the group: refused as a whole
       else fresh.set(place, row)
     } else if (first?.kind === 'note') fresh.set(place, { ...row, kind: 'note' })
     else notes.set(place, row)
@@ -250,7 +250,10 @@ const factsOf = (row: PgRow): RowFacts => ({
   order: Number(row['ord']),
 })
 
-/** A text of its own for the null partition. @throws {TypeError} for names that are no well-formed text */
+/**
+ * The stored form of a partition key; the null partition has a text of its own.
+ * @throws {TypeError} for malformed names
+ */
 function partOf(partitionKey: string | null, appIds: readonly string[] = []): string {
   assertNames(partitionKey, appIds)
   return partitionKey === null ? '' : `=${partitionKey}`

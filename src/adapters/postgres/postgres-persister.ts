@@ -8,9 +8,11 @@ import { PostgresDriver } from './postgres-driver.js'
 
 /** Options of {@link postgresPersister}. */
 export interface PostgresOptions {
-  /** `postgres://user:password@host:5432/database`. Default: the `PG…` variables of the environment, as `pg` reads them. */
+  /**
+   * `postgres://user:password@host:5432/database`. Default: the `PG…` variables of the environment, as `pg` reads them.
+   */
   readonly url?: string
-  /** A pool of `pg` of your own, in place of `url`. It is not ended when the persister is closed. */
+  /** Your own pool of `pg`, in place of `url`. Closing the persister does not end it. */
   readonly pool?: PgPool
   /** The schema of the tables; made on first use if it is missing. Default `teasel`. */
   readonly schema?: string
@@ -21,10 +23,10 @@ export interface PostgresOptions {
 /**
  * A persister over a PostgreSQL database (13 or newer), for several processes and machines.
  *
- * One row a step, one round trip a save, durable when the step commits. A message stored by another process wakes the
- * run that waits for it by `LISTEN`; behind a pooler that does not support it, such as PgBouncer in transaction mode,
- * polling finds it (`inboxPollMs`). Nothing is asked of the server before the first use.
- * @throws {TypeError} for unknown options, and for a `pool` that is none
+ * One row per step, one round trip per save, durable when the step commits. A message stored by another process wakes
+ * the run that waits for it by `LISTEN`; behind a pooler that does not support it, such as PgBouncer in transaction
+ * mode, polling finds it (`inboxPollMs`). It connects on first use.
+ * @throws {TypeError} for unknown options, or an invalid `pool`
  *
  * @example
  * ```ts no-run

@@ -2,9 +2,10 @@ import { SnapshotError } from '../../store-errors.js'
 import type { Queryable } from './pool.js'
 
 // Owns: the tables in PostgreSQL, and bringing older ones up to date.
-// T1  Whoever comes first makes the tables; others wait for it. So processes may start on a fresh database at once.
+// T1  The first process makes the tables under a lock, and others wait. So processes can start together on a new
+//     database.
 
-/** The name of a schema as SQL quotes it. */
+/** A quoted name in SQL. */
 const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
 
 /** Qualified names of the tables of one persister. */
@@ -29,7 +30,7 @@ export function tablesOf(schema: string): Tables {
   }
 }
 
-/** Each was run once on every database that is older than it. */
+/** Each runs once on every older database. */
 const MIGRATIONS: readonly ((tables: Tables) => string)[] = [
   ({ rows, apps, owners, inbox }) => `
     create table ${apps} (
@@ -74,7 +75,7 @@ export async function migrate(client: Queryable, tables: Tables, name: string): 
     const version = Number(rows[0]?.['version'] ?? 0)
     if (version > VERSION)
       throw new SnapshotError(
-        `The tables of ${name} have version ${version}, and this Teasel knows ${VERSION}. Use the newer one; nothing was changed.`,
+        `The tables of ${name} have version ${version}, but this version of Teasel reads up to ${VERSION}. Use the newer version. Nothing was changed.`,
         version,
       )
     for (const migration of MIGRATIONS.slice(version)) await client.query(migration(tables))

@@ -33,8 +33,8 @@ export function statementsOf({ rows, apps, owners, inbox }: Tables): Statements 
         on conflict (part, root) do update set writer = excluded.writer, count = o.count + 1 returning count
       )
       select (select count from put) as count, (select writer from before) as before, (select root from other) as other`,
-    // One round trip, all or nothing. The share lock makes a claim wait for the save, and the save see a claim that was
-    // first: the quals are tested again after the lock.
+    // One round trip, all or nothing. The share lock makes a concurrent claim wait for the save. A save that waits for
+    // a claim sees it: PostgreSQL tests the conditions again after the lock.
     save: `with owner as materialized (
         select 1 from ${owners} where part = $1 and root = $2 and writer = $3 for share
       ),

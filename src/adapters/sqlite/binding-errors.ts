@@ -1,6 +1,6 @@
-// What bindings of SQLite throw, told apart.
+// The kinds of errors that bindings of SQLite throw.
 
-/** A key that must be unique is there. */
+/** A row with the same key exists. */
 export const isTaken = (error: unknown): boolean =>
   error instanceof Error && /UNIQUE constraint failed|PRIMARY KEY/i.test(error.message)
 

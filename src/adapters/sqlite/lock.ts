@@ -2,14 +2,14 @@ import type { Awaitable } from '../../persistence/driver.js'
 import { PersistenceError } from '../../store-errors.js'
 import { isLock } from './binding-errors.js'
 
-// Owns: how a lock of another process is waited for.
+// Owns: waiting for a lock of another process.
 
-/** How long SQLite itself waits for a lock, and the thread with it. */
+/** Time that SQLite itself waits for a lock, which holds the thread. */
 export const HELD_MS = 10
 const FIRST_PAUSE_MS = 2
 const LONGEST_PAUSE_MS = 50
 
-/** Bound when the module loads: tests that take timers in hand do not stop a save. */
+/** Bound when the module loads, so that fake timers of a test do not stop a save. */
 const { setTimeout: callLater } = globalThis
 const delay = (ms: number): Promise<void> => new Promise((resolve) => void callLater(resolve, ms))
 
@@ -17,8 +17,8 @@ const delay = (ms: number): Promise<void> => new Promise((resolve) => void callL
 export const isLocked = (error: unknown): boolean => error instanceof PersistenceError && isLock(error.cause)
 
 /**
- * Answers at once, or later where the lock is held: the thread is free between the tries.
- * @throws what the last try threw, after `busyMs`
+ * Runs work at once, and retries it while another process holds the lock. The thread is free between the tries.
+ * @throws the error of the last try, after `busyMs`
  */
 export function afterLock<T>(busyMs: number, work: () => T): Awaitable<T> {
   try {
@@ -33,7 +33,7 @@ async function tryAgain<T>(busyMs: number, work: () => T, first: unknown): Promi
   let error = first
   const end = performance.now() + busyMs
   for (let pause = FIRST_PAUSE_MS; performance.now() < end; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
-    await delay(pause * (0.5 + Math.random())) // so that two who wait do not meet again
+    await delay(pause * (0.5 + Math.random())) // jitter, so that two processes do not retry in step
     try {
       return work()
     } catch (again) {

@@ -1,13 +1,13 @@
 import { createRequire } from 'node:module'
 
-/** As much of a SQLite binding as is used: `node:sqlite`, `libsql` and `better-sqlite3` all have it. */
+/** The part of a SQLite binding that the adapter uses: `node:sqlite`, `libsql` and `better-sqlite3` all have it. */
 export interface SqliteDatabase {
   exec(sql: string): unknown
   prepare(sql: string): SqliteStatement
   close(): unknown
 }
 export interface SqliteStatement {
-  /** Also by one list of values, with `libsql`: it makes one of them anyway. */
+  /** `libsql` also takes one list of values, which is faster. */
   run(...values: readonly SqliteValue[] | readonly [readonly SqliteValue[]]): {
     readonly changes: number | bigint
     readonly lastInsertRowid: number | bigint
@@ -17,27 +17,27 @@ export interface SqliteStatement {
 }
 export type SqliteValue = string | number | null | Uint8Array
 
-/** A database, and what opened it. */
+/** A database, and the binding that opened it. */
 export interface Opened {
   readonly database: SqliteDatabase
   readonly binding: 'node:sqlite' | 'libsql'
 }
 
-/** A connection that holds the file of a store. */
+/** A connection to the file of a store. */
 export interface Connection {
   readonly database: SqliteDatabase
-  /** What the file is called in it: new tables and pragmas name it. */
+  /** The schema name of the file, for new tables and pragmas. */
   readonly schema: 'main' | 'stored'
   /**
-   * Whether a statement that meets a lock is over. Otherwise it stays open: while it does, nothing of this connection is
-   * committed.
+   * Whether a statement that meets a lock ends. Otherwise it stays open, and the connection commits nothing until it
+   * ends.
    */
   readonly endsAtLock: boolean
-  /** Takes hold of the file. */
+  /** Opens the file. */
   attach(): void
-  /** Runs a statement that writes. @returns how many rows it changed */
+  /** Runs a statement that writes. @returns the number of changed rows */
   run(statement: SqliteStatement, values: readonly SqliteValue[]): number
-  /** Lets go of the file. */
+  /** Closes the file. */
   close(): void
 }
 
@@ -49,7 +49,7 @@ type Libsql = new (file: string) => SqliteDatabase
 const require = createRequire(import.meta.url)
 
 /**
- * Opens a file with `node:sqlite` where this Node has it, else with `libsql`.
+ * Opens a file with `node:sqlite` if this Node has it, otherwise with `libsql`.
  * @throws {TypeError} when there is neither
  */
 export function openDatabase(file: string): Opened {
@@ -61,8 +61,8 @@ export function openDatabase(file: string): Opened {
 /**
  * Opens the file of a store, as {@link openDatabase} does.
  *
- * A statement of libsql has no end but garbage, and its file is open until then. So the file is attached to a database in
- * memory: detached, it is closed, whatever is still held of the connection.
+ * A statement of libsql ends only when it is garbage-collected, and its file stays open until then. So the file is
+ * attached to a database in memory: detaching closes it at once.
  * @throws {TypeError} when there is neither binding
  */
 export function connect(file: string): Connection {
@@ -93,7 +93,7 @@ export function connect(file: string): Connection {
       try {
         if (attached) database.exec('detach stored')
       } catch {
-        // Someone else still reads through the connection.
+        // A statement still reads through the connection.
       }
       database.close()
     },
@@ -109,8 +109,11 @@ function libsql(): Libsql {
   try {
     return require('libsql') as Libsql
   } catch (cause) {
-    throw new TypeError('This Node has no SQLite of its own (22.13 and later have). Install one: npm install libsql', {
-      cause,
-    })
+    throw new TypeError(
+      'This version of Node has no built-in SQLite; 22.13 and later have one. Install one: npm install libsql',
+      {
+        cause,
+      },
+    )
   }
 }

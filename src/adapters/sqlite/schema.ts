@@ -1,13 +1,13 @@
 import type { SqliteDatabase } from './open-database.js'
 
-// Owns: the tables, and how those of an older file become them.
-// T1  The key of a row is a number: its application in the upper half, its place in the lower one. So a row is stored in
-//     one tree of pages, and a step writes few of them.
+// Owns: the tables, and bringing older ones up to date.
+// T1  The key of a row is a number: its application in the upper half, its index in the lower one. So rows are stored
+//     in one B-tree, and a step writes few pages.
 
-/** A name as SQL quotes it: whatever stands in it, it is a name. */
+/** A quoted name in SQL. */
 const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
 
-/** Names of what one persister keeps in a file. */
+/** Names of the tables of one persister. */
 export interface Names {
   readonly rows: string
   readonly apps: string
@@ -17,15 +17,15 @@ export interface Names {
 }
 
 export function namesOf(prefix: string): Names {
-  const name = (what: string): string => quoted(`${prefix}_${what}`)
+  const name = (table: string): string => quoted(`${prefix}_${table}`)
   return { rows: name('rows'), apps: name('apps'), owners: name('owners'), inbox: name('inbox'), about: name('about') }
 }
 
 interface Made extends Names {
-  /** Names what is made: in the file. */
+  /** Qualifies a new name with the schema of the file. */
   readonly at: (name: string) => string
-  readonly index: (what: string) => string
-  /** What older rows are called while they are moved. */
+  readonly index: (part: string) => string
+  /** Name of the table of older rows while they are moved. */
   readonly old: string
 }
 
@@ -53,7 +53,7 @@ const fresh = (made: Made): string => `${rowTables(made)}
     create index ${made.index('inbox')} on ${made.inbox} (part, app);
     ${posted(made)}`
 
-/** Of an application whose first rows are lost, the first that is there stands for it. */
+/** An application whose first rows are lost takes its facts from its first remaining row. */
 const withKeys = (made: Made): string => {
   const { rows, apps, at, index, old } = made
   return `
@@ -71,30 +71,30 @@ const withKeys = (made: Made): string => {
     drop table ${at(old)};`
 }
 
-/** Each was run once on every file that is older than it. */
+/** Each runs once on every older file. */
 const MIGRATIONS: readonly ((made: Made) => string)[] = [posted, withKeys]
 
-/** The version of the oldest tables that this code can read: data is bytes from there on. */
+/** The version of the oldest tables that this code reads: since then, data is bytes. */
 export const OLDEST = 3
-/** The version of the tables that this code knows. */
+/** The version of the tables that this code reads and writes. */
 export const SCHEMA = OLDEST + MIGRATIONS.length
 
 /**
  * Brings the tables of a file up to date.
- * @param schema what the file is called in the database
- * @returns the version that it has: above {@link SCHEMA} where the code is older than the file, below {@link OLDEST} where
- *   it is too old to be read; then nothing was changed
+ * @param schema the schema name of the file in the database
+ * @returns the version of the file: above {@link SCHEMA} if the file is newer than the code, below {@link OLDEST} if it
+ *   is too old to be read. Nothing is changed then.
  */
 export function migrate(database: SqliteDatabase, prefix: string, schema: string): number {
   const names = namesOf(prefix)
   const at = (name: string): string => `${schema}.${name}`
-  const index = (what: string): string => at(quoted(`${prefix}_by_${what}`))
+  const index = (part: string): string => at(quoted(`${prefix}_by_${part}`))
   const made: Made = { ...names, at, index, old: quoted(`${prefix}_rows_before`) }
   database.exec('begin immediate')
   try {
     database.exec(`create table if not exists ${at(names.about)} (schema integer not null)`)
     const found = database.prepare(`select schema from ${names.about}`).get() as { readonly schema: number } | undefined
-    const version = found?.schema ?? SCHEMA // of a new file
+    const version = found?.schema ?? SCHEMA // a new file
     if (version < OLDEST) {
       database.exec('rollback')
       return version

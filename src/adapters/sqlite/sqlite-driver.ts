@@ -34,36 +34,36 @@ import {
 } from './stored-rows.js'
 
 // Owns: one connection to one file.
-// Q1  A lone row is one statement, and so one transaction; a group, and the first row of an application, is
-//     `begin immediate` … `commit`. A lone statement that met a lock is ended before anything else is asked (libsql
-//     leaves it open).
-// Q2  The claim is tested by the statement that inserts.
-// Q3  While another process holds the lock, what is asked is tried again later: the thread is free in between. What
-//     finds no lock is answered at once.
+// Q1  A single row is one statement, and so one transaction; a group, and the first row of an application, is
+//     `begin immediate` … `commit`. A single statement that meets a lock is ended before the next call, because libsql
+//     leaves it open and then commits nothing.
+// Q2  The statement that inserts a row also tests the claim, so that no claim can come between.
+// Q3  A call that meets the lock of another process is retried, and the thread is free in between. Any other call is
+//     synchronous.
 
-/** What `sqlitePersister` takes. */
+/** Options of `sqlitePersister`. */
 export interface SqliteOptions {
-  /** The path of the file. `:memory:` is a database of its own. */
+  /** Path of the file. `:memory:` is a new database in memory. */
   readonly file: string
   /**
    * `normal` (default): a crash of the process loses nothing; a crash of the machine may lose the last commits, and
-   * never tears one. `full`: that neither, at about five times the cost of a step.
+   * never a part of one. `full`: a crash of the machine loses nothing either; a step costs about five times as much.
    */
   readonly durability?: 'normal' | 'full'
-  /** What the names of its tables begin with. Default `teasel`. */
+  /** Prefix of the names of its tables. Default `teasel`. */
   readonly prefix?: string
   /**
-   * How long to wait for another process that writes, in milliseconds. Default 5 000. The process goes on meanwhile: a
-   * lock holds its thread for 10 ms at most.
+   * Maximum wait for another process that writes, in milliseconds. Default 5 000. A lock holds the thread for at most
+   * 10 ms at a time.
    */
   readonly busyMs?: number
 }
 
 export class SqliteDriver implements PersisterDriver {
   readonly name: string
-  /** The connection, for pragmas of your own. */
+  /** The connection, for your own pragmas. */
   readonly database: SqliteDatabase
-  /** What the file is called in it. */
+  /** The schema name of the file in it. */
   readonly schema: string
   readonly #settings: Required<Omit<SqliteOptions, 'file'>>
   #statements: Statements | undefined
@@ -79,13 +79,13 @@ export class SqliteDriver implements PersisterDriver {
     try {
       this.#withStoreErrors('prepare its file', () => this.#sql)
     } catch (error) {
-      if (isLocked(error)) return // the first who asks prepares it
+      if (isLocked(error)) return // the first call prepares it
       this.#connection.close()
       throw error
     }
   }
 
-  /** The statements, once the file is prepared for them. */
+  /** The statements. Prepares the file on first use. */
   get #sql(): Statements {
     this.#statements ??= this.#prepare()
     return this.#statements
@@ -138,11 +138,11 @@ export class SqliteDriver implements PersisterDriver {
     const owner = this.#ownerOf(part, rootId)
     if (owner !== writer) throw takenOver(rootId, writer, owner)
     if (this.#isOf(part, appId, rootId, writer)) throw conflict(appId, index, writer)
-    begin() // rows that were asked for before this one are still to come
+    begin() // its earlier rows may still wait for a lock
     if (!this.#isPut(part, rootId, writer, row)) throw conflict(appId, index, writer)
   }
 
-  /** False where its place is taken, the writer is another, or its application is not known in this tree. */
+  /** False if its index is taken, another runner has the claim, or its application is not stored in this tree. */
   #isPut(part: string, rootId: string, writer: string, row: Row): boolean {
     const { appId, index, kind, epoch, sequenceId, label, order, data } = row
     const [{ run }, { renew, insert }] = [this.#connection, this.#sql]
@@ -157,8 +157,8 @@ export class SqliteDriver implements PersisterDriver {
   }
 
   /**
-   * Whether a tree has an application.
-   * @throws {PersistenceError} `conflict` where another tree has it
+   * Whether an application is stored in a tree.
+   * @throws {PersistenceError} `conflict` when it is in another tree
    */
   #isOf(part: string, appId: string, rootId: string, writer: string): boolean {
     const found = this.#sql.rootOf().get(part, appId) as StoredRoot | undefined
@@ -244,21 +244,21 @@ export class SqliteDriver implements PersisterDriver {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    // So that the file alone is whole, also where another connection keeps the log.
+    // Moves the log into the file, so that the file is complete even if another connection keeps the log.
     this.database.exec('pragma busy_timeout = 0')
     this.#statements = undefined
     try {
       this.database.prepare(`pragma ${this.schema}.wal_checkpoint(passive)`).all()
     } catch {
-      // The log is whole, too.
+      // The log stays, and is complete.
     }
     this.#connection.close()
   }
 
-  /** One statement, which writes (Q1). */
-  #alone<T>(what: string, work: () => T): Awaitable<T> {
-    if (this.#connection.endsAtLock) return this.#guard(what, work)
-    return this.#guard(what, () => {
+  /** Runs one statement that writes (Q1). */
+  #alone<T>(action: string, work: () => T): Awaitable<T> {
+    if (this.#connection.endsAtLock) return this.#guard(action, work)
+    return this.#guard(action, () => {
       try {
         return work()
       } catch (error) {
@@ -268,21 +268,21 @@ export class SqliteDriver implements PersisterDriver {
     })
   }
 
-  /** Ends a statement that waits for a lock: it is refused where nothing may be written, and then it is over. */
+  /** Ends a statement that waits for a lock: running it read-only makes it fail, which ends it. */
   #endOpen(work: () => unknown): void {
     this.database.exec('pragma query_only = on')
     try {
       work()
     } catch {
-      // It is over.
+      // It has ended.
     } finally {
       this.database.exec('pragma query_only = off')
     }
   }
 
-  /** All of it, or nothing. */
-  #together<T>(what: string, work: () => T): Awaitable<T> {
-    return this.#guard(what, () => {
+  /** Runs work in one transaction. */
+  #together<T>(action: string, work: () => T): Awaitable<T> {
+    return this.#guard(action, () => {
       this.database.exec('begin immediate')
       try {
         const answer = work()
@@ -299,27 +299,27 @@ export class SqliteDriver implements PersisterDriver {
     try {
       this.database.exec('rollback')
     } catch {
-      // SQLite has rolled back by itself: disk full, for one.
+      // SQLite has rolled back itself, for example when the disk is full.
     }
   }
 
-  /** Answers at once, or later where another process holds the lock (Q3). */
-  #guard<T>(what: string, work: () => T): Awaitable<T> {
+  /** Runs work at once, or later if another process holds the lock (Q3). */
+  #guard<T>(action: string, work: () => T): Awaitable<T> {
     return afterLock(this.#settings.busyMs, () =>
-      this.#withStoreErrors(what, () => {
+      this.#withStoreErrors(action, () => {
         this.#statements ??= this.#prepare() // before a transaction begins
         return work()
       }),
     )
   }
 
-  #withStoreErrors<T>(what: string, work: () => T): T {
-    if (this.#closed) throw unavailable(this.name, what, new TypeError('it was closed.'))
+  #withStoreErrors<T>(action: string, work: () => T): T {
+    if (this.#closed) throw unavailable(this.name, action, new TypeError('it was closed.'))
     try {
       return work()
     } catch (error) {
       if (error instanceof PersistenceError || error instanceof SnapshotError) throw error
-      throw isDamage(error) ? damaged(this.name, what, error) : unavailable(this.name, what, error)
+      throw isDamage(error) ? damaged(this.name, action, error) : unavailable(this.name, action, error)
     }
   }
 }
@@ -336,7 +336,7 @@ function partOf(partitionKey: string | null, appIds: readonly string[] = []): st
 const another = (name: string, version: number): SnapshotError =>
   new SnapshotError(
     version > SCHEMA
-      ? `The tables of ${name} have version ${version}, and this Teasel knows ${SCHEMA}. Use the newer one; nothing was changed.`
-      : `The tables of ${name} have version ${version}, and this Teasel reads ${OLDEST} and newer. Use the one that wrote them, or another file; nothing was changed.`,
+      ? `The tables of ${name} have version ${version}, but this version of Teasel reads up to ${SCHEMA}. Use the newer version. Nothing was changed.`
+      : `The tables of ${name} have version ${version}, but this version of Teasel reads ${OLDEST} and newer. Use the version that wrote them, or another file. Nothing was changed.`,
     version,
   )

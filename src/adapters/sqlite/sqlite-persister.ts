@@ -6,12 +6,12 @@ import { SqliteDriver, type SqliteOptions } from './sqlite-driver.js'
 export type { SqliteOptions }
 
 /**
- * A persister over one SQLite file: `node:sqlite` where the Node has it, else `libsql`.
+ * A persister over one SQLite file, with `node:sqlite` if this Node has it, otherwise with `libsql`.
  *
- * Write-ahead log, one row a step, durable when the step commits. Several processes may use one file.
+ * Write-ahead log, one row per step, durable when the step commits. Several processes may use one file.
  * @throws {PersistenceError} `unavailable` when the file cannot be opened or written
  * @throws {SnapshotError} when the file's tables are newer than this code
- * @throws {TypeError} for options that it does not know, or when there is no SQLite: Node before 22.13 without libsql
+ * @throws {TypeError} for unknown options, or without SQLite: on Node before 22.13 without libsql
  *
  * @example
  * ```ts

@@ -2,8 +2,8 @@ import type { SqliteDatabase, SqliteStatement } from './open-database.js'
 import type { Names } from './schema.js'
 
 /**
- * A statement, prepared when it is first used. Values are bound, never written into the text, and by their order alone:
- * the `node:sqlite` of Node 22 takes `?1` for a name.
+ * A statement, prepared on first use. Values are bound, never written into the text, and only by their order: the
+ * `node:sqlite` of Node 22 treats `?1` as a name.
  */
 export type Prepared = () => SqliteStatement
 
@@ -12,11 +12,11 @@ export interface Statements {
   readonly owner: Prepared
   readonly claim: Prepared
   readonly insert: Prepared
-  /** Before the first row of an application. */
+  /** Stores an application before its first row. */
   readonly begin: Prepared
-  /** Over a note that is there. */
+  /** Overwrites a stored note. */
   readonly renew: Prepared
-  /** The root of an application that is stored. */
+  /** The root of a stored application. */
   readonly rootOf: Prepared
   readonly take: Prepared
   readonly tail: Prepared
@@ -34,8 +34,8 @@ export interface Statements {
   readonly forgetOwner: Prepared
 }
 
-// Texts are read as bytes, and numbers as floats: a file that is damaged may hold what no text and no number of
-// JavaScript can be, and a binding fails at that, or ends the process.
+// Texts are read as bytes, and numbers as floats: a damaged file may hold bytes that are no UTF-8 and integers that
+// JavaScript cannot represent, at which a binding throws or ends the process.
 const text = (column: string): string => `cast(${column} as blob) as ${column}`
 const number = (column: string): string => `cast(${column} as real) as ${column}`
 const LAST = 0xffff_ffff
@@ -50,7 +50,7 @@ export function statementsOf(database: SqliteDatabase, { rows, apps, owners, inb
       return made
     }
   }
-  /** An application, and the keys that its rows may have. */
+  /** An application, and the range of the keys of its rows. */
   const app = `(select app, id << 32 as low, (id << 32) | ${LAST} as high from ${apps} where part = ? and app = ?)`
   const lastFull = (high: string): string =>
     `coalesce((select key from ${rows} where key between low and ${high} and kind = 'full' order by key desc limit 1), low)`

@@ -1,6 +1,6 @@
 import type { Posted, Row, RowFacts } from '../../persistence/driver.js'
 
-// Rows as the tables hold them: text as bytes.
+// Rows in the form of the tables: text as bytes.
 
 type Bytes = Uint8Array | ArrayBuffer
 export interface StoredRow {
@@ -30,7 +30,7 @@ export interface StoredPost {
 }
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
-/** What is no UTF-8 any more is another text: the checksum sees it. */
+/** Damaged UTF-8 decodes to another text, and the checksum detects it. */
 export const textOf = (bytes: Bytes): string => decoder.decode(bytes)
 
 export const toFacts = ({ app, idx, kind, epoch, seq, label, ord }: Omit<StoredRow, 'data'>): RowFacts => ({

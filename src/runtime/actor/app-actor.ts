@@ -1,4 +1,4 @@
-import { plainInWords, plainOf } from '../../codec/encode.js'
+import { plainDescribed, plainOf } from '../../codec/encode.js'
 import type { Plan } from '../../graph/plan.js'
 import { isInstance } from '../../internal/guards.js'
 import type { State } from '../../state/freeze.js'
@@ -109,7 +109,8 @@ function persist(snapshot: AppSnapshot): PersistedRun {
     ...(oneWay !== undefined && oneWay.size > 0 && { oneWay: [...oneWay] }),
     inputs: plainInputs(app.inputs),
     visits,
-    output: output && plainInWords(Object.fromEntries(Object.entries(output).filter(([, item]) => item !== undefined))),
+    output:
+      output && plainDescribed(Object.fromEntries(Object.entries(output).filter(([, item]) => item !== undefined))),
     error: isInstance(error, Error) ? plainError(error) : error,
   }
 }

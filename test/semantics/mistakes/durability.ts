@@ -55,7 +55,7 @@ export const mistakesWithDurability: readonly Mistake[] = [
       await persister.close()
       await app.run()
     },
-    says: 'The persister (sqlite :memory:) could not load: it was closed. What was stored before is safe; mend that, and run it again.',
+    says: 'The persister (sqlite :memory:) could not load: it was closed. Earlier steps are safe. Fix the store and run again.',
   },
   {
     mistake: 'a branch whose state cannot be stored',
@@ -71,7 +71,7 @@ export const mistakesWithDurability: readonly Mistake[] = [
       const graph = loose.graph({ actions: { map } })
       return createApplication(graph, { entrypoint: 'map', state: {}, persister: memoryPersister() }).run()
     },
-    says: 'Map action "map" cannot settle as \'all\': 1 of 1 branches failed: "leaf". First: Action "leaf" (step 0, branch map/leaf): once.value is a Reply, which cannot be stored. State holds plain objects, arrays, primitives, Date, Map, Set, bytes, Error and registered classes; list keys that are not to be stored in transient.',
+    says: 'Map action "map" cannot settle as \'all\': 1 of 1 branches failed: "leaf". First: Action "leaf" (step 0, branch map/leaf): once.value is a Reply, which cannot be stored. State holds plain objects, arrays, primitives, Date, Map, Set, bytes, Error and registered classes; keys listed in transient are not stored.',
   },
   {
     mistake: 'resuming without an appId',
@@ -98,7 +98,7 @@ export const mistakesWithDurability: readonly Mistake[] = [
       const { persister } = await mapped()
       await resumeOrCreate(graph, { appId: BRANCH, entrypoint: 'add', state: { n: 0 }, persister })
     },
-    says: `Application "${BRANCH}" is a branch of application "app", and is stored with it alone. Open the application above: it goes on with its branches. Or fork the branch: resumeOrCreate(graph, { appId: 'another', forkFrom: { appId: '${BRANCH}' } }).`,
+    says: `Application "${BRANCH}" is a branch of application "app", and is stored only with it. Open the parent application: it continues its branches. Or fork the branch: resumeOrCreate(graph, { appId: 'another', forkFrom: { appId: '${BRANCH}' } }).`,
   },
   {
     mistake: 'creating a branch again as an application of its own',
@@ -106,7 +106,7 @@ export const mistakesWithDurability: readonly Mistake[] = [
       const { persister } = await mapped()
       await createApplication(graph, { appId: BRANCH, entrypoint: 'add', state: { n: 0 }, persister }).run()
     },
-    says: `Application "${BRANCH}" is a branch of "map" of application "app", and is stored with it alone. Open the application above: it goes on with its branches. Or fork the branch: resumeOrCreate(graph, { appId: 'another', forkFrom: { appId: '${BRANCH}' } }).`,
+    says: `Application "${BRANCH}" is a branch of "map" of application "app", and is stored only with it. Open the parent application: it continues its branches. Or fork the branch: resumeOrCreate(graph, { appId: 'another', forkFrom: { appId: '${BRANCH}' } }).`,
   },
   {
     mistake: 'an application created by an action under the id of an independent one',
@@ -124,7 +124,7 @@ export const mistakesWithDurability: readonly Mistake[] = [
       const { persister } = options
       await createApplication(kit.graph({ actions: { make } }), { entrypoint: 'make', state: {}, persister }).run()
     },
-    says: 'Application "app" is stored, and is no branch of another one. Give what is made below another application an appId of its own, or none.',
+    says: 'Application "app" is stored as a root application, and cannot be stored below another one. Use another appId for the application below, or none.',
   },
   {
     mistake: 'saving without a persister',
@@ -134,7 +134,7 @@ export const mistakesWithDurability: readonly Mistake[] = [
   {
     mistake: 'rewinding to an unstored step',
     make: () => rewind({ persister: memoryPersister(), appId: 'app', sequenceId: 3 }),
-    says: 'rewind: no step 3 of the application "app" is stored. Look at persister.steps({ appId }).',
+    says: 'rewind: no step 3 of the application "app" is stored. List the stored steps with persister.steps({ appId }).',
   },
   {
     mistake: 'rewinding a branch whose map has ended',
@@ -142,6 +142,6 @@ export const mistakesWithDurability: readonly Mistake[] = [
       const { persister } = await mapped()
       await rewind({ persister, appId: BRANCH, sequenceId: 0 })
     },
-    says: `rewind: the branch "x" belongs to a visit of "map" that has committed. Rewind the application above it, or fork the branch: resumeOrCreate(graph, { forkFrom: { appId: "${BRANCH}" } }).`,
+    says: `rewind: the branch "x" belongs to a visit of "map" that has committed. Rewind its parent application, or fork the branch: resumeOrCreate(graph, { forkFrom: { appId: "${BRANCH}" } }).`,
   },
 ]

@@ -110,6 +110,6 @@ export const mistakesWithFailures: readonly Mistake[] = [
         persister: memoryPersister(),
         appId: 'app',
       }),
-    says: 'Action "step" (step 0): held is a function, which cannot be stored. State holds plain objects, arrays, primitives, Date, Map, Set, bytes, Error and registered classes; list keys that are not to be stored in transient.',
+    says: 'Action "step" (step 0): held is a function, which cannot be stored. State holds plain objects, arrays, primitives, Date, Map, Set, bytes, Error and registered classes; keys listed in transient are not stored.',
   },
 ]

@@ -27,7 +27,7 @@ export const mistakesWithRecords: readonly Mistake[] = [
   {
     mistake: 'a partition that is a number',
     make: () => appOf({ persister: memoryPersister(), partitionKey: 7 }),
-    says: 'A partitionKey is 7; it takes a text.',
+    says: 'A partitionKey is 7; it takes a string.',
   },
   {
     mistake: 'an action whose name is half a character',
@@ -55,12 +55,12 @@ export const mistakesWithRecords: readonly Mistake[] = [
   {
     mistake: 'encoding a function',
     make: () => encode({ tools: [{ run: () => 1 }] }),
-    says: 'tools[0].run is a function, which cannot be stored. State holds plain objects, arrays, primitives, Date, Map, Set, bytes, Error and registered classes; list keys that are not to be stored in transient.',
+    says: 'tools[0].run is a function, which cannot be stored. State holds plain objects, arrays, primitives, Date, Map, Set, bytes, Error and registered classes; keys listed in transient are not stored.',
   },
   {
     mistake: 'encoding a cycle',
     make: () => encode({ ring }),
-    says: 'ring[0].ring is a circular reference, which cannot be stored. State holds plain objects, arrays, primitives, Date, Map, Set, bytes, Error and registered classes; list keys that are not to be stored in transient.',
+    says: 'ring[0].ring is a circular reference, which cannot be stored. State holds plain objects, arrays, primitives, Date, Map, Set, bytes, Error and registered classes; keys listed in transient are not stored.',
   },
   {
     mistake: 'decoding an instance of a class that is not registered',
@@ -70,6 +70,6 @@ export const mistakesWithRecords: readonly Mistake[] = [
   {
     mistake: 'decoding data that encode did not produce',
     make: () => decode('{"big":{"$":"bigint","v":"many"}}'),
-    says: 'This is not what encode gave: Cannot convert many to a BigInt',
+    says: 'The text does not come from encode: Cannot convert many to a BigInt',
   },
 ]

@@ -127,7 +127,7 @@ export const mistakesWithSchemas: readonly Mistake[] = [
       const same = strict.action({ reads: ['n'], writes: ['n'], run: ({ state }) => state })
       return resumeOrCreate(strict.graph({ actions: { grow: same } }), await kept())
     },
-    says: 'What is stored of application "a" does not fit the schema: n: Too big: expected number to be <=1. Rewind it with a patch that fits, or raise version and mend it in migrate. Nothing was run.',
+    says: 'The stored state of application "a" does not fit the schema: n: Too big: expected number to be <=1. Rewind it with a patch that fits, or raise version and mend it in migrate. Nothing was run.',
   },
   {
     mistake: 'a graph below a map whose later action reads an unset key',

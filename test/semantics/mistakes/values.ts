@@ -103,6 +103,6 @@ export const mistakesWithValues: readonly Mistake[] = [
   {
     mistake: 'a value that cannot be stored',
     make: () => encode({ prices: new Prices() }),
-    says: 'prices is a Prices, which cannot be stored. State holds plain objects, arrays, primitives, Date, Map, Set, bytes, Error and registered classes; list keys that are not to be stored in transient.',
+    says: 'prices is a Prices, which cannot be stored. State holds plain objects, arrays, primitives, Date, Map, Set, bytes, Error and registered classes; keys listed in transient are not stored.',
   },
 ]
