@@ -48,18 +48,18 @@ export const plainDescribed = (value: unknown): unknown => lossy(value, { above:
 export const plainForReaders = (value: unknown): unknown =>
   lossy(value, { above: new Set(), replace: (odd) => ({ $: 'unsupported', of: describeValue(odd) }) })
 
-interface Way {
+interface EncodeContext {
   /** The objects around the value. */
   readonly above: Set<object>
   /** Replaces a part that cannot be stored; undefined if such a part is an error. */
   readonly replace: ((odd: unknown) => unknown) | undefined
 }
 
-function lossy(value: unknown, way: Way): unknown {
+function lossy(value: unknown, context: EncodeContext): unknown {
   try {
-    return tagged(value, '', way)
+    return tagged(value, '', context)
   } catch {
-    return way.replace?.(value)
+    return context.replace?.(value)
   }
 }
 
@@ -122,9 +122,9 @@ function isPlainRecord(value: State, above: object[]): boolean {
   return true
 }
 
-function tagged(value: unknown, path: string, way: Way): unknown {
+function tagged(value: unknown, path: string, context: EncodeContext): unknown {
   // With `replace`, parts are encoded one by one: checking an object as a whole may throw.
-  if ((way.replace === undefined || typeof value !== 'object') && isAsIs(value)) return value
+  if ((context.replace === undefined || typeof value !== 'object') && isAsIs(value)) return value
   switch (typeof value) {
     case 'undefined':
       return { $: 'undefined' }
@@ -133,19 +133,19 @@ function tagged(value: unknown, path: string, way: Way): unknown {
     case 'bigint':
       return { $: 'bigint', v: String(value) }
     case 'object':
-      return value === null ? null : container(value, path, way)
+      return value === null ? null : container(value, path, context)
     default:
       throw new SerializationError(path, describeValue(value))
   }
 }
 
-function container(value: object, path: string, way: Way): unknown {
-  const { above, replace } = way
+function container(value: object, path: string, context: EncodeContext): unknown {
+  const { above, replace } = context
   if (above.has(value)) throw new SerializationError(path, 'a circular reference')
   above.add(value)
   try {
     return form(privateCopyOf(value), path, (item, at) =>
-      replace === undefined ? tagged(item, at, way) : lossy(item, way),
+      replace === undefined ? tagged(item, at, context) : lossy(item, context),
     )
   } finally {
     above.delete(value)

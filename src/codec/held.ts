@@ -32,7 +32,7 @@ export class Held {
  * @param loose whether nothing in the value is frozen
  */
 export function hold(value: unknown, before: unknown, loose = false): unknown {
-  return isFixed(value, loose) ? value : new Holding(loose).of(value, before)
+  return isFixed(value, loose) ? value : new Holder(loose).of(value, before)
 }
 
 /** Whether no code can change a value: it is held without a copy. */
@@ -46,7 +46,7 @@ export function holdState(before: State, after: State, loose = false): State {
   return Object.fromEntries(Object.keys(after).map((key) => [key, of(key)]))
 }
 
-class Holding {
+class Holder {
   readonly #loose: boolean
   /** The objects around the value. */
   readonly #above: Set<object>
@@ -57,8 +57,8 @@ class Holding {
   }
 
   /** For values in a Map, a Set or an instance: they may be unfrozen. */
-  get #inner(): Holding {
-    return this.#loose ? this : new Holding(true, this.#above)
+  get #inner(): Holder {
+    return this.#loose ? this : new Holder(true, this.#above)
   }
 
   of(value: unknown, before: unknown): unknown {

@@ -30,7 +30,7 @@ export interface Outcome {
 }
 
 /** The earlier results of a map whose step runs again. */
-export interface Before {
+export interface EarlierResults {
   /** Number of tasks that are compared before any branch starts. */
   readonly upTo: number
   /** Compares those tasks with the earlier ones, all together. */
@@ -52,7 +52,7 @@ export interface Before {
 /** The tasks of a source that runs again. */
 export class RestoredFeed implements Feed {
   readonly #feed: Feed
-  readonly #before: Before
+  readonly #before: EarlierResults
   /** Tasks that start or continue, and the iterator over them. */
   readonly #ready = new Map<string, BranchTask>()
   readonly #nextReady = this.#ready.values()
@@ -65,7 +65,7 @@ export class RestoredFeed implements Feed {
   #phase: 'pulling' | 'restoring' | 'open' = 'pulling'
   #fault: { readonly error: unknown } | undefined
 
-  constructor(feed: Feed, before: Before) {
+  constructor(feed: Feed, before: EarlierResults) {
     this.#feed = feed
     this.#before = before
   }

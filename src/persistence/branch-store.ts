@@ -45,7 +45,7 @@ export interface BranchStore<J> extends Feed {
   /** The journal of a new branch, and its stored record. */
   branch(task: BranchTask): { readonly journal: J; readonly stored: StoredRecord | undefined }
   /** The stored record of a queued branch that would continue. */
-  past(key: string): StoredRecord | undefined
+  recordOf(key: string): StoredRecord | undefined
   /** Stores the final cancel of a live or queued branch. */
   cancelled(
     task: BranchTask,

@@ -54,7 +54,7 @@ export interface Start {
 }
 
 /** A row without an index. */
-export interface Draft extends Pick<Row, 'kind' | 'label' | 'sequenceId' | 'data'> {
+export interface DraftRow extends Pick<Row, 'kind' | 'label' | 'sequenceId' | 'data'> {
   /** For a note that replaces a stored one: its index. */
   readonly index?: number | undefined
 }

@@ -5,21 +5,21 @@ import type { StoredMap, StoredRecord } from './stored-record.js'
 // Owns: the record of an application while its rows are read.
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
-interface OpenMap extends Writable<Omit<StoredMap, 'entries'>> {
+interface DraftMap extends Writable<Omit<StoredMap, 'entries'>> {
   entries: Map<number, ManifestEntry>
 }
 /** An incomplete record. Its state is in the stored form. */
 export interface Draft extends Omit<Writable<StoredRecord>, 'map' | 'once' | 'visits'> {
   tagged: boolean
-  map: OpenMap | undefined
+  map: DraftMap | undefined
   /** A manifest of several notes, as far as they are read. It counts once it is complete. */
-  manifest: OpenMap | undefined
+  manifest: DraftMap | undefined
   once: Map<string, unknown>
   visits: Record<string, number>
 }
 
 /** A record without rows. */
-export function begin(appId: string, { epoch }: Pick<Row, 'epoch'>): Draft {
+export function emptyDraft(appId: string, { epoch }: Pick<Row, 'epoch'>): Draft {
   return {
     appId,
     state: {},
@@ -126,7 +126,7 @@ function readTiming(draft: Draft, { attempts, startedAt }: Pick<FailedNote, 'att
   draft.startedAt = startedAt ?? draft.startedAt
 }
 
-function mapOf(draft: Draft, at: Pick<Notes['entry'], 'map' | 'visit' | 'version'>): OpenMap {
+function mapOf(draft: Draft, at: Pick<Notes['entry'], 'map' | 'visit' | 'version'>): DraftMap {
   const { map, visit, version = 0 } = at
   if (draft.map?.map !== map || draft.map.visit !== visit)
     draft.map = { map, visit, version, entries: new Map(), total: undefined, settled: false }

@@ -2,13 +2,13 @@ import { isThenable } from '../internal/guards.js'
 import { answerOf, inSlices, type Pieces } from '../internal/slice.js'
 import { isFinal } from '../lifecycle/final.js'
 import { branchIdOf } from '../parallel/branch-id.js'
-import { type Before, type Feed, type Outcome, RestoredFeed } from '../parallel/restored-feed.js'
+import { type EarlierResults, type Feed, type Outcome, RestoredFeed } from '../parallel/restored-feed.js'
 import { type BranchTask, planOfTask } from '../parallel/task.js'
 import { openBranchOnlyJournal } from './branch-only-journal.js'
 import type { BranchStore, OpenBranchStore, RunningBranch, StoredMapVisit } from './branch-store.js'
 import type { OpenMap } from './committing.js'
 import { compareEntries } from './compare-entries.js'
-import { begin } from './draft.js'
+import { emptyDraft } from './draft.js'
 import type { Awaitable } from './driver.js'
 import { otherBranches } from './faults.js'
 import type { Journal } from './journal.js'
@@ -29,7 +29,7 @@ import { entryOf, forRetry, resultOf, storedTiming, withNewReads } from './settl
 /** Maximum number of entries in one note. */
 const IN_ONE_NOTE = 1_000
 
-class DurableTaskFeed implements BranchStore<Journal>, Before {
+class DurableTaskFeed implements BranchStore<Journal>, EarlierResults {
   readonly #journal: Journal
   /** The store of the branches. */
   readonly #scope: Scope
@@ -45,11 +45,11 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
   readonly closed: StoredMapVisit['closed']
   #opening = true
   /** Whether the journal has been searched for earlier entries. */
-  #looked = false
+  #searched = false
   /** Keys whose stored records belong to another entry: their branches start again. */
   readonly #restarting = new Set<string>()
   /** Writes that wait until the entries are recorded. */
-  #afterwards: (() => void)[] = []
+  #deferredWrites: (() => void)[] = []
   #fault: { readonly error: unknown } | undefined
 
   constructor(journal: Journal, map: StoredMapVisit, scope: Scope) {
@@ -63,11 +63,11 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
     const opened = journal.opened
       ? inSlices(this.#open())
       : openBranchOnlyJournal(journal, name, visit).then(() => inSlices(this.#open()))
-    this.#once(opened, () => this.#opened())
+    this.#continueAfter(opened, () => this.#whenOpen())
   }
 
   /** Continues at once if it can; otherwise later, and wakes the map then. */
-  #once(work: Awaitable<void>, done: () => void): void {
+  #continueAfter(work: Awaitable<void>, done: () => void): void {
     if (!isThenable(work)) return done()
     const fault = (error: unknown): void => {
       this.#fault = { error }
@@ -78,15 +78,15 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
   #open(): Pieces<void> {
     const [{ name, visit }, open] = [this.#map, this.#journal.map]
     this.#recorded = open?.map === name && open.visit === visit ? open : undefined
-    this.#looked = true
+    this.#searched = true
     return this.#recorded === undefined ? this.#record() : this.#load(keysOf(this.#recorded))
   }
 
-  #opened(): void {
+  #whenOpen(): void {
     this.#opening = false
     for (const index of this.#recorded?.entries.keys() ?? []) this.upTo = Math.max(this.upTo, index + 1)
     if (this.#recorded !== undefined) this.#feed = new RestoredFeed(this.#map.feed, this)
-    for (const work of this.#afterwards.splice(0)) work()
+    for (const work of this.#deferredWrites.splice(0)) work()
     if (this.#recorded === undefined) this.restored()
   }
 
@@ -161,7 +161,7 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
   }
 
   get restoring(): boolean {
-    return this.#opening ? !this.#looked || this.#recorded !== undefined : this.#feed.restoring === true
+    return this.#opening ? !this.#searched || this.#recorded !== undefined : this.#feed.restoring === true
   }
 
   next(): BranchTask | 'later' | 'end' {
@@ -275,7 +275,7 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
     const journal = this.#journalOf(key, stored)
     this.#write(() => journal.cancelled(cancellation, storedTiming(stored)))
     // The source may return it later.
-    const last = stored ?? begin(journal.appId, journal)
+    const last = stored ?? emptyDraft(journal.appId, journal)
     this.#stored.set(key, { ...last, rows: Math.max(last.rows, (journal.status.index ?? -1) + 1) })
   }
 
@@ -288,13 +288,13 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
 
   /** The journal of a branch, and its stored record. */
   branch(task: BranchTask): { readonly journal: Journal; readonly stored: StoredRecord | undefined } {
-    const stored = this.past(task.key)
+    const stored = this.recordOf(task.key)
     const journal = this.#journalOf(task.key, stored, this.#entryNoteOf(task))
     this.#stored.delete(task.key)
     return { journal, stored }
   }
 
-  past(key: string): StoredRecord | undefined {
+  recordOf(key: string): StoredRecord | undefined {
     return this.restoring || this.#restarting.has(key) ? undefined : forRetry(this.#stored.get(key))
   }
 
@@ -320,11 +320,11 @@ class DurableTaskFeed implements BranchStore<Journal>, Before {
   /** Stores the final cancel of a live or queued branch. */
   cancelled(task: BranchTask, cancellation: Parameters<Journal['cancelled']>[0], live?: RunningBranch<Journal>): void {
     if (!isFinal(cancellation.cause)) return // recorded when it ends
-    const journal = live?.journal ?? this.#journalOf(task.key, this.past(task.key), this.#entryNoteOf(task))
+    const journal = live?.journal ?? this.#journalOf(task.key, this.recordOf(task.key), this.#entryNoteOf(task))
     const { startedAt, attempts = 1 } = live ?? {}
     const timing = startedAt === undefined ? storedTiming(journal.stored) : { startedAt, attempts }
     const work = (): void => this.#write(() => journal.cancelled(cancellation, timing))
-    if (this.#opening) this.#afterwards.push(work)
+    if (this.#opening) this.#deferredWrites.push(work)
     else work()
   }
 

@@ -14,7 +14,7 @@ import {
 } from './branch-store.js'
 import {
   type CommittingStep,
-  type Draft,
+  type DraftRow,
   fullFacts,
   isSavedBy,
   mapOf,
@@ -136,7 +136,7 @@ export class Journal implements AppJournal {
     return this.#unsaved && this.#write([])
   }
 
-  #draftOf(step: CommittingStep): { readonly draft: Draft; readonly saved: (epoch: number) => void } {
+  #draftOf(step: CommittingStep): { readonly draft: DraftRow; readonly saved: (epoch: number) => void } {
     const { sequenceId, loose } = step
     const kept = withoutTransient(step.state, this.scope.settings.transient)
     const full = this.#deltas.isFullNext(sequenceId)
@@ -171,7 +171,7 @@ export class Journal implements AppJournal {
     const kept = withoutTransient(state, this.scope.settings.transient)
     const content = fullData(kept, at, this.#appFacts(from))
     this.epoch = epoch
-    const draft: Draft = { kind: 'full', label, sequenceId, data: content.data }
+    const draft: DraftRow = { kind: 'full', label, sequenceId, data: content.data }
     return this.#write([draft], 'state', () => {
       this.#deltas.saved(content, sequenceId, epoch, true)
       this.#committed()
@@ -331,13 +331,13 @@ export class Journal implements AppJournal {
     return this.note('waiting', { action, kinds, ...(this.parentRef && timingForm(timing)) })
   }
 
-  #noted<K extends keyof Notes>(label: K, note: Notes[K]): Draft {
+  #noted<K extends keyof Notes>(label: K, note: Notes[K]): DraftRow {
     const { sequenceId } = this.#unsaved ?? this.#deltas
     return { kind: 'note', label, sequenceId, data: noteData(label, note) }
   }
 
   /** Assigns an index to each row: the given ones follow the step, or the step that is not stored yet (J3). */
-  #assign(drafts: readonly Draft[], content: CommittingStep | 'state' | undefined): PlacedRows {
+  #assign(drafts: readonly DraftRow[], content: CommittingStep | 'state' | undefined): PlacedRows {
     const { appId, epoch, inbox, scope } = this
     const [before, index] = [this.#unsaved, this.#rows]
     const step = content === 'state' ? undefined : (content ?? before)
@@ -363,7 +363,7 @@ export class Journal implements AppJournal {
   }
 
   /** @param content the step to save, or `state` if the rows hold a state that no step made */
-  #write(drafts: readonly Draft[], content?: CommittingStep | 'state', saved?: () => void): Awaitable<void> {
+  #write(drafts: readonly DraftRow[], content?: CommittingStep | 'state', saved?: () => void): Awaitable<void> {
     const first = this.#parentNote
     const own = this.#assign(drafts, content)
     this.#parentNote = undefined

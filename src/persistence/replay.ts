@@ -5,7 +5,7 @@ import { isPlainObject, messageOf } from '../internal/guards.js'
 import type { Pieces } from '../internal/slice.js'
 import { freezeAll, type State } from '../state/freeze.js'
 import { PersistenceError, SerializationError, SnapshotError } from '../store-errors.js'
-import { begin, type Draft, readNote, visitsOf } from './draft.js'
+import { type Draft, emptyDraft, readNote, visitsOf } from './draft.js'
 import type { Posted, Row, Tail, Until } from './driver.js'
 import { corrupt, corruptMessage } from './faults.js'
 import { actionOf } from './labels.js'
@@ -72,7 +72,7 @@ export function* rawOf(appId: string, tail: Tail | undefined, find: FindRaw): Pi
 function* readRows(appId: string, tail: Tail | undefined, find: FindRaw): Pieces<Draft | undefined> {
   const [first] = tail?.rows ?? []
   if (tail === undefined || first === undefined) return undefined
-  const draft = begin(appId, first)
+  const draft = emptyDraft(appId, first)
   for (const [i, row] of tail.rows.entries()) {
     yield
     guarded(appId, row, () => {

@@ -1,4 +1,4 @@
-import type { Draft } from './committing.js'
+import type { DraftRow } from './committing.js'
 import type { Row } from './driver.js'
 import { type Notes, noteForm, type StatusLabel, type StatusRow, type StoredNote, statusData } from './record.js'
 
@@ -27,7 +27,7 @@ export class StatusNotes {
   }
 
   /** Adds a note. @returns the new row; undefined if the last note is the same */
-  add<K extends StatusLabel>(label: K, note: Notes[K], order: number, sequenceId: number): Draft | undefined {
+  add<K extends StatusLabel>(label: K, note: Notes[K], order: number, sequenceId: number): DraftRow | undefined {
     this.#waits = label === 'waiting'
     const form = noteForm(label, note)
     const last = this.#notes.at(-1)

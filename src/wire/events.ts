@@ -5,7 +5,7 @@ import type { AnyEvent } from '../lifecycle/events.js'
 
 // Owns: events as plain JSON data.
 // E1  Encoding an event never throws: a part that cannot be stored becomes `{ "$": "unsupported", "of": … }`.
-// E2  A reader keeps what it does not know: an unknown field or tag is passed on.
+// E2  A reader passes on unknown fields and tags, so that it can read events of a newer version.
 
 /** The version of this form. It is sent once at the head of a stream or a log, not with each event. */
 export const WIRE_VERSION = 1
@@ -47,7 +47,7 @@ export function encodeEvent(event: AnyEvent): WireEvent {
 
 /**
  * Restores an event from {@link encodeEvent}. Errors have their name, message, code and cause; `SomeError.is(error)`
- * knows them. Values that were replaced stay tags.
+ * recognizes them. Values that were replaced stay tags.
  * @throws {SyntaxError} for a value that is no encoded event
  */
 export function decodeEvent(wire: unknown): AnyEvent {

@@ -2,7 +2,7 @@ import type { Pieces } from '../../internal/slice.js'
 import type { CancelCause } from '../../lifecycle/events.js'
 import { isFinal } from '../../lifecycle/final.js'
 import { hashOfTask } from '../../parallel/fingerprint.js'
-import { type Before, type Feed, type Outcome, RestoredFeed } from '../../parallel/restored-feed.js'
+import { type EarlierResults, type Feed, type Outcome, RestoredFeed } from '../../parallel/restored-feed.js'
 import type { AnyResult, BranchResult } from '../../parallel/results.js'
 import type { BranchTask } from '../../parallel/task.js'
 import type { State } from '../../state/freeze.js'
@@ -30,7 +30,7 @@ interface Held {
 }
 
 /** The callbacks of a map for its held branches. */
-export interface HeldCallbacks extends Pick<Before, 'restored' | 'wake' | 'closed'> {
+export interface HeldCallbacks extends Pick<EarlierResults, 'restored' | 'wake' | 'closed'> {
   readonly settle: (task: BranchTask, settled: Settled) => void
   readonly enough: () => void
 }
@@ -99,7 +99,7 @@ export class HeldBranches implements HeldMap {
       orders.set(key, orders.size)
       upTo = Math.max(upTo, task.index + 1)
     }
-    const before: Before = {
+    const before: EarlierResults = {
       ...callbacks,
       upTo,
       compare: (tasks) => this.#compare(tasks, view),

@@ -36,7 +36,7 @@ export interface Settling {
 
 /** A map, as it records results. */
 export interface RecordingMap extends MapVisit {
-  readonly store: { past(key: string): StoredRecord | undefined } | undefined
+  readonly store: { recordOf(key: string): StoredRecord | undefined } | undefined
   readonly ids: BranchIds
   readonly reducer: AnyActorRef
   /** The after-interceptors of a branch have answered. */
@@ -54,7 +54,7 @@ export function recordBranchResult(map: RecordingMap, settling: Settling): AnyRe
   const { key, index } = task
   const inputs = past?.inputs ?? branch?.inputs ?? task.inputs
   // It may have begun in a former run, and be queued since.
-  const stored = branch === undefined ? map.store?.past(key) : branch.journal?.stored
+  const stored = branch === undefined ? map.store?.recordOf(key) : branch.journal?.stored
   const began = startedAt ?? stored?.startedAt
   const before = stored?.startedAt === undefined ? 0 : stored.attempts
   const attempts = past?.attempts ?? (startedAt === undefined ? before : (branch?.attempts ?? 1))
