@@ -30,7 +30,7 @@ export interface EventSource {
   readonly checkpoint: { readonly sequenceId: number }
   /** The levels above; each map there with a `watch` gets its events. */
   readonly parent: EventParent | undefined
-  /** The application that everything hangs below; itself for a root. */
+  /** The root of the tree; itself for a root. */
   readonly root: EventSource
   /** The run that its events belong to. */
   readonly run: { readonly running: boolean } | undefined

@@ -84,7 +84,7 @@ export class AppSystem {
   store: { readonly incarnation: number } | undefined
   /** Waits for unavailable stores of the tree; undefined without a store. */
   outage: Outage | undefined
-  /** The application that everything hangs below. */
+  /** The root of the tree. */
   root: RootApp | undefined
   readonly #emit: ((event: AnyEvent) => void) | undefined
   #runId: string | undefined
