@@ -8,6 +8,8 @@ export type Listener = (event: AnyEvent) => void
 export class Listeners {
   readonly #byType = new Map<EventType | '*', Set<Listener>>()
   #count = 0
+  /** Called when a listener was added or removed. */
+  changed: (() => void) | undefined
 
   /** True when there is a listener for events of a type. */
   isObserved(type: EventType): boolean {
@@ -20,9 +22,12 @@ export class Listeners {
     const set = this.#byType.get(type) ?? new Set()
     this.#byType.set(type, set.add(own))
     this.#count += 1
+    this.changed?.()
     return {
       unsubscribe: () => {
-        if (set.delete(own)) this.#count -= 1
+        if (!set.delete(own)) return
+        this.#count -= 1
+        this.changed?.()
       },
     }
   }

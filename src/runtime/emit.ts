@@ -62,7 +62,7 @@ function number(system: EventSystem, facts: Unfinished): void {
 
 /** @param own whether the event is from the source itself, not from deeper */
 function handOver(source: EventSource, event: AnyEvent, tracker: Tracker | undefined, own: boolean): void {
-  source.system.dispatch(event, tracker && (() => record(source, tracker, event)))
+  source.system.dispatch(event, tracker && (() => record(source, tracker, event)), tracker)
   if (source.watched) notifyWatchers(source, event, own)
 }
 

@@ -14,7 +14,8 @@ export interface EventSystem {
   /** Counts an event that is not observed. */
   skip(): void
   nextSeq(): number
-  dispatch(event: AnyEvent, record: (() => void) | undefined): void
+  /** Delivers an event. @param record hands it to the tracker; called before the listeners */
+  dispatch(event: AnyEvent, record: (() => void) | undefined, tracker: Tracker | undefined): void
 }
 
 /** The origin of events: an application, or a branch that has not started or runs elsewhere. */

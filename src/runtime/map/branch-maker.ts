@@ -14,6 +14,8 @@ import type { BranchHandle, BranchHost, BranchProgress } from './branch-handle.j
 export interface BranchSystem extends EventSystem {
   readonly interceptors: readonly Interceptor[]
   readonly graceMs: number
+  /** Its `changed` is called when other types of events are observed. */
+  readonly listeners: { changed: (() => void) | undefined }
   readonly random: () => number
   /** Milliseconds on the monotonic clock. */
   passed(): number

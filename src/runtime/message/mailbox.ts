@@ -26,6 +26,11 @@ export class Mailbox {
     this.#closed = closed
   }
 
+  /** The number of messages that no reader has taken. */
+  get size(): number {
+    return this.#messages?.length ?? 0
+  }
+
   push(message: Received): Delivery {
     if (this.#closed) return 'dropped'
     for (const reader of this.#readers ?? []) {

@@ -7,6 +7,8 @@ import { isOfStore } from '../../store-errors.js'
 import type { Application, Run } from '../application.js'
 import { writeNote } from '../durability.js'
 import { emit, reportFault } from '../emit.js'
+import type { EventSource } from '../event-source.js'
+import type { AppSystem } from '../system.js'
 import { attemptsOf } from './attempts.js'
 
 // Owns: whether a failed action, branch or reduce is tried again, and the delay before.
@@ -52,6 +54,12 @@ export function withFallbackError(error: unknown, second: unknown): unknown {
   return new AggregateError([error, second], message, { cause: error })
 }
 
+/** The facts of a run that its retries need. */
+interface RetriedRun {
+  readonly app: EventSource & { readonly system: Pick<AppSystem, 'random' | 'passed'> }
+  readonly cancellation: object | undefined
+}
+
 /** A failed attempt. */
 interface Failure {
   /** The name of the failed action, branch or reduce in messages. */
@@ -69,7 +77,7 @@ interface Failure {
  * The delay before the next attempt, milliseconds; undefined where there is none.
  * @throws {ContractError} when a function of `retry` returns an invalid value
  */
-export function delayOf(run: Run, { subject, retry, error, attempt, begun }: Failure): number | undefined {
+export function delayOf(run: RetriedRun, { subject, retry, error, attempt, begun }: Failure): number | undefined {
   const { app } = run
   if (retry === undefined || attempt >= retry.attempts || isBeyondRetry(error)) return undefined
   try {
@@ -123,7 +131,8 @@ export function retryBranch(run: Run, node: PlanNode, error: Error): Promise<boo
     delayMs === undefined ? error : waitForBranch(run, { source: node.name, attempt: failed + 1, delayMs, error })
   try {
     if (branch.delayAfter === undefined) return again(delayOf(run, failure))
-    return branch.delayAfter(error, failed).then<boolean | Error, Error>(again, toError)
+    if (isBeyondRetry(failure.error)) return error
+    return branch.delayAfter(failure.error, failed).then<boolean | Error, Error>(again, toError)
   } catch (fault) {
     return toError(fault)
   }

@@ -1,0 +1,155 @@
+import { printPath } from '../../../src/action/context.js'
+import type { CancelAnswer } from '../../../src/action/message.js'
+import { createDeferred, type Deferred } from '../../../src/internal/deferred.js'
+import type { CancelCause } from '../../../src/lifecycle/events.js'
+import type { Interceptor, Outcome } from '../../../src/lifecycle/interceptor.js'
+import type { PermitRequest } from '../../../src/parallel/limit.js'
+import type { BranchSetup } from '../../../src/runtime/map/branch-maker.js'
+import { untilAdmitted } from '../../../src/runtime/message/resume-queue.js'
+import { delayOf } from '../../../src/runtime/step/retry.js'
+import { thrown } from './crossing.js'
+import type { DownFrame, HookData, Question, UpFrame } from './frames.js'
+import type { OwnerRun } from './owner-run.js'
+
+// Owns: the answers of an owner to one branch: permits, turns, retries, interceptors, readers.
+// A1  Permits of a branch that has ended are given back.
+
+const HOOKS = ['beforeRun', 'afterRun', 'beforeStep', 'afterStep', 'beforeBranch', 'afterBranch'] as const
+type Hook = (args: object, outcome?: Outcome) => unknown
+type Asking = Extract<UpFrame, { readonly type: 'ask' | 'pace' | 'acquire' | 'withdraw' | 'release' }>
+
+export class BranchAnswers {
+  readonly #setup: BranchSetup
+  readonly #run: OwnerRun
+  readonly #branch: { readonly begun: number }
+  readonly #send: (frame: DownFrame) => void
+  readonly #requests = new Map<number, PermitRequest>()
+  /** Permits that it has, or that are on their way to it. */
+  readonly #granted = new Set<number>()
+  #permits = 0
+  readonly #below = new Map<number, Deferred<CancelAnswer>>()
+  #count = 0
+
+  constructor(setup: BranchSetup, run: OwnerRun, branch: { readonly begun: number }, send: (frame: DownFrame) => void) {
+    this.#setup = setup
+    this.#run = run
+    this.#branch = branch
+    this.#send = send
+  }
+
+  /** The interceptors, as the branch may ask for them. */
+  hooks(): HookData[] {
+    return this.#setup.system.interceptors.map((one) => ({
+      name: one.name ?? '',
+      onFault: one.onFault ?? 'report',
+      hooks: HOOKS.filter((hook) => typeof one[hook] === 'function'),
+    }))
+  }
+
+  receive(frame: Asking): void {
+    switch (frame.type) {
+      case 'ask':
+        return void this.#answer(frame.id, frame.question)
+      case 'pace':
+        return this.#pace()
+      case 'acquire':
+        return this.#acquire(frame.id)
+      case 'withdraw':
+        return this.#withdraw(frame.id)
+      case 'release':
+        return this.#release()
+      default:
+        return frame satisfies never
+    }
+  }
+
+  async #answer(id: number, question: Question): Promise<void> {
+    try {
+      this.#send({ type: 'answer', id, value: await this.#answerOf(question) })
+    } catch (error) {
+      this.#send({ type: 'answer', id, error })
+    }
+  }
+
+  #answerOf(question: Question): unknown {
+    const { system, parent, backpressure, task } = this.#setup
+    switch (question.method) {
+      case 'turn':
+        return untilAdmitted({ parent }, this.#run)
+      case 'retry': {
+        const { attempt, error } = question
+        const subject = `Branch "${printPath(this.#run.app.path)}"`
+        const { begun } = this.#branch
+        return delayOf(this.#run, { subject, retry: task.retry, error: thrown(error), attempt, begun })
+      }
+      case 'step':
+        return backpressure.onStep?.(question.step, { path: question.path })
+      case 'hook': {
+        const interceptor: Interceptor | undefined = system.interceptors[question.index]
+        const hook = HOOKS.find((one) => one === question.hook)
+        const { args, outcome } = question
+        for (const field of ['error', 'reason']) if (outcome !== undefined) thrown(Reflect.get(outcome, field))
+        return hook && (interceptor?.[hook] as Hook | undefined)?.call(interceptor, args, outcome)
+      }
+      default:
+        return question satisfies never
+    }
+  }
+
+  #pace(): void {
+    const ready = this.#setup.backpressure.waitForReader?.()
+    const credit = (): void => this.#send({ type: 'credit', n: 1 })
+    if (ready === undefined) credit()
+    else void ready.then(credit)
+  }
+
+  #acquire(id: number): void {
+    const { semaphore } = this.#setup
+    if (semaphore === undefined) return
+    const granted = (): void => {
+      this.#requests.delete(id)
+      this.#granted.add(id)
+      this.#permits += 1
+      this.#send({ type: 'permit', id })
+    }
+    if (semaphore.tryAcquire()) return granted()
+    const request = { granted }
+    this.#requests.set(id, request)
+    semaphore.wait(request)
+  }
+
+  #withdraw(id: number): void {
+    const request = this.#requests.get(id)
+    this.#requests.delete(id)
+    if (request !== undefined) this.#setup.semaphore?.cancel(request)
+    else if (this.#granted.delete(id)) this.#release() // it was on its way
+  }
+
+  #release(): void {
+    if (this.#permits === 0) return
+    this.#permits -= 1
+    this.#setup.semaphore?.release()
+  }
+
+  cancelBelow(rest: readonly string[], reason: unknown, cause: CancelCause, by: string): Promise<CancelAnswer> {
+    const id = this.#count++
+    const answer = createDeferred<CancelAnswer>()
+    this.#below.set(id, answer)
+    this.#send({ type: 'cancelBelow', id, rest, reason, by, cause })
+    return answer.promise
+  }
+
+  belowEnded(id: number, answer: CancelAnswer): void {
+    this.#below.get(id)?.resolve(answer)
+    this.#below.delete(id)
+  }
+
+  /** The branch has ended. */
+  end(): void {
+    for (const request of this.#requests.values()) this.#setup.semaphore?.cancel(request)
+    this.#requests.clear()
+    while (this.#permits > 0) this.#release()
+    for (const answer of this.#below.values()) answer.resolve('cancelled')
+    this.#below.clear()
+  }
+}

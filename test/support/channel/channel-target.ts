@@ -1,0 +1,78 @@
+import { printPath } from '../../../src/action/context.js'
+import type { CancelAnswer, Delivery, Received } from '../../../src/action/message.js'
+import type { CancelCause } from '../../../src/lifecycle/events.js'
+import { createCancellation } from '../../../src/runtime/cancel/cancellation.js'
+import type { PathTarget } from '../../../src/runtime/map/branch-handle.js'
+import type { BranchSetup } from '../../../src/runtime/map/branch-maker.js'
+import type { ChannelBranch } from './channel-branch.js'
+
+/** A branch that lives elsewhere, as the target of a path. */
+export class ChannelTarget implements PathTarget {
+  readonly #branch: ChannelBranch
+  readonly #setup: BranchSetup
+
+  constructor(branch: ChannelBranch, setup: BranchSetup) {
+    this.#branch = branch
+    this.#setup = setup
+  }
+
+  is(): boolean {
+    return false
+  }
+
+  deliver(message: Received): Delivery {
+    const { parent } = this.#setup
+    const branch = this.#branch
+    if (branch.status !== 'running') return parent.map.deliver(parent.key, message, printPath(branch.origin.path))
+    const delivery = branch.send(message)
+    if (parent.app.run?.running === true) branch.emitMessage(message, delivery)
+    return delivery
+  }
+
+  cancel(reason: unknown, cause: CancelCause, by: string): CancelAnswer {
+    const { parent, system } = this.#setup
+    return parent.map.cancelBranch(parent.key, createCancellation(cause, by, system.passed(), reason))
+  }
+
+  over(): Promise<void> {
+    return this.#branch.over()
+  }
+
+  post(): undefined {}
+
+  posted(_message: object, deliver: () => Delivery): Delivery {
+    return deliver()
+  }
+}
+
+/** Something below a branch that lives elsewhere: its worker looks it up. */
+export class DeepTarget implements PathTarget {
+  readonly #branch: ChannelBranch
+  readonly #rest: readonly string[]
+
+  constructor(branch: ChannelBranch, rest: readonly string[]) {
+    this.#branch = branch
+    this.#rest = rest
+  }
+
+  is(): boolean {
+    return false
+  }
+
+  deliver(message: Received): Delivery {
+    return this.#branch.sendBelow(this.#rest, message)
+  }
+
+  cancel(reason: unknown, cause: CancelCause, by: string): Promise<CancelAnswer> {
+    return this.#branch.cancelBelow(this.#rest, reason, cause, by)
+  }
+
+  /** The answer to its cancel comes when it has ended. */
+  async over(): Promise<void> {}
+
+  post(): undefined {}
+
+  posted(_message: object, deliver: () => Delivery): Delivery {
+    return deliver()
+  }
+}

@@ -1,0 +1,169 @@
+import type { CancelAnswer, Delivery, Received } from '../../../src/action/message.js'
+import type { RetryPolicy } from '../../../src/action/retry.js'
+import { createDeferred, type Deferred } from '../../../src/internal/deferred.js'
+import type { Interceptor } from '../../../src/lifecycle/interceptor.js'
+import type { PermitRequest, Permits } from '../../../src/parallel/limit.js'
+import type { Cancellation } from '../../../src/runtime/cancel/cancellation.js'
+import type { BranchHost, BranchTiming, WaitsFor } from '../../../src/runtime/map/branch-handle.js'
+import type { Tracker } from '../../../src/tracking/tracker.js'
+import { dataOf, thrown } from './crossing.js'
+import type { HookData, Question, StartFrame, UpFrame } from './frames.js'
+
+// Owns: what a far branch uses of the level above it: everything becomes a frame, and answers come later.
+
+type Send = (frame: UpFrame) => void
+
+/** Questions of one far branch that wait for their answers. */
+export class Questions {
+  readonly #send: Send
+  readonly #asked = new Map<number, Deferred<unknown>>()
+  #count = 0
+
+  constructor(send: Send) {
+    this.#send = send
+  }
+
+  ask(question: Question): Promise<unknown> {
+    const id = this.#count++
+    const answer = createDeferred<unknown>()
+    this.#asked.set(id, answer)
+    try {
+      this.#send({ type: 'ask', id, question })
+    } catch (error) {
+      this.#asked.delete(id)
+      answer.reject(error)
+    }
+    return answer.promise
+  }
+
+  answer(id: number, value: unknown, error: { readonly reason: unknown } | undefined): void {
+    const answer = this.#asked.get(id)
+    this.#asked.delete(id)
+    if (error === undefined) answer?.resolve(value)
+    else answer?.reject(thrown(error.reason))
+  }
+}
+
+/** A map in another place, as a far branch uses it. */
+export class FarHost implements BranchHost {
+  readonly watches: boolean
+  readonly tracker: Tracker | undefined
+  readonly #send: Send
+  readonly #questions: Questions
+  readonly #timing: BranchTiming
+  readonly #waitsChanged: () => void
+
+  constructor(
+    start: StartFrame,
+    tracker: Tracker | undefined,
+    send: Send,
+    questions: Questions,
+    waitsChanged: () => void,
+  ) {
+    this.watches = start.watched
+    this.tracker = tracker
+    this.#send = send
+    this.#questions = questions
+    this.#waitsChanged = waitsChanged
+    const { attempts } = start
+    const retry: RetryPolicy | undefined =
+      attempts === 0
+        ? undefined
+        : { attempts, delayMs: 0, factor: 1, maxDelayMs: 0, jitter: 0, maxMs: Number.POSITIVE_INFINITY }
+    const delayAfter = async (error: unknown, attempt: number): Promise<number | undefined> =>
+      (await this.#questions.ask({ method: 'retry', error, attempt })) as number | undefined
+    this.#timing = { task: { retry }, startedAt: undefined, begun: 0, delayAfter }
+  }
+
+  timing(): BranchTiming {
+    return this.#timing
+  }
+
+  idOf(): undefined {}
+
+  branchStarted(): void {
+    this.#send({ type: 'started' })
+  }
+
+  /** The owner asks the interceptors of the branch itself. */
+  refused(): void {}
+
+  /** The owner hands events to each `watch` above. */
+  notify(): void {}
+
+  waitsChanged(_key: string, _before: WaitsFor, _after: WaitsFor): void {
+    this.#waitsChanged()
+  }
+
+  async turnOf(): Promise<void> {
+    await this.#questions.ask({ method: 'turn' })
+  }
+
+  cancelBranch(key: string, { reason, by, cause }: Cancellation): CancelAnswer {
+    this.#send({ type: 'cancel', key, reason, by, cause })
+    return 'cancelled'
+  }
+
+  deliver(key: string, message: Received, to?: string): Delivery {
+    this.#send({ type: 'send', key, message: dataOf(message), to })
+    return 'queued'
+  }
+
+  broadcast(message: Received): void {
+    this.#send({ type: 'send', key: null, message: dataOf(message), to: undefined })
+  }
+}
+
+/** A limit in another place: each permit is asked for. */
+export class FarPermits implements Permits {
+  readonly #send: Send
+  readonly #requests = new Map<PermitRequest, number>()
+  #count = 0
+
+  constructor(send: Send) {
+    this.#send = send
+  }
+
+  tryAcquire(): boolean {
+    return false
+  }
+
+  wait(request: PermitRequest): void {
+    const id = this.#count++
+    this.#requests.set(request, id)
+    this.#send({ type: 'acquire', id })
+  }
+
+  cancel(request: PermitRequest): void {
+    const id = this.#requests.get(request)
+    if (id === undefined) return
+    this.#requests.delete(request)
+    this.#send({ type: 'withdraw', id })
+  }
+
+  /** A permit has arrived. The owner takes one back that was withdrawn meanwhile. */
+  granted(id: number): void {
+    for (const [request, asked] of this.#requests) {
+      if (asked !== id) continue
+      this.#requests.delete(request)
+      request.granted()
+      return
+    }
+  }
+
+  release(): void {
+    this.#send({ type: 'release' })
+  }
+}
+
+/** The interceptors of the owner, as a far branch calls them. */
+export function farInterceptors(hooks: readonly HookData[], questions: Questions): Interceptor[] {
+  return hooks.map(({ name, onFault, hooks: functions }, index) => {
+    const asks = functions.map((hook) => [
+      hook,
+      async (args: object, outcome?: never): Promise<void> =>
+        void (await questions.ask({ method: 'hook', index, hook, args: { ...args }, outcome })),
+    ])
+    return { name, onFault, ...(Object.fromEntries(asks) as object) }
+  })
+}

@@ -1,0 +1,78 @@
+import type { Plan } from '../../../src/graph/plan.js'
+import type { PendingCall } from '../../../src/runtime/application.js'
+import type { Cancellation } from '../../../src/runtime/cancel/cancellation.js'
+import type { EventSource } from '../../../src/runtime/event-source.js'
+import type { BranchSetup, BranchSystem } from '../../../src/runtime/map/branch-maker.js'
+import type { Leak } from '../../../src/runtime/run/result.js'
+import type { InterceptedRun } from '../../../src/runtime/step/interceptor-call.js'
+import type { CheckpointData } from './frames.js'
+
+/** A branch, as far as its owner's run of it needs it. */
+interface Shown {
+  readonly status: 'made' | 'running' | 'ended'
+  readonly checkpoint: CheckpointData
+  leaked: readonly Leak[]
+}
+
+/** The run of a branch that lives elsewhere, as its owner has it: its cancel, and interceptors that are asked here. */
+export class OwnerRun implements InterceptedRun {
+  readonly app: InterceptedRun['app'] & { readonly system: BranchSystem }
+  readonly attempt = undefined
+  cancellation: Cancellation | undefined
+  interceptorCalls: Set<PendingCall> | undefined
+  readonly #branch: Shown
+  #controller: AbortController | undefined
+
+  constructor(origin: EventSource, { plan, system }: BranchSetup, branch: Shown) {
+    this.#branch = branch
+    this.app = appOf(origin, plan, system, branch, () => this)
+  }
+
+  get phase(): Shown['status'] {
+    return this.#branch.status
+  }
+
+  get running(): boolean {
+    return this.phase === 'running'
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    return this.#controller.signal
+  }
+
+  /** The first cancel counts. */
+  cancel(cancellation: Cancellation): void {
+    if (this.cancellation !== undefined) return
+    this.cancellation = cancellation
+    for (const call of this.interceptorCalls ?? []) call.cancelled()
+    this.#controller?.abort(cancellation.reason)
+  }
+
+  takeLeaks(leaks: readonly Leak[]): void {
+    this.#branch.leaked = [...this.#branch.leaked, ...leaks]
+  }
+}
+
+function appOf(origin: EventSource, plan: Plan, system: BranchSystem, branch: Shown, run: () => OwnerRun) {
+  return {
+    plan,
+    system,
+    tracker: origin.tracker,
+    watched: origin.watched,
+    parent: origin.parent,
+    root: origin.root,
+    get appId() {
+      return origin.appId
+    },
+    get path() {
+      return origin.path
+    },
+    get checkpoint() {
+      return branch.checkpoint
+    },
+    get run() {
+      return run()
+    },
+  }
+}
