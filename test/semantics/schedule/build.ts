@@ -22,7 +22,7 @@ export class Builder {
     engine: Engine,
     world: World,
     limits: readonly number[],
-    pathOf: WeakMap<object, string>,
+    pathOf: ReadonlyMap<string, string>,
     cancel: Site['cancel'],
   ) {
     this.#engine = engine

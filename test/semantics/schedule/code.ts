@@ -15,8 +15,8 @@ export interface S {
 export interface Site {
   readonly world: World
   readonly note: MessageKind<'note', { readonly serial: number }>
-  /** The branch that settled with a result. */
-  readonly pathOf: WeakMap<object, string>
+  /** The path of a settled branch, by its id. */
+  readonly pathOf: ReadonlyMap<string, string>
   /** Cancels the root application, or one below it. */
   readonly cancel: (path: string | undefined, reason: string) => void
   /** Runs an application created by an action. */

@@ -1,5 +1,6 @@
 import type { SettledBranch } from 'teasel'
 import { doAct, type S, type Site } from './code.js'
+import { ELSEWHERE } from './laws/elsewhere.js'
 import type { MapNest } from './plan.js'
 import type { Life } from './world.js'
 
@@ -40,14 +41,14 @@ export function reducerOf(site: Site, nest: MapNest): unknown {
   }
   const open = ({ results, signal }: Args): Life => {
     const [first] = results
-    const path = first === undefined ? '' : (pathOf.get(first) ?? '?')
+    const path = first === undefined ? '' : (pathOf.get(first.appId) ?? '?')
     const told = results.map((r) => ({
       key: r.key,
       index: r.index,
       status: r.status,
       by: r.status === 'cancelled' ? r.by : undefined,
     }))
-    world.trace.add({ kind: 'reduce', path, map: nest.name, results: told })
+    if (path !== '?' || !ELSEWHERE) world.trace.add({ kind: 'reduce', path, map: nest.name, results: told })
     return world.begin({ path, name: `reduce of ${nest.name}`, of: 'reduce', limit: undefined, signal })
   }
   const sum = ({ results }: Args): { n: number } => ({
@@ -81,7 +82,7 @@ export function folderOf(site: Site, nest: MapNest, order: 'settled' | 'declared
     readonly signal: AbortSignal
   }
   const reduceEach = async ({ acc, result, signal }: Args): Promise<{ n: number }> => {
-    const path = pathOf.get(result) ?? '?'
+    const path = pathOf.get(result.appId) ?? '?'
     world.trace.add({ kind: 'fold', path, map: nest.name, status: result.status })
     const name = `reduce of ${nest.name}`
     const life = world.begin({ path, name, of: 'reduce', limit: undefined, signal })

@@ -4,8 +4,8 @@ import type { World } from './world.js'
 /** The outside view of a current run: its events and its branches. */
 export class Observed {
   readonly branches = new Map<string, 'queued' | 'running' | 'settled'>()
-  /** The branch that settled with a result. */
-  readonly pathOf = new WeakMap<object, string>()
+  /** The path of a settled branch, by its id. */
+  readonly pathOf = new Map<string, string>()
   /** Steps with a pending save, by application. */
   readonly saving = new Set<string>()
   readonly #world: World
@@ -27,7 +27,7 @@ export class Observed {
       if (event.status === 'cancelled' && event.result.startedAt === undefined)
         this.#world.note('cancel of a queued branch')
       this.branches.set(path, 'settled')
-      this.pathOf.set(event.result, path)
+      this.pathOf.set(event.appId, path)
     }
   }
 

@@ -1,2 +1,2 @@
-/** The number of schedules in the tests: the seeds from 0. */
-export const SCHEDULES = 5000
+/** The number of schedules that the tests run: the seeds from 0. */
+export const SCHEDULES = Number(process.env['TEASEL_SCHEDULES'] ?? 5000)

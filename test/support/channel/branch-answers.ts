@@ -1,6 +1,7 @@
 import { printPath } from '../../../src/action/context.js'
 import type { CancelAnswer } from '../../../src/action/message.js'
 import { createDeferred, type Deferred } from '../../../src/internal/deferred.js'
+import { nameOf, tryGet } from '../../../src/internal/guards.js'
 import type { CancelCause } from '../../../src/lifecycle/events.js'
 import type { Interceptor, Outcome } from '../../../src/lifecycle/interceptor.js'
 import type { PermitRequest } from '../../../src/parallel/limit.js'
@@ -23,6 +24,7 @@ export class BranchAnswers {
   readonly #run: OwnerRun
   readonly #branch: { readonly begun: number }
   readonly #send: (frame: DownFrame) => void
+  readonly #sendInWords: (frame: DownFrame) => void
   readonly #requests = new Map<number, PermitRequest>()
   /** Permits that it has, or that are on their way to it. */
   readonly #granted = new Set<number>()
@@ -30,18 +32,25 @@ export class BranchAnswers {
   readonly #below = new Map<number, Deferred<CancelAnswer>>()
   #count = 0
 
-  constructor(setup: BranchSetup, run: OwnerRun, branch: { readonly begun: number }, send: (frame: DownFrame) => void) {
+  constructor(
+    setup: BranchSetup,
+    run: OwnerRun,
+    branch: { readonly begun: number },
+    send: (frame: DownFrame) => void,
+    sendInWords: (frame: DownFrame) => void,
+  ) {
     this.#setup = setup
     this.#run = run
     this.#branch = branch
     this.#send = send
+    this.#sendInWords = sendInWords
   }
 
   /** The interceptors, as the branch may ask for them. */
   hooks(): HookData[] {
     return this.#setup.system.interceptors.map((one) => ({
-      name: one.name ?? '',
-      onFault: one.onFault ?? 'report',
+      name: nameOf(one),
+      onFault: tryGet(() => one.onFault) === 'fail' ? 'fail' : 'report',
       hooks: HOOKS.filter((hook) => typeof one[hook] === 'function'),
     }))
   }
@@ -67,7 +76,7 @@ export class BranchAnswers {
     try {
       this.#send({ type: 'answer', id, value: await this.#answerOf(question) })
     } catch (error) {
-      this.#send({ type: 'answer', id, error })
+      this.#sendInWords({ type: 'answer', id, error })
     }
   }
 
@@ -135,7 +144,7 @@ export class BranchAnswers {
     const id = this.#count++
     const answer = createDeferred<CancelAnswer>()
     this.#below.set(id, answer)
-    this.#send({ type: 'cancelBelow', id, rest, reason, by, cause })
+    this.#sendInWords({ type: 'cancelBelow', id, rest, reason, by, cause })
     return answer.promise
   }
 

@@ -1,7 +1,9 @@
+import type { Plan } from '../../../src/graph/plan.js'
 import type { CancelCause } from '../../../src/lifecycle/events.js'
 import type { BranchResult } from '../../../src/parallel/results.js'
 import { Carrier } from '../../../src/runtime/actor/carrier.js'
 import type { LooseLogic } from '../../../src/runtime/actor/logic.js'
+import { machineConfigOf } from '../../../src/runtime/actor/machine-config.js'
 import { isStop } from '../../../src/runtime/actor/xstate-events.js'
 import { createCancellation } from '../../../src/runtime/cancel/cancellation.js'
 import type { BranchHandle, WaitsFor } from '../../../src/runtime/map/branch-handle.js'
@@ -14,7 +16,7 @@ export interface ChannelEnd {
 }
 
 /** A branch, as its actor shows it. */
-interface Shown extends Pick<BranchHandle, 'stop' | 'find'> {
+interface Shown extends Pick<BranchHandle, 'stop' | 'find' | 'origin'> {
   readonly checkpoint: CheckpointData
   readonly waitsFor: WaitsFor
 }
@@ -56,7 +58,17 @@ class ChannelSnapshot {
   }
 }
 
-export const channelLogic: LooseLogic<ChannelSnapshot> = {
+const logics = new WeakMap<Plan, LooseLogic<ChannelSnapshot>>()
+
+/** The actor logic of a plan for branches that live elsewhere. */
+export function channelLogicOf(plan: Plan): LooseLogic<ChannelSnapshot> {
+  const logic = logics.get(plan) ?? createLogic(plan)
+  logics.set(plan, logic)
+  return logic
+}
+
+const createLogic = (plan: Plan): LooseLogic<ChannelSnapshot> => ({
+  config: machineConfigOf(plan),
   getInitialSnapshot(_scope, input) {
     const branch = Carrier.read<Shown>(input as object)
     if (branch === undefined) throw new TypeError('The actor of a branch is made by the engine.')
@@ -81,11 +93,9 @@ export const channelLogic: LooseLogic<ChannelSnapshot> = {
     scope.defer(() => branch.stop(createCancellation('stop', 'stop', 0)))
     return new ChannelSnapshot(branch, 'stopped')
   },
-  getPersistedSnapshot: ({ status, value, context, next, sequenceId }) => ({
-    status,
-    value,
-    context,
-    next,
-    sequenceId,
-  }),
-}
+  getPersistedSnapshot(snapshot) {
+    const { status, value, context, next, sequenceId } = snapshot
+    const { appId } = ChannelSnapshot.branchOf(snapshot).origin
+    return { version: 1, status, appId, value, context, next, sequenceId }
+  },
+})

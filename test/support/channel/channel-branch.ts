@@ -23,7 +23,7 @@ import { InterceptorCall } from '../../../src/runtime/step/interceptor-call.js'
 import type { State } from '../../../src/state/freeze.js'
 import type { Tracker } from '../../../src/tracking/tracker.js'
 import { BranchAnswers } from './branch-answers.js'
-import { type ChannelEnd, channelLogic } from './channel-actor.js'
+import { type ChannelEnd, channelLogicOf } from './channel-actor.js'
 import { ChannelTarget, DeepTarget } from './channel-target.js'
 import { crossedEvent, dataOf, messageOf, stateOf, thrown } from './crossing.js'
 import type { CheckpointData, DownFrame, Ended, MessageData, StartFrame, UpFrame, WaitsData } from './frames.js'
@@ -95,8 +95,18 @@ export class ChannelBranch implements BranchHandle {
     this.#visits = progress?.visits ?? []
     this.origin = sourceOf(setup, this)
     this.#run = new OwnerRun(this.origin, setup, this)
-    this.#answers = new BranchAnswers(setup, this.#run, this, (frame) => this.#send(frame))
-    this.#actor = makeActor(channelLogic, { id: task.key, parent: mapActor, input: new Carrier('teasel.branch', this) })
+    this.#answers = new BranchAnswers(
+      setup,
+      this.#run,
+      this,
+      (frame) => this.#send(frame),
+      (frame) => this.#sendInWords(frame),
+    )
+    this.#actor = makeActor(channelLogicOf(plan), {
+      id: task.key,
+      parent: mapActor,
+      input: new Carrier('teasel.branch', this),
+    })
   }
 
   get state(): State {
@@ -212,12 +222,8 @@ export class ChannelBranch implements BranchHandle {
     this.#run.cancel(cancellation)
     if (this.status === 'made') return true // only interceptors are pending
     this.#take({ level: 'nothing', ...NO_WAITS })
-    const { reason, by, cause } = cancellation
-    try {
-      this.#send({ type: 'cancel', reason, by, cause })
-    } catch (error) {
-      this.#send({ type: 'cancel', reason: toError(error), by, cause })
-    }
+    const { reason, by, cause, at } = cancellation
+    this.#sendInWords({ type: 'cancel', reason, by, cause, at })
     return true
   }
 
@@ -227,9 +233,10 @@ export class ChannelBranch implements BranchHandle {
   }
 
   stop(cancellation: Cancellation): void {
-    if (this.status === 'running') this.#send({ type: 'stop' })
+    if (this.status !== 'running') return this.#end()
+    this.#send({ type: 'stop' })
     this.#run.cancel(cancellation)
-    this.#end()
+    this.#settle(cancelledBy(cancellation))
   }
 
   send(message: Received): Delivery {
@@ -268,7 +275,7 @@ export class ChannelBranch implements BranchHandle {
 
   releaseSiblings(error: { readonly reason: unknown } | undefined): void {
     this.#n += 1
-    this.#send({ type: 'noSender', n: this.#n, error })
+    this.#sendInWords({ type: 'noSender', n: this.#n, error })
     this.#take({ ...this.#waits, level: 'nothing', open: this.#waits.open.filter(({ from }) => from === 'outside') })
   }
 
@@ -279,6 +286,11 @@ export class ChannelBranch implements BranchHandle {
   /** Sends a frame to the branch, while it lives. */
   #send(frame: DownFrame): void {
     if (this.status === 'running') this.#owner.send(this, frame)
+  }
+
+  /** The same, with words in place of what is no data. */
+  #sendInWords(frame: DownFrame): void {
+    if (this.status === 'running') this.#owner.sendInWords(this, frame)
   }
 
   receive(frame: UpFrame): void {
@@ -324,7 +336,10 @@ export class ChannelBranch implements BranchHandle {
 
   #relay({ event, tracker, skipped }: Extract<UpFrame, { readonly type: 'event' }>): void {
     this.#skip(skipped)
-    if (event.type === 'chunk' && this.#run.cancellation !== undefined) return this.#setup.system.skip()
+    if (this.#run.cancellation !== undefined) {
+      if (event.type === 'chunk') return
+      if (event.type === 'cancel' && event.path.length === this.origin.path.length) return // emitted in its tick
+    }
     const records = tracker === undefined ? undefined : this.#owner.program.part<Tracker>(tracker)
     relay(this.origin, crossedEvent(event), records)
   }
@@ -347,8 +362,14 @@ export class ChannelBranch implements BranchHandle {
   /** Sends a message to something below the branch. */
   sendBelow(rest: readonly string[], message: Received): Delivery {
     if (this.#run.cancellation !== undefined || this.status !== 'running') return 'dropped'
-    this.#send({ type: 'below', rest, message: dataOf(message) })
-    return 'queued'
+    this.#send({ type: 'below', n: this.#n + 1, rest, message: dataOf(message) })
+    this.#n += 1
+    const path = [printPath(this.origin.path), ...rest].join('/')
+    const { pending } = this.#waits
+    const answered = pending.find((one) => printPath(one.path) === path && one.kinds.includes(message.kind))
+    if (answered === undefined) return 'queued'
+    this.#take({ ...this.#waits, level: 'nothing', pending: pending.filter((one) => one !== answered) })
+    return 'delivered'
   }
 
   cancelBelow(rest: readonly string[], reason: unknown, cause: CancelCause, by: string) {

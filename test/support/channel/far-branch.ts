@@ -53,7 +53,7 @@ export class FarBranch implements RunOwner {
   #n = 0
   #facts = '1 false'
   #sequenceId: number
-  #dropped = false
+  #phase: 'made' | 'running' | 'ended' = 'made'
   /** Chunks and steps that the owner has not given credit for. */
   #ahead = 0
   #chunk = false
@@ -63,7 +63,8 @@ export class FarBranch implements RunOwner {
     this.#start = start
     this.#world = world
     const send = (frame: UpFrame): void => this.#send(frame)
-    this.#questions = new Questions(send)
+    const sendInWords = (frame: UpFrame): void => world.sendInWords(frame)
+    this.#questions = new Questions(send, sendInWords)
     this.#permits = new FarPermits(send)
     const { program, settings } = world
     const interceptors = farInterceptors(start.hooks, this.#questions)
@@ -72,7 +73,7 @@ export class FarBranch implements RunOwner {
     this.#system.hears = new Set(start.hears)
     const plan = program.part<Plan>(start.plan)
     const tracker = start.tracker === undefined ? undefined : program.part<Tracker>(start.tracker)
-    const map = new FarHost(start, tracker, send, this.#questions, () => this.#sendWaits())
+    const map = new FarHost(start, tracker, send, sendInWords, this.#questions, () => this.#sendWaits())
     const app = parentOf(start, this.#system, tracker)
     this.#app = new Application(
       {
@@ -109,8 +110,10 @@ export class FarBranch implements RunOwner {
     restoreProgress(this.#app, progress)
   }
 
-  /** Runs it. */
+  /** Runs it, unless it has ended before. */
   begin(): void {
+    if (this.#phase !== 'made') return
+    this.#phase = 'running'
     const { paced, deep, messages, resume } = this.#start
     const app = this.#app
     if (messages.length > 0) app.mailbox.putBack(messages.map(messageOf))
@@ -132,8 +135,9 @@ export class FarBranch implements RunOwner {
       case 'start':
         return
       case 'cancel': {
-        const { cause, by, reason } = frame
-        return run?.cancel(createCancellation(cause, by, this.#system.passed(), thrown(reason)))
+        const { cause, by, reason, at } = frame
+        const cancellation = createCancellation(cause, by, at, thrown(reason))
+        return run === undefined ? this.#cancelled() : run.cancel(cancellation)
       }
       case 'abandon':
         return run?.abandon()
@@ -159,7 +163,9 @@ export class FarBranch implements RunOwner {
       case 'answer':
         return this.#questions.answer(frame.id, frame.value, 'error' in frame ? { reason: frame.error } : undefined)
       case 'below':
-        return this.#deliverBelow(frame)
+        this.#n = frame.n
+        this.#deliverBelow(frame)
+        return this.#sendWaits()
       case 'cancelBelow':
         return void this.#cancelBelow(frame).then((answer) => this.#send({ type: 'below', id: frame.id, answer }))
       default:
@@ -169,7 +175,7 @@ export class FarBranch implements RunOwner {
 
   /** Ends it at once, without a word. */
   stop(): void {
-    this.#dropped = true
+    this.#phase = 'ended'
     this.#run?.stop(createCancellation('stop', 'parent', this.#system.passed()))
     this.#end()
   }
@@ -194,10 +200,10 @@ export class FarBranch implements RunOwner {
 
   ended(run: Run, result: RunResult): void {
     const { attempts, leaked } = run
-    const { checkpoint, visits, inStep, ended: complete, ...past } = progressOf(this.#app, undefined)
+    const { checkpoint, inStep, ended: complete, ...past } = progressOf(this.#app, undefined)
     const kept = inStep === undefined || result.status === 'finished' ? undefined : this.#world.keep(inStep)
     const facts = {
-      visits,
+      visits: this.#visits(),
       kept,
       complete,
       past: { attempts: past.attempts, tries: past.tries, recovered: past.recovered },
@@ -211,20 +217,45 @@ export class FarBranch implements RunOwner {
     try {
       this.#send(frame)
     } catch (fault) {
+      if (result.status === 'failed') return this.#world.sendInWords(frame)
       const { position, next, sequenceId } = checkpoint
       const state = this.#start.state
       this.#send({ ...frame, status: 'failed', error: fault, checkpoint: { state, position, next, sequenceId } })
+    } finally {
+      this.#end()
     }
+  }
+
+  /** It was cancelled before it began. */
+  #cancelled(): void {
+    const { checkpoint } = this.#app
+    const visits = this.#visits()
+    const past = { attempts: 1, tries: 0, recovered: false, ...this.#start.resume }
+    this.#send({
+      type: 'ended',
+      status: 'cancelled',
+      error: undefined,
+      checkpoint: plain(checkpoint),
+      visits,
+      past: { attempts: past.attempts, tries: past.tries, recovered: past.recovered },
+      attempts: past.attempts,
+      recovered: past.recovered,
+      complete: false,
+      leaked: [],
+      skipped: this.#system.takeSkipped(),
+      kept: this.#start.resume?.kept,
+    })
     this.#end()
   }
 
   #end(): void {
+    this.#phase = 'ended'
     stopActor(this.#self, undefined)
     this.#world.ended()
   }
 
   #send(frame: UpFrame): void {
-    if (this.#dropped) return
+    if (this.#phase === 'ended') return
     const { branch = 1, waiting = false } = this.#run?.attempts ?? {}
     const facts = `${branch} ${waiting}`
     if (facts !== this.#facts && frame.type !== 'ended') {
@@ -234,12 +265,18 @@ export class FarBranch implements RunOwner {
     this.#world.send(frame)
   }
 
+  /** How often each action has committed. */
+  #visits(): number[] {
+    const { visits, plan } = this.#app
+    return plan.graph.list.map(({ index }) => visits[index] ?? 0)
+  }
+
   #committed(): void {
-    const { checkpoint, visits } = this.#app
+    const { checkpoint } = this.#app
     if (checkpoint.sequenceId === this.#sequenceId) return
     this.#sequenceId = checkpoint.sequenceId
     try {
-      this.#send({ type: 'step', checkpoint: plain(checkpoint), visits })
+      this.#send({ type: 'step', checkpoint: plain(checkpoint), visits: this.#visits() })
     } catch (error) {
       this.#run?.fail(error)
     }

@@ -13,26 +13,32 @@ import type { HookData, Question, StartFrame, UpFrame } from './frames.js'
 
 type Send = (frame: UpFrame) => void
 
+/** Sends a frame; what of it is no data in words. */
+function orInWords(frame: UpFrame, send: Send, sendInWords: Send): void {
+  try {
+    send(frame)
+  } catch {
+    sendInWords(frame)
+  }
+}
+
 /** Questions of one far branch that wait for their answers. */
 export class Questions {
   readonly #send: Send
+  readonly #sendInWords: Send
   readonly #asked = new Map<number, Deferred<unknown>>()
   #count = 0
 
-  constructor(send: Send) {
+  constructor(send: Send, sendInWords: Send) {
     this.#send = send
+    this.#sendInWords = sendInWords
   }
 
   ask(question: Question): Promise<unknown> {
     const id = this.#count++
     const answer = createDeferred<unknown>()
     this.#asked.set(id, answer)
-    try {
-      this.#send({ type: 'ask', id, question })
-    } catch (error) {
-      this.#asked.delete(id)
-      answer.reject(error)
-    }
+    orInWords({ type: 'ask', id, question }, this.#send, this.#sendInWords)
     return answer.promise
   }
 
@@ -49,6 +55,7 @@ export class FarHost implements BranchHost {
   readonly watches: boolean
   readonly tracker: Tracker | undefined
   readonly #send: Send
+  readonly #sendInWords: Send
   readonly #questions: Questions
   readonly #timing: BranchTiming
   readonly #waitsChanged: () => void
@@ -57,12 +64,14 @@ export class FarHost implements BranchHost {
     start: StartFrame,
     tracker: Tracker | undefined,
     send: Send,
+    sendInWords: Send,
     questions: Questions,
     waitsChanged: () => void,
   ) {
     this.watches = start.watched
     this.tracker = tracker
     this.#send = send
+    this.#sendInWords = sendInWords
     this.#questions = questions
     this.#waitsChanged = waitsChanged
     const { attempts } = start
@@ -100,7 +109,7 @@ export class FarHost implements BranchHost {
   }
 
   cancelBranch(key: string, { reason, by, cause }: Cancellation): CancelAnswer {
-    this.#send({ type: 'cancel', key, reason, by, cause })
+    orInWords({ type: 'cancel', key, reason, by, cause }, this.#send, this.#sendInWords)
     return 'cancelled'
   }
 

@@ -27,7 +27,7 @@ export class FarSystem extends AppSystem {
   }
 
   override isObserved(type: EventType): boolean {
-    return this.hears.has(type) || NEEDED.has(type)
+    return this.hears.has(type) || NEEDED.has(type) || super.isObserved(type)
   }
 
   override skip(): void {
@@ -43,5 +43,6 @@ export class FarSystem extends AppSystem {
 
   override dispatch(event: AnyEvent, _record: (() => void) | undefined, tracker?: Tracker): void {
     this.#emitted(event, tracker)
+    super.dispatch(event, undefined) // readers of applications that its actions make
   }
 }

@@ -76,7 +76,14 @@ export interface StartFrame {
 
 export type DownFrame =
   | StartFrame
-  | { readonly type: 'cancel'; readonly reason: unknown; readonly by: string; readonly cause: CancelCause }
+  | {
+      readonly type: 'cancel'
+      readonly reason: unknown
+      readonly by: string
+      readonly cause: CancelCause
+      /** On the monotonic clock, which both ends share. */
+      readonly at: number
+    }
   | { readonly type: 'abandon' }
   | { readonly type: 'stop' }
   | { readonly type: 'message'; readonly n: number; readonly message: MessageData }
@@ -85,7 +92,7 @@ export type DownFrame =
   | { readonly type: 'hears'; readonly types: readonly EventType[] }
   | { readonly type: 'permit'; readonly id: number }
   | { readonly type: 'answer'; readonly id: number; readonly value?: unknown; readonly error?: unknown }
-  | { readonly type: 'below'; readonly rest: readonly string[]; readonly message: MessageData }
+  | { readonly type: 'below'; readonly n: number; readonly rest: readonly string[]; readonly message: MessageData }
   | {
       readonly type: 'cancelBelow'
       readonly id: number
@@ -189,7 +196,7 @@ const DOWN: Readonly<Record<DownFrame['type'], Shape>> = {
     messages: 'object',
     hooks: 'object',
   },
-  cancel: { reason: '?', by: 'string', cause: 'string' },
+  cancel: { reason: '?', by: 'string', cause: 'string', at: 'number' },
   abandon: {},
   stop: {},
   message: { n: 'number', message: 'object' },
@@ -198,7 +205,7 @@ const DOWN: Readonly<Record<DownFrame['type'], Shape>> = {
   hears: { types: 'object' },
   permit: { id: 'number' },
   answer: { id: 'number' },
-  below: { rest: 'object', message: 'object' },
+  below: { n: 'number', rest: 'object', message: 'object' },
   cancelBelow: { id: 'number', rest: 'object', reason: '?', by: 'string', cause: 'string' },
 }
 

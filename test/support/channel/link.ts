@@ -6,17 +6,17 @@ import { macrotask } from '../../../src/internal/platform.js'
 
 /** One end of a channel. */
 export interface End {
-  /** A frame has arrived. */
-  receive(text: string): void
+  /** The frames of one turn have arrived. */
+  receive(texts: readonly string[]): void
 }
 
 /** One direction of a channel. */
 export class Way {
-  readonly #to: () => End
+  readonly #to: End
   #sent: string[] = []
   #dead = false
 
-  constructor(to: () => End) {
+  constructor(to: End) {
     this.#to = to
   }
 
@@ -28,7 +28,7 @@ export class Way {
   #arrive(): void {
     const arrived = this.#sent
     this.#sent = []
-    for (const text of arrived) if (!this.#dead) this.#to().receive(text)
+    if (!this.#dead) this.#to.receive(arrived)
   }
 
   /** Loses what is under way. */

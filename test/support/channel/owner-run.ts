@@ -1,6 +1,7 @@
 import type { Plan } from '../../../src/graph/plan.js'
 import type { PendingCall } from '../../../src/runtime/application.js'
 import type { Cancellation } from '../../../src/runtime/cancel/cancellation.js'
+import { emit } from '../../../src/runtime/emit.js'
 import type { EventSource } from '../../../src/runtime/event-source.js'
 import type { BranchSetup, BranchSystem } from '../../../src/runtime/map/branch-maker.js'
 import type { Leak } from '../../../src/runtime/run/result.js'
@@ -46,7 +47,9 @@ export class OwnerRun implements InterceptedRun {
     if (this.cancellation !== undefined) return
     this.cancellation = cancellation
     for (const call of this.interceptorCalls ?? []) call.cancelled()
-    this.#controller?.abort(cancellation.reason)
+    const { reason, by, cause } = cancellation
+    if (this.running && cause !== 'store') emit(this.app, { type: 'cancel', reason, by, cause })
+    this.#controller?.abort(reason)
   }
 
   takeLeaks(leaks: readonly Leak[]): void {

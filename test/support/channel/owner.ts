@@ -1,7 +1,7 @@
 import type { EventType } from '../../../src/lifecycle/events.js'
 import type { BranchSetup, BranchSystem } from '../../../src/runtime/map/branch-maker.js'
 import { ChannelBranch } from './channel-branch.js'
-import { open, seal } from './crossing.js'
+import { open, seal, sealInWords } from './crossing.js'
 import { assertUp, type DownFrame, EVENT_TYPES } from './frames.js'
 import { type End, Way } from './link.js'
 import { Program } from './program.js'
@@ -11,14 +11,16 @@ import { Worker } from './worker.js'
 // O1  A frame that cannot be read or followed ends the worker: its branches are lost.
 
 const program = new Program()
+/** How many chunks the branches of a system may be ahead of it, together. */
+const CREDIT = 64
 
 /** The owner's end of a channel. */
 export class Owner implements End {
   readonly program = program
   readonly system: BranchSystem
-  readonly #down: Way
-  readonly #up: Way
-  readonly #worker: Worker
+  #down: Way
+  #up: Way
+  #worker: Worker
   readonly #branches = new Map<number, ChannelBranch>()
   #count = 0
   #hears: readonly EventType[]
@@ -28,17 +30,15 @@ export class Owner implements End {
   constructor(system: BranchSystem, credit: number) {
     this.system = system
     this.credit = credit
-    this.#up = new Way(() => this)
-    const { clock, logger, random } = system
-    this.#worker = new Worker(program, { clock, logger, random }, this.#up)
-    this.#down = new Way(() => this.#worker)
+    this.#up = new Way(this)
+    this.#worker = this.#begin()
+    this.#down = new Way(this.#worker)
     this.#hears = this.#observed()
     system.listeners.changed = () => this.#listenersChanged()
   }
 
   make(setup: BranchSetup): ChannelBranch {
-    const branch = new ChannelBranch(setup, this, this.#count++)
-    return branch
+    return new ChannelBranch(setup, this, this.#count++)
   }
 
   /** The number of branches that live in the worker. */
@@ -57,29 +57,45 @@ export class Owner implements End {
     this.#down.send(text)
   }
 
+  /** The same, with words in place of values that are no data: for what was thrown, and reasons. */
+  sendInWords(branch: ChannelBranch, frame: DownFrame): void {
+    this.#down.send(sealInWords(branch.id, frame))
+  }
+
   /** A branch has ended: what comes later from there is ignored. */
   forget(branch: ChannelBranch): void {
     this.#branches.delete(branch.id)
   }
 
-  receive(text: string): void {
-    try {
-      const [id, frame] = open(text)
-      const branch = this.#branches.get(id)
-      assertUp(frame)
-      branch?.receive(frame)
-    } catch (error) {
-      this.system.logger.error('A worker sent what it may not.', error)
-      this.die()
+  receive(texts: readonly string[]): void {
+    for (const text of texts) {
+      try {
+        const [id, frame] = open(text)
+        const branch = this.#branches.get(id)
+        assertUp(frame)
+        branch?.receive(frame)
+      } catch (error) {
+        this.system.logger.error('A worker sent a frame that cannot be followed.', error)
+        return this.die()
+      }
     }
   }
 
-  /** The worker dies: what was not sent is lost, and so are its branches. */
+  #begin(): Worker {
+    const { clock, logger, random } = this.system
+    return new Worker(program, { clock, logger, random }, this.#up)
+  }
+
+  /** The worker dies: what was not sent is lost, and so are its branches. Another one takes its place. */
   die(): void {
     this.#down.die()
     this.#up.die()
     this.#worker.die()
-    for (const branch of [...this.#branches.values()]) branch.lost()
+    const lost = [...this.#branches.values()]
+    this.#up = new Way(this)
+    this.#worker = this.#begin()
+    this.#down = new Way(this.#worker)
+    for (const branch of lost) branch.lost()
   }
 
   #observed(): readonly EventType[] {
@@ -92,4 +108,13 @@ export class Owner implements End {
     this.#hears = hears
     for (const branch of this.#branches.values()) this.send(branch, { type: 'hears', types: hears })
   }
+}
+
+const owners = new WeakMap<BranchSystem, Owner>()
+
+/** The channel of a system. */
+export function ownerOf(system: BranchSystem): Owner {
+  const owner = owners.get(system) ?? new Owner(system, CREDIT)
+  owners.set(system, owner)
+  return owner
 }

@@ -22,9 +22,15 @@ export class Worker implements End {
     this.#up = up
   }
 
-  receive(text: string): void {
+  receive(texts: readonly string[]): void {
+    const made: (readonly [number, FarBranch])[] = []
+    for (const text of texts) this.#follow(text, made)
+    for (const [id, branch] of made) this.#try(id, () => branch.begin()) // one that was cancelled in this turn never runs
+  }
+
+  #follow(text: string, made: (readonly [number, FarBranch])[]): void {
     const [id, frame] = open(text)
-    try {
+    this.#try(id, () => {
       assertDown(frame)
       if (frame.type !== 'start') return this.#branches.get(id)?.receive(frame)
       const branch = new FarBranch(frame, {
@@ -40,10 +46,16 @@ export class Worker implements End {
         ended: () => void this.#branches.delete(id),
       })
       this.#branches.set(id, branch)
-      branch.begin()
+      made.push([id, branch])
+    })
+  }
+
+  #try(id: number, work: () => void): void {
+    try {
+      work()
     } catch (error) {
       this.#branches.get(id)?.stop()
-      this.#up.send(seal(id, failed(error)))
+      this.#up.send(sealInWords(id, failed(error)))
     }
   }
 

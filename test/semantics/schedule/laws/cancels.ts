@@ -1,5 +1,6 @@
 import type { AnyEvent } from 'teasel'
 import type { Law, Tell } from './check.js'
+import { ELSEWHERE, isSame } from './elsewhere.js'
 import { begunAnew, isBelow } from './spans.js'
 
 type Cancel = Extract<AnyEvent, { type: 'cancel' }>
@@ -62,7 +63,7 @@ export const cancels: Law = (entries, _plan, tell) => {
 
 /** A cancel above is still pending: nothing may start below it. */
 function isStill(cancelled: ReadonlyMap<string, Cancel>, path: string, anew: (path: string) => boolean): boolean {
-  return [...cancelled.keys()].some((above) => above !== path && !anew(above) && isBelow(path, above))
+  return !ELSEWHERE && [...cancelled.keys()].some((above) => above !== path && !anew(above) && isBelow(path, above))
 }
 
 function settled(
@@ -79,7 +80,7 @@ function settled(
   }
   const saved = result.status === 'done' && cancel.by === 'timeout' && result.recovered === true
   if (status === 'done' && !saved) tell(LOST, `${path} was cancelled by ${cancel.by}`, turn)
-  if (result.status === 'cancelled' && (result.by !== cancel.by || result.reason !== cancel.reason))
+  if (result.status === 'cancelled' && (result.by !== cancel.by || !isSame(result.reason, cancel.reason)))
     tell(FIRST, `${path} was cancelled by ${cancel.by} and tells ${result.by}`, turn)
   if (result.status === 'failed' && result.error.name !== 'TimeoutError')
     tell(FIRST, `${path} was cancelled by ${cancel.by} and failed: ${result.error.message}`, turn)

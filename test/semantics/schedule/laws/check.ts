@@ -2,6 +2,7 @@ import type { Plan } from '../plan.js'
 import type { Violation } from '../schedule.js'
 import type { Entry } from '../trace.js'
 import { cancels } from './cancels.js'
+import { ELSEWHERE, holdsElsewhere } from './elsewhere.js'
 import { leaks } from './leaks.js'
 import { messages } from './messages.js'
 import { policies } from './policies.js'
@@ -20,5 +21,5 @@ export function check(plan: Plan, entries: readonly Entry[]): Violation[] {
   for (const entry of entries)
     if (entry.kind === 'broken') violations.push({ law: entry.law, what: entry.what, turn: entry.turn })
   for (const law of LAWS) law(entries, plan, (name, what, turn) => violations.push({ law: name, what, turn }))
-  return violations
+  return ELSEWHERE ? violations.filter(({ law }) => holdsElsewhere(law, entries)) : violations
 }

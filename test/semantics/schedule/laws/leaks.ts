@@ -2,6 +2,7 @@ import type { AnyEvent } from 'teasel'
 import type { Plan } from '../plan.js'
 import type { Entry } from '../trace.js'
 import type { Law, Tell } from './check.js'
+import { isAhead } from './elsewhere.js'
 import { locate } from './locate.js'
 import { isBelow } from './spans.js'
 
@@ -17,6 +18,7 @@ export const leaks: Law = (entries, plan, tell) => {
   /** The time of each cancel. */
   let cancelled = new Map<string, number>()
   for (const entry of entries) {
+    if (entry.kind === 'code' && isAhead(entry.path)) continue
     if (entry.kind === 'code') {
       if (entry.what === 'began') running.set(entry.life, entry)
       else running.delete(entry.life)

@@ -1,5 +1,6 @@
 import type { AnyEvent } from 'teasel'
 import type { Law } from './check.js'
+import { isAhead } from './elsewhere.js'
 
 const ORDER = 'messages are taken in order, each once'
 
@@ -15,7 +16,7 @@ export const messages: Law = (entries, _plan, tell) => {
   const unsure = new Set<number>()
   const taken = new Map<string, { readonly from: string; readonly serial: number }[]>()
   for (const entry of entries) {
-    if (entry.kind === 'heard' && !unsure.has(entry.serial)) {
+    if (entry.kind === 'heard' && !isAhead(entry.path) && !unsure.has(entry.serial)) {
       const next = box(entry.path, entry.from).shift()
       if (next !== entry.serial)
         tell(ORDER, `${entry.path} heard ${entry.serial}, ${next ?? 'nothing'} was next`, entry.turn)

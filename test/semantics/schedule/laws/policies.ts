@@ -2,6 +2,7 @@ import { type AnyEvent, type Path, printPath, type SettlePolicy } from 'teasel'
 import type { MapNest, Plan } from '../plan.js'
 import type { Entry } from '../trace.js'
 import type { Law, Tell } from './check.js'
+import { isAhead } from './elsewhere.js'
 import { locate } from './locate.js'
 
 type Settled = Extract<AnyEvent, { type: 'branch.settled' }>
@@ -158,7 +159,7 @@ function mayReduce(visit: Visit | undefined, turn: number, tell: Tell): void {
 
 function reduced(visits: Map<string, Visit>, entry: Extract<Entry, { kind: 'reduce' }>, tell: Tell): void {
   const [first] = entry.results
-  if (first === undefined) return
+  if (first === undefined || isAhead(entry.path)) return
   const visit = [...visits.values()].find(
     ({ nest, settled, reduces }) =>
       nest.name === entry.map ||
