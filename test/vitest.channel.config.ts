@@ -1,7 +1,16 @@
 import { mergeConfig } from 'vitest/config'
 import base from './vitest.config.js'
 
-// The suites with every unstored branch behind a message channel.
-export default mergeConfig(base, {
-  test: { env: { TEASEL_HANDLE: 'channel' }, setupFiles: ['test/support/channel/install.ts'] },
-})
+// The suites of branches, with every unstored branch behind a message channel, and less of the random.
+export default mergeConfig(
+  { ...base, test: { ...base.test, include: [] } },
+  {
+    test: {
+      include: ['test/semantics/**/*.test.ts', 'test/embedding/**/*.test.ts', 'test/support/channel/*.test.ts'],
+      exclude: ['**/node_modules/**', 'test/semantics/mutants/**'],
+      isolate: false,
+      env: { TEASEL_HANDLE: 'channel', TEASEL_RUNS: '60', TEASEL_SCHEDULES: '300' },
+      setupFiles: ['test/support/channel/install.ts'],
+    },
+  },
+)

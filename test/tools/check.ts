@@ -32,6 +32,7 @@ const READING: readonly Gate[] = [
 const TESTS: readonly Gate[] = [
   { name: 'tests', command: [...suiteCommand, '--coverage'] },
   { name: 'coverage', command: tool('coverage'), tells: true },
+  { name: 'branches elsewhere', command: tool('elsewhere'), tells: true },
 ]
 /** A slow gate prints its progress now and then. */
 const PATIENCE_MS = 20_000

@@ -57,6 +57,11 @@ export function suiteOutcome(args: readonly string[]): SuiteOutcome {
   return { ...readReport(JSON.parse(readFileSync(LAST_REPORT, 'utf8')) as Report), output }
 }
 
+/** How the tests of a report went. */
+export function readOutcomes(file: string): readonly TestOutcome[] {
+  return readReport(JSON.parse(readFileSync(file, 'utf8')) as Report).tests
+}
+
 function runSuite(): string {
   const [program = '', ...args] = suiteCommand
   rmSync(LAST_REPORT, { force: true })

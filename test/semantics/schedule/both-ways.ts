@@ -131,5 +131,8 @@ const wordOf = ({ status, by, error }: { readonly status: string; readonly by?: 
 
 function settledAs({ result }: Extract<AnyEvent, { type: 'branch.settled' }>): string {
   if (result.status === 'done') return `done ${JSON.stringify(result.state)}`
-  return result.status === 'failed' ? `failed ${result.error.message}` : `cancelled by ${result.by}`
+  return result.status === 'failed' ? `failed ${withoutPlace(result.error.message)}` : `cancelled by ${result.by}`
 }
+
+/** The path of a reduce is known when the events of its branches are: later, where they live elsewhere. */
+const withoutPlace = (message: string): string => message.replaceAll(/\S+ (?=reduce of)/g, '')

@@ -1,6 +1,5 @@
 import type { SettledBranch } from 'teasel'
 import { doAct, type S, type Site } from './code.js'
-import { ELSEWHERE } from './laws/elsewhere.js'
 import type { MapNest } from './plan.js'
 import type { Life } from './world.js'
 
@@ -48,7 +47,7 @@ export function reducerOf(site: Site, nest: MapNest): unknown {
       status: r.status,
       by: r.status === 'cancelled' ? r.by : undefined,
     }))
-    if (path !== '?' || !ELSEWHERE) world.trace.add({ kind: 'reduce', path, map: nest.name, results: told })
+    world.trace.add({ kind: 'reduce', path, map: nest.name, results: told })
     return world.begin({ path, name: `reduce of ${nest.name}`, of: 'reduce', limit: undefined, signal })
   }
   const sum = ({ results }: Args): { n: number } => ({

@@ -42,7 +42,7 @@ const BOUND = 1000
 const NO_WAITS: Omit<WaitsData, 'level'> = { mayWithdraw: false, open: [], pending: [], unread: 0 }
 
 /** The progress of a branch within its next step, which its worker keeps. */
-export class KeptInWorker {
+class KeptInWorker {
   readonly id: number
 
   constructor(id: number) {

@@ -62,6 +62,7 @@ export const EXCLUDED: Readonly<Record<string, Readonly<Record<string, string>>>
       'the branch hears of a listener a turn later',
   },
   'test/semantics/tried-again.test.ts': {
+    'as it is by a branch that is tried again': 'its listener hears of a retry when the attempt may have begun',
     'is let go of then': 'it looks at the objects that user code made, and copies cross',
   },
   'test/semantics/waiting-places.test.ts': {

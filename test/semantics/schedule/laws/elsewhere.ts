@@ -30,4 +30,4 @@ export function isSame(a: unknown, b: unknown): boolean {
 }
 
 /** Whether code at a path runs before its events are seen: below a branch that lives elsewhere. */
-export const isAhead = (path: string): boolean => ELSEWHERE && path.split('/').length > 2
+export const isAhead = (path: string): boolean => ELSEWHERE && (path === '?' || path.split('/').length > 2)
