@@ -9,6 +9,7 @@ export default mergeConfig(
       include: ['test/semantics/**/*.test.ts', 'test/embedding/**/*.test.ts', 'test/support/channel/*.test.ts'],
       exclude: ['**/node_modules/**', 'test/semantics/mutants/**'],
       isolate: false,
+      testTimeout: 20_000,
       env: { TEASEL_HANDLE: 'channel', TEASEL_RUNS: '60', TEASEL_SCHEDULES: '300' },
       setupFiles: ['test/support/channel/install.ts'],
     },

@@ -2,7 +2,7 @@ import * as errors from 'teasel'
 import { SerializationError } from 'teasel/codec'
 import type { Message, Received } from '../../../src/action/message.js'
 import { isOutside, sealMessage } from '../../../src/action/message.js'
-import { decode, encode, plainInWords } from '../../../src/codec/encode.js'
+import { decode, encode, plainDescribed } from '../../../src/codec/encode.js'
 import type { Plan } from '../../../src/graph/plan.js'
 import type { AnyEvent } from '../../../src/lifecycle/events.js'
 import { freezeAll, type State } from '../../../src/state/freeze.js'
@@ -19,7 +19,7 @@ import type { MessageData } from './frames.js'
 export const seal = (id: number, frame: object): string => encode([id, frame])
 
 /** The same, with words in place of values that are no data. */
-export const sealInWords = (id: number, frame: object): string => JSON.stringify(plainInWords([id, frame]))
+export const sealInWords = (id: number, frame: object): string => JSON.stringify(plainDescribed([id, frame]))
 
 /** The frame of a text. */
 export function open(text: string): readonly [id: number, frame: unknown] {

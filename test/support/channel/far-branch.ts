@@ -2,8 +2,8 @@ import { type Path, printPath } from '../../../src/action/context.js'
 import type { CancelAnswer } from '../../../src/action/message.js'
 import type { Plan } from '../../../src/graph/plan.js'
 import type { AnyEvent } from '../../../src/lifecycle/events.js'
-import { appLogicOf } from '../../../src/runtime/actor/app-actor.js'
-import { type AnyActorRef, makeActor, stopActor } from '../../../src/runtime/actor/create-actor.js'
+import { makeAppActor } from '../../../src/runtime/actor/app-actor.js'
+import { type AnyActorRef, stopActor } from '../../../src/runtime/actor/create-actor.js'
 import { Application, Run, type RunOwner } from '../../../src/runtime/application.js'
 import { createCancellation } from '../../../src/runtime/cancel/cancellation.js'
 import { type Checkpoint, initialCheckpoint } from '../../../src/runtime/checkpoint.js'
@@ -89,7 +89,7 @@ export class FarBranch implements RunOwner {
     )
     this.#resume(plan)
     this.#sequenceId = this.#app.checkpoint.sequenceId
-    this.#self = makeActor(appLogicOf(plan), { id: start.key, input: { owned: this.#app } })
+    this.#self = makeAppActor(this.#app, { id: start.key })
     this.#self.subscribe({ next: () => this.#committed(), error() {} })
   }
 
