@@ -105,8 +105,12 @@ export interface Claim {
 export interface PersisterDriver {
   /** Its name in messages: `memory`, `sqlite app.db`. */
   readonly name: string
-  /** Makes `writer` the only runner that may append below a root. */
-  claim(root: RootKey, writer: string): Awaitable<Claim>
+  /**
+   * Makes `writer` the only runner that may append below a root.
+   * @param fence for the store of a map: the incarnation that the store of the root gave to this runner. A lower one
+   *   than in an earlier claim is refused as `taken-over`, so that a runner that lost the root cannot claim it here.
+   */
+  claim(root: RootKey, writer: string, fence?: number): Awaitable<Claim>
   /** Appends all rows and removes the taken messages, or does nothing. Durable when it returns or resolves. */
   save(group: Group): Awaitable<void>
   /** @returns a tail for each id, in their order; undefined if nothing is stored */

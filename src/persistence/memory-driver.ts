@@ -16,6 +16,8 @@ import { conflict, ofAnotherTree, takenOver } from './faults.js'
 import { millisecondsOf } from './order.js'
 import { assertNames, assertText } from './text.js'
 
+const UNFENCED = -1
+
 interface MemoryApp {
   readonly rootId: string
   readonly rows: Row[]
@@ -27,17 +29,20 @@ interface MemoryApp {
 export class MemoryDriver implements PersisterDriver {
   readonly name = 'memory'
   readonly #apps = new Map<string, MemoryApp>()
-  readonly #owners = new Map<string, { writer: string; count: number }>()
+  readonly #owners = new Map<string, { writer: string; count: number; fence: number }>()
   #messages = 0
   #births = 0
 
-  claim({ partitionKey, rootId }: RootKey, writer: string): Claim {
+  claim({ partitionKey, rootId }: RootKey, writer: string, fence?: number): Claim {
     assertNames(partitionKey, [rootId])
     const key = keyOf(partitionKey, rootId)
     refuseOther(this.#apps.get(key), rootId, rootId, writer)
     const owner = this.#owners.get(key)
-    this.#owners.set(key, { writer, count: (owner?.count ?? -1) + 1 })
-    return { incarnation: (owner?.count ?? -1) + 1, before: owner?.writer }
+    const highest = owner?.fence ?? UNFENCED
+    if (fence !== undefined && fence < highest) throw takenOver(rootId, writer, owner?.writer)
+    const incarnation = (owner?.count ?? -1) + 1
+    this.#owners.set(key, { writer, count: incarnation, fence: fence ?? highest })
+    return { incarnation, before: owner?.writer }
   }
 
   save({ partitionKey, rootId, writer, rows, taken = [] }: Group): void {

@@ -13,6 +13,8 @@ import { Outage } from './outage.js'
 // P2  Rows of one application are saved in the order of their indices, so that a crash leaves no gap.
 // P3  A failed save may have stored its rows. They are searched for before a later conflict counts as one.
 // P4  A lost store ends the run: no write of that run follows, and every waiting caller gets the same error.
+// P5  The store of a map is claimed after that of the root, with its incarnation as a fence. So a runner that was
+//     stopped while another took over the root cannot take the store of a map from it.
 
 /** The policy of saving steps. */
 export type SavePolicy = 'every-step' | 'settle' | 'manual' | { readonly after: readonly string[] }
@@ -76,6 +78,7 @@ export class Scope {
   readonly settings: ScopeSettings
   /** Shared with the other stores of its tree. */
   outage: Outage
+  readonly #main: Scope | undefined
   #claim: Claim | undefined
   #claiming: Promise<void> | undefined
   #order = 0
@@ -88,14 +91,16 @@ export class Scope {
   /** The error that ended the run (P4). */
   fault: { readonly error: unknown } | undefined
 
-  constructor(settings: ScopeSettings, outage = new Outage(settings.clock)) {
+  /** @param main the scope of the root, if this is the store of a map */
+  constructor(settings: ScopeSettings, outage = new Outage(settings.clock), main?: Scope) {
     this.settings = settings
     this.outage = outage
+    this.#main = main
   }
 
   /** The same tree in another store. */
   over(driver: PersisterDriver): Scope {
-    return new Scope({ ...this.settings, driver }, this.outage)
+    return new Scope({ ...this.settings, driver }, this.outage, this.#main ?? this)
   }
 
   get incarnation(): number {
@@ -109,7 +114,7 @@ export class Scope {
     this.fault = undefined
   }
 
-  /** Claims the tree for this runner, once. */
+  /** Claims the tree for this runner, once (P5). */
   claim(): Awaitable<void> {
     if (this.#claim !== undefined) return undefined
     if (this.#claiming !== undefined) return this.#claiming
@@ -117,7 +122,7 @@ export class Scope {
     const put = (claim: Claim): void => {
       this.#claim = claim
     }
-    const claimed = this.ask(() => driver.claim(this.settings, writer))
+    const claimed = this.ask(() => driver.claim(this.settings, writer, this.#main?.incarnation))
     if (!isThenable(claimed)) return put(claimed)
     this.#claiming = claimed.then(put).finally(() => {
       this.#claiming = undefined

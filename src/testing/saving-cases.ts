@@ -132,6 +132,27 @@ export const SAVING: Readonly<Record<string, Check>> = {
     assertSame('rows', (await driver.load(null, ['app', 'child'])).map(indices), [[0, 1], undefined])
   },
 
+  'refuses a fence below that of an earlier claim, and changes nothing': async (driver, again) => {
+    const fences = [0, 1, 1, undefined] as const
+    const claims = []
+    for (const fence of fences) claims.push(await driver.claim(root('app'), `runner ${fence}`, fence))
+    await driver.claim(root('other'), 'another', 0)
+
+    const late = () => again.claim(root('app'), 'late', 0)
+    const refusal = await assertThrows('a lower fence', late, isFault('taken-over'))
+    const rows = [row('app', 0)]
+    await assertThrows('its save', () => again.save(group('app', rows, { writer: 'late' })), isFault('taken-over'))
+    await driver.save(group('app', rows, { writer: 'runner undefined' }))
+
+    assertSame(
+      'incarnations',
+      claims.map(({ incarnation }) => incarnation),
+      [0, 1, 2, 3],
+    )
+    assertSame('writers', refusal.writers, ['late', 'runner undefined'])
+    assertSame('next', await again.claim(root('app'), 'next', 2), { incarnation: 4, before: 'runner undefined' })
+  },
+
   'saves nothing below an unclaimed root': async (driver) => {
     await assertThrows('save', () => driver.save(group('app', [row('app', 0)])), isFault('taken-over'))
     assertSame('load', await driver.load(null, ['app']), [undefined])

@@ -41,7 +41,7 @@ function storeAt(place: string): Persister {
   }
   const flaky: PersisterDriver = {
     name: driver.name,
-    claim: (root, writer) => border(() => asked(() => driver.claim(root, writer))),
+    claim: (root, writer, fence) => border(() => asked(() => driver.claim(root, writer, fence))),
     save: (group) => border(() => asked(() => driver.save(group))),
     load: (partitionKey, appIds, until) => asked(() => driver.load(partitionKey, appIds, until)),
     history: (partitionKey, appId) => asked(() => driver.history(partitionKey, appId)),

@@ -24,7 +24,7 @@ const pragma = (file: string, name: string): unknown => {
 }
 
 /** Turns the tables of a file into those of an older version. */
-const asOlder = (version: number): string => `
+const withoutKeys = (version: number): string => `
   create table older (
     part text not null, app text not null, idx integer not null, root text not null, kind text not null,
     epoch integer not null, seq integer not null, label text not null, ord integer not null, data blob not null,
@@ -37,7 +37,10 @@ const asOlder = (version: number): string => `
   alter table older rename to teasel_rows;
   create index teasel_by_roots on teasel_rows (part, ord) where idx = 0 and app = root;
   create index teasel_by_below on teasel_rows (part, root) where idx = 0;
-  ${version === 3 ? 'drop index teasel_by_posted;' : ''}
+  ${version === 3 ? 'drop index teasel_by_posted;' : ''}`
+const asOlder = (version: number): string => `
+  alter table teasel_owners drop column fence;
+  ${version < 5 ? withoutKeys(version) : ''}
   update teasel_about set schema = ${version}`
 
 const count = defineState<{ n: number }>()
@@ -147,7 +150,7 @@ describe('the SQLite persister', () => {
     expect(() => sqlitePersister({ file })).toThrow(expect.objectContaining({ version: 99 }))
   })
 
-  it.each([3, 4])('upgrades tables of version %i, and keeps their rows', async (version) => {
+  it.each([3, 4, 5])('upgrades tables of version %i, and keeps their rows', async (version) => {
     const file = fileOf(`older-${version}`)
     const first = sqlitePersister({ file })
     for (const [appId, partitionKey] of [...'dbac'].flatMap((id) => [[id, null] as const, [id, 'p'] as const]))
@@ -177,7 +180,7 @@ describe('the SQLite persister', () => {
 
     expect(await all(second)).toEqual(before)
     const { database: seen } = openDatabase(file)
-    expect(seen.prepare('select schema from teasel_about').all()).toEqual([{ schema: 5 }])
+    expect(seen.prepare('select schema from teasel_about').all()).toEqual([{ schema: 6 }])
     expect(seen.prepare(tables).all()).toEqual(made)
     seen.close()
     const resumed = await resumeOrCreate(fanned, { appId: 'a', entrypoint: 'each', state: { n: 0 }, persister: second })

@@ -109,6 +109,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     P2: ['lost-store › before a map with a store of its own leaves no branch there without its entry'],
     P3: ['durability › is awaited on request, and nothing runs twice'],
     P4: ['lost-store › gets nothing more from the run that failed by it'],
+    P5: ['own-persister › a runner that lost the root takes no store of a map from its successor'],
   },
   'runtime/actor/app-actor.ts': {
     L1: ['../embedding/stopping › leaves an ended snapshot as it is'],

@@ -1,11 +1,12 @@
-import { createApplication, defineMessage, defineState, type } from 'teasel'
-import { memoryPersister, type Persister, sendStored } from 'teasel/persistence'
+import { createApplication, defineMessage, defineState, resumeOrCreate, type } from 'teasel'
+import { createPersister, memoryPersister, type Persister, type PersisterDriver, sendStored } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { describe, expect, it } from 'vitest'
 import { defer, flush } from '../support/deferred.js'
 import { emitted } from '../support/events.js'
 import { flakyPersister } from '../support/flaky-driver.js'
 import { ManualClock } from '../support/manual-clock.js'
+import { quiet } from '../support/quiet-logger.js'
 
 interface Work {
   n: number
@@ -160,6 +161,56 @@ it("a message for a branch in another store takes no message from the applicatio
   expect((await run).state.outs).toEqual(['x'])
   expect(await own.driver.inbox({ partitionKey: null, rootId: 'another' })).toHaveLength(1)
   expect(await persister.driver.inbox({ partitionKey: null, rootId: 'app' })).toEqual([])
+})
+
+it('a runner that lost the root takes no store of a map from its successor', async () => {
+  const [persister, own] = [memoryPersister(), memoryPersister()]
+  const [asked, stopped, held] = [defer(), defer(), defer()]
+  const slow = createPersister(
+    new Proxy(own.driver, {
+      get(driver, method: keyof PersisterDriver) {
+        const value = driver[method]
+        if (method !== 'claim') return typeof value === 'function' ? value.bind(driver) : value
+        return async (...given: Parameters<PersisterDriver['claim']>) => {
+          asked.resolve()
+          await stopped.promise
+          return driver.claim(...given)
+        }
+      },
+    }),
+  )
+  const graph = (store: Persister, waits: Promise<void>) => {
+    const item = kit.action({
+      reads: [],
+      writes: ['item'],
+      run: async () => {
+        await waits
+        return { item: 'done' }
+      },
+    })
+    const map = kit.mapActions({
+      reads: [],
+      writes: ['outs'],
+      persister: store,
+      actions: { x: item },
+      reduce: ({ results }) => ({ outs: results.map(({ state }) => state.item) }),
+    })
+    return kit.graph({ actions: { map } })
+  }
+  const first = createApplication(graph(slow, Promise.resolve()), { ...options, persister, logger: quiet })
+  const lost = first.run().catch((error: unknown) => error)
+  await asked.promise
+  const second = await resumeOrCreate(graph(own, held.promise), { ...options, persister })
+  const begun = emitted(second, 'step.start', 'map/x')
+  const run = second.run()
+  await begun
+
+  stopped.resolve()
+  const refusal = await lost
+  held.resolve()
+
+  expect(refusal).toMatchObject({ fault: 'taken-over' })
+  expect((await run).state.outs).toEqual(['done'])
 })
 
 it('a map refuses an invalid persister', () => {

@@ -16,7 +16,7 @@ export function flakyPersister(flaws: (save: number) => Flaw | undefined, later 
   const away = () => new PersistenceError('No connection.', { fault: 'unavailable', appId: undefined })
   const flaky: PersisterDriver = {
     name: 'flaky',
-    claim: (root, writer) => driver.claim(root, writer),
+    claim: (root, writer, fence) => driver.claim(root, writer, fence),
     save(group) {
       const save = (): void => {
         const flaw = flaws(saves++)

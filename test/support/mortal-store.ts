@@ -12,7 +12,7 @@ export function mortal({ driver }: Persister): Mortal {
   let dead = false
   const persister = createPersister({
     name: driver.name,
-    claim: (root, writer) => driver.claim(root, writer),
+    claim: (root, writer, fence) => driver.claim(root, writer, fence),
     save: (group) => (dead ? new Promise<void>(() => {}) : driver.save(group)),
     load: (partitionKey, appIds, until) => driver.load(partitionKey, appIds, until),
     history: (partitionKey, appId) => driver.history(partitionKey, appId),

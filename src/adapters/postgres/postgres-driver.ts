@@ -66,13 +66,15 @@ export class PostgresDriver implements PersisterDriver {
     settings.pool.on('error', () => {}) // an idle connection was lost; the pool opens another one
   }
 
-  async claim(root: RootKey, writer: string): Promise<Claim> {
+  async claim(root: RootKey, writer: string, fence = -1): Promise<Claim> {
     const { rootId } = root
     const part = partOf(root.partitionKey, [rootId])
-    const [row] = await this.#ask('open an application', 'claim', [part, rootId, writer])
-    if (row?.['count'] === null || row === undefined) throw ofAnotherTree(rootId, writer, String(row?.['other']))
-    const before = row['before']
-    return { incarnation: Number(row['count']), before: typeof before === 'string' ? before : undefined }
+    const [row] = await this.#ask('open an application', 'claim', [part, rootId, writer, fence])
+    const { count, before: found, other } = row ?? {}
+    const before = typeof found === 'string' ? found : undefined
+    if (typeof other === 'string') throw ofAnotherTree(rootId, writer, other)
+    if (count === null) throw takenOver(rootId, writer, before)
+    return { incarnation: Number(count), before }
   }
 
   async save({ partitionKey, rootId, writer, rows, taken = [] }: Group): Promise<void> {

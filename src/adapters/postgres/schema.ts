@@ -44,7 +44,8 @@ const MIGRATIONS: readonly ((tables: Tables) => string)[] = [
       label text not null, ord bigint not null, data text not null, primary key (app, idx)
     );
     create table ${owners} (
-      part text not null, root text not null, writer text not null, count integer not null, primary key (part, root)
+      part text not null, root text not null, writer text not null, count integer not null,
+      fence integer not null default -1, primary key (part, root)
     );
     create table ${inbox} (
       id bigint generated always as identity primary key, part text not null, app text not null, root text not null,

@@ -29,8 +29,9 @@ export function statementsOf({ rows, apps, owners, inbox }: Tables): Statements 
     claim: `with other as (select root from ${apps} where part = $1 and app = $2 and root <> $2),
       before as materialized (select writer from ${owners} where part = $1 and root = $2 for update),
       put as (
-        insert into ${owners} as o select $1, $2, $3, 0 from (select count(*) from before) b where not exists (select 1 from other)
-        on conflict (part, root) do update set writer = excluded.writer, count = o.count + 1 returning count
+        insert into ${owners} as o select $1, $2, $3, 0, $4 from (select count(*) from before) b where not exists (select 1 from other)
+        on conflict (part, root) do update set writer = excluded.writer, count = o.count + 1, fence = greatest(o.fence, excluded.fence)
+        where excluded.fence = -1 or excluded.fence >= o.fence returning count
       )
       select (select count from put) as count, (select writer from before) as before, (select root from other) as other`,
     // One round trip, all or nothing. The share lock makes a concurrent claim wait for the save. A save that waits for

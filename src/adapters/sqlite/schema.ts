@@ -43,6 +43,9 @@ const rowTables = ({ rows, apps, at, index }: Made): string => `
 
 const posted = ({ inbox, index }: Made): string => `create index ${index('posted')} on ${inbox} (part, root);`
 
+const withFence = ({ owners, at }: Made): string =>
+  `alter table ${at(owners)} add column fence integer not null default -1;`
+
 const fresh = (made: Made): string => `${rowTables(made)}
     create table ${made.at(made.owners)} (
       part text not null, root text not null, writer text not null, count integer not null, primary key (part, root)
@@ -51,7 +54,8 @@ const fresh = (made: Made): string => `${rowTables(made)}
       id integer primary key autoincrement, part text not null, app text not null, root text not null, data blob not null
     );
     create index ${made.index('inbox')} on ${made.inbox} (part, app);
-    ${posted(made)}`
+    ${posted(made)}
+    ${withFence(made)}`
 
 /** An application whose first rows are lost takes its facts from its first remaining row. */
 const withKeys = (made: Made): string => {
@@ -72,7 +76,7 @@ const withKeys = (made: Made): string => {
 }
 
 /** Each runs once on every older file. */
-const MIGRATIONS: readonly ((made: Made) => string)[] = [posted, withKeys]
+const MIGRATIONS: readonly ((made: Made) => string)[] = [posted, withKeys, withFence]
 
 /** The version of the oldest tables that this code reads: since then, data is bytes. */
 export const OLDEST = 3

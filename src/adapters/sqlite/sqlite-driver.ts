@@ -102,12 +102,13 @@ export class SqliteDriver implements PersisterDriver {
     return statementsOf(this.database, namesOf(prefix))
   }
 
-  claim({ partitionKey, rootId }: RootKey, writer: string): Awaitable<Claim> {
+  claim({ partitionKey, rootId }: RootKey, writer: string, fence = -1): Awaitable<Claim> {
     const part = partOf(partitionKey, [rootId])
     return this.#together('open an application', () => {
       this.#isOf(part, rootId, rootId, writer)
       const before = this.#sql.owner().get(part, rootId) as StoredOwner | undefined
-      this.#sql.claim().run(part, rootId, writer)
+      if (this.#connection.run(this.#sql.claim(), [part, rootId, writer, fence]) === 0)
+        throw takenOver(rootId, writer, before === undefined ? undefined : textOf(before.writer))
       if (before === undefined) return { incarnation: 0, before: undefined }
       return { incarnation: before.count + 1, before: textOf(before.writer) }
     })

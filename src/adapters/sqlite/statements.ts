@@ -60,7 +60,9 @@ export function statementsOf(database: SqliteDatabase, { rows, apps, owners, inb
   return {
     owner: one(`select ${text('writer')}, ${number('count')} from ${owners} where part = ? and root = ?`),
     claim: one(
-      `insert into ${owners} values (?, ?, ?, 0) on conflict (part, root) do update set writer = excluded.writer, count = count + 1`,
+      `insert into ${owners} values (?, ?, ?, 0, ?) on conflict (part, root) do update
+         set writer = excluded.writer, count = count + 1, fence = max(fence, excluded.fence)
+         where excluded.fence = -1 or excluded.fence >= fence`,
     ),
     insert: one(`insert into ${rows} select (a.id << 32) | ?, ?, ?, ?, ?, ?, cast(? as blob) ${owned}`),
     begin: one(`insert into ${apps} (part, app, root, born) values (?, ?, ?, ?) on conflict (part, app) do nothing`),
