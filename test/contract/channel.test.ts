@@ -1,0 +1,121 @@
+import { type AnyEvent, createApplication, defineState, type } from 'teasel'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { branchPlace } from '../../src/runtime/map/branch-maker.js'
+import { assertDown, assertUp } from '../support/channel/frames.js'
+import { type Owner, ownerOf } from '../support/channel/owner.js'
+import { untilAborted } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
+import { quiet } from '../support/quiet-logger.js'
+
+const kit = defineState<{ n: number; ends: readonly string[] }>()
+const { make } = branchPlace
+let owner: Owner | undefined
+
+beforeAll(() => {
+  branchPlace.make = (setup) => {
+    owner = ownerOf(setup.system)
+    return owner.make(setup)
+  }
+})
+afterAll(() => {
+  branchPlace.make = make
+})
+
+const hang = kit.action({ reads: [], writes: ['n'], run: ({ signal }) => untilAborted(signal) })
+const count = kit.action({ reads: [], writes: ['n'], run: () => ({ n: 1 }) })
+
+function appOf(actions: Readonly<Record<string, typeof hang>>) {
+  const map = kit.mapActions({
+    reads: [],
+    writes: ['ends'],
+    settle: 'collect',
+    actions,
+    reduce: ({ results }) => ({
+      ends: results.map((one) => `${one.key} ${one.status}${one.status === 'failed' ? `: ${one.error.message}` : ''}`),
+    }),
+  })
+  return createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: {}, logger: quiet })
+}
+
+describe('a worker that dies', () => {
+  it('fails its branches as lost, and another one takes its place', async () => {
+    const app = appOf({ a: hang, b: count })
+    const done = emitted(app, 'branch.settled', 'map/b')
+    const run = app.run()
+    await done
+    owner?.die()
+
+    const { state } = await run
+    expect(state.ends).toEqual([expect.stringMatching(/^a failed: The worker of branch "map\/a" was lost/), 'b done'])
+    expect((await appOf({ b: count }).run()).state.ends).toEqual(['b done'])
+  })
+
+  it('leaves a cancelled branch cancelled', async () => {
+    const app = appOf({ a: hang })
+    const started = emitted(app, 'step.start', 'map/a')
+    const run = app.run()
+    await started
+    const cancelled = app.cancel({ path: 'map/a' })
+    owner?.die()
+
+    expect([(await run).state.ends, await cancelled]).toEqual([['a cancelled'], 'cancelled'])
+  })
+})
+
+describe('a value that is no data', () => {
+  it('in its inputs fails its branch, and no other', async () => {
+    const call = kit.action({
+      reads: [],
+      writes: ['n'],
+      inputs: { client: type<() => number>() },
+      run: ({ inputs }) => ({ n: inputs.client() }),
+    })
+    const map = kit.mapActions({
+      reads: [],
+      writes: ['ends'],
+      settle: 'collect',
+      actions: { call, count },
+      reduce: ({ results }) => ({ ends: results.map(({ key, status }) => `${key} ${status}`) }),
+    })
+    const app = createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: {}, logger: quiet })
+    const failed = emitted(app, 'branch.settled', 'map/call')
+
+    expect((await app.run({ inputs: { client: () => 1 } })).state.ends).toEqual(['call failed', 'count done'])
+    expect((await failed).result).toMatchObject({
+      error: { name: 'SerializationError', message: expect.stringContaining('client is a function') },
+    })
+  })
+
+  it('in a chunk is dropped with a fault, and the step commits', async () => {
+    const pour = kit.action({
+      reads: [],
+      writes: ['n'],
+      async *run() {
+        yield 1
+        yield () => 2
+        return { n: 3 }
+      },
+    })
+    const map = kit.mapActions({
+      reads: [],
+      writes: ['n'],
+      actions: { pour },
+      reduce: ({ results: [r] }) => ({ n: r?.state.n ?? 0 }),
+    })
+    const app = createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: {}, logger: quiet })
+    const seen: AnyEvent['type'][] = []
+    app.on('chunk', ({ type: what }) => void seen.push(what))
+    app.on('fault', ({ type: what }) => void seen.push(what))
+
+    expect([(await app.run()).state.n, seen]).toEqual([3, ['chunk', 'fault']])
+  })
+})
+
+describe('a frame', () => {
+  it('of an unknown type, or with a field of another type, is refused at either end', () => {
+    expect(() => assertDown({ type: 'explode' })).toThrow('no frame of the type explode')
+    expect(() => assertDown({ type: 'credit', n: '1' })).toThrow('"n" of a frame "credit"')
+    expect(() => assertUp({ type: 'waits', n: 1, waits: null })).toThrow('"waits" of a frame "waits"')
+    expect(() => assertUp(undefined)).toThrow('no frame of the type undefined')
+  })
+})

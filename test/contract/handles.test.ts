@@ -1,0 +1,29 @@
+import { describe, it } from 'vitest'
+import { makeAppActor } from '../../src/runtime/actor/app-actor.js'
+import { Application } from '../../src/runtime/application.js'
+import { initialCheckpoint } from '../../src/runtime/checkpoint.js'
+import type { BranchMaker, BranchSetup } from '../../src/runtime/map/branch-maker.js'
+import { InProcessBranch } from '../../src/runtime/map/in-process-branch.js'
+import { runLoop } from '../../src/runtime/run/loop.js'
+import { createRequest } from '../../src/runtime/run/request.js'
+import { AppSystem } from '../../src/runtime/system.js'
+import { ownerOf } from '../support/channel/owner.js'
+import { handleContract } from '../support/handle-contract.js'
+
+function inProcess(setup: BranchSetup): InProcessBranch {
+  const { task, plan, bound, inputs, state, parent, system, mapActor } = setup
+  if (!(system instanceof AppSystem)) throw new TypeError('The branches of this process have its system.')
+  const app = new Application({ plan, bound, inputs, parent, checkpoint: initialCheckpoint(plan, state) }, system)
+  const actor = makeAppActor(app, { id: task.key, parent: mapActor })
+  const shared = { host: parent.map, name: parent.name, requestOf: createRequest, loop: runLoop }
+  return new InProcessBranch(task, app, actor, { ...shared, progressOf: () => undefined })
+}
+
+const makers: Readonly<Record<string, BranchMaker>> = {
+  'in this process': inProcess,
+  'behind a channel': (setup) => ownerOf(setup.system).make(setup),
+}
+
+describe.each(Object.entries(makers))('a branch %s', (_, make) => {
+  it.each(handleContract.map((one) => [one.name, one] as const))('%s', (_name, one) => one.run(make))
+})
