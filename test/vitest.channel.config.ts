@@ -10,7 +10,7 @@ export default mergeConfig(
       exclude: ['**/node_modules/**', 'test/semantics/mutants/**'],
       isolate: false,
       testTimeout: 20_000,
-      env: { TEASEL_HANDLE: 'channel', TEASEL_RUNS: '60', TEASEL_SCHEDULES: process.env['TEASEL_SCHEDULES'] ?? '300' },
+      env: { TEASEL_HANDLE: 'channel', TEASEL_RUNS: '60', TEASEL_SCHEDULES: process.env['TEASEL_SCHEDULES'] ?? '1000' },
       setupFiles: ['test/support/channel/install.ts'],
     },
   },
