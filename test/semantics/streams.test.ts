@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events'
 import { type AnyEvent, BusyError, createApplication, printPath } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { chat, echo } from '../support/chat.js'
-import { defer, flush, untilAborted } from '../support/deferred.js'
+import { defer, flush, flushUntil, untilAborted } from '../support/deferred.js'
 import { emitted } from '../support/events.js'
 import { counting, pouring } from '../support/pourers.js'
 
@@ -208,10 +208,10 @@ describe('the back-pressure of a stream', () => {
     const { app, tally } = counting(1000)
     const events = app.stream({ include: ['chunk'] })
     await events.next()
-    await flush()
+    await flushUntil(() => tally.made > BUFFER)
     const ahead = tally.made
     await events.next()
-    await flush()
+    await flushUntil(() => tally.made > ahead)
 
     expect([ahead, tally.made]).toEqual([BUFFER + 1, BUFFER + 2])
     await events.return(undefined as never)
@@ -236,7 +236,7 @@ describe('the back-pressure of a stream', () => {
     app.on('step.end', () => (steps += 1))
     const events = app.stream({ include: ['step.end'] })
     await events.next()
-    await flush()
+    await flushUntil(() => steps > BUFFER)
 
     expect(steps).toBe(BUFFER + 1)
     await events.return(undefined as never)
@@ -267,7 +267,7 @@ describe('the back-pressure of a stream', () => {
     const app = createApplication(chat.graph({ actions: { outer } }), { entrypoint: 'outer', state: {} })
     const events = app.stream({ include: ['chunk' as 'step.end'] })
     await events.next()
-    await flush()
+    await flushUntil(() => made > BUFFER)
 
     expect(made).toBe(BUFFER + 1)
     await events.return(undefined as never)

@@ -20,11 +20,29 @@ const run = (map: typeof echo) =>
 describe('watch', () => {
   it('cancels one branch by the output of another', async () => {
     const seen: string[] = []
+    const begun = defer()
+    const fast = chat.action({
+      reads: ['prompt'],
+      writes: ['answer'],
+      async *run({ state }) {
+        await begun.promise
+        yield 'thinking'
+        return { answer: state.prompt }
+      },
+    })
+    const slow = chat.action({
+      reads: ['prompt'],
+      writes: ['answer'],
+      run({ signal }) {
+        begun.resolve()
+        return untilAborted(signal)
+      },
+    })
     const map = chat.mapActions({
       reads: ['prompt'],
       writes: ['answer'],
       settle: 'collect',
-      actions: { fast: pour, slow },
+      actions: { fast, slow },
       watch({ event, branches, cancel }) {
         seen.push(`${event.type} ${event.key}, slow ${branches.slow.status}`)
         if (event.type === 'step.end' && event.key === 'fast') cancel('slow', `fast said ${event.state.answer}`)

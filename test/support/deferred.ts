@@ -23,6 +23,12 @@ export async function flush(): Promise<void> {
   for (let i = 0; i < 10; i++) await new Promise<void>((resolve) => setImmediate(resolve))
 }
 
+/** Waits turns of the event loop until a condition holds, and then as long as {@link flush}. */
+export async function flushUntil(holds: () => boolean): Promise<void> {
+  for (let turns = 0; !holds() && turns < 10_000; turns++) await new Promise<void>((resolve) => setImmediate(resolve))
+  await flush()
+}
+
 /** Rejects with the reason of the signal when it aborts, as a well-behaved action does. */
 export function untilAborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
