@@ -1,4 +1,4 @@
-import { type AnyEvent, createApplication, defineState, type } from 'teasel'
+import { type AnyEvent, createApplication, createLimit, defineMessage, defineState, type } from 'teasel'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { branchPlace } from '../../src/runtime/map/branch-maker.js'
 import { assertDown, assertUp } from '../support/channel/frames.js'
@@ -59,6 +59,69 @@ describe('a worker that dies', () => {
     owner?.die()
 
     expect([(await run).state.ends, await cancelled]).toEqual([['a cancelled'], 'cancelled'])
+  })
+})
+
+describe('the permits of a shared limit', () => {
+  it('are free again when the worker that holds them dies', async () => {
+    const limit = createLimit(1)
+    const withLimit = (action: typeof hang) =>
+      createApplication(
+        kit.graph({
+          actions: {
+            map: kit.mapActions({
+              ...{ reads: [], writes: ['ends'], settle: 'collect', limit },
+              actions: { action },
+              reduce: ({ results }) => ({ ends: results.map(({ status }) => status) }),
+            }),
+          },
+        }),
+        { entrypoint: 'map', state: {}, logger: quiet },
+      )
+    const app = withLimit(hang)
+    const started = emitted(app, 'step.start', 'map/action')
+    const run = app.run()
+    await started
+    expect(limit.running).toBe(1)
+    owner?.die()
+
+    expect([(await run).state.ends, limit.running]).toEqual([['failed'], 0])
+    expect((await withLimit(count).run()).state.ends).toEqual(['done'])
+  })
+})
+
+describe('a message under way', () => {
+  it('counts as a possible sender: nobody waits in vain before it has arrived', async () => {
+    const ping = defineMessage('ping', type<number>())
+    const asks = kit.action({
+      reads: [],
+      writes: ['n'],
+      async run({ context }) {
+        context.send('answers', ping(1))
+        for await (const { body } of context.messages(ping)) return { n: body }
+        return { n: 0 }
+      },
+    })
+    const answers = kit.action({
+      reads: [],
+      writes: ['n'],
+      async run({ context }) {
+        for await (const { body, from } of context.messages(ping)) {
+          context.send(from, ping(body + 1))
+          return { n: body }
+        }
+        return { n: 0 }
+      },
+    })
+    const map = kit.mapActions({
+      reads: [],
+      writes: ['n'],
+      actions: { asks, answers },
+      reduce: ({ results }) => ({ n: results.reduce((n, { state }) => n * 10 + state.n, 0) }),
+    })
+
+    const app = createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: {}, logger: quiet })
+    expect((await app.run()).state.n).toBe(21)
   })
 })
 
