@@ -70,7 +70,10 @@ describe('the permits of a shared limit', () => {
         kit.graph({
           actions: {
             map: kit.mapActions({
-              ...{ reads: [], writes: ['ends'], settle: 'collect', limit },
+              reads: [],
+              writes: ['ends'],
+              settle: 'collect',
+              concurrency: limit,
               actions: { action },
               reduce: ({ results }) => ({ ends: results.map(({ status }) => status) }),
             }),
