@@ -6,6 +6,7 @@ import { postgresPersister } from 'teasel/persistence/postgres'
 import { type SqliteOptions, sqlitePersister } from 'teasel/persistence/sqlite'
 import { persisterContract, type StoreUnderTest } from 'teasel/testing'
 import { afterAll, describe, it } from 'vitest'
+import { startPgBouncer } from '../support/pgbouncer.js'
 import { findPostgres } from '../support/postgres.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'teasel-contract-'))
@@ -26,8 +27,10 @@ function sqlite(options: Partial<SqliteOptions>): StoreUnderTest {
 }
 
 const server = await findPostgres()
+const pooler = server && (await startPgBouncer(server.url))
 const schemas: string[] = []
 afterAll(async () => {
+  pooler?.stop()
   for (const schema of schemas) await server?.drop(schema)
 })
 
@@ -58,6 +61,7 @@ const adapters: Readonly<Record<string, StoreUnderTest>> = {
     postgres: postgres(server.url, 'teasel_contract'),
     'postgres, a schema of a strange name': postgres(server.url, 'a"b; drop table x; --'),
   }),
+  ...(pooler && { 'postgres behind PgBouncer, in transaction mode': postgres(pooler.url, 'teasel_pooled') }),
 }
 
 describe.each(Object.entries(adapters))('the persister %s', (_, store) => {

@@ -6,10 +6,12 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import type { PgPool, Statement } from '../../src/adapters/postgres/pool.js'
 import { PostgresDriver } from '../../src/adapters/postgres/postgres-driver.js'
 import { defer } from '../support/deferred.js'
+import { startPgBouncer } from '../support/pgbouncer.js'
 import { findPostgres } from '../support/postgres.js'
 import { quiet } from '../support/quiet-logger.js'
 
 const server = await findPostgres()
+const pooler = server && (await startPgBouncer(server.url))
 const schemas: string[] = []
 const newSchema = (): string => {
   const schema = `teasel_pg_${process.pid}_${schemas.length}`
@@ -21,6 +23,7 @@ afterEach(async () => {
   for (const one of open.splice(0)) await one.close()
 })
 afterAll(async () => {
+  pooler?.stop()
   for (const schema of schemas) await server?.drop(schema)
 })
 
@@ -30,6 +33,14 @@ const counting = counter.graph({
   actions: { add },
   transitions: { add: [{ to: 'add', when: ({ state }) => state.n < 5 }] },
 })
+
+const answer = defineMessage('answer', type<string>())
+const ask = counter.action({
+  reads: [],
+  writes: ['answer'],
+  run: async ({ context }) => ({ answer: (await context.receiveOne(answer)).body }),
+})
+const asking = counter.graph({ actions: { ask } })
 
 if (server !== undefined) {
   const { url } = server
@@ -114,15 +125,8 @@ if (server !== undefined) {
 
     it('wakes a waiting run when another process stores a message, without polling', async () => {
       const schema = newSchema()
-      const answer = defineMessage('answer', type<string>())
       const waits = defer()
-      const ask = counter.action({
-        reads: [],
-        writes: ['answer'],
-        run: async ({ context }) => ({ answer: (await context.receiveOne(answer)).body }),
-      })
-      const graph = counter.graph({ actions: { ask } })
-      const app = createApplication(graph, {
+      const app = createApplication(asking, {
         ...{ appId: 'app', entrypoint: 'ask', state: {}, inboxPollMs: Infinity, logger: quiet },
         persister: persisterOf(schema),
       })
@@ -223,6 +227,27 @@ if (server !== undefined) {
       const { state } = await app.run()
 
       expect([state.n, refused]).toEqual([5, 1])
+    })
+
+    it.skipIf(pooler === undefined)('finds messages by polling behind a pooler, which keeps no listener', async () => {
+      const schema = newSchema()
+      const pooled = () => {
+        const persister = postgresPersister({ url: pooler?.url ?? '', schema, connections: 2 })
+        open.push(persister)
+        return persister
+      }
+      const waits = defer()
+      const app = createApplication(asking, {
+        ...{ appId: 'app', entrypoint: 'ask', state: {}, inboxPollMs: 20, logger: quiet },
+        persister: pooled(),
+      })
+      app.on('wait', () => waits.resolve())
+      const run = app.run()
+      await waits.promise
+
+      await sendStored({ persister: pooled(), appId: 'app', message: answer('yes') })
+
+      expect((await run).state.answer).toBe('yes')
     })
 
     it.each([

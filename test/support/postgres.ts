@@ -20,16 +20,20 @@ const LOCAL = 'postgres://postgres@127.0.0.1:5432/postgres'
  * @throws {TypeError} when there is none and `TEASEL_REQUIRE` names postgres
  */
 export async function findPostgres(): Promise<FoundPostgres | undefined> {
-  const { TEASEL_POSTGRES: named, TEASEL_REQUIRE: required = '' } = process.env
-  for (const url of [named ?? LOCAL]) if (await answers(url)) return found(url)
+  const { TEASEL_POSTGRES: named } = process.env
+  for (const url of [named ?? LOCAL]) if (await postgresAnswers(url)) return found(url)
   const started = named === undefined ? await startOwn() : undefined
   if (started !== undefined) return found(started)
-  if (required.split(' ').includes('postgres'))
+  if (isRequired('postgres'))
     throw new TypeError('TEASEL_REQUIRE asks for postgres, and no server answers. Give its URL in TEASEL_POSTGRES.')
   return undefined
 }
 
-async function answers(url: string): Promise<boolean> {
+/** Whether `TEASEL_REQUIRE` names a server: its tests fail where it is missing. */
+export const isRequired = (name: string): boolean => (process.env['TEASEL_REQUIRE'] ?? '').split(' ').includes(name)
+
+/** Whether a server answers at a URL. */
+export async function postgresAnswers(url: string): Promise<boolean> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 })
   client.on('error', () => {})
   try {
@@ -82,7 +86,8 @@ async function startOwn(): Promise<string | undefined> {
   return `postgres://postgres@127.0.0.1:${port}/postgres`
 }
 
-function freePort(): Promise<number> {
+/** A port that no process listens on. */
+export function freePort(): Promise<number> {
   const probe = createServer()
   return new Promise((resolve, reject) => {
     probe.on('error', reject)
