@@ -302,6 +302,57 @@ describe('under a shared limit', () => {
     expect(await run).toMatchObject({ state: { answer: 'failed,done' }, leaked: [] })
   })
 
+  it('an action that ends while it asks for its permit again leaves it to the others', async () => {
+    const [inside, ended, late, held] = [defer(), defer(), defer(), defer()]
+    const work = (until: Promise<void>) =>
+      chat.action({ reads: [], writes: ['answer'], run: () => until.then(() => ({ answer: 'worked' })) })
+    const inner = chat.graph({ actions: { work: work(inside.promise) } })
+    const make = chat.action({
+      reads: [],
+      writes: ['answer'],
+      async run({ context }) {
+        const app = createApplication(inner, { entrypoint: 'work', state: {}, parent: context, key: 'hand' })
+        app.on('run.end', () => ended.resolve())
+        void app.run() // the permit is free meanwhile
+        await late.promise
+        return { answer: 'made' }
+      },
+    })
+    const waiting = (until: Promise<void>) =>
+      chat.action({
+        reads: [],
+        writes: ['answer'],
+        async run({ context }) {
+          await context.receiveOne(hint)
+          await until
+          return { answer: 'heard' }
+        },
+      })
+    const map = chat.mapActions({
+      reads: [],
+      writes: ['answer'],
+      concurrency: createLimit(1),
+      actions: { make, hold: waiting(held.promise), last: waiting(Promise.resolve()) },
+      reduce: ({ results }) => ({ answer: results.map(({ key }) => key).join() }),
+    })
+    const app = createApplication(chat.graph({ actions: { map } }), { entrypoint: 'map', state: {} })
+    const wait = emitted(app, 'wait', 'map/hold', 'map/last')
+    const settled = emitted(app, 'branch.settled', 'map/make')
+    const run = app.run()
+    await wait
+    await app.send(hint('go'), { path: 'map/hold' }) // it asks for the permit, which the inner action holds
+    inside.resolve()
+    await ended.promise
+    await flush() // the permit went to `hold`, and `make` asks for it
+
+    late.resolve()
+    await settled
+    held.resolve()
+    await app.send(hint('go'), { path: 'map/last' })
+
+    expect((await run).state.answer).toBe('make,hold,last')
+  })
+
   it('an action that waits twice at once takes one permit', async () => {
     const held = defer()
     const second = defer()

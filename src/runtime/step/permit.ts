@@ -49,7 +49,9 @@ export class Permit {
     this.#request = undefined
   }
 
+  /** Gives it back. A pending request ends too: nobody needs the permit that it would get. */
   release(): void {
+    this.cancel()
     if (!this.#held) return
     this.#held = false
     this.#semaphore.release()
@@ -58,7 +60,6 @@ export class Permit {
   /** The code that holds it was abandoned: it may still run, and takes no permit again. */
   dispose(): void {
     this.#disposed = true
-    this.cancel()
     this.release()
   }
 
