@@ -1,7 +1,7 @@
-import { createApplication, defineState, ParallelError, task, type } from 'teasel'
+import { createApplication, defineMessage, defineState, ParallelError, task, type } from 'teasel'
 import { tasksOf } from 'teasel/visualize'
 import { describe, expect, it } from 'vitest'
-import { defer, flush } from '../support/deferred.js'
+import { defer, flush, untilAborted } from '../support/deferred.js'
 
 interface S {
   prompt: string
@@ -12,6 +12,7 @@ interface S {
   log: string[]
 }
 const kit = defineState<S>()
+const hint = defineMessage('hint', type<string>())
 const ask = kit.action({
   reads: ['prompt'],
   writes: ['answer'],
@@ -161,6 +162,49 @@ describe('a source', () => {
     })
 
     expect(await runOf(map)).toEqual([])
+  })
+
+  it('that repeats a key too late to be refused settles no branch twice', async () => {
+    const [asked, repeat, cleaned] = [defer(), defer(), defer()]
+    const talk = kit.action({
+      reads: [],
+      writes: ['answer'],
+      async run({ context, signal }) {
+        await context.receiveOne(hint)
+        await untilAborted(signal).catch(() => {})
+        await cleaned.promise
+        return { answer: 'late' }
+      },
+    })
+    const map = kit.mapActions({
+      reads: [],
+      writes: ['log'],
+      concurrency: 1,
+      async *actions() {
+        yield [talk, { key: 'a' }] as const
+        asked.resolve()
+        await repeat.promise
+        yield [talk, { key: 'a' }] as const
+      },
+      ...logOf,
+    })
+    const app = createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: {}, graceMs: Infinity })
+    const seen: string[] = []
+    app.on('branch.settled', ({ key }) => void seen.push(`settled ${key}`))
+    app.on('step.end', ({ source }) => void seen.push(`ended ${source}`))
+    const run = app.run()
+    await asked.promise // one branch waits for a person, so there is room for another
+    await app.send(hint('go'), { path: 'map/a' }) // now there is none
+    repeat.resolve()
+    await flush()
+
+    const cancelled = app.cancel()
+    await flush()
+    seen.push('cleaned')
+    cleaned.resolve()
+
+    await Promise.all([cancelled, run])
+    expect(seen).toEqual(['cleaned', 'ended map', 'settled a', 'ended map'])
   })
 
   it('that has ended does not settle a race without a winner', async () => {

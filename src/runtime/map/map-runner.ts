@@ -268,9 +268,10 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
     if (why.kind !== 'satisfied') void this.#folding.cancel(cancellation.reason)
     for (const branch of this.table.each()) this.#cancelLive(branch, cancellation)
     if (why.kind !== 'stopped')
-      loseRest(this, this.#feed, (task) =>
-        this.#record({ task, result: cancelledBy(cancellation) }, cancellation.cause),
-      )
+      loseRest(this, this.#feed, (task) => {
+        if (this.table.has(task.key)) return // a duplicate key that came too late to be refused
+        this.#record({ task, result: cancelledBy(cancellation) }, cancellation.cause)
+      })
     this.#restored()
     this.#completion.grace.start()
     if (this.table.state.held === 0) this.#look()

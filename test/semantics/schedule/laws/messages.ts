@@ -4,7 +4,10 @@ import { isAhead } from './elsewhere.js'
 
 const ORDER = 'messages are taken in order, each once'
 
-/** Mailboxes: messages are read in the order sent, by their receiver, once; after a failed attempt, again. */
+/**
+ * Mailboxes: messages are read in the order sent, by their receiver, once; after a failed attempt, again. A branch that
+ * did not end as done may hear what it had taken again, if the map above is retried.
+ */
 export const messages: Law = (entries, _plan, tell) => {
   const boxes = new Map<string, number[]>()
   const box = (path: string, from: string): number[] => {
@@ -14,10 +17,12 @@ export const messages: Law = (entries, _plan, tell) => {
     return known
   }
   const unsure = new Set<number>()
+  const again = new Map<string, Set<number>>()
   const taken = new Map<string, { readonly from: string; readonly serial: number }[]>()
   for (const entry of entries) {
     if (entry.kind === 'heard' && !isAhead(entry.path) && !unsure.has(entry.serial)) {
-      const next = box(entry.path, entry.from).shift()
+      const isAgain = again.get(withoutVisits(entry.path))?.delete(entry.serial) === true
+      const next = isAgain ? entry.serial : box(entry.path, entry.from).shift()
       if (next !== entry.serial)
         tell(ORDER, `${entry.path} heard ${entry.serial}, ${next ?? 'nothing'} was next`, entry.turn)
       taken.set(entry.path, [...(taken.get(entry.path) ?? []), entry])
@@ -27,6 +32,9 @@ export const messages: Law = (entries, _plan, tell) => {
     if (event.type === 'run.start' && path === '') boxes.clear()
     if (event.type === 'retry')
       for (const { from, serial } of taken.get(path)?.toReversed() ?? []) box(path, from).unshift(serial)
+    if (event.type === 'branch.settled' && event.status !== 'done' && taken.has(path))
+      again.set(withoutVisits(path), new Set(taken.get(path)?.map(({ serial }) => serial)))
+    if (event.type === 'branch.settled') taken.delete(path)
     if (event.type === 'retry' || event.type === 'transition' || (event.type === 'step.end' && event.status === 'done'))
       taken.delete(path)
     if (event.type === 'branch.settled') for (const from of ['', 'a sibling']) box(path, from).length = 0
