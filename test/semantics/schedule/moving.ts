@@ -13,6 +13,8 @@ export interface Reach {
   readonly app: Application<S, Record<string, never>>
   readonly caller: AbortController
   readonly actors: ReadonlySet<AnyActorRef>
+  /** Whether the run has returned as waiting: another one continues it. */
+  parked(): boolean
 }
 
 /** Does one move from outside. Returns a description. */
@@ -71,7 +73,8 @@ export function sendFromOutside({ world, observed, site, app }: Reach, path: str
 }
 
 /** One run at a time: a second one is refused and changes nothing. */
-function runAgain({ world, app }: Reach): void {
+function runAgain({ world, app, parked }: Reach): void {
+  if (parked()) return
   const running = world.trace.entries.findLast(
     (one) => one.kind === 'event' && one.path === '' && one.event.type.startsWith('run.'),
   )

@@ -19,6 +19,7 @@ export class Observed {
     const path = printPath(event.path)
     this.#world.trace.add({ kind: 'event', event, path })
     if (event.type === 'run.start' && path === '') this.branches.clear()
+    else if (event.type === 'map.start') this.#visited(path === '' ? event.source : `${path}/${event.source}`)
     else if (event.type === 'branch.queued') this.branches.set(path, 'queued')
     else if (event.type === 'branch.start') this.branches.set(path, 'running')
     else if (event.type === 'branch.leaked') this.#leaked(path)
@@ -29,6 +30,11 @@ export class Observed {
       this.branches.set(path, 'settled')
       this.pathOf.set(event.appId, path)
     }
+  }
+
+  /** A map begins again: its branches are new ones. */
+  #visited(map: string): void {
+    for (const path of [...this.branches.keys()]) if (path.startsWith(`${map}/`)) this.branches.delete(path)
   }
 
   /** The paths of branches with a status. */

@@ -106,7 +106,10 @@ class Schedule {
       Record<string, never>
     >
     app.on('*', (event) => observed.hear(event as teasel.AnyEvent))
-    this.#reach = { world, observed, site: builder.site, app, caller: new AbortController(), actors: this.#started }
+    this.#reach = {
+      ...{ world, observed, site: builder.site, app, caller: new AbortController(), actors: this.#started },
+      parked: () => this.#reading.parked,
+    }
     this.#reading = this.#next()
   }
 

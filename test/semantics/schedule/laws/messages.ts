@@ -29,7 +29,7 @@ export const messages: Law = (entries, _plan, tell) => {
     }
     if (entry.kind !== 'event') continue
     const { event, path } = entry
-    if (event.type === 'run.start' && path === '') boxes.clear()
+    if (event.type === 'run.start' && path === '') for (const known of [boxes, taken, again]) known.clear()
     if (event.type === 'retry')
       for (const { from, serial } of taken.get(path)?.toReversed() ?? []) box(path, from).unshift(serial)
     if (event.type === 'branch.settled' && event.status !== 'done' && taken.has(path))
