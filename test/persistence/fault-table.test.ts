@@ -9,6 +9,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { openDatabase } from '../../src/adapters/sqlite/open-database.js'
 import type { SqliteDriver } from '../../src/adapters/sqlite/sqlite-driver.js'
 import { sealRow } from '../../src/persistence/seal.js'
+import { flushUntil } from '../support/deferred.js'
 import { emitted } from '../support/events.js'
 import { openSmallDisk } from '../support/small-disk.js'
 
@@ -282,6 +283,7 @@ describe('a user gets a clear error', () => {
     const started = emitted(first, 'step.start', 'map/b', 'map/c')
     void first.run()
     await Promise.all([settled, started])
+    await flushUntil(() => ran.length === 3) // the code itself has begun
     ran.length = 0
 
     const app = await resumeOrCreate(mapped(['a', 'b2', 'd'], false), all)

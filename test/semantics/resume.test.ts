@@ -11,7 +11,7 @@ import {
 import { memoryPersister, PersistenceError, rewind, sendStored } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { describe, expect, it } from 'vitest'
-import { type Deferred, defer, flush } from '../support/deferred.js'
+import { type Deferred, defer, flush, flushUntil } from '../support/deferred.js'
 import { emitted } from '../support/events.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -310,6 +310,7 @@ describe.each(Object.entries(stores))('an interrupted fan-out (%s)', (_, open) =
     const standing = reached(first, ['a'], ['b', 'c'])
     void first.run()
     await standing
+    await flushUntil(() => ran.length === 3) // the code itself has begun
     ran.length = 0
     const before = await persister.load({ appId: ids.get('b') ?? '' })
     const other = kit.mapStates({
