@@ -4,11 +4,12 @@ import { place, TeaselError, type Where } from './errors.js'
  * The kind of failure of a persister.
  *
  * - `taken-over`: another runner opened the application; `writers` names both. Committed steps are stored.
+ * - `held`: another runner holds the application, and its lease lives; `writers` names both, `heldUntil` its end.
  * - `conflict`: another runner has written the same record, or the application is stored in another place.
  * - `unavailable`: no connection, disk full, read-only, locked for too long.
  * - `corrupt`: a record cannot be read.
  */
-export type PersistenceFault = 'taken-over' | 'conflict' | 'unavailable' | 'corrupt'
+export type PersistenceFault = 'taken-over' | 'held' | 'conflict' | 'unavailable' | 'corrupt'
 
 /** The facts of a {@link PersistenceError}. */
 export interface PersistenceFacts {
@@ -18,6 +19,8 @@ export interface PersistenceFacts {
   readonly writers?: readonly string[]
   /** The record that cannot be read. */
   readonly record?: CorruptRecord
+  /** End of the lease of the other runner, epoch milliseconds. */
+  readonly heldUntil?: number
 }
 
 /** The record that cannot be read: its index in its application, its kind and its step. */
@@ -41,11 +44,13 @@ export class PersistenceError extends TeaselError {
   readonly writers: readonly string[]
   /** The record that cannot be read, if there is one. */
   readonly record: CorruptRecord | undefined
+  /** End of the lease of the other runner, epoch milliseconds, if it is `held`. */
+  readonly heldUntil: number | undefined
 
   /** @param cause the value that the store threw, which may be `undefined` */
   constructor(
     message: string,
-    { fault, appId, writers = [], record }: PersistenceFacts,
+    { fault, appId, writers = [], record, heldUntil }: PersistenceFacts,
     ...cause: readonly [cause?: unknown]
   ) {
     super(message, cause.length === 0 ? undefined : { cause: cause[0] })
@@ -53,6 +58,7 @@ export class PersistenceError extends TeaselError {
     this.appId = appId
     this.writers = writers
     this.record = record
+    this.heldUntil = heldUntil
   }
 }
 

@@ -1,3 +1,17 @@
+import type {
+  AppSummary,
+  BelowCount,
+  BelowPage,
+  DuePage,
+  OpenQuestion,
+  RunCounts,
+  RunPage,
+  RunQuery,
+  StoredBelow,
+  StoredRun,
+  WaitPage,
+} from './summary.js'
+
 // The port to a store. Drivers move rows; their content is opaque to them.
 
 /** A value, or a promise of it. A synchronous driver returns values. */
@@ -60,6 +74,10 @@ export interface Group extends RootKey {
   readonly rows: readonly Row[]
   /** Ids of messages that the step took: removed with it. */
   readonly taken?: readonly number[]
+  /** Summaries of applications of the tree, stored with the rows. A group may have summaries and no rows. */
+  readonly summaries?: readonly AppSummary[]
+  /** Renews the lease of the writer to this many milliseconds from now; 0 ends it. Omitted: unchanged. */
+  readonly leaseMs?: number
 }
 
 /** The last row to load: the row of a step. Without `epoch`, of the newest epoch that has it. */
@@ -68,32 +86,34 @@ export interface Until {
   readonly epoch?: number | undefined
 }
 
-/** One application of a list. */
-export interface StoredApp {
-  readonly appId: string
-  /** Time of its first row, epoch milliseconds. */
-  readonly createdAt: number
-}
-
-/** The range of applications to list. */
-export interface ListOptions {
-  /** Default null. */
-  readonly partitionKey?: string | null
-  /** Maximum number (default 100). */
-  readonly limit?: number
-  /**
-   * Lists applications older than this one, the last of the previous page. If it was deleted, others of its millisecond
-   * are listed again. Default: from the newest on.
-   */
-  readonly after?: StoredApp
-}
-
 /** The result of {@link PersisterDriver.claim}. */
 export interface Claim {
   /** Number of earlier claims of the tree: 0 for a new one. */
   readonly incarnation: number
   /** The runner that had claimed it. */
   readonly before: string | undefined
+}
+
+/** The way to claim a tree. */
+export interface ClaimOptions {
+  /**
+   * For the store of a map: the incarnation that the store of the root gave to this runner. A lower one than in an
+   * earlier claim is refused as `taken-over`, so that a runner that lost the root cannot claim it here.
+   */
+  readonly fence?: number | undefined
+  /** The lease from now on, in milliseconds. Default 0: none. */
+  readonly leaseMs?: number | undefined
+  /** Whether it is refused as `held` while the lease of another runner lives. Default false: the last claim wins. */
+  readonly free?: boolean | undefined
+  /** Describes the runner, for people; JSON. */
+  readonly worker?: string | undefined
+}
+
+/** The rows of an application from one on. */
+export interface RowPage {
+  /** Index of the first row. */
+  readonly from: number
+  readonly limit: number
 }
 
 /**
@@ -106,26 +126,57 @@ export interface PersisterDriver {
   /** Its name in messages: `memory`, `sqlite app.db`. */
   readonly name: string
   /**
-   * Makes `writer` the only runner that may append below a root.
-   * @param fence for the store of a map: the incarnation that the store of the root gave to this runner. A lower one
-   *   than in an earlier claim is refused as `taken-over`, so that a runner that lost the root cannot claim it here.
+   * Makes `writer` the only runner that may append below a root. A runner that claims a tree again keeps it.
+   * @throws {PersistenceError} `held` when another runner holds it and `free` was asked
    */
-  claim(root: RootKey, writer: string, fence?: number): Awaitable<Claim>
-  /** Appends all rows and removes the taken messages, or does nothing. Durable when it returns or resolves. */
+  claim(root: RootKey, writer: string, options?: ClaimOptions): Awaitable<Claim>
+  /**
+   * Renews the lease of a runner, and keeps what it reports about branches that have no rows yet.
+   * @param data JSON, at most 8 kB; null keeps the one before
+   * @returns the end of the lease by the clock of the store, epoch milliseconds
+   * @throws {PersistenceError} `taken-over` when another runner has claimed the tree
+   */
+  beat(root: RootKey, writer: string, leaseMs: number, data: string | null): Awaitable<number>
+  /**
+   * Appends all rows, stores the summaries and removes the taken messages, or does nothing. Durable when it returns or
+   * resolves.
+   */
   save(group: Group): Awaitable<void>
   /** @returns a tail for each id, in their order; undefined if nothing is stored */
   load(partitionKey: string | null, appIds: readonly string[], until?: Until): Awaitable<readonly (Tail | undefined)[]>
   /** All rows of an application, in order, without their data. */
   history(partitionKey: string | null, appId: string): Awaitable<readonly RowFacts[]>
-  /** The root applications of a partition, newest first. */
-  list(options: ListOptions): Awaitable<readonly StoredApp[]>
+  /** Rows of an application with their data, in order, whatever their epoch. */
+  rows(partitionKey: string | null, appId: string, page: RowPage): Awaitable<readonly Row[]>
+  /** The root applications that have rows, newest first. */
+  list(page: RunPage): Awaitable<readonly StoredRun[]>
+  /** One root application; undefined if it has no rows. */
+  find(root: RootKey): Awaitable<StoredRun | undefined>
+  /** Number of roots by status. @param upTo counts no further in each status */
+  count(query: RunQuery, upTo: number): Awaitable<RunCounts>
+  /** Applications below one application. */
+  below(page: BelowPage): Awaitable<readonly StoredBelow[]>
+  /** Numbers of applications below one application. */
+  countBelow(partitionKey: string | null, parentId: string): Awaitable<readonly BelowCount[]>
+  /** Summaries of single applications of any kind: one for each id, in their order; undefined if there is none. */
+  summaries(
+    partitionKey: string | null,
+    appIds: readonly string[],
+  ): Awaitable<readonly (Omit<AppSummary, 'waits' | 'wake'> | undefined)[]>
+  /** Open questions. */
+  waits(page: WaitPage): Awaitable<readonly OpenQuestion[]>
+  /** Roots that are to be taken. */
+  due(page: DuePage): Awaitable<readonly StoredRun[]>
   /** Deletes a root and everything below it. @returns whether there was one */
   delete(root: RootKey): Awaitable<boolean>
   /**
    * Stores a message in the inbox of an application. Needs no claim. Durable when it returns or resolves.
+   *
+   * The oldest open question of the application that takes its kind and has no answer is answered by it; a root that
+   * waits is then due at once.
    * @returns its id
    */
-  post(root: RootKey, appId: string, data: string): Awaitable<number>
+  post(root: RootKey, appId: string, data: string, kind?: string): Awaitable<number>
   /** All messages below a root, oldest first. Polled while something waits for one. */
   inbox(root: RootKey): Awaitable<readonly Addressed[]>
   /**

@@ -1,4 +1,4 @@
-import { messageOf } from '../internal/guards.js'
+import { isPlainObject, messageOf } from '../internal/guards.js'
 import { PersistenceError, SnapshotError } from '../store-errors.js'
 import type { RowFacts } from './driver.js'
 
@@ -18,6 +18,30 @@ export function takenOver(rootId: string, writer: string, owner: string | undefi
       : `Runner ${owner} has taken over application "${rootId}"; runner ${writer} can no longer write it. Committed steps are stored. Let the other runner continue, or take the application over again with resumeOrCreate.`
   const writers = owner === undefined ? [writer] : [writer, owner]
   return new PersistenceError(message, { fault: 'taken-over', appId: rootId, writers })
+}
+
+/** Another runner holds the tree, and its lease lives. @param worker its description; JSON */
+export function held(
+  rootId: string,
+  writer: string,
+  owner: string,
+  until: number,
+  worker: string | undefined,
+): PersistenceError {
+  const by = worker === undefined ? owner : `${owner} (${describeWorker(worker)})`
+  return new PersistenceError(
+    `Runner ${by} holds application "${rootId}" until ${new Date(until).toISOString()}; runner ${writer} did not take it. Wait until then, send it a message or a cancel instead, or take it over with claim: 'take'.`,
+    { fault: 'held', appId: rootId, writers: [writer, owner], heldUntil: until },
+  )
+}
+
+/** `host web-1, pid 4711`: the text members of a description. */
+function describeWorker(worker: string): string {
+  const facts: unknown = JSON.parse(worker)
+  return Object.entries(isPlainObject(facts) ? facts : {})
+    .filter(([, value]) => typeof value === 'string' || typeof value === 'number')
+    .map(([name, value]) => `${name} ${String(value)}`)
+    .join(', ')
 }
 
 /** The index of a row is taken. */

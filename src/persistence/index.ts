@@ -10,19 +10,26 @@ export type {
   Addressed,
   Awaitable,
   Claim,
+  ClaimOptions,
   Group,
-  ListOptions,
   PersisterDriver,
   Posted,
   RootKey,
   Row,
   RowFacts,
-  StoredApp,
+  RowPage,
   Tail,
   Until,
 } from './driver.js'
 export { memoryPersister } from './memory-persister.js'
-export { type AppRef, createPersister, type Persister, type StoredStep } from './persister.js'
+export {
+  type AppRef,
+  createPersister,
+  type ListOptions,
+  type Persister,
+  type StoredApp,
+  type StoredStep,
+} from './persister.js'
 export type {
   CancelledNote,
   FailedNote,
@@ -34,3 +41,21 @@ export type {
 } from './record.js'
 export type { StoredMap, StoredMessage, StoredRecord, StoredStatus } from './replay.js'
 export { type RewindOptions, rewind, type SendStoredOptions, sendStored } from './rewind.js'
+export type {
+  AppSummary,
+  BelowCount,
+  BelowPage,
+  DuePage,
+  OpenQuestion,
+  RunCounts,
+  RunPage,
+  RunQuery,
+  StoredBelow,
+  StoredClaim,
+  StoredPosition,
+  StoredRun,
+  StoredWait,
+  SummaryParent,
+  SummaryStatus,
+  WaitPage,
+} from './summary.js'

@@ -1,58 +1,118 @@
 import type {
   Addressed,
   Claim,
+  ClaimOptions,
   Group,
-  ListOptions,
   PersisterDriver,
   Posted,
   RootKey,
   Row,
   RowFacts,
-  StoredApp,
+  RowPage,
   Tail,
   Until,
 } from './driver.js'
-import { conflict, ofAnotherTree, takenOver } from './faults.js'
-import { millisecondsOf } from './order.js'
+import { conflict, held, ofAnotherTree, takenOver } from './faults.js'
+import { MemorySummaries } from './memory-summaries.js'
+import type {
+  AppSummary,
+  BelowCount,
+  BelowPage,
+  DuePage,
+  OpenQuestion,
+  RunCounts,
+  RunPage,
+  RunQuery,
+  StoredBelow,
+  StoredClaim,
+  StoredRun,
+  WaitPage,
+} from './summary.js'
 import { assertNames, assertText } from './text.js'
 
 const UNFENCED = -1
+
+interface MemoryOwner {
+  readonly writer: string
+  readonly count: number
+  readonly fence: number
+  readonly worker: string | undefined
+  leaseUntil: number
+  beat: StoredClaim['beat']
+}
 
 interface MemoryApp {
   readonly rootId: string
   readonly rows: Row[]
   inbox: Posted[]
-  readonly born: number
 }
 
 /** Keeps rows in the memory of the process. */
 export class MemoryDriver implements PersisterDriver {
   readonly name = 'memory'
   readonly #apps = new Map<string, MemoryApp>()
-  readonly #owners = new Map<string, { writer: string; count: number; fence: number }>()
+  readonly #owners = new Map<string, MemoryOwner>()
+  readonly #now: () => number
+  readonly #summaries: MemorySummaries
   #messages = 0
-  #births = 0
 
-  claim({ partitionKey, rootId }: RootKey, writer: string, fence?: number): Claim {
+  /** @param now the clock of the store, epoch milliseconds */
+  constructor(now: () => number = Date.now) {
+    this.#now = now
+    this.#summaries = new MemorySummaries(
+      {
+        born: (partitionKey, appId) => this.#apps.get(keyOf(partitionKey, appId))?.rows[0]?.order,
+        last: (partitionKey, appId) => this.#apps.get(keyOf(partitionKey, appId))?.rows.at(-1),
+        claim: (partitionKey, rootId) => claimOf(this.#owners.get(keyOf(partitionKey, rootId))),
+      },
+      now,
+    )
+  }
+
+  claim({ partitionKey, rootId }: RootKey, writer: string, options: ClaimOptions = {}): Claim {
     assertNames(partitionKey, [rootId])
+    const { fence, leaseMs = 0, free = false, worker } = options
     const key = keyOf(partitionKey, rootId)
     refuseOther(this.#apps.get(key), rootId, rootId, writer)
     const owner = this.#owners.get(key)
     const highest = owner?.fence ?? UNFENCED
     if (fence !== undefined && fence < highest) throw takenOver(rootId, writer, owner?.writer)
+    if (free && owner !== undefined && owner.writer !== writer && owner.leaseUntil > this.#now())
+      throw held(rootId, writer, owner.writer, owner.leaseUntil, owner.worker)
     const incarnation = (owner?.count ?? -1) + 1
-    this.#owners.set(key, { writer, count: incarnation, fence: fence ?? highest })
+    const leaseUntil = leaseMs === 0 ? 0 : this.#now() + leaseMs
+    this.#owners.set(key, { writer, count: incarnation, fence: fence ?? highest, worker, leaseUntil, beat: undefined })
+    this.#summaries.leased(partitionKey, rootId, leaseUntil)
     return { incarnation, before: owner?.writer }
   }
 
-  save({ partitionKey, rootId, writer, rows, taken = [] }: Group): void {
+  beat({ partitionKey, rootId }: RootKey, writer: string, leaseMs: number, data: string | null): number {
+    assertNames(partitionKey, [rootId])
+    const owner = this.#ownerOf(partitionKey, rootId, writer)
+    if (data !== null) owner.beat = { at: this.#now(), data }
+    return this.#lease(owner, partitionKey, rootId, leaseMs)
+  }
+
+  #ownerOf(partitionKey: string | null, rootId: string, writer: string): MemoryOwner {
+    const owner = this.#owners.get(keyOf(partitionKey, rootId))
+    if (owner?.writer !== writer) throw takenOver(rootId, writer, owner?.writer)
+    return owner
+  }
+
+  #lease(owner: MemoryOwner, partitionKey: string | null, rootId: string, leaseMs: number): number {
+    owner.leaseUntil = leaseMs === 0 ? 0 : this.#now() + leaseMs
+    this.#summaries.leased(partitionKey, rootId, owner.leaseUntil)
+    return owner.leaseUntil
+  }
+
+  save({ partitionKey, rootId, writer, rows, taken = [], summaries = [], leaseMs }: Group): void {
     assertNames(partitionKey, [rootId])
     for (const { appId, label } of rows) {
       assertText('An appId', appId)
       assertText('The name of an action', label)
     }
-    const owner = this.#owners.get(keyOf(partitionKey, rootId))?.writer
-    if (owner !== writer) throw takenOver(rootId, writer, owner)
+    for (const { appId } of summaries) assertText('An appId', appId)
+    const owner = this.#ownerOf(partitionKey, rootId, writer)
     const next = new Map<string, number>()
     for (const { appId, index, over } of rows) {
       const app = this.#apps.get(keyOf(partitionKey, appId))
@@ -68,6 +128,8 @@ export class MemoryDriver implements PersisterDriver {
     }
     for (const { over: _, ...row } of rows) this.#appOf(partitionKey, row.appId, rootId).rows[row.index] = row
     if (taken.length > 0) this.#forget(partitionKey, new Set(rows.map(({ appId }) => appId)), new Set(taken))
+    if (leaseMs !== undefined) this.#lease(owner, partitionKey, rootId, leaseMs)
+    for (const summary of summaries) this.#summaries.put(partitionKey, rootId, summary, owner.leaseUntil)
   }
 
   #forget(partitionKey: string | null, appIds: ReadonlySet<string>, taken: ReadonlySet<number>): void {
@@ -81,8 +143,9 @@ export class MemoryDriver implements PersisterDriver {
     const key = keyOf(partitionKey, appId)
     let app = this.#apps.get(key)
     if (app === undefined) {
-      app = { rootId, rows: [], inbox: [], born: this.#births++ }
+      app = { rootId, rows: [], inbox: [] }
       this.#apps.set(key, app)
+      this.#summaries.add(partitionKey, rootId, appId)
     }
     return app
   }
@@ -103,17 +166,52 @@ export class MemoryDriver implements PersisterDriver {
     return (this.#apps.get(keyOf(partitionKey, appId))?.rows ?? []).map(({ data: _, ...facts }) => facts)
   }
 
-  list({ partitionKey = null, limit = 100, after }: ListOptions): readonly StoredApp[] {
-    assertNames(partitionKey)
-    const roots = [...this.#apps].flatMap(([key, { rows, rootId, born }]) => {
-      const [partition, appId] = JSON.parse(key) as [string | null, string]
-      const [first] = rows
-      if (partition !== partitionKey || appId !== rootId || first === undefined) return []
-      return [{ appId, createdAt: millisecondsOf(first.order), born }]
-    })
-    const newest = roots.sort((a, b) => b.createdAt - a.createdAt || b.born - a.born)
-    const from = after === undefined ? 0 : placeAfter(newest, after)
-    return newest.slice(from, from + limit).map(({ appId, createdAt }) => ({ appId, createdAt }))
+  rows(partitionKey: string | null, appId: string, { from, limit }: RowPage): readonly Row[] {
+    assertNames(partitionKey, [appId])
+    return (this.#apps.get(keyOf(partitionKey, appId))?.rows ?? []).slice(from, from + limit)
+  }
+
+  list(page: RunPage): readonly StoredRun[] {
+    assertNames(page.partitionKey ?? null)
+    return this.#summaries.list(page)
+  }
+
+  find({ partitionKey, rootId }: RootKey): StoredRun | undefined {
+    assertNames(partitionKey, [rootId])
+    return this.#summaries.find(partitionKey, rootId)
+  }
+
+  count(query: RunQuery, upTo: number): RunCounts {
+    assertNames(query.partitionKey ?? null)
+    return this.#summaries.count(query, upTo)
+  }
+
+  below(page: BelowPage): readonly StoredBelow[] {
+    assertNames(page.partitionKey, [page.parentId])
+    return this.#summaries.below(page)
+  }
+
+  countBelow(partitionKey: string | null, parentId: string): readonly BelowCount[] {
+    assertNames(partitionKey, [parentId])
+    return this.#summaries.countBelow(partitionKey, parentId)
+  }
+
+  summaries(
+    partitionKey: string | null,
+    appIds: readonly string[],
+  ): readonly (Omit<AppSummary, 'waits' | 'wake'> | undefined)[] {
+    assertNames(partitionKey, appIds)
+    return this.#summaries.summaries(partitionKey, appIds)
+  }
+
+  waits(page: WaitPage): readonly OpenQuestion[] {
+    assertNames(page.partitionKey ?? null)
+    return this.#summaries.waits(page)
+  }
+
+  due(page: DuePage): readonly StoredRun[] {
+    assertNames(page.partitionKey ?? null)
+    return this.#summaries.due(page)
   }
 
   delete({ partitionKey, rootId }: RootKey): boolean {
@@ -123,13 +221,15 @@ export class MemoryDriver implements PersisterDriver {
       const [partition] = JSON.parse(key) as [string | null, string]
       if (partition === partitionKey && app.rootId === rootId) this.#apps.delete(key)
     }
+    this.#summaries.forget(partitionKey, rootId)
     return had
   }
 
-  post({ partitionKey, rootId }: RootKey, appId: string, data: string): number {
+  post({ partitionKey, rootId }: RootKey, appId: string, data: string, kind?: string): number {
     assertNames(partitionKey, [rootId, appId])
     const id = this.#messages++
     this.#appOf(partitionKey, appId, rootId).inbox.push({ id, data })
+    if (kind !== undefined) this.#summaries.posted(partitionKey, rootId, appId, kind)
     return id
   }
 
@@ -155,12 +255,10 @@ function lastOf(rows: readonly Row[], { sequenceId, epoch }: Until): number {
   )
 }
 
-/** The index after an application in a list, newest first. A deleted one is found by its time only. */
-function placeAfter(newest: readonly StoredApp[], after: StoredApp): number {
-  const place = newest.findIndex(({ appId }) => appId === after.appId)
-  if (place >= 0) return place + 1
-  const older = newest.findIndex(({ createdAt }) => createdAt <= after.createdAt)
-  return older < 0 ? newest.length : older
+function claimOf(owner: MemoryOwner | undefined): StoredClaim | undefined {
+  if (owner === undefined) return undefined
+  const { count, writer, worker, leaseUntil, beat } = owner
+  return { incarnation: count, writer, worker, leaseUntil, beat }
 }
 
 /** @throws {PersistenceError} `conflict` when an application is in another tree */

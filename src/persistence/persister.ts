@@ -1,11 +1,11 @@
 import type { JournalSetup } from './branch-store.js'
-import type { ListOptions, PersisterDriver, RowFacts, StoredApp } from './driver.js'
+import type { PersisterDriver, RowFacts } from './driver.js'
 import { openBranchStore } from './durable-task-feed.js'
 import { closedDrivers } from './inbox-watch.js'
 import { Journal } from './journal.js'
 import { actionOf, isStateLabel, type StateLabel } from './labels.js'
 import { loadRecords } from './loading.js'
-import { millisecondsOf } from './order.js'
+import { endOf, millisecondsOf } from './order.js'
 import type { StoredRecord } from './replay.js'
 import { Scope, saved } from './scope.js'
 import { type JournalOptions, scopeSettings } from './settings.js'
@@ -25,6 +25,26 @@ export interface StoredStep {
   readonly action: string | undefined
   /** Epoch milliseconds. */
   readonly at: number
+}
+
+/** One application of a list. */
+export interface StoredApp {
+  readonly appId: string
+  /** Time of its first row, epoch milliseconds. */
+  readonly createdAt: number
+}
+
+/** The range of applications to list. */
+export interface ListOptions {
+  /** Default null. */
+  readonly partitionKey?: string | null
+  /** Maximum number (default 100). */
+  readonly limit?: number
+  /**
+   * Lists applications older than this one, the last of the previous page. If it was deleted, others of its millisecond
+   * are listed again. Default: from the newest on.
+   */
+  readonly after?: StoredApp
 }
 
 /** Identifies a stored application. */
@@ -90,7 +110,11 @@ export function createPersister(driver: PersisterDriver): Persister {
       return stored
     },
     async list(options = {}) {
-      return driver.list(options)
+      const { partitionKey = null, limit = 100, after } = options
+      const [known] = after === undefined ? [] : [await driver.find({ partitionKey, rootId: after.appId })]
+      const from = after && { partitionKey, rootId: after.appId, born: known?.born ?? endOf(after.createdAt) }
+      const page = await driver.list({ partitionKey, limit, ...(from && { after: from }) })
+      return page.map(({ rootId, born }) => ({ appId: rootId, createdAt: millisecondsOf(born) }))
     },
     async steps({ appId, partitionKey = null }) {
       return (await driver.history(partitionKey, appId)).filter(({ kind }) => kind !== 'note').map(toStep)

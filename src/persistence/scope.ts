@@ -122,7 +122,7 @@ export class Scope {
     const put = (claim: Claim): void => {
       this.#claim = claim
     }
-    const claimed = this.ask(() => driver.claim(this.settings, writer, this.#main?.incarnation))
+    const claimed = this.ask(() => driver.claim(this.settings, writer, { fence: this.#main?.incarnation }))
     if (!isThenable(claimed)) return put(claimed)
     this.#claiming = claimed.then(put).finally(() => {
       this.#claiming = undefined

@@ -14,7 +14,7 @@ export const KEEPING: Readonly<Record<string, Check>> = {
     await driver.delete(root('app', 'a'))
 
     const loaded = await Promise.all(partitions.map((partitionKey) => driver.load(partitionKey, ['app'])))
-    const listed = await Promise.all(partitions.map((partitionKey) => driver.list({ partitionKey })))
+    const listed = await Promise.all(partitions.map((partitionKey) => driver.list({ partitionKey, limit: 9 })))
 
     const data = loaded.map(([tail]) => [tail?.rows.map((one) => one.data), tail?.inbox.map((one) => one.data)])
     assertSame('data', data, [
@@ -23,7 +23,7 @@ export const KEEPING: Readonly<Record<string, Check>> = {
     ])
     assertSame(
       'listed',
-      listed.map((all) => all.map(({ appId }) => appId)),
+      listed.map((all) => all.map(({ rootId }) => rootId)),
       [['app'], ['app'], ['app'], []],
     )
   },
@@ -40,15 +40,16 @@ export const KEEPING: Readonly<Record<string, Check>> = {
     const rest = await driver.list({ limit: 3, ...(last && { after: last }) })
 
     const at = 1_700_000_000_000
-    const pages = [
+    const pages = [first, rest].map((page) => page.map(({ rootId, born }) => [rootId, born]))
+    const [later, earlier] = [(at + 1) * 1024, at * 1024]
+    assertSame('pages', pages, [
       [
-        { appId: 'd', createdAt: at + 1 },
-        { appId: 'c', createdAt: at + 1 },
-        { appId: 'b', createdAt: at },
+        ['d', later],
+        ['c', later],
+        ['b', earlier],
       ],
-      [{ appId: 'a', createdAt: at }],
-    ]
-    assertSame('pages', [first, rest], pages)
+      [['a', earlier]],
+    ])
   },
 
   'continues a page after a root that was deleted meanwhile': async (driver, again) => {
@@ -60,11 +61,14 @@ export const KEEPING: Readonly<Record<string, Check>> = {
     await again.delete(root('c'))
 
     const rest = await driver.list({ limit: 2, ...(second && { after: second }) })
-    const end = await driver.list({ after: { appId: 'gone', createdAt: 1_700_000_000_000 - 1 } })
+    const end = await driver.list({
+      limit: 9,
+      after: { partitionKey: null, rootId: 'gone', born: (1_700_000_000_000 - 1) * 1024 },
+    })
 
     assertSame(
       'pages',
-      [rest, end].map((page) => page.map(({ appId }) => appId)),
+      [rest, end].map((page) => page.map(({ rootId }) => rootId)),
       [['b', 'a'], []],
     )
   },
@@ -156,7 +160,7 @@ export const KEEPING: Readonly<Record<string, Check>> = {
         () => driver.load(null, [name]),
         () => driver.load(name, ['app']),
         () => driver.history(null, name),
-        () => driver.list({ partitionKey: name }),
+        () => driver.list({ partitionKey: name, limit: 1 }),
         () => driver.delete(root(name)),
         () => driver.post(root('app'), name, '1'),
         () => driver.inbox(root(name)),

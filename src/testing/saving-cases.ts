@@ -135,10 +135,10 @@ export const SAVING: Readonly<Record<string, Check>> = {
   'refuses a fence below that of an earlier claim, and changes nothing': async (driver, again) => {
     const fences = [0, 1, 1, undefined] as const
     const claims = []
-    for (const fence of fences) claims.push(await driver.claim(root('app'), `runner ${fence}`, fence))
-    await driver.claim(root('other'), 'another', 0)
+    for (const fence of fences) claims.push(await driver.claim(root('app'), `runner ${fence}`, { fence }))
+    await driver.claim(root('other'), 'another', { fence: 0 })
 
-    const late = () => again.claim(root('app'), 'late', 0)
+    const late = () => again.claim(root('app'), 'late', { fence: 0 })
     const refusal = await assertThrows('a lower fence', late, isFault('taken-over'))
     const rows = [row('app', 0)]
     await assertThrows('its save', () => again.save(group('app', rows, { writer: 'late' })), isFault('taken-over'))
@@ -150,7 +150,10 @@ export const SAVING: Readonly<Record<string, Check>> = {
       [0, 1, 2, 3],
     )
     assertSame('writers', refusal.writers, ['late', 'runner undefined'])
-    assertSame('next', await again.claim(root('app'), 'next', 2), { incarnation: 4, before: 'runner undefined' })
+    assertSame('next', await again.claim(root('app'), 'next', { fence: 2 }), {
+      incarnation: 4,
+      before: 'runner undefined',
+    })
   },
 
   'saves nothing below an unclaimed root': async (driver) => {

@@ -1,5 +1,6 @@
 import { resumeOrCreate, systemClock } from 'teasel'
-import { createPersister, PersistenceError, type Persister, type PersisterDriver } from 'teasel/persistence'
+import { createPersister, PersistenceError, type Persister } from 'teasel/persistence'
+import { overDriver } from '../support/over-driver.js'
 import { type Draw, randomOf } from './draw.js'
 import { END } from './ends.js'
 import { openStore } from './open-store.js'
@@ -39,19 +40,15 @@ function storeAt(place: string): Persister {
     if (random() < 0.5) void Promise.resolve(ask()).catch(() => {})
     throw away()
   }
-  const flaky: PersisterDriver = {
-    name: driver.name,
-    claim: (root, writer, fence) => border(() => asked(() => driver.claim(root, writer, fence))),
+  const flaky = overDriver(driver, {
+    claim: (root, writer, how) => border(() => asked(() => driver.claim(root, writer, how))),
+    beat: (...beat) => asked(() => driver.beat(...beat)),
     save: (group) => border(() => asked(() => driver.save(group))),
     load: (partitionKey, appIds, until) => asked(() => driver.load(partitionKey, appIds, until)),
     history: (partitionKey, appId) => asked(() => driver.history(partitionKey, appId)),
-    list: (options) => driver.list(options),
-    delete: (root) => driver.delete(root),
-    post: (root, appId, data) => driver.post(root, appId, data),
     inbox: (root) => asked(() => driver.inbox(root)),
     ...(driver.watch && { watch: driver.watch.bind(driver) }),
-    close: () => driver.close(),
-  }
+  })
   return createPersister(flaky)
 }
 

@@ -3,6 +3,7 @@ import { registerClass } from 'teasel/codec'
 import { createPersister, memoryPersister, type Persister } from 'teasel/persistence'
 import { EventRecorder } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
+import { overDriver } from '../support/over-driver.js'
 import { quiet } from '../support/quiet-logger.js'
 
 /** A map of two branches, and the ids of their applications. */
@@ -181,15 +182,15 @@ describe('starting from a store', () => {
   it('T-AP-91 refuses a broken record', async () => {
     const { driver } = memoryPersister()
     await (await resumeOrCreate(loop, { ...begin, persister: createPersister(driver) })).step()
-    const broken = createPersister({
-      ...driver,
-      name: 'broken',
-      claim: (...args) => driver.claim(...args),
-      load: async (...args) =>
-        (await driver.load(...args)).map(
-          (tail) => tail && { ...tail, rows: tail.rows.map((row) => ({ ...row, data: 'null' })) },
-        ),
-    })
+    const broken = createPersister(
+      overDriver(driver, {
+        name: 'broken',
+        load: async (...args) =>
+          (await driver.load(...args)).map(
+            (tail) => tail && { ...tail, rows: tail.rows.map((row) => ({ ...row, data: 'null' })) },
+          ),
+      }),
+    )
 
     await expect(resumeOrCreate(loop, { ...begin, persister: broken })).rejects.toMatchObject({ code: 'persistence' })
   })

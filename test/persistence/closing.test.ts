@@ -7,6 +7,7 @@ import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { ManualClock } from 'teasel/testing'
 import { afterAll, describe, expect, it } from 'vitest'
 import { defer, flush } from '../support/deferred.js'
+import { overDriver } from '../support/over-driver.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'teasel-closing-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -20,22 +21,15 @@ const options = { appId: 'app', entrypoint: 'add', state: { n: 0 } } as const
 function slow(answer: () => Promise<void>): { readonly driver: PersisterDriver; readonly told: string[] } {
   const { driver } = memoryPersister()
   const told: string[] = []
-  const made: PersisterDriver = {
+  const made = overDriver(driver, {
     name: 'slow',
-    claim: (root, writer) => driver.claim(root, writer),
     async save(group) {
       await answer()
       await driver.save(group)
       told.push('saved')
     },
-    load: (partitionKey, appIds, until) => driver.load(partitionKey, appIds, until),
-    history: (partitionKey, appId) => driver.history(partitionKey, appId),
-    list: (asked) => driver.list(asked),
-    delete: (root) => driver.delete(root),
-    post: (root, appId, data) => driver.post(root, appId, data),
-    inbox: (root) => driver.inbox(root),
     close: () => void told.push('closed'),
-  }
+  })
   return { driver: made, told }
 }
 

@@ -16,6 +16,7 @@ import {
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { SqliteDriver } from '../../src/adapters/sqlite/sqlite-driver.js'
+import { overDriver } from '../support/over-driver.js'
 import { quiet } from '../support/quiet-logger.js'
 
 // Any damage to a store: it is reported, with the record, or changes nothing; earlier steps can be restored; and other
@@ -128,9 +129,9 @@ async function memory(): Promise<Damageable> {
   }
   const damage = new Map<string, Row>()
   const seen = (row: Row): Row => damage.get(`${row.appId} ${row.index}`) ?? row
-  const damaged: PersisterDriver = {
+  const damaged = overDriver(driver, {
     name: 'damaged',
-    claim: (root, writer) => again((of) => of.claim(root, writer)) as Claim,
+    claim: (root, writer, how) => again((of) => of.claim(root, writer, how)) as Claim,
     save: (group) => again((of) => of.save(group)) as undefined,
     async load(partitionKey, appIds, until) {
       const tails = await driver.load(partitionKey, appIds, until)
@@ -138,12 +139,8 @@ async function memory(): Promise<Damageable> {
     },
     history: async (partitionKey, appId) =>
       (await driver.history(partitionKey, appId)).map((facts) => damage.get(`${appId} ${facts.index}`) ?? facts),
-    list: (asked) => driver.list(asked),
-    delete: (root) => driver.delete(root),
-    post: (root, appId, data) => again((of) => of.post(root, appId, data)) as number,
-    inbox: (root) => driver.inbox(root),
-    close: () => driver.close(),
-  }
+    post: (root, appId, data, kind) => again((of) => of.post(root, appId, data, kind)) as number,
+  })
   const persister = createPersister(damaged)
   await fill(persister)
   const filled = [...asked]

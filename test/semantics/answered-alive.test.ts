@@ -3,12 +3,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createApplication, defineMessage, defineState, resumeOrCreate, type } from 'teasel'
-import { createPersister, memoryPersister, type Persister, type PersisterDriver, sendStored } from 'teasel/persistence'
+import { createPersister, memoryPersister, type Persister, sendStored } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { afterAll, describe, expect, it } from 'vitest'
 import { defer, flush } from '../support/deferred.js'
 import { emitted } from '../support/events.js'
 import { ManualClock } from '../support/manual-clock.js'
+import { overDriver } from '../support/over-driver.js'
 import { quiet } from '../support/quiet-logger.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'teasel-answered-'))
@@ -34,23 +35,14 @@ const options = { appId: 'app', entrypoint: 'ask', state: { log: [] as string[] 
 /** A persister that counts the queries of its inbox, and can hold their answers. */
 function counting({ driver }: Persister, held?: () => Promise<void> | undefined) {
   let asked = 0
-  const counted: PersisterDriver = {
-    name: driver.name,
-    claim: (root, writer) => driver.claim(root, writer),
-    save: (group) => driver.save(group),
-    load: (partitionKey, appIds, until) => driver.load(partitionKey, appIds, until),
-    history: (partitionKey, appId) => driver.history(partitionKey, appId),
-    list: (given) => driver.list(given),
-    delete: (root) => driver.delete(root),
-    post: (root, appId, data) => driver.post(root, appId, data),
+  const counted = overDriver(driver, {
     async inbox(root) {
       asked += 1
       const found = await driver.inbox(root)
       await held?.()
       return found
     },
-    close: () => driver.close(),
-  }
+  })
   return { persister: createPersister(counted), asked: () => asked }
 }
 

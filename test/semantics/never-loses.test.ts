@@ -5,6 +5,7 @@ import { defer, flush, untilAborted } from '../support/deferred.js'
 import { emitted } from '../support/events.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { mortal } from '../support/mortal-store.js'
+import { overDriver } from '../support/over-driver.js'
 import { quiet } from '../support/quiet-logger.js'
 
 interface Work {
@@ -308,22 +309,16 @@ it('a runner that commits between the claim of another one and its load is refus
   const first = await resumeOrCreate(graph(gate.promise), { ...about, persister: createPersister(driver) })
   const lost = first.run().catch((thrown: unknown) => thrown)
   await flush()
-  const late = createPersister({
-    name: driver.name,
-    claim: (root, writer) => driver.claim(root, writer),
-    save: (group) => driver.save(group),
-    async load(partitionKey, appIds, until) {
-      gate.resolve() // the first runner tries to commit now
-      await flush()
-      return driver.load(partitionKey, appIds, until)
-    },
-    history: (partitionKey, appId) => driver.history(partitionKey, appId),
-    list: (list) => driver.list(list),
-    delete: (root) => driver.delete(root),
-    post: (root, appId, data) => driver.post(root, appId, data),
-    inbox: (root) => driver.inbox(root),
-    close() {},
-  })
+  const late = createPersister(
+    overDriver(driver, {
+      async load(partitionKey, appIds, until) {
+        gate.resolve() // the first runner tries to commit now
+        await flush()
+        return driver.load(partitionKey, appIds, until)
+      },
+      close() {},
+    }),
+  )
 
   const outcome = await (await resumeOrCreate(graph(), { ...about, persister: late })).run()
 

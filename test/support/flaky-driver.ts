@@ -1,10 +1,5 @@
-import {
-  createPersister,
-  memoryPersister,
-  PersistenceError,
-  type Persister,
-  type PersisterDriver,
-} from 'teasel/persistence'
+import { createPersister, memoryPersister, PersistenceError, type Persister } from 'teasel/persistence'
+import { overDriver } from './over-driver.js'
 
 /** A fault of one save. */
 export type Flaw = 'away' | 'lost-answer'
@@ -14,9 +9,8 @@ export function flakyPersister(flaws: (save: number) => Flaw | undefined, later 
   const { driver } = memoryPersister()
   let saves = 0
   const away = () => new PersistenceError('No connection.', { fault: 'unavailable', appId: undefined })
-  const flaky: PersisterDriver = {
+  const flaky = overDriver(driver, {
     name: 'flaky',
-    claim: (root, writer, fence) => driver.claim(root, writer, fence),
     save(group) {
       const save = (): void => {
         const flaw = flaws(saves++)
@@ -26,13 +20,6 @@ export function flakyPersister(flaws: (save: number) => Flaw | undefined, later 
       }
       return later ? new Promise<void>((resolve) => setImmediate(resolve)).then(save) : save()
     },
-    load: (partitionKey, appIds, until) => driver.load(partitionKey, appIds, until),
-    history: (partitionKey, appId) => driver.history(partitionKey, appId),
-    list: (options) => driver.list(options),
-    delete: (root) => driver.delete(root),
-    post: (root, appId, data) => driver.post(root, appId, data),
-    inbox: (root) => driver.inbox(root),
-    close: () => driver.close(),
-  }
+  })
   return createPersister(flaky)
 }
