@@ -11,6 +11,7 @@ const ROOMS = [
   'graph',
   'parallel',
   'lifecycle',
+  'read',
   'executor',
   'persistence',
   'tracking',
