@@ -3,6 +3,7 @@ import { makeAppActor } from '../../src/runtime/actor/app-actor.js'
 import { Application } from '../../src/runtime/application.js'
 import { initialCheckpoint } from '../../src/runtime/checkpoint.js'
 import type { BranchMaker, BranchSetup } from '../../src/runtime/map/branch-maker.js'
+import { restoreProgress } from '../../src/runtime/map/held-branches.js'
 import { InProcessBranch } from '../../src/runtime/map/in-process-branch.js'
 import { runLoop } from '../../src/runtime/run/loop.js'
 import { createRequest } from '../../src/runtime/run/request.js'
@@ -11,12 +12,13 @@ import { ownerOf } from '../support/channel/owner.js'
 import { handleContract } from '../support/handle-contract.js'
 
 function inProcess(setup: BranchSetup): InProcessBranch {
-  const { task, plan, bound, inputs, state, parent, system, mapActor } = setup
+  const { task, plan, bound, inputs, state, parent, system, mapActor, progress } = setup
   if (!(system instanceof AppSystem)) throw new TypeError('The branches of this process have its system.')
   const app = new Application({ plan, bound, inputs, parent, checkpoint: initialCheckpoint(plan, state) }, system)
+  if (progress !== undefined) restoreProgress(app, progress)
   const actor = makeAppActor(app, { id: task.key, parent: mapActor })
   const shared = { host: parent.map, name: parent.name, requestOf: createRequest, loop: runLoop }
-  return new InProcessBranch(task, app, actor, { ...shared, progressOf: () => undefined })
+  return new InProcessBranch(task, app, actor, { ...shared, progressOf: () => progress })
 }
 
 const makers: Readonly<Record<string, BranchMaker>> = {

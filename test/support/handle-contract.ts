@@ -1,84 +1,26 @@
-import { type ActionArgs, defineMessage, defineState, type } from 'teasel'
 import { expect } from 'vitest'
-import { NO_INPUTS } from '../../src/action/inputs.js'
 import { sealMessage } from '../../src/action/message.js'
-import { NO_POLICY } from '../../src/action/retry.js'
-import { planOfTask } from '../../src/parallel/task.js'
-import { makeActor } from '../../src/runtime/actor/create-actor.js'
-import { endOfChild } from '../../src/runtime/actor/xstate-events.js'
 import { createCancellation } from '../../src/runtime/cancel/cancellation.js'
-import type { BranchHandle, WaitsFor } from '../../src/runtime/map/branch-handle.js'
+import type { BranchHandle } from '../../src/runtime/map/branch-handle.js'
 import type { BranchMaker } from '../../src/runtime/map/branch-maker.js'
-import type { ParentApp } from '../../src/runtime/parent.js'
-import { AppSystem } from '../../src/runtime/system.js'
+import { branchOf, cancellation, note } from './branch-rig.js'
 import { defer, flush, untilAborted } from './deferred.js'
-import { quiet } from './quiet-logger.js'
 
-// Owns: what a map expects of a branch handle, wherever its branch runs. It stays in test/: its setup speaks of the
-// engine's own types, which are not published.
+// Owns: what a map expects of a branch handle, wherever its branch runs. It stays in test/: its setup (branch-rig.ts)
+// speaks of the engine's own types, which are not published.
 
-interface S {
-  readonly n: number
+/** What a map reads of a branch that has not ended. */
+function factsOf(handle: BranchHandle) {
+  const { attempts, leaked, cancelledAt, cancelCause, waitsFor, mayWithdraw, isRetrying, result, state } = handle
+  const facts = { attempts, leaked, cancelledAt, cancelCause, waitsFor, mayWithdraw, isRetrying, result, state }
+  return { ...facts, pending: [...handle.pending()] }
 }
-const kit = defineState<{ n: number }>()
-const note = defineMessage('note', type<number>())
-const cancellation = () => createCancellation('context', 'b', 0, new RangeError('enough'))
-
-/** A branch of one action, and the calls of its map, in order. */
-function branchOf(make: BranchMaker, run: (args: ActionArgs<S, Record<never, never>>) => unknown) {
-  const calls: string[] = []
-  const levels: (readonly [WaitsFor, WaitsFor])[] = []
-  const done = defer<string>()
-  const waiting = defer()
-  const started = defer()
-  const action = kit.action({ reads: ['n'], writes: ['n'], run: run as () => { n: number } })
-  const task = { ...NO_POLICY, key: 'a', index: 0, branch: action, named: 'a', state: { n: 1 }, inputs: NO_INPUTS }
-  const system = new AppSystem({ logger: quiet })
-  const root: ParentApp = {
-    ...{ system, appId: 'root', path: [], tracker: undefined, watched: false, checkpoint: { sequenceId: -1 } },
-    ...{ parent: undefined, run: { running: true }, journal: undefined },
-    get root() {
-      return this
-    },
-  }
-  let handle: BranchHandle | undefined
-  const logic = {
-    getInitialSnapshot: () => ({ status: 'active' }),
-    transition(snapshot: object, event: Parameters<typeof endOfChild>[0]) {
-      if (endOfChild(event) !== undefined) done.resolve(handle?.result?.status ?? 'without a result')
-      return snapshot
-    },
-    getPersistedSnapshot: (snapshot: object) => snapshot,
-  }
-  const mapActor = makeActor(logic, { id: 'map', input: undefined })
-  mapActor.start()
-  const host = {
-    ...{ watches: false, tracker: undefined },
-    timing: () => handle,
-    idOf: () => undefined,
-    branchStarted() {
-      calls.push('started')
-      started.resolve()
-    },
-    refused: () => calls.push('refused'),
-    notify() {},
-    waitsChanged(_key: string, before: WaitsFor, after: WaitsFor) {
-      levels.push([before, after])
-      if (after !== 'nothing') waiting.resolve()
-    },
-    turnOf: () => undefined,
-    cancelBranch: () => 'cancelled' as const,
-    deliver: () => 'dropped' as const,
-    broadcast() {},
-  }
-  const { plan, bound } = planOfTask(task, 'map')
-  handle = make({
-    ...{ task, plan, bound, inputs: NO_INPUTS, state: task.state, progress: undefined, semaphore: undefined },
-    ...{ backpressure: {}, mapActor, system },
-    parent: { app: root, map: host, name: 'map', visit: 1, key: 'a' },
-  })
-  return { handle, calls, levels, done: done.promise, waiting: waiting.promise, started: started.promise }
+/** The facts of a branch that nothing has happened to. */
+const UNDISTURBED = {
+  ...{ attempts: 1, leaked: [], cancelledAt: undefined, cancelCause: undefined, waitsFor: 'nothing' },
+  ...{ mayWithdraw: false, isRetrying: false, result: undefined, state: { n: 1 }, pending: [] },
 }
+const twoAttempts = { attempts: 2, delayMs: 40, factor: 1, maxDelayMs: 40, jitter: 0, maxMs: Infinity }
 
 /** One case of the contract. */
 export interface HandleCase {
@@ -93,7 +35,45 @@ export const handleContract: readonly HandleCase[] = [
     async run(make) {
       const { handle, calls } = branchOf(make, () => ({ n: 2 }))
       await flush()
-      expect([handle.status, handle.result, calls]).toEqual(['made', undefined, []])
+      expect([handle.status, calls, factsOf(handle)]).toEqual(['made', [], UNDISTURBED])
+    },
+  },
+  {
+    name: 'its facts stay the same while it runs undisturbed',
+    async run(make) {
+      const { handle, started } = branchOf(make, () => new Promise(() => {}))
+      handle.start()
+      await started
+      expect([handle.status, factsOf(handle)]).toEqual(['running', UNDISTURBED])
+    },
+  },
+  {
+    name: 'its inputs are those of its map with those bound over its graph, frozen',
+    async run(make) {
+      const run = () => ({ n: 2 })
+      const both = branchOf(make, run, { inputs: { of: 'map', both: 1 }, bound: { both: 2 } }).handle.inputs
+      expect([both, Object.isFrozen(both)]).toEqual([{ of: 'map', both: 2 }, true])
+      expect(branchOf(make, run, { inputs: { of: 'map' } }).handle.inputs).toEqual({ of: 'map' })
+    },
+  },
+  {
+    name: 'an abandon or a release of its waits before it starts has no effect',
+    async run(make) {
+      const { handle, done } = branchOf(make, ({ state }) => ({ n: state.n + 1 }))
+      handle.abandon()
+      handle.releaseSiblings(undefined)
+      expect(handle.send(sealMessage(note(1), 'b'))).toBe('queued')
+      handle.start()
+      expect([await done, handle.state]).toEqual(['done', { n: 2 }])
+    },
+  },
+  {
+    name: 'a stop before it starts leaves nothing to run',
+    async run(make) {
+      const { handle, calls } = branchOf(make, () => ({ n: 2 }))
+      handle.stop(cancellation())
+      await flush()
+      expect(calls).toEqual([])
     },
   },
   {
@@ -237,6 +217,146 @@ export const handleContract: readonly HandleCase[] = [
       expect(handle.waitsFor).toBe('siblings')
       handle.releaseSiblings(undefined)
       expect([await done, handle.state]).toEqual(['done', { n: 9 }])
+    },
+  },
+  {
+    name: 'a wait with a time limit may be withdrawn, and no longer once it is answered',
+    async run(make) {
+      const { handle, done, waiting } = branchOf(make, async ({ context }) => {
+        const message = await context.receiveOne(note, { timeoutMs: 1000 })
+        await context.receiveOne(note)
+        return { n: message.body }
+      })
+      handle.start()
+      await waiting
+      expect([handle.waitsFor, handle.mayWithdraw]).toEqual(['outside', true])
+      const target = handle.find([])
+      const answer = () => typeof target === 'object' && target.deliver(sealMessage(note(5), undefined))
+      answer()
+      await flush()
+      expect([handle.waitsFor, handle.mayWithdraw]).toEqual(['outside', false])
+      answer()
+      expect(await done).toBe('done')
+    },
+  },
+  {
+    name: 'it is retrying during the delay before another attempt',
+    async run(make) {
+      const { handle, done, clock } = branchOf(
+        make,
+        ({ context }) => {
+          if (context.attempt === 1) throw new RangeError('boom')
+          return { n: 2 }
+        },
+        { policy: { retry: twoAttempts } },
+      )
+      handle.start()
+      await clock.timerIn(40)
+      await flush()
+      expect(factsOf(handle)).toMatchObject({ attempts: 1, isRetrying: true, waitsFor: 'nothing', result: undefined })
+      clock.advance(40)
+      expect(await done).toBe('done')
+      expect([handle.attempts, handle.isRetrying, handle.state]).toEqual([2, false, { n: 2 }])
+    },
+  },
+  {
+    name: 'its fallback turns its failure into a success',
+    async run(make) {
+      const { handle, done } = branchOf(
+        make,
+        () => {
+          throw new RangeError('boom')
+        },
+        { policy: { fallback: () => ({ n: 7 }) } },
+      )
+      handle.start()
+      expect(await done).toBe('done')
+      expect(handle.result).toEqual({ status: 'done', state: { n: 7 }, recovered: true })
+    },
+  },
+  {
+    name: 'an interceptor that refuses it fails it, and nothing runs',
+    async run(make) {
+      const asked: object[] = []
+      const error = new RangeError('not this one')
+      const beforeBranch = (branch: object): never => {
+        asked.push(branch)
+        throw error
+      }
+      const { handle, calls, refused } = branchOf(make, () => ({ n: 2 }), { interceptors: [{ beforeBranch }] })
+      handle.start()
+      expect(await refused).toEqual({ status: 'failed', error })
+      await flush()
+      expect([calls, handle.state]).toEqual([['refused'], { n: 1 }])
+      expect(asked).toEqual([{ map: 'map', key: 'a', index: 0, path: [{ map: 'map', visit: 1, key: 'a' }] }])
+    },
+  },
+  {
+    name: 'it begins when its interceptors have answered',
+    async run(make) {
+      const answer = defer()
+      const beforeBranch = () => answer.promise
+      const { handle, calls, done } = branchOf(make, () => ({ n: 2 }), { interceptors: [{ beforeBranch }] })
+      handle.start()
+      await flush()
+      expect([handle.status, calls]).toEqual(['made', []])
+      answer.resolve()
+      expect([await done, calls]).toEqual(['done', ['started']])
+    },
+  },
+  ...(['resolve', 'reject'] as const).map(
+    (how): HandleCase => ({
+      name: `a cancel while its interceptors are awaited counts, though they ${how} later`,
+      async run(make) {
+        const answer = defer<unknown>()
+        const beforeBranch = async () => void (await answer.promise)
+        const { handle, calls, refused } = branchOf(make, () => ({ n: 2 }), { interceptors: [{ beforeBranch }] })
+        handle.start()
+        const given = createCancellation('context', 'b', 7, new RangeError('enough'))
+        expect([handle.cancel(given), handle.cancelledAt, handle.cancelCause]).toEqual([true, 7, 'context'])
+        expect(handle.send(sealMessage(note(1), 'b'))).toBe('dropped')
+        answer[how](new RangeError('late'))
+        expect(await refused).toEqual({ status: 'cancelled', reason: given.reason, by: 'b' })
+        await flush()
+        expect(calls).toEqual(['refused'])
+      },
+    }),
+  ),
+  {
+    name: 'a stop while its interceptors are awaited leaves nothing to run',
+    async run(make) {
+      const answer = defer()
+      const beforeBranch = () => answer.promise
+      const { handle, calls } = branchOf(make, () => ({ n: 2 }), { interceptors: [{ beforeBranch }] })
+      handle.start()
+      handle.stop(cancellation())
+      answer.resolve()
+      await flush()
+      expect(calls).toEqual([])
+    },
+  },
+  {
+    name: 'a cancel in the tick of its start is the business of its map, which disposes of it: nothing runs',
+    async run(make) {
+      const { handle, calls } = branchOf(make, () => ({ n: 2 }), { interceptors: [{ beforeBranch() {} }] })
+      handle.start()
+      expect(handle.cancel(cancellation())).toBe(false)
+      handle.dispose()
+      await flush()
+      expect(calls).toEqual([])
+    },
+  },
+  {
+    name: 'it continues where an earlier run of it had come to',
+    async run(make) {
+      const checkpoint = { state: { n: 5 }, position: undefined, next: 'a', sequenceId: 3 }
+      const past = { attempts: 3, tries: 0, recovered: true, visits: [4], inStep: undefined, startedAt: undefined }
+      const progress = { checkpoint, ...past, ended: false }
+      const { handle, done } = branchOf(make, ({ state }) => ({ n: state.n + 1 }), { progress })
+      handle.start()
+      await done
+      expect([handle.result, handle.attempts]).toEqual([{ status: 'done', state: { n: 6 }, recovered: true }, 3])
+      expect(handle.progress()).toMatchObject({ checkpoint: { sequenceId: 4 }, visits: [5], attempts: 3 })
     },
   },
   {
