@@ -224,9 +224,11 @@ const statusOf = ({ summary, expired }: StoredRun): SummaryStatus | undefined =>
   expired ? 'interrupted' : summary?.status
 
 function isWanted(run: StoredRun, query: RunQuery): boolean {
-  const { partitionKey, status, name, labels, createdFrom, createdTo, retrying, pending, leaked, text } = query
+  const { partitionKey, status, name, labels, createdFrom, createdTo, retrying, pending, leaked, text, unsummarised } =
+    query
   const { summary, born, rootId } = run
   const is = statusOf(run)
+  if (unsummarised === true && summary !== undefined) return false
   if (partitionKey !== undefined && run.partitionKey !== partitionKey) return false
   if (status !== undefined && (is === undefined || !status.includes(is))) return false
   if (name !== undefined && summary?.name !== name) return false

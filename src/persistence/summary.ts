@@ -149,6 +149,8 @@ export interface RunQuery {
   readonly leaked?: true | undefined
   /** Part of the id or of the title, whatever its case. */
   readonly text?: string | undefined
+  /** Only roots without a summary: older code has stored them. */
+  readonly unsummarised?: true | undefined
 }
 
 /** A page of roots, newest first. */

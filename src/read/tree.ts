@@ -1,0 +1,212 @@
+import type { CancelData, ErrorData } from './error-data.js'
+import type { Json, Payload } from './payload.js'
+import type { RunRef, RunSummary, WorkerInfo } from './run-summary.js'
+import type { BranchCounts, BranchStatus, RunStatus, StepStatus } from './status.js'
+import type { WirePath } from './wire-path.js'
+
+// All of it is JSON. What has no value, or cannot be told by its source, is absent. Times are epoch milliseconds.
+
+/** An application of a run: the root, or one below it. */
+export interface Place {
+  readonly appId: string
+  readonly path: WirePath
+}
+
+/** A step of an application. */
+export interface StepPlace extends Place {
+  /** The action by its name in its own graph. */
+  readonly action: string
+  readonly sequenceId: number
+}
+
+/** An open question: an action waits for a message from outside. */
+export interface Pending extends RunRef, StepPlace {
+  /** `<appId>.<sequenceId>.<number of the wait in its step>`: the same after a resume. */
+  readonly id: string
+  /** The kinds of message that it takes. */
+  readonly kinds: readonly string[]
+  /** The question, as the action asked it. */
+  readonly ask?: Payload
+  /** JSON Schema by kind, where its schema gives one. */
+  readonly schemas?: { readonly [kind: string]: Json }
+  readonly since: number
+  /** When it stops waiting. */
+  readonly until?: number
+  /** Whether a fitting message is stored, and not taken yet. */
+  readonly answered: boolean
+  /** The title of the run. */
+  readonly title?: string
+  /** The labels of the run. */
+  readonly labels?: { readonly [name: string]: string }
+}
+
+/** A time that an application waits for. */
+export interface Due extends Place {
+  readonly kind: 'sleep' | 'wait' | 'retry' | 'timeout'
+  readonly at: number
+  readonly action?: string
+  readonly sequenceId: number
+}
+
+/** Code that ignored its cancel, and was abandoned. */
+export interface Leak extends StepPlace {
+  readonly cancelledAt: number
+  readonly at: number
+  /** The pending interceptor, when the action had ended or not started. */
+  readonly interceptor?: string
+}
+
+/** A change of a state, as a store keeps it. */
+export type Patch =
+  /** A new value. */
+  | readonly ['=', Payload]
+  /** Text appended. */
+  | readonly ['~', string]
+  /** Items changed, the list cut to a length, items appended. */
+  | readonly ['[', { readonly [index: string]: Patch }, number, readonly Payload[]]
+  /** The ranges of a list that stay, and inserted items. */
+  | readonly [
+      '<',
+      readonly (readonly [from: number, to: number])[],
+      readonly (readonly [place: number, items: readonly Payload[]])[],
+    ]
+  /** Keys changed or added, keys removed, and keys that moved. */
+  | readonly [
+      '{',
+      { readonly [key: string]: Patch },
+      readonly string[],
+      (readonly (readonly [key: string, place: number])[])?,
+    ]
+
+/** The progress of a step, as its action reports it. */
+export interface Progress {
+  readonly fraction?: number
+  readonly done?: number
+  readonly total?: number
+  readonly message?: string
+  readonly at: number
+}
+
+/** One step of an application, or a whole state that no step made. */
+export interface StepRecord extends StepPlace {
+  /** Grows with each rewind. */
+  readonly epoch: number
+  readonly status: StepStatus
+  /** The number of the attempt; the first is 1. */
+  readonly attempt?: number
+  /** Whether a fallback replaced a failure. */
+  readonly recovered?: boolean
+  /** Set where no step made the state: a start, a rewind, a fork, the result of a fallback. `action` is empty then. */
+  readonly placed?: 'start' | 'rewind' | 'fork' | 'saved'
+  readonly startedAt?: number
+  readonly endedAt?: number
+  readonly durationMs?: number
+  readonly inputs?: Payload
+  readonly update?: Payload
+  /** The change of the state; absent where the whole state is stored. */
+  readonly patch?: Patch
+  readonly error?: ErrorData
+  /** The edge that was taken. `condition` and `onError` are absent where they are not stored. */
+  readonly took?: { readonly to: string; readonly condition?: string; readonly onError?: boolean }
+  readonly chunks?: {
+    readonly count: number
+    readonly bytes: number
+    readonly firstAt: number
+    readonly lastAt: number
+  }
+  readonly progress?: Progress
+  /** The keys of the effects that it has done once. */
+  readonly once?: readonly string[]
+  /** The map that it ran. */
+  readonly map?: { readonly map: string; readonly visit: number }
+}
+
+/** An application of a run, and what is below it. */
+export interface AppNode extends Place {
+  /** Its key in its map. */
+  readonly key?: string
+  /** Its index in its map, in declaration order. */
+  readonly index?: number
+  readonly title?: string
+  readonly status: RunStatus | BranchStatus
+  /** When the status began. */
+  readonly since?: number
+  readonly startedAt?: number
+  readonly endedAt?: number
+  readonly epoch: number
+  /** The number of the last committed step; -1 before the first. */
+  readonly sequenceId: number
+  /** The last committed action. */
+  readonly position?: string
+  /** The action that runs next, or runs now. */
+  readonly next?: string
+  /** Number of the attempt of a branch; 0 if it never started. */
+  readonly attempt: number
+  /** Number of the delivery to a worker. */
+  readonly delivery?: number
+  /** Whether a fallback replaced a failure. */
+  readonly recovered?: boolean
+  /** The step that is under way, or failed, or is tried again. */
+  readonly step?: StepRecord
+  readonly error?: ErrorData
+  readonly cancelled?: CancelData
+  /** Its own open questions, and none of those below. */
+  readonly pending: readonly Pending[]
+  /** The times that it waits for itself. */
+  readonly due: readonly Due[]
+  /** Its own abandoned code. */
+  readonly leaked: readonly Leak[]
+  /** The map at which it stands, then earlier ones, newest first; those have no pages of branches. */
+  readonly maps: readonly MapNode[]
+  /** The applications that the action of its present step made. */
+  readonly children: readonly AppNode[]
+  readonly worker?: WorkerInfo
+}
+
+/** One visit of a map. */
+export interface MapNode {
+  readonly map: string
+  readonly visit: number
+  /** The epoch of its application in which it ran. */
+  readonly epoch: number
+  /** The step of its application. */
+  readonly sequenceId: number
+  readonly kind?: 'states' | 'actions' | 'product' | 'tasks' | 'subgraph'
+  /** Its settle policy: `all`, `{ atLeast: 2 }`. */
+  readonly policy?: string
+  /** How many branches run at once. */
+  readonly concurrency?: number
+  /** Number of branches; absent for a generator that has not ended. */
+  readonly total?: number
+  readonly status: 'running' | 'reducing' | 'interrupted' | 'done' | 'failed' | 'cancelled'
+  readonly startedAt?: number
+  readonly endedAt?: number
+  readonly counts: BranchCounts
+  /** The first branches of each status that has any. */
+  readonly branches: readonly BranchPage[]
+}
+
+/** The first branches of one status. */
+export interface BranchPage {
+  readonly status: BranchStatus
+  readonly items: readonly AppNode[]
+  /** How many follow. */
+  readonly more: number
+  /** Gives the next ones: `after` of {@link Reader.branches}. */
+  readonly after?: string
+}
+
+/** A run, or an application of it, and what is below it. */
+export interface RunTree {
+  readonly run: RunSummary
+  /** The root application, or the one at the requested path. */
+  readonly root: AppNode
+  /** What its source cannot tell, by name: `chunks`, `inputs` … Those parts are absent. */
+  readonly lacks: readonly string[]
+  readonly asOf: {
+    readonly source: 'live' | 'log' | 'store'
+    readonly at: number
+    readonly incarnation: number
+    readonly seq?: number
+  }
+}
