@@ -126,6 +126,7 @@ export class MemoryDriver implements PersisterDriver {
       if (index !== free) throw conflict(appId, index, writer)
       next.set(appId, free + 1)
     }
+    for (const { appId } of summaries) refuseOther(this.#apps.get(keyOf(partitionKey, appId)), appId, rootId, writer)
     for (const { over: _, ...row } of rows) this.#appOf(partitionKey, row.appId, rootId).rows[row.index] = row
     if (taken.length > 0) this.#forget(partitionKey, new Set(rows.map(({ appId }) => appId)), new Set(taken))
     if (leaseMs !== undefined) this.#lease(owner, partitionKey, rootId, leaseMs)

@@ -1,7 +1,12 @@
 import type { Awaitable, PersisterDriver } from '../persistence/driver.js'
+import { BELOW } from './below-cases.js'
 import type { ContractCase } from './contract-case.js'
 import { KEEPING } from './keeping-cases.js'
+import { LEASES } from './lease-cases.js'
+import { LISTS } from './list-cases.js'
 import { SAVING } from './saving-cases.js'
+import { SUMMARIES } from './summary-cases.js'
+import { WAITS } from './wait-cases.js'
 
 /** A store under test; each case opens its own. */
 export interface StoreUnderTest {
@@ -23,17 +28,19 @@ export interface StoreUnderTest {
  *
  */
 export function persisterContract({ open, again }: StoreUnderTest): readonly ContractCase[] {
-  return Object.entries({ ...SAVING, ...KEEPING }).map(([name, check]) => ({
-    name,
-    async run() {
-      const driver = await open()
-      const second = again === undefined ? driver : await again(driver)
-      try {
-        await check(driver, second)
-      } finally {
-        if (second !== driver) await second.close()
-        await driver.close()
-      }
-    },
-  }))
+  return Object.entries({ ...SAVING, ...KEEPING, ...SUMMARIES, ...LISTS, ...BELOW, ...WAITS, ...LEASES }).map(
+    ([name, check]) => ({
+      name,
+      async run() {
+        const driver = await open()
+        const second = again === undefined ? driver : await again(driver)
+        try {
+          await check(driver, second)
+        } finally {
+          if (second !== driver) await second.close()
+          await driver.close()
+        }
+      },
+    }),
+  )
 }
