@@ -16,9 +16,15 @@ export interface Queryable {
   query(statement: Statement): Promise<{ readonly rows: readonly PgRow[] }>
 }
 
+/** A notification of a channel. */
+export interface Notification {
+  readonly channel: string
+  readonly payload?: string | undefined
+}
+
 /** A client that a pool lends. */
 export interface PgClient extends Queryable {
-  on(event: 'notification', listener: (message: { readonly payload?: string | undefined }) => void): unknown
+  on(event: 'notification', listener: (message: Notification) => void): unknown
   on(event: 'error' | 'end', listener: (error?: Error) => void): unknown
   release(destroy?: boolean): void
 }
@@ -36,8 +42,8 @@ function codeOf(error: unknown): string | undefined {
   return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined
 }
 
-/** A row with the same key exists. */
-export const isTaken = (error: unknown): boolean => codeOf(error) === '23505'
+/** A row with the same key exists, or belongs to an application that is not there. */
+export const isRefused = (error: unknown): boolean => /^(23505|23502)$/.test(codeOf(error) ?? '')
 
 /** The server has found its own data damaged. */
 export const isDamage = (error: unknown): boolean => /^XX00[12]$/.test(codeOf(error) ?? '')

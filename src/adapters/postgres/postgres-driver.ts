@@ -11,106 +11,107 @@ import type {
   Tail,
   Until,
 } from '../../persistence/driver.js'
-import { conflict, damaged, ofAnotherTree, takenOver, unavailable } from '../../persistence/faults.js'
-import type { BelowPage, DuePage, RunPage, RunQuery, StoredRun, WaitPage } from '../../persistence/summary.js'
+import { conflict, held, ofAnotherTree, takenOver } from '../../persistence/faults.js'
+import type {
+  AppSummary,
+  BelowCount,
+  BelowPage,
+  DuePage,
+  OpenQuestion,
+  RunCounts,
+  RunPage,
+  RunQuery,
+  StoredBelow,
+  StoredRun,
+  WaitPage,
+} from '../../persistence/summary.js'
 import { assertNames, assertText } from '../../persistence/text.js'
-import { PersistenceError, SnapshotError } from '../../store-errors.js'
-import { InboxListener } from './inbox-listener.js'
-import { isDamage, isLost, isTaken, isUnprepared, type PgPool, type PgRow } from './pool.js'
-import { migrate, type Tables, tablesOf } from './schema.js'
-import { type Statements, statementsOf } from './statements.js'
+import { PersistenceError } from '../../store-errors.js'
+import { belowQuery, countBelowQuery, summariesQuery, waitsQuery } from './detail-queries.js'
+import { Listener } from './listener.js'
+import { isRefused, type PgRow } from './pool.js'
+import { limitOf } from './question.js'
+import { countQuery, dueQuery, findQuery, listQuery } from './run-queries.js'
+import { saveStatement } from './save-statement.js'
+import { type Tables, tablesOf } from './schema.js'
+import { type PostgresSettings, Session } from './session.js'
+import { READS, type Statements, statementsOf } from './statements.js'
+import { belowOf, countOf, countsOf, partText, questionOf, runOf, storable, summaryOf } from './stored-summaries.js'
 
 // Owns: the tables of one persister in PostgreSQL.
-// P1  A save is one statement, and so one transaction and one round trip. It locks the claim: a concurrent claim waits,
-//     and a save that waited for a claim sees it.
-// P2  A statement that only reads is sent once more if its connection was lost: a pool may lend a connection that the
-//     server has closed.
-// P3  Statements are prepared, unless a pooler hands the connection to others: prepared statements are lost then.
-
-/** Statements that change nothing. */
-const READS: ReadonlySet<keyof Statements> = new Set([
-  'owner',
-  'rootOf',
-  'load',
-  'loadUntil',
-  'history',
-  'newest',
-  'older',
-  'inbox',
-])
-
-export interface PostgresSettings {
-  readonly pool: PgPool
-  /** Whether the driver ends the pool when it is closed. */
-  readonly owned: boolean
-  readonly schema: string
-  readonly name: string
-}
 
 export class PostgresDriver implements PersisterDriver {
   readonly name: string
-  readonly #settings: PostgresSettings
   readonly #tables: Tables
   readonly #sql: Statements
-  readonly #listener: InboxListener
-  #ready: Promise<void> | undefined
-  #prepares = true
-  #closed = false
+  readonly #session: Session
+  readonly #listener: Listener
+  /** The channels of stored messages, and of roots that may be due. */
+  readonly #channels: { readonly posted: string; readonly due: string }
+  #closed: Promise<void> | undefined
 
   constructor(settings: PostgresSettings) {
     this.name = settings.name
-    this.#settings = settings
     this.#tables = tablesOf(settings.schema)
     this.#sql = statementsOf(this.#tables)
-    this.#listener = new InboxListener(settings.pool, `teasel ${this.#tables.inbox}`)
-    settings.pool.on('error', () => {}) // an idle connection was lost; the pool opens another one
+    this.#session = new Session(settings, this.#tables)
+    this.#listener = new Listener(settings.pool)
+    const channel = (name: string): string => `${name} ${this.#tables.inbox}`.slice(0, 63)
+    this.#channels = { posted: channel('teasel'), due: channel('teasel due') }
   }
 
-  async claim(root: RootKey, writer: string, { fence = -1 }: ClaimOptions = {}): Promise<Claim> {
+  async claim(root: RootKey, writer: string, options: ClaimOptions = {}): Promise<Claim> {
     const { rootId } = root
+    const { fence = -1, leaseMs = 0, free = false, worker } = options
     const part = partOf(root.partitionKey, [rootId])
-    const [row] = await this.#ask('open an application', 'claim', [part, rootId, writer, fence])
-    const { count, before: found, other } = row ?? {}
-    const before = typeof found === 'string' ? found : undefined
-    if (typeof other === 'string') throw ofAnotherTree(rootId, writer, other)
-    if (count === null) throw takenOver(rootId, writer, before)
-    return { incarnation: Number(count), before }
+    const values = [part, rootId, writer, fence, leaseMs, free, worker ?? null]
+    for (;;) {
+      const [row = {}] = await this.#ask('open an application', 'claim', values)
+      const before = typeof row['before'] === 'string' ? row['before'] : undefined
+      if (typeof row['other'] === 'string') throw ofAnotherTree(rootId, writer, row['other'])
+      if (row['count'] !== null) return { incarnation: Number(row['count']), before }
+      if (before === undefined) continue // another first claim came before this one
+      if (fence !== -1 && fence < Number(row['fence'])) throw takenOver(rootId, writer, before)
+      const known = typeof row['worker'] === 'string' ? row['worker'] : undefined
+      throw held(rootId, writer, before, Number(row['lease']), known)
+    }
   }
 
-  async save({ partitionKey, rootId, writer, rows, taken = [] }: Group): Promise<void> {
+  async beat(root: RootKey, writer: string, leaseMs: number, data: string | null): Promise<number> {
+    const part = partOf(root.partitionKey, [root.rootId])
+    const [row] = await this.#ask('renew a lease', 'beat', [part, root.rootId, writer, leaseMs, data])
+    if (row === undefined) throw await this.#lost(part, root.rootId, writer)
+    return Number(row['lease'])
+  }
+
+  async save(group: Group): Promise<void> {
+    const { partitionKey, rootId, writer, rows, summaries = [] } = group
     const part = partOf(partitionKey, [rootId])
     for (const { appId, label } of rows) {
       assertText('An appId', appId)
       assertText('The name of an action', label)
     }
-    const { fresh, notes } = sorted(rows)
-    const born = new Map<string, number>()
-    for (const { appId, order } of rows) if (!born.has(appId)) born.set(appId, order)
-    const values = [
-      ...[part, rootId, writer, [...born.keys()], [...born.values()]],
-      ...[column(fresh, 'appId'), column(fresh, 'index'), column(fresh, 'kind'), column(fresh, 'epoch')],
-      ...[column(fresh, 'sequenceId'), column(fresh, 'label'), column(fresh, 'order')],
-      ...[column(notes, 'appId'), column(notes, 'index'), column(notes, 'epoch'), column(notes, 'sequenceId')],
-      ...[column(notes, 'label'), column(notes, 'order'), column(notes, 'data'), column(fresh, 'data'), taken],
-    ]
-    const first = rows[0] as Row
-    const answer = await this.#ask('save', 'save', values).catch((error: unknown) => {
+    for (const { appId } of summaries) assertText('An appId', appId)
+    const statement = saveStatement(this.#tables, part, group, this.#channels.due)
+    const answer = await this.#session.ask('save', statement).catch((error: unknown) => {
       const cause: unknown = PersistenceError.is(error) ? error.cause : error
-      if (isTaken(cause)) return undefined
+      if (isRefused(cause)) return undefined
       throw error
     })
     if (answer?.[0]?.['saved'] === true) return
-    await this.#refuse(part, rootId, writer, [...born.keys()])
-    throw conflict(first.appId, first.index, writer)
-  }
-
-  /** @throws {PersistenceError} the reason why nothing was saved, unless a row is taken */
-  async #refuse(part: string, rootId: string, writer: string, appIds: readonly string[]): Promise<void> {
     const [owner] = await this.#ask('save', 'owner', [part, rootId])
-    const known = owner?.['writer']
-    if (known !== writer) throw takenOver(rootId, writer, typeof known === 'string' ? known : undefined)
+    if (owner?.['writer'] !== writer) throw await this.#lost(part, rootId, writer)
+    const appIds = [...new Set([...rows, ...summaries].map(({ appId }) => appId))]
     const [other] = await this.#ask('save', 'rootOf', [part, appIds, rootId])
     if (other !== undefined) throw ofAnotherTree(String(other['app']), writer, String(other['root']))
+    throw conflict(rows[0]?.appId ?? rootId, rows[0]?.index ?? 0, writer)
+  }
+
+  /** The runner does not hold the tree. */
+  async #lost(part: string, rootId: string, writer: string): Promise<PersistenceError> {
+    const [owner] = await this.#ask('save', 'owner', [part, rootId])
+    const known = owner?.['writer']
+    return takenOver(rootId, writer, typeof known === 'string' ? known : undefined)
   }
 
   async load(
@@ -137,52 +138,72 @@ export class PostgresDriver implements PersisterDriver {
     return (await this.#ask('read a history', 'history', [part, appId])).map(factsOf)
   }
 
-  async list({ partitionKey = null, limit, after }: RunPage): Promise<readonly StoredRun[]> {
-    const part = partOf(partitionKey, after === undefined ? [] : [after.rootId])
-    const rows =
-      after === undefined
-        ? await this.#ask('list', 'newest', [part, limit])
-        : await this.#ask('list', 'older', [part, limit, after.rootId, after.born])
-    return rows.map((row) => bare(partitionKey, String(row['app']), Number(row['born'])))
+  async rows(partitionKey: string | null, appId: string, { from, limit }: RowPage): Promise<readonly Row[]> {
+    const part = partOf(partitionKey, [appId])
+    const rows = await this.#ask('read rows', 'rows', [part, appId, from, limitOf(limit)])
+    return rows.map((row) => ({ ...factsOf(row), data: String(row['data']) }))
   }
 
-  beat(_root: RootKey, _writer: string, _leaseMs: number, _data: string | null): never {
-    throw new TypeError('beat is not there yet.')
+  async list(page: RunPage): Promise<readonly StoredRun[]> {
+    assertNames(page.partitionKey ?? null)
+    return (await this.#session.ask('list', listQuery(this.#tables, page))).map(runOf)
   }
-  rows(_partitionKey: string | null, _appId: string, _page: RowPage): never {
-    throw new TypeError('rows is not there yet.')
+
+  async find(root: RootKey): Promise<StoredRun | undefined> {
+    assertNames(root.partitionKey, [root.rootId])
+    return (await this.#session.ask('find a run', findQuery(this.#tables, root))).map(runOf)[0]
   }
-  find(_root: RootKey): StoredRun | undefined {
-    return undefined
+
+  async count(query: RunQuery, upTo: number): Promise<RunCounts> {
+    assertNames(query.partitionKey ?? null)
+    return countsOf(await this.#session.ask('count', countQuery(this.#tables, query, upTo)), upTo)
   }
-  count(_query: RunQuery, _upTo: number): never {
-    throw new TypeError('count is not there yet.')
+
+  async below(page: BelowPage): Promise<readonly StoredBelow[]> {
+    assertNames(page.partitionKey, [page.parentId])
+    return (await this.#session.ask('list branches', belowQuery(this.#tables, page))).map(belowOf)
   }
-  below(_page: BelowPage): never {
-    throw new TypeError('below is not there yet.')
+
+  async countBelow(partitionKey: string | null, parentId: string): Promise<readonly BelowCount[]> {
+    assertNames(partitionKey, [parentId])
+    return (await this.#session.ask('count branches', countBelowQuery(this.#tables, partitionKey, parentId))).map(
+      countOf,
+    )
   }
-  countBelow(_partitionKey: string | null, _parentId: string): never {
-    throw new TypeError('countBelow is not there yet.')
+
+  async summaries(
+    partitionKey: string | null,
+    appIds: readonly string[],
+  ): Promise<readonly (Omit<AppSummary, 'waits' | 'wake'> | undefined)[]> {
+    assertNames(partitionKey, appIds)
+    const rows = await this.#session.ask('read summaries', summariesQuery(this.#tables, partitionKey, appIds))
+    const found = new Map(rows.map((row) => [Number(row['n']), summaryOf(row)]))
+    return appIds.map((_, i) => found.get(i + 1))
   }
-  summaries(_partitionKey: string | null, _appIds: readonly string[]): never {
-    throw new TypeError('summaries is not there yet.')
+
+  async waits(page: WaitPage): Promise<readonly OpenQuestion[]> {
+    assertNames(page.partitionKey ?? null, page.rootId === undefined ? [] : [page.rootId])
+    return (await this.#session.ask('list open questions', waitsQuery(this.#tables, page))).map(questionOf)
   }
-  waits(_page: WaitPage): never {
-    throw new TypeError('waits is not there yet.')
-  }
-  due(_page: DuePage): never {
-    throw new TypeError('due is not there yet.')
+
+  async due(page: DuePage): Promise<readonly StoredRun[]> {
+    assertNames(page.partitionKey ?? null)
+    return (await this.#session.ask('list due runs', dueQuery(this.#tables, page))).map(runOf)
   }
 
   async delete({ partitionKey, rootId }: RootKey): Promise<boolean> {
     const part = partOf(partitionKey, [rootId])
-    return (await this.#ask('delete', 'forget', [part, rootId])).length > 0
+    return (await this.#ask('delete', 'forget', [part, rootId]))[0]?.['known'] === true
   }
 
-  async post({ partitionKey, rootId }: RootKey, appId: string, data: string): Promise<number> {
+  async post({ partitionKey, rootId }: RootKey, appId: string, data: string, kind?: string): Promise<number> {
     const part = partOf(partitionKey, [rootId, appId])
-    const { channel } = this.#listener
-    const [row] = await this.#ask('store a message', 'post', [part, appId, rootId, data, channel, `${part}/${rootId}`])
+    const { posted, due } = this.#channels
+    const values = [part, appId, rootId, data, posted, `${part}/${rootId}`]
+    const [row] =
+      kind === undefined
+        ? await this.#ask('store a message', 'post', values)
+        : await this.#ask('store a message', 'answer', [...values, storable(kind), due])
     return Number(row?.['id'])
   }
 
@@ -194,81 +215,24 @@ export class PostgresDriver implements PersisterDriver {
 
   /** Calls back when a message below a root is stored. @returns a function that ends it */
   watch({ partitionKey, rootId }: RootKey, posted: () => void): () => void {
-    return this.#listener.add(`${partOf(partitionKey)}/${rootId}`, posted)
+    return this.#listener.add(this.#channels.posted, posted, `${partOf(partitionKey)}/${rootId}`)
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return
-    this.#closed = true
-    await this.#listener.close()
-    if (this.#settings.owned) await this.#settings.pool.end()
+  /** Calls back when a root may have become due. @returns a function that ends it */
+  watchDue(due: () => void): () => void {
+    return this.#listener.add(this.#channels.due, due)
   }
 
-  async #ask(action: string, statement: keyof Statements, values: readonly unknown[]): Promise<readonly PgRow[]> {
-    try {
-      if (this.#closed) throw new TypeError('it was closed.')
-      this.#ready ??= this.#prepare()
-      await this.#ready
-      try {
-        return await this.#query(statement, values)
-      } catch (error) {
-        if (!READS.has(statement) || !isLost(error)) throw error
-        return await this.#query(statement, values) // P2
-      }
-    } catch (error) {
-      if (PersistenceError.is(error) || SnapshotError.is(error)) throw error
-      throw isDamage(error) ? damaged(this.name, action, error) : unavailable(this.name, action, error)
-    }
+  close(): Promise<void> {
+    this.#closed ??= this.#listener.close().then(() => this.#session.close())
+    return this.#closed
   }
 
-  /** Sends a statement; one whose preparation is lost is sent again unprepared (P3). @throws the error of the server */
-  async #query(statement: keyof Statements, values: readonly unknown[]): Promise<readonly PgRow[]> {
-    const { pool } = this.#settings
-    const text = this.#sql[statement]
-    if (!this.#prepares) return (await pool.query(text, values)).rows
-    try {
-      return (await pool.query({ name: `teasel_${statement}_${this.#tables.schema}`, text, values })).rows
-    } catch (error) {
-      if (!isUnprepared(error)) throw error
-      this.#prepares = false
-      return (await pool.query(text, values)).rows
-    }
-  }
-
-  /** Makes the tables. After a failure, the next call tries again. */
-  async #prepare(): Promise<void> {
-    try {
-      const client = await this.#settings.pool.connect()
-      try {
-        await migrate(client, this.#tables, this.name)
-      } finally {
-        client.release()
-      }
-    } catch (error) {
-      this.#ready = undefined
-      throw error
-    }
+  #ask(action: string, statement: keyof Statements, values: readonly unknown[]): Promise<readonly PgRow[]> {
+    const asked = { name: statement, text: this.#sql[statement], values, reads: READS.has(statement) }
+    return this.#session.ask(action, asked)
   }
 }
-
-/** The rows of a group: rows to insert, and notes that overwrite stored ones. */
-function sorted(rows: readonly Row[]): { readonly fresh: readonly Row[]; readonly notes: readonly Row[] } {
-  const fresh = new Map<string, Row>()
-  const notes = new Map<string, Row>()
-  for (const row of rows) {
-    const place = `${row.index} ${row.appId}`
-    const first = fresh.get(place)
-    if (row.over !== true) {
-      if (first !== undefined)
-        notes.set(place, row) // a duplicate index in the group: refused as a whole
-      else fresh.set(place, row)
-    } else if (first?.kind === 'note') fresh.set(place, { ...row, kind: 'note' })
-    else notes.set(place, row)
-  }
-  return { fresh: [...fresh.values()], notes: [...notes.values()] }
-}
-
-const column = <K extends keyof Row>(rows: readonly Row[], key: K): readonly Row[K][] => rows.map((row) => row[key])
 
 const factsOf = (row: PgRow): RowFacts => ({
   appId: String(row['app']),
@@ -286,16 +250,5 @@ const factsOf = (row: PgRow): RowFacts => ({
  */
 function partOf(partitionKey: string | null, appIds: readonly string[] = []): string {
   assertNames(partitionKey, appIds)
-  return partitionKey === null ? '' : `=${partitionKey}`
+  return partText(partitionKey)
 }
-
-const bare = (partitionKey: string | null, rootId: string, born: number): StoredRun => ({
-  partitionKey,
-  rootId,
-  born,
-  summary: undefined,
-  wakeAt: null,
-  expired: false,
-  last: undefined,
-  claim: undefined,
-})

@@ -1,5 +1,6 @@
 import { SnapshotError } from '../../store-errors.js'
 import type { Queryable } from './pool.js'
+import { withSummaries } from './summary-schema.js'
 
 // Owns: the tables in PostgreSQL, and bringing older ones up to date.
 // T1  The first process makes the tables under a lock, and others wait. So processes can start together on a new
@@ -15,7 +16,13 @@ export interface Tables {
   readonly apps: string
   readonly owners: string
   readonly inbox: string
+  readonly labels: string
+  readonly waits: string
   readonly about: string
+  /** Function: stores a message of a kind. */
+  readonly answer: string
+  /** Function: deletes a tree. */
+  readonly forget: string
 }
 
 export function tablesOf(schema: string): Tables {
@@ -26,7 +33,11 @@ export function tablesOf(schema: string): Tables {
     apps: at('apps'),
     owners: at('owners'),
     inbox: at('inbox'),
+    labels: at('labels'),
+    waits: at('waits'),
     about: at('about'),
+    answer: at('answer'),
+    forget: at('forget'),
   }
 }
 
@@ -53,6 +64,7 @@ const MIGRATIONS: readonly ((tables: Tables) => string)[] = [
     );
     create index inbox_app on ${inbox} (part, app);
     create index inbox_root on ${inbox} (part, root);`,
+  withSummaries,
 ]
 
 /** The version of the tables that this code reads and writes. */

@@ -1,24 +1,34 @@
 import type { Tables } from './schema.js'
+import { NOW } from './summary-schema.js'
 
 /** The statements of one persister. Values are bound, never written into the text. */
 export interface Statements {
   readonly claim: string
-  readonly save: string
+  readonly beat: string
   readonly owner: string
   readonly rootOf: string
   readonly load: string
   readonly loadUntil: string
   readonly history: string
-  readonly newest: string
-  readonly older: string
+  readonly rows: string
   readonly forget: string
   readonly post: string
+  readonly answer: string
   readonly inbox: string
 }
 
+/** Statements that change nothing. */
+export const READS: ReadonlySet<keyof Statements> = new Set([
+  ...(['owner', 'rootOf', 'load', 'loadUntil', 'history', 'rows', 'inbox'] as const),
+])
+
 const ROW = 'r.idx, r.kind, r.epoch, r.seq, r.label, r.ord'
 
-export function statementsOf({ rows, apps, owners, inbox }: Tables): Statements {
+export function statementsOf({ rows, apps, owners, inbox, answer, forget }: Tables): Statements {
+  const lease = (ms: string): string =>
+    `case when ${ms}::double precision = 0 then 0 else ${NOW} + ${ms}::double precision end`
+  // A root that a lease holds is due at its end.
+  const waked = `waked as (update ${apps} a set wake = p.lease from put p where part = $1 and app = $2 and root = $2 and leased)`
   const tail = (low: string, high: string): string =>
     `lateral (select coalesce((select idx from ${rows} where app = a.id and kind = 'full'${low} order by idx desc limit 1), 0) as low) f on true
      join ${rows} r on r.app = a.id and r.idx >= f.low${high}`
@@ -26,50 +36,31 @@ export function statementsOf({ rows, apps, owners, inbox }: Tables): Statements 
      from unnest($2::text[]) with ordinality q(app, n) join ${inbox} i on i.part = $1 and i.app = q.app`
   const inOrder = (select: string): string => `select * from (${select}) t order by n, kind = 'post', idx, ord`
   return {
+    // It waits for a lock before it compares, so `before` is the last claim; null for a first one at the same time.
     claim: `with other as (select root from ${apps} where part = $1 and app = $2 and root <> $2),
-      before as materialized (select writer from ${owners} where part = $1 and root = $2 for update),
-      put as (
-        insert into ${owners} as o select $1, $2, $3, 0, $4 from (select count(*) from before) b where not exists (select 1 from other)
-        on conflict (part, root) do update set writer = excluded.writer, count = o.count + 1, fence = greatest(o.fence, excluded.fence)
-        where excluded.fence = -1 or excluded.fence >= o.fence returning count
-      )
-      select (select count from put) as count, (select writer from before) as before, (select root from other) as other`,
-    // One round trip, all or nothing. The share lock makes a concurrent claim wait for the save. A save that waits for
-    // a claim sees it: PostgreSQL tests the conditions again after the lock.
-    save: `with owner as materialized (
-        select 1 from ${owners} where part = $1 and root = $2 and writer = $3 for share
-      ),
-      fresh as (
-        insert into ${apps} (part, app, root, born)
-        select $1, b.app, $2, b.born from unnest($4::text[], $5::bigint[]) b(app, born)
-        where exists (select 1 from owner) on conflict (part, app) do nothing returning id, app
-      ),
-      ids as materialized (
-        select id, app from fresh
-        union all select id, app from ${apps} where part = $1 and root = $2 and app = any($4)
-      ),
-      notes as (
-        select i.id, n.* from unnest($13::text[], $14::integer[], $15::integer[], $16::integer[], $17::text[], $18::bigint[], $19::text[])
-          n(app, idx, epoch, seq, label, ord, data) join ids i on i.app = n.app
-          join ${rows} r on r.app = i.id and r.idx = n.idx and r.kind = 'note'
-      ),
-      ok as materialized (
-        select 1 where exists (select 1 from owner) and (select count(*) from ids) = cardinality($4::text[])
-          and (select count(*) from notes) = cardinality($13::text[])
+      before as materialized (
+        select writer, fence, worker, lease from ${owners} where part = $1 and root = $2 for update
       ),
       put as (
-        insert into ${rows} (app, idx, kind, epoch, seq, label, ord, data)
-        select i.id, r.idx, r.kind, r.epoch, r.seq, r.label, r.ord, r.data
-        from unnest($6::text[], $7::integer[], $8::text[], $9::integer[], $10::integer[], $11::text[], $12::bigint[], $20::text[])
-          r(app, idx, kind, epoch, seq, label, ord, data) join ids i on i.app = r.app
-        where exists (select 1 from ok)
+        insert into ${owners} as o (part, root, writer, count, fence, lease, worker)
+        select $1, $2, $3, 0, $4, ${lease('$5')}, $7 from (select count(*) from before) b
+        where not exists (select 1 from other)
+        on conflict (part, root) do update set writer = excluded.writer, count = o.count + 1,
+        fence = greatest(o.fence, excluded.fence), lease = excluded.lease, worker = excluded.worker,
+        beat = null, beat_at = null
+        where (excluded.fence = -1 or excluded.fence >= o.fence)
+          and (not $6::boolean or o.writer = excluded.writer or o.lease <= ${NOW}) returning count, lease
       ),
-      renewed as (
-        update ${rows} r set epoch = n.epoch, seq = n.seq, label = n.label, ord = n.ord, data = n.data
-        from notes n where r.app = n.id and r.idx = n.idx and exists (select 1 from ok)
+      ${waked}
+      select (select count from put) as count, (select root from other) as other, b.writer as before, b.fence, b.worker,
+        b.lease from (select 1) one left join before b on true`,
+    beat: `with put as (
+        update ${owners} set lease = ${lease('$4')}, beat = coalesce($5, beat),
+          beat_at = case when $5::text is null then beat_at else ${NOW} end
+        where part = $1 and root = $2 and writer = $3 returning lease
       ),
-      taken as (delete from ${inbox} where id = any($21::bigint[]) and exists (select 1 from ok))
-      select exists (select 1 from owner) as owned, exists (select 1 from ok) as saved`,
+      ${waked}
+      select lease from put`,
     owner: `select writer from ${owners} where part = $1 and root = $2`,
     rootOf: `select app, root from ${apps} where part = $1 and app = any($2) and root <> $3 limit 1`,
     load: inOrder(`select q.n, q.app, ${ROW}, r.data from unnest($2::text[]) with ordinality q(app, n)
@@ -83,18 +74,12 @@ export function statementsOf({ rows, apps, owners, inbox }: Tables): Statements 
       ) s on true join ${tail(' and idx <= s.high', ' and r.idx <= s.high')}
       union all ${posts}`),
     history: `select a.app, ${ROW} from ${apps} a join ${rows} r on r.app = a.id where a.part = $1 and a.app = $2 order by r.idx`,
-    newest: `select app, born from ${apps} where part = $1 and app = root and exists (select 1 from ${rows} r where r.app = ${apps}.id)
-      order by born desc, id desc limit $2`,
-    older: `select app, born from ${apps} a where part = $1 and app = root and exists (select 1 from ${rows} r where r.app = a.id)
-      and (born, id) < (
-        select born, id from ${apps} where part = $1 and app = $3 union all select $4::bigint, 0 limit 1
-      ) order by born desc, id desc limit $2`,
-    forget: `with gone as (delete from ${apps} where part = $1 and root = $2 returning id),
-      r as (delete from ${rows} where app in (select id from gone)),
-      i as (delete from ${inbox} where part = $1 and root = $2)
-      delete from ${owners} where part = $1 and root = $2 returning 1`,
+    rows: `select a.app, ${ROW}, r.data from ${apps} a join ${rows} r on r.app = a.id and r.idx >= $3::bigint
+      where a.part = $1 and a.app = $2 order by r.idx limit $4`,
+    forget: `select ${forget}($1, $2) as known`,
     post: `with put as (insert into ${inbox} (part, app, root, data) values ($1, $2, $3, $4) returning id)
-      select id, pg_notify($5, $6) from put`,
+      select id, pg_notify($5, $6)::text from put`,
+    answer: `select ${answer}($1, $2, $3, $4, $7, $8) as id, pg_notify($5, $6)::text`,
     inbox: `select id, app, data from ${inbox} where part = $1 and root = $2 order by id`,
   }
 }
