@@ -32,7 +32,7 @@ import { Listener } from './listener.js'
 import { isRefused, type PgRow } from './pool.js'
 import { limitOf } from './question.js'
 import { countQuery, dueQuery, findQuery, listQuery } from './run-queries.js'
-import { saveStatement } from './save-statement.js'
+import { saveStatements } from './save-statement.js'
 import { type Tables, tablesOf } from './schema.js'
 import { type PostgresSettings, Session } from './session.js'
 import { READS, type Statements, statementsOf } from './statements.js'
@@ -44,6 +44,7 @@ export class PostgresDriver implements PersisterDriver {
   readonly name: string
   readonly #tables: Tables
   readonly #sql: Statements
+  readonly #save: ReturnType<typeof saveStatements>
   readonly #session: Session
   readonly #listener: Listener
   /** The channels of stored messages, and of roots that may be due. */
@@ -58,6 +59,7 @@ export class PostgresDriver implements PersisterDriver {
     this.#listener = new Listener(settings.pool)
     const channel = (name: string): string => `${name} ${this.#tables.inbox}`.slice(0, 63)
     this.#channels = { posted: channel('teasel'), due: channel('teasel due') }
+    this.#save = saveStatements(this.#tables, this.#channels.due)
   }
 
   async claim(root: RootKey, writer: string, options: ClaimOptions = {}): Promise<Claim> {
@@ -92,8 +94,7 @@ export class PostgresDriver implements PersisterDriver {
       assertText('The name of an action', label)
     }
     for (const { appId } of summaries) assertText('An appId', appId)
-    const statement = saveStatement(this.#tables, part, group, this.#channels.due)
-    const answer = await this.#session.ask('save', statement).catch((error: unknown) => {
+    const answer = await this.#session.ask('save', this.#save(part, group)).catch((error: unknown) => {
       const cause: unknown = PersistenceError.is(error) ? error.cause : error
       if (isRefused(cause)) return undefined
       throw error
