@@ -42,7 +42,7 @@ class Filter {
   /** @param ordered whether the page is read in the order of a label, if there is one */
   constructor(question: Question, query: RunQuery, ordered: boolean) {
     const { apps, labels } = question.tables
-    const { partitionKey, createdFrom, createdTo, retrying, pending, leaked, text } = query
+    const { partitionKey, createdFrom, createdTo, retrying, pending, leaked, text, unsummarised } = query
     const wanted = labelsOf(query)
     const table = ordered && wanted.length > 0 ? 'l0' : 'a'
     this.born = `${table}.born`
@@ -64,6 +64,7 @@ class Filter {
     if (retrying === true) this.where(question.part('r', 'a.retrying > 0'))
     if (pending === true) this.where(question.part('w', 'a.pending > 0'))
     if (leaked === true) this.where(question.part('l', 'a.leaked > 0'))
+    if (unsummarised === true) this.where(question.part('u', 'a.status is null'))
     if (text === undefined) return
     question.unprepared()
     const part = `lower(${question.bind(storable(text))}::text)`

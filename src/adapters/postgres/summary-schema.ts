@@ -44,6 +44,7 @@ export function withSummaries({ rows, apps, owners, inbox, labels, waits, answer
     create index apps_pending on ${apps} (part, born desc, app collate "C" desc) ${run} and pending > 0;
     create index apps_retrying on ${apps} (part, born desc, app collate "C" desc) ${run} and retrying > 0;
     create index apps_leaked on ${apps} (part, born desc, app collate "C" desc) ${run} and leaked > 0;
+    create index apps_bare on ${apps} (part, born desc, app collate "C" desc) ${run} and status is null;
     create index apps_wake on ${apps} (wake, part collate "C", app collate "C") ${run} and wake is not null;
     create index apps_parent on ${apps}
       (part, parent, place, app collate "C", parent_epoch, step, map, visit, status, id) where parent is not null;
