@@ -1,9 +1,9 @@
 import type { BelowPage, WaitPage } from '../../persistence/summary.js'
 import { limitOf, Question } from './question.js'
-import type { Tables } from './schema.js'
 import type { Asked } from './session.js'
 import { LAST, partText, SUMMARY, storable } from './stored-summaries.js'
 import { labelNamed } from './summary-schema.js'
+import type { Tables } from './tables.js'
 
 // Owns: the questions about applications below others, and about open questions.
 

@@ -33,10 +33,10 @@ import { isRefused, type PgRow } from './pool.js'
 import { limitOf } from './question.js'
 import { countQuery, dueQuery, findQuery, listQuery } from './run-queries.js'
 import { saveStatements } from './save-statement.js'
-import { type Tables, tablesOf } from './schema.js'
 import { type PostgresSettings, Session } from './session.js'
 import { READS, type Statements, statementsOf } from './statements.js'
 import { belowOf, countOf, countsOf, partText, questionOf, runOf, storable, summaryOf } from './stored-summaries.js'
+import { type Tables, tablesOf } from './tables.js'
 
 // Owns: the tables of one persister in PostgreSQL.
 

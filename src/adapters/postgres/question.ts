@@ -1,7 +1,7 @@
-import type { Tables } from './schema.js'
 import type { Asked } from './session.js'
 import { LAST, SUMMARY } from './stored-summaries.js'
 import { IS_RUN, NOW } from './summary-schema.js'
+import type { Tables } from './tables.js'
 
 /** Condition: `a` is a root application that has rows. */
 export const RUN = IS_RUN.replaceAll(/\b(app|root|born)\b/g, 'a.$1')

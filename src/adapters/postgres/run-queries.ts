@@ -1,10 +1,10 @@
 import type { RootKey } from '../../persistence/driver.js'
 import type { DuePage, RunPage, RunQuery, SummaryStatus } from '../../persistence/summary.js'
 import { CLOCK, EXPIRED, limitOf, Question, RUN } from './question.js'
-import type { Tables } from './schema.js'
 import type { Asked } from './session.js'
 import { isEnded, partText, storable } from './stored-summaries.js'
 import { labelNamed, NAME_LABEL } from './summary-schema.js'
+import type { Tables } from './tables.js'
 
 // Owns: the questions about root applications.
 // Q1  A page over several statuses joins one page of each, so each is read from its index in order.

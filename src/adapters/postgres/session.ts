@@ -1,7 +1,8 @@
 import { damaged, unavailable } from '../../persistence/faults.js'
 import { PersistenceError, SnapshotError } from '../../store-errors.js'
 import { isDamage, isLost, isUnprepared, type PgPool, type PgRow } from './pool.js'
-import { migrate, type Tables } from './schema.js'
+import { migrate } from './schema.js'
+import type { Tables } from './tables.js'
 
 // Owns: sending statements to one schema, whose tables it makes first.
 // P2  A statement that only reads is sent once more if its connection was lost: a pool may lend a connection that the

@@ -1,5 +1,5 @@
-import type { Tables } from './schema.js'
 import { NOW } from './summary-schema.js'
+import type { Tables } from './tables.js'
 
 /** The statements of one persister. Values are bound, never written into the text. */
 export interface Statements {

@@ -1,4 +1,4 @@
-import type { Tables } from './schema.js'
+import type { Tables } from './tables.js'
 
 // Owns: the tables of summaries, labels and open questions, and their indexes.
 // M1  Every page is read from an index in its order, for one partition and for all, so a query does not scan the runs.
