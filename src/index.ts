@@ -17,8 +17,11 @@ export {
   type Message,
   type MessageKind,
   type Received,
+  type SleepOptions,
+  type WaitLimitOptions,
   type WaitOptions,
 } from './action/message.js'
+export type { MessageSchemas } from './action/message-schemas.js'
 export type { Retry, RetryOptions } from './action/retry.js'
 export type { WhenWaiting } from './application/active-run.js'
 export {
@@ -136,6 +139,7 @@ export type {
   MapStart,
   ReduceEvent,
 } from './lifecycle/map-events.js'
+export type { Due, Pending } from './lifecycle/pending.js'
 export type { BranchTracker, TrackedMap, TrackerChoice } from './parallel/branch-tracker.js'
 export type { BranchPersister, FanOutOptions } from './parallel/fan-out.js'
 export type {
@@ -168,7 +172,6 @@ export type {
   WatchedStep,
 } from './parallel/watch.js'
 export type { MigratedRecord } from './persistence/scope.js'
-export type { PendingMessage } from './runtime/message/pending.js'
 export type { Leak } from './runtime/run/result.js'
 export type { State } from './state/freeze.js'
 export type { NotDeclaredInWrites } from './state/keys.js'

@@ -1,4 +1,12 @@
-import type { AnyMessageKind, CancelAnswer, Delivery, Message, WaitOptions } from './message.js'
+import type {
+  AnyMessageKind,
+  CancelAnswer,
+  Delivery,
+  Message,
+  SleepOptions,
+  WaitLimitOptions,
+  WaitOptions,
+} from './message.js'
 
 /** One level of a path: the map action, its visit, and the branch. */
 export interface PathSegment {
@@ -40,8 +48,8 @@ export function printPath(path: Path): string {
  *
  * A context belongs to one attempt. The attempt ends when it returns or throws, its step commits, or it is abandoned
  * after a cancel or a time limit. Afterwards its values stay readable and its methods have no effect: `cancel` returns
- * `'unknown'`, `send` returns `'dropped'`, `broadcast` sends nothing, `messages` and `receive` complete, `receiveOne`
- * and `once` reject with a `TypeError`, `log` writes to the logger alone, and no application accepts it as its
+ * `'unknown'`, `send` returns `'dropped'`, `broadcast` sends nothing, `messages` and `receive` complete, `receiveOne`,
+ * `sleep` and `once` reject with a `TypeError`, `log` writes to the logger alone, and no application accepts it as its
  * `parent`.
  */
 export interface ActionContext {
@@ -74,14 +82,15 @@ export interface ActionContext {
    * Reads messages of these kinds from siblings, in order of arrival; other kinds stay in the mailbox. Completes when
    * no sibling is left that could send one; at once when this is not a branch.
    *
-   * The last argument may be {@link WaitOptions}, as for {@link ActionContext.receive}.
+   * The last argument may be {@link WaitLimitOptions}, as for {@link ActionContext.receive}; waits for siblings are not
+   * stored.
    * @throws {NoSenderError} when all remaining siblings wait for messages themselves, and no such options are set
    * @throws the reason of the step's signal, when the step is cancelled during the wait
    */
   messages<K extends readonly AnyMessageKind[]>(...kinds: K): AsyncIterable<K[number]['~received']>
   /** The same, limited by `options`. */
   messages<K extends readonly AnyMessageKind[]>(
-    ...kindsAndOptions: [...kinds: K, options: WaitOptions]
+    ...kindsAndOptions: [...kinds: K, options: WaitLimitOptions]
   ): AsyncIterable<K[number]['~received']>
   /**
    * Reads messages of these kinds from outside (`app.send`), in order of arrival; other kinds stay in the mailbox. Does
@@ -106,9 +115,14 @@ export interface ActionContext {
    * A wait stays open even when nothing awaits it: one that lost a `Promise.race` consumes the next message, and the
    * message is lost. Instead of racing, pass `timeoutMs`, `until` or a `signal`: a withdrawn wait consumes nothing.
    *
+   * Each wait has an id, `<appId>.<sequenceId>.<n>`, where `n` counts the waits of the attempt from 0. With a persister
+   * the open waits are stored under these ids: with their `ask`, the time since when they are open, and their end, which
+   * a resume does not start anew. So begin waits in the same order each time.
+   *
    * @throws the reason of the step's signal, when the step is cancelled during the wait; or the reason of the given
    * `signal`
    * @throws {TimeoutError} when its `timeoutMs` or `until` expires
+   * @throws {ContractError} when `ask` is no plain data
    * @throws {TypeError} when its step has ended
    * @example
    * ```ts
@@ -117,7 +131,10 @@ export interface ActionContext {
    * const approve = kit.action({
    *   reads: [],
    *   writes: ['approved'],
-   *   run: async ({ context }) => ({ approved: (await context.receiveOne(approval, { timeoutMs: 60_000 })).body }),
+   *   run: async ({ context }) => {
+   *     const { body } = await context.receiveOne(approval, { ask: { text: 'Deploy?' }, timeoutMs: 60_000 })
+   *     return { approved: body }
+   *   },
    * })
    * ```
    * @see {@link ActionContext.receive} for more than one
@@ -127,6 +144,31 @@ export interface ActionContext {
   receiveOne<K extends readonly AnyMessageKind[]>(
     ...kindsAndOptions: [...kinds: K, options: WaitOptions]
   ): Promise<K[number]['~received']>
+  /**
+   * Sleeps for a time, or until a moment. The step holds no permit of a shared limit meanwhile, and a run in which only
+   * sleeps, waits and retry delays are left counts as waiting: `run({ whenWaiting: 'return' })` returns, with `nextAt`.
+   *
+   * The moment at which it ends is stored. After a crash or a resume the sleep is not started anew: it lasts for the
+   * rest, or ends at once when the moment has passed. A failed attempt starts anew. `ms` is measured on a clock that is
+   * never set; `until` follows the wall clock, and is reached at most a minute late after that was set.
+   *
+   * @throws the reason of the step's signal, when the step is cancelled during the sleep; or the reason of the given
+   * `signal`
+   * @throws {TypeError | RangeError} for invalid options, and {TypeError} when its step has ended
+   * @example
+   * ```ts
+   * const kit = defineState<{ reminded: boolean }>()
+   * const remind = kit.action({
+   *   reads: [],
+   *   writes: ['reminded'],
+   *   run: async ({ context }) => {
+   *     await context.sleep({ ms: 24 * 3_600_000 }) // a deployment in between changes nothing
+   *     return { reminded: true }
+   *   },
+   * })
+   * ```
+   */
+  sleep(options: SleepOptions): Promise<void>
   /**
    * Performs a side effect once for this step. The value is stored before it is returned; later attempts at the step,
    * also after a crash, get the stored value without calling `fn`. A throw is not stored. A crash between the effect

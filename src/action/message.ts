@@ -3,7 +3,9 @@ import { InputError } from '../errors.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
 import { checkOptions } from '../internal/options.js'
 import { copyData } from '../state/copy-data.js'
+import { deepFreeze } from '../state/freeze.js'
 import { assertSchema, formatIssue, validate } from '../state/schema.js'
+import { type MessageSchemas, rememberBody, schemasOf } from './message-schemas.js'
 
 /** A message to an application. Made by the function that {@link defineMessage} returns. */
 export interface Message<out Kind extends string = string, out Body = unknown> {
@@ -66,7 +68,9 @@ export function defineMessage<const Kind extends string, Schema extends Standard
     return Object.freeze({ kind, body: result.value as Body })
   }
   const is = (message: Message): message is Received<Kind, Body> => message.kind === kind
-  return Object.assign(make, { kind, is }) as MessageKind<Kind, Body>
+  const made = Object.assign(make, { kind, is }) as MessageKind<Kind, Body>
+  rememberBody(made, body)
+  return made
 }
 
 /**
@@ -96,47 +100,115 @@ export function assertMessage(message: unknown): void {
   )
 }
 
-/** Limits of a wait for a message. Default: none; it waits until its step ends. */
-export interface WaitOptions {
+/** Limits of a wait. Default: none; it waits until its step ends. */
+export interface WaitLimitOptions {
   /** Withdraws the wait: it rejects with the signal's reason. */
   readonly signal?: AbortSignal
-  /** Maximum wait for each message, in milliseconds, 0 or more. 0 takes only messages already present. */
+  /**
+   * Maximum wait for each message, in milliseconds, 0 or more. 0 takes only messages already present. The moment at
+   * which it ends is stored: a resume does not start it anew.
+   */
   readonly timeoutMs?: number
   /**
-   * Latest end of the wait, in epoch milliseconds: the same moment after a resume. A past moment takes only messages
-   * already present.
+   * Latest end of the wait, in epoch milliseconds, by the wall clock. A past moment takes only messages already present.
    */
   readonly until?: number
 }
 
-/** {@link WaitOptions}, validated. */
-export type WaitLimits = { readonly [K in keyof WaitOptions]: WaitOptions[K] | undefined }
+/** A question, and limits of the wait for its answer. */
+export interface WaitOptions extends WaitLimitOptions {
+  /**
+   * What is asked: plain data, such as a text and the choices. Whoever shows the question finds it in the `pending` of
+   * the run, in the `wait` event and in the store. Copied and frozen. Default: none.
+   */
+  readonly ask?: unknown
+}
+
+/** {@link WaitLimitOptions}, validated. */
+export type WaitLimits = { readonly [K in keyof WaitLimitOptions]: WaitLimitOptions[K] | undefined }
 
 export const NO_LIMITS: WaitLimits = Object.freeze({})
+
+/** The arguments of a reader, parsed. */
+export interface ReaderArgs {
+  readonly kinds: readonly string[]
+  readonly limits: WaitLimits
+  readonly ask: unknown
+  /** JSON Schemas of the kinds. */
+  schemas(): MessageSchemas | undefined
+}
 
 /**
  * Parses the arguments of a reader: kinds, and optionally {@link WaitOptions} at the end.
  * @throws {TypeError | RangeError} for arguments that are neither, and for invalid options
+ * @throws {ContractError} when `ask` is no plain data
  */
-export function readerArgs(
-  reader: string,
-  given: readonly unknown[],
-): { readonly kinds: readonly string[]; readonly limits: WaitLimits } {
+export function readerArgs(reader: string, given: readonly unknown[]): ReaderArgs {
   const last = given.at(-1)
-  if (!isPlainObject(last) || 'kind' in last) return { kinds: kindNames(reader, given), limits: NO_LIMITS }
-  checkOptions(reader, last, 'signal timeoutMs until')
-  const { signal, timeoutMs, until } = last
-  if (signal !== undefined && !(signal instanceof AbortSignal))
-    throw new TypeError(`${reader}: signal is ${describeValue(signal)}. It takes an AbortSignal: controller.signal.`)
+  if (!isPlainObject(last) || 'kind' in last) return argsOf(reader, given, NO_LIMITS, undefined)
+  checkOptions(reader, last, reader === 'messages' ? LIMITS : `${LIMITS} ask`)
+  const { ask } = last
+  const frozen = ask === undefined ? undefined : deepFreeze(copyData(ask), reader, 'ask')
+  return argsOf(reader, given.slice(0, -1), parseLimits(reader, last), frozen)
+}
+
+function argsOf(reader: string, given: readonly unknown[], limits: WaitLimits, ask: unknown): ReaderArgs {
+  const kinds = kindNames(reader, given)
+  return { kinds, limits, ask, schemas: () => schemasOf(given as readonly AnyMessageKind[]) }
+}
+
+const LIMITS = 'signal timeoutMs until'
+
+function parseLimits(reader: string, { signal, timeoutMs, until }: Readonly<Record<string, unknown>>): WaitLimits {
+  checkSignal(reader, signal)
   if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs >= 0))
     throw new RangeError(`${reader}: timeoutMs is ${describeValue(timeoutMs)}; it takes milliseconds, 0 or more.`)
   if (until !== undefined && !(typeof until === 'number' && !Number.isNaN(until)))
     throw new RangeError(
       `${reader}: until is ${describeValue(until)}; it takes epoch milliseconds: Date.now() + 60_000.`,
     )
-  const kinds = kindNames(reader, given.slice(0, -1))
   const open = signal === undefined && timeoutMs === undefined && until === undefined
-  return { kinds, limits: open ? NO_LIMITS : { signal, timeoutMs, until } }
+  return open ? NO_LIMITS : { signal, timeoutMs, until }
+}
+
+function checkSignal(reader: string, signal: unknown): asserts signal is AbortSignal | undefined {
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw new TypeError(`${reader}: signal is ${describeValue(signal)}. It takes an AbortSignal: controller.signal.`)
+}
+
+/** The end of a sleep: a duration, or a moment. */
+export type SleepOptions = {
+  /** Ends the sleep: it rejects with the signal's reason. */
+  readonly signal?: AbortSignal
+} & (
+  | {
+      /** How long, in milliseconds. */
+      readonly ms: number
+      readonly until?: never
+    }
+  | {
+      /** Until when, by the wall clock: epoch milliseconds, or a `Date`. */
+      readonly until: number | Date
+      readonly ms?: never
+    }
+)
+
+/**
+ * Parses the argument of `sleep`.
+ * @throws {TypeError | RangeError} for an invalid one
+ */
+export function sleepLimits(given: unknown): WaitLimits {
+  checkOptions('sleep', given, 'ms until signal')
+  const { ms, until, signal } = given as { readonly [name: string]: unknown }
+  checkSignal('sleep', signal)
+  if ((ms === undefined) === (until === undefined))
+    throw new TypeError('sleep takes { ms } or { until }: sleep({ ms: 60_000 }).')
+  const end = until instanceof Date ? until.getTime() : until
+  if (ms !== undefined && !(typeof ms === 'number' && ms >= 0 && ms < Infinity))
+    throw new RangeError(`sleep: ms is ${describeValue(ms)}; it takes milliseconds, 0 or more.`)
+  if (end !== undefined && !(typeof end === 'number' && Number.isFinite(end)))
+    throw new RangeError(`sleep: until is ${describeValue(until)}; it takes epoch milliseconds, or a Date.`)
+  return { signal, timeoutMs: ms, until: end }
 }
 
 /** Lists of one name, by the kind: many branches may wait for the same. */

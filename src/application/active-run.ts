@@ -1,9 +1,10 @@
 import type { PlanNode } from '../graph/plan.js'
 import { createDeferred, type Deferred } from '../internal/deferred.js'
 import { macrotask } from '../internal/platform.js'
+import type { Pending } from '../lifecycle/pending.js'
 import type { Application } from '../runtime/application.js'
-import { pendingIn } from '../runtime/message/path-lookup.js'
-import type { PendingMessage } from '../runtime/message/pending.js'
+import { isSuspended } from '../runtime/map/branch-handle.js'
+import { allDue, allPending } from '../runtime/message/pending.js'
 import { type Backpressure, type CommittedStep, createRequest, type RunRequest } from '../runtime/run/request.js'
 import { type Leak, NO_LEAKS, type RunResult } from '../runtime/run/result.js'
 import { runApplication, throughMaker } from '../runtime/sub-app.js'
@@ -17,7 +18,7 @@ import { publicState, type State } from '../state/freeze.js'
 //     rejection.
 // G3  The caller's signal has one listener while it is joined, and none afterwards.
 
-/** Whether a run returns when everything left waits for messages from outside. */
+/** Whether a run returns when everything left waits for messages from outside, or for times. */
 export type WhenWaiting = 'stay' | 'return'
 
 /** The result of joining: the end of the run, or that it waits. */
@@ -25,7 +26,8 @@ export type Joined =
   | RunResult
   | {
       readonly status: 'waiting'
-      readonly pending: readonly PendingMessage[]
+      readonly pending: readonly Pending[]
+      readonly nextAt?: number
       readonly action: string
       readonly next: string | undefined
       readonly state: State
@@ -74,7 +76,7 @@ export class ActiveRun {
     }
   }
 
-  /** Waits until the run ends or, with `'return'`, until everything left waits for a person (G1). */
+  /** Waits until the run ends or, with `'return'`, until everything left waits for a person or a time (G1). */
   async join(backpressure: Backpressure, whenWaiting: WhenWaiting, signal: AbortSignal | undefined): Promise<Joined> {
     const app = this.#app
     const onAbort = (): void => void app.cancel(signal?.reason, 'signal', 'signal')
@@ -106,7 +108,7 @@ export class ActiveRun {
       const look = (): void => {
         changes += 1
         const seen = changes
-        if (waits.level !== 'outside') return
+        if (!isSuspended(waits.level)) return
         // After everything that is ready has run: an action may wait, and do something else a moment later.
         macrotask(() => changes === seen && resolve(this.#waiting()))
       }
@@ -123,10 +125,12 @@ export class ActiveRun {
   #waiting(): Joined {
     const { sequenceId, next, position = '' } = this.#app.checkpoint
     const state = publicState(this.#app.checkpoint.state)
-    const pending = Object.freeze([...pendingIn(this.#app)])
+    const pending = allPending(this.#app)
+    const nextAt = allDue(this.#app)[0]?.at
     return {
       status: 'waiting',
       pending,
+      ...(nextAt !== undefined && { nextAt }),
       action: next ?? position,
       next,
       state,

@@ -8,6 +8,7 @@ import type { ActionFacts } from '../lifecycle/event-facts.js'
 import type { AppEvent, Dropped, Subscription } from '../lifecycle/events.js'
 import type { Interceptor } from '../lifecycle/interceptor.js'
 import type { Logger } from '../lifecycle/logger.js'
+import type { Due, Pending } from '../lifecycle/pending.js'
 import type { Limit } from '../parallel/limit.js'
 import type { GivenTo } from '../state/spec.js'
 import type { Tracker } from '../tracking/tracker.js'
@@ -31,8 +32,8 @@ export type RunOptions<Inputs, After, Before, When = WhenWaiting> = {
   /** Fails the run with a `MaxStepsError` when it would take more steps. Default: no limit. */
   readonly maxSteps?: number
   /**
-   * `'return'`: resolves with the status `waiting` when everything left waits for messages from outside. Default
-   * `'stay'`: keeps waiting.
+   * `'return'`: resolves with the status `waiting` when everything left waits for messages from outside, for the end of
+   * a sleep, or for the delay before an attempt. Default `'stay'`: keeps waiting.
    *
    * After `'return'` the run stays suspended. The next `run` (`step`, `iterate`, `stream`) joins it instead of starting
    * another; `inputs`, halts and `maxSteps` may then be omitted, or repeated unchanged.
@@ -104,6 +105,13 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
   readonly next: Name<A> | undefined
   /** The number of the last committed step; -1 before the first. */
   readonly sequenceId: number
+  /** The open questions of the run, here and below: actions that wait for a message from outside. */
+  readonly pending: readonly Pending[]
+  /**
+   * The times at which the run goes on by itself, here and below, the earliest first: ends of sleeps, of waits, of
+   * delays before an attempt, and of time limits of branches.
+   */
+  readonly due: readonly Due[]
   /** The XState actor, for `getSnapshot`, `subscribe`, selectors and inspection. */
   readonly actor: AnyActorRef
   /**

@@ -20,6 +20,11 @@ export interface EventFilter<Type, At> {
 
 /** A filter without its types. */
 export type LooseFilter = EventFilter<string, string>
+/** Options of `events`, without their types. */
+export interface LooseEvents extends LooseFilter {
+  readonly buffer?: number
+  readonly signal?: AbortSignal
+}
 
 export const FILTER_OPTIONS = 'include actions keys depth'
 

@@ -14,6 +14,7 @@ import type { Application } from '../runtime/application.js'
 import { initialCheckpoint } from '../runtime/checkpoint.js'
 import { flushInTime } from '../runtime/durability.js'
 import { cancelAt } from '../runtime/message/commands.js'
+import { allDue, allPending } from '../runtime/message/pending.js'
 import { storeAndSend } from '../runtime/message/stored-messages.js'
 import {
   type Backpressure,
@@ -29,7 +30,7 @@ import { publicState } from '../state/freeze.js'
 import { ActiveRun, type Joined, type WhenWaiting } from './active-run.js'
 import { conclude, named, naming } from './caller.js'
 import { followEvents } from './event-feed.js'
-import { checkDepth, FILTER_OPTIONS, type LooseFilter, tapOf } from './filter.js'
+import { checkDepth, FILTER_OPTIONS, type LooseEvents, type LooseFilter, tapOf } from './filter.js'
 import { beginElsewhere, checkValues, guarded, type Inspect, makeApp, type Resumed, saveNow } from './make-app.js'
 import { type LoosePersist, PERSIST_OPTIONS } from './persisting.js'
 import { iterateRun, type Prepared, streamRun } from './readers.js'
@@ -57,11 +58,6 @@ export interface LooseRun {
 /** Options of `stream`, without their types. */
 export interface LooseStream extends LooseRun, LooseFilter {
   readonly detach?: boolean
-}
-/** Options of `events`, without their types. */
-export interface LooseEvents extends LooseFilter {
-  readonly buffer?: number
-  readonly signal?: AbortSignal
 }
 
 /** Default bound of unread events, beyond which an additional reader loses chunks. */
@@ -124,6 +120,13 @@ export class LiveApplication implements AsyncDisposable {
   }
   get sequenceId(): number {
     return this.#app.checkpoint.sequenceId
+  }
+
+  get pending(): readonly object[] {
+    return allPending(this.#app)
+  }
+  get due(): readonly object[] {
+    return allDue(this.#app)
   }
 
   async step(options: LooseRun = {}): Promise<object | undefined> {

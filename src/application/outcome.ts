@@ -1,7 +1,7 @@
 import type { WrittenBy } from '../action/action.js'
 import type { Path } from '../action/context.js'
 import type { Name } from '../internal/type-tools.js'
-import type { PendingMessage } from '../runtime/message/pending.js'
+import type { Pending } from '../lifecycle/pending.js'
 import type { Leak } from '../runtime/run/result.js'
 
 interface OutcomeFacts<S> {
@@ -39,15 +39,20 @@ export interface Cancelled<out S, out At extends string> extends OutcomeFacts<S>
 }
 
 /**
- * Everything left of the run waits for messages from outside. It stays suspended in memory: `app.send` wakes the
- * receivers, and the next run joins it. `action` is the one that waits, or that contains the waiting action.
+ * Everything left of the run waits for messages from outside, or for times. It stays suspended in memory: `app.send`
+ * wakes the receivers, times pass, and the next run joins it. `action` is the one that waits, or that contains the waiting action.
  */
 export interface Waiting<out S, out At extends string> extends OutcomeFacts<S> {
   readonly status: 'waiting'
   readonly action: At
   readonly next: At | undefined
-  /** The waiting actions and the kinds of message they wait for. */
-  readonly pending: readonly PendingMessage[]
+  /** The open questions: which action waits, for which kinds of message, and what it asks. */
+  readonly pending: readonly Pending[]
+  /**
+   * The earliest moment at which the run goes on by itself, epoch milliseconds: the end of a sleep, of a wait, of a
+   * delay before an attempt, or of a branch's time limit. Absent where it goes on only by a message.
+   */
+  readonly nextAt?: number
 }
 
 /** The outcome of a run. A failure rejects instead. */

@@ -1,5 +1,6 @@
 import type { ChunkOf, WrittenBy } from '../action/action.js'
 import type { Delivery, Received } from '../action/message.js'
+import type { MessageSchemas } from '../action/message-schemas.js'
 import type { Name } from '../internal/type-tools.js'
 import type { ActionFacts, EventFacts } from './event-facts.js'
 import type {
@@ -122,26 +123,36 @@ export interface MessageEvent<At extends string = string> extends ActionFacts<At
   readonly delivery: Delivery
 }
 /**
- * An action waits for a message, from outside (a person) or from a sibling. Not emitted when a message is already
- * present.
+ * An action waits: for a message from outside (a person) or from a sibling, or for a time (`context.sleep`). Not emitted
+ * when a message is already present, or the time has passed.
  */
 export interface WaitEvent<At extends string = string> extends ActionFacts<At> {
   readonly type: 'wait'
-  /** The kinds of message that it waits for. */
+  /** `<appId>.<sequenceId>.<n-th wait of the step, from 0>`; the same after a resume. */
+  readonly id: string
+  /** The kinds of message that it waits for; none for a sleep. */
   readonly kinds: readonly string[]
-  readonly from: 'outside' | 'siblings'
-  /** Epoch milliseconds. */
+  readonly from: 'outside' | 'siblings' | 'time'
+  /** The question of the wait, where it has one. */
+  readonly ask?: unknown
+  /** JSON Schemas of the kinds whose schema gives one, by the name of the kind. */
+  readonly schemas?: MessageSchemas
+  /** Epoch milliseconds; the first time, also after a resume. */
   readonly since: number
+  /** When it ends by itself, epoch milliseconds. */
+  readonly until?: number
 }
-/** A wait has ended: with its message, or without one (cancelled, withdrawn, no sender left). */
+/** A wait has ended: with its message, or without one (its time is over, cancelled, withdrawn, no sender left). */
 export interface WakeEvent<At extends string = string> extends ActionFacts<At> {
   readonly type: 'wake'
-  /** The kinds of message that it waited for. */
+  /** The id of the wait. */
+  readonly id: string
+  /** The kinds of message that it waited for; none for a sleep. */
   readonly kinds: readonly string[]
-  readonly from: 'outside' | 'siblings'
+  readonly from: 'outside' | 'siblings' | 'time'
   /** The message that ended the wait, if any. */
   readonly message: Received | undefined
-  /** Duration of the wait, in milliseconds. */
+  /** Duration of the wait in this process, in milliseconds. */
   readonly durationMs: number
 }
 /** An application was cancelled. Emitted for each application that a cancel reaches, in the same tick. */

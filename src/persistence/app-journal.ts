@@ -9,6 +9,8 @@ import type { StateLabel } from './labels.js'
 import type { FullFacts, Notes, ParentRef } from './record.js'
 import type { StoredMessage, StoredRecord } from './replay.js'
 import type { Scope, ScopeSettings } from './scope.js'
+import type { StatusNotes } from './status-notes.js'
+import type { OpenWaitNote } from './wait-note.js'
 
 /** The durability of one application, as the engine uses it. The journal of a store implements it (journal.ts). */
 export interface AppJournal {
@@ -26,7 +28,8 @@ export interface AppJournal {
   readonly opened: boolean
   /** The last call of {@link AppJournal.open}. */
   readonly opening: Promise<unknown> | undefined
-  readonly status: { woke(): void }
+  /** The waits of the step under way. */
+  readonly status: Pick<StatusNotes, 'begin' | 'reach' | 'woke' | 'retry'>
   /** Claims the tree, and stores where a new application starts. @returns the record to continue at, if there is one */
   open(plan: Plan, start: Start, inputs: Inputs): Promise<StoredRecord | undefined>
   /** Saves a step at its point of commit. @throws {PersistenceError | SerializationError} Nothing is saved then. */
@@ -48,7 +51,8 @@ export interface AppJournal {
     timing: StoredTiming,
     resumable?: boolean,
   ): Awaitable<void>
-  waits(action: string, kinds: readonly string[], timing: StoredTiming): Awaitable<void>
+  /** Saves an open wait: for a message from outside, or for a time. */
+  waits(wait: OpenWaitNote, timing: StoredTiming): Awaitable<void>
   /** The stored result of a side effect of the step; undefined if it is not stored. */
   done(key: string): { readonly value: unknown } | undefined
   /** Stores a message for an application of the tree. @returns its id */

@@ -1,21 +1,23 @@
+import { defined } from '../internal/defined.js'
 import type { State } from '../state/freeze.js'
 import type { Awaitable, Row } from './driver.js'
 import type { CancelledNote, FullFacts, ManifestEntry, StepEndMark, StepFacts } from './record.js'
 import type { StoredRecord } from './replay.js'
 import type { SavePolicy, Scope } from './scope.js'
+import type { StartedNote } from './wait-note.js'
 
-/** Start time of a branch's first step, and the number of its attempt. */
+/** Start time of a branch's first step, the end of its time limit, and the number of its attempt. */
 export interface StoredTiming {
   readonly startedAt: number | undefined
   readonly attempts: number
+  readonly deadlineAt?: number | undefined
 }
 
 /** The timing in the form of a note. */
-export const timingForm = ({
-  startedAt,
+export const timingForm = ({ startedAt, attempts, deadlineAt }: StoredTiming): StartedNote => ({
   attempts,
-}: StoredTiming): { readonly attempts: number; readonly startedAt?: number } =>
-  startedAt === undefined ? { attempts } : { attempts, startedAt }
+  ...defined({ startedAt, deadlineAt }),
+})
 
 /** A step as the engine commits it. */
 export interface CommittingStep extends StoredTiming {
@@ -89,8 +91,8 @@ export function withoutTransient(state: State, transient: ReadonlySet<string>): 
 
 /** The facts of a step in a full row. @param cancelled the final cancel that came before its commit */
 export function fullFacts(step: CommittingStep, cancelled: CancelledNote | undefined): FullFacts {
-  const { next, end, attempts, recovered, startedAt } = step
-  return { next, end, attempts, recovered, cancelled, startedAt, visits: step.visits() }
+  const { next, end, attempts, recovered, startedAt, deadlineAt } = step
+  return { next, end, attempts, recovered, cancelled, startedAt, deadlineAt, visits: step.visits() }
 }
 
 /** The facts of a step in a patch row. */

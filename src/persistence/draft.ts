@@ -1,6 +1,8 @@
 import type { Row } from './driver.js'
-import type { FailedNote, ManifestEntry, Notes } from './record.js'
+import { millisecondsOf } from './order.js'
+import type { ManifestEntry, Notes } from './record.js'
 import type { StoredMap, StoredRecord } from './stored-record.js'
+import { readWaiting, type StartedNote } from './wait-note.js'
 
 // Owns: the record of an application while its rows are read.
 
@@ -33,11 +35,14 @@ export function emptyDraft(appId: string, { epoch }: Pick<Row, 'epoch'>): Draft 
     order: 0,
     visits: visitsOf({}),
     waiting: undefined,
+    passedWaits: [],
+    retry: undefined,
     failed: undefined,
     failedAt: 0,
     cancelled: undefined,
     end: undefined,
     startedAt: undefined,
+    deadlineAt: undefined,
     attempts: 1,
     tries: 0,
     recovered: false,
@@ -80,20 +85,31 @@ export function readNote(draft: Draft, { label, order }: Pick<Row, 'label' | 'or
       draft.once.set(key, value)
       return
     }
-    case 'waiting':
-      draft.waiting = note as Notes['waiting']
-      if (draft.waiting.attempts !== undefined) readTiming(draft, { attempts: 1, ...draft.waiting })
-      draft.status = 'waiting'
+    case 'started':
+      readTiming(draft, note as Notes['started'])
       return
+    case 'waiting': {
+      const place = { appId: draft.appId, sequenceId: draft.sequenceId + 1, at: millisecondsOf(order) }
+      const waiting = readWaiting(note as Notes['waiting'], place)
+      const { waits, passed = [], attempts, ...times } = waiting
+      if (attempts !== undefined) readTiming(draft, { attempts, ...times })
+      draft.passedWaits = passed
+      draft.waiting = waits.length === 0 ? undefined : waiting
+      if (draft.waiting !== undefined) draft.status = 'waiting'
+      return
+    }
     case 'retry': {
-      const { attempts, tries } = note as Notes['retry']
+      const retry = note as Notes['retry']
+      endAttempt(draft)
       draft.failed = undefined
-      draft.attempts = attempts
-      draft.tries = tries
+      draft.retry = retry
+      draft.tries = retry.tries
+      readTiming(draft, retry)
       draft.retryFailuresBefore = order
       return
     }
     case 'failed':
+      endAttempt(draft)
       draft.failed = note as Notes['failed']
       draft.failedAt = order
       if (draft.cancelled?.final !== true) draft.cancelled = undefined // the run continued, and failed later
@@ -121,9 +137,17 @@ function readManifest(draft: Draft, { map, visit, entries, from = 0, total, vers
   if (open.entries.size === open.total) draft.map = open
 }
 
-function readTiming(draft: Draft, { attempts, startedAt }: Pick<FailedNote, 'attempts' | 'startedAt'>): void {
+function readTiming(draft: Draft, { attempts, startedAt, deadlineAt }: StartedNote): void {
   draft.attempts = attempts
   draft.startedAt = startedAt ?? draft.startedAt
+  draft.deadlineAt = deadlineAt ?? draft.deadlineAt
+}
+
+/** The attempt has failed: its waits and its delay are over. */
+function endAttempt(draft: Draft): void {
+  draft.waiting = draft.retry = undefined
+  draft.tries = 0
+  draft.passedWaits = []
 }
 
 function mapOf(draft: Draft, at: Pick<Notes['entry'], 'map' | 'visit' | 'version'>): DraftMap {

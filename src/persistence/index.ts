@@ -37,7 +37,6 @@ export type {
   ManifestEntry,
   ParentRef,
   StepEndMark,
-  WaitingNote,
 } from './record.js'
 export type { StoredMap, StoredMessage, StoredRecord, StoredStatus } from './replay.js'
 export { type RewindOptions, rewind, type SendStoredOptions, sendStored } from './rewind.js'
@@ -59,3 +58,4 @@ export type {
   SummaryStatus,
   WaitPage,
 } from './summary.js'
+export type { OpenWaitNote, RetryNote, WaitingNote, WaitRange } from './wait-note.js'

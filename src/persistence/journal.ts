@@ -41,16 +41,15 @@ import {
   type ForkedFrom,
   type FullFacts,
   fullData,
-  isStatusLabel,
   type Notes,
-  noteData,
   type ParentRef,
   patchData,
 } from './record.js'
 import type { StoredMessage, StoredRecord } from './replay.js'
 import type { Scope } from './scope.js'
 import { postTo, sealRow } from './seal.js'
-import { StatusNotes } from './status-notes.js'
+import { noteRow, StatusNotes } from './status-notes.js'
+import type { OpenWaitNote } from './wait-note.js'
 
 // Owns: the rows of one application: their order, and whether a row holds the whole state or a patch.
 // Does not own: when the engine commits, other applications of the tree (scope.ts).
@@ -111,7 +110,7 @@ export class Journal implements AppJournal {
     this.epoch = last?.epoch ?? 0
     this.inbox = new Inbox(last?.inbox)
     this.map = mapOf(stored)
-    this.status = new StatusNotes(last?.statusRow)
+    this.status = new StatusNotes(last)
     this.retryFailuresBefore = stored?.retryFailuresBefore ?? 0
     this.#rows = last?.rows ?? 0
     this.#deltas = new Deltas(last?.sequenceId ?? -1)
@@ -183,19 +182,21 @@ export class Journal implements AppJournal {
     this.stored = undefined
     this.map = undefined
     this.retryFailuresBefore = 0
-    this.status = new StatusNotes()
+    this.status.committed()
   }
 
   /** Saves a note to the running step. A retry makes its failed branches run again. */
   note<K extends keyof Notes>(label: K, note: Notes[K]): Awaitable<void> {
     if (label === 'retry') this.retryFailuresBefore = this.scope.nextOrder()
-    if (this.scope.settings.policy === 'manual' || (this.#replacing && this.#finalCancel === undefined))
-      return undefined
+    if (this.#mute) return undefined
     const { sequenceId } = this.#unsaved ?? this.#deltas
-    const draft = isStatusLabel(label)
-      ? this.status.add(label, note as never, this.scope.nextOrder(), sequenceId)
-      : this.#noted(label, note)
-    return draft && this.#write([draft])
+    const rows = this.status.rowsOf(label, note, this.scope.nextOrder(), sequenceId)
+    return rows.length === 0 ? undefined : this.#write(rows)
+  }
+
+  /** Whether notes are not saved. */
+  get #mute(): boolean {
+    return this.scope.settings.policy === 'manual' || (this.#replacing && this.#finalCancel === undefined)
   }
 
   /** Saves the failure of a run. The next run retries its step. */
@@ -312,7 +313,7 @@ export class Journal implements AppJournal {
     this.stored = stored
     this.#from = stored.from
     this.map = mapOf(stored)
-    this.status = new StatusNotes(stored.statusRow)
+    this.status = new StatusNotes(stored)
     this.retryFailuresBefore = stored.retryFailuresBefore
   }
 
@@ -326,14 +327,9 @@ export class Journal implements AppJournal {
     return postTo(scope.settings, appId, message)
   }
 
-  /** Saves that the application waits for a message from outside. */
-  waits(action: string, kinds: readonly string[], timing: StoredTiming): Awaitable<void> {
-    return this.note('waiting', { action, kinds, ...(this.parentRef && timingForm(timing)) })
-  }
-
-  #noted<K extends keyof Notes>(label: K, note: Notes[K]): DraftRow {
-    const { sequenceId } = this.#unsaved ?? this.#deltas
-    return { kind: 'note', label, sequenceId, data: noteData(label, note) }
+  /** Saves an open wait: for a message from outside, or for a time. */
+  waits(wait: OpenWaitNote, timing: StoredTiming): Awaitable<void> {
+    return this.#mute ? undefined : this.note('waiting', this.status.with(wait, this.parentRef && timing))
   }
 
   /** Assigns an index to each row: the given ones follow the step, or the step that is not stored yet (J3). */
@@ -393,7 +389,8 @@ export class Journal implements AppJournal {
 
   /** Writes to the parent's journal: in the same group of rows or, in another store, before them. */
   #writeParentNote({ parent, note }: ParentNote<Journal>, withRows: (placed: PlacedRows) => void): Awaitable<void> {
-    const entry = note === undefined ? [] : [parent.#noted('entry', note)]
+    const { sequenceId } = parent.#unsaved ?? parent.#deltas
+    const entry = note === undefined ? [] : [noteRow('entry', note, sequenceId)]
     if (parent.scope === this.scope) return withRows(parent.#assign(entry, undefined))
     return entry.length === 0 ? parent.flush() : parent.#write(entry)
   }

@@ -4,6 +4,7 @@ import type { CancelCause } from '../lifecycle/events.js'
 import type { State } from '../state/freeze.js'
 import { encodeAgainstParent, type ParentState } from './parent-state.js'
 import { diff, isPatchAsIs, type Patch } from './patch.js'
+import type { RetryNote, StartedNote, WaitingNote } from './wait-note.js'
 
 // The content of rows. A step is one row: a patch, or the whole state when the patches since the last full row outweigh
 // it. Member names are short because every row holds them.
@@ -33,6 +34,8 @@ export interface StepFacts {
   readonly end?: StepEndMark | undefined
   /** Start time of the step; for a branch, of its first step. */
   readonly startedAt?: number | undefined
+  /** For a branch with a time limit: when that ends. */
+  readonly deadlineAt?: number | undefined
   readonly attempts?: number | undefined
   /** Whether a fallback replaced a failure, in this step or an earlier one. */
   readonly recovered?: boolean | undefined
@@ -70,6 +73,7 @@ export interface FullData {
   readonly c: Readonly<Record<string, number>>
   readonly e?: StepEndMark
   readonly t?: number
+  readonly d?: number
   readonly a?: number
   readonly r?: 1
   /** A `CancelledNote` as it is stored. */
@@ -122,6 +126,7 @@ export function fullData(state: State, facts: FullFacts, of: AppFacts, loose = f
     n: facts.next ?? null,
     e: facts.end,
     t: facts.startedAt,
+    d: facts.deadlineAt,
     a: attemptsForm(facts.attempts),
     r: flagForm(facts.recovered),
     z: cancelledForm(facts.cancelled),
@@ -218,26 +223,12 @@ export interface OnceNote {
   readonly key: string
   readonly value: unknown
 }
-/** The application waits for a message from outside. */
-export interface WaitingNote {
-  readonly action: string
-  readonly kinds: readonly string[]
-  /** For a branch: the number of its attempt, and its start time. */
-  readonly attempts?: number
-  readonly startedAt?: number
-}
-/** The branch is retried at its failed step. */
-export interface RetryNote {
-  /** Number of the attempt that begins. */
-  readonly attempts: number
-  /** Number of failed attempts at the step. */
-  readonly tries: number
-}
 /** The step failed. */
 export interface FailedNote {
   readonly error: Error
   readonly attempts: number
   readonly startedAt?: number
+  readonly deadlineAt?: number
   /** Whether the failed branches of its map run again with it. */
   readonly again: boolean
 }
@@ -249,6 +240,7 @@ export interface CancelledNote {
   readonly final: boolean
   readonly attempts: number
   readonly startedAt?: number
+  readonly deadlineAt?: number
 }
 
 /** The notes, by their labels. */
@@ -258,13 +250,14 @@ export interface Notes {
   readonly total: TotalNote
   readonly settled: SettledNote
   readonly once: OnceNote
+  readonly started: StartedNote
   readonly waiting: WaitingNote
   readonly retry: RetryNote
   readonly failed: FailedNote
   readonly cancelled: CancelledNote
 }
 
-const STATUS_LABELS = ['waiting', 'retry', 'failed', 'cancelled'] as const
+const STATUS_LABELS = ['started', 'waiting', 'retry', 'failed', 'cancelled'] as const
 
 /** The label of a status note. */
 export type StatusLabel = (typeof STATUS_LABELS)[number]

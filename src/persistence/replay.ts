@@ -130,6 +130,7 @@ function readFull(draft: Draft, row: Row, data: FullData, find: FindRaw): void {
   draft.from = data.o ?? draft.from
   const started = row.sequenceId < 0 || data.q !== undefined
   stepDone(draft, started ? data.q : actionOf(row.label), data)
+  draft.deadlineAt = data.d ?? draft.deadlineAt
   draft.given = data.g ?? [] // set by a rewind; the next step is a full row
 }
 
@@ -157,7 +158,8 @@ function stepDone(draft: Draft, position: string | undefined, data: FullData | P
   draft.oneWay = data.x ?? draft.oneWay
   draft.recovered = draft.recovered || data.r === 1
   draft.status = data.e ?? (data.n === null ? 'finished' : 'running')
-  draft.waiting = draft.failed = undefined
+  draft.waiting = draft.retry = draft.failed = undefined
+  draft.passedWaits = []
   draft.retryFailuresBefore = 0
   draft.cancelled = data.z === undefined ? undefined : (revive(data.z) as CancelledNote)
   if (draft.cancelled !== undefined) draft.status = 'cancelled'

@@ -16,9 +16,20 @@ export function withNewReads(stored: StoredRecord, given: State): StoredRecord {
   return { ...stored, state: Object.freeze({ ...given, ...stored.state }) }
 }
 
-/** The record of a failed branch that runs again with its map: its attempts and its start time are reset. */
+/** The record of a failed branch that runs again with its map: its attempts and its times are reset. */
 export const forRetry = (stored: StoredRecord | undefined): StoredRecord | undefined =>
-  stored?.failed === undefined ? stored : { ...stored, failed: undefined, startedAt: undefined, attempts: 1, tries: 0 }
+  stored?.failed === undefined ? stored : { ...stored, ...AFRESH }
+
+const AFRESH = {
+  failed: undefined,
+  startedAt: undefined,
+  deadlineAt: undefined,
+  waiting: undefined,
+  passedWaits: [],
+  retry: undefined,
+  attempts: 1,
+  tries: 0,
+} as const
 
 /** The timing of a queued branch from an earlier run. */
 export const storedTiming = (stored: StoredRecord | undefined): StoredTiming =>

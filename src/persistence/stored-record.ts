@@ -7,8 +7,8 @@ import type {
   ParentRef,
   StatusRow,
   StepEndMark,
-  WaitingNote,
 } from './record.js'
+import type { RetryNote, WaitingNote, WaitRange } from './wait-note.js'
 
 /** The status of a stored application. */
 export type StoredStatus = 'running' | 'waiting' | 'halted' | 'finished' | 'failed' | 'cancelled'
@@ -45,7 +45,12 @@ export interface StoredRecord {
   /** Order of the newest row: epoch milliseconds × 1024. */
   readonly order: number
   readonly visits: Readonly<Record<string, number>>
+  /** Its open waits; undefined if there are none. */
   readonly waiting: WaitingNote | undefined
+  /** Earlier waits of the attempt whose time is over. @internal */
+  readonly passedWaits: readonly WaitRange[]
+  /** The last retry of the next step; undefined if there was none. */
+  readonly retry: RetryNote | undefined
   readonly failed: FailedNote | undefined
   /** Order of the note of the failure. */
   readonly failedAt: number
@@ -53,9 +58,11 @@ export interface StoredRecord {
   /** How the run of a branch ended. */
   readonly end: StepEndMark | undefined
   readonly startedAt: number | undefined
+  /** For a branch with a time limit: when that ends, epoch milliseconds. */
+  readonly deadlineAt: number | undefined
   /** Number of the current attempt of the branch. */
   readonly attempts: number
-  /** Number of failed attempts at the next step when the branch was last retried. */
+  /** Number of failed attempts at the next step when it, or the branch, was last retried. */
   readonly tries: number
   /** Whether a fallback replaced a failure. */
   readonly recovered: boolean

@@ -17,7 +17,7 @@ import { leakCode } from './cancel/leak.js'
 import type { Checkpoint } from './checkpoint.js'
 import { emit } from './emit.js'
 import type { EventSource } from './event-source.js'
-import type { HeldMap, LiveEffect, RunningMap, WaitsFor } from './map/branch-handle.js'
+import { type HeldMap, isSuspended, type LiveEffect, type RunningMap, type WaitsFor } from './map/branch-handle.js'
 import { branchId, pathAt } from './map/branch-identity.js'
 import { Mailbox } from './message/mailbox.js'
 import { WaitState } from './message/wait-state.js'
@@ -186,6 +186,8 @@ export interface CurrentAttempt {
   readonly cancellation: Cancellation | undefined
   /** The map that the step stands at. */
   readonly map: RunningMap | undefined
+  /** The number of waits that it has reached. */
+  waitCount: number
   cancel(cancellation: Cancellation): void
   close(): void
 }
@@ -357,7 +359,7 @@ export class Run {
     if (this.cancellation === undefined) self.send({ type: 'teasel.waits', waiting: after !== 'nothing' })
     if (parent?.map !== undefined) parent.map.waitsChanged(parent.key, before, after)
     else if (maker?.run !== undefined)
-      maker.run.waitState.countBelow('waiting', Number(after === 'outside') - Number(before === 'outside'))
+      maker.run.waitState.countBelow('waiting', Number(isSuspended(after)) - Number(isSuspended(before)))
   }
 
   #eachBelow(act: (run: Run) => void): void {

@@ -5,6 +5,7 @@ import type { AppJournal } from '../persistence/app-journal.js'
 import type { CommittingStep, StoredTiming } from '../persistence/committing.js'
 import type { Awaitable } from '../persistence/driver.js'
 import type { StoredRecord } from '../persistence/replay.js'
+import type { RetryNote } from '../persistence/wait-note.js'
 import { Carrier } from './actor/carrier.js'
 import { AppSnapshot } from './actor/snapshot.js'
 import type { Application, Run } from './application.js'
@@ -99,7 +100,9 @@ export async function openJournal(run: Run, journal: AppJournal): Promise<RunRes
       // Made by an action, it had halted there before the action was interrupted.
       if (stored.end === 'halted' && at !== undefined && request.haltAfter.has(at)) return endedRun(run, 'halted')
     }
-    if (journal.stored !== undefined) attemptsOf(run).resume(journal.stored)
+    const { retry } = journal.status
+    journal.status.begin()
+    if (journal.stored !== undefined || retry !== undefined) resumeAttempts(run, journal.stored, retry)
     deliverInbox(app, journal)
     return undefined
   } catch (error) {
@@ -108,13 +111,19 @@ export async function openJournal(run: Run, journal: AppJournal): Promise<RunRes
   }
 }
 
+function resumeAttempts(run: Run, stored: StoredRecord | undefined, retry: RetryNote | undefined): void {
+  const { attempts = 1, recovered = false } = stored ?? {}
+  const past = { attempts: retry?.attempts ?? attempts, tries: retry?.tries ?? 0, recovered }
+  attemptsOf(run).resume(past, retry?.before)
+}
+
 /**
  * Stores a note, best effort: a failure is logged and never fails the run.
  * @param subject the note in that log message: `How a run ended`
  * @returns undefined, or a promise that always resolves
  */
 export function writeNote(
-  { journal, system }: Application,
+  { journal, system }: Pick<Application, 'journal' | 'system'>,
   subject: string,
   write: (journal: AppJournal) => Awaitable<void>,
 ): Awaitable<void> {
@@ -128,9 +137,10 @@ export function writeNote(
   }
 }
 
-/** When an application began as a branch, and the number of its attempt. */
+/** When an application began as a branch, when its time limit ends, and the number of its attempt. */
 export function timingOf({ parent, run }: Application): StoredTiming {
-  return { startedAt: parent?.map?.timing(parent.key)?.startedAt, attempts: run?.attempts?.branch ?? 1 }
+  const timing = parent?.map?.timing(parent.key)
+  return { startedAt: timing?.startedAt, deadlineAt: timing?.deadlineAt, attempts: run?.attempts?.branch ?? 1 }
 }
 
 /** Stores the result of a run, where its last step does not hold it. Resolves with the result in any case. */

@@ -127,7 +127,7 @@ export class AppSystem {
     if (Math.abs(by) < JUMP_MS) return
     const how = by < 0 ? `back by ${-by} ms` : `forward by ${by} ms, or the machine slept`
     this.logger.warn(
-      `The wall clock was set ${how}. Time limits and waits are not changed by it; times that events and stores carry follow it.`,
+      `The wall clock was set ${how}. Time limits and waits are not changed by it, except those until a moment; times that events and stores carry follow it.`,
     )
   }
 

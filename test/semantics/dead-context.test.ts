@@ -46,6 +46,7 @@ const CALLS: {
   messages: [({ context }) => read(context.messages(hint)), []],
   receive: [({ context }) => read(context.receive(reply, { timeoutMs: 5 })), []],
   receiveOne: [({ context }) => refused(context.receiveOne(reply)), at('receiveOne', 0)],
+  sleep: [({ context }) => refused(context.sleep({ ms: 5 })), at('sleep', 0)],
   once: [
     ({ context, effects }) => refused(context.once('charge', () => effects.push('late'))),
     at('once("charge")', 0),

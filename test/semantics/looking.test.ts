@@ -128,7 +128,8 @@ describe.each<[string, () => Persister]>([
     await run
     const over = await persister.load({ appId: 'job' })
 
-    expect([left?.status, left?.waiting]).toEqual(['waiting', { action: 'ask', kinds: ['answered'] }])
+    const wait = { id: 'job.0.0', n: 0, action: 'ask', from: 'outside', kinds: ['answered'], since: expect.any(Number) }
+    expect([left?.status, left?.waiting]).toEqual(['waiting', { waits: [wait] }])
     expect([over?.status, over?.cancelled?.cause, over?.cancelled?.reason]).toEqual(['cancelled', 'app', 'no more'])
     expect((await persister.driver.history(null, 'job')).map(({ label }) => label)).toEqual(['start', 'status'])
   })

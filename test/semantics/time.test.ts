@@ -165,7 +165,7 @@ describe.each([
 
     const how = by < 0 ? 'back by 3600000 ms' : 'forward by 3600000 ms, or the machine slept'
     expect(jumps()).toEqual([
-      `The wall clock was set ${how}. Time limits and waits are not changed by it; times that events and stores carry follow it.`,
+      `The wall clock was set ${how}. Time limits and waits are not changed by it, except those until a moment; times that events and stores carry follow it.`,
     ])
   })
 

@@ -52,12 +52,16 @@ describe('a run that waits for a person', () => {
     expect(outcome).toMatchObject({ status: 'waiting', action: 'main', next: 'main', sequenceId: -1, leaked: [] })
     expect(outcome.status === 'waiting' && outcome.pending).toEqual(
       ['a', 'b', 'c'].map((key) => ({
+        runId: 'app',
+        partitionKey: null,
         path: [{ map: 'main', visit: 1, key }],
         action: key,
         kinds: ['reply', 'veto'],
         appId: expect.stringMatching(/./),
         sequenceId: 0,
+        id: expect.stringMatching(/.\.0\.0$/),
         since: 5000,
+        answered: false,
       })),
     )
   })
@@ -341,7 +345,7 @@ describe('waiting', () => {
     await run
 
     const facts = { incarnation: 0, appId: 'app', path: [], action: 'main', source: 'main', sequenceId: 0 }
-    const asked = { kinds: ['reply', 'veto'], from: 'outside' }
+    const asked = { id: 'app.0.0', kinds: ['reply', 'veto'], from: 'outside' }
     expect(events).toEqual([
       { type: 'wait', ...facts, ...asked, since: clock.now() - 40 },
       { type: 'wake', ...facts, ...asked, message: { kind: 'reply', body: 'yes', from: '' }, durationMs: 40 },

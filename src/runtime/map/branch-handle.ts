@@ -2,6 +2,7 @@ import type { Inputs } from '../../action/inputs.js'
 import type { CancelAnswer, Delivery, Received } from '../../action/message.js'
 import type { RetryPolicy } from '../../action/retry.js'
 import type { AnyEvent, CancelCause } from '../../lifecycle/events.js'
+import type { Due, Pending } from '../../lifecycle/pending.js'
 import type { BranchResult } from '../../parallel/results.js'
 import type { BranchTask } from '../../parallel/task.js'
 import type { AppJournal } from '../../persistence/app-journal.js'
@@ -11,7 +12,6 @@ import type { Cancellation } from '../cancel/cancellation.js'
 import type { Deadline } from '../cancel/deadline.js'
 import type { Checkpoint } from '../checkpoint.js'
 import type { EventSource } from '../event-source.js'
-import type { PendingMessage } from '../message/pending.js'
 import type { Leak } from '../run/result.js'
 
 // Owns: the seam between a map and its branches, in both directions. Maps, messages, paths, grace periods, events and
@@ -19,8 +19,14 @@ import type { Leak } from '../run/result.js'
 // B1  Nothing above a branch reaches its application except through its handle, so a branch can run elsewhere.
 // B2  The result is set, as data, before the map is notified of the end of the branch.
 
-/** What everything left of an application waits for. `outside`: at least one part waits for a person. */
-export type WaitsFor = 'nothing' | 'siblings' | 'outside'
+/**
+ * What everything left of an application waits for. `outside`: at least one part waits for a person, or sleeps. `retry`:
+ * for the delay before an attempt; its slot of a map is not free meanwhile.
+ */
+export type WaitsFor = 'nothing' | 'siblings' | 'outside' | 'retry'
+
+/** Whether an application goes on only by a message from outside, or at a time. */
+export const isSuspended = (level: WaitsFor): boolean => level === 'outside' || level === 'retry'
 
 /** One branch, as its map uses it. */
 export interface BranchHandle {
@@ -54,10 +60,14 @@ export interface BranchHandle {
   begun: number
   /** Set by the map: its time limit, or its own grace period. */
   deadline: Deadline | undefined
+  /** Set by the map: when its time limit ends, epoch milliseconds; undefined without one. */
+  deadlineAt: number | undefined
   /** Its progress once it has ended, for a run that tries the step of its map again. */
   progress(): BranchProgress
   /** The actions in it that wait for a message from outside. */
-  pending(): Iterable<PendingMessage>
+  pending(): Iterable<Pending>
+  /** The times at which something in it goes on by itself. */
+  due(): Iterable<Due>
   /** Looks up the rest of a path below it. */
   find(parts: readonly string[]): Found
   /** Takes messages that were sent before it was made. */
@@ -137,6 +147,7 @@ export interface BranchTiming {
   readonly task: { readonly retry: RetryPolicy | undefined }
   readonly startedAt: number | undefined
   readonly begun: number
+  readonly deadlineAt: number | undefined
   /**
    * Asks where the policy is how long a failed branch waits for its next attempt: milliseconds, or undefined where there
    * is none. Absent where the policy is here.
@@ -155,8 +166,8 @@ export interface RunningMap {
   knows(key: string): boolean
   /** Looks up the rest of a path in a branch. */
   find(key: string, rest: readonly string[]): Found
-  /** The actions below that wait for a message from outside, in the order of branches. */
-  pending(): Iterable<PendingMessage>
+  /** Its live branches, in the order in which they began. */
+  readonly live: Iterable<BranchHandle>
   /** Cancels everything that has not settled. */
   cancelAll(): void
   /** Abandons everything that ignores its cancel. */

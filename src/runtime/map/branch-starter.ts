@@ -1,6 +1,7 @@
 import { printPath } from '../../action/context.js'
 import type { Inputs } from '../../action/inputs.js'
 import { TimeoutError } from '../../errors.js'
+import { defined } from '../../internal/defined.js'
 import type { FanOut } from '../../parallel/fan-out.js'
 import { semaphoreOf } from '../../parallel/limit.js'
 import type { BranchTask } from '../../parallel/task.js'
@@ -12,7 +13,7 @@ import { Application } from '../application.js'
 import { createCancellation, TIMEOUT } from '../cancel/cancellation.js'
 import { Deadline } from '../cancel/deadline.js'
 import { initialCheckpoint } from '../checkpoint.js'
-import { restore } from '../durability.js'
+import { restore, writeNote } from '../durability.js'
 import { emit } from '../emit.js'
 import { backpressureBelow, createRequest, type RunRequest } from '../run/request.js'
 import type { BranchHandle, HeldMap } from './branch-handle.js'
@@ -100,10 +101,23 @@ export class BranchStarter {
     const { timeoutMs = Infinity, retry, key } = branch.task
     const ms = Math.min(timeoutMs, retry?.maxMs ?? Infinity)
     const now = system.clock.now()
-    branch.startedAt = branch.journal?.stored?.startedAt ?? this.#setup.progressOf(key)?.startedAt ?? now
+    const { journal } = branch
+    branch.startedAt = journal?.stored?.startedAt ?? this.#setup.progressOf(key)?.startedAt ?? now
     branch.begun = system.passed() - Math.max(0, now - branch.startedAt)
     if (ms === Infinity) return
-    branch.deadline = new Deadline(system.clock, branch.begun + ms, () => this.#timeOut(branch, ms), system.attendance)
+    const storedAt = journal?.stored?.deadlineAt
+    const at = storedAt ?? branch.startedAt + ms
+    branch.deadlineAt = at
+    const ring = (): void => this.#timeOut(branch, storedAt === undefined ? ms : at - (branch.startedAt ?? at))
+    branch.deadline = new Deadline(system.clock, system.passed() + (at - now), ring, system.attendance)
+    if (journal !== undefined && storedAt === undefined) this.#noteStart(branch, journal)
+  }
+
+  /** A branch with a time limit stores the end of that, so that a resume in its first step does not start it anew. */
+  #noteStart({ startedAt, deadlineAt, attempts }: BranchHandle, journal: AppJournal): void {
+    const { system } = this.#map.app
+    const timing = { attempts, ...defined({ startedAt, deadlineAt }) }
+    void writeNote({ journal, system }, 'When a branch began', () => journal.note('started', timing))
   }
 
   /** Abandons a cancelled branch after a grace period of its own, if it has one. */

@@ -2,6 +2,7 @@ import { type Inputs, NO_INPUTS } from '../../action/inputs.js'
 import type { Delivery, Received } from '../../action/message.js'
 import { toError } from '../../internal/guards.js'
 import type { CancelCause } from '../../lifecycle/events.js'
+import type { Due, Pending } from '../../lifecycle/pending.js'
 import type { BranchResult } from '../../parallel/results.js'
 import type { BranchTask } from '../../parallel/task.js'
 import type { AppJournal } from '../../persistence/app-journal.js'
@@ -12,8 +13,8 @@ import { type Application, Run, type RunOwner } from '../application.js'
 import type { Cancellation } from '../cancel/cancellation.js'
 import type { Deadline } from '../cancel/deadline.js'
 import { recordEnd } from '../durability.js'
-import { descend, pendingIn } from '../message/path-lookup.js'
-import type { PendingMessage } from '../message/pending.js'
+import { descend } from '../message/path-lookup.js'
+import { dueIn, pendingIn } from '../message/pending.js'
 import type { RunRequest } from '../run/request.js'
 import type { Leak, RunResult } from '../run/result.js'
 import { attemptsOf } from '../step/attempts.js'
@@ -47,6 +48,7 @@ export class InProcessBranch implements BranchHandle, RunOwner {
   startedAt: number | undefined
   begun = 0
   deadline: Deadline | undefined
+  deadlineAt: number | undefined
   result: BranchResult | undefined
   #actor: AnyActorRef | undefined
   readonly #setup: InProcessSetup
@@ -98,8 +100,12 @@ export class InProcessBranch implements BranchHandle, RunOwner {
     return progressOf(this.origin, this.startedAt)
   }
 
-  pending(): Iterable<PendingMessage> {
+  pending(): Iterable<Pending> {
     return pendingIn(this.origin)
+  }
+
+  due(): Iterable<Due> {
+    return dueIn(this.origin)
   }
 
   find(parts: readonly string[]): Found {

@@ -20,7 +20,6 @@ import { type Cancellation, createCancellation } from '../cancel/cancellation.js
 import { emit } from '../emit.js'
 import { BranchMessages } from '../message/branch-messages.js'
 import { findBranch } from '../message/path-lookup.js'
-import type { PendingMessage } from '../message/pending.js'
 import type { QueueingMap } from '../message/target.js'
 import type { BranchHandle, Found, RunningMap, WaitsFor } from './branch-handle.js'
 import { BranchStarter } from './branch-starter.js'
@@ -356,8 +355,8 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
     return findBranch(this, key, rest)
   }
 
-  *pending(): Generator<PendingMessage, void, void> {
-    for (const branch of this.table.live.values()) yield* branch.pending()
+  get live(): Iterable<BranchHandle> {
+    return this.table.live.values()
   }
 
   queued(): Iterable<string> {

@@ -91,9 +91,9 @@ export class Watcher {
 }
 
 function statusOf({ startedAt, waitsFor, isRetrying }: BranchHandle): BranchStatus {
+  if (waitsFor === 'retry' || (isRetrying && startedAt !== undefined)) return 'retrying'
   if (waitsFor !== 'nothing') return 'waiting'
-  if (startedAt === undefined) return 'queued'
-  return isRetrying ? 'retrying' : 'running'
+  return startedAt === undefined ? 'queued' : 'running'
 }
 
 function translate(event: AnyEvent, key: string, own: boolean): object | undefined {

@@ -9,7 +9,9 @@ import { ResumeQueue } from './resume-queue.js'
 
 // Owns: messages between the branches of one map, also to queued ones, and the number of waiting branches.
 // B1  A branch of a source of known length has its mailbox before it starts.
-// B2  While a branch waits for a person, siblings may wait for each other: the answer may let one of them continue.
+// B2  While a branch waits for a person or a time, siblings may wait for each other: its end may let one of them
+//     continue.
+// B3  A branch in the delay before an attempt counts as running here: it holds its slot.
 
 /** A map, as its branches exchange messages. */
 interface MessagingMap extends MapVisit {
@@ -29,7 +31,7 @@ export class BranchMessages {
   /** The mailboxes of queued branches (B1). */
   #early: Map<string, Mailbox> | undefined
   /** Live branches by what they wait for; those that wait for nothing are not counted. */
-  readonly #waiting = { nothing: 0, siblings: 0, outside: 0 }
+  readonly #waiting = { nothing: 0, siblings: 0, outside: 0, retry: 0 }
   /** Made when a branch has waited. */
   #resuming: ResumeQueue | undefined
 
@@ -38,7 +40,7 @@ export class BranchMessages {
     this.#window = window
   }
 
-  /** The number of branches that wait for a message from outside. */
+  /** The number of branches that wait for a message from outside, or sleep. */
   get outside(): number {
     return this.#waiting.outside
   }
@@ -103,24 +105,25 @@ export class BranchMessages {
     this.#waiting[after] += 1
     this.#resuming ??= new ResumeQueue(this.#window, () => this.#running())
     if (after !== 'nothing') this.#resuming.remove(key)
-    else if (branch.cancelledAt === undefined) this.#resuming.add(key)
+    else if (branch.cancelledAt === undefined && before !== 'retry') this.#resuming.add(key)
     this.#resuming.admit()
     if (after === 'outside') this.#map.refill()
     this.check()
   }
 
   get waitsFor(): WaitsFor {
-    const { siblings, outside } = this.#waiting
-    if (outside === 0 || siblings + outside < this.#map.table.live.size || this.#map.busy) return 'nothing'
-    return 'outside'
+    const { siblings, outside, retry } = this.#waiting
+    const all = siblings + outside + retry
+    if (outside + retry === 0 || all < this.#map.table.live.size || this.#map.busy) return 'nothing'
+    return outside > 0 ? 'outside' : 'retry'
   }
 
   /** Updates the wait state of the map's application, and releases branches that no sibling can send to any more. */
   check(): void {
-    const { siblings, outside } = this.#waiting
+    const { siblings, outside, retry } = this.#waiting
     const { run, table, busy } = this.#map
     if (siblings > 0 && outside === 0 && siblings === table.live.size && !busy) this.#releaseAll() // B2
-    if (siblings + outside > 0) run.waitState.update()
+    if (siblings + outside + retry > 0) run.waitState.update()
     else run.waits?.update()
   }
 

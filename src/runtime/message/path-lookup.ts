@@ -1,10 +1,9 @@
 import { type Path, printPath, unescapeName } from '../../action/context.js'
 import type { Application } from '../application.js'
 import { type Found, type PathTarget, SETTLED } from '../map/branch-handle.js'
-import type { PendingMessage } from './pending.js'
 import { AppTarget, QueuedTarget, type QueueingMap } from './target.js'
 
-// Owns: finding the target of a path below an application, one segment after the other; and what waits below it.
+// Owns: finding the target of a path below an application, one segment after the other.
 
 /**
  * The target of a path below an application.
@@ -54,14 +53,3 @@ export function findBranch(
 }
 
 const headOf = (map: string, visit: number): string => printPath([{ map, visit, key: '' }])
-
-/** The actions in an application and below it that wait for a message from outside, in the order of branches. */
-export function* pendingIn(app: Application): Generator<PendingMessage, void, void> {
-  for (const { from, kinds, since, step } of app.run?.waits?.open ?? []) {
-    if (from !== 'outside') continue
-    const { path, appId, checkpoint } = app
-    yield { path, action: step.node.name, kinds, appId, sequenceId: checkpoint.sequenceId + 1, since }
-  }
-  yield* app.run?.step?.map?.pending() ?? []
-  for (const below of app.run?.subApps?.values() ?? []) yield* pendingIn(below)
-}

@@ -1,17 +1,50 @@
-import type { Path } from '../../action/context.js'
+import type { Due, Pending } from '../../lifecycle/pending.js'
+import type { Application } from '../application.js'
+import { extrasOf } from './wait.js'
 
-/** One action that waits for a message from outside. Answer it with `app.send(message, { path })`. */
-export interface PendingMessage {
-  /** The address of the application that waits; empty for the root. */
-  readonly path: Path
-  /** The action that waits. */
-  readonly action: string
-  /** The kinds of message that it takes. */
-  readonly kinds: readonly string[]
-  /** The id of the application that waits. */
-  readonly appId: string
-  /** The number of the step that waits, in its own application. */
-  readonly sequenceId: number
-  /** Since when, epoch milliseconds. */
-  readonly since: number
+// Owns: what a live application and everything below it wait for, in the order of branches.
+
+/** The actions in an application and below it that wait for a message from outside. */
+export function* pendingIn(app: Application): Generator<Pending, void, void> {
+  for (const wait of app.run?.waits?.open ?? []) {
+    if (wait.from !== 'outside') continue
+    const { id, kinds, since, step } = wait
+    const { path, appId, checkpoint, journal, root } = app
+    yield {
+      runId: root.appId,
+      partitionKey: journal?.scope.settings.partitionKey ?? null,
+      appId,
+      path,
+      action: step.node.name,
+      sequenceId: checkpoint.sequenceId + 1,
+      id,
+      kinds,
+      ...extrasOf(wait),
+      since,
+      answered: false,
+    }
+  }
+  for (const branch of app.run?.step?.map?.live ?? []) yield* branch.pending()
+  for (const below of app.run?.subApps?.values() ?? []) yield* pendingIn(below)
 }
+
+/** All of them. */
+export const allPending = (app: Application): readonly Pending[] => Object.freeze([...pendingIn(app)])
+
+/** The times at which an application, or something below it, goes on by itself. */
+export function* dueIn(app: Application): Generator<Due, void, void> {
+  const { appId, path, checkpoint, parent, run } = app
+  const at = { appId, path, sequenceId: checkpoint.sequenceId + 1 }
+  for (const { from, until, step } of run?.waits?.open ?? [])
+    if (until !== undefined)
+      yield { kind: from === 'time' ? 'sleep' : 'wait', at: until, action: step.node.name, ...at }
+  const retry = run?.attempts?.due
+  if (retry !== undefined) yield { kind: 'retry', ...retry, ...at }
+  const deadlineAt = run?.running === true ? parent?.map?.timing(parent.key)?.deadlineAt : undefined
+  if (deadlineAt !== undefined) yield { kind: 'timeout', at: deadlineAt, ...at }
+  for (const branch of run?.step?.map?.live ?? []) yield* branch.due()
+  for (const below of run?.subApps?.values() ?? []) yield* dueIn(below)
+}
+
+/** All of them, the earliest first. */
+export const allDue = (app: Application): readonly Due[] => Object.freeze([...dueIn(app)].sort((a, b) => a.at - b.at))

@@ -1,6 +1,7 @@
 import type { Path } from '../../action/context.js'
 import { type Delivery, type Message, sealMessage } from '../../action/message.js'
 import type { Awaitable } from '../../persistence/driver.js'
+import type { OpenWaitNote } from '../../persistence/wait-note.js'
 import type { Application, Run } from '../application.js'
 import { timingOf, writeNote } from '../durability.js'
 import { deliverBelow, sendMessage } from './commands.js'
@@ -12,21 +13,25 @@ import { AppTarget } from './target.js'
 // Does not own: the mailbox (mailbox.ts), stored messages of a run (inbox.ts), rows (persistence/journal.ts).
 
 /**
- * An action waits for a message from outside. The store holds that, and messages sent there are delivered.
- * @returns a function to call when it waits no more
+ * An action waits for a message from outside, or for a time. The store holds that, and messages sent there are
+ * delivered.
+ * @returns a function to call when it waits no more, with whether its time is over
  */
-export function recordWait(run: Run, action: string, kinds: readonly string[]): () => void {
+export function recordWait(run: Run, wait: OpenWaitNote): (passed: boolean) => void {
   const { app } = run
-  void writeNote(app, 'That an action waits', (journal) => journal.waits(action, kinds, timingOf(app)))
   const { journal } = app
-  const unwatch = journal?.scope.settings.watch.add({
-    journal,
-    deliver: ({ id, kind, body }) => deliverBelow(app, storedMessage({ kind, body, from: '' }, id), undefined),
-    lost: (error) => app.system.logger.error('The store could not be asked for messages.', error),
-  })
-  return () => {
+  void writeNote(app, 'That an action waits', (stored) => stored.waits(wait, timingOf(app)))
+  const unwatch =
+    wait.from === 'time'
+      ? undefined
+      : journal?.scope.settings.watch.add({
+          journal,
+          deliver: ({ id, kind, body }) => deliverBelow(app, storedMessage({ kind, body, from: '' }, id), undefined),
+          lost: (error) => app.system.logger.error('The store could not be asked for messages.', error),
+        })
+  return (passed) => {
     unwatch?.()
-    if (run.cancellation === undefined) journal?.status.woke()
+    if (run.cancellation === undefined) journal?.status.woke(wait.n, passed)
   }
 }
 

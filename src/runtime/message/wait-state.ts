@@ -1,3 +1,4 @@
+import type { MessageSchemas } from '../../action/message-schemas.js'
 import { Few } from '../../internal/few.js'
 import type { WaitsFor } from '../map/branch-handle.js'
 
@@ -6,13 +7,18 @@ import type { WaitsFor } from '../map/branch-handle.js'
 // W1  A change costs a few additions for each application above, whatever its number of branches.
 // W2  A waiting action counts as waiting even if it does other work; the engine cannot tell.
 
-/** One pending wait for a message. */
+/** One open wait, for a message or for a time. */
 export interface OpenWait {
+  readonly id: string
   readonly step: WaitingStep
   readonly kinds: readonly string[]
-  readonly from: 'outside' | 'siblings'
+  readonly from: 'outside' | 'siblings' | 'time'
+  readonly ask: unknown
+  readonly schemas: MessageSchemas | undefined
   /** Epoch milliseconds. */
   readonly since: number
+  /** When it ends by itself, epoch milliseconds. */
+  readonly until: number | undefined
   /** It may end without a message: it has a time limit or a signal of its own. */
   readonly withdrawable: boolean
   /** Ends it, with an error or without a message. */
@@ -26,6 +32,7 @@ interface WaitingStep {
 /** What a wait state uses of its run. */
 interface Waiter {
   readonly cancellation: object | undefined
+  readonly attempts: { readonly due: object | undefined } | undefined
   readonly step: { readonly map: { readonly waitsFor: WaitsFor } | undefined } | undefined
   waitsChanged(before: WaitsFor, after: WaitsFor): void
 }
@@ -36,6 +43,7 @@ const NONE_BELOW = { running: 0, awaited: 0, waiting: 0 }
 export class WaitState {
   readonly #run: Waiter
   readonly open = new Few<OpenWait>()
+  /** Waits for a message from outside, or for a time. */
   #outside = 0
   /** The level that {@link WaitState.update} last found. */
   level: WaitsFor = 'nothing'
@@ -57,13 +65,13 @@ export class WaitState {
   /** Counts a wait, without {@link WaitState.update}. */
   add(wait: OpenWait): void {
     this.open.add(wait)
-    if (wait.from === 'outside') this.#outside += 1
+    if (wait.from !== 'siblings') this.#outside += 1
   }
 
   /** @returns false when it has ended already */
   remove(wait: OpenWait): boolean {
     if (!this.open.delete(wait)) return false
-    if (wait.from === 'outside') this.#outside -= 1
+    if (wait.from !== 'siblings') this.#outside -= 1
     this.update()
     return true
   }
@@ -96,8 +104,9 @@ export class WaitState {
   }
 
   #found(): WaitsFor {
-    const { cancellation, step } = this.#run
-    if (cancellation !== undefined || step === undefined) return 'nothing'
+    const { cancellation, step, attempts } = this.#run
+    if (cancellation !== undefined) return 'nothing'
+    if (step === undefined) return attempts?.due === undefined ? 'nothing' : 'retry'
     if (step.map !== undefined) return step.map.waitsFor
     const { running, awaited, waiting } = this.#below ?? NONE_BELOW
     if (running > waiting) return 'nothing'

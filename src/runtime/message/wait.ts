@@ -1,83 +1,134 @@
-import { isOutside, NO_LIMITS, type Received, readerArgs, type WaitLimits } from '../../action/message.js'
+import type { ReaderArgs, Received, WaitLimits } from '../../action/message.js'
+import { isOutside, NO_LIMITS } from '../../action/message.js'
+import type { MessageSchemas } from '../../action/message-schemas.js'
 import { TimeoutError } from '../../errors.js'
 import { msSince } from '../../internal/clock.js'
-import { Few } from '../../internal/few.js'
+import { defined } from '../../internal/defined.js'
 import { list } from '../../internal/nearest.js'
+import { waitId } from '../../lifecycle/pending.js'
+import type { EarlierWait } from '../../persistence/status-notes.js'
 import { copyData } from '../../state/copy-data.js'
 import type { CurrentAttempt, Run } from '../application.js'
 import { Deadline } from '../cancel/deadline.js'
 import { emit } from '../emit.js'
-import type { OpenWait } from '../message/wait-state.js'
 import { tooLate } from '../step/once.js'
 import type { Permit } from '../step/permit.js'
 import { markTaken } from './inbox.js'
 import type { Reader } from './mailbox.js'
 import { untilAdmitted } from './resume-queue.js'
 import { recordWait } from './stored-messages.js'
+import type { OpenWait } from './wait-state.js'
 
-// Owns: one wait of an action for one message: its events, its count, its permit, which is free meanwhile.
-// Does not own: other waits (wait-state.ts), the messages (mailbox.ts).
+// Owns: one wait of an action, for one message or for a time: its events, its count, its permit, which is free
+// meanwhile.
+// Does not own: other waits (wait-state.ts), the messages (mailbox.ts), the calls of actions (receive.ts, sleep.ts).
 // V1  It ends once: with its message, with the cancel of its step, by its own signal or time limit, when no message can
 //     come, or with its step.
 // V2  It ends when its message is handed over, not when its code continues.
+// V3  Its end is a moment that is computed once, and stored: an attempt that was interrupted continues with it.
 
-type Method = 'messages' | 'receive' | 'receiveOne'
+export type WaitMethod = 'messages' | 'receive' | 'receiveOne' | 'sleep'
 
-/** The messages of a read, and its limits. */
-interface Asked {
-  readonly method: Method
-  readonly kinds: readonly string[]
-  readonly from: 'outside' | 'siblings'
-  readonly limits: WaitLimits
+/** The messages of a wait, its limits, and its question. */
+export interface AskedWait extends Pick<ReaderArgs, 'kinds' | 'limits' | 'ask' | 'schemas'> {
+  readonly method: WaitMethod
+  readonly from: OpenWait['from']
 }
 
-function askedBy(method: Method, given: readonly unknown[]): Asked {
-  const { kinds, limits } = readerArgs(method, given)
-  return { method, kinds, from: method === 'messages' ? 'siblings' : 'outside', limits }
-}
-
-class MessageWait implements OpenWait, Reader {
-  readonly step: CurrentAttempt
-  readonly kinds: readonly string[]
-  readonly from: Asked['from']
+/** When a wait begins and ends. */
+export interface WaitSpan {
+  /** Epoch milliseconds; the first time, also after a resume. */
   readonly since: number
+  /** Epoch milliseconds; undefined without a time limit. */
+  readonly until: number | undefined
+  /** Its whole length, and what is left of it, milliseconds; `Infinity` without a time limit. */
+  readonly ms: number
+  readonly leftMs: number
+  /** Whether it ends at a moment on the wall clock, which may be set. */
+  readonly onWall: boolean
+}
+
+/**
+ * The span of a wait that the attempt reaches.
+ * @param earlier the times of the same wait in an interrupted attempt (V3)
+ */
+export function spanOf(limits: WaitLimits, now: number, earlier: EarlierWait): WaitSpan {
+  const { timeoutMs = Infinity, until: wall = Infinity } = limits
+  const fresh = Math.min(timeoutMs, wall - now)
+  if (fresh === Infinity)
+    return { since: earlierSince(earlier) ?? now, until: undefined, ms: fresh, leftMs: fresh, onWall: false }
+  if (earlier === undefined)
+    return { since: now, until: now + fresh, ms: fresh, leftMs: fresh, onWall: fresh < timeoutMs }
+  if (earlier === 'passed') return { since: now, until: now, ms: 0, leftMs: 0, onWall: false }
+  const { since, until = Math.min(since + timeoutMs, wall) } = earlier
+  return { since, until, ms: until - since, leftMs: until - now, onWall: until === wall }
+}
+
+const earlierSince = (earlier: EarlierWait): number | undefined => (earlier === 'passed' ? undefined : earlier?.since)
+
+/** The number of a wait of an attempt, and its times in an interrupted one. Called for every wait, in order. */
+export function reachWait(run: Run, step: CurrentAttempt, { from, kinds }: Pick<AskedWait, 'from' | 'kinds'>) {
+  const n = step.waitCount
+  step.waitCount += 1
+  return { n, earlier: from === 'siblings' ? undefined : run.app.journal?.status.reach(n, { from, kinds }) }
+}
+
+export class Wait implements OpenWait, Reader {
+  readonly step: CurrentAttempt
+  readonly schemas: MessageSchemas | undefined
+  readonly #n: number
   readonly #run: Run
-  readonly #limits: WaitLimits
+  readonly #asked: AskedWait
+  readonly #span: WaitSpan
   readonly #begun: number
-  /** Whether it is of a `receiveOne`, which throws where a reader completes. */
-  readonly #one: boolean
   /** Lent out meanwhile: a waiting action holds no permit, so the application that it waits for can run. */
   readonly #permit: Permit | undefined
   #emitted = false
   #resolve: ((answer: Promise<Received | undefined>) => void) | undefined
   #limited: Limited | undefined
-  #unrecord: (() => void) | undefined
+  #unrecord: ((passed: boolean) => void) | undefined
 
-  constructor(run: Run, step: CurrentAttempt, { method, kinds, from, limits }: Asked) {
-    const { system } = run.app
+  constructor(run: Run, step: CurrentAttempt, asked: AskedWait, n: number, span: WaitSpan) {
     this.#run = run
     this.step = step
-    this.kinds = kinds
-    this.from = from
-    this.since = system.clock.now()
-    this.#begun = system.passed()
-    this.#limits = limits
-    this.#one = method === 'receiveOne'
+    this.schemas = asked.from === 'outside' ? asked.schemas() : undefined
+    this.#asked = asked
+    this.#n = n
+    this.#span = span
+    this.#begun = run.app.system.passed()
     this.#permit = run.permit
   }
 
+  get id(): string {
+    return waitId(this.#run.app.appId, this.step.sequenceId, this.#n)
+  }
+  get kinds(): readonly string[] {
+    return this.#asked.kinds
+  }
+  get from(): OpenWait['from'] {
+    return this.#asked.from
+  }
+  get ask(): unknown {
+    return this.#asked.ask
+  }
+  get since(): number {
+    return this.#span.since
+  }
+  get until(): number | undefined {
+    return this.#span.until
+  }
   get withdrawable(): boolean {
-    return this.#limits !== NO_LIMITS
+    return this.#asked.limits !== NO_LIMITS
   }
 
   wants(message: Received): boolean {
-    return wanted(this, message)
+    return isWanted(this.#asked, message)
   }
 
   /**
    * Waits, unless a listener of the `wait` event has answered. No frame of an async function is held meanwhile: many
    * branches may wait.
-   * @returns the message; undefined when none can come any more
+   * @returns the message; undefined when none can come any more, or the time of a sleep is over
    */
   begin(): Promise<Received | undefined> {
     const answer = new Promise<Received | undefined>((resolve) => {
@@ -86,29 +137,32 @@ class MessageWait implements OpenWait, Reader {
     const { app, waitState } = this.#run
     this.#permit?.lendOut()
     waitState.add(this)
-    app.mailbox.read(this)
+    if (this.from !== 'time') app.mailbox.read(this)
     if (waitState.open.has(this)) {
-      const { kinds, from, since } = this
+      const { id, kinds, from, since } = this
       this.#emitted = true
-      if (this.withdrawable) this.#limit(this.#limits)
-      emit(app, { type: 'wait', source: this.step.node.name, kinds, from, since })
-      if (from === 'outside' && app.journal !== undefined)
-        this.#unrecord = recordWait(this.#run, this.step.node.name, kinds)
+      if (this.withdrawable) this.#limit(this.#asked.limits)
+      const more = extrasOf(this)
+      emit(app, { type: 'wait', source: this.step.node.name, id, kinds, from, since, ...more })
+      if (from !== 'siblings' && app.journal !== undefined) {
+        const action = this.step.node.name
+        this.#unrecord = recordWait(this.#run, { id, n: this.#n, action, from, kinds, since, ...more })
+      }
       waitState.update()
     }
     return answer
   }
 
-  /** Applies the earlier of both times. An absolute time becomes a duration once, so a clock that is set does not move it. */
-  #limit({ signal, timeoutMs = Infinity, until = Infinity }: WaitLimits): void {
+  #limit({ signal }: WaitLimits): void {
     const { clock, attendance } = this.#run.app.system
-    const ms = Math.min(timeoutMs, until - this.since)
+    const { until, ms, leftMs, onWall } = this.#span
     const onAbort = (): void => this.release({ reason: signal?.reason })
     const ring = (): void => {
-      limited.late = new TimeoutError(waitOf(this), Math.max(0, ms))
-      this.release({ reason: limited.late })
+      limited.late = lateFor(this, ms)
+      this.release(this.from === 'time' ? undefined : limited.late)
     }
-    const deadline = ms === Infinity ? undefined : new Deadline(clock, this.#begun + ms, ring, attendance)
+    const wall = onWall ? until : undefined
+    const deadline = ms === Infinity ? undefined : new Deadline(clock, this.#begun + leftMs, ring, attendance, wall)
     const limited: Limited = {
       late: undefined,
       end() {
@@ -135,12 +189,12 @@ class MessageWait implements OpenWait, Reader {
     const { app, waitState } = this.#run
     if (!waitState.remove(this)) return false // V1
     this.#limited?.end()
-    this.#unrecord?.()
+    this.#unrecord?.(this.#limited?.late !== undefined)
     app.system.lookAtWall()
     if (this.#emitted) {
-      const { kinds, from } = this
+      const { id, kinds, from } = this
       const durationMs = msSince(app.system.clock, this.#begun)
-      emit(app, { type: 'wake', source: this.step.node.name, kinds, from, message, durationMs })
+      emit(app, { type: 'wake', source: this.step.node.name, id, kinds, from, message, durationMs })
     }
     return true
   }
@@ -151,98 +205,40 @@ class MessageWait implements OpenWait, Reader {
     error: { readonly reason: unknown } | undefined,
   ): Promise<Received | undefined> {
     const { app } = this.#run
+    const { method } = this.#asked
+    const late = this.#limited?.late
     await untilAdmitted(app, this.step)
     await this.#permit?.takeBack(this.step)
-    if (error !== undefined && (this.#one || error.reason !== this.#limited?.late)) throw error.reason
-    return message === undefined && this.#one ? tooLate(app, this.step, 'receiveOne') : handedOver(message)
+    if (error !== undefined && (method === 'receiveOne' || error !== late)) throw error.reason
+    if (message !== undefined) return handedOver(message)
+    return method === 'receiveOne' || (method === 'sleep' && late === undefined)
+      ? tooLate(app, this.step, method)
+      : undefined
   }
 }
 
 /** The time limit and the signal of a wait. */
 interface Limited {
   /** Set when its time limit has passed. */
-  late: TimeoutError | undefined
+  late: { readonly reason: TimeoutError } | undefined
   end(): void
 }
 
-const waitOf = ({ step, kinds }: MessageWait): string => `${step.node.subject}: the wait for ${list(kinds)}`
+/** The end of a wait whose time is over. @param ms its length */
+export const lateFor = (wait: Pick<Wait, 'step' | 'kinds'>, ms: number): { readonly reason: TimeoutError } => ({
+  reason: new TimeoutError(`${wait.step.node.subject}: the wait for ${list(wait.kinds)}`, Math.max(0, ms)),
+})
 
-const wanted = ({ kinds, from }: Pick<Asked, 'kinds' | 'from'>, message: Received): boolean =>
+/** The facts of a wait that not every wait has. */
+export const extrasOf = ({ ask, schemas, until }: Pick<OpenWait, 'ask' | 'schemas' | 'until'>) =>
+  defined({ ask, schemas, until })
+
+export const isWanted = ({ kinds, from }: Pick<AskedWait, 'kinds' | 'from'>, message: Received): boolean =>
   isOutside(message) === (from === 'outside') && kinds.includes(message.kind)
 
 /** Each attempt gets a private copy of the body: after a failure the next one gets the message as it came. */
-const handedOver = (message: Received | undefined): Received | undefined =>
-  message && { kind: message.kind, body: copyData(message.body), from: message.from }
-
-/** @returns a message that is there, or a wait for one, to begin; undefined when none can come */
-function ask(run: Run, step: CurrentAttempt, asked: Asked): Received | MessageWait | undefined {
-  if (!step.open) return undefined
-  if (step.cancellation !== undefined) throw step.cancellation.reason
-  asked.limits.signal?.throwIfAborted() // a withdrawn wait takes nothing
-  const here = run.app.mailbox.take((message) => wanted(asked, message))
-  if (here !== undefined) {
-    markTaken(run, here)
-    return handedOver(here)
-  }
-  if (asked.from === 'siblings' && run.app.parent?.map === undefined) return undefined
-  return new MessageWait(run, step, asked)
-}
-
-/** The next message from outside. */
-export function receiveOne(run: Run, step: CurrentAttempt, given: readonly unknown[]): Promise<Received | undefined> {
-  try {
-    const found = ask(run, step, askedBy('receiveOne', given))
-    if (found instanceof MessageWait) return found.begin()
-    return found === undefined ? tooLate(run.app, step, 'receiveOne') : Promise.resolve(found)
-  } catch (error) {
-    return Promise.reject(error)
-  }
-}
-
-/** Reads messages, one at a time. Returning ends its wait. */
-export class MessageReader implements AsyncIterableIterator<Received, void, void> {
-  readonly #run: Run
-  readonly #step: CurrentAttempt
-  readonly #asked: Asked
-  readonly #waiting = new Few<MessageWait>()
-  #left = false
-
-  constructor(run: Run, step: CurrentAttempt, method: 'messages' | 'receive', given: readonly unknown[]) {
-    this.#run = run
-    this.#step = step
-    this.#asked = askedBy(method, given)
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this
-  }
-
-  get [Symbol.toStringTag](): string {
-    return 'AsyncIterator'
-  }
-
-  async next(): Promise<IteratorResult<Received, void>> {
-    const value = this.#left ? undefined : await this.#take()
-    if (value !== undefined) return { done: false, value }
-    this.#left = true
-    return { done: true, value: undefined }
-  }
-
-  async return(): Promise<IteratorResult<Received, void>> {
-    this.#left = true
-    for (const wait of this.#waiting) wait.release()
-    return { done: true, value: undefined }
-  }
-
-  /** The next message; undefined when none can come any more, or a time limit has passed. */
-  async #take(): Promise<Received | undefined> {
-    const found = ask(this.#run, this.#step, this.#asked)
-    if (!(found instanceof MessageWait)) return found
-    this.#waiting.add(found)
-    try {
-      return await found.begin()
-    } finally {
-      this.#waiting.delete(found)
-    }
-  }
-}
+export const handedOver = (message: Received): Received => ({
+  kind: message.kind,
+  body: copyData(message.body),
+  from: message.from,
+})

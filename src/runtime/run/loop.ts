@@ -5,7 +5,7 @@ import type { Run } from '../application.js'
 import { belowCancellation } from '../cancel/cancellation.js'
 import { openJournal } from '../durability.js'
 import { logLateStep } from '../step/attempt.js'
-import { retryBranch } from '../step/retry.js'
+import { retryBranch, waitForRest } from '../step/retry.js'
 import { failStep, finishStep, performStep } from '../step/step.js'
 import { endsAt } from './request.js'
 import { cancelledRun, endedRun, failedRun } from './result.js'
@@ -26,6 +26,8 @@ export async function runLoop(run: Run): Promise<void> {
     if (app.journal !== undefined && run.running) {
       const result = await openJournal(run, app.journal)
       if (result !== undefined && run.running) return run.finish(result)
+      const { retry } = app.journal.status
+      if (retry !== undefined && run.running && run.cancellation === undefined) await waitForRest(run, retry)
     }
     for (let steps = 0; ; steps++) {
       const turn = sliceOver()

@@ -12,7 +12,7 @@ import { type Attempt, closeAttempt, endAttempt, logLateStep, startAttempt, wrap
 import { attemptsOf } from './attempts.js'
 import { inputsAgain } from './inputs.js'
 import { Permit } from './permit.js'
-import { delayOf, isBeyondRetry, waitForAttempt, withFallbackError } from './retry.js'
+import { delayOf, isBeyondRetry, retryNote, waitForAttempt, withFallbackError } from './retry.js'
 
 // Owns: the attempts at one step of an action that has a retry, a time limit or a fallback.
 // Does not own: whether and when an attempt is repeated (retry.ts), the commit (step.ts).
@@ -25,7 +25,7 @@ export async function performGuarded(run: Run, first: Attempt, body: RunBody): P
   const { node, startedAt: begun } = first
   const { retry } = body.policy
   let step = first
-  for (let attempt = 1; ; attempt++) {
+  for (let attempt = run.attempts?.ofAction ?? 1; ; attempt++) {
     try {
       const limit = limitOf(run.app, node, body, begun)
       return await (limit === undefined ? step.perform(body) : performInTime(run, step, body, limit))
@@ -71,7 +71,7 @@ async function pause(run: Run, node: PlanNode, thrown: unknown, delayMs: number)
   const attempts = attemptsOf(run)
   attempts.failed += 1
   const again = { level: 'action', source: node.name, attempt: attempts.failed + 1, delayMs, error } as const
-  if (!(await waitForAttempt(run, again))) return undefined
+  if (!(await waitForAttempt(run, again, retryNote(run, node.name, 'action')))) return undefined
   if (semaphore !== undefined) {
     run.permit ??= new Permit(semaphore)
     if (!(await run.permit.enter())) return undefined

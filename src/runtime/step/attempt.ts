@@ -46,6 +46,7 @@ export class Attempt implements MapAttempt, ActionArgs<State, Inputs> {
   map: RunningMap | undefined
   /** The number of the attempt at the step. */
   readonly attempt: number
+  waitCount = 0
   /** Its time limit, or the grace period after it. */
   deadline: Deadline | undefined
 

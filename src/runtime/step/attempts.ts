@@ -1,7 +1,7 @@
 import type { Clock } from '../../internal/clock.js'
 import { createDeferred } from '../../internal/deferred.js'
 import type { StoredRecord } from '../../persistence/replay.js'
-import { Deadline } from '../cancel/deadline.js'
+import { type Attendance, Deadline } from '../cancel/deadline.js'
 
 // Owns: the number of attempts of one run, and the delay before the next one.
 
@@ -19,6 +19,8 @@ export class Attempts {
   branchRecovered = false
   /** Whether the fallback of an action recovered a step. */
   #stepRecovered = false
+  /** The delay before the next attempt: the action, and the end, epoch milliseconds. Undefined without one. */
+  due: { readonly at: number; readonly action: string } | undefined
   #release: (() => void) | undefined
 
   /** True during the delay before an attempt. */
@@ -36,11 +38,17 @@ export class Attempts {
     return { attempts: this.branch, tries: this.before, recovered: this.#stepRecovered }
   }
 
-  /** The application continues at its stored checkpoint. */
-  resume({ attempts, tries, recovered }: Pick<StoredRecord, 'attempts' | 'tries' | 'recovered'>): void {
+  /** The application continues at its checkpoint. @param before failed attempts before the branch was last retried */
+  resume({ attempts, tries, recovered }: Attempts['past'], before = tries): void {
     this.branch = attempts
-    this.failed = this.before = tries
+    this.failed = tries
+    this.before = before
     this.#stepRecovered = recovered
+  }
+
+  /** The number of the next attempt of the action by its own `retry`; the first is 1. */
+  get ofAction(): number {
+    return this.failed - this.before + 1
   }
 
   /** The branch continues at its failed step. */
@@ -58,12 +66,16 @@ export class Attempts {
     this.recovering = undefined
   }
 
-  /** Resolves at a point in time on the monotonic clock, or when the delay is ended. */
-  wait(clock: Clock, at: number): Promise<void> {
+  /**
+   * Resolves at a point in time on the monotonic clock, or when the delay is ended.
+   * @param due the delay; undefined for one without length
+   */
+  wait(clock: Clock, at: number, due: Attempts['due'], attendance: Attendance): Promise<void> {
     const { promise, resolve } = createDeferred<void>()
-    const deadline = new Deadline(clock, at, () => this.release())
+    const deadline = new Deadline(clock, at, () => this.release(), attendance)
+    this.due = due
     this.#release = () => {
-      this.#release = undefined
+      this.#release = this.due = undefined
       deadline.clear()
       resolve()
     }

@@ -1,11 +1,12 @@
 import type { ActionContext, Path } from '../../action/context.js'
-import { type CancelAnswer, type Delivery, type Message, sealMessage } from '../../action/message.js'
+import { type CancelAnswer, type Delivery, type Message, type SleepOptions, sealMessage } from '../../action/message.js'
 import { isObject } from '../../internal/guards.js'
 import type { Application, CurrentAttempt, Run } from '../application.js'
 import { createCancellation } from '../cancel/cancellation.js'
 import { emit } from '../emit.js'
 import type { BranchHost } from '../map/branch-handle.js'
-import { MessageReader, receiveOne } from '../message/wait.js'
+import { MessageReader, receiveOne } from '../message/receive.js'
+import { sleep } from '../message/sleep.js'
 import { doOnce } from './once.js'
 
 // Owns: the calls of an action to the engine. A context belongs to one attempt: after its end the context keeps its
@@ -94,6 +95,10 @@ class StepContext implements ActionContext {
 
   receiveOne(...given: readonly unknown[]): Promise<never> {
     return receiveOne(this.#run, this.#step, given) as Promise<never>
+  }
+
+  sleep(options: SleepOptions): Promise<void> {
+    return sleep(this.#run, this.#step, options)
   }
 
   once<T>(key: string, fn: () => T | Promise<T>): Promise<T> {

@@ -2,14 +2,16 @@ import { printPath } from '../../action/context.js'
 import { delayAfter, isWorthIt, type RetryPolicy } from '../../action/retry.js'
 import { ActionError, ContractError, InputError } from '../../errors.js'
 import type { PlanNode } from '../../graph/plan.js'
+import { defined } from '../../internal/defined.js'
 import { causeOf, isInstance, messageOf, toError } from '../../internal/guards.js'
+import type { RetryNote } from '../../persistence/wait-note.js'
 import { isOfStore } from '../../store-errors.js'
 import type { Application, Run } from '../application.js'
-import { writeNote } from '../durability.js'
+import { timingOf, writeNote } from '../durability.js'
 import { emit, reportFault } from '../emit.js'
 import type { EventSource } from '../event-source.js'
 import type { AppSystem } from '../system.js'
-import { attemptsOf } from './attempts.js'
+import { type Attempts, attemptsOf } from './attempts.js'
 
 // Owns: whether a failed action, branch or reduce is tried again, and the delay before.
 // Does not own: the attempt itself (attempt-loop.ts, run/loop.ts, map/reducer-actor.ts).
@@ -17,6 +19,8 @@ import { attemptsOf } from './attempts.js'
 // T2  During the delay no permit is held, and a cancel ends it in the same tick.
 // T3  Cancels, broken contracts, invalid inputs and lost stores are neither retried nor given to a fallback: a further
 //     attempt cannot mend them.
+// T4  Before a delay the store holds which attempt begins, and when: a crash in between neither repeats the delay nor
+//     forgets the attempt.
 
 /** The number of the present attempt, and the maximum number of attempts. */
 export function attemptAt(
@@ -101,15 +105,48 @@ interface Again {
   readonly error: unknown
 }
 
-/** Waits until the next attempt is due. False when a cancel ended the wait. */
-export async function waitForAttempt(run: Run, again: Again): Promise<boolean> {
+/** A note of a retry, to store before its delay. @param at when the next attempt starts, epoch milliseconds */
+type NoteRetry = (at: number) => RetryNote
+
+/**
+ * Waits until the next attempt is due. The store holds that moment before (T4).
+ * @returns false when a cancel ended the wait
+ */
+export async function waitForAttempt(run: Run, again: Again, note?: NoteRetry): Promise<boolean> {
   const { app } = run
-  const { clock } = app.system
-  const due = attemptsOf(run).wait(clock, app.system.passed() + again.delayMs)
-  emit(app, { type: 'retry', ...again, at: clock.now() + again.delayMs })
-  await due
-  app.system.lookAtWall()
+  const at = app.system.clock.now() + again.delayMs
+  const noted = note && writeNote(app, 'A retry', (journal) => journal.note('retry', note(at)))
+  const over = delay(run, { at, action: again.source }, again.delayMs)
+  emit(app, { type: 'retry', ...again, at })
+  await over
+  await noted
   return run.cancellation === undefined
+}
+
+/** Waits for the rest of a delay that an interrupted run had begun; not at all where it is over. */
+export async function waitForRest(run: Run, { at = 0, action = '' }: RetryNote): Promise<void> {
+  const leftMs = at - run.app.system.clock.now()
+  if (leftMs > 0) await delay(run, { at, action }, leftMs)
+}
+
+/** While it lasts the run counts as waiting; a delay without length is none. */
+async function delay(run: Run, due: NonNullable<Attempts['due']>, ms: number): Promise<void> {
+  const { system } = run.app
+  const { clock, attendance } = system
+  const over = attemptsOf(run).wait(clock, system.passed() + ms, ms > 0 ? due : undefined, attendance)
+  if (ms > 0) run.waitState.update()
+  await over
+  if (ms > 0) run.waitState.update()
+  system.lookAtWall()
+}
+
+/** The note of a retry: of an action, or of its branch. */
+export function retryNote(run: Run, action: string, level: 'action' | 'branch'): NoteRetry {
+  const { branch, failed, before } = attemptsOf(run)
+  const { startedAt, deadlineAt } = timingOf(run.app)
+  const times = defined({ startedAt, deadlineAt })
+  if (level === 'action') return (at) => ({ attempts: branch, tries: failed, before, action, at, ...times })
+  return (at) => ({ attempts: branch + 1, tries: failed + 1, action, at, ...times })
 }
 
 /**
@@ -139,12 +176,9 @@ export function retryBranch(run: Run, node: PlanNode, error: Error): Promise<boo
 }
 
 async function waitForBranch(run: Run, again: Omit<Again, 'level'>): Promise<boolean> {
-  if (!(await waitForAttempt(run, { level: 'branch', ...again }))) return false
-  const attempts = attemptsOf(run)
-  attempts.retryBranch()
-  await writeNote(run.app, 'Which attempt of a branch begins', (journal) =>
-    journal.note('retry', { attempts: attempts.branch, tries: attempts.failed }),
-  )
+  const note = retryNote(run, again.source, 'branch')
+  if (!(await waitForAttempt(run, { level: 'branch', ...again }, note))) return false
+  attemptsOf(run).retryBranch()
   return true
 }
 

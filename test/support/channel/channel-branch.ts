@@ -4,6 +4,7 @@ import type { Delivery, Received } from '../../../src/action/message.js'
 import { isOutside } from '../../../src/action/message.js'
 import { toError } from '../../../src/internal/guards.js'
 import type { CancelCause } from '../../../src/lifecycle/events.js'
+import type { Due, Pending } from '../../../src/lifecycle/pending.js'
 import type { BranchResult } from '../../../src/parallel/results.js'
 import type { BranchTask } from '../../../src/parallel/task.js'
 import { Carrier } from '../../../src/runtime/actor/carrier.js'
@@ -17,7 +18,6 @@ import type { BranchHandle, BranchProgress, Found, WaitsFor } from '../../../src
 import { branchId, pathAt } from '../../../src/runtime/map/branch-identity.js'
 import type { BranchSetup } from '../../../src/runtime/map/branch-maker.js'
 import { cancelledBy } from '../../../src/runtime/map/outcome.js'
-import type { PendingMessage } from '../../../src/runtime/message/pending.js'
 import type { Leak } from '../../../src/runtime/run/result.js'
 import { InterceptorCall } from '../../../src/runtime/step/interceptor-call.js'
 import type { State } from '../../../src/state/freeze.js'
@@ -39,7 +39,7 @@ import { OwnerRun } from './owner-run.js'
 
 /** Messages that a mailbox takes. */
 const BOUND = 1000
-const NO_WAITS: Omit<WaitsData, 'level'> = { mayWithdraw: false, open: [], pending: [], unread: 0 }
+const NO_WAITS: Omit<WaitsData, 'level'> = { mayWithdraw: false, open: [], pending: [], due: [], unread: 0 }
 
 /** The progress of a branch within its next step, which its worker keeps. */
 class KeptInWorker {
@@ -65,6 +65,7 @@ export class ChannelBranch implements BranchHandle {
   startedAt: number | undefined
   begun = 0
   deadline: Deadline | undefined
+  deadlineAt: number | undefined
   readonly #setup: BranchSetup
   readonly #owner: Owner
   readonly #run: OwnerRun
@@ -143,8 +144,12 @@ export class ChannelBranch implements BranchHandle {
     }
   }
 
-  pending(): Iterable<PendingMessage> {
+  pending(): Iterable<Pending> {
     return this.#waits.pending
+  }
+
+  due(): Iterable<Due> {
+    return this.#waits.due
   }
 
   find(parts: readonly string[]): Found {
@@ -276,7 +281,7 @@ export class ChannelBranch implements BranchHandle {
   releaseSiblings(error: { readonly reason: unknown } | undefined): void {
     this.#n += 1
     this.#sendInWords({ type: 'noSender', n: this.#n, error })
-    this.#take({ ...this.#waits, level: 'nothing', open: this.#waits.open.filter(({ from }) => from === 'outside') })
+    this.#take({ ...this.#waits, level: 'nothing', open: this.#waits.open.filter(({ from }) => from !== 'siblings') })
   }
 
   dispose(): void {

@@ -11,7 +11,8 @@ import { emit } from '../../../src/runtime/emit.js'
 import type { BranchProgress } from '../../../src/runtime/map/branch-handle.js'
 import { SETTLED } from '../../../src/runtime/map/branch-handle.js'
 import { progressOf, restoreProgress } from '../../../src/runtime/map/held-branches.js'
-import { descend, pendingIn } from '../../../src/runtime/message/path-lookup.js'
+import { descend } from '../../../src/runtime/message/path-lookup.js'
+import { dueIn, pendingIn } from '../../../src/runtime/message/pending.js'
 import type { ParentApp } from '../../../src/runtime/parent.js'
 import { runLoop } from '../../../src/runtime/run/loop.js'
 import { type CommittedStep, createRequest, type StepOrigin } from '../../../src/runtime/run/request.js'
@@ -294,6 +295,7 @@ export class FarBranch implements RunOwner {
         mayWithdraw: waits?.mayWithdraw === true,
         open,
         pending: [...pendingIn(this.#app)],
+        due: [...dueIn(this.#app)],
         unread: this.#app.mail?.size ?? 0,
       },
     })

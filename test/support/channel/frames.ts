@@ -1,8 +1,8 @@
 import type { Path } from '../../../src/action/context.js'
 import { type AnyEvent, type CancelCause, type EventType, OBSERVABLE_TYPES } from '../../../src/lifecycle/events.js'
 import type { InterceptedStep, Outcome } from '../../../src/lifecycle/interceptor.js'
+import type { Due, Pending } from '../../../src/lifecycle/pending.js'
 import type { WaitsFor } from '../../../src/runtime/map/branch-handle.js'
-import type { PendingMessage } from '../../../src/runtime/message/pending.js'
 import type { CommittedStep } from '../../../src/runtime/run/request.js'
 import type { Leak } from '../../../src/runtime/run/result.js'
 import type { State } from '../../../src/state/freeze.js'
@@ -120,8 +120,9 @@ export interface WaitsData {
   readonly level: WaitsFor
   readonly mayWithdraw: boolean
   /** Its own open waits. */
-  readonly open: readonly { readonly kinds: readonly string[]; readonly from: 'outside' | 'siblings' }[]
-  readonly pending: readonly PendingMessage[]
+  readonly open: readonly { readonly kinds: readonly string[]; readonly from: 'outside' | 'siblings' | 'time' }[]
+  readonly pending: readonly Pending[]
+  readonly due: readonly Due[]
   /** Messages in its mailbox. */
   readonly unread: number
 }
