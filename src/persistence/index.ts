@@ -40,22 +40,12 @@ export type {
 } from './record.js'
 export type { StoredMap, StoredMessage, StoredRecord, StoredStatus } from './replay.js'
 export { type RewindOptions, rewind, type SendStoredOptions, sendStored } from './rewind.js'
-export type {
-  AppSummary,
-  BelowCount,
-  BelowPage,
-  DuePage,
-  OpenQuestion,
-  RunCounts,
-  RunPage,
-  RunQuery,
-  StoredBelow,
-  StoredClaim,
-  StoredPosition,
-  StoredRun,
-  StoredWait,
-  SummaryParent,
-  SummaryStatus,
-  WaitPage,
-} from './summary.js'
-export type { OpenWaitNote, RetryNote, WaitingNote, WaitRange } from './wait-note.js'
+export {
+  type DueFacts,
+  dueOf,
+  type OpenWaitNote,
+  type RetryNote,
+  type StartedNote,
+  type WaitingNote,
+  type WaitRange,
+} from './wait-note.js'

@@ -11,7 +11,7 @@ import {
   statusData,
 } from './record.js'
 import type { StoredRecord } from './stored-record.js'
-import type { DueFacts, RetryNote, OpenWaitNote, WaitingNote, WaitRange } from './wait-note.js'
+import type { DueFacts, OpenWaitNote, RetryNote, WaitingNote, WaitRange } from './wait-note.js'
 
 // Owns: the status notes of an application: started, waiting, retry, failed, cancelled. One row holds the last note of
 // each kind and is overwritten, so that waits and retries do not add rows.
@@ -84,15 +84,19 @@ export class StatusNotes {
 
   /**
    * The attempt reaches a wait. Called for each, in the order of their numbers, also where a message is there already.
+   * @param now epoch milliseconds
    * @returns the times of the wait, where an earlier run had begun it
    */
-  reach(n: number, { from, kinds }: Pick<OpenWaitNote, 'from' | 'kinds'>): EarlierWait {
+  reach(n: number, { from, kinds }: Pick<OpenWaitNote, 'from' | 'kinds'>, now: number): EarlierWait {
     if (this.#passed.some(([first, last]) => first <= n && n <= last)) return 'passed'
     const wait = this.#waits?.get(n)
     if (wait === undefined) return undefined
     this.#waits?.delete(n)
     this.#ended = true
-    return wait.from === from && wait.kinds.join() === kinds.join() ? wait : undefined
+    if (wait.from !== from || wait.kinds.join() !== kinds.join()) return undefined
+    if (wait.until === undefined || wait.until > now) return wait
+    this.#passed = withRange(this.#passed, n)
+    return 'passed'
   }
 
   /** A wait has ended, other than by a cancel. @param passed whether its time is over */

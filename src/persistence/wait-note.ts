@@ -87,8 +87,18 @@ export interface DueFacts {
   readonly deadlineAt: number | undefined
 }
 
-/** The times at which a stored application goes on by itself. An attempt whose `retry` is over runs already. */
-export function* dueOf({ waiting, retry, deadlineAt }: DueFacts): Generator<Pick<Due, 'kind' | 'at' | 'action'>> {
+/**
+ * The times at which a stored application goes on by itself: ends of sleeps and waits, of the delay before an attempt,
+ * and of the time limit of a branch. Those that have passed are due at the next resume.
+ * @param record a record of `persister.load`
+ * @example
+ * ```ts
+ * const stored = await memoryPersister().load({ appId: 'job' })
+ * const times = stored === undefined ? [] : [...dueOf(stored)].map(({ at }) => at)
+ * ```
+ */
+export function* dueOf(record: DueFacts): Generator<Pick<Due, 'kind' | 'at' | 'action'>> {
+  const { waiting, retry, deadlineAt } = record
   for (const { from, until: at, action } of waiting?.waits ?? [])
     if (at !== undefined) yield { kind: from === 'time' ? 'sleep' : 'wait', at, action }
   if (retry?.at !== undefined) yield { kind: 'retry', at: retry.at, ...(retry.action && { action: retry.action }) }

@@ -232,7 +232,7 @@ describe('a crash', () => {
     expect(await persister.load({ appId: 'app' })).toMatchObject({
       status: 'waiting',
       sequenceId: 0,
-      waiting: { action: 'again' },
+      waiting: { waits: [{ action: 'again' }] },
     })
   })
 

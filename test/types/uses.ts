@@ -2,9 +2,11 @@ import {
   type ActionArgs,
   actorLogic,
   createApplication,
+  type Due,
   defineMessage,
   defineState,
   type EventType,
+  type Pending,
   type TrackedMap,
   type Tracker,
   task,
@@ -352,7 +354,16 @@ export const asker = chat.action({
   reads: [],
   writes: ['answer'],
   async run({ context }) {
-    const one = await context.receiveOne(happy, hint)
+    const one = await context.receiveOne(happy, hint, { ask: { text: 'How was it?' }, timeoutMs: 60_000 })
+    same<typeof one.body, { stars: number } | string>(true)
+    await context.sleep({ ms: 1000 })
+    await context.sleep({ until: new Date(), signal: AbortSignal.timeout(1) })
+    // @ts-expect-error A sleep has one end.
+    await context.sleep({ ms: 1, until: 2 })
+    // @ts-expect-error A sleep has an end.
+    await context.sleep({})
+    // @ts-expect-error Siblings are asked nothing: nobody would show it.
+    context.messages(hint, { ask: 'What?' })
     return { answer: one.kind === 'happy' ? `${one.body.stars.toFixed()}` : one.body.toUpperCase() }
   },
 })
@@ -403,7 +414,12 @@ export async function main() {
   const plain = await app.run({ inputs: { style: 'dry' } })
   same<typeof plain.status, 'halted' | 'finished' | 'cancelled'>(true)
   const waiting = await app.run({ inputs: { style: 'dry' }, whenWaiting: 'return' })
-  if (waiting.status === 'waiting') same<(typeof waiting.pending)[number]['kinds'], readonly string[]>(true)
+  if (waiting.status === 'waiting') {
+    same<typeof waiting.pending, readonly Pending[]>(true)
+    same<typeof waiting.nextAt, number | undefined>(true)
+  }
+  same<typeof app.pending, readonly Pending[]>(true)
+  same<typeof app.due, readonly Due[]>(true)
   const small = createApplication(chat.graph({ actions: { bAll, judge }, transitions: { bAll: 'judge' } }), {
     entrypoint: 'bAll',
     state: { prompt: '' },

@@ -3,7 +3,7 @@ import { Few } from '../../internal/few.js'
 import type { CurrentAttempt, Run } from '../application.js'
 import { tooLate } from '../step/once.js'
 import { markTaken } from './inbox.js'
-import { type AskedWait, handedOver, isWanted, lateFor, reachWait, spanOf, Wait } from './wait.js'
+import { type AskedWait, handedOver, isWanted, lateFor, reachWait, Wait } from './wait.js'
 
 // Owns: the calls by which an action receives messages: one, or a sequence of them.
 // Does not own: a wait (wait.ts), the messages (mailbox.ts).
@@ -16,7 +16,7 @@ function askedBy(method: 'messages' | 'receive' | 'receiveOne', given: readonly 
 function ask(run: Run, step: CurrentAttempt, asked: AskedWait): Received | Wait | undefined {
   if (!step.open) return undefined
   if (step.cancellation !== undefined) throw step.cancellation.reason
-  const { n, earlier } = reachWait(run, step, asked)
+  const { n, span, passed } = reachWait(run, step, asked)
   asked.limits.signal?.throwIfAborted() // a withdrawn wait takes nothing
   const { app } = run
   const here = app.mailbox.take((message) => isWanted(asked, message))
@@ -25,8 +25,7 @@ function ask(run: Run, step: CurrentAttempt, asked: AskedWait): Received | Wait 
     return handedOver(here)
   }
   if (asked.from === 'siblings' && app.parent?.map === undefined) return undefined
-  const span = spanOf(asked.limits, app.system.clock.now(), earlier)
-  if (earlier === undefined || span.leftMs > 0) return new Wait(run, step, asked, n, span)
+  if (!passed) return new Wait(run, step, asked, n, span)
   if (asked.method === 'receiveOne') throw lateFor({ step, kinds: asked.kinds }, span.ms).reason // V3
   return undefined
 }

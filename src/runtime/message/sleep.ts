@@ -1,7 +1,7 @@
 import { sleepLimits } from '../../action/message.js'
 import type { CurrentAttempt, Run } from '../application.js'
 import { tooLate } from '../step/once.js'
-import { type AskedWait, reachWait, spanOf, Wait } from './wait.js'
+import { type AskedWait, reachWait, Wait } from './wait.js'
 
 const NO_KINDS: readonly string[] = Object.freeze([])
 
@@ -18,8 +18,7 @@ export async function sleep(run: Run, step: CurrentAttempt, given: unknown): Pro
     ask: undefined,
     schemas: () => undefined,
   }
-  const { n, earlier } = reachWait(run, step, asked)
+  const { n, span } = reachWait(run, step, asked)
   limits.signal?.throwIfAborted()
-  const span = spanOf(limits, run.app.system.clock.now(), earlier)
   if (span.leftMs > 0) await new Wait(run, step, asked, n, span).begin()
 }

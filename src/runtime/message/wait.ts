@@ -52,7 +52,7 @@ export interface WaitSpan {
  * The span of a wait that the attempt reaches.
  * @param earlier the times of the same wait in an interrupted attempt (V3)
  */
-export function spanOf(limits: WaitLimits, now: number, earlier: EarlierWait): WaitSpan {
+function spanOf(limits: WaitLimits, now: number, earlier: EarlierWait): WaitSpan {
   const { timeoutMs = Infinity, until: wall = Infinity } = limits
   const fresh = Math.min(timeoutMs, wall - now)
   if (fresh === Infinity)
@@ -66,11 +66,18 @@ export function spanOf(limits: WaitLimits, now: number, earlier: EarlierWait): W
 
 const earlierSince = (earlier: EarlierWait): number | undefined => (earlier === 'passed' ? undefined : earlier?.since)
 
-/** The number of a wait of an attempt, and its times in an interrupted one. Called for every wait, in order. */
-export function reachWait(run: Run, step: CurrentAttempt, { from, kinds }: Pick<AskedWait, 'from' | 'kinds'>) {
+/** A wait that the attempt reaches: its number, its span, and whether it was over before. Called for each, in order. */
+export function reachWait(
+  { app }: Run,
+  step: CurrentAttempt,
+  { from, kinds, limits }: Pick<AskedWait, 'from' | 'kinds' | 'limits'>,
+): { readonly n: number; readonly span: WaitSpan; readonly passed: boolean } {
   const n = step.waitCount
   step.waitCount += 1
-  return { n, earlier: from === 'siblings' ? undefined : run.app.journal?.status.reach(n, { from, kinds }) }
+  const now = app.system.clock.now()
+  const earlier = from === 'siblings' ? undefined : app.journal?.status.reach(n, { from, kinds }, now)
+  const span = spanOf(limits, now, earlier)
+  return { n, span, passed: earlier !== undefined && span.leftMs <= 0 }
 }
 
 export class Wait implements OpenWait, Reader {
