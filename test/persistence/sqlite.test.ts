@@ -38,8 +38,20 @@ const withoutKeys = (version: number): string => `
   create index teasel_by_roots on teasel_rows (part, ord) where idx = 0 and app = root;
   create index teasel_by_below on teasel_rows (part, root) where idx = 0;
   ${version === 3 ? 'drop index teasel_by_posted;' : ''}`
+const LISTS = 'roots all status all_status name all_name pending retrying leaked lease unknown wake parent'
+const SUMMARY =
+  'top status since pending retrying leaked wake lease next_at facts parent pepoch pseq map visit pkey idx name title labels search'
+const each = (names: string, sql: (name: string) => string): string => names.split(' ').map(sql).join('\n  ')
+const withoutSummaries = `
+  ${each(LISTS, (name) => `drop index teasel_by_${name};`)}
+  ${each(SUMMARY, (name) => `alter table teasel_apps drop column ${name};`)}
+  ${each('lease worker beat beat_at', (name) => `alter table teasel_owners drop column ${name};`)}
+  drop table teasel_labels;
+  drop table teasel_waits;
+  create index teasel_by_roots on teasel_apps (part, born) where app = root;`
 const asOlder = (version: number): string => `
-  alter table teasel_owners drop column fence;
+  ${withoutSummaries}
+  ${version < 6 ? 'alter table teasel_owners drop column fence;' : ''}
   ${version < 5 ? withoutKeys(version) : ''}
   update teasel_about set schema = ${version}`
 
@@ -95,7 +107,7 @@ describe('the SQLite persister', () => {
 
     for (const one of Object.values(statementsOf(database, namesOf('teasel')))) expect(one).toThrow(RangeError)
 
-    expect(texts).toHaveLength(20)
+    expect(texts).toHaveLength(35)
     expect(texts.filter((sql) => /\?\d|[:@$]\w/.test(sql))).toEqual([])
   })
 
@@ -150,7 +162,7 @@ describe('the SQLite persister', () => {
     expect(() => sqlitePersister({ file })).toThrow(expect.objectContaining({ version: 99 }))
   })
 
-  it.each([3, 4, 5])('upgrades tables of version %i, and keeps their rows', async (version) => {
+  it.each([3, 4, 5, 6])('upgrades tables of version %i, and keeps their rows', async (version) => {
     const file = fileOf(`older-${version}`)
     const first = sqlitePersister({ file })
     for (const [appId, partitionKey] of [...'dbac'].flatMap((id) => [[id, null] as const, [id, 'p'] as const]))
@@ -179,8 +191,13 @@ describe('the SQLite persister', () => {
     await using second = sqlitePersister({ file })
 
     expect(await all(second)).toEqual(before)
+    const found = (await second.driver.list({ text: 'D', unsummarised: true, limit: 9 })) as readonly object[]
+    expect(found).toMatchObject([
+      { partitionKey: 'p', rootId: 'd', summary: undefined, wakeAt: null, expired: false, last: { label: 'each' } },
+      { partitionKey: null, rootId: 'd', summary: undefined },
+    ])
     const { database: seen } = openDatabase(file)
-    expect(seen.prepare('select schema from teasel_about').all()).toEqual([{ schema: 6 }])
+    expect(seen.prepare('select schema from teasel_about').all()).toEqual([{ schema: 7 }])
     expect(seen.prepare(tables).all()).toEqual(made)
     seen.close()
     const resumed = await resumeOrCreate(fanned, { appId: 'a', entrypoint: 'each', state: { n: 0 }, persister: second })

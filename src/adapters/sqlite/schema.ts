@@ -3,6 +3,9 @@ import type { SqliteDatabase } from './open-database.js'
 // Owns: the tables, and bringing older ones up to date.
 // T1  The key of a row is a number: its application in the upper half, its index in the lower one. So rows are stored
 //     in one B-tree, and a step writes few pages.
+// T2  `top` is the birth of a root that has rows, and null for all else: the indexes of lists hold roots only. Each list
+//     has an index for one partition and one for all of them; each holds what its filters and its order need.
+// T3  A summary is columns of its application, so that an application and its summary are one insert.
 
 /** A quoted name in SQL. */
 const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
@@ -13,38 +16,102 @@ export interface Names {
   readonly apps: string
   readonly owners: string
   readonly inbox: string
+  readonly labels: string
+  readonly waits: string
   readonly about: string
+  /** The quoted name of an index, as `indexed by` takes it. */
+  readonly index: (part: string) => string
 }
 
 export function namesOf(prefix: string): Names {
   const name = (table: string): string => quoted(`${prefix}_${table}`)
-  return { rows: name('rows'), apps: name('apps'), owners: name('owners'), inbox: name('inbox'), about: name('about') }
+  return {
+    rows: name('rows'),
+    apps: name('apps'),
+    owners: name('owners'),
+    inbox: name('inbox'),
+    labels: name('labels'),
+    waits: name('waits'),
+    about: name('about'),
+    index: (part) => name(`by_${part}`),
+  }
 }
 
 interface Made extends Names {
   /** Qualifies a new name with the schema of the file. */
   readonly at: (name: string) => string
-  readonly index: (part: string) => string
+  /** The qualified name of an index. */
+  readonly made: (part: string) => string
   /** Name of the table of older rows while they are moved. */
   readonly old: string
 }
 
-const rowTables = ({ rows, apps, at, index }: Made): string => `
+const rowTables = ({ rows, apps, at, made }: Made): string => `
     create table ${at(apps)} (
       id integer primary key, part text not null, app text not null, root text not null, born integer not null,
       unique (part, app)
     );
-    create index ${index('roots')} on ${apps} (part, born) where app = root;
-    create index ${index('below')} on ${apps} (part, root);
+    create index ${made('roots')} on ${apps} (part, born) where app = root;
+    create index ${made('below')} on ${apps} (part, root);
     create table ${at(rows)} (
       key integer primary key, kind text not null, epoch integer not null, seq integer not null, label text not null,
       ord integer not null, data blob not null
     );`
 
-const posted = ({ inbox, index }: Made): string => `create index ${index('posted')} on ${inbox} (part, root);`
+const posted = ({ inbox, made }: Made): string => `create index ${made('posted')} on ${inbox} (part, root);`
 
 const withFence = ({ owners, at }: Made): string =>
   `alter table ${at(owners)} add column fence integer not null default -1;`
+
+/** Columns of a summary in the table of applications. */
+const SUMMARY = `top integer, status text, since integer, pending integer not null default 0,
+  retrying integer not null default 0, leaked integer not null default 0, wake integer, lease integer, next_at integer,
+  facts text, parent text, pepoch integer, pseq integer, map text, visit integer, pkey text, idx integer, name text,
+  title text, labels text, search text`
+const OWNER = 'lease integer not null default 0, worker text, beat text, beat_at integer'
+const added = (table: string, columns: string): string =>
+  columns
+    .split(/,\s+/)
+    .map((column) => `alter table ${table} add column ${column};`)
+    .join('\n    ')
+
+const withSummaries = ({ apps, owners, labels, waits, at, made }: Made): string => `
+    drop index ${made('roots')};
+    ${added(at(apps), SUMMARY)}
+    ${added(at(owners), OWNER)}
+    update ${apps} set top = born, search = lower(app) where app = root;
+    create index ${made('roots')} on ${apps} (part, top desc, app desc) where top is not null;
+    create index ${made('all')} on ${apps} (top desc, app desc, part desc) where top is not null;
+    create index ${made('status')} on ${apps} (part, status, top desc, app desc, lease)
+      where top is not null and status is not null;
+    create index ${made('all_status')} on ${apps} (status, top desc, app desc, part desc, lease)
+      where top is not null and status is not null;
+    create index ${made('name')} on ${apps} (part, name, status, top desc, app desc, lease)
+      where top is not null and name is not null;
+    create index ${made('all_name')} on ${apps} (name, status, top desc, app desc, part desc, lease)
+      where top is not null and name is not null;
+    create index ${made('pending')} on ${apps} (top desc, app desc, part desc) where top is not null and pending > 0;
+    create index ${made('retrying')} on ${apps} (top desc, app desc, part desc) where top is not null and retrying > 0;
+    create index ${made('leaked')} on ${apps} (top desc, app desc, part desc) where top is not null and leaked > 0;
+    create index ${made('lease')} on ${apps} (top desc, app desc, part desc, lease)
+      where top is not null and lease is not null;
+    create index ${made('unknown')} on ${apps} (top desc, app desc, part desc) where top is not null and status is null;
+    create index ${made('wake')} on ${apps} (wake, part, app) where top is not null and wake is not null;
+    create index ${made('parent')} on ${apps} (part, parent, pepoch, map, visit, idx, app, status, pseq)
+      where parent is not null;
+    create table ${at(labels)} (
+      part text not null, name text not null, value text not null, born integer not null, app text not null,
+      primary key (part, name, value, born desc, app desc)
+    ) without rowid;
+    create index ${made('all_label')} on ${labels} (name, value, born desc, app desc, part desc);
+    create table ${at(waits)} (
+      part text not null, app text not null, seq integer not null, n integer not null, k integer not null,
+      root text not null, id text not null, kind text, since integer not null, until integer, kinds text not null,
+      facts text not null, answered integer not null default 0, primary key (part, app, seq, n, k)
+    ) without rowid;
+    create index ${made('wait')} on ${waits} (answered, since, app, n, part) where k = 0;
+    create index ${made('wait_root')} on ${waits} (root, answered, since, app, n, part) where k = 0;
+    create index ${made('wait_kind')} on ${waits} (answered, kind, since, app, n, part);`
 
 const fresh = (made: Made): string => `${rowTables(made)}
     create table ${made.at(made.owners)} (
@@ -53,16 +120,17 @@ const fresh = (made: Made): string => `${rowTables(made)}
     create table ${made.at(made.inbox)} (
       id integer primary key autoincrement, part text not null, app text not null, root text not null, data blob not null
     );
-    create index ${made.index('inbox')} on ${made.inbox} (part, app);
+    create index ${made.made('inbox')} on ${made.inbox} (part, app);
     ${posted(made)}
-    ${withFence(made)}`
+    ${withFence(made)}
+    ${withSummaries(made)}`
 
 /** An application whose first rows are lost takes its facts from its first remaining row. */
 const withKeys = (made: Made): string => {
-  const { rows, apps, at, index, old } = made
+  const { rows, apps, at, old } = made
   return `
-    drop index if exists ${index('roots')};
-    drop index if exists ${index('below')};
+    drop index if exists ${made.made('roots')};
+    drop index if exists ${made.made('below')};
     alter table ${at(rows)} rename to ${old};
     ${rowTables(made)}
     insert into ${at(apps)} (part, app, root, born)
@@ -76,7 +144,7 @@ const withKeys = (made: Made): string => {
 }
 
 /** Each runs once on every older file. */
-const MIGRATIONS: readonly ((made: Made) => string)[] = [posted, withKeys, withFence]
+const MIGRATIONS: readonly ((made: Made) => string)[] = [posted, withKeys, withFence, withSummaries]
 
 /** The version of the oldest tables that this code reads: since then, data is bytes. */
 export const OLDEST = 3
@@ -92,8 +160,7 @@ export const SCHEMA = OLDEST + MIGRATIONS.length
 export function migrate(database: SqliteDatabase, prefix: string, schema: string): number {
   const names = namesOf(prefix)
   const at = (name: string): string => `${schema}.${name}`
-  const index = (part: string): string => at(quoted(`${prefix}_by_${part}`))
-  const made: Made = { ...names, at, index, old: quoted(`${prefix}_rows_before`) }
+  const made: Made = { ...names, at, made: (part) => at(names.index(part)), old: quoted(`${prefix}_rows_before`) }
   database.exec('begin immediate')
   try {
     database.exec(`create table if not exists ${at(names.about)} (schema integer not null)`)

@@ -12,17 +12,27 @@ import type {
   Tail,
   Until,
 } from '../../persistence/driver.js'
-import { conflict, damaged, ofAnotherTree, takenOver, unavailable } from '../../persistence/faults.js'
-import type { BelowPage, DuePage, RunPage, RunQuery, StoredRun, WaitPage } from '../../persistence/summary.js'
+import { conflict, held, ofAnotherTree, takenOver } from '../../persistence/faults.js'
+import type {
+  AppSummary,
+  BelowCount,
+  BelowPage,
+  DuePage,
+  OpenQuestion,
+  RunCounts,
+  RunPage,
+  RunQuery,
+  StoredBelow,
+  StoredRun,
+  WaitPage,
+} from '../../persistence/summary.js'
 import { assertNames, assertText } from '../../persistence/text.js'
-import { PersistenceError, SnapshotError } from '../../store-errors.js'
-import { isDamage, isLock, isTaken } from './binding-errors.js'
-import { afterLock, HELD_MS, isLocked } from './lock.js'
-import { type Connection, connect, type SqliteDatabase } from './open-database.js'
-import { migrate, namesOf, OLDEST, SCHEMA } from './schema.js'
-import { type Statements, statementsOf } from './statements.js'
+import { isTaken } from './binding-errors.js'
+import type { SqliteDatabase } from './open-database.js'
+import { partOf as storedPart } from './run-questions.js'
+import { Session } from './session.js'
+import type { Statements } from './statements.js'
 import {
-  type StoredApplication,
   type StoredOwner,
   type StoredPost,
   type StoredRoot,
@@ -32,14 +42,11 @@ import {
   toPosted,
   toRow,
 } from './stored-rows.js'
+import { Summaries } from './summaries.js'
 
-// Owns: one connection to one file.
-// Q1  A single row is one statement, and so one transaction; a group, and the first row of an application, is
-//     `begin immediate` … `commit`. A single statement that meets a lock is ended before the next call, because libsql
-//     leaves it open and then commits nothing.
+// Owns: the rows, the claims and the messages of one file.
+// Does not own: its connection and its transactions (session.ts), its summaries (summaries.ts).
 // Q2  The statement that inserts a row also tests the claim, so that no claim can come between.
-// Q3  A call that meets the lock of another process is retried, and the thread is free in between. Any other call is
-//     synchronous.
 
 /** Options of `sqlitePersister`. */
 export interface SqliteOptions {
@@ -65,92 +72,132 @@ export class SqliteDriver implements PersisterDriver {
   readonly database: SqliteDatabase
   /** The schema name of the file in it. */
   readonly schema: string
-  readonly #settings: Required<Omit<SqliteOptions, 'file'>>
-  #statements: Statements | undefined
-  readonly #connection: Connection
-  #closed = false
+  readonly #session: Session
+  readonly #summaries: Summaries
+  readonly #now: () => number
 
-  constructor({ file, durability = 'normal', prefix = 'teasel', busyMs = 5000 }: SqliteOptions) {
-    this.name = `sqlite ${file}`
-    this.#settings = { durability, prefix, busyMs }
-    this.#connection = this.#withStoreErrors('open its file', () => connect(file))
-    this.database = this.#connection.database
-    this.schema = this.#connection.schema
-    try {
-      this.#withStoreErrors('prepare its file', () => this.#sql)
-    } catch (error) {
-      if (isLocked(error)) return // the first call prepares it
-      this.#connection.close()
-      throw error
-    }
+  /** @param now the clock of the store, epoch milliseconds */
+  constructor(
+    { file, durability = 'normal', prefix = 'teasel', busyMs = 5000 }: SqliteOptions,
+    now: () => number = Date.now,
+  ) {
+    this.#session = new Session({ file, durability, prefix, busyMs })
+    this.#summaries = new Summaries(this.#session, prefix, now)
+    this.#now = now
+    this.name = this.#session.name
+    this.database = this.#session.database
+    this.schema = this.#session.schema
   }
 
-  /** The statements. Prepares the file on first use. */
   get #sql(): Statements {
-    this.#statements ??= this.#prepare()
-    return this.#statements
+    return this.#session.sql
   }
 
-  #prepare(): Statements {
-    const { durability, prefix, busyMs } = this.#settings
-    this.database.exec(`pragma busy_timeout = ${Math.trunc(Math.min(busyMs, HELD_MS))}`)
-    this.#connection.attach()
-    this.database.prepare(`pragma ${this.schema}.journal_mode = wal`).get()
-    this.database.exec(`pragma ${this.schema}.synchronous = ${durability === 'full' ? 'full' : 'normal'}`)
-    const version = migrate(this.database, prefix, this.schema)
-    if (version > SCHEMA || version < OLDEST) throw another(this.name, version)
-    return statementsOf(this.database, namesOf(prefix))
-  }
-
-  claim({ partitionKey, rootId }: RootKey, writer: string, { fence = -1 }: ClaimOptions = {}): Awaitable<Claim> {
+  claim({ partitionKey, rootId }: RootKey, writer: string, options: ClaimOptions = {}): Awaitable<Claim> {
     const part = partOf(partitionKey, [rootId])
-    return this.#together('open an application', () => {
+    const { fence = -1, leaseMs = 0, free = false, worker = null } = options
+    return this.#session.together('open an application', () => {
       this.#isOf(part, rootId, rootId, writer)
-      const before = this.#sql.owner().get(part, rootId) as StoredOwner | undefined
-      if (this.#connection.run(this.#sql.claim(), [part, rootId, writer, fence]) === 0)
-        throw takenOver(rootId, writer, before === undefined ? undefined : textOf(before.writer))
-      if (before === undefined) return { incarnation: 0, before: undefined }
-      return { incarnation: before.count + 1, before: textOf(before.writer) }
+      const before = this.#ownerOf(part, rootId)
+      if (before !== undefined && fence !== -1 && fence < before.fence) throw takenOver(rootId, writer, before.writer)
+      if (free && before !== undefined && before.writer !== writer && before.lease > this.#now())
+        throw held(rootId, writer, before.writer, before.lease, before.worker)
+      const lease = this.#until(leaseMs)
+      this.#session.run(this.#sql.claim(), [part, rootId, writer, fence, lease, worker])
+      this.#summaries.leased(part, rootId, lease)
+      return { incarnation: (before?.count ?? -1) + 1, before: before?.writer }
     })
   }
 
+  beat({ partitionKey, rootId }: RootKey, writer: string, leaseMs: number, data: string | null): Awaitable<number> {
+    const part = partOf(partitionKey, [rootId])
+    return this.#session.together('renew a lease', () => {
+      const lease = this.#until(leaseMs)
+      const at = data === null ? null : this.#now()
+      if (this.#session.run(this.#sql.beat(), [lease, data, at, part, rootId, writer]) === 0)
+        throw takenOver(rootId, writer, this.#ownerOf(part, rootId)?.writer)
+      this.#summaries.leased(part, rootId, lease)
+      return lease
+    })
+  }
+
+  /** The end of a lease; 0 without one. */
+  #until(leaseMs: number): number {
+    return leaseMs === 0 ? 0 : this.#now() + leaseMs
+  }
+
   save(group: Group): Awaitable<void> {
-    const { rows, taken = [] } = group
+    const { rows, taken = [], summaries = [], leaseMs } = group
     assertNames(group.partitionKey, [group.rootId])
     for (const { appId, label } of rows) {
       assertText('An appId', appId)
       assertText('The name of an action', label)
     }
+    for (const { appId } of summaries) assertText('An appId', appId)
     const [only] = rows
-    if (rows.length === 1 && taken.length === 0 && only !== undefined && only.index > 0)
-      return this.#alone('save', () => this.#insert(group, only))
-    return this.#together('save', () => {
-      for (const row of rows) this.#insert(group, row)
+    const lone = rows.length === 1 && taken.length === 0 && summaries.length === 0 && leaseMs === undefined
+    if (lone && only !== undefined && only.index > 0)
+      return this.#session.alone('save', () => this.#insert(group, only, false))
+    return this.#session.together('save', () => {
+      const begun = new Set<string>()
+      if (rows.length === 0 || summaries.length > 0 || leaseMs !== undefined) this.#describe(group, begun)
+      for (const row of rows) this.#insert(group, row, row.index === 0 && !begun.has(row.appId))
       for (const id of taken) this.#sql.take().run(id)
     })
   }
 
-  #insert({ partitionKey, rootId, writer }: Group, row: Row): void {
+  /** Stores the lease and the summaries of a group. @param begun receives the applications that are stored by it */
+  #describe({ partitionKey, rootId, writer, rows, summaries = [], leaseMs }: Group, begun: Set<string>): void {
+    const part = partOf(partitionKey)
+    const owner = this.#ownerOf(part, rootId)
+    if (owner?.writer !== writer) throw takenOver(rootId, writer, owner?.writer)
+    const lease = leaseMs === undefined ? owner.lease : this.#until(leaseMs)
+    if (leaseMs !== undefined) {
+      this.#session.run(this.#sql.renewLease(), [lease, part, rootId])
+      this.#summaries.leased(part, rootId, lease)
+    }
+    const births = new Map<string, number>()
+    if (summaries.length > 0) for (const { appId, index, order } of rows) if (index === 0) births.set(appId, order)
+    for (const summary of summaries) {
+      const born = births.get(summary.appId)
+      this.#summaries.put(summary, { part, rootId, writer, born, lease })
+      if (born !== undefined) begun.add(summary.appId)
+    }
+  }
+
+  /** @param first whether it begins its application */
+  #insert({ partitionKey, rootId, writer }: Group, row: Row, first: boolean): void {
     const { appId, index, order } = row
     const part = partOf(partitionKey)
-    const begin = (): unknown => this.#sql.begin().run(part, appId, rootId, order)
-    if (index === 0) begin()
+    if (first) this.#summaries.begin(part, rootId, appId, order)
     if (this.#isPut(part, rootId, writer, row)) return
-    const owner = this.#ownerOf(part, rootId)
+    const owner = this.#ownerOf(part, rootId)?.writer
     if (owner !== writer) throw takenOver(rootId, writer, owner)
     if (this.#isOf(part, appId, rootId, writer)) throw conflict(appId, index, writer)
-    begin() // its earlier rows may still wait for a lock
+    this.#summaries.begin(part, rootId, appId, order) // its earlier rows may still wait for a lock
     if (!this.#isPut(part, rootId, writer, row)) throw conflict(appId, index, writer)
   }
 
   /** False if its index is taken, another runner has the claim, or its application is not stored in this tree. */
   #isPut(part: string, rootId: string, writer: string, row: Row): boolean {
     const { appId, index, kind, epoch, sequenceId, label, order, data } = row
-    const [{ run }, { renew, insert }] = [this.#connection, this.#sql]
+    const { renew, insert } = this.#sql
     try {
       return row.over
-        ? run(renew(), [epoch, sequenceId, label, order, data, index, part, appId, rootId, writer]) > 0
-        : run(insert(), [index, kind, epoch, sequenceId, label, order, data, part, appId, rootId, writer]) > 0
+        ? this.#session.run(renew(), [epoch, sequenceId, label, order, data, index, part, appId, rootId, writer]) > 0
+        : this.#session.run(insert(), [
+            index,
+            kind,
+            epoch,
+            sequenceId,
+            label,
+            order,
+            data,
+            part,
+            appId,
+            rootId,
+            writer,
+          ]) > 0
     } catch (error) {
       if (isTaken(error)) return false
       throw error
@@ -168,9 +215,11 @@ export class SqliteDriver implements PersisterDriver {
     return root !== undefined
   }
 
-  #ownerOf(part: string, rootId: string): string | undefined {
+  #ownerOf(part: string, rootId: string): Owner | undefined {
     const owner = this.#sql.owner().get(part, rootId) as StoredOwner | undefined
-    return owner && textOf(owner.writer)
+    if (owner === undefined) return undefined
+    const worker = owner.worker === null ? undefined : textOf(owner.worker)
+    return { ...owner, writer: textOf(owner.writer), worker }
   }
 
   load(
@@ -179,7 +228,7 @@ export class SqliteDriver implements PersisterDriver {
     until?: Until,
   ): Awaitable<readonly (Tail | undefined)[]> {
     const part = partOf(partitionKey, appIds)
-    return this.#guard('load', () => appIds.map((appId) => this.#tail(part, appId, until)))
+    return this.#session.guard('load', () => appIds.map((appId) => this.#tail(part, appId, until)))
   }
 
   #tail(part: string, appId: string, until: Until | undefined): Tail | undefined {
@@ -197,54 +246,66 @@ export class SqliteDriver implements PersisterDriver {
 
   history(partitionKey: string | null, appId: string): Awaitable<readonly RowFacts[]> {
     const part = partOf(partitionKey, [appId])
-    return this.#guard('read a history', () => {
+    return this.#session.guard('read a history', () => {
       const rows = this.#sql.history().all(part, appId) as readonly Omit<StoredRow, 'data'>[]
       return rows.map((row) => toFacts(row))
     })
   }
 
-  list({ partitionKey = null, limit, after }: RunPage): Awaitable<readonly StoredRun[]> {
-    const part = partOf(partitionKey, after === undefined ? [] : [after.rootId])
-    return this.#guard('list', () => {
-      const rows =
-        after === undefined
-          ? this.#sql.newest().all(part, limit)
-          : this.#sql.older().all(part, part, after.rootId, after.born, limit)
-      return (rows as readonly StoredApplication[]).map(({ app, born }) => bare(partitionKey, textOf(app), born))
-    })
+  rows(partitionKey: string | null, appId: string, { from, limit }: RowPage): Awaitable<readonly Row[]> {
+    const part = partOf(partitionKey, [appId])
+    return this.#session.guard('read rows', () =>
+      (this.#sql.page().all(part, appId, from, limit) as readonly StoredRow[]).map(toRow),
+    )
   }
 
-  beat(_root: RootKey, _writer: string, _leaseMs: number, _data: string | null): never {
-    throw new TypeError('beat is not there yet.')
+  list(page: RunPage): Awaitable<readonly StoredRun[]> {
+    partOf(page.partitionKey ?? null, page.after === undefined ? [] : [page.after.rootId])
+    return this.#session.guard('list', () => this.#summaries.list(page))
   }
-  rows(_partitionKey: string | null, _appId: string, _page: RowPage): never {
-    throw new TypeError('rows is not there yet.')
+
+  find({ partitionKey, rootId }: RootKey): Awaitable<StoredRun | undefined> {
+    const part = partOf(partitionKey, [rootId])
+    return this.#session.guard('find an application', () => this.#summaries.find(part, rootId))
   }
-  find(_root: RootKey): StoredRun | undefined {
-    return undefined
+
+  count(query: RunQuery, upTo: number): Awaitable<RunCounts> {
+    partOf(query.partitionKey ?? null)
+    return this.#session.guard('count', () => this.#summaries.count(query, upTo))
   }
-  count(_query: RunQuery, _upTo: number): never {
-    throw new TypeError('count is not there yet.')
+
+  below(page: BelowPage): Awaitable<readonly StoredBelow[]> {
+    partOf(page.partitionKey, [page.parentId])
+    return this.#session.guard('list below an application', () => this.#summaries.below(page))
   }
-  below(_page: BelowPage): never {
-    throw new TypeError('below is not there yet.')
+
+  countBelow(partitionKey: string | null, parentId: string): Awaitable<readonly BelowCount[]> {
+    const part = partOf(partitionKey, [parentId])
+    return this.#session.guard('count below an application', () => this.#summaries.countBelow(part, parentId))
   }
-  countBelow(_partitionKey: string | null, _parentId: string): never {
-    throw new TypeError('countBelow is not there yet.')
+
+  summaries(
+    partitionKey: string | null,
+    appIds: readonly string[],
+  ): Awaitable<readonly (Omit<AppSummary, 'waits' | 'wake'> | undefined)[]> {
+    const part = partOf(partitionKey, appIds)
+    return this.#session.guard('read summaries', () => this.#summaries.summaries(part, appIds))
   }
-  summaries(_partitionKey: string | null, _appIds: readonly string[]): never {
-    throw new TypeError('summaries is not there yet.')
+
+  waits(page: WaitPage): Awaitable<readonly OpenQuestion[]> {
+    partOf(page.partitionKey ?? null)
+    return this.#session.guard('list open questions', () => this.#summaries.waits(page))
   }
-  waits(_page: WaitPage): never {
-    throw new TypeError('waits is not there yet.')
-  }
-  due(_page: DuePage): never {
-    throw new TypeError('due is not there yet.')
+
+  due(page: DuePage): Awaitable<readonly StoredRun[]> {
+    partOf(page.partitionKey ?? null)
+    return this.#session.guard('list what is due', () => this.#summaries.due(page))
   }
 
   delete({ partitionKey, rootId }: RootKey): Awaitable<boolean> {
     const part = partOf(partitionKey, [rootId])
-    return this.#together('delete', () => {
+    return this.#session.together('delete', () => {
+      this.#summaries.forget(part, rootId)
       this.#sql.forgetInbox().run(part, rootId)
       this.#sql.forgetRows().run(part, rootId)
       this.#sql.forgetApps().run(part, rootId)
@@ -252,14 +313,20 @@ export class SqliteDriver implements PersisterDriver {
     })
   }
 
-  post({ partitionKey, rootId }: RootKey, appId: string, data: string): Awaitable<number> {
+  post({ partitionKey, rootId }: RootKey, appId: string, data: string, kind?: string): Awaitable<number> {
     const part = partOf(partitionKey, [rootId, appId])
-    return this.#alone('store a message', () => Number(this.#sql.post().run(part, appId, rootId, data).lastInsertRowid))
+    const put = (): number => Number(this.#sql.post().run(part, appId, rootId, data).lastInsertRowid)
+    if (kind === undefined) return this.#session.alone('store a message', put)
+    return this.#session.together('store a message', () => {
+      const id = put()
+      this.#summaries.posted(part, rootId, appId, kind)
+      return id
+    })
   }
 
   inbox({ partitionKey, rootId }: RootKey): Awaitable<readonly Addressed[]> {
     const part = partOf(partitionKey, [rootId])
-    return this.#guard('look for messages', () =>
+    return this.#session.guard('look for messages', () =>
       (this.#sql.posted().all(part, rootId) as readonly (StoredPost & Pick<StoredRow, 'app'>)[]).map((post) => ({
         appId: textOf(post.app),
         ...toPosted(post),
@@ -268,112 +335,21 @@ export class SqliteDriver implements PersisterDriver {
   }
 
   close(): void {
-    if (this.#closed) return
-    this.#closed = true
-    // Moves the log into the file, so that the file is complete even if another connection keeps the log.
-    this.database.exec('pragma busy_timeout = 0')
-    this.#statements = undefined
-    try {
-      this.database.prepare(`pragma ${this.schema}.wal_checkpoint(passive)`).all()
-    } catch {
-      // The log stays, and is complete.
-    }
-    this.#connection.close()
-  }
-
-  /** Runs one statement that writes (Q1). */
-  #alone<T>(action: string, work: () => T): Awaitable<T> {
-    if (this.#connection.endsAtLock) return this.#guard(action, work)
-    return this.#guard(action, () => {
-      try {
-        return work()
-      } catch (error) {
-        if (isLock(error)) this.#endOpen(work)
-        throw error
-      }
-    })
-  }
-
-  /** Ends a statement that waits for a lock: running it read-only makes it fail, which ends it. */
-  #endOpen(work: () => unknown): void {
-    this.database.exec('pragma query_only = on')
-    try {
-      work()
-    } catch {
-      // It has ended.
-    } finally {
-      this.database.exec('pragma query_only = off')
-    }
-  }
-
-  /** Runs work in one transaction. */
-  #together<T>(action: string, work: () => T): Awaitable<T> {
-    return this.#guard(action, () => {
-      this.database.exec('begin immediate')
-      try {
-        const answer = work()
-        this.database.exec('commit')
-        return answer
-      } catch (error) {
-        this.#rollBack()
-        throw error
-      }
-    })
-  }
-
-  #rollBack(): void {
-    try {
-      this.database.exec('rollback')
-    } catch {
-      // SQLite has rolled back itself, for example when the disk is full.
-    }
-  }
-
-  /** Runs work at once, or later if another process holds the lock (Q3). */
-  #guard<T>(action: string, work: () => T): Awaitable<T> {
-    return afterLock(this.#settings.busyMs, () =>
-      this.#withStoreErrors(action, () => {
-        this.#statements ??= this.#prepare() // before a transaction begins
-        return work()
-      }),
-    )
-  }
-
-  #withStoreErrors<T>(action: string, work: () => T): T {
-    if (this.#closed) throw unavailable(this.name, action, new TypeError('it was closed.'))
-    try {
-      return work()
-    } catch (error) {
-      if (error instanceof PersistenceError || error instanceof SnapshotError) throw error
-      throw isDamage(error) ? damaged(this.name, action, error) : unavailable(this.name, action, error)
-    }
+    this.#session.close()
   }
 }
 
+/** The claim of a tree. */
+interface Owner extends Omit<StoredOwner, 'writer' | 'worker'> {
+  readonly writer: string
+  readonly worker: string | undefined
+}
+
 /**
- * SQL counts two nulls as different, so the null partition has a text of its own.
+ * The text of a partition in the tables.
  * @throws {TypeError} for names that are no well-formed text
  */
 function partOf(partitionKey: string | null, appIds: readonly string[] = []): string {
   assertNames(partitionKey, appIds)
-  return partitionKey === null ? '' : `=${partitionKey}`
+  return storedPart(partitionKey)
 }
-
-const another = (name: string, version: number): SnapshotError =>
-  new SnapshotError(
-    version > SCHEMA
-      ? `The tables of ${name} have version ${version}, but this version of Teasel reads up to ${SCHEMA}. Use the newer version. Nothing was changed.`
-      : `The tables of ${name} have version ${version}, but this version of Teasel reads ${OLDEST} and newer. Use the version that wrote them, or another file. Nothing was changed.`,
-    version,
-  )
-
-const bare = (partitionKey: string | null, rootId: string, born: number): StoredRun => ({
-  partitionKey,
-  rootId,
-  born,
-  summary: undefined,
-  wakeAt: null,
-  expired: false,
-  last: undefined,
-  claim: undefined,
-})

@@ -2,7 +2,7 @@ import type { Posted, Row, RowFacts } from '../../persistence/driver.js'
 
 // Rows in the form of the tables: text as bytes.
 
-type Bytes = Uint8Array | ArrayBuffer
+export type Bytes = Uint8Array | ArrayBuffer
 export interface StoredRow {
   readonly app: Bytes
   readonly idx: number
@@ -16,10 +16,9 @@ export interface StoredRow {
 export interface StoredOwner {
   readonly writer: Bytes
   readonly count: number
-}
-export interface StoredApplication {
-  readonly app: Bytes
-  readonly born: number
+  readonly fence: number
+  readonly lease: number
+  readonly worker: Bytes | null
 }
 export interface StoredRoot {
   readonly root: Bytes
