@@ -40,6 +40,24 @@ export type {
 } from './record.js'
 export type { StoredMap, StoredMessage, StoredRecord, StoredStatus } from './replay.js'
 export { type RewindOptions, rewind, type SendStoredOptions, sendStored } from './rewind.js'
+export type {
+  AppSummary,
+  BelowCount,
+  BelowPage,
+  DuePage,
+  OpenQuestion,
+  RunCounts,
+  RunPage,
+  RunQuery,
+  StoredBelow,
+  StoredClaim,
+  StoredPosition,
+  StoredRun,
+  StoredWait,
+  SummaryParent,
+  SummaryStatus,
+  WaitPage,
+} from './summary.js'
 export {
   type DueFacts,
   dueOf,
