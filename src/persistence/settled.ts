@@ -13,7 +13,7 @@ import type { StoredRecord } from './replay.js'
 export const entryOf = (task: BranchTask, base: State): ManifestEntry => [task.key, hashOfTask(task, base)]
 
 /** Adds the keys that the map reads and the record of its branch lacks: `reads` may have grown since it was written. */
-function withNewReads(stored: StoredRecord, given: State): StoredRecord {
+export function withNewReads(stored: StoredRecord, given: State): StoredRecord {
   if (!stored.hasState || Object.keys(given).every((key) => Object.hasOwn(stored.state, key))) return stored
   return { ...stored, state: Object.freeze({ ...given, ...stored.state }) }
 }
