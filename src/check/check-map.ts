@@ -15,7 +15,17 @@ import type { StoredMap, StoredRecord } from '../persistence/replay.js'
 import { startsAgain } from '../persistence/settled.js'
 import { TaskFeed } from '../runtime/map/task-feed.js'
 import { BranchCheck } from './check-branch.js'
-import { type CheckStep, loadChecked, type MapAt, orAborted, type RunCheck, takeTurn, whereIn } from './checked-app.js'
+import {
+  type CheckStep,
+  loadChecked,
+  type MapAt,
+  orAborted,
+  type RunCheck,
+  recordedMap,
+  takeTurn,
+  visitOf,
+  whereIn,
+} from './checked-app.js'
 import { Findings, type Place } from './problem.js'
 
 // Owns: the tasks of a map at which an application stands: what its source gives, beside the recorded entries.
@@ -58,9 +68,8 @@ class MapCheck {
     this.#map = map
     this.#driver = driver
     this.#at = { path: app.path, action: node.name }
-    this.#visit = (app.visits[node.name] ?? 0) + 1
-    const open = app.map
-    this.#recorded = driver !== undefined && open?.map === node.name && open.visit === this.#visit ? open : undefined
+    this.#visit = visitOf(app, node)
+    this.#recorded = recordedMap(app, node)
     this.#branches = new BranchCheck(
       check,
       { ...map, visit: this.#visit, driver, idOf: (key) => this.#idOf(key) },
@@ -182,6 +191,7 @@ class MapCheck {
     const entries = new Map([...recorded.entries.values()].map((entry) => [entry[0], entry]))
     for await (const [key, stored] of this.#records([...entries.keys()], findings)) {
       const [task, entry] = [tasks.get(key), entries.get(key)]
+      if (stored !== undefined && !refused && others.has(key)) findings.notUsed(this.#branches.placeOf(key).path)
       if (task === undefined || entry === undefined) continue
       if (stored !== undefined && !others.has(key) && !startsAgain(stored, entry))
         await this.#branches.restore(task, stored, findings, starts)

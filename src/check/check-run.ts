@@ -35,6 +35,11 @@ export interface StoredCheck {
   readonly problems: readonly StoredProblem[]
   /** Every part of its next step that only running it can tell. */
   readonly unknown: readonly StoredUnknown[]
+  /**
+   * Printed paths of maps and branches whose stored work would not be used: it runs again, or is dropped. So with a map
+   * that was renamed, or a branch that changed, under `changedTasks: 'adopt'`.
+   */
+  readonly unused: readonly string[]
 }
 
 /** The facts that the checks of all runs share. */
@@ -57,9 +62,10 @@ export function refusedRun(
   findings.add(code, 'resume', ROOT, error)
   const { status = 'failed', next, sequenceId = -1 } = record ?? {}
   const ended = record !== undefined && next === undefined
-  const { problems, unknown } = findings
+  const { problems, unknown, unused } = findings
   const at = { action: next, sequenceId }
-  return { appId, partitionKey: setup.partitionKey, graph, status, ended, verdict: 'refused', at, problems, unknown }
+  const { partitionKey } = setup
+  return { appId, partitionKey, graph, status, ended, verdict: 'refused', at, problems, unknown, unused }
 }
 
 /**
@@ -78,6 +84,8 @@ export async function checkRun(setup: CheckSetup, graph: CheckedGraph, record: S
   const next = begin ?? (stands?.fitted ?? record).next
   if (stands !== undefined) {
     const { fitted, fits } = stands
+    if (begin !== undefined && record.map !== undefined)
+      findings.notUsed([{ map: record.map.map, visit: record.map.visit, key: '' }])
     const app = {
       ...fitted,
       path: [],
@@ -92,10 +100,11 @@ export async function checkRun(setup: CheckSetup, graph: CheckedGraph, record: S
     }
     await checkStep({ ...setup, settings, plans, knowsInputs: inputs !== undefined }, app, findings)
   }
-  const { problems, unknown, migrated } = findings
+  const { problems, unknown, unused, migrated } = findings
   const verdict = problems.length > 0 ? 'refused' : migrated ? 'migrates' : 'resumes'
   const at = { action: next, sequenceId }
-  return { appId, partitionKey, graph: name, status, ended: next === undefined, verdict, at, problems, unknown }
+  const ended = next === undefined
+  return { appId, partitionKey, graph: name, status, ended, verdict, at, problems, unknown, unused }
 }
 
 /** Fits a record as a resume does. @returns the record, as far as it can be judged further */

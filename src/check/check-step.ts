@@ -7,7 +7,7 @@ import { isFanOut } from '../parallel/fan-out.js'
 import { rawInputs } from '../runtime/step/inputs.js'
 import { assertReads } from '../state/view.js'
 import { checkMap } from './check-map.js'
-import { type CheckedApp, type RunCheck, takeTurn, whereIn } from './checked-app.js'
+import { type CheckedApp, type RunCheck, recordedMap, takeTurn, whereIn } from './checked-app.js'
 import type { Findings } from './problem.js'
 
 // Owns: the part of the next step that precedes the code of its action: its reads, its inputs, the branches of a map.
@@ -20,6 +20,9 @@ import type { Findings } from './problem.js'
 export async function checkStep(check: RunCheck, app: CheckedApp, findings: Findings): Promise<void> {
   await takeTurn(check)
   const node = app.next === undefined ? undefined : app.plan.graph.nodes.get(app.next)
+  const { map } = app
+  if (map !== undefined && (node === undefined || recordedMap(app, node) === undefined))
+    findings.notUsed([...app.path, { map: map.map, visit: map.visit, key: '' }])
   if (node === undefined) return
   const at = { path: app.path, action: node.name }
   const { parts, subject } = node

@@ -2,8 +2,9 @@ import { type Path, printPath } from '../action/context.js'
 import type { Inputs } from '../action/inputs.js'
 import type { Where } from '../errors.js'
 import type { Plan, PlanNode } from '../graph/plan.js'
+import { ownValue } from '../internal/guards.js'
 import { BEGIN_MS, sliceOver } from '../internal/slice.js'
-import type { FanOut } from '../parallel/fan-out.js'
+import { type FanOut, isFanOut } from '../parallel/fan-out.js'
 import type { PersisterDriver } from '../persistence/driver.js'
 import { loadRecords } from '../persistence/loading.js'
 import { assertActions, chosenAnew, type Versions } from '../persistence/migrate.js'
@@ -67,6 +68,17 @@ export const whereIn = ({ path, sequenceId }: CheckedApp, { name }: PlanNode): W
   sequenceId: sequenceId + 1,
   path: printPath(path),
 })
+
+/** The number of the visit of a map that the next step would be. */
+export const visitOf = ({ visits }: CheckedApp, { name }: PlanNode): number => (ownValue(visits, name) ?? 0) + 1
+
+/** The recorded entries that the next step would continue from. */
+export function recordedMap(app: CheckedApp, node: PlanNode): StoredMap | undefined {
+  const { body } = node.parts
+  const { map } = app
+  if (!isFanOut(body) || body.persister === null) return undefined
+  return map?.map === node.name && map.visit === visitOf(app, node) ? map : undefined
+}
 
 /** Gives way to other work when the slice is over. @throws the reason of the signal */
 export async function takeTurn({ signal }: Pick<RunCheck, 'signal'>): Promise<void> {

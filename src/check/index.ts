@@ -1,5 +1,3 @@
-export type { StoredStatus } from '../persistence/replay.js'
-export type { MigratedRecord } from '../persistence/scope.js'
 export type { StoredCheck } from './check-run.js'
 export { type CheckStoredOptions, type CheckSummary, checkStored, type StoredChecks } from './check-stored.js'
 export type { AnyGraph, GraphToCheck, ResumedWith } from './checked-graph.js'

@@ -69,6 +69,8 @@ export interface Place {
 export class Findings {
   readonly problems: StoredProblem[] = []
   readonly unknown: StoredUnknown[] = []
+  /** Printed paths of stored work that is not used. */
+  readonly unused: string[] = []
   /** Whether `migrate` has converted a record. */
   migrated = false
 
@@ -91,8 +93,14 @@ export class Findings {
     this.unknown.push({ path: printPath(path), action, message })
   }
 
+  /** The stored work of a map or a branch runs again, or is dropped. */
+  notUsed(path: Path): void {
+    this.unused.push(printPath(path))
+  }
+
   /** Takes over the findings about a part of the run. */
-  join({ problems, unknown }: Findings): void {
+  join({ problems, unknown, unused }: Findings): void {
+    for (const path of unused) this.unused.push(path)
     for (const one of problems) this.problems.push(one)
     for (const one of unknown) this.unknown.push(one)
   }
