@@ -68,7 +68,7 @@ const AT_ONCE = 20
  * checked as it was when its record was read. A failure that depends on later steps, on interceptors or on an
  * application that an action makes is not foretold.
  * @throws {TypeError | RangeError} for invalid options
- * @returns the checks, to iterate. The iteration rejects with a {@link PersistenceError} (`unavailable`) when the store
+ * @returns the checks, to iterate. The iteration rejects with a `PersistenceError` (`unavailable`) when the store
  * is unavailable, with the reason of `signal`, or with the error of `graphOf`.
  *
  * @example

@@ -14,18 +14,27 @@ import type { StateSchema } from '../state/schema.js'
 
 /** The options of `resumeOrCreate` that the check depends on; others may be present, and are ignored. */
 export interface ResumedWith {
+  /** The first action of a new run. A resume is refused if the graph lacks it. */
   readonly entrypoint: string
+  /** The initial state of a new run. A resume takes the keys of it that are never stored. */
   readonly state: object
+  /** Version of the records written by this code. Default 0. */
   readonly version?: number
+  /** Converts a record of an older version. Default: records are used unchanged. */
   readonly migrate?: (record: MigratedRecord, fromVersion: number) => MigratedRecord
+  /** What happens if the source of an unfinished map gives other branches than before. Default `error`. */
   readonly changedTasks?: 'error' | 'adopt'
+  /** Keys that are never stored. Default: none. */
   readonly transient?: readonly string[]
+  /** Where a run goes on. Default `next`: at the action chosen when it was stored. */
   readonly resumeAt?: 'next' | 'entrypoint' | { readonly action: string }
 }
 
 /** A graph, by the type of its declaration. */
 export interface AnyGraph {
+  /** Its actions, by name. */
   readonly actions: unknown
+  /** Gives it an entrypoint. */
   readonly runnable: (...args: never) => unknown
 }
 

@@ -418,8 +418,8 @@ describe('a run in a map', () => {
 
   it('of many branches leaves the thread to others', async () => {
     const persister = memoryPersister()
-    const keys = Array.from({ length: 1_000 }, (_, i) => `k${i}`)
-    const options = await halfDone(persister, keys, 'k1', 'k999')
+    const keys = Array.from({ length: 500 }, (_, i) => `k${i}`)
+    const options = await halfDone(persister, keys, 'k1', 'k499')
     const { graph } = mapped({ note: z.string().regex(/^(?!k1$)/) })
     let turns = 0
     let over = false
@@ -433,7 +433,7 @@ describe('a run in a map', () => {
     over = true
 
     expect(one?.problems.map(({ path }) => path)).toEqual(['fan/k1'])
-    expect(turns).toBeGreaterThan(5)
+    expect(turns).toBeGreaterThan(2)
   })
 })
 
