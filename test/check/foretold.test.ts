@@ -1,31 +1,24 @@
 import { type AnyEvent, ParallelError, printPath } from 'teasel'
 import { checkStored, type StoredCheck } from 'teasel/check'
-import { createPersister, type Persister, type PersisterDriver } from 'teasel/persistence'
+import { createPersister, type Persister } from 'teasel/persistence'
 import { describe, expect, it } from 'vitest'
 import { EDITS, type Edited } from './edits.js'
 import { appId, bring, clock, OPTIONS, open, POSITIONS } from './positions.js'
 import { Behaviour, program } from './program.js'
 
-/** The same store, which refuses whatever changes it. */
+const READING = ['name', 'load', 'list', 'history']
+
+/** The same store, which refuses whatever else than reading is asked of it. */
 function readOnly({ driver }: Persister): Persister {
-  const refuse = (method: string) => (): never => {
-    throw new TypeError(`${method} was called.`)
-  }
-  const refused: Partial<PersisterDriver> = {
-    claim: refuse('claim'),
-    save: refuse('save'),
-    post: refuse('post'),
-    delete: refuse('delete'),
-  }
-  return createPersister({
-    name: driver.name,
-    load: (...args) => driver.load(...args),
-    list: (...args) => driver.list(...args),
-    history: (...args) => driver.history(...args),
-    inbox: (...args) => driver.inbox(...args),
-    close() {},
-    ...refused,
-  } as PersisterDriver)
+  return createPersister(
+    new Proxy(driver, {
+      get(target, name) {
+        if (!READING.includes(String(name))) throw new TypeError(`${String(name)} was asked for.`)
+        const value: unknown = Reflect.get(target, name)
+        return typeof value === 'function' ? value.bind(target) : value
+      },
+    }),
+  )
 }
 
 async function foretell(persister: Persister, { edit = {}, options = {}, sources }: Edited): Promise<StoredCheck> {

@@ -1,6 +1,7 @@
 import { type AnyEvent, printPath, resumeOrCreate } from 'teasel'
 import { createPersister, memoryPersister, type Persister, type PersisterDriver, rewind } from 'teasel/persistence'
 import { systemClock } from '../../src/internal/clock.js'
+import { overDriver } from '../support/over-driver.js'
 import { quiet } from '../support/quiet-logger.js'
 import { Behaviour, type Edit, program } from './program.js'
 
@@ -147,27 +148,21 @@ export const POSITIONS: Readonly<Record<string, Position>> = {
 export async function bring({ edit = {}, go }: Position): Promise<() => Promise<Persister>> {
   const acts: ((driver: PersisterDriver) => unknown)[] = []
   const { driver } = memoryPersister()
-  const persister = createPersister({
-    name: driver.name,
-    claim: (...args) => driver.claim(...args),
-    load: (...args) => driver.load(...args),
-    history: (...args) => driver.history(...args),
-    list: (...args) => driver.list(...args),
-    inbox: (...args) => driver.inbox(...args),
-    post: (...args) => driver.post(...args),
-    save(group) {
-      acts.push((other) => {
-        other.claim(group, group.writer)
-        return other.save(group)
-      })
-      return driver.save(group)
-    },
-    delete(root) {
-      acts.push((other) => other.delete(root))
-      return driver.delete(root)
-    },
-    close() {},
-  })
+  const persister = createPersister(
+    overDriver(driver, {
+      save(group) {
+        acts.push((other) => {
+          other.claim(group, group.writer)
+          return other.save(group)
+        })
+        return driver.save(group)
+      },
+      delete(root) {
+        acts.push((other) => other.delete(root))
+        return driver.delete(root)
+      },
+    }),
+  )
   const behaviour = new Behaviour()
   const app = await open(persister, edit, behaviour)
   await go(app, behaviour, persister)
