@@ -3,7 +3,7 @@ import { checkStored, type StoredCheck } from 'teasel/check'
 import { createPersister, type Persister } from 'teasel/persistence'
 import { describe, expect, it } from 'vitest'
 import { EDITS, type Edited } from './edits.js'
-import { appId, bring, clock, OPTIONS, open, POSITIONS } from './positions.js'
+import { appId, bring, clockOver, OPTIONS, open, POSITIONS } from './positions.js'
 import { Behaviour, program } from './program.js'
 
 const READING = ['name', 'load', 'list', 'history']
@@ -60,7 +60,7 @@ async function happens(persister: Persister, { edit = {}, options = {} }: Edited
   const behaviour = new Behaviour()
   let app: Awaited<ReturnType<typeof open>>
   try {
-    app = await open(persister, edit, behaviour, { ...options, ...counted, clock })
+    app = await open(persister, edit, behaviour, { ...options, ...counted, clock: clockOver(1) })
   } catch (error) {
     return { verdict: 'refused', when: 'resume', messages: chain(error) }
   }
@@ -79,11 +79,8 @@ async function happens(persister: Persister, { edit = {}, options = {} }: Edited
     if (isFirst && !hasBegun && isOwn) reasons.push(event.error)
     failed.add(path)
   })
-  const retried = new Promise<void>((resolve) => void app.on('retry', () => resolve()))
-  const step = app.step({ whenWaiting: 'return' }).catch(() => {})
-  await Promise.race([step, retried])
+  await app.step().catch(() => {})
   await app[Symbol.asyncDispose]()
-  await step
   if (reasons.length === 0) return { verdict: migrated > 0 ? 'migrates' : 'resumes', when: undefined, messages: [] }
   return { verdict: 'refused', when: 'step', messages: reasons.flatMap(chain) }
 }

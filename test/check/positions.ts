@@ -8,11 +8,16 @@ import { Behaviour, type Edit, program } from './program.js'
 /** The options with which the program of today resumes its runs. */
 export const OPTIONS = { entrypoint: 'begin', state: {}, version: 1 } as const
 
-/** A clock whose longest waits never end. */
-export const clock = {
+const LONG_MS = 100_000
+
+/** A clock whose long waits end after other milliseconds, or never. */
+export const clockOver = (longMs: number | undefined) => ({
   ...systemClock,
-  setTimeout: (fn: () => void, ms: number): unknown => (ms >= 1_000_000 ? undefined : systemClock.setTimeout(fn, ms)),
-}
+  setTimeout(fn: () => void, ms: number): unknown {
+    if (ms >= LONG_MS && longMs === undefined) return undefined
+    return systemClock.setTimeout(fn, ms >= LONG_MS ? (longMs as number) : ms)
+  },
+})
 
 export const appId = 'job'
 
@@ -23,7 +28,7 @@ export const open = (persister: Persister, edit: Edit, behaviour: Behaviour, opt
     persister,
     appId,
     logger: quiet,
-    clock,
+    clock: clockOver(undefined),
     ...options,
   } as never)
 
