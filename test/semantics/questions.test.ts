@@ -1,6 +1,7 @@
 import { createApplication, defineMessage, defineState, type Pending, resumeOrCreate, type } from 'teasel'
-import { memoryPersister, sendStored } from 'teasel/persistence'
+import { createPersister, memoryPersister, type Row, sendStored } from 'teasel/persistence'
 import { describe, expect, it } from 'vitest'
+import { sealRow } from '../../src/persistence/seal.js'
 import { flush } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
@@ -164,6 +165,34 @@ describe('the question of a wait', () => {
     await third.app.send(yes('3'), { path: 'map/a' })
     expect((await third.app.run()).state.outs).toEqual(['1,2,3'])
     expect((await persister.load({ appId: branch }))?.waiting).toBeUndefined()
+  })
+
+  it('is read from a store that held one wait without its times', async () => {
+    const { driver } = memoryPersister()
+    const old = (row: Row): Row => {
+      const { k, d, ...data } = JSON.parse(row.data) as { k: string; d: readonly unknown[]; f: number }
+      const notes = [['waiting', { action: 'both', kinds: ['no'] }, row.order]]
+      return row.label === 'status' ? sealRow({ ...row, data: JSON.stringify({ ...data, d: notes }) }) : row
+    }
+    const load = driver.load.bind(driver)
+    const loadOld: typeof load = async (...asked) =>
+      (await load(...asked)).map((tail) => tail && { ...tail, rows: tail.rows.map(old) })
+    const start = { appId: 'app', entrypoint: 'both', state: {}, logger: quiet, clock: new ManualClock(5000) } as const
+    const graph = kit.graph({ actions: { both } })
+    await createApplication(graph, { ...start, persister: createPersister(driver) }).run({ whenWaiting: 'return' })
+
+    Object.defineProperty(driver, 'load', { value: loadOld })
+    const persister = createPersister(driver)
+    const stored = await persister.load({ appId: 'app' })
+    const app = await resumeOrCreate(graph, { ...start, persister })
+    const outcome = await app.run({ whenWaiting: 'return' })
+
+    const wait = { id: 'app.0.0', n: 0, action: 'both', from: 'outside', kinds: ['no'], since: 5000 }
+    expect([stored?.status, stored?.waiting]).toEqual(['waiting', { waits: [wait] }])
+    expect(outcome.status === 'waiting' && questions(outcome.pending)).toEqual([
+      ['.0.0', 'first?', 'yes'],
+      ['.0.1', 'second?', 'no'],
+    ])
   })
 
   it('that has ended is gone from the store with the next note of its step', async () => {

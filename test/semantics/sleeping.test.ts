@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import {
   type ActionContext,
   type AnyEvent,
@@ -9,7 +10,7 @@ import {
   resumeOrCreate,
   type,
 } from 'teasel'
-import { memoryPersister } from 'teasel/persistence'
+import { dueOf, memoryPersister } from 'teasel/persistence'
 import { describe, expect, it } from 'vitest'
 import { defer, flush } from '../support/deferred.js'
 import { emitted } from '../support/events.js'
@@ -263,6 +264,35 @@ describe('a process that ends', () => {
       ['one', 'two'],
       ['start', 'status', 'main'],
     ])
+  })
+
+  it('at any time leaves each sleep with its moment: it is due at once when that has passed', async () => {
+    const lengths = fc.array(fc.integer({ min: 1, max: 1000 }), { minLength: 1, maxLength: 4 })
+    const gaps = fc.array(fc.integer({ min: 0, max: 1500 }), { maxLength: 6 })
+    await fc.assert(
+      fc.asyncProperty(lengths, gaps, async (sleeps, pauses) => {
+        const { now, kill, look, persister } = processes(
+          does(async (context) => {
+            for (const ms of sleeps) await context.sleep({ ms })
+          }),
+        )
+        let asleep = 0
+        let until = now() + (sleeps[0] ?? 0)
+        for (const pause of [0, ...pauses]) {
+          kill(pause)
+          while (asleep < sleeps.length && until <= now()) until = now() + (sleeps[++asleep] ?? 0)
+          const { outcome } = await look()
+          const stored = await persister.load({ appId: 'app' })
+          if (asleep === sleeps.length) {
+            expect(outcome.status).toBe('finished')
+            break
+          }
+          expect(outcome).toMatchObject({ status: 'waiting', nextAt: until })
+          expect(stored && [...dueOf(stored)]).toEqual([{ kind: 'sleep', at: until, action: 'main' }])
+        }
+      }),
+      { numRuns: 30 },
+    )
   })
 
   it('during a wait with a time limit keeps its end: the rest of it, or a timeout at once', async () => {
