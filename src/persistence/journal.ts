@@ -343,7 +343,7 @@ export class Journal implements AppJournal {
     const rows = all.map(({ kind, label, sequenceId, data, index: at = this.#rows++ }) =>
       sealRow({ appId, index: at, kind, epoch, sequenceId, label, order: scope.nextOrder(), data }, at < index),
     )
-    const unplace = this.status.place(rows)
+    const unplace = this.status.place(rows, made !== undefined)
     this.#unsaved = undefined
     const taken = content === undefined ? (step === undefined ? [] : inbox.unsaved) : inbox.taken
     const saved = (): void => {

@@ -19,6 +19,7 @@ import type { DueFacts, OpenWaitNote, RetryNote, WaitingNote, WaitRange } from '
 // S2  Each run numbers the waits of its attempt from 0. A stored wait that the run has not reached yet stays, so
 //     looking again at a waiting run writes nothing.
 // S3  Waits belong to an attempt: a failed one drops them, an interrupted one keeps them.
+// S4  A note never overwrites a row before that of a step: a reader drops the notes before a step.
 
 /** The time of a wait that was stored before: since when, and its end. `passed`: that is over. */
 export type EarlierWait = Pick<OpenWaitNote, 'since' | 'until'> | 'passed' | undefined
@@ -164,13 +165,19 @@ export class StatusNotes {
     this.#notes = this.#notes.filter(([label]) => label !== 'waiting') // S3
   }
 
-  /** Called when rows have their indices. @returns a function to call if they are not saved */
-  place(rows: readonly Row[]): () => void {
+  /**
+   * Called when rows have their indices.
+   * @param ofStep whether one of them is that of a step: a note made while it is being saved follows it (S4)
+   * @returns a function to call if they are not saved
+   */
+  place(rows: readonly Row[], ofStep: boolean): () => void {
+    const before = this.index
+    if (ofStep) this.index = undefined
     const row =
       this.index === undefined ? rows.find(({ kind, label }) => kind === 'note' && label === 'status') : undefined
     this.index ??= row?.index
     return () => {
-      if (row !== undefined) this.index = undefined
+      if (row !== undefined || ofStep) this.index = before
     }
   }
 }

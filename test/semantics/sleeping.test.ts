@@ -434,4 +434,49 @@ describe('a process that ends', () => {
     expect([stored?.deadlineAt, stored?.startedAt, stored?.status]).toEqual([began + HOUR, began, 'waiting'])
     expect((await run).state.outs).toEqual(['a failed'])
   })
+
+  it('keeps a cancel that comes while the only step of a branch with a time limit is being saved', async () => {
+    const [saving, saved, end] = [defer(), defer(), defer()]
+    const persister = memoryPersister()
+    const save = persister.driver.save.bind(persister.driver)
+    Object.defineProperty(persister.driver, 'save', {
+      async value(...[group]: Parameters<typeof save>) {
+        if (group.rows.some(({ label }) => label === 'a')) {
+          saving.resolve()
+          await saved.promise
+        }
+        return save(group)
+      },
+    })
+    const a = kit.action({ reads: [], writes: ['out'], run: () => ({ out: 'a' }) })
+    const b = kit.action({ reads: [], writes: ['out'], run: () => end.promise.then(() => ({ out: 'b' })) })
+    const main = kit.mapActions({
+      reads: [],
+      writes: ['outs'],
+      timeoutMs: HOUR,
+      settle: 'collect',
+      actions: { a, b },
+      reduce: ({ results }) => ({ outs: results.map(({ key, status }) => `${key} ${status}`) }),
+    })
+    const app = createApplication(kit.graph({ actions: { main } }), {
+      entrypoint: 'main',
+      state: {},
+      appId: 'app',
+      persister,
+      clock: new ManualClock(),
+    })
+    let id = ''
+    app.on('branch.start', ({ key, appId }) => {
+      if (key === 'a') id = appId
+    })
+    const run = app.run()
+    await saving.promise
+    const cancelled = app.cancel({ path: 'main/a' })
+    saved.resolve()
+    await cancelled
+    const stored = await persister.load({ appId: id })
+    end.resolve()
+
+    expect([(await run).state.outs, stored?.status]).toEqual([['a cancelled', 'b done'], 'cancelled'])
+  })
 })

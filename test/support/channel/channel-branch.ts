@@ -145,7 +145,8 @@ export class ChannelBranch implements BranchHandle {
   }
 
   pending(): Iterable<Pending> {
-    return this.#waits.pending
+    const runId = this.origin.root.appId // the worker does not have the root
+    return this.#waits.pending.map((one) => ({ ...one, runId }))
   }
 
   due(): Iterable<Due> {
