@@ -90,16 +90,12 @@ export function createBackend(persister: Persister, work: Work): Backend {
 
 /** The jobs that a process left behind, newest first. One that failed or that a user cancelled is left as it ended. */
 async function* interrupted(persister: Persister): AsyncGenerator<string, void, void> {
-  let page: Awaited<ReturnType<Persister['list']>> = []
+  let after: string | undefined
   do {
-    const last = page.at(-1)
-    page = await persister.list({ limit: 100, ...(last && { after: last }) })
-    for (const { appId } of page) {
-      const job = await persister.load({ appId })
-      const cutOff = job?.status === 'running' || job?.status === 'waiting'
-      if (cutOff || job?.cancelled?.cause === 'shutdown') yield appId
-    }
-  } while (page.length > 0)
+    const page = await persister.list({ status: ['queued', 'waiting', 'interrupted'], ...(after && { after }) })
+    for (const { runId } of page.items) yield runId
+    after = page.after
+  } while (after !== undefined)
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

@@ -1,3 +1,36 @@
+export { type CancelData, type ErrorData, errorData } from '../read/error-data.js'
+export type { Json, Payload } from '../read/payload.js'
+export type {
+  AppTarget,
+  BranchQuery,
+  DescribeOptions,
+  DueQuery,
+  PageOf,
+  Paging,
+  PendingQuery,
+  Reader,
+  RunFilter,
+  RunNumbers,
+  RunTarget,
+  StepQuery,
+} from '../read/reader.js'
+export type { RunRef, RunSummary, WorkerInfo } from '../read/run-summary.js'
+export type { BranchCounts, BranchStatus, OpenStatus, RunStatus, StepStatus } from '../read/status.js'
+export type {
+  AppNode,
+  BranchPage,
+  Due,
+  Leak,
+  MapNode,
+  Patch,
+  Pending,
+  Place,
+  Progress,
+  RunTree,
+  StepPlace,
+  StepRecord,
+} from '../read/tree.js'
+export type { WirePath } from '../read/wire-path.js'
 export { type ClassForm, registerClass } from '../state/classes.js'
 export {
   type CorruptRecord,
@@ -22,14 +55,7 @@ export type {
   Until,
 } from './driver.js'
 export { memoryPersister } from './memory-persister.js'
-export {
-  type AppRef,
-  createPersister,
-  type ListOptions,
-  type Persister,
-  type StoredApp,
-  type StoredStep,
-} from './persister.js'
+export { type AppRef, createPersister, type Persister } from './persister.js'
 export type {
   CancelledNote,
   FailedNote,

@@ -1,4 +1,5 @@
 import { answerOf, inSlices, type Pieces } from '../internal/slice.js'
+import type { State } from '../state/freeze.js'
 import type { Awaitable, Tail, Until } from './driver.js'
 import { type FindRaw, type Raw, rawOf, referenceOf, replay, type StoredRecord } from './replay.js'
 import type { Scope } from './scope.js'
@@ -54,6 +55,21 @@ function* loadParents(
     yield* loadParents(load, [tail], known)
     known.set(name, yield* rawOf(appId, tail, (at) => known.get(at)))
   }
+}
+
+/**
+ * The state of an application in the stored form; undefined when none is stored.
+ * @throws {PersistenceError} `corrupt`, with the damaged row
+ */
+export function loadState(load: Load, appId: string, until?: Until): Awaitable<State | undefined> {
+  return inSlices(loadingState(load, appId, until))
+}
+
+function* loadingState(load: Load, appId: string, until?: Until): Pieces<State | undefined> {
+  const known = new Map<string, Raw | undefined>()
+  const tails = yield* answerOf(load([appId], until))
+  yield* loadParents(load, tails, known)
+  return (yield* rawOf(appId, tails[0], (name) => known.get(name)))?.state
 }
 
 /** Loads one application. */

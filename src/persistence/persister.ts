@@ -1,51 +1,14 @@
+import type { Reader } from '../read/reader.js'
 import type { JournalSetup } from './branch-store.js'
-import type { PersisterDriver, RowFacts } from './driver.js'
+import type { PersisterDriver } from './driver.js'
 import { openBranchStore } from './durable-task-feed.js'
 import { closedDrivers } from './inbox-watch.js'
 import { Journal } from './journal.js'
-import { actionOf, isStateLabel, type StateLabel } from './labels.js'
 import { loadRecords } from './loading.js'
-import { endOf, millisecondsOf } from './order.js'
+import { storeReader } from './reading/store-reader.js'
 import type { StoredRecord } from './replay.js'
 import { Scope, saved } from './scope.js'
 import { type JournalOptions, scopeSettings } from './settings.js'
-
-/** One step of a history. */
-export interface StoredStep {
-  /** Its number, from 0; -1 before the first step. */
-  readonly sequenceId: number
-  /** Grows with each rewind; the first is 0. */
-  readonly epoch: number
-  /**
-   * `step`: an action committed. Otherwise a state that no step made: the `start` of an application, a `fork`, a
-   * `rewind`, or a result of a fallback (`saved`).
-   */
-  readonly kind: 'step' | StateLabel
-  /** The action that committed; undefined unless `kind` is `step`. */
-  readonly action: string | undefined
-  /** Epoch milliseconds. */
-  readonly at: number
-}
-
-/** One application of a list. */
-export interface StoredApp {
-  readonly appId: string
-  /** Time of its first row, epoch milliseconds. */
-  readonly createdAt: number
-}
-
-/** The range of applications to list. */
-export interface ListOptions {
-  /** Default null. */
-  readonly partitionKey?: string | null
-  /** Maximum number (default 100). */
-  readonly limit?: number
-  /**
-   * Lists applications older than this one, the last of the previous page. If it was deleted, others of its millisecond
-   * are listed again. Default: from the newest on.
-   */
-  readonly after?: StoredApp
-}
 
 /** Identifies a stored application. */
 export interface AppRef {
@@ -55,13 +18,13 @@ export interface AppRef {
 }
 
 /**
- * Saves and loads applications.
+ * Saves and loads applications, and reads runs: it is a {@link Reader}.
  *
  * Any number of applications can share one. Close it when none of them runs any more. Every method rejects with a
  * {@link PersistenceError} (`unavailable`) when the store is unavailable.
  * @see Burr burr/core/persistence.py (BaseStatePersister)
  */
-export interface Persister extends AsyncDisposable {
+export interface Persister extends Reader, AsyncDisposable {
   /** Its name in messages: `memory`, `sqlite app.db`. */
   readonly name: string
   /** Stores its rows. */
@@ -72,10 +35,6 @@ export interface Persister extends AsyncDisposable {
    * @throws {PersistenceError} `corrupt` when a record cannot be read
    */
   load(ref: AppRef & { readonly sequenceId?: number; readonly epoch?: number }): Promise<StoredRecord | undefined>
-  /** The applications of a partition, newest first. */
-  list(options?: ListOptions): Promise<readonly StoredApp[]>
-  /** The stored steps of an application in the order of writing, earlier epochs included. */
-  steps(ref: AppRef): Promise<readonly StoredStep[]>
   /**
    * Deletes a root application and everything below it. A runner that still runs it fails at its next step.
    * @returns whether it was stored
@@ -109,16 +68,7 @@ export function createPersister(driver: PersisterDriver): Persister {
       const [stored] = await loadRecords((ids, to) => driver.load(partitionKey, ids, to), [appId], until)
       return stored
     },
-    async list(options = {}) {
-      const { partitionKey = null, limit = 100, after } = options
-      const [known] = after === undefined ? [] : [await driver.find({ partitionKey, rootId: after.appId })]
-      const from = after && { partitionKey, rootId: after.appId, born: known?.born ?? endOf(after.createdAt) }
-      const page = await driver.list({ partitionKey, limit, ...(from && { after: from }) })
-      return page.map(({ rootId, born }) => ({ appId: rootId, createdAt: millisecondsOf(born) }))
-    },
-    async steps({ appId, partitionKey = null }) {
-      return (await driver.history(partitionKey, appId)).filter(({ kind }) => kind !== 'note').map(toStep)
-    },
+    ...storeReader(driver),
     async delete({ appId, partitionKey = null }) {
       return driver.delete({ partitionKey, rootId: appId })
     },
@@ -133,10 +83,3 @@ export function createPersister(driver: PersisterDriver): Persister {
   }
   return Object.freeze(persister)
 }
-
-const toStep = ({ sequenceId, epoch, label, order }: RowFacts): StoredStep => ({
-  sequenceId,
-  epoch,
-  ...(isStateLabel(label) ? { kind: label, action: undefined } : { kind: 'step', action: actionOf(label) }),
-  at: millisecondsOf(order),
-})

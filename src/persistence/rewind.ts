@@ -53,7 +53,7 @@ export async function rewind({
   const at = await persister.load({ ...ref, sequenceId, ...(epoch === undefined ? {} : { epoch }) })
   if (at?.hasState !== true) {
     throw new RangeError(
-      `rewind: no step ${sequenceId} of the application "${appId}" is stored. List the stored steps with persister.steps({ appId }).`,
+      `rewind: no step ${sequenceId} of the application "${appId}" is stored. List the stored steps with persister.steps({ runId, path }).`,
     )
   }
   const rootId = await rootOf(persister, ref, at)

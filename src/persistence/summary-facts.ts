@@ -9,6 +9,8 @@ import type { WirePath } from '../read/wire-path.js'
 /** `facts` of the summary of an application. */
 export interface SummaryFacts {
   readonly epoch: number
+  /** The last committed step when it was written; a later step outdates `next`, `position` and `map`. */
+  readonly sequenceId?: number
   readonly startedAt?: number
   readonly endedAt?: number
   /** Number of the attempt of a branch; 0 if it never started. */

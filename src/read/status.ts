@@ -13,7 +13,7 @@ export type RunStatus = OpenStatus | 'halted' | 'finished' | 'failed' | 'cancell
 /** The status of an application below a root. `done`: it halted or finished. */
 export type BranchStatus = OpenStatus | 'done' | 'failed' | 'cancelled'
 
-/** The status of a step. */
+/** The status of a step: that of its application while it is under way. */
 export type StepStatus = Exclude<BranchStatus, 'queued'>
 
 /** Numbers of branches by status. */
@@ -43,6 +43,14 @@ export const BRANCH_STATUSES: readonly BranchStatus[] = [
   'failed',
   'cancelled',
 ]
+
+/** Every status of a step. */
+export const STEP_STATUSES: readonly StepStatus[] = BRANCH_STATUSES.filter((status) => status !== 'queued')
+
+const OPEN: readonly string[] = ['queued', 'running', 'waiting', 'retrying', 'interrupted']
+
+/** Whether an application with this status can go on. */
+export const isOpen = (status: string): boolean => OPEN.includes(status)
 
 /** No branches. */
 export const noCounts = (): { [S in BranchStatus]: number } => ({

@@ -212,7 +212,7 @@ describe.each<[string, () => Promise<Damageable>]>([
     const random = dice(20_260_101)
     const branches = (await persister.load({ appId: 'job' }))?.map
     const whole = new Map<number, unknown>()
-    for (const { sequenceId } of await persister.steps({ appId: 'job' }))
+    for (const { sequenceId } of (await persister.steps({ runId: 'job', status: 'done' })).items)
       whole.set(sequenceId, (await persister.load({ appId: 'job', sequenceId }))?.state)
     const intact = await persister.load({ appId: 'job' })
     const other = await persister.load({ appId: 'other' })
@@ -231,7 +231,7 @@ describe.each<[string, () => Promise<Damageable>]>([
       else expect(loaded, context).toEqual(intact)
       counts.same += loaded === 'told' ? 0 : 1
 
-      expect((await persister.list()).map(({ appId }) => appId).sort(), context).toEqual(['job', 'other'])
+      expect((await persister.list()).items.map(({ runId }) => runId).sort(), context).toEqual(['job', 'other'])
       expect(await persister.load({ appId: 'other' }), context).toEqual(other)
       let back: number | undefined
       for (let step = 5; step >= -1 && back === undefined; step--) {
@@ -308,7 +308,7 @@ describe('a damaged file', () => {
     const first = sqlitePersister({ file })
     await fill(first)
     const states = new Set(['undefined'])
-    for (const { sequenceId } of await first.steps({ appId: 'job' }))
+    for (const { sequenceId } of (await first.steps({ runId: 'job', status: 'done' })).items)
       states.add(JSON.stringify((await first.load({ appId: 'job', sequenceId }))?.state))
     await first.close()
     const random = dice(7)

@@ -184,7 +184,7 @@ describe('a user gets a clear error', () => {
 
     expect(error.message).toBe(said)
     expect((await persister.load({ appId: 'app', sequenceId: 0 }))?.state['n']).toBe(1)
-    expect((await persister.steps({ appId: 'app' })).length).toBe(3)
+    expect((await persister.steps({ runId: 'app' })).items.length).toBe(3)
   })
 
   it('when a record was written by a newer version of the graph', async () => {
@@ -210,9 +210,9 @@ describe('a user gets a clear error', () => {
     const forth = await resumeOrCreate(graph, { ...options, persister, clock: new ManualClock(now + day) })
     await forth.step()
 
-    const steps = await persister.steps({ appId: 'app' })
+    const { items: steps } = await persister.steps({ runId: 'app' })
 
-    expect(steps.map(({ sequenceId, at }) => [sequenceId, at])).toEqual([
+    expect(steps.map(({ sequenceId, endedAt }) => [sequenceId, endedAt])).toEqual([
       [-1, now],
       [0, now],
       [1, now],

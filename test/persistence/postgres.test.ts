@@ -173,7 +173,9 @@ if (server !== undefined) {
       await client.end()
 
       expect(state.n).toBe(5)
-      expect((await persister.steps({ appId: 'app' })).map(({ sequenceId }) => sequenceId)).toEqual([-1, 0, 1, 2, 3, 4])
+      expect((await persister.steps({ runId: 'app' })).items.map(({ sequenceId }) => sequenceId)).toEqual([
+        -1, 0, 1, 2, 3, 4,
+      ])
     })
 
     it('sends a read again when its connection was lost, and a write only once', async () => {

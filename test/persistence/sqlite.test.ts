@@ -176,7 +176,7 @@ describe('the SQLite persister', () => {
     const all = async (persister: Persister): Promise<unknown> => {
       const found: unknown[] = [await persister.list(), await persister.list({ partitionKey: 'p' })]
       for (const appId of [...'abcd', hashId(['a', 0, 'each', 1, '1'])])
-        found.push(await persister.load({ appId }), await persister.steps({ appId, partitionKey: 'p' }))
+        found.push(await persister.load({ appId }), await persister.steps({ runId: appId, partitionKey: 'p' }))
       return found
     }
     const before = (await all(first)) as unknown[]
@@ -202,7 +202,7 @@ describe('the SQLite persister', () => {
     seen.close()
     const resumed = await resumeOrCreate(fanned, { appId: 'a', entrypoint: 'each', state: { n: 0 }, persister: second })
     expect([resumed.state.n, await second.delete({ appId: 'b' })]).toEqual([3, true])
-    expect((await second.list()).map(({ appId }) => appId)).toEqual(['c', 'a', 'd'])
+    expect((await second.list()).items.map(({ runId }) => runId)).toEqual(['c', 'a', 'd'])
   })
 
   it('keeps the rows of an application whose first rows an older file has lost', async () => {

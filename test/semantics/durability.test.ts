@@ -582,8 +582,8 @@ describe('the record', () => {
       const app = createApplication(loop(), { ...options, persister, save })
       await app.run()
       if (save === 'manual') await app.save()
-      return (await persister.steps({ appId: 'app' })).map(
-        ({ kind, action = kind, sequenceId }) => `${action} ${sequenceId}`,
+      return (await persister.steps({ runId: 'app' })).items.map(
+        ({ placed, action, sequenceId }) => `${placed ?? action} ${sequenceId}`,
       )
     }
 

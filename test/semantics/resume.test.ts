@@ -114,8 +114,8 @@ describe.each(Object.entries(stores))('a stored application (%s)', (_, open) => 
 
     expect(ran).toEqual(['one', 'two', 'three', 'one', 'three'])
     expect(third.state.log).toEqual(ran)
-    const steps = await persister.steps({ appId: 'app' })
-    expect(steps.filter(({ kind }) => kind === 'step').map((s) => [s.sequenceId, s.epoch])).toEqual([
+    const { items: steps } = await persister.steps({ runId: 'app' })
+    expect(steps.filter(({ placed }) => placed === undefined).map((s) => [s.sequenceId, s.epoch])).toEqual([
       [0, 0],
       [1, 0],
       [2, 0],

@@ -185,7 +185,7 @@ describe.each([
     await run
 
     expect(results.map(({ startedAt = 0, endedAt }) => endedAt >= startedAt)).toEqual([true])
-    const times = (await persister.steps({ appId: 'app' })).map(({ at }) => at)
+    const times = (await persister.steps({ runId: 'app' })).items.map(({ endedAt = 0 }) => endedAt)
     expect(times).toEqual([...times].sort((a, b) => a - b))
   })
 })

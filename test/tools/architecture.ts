@@ -18,7 +18,6 @@ const ROOMS = [
   'wire',
   'runtime',
   'application',
-  'check',
   'define.ts',
   'visualize',
   'testing',

@@ -134,7 +134,7 @@ export const mistakesWithDurability: readonly Mistake[] = [
   {
     mistake: 'rewinding to an unstored step',
     make: () => rewind({ persister: memoryPersister(), appId: 'app', sequenceId: 3 }),
-    says: 'rewind: no step 3 of the application "app" is stored. List the stored steps with persister.steps({ appId }).',
+    says: 'rewind: no step 3 of the application "app" is stored. List the stored steps with persister.steps({ runId, path }).',
   },
   {
     mistake: 'rewinding a branch whose map has ended',
