@@ -185,6 +185,14 @@ export interface PersisterDriver {
    * @returns a function that ends it
    */
   watch?(root: RootKey, posted: () => void): () => void
+  /**
+   * Calls back soon after any process has stored something that may make a root due: a message that answers an open
+   * question, a summary of a root that is queued, waits until a time, is interrupted or has ended, or the end of a
+   * lease. It does not call when a time is reached or a lease runs out. It may call too often or miss one: `due` is
+   * also polled. Omit it if the store has no notifications.
+   * @returns a function that ends it
+   */
+  watchDue?(due: () => void): () => void
   /** Releases the store. */
   close(): Awaitable<void>
 }

@@ -12,6 +12,7 @@ import type {
   Tail,
   Until,
 } from './driver.js'
+import { mayBeDue } from './due.js'
 import { conflict, held, ofAnotherTree, takenOver } from './faults.js'
 import { MemorySummaries } from './memory-summaries.js'
 import type {
@@ -25,6 +26,7 @@ import type {
   RunQuery,
   StoredBelow,
   StoredClaim,
+  StoredPosition,
   StoredRun,
   WaitPage,
 } from './summary.js'
@@ -54,6 +56,7 @@ export class MemoryDriver implements PersisterDriver {
   readonly #owners = new Map<string, MemoryOwner>()
   readonly #now: () => number
   readonly #summaries: MemorySummaries
+  readonly #watching = new Set<() => void>()
   #messages = 0
 
   /** @param now the clock of the store, epoch milliseconds */
@@ -62,7 +65,7 @@ export class MemoryDriver implements PersisterDriver {
     this.#summaries = new MemorySummaries(
       {
         born: (partitionKey, appId) => this.#apps.get(keyOf(partitionKey, appId))?.rows[0]?.order,
-        last: (partitionKey, appId) => this.#apps.get(keyOf(partitionKey, appId))?.rows.at(-1),
+        last: (partitionKey, appId) => positionOf(this.#apps.get(keyOf(partitionKey, appId))?.rows.at(-1)),
         claim: (partitionKey, rootId) => claimOf(this.#owners.get(keyOf(partitionKey, rootId))),
       },
       now,
@@ -90,6 +93,7 @@ export class MemoryDriver implements PersisterDriver {
     assertNames(partitionKey, [rootId])
     const owner = this.#ownerOf(partitionKey, rootId, writer)
     if (data !== null) owner.beat = { at: this.#now(), data }
+    if (leaseMs === 0) this.#notify()
     return this.#lease(owner, partitionKey, rootId, leaseMs)
   }
 
@@ -131,6 +135,7 @@ export class MemoryDriver implements PersisterDriver {
     if (taken.length > 0) this.#forget(partitionKey, new Set(rows.map(({ appId }) => appId)), new Set(taken))
     if (leaseMs !== undefined) this.#lease(owner, partitionKey, rootId, leaseMs)
     for (const summary of summaries) this.#summaries.put(partitionKey, rootId, summary, owner.leaseUntil)
+    if (leaseMs === 0 || summaries.some((summary) => summary.appId === rootId && mayBeDue(summary))) this.#notify()
   }
 
   #forget(partitionKey: string | null, appIds: ReadonlySet<string>, taken: ReadonlySet<number>): void {
@@ -230,7 +235,7 @@ export class MemoryDriver implements PersisterDriver {
     assertNames(partitionKey, [rootId, appId])
     const id = this.#messages++
     this.#appOf(partitionKey, appId, rootId).inbox.push({ id, data })
-    if (kind !== undefined) this.#summaries.posted(partitionKey, rootId, appId, kind)
+    if (kind !== undefined && this.#summaries.posted(partitionKey, rootId, appId, kind)) this.#notify()
     return id
   }
 
@@ -244,7 +249,25 @@ export class MemoryDriver implements PersisterDriver {
     return found.sort((a, b) => a.id - b.id)
   }
 
-  close(): void {}
+  /** Calls back in a microtask. */
+  watchDue(due: () => void): () => void {
+    const watch = (): void => due() // the same function may watch twice
+    this.#watching.add(watch)
+    return () => {
+      this.#watching.delete(watch)
+    }
+  }
+
+  #notify(): void {
+    for (const watch of this.#watching)
+      queueMicrotask(() => {
+        if (this.#watching.has(watch)) watch()
+      })
+  }
+
+  close(): void {
+    this.#watching.clear()
+  }
 }
 
 const keyOf = (partitionKey: string | null, appId: string): string => JSON.stringify([partitionKey, appId])
@@ -254,6 +277,12 @@ function lastOf(rows: readonly Row[], { sequenceId, epoch }: Until): number {
   return rows.findLastIndex(
     (row) => row.kind !== 'note' && row.sequenceId === sequenceId && (epoch === undefined || row.epoch === epoch),
   )
+}
+
+function positionOf(row: Row | undefined): StoredPosition | undefined {
+  if (row === undefined) return undefined
+  const { kind, label, sequenceId, epoch, order } = row
+  return { kind, label, sequenceId, epoch, order }
 }
 
 function claimOf(owner: MemoryOwner | undefined): StoredClaim | undefined {

@@ -83,14 +83,15 @@ export class MemorySummaries {
     if (entry?.leased === true) entry.wakeAt = until
   }
 
-  /** A message was stored: answers the oldest open question that takes its kind. */
-  posted(partitionKey: string | null, rootId: string, appId: string, kind: string): void {
+  /** A message was stored: answers the oldest open question that takes its kind. @returns whether there is one */
+  posted(partitionKey: string | null, rootId: string, appId: string, kind: string): boolean {
     const waits = this.#entries.get(keyOf(partitionKey, appId))?.waits ?? []
     const wait = [...waits].sort(byAge).find((one) => !one.answered && one.kinds.includes(kind))
-    if (wait === undefined) return
+    if (wait === undefined) return false
     wait.answered = true
     const root = this.#entries.get(keyOf(partitionKey, rootId))
     if (root?.held?.status === 'waiting') root.wakeAt = Math.min(root.wakeAt ?? Infinity, this.#now())
+    return true
   }
 
   forget(partitionKey: string | null, rootId: string): void {
@@ -126,7 +127,8 @@ export class MemorySummaries {
       if (map !== undefined && parent.map !== map) continue
       if (visit !== undefined && parent.visit !== visit) continue
       if (status !== undefined && !status.includes(held.status)) continue
-      const one = { appId, summary: { ...held, parent }, last: this.#rows.last(partitionKey, appId) }
+      const { labels: _, ...summary } = held
+      const one = { appId, summary: { ...summary, parent }, last: this.#rows.last(partitionKey, appId) }
       if (after === undefined || byPlace(one, after) > 0) found.push(one)
     }
     return found.sort((a, b) => byPlace(a, { index: b.summary.parent.index, appId: b.appId })).slice(0, limit)

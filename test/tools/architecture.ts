@@ -32,7 +32,6 @@ const MAX_LINES = 300
 const ONE_IDEA: Readonly<Record<string, string>> = {
   'src/persistence/durable-task-feed.ts': 'what is recorded of a fan-out, and what a resume makes of it',
   'src/adapters/sqlite/sqlite-driver.ts': 'one connection to one file',
-  'src/adapters/postgres/postgres-driver.ts': 'the tables of one server',
   'src/application/application.ts': 'what a user sees of an application',
   'src/errors.ts': 'every public error, in one place',
   'src/runtime/application.ts': 'an application and its run',

@@ -81,7 +81,8 @@ export class PostgresDriver implements PersisterDriver {
 
   async beat(root: RootKey, writer: string, leaseMs: number, data: string | null): Promise<number> {
     const part = partOf(root.partitionKey, [root.rootId])
-    const [row] = await this.#ask('renew a lease', 'beat', [part, root.rootId, writer, leaseMs, data])
+    const values = [part, root.rootId, writer, leaseMs, data, this.#channels.due]
+    const [row] = await this.#ask('renew a lease', 'beat', values)
     if (row === undefined) throw await this.#lost(part, root.rootId, writer)
     return Number(row['lease'])
   }

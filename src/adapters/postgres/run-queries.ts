@@ -1,8 +1,9 @@
 import type { RootKey } from '../../persistence/driver.js'
+import { isEnded } from '../../persistence/due.js'
 import type { DuePage, RunPage, RunQuery, SummaryStatus } from '../../persistence/summary.js'
 import { CLOCK, EXPIRED, limitOf, Question, RUN } from './question.js'
 import type { Asked } from './session.js'
-import { isEnded, partText, storable } from './stored-summaries.js'
+import { partText, storable } from './stored-summaries.js'
 import { labelNamed, NAME_LABEL } from './summary-schema.js'
 import type { Tables } from './tables.js'
 
@@ -116,13 +117,13 @@ export function countQuery(tables: Tables, query: RunQuery, upTo: number): Asked
   const question = new Question(tables, 'count')
   const filter = new Filter(question, query, false)
   const most = question.bind(limitOf(upTo))
-  const counts = statusesOf(question, query.status ?? STATUSES).map((status) => {
-    const all = conditionsOf(status).map((condition) => `(${filter.select('1', condition)} limit ${most})`)
+  const count = (status: string, conditions: readonly string[]): string => {
+    const all = conditions.map((condition) => `(${filter.select('1', condition)} limit ${most})`)
     return `select '${status}' as status, (select count(*) from (${all.join(' union all ')}) c) as count`
-  })
-  return question.ask(
-    counts.length === 0 ? `select 1 where ${most}::bigint is null and false` : counts.join(' union all '),
-  )
+  }
+  const wanted = statusesOf(question, query.status ?? STATUSES)
+  if (wanted.length === 0) return question.ask(count('none', ['false']))
+  return question.ask(wanted.map((status) => count(status, conditionsOf(status))).join(' union all '))
 }
 
 export function findQuery(tables: Tables, { partitionKey, rootId }: RootKey): Asked {

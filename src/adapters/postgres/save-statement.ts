@@ -1,9 +1,10 @@
 import type { Group, Row } from '../../persistence/driver.js'
+import { mayBeDue } from '../../persistence/due.js'
 import type { AppSummary } from '../../persistence/summary.js'
 import { addLabels, addWaits } from './save-details.js'
 import type { Asked } from './session.js'
 import { list, namesOf, StatementParts } from './statement-parts.js'
-import { type AppColumns, columnsOf, isEnded, mergedSummaries } from './stored-summaries.js'
+import { type AppColumns, columnsOf, mergedSummaries } from './stored-summaries.js'
 import { NOW } from './summary-schema.js'
 import type { Tables } from './tables.js'
 
@@ -193,10 +194,6 @@ function addTaken(parts: StatementParts, taken: readonly number[]): void {
   const ids = parts.bind(taken)
   parts.add('t', () => `taken as (delete from ${parts.tables.inbox} where id = any(${ids}::bigint[]) and ${OK})`)
 }
-
-/** Whether hosts shall look for due roots. */
-const mayBeDue = ({ status, wake }: AppSummary): boolean =>
-  typeof wake === 'number' || status === 'queued' || status === 'interrupted' || isEnded(status)
 
 /** The rows of a group: rows to insert, and notes that overwrite stored ones. */
 function sorted(rows: readonly Row[]): { readonly fresh: readonly Row[]; readonly notes: readonly Row[] } {

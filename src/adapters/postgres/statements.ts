@@ -60,7 +60,7 @@ export function statementsOf({ rows, apps, owners, inbox, answer, forget }: Tabl
         where part = $1 and root = $2 and writer = $3 returning lease
       ),
       ${waked}
-      select lease from put`,
+      select lease, case when $4 = 0 then pg_notify($6, $1 || '/' || $2)::text end from put`,
     owner: `select writer from ${owners} where part = $1 and root = $2`,
     rootOf: `select app, root from ${apps} where part = $1 and app = any($2) and root <> $3 limit 1`,
     load: inOrder(`select q.n, q.app, ${ROW}, r.data from unnest($2::text[]) with ordinality q(app, n)

@@ -18,9 +18,6 @@ import { labelNamed, NAME_LABEL } from './summary-schema.js'
 // F1  A text that a query compares is stored without the characters that PostgreSQL cannot hold. Where it has to come
 //     back unchanged it is stored as JSON, too.
 
-const ENDED: readonly SummaryStatus[] = ['halted', 'finished', 'done', 'failed', 'cancelled']
-export const isEnded = (status: SummaryStatus): boolean => ENDED.includes(status)
-
 /** A text without U+0000 and halves of characters (F1). */
 export const storable = (text: string): string => text.replace(/[\0\p{Surrogate}]/gu, '\uFFFD')
 

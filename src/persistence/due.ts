@@ -1,0 +1,10 @@
+import type { AppSummary, SummaryStatus } from './summary.js'
+
+const ENDED: readonly SummaryStatus[] = ['halted', 'finished', 'done', 'failed', 'cancelled']
+
+/** Whether a status is never left, but by continuing a stored application. */
+export const isEnded = (status: SummaryStatus): boolean => ENDED.includes(status)
+
+/** Whether hosts look for due roots once the summary of a root is stored: it is due now or later, or its runner is free. */
+export const mayBeDue = ({ status, wake }: AppSummary): boolean =>
+  typeof wake === 'number' || status === 'queued' || status === 'interrupted' || isEnded(status)
