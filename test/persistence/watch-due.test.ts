@@ -37,7 +37,16 @@ const stores: Readonly<Record<string, () => readonly [PersisterDriver, Persister
 const root = { partitionKey: null, rootId: 'app' }
 const facts = { appId: 'app', since: 1, pending: 0, retrying: 0, leaked: 0, nextAt: null, facts: '{}' } as const
 const wait = { id: 'app.0.0', sequenceId: 0, n: 0, kinds: ['answer'], since: 1, until: null, facts: '{}' }
-const row = { appId: 'app', index: 0, kind: 'full', epoch: 0, sequenceId: -1, label: 'start', order: 1024, data: '{}' } as const
+const row = {
+  appId: 'app',
+  index: 0,
+  kind: 'full',
+  epoch: 0,
+  sequenceId: -1,
+  label: 'start',
+  order: 1024,
+  data: '{}',
+} as const
 const group = (more: Partial<Group>): Group => ({ ...root, writer: 'w', rows: [], ...more })
 
 describe.each(Object.entries(stores))('a host of the store %s', (_, make) => {
@@ -68,7 +77,14 @@ describe.each(Object.entries(stores))('a host of the store %s', (_, make) => {
     called = defer()
     await driver.save(group({ summaries: [{ ...facts, status: 'queued', wake: 0 }] }))
 
-    expect(due).toEqual(['queued: 1', 'answered: 1', 'interrupted: 0', 'ended: 0', 'given up in a save: 0', 'given up: 0'])
+    expect(due).toEqual([
+      'queued: 1',
+      'answered: 1',
+      'interrupted: 0',
+      'ended: 0',
+      'given up in a save: 0',
+      'given up: 0',
+    ])
     expect(await Promise.race([called.promise.then(() => 'called'), host.due({ limit: 1 })])).toHaveLength(1)
   })
 })
