@@ -7,7 +7,8 @@ import { joined, listOf, raw, type Sql, sql } from './sql.js'
 // L1  A list is a union of heads. Each head walks one index in the order of the list, and ends at the limit. The index is
 //     pinned, because SQLite does not know the sizes of the sets.
 // L2  The driving set is the smallest that the filters name: a label, then runs that are retried, have abandoned code or
-//     open questions, then the name, then the status. The other filters are tested on the way.
+//     open questions, then the name, then the status. A label of many runs comes last. The other filters are tested on
+//     the way.
 // L3  A run whose lease is over counts as interrupted; the indexes of a status hold the lease.
 
 /** Each status of a root. */
@@ -29,8 +30,9 @@ export type Label = readonly [name: string, value: string]
 
 interface Asked extends RunQuery {
   readonly after?: RunPage['after']
-  /** The first one drives. */
   readonly has: readonly Label[]
+  /** Whether the first label drives. */
+  readonly byLabel: boolean
   /** By the clock of the store. */
   readonly now: number
 }
@@ -147,7 +149,7 @@ export class RunQuestions {
 
   /** The sets that together hold the roots (L2). No root is in two. */
   #heads(asked: Asked): readonly Head[] {
-    const { has, partitionKey, now } = asked
+    const { has, byLabel, partitionKey, now } = asked
     const status = asked.status && [...new Set(asked.status)]
     if (status?.length === 0) return []
     if (isByStatus(asked)) {
@@ -159,8 +161,8 @@ export class RunQuestions {
     if (status !== undefined)
       wanted.push(sql`case when a.lease < ${now} then 'interrupted' else a.status end in ${listOf(status)}`)
     const [label] = has
-    if (label !== undefined) {
-      const from = sql`${this.#labels(partitionKey)} cross join ${raw(this.#names.apps)} a on a.part = l.part and a.app = l.app`
+    if (byLabel && label !== undefined) {
+      const from = sql`${this.#labels(partitionKey)} cross join ${raw(this.#names.apps)} a on a.part = l.part and a.app = l.app and +a.top = l.born`
       return [{ from, wanted: [...this.#ofLabel(partitionKey, label), ...wanted], labelled: true }]
     }
     const { unsummarised, retrying, leaked } = asked
@@ -209,5 +211,5 @@ export class RunQuestions {
 
 const NEWEST = 'a.top desc, a.app desc, a.part desc'
 
-const isByStatus = ({ has, unsummarised, retrying, leaked, pending }: Asked): boolean =>
-  has.length === 0 && !unsummarised && !retrying && !leaked && !pending
+const isByStatus = ({ byLabel, unsummarised, retrying, leaked, pending }: Asked): boolean =>
+  !byLabel && !unsummarised && !retrying && !leaked && !pending

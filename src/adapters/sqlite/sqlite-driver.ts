@@ -104,7 +104,7 @@ export class SqliteDriver implements PersisterDriver {
         throw held(rootId, writer, before.writer, before.lease, before.worker)
       const lease = this.#until(leaseMs)
       this.#session.run(this.#sql.claim(), [part, rootId, writer, fence, lease, worker])
-      this.#summaries.leased(part, rootId, lease)
+      if (before !== undefined) this.#summaries.leased(part, rootId, lease)
       return { incarnation: (before?.count ?? -1) + 1, before: before?.writer }
     })
   }

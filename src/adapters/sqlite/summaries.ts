@@ -31,7 +31,6 @@ import {
   toQuestion,
   toRun,
   toSummary,
-  toWait,
 } from './stored-summaries.js'
 import { appsBelow, countsBelow, openQuestions } from './wait-questions.js'
 
@@ -40,7 +39,7 @@ import { appsBelow, countsBelow, openQuestions } from './wait-questions.js'
 
 type Held = Omit<AppSummary, 'waits' | 'wake'>
 
-/** A label of more roots is not counted further: any smaller one is a better way to the roots of several labels. */
+/** A label of more roots is not counted further. */
 const MANY = 1000
 
 /** The application of a summary, in its tree. */
@@ -175,29 +174,29 @@ export class Summaries {
 
   list({ limit, ...query }: RunPage): readonly StoredRun[] {
     const now = this.#now()
-    const asked = this.#runs.list({ ...query, has: this.#order(query), now }, limit)
+    const asked = this.#runs.list({ ...query, ...this.#way(query, false), now }, limit)
     if (asked === undefined) return []
     return (this.#session.all(asked) as readonly StoredRunRow[]).map((row) => toRun(row, now))
   }
 
-  /** The labels of a question, the one of the fewest roots first. */
-  #order(query: RunQuery): readonly Label[] {
-    const labels = Object.entries(query.labels ?? {})
-    if (labels.length < 2) return labels
-    const sizes = new Map(
-      labels.map((label) => {
-        const [row] = this.#session.all(this.#runs.labelled(query, label, MANY)) as readonly {
-          readonly count: number
-        }[]
-        return [label, row?.count ?? 0] as const
-      }),
-    )
-    return labels.sort((a, b) => (sizes.get(a) ?? 0) - (sizes.get(b) ?? 0))
+  /** The labels of a question, and whether the first one, which has the fewest roots, drives. */
+  #way(query: RunQuery, counted: boolean): { readonly has: readonly Label[]; readonly byLabel: boolean } {
+    const has = Object.entries(query.labels ?? {})
+    const { status, retrying, leaked, pending, unsummarised } = query
+    const other = counted || status !== undefined || [retrying, leaked, pending, unsummarised].includes(true)
+    if (has.length === 0 || (has.length === 1 && !other)) return { has, byLabel: has.length > 0 }
+    const sized = has.map((label) => ({ label, size: this.#sizeOf(query, label) })).sort((a, b) => a.size - b.size)
+    return { has: sized.map(({ label }) => label), byLabel: !other || (sized[0]?.size ?? 0) < MANY }
+  }
+
+  #sizeOf(query: RunQuery, label: Label): number {
+    const [row] = this.#session.all(this.#runs.labelled(query, label, MANY)) as readonly { readonly count: number }[]
+    return row?.count ?? 0
   }
 
   count(query: RunQuery, upTo: number): RunCounts {
     const counts: { [S in SummaryStatus]?: number } = {}
-    const asked = this.#runs.count({ ...query, has: this.#order(query), now: this.#now() }, upTo)
+    const asked = this.#runs.count({ ...query, ...this.#way(query, true), now: this.#now() }, upTo)
     if (asked === undefined) return counts
     const rows = this.#session.all(asked) as readonly { readonly status: Bytes | null; readonly count: number }[]
     for (const { status, count } of rows) {
@@ -280,10 +279,9 @@ const NOTHING = new Uint8Array()
 
 /** Whether a stored question is the same: then nothing is written. */
 function isSame({ kinds, ...wait }: StoredWait, row: StoredWaitRow | undefined): boolean {
-  if (row === undefined) return false
-  const { kinds: known, ...stored } = toWait(row)
-  const of = (one: typeof stored): unknown[] => [one.id, one.sequenceId, one.n, one.since, one.until, one.facts]
-  return JSON.stringify([of(wait), kinds]) === JSON.stringify([of(stored), known])
+  if (row === undefined || textOf(row.kinds) !== JSON.stringify(kinds) || textOf(row.facts) !== wait.facts) return false
+  const of = [row.seq, row.n, row.since, row.until]
+  return [wait.sequenceId, wait.n, wait.since, wait.until].every((one, i) => one === of[i])
 }
 
 /** The values of the columns that each summary replaces. */
