@@ -8,8 +8,26 @@ import { type AskedWait, handedOver, isWanted, lateFor, reachWait, Wait } from '
 // Owns: the calls by which an action receives messages: one, or a sequence of them.
 // Does not own: a wait (wait.ts), the messages (mailbox.ts).
 
-function askedBy(method: 'messages' | 'receive' | 'receiveOne', given: readonly unknown[]): AskedWait {
-  return { ...readerArgs(method, given), method, from: method === 'messages' ? 'siblings' : 'outside' }
+type Method = 'messages' | 'receive' | 'receiveOne'
+
+/** Waits for one kind without options, by the kind: many branches may wait for the same. */
+const askedBefore: Readonly<Record<Method, WeakMap<object, AskedWait>>> = {
+  messages: new WeakMap(),
+  receive: new WeakMap(),
+  receiveOne: new WeakMap(),
+}
+
+function askedBy(method: Method, given: readonly unknown[]): AskedWait {
+  const only = given.length === 1 && typeof given[0] === 'function' ? given[0] : undefined
+  const known = only && askedBefore[method].get(only)
+  if (known !== undefined) return known
+  const asked: AskedWait = {
+    ...readerArgs(method, given),
+    method,
+    from: method === 'messages' ? 'siblings' : 'outside',
+  }
+  if (only !== undefined) askedBefore[method].set(only, asked)
+  return asked
 }
 
 /** @returns a message that is there, or a wait for one, to begin; undefined when none can come */

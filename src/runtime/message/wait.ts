@@ -10,7 +10,7 @@ import type { EarlierWait } from '../../persistence/status-notes.js'
 import { copyData } from '../../state/copy-data.js'
 import type { CurrentAttempt, Run } from '../application.js'
 import { Deadline } from '../cancel/deadline.js'
-import { emit } from '../emit.js'
+import { emit, isObserved } from '../emit.js'
 import { tooLate } from '../step/once.js'
 import type { Permit } from '../step/permit.js'
 import { markTaken } from './inbox.js'
@@ -80,13 +80,16 @@ export function reachWait(
   return { n, span, passed: earlier !== undefined && span.leftMs <= 0 }
 }
 
+const UNLIMITED = { until: undefined, ms: Infinity, leftMs: Infinity, onWall: false } as const
+
 export class Wait implements OpenWait, Reader {
   readonly step: CurrentAttempt
-  readonly schemas: MessageSchemas | undefined
+  readonly since: number
   readonly #n: number
   readonly #run: Run
   readonly #asked: AskedWait
-  readonly #span: WaitSpan
+  /** Undefined without a time limit. */
+  readonly #span: WaitSpan | undefined
   readonly #begun: number
   /** Lent out meanwhile: a waiting action holds no permit, so the application that it waits for can run. */
   readonly #permit: Permit | undefined
@@ -98,10 +101,10 @@ export class Wait implements OpenWait, Reader {
   constructor(run: Run, step: CurrentAttempt, asked: AskedWait, n: number, span: WaitSpan) {
     this.#run = run
     this.step = step
-    this.schemas = asked.from === 'outside' ? asked.schemas() : undefined
     this.#asked = asked
     this.#n = n
-    this.#span = span
+    this.since = span.since
+    this.#span = span.until === undefined ? undefined : span
     this.#begun = run.app.system.passed()
     this.#permit = run.permit
   }
@@ -118,11 +121,11 @@ export class Wait implements OpenWait, Reader {
   get ask(): unknown {
     return this.#asked.ask
   }
-  get since(): number {
-    return this.#span.since
+  get schemas(): MessageSchemas | undefined {
+    return this.from === 'outside' ? this.#asked.schemas() : undefined
   }
   get until(): number | undefined {
-    return this.#span.until
+    return this.#span?.until
   }
   get withdrawable(): boolean {
     return this.#asked.limits !== NO_LIMITS
@@ -146,23 +149,28 @@ export class Wait implements OpenWait, Reader {
     waitState.add(this)
     if (this.from !== 'time') app.mailbox.read(this)
     if (waitState.open.has(this)) {
-      const { id, kinds, from, since } = this
       this.#emitted = true
       if (this.withdrawable) this.#limit(this.#asked.limits)
-      const more = extrasOf(this)
-      emit(app, { type: 'wait', source: this.step.node.name, id, kinds, from, since, ...more })
-      if (from !== 'siblings' && app.journal !== undefined) {
-        const action = this.step.node.name
-        this.#unrecord = recordWait(this.#run, { id, n: this.#n, action, from, kinds, since, ...more })
-      }
+      const source = this.step.node.name
+      // Its id is made on first use: it needs that of the application, a hash for a branch.
+      if (isObserved(app, 'wait')) emit(app, { type: 'wait', source, ...this.#facts() })
+      else app.system.skip()
+      const { from } = this
+      if (from !== 'siblings' && app.journal !== undefined)
+        this.#unrecord = recordWait(this.#run, { n: this.#n, action: source, ...this.#facts(), from })
       waitState.update()
     }
     return answer
   }
 
+  #facts() {
+    const { id, kinds, from, since } = this
+    return { id, kinds, from, since, ...extrasOf(this) }
+  }
+
   #limit({ signal }: WaitLimits): void {
     const { clock, attendance } = this.#run.app.system
-    const { until, ms, leftMs, onWall } = this.#span
+    const { until, ms, leftMs, onWall } = this.#span ?? UNLIMITED
     const onAbort = (): void => this.release({ reason: signal?.reason })
     const ring = (): void => {
       limited.late = lateFor(this, ms)
@@ -199,9 +207,11 @@ export class Wait implements OpenWait, Reader {
     this.#unrecord?.(this.#limited?.late !== undefined)
     app.system.lookAtWall()
     if (this.#emitted) {
-      const { id, kinds, from } = this
+      const { kinds, from } = this
       const durationMs = msSince(app.system.clock, this.#begun)
-      emit(app, { type: 'wake', source: this.step.node.name, id, kinds, from, message, durationMs })
+      if (isObserved(app, 'wake'))
+        emit(app, { type: 'wake', source: this.step.node.name, id: this.id, kinds, from, message, durationMs })
+      else app.system.skip()
     }
     return true
   }
