@@ -170,7 +170,7 @@ describe.each(ENDS)('a context whose attempt was %s', (how) => {
     const answered = await call(kept)
     await flush()
 
-    const silent = ['receiveOne', 'once', 'log'].includes(name) ? 1 : 0
+    const silent = ['receiveOne', 'sleep', 'once', 'log'].includes(name) ? 1 : 0
     expect(answered).toEqual(answer)
     expect([events.length, lines.length - silent, await rows()]).toEqual(before)
     expect(lines.slice(before[1]).map((line) => (line as string[])[0])).toEqual(
