@@ -2,6 +2,7 @@ import { setup, createActor } from 'xstate'
 import * as z from 'zod'
 import { actorLogic, type AnyAction, createApplication, defineMessage, defineState, type DynamicTransitions, entry, resumeOrCreate, task, type, type When } from 'teasel'
 import { memoryPersister } from 'teasel/persistence'
+import { checkStored } from 'teasel/check'
 interface Chat { prompt: string; prompts: string[]; answer: string; answers: Record<string, string>; verdict: 'good' | 'bad'; history?: string[] }
 const chat = defineState<Chat>()
 const ask = chat.action({ reads: ['prompt'], writes: ['answer'], inputs: { model: type<string>(), heat: type<number>({ default: 1 }) }, run: async () => ({ answer: '' }) })
@@ -312,3 +313,18 @@ keepKit.mapActions({ reads: ['prompt'], writes: ['answer'], tracker: false, acti
 keepKit.mapActions({ reads: ['prompt'], writes: ['answer'], tracker: () => 'parent', actions: { keep }, reduce: () => ({ answer: '' }) })
 // @ts-expect-error a patch is of the state
 void resumeOrCreate(stored, { ...from, appId: 'a', persister, forkFrom: { appId: 'b', patch: { promt: '' } } })
+
+// ── checks of a store ──
+const resumed = { entrypoint: 'ask', state: { prompt: '' } } as const
+const chatGraph = chat.graph({ actions: { ask } })
+checkStored({ persister: memoryPersister(), graphs: { chat: chatGraph, other: { graph: chatGraph, options: resumed, inputs: { model: 'm' } } }, graphOf: ({ appId }) => appId })
+// @ts-expect-error an action is no graph
+checkStored({ persister: memoryPersister(), graphs: { chat: ask } })
+// @ts-expect-error no entrypoint
+checkStored({ persister: memoryPersister(), graphs: { chat: { graph: chatGraph, options: { state: {} } } } })
+// @ts-expect-error migrate returns no record
+checkStored({ persister: memoryPersister(), graphs: { chat: { graph: chatGraph, options: { ...resumed, migrate: () => 1 } } } })
+// @ts-expect-error unknown sources
+checkStored({ persister: memoryPersister(), graphs: { chat: chatGraph }, sources: 'async' })
+// @ts-expect-error no graphs
+checkStored({ persister: memoryPersister() })
