@@ -2,16 +2,14 @@ import type { ActionContext, Path } from '../action/context.js'
 import { type Inputs, NO_INPUTS, refuseUnknownInputs } from '../action/inputs.js'
 import { assertMessage, type CancelAnswer, type Delivery, type Message } from '../action/message.js'
 import { BusyError } from '../errors.js'
-import type { PlanNode } from '../graph/plan.js'
-import { checkPlan, type Halts, resolveHalts, unwrittenReads } from '../graph/runnable.js'
-import { describeValue, isPlainObject } from '../internal/guards.js'
+import { type Halts, resolveHalts } from '../graph/runnable.js'
+import { describeValue } from '../internal/guards.js'
 import { assertFunction, checkOptions } from '../internal/options.js'
 import type { AnyEvent, Subscription } from '../lifecycle/events.js'
 import { checkCount, createLimit, type Limit, semaphoreOf } from '../parallel/limit.js'
 import { makeAppActor } from '../runtime/actor/app-actor.js'
 import { type AnyActorRef, isActive, stopActor } from '../runtime/actor/create-actor.js'
 import type { Application } from '../runtime/application.js'
-import { initialCheckpoint } from '../runtime/checkpoint.js'
 import { flushInTime } from '../runtime/durability.js'
 import { cancelAt } from '../runtime/message/commands.js'
 import { allDue, allPending } from '../runtime/message/pending.js'
@@ -25,13 +23,21 @@ import {
 } from '../runtime/run/request.js'
 import { belongs, leaveMaker } from '../runtime/sub-app.js'
 import type { SystemSettings } from '../runtime/system.js'
-import { enterState } from '../state/contract.js'
 import { publicState } from '../state/freeze.js'
 import { ActiveRun, type Joined, type WhenWaiting } from './active-run.js'
 import { conclude, named, naming } from './caller.js'
 import { followEvents } from './event-feed.js'
 import { checkDepth, FILTER_OPTIONS, type LooseEvents, type LooseFilter, tapOf } from './filter.js'
-import { beginElsewhere, checkValues, guarded, type Inspect, makeApp, type Resumed, saveNow } from './make-app.js'
+import {
+  beginElsewhere,
+  checkValues,
+  guarded,
+  type Inspect,
+  makeApp,
+  type Resumed,
+  saveNow,
+  startOf,
+} from './make-app.js'
 import { type LoosePersist, PERSIST_OPTIONS } from './persisting.js'
 import { iterateRun, type Prepared, streamRun } from './readers.js'
 import { compiledGraphOf } from './runnable.js'
@@ -85,11 +91,7 @@ export class LiveApplication implements AsyncDisposable {
     checkOptions('createApplication', options, OPTIONS)
     const core = compiledGraphOf(graph)
     checkValues(options)
-    const given = isPlainObject(options.state) ? Object.keys(options.state) : undefined
-    const more = given && ((entrypoint: PlanNode) => unwrittenReads(core, entrypoint, given))
-    const { plan, warnings } = checkPlan(core, options.entrypoint, undefined, more)
-    const first = enterState('The initial state', core.rules, options.state)
-    const checkpoint = initialCheckpoint(plan, first)
+    const { plan, checkpoint, warnings } = startOf(core, options.entrypoint, options.state)
     const { concurrency } = options
     const limit = typeof concurrency === 'number' ? createLimit(checkCount('concurrency', concurrency)) : concurrency
     const semaphore = limit === undefined ? undefined : semaphoreOf(limit)

@@ -1,5 +1,7 @@
 import type { ActionContext } from '../action/context.js'
-import type { Plan } from '../graph/plan.js'
+import type { GraphIssue } from '../errors.js'
+import type { CompiledGraph, Plan, PlanNode } from '../graph/plan.js'
+import { checkPlan, unwrittenReads } from '../graph/runnable.js'
 import { describeValue, isPlainObject, observe } from '../internal/guards.js'
 import { createId } from '../internal/ids.js'
 import { checkOptions } from '../internal/options.js'
@@ -8,15 +10,35 @@ import type { Semaphore } from '../parallel/limit.js'
 import type { AppJournal } from '../persistence/app-journal.js'
 import type { StoredRecord } from '../persistence/replay.js'
 import { Application } from '../runtime/application.js'
-import type { Checkpoint } from '../runtime/checkpoint.js'
+import { type Checkpoint, initialCheckpoint } from '../runtime/checkpoint.js'
 import { failOnStoreLoss, restore, saveCheckpoint, visitsOf } from '../runtime/durability.js'
 import { childApp } from '../runtime/sub-app.js'
 import { AppSystem, type SystemSettings } from '../runtime/system.js'
+import { enterState } from '../state/contract.js'
 import type { Tracker } from '../tracking/tracker.js'
 import { journalFor, type LoosePersist, PERSIST_OPTIONS } from './persisting.js'
 
 // Owns: making the live side of an application from its options, and its position when it was stored before.
 // Does not own: its runs (live-application.ts).
+
+/** The start of an application: its graph with an entrypoint, and its first checkpoint. */
+export interface AppStart {
+  readonly plan: Plan
+  readonly checkpoint: Checkpoint
+  readonly warnings: readonly GraphIssue[]
+}
+
+/**
+ * The start of an application, checked.
+ * @throws {GraphError} for an unknown entrypoint, and reads that nothing can have written
+ * @throws {ContractError} for an invalid initial state
+ */
+export function startOf(core: CompiledGraph, entrypoint: string, state: unknown): AppStart {
+  const given = isPlainObject(state) ? Object.keys(state) : undefined
+  const more = given && ((first: PlanNode) => unwrittenReads(core, first, given))
+  const { plan, warnings } = checkPlan(core, entrypoint, undefined, more)
+  return { plan, warnings, checkpoint: initialCheckpoint(plan, enterState('The initial state', core.rules, state)) }
+}
 
 /** A stored application: its claimed journal and its checkpoint. */
 export interface Resumed {

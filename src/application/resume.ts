@@ -118,7 +118,7 @@ async function resume(graph: object, options: LooseResume): Promise<LiveApplicat
 }
 
 /** The action to continue at, if `resumeAt` names one. */
-function beginAt(graph: object, resumeAt: unknown, entrypoint: string): string | undefined {
+export function beginAt(graph: object, resumeAt: unknown, entrypoint: string): string | undefined {
   if (resumeAt === undefined || resumeAt === 'next') return undefined
   if (resumeAt === 'entrypoint') return entrypoint
   const action = typeof resumeAt === 'object' && resumeAt !== null && 'action' in resumeAt ? resumeAt.action : undefined

@@ -1,9 +1,9 @@
 import type { Pieces } from '../internal/slice.js'
 import type { BranchTask } from '../parallel/task.js'
 import type { State } from '../state/freeze.js'
-import type { OpenMap } from './committing.js'
 import type { ManifestEntry } from './record.js'
 import { entryOf } from './settled.js'
+import type { StoredMap } from './stored-record.js'
 
 /** The differences between the tasks of a source and the recorded entries. */
 export interface EntryChanges {
@@ -17,12 +17,14 @@ export interface EntryChanges {
 
 /**
  * Compares the first tasks of a source with the recorded entries, one by one.
+ * @param length the number of tasks; undefined while it is unknown
  * @param byKey whether to compare keys only: another version recorded the entries, and `migrate` converts their
  * branches
  */
 export function* compareEntries(
-  { entries }: OpenMap,
+  { entries, total }: Pick<StoredMap, 'entries' | 'total'>,
   tasks: readonly BranchTask[],
+  length: number | undefined,
   base: State,
   byKey: boolean,
 ): Pieces<EntryChanges> {
@@ -41,5 +43,6 @@ export function* compareEntries(
     else if (!same) changed.push(key)
     moved.push(found === undefined ? `"${key}" is missing` : same ? `"${key}" has moved` : `"${key}" has changed`)
   }
+  if (total !== undefined && length !== undefined && length > total) moved.push(`${length} entries instead of ${total}`)
   return { moved, gone, changed }
 }

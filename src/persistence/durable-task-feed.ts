@@ -13,13 +13,11 @@ import type { Awaitable } from './driver.js'
 import { otherBranches } from './faults.js'
 import type { Journal } from './journal.js'
 import { loadRecords } from './loading.js'
-import { assertActions, chosenAnew, migrateRecord } from './migrate.js'
 import { millisecondsOf } from './order.js'
-import { passSchema } from './pass-schema.js'
 import type { ManifestEntry, Notes, ParentRef } from './record.js'
 import type { StoredMessage, StoredRecord } from './replay.js'
 import type { Scope } from './scope.js'
-import { entryOf, forRetry, resultOf, storedTiming, withNewReads } from './settled.js'
+import { entryOf, fitBranch, forRetry, startsAgain, storedTiming } from './settled.js'
 
 // Owns: the recorded entries of one map, and their comparison with the source when it runs again.
 // Does not own: the source, running branches, settling earlier results again (parallel/restored-feed.ts).
@@ -138,7 +136,6 @@ class DurableTaskFeed implements BranchStore<Journal>, EarlierResults {
       yield
       if (stored === undefined) continue
       this.#stored.set(keys[i] ?? '', stored)
-      if (stored.cancelled?.cause === 'removed') this.#restarting.add(keys[i] ?? '') // in case the source returns it again
       this.#scope.after(stored.order)
     }
   }
@@ -185,18 +182,16 @@ class DurableTaskFeed implements BranchStore<Journal>, EarlierResults {
 
   /** @throws {SnapshotError} when a branch to continue does not fit the code */
   outcomeOf(task: BranchTask): Outcome | undefined {
-    const { settings } = this.#journal.scope
     const found = this.#restarting.has(task.key) ? undefined : this.#stored.get(task.key)
-    const stored = found && withNewReads(migrateRecord(found, settings), task.state)
-    if (stored === undefined) return undefined
-    const result = resultOf(stored, this.#map.policy, this.#journal.retryFailuresBefore)
+    if (found === undefined) return undefined
+    const { name, policy } = this.#map
+    const { retryFailuresBefore, scope } = this.#journal
+    const journal = { retryFailuresBefore, settings: scope.settings }
+    const { stored, result } = fitBranch(found, task, policy, journal, () => planOfTask(task, name).plan)
     const { order } = stored
     if (result !== undefined)
       return { order, settle: () => this.#map.settle(task, stored, result, millisecondsOf(order)) }
-    const { plan } = planOfTask(task, this.#map.name)
-    const fitted = chosenAnew(passSchema(stored, plan.graph.rules), plan, found?.next)
-    assertActions(fitted, plan)
-    this.#stored.set(task.key, fitted)
+    this.#stored.set(task.key, stored)
     return undefined
   }
 
@@ -218,14 +213,14 @@ class DurableTaskFeed implements BranchStore<Journal>, EarlierResults {
     const recorded = this.#recorded as OpenMap
     const byKey = recorded.version !== this.#scope.settings.version
     const known = new Set(keysOf(recorded))
-    const { moved, gone, changed } = yield* compareEntries(recorded, held, this.#map.base, byKey)
+    const { moved, gone, changed } = yield* compareEntries(recorded, held, this.#feed.length, this.#map.base, byKey)
     if (this.#map.closed()) return
     for (const key of gone) this.#removed(key)
     for (const key of [...gone, ...changed]) this.#restarting.add(key)
-    for (const [key, , replaced = -1] of recorded.entries.values())
-      if ((this.#stored.get(key)?.order ?? Infinity) <= replaced) this.#restarting.add(key) // not started since
-    const more = recorded.total !== undefined && this.#feed.length !== undefined && this.#feed.length > recorded.total
-    if (more) moved.push(`${String(this.#feed.length)} entries instead of ${recorded.total}`)
+    for (const entry of recorded.entries.values()) {
+      const stored = this.#stored.get(entry[0])
+      if (stored !== undefined && startsAgain(stored, entry)) this.#restarting.add(entry[0])
+    }
     if (moved.length > 0) {
       this.#changed(moved)
       yield* this.#loadGone(held, known)

@@ -9,7 +9,8 @@ import { passSchema } from './pass-schema.js'
 import type { StoredRecord } from './replay.js'
 import type { ScopeSettings } from './scope.js'
 
-type Versions = Pick<ScopeSettings, 'version' | 'migrate'>
+/** The settings of a scope that a migration depends on. */
+export type Versions = Pick<ScopeSettings, 'version' | 'migrate'>
 
 /**
  * Fits a stored record to this code: migrates it, validates its state, and checks its actions. If its state was
@@ -18,7 +19,16 @@ type Versions = Pick<ScopeSettings, 'version' | 'migrate'>
  * @throws {SnapshotError} when the record is newer, its state does not fit the schema, or the graph lacks its action
  */
 export function fitRecord(stored: StoredRecord, plan: Plan, settings: Versions): StoredRecord {
-  const fitted = chosenAnew(passSchema(migrateRecord(stored, settings), plan.graph.rules), plan, stored.next)
+  return fitMigrated(migrateRecord(stored, settings), plan, stored.next)
+}
+
+/**
+ * The part of {@link fitRecord} that follows `migrate`.
+ * @param next the stored choice of the next action, before `migrate`
+ * @throws the same errors
+ */
+export function fitMigrated(migrated: StoredRecord, plan: Plan, next: string | undefined): StoredRecord {
+  const fitted = chosenAnew(passSchema(migrated, plan.graph.rules), plan, next)
   assertActions(fitted, plan)
   return fitted
 }

@@ -6,6 +6,7 @@ import type { CommittingStep, StoredTiming } from '../persistence/committing.js'
 import type { Awaitable } from '../persistence/driver.js'
 import type { StoredRecord } from '../persistence/replay.js'
 import type { RetryNote } from '../persistence/wait-note.js'
+import type { State } from '../state/freeze.js'
 import { Carrier } from './actor/carrier.js'
 import { AppSnapshot } from './actor/snapshot.js'
 import type { Application, Run } from './application.js'
@@ -51,14 +52,16 @@ export function visitsOf({ plan, visits }: Application): Record<string, number> 
   return Object.fromEntries(counted)
 }
 
+/** A stored state with the keys that are never stored, as far as the application was given them. */
+export function withTransient(stored: State, given: State, transient: ReadonlySet<string> = new Set()): State {
+  const added = Object.entries(given).filter(([key]) => transient.has(key) && !Object.hasOwn(stored, key))
+  return added.length === 0 ? stored : Object.freeze({ ...stored, ...Object.fromEntries(added) })
+}
+
 /** Moves an application to a stored checkpoint. Keys that are never stored keep their values. */
 export function restore(app: Application, stored: StoredRecord): void {
   const { position, next, sequenceId } = stored
-  const { transient } = app.journal?.scope.settings ?? { transient: new Set() }
-  const given = Object.entries(app.checkpoint.state).filter(
-    ([key]) => transient.has(key) && !Object.hasOwn(stored.state, key),
-  )
-  const state = given.length === 0 ? stored.state : Object.freeze({ ...stored.state, ...Object.fromEntries(given) })
+  const state = withTransient(stored.state, app.checkpoint.state, app.journal?.scope.settings.transient)
   if (sequenceId !== app.checkpoint.sequenceId) app.onces = app.held = undefined // they belong to another step
   app.checkpoint = { state, position, next, sequenceId }
   for (const { name, index } of app.plan.graph.list) app.visits[index] = ownValue(stored.visits, name) ?? 0

@@ -18,6 +18,7 @@ const ROOMS = [
   'wire',
   'runtime',
   'application',
+  'check',
   'define.ts',
   'visualize',
   'testing',

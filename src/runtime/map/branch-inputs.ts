@@ -9,7 +9,6 @@ import { type BranchTask, planOfTask } from '../../parallel/task.js'
 import { equal } from '../../state/equal.js'
 import type { State } from '../../state/freeze.js'
 import { applySchema, fillState, hasSameSchema } from '../../state/schema.js'
-import type { MapVisit } from './map-visit.js'
 
 // Owns: the inputs and the first state of a branch.
 
@@ -61,15 +60,17 @@ export class BranchInputs {
   }
 }
 
+/** The part of a map that the first states of its branches depend on. */
+interface MapAbove {
+  readonly app: { readonly plan: Plan; readonly checkpoint: { readonly state: State } }
+  readonly step: { readonly node: { readonly subject: string } }
+}
+
 /**
  * The first state of a branch. Values that the map read from its own state have passed a schema that both share.
  * @throws {ContractError} for values that the schema refuses, and for a graph with a read that nothing can have written
  */
-export function firstState(
-  { app, step }: Pick<MapVisit, 'app' | 'step'>,
-  { key, branch, state: given }: BranchTask,
-  plan: Plan,
-): State {
+export function firstState({ app, step }: MapAbove, { key, branch, state: given }: BranchTask, plan: Plan): State {
   const { rules } = plan.graph
   const { subject } = step.node
   let state = rules.defaults === undefined ? given : Object.freeze({ ...rules.defaults, ...given })

@@ -2,12 +2,19 @@ import { type Inputs, NO_INPUTS, parseInputs } from '../../action/inputs.js'
 import type { PlanNode } from '../../graph/plan.js'
 import { isolate } from '../../state/freeze.js'
 import type { Application, Run } from '../application.js'
+import type { Checkpoint } from '../checkpoint.js'
 
 // Owns: the inputs of one attempt.
 // Does not own: the inputs of branches (map/branch-inputs.ts).
 
+/** The part of a run that its inputs depend on. */
+interface InputsOfRun {
+  readonly app: Pick<Application, 'bound'> & { readonly checkpoint: Pick<Checkpoint, 'state'> }
+  readonly request: Pick<Run['request'], 'inputs'>
+}
+
 /** The inputs of a run, overridden by those bound over the graph, over the action, and to the state. */
-export function rawInputs({ app, request }: Run, node: PlanNode): Inputs {
+export function rawInputs({ app, request }: InputsOfRun, node: PlanNode): Inputs {
   const { inputs: given } = request
   const { bound, fromState } = node.parts
   if (!node.bindsInputs) return app.bound === NO_INPUTS ? given : { ...given, ...app.bound }
@@ -19,7 +26,7 @@ export function rawInputs({ app, request }: Run, node: PlanNode): Inputs {
  * The inputs that an action declares.
  * @throws {MissingInputError | InputError} for missing or invalid inputs
  */
-export function parsedInputs(app: Application, node: PlanNode, raw: Inputs): Inputs {
+export function parsedInputs(app: Pick<Application, 'where'>, node: PlanNode, raw: Inputs): Inputs {
   if (!node.takesInputs) return NO_INPUTS
   return parseInputs(node.subject, node.parts.spec, raw, () => app.where(node))
 }
