@@ -1,7 +1,9 @@
 import { describeValue, isPlainObject } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
 import { assertFunction, checkOptions } from '../internal/options.js'
-import type { Persister, StoredApp } from '../persistence/persister.js'
+import type { Persister } from '../persistence/persister.js'
+import type { PageOf, RunFilter } from '../read/reader.js'
+import type { RunSummary } from '../read/run-summary.js'
 import { type CheckSetup, checkRun, refusedRun, type StoredCheck } from './check-run.js'
 import { loadChecked, orAborted, takeTurn } from './checked-app.js'
 import { type AnyGraph, type CheckedGraph, checkedGraph, type GraphToCheck } from './checked-graph.js'
@@ -16,12 +18,12 @@ export interface CheckStoredOptions {
   /** The graphs of the program, by any name: each alone, or with the options with which the program resumes its runs. */
   readonly graphs: Readonly<Record<string, AnyGraph | GraphToCheck>>
   /**
-   * Returns the name of the graph of a run; undefined leaves the run out. Default: the only graph. Required for several
-   * graphs.
+   * Returns the name of the graph of a run; undefined leaves the run out. Default: the name that is stored with the run,
+   * else the only graph.
    */
-  readonly graphOf?: (run: StoredApp) => string | undefined
-  /** The partition to check. Default null. */
-  readonly partitionKey?: string | null
+  readonly graphOf?: (run: RunSummary) => string | undefined
+  /** The runs to check. Default: all of the partition null. */
+  readonly filter?: RunFilter
   /**
    * Which sources of maps are called. A source should depend on nothing but its arguments; a resume calls it again,
    * too. `sync` (default): all but async generators. `all`: also async generators. `none`: no source; branches are then
@@ -85,8 +87,8 @@ const AT_ONCE = 20
  * ```
  */
 export function checkStored(options: CheckStoredOptions): StoredChecks {
-  checkOptions('checkStored', options, 'persister graphs graphOf partitionKey sources signal')
-  const { persister, graphs, graphOf, partitionKey = null, sources = 'sync', signal } = options
+  checkOptions('checkStored', options, 'persister graphs graphOf filter sources signal')
+  const { persister, graphs, graphOf, filter = {}, sources = 'sync', signal } = options
   if (typeof persister?.journal !== 'function')
     throw new TypeError(
       `persister is ${describeValue(persister)}. Give memoryPersister() or sqlitePersister({ file }).`,
@@ -95,14 +97,19 @@ export function checkStored(options: CheckStoredOptions): StoredChecks {
     throw new TypeError(`graphs is ${describeValue(graphs)}. It takes a record: { name: graph }.`)
   if (sources !== 'none' && sources !== 'sync' && sources !== 'all')
     throw new TypeError(`sources is ${describeValue(sources)}. It takes 'none', 'sync' or 'all'.`)
-  if (graphOf !== undefined) assertFunction('checkStored', 'graphOf: ({ appId }) => name', graphOf)
+  if (graphOf !== undefined) assertFunction('checkStored', 'graphOf: ({ runId }) => name', graphOf)
   const { driver } = persister
   const known = new Map(Object.entries(graphs).map(([name, graph]) => [name, checkedGraph(name, graph, driver)]))
-  const [only] = known.keys()
+  const [only, more] = known.keys()
   if (only === undefined) throw new TypeError('graphs is empty. Give the graphs of the program: { name: graph }.')
-  if (graphOf === undefined && known.size > 1)
-    throw new TypeError('checkStored needs graphOf, since there are several graphs: ({ appId }) => name.')
-  return new Checks(persister, { driver, partitionKey, sources, signal }, known, graphOf ?? (() => only))
+  const named = ({ name }: RunSummary): string => name ?? (more === undefined ? only : '')
+  return new Checks(persister, { driver, sources, signal }, filter, known, graphOf ?? named)
+}
+
+/** A run, and the name of its graph. */
+interface Named {
+  readonly appId: string
+  readonly name: string
 }
 
 const NOTHING: CheckSummary = { resumes: 0, migrates: 0, refused: 0, ended: 0, complete: false, ok: false }
@@ -110,18 +117,21 @@ const NOTHING: CheckSummary = { resumes: 0, migrates: 0, refused: 0, ended: 0, c
 class Checks implements StoredChecks {
   summary: CheckSummary = NOTHING
   readonly #persister: Persister
-  readonly #setup: CheckSetup
+  readonly #setup: Omit<CheckSetup, 'partitionKey'>
+  readonly #filter: RunFilter
   readonly #graphs: ReadonlyMap<string, CheckedGraph>
-  readonly #graphOf: (run: StoredApp) => string | undefined
+  readonly #graphOf: (run: RunSummary) => string | undefined
 
   constructor(
     persister: Persister,
-    setup: CheckSetup,
+    setup: Omit<CheckSetup, 'partitionKey'>,
+    filter: RunFilter,
     graphs: ReadonlyMap<string, CheckedGraph>,
-    graphOf: (run: StoredApp) => string | undefined,
+    graphOf: (run: RunSummary) => string | undefined,
   ) {
     this.#persister = persister
     this.#setup = setup
+    this.#filter = filter
     this.#graphs = graphs
     this.#graphOf = graphOf
   }
@@ -139,28 +149,28 @@ class Checks implements StoredChecks {
     this.summary = { ...this.summary, complete: true, ok: this.summary.refused === 0 }
   }
 
-  /** The stored runs. Some are listed twice when the last one of a page was deleted. */
-  async *#pages(): AsyncGenerator<readonly StoredApp[], void, void> {
-    const { partitionKey, signal } = this.#setup
-    let before: readonly StoredApp[] = []
-    for (;;) {
-      const after = before.at(-1)
-      const listed = this.#persister.list({ partitionKey, limit: PAGE, ...(after && { after }) })
-      const page = await orAborted(listed, signal)
-      const seen = new Set(before.map(({ appId }) => appId))
-      yield page.filter(({ appId }) => !seen.has(appId))
-      if (page.length < PAGE) return
-      before = page
+  async *#pages(): AsyncGenerator<readonly RunSummary[], void, void> {
+    for (let after: string | undefined, more = true; more; more = after !== undefined) {
+      const listed = this.#persister.list({ ...this.#filter, limit: PAGE, ...(after !== undefined && { after }) })
+      const page: PageOf<RunSummary> = await orAborted(listed, this.#setup.signal)
+      yield page.items
+      after = page.after
     }
   }
 
-  async *#checks(runs: readonly StoredApp[]): AsyncGenerator<StoredCheck, void, void> {
-    const setup = this.#setup
-    const named = runs.flatMap((run) => {
+  async *#checks(runs: readonly RunSummary[]): AsyncGenerator<StoredCheck, void, void> {
+    const partitions = new Map<string | null, Named[]>()
+    for (const run of runs) {
       const name = this.#graphOf(run)
-      return name === undefined ? [] : [{ appId: run.appId, name }]
-    })
-    if (named.length === 0) return
+      if (name === undefined) continue
+      const others = partitions.get(run.partitionKey) ?? []
+      partitions.set(run.partitionKey, others)
+      others.push({ appId: run.runId, name })
+    }
+    for (const [partitionKey, named] of partitions) yield* this.#checkNamed({ ...this.#setup, partitionKey }, named)
+  }
+
+  async *#checkNamed(setup: CheckSetup, named: readonly Named[]): AsyncGenerator<StoredCheck, void, void> {
     const unreadable = new Map<number, unknown>()
     const ids = named.map(({ appId }) => appId)
     const records = await loadChecked(setup, setup.driver, ids, (i, error) => void unreadable.set(i, error))
@@ -182,5 +192,10 @@ class Checks implements StoredChecks {
   }
 }
 
-const noGraph = (name: string, known: Iterable<string>): TypeError =>
-  new TypeError(`There is no graph "${name}" for this run. ${suggest(name, known, 'graphs')}`)
+function noGraph(name: string, known: Iterable<string>): TypeError {
+  const message =
+    name === ''
+      ? 'No name of a graph is stored with this run, and several graphs are given. Give graphOf: ({ runId }) => name.'
+      : `There is no graph "${name}" for this run. ${suggest(name, known, 'graphs')}`
+  return new TypeError(message)
+}

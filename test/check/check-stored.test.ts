@@ -118,7 +118,7 @@ describe('the runs of a store', () => {
     const app = await resumeOrCreate(counter, { ...start, appId: 'ann', persister, partitionKey: 'ann' })
     await app.step()
 
-    const [one, ...rest] = await all({ persister, graphs: { counter }, partitionKey: 'ann' })
+    const [one, ...rest] = await all({ persister, graphs: { counter }, filter: { partitionKey: 'ann' } })
 
     expect([one?.appId, one?.partitionKey, rest]).toEqual(['ann', 'ann', []])
   })
@@ -126,8 +126,8 @@ describe('the runs of a store', () => {
   it('have the graph that graphOf names', async () => {
     const persister = memoryPersister()
     await store(persister, 'count-1', 'rename-1', 'foreign', 'other')
-    const graphOf = ({ appId }: { readonly appId: string }): string | undefined =>
-      appId === 'foreign' ? undefined : appId.split('-')[0]
+    const graphOf = ({ runId }: { readonly runId: string }): string | undefined =>
+      runId === 'foreign' ? undefined : runId.split('-')[0]
 
     const found = await all({ persister, graphs: { count: counter, rename: renamed }, graphOf })
 
@@ -135,6 +135,33 @@ describe('the runs of a store', () => {
       ['count-1', 'count', 'resumes', undefined],
       ['other', 'other', 'refused', 'graph'],
       ['rename-1', 'rename', 'refused', 'action'],
+    ])
+  })
+
+  it('without a name are refused where several graphs are given', async () => {
+    const persister = memoryPersister()
+    await store(persister, 'one')
+
+    const [one] = await all({ persister, graphs: { counter, renamed } })
+
+    expect(one).toMatchObject({
+      verdict: 'refused',
+      problems: [{ code: 'graph', message: expect.stringContaining('Give graphOf') }],
+    })
+  })
+
+  it('of every partition are checked', async () => {
+    const persister = memoryPersister()
+    await store(persister, 'one')
+    for (const partitionKey of ['ann', 'bob'])
+      await (await resumeOrCreate(counter, { ...start, appId: 'two', persister, partitionKey })).step()
+
+    const found = await all({ persister, graphs: { counter }, filter: { partitionKey: '*' } })
+
+    expect(found.map(({ appId, partitionKey, verdict }) => [appId, partitionKey, verdict]).sort()).toEqual([
+      ['one', null, 'resumes'],
+      ['two', 'ann', 'resumes'],
+      ['two', 'bob', 'resumes'],
     ])
   })
 
@@ -500,7 +527,6 @@ describe('checkStored', () => {
       { persister, graphs: { counter: { graph: counter, options: { ...start, version: -1 } } } },
       'version is -1',
     ],
-    ['several graphs alone', { persister, graphs: { counter, renamed } }, 'checkStored needs graphOf'],
     ['a graphOf that is none', { persister, graphs, graphOf: 'counter' }, 'needs graphOf'],
     ['unknown sources', { persister, graphs, sources: 'async' }, `sources is "async"`],
   ])('refuses %s', (_, options, message) => {

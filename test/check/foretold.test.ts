@@ -6,7 +6,7 @@ import { EDITS, type Edited } from './edits.js'
 import { appId, bring, clockOver, OPTIONS, open, POSITIONS } from './positions.js'
 import { Behaviour, program } from './program.js'
 
-const READING = ['name', 'load', 'list', 'history']
+const READING = ['name', 'load', 'list', 'find', 'history', 'then']
 
 /** The same store, which refuses whatever else than reading is asked of it. */
 function readOnly({ driver }: Persister): Persister {
@@ -26,7 +26,7 @@ async function foretell(persister: Persister, { edit = {}, options = {}, sources
   const checks = checkStored({
     persister: readOnly(persister),
     graphs: { job: { graph, options: { ...OPTIONS, ...options }, inputs: {} } },
-    graphOf: (run) => (run.appId === appId ? 'job' : undefined),
+    graphOf: (run) => (run.runId === appId ? 'job' : undefined),
     ...(sources && { sources }),
   })
   const found: StoredCheck[] = []

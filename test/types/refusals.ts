@@ -317,7 +317,7 @@ void resumeOrCreate(stored, { ...from, appId: 'a', persister, forkFrom: { appId:
 // ── checks of a store ──
 const resumed = { entrypoint: 'ask', state: { prompt: '' } } as const
 const chatGraph = chat.graph({ actions: { ask } })
-checkStored({ persister: memoryPersister(), graphs: { chat: chatGraph, other: { graph: chatGraph, options: resumed, inputs: { model: 'm' } } }, graphOf: ({ appId }) => appId })
+checkStored({ persister: memoryPersister(), graphs: { chat: chatGraph, other: { graph: chatGraph, options: resumed, inputs: { model: 'm' } } }, graphOf: ({ runId, name }) => name ?? runId, filter: { status: ['waiting'] } })
 // @ts-expect-error an action is no graph
 checkStored({ persister: memoryPersister(), graphs: { chat: ask } })
 // @ts-expect-error no entrypoint
