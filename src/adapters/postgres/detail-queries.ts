@@ -87,7 +87,8 @@ export function waitsQuery(tables: Tables, page: WaitPage): Asked {
           ) w order by ${OLDEST_FIRST} limit ${most}`,
         )
   return question.ask(
-    `select w.*, a.title, a.labels from (${source}) w
-    left join ${tables.apps} a on a.part = w.part and a.app = w.root order by ${OLDEST_FIRST}`,
+    `select w.id, w.seq, w.n, w.kinds, w.since, w.until, w.facts, w.part, w.root, w.name, w.answered, a.title, a.labels
+    from (${source}) w
+    left join lateral (select * from ${tables.apps} where part = w.part and app = w.root limit 1) a on true order by ${OLDEST_FIRST}`,
   )
 }

@@ -46,7 +46,7 @@ export class Question {
     return this.ask(
       `select a.part, a.born, a.wake, ${SUMMARY}, ${EXPIRED} as expired, ${LAST},
         o.count, o.writer, o.worker, o.lease, o.beat, o.beat_at
-      from (${source}) a left join ${owners} o on o.part = a.part and o.root = a.app
+      from (${source}) a left join lateral (select * from ${owners} where part = a.part and root = a.app limit 1) o on true
       left join lateral (select * from ${rows} where app = a.id order by idx desc limit 1) r on true order by ${order}`,
     )
   }

@@ -38,7 +38,7 @@ class Filter {
   readonly part: string
   readonly inOnePart: boolean
   readonly #from: string
-  readonly #conditions: string[] = [RUN]
+  readonly #conditions: string[] = []
 
   /** @param ordered whether the page is read in the order of a label, if there is one */
   constructor(question: Question, query: RunQuery, ordered: boolean) {
@@ -46,6 +46,7 @@ class Filter {
     const { partitionKey, createdFrom, createdTo, retrying, pending, leaked, text, unsummarised } = query
     const wanted = labelsOf(query)
     const table = ordered && wanted.length > 0 ? 'l0' : 'a'
+    if (table === 'a') this.where(RUN) // only roots have labels; the condition misleads the plan of a join
     this.born = `${table}.born`
     this.app = `${table === 'a' ? 'a.app' : 'l0.root'} collate "C"`
     this.part = `${table}.part collate "C"`
@@ -79,7 +80,7 @@ class Filter {
   /** @param more a condition of its own */
   select(columns: string, more: string | undefined): string {
     const conditions = more === undefined ? this.#conditions : [...this.#conditions, more]
-    return `select ${columns} from ${this.#from} where ${conditions.join(' and ')}`
+    return `select ${columns} from ${this.#from} where ${['true', ...conditions].join(' and ')}`
   }
 }
 
