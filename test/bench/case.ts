@@ -3,6 +3,8 @@ export interface Measured {
   readonly samples: readonly number[]
   /** The baseline of the ratio, in microseconds of CPU; or another reference for the value. */
   readonly baseline: number
+  /** Why nothing was measured. */
+  readonly skipped?: string
 }
 
 /** One named measurement, mostly with a target. */

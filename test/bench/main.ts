@@ -14,6 +14,7 @@ interface Line {
   readonly target: number | null
   readonly ok: boolean
   readonly samples: readonly number[]
+  readonly skipped?: string
 }
 
 const usage = `Usage: npm run bench [-- case…] [-- --json]
@@ -31,7 +32,8 @@ async function prepare(): Promise<Record<string, string>> {
 
 const figure = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toFixed(2))
 
-function row({ case: name, value, unit, target, ok, samples }: Line): string {
+function row({ case: name, value, unit, target, ok, samples, skipped }: Line): string {
+  if (skipped !== undefined) return `${name.padEnd(16)} skipped: ${skipped}`
   const spread = samples.length < 2 ? '' : `${figure(Math.min(...samples))} – ${figure(Math.max(...samples))}`
   const verdict = target === null ? 'printed' : ok ? 'ok' : 'OVER'
   return `${name.padEnd(16)} ${figure(value).padStart(8)} ${unit.padEnd(14)} ${(target === null ? '' : `≤ ${target}`).padEnd(8)} ${verdict.padEnd(8)} ${spread}`

@@ -1,5 +1,6 @@
 import type { Case, Measured } from './case.js'
 import { cpuOf, median, ratios, rounds } from './measure.js'
+import { postgresSubjects } from './postgres-subjects.js'
 import {
   bareInserts,
   dated,
@@ -55,6 +56,24 @@ async function resume(): Promise<Measured> {
   return { samples, baseline: 0 }
 }
 
+/** By the clock, not by CPU: most of the work is the server's. */
+async function postgres(): Promise<Measured> {
+  const subjects = await postgresSubjects()
+  if (subjects === undefined) return { samples: [], baseline: 0, skipped: 'no PostgreSQL is found' }
+  const timed = async (work: (count: number) => Promise<void>): Promise<number> => {
+    const start = performance.now()
+    await work(300)
+    return performance.now() - start
+  }
+  const { bareInserts: bare, rewritten: ours } = subjects
+  await timed(bare)
+  await timed(ours)
+  const all = []
+  for (let i = 0; i < 7; i++) all.push({ baseline: await timed(bare), subject: await timed(ours) })
+  await subjects.close()
+  return { samples: ratios(all), baseline: median(all.map((round) => round.baseline * 1_000)) }
+}
+
 const x = '× bare inserts'
 /** The cost of storing an application, and of resuming it. */
 export const savingCases: readonly Case[] = [
@@ -67,6 +86,7 @@ export const savingCases: readonly Case[] = [
       () => bareInserts(1_000, 2_000),
     ),
   },
+  { name: 'save.postgres', unit: x, target: 1.5, run: postgres },
   {
     name: 'save.fanout',
     unit: x,
