@@ -88,9 +88,13 @@ export class ActiveRun {
     const watch = app.parent === undefined ? app.journal?.scope.settings.watch : undefined
     watch?.hold(whenWaiting === 'stay')
     if (app.parent === undefined) app.system.attendance.hold(true)
+    const tree = app.parent === undefined ? app.system.store?.tree : undefined
+    tree?.attend(true)
     try {
       return await throughMaker(app, () => (whenWaiting === 'stay' ? this.ended : this.#endedOrWaiting()))
     } finally {
+      tree?.attend(false)
+      if (this.#app.run?.running === true) await tree?.settled()
       this.joined = false
       watch?.hold(false)
       if (app.parent === undefined) app.system.attendance.hold(false)

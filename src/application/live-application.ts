@@ -199,7 +199,7 @@ export class LiveApplication implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true
-    await this.#leave()
+    await this.#leave('dispose')
     leaveMaker(this.#app)
     stopActor(this.actor, this.#app.maker?.self)
   }
@@ -220,8 +220,8 @@ export class LiveApplication implements AsyncDisposable {
     return beginElsewhere(this.#app, action)
   }
 
-  async #leave(): Promise<void> {
-    this.#app.cancel(undefined, 'app', 'reader')
+  async #leave(cause: 'reader' | 'dispose'): Promise<void> {
+    this.#app.cancel(undefined, cause, 'reader')
     await this.#over()
   }
 
@@ -238,7 +238,7 @@ export class LiveApplication implements AsyncDisposable {
     const request = this.#request(options)
     return {
       begin: () => this.#join(request, options, backpressure),
-      cancel: () => this.#leave(),
+      cancel: () => this.#leave('reader'),
       lost: (error) => this.#app.system.logger.error('A run failed after its reader had left.', error),
     }
   }

@@ -44,10 +44,21 @@ export interface PersistOptions<S, Names> {
    * delivered at the next resume.
    */
   readonly inboxPollMs?: number
+  /**
+   * How long the store counts the application as running after its process was last heard of, in milliseconds. Default
+   * 30 000. While a run goes on, it is renewed each third of that. A run whose lease is over reads `interrupted`.
+   */
+  readonly leaseMs?: number
+  /** The name of its graph, by which a list finds it and a host runs it. Default: none. */
+  readonly name?: string
+  /** For people: `Refund of order 7`. Default: none. */
+  readonly title?: string
+  /** By which a list finds it: `{ customer: '7' }`. Default: none. */
+  readonly labels?: Readonly<Record<string, string>>
 }
 
 export const PERSIST_OPTIONS =
-  'persister partitionKey save transient version migrate whenUnavailable changedTasks inboxPollMs'
+  'persister partitionKey save transient version migrate whenUnavailable changedTasks inboxPollMs leaseMs name title labels'
 
 /** The same options without their types. */
 export interface LoosePersist extends StoreOptions {
@@ -58,7 +69,12 @@ export interface LoosePersist extends StoreOptions {
  * Opens the journal of a root application; undefined without a persister.
  * @throws {TypeError | RangeError} for invalid options
  */
-export function journalFor(options: LoosePersist, rootId: string, clock: Clock): Journal | undefined {
+export function journalFor(
+  options: LoosePersist,
+  rootId: string,
+  clock: Clock,
+  claim?: 'take' | 'free',
+): Journal | undefined {
   const { persister } = options
   if (persister === undefined) {
     const orphan = PERSIST_OPTIONS.split(' ').find((name) => options[name as keyof LoosePersist] !== undefined)
@@ -69,5 +85,5 @@ export function journalFor(options: LoosePersist, rootId: string, clock: Clock):
     throw new TypeError(
       `persister is ${describeValue(persister)}. Give memoryPersister() or sqlitePersister({ file }).`,
     )
-  return persister.journal({ ...options, rootId, clock })
+  return persister.journal({ ...options, rootId, clock, claim })
 }

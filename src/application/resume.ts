@@ -21,6 +21,7 @@ import { compiledGraphOf, type Graph, type InitialKeys } from './runnable.js'
 // Does not own: reading records (persistence/replay.ts), resuming a map (persistence/durable-task-feed.ts).
 // U1  The tree is claimed before it is read, so that no other runner changes it afterwards.
 // U2  A resume at a named action or at the entrypoint begins a new epoch: earlier branches are not found again.
+// U3  A new application is stored before the caller gets it, unless it is saved by hand only.
 
 /** A past step of another application to start from. */
 export interface ForkFrom<S> extends AppRef {
@@ -50,25 +51,33 @@ export type ResumeOptions<S, Names, Entry, Needed extends keyof S, In extends Gi
   readonly resumeAt?: 'next' | 'entrypoint' | { readonly action: Names }
   /** Start of a new application, instead of `state`: a step of another application or branch. */
   readonly forkFrom?: ForkFrom<In>
+  /**
+   * `'take'` (default): the last one that opens the application runs it. `'free'`: rejects with a `PersistenceError`
+   * (`held`), which names the other runner and the end of its lease, while a run of another process goes on.
+   */
+  readonly claim?: 'take' | 'free'
 }
 
 interface LooseResume extends LooseOptions {
   readonly resumeAt?: unknown
   readonly forkFrom?: ForkFrom<Record<string, unknown>> | undefined
+  readonly claim?: 'take' | 'free' | undefined
 }
 
 /**
  * Makes an application that continues from its stored state, with everything below it; or a new one when none is
  * stored.
  *
- * The calling runner takes over the application: another one that still runs it fails at its next step. Nothing runs
- * until `run`. Done branches are not run again; unfinished ones continue at their next step. `entrypoint` and `state`
+ * The calling runner takes over the application: another one that still runs it fails at its next step; with
+ * `claim: 'free'` it is left to a runner that still holds it. A new application is stored at once, so that it is listed
+ * as `queued`. Nothing runs until `run`. Done branches are not run again; unfinished ones continue at their next step. `entrypoint` and `state`
  * apply to a new application; stored values take precedence.
  * @throws {GraphError} for the faults of {@link createApplication}
  * @throws {TypeError} for invalid options
  * @throws {RangeError} when the step of `forkFrom` is not stored
  * @throws {SnapshotError} when the graph lacks the action to continue at, or the record is newer than the code
- * @throws {PersistenceError} when the store is unavailable, or a record cannot be read
+ * @throws {PersistenceError} when the store is unavailable, a record cannot be read, or another runner holds it and
+ *   `claim` is `'free'`
  *
  * @example
  * ```ts
@@ -91,12 +100,12 @@ export async function resumeOrCreate<S extends object, A, D, In extends GivenTo<
 }
 
 async function resume(graph: object, options: LooseResume): Promise<LiveApplication> {
-  checkOptions('resumeOrCreate', options, `${OPTIONS.replace(' parent key', '')} resumeAt forkFrom`)
-  const { resumeAt, forkFrom, ...rest } = options
+  checkOptions('resumeOrCreate', options, `${OPTIONS.replace(' parent key', '')} resumeAt forkFrom claim`)
+  const { resumeAt, forkFrom, claim, ...rest } = options
   const { appId } = rest
   if (typeof appId !== 'string')
     throw new TypeError(`appId is ${describeValue(appId)}. resumeOrCreate needs the id of the stored application.`)
-  const journal = journalFor(rest, appId, clockOf(rest))
+  const journal = journalFor(rest, appId, clockOf(rest), claim)
   if (journal === undefined) throw new TypeError('resumeOrCreate needs a persister to load from.')
   const begin = beginAt(graph, resumeAt, options.entrypoint)
   if (forkFrom !== undefined) refuseOwn(appId, forkFrom, journal)
@@ -114,6 +123,7 @@ async function resume(graph: object, options: LooseResume): Promise<LiveApplicat
   }
   const app = new LiveApplication(graph, rest, { journal, stored: at && fit })
   if (begin !== undefined && stored !== undefined) await app.beginAt(begin) // U2
+  if (stored === undefined && journal.scope.settings.policy !== 'manual') await app.save() // U3
   return app
 }
 

@@ -10,7 +10,11 @@ interface NodeCrypto {
 interface NodeZlib {
   crc32?(data: string, before?: number): number
 }
+interface NodeOs {
+  hostname?(): string
+}
 interface NodeProcess {
+  readonly pid?: number
   getBuiltinModule?(id: string): unknown
 }
 
@@ -18,6 +22,13 @@ interface NodeProcess {
 function builtin<T>(id: string): T | undefined {
   const { process } = globalThis as { readonly process?: NodeProcess }
   return process?.getBuiltinModule?.(id) as T | undefined
+}
+
+/** A runner, as another process sees it: its id, and on Node its host and its process. */
+export function describeWorker(id: string): { readonly id: string; readonly host?: string; readonly pid?: number } {
+  const { process } = globalThis as { readonly process?: NodeProcess }
+  const host = builtin<NodeOs>('node:os')?.hostname?.()
+  return { id, ...(host !== undefined && { host }), ...(process?.pid !== undefined && { pid: process.pid }) }
 }
 
 let digest: ((text: string) => Uint8Array) | undefined

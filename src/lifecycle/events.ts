@@ -18,8 +18,9 @@ import type {
  *
  * Permanent causes, after which a branch stays cancelled on resume: `watch`, `context` and `app`; `settled`, the map
  * settled; `leak`, the branch ignored its signal; `removed`, the source no longer yields it. Temporary causes, after
- * which it continues on resume: `sibling-failed`; `parent`, the application above was cancelled; `signal`, the caller's
- * signal aborted; `shutdown`; `store`, its store was lost and the run fails; and a stop of its actor.
+ * which it continues on resume: `sibling-failed`; `parent`, the application above was cancelled; `parent-timeout`, the
+ * time limit of the branch above passed; `signal`, the caller's signal aborted; `shutdown`; `reader`, a reader left its
+ * loop; `dispose`, the application was disposed; `store`, its store was lost and the run fails; and a stop of its actor.
  */
 export type CancelCause =
   | 'watch'
@@ -29,8 +30,11 @@ export type CancelCause =
   | 'removed'
   | 'sibling-failed'
   | 'parent'
+  | 'parent-timeout'
   | 'signal'
   | 'shutdown'
+  | 'reader'
+  | 'dispose'
   | 'stop'
   | 'store'
 

@@ -5,6 +5,7 @@ import type { BranchStore, StoredMapVisit } from './branch-store.js'
 import type { CommittingStep, Start, StoredTiming } from './committing.js'
 import type { Awaitable } from './driver.js'
 import type { Inbox } from './inbox.js'
+import type { JournalStatus } from './journal-status.js'
 import type { StateLabel } from './labels.js'
 import type { FullFacts, Notes, ParentRef } from './record.js'
 import type { StoredMessage, StoredRecord } from './replay.js'
@@ -18,7 +19,7 @@ export interface AppJournal {
   /** Grows with each rewind; part of the ids of branches. */
   readonly epoch: number
   /** The settings and the state of the store that a tree of applications shares. */
-  readonly scope: Pick<Scope, 'fault' | 'incarnation' | 'idle' | 'outage'> & {
+  readonly scope: Pick<Scope, 'fault' | 'incarnation' | 'idle' | 'outage' | 'tree'> & {
     readonly settings: Pick<ScopeSettings, 'partitionKey' | 'transient' | 'policy' | 'watch' | 'driver' | 'rootId'>
   }
   /** Stored messages from outside. */
@@ -29,7 +30,11 @@ export interface AppJournal {
   /** The last call of {@link AppJournal.open}. */
   readonly opening: Promise<unknown> | undefined
   /** The waits of the step under way. */
-  readonly status: Pick<StatusNotes, 'begin' | 'reach' | 'woke' | 'retry'>
+  readonly status: Pick<StatusNotes, 'begin' | 'reach' | 'retry'>
+  /** The summary of the application in the store. */
+  readonly summary: Pick<JournalStatus, 'begins' | 'ended' | 'goesOn'>
+  /** A wait has ended, other than by a cancel. @param passed whether its time is over */
+  woke(n: number, passed: boolean): void
   /** Claims the tree, and stores where a new application starts. @returns the record to continue at, if there is one */
   open(plan: Plan, start: Start, inputs: Inputs): Promise<StoredRecord | undefined>
   /** Saves a step at its point of commit. @throws {PersistenceError | SerializationError} Nothing is saved then. */

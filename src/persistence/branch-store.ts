@@ -67,6 +67,8 @@ export type OpenBranchStore<J> = (journal: J, map: StoredMapVisit, scope: Scope)
 export interface JournalSetup<J> {
   readonly appId: string
   readonly parentRef?: ParentRef | undefined
+  /** Its index in its map. Default -1: it is in no map. */
+  readonly index?: number | undefined
   /** The stored record to continue from. */
   readonly stored?: StoredRecord | undefined
   /**

@@ -1,5 +1,6 @@
 import { defined } from '../internal/defined.js'
 import type { State } from '../state/freeze.js'
+import type { StoringSummary } from './app-status.js'
 import type { Awaitable, Row } from './driver.js'
 import type { CancelledNote, FullFacts, ManifestEntry, StepEndMark, StepFacts } from './record.js'
 import type { StoredRecord } from './replay.js'
@@ -65,6 +66,7 @@ export interface DraftRow extends Pick<Row, 'kind' | 'label' | 'sequenceId' | 'd
 export interface PlacedRows {
   readonly rows: readonly Row[]
   readonly taken: readonly number[]
+  readonly summaries: readonly StoringSummary[]
   saved(): void
   lost(): void
 }
@@ -75,12 +77,13 @@ export interface PlacedRows {
  */
 export function saveTogether(scope: Scope, parts: readonly PlacedRows[], gathers: boolean): Awaitable<void> {
   const [first] = parts
-  if (first !== undefined && parts.length === 1) return scope.save(first.rows, first.taken, gathers)
-  return scope.save(
-    parts.flatMap(({ rows }) => rows),
-    parts.flatMap(({ taken }) => taken),
-    gathers,
-  )
+  if (first !== undefined && parts.length === 1) return scope.save(first, gathers)
+  const batch = {
+    rows: parts.flatMap(({ rows }) => rows),
+    taken: parts.flatMap(({ taken }) => taken),
+    summaries: parts.flatMap(({ summaries }) => summaries),
+  }
+  return scope.save(batch, gathers)
 }
 
 /** The state without the keys that are never stored. */

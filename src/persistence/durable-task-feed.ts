@@ -215,7 +215,8 @@ class DurableTaskFeed implements BranchStore<Journal>, EarlierResults {
     const known = new Set(keysOf(recorded))
     const { moved, gone, changed } = yield* compareEntries(recorded, held, this.#feed.length, this.#map.base, byKey)
     if (this.#map.closed()) return
-    for (const key of gone) this.#removed(key)
+    const places = gone.length === 0 ? undefined : placesOf(recorded)
+    for (const key of gone) this.#removed({ key, index: places?.get(key) ?? -1 })
     for (const key of [...gone, ...changed]) this.#restarting.add(key)
     for (const entry of recorded.entries.values()) {
       const stored = this.#stored.get(entry[0])
@@ -263,11 +264,11 @@ class DurableTaskFeed implements BranchStore<Journal>, EarlierResults {
   }
 
   /** Records a branch that the source no longer returns as cancelled. */
-  #removed(key: string): void {
+  #removed({ key, index }: Pick<BranchTask, 'key' | 'index'>): void {
     if (this.#journal.scope.settings.changedTasks === 'error') return
     const cancellation = { cause: 'removed', by: 'removed', reason: undefined } as const
     const stored = this.#stored.get(key)
-    const journal = this.#journalOf(key, stored)
+    const journal = this.#journalOf({ key, index }, stored)
     this.#write(() => journal.cancelled(cancellation, storedTiming(stored)))
     // The source may return it later.
     const last = stored ?? emptyDraft(journal.appId, journal)
@@ -284,7 +285,7 @@ class DurableTaskFeed implements BranchStore<Journal>, EarlierResults {
   /** The journal of a branch, and its stored record. */
   branch(task: BranchTask): { readonly journal: Journal; readonly stored: StoredRecord | undefined } {
     const stored = this.recordOf(task.key)
-    const journal = this.#journalOf(task.key, stored, this.#entryNoteOf(task))
+    const journal = this.#journalOf(task, stored, this.#entryNoteOf(task))
     this.#stored.delete(task.key)
     return { journal, stored }
   }
@@ -293,12 +294,19 @@ class DurableTaskFeed implements BranchStore<Journal>, EarlierResults {
     return this.restoring || this.#restarting.has(key) ? undefined : forRetry(this.#stored.get(key))
   }
 
-  #journalOf(key: string, stored: StoredRecord | undefined, note?: Notes['entry']): Journal {
+  #journalOf(
+    { key, index }: Pick<BranchTask, 'key' | 'index'>,
+    stored: StoredRecord | undefined,
+    note?: Notes['entry'],
+  ): Journal {
     const parentRef: ParentRef = [this.#journal.appId, this.#map.name, this.#map.visit, key]
     const open = this.#journal.map
     const parentNote = note && { parent: this.#journal, note, lost: () => open?.entries.delete(note.index) }
     const replaced = stored === undefined ? this.#stored.get(key) : undefined
-    const journal = this.#journal.child({ appId: this.idOf(key), parentRef, stored, replaced, parentNote }, this.#scope)
+    const journal = this.#journal.child(
+      { appId: this.idOf(key), parentRef, index, stored, replaced, parentNote },
+      this.#scope,
+    )
     journal.opened = true
     return journal
   }
@@ -315,7 +323,7 @@ class DurableTaskFeed implements BranchStore<Journal>, EarlierResults {
   /** Stores the final cancel of a live or queued branch. */
   cancelled(task: BranchTask, cancellation: Parameters<Journal['cancelled']>[0], live?: RunningBranch<Journal>): void {
     if (!isFinal(cancellation.cause)) return // recorded when it ends
-    const journal = live?.journal ?? this.#journalOf(task.key, this.recordOf(task.key), this.#entryNoteOf(task))
+    const journal = live?.journal ?? this.#journalOf(task, this.recordOf(task.key), this.#entryNoteOf(task))
     const { startedAt, attempts = 1 } = live ?? {}
     const timing = startedAt === undefined ? storedTiming(journal.stored) : { startedAt, attempts }
     const work = (): void => this.#write(() => journal.cancelled(cancellation, timing))
@@ -365,6 +373,9 @@ class DurableTaskFeed implements BranchStore<Journal>, EarlierResults {
     return this.#feed.close()
   }
 }
+
+const placesOf = ({ entries }: OpenMap): ReadonlyMap<string, number> =>
+  new Map([...entries].map(([index, [key]]) => [key, index]))
 
 const keysOf = ({ entries }: OpenMap): string[] => [...entries.values()].map(([key]) => key)
 

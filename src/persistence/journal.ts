@@ -1,9 +1,10 @@
 import type { Inputs } from '../action/inputs.js'
 import type { Plan } from '../graph/plan.js'
 import { isFinal } from '../lifecycle/final.js'
-import { hashOfBeginning } from '../parallel/fingerprint.js'
+import type { WirePath } from '../read/wire-path.js'
 import type { State } from '../state/freeze.js'
 import type { AppJournal } from './app-journal.js'
+import type { StoringSummary } from './app-status.js'
 import {
   type BranchStore,
   isOwn,
@@ -29,12 +30,11 @@ import {
 } from './committing.js'
 import { Deltas } from './deltas.js'
 import type { Awaitable } from './driver.js'
-import { refuseStored } from './faults.js'
 import { Inbox } from './inbox.js'
-import { followRules } from './known-rules.js'
+import { JournalStatus } from './journal-status.js'
 import { labelOf, type StateLabel } from './labels.js'
 import { loadOne } from './loading.js'
-import { fitRecord } from './migrate.js'
+import { openJournal } from './opening.js'
 import type { ParentState } from './parent-state.js'
 import {
   type AppFacts,
@@ -58,6 +58,8 @@ import type { OpenWaitNote } from './wait-note.js'
 // J3  A note belongs to the running step. The step before it is stored first, under any policy; the last step of the
 //     parent, with the first row of an application below it. So a note and a child are never found at another step.
 
+const NO_SUMMARIES: readonly StoringSummary[] = Object.freeze([])
+
 /** The journal of one application. */
 export class Journal implements AppJournal {
   readonly scope: Scope
@@ -78,10 +80,12 @@ export class Journal implements AppJournal {
   /** Its place below another application; undefined for a root. */
   parentRef: ParentRef | undefined
   #from: ForkedFrom | undefined
-  readonly #mayBeStored: boolean
+  readonly mayBeStored: boolean
+  /** What its summary holds. */
+  readonly summary: JournalStatus
   #parentNote: ParentNote<Journal> | undefined
   /** Whether the stored record is of another start, which the first row replaces. */
-  #replacing: boolean
+  replacing: boolean
   /** The final cancel of the application, if there was one. */
   #finalCancel: Notes['cancelled'] | undefined
   #rows: number
@@ -93,19 +97,20 @@ export class Journal implements AppJournal {
   /** The journal of the parent, if it is in the same store. */
   readonly #parent: Journal | undefined
 
-  constructor(scope: Scope, openStore: OpenBranchStore<Journal>, setup: JournalSetup<Journal>, parent?: Journal) {
-    const { appId, parentRef, stored, replaced, parentNote, mayBeStored = false } = setup
+  /** @param above the journal of the application above, in whatever store */
+  constructor(scope: Scope, openStore: OpenBranchStore<Journal>, setup: JournalSetup<Journal>, above?: Journal) {
+    const { appId, parentRef, index = -1, stored, replaced, parentNote, mayBeStored = false } = setup
     const last = stored ?? replaced
-    this.#parent = parent
+    this.#parent = above?.scope === scope ? above : undefined
     this.scope = scope
     this.#openStore = openStore
     this.appId = appId
     this.parentRef = parentRef ?? stored?.parentRef
     this.#from = stored?.from
-    this.#mayBeStored = mayBeStored
+    this.mayBeStored = mayBeStored
     this.#parentNote = parentNote
     this.stored = stored
-    this.#replacing = replaced !== undefined
+    this.replacing = replaced !== undefined
     this.oneWay = new Set(stored?.oneWay)
     this.epoch = last?.epoch ?? 0
     this.inbox = new Inbox(last?.inbox)
@@ -114,7 +119,9 @@ export class Journal implements AppJournal {
     this.retryFailuresBefore = stored?.retryFailuresBefore ?? 0
     this.#rows = last?.rows ?? 0
     this.#deltas = new Deltas(last?.sequenceId ?? -1)
+    this.summary = new JournalStatus(this, above && { journal: above, index })
     if (last === undefined) return
+    this.summary.adopt(last)
     this.#deltas.adopt(last)
     scope.after(last.order)
   }
@@ -124,6 +131,7 @@ export class Journal implements AppJournal {
    * @throws {PersistenceError | SerializationError} Nothing is saved then.
    */
   step(step: CommittingStep): Awaitable<void> {
+    this.summary.committing(step)
     if (isSavedBy(this.scope.settings.policy, step)) return this.#write([], step, () => this.#committed())
     this.#unsaved = step
     this.inbox.passed()
@@ -153,6 +161,23 @@ export class Journal implements AppJournal {
     return { version, oneWay: this.oneWay, parentRef: this.parentRef, from, parent: this.#parent?.storedState }
   }
 
+  /** The number of the last committed step, stored or not. */
+  get sequenceId(): number {
+    return (this.#unsaved ?? this.#deltas).sequenceId
+  }
+
+  get storedId(): number {
+    return this.#deltas.sequenceId
+  }
+
+  get path(): WirePath {
+    return this.summary.path
+  }
+
+  get forkedFrom(): ForkedFrom | undefined {
+    return this.#from
+  }
+
   /** Its last stored state. */
   get storedState(): ParentState | undefined {
     const { held, sequenceId, epoch } = this.#deltas
@@ -171,6 +196,7 @@ export class Journal implements AppJournal {
     const content = fullData(kept, at, this.#appFacts(from))
     this.epoch = epoch
     const draft: DraftRow = { kind: 'full', label, sequenceId, data: content.data }
+    this.summary.placed(label, at)
     return this.#write([draft], 'state', () => {
       this.#deltas.saved(content, sequenceId, epoch, true)
       this.#committed()
@@ -189,14 +215,19 @@ export class Journal implements AppJournal {
   note<K extends keyof Notes>(label: K, note: Notes[K]): Awaitable<void> {
     if (label === 'retry') this.retryFailuresBefore = this.scope.nextOrder()
     if (this.#mute) return undefined
-    const { sequenceId } = this.#unsaved ?? this.#deltas
-    const rows = this.status.rowsOf(label, note, this.scope.nextOrder(), sequenceId)
+    const rows = this.status.rowsOf(label, note, this.scope.nextOrder(), this.sequenceId)
+    this.summary.noted(label, note)
     return rows.length === 0 ? undefined : this.#write(rows)
+  }
+
+  woke(n: number, passed: boolean): void {
+    this.status.woke(n, passed)
+    this.summary.woke()
   }
 
   /** Whether notes are not saved. */
   get #mute(): boolean {
-    return this.scope.settings.policy === 'manual' || (this.#replacing && this.#finalCancel === undefined)
+    return this.scope.settings.policy === 'manual' || (this.replacing && this.#finalCancel === undefined)
   }
 
   /** Saves the failure of a run. The next run retries its step. */
@@ -234,7 +265,7 @@ export class Journal implements AppJournal {
 
   /** The journal of an application below this one. */
   child(setup: JournalSetup<Journal>, scope = this.scope): Journal {
-    return new Journal(scope, this.#openStore, setup, scope === this.scope ? this : undefined)
+    return new Journal(scope, this.#openStore, setup, this)
   }
 
   /**
@@ -243,54 +274,19 @@ export class Journal implements AppJournal {
    * @returns the stored checkpoint, if the application has to move there
    */
   open(plan: Plan, start: Start, inputs: Inputs): Promise<StoredRecord | undefined> {
-    const opening = this.#open(plan, start, inputs)
+    const opening = openJournal(this, plan, start, inputs)
     this.opening = opening
     return opening
   }
 
-  async #open(plan: Plan, start: Start, inputs: Inputs): Promise<StoredRecord | undefined> {
-    const { scope } = this
-    followRules(this, plan)
-    if (this.parentRef === undefined) scope.begin()
-    else if (scope.fault !== undefined) throw scope.fault.error
-    if (this.#replacing) await this.#begin(start, this.epoch + 1)
-    this.#replacing = false
-    if (this.opened && !scope.uncertain) return undefined
-    // Checked before the claim, so that creating a stored application by mistake takes it over from nobody.
-    if (!this.opened && !this.#mayBeStored) refuseStored(this.appId, scope.settings.writer, await this.load())
-    await scope.claim()
-    const known = this.opened || this.#mayBeStored ? await this.load() : undefined
-    scope.uncertain = false
-    if (!this.opened && this.parentRef !== undefined) {
-      const kept = withoutTransient(start.state, scope.settings.transient)
-      const [parentId, map, visit, key] = this.parentRef
-      this.parentRef = [parentId, map, visit, key, hashOfBeginning(plan, kept, inputs)]
-    }
-    if (
-      known !== undefined &&
-      (this.opened || this.parentRef?.every((part, i) => known.parentRef?.[i] === part) !== false)
-    ) {
-      const moved = !this.opened || known.sequenceId !== this.#deltas.sequenceId
-      this.opened = true
-      this.adopt(known)
-      return moved ? fitRecord(known, plan, scope.settings) : undefined
-    }
-    // An application made by an action is stored with its first step or note; a root, from its start.
-    if (known !== undefined) this.adopt(known)
-    if (known !== undefined || this.parentRef === undefined || scope.settings.policy !== 'manual')
-      await this.#begin(start, known && known.epoch + 1)
-    this.opened = true
-    return undefined
-  }
-
   /** @param epoch a new one, if it replaces a stored start: that one stays readable under its epoch */
-  #begin({ state, next }: Start, epoch = this.epoch): Awaitable<void> {
+  begin({ state, next }: Start, epoch = this.epoch): Awaitable<void> {
     return this.saveState('start', state, { next, sequenceId: -1, visits: {}, epoch })
   }
 
   /** Stores the checkpoint. The notes of the next step stay stored. */
   async save(start: Start): Promise<void> {
-    await (this.#rows === 0 && this.#unsaved === undefined ? this.#begin(start) : this.flush())
+    await (this.#rows === 0 && this.#unsaved === undefined ? this.begin(start) : this.flush())
     await this.scope.idle()
   }
 
@@ -315,6 +311,7 @@ export class Journal implements AppJournal {
     this.map = mapOf(stored)
     this.status = new StatusNotes(stored)
     this.retryFailuresBefore = stored.retryFailuresBefore
+    this.summary.adopt(stored)
   }
 
   /** Loads the record of this application. */
@@ -344,6 +341,8 @@ export class Journal implements AppJournal {
       sealRow({ appId, index: at, kind, epoch, sequenceId, label, order: scope.nextOrder(), data }, at < index),
     )
     const unplace = this.status.place(rows, made !== undefined)
+    const summary = this.summary.take()
+    const summaries = summary === undefined ? NO_SUMMARIES : [summary]
     this.#unsaved = undefined
     const taken = content === undefined ? (step === undefined ? [] : inbox.unsaved) : inbox.taken
     const saved = (): void => {
@@ -354,8 +353,9 @@ export class Journal implements AppJournal {
       this.#rows = Math.min(this.#rows, index) // J2
       this.#unsaved ??= before
       unplace()
+      summary?.lost()
     }
-    return { rows, taken, saved, lost }
+    return { rows, taken, summaries, saved, lost }
   }
 
   /** @param content the step to save, or `state` if the rows hold a state that no step made */
@@ -389,7 +389,7 @@ export class Journal implements AppJournal {
 
   /** Writes to the parent's journal: in the same group of rows or, in another store, before them. */
   #writeParentNote({ parent, note }: ParentNote<Journal>, withRows: (placed: PlacedRows) => void): Awaitable<void> {
-    const { sequenceId } = parent.#unsaved ?? parent.#deltas
+    const { sequenceId } = parent
     const entry = note === undefined ? [] : [noteRow('entry', note, sequenceId)]
     if (parent.scope === this.scope) return withRows(parent.#assign(entry, undefined))
     return entry.length === 0 ? parent.flush() : parent.#write(entry)

@@ -26,15 +26,16 @@ export function rulesOf(driver: PersisterDriver, partitionKey: string | null, ap
   return known.get(driver)?.get(nameOf(partitionKey, appId))
 }
 
+/** A journal whose state has a schema. */
+export interface FollowingRules {
+  /** Keys whose schema rejects its own output. */
+  oneWay: ReadonlySet<string>
+  readonly appId: string
+  readonly scope: { readonly settings: { readonly driver: PersisterDriver; readonly partitionKey: string | null } }
+}
+
 /** Joins the `oneWay` keys of a journal with those of the schema, so that keys found later are stored too. */
-export function followRules(
-  journal: {
-    oneWay: ReadonlySet<string>
-    readonly appId: string
-    readonly scope: { readonly settings: { readonly driver: PersisterDriver; readonly partitionKey: string | null } }
-  },
-  { graph }: Plan,
-): void {
+export function followRules(journal: FollowingRules, { graph }: Plan): void {
   const { schema } = graph.rules
   if (schema === undefined || schema.oneWay === journal.oneWay) return
   for (const key of journal.oneWay) schema.oneWay.add(key)

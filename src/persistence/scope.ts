@@ -1,11 +1,14 @@
 import type { Clock } from '../internal/clock.js'
 import { isInstance, isThenable } from '../internal/guards.js'
 import { PersistenceError } from '../store-errors.js'
+import type { StoringSummary } from './app-status.js'
 import type { Awaitable, Claim, Group, PersisterDriver, Row } from './driver.js'
 import { unavailable } from './faults.js'
 import { closedDrivers, type InboxWatch } from './inbox-watch.js'
+import { Lease } from './lease.js'
 import { orderAfter } from './order.js'
 import { Outage } from './outage.js'
+import { TreeStatus } from './tree-status.js'
 
 // Owns: all writes below one root: the claim, the order, an unavailable store.
 // P1  A synchronous driver is called at once, without a promise. Rows that arrive during an asynchronous save are saved
@@ -15,6 +18,8 @@ import { Outage } from './outage.js'
 // P4  A lost store ends the run: no write of that run follows, and every waiting caller gets the same error.
 // P5  The store of a map is claimed after that of the root, with its incarnation as a fence. So a runner that was
 //     stopped while another took over the root cannot take the store of a map from it.
+// P6  Summaries without rows are stored after all rows before them. An unavailable store does not fail the run for them:
+//     they are stored with the next rows.
 
 /** The policy of saving steps. */
 export type SavePolicy = 'every-step' | 'settle' | 'manual' | { readonly after: readonly string[] }
@@ -35,6 +40,20 @@ export interface ScopeSettings {
   readonly migrate: ((record: MigratedRecord, fromVersion: number) => MigratedRecord) | undefined
   /** Polls for messages of other processes. */
   readonly watch: InboxWatch
+  /** `free`: a tree that another runner holds is not taken. */
+  readonly claim: 'take' | 'free'
+  readonly leaseMs: number
+  /** Describes the runner; JSON. */
+  readonly worker: string
+  readonly about: RootFacts
+}
+
+/** The facts of a root that lists show and find. */
+export interface RootFacts {
+  /** The name of its graph in a host. */
+  readonly name: string | undefined
+  readonly title: string | undefined
+  readonly labels: Readonly<Record<string, string>> | undefined
 }
 
 /** The argument and the result of `migrate`: the checkpoint of an application. */
@@ -46,12 +65,21 @@ export interface MigratedRecord {
   readonly branch?: { readonly map: string; readonly key: string }
 }
 
-interface Waiting {
+/** What is stored in one group. */
+export interface Batch {
   readonly rows: readonly Row[]
-  readonly taken: readonly number[]
+  readonly taken?: readonly number[]
+  readonly summaries?: readonly StoringSummary[]
+}
+
+interface Waiting {
+  readonly batch: Batch
   readonly saved: () => void
   readonly failed: (error: unknown) => void
 }
+
+/** The summary of an application, if the store has another one. */
+type SummarySource = () => StoringSummary | undefined
 
 const FIRST_WAIT_MS = 50
 const LONGEST_WAIT_MS = 5_000
@@ -91,11 +119,60 @@ export class Scope {
   /** The error that ended the run (P4). */
   fault: { readonly error: unknown } | undefined
 
+  /** The status of the whole tree; one for all its stores. */
+  readonly tree: TreeStatus
+  /** The lease in the store of the root. */
+  readonly lease: Lease
+  /** The summaries that may have changed without a row, by the scope that stores them. */
+  readonly #changed: Map<Scope, Set<SummarySource>>
+
   /** @param main the scope of the root, if this is the store of a map */
   constructor(settings: ScopeSettings, outage = new Outage(settings.clock), main?: Scope) {
     this.settings = settings
     this.outage = outage
     this.#main = main
+    this.#changed = main === undefined ? new Map() : main.#changed
+    this.lease = main?.lease ?? new Lease(settings, (error) => this.#taken(error))
+    this.tree = main?.tree ?? new TreeStatus(this.lease, () => this.#storeChanged())
+  }
+
+  /** A summary may have changed, and no row comes with it. */
+  changed(source: SummarySource): void {
+    const known = this.#changed.get(this)
+    if (known === undefined) this.#changed.set(this, new Set([source]))
+    else known.add(source)
+    this.tree.changed()
+  }
+
+  /** Stores the summaries that have changed (P6). */
+  async #storeChanged(): Promise<void> {
+    const all = [...this.#changed]
+    this.#changed.clear()
+    for (const [scope, sources] of all) await scope.#storeOf(sources)
+  }
+
+  async #storeOf(sources: ReadonlySet<SummarySource>): Promise<void> {
+    if (this.#claim === undefined) return // the rows of its first save bring them
+    const summaries = [...sources].flatMap((source) => source() ?? [])
+    if (summaries.length === 0 && !this.#leaseIsDue) return
+    try {
+      await this.save({ rows: [], summaries })
+    } catch {
+      for (const { lost } of summaries) lost()
+    }
+  }
+
+  /** Whether the lease in the store has to begin or to end. */
+  get #leaseIsDue(): boolean {
+    return this.#main === undefined && this.lease.isDue
+  }
+
+  #taken(error: unknown): void {
+    try {
+      this.lose(error)
+    } catch {
+      // The run ends with it.
+    }
   }
 
   /** The same tree in another store. */
@@ -121,8 +198,12 @@ export class Scope {
     const { driver, writer } = this.settings
     const put = (claim: Claim): void => {
       this.#claim = claim
+      if (this.#main === undefined) this.lease.claimed()
     }
-    const claimed = this.ask(() => driver.claim(this.settings, writer, { fence: this.#main?.incarnation }))
+    const { claim, leaseMs, worker } = this.settings
+    const how =
+      this.#main === undefined ? { leaseMs, worker, free: claim === 'free' } : { fence: this.#main.incarnation }
+    const claimed = this.ask(() => driver.claim(this.settings, writer, how))
     if (!isThenable(claimed)) return put(claimed)
     this.#claiming = claimed.then(put).finally(() => {
       this.#claiming = undefined
@@ -188,17 +269,17 @@ export class Scope {
     return this.#order
   }
 
-  /** Saves rows. @param gathers whether to wait for other commits of the same turn */
-  save(rows: readonly Row[], taken: readonly number[] = [], gathers = false): Awaitable<void> {
+  /** Saves a batch. @param gathers whether to wait for other commits of the same turn */
+  save(batch: Batch, gathers = false): Awaitable<void> {
     const first = this.#flushing === undefined && this.#gathered.length === 0
     if (first && gathers) queueMicrotask(() => this.#flushing ?? this.#flush())
     else if (first) {
-      const saved = this.#send(rows, taken)
+      const saved = this.#send(batch)
       if (!isThenable(saved)) return undefined
       return this.#hold(Promise.resolve(saved))
     }
     return new Promise((saved, failed) => {
-      this.#gathered.push({ rows, taken, saved, failed })
+      this.#gathered.push({ batch, saved, failed })
       underWay(this.settings.driver).add(this)
     })
   }
@@ -228,10 +309,11 @@ export class Scope {
     if (all.length === 0) return void underWay(this.settings.driver).delete(this)
     this.#gathered = []
     const sent = async (): Promise<void> =>
-      this.#send(
-        all.flatMap(({ rows }) => rows),
-        all.flatMap(({ taken }) => taken),
-      )
+      this.#send({
+        rows: all.flatMap(({ batch }) => batch.rows),
+        taken: all.flatMap(({ batch }) => batch.taken ?? []),
+        summaries: all.flatMap(({ batch }) => batch.summaries ?? []),
+      })
     const ended = sent().then(
       () => all.forEach(({ saved }) => void saved()),
       (error: unknown) => all.forEach(({ failed }) => void failed(error)),
@@ -239,12 +321,19 @@ export class Scope {
     void this.#hold(ended)
   }
 
-  #send(rows: readonly Row[], taken: readonly number[]): Awaitable<void> {
+  #send(batch: Batch): Awaitable<void> {
     if (this.fault !== undefined) throw this.fault.error // P4
-    const { driver, partitionKey, rootId, writer } = this.settings
-    const group: Group = { partitionKey, rootId, writer, rows, taken }
     const claimed = this.claim()
-    if (claimed !== undefined) return claimed.then(() => this.#send(rows, taken))
+    if (claimed !== undefined) return claimed.then(() => this.#send(batch))
+    const { driver, partitionKey, rootId, writer } = this.settings
+    const { rows, taken = [], summaries = [] } = batch
+    const leaseMs = this.#main === undefined ? this.lease.due() : undefined
+    const group: Group = {
+      ...{ partitionKey, rootId, writer, rows, taken },
+      ...(summaries.length > 0 && { summaries: summaries.map(({ summary }) => summary) }),
+      ...(leaseMs !== undefined && { leaseMs }),
+    }
+    if (rows.length === 0) return this.#sendSummaries(group)
     return this.ask(
       () => driver.save(group),
       async () => {
@@ -255,6 +344,18 @@ export class Scope {
         }
       },
     )
+  }
+
+  /** @throws the error of the store, which the run survives unless another runner has its claim (P6) */
+  async #sendSummaries(group: Group): Promise<void> {
+    const { driver } = this.settings
+    try {
+      await this.outage.answerOf(driver.name, Promise.resolve(driver.save(group)))
+    } catch (error) {
+      if (group.leaseMs !== undefined) this.lease.missed(group.leaseMs)
+      if (isUnavailable(error)) throw error
+      this.lose(error)
+    }
   }
 
   /** Retries a call until the store is available, or the wait is abandoned. */

@@ -360,6 +360,7 @@ export class Run {
     if (parent?.map !== undefined) parent.map.waitsChanged(parent.key, before, after)
     else if (maker?.run !== undefined)
       maker.run.waitState.countBelow('waiting', Number(isSuspended(after)) - Number(isSuspended(before)))
+    else if (this.cancellation === undefined) this.app.system.store?.tree.waits(after)
   }
 
   #eachBelow(act: (run: Run) => void): void {

@@ -97,6 +97,7 @@ export async function saveCheckpoint(app: Application, journal: AppJournal, idle
 export async function openJournal(run: Run, journal: AppJournal): Promise<RunResult | undefined> {
   const { app, request } = run
   try {
+    if (app.parent === undefined) journal.summary.begins()
     const stored = await restoreFromStore(app, journal, request.inputs)
     if (stored?.hasState === true) {
       const at = app.plan.graph.nodes.get(stored.position ?? '')
@@ -148,8 +149,15 @@ export function timingOf({ parent, run }: Application): StoredTiming {
 
 /** Stores the result of a run, where its last step does not hold it. Resolves with the result in any case. */
 export function recordEnd(run: Run, result: RunResult): Awaitable<RunResult> {
-  const written = writeNote(run.app, 'How a run ended', (journal) => noteEnd(run, journal, result))
-  return written === undefined ? result : written.then(() => result)
+  const { app } = run
+  const written = writeNote(app, 'How a run ended', (journal) => noteEnd(run, journal, result))
+  const ended = written === undefined ? endSummary(app, result) : written.then(() => endSummary(app, result))
+  return ended === undefined ? result : Promise.resolve(ended).then(() => result)
+}
+
+/** Stores the status of a root, and ends its lease. */
+function endSummary({ parent, journal }: Application, { status }: RunResult): Awaitable<void> {
+  return parent === undefined ? journal?.summary.ended(status) : undefined
 }
 
 function noteEnd({ app, attempts }: Run, journal: AppJournal, result: RunResult): Awaitable<void> {

@@ -7,7 +7,7 @@ import type { Tracker } from '../tracking/tracker.js'
 /** The part of a tree of applications that its events pass through. */
 export interface EventSystem {
   readonly runId: string
-  readonly store: { readonly incarnation: number } | undefined
+  readonly store: { readonly incarnation: number; readonly tree?: { leak(): void } } | undefined
   readonly clock: Clock
   readonly logger: Logger
   isObserved(type: EventType): boolean

@@ -7,6 +7,7 @@ import type { Interceptor } from '../lifecycle/interceptor.js'
 import { Listeners } from '../lifecycle/listeners.js'
 import { consoleLogger, type Logger, safeLogger } from '../lifecycle/logger.js'
 import type { Outage } from '../persistence/outage.js'
+import type { TreeStatus } from '../persistence/tree-status.js'
 import { Attendance } from './cancel/deadline.js'
 import { branchPlace } from './map/branch-maker.js'
 
@@ -81,7 +82,9 @@ export class AppSystem {
   /** A random number from 0 to 1, for the jitter of delays. */
   readonly random: () => number
   /** The store of the root, if it has one: how often the root was resumed. */
-  store: { readonly incarnation: number } | undefined
+  store:
+    | { readonly incarnation: number; readonly tree: Pick<TreeStatus, 'leak' | 'waits' | 'attend' | 'settled'> }
+    | undefined
   /** Waits for unavailable stores of the tree; undefined without a store. */
   outage: Outage | undefined
   /** The root of the tree. */

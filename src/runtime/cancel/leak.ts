@@ -31,6 +31,7 @@ export function leakCode(run: LeakingRun, node?: PlanNode, since = run.cancellat
   const which = interceptor && { interceptor }
   const path = printPath(app.path)
   run.takeLeaks([{ path, action: name, sinceMs, ...which }])
+  system.store?.tree?.leak()
   const place = path === '' ? subject : `${subject} (branch ${path})`
   const whose = which ? `${place}: interceptor ${interceptor}` : place
   system.logger.warn(

@@ -132,6 +132,6 @@ export class BranchStarter {
     const { system } = this.#map.app
     system.lookAtWall()
     const error = new TimeoutError(`Branch "${printPath(origin.path)}"`, ms)
-    this.#map.cancelBranch(task.key, createCancellation('parent', TIMEOUT, system.passed(), error))
+    this.#map.cancelBranch(task.key, createCancellation('parent-timeout', TIMEOUT, system.passed(), error))
   }
 }

@@ -31,7 +31,7 @@ export function recordWait(run: Run, wait: OpenWaitNote): (passed: boolean) => v
         })
   return (passed) => {
     unwatch?.()
-    if (run.cancellation === undefined) journal?.status.woke(wait.n, passed)
+    if (run.cancellation === undefined) journal?.woke(wait.n, passed)
   }
 }
 

@@ -137,6 +137,7 @@ async function delay(run: Run, due: NonNullable<Attempts['due']>, ms: number): P
   if (ms > 0) run.waitState.update()
   await over
   if (ms > 0) run.waitState.update()
+  if (run.cancellation === undefined) run.app.journal?.summary.goesOn()
   system.lookAtWall()
 }
 

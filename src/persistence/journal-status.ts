@@ -1,0 +1,294 @@
+import type { MessageSchemas } from '../action/message-schemas.js'
+import { isFinal } from '../lifecycle/final.js'
+import { errorData } from '../read/error-data.js'
+import { type Json, payloadOf } from '../read/payload.js'
+import type { WirePath } from '../read/wire-path.js'
+import { AppStatus, isEnded, type StatusSource, type StoringSummary, type WholeFacts } from './app-status.js'
+import type { CommittingStep, OpenMap } from './committing.js'
+import type { Awaitable } from './driver.js'
+import type { StateLabel } from './labels.js'
+import type { ForkedFrom, FullFacts, Notes, ParentRef } from './record.js'
+import type { Scope } from './scope.js'
+import type { AppSummary, StoredWait, SummaryParent, SummaryStatus } from './summary.js'
+import type { MapFacts, WaitFacts } from './summary-facts.js'
+import { type DueFacts as DueNotes, dueOf } from './wait-note.js'
+
+// Owns: how the status of an application follows from what its journal saves.
+// Does not own: the rows (journal.ts), the status of the whole tree (tree-status.ts).
+// F1  The status of a root is that of its tree while a run is under way, and that of its end afterwards.
+// F2  A cut-off application that only waited stays waiting: it needs no process.
+
+/** The journal of an application, as its status uses it. */
+export interface StatusJournal {
+  readonly appId: string
+  readonly epoch: number
+  readonly parentRef: ParentRef | undefined
+  readonly scope: Scope
+  readonly map: OpenMap | undefined
+  /** The number of the last step, stored or not. */
+  readonly sequenceId: number
+  readonly forkedFrom: ForkedFrom | undefined
+  readonly status: {
+    readonly due: DueNotes
+    /** Whether the application waits, and that is the last note. */
+    readonly waits: boolean
+  }
+}
+
+/** The place of an application below another one. */
+export interface Above {
+  readonly journal: StatusJournal & { readonly path: WirePath }
+  readonly index: number
+}
+
+const ALONE: WholeFacts = Object.freeze({ pending: 0, retrying: 0, leaked: 0, wake: null, nextAt: null })
+const NO_WAITS: readonly StoredWait[] = Object.freeze([])
+
+export class JournalStatus {
+  readonly #journal: StatusJournal
+  readonly #above: Above | undefined
+  readonly #app = new AppStatus()
+  readonly #source = (): StoringSummary | undefined => this.take()
+  #parent: SummaryParent | undefined
+  #next: string | undefined
+  #position: string | undefined
+  /** The questions in the store, by their ids. */
+  #asked = ''
+
+  constructor(journal: StatusJournal, above: Above | undefined) {
+    this.#journal = journal
+    this.#above = above
+  }
+
+  get #isRoot(): boolean {
+    return this.#journal.parentRef === undefined
+  }
+
+  get #now(): number {
+    return this.#journal.scope.settings.clock.now()
+  }
+
+  /** Continues from a stored record. */
+  adopt({ next, position }: Pick<FullFacts, 'next' | 'position'>): void {
+    this.#next = next
+    this.#position = position
+  }
+
+  /** Continues from a stored summary of a root. */
+  restore(summary: Omit<AppSummary, 'waits' | 'wake'>): void {
+    this.#app.adopt(summary)
+  }
+
+  /** A run of the root begins. */
+  begins(): void {
+    const { scope } = this.#journal
+    this.#app.startedAt ??= this.#now
+    scope.tree.begin()
+    scope.changed(this.#source)
+  }
+
+  /** The run of the root has ended. */
+  ended(status: 'halted' | 'finished' | 'failed' | 'cancelled'): Awaitable<void> {
+    const { tree } = this.#journal.scope
+    if (!tree.running) return tree.settled()
+    const wait = tree.waiting ? tree.status : undefined
+    tree.end()
+    this.#app.set(status === 'cancelled' ? (wait ?? 'interrupted') : status, this.#now)
+    this.#journal.scope.changed(this.#source)
+    return tree.settled()
+  }
+
+  /** A step is about to be saved. */
+  committing({ action, next, end, startedAt, attempts, recovered }: CommittingStep): void {
+    const app = this.#app
+    this.#next = next
+    this.#position = action
+    if (this.#journal.map !== undefined) app.touch()
+    if (this.#asked !== '') app.touch()
+    this.#journal.scope.tree.open(this.#journal.appId)
+    if (this.#isRoot) {
+      if (end !== undefined) this.#endRoot(end)
+      return
+    }
+    app.startedAt = startedAt
+    app.attempt = attempts
+    app.recovered = recovered
+    app.set(end === undefined ? 'running' : 'done', this.#now)
+  }
+
+  #endRoot(status: SummaryStatus, ended?: Parameters<AppStatus['set']>[2]): void {
+    this.#journal.scope.tree.end()
+    this.#app.set(status, this.#now, ended)
+  }
+
+  /** A state that no step made is about to be saved. */
+  placed(label: StateLabel, { next, position, end }: FullFacts): void {
+    const { scope } = this.#journal
+    this.adopt({ next, position })
+    if (end !== undefined) this.#app.set(this.#isRoot ? end : 'done', this.#now)
+    else if (label === 'rewind') this.#app.set('interrupted', this.#now)
+    else this.#app.set(this.#isRoot && !scope.tree.running ? 'queued' : 'running', this.#now)
+    this.#app.touch()
+  }
+
+  /** A note is about to be saved. */
+  noted<K extends keyof Notes>(label: K, note: Notes[K]): void {
+    const { appId, scope } = this.#journal
+    if (label === 'waiting') this.#app.set('waiting', this.#now)
+    else if (label === 'retry') this.#app.set('retrying', this.#now)
+    else if (label === 'failed') this.#failed(note as Notes['failed'])
+    else if (label === 'cancelled') this.#cancelled(note as Notes['cancelled'])
+    else if (this.#app.status === 'queued') this.#app.set('running', this.#now)
+    if (label === 'manifest' || label === 'total') this.#app.touch()
+    if (label === 'waiting' || label === 'retry') {
+      this.#app.touch()
+      scope.tree.open(appId, this.#open)
+    }
+    if (label === 'failed') scope.tree.open(appId)
+  }
+
+  #failed({ error, attempts, startedAt }: Notes['failed']): void {
+    const ended = { error: errorData(error) }
+    if (this.#isRoot) return this.#endRoot('failed', ended)
+    this.#app.startedAt = startedAt
+    this.#app.attempt = attempts
+    this.#app.set('failed', this.#now, ended)
+  }
+
+  #cancelled({ cause, by, reason, attempts, startedAt }: Notes['cancelled']): void {
+    const { scope, appId } = this.#journal
+    const cancelled = { cause, by, reason: payloadOf(reason), at: this.#now }
+    const { tree } = scope
+    if (isFinal(cause)) tree.open(appId)
+    if (this.#isRoot) {
+      const waits = tree.waiting ? tree.status : 'interrupted' // F2
+      return this.#endRoot(isFinal(cause) ? 'cancelled' : waits, { cancelled })
+    }
+    this.#app.startedAt = startedAt
+    this.#app.attempt = attempts
+    this.#app.set(isFinal(cause) ? 'cancelled' : 'interrupted', this.#now, { cancelled })
+  }
+
+  /** A wait has ended, and no row comes with that. */
+  woke(): void {
+    const { scope, appId, status } = this.#journal
+    scope.tree.open(appId, status.waits ? this.#open : undefined)
+    if (!this.#isRoot) this.#app.set(status.waits ? 'waiting' : 'running', this.#now)
+    this.#app.touch()
+    scope.changed(this.#source)
+  }
+
+  /** A delay before an attempt has ended, and no row comes with that. */
+  goesOn(): void {
+    const { scope, appId } = this.#journal
+    scope.tree.open(appId)
+    if (!this.#isRoot) this.#app.set('running', this.#now)
+    this.#app.touch()
+    scope.changed(this.#source)
+  }
+
+  get #open(): { readonly pending: number; readonly retrying: boolean; readonly dueAt: number | undefined } {
+    const { waiting, retry } = this.#journal.status.due
+    const waits = waiting?.waits ?? []
+    const times = [...waits.map(({ until }) => until), retry?.at].filter((at) => at !== undefined)
+    return {
+      pending: waits.filter(({ from }) => from === 'outside').length,
+      retrying: this.#app.status === 'retrying',
+      dueAt: times.length === 0 ? undefined : times.reduce((a, b) => Math.min(a, b)),
+    }
+  }
+
+  /** The summary to store with the next rows; undefined if the store has it. */
+  take(): StoringSummary | undefined {
+    const { scope, status } = this.#journal
+    if (this.#isRoot && scope.tree.running) this.#app.set(scope.tree.status, this.#now) // F1
+    const whole = this.#isRoot ? this.#wholeTree : this.#wholeOne
+    if (!this.#app.differs(whole)) return undefined
+    const waits = isEnded(this.#app.status) ? NO_WAITS : questions(status.due.waiting, this.path)
+    const asked = waits.map(({ id }) => id).join()
+    const source = { ...this.#facts, waits: asked === this.#asked ? undefined : waits }
+    const taken = this.#app.take(source, whole, this.#place)
+    const before = this.#asked
+    this.#asked = asked
+    return {
+      summary: taken.summary,
+      lost: () => {
+        this.#asked = before
+        taken.lost()
+      },
+    }
+  }
+
+  get path(): WirePath {
+    const { parentRef } = this.#journal
+    if (parentRef === undefined || this.#above === undefined) return []
+    const [, map, visit, key] = parentRef
+    return [...this.#above.journal.path, [map, visit, key]]
+  }
+
+  get #facts(): Omit<StatusSource, 'waits'> {
+    const { appId, epoch, forkedFrom, map, sequenceId, status } = this.#journal
+    const [next, position] = [this.#next, this.#position]
+    const due = [...dueOf(status.due)].map((one) => ({ ...one, sequenceId: sequenceId + 1 }))
+    return { appId, epoch, next, position, forkedFrom, map: map && mapFacts(map, sequenceId + 1), due }
+  }
+
+  get #wholeTree(): WholeFacts {
+    const { scope } = this.#journal
+    const { tree, settings } = scope
+    const { status } = this.#app
+    const open = !isEnded(status)
+    const nextAt = open ? tree.nextAt : null
+    const wake = { queued: 0, interrupted: 0, running: 'lease', retrying: 'lease', waiting: nextAt } as const
+    return {
+      pending: open ? tree.pending : 0,
+      retrying: open ? tree.retrying : 0,
+      leaked: tree.leaked,
+      nextAt,
+      wake: status in wake ? wake[status as keyof typeof wake] : null,
+      ...settings.about,
+    }
+  }
+
+  get #wholeOne(): WholeFacts {
+    const { status } = this.#app
+    if (status !== 'waiting' && status !== 'retrying') return ALONE
+    const { pending, retrying, dueAt } = this.#open
+    return { pending, retrying: Number(retrying), leaked: 0, wake: null, nextAt: dueAt ?? null }
+  }
+
+  get #place(): SummaryParent | undefined {
+    const { parentRef } = this.#journal
+    if (parentRef === undefined || this.#above === undefined) return undefined
+    const { journal, index } = this.#above
+    const [appId, map, visit, key] = parentRef
+    this.#parent ??= { appId, epoch: journal.epoch, sequenceId: journal.sequenceId + 1, map, visit, key, index }
+    return this.#parent
+  }
+}
+
+function mapFacts({ map, visit, total }: OpenMap, sequenceId: number): MapFacts {
+  return { map, visit, sequenceId, ...(total !== undefined && { total }) }
+}
+
+/** The open waits for messages from outside. */
+function questions(waiting: DueNotes['waiting'], path: WirePath): readonly StoredWait[] {
+  if (waiting === undefined) return NO_WAITS
+  return waiting.waits
+    .filter(({ from }) => from === 'outside')
+    .map(({ id, n, kinds, since, until, action, ask, schemas }) => {
+      const facts: WaitFacts = {
+        action,
+        path,
+        ...(ask !== undefined && { ask: payloadOf(ask) }),
+        ...(schemas && { schemas: mapped(schemas) }),
+      }
+      return { id, n, kinds, since, until: until ?? null, sequenceId: sequenceIdOf(id), facts: JSON.stringify(facts) }
+    })
+}
+
+/** The number of the step in the id of a wait. */
+const sequenceIdOf = (id: string): number => Number(id.split('.').at(-2))
+
+const mapped = (schemas: MessageSchemas): { readonly [kind: string]: Json } =>
+  Object.fromEntries(Object.entries(schemas).map(([kind, schema]) => [kind, payloadOf(schema)]))

@@ -1,0 +1,132 @@
+import { type Clock, monotonicNow } from '../internal/clock.js'
+import { isThenable } from '../internal/guards.js'
+import { PersistenceError } from '../store-errors.js'
+import type { Awaitable, PersisterDriver, RootKey } from './driver.js'
+import { closedDrivers } from './inbox-watch.js'
+
+// Owns: the lease of the runner of a tree.
+// E1  A lease is renewed each third of it: by a heartbeat, and by a save when a third has passed.
+// E2  The end of a lease is decided by the clock of the store. The timer here counts on the monotonic clock, so a clock
+//     that is set moves neither.
+// E3  A runner whose claim is lost learns of it at its next heartbeat or save, whichever is first.
+
+/** A timer of Node: it keeps the process alive unless `unref` is called. */
+interface NodeTimer {
+  unref?(): void
+}
+
+/** The settings of a lease. */
+export interface LeaseSettings extends RootKey {
+  readonly driver: PersisterDriver
+  readonly writer: string
+  readonly clock: Clock
+  readonly leaseMs: number
+}
+
+export class Lease {
+  readonly #settings: LeaseSettings
+  readonly #lost: (error: unknown) => void
+  /** What another process sees of branches without rows; null if it is the same as before. */
+  report: (() => string | null) | undefined
+  /** When it was last renewed, on the monotonic clock; undefined while there is none in the store. */
+  #renewed: number | undefined
+  #held = false
+  #claimed = false
+  #timer: unknown
+
+  /** @param lost called when another runner has claimed the tree */
+  constructor(settings: LeaseSettings, lost: (error: unknown) => void) {
+    this.#settings = settings
+    this.#lost = lost
+  }
+
+  /** Whether the store has it, as far as this runner has heard. */
+  get held(): boolean {
+    return this.#held
+  }
+
+  /** The claim began it. */
+  claimed(): void {
+    this.#claimed = true
+    this.#renewed = monotonicNow(this.#settings.clock)
+  }
+
+  /** A run goes on: the lease is renewed until {@link Lease.release}. */
+  hold(): void {
+    if (this.#held) return
+    this.#held = true
+    this.#next()
+  }
+
+  /** Nothing goes on. The next save ends it. */
+  release(): void {
+    this.#held = false
+    this.#settings.clock.clearTimeout(this.#timer)
+    this.#timer = undefined
+  }
+
+  /** Whether the lease in the store has to begin, to be renewed or to end. */
+  get isDue(): boolean {
+    const { clock, leaseMs } = this.#settings
+    if (!this.#held) return this.#renewed !== undefined
+    return this.#renewed === undefined || monotonicNow(clock) - this.#renewed >= leaseMs / 3
+  }
+
+  /** The lease that the next save stores: milliseconds, 0 to end it; undefined to leave it as it is (E1). */
+  due(): number | undefined {
+    if (!this.isDue) return undefined
+    const { clock, leaseMs } = this.#settings
+    this.#renewed = this.#held ? monotonicNow(clock) : undefined
+    return this.#held ? leaseMs : 0
+  }
+
+  /** The save of {@link Lease.due} was lost. */
+  missed(leaseMs: number): void {
+    this.#renewed = leaseMs === 0 ? Number.NEGATIVE_INFINITY : undefined
+  }
+
+  #next(): void {
+    const { clock, leaseMs } = this.#settings
+    this.#timer = clock.setTimeout(() => this.#beat(), leaseMs / 3)
+    const timer = this.#timer as NodeTimer | undefined
+    timer?.unref?.()
+  }
+
+  #beat(): void {
+    const { driver } = this.#settings
+    if (!this.#held || closedDrivers.has(driver)) return
+    if (!this.#claimed) return this.#next()
+    const ended = (): void => {
+      if (this.#held) this.#next()
+    }
+    try {
+      const renewed = this.#renew()
+      if (isThenable(renewed))
+        void Promise.resolve(renewed)
+          .catch((error: unknown) => this.#failed(error))
+          .then(ended)
+      else ended()
+    } catch (error) {
+      this.#failed(error)
+      ended()
+    }
+  }
+
+  #renew(): Awaitable<unknown> {
+    const { driver, writer, leaseMs, clock } = this.#settings
+    const at = monotonicNow(clock)
+    const renewed = driver.beat(this.#settings, writer, leaseMs, this.report?.() ?? null)
+    const put = (): void => {
+      if (this.#held) this.#renewed = at
+    }
+    return isThenable(renewed) ? Promise.resolve(renewed).then(put) : put()
+  }
+
+  /** A store that is unavailable is asked again a third later; the lease may be over then. */
+  #failed(error: unknown): void {
+    if (!PersistenceError.is(error) || error.fault !== 'taken-over') return
+    this.release()
+    this.#renewed = undefined
+    this.#lost(error)
+  }
+}

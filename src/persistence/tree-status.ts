@@ -1,0 +1,154 @@
+import { macrotask } from '../internal/platform.js'
+import type { Awaitable } from './driver.js'
+import type { Lease } from './lease.js'
+import type { SummaryStatus } from './summary.js'
+
+// Owns: what a store tells of a whole tree: the status of its root while it runs, and the numbers of open questions,
+// retries and leaks below.
+// Does not own: the summary of one application (app-status.ts).
+// S1  The status of a running root follows from its leaves: running, else retrying, else waiting.
+// S2  The lease lives while a run is under way and a caller awaits it, or something of it can go on by itself.
+// S3  A change that comes with no row is stored a turn later, with all others of that turn, if it still differs.
+
+/** What one open application contributes. */
+export interface OpenFacts {
+  /** Open questions. */
+  readonly pending: number
+  readonly retrying: boolean
+  /** The earliest time that it waits for. */
+  readonly dueAt: number | undefined
+}
+
+const IDLE: OpenFacts = { pending: 0, retrying: false, dueAt: undefined }
+
+export class TreeStatus {
+  readonly #flush: () => Awaitable<void>
+  readonly #lease: Pick<Lease, 'hold' | 'release'>
+  readonly #open = new Map<string, OpenFacts>()
+  pending = 0
+  retrying = 0
+  leaked = 0
+  #running = false
+  #waiting = false
+  #delayed = false
+  #attended = false
+  #flushing: Promise<void> | undefined
+  #later = false
+  /** `Infinity`: nothing waits for a time. Undefined: unknown. */
+  #nextAt: number | undefined = Infinity
+
+  /** @param flush stores the summaries that have changed */
+  constructor(lease: Pick<Lease, 'hold' | 'release'>, flush: () => Awaitable<void>) {
+    this.#lease = lease
+    this.#flush = flush
+  }
+
+  /** Whether a run is under way. */
+  get running(): boolean {
+    return this.#running
+  }
+
+  /** Whether all that is left waits for messages or times. */
+  get waiting(): boolean {
+    return this.#waiting
+  }
+
+  /** The status of the root while a run is under way (S1). */
+  get status(): SummaryStatus {
+    if (!this.#waiting) return 'running'
+    return this.#delayed || this.retrying > 0 ? 'retrying' : 'waiting'
+  }
+
+  /** The earliest time that anything waits for, epoch milliseconds. */
+  get nextAt(): number | null {
+    this.#nextAt ??= earliest(this.#open.values())
+    return this.#nextAt === Infinity ? null : this.#nextAt
+  }
+
+  begin(): void {
+    this.#running = true
+    this.#attended = true
+    this.#waiting = this.#delayed = false
+    this.leaked = 0
+    this.#open.clear()
+    this.#nextAt = Infinity
+    this.pending = this.retrying = 0
+    this.#wantLease()
+  }
+
+  /** The run has ended. */
+  end(): void {
+    this.#running = false
+    this.#wantLease()
+  }
+
+  /** @param attended whether a caller awaits the run */
+  attend(attended: boolean): void {
+    this.#attended = attended
+    this.#wantLease()
+  }
+
+  #wantLease(): void {
+    if (this.#running && (this.#attended || !this.#waiting))
+      this.#lease.hold() // S2
+    else this.#lease.release()
+  }
+
+  /** What all that is left waits for has changed: `retry` for the delay before an attempt. */
+  waits(level: 'nothing' | 'siblings' | 'outside' | 'retry'): void {
+    const waiting = level === 'outside' || level === 'retry'
+    const delayed = level === 'retry'
+    if (waiting === this.#waiting && delayed === this.#delayed) return
+    this.#waiting = waiting
+    this.#delayed = delayed
+    this.#wantLease()
+    this.changed()
+  }
+
+  /** An application waits, is tried again, or goes on. */
+  open(appId: string, facts: OpenFacts = IDLE): void {
+    const before = this.#open.get(appId) ?? IDLE
+    const { pending, retrying, dueAt } = facts
+    if (pending === before.pending && retrying === before.retrying && dueAt === before.dueAt) return
+    this.pending += pending - before.pending
+    this.retrying += Number(retrying) - Number(before.retrying)
+    if (before.dueAt !== undefined && before.dueAt === this.#nextAt) this.#nextAt = undefined
+    else if (this.#nextAt !== undefined) this.#nextAt = Math.min(this.#nextAt, dueAt ?? Infinity)
+    if (pending === 0 && !retrying && dueAt === undefined) this.#open.delete(appId)
+    else this.#open.set(appId, facts)
+    this.changed()
+  }
+
+  leak(): void {
+    this.leaked += 1
+    this.changed()
+  }
+
+  /** Something differs from the store (S3). */
+  changed(): void {
+    if (this.#later) return
+    this.#later = true
+    macrotask(() => {
+      if (this.#later) void this.settled()
+    })
+  }
+
+  /** Resolves when the store has what has changed. Never rejects. */
+  settled(): Promise<void> {
+    this.#later = false
+    const before = this.#flushing ?? Promise.resolve()
+    const ended = before
+      .then(() => this.#flush())
+      .finally(() => {
+        if (this.#flushing === ended) this.#flushing = undefined
+      })
+    this.#flushing = ended
+    return ended
+  }
+}
+
+function earliest(open: Iterable<OpenFacts>): number {
+  let first = Infinity
+  for (const { dueAt = Infinity } of open) first = Math.min(first, dueAt)
+  return first
+}
