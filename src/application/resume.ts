@@ -115,7 +115,10 @@ async function resume(graph: object, options: LooseResume): Promise<LiveApplicat
   const stored =
     found ??
     (forkFrom === undefined ? undefined : await fork(journal, forkFrom, rest.persister, compiledGraphOf(graph).rules))
-  if (found !== undefined) journal.adopt(found)
+  if (found !== undefined) {
+    journal.adopt(found)
+    await journal.restoreSummary()
+  }
   const at = begin === undefined ? stored : stored && { ...stored, chooses: false }
   const fit = (plan: Plan): StoredRecord => {
     journal.opened = true

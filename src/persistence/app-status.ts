@@ -45,6 +45,7 @@ export class AppStatus {
   startedAt: number | undefined
   attempt: number | undefined
   recovered = false
+  crashes: SummaryFacts['crashes']
   /** The status in the store; undefined if it has none. */
   #stored: SummaryStatus | undefined
   #whole = ''
@@ -105,7 +106,9 @@ export class AppStatus {
 
   /** Continues from a stored summary. */
   adopt({ status, since, facts, ...whole }: Omit<AppSummary, 'waits' | 'wake'>): void {
-    const { startedAt, attempt, recovered = false, error, cancelled, endedAt } = JSON.parse(facts) as SummaryFacts
+    const known = JSON.parse(facts) as SummaryFacts
+    const { startedAt, attempt, recovered = false, error, cancelled, endedAt, crashes } = known
+    this.crashes = crashes
     this.#status = this.#stored = status
     this.#since = since
     this.#whole = countsOf(whole)
@@ -129,6 +132,7 @@ export class AppStatus {
       ...(cancelled && { cancelled }),
       ...(forkedFrom && { forkedFrom }),
       ...(this.recovered && { recovered: true as const }),
+      ...(this.crashes && { crashes: this.crashes }),
       ...(due.length > 0 && { due }),
       ...(map && { map }),
     }

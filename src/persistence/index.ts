@@ -54,7 +54,7 @@ export type {
   Tail,
   Until,
 } from './driver.js'
-export { memoryPersister } from './memory-persister.js'
+export { type MemoryOptions, memoryPersister } from './memory-persister.js'
 export { type AppRef, createPersister, type Persister } from './persister.js'
 export type {
   CancelledNote,

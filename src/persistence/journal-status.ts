@@ -10,7 +10,7 @@ import type { StateLabel } from './labels.js'
 import type { ForkedFrom, FullFacts, Notes, ParentRef } from './record.js'
 import type { Scope } from './scope.js'
 import type { AppSummary, StoredWait, SummaryParent, SummaryStatus } from './summary.js'
-import type { MapFacts, WaitFacts } from './summary-facts.js'
+import type { MapFacts, SummaryFacts, WaitFacts } from './summary-facts.js'
 import { type DueFacts as DueNotes, dueOf } from './wait-note.js'
 
 // Owns: how the status of an application follows from what its journal saves.
@@ -49,6 +49,8 @@ export class JournalStatus {
   readonly #above: Above | undefined
   readonly #app = new AppStatus()
   readonly #source = (): StoringSummary | undefined => this.take()
+  /** The last step before its process died; undefined where it did not. */
+  #diedIn: number | undefined
   #parent: SummaryParent | undefined
   #next: string | undefined
   #position: string | undefined
@@ -77,12 +79,24 @@ export class JournalStatus {
   /** Continues from a stored summary of a root. */
   restore(summary: Omit<AppSummary, 'waits' | 'wake'>): void {
     this.#app.adopt(summary)
+    const died = summary.status === 'running' || summary.status === 'retrying'
+    this.#diedIn = died ? this.#journal.sequenceId : undefined
+  }
+
+  /** How often in a row its process has died in this step. */
+  get #crashes(): SummaryFacts['crashes'] {
+    const sequenceId = this.#diedIn
+    if (sequenceId === undefined) return undefined
+    const { crashes } = this.#app
+    return { count: crashes?.sequenceId === sequenceId ? crashes.count + 1 : 1, sequenceId }
   }
 
   /** A run of the root begins. */
   begins(): void {
     const { scope } = this.#journal
     this.#app.startedAt ??= this.#now
+    this.#app.crashes = this.#crashes
+    this.#diedIn = undefined
     scope.tree.begin()
     scope.changed(this.#source)
   }

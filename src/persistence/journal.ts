@@ -314,6 +314,13 @@ export class Journal implements AppJournal {
     this.summary.adopt(stored)
   }
 
+  /** Continues from the stored summary, if there is one. */
+  async restoreSummary(): Promise<void> {
+    const { scope } = this
+    const found = await scope.ask(() => scope.settings.driver.find(scope.settings))
+    if (found?.summary !== undefined) this.summary.restore(found.summary)
+  }
+
   /** Loads the record of this application. */
   load(): Promise<StoredRecord | undefined> {
     return loadOne(this.scope, this.appId)

@@ -1,6 +1,12 @@
 import { MemoryDriver } from './memory-driver.js'
 import { createPersister, type Persister } from './persister.js'
 
+/** Options of {@link memoryPersister}. */
+export interface MemoryOptions {
+  /** The clock of the store, which decides when a lease is over: epoch milliseconds. Default `Date.now`. */
+  readonly now?: () => number
+}
+
 /**
  * A persister in the memory of this process, for tests, and for rewinding and forking without a store.
  *
@@ -10,6 +16,6 @@ import { createPersister, type Persister } from './persister.js'
  * ```
  * @see Burr `InMemoryPersister` in burr/core/persistence.py
  */
-export function memoryPersister(): Persister {
-  return createPersister(new MemoryDriver())
+export function memoryPersister({ now }: MemoryOptions = {}): Persister {
+  return createPersister(new MemoryDriver(now))
 }

@@ -160,6 +160,7 @@ describe.each(Object.entries(stores))('an interrupted fan-out (%s)', (_, open) =
       async run({ state: { item, out } }) {
         ran.push(`${item}2`)
         if (held.has(item)) await new Promise(() => {})
+        if (settlePolicy === 'any') await flushUntil(() => [...held].every((other) => ran.includes(`${other}2`)))
         if (item === 'bad') throw new TypeError('bad')
         return { out: `${out}${item}2` }
       },

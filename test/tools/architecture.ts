@@ -38,6 +38,7 @@ const ONE_IDEA: Readonly<Record<string, string>> = {
   'src/runtime/application.ts': 'an application and its run',
   'src/runtime/map/map-runner.ts': 'the branches of one visit of a map',
   'src/persistence/journal.ts': 'the rows of one application, in order',
+  'src/persistence/scope.ts': 'all writes below one root',
 }
 /** The most that one idea may take. */
 export const MAX_LINES_OF_ONE_IDEA = 400
