@@ -117,7 +117,7 @@ async function resume(graph: object, options: LooseResume): Promise<LiveApplicat
     (forkFrom === undefined ? undefined : await fork(journal, forkFrom, rest.persister, compiledGraphOf(graph).rules))
   if (found !== undefined) {
     journal.adopt(found)
-    await journal.restoreSummary()
+    await journal.summary.restore()
   }
   const at = begin === undefined ? stored : stored && { ...stored, chooses: false }
   const fit = (plan: Plan): StoredRecord => {

@@ -9,7 +9,7 @@ import type { Awaitable } from './driver.js'
 import type { StateLabel } from './labels.js'
 import type { ForkedFrom, FullFacts, Notes, ParentRef } from './record.js'
 import type { Scope } from './scope.js'
-import type { AppSummary, StoredWait, SummaryParent, SummaryStatus } from './summary.js'
+import type { StoredWait, SummaryParent, SummaryStatus } from './summary.js'
 import type { MapFacts, SummaryFacts, WaitFacts } from './summary-facts.js'
 import { type DueFacts as DueNotes, dueOf } from './wait-note.js'
 
@@ -76,11 +76,14 @@ export class JournalStatus {
     this.#position = position
   }
 
-  /** Continues from a stored summary of a root. */
-  restore(summary: Omit<AppSummary, 'waits' | 'wake'>): void {
-    this.#app.adopt(summary)
-    const died = summary.status === 'running' || summary.status === 'retrying'
-    this.#diedIn = died ? this.#journal.sequenceId : undefined
+  /** Continues from the stored summary of a root, if there is one. */
+  async restore(): Promise<void> {
+    const { scope, sequenceId } = this.#journal
+    const found = await scope.ask(() => scope.settings.driver.find(scope.settings))
+    if (found?.summary === undefined) return
+    const { status } = found.summary
+    this.#app.adopt(found.summary)
+    this.#diedIn = status === 'running' || status === 'retrying' ? sequenceId : undefined
   }
 
   /** How often in a row its process has died in this step. */
@@ -95,10 +98,13 @@ export class JournalStatus {
   begins(): void {
     const { scope } = this.#journal
     this.#app.startedAt ??= this.#now
-    this.#app.crashes = this.#crashes
+    const crashes = this.#crashes
+    if (crashes !== this.#app.crashes) this.#app.touch()
+    this.#app.crashes = crashes
     this.#diedIn = undefined
+    scope.root = this.#source
     scope.tree.begin()
-    scope.changed(this.#source)
+    scope.tree.changed()
   }
 
   /** The run of the root has ended. */
@@ -108,7 +114,6 @@ export class JournalStatus {
     const wait = tree.waiting ? tree.status : undefined
     tree.end()
     this.#app.set(status === 'cancelled' ? (wait ?? 'interrupted') : status, this.#now)
-    this.#journal.scope.changed(this.#source)
     return tree.settled()
   }
 

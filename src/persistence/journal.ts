@@ -195,6 +195,7 @@ export class Journal implements AppJournal {
     const kept = withoutTransient(state, this.scope.settings.transient)
     const content = fullData(kept, at, this.#appFacts(from))
     this.epoch = epoch
+    this.#from = from
     const draft: DraftRow = { kind: 'full', label, sequenceId, data: content.data }
     this.summary.placed(label, at)
     return this.#write([draft], 'state', () => {
@@ -312,13 +313,6 @@ export class Journal implements AppJournal {
     this.status = new StatusNotes(stored)
     this.retryFailuresBefore = stored.retryFailuresBefore
     this.summary.adopt(stored)
-  }
-
-  /** Continues from the stored summary, if there is one. */
-  async restoreSummary(): Promise<void> {
-    const { scope } = this
-    const found = await scope.ask(() => scope.settings.driver.find(scope.settings))
-    if (found?.summary !== undefined) this.summary.restore(found.summary)
   }
 
   /** Loads the record of this application. */

@@ -1,13 +1,13 @@
-import type { Clock } from '../internal/clock.js'
 import { isInstance, isThenable } from '../internal/guards.js'
 import { PersistenceError } from '../store-errors.js'
 import type { StoringSummary } from './app-status.js'
 import type { Awaitable, Claim, Group, PersisterDriver, Row } from './driver.js'
 import { unavailable } from './faults.js'
-import { closedDrivers, type InboxWatch } from './inbox-watch.js'
+import { closedDrivers } from './inbox-watch.js'
 import { Lease } from './lease.js'
 import { orderAfter } from './order.js'
 import { Outage } from './outage.js'
+import type { ScopeSettings } from './scope-settings.js'
 import { TreeStatus } from './tree-status.js'
 
 // Owns: all writes below one root: the claim, the order, an unavailable store.
@@ -21,49 +21,7 @@ import { TreeStatus } from './tree-status.js'
 // P6  Summaries without rows are stored after all rows before them. An unavailable store does not fail the run for them:
 //     they are stored with the next rows.
 
-/** The policy of saving steps. */
-export type SavePolicy = 'every-step' | 'settle' | 'manual' | { readonly after: readonly string[] }
-
-/** Settings of a store that a tree of applications shares. */
-export interface ScopeSettings {
-  readonly driver: PersisterDriver
-  readonly partitionKey: string | null
-  readonly rootId: string
-  readonly writer: string
-  readonly clock: Clock
-  readonly policy: SavePolicy
-  readonly transient: ReadonlySet<string>
-  readonly version: number
-  readonly whenUnavailable: 'fail' | 'wait'
-  /** Behaviour when the source of a resumed map returns different branches. */
-  readonly changedTasks: 'error' | 'adopt'
-  readonly migrate: ((record: MigratedRecord, fromVersion: number) => MigratedRecord) | undefined
-  /** Polls for messages of other processes. */
-  readonly watch: InboxWatch
-  /** `free`: a tree that another runner holds is not taken. */
-  readonly claim: 'take' | 'free'
-  readonly leaseMs: number
-  /** Describes the runner; JSON. */
-  readonly worker: string
-  readonly about: RootFacts
-}
-
-/** The facts of a root that lists show and find. */
-export interface RootFacts {
-  /** The name of its graph in a host. */
-  readonly name: string | undefined
-  readonly title: string | undefined
-  readonly labels: Readonly<Record<string, string>> | undefined
-}
-
-/** The argument and the result of `migrate`: the checkpoint of an application. */
-export interface MigratedRecord {
-  readonly state: Readonly<Record<string, unknown>>
-  readonly position: string | undefined
-  readonly next: string | undefined
-  /** For a branch: its map action and its key. The result of `migrate` may omit it. */
-  readonly branch?: { readonly map: string; readonly key: string }
-}
+export type { MigratedRecord, RootFacts, SavePolicy, ScopeSettings } from './scope-settings.js'
 
 /** What is stored in one group. */
 export interface Batch {
@@ -136,16 +94,24 @@ export class Scope {
     this.tree = main?.tree ?? new TreeStatus(this.lease, () => this.#storeChanged())
   }
 
+  /** The summary of the root: it may change with anything below. */
+  root: SummarySource | undefined
+
   /** A summary may have changed, and no row comes with it. */
   changed(source: SummarySource): void {
+    this.#add(source)
+    this.tree.changed()
+  }
+
+  #add(source: SummarySource): void {
     const known = this.#changed.get(this)
     if (known === undefined) this.#changed.set(this, new Set([source]))
     else known.add(source)
-    this.tree.changed()
   }
 
   /** Stores the summaries that have changed (P6). */
   async #storeChanged(): Promise<void> {
+    if (this.root !== undefined) this.#add(this.root)
     const all = [...this.#changed]
     this.#changed.clear()
     for (const [scope, sources] of all) await scope.#storeOf(sources)

@@ -37,7 +37,7 @@ export async function postTo(
   appId: string,
   message: { readonly kind: string; readonly body: unknown },
 ): Promise<number> {
-  return driver.post({ partitionKey, rootId }, appId, sealed(appId, encode(message, 'message')))
+  return driver.post({ partitionKey, rootId }, appId, sealed(appId, encode(message, 'message')), message.kind)
 }
 
 /** Whether a message is unchanged since it was written. */

@@ -13,6 +13,7 @@ export function mortal({ driver }: Persister): Mortal {
   let dead = false
   const persister = createPersister(
     overDriver(driver, {
+      beat: (...beat) => (dead ? new Promise<number>(() => {}) : driver.beat(...beat)),
       save: (group) => (dead ? new Promise<void>(() => {}) : driver.save(group)),
       close() {},
     }),

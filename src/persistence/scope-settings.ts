@@ -1,0 +1,49 @@
+import type { Clock } from '../internal/clock.js'
+import type { PersisterDriver } from './driver.js'
+import type { InboxWatch } from './inbox-watch.js'
+
+// Owns: the settings that the applications of a tree share.
+
+/** The policy of saving steps. */
+export type SavePolicy = 'every-step' | 'settle' | 'manual' | { readonly after: readonly string[] }
+
+/** Settings of a store that a tree of applications shares. */
+export interface ScopeSettings {
+  readonly driver: PersisterDriver
+  readonly partitionKey: string | null
+  readonly rootId: string
+  readonly writer: string
+  readonly clock: Clock
+  readonly policy: SavePolicy
+  readonly transient: ReadonlySet<string>
+  readonly version: number
+  readonly whenUnavailable: 'fail' | 'wait'
+  /** Behaviour when the source of a resumed map returns different branches. */
+  readonly changedTasks: 'error' | 'adopt'
+  readonly migrate: ((record: MigratedRecord, fromVersion: number) => MigratedRecord) | undefined
+  /** Polls for messages of other processes. */
+  readonly watch: InboxWatch
+  /** `free`: a tree that another runner holds is not taken. */
+  readonly claim: 'take' | 'free'
+  readonly leaseMs: number
+  /** Describes the runner; JSON. */
+  readonly worker: string
+  readonly about: RootFacts
+}
+
+/** The facts of a root that lists show and find. */
+export interface RootFacts {
+  /** The name of its graph in a host. */
+  readonly name: string | undefined
+  readonly title: string | undefined
+  readonly labels: Readonly<Record<string, string>> | undefined
+}
+
+/** The argument and the result of `migrate`: the checkpoint of an application. */
+export interface MigratedRecord {
+  readonly state: Readonly<Record<string, unknown>>
+  readonly position: string | undefined
+  readonly next: string | undefined
+  /** For a branch: its map action and its key. The result of `migrate` may omit it. */
+  readonly branch?: { readonly map: string; readonly key: string }
+}
