@@ -1,3 +1,4 @@
+import { tryGet } from '../internal/guards.js'
 import type { CancelData, ErrorData } from '../read/error-data.js'
 import type { AppSummary, StoredWait as AskedWait, SummaryParent, SummaryStatus } from './summary.js'
 import type { DueFacts, MapFacts, SummaryFacts } from './summary-facts.js'
@@ -106,7 +107,8 @@ export class AppStatus {
 
   /** Continues from a stored summary. */
   adopt({ status, since, facts, ...whole }: Omit<AppSummary, 'waits' | 'wake'>): void {
-    const known = JSON.parse(facts) as SummaryFacts
+    const known = tryGet(() => JSON.parse(facts) as SummaryFacts)
+    if (known === undefined) return // the next rows replace it
     const { startedAt, attempt, recovered = false, error, cancelled, endedAt, crashes } = known
     this.crashes = crashes
     this.#status = this.#stored = status

@@ -1,4 +1,4 @@
-import { isPlainObject, messageOf } from '../internal/guards.js'
+import { isPlainObject, messageOf, tryGet } from '../internal/guards.js'
 import { PersistenceError, SnapshotError } from '../store-errors.js'
 import type { RowFacts } from './driver.js'
 
@@ -37,7 +37,7 @@ export function held(
 
 /** `host web-1, pid 4711`: the text members of a description. */
 function describeWorker(worker: string): string {
-  const facts: unknown = JSON.parse(worker)
+  const facts = tryGet(() => JSON.parse(worker) as unknown)
   return Object.entries(isPlainObject(facts) ? facts : {})
     .filter(([, value]) => typeof value === 'string' || typeof value === 'number')
     .map(([name, value]) => `${name} ${String(value)}`)
@@ -77,6 +77,15 @@ export function ofAnotherTree(appId: string, writer: string, above: string, map?
       ? `Application "${appId}" is stored as a root application, and cannot be stored below another one. Use another appId for the application below, or none.`
       : `Application "${appId}" is a branch of ${where}, and is stored only with it. Open the parent application: it continues its branches. Or fork the branch: resumeOrCreate(graph, { appId: 'another', forkFrom: { appId: '${appId}' } }).`
   return new PersistenceError(message, { fault: 'conflict', appId, writers: [writer] })
+}
+
+/** What a store keeps beside rows cannot be read. */
+export function unreadable(subject: string, appId: string | undefined, cause: unknown): PersistenceError {
+  return new PersistenceError(
+    `${subject} cannot be read: ${sentenceOf(cause)} Its rows are not affected: resume the application, which stores it again.`,
+    { fault: 'corrupt', appId },
+    cause,
+  )
 }
 
 /** The message of a cause, as a sentence. */

@@ -1,7 +1,6 @@
-import type { MessageSchemas } from '../action/message-schemas.js'
 import { isFinal } from '../lifecycle/final.js'
 import { errorData } from '../read/error-data.js'
-import { type Json, payloadOf } from '../read/payload.js'
+import { payloadOf } from '../read/payload.js'
 import type { WirePath } from '../read/wire-path.js'
 import { AppStatus, isEnded, type StatusSource, type StoringSummary, type WholeFacts } from './app-status.js'
 import type { CommittingStep, OpenMap } from './committing.js'
@@ -9,8 +8,9 @@ import type { Awaitable } from './driver.js'
 import type { StateLabel } from './labels.js'
 import type { ForkedFrom, FullFacts, Notes, ParentRef } from './record.js'
 import type { Scope } from './scope.js'
-import type { StoredWait, SummaryParent, SummaryStatus } from './summary.js'
-import type { MapFacts, SummaryFacts, WaitFacts } from './summary-facts.js'
+import type { SummaryParent, SummaryStatus } from './summary.js'
+import type { SummaryFacts } from './summary-facts.js'
+import { mapFacts, NO_WAITS, questions } from './summary-waits.js'
 import { type DueFacts as DueNotes, dueOf } from './wait-note.js'
 
 // Owns: how the status of an application follows from what its journal saves.
@@ -42,7 +42,6 @@ export interface Above {
 }
 
 const ALONE: WholeFacts = Object.freeze({ pending: 0, retrying: 0, leaked: 0, wake: null, nextAt: null })
-const NO_WAITS: readonly StoredWait[] = Object.freeze([])
 
 export class JournalStatus {
   readonly #journal: StatusJournal
@@ -285,29 +284,3 @@ export class JournalStatus {
     return this.#parent
   }
 }
-
-function mapFacts({ map, visit, total }: OpenMap, sequenceId: number): MapFacts {
-  return { map, visit, sequenceId, ...(total !== undefined && { total }) }
-}
-
-/** The open waits for messages from outside. */
-function questions(waiting: DueNotes['waiting'], path: WirePath): readonly StoredWait[] {
-  if (waiting === undefined) return NO_WAITS
-  return waiting.waits
-    .filter(({ from }) => from === 'outside')
-    .map(({ id, n, kinds, since, until, action, ask, schemas }) => {
-      const facts: WaitFacts = {
-        action,
-        path,
-        ...(ask !== undefined && { ask: payloadOf(ask) }),
-        ...(schemas && { schemas: mapped(schemas) }),
-      }
-      return { id, n, kinds, since, until: until ?? null, sequenceId: sequenceIdOf(id), facts: JSON.stringify(facts) }
-    })
-}
-
-/** The number of the step in the id of a wait. */
-const sequenceIdOf = (id: string): number => Number(id.split('.').at(-2))
-
-const mapped = (schemas: MessageSchemas): { readonly [kind: string]: Json } =>
-  Object.fromEntries(Object.entries(schemas).map(([kind, schema]) => [kind, payloadOf(schema)]))

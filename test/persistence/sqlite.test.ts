@@ -190,7 +190,10 @@ describe('the SQLite persister', () => {
 
     await using second = sqlitePersister({ file })
 
-    expect(await all(second)).toEqual(before)
+    // The time of the first run is only in a summary, which older files have not.
+    const without = (found: unknown) =>
+      JSON.parse(JSON.stringify(found, (key, value) => (key === 'startedAt' ? undefined : value)))
+    expect(without(await all(second))).toEqual(without(before))
     const found = (await second.driver.list({ text: 'D', unsummarised: true, limit: 9 })) as readonly object[]
     expect(found).toMatchObject([
       { partitionKey: 'p', rootId: 'd', summary: undefined, wakeAt: null, expired: false, last: { label: 'each' } },

@@ -253,7 +253,7 @@ export const handleContract: readonly HandleCase[] = [
       handle.start()
       await clock.timerIn(40)
       await flush()
-      expect(factsOf(handle)).toMatchObject({ attempts: 1, isRetrying: true, waitsFor: 'nothing', result: undefined })
+      expect(factsOf(handle)).toMatchObject({ attempts: 1, isRetrying: true, waitsFor: 'retry', result: undefined })
       clock.advance(40)
       expect(await done).toBe('done')
       expect([handle.attempts, handle.isRetrying, handle.state]).toEqual([2, false, { n: 2 }])

@@ -2,6 +2,7 @@ import { payloadOf } from '../../read/payload.js'
 import { type BranchStatus, isOpen, type RunStatus, STEP_STATUSES, type StepStatus } from '../../read/status.js'
 import type { AppNode, Due, Pending, StepRecord } from '../../read/tree.js'
 import type { WirePath } from '../../read/wire-path.js'
+import { parseFacts } from '../facts.js'
 import type { StoredRecord } from '../replay.js'
 import type { OpenQuestion } from '../summary.js'
 import type { BeatBranch, WaitFacts } from '../summary-facts.js'
@@ -114,7 +115,11 @@ function stepOf(app: KnownApp, { path, status, beat }: NodeContext): StepRecord 
 /** An open question, as readers give it. */
 export function pendingOf(question: OpenQuestion): Pending {
   const { partitionKey, rootId, appId, title, labels, answered } = question
-  const { action, path, ask, schemas } = JSON.parse(question.facts) as WaitFacts
+  const { action, path, ask, schemas } = parseFacts<WaitFacts>(
+    question.facts,
+    `The question ${question.id}`,
+    question.appId,
+  )
   const { id, sequenceId, kinds, since, until } = question
   return {
     runId: rootId,

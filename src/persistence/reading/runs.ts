@@ -5,6 +5,7 @@ import type { DueQuery, PageOf, Paging, RunFilter, RunNumbers } from '../../read
 import type { RunSummary, WorkerInfo } from '../../read/run-summary.js'
 import { isOpen, RUN_STATUSES, type RunStatus } from '../../read/status.js'
 import type { PersisterDriver } from '../driver.js'
+import { parseFacts } from '../facts.js'
 import { actionOf, isStateLabel } from '../labels.js'
 import { millisecondsOf } from '../order.js'
 import type { RunQuery, StoredRun } from '../summary.js'
@@ -109,7 +110,7 @@ export function isOutdated(facts: SummaryFacts, last: KnownApp['last']): boolean
 export function beatOf({ claim }: StoredRun): (BeatFacts & { readonly at: number }) | undefined {
   const beat = claim?.beat
   if (beat === undefined || claim?.leaseUntil === 0) return undefined
-  return { ...(JSON.parse(beat.data) as BeatFacts), at: beat.at }
+  return { ...parseFacts<BeatFacts>(beat.data, 'A heartbeat'), at: beat.at }
 }
 
 function branchesIn(run: StoredRun, facts: SummaryFacts, status: RunStatus): RunSummary['branches'] {
@@ -122,7 +123,7 @@ function branchesIn(run: StoredRun, facts: SummaryFacts, status: RunStatus): Run
 function workerOf({ claim }: StoredRun): WorkerInfo | undefined {
   if (claim === undefined || claim.leaseUntil === 0) return undefined
   const { writer, worker, leaseUntil, beat } = claim
-  const facts = worker === undefined ? {} : (JSON.parse(worker) as Partial<WorkerInfo>)
+  const facts = worker === undefined ? {} : parseFacts<Partial<WorkerInfo>>(worker, 'The description of a runner')
   return { id: writer, ...facts, leaseUntil, ...(beat !== undefined && { seenAt: beat.at }) }
 }
 

@@ -1,4 +1,5 @@
 import type { Awaitable, PersisterDriver } from '../driver.js'
+import { parseFacts } from '../facts.js'
 import { loadRecords } from '../loading.js'
 import type { StoredRecord } from '../replay.js'
 import type { AppSummary, OpenQuestion, StoredPosition } from '../summary.js'
@@ -45,4 +46,5 @@ export class Source {
 }
 
 /** The facts of a summary. */
-export const factsOf = ({ facts }: Pick<AppSummary, 'facts'>): SummaryFacts => JSON.parse(facts) as SummaryFacts
+export const factsOf = ({ appId, facts }: Pick<AppSummary, 'appId' | 'facts'>): SummaryFacts =>
+  parseFacts(facts, `The summary of application "${appId}"`, appId)
