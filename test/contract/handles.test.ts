@@ -1,4 +1,4 @@
-import { describe, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { makeAppActor } from '../../src/runtime/actor/app-actor.js'
 import { Application } from '../../src/runtime/application.js'
 import { initialCheckpoint } from '../../src/runtime/checkpoint.js'
@@ -8,6 +8,7 @@ import { InProcessBranch } from '../../src/runtime/map/in-process-branch.js'
 import { runLoop } from '../../src/runtime/run/loop.js'
 import { createRequest } from '../../src/runtime/run/request.js'
 import { AppSystem } from '../../src/runtime/system.js'
+import { branchOf } from '../support/branch-rig.js'
 import { ownerOf } from '../support/channel/owner.js'
 import { handleContract } from '../support/handle-contract.js'
 
@@ -16,9 +17,9 @@ function inProcess(setup: BranchSetup): InProcessBranch {
   if (!(system instanceof AppSystem)) throw new TypeError('The branches of this process have its system.')
   const app = new Application({ plan, bound, inputs, parent, checkpoint: initialCheckpoint(plan, state) }, system)
   if (progress !== undefined) restoreProgress(app, progress)
-  const actor = makeAppActor(app, { id: task.key, parent: mapActor })
+  makeAppActor(app, { id: task.key, parent: mapActor })
   const shared = { host: parent.map, name: parent.name, requestOf: createRequest, loop: runLoop }
-  return new InProcessBranch(task, app, actor, { ...shared, progressOf: () => progress })
+  return new InProcessBranch(task, app, { ...shared, progressOf: () => progress })
 }
 
 const makers: Readonly<Record<string, BranchMaker>> = {
@@ -28,4 +29,14 @@ const makers: Readonly<Record<string, BranchMaker>> = {
 
 describe.each(Object.entries(makers))('a branch %s', (_, make) => {
   it.each(handleContract.map((one) => [one.name, one] as const))('%s', (_name, one) => one.run(make))
+})
+
+it('a branch in this process that is disposed of holds neither its task, its application nor its result', async () => {
+  const { handle, done } = branchOf(inProcess, () => ({ n: 2 }))
+  handle.start()
+  await done
+
+  handle.dispose()
+
+  expect([handle.task, handle.origin, handle.result]).toEqual([undefined, undefined, undefined])
 })

@@ -1,10 +1,12 @@
-import { defineState, resumeOrCreate } from 'teasel'
-import { memoryPersister, type Persister } from 'teasel/persistence'
+import { createApplication, defineState, resumeOrCreate } from 'teasel'
+import { createPersister, memoryPersister, type Persister } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { ManualClock } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
-import { flush } from '../support/deferred.js'
+import { defer, flush } from '../support/deferred.js'
+import { emitted } from '../support/events.js'
 import { mortal } from '../support/mortal-store.js'
+import { overDriver } from '../support/over-driver.js'
 import { quiet } from '../support/quiet-logger.js'
 
 // The record of the branches of a map, beside their steps: their entries and their ends.
@@ -188,4 +190,52 @@ describe.each<[string, () => Persister]>([
 
     expect(outs).toEqual(['x', 'y', 'b'].map(done))
   })
+})
+
+it('the failure of a branch is stored before the branch settles', async () => {
+  const { driver } = memoryPersister()
+  const [go, saving, saved] = [defer(), defer(), defer()]
+  let slow = false
+  const persister = createPersister(
+    overDriver(driver, {
+      async save(group) {
+        if (slow) {
+          saving.resolve()
+          await saved.promise
+        }
+        await driver.save(group)
+      },
+    }),
+  )
+  const lost = kit.action({
+    reads: [],
+    writes: ['item'],
+    async run(): Promise<{ item: string }> {
+      await go.promise
+      throw new RangeError('boom')
+    },
+  })
+  const map = kit.mapActions({
+    reads: [],
+    writes: ['outs'],
+    settle: 'collect',
+    actions: { lost },
+    reduce: ({ results }) => ({ outs: results.map(({ status }) => status) }),
+  })
+  const app = createApplication(kit.graph({ actions: { map } }), { ...options, persister })
+  const settled: string[] = []
+  app.on('branch.settled', ({ result: { key, status } }) => void settled.push(`${key} ${status}`))
+  const started = emitted(app, 'step.start', 'map/lost')
+  const run = app.run()
+  await started
+
+  slow = true
+  go.resolve()
+  await saving.promise
+  await flush()
+
+  expect(settled).toEqual([])
+  saved.resolve()
+  expect((await run).state.outs).toEqual(['failed'])
+  expect(settled).toEqual(['lost failed'])
 })

@@ -629,8 +629,10 @@ describe('a branch that waits for a person', () => {
     })
     const told: string[] = []
     app.on('message', ({ to, delivery }) => told.push(`${to} ${delivery}`))
+    const started = emitted(app, 'step.start', 'main/late')
 
     const run = app.run()
+    await started
     const sent = [await app.send(reply('1'), { path: 'main/late' }), await app.send(reply('2'), { path: 'late' })]
     gate.resolve()
     const { state } = await run

@@ -39,11 +39,14 @@ export const handleContract: readonly HandleCase[] = [
     },
   },
   {
-    name: 'its facts stay the same while it runs undisturbed',
+    name: 'without interceptors it runs at once, and its facts stay the same while nothing happens to it',
     async run(make) {
       const { handle, started } = branchOf(make, () => new Promise(() => {}))
       handle.start()
+      expect(handle.status).toBe('running')
       await started
+      handle.releaseSiblings(undefined)
+      handle.abandon()
       expect([handle.status, factsOf(handle)]).toEqual(['running', UNDISTURBED])
     },
   },

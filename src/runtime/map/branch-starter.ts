@@ -79,8 +79,8 @@ export class BranchStarter {
     const child = new Application({ plan, bound, inputs, semaphore, journal, checkpoint, parent }, system)
     if (persisted?.stored?.hasState === true) restore(child, persisted.stored)
     if (progress !== undefined) restoreProgress(child, progress)
-    const actor = makeAppActor(child, { id: task.key, parent: this.#self })
-    return new InProcessBranch(task, child, actor, this.#setup)
+    makeAppActor(child, { id: task.key, parent: this.#self }) // the application holds it
+    return new InProcessBranch(task, child, this.#setup)
   }
 
   /** Most branches share their inputs, and with them the request. */

@@ -8,7 +8,6 @@ import type { BranchTask } from '../../parallel/task.js'
 import type { AppJournal } from '../../persistence/app-journal.js'
 import type { State } from '../../state/freeze.js'
 import { Carrier } from '../actor/carrier.js'
-import type { AnyActorRef } from '../actor/create-actor.js'
 import { type Application, Run, type RunOwner } from '../application.js'
 import type { Cancellation } from '../cancel/cancellation.js'
 import type { Deadline } from '../cancel/deadline.js'
@@ -50,14 +49,12 @@ export class InProcessBranch implements BranchHandle, RunOwner {
   deadline: Deadline | undefined
   deadlineAt: number | undefined
   result: BranchResult | undefined
-  #actor: AnyActorRef | undefined
   readonly #setup: InProcessSetup
   #stopped = false
 
-  constructor(task: BranchTask, app: Application, actor: AnyActorRef, setup: InProcessSetup) {
+  constructor(task: BranchTask, app: Application, setup: InProcessSetup) {
     this.task = task
     this.origin = app
-    this.#actor = actor
     this.#setup = setup
   }
 
@@ -141,7 +138,7 @@ export class InProcessBranch implements BranchHandle, RunOwner {
   }
 
   #go(run: Run): void {
-    this.#actor?.start()
+    run.app.self.start()
     run.start()
   }
 
@@ -155,7 +152,7 @@ export class InProcessBranch implements BranchHandle, RunOwner {
 
   #settle(run: Run, result: RunResult): void {
     this.result = result.status === 'failed' ? { status: 'failed', error: result.error } : resultOf(run)
-    this.#actor?.send(new Carrier('teasel.end', result))
+    run.app.self.send(new Carrier('teasel.end', result))
   }
 
   cancel(cancellation: Cancellation): boolean {
@@ -185,7 +182,6 @@ export class InProcessBranch implements BranchHandle, RunOwner {
 
   dispose(): void {
     this.#stopped = true
-    this.#actor = undefined
     clear(this)
   }
 }
