@@ -1,4 +1,5 @@
 import { MaxStepsError } from '../../errors.js'
+import type { PlanNode } from '../../graph/plan.js'
 import { isThenable } from '../../internal/guards.js'
 import { sliceOver, TURN } from '../../internal/slice.js'
 import type { Run } from '../application.js'
@@ -29,39 +30,108 @@ export async function runLoop(run: Run): Promise<void> {
       const { retry } = app.journal.status
       if (retry !== undefined && run.running && run.cancellation === undefined) await waitForRest(run, retry)
     }
-    for (let steps = 0; ; steps++) {
-      const turn = sliceOver()
-      if (turn !== undefined) await turn
-      if (!run.running) return // L1
-      if (run.cancellation !== undefined) return run.finish(cancelledRun(run, run.cancellation))
-      const { next } = app.checkpoint
-      const node = next === undefined ? undefined : app.plan.graph.nodes.get(next)
-      if (node === undefined) return run.finish(endedRun(run, 'finished'))
-      if (steps >= request.maxSteps) return run.finish(failedRun(app, new MaxStepsError(request.maxSteps, node.name)))
-      let lost: Error | undefined
-      try {
-        const work = performStep(run, node)
-        const update = isThenable(work) ? await work : work
-        if (update === work) await TURN
-        if (!run.running) return logLateStep(app, node, update)
-        const committed = finishStep(run, node, update)
-        lost = isThenable(committed) ? await committed : committed
-      } catch (thrown) {
-        if (!run.running) return logLateStep(app, node, thrown)
-        lost = await failStep(run, node, thrown)
-      }
-      if (!run.running) return
-      if (run.cancellation !== undefined) return run.finish(cancelledRun(run, run.cancellation))
-      if (lost !== undefined) {
-        const again = retryBranch(run, node, lost)
-        const decided = again instanceof Error ? again : await again
-        if (decided instanceof Error) return run.finish(failedRun(app, decided))
-        continue
-      }
-      const status = endsAt(app.plan, request, node, app.checkpoint.next)
-      if (status !== undefined) return run.finish(endedRun(run, status))
-    }
+  } catch (fault) {
+    return run.fail(fault)
+  }
+  takeStep(run, 0)
+}
+
+/**
+ * Takes the next step and all that follow. No frame of an async function is held while code runs: many branches may
+ * wait.
+ * @param steps the number of steps that were taken
+ */
+function takeStep(run: Run, steps: number): void {
+  const turn = sliceOver()
+  if (turn === undefined) begin(run, steps)
+  else void turn.then(() => begin(run, steps))
+}
+
+function begin(run: Run, steps: number): void {
+  if (!run.running) return // L1
+  try {
+    const { app, request } = run
+    if (run.cancellation !== undefined) return run.finish(cancelledRun(run, run.cancellation))
+    const { next } = app.checkpoint
+    const node = next === undefined ? undefined : app.plan.graph.nodes.get(next)
+    if (node === undefined) return run.finish(endedRun(run, 'finished'))
+    if (steps >= request.maxSteps) return run.finish(failedRun(app, new MaxStepsError(request.maxSteps, node.name)))
+    perform(run, steps, node)
   } catch (fault) {
     run.fail(fault)
   }
+}
+
+function perform(run: Run, steps: number, node: PlanNode): void {
+  try {
+    const work = performStep(run, node)
+    if (isThenable(work)) concludeAfter(work, run, steps, node)
+    else concludeNext(work, run, steps, node)
+  } catch (thrown) {
+    void fail(run, steps, node, thrown)
+  }
+}
+
+function concludeAfter(work: PromiseLike<unknown>, run: Run, steps: number, node: PlanNode): void {
+  void Promise.resolve(work).then(
+    (update) => conclude(run, steps, node, update),
+    (thrown: unknown) => fail(run, steps, node, thrown),
+  )
+}
+
+function concludeNext(update: unknown, run: Run, steps: number, node: PlanNode): void {
+  void TURN.then(() => conclude(run, steps, node, update))
+}
+
+/** The code of a step has returned. */
+function conclude(run: Run, steps: number, node: PlanNode, update: unknown): void {
+  if (!run.running) return logLateStep(run.app, node, update)
+  let lost: ReturnType<typeof finishStep>
+  try {
+    lost = finishStep(run, node, update)
+  } catch (thrown) {
+    return void fail(run, steps, node, thrown)
+  }
+  if (!isThenable(lost)) return goOn(run, steps, node, lost)
+  void lost.then(
+    (error) => goOn(run, steps, node, error),
+    (thrown: unknown) => fail(run, steps, node, thrown),
+  )
+}
+
+/** The code of a step has thrown, or its update was refused. */
+async function fail(run: Run, steps: number, node: PlanNode, thrown: unknown): Promise<void> {
+  if (!run.running) return logLateStep(run.app, node, thrown)
+  try {
+    goOn(run, steps, node, await failStep(run, node, thrown))
+  } catch (fault) {
+    run.fail(fault)
+  }
+}
+
+/** A step has ended. @param lost the error that it ended with */
+function goOn(run: Run, steps: number, node: PlanNode, lost: Error | undefined): void {
+  if (!run.running) return
+  try {
+    const { app, request } = run
+    if (run.cancellation !== undefined) return run.finish(cancelledRun(run, run.cancellation))
+    if (lost !== undefined) return void tryAgain(run, steps, node, lost)
+    const status = endsAt(app.plan, request, node, app.checkpoint.next)
+    if (status !== undefined) return run.finish(endedRun(run, status))
+  } catch (fault) {
+    return run.fail(fault)
+  }
+  takeStep(run, steps + 1)
+}
+
+/** Takes the failed step of a branch again, where it has a retry. */
+async function tryAgain(run: Run, steps: number, node: PlanNode, lost: Error): Promise<void> {
+  try {
+    const again = retryBranch(run, node, lost)
+    const decided = again instanceof Error ? again : await again
+    if (decided instanceof Error) return run.finish(failedRun(run.app, decided))
+  } catch (fault) {
+    return run.fail(fault)
+  }
+  takeStep(run, steps + 1)
 }
