@@ -142,8 +142,15 @@ function assertThat(name: string, value: unknown, fits: boolean, takes: string):
     throw new RangeError(`retry.${name} is ${describeValue(value)}; it takes ${takes}.`)
 }
 
+/** The policy of an entry; {@link NO_POLICY} for most. */
+export function policyOf({ retry, timeoutMs, fallback, graceMs }: FailurePolicy): FailurePolicy {
+  const none = retry === undefined && timeoutMs === undefined && fallback === undefined && graceMs === undefined
+  return none ? NO_POLICY : { retry, timeoutMs, fallback, graceMs }
+}
+
 /** Merges two policies; each option of `own` takes precedence over `base`. */
 export function overPolicy(own: FailurePolicy, base: FailurePolicy): FailurePolicy {
+  if (own === NO_POLICY) return base
   return {
     retry: own.retry ?? base.retry,
     timeoutMs: own.timeoutMs ?? base.timeoutMs,

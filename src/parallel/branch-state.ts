@@ -1,5 +1,6 @@
 import type { Accepts, ActionBody, AnyRunnable } from '../action/action.js'
 import { type Inputs, NO_INPUTS } from '../action/inputs.js'
+import { policyOf } from '../action/retry.js'
 import { inputsOf, planOf } from '../graph/plan-of.js'
 import { assertNever, describeValue, isPlainObject } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
@@ -80,10 +81,7 @@ export function toTask(
     named,
     state,
     inputs: parsed.inputs ?? NO_INPUTS,
-    timeoutMs: parsed.timeoutMs,
-    retry: parsed.retry,
-    fallback: parsed.fallback,
-    graceMs: parsed.graceMs,
+    policy: policyOf(parsed),
   }
 }
 

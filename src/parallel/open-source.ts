@@ -23,7 +23,7 @@ export function openSource(fanOut: FanOut, args: FanOutArgs): TaskSource {
     // Applies the defaults of the map to entries without options of their own.
     toTask: (placed, index) => {
       const task = source.toTask(placed, index)
-      return { ...task, ...overPolicy(task, defaults) }
+      return { ...task, policy: overPolicy(task.policy, defaults) }
     },
   }
 }

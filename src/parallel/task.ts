@@ -34,7 +34,7 @@ export interface DeclaredTask {
 }
 
 /** A branch, compiled from any kind of map action. */
-export interface BranchTask extends FailurePolicy {
+export interface BranchTask {
   readonly key: string
   readonly index: number
   readonly branch: AnyRunnable
@@ -44,6 +44,7 @@ export interface BranchTask extends FailurePolicy {
   readonly state: State
   /** Inputs of its entry only. */
   readonly inputs: Inputs
+  readonly policy: FailurePolicy
 }
 
 const TASK_OPTIONS = `action state key inputs ${FAILURE_OPTIONS}`

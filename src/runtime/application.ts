@@ -1,6 +1,6 @@
 import { type Path, printPath } from '../action/context.js'
-import { type Inputs, NO_INPUTS } from '../action/inputs.js'
-import type { CancelAnswer, Received } from '../action/message.js'
+import type { Inputs } from '../action/inputs.js'
+import type { CancelAnswer, Delivery, Received } from '../action/message.js'
 import type { Where } from '../errors.js'
 import type { Plan, PlanNode } from '../graph/plan.js'
 import { toError } from '../internal/guards.js'
@@ -11,6 +11,7 @@ import type { Permits } from '../parallel/limit.js'
 import type { AppJournal } from '../persistence/app-journal.js'
 import type { Tracker } from '../tracking/tracker.js'
 import { type AnyActorRef, stopActor } from './actor/create-actor.js'
+import { type AppFacts, type AppSetup, factsOf, NO_VISITS } from './app-facts.js'
 import { belowCancellation, type Cancellation, createCancellation } from './cancel/cancellation.js'
 import { Deadline } from './cancel/deadline.js'
 import { leakCode } from './cancel/leak.js'
@@ -37,40 +38,12 @@ import type { AppSystem } from './system.js'
 // R2  A cancel fires every signal below in the same tick; the first cancel counts.
 // R3  A run ends only when everything that it started has ended, was abandoned as leaked, or was stopped with it.
 
-/** The facts that an application is made of. */
-export interface AppSetup {
-  readonly plan: Plan
-  readonly checkpoint: Checkpoint
-  readonly appId?: string | undefined
-  readonly bound?: Inputs | undefined
-  readonly inputs?: Inputs | undefined
-  readonly semaphore?: Permits | undefined
-  readonly journal?: AppJournal | undefined
-  readonly parent?: Parent | undefined
-  /** The application whose action makes this one. */
-  readonly maker?: Application | undefined
-  /** Only of a root: applications below have the tracker of their map, or of the application above. */
-  readonly tracker?: Tracker | undefined
-}
-
 /** An application: its identity, its place in the tree, its checkpoint, and its current run. */
 export class Application implements ParentApp {
-  readonly plan: Plan
-  readonly system: AppSystem
+  readonly facts: AppFacts<Application>
   readonly parent: Parent | undefined
-  readonly maker: Application | undefined
-  /** Inputs bound over the whole graph. */
-  readonly bound: Inputs
-  /** The inputs of a run that is given none. */
-  readonly inputs: Inputs
-  /** The limit that it shares. */
-  readonly semaphore: Permits | undefined
   /** Undefined without a persister. */
   journal: AppJournal | undefined
-  readonly watched: boolean
-  readonly tracker: Tracker | undefined
-  /** How often each action has committed, by its index. */
-  readonly visits: number[] = []
   checkpoint: Checkpoint
   /** Effects that the next step does once, by key: they outlive a run that failed there. */
   onces: Map<string, LiveEffect> | undefined
@@ -78,30 +51,49 @@ export class Application implements ParentApp {
   held: HeldMap | undefined
   /** The current run, or the last one; undefined before the first. */
   run: Run | undefined
-  /** Undefined until {@link Application.mailbox} is first used. */
+  /** Messages that no wait has taken; undefined until {@link Application.mailbox} is first used. */
   mail: Mailbox | undefined
   /** The result of the run of an application that an action made, once its events are emitted. */
   ended: Promise<RunResult> | undefined
   #self: AnyActorRef | undefined
   #appId: string | undefined
   #path: Path | undefined
+  #visits: number[] | undefined
   #started = false
 
-  constructor(setup: AppSetup, system: AppSystem) {
-    const { parent } = setup
-    this.plan = setup.plan
-    this.system = system
+  /** @param facts shared with others that have the same plan, inputs and limit, and the same map above */
+  constructor(setup: AppSetup<Application>, system: AppSystem, facts = factsOf(setup, system)) {
+    this.facts = facts
     this.checkpoint = setup.checkpoint
-    this.parent = parent
-    this.maker = setup.maker
-    this.bound = setup.bound ?? NO_INPUTS
-    this.inputs = setup.inputs ?? NO_INPUTS
-    this.semaphore = setup.semaphore
+    this.parent = setup.parent
     this.journal = setup.journal
     this.#appId = setup.appId
-    this.watched = parent !== undefined && (parent.map?.watches === true || parent.app.watched)
-    this.tracker = parent === undefined ? setup.tracker : (parent.map ?? parent.app).tracker
     system.root ??= this
+  }
+
+  get plan(): Plan {
+    return this.facts.plan
+  }
+  get system(): AppSystem {
+    return this.facts.system
+  }
+  get maker(): Application | undefined {
+    return this.facts.maker
+  }
+  get bound(): Inputs {
+    return this.facts.bound
+  }
+  get inputs(): Inputs {
+    return this.facts.inputs
+  }
+  get semaphore(): Permits | undefined {
+    return this.facts.semaphore
+  }
+  get watched(): boolean {
+    return this.facts.watched
+  }
+  get tracker(): Tracker | undefined {
+    return this.facts.tracker
   }
 
   attach(self: AnyActorRef): void {
@@ -121,15 +113,16 @@ export class Application implements ParentApp {
     return this.run?.running === true
   }
 
-  /** Open from the start for a branch, and while it runs for any other application. */
   get mailbox(): Mailbox {
-    const phase = this.run?.phase ?? 'made'
-    this.mail ??= new Mailbox(phase === 'ended' || (phase === 'made' && this.parent?.map === undefined))
+    this.mail ??= new Mailbox()
     return this.mail
   }
 
-  set mailbox(mailbox: Mailbox) {
-    this.mail = mailbox
+  /** Takes a message: from the start for a branch, and while it runs for any other application. */
+  deliver(message: Received): Delivery {
+    const phase = this.run?.phase ?? 'made'
+    if (phase === 'ended' || (phase === 'made' && this.parent?.map === undefined)) return 'dropped'
+    return this.run?.waits?.hand(message) === true ? 'delivered' : this.mailbox.push(message)
   }
 
   /** For a branch, a stable hash of its place, made on first use; otherwise given, or random. */
@@ -141,6 +134,17 @@ export class Application implements ParentApp {
   get path(): Path {
     this.#path ??= this.parent === undefined ? [] : pathAt(this.parent)
     return this.#path
+  }
+
+  /** How often each action has committed, by its index. */
+  get visits(): readonly number[] {
+    return this.#visits ?? NO_VISITS
+  }
+
+  /** An action has committed once more, or so often. */
+  countVisits(index: number, count = (this.visits[index] ?? 0) + 1): void {
+    this.#visits ??= []
+    this.#visits[index] = count
   }
 
   where(node: PlanNode): Where {
@@ -264,7 +268,6 @@ export class Run {
 
   start(): void {
     this.phase = 'running'
-    this.app.mail?.reopen()
     void this.loop(this)
   }
 
@@ -279,7 +282,8 @@ export class Run {
   finish(result: RunResult): void {
     if (!this.running) return
     this.phase = 'ended'
-    this.app.mail?.close()
+    this.app.mail = undefined
+    this.waits?.endOf()
     for (const resolve of this.#over?.splice(0) ?? []) resolve()
     this.#owner.ended(this, result)
   }

@@ -64,7 +64,7 @@ export function restore(app: Application, stored: StoredRecord): void {
   const state = withTransient(stored.state, app.checkpoint.state, app.journal?.scope.settings.transient)
   if (sequenceId !== app.checkpoint.sequenceId) app.onces = app.held = undefined // they belong to another step
   app.checkpoint = { state, position, next, sequenceId }
-  for (const { name, index } of app.plan.graph.list) app.visits[index] = ownValue(stored.visits, name) ?? 0
+  for (const { name, index } of app.plan.graph.list) app.countVisits(index, ownValue(stored.visits, name) ?? 0)
 }
 
 /** Opens the journal of an application, and moves the application to its stored checkpoint. */

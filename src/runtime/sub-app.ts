@@ -1,5 +1,6 @@
 import type { ActionContext } from '../action/context.js'
-import { Application, type AppSetup, type Run } from './application.js'
+import type { AppSetup } from './app-facts.js'
+import { Application, type Run } from './application.js'
 import type { RunRequest } from './run/request.js'
 import type { RunResult } from './run/result.js'
 import { runWithEvents } from './run/run-with-events.js'
@@ -15,7 +16,7 @@ import { behindContext } from './step/context.js'
 export function childApp(
   context: ActionContext,
   key: string | undefined,
-  setup: Omit<AppSetup, 'parent' | 'maker'>,
+  setup: Omit<AppSetup<Application>, 'parent' | 'maker'>,
 ): Application {
   const { run, step } = behindContext(context)
   const { app } = run

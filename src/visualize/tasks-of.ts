@@ -57,4 +57,5 @@ async function* each(entries: Entries<Placed>): AsyncGenerator<Placed, void, voi
   else yield* { [Symbol.iterator]: () => entries.iterator }
 }
 
-const plan = ({ branch, named: _, ...rest }: BranchTask): PlannedTask => Object.freeze({ action: branch, ...rest })
+const plan = ({ branch, named: _, policy, ...rest }: BranchTask): PlannedTask =>
+  Object.freeze({ action: branch, ...rest, ...policy })

@@ -158,18 +158,20 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     ],
     H3: ['tried-again › folds each branch once, whatever ran again'],
   },
-  'runtime/map/map-runner.ts': {
-    M1: [
+  'runtime/map/branch-starter.ts': {
+    S1: [
       'parallel › are pulled only as far as the window reaches',
       'parallel › are exact, for a window and for a shared limit',
       'waiting-places › takes a place before it continues, in the order of the answers',
     ],
-    M2: ['schedule/schedule › keep every law'],
-    M3: [
+  },
+  'runtime/map/map-runner.ts': {
+    M1: ['schedule/schedule › keep every law'],
+    M2: [
       'grace › covers its source, and then its folding code',
       "parallel › 'all' cancels the siblings of the first failure, waits for them",
     ],
-    M4: [
+    M3: [
       'parallel › give no further branch once the map has enough, while others end',
       'starting › that settles while it waits for its next turn starts no further branch, and has a result for each',
     ],

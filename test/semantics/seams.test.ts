@@ -353,6 +353,66 @@ describe('under a shared limit', () => {
     expect((await run).state.answer).toBe('make,hold,last')
   })
 
+  it('an action that begins to wait while it asks for its permit again leaves it to the others', async () => {
+    const [inside, ended, late, held] = [defer(), defer(), defer(), defer()]
+    const limit = createLimit(1)
+    const work = chat.action({
+      reads: [],
+      writes: ['answer'],
+      run: () => inside.promise.then(() => ({ answer: 'worked' })),
+    })
+    const inner = chat.graph({ actions: { work } })
+    const make = chat.action({
+      reads: [],
+      writes: ['answer'],
+      async run({ context }) {
+        const app = createApplication(inner, { entrypoint: 'work', state: {}, parent: context, key: 'hand' })
+        app.on('run.end', () => ended.resolve())
+        void app.run() // the permit is free meanwhile
+        await late.promise
+        await context.receiveOne(hint)
+        return { answer: 'made' }
+      },
+    })
+    const hold = chat.action({
+      reads: [],
+      writes: ['answer'],
+      async run({ context }) {
+        await context.receiveOne(hint)
+        await held.promise
+        return { answer: 'heard' }
+      },
+    })
+    const map = chat.mapActions({
+      reads: [],
+      writes: ['answer'],
+      concurrency: limit,
+      actions: { make, hold },
+      reduce: ({ results }) => ({ answer: results.map(({ key }) => key).join() }),
+    })
+    const app = createApplication(chat.graph({ actions: { map } }), { entrypoint: 'map', state: {} })
+    const holdWaits = emitted(app, 'wait', 'map/hold')
+    const makeWaits = emitted(app, 'wait', 'map/make')
+    const settled = emitted(app, 'branch.settled', 'map/hold')
+    const run = app.run()
+    await holdWaits
+    await app.send(hint('go'), { path: 'map/hold' }) // it asks for the permit, which the inner action holds
+    inside.resolve()
+    await ended.promise
+    await flush() // the permit went to `hold`, and `make` asks for it
+    expect([limit.running, limit.waiting]).toEqual([1, 1])
+
+    late.resolve()
+    await makeWaits
+    expect([limit.running, limit.waiting]).toEqual([1, 0])
+    held.resolve()
+    await settled
+    expect([limit.running, limit.waiting]).toEqual([0, 0])
+
+    await app.send(hint('go'), { path: 'map/make' })
+    expect((await run).state.answer).toBe('make,hold')
+  })
+
   it('an action that waits twice at once takes one permit', async () => {
     const held = defer()
     const second = defer()

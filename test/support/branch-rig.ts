@@ -1,8 +1,8 @@
 import { type ActionArgs, defineMessage, defineState, type Interceptor, type } from 'teasel'
 import { type Inputs, NO_INPUTS } from '../../src/action/inputs.js'
-import { NO_POLICY } from '../../src/action/retry.js'
+import { type FailurePolicy, NO_POLICY } from '../../src/action/retry.js'
 import type { BranchResult } from '../../src/parallel/results.js'
-import { type BranchTask, planOfTask } from '../../src/parallel/task.js'
+import { planOfTask } from '../../src/parallel/task.js'
 import { makeActor } from '../../src/runtime/actor/create-actor.js'
 import { endOfChild } from '../../src/runtime/actor/xstate-events.js'
 import { createCancellation } from '../../src/runtime/cancel/cancellation.js'
@@ -26,7 +26,7 @@ export const cancellation = () => createCancellation('context', 'b', 0, new Rang
 /** The rest of what a branch is made of. */
 interface Surroundings {
   /** Options of its task. */
-  readonly policy?: Partial<BranchTask>
+  readonly policy?: Partial<FailurePolicy>
   readonly inputs?: Inputs
   readonly bound?: Inputs
   readonly progress?: BranchProgress
@@ -48,7 +48,7 @@ export function branchOf(
   const clock = new ManualClock()
   const action = kit.action({ reads: ['n'], writes: ['n'], run: run as () => { n: number } })
   const entry = { key: 'a', index: 0, branch: action, named: 'a', state: { n: 1 }, inputs: NO_INPUTS }
-  const task = { ...NO_POLICY, ...entry, ...policy }
+  const task = { ...entry, policy: { ...NO_POLICY, ...policy } }
   const system = new AppSystem({ logger: quiet, clock, interceptors })
   const root: ParentApp = {
     ...{ system, appId: 'root', path: [], tracker: undefined, watched: false, checkpoint: { sequenceId: -1 } },

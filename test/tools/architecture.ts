@@ -71,7 +71,7 @@ export const typesOfPersistence: Rule = (files) =>
 
 /** The parts of the engine; a file outside of them stands directly in `src/runtime/` and is listed here. */
 const ENGINE =
-  /^src\/runtime\/((run|step|map|message|cancel|actor)\/|(application|checkpoint|durability|emit|event-source|parent|sub-app|system)\.ts$)/
+  /^src\/runtime\/((run|step|map|message|cancel|actor)\/|(app-facts|application|checkpoint|durability|emit|event-source|parent|sub-app|system)\.ts$)/
 
 export const partsOfEngine: Rule = (files) =>
   files

@@ -58,7 +58,8 @@ function createAppLogic(plan: Plan): LooseLogic<AppSnapshot> {
       if (app?.plan !== plan) throw new TypeError('An application has one actor.')
       unattached = undefined
       app.attach(scope.self)
-      return new AppSnapshot(app, app.checkpoint)
+      app.checkpoint = new AppSnapshot(app, app.checkpoint) // one object for both: many branches may live
+      return app.checkpoint as AppSnapshot
     },
     transition(snapshot, event, scope) {
       const app = AppSnapshot.appOf(snapshot)
@@ -67,7 +68,7 @@ function createAppLogic(plan: Plan): LooseLogic<AppSnapshot> {
         case 'teasel.step':
           return snapshot.status === 'active' ? (Carrier.read<AppSnapshot>(event) ?? snapshot) : snapshot
         case 'teasel.waits':
-          return snapshot.status === 'active' ? snapshot.waits(event['waiting'] as boolean) : snapshot
+          return snapshot.status === 'active' ? waits(app, snapshot, event['waiting'] as boolean) : snapshot
         case 'teasel.end':
           return ended(app, snapshot, Carrier.read(event))
         case 'cancel':
@@ -84,6 +85,16 @@ function createAppLogic(plan: Plan): LooseLogic<AppSnapshot> {
     },
     getPersistedSnapshot: persist,
   }
+}
+
+/**
+ * The snapshot of an application that waits, or waits no more. It stays the checkpoint of the application, which has the
+ * same values: one object for both. `defer` is not used: XState would keep a list for it in every actor that waits.
+ */
+function waits(app: Application, snapshot: AppSnapshot, waiting: boolean): AppSnapshot {
+  const next = snapshot.waits(waiting)
+  if (app.checkpoint === snapshot) app.checkpoint = next
+  return next
 }
 
 function ended(app: Application, snapshot: AppSnapshot, end: RunResult | undefined): AppSnapshot {

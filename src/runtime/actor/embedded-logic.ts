@@ -89,7 +89,7 @@ export function createEmbeddedLogic(plan: Plan, bound: Inputs): LooseLogic<AppSn
         appId,
       })
       app.checkpoint = checkpointFrom(persisted, app.checkpoint.state)
-      for (const node of plan.graph.list) app.visits[node.index] = ownValue(persisted.visits, node.name) ?? 0
+      for (const { name, index } of plan.graph.list) app.countVisits(index, ownValue(persisted.visits, name) ?? 0)
       return new AppSnapshot(
         app,
         app.checkpoint,

@@ -34,7 +34,7 @@ type Status = 'active' | 'done' | 'error' | 'stopped'
 export class EndedBranch {
   readonly plan: Plan
   readonly inputs: Application['inputs']
-  readonly visits: number[]
+  readonly visits: readonly number[]
   readonly #parent: Parent | undefined
 
   constructor({ plan, inputs, visits, parent }: Application) {

@@ -144,7 +144,7 @@ export interface BranchHost {
 
 /** When a branch began, and its retry policy. */
 export interface BranchTiming {
-  readonly task: { readonly retry: RetryPolicy | undefined }
+  readonly task: { readonly policy: { readonly retry: RetryPolicy | undefined } }
   readonly startedAt: number | undefined
   readonly begun: number
   readonly deadlineAt: number | undefined

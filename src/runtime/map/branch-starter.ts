@@ -2,19 +2,23 @@ import { printPath } from '../../action/context.js'
 import type { Inputs } from '../../action/inputs.js'
 import { TimeoutError } from '../../errors.js'
 import { defined } from '../../internal/defined.js'
+import { OwnTurn } from '../../internal/slice.js'
 import type { FanOut } from '../../parallel/fan-out.js'
 import { semaphoreOf } from '../../parallel/limit.js'
+import type { Feed } from '../../parallel/restored-feed.js'
 import type { BranchTask } from '../../parallel/task.js'
 import type { AppJournal } from '../../persistence/app-journal.js'
 import type { BranchStore } from '../../persistence/branch-store.js'
 import { makeAppActor } from '../actor/app-actor.js'
 import type { AnyActorRef } from '../actor/create-actor.js'
+import { type AppFacts, factsOf } from '../app-facts.js'
 import { Application } from '../application.js'
 import { createCancellation, TIMEOUT } from '../cancel/cancellation.js'
 import { Deadline } from '../cancel/deadline.js'
 import { initialCheckpoint } from '../checkpoint.js'
 import { restore, writeNote } from '../durability.js'
 import { emit } from '../emit.js'
+import type { BranchMessages } from '../message/branch-messages.js'
 import { backpressureBelow, createRequest, type RunRequest } from '../run/request.js'
 import type { BranchHandle, HeldMap } from './branch-handle.js'
 import { BranchInputs, firstState } from './branch-inputs.js'
@@ -22,7 +26,9 @@ import { restoreProgress } from './held-branches.js'
 import { InProcessBranch, type InProcessSetup } from './in-process-branch.js'
 import { type MapVisit, parentOf } from './map-visit.js'
 
-// Owns: making the application and the actor of a branch, and its time limits.
+// Owns: starting the branches of a map: when, their applications and actors, and their time limits.
+// S1  At most `window` branches run at once. While one waits for a person another may start; both continue in turn
+//     (message/resume-queue.ts). A task is pulled only when there is room for it.
 
 /** A map, as it starts its branches. */
 interface StartingMap extends MapVisit {
@@ -30,6 +36,7 @@ interface StartingMap extends MapVisit {
   readonly store: BranchStore<AppJournal> | undefined
   /** Unstored progress of branches; undefined where they are stored. */
   readonly held: HeldMap | undefined
+  refill(): void
 }
 
 /** Makes and launches the branches of one map. */
@@ -39,9 +46,15 @@ export class BranchStarter {
   readonly #self: AnyActorRef
   readonly #inputs: BranchInputs
   readonly #setup: InProcessSetup
+  readonly #messages: BranchMessages
+  readonly #turn: OwnTurn
   #request: RunRequest | undefined
+  /** Those of the last branch: most branches share them. */
+  #facts: AppFacts<Application> | undefined
 
-  constructor(map: StartingMap, fanOut: FanOut, self: AnyActorRef, raw: Inputs) {
+  constructor(map: StartingMap, fanOut: FanOut, self: AnyActorRef, raw: Inputs, messages: BranchMessages) {
+    this.#messages = messages
+    this.#turn = new OwnTurn(() => map.refill())
     this.#map = map
     this.#fanOut = fanOut
     this.#self = self
@@ -52,6 +65,43 @@ export class BranchStarter {
     this.#setup = { host: map, name, loop, requestOf: (inputs) => this.#requestOf(inputs), progressOf }
   }
 
+  /** Whether it waits for a turn of its own before it starts more. */
+  get yielded(): boolean {
+    return this.#turn.awaited
+  }
+
+  get #hasRoom(): boolean {
+    const { state, live } = this.#map.table
+    return state.phase.kind === 'running' && live.size - this.#messages.outside < this.#fanOut.window
+  }
+
+  /**
+   * Starts the branches of a feed while there is room (S1), and yields between them.
+   * @returns `'end'` when the feed has no more
+   * @throws the error of the source; {TypeError} for a key that it gave before
+   */
+  fill(feed: Feed | undefined): 'end' | 'more' {
+    while (this.#hasRoom && !this.#turn.over) {
+      const task = feed?.next() ?? 'end'
+      if (task === 'end') return task
+      if (task === 'later') break
+      this.#start(task)
+    }
+    return 'more'
+  }
+
+  #start(task: BranchTask): void {
+    const { table } = this.#map
+    const { key } = task
+    if (table.has(key))
+      throw new TypeError(`its source gave the key "${key}" a second time. Give each branch a key of its own.`)
+    const branch = this.#make(task)
+    this.#messages.made(key, branch)
+    table.add(branch)
+    this.#emit('branch.queued', branch)
+    if (table.live.get(key) === branch) branch.start() // otherwise a listener has cancelled it
+  }
+
   /** The inputs of a branch: from the map, its entry and `bind`. */
   inputsOf(task: BranchTask): Inputs {
     const { app, step } = this.#map
@@ -60,7 +110,7 @@ export class BranchStarter {
   }
 
   /** @throws {InputError} when the entry gives an input that its branch does not take */
-  make(task: BranchTask): BranchHandle {
+  #make(task: BranchTask): BranchHandle {
     const { app, step } = this.#map
     const { plan, bound, inputs } = this.#inputs.of(step.node.subject, task, () => app.where(step.node))
     const state = firstState(this.#map, task, plan)
@@ -76,7 +126,10 @@ export class BranchStarter {
     }
     const checkpoint = initialCheckpoint(plan, state)
     const journal = persisted?.journal
-    const child = new Application({ plan, bound, inputs, semaphore, journal, checkpoint, parent }, system)
+    const setup = { plan, bound, inputs, semaphore, journal, checkpoint, parent }
+    if (this.#facts?.plan !== plan || this.#facts.bound !== bound || this.#facts.inputs !== inputs)
+      this.#facts = factsOf(setup, system)
+    const child = new Application(setup, system, this.#facts)
     if (persisted?.stored?.hasState === true) restore(child, persisted.stored)
     if (progress !== undefined) restoreProgress(child, progress)
     makeAppActor(child, { id: task.key, parent: this.#self }) // the application holds it
@@ -90,7 +143,7 @@ export class BranchStarter {
     return this.#request
   }
 
-  emit(type: 'branch.queued' | 'branch.start', { origin, task: { key, index } }: BranchHandle): void {
+  #emit(type: 'branch.queued' | 'branch.start', { origin, task: { key, index } }: BranchHandle): void {
     const { step, app } = this.#map
     emit(origin, { type, source: step.node.name, key, index }, app.checkpoint.sequenceId + 1)
   }
@@ -98,17 +151,24 @@ export class BranchStarter {
   /** The first step of the branch starts: its time limit begins. */
   started(branch: BranchHandle): void {
     const { system } = this.#map.app
-    const { timeoutMs = Infinity, retry, key } = branch.task
+    const { policy, key } = branch.task
+    const { timeoutMs = Infinity, retry } = policy
     const ms = Math.min(timeoutMs, retry?.maxMs ?? Infinity)
     const now = system.clock.now()
-    const { journal } = branch
-    branch.startedAt = journal?.stored?.startedAt ?? this.#setup.progressOf(key)?.startedAt ?? now
-    branch.begun = system.passed() - Math.max(0, now - branch.startedAt)
-    if (ms === Infinity) return
+    branch.startedAt = branch.journal?.stored?.startedAt ?? this.#setup.progressOf(key)?.startedAt ?? now
+    // A fraction of a millisecond would take a box of its own in every branch.
+    branch.begun = Math.round(system.passed() - Math.max(0, now - branch.startedAt))
+    if (ms !== Infinity) this.#limit(branch, ms, now)
+    this.#emit('branch.start', branch)
+  }
+
+  #limit(branch: BranchHandle, ms: number, now: number): void {
+    const { system } = this.#map.app
+    const { journal, startedAt = now } = branch
     const storedAt = journal?.stored?.deadlineAt
-    const at = storedAt ?? branch.startedAt + ms
+    const at = storedAt ?? startedAt + ms
     branch.deadlineAt = at
-    const ring = (): void => this.#timeOut(branch, storedAt === undefined ? ms : at - (branch.startedAt ?? at))
+    const ring = (): void => this.#timeOut(branch, storedAt === undefined ? ms : at - startedAt)
     branch.deadline = new Deadline(system.clock, system.passed() + (at - now), ring, system.attendance)
     if (journal !== undefined && storedAt === undefined) this.#noteStart(branch, journal)
   }
@@ -122,7 +182,7 @@ export class BranchStarter {
 
   /** Abandons a cancelled branch after a grace period of its own, if it has one. */
   limitGrace(branch: BranchHandle, since: number): void {
-    const { graceMs } = branch.task
+    const { graceMs } = branch.task.policy
     if (graceMs === undefined) return
     branch.deadline?.clear()
     branch.deadline = new Deadline(this.#map.app.system.clock, since + graceMs, () => branch.abandon())

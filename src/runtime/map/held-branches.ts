@@ -158,6 +158,6 @@ type InStep = Pick<Application, 'onces' | 'held'>
 /** Moves an application to the progress of a branch. */
 export function restoreProgress(app: Application, { checkpoint, visits, inStep }: BranchProgress): void {
   app.checkpoint = checkpoint
-  Object.assign(app.visits, visits)
+  visits.forEach((count, index) => void app.countVisits(index, count))
   Object.assign(app, inStep as InStep | undefined)
 }

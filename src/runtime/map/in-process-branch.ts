@@ -143,7 +143,7 @@ export class InProcessBranch implements BranchHandle, RunOwner {
   }
 
   ended(run: Run, given: RunResult): void {
-    const { fallback } = this.task
+    const { fallback } = this.task.policy
     const result = fallback === undefined ? given : endByFallback(run, fallback, given)
     const recorded = recordEnd(run, result)
     if (recorded instanceof Promise) void recorded.then(() => this.#settle(run, result))
@@ -173,7 +173,7 @@ export class InProcessBranch implements BranchHandle, RunOwner {
 
   send(message: Received): Delivery {
     const app = this.origin
-    return app.run?.cancellation === undefined ? app.mailbox.push(message) : 'dropped'
+    return app.run?.cancellation === undefined ? app.deliver(message) : 'dropped'
   }
 
   releaseSiblings(error: { readonly reason: unknown } | undefined): void {

@@ -2,14 +2,12 @@ import type { Inputs } from '../../action/inputs.js'
 import type { CancelAnswer, Delivery, Received } from '../../action/message.js'
 import { assertNever, toError } from '../../internal/guards.js'
 import { LazyController } from '../../internal/lazy-controller.js'
-import { OwnTurn } from '../../internal/slice.js'
 import type { AnyEvent, CancelCause } from '../../lifecycle/events.js'
 import type { Fatal } from '../../lifecycle/interceptor.js'
 import type { FanOut } from '../../parallel/fan-out.js'
 import type { Feed } from '../../parallel/restored-feed.js'
 import type { BranchIds, BranchResult } from '../../parallel/results.js'
 import { policyName } from '../../parallel/settle.js'
-import type { BranchTask } from '../../parallel/task.js'
 import type { AppJournal } from '../../persistence/app-journal.js'
 import type { BranchStore } from '../../persistence/branch-store.js'
 import type { Tracker } from '../../tracking/tracker.js'
@@ -35,14 +33,12 @@ import { branchIdsOf, type RecordingMap, recordBranchResult, type Settling } fro
 import { reducerLogic, reducerSetup } from './reducer-actor.js'
 import { Watcher } from './watch.js'
 
-// Owns: the branches of one visit of a map action: starting and settling them, and the effects of the map's decisions.
-// Does not own: the decisions (map-state.ts), the loop of a branch (run/loop.ts), the fold (folding.ts), the actor
-// (map-actor.ts).
-// M1  At most `window` branches run at once. While one waits for a person another may start; both continue in turn
-//     (message/resume-queue.ts). A task is pulled only when there is room for it.
-// M2  Every branch settles exactly once; a later event for its key is ignored.
-// M3  The map ends only when no branch lives and the source is closed, or when they were abandoned or stopped.
-// M4  Once the map closes, no branch starts. Unless it is stopped, the rest of a source of known length gets results.
+// Owns: the branches of one visit of a map action: settling them, and the effects of the map's decisions.
+// Does not own: the decisions (map-state.ts), starting branches (branch-starter.ts), the loop of a branch (run/loop.ts),
+// the fold (folding.ts), the actor (map-actor.ts).
+// M1  Every branch settles exactly once; a later event for its key is ignored.
+// M2  The map ends only when no branch lives and the source is closed, or when they were abandoned or stopped.
+// M3  Once the map closes, no branch starts. Unless it is stopped, the rest of a source of known length gets results.
 
 const REDUCER = 'reduce'
 
@@ -72,7 +68,6 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
   #closedAt = 0
   /** Calls that wait until it is known which branches had settled before. */
   readonly #afterRestore: (() => void)[] = []
-  readonly #turn = new OwnTurn(() => this.refill())
 
   constructor(run: Run, step: MapAttempt, fanOut: FanOut, raw: Inputs) {
     const { app } = run
@@ -113,7 +108,7 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
 
   /** Runs the branches and the reducer. @returns a promise of the update; it rejects once every branch has ended */
   begin(self: AnyActorRef): Promise<unknown> {
-    this.#starter = new BranchStarter(this, this.#fanOut, self, this.#raw)
+    this.#starter = new BranchStarter(this, this.#fanOut, self, this.#raw, this.#messages)
     const fault = (error: unknown): void => this.#send({ type: 'close', why: { kind: 'fault', error } })
     const setup = reducerSetup(this, this.#fanOut, {
       failed: fault,
@@ -153,22 +148,12 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
     return this.#completion.update
   }
 
-  /** Starts branches while there is room (M1), and yields between them. */
+  /** Starts branches while there is room. */
   refill(): void {
-    if (this.table.state.held > 0 || this.#turn.awaited) return
+    if (this.table.state.held > 0 || this.#starter.yielded) return
     this.#send({ type: 'hold' })
-    const hasRoom = (): boolean =>
-      this.table.state.phase.kind === 'running' && this.table.live.size - this.#messages.outside < this.#fanOut.window
     try {
-      while (hasRoom() && !this.#turn.over) {
-        const task = this.#feed?.next() ?? 'end'
-        if (task === 'later') break
-        if (task === 'end') {
-          this.#exhausted()
-          break
-        }
-        this.#start(task)
-      }
+      if (this.#starter.fill(this.#feed) === 'end') this.#exhausted()
     } catch (error) {
       this.#send({ type: 'close', why: { kind: 'fault', error } })
     }
@@ -183,22 +168,9 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
     this.#send({ type: 'judge' })
   }
 
-  #start(task: BranchTask): void {
-    if (this.table.has(task.key)) {
-      throw new TypeError(`its source gave the key "${task.key}" a second time. Give each branch a key of its own.`)
-    }
-    const branch = this.#starter.make(task)
-    this.#messages.made(task.key, branch)
-    this.table.add(branch)
-    this.#starter.emit('branch.queued', branch)
-    if (this.table.live.get(task.key) === branch) branch.start() // otherwise a listener has cancelled it
-  }
-
   branchStarted(key: string): void {
     const branch = this.table.live.get(key)
-    if (branch === undefined) return
-    this.#starter.started(branch)
-    this.#starter.emit('branch.start', branch)
+    if (branch !== undefined) this.#starter.started(branch)
   }
 
   /** A child actor, a branch or the reducer, is done. */
@@ -206,7 +178,7 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
     if (key === REDUCER && this.table.state.phase.kind === 'reducing')
       return this.#send({ type: 'end', end: { update: output } })
     const result = this.table.live.get(key)?.result
-    if (result !== undefined) this.#settle(key, result) // M2
+    if (result !== undefined) this.#settle(key, result) // M1
     this.refill()
   }
 
@@ -259,7 +231,7 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
     this.#completion.grace.start() // also for a running reducer
   }
 
-  /** Cancels live branches, and starts no more (M4). */
+  /** Cancels live branches, and starts no more (M3). */
   #cancelRest(why: Why): void {
     const cancellation = closingCancellation(this.run, why)
     this.#closedAt = cancellation.at
@@ -366,7 +338,7 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
   get busy(): boolean {
     const { state } = this.table
     if (state.held > 0 || state.asking > 0 || hasDrained(state)) return true
-    return this.#feed?.pulling === true || this.#turn.awaited || this.#folding.busy
+    return this.#feed?.pulling === true || this.#starter.yielded || this.#folding.busy
   }
 
   abandon(): void {

@@ -5,6 +5,7 @@ import type { SettlePolicy } from '../../parallel/settle.js'
 import type { State } from '../../state/freeze.js'
 import type { Tracker } from '../../tracking/tracker.js'
 import type { Application, CurrentAttempt, Run } from '../application.js'
+import type { Parent } from '../parent.js'
 import type { BranchHost } from './branch-handle.js'
 import type { BranchTable } from './branch-table.js'
 
@@ -27,14 +28,28 @@ export interface MapVisit extends BranchHost {
   readonly table: BranchTable
 }
 
-/** The parent of a branch of a map. */
-export const parentOf = (map: MapVisit, key: string) => ({
-  app: map.app,
-  map,
-  name: map.step.node.name,
-  visit: map.visit,
-  key,
-})
+/** The parent of a branch of a map. All but the key is read from the map: many branches may live. */
+class BranchPlace implements Parent {
+  readonly map: MapVisit
+  readonly key: string
+
+  constructor(map: MapVisit, key: string) {
+    this.map = map
+    this.key = key
+  }
+
+  get app(): Application {
+    return this.map.app
+  }
+  get name(): string {
+    return this.map.step.node.name
+  }
+  get visit(): number {
+    return this.map.visit
+  }
+}
+
+export const parentOf = (map: MapVisit, key: string): BranchPlace => new BranchPlace(map, key)
 
 /** The tracker of the branches of a map. @throws the error of its function; {TypeError} for a value that is no tracker */
 export function trackerBelow(app: Application, { node }: CurrentAttempt, { tracker }: FanOut): Tracker | undefined {

@@ -8,9 +8,9 @@ import type { Application, Run } from '../application.js'
 const storedIds = new WeakMap<Received, number>()
 
 /** Puts stored messages into the mailbox of an application whose run begins. */
-export function deliverInbox({ mailbox }: Application, { inbox }: AppJournal): void {
+export function deliverInbox(app: Application, { inbox }: AppJournal): void {
   inbox.untake()
-  for (const { id, kind, body } of inbox.waiting) mailbox.push(storedMessage({ kind, body, from: '' }, id))
+  for (const { id, kind, body } of inbox.waiting) app.deliver(storedMessage({ kind, body, from: '' }, id))
 }
 
 /** Marks a message that stays in the store until a step that took it commits. */

@@ -1,7 +1,7 @@
 import type { Delivery, Received } from '../../action/message.js'
-import { Few } from '../../internal/few.js'
 
-// Owns: the messages of one application, in order of arrival, and its readers.
+// Owns: the messages of one application that no wait has taken, in order of arrival.
+// Does not own: the waits for them (wait-state.ts).
 // M1  Bounded: a message that finds no room is refused.
 // M2  A message is taken once, unless the attempt that took it failed. Kinds that a reader does not want stay for
 //     another reader.
@@ -9,37 +9,16 @@ import { Few } from '../../internal/few.js'
 
 const BOUND = 1000
 
-/** A pending read. */
-export interface Reader {
-  wants(message: Received): boolean
-  /** Called once, with the message, or with undefined when none can come any more. */
-  answer(message: Received | undefined): void
-}
-
 /** Messages of siblings and from outside. */
 export class Mailbox {
-  #messages: Received[] | undefined
-  #readers: Few<Reader> | undefined
-  #closed: boolean
+  #messages: Received[] = []
 
-  constructor(closed = false) {
-    this.#closed = closed
-  }
-
-  /** The number of messages that no reader has taken. */
+  /** The number of messages that no wait has taken. */
   get size(): number {
-    return this.#messages?.length ?? 0
+    return this.#messages.length
   }
 
   push(message: Received): Delivery {
-    if (this.#closed) return 'dropped'
-    for (const reader of this.#readers ?? []) {
-      if (!reader.wants(message)) continue
-      this.#readers?.delete(reader)
-      reader.answer(message)
-      return 'delivered'
-    }
-    this.#messages ??= []
     if (this.#messages.length >= BOUND) return 'refused' // M1
     this.#messages.push(message)
     return 'queued'
@@ -47,43 +26,17 @@ export class Mailbox {
 
   /** Puts messages before all others: those that a failed attempt took, or that came before a branch was made. */
   putBack(messages: readonly Received[]): void {
-    this.#messages = [...messages, ...(this.#messages ?? [])]
+    this.#messages = [...messages, ...this.#messages]
   }
 
   /** Takes all messages. */
   drain(): readonly Received[] {
-    const messages = this.#messages ?? []
-    this.#messages = undefined
-    return messages
+    return this.#messages.splice(0)
   }
 
   /** Takes the first message that is wanted. */
   take(wants: (message: Received) => boolean): Received | undefined {
-    const at = this.#messages?.findIndex(wants) ?? -1
-    return at < 0 ? undefined : this.#messages?.splice(at, 1)[0]
-  }
-
-  /** Answers with the next message that is wanted. */
-  read(reader: Reader): void {
-    if (this.#closed) return reader.answer(undefined)
-    this.#readers ??= new Few()
-    this.#readers.add(reader)
-  }
-
-  removeReader(reader: Reader): void {
-    this.#readers?.delete(reader)
-  }
-
-  close(): void {
-    this.#closed = true
-    this.#messages = undefined
-    const readers = this.#readers
-    this.#readers = undefined
-    for (const reader of readers ?? []) reader.answer(undefined)
-  }
-
-  /** The application runs again. */
-  reopen(): void {
-    this.#closed = false
+    const at = this.#messages.findIndex(wants)
+    return at < 0 ? undefined : this.#messages.splice(at, 1)[0]
   }
 }

@@ -6,7 +6,7 @@ import { extrasOf } from './wait.js'
 
 /** The actions in an application and below it that wait for a message from outside. */
 export function* pendingIn(app: Application): Generator<Pending, void, void> {
-  for (const wait of app.run?.waits?.open ?? []) {
+  for (const wait of app.run?.waits ?? []) {
     if (wait.from !== 'outside') continue
     const { id, kinds, since, step } = wait
     const { path, appId, checkpoint, journal, root } = app
@@ -35,7 +35,7 @@ export const allPending = (app: Application): readonly Pending[] => Object.freez
 export function* dueIn(app: Application): Generator<Due, void, void> {
   const { appId, path, checkpoint, parent, run } = app
   const at = { appId, path, sequenceId: checkpoint.sequenceId + 1 }
-  for (const { from, until, step } of run?.waits?.open ?? [])
+  for (const { from, until, step } of run?.waits ?? [])
     if (until !== undefined)
       yield { kind: from === 'time' ? 'sleep' : 'wait', at: until, action: step.node.name, ...at }
   const retry = run?.attempts?.due

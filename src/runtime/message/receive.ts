@@ -37,7 +37,7 @@ function ask(run: Run, step: CurrentAttempt, asked: AskedWait): Received | Wait 
   const { n, span, passed } = reachWait(run, step, asked)
   asked.limits.signal?.throwIfAborted() // a withdrawn wait takes nothing
   const { app } = run
-  const here = app.mailbox.take((message) => isWanted(asked, message))
+  const here = app.mail?.take((message) => isWanted(asked, message))
   if (here !== undefined) {
     markTaken(run, here)
     return handedOver(here)

@@ -26,7 +26,7 @@ export class AppTarget implements PathTarget {
   deliver(message: Received): Delivery {
     const { parent, run, running, path, checkpoint } = this.#app
     if (!running && parent?.map !== undefined) return parent.map.deliver(parent.key, message, printPath(path))
-    const delivery = running && run?.cancellation === undefined ? this.#app.mailbox.push(message) : 'dropped'
+    const delivery = running && run?.cancellation === undefined ? this.#app.deliver(message) : 'dropped'
     if (parent === undefined ? running : parent.app.run?.running === true) {
       const source = run?.step?.node.name ?? checkpoint.next ?? ''
       emit(this.#app, { type: 'message', source, message, to: printPath(path), delivery })

@@ -1,3 +1,4 @@
+import type { Received } from '../../action/message.js'
 import type { MessageSchemas } from '../../action/message-schemas.js'
 import { Few } from '../../internal/few.js'
 import type { WaitsFor } from '../map/branch-handle.js'
@@ -21,6 +22,9 @@ export interface OpenWait {
   readonly until: number | undefined
   /** It may end without a message: it has a time limit or a signal of its own. */
   readonly withdrawable: boolean
+  wants(message: Received): boolean
+  /** Ends it with a message. */
+  answer(message: Received): void
   /** Ends it, with an error or without a message. */
   release(error?: { readonly reason: unknown }): void
 }
@@ -37,43 +41,54 @@ interface Waiter {
   waitsChanged(before: WaitsFor, after: WaitsFor): void
 }
 
-const NONE_BELOW = { running: 0, awaited: 0, waiting: 0 }
+/** Applications that the step made, by what their runs do: continue, are awaited, wait for a person. */
+type Below = Record<'running' | 'awaited' | 'waiting', number>
+const NONE_BELOW: Below = { running: 0, awaited: 0, waiting: 0 }
 
-/** What one run waits for. Made when it first waits, or when something below it does. */
-export class WaitState {
+/** What one run waits for: its open waits, and their level. Made when it first waits, or when something below it does. */
+export class WaitState extends Few<OpenWait> {
   readonly #run: Waiter
-  readonly open = new Few<OpenWait>()
   /** Waits for a message from outside, or for a time. */
   #outside = 0
   /** The level that {@link WaitState.update} last found. */
   level: WaitsFor = 'nothing'
-  /** Applications that the step made, by what their runs do: continue, are awaited, wait for a person. */
-  #below: Record<'running' | 'awaited' | 'waiting', number> | undefined
+  #below: Below | undefined
   /** Called at each change of the level. */
   changed: (() => void) | undefined
 
   constructor(run: Waiter) {
+    super()
     this.#run = run
   }
 
   /** Whether a wait may end without a message. */
   get mayWithdraw(): boolean {
-    for (const { withdrawable } of this.open) if (withdrawable) return true
+    for (const { withdrawable } of this) if (withdrawable) return true
     return false
   }
 
   /** Counts a wait, without {@link WaitState.update}. */
-  add(wait: OpenWait): void {
-    this.open.add(wait)
+  override add(wait: OpenWait): void {
+    super.add(wait)
     if (wait.from !== 'siblings') this.#outside += 1
   }
 
   /** @returns false when it has ended already */
   remove(wait: OpenWait): boolean {
-    if (!this.open.delete(wait)) return false
+    if (!this.delete(wait)) return false
     if (wait.from !== 'siblings') this.#outside -= 1
     this.update()
     return true
+  }
+
+  /** Hands a message to the first wait that wants it. @returns false where none does */
+  hand(message: Received): boolean {
+    for (const wait of this) {
+      if (!wait.wants(message)) continue
+      wait.answer(message)
+      return true
+    }
+    return false
   }
 
   /** Counts applications that the step made. */
@@ -85,32 +100,32 @@ export class WaitState {
 
   /** Ends the waits for siblings: none can send any more. */
   releaseSiblings(error: { readonly reason: unknown } | undefined): void {
-    for (const wait of this.open) if (wait.from === 'siblings') wait.release(error)
+    for (const wait of this) if (wait.from === 'siblings') wait.release(error)
   }
 
-  /** Ends the waits of a step that has ended, or was cancelled with an error. */
-  endOf(step: WaitingStep, error?: { readonly reason: unknown }): void {
-    for (const wait of this.open) if (wait.step === step) wait.release(error)
+  /** Ends the waits of a step that has ended, or was cancelled with an error; without a step, all. */
+  endOf(step?: WaitingStep, error?: { readonly reason: unknown }): void {
+    for (const wait of this) if (step === undefined || wait.step === step) wait.release(error)
   }
 
   /** Computes the level anew, and reports a change upwards (W1). */
   update(): void {
     const before = this.level
-    const after = this.#found()
+    const after = levelOf(this.#run, this.size, this.#outside, this.#below)
     if (before === after) return
     this.level = after
     this.#run.waitsChanged(before, after)
     this.changed?.()
   }
+}
 
-  #found(): WaitsFor {
-    const { cancellation, step, attempts } = this.#run
-    if (cancellation !== undefined) return 'nothing'
-    if (step === undefined) return attempts?.due === undefined ? 'nothing' : 'retry'
-    if (step.map !== undefined) return step.map.waitsFor
-    const { running, awaited, waiting } = this.#below ?? NONE_BELOW
-    if (running > waiting) return 'nothing'
-    if (this.#outside > 0 || (awaited > 0 && waiting > 0)) return 'outside'
-    return this.open.size > 0 ? 'siblings' : 'nothing'
-  }
+function levelOf(run: Waiter, open: number, outside: number, below: Below = NONE_BELOW): WaitsFor {
+  const { cancellation, step, attempts } = run
+  if (cancellation !== undefined) return 'nothing'
+  if (step === undefined) return attempts?.due === undefined ? 'nothing' : 'retry'
+  if (step.map !== undefined) return step.map.waitsFor
+  const { running, awaited, waiting } = below
+  if (running > waiting) return 'nothing'
+  if (outside > 0 || (awaited > 0 && waiting > 0)) return 'outside'
+  return open > 0 ? 'siblings' : 'nothing'
 }

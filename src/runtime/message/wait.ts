@@ -14,7 +14,6 @@ import { emit, isObserved } from '../emit.js'
 import { tooLate } from '../step/once.js'
 import type { Permit } from '../step/permit.js'
 import { markTaken } from './inbox.js'
-import type { Reader } from './mailbox.js'
 import { untilAdmitted } from './resume-queue.js'
 import { recordWait } from './stored-messages.js'
 import type { OpenWait } from './wait-state.js'
@@ -80,33 +79,39 @@ export function reachWait(
   return { n, span, passed: earlier !== undefined && span.leftMs <= 0 }
 }
 
-const UNLIMITED = { until: undefined, ms: Infinity, leftMs: Infinity, onWall: false } as const
+/** Things that most waits do not hold. */
+interface Held {
+  /** Set where it has a time limit. */
+  readonly span: WaitSpan | undefined
+  /** Lent out meanwhile: a waiting action holds no permit, so the application that it waits for can run. */
+  readonly permit: Permit | undefined
+  limited?: Limited
+  /** Removes its mark from the store. */
+  unrecord?: (passed: boolean) => void
+}
 
-export class Wait implements OpenWait, Reader {
+export class Wait implements OpenWait {
   readonly step: CurrentAttempt
   readonly since: number
   readonly #n: number
   readonly #run: Run
   readonly #asked: AskedWait
-  /** Undefined without a time limit. */
-  readonly #span: WaitSpan | undefined
+  /** Whole milliseconds: a fraction would take a box of its own in every branch that waits. */
   readonly #begun: number
-  /** Lent out meanwhile: a waiting action holds no permit, so the application that it waits for can run. */
-  readonly #permit: Permit | undefined
-  #emitted = false
+  readonly #held: Held | undefined
   #resolve: ((answer: Promise<Received | undefined>) => void) | undefined
-  #limited: Limited | undefined
-  #unrecord: ((passed: boolean) => void) | undefined
 
   constructor(run: Run, step: CurrentAttempt, asked: AskedWait, n: number, span: WaitSpan) {
     this.#run = run
     this.step = step
+    this.since = span.since
     this.#asked = asked
     this.#n = n
-    this.since = span.since
-    this.#span = span.until === undefined ? undefined : span
-    this.#begun = run.app.system.passed()
-    this.#permit = run.permit
+    this.#begun = Math.round(run.app.system.passed())
+    const limited = asked.limits !== NO_LIMITS
+    const stored = asked.from !== 'siblings' && run.app.journal !== undefined
+    if (limited || stored || run.permit !== undefined)
+      this.#held = { span: limited ? span : undefined, permit: run.permit }
   }
 
   get id(): string {
@@ -125,14 +130,14 @@ export class Wait implements OpenWait, Reader {
     return this.from === 'outside' ? this.#asked.schemas() : undefined
   }
   get until(): number | undefined {
-    return this.#span?.until
+    return this.#held?.span?.until
   }
   get withdrawable(): boolean {
     return this.#asked.limits !== NO_LIMITS
   }
 
   wants(message: Received): boolean {
-    return isWanted(this.#asked, message)
+    return this.from !== 'time' && isWanted(this.#asked, message)
   }
 
   /**
@@ -145,39 +150,29 @@ export class Wait implements OpenWait, Reader {
       this.#resolve = resolve
     })
     const { app, waitState } = this.#run
-    this.#permit?.lendOut()
+    const held = this.#held
+    held?.permit?.lendOut()
     waitState.add(this)
-    if (this.from !== 'time') app.mailbox.read(this)
-    if (waitState.open.has(this)) {
-      this.#emitted = true
-      if (this.withdrawable) this.#limit(this.#asked.limits)
-      const source = this.step.node.name
-      // Its id is made on first use: it needs that of the application, a hash for a branch.
-      if (isObserved(app, 'wait')) emit(app, { type: 'wait', source, ...this.#facts() })
-      else app.system.skip()
-      const { from } = this
-      if (from !== 'siblings' && app.journal !== undefined)
-        this.#unrecord = recordWait(this.#run, { n: this.#n, action: source, ...this.#facts(), from })
-      waitState.update()
-    }
+    if (held?.span !== undefined) held.limited = this.#limit(this.#asked.limits, held.span)
+    if (isObserved(app, 'wait')) emit(app, { type: 'wait', source: this.step.node.name, ...factsOf(this) })
+    else app.system.skip()
+    const { from } = this
+    if (held !== undefined && from !== 'siblings' && app.journal !== undefined)
+      held.unrecord = recordWait(this.#run, { n: this.#n, action: this.step.node.name, ...factsOf(this), from })
+    waitState.update()
     return answer
   }
 
-  #facts() {
-    const { id, kinds, from, since } = this
-    return { id, kinds, from, since, ...extrasOf(this) }
-  }
-
-  #limit({ signal }: WaitLimits): void {
-    const { clock, attendance } = this.#run.app.system
-    const { until, ms, leftMs, onWall } = this.#span ?? UNLIMITED
+  #limit({ signal }: WaitLimits, { until, ms, leftMs, onWall }: WaitSpan): Limited {
+    const { system } = this.#run.app
     const onAbort = (): void => this.release({ reason: signal?.reason })
     const ring = (): void => {
       limited.late = lateFor(this, ms)
       this.release(this.from === 'time' ? undefined : limited.late)
     }
     const wall = onWall ? until : undefined
-    const deadline = ms === Infinity ? undefined : new Deadline(clock, this.#begun + leftMs, ring, attendance, wall)
+    const at = system.passed() + leftMs
+    const deadline = ms === Infinity ? undefined : new Deadline(system.clock, at, ring, system.attendance, wall)
     const limited: Limited = {
       late: undefined,
       end() {
@@ -185,34 +180,32 @@ export class Wait implements OpenWait, Reader {
         signal?.removeEventListener('abort', onAbort)
       },
     }
-    this.#limited = limited
     signal?.addEventListener('abort', onAbort, { once: true })
+    return limited
   }
 
-  answer(message: Received | undefined): void {
+  answer(message: Received): void {
     if (!this.#end(message)) return
     markTaken(this.#run, message)
     this.#resolve?.(this.#continue(message, undefined))
   }
 
   release(error?: { readonly reason: unknown }): void {
-    this.#run.app.mailbox.removeReader(this)
     if (this.#end(undefined)) this.#resolve?.(this.#continue(undefined, error))
   }
 
   #end(message: Received | undefined): boolean {
     const { app, waitState } = this.#run
     if (!waitState.remove(this)) return false // V1
-    this.#limited?.end()
-    this.#unrecord?.(this.#limited?.late !== undefined)
+    const { limited, unrecord } = this.#held ?? {}
+    limited?.end()
+    unrecord?.(limited?.late !== undefined)
     app.system.lookAtWall()
-    if (this.#emitted) {
-      const { kinds, from } = this
+    if (isObserved(app, 'wake')) {
+      const { id, kinds, from } = this
       const durationMs = msSince(app.system.clock, this.#begun)
-      if (isObserved(app, 'wake'))
-        emit(app, { type: 'wake', source: this.step.node.name, id: this.id, kinds, from, message, durationMs })
-      else app.system.skip()
-    }
+      emit(app, { type: 'wake', source: this.step.node.name, id, kinds, from, message, durationMs })
+    } else app.system.skip()
     return true
   }
 
@@ -223,9 +216,9 @@ export class Wait implements OpenWait, Reader {
   ): Promise<Received | undefined> {
     const { app } = this.#run
     const { method } = this.#asked
-    const late = this.#limited?.late
+    const late = this.#held?.limited?.late
     await untilAdmitted(app, this.step)
-    await this.#permit?.takeBack(this.step)
+    await this.#held?.permit?.takeBack(this.step)
     if (error !== undefined && (method === 'receiveOne' || error !== late)) throw error.reason
     if (message !== undefined) return handedOver(message)
     return method === 'receiveOne' || (method === 'sleep' && late === undefined)
@@ -245,6 +238,12 @@ interface Limited {
 export const lateFor = (wait: Pick<Wait, 'step' | 'kinds'>, ms: number): { readonly reason: TimeoutError } => ({
   reason: new TimeoutError(`${wait.step.node.subject}: the wait for ${list(wait.kinds)}`, Math.max(0, ms)),
 })
+
+/** The facts of a wait for readers. Its id is computed here: it hashes the place of its application. */
+const factsOf = (wait: Wait) => {
+  const { id, kinds, from, since } = wait
+  return { id, kinds, from, since, ...extrasOf(wait) }
+}
 
 /** The facts of a wait that not every wait has. */
 export const extrasOf = ({ ask, schemas, until }: Pick<OpenWait, 'ask' | 'schemas' | 'until'>) =>

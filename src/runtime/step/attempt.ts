@@ -56,7 +56,7 @@ export class Attempt implements MapAttempt, ActionArgs<State, Inputs> {
     this.#node = node
     this.sequenceId = app.checkpoint.sequenceId + 1
     this.attempt = attempts === undefined ? 1 : attempts.failed + 1
-    this.startedAt = isTimed(app, node) ? app.system.passed() : app.system.recently()
+    this.startedAt = Math.round(isTimed(app, node) ? app.system.passed() : app.system.recently())
   }
 
   /** Its code starts. */

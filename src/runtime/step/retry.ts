@@ -33,7 +33,7 @@ export function attemptAt(
 }
 
 function retryOfBranch({ parent }: Application): RetryPolicy | undefined {
-  return parent?.map?.timing(parent.key)?.task.retry
+  return parent?.map?.timing(parent.key)?.task.policy.retry
 }
 
 /** True for an error that no further attempt can mend (T3), also when it is a cause. */
@@ -159,7 +159,7 @@ export function retryBranch(run: Run, node: PlanNode, error: Error): Promise<boo
   const { app } = run
   const { parent } = app
   const branch = parent?.map?.timing(parent.key)
-  const retry = branch?.task.retry
+  const retry = branch?.task.policy.retry
   if (branch === undefined || retry === undefined) return error
   const attempts = attemptsOf(run)
   const failed = attempts.branch

@@ -164,7 +164,7 @@ function setCheckpoint(run: Run, node: PlanNode, checkpoint: Checkpoint): undefi
   const { app } = run
   app.checkpoint = checkpoint
   run.taken = app.onces = app.held = undefined
-  app.visits[node.index] = (app.visits[node.index] ?? 0) + 1
+  app.countVisits(node.index)
 }
 
 /** Replaces memory, and calls after-interceptors. */

@@ -15,7 +15,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'settles a branch a second time when its end is reported again',
     file: 'runtime/map/map-runner.ts',
-    from: '    if (result !== undefined) this.#settle(key, result) // M2',
+    from: '    if (result !== undefined) this.#settle(key, result) // M1',
     to: `    if (result !== undefined) this.#settle(key, result)
     else if (this.table.settled.has(key)) {
       const { index } = this.table.settled.get(key) as { index: number }

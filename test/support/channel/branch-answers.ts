@@ -89,7 +89,7 @@ export class BranchAnswers {
         const { attempt, error } = question
         const subject = `Branch "${printPath(this.#run.app.path)}"`
         const { begun } = this.#branch
-        return delayOf(this.#run, { subject, retry: task.retry, error: thrown(error), attempt, begun })
+        return delayOf(this.#run, { subject, retry: task.policy.retry, error: thrown(error), attempt, begun })
       }
       case 'step':
         return backpressure.onStep?.(question.step, { path: question.path })

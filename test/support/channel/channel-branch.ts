@@ -210,7 +210,7 @@ export class ChannelBranch implements BranchHandle {
       watched: this.origin.watched,
       tracker: tracker && program.nameOf(tracker),
       hears,
-      attempts: task.retry?.attempts ?? 0,
+      attempts: task.policy.retry?.attempts ?? 0,
       limited: semaphore !== undefined,
       paced: backpressure.waitForReader !== undefined,
       deep: backpressure.deep === true,
@@ -428,7 +428,8 @@ export class ChannelBranch implements BranchHandle {
   }
 
   #recover(error: Error): BranchResult {
-    const { fallback, key } = this.task
+    const { policy, key } = this.task
+    const { fallback } = policy
     if (fallback === undefined) return { status: 'failed', error }
     const branch = { plan: this.#setup.plan, path: this.origin.path, key, state: this.state }
     const given = callFallback(branch, fallback, error)

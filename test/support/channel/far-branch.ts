@@ -146,7 +146,7 @@ export class FarBranch implements RunOwner {
         return this.stop()
       case 'message':
         this.#n = frame.n
-        if (run?.cancellation === undefined) this.#app.mailbox.push(messageOf(frame.message))
+        if (run?.cancellation === undefined) this.#app.deliver(messageOf(frame.message))
         return this.#sendWaits()
       case 'noSender':
         this.#n = frame.n
@@ -286,7 +286,7 @@ export class FarBranch implements RunOwner {
   #sendWaits(): void {
     const run = this.#run
     const waits = run?.cancellation === undefined ? run?.waits : undefined
-    const open = [...(waits?.open ?? [])].map(({ kinds, from }) => ({ kinds, from }))
+    const open = [...(waits ?? [])].map(({ kinds, from }) => ({ kinds, from }))
     this.#send({
       type: 'waits',
       n: this.#n,

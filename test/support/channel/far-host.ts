@@ -81,7 +81,7 @@ export class FarHost implements BranchHost {
         : { attempts, delayMs: 0, factor: 1, maxDelayMs: 0, jitter: 0, maxMs: Number.POSITIVE_INFINITY }
     const delayAfter = async (error: unknown, attempt: number): Promise<number | undefined> =>
       (await this.#questions.ask({ method: 'retry', error, attempt })) as number | undefined
-    this.#timing = { task: { retry }, startedAt: undefined, deadlineAt: undefined, begun: 0, delayAfter }
+    this.#timing = { task: { policy: { retry } }, startedAt: undefined, deadlineAt: undefined, begun: 0, delayAfter }
   }
 
   timing(): BranchTiming {
