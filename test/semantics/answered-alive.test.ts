@@ -371,3 +371,29 @@ describe('a process whose run waits', () => {
     expect(run(program(join(folder, 'left.db'), 'return', ''))).toBe('waiting {}')
   })
 })
+
+it('a message that a run took from the store before its sender heard of it was delivered, though the run is over', async () => {
+  const clock = new ManualClock()
+  const { driver } = memoryPersister()
+  const heard = defer()
+  const persister = createPersister(
+    overDriver(driver, {
+      async post(...message) {
+        const id = await driver.post(...message)
+        await heard.promise
+        return id
+      },
+    }),
+  )
+  const app = createApplication(kit.graph({ actions: { ask } }), { ...options, persister, clock })
+  const waiting = emitted(app, 'wait')
+  const run = app.run()
+  await waiting
+  const delivery = app.send(approve('yes'))
+
+  await clock.fire(1000)
+  const { state } = await run
+  heard.resolve()
+
+  expect([state.log, await delivery]).toEqual([['yes'], 'delivered'])
+})
