@@ -1,5 +1,14 @@
 import * as fc from 'fast-check'
-import { ContractError, createApplication, createLimit, defineState, ParallelError, TimeoutError, task } from 'teasel'
+import {
+  ContractError,
+  createApplication,
+  createLimit,
+  defineState,
+  ParallelError,
+  printPath,
+  TimeoutError,
+  task,
+} from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { answersOf, chat, echo } from '../support/chat.js'
 import { type Deferred, defer, flush, untilAborted } from '../support/deferred.js'
@@ -130,21 +139,24 @@ describe('settling', () => {
     })
     const app = start(map)
     const started = emitted(app, 'step.start', 'map/a', 'map/b', 'map/c')
+    const cancels: string[] = []
+    app.on('cancel', ({ path, by, cause }) => void cancels.push(`${printPath(path)} by ${by}: ${cause}`))
 
     const run = app.run().catch((error: unknown) => error)
     await started
     fail('b', 'boom')
-    const failure = (await run) as ParallelError<{ key: string; status: 'done' | 'failed' | 'cancelled' }>
+    const failure = (await run) as ParallelError<{ key: string; status: 'done' | 'failed' | 'cancelled'; by?: string }>
 
     expect(failure).toBeInstanceOf(ParallelError)
     expect(failure.message).toBe(
       `Map action "map" cannot settle as 'all': 1 of 3 branches failed: "b". First: Action "map" failed (step 0, branch map/b): boom`,
     )
-    expect(failure.results.map(({ key, status }) => [key, status])).toEqual([
-      ['a', 'cancelled'],
-      ['b', 'failed'],
-      ['c', 'cancelled'],
+    expect(failure.results.map(({ key, status, by }) => [key, status, by])).toEqual([
+      ['a', 'cancelled', 'sibling'],
+      ['b', 'failed', undefined],
+      ['c', 'cancelled', 'sibling'],
     ])
+    expect(cancels).toEqual(['map/a by sibling: sibling-failed', 'map/c by sibling: sibling-failed'])
     expect(failure.cause).toMatchObject({ name: 'ActionError', path: 'map/b', cause: new Error('boom') })
     expect(live).toEqual(['a', 'b', 'c'])
     expect(app.state).toEqual({ prompt: 'p', prompts: ['a', 'b', 'c'] })
