@@ -114,7 +114,7 @@ export interface DueQuery extends Paging {
  * Reads runs: their status, their tree, their steps. A persister is one, and so is a live application. Every reader
  * answers with the same types; what its source cannot tell is absent, and named in `lacks`.
  *
- * Reading changes nothing. Every method rejects with an {@link InputError} for a query that it cannot answer, with all
+ * Reading changes nothing. Every method rejects with an `InputError` for a query that it cannot answer, with all
  * faults, and with a {@link PersistenceError} (`unavailable`) when its store is unavailable.
  */
 export interface Reader {

@@ -1,14 +1,7 @@
-import { type Path, printPath, unescapeName } from '../action/context.js'
+import { unescapeName } from '../action/context.js'
 
 /** The address of an application below a root, as JSON: `[map, visit, key]` for each level; empty for the root. */
 export type WirePath = readonly (readonly [map: string, visit: number, key: string])[]
-
-/** The JSON form of a path. */
-export const wirePathOf = (path: Path): WirePath => path.map(({ map, visit, key }) => [map, visit, key])
-
-/** Prints a path: `compare/gpt4`. */
-export const printWirePath = (path: WirePath): string =>
-  printPath(path.map(([map, visit, key]) => ({ map, visit, key })))
 
 /** Reads a path in any of its forms: segments, JSON, or printed. Undefined for anything else. */
 export function readPath(given: unknown): WirePath | undefined {

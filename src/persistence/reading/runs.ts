@@ -240,8 +240,9 @@ export async function countRuns(
     after = older.until
   }
   const capped = RUN_STATUSES.filter((status) => (counts[status] ?? 0) > upTo)
-  for (const status of capped) counts[status] = upTo
-  return { ...counts, ...(capped.length > 0 && { capped }) }
+  const found = RUN_STATUSES.filter((status) => counts[status] !== undefined)
+  const numbers = Object.fromEntries(found.map((status) => [status, Math.min(upTo, counts[status] ?? 0)]))
+  return { ...numbers, ...(capped.length > 0 && { capped }) }
 }
 
 /** Runs that are to be taken, earliest first. */
