@@ -91,7 +91,12 @@ export class LiveApplication implements AsyncDisposable {
     checkOptions('createApplication', options, OPTIONS)
     const core = compiledGraphOf(graph)
     checkValues(options)
-    const { plan, checkpoint, warnings } = startOf(core, options.entrypoint, options.state)
+    const { plan, checkpoint, warnings } = startOf(
+      core,
+      options.entrypoint,
+      options.state,
+      resumed?.stored !== undefined,
+    )
     const { concurrency } = options
     const limit = typeof concurrency === 'number' ? createLimit(checkCount('concurrency', concurrency)) : concurrency
     const semaphore = limit === undefined ? undefined : semaphoreOf(limit)

@@ -30,10 +30,15 @@ export interface AppStart {
 
 /**
  * The start of an application, checked.
+ * @param isStored whether its state is stored; it may then be left out
  * @throws {GraphError} for an unknown entrypoint, and reads that nothing can have written
  * @throws {ContractError} for an invalid initial state
  */
-export function startOf(core: CompiledGraph, entrypoint: string, state: unknown): AppStart {
+export function startOf(core: CompiledGraph, entrypoint: string, state: unknown, isStored = false): AppStart {
+  if (isStored && state === undefined) {
+    const { plan, warnings } = checkPlan(core, entrypoint, undefined)
+    return { plan, warnings, checkpoint: initialCheckpoint(plan, Object.freeze({})) }
+  }
   const given = isPlainObject(state) ? Object.keys(state) : undefined
   const more = given && ((first: PlanNode) => unwrittenReads(core, first, given))
   const { plan, warnings } = checkPlan(core, entrypoint, undefined, more)

@@ -3,7 +3,7 @@ import { describeValue } from '../internal/guards.js'
 import type { Journal } from '../persistence/journal.js'
 import type { Persister } from '../persistence/persister.js'
 import type { MigratedRecord } from '../persistence/scope.js'
-import type { StoreOptions } from '../persistence/settings.js'
+import type { JournalOptions, StoreOptions } from '../persistence/settings.js'
 
 /** Options for storing an application. */
 export interface PersistOptions<S, Names> {
@@ -73,7 +73,7 @@ export function journalFor(
   options: LoosePersist,
   rootId: string,
   clock: Clock,
-  claim?: 'take' | 'free',
+  more: Pick<JournalOptions, 'claim' | 'storedInputs'> = {},
 ): Journal | undefined {
   const { persister } = options
   if (persister === undefined) {
@@ -85,5 +85,5 @@ export function journalFor(
     throw new TypeError(
       `persister is ${describeValue(persister)}. Give memoryPersister() or sqlitePersister({ file }).`,
     )
-  return persister.journal({ ...options, rootId, clock, claim })
+  return persister.journal({ ...options, ...more, rootId, clock })
 }

@@ -58,10 +58,14 @@ export type ResumeOptions<S, Names, Entry, Needed extends keyof S, In extends Gi
   readonly claim?: 'take' | 'free'
 }
 
-interface LooseResume extends LooseOptions {
+export interface LooseResume extends LooseOptions {
   readonly resumeAt?: unknown
   readonly forkFrom?: ForkFrom<Record<string, unknown>> | undefined
   readonly claim?: 'take' | 'free' | undefined
+  /** Inputs that a host gives to every run, encoded. */
+  readonly storedInputs?: string | undefined
+  /** Whether a new application stays claimed until it runs: its lease does not end when it is stored. */
+  readonly keepsLease?: boolean | undefined
 }
 
 /**
@@ -101,15 +105,21 @@ export async function resumeOrCreate<S extends object, A, D, In extends GivenTo<
 
 async function resume(graph: object, options: LooseResume): Promise<LiveApplication> {
   checkOptions('resumeOrCreate', options, `${OPTIONS.replace(' parent key', '')} resumeAt forkFrom claim`)
-  const { resumeAt, forkFrom, claim, ...rest } = options
+  return resumeLoose(graph, options)
+}
+
+/** The same without types. A stored application needs no `state`. */
+export async function resumeLoose(graph: object, options: LooseResume): Promise<LiveApplication> {
+  const { resumeAt, forkFrom, claim, storedInputs, keepsLease = false, ...rest } = options
   const { appId } = rest
   if (typeof appId !== 'string')
     throw new TypeError(`appId is ${describeValue(appId)}. resumeOrCreate needs the id of the stored application.`)
-  const journal = journalFor(rest, appId, clockOf(rest), claim)
+  const journal = journalFor(rest, appId, clockOf(rest), { claim, storedInputs })
   if (journal === undefined) throw new TypeError('resumeOrCreate needs a persister to load from.')
   const begin = beginAt(graph, resumeAt, options.entrypoint)
   if (forkFrom !== undefined) refuseOwn(appId, forkFrom, journal)
   await journal.scope.claim() // U1
+  if (keepsLease) journal.scope.lease.keep()
   const found = await journal.load()
   refuseBranch(appId, journal.scope.settings.writer, found)
   const stored =

@@ -14,6 +14,8 @@ interface NodeOs {
   hostname?(): string
 }
 interface NodeProcess {
+  on?(signal: string, listener: () => void): unknown
+  off?(signal: string, listener: () => void): unknown
   readonly pid?: number
   getBuiltinModule?(id: string): unknown
 }
@@ -88,3 +90,10 @@ function viaChannel(fn: () => void): void {
 
 /** Milliseconds of real time on a clock that never goes back, even when a test fakes the platform's clock. */
 export const monotonic = (): number => engineTime.now()
+
+/** Calls back at a signal of the process, such as `SIGTERM`. @returns a function that ends it */
+export function onSignal(signal: string, received: () => void): () => void {
+  const { process } = globalThis as { readonly process?: NodeProcess }
+  process?.on?.(signal, received)
+  return () => void process?.off?.(signal, received)
+}

@@ -1,4 +1,5 @@
 import { tryGet } from '../internal/guards.js'
+import { isEnded } from './due.js'
 import type { CancelData, ErrorData } from '../read/error-data.js'
 import type { AppSummary, StoredWait as AskedWait, SummaryParent, SummaryStatus } from './summary.js'
 import type { DueFacts, MapFacts, SummaryFacts } from './summary-facts.js'
@@ -47,6 +48,7 @@ export class AppStatus {
   attempt: number | undefined
   recovered = false
   crashes: SummaryFacts['crashes']
+  inputs: string | undefined
   /** The status in the store; undefined if it has none. */
   #stored: SummaryStatus | undefined
   #whole = ''
@@ -111,6 +113,7 @@ export class AppStatus {
     if (known === undefined) return // the next rows replace it
     const { startedAt, attempt, recovered = false, error, cancelled, endedAt, crashes } = known
     this.crashes = crashes
+    this.inputs = known.inputs
     this.#status = this.#stored = status
     this.#since = since
     this.#whole = countsOf(whole)
@@ -135,6 +138,7 @@ export class AppStatus {
       ...(forkedFrom && { forkedFrom }),
       ...(this.recovered && { recovered: true as const }),
       ...(this.crashes && { crashes: this.crashes }),
+      ...(this.inputs !== undefined && { inputs: this.inputs }),
       ...(due.length > 0 && { due }),
       ...(map && { map }),
     }
@@ -143,7 +147,3 @@ export class AppStatus {
 
 const countsOf = ({ pending, retrying, leaked, nextAt }: Omit<WholeFacts, 'wake'>): string =>
   `${pending} ${retrying} ${leaked} ${nextAt}`
-
-const ENDED: readonly SummaryStatus[] = ['halted', 'finished', 'done', 'failed', 'cancelled']
-
-export const isEnded = (status: SummaryStatus): boolean => ENDED.includes(status)

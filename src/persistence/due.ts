@@ -1,6 +1,7 @@
 import type { AppSummary, SummaryStatus } from './summary.js'
 
-const ENDED: readonly SummaryStatus[] = ['halted', 'finished', 'done', 'failed', 'cancelled']
+/** The statuses that are never left, but by continuing a stored application. */
+export const ENDED: readonly SummaryStatus[] = ['halted', 'finished', 'done', 'failed', 'cancelled']
 
 /** Whether a status is never left, but by continuing a stored application. */
 export const isEnded = (status: SummaryStatus): boolean => ENDED.includes(status)

@@ -39,6 +39,7 @@ export {
   type PersistenceFault,
   SerializationError,
 } from '../store-errors.js'
+export { type CancelStoredOptions, cancelStored } from './cancel-stored.js'
 export type {
   Addressed,
   Awaitable,

@@ -2,9 +2,10 @@ import { isFinal } from '../lifecycle/final.js'
 import { errorData } from '../read/error-data.js'
 import { payloadOf } from '../read/payload.js'
 import type { WirePath } from '../read/wire-path.js'
-import { AppStatus, isEnded, type StatusSource, type StoringSummary, type WholeFacts } from './app-status.js'
+import { AppStatus, type StatusSource, type StoringSummary, type WholeFacts } from './app-status.js'
 import type { CommittingStep, OpenMap } from './committing.js'
 import type { Awaitable } from './driver.js'
+import { isEnded } from './due.js'
 import type { StateLabel } from './labels.js'
 import type { ForkedFrom, FullFacts, Notes, ParentRef } from './record.js'
 import type { Scope } from './scope.js'
@@ -53,8 +54,8 @@ export class JournalStatus {
   #parent: SummaryParent | undefined
   #next: string | undefined
   #position: string | undefined
-  /** The questions in the store, by their ids. */
-  #asked = ''
+  /** The questions in the store, by their ids; undefined if they are unknown. */
+  #asked: string | undefined = ''
 
   constructor(journal: StatusJournal, above: Above | undefined) {
     this.#journal = journal
@@ -82,6 +83,7 @@ export class JournalStatus {
     if (found?.summary === undefined) return
     const { status } = found.summary
     this.#app.adopt(found.summary)
+    this.#asked = undefined
     this.#diedIn = status === 'running' || status === 'retrying' ? sequenceId : undefined
   }
 
@@ -143,6 +145,7 @@ export class JournalStatus {
   placed(label: StateLabel, { next, position, end }: FullFacts): void {
     const { scope } = this.#journal
     this.adopt({ next, position })
+    this.#app.inputs ??= this.#isRoot ? scope.settings.storedInputs : undefined
     if (end !== undefined) this.#app.set(this.#isRoot ? end : 'done', this.#now)
     else if (label === 'rewind') this.#app.set('interrupted', this.#now)
     else this.#app.set(this.#isRoot && !scope.tree.running ? 'queued' : 'running', this.#now)

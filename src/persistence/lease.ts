@@ -32,6 +32,7 @@ export class Lease {
   #renewed: number | undefined
   #held = false
   #claimed = false
+  #kept = false
   #timer: unknown
 
   /** @param lost called when another runner has claimed the tree */
@@ -51,10 +52,16 @@ export class Lease {
     this.#renewed = monotonicNow(this.#settings.clock)
   }
 
+  /** A run begins soon: no save ends the lease of the claim before. */
+  keep(): void {
+    this.#kept = true
+  }
+
   /** A run goes on: the lease is renewed until {@link Lease.release}. */
   hold(): void {
     if (this.#held) return
     this.#held = true
+    this.#kept = false
     this.#next()
   }
 
@@ -68,7 +75,7 @@ export class Lease {
   /** Whether the lease in the store has to begin, to be renewed or to end. */
   get isDue(): boolean {
     const { clock, leaseMs } = this.#settings
-    if (!this.#held) return this.#renewed !== undefined
+    if (!this.#held) return this.#renewed !== undefined && !this.#kept
     return this.#renewed === undefined || monotonicNow(clock) - this.#renewed >= leaseMs / 3
   }
 

@@ -1,3 +1,4 @@
+import { isEnded } from './due.js'
 import type {
   AppSummary,
   BelowCount,
@@ -158,7 +159,7 @@ export class MemorySummaries {
       if (entry.waits.length === 0 || (partitionKey !== undefined && entry.partitionKey !== partitionKey)) continue
       if (rootId !== undefined && entry.rootId !== rootId) continue
       const root = this.#entries.get(keyOf(entry.partitionKey, entry.rootId))?.held
-      if (!hasLabels(root?.labels, labels)) continue
+      if (!hasLabels(root?.labels, labels) || (root !== undefined && isEnded(root.status))) continue
       const { appId } = entry
       for (const wait of entry.waits) {
         if (wait.answered !== answered || (kinds !== undefined && !wait.kinds.some((one) => kinds.includes(one))))

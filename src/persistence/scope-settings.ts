@@ -29,6 +29,7 @@ export interface ScopeSettings {
   /** Describes the runner; JSON. */
   readonly worker: string
   readonly about: RootFacts
+  readonly storedInputs: string | undefined
 }
 
 /** The facts of a root that lists show and find. */

@@ -29,6 +29,8 @@ export interface JournalOptions extends StoreOptions {
   readonly rootId: string
   readonly clock: Clock
   readonly claim?: 'take' | 'free' | undefined
+  /** Inputs that a host gives to every run, encoded. */
+  readonly storedInputs?: string | undefined
 }
 
 const LEASE_MS = 30_000
@@ -58,6 +60,7 @@ export function scopeSettings(options: JournalOptions, driver: PersisterDriver):
     leaseMs,
     worker: JSON.stringify(describeWorker(writer)),
     about: aboutOf(options),
+    storedInputs: options.storedInputs,
     partitionKey,
     rootId,
     clock,

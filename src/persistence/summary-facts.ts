@@ -24,6 +24,8 @@ export interface SummaryFacts {
   readonly forkedFrom?: { readonly appId: string; readonly sequenceId: number }
   /** Whether a fallback replaced a failure. */
   readonly recovered?: true
+  /** The inputs that a host gives to every run, encoded. */
+  readonly inputs?: string
   /** How often in a row its process died in the same step, when the run last began. */
   readonly crashes?: { readonly count: number; readonly sequenceId: number }
   /** Number of the delivery to a worker. */

@@ -186,7 +186,7 @@ export interface BelowCount {
   readonly count: number
 }
 
-/** A page of open questions, oldest first. */
+/** A page of open questions, oldest first. Those of runs that have ended are left out. */
 export interface WaitPage {
   /** Omitted: every partition. */
   readonly partitionKey?: string | null | undefined

@@ -10,6 +10,21 @@ const idsOf = async (driver: PersisterDriver, page: Partial<WaitPage> = {}): Pro
 
 /** Contract of a driver for open questions and due times. */
 export const WAITS: Readonly<Record<string, Check>> = {
+  'leaves out the questions of a run that has ended': async (driver, again) => {
+    const asking = { parent: parent('app', 'x'), waits: [wait('child', 0)] }
+    await begin(driver, 'app', { status: 'running' })
+    await driver.save(group('app', [row('child', 0)], { summaries: [summary('child', asking)] }))
+    const before = await idsOf(again)
+    for (const status of ['failed', 'cancelled', 'finished', 'halted'] as const) {
+      await driver.save(group('app', [], { summaries: [summary('app', { status })] }))
+      assertSame(`open questions of a ${status} run`, await idsOf(again), [])
+    }
+    await driver.save(group('app', [], { summaries: [summary('app', { status: 'interrupted' })] }))
+
+    assertSame('before', before, ['child.4.0'])
+    assertSame('after it goes on', await idsOf(again), ['child.4.0'])
+  },
+
   'lists open questions by each filter, oldest first': async (driver, again) => {
     const labels = { customer: '7' }
     const at = (n: number) => AT + n

@@ -19,6 +19,7 @@ const ROOMS = [
   'runtime',
   'application',
   'check',
+  'host',
   'define.ts',
   'visualize',
   'testing',
@@ -38,6 +39,7 @@ const ONE_IDEA: Readonly<Record<string, string>> = {
   'src/runtime/application.ts': 'an application and its run',
   'src/runtime/map/map-runner.ts': 'the branches of one visit of a map',
   'src/persistence/journal.ts': 'the rows of one application, in order',
+  'src/host/host.ts': 'the runs of a store that one process holds',
   'src/persistence/scope.ts': 'all writes below one root',
 }
 /** The most that one idea may take. */

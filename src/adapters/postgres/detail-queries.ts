@@ -1,3 +1,4 @@
+import { ENDED } from '../../persistence/due.js'
 import type { BelowPage, WaitPage } from '../../persistence/summary.js'
 import { limitOf, Question } from './question.js'
 import type { Asked } from './session.js'
@@ -57,7 +58,10 @@ const OLDEST_FIRST = 'w.since, w.name collate "C", w.n'
 export function waitsQuery(tables: Tables, page: WaitPage): Asked {
   const { partitionKey, rootId, kinds, answered = false, labels = {}, limit, after } = page
   const question = new Question(tables, 'waits')
-  const conditions = [question.part(answered ? 'y' : 'n', `w.answered = ${answered}`)]
+  const conditions = [
+    question.part(answered ? 'y' : 'n', `w.answered = ${answered}`),
+    `not exists (select 1 from ${tables.apps} r where r.part = w.part and r.app = w.root and r.status in (${ENDED.map((one) => `'${one}'`).join()}))`,
+  ]
   if (partitionKey !== undefined)
     conditions.push(question.part('p', `w.part = ${question.bind(partText(partitionKey))}`))
   if (rootId !== undefined) conditions.push(question.part('r', `w.root = ${question.bind(rootId)}`))

@@ -1,4 +1,5 @@
 import type { BelowPage, WaitPage } from '../../persistence/summary.js'
+import { ENDED } from '../../persistence/due.js'
 import { lastKey, number, PLACE, POSITION, SUMMARY, text, WAIT } from './columns.js'
 import { partOf } from './run-questions.js'
 import type { Names } from './schema.js'
@@ -29,7 +30,10 @@ export function openQuestions(names: Names, page: WaitPage): Sql | undefined {
 
 function filters({ apps, labels: table }: Names, page: WaitPage): Sql[] {
   const { partitionKey, rootId, answered = false, labels = {}, after } = page
-  const all = [sql`w.answered = ${answered ? 1 : 0}`]
+  const all = [
+    sql`w.answered = ${answered ? 1 : 0}`,
+    sql`not exists (select 1 from ${raw(apps)} r where r.part = w.part and r.app = w.root and r.status in ${listOf(ENDED)})`,
+  ]
   if (partitionKey !== undefined) all.push(sql`w.part = ${partOf(partitionKey)}`)
   if (rootId !== undefined) all.push(sql`w.root = ${rootId}`)
   for (const [name, value] of Object.entries(labels))

@@ -1,0 +1,115 @@
+import type { LiveApplication } from '../application/live-application.js'
+import { decode } from '../codec/encode.js'
+import { isPlainObject, tryGet } from '../internal/guards.js'
+import type { Pending } from '../lifecycle/pending.js'
+import { cancelRequest } from '../persistence/cancel-stored.js'
+import type { Persister } from '../persistence/persister.js'
+import { readMessage } from '../persistence/replay.js'
+import type { StoredRun } from '../persistence/summary.js'
+import type { SummaryFacts } from '../persistence/summary-facts.js'
+import { PersistenceError } from '../store-errors.js'
+import type { HostEvent, HostRun } from './host-events.js'
+
+// Owns: one run that a host holds, from when it is taken until it is released.
+// V1  A run is released exactly once: when it ends, waits, or its host drains. Its lease is over then, or it is lost.
+
+type Released = Extract<HostEvent, { type: 'released' }>
+
+/** What a run needs of its host. */
+export interface HoldingHost {
+  readonly persister: Persister
+  emit(event: HostEvent): void
+  readonly isRead: boolean
+}
+
+export class HeldRun {
+  readonly run: HostRun
+  readonly app: LiveApplication
+  /** Resolves with whether a message was stored for one of its questions meanwhile. */
+  readonly ended: Promise<boolean>
+  readonly #host: HoldingHost
+  readonly #unwatch: (() => void) | undefined
+  #draining = false
+
+  constructor(host: HoldingHost, run: HostRun, app: LiveApplication, inputs: Readonly<Record<string, unknown>>) {
+    this.#host = host
+    this.run = run
+    this.app = app
+    app.on('*', ((event: Extract<HostEvent, { type: 'event' }>['event']) => {
+      if (host.isRead) host.emit({ type: 'event', run, event })
+    }) as (event: never) => void)
+    this.#unwatch = host.persister.driver.watch?.(this.#root, () => void this.obey())
+    this.ended = this.#run(inputs)
+  }
+
+  get #root(): { readonly partitionKey: string | null; readonly rootId: string } {
+    return { partitionKey: this.run.partitionKey, rootId: this.run.runId }
+  }
+
+  async #run(inputs: Readonly<Record<string, unknown>>): Promise<boolean> {
+    const released = await this.app.run({ inputs, whenWaiting: 'return' }).then(
+      (outcome) => this.#outcome(outcome as { readonly status: Released['status']; readonly nextAt?: number }),
+      (error: unknown) => this.#failure(error),
+    )
+    this.#unwatch?.()
+    const asked = released.status === 'waiting' ? (this.app.pending as readonly Pending[]) : []
+    await this.app[Symbol.asyncDispose]()
+    const isAnswered = asked.length > 0 && (await this.#isAnswered(asked))
+    this.#host.emit(released)
+    return isAnswered
+  }
+
+  /** Whether a message is stored that one of its questions takes. */
+  async #isAnswered(asked: readonly Pending[]): Promise<boolean> {
+    try {
+      const messages = await this.#host.persister.driver.inbox(this.#root)
+      return messages.some((posted) => {
+        const { kind } = readMessage(posted.appId, posted)
+        return asked.some(({ appId, kinds }) => appId === posted.appId && kinds.includes(kind))
+      })
+    } catch {
+      return false // the next look at the store finds it, if it answered a question
+    }
+  }
+
+  #outcome({ status, nextAt }: { readonly status: Released['status']; readonly nextAt?: number }): Released {
+    const { run } = this
+    const at = status === 'waiting' && nextAt !== undefined ? { nextAt } : {}
+    return { type: 'released', run, status: status === 'cancelled' && this.#draining ? 'interrupted' : status, ...at }
+  }
+
+  #failure(error: unknown): Released {
+    const isLost = PersistenceError.is(error) && (error.fault === 'taken-over' || error.fault === 'unavailable')
+    return { type: 'released', run: this.run, status: isLost ? 'lost' : 'failed', error }
+  }
+
+  /** Cancels the run if another process has asked for it. */
+  async obey(): Promise<void> {
+    const { runId, partitionKey } = this.run
+    try {
+      const request = await cancelRequest(this.#host.persister, { appId: runId, partitionKey })
+      if (request !== undefined) await this.app.cancel({ reason: request.reason })
+    } catch (error) {
+      this.#host.emit({ type: 'unavailable', error })
+    }
+  }
+
+  /** Interrupts the run; any host may resume it. */
+  async drain(): Promise<void> {
+    this.#draining = true
+    await this.app.shutdown('The host is draining.')
+  }
+}
+
+/** The facts of a stored run that a host needs. */
+export function hostFacts(run: StoredRun): {
+  readonly inputs: Readonly<Record<string, unknown>>
+  readonly crashes: number
+} {
+  const facts = tryGet(() => JSON.parse(run.summary?.facts ?? '{}') as SummaryFacts)
+  const inputs = facts?.inputs === undefined ? {} : decode(facts.inputs)
+  const { count = 0, sequenceId } = facts?.crashes ?? {}
+  const died = run.expired ? 1 : 0
+  const crashes = sequenceId === (run.last?.sequenceId ?? -1) ? count + died : died
+  return { inputs: isPlainObject(inputs) ? inputs : {}, crashes }
+}

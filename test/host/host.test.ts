@@ -1,0 +1,291 @@
+import { defineMessage, defineState, resumeOrCreate, type } from 'teasel'
+import { createHost, type HostEvent, hosted } from 'teasel/host'
+import { memoryPersister, type Persister } from 'teasel/persistence'
+import { sqlitePersister } from 'teasel/persistence/sqlite'
+import { ManualClock } from 'teasel/testing'
+import { describe, expect, it } from 'vitest'
+import { defer, flush, flushUntil, untilAborted } from '../support/deferred.js'
+import { mortal } from '../support/mortal-store.js'
+import { quiet } from '../support/quiet-logger.js'
+
+const kit = defineState<{ item: string; out: string }>()
+const answer = defineMessage('answer', type<string>())
+
+type Act = (
+  item: string,
+  use: { signal: AbortSignal; receive(): Promise<string>; sleep(ms: number): Promise<void> },
+) => Promise<string>
+const graphOf = (act: Act) => {
+  const work = kit.action({
+    reads: ['item'],
+    writes: ['out'],
+    run: async ({ state: { item }, signal, context }) => ({
+      out: await act(item, {
+        signal,
+        receive: async () => (await context.receiveOne(answer)).body,
+        sleep: (ms) => context.sleep({ ms }),
+      }),
+    }),
+  })
+  return kit.graph({ actions: { work } })
+}
+/** Returns its item, and records it. */
+const recording =
+  (ran: string[]): Act =>
+  async (item) => {
+    ran.push(item)
+    return item
+  }
+const workOf = (act: Act) => hosted(graphOf(act), { entrypoint: 'work' })
+
+const quietly = { logger: quiet, signals: [] } as const
+
+/** Reads the events of a host until one fits. */
+function seen(events: HostEvent[], type: string, runId: string, status?: string): () => boolean {
+  return () =>
+    events.some(
+      (event) =>
+        event.type === type &&
+        'run' in event &&
+        event.run.runId === runId &&
+        (status === undefined || ('status' in event && event.status === status)),
+    )
+}
+function reading(host: { events(): AsyncIterable<HostEvent> }): HostEvent[] {
+  const events: HostEvent[] = []
+  void (async () => {
+    for await (const event of host.events()) events.push(event)
+  })()
+  return events
+}
+
+const stores: Record<string, () => Persister> = {
+  memory: () => memoryPersister(),
+  sqlite: () => sqlitePersister({ file: ':memory:' }),
+}
+
+describe.each(Object.entries(stores))('a host (%s)', (_, open) => {
+  it('runs what is started, once for each id', async () => {
+    const persister = open()
+    const ran: string[] = []
+    await using host = createHost({
+      ...quietly,
+      persister,
+      graphs: { work: workOf(recording(ran)) },
+    })
+    const events = reading(host)
+    const first = await host.start('work', { appId: 'a', state: { item: 'x' }, labels: { customer: '7' }, title: 'A' })
+    const second = await host.start('work', { appId: 'a', state: { item: 'y' } })
+    await flushUntil(seen(events, 'released', 'a'))
+
+    expect([first.created, second.created, ran]).toEqual([true, false, ['x']])
+    const { items } = await persister.list({ labels: { customer: '7' } })
+    expect(items).toMatchObject([{ runId: 'a', status: 'finished', title: 'A', name: 'work' }])
+    expect(await persister.state({ runId: 'a' })).toEqual({ item: 'x', out: 'x' })
+  })
+
+  it('holds no more than its concurrency, and takes the rest as slots come free', async () => {
+    const persister = open()
+    let most = 0
+    let now = 0
+    await using host = createHost({
+      ...quietly,
+      persister,
+      concurrency: 2,
+      graphs: {
+        work: workOf(async (item) => {
+          now += 1
+          most = Math.max(most, now)
+          await flush()
+          now -= 1
+          return item
+        }),
+      },
+    })
+    const events = reading(host)
+    for (let i = 0; i < 9; i++) await host.start('work', { appId: `run ${i}`, state: { item: 'x' } })
+    await flushUntil(() => events.filter(({ type: one }) => one === 'released').length === 9)
+
+    expect(most).toBe(2)
+    expect(await persister.count()).toMatchObject({ finished: 9 })
+  })
+
+  it('releases a run that waits, and takes it again when it is answered', async () => {
+    const persister = open()
+    await using host = createHost({
+      ...quietly,
+      persister,
+      pollMs: 20,
+      graphs: { work: workOf((_, { receive }) => receive()) },
+    })
+    const events = reading(host)
+    await host.start('work', { appId: 'a', state: { item: 'x' } })
+    await flushUntil(seen(events, 'released', 'a', 'waiting'))
+    expect(host.health()).toMatchObject({ status: 'ok', running: 0 })
+    expect((await persister.pending()).items).toMatchObject([{ runId: 'a', kinds: ['answer'] }])
+
+    expect(await host.send(answer('yes'), { runId: 'a' })).toBe('queued')
+    await expect.poll(() => seen(events, 'released', 'a', 'finished')()).toBe(true)
+    expect(await persister.state({ runId: 'a' })).toMatchObject({ out: 'yes' })
+  })
+
+  it('resumes a run whose process died, and fails one whose process dies again and again', async () => {
+    const persister = open()
+    const crash = async () => {
+      const { persister: dying, crash: die } = mortal(persister)
+      const app = await resumeOrCreate(
+        graphOf(() => new Promise(() => {})),
+        {
+          ...{
+            appId: 'a',
+            name: 'work',
+            entrypoint: 'work',
+            state: { item: 'x' },
+            persister: dying,
+            leaseMs: 10,
+            logger: quiet,
+          },
+        },
+      )
+      void app.run().catch(() => {})
+      await flushUntil(() => false)
+      die()
+      await expect.poll(async () => (await persister.list()).items[0]?.status).toBe('interrupted')
+    }
+    await crash()
+    const ran: string[] = []
+    const graphs = { work: workOf(recording(ran)) }
+    await using host = createHost({ ...quietly, persister, graphs, pollMs: 20 })
+    const events = reading(host)
+    await expect.poll(() => seen(events, 'released', 'a', 'finished')()).toBe(true)
+    expect(ran).toEqual(['x'])
+    await host.close()
+
+    await persister.delete({ appId: 'a' })
+    for (let i = 0; i < 3; i++) await crash()
+    await using another = createHost({ ...quietly, persister, graphs, pollMs: 20 })
+    const more = reading(another)
+    await expect.poll(() => seen(more, 'released', 'a', 'failed')()).toBe(true)
+    expect(ran).toEqual(['x'])
+    expect((await persister.list()).items).toMatchObject([{ status: 'failed' }])
+  })
+
+  it('leaves a run to the process that holds it', async () => {
+    const persister = open()
+    const app = await resumeOrCreate(
+      graphOf((_, { signal }) => untilAborted(signal)),
+      {
+        ...{ appId: 'a', name: 'work', entrypoint: 'work', state: { item: 'x' }, persister, logger: quiet },
+      },
+    )
+    const run = app.run()
+    await flush()
+    const ran: string[] = []
+    await using host = createHost({
+      ...quietly,
+      persister,
+      pollMs: 10,
+      graphs: { work: workOf(recording(ran)) },
+    })
+    const events = reading(host)
+    await flushUntil(() => false)
+    expect(ran).toEqual([])
+
+    await app.shutdown()
+    await run
+    await expect.poll(() => seen(events, 'released', 'a', 'finished')()).toBe(true)
+    expect(ran).toEqual(['x'])
+  })
+
+  it('cancels a run here, one that waits in the store, and one in another process', async () => {
+    const persister = open()
+    const graphs = { work: workOf((item, { signal, receive }) => (item === 'wait' ? receive() : untilAborted(signal))) }
+    await using host = createHost({ ...quietly, persister, graphs })
+    await using other = createHost({ ...quietly, persister, graphs, leaseMs: 60 })
+    const [events, others] = [reading(host), reading(other)]
+    await host.start('work', { appId: 'here', state: { item: 'x' } })
+    await host.start('work', { appId: 'stored', state: { item: 'wait' } })
+    await other.start('work', { appId: 'there', state: { item: 'x' } })
+    await flushUntil(seen(events, 'released', 'stored', 'waiting'))
+
+    const answers = []
+    for (const runId of ['here', 'stored', 'there', 'none']) answers.push(await host.cancel({ runId, reason: 'no' }))
+    await expect.poll(() => seen(others, 'released', 'there', 'cancelled')()).toBe(true)
+    await flushUntil(seen(events, 'released', 'here', 'cancelled'))
+    expect(answers).toEqual(['cancelled', 'cancelled', 'requested', 'unknown'])
+    expect(await persister.count()).toMatchObject({ cancelled: 3 })
+    expect((await persister.pending()).items).toEqual([])
+    expect(await host.cancel({ runId: 'stored' })).toBe('ended')
+  })
+
+  it('drains: what it holds is interrupted, and another host resumes it', async () => {
+    const persister = open()
+    const gate = defer()
+    const act: Act = (item, { signal }) => Promise.race([gate.promise.then(() => item), untilAborted(signal)])
+    const host = createHost({ ...quietly, persister, graphs: { work: workOf(act) } })
+    await host.start('work', { appId: 'a', state: { item: 'x' } })
+    await flush()
+    expect(await host.drain()).toEqual([])
+    expect((await persister.list()).items).toMatchObject([{ status: 'interrupted' }])
+    expect(host.health().status).toBe('draining')
+    await expect(host.start('work', { state: { item: 'x' } })).rejects.toThrow('The host is draining')
+
+    gate.resolve()
+    await using another = createHost({ ...quietly, persister, graphs: { work: workOf(act) } })
+    const events = reading(another)
+    await expect.poll(() => seen(events, 'released', 'a', 'finished')()).toBe(true)
+  })
+
+  it('gives the inputs of a start to a run that another host resumes', async () => {
+    const persister = open()
+    const ask = kit.action({
+      reads: [],
+      writes: ['out'],
+      inputs: { prefix: type<string>() },
+      run: async ({ inputs: { prefix }, context }) => ({ out: prefix + (await context.receiveOne(answer)).body }),
+    })
+    const graphs = { ask: hosted(kit.graph({ actions: { ask } }), { entrypoint: 'ask' }) }
+    const first = createHost({ ...quietly, persister, graphs })
+    const events = reading(first)
+    await first.start('ask', { appId: 'a', state: {}, inputs: { prefix: '> ' } })
+    await flushUntil(seen(events, 'released', 'a', 'waiting'))
+    await first.close()
+
+    await using second = createHost({ ...quietly, persister, graphs, pollMs: 10 })
+    const more = reading(second)
+    await second.send(answer('yes'), { runId: 'a' })
+    await expect.poll(() => seen(more, 'released', 'a', 'finished')()).toBe(true)
+    expect(await persister.state({ runId: 'a' })).toMatchObject({ out: '> yes' })
+  })
+})
+
+it('a host wakes a run whose time has come', async () => {
+  const clock = new ManualClock()
+  const persister = memoryPersister({ now: () => clock.now() })
+  await using host = createHost({
+    ...quietly,
+    persister,
+    clock,
+    graphs: { work: workOf((item, { sleep }) => sleep(60_000).then(() => item)) },
+  })
+  const events = reading(host)
+  await host.start('work', { appId: 'a', state: { item: 'x' } })
+  await flushUntil(seen(events, 'released', 'a', 'waiting'))
+  for (let i = 0; i < 70; i++) {
+    clock.advance(1_000)
+    await flush()
+  }
+  await flushUntil(seen(events, 'released', 'a', 'finished'))
+  expect((await persister.list()).items).toMatchObject([{ status: 'finished' }])
+})
+
+it('a host refuses wrong options, and names that it has no graph for', async () => {
+  const persister = memoryPersister()
+  const graphs = { refund: workOf(async (item) => item) }
+  expect(() => createHost({ ...quietly, persister, graphs, concurrency: 0 })).toThrow('concurrency is 0')
+  await using host = createHost({ ...quietly, persister, graphs })
+  // @ts-expect-error there is no graph of this name
+  await expect(host.start('refnd', { state: { item: 'x' } })).rejects.toThrow('There is no graph "refnd". Did you mean')
+  // @ts-expect-error the state lacks `item`
+  await expect(host.start('refund', { state: {} })).rejects.toThrow()
+})
