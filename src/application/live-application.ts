@@ -1,8 +1,8 @@
 import type { ActionContext, Path } from '../action/context.js'
-import { type Inputs, NO_INPUTS, refuseUnknownInputs } from '../action/inputs.js'
+import { NO_INPUTS, refuseUnknownInputs } from '../action/inputs.js'
 import { assertMessage, type CancelAnswer, type Delivery, type Message } from '../action/message.js'
 import { BusyError } from '../errors.js'
-import { type Halts, resolveHalts } from '../graph/runnable.js'
+import { resolveHalts } from '../graph/runnable.js'
 import { describeValue } from '../internal/guards.js'
 import { assertFunction, checkOptions } from '../internal/options.js'
 import type { AnyEvent, Subscription } from '../lifecycle/events.js'
@@ -24,10 +24,11 @@ import {
 import { belongs, leaveMaker } from '../runtime/sub-app.js'
 import type { SystemSettings } from '../runtime/system.js'
 import { publicState } from '../state/freeze.js'
-import { ActiveRun, type Joined, type WhenWaiting } from './active-run.js'
+import { ActiveRun, type Joined } from './active-run.js'
 import { conclude, named, naming } from './caller.js'
 import { followEvents } from './event-feed.js'
-import { checkDepth, FILTER_OPTIONS, type LooseEvents, type LooseFilter, tapOf } from './filter.js'
+import { checkDepth, FILTER_OPTIONS, type LooseEvents, tapOf } from './filter.js'
+import type { LooseRun, LooseStream } from './loose-run.js'
 import {
   beginElsewhere,
   checkValues,
@@ -52,20 +53,6 @@ export interface LooseOptions extends SystemSettings, LoosePersist {
   readonly parent?: ActionContext | undefined
   readonly key?: string | undefined
 }
-/** Options of a run, without their types. */
-export interface LooseRun {
-  readonly inputs?: Inputs
-  readonly haltAfter?: Halts
-  readonly haltBefore?: Halts
-  readonly signal?: AbortSignal
-  readonly maxSteps?: number
-  readonly whenWaiting?: WhenWaiting
-}
-/** Options of `stream`, without their types. */
-export interface LooseStream extends LooseRun, LooseFilter {
-  readonly detach?: boolean
-}
-
 /** Default bound of unread events, beyond which an additional reader loses chunks. */
 const FURTHER_BUFFER = 1000
 export const OPTIONS = `entrypoint state appId concurrency interceptors tracker logger clock random graceMs inspect ${PERSIST_OPTIONS} parent key`

@@ -49,6 +49,7 @@ class StoreHost implements Host<Record<string, Hosted>> {
   #state: 'open' | 'draining' | 'closed' = 'open'
   #drained: Promise<readonly HostRun[]> | undefined
   #timer: unknown
+  #beat: unknown
   #looking = false
   #again = false
   #lookedAt: number | undefined
@@ -64,22 +65,19 @@ class StoreHost implements Host<Record<string, Hosted>> {
     if (unwatch !== undefined) this.#ends.push(unwatch)
     for (const signal of options.signals ?? ['SIGTERM', 'SIGINT'])
       this.#ends.push(onSignal(signal, () => void this.drain()))
-    const beat = (): void => {
-      for (const held of this.#held.values()) void held.obey()
-      this.#beat = this.#unheld(beat, (options.leaseMs ?? 30_000) / 3)
-    }
-    this.#beat = this.#unheld(beat, (options.leaseMs ?? 30_000) / 3)
+    this.#beatLater()
     void this.#look()
   }
 
-  #beat: unknown
-
-  /** A timer that does not keep the process alive. */
-  #unheld(fn: () => void, ms: number): unknown {
-    const timer = this.#clock.setTimeout(fn, ms)
-    if (typeof timer === 'object' && timer !== null && 'unref' in timer && typeof timer.unref === 'function')
-      timer.unref()
-    return timer
+  /** Looks for requests to cancel, at each heartbeat. The timer does not keep the process alive. */
+  #beatLater(): void {
+    const beat = (): void => {
+      for (const held of this.#held.values()) void held.obey()
+      this.#beatLater()
+    }
+    this.#beat = this.#clock.setTimeout(beat, (this.#options.leaseMs ?? 30_000) / 3)
+    const timer = this.#beat as { unref?(): void } | undefined
+    timer?.unref?.()
   }
 
   get isRead(): boolean {

@@ -1,6 +1,6 @@
 import { tryGet } from '../internal/guards.js'
-import { isEnded } from './due.js'
 import type { CancelData, ErrorData } from '../read/error-data.js'
+import { isEnded } from './due.js'
 import type { AppSummary, StoredWait as AskedWait, SummaryParent, SummaryStatus } from './summary.js'
 import type { DueFacts, MapFacts, SummaryFacts } from './summary-facts.js'
 

@@ -1,5 +1,5 @@
-import type { BelowPage, WaitPage } from '../../persistence/summary.js'
 import { ENDED } from '../../persistence/due.js'
+import type { BelowPage, WaitPage } from '../../persistence/summary.js'
 import { lastKey, number, PLACE, POSITION, SUMMARY, text, WAIT } from './columns.js'
 import { partOf } from './run-questions.js'
 import type { Names } from './schema.js'
