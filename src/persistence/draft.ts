@@ -1,3 +1,4 @@
+import { isFinal } from '../lifecycle/final.js'
 import type { Row } from './driver.js'
 import { millisecondsOf } from './order.js'
 import type { ManifestEntry, Notes } from './record.js'
@@ -121,7 +122,7 @@ export function readNote(draft: Draft, { label, order }: Pick<Row, 'label' | 'or
     case 'cancelled':
       draft.cancelled = note as Notes['cancelled']
       readTiming(draft, draft.cancelled)
-      draft.status = 'cancelled'
+      draft.status = isFinal(draft.cancelled.cause) ? 'cancelled' : 'interrupted'
       return
     default:
       throw new SyntaxError(`the note "${label}" is unknown.`)

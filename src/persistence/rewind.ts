@@ -189,6 +189,6 @@ async function find(
 }
 
 const hasEnded = ({ status, end, cancelled }: StoredRecord): boolean =>
-  status === 'finished' || end !== undefined || cancelled?.final === true
+  status === 'finished' || status === 'cancelled' || end !== undefined || cancelled?.final === true
 
 const headOf = (map: string, visit: number): string => printPath([{ map, visit, key: '' }])

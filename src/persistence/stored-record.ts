@@ -10,8 +10,11 @@ import type {
 } from './record.js'
 import type { RetryNote, WaitingNote, WaitRange } from './wait-note.js'
 
-/** The status of a stored application. */
-export type StoredStatus = 'running' | 'waiting' | 'halted' | 'finished' | 'failed' | 'cancelled'
+/**
+ * The status of a stored application, as its rows alone hold it. `interrupted`: it was cancelled, but not for good. Rows
+ * hold no lease: `running` may stand for a run whose process has died, see the status of `persister.list`.
+ */
+export type StoredStatus = 'running' | 'waiting' | 'interrupted' | 'halted' | 'finished' | 'failed' | 'cancelled'
 
 /** An unfinished map: its step has not committed. */
 export interface StoredMap {

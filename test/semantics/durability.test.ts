@@ -180,7 +180,7 @@ describe('the record', () => {
     await started
 
     await app.shutdown('SIGTERM')
-    expect((await run).status).toBe('cancelled')
+    expect((await run).status).toBe('interrupted')
     const stored = await persister.load({ appId: 'app' })
     hold = false
     const { state } = await (await resumeOrCreate(graph, all)).run()
