@@ -180,13 +180,13 @@ describe('the record', () => {
     await started
 
     await app.shutdown('SIGTERM')
-    expect((await run).status).toBe('interrupted')
+    expect((await run).status).toBe('cancelled')
     const stored = await persister.load({ appId: 'app' })
     hold = false
     const { state } = await (await resumeOrCreate(graph, all)).run()
 
     expect([stored?.status, stored?.cancelled]).toEqual([
-      'cancelled',
+      'interrupted',
       { cause: 'shutdown', by: 'app', reason: 'SIGTERM', final: false, attempts: 1 },
     ])
     expect(ran).toEqual(['a', 'b', 'a', 'b'])
