@@ -85,6 +85,7 @@ export interface Host<Graphs> extends AsyncDisposable {
    * and gets `dropped`. Rejects with the reason of `signal`.
    */
   events(options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<HostEvent>
+  /** Its state now: what it holds, and its last look at the store. Asks the store nothing, and never throws. */
   health(): HostHealth
   /**
    * Takes nothing more, interrupts what is held, and waits until it is stored, at most `drainMs`. Other hosts resume it.

@@ -1,5 +1,5 @@
 import type { RootKey } from '../../persistence/driver.js'
-import { isEnded } from '../../persistence/due.js'
+import { ENDED, isEnded } from '../../persistence/due.js'
 import type { DuePage, RunPage, RunQuery, SummaryStatus } from '../../persistence/summary.js'
 import { CLOCK, EXPIRED, limitOf, Question, RUN } from './question.js'
 import type { Asked } from './session.js'
@@ -13,7 +13,7 @@ import type { Tables } from './tables.js'
 
 const STATUSES: readonly SummaryStatus[] = [
   ...(['queued', 'running', 'waiting', 'retrying', 'interrupted'] as const),
-  ...(['halted', 'finished', 'done', 'failed', 'cancelled'] as const),
+  ...ENDED,
 ]
 const NEWEST_FIRST = 'a.born desc, a.app collate "C" desc, a.part collate "C" desc'
 

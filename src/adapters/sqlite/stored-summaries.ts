@@ -155,7 +155,7 @@ export const toRun = (row: StoredRunRow, now: number): StoredRun => ({
   claim: toClaim(row),
 })
 
-export const toWait = ({ id, seq, n, kinds, since, until, facts }: StoredWaitRow): StoredWait => ({
+const toWait = ({ id, seq, n, kinds, since, until, facts }: StoredWaitRow): StoredWait => ({
   id: textOf(id),
   sequenceId: seq,
   n,
