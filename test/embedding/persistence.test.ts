@@ -87,6 +87,21 @@ describe('a persisted snapshot', () => {
     actor.stop()
   })
 
+  it('is without an input that is no data, such as a client', async () => {
+    const wait = kit.action({
+      reads: [],
+      writes: ['report'],
+      inputs: { title: type<string>(), client: type<() => Promise<string>>() },
+      run: async ({ inputs }) => ({ report: await inputs.client() }),
+    })
+    const runnable = kit.graph({ actions: { wait } }).runnable({ entrypoint: 'wait' })
+    const client = () => new Promise<string>(() => {})
+    const actor = createActor(actorLogic(runnable), { input: { state: {}, inputs: { title: 'T', client } } }).start()
+
+    expect(json(actor.getPersistedSnapshot())).toHaveProperty('inputs', { title: 'T' })
+    actor.stop()
+  })
+
   it('is JSON for every value of state and inputs, and restores it', async () => {
     const held = defer<void>()
     const kit = defineState<{ at: Date; seen: Map<string, Set<bigint>>; bytes: Uint8Array; told: unknown[] }>()

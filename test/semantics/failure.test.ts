@@ -459,6 +459,28 @@ describe('an error transition', () => {
     expect(of('transition')).toEqual([])
   })
 
+  it('is chosen when the condition after a fallback throws: nothing counts as recovered', async () => {
+    const bad = chat.action({ ...base, run: boom, fallback: () => ({ answer: '' }) })
+    const branch = chat
+      .graph({
+        actions: { bad, rescue, never: rescue },
+        transitions: { bad: [{ to: 'never', when: boom }] },
+        onError: { bad: 'rescue' },
+      })
+      .runnable({ entrypoint: 'bad' })
+    const steps: unknown[] = []
+    const { app } = start({ map: over(branch) as never })
+    app.on('step.end', ({ source, path, status }) => {
+      if (path.length > 0) steps.push([source, status])
+    })
+
+    expect((await app.run()).state.answers).toEqual({ a: 'done' }) // and not `done recovered`
+    expect(steps).toEqual([
+      ['bad', 'failed'],
+      ['rescue', 'done'],
+    ])
+  })
+
   it('is not chosen when the fallback has recovered the step', async () => {
     const bad = chat.action({ ...base, run: boom, fallback: () => ({ answer: '' }) })
 

@@ -100,6 +100,15 @@ describe('the time limit of all attempts together', () => {
     expect([attempts, early]).toEqual([[1, 2], -1])
   })
 
+  it('is not named where the limit of the attempt is as short', async () => {
+    const { action } = failing({ attempts: 9, maxMs: 60 }, { timeoutMs: 60 }, true)
+    const { run, pass } = start(action)
+
+    await pass(60)
+
+    expect(await run).toMatchObject({ message: expect.stringContaining('Action "act" took longer than 60 ms.') })
+  })
+
   it('prevents an attempt that would start too late, and leaves the failure to the fallback', async () => {
     const retry = { attempts: 9, delayMs: 40, factor: 1, maxMs: 100 }
     const { action, attempts } = failing(retry, { fallback: () => ({ out: 'fallen back' }) })

@@ -111,6 +111,27 @@ describe('state', () => {
     expect((await createApplication(graph, { entrypoint: 'show', state: { n: 1 } }).run()).state.name).toBe('#1')
   })
 
+  it('starts from its defaults also in a branch, and in one that was cancelled before it started', async () => {
+    const kit = defineState(type<{ n: number; name: string; outs: unknown[] }>(), { defaults: { n: 7 } })
+    const show = kit.action({ reads: ['n', 'name'], writes: ['name'], run: ({ state }) => ({ name: `#${state.n}` }) })
+    const map = kit.mapStates({
+      reads: [],
+      writes: ['outs'],
+      settle: { atLeast: 1 },
+      concurrency: 1,
+      action: kit.graph({ actions: { show } }).runnable({ entrypoint: 'show' }),
+      states: { a: { name: 'a' }, b: { name: 'b' } },
+      reduce: ({ results }) => ({ outs: results.map(({ status, state }) => [status, state]) }),
+    })
+
+    const { state } = await createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: {} }).run()
+
+    expect(state.outs).toEqual([
+      ['done', { n: 7, name: '#7' }],
+      ['cancelled', { n: 7, name: 'b' }],
+    ])
+  })
+
   it.each([
     ['zod', defineState(z.object({ n: z.number().max(3), tags: z.array(z.string().trim()) }))],
     [

@@ -259,7 +259,11 @@ export const handleContract: readonly HandleCase[] = [
       expect(factsOf(handle)).toMatchObject({ attempts: 1, isRetrying: true, waitsFor: 'retry', result: undefined })
       clock.advance(40)
       expect(await done).toBe('done')
-      expect([handle.attempts, handle.isRetrying, handle.state]).toEqual([2, false, { n: 2 }])
+      expect([handle.attempts, handle.isRetrying, handle.result]).toEqual([
+        2,
+        false,
+        { status: 'done', state: { n: 2 }, recovered: false },
+      ])
     },
   },
   {
