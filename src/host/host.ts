@@ -81,7 +81,7 @@ class StoreHost implements Host<Record<string, Hosted>> {
   }
 
   get isRead(): boolean {
-    return this.#readers.isRead
+    return this.#readers.isRead || this.#listeners.size > 0
   }
 
   get persister(): Persister {

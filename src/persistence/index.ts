@@ -15,7 +15,14 @@ export type {
   StepQuery,
 } from '../read/reader.js'
 export type { RunRef, RunSummary, WorkerInfo } from '../read/run-summary.js'
-export type { BranchCounts, BranchStatus, OpenStatus, RunStatus, StepStatus } from '../read/status.js'
+export {
+  type BranchCounts,
+  type BranchStatus,
+  type OpenStatus,
+  RUN_STATUSES,
+  type RunStatus,
+  type StepStatus,
+} from '../read/status.js'
 export type {
   AppNode,
   BranchPage,

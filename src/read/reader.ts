@@ -5,34 +5,34 @@ import type { BranchStatus, RunStatus, StepStatus } from './status.js'
 import type { AppNode, Pending, RunTree, StepRecord } from './tree.js'
 import type { WirePath } from './wire-path.js'
 
-/** Filters of runs. All that are given hold. */
+/** Filters of runs. All that are given hold; `undefined` is not given. */
 export interface RunFilter {
   /** Default null; `'*'`: every partition. */
-  readonly partitionKey?: string | null
-  readonly status?: RunStatus | readonly RunStatus[]
+  readonly partitionKey?: string | null | undefined
+  readonly status?: RunStatus | readonly RunStatus[] | undefined
   /** The name of its graph in a host. */
-  readonly name?: string
-  readonly labels?: { readonly [name: string]: string }
+  readonly name?: string | undefined
+  readonly labels?: { readonly [name: string]: string } | undefined
   /** Epoch milliseconds, included. */
-  readonly createdFrom?: number
+  readonly createdFrom?: number | undefined
   /** Epoch milliseconds, excluded. */
-  readonly createdTo?: number
+  readonly createdTo?: number | undefined
   /** Runs with an application between two attempts. */
-  readonly retrying?: boolean
+  readonly retrying?: boolean | undefined
   /** Runs with an open question. */
-  readonly pending?: boolean
+  readonly pending?: boolean | undefined
   /** Runs with abandoned code. */
-  readonly leaked?: boolean
+  readonly leaked?: boolean | undefined
   /** Part of the id or of the title, whatever its case. */
-  readonly text?: string
+  readonly text?: string | undefined
 }
 
 /** The range of a page. */
 export interface Paging {
   /** Maximum number of items, 1 to 1000 (default 50). A page may have fewer while `after` is present. */
-  readonly limit?: number
+  readonly limit?: number | undefined
   /** `after` of the page before. */
-  readonly after?: string
+  readonly after?: string | undefined
 }
 
 /** One page. */
@@ -47,13 +47,13 @@ export interface RunTarget {
   /** The id of its root application. */
   readonly runId: string
   /** Default null. */
-  readonly partitionKey?: string | null
+  readonly partitionKey?: string | null | undefined
 }
 
 /** Identifies an application of a run. */
 export interface AppTarget extends RunTarget {
   /** Its path below the root, as segments, as JSON, or printed: `compare/gpt4`. Default: the root. */
-  readonly path?: string | Path | WirePath
+  readonly path?: string | Path | WirePath | undefined
 }
 
 /** Numbers of runs by status. */
@@ -65,9 +65,9 @@ export type RunNumbers = { readonly [S in RunStatus]?: number } & {
 /** Options of {@link Reader.describe}. */
 export interface DescribeOptions {
   /** Number of branches per status (default 10, at most 1000). */
-  readonly first?: number
+  readonly first?: number | undefined
   /** Number of levels of applications (default 3): the deepest has maps with numbers and without branches. */
-  readonly depth?: number
+  readonly depth?: number | undefined
 }
 
 /** Options of {@link Reader.branches}. */
@@ -75,39 +75,39 @@ export interface BranchQuery extends AppTarget, Paging {
   readonly map: string
   readonly visit: number
   /** Default: the newest that has this visit. */
-  readonly epoch?: number
+  readonly epoch?: number | undefined
   /** Default: any. */
-  readonly status?: BranchStatus | readonly BranchStatus[]
+  readonly status?: BranchStatus | readonly BranchStatus[] | undefined
 }
 
 /** Options of {@link Reader.steps}. */
 export interface StepQuery extends AppTarget, Paging {
   /** First number of a step. */
-  readonly from?: number
+  readonly from?: number | undefined
   /** Last number of a step. */
-  readonly to?: number
+  readonly to?: number | undefined
   /** Default: any. */
-  readonly status?: StepStatus | readonly StepStatus[]
+  readonly status?: StepStatus | readonly StepStatus[] | undefined
 }
 
 /** Options of {@link Reader.pending}. */
 export interface PendingQuery extends Paging {
   /** Default null; `'*'`: every partition. */
-  readonly partitionKey?: string | null
+  readonly partitionKey?: string | null | undefined
   /** Questions that take one of these kinds. Default: any. */
-  readonly kinds?: readonly string[]
+  readonly kinds?: readonly string[] | undefined
   /** Whether a fitting message is stored (default false). */
-  readonly answered?: boolean
+  readonly answered?: boolean | undefined
   /** Labels of the run. */
-  readonly labels?: { readonly [name: string]: string }
+  readonly labels?: { readonly [name: string]: string } | undefined
 }
 
 /** Options of {@link Reader.due}. */
 export interface DueQuery extends Paging {
   /** Default null; `'*'`: every partition. */
-  readonly partitionKey?: string | null
+  readonly partitionKey?: string | null | undefined
   /** Epoch milliseconds, included. Default: now, by the clock of the store. */
-  readonly before?: number
+  readonly before?: number | undefined
 }
 
 /**
@@ -121,7 +121,7 @@ export interface Reader {
   /** Runs, newest first. */
   list(query?: RunFilter & Paging): Promise<PageOf<RunSummary>>
   /** Numbers of runs by status. @param filter `upTo`: maximum number per status (default 10 000) */
-  count(filter?: RunFilter & { readonly upTo?: number }): Promise<RunNumbers>
+  count(filter?: RunFilter & { readonly upTo?: number | undefined }): Promise<RunNumbers>
   /** A run and what is below it, or a part of it. Undefined when there is no such run or path. */
   describe(ref: AppTarget & DescribeOptions): Promise<RunTree | undefined>
   /** The branches of one visit of a map, past ones too, in declaration order. */

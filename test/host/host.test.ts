@@ -259,6 +259,29 @@ describe.each(Object.entries(stores))('a host (%s)', (_, open) => {
   })
 })
 
+it('a host calls a listener of one run back for its events, without another reader', async () => {
+  await using host = createHost({
+    ...quietly,
+    persister: memoryPersister(),
+    graphs: { work: workOf(async (item) => item) },
+  })
+  const seenOf = new Map<string, string[]>([
+    ['a', []],
+    ['b', []],
+  ])
+  const off = [...seenOf].map(([runId, types]) =>
+    host.on({ runId }, (one) => void types.push(one.type === 'event' ? one.event.type : one.type)),
+  )
+  await host.start('work', { appId: 'a', state: { item: 'x' } })
+  await flushUntil(() => seenOf.get('a')?.includes('released') === true)
+  off[1]?.()
+  await host.start('work', { appId: 'b', state: { item: 'x' } })
+  await flush()
+
+  expect(seenOf.get('a')).toEqual(['taken', 'run.start', 'step.start', 'transition', 'step.end', 'run.end', 'released'])
+  expect(seenOf.get('b')).toEqual([])
+})
+
 it('a host wakes a run whose time has come', async () => {
   const clock = new ManualClock()
   const persister = memoryPersister({ now: () => clock.now() })

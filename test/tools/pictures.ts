@@ -15,12 +15,13 @@ import { answerGraph } from '../../examples/11-fast-and-slow.js'
 import { hedgeGraph } from '../../examples/13-hedged-calls.js'
 import { graph as argument } from '../../examples/14-branches-that-argue.js'
 import { countGraph } from '../../examples/15-server-sent-events.js'
-import { drawn, graphOf } from '../../examples/17-from-json.js'
 import { graph as approvals } from '../../examples/18-approvals.js'
 import { quotesGraph } from '../../examples/19-budget.js'
 import { graph as stuckTools } from '../../examples/20-stuck-tools.js'
 import { graph as inReact } from '../../examples/21-react.js'
 import { graph as inspected } from '../../examples/22-inspector.js'
+import { drawn, graphOf } from '../../examples/23-from-json.js'
+import { graph as refunds } from '../../examples/backend/refunds.js'
 import { jobGraph } from '../../examples/jobs/graph.js'
 import { plannerGraph } from '../../examples/planners/planner.js'
 import { researchGraph } from '../../examples/research/graph.js'
@@ -60,12 +61,13 @@ export const pictures: Readonly<Record<string, string>> = {
     wide,
   ),
   'examples/16-jobs-that-survive.ts': toMermaid(jobGraph(async () => '').runnable({ entrypoint: 'all' }), wide),
-  'examples/17-from-json.ts': toMermaid(graphOf(drawn).graph.runnable({ entrypoint: 'liberty' }), wide),
+  'examples/17-backend.ts': toMermaid(refunds.runnable({ entrypoint: 'research' }), wide),
   'examples/18-approvals.ts': toMermaid(approvals.runnable({ entrypoint: 'review' }), wide),
   'examples/19-budget.ts': toMermaid(quotesGraph(1).runnable({ entrypoint: 'readAll' }), wide),
   'examples/20-stuck-tools.ts': toMermaid(stuckTools.runnable({ entrypoint: 'useTools' }), wide),
   'examples/21-react.ts': toMermaid(inReact.runnable({ entrypoint: 'find' }), wide),
   'examples/22-inspector.ts': toMermaid(inspected.runnable({ entrypoint: 'compare' }), wide),
+  'examples/23-from-json.ts': toMermaid(graphOf(drawn).graph.runnable({ entrypoint: 'liberty' }), wide),
 }
 
 const FENCE = /^(\/\/ )?```mermaid\n[\s\S]*?^(?:\/\/ )?```$/m

@@ -222,7 +222,7 @@ const newestFirst = (a: After, b: After): number =>
 /** Numbers of runs by status. */
 export async function countRuns(
   driver: PersisterDriver,
-  query: RunFilter & { readonly upTo?: number } = {},
+  query: RunFilter & { readonly upTo?: number | undefined } = {},
 ): Promise<RunNumbers> {
   const check = new QueryCheck('count', query, `${FILTERS} upTo`)
   const filter = checkFilter(check)
