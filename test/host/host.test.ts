@@ -278,7 +278,7 @@ it('a host calls a listener of one run back for its events, without another read
   await host.start('work', { appId: 'b', state: { item: 'x' } })
   await flush()
 
-  expect(seenOf.get('a')).toEqual(['taken', 'run.start', 'step.start', 'transition', 'step.end', 'run.end', 'released'])
+  expect(seenOf.get('a')).toEqual(['taken', 'run.start', 'step.start', 'step.end', 'run.end', 'released'])
   expect(seenOf.get('b')).toEqual([])
 })
 
