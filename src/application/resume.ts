@@ -3,9 +3,7 @@ import { describeValue } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
 import { checkOptions } from '../internal/options.js'
 import type { Name } from '../internal/type-tools.js'
-import { refuseBranch } from '../persistence/faults.js'
 import type { Journal } from '../persistence/journal.js'
-import { fitRecord } from '../persistence/migrate.js'
 import type { AppRef, Persister } from '../persistence/persister.js'
 import type { StoredRecord } from '../persistence/replay.js'
 import { clockOf } from '../runtime/system.js'
@@ -121,7 +119,7 @@ export async function resumeLoose(graph: object, options: LooseResume): Promise<
   await journal.scope.claim() // U1
   if (keepsLease) journal.scope.lease.keep()
   const found = await journal.load()
-  refuseBranch(appId, journal.scope.settings.writer, found)
+  journal.scope.refuseBranch(found)
   const stored =
     found ??
     (forkFrom === undefined ? undefined : await fork(journal, forkFrom, rest.persister, compiledGraphOf(graph).rules))
@@ -132,7 +130,7 @@ export async function resumeLoose(graph: object, options: LooseResume): Promise<
   const at = begin === undefined ? stored : stored && { ...stored, chooses: false }
   const fit = (plan: Plan): StoredRecord => {
     journal.opened = true
-    return fitRecord(at as StoredRecord, plan, journal.scope.settings)
+    return journal.scope.fit(at as StoredRecord, plan)
   }
   const app = new LiveApplication(graph, rest, { journal, stored: at && fit })
   if (begin !== undefined && stored !== undefined) await app.beginAt(begin) // U2

@@ -3,6 +3,9 @@ import type { AppSummary, SummaryStatus } from './summary.js'
 /** The statuses that are never left, but by continuing a stored application. */
 export const ENDED: readonly SummaryStatus[] = ['halted', 'finished', 'done', 'failed', 'cancelled']
 
+/** Every status. */
+export const STATUSES: readonly SummaryStatus[] = ['queued', 'running', 'waiting', 'retrying', 'interrupted', ...ENDED]
+
 /** Whether a status is never left, but by continuing a stored application. */
 export const isEnded = (status: SummaryStatus): boolean => ENDED.includes(status)
 

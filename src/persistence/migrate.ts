@@ -6,8 +6,8 @@ import { equal } from '../state/equal.js'
 import { freezeAll, isolateState, type State } from '../state/freeze.js'
 import { SnapshotError } from '../store-errors.js'
 import { passSchema } from './pass-schema.js'
-import type { StoredRecord } from './replay.js'
-import type { ScopeSettings } from './scope.js'
+import type { ScopeSettings } from './scope-settings.js'
+import type { StoredRecord } from './stored-record.js'
 
 /** The settings of a scope that a migration depends on. */
 export type Versions = Pick<ScopeSettings, 'version' | 'migrate'>

@@ -1,16 +1,19 @@
+import type { Plan } from '../graph/plan.js'
 import { isInstance, isThenable } from '../internal/guards.js'
 import { PersistenceError } from '../store-errors.js'
 import type { StoringSummary } from './app-status.js'
 import type { Awaitable, Claim, Group, PersisterDriver, Row } from './driver.js'
-import { unavailable } from './faults.js'
+import { refuseBranch, unavailable } from './faults.js'
 import { closedDrivers } from './inbox-watch.js'
 import { Lease } from './lease.js'
+import { fitRecord } from './migrate.js'
 import { orderAfter } from './order.js'
 import { Outage } from './outage.js'
 import type { ScopeSettings } from './scope-settings.js'
+import type { StoredRecord } from './stored-record.js'
 import { TreeStatus } from './tree-status.js'
 
-// Owns: all writes below one root: the claim, the order, an unavailable store.
+// Owns: all writes below one root: the claim, the order, an unavailable store; whether a stored root may be resumed.
 // P1  A synchronous driver is called at once, without a promise. Rows that arrive during an asynchronous save are saved
 //     in one group after it; so are rows of branches that commit in the same turn, with any driver.
 // P2  Rows of one application are saved in the order of their indices, so that a crash leaves no gap.
@@ -92,6 +95,16 @@ export class Scope {
     this.#changed = main === undefined ? new Map() : main.#changed
     this.lease = main?.lease ?? new Lease(settings, (error) => this.#taken(error))
     this.tree = main?.tree ?? new TreeStatus(this.lease, () => this.#storeChanged())
+  }
+
+  /** A stored record as this code resumes it. @throws {SnapshotError} when it does not fit */
+  fit(stored: StoredRecord, plan: Plan): StoredRecord {
+    return fitRecord(stored, plan, this.settings)
+  }
+
+  /** Refuses a branch as the root. @throws {PersistenceError} `conflict` */
+  refuseBranch(found: StoredRecord | undefined): void {
+    refuseBranch(this.settings.rootId, this.settings.writer, found)
   }
 
   /** The summary of the root: it may change with anything below. */

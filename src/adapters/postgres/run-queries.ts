@@ -1,5 +1,5 @@
 import type { RootKey } from '../../persistence/driver.js'
-import { ENDED, isEnded } from '../../persistence/due.js'
+import { isEnded, STATUSES } from '../../persistence/due.js'
 import type { DuePage, RunPage, RunQuery, SummaryStatus } from '../../persistence/summary.js'
 import { CLOCK, EXPIRED, limitOf, Question, RUN } from './question.js'
 import type { Asked } from './session.js'
@@ -11,10 +11,6 @@ import type { Tables } from './tables.js'
 // Q1  A page over several statuses joins one page of each, so each is read from its index in order.
 // Q2  A question with labels or a text is not prepared: the best plan depends on how common they are.
 
-const STATUSES: readonly SummaryStatus[] = [
-  ...(['queued', 'running', 'waiting', 'retrying', 'interrupted'] as const),
-  ...ENDED,
-]
 const NEWEST_FIRST = 'a.born desc, a.app collate "C" desc, a.part collate "C" desc'
 
 /** Conditions of the runs that count in a status: one for each index that is read. */

@@ -1,3 +1,4 @@
+import { STATUSES } from '../../persistence/due.js'
 import type { DuePage, RunPage, RunQuery, SummaryStatus } from '../../persistence/summary.js'
 import { lastKey, RUN } from './columns.js'
 import type { Names } from './schema.js'
@@ -10,20 +11,6 @@ import { joined, listOf, raw, type Sql, sql } from './sql.js'
 //     open questions, then the name, then the status. A label of many runs comes last. The other filters are tested on
 //     the way.
 // L3  A run whose lease is over counts as interrupted; the indexes of a status hold the lease.
-
-/** Each status of a root. */
-const STATUSES: readonly SummaryStatus[] = [
-  'queued',
-  'running',
-  'waiting',
-  'retrying',
-  'interrupted',
-  'halted',
-  'finished',
-  'done',
-  'failed',
-  'cancelled',
-]
 
 /** A label, and its value. */
 export type Label = readonly [name: string, value: string]
