@@ -12,6 +12,7 @@ import type { StoredRecord } from '../persistence/replay.js'
 import { Application } from '../runtime/application.js'
 import { type Checkpoint, initialCheckpoint } from '../runtime/checkpoint.js'
 import { failOnStoreLoss, restore, saveCheckpoint, visitsOf } from '../runtime/durability.js'
+import { heartbeatOf } from '../runtime/map/heartbeat.js'
 import { childApp } from '../runtime/sub-app.js'
 import { AppSystem, type SystemSettings } from '../runtime/system.js'
 import { enterState } from '../state/contract.js'
@@ -78,7 +79,10 @@ export function makeApp(
   const journal = resumed?.journal ?? journalFor(options, appId ?? '', system.clock)
   system.store = journal?.scope
   const app = new Application({ plan, checkpoint, semaphore, appId, journal, tracker: options.tracker }, system)
-  if (journal !== undefined) failOnStoreLoss(app, journal)
+  if (journal !== undefined) {
+    failOnStoreLoss(app, journal)
+    journal.scope.lease.report = heartbeatOf(app)
+  }
   if (journal !== undefined && resumed?.stored !== undefined) {
     restore(app, resumed.stored(plan))
   }

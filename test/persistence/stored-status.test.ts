@@ -269,6 +269,29 @@ describe.each(Object.entries(stores))('the status in the store (%s)', (_, open) 
     expect(await find()).toMatchObject({ status: 'finished' })
   })
 
+  it('branches without rows are seen by the heartbeat', async () => {
+    const { clock, persister } = setUp()
+    const act: Act = (item, { signal, receive }) => (item === 'person' ? receive() : untilAborted(signal))
+    const app = createApplication(graphs(act).map, { ...several('person', 'work'), persister, clock })
+    const run = app.run()
+    await flushUntil(() => false)
+    clock.advance(10_000)
+    const { beat } = (await persister.driver.find(root))?.claim ?? {}
+
+    expect(beat?.at).toBe(clock.now())
+    expect(JSON.parse(beat?.data ?? '')).toMatchObject({
+      counts: { waiting: 1, running: 1 },
+      branches: [
+        { path: [['map', 1, 'person']], status: 'waiting' },
+        { path: [['map', 1, 'work']], status: 'running', attempt: 1 },
+      ],
+    })
+    const tree = await persister.describe({ runId: 'run' })
+    expect(tree?.root.maps[0]?.counts).toMatchObject({ running: 1, waiting: 1 })
+    await app.shutdown()
+    await run
+  })
+
   it('a run is left to another runner by claim: free, and taken by claim: take', async () => {
     const { clock, persister, find } = setUp()
     const { one } = graphs((_, { signal }) => untilAborted(signal))

@@ -1,0 +1,58 @@
+import type { Application } from '../application.js'
+import { type BranchHandle, isSuspended } from './branch-handle.js'
+
+// Owns: what the heartbeat of a run reports about the branches of the map at which it stands. A branch that has not
+// committed a step has no rows, so that another process sees it by this alone.
+
+/** Maximum number of reported branches. */
+const MOST = 50
+/** Maximum length of a report. */
+const LONGEST = 8_000
+
+type Status = 'queued' | 'running' | 'waiting' | 'retrying'
+
+/**
+ * The report of a root application, as JSON.
+ * @returns a function that gives it; null where it is the same as before
+ */
+export function heartbeatOf(app: Application): () => string | null {
+  let last = ''
+  return () => {
+    const report = reportOf(app)
+    if (report === last) return null
+    last = report
+    return report
+  }
+}
+
+function reportOf({ run }: Application): string {
+  const live = [...(run?.step?.map?.live ?? [])]
+  const counts: { [S in Status]?: number } = {}
+  for (const branch of live) {
+    const status = statusOf(branch)
+    counts[status] = (counts[status] ?? 0) + 1
+  }
+  for (let most = MOST; ; most = Math.floor(most / 2)) {
+    const report = JSON.stringify({ counts, branches: live.slice(0, most).map(branchOf) })
+    if (report.length <= LONGEST || most === 0) return report
+  }
+}
+
+function branchOf(branch: BranchHandle): object {
+  const { origin, attempts, startedAt } = branch
+  const { appId, path, checkpoint } = origin
+  return {
+    appId,
+    path: path.map(({ map, visit, key }) => [map, visit, key]),
+    status: statusOf(branch),
+    attempt: startedAt === undefined ? 0 : attempts,
+    ...(startedAt !== undefined && { startedAt }),
+    sequenceId: checkpoint.sequenceId + 1,
+  }
+}
+
+function statusOf({ startedAt, waitsFor, isRetrying }: BranchHandle): Status {
+  if (waitsFor === 'retry' || (isRetrying && startedAt !== undefined)) return 'retrying'
+  if (isSuspended(waitsFor)) return 'waiting'
+  return startedAt === undefined ? 'queued' : 'running'
+}
