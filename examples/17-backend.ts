@@ -46,8 +46,8 @@ export function createBackend(persister: Persister, leaseMs = 30_000) {
   const host = createHost({ persister, graphs: { refunds }, leaseMs, signals: [] })
   const live = new LiveEvents()
   void live.read(host.events(), (event) => {
-    if (event.type === 'refused' || event.type === 'unavailable') console.error(event.type, event.error)
-    else if ('run' in event) console.log(event.type, event.run.runId, 'status' in event ? event.status : '')
+    if ('run' in event) console.log(event.type, event.run.runId, 'status' in event ? event.status : '')
+    if ('error' in event) console.error(event.error) // failed, lost, refused, or the store is away
   })
 
   const server = createServer(answering(routesOf(host, persister, live)))
