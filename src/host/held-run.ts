@@ -30,13 +30,15 @@ export class HeldRun {
   readonly #host: HoldingHost
   readonly #unwatch: (() => void) | undefined
   #draining = false
+  /** Whether the run has an outcome: what ends its application in memory is no event of the run. */
+  #over = false
 
   constructor(host: HoldingHost, run: HostRun, app: LiveApplication, inputs: Readonly<Record<string, unknown>>) {
     this.#host = host
     this.run = run
     this.app = app
     app.on('*', ((event: Extract<HostEvent, { type: 'event' }>['event']) => {
-      if (host.isRead) host.emit({ type: 'event', run, event })
+      if (host.isRead && !this.#over) host.emit({ type: 'event', run, event })
     }) as (event: never) => void)
     this.#unwatch = host.persister.driver.watch?.(this.#root, () => void this.obey())
     this.ended = this.#run(inputs)
@@ -51,6 +53,7 @@ export class HeldRun {
       (outcome) => this.#outcome(outcome as { readonly status: Released['status']; readonly nextAt?: number }),
       (error: unknown) => this.#failure(error),
     )
+    this.#over = true
     this.#unwatch?.()
     const asked = released.status === 'waiting' ? (this.app.pending as readonly Pending[]) : []
     await this.app[Symbol.asyncDispose]()

@@ -282,6 +282,20 @@ it('a host calls a listener of one run back for its events, without another read
   expect(seenOf.get('b')).toEqual([])
 })
 
+it('a host emits no cancel for a run that it releases because it waits', async () => {
+  await using host = createHost({
+    ...quietly,
+    persister: memoryPersister(),
+    graphs: { work: workOf((_, { receive }) => receive()) },
+  })
+  const events = reading(host)
+  await host.start('work', { appId: 'a', state: { item: 'x' } })
+  await flushUntil(seen(events, 'released', 'a', 'waiting'))
+
+  const types = events.map((one) => (one.type === 'event' ? one.event.type : one.type))
+  expect(types).toEqual(['taken', 'run.start', 'step.start', 'wait', 'released'])
+})
+
 it('a host wakes a run whose time has come', async () => {
   const clock = new ManualClock()
   const persister = memoryPersister({ now: () => clock.now() })
