@@ -178,7 +178,10 @@ describe('the filters of a stream', () => {
     const at = (depth: number) => read(create().stream({ depth, include: ['step.end'] }))
 
     expect(await at(0)).toEqual(['step.end', 'step.end'])
-    expect(await at(1)).toEqual(['step.end', 'step.end outer/flat', 'step.end outer/deep', 'step.end'])
+    const [first, ...rest] = await at(1)
+    const [last, ...branches] = rest.reverse()
+    expect([first, last]).toEqual(['step.end', 'step.end'])
+    expect(branches.sort()).toEqual(['step.end outer/deep', 'step.end outer/flat']) // in the order in which they end
   })
 
   it('exclude events before the buffer, so that they hold nothing back', async () => {
