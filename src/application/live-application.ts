@@ -21,6 +21,7 @@ import {
   createRequest,
   type RunRequest,
 } from '../runtime/run/request.js'
+import type { RunResult } from '../runtime/run/result.js'
 import { belongs, leaveMaker } from '../runtime/sub-app.js'
 import type { SystemSettings } from '../runtime/system.js'
 import { publicState } from '../state/freeze.js'
@@ -121,6 +122,11 @@ export class LiveApplication implements AsyncDisposable {
   }
   get due(): readonly object[] {
     return allDue(this.#app)
+  }
+
+  /** The engine's application; `end`: the result of its run, once that has ended. */
+  static inside(live: LiveApplication): { readonly app: Application; readonly end: Promise<RunResult> | undefined } {
+    return { app: live.#app, end: live.#app.running ? undefined : live.#last?.ended }
   }
 
   async step(options: LooseRun = {}): Promise<object | undefined> {

@@ -20,7 +20,10 @@ export interface AppJournal {
   readonly epoch: number
   /** The settings and the state of the store that a tree of applications shares. */
   readonly scope: Pick<Scope, 'fault' | 'incarnation' | 'idle' | 'outage' | 'tree' | 'lease'> & {
-    readonly settings: Pick<ScopeSettings, 'partitionKey' | 'transient' | 'policy' | 'watch' | 'driver' | 'rootId'>
+    readonly settings: Pick<
+      ScopeSettings,
+      'partitionKey' | 'transient' | 'policy' | 'watch' | 'driver' | 'rootId' | 'about'
+    >
   }
   /** Stored messages from outside. */
   readonly inbox: Inbox

@@ -133,9 +133,9 @@ export interface AppNode extends Place {
   readonly since?: number
   readonly startedAt?: number
   readonly endedAt?: number
-  readonly epoch: number
-  /** The number of the last committed step; -1 before the first. */
-  readonly sequenceId: number
+  readonly epoch?: number
+  /** The number of the last committed step; -1 before the first. Absent for a settled branch of a live run. */
+  readonly sequenceId?: number
   /** The last committed action. */
   readonly position?: string
   /** The action that runs next, or runs now. */
@@ -194,6 +194,11 @@ export interface BranchPage {
   readonly more: number
   /** Gives the next ones: `after` of {@link Reader.branches}. */
   readonly after?: string
+}
+
+/** A live run: a tree without the times that only a store or a log has. */
+export interface LiveTree extends Omit<RunTree, 'run'> {
+  readonly run: Omit<RunSummary, 'createdAt' | 'since' | 'updatedAt'>
 }
 
 /** A run, or an application of it, and what is below it. */

@@ -21,6 +21,7 @@ const ROOMS = [
   'check',
   'host',
   'define.ts',
+  'live',
   'visualize',
   'testing',
   'adapters',
@@ -34,6 +35,7 @@ const MAX_LINES = 300
 const ONE_IDEA: Readonly<Record<string, string>> = {
   'src/persistence/durable-task-feed.ts': 'what is recorded of a fan-out, and what a resume makes of it',
   'src/adapters/sqlite/sqlite-driver.ts': 'one connection to one file',
+  'src/application/live-application.ts': 'one application between its runs',
   'src/application/application.ts': 'what a user sees of an application',
   'src/errors.ts': 'every public error, in one place',
   'src/runtime/application.ts': 'an application and its run',

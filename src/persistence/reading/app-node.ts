@@ -8,7 +8,7 @@ import type { OpenQuestion } from '../summary.js'
 import type { BeatBranch, WaitFacts } from '../summary-facts.js'
 import { derivedWaits } from './derived.js'
 import { type BareBranch, UNKNOWN_INDEX } from './open-branches.js'
-import { isOutdated, placeIn } from './runs.js'
+import { isOutdated, openMapOf, placeIn } from './runs.js'
 import type { KnownApp } from './source.js'
 
 // Owns: one application as a node of a tree, without what is below it.
@@ -99,6 +99,7 @@ function stepOf(app: KnownApp, { path, status, beat }: NodeContext): StepRecord 
   const { next: action = beat?.action } = placeIn(app)
   if (action === undefined) return undefined
   const open = isOutdated(facts, last) ? undefined : facts
+  const map = openMapOf(app)
   return {
     appId,
     path,
@@ -107,7 +108,7 @@ function stepOf(app: KnownApp, { path, status, beat }: NodeContext): StepRecord 
     epoch: last?.epoch ?? facts.epoch,
     status,
     ...(open?.error !== undefined && { error: open.error }),
-    ...(open?.map !== undefined && { map: { map: open.map.map, visit: open.map.visit } }),
+    ...(map !== undefined && { map: { map: map.map, visit: map.visit } }),
     ...progressOf(beat),
   }
 }

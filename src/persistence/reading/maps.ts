@@ -14,7 +14,7 @@ import {
   type OpenMapView,
 } from './open-branches.js'
 import { type Above, resolvedCounts, storedFor } from './resolved.js'
-import { isOutdated } from './runs.js'
+import { openMapOf } from './runs.js'
 import { factsOf, type KnownApp, type Source } from './source.js'
 
 // Owns: the maps of an application and pages of their branches.
@@ -55,7 +55,8 @@ export async function mapsOf(
   const { facts, last } = app
   const epoch = last?.epoch ?? facts.epoch
   const next = (last?.sequenceId ?? -1) + 1
-  const open = isOutdated(facts, last) || facts.map === undefined ? undefined : { ...facts.map, epoch }
+  const stands = visits.some((visit) => visit.epoch === epoch && visit.sequenceId === next)
+  const open = openMapOf(app) ?? (stands ? await recordedMap(source, app, next) : undefined)
   const makers = new Set<string>()
   const views: MapView[] = []
   for (const visit of visits) {
@@ -64,7 +65,7 @@ export async function mapsOf(
       makers.add(visit.map)
       continue
     }
-    const at = open !== undefined && isSame(open, visit) ? open : undefined
+    const at = open !== undefined && isSame({ ...open, epoch }, visit) ? open : undefined
     const { map, visit: number, sequenceId, stored } = visit
     const isCurrent = at !== undefined || (visit.epoch === epoch && sequenceId === next)
     const mapFacts = at ?? { map, visit: number, sequenceId }
@@ -75,6 +76,14 @@ export async function mapsOf(
     views.unshift({ app, path, map: open, epoch, isOpen: true, stored: {}, beat })
   views.sort((a, b) => Number(b.isOpen) - Number(a.isOpen))
   return { maps: views.slice(0, MOST_MAPS), more: views.length > MOST_MAPS, makers }
+}
+
+/** The map of the next step, as its notes have it. */
+async function recordedMap(source: Source, app: KnownApp, sequenceId: number): Promise<MapFacts | undefined> {
+  const record = app.record ?? (await source.record(app.appId))
+  if (record?.map === undefined) return undefined
+  const { map, visit, total } = record.map
+  return { map, visit, sequenceId, ...(total !== undefined && { total }) }
 }
 
 interface Visit {

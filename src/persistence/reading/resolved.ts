@@ -4,9 +4,10 @@ import type { SummaryStatus } from '../summary.js'
 // Owns: the status of an application as it counts: its own, and what is above it.
 // R1  Below an application that has failed or was cancelled, and below a map that has ended, an open one is cancelled.
 // R2  Below a run whose process is gone, only what needs a process is interrupted: queued and waiting ones stay.
+// R3  Below an application of which all that is left waits, none runs: one that stands at a map waits with its branches.
 
 /** The state of everything above an application. */
-export type Above = 'live' | 'interrupted' | 'ended'
+export type Above = 'live' | 'waiting' | 'retrying' | 'interrupted' | 'ended'
 
 /** The status of a root. */
 export function runStatusOf(stored: SummaryStatus, expired: boolean): RunStatus {
@@ -19,13 +20,15 @@ export function branchStatusOf(stored: SummaryStatus, above: Above): BranchStatu
   if (stored === 'halted' || stored === 'finished') return 'done'
   if (!isOpen(stored)) return stored
   if (above === 'ended') return 'cancelled'
-  return above === 'interrupted' && (stored === 'running' || stored === 'retrying') ? 'interrupted' : stored
+  if (above === 'interrupted' && (stored === 'running' || stored === 'retrying')) return 'interrupted'
+  return stored === 'running' && (above === 'waiting' || above === 'retrying') ? above : stored
 }
 
 /** What is above the applications below one with a status. */
 export function aboveIn(status: RunStatus | BranchStatus, above: Above): Above {
   if (above === 'ended' || !isOpen(status)) return 'ended'
-  return status === 'interrupted' ? 'interrupted' : above
+  if (status === 'interrupted' || above === 'interrupted') return 'interrupted'
+  return status === 'waiting' || status === 'retrying' ? status : above
 }
 
 const STORED: readonly SummaryStatus[] = [

@@ -9,7 +9,7 @@ import { parseFacts } from '../facts.js'
 import { actionOf, isStateLabel } from '../labels.js'
 import { millisecondsOf } from '../order.js'
 import type { RunQuery, StoredRun } from '../summary.js'
-import type { BeatFacts, SummaryFacts } from '../summary-facts.js'
+import type { BeatFacts, MapFacts, SummaryFacts } from '../summary-facts.js'
 import { damagedApp, derivedFrom } from './derived.js'
 import { aboveIn, resolvedCounts, runStatusOf } from './resolved.js'
 import { factsOf, type KnownApp, Source } from './source.js'
@@ -106,6 +106,10 @@ export function isOutdated(facts: SummaryFacts, last: KnownApp['last']): boolean
   return last.kind !== 'note' && !isStateLabel(last.label) && actionOf(last.label) !== facts.position
 }
 
+/** The map at which an application stands: its step has not committed. */
+export const openMapOf = ({ facts, last }: Pick<KnownApp, 'facts' | 'last'>): MapFacts | undefined =>
+  isOutdated(facts, last) || (facts.map?.sequenceId ?? 0) <= (last?.sequenceId ?? -1) ? undefined : facts.map
+
 /** The last heartbeat, unless its runner has given the run back. */
 export function beatOf({ claim }: StoredRun): (BeatFacts & { readonly at: number }) | undefined {
   const beat = claim?.beat
@@ -114,7 +118,7 @@ export function beatOf({ claim }: StoredRun): (BeatFacts & { readonly at: number
 }
 
 function branchesIn(run: StoredRun, facts: SummaryFacts, status: RunStatus): RunSummary['branches'] {
-  if (facts.map === undefined || isOutdated(facts, run.last)) return undefined
+  if (openMapOf({ facts, last: run.last }) === undefined) return undefined
   const beat = beatOf(run)
   const counts = beat !== undefined && beat.at >= (run.summary?.since ?? 0) ? beat.counts : facts.counts
   return counts && resolvedCounts(counts, aboveIn(status, 'live'))

@@ -108,9 +108,18 @@ class TreeReading {
     const { maps, more, makers } = await mapsOf(source, known, path, beat)
     if (more) this.leftOut = true
     const inside = isRoot ? aboveIn(status, 'live') : aboveIn(status, above)
+    const [open] = maps
+    const at =
+      open?.isOpen === true && node.step !== undefined ? { map: open.map.map, visit: open.map.visit } : undefined
+    const step = at && node.step && { ...node.step, map: at }
     const nodes: MapNode[] = []
     for (const view of maps) nodes.push(await this.#map(view, status, inside, depth - 1))
-    return { ...node, maps: nodes, children: await this.#children(known, path, makers, inside, depth - 1) }
+    return {
+      ...node,
+      ...(step !== undefined && { step }),
+      maps: nodes,
+      children: await this.#children(known, path, makers, inside, depth - 1),
+    }
   }
 
   #pendingOf(known: KnownApp, path: WirePath): readonly Pending[] {

@@ -1,9 +1,12 @@
+import type { Path } from '../../action/context.js'
 import type { Inputs } from '../../action/inputs.js'
 import type { CancelAnswer, Delivery, Received } from '../../action/message.js'
 import type { RetryPolicy } from '../../action/retry.js'
+import type { PlanNode } from '../../graph/plan.js'
 import type { AnyEvent, CancelCause } from '../../lifecycle/events.js'
 import type { Due, Pending } from '../../lifecycle/pending.js'
-import type { BranchResult } from '../../parallel/results.js'
+import type { AnyResult, BranchResult } from '../../parallel/results.js'
+import type { SettlePolicy } from '../../parallel/settle.js'
 import type { BranchTask } from '../../parallel/task.js'
 import type { AppJournal } from '../../persistence/app-journal.js'
 import type { State } from '../../state/freeze.js'
@@ -13,6 +16,7 @@ import type { Deadline } from '../cancel/deadline.js'
 import type { Checkpoint } from '../checkpoint.js'
 import type { EventSource } from '../event-source.js'
 import type { Leak } from '../run/result.js'
+import type { MapState } from './map-state.js'
 
 // Owns: the seam between a map and its branches, in both directions. Maps, messages, paths, grace periods, events and
 // the store reach a branch through it, wherever the branch runs.
@@ -54,6 +58,8 @@ export interface BranchHandle {
   readonly journal: AppJournal | undefined
   /** Undefined until it has ended. */
   readonly result: BranchResult | undefined
+  /** Its application, for descriptions; undefined where it runs elsewhere. */
+  readonly inside?: LiveApp | undefined
   /** Set by the map: when its first step began, epoch milliseconds. */
   startedAt: number | undefined
   /** Set by the map: the same on the monotonic clock; computed from the store after a resume. */
@@ -155,9 +161,41 @@ export interface BranchTiming {
   readonly delayAfter?: ((error: unknown, attempt: number) => Promise<number | undefined>) | undefined
 }
 
-/** A map at which a step stands, as its application and path lookup use it. */
+/** An application of this process, as descriptions read it. */
+export interface LiveApp {
+  readonly appId: string
+  readonly path: Path
+  readonly checkpoint: Checkpoint
+  readonly journal: AppJournal | undefined
+  readonly parent: { readonly key: string } | undefined
+  readonly run: LiveRun | undefined
+}
+
+/** A run, as descriptions read it. */
+export interface LiveRun {
+  readonly phase: 'made' | 'running' | 'ended'
+  readonly cancellation: Cancellation | undefined
+  readonly leaked: readonly Leak[]
+  readonly attempt: { readonly node: { readonly name: string }; readonly attempt: number } | undefined
+  readonly attempts: { readonly branch: number; readonly waiting: boolean; readonly recovered: boolean } | undefined
+  readonly step: { readonly map: RunningMap | undefined } | undefined
+  readonly waits: { readonly level: WaitsFor } | undefined
+  readonly subApps: ReadonlyMap<string, LiveApp> | undefined
+}
+
+/** A map at which a step stands, as its application, path lookup and descriptions use it. */
 export interface RunningMap {
-  readonly step: { readonly node: { readonly name: string } }
+  readonly step: { readonly node: Pick<PlanNode, 'name' | 'parts'> }
+  readonly policy: SettlePolicy
+  /** Its branches, and the state of its decisions. */
+  readonly table: {
+    readonly live: ReadonlyMap<string, BranchHandle>
+    /** Results; of a folded one its status alone. */
+    readonly settled: ReadonlyMap<string, Pick<AnyResult, 'status'> | AnyResult>
+    readonly state: MapState
+  }
+  /** The keys of queued branches of a source of known length. */
+  queued(): Iterable<string>
   /** 1 at the first visit of the map action, 2 when a loop comes back to it … */
   readonly visit: number
   /** What all its live branches wait for. */

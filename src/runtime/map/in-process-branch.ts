@@ -92,6 +92,9 @@ export class InProcessBranch implements BranchHandle, RunOwner {
   get journal(): AppJournal | undefined {
     return this.origin.journal
   }
+  get inside(): Application {
+    return this.origin
+  }
 
   progress(): BranchProgress {
     return progressOf(this.origin, this.startedAt)

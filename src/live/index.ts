@@ -1,0 +1,3 @@
+export type { DescribeOptions } from '../read/reader.js'
+export type { LiveTree } from '../read/tree.js'
+export { describeApp } from './describe-app.js'
