@@ -6,6 +6,7 @@ import { findPostgres } from '../support/postgres.js'
 import { type Bug, bundleWorker } from '../tools/bundle-worker.js'
 import { CALM, type Draw, drawRun, randomOf } from './draw.js'
 import { END } from './ends.js'
+import { runHosts } from './hosts.js'
 import { Judge } from './judge.js'
 import { type Life, type Lived, livesIn, type Plan } from './life.js'
 import { openStore } from './open-store.js'
@@ -17,14 +18,16 @@ import { approve } from './work.js'
 
 const MOST_LIVES = 120
 
-const usage = `Usage: npm run chaos -- --kills N [--seed S] [--control] [--store postgres] [--json]
+const usage = `Usage: npm run chaos -- --kills N [--seed S] [--control] [--store postgres] [--json] [--hosts]
 
 Kills N processes by SIGKILL: half of them at the borders of persistence in turn (before and after each write), half at
 random instants, with a SIGTERM, or a SIGSTOP and a second runner, now and then. For each run it is drawn when it is saved,
 which map has a store of its own, how often the stores are away and what is done then, whether it is saved by hand, and
 whether the wall clock jumps. --seed repeats what was drawn; when a kill hits stays up to the machine. --control puts a
 bug into the engine (a store that is away fails a branch, and not the run), to show that the counters count. --store
-postgres stores in PostgreSQL: the server of TEASEL_POSTGRES, or one that is found, in schemas that are dropped.`
+postgres stores in PostgreSQL: the server of TEASEL_POSTGRES, or one that is found, in schemas that are dropped. --hosts
+kills processes of two or three hosts that share one store and many runs, drains some of them, stops some for longer than
+their leases, and sets the clock; its --control gives all runners the same id, so that nothing fences a stopped one.`
 const args = process.argv.slice(2)
 const numberOf = (name: string): number => Number(args[args.indexOf(name) + 1] ?? 0)
 const kills = numberOf('--kills')
@@ -46,6 +49,16 @@ if (stored && server === undefined) {
 }
 const seed = args.includes('--seed') ? numberOf('--seed') : Math.floor(Math.random() * 1e9)
 const random = randomOf(seed)
+
+if (args.includes('--hosts')) {
+  const begun = performance.now()
+  const say = (text: string): void => console.error(text)
+  const { tally, found, ...counts } = await runHosts({ kills, seed, server: server?.url, control, say })
+  const took = Math.round((performance.now() - begun) / 1000)
+  if (json) console.log(JSON.stringify({ seconds: took, seed, control, ...counts }))
+  else console.log(`${counts.runs} runs, ${took} s, seed ${seed}${control ? ', with a bug put in' : ''}: ${tally}`)
+  process.exit(found ? 1 : 0)
+}
 
 const BUG: Bug = { file: 'persistence/scope.ts', from: '    this.outage.lost?.(error)\n', to: '' }
 const worker = await bundleWorker('chaos', control ? BUG : undefined)

@@ -14,15 +14,18 @@ export interface Held {
   readonly effects: ReadonlySet<string>
 }
 
-interface StoredRow {
+/** A row, as a query of the tables gives it. */
+export interface StoredRow {
   readonly app: string
   readonly kind: string
+  readonly epoch: number
   readonly seq: number
   readonly label: string
   readonly data: string
 }
 
-async function rowsOf(place: StorePlace): Promise<readonly StoredRow[]> {
+/** All rows of a store. */
+export async function rowsOf(place: StorePlace): Promise<readonly StoredRow[]> {
   const server = postgresAt(place)
   return server === undefined ? rowsOfFile(place) : rowsOfServer(server.url, server.schema)
 }
@@ -33,7 +36,7 @@ async function rowsOfServer(url: string, schema: string): Promise<readonly Store
   try {
     const known = await client.query('select to_regclass($1) is not null as known', [`"${schema}".rows`])
     if (known.rows[0]?.known !== true) return []
-    const text = `select a.app, kind, seq, label, data from "${schema}".rows r join "${schema}".apps a on a.id = r.app`
+    const text = `select a.app, kind, epoch, seq, label, data from "${schema}".rows r join "${schema}".apps a on a.id = r.app`
     return (await client.query(text)).rows as readonly StoredRow[]
   } finally {
     await client.end()
@@ -58,7 +61,7 @@ function rowsOfFile(file: string): readonly StoredRow[] {
     if (tables.length === 0) return []
     return database
       .prepare(
-        'select app, kind, seq, label, cast(data as text) as data from teasel_rows join teasel_apps on id = key >> 32',
+        'select app, kind, epoch, seq, label, cast(data as text) as data from teasel_rows join teasel_apps on id = key >> 32',
       )
       .all() as readonly StoredRow[]
   } finally {

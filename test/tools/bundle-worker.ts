@@ -15,13 +15,14 @@ export interface Bug {
  * Bundles a worker of `test/` with its part of `src/`, so that its processes start fast; packages stay outside.
  * @param name its folder: `bench`, `chaos`
  * @param bug a seeded mistake, for a control
+ * @param worker its file, without the extension
  * @returns the path of the bundle
  * @throws {TypeError} unless the text of the mistake is found exactly once
  */
-export async function bundleWorker(name: string, bug?: Bug): Promise<string> {
-  const outfile = join(ROOT, `node_modules/.cache/teasel-${name}/worker${bug === undefined ? '' : '-control'}.mjs`)
+export async function bundleWorker(name: string, bug?: Bug, worker = 'worker'): Promise<string> {
+  const outfile = join(ROOT, `node_modules/.cache/teasel-${name}/${worker}${bug === undefined ? '' : '-control'}.mjs`)
   await build({
-    entryPoints: [join(ROOT, `test/${name}/worker.ts`)],
+    entryPoints: [join(ROOT, `test/${name}/${worker}.ts`)],
     bundle: true,
     format: 'esm',
     target: 'node20',
