@@ -16,10 +16,12 @@ import type { Persister } from '../persistence/persister.js'
 import { sendStored } from '../persistence/rewind.js'
 import type { StoredRun } from '../persistence/summary.js'
 import { PersistenceError } from '../store-errors.js'
+import { AnsweredRuns } from './answered.js'
 import { EventReaders } from './event-readers.js'
 import { HeldRun, hostFacts } from './held-run.js'
 import type { Host, HostOptions, RunRef, StartOptions } from './host-api.js'
 import { type HostEvent, type HostHealth, type HostRun, keyOf, type StartedRun } from './host-events.js'
+import { checkHost } from './host-options.js'
 import type { Hosted } from './hosted.js'
 
 // Owns: which runs of a store this process holds.
@@ -30,8 +32,6 @@ import type { Hosted } from './hosted.js'
 //     more runs are due.
 // K4  A host that drains takes nothing more; what it holds is interrupted, stored, and due for others.
 
-const OPTIONS =
-  'persister graphs concurrency partitionKey leaseMs pollMs drainMs maxCrashes signals buffer logger clock'
 const REFUSED_MS = 60_000
 
 class StoreHost implements Host<Record<string, Hosted>> {
@@ -46,6 +46,7 @@ class StoreHost implements Host<Record<string, Hosted>> {
   readonly #left = new Map<string, number>()
   readonly #ends: (() => void)[] = []
   readonly #concurrency: number
+  readonly #answered: AnsweredRuns
   #state: 'open' | 'draining' | 'closed' = 'open'
   #drained: Promise<readonly HostRun[]> | undefined
   #timer: unknown
@@ -60,6 +61,7 @@ class StoreHost implements Host<Record<string, Hosted>> {
     this.#clock = options.clock ?? systemClock
     this.#logger = safeLogger(options.logger ?? consoleLogger)
     this.#concurrency = options.concurrency ?? 16
+    this.#answered = new AnsweredRuns(options.persister, options.partitionKey)
     const { driver } = options.persister
     const unwatch = driver.watchDue?.(() => this.#lookSoon())
     if (unwatch !== undefined) this.#ends.push(unwatch)
@@ -127,8 +129,11 @@ class StoreHost implements Host<Record<string, Hosted>> {
       else await app[Symbol.asyncDispose]()
       return { ...run, created: true }
     } catch (error) {
-      if (PersistenceError.is(error) && error.fault === 'held') return { ...run, created: false } // started elsewhere
-      throw error
+      if (!PersistenceError.is(error) || error.fault !== 'held') throw error
+      // Another process starts it now, or has died before it was stored.
+      if (await this.persister.driver.find({ partitionKey, rootId: appId })) return { ...run, created: false }
+      await new Promise<void>((resolve) => void this.#clock.setTimeout(resolve, this.#options.pollMs ?? 1_000))
+      return await this.start(name, { ...options, appId })
     } finally {
       this.#taking.delete(key)
       if (!takes) this.#lookSoon()
@@ -215,16 +220,21 @@ class StoreHost implements Host<Record<string, Hosted>> {
     const limit = this.#free + this.#left.size + this.#held.size
     const before = now + (this.#options.pollMs ?? 1_000)
     const due = await this.persister.driver.due({ ...(partitionKey !== undefined && { partitionKey }), limit, before })
-    for (const run of due) {
+    const answered = await this.#answered.find(now, (key) => this.#isLeft(key))
+    for (const run of [...answered, ...due]) {
       if (this.#free <= 0) break
       const { wakeAt } = run
       if (wakeAt !== null && wakeAt > this.#clock.now()) return wakeAt
       const key = keyOf(run.partitionKey, run.rootId)
-      if (this.#held.has(key) || this.#taking.has(key) || this.#left.has(key)) continue
+      if (this.#isLeft(key)) continue
       if ((run.claim?.leaseUntil ?? 0) > this.#clock.now()) continue // K1
       await this.#take(run, key)
     }
     return undefined
+  }
+
+  #isLeft(key: string): boolean {
+    return this.#held.has(key) || this.#taking.has(key) || this.#left.has(key)
   }
 
   async #take(stored: StoredRun, key: string): Promise<void> {
@@ -379,21 +389,6 @@ class StoreHost implements Host<Record<string, Hosted>> {
 export function createHost<const Graphs extends { readonly [name: string]: Hosted<object, object> }>(
   options: HostOptions<Graphs>,
 ): Host<Graphs> {
-  checkOptions('createHost', options, OPTIONS)
-  const { persister, graphs, concurrency = 1, pollMs = 1, drainMs = 0, maxCrashes = 1 } = options
-  if (typeof persister?.journal !== 'function')
-    throw new TypeError(`persister is ${describeValue(persister)}. Give sqlitePersister({ file }), or another one.`)
-  if (!isPlainObject(graphs)) throw new TypeError(`graphs is ${describeValue(graphs)}. It takes graphs by name.`)
-  for (const [name, graph] of Object.entries(graphs))
-    if (!isPlainObject(graph) || !('graph' in graph))
-      throw new TypeError(`graphs.${name} is ${describeValue(graph)}. Make it with hosted(graph, { entrypoint }).`)
-  for (const [name, value, least] of [
-    ['concurrency', concurrency, 1],
-    ['pollMs', pollMs, 1],
-    ['drainMs', drainMs, 0],
-    ['maxCrashes', maxCrashes, 1],
-  ] as const)
-    if (typeof value !== 'number' || !(value >= least))
-      throw new RangeError(`${name} is ${describeValue(value)}; it takes a number, ${least} or more.`)
+  checkHost(options)
   return new StoreHost(options as unknown as HostOptions<Record<string, Hosted>>) as unknown as Host<Graphs>
 }

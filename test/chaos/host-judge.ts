@@ -120,7 +120,8 @@ export class HostJudge {
       const open = items.filter(({ runId }) => runId === id)
       return this.#fault('lost', `${id} is ${JSON.stringify({ stored, left, open, given })}`)
     }
-    if ((stored.claim?.leaseUntil ?? 0) > 0) this.#fault('wrong', `${id} has a lease until ${stored.claim?.leaseUntil}`)
+    if ((stored.claim?.leaseUntil ?? 0) > Date.now() + 5_000)
+      this.#fault('wrong', `${id} has a lease until ${stored.claim?.leaseUntil}`)
     if (stored.wakeAt !== null) this.#fault('wrong', `${id} is due at ${stored.wakeAt}`)
     if (left.length > 0) this.#fault('wrong', `${id} has ${left.length} unread messages`)
     const { marks } = (await persister.state({ runId: id })) as { readonly marks: readonly string[] }

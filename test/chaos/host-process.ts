@@ -28,7 +28,11 @@ export class HostProcess {
   readonly asked = new Map<string, Kind>()
   #rest = ''
 
-  constructor(worker: string, log: string, settings: HostSettings) {
+  readonly #refused: (kind: Kind, id: string) => void
+
+  /** @param refused called for a run that it could not store */
+  constructor(worker: string, log: string, settings: HostSettings, refused: (kind: Kind, id: string) => void) {
+    this.#refused = refused
     const env = { ...process.env, CHAOS_HOST: JSON.stringify(settings), CHAOS_LOG: log }
     const child = spawn(process.execPath, [worker], { cwd: ROOT, env, stdio: 'pipe' })
     this.#child = child
@@ -61,8 +65,15 @@ export class HostProcess {
       const [first, id = ''] = line.split(' ')
       if (first === 'ready') this.isReady = true
       else if (first === 'started') this.asked.delete(id)
+      else if (first === 'unstored') this.#refuse(id)
       else this.said.push(line)
     }
+  }
+
+  #refuse(id: string): void {
+    const kind = this.asked.get(id)
+    this.asked.delete(id)
+    if (kind !== undefined) this.#refused(kind, id)
   }
 
   start(kind: Kind, id: string): void {

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline'
 import { systemClock } from 'teasel'
 import { createHost } from 'teasel/host'
-import { createPersister, type Persister } from 'teasel/persistence'
+import { createPersister, PersistenceError, type Persister } from 'teasel/persistence'
 import { overDriver } from '../support/over-driver.js'
 import { randomOf } from './draw.js'
 import { graphs, type HostLine, type Kind, startOf, tellTo } from './host-work.js'
@@ -90,7 +90,8 @@ async function start(kind: Kind, id: string): Promise<void> {
     await host.start(kind, { appId: id, state: startOf(id), labels: { kind } })
     console.log(`started ${id}`)
   } catch (error) {
-    console.log(`refused ${id} ${String(error)}`)
+    console.log(`unstored ${id}`)
+    if (!PersistenceError.is(error) && host.health().status === 'ok') warn(`${id} cannot be started`, error)
   }
 }
 

@@ -10,6 +10,7 @@ import { randomOf } from './draw.js'
 import { type HostCounts, HostJudge } from './host-judge.js'
 import { HostProcess } from './host-process.js'
 import { answer, bare, graphs, type Kind, startOf, tellTo } from './host-work.js'
+import type { HostSettings } from './host-worker.js'
 import { openStore } from './open-store.js'
 import { dropStore } from './store.js'
 
@@ -88,7 +89,7 @@ class Trial {
   /** A host until its process ends; another one then takes its place. */
   #spawn(): void {
     const kills = this.judge.counted.kills < this.#trial.kills
-    const host = new HostProcess(this.#worker, this.#log, {
+    const settings: HostSettings = {
       place: this.#place,
       leaseMs: LEASE_MS,
       pollMs: POLL_MS,
@@ -97,14 +98,16 @@ class Trial {
       killAfter: this.#random() < 0.5,
       shiftMs: this.#random() < 0.3 ? this.#below(3_000) - 1_500 : 0,
       jumpMs: this.#jump,
-    })
+    }
+    const again = (kind: Kind, id: string): void => this.#start(kind, id)
+    const host = new HostProcess(this.#worker, this.#log, settings, again)
     this.#hosts.add(host)
     void host.ended.then(({ code, signal }) => {
       this.#hosts.delete(host)
       if (signal === 'SIGKILL') this.judge.counted.kills += 1
       else if (code !== 0) this.#fault(`A host ended with ${code ?? signal}: ${host.errors.join('')}`)
       else this.judge.counted.drains += 1
-      for (const line of host.said) if (line.startsWith('failed') || line.startsWith('late')) this.#fault(line)
+      for (const line of host.said) if (/^(failed|late|refused) /.test(line)) this.#fault(line)
       for (const [id, kind] of host.asked) this.#start(kind, id)
     })
   }
@@ -129,8 +132,8 @@ class Trial {
       if ((await this.#persister.driver.find({ partitionKey: null, rootId: id })) !== undefined) return
       await using _ = await resumeOrCreate(bare[kind] as typeof bare.loop, stored)
     } catch (error) {
-      if (PersistenceError.is(error) && error.fault === 'held') return
-      if (!PersistenceError.is(error) || error.fault !== 'unavailable') return this.#fault(String(error))
+      const passes = PersistenceError.is(error) && (error.fault === 'held' || error.fault === 'unavailable')
+      if (!passes) return this.#fault(String(error))
       await pause(100)
       await this.#store(kind, id)
     }
@@ -223,6 +226,7 @@ class Trial {
     for (const id of this.#open) this.#trial.say(`${id} does not end`)
     for (const host of this.#hosts) host.kill('SIGTERM')
     await Promise.all([...this.#hosts].map((host) => host.ended))
+    await pause(LEASE_MS)
     await this.judge.end(this.runs, this.#answers, this.#persister)
   }
 

@@ -1,6 +1,6 @@
 import { defineMessage, defineState, resumeOrCreate, type } from 'teasel'
 import { createHost, type HostEvent, hosted } from 'teasel/host'
-import { memoryPersister, type Persister } from 'teasel/persistence'
+import { memoryPersister, type Persister, sendStored } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { ManualClock } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
@@ -325,4 +325,44 @@ it('a host refuses wrong options, and names that it has no graph for', async () 
   await expect(host.start('refnd', { state: { item: 'x' } })).rejects.toThrow('There is no graph "refnd". Did you mean')
   // @ts-expect-error the state lacks `item`
   await expect(host.start('refund', { state: {} })).rejects.toThrow()
+})
+
+describe('a host whose neighbour dies', () => {
+  it('takes a run that was answered while it was being released', async () => {
+    const persister = memoryPersister()
+    const { driver } = persister
+    const graphs = { work: workOf((_, { receive }) => receive()) }
+    const dying = createHost({ ...quietly, persister, graphs })
+    const events = reading(dying)
+    await dying.start('work', { appId: 'a', state: { item: 'x' } })
+    await flushUntil(seen(events, 'released', 'a', 'waiting'))
+    await dying.close()
+    // The message comes first, then the save that releases the run; then the process dies.
+    await sendStored({ persister, appId: 'a', message: answer('yes') })
+    const root = { partitionKey: null, rootId: 'a' }
+    const summary = (await driver.find(root))?.summary
+    if (summary === undefined) throw new TypeError('The run is not stored.')
+    await driver.claim(root, 'dying')
+    await driver.save({ ...root, writer: 'dying', rows: [], summaries: [{ ...summary, wake: null }], leaseMs: 0 })
+    expect((await persister.due()).items).toEqual([])
+
+    await using host = createHost({ ...quietly, persister, graphs, pollMs: 10 })
+    const more = reading(host)
+    await expect.poll(() => seen(more, 'released', 'a', 'finished')()).toBe(true)
+    expect(await persister.state({ runId: 'a' })).toMatchObject({ out: 'yes' })
+  })
+
+  it('stores a run that another process has claimed and not stored', async () => {
+    const persister = memoryPersister()
+    await persister.driver.claim({ partitionKey: null, rootId: 'a' }, 'dead', { leaseMs: 30 })
+    await using host = createHost({
+      ...quietly,
+      persister,
+      pollMs: 10,
+      graphs: { work: workOf(async (item) => item) },
+    })
+    const events = reading(host)
+    expect(await host.start('work', { appId: 'a', state: { item: 'x' } })).toMatchObject({ created: true })
+    await expect.poll(() => seen(events, 'released', 'a', 'finished')()).toBe(true)
+  })
 })
