@@ -4,6 +4,7 @@ import type { Clock } from '../internal/clock.js'
 import type { Given } from '../internal/type-tools.js'
 import type { Logger } from '../lifecycle/logger.js'
 import type { Persister } from '../persistence/persister.js'
+import type { WirePath } from '../read/wire-path.js'
 import type { HostEvent, HostHealth, HostRun, StartedRun } from './host-events.js'
 import type { Hosted } from './hosted.js'
 
@@ -56,6 +57,12 @@ export interface RunRef {
   readonly partitionKey?: string | null
 }
 
+/** Identifies an application of a run to a host. */
+export interface PlaceRef extends RunRef {
+  /** Its path below the root, in any form: that of an open question fits. Default: the root. */
+  readonly path?: string | Path | WirePath
+}
+
 /**
  * Runs stored applications in this process, together with other hosts on the same store.
  *
@@ -69,19 +76,19 @@ export interface Host<Graphs> extends AsyncDisposable {
    * @throws {PersistenceError} when the store is unavailable; the run may then be stored: start it again with the same id
    */
   start<N extends keyof Graphs & string>(name: N, options: StartOptions<Graphs[N]>): Promise<StartedRun>
-  /** Sends a message from outside, wherever the run is. @returns `queued` or `delivered`, or `dropped` for nobody */
-  send(message: Message, ref: RunRef & { readonly path?: string | Path }): Promise<Delivery>
+  /** Sends a message from outside, wherever the run is; to the `path` of a question. @returns `queued` or `delivered`, or `dropped` for nobody */
+  send(message: Message, ref: PlaceRef): Promise<Delivery>
   /**
    * Cancels a run for good, wherever it is.
    * @returns `requested` when another process holds it: that is asked to end it, at its next heartbeat at the latest
    */
   cancel(
-    ref: RunRef & { readonly path?: string | Path; readonly reason?: unknown },
+    ref: PlaceRef & { readonly reason?: unknown },
   ): Promise<CancelAnswer | 'cancelled' | 'requested' | 'ended' | 'unknown'>
   /** Calls back for each event of a run while this host holds it. @returns a function that ends it */
   on(ref: RunRef, listener: (event: HostEvent) => void): () => void
   /**
-   * What happens here, from now on, until the host is closed. Any number of readers; a slow one loses events of runs,
+   * What happens here, from the first read on, until the host is closed. Any number of readers; a slow one loses events of runs,
    * and gets `dropped`. Rejects with the reason of `signal`.
    */
   events(options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<HostEvent>

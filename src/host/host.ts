@@ -1,5 +1,3 @@
-import type { Path } from '../action/context.js'
-import { printPath } from '../action/context.js'
 import type { CancelAnswer, Delivery, Message } from '../action/message.js'
 import { resumeLoose } from '../application/resume.js'
 import { encode } from '../codec/encode.js'
@@ -15,11 +13,12 @@ import { cancelRequest, cancelStored, failStored } from '../persistence/cancel-s
 import type { Persister } from '../persistence/persister.js'
 import { sendStored } from '../persistence/rewind.js'
 import type { StoredRun } from '../persistence/summary.js'
+import { printedPath } from '../read/wire-path.js'
 import { PersistenceError } from '../store-errors.js'
 import { AnsweredRuns } from './answered.js'
 import { EventReaders } from './event-readers.js'
 import { HeldRun, hostFacts } from './held-run.js'
-import type { Host, HostOptions, RunRef, StartOptions } from './host-api.js'
+import type { Host, HostOptions, PlaceRef, RunRef, StartOptions } from './host-api.js'
 import { type HostEvent, type HostHealth, type HostRun, keyOf, type StartedRun } from './host-events.js'
 import { checkHost } from './host-options.js'
 import type { Hosted } from './hosted.js'
@@ -287,28 +286,27 @@ class StoreHost implements Host<Record<string, Hosted>> {
     }
   }
 
-  async send(message: Message, { path, ...ref }: RunRef & { readonly path?: string | Path }): Promise<Delivery> {
+  async send(message: Message, { path, ...ref }: PlaceRef): Promise<Delivery> {
+    const to = path === undefined ? {} : { path: printedPath(path) }
     const partitionKey = this.#partitionOf(ref)
     const held = this.#held.get(keyOf(partitionKey, ref.runId))
     if (held !== undefined) {
-      const delivery = await held.app.send(message, path === undefined ? {} : { path })
+      const delivery = await held.app.send(message, to)
       if (delivery !== 'dropped') return delivery
     }
-    const printed = path === undefined || typeof path === 'string' ? path : printPath(path)
-    const to = { persister: this.persister, appId: ref.runId, partitionKey, message }
-    return sendStored({ ...to, ...(printed !== undefined && { path: printed }) })
+    return sendStored({ persister: this.persister, appId: ref.runId, partitionKey, message, ...to })
   }
 
   async cancel({
     path,
     reason,
     ...ref
-  }: RunRef & { readonly path?: string | Path; readonly reason?: unknown }): Promise<
+  }: PlaceRef & { readonly reason?: unknown }): Promise<
     CancelAnswer | 'cancelled' | 'requested' | 'ended' | 'unknown'
   > {
     const partitionKey = this.#partitionOf(ref)
     const held = this.#held.get(keyOf(partitionKey, ref.runId))
-    if (held !== undefined) return held.app.cancel({ reason, ...(path !== undefined && { path }) })
+    if (held !== undefined) return held.app.cancel({ reason, ...(path !== undefined && { path: printedPath(path) }) })
     if (path !== undefined) return 'unknown'
     return cancelStored({ persister: this.persister, appId: ref.runId, partitionKey, reason })
   }

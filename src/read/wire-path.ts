@@ -1,4 +1,4 @@
-import { unescapeName } from '../action/context.js'
+import { type Path, type PathSegment, printPath, unescapeName } from '../action/context.js'
 
 /** The address of an application below a root, as JSON: `[map, visit, key]` for each level; empty for the root. */
 export type WirePath = readonly (readonly [map: string, visit: number, key: string])[]
@@ -10,6 +10,14 @@ export function readPath(given: unknown): WirePath | undefined {
   const path = given.map(readSegment)
   return path.every((segment) => segment !== undefined) ? path : undefined
 }
+
+/** A path in any of its forms, printed. */
+export function printedPath(path: string | Path | WirePath): string {
+  if (typeof path === 'string') return path
+  return printPath(path.map((one: PathSegment | Segment) => ('visit' in one ? one : segmentOf(one))))
+}
+
+const segmentOf = ([map, visit, key]: Segment): PathSegment => ({ map, visit, key })
 
 type Segment = WirePath[number]
 

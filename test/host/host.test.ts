@@ -282,6 +282,44 @@ it('a host calls a listener of one run back for its events, without another read
   expect(seenOf.get('b')).toEqual([])
 })
 
+it('a host takes the path of an open question, in a run that is held and in one that waits in the store', async () => {
+  const persister = memoryPersister()
+  const gate = defer()
+  const work = kit.action({
+    reads: ['item'],
+    writes: ['out'],
+    run: async ({ state: { item }, context }) => {
+      if (item === 'slow') await gate.promise
+      return { out: item === 'slow' ? item : (await context.receiveOne(answer)).body }
+    },
+  })
+  const each = kit.mapStates({
+    reads: ['item'],
+    writes: ['out'],
+    action: work,
+    states: ({ state: { item } }) => Object.fromEntries(item.split(' ').map((one) => [one, { item: one }])),
+    reduce: ({ results }) => ({ out: results.map(({ state }) => state.out).join(' ') }),
+  })
+  const graphs = { each: hosted(kit.graph({ actions: { each } }), { entrypoint: 'each' }) }
+  await using host = createHost({ ...quietly, persister, graphs, pollMs: 20 })
+  const events = reading(host)
+  for (const [appId, item] of [
+    ['held', 'ask slow'],
+    ['stored', 'ask'],
+  ] as const)
+    await host.start('each', { appId, state: { item } })
+  await flushUntil(seen(events, 'released', 'stored', 'waiting'))
+
+  for (const { runId, path } of (await persister.pending()).items)
+    await host.send(answer(`to ${runId}`), { runId, path })
+  gate.resolve()
+
+  for (const runId of ['held', 'stored'])
+    await expect.poll(() => seen(events, 'released', runId, 'finished')()).toBe(true)
+  expect(await persister.state({ runId: 'held' })).toMatchObject({ out: 'to held slow' })
+  expect(await persister.state({ runId: 'stored' })).toMatchObject({ out: 'to stored' })
+})
+
 it('a host emits no cancel for a run that it releases because it waits', async () => {
   await using host = createHost({
     ...quietly,

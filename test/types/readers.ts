@@ -4,6 +4,7 @@ import {
   memoryPersister,
   type PageOf,
   type Reader,
+  RUN_STATUSES,
   type RunStatus,
   type RunSummary,
 } from 'teasel/persistence'
@@ -13,6 +14,9 @@ const reader: Reader = memoryPersister()
 export async function reads(): Promise<void> {
   const page: PageOf<RunSummary> = await reader.list({ status: ['running', 'waiting'], labels: { customer: '7' } })
   await reader.list({ partitionKey: '*', limit: 10, ...(page.after !== undefined && { after: page.after }) })
+  const asked: string | undefined = page.items[0]?.title
+  const statuses: readonly RunStatus[] = RUN_STATUSES.filter((one) => one === asked)
+  await reader.list({ text: asked, after: page.after, status: statuses, labels: undefined }) // as a query gives them
   const numbers = await reader.count({ upTo: 10 })
   numbers.waiting satisfies number | undefined
   numbers.capped satisfies readonly RunStatus[] | undefined
