@@ -1,4 +1,4 @@
-import { InputError } from 'teasel'
+import { createApplication, defineMessage, defineState, InputError, type } from 'teasel'
 import type {
   AppSummary,
   Persister,
@@ -7,10 +7,13 @@ import type {
   SummaryParent,
   SummaryStatus,
 } from 'teasel/persistence'
+import { createPersister } from 'teasel/persistence'
 import { afterAll, describe, expect, it } from 'vitest'
 import { branchIdOf } from '../../src/parallel/branch-id.js'
 import { sealRow } from '../../src/persistence/seal.js'
 import type { BeatFacts, SummaryFacts } from '../../src/persistence/summary-facts.js'
+import { overDriver } from '../support/over-driver.js'
+import { quiet } from '../support/quiet-logger.js'
 import { storesOf } from '../support/stores.js'
 
 const { stores, close } = await storesOf('reader')
@@ -397,7 +400,6 @@ describe.each(stores)('a persister as a reader (%s)', (_, kind) => {
         }
       },
     })
-    const { createPersister } = await import('teasel/persistence')
     const reader = createPersister(watched)
 
     const tree = await reader.describe({ runId: 'r' })
@@ -419,6 +421,59 @@ describe.each(stores)('a persister as a reader (%s)', (_, kind) => {
     expect(tree?.root.maps[0]?.counts).toMatchObject({ done: total - total / 100, failed: total / 100 })
     expect(seen).toEqual(Array.from({ length: total / 100 }, (_, i) => i * 100))
     expect(loaded).toBe(0)
+  })
+
+  it('reads runs without a summary from their records, so that no filter hides them', async () => {
+    const { driver, other } = open()
+    const older = createPersister(
+      overDriver(driver, { save: ({ summaries: _, ...group }) => driver.save(group), close() {} }),
+    )
+    const kit = defineState<{ items: string[]; item: string; out: string }>()
+    const answer = defineMessage('answer', type<string>())
+    const act = kit.action({
+      reads: ['item'],
+      writes: ['out'],
+      run: async ({ state: { item }, context }) => {
+        if (item === 'bad') throw new RangeError('bad')
+        return { out: item === 'ask' ? (await context.receiveOne(answer)).body : item }
+      },
+    })
+    const map = kit.mapStates({
+      reads: ['items'],
+      writes: ['out'],
+      action: act,
+      states: ({ state }) => Object.fromEntries(state.items.map((item) => [item, { item }])),
+      reduce: () => ({ out: 'end' }),
+    })
+    const graph = kit.graph({ actions: { map } })
+    const start = (appId: string, ...items: string[]) =>
+      createApplication(graph, { appId, entrypoint: 'map', state: { items }, persister: older, logger: quiet })
+    await start('ended', 'a').run()
+    await start('failed', 'a', 'bad')
+      .run()
+      .catch(() => {})
+    await start('asks', 'a', 'ask').run({ whenWaiting: 'return' })
+    await root(driver, 'new', 'finished')
+
+    const listed = await Promise.all(
+      (['finished', 'failed', 'waiting', 'interrupted'] as const).map(async (status) =>
+        ids(await other.list({ status })).sort(),
+      ),
+    )
+    const tree = await other.describe({ runId: 'asks' })
+
+    expect(listed).toEqual([['ended', 'new'], ['failed'], ['asks'], []])
+    expect(await other.count()).toEqual({ waiting: 1, finished: 2, failed: 1 })
+    expect(ids(await other.list({ pending: true }))).toEqual(['asks'])
+    expect((await other.pending()).items).toMatchObject([
+      { runId: 'asks', path: [['map', 1, 'ask']], action: 'map', kinds: ['answer'], answered: false },
+    ])
+    expect(tree?.run).toMatchObject({ status: 'waiting', pending: 1 })
+    expect(tree?.lacks).toContain('past maps')
+    expect(tree?.root.maps[0]?.counts).toMatchObject({ done: 1, waiting: 1 })
+    const failed = await other.branches({ runId: 'failed', map: 'map', visit: 1, status: 'failed' })
+    expect(failed.items[0]?.error?.cause?.message).toBe('bad')
+    expect((await other.list({ status: 'failed' })).items[0]?.error?.name).toBe('ParallelError')
   })
 
   it('rejects a query that it cannot answer, with every fault', async () => {
