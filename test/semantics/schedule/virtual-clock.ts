@@ -4,6 +4,9 @@ interface Timer {
   readonly at: number
   readonly order: number
   readonly fn: () => void
+  /** Whether it alone moves the clock no further: a heartbeat goes on as long as its run. */
+  background: boolean
+  unref(): void
 }
 
 export const EPOCH = 1_700_000_000_000
@@ -19,7 +22,15 @@ export class VirtualClock implements Clock {
   }
 
   setTimeout(fn: () => void, ms: number): unknown {
-    const timer = { at: this.#now + ms, order: this.#set++, fn }
+    const timer: Timer = {
+      at: this.#now + ms,
+      order: this.#set++,
+      fn,
+      background: false,
+      unref() {
+        timer.background = true
+      },
+    }
     this.#timers.add(timer)
     return timer
   }
@@ -30,7 +41,7 @@ export class VirtualClock implements Clock {
 
   /** Number of pending timers. */
   get pending(): number {
-    return this.#timers.size
+    return [...this.#timers].filter(({ background }) => !background).length
   }
 
   /** Milliseconds until the next timer is due; undefined without one. */
@@ -39,19 +50,26 @@ export class VirtualClock implements Clock {
     return next === undefined ? undefined : next.at - this.#now
   }
 
-  /** Moves to the next timer and fires it. */
+  /** Moves to the next timer and fires it, after those in the background that are due by then. */
   fire(): void {
     const next = this.#next()
     if (next === undefined) return
     this.#timers.delete(next)
     this.#now = Math.max(this.#now, next.at)
+    for (const timer of [...this.#timers]) {
+      if (!timer.background || timer.at > this.#now) continue
+      this.#timers.delete(timer)
+      timer.fn()
+    }
     next.fn()
   }
 
   #next(): Timer | undefined {
     let next: Timer | undefined
-    for (const timer of this.#timers)
+    for (const timer of this.#timers) {
+      if (timer.background) continue
       if (next === undefined || timer.at < next.at || (timer.at === next.at && timer.order < next.order)) next = timer
+    }
     return next
   }
 }
