@@ -13,9 +13,9 @@ export type Where = 'by chance' | 'stored' | 'nowhere'
 export function persistence(
   { seed, again }: Plan,
   where: Where,
-): { readonly persister: Persister; readonly inboxPollMs: number } | object {
+): { readonly persister: Persister; readonly inboxPollMs: number; readonly leaseMs: number } | object {
   const stored = where === 'by chance' ? seed % 3 === 0 && !again : where === 'stored'
-  return stored ? { persister: memoryPersister(), inboxPollMs: Infinity } : {}
+  return stored ? { persister: memoryPersister(), inboxPollMs: Infinity, leaseMs: 3_000_000 } : {}
 }
 
 /** Compares the record of every branch that had begun with its last `branch.settled`. */

@@ -4,12 +4,11 @@ interface Timer {
   readonly at: number
   readonly order: number
   readonly fn: () => void
-  /** Whether it alone moves the clock no further: a heartbeat goes on as long as its run. */
-  background: boolean
-  unref(): void
 }
 
 export const EPOCH = 1_700_000_000_000
+/** A timer of this length or more does not move the clock: a heartbeat, which goes on as long as its run. */
+const ENDLESS_MS = 900_000
 
 /** Time that moves only when the scheduler fires the next timer. */
 export class VirtualClock implements Clock {
@@ -22,15 +21,8 @@ export class VirtualClock implements Clock {
   }
 
   setTimeout(fn: () => void, ms: number): unknown {
-    const timer: Timer = {
-      at: this.#now + ms,
-      order: this.#set++,
-      fn,
-      background: false,
-      unref() {
-        timer.background = true
-      },
-    }
+    if (ms >= ENDLESS_MS) return undefined
+    const timer = { at: this.#now + ms, order: this.#set++, fn }
     this.#timers.add(timer)
     return timer
   }
@@ -41,7 +33,7 @@ export class VirtualClock implements Clock {
 
   /** Number of pending timers. */
   get pending(): number {
-    return [...this.#timers].filter(({ background }) => !background).length
+    return this.#timers.size
   }
 
   /** Milliseconds until the next timer is due; undefined without one. */
@@ -50,26 +42,19 @@ export class VirtualClock implements Clock {
     return next === undefined ? undefined : next.at - this.#now
   }
 
-  /** Moves to the next timer and fires it, after those in the background that are due by then. */
+  /** Moves to the next timer and fires it. */
   fire(): void {
     const next = this.#next()
     if (next === undefined) return
     this.#timers.delete(next)
     this.#now = Math.max(this.#now, next.at)
-    for (const timer of [...this.#timers]) {
-      if (!timer.background || timer.at > this.#now) continue
-      this.#timers.delete(timer)
-      timer.fn()
-    }
     next.fn()
   }
 
   #next(): Timer | undefined {
     let next: Timer | undefined
-    for (const timer of this.#timers) {
-      if (timer.background) continue
+    for (const timer of this.#timers)
       if (next === undefined || timer.at < next.at || (timer.at === next.at && timer.order < next.order)) next = timer
-    }
     return next
   }
 }
