@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import * as baseline from './baseline.js'
 import type { Case, Measured } from './case.js'
 import { lagCases } from './lag-cases.js'
+import { listingCases } from './listing-cases.js'
 import { liveCases } from './live-cases.js'
 import { cpuOf, median, type Round, ratios, rounds } from './measure.js'
 import { savingCases } from './saving-cases.js'
@@ -168,6 +169,7 @@ export const cases: readonly Case[] = [
   ...liveCases,
   ...lagCases,
   ...savingCases,
+  ...listingCases,
   { name: 'state.large', unit: '× small state', target: 1.2, run: largeState },
   { name: 'import', unit: '× xstate', target: 1.4, run: importTime },
   { name: 'size.declare', unit: 'KiB', target: 11, run: size('declare') },

@@ -1,4 +1,5 @@
 import { type BranchCounts, type BranchStatus, isOpen, noCounts, type RunStatus } from '../../read/status.js'
+import { STATUSES } from '../due.js'
 import type { SummaryStatus } from '../summary.js'
 
 // Owns: the status of an application as it counts: its own, and what is above it.
@@ -31,26 +32,13 @@ export function aboveIn(status: RunStatus | BranchStatus, above: Above): Above {
   return status === 'waiting' || status === 'retrying' ? status : above
 }
 
-const STORED: readonly SummaryStatus[] = [
-  'queued',
-  'running',
-  'waiting',
-  'retrying',
-  'interrupted',
-  'halted',
-  'finished',
-  'done',
-  'failed',
-  'cancelled',
-]
-
 /** The stored statuses that count as one of some. */
 export const storedFor = (wanted: readonly BranchStatus[], above: Above): readonly SummaryStatus[] =>
-  STORED.filter((stored) => wanted.includes(branchStatusOf(stored, above)))
+  STATUSES.filter((stored) => wanted.includes(branchStatusOf(stored, above)))
 
 /** Numbers of branches by stored status, as they count. */
 export function resolvedCounts(stored: Partial<Record<SummaryStatus, number>>, above: Above): BranchCounts {
   const counts = noCounts()
-  for (const status of STORED) counts[branchStatusOf(status, above)] += stored[status] ?? 0
+  for (const status of STATUSES) counts[branchStatusOf(status, above)] += stored[status] ?? 0
   return counts
 }
