@@ -105,6 +105,8 @@ class Trial {
     void host.ended.then(({ code, signal }) => {
       this.#hosts.delete(host)
       if (signal === 'SIGKILL') this.judge.counted.kills += 1
+      else if (signal === 'SIGTERM' && !host.isReady)
+        return // it had not begun
       else if (code !== 0) this.#fault(`A host ended with ${code ?? signal}: ${host.errors.join('')}`)
       else this.judge.counted.drains += 1
       for (const line of host.said) if (/^(failed|late|refused) /.test(line)) this.#fault(line)
@@ -197,7 +199,7 @@ class Trial {
     const { counted } = this.judge
     let turn = 0
     while (counted.kills < this.#trial.kills && !(this.#trial.control && this.judge.found)) {
-      await pause(40 + this.#random() * 260)
+      await pause(80 + this.#random() * 420)
       if (turn++ % 20 === 0) this.#wanted = this.#random() < 0.3 ? 3 : 2
       const up = [...this.#hosts].filter((host) => host.isUp)
       const host = up[turn % Math.max(1, up.length)]
