@@ -95,8 +95,10 @@ export async function postgresListing(): Promise<Listing | undefined> {
   const client = new pg.Client({ connectionString: server.url })
   await client.connect()
   await client.query(`analyze ${schema}.apps, ${schema}.waits`)
-  const runs = `select ${RUN}, a.labels, a.born from ${schema}.apps a where a.part = '' and a.status = 'failed'
-    and a.app = a.root and a.born is not null order by a.born desc, a.app collate "C" desc limit 51`
+  const runs = `select ${RUN}, a.born from (select * from ${schema}.apps where part = '' and status = 'failed'
+      and app = root and born is not null order by born desc, app collate "C" desc limit 51) a
+    left join lateral (select * from ${schema}.rows where app = a.id order by idx desc limit 1) r on true
+    left join ${schema}.owners o on o.part = a.part and o.root = a.app order by a.born desc, a.app collate "C" desc`
   const waits = `select w.part, w.root, w.name, w.id, w.since, w.until, w.kinds, w.facts, w.answered from ${schema}.waits w
     where w.part = '' and not w.answered and w.k = 0 order by w.since, w.name collate "C", w.n limit 51`
   return {
