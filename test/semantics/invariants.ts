@@ -6,24 +6,16 @@ type Cited = `${string} › ${string}`
  * A test file is named from `test/semantics/`, with `../` for other folders; a title is a part of one title there.
  */
 export const invariantRows: Readonly<Record<string, Readonly<Record<string, readonly Cited[]>>>> = {
-  'adapters/postgres/postgres-driver.ts': {
-    P1: ['../persistence/postgres › never saves a step of a runner after another runner has claimed the application'],
-    P2: ['../persistence/postgres › sends a read again when its connection was lost, and a write only once'],
-    P3: ['../persistence/postgres › works where a pooler keeps no prepared statements'],
-  },
   'adapters/postgres/schema.ts': {
     T1: ['../persistence/postgres › makes its tables once when several processes start on a fresh database'],
   },
   'adapters/sqlite/schema.ts': {
     T1: ['../persistence/sqlite › upgrades tables of version'],
+    T2: ['../persistence/sqlite-plans › counts by status from the indexes alone'],
+    T3: ['../persistence/sqlite-plans › every statement that writes finds its rows by an index'],
   },
   'adapters/sqlite/sqlite-driver.ts': {
-    Q1: ['../persistence/sqlite › leaves nothing open: later calls commit at once'],
     Q2: ['../persistence/sqlite › saves no row of a runner after another one has claimed the application'],
-    Q3: [
-      '../persistence/sqlite › is awaited without holding the thread',
-      '../persistence/sqlite › is awaited for busyMs, and then reported',
-    ],
   },
   'application/active-run.ts': {
     G1: [
@@ -62,6 +54,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'application/resume.ts': {
     U1: ['never-loses › a runner that commits between the claim of another one and its load is refused'],
     U2: ['resume › starts again at its entrypoint, or at a named action'],
+    U3: ['../persistence/stored-status › a new application is queued before its caller gets it'],
   },
   'internal/slice.ts': {
     T1: ['starting › start over several turns, in the order of their calls'],
@@ -110,6 +103,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     P3: ['durability › is awaited on request, and nothing runs twice'],
     P4: ['lost-store › gets nothing more from the run that failed by it'],
     P5: ['own-persister › a runner that lost the root takes no store of a map from its successor'],
+    P6: ['../persistence/stored-status › a store that is away only for a summary does not fail the run'],
   },
   'runtime/actor/app-actor.ts': {
     L1: ['../embedding/stopping › leaves an ended snapshot as it is'],
@@ -189,6 +183,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'runtime/message/branch-messages.ts': {
     B1: ['messages › reach a branch that is queued, once its turn comes'],
     B2: ['waiting › of siblings for each other is no fault while one of them waits for a person'],
+    B3: ['sleeping › during the delay of a branch counts the attempt'],
   },
   'runtime/message/mailbox.ts': {
     M1: ['messages › are refused by a full mailbox, also by that of a queued branch'],
@@ -213,6 +208,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'runtime/message/wait.ts': {
     V1: ['withdrawn-waits › has ended with its message: a reader that is left during the wake event wakes once'],
     V2: ['waiting › of an embedded actor shows in its snapshot, and a message sent to the actor ends it'],
+    V3: ['sleeping › during a wait with a time limit keeps its end'],
   },
   'runtime/run/loop.ts': {
     L1: ['races › calls no interceptor when it ends'],
@@ -252,6 +248,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
       'failure › is not called after a cancel, nor for a broken contract',
       'lost-store › causes no error transition, no fallback and no further attempt',
     ],
+    T4: ['sleeping › during the delay before an attempt neither repeats the delay'],
   },
   'runtime/step/step.ts': {
     C1: ['../embedding/interop › is emitted after the snapshot shows it', 'runs › iterate yields every committed step'],
@@ -279,5 +276,116 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'wire/events.ts': {
     E1: ['../wire/events › replaces a part that cannot be stored by a tag, and never throws'],
     E2: ['../wire/events › passes on fields and tags that it does not know'],
+  },
+  'adapters/postgres/run-queries.ts': {
+    Q1: ['../persistence/postgres-tables › have an index for every question'],
+    Q2: ['../persistence/summaries-agree › answers any questions after any calls'],
+  },
+  'adapters/postgres/save-statement.ts': {
+    P1: ['../persistence/postgres › never saves a step of a runner after another runner has claimed the application'],
+    S1: ['../persistence/summaries-agree › answers any questions after any calls'],
+    S2: ['../persistence/postgres-tables › are locked in one order'],
+    S3: ['../persistence/summaries-agree › answers any questions after any calls'],
+  },
+  'adapters/postgres/session.ts': {
+    P2: ['../persistence/postgres › sends a read again when its connection was lost, and a write only once'],
+    P3: ['../persistence/postgres › works where a pooler keeps no prepared statements'],
+  },
+  'adapters/postgres/statement-parts.ts': {
+    N1: ['../persistence/summaries-agree › answers any questions after any calls'],
+  },
+  'adapters/postgres/stored-summaries.ts': {
+    F1: ['../persistence/summaries-agree › answers any questions after any calls'],
+  },
+  'adapters/postgres/summary-schema.ts': {
+    M1: ['../persistence/postgres-tables › have an index for every question'],
+    M2: ['../persistence/postgres-tables › are locked in one order'],
+  },
+  'adapters/sqlite/run-questions.ts': {
+    L1: ['../persistence/sqlite-plans › counts by status from the indexes alone'],
+    L2: ['../persistence/sqlite-plans › a label of many is tested on the way of another filter'],
+    L3: ['../persistence/sqlite-summaries › a lease is over by the clock of the store'],
+  },
+  'adapters/sqlite/session.ts': {
+    Q1: ['../persistence/sqlite › leaves nothing open: later calls commit at once'],
+    Q3: [
+      '../persistence/sqlite › is awaited without holding the thread',
+      '../persistence/sqlite › is awaited for busyMs, and then reported',
+    ],
+  },
+  'adapters/sqlite/wait-questions.ts': {
+    W1: ['../persistence/summaries-agree › answers any questions after any calls'],
+  },
+  'check/check-map.ts': {
+    M1: ['../check/foretold › does what is foretold'],
+    M2: ['../check/check-stored › ends with the signal while its source gives nothing'],
+  },
+  'check/check-run.ts': {
+    C1: ['../check/foretold › does what is foretold'],
+    C2: ['../check/foretold › does what is foretold'],
+  },
+  'check/check-stored.ts': {
+    S1: ['../check/check-stored › are paged, each checked once'],
+  },
+  'host/answered.ts': {
+    N1: ['../host/host › takes a run that was answered while it was being released'],
+  },
+  'host/held-run.ts': {
+    V1: ['../host/host › releases a run that waits, and takes it again when it is answered'],
+  },
+  'host/host.ts': {
+    K1: ['../host/host › leaves a run to the process that holds it'],
+    K2: ['../host/host › resumes a run whose process died, and fails one'],
+    K3: ['../host/host › holds no more than its concurrency'],
+    K4: ['../host/host › drains: what it holds is interrupted'],
+  },
+  'live/describe-live.ts': {
+    D1: ['../live/describe-app › is described as its store describes it'],
+  },
+  'persistence/app-status.ts': {
+    B1: ['../persistence/stored-status › a run is running, and ends as finished or halted'],
+  },
+  'persistence/journal-status.ts': {
+    F1: ['../persistence/stored-status › a run is running, and ends as finished or halted'],
+    F2: ['../persistence/stored-status › a run that only waits is waiting, with its question'],
+  },
+  'persistence/lease.ts': {
+    E1: ['../persistence/stored-status › a run whose process died is running until its lease is over'],
+    E2: ['../persistence/sqlite-summaries › a lease is over by the clock of the store'],
+    E3: ['../persistence/stored-status › a run is left to another runner by claim: free'],
+  },
+  'persistence/reading/derived.ts': {
+    E1: ['../persistence/reader › reads runs without a summary from their records'],
+  },
+  'persistence/reading/maps.ts': {
+    M1: ['../persistence/reader › pages a map of 10 000 branches without a look at the others'],
+  },
+  'persistence/reading/resolved.ts': {
+    R1: ['../persistence/status-table › is cancelled for good by a user, with all below'],
+    R2: ['../persistence/status-table › is running until the lease of a killed process is over'],
+    R3: ['../persistence/status-table › is waiting while it waits for messages and times'],
+  },
+  'persistence/reading/runs.ts': {
+    L1: ['../persistence/reader › reads runs without a summary from their records'],
+  },
+  'persistence/reading/steps.ts': {
+    S1: ['../persistence/reader › gives the steps with their changes'],
+  },
+  'persistence/reading/trees.ts': {
+    T1: ['../persistence/reader › pages a map of 10 000 branches without a look at the others'],
+  },
+  'persistence/status-notes.ts': {
+    S1: ['questions › that has ended is gone from the store with the next note'],
+    S2: ['questions › of each of two waits of a step is stored'],
+    S3: ['sleeping › after a failed attempt does not end the waits of the next one'],
+    S4: ['sleeping › keeps a cancel that comes while the only step of a branch'],
+  },
+  'persistence/tree-status.ts': {
+    S1: ['../persistence/stored-status › a run of which a branch waits is running while others work'],
+    S2: ['../persistence/stored-status › a run is left to another runner by claim: free'],
+    S3: ['../persistence/stored-status › a halted run is halted, running again at once'],
+  },
+  'persistence/wait-note.ts': {
+    N1: ['sleeping › at any time leaves each sleep with its moment'],
   },
 }

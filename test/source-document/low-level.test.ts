@@ -2,7 +2,7 @@ import { createApplication, task, type } from 'teasel'
 import { tasksOf, toMachine } from 'teasel/visualize'
 import { describe, expect, it } from 'vitest'
 import { answersOf, ask, chat, echo } from '../support/chat.js'
-import { untilAborted } from '../support/deferred.js'
+import { flushUntil, untilAborted } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
 
 async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
@@ -157,7 +157,10 @@ describe('the low-level API', () => {
     })
     const app = createApplication(chat.graph({ actions: { low } }), { entrypoint: 'low', state: {}, clock })
 
+    let started = 0
+    app.on('branch.start', () => void started++)
     const run = app.run()
+    await flushUntil(() => started === 4) // a busy machine may start them in several turns
     await clock.fire(5) // flaky is tried again
     await clock.fire(5) // slow and saved run out of time
 
