@@ -199,7 +199,7 @@ describe('an answer from another process', () => {
     const thrice = kit.graph({ actions: { ask, again: ask, last: ask }, transitions: { ask: 'again', again: 'last' } })
     const app = createApplication(thrice, { ...options, persister, clock })
     const waiting = emitted(app, 'wait')
-    void app.run()
+    void app.run().catch(() => {})
     await waiting
     const sent = app.send(approve('from here')) // stored, and delivered at once
     clock.advance(1000) // the query finds it, and returns late
@@ -224,7 +224,7 @@ describe('an answer from another process', () => {
     const told: string[] = []
     app.on('message', ({ message, delivery }) => void told.push(`${message.kind} ${delivery}`))
     const waiting = emitted(app, 'wait')
-    void app.run()
+    void app.run().catch(() => {})
     await waiting
 
     await sendStored({ persister, appId: 'app', message: other('later') })
@@ -259,7 +259,7 @@ describe('an answer from another process', () => {
     const graph = kit.graph({ actions: { ask: map } })
     const first = createApplication(graph, all)
     const started = emitted(first, 'step.start', 'ask/x')
-    void first.run()
+    void first.run().catch(() => {})
     await started
     expect(await first.send(approve('y'), { path: 'ask/y' })).toBe('queued')
 
@@ -289,7 +289,7 @@ describe('an answer from another process', () => {
     const logger = { debug: silent, info: silent, warn: silent, error: (text: string) => void told.push(text) }
     const app = createApplication(twice, { ...options, persister, clock, logger })
     const waiting = emitted(app, 'wait')
-    void app.run()
+    void app.run().catch(() => {})
     await waiting
     await sendStored({ persister, appId: 'app', message: approve('one') })
     for (let i = 0; i < 3; i++) {
@@ -323,7 +323,7 @@ describe('an answer from another process', () => {
   it('is never looked for with the interval Infinity; an invalid interval is refused', async () => {
     const clock = new ManualClock()
     const app = createApplication(twice, { ...options, persister: memoryPersister(), clock, inboxPollMs: Infinity })
-    void app.run()
+    void app.run().catch(() => {})
     await flush()
 
     expect(clock.pending).toBe(1) // the heartbeat of its lease

@@ -284,7 +284,7 @@ describe('the record', () => {
       if (choices === 1) void app.cancel({ path: 'map/first', reason: 'first' })
       if (choices === 3) void app.cancel({ path: 'map/second', reason: 'second' })
     }
-    void app.run()
+    void app.run().catch(() => {})
     for (let i = 0; i < 5; i++) await flush()
     runner.crash()
     chosen = () => {}
@@ -482,7 +482,7 @@ describe('the record', () => {
     const all = { appId: 'app', entrypoint: 'map', state: {}, persister } as const
     const app = createApplication(graph, all)
     const started = emitted(app, 'step.start', 'map/a')
-    void app.run()
+    void app.run().catch(() => {})
     await started
 
     const down = app.shutdown('SIGTERM')
@@ -762,7 +762,7 @@ describe('a rewind', () => {
     })
     const settled = emitted(app, 'branch.settled', 'map/a')
     const held = emitted(app, 'step.start', 'map/b:two')
-    void app.run()
+    void app.run().catch(() => {})
     await Promise.all([settled, held])
     ran.length = 0
 

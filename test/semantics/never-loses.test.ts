@@ -155,7 +155,7 @@ describe('a crash', () => {
         },
       ],
     })
-    void app.run()
+    void app.run().catch(() => {})
     for (let i = 0; i < 5; i++) await flush()
     runner.crash()
 
@@ -201,7 +201,7 @@ describe('a crash', () => {
     })
     const settled: string[] = []
     app.on('branch.settled', ({ status }) => void settled.push(status))
-    void app.run()
+    void app.run().catch(() => {})
     for (let i = 0; i < 5; i++) await flush()
     app.cancel({ path: 'map/a', reason: 'not needed' })
     asked.resolve()
@@ -223,7 +223,7 @@ describe('a crash', () => {
     const graph = kit.graph({ actions: { map: ask, again: ask }, transitions: { map: 'again' } })
     const runner = mortal(persister)
     const first = createApplication(graph, { ...options, persister: runner.persister })
-    void first.run()
+    void first.run().catch(() => {})
     await flush()
     first.on('step.end', () => runner.crash())
     await first.send(approve('one'))
@@ -270,7 +270,7 @@ describe('a crash', () => {
       return kit.graph({ actions: { map } })
     }
     const app = createApplication(graph(true), { ...options, persister: runner.persister, clock: time })
-    void app.run()
+    void app.run().catch(() => {})
     await time.fire(0)
     for (const [key, gate] of [
       ['b', gates.b],

@@ -359,7 +359,7 @@ describe('a message taken by a failed attempt', () => {
     const given = { appId: 'app', entrypoint: 'first', state: {}, logger: quiet, persister, clock } as const
     const app = createApplication(graph(true), given)
     const waiting = emitted(app, 'wait')
-    void app.run()
+    void app.run().catch(() => {})
     await waiting
     await app.send(reply('yes'))
     const committed = emitted(app, 'transition')

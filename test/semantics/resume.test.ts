@@ -55,7 +55,7 @@ describe.each(Object.entries(stores))('a stored application (%s)', (_, open) => 
     const options = { appId: 'app', entrypoint: 'one', state, persister } as const
     const first = await resumeOrCreate(threeSteps(ran, new Promise(() => {})), options)
     const held = emitted(first, 'step.start', ':two')
-    void first.run()
+    void first.run().catch(() => {})
     await held
 
     const second = await resumeOrCreate(threeSteps(ran), options)
@@ -191,7 +191,7 @@ describe.each(Object.entries(stores))('an interrupted fan-out (%s)', (_, open) =
     const ran: string[] = []
     const first = createApplication(fan(ran, new Set(['b'])), { ...options, persister })
     const standing = reached(first, ['a', 'c'], ['b'])
-    void first.run()
+    void first.run().catch(() => {})
     await standing
     expect(ran).toEqual(['a1', 'b1', 'c1', 'a2', 'b2', 'c2'])
     ran.length = 0
@@ -210,7 +210,7 @@ describe.each(Object.entries(stores))('an interrupted fan-out (%s)', (_, open) =
     const collecting = { ...options, state: { ...state, items } }
     const first = createApplication(fan(ran, new Set(['c']), 'collect'), { ...collecting, persister: data })
     const standing = reached(first, ['a', 'bad'], ['c'])
-    void first.run()
+    void first.run().catch(() => {})
     await expect(
       createApplication(fan(ran, new Set(), 'all'), { ...collecting, persister: fatal }).run(),
     ).rejects.toThrow('bad')
@@ -270,7 +270,7 @@ describe.each(Object.entries(stores))('an interrupted fan-out (%s)', (_, open) =
     const three = defer()
     let settled = 0
     first.on('branch.settled', () => ++settled === 3 && three.resolve()) // emitted once its end is stored
-    void first.run()
+    void first.run().catch(() => {})
     await three.promise
     ran.length = 0
 
@@ -309,7 +309,7 @@ describe.each(Object.entries(stores))('an interrupted fan-out (%s)', (_, open) =
     const ids = new Map<string, string>()
     first.on('branch.start', ({ key, appId }) => void ids.set(key, appId))
     const standing = reached(first, ['a'], ['b', 'c'])
-    void first.run()
+    void first.run().catch(() => {})
     await standing
     await flushUntil(() => ran.length === 3) // the code itself has begun
     ran.length = 0
@@ -418,7 +418,7 @@ describe.each(Object.entries(stores))('an interrupted fan-out (%s)', (_, open) =
     const first = createApplication(held(true), { ...options, persister })
     const fast = reached(first, ['fast'], [])
     const slow = emitted(first, 'step.start', 'map/slow')
-    void first.run()
+    void first.run().catch(() => {})
     await Promise.all([fast, slow])
 
     const { state: end } = await (await resumeOrCreate(held(false), { ...options, persister })).run()
@@ -451,7 +451,7 @@ describe.each(Object.entries(stores))('an interrupted fan-out (%s)', (_, open) =
     const graph = kit.graph({ actions: { map } })
     const all = { ...options, persister }
     const first = createApplication(graph, all)
-    void first.run()
+    void first.run().catch(() => {})
     for (const key of ['c', 'a', 'd']) {
       const settled = emitted(first, 'branch.settled', `map/${key}`)
       gates[key]?.resolve()
@@ -479,7 +479,7 @@ describe.each(Object.entries(stores))('an interrupted fan-out (%s)', (_, open) =
     const app = createApplication(fan([], held), { ...options, persister })
     app.on('branch.start', note)
     const standing = reached(app, [], ['a', 'b', 'c'])
-    void app.run()
+    void app.run().catch(() => {})
     await standing
     const before = seen.splice(0)
 

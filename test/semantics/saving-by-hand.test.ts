@@ -61,7 +61,7 @@ describe.each([
     const first = mortal(store)
     shop.last = 'waits'
     const app = createApplication(shop.graph, { ...options, persister: first.persister, save })
-    void app.run()
+    void app.run().catch(() => {})
     await shop.reached.promise
     await flush()
     await app.save()

@@ -304,7 +304,7 @@ describe('a duration', () => {
     const first = createApplication(graph(new Promise(() => {}), quick.promise), options as never)
     const second = emitted(first, 'transition', 'map/a', 'map/b')
     const settled = emitted(first, 'branch.settled', 'map/a')
-    void first.run()
+    void first.run().catch(() => {})
     await second
     clock.advance(40)
     quick.resolve()
