@@ -55,6 +55,8 @@ export interface RetryNote extends StartedNote {
   readonly action?: string
   /** When the next attempt starts, epoch milliseconds. */
   readonly at?: number
+  /** The whole delay before it, in milliseconds. */
+  readonly delayMs?: number
 }
 
 /** The form of a waiting note before it held a list: one wait, without its times. */

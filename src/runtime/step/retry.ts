@@ -115,7 +115,8 @@ type NoteRetry = (at: number) => RetryNote
 export async function waitForAttempt(run: Run, again: Again, note?: NoteRetry): Promise<boolean> {
   const { app } = run
   const at = app.system.clock.now() + again.delayMs
-  const noted = note && writeNote(app, 'A retry', (journal) => journal.note('retry', note(at)))
+  const noted =
+    note && writeNote(app, 'A retry', (journal) => journal.note('retry', { ...note(at), delayMs: again.delayMs }))
   const over = delay(run, { at, action: again.source }, again.delayMs)
   emit(app, { type: 'retry', ...again, at })
   await over
@@ -124,8 +125,8 @@ export async function waitForAttempt(run: Run, again: Again, note?: NoteRetry): 
 }
 
 /** Waits for the rest of a delay that an interrupted run had begun; not at all where it is over. */
-export async function waitForRest(run: Run, { at = 0, action = '' }: RetryNote): Promise<void> {
-  const leftMs = at - run.app.system.clock.now()
+export async function waitForRest(run: Run, { at = 0, delayMs = Infinity, action = '' }: RetryNote): Promise<void> {
+  const leftMs = Math.min(at - run.app.system.clock.now(), delayMs) // a clock that was set back makes it no longer
   if (leftMs > 0) await delay(run, { at, action }, leftMs)
 }
 
