@@ -127,6 +127,34 @@ describe('context.cancel returns', () => {
     expect(answers).toEqual(['settled', 'cancelled', 'cancelled', 'unknown'])
   })
 
+  it('`unknown` for an application of an action below the name of another action', async () => {
+    const begun = defer()
+    const inner = kit.action({
+      reads: [],
+      writes: ['out'],
+      run({ signal }) {
+        begun.resolve()
+        return untilAborted(signal)
+      },
+    })
+    const outer = kit.action({
+      reads: [],
+      writes: ['out'],
+      async run({ context }) {
+        const graph = kit.graph({ actions: { inner } })
+        const below = createApplication(graph, { entrypoint: 'inner', state: {}, parent: context, key: 'one' })
+        return { out: (await below.run()).status }
+      },
+    })
+    const app = createApplication(kit.graph({ actions: { outer } }), { entrypoint: 'outer', state: {} })
+    const run = app.run()
+    await begun.promise
+
+    const answers = [await app.cancel({ path: 'inner/one' }), await app.cancel({ path: 'outer/one' })]
+
+    expect([answers, (await run).state.out]).toEqual([['unknown', 'cancelled'], 'cancelled'])
+  })
+
   it('`unknown` outside a branch', async () => {
     let answer: CancelAnswer | undefined
     const alone = kit.action({

@@ -61,6 +61,27 @@ describe('watch', () => {
     ])
   })
 
+  it.each([
+    ['all', false],
+    ['collect', true],
+  ] as const)('can cancel and settle unless every branch has to be done (%s)', async (settle, can) => {
+    const seen: boolean[] = []
+    const map = chat.mapActions({
+      reads: ['prompt'],
+      writes: ['answer'],
+      settle,
+      actions: { echo },
+      watch(args: object) {
+        seen.push('cancel' in args, 'settle' in args)
+      },
+      reduce: () => ({ answer: '' }),
+    } as never)
+
+    await run(map as never)
+
+    expect(new Set(seen)).toEqual(new Set([can]))
+  })
+
   it('gets the status of all branches, and the messages between them', async () => {
     const seen: unknown[] = []
     const begun = defer()
