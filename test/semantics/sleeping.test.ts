@@ -373,6 +373,27 @@ describe('a process that ends', () => {
     expect([end.status, attempts]).toEqual(['finished', [1, 2, 3]])
   })
 
+  it('during the delay before an attempt waits no longer than the delay, though the clock was set back', async () => {
+    const attempts: number[] = []
+    const { now, kill, look, advance } = processes(
+      does(
+        ({ attempt }) => {
+          attempts.push(attempt)
+          if (attempts.length < 2) throw new RangeError('not yet')
+        },
+        { retry: { attempts: 2, delayMs: 1000, jitter: 0 } },
+      ),
+    )
+    await look()
+    kill(-HOUR)
+    const { app, outcome } = await look()
+
+    expect(outcome).toMatchObject({ status: 'waiting', nextAt: now() + 1000 })
+    advance(1000)
+    expect((await app.run()).status).toBe('finished')
+    expect(attempts).toEqual([1, 2])
+  })
+
   it('during the delay of a branch counts the attempt, and keeps its moment', async () => {
     const attempts: number[] = []
     const { now, kill, look } = processes(

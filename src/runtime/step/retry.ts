@@ -126,8 +126,9 @@ export async function waitForAttempt(run: Run, again: Again, note?: NoteRetry): 
 
 /** Waits for the rest of a delay that an interrupted run had begun; not at all where it is over. */
 export async function waitForRest(run: Run, { at = 0, delayMs = Infinity, action = '' }: RetryNote): Promise<void> {
-  const leftMs = Math.min(at - run.app.system.clock.now(), delayMs) // a clock that was set back makes it no longer
-  if (leftMs > 0) await delay(run, { at, action }, leftMs)
+  const now = run.app.system.clock.now()
+  const leftMs = Math.min(at - now, delayMs) // a clock that was set back makes it no longer
+  if (leftMs > 0) await delay(run, { at: now + leftMs, action }, leftMs)
 }
 
 /** While it lasts the run counts as waiting; a delay without length is none. */
