@@ -56,7 +56,7 @@ export class HeldRun {
     this.#over = true
     this.#unwatch?.()
     const asked = released.status === 'waiting' ? (this.app.pending as readonly Pending[]) : []
-    await this.app[Symbol.asyncDispose]()
+    await this.app[Symbol.asyncDispose]().catch((error: unknown) => this.#host.emit({ type: 'unavailable', error }))
     const isAnswered = asked.length > 0 && (await this.#isAnswered(asked))
     this.#host.emit(released)
     return isAnswered
@@ -97,10 +97,11 @@ export class HeldRun {
     }
   }
 
-  /** Interrupts the run; any host may resume it. */
+  /** Interrupts the run; any host may resume it. Resolves when it is released. */
   async drain(): Promise<void> {
     this.#draining = true
-    await this.app.shutdown('The host is draining.')
+    await this.app.shutdown('The host is draining.').catch(() => {}) // the run ends with the same error
+    await this.ended
   }
 }
 

@@ -2,8 +2,8 @@ import type { CancelAnswer, Delivery, Message } from '../action/message.js'
 import { resumeLoose } from '../application/resume.js'
 import { encode } from '../codec/encode.js'
 import { type Clock, systemClock } from '../internal/clock.js'
-import { createDeferred } from '../internal/deferred.js'
-import { describeValue, isPlainObject } from '../internal/guards.js'
+import { createDeferred, type Deferred } from '../internal/deferred.js'
+import { describeValue, isPlainObject, observe } from '../internal/guards.js'
 import { createId } from '../internal/ids.js'
 import { suggest } from '../internal/nearest.js'
 import { checkOptions } from '../internal/options.js'
@@ -39,8 +39,8 @@ class StoreHost implements Host<Record<string, Hosted>> {
   readonly #logger: Logger
   readonly #readers = new EventReaders()
   readonly #held = new Map<string, HeldRun>()
-  /** Runs that are being taken. */
-  readonly #taking = new Set<string>()
+  /** Runs that are being taken, until they are held or left. */
+  readonly #taking = new Map<string, Deferred<void>>()
   /** Runs that are left alone until a time, epoch milliseconds. */
   readonly #left = new Map<string, number>()
   readonly #ends: (() => void)[] = []
@@ -91,8 +91,10 @@ class StoreHost implements Host<Record<string, Hosted>> {
 
   emit(event: HostEvent): void {
     this.#readers.emit(event, this.#options.buffer ?? 10_000)
-    for (const { ref, listener } of this.#listeners)
-      if ('run' in event && keyOf(event.run.partitionKey, event.run.runId) === ref) listener(event)
+    if (!('run' in event)) return
+    const key = keyOf(event.run.partitionKey, event.run.runId)
+    const threw = (error: unknown): void => this.#logger.error(`A listener of run "${event.run.runId}" threw.`, error)
+    for (const { ref, listener } of this.#listeners) if (ref === key) observe(listener, event, threw)
   }
 
   readonly #listeners = new Set<{ readonly ref: string; readonly listener: (event: HostEvent) => void }>()
@@ -118,7 +120,7 @@ class StoreHost implements Host<Record<string, Hosted>> {
     if (await this.persister.driver.find({ partitionKey, rootId: appId })) return { ...run, created: false }
     const key = keyOf(partitionKey, appId)
     const takes = this.#free > 0 && !this.#taking.has(key)
-    if (takes) this.#taking.add(key)
+    const taken = takes ? this.#begin(key) : undefined
     try {
       const app = await resumeLoose(hosted.graph, {
         ...this.#appOptions(hosted, run),
@@ -134,8 +136,18 @@ class StoreHost implements Host<Record<string, Hosted>> {
       await new Promise<void>((resolve) => void this.#clock.setTimeout(resolve, this.#options.pollMs ?? 1_000))
       return await this.start(name, { ...options, appId })
     } finally {
-      this.#taking.delete(key)
+      taken?.()
       if (!takes) this.#lookSoon()
+    }
+  }
+
+  /** A slot is used while a run is being taken. @returns a function that ends it */
+  #begin(key: string): () => void {
+    const taking = createDeferred<void>()
+    this.#taking.set(key, taking)
+    return () => {
+      this.#taking.delete(key)
+      taking.resolve()
     }
   }
 
@@ -191,11 +203,10 @@ class StoreHost implements Host<Record<string, Hosted>> {
     this.#clock.clearTimeout(this.#timer)
     this.#timer = undefined
     this.#looking = true
-    let nextAt: number | undefined
     try {
       do {
         this.#again = false
-        nextAt = await this.#takeDue()
+        await this.#takeDue()
       } while (this.#again && this.#free > 0)
       this.#lookedAt = this.#clock.now()
       this.#error = undefined
@@ -205,31 +216,23 @@ class StoreHost implements Host<Record<string, Hosted>> {
     }
     this.#looking = false
     if (this.#state !== 'open') return
-    const { pollMs = 1_000 } = this.#options
-    const ms = nextAt === undefined ? pollMs : Math.max(1, Math.min(pollMs, nextAt - this.#clock.now()))
-    this.#timer = this.#clock.setTimeout(() => void this.#look(), ms)
+    this.#timer = this.#clock.setTimeout(() => void this.#look(), this.#options.pollMs ?? 1_000)
   }
 
-  /** Takes due runs while slots are free. @returns when to look again, if that is known */
-  async #takeDue(): Promise<number | undefined> {
-    if (this.#free <= 0) return undefined
+  /** Takes due runs while slots are free. The clock of the store tells what is due and held. */
+  async #takeDue(): Promise<void> {
+    if (this.#free <= 0) return
     const now = this.#clock.now()
     for (const [key, until] of this.#left) if (until <= now) this.#left.delete(key)
     const { partitionKey } = this.#options
     const limit = this.#free + this.#left.size + this.#held.size
-    const before = now + (this.#options.pollMs ?? 1_000)
-    const due = await this.persister.driver.due({ ...(partitionKey !== undefined && { partitionKey }), limit, before })
+    const due = await this.persister.driver.due({ ...(partitionKey !== undefined && { partitionKey }), limit })
     const answered = await this.#answered.find(now, (key) => this.#isLeft(key))
     for (const run of [...answered, ...due]) {
-      if (this.#free <= 0) break
-      const { wakeAt } = run
-      if (wakeAt !== null && wakeAt > this.#clock.now()) return wakeAt
+      if (this.#free <= 0) return
       const key = keyOf(run.partitionKey, run.rootId)
-      if (this.#isLeft(key)) continue
-      if ((run.claim?.leaseUntil ?? 0) > this.#clock.now()) continue // K1
-      await this.#take(run, key)
+      if (!this.#isLeft(key)) await this.#take(run, key)
     }
-    return undefined
   }
 
   #isLeft(key: string): boolean {
@@ -243,7 +246,7 @@ class StoreHost implements Host<Record<string, Hosted>> {
     if (name === undefined || !Object.hasOwn(graphs, name)) return void this.#left.set(key, again)
     const { rootId: runId, partitionKey } = stored
     const run: HostRun = { runId, partitionKey, name }
-    this.#taking.add(key)
+    const taken = this.#begin(key)
     try {
       const { inputs, crashes } = hostFacts(stored)
       const request = await cancelRequest(this.persister, { appId: runId, partitionKey })
@@ -272,7 +275,7 @@ class StoreHost implements Host<Record<string, Hosted>> {
       this.#logger.error(`Run "${runId}" of "${name}" cannot be resumed.`, error)
       this.emit({ type: 'refused', run, error, againAt })
     } finally {
-      this.#taking.delete(key)
+      taken()
     }
   }
 
@@ -345,8 +348,8 @@ class StoreHost implements Host<Record<string, Hosted>> {
     const late = createDeferred<void>()
     const timer = this.#clock.setTimeout(() => late.resolve(), this.#options.drainMs ?? 10_000)
     const all = async (): Promise<void> => {
-      while (this.#taking.size > 0) await new Promise<void>((resolve) => void this.#clock.setTimeout(resolve, 1))
-      await Promise.all([...this.#held.values()].map((held) => held.drain().then(() => held.ended)))
+      await Promise.all([...this.#taking.values()].map(({ promise }) => promise))
+      await Promise.all([...this.#held.values()].map((held) => held.drain()))
     }
     await Promise.race([all(), late.promise])
     this.#clock.clearTimeout(timer)
