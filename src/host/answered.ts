@@ -4,7 +4,7 @@ import { keyOf } from './host-events.js'
 
 // Owns: which runs wait for nobody although they are answered.
 // N1  A message that is stored while its run is being released makes no run due: its host takes it again. When that
-//     process dies before, this finds it, once a minute for each question.
+//     process dies before, this finds it: it is asked at each heartbeat, and gives each question once a minute.
 
 const MOST = 100
 const AGAIN_MS = 60_000

@@ -20,7 +20,6 @@ import { EventReaders } from './event-readers.js'
 import { HeldRun, hostFacts } from './held-run.js'
 import type { Host, HostOptions, PlaceRef, RunRef, StartOptions } from './host-api.js'
 import { type HostEvent, type HostHealth, type HostRun, keyOf, type StartedRun } from './host-events.js'
-import { checkHost } from './host-options.js'
 import type { Hosted } from './hosted.js'
 
 // Owns: which runs of a store this process holds.
@@ -33,7 +32,8 @@ import type { Hosted } from './hosted.js'
 
 const REFUSED_MS = 60_000
 
-class StoreHost implements Host<Record<string, Hosted>> {
+/** A host over one store. */
+export class StoreHost implements Host<Record<string, Hosted>> {
   readonly #options: HostOptions<Record<string, Hosted>>
   readonly #clock: Clock
   readonly #logger: Logger
@@ -70,10 +70,11 @@ class StoreHost implements Host<Record<string, Hosted>> {
     void this.#look()
   }
 
-  /** Looks for requests to cancel, at each heartbeat. The timer does not keep the process alive. */
+  /** Looks for requests to cancel and for answers, at each heartbeat. The timer does not keep the process alive. */
   #beatLater(): void {
     const beat = (): void => {
       for (const held of this.#held.values()) void held.obey()
+      void this.#takeAnswered()
       this.#beatLater()
     }
     this.#beat = this.#clock.setTimeout(beat, (this.#options.leaseMs ?? 30_000) / 3)
@@ -184,7 +185,7 @@ class StoreHost implements Host<Record<string, Hosted>> {
     this.#held.set(key, held)
     void held.ended.then(async (isAnswered) => {
       this.#held.delete(key)
-      if (isAnswered && this.#free > 0) await this.#takeAnswered(run, key)
+      if (isAnswered) await this.#takeAgain(run)
       this.#lookSoon()
     })
   }
@@ -227,8 +228,11 @@ class StoreHost implements Host<Record<string, Hosted>> {
     const { partitionKey } = this.#options
     const limit = this.#free + this.#left.size + this.#held.size
     const due = await this.persister.driver.due({ ...(partitionKey !== undefined && { partitionKey }), limit })
-    const answered = await this.#answered.find(now, (key) => this.#isLeft(key))
-    for (const run of [...answered, ...due]) {
+    await this.#takeAll(due)
+  }
+
+  async #takeAll(runs: readonly StoredRun[]): Promise<void> {
+    for (const run of runs) {
       if (this.#free <= 0) return
       const key = keyOf(run.partitionKey, run.rootId)
       if (!this.#isLeft(key)) await this.#take(run, key)
@@ -279,11 +283,21 @@ class StoreHost implements Host<Record<string, Hosted>> {
     }
   }
 
-  /** A run that was released while a message for it was being stored: no question of it was marked as answered. */
-  async #takeAnswered({ runId, partitionKey }: HostRun, key: string): Promise<void> {
+  /** Takes runs that were answered, and are due for nobody. */
+  async #takeAnswered(): Promise<void> {
+    if (this.#free <= 0) return
+    try {
+      await this.#takeAll(await this.#answered.find(this.#clock.now(), (key) => this.#isLeft(key)))
+    } catch (error) {
+      this.emit({ type: 'unavailable', error })
+    }
+  }
+
+  /** Takes a run again that was released while a message for it was being stored. */
+  async #takeAgain({ runId, partitionKey }: HostRun): Promise<void> {
     try {
       const stored = await this.persister.driver.find({ partitionKey, rootId: runId })
-      if (stored !== undefined) await this.#take(stored, key)
+      if (stored !== undefined) await this.#takeAll([stored])
     } catch (error) {
       this.emit({ type: 'unavailable', error })
     }
@@ -367,29 +381,4 @@ class StoreHost implements Host<Record<string, Hosted>> {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
-}
-
-/**
- * Makes a host: an embedded runner of stored applications, for one machine or a few.
- *
- * It begins at once to take runs that are due. Several hosts on one store share the work: a run is held by one of them
- * at a time, by its lease, and goes on in another one when its process dies.
- * @throws {TypeError | RangeError} for invalid options
- *
- * @example
- * ```ts
- * const kit = defineState<{ order: string; refunded: boolean }>()
- * const refund = kit.action({ reads: ['order'], writes: ['refunded'], run: () => ({ refunded: true }) })
- * const refunds = hosted(kit.graph({ actions: { refund } }), { entrypoint: 'refund' })
- * const persister = memoryPersister()
- * await using host = createHost({ persister, graphs: { refunds } })
- * const { runId } = await host.start('refunds', { appId: 'order-7', state: { order: '7' }, labels: { customer: '3' } })
- * runId // 'order-7'
- * ```
- */
-export function createHost<const Graphs extends { readonly [name: string]: Hosted<object, object> }>(
-  options: HostOptions<Graphs>,
-): Host<Graphs> {
-  checkHost(options)
-  return new StoreHost(options as unknown as HostOptions<Record<string, Hosted>>) as unknown as Host<Graphs>
 }

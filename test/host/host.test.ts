@@ -1,11 +1,12 @@
-import { defineMessage, defineState, resumeOrCreate, type } from 'teasel'
+import { defineMessage, defineState, resumeOrCreate, systemClock, type } from 'teasel'
 import { createHost, type HostEvent, hosted } from 'teasel/host'
-import { memoryPersister, type Persister, sendStored } from 'teasel/persistence'
+import { createPersister, memoryPersister, type Persister, sendStored } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { ManualClock } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
 import { defer, flush, flushUntil, untilAborted } from '../support/deferred.js'
 import { mortal } from '../support/mortal-store.js'
+import { overDriver } from '../support/over-driver.js'
 import { quiet } from '../support/quiet-logger.js'
 
 const kit = defineState<{ item: string; out: string }>()
@@ -384,7 +385,7 @@ describe('a host whose neighbour dies', () => {
     await driver.save({ ...root, writer: 'dying', rows: [], summaries: [{ ...summary, wake: null }], leaseMs: 0 })
     expect((await persister.due()).items).toEqual([])
 
-    await using host = createHost({ ...quietly, persister, graphs, pollMs: 10 })
+    await using host = createHost({ ...quietly, persister, graphs, leaseMs: 60 }) // it looks at each heartbeat
     const more = reading(host)
     await expect.poll(() => seen(more, 'released', 'a', 'finished')()).toBe(true)
     expect(await persister.state({ runId: 'a' })).toMatchObject({ out: 'yes' })
@@ -403,4 +404,65 @@ describe('a host whose neighbour dies', () => {
     expect(await host.start('work', { appId: 'a', state: { item: 'x' } })).toMatchObject({ created: true })
     await expect.poll(() => seen(events, 'released', 'a', 'finished')()).toBe(true)
   })
+})
+
+it('a host drains once what it takes is held, though its clock stands still', async () => {
+  const { driver } = memoryPersister()
+  const [asked, gate] = [defer(), defer()]
+  const slow = overDriver(driver, {
+    async claim(...claim) {
+      asked.resolve()
+      await gate.promise
+      return driver.claim(...claim)
+    },
+  })
+  const clock = new ManualClock()
+  const graphs = { work: workOf((_, { signal }) => untilAborted(signal)) }
+  const host = createHost({ ...quietly, persister: createPersister(slow), clock, graphs })
+  const started = host.start('work', { appId: 'a', state: { item: 'x' } })
+  await asked.promise
+  const drained = host.drain()
+  gate.resolve()
+
+  expect(await drained).toEqual([])
+  expect(await started).toMatchObject({ created: true })
+})
+
+it('a host goes on when a listener of one run throws', async () => {
+  const persister = memoryPersister()
+  await using host = createHost({ ...quietly, persister, graphs: { work: workOf(async (item) => item) } })
+  host.on({ runId: 'a' }, () => {
+    throw new TypeError('a bug of the listener')
+  })
+  const events = reading(host)
+  await host.start('work', { appId: 'a', state: { item: 'x' } })
+  await flushUntil(seen(events, 'released', 'a', 'finished'))
+  await host.start('work', { appId: 'b', state: { item: 'x' } })
+  await flushUntil(seen(events, 'released', 'b', 'finished'))
+
+  expect(host.health()).toMatchObject({ status: 'ok', running: 0 })
+  expect(await persister.count()).toMatchObject({ finished: 2 })
+})
+
+it('a host takes the runs of a dead process by the clock of the store, however its own is set', async () => {
+  const persister = memoryPersister()
+  const { persister: dying, crash } = mortal(persister)
+  const app = await resumeOrCreate(
+    graphOf(() => new Promise(() => {})),
+    {
+      ...{ appId: 'a', name: 'work', entrypoint: 'work', state: { item: 'x' }, persister: dying, leaseMs: 10 },
+      logger: quiet,
+    },
+  )
+  void app.run().catch(() => {})
+  await flushUntil(() => false)
+  crash()
+  const late = { ...systemClock, now: () => Date.now() - 3_600_000 }
+  await using host = createHost({
+    ...{ ...quietly, persister, clock: late, pollMs: 10 },
+    graphs: { work: workOf(async (item) => item) },
+  })
+  const events = reading(host)
+
+  await expect.poll(() => seen(events, 'released', 'a', 'finished')()).toBe(true)
 })
