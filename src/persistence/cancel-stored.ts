@@ -1,6 +1,7 @@
 import { systemClock } from '../internal/clock.js'
 import { PersistenceError } from '../store-errors.js'
 import type { RootKey } from './driver.js'
+import { isEnded } from './due.js'
 import { openBranchStore } from './durable-task-feed.js'
 import { Journal } from './journal.js'
 import type { AppRef, Persister } from './persister.js'
@@ -74,7 +75,7 @@ async function endStored(
   const isStored = async (): Promise<'ended' | 'unknown' | undefined> => {
     const found = await driver.find(root)
     if (found === undefined) return 'unknown'
-    return isOver(found.summary?.status) ? 'ended' : undefined
+    return found.summary !== undefined && isEnded(found.summary.status) ? 'ended' : undefined
   }
   const before = await isStored()
   if (before !== undefined) return before
@@ -94,9 +95,6 @@ async function endStored(
   await scope.tree.settled()
   return 'done'
 }
-
-const isOver = (status: string | undefined): boolean =>
-  status === 'finished' || status === 'halted' || status === 'failed' || status === 'cancelled'
 
 /** The reason of a stored request to cancel a root; undefined if there is none. */
 export async function cancelRequest(

@@ -9,6 +9,7 @@ import { closedDrivers } from './inbox-watch.js'
 // E2  The end of a lease is decided by the clock of the store. The timer here counts on the monotonic clock, so a clock
 //     that is set moves neither.
 // E3  A runner whose claim is lost learns of it at its next heartbeat or save, whichever is first.
+// E4  A heartbeat that the store does not answer is given up after the length of a lease: the next one is sent.
 
 /** A timer of Node: it keeps the process alive unless `unref` is called. */
 interface NodeTimer {
@@ -34,16 +35,13 @@ export class Lease {
   #claimed = false
   #kept = false
   #timer: unknown
+  /** When the heartbeat was sent that is not answered; `-Infinity` without one. */
+  #asked = Number.NEGATIVE_INFINITY
 
   /** @param lost called when another runner has claimed the tree */
   constructor(settings: LeaseSettings, lost: (error: unknown) => void) {
     this.#settings = settings
     this.#lost = lost
-  }
-
-  /** Whether the store has it, as far as this runner has heard. */
-  get held(): boolean {
-    return this.#held
   }
 
   /** The claim began it. */
@@ -100,22 +98,25 @@ export class Lease {
   }
 
   #beat(): void {
-    const { driver } = this.#settings
+    const { driver, clock, leaseMs } = this.#settings
     if (!this.#held || closedDrivers.has(driver)) return
-    if (!this.#claimed) return this.#next()
-    const ended = (): void => {
-      if (this.#held) this.#next()
+    this.#next()
+    const now = monotonicNow(clock)
+    if (!this.#claimed || now - this.#asked < leaseMs) return // E4
+    this.#asked = now
+    const answered = (): void => {
+      this.#asked = Number.NEGATIVE_INFINITY
     }
     try {
       const renewed = this.#renew()
       if (isThenable(renewed))
         void Promise.resolve(renewed)
           .catch((error: unknown) => this.#failed(error))
-          .then(ended)
-      else ended()
+          .then(answered)
+      else answered()
     } catch (error) {
+      answered()
       this.#failed(error)
-      ended()
     }
   }
 

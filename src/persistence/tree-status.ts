@@ -19,6 +19,9 @@ export interface OpenFacts {
   readonly dueAt: number | undefined
 }
 
+/** What all that is left of a tree waits for: messages and times, or the delay before an attempt, or something else. */
+type Level = 'nothing' | 'siblings' | 'outside' | 'retry'
+
 const IDLE: OpenFacts = { pending: 0, retrying: false, dueAt: undefined }
 
 export class TreeStatus {
@@ -29,8 +32,7 @@ export class TreeStatus {
   retrying = 0
   leaked = 0
   #running = false
-  #waiting = false
-  #delayed = false
+  #level: Level = 'nothing'
   #attended = false
   #flushing: Promise<void> | undefined
   #later = false
@@ -50,13 +52,13 @@ export class TreeStatus {
 
   /** Whether all that is left waits for messages or times. */
   get waiting(): boolean {
-    return this.#waiting
+    return this.#level === 'outside' || this.#level === 'retry'
   }
 
   /** The status of the root while a run is under way (S1). */
   get status(): SummaryStatus {
-    if (!this.#waiting) return 'running'
-    return this.#delayed || this.retrying > 0 ? 'retrying' : 'waiting'
+    if (!this.waiting) return 'running'
+    return this.#level === 'retry' || this.retrying > 0 ? 'retrying' : 'waiting'
   }
 
   /** The earliest time that anything waits for, epoch milliseconds. */
@@ -68,7 +70,7 @@ export class TreeStatus {
   begin(): void {
     this.#running = true
     this.#attended = true
-    this.#waiting = this.#delayed = false
+    this.#level = 'nothing'
     this.leaked = 0
     this.#open.clear()
     this.#nextAt = Infinity
@@ -89,18 +91,15 @@ export class TreeStatus {
   }
 
   #wantLease(): void {
-    if (this.#running && (this.#attended || !this.#waiting))
+    if (this.#running && (this.#attended || !this.waiting))
       this.#lease.hold() // S2
     else this.#lease.release()
   }
 
-  /** What all that is left waits for has changed: `retry` for the delay before an attempt. */
-  waits(level: 'nothing' | 'siblings' | 'outside' | 'retry'): void {
-    const waiting = level === 'outside' || level === 'retry'
-    const delayed = level === 'retry'
-    if (waiting === this.#waiting && delayed === this.#delayed) return
-    this.#waiting = waiting
-    this.#delayed = delayed
+  /** What all that is left waits for has changed. */
+  waits(level: Level): void {
+    if (level === this.#level) return
+    this.#level = level
     this.#wantLease()
     this.changed()
   }

@@ -12,6 +12,7 @@ import { describe, expect, it } from 'vitest'
 import { SqliteDriver } from '../../src/adapters/sqlite/sqlite-driver.js'
 import { type Deferred, defer, flush, flushUntil, untilAborted } from '../support/deferred.js'
 import { mortal } from '../support/mortal-store.js'
+import { overDriver } from '../support/over-driver.js'
 import { quiet } from '../support/quiet-logger.js'
 
 interface Work {
@@ -358,6 +359,27 @@ describe.each(Object.entries(stores))('the status in the store (%s)', (_, open) 
     expect(await rows()).toBe(before)
     expect(await persister.driver.waits({ limit: 9 })).toHaveLength(2)
   })
+})
+
+it('a heartbeat that the store never answers is given up after the length of a lease', async () => {
+  const clock = new ManualClock()
+  const { driver } = memoryPersister({ now: () => clock.now() })
+  let hangs = true
+  const silent = overDriver(driver, {
+    beat: (...beat) => (hangs ? new Promise<number>(() => {}) : driver.beat(...beat)),
+  })
+  const { one } = graphs((_, { signal }) => untilAborted(signal))
+  const app = createApplication(one, { ...single, persister: createPersister(silent), clock })
+  const run = app.run()
+  await flush()
+  clock.advance(10_000) // is never answered
+  hangs = false
+  clock.advance(30_000)
+  await flush()
+
+  expect((await driver.find(root))?.claim?.leaseUntil).toBe(clock.now() + 30_000)
+  await app.shutdown()
+  await run
 })
 
 it('a store that is away only for a summary does not fail the run', async () => {

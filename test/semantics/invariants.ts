@@ -353,6 +353,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     E1: ['../persistence/stored-status › a run whose process died is running until its lease is over'],
     E2: ['../persistence/sqlite-summaries › a lease is over by the clock of the store'],
     E3: ['../persistence/stored-status › a run is left to another runner by claim: free'],
+    E4: ['../persistence/stored-status › a heartbeat that the store never answers'],
   },
   'persistence/reading/derived.ts': {
     E1: ['../persistence/reader › reads runs without a summary from their records'],
