@@ -387,16 +387,11 @@ it('a store that is away only for a summary does not fail the run', async () => 
   const { driver } = memoryPersister({ now: () => clock.now() })
   let away = false
   const persister = createPersister(
-    new Proxy(driver, {
-      get(target, name) {
-        if (name === 'save')
-          return (group: Parameters<typeof driver.save>[0]) => {
-            if (away && group.rows.length === 0)
-              throw new PersistenceError('No connection.', { fault: 'unavailable', appId: undefined })
-            return driver.save(group)
-          }
-        const value: unknown = Reflect.get(target, name)
-        return typeof value === 'function' ? value.bind(target) : value
+    overDriver(driver, {
+      save(group) {
+        if (away && group.rows.length === 0)
+          throw new PersistenceError('No connection.', { fault: 'unavailable', appId: undefined })
+        return driver.save(group)
       },
     }),
   )
