@@ -81,7 +81,7 @@ export function makeApp(
   const app = new Application({ plan, checkpoint, semaphore, appId, journal, tracker: options.tracker }, system)
   if (journal !== undefined) {
     failOnStoreLoss(app, journal)
-    journal.scope.lease.report = heartbeatOf(app)
+    journal.scope.lease.report = () => heartbeatOf(app)
   }
   if (journal !== undefined && resumed?.stored !== undefined) {
     restore(app, resumed.stored(plan))

@@ -112,9 +112,9 @@ export class JournalStatus {
   ended(status: 'halted' | 'finished' | 'failed' | 'cancelled'): Awaitable<void> {
     const { tree } = this.#journal.scope
     if (!tree.running) return tree.settled()
-    const wait = tree.waiting ? tree.status : undefined
+    const cutOff = this.#cutOff
     tree.end()
-    this.#app.set(status === 'cancelled' ? (wait ?? 'interrupted') : status, this.#now)
+    this.#app.set(status === 'cancelled' ? cutOff : status, this.#now)
     return tree.settled()
   }
 
@@ -134,6 +134,11 @@ export class JournalStatus {
     app.attempt = attempts
     app.recovered = recovered
     app.set(end === undefined ? 'running' : 'done', this.#now)
+  }
+
+  /** The status of a root whose run is cut off (F2). */
+  get #cutOff(): SummaryStatus {
+    return this.#journal.scope.tree.status === 'waiting' ? 'waiting' : 'interrupted'
   }
 
   #endRoot(status: SummaryStatus, ended?: Parameters<AppStatus['set']>[2]): void {
@@ -181,10 +186,7 @@ export class JournalStatus {
     const cancelled = { cause, by, reason: payloadOf(reason), at: this.#now }
     const { tree } = scope
     if (isFinal(cause)) tree.open(appId)
-    if (this.#isRoot) {
-      const waits = tree.waiting ? tree.status : 'interrupted' // F2
-      return this.#endRoot(isFinal(cause) ? 'cancelled' : waits, { cancelled })
-    }
+    if (this.#isRoot) return this.#endRoot(isFinal(cause) ? 'cancelled' : this.#cutOff, { cancelled })
     this.#app.startedAt = startedAt
     this.#app.attempt = attempts
     this.#app.set(isFinal(cause) ? 'cancelled' : 'interrupted', this.#now, { cancelled })

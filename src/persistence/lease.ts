@@ -27,8 +27,8 @@ export interface LeaseSettings extends RootKey {
 export class Lease {
   readonly #settings: LeaseSettings
   readonly #lost: (error: unknown) => void
-  /** What another process sees of branches without rows; null if it is the same as before. */
-  report: (() => string | null) | undefined
+  /** What another process sees of branches without rows; JSON. */
+  report: (() => string) | undefined
   /** When it was last renewed, on the monotonic clock; undefined while there is none in the store. */
   #renewed: number | undefined
   #held = false

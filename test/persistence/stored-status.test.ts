@@ -207,6 +207,23 @@ describe.each(Object.entries(stores))('the status in the store (%s)', (_, open) 
     expect(await find()).toMatchObject({ status: 'finished', retrying: 0 })
   })
 
+  it('a run that is shut down in a retry delay is interrupted, and its process has not died', async () => {
+    const { clock, persister, find } = setUp()
+    const about = { ...single, persister, clock }
+    const { one } = graphs(() => Promise.reject(new TypeError('busy')), { attempts: 9, delayMs: 5_000 })
+    for (let i = 0; i < 2; i++) {
+      const app = await resumeOrCreate(one, about)
+      const run = app.run().catch(() => {})
+      await flushUntil(() => clock.pending > 1)
+      expect(await find()).toMatchObject({ status: 'retrying' })
+      await app.shutdown()
+      await run
+      const stored = await persister.driver.find(root)
+      expect([stored?.summary?.status, stored?.expired, stored?.wakeAt]).toEqual(['interrupted', false, 0])
+      expect(JSON.parse(stored?.summary?.facts ?? '')).not.toHaveProperty('crashes')
+    }
+  })
+
   it('a failed run is failed, with its error; its siblings are interrupted', async () => {
     const { clock, persister, find, below } = setUp()
     const act: Act = (item, { signal }) =>

@@ -93,6 +93,16 @@ export interface BranchHandle {
   dispose(): void
 }
 
+/** The status of a live branch. */
+export type LiveStatus = 'queued' | 'running' | 'waiting' | 'retrying'
+
+/** What a live branch does. One that waits for a sibling waits, too. */
+export function liveStatus({ startedAt, waitsFor, isRetrying }: BranchHandle): LiveStatus {
+  if (waitsFor === 'retry' || (isRetrying && startedAt !== undefined)) return 'retrying'
+  if (waitsFor !== 'nothing') return 'waiting'
+  return startedAt === undefined ? 'queued' : 'running'
+}
+
 /** An effect of a step that is done once. */
 export interface LiveEffect {
   /** Resolves with its value once that is stored. */

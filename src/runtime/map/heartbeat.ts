@@ -1,5 +1,5 @@
 import type { Application } from '../application.js'
-import { type BranchHandle, isSuspended } from './branch-handle.js'
+import { type BranchHandle, type LiveStatus, liveStatus } from './branch-handle.js'
 
 // Owns: what the heartbeat of a run reports about the branches of the map at which it stands. A branch that has not
 // committed a step has no rows, so that another process sees it by this alone.
@@ -9,27 +9,12 @@ const MOST = 50
 /** Maximum length of a report. */
 const LONGEST = 8_000
 
-type Status = 'queued' | 'running' | 'waiting' | 'retrying'
-
-/**
- * The report of a root application, as JSON.
- * @returns a function that gives it; null where it is the same as before
- */
-export function heartbeatOf(app: Application): () => string | null {
-  let last = ''
-  return () => {
-    const report = reportOf(app)
-    if (report === last) return null
-    last = report
-    return report
-  }
-}
-
-function reportOf({ run }: Application): string {
+/** The report of a root application, as JSON. It is sent whole each time: one that was lost is not missed. */
+export function heartbeatOf({ run }: Application): string {
   const live = [...(run?.step?.map?.live ?? [])]
-  const counts: { [S in Status]?: number } = {}
+  const counts: { [S in LiveStatus]?: number } = {}
   for (const branch of live) {
-    const status = statusOf(branch)
+    const status = liveStatus(branch)
     counts[status] = (counts[status] ?? 0) + 1
   }
   for (let most = MOST; ; most = Math.floor(most / 2)) {
@@ -44,15 +29,9 @@ function branchOf(branch: BranchHandle): object {
   return {
     appId,
     path: path.map(({ map, visit, key }) => [map, visit, key]),
-    status: statusOf(branch),
+    status: liveStatus(branch),
     attempt: startedAt === undefined ? 0 : attempts,
     ...(startedAt !== undefined && { startedAt }),
     sequenceId: checkpoint.sequenceId + 1,
   }
-}
-
-function statusOf({ startedAt, waitsFor, isRetrying }: BranchHandle): Status {
-  if (waitsFor === 'retry' || (isRetrying && startedAt !== undefined)) return 'retrying'
-  if (isSuspended(waitsFor)) return 'waiting'
-  return startedAt === undefined ? 'queued' : 'running'
 }

@@ -4,7 +4,7 @@ import type { AnyEvent } from '../../lifecycle/events.js'
 import type { BranchStatus, CompiledWatch } from '../../parallel/watch.js'
 import { createCancellation } from '../cancel/cancellation.js'
 import { reportFault } from '../emit.js'
-import type { BranchHandle } from './branch-handle.js'
+import { liveStatus } from './branch-handle.js'
 import type { MapVisit } from './map-visit.js'
 
 /** A map, as its `watch` uses it. */
@@ -85,15 +85,9 @@ export class Watcher {
     const settled = table.settled.get(key)
     if (settled !== undefined) return { key, status: settled.status }
     const live = table.live.get(key)
-    if (live !== undefined) return { key, status: statusOf(live) }
+    if (live !== undefined) return { key, status: liveStatus(live) }
     return this.#map.knows(key) ? { key, status: 'queued' } : undefined
   }
-}
-
-function statusOf({ startedAt, waitsFor, isRetrying }: BranchHandle): BranchStatus {
-  if (waitsFor === 'retry' || (isRetrying && startedAt !== undefined)) return 'retrying'
-  if (waitsFor !== 'nothing') return 'waiting'
-  return startedAt === undefined ? 'queued' : 'running'
 }
 
 function translate(event: AnyEvent, key: string, own: boolean): object | undefined {
