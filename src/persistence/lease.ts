@@ -16,6 +16,9 @@ interface NodeTimer {
   unref?(): void
 }
 
+/** A timer keeps no process alive. */
+export const letExit = (timer: unknown): void => (timer as NodeTimer | undefined)?.unref?.()
+
 /** The settings of a lease. */
 export interface LeaseSettings extends RootKey {
   readonly driver: PersisterDriver
@@ -93,8 +96,7 @@ export class Lease {
   #next(): void {
     const { clock, leaseMs } = this.#settings
     this.#timer = clock.setTimeout(() => this.#beat(), leaseMs / 3)
-    const timer = this.#timer as NodeTimer | undefined
-    timer?.unref?.()
+    letExit(this.#timer)
   }
 
   #beat(): void {

@@ -22,7 +22,7 @@ import { TreeStatus } from './tree-status.js'
 // P5  The store of a map is claimed after that of the root, with its incarnation as a fence. So a runner that was
 //     stopped while another took over the root cannot take the store of a map from it.
 // P6  Summaries without rows are stored after all rows before them. An unavailable store does not fail the run for them:
-//     they are stored with the next rows.
+//     they are stored with the next rows, or a third of a lease later.
 
 export type { MigratedRecord, RootFacts, SavePolicy, ScopeSettings } from './scope-settings.js'
 
@@ -138,6 +138,8 @@ export class Scope {
       await this.save({ rows: [], summaries })
     } catch {
       for (const { lost } of summaries) lost()
+      for (const source of sources) this.#add(source)
+      if (this.fault === undefined && !closedDrivers.has(this.settings.driver)) this.tree.changedLater(this.settings)
     }
   }
 

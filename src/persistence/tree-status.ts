@@ -1,6 +1,6 @@
 import { macrotask } from '../internal/platform.js'
 import type { Awaitable } from './driver.js'
-import type { Lease } from './lease.js'
+import { type Lease, type LeaseSettings, letExit } from './lease.js'
 import type { SummaryStatus } from './summary.js'
 
 // Owns: what a store tells of a whole tree: the status of its root while it runs, and the numbers of open questions,
@@ -8,7 +8,8 @@ import type { SummaryStatus } from './summary.js'
 // Does not own: the summary of one application (app-status.ts).
 // S1  The status of a running root follows from its leaves: running, else retrying, else waiting.
 // S2  The lease lives while a run is under way and a caller awaits it, or something of it can go on by itself.
-// S3  A change that comes with no row is stored a turn later, with all others of that turn, if it still differs.
+// S3  A change that comes with no row is stored a turn later, with all others of that turn, if it still differs. Where
+//     the store is away, it is tried again.
 
 /** What one open application contributes. */
 export interface OpenFacts {
@@ -36,6 +37,8 @@ export class TreeStatus {
   #attended = false
   #flushing: Promise<void> | undefined
   #later = false
+  /** Whether a timer runs for a change that could not be stored. */
+  #again = false
   /** `Infinity`: nothing waits for a time. Undefined: unknown. */
   #nextAt: number | undefined = Infinity
 
@@ -130,6 +133,17 @@ export class TreeStatus {
     macrotask(() => {
       if (this.#later) void this.settled()
     })
+  }
+
+  /** A change could not be stored: it is stored a third of a lease later, if nothing is stored before. */
+  changedLater({ clock, leaseMs }: Pick<LeaseSettings, 'clock' | 'leaseMs'>): void {
+    if (this.#again) return
+    this.#again = true
+    const timer = clock.setTimeout(() => {
+      this.#again = false
+      this.changed()
+    }, leaseMs / 3)
+    letExit(timer)
   }
 
   /** Resolves when the store has what has changed. Never rejects. */

@@ -5,7 +5,7 @@ import { ManualClock } from 'teasel/testing'
 import { afterAll, describe, expect, it } from 'vitest'
 import { SqliteDriver } from '../../src/adapters/sqlite/sqlite-driver.js'
 import { type Deferred, defer, flush, untilAborted } from '../support/deferred.js'
-import { mortal } from '../support/mortal-store.js'
+import { absent, mortal } from '../support/mortal-store.js'
 import { findPostgres } from '../support/postgres.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -29,6 +29,9 @@ interface Opened {
   expire(): Promise<void>
 }
 
+/** An application that takes answers. */
+type Answered = Pick<Awaited<ReturnType<typeof resumeOrCreate>>, 'send'>
+
 const root = { partitionKey: null, rootId: 'run' }
 const server = await findPostgres()
 const schemas: string[] = []
@@ -40,6 +43,7 @@ afterAll(async () => {
 
 type Open = (clock: ManualClock) => Opened
 const LEASE_MS = 30_000
+const TIMEOUT_MS = 7_000
 const byClock = (clock: ManualClock, persister: Persister): Opened => ({
   persister,
   other: createPersister(persister.driver),
@@ -110,7 +114,10 @@ function program(settle: 'all' | 'collect') {
     writes: ['outs'],
     action: two.runnable({ entrypoint: 'first' }),
     settle,
-    states: ({ state }) => Object.fromEntries(state.items.map((item) => [item, { item }])),
+    states: ({ state }) =>
+      Object.fromEntries(
+        state.items.map((item) => [item, [{ item }, item.includes('timed') ? { timeoutMs: TIMEOUT_MS } : {}]]),
+      ),
     reduce: ({ results }) => ({ outs: results.map(({ key, status }) => `${key} ${status}`) }),
   })
   const after = kit.action({ reads: [], writes: ['out'], run: () => ({ out: 'end' }) })
@@ -153,6 +160,10 @@ describe.each(stores)('the status of a run in a store (%s)', (_, open) => {
       expect(told(await read())).toMatchObject(expected)
     }
     return { clock, persister, other, expire, graph, gateOf, options, read, reads }
+  }
+  /** Answers the question of the branch `ask`, once the run has opened its map. */
+  const answerAsk = async (app: Answered): Promise<void> => {
+    while ((await app.send(answer('yes'), { path: 'map/ask' })) === 'dropped') await flush()
   }
   const isSame = (now: object, name: string, value: unknown): boolean =>
     JSON.stringify(Reflect.get(now, name)) === JSON.stringify(value)
@@ -283,6 +294,90 @@ describe.each(stores)('the status of a run in a store (%s)', (_, open) => {
     await reads({ status: 'finished', leaked: 1 })
   })
 
+  it('goes on when a branch passes its time limit: that has failed', async () => {
+    const { graph, options, persister, read, reads, gateOf } = setUp(['work:timed', 'work'])
+    const app = createApplication(graph, { ...options, persister })
+    const run = app.run()
+    await reads({ status: 'running', branches: { 'work:timed': 'running', work: 'running' } })
+
+    options.clock.advance(TIMEOUT_MS)
+
+    await reads({ status: 'running', branches: { work: 'running', 'work:timed': 'failed' } })
+    const failed = (await read())?.root.maps[0]?.branches.find(({ status }) => status === 'failed')?.items[0]
+    expect(failed).toMatchObject({ key: 'work:timed', error: { name: 'TimeoutError' } })
+    gateOf('work').resolve('x')
+    await run
+    await reads({ status: 'finished' })
+    expect((await read())?.root.maps[0]?.counts).toMatchObject({ done: 1, failed: 1, cancelled: 0 })
+  })
+
+  it('is running and then interrupted when its store is away and the run fails; resumed, it goes on', async () => {
+    const { graph, options, persister, expire, read, reads, gateOf } = setUp(['work', 'ask', 'done'])
+    const { persister: distant, leave } = absent(persister)
+    const app = createApplication(graph, { ...options, persister: distant })
+    const run = app.run()
+    await reads({ status: 'running', branches: { work: 'running', ask: 'waiting', done: 'done' } })
+
+    leave()
+    gateOf('work').resolve('x')
+
+    await expect(run).rejects.toMatchObject({ fault: 'unavailable' })
+    await reads({ status: 'running' })
+    await expire()
+    await reads({ status: 'interrupted', branches: { ask: 'waiting', work: 'interrupted', done: 'done' } })
+    expect((await read())?.run.heldBy).toBeUndefined()
+    const again = await resumeOrCreate(graph, { ...options, persister })
+    const rest = again.run()
+    await reads({ status: 'waiting', branches: { ask: 'waiting', done: 'done', work: 'done' } })
+    await answerAsk(again)
+    await rest
+    await reads({ status: 'finished' })
+  })
+
+  it('is interrupted while a run awaits a store that is away beyond its lease, and running once that is back', async () => {
+    const { graph, options, persister, expire, reads, gateOf } = setUp(['work', 'ask'])
+    const { persister: distant, leave, comeBack } = absent(persister)
+    const app = createApplication(graph, { ...options, persister: distant, whenUnavailable: 'wait' })
+    const run = app.run()
+    await reads({ status: 'running', branches: { work: 'running', ask: 'waiting' } })
+
+    leave()
+    gateOf('work').resolve('x')
+    await reads({ status: 'running' })
+    await expire()
+    await reads({ status: 'interrupted', branches: { ask: 'waiting', work: 'interrupted' } })
+    comeBack()
+    options.clock.advance(LEASE_MS)
+
+    await reads({ status: 'waiting', pending: 1, branches: { ask: 'waiting', work: 'done' } })
+    await app.send(answer('yes'), { path: 'map/ask' })
+    await run
+    await reads({ status: 'finished', pending: 0 })
+  })
+
+  it.each(['attended', 'unattended'] as const)(
+    'is waiting once its store is back that was away as it began to wait (%s)',
+    async (how) => {
+      const { graph, options, persister, reads, gateOf } = setUp(['work', 'ask'])
+      const { persister: distant, leave, comeBack } = absent(persister, ({ rows }) => rows.length === 0)
+      const app = createApplication(graph, { ...options, persister: distant })
+      const run = app.run({ whenWaiting: how === 'attended' ? 'stay' : 'return' })
+      await reads({ status: 'running', branches: { work: 'running', ask: 'waiting' } })
+
+      leave()
+      gateOf('work').resolve('x')
+      await reads({ status: 'running', branches: { ask: 'waiting', work: 'done' } })
+      if (how === 'unattended') await run
+      comeBack()
+      options.clock.advance(LEASE_MS)
+
+      await reads({ status: 'waiting', pending: 1, branches: { ask: 'waiting', work: 'done' } })
+      await app.send(answer('yes'), { path: 'map/ask' })
+      await (how === 'unattended' ? app.run() : run)
+      await reads({ status: 'finished' })
+    },
+  )
+
   it.each(['shutdown', 'signal', 'reader', 'dispose'] as const)(
     'is interrupted by %s, and running again at once when it is resumed',
     async (how) => {
@@ -304,7 +399,7 @@ describe.each(stores)('the status of a run in a store (%s)', (_, open) => {
       const rest = again.run()
       await reads({ status: 'running' })
       gateOf('work').resolve('x')
-      await again.send(answer('yes'), { path: 'map/ask' })
+      await answerAsk(again)
       await rest
       await reads({ status: 'finished' })
     },
@@ -338,7 +433,7 @@ describe.each(stores)('the status of a run in a store (%s)', (_, open) => {
       heldBy: { id: expect.not.stringMatching(claim?.writer ?? '') },
     })
     gateOf('work').resolve('x')
-    await again.send(answer('yes'), { path: 'map/ask' })
+    await answerAsk(again)
     await run
     await reads({ status: 'finished' })
   })

@@ -384,7 +384,10 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'persistence/tree-status.ts': {
     S1: ['../persistence/stored-status › a run of which a branch waits is running while others work'],
     S2: ['../persistence/stored-status › a run is left to another runner by claim: free'],
-    S3: ['../persistence/stored-status › a halted run is halted, running again at once'],
+    S3: [
+      '../persistence/stored-status › a halted run is halted, running again at once',
+      '../persistence/status-table › is waiting once its store is back that was away as it began to wait',
+    ],
   },
   'persistence/wait-note.ts': {
     N1: ['sleeping › at any time leaves each sleep with its moment'],

@@ -1,4 +1,4 @@
-import { createPersister, type Persister } from 'teasel/persistence'
+import { createPersister, type Group, PersistenceError, type Persister } from 'teasel/persistence'
 import { overDriver } from './over-driver.js'
 
 /** A runner's connection to a store, which a crash cuts off. */
@@ -22,6 +22,42 @@ export function mortal({ driver }: Persister): Mortal {
     persister,
     crash() {
       dead = true
+    },
+  }
+}
+
+/** A runner's connection to a store, which may be away for a time. */
+export interface Absent {
+  readonly persister: Persister
+  /** From now on every write is refused. */
+  leave(): void
+  comeBack(): void
+}
+
+/** A connection to a store that may be away. @param refuses which saves are refused then */
+export function absent({ driver }: Persister, refuses: (group: Group) => boolean = () => true): Absent {
+  let away = false
+  const refused = () => new PersistenceError('No connection.', { fault: 'unavailable', appId: undefined })
+  const persister = createPersister(
+    overDriver(driver, {
+      beat(...beat) {
+        if (away) throw refused()
+        return driver.beat(...beat)
+      },
+      save(group) {
+        if (away && refuses(group)) throw refused()
+        return driver.save(group)
+      },
+      close() {},
+    }),
+  )
+  return {
+    persister,
+    leave() {
+      away = true
+    },
+    comeBack() {
+      away = false
     },
   }
 }
