@@ -31,3 +31,6 @@ export type Given<I> = None extends I ? { readonly inputs?: I } : { readonly inp
 
 /** Makes the options optional when no input is required. */
 export type Args<Inputs, Options> = None extends Inputs ? [options?: Options] : [options: Options]
+
+/** An object whose members may still be set. */
+export type Mutable<T> = { -readonly [K in keyof T]: T[K] }

@@ -1,6 +1,6 @@
 import { STATUSES } from '../../persistence/due.js'
 import type { DuePage, RunPage, RunQuery, SummaryStatus } from '../../persistence/summary.js'
-import { lastKey, RUN } from './columns.js'
+import { lastKey, pageOf, RUN } from './columns.js'
 import type { Names } from './schema.js'
 import { joined, listOf, raw, type Sql, sql } from './sql.js'
 
@@ -115,9 +115,9 @@ export class RunQuestions {
   /** The columns of runs of which only the ids are given. */
   #runs(ids: Sql, order: string): Sql {
     const { apps, owners, rows } = this.#names
-    return sql`select ${raw(RUN)} from (${ids}) h cross join ${raw(`${apps} a`)} on a.id = h.id
-      left join ${raw(`${owners} o`)} on o.part = a.part and o.root = a.app
-      left join ${raw(`${rows} r`)} on r.key = ${raw(lastKey(rows))} order by ${raw(order)}`
+    const joins = `h cross join ${apps} a on a.id = h.id left join ${owners} o on o.part = a.part and o.root = a.app
+      left join ${rows} r on r.key = ${lastKey(rows)} order by ${order}`
+    return pageOf(RUN, sql`from (${ids}) ${raw(joins)}`)
   }
 
   #apps(index: string): { readonly from: Sql } {

@@ -13,6 +13,7 @@ import {
 import { migrate, namesOf, OLDEST, SCHEMA } from './schema.js'
 import type { Sql } from './sql.js'
 import { type Statements, statementsOf } from './statements.js'
+import { pageRows } from './stored-rows.js'
 
 // Owns: one connection to one file, its statements and its transactions.
 // Q1  A single row is one statement, and so one transaction; a group, and the first row of an application, is
@@ -79,12 +80,21 @@ export class Session {
 
   /** All rows of a question. */
   all({ text, values }: Sql): readonly unknown[] {
+    return this.#statement(text).all(...values)
+  }
+
+  /** The rows of a question that is asked as a page (columns.ts). */
+  page<T>({ text, values }: Sql): readonly T[] {
+    return pageRows(this.#statement(text).get(...values))
+  }
+
+  #statement(text: string): SqliteStatement {
     let statement = this.#asked.get(text)
     if (statement === undefined) {
       statement = this.database.prepare(text)
       this.#asked.set(text, statement)
     }
-    return statement.all(...values)
+    return statement
   }
 
   /** Runs one statement that writes (Q1). */

@@ -1,4 +1,4 @@
-import { LAST, number, PLACE, SUMMARY, text, WAIT } from './columns.js'
+import { LAST, number, PLACE, pageText, SUMMARY, text, WAIT } from './columns.js'
 import type { SqliteDatabase, SqliteStatement } from './open-database.js'
 import type { Names } from './schema.js'
 
@@ -140,11 +140,11 @@ export function statementsOf(database: SqliteDatabase, names: Names): Statements
            ${STAYING.map((column) => `${column} = coalesce(excluded.${column}, ${column})`).join(', ')}
          where root = excluded.root`,
     ),
-    summary: one(`select ${SUMMARY}, ${PLACE} from ${apps} a where part = ? and app = ?`),
+    summary: one(pageText([...SUMMARY, ...PLACE], `from ${apps} a where part = ? and app = ?`)),
     labels: one(`select ${number('born')}, ${text('labels')} from ${apps} where part = ? and app = ?`),
     label: one(`insert or ignore into ${labels} (part, name, value, born, app) values (?, ?, ?, ?, ?)`),
     unlabel: one(`delete from ${labels} where part = ? and name = ? and value = ? and born = ? and app = ?`),
-    waits: one(`select ${WAIT} from ${waits} w where part = ? and app = ? and k = 0 order by seq, n`),
+    waits: one(pageText(WAIT, `from ${waits} w where part = ? and app = ? and k = 0 order by seq, n`)),
     wait: one(
       `insert or replace into ${waits} (part, app, seq, n, k, root, id, kind, since, until, kinds, facts, answered)
          values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,

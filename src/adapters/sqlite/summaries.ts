@@ -17,7 +17,7 @@ import type {
 import { type Label, RunQuestions, searched } from './run-questions.js'
 import { type Names, namesOf } from './schema.js'
 import type { Session } from './session.js'
-import { type Bytes, type StoredRoot, textOf } from './stored-rows.js'
+import { type Bytes, pageRows, type StoredRoot, textOf } from './stored-rows.js'
 import {
   type StoredBelowRow,
   type StoredPlace,
@@ -130,9 +130,9 @@ export class Summaries {
   /** Replaces the open questions of an application. Those that are asked again keep their answers. */
   #ask(part: string, rootId: string, appId: string, waits: readonly StoredWait[]): void {
     const { waits: stored, wait, unwait } = this.#session.sql
-    const before = stored().all(part, appId) as readonly StoredWaitRow[]
+    const before = pageRows<StoredWaitRow>(stored().get(part, appId))
     if (before.length === 0 && waits.length === 0) return
-    const known = new Map(before.map((row) => [textOf(row.id), row]))
+    const known = new Map(before.map((row) => [row.id, row]))
     if (before.length === waits.length && waits.every((one) => isSame(one, known.get(one.id)))) return
     if (before.length > 0) unwait().run(part, appId)
     for (const { id, sequenceId, n, kinds, since, until, facts } of waits) {
@@ -168,7 +168,7 @@ export class Summaries {
   }
 
   find(part: string, rootId: string): StoredRun | undefined {
-    const [row] = this.#session.all(this.#runs.find(part, rootId)) as readonly StoredRunRow[]
+    const [row] = this.#session.page<StoredRunRow>(this.#runs.find(part, rootId))
     return row && toRun(row, this.#now())
   }
 
@@ -176,7 +176,7 @@ export class Summaries {
     const now = this.#now()
     const asked = this.#runs.list({ ...query, ...this.#way(query, false), now }, limit)
     if (asked === undefined) return []
-    return (this.#session.all(asked) as readonly StoredRunRow[]).map((row) => toRun(row, now))
+    return this.#session.page<StoredRunRow>(asked).map((row) => toRun(row, now))
   }
 
   /** The labels of a question, and whether the first one, which has the fewest roots, drives. */
@@ -208,14 +208,13 @@ export class Summaries {
   }
 
   due({ before = this.#now(), ...page }: DuePage): readonly StoredRun[] {
-    const rows = this.#session.all(this.#runs.due(page, before)) as readonly StoredRunRow[]
-    return rows.map((row) => toRun(row, this.#now()))
+    return this.#session.page<StoredRunRow>(this.#runs.due(page, before)).map((row) => toRun(row, this.#now()))
   }
 
   below(page: BelowPage): readonly StoredBelow[] {
     const found: StoredBelow[] = []
     if (page.status?.length === 0) return found
-    for (const row of this.#session.all(appsBelow(this.#names, page)) as readonly StoredBelowRow[]) {
+    for (const row of this.#session.page<StoredBelowRow>(appsBelow(this.#names, page))) {
       const [held, parent] = [toSummary(row), toParent(row)]
       if (held === undefined || parent === undefined) continue
       const { labels: _, ...summary } = held
@@ -239,7 +238,7 @@ export class Summaries {
 
   summaries(part: string, appIds: readonly string[]): readonly (Held | undefined)[] {
     return appIds.map((appId) => {
-      const row = this.#session.sql.summary().get(part, appId) as (StoredSummaryRow & StoredPlace) | undefined
+      const [row] = pageRows<StoredSummaryRow & StoredPlace>(this.#session.sql.summary().get(part, appId))
       const held = row && toSummary(row)
       return held && { ...held, parent: toParent(row) }
     })
@@ -247,7 +246,7 @@ export class Summaries {
 
   waits(page: WaitPage): readonly OpenQuestion[] {
     const asked = openQuestions(this.#names, page)
-    return asked === undefined ? [] : (this.#session.all(asked) as readonly StoredQuestionRow[]).map(toQuestion)
+    return asked === undefined ? [] : this.#session.page<StoredQuestionRow>(asked).map(toQuestion)
   }
 }
 
@@ -259,7 +258,8 @@ interface Labelled {
   readonly born: number
   readonly labels: Bytes | null
 }
-type StoredCount = Pick<StoredPlace, 'pepoch' | 'pseq' | 'map' | 'visit'> & {
+type StoredCount = Pick<StoredPlace, 'pepoch' | 'pseq' | 'visit'> & {
+  readonly map: Bytes
   readonly status: Bytes
   readonly count: number
 }
@@ -267,7 +267,7 @@ type StoredCount = Pick<StoredPlace, 'pepoch' | 'pseq' | 'map' | 'visit'> & {
 /** The labels; none where a damaged file holds others, so that the root can still be written and deleted. */
 function entriesOf(stored: Labelled | undefined): readonly Label[] {
   try {
-    return Object.entries(toLabels(stored?.labels ?? null) ?? {})
+    return Object.entries(toLabels(stored?.labels == null ? null : textOf(stored.labels)) ?? {})
   } catch {
     return []
   }
@@ -279,7 +279,7 @@ const NOTHING = new Uint8Array()
 
 /** Whether a stored question is the same: then nothing is written. */
 function isSame({ kinds, ...wait }: StoredWait, row: StoredWaitRow | undefined): boolean {
-  if (row === undefined || textOf(row.kinds) !== JSON.stringify(kinds) || textOf(row.facts) !== wait.facts) return false
+  if (row === undefined || row.kinds !== JSON.stringify(kinds) || row.facts !== wait.facts) return false
   const of = [row.seq, row.n, row.since, row.until]
   return [wait.sequenceId, wait.n, wait.since, wait.until].every((one, i) => one === of[i])
 }

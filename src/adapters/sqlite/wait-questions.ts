@@ -1,6 +1,6 @@
 import { ENDED } from '../../persistence/due.js'
 import type { BelowPage, WaitPage } from '../../persistence/summary.js'
-import { lastKey, number, PLACE, POSITION, SUMMARY, text, WAIT } from './columns.js'
+import { lastKey, number, PLACE, POSITION, pageOf, QUESTION, SUMMARY, text } from './columns.js'
 import { partOf } from './run-questions.js'
 import type { Names } from './schema.js'
 import { joined, listOf, raw, type Sql, sql } from './sql.js'
@@ -22,10 +22,12 @@ export function openQuestions(names: Names, page: WaitPage): Sql | undefined {
       : [head(rootId === undefined ? 'wait' : 'wait_root', sql`w.k = 0`)]
   if (heads.length === 0) return undefined
   // The union drops a question that several kinds have found.
-  return sql`select ${raw(WAIT)}, ${raw(text('a.title', 'title'))}, ${raw(text('a.labels', 'labels'))}
-    from (select * from (${joined(heads, ' union ')}) order by since, app, n limit ${limit}) h
+  return pageOf(
+    QUESTION,
+    sql`from (select * from (${joined(heads, ' union ')}) order by since, app, n limit ${limit}) h
     cross join ${raw(waits)} w on w.part = h.part and w.app = h.app and w.seq = h.seq and w.n = h.n and w.k = 0
-    left join ${raw(apps)} a on a.part = w.part and a.app = w.root order by w.since, w.app, w.n`
+    left join ${raw(apps)} a on a.part = w.part and a.app = w.root order by w.since, w.app, w.n`,
+  )
 }
 
 function filters({ apps, labels: table }: Names, page: WaitPage): Sql[] {
@@ -52,11 +54,14 @@ export function appsBelow({ apps, rows, index }: Names, page: BelowPage): Sql {
   if (visit !== undefined) wanted.push(sql`a.visit = ${visit}`)
   if (status !== undefined) wanted.push(sql`a.status in ${listOf(status)}`)
   if (after !== undefined) wanted.push(sql`(a.idx, a.app) > ${listOf([after.index, after.appId])}`)
-  return sql`select ${raw(SUMMARY)}, ${raw(PLACE)}, ${raw(POSITION)} from (
+  return pageOf(
+    [...SUMMARY, ...PLACE, ...POSITION],
+    sql`from (
       select a.id as id from ${raw(`${apps} a indexed by ${index('parent')}`)} where ${joined(wanted, ' and ')}
       order by a.idx, a.app limit ${limit}) h
     cross join ${raw(apps)} a on a.id = h.id left join ${raw(rows)} r on r.key = ${raw(lastKey(rows))}
-    order by a.idx, a.app`
+    order by a.idx, a.app`,
+  )
 }
 
 /** The statement of the numbers of applications below one. */
