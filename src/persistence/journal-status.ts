@@ -17,7 +17,8 @@ import { type DueFacts as DueNotes, dueOf } from './wait-note.js'
 // Owns: how the status of an application follows from what its journal saves.
 // Does not own: the rows (journal.ts), the status of the whole tree (tree-status.ts).
 // F1  The status of a root is that of its tree while a run is under way, and that of its end afterwards.
-// F2  A cut-off application that only waited stays waiting: it needs no process.
+// F2  A cut-off root that only waited, for messages, times or retry delays, is waiting: it needs no process, and its
+//     process has not died. A host that found it interrupted would take and release it until its delay is over.
 
 /** The journal of an application, as its status uses it. */
 export interface StatusJournal {
@@ -138,7 +139,7 @@ export class JournalStatus {
 
   /** The status of a root whose run is cut off (F2). */
   get #cutOff(): SummaryStatus {
-    return this.#journal.scope.tree.status === 'waiting' ? 'waiting' : 'interrupted'
+    return this.#journal.scope.tree.waiting ? 'waiting' : 'interrupted'
   }
 
   #endRoot(status: SummaryStatus, ended?: Parameters<AppStatus['set']>[2]): void {
@@ -198,6 +199,15 @@ export class JournalStatus {
     scope.tree.open(appId, status.waits ? this.#open : undefined)
     if (!this.#isRoot) this.#app.set(status.waits ? 'waiting' : 'running', this.#now)
     this.#app.touch()
+    scope.changed(this.#source)
+  }
+
+  /** The rest of a delay before an attempt begins, and no row comes with that: it is stored. */
+  delays(): void {
+    const { scope, appId } = this.#journal
+    this.#app.set('retrying', this.#now)
+    this.#app.touch()
+    scope.tree.open(appId, this.#open)
     scope.changed(this.#source)
   }
 

@@ -207,7 +207,7 @@ describe.each(Object.entries(stores))('the status in the store (%s)', (_, open) 
     expect(await find()).toMatchObject({ status: 'finished', retrying: 0 })
   })
 
-  it('a run that is shut down in a retry delay is interrupted, and its process has not died', async () => {
+  it('a run that is shut down in a retry delay waits for its end, and its process has not died', async () => {
     const { clock, persister, find } = setUp()
     const about = { ...single, persister, clock }
     const { one } = graphs(() => Promise.reject(new TypeError('busy')), { attempts: 9, delayMs: 5_000 })
@@ -216,10 +216,11 @@ describe.each(Object.entries(stores))('the status in the store (%s)', (_, open) 
       const run = app.run().catch(() => {})
       await flushUntil(() => clock.pending > 1)
       expect(await find()).toMatchObject({ status: 'retrying' })
+      const [retry] = app.due
       await app.shutdown()
       await run
       const stored = await persister.driver.find(root)
-      expect([stored?.summary?.status, stored?.expired, stored?.wakeAt]).toEqual(['interrupted', false, 0])
+      expect([stored?.summary?.status, stored?.expired, stored?.wakeAt]).toEqual(['waiting', false, retry?.at])
       expect(JSON.parse(stored?.summary?.facts ?? '')).not.toHaveProperty('crashes')
     }
   })

@@ -128,7 +128,9 @@ export async function waitForAttempt(run: Run, again: Again, note?: NoteRetry): 
 export async function waitForRest(run: Run, { at = 0, delayMs = Infinity, action = '' }: RetryNote): Promise<void> {
   const now = run.app.system.clock.now()
   const leftMs = Math.min(at - now, delayMs) // a clock that was set back makes it no longer
-  if (leftMs > 0) await delay(run, { at: now + leftMs, action }, leftMs)
+  if (leftMs <= 0) return
+  run.app.journal?.summary.delays()
+  await delay(run, { at: now + leftMs, action }, leftMs)
 }
 
 /** While it lasts the run counts as waiting; a delay without length is none. */
