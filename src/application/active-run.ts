@@ -114,7 +114,9 @@ export class ActiveRun {
         const seen = changes
         if (!isSuspended(waits.level)) return
         // After everything that is ready has run: an action may wait, and do something else a moment later.
-        macrotask(() => changes === seen && resolve(this.#waiting()))
+        macrotask(() => {
+          if (changes === seen && !this.#isDue) resolve(this.#waiting())
+        })
       }
       waits.changed = look
       look()
@@ -124,6 +126,12 @@ export class ActiveRun {
     } finally {
       waits.changed = undefined
     }
+  }
+
+  /** Whether a time has come, as it may have at once after a resume: its timer is about to change the level. */
+  get #isDue(): boolean {
+    const [first] = allDue(this.#app)
+    return first !== undefined && first.at <= this.#app.system.clock.now()
   }
 
   #waiting(): Joined {

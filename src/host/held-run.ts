@@ -12,8 +12,15 @@ import type { HostEvent, HostRun } from './host-events.js'
 
 // Owns: one run that a host holds, from when it is taken until it is released.
 // V1  A run is released exactly once: when it ends, waits, or its host drains. Its lease is over then, or it is lost.
+// V2  A run that waits in a branch of no store, or of another one, is held until it ends: nobody could wake or answer it.
 
 type Released = Extract<HostEvent, { type: 'released' }>
+
+/** The outcome of a run, as its host uses it. */
+interface HeldOutcome {
+  readonly status: Released['status']
+  readonly nextAt?: number
+}
 
 /** What a run needs of its host. */
 export interface HoldingHost {
@@ -49,8 +56,8 @@ export class HeldRun {
   }
 
   async #run(inputs: Readonly<Record<string, unknown>>): Promise<boolean> {
-    const released = await this.app.run({ inputs, whenWaiting: 'return' }).then(
-      (outcome) => this.#outcome(outcome as { readonly status: Released['status']; readonly nextAt?: number }),
+    const released = await this.#runOut(inputs).then(
+      (outcome) => this.#outcome(outcome),
       (error: unknown) => this.#failure(error),
     )
     this.#over = true
@@ -60,6 +67,24 @@ export class HeldRun {
     const isAnswered = asked.length > 0 && (await this.#isAnswered(asked))
     this.#host.emit(released)
     return isAnswered
+  }
+
+  async #runOut(inputs: Readonly<Record<string, unknown>>): Promise<HeldOutcome> {
+    const outcome = (await this.app.run({ inputs, whenWaiting: 'return' })) as HeldOutcome
+    if (outcome.status !== 'waiting' || (await this.#isStored(outcome))) return outcome
+    return (await this.app.run({ inputs })) as HeldOutcome // V2
+  }
+
+  /** Whether the store has every question and the earliest time of a run that waits. */
+  async #isStored({ nextAt = Infinity }: HeldOutcome): Promise<boolean> {
+    const asked = this.app.pending.length
+    try {
+      const stored = await this.#host.persister.driver.find(this.#root)
+      if (stored?.summary === undefined) return true // it was deleted, or older code has stored it
+      return stored.summary.pending >= asked && (stored.summary.nextAt ?? Infinity) <= nextAt
+    } catch {
+      return true // its release finds that the store is away
+    }
   }
 
   /** Whether a message is stored that one of its questions takes. */
@@ -75,7 +100,7 @@ export class HeldRun {
     }
   }
 
-  #outcome({ status, nextAt }: { readonly status: Released['status']; readonly nextAt?: number }): Released {
+  #outcome({ status, nextAt }: HeldOutcome): Released {
     const { run } = this
     const at = status === 'waiting' && nextAt !== undefined ? { nextAt } : {}
     return { type: 'released', run, status: status === 'cancelled' && this.#draining ? 'interrupted' : status, ...at }

@@ -134,7 +134,17 @@ export class JournalStatus {
     app.startedAt = startedAt
     app.attempt = attempts
     app.recovered = recovered
+    if (end !== undefined) this.#unlimit()
     app.set(end === undefined ? 'running' : 'done', this.#now)
+  }
+
+  /** The time limit of a branch has begun, or goes on after a resume. @param at its end, epoch milliseconds */
+  limits(at: number): void {
+    this.#journal.scope.tree.limit(this.#journal.appId, at)
+  }
+
+  #unlimit(): void {
+    this.#journal.scope.tree.limit(this.#journal.appId, undefined)
   }
 
   /** The status of a root whose run is cut off (F2). */
@@ -152,8 +162,10 @@ export class JournalStatus {
     const { scope } = this.#journal
     this.adopt({ next, position })
     this.#app.inputs ??= this.#isRoot ? scope.settings.storedInputs : undefined
-    if (end !== undefined) this.#app.set(this.#isRoot ? end : 'done', this.#now)
-    else if (label === 'rewind') this.#app.set('interrupted', this.#now)
+    if (end !== undefined) {
+      this.#unlimit()
+      this.#app.set(this.#isRoot ? end : 'done', this.#now)
+    } else if (label === 'rewind') this.#app.set('interrupted', this.#now)
     else this.#app.set(this.#isRoot && !scope.tree.running ? 'queued' : 'running', this.#now)
     this.#app.touch()
   }
@@ -171,7 +183,10 @@ export class JournalStatus {
       this.#app.touch()
       scope.tree.open(appId, this.#open)
     }
-    if (label === 'failed') scope.tree.open(appId)
+    if (label === 'failed') {
+      scope.tree.open(appId)
+      this.#unlimit()
+    }
   }
 
   #failed({ error, attempts, startedAt }: Notes['failed']): void {
@@ -186,8 +201,14 @@ export class JournalStatus {
     const { scope, appId } = this.#journal
     const cancelled = { cause, by, reason: payloadOf(reason), at: this.#now }
     const { tree } = scope
-    if (isFinal(cause)) tree.open(appId)
-    if (this.#isRoot) return this.#endRoot(isFinal(cause) ? 'cancelled' : this.#cutOff, { cancelled })
+    if (isFinal(cause)) {
+      tree.open(appId)
+      this.#unlimit()
+    }
+    if (this.#isRoot) {
+      const status = isFinal(cause) ? 'cancelled' : this.#cutOff
+      return this.#endRoot(status, status === 'waiting' ? undefined : { cancelled }) // F2
+    }
     this.#app.startedAt = startedAt
     this.#app.attempt = attempts
     this.#app.set(isFinal(cause) ? 'cancelled' : 'interrupted', this.#now, { cancelled })
@@ -271,7 +292,8 @@ export class JournalStatus {
     const { tree, settings } = scope
     const { status } = this.#app
     const open = !isEnded(status)
-    const nextAt = open ? tree.nextAt : null
+    const waits = status === 'waiting' || status === 'retrying'
+    const nextAt = !open ? null : waits ? tree.goesOnAt : tree.nextAt
     const wake = { queued: 0, interrupted: 0, running: 'lease', retrying: 'lease', waiting: nextAt } as const
     return {
       pending: open ? tree.pending : 0,

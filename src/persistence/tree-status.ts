@@ -41,6 +41,8 @@ export class TreeStatus {
   #again = false
   /** `Infinity`: nothing waits for a time. Undefined: unknown. */
   #nextAt: number | undefined = Infinity
+  /** The ends of the time limits of branches. Made on first use. */
+  #limits: Map<string, number> | undefined
 
   /** @param flush stores the summaries that have changed */
   constructor(lease: Pick<Lease, 'hold' | 'release'>, flush: () => Awaitable<void>) {
@@ -70,12 +72,29 @@ export class TreeStatus {
     return this.#nextAt === Infinity ? null : this.#nextAt
   }
 
+  /** The earliest time at which a run of which all waits goes on: one that it waits for, or the end of a time limit. */
+  get goesOnAt(): number | null {
+    let first = this.nextAt ?? Infinity
+    for (const at of this.#limits?.values() ?? []) first = Math.min(first, at)
+    return first === Infinity ? null : first
+  }
+
+  /** The time limit of a branch begins, or is no more. @param at its end, epoch milliseconds */
+  limit(appId: string, at: number | undefined): void {
+    if (at === undefined) this.#limits?.delete(appId)
+    else {
+      this.#limits ??= new Map()
+      this.#limits.set(appId, at)
+    }
+  }
+
   begin(): void {
     this.#running = true
     this.#attended = true
     this.#level = 'nothing'
     this.leaked = 0
     this.#open.clear()
+    this.#limits = undefined
     this.#nextAt = Infinity
     this.pending = this.retrying = 0
     this.#wantLease()

@@ -335,59 +335,6 @@ it('a host emits no cancel for a run that it releases because it waits', async (
   expect(types).toEqual(['taken', 'run.start', 'step.start', 'wait', 'released'])
 })
 
-it('a host releases a run in a retry delay, and takes it again when that is over', async () => {
-  const clock = new ManualClock(Date.now())
-  const { driver } = memoryPersister({ now: () => clock.now() })
-  let calls = 0
-  const act: Act = async (item, { sleep }) => {
-    if (item === 'slow') await sleep(60_000)
-    else if (++calls === 1) throw new TypeError('busy')
-    return item
-  }
-  const work = kit.action({
-    reads: ['item'],
-    writes: ['out'],
-    retry: { attempts: 2, delayMs: 5_000, jitter: 0 },
-    run: async ({ state: { item }, signal, context }) => ({
-      out: await act(item, { signal, receive: () => untilAborted(signal), sleep: (ms) => context.sleep({ ms }) }),
-    }),
-  })
-  const both = kit.mapStates({
-    reads: ['item'],
-    writes: ['out'],
-    action: work,
-    states: { slow: { item: 'slow' }, busy: { item: 'busy' } },
-    reduce: ({ results }) => ({ out: results.map(({ state }) => state.out).join(' ') }),
-  })
-  const persister = createPersister(driver)
-  await using host = createHost({
-    ...quietly,
-    persister,
-    clock,
-    graphs: { both: hosted(kit.graph({ actions: { both } }), { entrypoint: 'both' }) },
-  })
-  const events = reading(host)
-  const taken = () => events.flatMap((event) => (event.type === 'taken' ? event.why : []))
-  await host.start('both', { appId: 'a', state: { item: 'x' } })
-  await flushUntil(seen(events, 'released', 'a', 'waiting'))
-  expect(taken()).toEqual(['started'])
-  const { items } = await persister.list()
-  expect(items).toMatchObject([{ status: 'waiting', retrying: 1, nextAt: clock.now() + 5_000 }])
-
-  const pass = async (seconds: number) => {
-    for (let i = 0; i < seconds; i++) {
-      clock.advance(1_000)
-      await flush()
-    }
-  }
-  await pass(6)
-  expect([taken(), calls]).toEqual([['started', 'due'], 2])
-  await pass(56)
-  await flushUntil(seen(events, 'released', 'a', 'finished'))
-  expect(taken()).toEqual(['started', 'due', 'due'])
-  expect(await persister.state({ runId: 'a' })).toMatchObject({ out: 'slow busy' })
-})
-
 it('a host wakes a run whose time has come', async () => {
   const clock = new ManualClock()
   const persister = memoryPersister({ now: () => clock.now() })

@@ -1,0 +1,114 @@
+import { defineMessage, defineState, type } from 'teasel'
+import { createHost, type HostEvent, hosted } from 'teasel/host'
+import { memoryPersister } from 'teasel/persistence'
+import { ManualClock } from 'teasel/testing'
+import { expect, it } from 'vitest'
+import { flush, flushUntil } from '../support/deferred.js'
+import { quiet } from '../support/quiet-logger.js'
+
+// When a host releases a run that waits, the store has all that wakes it.
+
+const kit = defineState<{ item: string; out: string }>()
+const answer = defineMessage('answer', type<string>())
+
+interface MapUse {
+  readonly items: readonly string[]
+  readonly timeoutMs?: number
+  readonly persister?: null
+}
+let calls = 0
+/** Sleeps a minute for `slow`, asks for `ask`, and fails twice for `busy`. */
+const work = kit.action({
+  reads: ['item'],
+  writes: ['out'],
+  retry: { attempts: 3, delayMs: 5_000, factor: 1, jitter: 0 },
+  run: async ({ state: { item }, context }) => {
+    if (item === 'slow') await context.sleep({ ms: 60_000 })
+    if (item === 'ask') return { out: (await context.receiveOne(answer)).body }
+    if (item === 'busy' && ++calls < 3) throw new TypeError('busy')
+    return { out: item }
+  },
+})
+function setUp({ items, ...options }: MapUse) {
+  calls = 0
+  const clock = new ManualClock(Date.now())
+  const persister = memoryPersister({ now: () => clock.now() })
+  const each = kit.mapStates({
+    reads: ['item'],
+    writes: ['out'],
+    action: work,
+    settle: 'collect',
+    ...options,
+    states: Object.fromEntries(items.map((item) => [item, { item }])),
+    reduce: ({ results }) => ({ out: results.map(({ key, status }) => `${key} ${status}`).join() }),
+  })
+  const graphs = { each: hosted(kit.graph({ actions: { each } }), { entrypoint: 'each' }) }
+  const host = createHost({ logger: quiet, signals: [], persister, clock, graphs })
+  const seen: string[] = []
+  const listen = (event: HostEvent): void => {
+    if (event.type === 'taken') seen.push(event.why)
+    if (event.type === 'released') seen.push(event.status)
+  }
+  host.on({ runId: 'a' }, listen)
+  const pass = async (seconds: number): Promise<void> => {
+    for (let i = 0; i < seconds; i++) {
+      clock.advance(1_000)
+      await flush()
+    }
+  }
+  const start = (): Promise<unknown> => host.start('each', { appId: 'a', state: { item: 'x' } })
+  return { clock, persister, host, seen, pass, start }
+}
+
+it('a run is released in a retry delay, and taken again when that is over', async () => {
+  const { clock, persister, host, seen, pass, start } = setUp({ items: ['slow', 'busy'] })
+  await start()
+  await flushUntil(() => seen.length > 1)
+  expect(seen).toEqual(['started', 'waiting'])
+  const [run] = (await persister.list()).items
+  expect(run).toMatchObject({ status: 'waiting', retrying: 1, nextAt: clock.now() + 5_000 })
+  expect(run).not.toHaveProperty('cancelled')
+
+  await pass(6)
+  expect([seen, calls]).toEqual([['started', 'waiting', 'due', 'waiting'], 2])
+  await pass(60)
+  expect([seen.at(-1), calls]).toEqual(['finished', 3])
+  expect(await persister.state({ runId: 'a' })).toMatchObject({ out: 'slow done,busy done' })
+  await host.close()
+})
+
+it('a run whose process took it early in a retry delay is due when that is over', async () => {
+  const { persister, host, seen, pass, start } = setUp({ items: ['ask', 'busy'] })
+  await start()
+  await flushUntil(() => seen.length > 1)
+  await host.send(answer('yes'), { runId: 'a', path: 'each/ask' })
+  await pass(2)
+  expect(seen).toEqual(['started', 'waiting', 'due', 'waiting'])
+  await pass(12)
+  expect(seen.at(-1)).toBe('finished')
+  expect(await persister.state({ runId: 'a' })).toMatchObject({ out: 'ask done,busy done' })
+  await host.close()
+})
+
+it('a run that waits for a person is due when the time limit of its branch ends', async () => {
+  const { clock, persister, host, seen, pass, start } = setUp({ items: ['ask'], timeoutMs: 5_000 })
+  await start()
+  await flushUntil(() => seen.length > 1)
+  expect((await persister.list()).items).toMatchObject([{ status: 'waiting', nextAt: clock.now() + 5_000 }])
+  await pass(7)
+  expect(seen).toEqual(['started', 'waiting', 'due', 'finished'])
+  expect(await persister.state({ runId: 'a' })).toMatchObject({ out: 'ask failed' })
+  await host.close()
+})
+
+it('a run that waits in a branch of no store is held until it ends', async () => {
+  const { persister, host, seen, pass, start } = setUp({ items: ['slow'], persister: null })
+  await start()
+  await flush()
+  expect([seen, host.health().running]).toEqual([['started'], 1])
+  await pass(61)
+  await flushUntil(() => seen.length > 1)
+  expect(seen).toEqual(['started', 'finished'])
+  expect(await persister.state({ runId: 'a' })).toMatchObject({ out: 'slow done' })
+  await host.close()
+})
