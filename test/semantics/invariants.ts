@@ -332,6 +332,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   },
   'host/held-run.ts': {
     V1: ['../host/host › releases a run that waits, and takes it again when it is answered'],
+    V2: ['../host/release › a run that waits in a branch of no store is held until it ends'],
   },
   'host/host.ts': {
     K1: ['../host/host › leaves a run to the process that holds it'],
@@ -347,7 +348,10 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   },
   'persistence/journal-status.ts': {
     F1: ['../persistence/stored-status › a run is running, and ends as finished or halted'],
-    F2: ['../persistence/stored-status › a run that only waits is waiting, with its question'],
+    F2: [
+      '../persistence/stored-status › a run that only waits is waiting, with its question',
+      '../host/release › a run is released in a retry delay, and taken again when that is over',
+    ],
   },
   'persistence/lease.ts': {
     E1: ['../persistence/stored-status › a run whose process died is running until its lease is over'],

@@ -40,6 +40,7 @@ const ONE_IDEA: Readonly<Record<string, string>> = {
   'src/errors.ts': 'every public error, in one place',
   'src/runtime/application.ts': 'an application and its run',
   'src/runtime/map/map-runner.ts': 'the branches of one visit of a map',
+  'src/persistence/journal-status.ts': 'the status of one application, from what is saved of it',
   'src/persistence/journal.ts': 'the rows of one application, in order',
   'src/host/host.ts': 'the runs of a store that one process holds',
   'src/persistence/scope.ts': 'all writes below one root',
