@@ -1,12 +1,14 @@
 import type { Inputs } from '../action/inputs.js'
 import type { PlanNode } from '../graph/plan.js'
 import { isThenable, ownValue, toError } from '../internal/guards.js'
+import { isFinal } from '../lifecycle/final.js'
 import type { AppJournal } from '../persistence/app-journal.js'
 import type { CommittingStep, StoredTiming } from '../persistence/committing.js'
 import type { Awaitable } from '../persistence/driver.js'
 import type { StoredRecord } from '../persistence/replay.js'
 import type { RetryNote } from '../persistence/wait-note.js'
 import type { State } from '../state/freeze.js'
+import { PersistenceError } from '../store-errors.js'
 import { Carrier } from './actor/carrier.js'
 import { AppSnapshot } from './actor/snapshot.js'
 import type { Application, Run } from './application.js'
@@ -124,15 +126,19 @@ function resumeAttempts(run: Run, stored: StoredRecord | undefined, retry: Retry
 /**
  * Stores a note, best effort: a failure is logged and never fails the run.
  * @param subject the note in that log message: `How a run ended`
+ * @param isNothing whether a failure loses nothing, and is not logged
  * @returns undefined, or a promise that always resolves
  */
 export function writeNote(
   { journal, system }: Pick<Application, 'journal' | 'system'>,
   subject: string,
   write: (journal: AppJournal) => Awaitable<void>,
+  isNothing: (error: unknown) => boolean = () => false,
 ): Awaitable<void> {
   if (journal === undefined) return undefined
-  const lost = (error: unknown): void => system.logger.error(`${subject} could not be stored.`, error)
+  const lost = (error: unknown): void => {
+    if (!isNothing(error)) system.logger.error(`${subject} could not be stored.`, error)
+  }
   try {
     const written = write(journal)
     return isThenable(written) ? Promise.resolve(written).catch(lost) : undefined
@@ -150,7 +156,13 @@ export function timingOf({ parent, run }: Application): StoredTiming {
 /** Stores the result of a run, where its last step does not hold it. Resolves with the result in any case. */
 export function recordEnd(run: Run, result: RunResult): Awaitable<RunResult> {
   const { app } = run
-  const written = writeNote(app, 'How a run ended', (journal) => noteEnd(run, journal, result))
+  // Another runner has gone on with a run that is only cut off here, as one that waited: that one stores how it ends.
+  const isNothing = (error: unknown): boolean =>
+    result.status === 'cancelled' &&
+    !isFinal(result.cancellation.cause) &&
+    PersistenceError.is(error) &&
+    error.fault === 'taken-over'
+  const written = writeNote(app, 'How a run ended', (journal) => noteEnd(run, journal, result), isNothing)
   const ended = written === undefined ? endSummary(app, result) : written.then(() => endSummary(app, result))
   return ended === undefined ? result : Promise.resolve(ended).then(() => result)
 }

@@ -1,9 +1,10 @@
-import { defineMessage, defineState, type } from 'teasel'
+import { defineMessage, defineState, resumeOrCreate, type } from 'teasel'
 import { createHost, type HostEvent, hosted } from 'teasel/host'
-import { memoryPersister } from 'teasel/persistence'
+import { createPersister, memoryPersister } from 'teasel/persistence'
 import { ManualClock } from 'teasel/testing'
 import { expect, it } from 'vitest'
 import { flush, flushUntil } from '../support/deferred.js'
+import { overDriver } from '../support/over-driver.js'
 import { quiet } from '../support/quiet-logger.js'
 
 // When a host releases a run that waits, the store has all that wakes it.
@@ -111,4 +112,51 @@ it('a run that waits in a branch of no store is held until it ends', async () =>
   expect(seen).toEqual(['started', 'finished'])
   expect(await persister.state({ runId: 'a' })).toMatchObject({ out: 'slow done' })
   await host.close()
+})
+
+it('a run that another process takes while it is released is no loss', async () => {
+  const memory = memoryPersister()
+  const each = kit.mapStates({
+    reads: ['item'],
+    writes: ['out'],
+    action: work,
+    states: { ask: { item: 'ask' } },
+    reduce: ({ branches }) => ({ out: branches.ask.state.out }),
+  })
+  const graph = kit.graph({ actions: { each } })
+  const errors: unknown[] = []
+  const logger = { ...quiet, error: (...all: unknown[]) => void errors.push(all) }
+  const about = {
+    entrypoint: 'each',
+    state: { item: 'x' },
+    appId: 'a',
+    persister: memory,
+    claim: 'free',
+    logger: quiet,
+  } as const
+  const resume = () => resumeOrCreate(graph, about)
+  let other: Awaited<ReturnType<typeof resume>> | undefined
+  const persister = createPersister(
+    overDriver(memory.driver, {
+      find: async (root) => {
+        const found = await memory.driver.find(root)
+        if (found?.summary?.status !== 'waiting' || other !== undefined) return found
+        await flush() // its lease is over
+        other = await resume()
+        void other.run()
+        await flush()
+        return found
+      },
+    }),
+  )
+  const host = createHost({ logger, signals: [], persister, graphs: { each: hosted(graph, { entrypoint: 'each' }) } })
+  const seen: string[] = []
+  host.on({ runId: 'a' }, (event) => event.type === 'released' && seen.push(event.status))
+  await host.start('each', { appId: 'a', state: { item: 'x' } })
+  await flushUntil(() => seen.length > 0)
+  await host.close()
+
+  expect([seen, errors]).toEqual([['waiting'], []])
+  expect(await other?.send(answer('yes'), { path: 'each/ask' })).toBe('delivered')
+  expect((await other?.ended())?.status).toBe('finished')
 })
