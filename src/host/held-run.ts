@@ -37,6 +37,7 @@ export class HeldRun {
   readonly #host: HoldingHost
   readonly #unwatch: (() => void) | undefined
   #draining = false
+  #incarnation = -1
   /** Whether the run has an outcome: what ends its application in memory is no event of the run. */
   #over = false
 
@@ -45,6 +46,7 @@ export class HeldRun {
     this.run = run
     this.app = app
     app.on('*', ((event: Extract<HostEvent, { type: 'event' }>['event']) => {
+      this.#incarnation = event.incarnation
       if (host.isRead && !this.#over) host.emit({ type: 'event', run, event })
     }) as (event: never) => void)
     this.#unwatch = host.persister.driver.watch?.(this.#root, () => void this.obey())
@@ -81,6 +83,7 @@ export class HeldRun {
     try {
       const stored = await this.#host.persister.driver.find(this.#root)
       if (stored?.summary === undefined) return true // it was deleted, or older code has stored it
+      if (stored.claim?.incarnation !== this.#incarnation) return true // another process has gone on with it
       return stored.summary.pending >= asked && (stored.summary.nextAt ?? Infinity) <= nextAt
     } catch {
       return true // its release finds that the store is away

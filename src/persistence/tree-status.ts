@@ -6,7 +6,8 @@ import type { SummaryStatus } from './summary.js'
 // Owns: what a store tells of a whole tree: the status of its root while it runs, and the numbers of open questions,
 // retries and leaks below.
 // Does not own: the summary of one application (app-status.ts).
-// S1  The status of a running root follows from its leaves: running, else retrying, else waiting.
+// S1  The status of a running root follows from its leaves: running, else retrying, else waiting. One that nobody awaits
+//     is waiting in a retry delay too: it has no lease, and without one `retrying` would read as a death of its process.
 // S2  The lease lives while a run is under way and a caller awaits it, or something of it can go on by itself.
 // S3  A change that comes with no row is stored a turn later, with all others of that turn, if it still differs. Where
 //     the store is away, it is tried again.
@@ -63,7 +64,7 @@ export class TreeStatus {
   /** The status of the root while a run is under way (S1). */
   get status(): SummaryStatus {
     if (!this.waiting) return 'running'
-    return this.#level === 'retry' || this.retrying > 0 ? 'retrying' : 'waiting'
+    return this.#attended && (this.#level === 'retry' || this.retrying > 0) ? 'retrying' : 'waiting'
   }
 
   /** The earliest time that anything waits for, epoch milliseconds. */

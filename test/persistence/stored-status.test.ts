@@ -207,6 +207,18 @@ describe.each(Object.entries(stores))('the status in the store (%s)', (_, open) 
     expect(await find()).toMatchObject({ status: 'finished', retrying: 0 })
   })
 
+  it('a run that nobody awaits in a retry delay is waiting until its end, and its process has not died', async () => {
+    const { clock, persister } = setUp()
+    const { one } = graphs(() => Promise.reject(new TypeError('busy')), { attempts: 9, delayMs: 5_000 })
+    const app = createApplication(one, { ...single, persister, clock })
+    const outcome = await app.run({ whenWaiting: 'return' })
+    const stored = await persister.driver.find(root)
+
+    expect(outcome).toMatchObject({ status: 'waiting', nextAt: app.due[0]?.at })
+    expect([stored?.summary?.status, stored?.expired, stored?.wakeAt]).toEqual(['waiting', false, app.due[0]?.at])
+    await app.shutdown()
+  })
+
   it('a run that is shut down in a retry delay waits for its end, and its process has not died', async () => {
     const { clock, persister, find } = setUp()
     const about = { ...single, persister, clock }
