@@ -10,10 +10,17 @@ export interface Statement {
   readonly values: readonly unknown[]
 }
 
+/** What a statement gives. */
+export interface PgAnswer {
+  readonly rows: readonly PgRow[]
+  /** The number of rows that it has read or changed. */
+  readonly rowCount?: number | null
+}
+
 /** A client or a pool of `pg`. */
 export interface Queryable {
-  query(text: string, values?: readonly unknown[]): Promise<{ readonly rows: readonly PgRow[] }>
-  query(statement: Statement): Promise<{ readonly rows: readonly PgRow[] }>
+  query(text: string, values?: readonly unknown[]): Promise<PgAnswer>
+  query(statement: Statement): Promise<PgAnswer>
 }
 
 /** A notification of a channel. */

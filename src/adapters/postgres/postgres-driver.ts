@@ -95,12 +95,13 @@ export class PostgresDriver implements PersisterDriver {
       assertText('The name of an action', label)
     }
     for (const { appId } of summaries) assertText('An appId', appId)
-    const answer = await this.#session.ask('save', this.#save(part, group)).catch((error: unknown) => {
+    const saving = this.#save(part, group)
+    const answer = await this.#session.send('save', saving).catch((error: unknown) => {
       const cause: unknown = PersistenceError.is(error) ? error.cause : error
       if (isRefused(cause)) return undefined
       throw error
     })
-    if (answer?.[0]?.['saved'] === true) return
+    if (saving.lone ? answer?.rowCount === 1 : answer?.rows[0]?.['saved'] === true) return
     const [owner] = await this.#ask('save', 'owner', [part, rootId])
     if (owner?.['writer'] !== writer) throw await this.#lost(part, rootId, writer)
     const appIds = [...new Set([...rows, ...summaries].map(({ appId }) => appId))]

@@ -11,7 +11,8 @@ import type { Tables } from './tables.js'
 // Owns: the statement that saves a group.
 // P1  A save is one statement, and so one transaction and one round trip. It locks the claim: a concurrent claim waits,
 //     and a save that waited for a claim sees it.
-// S1  The statement has only the parts that the group needs, so a step without a summary pays for its row alone.
+// S1  The statement has only the parts that the group needs. A lone row, such as that of a step that changes no summary,
+//     is one insert without parts, and without an answer but the number of its rows.
 // S2  The claim is written first, then applications in the order of their names, then questions. Other statements lock
 //     in this order, too, so no two of them wait for each other.
 // S3  Whatever is refused after the claim was found raises an error: an application of another tree makes a null where
@@ -35,13 +36,36 @@ const ROW_COLUMNS = list(ROW)
 const columnsOfRow = ({ appId, index, kind, epoch, sequenceId, label, order, data }: Row) => ({
   ...{ app: appId, idx: index, kind, epoch, seq: sequenceId, label, ord: order, data },
 })
+/** The text of the statement of a lone row of a known application (S1). It finds nothing unless the runner has the tree. */
+const loneText = ({ rows, owners, apps }: Tables): string => {
+  const values = namesOf(ROW)
+    .slice(1)
+    .map((column, i) => `$${i + 5}::${ROW[column as keyof typeof ROW]}`)
+  return `insert into ${rows} (${ROW_COLUMNS}) select a.id, ${values.join(', ')} from ${owners} o, ${apps} a
+    where o.part = $1 and o.root = $2 and o.writer = $3 and a.part = $1 and a.app = $4 and a.root = $2 for share of o`
+}
+
 const OK = 'exists (select 1 from ok)'
 
+/** The statement of a group. */
+export interface Saving extends Asked {
+  /** Whether the number of its rows tells that it was stored; otherwise its answer does. */
+  readonly lone: boolean
+}
+
 /** @returns a function that makes the statement of a group, in tables. `channel` is notified when a root may be due. */
-export function saveStatements(tables: Tables, channel: string): (part: string, group: Group) => Asked {
+export function saveStatements(tables: Tables, channel: string): (part: string, group: Group) => Saving {
   const texts = new Map<string, string>()
+  const lone = loneText(tables)
   return (part, group) => {
-    const { rootId, rows, taken = [], summaries = [], leaseMs } = group
+    const { rootId, writer, rows, taken = [], summaries = [], leaseMs } = group
+    const [only] = rows
+    const plain = rows.length === 1 && taken.length === 0 && summaries.length === 0 && leaseMs === undefined
+    if (plain && only !== undefined && only.index > 0 && only.over !== true) {
+      const { appId, index, kind, epoch, sequenceId, label, order, data } = only
+      const values = [part, rootId, writer, appId, index, kind, epoch, sequenceId, label, order, data]
+      return { name: 'saveLone', text: lone, values, reads: false, lone: true }
+    }
     const parts = new StatementParts(tables, part, rootId)
     const { fresh, notes } = sorted(rows)
     const merged = mergedSummaries(summaries)
@@ -64,7 +88,7 @@ export function saveStatements(tables: Tables, channel: string): (part: string, 
     const name = `save${parts.letters}`
     const text = texts.get(name) ?? `${parts.text()}\n${result}`
     texts.set(name, text)
-    return { name, text, values: parts.values, reads: false }
+    return { name, text, values: parts.values, reads: false, lone: false }
   }
 }
 

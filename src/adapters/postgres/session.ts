@@ -1,6 +1,6 @@
 import { damaged, unavailable } from '../../persistence/faults.js'
 import { PersistenceError, SnapshotError } from '../../store-errors.js'
-import { isDamage, isLost, isUnprepared, type PgPool, type PgRow } from './pool.js'
+import { isDamage, isLost, isUnprepared, type PgAnswer, type PgPool, type PgRow } from './pool.js'
 import { migrate } from './schema.js'
 import type { Tables } from './tables.js'
 
@@ -45,6 +45,11 @@ export class Session {
    * @throws {PersistenceError} `unavailable`, or `corrupt` for a damaged store
    */
   async ask(action: string, asked: Asked): Promise<readonly PgRow[]> {
+    return (await this.send(action, asked)).rows
+  }
+
+  /** As {@link ask}, with the number of rows. */
+  async send(action: string, asked: Asked): Promise<PgAnswer> {
     const { name } = this.#settings
     try {
       if (this.#closed) throw new TypeError('it was closed.')
@@ -63,15 +68,15 @@ export class Session {
   }
 
   /** Sends a statement; one whose preparation is lost is sent again unprepared (P3). @throws the error of the server */
-  async #query({ name, text, values }: Asked): Promise<readonly PgRow[]> {
+  async #query({ name, text, values }: Asked): Promise<PgAnswer> {
     const { pool } = this.#settings
-    if (!this.#prepares || name === undefined) return (await pool.query(text, values)).rows
+    if (!this.#prepares || name === undefined) return pool.query(text, values)
     try {
-      return (await pool.query({ name: `teasel_${name}_${this.#tables.schema}`, text, values })).rows
+      return await pool.query({ name: `teasel_${name}_${this.#tables.schema}`, text, values })
     } catch (error) {
       if (!isUnprepared(error)) throw error
       this.#prepares = false
-      return (await pool.query(text, values)).rows
+      return pool.query(text, values)
     }
   }
 
