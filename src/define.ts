@@ -118,7 +118,7 @@ export function defineState(given?: unknown, options: StateOptions<State> = {}):
 }
 
 const SHARED = 'reads writes inputs tags name'
-const FAN_OUT = `${SHARED} settle concurrency persister tracker watch reduce reduceEach reduceLive initial order ${FAILURE_OPTIONS}`
+const FAN_OUT = `${SHARED} settle concurrency persister tracker executor watch reduce reduceEach reduceLive initial order ${FAILURE_OPTIONS}`
 
 function fanOutMaker<O>(
   name: string,

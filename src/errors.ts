@@ -17,6 +17,7 @@ export type ErrorCode =
   | 'snapshot'
   | 'persistence'
   | 'serialization'
+  | 'worker-lost'
 
 /**
  * The position of an event in a run. `path` is the printed path of the application: `compare/gpt4`; empty for the root.
@@ -322,4 +323,42 @@ export class BusyError extends TeaselError {
   static readonly code = 'busy'
   readonly code = 'busy'
   override readonly name = 'BusyError'
+}
+
+/** A worker was lost while it ran a branch, and no further delivery is left. */
+export class WorkerLostError extends TeaselError {
+  static readonly code = 'worker-lost'
+  readonly code = 'worker-lost'
+  /** The number of deliveries. */
+  readonly deliveries: number
+  /** The exit code of the last worker. */
+  readonly exitCode: number | undefined
+  /** The signal that ended the last worker, such as `SIGKILL`. */
+  readonly signal: string | undefined
+  /** The last lines that the last worker wrote. */
+  readonly output: readonly string[]
+
+  constructor(
+    subject: string,
+    {
+      why,
+      exitCode,
+      signal,
+      output = [],
+    }: {
+      readonly why: string
+      readonly exitCode?: number | undefined
+      readonly signal?: string | undefined
+      readonly output?: readonly string[] | undefined
+    },
+    deliveries: number,
+  ) {
+    const times = deliveries === 1 ? 'Its worker was lost' : `Its worker was lost ${deliveries} times`
+    const lines = output.length === 0 ? '' : `\nIts last output:\n${output.map((line) => `  ${line}`).join('\n')}`
+    super(`${subject}: ${times}. ${why} What it did since its last committed step may have taken effect.${lines}`)
+    this.deliveries = deliveries
+    this.exitCode = exitCode
+    this.signal = signal
+    this.output = output
+  }
 }

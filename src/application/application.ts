@@ -1,5 +1,6 @@
 import type { AnyActorRef, InspectionEvent, Observer } from 'xstate'
 import type { ActionContext, Path } from '../action/context.js'
+import type { ExecutorChoice } from '../action/executor.js'
 import type { CancelAnswer, Delivery, Message } from '../action/message.js'
 import type { Halt } from '../graph/runnable.js'
 import type { Clock } from '../internal/clock.js'
@@ -261,6 +262,11 @@ export interface ApplicationOptions<S, Names, Entry, Needed extends keyof S, In 
   readonly interceptors?: readonly Interceptor[]
   /** Records every event here and below; with `parent`, the tracker of the parent does. Default: none. */
   readonly tracker?: Tracker
+  /**
+   * Where the branches of its maps run, here and below: `inProcess()`, or threads, or processes. A map, a runnable graph
+   * and an entry may choose another one. Default: this process; with `parent`, that of the parent.
+   */
+  readonly executor?: ExecutorChoice
   /** Destination of warnings and `context.log`. Default {@link consoleLogger}, which prints warnings and errors. */
   readonly logger?: Logger
   /** Clock for timeouts, waits and events. Default {@link systemClock}; `ManualClock` of `teasel/testing` for tests. */

@@ -56,7 +56,7 @@ export interface LooseOptions extends SystemSettings, LoosePersist {
 }
 /** Default bound of unread events, beyond which an additional reader loses chunks. */
 const FURTHER_BUFFER = 1000
-export const OPTIONS = `entrypoint state appId concurrency interceptors tracker logger clock random graceMs inspect ${PERSIST_OPTIONS} parent key`
+export const OPTIONS = `entrypoint state appId concurrency interceptors tracker executor logger clock random graceMs inspect ${PERSIST_OPTIONS} parent key`
 const RUN_OPTIONS = 'inputs haltAfter haltBefore signal maxSteps whenWaiting'
 
 // Owns: the identity of an application between its runs, and the outcome of each run.

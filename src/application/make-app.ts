@@ -1,4 +1,5 @@
 import type { ActionContext } from '../action/context.js'
+import { assertExecutorChoice, chosen, type ExecutorChoice } from '../action/executor.js'
 import type { GraphIssue } from '../errors.js'
 import type { CompiledGraph, Plan, PlanNode } from '../graph/plan.js'
 import { checkPlan, unwrittenReads } from '../graph/runnable.js'
@@ -57,6 +58,7 @@ export interface Resumed {
 export interface Making extends SystemSettings, LoosePersist {
   readonly appId?: string | undefined
   readonly tracker?: Tracker | undefined
+  readonly executor?: ExecutorChoice | undefined
   readonly parent?: ActionContext | undefined
   readonly key?: string | undefined
 }
@@ -70,15 +72,16 @@ export function makeApp(
   resumed: Resumed | undefined,
 ): Application {
   const { parent, key } = options
+  const executor = chosen(options.executor)
   if (parent !== undefined) {
     refuseOfRoot(options)
-    return childApp(parent, key, { plan, checkpoint, semaphore, appId: options.appId })
+    return childApp(parent, key, { plan, checkpoint, semaphore, executor, appId: options.appId })
   }
   const appId = options.appId ?? (options.persister && createId())
   const system = new AppSystem(options)
   const journal = resumed?.journal ?? journalFor(options, appId ?? '', system.clock)
   system.store = journal?.scope
-  const app = new Application({ plan, checkpoint, semaphore, appId, journal, tracker: options.tracker }, system)
+  const app = new Application({ plan, checkpoint, semaphore, appId, journal, executor, tracker: options.tracker }, system)
   if (journal !== undefined) {
     failOnStoreLoss(app, journal)
     journal.scope.lease.report = () => heartbeatOf(app)
@@ -121,8 +124,9 @@ export async function beginElsewhere(app: Application, action: string): Promise<
 const INTERCEPTOR_OPTIONS = 'name onFault beforeRun afterRun beforeStep afterStep beforeBranch afterBranch'
 
 /** @throws {TypeError | RangeError} for invalid options */
-export function checkValues({ interceptors, graceMs, tracker }: Making): void {
+export function checkValues({ interceptors, graceMs, tracker, executor }: Making): void {
   if (tracker !== undefined) assertTracker(tracker)
+  assertExecutorChoice(executor)
   if (interceptors !== undefined && !Array.isArray(interceptors))
     throw new TypeError(`interceptors is ${describeValue(interceptors)}. It takes a list.`)
   for (const one of interceptors ?? []) if (isPlainObject(one)) checkOptions('An interceptor', one, INTERCEPTOR_OPTIONS)

@@ -1,4 +1,5 @@
 import type { AnyRunnable, ChunkOf, InputsOf, Mistaken, NeedsOf, Runnable, TagOf, WrittenBy } from '../action/action.js'
+import { assertExecutorChoice, chosen, type Executor, type ExecutorChoice } from '../action/executor.js'
 import type { Inputs } from '../action/inputs.js'
 import type { GraphIssue } from '../errors.js'
 import { compileGraph, type DeclaredGraph } from '../graph/compile.js'
@@ -128,6 +129,11 @@ export interface Graph<in out S extends object, in out A, in out D = never, in o
      * holds.
      */
     readonly haltAfter?: OneOrMany<H>
+    /**
+     * Where it runs as a branch of a map; that of an entry takes precedence. Default: that of the map. It has no effect
+     * on an application of its own.
+     */
+    readonly executor?: ExecutorChoice
   }): RunnableGraph<
     GraphNeeds<S, A, Extract<InitialKeys<A, Entry, D>, keyof S>>,
     S,
@@ -154,30 +160,36 @@ export function createGraph(declared: DeclaredGraph, rules: StateRules): object 
   const core = compileGraph(declared, rules)
   const graph = Object.freeze({
     actions: declared.actions,
-    runnable: (options: { readonly entrypoint: string; readonly haltAfter?: Halts }): object => {
-      checkOptions('runnable', options, 'entrypoint haltAfter')
-      const { entrypoint, haltAfter } = options
+    runnable: (options: { readonly entrypoint: string; readonly haltAfter?: Halts; readonly executor?: unknown }): object => {
+      checkOptions('runnable', options, 'entrypoint haltAfter executor')
+      const { entrypoint, haltAfter, executor } = options
+      assertExecutorChoice(executor)
       const { plan, warnings } = checkPlan(core, entrypoint, haltAfter)
-      return createRunnable(plan, {}, warnings)
+      return createRunnable(plan, {}, warnings, chosen(executor))
     },
   })
   compiled.set(graph, core)
   return graph
 }
 
-function createRunnable(plan: Plan, bound: Inputs, warnings: readonly GraphIssue[]): object {
+function createRunnable(
+  plan: Plan,
+  bound: Inputs,
+  warnings: readonly GraphIssue[],
+  executor: Executor | null | undefined,
+): object {
   const runnable = Object.freeze({
     kind: 'graph',
     warnings,
     bind(inputs: Inputs): object {
       const { names, open } = inputsOf(runnable as unknown as AnyRunnable)
       const unknown = open ? undefined : Object.keys(inputs).find((name) => !names.has(name))
-      if (unknown === undefined) return createRunnable(plan, Object.freeze({ ...bound, ...inputs }), warnings)
+      if (unknown === undefined) return createRunnable(plan, Object.freeze({ ...bound, ...inputs }), warnings, executor)
       throw new TypeError(
         `bind: no action of the graph takes the input "${unknown}", or it is already bound. ${suggest(unknown, names, 'inputs')}`,
       )
     },
   })
-  registerPlan(runnable, plan, Object.keys(bound).length === 0 ? undefined : bound)
+  registerPlan(runnable, plan, Object.keys(bound).length === 0 ? undefined : bound, executor)
   return runnable
 }

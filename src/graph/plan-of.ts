@@ -1,4 +1,5 @@
 import type { AnyRunnable } from '../action/action.js'
+import type { Executor } from '../action/executor.js'
 import { type Inputs, NO_INPUTS } from '../action/inputs.js'
 import { partsOf } from '../action/make-action.js'
 import { acceptedNames, type Plan, singlePlan } from './plan.js'
@@ -7,6 +8,8 @@ import { acceptedNames, type Plan, singlePlan } from './plan.js'
 export interface BoundPlan {
   readonly plan: Plan
   readonly bound: Inputs
+  /** Where it runs as a branch; null for this process; undefined where the map decides. */
+  readonly executor?: Executor | null | undefined
 }
 
 /** Names for a branch that is a bare action. */
@@ -20,8 +23,13 @@ export interface BranchName {
 const plans = new WeakMap<object, BoundPlan>()
 
 /** Registers the plan of a runnable graph. */
-export function registerPlan(runnable: object, plan: Plan, bound: Inputs = NO_INPUTS): void {
-  plans.set(runnable, { plan, bound })
+export function registerPlan(
+  runnable: object,
+  plan: Plan,
+  bound: Inputs = NO_INPUTS,
+  executor?: Executor | null | undefined,
+): void {
+  plans.set(runnable, { plan, bound, executor })
 }
 
 /**

@@ -82,6 +82,7 @@ export function toTask(
     state,
     inputs: parsed.inputs ?? NO_INPUTS,
     policy: policyOf(parsed),
+    executor: parsed.executor,
   }
 }
 

@@ -1,3 +1,4 @@
+import { assertExecutorChoice, chosen, type Executor } from '../action/executor.js'
 import type { Inputs } from '../action/inputs.js'
 import { FAILURE_OPTIONS, type FailurePolicy, NO_POLICY, parsePolicy } from '../action/retry.js'
 import { ContractError } from '../errors.js'
@@ -9,6 +10,8 @@ export interface ParsedEntry extends FailurePolicy {
   readonly thing: unknown
   readonly key: string | undefined
   readonly inputs: Inputs | undefined
+  /** Undefined for that of its runnable or its map. */
+  readonly executor: Executor | null | undefined
 }
 
 /** A source of any form: with known length, or pulled one by one. */
@@ -82,14 +85,14 @@ export function keyOfEntry({ entry, name }: Placed): string | undefined {
   return isPlainObject(options) && typeof options['key'] === 'string' ? options['key'] : name
 }
 
-const OPTIONS = `key inputs ${FAILURE_OPTIONS}`.split(' ')
+const OPTIONS = `key inputs executor ${FAILURE_OPTIONS}`.split(' ')
 
 /**
  * Separates an entry from its options: `thing` or `[thing, { key, inputs, retry, timeoutMs, fallback }]`.
  * @throws {ContractError} for options of another shape
  */
 export function parseEntry(subject: string, option: string, { entry, name }: Placed): ParsedEntry {
-  if (!Array.isArray(entry)) return { thing: entry, key: name, inputs: undefined, ...NO_POLICY }
+  if (!Array.isArray(entry)) return { thing: entry, key: name, inputs: undefined, executor: undefined, ...NO_POLICY }
   const [thing, options] = entry as readonly unknown[]
   if (entry.length !== 2 || !isPlainObject(options)) {
     throw sourceFault(
@@ -124,7 +127,20 @@ export function parseOptions(
       `${option} gave an entry whose inputs are ${describeValue(inputs)}. Inputs are a record.`,
     )
   }
-  return { key: key ?? name, inputs, ...policyOf(subject, option, options) }
+  return { key: key ?? name, inputs, executor: executorOf(subject, option, options), ...policyOf(subject, option, options) }
+}
+
+function executorOf(
+  subject: string,
+  option: string,
+  { executor }: Readonly<Record<string, unknown>>,
+): Executor | null | undefined {
+  try {
+    assertExecutorChoice(executor)
+  } catch (error) {
+    throw sourceFault(subject, `${option} gave an invalid entry: ${messageOf(error)}`, error)
+  }
+  return chosen(executor)
 }
 
 function policyOf(subject: string, option: string, options: Readonly<Record<string, unknown>>): FailurePolicy {

@@ -1,4 +1,5 @@
 import type { Accepts, ActionBody, AnyRunnable } from '../action/action.js'
+import { assertExecutorChoice, chosen, type Executor, type ExecutorChoice } from '../action/executor.js'
 import type { Inputs } from '../action/inputs.js'
 import { type FailurePolicy, type LoosePolicy, parseGrace, parsePolicy, type Retry } from '../action/retry.js'
 import { describeValue } from '../internal/guards.js'
@@ -66,6 +67,11 @@ export interface FanOutOptions<S, W extends keyof S, P extends SettlePolicy, Tag
    */
   readonly tracker?: TrackerChoice | ((map: TrackedMap) => TrackerChoice)
   /**
+   * Where the branches run: with the application (`'cascade'`, the default), in this process (`null`), or in an
+   * executor. That of an entry, and that of a runnable graph, take precedence.
+   */
+  readonly executor?: ExecutorChoice
+  /**
    * Default for the branches: how often a branch retries a failed step from its last committed state. A failed `reduce`
    * is also called again this often, with the same results. Default: never.
    */
@@ -131,6 +137,8 @@ export interface FanOut extends ActionBody {
   readonly persister: unknown
   /** Tracker of its branches. */
   readonly tracker: unknown
+  /** Where its branches run; null for this process; undefined where that of the application counts. */
+  readonly executor: Executor | null | undefined
   /** True for a sub-graph: one branch, whose failure is the failure of the action. */
   readonly single: boolean
 }
@@ -144,6 +152,7 @@ interface Loose extends LooseFold, LoosePolicy {
   readonly watch?: unknown
   readonly persister?: unknown
   readonly tracker?: unknown
+  readonly executor?: unknown
 }
 
 /**
@@ -155,6 +164,8 @@ export function createFanOut(options: Loose, accepts: Accepts, source: BranchSou
   const shared = typeof concurrency === 'object'
   if (shared) semaphoreOf(concurrency)
   if (typeof options.tracker !== 'function') assertTrackerChoice(options.tracker)
+  const { executor } = options
+  assertExecutorChoice(executor)
   const graceMs = parseGrace(options.graceMs) // covers the whole map, with its source and fold, so it is no default of single branches
   const defaults = parsePolicy({ ...options, graceMs: undefined })
   return {
@@ -169,6 +180,7 @@ export function createFanOut(options: Loose, accepts: Accepts, source: BranchSou
     watch: compileWatch(options.watch),
     persister: assertPersister(options.persister),
     tracker: options.tracker,
+    executor: chosen(executor),
     fold: compileFold(options),
     single: source.kind === 'graph',
   }

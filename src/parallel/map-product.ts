@@ -93,6 +93,7 @@ function join(action: ParsedEntry, state: ParsedEntry, [a, s]: readonly [number,
     thing: undefined,
     key: `${action.key ?? a}.${state.key ?? s}`,
     inputs: action.inputs === undefined ? state.inputs : { ...action.inputs, ...state.inputs },
+    executor: state.executor === undefined ? action.executor : state.executor,
     ...overPolicy(state, action),
   }
 }

@@ -1,4 +1,5 @@
 import type { AnyRunnable, BareGraph, InputsOf, NeedsOf, WrittenBy } from '../action/action.js'
+import type { ExecutorChoice } from '../action/executor.js'
 import type { Retry } from '../action/retry.js'
 
 /**
@@ -20,6 +21,8 @@ export interface BranchOptions<Inputs = unknown, State = Readonly<Record<string,
   readonly key?: string
   /** Inputs of this branch only; they take precedence over those passed on by the map. */
   readonly inputs?: Partial<Inputs>
+  /** Where the branch runs; it takes precedence over that of its runnable graph. Default: that of the map. */
+  readonly executor?: ExecutorChoice
   /** How often the branch retries a failed step from its last committed state. Default: that of the map. */
   readonly retry?: Retry
   /**

@@ -94,7 +94,7 @@ export function openSubgraph(source: BranchSource & { readonly kind: 'graph' }, 
   if (!isPlainObject(state))
     throw sourceFault(subject, `state gave ${describeValue(state)}. It must return the whole state to start on.`)
   const held = Object.freeze({ ...freezeAll(state, subject) })
-  const parsed = { thing: undefined, key: '', inputs: undefined, ...NO_POLICY }
+  const parsed = { thing: undefined, key: '', inputs: undefined, executor: undefined, ...NO_POLICY }
   return {
     entries: { kind: 'known', length: 1, at: () => ({ entry: undefined, name: '' }) },
     keyOf: () => '',

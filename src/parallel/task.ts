@@ -1,4 +1,5 @@
 import type { AnyRunnable, ChunkOf, InputsOf, NeedsOf } from '../action/action.js'
+import type { Executor } from '../action/executor.js'
 import { type Inputs, NO_INPUTS } from '../action/inputs.js'
 import { FAILURE_OPTIONS, type FailurePolicy } from '../action/retry.js'
 import { type BoundPlan, planOf } from '../graph/plan-of.js'
@@ -45,9 +46,11 @@ export interface BranchTask {
   /** Inputs of its entry only. */
   readonly inputs: Inputs
   readonly policy: FailurePolicy
+  /** Where it runs, as its entry chose; null for this process; undefined where the entry chose nothing. */
+  readonly executor: Executor | null | undefined
 }
 
-const TASK_OPTIONS = `action state key inputs ${FAILURE_OPTIONS}`
+const TASK_OPTIONS = `action state key inputs executor ${FAILURE_OPTIONS}`
 const TASKS = new WeakSet<object>()
 
 /**

@@ -1,3 +1,4 @@
+import type { Executor } from '../action/executor.js'
 import { type Inputs, NO_INPUTS } from '../action/inputs.js'
 import type { Plan } from '../graph/plan.js'
 import type { Permits } from '../parallel/limit.js'
@@ -17,6 +18,8 @@ export interface AppSetup<Maker> {
   readonly semaphore?: Permits | undefined
   readonly journal?: AppJournal | undefined
   readonly parent?: Parent | undefined
+  /** Where the branches of its maps run, unless they choose; null or undefined for this process. */
+  readonly executor?: Executor | null | undefined
   /** The application whose action makes this one. */
   readonly maker?: Maker | undefined
   /** Only of a root: applications below have the tracker of their map, or of the application above. */
@@ -37,13 +40,15 @@ export interface AppFacts<Maker> {
   /** Whether a map above has a `watch`. */
   readonly watched: boolean
   readonly tracker: Tracker | undefined
+  /** Where the branches of its maps run, unless they choose; null or undefined for this process. */
+  readonly executor: Executor | null | undefined
 }
 
 export const NO_VISITS: readonly number[] = Object.freeze([])
 
 export function factsOf<Maker>(setup: AppSetup<Maker>, system: AppSystem): AppFacts<Maker> {
-  const { plan, maker, bound = NO_INPUTS, inputs = NO_INPUTS, semaphore, parent } = setup
+  const { plan, maker, bound = NO_INPUTS, inputs = NO_INPUTS, semaphore, parent, executor } = setup
   const watched = parent !== undefined && (parent.map?.watches === true || parent.app.watched)
   const tracker = parent === undefined ? setup.tracker : (parent.map ?? parent.app).tracker
-  return { plan, system, maker, bound, inputs, semaphore, watched, tracker }
+  return { plan, system, maker, bound, inputs, semaphore, watched, tracker, executor }
 }

@@ -29,7 +29,8 @@ export function childApp(
   const visit = (app.visits[step.node.index] ?? 0) + 1
   const parent = { app, map: undefined, name: step.node.name, visit, key: name }
   const semaphore = setup.semaphore ?? app.semaphore
-  const child = new Application({ ...setup, semaphore, parent, maker: app }, app.system)
+  const executor = setup.executor === undefined ? app.facts.executor : setup.executor
+  const child = new Application({ ...setup, semaphore, executor, parent, maker: app }, app.system)
   const parentRef = [app.appId, step.node.name, visit, name] as const
   child.journal = app.journal?.ofAction(child.appId, parentRef)
   run.subApps.set(name, child)

@@ -9,7 +9,8 @@ import { consoleLogger, type Logger, safeLogger } from '../lifecycle/logger.js'
 import type { Outage } from '../persistence/outage.js'
 import type { TreeStatus } from '../persistence/tree-status.js'
 import { Attendance } from './cancel/deadline.js'
-import { branchPlace } from './map/branch-maker.js'
+import type { Executor } from '../action/executor.js'
+import { defaultPlace } from './map/branch-maker.js'
 
 // Owns: the shared state of a tree of applications, and the delivery of its events.
 // Does not own: the applications.
@@ -77,8 +78,10 @@ export class AppSystem {
   readonly logger: Logger
   readonly interceptors: readonly Interceptor[]
   readonly graceMs: number
-  /** Makes its branches elsewhere; undefined where they run in this process. */
-  readonly makeBranch = branchPlace.make
+  /** Where its branches run that nothing chooses a place for; undefined for this process. */
+  readonly defaultExecutor = defaultPlace.executor
+  /** The executors that its maps may use; undefined where they may use any. */
+  readonly executors: ReadonlySet<Executor> | undefined = undefined
   /** A random number from 0 to 1, for the jitter of delays. */
   readonly random: () => number
   /** The store of the root, if it has one: how often the root was resumed. */

@@ -18,6 +18,7 @@ const ROOMS = [
   'wire',
   'runtime',
   'application',
+  'remote',
   'check',
   'host',
   'define.ts',

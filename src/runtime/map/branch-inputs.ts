@@ -1,4 +1,5 @@
 import type { AnyRunnable } from '../../action/action.js'
+import type { Executor } from '../../action/executor.js'
 import { type Inputs, NO_INPUTS, refuseUnknownInputs } from '../../action/inputs.js'
 import type { Where } from '../../errors.js'
 import type { Plan } from '../../graph/plan.js'
@@ -15,8 +16,18 @@ import { applySchema, fillState, hasSameSchema } from '../../state/schema.js'
 interface Prepared {
   readonly plan: Plan
   readonly bound: Inputs
+  readonly executor?: Executor | null | undefined
   readonly forwarded: Inputs
   readonly known: ReadonlySet<string> | undefined
+}
+
+/** What a branch is made of, beside its state. */
+interface Given {
+  readonly plan: Plan
+  readonly bound: Inputs
+  readonly inputs: Inputs
+  /** Where its runnable runs; undefined where the map decides. */
+  readonly executor: Executor | null | undefined
 }
 
 /** The inputs of branches: those of the parent that a branch declares, overridden by those of its entry. */
@@ -36,12 +47,12 @@ export class BranchInputs {
     subject: string,
     task: BranchTask,
     where: () => Where,
-  ): { readonly plan: Plan; readonly bound: Inputs; readonly inputs: Inputs } {
-    const { plan: shared, bound, forwarded, known } = this.#prepare(task.branch)
+  ): Given {
+    const { plan: shared, bound, executor, forwarded, known } = this.#prepare(task.branch)
     const plan = task.named === undefined ? shared : planOfTask(task, this.#map).plan
-    if (task.inputs === NO_INPUTS) return { plan, bound, inputs: forwarded }
+    if (task.inputs === NO_INPUTS) return { plan, bound, executor, inputs: forwarded }
     if (known !== undefined) refuseUnknownInputs(`${subject}, branch "${task.key}"`, task.inputs, known, where)
-    return { plan, bound, inputs: Object.freeze({ ...forwarded, ...task.inputs }) }
+    return { plan, bound, executor, inputs: Object.freeze({ ...forwarded, ...task.inputs }) }
   }
 
   #prepare(branch: AnyRunnable): Prepared {

@@ -1,8 +1,10 @@
+import type { Executor } from '../../action/executor.js'
 import type { Inputs } from '../../action/inputs.js'
 import type { Plan } from '../../graph/plan.js'
 import type { Interceptor } from '../../lifecycle/interceptor.js'
 import type { Permits } from '../../parallel/limit.js'
 import type { BranchTask } from '../../parallel/task.js'
+import type { AppJournal } from '../../persistence/app-journal.js'
 import type { State } from '../../state/freeze.js'
 import type { AnyActorRef } from '../actor/create-actor.js'
 import type { EventSystem } from '../event-source.js'
@@ -32,6 +34,8 @@ export interface BranchSetup {
   readonly state: State
   /** The progress of an earlier run. */
   readonly progress: BranchProgress | undefined
+  /** Its durability; undefined where it is not stored. */
+  readonly journal: AppJournal | undefined
   /** The limit that it shares. */
   readonly semaphore: Permits | undefined
   readonly backpressure: Backpressure
@@ -41,8 +45,12 @@ export interface BranchSetup {
   readonly system: BranchSystem
 }
 
-/** Makes a branch that runs elsewhere. */
+/** Makes a branch that runs elsewhere. @throws {TypeError} for a runnable that is not there */
 export type BranchMaker = (setup: BranchSetup) => BranchHandle
 
-/** Where unstored branches run; `make` is undefined for this process. Suites replace it before they make applications. */
-export const branchPlace: { make: BranchMaker | undefined } = { make: undefined }
+/** The function by which an executor makes branches; undefined for this process. */
+export const makerOf = (executor: Executor): BranchMaker | undefined =>
+  executor['~branches'].make as BranchMaker | undefined // its type is of this room
+
+/** Where branches run that nothing chooses a place for. Suites replace it before they make applications. */
+export const defaultPlace: { executor: Executor | undefined } = { executor: undefined }

@@ -1,4 +1,5 @@
 import { printPath } from '../../action/context.js'
+import type { Executor } from '../../action/executor.js'
 import type { Inputs } from '../../action/inputs.js'
 import { TimeoutError } from '../../errors.js'
 import { defined } from '../../internal/defined.js'
@@ -22,6 +23,7 @@ import type { BranchMessages } from '../message/branch-messages.js'
 import { backpressureBelow, createRequest, type RunRequest } from '../run/request.js'
 import type { BranchHandle, HeldMap } from './branch-handle.js'
 import { BranchInputs, firstState } from './branch-inputs.js'
+import { makerOf } from './branch-maker.js'
 import { restoreProgress } from './held-branches.js'
 import { InProcessBranch, type InProcessSetup } from './in-process-branch.js'
 import { type MapVisit, parentOf } from './map-visit.js'
@@ -112,28 +114,41 @@ export class BranchStarter {
   /** @throws {InputError} when the entry gives an input that its branch does not take */
   #make(task: BranchTask): BranchHandle {
     const { app, step } = this.#map
-    const { plan, bound, inputs } = this.#inputs.of(step.node.subject, task, () => app.where(step.node))
+    const given = this.#inputs.of(step.node.subject, task, () => app.where(step.node))
+    const { plan, bound, inputs } = given
+    const executor = this.#executorOf(task, given.executor)
     const state = firstState(this.#map, task, plan)
     const semaphore = this.#fanOut.limit === undefined ? app.semaphore : semaphoreOf(this.#fanOut.limit)
     const persisted = this.#map.store?.branch(task)
     const parent = parentOf(this.#map, task.key)
     const progress = this.#setup.progressOf(task.key)
     const { system } = app
-    if (system.makeBranch !== undefined && persisted === undefined) {
+    const journal = persisted?.journal
+    const make = executor ? makerOf(executor) : undefined
+    if (make !== undefined && journal === undefined) {
       const backpressure = backpressureBelow(this.#map.run.request)
-      const given = { task, plan, bound, inputs, state, progress, semaphore, backpressure, parent }
-      return system.makeBranch({ ...given, mapActor: this.#self, system })
+      const facts = { task, plan, bound, inputs, state, progress, journal, semaphore, backpressure, parent }
+      return make({ ...facts, mapActor: this.#self, system })
     }
     const checkpoint = initialCheckpoint(plan, state)
-    const journal = persisted?.journal
-    const setup = { plan, bound, inputs, semaphore, journal, checkpoint, parent }
-    if (this.#facts?.plan !== plan || this.#facts.bound !== bound || this.#facts.inputs !== inputs)
+    const setup = { plan, bound, inputs, semaphore, journal, checkpoint, parent, executor }
+    const shared = this.#facts
+    if (shared?.plan !== plan || shared.bound !== bound || shared.inputs !== inputs || shared.executor !== executor)
       this.#facts = factsOf(setup, system)
     const child = new Application(setup, system, this.#facts)
     if (persisted?.stored?.hasState === true) restore(child, persisted.stored)
     if (progress !== undefined) restoreProgress(child, progress)
     makeAppActor(child, { id: task.key, parent: this.#self }) // the application holds it
     return new InProcessBranch(task, child, this.#setup)
+  }
+
+  /** The most specific choice: of the entry, of the runnable, of the map, of the application. */
+  #executorOf(task: BranchTask, own: Executor | null | undefined): Executor | null | undefined {
+    const { app } = this.#map
+    const { executors, defaultExecutor } = app.system
+    for (const one of [task.executor, own, this.#fanOut.executor])
+      if (one === null || (one !== undefined && executors?.has(one) !== false)) return one
+    return app.facts.executor === undefined ? defaultExecutor : app.facts.executor
   }
 
   /** Most branches share their inputs, and with them the request. */

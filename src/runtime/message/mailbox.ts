@@ -29,6 +29,11 @@ export class Mailbox {
     this.#messages = [...messages, ...this.#messages]
   }
 
+  /** The messages that no wait has taken, in order. */
+  unread(): Iterable<Received> {
+    return this.#messages
+  }
+
   /** Takes all messages. */
   drain(): readonly Received[] {
     return this.#messages.splice(0)

@@ -1,15 +1,15 @@
-import type { CancelAnswer, Delivery, Received } from '../../../src/action/message.js'
-import type { RetryPolicy } from '../../../src/action/retry.js'
-import { createDeferred, type Deferred } from '../../../src/internal/deferred.js'
-import type { Interceptor } from '../../../src/lifecycle/interceptor.js'
-import type { PermitRequest, Permits } from '../../../src/parallel/limit.js'
-import type { Cancellation } from '../../../src/runtime/cancel/cancellation.js'
-import type { BranchHost, BranchTiming, WaitsFor } from '../../../src/runtime/map/branch-handle.js'
-import type { Tracker } from '../../../src/tracking/tracker.js'
+import type { CancelAnswer, Delivery, Received } from '../action/message.js'
+import type { RetryPolicy } from '../action/retry.js'
+import { createDeferred, type Deferred } from '../internal/deferred.js'
+import type { Interceptor } from '../lifecycle/interceptor.js'
+import type { PermitRequest, Permits } from '../parallel/limit.js'
+import type { Cancellation } from '../runtime/cancel/cancellation.js'
+import type { BranchHost, BranchTiming, WaitsFor } from '../runtime/map/branch-handle.js'
+import type { Tracker } from '../tracking/tracker.js'
 import { dataOf, thrown } from './crossing.js'
 import type { HookData, Question, StartFrame, UpFrame } from './frames.js'
 
-// Owns: what a far branch uses of the level above it: everything becomes a frame, and answers come later.
+// Owns: what a branch in a worker uses of the level above it: everything becomes a frame, and answers come later.
 
 type Send = (frame: UpFrame) => void
 
@@ -22,7 +22,7 @@ function orInWords(frame: UpFrame, send: Send, sendInWords: Send): void {
   }
 }
 
-/** Questions of one far branch that wait for their answers. */
+/** Questions of one branch that wait for their answers. */
 export class Questions {
   readonly #send: Send
   readonly #sendInWords: Send
@@ -50,8 +50,8 @@ export class Questions {
   }
 }
 
-/** A map in another place, as a far branch uses it. */
-export class FarHost implements BranchHost {
+/** The map above a branch in a worker. */
+export class WorkerMap implements BranchHost {
   readonly watches: boolean
   readonly tracker: Tracker | undefined
   readonly #send: Send
@@ -124,7 +124,7 @@ export class FarHost implements BranchHost {
 }
 
 /** A limit in another place: each permit is asked for. */
-export class FarPermits implements Permits {
+export class WorkerPermits implements Permits {
   readonly #send: Send
   readonly #requests = new Map<PermitRequest, number>()
   #count = 0
@@ -165,8 +165,8 @@ export class FarPermits implements Permits {
   }
 }
 
-/** The interceptors of the owner, as a far branch calls them. */
-export function farInterceptors(hooks: readonly HookData[], questions: Questions): Interceptor[] {
+/** The interceptors of the owner, as a branch in a worker calls them. */
+export function workerInterceptors(hooks: readonly HookData[], questions: Questions): Interceptor[] {
   return hooks.map(({ name, onFault, hooks: functions }, index) => {
     const asks = functions.map((hook) => [
       hook,

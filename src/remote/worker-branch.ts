@@ -1,57 +1,61 @@
-import { type Path, printPath } from '../../../src/action/context.js'
-import type { CancelAnswer } from '../../../src/action/message.js'
-import type { Plan } from '../../../src/graph/plan.js'
-import type { AnyEvent } from '../../../src/lifecycle/events.js'
-import { makeAppActor } from '../../../src/runtime/actor/app-actor.js'
-import { type AnyActorRef, stopActor } from '../../../src/runtime/actor/create-actor.js'
-import { Application, Run, type RunOwner } from '../../../src/runtime/application.js'
-import { createCancellation } from '../../../src/runtime/cancel/cancellation.js'
-import { type Checkpoint, initialCheckpoint } from '../../../src/runtime/checkpoint.js'
-import { emit } from '../../../src/runtime/emit.js'
-import type { BranchProgress } from '../../../src/runtime/map/branch-handle.js'
-import { SETTLED } from '../../../src/runtime/map/branch-handle.js'
-import { progressOf, restoreProgress } from '../../../src/runtime/map/held-branches.js'
-import { descend } from '../../../src/runtime/message/path-lookup.js'
-import { dueIn, pendingIn } from '../../../src/runtime/message/pending.js'
-import type { ParentApp } from '../../../src/runtime/parent.js'
-import { runLoop } from '../../../src/runtime/run/loop.js'
-import { type CommittedStep, createRequest, type StepOrigin } from '../../../src/runtime/run/request.js'
-import type { RunResult } from '../../../src/runtime/run/result.js'
-import { attemptsOf } from '../../../src/runtime/step/attempts.js'
-import type { SystemSettings } from '../../../src/runtime/system.js'
-import type { Tracker } from '../../../src/tracking/tracker.js'
+import { type Path, printPath } from '../action/context.js'
+import type { CancelAnswer, Received } from '../action/message.js'
+import type { FoundCode } from '../executor/registry.js'
+import type { Plan } from '../graph/plan.js'
+import type { AnyEvent } from '../lifecycle/events.js'
+import type { Logger } from '../lifecycle/logger.js'
+import { makeAppActor } from '../runtime/actor/app-actor.js'
+import { type AnyActorRef, stopActor } from '../runtime/actor/create-actor.js'
+import { Application, Run, type RunOwner } from '../runtime/application.js'
+import { createCancellation } from '../runtime/cancel/cancellation.js'
+import { type Checkpoint, initialCheckpoint } from '../runtime/checkpoint.js'
+import { emit } from '../runtime/emit.js'
+import type { BranchProgress } from '../runtime/map/branch-handle.js'
+import { SETTLED } from '../runtime/map/branch-handle.js'
+import { progressOf, restoreProgress } from '../runtime/map/held-branches.js'
+import { descend } from '../runtime/message/path-lookup.js'
+import { dueIn, pendingIn } from '../runtime/message/pending.js'
+import type { ParentApp } from '../runtime/parent.js'
+import { runLoop } from '../runtime/run/loop.js'
+import { type CommittedStep, createRequest, type StepOrigin } from '../runtime/run/request.js'
+import type { RunResult } from '../runtime/run/result.js'
+import { attemptsOf } from '../runtime/step/attempts.js'
+import type { SystemSettings } from '../runtime/system.js'
+import type { Tracker } from '../tracking/tracker.js'
 import { messageOf, plainEvent, stateOf, thrown } from './crossing.js'
-import { FarHost, FarPermits, farInterceptors, Questions } from './far-host.js'
-import { FarSystem } from './far-system.js'
-import type { CheckpointData, DownFrame, StartFrame, UpFrame } from './frames.js'
-import type { Program } from './program.js'
+import { WorkerMap, WorkerPermits, workerInterceptors, Questions } from './worker-map.js'
+import { WorkerSystem } from './worker-system.js'
+import type { CheckpointData, DownFrame, MessageData, StartFrame, UpFrame } from './frames.js'
 
-// Owns: one branch behind a channel: its application, run by the engine, and the frames about it.
-// Does not own: the channel, the other branches of the worker (worker.ts).
+// Owns: one branch in a worker: its application, run by the engine, and the frames about it.
+// Does not own: the code, the other branches of the worker (task-runner.ts).
 
-/** The worker of a far branch. */
-export interface FarWorld {
-  readonly program: Program
-  readonly settings: SystemSettings
+/** The surroundings of one branch in its worker. */
+export interface TaskWorld {
+  readonly settings: Pick<SystemSettings, 'clock' | 'random'>
+  readonly code: FoundCode
   /** @throws {SerializationError} for a frame with a value that is no data */
   send(frame: UpFrame): void
   /** The same, with words in place of such values. */
   sendInWords(frame: UpFrame): void
-  keep(progress: object): number
+  /** Keeps progress that is no data; undefined where nothing is kept. */
+  keep(progress: object): number | undefined
   kept(id: number): object | undefined
   ended(): void
 }
 
-export class FarBranch implements RunOwner {
-  readonly #world: FarWorld
-  readonly #system: FarSystem
+export class WorkerBranch implements RunOwner {
+  readonly #world: TaskWorld
+  readonly #system: WorkerSystem
   readonly #questions: Questions
-  readonly #permits: FarPermits
+  readonly #permits: WorkerPermits
   readonly #app: Application
   readonly #self: AnyActorRef
   readonly #start: StartFrame
   #run: Run | undefined
   #n = 0
+  /** The numbers of messages that it got. */
+  readonly #numbers = new WeakMap<object, number>()
   #facts = '1 false'
   #sequenceId: number
   #phase: 'made' | 'running' | 'ended' = 'made'
@@ -60,27 +64,29 @@ export class FarBranch implements RunOwner {
   #chunk = false
   #waiting: (() => void)[] = []
 
-  constructor(start: StartFrame, world: FarWorld) {
+  constructor(start: StartFrame, world: TaskWorld) {
     this.#start = start
     this.#world = world
     const send = (frame: UpFrame): void => this.#send(frame)
     const sendInWords = (frame: UpFrame): void => world.sendInWords(frame)
     this.#questions = new Questions(send, sendInWords)
-    this.#permits = new FarPermits(send)
-    const { program, settings } = world
-    const interceptors = farInterceptors(start.hooks, this.#questions)
-    const all = { ...settings, graceMs: start.graceMs, interceptors }
-    this.#system = new FarSystem(all, start.runId, (event, tracker) => this.#emitted(event, tracker))
+    this.#permits = new WorkerPermits(send)
+    const { settings, code } = world
+    const { plan } = code
+    const interceptors = workerInterceptors(start.hooks, this.#questions)
+    const logger = loggerOf((level, text, data) => sendInWords({ type: 'log', level, text, data }))
+    const all = { ...settings, logger, graceMs: start.graceMs, interceptors }
+    const emitted = (event: AnyEvent, tracker: Tracker | undefined): void => this.#emitted(event, tracker)
+    this.#system = new WorkerSystem(all, start.runId, code.executors, emitted)
     this.#system.hears = new Set(start.hears)
-    const plan = program.part<Plan>(start.plan)
-    const tracker = start.tracker === undefined ? undefined : program.part<Tracker>(start.tracker)
-    const map = new FarHost(start, tracker, send, sendInWords, this.#questions, () => this.#sendWaits())
+    const tracker = start.tracked ? OWNERS_TRACKER : undefined
+    const map = new WorkerMap(start, tracker, send, sendInWords, this.#questions, () => this.#sendWaits())
     const app = parentOf(start, this.#system, tracker)
     this.#app = new Application(
       {
         plan,
         appId: start.appId,
-        bound: start.bound,
+        bound: Object.freeze({ ...code.bound, ...start.bound }),
         inputs: start.inputs,
         semaphore: start.limited ? this.#permits : undefined,
         checkpoint: initialCheckpoint(plan, stateOf(plan, start.state)),
@@ -117,7 +123,8 @@ export class FarBranch implements RunOwner {
     this.#phase = 'running'
     const { paced, deep, messages, resume } = this.#start
     const app = this.#app
-    if (messages.length > 0) app.mailbox.putBack(messages.map(messageOf))
+    if (messages.length > 0) app.mailbox.putBack(messages.map((one, i) => this.#received(i + 1, one)))
+    this.#n = messages.length
     const onStep = (step: CommittedStep, { path }: StepOrigin): Promise<void> =>
       this.#questions.ask({ method: 'step', step, path }).then(() => undefined)
     const request = createRequest(app.inputs, {
@@ -136,8 +143,8 @@ export class FarBranch implements RunOwner {
       case 'start':
         return
       case 'cancel': {
-        const { cause, by, reason, at } = frame
-        const cancellation = createCancellation(cause, by, at, thrown(reason))
+        const { cause, by, reason } = frame
+        const cancellation = createCancellation(cause, by, this.#system.passed(), thrown(reason))
         return run === undefined ? this.#cancelled() : run.cancel(cancellation)
       }
       case 'abandon':
@@ -146,7 +153,7 @@ export class FarBranch implements RunOwner {
         return this.stop()
       case 'message':
         this.#n = frame.n
-        if (run?.cancellation === undefined) this.#app.deliver(messageOf(frame.message))
+        if (run?.cancellation === undefined) this.#app.deliver(this.#received(frame.n, frame.message))
         return this.#sendWaits()
       case 'noSender':
         this.#n = frame.n
@@ -266,6 +273,12 @@ export class FarBranch implements RunOwner {
     this.#world.send(frame)
   }
 
+  #received(n: number, data: MessageData): Received {
+    const message = messageOf(data)
+    this.#numbers.set(message, n)
+    return message
+  }
+
   /** How often each action has committed. */
   #visits(): number[] {
     const { visits, plan } = this.#app
@@ -277,7 +290,8 @@ export class FarBranch implements RunOwner {
     if (checkpoint.sequenceId === this.#sequenceId) return
     this.#sequenceId = checkpoint.sequenceId
     try {
-      this.#send({ type: 'step', checkpoint: plain(checkpoint), visits: this.#visits() })
+      const left = [...(this.#app.mail?.unread() ?? [])].flatMap((one) => this.#numbers.get(one) ?? [])
+      this.#send({ type: 'step', checkpoint: plain(checkpoint), visits: this.#visits(), n: this.#n, left })
     } catch (error) {
       this.#run?.fail(error)
     }
@@ -312,8 +326,8 @@ export class FarBranch implements RunOwner {
     }
     if (type === 'chunk') this.#chunk = true
     const skipped = this.#system.takeSkipped()
-    const name = tracker && this.#world.program.nameOf(tracker)
-    const frame = { type: 'event', event: plainEvent(event) as AnyEvent, tracker: name, skipped } as const
+    const tracked = tracker === OWNERS_TRACKER
+    const frame = { type: 'event', event: plainEvent(event) as AnyEvent, tracked, skipped } as const
     try {
       this.#send(frame)
     } catch (error) {
@@ -337,7 +351,17 @@ export class FarBranch implements RunOwner {
   }
 }
 
-function parentOf(start: StartFrame, system: FarSystem, tracker: Tracker | undefined): ParentApp {
+/** Stands for the tracker of the owner, which records what arrives there. */
+const OWNERS_TRACKER: Tracker = { track() {} }
+
+const loggerOf = (log: (level: keyof Logger, text: string, data: unknown) => void): Logger => ({
+  debug: (text, data) => log('debug', text, data),
+  info: (text, data) => log('info', text, data),
+  warn: (text, data) => log('warn', text, data),
+  error: (text, data) => log('error', text, data),
+})
+
+function parentOf(start: StartFrame, system: WorkerSystem, tracker: Tracker | undefined): ParentApp {
   const path: Path = start.parentPath
   const parent = {
     system,

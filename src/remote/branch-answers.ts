@@ -1,13 +1,13 @@
-import { printPath } from '../../../src/action/context.js'
-import type { CancelAnswer } from '../../../src/action/message.js'
-import { createDeferred, type Deferred } from '../../../src/internal/deferred.js'
-import { nameOf, tryGet } from '../../../src/internal/guards.js'
-import type { CancelCause } from '../../../src/lifecycle/events.js'
-import type { Interceptor, Outcome } from '../../../src/lifecycle/interceptor.js'
-import type { PermitRequest } from '../../../src/parallel/limit.js'
-import type { BranchSetup } from '../../../src/runtime/map/branch-maker.js'
-import { untilAdmitted } from '../../../src/runtime/message/resume-queue.js'
-import { delayOf } from '../../../src/runtime/step/retry.js'
+import { printPath } from '../action/context.js'
+import type { CancelAnswer } from '../action/message.js'
+import { createDeferred, type Deferred } from '../internal/deferred.js'
+import { nameOf, tryGet } from '../internal/guards.js'
+import type { CancelCause } from '../lifecycle/events.js'
+import type { Interceptor, Outcome } from '../lifecycle/interceptor.js'
+import type { PermitRequest } from '../parallel/limit.js'
+import type { BranchSetup } from '../runtime/map/branch-maker.js'
+import { untilAdmitted } from '../runtime/message/resume-queue.js'
+import { delayOf } from '../runtime/step/retry.js'
 import { thrown } from './crossing.js'
 import type { DownFrame, HookData, Question, UpFrame } from './frames.js'
 import type { OwnerRun } from './owner-run.js'
@@ -19,10 +19,17 @@ const HOOKS = ['beforeRun', 'afterRun', 'beforeStep', 'afterStep', 'beforeBranch
 type Hook = (args: object, outcome?: Outcome) => unknown
 type Asking = Extract<UpFrame, { readonly type: 'ask' | 'pace' | 'acquire' | 'withdraw' | 'release' }>
 
+/** A branch, as its questions are answered. */
+interface AnsweredBranch {
+  readonly begun: number
+  /** Its slot in the executor, once it may go on. */
+  resume(): Promise<void> | undefined
+}
+
 export class BranchAnswers {
   readonly #setup: BranchSetup
   readonly #run: OwnerRun
-  readonly #branch: { readonly begun: number }
+  readonly #branch: AnsweredBranch
   readonly #send: (frame: DownFrame) => void
   readonly #sendInWords: (frame: DownFrame) => void
   readonly #requests = new Map<number, PermitRequest>()
@@ -35,7 +42,7 @@ export class BranchAnswers {
   constructor(
     setup: BranchSetup,
     run: OwnerRun,
-    branch: { readonly begun: number },
+    branch: AnsweredBranch,
     send: (frame: DownFrame) => void,
     sendInWords: (frame: DownFrame) => void,
   ) {
@@ -81,10 +88,10 @@ export class BranchAnswers {
   }
 
   #answerOf(question: Question): unknown {
-    const { system, parent, backpressure, task } = this.#setup
+    const { system, backpressure, task } = this.#setup
     switch (question.method) {
       case 'turn':
-        return untilAdmitted({ parent }, this.#run)
+        return this.#admit()
       case 'retry': {
         const { attempt, error } = question
         const subject = `Branch "${printPath(this.#run.app.path)}"`
@@ -103,6 +110,12 @@ export class BranchAnswers {
       default:
         return question satisfies never
     }
+  }
+
+  /** Its wait has ended: it goes on when its maps and its executor have room. */
+  async #admit(): Promise<void> {
+    await untilAdmitted({ parent: this.#setup.parent }, this.#run)
+    if (this.#run.cancellation === undefined) await this.#branch.resume()
   }
 
   #pace(): void {

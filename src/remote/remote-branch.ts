@@ -1,41 +1,49 @@
-import { type Path, printPath } from '../../../src/action/context.js'
-import type { Inputs } from '../../../src/action/inputs.js'
-import type { Delivery, Received } from '../../../src/action/message.js'
-import { isOutside } from '../../../src/action/message.js'
-import { toError } from '../../../src/internal/guards.js'
-import type { CancelCause } from '../../../src/lifecycle/events.js'
-import type { Due, Pending } from '../../../src/lifecycle/pending.js'
-import type { BranchResult } from '../../../src/parallel/results.js'
-import type { BranchTask } from '../../../src/parallel/task.js'
-import { Carrier } from '../../../src/runtime/actor/carrier.js'
-import { type AnyActorRef, makeActor } from '../../../src/runtime/actor/create-actor.js'
-import { type Cancellation, createCancellation, timeoutOf } from '../../../src/runtime/cancel/cancellation.js'
-import type { Deadline } from '../../../src/runtime/cancel/deadline.js'
-import { emit, relay } from '../../../src/runtime/emit.js'
-import type { EventSource } from '../../../src/runtime/event-source.js'
-import { callFallback } from '../../../src/runtime/map/branch-fallback.js'
-import type { BranchHandle, BranchProgress, Found, WaitsFor } from '../../../src/runtime/map/branch-handle.js'
-import { branchId, pathAt } from '../../../src/runtime/map/branch-identity.js'
-import type { BranchSetup } from '../../../src/runtime/map/branch-maker.js'
-import { cancelledBy } from '../../../src/runtime/map/outcome.js'
-import type { Leak } from '../../../src/runtime/run/result.js'
-import { InterceptorCall } from '../../../src/runtime/step/interceptor-call.js'
-import type { State } from '../../../src/state/freeze.js'
-import type { Tracker } from '../../../src/tracking/tracker.js'
+import { type Path, printPath } from '../action/context.js'
+import type { Inputs } from '../action/inputs.js'
+import type { Delivery, Received } from '../action/message.js'
+import { isOutside } from '../action/message.js'
+import { toError } from '../internal/guards.js'
+import { WorkerLostError } from '../errors.js'
+import type { Loss } from '../executor/driver.js'
+import { compareOutlines, outlineOf } from '../executor/outline.js'
+import type { NamedCode } from '../executor/registry.js'
+import type { CancelCause, EventType } from '../lifecycle/events.js'
+import type { Due, Pending } from '../lifecycle/pending.js'
+import type { BranchResult } from '../parallel/results.js'
+import type { BranchTask } from '../parallel/task.js'
+import { Carrier } from '../runtime/actor/carrier.js'
+import { type AnyActorRef, makeActor } from '../runtime/actor/create-actor.js'
+import { type Cancellation, createCancellation, timeoutOf } from '../runtime/cancel/cancellation.js'
+import type { Deadline } from '../runtime/cancel/deadline.js'
+import { emit, relay } from '../runtime/emit.js'
+import type { EventSource } from '../runtime/event-source.js'
+import { callFallback } from '../runtime/map/branch-fallback.js'
+import type { BranchHandle, BranchProgress, Found, WaitsFor } from '../runtime/map/branch-handle.js'
+import { branchId, pathAt } from '../runtime/map/branch-identity.js'
+import type { BranchSetup } from '../runtime/map/branch-maker.js'
+import { cancelledBy } from '../runtime/map/outcome.js'
+import type { Leak } from '../runtime/run/result.js'
+import { InterceptorCall } from '../runtime/step/interceptor-call.js'
+import type { AppJournal } from '../persistence/app-journal.js'
+import type { State } from '../state/freeze.js'
 import { BranchAnswers } from './branch-answers.js'
-import { type ChannelEnd, channelLogicOf } from './channel-actor.js'
-import { ChannelTarget, DeepTarget } from './channel-target.js'
+import { type RemoteEnd, remoteLogicOf } from './remote-actor.js'
+import { RemoteTarget, DeepTarget } from './remote-target.js'
 import { crossedEvent, dataOf, messageOf, stateOf, thrown } from './crossing.js'
-import type { CheckpointData, DownFrame, Ended, MessageData, StartFrame, UpFrame, WaitsData } from './frames.js'
-import type { Owner } from './owner.js'
+import type { CheckpointData, Ended, MessageData, StartFrame, UpFrame, WaitsData } from './frames.js'
+import type { Crew } from './crew.js'
 import { OwnerRun } from './owner-run.js'
+import { Submission } from './submission.js'
 
-// Owns: the owner's end of one branch behind a channel: its facts as data, and what follows from its frames.
-// Does not own: its code and its steps (far-branch.ts), answers to its questions (branch-answers.ts).
+// Owns: the owner's end of one branch that runs elsewhere: its facts as data, and what follows from its frames.
+// Does not own: its code and its steps (worker-branch.ts), answers to its questions (branch-answers.ts), its deliveries to
+// a worker (submission.ts).
 // C1  A cancel takes effect here in its tick. A result that arrives later is ignored; its leaks are taken.
 // C2  A wait counts only if the branch has seen all that was sent to it. Otherwise a branch whose message is under way
 //     would look as if nobody could answer it.
 // C3  A frame that arrives after the branch has settled has no effect.
+// C4  A lost branch is delivered again from its last commit. After the last delivery it fails with a WorkerLostError; one
+//     that was cancelled is cancelled.
 
 /** Messages that a mailbox takes. */
 const BOUND = 1000
@@ -50,12 +58,11 @@ class KeptInWorker {
   }
 }
 
-export class ChannelBranch implements BranchHandle {
-  readonly id: number
+export class RemoteBranch implements BranchHandle {
   readonly task: BranchTask
   readonly origin: EventSource
   readonly inputs: Inputs
-  readonly journal = undefined
+  readonly journal: AppJournal | undefined
   status: BranchHandle['status'] = 'made'
   attempts = 1
   isRetrying = false
@@ -67,26 +74,27 @@ export class ChannelBranch implements BranchHandle {
   deadline: Deadline | undefined
   deadlineAt: number | undefined
   readonly #setup: BranchSetup
-  readonly #owner: Owner
+  readonly #crew: Crew
+  readonly #code: NamedCode
+  readonly #submission: Submission
   readonly #run: OwnerRun
   readonly #answers: BranchAnswers
   readonly #actor: AnyActorRef
   #checkpoint: CheckpointData
   #visits: readonly number[] = []
   #waits = NO_WAITS
-  /** The number of the last message that was sent to it. */
-  #n = 0
-  #early: MessageData[] = []
   #ended: Ended | undefined
   #over: (() => void)[] = []
 
-  constructor(setup: BranchSetup, owner: Owner, id: number) {
-    const { task, bound, inputs, plan, progress, mapActor } = setup
-    this.id = id
+  /** @throws {TypeError} for a runnable that no registry has */
+  constructor(setup: BranchSetup, crew: Crew) {
+    const { task, bound, inputs, plan, progress, journal, mapActor } = setup
     this.task = task
     this.inputs = Object.freeze({ ...inputs, ...bound })
     this.#setup = setup
-    this.#owner = owner
+    this.journal = journal
+    this.#crew = crew
+    this.#code = crew.codeOf(setup)
     this.#checkpoint = progress?.checkpoint ?? {
       state: setup.state,
       position: undefined,
@@ -96,14 +104,15 @@ export class ChannelBranch implements BranchHandle {
     this.#visits = progress?.visits ?? []
     this.origin = sourceOf(setup, this)
     this.#run = new OwnerRun(this.origin, setup, this)
+    this.#submission = new Submission(crew.driver, this, this.#code.code)
     this.#answers = new BranchAnswers(
       setup,
       this.#run,
       this,
-      (frame) => this.#send(frame),
-      (frame) => this.#sendInWords(frame),
+      (frame) => this.#submission.send(frame),
+      (frame) => this.#submission.sendInWords(frame),
     )
-    this.#actor = makeActor(channelLogicOf(plan), {
+    this.#actor = makeActor(remoteLogicOf(plan), {
       id: task.key,
       parent: mapActor,
       input: new Carrier('teasel.branch', this),
@@ -154,11 +163,11 @@ export class ChannelBranch implements BranchHandle {
   }
 
   find(parts: readonly string[]): Found {
-    return parts.length === 0 ? new ChannelTarget(this, this.#setup) : new DeepTarget(this, parts)
+    return parts.length === 0 ? new RemoteTarget(this, this.#setup) : new DeepTarget(this, parts)
   }
 
   adopt(messages: readonly Received[]): void {
-    this.#early.unshift(...messages.map(dataOf))
+    this.#submission.adopt(messages.map(dataOf))
   }
 
   start(): void {
@@ -182,19 +191,25 @@ export class ChannelBranch implements BranchHandle {
   #go(): void {
     this.#actor.start()
     this.status = 'running'
+    this.#crew.add(this)
+    this.#deliver()
+  }
+
+  #deliver(): void {
     try {
-      this.#owner.send(this, this.#startFrame())
+      this.#submission.deliver((messages) => this.#startFrame(messages))
     } catch (error) {
       this.#settle({ status: 'failed', error: toError(error) })
     }
   }
 
-  #startFrame(): StartFrame {
-    const { parent, plan, progress, semaphore, backpressure, system, inputs, bound, state, task } = this.#setup
-    const { program, hears, credit, live } = this.#owner
-    const { tracker } = this.origin
+  #startFrame(messages: readonly MessageData[]): StartFrame {
+    const { parent, progress, semaphore, backpressure, system, inputs, state, task } = this.#setup
+    const { hears, credit } = this.#crew
     const kept = progress?.inStep instanceof KeptInWorker ? progress.inStep.id : undefined
-    const { attempts = 1, tries = 0, recovered = false } = progress ?? {}
+    const { tries = 0, recovered = false } = progress ?? {}
+    const attempts = Math.max(this.attempts, progress?.attempts ?? 1)
+    const begins = progress === undefined && this.#checkpoint.sequenceId < 0 && attempts === 1
     return {
       type: 'start',
       appId: this.origin.appId,
@@ -202,23 +217,24 @@ export class ChannelBranch implements BranchHandle {
       map: parent.name,
       visit: parent.visit,
       key: parent.key,
-      plan: program.nameOf(plan),
       state,
       inputs,
-      bound,
+      bound: this.#code.bound,
       runId: system.runId,
       watched: this.origin.watched,
-      tracker: tracker && program.nameOf(tracker),
+      tracked: this.origin.tracker !== undefined,
       hears,
       attempts: task.policy.retry?.attempts ?? 0,
       limited: semaphore !== undefined,
       paced: backpressure.waitForReader !== undefined,
       deep: backpressure.deep === true,
-      credit: Math.max(1, Math.floor(credit / (live + 1))),
+      credit,
       hooks: this.#answers.hooks(),
       graceMs: system.graceMs,
-      resume: progress && { checkpoint: this.#checkpoint, visits: this.#visits, kept, attempts, tries, recovered },
-      messages: this.#early,
+      resume: begins
+        ? undefined
+        : { checkpoint: this.#checkpoint, visits: this.#visits, kept, attempts, tries, recovered },
+      messages,
     }
   }
 
@@ -228,19 +244,19 @@ export class ChannelBranch implements BranchHandle {
     this.#run.cancel(cancellation)
     if (this.status === 'made') return true // only interceptors are pending
     this.#take({ level: 'nothing', ...NO_WAITS })
-    const { reason, by, cause, at } = cancellation
-    this.#sendInWords({ type: 'cancel', reason, by, cause, at })
+    const { reason, by, cause } = cancellation
+    this.#submission.sendInWords({ type: 'cancel', reason, by, cause })
     return true
   }
 
   abandon(): void {
     for (const call of this.#run.interceptorCalls ?? []) call.abandon()
-    if (this.#run.cancellation !== undefined) this.#send({ type: 'abandon' })
+    if (this.#run.cancellation !== undefined) this.#submission.abandon()
   }
 
   stop(cancellation: Cancellation): void {
     if (this.status !== 'running') return this.#end()
-    this.#send({ type: 'stop' })
+    this.#submission.send({ type: 'stop' })
     this.#run.cancel(cancellation)
     this.#settle(cancelledBy(cancellation))
   }
@@ -249,20 +265,16 @@ export class ChannelBranch implements BranchHandle {
     if (this.#run.cancellation !== undefined || this.status === 'ended') return 'dropped'
     if (this.#waits.unread >= BOUND) return 'refused'
     const data = dataOf(message)
-    if (this.status === 'made') {
-      this.#early.push(data)
-      return 'queued'
-    }
     const from = isOutside(message) ? 'outside' : 'siblings'
     const { open, pending, unread } = this.#waits
     const wait = open.find((one) => one.from === from && one.kinds.includes(message.kind))
     try {
-      this.#send({ type: 'message', n: this.#n + 1, message: data })
+      this.#submission.post(data)
     } catch (error) {
       this.#setup.system.logger.error(`A message to "${printPath(this.origin.path)}" cannot cross its channel.`, error)
       return 'dropped'
     }
-    this.#n += 1
+    if (this.status === 'made') return 'queued'
     if (wait === undefined) {
       this.#waits = { ...this.#waits, unread: unread + 1 }
       return 'queued'
@@ -280,8 +292,7 @@ export class ChannelBranch implements BranchHandle {
   }
 
   releaseSiblings(error: { readonly reason: unknown } | undefined): void {
-    this.#n += 1
-    this.#sendInWords({ type: 'noSender', n: this.#n, error })
+    this.#submission.notify((n) => ({ type: 'noSender', n, error }))
     this.#take({ ...this.#waits, level: 'nothing', open: this.#waits.open.filter(({ from }) => from !== 'siblings') })
   }
 
@@ -289,14 +300,9 @@ export class ChannelBranch implements BranchHandle {
     this.#end()
   }
 
-  /** Sends a frame to the branch, while it lives. */
-  #send(frame: DownFrame): void {
-    if (this.status === 'running') this.#owner.send(this, frame)
-  }
-
-  /** The same, with words in place of what is no data. */
-  #sendInWords(frame: DownFrame): void {
-    if (this.status === 'running') this.#owner.sendInWords(this, frame)
+  /** Other types of events are observed. */
+  hear(types: readonly EventType[]): void {
+    this.#submission.send({ type: 'hears', types })
   }
 
   receive(frame: UpFrame): void {
@@ -312,9 +318,10 @@ export class ChannelBranch implements BranchHandle {
       case 'event':
         return this.#relay(frame)
       case 'step':
+        this.#submission.committed(frame.n, frame.left)
         return this.#committed(frame.checkpoint, frame.visits)
       case 'waits':
-        if (frame.n === this.#n && this.#run.cancellation === undefined) this.#take(frame.waits) // C2
+        if (frame.n === this.#submission.n && this.#run.cancellation === undefined) this.#take(frame.waits) // C2
         return
       case 'cancel': {
         const { cause, by, reason } = frame
@@ -327,6 +334,10 @@ export class ChannelBranch implements BranchHandle {
         else map.deliver(frame.key, message, frame.to)
         return
       }
+      case 'log':
+        return this.#setup.system.logger[frame.level](frame.text, thrown(frame.data))
+      case 'mismatch':
+        return this.#settle({ status: 'failed', error: this.#otherCode(frame.outline) })
       case 'below':
         return this.#answers.belowEnded(frame.id, frame.answer)
       case 'ended':
@@ -340,14 +351,13 @@ export class ChannelBranch implements BranchHandle {
     for (let i = 0; i < count; i++) this.#setup.system.skip()
   }
 
-  #relay({ event, tracker, skipped }: Extract<UpFrame, { readonly type: 'event' }>): void {
+  #relay({ event, tracked, skipped }: Extract<UpFrame, { readonly type: 'event' }>): void {
     this.#skip(skipped)
     if (this.#run.cancellation !== undefined) {
       if (event.type === 'chunk') return
       if (event.type === 'cancel' && event.path.length === this.origin.path.length) return // emitted in its tick
     }
-    const records = tracker === undefined ? undefined : this.#owner.program.part<Tracker>(tracker)
-    relay(this.origin, crossedEvent(event), records)
+    relay(this.origin, crossedEvent(event), tracked ? this.origin.tracker : undefined)
   }
 
   #committed({ state, ...rest }: CheckpointData, visits: readonly number[]): void {
@@ -361,6 +371,7 @@ export class ChannelBranch implements BranchHandle {
     const before = this.waitsFor
     if (before === level) return
     this.waitsFor = level
+    if (level === 'outside' || level === 'siblings') this.#submission.pause()
     this.#actor.send(new Carrier('teasel.step', undefined))
     this.#setup.parent.map.waitsChanged(this.task.key, before, level)
   }
@@ -368,8 +379,7 @@ export class ChannelBranch implements BranchHandle {
   /** Sends a message to something below the branch. */
   sendBelow(rest: readonly string[], message: Received): Delivery {
     if (this.#run.cancellation !== undefined || this.status !== 'running') return 'dropped'
-    this.#send({ type: 'below', n: this.#n + 1, rest, message: dataOf(message) })
-    this.#n += 1
+    this.#submission.notify((n) => ({ type: 'below', n, rest, message: dataOf(message) }))
     const path = [printPath(this.origin.path), ...rest].join('/')
     const { pending } = this.#waits
     const answered = pending.find((one) => printPath(one.path) === path && one.kinds.includes(message.kind))
@@ -387,12 +397,32 @@ export class ChannelBranch implements BranchHandle {
     return this.status === 'ended' ? Promise.resolve() : new Promise((resolve) => void this.#over.push(resolve))
   }
 
-  /** Its worker has died. */
-  lost(): void {
-    if (this.status !== 'running') return
-    const name = printPath(this.origin.path)
-    const error = new TypeError(`The worker of branch "${name}" was lost. What it did since its last step may be done.`)
-    this.#settle({ status: 'failed', error })
+  /** Its slot in the executor, which was free while it waited. */
+  resume(): Promise<void> | undefined {
+    return this.#submission.resume()
+  }
+
+  /** Its worker was lost (C4). */
+  lost(loss: Loss): void {
+    this.#submission.drop()
+    this.#answers.end()
+    const { cancellation } = this.#run
+    if (cancellation !== undefined) return this.#settle(cancelledBy(cancellation))
+    this.#take({ level: 'nothing', ...NO_WAITS })
+    const name = `Branch "${printPath(this.origin.path)}"`
+    const { deliveries } = this.#submission
+    if (loss.again === false || deliveries >= this.#crew.maxDeliveries)
+      return this.#settle({ status: 'failed', error: new WorkerLostError(name, loss, deliveries) })
+    this.#setup.system.logger.warn(`${name}: its worker was lost, and it goes on elsewhere. ${loss.why}`)
+    this.#deliver()
+  }
+
+  #otherCode(outline: readonly string[]): Error {
+    const { name, registry } = this.#code.code
+    const differences = compareOutlines(outlineOf(this.#setup.plan), outline)
+    return new TypeError(
+      `The worker of branch "${printPath(this.origin.path)}" has other code under "${name}" of the registry "${registry}". Both have to run the same build.\n${differences}`,
+    )
   }
 
   #endedThere(frame: Ended): void {
@@ -401,6 +431,7 @@ export class ChannelBranch implements BranchHandle {
     this.attempts = frame.attempts
     this.isRetrying = false
     this.leaked = frame.leaked
+    if (frame.leaked.length > 0) this.#submission.retire()
     if (frame.checkpoint.sequenceId >= 0) {
       this.#checkpoint = { ...frame.checkpoint, state: stateOf(this.#setup.plan, frame.checkpoint.state) }
       this.#visits = frame.visits
@@ -424,7 +455,7 @@ export class ChannelBranch implements BranchHandle {
           : { status: 'failed', error: late }
     this.result = result.status === 'failed' ? this.#recover(result.error) : result
     this.#end()
-    this.#actor.send(new Carrier<ChannelEnd>('teasel.end', { result: this.result }))
+    this.#actor.send(new Carrier<RemoteEnd>('teasel.end', { result: this.result }))
   }
 
   #recover(error: Error): BranchResult {
@@ -441,7 +472,8 @@ export class ChannelBranch implements BranchHandle {
   #end(): void {
     if (this.status === 'ended') return
     this.status = 'ended'
-    this.#owner.forget(this)
+    this.#crew.forget(this)
+    this.#submission.release()
     this.#answers.end()
     for (const resolve of this.#over.splice(0)) resolve()
   }
@@ -454,7 +486,7 @@ export class ChannelBranch implements BranchHandle {
 }
 
 /** The source of the events of a branch that lives elsewhere. */
-function sourceOf({ parent, system }: BranchSetup, branch: ChannelBranch): EventSource {
+function sourceOf({ parent, system }: BranchSetup, branch: RemoteBranch): EventSource {
   const { app, map } = parent
   let appId: string | undefined
   let path: Path | undefined

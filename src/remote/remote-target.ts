@@ -1,17 +1,17 @@
-import { printPath } from '../../../src/action/context.js'
-import type { CancelAnswer, Delivery, Received } from '../../../src/action/message.js'
-import type { CancelCause } from '../../../src/lifecycle/events.js'
-import { createCancellation } from '../../../src/runtime/cancel/cancellation.js'
-import type { PathTarget } from '../../../src/runtime/map/branch-handle.js'
-import type { BranchSetup } from '../../../src/runtime/map/branch-maker.js'
-import type { ChannelBranch } from './channel-branch.js'
+import { printPath } from '../action/context.js'
+import type { CancelAnswer, Delivery, Received } from '../action/message.js'
+import type { CancelCause } from '../lifecycle/events.js'
+import { createCancellation } from '../runtime/cancel/cancellation.js'
+import type { PathTarget } from '../runtime/map/branch-handle.js'
+import type { BranchSetup } from '../runtime/map/branch-maker.js'
+import type { RemoteBranch } from './remote-branch.js'
 
 /** A branch that lives elsewhere, as the target of a path. */
-export class ChannelTarget implements PathTarget {
-  readonly #branch: ChannelBranch
+export class RemoteTarget implements PathTarget {
+  readonly #branch: RemoteBranch
   readonly #setup: BranchSetup
 
-  constructor(branch: ChannelBranch, setup: BranchSetup) {
+  constructor(branch: RemoteBranch, setup: BranchSetup) {
     this.#branch = branch
     this.#setup = setup
   }
@@ -47,10 +47,10 @@ export class ChannelTarget implements PathTarget {
 
 /** Something below a branch that lives elsewhere: its worker looks it up. */
 export class DeepTarget implements PathTarget {
-  readonly #branch: ChannelBranch
+  readonly #branch: RemoteBranch
   readonly #rest: readonly string[]
 
-  constructor(branch: ChannelBranch, rest: readonly string[]) {
+  constructor(branch: RemoteBranch, rest: readonly string[]) {
     this.#branch = branch
     this.#rest = rest
   }

@@ -1,14 +1,15 @@
-import type { Path } from '../../../src/action/context.js'
-import { type AnyEvent, type CancelCause, type EventType, OBSERVABLE_TYPES } from '../../../src/lifecycle/events.js'
-import type { InterceptedStep, Outcome } from '../../../src/lifecycle/interceptor.js'
-import type { Due, Pending } from '../../../src/lifecycle/pending.js'
-import type { WaitsFor } from '../../../src/runtime/map/branch-handle.js'
-import type { CommittedStep } from '../../../src/runtime/run/request.js'
-import type { Leak } from '../../../src/runtime/run/result.js'
-import type { State } from '../../../src/state/freeze.js'
+import type { Path } from '../action/context.js'
+import { type AnyEvent, type CancelCause, type EventType, OBSERVABLE_TYPES } from '../lifecycle/events.js'
+import type { InterceptedStep, Outcome } from '../lifecycle/interceptor.js'
+import type { Logger } from '../lifecycle/logger.js'
+import type { Due, Pending } from '../lifecycle/pending.js'
+import type { WaitsFor } from '../runtime/map/branch-handle.js'
+import type { CommittedStep } from '../runtime/run/request.js'
+import type { Leak } from '../runtime/run/result.js'
+import type { State } from '../state/freeze.js'
 
 // Owns: the frames between a branch that lives behind a channel and its owner. Both ends check each one.
-// F1  A frame is data: it crosses as text of the codec. Programs, trackers and limits cross by reference.
+// F1  A frame is data: it crosses as text of the codec. Code crosses by its name, trackers and limits do not cross.
 
 /** Where an application stands, as data. */
 export interface CheckpointData {
@@ -47,13 +48,13 @@ export interface StartFrame {
   readonly map: string
   readonly visit: number
   readonly key: string
-  readonly plan: string
   readonly state: State
   readonly inputs: State
   readonly bound: State
   readonly runId: string
   readonly watched: boolean
-  readonly tracker: string | undefined
+  /** Whether a tracker of the owner records its events. */
+  readonly tracked: boolean
   readonly hears: readonly EventType[]
   /** The most attempts by the `retry` of the branch; 0 without one. */
   readonly attempts: number
@@ -71,6 +72,7 @@ export interface StartFrame {
         readonly kept: number | undefined
       })
     | undefined
+  /** Messages that no commit has taken. `n` of the first is 1. */
   readonly messages: readonly MessageData[]
 }
 
@@ -81,8 +83,6 @@ export type DownFrame =
       readonly reason: unknown
       readonly by: string
       readonly cause: CancelCause
-      /** On the monotonic clock, which both ends share. */
-      readonly at: number
     }
   | { readonly type: 'abandon' }
   | { readonly type: 'stop' }
@@ -129,15 +129,25 @@ export interface WaitsData {
 
 export type UpFrame =
   | { readonly type: 'started' }
+  /** The worker has other code under its name. */
+  | { readonly type: 'mismatch'; readonly outline: readonly string[] }
   | { readonly type: 'facts'; readonly attempts: number; readonly retrying: boolean }
   | {
       readonly type: 'event'
       readonly event: AnyEvent
-      readonly tracker: string | undefined
+      /** Whether the tracker of the owner records it. */
+      readonly tracked: boolean
       /** Events before it that nobody observes. */
       readonly skipped: number
     }
-  | { readonly type: 'step'; readonly checkpoint: CheckpointData; readonly visits: readonly number[] }
+  | {
+      readonly type: 'step'
+      readonly checkpoint: CheckpointData
+      readonly visits: readonly number[]
+      /** The number of the last message that it has seen, and the numbers of those that no commit has taken. */
+      readonly n: number
+      readonly left: readonly number[]
+    }
   /** `n`: the last message or `noSender` that it has seen. */
   | { readonly type: 'waits'; readonly n: number; readonly waits: WaitsData }
   | {
@@ -154,6 +164,8 @@ export type UpFrame =
       readonly to: string | undefined
     }
   | { readonly type: 'ask'; readonly id: number; readonly question: Question }
+  /** A warning or an error for the logger. */
+  | { readonly type: 'log'; readonly level: keyof Logger; readonly text: string; readonly data: unknown }
   | { readonly type: 'pace' }
   | { readonly type: 'acquire'; readonly id: number }
   | { readonly type: 'withdraw'; readonly id: number }
@@ -188,16 +200,16 @@ const DOWN: Readonly<Record<DownFrame['type'], Shape>> = {
     map: 'string',
     visit: 'number',
     key: 'string',
-    plan: 'string',
     state: 'object',
     inputs: 'object',
     bound: 'object',
+    tracked: 'boolean',
     hears: 'object',
     credit: 'number',
     messages: 'object',
     hooks: 'object',
   },
-  cancel: { reason: '?', by: 'string', cause: 'string', at: 'number' },
+  cancel: { reason: '?', by: 'string', cause: 'string' },
   abandon: {},
   stop: {},
   message: { n: 'number', message: 'object' },
@@ -212,13 +224,15 @@ const DOWN: Readonly<Record<DownFrame['type'], Shape>> = {
 
 const UP: Readonly<Record<UpFrame['type'], Shape>> = {
   started: {},
+  mismatch: { outline: 'object' },
   facts: { attempts: 'number', retrying: 'boolean' },
-  event: { event: 'object', tracker: '?', skipped: 'number' },
-  step: { checkpoint: 'object', visits: 'object' },
+  event: { event: 'object', tracked: 'boolean', skipped: 'number' },
+  step: { checkpoint: 'object', visits: 'object', n: 'number', left: 'object' },
   waits: { n: 'number', waits: 'object' },
   cancel: { key: 'string', reason: '?', by: 'string', cause: 'string' },
   send: { key: '?', message: 'object', to: '?' },
   ask: { id: 'number', question: 'object' },
+  log: { level: 'string', text: 'string', data: '?' },
   pace: {},
   acquire: { id: 'number' },
   withdraw: { id: 'number' },
@@ -249,6 +263,12 @@ function checkFrame(frame: unknown, shapes: Readonly<Record<string, Shape>>): vo
 /** @throws {TypeError} for what is no frame to a worker */
 export function assertDown(frame: unknown): asserts frame is DownFrame {
   checkFrame(frame, DOWN)
+}
+
+/** @throws {TypeError} for what is no first frame */
+export function assertStart(frame: unknown): asserts frame is StartFrame {
+  assertDown(frame)
+  if (frame.type !== 'start') throw new TypeError(`A task begins with a frame "start", not with "${frame.type}".`)
 }
 
 /** @throws {TypeError} for what is no frame to an owner */

@@ -1,17 +1,17 @@
-import type { Plan } from '../../../src/graph/plan.js'
-import type { CancelCause } from '../../../src/lifecycle/events.js'
-import type { BranchResult } from '../../../src/parallel/results.js'
-import { Carrier } from '../../../src/runtime/actor/carrier.js'
-import type { LooseLogic } from '../../../src/runtime/actor/logic.js'
-import { machineConfigOf } from '../../../src/runtime/actor/machine-config.js'
-import { isStop } from '../../../src/runtime/actor/xstate-events.js'
-import { createCancellation } from '../../../src/runtime/cancel/cancellation.js'
-import type { BranchHandle, WaitsFor } from '../../../src/runtime/map/branch-handle.js'
+import type { Plan } from '../graph/plan.js'
+import type { CancelCause } from '../lifecycle/events.js'
+import type { BranchResult } from '../parallel/results.js'
+import { Carrier } from '../runtime/actor/carrier.js'
+import type { LooseLogic } from '../runtime/actor/logic.js'
+import { machineConfigOf } from '../runtime/actor/machine-config.js'
+import { isStop } from '../runtime/actor/xstate-events.js'
+import { createCancellation } from '../runtime/cancel/cancellation.js'
+import type { BranchHandle, WaitsFor } from '../runtime/map/branch-handle.js'
 import type { CheckpointData } from './frames.js'
 
 // Owns: the actor of a branch that lives elsewhere: it shows where the branch stands, and hands on what it is sent.
 
-export interface ChannelEnd {
+export interface RemoteEnd {
   readonly result: BranchResult
 }
 
@@ -21,7 +21,7 @@ interface Shown extends Pick<BranchHandle, 'stop' | 'find' | 'origin'> {
   readonly waitsFor: WaitsFor
 }
 
-class ChannelSnapshot {
+class RemoteSnapshot {
   readonly status: 'active' | 'done' | 'error' | 'stopped'
   readonly output: unknown
   readonly error: unknown
@@ -32,7 +32,7 @@ class ChannelSnapshot {
   readonly waiting: boolean
   readonly #branch: Shown
 
-  constructor(branch: Shown, status: ChannelSnapshot['status'] = 'active', output?: unknown, error?: unknown) {
+  constructor(branch: Shown, status: RemoteSnapshot['status'] = 'active', output?: unknown, error?: unknown) {
     const { state, position, next, sequenceId } = branch.checkpoint
     this.status = status
     this.output = output
@@ -45,7 +45,7 @@ class ChannelSnapshot {
     this.#branch = branch
   }
 
-  static branchOf(snapshot: ChannelSnapshot): Shown {
+  static branchOf(snapshot: RemoteSnapshot): Shown {
     return snapshot.#branch
   }
 
@@ -58,44 +58,44 @@ class ChannelSnapshot {
   }
 }
 
-const logics = new WeakMap<Plan, LooseLogic<ChannelSnapshot>>()
+const logics = new WeakMap<Plan, LooseLogic<RemoteSnapshot>>()
 
 /** The actor logic of a plan for branches that live elsewhere. */
-export function channelLogicOf(plan: Plan): LooseLogic<ChannelSnapshot> {
+export function remoteLogicOf(plan: Plan): LooseLogic<RemoteSnapshot> {
   const logic = logics.get(plan) ?? createLogic(plan)
   logics.set(plan, logic)
   return logic
 }
 
-const createLogic = (plan: Plan): LooseLogic<ChannelSnapshot> => ({
+const createLogic = (plan: Plan): LooseLogic<RemoteSnapshot> => ({
   config: machineConfigOf(plan),
   getInitialSnapshot(_scope, input) {
     const branch = Carrier.read<Shown>(input as object)
     if (branch === undefined) throw new TypeError('The actor of a branch is made by the engine.')
-    return new ChannelSnapshot(branch)
+    return new RemoteSnapshot(branch)
   },
   transition(snapshot, event, scope) {
-    const branch = ChannelSnapshot.branchOf(snapshot)
+    const branch = RemoteSnapshot.branchOf(snapshot)
     if (snapshot.status !== 'active') return snapshot
-    if (event.type === 'teasel.step') return new ChannelSnapshot(branch)
+    if (event.type === 'teasel.step') return new RemoteSnapshot(branch)
     if (event.type === 'teasel.end') {
-      const end = Carrier.read<ChannelEnd>(event)
+      const end = Carrier.read<RemoteEnd>(event)
       if (end === undefined) return snapshot
       const { result } = end
-      if (result.status === 'failed') return new ChannelSnapshot(branch, 'error', undefined, result.error)
+      if (result.status === 'failed') return new RemoteSnapshot(branch, 'error', undefined, result.error)
       const { state, next, sequenceId } = snapshot
-      return new ChannelSnapshot(branch, 'done', { ...result, state, next, sequenceId })
+      return new RemoteSnapshot(branch, 'done', { ...result, state, next, sequenceId })
     }
     const target = branch.find([])
     if (event.type === 'cancel' && typeof target === 'object')
       scope.defer(() => void target.cancel(event['reason'], 'app' satisfies CancelCause, 'app'))
     if (!isStop(event)) return snapshot
     scope.defer(() => branch.stop(createCancellation('stop', 'stop', 0)))
-    return new ChannelSnapshot(branch, 'stopped')
+    return new RemoteSnapshot(branch, 'stopped')
   },
   getPersistedSnapshot(snapshot) {
     const { status, value, context, next, sequenceId } = snapshot
-    const { appId } = ChannelSnapshot.branchOf(snapshot).origin
+    const { appId } = RemoteSnapshot.branchOf(snapshot).origin
     return { version: 1, status, appId, value, context, next, sequenceId }
   },
 })

@@ -1,11 +1,11 @@
-import * as errors from 'teasel'
-import { SerializationError } from 'teasel/codec'
-import type { Message, Received } from '../../../src/action/message.js'
-import { isOutside, sealMessage } from '../../../src/action/message.js'
-import { decode, encode, plainDescribed } from '../../../src/codec/encode.js'
-import type { Plan } from '../../../src/graph/plan.js'
-import type { AnyEvent } from '../../../src/lifecycle/events.js'
-import { freezeAll, type State } from '../../../src/state/freeze.js'
+import type { Message, Received } from '../action/message.js'
+import { isOutside, sealMessage } from '../action/message.js'
+import { decode, encode, plainDescribed } from '../codec/encode.js'
+import type { Plan } from '../graph/plan.js'
+import type { AnyEvent } from '../lifecycle/events.js'
+import { freezeAll, type State } from '../state/freeze.js'
+import * as errors from '../errors.js'
+import * as storeErrors from '../store-errors.js'
 import type { MessageData } from './frames.js'
 
 // Owns: values on their way through a channel: as text, and back.
@@ -16,19 +16,16 @@ import type { MessageData } from './frames.js'
  * A frame as text.
  * @throws {SerializationError} for a value that is no data
  */
-export const seal = (id: number, frame: object): string => encode([id, frame])
+export const seal = (frame: object): string => encode(frame)
 
 /** The same, with words in place of values that are no data. */
-export const sealInWords = (id: number, frame: object): string => JSON.stringify(plainDescribed([id, frame]))
+export const sealInWords = (frame: object): string => JSON.stringify(plainDescribed(frame))
 
-/** The frame of a text. */
-export function open(text: string): readonly [id: number, frame: unknown] {
-  const [id, frame] = decode(text) as readonly [number, unknown]
-  return [id, frame]
-}
+/** The frame of a text. @throws {SyntaxError | SerializationError} for a text that no frame was made of */
+export const open = (text: string): unknown => decode(text)
 
 const classes = new Map<string, object>(
-  Object.entries({ ...errors, SerializationError }).flatMap(([name, value]) =>
+  Object.entries({ ...errors, ...storeErrors }).flatMap(([name, value]) =>
     typeof value === 'function' && value.prototype instanceof Error ? [[name, value.prototype as object] as const] : [],
   ),
 )

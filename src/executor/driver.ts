@@ -1,0 +1,94 @@
+// The port to a place where branches run. Drivers move texts; their content is opaque to them.
+
+/** What a place can do. */
+export interface ExecutorAbilities {
+  /** Runs the code of this very program, so that a runnable needs no registry. */
+  readonly closures: boolean
+  /** Loads the module of a registry by its URL; otherwise its workers are given their registries. */
+  readonly loads: boolean
+  /** Ends code that ignores its cancel: {@link SubmittedTask.kill}. */
+  readonly preempt: boolean
+  /** A task outlives the process that submitted it. Submitting it again by its id attaches to it. */
+  readonly attach: boolean
+}
+
+/** Names the code of a branch: a runnable of a registry. */
+export interface CodeRef {
+  readonly registry: string
+  readonly name: string
+  /** The URL of the module that defines the registry; undefined where each worker is given its registries. */
+  readonly module: string | undefined
+  /** The name under which a single action runs; undefined for a runnable graph. */
+  readonly action: string | undefined
+  /** A hash of its declared names and structure. A worker refuses another one. */
+  readonly fingerprint: string
+}
+
+/** One branch, as a driver gets it: plain data. */
+export interface TaskData {
+  /** Stays the same when the task is delivered again. */
+  readonly id: string
+  /** 1, and one more each time that it is delivered again. */
+  readonly delivery: number
+  readonly code: CodeRef
+  /** The printed path of the branch, for messages: `all/7`. */
+  readonly path: string
+  /** Everything that the branch starts with, for the task runner. */
+  readonly start: string
+}
+
+/** How a task was lost. */
+export interface Loss {
+  /** What happened, as a sentence: `The thread ended with the exit code 1.` */
+  readonly why: string
+  readonly exitCode?: number | undefined
+  /** The signal that ended a process: `SIGKILL`. */
+  readonly signal?: string | undefined
+  /** The last lines that the worker wrote. */
+  readonly output?: readonly string[] | undefined
+  /** False when a further delivery would be lost too: the executor was closed, its module cannot be loaded. Default true. */
+  readonly again?: boolean | undefined
+}
+
+/** The side of the owner of one task. */
+export interface TaskOwner {
+  /** Takes a text of the task. Texts of one task come in their order. */
+  receive(text: string): void
+  /** The task was lost: no text comes any more. It may have run, and may have done effects. */
+  lost(loss: Loss): void
+}
+
+/** A task that was submitted. Calls after its end have no effect. */
+export interface SubmittedTask {
+  /** Sends a text to the task. It is lost where the task is. */
+  send(text: string): void
+  /** The task waits for something: its slot is free meanwhile. */
+  pause?(): void
+  /** The task continues. @returns a promise until it has a slot again; undefined where it has one */
+  resume?(): Promise<void> | undefined
+  /**
+   * Ends the worker of the task, which ignores its cancel or breaks the protocol. `lost` follows, also for other tasks
+   * of that worker. Needed where the driver can `preempt`.
+   */
+  kill?(why: string): void
+  /** The task has left code behind that ignores its cancel: its worker takes no more tasks, and ends after the others. */
+  retire?(): void
+  /** The task has ended. */
+  release(): void
+}
+
+/**
+ * The port to a place where branches run, for {@link createExecutor}. A task is run there by a {@link TaskRunner}. Test a
+ * driver with the contract suite of `teasel/testing`.
+ */
+export interface ExecutorDriver {
+  readonly name: string
+  readonly can: ExecutorAbilities
+  /**
+   * Takes a task: at once, or when there is room. It never throws: what fails is told by `lost`, which comes after this
+   * call has returned.
+   */
+  submit(task: TaskData, owner: TaskOwner): SubmittedTask
+  /** Ends everything; tasks that still run are lost. Resolves when nothing is left. */
+  close(): Promise<void> | void
+}

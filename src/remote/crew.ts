@@ -1,0 +1,95 @@
+import type { CodeRef, ExecutorDriver } from '../executor/driver.js'
+import { type NamedCode, namedCode } from '../executor/registry.js'
+import type { EventType } from '../lifecycle/events.js'
+import type { BranchSetup, BranchSystem } from '../runtime/map/branch-maker.js'
+import { EVENT_TYPES } from './frames.js'
+import { LOCAL, nameOfPlan } from './local-code.js'
+import type { RemoteBranch } from './remote-branch.js'
+
+// Owns: the branches of one tree of applications that one executor runs: what of them is observed, how far they may be
+// ahead, and how their code is named.
+
+/** How many chunks the branches of a tree may be ahead of it, together. */
+const CREDIT = 64
+
+export class Crew {
+  readonly driver: ExecutorDriver
+  readonly maxDeliveries: number
+  readonly #system: BranchSystem
+  readonly #live = new Set<RemoteBranch>()
+  #hears: readonly EventType[]
+
+  constructor(driver: ExecutorDriver, system: BranchSystem, maxDeliveries: number) {
+    this.driver = driver
+    this.maxDeliveries = maxDeliveries
+    this.#system = system
+    this.#hears = this.#observed()
+    const { listeners } = system
+    const { changed } = listeners
+    listeners.changed = () => {
+      changed?.()
+      this.#listenersChanged()
+    }
+  }
+
+  /** The types of events that somebody observes. */
+  get hears(): readonly EventType[] {
+    return this.#hears
+  }
+
+  /** The chunks that one more branch may be ahead. */
+  get credit(): number {
+    return Math.max(1, Math.floor(CREDIT / this.#live.size))
+  }
+
+  add(branch: RemoteBranch): void {
+    this.#live.add(branch)
+  }
+
+  /** It has ended. */
+  forget(branch: RemoteBranch): void {
+    this.#live.delete(branch)
+  }
+
+  /**
+   * The name of the code of a branch.
+   * @throws {TypeError} for a runnable that no registry has
+   */
+  codeOf({ task, plan, bound, parent }: BranchSetup): NamedCode {
+    const named = namedCode(task.branch, plan, bound)
+    const { closures, loads } = this.driver.can
+    if (named !== undefined && (named.code.module !== undefined || !loads)) return named
+    if (named === undefined && closures) return { code: localCode(nameOfPlan(plan)), bound }
+    const subject = `The branch "${task.key}" of "${parent.name}"`
+    if (named !== undefined)
+      throw new TypeError(
+        `${subject} is in the registry "${named.code.registry}", which names no module, so the executor "${this.driver.name}" cannot load it. Add module: import.meta.url to defineRegistry.`,
+      )
+    throw new TypeError(
+      `${subject} is in no registry, and the executor "${this.driver.name}" finds code by its registry. In a module without side effects, write:\n` +
+        `  export const registry = defineRegistry({ name: 'app', module: import.meta.url, graphs: { ${wordOf(task.named ?? parent.name)} } })\n` +
+        'and use that same runnable in the map. Or give the map executor: null, to run it in this process.',
+    )
+  }
+
+  #observed(): readonly EventType[] {
+    return EVENT_TYPES.filter((type) => this.#system.isObserved(type))
+  }
+
+  #listenersChanged(): void {
+    const hears = this.#observed()
+    if (hears.length === this.#hears.length && hears.every((type, i) => type === this.#hears[i])) return
+    this.#hears = hears
+    for (const branch of this.#live) branch.hear(hears)
+  }
+}
+
+const wordOf = (name: string): string => (/^[A-Za-z_$][\w$]*$/.test(name) ? name : 'branch')
+
+const localCode = (name: string): CodeRef => ({
+  registry: LOCAL,
+  name,
+  module: undefined,
+  action: undefined,
+  fingerprint: '',
+})

@@ -1,0 +1,171 @@
+import { printPath } from '../action/context.js'
+import type { CodeRef, ExecutorDriver, Loss, SubmittedTask, TaskData } from '../executor/driver.js'
+import { Deadline } from '../runtime/cancel/deadline.js'
+import type { EventSource } from '../runtime/event-source.js'
+import { open, seal, sealInWords } from './crossing.js'
+import { assertUp, type DownFrame, type MessageData, type StartFrame, type UpFrame } from './frames.js'
+
+// Owns: the deliveries of one branch to the driver of its executor, and the messages that it has not taken.
+// Does not own: what its frames mean (remote-branch.ts).
+// S1  A text that comes after the end, or from an earlier delivery, has no effect.
+// S2  A message belongs to the owner until the step that took it commits. What no commit took goes with the next
+//     delivery.
+// S3  Code that ignores its cancel is abandoned by its worker. A worker that does not answer is killed.
+
+/** How long a worker has to abandon code that ignores its cancel, before it is killed, milliseconds. */
+const ANSWER_MS = 100
+
+/** A message that was sent to a branch, with its number. */
+interface SentMessage {
+  readonly n: number
+  readonly data: MessageData
+}
+
+/** A branch, as its submission uses it. */
+interface SubmittedBranch {
+  readonly status: 'made' | 'running' | 'ended'
+  readonly origin: EventSource & { readonly system: { passed(): number } }
+  receive(frame: UpFrame): void
+  lost(loss: Loss): void
+}
+
+export class Submission {
+  readonly #driver: ExecutorDriver
+  readonly #branch: SubmittedBranch
+  readonly #code: CodeRef
+  #mail: SentMessage[] = []
+  #task: SubmittedTask | undefined
+  #paused = false
+  #killing: Deadline | undefined
+  /** The number of the last message, or notice, that was sent. */
+  n = 0
+  /** The number of deliveries. */
+  deliveries = 0
+
+  constructor(driver: ExecutorDriver, branch: SubmittedBranch, code: CodeRef) {
+    this.#driver = driver
+    this.#branch = branch
+    this.#code = code
+  }
+
+  get #name(): string {
+    return printPath(this.#branch.origin.path)
+  }
+
+  /** Stable where a task outlives its owner; elsewhere two trees with the same ids may run in one process. */
+  get #id(): string {
+    const { appId, system } = this.#branch.origin
+    return this.#driver.can.attach ? appId : `${system.runId}/${appId}`
+  }
+
+  /** Messages that came before it was made. */
+  adopt(messages: readonly MessageData[]): void {
+    this.#mail = [...messages.map((data) => ({ n: 0, data })), ...this.#mail]
+  }
+
+  /**
+   * Hands the branch to the driver.
+   * @param startOf the first frame, from the messages that no commit has taken
+   * @throws {SerializationError} for a value that is no data
+   */
+  deliver(startOf: (messages: readonly MessageData[]) => StartFrame): void {
+    this.deliveries += 1
+    const delivery = this.deliveries
+    const isPast = (): boolean => this.#branch.status !== 'running' || delivery !== this.deliveries // S1
+    this.#mail = this.#mail.map(({ data }, i) => ({ n: i + 1, data }))
+    this.n = this.#mail.length
+    this.#paused = false
+    const start = seal(startOf(this.#mail.map(({ data }) => data)))
+    const task: TaskData = { id: this.#id, delivery, code: this.#code, path: this.#name, start }
+    this.#task = this.#driver.submit(task, {
+      receive: (text) => void (isPast() || this.#read(text)),
+      lost: (loss) => void (isPast() || this.#branch.lost(loss)),
+    })
+  }
+
+  #read(text: string): void {
+    let frame: unknown
+    try {
+      frame = open(text)
+      assertUp(frame)
+    } catch (error) {
+      return this.#refuse(error)
+    }
+    this.#branch.receive(frame)
+  }
+
+  /** Its worker breaks the protocol: it is ended. */
+  #refuse(error: unknown): void {
+    const why = `The worker of "${this.#name}" sent what cannot be followed.`
+    this.#branch.origin.system.logger.error(why, error)
+    if (this.#driver.can.preempt) this.#task?.kill?.(why)
+    else this.#branch.lost({ why })
+  }
+
+  /** @throws {SerializationError} for a value that is no data */
+  send(frame: DownFrame): void {
+    if (this.#branch.status === 'running') this.#task?.send(seal(frame))
+  }
+
+  /** The same, with words in place of what is no data. */
+  sendInWords(frame: DownFrame): void {
+    if (this.#branch.status === 'running') this.#task?.send(sealInWords(frame))
+  }
+
+  /** Sends a numbered notice, with words in place of what is no data. */
+  notify(frameOf: (n: number) => DownFrame): void {
+    this.n += 1
+    this.sendInWords(frameOf(this.n))
+  }
+
+  /** Sends a message, or keeps it until the branch begins. @throws {SerializationError} for a body that is no data */
+  post(data: MessageData): void {
+    if (this.#branch.status === 'running') this.send({ type: 'message', n: this.n + 1, message: data })
+    this.n += 1
+    this.#mail.push({ n: this.n, data })
+  }
+
+  /** A step has committed. @param n the last message that it had seen @param left those that no commit has taken */
+  committed(n: number, left: readonly number[]): void {
+    if (this.#mail.length > 0) this.#mail = this.#mail.filter((one) => one.n > n || left.includes(one.n)) // S2
+  }
+
+  /** It waits: its slot is free meanwhile. */
+  pause(): void {
+    if (this.#paused) return
+    this.#paused = true
+    this.#task?.pause?.()
+  }
+
+  /** @returns a promise until it has a slot again; undefined where it has one */
+  resume(): Promise<void> | undefined {
+    if (!this.#paused) return undefined
+    this.#paused = false
+    return this.#task?.resume?.()
+  }
+
+  abandon(): void {
+    this.send({ type: 'abandon' })
+    const { system } = this.#branch.origin
+    if (!this.#driver.can.preempt || this.#killing !== undefined || this.#branch.status !== 'running') return
+    const kill = (): void => this.#task?.kill?.(`The branch "${this.#name}" ignored its cancel.`)
+    this.#killing = new Deadline(system.clock, system.passed() + ANSWER_MS, kill) // S3
+  }
+
+  /** Its worker is lost. */
+  drop(): void {
+    this.#task = undefined
+  }
+
+  /** It has left code behind: its worker takes no more tasks. */
+  retire(): void {
+    this.#task?.retire?.()
+  }
+
+  /** It has ended. */
+  release(): void {
+    this.#killing?.clear()
+    this.#task?.release()
+    this.#task = undefined
+  }
+}

@@ -1,0 +1,56 @@
+import type { Executor } from '../action/executor.js'
+import type { AnyEvent, EventType } from '../lifecycle/events.js'
+import { AppSystem, type SystemSettings } from '../runtime/system.js'
+import type { Tracker } from '../tracking/tracker.js'
+
+/** Observed in any case: they change facts that the owner holds, or count against its credit. */
+const NEEDED: ReadonlySet<EventType> = new Set<EventType>(['wait', 'wake', 'retry', 'chunk'])
+
+/** The system of a branch in a worker: its events go to the owner, which numbers them. */
+export class WorkerSystem extends AppSystem {
+  /** Branches below run in this worker, unless a map names an executor of the registry. */
+  override readonly defaultExecutor = undefined
+  override readonly executors: ReadonlySet<Executor> | undefined
+  /** The types that the owner observes. */
+  hears: ReadonlySet<EventType> = new Set()
+  readonly #runId: string
+  readonly #emitted: (event: AnyEvent, tracker: Tracker | undefined) => void
+  #skipped = 0
+
+  /** @param emitted called with each event */
+  constructor(
+    settings: SystemSettings,
+    runId: string,
+    executors: ReadonlySet<Executor> | undefined,
+    emitted: (event: AnyEvent, tracker?: Tracker) => void,
+  ) {
+    super(settings)
+    this.executors = executors
+    this.#runId = runId
+    this.#emitted = emitted
+  }
+
+  override get runId(): string {
+    return this.#runId
+  }
+
+  override isObserved(type: EventType): boolean {
+    return this.hears.has(type) || NEEDED.has(type) || super.isObserved(type)
+  }
+
+  override skip(): void {
+    this.#skipped += 1
+  }
+
+  /** The number of events that nobody observed since the last call. */
+  takeSkipped(): number {
+    const skipped = this.#skipped
+    this.#skipped = 0
+    return skipped
+  }
+
+  override dispatch(event: AnyEvent, record: (() => void) | undefined, tracker?: Tracker): void {
+    this.#emitted(event, tracker)
+    super.dispatch(event, record) // trackers of maps here, and readers of applications that its actions make
+  }
+}
