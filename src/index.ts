@@ -88,6 +88,7 @@ export {
   TeaselError,
   TimeoutError,
   type Where,
+  WorkerLostError,
 } from './errors.js'
 export { and, type Condition, type Equals, type ErrorCondition, not, or, type When } from './graph/condition.js'
 export type { Halt } from './graph/runnable.js'

@@ -81,7 +81,10 @@ export function makeApp(
   const system = new AppSystem(options)
   const journal = resumed?.journal ?? journalFor(options, appId ?? '', system.clock)
   system.store = journal?.scope
-  const app = new Application({ plan, checkpoint, semaphore, appId, journal, executor, tracker: options.tracker }, system)
+  const app = new Application(
+    { plan, checkpoint, semaphore, appId, journal, executor, tracker: options.tracker },
+    system,
+  )
   if (journal !== undefined) {
     failOnStoreLoss(app, journal)
     journal.scope.lease.report = () => heartbeatOf(app)

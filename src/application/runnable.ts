@@ -160,7 +160,11 @@ export function createGraph(declared: DeclaredGraph, rules: StateRules): object 
   const core = compileGraph(declared, rules)
   const graph = Object.freeze({
     actions: declared.actions,
-    runnable: (options: { readonly entrypoint: string; readonly haltAfter?: Halts; readonly executor?: unknown }): object => {
+    runnable: (options: {
+      readonly entrypoint: string
+      readonly haltAfter?: Halts
+      readonly executor?: unknown
+    }): object => {
       checkOptions('runnable', options, 'entrypoint haltAfter executor')
       const { entrypoint, haltAfter, executor } = options
       assertExecutorChoice(executor)

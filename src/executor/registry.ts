@@ -1,4 +1,5 @@
 import type { AnyRunnable } from '../action/action.js'
+import type { Executor } from '../action/executor.js'
 import type { Inputs } from '../action/inputs.js'
 import { partsOf } from '../action/make-action.js'
 import type { Plan } from '../graph/plan.js'
@@ -7,7 +8,6 @@ import { describeValue, isPlainObject } from '../internal/guards.js'
 import { list, suggest } from '../internal/nearest.js'
 import { checkOptions } from '../internal/options.js'
 import type { CodeRef } from './driver.js'
-import type { Executor } from '../action/executor.js'
 import { codeFingerprint } from './outline.js'
 
 // Owns: the names under which runnables are found in another place.
@@ -86,7 +86,9 @@ export function defineRegistry(options: RegistryOptions): Registry {
       `The module of the registry "${name}" is ${describeValue(module)}. It takes import.meta.url of the module that exports it.`,
     )
   if (!isPlainObject(graphs))
-    throw new TypeError(`The graphs of the registry "${name}" are ${describeValue(graphs)}. They take { name: runnable }.`)
+    throw new TypeError(
+      `The graphs of the registry "${name}" are ${describeValue(graphs)}. They take { name: runnable }.`,
+    )
   const entries = Object.entries(graphs)
   const wrong = entries.filter(([, one]) => !isRunnable(one))
   if (wrong.length > 0)
@@ -162,9 +164,7 @@ export function findCode(registry: Registry, { name, action }: CodeRef): FoundCo
   const { graphs, executors } = registry['~registry']
   const runnable = graphs.get(name)
   if (runnable === undefined)
-    throw new TypeError(
-      `The registry "${registry.name}" has no "${name}". ${suggest(name, registry.names, 'names')}`,
-    )
+    throw new TypeError(`The registry "${registry.name}" has no "${name}". ${suggest(name, registry.names, 'names')}`)
   return { ...planOf(runnable, { key: action }), executors }
 }
 

@@ -127,7 +127,12 @@ export function parseOptions(
       `${option} gave an entry whose inputs are ${describeValue(inputs)}. Inputs are a record.`,
     )
   }
-  return { key: key ?? name, inputs, executor: executorOf(subject, option, options), ...policyOf(subject, option, options) }
+  return {
+    key: key ?? name,
+    inputs,
+    executor: executorOf(subject, option, options),
+    ...policyOf(subject, option, options),
+  }
 }
 
 function executorOf(

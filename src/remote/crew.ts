@@ -1,10 +1,13 @@
+import { printPath } from '../action/context.js'
 import type { CodeRef, ExecutorDriver } from '../executor/driver.js'
+import { compareOutlines, outlineOf } from '../executor/outline.js'
 import { type NamedCode, namedCode } from '../executor/registry.js'
+import type { Plan } from '../graph/plan.js'
 import type { EventType } from '../lifecycle/events.js'
+import type { EventSource } from '../runtime/event-source.js'
 import type { BranchSetup, BranchSystem } from '../runtime/map/branch-maker.js'
 import { EVENT_TYPES } from './frames.js'
 import { LOCAL, nameOfPlan } from './local-code.js'
-import type { RemoteBranch } from './remote-branch.js'
 
 // Owns: the branches of one tree of applications that one executor runs: what of them is observed, how far they may be
 // ahead, and how their code is named.
@@ -12,11 +15,16 @@ import type { RemoteBranch } from './remote-branch.js'
 /** How many chunks the branches of a tree may be ahead of it, together. */
 const CREDIT = 64
 
+/** A branch, as it hears of other listeners. */
+interface Member {
+  hear(types: readonly EventType[]): void
+}
+
 export class Crew {
   readonly driver: ExecutorDriver
   readonly maxDeliveries: number
   readonly #system: BranchSystem
-  readonly #live = new Set<RemoteBranch>()
+  readonly #live = new Set<Member>()
   #hears: readonly EventType[]
 
   constructor(driver: ExecutorDriver, system: BranchSystem, maxDeliveries: number) {
@@ -42,12 +50,12 @@ export class Crew {
     return Math.max(1, Math.floor(CREDIT / this.#live.size))
   }
 
-  add(branch: RemoteBranch): void {
+  add(branch: Member): void {
     this.#live.add(branch)
   }
 
   /** It has ended. */
-  forget(branch: RemoteBranch): void {
+  forget(branch: Member): void {
     this.#live.delete(branch)
   }
 
@@ -82,6 +90,19 @@ export class Crew {
     this.#hears = hears
     for (const branch of this.#live) branch.hear(hears)
   }
+}
+
+/** The error for a worker that has other code under the same name. @param outline the code that it has */
+export function otherCode(
+  { origin }: { readonly origin: EventSource },
+  plan: Plan,
+  { code: { name, registry } }: NamedCode,
+  outline: readonly string[],
+): Error {
+  const path = printPath(origin.path)
+  return new TypeError(
+    `The worker of branch "${path}" has other code under "${name}" of the registry "${registry}". Both have to run the same build.\n${compareOutlines(outlineOf(plan), outline)}`,
+  )
 }
 
 const wordOf = (name: string): string => (/^[A-Za-z_$][\w$]*$/.test(name) ? name : 'branch')

@@ -1,10 +1,10 @@
 import type { Message, Received } from '../action/message.js'
 import { isOutside, sealMessage } from '../action/message.js'
 import { decode, encode, plainDescribed } from '../codec/encode.js'
+import * as errors from '../errors.js'
 import type { Plan } from '../graph/plan.js'
 import type { AnyEvent } from '../lifecycle/events.js'
 import { freezeAll, type State } from '../state/freeze.js'
-import * as errors from '../errors.js'
 import * as storeErrors from '../store-errors.js'
 import type { MessageData } from './frames.js'
 

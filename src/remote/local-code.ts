@@ -1,6 +1,6 @@
+import { NO_INPUTS } from '../action/inputs.js'
 import type { FoundCode } from '../executor/registry.js'
 import type { Plan } from '../graph/plan.js'
-import { NO_INPUTS } from '../action/inputs.js'
 
 // Owns: the names of code that both ends of a channel in one program share, so that it needs no registry.
 

@@ -1,9 +1,11 @@
 import type { Plan } from '../graph/plan.js'
+import type { BranchResult } from '../parallel/results.js'
 import type { PendingCall } from '../runtime/application.js'
-import type { Cancellation } from '../runtime/cancel/cancellation.js'
+import { type Cancellation, timeoutOf } from '../runtime/cancel/cancellation.js'
 import { emit } from '../runtime/emit.js'
 import type { EventSource } from '../runtime/event-source.js'
 import type { BranchSetup, BranchSystem } from '../runtime/map/branch-maker.js'
+import { cancelledBy } from '../runtime/map/outcome.js'
 import type { Leak } from '../runtime/run/result.js'
 import type { InterceptedRun } from '../runtime/step/interceptor-call.js'
 import type { CheckpointData } from './frames.js'
@@ -50,6 +52,14 @@ export class OwnerRun implements InterceptedRun {
     const { reason, by, cause } = cancellation
     if (this.running && cause !== 'store') emit(this.app, { type: 'cancel', reason, by, cause })
     this.#controller?.abort(reason)
+  }
+
+  /** The result of the branch: a cancel, or the end of its time, counts before the given one. */
+  resultOf(given: BranchResult): BranchResult {
+    const { cancellation } = this
+    if (cancellation === undefined) return given
+    const late = timeoutOf(cancellation)
+    return late === undefined ? cancelledBy(cancellation) : { status: 'failed', error: late }
   }
 
   takeLeaks(leaks: readonly Leak[]): void {

@@ -1,39 +1,40 @@
-import { type Path, printPath } from '../action/context.js'
+import { printPath } from '../action/context.js'
 import type { Inputs } from '../action/inputs.js'
 import type { Delivery, Received } from '../action/message.js'
-import { isOutside } from '../action/message.js'
-import { toError } from '../internal/guards.js'
 import { WorkerLostError } from '../errors.js'
 import type { Loss } from '../executor/driver.js'
-import { compareOutlines, outlineOf } from '../executor/outline.js'
 import type { NamedCode } from '../executor/registry.js'
+import { toError } from '../internal/guards.js'
 import type { CancelCause, EventType } from '../lifecycle/events.js'
 import type { Due, Pending } from '../lifecycle/pending.js'
 import type { BranchResult } from '../parallel/results.js'
 import type { BranchTask } from '../parallel/task.js'
+import type { AppJournal } from '../persistence/app-journal.js'
 import { Carrier } from '../runtime/actor/carrier.js'
 import { type AnyActorRef, makeActor } from '../runtime/actor/create-actor.js'
-import { type Cancellation, createCancellation, timeoutOf } from '../runtime/cancel/cancellation.js'
+import { type Cancellation, createCancellation } from '../runtime/cancel/cancellation.js'
 import type { Deadline } from '../runtime/cancel/deadline.js'
 import { emit, relay } from '../runtime/emit.js'
 import type { EventSource } from '../runtime/event-source.js'
 import { callFallback } from '../runtime/map/branch-fallback.js'
 import type { BranchHandle, BranchProgress, Found, WaitsFor } from '../runtime/map/branch-handle.js'
-import { branchId, pathAt } from '../runtime/map/branch-identity.js'
 import type { BranchSetup } from '../runtime/map/branch-maker.js'
 import { cancelledBy } from '../runtime/map/outcome.js'
+import { MAILBOX_BOUND } from '../runtime/message/mailbox.js'
 import type { Leak } from '../runtime/run/result.js'
 import { InterceptorCall } from '../runtime/step/interceptor-call.js'
-import type { AppJournal } from '../persistence/app-journal.js'
 import type { State } from '../state/freeze.js'
 import { BranchAnswers } from './branch-answers.js'
-import { type RemoteEnd, remoteLogicOf } from './remote-actor.js'
-import { RemoteTarget, DeepTarget } from './remote-target.js'
+import { type Crew, otherCode } from './crew.js'
 import { crossedEvent, dataOf, messageOf, stateOf, thrown } from './crossing.js'
-import type { CheckpointData, Ended, MessageData, StartFrame, UpFrame, WaitsData } from './frames.js'
-import type { Crew } from './crew.js'
+import type { CheckpointData, Ended, UpFrame, WaitsData } from './frames.js'
 import { OwnerRun } from './owner-run.js'
+import { type RemoteEnd, remoteLogicOf } from './remote-actor.js'
+import { sourceOf } from './remote-source.js'
+import { DeepTarget, RemoteTarget } from './remote-target.js'
+import { progressElsewhere, startFrameOf } from './start-frame.js'
 import { Submission } from './submission.js'
+import { answeredBelow, answeredBy, NO_WAITS, withoutSiblings } from './waits-data.js'
 
 // Owns: the owner's end of one branch that runs elsewhere: its facts as data, and what follows from its frames.
 // Does not own: its code and its steps (worker-branch.ts), answers to its questions (branch-answers.ts), its deliveries to
@@ -44,19 +45,6 @@ import { Submission } from './submission.js'
 // C3  A frame that arrives after the branch has settled has no effect.
 // C4  A lost branch is delivered again from its last commit. After the last delivery it fails with a WorkerLostError; one
 //     that was cancelled is cancelled.
-
-/** Messages that a mailbox takes. */
-const BOUND = 1000
-const NO_WAITS: Omit<WaitsData, 'level'> = { mayWithdraw: false, open: [], pending: [], due: [], unread: 0 }
-
-/** The progress of a branch within its next step, which its worker keeps. */
-class KeptInWorker {
-  readonly id: number
-
-  constructor(id: number) {
-    this.id = id
-  }
-}
 
 export class RemoteBranch implements BranchHandle {
   readonly task: BranchTask
@@ -136,21 +124,8 @@ export class RemoteBranch implements BranchHandle {
   }
 
   progress(): BranchProgress {
-    const { past = { attempts: this.attempts, tries: 0, recovered: false }, complete = false, kept } = this.#ended ?? {}
-    const inStep =
-      kept === undefined
-        ? this.#ended === undefined
-          ? this.#setup.progress?.inStep
-          : undefined
-        : new KeptInWorker(kept)
-    return {
-      checkpoint: this.#checkpoint,
-      visits: this.#visits,
-      inStep,
-      startedAt: this.startedAt,
-      ended: complete,
-      ...past,
-    }
+    const facts = { checkpoint: this.#checkpoint, visits: this.#visits, startedAt: this.startedAt }
+    return progressElsewhere(facts, this.attempts, this.#ended, this.#setup.progress)
   }
 
   pending(): Iterable<Pending> {
@@ -197,44 +172,12 @@ export class RemoteBranch implements BranchHandle {
 
   #deliver(): void {
     try {
-      this.#submission.deliver((messages) => this.#startFrame(messages))
+      const { bound } = this.#code
+      const { hears, credit } = this.#crew
+      const facts = { branch: this, bound, hears, credit, hooks: this.#answers.hooks(), visits: this.#visits }
+      this.#submission.deliver((messages) => startFrameOf(this.#setup, facts, messages))
     } catch (error) {
       this.#settle({ status: 'failed', error: toError(error) })
-    }
-  }
-
-  #startFrame(messages: readonly MessageData[]): StartFrame {
-    const { parent, progress, semaphore, backpressure, system, inputs, state, task } = this.#setup
-    const { hears, credit } = this.#crew
-    const kept = progress?.inStep instanceof KeptInWorker ? progress.inStep.id : undefined
-    const { tries = 0, recovered = false } = progress ?? {}
-    const attempts = Math.max(this.attempts, progress?.attempts ?? 1)
-    const begins = progress === undefined && this.#checkpoint.sequenceId < 0 && attempts === 1
-    return {
-      type: 'start',
-      appId: this.origin.appId,
-      parentPath: parent.app.path,
-      map: parent.name,
-      visit: parent.visit,
-      key: parent.key,
-      state,
-      inputs,
-      bound: this.#code.bound,
-      runId: system.runId,
-      watched: this.origin.watched,
-      tracked: this.origin.tracker !== undefined,
-      hears,
-      attempts: task.policy.retry?.attempts ?? 0,
-      limited: semaphore !== undefined,
-      paced: backpressure.waitForReader !== undefined,
-      deep: backpressure.deep === true,
-      credit,
-      hooks: this.#answers.hooks(),
-      graceMs: system.graceMs,
-      resume: begins
-        ? undefined
-        : { checkpoint: this.#checkpoint, visits: this.#visits, kept, attempts, tries, recovered },
-      messages,
     }
   }
 
@@ -243,7 +186,7 @@ export class RemoteBranch implements BranchHandle {
     if (this.#run.cancellation !== undefined || this.status === 'ended') return true
     this.#run.cancel(cancellation)
     if (this.status === 'made') return true // only interceptors are pending
-    this.#take({ level: 'nothing', ...NO_WAITS })
+    this.#take(NO_WAITS)
     const { reason, by, cause } = cancellation
     this.#submission.sendInWords({ type: 'cancel', reason, by, cause })
     return true
@@ -263,37 +206,23 @@ export class RemoteBranch implements BranchHandle {
 
   send(message: Received): Delivery {
     if (this.#run.cancellation !== undefined || this.status === 'ended') return 'dropped'
-    if (this.#waits.unread >= BOUND) return 'refused'
-    const data = dataOf(message)
-    const from = isOutside(message) ? 'outside' : 'siblings'
-    const { open, pending, unread } = this.#waits
-    const wait = open.find((one) => one.from === from && one.kinds.includes(message.kind))
+    if (this.#waits.unread >= MAILBOX_BOUND) return 'refused'
     try {
-      this.#submission.post(data)
+      this.#submission.post(dataOf(message))
     } catch (error) {
       this.#setup.system.logger.error(`A message to "${printPath(this.origin.path)}" cannot cross its channel.`, error)
       return 'dropped'
     }
     if (this.status === 'made') return 'queued'
-    if (wait === undefined) {
-      this.#waits = { ...this.#waits, unread: unread + 1 }
-      return 'queued'
-    }
-    const answered = pending.find(
-      ({ path, kinds }) => path.length === this.origin.path.length && kinds.includes(message.kind),
-    )
-    this.#take({
-      ...this.#waits,
-      level: 'nothing',
-      open: open.filter((one) => one !== wait),
-      pending: from === 'outside' ? pending.filter((one) => one !== answered) : pending,
-    })
-    return 'delivered'
+    const after = answeredBy(this.#waits, message, this.origin.path)
+    if (after === undefined) this.#waits = { ...this.#waits, unread: this.#waits.unread + 1 }
+    else this.#take(after)
+    return after === undefined ? 'queued' : 'delivered'
   }
 
   releaseSiblings(error: { readonly reason: unknown } | undefined): void {
     this.#submission.notify((n) => ({ type: 'noSender', n, error }))
-    this.#take({ ...this.#waits, level: 'nothing', open: this.#waits.open.filter(({ from }) => from !== 'siblings') })
+    this.#take(withoutSiblings(this.#waits))
   }
 
   dispose(): void {
@@ -310,7 +239,8 @@ export class RemoteBranch implements BranchHandle {
     const { map, key } = this.#setup.parent
     switch (frame.type) {
       case 'started':
-        return map.branchStarted(key)
+        if (this.startedAt === undefined) map.branchStarted(key) // not at a further delivery
+        return
       case 'facts':
         this.attempts = frame.attempts
         this.isRetrying = frame.retrying
@@ -337,7 +267,7 @@ export class RemoteBranch implements BranchHandle {
       case 'log':
         return this.#setup.system.logger[frame.level](frame.text, thrown(frame.data))
       case 'mismatch':
-        return this.#settle({ status: 'failed', error: this.#otherCode(frame.outline) })
+        return this.#settle({ status: 'failed', error: otherCode(this, this.#setup.plan, this.#code, frame.outline) })
       case 'below':
         return this.#answers.belowEnded(frame.id, frame.answer)
       case 'ended':
@@ -347,12 +277,8 @@ export class RemoteBranch implements BranchHandle {
     }
   }
 
-  #skip(count: number): void {
-    for (let i = 0; i < count; i++) this.#setup.system.skip()
-  }
-
   #relay({ event, tracked, skipped }: Extract<UpFrame, { readonly type: 'event' }>): void {
-    this.#skip(skipped)
+    for (let i = 0; i < skipped; i++) this.#setup.system.skip()
     if (this.#run.cancellation !== undefined) {
       if (event.type === 'chunk') return
       if (event.type === 'cancel' && event.path.length === this.origin.path.length) return // emitted in its tick
@@ -366,7 +292,8 @@ export class RemoteBranch implements BranchHandle {
     this.#actor.send(new Carrier('teasel.step', undefined))
   }
 
-  #take({ level, ...waits }: WaitsData): void {
+  #take(waits: WaitsData): void {
+    const { level } = waits
     this.#waits = waits
     const before = this.waitsFor
     if (before === level) return
@@ -381,11 +308,9 @@ export class RemoteBranch implements BranchHandle {
     if (this.#run.cancellation !== undefined || this.status !== 'running') return 'dropped'
     this.#submission.notify((n) => ({ type: 'below', n, rest, message: dataOf(message) }))
     const path = [printPath(this.origin.path), ...rest].join('/')
-    const { pending } = this.#waits
-    const answered = pending.find((one) => printPath(one.path) === path && one.kinds.includes(message.kind))
-    if (answered === undefined) return 'queued'
-    this.#take({ ...this.#waits, level: 'nothing', pending: pending.filter((one) => one !== answered) })
-    return 'delivered'
+    const after = answeredBelow(this.#waits, message, path)
+    if (after !== undefined) this.#take(after)
+    return after === undefined ? 'queued' : 'delivered'
   }
 
   cancelBelow(rest: readonly string[], reason: unknown, cause: CancelCause, by: string) {
@@ -408,7 +333,7 @@ export class RemoteBranch implements BranchHandle {
     this.#answers.end()
     const { cancellation } = this.#run
     if (cancellation !== undefined) return this.#settle(cancelledBy(cancellation))
-    this.#take({ level: 'nothing', ...NO_WAITS })
+    this.#take(NO_WAITS)
     const name = `Branch "${printPath(this.origin.path)}"`
     const { deliveries } = this.#submission
     if (loss.again === false || deliveries >= this.#crew.maxDeliveries)
@@ -417,16 +342,8 @@ export class RemoteBranch implements BranchHandle {
     this.#deliver()
   }
 
-  #otherCode(outline: readonly string[]): Error {
-    const { name, registry } = this.#code.code
-    const differences = compareOutlines(outlineOf(this.#setup.plan), outline)
-    return new TypeError(
-      `The worker of branch "${printPath(this.origin.path)}" has other code under "${name}" of the registry "${registry}". Both have to run the same build.\n${differences}`,
-    )
-  }
-
   #endedThere(frame: Ended): void {
-    this.#skip(frame.skipped)
+    for (let i = 0; i < frame.skipped; i++) this.#setup.system.skip()
     this.#ended = frame
     this.attempts = frame.attempts
     this.isRetrying = false
@@ -445,14 +362,7 @@ export class RemoteBranch implements BranchHandle {
 
   /** @param given how it ended there; a cancel that came first counts (C1) */
   #settle(given: BranchResult): void {
-    const { cancellation } = this.#run
-    const late = cancellation && timeoutOf(cancellation)
-    const result: BranchResult =
-      cancellation === undefined
-        ? given
-        : late === undefined
-          ? cancelledBy(cancellation)
-          : { status: 'failed', error: late }
+    const result = this.#run.resultOf(given)
     this.result = result.status === 'failed' ? this.#recover(result.error) : result
     this.#end()
     this.#actor.send(new Carrier<RemoteEnd>('teasel.end', { result: this.result }))
@@ -482,33 +392,5 @@ export class RemoteBranch implements BranchHandle {
   emitMessage(message: Received, delivery: Delivery): void {
     const source = this.#checkpoint.next ?? ''
     emit(this.origin, { type: 'message', source, message, to: printPath(this.origin.path), delivery })
-  }
-}
-
-/** The source of the events of a branch that lives elsewhere. */
-function sourceOf({ parent, system }: BranchSetup, branch: RemoteBranch): EventSource {
-  const { app, map } = parent
-  let appId: string | undefined
-  let path: Path | undefined
-  return {
-    system,
-    tracker: map.tracker,
-    watched: map.watches || app.watched,
-    parent,
-    root: app.root,
-    get appId() {
-      appId ??= branchId(parent)
-      return appId
-    },
-    get path() {
-      path ??= pathAt(parent)
-      return path
-    },
-    get checkpoint() {
-      return branch.checkpoint
-    },
-    get run() {
-      return { running: branch.status === 'running' }
-    },
   }
 }

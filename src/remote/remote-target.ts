@@ -2,16 +2,25 @@ import { printPath } from '../action/context.js'
 import type { CancelAnswer, Delivery, Received } from '../action/message.js'
 import type { CancelCause } from '../lifecycle/events.js'
 import { createCancellation } from '../runtime/cancel/cancellation.js'
-import type { PathTarget } from '../runtime/map/branch-handle.js'
+import type { EventSource } from '../runtime/event-source.js'
+import type { BranchHandle, PathTarget } from '../runtime/map/branch-handle.js'
 import type { BranchSetup } from '../runtime/map/branch-maker.js'
-import type { RemoteBranch } from './remote-branch.js'
 
-/** A branch that lives elsewhere, as the target of a path. */
+/** A branch that runs elsewhere, as messages and cancels reach it. */
+interface TargetBranch extends Pick<BranchHandle, 'status' | 'send'> {
+  readonly origin: EventSource
+  over(): Promise<void>
+  emitMessage(message: Received, delivery: Delivery): void
+  sendBelow(rest: readonly string[], message: Received): Delivery
+  cancelBelow(rest: readonly string[], reason: unknown, cause: CancelCause, by: string): Promise<CancelAnswer>
+}
+
+/** A branch that runs elsewhere, as the target of a path. */
 export class RemoteTarget implements PathTarget {
-  readonly #branch: RemoteBranch
+  readonly #branch: TargetBranch
   readonly #setup: BranchSetup
 
-  constructor(branch: RemoteBranch, setup: BranchSetup) {
+  constructor(branch: TargetBranch, setup: BranchSetup) {
     this.#branch = branch
     this.#setup = setup
   }
@@ -47,10 +56,10 @@ export class RemoteTarget implements PathTarget {
 
 /** Something below a branch that lives elsewhere: its worker looks it up. */
 export class DeepTarget implements PathTarget {
-  readonly #branch: RemoteBranch
+  readonly #branch: TargetBranch
   readonly #rest: readonly string[]
 
-  constructor(branch: RemoteBranch, rest: readonly string[]) {
+  constructor(branch: TargetBranch, rest: readonly string[]) {
     this.#branch = branch
     this.#rest = rest
   }

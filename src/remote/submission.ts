@@ -1,5 +1,6 @@
 import { printPath } from '../action/context.js'
 import type { CodeRef, ExecutorDriver, Loss, SubmittedTask, TaskData } from '../executor/driver.js'
+import { monotonicNow } from '../internal/clock.js'
 import { Deadline } from '../runtime/cancel/deadline.js'
 import type { EventSource } from '../runtime/event-source.js'
 import { open, seal, sealInWords } from './crossing.js'
@@ -24,7 +25,7 @@ interface SentMessage {
 /** A branch, as its submission uses it. */
 interface SubmittedBranch {
   readonly status: 'made' | 'running' | 'ended'
-  readonly origin: EventSource & { readonly system: { passed(): number } }
+  readonly origin: EventSource
   receive(frame: UpFrame): void
   lost(loss: Loss): void
 }
@@ -149,7 +150,7 @@ export class Submission {
     const { system } = this.#branch.origin
     if (!this.#driver.can.preempt || this.#killing !== undefined || this.#branch.status !== 'running') return
     const kill = (): void => this.#task?.kill?.(`The branch "${this.#name}" ignored its cancel.`)
-    this.#killing = new Deadline(system.clock, system.passed() + ANSWER_MS, kill) // S3
+    this.#killing = new Deadline(system.clock, monotonicNow(system.clock) + ANSWER_MS, kill) // S3
   }
 
   /** Its worker is lost. */

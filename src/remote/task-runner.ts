@@ -97,7 +97,8 @@ class Runner implements TaskRunner {
     this.#tasks.set(id, entry)
     try {
       const found = this.#find(code)
-      if (found !== undefined) return this.#begin(task, entry, found)
+      // In a turn of its own, after texts that arrived with it: a branch that was cancelled with them never runs.
+      if (found !== undefined) return queueMicrotask(() => this.#begin(task, entry, found))
       void this.#load(code).then(
         (loaded) => this.#begin(task, entry, loaded),
         (error: unknown) => this.#fail(id, entry, error),
@@ -166,12 +167,11 @@ class Runner implements TaskRunner {
     }
   }
 
-  #make(id: string, start: StartFrame, code: FoundCode, { delivery, code: { registry } }: TaskData): WorkerBranch {
+  #make(id: string, start: StartFrame, code: FoundCode, { code: { registry } }: TaskData): WorkerBranch {
     const { send, clock, random } = this.#options
     return new WorkerBranch(start, {
       settings: { clock, random },
       code,
-      delivery,
       send: (frame) => send(id, seal(frame)),
       sendInWords: (frame) => send(id, sealInWords(frame)),
       keep: (progress) => {
@@ -201,7 +201,10 @@ class Runner implements TaskRunner {
     if (this.#tasks.get(id) !== entry) return
     this.#tasks.delete(id)
     entry.branch?.stop()
-    this.#options.send(id, error instanceof OtherCode ? seal({ type: 'mismatch', outline: error.outline }) : sealInWords(failed(error)))
+    this.#options.send(
+      id,
+      error instanceof OtherCode ? seal({ type: 'mismatch', outline: error.outline }) : sealInWords(failed(error)),
+    )
     this.#options.ended?.(id)
   }
 }

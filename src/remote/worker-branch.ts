@@ -23,9 +23,9 @@ import { attemptsOf } from '../runtime/step/attempts.js'
 import type { SystemSettings } from '../runtime/system.js'
 import type { Tracker } from '../tracking/tracker.js'
 import { messageOf, plainEvent, stateOf, thrown } from './crossing.js'
-import { WorkerMap, WorkerPermits, workerInterceptors, Questions } from './worker-map.js'
-import { WorkerSystem } from './worker-system.js'
 import type { CheckpointData, DownFrame, MessageData, StartFrame, UpFrame } from './frames.js'
+import { Questions, WorkerMap, WorkerPermits, workerInterceptors } from './worker-map.js'
+import { WorkerSystem } from './worker-system.js'
 
 // Owns: one branch in a worker: its application, run by the engine, and the frames about it.
 // Does not own: the code, the other branches of the worker (task-runner.ts).

@@ -1,3 +1,4 @@
+import type { Executor } from '../action/executor.js'
 import { type Clock, monotonicNow, safeClock, systemClock } from '../internal/clock.js'
 import { observe } from '../internal/guards.js'
 import { createId } from '../internal/ids.js'
@@ -9,7 +10,6 @@ import { consoleLogger, type Logger, safeLogger } from '../lifecycle/logger.js'
 import type { Outage } from '../persistence/outage.js'
 import type { TreeStatus } from '../persistence/tree-status.js'
 import { Attendance } from './cancel/deadline.js'
-import type { Executor } from '../action/executor.js'
 import { defaultPlace } from './map/branch-maker.js'
 
 // Owns: the shared state of a tree of applications, and the delivery of its events.

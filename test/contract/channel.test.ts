@@ -1,24 +1,23 @@
 import { type AnyEvent, createApplication, createLimit, defineMessage, defineState, type } from 'teasel'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { branchPlace } from '../../src/runtime/map/branch-maker.js'
-import { assertDown, assertUp } from '../support/channel/frames.js'
-import { type Owner, ownerOf } from '../support/channel/owner.js'
+import { assertDown, assertUp } from '../../src/remote/frames.js'
+import { defaultPlace } from '../../src/runtime/map/branch-maker.js'
+import { loopback, type TreeLoopback } from '../support/channel/loopback.js'
 import { untilAborted } from '../support/deferred.js'
 import { emitted } from '../support/events.js'
 import { quiet } from '../support/quiet-logger.js'
 
 const kit = defineState<{ n: number; ends: readonly string[] }>()
-const { make } = branchPlace
-let owner: Owner | undefined
+const { executor } = defaultPlace
+let owner: TreeLoopback | undefined
 
 beforeAll(() => {
-  branchPlace.make = (setup) => {
-    owner = ownerOf(setup.system)
-    return owner.make(setup)
-  }
+  defaultPlace.executor = loopback((made) => {
+    owner = made
+  })
 })
 afterAll(() => {
-  branchPlace.make = make
+  defaultPlace.executor = executor
 })
 
 const hang = kit.action({ reads: [], writes: ['n'], run: ({ signal }) => untilAborted(signal) })
@@ -46,7 +45,10 @@ describe('a worker that dies', () => {
     owner?.die()
 
     const { state } = await run
-    expect(state.ends).toEqual([expect.stringMatching(/^a failed: The worker of branch "map\/a" was lost/), 'b done'])
+    expect(state.ends).toEqual([
+      expect.stringMatching(/^a failed: Branch "map\/a": Its worker was lost. It was told to die. /),
+      'b done',
+    ])
     expect((await appOf({ b: count }).run()).state.ends).toEqual(['b done'])
   })
 
@@ -59,6 +61,74 @@ describe('a worker that dies', () => {
     owner?.die()
 
     expect([(await run).state.ends, await cancelled]).toEqual([['a cancelled'], 'cancelled'])
+  })
+})
+
+describe('a worker that dies while another delivery is left', () => {
+  const note = defineMessage('note', type<string>())
+
+  it('goes on elsewhere at the last commit, with the messages that no commit took', async () => {
+    const steps: string[] = []
+    const notes = defineState<{ n: number; said: readonly string[]; ends: readonly string[] }>()
+    const first = notes.action({
+      reads: [],
+      writes: ['n'],
+      async run({ context }) {
+        steps.push('first')
+        return { n: (await context.receiveOne(note)).body.length }
+      },
+    })
+    const second = notes.action({
+      reads: ['n'],
+      writes: ['said'],
+      async run({ context }) {
+        steps.push('second')
+        const a = await context.receiveOne(note)
+        const b = await context.receiveOne(note)
+        return { said: [a.body, b.body] }
+      },
+    })
+    const branch = notes
+      .graph({ actions: { first, second }, transitions: { first: 'second' } })
+      .runnable({ entrypoint: 'first' })
+    const map = notes.mapActions({
+      reads: [],
+      writes: ['ends'],
+      actions: { branch },
+      reduce: ({ results }) => ({ ends: results.flatMap(({ state }) => state.said) }),
+    })
+    const app = createApplication(notes.graph({ actions: { map } }), { entrypoint: 'map', state: {}, logger: quiet })
+    const asked = emitted(app, 'wait', 'map/branch')
+    const run = app.run()
+    await asked
+    const again = emitted(app, 'step.start', 'map/branch')
+    await app.send(note('one'), { path: 'map/branch' })
+    await again
+    await app.send(note('two'), { path: 'map/branch' })
+    const third = emitted(app, 'step.start', 'map/branch')
+    owner?.die(true)
+    await third
+    await app.send(note('three'), { path: 'map/branch' })
+
+    expect((await run).state.ends).toEqual(['two', 'three'])
+    expect(steps).toEqual(['first', 'second', 'second'])
+  })
+
+  it('fails its branches after the last one', async () => {
+    const app = appOf({ a: hang })
+    const settled = emitted(app, 'branch.settled', 'map/a')
+    let started = emitted(app, 'step.start', 'map/a')
+    const run = app.run()
+    for (let delivery = 1; delivery <= 3; delivery++) {
+      await started
+      started = emitted(app, 'step.start', 'map/a')
+      owner?.die(true)
+    }
+
+    expect((await run).state.ends).toEqual([
+      expect.stringMatching(/^a failed: Branch "map\/a": Its worker was lost 3 times. It was told to die. /),
+    ])
+    expect((await settled).result).toMatchObject({ error: { code: 'worker-lost', deliveries: 3 } })
   })
 })
 

@@ -9,7 +9,7 @@ import { runLoop } from '../../src/runtime/run/loop.js'
 import { createRequest } from '../../src/runtime/run/request.js'
 import { AppSystem } from '../../src/runtime/system.js'
 import { branchOf } from '../support/branch-rig.js'
-import { ownerOf } from '../support/channel/owner.js'
+import { loopbackOf } from '../support/channel/loopback.js'
 import { handleContract } from '../support/handle-contract.js'
 
 function inProcess(setup: BranchSetup): InProcessBranch {
@@ -24,7 +24,7 @@ function inProcess(setup: BranchSetup): InProcessBranch {
 
 const makers: Readonly<Record<string, BranchMaker>> = {
   'in this process': inProcess,
-  'behind a channel': (setup) => ownerOf(setup.system).make(setup),
+  'behind a channel': (setup) => loopbackOf(setup.system).make(setup),
 }
 
 describe.each(Object.entries(makers))('a branch %s', (_, make) => {

@@ -105,6 +105,38 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     P5: ['own-persister › a runner that lost the root takes no store of a map from its successor'],
     P6: ['../persistence/stored-status › a store that is away only for a summary does not fail the run'],
   },
+  'remote/branch-answers.ts': {
+    A1: ['../contract/channel › are free again when the worker that holds them dies'],
+  },
+  'remote/crossing.ts': {
+    X1: ['../contract/channel › in its inputs fails its branch, and no other'],
+    X2: ['../contract/channel › fails its branches after the last one'],
+  },
+  'remote/frames.ts': {
+    F1: ['../contract/channel › of an unknown type, or with a field of another type, is refused at either end'],
+  },
+  'remote/remote-branch.ts': {
+    C1: ['../contract/channel › leaves a cancelled branch cancelled'],
+    C2: ['../contract/channel › counts as a possible sender: nobody waits in vain before it has arrived'],
+    C3: ['../contract/channel › leaves a cancelled branch cancelled'],
+    C4: ['../contract/channel › fails its branches after the last one'],
+  },
+  'remote/submission.ts': {
+    S1: ['../contract/channel › goes on elsewhere at the last commit, with the messages that no commit took'],
+    S2: ['../contract/channel › goes on elsewhere at the last commit, with the messages that no commit took'],
+    S3: ['../contract/channel › leaves a cancelled branch cancelled'],
+  },
+  'remote/task-runner.ts': {
+    W1: ['../contract/channel › in its inputs fails its branch, and no other'],
+    W2: ['../contract/channel › leaves a cancelled branch cancelled'],
+    W3: ['../contract/channel › leaves a cancelled branch cancelled'],
+  },
+  'executor/outline.ts': {
+    O1: ['../executor/registry › is refused by a worker whose code has another structure, with what differs'],
+  },
+  'executor/registry.ts': {
+    R1: ['../executor/registry › runs by its name, as an action and as a graph'],
+  },
   'runtime/actor/app-actor.ts': {
     L1: ['../embedding/stopping › leaves an ended snapshot as it is'],
     L2: ['../embedding/react › stops the run, and resumes it at the stopped step when shown again'],

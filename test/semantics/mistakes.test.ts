@@ -543,7 +543,7 @@ const mistakes: readonly Mistake[] = [
   {
     mistake: 'extras of an entry that are not a record',
     make: () => runOf(map({ states: [[{ prompt: '' }, 'x']] })),
-    says: 'Action "step" (step 0): states gave an array of 2. An entry is the thing, or [thing, { key, inputs, retry, timeoutMs, fallback, graceMs }].',
+    says: 'Action "step" (step 0): states gave an array of 2. An entry is the thing, or [thing, { key, inputs, executor, retry, timeoutMs, fallback, graceMs }].',
   },
   {
     mistake: 'inputs of an entry that are not a record',
@@ -688,7 +688,7 @@ const mistakes: readonly Mistake[] = [
   {
     mistake: 'an entry of three',
     make: () => runOf(map({ states: [[{ prompt: '' }, {}, 1]] })),
-    says: 'Action "step" (step 0): states gave an array of 3. An entry is the thing, or [thing, { key, inputs, retry, timeoutMs, fallback, graceMs }].',
+    says: 'Action "step" (step 0): states gave an array of 3. An entry is the thing, or [thing, { key, inputs, executor, retry, timeoutMs, fallback, graceMs }].',
   },
   {
     mistake: 'a key that is not a string',
@@ -718,7 +718,7 @@ const mistakes: readonly Mistake[] = [
   {
     mistake: 'an unknown option of a task',
     make: () => task({ action: echo, state: { prompt: '' }, retries: 3 } as never),
-    says: 'task has no option "retries". Known options: "action", "state", "key", "inputs", "retry", "timeoutMs", "fallback", "graceMs".',
+    says: 'task has no option "retries". Known options: "action", "state", "key", "inputs", "executor", "retry", "timeoutMs", "fallback", "graceMs".',
   },
   {
     mistake: 'a limit that createLimit did not make',

@@ -48,7 +48,7 @@ export function branchOf(
   const clock = new ManualClock()
   const action = kit.action({ reads: ['n'], writes: ['n'], run: run as () => { n: number } })
   const entry = { key: 'a', index: 0, branch: action, named: 'a', state: { n: 1 }, inputs: NO_INPUTS }
-  const task = { ...entry, policy: { ...NO_POLICY, ...policy } }
+  const task = { ...entry, executor: undefined, policy: { ...NO_POLICY, ...policy } }
   const system = new AppSystem({ logger: quiet, clock, interceptors })
   const root: ParentApp = {
     ...{ system, appId: 'root', path: [], tracker: undefined, watched: false, checkpoint: { sequenceId: -1 } },
@@ -93,7 +93,7 @@ export function branchOf(
   const declared = planOfTask(task, 'map')
   handle = make({
     ...{ task, plan: declared.plan, bound: bound ?? declared.bound, inputs, state: task.state, progress },
-    ...{ semaphore: undefined },
+    ...{ semaphore: undefined, journal: undefined },
     ...{ backpressure: {}, mapActor, system },
     parent: { app: root, map: host, name: 'map', visit: 1, key: 'a' },
   })

@@ -43,6 +43,8 @@ const ONE_IDEA: Readonly<Record<string, string>> = {
   'src/runtime/map/map-runner.ts': 'the branches of one visit of a map',
   'src/persistence/journal-status.ts': 'the status of one application, from what is saved of it',
   'src/persistence/journal.ts': 'the rows of one application, in order',
+  'src/remote/remote-branch.ts': 'the owner of one branch that runs elsewhere',
+  'src/remote/worker-branch.ts': 'one branch in a worker',
   'src/host/host.ts': 'the runs of a store that one process holds',
   'src/persistence/scope.ts': 'all writes below one root',
 }

@@ -43,11 +43,7 @@ export class BranchInputs {
   }
 
   /** @throws {InputError} when the entry gives an input that its branch does not take */
-  of(
-    subject: string,
-    task: BranchTask,
-    where: () => Where,
-  ): Given {
+  of(subject: string, task: BranchTask, where: () => Where): Given {
     const { plan: shared, bound, executor, forwarded, known } = this.#prepare(task.branch)
     const plan = task.named === undefined ? shared : planOfTask(task, this.#map).plan
     if (task.inputs === NO_INPUTS) return { plan, bound, executor, inputs: forwarded }

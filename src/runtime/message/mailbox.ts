@@ -7,7 +7,8 @@ import type { Delivery, Received } from '../../action/message.js'
 //     another reader.
 // M3  No message outlives the run: unread ones, and those taken by a step that failed the run, are dropped with it.
 
-const BOUND = 1000
+/** Messages that a mailbox takes. */
+export const MAILBOX_BOUND = 1000
 
 /** Messages of siblings and from outside. */
 export class Mailbox {
@@ -19,7 +20,7 @@ export class Mailbox {
   }
 
   push(message: Received): Delivery {
-    if (this.#messages.length >= BOUND) return 'refused' // M1
+    if (this.#messages.length >= MAILBOX_BOUND) return 'refused' // M1
     this.#messages.push(message)
     return 'queued'
   }

@@ -15,6 +15,7 @@ export const EXCLUDED: Readonly<Record<string, Readonly<Record<string, string>>>
     'of sub-graphs: a hundred nested applications run, and are cancelled from the top': TICK,
   },
   'test/semantics/branch-leftovers.test.ts': {
+    'of one entry abandons its code sooner than the application': CLOCK,
     'that is abandoned is logged with its path': CLOCK,
   },
   'test/semantics/cancel-answers.test.ts': {
@@ -54,6 +55,9 @@ export const EXCLUDED: Readonly<Record<string, Readonly<Record<string, string>>>
   },
   'test/semantics/retry.test.ts': {
     'ends at once by a cancel of the stop': TICK,
+  },
+  'test/semantics/seams.test.ts': {
+    'has the grace period of its map': CLOCK,
   },
   'test/semantics/streams.test.ts': {
     'stops branches between their steps, too': 'the credit of its branches adds to the buffer of a reader',

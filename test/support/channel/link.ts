@@ -1,34 +1,31 @@
+import type { TaskData } from '../../../src/executor/driver.js'
 import { macrotask } from '../../../src/internal/platform.js'
 
-// Owns: the way of frames between two ends in one process.
-// L1  Frames of one direction arrive in order, at least one macrotask after they were sent; those of one turn together.
+// Owns: one direction of a channel between two ends in one process.
+// L1  Texts arrive in order, at least one macrotask after they were sent; those of one turn together.
 // L2  After its death nothing arrives any more, sent or not.
 
-/** One end of a channel. */
-export interface End {
-  /** The frames of one turn have arrived. */
-  receive(texts: readonly string[]): void
-}
+type Arrived = (id: string, text: string, task: TaskData | undefined) => void
 
 /** One direction of a channel. */
 export class Way {
-  readonly #to: End
-  #sent: string[] = []
+  readonly #arrived: Arrived
+  #sent: (readonly [string, string, TaskData | undefined])[] = []
   #dead = false
 
-  constructor(to: End) {
-    this.#to = to
+  constructor(arrived: Arrived) {
+    this.#arrived = arrived
   }
 
-  send(text: string): void {
+  send(id: string, text: string, task?: TaskData): void {
     if (this.#dead) return
-    if (this.#sent.push(text) === 1) macrotask(() => this.#arrive())
+    if (this.#sent.push([id, text, task]) === 1) macrotask(() => this.#arrive())
   }
 
   #arrive(): void {
     const arrived = this.#sent
     this.#sent = []
-    if (!this.#dead) this.#to.receive(arrived)
+    for (const one of arrived) if (!this.#dead) this.#arrived(...one)
   }
 
   /** Loses what is under way. */

@@ -1,7 +1,6 @@
-import { branchPlace } from '../../../src/runtime/map/branch-maker.js'
-import { ownerOf } from './owner.js'
+import { defaultPlace } from '../../../src/runtime/map/branch-maker.js'
+import { loopback } from './loopback.js'
 
-// Every unstored branch of a program that loads this file lives behind a channel. Stored branches stay in this process:
-// the journal of a branch is not asked for over a channel yet.
+// Every branch of a program that loads this file lives behind a channel, unless something chooses another place for it.
 
-branchPlace.make = (setup) => ownerOf(setup.system).make(setup)
+defaultPlace.executor = loopback()

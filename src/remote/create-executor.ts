@@ -1,0 +1,68 @@
+import type { Executor } from '../action/executor.js'
+import type { ExecutorDriver } from '../executor/driver.js'
+import { describeValue } from '../internal/guards.js'
+import { checkOptions } from '../internal/options.js'
+import type { BranchMaker, BranchSystem } from '../runtime/map/branch-maker.js'
+import { Crew } from './crew.js'
+import { RemoteBranch } from './remote-branch.js'
+
+/** Options of {@link createExecutor}. */
+export interface ExecutorOptions {
+  /**
+   * How often a branch whose worker is lost is delivered, the first delivery included, before it fails with a
+   * `WorkerLostError`. A whole number above 0. Default 3.
+   */
+  readonly maxDeliveries?: number
+}
+
+const MAX_DELIVERIES = 3
+
+/**
+ * Makes an executor from a driver: a place where branches run, such as threads, or an engine of your own.
+ *
+ * The engine keeps what belongs to the owner: settling, `watch`, limits, retries of branches, messages, the numbers of
+ * events. A branch whose worker is lost goes on elsewhere from its last committed step.
+ * @throws {TypeError} for a value that is no driver, or an unknown option
+ * @throws {RangeError} for an invalid number of deliveries
+ *
+ * @example
+ * ```ts
+ * const owners = new Map<string, TaskOwner>()
+ * const runner = createTaskRunner({
+ *   send: (id, text) => queueMicrotask(() => owners.get(id)?.receive(text)),
+ *   ended: (id) => queueMicrotask(() => owners.delete(id)),
+ * })
+ * const nearby = createExecutor({
+ *   name: 'nearby',
+ *   can: { closures: true, loads: false, preempt: false, attach: false },
+ *   submit(task, owner) {
+ *     owners.set(task.id, owner)
+ *     runner.run(task)
+ *     return { send: (text) => runner.receive(task.id, text), release: () => runner.stop(task.id) }
+ *   },
+ *   close: () => runner.close(),
+ * })
+ * ```
+ */
+export function createExecutor(driver: ExecutorDriver, options: ExecutorOptions = {}): Executor {
+  if (typeof driver?.submit !== 'function')
+    throw new TypeError(`createExecutor takes a driver, { name, can, submit, close }, not ${describeValue(driver)}.`)
+  checkOptions('createExecutor', options, 'maxDeliveries')
+  const { maxDeliveries = MAX_DELIVERIES } = options
+  if (!Number.isInteger(maxDeliveries) || maxDeliveries < 1)
+    throw new RangeError(`maxDeliveries is ${describeValue(maxDeliveries)}; it takes a whole number above 0.`)
+  const crews = new WeakMap<BranchSystem, Crew>()
+  const crewOf = (system: BranchSystem): Crew => {
+    const crew = crews.get(system) ?? new Crew(driver, system, maxDeliveries)
+    crews.set(system, crew)
+    return crew
+  }
+  const make: BranchMaker = (setup) => new RemoteBranch(setup, crewOf(setup.system))
+  const close = async (): Promise<void> => driver.close()
+  return Object.freeze({
+    name: driver.name,
+    '~branches': Object.freeze({ make }),
+    close,
+    [Symbol.asyncDispose]: close,
+  })
+}

@@ -1,0 +1,72 @@
+import type { Inputs } from '../action/inputs.js'
+import type { EventType } from '../lifecycle/events.js'
+import type { EventSource } from '../runtime/event-source.js'
+import type { BranchProgress } from '../runtime/map/branch-handle.js'
+import type { BranchSetup } from '../runtime/map/branch-maker.js'
+import type { CheckpointData, Ended, HookData, MessageData, StartFrame } from './frames.js'
+
+/** The progress of a branch within its next step, which its worker keeps. */
+class KeptInWorker {
+  readonly id: number
+
+  constructor(id: number) {
+    this.id = id
+  }
+}
+
+/** The progress of a branch that runs elsewhere. @param ended its last frame @param before that of an earlier run */
+export function progressElsewhere(
+  facts: Pick<BranchProgress, 'checkpoint' | 'visits' | 'startedAt'>,
+  attempts: number,
+  ended: Ended | undefined,
+  before: BranchProgress | undefined,
+): BranchProgress {
+  if (ended === undefined)
+    return { ...facts, inStep: before?.inStep, ended: false, attempts, tries: 0, recovered: false }
+  const inStep = ended.kept === undefined ? undefined : new KeptInWorker(ended.kept)
+  return { ...facts, inStep, ended: ended.complete, ...ended.past }
+}
+
+/** What a branch starts with, beside its setup. */
+interface StartFacts {
+  readonly branch: { readonly origin: EventSource; readonly checkpoint: CheckpointData; readonly attempts: number }
+  readonly bound: Inputs
+  readonly hears: readonly EventType[]
+  readonly credit: number
+  readonly hooks: readonly HookData[]
+  readonly visits: readonly number[]
+}
+
+/** The first frame of a delivery: the branch goes on at its last commit. */
+export function startFrameOf(
+  { parent, progress, semaphore, backpressure, system, inputs, state, task }: BranchSetup,
+  { branch, visits, ...facts }: StartFacts,
+  messages: readonly MessageData[],
+): StartFrame {
+  const { origin, checkpoint } = branch
+  const { tries = 0, recovered = false, inStep } = progress ?? {}
+  const kept = inStep instanceof KeptInWorker ? inStep.id : undefined
+  const attempts = Math.max(branch.attempts, progress?.attempts ?? 1)
+  const begins = progress === undefined && checkpoint.sequenceId < 0 && attempts === 1
+  return {
+    type: 'start',
+    appId: origin.appId,
+    parentPath: parent.app.path,
+    map: parent.name,
+    visit: parent.visit,
+    key: parent.key,
+    state,
+    inputs,
+    ...facts,
+    runId: system.runId,
+    watched: origin.watched,
+    tracked: origin.tracker !== undefined,
+    attempts: task.policy.retry?.attempts ?? 0,
+    limited: semaphore !== undefined,
+    paced: backpressure.waitForReader !== undefined,
+    deep: backpressure.deep === true,
+    graceMs: system.graceMs,
+    resume: begins ? undefined : { checkpoint, visits, kept, attempts, tries, recovered },
+    messages,
+  }
+}
