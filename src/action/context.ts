@@ -66,6 +66,12 @@ export interface ActionContext {
   /** The number of this attempt; the first is 1. */
   readonly attempt: number
   /**
+   * How often this branch was handed to a worker: 1, and one more each time that a worker was lost; 1 in this process. An
+   * effect of an earlier delivery may have happened, so where it counts use {@link ActionContext.once} or
+   * {@link ActionContext.idempotencyKey}.
+   */
+  readonly delivery: number
+  /**
    * Cancels a sibling branch: its signal aborts at once. Final: a result it returns later is ignored.
    * @param reason reason of its signal; default a {@link CancelledError}
    * @returns the outcome; `'unknown'` when there is no such branch, or this is not a branch

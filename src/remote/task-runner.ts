@@ -167,11 +167,12 @@ class Runner implements TaskRunner {
     }
   }
 
-  #make(id: string, start: StartFrame, code: FoundCode, { code: { registry } }: TaskData): WorkerBranch {
+  #make(id: string, start: StartFrame, code: FoundCode, { delivery, code: { registry } }: TaskData): WorkerBranch {
     const { send, clock, random } = this.#options
     return new WorkerBranch(start, {
       settings: { clock, random },
       code,
+      delivery,
       send: (frame) => send(id, seal(frame)),
       sendInWords: (frame) => send(id, sealInWords(frame)),
       keep: (progress) => {

@@ -34,6 +34,7 @@ import { WorkerSystem } from './worker-system.js'
 export interface TaskWorld {
   readonly settings: Pick<SystemSettings, 'clock' | 'random'>
   readonly code: FoundCode
+  readonly delivery: number
   /** @throws {SerializationError} for a frame with a value that is no data */
   send(frame: UpFrame): void
   /** The same, with words in place of such values. */
@@ -77,7 +78,7 @@ export class WorkerBranch implements RunOwner {
     const logger = loggerOf((level, text, data) => sendInWords({ type: 'log', level, text, data }))
     const all = { ...settings, logger, graceMs: start.graceMs, interceptors }
     const emitted = (event: AnyEvent, tracker: Tracker | undefined): void => this.#emitted(event, tracker)
-    this.#system = new WorkerSystem(all, start.runId, code.executors, emitted)
+    this.#system = new WorkerSystem(all, start.runId, code.executors, world.delivery, emitted)
     this.#system.hears = new Set(start.hears)
     const tracker = start.tracked ? OWNERS_TRACKER : undefined
     const map = new WorkerMap(start, tracker, send, sendInWords, this.#questions, () => this.#sendWaits())

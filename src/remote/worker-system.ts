@@ -11,6 +11,7 @@ export class WorkerSystem extends AppSystem {
   /** Branches below run in this worker, unless a map names an executor of the registry. */
   override readonly defaultExecutor = undefined
   override readonly executors: ReadonlySet<Executor> | undefined
+  override readonly delivery: number
   /** The types that the owner observes. */
   hears: ReadonlySet<EventType> = new Set()
   readonly #runId: string
@@ -22,10 +23,12 @@ export class WorkerSystem extends AppSystem {
     settings: SystemSettings,
     runId: string,
     executors: ReadonlySet<Executor> | undefined,
+    delivery: number,
     emitted: (event: AnyEvent, tracker?: Tracker) => void,
   ) {
     super(settings)
     this.executors = executors
+    this.delivery = delivery
     this.#runId = runId
     this.#emitted = emitted
   }

@@ -78,6 +78,8 @@ export class AppSystem {
   readonly logger: Logger
   readonly interceptors: readonly Interceptor[]
   readonly graceMs: number
+  /** How often the branch that it belongs to was handed to a worker. */
+  readonly delivery: number = 1
   /** Where its branches run that nothing chooses a place for; undefined for this process. */
   readonly defaultExecutor = defaultPlace.executor
   /** The executors that its maps may use; undefined where they may use any. */

@@ -146,9 +146,9 @@ export class BranchStarter {
   #executorOf(task: BranchTask, own: Executor | null | undefined): Executor | null | undefined {
     const { app } = this.#map
     const { executors, defaultExecutor } = app.system
-    for (const one of [task.executor, own, this.#fanOut.executor])
+    for (const one of [task.executor, own, this.#fanOut.executor, app.facts.executor])
       if (one === null || (one !== undefined && executors?.has(one) !== false)) return one
-    return app.facts.executor === undefined ? defaultExecutor : app.facts.executor
+    return defaultExecutor
   }
 
   /** Most branches share their inputs, and with them the request. */

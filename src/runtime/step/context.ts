@@ -57,6 +57,9 @@ class StepContext implements ActionContext {
   get attempt(): number {
     return this.#step.attempt
   }
+  get delivery(): number {
+    return this.#app.system.delivery
+  }
 
   /** The map of this branch, while the attempt lasts. */
   get #siblings(): { readonly map: BranchHost; readonly key: string } | undefined {
