@@ -5,6 +5,7 @@ import type { Due, Pending } from '../lifecycle/pending.js'
 export interface HostRun {
   /** The id of its root application. */
   readonly runId: string
+  /** The partition of its records. */
   readonly partitionKey: string | null
   /** The name of its graph. */
   readonly name: string
@@ -13,13 +14,18 @@ export interface HostRun {
 /**
  * What happens in a host.
  *
- * - `taken`: the host runs it now. `why`: it was `started` here, `interrupted` elsewhere or by a dead process, or `due`.
- * - `event`: an event of the run.
+ * - `taken`: the host runs it now. `why`: it was `started` here, `interrupted` elsewhere or by a dead process, or `due`:
+ *   answered, or at its time.
+ * - `event`: an event of the run, as `app.on` has it. Its `runId` is the id of the run in this process only.
  * - `released`: the host holds it no more. A `waiting` one is taken again when it is answered or due, an `interrupted`
- *   one by any host; the others have ended. `error`: why a run `failed`, or was `lost` to another process.
+ *   one by any host; a `lost` one goes on in another process, or is taken again once the store answers. The others have
+ *   ended. `error`: why a run `failed` or was `lost`.
  * - `refused`: it cannot be resumed here now, and stays as it is; the host looks at it again at `againAt`.
  * - `unavailable`: the store did not answer; the host asks again.
- * - `draining`, `drained`: no run is taken any more; all are released.
+ * - `draining`, `drained`: no run is taken any more; all are released, or have not ended in time.
+ * - `dropped`: this reader was too slow, and so many events of runs are missing. Read the runs with `describe`.
+ *
+ * Times are epoch milliseconds.
  */
 export type HostEvent =
   | { readonly type: 'taken'; readonly run: HostRun; readonly why: 'started' | 'interrupted' | 'due' }
@@ -29,14 +35,13 @@ export type HostEvent =
       readonly run: HostRun
       readonly status: 'waiting' | 'interrupted' | 'halted' | 'finished' | 'failed' | 'cancelled' | 'lost'
       readonly error?: unknown
-      /** For a waiting run: when it goes on by itself, epoch milliseconds. */
+      /** For a waiting run: when it goes on by itself. */
       readonly nextAt?: number
     }
   | { readonly type: 'refused'; readonly run: HostRun; readonly error: unknown; readonly againAt: number }
   | { readonly type: 'unavailable'; readonly error: unknown }
   | { readonly type: 'draining' }
   | { readonly type: 'drained' }
-  /** This reader was too slow: so many events of runs are missing. */
   | { readonly type: 'dropped'; readonly count: number }
 
 /** A run that a host has accepted. It is stored. */

@@ -1,9 +1,9 @@
 /**
  * The status of an application that can go on.
  *
- * `queued`: made, and not run yet. `running`. `waiting`: only messages or times are waited for; it needs no process.
- * `retrying`: only a retry delay is left. `interrupted`: it stopped in the middle (shutdown, a signal, a process that
- * died) and is to be resumed.
+ * `queued`: made, and not run yet. `running`: a process runs it. `waiting`: only messages or times are waited for; it
+ * needs no process. `retrying`: only a retry delay is left, and a process waits for its end; a run that nobody awaits is
+ * `waiting` then. `interrupted`: it stopped in the middle (shutdown, a signal, a process that died) and is to be resumed.
  */
 export type OpenStatus = 'queued' | 'running' | 'waiting' | 'retrying' | 'interrupted'
 
