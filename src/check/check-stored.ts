@@ -14,6 +14,7 @@ import { type AnyGraph, type CheckedGraph, checkedGraph, type GraphToCheck } fro
 
 /** Options of {@link checkStored}. */
 export interface CheckStoredOptions {
+  /** The store, which is only read. */
   readonly persister: Persister
   /** The graphs of the program, by any name: each alone, or with the options with which the program resumes its runs. */
   readonly graphs: Readonly<Record<string, AnyGraph | GraphToCheck>>

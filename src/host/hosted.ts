@@ -27,7 +27,9 @@ export type HostedOptions<S, Names, Entry> = Omit<
 
 /** A graph that a host runs. `State`: the state that a run starts with. `Inputs`: what its actions take. */
 export interface Hosted<out State = object, out Inputs = object> {
+  /** The graph, as it was given. */
   readonly graph: object
+  /** The options, as they were given. */
   readonly options: { readonly entrypoint: string }
   /** Types only, absent at run time. */
   readonly '~start'?: { readonly state: State; readonly inputs: Inputs }

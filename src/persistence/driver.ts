@@ -42,6 +42,7 @@ export interface Row {
   readonly label: string
   /** Position among all rows of a tree: epoch milliseconds × 1024, increased to stay unique. */
   readonly order: number
+  /** JSON, which a driver keeps as it is. */
   readonly data: string
   /** Only in `save`: the row replaces the note at its index. */
   readonly over?: true
@@ -53,6 +54,7 @@ export type RowFacts = Omit<Row, 'data' | 'over'>
 /** A message in the inbox of an application. */
 export interface Posted {
   readonly id: number
+  /** JSON, which a driver keeps as it is. */
   readonly data: string
 }
 

@@ -223,18 +223,20 @@ export interface OnceNote {
   readonly key: string
   readonly value: unknown
 }
-/** The step failed. */
+/** The step failed. Times are epoch milliseconds. */
 export interface FailedNote {
   readonly error: Error
+  /** Number of the attempt of the branch; 1 for a root. */
   readonly attempts: number
   readonly startedAt?: number
   readonly deadlineAt?: number
   /** Whether the failed branches of its map run again with it. */
   readonly again: boolean
 }
-/** The application was cancelled. A final cancel stays; after any other, a resume continues. */
+/** The application was cancelled. A final cancel stays; after any other, a resume continues. Times are epoch milliseconds. */
 export interface CancelledNote {
   readonly cause: CancelCause
+  /** The source: a sibling's key, `watch`, `app`, `parent` … */
   readonly by: string
   readonly reason: unknown
   readonly final: boolean

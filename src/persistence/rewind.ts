@@ -1,7 +1,8 @@
-import { printPath, unescapeName } from '../action/context.js'
+import { type Path, printPath, unescapeName } from '../action/context.js'
 import type { Message } from '../action/message.js'
 import { systemClock } from '../internal/clock.js'
 import { branchIdOf } from '../parallel/branch-id.js'
+import { printedPath, type WirePath } from '../read/wire-path.js'
 import { freezeAll, type State } from '../state/freeze.js'
 import { applySchema, refuseUnknownKeys, type StateRules } from '../state/schema.js'
 import { PersistenceError } from '../store-errors.js'
@@ -39,6 +40,8 @@ export interface RewindOptions extends AppRef {
  * @returns the new epoch
  * @throws {RangeError} when that step is not stored, or the map of a branch has committed
  * @throws {ContractError} for a patch that does not fit the schema, or is no valid state
+ * @throws {PersistenceError} when the store is unavailable, or a record cannot be read
+ * @see Burr `fork_from_sequence_id` of `initialize_from` in burr/core/application.py, which starts another application
  */
 export async function rewind({
   persister,
@@ -132,8 +135,12 @@ const isOpen = ({ map }: StoredRecord, name: string, visit: number): boolean => 
 export interface SendStoredOptions extends AppRef {
   /** The store of the application. */
   readonly persister: Persister
-  /** Path of the receiver below the root: `compare/gpt4`. Default: the root itself. */
-  readonly path?: string
+  /**
+   * Path of the receiver below the root, printed (`compare/gpt4`), as segments, or as JSON: that of an open question fits.
+   * Default: the root itself.
+   */
+  readonly path?: string | Path | WirePath | undefined
+  /** Made by the function that `defineMessage` returns. */
   readonly message: Message
 }
 
@@ -143,6 +150,8 @@ export interface SendStoredOptions extends AppRef {
  * A run that waits gets it at its next poll (`inboxPollMs`, one second by default), or at once from a store with
  * notifications; otherwise the next resume delivers it. It stays stored until the step that received it commits.
  * @returns `queued` once it is stored; `dropped` when there is no such application, or it or one above it has ended
+ * @throws {SerializationError} when the body cannot be stored
+ * @throws {PersistenceError} when the store is unavailable, or a record cannot be read
  *
  * @example
  * ```ts
@@ -157,7 +166,8 @@ export async function sendStored({
   path = '',
   message,
 }: SendStoredOptions): Promise<'queued' | 'dropped'> {
-  const target = await find(persister, { appId, partitionKey }, path === '' ? [] : path.split('/'))
+  const printed = printedPath(path)
+  const target = await find(persister, { appId, partitionKey }, printed === '' ? [] : printed.split('/'))
   if (target === undefined) return 'dropped'
   const { kind, body } = message
   await postTo({ driver: persister.driver, partitionKey, rootId: appId }, target, { kind, body })

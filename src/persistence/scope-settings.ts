@@ -43,7 +43,9 @@ export interface RootFacts {
 /** The argument and the result of `migrate`: the checkpoint of an application. */
 export interface MigratedRecord {
   readonly state: Readonly<Record<string, unknown>>
+  /** The last committed action. */
   readonly position: string | undefined
+  /** The action that runs next; undefined if nothing is left. */
   readonly next: string | undefined
   /** For a branch: its map action and its key. The result of `migrate` may omit it. */
   readonly branch?: { readonly map: string; readonly key: string }

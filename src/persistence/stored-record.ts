@@ -18,8 +18,11 @@ export type StoredStatus = 'running' | 'waiting' | 'interrupted' | 'halted' | 'f
 
 /** An unfinished map: its step has not committed. */
 export interface StoredMap {
+  /** The name of the map action. */
   readonly map: string
+  /** How often its application has come to it, from 1. */
   readonly visit: number
+  /** The version of the records when it started, see `version`. */
   readonly version: number
   /** The entries by index, as far as they are recorded. */
   readonly entries: ReadonlyMap<number, ManifestEntry>
@@ -29,9 +32,13 @@ export interface StoredMap {
   readonly settled: boolean
 }
 
-/** The record of a stored application, read from its rows. */
+/**
+ * The record of a stored application, read from its rows: where a resume continues. Orders are epoch milliseconds × 1024,
+ * other times epoch milliseconds.
+ */
 export interface StoredRecord {
   readonly appId: string
+  /** Its last stored state, without the keys that are never stored. */
   readonly state: State
   /** Whether a state is stored. False if there are only notes to the first step. */
   readonly hasState: boolean
@@ -41,12 +48,14 @@ export interface StoredRecord {
   readonly next: string | undefined
   /** The number of the last committed step, -1 before the first. */
   readonly sequenceId: number
+  /** Grows with each rewind. */
   readonly epoch: number
   /** The user's own version of the records, see `version`. */
   readonly version: number
   readonly status: StoredStatus
   /** Order of the newest row: epoch milliseconds × 1024. */
   readonly order: number
+  /** Number of commits of each action. */
   readonly visits: Readonly<Record<string, number>>
   /** Its open waits; undefined if there are none. */
   readonly waiting: WaitingNote | undefined
@@ -54,12 +63,15 @@ export interface StoredRecord {
   readonly passedWaits: readonly WaitRange[]
   /** The last retry of the next step; undefined if there was none. */
   readonly retry: RetryNote | undefined
+  /** Why its last run failed; undefined once the step has committed. */
   readonly failed: FailedNote | undefined
   /** Order of the note of the failure. */
   readonly failedAt: number
+  /** Why its last run was cancelled or interrupted; undefined once a step has committed. */
   readonly cancelled: CancelledNote | undefined
   /** How the run of a branch ended. */
   readonly end: StepEndMark | undefined
+  /** When its last step began; for a branch, its first one. */
   readonly startedAt: number | undefined
   /** For a branch with a time limit: when that ends, epoch milliseconds. */
   readonly deadlineAt: number | undefined
@@ -73,7 +85,9 @@ export interface StoredRecord {
   readonly retryFailuresBefore: number
   /** The row of its status notes. @internal */
   readonly statusRow: StatusRow | undefined
+  /** Its place below another application; undefined for a root. */
   readonly parentRef: ParentRef | undefined
+  /** The step that it was forked from. */
   readonly from: ForkedFrom | undefined
   /** Keys whose schema rejects its own output: they are not validated again. */
   readonly oneWay: readonly string[]
@@ -93,6 +107,7 @@ export interface StoredRecord {
 
 /** A message of an inbox. */
 export interface StoredMessage {
+  /** Its id in the store. */
   readonly id: number
   readonly kind: string
   readonly body: unknown

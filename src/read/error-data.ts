@@ -23,7 +23,9 @@ export interface ErrorData {
 export interface CancelData {
   /** The source: a sibling's key, `watch`, `app`, `parent` … */
   readonly by: string
+  /** What kind of cancel it was. */
   readonly cause: CancelCause
+  /** The given reason, in the form of the codec. */
   readonly reason: Payload
   /** Epoch milliseconds. */
   readonly at: number

@@ -17,11 +17,11 @@ export interface RunFilter {
   readonly createdFrom?: number | undefined
   /** Epoch milliseconds, excluded. */
   readonly createdTo?: number | undefined
-  /** Runs with an application between two attempts. */
+  /** `true`: only runs with an application between two attempts. `false` filters nothing. */
   readonly retrying?: boolean | undefined
-  /** Runs with an open question. */
+  /** `true`: only runs with an open question. */
   readonly pending?: boolean | undefined
-  /** Runs with abandoned code. */
+  /** `true`: only runs with abandoned code. */
   readonly leaked?: boolean | undefined
   /** Part of the id or of the title, whatever its case. */
   readonly text?: string | undefined
@@ -72,7 +72,9 @@ export interface DescribeOptions {
 
 /** Options of {@link Reader.branches}. */
 export interface BranchQuery extends AppTarget, Paging {
+  /** The name of the map action. */
   readonly map: string
+  /** How often its application had come to the map, from 1. */
   readonly visit: number
   /** Default: the newest that has this visit. */
   readonly epoch?: number | undefined
@@ -114,8 +116,9 @@ export interface DueQuery extends Paging {
  * Reads runs: their status, their tree, their steps. A persister is one, and so is a live application. Every reader
  * answers with the same types; what its source cannot tell is absent, and named in `lacks`.
  *
- * Reading changes nothing. Every method rejects with an `InputError` for a query that it cannot answer, with all
+ * Reading changes nothing, takes no claim, and cannot be cancelled. Every method rejects with an `InputError` for a query that it cannot answer, with all
  * faults, and with a {@link PersistenceError} (`unavailable`) when its store is unavailable.
+ * @see Burr `BaseStateLoader` in burr/core/persistence.py, and burr/tracking/server/backend.py, which reads logs
  */
 export interface Reader {
   /** Runs, newest first. */

@@ -6,14 +6,17 @@ import type { WirePath } from './wire-path.js'
 export interface RunRef {
   /** The id of its root application. */
   readonly runId: string
+  /** The partition of its records; null is one too. */
   readonly partitionKey: string | null
 }
 
 /** The process that runs a run, or the worker that runs a branch. */
 export interface WorkerInfo {
+  /** The id of its runner, random. */
   readonly id: string
   /** The executor that placed a branch there. */
   readonly executor?: string
+  /** The name of its machine. */
   readonly host?: string
   readonly pid?: number
   /** The version of its program. */

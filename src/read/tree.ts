@@ -9,6 +9,7 @@ import type { WirePath } from './wire-path.js'
 /** An application of a run: the root, or one below it. */
 export interface Place {
   readonly appId: string
+  /** Its address below the root; empty for the root. */
   readonly path: WirePath
 }
 
@@ -16,10 +17,14 @@ export interface Place {
 export interface StepPlace extends Place {
   /** The action by its name in its own graph. */
   readonly action: string
+  /** The number of the step, in its own application. */
   readonly sequenceId: number
 }
 
-/** An open question: an action waits for a message from outside. */
+/**
+ * An open question: an action waits for a message from outside. Answer it with `send` of a host or `sendStored`, to its
+ * `runId` and `path`. Times are epoch milliseconds.
+ */
 export interface Pending extends RunRef, StepPlace {
   /** `<appId>.<sequenceId>.<number of the wait in its step>`: the same after a resume. */
   readonly id: string
@@ -29,8 +34,9 @@ export interface Pending extends RunRef, StepPlace {
   readonly ask?: Payload
   /** JSON Schema by kind, where its schema gives one. */
   readonly schemas?: { readonly [kind: string]: Json }
+  /** Since when; the first time, also after a resume. */
   readonly since: number
-  /** When it stops waiting. */
+  /** When it stops waiting without a message. */
   readonly until?: number
   /** Whether a fitting message is stored, and not taken yet. */
   readonly answered: boolean
@@ -42,15 +48,23 @@ export interface Pending extends RunRef, StepPlace {
 
 /** A time that an application waits for. */
 export interface Due extends Place {
+  /**
+   * `sleep`: a `context.sleep` ends. `wait`: a wait for a message ends without one. `retry`: the next attempt starts.
+   * `timeout`: the time limit of a branch ends.
+   */
   readonly kind: 'sleep' | 'wait' | 'retry' | 'timeout'
+  /** Epoch milliseconds. */
   readonly at: number
+  /** The action that waits or is tried again; absent for a `timeout`. */
   readonly action?: string
+  /** The number of the step under way, in its own application. */
   readonly sequenceId: number
 }
 
-/** Code that ignored its cancel, and was abandoned. */
+/** Code that ignored its cancel, and was abandoned. Times are epoch milliseconds. */
 export interface Leak extends StepPlace {
   readonly cancelledAt: number
+  /** When it was abandoned. */
   readonly at: number
   /** The pending interceptor, when the action had ended or not started. */
   readonly interceptor?: string
@@ -80,14 +94,16 @@ export type Patch =
 
 /** The progress of a step, as its action reports it. */
 export interface Progress {
+  /** 0 to 1. */
   readonly fraction?: number
   readonly done?: number
   readonly total?: number
   readonly message?: string
+  /** When it was reported, epoch milliseconds. */
   readonly at: number
 }
 
-/** One step of an application, or a whole state that no step made. */
+/** One step of an application, or a whole state that no step made. Times are epoch milliseconds. */
 export interface StepRecord extends StepPlace {
   /** Grows with each rewind. */
   readonly epoch: number
@@ -102,12 +118,14 @@ export interface StepRecord extends StepPlace {
   readonly endedAt?: number
   readonly durationMs?: number
   readonly inputs?: Payload
+  /** The update that it committed. */
   readonly update?: Payload
   /** The change of the state; absent where the whole state is stored. */
   readonly patch?: Patch
   readonly error?: ErrorData
   /** The edge that was taken. `condition` and `onError` are absent where they are not stored. */
   readonly took?: { readonly to: string; readonly condition?: string; readonly onError?: boolean }
+  /** The chunks that it yielded; `bytes` of their JSON. */
   readonly chunks?: {
     readonly count: number
     readonly bytes: number
@@ -121,7 +139,7 @@ export interface StepRecord extends StepPlace {
   readonly map?: { readonly map: string; readonly visit: number }
 }
 
-/** An application of a run, and what is below it. */
+/** An application of a run, and what is below it. Times are epoch milliseconds. */
 export interface AppNode extends Place {
   /** Its key in its map. */
   readonly key?: string
@@ -133,6 +151,7 @@ export interface AppNode extends Place {
   readonly since?: number
   readonly startedAt?: number
   readonly endedAt?: number
+  /** Grows with each rewind. */
   readonly epoch?: number
   /** The number of the last committed step; -1 before the first. Absent for a settled branch of a live run. */
   readonly sequenceId?: number
@@ -148,7 +167,9 @@ export interface AppNode extends Place {
   readonly recovered?: boolean
   /** The step that is under way, or failed, or is tried again. */
   readonly step?: StepRecord
+  /** Why it failed. */
   readonly error?: ErrorData
+  /** Why it was cancelled, or interrupted. */
   readonly cancelled?: CancelData
   /** Its own open questions, and none of those below. */
   readonly pending: readonly Pending[]
@@ -160,17 +181,21 @@ export interface AppNode extends Place {
   readonly maps: readonly MapNode[]
   /** The applications that the action of its present step made. */
   readonly children: readonly AppNode[]
+  /** The worker that runs it, if it runs elsewhere. */
   readonly worker?: WorkerInfo
 }
 
-/** One visit of a map. */
+/** One visit of a map. Times are epoch milliseconds. */
 export interface MapNode {
+  /** The name of the map action. */
   readonly map: string
+  /** How often its application has come to this map, from 1. */
   readonly visit: number
   /** The epoch of its application in which it ran. */
   readonly epoch: number
   /** The step of its application. */
   readonly sequenceId: number
+  /** The call that made it: `mapStates`, `mapActions`, `mapActionsAndStates`, `parallel`, `subgraph`. */
   readonly kind?: 'states' | 'actions' | 'product' | 'tasks' | 'subgraph'
   /** Its settle policy: `all`, `{ atLeast: 2 }`. */
   readonly policy?: string
@@ -181,6 +206,7 @@ export interface MapNode {
   readonly status: 'running' | 'reducing' | 'interrupted' | 'done' | 'failed' | 'cancelled'
   readonly startedAt?: number
   readonly endedAt?: number
+  /** Numbers of branches by status. */
   readonly counts: BranchCounts
   /** The first branches of each status that has any. */
   readonly branches: readonly BranchPage[]
@@ -208,6 +234,7 @@ export interface RunTree {
   readonly root: AppNode
   /** What its source cannot tell, by name: `chunks`, `inputs` … Those parts are absent. */
   readonly lacks: readonly string[]
+  /** The moment of reading, epoch milliseconds, and where it was read. `seq`: the last event of a live run or a log. */
   readonly asOf: {
     readonly source: 'live' | 'log' | 'store'
     readonly at: number

@@ -167,6 +167,21 @@ describe('the question of a wait', () => {
     expect((await persister.load({ appId: branch }))?.waiting).toBeUndefined()
   })
 
+  it('is answered at the path that a reader gives for it, by a process that has no application', async () => {
+    const persister = memoryPersister()
+    const graph = kit.graph({ actions: { map } })
+    const app = createApplication(graph, { appId: 'app', entrypoint: 'map', state: {}, persister, logger: quiet })
+    await app.run({ whenWaiting: 'return' })
+    await app[Symbol.asyncDispose]()
+
+    for (const { runId: appId, path, kinds } of (await persister.pending()).items)
+      expect(await sendStored({ persister, appId, path, message: kinds[0] === 'yes' ? yes('1') : no('2') })).toBe(
+        'queued',
+      )
+    expect((await persister.pending()).items).toEqual([])
+    expect((await persister.pending({ answered: true })).items.map(({ ask }) => ask)).toEqual(['first?', 'second?'])
+  })
+
   it('is read from a store that held one wait without its times', async () => {
     const { driver } = memoryPersister()
     const old = (row: Row): Row => {
