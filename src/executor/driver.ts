@@ -48,6 +48,8 @@ export interface Loss {
   readonly output?: readonly string[] | undefined
   /** False when a further delivery would be lost too: the executor was closed, its module cannot be loaded. Default true. */
   readonly again?: boolean | undefined
+  /** Another task was the reason, such as one that ignored its cancel: this delivery is not counted. Default false. */
+  readonly blameless?: boolean | undefined
 }
 
 /** The side of the owner of one task. */
@@ -62,6 +64,8 @@ export interface TaskOwner {
 export interface SubmittedTask {
   /** Sends a text to the task. It is lost where the task is. */
   send(text: string): void
+  /** It was cancelled. Where it has not begun, it never does, and `lost` follows at once. */
+  withdraw?(): void
   /** The task waits for something: its slot is free meanwhile. */
   pause?(): void
   /** The task continues. @returns a promise until it has a slot again; undefined where it has one */

@@ -61,6 +61,8 @@ export interface StartFrame {
   readonly limited: boolean
   readonly paced: boolean
   readonly deep: boolean
+  /** A time limit begins when it starts: its owner has to hear of that before its code runs. */
+  readonly timed: boolean
   /** Chunks that may be ahead of the owner. */
   readonly credit: number
   readonly hooks: readonly HookData[]

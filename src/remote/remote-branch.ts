@@ -189,6 +189,7 @@ export class RemoteBranch implements BranchHandle {
     this.#take(NO_WAITS)
     const { reason, by, cause } = cancellation
     this.#submission.sendInWords({ type: 'cancel', reason, by, cause })
+    this.#submission.withdraw()
     return true
   }
 
@@ -329,15 +330,14 @@ export class RemoteBranch implements BranchHandle {
 
   /** Its worker was lost (C4). */
   lost(loss: Loss): void {
-    this.#submission.drop()
+    const losses = this.#submission.lost(loss)
     this.#answers.end()
     const { cancellation } = this.#run
     if (cancellation !== undefined) return this.#settle(cancelledBy(cancellation))
     this.#take(NO_WAITS)
     const name = `Branch "${printPath(this.origin.path)}"`
-    const { deliveries } = this.#submission
-    if (loss.again === false || deliveries >= this.#crew.maxDeliveries)
-      return this.#settle({ status: 'failed', error: new WorkerLostError(name, loss, deliveries) })
+    if (loss.again === false || losses >= this.#crew.maxDeliveries)
+      return this.#settle({ status: 'failed', error: new WorkerLostError(name, loss, losses) })
     this.#setup.system.logger.warn(`${name}: its worker was lost, and it goes on elsewhere. ${loss.why}`)
     this.#deliver()
   }

@@ -37,6 +37,9 @@ interface StartFacts {
   readonly visits: readonly number[]
 }
 
+const isTimed = ({ policy: { timeoutMs = Infinity, retry } }: BranchSetup['task']): boolean =>
+  Math.min(timeoutMs, retry?.maxMs ?? Infinity) !== Infinity
+
 /** The first frame of a delivery: the branch goes on at its last commit. */
 export function startFrameOf(
   { parent, progress, semaphore, backpressure, system, inputs, state, task }: BranchSetup,
@@ -63,6 +66,7 @@ export function startFrameOf(
     tracked: origin.tracker !== undefined,
     attempts: task.policy.retry?.attempts ?? 0,
     limited: semaphore !== undefined,
+    timed: isTimed(task),
     paced: backpressure.waitForReader !== undefined,
     deep: backpressure.deep === true,
     graceMs: system.graceMs,

@@ -38,6 +38,7 @@ export class Submission {
   #task: SubmittedTask | undefined
   #paused = false
   #killing: Deadline | undefined
+  #losses = 0
   /** The number of the last message, or notice, that was sent. */
   n = 0
   /** The number of deliveries. */
@@ -153,9 +154,16 @@ export class Submission {
     this.#killing = new Deadline(system.clock, monotonicNow(system.clock) + ANSWER_MS, kill) // S3
   }
 
-  /** Its worker is lost. */
-  drop(): void {
+  /** It was cancelled: a driver that has not begun it leaves it out. */
+  withdraw(): void {
+    this.#task?.withdraw?.()
+  }
+
+  /** Its worker is lost. @returns how many deliveries were lost that count */
+  lost({ blameless }: Loss): number {
     this.#task = undefined
+    if (blameless !== true) this.#losses += 1
+    return this.#losses
   }
 
   /** It has left code behind: its worker takes no more tasks. */

@@ -24,8 +24,13 @@ export interface TaskRunnerOptions {
    * @returns the namespace of the module
    */
   readonly load?: (url: string) => Promise<object>
-  /** Sends a text to the owner of a task. Texts of a task have to arrive in their order. */
-  readonly send: (id: string, text: string) => void
+  /**
+   * Sends a text to the owner of a task. Texts of a task have to arrive in their order.
+   *
+   * Code of the task that does not give way to the event loop may follow an urgent text. It has to leave at once, not
+   * with the texts of the turn: the time limit of the task begins with it.
+   */
+  readonly send: (id: string, text: string, urgent: boolean) => void
   /** Called when the task under an id has ended: its last text has been sent. */
   readonly ended?: (id: string) => void
   /** Clock of the tasks. Default: that of the platform. */
@@ -76,7 +81,9 @@ interface Entry {
 class Runner implements TaskRunner {
   readonly #options: TaskRunnerOptions
   readonly #registries = new Map<string, Registry>()
-  readonly #modules = new Map<string, Promise<readonly Registry[]>>()
+  /** By module: two modules may have registries of the same name. */
+  readonly #modules = new Map<string, Promise<ReadonlyMap<string, Registry>>>()
+  readonly #loaded = new Map<string, ReadonlyMap<string, Registry>>()
   readonly #tasks = new Map<string, Entry>()
   /** What the next steps of branches that have ended had done; only of code of this program. */
   readonly #kept = new Map<number, object>()
@@ -127,7 +134,7 @@ class Runner implements TaskRunner {
   /** Code that is here already. @throws {TypeError} for a name that its registry lacks, and for other code */
   #find(code: CodeRef): FoundCode | undefined {
     if (code.registry === LOCAL) return localCodeOf(code.name)
-    const registry = this.#registries.get(code.registry)
+    const registry = this.#registries.get(code.registry) ?? this.#loaded.get(code.module ?? '')?.get(code.registry)
     return registry && checked(findCode(registry, code), code)
   }
 
@@ -139,18 +146,20 @@ class Runner implements TaskRunner {
       )
     const loading = this.#modules.get(module) ?? this.#import(module)
     this.#modules.set(module, loading)
-    const found = (await loading).find(({ name }) => name === registry)
+    const found = (await loading).get(registry)
     if (found === undefined)
       throw new TypeError(
         `The module ${module} exports no registry "${registry}". Export what defineRegistry returns there.`,
       )
-    this.#registries.set(registry, found)
     return checked(findCode(found, code), code)
   }
 
-  async #import(url: string): Promise<readonly Registry[]> {
+  async #import(url: string): Promise<ReadonlyMap<string, Registry>> {
     const { load = (one: string) => import(one) as Promise<object> } = this.#options
-    return Object.values(await load(url)).filter(isRegistry)
+    const loaded = new Map<string, Registry>()
+    for (const one of Object.values(await load(url))) if (isRegistry(one)) loaded.set(one.name, one)
+    this.#loaded.set(url, loaded)
+    return loaded
   }
 
   #begin(task: TaskData, entry: Entry, code: FoundCode): void {
@@ -173,8 +182,8 @@ class Runner implements TaskRunner {
       settings: { clock, random },
       code,
       delivery,
-      send: (frame) => send(id, seal(frame)),
-      sendInWords: (frame) => send(id, sealInWords(frame)),
+      send: (frame) => send(id, seal(frame), start.timed && frame.type === 'started'),
+      sendInWords: (frame) => send(id, sealInWords(frame), false),
       keep: (progress) => {
         if (registry !== LOCAL) return undefined
         this.#kept.set(this.#kept.size, progress)
@@ -205,6 +214,7 @@ class Runner implements TaskRunner {
     this.#options.send(
       id,
       error instanceof OtherCode ? seal({ type: 'mismatch', outline: error.outline }) : sealInWords(failed(error)),
+      false,
     )
     this.#options.ended?.(id)
   }

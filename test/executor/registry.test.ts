@@ -6,12 +6,14 @@ import {
   type Executor,
   type Registry,
   type TaskOwner,
+  type TaskRunnerOptions,
 } from 'teasel/executor'
 import { describe, expect, it } from 'vitest'
 import { quiet } from '../support/quiet-logger.js'
 
 const kit = defineState<{ n: number; sum: number }>()
 const double = kit.action({ reads: ['n'], writes: ['sum'], run: ({ state }) => ({ sum: state.n * 2 }) })
+const third = kit.action({ reads: ['n'], writes: ['sum'], run: ({ state }) => ({ sum: state.n / 3 }) })
 const scale = kit.action({
   reads: ['n'],
   writes: ['sum'],
@@ -22,10 +24,13 @@ const graph = kit.graph({ actions: { double } }).runnable({ entrypoint: 'double'
 const bound = scale.bind({ make: (n: number) => n + 1 })
 
 /** An executor whose worker has these registries. */
-function withRegistries(...registries: readonly Registry[]): Executor {
+const withRegistries = (...registries: readonly Registry[]): Executor => nearby({ registries })
+
+/** An executor whose worker is in this process. */
+function nearby(options: Pick<TaskRunnerOptions, 'registries' | 'load'>): Executor {
   const owners = new Map<string, TaskOwner>()
   const runner = createTaskRunner({
-    registries,
+    ...options,
     send: (id, text) => queueMicrotask(() => owners.get(id)?.receive(text)),
   })
   return createExecutor({
@@ -80,6 +85,16 @@ describe('a runnable of a registry', () => {
     await expect(sumOf(double, elsewhere)).rejects.toThrow(
       'has other code under "double" of the registry "math". Both have to run the same build.\nhere only: all: reads n; writes sum\nthere only: all: writes sum, n',
     )
+  })
+
+  it('is found in its own module, where another module has a registry of that name', async () => {
+    const half = kit.action({ reads: ['n'], writes: ['sum'], run: ({ state }) => ({ sum: state.n / 2 }) })
+    const modules: Readonly<Record<string, object>> = {
+      'file:///one.js': { one: defineRegistry({ name: 'app', module: 'file:///one.js', graphs: { half } }) },
+      'file:///two.js': { two: defineRegistry({ name: 'app', module: 'file:///two.js', graphs: { third } }) },
+    }
+    const near = nearby({ load: (url) => Promise.resolve(modules[url] ?? {}) })
+    expect([await sumOf(half, near), await sumOf(third, near), await sumOf(half, near)]).toEqual([1.5, 1, 1.5])
   })
 
   it('is refused by a worker that has no such registry, or no such name in it', async () => {
