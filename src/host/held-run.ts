@@ -1,10 +1,8 @@
 import type { LiveApplication } from '../application/live-application.js'
 import { decode } from '../codec/encode.js'
 import { isPlainObject, tryGet } from '../internal/guards.js'
-import type { Pending } from '../lifecycle/pending.js'
 import { cancelRequest } from '../persistence/cancel-stored.js'
 import type { Persister } from '../persistence/persister.js'
-import { readMessage } from '../persistence/replay.js'
 import type { StoredRun } from '../persistence/summary.js'
 import type { SummaryFacts } from '../persistence/summary-facts.js'
 import { PersistenceError } from '../store-errors.js'
@@ -32,8 +30,8 @@ export interface HoldingHost {
 export class HeldRun {
   readonly run: HostRun
   readonly app: LiveApplication
-  /** Resolves with whether a message was stored for one of its questions meanwhile. */
-  readonly ended: Promise<boolean>
+  /** Resolves when it is released. */
+  readonly ended: Promise<void>
   readonly #host: HoldingHost
   readonly #unwatch: (() => void) | undefined
   #draining = false
@@ -57,18 +55,15 @@ export class HeldRun {
     return { partitionKey: this.run.partitionKey, rootId: this.run.runId }
   }
 
-  async #run(inputs: Readonly<Record<string, unknown>>): Promise<boolean> {
+  async #run(inputs: Readonly<Record<string, unknown>>): Promise<void> {
     const released = await this.#runOut(inputs).then(
       (outcome) => this.#outcome(outcome),
       (error: unknown) => this.#failure(error),
     )
     this.#over = true
     this.#unwatch?.()
-    const asked = released.status === 'waiting' ? (this.app.pending as readonly Pending[]) : []
     await this.app[Symbol.asyncDispose]().catch((error: unknown) => this.#host.emit({ type: 'unavailable', error }))
-    const isAnswered = asked.length > 0 && (await this.#isAnswered(asked))
     this.#host.emit(released)
-    return isAnswered
   }
 
   async #runOut(inputs: Readonly<Record<string, unknown>>): Promise<HeldOutcome> {
@@ -87,19 +82,6 @@ export class HeldRun {
       return stored.summary.pending >= asked && (stored.summary.nextAt ?? Infinity) <= nextAt
     } catch {
       return true // its release finds that the store is away
-    }
-  }
-
-  /** Whether a message is stored that one of its questions takes. */
-  async #isAnswered(asked: readonly Pending[]): Promise<boolean> {
-    try {
-      const messages = await this.#host.persister.driver.inbox(this.#root)
-      return messages.some((posted) => {
-        const { kind } = readMessage(posted.appId, posted)
-        return asked.some(({ appId, kinds }) => appId === posted.appId && kinds.includes(kind))
-      })
-    } catch {
-      return false // the next look at the store finds it, if it answered a question
     }
   }
 

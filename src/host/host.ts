@@ -15,7 +15,6 @@ import { sendStored } from '../persistence/rewind.js'
 import type { StoredRun } from '../persistence/summary.js'
 import { printedPath } from '../read/wire-path.js'
 import { PersistenceError } from '../store-errors.js'
-import { AnsweredRuns } from './answered.js'
 import { EventReaders } from './event-readers.js'
 import { HeldRun, hostFacts } from './held-run.js'
 import type { Host, HostOptions, PlaceRef, RunRef, StartOptions } from './host-api.js'
@@ -45,7 +44,6 @@ export class StoreHost implements Host<Record<string, Hosted>> {
   readonly #left = new Map<string, number>()
   readonly #ends: (() => void)[] = []
   readonly #concurrency: number
-  readonly #answered: AnsweredRuns
   #state: 'open' | 'draining' | 'closed' = 'open'
   #drained: Promise<readonly HostRun[]> | undefined
   #timer: unknown
@@ -60,7 +58,6 @@ export class StoreHost implements Host<Record<string, Hosted>> {
     this.#clock = options.clock ?? systemClock
     this.#logger = safeLogger(options.logger ?? consoleLogger)
     this.#concurrency = options.concurrency ?? 16
-    this.#answered = new AnsweredRuns(options.persister, options.partitionKey)
     const { driver } = options.persister
     const unwatch = driver.watchDue?.(() => this.#lookSoon())
     if (unwatch !== undefined) this.#ends.push(unwatch)
@@ -70,11 +67,10 @@ export class StoreHost implements Host<Record<string, Hosted>> {
     void this.#look()
   }
 
-  /** Looks for requests to cancel and for answers, at each heartbeat. The timer does not keep the process alive. */
+  /** Looks for requests to cancel, at each heartbeat. The timer does not keep the process alive. */
   #beatLater(): void {
     const beat = (): void => {
       for (const held of this.#held.values()) void held.obey()
-      void this.#takeAnswered()
       this.#beatLater()
     }
     this.#beat = this.#clock.setTimeout(beat, (this.#options.leaseMs ?? 30_000) / 3)
@@ -183,9 +179,8 @@ export class StoreHost implements Host<Record<string, Hosted>> {
     this.emit({ type: 'taken', run, why })
     const held = new HeldRun(this, run, app, inputs)
     this.#held.set(key, held)
-    void held.ended.then(async (isAnswered) => {
+    void held.ended.then(() => {
       this.#held.delete(key)
-      if (isAnswered) await this.#takeAgain(run)
       this.#lookSoon()
     })
   }
@@ -280,26 +275,6 @@ export class StoreHost implements Host<Record<string, Hosted>> {
       this.emit({ type: 'refused', run, error, againAt })
     } finally {
       taken()
-    }
-  }
-
-  /** Takes runs that were answered, and are due for nobody. */
-  async #takeAnswered(): Promise<void> {
-    if (this.#free <= 0) return
-    try {
-      await this.#takeAll(await this.#answered.find(this.#clock.now(), (key) => this.#isLeft(key)))
-    } catch (error) {
-      this.emit({ type: 'unavailable', error })
-    }
-  }
-
-  /** Takes a run again that was released while a message for it was being stored. */
-  async #takeAgain({ runId, partitionKey }: HostRun): Promise<void> {
-    try {
-      const stored = await this.persister.driver.find({ partitionKey, rootId: runId })
-      if (stored !== undefined) await this.#takeAll([stored])
-    } catch (error) {
-      this.emit({ type: 'unavailable', error })
     }
   }
 

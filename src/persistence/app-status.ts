@@ -17,6 +17,8 @@ export interface StatusSource {
   readonly map: MapFacts | undefined
   /** Its open questions; undefined where they have not changed. */
   readonly waits: readonly AskedWait[] | undefined
+  /** Ids of messages that the step under way has taken. */
+  readonly taken: readonly number[]
   readonly due: readonly DueFacts[]
 }
 
@@ -88,7 +90,7 @@ export class AppStatus {
     this.#stored = this.#status
     this.#whole = countsOf(whole)
     this.#changed = false
-    const { appId, waits } = source
+    const { appId, waits, taken } = source
     const summary: AppSummary = {
       appId,
       status: this.#status,
@@ -97,6 +99,7 @@ export class AppStatus {
       ...(parent && { parent }),
       facts: JSON.stringify(this.#factsOf(source)),
       ...(waits && { waits }),
+      ...(waits && waits.length > 0 && taken.length > 0 && { taken }),
     }
     return {
       summary,
@@ -108,7 +111,7 @@ export class AppStatus {
   }
 
   /** Continues from a stored summary. */
-  adopt({ status, since, facts, ...whole }: Omit<AppSummary, 'waits' | 'wake'>): void {
+  adopt({ status, since, facts, ...whole }: Omit<AppSummary, 'waits' | 'taken' | 'wake'>): void {
     const known = tryGet(() => JSON.parse(facts) as SummaryFacts)
     if (known === undefined) return // the next rows replace it
     const { startedAt, attempt, recovered = false, error, cancelled, endedAt, crashes } = known

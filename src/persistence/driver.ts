@@ -140,8 +140,8 @@ export interface PersisterDriver {
    */
   beat(root: RootKey, writer: string, leaseMs: number, data: string | null): Awaitable<number>
   /**
-   * Appends all rows, stores the summaries and removes the taken messages, or does nothing. Durable when it returns or
-   * resolves.
+   * Appends all rows, removes the taken messages and stores the summaries, or does nothing. Durable when it returns or
+   * resolves. Questions that a summary brings are answered by messages that are there: see {@link AppSummary}.
    */
   save(group: Group): Awaitable<void>
   /** @returns a tail for each id, in their order; undefined if nothing is stored */
@@ -164,7 +164,7 @@ export interface PersisterDriver {
   summaries(
     partitionKey: string | null,
     appIds: readonly string[],
-  ): Awaitable<readonly (Omit<AppSummary, 'waits' | 'wake'> | undefined)[]>
+  ): Awaitable<readonly (Omit<AppSummary, 'waits' | 'taken' | 'wake'> | undefined)[]>
   /** Open questions. */
   waits(page: WaitPage): Awaitable<readonly OpenQuestion[]>
   /** Roots that are to be taken. */

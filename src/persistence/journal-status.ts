@@ -19,6 +19,8 @@ import { type DueFacts as DueNotes, dueOf } from './wait-note.js'
 // F1  The status of a root is that of its tree while a run is under way, and that of its end afterwards.
 // F2  A cut-off root that only waited, for messages, times or retry delays, is waiting: it needs no process, and its
 //     process has not died. A host that found it interrupted would take and release it until its delay is over.
+// F3  The summary of a root that waits is stored again when a question below has changed: the store compares it with
+//     the messages that are there.
 
 /** The journal of an application, as its status uses it. */
 export interface StatusJournal {
@@ -30,6 +32,7 @@ export interface StatusJournal {
   /** The number of the last step, stored or not. */
   readonly sequenceId: number
   readonly forkedFrom: ForkedFrom | undefined
+  readonly inbox: { readonly taken: readonly number[] }
   readonly status: {
     readonly due: DueNotes
     /** Whether the application waits, and that is the last note. */
@@ -254,16 +257,19 @@ export class JournalStatus {
 
   /** The summary to store with the next rows; undefined if the store has it. */
   take(): StoringSummary | undefined {
-    const { scope, status } = this.#journal
-    if (this.#isRoot && scope.tree.running) this.#app.set(scope.tree.status, this.#now) // F1
+    const { scope, status, inbox } = this.#journal
+    const { tree } = scope
+    if (this.#isRoot && tree.running) this.#app.set(tree.status, this.#now) // F1
+    if (this.#isRoot && tree.takeAsked() && this.#app.status === 'waiting') this.#app.touch() // F3
     const whole = this.#isRoot ? this.#wholeTree : this.#wholeOne
     if (!this.#app.differs(whole)) return undefined
     const waits = isEnded(this.#app.status) ? NO_WAITS : questions(status.due.waiting, this.path)
     const asked = waits.map(({ id }) => id).join()
-    const source = { ...this.#facts, waits: asked === this.#asked ? undefined : waits }
+    const source = { ...this.#facts, waits: asked === this.#asked ? undefined : waits, taken: inbox.taken }
     const taken = this.#app.take(source, whole, this.#place)
     const before = this.#asked
     this.#asked = asked
+    if (source.waits !== undefined && !this.#isRoot) tree.asked()
     return {
       summary: taken.summary,
       lost: () => {
@@ -280,7 +286,7 @@ export class JournalStatus {
     return [...this.#above.journal.path, [map, visit, key]]
   }
 
-  get #facts(): Omit<StatusSource, 'waits'> {
+  get #facts(): Omit<StatusSource, 'waits' | 'taken'> {
     const { appId, epoch, forkedFrom, map, sequenceId, status } = this.#journal
     const [next, position] = [this.#next, this.#position]
     const due = [...dueOf(status.due)].map((one) => ({ ...one, sequenceId: sequenceId + 1 }))

@@ -43,10 +43,14 @@ interface MemoryOwner {
   beat: StoredClaim['beat']
 }
 
+interface MemoryPost extends Posted {
+  readonly kind: string | null
+}
+
 interface MemoryApp {
   readonly rootId: string
   readonly rows: Row[]
-  inbox: Posted[]
+  inbox: MemoryPost[]
 }
 
 /** Keeps rows in the memory of the process. */
@@ -66,6 +70,7 @@ export class MemoryDriver implements PersisterDriver {
       {
         born: (partitionKey, appId) => this.#apps.get(keyOf(partitionKey, appId))?.rows[0]?.order,
         last: (partitionKey, appId) => positionOf(this.#apps.get(keyOf(partitionKey, appId))?.rows.at(-1)),
+        inbox: (partitionKey, appId) => this.#apps.get(keyOf(partitionKey, appId))?.inbox ?? [],
         claim: (partitionKey, rootId) => claimOf(this.#owners.get(keyOf(partitionKey, rootId))),
       },
       now,
@@ -135,7 +140,9 @@ export class MemoryDriver implements PersisterDriver {
     if (taken.length > 0) this.#forget(partitionKey, new Set(rows.map(({ appId }) => appId)), new Set(taken))
     if (leaseMs !== undefined) this.#lease(owner, partitionKey, rootId, leaseMs)
     for (const summary of summaries) this.#summaries.put(partitionKey, rootId, summary, owner.leaseUntil)
-    if (leaseMs === 0 || summaries.some((summary) => summary.appId === rootId && mayBeDue(summary))) this.#notify()
+    const woken = summaries.length > 0 && this.#summaries.wake(partitionKey, rootId)
+    if (woken || leaseMs === 0 || summaries.some((summary) => summary.appId === rootId && mayBeDue(summary)))
+      this.#notify()
   }
 
   #forget(partitionKey: string | null, appIds: ReadonlySet<string>, taken: ReadonlySet<number>): void {
@@ -163,7 +170,7 @@ export class MemoryDriver implements PersisterDriver {
       if (app === undefined) return undefined
       const end = until === undefined ? app.rows.length : lastOf(app.rows, until) + 1
       const from = app.rows.slice(0, end).findLastIndex(({ kind }) => kind === 'full')
-      return { rows: app.rows.slice(Math.max(from, 0), end), inbox: [...app.inbox] }
+      return { rows: app.rows.slice(Math.max(from, 0), end), inbox: app.inbox.map(toPosted) }
     })
   }
 
@@ -234,7 +241,7 @@ export class MemoryDriver implements PersisterDriver {
   post({ partitionKey, rootId }: RootKey, appId: string, data: string, kind?: string): number {
     assertNames(partitionKey, [rootId, appId])
     const id = this.#messages++
-    this.#appOf(partitionKey, appId, rootId).inbox.push({ id, data })
+    this.#appOf(partitionKey, appId, rootId).inbox.push({ id, data, kind: kind ?? null })
     if (kind !== undefined && this.#summaries.posted(partitionKey, rootId, appId, kind)) this.#notify()
     return id
   }
@@ -244,7 +251,7 @@ export class MemoryDriver implements PersisterDriver {
     const found = [...this.#apps].flatMap(([key, app]) => {
       if (app.inbox.length === 0 || app.rootId !== rootId) return []
       const [partition, appId] = JSON.parse(key) as [string | null, string]
-      return partition === partitionKey ? app.inbox.map((posted) => ({ appId, ...posted })) : []
+      return partition === partitionKey ? app.inbox.map((posted) => ({ appId, ...toPosted(posted) })) : []
     })
     return found.sort((a, b) => a.id - b.id)
   }
@@ -271,6 +278,8 @@ export class MemoryDriver implements PersisterDriver {
 }
 
 const keyOf = (partitionKey: string | null, appId: string): string => JSON.stringify([partitionKey, appId])
+
+const toPosted = ({ id, data }: MemoryPost): Posted => ({ id, data })
 
 /** The index of the row of a step: in the newest epoch that has it, or in a given one. */
 function lastOf(rows: readonly Row[], { sequenceId, epoch }: Until): number {

@@ -1,3 +1,4 @@
+import { answeredOf, type PostedKind } from './answered.js'
 import { isEnded } from './due.js'
 import type {
   AppSummary,
@@ -20,7 +21,7 @@ import type {
 // Owns: the summaries of a store in memory, and the questions about them.
 // Does not own: rows and messages (memory-driver.ts).
 
-type Held = Omit<AppSummary, 'waits' | 'wake'>
+type Held = Omit<AppSummary, 'waits' | 'taken' | 'wake'>
 
 interface HeldWait extends StoredWait {
   answered: boolean
@@ -43,6 +44,8 @@ export interface RowSource {
   born(partitionKey: string | null, appId: string): number | undefined
   last(partitionKey: string | null, appId: string): StoredPosition | undefined
   claim(partitionKey: string | null, rootId: string): StoredClaim | undefined
+  /** Its messages, oldest first. */
+  inbox(partitionKey: string | null, appId: string): readonly PostedKind[]
 }
 
 /** The root applications and the applications below them. */
@@ -61,7 +64,12 @@ export class MemorySummaries {
     this.#entryOf(partitionKey, rootId, appId)
   }
 
-  put(partitionKey: string | null, rootId: string, { waits, wake, ...held }: AppSummary, leaseUntil: number): void {
+  put(
+    partitionKey: string | null,
+    rootId: string,
+    { waits, taken, wake, ...held }: AppSummary,
+    leaseUntil: number,
+  ): void {
     const entry = this.#entryOf(partitionKey, rootId, held.appId)
     const { parent, name, title, labels } = entry.held ?? {}
     entry.held = {
@@ -74,7 +82,7 @@ export class MemorySummaries {
     entry.leased = wake === 'lease'
     entry.wakeAt = wake === 'lease' ? leaseUntil : wake
     if (waits === undefined) return
-    const answered = new Set(entry.waits.filter((one) => one.answered).map(({ id }) => id))
+    const answered = answeredOf(waits, this.#rows.inbox(partitionKey, held.appId), taken)
     entry.waits = waits.map((wait) => ({ ...wait, answered: answered.has(wait.id) }))
   }
 
@@ -90,9 +98,19 @@ export class MemorySummaries {
     const wait = [...waits].sort(byAge).find((one) => !one.answered && one.kinds.includes(kind))
     if (wait === undefined) return false
     wait.answered = true
-    const root = this.#entries.get(keyOf(partitionKey, rootId))
-    if (root?.held?.status === 'waiting') root.wakeAt = Math.min(root.wakeAt ?? Infinity, this.#now())
+    this.wake(partitionKey, rootId)
     return true
+  }
+
+  /** Makes a root due that waits, if a question of its tree is answered. @returns whether it is */
+  wake(partitionKey: string | null, rootId: string): boolean {
+    const root = this.#entries.get(keyOf(partitionKey, rootId))
+    if (root?.held?.status !== 'waiting') return false
+    const isAnswered = [...this.#entries.values()].some(
+      (one) => one.partitionKey === partitionKey && one.rootId === rootId && one.waits.some(({ answered }) => answered),
+    )
+    if (isAnswered) root.wakeAt = Math.min(root.wakeAt ?? Infinity, this.#now())
+    return isAnswered
   }
 
   forget(partitionKey: string | null, rootId: string): void {

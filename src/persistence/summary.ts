@@ -55,6 +55,9 @@ export interface StoredWait {
 /**
  * The summary of one application. It replaces the one before as a whole, but for `parent`, `name`, `title` and `labels`
  * (once set, they stay) and `waits` (omitted: unchanged).
+ *
+ * Questions are compared with the inbox of the application when they are stored: the oldest one takes the oldest message
+ * of one of its kinds, and is answered by it. A root that waits is due at once while a question of its tree is answered.
  */
 export interface AppSummary {
   readonly appId: string
@@ -84,6 +87,8 @@ export interface AppSummary {
   readonly facts: string
   /** The open questions of this application, and of none below. */
   readonly waits?: readonly StoredWait[] | undefined
+  /** With `waits`: ids of messages in its inbox that the step under way has taken. They answer no question. */
+  readonly taken?: readonly number[] | undefined
 }
 
 /** A stored root application, as a list returns it. */
@@ -93,7 +98,7 @@ export interface StoredRun {
   /** Order of its first row: epoch milliseconds × 1024. */
   readonly born: number
   /** Undefined where older code has stored it. */
-  readonly summary: Omit<AppSummary, 'waits' | 'parent' | 'wake'> | undefined
+  readonly summary: Omit<AppSummary, 'waits' | 'taken' | 'parent' | 'wake'> | undefined
   /** When it is to be taken, by the clock of the store; for a running one, the end of the lease. */
   readonly wakeAt: number | null
   /** Whether it counts as running or retrying, but the lease of its runner is over. */
@@ -128,7 +133,7 @@ export interface StoredClaim {
 /** A stored application below another one. */
 export interface StoredBelow {
   readonly appId: string
-  readonly summary: Omit<AppSummary, 'waits' | 'wake' | 'labels'> & { readonly parent: SummaryParent }
+  readonly summary: Omit<AppSummary, 'waits' | 'taken' | 'wake' | 'labels'> & { readonly parent: SummaryParent }
   readonly last: StoredPosition | undefined
 }
 

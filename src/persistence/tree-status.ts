@@ -40,6 +40,8 @@ export class TreeStatus {
   #later = false
   /** Whether a timer runs for a change that could not be stored. */
   #again = false
+  /** Whether questions have changed since the root was stored. */
+  #asked = false
   /** `Infinity`: nothing waits for a time. Undefined: unknown. */
   #nextAt: number | undefined = Infinity
   /** The ends of the time limits of branches. Made on first use. */
@@ -139,6 +141,19 @@ export class TreeStatus {
     if (pending === 0 && !retrying && dueAt === undefined) this.#open.delete(appId)
     else this.#open.set(appId, facts)
     this.changed()
+  }
+
+  /** The questions of an application have changed: whether a root that waits is due depends on them. */
+  asked(): void {
+    this.#asked = true
+    this.changed()
+  }
+
+  /** Whether questions have changed since the last call. */
+  takeAsked(): boolean {
+    const asked = this.#asked
+    this.#asked = false
+    return asked
   }
 
   leak(): void {

@@ -1,5 +1,5 @@
 import type { PersisterDriver } from '../persistence/driver.js'
-import type { DuePage, WaitPage } from '../persistence/summary.js'
+import type { AppSummary, DuePage, WaitPage } from '../persistence/summary.js'
 import { assertSame } from './contract-case.js'
 import { AT, begin, type Check, group, parent, root, rootIds, row, summary, wait } from './contract-rows.js'
 
@@ -152,6 +152,34 @@ export const WAITS: Readonly<Record<string, Check>> = {
       (await again.inbox(root('app'))).map(({ data }) => data),
       [...'12345678'],
     )
+  },
+
+  'answers questions by messages that were stored before them, oldest first, each by one': async (driver, again) => {
+    const answered = () => idsOf(again, { answered: true })
+    const due = async () => [...rootIds(await again.due({ limit: 9 }))]
+    const waits = [wait('app', 0, { since: AT + 2 }), wait('app', 1, { kinds: ['no', 'answer'] })]
+    for (const kind of ['stranger', 'answer', undefined]) await again.post(root('app'), 'app', '1', kind)
+    await again.post(root('app'), 'child', '1', 'stranger')
+    const id = await again.post(root('app'), 'child', '2', 'answer')
+    const save = (more: Partial<AppSummary>, ...others: readonly AppSummary[]) =>
+      driver.save(group('app', [], { summaries: [...others, summary('app', more)] }))
+    await begin(driver, 'app')
+    await save({ status: 'running', waits })
+    assertSame('while it runs', [await answered(), await idsOf(again), await due()], [['app.4.1'], ['app.4.0'], []])
+    await save({ status: 'waiting', wake: null })
+    assertSame('once it waits', await due(), ['app'])
+    await save({ status: 'waiting', wake: null, waits: [] })
+    assertSame('without questions', await due(), [])
+
+    const child = { parent: parent('app', 'x'), waits: [wait('child', 0), wait('child', 1)] }
+    await driver.save(group('app', [row('child', 0)], { summaries: [summary('child', { ...child, taken: [id] })] }))
+    assertSame('by a message that the step has taken', [await answered(), await due()], [[], []])
+    await driver.save(group('app', [], { summaries: [summary('child', child)] }))
+    assertSame('below a root that waits', [await answered(), await due()], [['child.4.0'], ['app']])
+    await save({ status: 'waiting', wake: Date.now() + 3_600_000, nextAt: Date.now() + 3_600_000 })
+    assertSame('stored again', await due(), ['app'])
+    await driver.save(group('app', [row('child', 1)], { taken: [id], summaries: [summary('child', child)] }))
+    assertSame('by a message that the save removes', await answered(), [])
   },
 
   'keeps the answers of questions that a summary repeats, and drops those of others': async (driver, again) => {

@@ -53,7 +53,7 @@ const versionOne = (schema: string): string => `
   insert into ${schema}.rows values
     (1, 0, 'full', 0, -1, 'start', 1024, '{}'), (1, 1, 'patch', 0, 0, 'a', 1025, '{}'), (2, 0, 'full', 0, -1, 'start', 2048, '{}');
   insert into ${schema}.owners values ('', 'run', 'old', 3, -1);
-  insert into ${schema}.inbox (part, app, root, data) values ('', 'run', 'run', 'message');`
+  insert into ${schema}.inbox (part, app, root, data) values ('', 'run', 'run', 'message'), ('', 'run', 'run', '{"kind":"b","body":1,"k":"00000000"}');`
 
 const root = { partitionKey: null, rootId: 'run' }
 const summary = { appId: 'run', since: 1, retrying: 0, leaked: 0, nextAt: null, facts: '{}' } as const
@@ -83,13 +83,15 @@ if (server !== undefined) {
       const run = { ...root, born: 1024, summary: undefined, wakeAt: null, expired: false, last, claim }
       expect(found).toEqual(Array.from({ length: 4 }, () => [run]))
       const [driver] = drivers as [PersisterDriver]
-      expect(await driver.inbox(root)).toMatchObject([{ appId: 'run', data: 'message' }])
+      expect(await driver.inbox(root)).toMatchObject([{ appId: 'run', data: 'message' }, {}])
       expect((await driver.claim(root, 'new')).incarnation).toBe(4)
       await driver.save({
         ...{ ...root, writer: 'new', rows: [] },
         summaries: [{ ...summary, status: 'waiting', wake: 5, pending: 1, labels: { l: '1' }, waits: [wait] }],
       })
       expect(await driver.list({ limit: 10, status: ['waiting'], labels: { l: '1' } })).toMatchObject([{ born: 1024 }])
+      expect(await driver.waits({ limit: 9, answered: true })).toMatchObject([{ id: 'run.0.0' }])
+      expect(await driver.due({ limit: 9 })).toMatchObject([{ rootId: 'run' }])
       expect(await driver.delete(root)).toBe(true)
       expect(await driver.waits({ limit: 1 })).toEqual([])
     })
@@ -169,6 +171,44 @@ if (server !== undefined) {
 
       expect(asked.length).toBeGreaterThan(30)
       expect(scans).toEqual([])
+    })
+
+    it.each(['run', 'branch'])('let a message find its question while both are stored at once (%s)', async (appId) => {
+      const schema = newSchema()
+      const [one, two] = [driverOf(schema), driverOf(schema)]
+      await one.claim(root, 'w')
+      const parent = { appId: 'run', map: 'm', visit: 1, key: 'k', index: 0, epoch: 0, sequenceId: 0 }
+      const waiting = { ...summary, status: 'waiting', wake: null, pending: 1 } as const
+      const first = {
+        appId: 'run',
+        index: 0,
+        kind: 'full',
+        epoch: 0,
+        sequenceId: -1,
+        label: 'start',
+        order: 1024,
+        data: '{}',
+      } as const
+      await one.save({ ...root, writer: 'w', rows: [first], summaries: [waiting] })
+      const asks = { ...waiting, ...(appId === 'branch' && { appId, parent }), waits: [wait] }
+      const client = new pg.Client({ connectionString: url })
+      await client.connect()
+      const lost: number[] = []
+      for (let round = 0; round < 40; round++) {
+        await one.save({ ...root, writer: 'w', rows: [], summaries: [{ ...asks, waits: [] }] })
+        await client.query(`delete from ${schema}.inbox`)
+        await client.query('begin')
+        await client.query(`select ${schema}.answer('', $1, 'run', '{}', 'b', 'none')`, [appId])
+        const saved = one.save({ ...root, writer: 'w', rows: [], summaries: [asks] })
+        if (round % 2 === 0) await two.inbox(root)
+        await client.query('commit')
+        await saved
+        const [answered] = await two.waits({ limit: 1, answered: true })
+        if (answered === undefined || (await two.due({ limit: 1 })).length === 0) lost.push(round)
+      }
+      await client.end()
+
+      expect(lost).toEqual([])
     })
 
     it('are locked in one order: messages, heartbeats and saves never wait for each other for ever', async () => {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createApplication, defineState, resumeOrCreate, SnapshotError } from 'teasel'
-import { PersistenceError, type Persister, rewind } from 'teasel/persistence'
+import { PersistenceError, type Persister, rewind, type StoredWait } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { ManualClock } from 'teasel/testing'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -49,8 +49,12 @@ const withoutSummaries = `
   drop table teasel_labels;
   drop table teasel_waits;
   create index teasel_by_roots on teasel_apps (part, born) where app = root;`
+const withoutKinds = `
+  drop index teasel_by_answered;
+  alter table teasel_inbox drop column kind;`
 const asOlder = (version: number): string => `
-  ${withoutSummaries}
+  ${withoutKinds}
+  ${version < 7 ? withoutSummaries : ''}
   ${version < 6 ? 'alter table teasel_owners drop column fence;' : ''}
   ${version < 5 ? withoutKeys(version) : ''}
   update teasel_about set schema = ${version}`
@@ -107,7 +111,7 @@ describe('the SQLite persister', () => {
 
     for (const one of Object.values(statementsOf(database, namesOf('teasel')))) expect(one).toThrow(RangeError)
 
-    expect(texts).toHaveLength(35)
+    expect(texts).toHaveLength(36)
     expect(texts.filter((sql) => /\?\d|[:@$]\w/.test(sql))).toEqual([])
   })
 
@@ -162,7 +166,7 @@ describe('the SQLite persister', () => {
     expect(() => sqlitePersister({ file })).toThrow(expect.objectContaining({ version: 99 }))
   })
 
-  it.each([3, 4, 5, 6])('upgrades tables of version %i, and keeps their rows', async (version) => {
+  it.each([3, 4, 5, 6, 7])('upgrades tables of version %i, and keeps their rows', async (version) => {
     const file = fileOf(`older-${version}`)
     const first = sqlitePersister({ file })
     for (const [appId, partitionKey] of [...'dbac'].flatMap((id) => [[id, null] as const, [id, 'p'] as const]))
@@ -195,17 +199,48 @@ describe('the SQLite persister', () => {
       JSON.parse(JSON.stringify(found, (key, value) => (/^(startedAt|endedAt|since)$/.test(key) ? undefined : value)))
     expect(without(await all(second))).toEqual(without(before))
     const found = (await second.driver.list({ text: 'D', unsummarised: true, limit: 9 })) as readonly object[]
-    expect(found).toMatchObject([
-      { partitionKey: 'p', rootId: 'd', summary: undefined, wakeAt: null, expired: false, last: { label: 'each' } },
-      { partitionKey: null, rootId: 'd', summary: undefined },
-    ])
+    const bare = { summary: undefined, wakeAt: null, expired: false, last: { label: 'each' } }
+    const all7 = [
+      { partitionKey: 'p', rootId: 'd', ...bare },
+      { partitionKey: null, rootId: 'd', ...bare },
+    ]
+    expect(found).toMatchObject(version === 7 ? [] : all7)
     const { database: seen } = openDatabase(file)
-    expect(seen.prepare('select schema from teasel_about').all()).toEqual([{ schema: 7 }])
+    expect(seen.prepare('select schema from teasel_about').all()).toEqual([{ schema: 8 }])
     expect(seen.prepare(tables).all()).toEqual(made)
     seen.close()
     const resumed = await resumeOrCreate(fanned, { appId: 'a', entrypoint: 'each', state: { n: 0 }, persister: second })
     expect([resumed.state.n, await second.delete({ appId: 'b' })]).toEqual([3, true])
     expect((await second.list()).items.map(({ runId }) => runId)).toEqual(['c', 'a', 'd'])
+  })
+
+  it('finds the kinds of messages that older code has stored, and runs that those have answered', async () => {
+    const file = fileOf('older-messages')
+    const first = sqlitePersister({ file })
+    const root = { partitionKey: null, rootId: 'app' }
+    const summary = { appId: 'app', since: 1, retrying: 0, leaked: 0, nextAt: null, facts: '{}', pending: 1 } as const
+    const waits = [{ id: 'app.0.0', sequenceId: 0, n: 0, kinds: ['yes'], since: 1, until: null, facts: '{}' }]
+    await createApplication(graph, { ...options, persister: first }).step()
+    await first.driver.claim(root, 'w')
+    const waiting = { ...summary, status: 'waiting', wake: null } as const
+    await first.driver.save({ ...root, writer: 'w', rows: [], summaries: [{ ...waiting, waits }] })
+    await first.driver.post(root, 'app', '{"kind":"yes","body":1,"k":"00000000"}', 'yes')
+    await first.close()
+    tamper(
+      file,
+      `${asOlder(7)}; update teasel_apps set wake = null; insert into teasel_inbox (part, app, root, data) values ('', 'app', 'app', '{')`,
+    )
+
+    await using second = sqlitePersister({ file })
+
+    expect((await second.due()).items).toMatchObject([{ runId: 'app' }])
+    await second.driver.claim(root, 'w')
+    const asked = [
+      { ...waits[0], id: 'app.0.1', n: 1 } as StoredWait,
+      { ...waits[0], id: 'app.0.2', n: 2 } as StoredWait,
+    ]
+    await second.driver.save({ ...root, writer: 'w', rows: [], summaries: [{ ...waiting, waits: asked }] })
+    expect((await second.driver.waits({ answered: true, limit: 9 })).map(({ id }) => id)).toEqual(['app.0.1'])
   })
 
   it('keeps the rows of an application whose first rows an older file has lost', async () => {

@@ -82,6 +82,39 @@ describe.each(Object.entries(stores))('the status in the store (%s)', (_, open) 
     return { clock, persister, find, below, asked }
   }
 
+  it.each(['root', 'branch'])('a message that is stored just before its question answers it (%s)', async (where) => {
+    const { clock, persister } = setUp()
+    const [begun, gate] = [defer(), defer()]
+    const { one, map } = graphs(async (_, { receive }) => {
+      begun.resolve()
+      await gate.promise
+      return `${await receive()} ${await receive()}`
+    })
+    const look = async (): Promise<string> => {
+      const about = { persister, clock }
+      const { status } =
+        where === 'root'
+          ? await (await resumeOrCreate(one, { ...single, ...about })).run({ whenWaiting: 'return' })
+          : await (await resumeOrCreate(map, { ...several('x'), ...about })).run({ whenWaiting: 'return' })
+      return status
+    }
+    const run = look()
+    await begun.promise
+    const to = { persister, appId: 'run', ...(where === 'branch' && { path: 'map/x' }) }
+    const sent = await sendStored({ ...to, message: answer('a') })
+    gate.resolve()
+
+    expect([sent, await run]).toEqual(['queued', 'waiting'])
+    expect((await persister.pending({ answered: true })).items).toMatchObject([{ runId: 'run' }])
+    expect((await persister.due()).items).toMatchObject([{ runId: 'run', status: 'waiting' }])
+    expect(await look()).toBe('waiting')
+    expect((await persister.pending()).items).toMatchObject([{ answered: false }]) // its second question
+    expect((await persister.due()).items).toEqual([])
+    await sendStored({ ...to, message: answer('b') })
+    expect((await persister.due()).items).toMatchObject([{ runId: 'run' }])
+    expect(await look()).toBe('finished')
+  })
+
   it('a new application is queued before its caller gets it, and due at once', async () => {
     const { clock, persister, find } = setUp()
     await resumeOrCreate(graphs(async () => '').one, {

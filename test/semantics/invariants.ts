@@ -359,8 +359,11 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'check/check-stored.ts': {
     S1: ['../check/check-stored › are paged, each checked once'],
   },
-  'host/answered.ts': {
-    N1: ['../host/host › takes a run that was answered while it was being released'],
+  'persistence/answered.ts': {
+    A1: ['../persistence/stored-status › a message that is stored just before its question answers it'],
+  },
+  'adapters/postgres/kind-schema.ts': {
+    K1: ['../persistence/postgres-tables › let a message find its question while both are stored at once'],
   },
   'host/held-run.ts': {
     V1: ['../host/host › releases a run that waits, and takes it again when it is answered'],
@@ -384,6 +387,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
       '../persistence/stored-status › a run that only waits is waiting, with its question',
       '../host/release › a run is released in a retry delay, and taken again when that is over',
     ],
+    F3: ['../persistence/stored-status › a message that is stored just before its question answers it'],
   },
   'persistence/lease.ts': {
     E1: ['../persistence/stored-status › a run whose process died is running until its lease is over'],

@@ -177,7 +177,7 @@ export class PostgresDriver implements PersisterDriver {
   async summaries(
     partitionKey: string | null,
     appIds: readonly string[],
-  ): Promise<readonly (Omit<AppSummary, 'waits' | 'wake'> | undefined)[]> {
+  ): Promise<readonly (Omit<AppSummary, 'waits' | 'taken' | 'wake'> | undefined)[]> {
     assertNames(partitionKey, appIds)
     const rows = await this.#session.ask('read summaries', summariesQuery(this.#tables, partitionKey, appIds))
     const found = new Map(rows.map((row) => [Number(row['n']), summaryOf(row)]))

@@ -3,8 +3,8 @@ import { list, type StatementParts } from './statement-parts.js'
 import { labelsOf, waitColumns } from './stored-summaries.js'
 import { NAME_LABEL } from './summary-schema.js'
 
-// Owns: the parts of a save that write labels and open questions. They read the part `kept`: the applications that the
-// save writes.
+// Owns: the parts of a save that write labels and open questions, and find answers. They read the part `kept`: the
+// applications that the save writes.
 
 const WAIT = {
   ...{ seq: 'integer', n: 'integer', k: 'integer', kind: 'text', id: 'text', since: 'double precision' },
@@ -40,19 +40,63 @@ export function addLabels(parts: StatementParts, root: AppSummary | undefined, b
   )
 }
 
-/** Replaces the open questions of the applications whose summaries have some. One that stays is not written again. */
-export function addWaits(parts: StatementParts, summaries: readonly AppSummary[]): void {
+/** The questions of a save. */
+export interface Matches {
+  /** All of them as `g`; undefined without any. */
+  readonly source: (() => string) | undefined
+}
+
+/**
+ * `found`: the questions of the save that messages answer, and a row of nulls if another question of the tree is
+ * answered. The root is locked before: a message that is stored meanwhile waits, and then sees the questions.
+ * @param waits whether the root waits: then it is due by any answer
+ * @returns undefined if there is nothing to compare
+ */
+export function addMatches(
+  parts: StatementParts,
+  summaries: readonly AppSummary[],
+  taken: readonly number[],
+  waits: boolean,
+): Matches | undefined {
+  const all = summaries.flatMap(({ appId, waits: own = [] }) => own.flatMap((wait) => waitColumns(appId, wait)))
+  if (all.length === 0 && !waits) return undefined
+  const given = summaries.filter((summary) => summary.waits !== undefined)
+  const json = parts.bind(JSON.stringify(all))
+  const appIds = parts.bind(given.map(({ appId }) => appId))
+  const used = parts.bind([...taken, ...given.flatMap((summary) => summary.taken ?? [])])
+  parts.add('f', () => {
+    const { apps, matched } = parts.tables
+    const { part, root } = parts
+    const is = `part = ${part} and app = ${root} and root = ${root} and exists (select 1 from ok)`
+    return `locked as materialized (select 1 from ${apps} where ${is} for no key update),
+    found as materialized (select m.* from ${matched}(${part}, ${root}, ${appIds}::text[], ${json}::json, ${used}::bigint[],
+      (select count(*) from locked)) m)`
+  })
+  if (all.length === 0) return { source: undefined }
+  const columns = { app: 'text', ...WAIT }
+  const named = list(columns, (column) => `${column} ${columns[column as keyof typeof columns]}`)
+  return { source: () => `json_to_recordset(${json}::json) g(${named})` }
+}
+
+/**
+ * Replaces the open questions of the applications whose summaries have some. One that stays is not written again.
+ * @param source all of them as `g`; undefined without any
+ */
+export function addWaits(
+  parts: StatementParts,
+  summaries: readonly AppSummary[],
+  source: (() => string) | undefined,
+): void {
   const given = summaries.filter(({ waits }) => waits !== undefined)
   if (given.length === 0) return
   const { waits } = parts.tables
-  const all = given.flatMap(({ appId, waits: own = [] }) => own.flatMap((wait) => waitColumns(appId, wait)))
   const appIds = parts.bind(given.map(({ appId }) => appId))
   // All applications are written before: a message locks in this order, too.
   const after = '(select count(*) from kept) > 0'
   const mine = `w.app = any(array(select id from kept where app = any(${appIds}::text[])))`
-  if (all.length === 0) return parts.add('w', () => `closed as (delete from ${waits} w where ${after} and ${mine})`)
-  const source = parts.json({ app: 'text', ...WAIT }, all)
+  if (source === undefined) return parts.add('w', () => `closed as (delete from ${waits} w where ${after} and ${mine})`)
   const same = 'x.app = w.app and x.seq = w.seq and x.n = w.n'
+  const answered = 'f.name = x.name and f.seq = x.seq and f.n = x.n'
   parts.add(
     'q',
     () => `wanted as materialized (select i.id as app, ${list(WAIT, (column) => `g.${column}`)}, i.app as name
@@ -61,12 +105,13 @@ export function addWaits(parts: StatementParts, summaries: readonly AppSummary[]
       and not exists (select 1 from wanted x where ${same} and x.k = w.k)),
     asked as (insert into ${waits} as w (app, ${list(WAIT)}, part, root, name, answered)
       select x.app, ${list(WAIT, (column) => `x.${column}`)}, ${parts.part}, ${parts.root}, x.name,
-        exists (select 1 from ${waits} w where ${same} and w.id = x.id and w.answered)
+        exists (select 1 from found f where ${answered})
       from wanted x where ${after} order by x.app, x.seq, x.n, x.k
       on conflict (app, seq, n, k) do update set kind = excluded.kind, id = excluded.id, since = excluded.since,
         until = excluded.until, kinds = excluded.kinds, facts = excluded.facts,
-        answered = w.answered and w.id = excluded.id
-      where (w.kind, w.id, w.since, w.until, w.kinds, w.facts) is distinct from
-        (excluded.kind, excluded.id, excluded.since, excluded.until, excluded.kinds, excluded.facts))`,
+        answered = excluded.answered
+      where (w.kind, w.id, w.since, w.until, w.kinds, w.facts, w.answered) is distinct from
+        (excluded.kind, excluded.id, excluded.since, excluded.until, excluded.kinds, excluded.facts,
+        excluded.answered))`,
   )
 }

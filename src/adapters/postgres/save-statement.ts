@@ -1,7 +1,7 @@
 import type { Group, Row } from '../../persistence/driver.js'
 import { mayBeDue } from '../../persistence/due.js'
 import type { AppSummary } from '../../persistence/summary.js'
-import { addLabels, addWaits } from './save-details.js'
+import { addLabels, addMatches, addWaits } from './save-details.js'
 import type { Asked } from './session.js'
 import { list, namesOf, StatementParts } from './statement-parts.js'
 import { type AppColumns, columnsOf, mergedSummaries } from './stored-summaries.js'
@@ -46,6 +46,7 @@ const loneText = ({ rows, owners, apps }: Tables): string => {
 }
 
 const OK = 'exists (select 1 from ok)'
+const FOUND = 'exists (select 1 from found)'
 
 /** The statement of a group. */
 export interface Saving extends Asked {
@@ -73,17 +74,20 @@ export function saveStatements(tables: Tables, channel: string): (part: string, 
     addClaim(parts, group)
     addConditions(parts, notes)
     if (leaseMs !== undefined) addLease(parts, leaseMs)
-    addApps(parts, group, fresh, merged)
+    const matches = addMatches(parts, [...merged.values()], taken, root?.status === 'waiting')
+    addApps(parts, group, fresh, merged, matches)
     if (fresh.length > 0) addRows(parts, fresh)
     if (taken.length > 0) addTaken(parts, taken)
     const begun = fresh.some(({ appId, index }) => appId === rootId && index === 0)
     addLabels(parts, root, begun)
-    addWaits(parts, [...merged.values()])
+    addWaits(parts, [...merged.values()], matches?.source)
     let result = `select ${OK} as saved`
-    if (leaseMs === 0 || (root !== undefined && mayBeDue(root))) {
-      parts.mark('n')
+    const due = leaseMs === 0 || (root !== undefined && mayBeDue(root))
+    if (due || matches !== undefined) {
+      parts.mark(due ? 'n' : 'N')
       const payload = `${parts.part} || '/' || ${parts.root}`
-      result += `, (select pg_notify(${parts.bind(channel)}, ${payload})::text from ok) as notified`
+      const when = due ? '' : ` where ${FOUND}`
+      result += `, (select pg_notify(${parts.bind(channel)}, ${payload})::text from ok${when}) as notified`
     }
     const name = `save${parts.letters}`
     const text = texts.get(name) ?? `${parts.text()}\n${result}`
@@ -138,6 +142,7 @@ function addApps(
   { rootId, leaseMs }: Group,
   fresh: readonly Row[],
   merged: ReadonlyMap<string, AppSummary>,
+  matches: object | undefined,
 ): void {
   const born = new Map<string, number>()
   for (const { appId, index, order } of fresh) if (index === 0) born.set(appId, order)
@@ -146,7 +151,8 @@ function addApps(
   const ids: string[] = []
   if (written.size > 0) {
     const rows = [...written].map((appId) => columnsOf(appId, born.get(appId), merged.get(appId)))
-    addKept(parts, rows, `(select lease from ${leaseMs === undefined ? 'owner' : 'renewed'})`)
+    addKept(parts, rows, `(select lease from ${leaseMs === undefined ? 'owner' : 'renewed'})`, matches !== undefined)
+    if (matches !== undefined && !written.has(rootId)) addWoken(parts)
     ids.push('select id, app from kept')
   }
   if (others.length > 0) {
@@ -162,8 +168,20 @@ function addApps(
   if (ids.length > 0) parts.add('', () => `ids as materialized (${ids.join(' union all ')})`)
 }
 
-/** `kept`: the applications that are written. @param lease the end of the lease, in SQL */
-function addKept(parts: StatementParts, rows: readonly AppColumns[], lease: string): void {
+/** `woken`: the root that waits, if a question of its tree is answered. */
+function addWoken(parts: StatementParts): void {
+  parts.add('W', () => {
+    const is = `part = ${parts.part} and app = ${parts.root} and root = ${parts.root} and status = 'waiting'`
+    return `woken as (update ${parts.tables.apps} set wake = least(wake, ${NOW}) where ${is} and ${FOUND})`
+  })
+}
+
+/**
+ * `kept`: the applications that are written.
+ * @param lease the end of the lease, in SQL
+ * @param matches whether a root that waits may be due by an answer
+ */
+function addKept(parts: StatementParts, rows: readonly AppColumns[], lease: string, matches: boolean): void {
   const stays = rows.some((row) => namesOf(STICKY).some((column) => row[column] !== undefined))
   const columns = stays ? { ...STICKY, ...REPLACED } : REPLACED
   const given = { app: 'text', born: 'bigint', ...columns }
@@ -171,15 +189,19 @@ function addKept(parts: StatementParts, rows: readonly AppColumns[], lease: stri
   const single = rows.length === 1 && row !== undefined
   const source = single ? parts.single(given, row) : parts.json(given, rows)
   parts.add(`${single ? 'a' : 'A'}${stays ? 's' : ''}`, () => {
+    const woken = (wake: string, status: string, app: string): string =>
+      matches ? ` when ${app} = ${parts.root} and ${status} = 'waiting' and ${FOUND} then least(${wake}, ${NOW})` : ''
     const first: Readonly<Record<string, string>> = {
       pending: 'coalesce(g.pending, 0)',
       retrying: 'coalesce(g.retrying, 0)',
       leaked: 'coalesce(g.leaked, 0)',
       leased: 'coalesce(g.leased, false)',
-      wake: `case when g.leased then ${lease} else g.wake end`,
+      wake: `case when g.leased then ${lease}${woken('g.wake', 'g.status', 'g.app')} else g.wake end`,
     }
     const old = (column: string): string =>
-      column === 'wake' ? `case when a.leased then ${lease} else a.wake end` : `a.${column}`
+      column === 'wake'
+        ? `case when a.leased then ${lease}${woken('a.wake', 'a.status', 'a.app')} else a.wake end`
+        : `a.${column}`
     const sets = [
       'root = case when a.root = excluded.root then a.root end', // S3
       'born = coalesce(a.born, excluded.born)',

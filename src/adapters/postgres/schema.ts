@@ -1,4 +1,5 @@
 import { SnapshotError } from '../../store-errors.js'
+import { withKinds } from './kind-schema.js'
 import type { Queryable } from './pool.js'
 import { withSummaries } from './summary-schema.js'
 import type { Tables } from './tables.js'
@@ -31,6 +32,7 @@ const MIGRATIONS: readonly ((tables: Tables) => string)[] = [
     create index inbox_app on ${inbox} (part, app);
     create index inbox_root on ${inbox} (part, root);`,
   withSummaries,
+  withKinds,
 ]
 
 /** The version of the tables that this code reads and writes. */

@@ -32,7 +32,7 @@ export type AppColumns = Readonly<Record<string, string | number | boolean | nul
 export function mergedSummaries(summaries: readonly AppSummary[]): ReadonlyMap<string, AppSummary> {
   const merged = new Map<string, AppSummary>()
   for (const summary of summaries) {
-    const { parent, name, title, labels, waits } = merged.get(summary.appId) ?? {}
+    const { parent, name, title, labels, waits, taken } = merged.get(summary.appId) ?? {}
     merged.set(summary.appId, {
       ...summary,
       parent: summary.parent ?? parent,
@@ -40,6 +40,7 @@ export function mergedSummaries(summaries: readonly AppSummary[]): ReadonlyMap<s
       title: summary.title ?? title,
       labels: summary.labels ?? labels,
       waits: summary.waits ?? waits,
+      taken: summary.waits === undefined ? taken : summary.taken,
     })
   }
   return merged
@@ -76,7 +77,7 @@ export function waitColumns(appId: string, { id, sequenceId, n, kinds, since, un
   return (texts.size === 0 ? [null] : [...texts]).map((kind, k) => ({ ...common, k, kind }))
 }
 
-type Held = Omit<AppSummary, 'waits' | 'wake'>
+type Held = Omit<AppSummary, 'waits' | 'taken' | 'wake'>
 
 /** The columns of a summary. `a`: the table of applications. */
 export const SUMMARY = `a.app, a.status, a.since, a.parent, a.parent_epoch, a.step, a.map, a.visit, a.key, a.place,

@@ -110,4 +110,4 @@ export function withSummaries({ rows, apps, owners, inbox, labels, waits, answer
 }
 
 /** The text of a function as a literal: the names of tables in it may hold any quotes. */
-const bodyOf = (text: string): string => `'${text.replaceAll("'", "''")}'`
+export const bodyOf = (text: string): string => `'${text.replaceAll("'", "''")}'`

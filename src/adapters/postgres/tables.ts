@@ -13,6 +13,8 @@ export interface Tables {
   readonly about: string
   /** Function: stores a message of a kind. */
   readonly answer: string
+  /** Function: the questions that stored messages answer. */
+  readonly matched: string
   /** Function: deletes a tree. */
   readonly forget: string
 }
@@ -29,6 +31,7 @@ export function tablesOf(schema: string): Tables {
     waits: at('waits'),
     about: at('about'),
     answer: at('answer'),
+    matched: at('matched'),
     forget: at('forget'),
   }
 }

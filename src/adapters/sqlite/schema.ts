@@ -113,6 +113,14 @@ const withSummaries = ({ apps, owners, labels, waits, at, made }: Made): string 
     create index ${made('wait_root')} on ${waits} (root, answered, since, app, n, part) where k = 0;
     create index ${made('wait_kind')} on ${waits} (answered, kind, since, app, n, part);`
 
+/** The kind of a message stands in its data. A run whose question is answered is due. */
+const withKinds = ({ apps, inbox, waits, at, made }: Made): string => `
+    alter table ${at(inbox)} add column kind text;
+    update ${inbox} set kind = json_extract(cast(data as text), '$.kind') where json_valid(cast(data as text));
+    create index ${made('answered')} on ${waits} (part, root) where answered = 1 and k = 0;
+    update ${apps} set wake = 0 where app = root and status = 'waiting'
+      and exists (select 1 from ${waits} w where w.part = ${apps}.part and w.root = ${apps}.app and w.answered = 1 and w.k = 0);`
+
 const fresh = (made: Made): string => `${rowTables(made)}
     create table ${made.at(made.owners)} (
       part text not null, root text not null, writer text not null, count integer not null, primary key (part, root)
@@ -123,7 +131,8 @@ const fresh = (made: Made): string => `${rowTables(made)}
     create index ${made.made('inbox')} on ${made.inbox} (part, app);
     ${posted(made)}
     ${withFence(made)}
-    ${withSummaries(made)}`
+    ${withSummaries(made)}
+    ${withKinds(made)}`
 
 /** An application whose first rows are lost takes its facts from its first remaining row. */
 const withKeys = (made: Made): string => {
@@ -144,7 +153,7 @@ const withKeys = (made: Made): string => {
 }
 
 /** Each runs once on every older file. */
-const MIGRATIONS: readonly ((made: Made) => string)[] = [posted, withKeys, withFence, withSummaries]
+const MIGRATIONS: readonly ((made: Made) => string)[] = [posted, withKeys, withFence, withSummaries, withKinds]
 
 /** The version of the oldest tables that this code reads: since then, data is bytes. */
 export const OLDEST = 3

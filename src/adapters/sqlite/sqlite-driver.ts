@@ -139,10 +139,10 @@ export class SqliteDriver implements PersisterDriver {
     if (lone && only !== undefined && only.index > 0)
       return this.#session.alone('save', () => this.#insert(group, only, false))
     return this.#session.together('save', () => {
+      for (const id of taken) this.#sql.take().run(id)
       const begun = new Set<string>()
       if (rows.length === 0 || summaries.length > 0 || leaseMs !== undefined) this.#describe(group, begun)
       for (const row of rows) this.#insert(group, row, row.index === 0 && !begun.has(row.appId))
-      for (const id of taken) this.#sql.take().run(id)
     })
   }
 
@@ -163,6 +163,10 @@ export class SqliteDriver implements PersisterDriver {
       this.#summaries.put(summary, { part, rootId, writer, born, lease })
       if (born !== undefined) begun.add(summary.appId)
     }
+    if (
+      summaries.some(({ appId, status, waits = [] }) => waits.length > 0 || (appId === rootId && status === 'waiting'))
+    )
+      this.#summaries.wake(part, rootId)
   }
 
   /** @param first whether it begins its application */
@@ -287,7 +291,7 @@ export class SqliteDriver implements PersisterDriver {
   summaries(
     partitionKey: string | null,
     appIds: readonly string[],
-  ): Awaitable<readonly (Omit<AppSummary, 'waits' | 'wake'> | undefined)[]> {
+  ): Awaitable<readonly (Omit<AppSummary, 'waits' | 'taken' | 'wake'> | undefined)[]> {
     const part = partOf(partitionKey, appIds)
     return this.#session.guard('read summaries', () => this.#summaries.summaries(part, appIds))
   }
@@ -315,7 +319,7 @@ export class SqliteDriver implements PersisterDriver {
 
   post({ partitionKey, rootId }: RootKey, appId: string, data: string, kind?: string): Awaitable<number> {
     const part = partOf(partitionKey, [rootId, appId])
-    const put = (): number => Number(this.#sql.post().run(part, appId, rootId, data).lastInsertRowid)
+    const put = (): number => Number(this.#sql.post().run(part, appId, rootId, data, kind ?? null).lastInsertRowid)
     if (kind === undefined) return this.#session.alone('store a message', put)
     return this.#session.together('store a message', () => {
       const id = put()

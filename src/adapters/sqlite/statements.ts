@@ -27,6 +27,8 @@ export interface Statements {
   readonly inbox: Prepared
   readonly posted: Prepared
   readonly post: Prepared
+  /** The messages of an application, and their kinds. */
+  readonly kinds: Prepared
   /** Rows from an index on. */
   readonly page: Prepared
   readonly forgetInbox: Prepared
@@ -53,7 +55,7 @@ export interface Statements {
   /** The question that a message answers. */
   readonly asked: Prepared
   readonly answer: Prepared
-  /** Makes a root due that waits. */
+  /** Makes a root due that waits, if a question of its tree is answered. */
   readonly wakeUp: Prepared
 }
 
@@ -109,7 +111,8 @@ export function statementsOf(database: SqliteDatabase, names: Names): Statements
     history: one(`select ${FACTS} ${rowsOf('low', 'high')} order by key`),
     inbox: one(`select id, ${text('data')} from ${inbox} where part = ? and app = ? order by id`),
     posted: one(`select id, ${text('app')}, ${text('data')} from ${inbox} where part = ? and root = ? order by id`),
-    post: one(`insert into ${inbox} (part, app, root, data) values (?, ?, ?, cast(? as blob))`),
+    post: one(`insert into ${inbox} (part, app, root, data, kind) values (?, ?, ?, cast(? as blob), ?)`),
+    kinds: one(`select id, ${text('kind')} from ${inbox} where part = ? and app = ? order by id`),
     forgetInbox: one(`delete from ${inbox} where part = ? and root = ?`),
     forgetRows: one(
       `delete from ${rows} where key in (select key from ${apps} cross join ${rows} on key between id << 32 and (id << 32) | ${LAST} where part = ? and root = ?)`,
@@ -155,7 +158,9 @@ export function statementsOf(database: SqliteDatabase, names: Names): Statements
     ),
     answer: one(`update ${waits} set answered = 1 where part = ? and app = ? and seq = ? and n = ?`),
     wakeUp: one(
-      `update ${apps} set wake = min(coalesce(wake, ?), ?) where part = ? and app = ? and root = app and status = 'waiting'`,
+      `update ${apps} set wake = min(coalesce(wake, ?), ?) where part = ? and app = ? and root = app and status = 'waiting'
+         and exists (select 1 from ${waits} w indexed by ${index('answered')}
+           where w.part = ${apps}.part and w.root = ${apps}.app and w.answered = 1 and w.k = 0)`,
     ),
   }
 }

@@ -1,3 +1,4 @@
+import { answeredOf, type PostedKind } from '../../persistence/answered.js'
 import { ofAnotherTree } from '../../persistence/faults.js'
 import type {
   AppSummary,
@@ -37,7 +38,7 @@ import { appsBelow, countsBelow, openQuestions } from './wait-questions.js'
 // Owns: the summaries of a file, and the questions about them. The driver calls it within its transactions.
 // Does not own: rows and messages (sqlite-driver.ts).
 
-type Held = Omit<AppSummary, 'waits' | 'wake'>
+type Held = Omit<AppSummary, 'waits' | 'taken' | 'wake'>
 
 /** A label of more roots is not counted further. */
 const MANY = 1000
@@ -68,11 +69,11 @@ export class Summaries {
 
   /** @throws {PersistenceError} `conflict` when the application is in another tree */
   put(summary: AppSummary, place: Place): void {
-    const { appId, parent, name, title, labels, waits } = summary
+    const { appId, parent, name, title, labels, waits, taken } = summary
     const { part, rootId, born } = place
     const plain = [born, parent, name, title, labels].every((one) => one === undefined)
     if (!plain || !this.#update(summary, place)) this.#insert(summary, place)
-    if (waits !== undefined) this.#ask(part, rootId, appId, waits)
+    if (waits !== undefined) this.#ask(part, rootId, appId, waits, taken)
   }
 
   #update(summary: AppSummary, { part, rootId, lease }: Place): boolean {
@@ -127,16 +128,17 @@ export class Summaries {
     for (const [name, value] of entriesOf(after)) label().run(part, name, value, after?.born ?? UNBORN, rootId)
   }
 
-  /** Replaces the open questions of an application. Those that are asked again keep their answers. */
-  #ask(part: string, rootId: string, appId: string, waits: readonly StoredWait[]): void {
+  /** Replaces the open questions of an application, with the answers that lie in its inbox. */
+  #ask(part: string, rootId: string, appId: string, waits: readonly StoredWait[], taken?: readonly number[]): void {
     const { waits: stored, wait, unwait } = this.#session.sql
     const before = pageRows<StoredWaitRow>(stored().get(part, appId))
     if (before.length === 0 && waits.length === 0) return
     const known = new Map(before.map((row) => [row.id, row]))
-    if (before.length === waits.length && waits.every((one) => isSame(one, known.get(one.id)))) return
+    const answers = answeredOf(waits, waits.length === 0 ? [] : this.#inboxOf(part, appId), taken)
+    if (before.length === waits.length && waits.every((one) => isSame(one, known.get(one.id), answers))) return
     if (before.length > 0) unwait().run(part, appId)
     for (const { id, sequenceId, n, kinds, since, until, facts } of waits) {
-      const answered = known.get(id)?.answered ?? 0
+      const answered = answers.has(id) ? 1 : 0
       for (const [k, kind] of (kinds.length === 0 ? [null] : kinds).entries())
         wait().run(
           ...[part, appId, sequenceId, n, k, rootId, id, kind, since, until, JSON.stringify(kinds), facts, answered],
@@ -144,14 +146,24 @@ export class Summaries {
     }
   }
 
+  #inboxOf(part: string, appId: string): readonly PostedKind[] {
+    const found = this.#session.sql.kinds().all(part, appId) as readonly { id: number; kind: Bytes | null }[]
+    return found.map(({ id, kind }) => ({ id, kind: kind === null ? null : textOf(kind) }))
+  }
+
   /** A message was stored: answers the oldest open question that takes its kind. */
   posted(part: string, rootId: string, appId: string, kind: string): void {
-    const { asked, answer, wakeUp } = this.#session.sql
+    const { asked, answer } = this.#session.sql
     const found = asked().get(part, appId, kind) as Pick<StoredWaitRow, 'seq' | 'n'> | undefined
     if (found === undefined) return
     answer().run(part, appId, found.seq, found.n)
+    this.wake(part, rootId)
+  }
+
+  /** Makes a root due that waits, if a question of its tree is answered. */
+  wake(part: string, rootId: string): void {
     const now = this.#now()
-    wakeUp().run(now, now, part, rootId)
+    this.#session.sql.wakeUp().run(now, now, part, rootId)
   }
 
   /** The lease of a root has changed. */
@@ -278,8 +290,9 @@ const sameLabels = (a: Labelled | undefined, b: Labelled | undefined): boolean =
 const NOTHING = new Uint8Array()
 
 /** Whether a stored question is the same: then nothing is written. */
-function isSame({ kinds, ...wait }: StoredWait, row: StoredWaitRow | undefined): boolean {
-  if (row === undefined || row.kinds !== JSON.stringify(kinds) || row.facts !== wait.facts) return false
+function isSame({ kinds, ...wait }: StoredWait, row: StoredWaitRow | undefined, answers: ReadonlySet<string>): boolean {
+  if (row === undefined || (row.answered === 1) !== answers.has(wait.id)) return false
+  if (row.kinds !== JSON.stringify(kinds) || row.facts !== wait.facts) return false
   const of = [row.seq, row.n, row.since, row.until]
   return [wait.sequenceId, wait.n, wait.since, wait.until].every((one, i) => one === of[i])
 }

@@ -186,7 +186,6 @@ export class Wait implements OpenWait {
 
   answer(message: Received): void {
     if (!this.#end(message)) return
-    markTaken(this.#run, message)
     this.#resolve?.(this.#continue(message, undefined))
   }
 
@@ -197,6 +196,7 @@ export class Wait implements OpenWait {
   #end(message: Received | undefined): boolean {
     const { app, waitState } = this.#run
     if (!waitState.remove(this)) return false // V1
+    markTaken(this.#run, message)
     const { limited, unrecord } = this.#held ?? {}
     limited?.end()
     unrecord?.(limited?.late !== undefined)
