@@ -9,6 +9,7 @@ import { isEnded } from './due.js'
 import type { StateLabel } from './labels.js'
 import type { ForkedFrom, FullFacts, Notes, ParentRef } from './record.js'
 import type { Scope } from './scope.js'
+import type { StoredRecord } from './stored-record.js'
 import type { SummaryParent, SummaryStatus } from './summary.js'
 import type { SummaryFacts } from './summary-facts.js'
 import { mapFacts, NO_WAITS, questions } from './summary-waits.js'
@@ -75,9 +76,10 @@ export class JournalStatus {
   }
 
   /** Continues from a stored record. */
-  adopt({ next, position }: Pick<FullFacts, 'next' | 'position'>): void {
+  adopt({ next, position, waiting }: Pick<StoredRecord, 'next' | 'position' | 'waiting'>): void {
     this.#next = next
     this.#position = position
+    this.#asked = waiting === undefined ? '' : undefined
   }
 
   /** Continues from the stored summary of a root, if there is one. */
@@ -163,7 +165,8 @@ export class JournalStatus {
   /** A state that no step made is about to be saved. */
   placed(label: StateLabel, { next, position, end }: FullFacts): void {
     const { scope } = this.#journal
-    this.adopt({ next, position })
+    this.#next = next
+    this.#position = position
     this.#app.inputs ??= this.#isRoot ? scope.settings.storedInputs : undefined
     if (end !== undefined) {
       this.#unlimit()

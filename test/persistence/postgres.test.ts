@@ -71,7 +71,7 @@ if (server !== undefined) {
       await client.end()
 
       await expect(persisterOf(schema).list()).rejects.toThrow(
-        `The tables of postgres ${schema} have version 99, but this version of Teasel reads up to 2. Use the newer version. Nothing was changed.`,
+        `The tables of postgres ${schema} have version 99, but this version of Teasel reads up to 3. Use the newer version. Nothing was changed.`,
       )
     })
 

@@ -115,6 +115,23 @@ describe.each(Object.entries(stores))('the status in the store (%s)', (_, open) 
     expect(await look()).toBe('finished')
   })
 
+  it('a question is gone once a resumed branch has taken its answer without waiting', async () => {
+    const { clock, persister } = setUp()
+    const { map } = graphs(async (item, { receive, sleep }) => {
+      if (item === 'sleeps') await sleep(60_000)
+      return receive()
+    })
+    const about = { ...several('asks', 'sleeps'), persister, clock }
+    await (await resumeOrCreate(map, about)).run({ whenWaiting: 'return' })
+    await sendStored({ persister, appId: 'run', path: 'map/asks', message: answer('a') })
+
+    await (await resumeOrCreate(map, about)).run({ whenWaiting: 'return' })
+
+    expect((await persister.pending()).items).toEqual([])
+    expect((await persister.pending({ answered: true })).items).toEqual([])
+    expect((await persister.due()).items).toEqual([])
+  })
+
   it('a new application is queued before its caller gets it, and due at once', async () => {
     const { clock, persister, find } = setUp()
     await resumeOrCreate(graphs(async () => '').one, {
