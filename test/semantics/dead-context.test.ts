@@ -14,7 +14,16 @@ const hint = defineMessage('hint', type<string>())
 const reply = defineMessage('reply', type<string>())
 
 /** Members of a context, and those of them without an effect. */
-const VALUES = ['appId', 'partitionKey', 'path', 'action', 'sequenceId', 'attempt', 'delivery', 'idempotencyKey'] as const
+const VALUES = [
+  'appId',
+  'partitionKey',
+  'path',
+  'action',
+  'sequenceId',
+  'attempt',
+  'delivery',
+  'idempotencyKey',
+] as const
 type Value = (typeof VALUES)[number]
 const valuesOf = (context: ActionContext): Pick<ActionContext, Value> =>
   Object.fromEntries(VALUES.map((name) => [name, context[name]])) as never
