@@ -47,6 +47,8 @@ const ONE_IDEA: Readonly<Record<string, string>> = {
   'src/remote/worker-branch.ts': 'one branch in a worker',
   'src/host/host.ts': 'the runs of a store that one process holds',
   'src/persistence/scope.ts': 'all writes below one root',
+  'src/persistence/memory-driver.ts': 'one store in memory',
+  'src/adapters/sqlite/summaries.ts': 'the summaries of one file',
 }
 /** The most that one idea may take. */
 export const MAX_LINES_OF_ONE_IDEA = 400
