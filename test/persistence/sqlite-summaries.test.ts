@@ -65,6 +65,18 @@ it.each<[string, (driver: SqliteDriver) => unknown]>([
   driver.close()
 })
 
+it('times with a fraction are read whole, so that the next page begins where the last one ended', async () => {
+  const driver = new SqliteDriver({ file: ':memory:' })
+  const since = 1_700_000_000_000 + 1 / 4096
+  await begin(driver, 'app', { since, waits: [wait('app', 0, { since }), wait('app', 1, { since: since + 1 / 1024 })] })
+  const [first] = await driver.waits({ limit: 1 })
+
+  expect((await driver.find(root('app')))?.summary?.since).toBe(since)
+  expect(first).toMatchObject({ n: 0, since })
+  expect(await driver.waits({ limit: 9, after: { since, appId: 'app', n: 0 } })).toMatchObject([{ n: 1 }])
+  driver.close()
+})
+
 it('texts of a summary that are no UTF-8 are read, and change nothing else', async () => {
   const driver = new SqliteDriver({ file: ':memory:' })
   await begin(driver, 'app', { name: 'mail', title: 'Title', facts: '{"a":1}' })

@@ -46,12 +46,12 @@ interface Made extends Names {
   readonly old: string
 }
 
-const rowTables = ({ rows, apps, at, made }: Made): string => `
+/** @param more further columns of an application, each with a comma before it */
+const rowTables = ({ rows, apps, at, made }: Made, more = ''): string => `
     create table ${at(apps)} (
-      id integer primary key, part text not null, app text not null, root text not null, born integer not null,
+      id integer primary key, part text not null, app text not null, root text not null, born integer not null${more},
       unique (part, app)
     );
-    create index ${made('roots')} on ${apps} (part, born) where app = root;
     create index ${made('below')} on ${apps} (part, root);
     create table ${at(rows)} (
       key integer primary key, kind text not null, epoch integer not null, seq integer not null, label text not null,
@@ -60,8 +60,8 @@ const rowTables = ({ rows, apps, at, made }: Made): string => `
 
 const posted = ({ inbox, made }: Made): string => `create index ${made('posted')} on ${inbox} (part, root);`
 
-const withFence = ({ owners, at }: Made): string =>
-  `alter table ${at(owners)} add column fence integer not null default -1;`
+const FENCE = 'fence integer not null default -1'
+const withFence = ({ owners, at }: Made): string => `alter table ${at(owners)} add column ${FENCE};`
 
 /** Columns of a summary in the table of applications. */
 const SUMMARY = `top integer, status text, since integer, pending integer not null default 0,
@@ -69,17 +69,20 @@ const SUMMARY = `top integer, status text, since integer, pending integer not nu
   facts text, parent text, pepoch integer, pseq integer, map text, visit integer, pkey text, idx integer, name text,
   title text, labels text, search text`
 const OWNER = 'lease integer not null default 0, worker text, beat text, beat_at integer'
+const listed = (columns: string): readonly string[] => columns.split(/,\s+/)
 const added = (table: string, columns: string): string =>
-  columns
-    .split(/,\s+/)
+  listed(columns)
     .map((column) => `alter table ${table} add column ${column};`)
     .join('\n    ')
 
-const withSummaries = ({ apps, owners, labels, waits, at, made }: Made): string => `
-    drop index ${made('roots')};
-    ${added(at(apps), SUMMARY)}
-    ${added(at(owners), OWNER)}
-    update ${apps} set top = born, search = lower(app) where app = root;
+const withSummaries = (made: Made): string => `
+    drop index if exists ${made.made('roots')};
+    ${added(made.at(made.apps), SUMMARY)}
+    ${added(made.at(made.owners), OWNER)}
+    update ${made.apps} set top = born, search = lower(app) where app = root;
+    ${summaryTables(made)}`
+
+const summaryTables = ({ apps, labels, waits, at, made }: Made): string => `
     create index ${made('roots')} on ${apps} (part, top desc, app desc) where top is not null;
     create index ${made('all')} on ${apps} (top desc, app desc, part desc) where top is not null;
     create index ${made('status')} on ${apps} (part, status, top desc, app desc, lease)
@@ -121,17 +124,18 @@ const withKinds = ({ apps, inbox, waits, at, made }: Made): string => `
     update ${apps} set wake = 0 where app = root and status = 'waiting'
       and exists (select 1 from ${waits} w where w.part = ${apps}.part and w.root = ${apps}.app and w.answered = 1 and w.k = 0);`
 
-const fresh = (made: Made): string => `${rowTables(made)}
+/** The tables of a new file. An added column takes as long as a table, so applications have theirs at once. */
+const fresh = (made: Made): string => `${rowTables(made, `, ${listed(SUMMARY).join(', ')}`)}
     create table ${made.at(made.owners)} (
-      part text not null, root text not null, writer text not null, count integer not null, primary key (part, root)
+      part text not null, root text not null, writer text not null, count integer not null, ${FENCE}, ${OWNER},
+      primary key (part, root)
     );
     create table ${made.at(made.inbox)} (
       id integer primary key autoincrement, part text not null, app text not null, root text not null, data blob not null
     );
     create index ${made.made('inbox')} on ${made.inbox} (part, app);
     ${posted(made)}
-    ${withFence(made)}
-    ${withSummaries(made)}
+    ${summaryTables(made)}
     ${withKinds(made)}`
 
 /** An application whose first rows are lost takes its facts from its first remaining row. */
