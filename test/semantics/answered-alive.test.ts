@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createApplication, defineMessage, defineState, resumeOrCreate, type } from 'teasel'
-import { createPersister, memoryPersister, type Persister, sendStored } from 'teasel/persistence'
+import { createPersister, memoryPersister, PersistenceError, type Persister, sendStored } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { afterAll, describe, expect, it } from 'vitest'
 import { defer, flush } from '../support/deferred.js'
@@ -396,4 +396,58 @@ it('a message that a run took from the store before its sender heard of it was d
   heard.resolve()
 
   expect([state.log, await delivery]).toEqual([['yes'], 'delivered'])
+})
+
+describe('a stored wait that ends as it begins', () => {
+  it.each(['listener', 'store'] as const)('leaves neither its mark nor its watch (by the %s)', async (how) => {
+    const clock = new ManualClock()
+    const memory = memoryPersister({ now: () => clock.now() })
+    const { driver } = memory
+    let away = false
+    const { persister, asked } = counting(
+      createPersister(
+        overDriver(driver, {
+          save(group) {
+            if (away) throw new PersistenceError('No connection.', { fault: 'unavailable', appId: undefined })
+            return driver.save(group)
+          },
+        }),
+      ),
+    )
+    const controller = new AbortController()
+    const [gate, waits] = [defer(), defer()]
+    const work = kit.action({
+      reads: ['log'],
+      writes: ['log'],
+      async run({ context }) {
+        await context.receiveOne(approve, { signal: controller.signal }).catch(() => {})
+        waits.resolve()
+        await gate.promise
+        return { log: ['over'] }
+      },
+    })
+    const app = createApplication(kit.graph({ actions: { ask: work } }), {
+      ...options,
+      persister,
+      clock,
+      logger: quiet,
+    })
+    app.on('wait', () => {
+      if (how === 'listener') controller.abort()
+      else away = true
+    })
+    const run = app.run().catch(() => undefined)
+    await waits.promise
+    await flush()
+    away = false
+
+    expect((await memory.pending()).items).toEqual([])
+    const before = asked()
+    clock.advance(10_000)
+    await flush()
+    expect(asked() - before).toBe(0)
+    gate.resolve()
+    await run
+    expect(clock.pending).toBe(0)
+  })
 })

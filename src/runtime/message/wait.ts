@@ -157,8 +157,11 @@ export class Wait implements OpenWait {
     if (isObserved(app, 'wait')) emit(app, { type: 'wait', source: this.step.node.name, ...factsOf(this) })
     else app.system.skip()
     const { from } = this
-    if (held !== undefined && from !== 'siblings' && app.journal !== undefined)
+    // A listener may have ended it; so may a store that is lost as it is recorded.
+    if (held !== undefined && from !== 'siblings' && app.journal !== undefined && waitState.has(this)) {
       held.unrecord = recordWait(this.#run, { n: this.#n, action: this.step.node.name, ...factsOf(this), from })
+      if (!waitState.has(this)) held.unrecord(held.limited?.late !== undefined)
+    }
     waitState.update()
     return answer
   }
