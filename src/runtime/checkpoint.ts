@@ -12,12 +12,6 @@ export interface Checkpoint {
   readonly sequenceId: number
 }
 
-/** The first state of a branch. */
-export function beginsWith({ graph }: Plan, { state }: { readonly state: State }): State {
-  const { defaults } = graph.rules
-  return defaults === undefined ? state : Object.freeze({ ...defaults, ...state })
-}
-
 /** The checkpoint at the entrypoint of a plan. */
 export function initialCheckpoint(plan: Plan, state: State): Checkpoint {
   return { state, position: undefined, next: plan.entrypoint.name, sequenceId: -1 }

@@ -132,6 +132,35 @@ describe('state', () => {
     ])
   })
 
+  it('has the values of its schema also in a branch that was cancelled before it started', async () => {
+    const kit = defineState({
+      n: z.number().max(9).default(7),
+      name: z.string().trim(),
+      outs: z.array(z.unknown()),
+    })
+    const show = kit.action({ reads: ['n', 'name'], writes: ['name'], run: ({ state }) => ({ name: `#${state.n}` }) })
+    const map = kit.mapStates({
+      reads: [],
+      writes: ['outs'],
+      settle: { atLeast: 1 },
+      concurrency: 1,
+      action: kit.graph({ actions: { show } }).runnable({ entrypoint: 'show' }),
+      states: { a: { name: 'a' }, b: { name: ' b ' }, c: { name: ' c ', n: 10 } },
+      reduce: ({ results }) => ({ outs: results.map(({ status, state }) => [status, state]) }),
+    })
+
+    const { state } = await createApplication(kit.graph({ actions: { map } }), {
+      entrypoint: 'map',
+      state: {} as never,
+    }).run()
+
+    expect(state.outs).toEqual([
+      ['done', { n: 7, name: '#7' }],
+      ['cancelled', { n: 7, name: 'b' }],
+      ['cancelled', { n: 10, name: ' c ' }], // it could not have started
+    ])
+  })
+
   it.each([
     ['zod', defineState(z.object({ n: z.number().max(3), tags: z.array(z.string().trim()) }))],
     [

@@ -73,23 +73,41 @@ interface MapAbove {
   readonly step: { readonly node: { readonly subject: string } }
 }
 
+const withDefaults = ({ graph: { rules } }: Plan, state: State): State =>
+  rules.defaults === undefined ? state : Object.freeze({ ...rules.defaults, ...state })
+
+/** @throws {ContractError} for values that the schema refuses */
+function checkedState({ app, step }: MapAbove, { key, state: given }: BranchTask, plan: Plan): State {
+  const { rules } = plan.graph
+  const state = withDefaults(plan, given)
+  if (rules.schema === undefined) return state
+  const above = app.checkpoint.state
+  const mine = app.plan.graph.rules
+  const passed = (name: string): boolean =>
+    Object.hasOwn(above, name) && hasSameSchema(rules, mine, name) && equal(given[name], above[name])
+  const unchecked = Object.keys(given).filter((name) => !passed(name))
+  return fillState(rules, applySchema(rules, `${step.node.subject}, branch "${key}"`, state, unchecked))
+}
+
+/** The state of a branch that never started: its first one, or what it was given where that fits no schema. */
+export function unstartedState(map: MapAbove, task: BranchTask, plan: Plan): State {
+  const { rules } = plan.graph
+  if (rules.schema === undefined) return withDefaults(plan, task.state)
+  try {
+    return checkedState(map, task, plan)
+  } catch {
+    return fillState(rules, withDefaults(plan, task.state))
+  }
+}
+
 /**
  * The first state of a branch. Values that the map read from its own state have passed a schema that both share.
  * @throws {ContractError} for values that the schema refuses, and for a graph with a read that nothing can have written
  */
-export function firstState({ app, step }: MapAbove, { key, branch, state: given }: BranchTask, plan: Plan): State {
-  const { rules } = plan.graph
-  const { subject } = step.node
-  let state = rules.defaults === undefined ? given : Object.freeze({ ...rules.defaults, ...given })
-  if (rules.schema !== undefined) {
-    const above = app.checkpoint.state
-    const mine = app.plan.graph.rules
-    const passed = (name: string): boolean =>
-      Object.hasOwn(above, name) && hasSameSchema(rules, mine, name) && equal(given[name], above[name])
-    const unchecked = Object.keys(given).filter((name) => !passed(name))
-    state = applySchema(rules, `${subject}, branch "${key}"`, state, unchecked)
-  }
-  const filled = fillState(rules, state)
+export function firstState(map: MapAbove, task: BranchTask, plan: Plan): State {
+  const { key, branch } = task
+  const { subject } = map.step.node
+  const filled = checkedState(map, task, plan)
   if (branch.kind !== 'graph') return filled
   const fault = cannotStart(plan, Object.keys(filled))
   if (fault === undefined) return filled

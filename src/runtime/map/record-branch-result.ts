@@ -7,11 +7,11 @@ import type { StoredRecord } from '../../persistence/replay.js'
 import type { State } from '../../state/freeze.js'
 import { Carrier } from '../actor/carrier.js'
 import type { AnyActorRef } from '../actor/create-actor.js'
-import { beginsWith } from '../checkpoint.js'
 import { emit } from '../emit.js'
 import { InterceptorCall } from '../step/interceptor-call.js'
 import type { BranchHandle } from './branch-handle.js'
 import { branchId, pathAt } from './branch-identity.js'
+import { unstartedState } from './branch-inputs.js'
 import { type MapVisit, parentOf } from './map-visit.js'
 import { isBranchObserved, queuedBranchSource } from './queued-branch.js'
 
@@ -64,7 +64,7 @@ export function recordBranchResult(map: RecordingMap, settling: Settling): AnyRe
   const state =
     past?.state ??
     branch?.state ??
-    (stored?.hasState === true ? stored.state : beginsWith(planOfTask(task, name).plan, task))
+    (stored?.hasState === true ? stored.state : unstartedState(map, task, planOfTask(task, name).plan))
   const result = createResult({ key, index, inputs, attempts, startedAt: began, state, ids: map.ids }, endedAt, ending)
   map.table.settle(result)
   map.reducer.send(new Carrier('teasel.settled', result))
