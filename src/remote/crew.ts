@@ -64,10 +64,10 @@ export class Crew {
    * @throws {TypeError} for a runnable that no registry has
    */
   codeOf({ task, plan, bound, parent }: BranchSetup): NamedCode {
-    const named = namedCode(task.branch, plan, bound)
     const { closures, loads } = this.driver.can
+    if (closures) return { code: localCode(nameOfPlan(plan)), bound }
+    const named = namedCode(task.branch, plan, bound)
     if (named !== undefined && (named.code.module !== undefined || !loads)) return named
-    if (named === undefined && closures) return { code: localCode(nameOfPlan(plan)), bound }
     const subject = `The branch "${task.key}" of "${parent.name}"`
     if (named !== undefined)
       throw new TypeError(

@@ -1,4 +1,13 @@
-import { type ActorLogic, type AnyActorRef, createActor, fromPromise, type Snapshot } from 'xstate'
+import {
+  type ActorLogic,
+  type AnyActorLogic,
+  type AnyActorRef,
+  assign,
+  createActor,
+  fromPromise,
+  type Snapshot,
+  setup,
+} from 'xstate'
 
 // The cost of equal programs without Teasel. Imports nothing of `src/`.
 
@@ -15,16 +24,12 @@ type Ready = () => Promise<void>
 type ParentInput = {
   readonly count: number
   readonly window: number
-  readonly ready: Ready
+  readonly child: AnyActorLogic
   readonly ended: (sum: number) => void
 }
 
-/** Promise children below a bare actor logic, at most `window` at once: a fan-out with XState alone. */
-function fanOutLogic({ count, window, ready, ended }: ParentInput): ActorLogic<ParentSnapshot, ParentEvent> {
-  const child = fromPromise<number, number>(async ({ input }) => {
-    await ready()
-    return input + 1
-  })
+/** Children below a bare actor logic, at most `window` at once: a fan-out with XState alone. */
+function fanOutLogic({ count, window, child, ended }: ParentInput): ActorLogic<ParentSnapshot, ParentEvent> {
   const live = new Map<string, AnyActorRef>()
   let next = 0
   let settled = 0
@@ -33,7 +38,7 @@ function fanOutLogic({ count, window, ready, ended }: ParentInput): ActorLogic<P
     while (live.size < window && next < count) {
       const id = String(next)
       const options: object = { id, input: next++, parent: self }
-      const actor = createActor(child, options as { input: number })
+      const actor = createActor(child, options)
       live.set(id, actor)
       actor.start()
     }
@@ -59,8 +64,53 @@ function fanOutLogic({ count, window, ready, ended }: ParentInput): ActorLogic<P
 
 /** Runs `count` one-promise children, and returns the sum of their results. */
 export function fanOut(count: number, window = 64, ready: Ready = () => Promise.resolve()): Promise<number> {
+  const child = fromPromise<number, number>(async ({ input }) => {
+    await ready()
+    return input + 1
+  })
   return new Promise((ended) => {
-    createActor(fanOutLogic({ count, window, ready, ended })).start()
+    createActor(fanOutLogic({ count, window, child, ended })).start()
+  })
+}
+
+interface Kilobyte {
+  readonly n: number
+  readonly text: string
+}
+
+const stepOfMachine = fromPromise<Kilobyte, Kilobyte>(async ({ input }) => ({ ...input, n: input.n + 1 }))
+
+/** A machine that invokes two promises, one after the other, on a kilobyte of context. */
+const twoSteps = setup({
+  types: {} as { context: Kilobyte; input: number; output: number },
+  actors: { step: stepOfMachine },
+}).createMachine({
+  context: ({ input }) => ({ n: input, text: 'x'.repeat(1_000) }),
+  initial: 'first',
+  states: {
+    first: {
+      invoke: {
+        src: 'step',
+        input: ({ context }) => context,
+        onDone: { target: 'second', actions: assign(({ event }) => event.output) },
+      },
+    },
+    second: {
+      invoke: {
+        src: 'step',
+        input: ({ context }) => context,
+        onDone: { target: 'done', actions: assign(({ event }) => event.output) },
+      },
+    },
+    done: { type: 'final' },
+  },
+  output: ({ context }) => context.n,
+})
+
+/** The reference of executors: `count` sub-applications of two steps on a kilobyte, as XState machines. */
+export function machines(count: number, window = 64): Promise<number> {
+  return new Promise((ended) => {
+    createActor(fanOutLogic({ count, window, child: twoSteps, ended })).start()
   })
 }
 

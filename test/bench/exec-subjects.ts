@@ -1,0 +1,67 @@
+import { createApplication } from 'teasel'
+import type { Persister } from 'teasel/persistence'
+import type { Executor } from 'teasel/executor'
+import { call, hash, pour, twoSteps, work } from './exec-registry.js'
+
+// The subjects of the cases of executors: the same maps, whatever runs their branches.
+
+const TEXT = 'x'.repeat(1_000)
+const numbered = (count: number) => Array.from({ length: count }, (_, n) => ({ n, text: TEXT }))
+
+const mapOf = (branch: typeof twoSteps | typeof call | typeof pour, count: number) =>
+  work.mapStates({
+    reads: [],
+    writes: ['sum'],
+    action: branch,
+    states: numbered(count),
+    initial: { sum: 0 },
+    reduceEach: ({ acc, result }) => ({ sum: acc.sum + result.state.n }),
+  })
+
+const graphOf = (map: ReturnType<typeof mapOf>) => work.graph({ actions: { map } })
+
+const graphs = {
+  steps: graphOf(mapOf(twoSteps, 1_000)),
+  io: graphOf(mapOf(call, 64)),
+  oneIo: graphOf(mapOf(call, 1)),
+  chunks: graphOf(mapOf(pour, 100)),
+}
+
+const run = async (graph: ReturnType<typeof graphOf>, executor: Executor, persister?: Persister): Promise<number> => {
+  const app = createApplication(graph, { entrypoint: 'map', state: {}, executor, ...(persister && { persister }) })
+  return (await app.run()).state.sum
+}
+
+/** A thousand branches of two steps on a kilobyte each. */
+export const steps = (executor: Executor, persister?: Persister): Promise<number> =>
+  run(graphs.steps, executor, persister)
+
+/** 64 branches that wait 50 ms, or one. */
+export const io = (executor: Executor): Promise<number> => run(graphs.io, executor)
+export const oneIo = (executor: Executor): Promise<number> => run(graphs.oneIo, executor)
+
+/** The chunks of a hundred branches, all of which a reader takes. */
+export async function chunks(executor: Executor): Promise<number> {
+  const app = createApplication(graphs.chunks, { entrypoint: 'map', state: {}, executor })
+  let count = 0
+  for await (const _ of app.stream({ include: ['chunk'] })) count += 1
+  return count
+}
+
+const cpu = work.graph({
+  actions: {
+    map: work.mapStates({
+      reads: [],
+      writes: ['sum'],
+      action: hash,
+      states: numbered(16),
+      reduce: ({ results }) => ({ sum: results.reduce((sum, { state }) => sum + state.digest.length, 0) }),
+    }),
+  },
+})
+
+/** Work that keeps a core busy. */
+export async function hashes(executor: Executor): Promise<number> {
+  const app = createApplication(cpu, { entrypoint: 'map', state: {}, executor })
+  return (await app.run()).state.sum
+}
