@@ -327,8 +327,10 @@ export class BusyError extends TeaselError {
 
 /** A worker was lost while it ran a branch, and no further delivery is left. */
 export class WorkerLostError extends TeaselError {
+  static override readonly name: string = 'WorkerLostError'
   static readonly code = 'worker-lost'
   readonly code = 'worker-lost'
+  override readonly name = 'WorkerLostError'
   /** The number of deliveries. */
   readonly deliveries: number
   /** The exit code of the last worker. */

@@ -36,6 +36,10 @@ export class BranchAnswers {
   /** Permits that it has, or that are on their way to it. */
   readonly #granted = new Set<number>()
   #permits = 0
+  /** Credit that has not gone back. */
+  #free = 0
+  /** What the worker may be ahead is more than this, so it never waits for credit that is kept here. */
+  #batch = 1
   readonly #below = new Map<number, Deferred<CancelAnswer>>()
   #count = 0
 
@@ -53,6 +57,12 @@ export class BranchAnswers {
     this.#sendInWords = sendInWords
   }
 
+  /** A delivery begins. @param credit what it may be ahead */
+  begin(credit: number): void {
+    this.#free = 0
+    this.#batch = Math.max(1, credit >> 1)
+  }
+
   /** The interceptors, as the branch may ask for them. */
   hooks(): HookData[] {
     return this.#setup.system.interceptors.map((one) => ({
@@ -67,7 +77,7 @@ export class BranchAnswers {
       case 'ask':
         return void this.#answer(frame.id, frame.question)
       case 'pace':
-        return this.#pace()
+        return this.pace()
       case 'acquire':
         return this.#acquire(frame.id)
       case 'withdraw':
@@ -118,11 +128,18 @@ export class BranchAnswers {
     if (this.#run.cancellation === undefined) await this.#branch.resume()
   }
 
-  #pace(): void {
+  /** One more chunk or step has arrived: credit for it goes back when the readers have room, in batches. */
+  pace(): void {
     const ready = this.#setup.backpressure.waitForReader?.()
-    const credit = (): void => this.#send({ type: 'credit', n: 1 })
-    if (ready === undefined) credit()
-    else void ready.then(credit)
+    if (ready === undefined) this.#credit()
+    else void ready.then(() => this.#credit())
+  }
+
+  #credit(): void {
+    this.#free += 1
+    if (this.#free < this.#batch) return
+    this.#send({ type: 'credit', n: this.#free })
+    this.#free = 0
   }
 
   #acquire(id: number): void {

@@ -4,9 +4,10 @@ import { decode, encode, plainDescribed } from '../codec/encode.js'
 import * as errors from '../errors.js'
 import type { Plan } from '../graph/plan.js'
 import type { AnyEvent } from '../lifecycle/events.js'
+import type { EventSource } from '../runtime/event-source.js'
 import { freezeAll, type State } from '../state/freeze.js'
 import * as storeErrors from '../store-errors.js'
-import type { MessageData } from './frames.js'
+import type { EventData, MessageData, UpFrame } from './frames.js'
 
 // Owns: values on their way through a channel: as text, and back.
 // X1  A value that is no data is refused with its path, so that one frame fails and not the worker.
@@ -40,18 +41,47 @@ export function thrown(value: unknown): unknown {
   return value
 }
 
-/** The fields of an event that are data; the result of a branch is made plain. */
-export function plainEvent(event: AnyEvent): object {
-  if (event.type !== 'branch.settled') return event
-  const { result } = event
-  return { ...event, result: { ...result, appId: result.appId } }
+/** Given by the owner of a branch to each event. */
+const OF_OWNER: ReadonlySet<string> = new Set(['runId', 'incarnation', 'seq', 'time', 'action'])
+/** The same for all events of a branch itself. */
+const OF_BRANCH: ReadonlySet<string> = new Set(['appId', 'path'])
+
+/** An event as it crosses. @param own whether the branch itself is its source */
+export function eventData(event: AnyEvent, own: boolean): EventData {
+  const data: Record<string, unknown> = {}
+  for (const [field, value] of Object.entries(event))
+    if (!OF_OWNER.has(field) && !(own && OF_BRANCH.has(field))) data[field] = value
+  if (event.type === 'branch.settled') data['result'] = { ...event.result, appId: event.result.appId }
+  return data as unknown as EventData
 }
 
-/** An event that has crossed. */
-export function crossedEvent(event: AnyEvent): AnyEvent {
-  for (const field of ['error', 'reason']) if (field in event) thrown(Reflect.get(event, field))
-  if (event.type === 'branch.settled') for (const field of ['error', 'reason']) thrown(Reflect.get(event.result, field))
-  return event
+/** The fields that the owner numbers. */
+const NUMBERED = { runId: '', incarnation: 0, seq: 0, time: 0 }
+
+/** A chunk that has crossed; it is not numbered yet. */
+export const crossedChunk = (
+  { source, sequenceId, chunk }: Extract<UpFrame, { readonly type: 'chunk' }>,
+  { appId, path }: Pick<EventSource, 'appId' | 'path'>,
+): AnyEvent => ({
+  type: 'chunk',
+  source,
+  chunk,
+  action: path[0]?.map ?? source,
+  sequenceId,
+  ...NUMBERED,
+  appId,
+  path,
+})
+
+/** An event that has crossed; it is not numbered yet. @param origin the branch that it comes through */
+export function crossedEvent(data: EventData, { appId, path }: Pick<EventSource, 'appId' | 'path'>): AnyEvent {
+  const { type } = data
+  const source = 'source' in data ? { action: path[0]?.map } : undefined
+  const event: Record<string, unknown> = Object.assign({ type, ...NUMBERED, appId, path }, source, data)
+  for (const field of ['error', 'reason']) if (field in event) thrown(event[field])
+  if (type === 'branch.settled')
+    for (const field of ['error', 'reason']) thrown(Reflect.get(Object(data['result']), field))
+  return event as unknown as AnyEvent
 }
 
 /** A state that has crossed, as its application holds it. */

@@ -7,6 +7,7 @@ import type { WaitsFor } from '../runtime/map/branch-handle.js'
 import type { CommittedStep } from '../runtime/run/request.js'
 import type { Leak } from '../runtime/run/result.js'
 import type { State } from '../state/freeze.js'
+import type { StateChange } from './state-change.js'
 
 // Owns: the frames between a branch that lives behind a channel and its owner. Both ends check each one.
 // F1  A frame is data: it crosses as text of the codec. Code crosses by its name, trackers and limits do not cross.
@@ -16,6 +17,13 @@ export interface CheckpointData {
   readonly state: State
   readonly position: string | undefined
   readonly next: string | undefined
+  readonly sequenceId: number
+}
+
+/** A commit, without its state. */
+export interface StepData {
+  readonly position?: string | undefined
+  readonly next?: string | undefined
   readonly sequenceId: number
 }
 
@@ -67,11 +75,11 @@ export interface StartFrame {
   readonly credit: number
   readonly hooks: readonly HookData[]
   readonly graceMs: number
-  readonly resume:
+  readonly resume?:
     | (PastData & {
         readonly checkpoint: CheckpointData
         readonly visits: readonly number[]
-        readonly kept: number | undefined
+        readonly kept?: number | undefined
       })
     | undefined
   /** Messages that no commit has taken. `n` of the first is 1. */
@@ -117,6 +125,17 @@ export type Question =
       readonly outcome: Outcome | undefined
     }
 
+/**
+ * An event without what its owner gives: numbers, times and ids of its run; and without what it has of the branch itself,
+ * where the branch is its source.
+ */
+export interface EventData {
+  readonly type: AnyEvent['type']
+  readonly appId?: string
+  readonly path?: Path
+  readonly [field: string]: unknown
+}
+
 /** What a branch waits for. */
 export interface WaitsData {
   readonly level: WaitsFor
@@ -136,16 +155,25 @@ export type UpFrame =
   | { readonly type: 'facts'; readonly attempts: number; readonly retrying: boolean }
   | {
       readonly type: 'event'
-      readonly event: AnyEvent
+      readonly event: EventData
       /** Whether the tracker of the owner records it. */
       readonly tracked: boolean
       /** Events before it that nobody observes. */
       readonly skipped: number
     }
+  /** A chunk of the branch itself. */
+  | {
+      readonly type: 'chunk'
+      readonly source: string
+      readonly sequenceId: number
+      readonly chunk: unknown
+      readonly tracked: boolean
+      readonly skipped: number
+    }
   | {
       readonly type: 'step'
-      readonly checkpoint: CheckpointData
-      readonly visits: readonly number[]
+      readonly change: StateChange
+      readonly at: StepData
       /** The number of the last message that it has seen, and the numbers of those that no commit has taken. */
       readonly n: number
       readonly left: readonly number[]
@@ -168,6 +196,7 @@ export type UpFrame =
   | { readonly type: 'ask'; readonly id: number; readonly question: Question }
   /** A warning or an error for the logger. */
   | { readonly type: 'log'; readonly level: keyof Logger; readonly text: string; readonly data: unknown }
+  /** A step border. A chunk that crosses counts as well. */
   | { readonly type: 'pace' }
   | { readonly type: 'acquire'; readonly id: number }
   | { readonly type: 'withdraw'; readonly id: number }
@@ -176,9 +205,7 @@ export type UpFrame =
   | {
       readonly type: 'ended'
       readonly status: 'finished' | 'halted' | 'failed' | 'cancelled'
-      readonly error: unknown
-      readonly checkpoint: CheckpointData
-      readonly visits: readonly number[]
+      readonly error?: unknown
       readonly past: PastData
       readonly attempts: number
       readonly recovered: boolean
@@ -187,7 +214,7 @@ export type UpFrame =
       readonly leaked: readonly Leak[]
       readonly skipped: number
       /** The number under which the worker keeps what its next step has done. */
-      readonly kept: number | undefined
+      readonly kept?: number | undefined
     }
 
 export type Ended = Extract<UpFrame, { readonly type: 'ended' }>
@@ -227,9 +254,10 @@ const DOWN: Readonly<Record<DownFrame['type'], Shape>> = {
 const UP: Readonly<Record<UpFrame['type'], Shape>> = {
   started: {},
   mismatch: { outline: 'object' },
+  chunk: { source: 'string', sequenceId: 'number', chunk: '?', tracked: 'boolean', skipped: 'number' },
   facts: { attempts: 'number', retrying: 'boolean' },
   event: { event: 'object', tracked: 'boolean', skipped: 'number' },
-  step: { checkpoint: 'object', visits: 'object', n: 'number', left: 'object' },
+  step: { change: 'object', at: 'object', n: 'number', left: 'object' },
   waits: { n: 'number', waits: 'object' },
   cancel: { key: 'string', reason: '?', by: 'string', cause: 'string' },
   send: { key: '?', message: 'object', to: '?' },
@@ -243,28 +271,37 @@ const UP: Readonly<Record<UpFrame['type'], Shape>> = {
   ended: {
     status: 'string',
     error: '?',
-    checkpoint: 'object',
-    visits: 'object',
     past: 'object',
     leaked: 'object',
     skipped: 'number',
   },
 }
 
-function checkFrame(frame: unknown, shapes: Readonly<Record<string, Shape>>): void {
-  const { type, ...fields } = Object(frame) as Record<string, unknown>
-  const shape = typeof type === 'string' && Object.hasOwn(shapes, type) ? shapes[type] : undefined
-  if (shape === undefined) throw new TypeError(`The channel has no frame of the type ${String(type)}.`)
-  for (const [name, want] of Object.entries(shape)) {
-    const value = fields[name]
-    if (want !== '?' && (value === null || typeof value !== want))
-      throw new TypeError(`The field "${name}" of a frame "${String(type)}" is ${String(value)}; it takes: ${want}.`)
+type Checks = ReadonlyMap<string, readonly (readonly [field: string, want: string])[]>
+
+const checksOf = (shapes: Readonly<Record<string, Shape>>): Checks =>
+  new Map(
+    Object.entries(shapes).map(([type, shape]) => [type, Object.entries(shape).filter(([, want]) => want !== '?')]),
+  )
+
+function checkFrame(frame: unknown, checks: Checks): void {
+  const record = Object(frame) as Readonly<Record<string, unknown>>
+  const { type } = record
+  const fields = typeof type === 'string' ? checks.get(type) : undefined
+  if (fields === undefined) throw new TypeError(`The channel has no frame of the type ${String(type)}.`)
+  for (const [field, want] of fields) {
+    const value = record[field]
+    if (value === null || typeof value !== want)
+      throw new TypeError(`The field "${field}" of a frame "${String(type)}" is ${String(value)}; it takes: ${want}.`)
   }
 }
 
+const DOWN_CHECKS = checksOf(DOWN)
+const UP_CHECKS = checksOf(UP)
+
 /** @throws {TypeError} for what is no frame to a worker */
 export function assertDown(frame: unknown): asserts frame is DownFrame {
-  checkFrame(frame, DOWN)
+  checkFrame(frame, DOWN_CHECKS)
 }
 
 /** @throws {TypeError} for what is no first frame */
@@ -275,7 +312,7 @@ export function assertStart(frame: unknown): asserts frame is StartFrame {
 
 /** @throws {TypeError} for what is no frame to an owner */
 export function assertUp(frame: unknown): asserts frame is UpFrame {
-  checkFrame(frame, UP)
+  checkFrame(frame, UP_CHECKS)
 }
 
 /** All types of events that cross. */

@@ -26,13 +26,14 @@ import { InterceptorCall } from '../runtime/step/interceptor-call.js'
 import type { State } from '../state/freeze.js'
 import { BranchAnswers } from './branch-answers.js'
 import { type Crew, otherCode } from './crew.js'
-import { crossedEvent, dataOf, messageOf, stateOf, thrown } from './crossing.js'
+import { crossedChunk, crossedEvent, dataOf, messageOf, thrown } from './crossing.js'
 import type { CheckpointData, Ended, UpFrame, WaitsData } from './frames.js'
 import { OwnerRun } from './owner-run.js'
 import { type RemoteEnd, remoteLogicOf } from './remote-actor.js'
 import { sourceOf } from './remote-source.js'
 import { DeepTarget, RemoteTarget } from './remote-target.js'
 import { progressElsewhere, startFrameOf } from './start-frame.js'
+import { applyChange } from './state-change.js'
 import { Submission } from './submission.js'
 import { answeredBelow, answeredBy, NO_WAITS, withoutSiblings } from './waits-data.js'
 
@@ -89,7 +90,7 @@ export class RemoteBranch implements BranchHandle {
       next: plan.entrypoint.name,
       sequenceId: -1,
     }
-    this.#visits = progress?.visits ?? []
+    this.#visits = plan.graph.list.map(({ index }) => progress?.visits[index] ?? 0)
     this.origin = sourceOf(setup, this)
     this.#run = new OwnerRun(this.origin, setup, this)
     this.#submission = new Submission(crew.driver, this, this.#code.code)
@@ -174,6 +175,7 @@ export class RemoteBranch implements BranchHandle {
     try {
       const { bound } = this.#code
       const { hears, credit } = this.#crew
+      this.#answers.begin(credit)
       const facts = { branch: this, bound, hears, credit, hooks: this.#answers.hooks(), visits: this.#visits }
       this.#submission.deliver((messages) => startFrameOf(this.#setup, facts, messages))
     } catch (error) {
@@ -246,11 +248,12 @@ export class RemoteBranch implements BranchHandle {
         this.attempts = frame.attempts
         this.isRetrying = frame.retrying
         return
+      case 'chunk':
       case 'event':
         return this.#relay(frame)
       case 'step':
         this.#submission.committed(frame.n, frame.left)
-        return this.#committed(frame.checkpoint, frame.visits)
+        return this.#committed(frame)
       case 'waits':
         if (frame.n === this.#submission.n && this.#run.cancellation === undefined) this.#take(frame.waits) // C2
         return
@@ -278,18 +281,29 @@ export class RemoteBranch implements BranchHandle {
     }
   }
 
-  #relay({ event, tracked, skipped }: Extract<UpFrame, { readonly type: 'event' }>): void {
+  #relay(frame: Extract<UpFrame, { readonly type: 'event' | 'chunk' }>): void {
+    const { skipped, tracked } = frame
     for (let i = 0; i < skipped; i++) this.#setup.system.skip()
+    const event = frame.type === 'chunk' ? crossedChunk(frame, this.origin) : crossedEvent(frame.event, this.origin)
+    const { type, path } = event
     if (this.#run.cancellation !== undefined) {
-      if (event.type === 'chunk') return
-      if (event.type === 'cancel' && event.path.length === this.origin.path.length) return // emitted in its tick
+      if (type === 'chunk') return
+      if (type === 'cancel' && path.length === this.origin.path.length) return // emitted in its tick
     }
-    relay(this.origin, crossedEvent(event), tracked ? this.origin.tracker : undefined)
+    relay(this.origin, event, tracked ? this.origin.tracker : undefined)
+    if (type === 'chunk') this.#answers.pace()
   }
 
-  #committed({ state, ...rest }: CheckpointData, visits: readonly number[]): void {
-    this.#checkpoint = { state: stateOf(this.#setup.plan, state), ...rest }
-    this.#visits = visits
+  #committed({ change, at }: Extract<UpFrame, { readonly type: 'step' }>): void {
+    const { plan } = this.#setup
+    this.#checkpoint = {
+      position: undefined,
+      next: undefined,
+      ...at,
+      state: applyChange(plan, this.#checkpoint.state, change),
+    }
+    const index = plan.graph.nodes.get(at.position ?? '')?.index
+    this.#visits = this.#visits.map((count, i) => (i === index ? count + 1 : count))
     this.#actor.send(new Carrier('teasel.step', undefined))
   }
 
@@ -349,10 +363,6 @@ export class RemoteBranch implements BranchHandle {
     this.isRetrying = false
     this.leaked = frame.leaked
     if (frame.leaked.length > 0) this.#submission.retire()
-    if (frame.checkpoint.sequenceId >= 0) {
-      this.#checkpoint = { ...frame.checkpoint, state: stateOf(this.#setup.plan, frame.checkpoint.state) }
-      this.#visits = frame.visits
-    }
     this.#settle(
       frame.status === 'failed'
         ? { status: 'failed', error: toError(thrown(frame.error)) }

@@ -1,4 +1,5 @@
 import type { Inputs } from '../action/inputs.js'
+import { defined } from '../internal/defined.js'
 import type { EventType } from '../lifecycle/events.js'
 import type { EventSource } from '../runtime/event-source.js'
 import type { BranchProgress } from '../runtime/map/branch-handle.js'
@@ -70,7 +71,7 @@ export function startFrameOf(
     paced: backpressure.waitForReader !== undefined,
     deep: backpressure.deep === true,
     graceMs: system.graceMs,
-    resume: begins ? undefined : { checkpoint, visits, kept, attempts, tries, recovered },
+    ...(!begins && { resume: { checkpoint, visits, ...defined({ kept }), attempts, tries, recovered } }),
     messages,
   }
 }

@@ -240,13 +240,10 @@ const failed = (error: unknown): UpFrame => ({
   type: 'ended',
   status: 'failed',
   error,
-  checkpoint: { state: {}, position: undefined, next: undefined, sequenceId: -1 },
-  visits: [],
   past: { attempts: 1, tries: 0, recovered: false },
   attempts: 1,
   recovered: false,
   complete: false,
   leaked: [],
   skipped: 0,
-  kept: undefined,
 })

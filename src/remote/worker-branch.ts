@@ -2,13 +2,14 @@ import { type Path, printPath } from '../action/context.js'
 import type { CancelAnswer, Received } from '../action/message.js'
 import type { FoundCode } from '../executor/registry.js'
 import type { Plan } from '../graph/plan.js'
+import { defined } from '../internal/defined.js'
 import type { AnyEvent } from '../lifecycle/events.js'
 import type { Logger } from '../lifecycle/logger.js'
 import { makeAppActor } from '../runtime/actor/app-actor.js'
 import { type AnyActorRef, stopActor } from '../runtime/actor/create-actor.js'
 import { Application, Run, type RunOwner } from '../runtime/application.js'
 import { createCancellation } from '../runtime/cancel/cancellation.js'
-import { type Checkpoint, initialCheckpoint } from '../runtime/checkpoint.js'
+import { initialCheckpoint } from '../runtime/checkpoint.js'
 import { emit } from '../runtime/emit.js'
 import type { BranchProgress } from '../runtime/map/branch-handle.js'
 import { SETTLED } from '../runtime/map/branch-handle.js'
@@ -21,9 +22,11 @@ import { type CommittedStep, createRequest, type StepOrigin } from '../runtime/r
 import type { RunResult } from '../runtime/run/result.js'
 import { attemptsOf } from '../runtime/step/attempts.js'
 import type { SystemSettings } from '../runtime/system.js'
+import type { State } from '../state/freeze.js'
 import type { Tracker } from '../tracking/tracker.js'
-import { messageOf, plainEvent, stateOf, thrown } from './crossing.js'
-import type { CheckpointData, DownFrame, MessageData, StartFrame, UpFrame } from './frames.js'
+import { eventData, messageOf, stateOf, thrown } from './crossing.js'
+import type { DownFrame, MessageData, StartFrame, UpFrame } from './frames.js'
+import { changeOf } from './state-change.js'
 import { Questions, WorkerMap, WorkerPermits, workerInterceptors } from './worker-map.js'
 import { WorkerSystem } from './worker-system.js'
 
@@ -59,6 +62,8 @@ export class WorkerBranch implements RunOwner {
   readonly #numbers = new WeakMap<object, number>()
   #facts = '1 false'
   #sequenceId: number
+  /** The state that the owner has. */
+  #sent: State
   #phase: 'made' | 'running' | 'ended' = 'made'
   /** Chunks and steps that the owner has not given credit for. */
   #ahead = 0
@@ -97,6 +102,7 @@ export class WorkerBranch implements RunOwner {
     )
     this.#resume(plan)
     this.#sequenceId = this.#app.checkpoint.sequenceId
+    this.#sent = this.#app.checkpoint.state
     this.#self = makeAppActor(this.#app, { id: start.key })
     this.#self.subscribe({ next: () => this.#committed(), error() {} })
   }
@@ -209,11 +215,10 @@ export class WorkerBranch implements RunOwner {
 
   ended(run: Run, result: RunResult): void {
     const { attempts, leaked } = run
-    const { checkpoint, inStep, ended: complete, ...past } = progressOf(this.#app, undefined)
+    const { inStep, ended: complete, ...past } = progressOf(this.#app, undefined)
     const kept = inStep === undefined || result.status === 'finished' ? undefined : this.#world.keep(inStep)
     const facts = {
-      visits: this.#visits(),
-      kept,
+      ...(kept !== undefined && { kept }),
       complete,
       past: { attempts: past.attempts, tries: past.tries, recovered: past.recovered },
       attempts: attempts?.branch ?? 1,
@@ -222,14 +227,12 @@ export class WorkerBranch implements RunOwner {
       skipped: this.#system.takeSkipped(),
     }
     const error = result.status === 'failed' ? result.error : undefined
-    const frame = { type: 'ended', ...facts, status: result.status, error, checkpoint: plain(checkpoint) } as const
+    const frame = { type: 'ended', ...facts, status: result.status, ...(error !== undefined && { error }) } as const
     try {
       this.#send(frame)
     } catch (fault) {
       if (result.status === 'failed') return this.#world.sendInWords(frame)
-      const { position, next, sequenceId } = checkpoint
-      const state = this.#start.state
-      this.#send({ ...frame, status: 'failed', error: fault, checkpoint: { state, position, next, sequenceId } })
+      throw fault
     } finally {
       this.#end()
     }
@@ -237,22 +240,17 @@ export class WorkerBranch implements RunOwner {
 
   /** It was cancelled before it began. */
   #cancelled(): void {
-    const { checkpoint } = this.#app
-    const visits = this.#visits()
     const past = { attempts: 1, tries: 0, recovered: false, ...this.#start.resume }
     this.#send({
       type: 'ended',
       status: 'cancelled',
-      error: undefined,
-      checkpoint: plain(checkpoint),
-      visits,
       past: { attempts: past.attempts, tries: past.tries, recovered: past.recovered },
       attempts: past.attempts,
       recovered: past.recovered,
       complete: false,
       leaked: [],
       skipped: this.#system.takeSkipped(),
-      kept: this.#start.resume?.kept,
+      ...defined({ kept: this.#start.resume?.kept }),
     })
     this.#end()
   }
@@ -280,19 +278,16 @@ export class WorkerBranch implements RunOwner {
     return message
   }
 
-  /** How often each action has committed. */
-  #visits(): number[] {
-    const { visits, plan } = this.#app
-    return plan.graph.list.map(({ index }) => visits[index] ?? 0)
-  }
-
   #committed(): void {
     const { checkpoint } = this.#app
     if (checkpoint.sequenceId === this.#sequenceId) return
     this.#sequenceId = checkpoint.sequenceId
     try {
       const left = [...(this.#app.mail?.unread() ?? [])].flatMap((one) => this.#numbers.get(one) ?? [])
-      this.#send({ type: 'step', checkpoint: plain(checkpoint), visits: this.#visits(), n: this.#n, left })
+      const { state, position, next, sequenceId } = checkpoint
+      const change = changeOf(this.#sent, state, !this.#app.plan.graph.rules.freeze)
+      this.#sent = state
+      this.#send({ type: 'step', change, at: { ...defined({ position, next }), sequenceId }, n: this.#n, left })
     } catch (error) {
       this.#run?.fail(error)
     }
@@ -328,7 +323,11 @@ export class WorkerBranch implements RunOwner {
     if (type === 'chunk') this.#chunk = true
     const skipped = this.#system.takeSkipped()
     const tracked = tracker === OWNERS_TRACKER
-    const frame = { type: 'event', event: plainEvent(event) as AnyEvent, tracked, skipped } as const
+    const own = event.path.length === this.#app.path.length
+    const frame: UpFrame =
+      event.type === 'chunk' && own
+        ? { type: 'chunk', source: event.source, sequenceId: event.sequenceId, chunk: event.chunk, tracked, skipped }
+        : { type: 'event', event: eventData(event, own), tracked, skipped }
     try {
       this.#send(frame)
     } catch (error) {
@@ -344,9 +343,9 @@ export class WorkerBranch implements RunOwner {
   /** Counts what is ahead of the owner, and waits for credit. */
   #waitForReader(paced: boolean): Promise<void> | undefined {
     if (!paced && !this.#chunk) return undefined
-    this.#chunk = false
+    if (this.#chunk) this.#chunk = false
+    else this.#send({ type: 'pace' })
     this.#ahead += 1
-    this.#send({ type: 'pace' })
     if (this.#ahead < this.#start.credit) return undefined
     return new Promise((resolve) => void this.#waiting.push(resolve))
   }
@@ -382,10 +381,3 @@ function parentOf(start: StartFrame, system: WorkerSystem, tracker: Tracker | un
     },
   }
 }
-
-const plain = ({ state, position, next, sequenceId }: Checkpoint): CheckpointData => ({
-  state,
-  position,
-  next,
-  sequenceId,
-})

@@ -1,6 +1,6 @@
 import { createApplication } from 'teasel'
-import type { Persister } from 'teasel/persistence'
 import type { Executor } from 'teasel/executor'
+import type { Persister } from 'teasel/persistence'
 import { call, hash, pour, twoSteps, work } from './exec-registry.js'
 
 // The subjects of the cases of executors: the same maps, whatever runs their branches.

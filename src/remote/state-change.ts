@@ -1,0 +1,26 @@
+import type { Plan } from '../graph/plan.js'
+import type { State } from '../state/freeze.js'
+import { stateOf } from './crossing.js'
+
+// Owns: the state of a branch after a step, as it crosses: the keys that the step set to other values.
+
+/** The keys that a step set, and those that it removed. */
+export interface StateChange {
+  readonly set: State
+  readonly removed: readonly string[]
+}
+
+/** @param whole whether every key counts: a state that is not frozen may have been changed in place */
+export function changeOf(before: State, after: State, whole: boolean): StateChange {
+  const set: Record<string, unknown> = {}
+  for (const key of Object.keys(after))
+    if (whole || !Object.is(after[key], before[key]) || !Object.hasOwn(before, key)) set[key] = after[key]
+  return { set, removed: Object.keys(before).filter((key) => !Object.hasOwn(after, key)) }
+}
+
+/** The state after a change that has crossed. */
+export function applyChange(plan: Plan, before: State, { set, removed }: StateChange): State {
+  const after: Record<string, unknown> = { ...before, ...stateOf(plan, set) }
+  for (const key of removed) delete after[key]
+  return plan.graph.rules.freeze ? Object.freeze(after) : after
+}
