@@ -1,5 +1,7 @@
 import type { Plan } from '../graph/plan.js'
+import { toError } from '../internal/guards.js'
 import type { BranchResult } from '../parallel/results.js'
+import type { BranchTask } from '../parallel/task.js'
 import type { PendingCall } from '../runtime/application.js'
 import { type Cancellation, timeoutOf } from '../runtime/cancel/cancellation.js'
 import { emit } from '../runtime/emit.js'
@@ -7,7 +9,7 @@ import type { EventSource } from '../runtime/event-source.js'
 import type { BranchSetup, BranchSystem } from '../runtime/map/branch-maker.js'
 import { cancelledBy } from '../runtime/map/outcome.js'
 import type { Leak } from '../runtime/run/result.js'
-import type { InterceptedRun } from '../runtime/step/interceptor-call.js'
+import { type InterceptedRun, InterceptorCall } from '../runtime/step/interceptor-call.js'
 import type { CheckpointData } from './frames.js'
 
 /** A branch, as far as its owner's run of it needs it. */
@@ -52,6 +54,16 @@ export class OwnerRun implements InterceptedRun {
     const { reason, by, cause } = cancellation
     if (this.running && cause !== 'store') emit(this.app, { type: 'cancel', reason, by, cause })
     this.#controller?.abort(reason)
+  }
+
+  /** Asks the interceptors. @returns the result of a branch that may not begin */
+  async refusal({ key, index }: Pick<BranchTask, 'key' | 'index'>, map: string): Promise<BranchResult | undefined> {
+    try {
+      await new InterceptorCall(this).before('Branch', { map, key, index, path: this.app.path })
+    } catch (error) {
+      if (this.cancellation === undefined) return { status: 'failed', error: toError(error) }
+    }
+    return this.cancellation && cancelledBy(this.cancellation)
   }
 
   /** The result of the branch: a cancel, or the end of its time, counts before the given one. */

@@ -22,7 +22,6 @@ import type { BranchSetup } from '../runtime/map/branch-maker.js'
 import { cancelledBy } from '../runtime/map/outcome.js'
 import { MAILBOX_BOUND } from '../runtime/message/mailbox.js'
 import type { Leak } from '../runtime/run/result.js'
-import { InterceptorCall } from '../runtime/step/interceptor-call.js'
 import type { State } from '../state/freeze.js'
 import { BranchAnswers } from './branch-answers.js'
 import { type Crew, otherCode } from './crew.js'
@@ -152,16 +151,11 @@ export class RemoteBranch implements BranchHandle {
   }
 
   async #callInterceptors(): Promise<void> {
-    const { key, index } = this.task
     const { map, name } = this.#setup.parent
-    try {
-      await new InterceptorCall(this.#run).before('Branch', { map: name, key, index, path: this.origin.path })
-    } catch (error) {
-      if (this.#run.cancellation === undefined) return map.refused(key, { status: 'failed', error: toError(error) })
-    }
+    const refusal = await this.#run.refusal(this.task, name)
     if (this.status === 'ended') return
-    if (this.#run.cancellation === undefined) this.#go()
-    else map.refused(key, cancelledBy(this.#run.cancellation))
+    if (refusal === undefined) this.#go()
+    else map.refused(this.task.key, refusal)
   }
 
   #go(): void {
