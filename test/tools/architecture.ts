@@ -44,8 +44,6 @@ const ONE_IDEA: Readonly<Record<string, string>> = {
   'src/persistence/journal-status.ts': 'the status of one application, from what is saved of it',
   'src/persistence/journal.ts': 'the rows of one application, in order',
   'src/remote/frames.ts': 'the frames between a branch and its owner',
-  'src/adapters/sqlite/summaries.ts': 'the statements about summaries',
-  'src/persistence/memory-driver.ts': 'a store in memory',
   'src/remote/remote-branch.ts': 'the owner of one branch that runs elsewhere',
   'src/remote/worker-branch.ts': 'one branch in a worker',
   'src/host/host.ts': 'the runs of a store that one process holds',
