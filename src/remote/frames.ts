@@ -7,7 +7,6 @@ import type { WaitsFor } from '../runtime/map/branch-handle.js'
 import type { CommittedStep } from '../runtime/run/request.js'
 import type { Leak } from '../runtime/run/result.js'
 import type { State } from '../state/freeze.js'
-import type { StateChange } from './state-change.js'
 
 // Owns: the frames between a branch that lives behind a channel and its owner. Both ends check each one.
 // F1  A frame is data: it crosses as text of the codec. Code crosses by its name, trackers and limits do not cross.
@@ -18,6 +17,12 @@ export interface CheckpointData {
   readonly position: string | undefined
   readonly next: string | undefined
   readonly sequenceId: number
+}
+
+/** The keys of the state that a step set to other values, and those that it removed. */
+export interface StateChange {
+  readonly set: State
+  readonly removed: readonly string[]
 }
 
 /** A commit, without its state. */

@@ -1,14 +1,9 @@
 import type { Plan } from '../graph/plan.js'
 import type { State } from '../state/freeze.js'
 import { stateOf } from './crossing.js'
+import type { StateChange } from './frames.js'
 
 // Owns: the state of a branch after a step, as it crosses: the keys that the step set to other values.
-
-/** The keys that a step set, and those that it removed. */
-export interface StateChange {
-  readonly set: State
-  readonly removed: readonly string[]
-}
 
 /** @param whole whether every key counts: a state that is not frozen may have been changed in place */
 export function changeOf(before: State, after: State, whole: boolean): StateChange {
