@@ -1,8 +1,7 @@
 import { isFinal } from '../lifecycle/final.js'
 import type { Due as LiveDue, Pending as LivePending } from '../lifecycle/pending.js'
 import { branchIdOf } from '../parallel/branch-id.js'
-import type { FanOut } from '../parallel/fan-out.js'
-import { policyName } from '../parallel/settle.js'
+import { type FanOut, traitsOf } from '../parallel/fan-out.js'
 import { errorData } from '../read/error-data.js'
 import { QueryCheck } from '../read/query-check.js'
 import type { DescribeOptions } from '../read/reader.js'
@@ -175,18 +174,13 @@ class LiveReading {
   #map(app: LiveApp, path: WirePath, map: RunningMap, epoch: number, depth: number): MapNode {
     const { table, step, visit, policy } = map
     const { total } = table.state
-    const fanOut = step.node.parts.body as Partial<FanOut>
-    const kind = fanOut.source?.kind === 'graph' ? 'subgraph' : fanOut.source?.kind
-    const { window } = fanOut
     const branches = this.#branches(app, path, map, epoch)
     return {
       map: step.node.name,
       visit,
       epoch,
       sequenceId: app.checkpoint.sequenceId + 1,
-      ...(kind !== undefined && { kind }),
-      policy: policyName(policy).replaceAll("'", ''),
-      ...(window !== undefined && Number.isFinite(window) && { concurrency: window }),
+      ...traitsOf(step.node.parts.body as FanOut, policy),
       ...(total !== undefined && { total }),
       status: hasDrained(table.state) ? 'reducing' : 'running',
       counts: countsOf(branches),

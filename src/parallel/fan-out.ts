@@ -9,7 +9,7 @@ import { assertTrackerChoice, type TrackedMap, type TrackerChoice } from './bran
 import type { Entries, Placed } from './entries.js'
 import { compileFold, type Fold, type LooseFold } from './fold.js'
 import { checkCount, type Limit, semaphoreOf } from './limit.js'
-import { checkPolicy, type SettlePolicy } from './settle.js'
+import { checkPolicy, policyName, type SettlePolicy } from './settle.js'
 import type { BranchFallback } from './source.js'
 import type { BranchTask } from './task.js'
 import { type BranchType, type CompiledWatch, compileWatch, type WatchOption } from './watch.js'
@@ -144,6 +144,19 @@ export interface FanOut extends ActionBody {
 }
 
 const DEFAULT_WINDOW = 64
+
+/** What is told of a map: its kind, its settle policy and its concurrency, in the form of readers. */
+export interface MapTraits {
+  readonly kind: 'states' | 'actions' | 'product' | 'tasks' | 'subgraph'
+  readonly policy: string
+  readonly concurrency?: number
+}
+
+export const traitsOf = ({ source, window }: FanOut, policy: SettlePolicy): MapTraits => ({
+  kind: source.kind === 'graph' ? 'subgraph' : source.kind,
+  policy: policyName(policy).replaceAll("'", ''),
+  ...(Number.isFinite(window) && { concurrency: window }),
+})
 
 /** Options shared by all kinds of map actions, without their types. */
 interface Loose extends LooseFold, LoosePolicy {

@@ -1,3 +1,4 @@
+import type { MapTraits } from '../parallel/fan-out.js'
 import type { Feed } from '../parallel/restored-feed.js'
 import type { BranchResult } from '../parallel/results.js'
 import type { SettlePolicy } from '../parallel/settle.js'
@@ -14,6 +15,7 @@ export interface StoredMapVisit {
   readonly name: string
   readonly visit: number
   readonly policy: SettlePolicy
+  readonly traits: MapTraits
   /** The state that the map reads. */
   readonly base: State
   readonly feed: Feed

@@ -2,7 +2,7 @@ import { defined } from '../internal/defined.js'
 import type { State } from '../state/freeze.js'
 import type { StoringSummary } from './app-status.js'
 import type { Awaitable, Row } from './driver.js'
-import type { CancelledNote, FullFacts, ManifestEntry, StepEndMark, StepFacts } from './record.js'
+import type { CancelledNote, FullFacts, ManifestEntry, RanFacts, StepEndMark, StepFacts } from './record.js'
 import type { StoredRecord } from './replay.js'
 import type { SavePolicy, Scope } from './scope.js'
 import type { StartedNote } from './wait-note.js'
@@ -31,6 +31,7 @@ export interface CommittingStep extends StoredTiming {
   /** Set if the run ends with this step. */
   readonly end: StepEndMark | undefined
   readonly recovered: boolean
+  readonly ran: RanFacts
   /** Whether the state is not frozen: values then may change without a new identity. */
   readonly loose: boolean
 }
@@ -94,16 +95,16 @@ export function withoutTransient(state: State, transient: ReadonlySet<string>): 
 
 /** The facts of a step in a full row. @param cancelled the final cancel that came before its commit */
 export function fullFacts(step: CommittingStep, cancelled: CancelledNote | undefined): FullFacts {
-  const { next, end, attempts, recovered, startedAt, deadlineAt } = step
-  return { next, end, attempts, recovered, cancelled, startedAt, deadlineAt, visits: step.visits() }
+  const { next, end, attempts, recovered, startedAt, deadlineAt, ran } = step
+  return { next, end, attempts, recovered, cancelled, startedAt, deadlineAt, ran, visits: step.visits() }
 }
 
 /** The facts of a step in a patch row. */
 export function patchFacts(
-  { next, end, attempts, recovered }: CommittingStep,
+  { next, end, attempts, recovered, ran }: CommittingStep,
   cancelled: CancelledNote | undefined,
 ): Omit<StepFacts, 'visits'> {
-  return { next, end, attempts, recovered, cancelled }
+  return { next, end, attempts, recovered, cancelled, ran }
 }
 
 /** Whether the policy saves a step at once. */

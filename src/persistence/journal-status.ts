@@ -1,4 +1,5 @@
 import { isFinal } from '../lifecycle/final.js'
+import type { MapTraits } from '../parallel/fan-out.js'
 import { errorData } from '../read/error-data.js'
 import { payloadOf } from '../read/payload.js'
 import type { WirePath } from '../read/wire-path.js'
@@ -30,6 +31,7 @@ export interface StatusJournal {
   readonly parentRef: ParentRef | undefined
   readonly scope: Scope
   readonly map: OpenMap | undefined
+  readonly traits: MapTraits | undefined
   /** The number of the last step, stored or not. */
   readonly sequenceId: number
   readonly forkedFrom: ForkedFrom | undefined
@@ -258,6 +260,15 @@ export class JournalStatus {
     }
   }
 
+  /** What the map of a branch waits for has changed: a branch stands at it. */
+  stands(level: 'nothing' | 'siblings' | 'outside' | 'retry'): void {
+    const status = level === 'outside' ? 'waiting' : level === 'retry' ? 'retrying' : 'running'
+    if (this.#isRoot || isEnded(this.#app.status)) return // F1
+    if (this.#app.status === 'queued' && status !== 'running') return // the store has it from an earlier run
+    this.#app.set(status, this.#now)
+    this.#journal.scope.changed(this.#source)
+  }
+
   /** The summary to store with the next rows; undefined if the store has it. */
   take(): StoringSummary | undefined {
     const { scope, status, inbox } = this.#journal
@@ -290,10 +301,18 @@ export class JournalStatus {
   }
 
   get #facts(): Omit<StatusSource, 'waits' | 'taken'> {
-    const { appId, epoch, forkedFrom, map, sequenceId, status } = this.#journal
+    const { appId, epoch, forkedFrom, map, traits, sequenceId, status } = this.#journal
     const [next, position] = [this.#next, this.#position]
     const due = [...dueOf(status.due)].map((one) => ({ ...one, sequenceId: sequenceId + 1 }))
-    return { appId, epoch, next, position, forkedFrom, map: map && mapFacts(map, sequenceId + 1), due }
+    return {
+      appId,
+      epoch,
+      next,
+      position,
+      forkedFrom,
+      map: map && { ...mapFacts(map, sequenceId + 1), ...traits },
+      due,
+    }
   }
 
   get #wholeTree(): WholeFacts {

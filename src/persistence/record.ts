@@ -24,6 +24,18 @@ export interface ForkedFrom {
 /** How the run of a branch ended with its last step. */
 export type StepEndMark = 'halted' | 'finished'
 
+/** How a step ran: for readers alone, a resume does not use it. */
+export interface RanFacts {
+  /** Duration of its last attempt, milliseconds. */
+  readonly durationMs: number
+  /** The number of its last attempt; the first is 1. */
+  readonly attempt: number
+  /** The name of the edge that was taken; undefined where the run ended. */
+  readonly condition: string | undefined
+  /** Whether that is an error transition. */
+  readonly onError: boolean
+}
+
 /** The facts of a committed step, without its state. */
 export interface StepFacts {
   /** Chosen by the transitions. It is stored, so that a resume evaluates no condition again. */
@@ -41,6 +53,7 @@ export interface StepFacts {
   readonly recovered?: boolean | undefined
   /** The final cancel that came before the commit. The row repeats it, because earlier notes are no longer read. */
   readonly cancelled?: CancelledNote | undefined
+  readonly ran?: RanFacts | undefined
 }
 
 /** The facts of a full row, without its state. */
@@ -84,6 +97,10 @@ export interface FullData {
   readonly x?: readonly string[]
   readonly g?: readonly string[]
   readonly w?: 1
+  readonly l?: number
+  readonly i?: number
+  readonly y?: string
+  readonly j?: 1
   readonly u?: readonly [appId: string, sequenceId: number, epoch: number]
 }
 /** The data of a `patch` row, parsed. */
@@ -97,7 +114,16 @@ export interface PatchData {
   readonly r?: 1
   readonly z?: unknown
   readonly x?: readonly string[]
+  readonly l?: number
+  readonly i?: number
+  readonly y?: string
+  readonly j?: 1
 }
+
+/** The name of an edge that is not stored: most edges have it. */
+export const USUAL_EDGE = 'default'
+const edgeForm = (ran: RanFacts | undefined): string | undefined =>
+  ran?.condition === USUAL_EDGE ? undefined : ran?.condition
 
 // JSON omits undefined members. The members of a row are listed one by one: spreading objects takes longer than all the
 // other work.
@@ -136,6 +162,10 @@ export function fullData(state: State, facts: FullFacts, of: AppFacts, loose = f
     o: of.from,
     g: facts.given,
     w: flagForm(facts.chooses),
+    l: facts.ran?.durationMs,
+    i: attemptsForm(facts.ran?.attempt),
+    y: edgeForm(facts.ran),
+    j: flagForm(facts.ran?.onError),
     u: encoded && [encoded.at.appId, encoded.at.sequenceId, encoded.at.epoch],
     s: encoded === undefined ? plainOf(state, '') : undefined,
   }
@@ -164,6 +194,10 @@ export function patchData(
     r: flagForm(facts.recovered),
     z: cancelledForm(facts.cancelled),
     x: keysForm(oneWay),
+    l: facts.ran?.durationMs,
+    i: attemptsForm(facts.ran?.attempt),
+    y: edgeForm(facts.ran),
+    j: flagForm(facts.ran?.onError),
     p: changeOf(before, held, after),
   }
   return { data: JSON.stringify(form), held }

@@ -361,6 +361,7 @@ export class Run {
   waitsChanged(before: WaitsFor, after: WaitsFor): void {
     const { parent, maker, self } = this.app
     if (this.cancellation === undefined) self.send({ type: 'teasel.waits', waiting: after !== 'nothing' })
+    if (this.cancellation === undefined && this.step?.map !== undefined) this.app.journal?.summary.stands(after)
     if (parent?.map !== undefined) parent.map.waitsChanged(parent.key, before, after)
     else if (maker?.run !== undefined)
       maker.run.waitState.countBelow('waiting', Number(isSuspended(after)) - Number(isSuspended(before)))

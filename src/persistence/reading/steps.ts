@@ -11,6 +11,7 @@ import { corrupt } from '../faults.js'
 import { actionOf, isStateLabel } from '../labels.js'
 import { loadState } from '../loading.js'
 import { millisecondsOf } from '../order.js'
+import { USUAL_EDGE } from '../record.js'
 import { isSealedRow } from '../seal.js'
 import { nodeOf } from './app-node.js'
 import { type Found, findApp } from './find-app.js'
@@ -69,14 +70,14 @@ interface RowData {
   readonly p?: unknown
   readonly n: string | null
   readonly r?: 1
-  /** Start time of the step; of a branch, of its first step. */
-  readonly t?: number
-  /** Duration of the attempt, in milliseconds. */
-  readonly d?: number
-  /** Number of the attempt, if it is not the first. */
+  /** Duration of the last attempt, in milliseconds. Older code has stored none. */
+  readonly l?: number
+  /** Number of the last attempt, if it is not the first. */
   readonly i?: number
-  /** The name of the condition of the edge. */
-  readonly w?: unknown
+  /** The name of the edge, if it is not the usual one. */
+  readonly y?: string
+  /** Whether it is an error transition. */
+  readonly j?: 1
 }
 
 function stepOf(row: Row, path: WirePath): StepRecord {
@@ -94,13 +95,13 @@ function stepOf(row: Row, path: WirePath): StepRecord {
   const data = dataOf(row)
   if (data instanceof Error)
     return { ...head, ...(placed !== undefined && { placed }), endedAt, error: errorData(data) }
-  const { p, n, r, d, i, w } = data
-  const took =
-    n === null || placed !== undefined ? undefined : { to: n, ...(typeof w === 'string' && { condition: w }) }
+  const { p, n, r, l, i, y = USUAL_EDGE, j } = data
+  const edge = { ...(l !== undefined && { condition: y }), ...(j === 1 && { onError: true }) }
+  const took = n === null || placed !== undefined ? undefined : { to: n, ...edge }
   return {
     ...head,
     ...(placed !== undefined && { placed }),
-    ...(d !== undefined && { attempt: i ?? 1, startedAt: endedAt - d, durationMs: d }),
+    ...(l !== undefined && { attempt: i ?? 1, startedAt: endedAt - l, durationMs: l }),
     ...(r === 1 && { recovered: true }),
     endedAt,
     ...(p !== undefined && p !== null && { patch: p as Patch }),

@@ -1,4 +1,4 @@
-import type { FanOut, TaskSource } from '../../parallel/fan-out.js'
+import { type FanOut, type TaskSource, traitsOf } from '../../parallel/fan-out.js'
 import { openSource } from '../../parallel/open-source.js'
 import type { Feed } from '../../parallel/restored-feed.js'
 import type { AppJournal } from '../../persistence/app-journal.js'
@@ -49,7 +49,19 @@ export function openFeed(
     const past = { inputs: starter.inputsOf(task), attempts, endedAt, state: hasState ? state : undefined }
     callbacks.record({ task, startedAt, result, past })
   }
-  const about = { subject, name, visit, policy, base: { ...step.state }, feed, taskAt, settle, own: app.journal && own }
+  const traits = traitsOf(fanOut, policy)
+  const about = {
+    subject,
+    name,
+    visit,
+    policy,
+    traits,
+    base: { ...step.state },
+    feed,
+    taskAt,
+    settle,
+    own: app.journal && own,
+  }
   const store = journal.openMap({ ...about, ...callbacks })
   return { feed: store, store }
 }

@@ -153,7 +153,7 @@ function commit(run: Run, node: PlanNode, made: Commit): Settled {
   const { state, edge } = made
   const sequenceId = checkpoint.sequenceId + 1
   const next = new AppSnapshot(app, { state, position: node.name, next: edge?.to.name, sequenceId })
-  const saved = journal?.step(committing(run, node, next))
+  const saved = journal?.step(committing(run, node, next, made))
   // A saved step is in memory too, even where its run was abandoned meanwhile (C4).
   if (saved !== undefined)
     return saved.then(() => (run.running ? apply(run, node, next, made) : setCheckpoint(run, node, next)))

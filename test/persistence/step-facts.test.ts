@@ -1,0 +1,138 @@
+import { createApplication, defineMessage, defineState, resumeOrCreate, type as typeOf } from 'teasel'
+import { describeApp } from 'teasel/live'
+import { createPersister, memoryPersister, type Persister, sendStored } from 'teasel/persistence'
+import { ManualClock } from 'teasel/testing'
+import { describe, expect, it } from 'vitest'
+import { SqliteDriver } from '../../src/adapters/sqlite/sqlite-driver.js'
+import { flush } from '../support/deferred.js'
+import { quiet } from '../support/quiet-logger.js'
+
+// The facts of steps and maps that a store tells without any log.
+
+interface Work {
+  n: number
+  items: string[]
+  item: string
+  out: string
+  outs: string[]
+}
+const kit = defineState<Work>()
+const answer = defineMessage('answer', typeOf<string>())
+const options = { appId: 'run', logger: quiet } as const
+
+const stores: [string, (clock: ManualClock) => Persister][] = [
+  ['memory', (clock) => memoryPersister({ now: () => clock.now() })],
+  ['sqlite', (clock) => createPersister(new SqliteDriver({ file: ':memory:' }, () => clock.now()))],
+]
+
+describe.each(stores)('a store (%s) tells', (_, open) => {
+  it('how long each step took, in which attempt, and which edge was taken', async () => {
+    const clock = new ManualClock()
+    const persister = open(clock)
+    const count = kit.action({
+      reads: ['n'],
+      writes: ['n'],
+      retry: { attempts: 3, delayMs: 0 },
+      run({ state: { n }, context }) {
+        clock.advance(20 + n)
+        if (n === 1 && context.attempt === 1) throw new TypeError('busy')
+        if (n === 3) throw new RangeError('full')
+        return { n: n + 1 }
+      },
+    })
+    const end = kit.action({ reads: [], writes: ['out'], run: () => ({ out: 'end' }) })
+    const graph = kit.graph({
+      actions: { count, end },
+      transitions: { count: [{ to: 'count', when: ({ state }) => state.n < 3, name: 'below 3' }, { to: 'count' }] },
+      onError: { count: 'end' },
+    })
+    let over = false
+    const run = createApplication(graph, { ...options, entrypoint: 'count', state: { n: 0 }, persister, clock })
+      .run()
+      .finally(() => {
+        over = true
+      })
+    for (; !over; clock.advance(0)) await flush()
+    await run
+
+    const { items } = await persister.steps({ runId: 'run' })
+    const told = items.map(({ placed, durationMs, attempt, took }) => [placed, durationMs, attempt, took])
+    expect(told).toEqual([
+      ['start', undefined, undefined, undefined],
+      [undefined, 20, 1, { to: 'count', condition: 'below 3' }],
+      [undefined, 21, 2, { to: 'count', condition: 'below 3' }],
+      [undefined, 22, 1, { to: 'count', condition: 'default' }],
+      [undefined, 23, 3, { to: 'end', condition: 'default', onError: true }],
+      [undefined, 0, 1, undefined],
+    ])
+    const [, first] = items
+    expect([first?.startedAt, first?.endedAt]).toEqual([1_700_000_000_000, 1_700_000_000_020])
+  })
+
+  it('no duration of a branch with a time limit but its own', async () => {
+    const clock = new ManualClock()
+    const persister = open(clock)
+    const work = kit.action({ reads: ['item'], writes: ['out'], run: ({ state }) => ({ out: state.item }) })
+    const map = kit.mapStates({
+      reads: [],
+      writes: ['outs'],
+      action: work,
+      timeoutMs: 5_000,
+      states: { a: { item: 'a' } },
+      reduce: () => ({ outs: [] }),
+    })
+    const graph = kit.graph({ actions: { map } })
+    await createApplication(graph, { ...options, entrypoint: 'map', state: {}, persister, clock }).run()
+
+    const { items } = await persister.steps({ runId: 'run', path: 'map/a' })
+    expect(items.map(({ durationMs, took }) => [durationMs, took])).toEqual([[0, undefined]])
+  })
+
+  it('the kind, the policy and the concurrency of a map, and that a branch waits whose own branches all wait', async () => {
+    const clock = new ManualClock()
+    const persister = open(clock)
+    const ask = kit.action({
+      reads: ['item'],
+      writes: ['out'],
+      run: async ({ context }) => ({ out: (await context.receiveOne(answer)).body }),
+    })
+    const first = kit.action({ reads: [], writes: ['out'], run: () => ({ out: 'first' }) })
+    const inner = kit.mapStates({
+      reads: [],
+      writes: ['outs'],
+      action: ask,
+      settle: 'collect',
+      states: { x: { item: 'x' }, y: { item: 'y' } },
+      reduce: ({ results }) => ({ outs: results.map(({ key }) => key) }),
+    })
+    const nested = kit.graph({ actions: { first, inner }, transitions: { first: 'inner' } })
+    const outer = kit.mapActions({
+      reads: [],
+      writes: ['outs'],
+      concurrency: 3,
+      settle: { atLeast: 1 },
+      actions: { a: nested.runnable({ entrypoint: 'first' }) },
+      reduce: () => ({ outs: ['over'] }),
+    })
+    const graph = kit.graph({ actions: { outer } })
+    const about = { ...options, entrypoint: 'outer', state: {}, persister, clock } as const
+    const app = createApplication(graph, about)
+    const run = app.run({ whenWaiting: 'return' })
+    expect((await run).status).toBe('waiting')
+    await flush()
+
+    const [live, stored] = [await describeApp(app), await persister.describe({ runId: 'run' })]
+    for (const tree of [live, stored]) {
+      const map = tree?.root.maps[0]
+      expect(map).toMatchObject({ kind: 'actions', policy: '{ atLeast: 1 }', concurrency: 3 })
+      const branch = map?.branches[0]?.items[0]
+      expect([tree?.root.status, branch?.key, branch?.status]).toEqual(['waiting', 'a', 'waiting'])
+      expect(branch?.maps[0]).toMatchObject({ kind: 'states', policy: 'collect' })
+      expect(branch?.maps[0]?.branches.map(({ status, items }) => [status, items.length])).toEqual([['waiting', 2]])
+    }
+    for (const key of ['x', 'y'])
+      await sendStored({ persister, appId: 'run', path: `outer/a/inner/${key}`, message: answer('yes') })
+    expect((await (await resumeOrCreate(graph, about)).run()).status).toBe('finished')
+    expect((await persister.describe({ runId: 'run' }))?.root.maps[0]?.counts.done).toBe(1)
+  })
+})
