@@ -31,7 +31,6 @@ export interface StatusJournal {
   readonly parentRef: ParentRef | undefined
   readonly scope: Scope
   readonly map: OpenMap | undefined
-  readonly traits: MapTraits | undefined
   /** The number of the last step, stored or not. */
   readonly sequenceId: number
   readonly forkedFrom: ForkedFrom | undefined
@@ -52,6 +51,8 @@ export interface Above {
 const ALONE: WholeFacts = Object.freeze({ pending: 0, retrying: 0, leaked: 0, wake: null, nextAt: null })
 
 export class JournalStatus {
+  /** What readers are told of the open map. */
+  traits: MapTraits | undefined
   readonly #journal: StatusJournal
   readonly #above: Above | undefined
   readonly #app = new AppStatus()
@@ -260,9 +261,10 @@ export class JournalStatus {
     }
   }
 
-  /** What the map of a branch waits for has changed: a branch stands at it. */
-  stands(level: 'nothing' | 'siblings' | 'outside' | 'retry'): void {
-    const status = level === 'outside' ? 'waiting' : level === 'retry' ? 'retrying' : 'running'
+  /** What the map at which a branch stands waits for has changed. @param retries whether a delay before an attempt is below */
+  stands(level: 'nothing' | 'siblings' | 'outside' | 'retry', retries: () => boolean): void {
+    const suspended = level === 'retry' || (level === 'outside' && retries()) ? 'retrying' : 'waiting'
+    const status = level === 'outside' || level === 'retry' ? suspended : 'running'
     if (this.#isRoot || isEnded(this.#app.status)) return // F1
     if (this.#app.status === 'queued' && status !== 'running') return // the store has it from an earlier run
     this.#app.set(status, this.#now)
@@ -301,7 +303,7 @@ export class JournalStatus {
   }
 
   get #facts(): Omit<StatusSource, 'waits' | 'taken'> {
-    const { appId, epoch, forkedFrom, map, traits, sequenceId, status } = this.#journal
+    const { appId, epoch, forkedFrom, map, sequenceId, status } = this.#journal
     const [next, position] = [this.#next, this.#position]
     const due = [...dueOf(status.due)].map((one) => ({ ...one, sequenceId: sequenceId + 1 }))
     return {
@@ -310,7 +312,7 @@ export class JournalStatus {
       next,
       position,
       forkedFrom,
-      map: map && { ...mapFacts(map, sequenceId + 1), ...traits },
+      map: map && { ...mapFacts(map, sequenceId + 1), ...this.traits },
       due,
     }
   }

@@ -1,7 +1,6 @@
 import type { Inputs } from '../action/inputs.js'
 import type { Plan } from '../graph/plan.js'
 import { isFinal } from '../lifecycle/final.js'
-import type { MapTraits } from '../parallel/fan-out.js'
 import type { WirePath } from '../read/wire-path.js'
 import type { State } from '../state/freeze.js'
 import type { AppJournal } from './app-journal.js'
@@ -71,8 +70,6 @@ export class Journal implements AppJournal {
   inbox: Inbox
   /** The unfinished map of the next step. */
   map: OpenMap | undefined
-  /** What readers are told of that map. */
-  traits: MapTraits | undefined
   /** Failures of branches stored before this order are retried. */
   retryFailuresBefore: number
   opened = false
@@ -296,7 +293,7 @@ export class Journal implements AppJournal {
 
   /** Opens the stored branches of a map. */
   openMap({ own, ...map }: StoredMapVisit & { readonly own: unknown }): BranchStore<Journal> {
-    this.traits = map.traits
+    this.summary.traits = map.traits
     return this.#openStore(this, map, isOwn(own) ? this.scope.over(own.driver) : this.scope)
   }
 

@@ -21,7 +21,7 @@ import type { EventSource } from './event-source.js'
 import { type HeldMap, isSuspended, type LiveEffect, type RunningMap, type WaitsFor } from './map/branch-handle.js'
 import { branchId, pathAt } from './map/branch-identity.js'
 import { Mailbox } from './message/mailbox.js'
-import { WaitState } from './message/wait-state.js'
+import { retriesBelow, WaitState } from './message/wait-state.js'
 import type { Parent, ParentApp } from './parent.js'
 import { ifStill } from './run/if-still.js'
 import type { RunRequest } from './run/request.js'
@@ -359,9 +359,9 @@ export class Run {
 
   /** It waits for something else, here or below: the level above counts that. */
   waitsChanged(before: WaitsFor, after: WaitsFor): void {
-    const { parent, maker, self } = this.app
+    const { parent, maker, self, journal } = this.app
     if (this.cancellation === undefined) self.send({ type: 'teasel.waits', waiting: after !== 'nothing' })
-    if (this.cancellation === undefined && this.step?.map !== undefined) this.app.journal?.summary.stands(after)
+    if (this.cancellation === undefined && this.step?.map) journal?.summary.stands(after, () => retriesBelow(this))
     if (parent?.map !== undefined) parent.map.waitsChanged(parent.key, before, after)
     else if (maker?.run !== undefined)
       maker.run.waitState.countBelow('waiting', Number(isSuspended(after)) - Number(isSuspended(before)))
@@ -375,9 +375,8 @@ export class Run {
   /** The step has ended: cancels the runs of its applications, waits for them, and stops their actors. */
   async endSubApps(): Promise<void> {
     const { clock, graceMs } = this.app.system
-    const now = this.app.system.passed()
-    const grace = new Deadline(clock, now + graceMs, () => this.#eachBelow((run) => run.abandon()))
-    this.#eachBelow((run) => run.cancel(createCancellation('parent', 'parent', now)))
+    const grace = new Deadline(clock, this.app.system.passed() + graceMs, () => this.#eachBelow((run) => run.abandon()))
+    this.#eachBelow((run) => run.cancel(createCancellation('parent', 'parent', this.app.system.passed())))
     await this.#dropSubApps()
     grace.clear()
   }

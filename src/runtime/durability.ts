@@ -1,6 +1,5 @@
 import type { Inputs } from '../action/inputs.js'
-import type { Edge, PlanNode } from '../graph/plan.js'
-import { msSince } from '../internal/clock.js'
+import type { PlanNode } from '../graph/plan.js'
 import { isThenable, ownValue, toError } from '../internal/guards.js'
 import { isFinal } from '../lifecycle/final.js'
 import type { AppJournal } from '../persistence/app-journal.js'
@@ -19,7 +18,6 @@ import type { Checkpoint } from './checkpoint.js'
 import { deliverInbox } from './message/inbox.js'
 import { endsAt } from './run/request.js'
 import { cancelledRun, endedRun, failedRun, type RunResult } from './run/result.js'
-import { attemptNumber } from './step/attempt.js'
 import { attemptsOf } from './step/attempts.js'
 
 // Owns: the calls of the engine to the journal of an application.
@@ -28,14 +26,12 @@ import { attemptsOf } from './step/attempts.js'
 
 /** A step that is about to commit. */
 export function committing(
-  run: Run,
+  { app, request, attempts }: Run,
   node: PlanNode,
   { state, next, sequenceId }: Checkpoint,
-  { edge, error }: { readonly edge: Edge | undefined; readonly error?: Error },
+  ran: CommittingStep['ran'],
 ): CommittingStep {
-  const { app, request, attempts } = run
-  const { plan, system } = app
-  const { attempt = attemptNumber(run), startedAt = system.passed() } = run.attempt ?? {}
+  const { plan } = app
   const visit = (app.visits[node.index] ?? 0) + 1 // read now: `visits` may be called after the commit
   return {
     action: node.name,
@@ -46,12 +42,7 @@ export function committing(
     end: endsAt(plan, request, node, next),
     ...timingOf(app),
     recovered: attempts?.recovered === true,
-    ran: {
-      durationMs: msSince(system.clock, startedAt),
-      attempt,
-      condition: edge?.name,
-      onError: error !== undefined,
-    },
+    ran,
     loose: !plan.graph.rules.freeze,
   }
 }

@@ -323,8 +323,8 @@ describe.each(stores)('a persister as a reader (%s)', (_, kind) => {
     const { driver, other } = open()
     await root(driver, 'r', 'halted', { facts: { sequenceId: 1, next: 'b', position: 'a' } })
     const rows = [
-      rowOf('r', 1, 'a', { n: 'a', p: ['{', { n: ['=', 1] }, []], d: 5 }),
-      rowOf('r', 2, 'a', { n: 'b', p: ['{', { n: ['=', 2] }, []], d: 6, i: 2, w: 'more' }),
+      rowOf('r', 1, 'a', { n: 'a', p: ['{', { n: ['=', 1] }, []], l: 5 }),
+      rowOf('r', 2, 'a', { n: 'b', p: ['{', { n: ['=', 2] }, []], l: 6, i: 2, y: 'more' }),
     ]
     await driver.save({ partitionKey: null, rootId: 'r', writer: WRITER, rows })
 
@@ -344,7 +344,7 @@ describe.each(stores)('a persister as a reader (%s)', (_, kind) => {
         durationMs: 5,
         endedAt: T0 + 1,
         patch: ['{', { n: ['=', 1] }, []],
-        took: { to: 'a' },
+        took: { to: 'a', condition: 'default' },
       },
       {
         ...head,

@@ -48,6 +48,7 @@ const ONE_IDEA: Readonly<Record<string, string>> = {
   'src/remote/worker-branch.ts': 'one branch in a worker',
   'src/host/host.ts': 'the runs of a store that one process holds',
   'src/persistence/scope.ts': 'all writes below one root',
+  'src/persistence/record.ts': 'the content of rows',
   'src/persistence/memory-driver.ts': 'one store in memory',
   'src/adapters/sqlite/summaries.ts': 'the summaries of one file',
 }

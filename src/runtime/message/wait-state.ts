@@ -1,7 +1,7 @@
 import type { Received } from '../../action/message.js'
 import type { MessageSchemas } from '../../action/message-schemas.js'
 import { Few } from '../../internal/few.js'
-import type { WaitsFor } from '../map/branch-handle.js'
+import type { LiveRun, WaitsFor } from '../map/branch-handle.js'
 
 // Owns: what one run waits for, counted.
 // Does not own: a single wait (wait.ts), the counts of a map (branch-messages.ts).
@@ -118,6 +118,12 @@ export class WaitState extends Few<OpenWait> {
     this.changed?.()
   }
 }
+
+/** Whether anything below a run is in a delay before an attempt. */
+export const retriesBelow = ({ step }: LiveRun): boolean =>
+  [...(step?.map?.table.live.values() ?? [])].some(
+    ({ isRetrying, inside }) => isRetrying || (inside?.run !== undefined && retriesBelow(inside.run)),
+  )
 
 function levelOf(run: Waiter, open: number, outside: number, below: Below = NONE_BELOW): WaitsFor {
   const { cancellation, step, attempts } = run

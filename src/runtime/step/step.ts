@@ -153,11 +153,19 @@ function commit(run: Run, node: PlanNode, made: Commit): Settled {
   const { state, edge } = made
   const sequenceId = checkpoint.sequenceId + 1
   const next = new AppSnapshot(app, { state, position: node.name, next: edge?.to.name, sequenceId })
-  const saved = journal?.step(committing(run, node, next, made))
+  const saved = journal?.step(committing(run, node, next, ranOf(run, made)))
   // A saved step is in memory too, even where its run was abandoned meanwhile (C4).
   if (saved !== undefined)
     return saved.then(() => (run.running ? apply(run, node, next, made) : setCheckpoint(run, node, next)))
   return apply(run, node, next, made)
+}
+
+/** How the step ran, for readers of the store. */
+function ranOf(run: Run, { edge, error }: Commit) {
+  const { system } = run.app
+  const { attempt = attemptNumber(run), startedAt = system.passed() } = run.attempt ?? {}
+  const durationMs = msSince(system.clock, startedAt)
+  return { durationMs, attempt, condition: edge?.name, onError: error !== undefined }
 }
 
 function setCheckpoint(run: Run, node: PlanNode, checkpoint: Checkpoint): undefined {
