@@ -185,10 +185,10 @@ export class MemorySummaries {
         const { partitionKey: partition, rootId: id } = entry
         const of = { partitionKey: partition, rootId: id, appId, title: root?.title, labels: root?.labels ?? {} }
         const question = { ...wait, ...of }
-        if (after === undefined || byAge(question, after) > 0) found.push(question)
+        if (after === undefined || oldestFirst(question, after) > 0) found.push(question)
       }
     }
-    return found.sort(byAge).slice(0, limit)
+    return found.sort(oldestFirst).slice(0, limit)
   }
 
   due({ partitionKey, before = this.#now(), limit, after }: DuePage): readonly StoredRun[] {
@@ -284,8 +284,12 @@ const earliestFirst = (a: Wakes, b: Wakes): number =>
   compare(partOf(a.partitionKey), partOf(b.partitionKey)) ||
   compare(a.rootId, b.rootId)
 
-type Asked = { readonly since: number; readonly n: number; readonly appId?: string }
-const byAge = (a: Asked, b: Asked): number => a.since - b.since || compare(a.appId ?? '', b.appId ?? '') || a.n - b.n
+type Asked = Pick<StoredWait, 'since' | 'n'>
+const byAge = (a: Asked, b: Asked): number => a.since - b.since || a.n - b.n
+
+type Placed = Pick<OpenQuestion, 'partitionKey' | 'appId' | 'since' | 'n'>
+const oldestFirst = (a: Placed, b: Placed): number =>
+  a.since - b.since || compare(a.appId, b.appId) || a.n - b.n || compare(partOf(a.partitionKey), partOf(b.partitionKey))
 
 const byPlace = (one: StoredBelow, after: { readonly index: number; readonly appId: string }): number =>
   one.summary.parent.index - after.index || compare(one.appId, after.appId)

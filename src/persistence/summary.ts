@@ -204,7 +204,8 @@ export interface WaitPage {
   /** Labels of the root. */
   readonly labels?: Readonly<Record<string, string>> | undefined
   readonly limit: number
-  readonly after?: { readonly since: number; readonly appId: string; readonly n: number } | undefined
+  /** The last one of the page before; it may have been answered. The partition orders questions of one time and id. */
+  readonly after?: Pick<OpenQuestion, 'partitionKey' | 'appId' | 'since' | 'n'> | undefined
 }
 
 /** An open question, with its run. */

@@ -67,8 +67,11 @@ export const WAITS: Readonly<Record<string, Check>> = {
       [{ labels, kinds: ['no'], partitionKey: null }, ['app.4.1']],
       [{ labels: { customer: '8' } }, []],
       [{ limit: 2 }, ['bare.4.0', 'app.4.1']],
-      [{ after: { since: at(2), appId: 'app', n: 1 } }, ['p:app.4.0', 'app.4.0']],
-      [{ after: { since: at(2), appId: 'aaa', n: 1 }, kinds: ['no', 'answer'] }, ['app.4.1', 'p:app.4.0', 'app.4.0']],
+      [{ after: { partitionKey: null, since: at(2), appId: 'app', n: 1 } }, ['p:app.4.0', 'app.4.0']],
+      [
+        { after: { partitionKey: null, since: at(2), appId: 'aaa', n: 1 }, kinds: ['no', 'answer'] },
+        ['app.4.1', 'p:app.4.0', 'app.4.0'],
+      ],
     ]
     for (const [page, ids] of asks) assertSame(JSON.stringify(page), await idsOf(again, page), ids)
 
@@ -91,7 +94,9 @@ export const WAITS: Readonly<Record<string, Check>> = {
   'pages through questions of one time, with several kinds each': async (driver, again) => {
     for (const id of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) {
       const waits = [0, 1, 2].map((n) => wait(id, n, { since: AT + (n % 2), kinds: ['x', `y${n}`, 'z'] }))
-      await begin(driver, id, { waits, labels: { of: 'all' }, partitionKey: id === 'b' ? 'p' : null })
+      // The same application in several partitions: their questions differ in the partition only.
+      const partitions = id === 'b' ? ['p'] : id === 'c' ? ['q', null, '', 'p'] : [null]
+      for (const partitionKey of partitions) await begin(driver, id, { waits, labels: { of: 'all' }, partitionKey })
     }
     const asks: readonly Partial<WaitPage>[] = [
       {},
@@ -100,21 +105,26 @@ export const WAITS: Readonly<Record<string, Check>> = {
       { labels: { of: 'all' } },
       { partitionKey: null },
       { kinds: ['z', 'y0'], partitionKey: null, labels: { of: 'all' } },
+      { rootId: 'c' },
     ]
     for (const page of asks) {
       const whole = await idsOf(again, page)
-      const pages: string[] = []
-      let after: WaitPage['after']
-      do {
-        const found = await again.waits({ ...page, limit: 4, ...(after && { after }) })
-        for (const { partitionKey, id } of found) pages.push((partitionKey === null ? '' : `${partitionKey}:`) + id)
-        after = found.at(-1)
-      } while (after !== undefined && pages.length < 99)
-      assertSame(`pages of ${JSON.stringify(page)}`, pages, whole)
+      for (const limit of [1, 2, 3, 4]) {
+        const pages: string[] = []
+        let after: WaitPage['after']
+        do {
+          const found = await again.waits({ ...page, limit, ...(after && { after }) })
+          for (const { partitionKey, id } of found) pages.push((partitionKey === null ? '' : `${partitionKey}:`) + id)
+          after = found.at(-1)
+        } while (after !== undefined && pages.length < 99)
+        assertSame(`pages of ${limit} of ${JSON.stringify(page)}`, pages, whole)
+      }
     }
-    assertSame('all', (await idsOf(again)).length, 21)
+    assertSame('all', (await idsOf(again)).length, 30)
+    const first = (await idsOf(again, { rootId: 'c' })).slice(0, 4)
+    assertSame('of one application', first, ['c.4.0', ':c.4.0', 'p:c.4.0', 'q:c.4.0'])
     assertSame('the first', (await idsOf(again)).slice(0, 3), ['a.4.0', 'a.4.2', 'p:b.4.0'])
-    assertSame('of two kinds', (await idsOf(again, { kinds: ['x', 'z'] })).length, 21)
+    assertSame('of two kinds', (await idsOf(again, { kinds: ['x', 'z'] })).length, 30)
   },
 
   'answers the oldest question of the application that takes the message': async (driver, again) => {

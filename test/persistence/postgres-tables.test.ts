@@ -147,7 +147,8 @@ if (server !== undefined) {
         await driver.due({ ...partition, limit: 20 })
         await driver.due({ ...partition, limit: 20, before: 5, after: { ...root, wakeAt: 1 } })
         for (const filter of [{}, { answered: true }, { kinds: ['kind 1', 'kind 2'] }, { rootId: 'run-5' }])
-          await driver.waits({ ...partition, ...filter, limit: 20 })
+          for (const next of [{}, { after: { partitionKey: null, since: 100, appId: 'run-100', n: 1 } }])
+            await driver.waits({ ...partition, ...filter, ...next, limit: 20 })
       }
       await driver.find(root)
       await driver.below({ partitionKey: null, parentId: 'run-1', limit: 20, status: ['done'] })

@@ -52,14 +52,21 @@ const startOf = (appId: string, order?: number) =>
   rowOf(appId, 0, 'start', { v: 0, c: {}, n: 'main', s: { n: 0 } }, order)
 
 /** Stores a root with its start. */
-async function root(driver: PersisterDriver, rootId: string, status: SummaryStatus, given: Given = {}, leaseMs = 0) {
-  await driver.claim({ partitionKey: null, rootId }, WRITER, {
+async function root(
+  driver: PersisterDriver,
+  rootId: string,
+  status: SummaryStatus,
+  given: Given = {},
+  leaseMs = 0,
+  partitionKey: string | null = null,
+) {
+  await driver.claim({ partitionKey, rootId }, WRITER, {
     leaseMs,
     worker: JSON.stringify({ host: 'web-1', pid: 7 }),
   })
   const order = given.since ?? T0
   const rows = [startOf(rootId, order)]
-  await driver.save({ partitionKey: null, rootId, writer: WRITER, rows, summaries: [summaryOf(rootId, status, given)] })
+  await driver.save({ partitionKey, rootId, writer: WRITER, rows, summaries: [summaryOf(rootId, status, given)] })
 }
 
 const placeOf = (parentId: string, key: string, index: number, more: Partial<SummaryParent> = {}): SummaryParent => ({
@@ -317,6 +324,24 @@ describe.each(stores)('a persister as a reader (%s)', (_, kind) => {
       },
     ])
     expect((await other.describe({ runId: 'a' }))?.root.pending.map(({ id }) => id)).toEqual(['a.0.0'])
+  })
+
+  it('pages through questions that differ in their partition only', async () => {
+    const { driver, other } = open()
+    const facts = JSON.stringify({ action: 'ask', path: [] })
+    const asked = { id: 'a.0.0', sequenceId: 0, n: 0, kinds: ['approve'], since: T0, until: null, facts }
+    for (const partitionKey of ['p', null, 'q'])
+      await root(driver, 'a', 'waiting', { pending: 1, waits: [asked] }, 0, partitionKey)
+
+    const found: (string | null)[] = []
+    let after: string | undefined
+    do {
+      const page = await other.pending({ partitionKey: '*', limit: 1, ...(after && { after }) })
+      found.push(...page.items.map(({ partitionKey }) => partitionKey))
+      after = page.after
+    } while (after !== undefined)
+
+    expect(found).toEqual([null, 'p', 'q'])
   })
 
   it('gives the steps with their changes, and the state after each', async () => {

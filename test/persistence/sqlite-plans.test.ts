@@ -42,7 +42,7 @@ const here = { limit: 50, partitionKey: null } as const
 const all = { limit: 50 } as const
 const labels = { a: 'b' }
 const after = { partitionKey: null, rootId: 'x', born: 5 }
-const asked = { since: 1, appId: 'x', n: 1 }
+const asked = { partitionKey: null, since: 1, appId: 'x', n: 1 }
 const map = { epoch: 0, map: 'each', visit: 1 } as const
 
 it.each<[string, () => unknown, readonly string[]]>([

@@ -73,7 +73,9 @@ it('times with a fraction are read whole, so that the next page begins where the
 
   expect((await driver.find(root('app')))?.summary?.since).toBe(since)
   expect(first).toMatchObject({ n: 0, since })
-  expect(await driver.waits({ limit: 9, after: { since, appId: 'app', n: 0 } })).toMatchObject([{ n: 1 }])
+  expect(await driver.waits({ limit: 9, after: { partitionKey: null, since, appId: 'app', n: 0 } })).toMatchObject([
+    { n: 1 },
+  ])
   driver.close()
 })
 

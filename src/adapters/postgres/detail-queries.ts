@@ -53,11 +53,13 @@ export function summariesQuery(tables: Tables, partitionKey: string | null, appI
 }
 
 const OLDEST_FIRST = 'w.since, w.name collate "C", w.n'
+const PART = 'w.part collate "C"'
 
 /** A page for each kind is read in order; a question that takes several of them is in several pages. */
 export function waitsQuery(tables: Tables, page: WaitPage): Asked {
   const { partitionKey, rootId, kinds, answered = false, labels = {}, limit, after } = page
   const question = new Question(tables, 'waits')
+  const order = partitionKey === undefined ? `${OLDEST_FIRST}, ${PART}` : OLDEST_FIRST
   const conditions = [
     question.part(answered ? 'y' : 'n', `w.answered = ${answered}`),
     `not exists (select 1 from ${tables.apps} r where r.part = w.part and r.app = w.root and r.status in (${ENDED.map((one) => `'${one}'`).join()}))`,
@@ -75,11 +77,12 @@ export function waitsQuery(tables: Tables, page: WaitPage): Asked {
   }
   if (after !== undefined) {
     const place = `${question.bind(after.since)}::double precision, ${question.bind(storable(after.appId))}, ${question.bind(after.n)}::integer`
-    conditions.push(question.part('a', `(${OLDEST_FIRST}) > (${place})`))
+    const last = partitionKey === undefined ? `, ${question.bind(partText(after.partitionKey))}` : ''
+    conditions.push(question.part('a', `(${order}) > (${place}${last})`))
   }
   const most = question.bind(limitOf(limit))
   const head = (more: string): string =>
-    `select w.* from ${tables.waits} w where ${[...conditions, more].join(' and ')} order by ${OLDEST_FIRST} limit ${most}`
+    `select w.* from ${tables.waits} w where ${[...conditions, more].join(' and ')} order by ${order} limit ${most}`
   const source =
     kinds === undefined
       ? head('w.k = 0')
@@ -88,11 +91,11 @@ export function waitsQuery(tables: Tables, page: WaitPage): Asked {
           `select * from (
             select distinct on (h.app, h.seq, h.n) h.* from unnest(${question.bind([...new Set(kinds.map(storable))])}::text[]) q(kind)
             cross join lateral (${head('w.kind = q.kind')}) h order by h.app, h.seq, h.n
-          ) w order by ${OLDEST_FIRST} limit ${most}`,
+          ) w order by ${order} limit ${most}`,
         )
   return question.ask(
     `select w.id, w.seq, w.n, w.kinds, w.since, w.until, w.facts, w.part, w.root, w.name, w.answered, a.title, a.labels
     from (${source}) w
-    left join lateral (select * from ${tables.apps} where part = w.part and app = w.root limit 1) a on true order by ${OLDEST_FIRST}`,
+    left join lateral (select * from ${tables.apps} where part = w.part and app = w.root limit 1) a on true order by ${order}`,
   )
 }

@@ -5,11 +5,18 @@ import type { Tables } from './tables.js'
 // K1  A save compares its questions with the inbox by a function: its statements see every message that was committed
 //     before it got the lock of the root. So a message and its question find each other, whichever is stored first.
 
-/** Adds the kinds of messages to the tables. The kind of a stored message stands at the head of its data. */
+/**
+ * Adds the kinds of messages to the tables. The kind of a stored message stands at the head of its data. Questions of
+ * all partitions are in the order of their pages, of which the partition is the last part.
+ */
 export function withKinds({ apps, inbox, waits, answer, matched }: Tables): string {
   return `
     alter table ${inbox} add column kind text;
     update ${inbox} set kind = substring(data from '^\\{"kind":"([^"\\\\]*)"');
+    drop index if exists ${waits.replace(/waits$/, 'waits_since_all')};
+    drop index if exists ${waits.replace(/waits$/, 'waits_kind_all')};
+    create index waits_since_all on ${waits} (answered, since, name collate "C", n, part collate "C") where k = 0;
+    create index waits_kind_all on ${waits} (answered, kind, since, name collate "C", n, part collate "C");
     create index waits_answered on ${waits} (part, root) where answered and k = 0;
     update ${apps} a set wake = 0 where app = root and status = 'waiting'
       and exists (select 1 from ${waits} w where w.part = a.part and w.root = a.root and w.answered and w.k = 0);

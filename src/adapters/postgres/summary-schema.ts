@@ -68,9 +68,7 @@ export function withSummaries({ rows, apps, owners, inbox, labels, waits, answer
     );
     create index waits_root on ${waits} (part, root);
     create index waits_since on ${waits} (part, answered, since, name collate "C", n) where k = 0;
-    create index waits_since_all on ${waits} (answered, since, name collate "C", n) where k = 0;
     create index waits_kind on ${waits} (part, answered, kind, since, name collate "C", n);
-    create index waits_kind_all on ${waits} (answered, kind, since, name collate "C", n);
 
     create function ${answer}(
       the_part text, the_app text, the_root text, the_data text, the_kind text, the_channel text

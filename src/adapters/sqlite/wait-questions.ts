@@ -15,7 +15,7 @@ export function openQuestions(names: Names, page: WaitPage): Sql | undefined {
   const head = (by: string, is: Sql): Sql =>
     sql`select * from (select w.part as part, w.app as app, w.seq as seq, w.n as n, w.since as since
       from ${raw(`${waits} w indexed by ${index(by)}`)} where ${joined([is, ...filters(names, page)], ' and ')}
-      order by w.since, w.app, w.n limit ${limit})`
+      order by w.since, w.app, w.n, w.part limit ${limit})`
   const heads =
     kinds !== undefined
       ? [...new Set(kinds)].map((kind) => head('wait_kind', sql`w.kind = ${kind}`))
@@ -24,9 +24,9 @@ export function openQuestions(names: Names, page: WaitPage): Sql | undefined {
   // The union drops a question that several kinds have found.
   return pageOf(
     QUESTION,
-    sql`from (select * from (${joined(heads, ' union ')}) order by since, app, n limit ${limit}) h
+    sql`from (select * from (${joined(heads, ' union ')}) order by since, app, n, part limit ${limit}) h
     cross join ${raw(waits)} w on w.part = h.part and w.app = h.app and w.seq = h.seq and w.n = h.n and w.k = 0
-    left join ${raw(apps)} a on a.part = w.part and a.app = w.root order by w.since, w.app, w.n`,
+    left join ${raw(apps)} a on a.part = w.part and a.app = w.root order by w.since, w.app, w.n, w.part`,
   )
 }
 
@@ -41,7 +41,10 @@ function filters({ apps, labels: table }: Names, page: WaitPage): Sql[] {
   for (const [name, value] of Object.entries(labels))
     all.push(sql`exists (select 1 from ${raw(apps)} r cross join ${raw(table)} l on l.part = r.part and l.name = ${name}
       and l.value = ${value} and l.born = r.born and l.app = r.app where r.part = w.part and r.app = w.root)`)
-  if (after !== undefined) all.push(sql`(w.since, w.app, w.n) > ${listOf([after.since, after.appId, after.n])}`)
+  if (after !== undefined) {
+    const place = [after.since, after.appId, after.n, partOf(after.partitionKey)]
+    all.push(sql`(w.since, w.app, w.n, w.part) > ${listOf(place)}`)
+  }
   return all
 }
 

@@ -1,11 +1,11 @@
-import { cursorAt } from '../../read/cursor.js'
+import { type CursorPlace, cursorAt } from '../../read/cursor.js'
 import { QueryCheck } from '../../read/query-check.js'
 import type { PageOf, PendingQuery } from '../../read/reader.js'
 import type { Pending } from '../../read/tree.js'
 import type { WirePath } from '../../read/wire-path.js'
 import type { PersisterDriver } from '../driver.js'
 import type { StoredRecord } from '../replay.js'
-import type { StoredRun } from '../summary.js'
+import type { StoredRun, WaitPage } from '../summary.js'
 import { derivedPending, pendingOf } from './app-node.js'
 import { branchesOf, damagedApp } from './derived.js'
 import { Source } from './source.js'
@@ -18,36 +18,37 @@ export async function listPending(driver: PersisterDriver, query: PendingQuery =
   const check = new QueryCheck('pending', query, 'partitionKey kinds answered labels limit after')
   const [partitionKey, kinds] = [check.partition(), check.texts('kinds')]
   const [answered, labels, limit] = [check.flag('answered') ?? false, check.labels(), check.limit()]
-  const place = check.after('wait', 'nsn')
+  const place = check.after('wait', 'nsn0')
   check.done()
-  const after = place && { since: place[0] as number, appId: place[1] as string, n: place[2] as number }
+  const after = place && placeOfWait(place)
   const stored = await driver.waits({ partitionKey, kinds, answered, labels, limit: limit + 1, after })
   const older = Object.keys(labels ?? {}).length > 0 ? [] : await derivedQuestions(driver, partitionKey)
   const fitting = older.filter(
     (one) =>
       one.answered === answered &&
       (kinds === undefined || one.kinds.some((kind) => kinds.includes(kind))) &&
-      (after === undefined || byAge(one, after) > 0),
+      (after === undefined || oldestFirst(one, after) > 0),
   )
-  const found = [...stored.map(pendingOf), ...fitting].sort(byAge)
+  const found = [...stored.map(pendingOf), ...fitting].sort(oldestFirst)
   const items = found.slice(0, limit)
   const last = found.length > limit ? items.at(-1) : undefined
   return {
     items,
-    ...(last !== undefined && { after: cursorAt('wait', [last.since, last.appId, numberOf(last)]) }),
+    ...(last !== undefined && { after: cursorAt('wait', [last.since, last.appId, numberOf(last), last.partitionKey]) }),
   }
 }
 
-interface Age {
-  readonly since: number
-  readonly appId: string
-}
+type After = NonNullable<WaitPage['after']>
+type Placed = Omit<After, 'n'> & { readonly n?: number; readonly id?: string }
 
-const numberOf = (one: Age & { readonly n?: number; readonly id?: string }): number =>
-  one.n ?? Number(one.id?.split('.').at(-1) ?? 0)
+const placeOfWait = ([since, appId, n, partitionKey]: CursorPlace): After =>
+  ({ since, appId, n, partitionKey }) as unknown as After
 
-const byAge = (a: Age, b: Age): number =>
-  a.since - b.since || (a.appId < b.appId ? -1 : a.appId > b.appId ? 1 : 0) || numberOf(a) - numberOf(b)
+const numberOf = (one: Placed): number => one.n ?? Number(one.id?.split('.').at(-1) ?? 0)
+const partOf = ({ partitionKey }: Placed): string => (partitionKey === null ? '' : `=${partitionKey}`)
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+const oldestFirst = (a: Placed, b: Placed): number =>
+  a.since - b.since || compare(a.appId, b.appId) || numberOf(a) - numberOf(b) || compare(partOf(a), partOf(b))
 
 /** The questions of runs without a summary: their records are loaded, so that none is hidden. */
 async function derivedQuestions(
