@@ -13,8 +13,14 @@ export function outlineOf(plan: Plan): readonly string[] {
   return lines
 }
 
+const fingerprints = new WeakMap<Plan, string>()
+
 /** A hash of an outline. */
-export const codeFingerprint = (plan: Plan): string => hashId(outlineOf(plan)).slice(0, 20)
+export function codeFingerprint(plan: Plan): string {
+  const known = fingerprints.get(plan) ?? hashId(outlineOf(plan)).slice(0, 20)
+  fingerprints.set(plan, known)
+  return known
+}
 
 function add(plan: Plan, above: string, lines: string[], seen: Set<Plan>): void {
   if (seen.has(plan)) return

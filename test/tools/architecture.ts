@@ -19,6 +19,7 @@ const ROOMS = [
   'runtime',
   'application',
   'remote',
+  'pool',
   'check',
   'host',
   'define.ts',

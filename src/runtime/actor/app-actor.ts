@@ -79,12 +79,16 @@ function createAppLogic(plan: Plan): LooseLogic<AppSnapshot> {
           return snapshot
         default:
           if (!isStop(event)) return snapshot // among them the done events of maps: the step holds their promise
-          scope.defer(() => app.run?.stop(createCancellation('stop', 'stop', app.system.passed())))
+          scope.defer(() => stopRun(app))
           return new AppSnapshot(app, snapshot, 'stopped')
       }
     },
     getPersistedSnapshot: persist,
   }
+}
+
+function stopRun({ run, system }: Application): void {
+  if (run?.running === true) run.stop(createCancellation('stop', 'stop', system.passed()))
 }
 
 /**

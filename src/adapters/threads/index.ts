@@ -1,0 +1,2 @@
+export type { PoolOptions, WorkerLine } from '../../pool/pool-options.js'
+export { type ThreadLimits, type ThreadsOptions, threads } from './threads.js'

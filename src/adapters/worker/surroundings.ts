@@ -1,0 +1,44 @@
+import { availableParallelism } from 'node:os'
+import type { PoolOptions } from '../../pool/pool-options.js'
+import type { OutputStream } from '../../pool/transport.js'
+
+// Owns: the surroundings of workers on this machine: their number, variables, arguments and program.
+
+/** Workers that leave one processor to the owner. */
+export const defaultWorkers = (): number => Math.max(1, availableParallelism() - 1)
+
+const DEPTH = 'TEASEL_WORKER_DEPTH'
+/** A program that runs an application when its module is imported would start workers without end. */
+const MOST_DEPTH = 3
+
+const depth = (): number => Number(process.env[DEPTH] ?? 0)
+
+/** The error for a worker that a worker starts, where those stand too deep. */
+export const refusal = (): string | undefined =>
+  depth() < MOST_DEPTH
+    ? undefined
+    : `${MOST_DEPTH} workers stand above this one. The module of a registry probably runs an application when it is imported; move the registry to a module of its own.`
+
+/** The variables of a worker. */
+export const envOf = ({ env }: PoolOptions): NodeJS.ProcessEnv => ({
+  ...process.env,
+  ...env,
+  [DEPTH]: String(depth() + 1),
+})
+
+/** Arguments that belong to the program of this process, or to a tool that looks at this process alone. */
+const OWN = /^--(inspect|debug|watch|test|input-type|eval|print|cpu-prof|heap-prof|prof)/
+const OWN_WITH_VALUE = /^(-e|-p|-pe|--eval|--print|--input-type)$/
+
+/** The arguments of Node for a worker: those of this process, without its own. */
+export function execArgvOf({ execArgv }: PoolOptions): string[] {
+  if (execArgv !== undefined) return [...execArgv]
+  const { execArgv: all } = process
+  return all.filter((one, i) => !OWN.test(one) && !OWN_WITH_VALUE.test(one) && !OWN_WITH_VALUE.test(all[i - 1] ?? ''))
+}
+
+/** True where this package runs from its source, in its own tests. */
+export const isSource = (url: URL): boolean => url.pathname.endsWith('.ts')
+
+/** Prints a line of a worker. */
+export const print = (stream: OutputStream, line: string): void => void process[stream].write(`${line}\n`)

@@ -1,0 +1,222 @@
+import { messageOf } from '../internal/guards.js'
+import { macrotask } from '../internal/platform.js'
+import { type DownItem, Outbox, upItems } from './packets.js'
+import type { PoolSettings } from './pool-options.js'
+import type { PoolTask } from './pool-task.js'
+import type { Transport, WorkerEnd, WorkerHandle } from './transport.js'
+import { WorkerOutput } from './worker-output.js'
+
+// Owns: the owner's end of one worker: its tasks, its slots, its end.
+// P1  A worker holds this process open while a task of it runs. An idle one, or one whose tasks wait, does not.
+// P2  A worker that is to retire takes no more tasks, and ends after the others.
+
+/** How long a worker has to end by itself, milliseconds. */
+const EXIT_MS = 2_000
+
+/** A pool, as its workers use it. */
+export interface WorkerPool {
+  ready(worker: PoolWorker): void
+  /** A task has left the worker. */
+  left(worker: PoolWorker): void
+  ended(worker: PoolWorker, end: WorkerEnd): void
+}
+
+export class PoolWorker {
+  readonly id: number
+  readonly output: WorkerOutput
+  readonly tasks = new Map<string, PoolTask>()
+  /** Tasks that wait for a slot, in order. */
+  readonly resuming = new Set<PoolTask>()
+  status: 'starting' | 'ready' | 'retiring' | 'ending' = 'starting'
+  /** The number of slots in use. */
+  active = 0
+  /** Why it was ended, and for which task. */
+  killed: { readonly why: string; readonly by: PoolTask } | undefined
+  readonly #pool: WorkerPool
+  readonly #handle: WorkerHandle
+  readonly #outbox: Outbox<DownItem>
+  readonly #idleMs: number
+  #stops = new Set<PoolTask>()
+  #begun = false
+  #alone: PoolTask | undefined
+  #held = true
+  #idle: ReturnType<typeof setTimeout> | undefined
+
+  /** @throws where it cannot be started */
+  constructor(id: number, transport: Transport, settings: PoolSettings, pool: WorkerPool) {
+    this.id = id
+    this.output = new WorkerOutput(id, transport, settings)
+    this.#pool = pool
+    this.#idleMs = settings.idleMs
+    this.#handle = transport.start({
+      received: (packet) => this.#received(packet),
+      wrote: (stream, text) => this.output.wrote(stream, text),
+      ended: (end) => this.#ended(end),
+    })
+    this.#outbox = new Outbox((packet) => this.#handle.post(packet))
+  }
+
+  /** Whether it has begun to work. */
+  get hasBegun(): boolean {
+    return this.#begun
+  }
+
+  /** Whether it takes tasks. */
+  get isOpen(): boolean {
+    return this.status === 'starting' || this.status === 'ready'
+  }
+
+  /** Whether no other task may join the one that runs. */
+  get isTaken(): boolean {
+    return this.#alone !== undefined
+  }
+
+  put(item: DownItem): void {
+    if (this.status !== 'ending') this.#outbox.put(item)
+  }
+
+  take(task: PoolTask): void {
+    clearTimeout(this.#idle)
+    this.tasks.set(task.key, task)
+    this.output.branch = this.tasks.size === 1 ? task.data.path : undefined
+    if (task.alone) this.#alone = task
+    this.put(['run', task.key, task.data])
+    this.enter()
+  }
+
+  /** A task of it gets a slot. */
+  enter(): void {
+    this.active += 1
+    this.#hold()
+  }
+
+  /** A task of it gives its slot back. */
+  leave(task: PoolTask): void {
+    this.active -= 1
+    if (this.#alone === task) this.#alone = undefined
+    this.#hold()
+  }
+
+  /** The task at the head of those that wait for a slot gets one. */
+  admit(): void {
+    for (const task of this.resuming) {
+      this.resuming.delete(task)
+      this.enter()
+      return task.admit()
+    }
+  }
+
+  /** Its owner has no more use for a task: it is stopped, unless it ends in this turn. */
+  stopSoon(task: PoolTask): void {
+    this.#stops.add(task)
+    if (this.#stops.size > 1) return
+    macrotask(() => {
+      const stops = this.#stops
+      this.#stops = new Set()
+      for (const { key } of stops) if (this.tasks.has(key)) this.put(['stop', key])
+    })
+  }
+
+  #received(packet: unknown): void {
+    let items: ReturnType<typeof upItems>
+    try {
+      items = upItems(packet)
+    } catch (error) {
+      const [by] = this.tasks.values()
+      return by === undefined ? this.terminate() : this.kill(`It sent what cannot be followed: ${messageOf(error)}`, by)
+    }
+    for (const item of items) {
+      if (item[0] === 'text') this.tasks.get(item[1])?.receive(item[2])
+      else if (item[0] === 'end') this.#end(item[1])
+      else this.#ready()
+    }
+  }
+
+  #ready(): void {
+    this.#begun = true
+    if (this.status === 'starting') this.status = 'ready'
+    for (const task of this.tasks.values()) task.begun()
+    this.#pool.ready(this)
+  }
+
+  #end(key: string): void {
+    const task = this.tasks.get(key)
+    if (task === undefined) return
+    this.#remove(task)
+    this.#pool.left(this)
+  }
+
+  /** Stops a task at once. */
+  drop(task: PoolTask): void {
+    this.put(['stop', task.key])
+    this.#remove(task)
+  }
+
+  #remove(task: PoolTask): void {
+    this.tasks.delete(task.key)
+    this.resuming.delete(task)
+    if (task.status === 'running') this.leave(task)
+    task.status = 'over'
+    if (this.tasks.size === 0) this.#rest()
+  }
+
+  #rest(): void {
+    if (this.status === 'retiring') return this.exit()
+    if (!this.isOpen || this.#idleMs === Number.POSITIVE_INFINITY) return
+    this.#idle = setTimeout(() => this.exit(), this.#idleMs)
+    unref(this.#idle)
+  }
+
+  /** Lets it end by itself, because it has no task. */
+  exit(): void {
+    if (this.status === 'ending') return
+    clearTimeout(this.#idle)
+    this.put(['exit'])
+    this.status = 'ending'
+    this.#outbox.flush()
+    unref(setTimeout(() => this.#handle.terminate(), EXIT_MS))
+  }
+
+  retire(): void {
+    if (!this.isOpen) return
+    this.status = 'retiring'
+    if (this.tasks.size === 0) this.exit() // P2
+  }
+
+  kill(why: string, by: PoolTask): void {
+    this.killed ??= { why, by }
+    this.terminate()
+  }
+
+  terminate(): void {
+    clearTimeout(this.#idle)
+    this.status = 'ending'
+    this.#handle.terminate()
+  }
+
+  /** Ends it, and holds this process open until it has ended. */
+  close(): void {
+    if (this.tasks.size === 0) this.exit()
+    else this.terminate()
+    this.#held = true
+    this.#handle.hold(true)
+  }
+
+  #hold(): void {
+    const held = this.active > 0 // P1
+    if (this.status === 'ending' || held === this.#held) return
+    this.#held = held
+    this.#handle.hold(held)
+  }
+
+  #ended(end: WorkerEnd): void {
+    clearTimeout(this.#idle)
+    this.output.end()
+    this.#pool.ended(this, end)
+  }
+}
+
+/** Where the platform has timers that hold no process open. */
+function unref(timer: unknown): void {
+  ;(timer as { unref?(): void }).unref?.()
+}

@@ -1,0 +1,50 @@
+import { createTaskRunner } from '../remote/task-runner.js'
+import { downItems, Outbox, type UpItem, type UpPacket } from './packets.js'
+
+// Owns: the worker's end of a pool: packets become calls of its task runner, and texts become packets.
+
+/** A worker, as its end uses it. */
+export interface WorkerPlace {
+  post(packet: UpPacket): void
+  /** Loads the module of a registry. */
+  load(url: string): Promise<object>
+  /** Ends the worker. */
+  exit(): void
+}
+
+/** Begins to work. @returns what takes each packet of the owner */
+export function createWorkerEnd({ post, load, exit }: WorkerPlace): (packet: unknown) => void {
+  const outbox = new Outbox<UpItem>(post)
+  const runner = createTaskRunner({
+    load,
+    send(key, text, urgent) {
+      outbox.put(['text', key, text])
+      if (urgent) outbox.flush()
+    },
+    ended: (key) => outbox.put(['end', key]),
+  })
+  outbox.put(['ready'])
+  outbox.flush()
+  return (packet) => {
+    for (const item of downItems(packet)) {
+      switch (item[0]) {
+        case 'run':
+          runner.run({ ...item[2], id: item[1] })
+          break
+        case 'text':
+          runner.receive(item[1], item[2])
+          break
+        case 'stop':
+          runner.stop(item[1])
+          outbox.put(['end', item[1]])
+          break
+        case 'exit':
+          runner.close()
+          exit()
+          break
+        default:
+          item satisfies never
+      }
+    }
+  }
+}
