@@ -1,6 +1,7 @@
 import type { TaskData } from '../executor/driver.js'
 import { isObject } from '../internal/guards.js'
 import { macrotask } from '../internal/platform.js'
+import type { OutputStream } from './output-stream.js'
 
 // Owns: the packets between a pool and one of its workers: what was said in one turn of an event loop crosses together.
 // K1  Items arrive in the order in which they were put.
@@ -17,6 +18,8 @@ export type DownItem =
 export type UpItem =
   | readonly ['ready']
   | readonly ['text', key: string, text: string]
+  /** The worker has written a text, where that does not reach its owner by itself. */
+  | readonly ['out', stream: OutputStream, text: string]
   /** The task has ended: its last text was sent. */
   | readonly ['end', key: string]
 
@@ -45,6 +48,7 @@ function isUpItem(item: unknown): boolean {
   if (!isObject(item) || !Array.isArray(item)) return false
   const [type, key, text] = item as readonly unknown[]
   if (type === 'ready') return true
+  if (type === 'out') return (key === 'stdout' || key === 'stderr') && typeof text === 'string'
   return typeof key === 'string' && (type === 'end' || (type === 'text' && typeof text === 'string'))
 }
 

@@ -1,6 +1,6 @@
 import { describeValue } from '../internal/guards.js'
 import { checkOptions } from '../internal/options.js'
-import type { OutputStream } from './transport.js'
+import type { OutputStream } from './output-stream.js'
 
 /** A line that a worker wrote. */
 export interface WorkerLine {

@@ -1,6 +1,6 @@
 import type { Loss, SubmittedTask, TaskData, TaskOwner } from '../executor/driver.js'
 import { createDeferred, type Deferred } from '../internal/deferred.js'
-import type { PoolWorker } from './pool-worker.js'
+import type { PoolWorker, WorkerTask } from './pool-worker.js'
 
 // Owns: one task of a pool: whether it has a slot, and texts that came before it had a worker.
 
@@ -8,23 +8,16 @@ import type { PoolWorker } from './pool-worker.js'
 export interface TaskPool {
   /** A slot, or a place in the queue, is free. */
   freed(): void
-  kill(worker: PoolWorker, why: string, by: PoolTask): void
-  retire(worker: PoolWorker): void
+  kill(worker: PoolWorker<PoolTask>, why: string, by: PoolTask): void
+  retire(worker: PoolWorker<PoolTask>): void
 }
 
-/**
- * `queued`: it has no worker. `running`: it has a slot of its worker. `paused`: it has none, because it waits for
- * something. `resuming`: it waits for a slot. `over`: it has ended, or its worker has.
- */
-type TaskStatus = 'queued' | 'running' | 'paused' | 'resuming' | 'over'
-
-export class PoolTask implements SubmittedTask {
+export class PoolTask implements SubmittedTask, WorkerTask {
   readonly key: string
   readonly data: TaskData
-  /** Whether it shares its worker with no other. */
   readonly alone: boolean
-  status: TaskStatus = 'queued'
-  worker: PoolWorker | undefined
+  status: WorkerTask['status'] = 'queued'
+  worker: PoolWorker<PoolTask> | undefined
   readonly #owner: TaskOwner
   readonly #pool: TaskPool
   #early: string[] = []
@@ -40,7 +33,7 @@ export class PoolTask implements SubmittedTask {
   }
 
   /** It gets a worker, and a slot of it. */
-  place(worker: PoolWorker): void {
+  place(worker: PoolWorker<PoolTask>): void {
     this.status = 'running'
     this.worker = worker
     worker.take(this)

@@ -1,8 +1,8 @@
+import type { TaskData } from '../executor/driver.js'
 import { messageOf } from '../internal/guards.js'
 import { macrotask } from '../internal/platform.js'
 import { type DownItem, Outbox, upItems } from './packets.js'
 import type { PoolSettings } from './pool-options.js'
-import type { PoolTask } from './pool-task.js'
 import type { Transport, WorkerEnd, WorkerHandle } from './transport.js'
 import { WorkerOutput } from './worker-output.js'
 
@@ -13,37 +13,55 @@ import { WorkerOutput } from './worker-output.js'
 /** How long a worker has to end by itself, milliseconds. */
 const EXIT_MS = 2_000
 
-/** A pool, as its workers use it. */
-export interface WorkerPool {
-  ready(worker: PoolWorker): void
-  /** A task has left the worker. */
-  left(worker: PoolWorker): void
-  ended(worker: PoolWorker, end: WorkerEnd): void
+/** A task, as its worker uses it. */
+export interface WorkerTask {
+  readonly key: string
+  readonly data: TaskData
+  /** Whether it shares its worker with no other. */
+  readonly alone: boolean
+  /**
+   * `queued`: it has no worker. `running`: it has a slot of its worker. `paused`: it has none, because it waits for
+   * something. `resuming`: it waits for a slot. `over`: it has ended, or its worker has.
+   */
+  status: 'queued' | 'running' | 'paused' | 'resuming' | 'over'
+  /** Its worker has begun. */
+  begun(): void
+  /** It is running again. */
+  admit(): void
+  receive(text: string): void
 }
 
-export class PoolWorker {
+/** A pool, as its workers use it. */
+export interface WorkerPool<Task extends WorkerTask> {
+  ready(worker: PoolWorker<Task>): void
+  /** A task has left the worker. */
+  left(worker: PoolWorker<Task>): void
+  ended(worker: PoolWorker<Task>, end: WorkerEnd): void
+}
+
+export class PoolWorker<Task extends WorkerTask> {
   readonly id: number
   readonly output: WorkerOutput
-  readonly tasks = new Map<string, PoolTask>()
+  readonly tasks = new Map<string, Task>()
   /** Tasks that wait for a slot, in order. */
-  readonly resuming = new Set<PoolTask>()
+  readonly resuming = new Set<Task>()
   status: 'starting' | 'ready' | 'retiring' | 'ending' = 'starting'
   /** The number of slots in use. */
   active = 0
   /** Why it was ended, and for which task. */
-  killed: { readonly why: string; readonly by: PoolTask } | undefined
-  readonly #pool: WorkerPool
+  killed: { readonly why: string; readonly by: Task } | undefined
+  readonly #pool: WorkerPool<Task>
   readonly #handle: WorkerHandle
   readonly #outbox: Outbox<DownItem>
   readonly #idleMs: number
-  #stops = new Set<PoolTask>()
+  #stops = new Set<Task>()
   #begun = false
-  #alone: PoolTask | undefined
+  #alone: Task | undefined
   #held = true
   #idle: ReturnType<typeof setTimeout> | undefined
 
   /** @throws where it cannot be started */
-  constructor(id: number, transport: Transport, settings: PoolSettings, pool: WorkerPool) {
+  constructor(id: number, transport: Transport, settings: PoolSettings, pool: WorkerPool<Task>) {
     this.id = id
     this.output = new WorkerOutput(id, transport, settings)
     this.#pool = pool
@@ -75,7 +93,7 @@ export class PoolWorker {
     if (this.status !== 'ending') this.#outbox.put(item)
   }
 
-  take(task: PoolTask): void {
+  take(task: Task): void {
     clearTimeout(this.#idle)
     this.tasks.set(task.key, task)
     this.output.branch = this.tasks.size === 1 ? task.data.path : undefined
@@ -91,7 +109,7 @@ export class PoolWorker {
   }
 
   /** A task of it gives its slot back. */
-  leave(task: PoolTask): void {
+  leave(task: Task): void {
     this.active -= 1
     if (this.#alone === task) this.#alone = undefined
     this.#hold()
@@ -107,7 +125,7 @@ export class PoolWorker {
   }
 
   /** Its owner has no more use for a task: it is stopped, unless it ends in this turn. */
-  stopSoon(task: PoolTask): void {
+  stopSoon(task: Task): void {
     this.#stops.add(task)
     if (this.#stops.size > 1) return
     macrotask(() => {
@@ -128,6 +146,7 @@ export class PoolWorker {
     for (const item of items) {
       if (item[0] === 'text') this.tasks.get(item[1])?.receive(item[2])
       else if (item[0] === 'end') this.#end(item[1])
+      else if (item[0] === 'out') this.output.wrote(item[1], item[2])
       else this.#ready()
     }
   }
@@ -147,12 +166,12 @@ export class PoolWorker {
   }
 
   /** Stops a task at once. */
-  drop(task: PoolTask): void {
+  drop(task: Task): void {
     this.put(['stop', task.key])
     this.#remove(task)
   }
 
-  #remove(task: PoolTask): void {
+  #remove(task: Task): void {
     this.tasks.delete(task.key)
     this.resuming.delete(task)
     if (task.status === 'running') this.leave(task)
@@ -183,7 +202,7 @@ export class PoolWorker {
     if (this.tasks.size === 0) this.exit() // P2
   }
 
-  kill(why: string, by: PoolTask): void {
+  kill(why: string, by: Task): void {
     this.killed ??= { why, by }
     this.terminate()
   }

@@ -26,12 +26,12 @@ import type { Transport, WorkerEnd } from './transport.js'
 const START_FAILURES = 3
 const MOST_SUSPECTS = 10_000
 
-export class Pool implements ExecutorDriver, TaskPool, WorkerPool {
+export class Pool implements ExecutorDriver, TaskPool, WorkerPool<PoolTask> {
   readonly name: string
   readonly can = { closures: false, loads: true, preempt: true, attach: false }
   readonly #transport: Transport
   readonly #settings: PoolSettings
-  readonly #workers = new Set<PoolWorker>()
+  readonly #workers = new Set<PoolWorker<PoolTask>>()
   readonly #queue = new TaskQueue()
   /** Ids of tasks that were in a worker when it died by itself (L4). */
   readonly #suspects = new Set<string>()
@@ -92,7 +92,7 @@ export class Pool implements ExecutorDriver, TaskPool, WorkerPool {
     return true
   }
 
-  #workerFor({ alone }: PoolTask): PoolWorker | undefined {
+  #workerFor({ alone }: PoolTask): PoolWorker<PoolTask> | undefined {
     const { tasksPerWorker, workers } = this.#settings
     const most = alone ? 1 : tasksPerWorker
     const best = this.#leastLoaded((one) => one.isOpen && !one.isTaken && one.active < most)
@@ -100,16 +100,16 @@ export class Pool implements ExecutorDriver, TaskPool, WorkerPool {
     return best?.active === 0 || open >= workers ? best : (this.#start() ?? best)
   }
 
-  #leastLoaded(fits: (worker: PoolWorker) => boolean): PoolWorker | undefined {
-    let best: PoolWorker | undefined
+  #leastLoaded(fits: (worker: PoolWorker<PoolTask>) => boolean): PoolWorker<PoolTask> | undefined {
+    let best: PoolWorker<PoolTask> | undefined
     for (const one of this.#workers) if (fits(one) && (best === undefined || one.active < best.active)) best = one
     return best
   }
 
-  #start(): PoolWorker | undefined {
+  #start(): PoolWorker<PoolTask> | undefined {
     if (this.#failures >= START_FAILURES) return undefined
     try {
-      const worker = new PoolWorker(this.#started + 1, this.#transport, this.#settings, this)
+      const worker = new PoolWorker<PoolTask>(this.#started + 1, this.#transport, this.#settings, this)
       this.#started += 1
       this.#workers.add(worker)
       return worker
@@ -128,7 +128,7 @@ export class Pool implements ExecutorDriver, TaskPool, WorkerPool {
     this.freed()
   }
 
-  kill(worker: PoolWorker, why: string, by: PoolTask): void {
+  kill(worker: PoolWorker<PoolTask>, why: string, by: PoolTask): void {
     if (worker.hasBegun) worker.kill(why, by)
     else {
       worker.drop(by)
@@ -137,12 +137,12 @@ export class Pool implements ExecutorDriver, TaskPool, WorkerPool {
     this.freed()
   }
 
-  retire(worker: PoolWorker): void {
+  retire(worker: PoolWorker<PoolTask>): void {
     worker.retire()
     this.freed()
   }
 
-  ended(worker: PoolWorker, end: WorkerEnd): void {
+  ended(worker: PoolWorker<PoolTask>, end: WorkerEnd): void {
     this.#workers.delete(worker)
     const tasks = [...worker.tasks.values()]
     if (this.#isClosed) for (const task of tasks) task.lose(CLOSED)
@@ -153,7 +153,7 @@ export class Pool implements ExecutorDriver, TaskPool, WorkerPool {
   }
 
   /** L3 */
-  #lose({ killed, output }: PoolWorker, tasks: readonly PoolTask[], end: WorkerEnd): void {
+  #lose({ killed, output }: PoolWorker<PoolTask>, tasks: readonly PoolTask[], end: WorkerEnd): void {
     this.#failures = 0
     const loss: Loss = { ...end, output: output.last }
     for (const task of tasks) {
@@ -171,7 +171,7 @@ export class Pool implements ExecutorDriver, TaskPool, WorkerPool {
   }
 
   /** Nothing of its tasks has run, so they go to another worker. */
-  #neverBegan({ output }: PoolWorker, tasks: readonly PoolTask[], end: WorkerEnd): void {
+  #neverBegan({ output }: PoolWorker<PoolTask>, tasks: readonly PoolTask[], end: WorkerEnd): void {
     this.#queue.putBack(tasks.filter((task) => task.displace()))
     this.#failures += 1
     const why = `The ${this.#transport.noun} ended before it could take a branch. ${end.why}`

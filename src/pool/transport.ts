@@ -1,3 +1,4 @@
+import type { OutputStream } from './output-stream.js'
 import type { DownPacket } from './packets.js'
 
 // The port to threads or processes, as a pool uses them.
@@ -9,8 +10,6 @@ export interface WorkerEnd {
   readonly exitCode?: number | undefined
   readonly signal?: string | undefined
 }
-
-export type OutputStream = 'stdout' | 'stderr'
 
 /** What a transport reports of one worker. */
 export interface WorkerEvents {

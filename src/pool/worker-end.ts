@@ -1,4 +1,5 @@
 import { createTaskRunner } from '../remote/task-runner.js'
+import type { OutputStream } from './output-stream.js'
 import { downItems, Outbox, type UpItem, type UpPacket } from './packets.js'
 
 // Owns: the worker's end of a pool: packets become calls of its task runner, and texts become packets.
@@ -12,8 +13,16 @@ export interface WorkerPlace {
   exit(): void
 }
 
-/** Begins to work. @returns what takes each packet of the owner */
-export function createWorkerEnd({ post, load, exit }: WorkerPlace): (packet: unknown) => void {
+/** The worker's end of a pool. */
+interface WorkerSide {
+  /** Takes a packet of the owner. */
+  received(packet: unknown): void
+  /** Passes on what the worker writes, at once: it may not live until the end of the turn. */
+  wrote(stream: OutputStream, text: string): void
+}
+
+/** Begins to work. */
+export function createWorkerEnd({ post, load, exit }: WorkerPlace): WorkerSide {
   const outbox = new Outbox<UpItem>(post)
   const runner = createTaskRunner({
     load,
@@ -25,7 +34,7 @@ export function createWorkerEnd({ post, load, exit }: WorkerPlace): (packet: unk
   })
   outbox.put(['ready'])
   outbox.flush()
-  return (packet) => {
+  const received = (packet: unknown): void => {
     for (const item of downItems(packet)) {
       switch (item[0]) {
         case 'run':
@@ -47,4 +56,9 @@ export function createWorkerEnd({ post, load, exit }: WorkerPlace): (packet: unk
       }
     }
   }
+  const wrote = (stream: OutputStream, text: string): void => {
+    outbox.put(['out', stream, text])
+    outbox.flush()
+  }
+  return { received, wrote }
 }

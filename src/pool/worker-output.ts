@@ -1,5 +1,6 @@
+import type { OutputStream } from './output-stream.js'
 import type { PoolSettings } from './pool-options.js'
-import type { OutputStream, Transport } from './transport.js'
+import type { Transport } from './transport.js'
 
 // Owns: the lines that one worker writes.
 

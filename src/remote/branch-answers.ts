@@ -14,6 +14,7 @@ import type { OwnerRun } from './owner-run.js'
 
 // Owns: the answers of an owner to one branch: permits, turns, retries, interceptors, readers.
 // A1  Permits of a branch that has ended are given back.
+// A2  An answer goes to the delivery that asked. The next one counts its questions from 0 again.
 
 const HOOKS = ['beforeRun', 'afterRun', 'beforeStep', 'afterStep', 'beforeBranch', 'afterBranch'] as const
 type Hook = (args: object, outcome?: Outcome) => unknown
@@ -42,6 +43,7 @@ export class BranchAnswers {
   #batch = 1
   readonly #below = new Map<number, Deferred<CancelAnswer>>()
   #count = 0
+  #delivery = 0
 
   constructor(
     setup: BranchSetup,
@@ -90,10 +92,12 @@ export class BranchAnswers {
   }
 
   async #answer(id: number, question: Question): Promise<void> {
+    const delivery = this.#delivery
     try {
-      this.#send({ type: 'answer', id, value: await this.#answerOf(question) })
+      const value = await this.#answerOf(question)
+      if (delivery === this.#delivery) this.#send({ type: 'answer', id, value }) // A2
     } catch (error) {
-      this.#sendInWords({ type: 'answer', id, error })
+      if (delivery === this.#delivery) this.#sendInWords({ type: 'answer', id, error })
     }
   }
 
@@ -131,8 +135,9 @@ export class BranchAnswers {
   /** One more chunk or step has arrived: credit for it goes back when the readers have room, in batches. */
   pace(): void {
     const ready = this.#setup.backpressure.waitForReader?.()
-    if (ready === undefined) this.#credit()
-    else void ready.then(() => this.#credit())
+    if (ready === undefined) return this.#credit()
+    const delivery = this.#delivery
+    void ready.then(() => void (delivery === this.#delivery && this.#credit())) // A2
   }
 
   #credit(): void {
@@ -183,8 +188,9 @@ export class BranchAnswers {
     this.#below.delete(id)
   }
 
-  /** The branch has ended. */
+  /** The branch has ended, or its worker is lost. */
   end(): void {
+    this.#delivery += 1
     for (const request of this.#requests.values()) this.#setup.semaphore?.cancel(request)
     this.#requests.clear()
     while (this.#permits > 0) this.#release()

@@ -1,9 +1,18 @@
-import { type AnyEvent, createApplication, createLimit, defineMessage, defineState, type } from 'teasel'
+import {
+  type AnyEvent,
+  createApplication,
+  createLimit,
+  defineMessage,
+  defineState,
+  type InterceptedStep,
+  type,
+} from 'teasel'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createDeferred } from '../../src/internal/deferred.js'
 import { assertDown, assertUp } from '../../src/remote/frames.js'
 import { defaultPlace } from '../../src/runtime/map/branch-maker.js'
 import { loopback, type TreeLoopback } from '../support/channel/loopback.js'
-import { untilAborted } from '../support/deferred.js'
+import { flush, flushUntil, untilAborted } from '../support/deferred.js'
 import { emitted } from '../support/events.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -112,6 +121,31 @@ describe('a worker that dies while another delivery is left', () => {
 
     expect((await run).state.ends).toEqual(['two', 'three'])
     expect(steps).toEqual(['first', 'second', 'second'])
+  })
+
+  it('takes no answer to a question of its earlier delivery', async () => {
+    const answers = [createDeferred<void>(), createDeferred<void>()]
+    let asked = 0
+    let runs = 0
+    const once = kit.action({ reads: [], writes: ['n'], run: () => ({ n: ++runs }) })
+    const map = kit.mapActions({ reads: [], writes: ['n'], actions: { once }, reduce: () => ({ n: 0 }) })
+    const beforeStep = ({ action }: InterceptedStep) => (action === 'once' ? answers[asked++]?.promise : undefined)
+    const app = createApplication(kit.graph({ actions: { map } }), {
+      entrypoint: 'map',
+      state: {},
+      logger: quiet,
+      interceptors: [{ name: 'gate', beforeStep }],
+    })
+    const run = app.run()
+    await flushUntil(() => asked === 1)
+    owner?.die(true)
+    await flushUntil(() => asked === 2)
+    answers[0]?.resolve()
+    await flush()
+    expect(runs).toBe(0)
+    answers[1]?.resolve()
+    await run
+    expect(runs).toBe(1)
   })
 
   it('fails its branches after the last one', async () => {

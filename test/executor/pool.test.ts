@@ -1,17 +1,18 @@
 import { describe, expect, it } from 'vitest'
 import { answer } from './fixtures/branches.js'
-import { type Item, mapOver, POOLS, statesOf, using } from './pool-rig.js'
+import { type Item, mapIn, statesOf } from './fixtures/map-in.js'
+import { POOLS, using } from './pool-rig.js'
 
 describe.each(POOLS)('%s', (name, make) => {
   const pool = using(make({ workers: 2 }), 'file')
 
   it('run branches, and keep their order and their keys', async () => {
     const items = Array.from({ length: 20 }, (_, n): Item => ['double', { n }])
-    expect(await mapOver(pool, items).run()).toEqual(items.map(([, state], i) => `double${i}: ${(state?.n ?? 0) * 2}`))
+    expect(await mapIn(pool, items).run()).toEqual(items.map(([, state], i) => `double${i}: ${(state?.n ?? 0) * 2}`))
   })
 
   it('run a thousand branches', async () => {
-    const { results } = mapOver(
+    const { results } = mapIn(
       pool,
       Array.from({ length: 1_000 }, (_, n): Item => ['double', { n }]),
     )
@@ -20,19 +21,19 @@ describe.each(POOLS)('%s', (name, make) => {
   })
 
   it('run where they say, with the environment of this process', async () => {
-    const [state] = statesOf(await mapOver(pool, [['places']]).results())
+    const [state] = statesOf(await mapIn(pool, [['places']]).results())
     expect(state?.text).toBe(name === 'threads' ? 'thread' : 'process')
   })
 
   it('stream the chunks of a branch in order', async () => {
-    const { app } = mapOver(pool, [['words', { text: 'one two three four' }]])
+    const { app } = mapIn(pool, [['words', { text: 'one two three four' }]])
     const chunks: unknown[] = []
     for await (const event of app.stream()) if (event.type === 'chunk') chunks.push(event.chunk)
     expect(chunks).toEqual(['one', 'two', 'three', 'four'])
   })
 
   it('give failures as data: with their class, their message and their cause', async () => {
-    const [result] = await mapOver(pool, [['fails', { n: 7 }]]).results()
+    const [result] = await mapIn(pool, [['fails', { n: 7 }]]).results()
     expect(result).toMatchObject({
       status: 'failed',
       error: {
@@ -46,7 +47,7 @@ describe.each(POOLS)('%s', (name, make) => {
 
   it('try an action again in its worker, and a branch by the word of its owner', async () => {
     const twice = { retry: { attempts: 2, delayMs: 1 } }
-    const [action, branch] = await mapOver(pool, [
+    const [action, branch] = await mapIn(pool, [
       ['flaky', { n: 1 }],
       ['fails', { n: 2 }, twice],
     ]).results()
@@ -59,7 +60,7 @@ describe.each(POOLS)('%s', (name, make) => {
   it('cancel a branch by its signal, which cleans up', async () => {
     const lines: string[] = []
     const own = using(make({ workers: 1, output: ({ line }) => void lines.push(line) }))
-    const { app, run, chunks } = mapOver(own, [['holds'], ['double', { n: 1 }]])
+    const { app, run, chunks } = mapIn(own, [['holds'], ['double', { n: 1 }]])
     const here = chunks(1)
     const ran = run()
     await here
@@ -72,7 +73,7 @@ describe.each(POOLS)('%s', (name, make) => {
   it('never run a branch that was cancelled in the queue', async () => {
     const lines: string[] = []
     const own = using(make({ workers: 1, tasksPerWorker: 1, output: ({ line }) => void lines.push(line) }))
-    const { app, run, chunks } = mapOver(own, [['holds'], ['prints', { n: 1 }]])
+    const { app, run, chunks } = mapIn(own, [['holds'], ['prints', { n: 1 }]])
     const here = chunks(1)
     const ran = run()
     await here
@@ -85,7 +86,7 @@ describe.each(POOLS)('%s', (name, make) => {
 
   it('end a worker that calculates past the grace period of its cancel; its neighbours go on elsewhere', async () => {
     const own = using(make({ workers: 1 }))
-    const { app, run, chunks } = mapOver(own, [['holds'], ['spins', { text: 'later' }, { graceMs: 50 }]])
+    const { app, run, chunks } = mapIn(own, [['holds'], ['spins', { text: 'later' }, { graceMs: 50 }]])
     const again: unknown[] = []
     const lastHere = new Promise<void>((resolve) =>
       app.on('chunk', ({ chunk }) => {
@@ -105,24 +106,24 @@ describe.each(POOLS)('%s', (name, make) => {
 
   it('time out a branch that blocks its worker from its first line', async () => {
     const own = using(make({ workers: 1 }))
-    const [result] = await mapOver(own, [['spins', { text: 'at once' }, { timeoutMs: 50, graceMs: 20 }]]).results()
+    const [result] = await mapIn(own, [['spins', { text: 'at once' }, { timeoutMs: 50, graceMs: 20 }]]).results()
     expect(result).toMatchObject({ status: 'failed', error: { name: 'TimeoutError' } })
-    expect(await mapOver(own, [['double', { n: 4 }]]).run()).toEqual(['double0: 8'])
+    expect(await mapIn(own, [['double', { n: 4 }]]).run()).toEqual(['double0: 8'])
   })
 
   it('take no more branches to a worker with code that ignores its cancel, and end it after its others', async () => {
     const own = using(make({ workers: 1 }))
-    const { app, run, chunks } = mapOver(own, [['deaf', {}, { graceMs: 20 }], ['holds']])
+    const { app, run, chunks } = mapIn(own, [['deaf', {}, { graceMs: 20 }], ['holds']])
     const leaked = new Promise((resolve) => app.on('branch.leaked', resolve))
     const here = chunks(2)
     const ran = run()
     await here
     await app.cancel({ path: 'all/deaf0', reason: 'enough' })
     await leaked
-    const after = await mapOver(own, [['places'], ['places']]).results()
+    const after = await mapIn(own, [['places'], ['places']]).results()
     await app.cancel({ path: 'all/holds1', reason: 'enough' })
     expect(await ran).toEqual(['deaf0: cancelled, enough', 'holds1: cancelled, enough'])
-    const again = await mapOver(own, [['places']]).results()
+    const again = await mapIn(own, [['places']]).results()
     const [[first], [second], [third]] = statesOf([...after, ...again]).map(({ out }) => out) as [
       string[],
       string[],
@@ -133,7 +134,7 @@ describe.each(POOLS)('%s', (name, make) => {
 
   it('wait for a message without a slot, and go on when they have one', async () => {
     const own = using(make({ workers: 1, tasksPerWorker: 1 }))
-    const { app, run } = mapOver(own, [['asks'], ['asks'], ['double', { n: 1 }]])
+    const { app, run } = mapIn(own, [['asks'], ['asks'], ['double', { n: 1 }]])
     const asked: string[] = []
     const bothWait = new Promise<void>((resolve) => app.on('wait', () => void (asked.push('wait') === 2 && resolve())))
     const doubled = new Promise<void>((resolve) =>
@@ -152,17 +153,17 @@ describe.each(POOLS)('%s', (name, make) => {
       ['greets', { text: 'greets1' }],
       ['greets', { text: 'greets0' }],
     ]
-    const apart = statesOf(await mapOver(using(make({ workers: 2, tasksPerWorker: 1 })), items).results())
+    const apart = statesOf(await mapIn(using(make({ workers: 2, tasksPerWorker: 1 })), items).results())
     expect(apart.map(({ text }) => text)).toEqual(['hello from greets1', 'hello from greets0'])
     expect(new Set(apart.map(({ span }) => span.worker)).size).toBe(2)
-    const oneSlot = statesOf(await mapOver(using(make({ workers: 1, tasksPerWorker: 1 })), items).results())
+    const oneSlot = statesOf(await mapIn(using(make({ workers: 1, tasksPerWorker: 1 })), items).results())
     expect(oneSlot.map(({ text }) => text)).toEqual(['hello from greets1', 'hello from greets0'])
   })
 
   it('run maps within branches in the same worker: four levels in one slot', async () => {
     const own = using(make({ workers: 1, tasksPerWorker: 1 }))
     expect(
-      await mapOver(own, [
+      await mapIn(own, [
         ['deep3', { n: 0 }],
         ['deep3', { n: 0 }],
       ]).run(),
@@ -171,7 +172,7 @@ describe.each(POOLS)('%s', (name, make) => {
 
   it('carry 8 MB of bytes there and back', async () => {
     const bytes = new Uint8Array(8 * 1024 * 1024).map((_, i) => i % 251)
-    const [state] = statesOf(await mapOver(pool, [['echoes', { bytes }]]).results())
+    const [state] = statesOf(await mapIn(pool, [['echoes', { bytes }]]).results())
     expect(Buffer.compare(state?.bytes ?? new Uint8Array(), bytes)).toBe(0)
   })
 })

@@ -105,8 +105,29 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     P5: ['own-persister › a runner that lost the root takes no store of a map from its successor'],
     P6: ['../persistence/stored-status › a store that is away only for a summary does not fail the run'],
   },
+  'pool/packets.ts': {
+    K1: ['../executor/pool › stream the chunks of a branch in order'],
+    K2: ['../executor/pool-workers › leave packets of other code alone'],
+  },
+  'pool/pool-worker.ts': {
+    P1: ['../executor/pool-workers › hold no process open while they are idle'],
+    P2: ['../executor/pool › take no more branches to a worker with code that ignores its cancel'],
+  },
+  'pool/pool.ts': {
+    L1: [
+      '../executor/pool-workers › run exactly as many branches at once as `concurrency` takes',
+      '../executor/pool-workers › run at most `tasksPerWorker` in one worker',
+    ],
+    L2: ['../executor/pool › wait for a message without a slot, and go on when they have one'],
+    L3: ['../executor/pool › end a worker that calculates past the grace period of its cancel'],
+    L4: [
+      '../executor/pool-losses › dies at each delivery fails with how it ended and its last lines, and takes nobody',
+    ],
+    L5: ['../executor/pool-losses › cannot start fails at once, and so does the next one'],
+  },
   'remote/branch-answers.ts': {
     A1: ['../contract/channel › are free again when the worker that holds them dies'],
+    A2: ['../contract/channel › takes no answer to a question of its earlier delivery'],
   },
   'remote/crossing.ts': {
     X1: ['../contract/channel › in its inputs fails its branch, and no other'],

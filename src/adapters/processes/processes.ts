@@ -75,7 +75,8 @@ function startProcess(options: ProcessesOptions, events: WorkerEvents): WorkerHa
     if (child.pid === undefined) over(`The process cannot be started. ${error.message}`)
   })
   child.on('exit', (exitCode, signal) => {
-    const ended = (): void => over(whyEnded(exitCode, signal, last), exitCode, signal)
+    // The platform closes its handle in the phase that follows.
+    const ended = (): void => void setImmediate(() => over(whyEnded(exitCode, signal, last), exitCode, signal))
     const timer = setTimeout(ended, READ_MS)
     child.on('close', () => {
       clearTimeout(timer)

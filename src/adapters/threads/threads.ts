@@ -71,8 +71,6 @@ function startThread(options: ThreadsOptions, events: WorkerEvents): WorkerHandl
   const thread = new Worker(url, {
     name: 'teasel',
     env: { ...envOf(options), ...env },
-    stdout: true,
-    stderr: true,
     ...defined({ resourceLimits, execArgv: execArgv && execArgvOf(options) }),
   })
   let failure: unknown
@@ -84,10 +82,7 @@ function startThread(options: ThreadsOptions, events: WorkerEvents): WorkerHandl
   thread.on('error', (error) => {
     failure ??= error
   })
-  for (const stream of ['stdout', 'stderr'] as const)
-    thread[stream].setEncoding('utf8').on('data', (text: string) => events.wrote(stream, text))
-  // What it wrote last is read in this turn.
-  thread.on('exit', (exitCode) => setImmediate(() => events.ended({ why: whyEnded(failure, exitCode), exitCode })))
+  thread.on('exit', (exitCode) => events.ended({ why: whyEnded(failure, exitCode), exitCode }))
   return {
     post: (packet) => thread.postMessage(packet),
     terminate: () => void thread.terminate(),

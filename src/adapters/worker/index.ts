@@ -1,4 +1,4 @@
-import { isMainThread, parentPort } from 'node:worker_threads'
+import { isMainThread, type MessagePort, parentPort } from 'node:worker_threads'
 import { createWorkerEnd } from '../../pool/worker-end.js'
 import { loadModule } from './load-module.js'
 
@@ -8,7 +8,7 @@ import { loadModule } from './load-module.js'
 function serveProcess(): void {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {})
   process.on('disconnect', () => process.exit())
-  const received = createWorkerEnd({
+  const { received } = createWorkerEnd({
     post: (packet) => void (process.connected && process.send?.(packet, undefined, undefined, () => {})),
     load: loadModule,
     exit: () => process.exit(),
@@ -16,12 +16,29 @@ function serveProcess(): void {
   process.on('message', received)
 }
 
-if (parentPort !== null && !isMainThread) {
-  const port = parentPort
-  const received = createWorkerEnd({
+/** Output crosses with the packets: a thread whose streams are read would hold its owner open. */
+function serveThread(port: MessagePort): void {
+  const { received, wrote } = createWorkerEnd({
     post: (packet) => port.postMessage(packet),
     load: loadModule,
     exit: () => process.exit(),
   })
+  for (const stream of ['stdout', 'stderr'] as const) process[stream].write = writeTo((text) => wrote(stream, text))
   port.on('message', received)
-} else if (process.send !== undefined) serveProcess()
+}
+
+type Write = typeof process.stdout.write
+type Written = (error?: Error | null) => void
+
+function writeTo(wrote: (text: string) => void): Write {
+  const decoder = new TextDecoder()
+  return (data: Uint8Array | string, encoding?: BufferEncoding | Written, written?: Written): boolean => {
+    wrote(typeof data === 'string' ? data : decoder.decode(data, { stream: true }))
+    const done = typeof encoding === 'function' ? encoding : written
+    if (done !== undefined) process.nextTick(done)
+    return true
+  }
+}
+
+if (parentPort !== null && !isMainThread) serveThread(parentPort)
+else if (process.send !== undefined) serveProcess()

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
+import type { OutputStream } from '../../pool/output-stream.js'
 import type { PoolOptions } from '../../pool/pool-options.js'
-import type { OutputStream } from '../../pool/transport.js'
 
 // Owns: the surroundings of workers on this machine: their number, variables, arguments and program.
 
@@ -11,11 +11,11 @@ const DEPTH = 'TEASEL_WORKER_DEPTH'
 /** A program that runs an application when its module is imported would start workers without end. */
 const MOST_DEPTH = 3
 
-const depth = (): number => Number(process.env[DEPTH] ?? 0)
+const depth = Number(process.env[DEPTH] ?? 0)
 
 /** The error for a worker that a worker starts, where those stand too deep. */
 export const refusal = (): string | undefined =>
-  depth() < MOST_DEPTH
+  depth < MOST_DEPTH
     ? undefined
     : `${MOST_DEPTH} workers stand above this one. The module of a registry probably runs an application when it is imported; move the registry to a module of its own.`
 
@@ -23,7 +23,7 @@ export const refusal = (): string | undefined =>
 export const envOf = ({ env }: PoolOptions): NodeJS.ProcessEnv => ({
   ...process.env,
   ...env,
-  [DEPTH]: String(depth() + 1),
+  [DEPTH]: String(depth + 1),
 })
 
 /** Arguments that belong to the program of this process, or to a tool that looks at this process alone. */

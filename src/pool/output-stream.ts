@@ -1,0 +1,2 @@
+/** Where a worker writes. */
+export type OutputStream = 'stdout' | 'stderr'
