@@ -203,7 +203,8 @@ export class RemoteBranch implements BranchHandle {
 
   send(message: Received): Delivery {
     if (this.#run.cancellation !== undefined || this.status === 'ended') return 'dropped'
-    if (this.#waits.unread >= MAILBOX_BOUND) return 'refused'
+    const after = answeredBy(this.#waits, message, this.origin.path)
+    if (after === undefined && this.#waits.unread >= MAILBOX_BOUND) return 'refused'
     try {
       this.#submission.post(dataOf(message))
     } catch (error) {
@@ -211,7 +212,6 @@ export class RemoteBranch implements BranchHandle {
       return 'dropped'
     }
     if (this.status === 'made') return 'queued'
-    const after = answeredBy(this.#waits, message, this.origin.path)
     if (after === undefined) this.#waits = { ...this.#waits, unread: this.#waits.unread + 1 }
     else this.#take(after)
     return after === undefined ? 'queued' : 'delivered'

@@ -73,6 +73,27 @@ describe('a worker that dies', () => {
   })
 })
 
+it('a branch elsewhere that waits is answered by a message that 1 000 unread ones precede', async () => {
+  const [yes, other] = [defineMessage('yes', type<number>()), defineMessage('other', type<number>())]
+  const ask = kit.action({
+    reads: [],
+    writes: ['n'],
+    run: async ({ context }) => ({ n: (await context.receiveOne(yes)).body }),
+  })
+  const app = appOf({ ask })
+  const asked = emitted(app, 'wait', 'map/ask')
+  const run = app.run()
+  await asked
+  const answers = new Set<string>()
+  for (let i = 0; i < 1_000; i++) answers.add(await app.send(other(i), { path: 'map/ask' }))
+  const full = await app.send(other(0), { path: 'map/ask' })
+  const delivery = await app.send(yes(1), { path: 'map/ask' })
+  if (delivery === 'refused') await app.cancel()
+
+  expect([...answers, full, delivery]).toEqual(['queued', 'refused', 'delivered'])
+  expect((await run).state.ends).toEqual(['ask done'])
+})
+
 describe('a worker that dies while another delivery is left', () => {
   const note = defineMessage('note', type<string>())
 

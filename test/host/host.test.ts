@@ -4,6 +4,7 @@ import { createPersister, memoryPersister, type Persister, sendStored } from 'te
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { ManualClock } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
+import { postTo } from '../../src/persistence/seal.js'
 import { defer, flush, flushUntil, untilAborted } from '../support/deferred.js'
 import { mortal } from '../support/mortal-store.js'
 import { overDriver } from '../support/over-driver.js'
@@ -128,6 +129,27 @@ describe.each(Object.entries(stores))('a host (%s)', (_, open) => {
     expect(await host.send(answer('yes'), { runId: 'a' })).toBe('queued')
     await expect.poll(() => seen(events, 'released', 'a', 'finished')()).toBe(true)
     expect(await persister.state({ runId: 'a' })).toMatchObject({ out: 'yes' })
+  })
+
+  it('answers a question by a message that 1 000 others precede, none of which it takes', async () => {
+    const persister = open()
+    await using host = createHost({
+      ...quietly,
+      persister,
+      pollMs: 20,
+      graphs: { work: workOf((_, { receive }) => receive()) },
+    })
+    const events = reading(host)
+    await host.start('work', { appId: 'a', state: { item: 'x' } })
+    await flushUntil(seen(events, 'released', 'a', 'waiting'))
+    const other = defineMessage('other', type<number>())
+    const to = { driver: persister.driver, partitionKey: null, rootId: 'a' }
+    for (let i = 0; i < 1_000; i++) await postTo(to, 'a', other(i))
+    await host.send(answer('yes'), { runId: 'a' })
+
+    await expect.poll(() => seen(events, 'released', 'a', 'finished')()).toBe(true)
+    expect(await persister.state({ runId: 'a' })).toMatchObject({ out: 'yes' })
+    expect(events.filter(({ type }) => type === 'taken')).toHaveLength(2)
   })
 
   it('resumes a run whose process died, and fails one whose process dies again and again', async () => {

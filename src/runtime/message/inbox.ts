@@ -10,7 +10,10 @@ const storedIds = new WeakMap<Received, number>()
 /** Puts stored messages into the mailbox of an application whose run begins. */
 export function deliverInbox(app: Application, { inbox }: AppJournal): void {
   inbox.untake()
-  for (const { id, kind, body } of inbox.waiting) app.deliver(storedMessage({ kind, body, from: '' }, id))
+  for (const { id, kind, body } of inbox.waiting) {
+    const message = storedMessage({ kind, body, from: '' }, id)
+    if (app.deliver(message) === 'refused') app.mailbox.add(message)
+  }
 }
 
 /** Marks a message that stays in the store until a step that took it commits. */

@@ -2,7 +2,8 @@ import type { Delivery, Received } from '../../action/message.js'
 
 // Owns: the messages of one application that no wait has taken, in order of arrival.
 // Does not own: the waits for them (wait-state.ts).
-// M1  Bounded: a message that finds no room is refused.
+// M1  Bounded: a message that finds no room is refused. Stored ones find room in any number, behind the others: their
+//     journal holds them anyway, and a question may be answered by the last of them.
 // M2  A message is taken once, unless the attempt that took it failed. Kinds that a reader does not want stay for
 //     another reader.
 // M3  No message outlives the run: unread ones, and those taken by a step that failed the run, are dropped with it.
@@ -23,6 +24,11 @@ export class Mailbox {
     if (this.#messages.length >= MAILBOX_BOUND) return 'refused' // M1
     this.#messages.push(message)
     return 'queued'
+  }
+
+  /** Takes a stored message (M1). */
+  add(message: Received): void {
+    this.#messages.push(message)
   }
 
   /** Puts messages before all others: those that a failed attempt took, or that came before a branch was made. */
