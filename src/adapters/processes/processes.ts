@@ -1,12 +1,12 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Executor } from '../../action/executor.js'
 import { defined } from '../../internal/defined.js'
 import { Pool } from '../../pool/pool.js'
 import { countCheck, type PoolOptions, poolSettings } from '../../pool/pool-options.js'
 import type { Transport, WorkerEvents, WorkerHandle } from '../../pool/transport.js'
 import { createExecutor } from '../../remote/create-executor.js'
-import { defaultWorkers, envOf, execArgvOf, isSource, print, refusal } from '../worker/surroundings.js'
+import { assertProgram, defaultWorkers, envOf, execArgvOf, isSource, print, refusal } from '../worker/surroundings.js'
 import { TSX_APIS, tsxApi } from '../worker/tsx.js'
 
 /** Options of {@link processes}. */
@@ -49,6 +49,7 @@ const READ_MS = 100
 
 function startProcess(options: ProcessesOptions, events: WorkerEvents): WorkerHandle {
   const { path, execArgv, env } = programOf(options)
+  assertProgram(pathToFileURL(path))
   const { maxMemoryMb } = options
   const child = fork(path, [], {
     env: { ...envOf(options), ...env },

@@ -6,7 +6,7 @@ import { Pool } from '../../pool/pool.js'
 import { type PoolOptions, poolSettings } from '../../pool/pool-options.js'
 import type { Transport, WorkerEvents, WorkerHandle } from '../../pool/transport.js'
 import { createExecutor } from '../../remote/create-executor.js'
-import { defaultWorkers, envOf, execArgvOf, isSource, print, refusal } from '../worker/surroundings.js'
+import { assertProgram, defaultWorkers, envOf, execArgvOf, isSource, print, refusal } from '../worker/surroundings.js'
 import { TSX_APIS, tsxApi } from '../worker/tsx.js'
 
 /** The memory of a thread. One that needs more ends, and its branches are lost; this process goes on. */
@@ -68,6 +68,7 @@ const transportOf = (options: ThreadsOptions): Transport => ({
 function startThread(options: ThreadsOptions, events: WorkerEvents): WorkerHandle {
   const { resourceLimits, execArgv } = options
   const { url, env } = programOf(options)
+  assertProgram(url)
   const thread = new Worker(url, {
     name: 'teasel',
     env: { ...envOf(options), ...env },

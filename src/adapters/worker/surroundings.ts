@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import type { OutputStream } from '../../pool/output-stream.js'
 import type { PoolOptions } from '../../pool/pool-options.js'
@@ -35,6 +36,14 @@ export function execArgvOf({ execArgv }: PoolOptions): string[] {
   if (execArgv !== undefined) return [...execArgv]
   const { execArgv: all } = process
   return all.filter((one, i) => !OWN.test(one) && !OWN_WITH_VALUE.test(one) && !OWN_WITH_VALUE.test(all[i - 1] ?? ''))
+}
+
+/** @throws {TypeError} where the program of a worker is missing, as in a bundle of this package */
+export function assertProgram(url: URL): void {
+  if (url.protocol !== 'file:' || existsSync(url)) return
+  throw new TypeError(
+    `Its program is missing: ${url.href}. Leave this package out of the bundle, or build \`teasel/executor/worker\` as an entry point of its own and give its URL as the option \`worker\`.`,
+  )
 }
 
 /** True where this package runs from its source, in its own tests. */
