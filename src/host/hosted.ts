@@ -57,7 +57,7 @@ export function hosted<S extends object, A, D, In extends GivenTo<S>, const Entr
   checkOptions(
     'hosted',
     options,
-    'entrypoint concurrency interceptors tracker logger clock random graceMs inspect transient version migrate whenUnavailable changedTasks inboxPollMs',
+    'entrypoint concurrency interceptors tracker executor logger clock random graceMs inspect transient version migrate whenUnavailable changedTasks inboxPollMs',
   )
   const { entrypoint } = options
   const { nodes } = compiledGraphOf(graph)
