@@ -10,22 +10,29 @@ import { parseArgs } from 'node:util'
 import { wrap } from './research/wrap.js'
 
 const DEFAULT = 'What did presidents say about the Panama Canal?'
-const USAGE = `Usage: npm start [-- "question"] [-- --json]
+const EXECUTORS = ['inline', 'threads', 'processes'] as const
+const USAGE = `Usage: npm start [-- "question"] [-- --json] [-- --executor threads]
 
 Puts a question to the State of the Union addresses, 1790 to 2021. Default: "${DEFAULT}"
 
-  --json   print one JSON document: question, answer, sources, branches
-  --help   print this`
+  --json       print one JSON document: question, answer, sources, branches
+  --executor   where the branches run: ${EXECUTORS.join(', ')}. Default: inline, in this process
+  --help       print this`
 
 interface Asked {
   readonly question: string
   readonly json: boolean
+  readonly executor: (typeof EXECUTORS)[number]
 }
 
 /** What was asked on the command line; ends the program where that is nothing. */
 function readArguments(): Asked {
   try {
-    const options = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const
+    const options = {
+      json: { type: 'boolean' },
+      executor: { type: 'string', default: 'inline' },
+      help: { type: 'boolean', short: 'h' },
+    } as const
     const { values, positionals } = parseArgs({ options, allowPositionals: true })
     if (values.help === true) {
       console.log(USAGE)
@@ -33,26 +40,34 @@ function readArguments(): Asked {
     }
     const question = positionals.length === 0 ? DEFAULT : positionals.join(' ').trim()
     if (question === '') throw new RangeError('The question is empty.')
-    return { question, json: values.json === true }
+    const executor = EXECUTORS.find((name) => name === values.executor)
+    if (executor === undefined)
+      throw new RangeError(`There is no executor "${values.executor}". Known: ${EXECUTORS.join(', ')}.`)
+    return { question, json: values.json === true, executor }
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`)
     process.exit(2)
   }
 }
 
-const { question, json } = readArguments()
+const { question, json, executor: where } = readArguments()
 const interrupt = new AbortController()
 process.once('SIGINT', () => interrupt.abort(new Error('Interrupted.')))
 
 // What takes long is loaded after the first line of progress is there.
 console.error('Reading 233 addresses …')
 const { createApplication, printPath } = await import('teasel')
-const { Library } = await import('./research/library.js')
 const { researchGraph } = await import('./research/graph.js')
 const { Progress } = await import('./research/progress.js')
-const library = await Library.read((stage) => console.error(stage))
-const graph = researchGraph(library)
-const app = createApplication(graph, { entrypoint: 'plan', state: { question } })
+const { library, parts } = await import('./research/registry.js')
+const executor =
+  where === 'threads'
+    ? (await import('teasel/executor/threads')).threads()
+    : where === 'processes'
+      ? (await import('teasel/executor/processes')).processes()
+      : (await import('teasel/executor')).inProcess()
+const graph = researchGraph(library, parts)
+const app = createApplication(graph, { entrypoint: 'plan', state: { question }, executor })
 
 const progress = new Progress(process.stderr, process.env['NO_COLOR'] !== undefined)
 app.on('*', (event) => progress.show(event))
@@ -70,4 +85,6 @@ try {
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error))
   process.exitCode = interrupt.signal.aborted ? 130 : 1
+} finally {
+  await executor.close()
 }

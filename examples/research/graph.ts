@@ -41,7 +41,10 @@ export const retrieversOf = (library: Library) => ({
   meaning: meaning(library),
 })
 
-export function researchGraph(library: Library, retrievers = retrieversOf(library)) {
+/** Everything that runs in branches. */
+export const partsOf = (library: Library) => ({ ...retrieversOf(library), reading: readingGraph(library) })
+
+export function researchGraph(library: Library, { reading, ...retrievers } = partsOf(library)) {
   const plan = research.action({
     reads: ['question'],
     writes: ['plan'],
@@ -80,7 +83,7 @@ export function researchGraph(library: Library, retrievers = retrieversOf(librar
   const read = research.mapStates({
     reads: ['candidates', 'terms', 'plan'],
     writes: ['sources'],
-    action: readingGraph(library),
+    action: reading,
     states: ({ state }) =>
       Object.fromEntries(
         state.candidates.map(({ passage }) => [

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { createApplication, defineState } from 'teasel'
 import { describe, expect, it } from 'vitest'
-import { researchGraph, retrieversOf } from '../../examples/research/graph.js'
+import { partsOf, researchGraph } from '../../examples/research/graph.js'
 import { Library } from '../../examples/research/library.js'
 import { planOf } from '../../examples/research/plan.js'
 import type { Search } from '../../examples/research/retrievers.js'
@@ -128,7 +128,7 @@ describe('research', () => {
         throw new RangeError('the index is gone')
       },
     })
-    const shaky = researchGraph(library, { ...retrieversOf(library), meaning: broken })
+    const shaky = researchGraph(library, { ...partsOf(library), meaning: broken })
     const app = createApplication(shaky, { entrypoint: 'plan', state: { question: 'What about gold?' } })
 
     const { state } = await app.run()
