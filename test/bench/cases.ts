@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import * as baseline from './baseline.js'
 import type { Case, Measured } from './case.js'
+import { execCases } from './exec-cases.js'
 import { lagCases } from './lag-cases.js'
 import { listingCases } from './listing-cases.js'
 import { liveCases } from './live-cases.js'
@@ -168,6 +169,7 @@ export const cases: readonly Case[] = [
   { name: 'stop.10k', unit: x, target: 3, run: stop },
   ...liveCases,
   ...lagCases,
+  ...execCases,
   ...savingCases,
   ...listingCases,
   { name: 'state.large', unit: '× small state', target: 1.2, run: largeState },

@@ -23,7 +23,10 @@ Measures Teasel against plain baselines, each case in a process of its own, and 
 A name stands for every case that begins with it. Cases: ${cases.map(({ name }) => name).join(', ')}.`
 
 async function prepare(): Promise<Record<string, string>> {
-  const worker = await bundleWorker('bench')
+  const worker = await bundleWorker('bench', undefined, 'worker', {
+    'pool-worker': 'src/adapters/worker/index.ts',
+    'exec-registry': 'test/bench/exec-registry.ts',
+  })
   const core = join(dirname(worker), 'core.mjs')
   writeFileSync(core, await bundleProgram(CORE))
   const sizes = JSON.stringify(await measureSizes())

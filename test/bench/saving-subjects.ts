@@ -10,7 +10,7 @@ import { openDatabase } from '../../src/adapters/sqlite/open-database.js'
 const folder = mkdtempSync(join(tmpdir(), 'teasel-bench-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 let files = 0
-const newFile = (): string => join(folder, `${files++}.db`)
+export const newFile = (): string => join(folder, `${files++}.db`)
 
 interface Doc {
   n: number

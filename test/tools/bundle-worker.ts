@@ -16,13 +16,24 @@ export interface Bug {
  * @param name its folder: `bench`, `chaos`
  * @param bug a seeded mistake, for a control
  * @param worker its file, without the extension
+ * @param also further entry points by name, which share their code with it: modules that its own workers import
  * @returns the path of the bundle
  * @throws {TypeError} unless the text of the mistake is found exactly once
  */
-export async function bundleWorker(name: string, bug?: Bug, worker = 'worker'): Promise<string> {
-  const outfile = join(ROOT, `node_modules/.cache/teasel-${name}/${worker}${bug === undefined ? '' : '-control'}.mjs`)
+export async function bundleWorker(
+  name: string,
+  bug?: Bug,
+  worker = 'worker',
+  also: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const outdir = join(ROOT, `node_modules/.cache/teasel-${name}${bug === undefined ? '' : '-control'}`)
   await build({
-    entryPoints: [join(ROOT, `test/${name}/${worker}.ts`)],
+    entryPoints: {
+      [worker]: join(ROOT, `test/${name}/${worker}.ts`),
+      ...Object.fromEntries(Object.entries(also).map(([entry, file]) => [entry, join(ROOT, file)])),
+    },
+    splitting: true,
+    outExtension: { '.js': '.mjs' },
     bundle: true,
     format: 'esm',
     target: 'node20',
@@ -30,9 +41,9 @@ export async function bundleWorker(name: string, bug?: Bug, worker = 'worker'): 
     external: ['xstate', 'nanoid', 'libsql', 'pg'],
     alias: Object.fromEntries(publicEntries(ROOT).map((entry) => [entry.name, join(ROOT, entry.source)])),
     plugins: bug === undefined ? [] : [await withBug(bug)],
-    outfile,
+    outdir,
   })
-  return outfile
+  return join(outdir, `${worker}.mjs`)
 }
 
 async function withBug({ file, from, to }: Bug): Promise<Plugin> {
