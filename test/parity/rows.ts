@@ -41,7 +41,7 @@ export const parityRows: readonly ParityRow[] = [
   row('E2E-03', 'test_end_to_end_parallel_collatz_many_unreliable_tasks_async'),
   row('E2E-04', 'test_echo_bot'),
   row('E2E-05', 'test_async_save_and_load_from_persister_end_to_end'),
-  row('E2E-06', 'test_burr_ray', 'Branches run in process; there is no executor port.'),
+  row('E2E-06', 'test_burr_ray'),
   // test_application.py: one action
   row('AP-01', 'test__run_function, test__arun_function'),
   row('AP-02', 'test__run_function_with_inputs'),

@@ -1,0 +1,125 @@
+import { createApplication, entry, task } from 'teasel'
+import { type Executor, inProcess } from 'teasel/executor'
+import { processes } from 'teasel/executor/processes'
+import { threads } from 'teasel/executor/threads'
+import { memoryPersister } from 'teasel/persistence'
+import { afterAll, describe, expect, it } from 'vitest'
+import { busy, deep, kit, tell } from './executed.js'
+
+const pool = threads({ workers: 2 })
+const others = processes({ workers: 1 })
+afterAll(async () => {
+  await pool.close()
+  await others.close()
+})
+
+const places = ({ results }: { readonly results: readonly { readonly state: { readonly where: string } }[] }) => ({
+  places: results.map(({ state }) => state.where),
+})
+const twice = (executor?: Executor | null) =>
+  kit.mapStates({
+    reads: [],
+    writes: ['places'],
+    action: tell,
+    ...(executor !== undefined && { executor }),
+    states: [{ n: 1 }, { n: 2 }],
+    reduce: places,
+  })
+
+const run = async (map: ReturnType<typeof twice>, executor?: Executor) => {
+  const chosen = executor && { executor }
+  const app = createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: {}, ...chosen })
+  return (await app.run()).state.places
+}
+
+describe('executors', () => {
+  it('S-072 S-080 run the tasks of an application, or of one map', async () => {
+    expect(await run(twice(), pool)).toEqual(['1 thread', '2 thread'])
+    expect(await run(twice(pool))).toEqual(['1 thread', '2 thread'])
+  })
+
+  it('S-081 S-086 are this process by default, where every branch is asynchronous', async () => {
+    expect(await run(twice())).toEqual(['1 here', '2 here'])
+    expect(await run(twice(), inProcess())).toEqual(['1 here', '2 here'])
+  })
+
+  it('S-082 run the same map in processes', async () => {
+    expect(await run(twice(), others)).toEqual(['1 process', '2 process'])
+  })
+
+  it('S-087 S-090 of a map count before that of the application', async () => {
+    expect(await run(twice(others), pool)).toEqual(['1 process', '2 process'])
+    expect(await run(twice(null), pool)).toEqual(['1 here', '2 here'])
+  })
+
+  it('S-103 are chosen by a graph, an entry and a task', async () => {
+    const graph = kit.graph({ actions: { tell } }).runnable({ entrypoint: 'tell', executor: null })
+    const byEntry = kit.mapActions({
+      reads: ['n'],
+      writes: ['places'],
+      actions: { graph, entry: entry(tell, { executor: others }), map: tell },
+      state: () => ({ n: 3 }),
+      reduce: places,
+    })
+    const byTask = kit.parallel({
+      reads: [],
+      writes: ['places'],
+      tasks: [task({ action: tell, state: { n: 4 }, executor: others }), task({ action: tell, state: { n: 5 } })],
+      reduce: places,
+    })
+    const app = createApplication(
+      kit.graph({ actions: { byEntry, byTask }, transitions: { byEntry: 'byTask' } }),
+      { entrypoint: 'byEntry', state: { n: 0 }, executor: pool },
+    )
+    const seen: unknown[] = []
+    for await (const { state } of app.iterate()) seen.push(state.places)
+    expect(seen).toEqual([
+      ['3 here', '3 process', '3 thread'],
+      ['4 process', '5 thread'],
+    ])
+  })
+
+  it('S-089 of the application run every parallel action, and what is nested in it', async () => {
+    const map = kit.mapActions({
+      reads: [],
+      writes: ['places'],
+      actions: { deep },
+      reduce: ({ results }) => ({ places: results.flatMap(({ state }) => state.places) }),
+    })
+    const app = createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: {}, executor: pool })
+    expect((await app.run()).state.places).toEqual(['1 thread', '2 thread'])
+  })
+
+  it.each([1, 3])('S-079 S-088 keep to a concurrency of %i exactly', async (concurrency) => {
+    await using limited = threads({ workers: 2, concurrency })
+    const map = kit.mapStates({
+      reads: [],
+      writes: ['places'],
+      action: busy,
+      states: Array.from({ length: 12 }, (_, n) => ({ n })),
+      reduce: places,
+    })
+    const app = createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: {}, executor: limited })
+    let [live, most] = [0, 0]
+    for await (const { chunk } of app.stream({ include: ['chunk'] })) {
+      live += chunk === 'begins' ? 1 : -1
+      most = Math.max(most, live)
+    }
+    expect([live, most]).toEqual([0, concurrency])
+  })
+
+  it('S-102 reach a store that cannot cross, through their owner', async () => {
+    const persister = memoryPersister()
+    const map = twice()
+    const app = createApplication(kit.graph({ actions: { map } }), {
+      entrypoint: 'map',
+      state: {},
+      appId: 'stored',
+      persister,
+      executor: pool,
+    })
+    await app.run()
+    const { items } = await persister.branches({ runId: 'stored', map: 'map', visit: 1 })
+    expect(items.map(({ status }) => status)).toEqual(['finished', 'finished'])
+  })
+})
