@@ -14,24 +14,29 @@ export interface Pair {
 
 export const kit = defineState<{ from: number; to: number; nearest: Pair[] }>()
 
-/** How often each word occurs, for every address; counted when the first branch of a thread needs it. */
-let counted: readonly ReadonlyMap<string, number>[] | undefined
+/** How often each word occurs in an address, and the length of that as a vector. */
+interface Words {
+  readonly counts: ReadonlyMap<string, number>
+  readonly length: number
+}
 
-function countsOf(): readonly ReadonlyMap<string, number>[] {
+/** Of every address; counted when the first branch of a thread needs it. */
+let counted: readonly Words[] | undefined
+
+function wordsOfAll(): readonly Words[] {
   counted ??= addresses.map(({ text }) => {
     const counts = new Map<string, number>()
     for (const term of termsOf(text)) counts.set(term, (counts.get(term) ?? 0) + 1)
-    return counts
+    return { counts, length: Math.hypot(...counts.values()) }
   })
   return counted
 }
 
-/** The cosine of two lists of counts. */
-function cosine(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): number {
+/** The cosine of the angle between two addresses. */
+function cosine(a: Words, b: Words): number {
   let dot = 0
-  for (const [term, count] of a) dot += count * (b.get(term) ?? 0)
-  const norm = (counts: ReadonlyMap<string, number>): number => Math.hypot(...counts.values())
-  return dot / (norm(a) * norm(b) || 1)
+  for (const [term, count] of a.counts) dot += count * (b.counts.get(term) ?? 0)
+  return dot / (a.length * b.length || 1)
 }
 
 /** Compares the addresses from one index to another with all earlier ones. */
@@ -39,10 +44,10 @@ export const compare = kit.action({
   reads: ['from', 'to'],
   writes: ['nearest'],
   run({ state: { from, to } }) {
-    const counts = countsOf()
-    const nearest = counts.slice(from, to).map((mine, i): Pair => {
+    const words = wordsOfAll()
+    const nearest = words.slice(from, to).map((mine, i): Pair => {
       const later = addresses[from + i]
-      const found = counts
+      const found = words
         .slice(0, from + i)
         .map((other, j) => ({ j, alike: cosine(mine, other) }))
         .sort((a, b) => b.alike - a.alike)[0]

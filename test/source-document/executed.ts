@@ -7,16 +7,13 @@ import { defineRegistry } from 'teasel/executor'
 
 export const kit = defineState<{ n: number; where: string; places: string[] }>()
 
-/** Where it runs: here, in a thread, in a process. */
-const placeOf = (): string => (!isMainThread ? 'thread' : process.send === undefined ? 'here' : 'process')
-
-/** Tells where it runs. */
+/** Tells where it runs: the process, or a thread. */
 export const tell = kit.action({
   reads: ['n'],
   writes: ['where'],
   async run({ state }) {
     await setTimeout(1)
-    return { where: `${state.n} ${placeOf()}` }
+    return { where: `${state.n} ${isMainThread ? process.pid : 'thread'}` }
   },
 })
 
@@ -36,7 +33,7 @@ export const busy = kit.action({
   writes: ['where'],
   async *run({ state }) {
     yield 'begins'
-    await setTimeout(5)
+    await setTimeout(150)
     yield 'ends'
     return { where: String(state.n) }
   },

@@ -13,8 +13,13 @@ afterAll(async () => {
   await others.close()
 })
 
+/** Where it ran: here, in a thread, in another process. */
+const placed = (where: string): string => {
+  const [n, place] = where.split(' ')
+  return `${n} ${place === 'thread' ? place : Number(place) === process.pid ? 'here' : 'process'}`
+}
 const places = ({ results }: { readonly results: readonly { readonly state: { readonly where: string } }[] }) => ({
-  places: results.map(({ state }) => state.where),
+  places: results.map(({ state }) => placed(state.where)),
 })
 const twice = (executor?: Executor | null) =>
   kit.mapStates({
@@ -67,10 +72,11 @@ describe('executors', () => {
       tasks: [task({ action: tell, state: { n: 4 }, executor: others }), task({ action: tell, state: { n: 5 } })],
       reduce: places,
     })
-    const app = createApplication(
-      kit.graph({ actions: { byEntry, byTask }, transitions: { byEntry: 'byTask' } }),
-      { entrypoint: 'byEntry', state: { n: 0 }, executor: pool },
-    )
+    const app = createApplication(kit.graph({ actions: { byEntry, byTask }, transitions: { byEntry: 'byTask' } }), {
+      entrypoint: 'byEntry',
+      state: { n: 0 },
+      executor: pool,
+    })
     const seen: unknown[] = []
     for await (const { state } of app.iterate()) seen.push(state.places)
     expect(seen).toEqual([
@@ -96,10 +102,13 @@ describe('executors', () => {
       reads: [],
       writes: ['places'],
       action: busy,
-      states: Array.from({ length: 12 }, (_, n) => ({ n })),
+      states: Array.from({ length: 6 }, (_, n) => ({ n })),
       reduce: places,
     })
-    const app = createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: {}, executor: limited })
+    const make = () =>
+      createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: {}, executor: limited })
+    await make().run() // its threads have started by now
+    const app = make()
     let [live, most] = [0, 0]
     for await (const { chunk } of app.stream({ include: ['chunk'] })) {
       live += chunk === 'begins' ? 1 : -1
@@ -120,6 +129,6 @@ describe('executors', () => {
     })
     await app.run()
     const { items } = await persister.branches({ runId: 'stored', map: 'map', visit: 1 })
-    expect(items.map(({ status }) => status)).toEqual(['finished', 'finished'])
+    expect(items.map(({ status }) => status)).toEqual(['done', 'done'])
   })
 })
