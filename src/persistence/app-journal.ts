@@ -1,8 +1,8 @@
 import type { Inputs } from '../action/inputs.js'
 import type { Plan } from '../graph/plan.js'
 import type { State } from '../state/freeze.js'
-import type { BranchStore, StoredMapVisit } from './branch-store.js'
-import type { CommittingStep, Start, StoredTiming } from './committing.js'
+import type { BranchStore, JournalSetup, NotedParent, StoredMapVisit } from './branch-store.js'
+import type { CommittingStep, OpenMap, Start, StoredTiming } from './committing.js'
 import type { Awaitable } from './driver.js'
 import type { Inbox } from './inbox.js'
 import type { JournalStatus } from './journal-status.js'
@@ -68,5 +68,30 @@ export interface AppJournal {
   /** The journal of an application that an action makes. */
   ofAction(appId: string, parentRef: ParentRef): AppJournal
   /** Opens the stored branches of a map. */
-  openMap(map: StoredMapVisit & { readonly own: unknown }): BranchStore<AppJournal>
+  openMap(map: StoredMapVisit & { readonly own: unknown }): BranchStore<MapJournal>
+}
+
+/** The same, as the recorded entries of its maps use it, and the owner of a branch that runs elsewhere. */
+export interface MapJournal extends AppJournal, NotedParent {
+  readonly summary: AppJournal['summary'] & Pick<JournalStatus, 'traits'>
+  epoch: number
+  readonly scope: Scope
+  opened: boolean
+  /** Whether the stored record is of another start, which the first row replaces. */
+  replacing: boolean
+  /** Keys whose schema rejects its own output. */
+  oneWay: ReadonlySet<string>
+  parentRef: ParentRef | undefined
+  /** The unfinished map of the next step. */
+  map: OpenMap | undefined
+  /** Failures of branches stored before this order are retried. */
+  readonly retryFailuresBefore: number
+  readonly status: Pick<StatusNotes, 'begin' | 'reach' | 'retry' | 'index'>
+  /** Loads the record of this application. */
+  load(): Promise<StoredRecord | undefined>
+  /** Continues from a stored record. The next row is a full one. */
+  adopt(stored: StoredRecord): void
+  post(appId: string, message: Pick<StoredMessage, 'kind' | 'body'>, scope?: Scope): Promise<number>
+  /** The journal of an application below this one. */
+  child(setup: JournalSetup, scope?: Scope): MapJournal
 }

@@ -1,10 +1,10 @@
-import type { Journal } from './journal.js'
+import type { MapJournal } from './app-journal.js'
 
 /**
  * Opens the journal of an application that is not stored itself: it holds the branches of its last map only. A run that
  * reaches the same visit of the same map continues them; any other visit begins a new epoch.
  */
-export async function openBranchOnlyJournal(journal: Journal, map: string, visit: number): Promise<void> {
+export async function openBranchOnlyJournal(journal: MapJournal, map: string, visit: number): Promise<void> {
   await journal.scope.claim()
   const known = await journal.load()
   journal.opened = true

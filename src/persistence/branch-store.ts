@@ -4,7 +4,8 @@ import type { BranchResult } from '../parallel/results.js'
 import type { SettlePolicy } from '../parallel/settle.js'
 import type { BranchTask } from '../parallel/task.js'
 import type { State } from '../state/freeze.js'
-import type { PersisterDriver } from './driver.js'
+import type { StoredTiming } from './committing.js'
+import type { Awaitable, PersisterDriver } from './driver.js'
 import type { Notes, ParentRef } from './record.js'
 import type { StoredMessage, StoredRecord } from './replay.js'
 import type { Scope } from './scope.js'
@@ -35,10 +36,18 @@ export interface StoredMapVisit {
   readonly fault: (error: unknown) => void
 }
 
+type Cancelled = Pick<Notes['cancelled'], 'cause' | 'by' | 'reason'>
+
+/** The journal of a branch that is cancelled. */
+export interface CancelledJournal {
+  readonly stored: StoredRecord | undefined
+  cancelled(cancellation: Cancelled, timing: StoredTiming): Awaitable<void>
+}
+
 /** A live branch, as the branch store uses it. */
-export interface RunningBranch<J> {
+export interface RunningBranch {
   readonly startedAt: number | undefined
-  readonly journal: J | undefined
+  readonly journal: CancelledJournal | undefined
   readonly attempts: number
 }
 
@@ -49,11 +58,7 @@ export interface BranchStore<J> extends Feed {
   /** The stored record of a queued branch that would continue. */
   recordOf(key: string): StoredRecord | undefined
   /** Stores the final cancel of a live or queued branch. */
-  cancelled(
-    task: BranchTask,
-    cancellation: Pick<Notes['cancelled'], 'cause' | 'by' | 'reason'>,
-    live?: RunningBranch<J>,
-  ): void
+  cancelled(task: BranchTask, cancellation: Cancelled, live?: RunningBranch): void
   /** Stores that `watch` closed the map. */
   enough(): void
   /** The id of a branch. */
@@ -66,7 +71,7 @@ export interface BranchStore<J> extends Feed {
 export type OpenBranchStore<J> = (journal: J, map: StoredMapVisit, scope: Scope) => BranchStore<J>
 
 /** The start of a journal. */
-export interface JournalSetup<J> {
+export interface JournalSetup {
   readonly appId: string
   readonly parentRef?: ParentRef | undefined
   /** Its index in its map. Default -1: it is in no map. */
@@ -79,14 +84,21 @@ export interface JournalSetup<J> {
    */
   readonly replaced?: StoredRecord | undefined
   /** Written with the first row: the last step of the parent, and the entry of a generator. */
-  readonly parentNote?: ParentNote<J> | undefined
+  readonly parentNote?: ParentNote | undefined
   /** Whether opening looks for a stored record: an application made by an action may be stored already. */
   readonly mayBeStored?: boolean
 }
 
+/** The journal of a parent, as the first row of an application below needs it. */
+export interface NotedParent {
+  readonly scope: Scope
+  /** Stores its last step, and an entry of a generator. */
+  enter(note: Notes['entry'] | undefined): Awaitable<void>
+}
+
 /** Written to the parent's journal with the first row of an application. */
-export interface ParentNote<J> {
-  readonly parent: J
+export interface ParentNote {
+  readonly parent: NotedParent
   readonly note?: Notes['entry'] | undefined
   /** Called when the rows could not be stored. */
   readonly lost?: () => void

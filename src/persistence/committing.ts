@@ -20,6 +20,10 @@ export const timingForm = ({ startedAt, attempts, deadlineAt }: StoredTiming): S
   ...defined({ startedAt, deadlineAt }),
 })
 
+/** Whether a branch was not known to have begun when it was cancelled: its start was under way. */
+export const beganLater = (cancelled: CancelledNote, { startedAt }: StoredTiming): boolean =>
+  cancelled.startedAt === undefined && startedAt !== undefined
+
 /** A step as the engine commits it. */
 export interface CommittingStep extends StoredTiming {
   readonly action: string

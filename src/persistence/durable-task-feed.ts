@@ -4,15 +4,15 @@ import { isFinal } from '../lifecycle/final.js'
 import { branchIdOf } from '../parallel/branch-id.js'
 import { type EarlierResults, type Feed, type Outcome, RestoredFeed } from '../parallel/restored-feed.js'
 import { type BranchTask, planOfTask } from '../parallel/task.js'
+import type { MapJournal } from './app-journal.js'
 import { openBranchOnlyJournal } from './branch-only-journal.js'
-import type { BranchStore, OpenBranchStore, RunningBranch, StoredMapVisit } from './branch-store.js'
+import type { BranchStore, CancelledJournal, OpenBranchStore, RunningBranch, StoredMapVisit } from './branch-store.js'
 import type { OpenMap } from './committing.js'
 import { compareEntries } from './compare-entries.js'
 import { emptyDraft } from './draft.js'
 import type { Awaitable } from './driver.js'
 import { otherBranches } from './faults.js'
-import type { Journal } from './journal.js'
-import { loadRecords } from './loading.js'
+import { loadAll } from './loading.js'
 import { millisecondsOf } from './order.js'
 import type { ManifestEntry, Notes, ParentRef } from './record.js'
 import type { StoredMessage, StoredRecord } from './replay.js'
@@ -27,8 +27,8 @@ import { entryOf, fitBranch, forRetry, startsAgain, storedTiming } from './settl
 /** Maximum number of entries in one note. */
 const IN_ONE_NOTE = 1_000
 
-class DurableTaskFeed implements BranchStore<Journal>, EarlierResults {
-  readonly #journal: Journal
+class DurableTaskFeed implements BranchStore<MapJournal>, EarlierResults {
+  readonly #journal: MapJournal
   /** The store of the branches. */
   readonly #scope: Scope
   readonly #map: StoredMapVisit
@@ -50,7 +50,7 @@ class DurableTaskFeed implements BranchStore<Journal>, EarlierResults {
   #deferredWrites: (() => void)[] = []
   #fault: { readonly error: unknown } | undefined
 
-  constructor(journal: Journal, map: StoredMapVisit, scope: Scope) {
+  constructor(journal: MapJournal, map: StoredMapVisit, scope: Scope) {
     this.#journal = journal
     this.#scope = scope
     this.#map = map
@@ -122,16 +122,13 @@ class DurableTaskFeed implements BranchStore<Journal>, EarlierResults {
   }
 
   *#load(keys: readonly string[]): Pieces<void> {
-    const { driver, partitionKey } = this.#scope.settings
     yield this.#scope.claim()
     const ids: string[] = []
     for (const key of keys) {
       ids.push(this.idOf(key))
       yield
     }
-    const records = this.#scope.read(() =>
-      loadRecords((some, until) => this.#scope.ask(() => driver.load(partitionKey, some, until)), ids),
-    )
+    const records = this.#scope.read(() => loadAll(this.#scope, ids))
     for (const [i, stored] of (yield* answerOf(records)).entries()) {
       yield
       if (stored === undefined) continue
@@ -283,7 +280,7 @@ class DurableTaskFeed implements BranchStore<Journal>, EarlierResults {
   }
 
   /** The journal of a branch, and its stored record. */
-  branch(task: BranchTask): { readonly journal: Journal; readonly stored: StoredRecord | undefined } {
+  branch(task: BranchTask): { readonly journal: MapJournal; readonly stored: StoredRecord | undefined } {
     const stored = this.recordOf(task.key)
     const journal = this.#journalOf(task, stored, this.#entryNoteOf(task))
     this.#stored.delete(task.key)
@@ -298,7 +295,7 @@ class DurableTaskFeed implements BranchStore<Journal>, EarlierResults {
     { key, index }: Pick<BranchTask, 'key' | 'index'>,
     stored: StoredRecord | undefined,
     note?: Notes['entry'],
-  ): Journal {
+  ): MapJournal {
     const parentRef: ParentRef = [this.#journal.appId, this.#map.name, this.#map.visit, key]
     const open = this.#journal.map
     const parentNote = note && { parent: this.#journal, note, lost: () => open?.entries.delete(note.index) }
@@ -321,9 +318,10 @@ class DurableTaskFeed implements BranchStore<Journal>, EarlierResults {
   }
 
   /** Stores the final cancel of a live or queued branch. */
-  cancelled(task: BranchTask, cancellation: Parameters<Journal['cancelled']>[0], live?: RunningBranch<Journal>): void {
+  cancelled(task: BranchTask, cancellation: Parameters<MapJournal['cancelled']>[0], live?: RunningBranch): void {
     if (!isFinal(cancellation.cause)) return // recorded when it ends
-    const journal = live?.journal ?? this.#journalOf(task, this.recordOf(task.key), this.#entryNoteOf(task))
+    const journal: CancelledJournal =
+      live?.journal ?? this.#journalOf(task, this.recordOf(task.key), this.#entryNoteOf(task))
     const { startedAt, attempts = 1 } = live ?? {}
     const timing = startedAt === undefined ? storedTiming(journal.stored) : { startedAt, attempts }
     const work = (): void => this.#write(() => journal.cancelled(cancellation, timing))
@@ -383,5 +381,5 @@ const keysOf = ({ entries }: OpenMap): string[] => [...entries.values()].map(([k
 const versionOf = ({ version }: OpenMap): { readonly version?: number } => (version === 0 ? {} : { version })
 
 /** Opens the stored branches of a map. */
-export const openBranchStore: OpenBranchStore<Journal> = (journal, map, scope) =>
+export const openBranchStore: OpenBranchStore<MapJournal> = (journal, map, scope) =>
   new DurableTaskFeed(journal, map, scope)

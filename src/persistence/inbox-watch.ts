@@ -51,7 +51,8 @@ interface NodeTimer {
 /** Polls the inboxes of waiting applications. */
 export class InboxWatch {
   readonly #clock: Clock
-  readonly #everyMs: number
+  /** The interval of polling; `Infinity` without. */
+  readonly everyMs: number
   readonly #waiting = new Set<Addressee>()
   #timer: unknown
   #looking = false
@@ -63,7 +64,7 @@ export class InboxWatch {
   /** @param everyMs the interval; `Infinity` disables polling */
   constructor(clock: Clock, everyMs: number) {
     this.#clock = clock
-    this.#everyMs = everyMs
+    this.everyMs = everyMs
   }
 
   /** Starts a wait. @returns a function that ends it */
@@ -106,8 +107,8 @@ export class InboxWatch {
   }
 
   #next(): void {
-    if (this.#timer !== undefined || this.#looking || this.#waiting.size === 0 || this.#everyMs === Infinity) return
-    this.#timer = this.#clock.setTimeout(() => void this.#look(), this.#everyMs)
+    if (this.#timer !== undefined || this.#looking || this.#waiting.size === 0 || this.everyMs === Infinity) return
+    this.#timer = this.#clock.setTimeout(() => void this.#look(), this.everyMs)
     this.hold(this.#held)
   }
 

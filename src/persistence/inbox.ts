@@ -25,8 +25,13 @@ export class Inbox {
     if (this.#committed.has(message.id) || this.waiting.some(({ id }) => id === message.id)) return 'delivered'
     this.waiting.push(message)
     const delivery = deliver(message)
-    if (delivery === 'refused') this.waiting = this.waiting.filter(({ id }) => id !== message.id)
+    if (delivery === 'refused') this.returned(message.id)
     return delivery
+  }
+
+  /** Its mailbox refused a message. */
+  returned(id: number): void {
+    this.waiting = this.waiting.filter((one) => one.id !== id)
   }
 
   /** The step took a message: the row of the step removes it from the store. */

@@ -44,7 +44,7 @@ export interface StatusJournal {
 
 /** The place of an application below another one. */
 export interface Above {
-  readonly journal: StatusJournal & { readonly path: WirePath }
+  readonly journal: Pick<StatusJournal, 'epoch' | 'sequenceId'> & { readonly path: WirePath }
   readonly index: number
 }
 

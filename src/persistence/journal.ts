@@ -3,7 +3,7 @@ import type { Plan } from '../graph/plan.js'
 import { isFinal } from '../lifecycle/final.js'
 import type { WirePath } from '../read/wire-path.js'
 import type { State } from '../state/freeze.js'
-import type { AppJournal } from './app-journal.js'
+import type { MapJournal } from './app-journal.js'
 import type { StoringSummary } from './app-status.js'
 import {
   type BranchStore,
@@ -14,6 +14,7 @@ import {
   type StoredMapVisit,
 } from './branch-store.js'
 import {
+  beganLater,
   type CommittingStep,
   type DraftRow,
   fullFacts,
@@ -31,7 +32,7 @@ import {
 import { Deltas } from './deltas.js'
 import type { Awaitable } from './driver.js'
 import { Inbox } from './inbox.js'
-import { JournalStatus } from './journal-status.js'
+import { type Above, JournalStatus } from './journal-status.js'
 import { labelOf, type StateLabel } from './labels.js'
 import { loadOne } from './loading.js'
 import { openJournal } from './opening.js'
@@ -48,7 +49,7 @@ import {
 import type { StoredMessage, StoredRecord } from './replay.js'
 import type { Scope } from './scope.js'
 import { postTo, sealRow } from './seal.js'
-import { noteRow, StatusNotes } from './status-notes.js'
+import { entryRows, StatusNotes } from './status-notes.js'
 import type { OpenWaitNote } from './wait-note.js'
 
 // Owns: the rows of one application: their order, and whether a row holds the whole state or a patch.
@@ -61,7 +62,7 @@ import type { OpenWaitNote } from './wait-note.js'
 const NO_SUMMARIES: readonly StoringSummary[] = Object.freeze([])
 
 /** The journal of one application. */
-export class Journal implements AppJournal {
+export class Journal implements MapJournal {
   readonly scope: Scope
   readonly appId: string
   epoch: number
@@ -76,14 +77,14 @@ export class Journal implements AppJournal {
   /** Keys whose schema rejects its own output. */
   oneWay: ReadonlySet<string>
   opening: Promise<unknown> | undefined
-  readonly #openStore: OpenBranchStore<Journal>
+  readonly #openStore: OpenBranchStore<MapJournal>
   /** Its place below another application; undefined for a root. */
   parentRef: ParentRef | undefined
   #from: ForkedFrom | undefined
   readonly mayBeStored: boolean
   /** What its summary holds. */
   readonly summary: JournalStatus
-  #parentNote: ParentNote<Journal> | undefined
+  #parentNote: ParentNote | undefined
   /** Whether the stored record is of another start, which the first row replaces. */
   replacing: boolean
   /** The final cancel of the application, if there was one. */
@@ -98,10 +99,10 @@ export class Journal implements AppJournal {
   readonly #parent: Journal | undefined
 
   /** @param above the journal of the application above, in whatever store */
-  constructor(scope: Scope, openStore: OpenBranchStore<Journal>, setup: JournalSetup<Journal>, above?: Journal) {
+  constructor(scope: Scope, openStore: OpenBranchStore<MapJournal>, setup: JournalSetup, above?: Above['journal']) {
     const { appId, parentRef, index = -1, stored, replaced, parentNote, mayBeStored = false } = setup
     const last = stored ?? replaced
-    this.#parent = above?.scope === scope ? above : undefined
+    this.#parent = above instanceof Journal && above.scope === scope ? above : undefined
     this.scope = scope
     this.#openStore = openStore
     this.appId = appId
@@ -239,7 +240,7 @@ export class Journal implements AppJournal {
   }
 
   /**
-   * Saves a cancel. A final one is saved once, at the moment of the cancel.
+   * Saves a cancel. A final one is saved at its moment; again where it is known later that the branch had begun.
    * @param resumable whether another run may start: true for a root, whatever the cause
    */
   cancelled(
@@ -247,7 +248,7 @@ export class Journal implements AppJournal {
     timing: StoredTiming,
     resumable = false,
   ): Awaitable<void> {
-    if (this.#finalCancel !== undefined) return undefined
+    if (this.#finalCancel !== undefined && !beganLater(this.#finalCancel, timing)) return undefined
     const note = { cause, by, reason, final: !resumable && isFinal(cause), ...timingForm(timing) }
     if (note.final) this.#finalCancel = note
     else if (this.status.waits && (cause !== 'app' || by !== 'app')) return undefined // it stays waiting
@@ -265,7 +266,7 @@ export class Journal implements AppJournal {
   }
 
   /** The journal of an application below this one. */
-  child(setup: JournalSetup<Journal>, scope = this.scope): Journal {
+  child(setup: JournalSetup, scope = this.scope): Journal {
     return new Journal(scope, this.#openStore, setup, this)
   }
 
@@ -291,8 +292,7 @@ export class Journal implements AppJournal {
     await this.scope.idle()
   }
 
-  /** Opens the stored branches of a map. */
-  openMap({ own, ...map }: StoredMapVisit & { readonly own: unknown }): BranchStore<Journal> {
+  openMap({ own, ...map }: StoredMapVisit & { readonly own: unknown }): BranchStore<MapJournal> {
     this.summary.traits = map.traits
     return this.#openStore(this, map, isOwn(own) ? this.scope.over(own.driver) : this.scope)
   }
@@ -316,7 +316,6 @@ export class Journal implements AppJournal {
     this.summary.adopt(stored)
   }
 
-  /** Loads the record of this application. */
   load(): Promise<StoredRecord | undefined> {
     return loadOne(this.scope, this.appId)
   }
@@ -390,10 +389,12 @@ export class Journal implements AppJournal {
   }
 
   /** Writes to the parent's journal: in the same group of rows or, in another store, before them. */
-  #writeParentNote({ parent, note }: ParentNote<Journal>, withRows: (placed: PlacedRows) => void): Awaitable<void> {
-    const { sequenceId } = parent
-    const entry = note === undefined ? [] : [noteRow('entry', note, sequenceId)]
-    if (parent.scope === this.scope) return withRows(parent.#assign(entry, undefined))
-    return entry.length === 0 ? parent.flush() : parent.#write(entry)
+  #writeParentNote({ parent, note }: ParentNote, withRows: (placed: PlacedRows) => void): Awaitable<void> {
+    if (!(parent instanceof Journal) || parent.scope !== this.scope) return parent.enter(note)
+    return withRows(parent.#assign(entryRows(note, parent.sequenceId), undefined))
+  }
+
+  enter(note: Notes['entry'] | undefined): Awaitable<void> {
+    return note === undefined ? this.flush() : this.#write(entryRows(note, this.sequenceId))
   }
 }

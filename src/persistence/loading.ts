@@ -72,9 +72,16 @@ function* loadingState(load: Load, appId: string, until?: Until): Pieces<State |
   return (yield* rawOf(appId, tails[0], (name) => known.get(name)))?.state
 }
 
+/** Loads applications of a tree: a record for each id, in their order. */
+export function loadAll(scope: Scope, appIds: readonly string[]): Awaitable<readonly (StoredRecord | undefined)[]> {
+  const { driver, partitionKey, migrateElsewhere } = scope.settings
+  const records = loadRecords((ids, until) => scope.ask(() => driver.load(partitionKey, ids, until)), appIds)
+  if (migrateElsewhere === undefined) return records
+  return Promise.resolve(records).then((all) => Promise.all(all.map((one) => one && migrateElsewhere(one))))
+}
+
 /** Loads one application. */
 export async function loadOne(scope: Scope, appId: string): Promise<StoredRecord | undefined> {
-  const { driver, partitionKey } = scope.settings
-  const [stored] = await loadRecords((ids, until) => scope.ask(() => driver.load(partitionKey, ids, until)), [appId])
+  const [stored] = await loadAll(scope, [appId])
   return stored
 }

@@ -47,7 +47,7 @@ export interface Persister extends Reader, AsyncDisposable {
    * @throws {TypeError | RangeError} for invalid options
    * @internal
    */
-  journal(options: JournalOptions, setup?: Omit<JournalSetup<Journal>, 'appId'>): Journal
+  journal(options: JournalOptions, setup?: Omit<JournalSetup, 'appId'>): Journal
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Clock } from '../internal/clock.js'
 import type { PersisterDriver } from './driver.js'
 import type { InboxWatch } from './inbox-watch.js'
+import type { StoredRecord } from './stored-record.js'
 
 // Owns: the settings that the applications of a tree share.
 
@@ -21,6 +22,8 @@ export interface ScopeSettings {
   /** Behaviour when the source of a resumed map returns different branches. */
   readonly changedTasks: 'error' | 'adopt'
   readonly migrate: ((record: MigratedRecord, fromVersion: number) => MigratedRecord) | undefined
+  /** In a worker: migrates a record where `migrate` is. */
+  readonly migrateElsewhere?: ((record: StoredRecord) => Promise<StoredRecord>) | undefined
   /** Polls for messages of other processes. */
   readonly watch: InboxWatch
   /** `free`: a tree that another runner holds is not taken. */

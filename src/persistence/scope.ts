@@ -157,8 +157,8 @@ export class Scope {
   }
 
   /** The same tree in another store. */
-  over(driver: PersisterDriver): Scope {
-    return new Scope({ ...this.settings, driver }, this.outage, this.#main ?? this)
+  over(driver: PersisterDriver, settings = this.settings): Scope {
+    return new Scope({ ...settings, driver }, this.outage, this.#main ?? this)
   }
 
   get incarnation(): number {

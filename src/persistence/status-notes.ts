@@ -37,6 +37,10 @@ export const noteRow = <K extends keyof Notes>(label: K, note: Notes[K], sequenc
   data: noteData(label, note),
 })
 
+/** The row of an entry of a generator, where there is one. */
+export const entryRows = (entry: Notes['entry'] | undefined, sequenceId: number): readonly DraftRow[] =>
+  entry === undefined ? NONE : [noteRow('entry', entry, sequenceId)]
+
 export class StatusNotes {
   /** Index of the row; undefined if there is none since the last step. */
   index: number | undefined

@@ -5,11 +5,13 @@ import { nameOf, tryGet } from '../internal/guards.js'
 import type { CancelCause } from '../lifecycle/events.js'
 import type { Interceptor, Outcome } from '../lifecycle/interceptor.js'
 import type { PermitRequest } from '../parallel/limit.js'
+import type { StoredMessage } from '../persistence/replay.js'
 import type { BranchSetup } from '../runtime/map/branch-maker.js'
 import { untilAdmitted } from '../runtime/message/resume-queue.js'
 import { delayOf } from '../runtime/step/retry.js'
 import { thrown } from './crossing.js'
-import type { DownFrame, HookData, Question, UpFrame } from './frames.js'
+import type { BelowAnswer, DownFrame, HookData, Question, UpFrame } from './frames.js'
+import type { OwnerJournals } from './owner-journals.js'
 import type { OwnerRun } from './owner-run.js'
 
 // Owns: the answers of an owner to one branch: permits, turns, retries, interceptors, readers.
@@ -23,6 +25,7 @@ type Asking = Extract<UpFrame, { readonly type: 'ask' | 'pace' | 'acquire' | 'wi
 /** A branch, as its questions are answered. */
 interface AnsweredBranch {
   readonly begun: number
+  readonly store: { readonly journals: OwnerJournals } | undefined
   /** Its slot in the executor, once it may go on. */
   resume(): Promise<void> | undefined
 }
@@ -41,7 +44,7 @@ export class BranchAnswers {
   #free = 0
   /** What the worker may be ahead is more than this, so it never waits for credit that is kept here. */
   #batch = 1
-  readonly #below = new Map<number, Deferred<CancelAnswer>>()
+  readonly #below = new Map<number, Deferred<BelowAnswer>>()
   #count = 0
   #delivery = 0
 
@@ -106,6 +109,8 @@ export class BranchAnswers {
     switch (question.method) {
       case 'turn':
         return this.#admit()
+      case 'journal':
+        return this.#branch.store?.journals.answer(question.app, question.question)
       case 'retry': {
         const { attempt, error } = question
         const subject = `Branch "${printPath(this.#run.app.path)}"`
@@ -176,14 +181,33 @@ export class BranchAnswers {
   }
 
   cancelBelow(rest: readonly string[], reason: unknown, cause: CancelCause, by: string): Promise<CancelAnswer> {
+    return this.#askBelow((id) => this.#sendInWords({ type: 'cancelBelow', id, rest, reason, by, cause })).then(
+      (answer) => (typeof answer === 'string' ? answer : 'unknown'),
+    )
+  }
+
+  /** Stores a message for something below the branch. @returns its id; undefined where it is not stored */
+  postBelow(
+    rest: readonly string[],
+    { kind, body }: Pick<StoredMessage, 'kind' | 'body'>,
+  ): Promise<number | undefined> {
+    return this.#askBelow((id) => this.#send({ type: 'postBelow', id, rest, message: { kind, body } })).then(
+      (answer) => {
+        if (typeof answer === 'object' && answer !== null) throw thrown(answer.error)
+        return typeof answer === 'number' ? answer : undefined
+      },
+    )
+  }
+
+  async #askBelow(send: (id: number) => void): Promise<BelowAnswer> {
     const id = this.#count++
-    const answer = createDeferred<CancelAnswer>()
+    const answer = createDeferred<BelowAnswer>()
+    send(id)
     this.#below.set(id, answer)
-    this.#sendInWords({ type: 'cancelBelow', id, rest, reason, by, cause })
     return answer.promise
   }
 
-  belowEnded(id: number, answer: CancelAnswer): void {
+  belowEnded(id: number, answer: BelowAnswer): void {
     this.#below.get(id)?.resolve(answer)
     this.#below.delete(id)
   }

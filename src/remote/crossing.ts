@@ -5,6 +5,7 @@ import * as errors from '../errors.js'
 import type { Plan } from '../graph/plan.js'
 import type { AnyEvent } from '../lifecycle/events.js'
 import type { EventSource } from '../runtime/event-source.js'
+import { storedIdOf, storedMessage } from '../runtime/message/inbox.js'
 import { freezeAll, type State } from '../state/freeze.js'
 import * as storeErrors from '../store-errors.js'
 import type { EventData, MessageData, UpFrame } from './frames.js'
@@ -89,11 +90,13 @@ export function stateOf({ graph }: Plan, state: State): State {
   return graph.rules.freeze ? Object.freeze({ ...freezeAll(state, 'A state from a channel') }) : state
 }
 
-export const dataOf = (message: Received): MessageData => ({
-  kind: message.kind,
-  body: message.body,
-  from: isOutside(message) ? null : message.from,
-})
+export function dataOf(message: Received): MessageData {
+  const { kind, body, from } = message
+  const id = storedIdOf(message)
+  return { kind, body, from: isOutside(message) ? null : from, ...(id !== undefined && { id }) }
+}
 
-export const messageOf = ({ kind, body, from }: MessageData): Received =>
-  sealMessage({ kind, body } satisfies Message, from ?? undefined)
+export function messageOf({ kind, body, from, id }: MessageData): Received {
+  const message = sealMessage({ kind, body } satisfies Message, from ?? undefined)
+  return id === undefined ? message : storedMessage(message, id)
+}

@@ -3,10 +3,12 @@ import { type AnyEvent, type CancelCause, type EventType, OBSERVABLE_TYPES } fro
 import type { InterceptedStep, Outcome } from '../lifecycle/interceptor.js'
 import type { Logger } from '../lifecycle/logger.js'
 import type { Due, Pending } from '../lifecycle/pending.js'
+import type { StoredMessage } from '../persistence/replay.js'
 import type { WaitsFor } from '../runtime/map/branch-handle.js'
 import type { CommittedStep } from '../runtime/run/request.js'
 import type { Leak } from '../runtime/run/result.js'
 import type { State } from '../state/freeze.js'
+import type { JournalNotice, JournalQuestion, StoreData } from './journal-ops.js'
 
 // Owns: the frames between a branch that lives behind a channel and its owner. Both ends check each one.
 // F1  A frame is data: it crosses as text of the codec. Code crosses by its name, trackers and limits do not cross.
@@ -44,6 +46,8 @@ export interface MessageData {
   readonly body: unknown
   /** Null for a message from outside. */
   readonly from: string | null
+  /** Its id in the store: the commit that takes it removes it there. */
+  readonly id?: number
 }
 
 /** The interceptors of the owner: which functions each of them has. */
@@ -89,6 +93,8 @@ export interface StartFrame {
     | undefined
   /** Messages that no commit has taken. `n` of the first is 1. */
   readonly messages: readonly MessageData[]
+  /** Undefined where the branch is not stored. */
+  readonly store: StoreData | undefined
 }
 
 export type DownFrame =
@@ -116,10 +122,20 @@ export type DownFrame =
       readonly by: string
       readonly cause: CancelCause
     }
+  /** A message from the store, for an application of the branch. */
+  | { readonly type: 'posted'; readonly app: number; readonly message: StoredMessage }
+  /** Asks to store a message for something below the branch. */
+  | {
+      readonly type: 'postBelow'
+      readonly id: number
+      readonly rest: readonly string[]
+      readonly message: Pick<StoredMessage, 'kind' | 'body'>
+    }
 
 /** Questions of a branch to its owner. */
 export type Question =
   | { readonly method: 'turn' }
+  | { readonly method: 'journal'; readonly app: number; readonly question: JournalQuestion }
   | { readonly method: 'retry'; readonly error: unknown; readonly attempt: number }
   | { readonly method: 'step'; readonly step: CommittedStep; readonly path: Path }
   | {
@@ -152,6 +168,9 @@ export interface WaitsData {
   /** Messages in its mailbox. */
   readonly unread: number
 }
+
+/** How a cancel of something below the branch ended; or the id of a message that was stored, null where it was not. */
+export type BelowAnswer = 'cancelled' | 'settled' | 'unknown' | number | null | { readonly error: unknown }
 
 export type UpFrame =
   | { readonly type: 'started' }
@@ -206,7 +225,10 @@ export type UpFrame =
   | { readonly type: 'acquire'; readonly id: number }
   | { readonly type: 'withdraw'; readonly id: number }
   | { readonly type: 'release' }
-  | { readonly type: 'below'; readonly id: number; readonly answer: 'cancelled' | 'settled' | 'unknown' }
+  | { readonly type: 'below'; readonly id: number; readonly answer: BelowAnswer }
+  | { readonly type: 'journal'; readonly app: number; readonly notice: JournalNotice }
+  /** A store that a map in the worker opened is lost. */
+  | { readonly type: 'storeLost'; readonly error: unknown }
   | {
       readonly type: 'ended'
       readonly status: 'finished' | 'halted' | 'failed' | 'cancelled'
@@ -254,6 +276,8 @@ const DOWN: Readonly<Record<DownFrame['type'], Shape>> = {
   answer: { id: 'number' },
   below: { n: 'number', rest: 'object', message: 'object' },
   cancelBelow: { id: 'number', rest: 'object', reason: '?', by: 'string', cause: 'string' },
+  posted: { app: 'number', message: 'object' },
+  postBelow: { id: 'number', rest: 'object', message: 'object' },
 }
 
 const UP: Readonly<Record<UpFrame['type'], Shape>> = {
@@ -272,7 +296,9 @@ const UP: Readonly<Record<UpFrame['type'], Shape>> = {
   acquire: { id: 'number' },
   withdraw: { id: 'number' },
   release: {},
-  below: { id: 'number', answer: 'string' },
+  below: { id: 'number', answer: '?' },
+  journal: { app: 'number', notice: 'object' },
+  storeLost: { error: '?' },
   ended: {
     status: 'string',
     error: '?',

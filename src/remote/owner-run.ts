@@ -70,6 +70,7 @@ export class OwnerRun implements InterceptedRun {
   resultOf(given: BranchResult): BranchResult {
     const { cancellation } = this
     if (cancellation === undefined) return given
+    if (cancellation.cause === 'store') return { status: 'failed', error: toError(cancellation.reason) }
     const late = timeoutOf(cancellation)
     return late === undefined ? cancelledBy(cancellation) : { status: 'failed', error: late }
   }

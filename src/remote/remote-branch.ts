@@ -4,19 +4,18 @@ import type { Delivery, Received } from '../action/message.js'
 import { WorkerLostError } from '../errors.js'
 import type { Loss } from '../executor/driver.js'
 import type { NamedCode } from '../executor/registry.js'
-import { toError } from '../internal/guards.js'
+import { isThenable, toError } from '../internal/guards.js'
 import type { CancelCause, EventType } from '../lifecycle/events.js'
 import type { Due, Pending } from '../lifecycle/pending.js'
 import type { BranchResult } from '../parallel/results.js'
 import type { BranchTask } from '../parallel/task.js'
-import type { AppJournal } from '../persistence/app-journal.js'
+import type { MapJournal } from '../persistence/app-journal.js'
 import { Carrier } from '../runtime/actor/carrier.js'
 import { type AnyActorRef, makeActor } from '../runtime/actor/create-actor.js'
 import { type Cancellation, createCancellation } from '../runtime/cancel/cancellation.js'
 import type { Deadline } from '../runtime/cancel/deadline.js'
-import { emit, relay } from '../runtime/emit.js'
+import { relay } from '../runtime/emit.js'
 import type { EventSource } from '../runtime/event-source.js'
-import { callFallback } from '../runtime/map/branch-fallback.js'
 import type { BranchHandle, BranchProgress, Found, WaitsFor } from '../runtime/map/branch-handle.js'
 import type { BranchSetup } from '../runtime/map/branch-maker.js'
 import { cancelledBy } from '../runtime/map/outcome.js'
@@ -29,12 +28,13 @@ import { crossedChunk, crossedEvent, dataOf, messageOf, thrown } from './crossin
 import type { CheckpointData, Ended, UpFrame, WaitsData } from './frames.js'
 import { OwnerRun } from './owner-run.js'
 import { type RemoteEnd, remoteLogicOf } from './remote-actor.js'
+import { RemoteDurability } from './remote-durability.js'
+import { afterFallback, storeEnd } from './remote-end.js'
 import { sourceOf } from './remote-source.js'
 import { DeepTarget, RemoteTarget } from './remote-target.js'
-import { progressElsewhere, startFrameOf } from './start-frame.js'
-import { applyChange } from './state-change.js'
+import { firstCheckpoint, progressElsewhere, startFrameOf, stepped } from './start-frame.js'
 import { Submission } from './submission.js'
-import { answeredBelow, answeredBy, NO_WAITS, withoutSiblings } from './waits-data.js'
+import { answeredBelow, answeredBy, dueWith, NO_WAITS, withoutSiblings } from './waits-data.js'
 
 // Owns: the owner's end of one branch that runs elsewhere: its facts as data, and what follows from its frames.
 // Does not own: its code and its steps (worker-branch.ts), answers to its questions (branch-answers.ts), its deliveries to
@@ -50,7 +50,8 @@ export class RemoteBranch implements BranchHandle {
   readonly task: BranchTask
   readonly origin: EventSource
   readonly inputs: Inputs
-  readonly journal: AppJournal | undefined
+  readonly journal: MapJournal | undefined
+  readonly store: RemoteDurability | undefined
   status: BranchHandle['status'] = 'made'
   attempts = 1
   isRetrying = false
@@ -66,7 +67,7 @@ export class RemoteBranch implements BranchHandle {
   readonly #code: NamedCode
   readonly #submission: Submission
   readonly #run: OwnerRun
-  readonly #answers: BranchAnswers
+  readonly answers: BranchAnswers
   readonly #actor: AnyActorRef
   #checkpoint: CheckpointData
   #visits: readonly number[] = []
@@ -76,24 +77,21 @@ export class RemoteBranch implements BranchHandle {
 
   /** @throws {TypeError} for a runnable that no registry has */
   constructor(setup: BranchSetup, crew: Crew) {
-    const { task, bound, inputs, plan, progress, journal, mapActor } = setup
+    const { task, bound, inputs, plan, journal, mapActor } = setup
     this.task = task
     this.inputs = Object.freeze({ ...inputs, ...bound })
     this.#setup = setup
     this.journal = journal
     this.#crew = crew
     this.#code = crew.codeOf(setup)
-    this.#checkpoint = progress?.checkpoint ?? {
-      state: setup.state,
-      position: undefined,
-      next: plan.entrypoint.name,
-      sequenceId: -1,
-    }
-    this.#visits = plan.graph.list.map(({ index }) => progress?.visits[index] ?? 0)
+    const first = firstCheckpoint(setup)
+    this.#checkpoint = first.checkpoint
+    this.#visits = plan.graph.list.map(({ index }) => first.visits[index] ?? 0)
     this.origin = sourceOf(setup, this)
     this.#run = new OwnerRun(this.origin, setup, this)
     this.#submission = new Submission(crew.driver, this, this.#code.code)
-    this.#answers = new BranchAnswers(
+    this.store = journal && new RemoteDurability(journal, this, setup, this.#submission)
+    this.answers = new BranchAnswers(
       setup,
       this.#run,
       this,
@@ -134,7 +132,7 @@ export class RemoteBranch implements BranchHandle {
   }
 
   due(): Iterable<Due> {
-    return this.#waits.due
+    return this.status === 'running' ? dueWith(this.#waits, this.deadlineAt, this.origin) : this.#waits.due
   }
 
   find(parts: readonly string[]): Found {
@@ -169,8 +167,9 @@ export class RemoteBranch implements BranchHandle {
     try {
       const { bound } = this.#code
       const { hears, credit } = this.#crew
-      this.#answers.begin(credit)
-      const facts = { branch: this, bound, hears, credit, hooks: this.#answers.hooks(), visits: this.#visits }
+      this.answers.begin(credit)
+      const store = this.store?.data()
+      const facts = { branch: this, bound, hears, credit, hooks: this.answers.hooks(), visits: this.#visits, store }
       this.#submission.deliver((messages) => startFrameOf(this.#setup, facts, messages))
     } catch (error) {
       this.#settle({ status: 'failed', error: toError(error) })
@@ -226,7 +225,6 @@ export class RemoteBranch implements BranchHandle {
     this.#end()
   }
 
-  /** Other types of events are observed. */
   hear(types: readonly EventType[]): void {
     this.#submission.send({ type: 'hears', types })
   }
@@ -247,7 +245,7 @@ export class RemoteBranch implements BranchHandle {
         return this.#relay(frame)
       case 'step':
         this.#submission.committed(frame.n, frame.left)
-        return this.#committed(frame)
+        return this.moved(...stepped(this.#setup.plan, this.#checkpoint, this.#visits, frame))
       case 'waits':
         if (frame.n === this.#submission.n && this.#run.cancellation === undefined) this.#take(frame.waits) // C2
         return
@@ -266,12 +264,16 @@ export class RemoteBranch implements BranchHandle {
         return this.#setup.system.logger[frame.level](frame.text, thrown(frame.data))
       case 'mismatch':
         return this.#settle({ status: 'failed', error: otherCode(this, this.#setup.plan, this.#code, frame.outline) })
+      case 'journal':
+        return this.store?.notice(frame)
+      case 'storeLost':
+        return void this.#setup.system.root?.cancel(thrown(frame.error), 'store', 'store')
       case 'below':
-        return this.#answers.belowEnded(frame.id, frame.answer)
+        return this.answers.belowEnded(frame.id, frame.answer)
       case 'ended':
         return this.#endedThere(frame)
       default:
-        return this.#answers.receive(frame)
+        return this.answers.receive(frame)
     }
   }
 
@@ -285,19 +287,13 @@ export class RemoteBranch implements BranchHandle {
       if (type === 'cancel' && path.length === this.origin.path.length) return // emitted in its tick
     }
     relay(this.origin, event, tracked ? this.origin.tracker : undefined)
-    if (type === 'chunk') this.#answers.pace()
+    if (type === 'chunk') this.answers.pace()
   }
 
-  #committed({ change, at }: Extract<UpFrame, { readonly type: 'step' }>): void {
-    const { plan } = this.#setup
-    this.#checkpoint = {
-      position: undefined,
-      next: undefined,
-      ...at,
-      state: applyChange(plan, this.#checkpoint.state, change),
-    }
-    const index = plan.graph.nodes.get(at.position ?? '')?.index
-    this.#visits = this.#visits.map((count, i) => (i === index ? count + 1 : count))
+  /** It has come to a further checkpoint. */
+  moved(checkpoint: CheckpointData, visits: readonly number[]): void {
+    this.#checkpoint = checkpoint
+    this.#visits = visits
     this.#actor.send(new Carrier('teasel.step', undefined))
   }
 
@@ -322,10 +318,6 @@ export class RemoteBranch implements BranchHandle {
     return after === undefined ? 'queued' : 'delivered'
   }
 
-  cancelBelow(rest: readonly string[], reason: unknown, cause: CancelCause, by: string) {
-    return this.#answers.cancelBelow(rest, reason, cause, by)
-  }
-
   /** Resolves when it has ended. */
   over(): Promise<void> {
     return this.status === 'ended' ? Promise.resolve() : new Promise((resolve) => void this.#over.push(resolve))
@@ -339,7 +331,7 @@ export class RemoteBranch implements BranchHandle {
   /** Its worker was lost (C4). */
   lost(loss: Loss): void {
     const losses = this.#submission.lost(loss)
-    this.#answers.end()
+    this.answers.end()
     const { cancellation } = this.#run
     if (cancellation !== undefined) return this.#settle(cancelledBy(cancellation))
     this.#take(NO_WAITS)
@@ -347,7 +339,19 @@ export class RemoteBranch implements BranchHandle {
     if (loss.again === false || losses >= this.#crew.maxDeliveries)
       return this.#settle({ status: 'failed', error: new WorkerLostError(name, loss, losses) })
     this.#setup.system.logger.warn(`${name}: its worker was lost, and it goes on elsewhere. ${loss.why}`)
-    this.#deliver()
+    if (this.store === undefined) this.#deliver()
+    else void this.#deliverStored(this.store)
+  }
+
+  /** Delivers it again, from the store. */
+  async #deliverStored(store: RemoteDurability): Promise<void> {
+    const found = await store.find().catch(toError)
+    if (this.status !== 'running') return
+    const { cancellation } = this.#run
+    if (cancellation !== undefined) return this.#settle(cancelledBy(cancellation))
+    if (found instanceof Error) return this.#settle({ status: 'failed', error: found })
+    if (found.ended === undefined) return this.#deliver()
+    this.#settle({ status: 'done', state: this.state, recovered: found.ended.recovered })
   }
 
   #endedThere(frame: Ended): void {
@@ -356,6 +360,7 @@ export class RemoteBranch implements BranchHandle {
     this.attempts = frame.attempts
     this.isRetrying = false
     this.leaked = frame.leaked
+    for (const _ of frame.leaked) this.#setup.system.store?.tree?.leak()
     if (frame.leaked.length > 0) this.#submission.retire()
     this.#settle(
       frame.status === 'failed'
@@ -366,21 +371,20 @@ export class RemoteBranch implements BranchHandle {
 
   /** @param given how it ended there; a cancel that came first counts (C1) */
   #settle(given: BranchResult): void {
-    const result = this.#run.resultOf(given)
-    this.result = result.status === 'failed' ? this.#recover(result.error) : result
+    const { attempts, startedAt, deadlineAt, origin, journal } = this
+    const { cancellation } = this.#run
+    const facts = { setup: this.#setup, checkpoint: this.#checkpoint, visits: this.#visits }
+    const ending = { ...facts, origin, journal, cancellation, timing: { attempts, startedAt, deadlineAt } }
+    const end = afterFallback(ending, this.#run.resultOf(given))
+    this.#checkpoint = end.given ?? this.#checkpoint
     this.#end()
-    this.#actor.send(new Carrier<RemoteEnd>('teasel.end', { result: this.result }))
-  }
-
-  #recover(error: Error): BranchResult {
-    const { policy, key } = this.task
-    const { fallback } = policy
-    if (fallback === undefined) return { status: 'failed', error }
-    const branch = { plan: this.#setup.plan, path: this.origin.path, key, state: this.state }
-    const given = callFallback(branch, fallback, error)
-    if ('error' in given) return { status: 'failed', error: given.error }
-    this.#checkpoint = { ...this.#checkpoint, state: given.state, next: undefined }
-    return { status: 'done', state: given.state, recovered: true }
+    const settled = (): void => {
+      this.result = end.result
+      this.#actor.send(new Carrier<RemoteEnd>('teasel.end', { result: end.result }))
+    }
+    const written = storeEnd(ending, end.result, end.given)
+    if (isThenable(written)) void Promise.resolve(written).then(settled)
+    else settled()
   }
 
   #end(): void {
@@ -388,13 +392,8 @@ export class RemoteBranch implements BranchHandle {
     this.status = 'ended'
     this.#crew.forget(this)
     this.#submission.release()
-    this.#answers.end()
+    this.answers.end()
+    this.store?.journals.end()
     for (const resolve of this.#over.splice(0)) resolve()
-  }
-
-  /** Emits the event of a message from outside. */
-  emitMessage(message: Received, delivery: Delivery): void {
-    const source = this.#checkpoint.next ?? ''
-    emit(this.origin, { type: 'message', source, message, to: printPath(this.origin.path), delivery })
   }
 }

@@ -1,18 +1,24 @@
 import { printPath } from '../action/context.js'
 import type { CancelAnswer, Delivery, Received } from '../action/message.js'
 import type { CancelCause } from '../lifecycle/events.js'
+import type { AppJournal } from '../persistence/app-journal.js'
 import { createCancellation } from '../runtime/cancel/cancellation.js'
+import { emit } from '../runtime/emit.js'
 import type { EventSource } from '../runtime/event-source.js'
 import type { BranchHandle, PathTarget } from '../runtime/map/branch-handle.js'
 import type { BranchSetup } from '../runtime/map/branch-maker.js'
+import type { BranchAnswers } from './branch-answers.js'
+
+type StoredBody = Parameters<PathTarget['post']>[0]
 
 /** A branch that runs elsewhere, as messages and cancels reach it. */
 interface TargetBranch extends Pick<BranchHandle, 'status' | 'send'> {
   readonly origin: EventSource
   over(): Promise<void>
-  emitMessage(message: Received, delivery: Delivery): void
+  readonly answers: Pick<BranchAnswers, 'postBelow' | 'cancelBelow'>
+  readonly journal: AppJournal | undefined
+  readonly checkpoint: { readonly next: string | undefined }
   sendBelow(rest: readonly string[], message: Received): Delivery
-  cancelBelow(rest: readonly string[], reason: unknown, cause: CancelCause, by: string): Promise<CancelAnswer>
 }
 
 /** A branch that runs elsewhere, as the target of a path. */
@@ -34,7 +40,11 @@ export class RemoteTarget implements PathTarget {
     const branch = this.#branch
     if (branch.status !== 'running') return parent.map.deliver(parent.key, message, printPath(branch.origin.path))
     const delivery = branch.send(message)
-    if (parent.app.run?.running === true) branch.emitMessage(message, delivery)
+    if (parent.app.run?.running === true) {
+      const { origin, checkpoint } = branch
+      const source = checkpoint.next ?? ''
+      emit(origin, { type: 'message', source, message, to: printPath(origin.path), delivery })
+    }
     return delivery
   }
 
@@ -47,10 +57,12 @@ export class RemoteTarget implements PathTarget {
     return this.#branch.over()
   }
 
-  post(): undefined {}
+  post(message: StoredBody): Promise<number> | undefined {
+    return this.#branch.journal?.post(this.#branch.origin.appId, message)
+  }
 
-  posted(_message: object, deliver: () => Delivery): Delivery {
-    return deliver()
+  posted(message: Parameters<PathTarget['posted']>[0], deliver: () => Delivery): Delivery {
+    return this.#branch.journal?.inbox.arrived(message, deliver) ?? deliver()
   }
 }
 
@@ -73,14 +85,18 @@ export class DeepTarget implements PathTarget {
   }
 
   cancel(reason: unknown, cause: CancelCause, by: string): Promise<CancelAnswer> {
-    return this.#branch.cancelBelow(this.#rest, reason, cause, by)
+    return this.#branch.answers.cancelBelow(this.#rest, reason, cause, by)
   }
 
   /** The answer to its cancel comes when it has ended. */
   async over(): Promise<void> {}
 
-  post(): undefined {}
+  post(message: StoredBody): Promise<number | undefined> | undefined {
+    const { journal, answers } = this.#branch
+    return journal && answers.postBelow(this.#rest, message)
+  }
 
+  /** Its worker delivers it once. */
   posted(_message: object, deliver: () => Delivery): Delivery {
     return deliver()
   }

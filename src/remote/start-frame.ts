@@ -1,10 +1,17 @@
 import type { Inputs } from '../action/inputs.js'
+import type { Plan } from '../graph/plan.js'
 import { defined } from '../internal/defined.js'
+import { ownValue } from '../internal/guards.js'
 import type { EventType } from '../lifecycle/events.js'
+import type { StoredRecord } from '../persistence/replay.js'
+import { withTransient } from '../runtime/durability.js'
 import type { EventSource } from '../runtime/event-source.js'
 import type { BranchProgress } from '../runtime/map/branch-handle.js'
 import type { BranchSetup } from '../runtime/map/branch-maker.js'
-import type { CheckpointData, Ended, HookData, MessageData, StartFrame } from './frames.js'
+import type { State } from '../state/freeze.js'
+import type { CheckpointData, Ended, HookData, MessageData, StartFrame, UpFrame } from './frames.js'
+import type { StoreData } from './journal-ops.js'
+import { applyChange } from './state-change.js'
 
 /** The progress of a branch within its next step, which its worker keeps. */
 class KeptInWorker {
@@ -28,6 +35,29 @@ export function progressElsewhere(
   return { ...facts, inStep, ended: ended.complete, ...ended.past }
 }
 
+/** Where a branch begins: at its first state, or where an earlier run was. */
+export function firstCheckpoint({ progress, stored, state, plan, journal }: BranchSetup): {
+  readonly checkpoint: CheckpointData
+  readonly visits: readonly number[]
+} {
+  if (stored?.hasState === true) return checkpointOf(plan, stored, state, journal?.scope.settings.transient)
+  if (progress !== undefined) return progress
+  const checkpoint = { state, position: undefined, next: plan.entrypoint.name, sequenceId: -1 }
+  return { checkpoint, visits: [] }
+}
+
+/** The checkpoint of a record. @param given the state with the keys that are never stored */
+export function checkpointOf(
+  { graph }: Plan,
+  stored: StoredRecord,
+  given: State,
+  transient?: ReadonlySet<string>,
+): { readonly checkpoint: CheckpointData; readonly visits: readonly number[] } {
+  const { position, next, sequenceId } = stored
+  const checkpoint = { state: withTransient(stored.state, given, transient), position, next, sequenceId }
+  return { checkpoint, visits: graph.list.map(({ name }) => ownValue(stored.visits, name) ?? 0) }
+}
+
 /** What a branch starts with, beside its setup. */
 interface StartFacts {
   readonly branch: { readonly origin: EventSource; readonly checkpoint: CheckpointData; readonly attempts: number }
@@ -36,6 +66,7 @@ interface StartFacts {
   readonly credit: number
   readonly hooks: readonly HookData[]
   readonly visits: readonly number[]
+  readonly store: StoreData | undefined
 }
 
 const isTimed = ({ policy: { timeoutMs = Infinity, retry } }: BranchSetup['task']): boolean =>
@@ -74,4 +105,16 @@ export function startFrameOf(
     ...(!begins && { resume: { checkpoint, visits, ...defined({ kept }), attempts, tries, recovered } }),
     messages,
   }
+}
+
+/** The checkpoint of a branch after a step, and how often each action has committed. */
+export function stepped(
+  plan: Plan,
+  { state }: CheckpointData,
+  visits: readonly number[],
+  { change, at }: Extract<UpFrame, { readonly type: 'step' }>,
+): readonly [CheckpointData, readonly number[]] {
+  const index = plan.graph.nodes.get(at.position ?? '')?.index
+  const counted = visits.map((count, i) => (i === index ? count + 1 : count))
+  return [{ position: undefined, next: undefined, ...at, state: applyChange(plan, state, change) }, counted]
 }

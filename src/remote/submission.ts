@@ -26,6 +26,8 @@ interface SentMessage {
 interface SubmittedBranch {
   readonly status: 'made' | 'running' | 'ended'
   readonly origin: EventSource
+  /** Undefined where it is not stored. */
+  readonly journal: { readonly inbox: { readonly waiting: readonly { readonly id: number }[] } } | undefined
   receive(frame: UpFrame): void
   lost(loss: Loss): void
 }
@@ -43,6 +45,8 @@ export class Submission {
   n = 0
   /** The number of deliveries. */
   deliveries = 0
+  /** The delivery whose worker lives; 0 while there is none. */
+  #live = 0
 
   constructor(driver: ExecutorDriver, branch: SubmittedBranch, code: CodeRef) {
     this.#driver = driver
@@ -73,7 +77,10 @@ export class Submission {
   deliver(startOf: (messages: readonly MessageData[]) => StartFrame): void {
     this.deliveries += 1
     const delivery = this.deliveries
-    const isPast = (): boolean => this.#branch.status !== 'running' || delivery !== this.deliveries // S1
+    this.#live = delivery
+    const isPast = (): boolean => this.#branch.status !== 'running' || delivery !== this.#live // S1
+    const stored = new Set(this.#branch.journal?.inbox.waiting.map(({ id }) => id)) // they come from the store
+    this.#mail = this.#mail.filter(({ data: { id } }) => id === undefined || !stored.has(id))
     this.#mail = this.#mail.map(({ data }, i) => ({ n: i + 1, data }))
     this.n = this.#mail.length
     this.#paused = false
@@ -91,13 +98,13 @@ export class Submission {
       frame = open(text)
       assertUp(frame)
     } catch (error) {
-      return this.#refuse(error)
+      return this.refuse(error)
     }
     this.#branch.receive(frame)
   }
 
   /** Its worker breaks the protocol: it is ended. */
-  #refuse(error: unknown): void {
+  refuse(error: unknown): void {
     const why = `The worker of "${this.#name}" sent what cannot be followed.`
     this.#branch.origin.system.logger.error(why, error)
     if (this.#driver.can.preempt) this.#task?.kill?.(why)
@@ -161,6 +168,7 @@ export class Submission {
 
   /** Its worker is lost. @returns how many deliveries were lost that count */
   lost({ blameless }: Loss): number {
+    this.#live = 0
     this.#task = undefined
     if (blameless !== true) this.#losses += 1
     return this.#losses

@@ -1,5 +1,7 @@
 import { type Path, printPath } from '../action/context.js'
 import { isOutside, type Received } from '../action/message.js'
+import type { Due } from '../lifecycle/pending.js'
+import type { EventSource } from '../runtime/event-source.js'
 import type { WaitsData } from './frames.js'
 
 // Owns: what a branch waits for, as its owner has it, and what a message that is under way changes in it.
@@ -30,3 +32,10 @@ export const withoutSiblings = (waits: WaitsData): WaitsData => ({
   level: 'nothing',
   open: waits.open.filter(({ from }) => from !== 'siblings'),
 })
+
+/** The times at which a branch goes on by itself, with the end of its time limit. */
+export function dueWith({ due }: WaitsData, deadlineAt: number | undefined, origin: EventSource): readonly Due[] {
+  if (deadlineAt === undefined) return due
+  const { appId, path, checkpoint } = origin
+  return [...due, { kind: 'timeout', at: deadlineAt, appId, path, sequenceId: checkpoint.sequenceId + 1 }]
+}

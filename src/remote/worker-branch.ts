@@ -1,22 +1,19 @@
-import { type Path, printPath } from '../action/context.js'
-import type { CancelAnswer, Received } from '../action/message.js'
+import { printPath } from '../action/context.js'
+import type { Received } from '../action/message.js'
 import type { FoundCode } from '../executor/registry.js'
 import type { Plan } from '../graph/plan.js'
 import { defined } from '../internal/defined.js'
 import type { AnyEvent } from '../lifecycle/events.js'
-import type { Logger } from '../lifecycle/logger.js'
 import { makeAppActor } from '../runtime/actor/app-actor.js'
 import { type AnyActorRef, stopActor } from '../runtime/actor/create-actor.js'
 import { Application, Run, type RunOwner } from '../runtime/application.js'
 import { createCancellation } from '../runtime/cancel/cancellation.js'
 import { initialCheckpoint } from '../runtime/checkpoint.js'
+import { failOnStoreLoss } from '../runtime/durability.js'
 import { emit } from '../runtime/emit.js'
 import type { BranchProgress } from '../runtime/map/branch-handle.js'
-import { SETTLED } from '../runtime/map/branch-handle.js'
 import { progressOf, restoreProgress } from '../runtime/map/held-branches.js'
-import { descend } from '../runtime/message/path-lookup.js'
 import { dueIn, pendingIn } from '../runtime/message/pending.js'
-import type { ParentApp } from '../runtime/parent.js'
 import { runLoop } from '../runtime/run/loop.js'
 import { type CommittedStep, createRequest, type StepOrigin } from '../runtime/run/request.js'
 import type { RunResult } from '../runtime/run/result.js'
@@ -26,9 +23,13 @@ import type { State } from '../state/freeze.js'
 import type { Tracker } from '../tracking/tracker.js'
 import { eventData, messageOf, stateOf, thrown } from './crossing.js'
 import type { DownFrame, MessageData, StartFrame, UpFrame } from './frames.js'
+import type { StoreData } from './journal-ops.js'
 import { changeOf } from './state-change.js'
+import { cancelBelow, deliverBelow, postBelow } from './worker-below.js'
+import { WorkerDurability } from './worker-durability.js'
 import { Questions, WorkerMap, WorkerPermits, workerInterceptors } from './worker-map.js'
-import { WorkerSystem } from './worker-system.js'
+import type { JournalLink } from './worker-store.js'
+import { loggerOf, parentOf, WorkerSystem } from './worker-system.js'
 
 // Owns: one branch in a worker: its application, run by the engine, and the frames about it.
 // Does not own: the code, the other branches of the worker (task-runner.ts).
@@ -56,6 +57,8 @@ export class WorkerBranch implements RunOwner {
   readonly #app: Application
   readonly #self: AnyActorRef
   readonly #start: StartFrame
+  /** Undefined where it is not stored. */
+  readonly #store: WorkerDurability | undefined
   #run: Run | undefined
   #n = 0
   /** The numbers of messages that it got. */
@@ -85,9 +88,11 @@ export class WorkerBranch implements RunOwner {
     const emitted = (event: AnyEvent, tracker: Tracker | undefined): void => this.#emitted(event, tracker)
     this.#system = new WorkerSystem(all, start.runId, code.executors, world.delivery, emitted)
     this.#system.hears = new Set(start.hears)
+    this.#system.root = { cancel: (error) => sendInWords({ type: 'storeLost', error }) }
     const tracker = start.tracked ? OWNERS_TRACKER : undefined
     const map = new WorkerMap(start, tracker, send, sendInWords, this.#questions, () => this.#sendWaits())
     const app = parentOf(start, this.#system, tracker)
+    this.#store = start.store && this.#open(start.store)
     this.#app = new Application(
       {
         plan,
@@ -97,14 +102,26 @@ export class WorkerBranch implements RunOwner {
         semaphore: start.limited ? this.#permits : undefined,
         checkpoint: initialCheckpoint(plan, stateOf(plan, start.state)),
         parent: { app, map, name: start.map, visit: start.visit, key: start.key },
+        journal: this.#store?.journal,
       },
       this.#system,
     )
+    if (this.#store !== undefined) failOnStoreLoss(this.#app, this.#store.journal)
     this.#resume(plan)
     this.#sequenceId = this.#app.checkpoint.sequenceId
     this.#sent = this.#app.checkpoint.state
     this.#self = makeAppActor(this.#app, { id: start.key })
     this.#self.subscribe({ next: () => this.#committed(), error() {} })
+  }
+
+  #open(data: StoreData): WorkerDurability {
+    const questions = this.#questions
+    const link: JournalLink = {
+      ask: async (app, question) => questions.askExactly({ method: 'journal', app, question }),
+      askInWords: (app, question) => questions.ask({ method: 'journal', app, question }),
+      tell: (app, notice) => this.#send({ type: 'journal', app, notice }),
+    }
+    return new WorkerDurability(this.#start, data, this.#system.clock, link, () => ({ n: this.#n, left: this.#left() }))
   }
 
   #resume(plan: Plan): void {
@@ -179,10 +196,16 @@ export class WorkerBranch implements RunOwner {
         return this.#questions.answer(frame.id, frame.value, 'error' in frame ? { reason: frame.error } : undefined)
       case 'below':
         this.#n = frame.n
-        this.#deliverBelow(frame)
+        deliverBelow(this.#app, frame)
         return this.#sendWaits()
       case 'cancelBelow':
-        return void this.#cancelBelow(frame).then((answer) => this.#send({ type: 'below', id: frame.id, answer }))
+        return void cancelBelow(this.#app, frame).then((answer) => this.#send({ type: 'below', id: frame.id, answer }))
+      case 'posted':
+        return this.#store?.posted(frame.app, frame.message)
+      case 'postBelow':
+        return void postBelow(this.#app, frame).then((answer) =>
+          this.#world.sendInWords({ type: 'below', id: frame.id, answer }),
+        )
       default:
         return frame satisfies never
     }
@@ -195,28 +218,11 @@ export class WorkerBranch implements RunOwner {
     this.#end()
   }
 
-  #deliverBelow({ rest, message }: Extract<DownFrame, { readonly type: 'below' }>): void {
-    const found = descend(this.#app, rest)
-    if (found !== undefined && found !== SETTLED) return void found.deliver(messageOf(message))
-    const source = this.#run?.step?.node.name ?? this.#app.checkpoint.next ?? ''
-    const to = `${printPath(this.#app.path)}/${rest.join('/')}`
-    emit(this.#app, { type: 'message', source, message: messageOf(message), to, delivery: 'dropped' })
-  }
-
-  async #cancelBelow(frame: Extract<DownFrame, { readonly type: 'cancelBelow' }>): Promise<CancelAnswer> {
-    const found = descend(this.#app, frame.rest)
-    if (found === undefined) return 'unknown'
-    if (found === SETTLED) return found
-    const over = found.over()
-    const answer = await found.cancel(thrown(frame.reason), frame.cause, frame.by)
-    await over
-    return answer
-  }
-
   ended(run: Run, result: RunResult): void {
     const { attempts, leaked } = run
     const { inStep, ended: complete, ...past } = progressOf(this.#app, undefined)
-    const kept = inStep === undefined || result.status === 'finished' ? undefined : this.#world.keep(inStep)
+    const over = inStep === undefined || this.#store !== undefined || result.status === 'finished'
+    const kept = over ? undefined : this.#world.keep(inStep)
     const facts = {
       ...(kept !== undefined && { kept }),
       complete,
@@ -278,16 +284,22 @@ export class WorkerBranch implements RunOwner {
     return message
   }
 
+  /** The numbers of the messages that no commit has taken. */
+  #left(): number[] {
+    return [...(this.#app.mail?.unread() ?? [])].flatMap((one) => this.#numbers.get(one) ?? [])
+  }
+
   #committed(): void {
     const { checkpoint } = this.#app
     if (checkpoint.sequenceId === this.#sequenceId) return
     this.#sequenceId = checkpoint.sequenceId
+    if (this.#store !== undefined) return // the owner has stored it
     try {
-      const left = [...(this.#app.mail?.unread() ?? [])].flatMap((one) => this.#numbers.get(one) ?? [])
       const { state, position, next, sequenceId } = checkpoint
       const change = changeOf(this.#sent, state, !this.#app.plan.graph.rules.freeze)
       this.#sent = state
-      this.#send({ type: 'step', change, at: { ...defined({ position, next }), sequenceId }, n: this.#n, left })
+      const at = { ...defined({ position, next }), sequenceId }
+      this.#send({ type: 'step', change, at, n: this.#n, left: this.#left() })
     } catch (error) {
       this.#run?.fail(error)
     }
@@ -353,31 +365,3 @@ export class WorkerBranch implements RunOwner {
 
 /** Stands for the tracker of the owner, which records what arrives there. */
 const OWNERS_TRACKER: Tracker = { track() {} }
-
-const loggerOf = (log: (level: keyof Logger, text: string, data: unknown) => void): Logger => ({
-  debug: (text, data) => log('debug', text, data),
-  info: (text, data) => log('info', text, data),
-  warn: (text, data) => log('warn', text, data),
-  error: (text, data) => log('error', text, data),
-})
-
-function parentOf(start: StartFrame, system: WorkerSystem, tracker: Tracker | undefined): ParentApp {
-  const path: Path = start.parentPath
-  const parent = {
-    system,
-    appId: '',
-    path,
-    tracker,
-    watched: start.watched,
-    checkpoint: { sequenceId: -1 },
-    parent: undefined,
-    run: { running: true },
-    journal: undefined,
-  }
-  return {
-    ...parent,
-    get root() {
-      return this
-    },
-  }
-}

@@ -35,10 +35,19 @@ export class Questions {
   }
 
   ask(question: Question): Promise<unknown> {
+    return this.#ask(question, (frame) => orInWords(frame, this.#send, this.#sendInWords))
+  }
+
+  /** @throws {SerializationError} for a value that is no data: nothing was asked */
+  askExactly(question: Question): Promise<unknown> {
+    return this.#ask(question, this.#send)
+  }
+
+  #ask(question: Question, send: Send): Promise<unknown> {
     const id = this.#count++
+    send({ type: 'ask', id, question })
     const answer = createDeferred<unknown>()
     this.#asked.set(id, answer)
-    orInWords({ type: 'ask', id, question }, this.#send, this.#sendInWords)
     return answer.promise
   }
 

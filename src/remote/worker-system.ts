@@ -1,7 +1,11 @@
+import type { Path } from '../action/context.js'
 import type { Executor } from '../action/executor.js'
 import type { AnyEvent, EventType } from '../lifecycle/events.js'
+import type { Logger } from '../lifecycle/logger.js'
+import type { ParentApp } from '../runtime/parent.js'
 import { AppSystem, type SystemSettings } from '../runtime/system.js'
 import type { Tracker } from '../tracking/tracker.js'
+import type { StartFrame } from './frames.js'
 
 /** Observed in any case: they change facts that the owner holds, or count against its credit. */
 const NEEDED: ReadonlySet<EventType> = new Set<EventType>(['wait', 'wake', 'retry', 'chunk'])
@@ -55,5 +59,35 @@ export class WorkerSystem extends AppSystem {
   override dispatch(event: AnyEvent, record: (() => void) | undefined, tracker?: Tracker): void {
     this.#emitted(event, tracker)
     super.dispatch(event, record) // trackers of maps here, and readers of applications that its actions make
+  }
+}
+
+/** A logger whose lines become frames. */
+export const loggerOf = (log: (level: keyof Logger, text: string, data: unknown) => void): Logger => ({
+  debug: (text, data) => log('debug', text, data),
+  info: (text, data) => log('info', text, data),
+  warn: (text, data) => log('warn', text, data),
+  error: (text, data) => log('error', text, data),
+})
+
+/** The application above a branch in a worker, as far as the branch needs it. */
+export function parentOf(start: StartFrame, system: WorkerSystem, tracker: Tracker | undefined): ParentApp {
+  const path: Path = start.parentPath
+  const parent = {
+    system,
+    appId: '',
+    path,
+    tracker,
+    watched: start.watched,
+    checkpoint: { sequenceId: -1 },
+    parent: undefined,
+    run: { running: true },
+    journal: undefined,
+  }
+  return {
+    ...parent,
+    get root() {
+      return this
+    },
   }
 }

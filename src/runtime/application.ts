@@ -14,7 +14,7 @@ import { type AnyActorRef, stopActor } from './actor/create-actor.js'
 import { type AppFacts, type AppSetup, factsOf, NO_VISITS } from './app-facts.js'
 import { belowCancellation, type Cancellation, createCancellation } from './cancel/cancellation.js'
 import { Deadline } from './cancel/deadline.js'
-import { leakCode } from './cancel/leak.js'
+import { abandonStep } from './cancel/leak.js'
 import type { Checkpoint } from './checkpoint.js'
 import { emit } from './emit.js'
 import type { EventSource } from './event-source.js'
@@ -328,8 +328,7 @@ export class Run {
     const { attempt } = this
     const codeRuns = attempt?.open === true
     attempt?.close()
-    // Between an action and its commit no code runs: the run waits for its store.
-    if (attempt !== undefined && (codeRuns || this.app.system.outage?.waiting !== true)) leakCode(this, attempt.node)
+    if (attempt !== undefined) abandonStep(this, attempt, codeRuns || this.app.system.outage?.waiting !== true)
     this.#dropAttempt()
     this.finish(cancelledRun(this, cancellation))
   }

@@ -2,6 +2,7 @@ import type { Inputs } from '../action/inputs.js'
 import type { PlanNode } from '../graph/plan.js'
 import { isThenable, ownValue, toError } from '../internal/guards.js'
 import { isFinal } from '../lifecycle/final.js'
+import type { Logger } from '../lifecycle/logger.js'
 import type { AppJournal } from '../persistence/app-journal.js'
 import type { CommittingStep, StoredTiming } from '../persistence/committing.js'
 import type { Awaitable } from '../persistence/driver.js'
@@ -12,7 +13,7 @@ import { PersistenceError } from '../store-errors.js'
 import { Carrier } from './actor/carrier.js'
 import { AppSnapshot } from './actor/snapshot.js'
 import type { Application, Run } from './application.js'
-import { timeoutOf } from './cancel/cancellation.js'
+import { type Cancellation, timeoutOf } from './cancel/cancellation.js'
 import { Deadline } from './cancel/deadline.js'
 import type { Checkpoint } from './checkpoint.js'
 import { deliverInbox } from './message/inbox.js'
@@ -125,6 +126,12 @@ function resumeAttempts(run: Run, stored: StoredRecord | undefined, retry: Retry
   attemptsOf(run).resume(past, retry?.before)
 }
 
+/** An application, as its notes need it. */
+interface NotedApp {
+  readonly journal: AppJournal | undefined
+  readonly system: { readonly logger: Logger }
+}
+
 /**
  * Stores a note, best effort: a failure is logged and never fails the run.
  * @param subject the note in that log message: `How a run ended`
@@ -132,7 +139,7 @@ function resumeAttempts(run: Run, stored: StoredRecord | undefined, retry: Retry
  * @returns undefined, or a promise that always resolves
  */
 export function writeNote(
-  { journal, system }: Pick<Application, 'journal' | 'system'>,
+  { journal, system }: NotedApp,
   subject: string,
   write: (journal: AppJournal) => Awaitable<void>,
   isNothing: (error: unknown) => boolean = () => false,
@@ -157,14 +164,11 @@ export function timingOf({ parent, run }: Application): StoredTiming {
 
 /** Stores the result of a run, where its last step does not hold it. Resolves with the result in any case. */
 export function recordEnd(run: Run, result: RunResult): Awaitable<RunResult> {
-  const { app } = run
-  // Another runner has gone on with a run that is only cut off here, as one that waited: that one stores how it ends.
-  const isNothing = (error: unknown): boolean =>
-    result.status === 'cancelled' &&
-    !isFinal(result.cancellation.cause) &&
-    PersistenceError.is(error) &&
-    error.fault === 'taken-over'
-  const written = writeNote(app, 'How a run ended', (journal) => noteEnd(run, journal, result), isNothing)
+  const { app, attempts } = run
+  const { checkpoint, parent } = app
+  const given = attempts?.branchRecovered === true && result.status === 'finished' ? checkpoint : undefined
+  const facts = { timing: timingOf(app), given, visits: () => visitsOf(app), isBranch: parent?.map !== undefined }
+  const written = writeEnd(app, result, facts)
   const ended = written === undefined ? endSummary(app, result) : written.then(() => endSummary(app, result))
   return ended === undefined ? result : Promise.resolve(ended).then(() => result)
 }
@@ -174,24 +178,47 @@ function endSummary({ parent, journal }: Application, { status }: RunResult): Aw
   return parent === undefined ? journal?.summary.ended(status) : undefined
 }
 
-function noteEnd({ app, attempts }: Run, journal: AppJournal, result: RunResult): Awaitable<void> {
+/** The result of an application that ended, as its journal stores it. */
+export type StoredEnd =
+  | { readonly status: 'failed'; readonly error: Error }
+  | { readonly status: 'cancelled'; readonly cancellation: Cancellation }
+  | { readonly status: 'halted' | 'finished' }
+
+/** The facts that are stored with the end of an application. */
+export interface EndFacts {
+  readonly timing: StoredTiming
+  /** The checkpoint that the fallback of the branch gave; undefined where there was none. */
+  readonly given: Omit<Checkpoint, 'next'> | undefined
+  readonly visits: () => Readonly<Record<string, number>>
+  /** Only a branch is cancelled for good; the run of a root is over, and another may begin. */
+  readonly isBranch: boolean
+}
+
+/** Stores how an application ended, where its last step does not hold it; best effort, as every note. */
+export function writeEnd(app: NotedApp, end: StoredEnd, facts: EndFacts): Awaitable<void> {
+  // Another runner has gone on with a run that is only cut off here, as one that waited: that one stores how it ends.
+  const isNothing = (error: unknown): boolean =>
+    end.status === 'cancelled' &&
+    !isFinal(end.cancellation.cause) &&
+    PersistenceError.is(error) &&
+    error.fault === 'taken-over'
+  return writeNote(app, 'How a run ended', (journal) => noteEnd(journal, end, facts), isNothing)
+}
+
+function noteEnd(journal: AppJournal, end: StoredEnd, { timing, given, visits, isBranch }: EndFacts): Awaitable<void> {
   if (!journal.opened || journal.scope.fault !== undefined) return undefined
-  const { parent } = app
-  const timing = timingOf(app)
-  if (attempts?.branchRecovered === true && result.status === 'finished') {
+  if (given !== undefined) {
     if (journal.scope.settings.policy === 'manual') return undefined
-    const { state, position, sequenceId } = app.checkpoint
-    const facts = { position, sequenceId, next: undefined, end: 'finished', visits: visitsOf(app) } as const
+    const { state, position, sequenceId } = given
+    const facts = { position, sequenceId, next: undefined, end: 'finished', visits: visits() } as const
     return journal.saveState('saved', state, { ...facts, ...timing, recovered: true })
   }
-  if (result.status === 'failed') return journal.failed(result.error, timing)
-  if (result.status !== 'cancelled') return undefined
-  const { cancellation } = result
+  if (end.status === 'failed') return journal.failed(end.error, timing)
+  if (end.status !== 'cancelled') return undefined
+  const { cancellation } = end
   if (cancellation.cause === 'stop') return undefined
   const timeout = timeoutOf(cancellation)
-  if (timeout !== undefined) return journal.failed(timeout, timing)
-  // Only a branch is cancelled for good; the run of a root is over, and another may begin.
-  return journal.cancelled(cancellation, timing, parent?.map === undefined)
+  return timeout === undefined ? journal.cancelled(cancellation, timing, !isBranch) : journal.failed(timeout, timing)
 }
 
 /**

@@ -136,6 +136,16 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'remote/frames.ts': {
     F1: ['../contract/channel › of an unknown type, or with a field of another type, is refused at either end'],
   },
+  'remote/owner-journals.ts': {
+    O1: ['../executor/stored › writes the rows that it writes in this process'],
+    O2: ['../executor/stored › goes on at its last commit'],
+    O3: ['durability › of a branch that is cancelled twice holds the first cancel'],
+    O4: ['sleeping › keeps the time limit of a branch from its first start, also in its first step'],
+  },
+  'remote/worker-journal.ts': {
+    J1: ['../executor/stored › goes on at its last commit'],
+    J2: ['../executor/stored › opens a store of its own where it runs'],
+  },
   'remote/remote-branch.ts': {
     C1: ['../contract/channel › leaves a cancelled branch cancelled'],
     C2: ['../contract/channel › counts as a possible sender: nobody waits in vain before it has arrived'],

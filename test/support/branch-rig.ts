@@ -93,7 +93,7 @@ export function branchOf(
   const declared = planOfTask(task, 'map')
   handle = make({
     ...{ task, plan: declared.plan, bound: bound ?? declared.bound, inputs, state: task.state, progress },
-    ...{ semaphore: undefined, journal: undefined },
+    ...{ semaphore: undefined, journal: undefined, stored: undefined },
     ...{ backpressure: {}, mapActor, system },
     parent: { app: root, map: host, name: 'map', visit: 1, key: 'a' },
   })

@@ -39,3 +39,20 @@ export function leakCode(run: LeakingRun, node?: PlanNode, since = run.cancellat
   )
   emit(app, { type: 'branch.leaked', source: name, sinceMs, ...which })
 }
+
+/** An attempt at a step. */
+interface AbandonedAttempt {
+  readonly node: PlanNode
+  readonly attempt: number
+  readonly startedAt: number
+}
+
+/**
+ * Abandons a step. Between its action and its commit no code runs: the run waits for its store, and leaves none behind.
+ * @param runs whether code of it may run
+ */
+export function abandonStep(run: LeakingRun, { node, attempt, startedAt }: AbandonedAttempt, runs: boolean): void {
+  if (runs) return leakCode(run, node)
+  const durationMs = msSince(run.app.system.clock, startedAt)
+  emit(run.app, { type: 'step.end', source: node.name, status: 'cancelled', error: undefined, attempt, durationMs })
+}

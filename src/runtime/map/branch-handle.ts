@@ -233,8 +233,8 @@ export interface PathTarget {
   cancel(reason: unknown, cause: CancelCause, by: string): CancelAnswer | Promise<CancelAnswer>
   /** Resolves when its current run has ended. */
   over(): Promise<void>
-  /** Stores a message for it. @returns the id of the message; undefined where nothing of it is stored */
-  post(message: Pick<Received, 'kind' | 'body'>): Promise<number> | undefined
+  /** Stores a message for it. @returns the id of the message; undefined where it is not stored */
+  post(message: Pick<Received, 'kind' | 'body'>): Promise<number | undefined> | undefined
   /** A message is stored. @param deliver called unless the message was taken from the store meanwhile */
   posted(message: Pick<Received, 'kind' | 'body'> & { readonly id: number }, deliver: () => Delivery): Delivery
 }

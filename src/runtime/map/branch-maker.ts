@@ -1,10 +1,12 @@
 import type { Executor } from '../../action/executor.js'
 import type { Inputs } from '../../action/inputs.js'
 import type { Plan } from '../../graph/plan.js'
+import type { CancelCause } from '../../lifecycle/events.js'
 import type { Interceptor } from '../../lifecycle/interceptor.js'
 import type { Permits } from '../../parallel/limit.js'
 import type { BranchTask } from '../../parallel/task.js'
-import type { AppJournal } from '../../persistence/app-journal.js'
+import type { MapJournal } from '../../persistence/app-journal.js'
+import type { StoredRecord } from '../../persistence/replay.js'
 import type { State } from '../../state/freeze.js'
 import type { AnyActorRef } from '../actor/create-actor.js'
 import type { EventSystem } from '../event-source.js'
@@ -19,6 +21,8 @@ export interface BranchSystem extends EventSystem {
   /** Its `changed` is called when other types of events are observed. */
   readonly listeners: { changed: (() => void) | undefined }
   readonly random: () => number
+  /** The root of the tree: a lost store cancels it. */
+  readonly root: { cancel(reason: unknown, cause: CancelCause, by: string): unknown } | undefined
   /** Milliseconds on the monotonic clock. */
   passed(): number
 }
@@ -35,7 +39,9 @@ export interface BranchSetup {
   /** The progress of an earlier run. */
   readonly progress: BranchProgress | undefined
   /** Its durability; undefined where it is not stored. */
-  readonly journal: AppJournal | undefined
+  readonly journal: MapJournal | undefined
+  /** The record at which it continues, if there is one. */
+  readonly stored: StoredRecord | undefined
   /** The limit that it shares. */
   readonly semaphore: Permits | undefined
   readonly backpressure: Backpressure

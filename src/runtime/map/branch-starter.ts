@@ -8,7 +8,7 @@ import type { FanOut } from '../../parallel/fan-out.js'
 import { semaphoreOf } from '../../parallel/limit.js'
 import type { Feed } from '../../parallel/restored-feed.js'
 import type { BranchTask } from '../../parallel/task.js'
-import type { AppJournal } from '../../persistence/app-journal.js'
+import type { AppJournal, MapJournal } from '../../persistence/app-journal.js'
 import type { BranchStore } from '../../persistence/branch-store.js'
 import { makeAppActor } from '../actor/app-actor.js'
 import type { AnyActorRef } from '../actor/create-actor.js'
@@ -35,7 +35,7 @@ import { type MapVisit, parentOf } from './map-visit.js'
 /** A map, as it starts its branches. */
 interface StartingMap extends MapVisit {
   /** Stored branches; undefined where they are not stored. */
-  readonly store: BranchStore<AppJournal> | undefined
+  readonly store: BranchStore<MapJournal> | undefined
   /** Unstored progress of branches; undefined where they are stored. */
   readonly held: HeldMap | undefined
   refill(): void
@@ -125,9 +125,10 @@ export class BranchStarter {
     const { system } = app
     const journal = persisted?.journal
     const make = executor ? makerOf(executor) : undefined
-    if (make !== undefined && journal === undefined) {
+    if (make !== undefined) {
       const backpressure = backpressureBelow(this.#map.run.request)
-      const facts = { task, plan, bound, inputs, state, progress, journal, semaphore, backpressure, parent }
+      const { stored } = persisted ?? {}
+      const facts = { task, plan, bound, inputs, state, progress, journal, stored, semaphore, backpressure, parent }
       return make({ ...facts, mapActor: this.#self, system })
     }
     const checkpoint = initialCheckpoint(plan, state)

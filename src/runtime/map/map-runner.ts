@@ -8,7 +8,7 @@ import type { FanOut } from '../../parallel/fan-out.js'
 import type { Feed } from '../../parallel/restored-feed.js'
 import type { BranchIds, BranchResult } from '../../parallel/results.js'
 import { policyName } from '../../parallel/settle.js'
-import type { AppJournal } from '../../persistence/app-journal.js'
+import type { MapJournal } from '../../persistence/app-journal.js'
 import type { BranchStore } from '../../persistence/branch-store.js'
 import type { Tracker } from '../../tracking/tracker.js'
 import { Carrier } from '../actor/carrier.js'
@@ -52,7 +52,7 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
   readonly table: BranchTable
   readonly ids: BranchIds = branchIdsOf(this)
   readonly #messages: BranchMessages
-  store: BranchStore<AppJournal> | undefined
+  store: BranchStore<MapJournal> | undefined
   held: HeldBranches | undefined
   tracker: Tracker | undefined
   readonly #fanOut: FanOut

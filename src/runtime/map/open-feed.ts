@@ -1,7 +1,7 @@
 import { type FanOut, type TaskSource, traitsOf } from '../../parallel/fan-out.js'
 import { openSource } from '../../parallel/open-source.js'
 import type { Feed } from '../../parallel/restored-feed.js'
-import type { AppJournal } from '../../persistence/app-journal.js'
+import type { AppJournal, MapJournal } from '../../persistence/app-journal.js'
 import type { BranchStore, StoredMapVisit } from '../../persistence/branch-store.js'
 import type { Persister } from '../../persistence/persister.js'
 import type { Application } from '../application.js'
@@ -24,7 +24,7 @@ export interface FeedCallbacks extends Pick<StoredMapVisit, 'wake' | 'enough' | 
 /** The tasks of a map, with the stored or held progress of its branches. */
 export interface OpenedFeed {
   readonly feed: Feed
-  readonly store?: BranchStore<AppJournal>
+  readonly store?: BranchStore<MapJournal>
   readonly held?: HeldBranches | undefined
 }
 

@@ -22,6 +22,9 @@ export function storedMessage(message: Received, id: number): Received {
   return message
 }
 
+/** The id of a message that is stored. */
+export const storedIdOf = (message: Received): number | undefined => storedIds.get(message)
+
 /** A step takes a message; it is removed when the step commits. */
 export function markTaken(run: Run, message: Received | undefined): void {
   if (message === undefined) return

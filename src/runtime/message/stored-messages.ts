@@ -49,6 +49,7 @@ export function storeAndSend(
   const posting = target?.post({ kind, body })
   if (posting === undefined) return sendMessage(root, message, path) // at once
   return posting.then((id) => {
+    if (id === undefined) return sendMessage(root, message, path) // what it is for is not stored
     const deliver = (): Delivery => deliverBelow(root, storedMessage({ kind, body, from: '' }, id), path)
     const delivery = target?.posted({ id, kind, body }, deliver) ?? deliver()
     return delivery === 'dropped' && target?.is(root) === true && !root.running ? 'queued' : delivery

@@ -174,7 +174,9 @@ export function retryBranch(run: Run, node: PlanNode, error: Error): Promise<boo
   try {
     if (branch.delayAfter === undefined) return again(delayOf(run, failure))
     if (isBeyondRetry(failure.error)) return error
-    return branch.delayAfter(failure.error, failed).then<boolean | Error, Error>(again, toError)
+    const later = (delayMs: number | undefined): Promise<boolean> | Error | false =>
+      run.cancellation === undefined && again(delayMs)
+    return branch.delayAfter(failure.error, failed).then<boolean | Error, Error>(later, toError)
   } catch (fault) {
     return toError(fault)
   }

@@ -170,6 +170,7 @@ function ranOf(run: Run, { edge, error }: Commit) {
 
 function setCheckpoint(run: Run, node: PlanNode, checkpoint: Checkpoint): undefined {
   const { app } = run
+  if (run.attempts?.branchRecovered === true) return // abandoned during its save: the state of the fallback is its end
   app.checkpoint = checkpoint
   run.taken = app.onces = app.held = undefined
   app.countVisits(node.index)
