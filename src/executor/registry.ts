@@ -1,6 +1,6 @@
 import type { AnyRunnable } from '../action/action.js'
 import type { Executor } from '../action/executor.js'
-import type { Inputs } from '../action/inputs.js'
+import { type Inputs, NO_INPUTS } from '../action/inputs.js'
 import { partsOf } from '../action/make-action.js'
 import type { Plan } from '../graph/plan.js'
 import { planOf } from '../graph/plan-of.js'
@@ -139,16 +139,27 @@ export function namedCode(runnable: AnyRunnable, plan: Plan, bound: Inputs): Nam
   const origin = partsOf(runnable)?.origin
   const entry = registered.get(runnable) ?? registered.get(origin ?? plan)
   if (entry === undefined) return undefined
-  const { registry, name } = entry
   const own = Object.entries(bound).filter(([key, value]) => !Object.is(value, entry.bound[key]))
-  const code: CodeRef = {
+  const code = codeOf(entry, plan, origin !== undefined)
+  return { code, bound: own.length === 0 ? NO_INPUTS : Object.fromEntries(own) }
+}
+
+/** The names of plans: one object for all branches of a plan. */
+const codes = new WeakMap<Plan, { readonly entry: Registered; readonly code: CodeRef }>()
+
+function codeOf(entry: Registered, plan: Plan, single: boolean): CodeRef {
+  const known = codes.get(plan)
+  if (known?.entry === entry) return known.code
+  const { registry, name } = entry
+  const code: CodeRef = Object.freeze({
     registry: registry.name,
     name,
     module: registry.module,
-    action: origin === undefined ? undefined : plan.entrypoint.name,
+    action: single ? plan.entrypoint.name : undefined,
     fingerprint: codeFingerprint(plan),
-  }
-  return { code, bound: Object.fromEntries(own) }
+  })
+  codes.set(plan, { entry, code })
+  return code
 }
 
 /** The plan of a runnable in its registry, and the inputs that are bound there. */

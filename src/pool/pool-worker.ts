@@ -1,4 +1,4 @@
-import type { TaskData } from '../executor/driver.js'
+import type { CodeRef, TaskData } from '../executor/driver.js'
 import { messageOf } from '../internal/guards.js'
 import { macrotask } from '../internal/platform.js'
 import { type DownItem, Outbox, upItems } from './packets.js'
@@ -54,6 +54,7 @@ export class PoolWorker<Task extends WorkerTask> {
   readonly #handle: WorkerHandle
   readonly #outbox: Outbox<DownItem>
   readonly #idleMs: number
+  readonly #codes = new Map<CodeRef, number>()
   #stops = new Set<Task>()
   #begun = false
   #alone: Task | undefined
@@ -98,8 +99,18 @@ export class PoolWorker<Task extends WorkerTask> {
     this.tasks.set(task.key, task)
     this.output.branch = this.tasks.size === 1 ? task.data.path : undefined
     if (task.alone) this.#alone = task
-    this.put(['run', task.key, task.data])
+    this.put(['run', task.key, this.#numberOf(task.data.code), task.data])
     this.enter()
+  }
+
+  /** The number of a piece of code, which crosses once. */
+  #numberOf(code: CodeRef): number {
+    const known = this.#codes.get(code)
+    if (known !== undefined) return known
+    const number = this.#codes.size
+    this.#codes.set(code, number)
+    this.put(['code', number, code])
+    return number
   }
 
   /** A task of it gets a slot. */

@@ -1,5 +1,5 @@
 import type { OutputStream } from './output-stream.js'
-import type { DownPacket } from './packets.js'
+import type { Packet } from './packets.js'
 
 // The port to threads or processes, as a pool uses them.
 
@@ -21,7 +21,7 @@ export interface WorkerEvents {
 
 /** A worker that was started. */
 export interface WorkerHandle {
-  post(packet: DownPacket): void
+  post(packet: Packet): void
   /** Ends it at once; `ended` follows. */
   terminate(): void
   /** Whether it holds this process open. It does at first. */

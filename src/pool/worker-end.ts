@@ -1,12 +1,13 @@
+import type { CodeRef } from '../executor/driver.js'
 import { createTaskRunner } from '../remote/task-runner.js'
 import type { OutputStream } from './output-stream.js'
-import { downItems, Outbox, type UpItem, type UpPacket } from './packets.js'
+import { downItems, Outbox, type Packet, type UpItem } from './packets.js'
 
 // Owns: the worker's end of a pool: packets become calls of its task runner, and texts become packets.
 
 /** A worker, as its end uses it. */
 export interface WorkerPlace {
-  post(packet: UpPacket): void
+  post(packet: Packet): void
   /** Loads the module of a registry. */
   load(url: string): Promise<object>
   /** Ends the worker. */
@@ -32,14 +33,20 @@ export function createWorkerEnd({ post, load, exit }: WorkerPlace): WorkerSide {
     },
     ended: (key) => outbox.put(['end', key]),
   })
+  const codes = new Map<number, CodeRef>()
   outbox.put(['ready'])
   outbox.flush()
   const received = (packet: unknown): void => {
     for (const item of downItems(packet)) {
       switch (item[0]) {
-        case 'run':
-          runner.run({ ...item[2], id: item[1] })
+        case 'code':
+          codes.set(item[1], item[2])
           break
+        case 'run': {
+          const code = codes.get(item[2])
+          if (code !== undefined) runner.run({ ...item[3], id: item[1], code })
+          break
+        }
         case 'text':
           runner.receive(item[1], item[2])
           break

@@ -107,6 +107,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   },
   'pool/packets.ts': {
     K1: ['../executor/pool › stream the chunks of a branch in order'],
+    K3: ['../executor/pool-workers › pass on each line with its stream, and its branch where one runs'],
     K2: ['../executor/pool-workers › leave packets of other code alone'],
   },
   'pool/pool-worker.ts': {
