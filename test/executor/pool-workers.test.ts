@@ -79,8 +79,8 @@ describe.each(POOLS)('%s', (name, make) => {
     expect(text().trim().split('\n').toSorted()).toEqual(['done prints0: later1', 'fault 1', 'line 1'])
   })
 
-  it('leave nothing when their owner is killed', async () => {
-    const { child, line } = start(name, 'holds')
+  it.each(['holds', 'spins'])('leave nothing when their owner is killed: a branch that %s', async (branch) => {
+    const { child, line } = start(name, branch)
     await line('chunk here')
     const workers = childrenOf(child.pid ?? 0)
     expect(workers.length > 0).toBe(name === 'processes')

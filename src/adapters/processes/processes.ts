@@ -8,6 +8,7 @@ import type { Transport, WorkerEvents, WorkerHandle } from '../../pool/transport
 import { createExecutor } from '../../remote/create-executor.js'
 import { assertProgram, defaultWorkers, envOf, execArgvOf, isSource, print, refusal } from '../worker/surroundings.js'
 import { TSX_APIS, tsxApi } from '../worker/tsx.js'
+import { OWNER } from '../worker/watchdog.js'
 
 /** Options of {@link processes}. */
 export interface ProcessesOptions extends PoolOptions {
@@ -52,7 +53,7 @@ function startProcess(options: ProcessesOptions, events: WorkerEvents): WorkerHa
   assertProgram(pathToFileURL(path))
   const { maxMemoryMb } = options
   const child = fork(path, [], {
-    env: { ...envOf(options), ...env },
+    env: { ...envOf(options), ...env, [OWNER]: String(process.pid) },
     execArgv: [...execArgv, ...(maxMemoryMb === undefined ? [] : [`--max-old-space-size=${maxMemoryMb}`])],
     serialization: 'advanced',
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -114,7 +115,7 @@ const killAll = (): void => {
   for (const child of living) child.kill('SIGKILL')
 }
 
-/** A process that calculates does not see that its owner has ended. */
+/** A process that calculates does not see that its owner has ended. Its watchdog does, after a kill too, but later. */
 function endWithOwner(child: ChildProcess): void {
   if (living.size === 0) process.on('exit', killAll)
   living.add(child)

@@ -1,6 +1,7 @@
 import { isMainThread, type MessagePort, parentPort } from 'node:worker_threads'
 import { createWorkerEnd } from '../../pool/worker-end.js'
 import { loadModule } from './load-module.js'
+import { watchOwner } from './watchdog.js'
 
 // The program of a worker, in a thread or a process. Nothing is exported: executors start it.
 
@@ -13,6 +14,7 @@ function serveProcess(): void {
     load: loadModule,
     exit: () => process.exit(),
   })
+  watchOwner()
   process.on('message', received)
 }
 
