@@ -130,6 +130,9 @@ export type JournalNotice =
   /** A wait for messages from outside begins, or ends. */
   | { readonly do: 'watch'; readonly n: number }
   | { readonly do: 'unwatch'; readonly n: number }
+  /** The step takes a message, or has failed: the store counts a message that was taken for no further question. */
+  | { readonly do: 'take'; readonly id: number }
+  | { readonly do: 'untake' }
   /** A message from the store did not fit into its mailbox: it stays in the store. */
   | { readonly do: 'refused'; readonly id: number }
   /** What an application in a store that the worker opened itself waits for. */

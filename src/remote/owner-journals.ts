@@ -32,6 +32,7 @@ export interface StoredBranch {
   readonly startedAt: number | undefined
   readonly deadlineAt: number | undefined
   readonly cancelledAt: number | undefined
+  readonly isCancelledForGood: boolean
   /** Its state, as its application holds it. */
   stateOf(state: State): State
   /** A step of it is stored. */
@@ -129,7 +130,7 @@ export class OwnerJournals {
       case 'cancelled':
         return noted(journal, journal.cancelled(question.cancellation, question.timing, question.resumable))
       case 'waits':
-        if (this.#branch.cancelledAt !== undefined) return undefined // O3
+        if (this.#branch.isCancelledForGood) return undefined // that is its last note
         return journal.waits(question.wait, { ...question.timing, ...this.#times(app) })
       case 'post':
         return journal.post(question.appId, question.message)
@@ -172,6 +173,10 @@ export class OwnerJournals {
       case 'unwatch':
         this.#watches.get(notice.n)?.()
         return void this.#watches.delete(notice.n)
+      case 'take':
+        return journal.inbox.take(notice.id)
+      case 'untake':
+        return journal.inbox.untake()
       case 'refused':
         return journal.inbox.returned(notice.id)
       case 'open':

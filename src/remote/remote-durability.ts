@@ -1,4 +1,6 @@
 import { ownValue } from '../internal/guards.js'
+import type { CancelCause } from '../lifecycle/events.js'
+import { isFinal } from '../lifecycle/final.js'
 import type { MapJournal } from '../persistence/app-journal.js'
 import type { CommittingStep } from '../persistence/committing.js'
 import type { StoredMessage } from '../persistence/replay.js'
@@ -19,6 +21,7 @@ interface DurableBranch {
   readonly startedAt: number | undefined
   readonly deadlineAt: number | undefined
   readonly cancelledAt: number | undefined
+  readonly cancelCause: CancelCause | undefined
   readonly checkpoint: CheckpointData
   /** It has come to a further checkpoint. */
   moved(checkpoint: CheckpointData, visits: readonly number[]): void
@@ -50,6 +53,10 @@ export class RemoteDurability implements StoredBranch {
   }
   get cancelledAt(): number | undefined {
     return this.#branch.cancelledAt
+  }
+  get isCancelledForGood(): boolean {
+    const { cancelCause } = this.#branch
+    return cancelCause !== undefined && isFinal(cancelCause)
   }
   get logger(): StoredBranch['logger'] {
     return this.#setup.system.logger

@@ -103,7 +103,7 @@ export class WorkerJournal implements MapJournal {
     this.#mail = mail
     this.stored = stored
     this.epoch = setup.epoch ?? last?.epoch ?? 0
-    this.inbox = new Inbox(setup.inbox ?? last?.inbox)
+    this.inbox = new OwnersInbox(link, number, setup.inbox ?? last?.inbox)
     this.retryFailuresBefore = setup.retryFailuresBefore ?? stored?.retryFailuresBefore ?? 0
     this.sequenceId = setup.sequenceId ?? last?.sequenceId ?? -1
     this.#map = mapOf(stored)
@@ -318,7 +318,7 @@ export class WorkerJournal implements MapJournal {
   adopt(stored: StoredRecord): void {
     this.#link.tell(this.number, { do: 'adopt', stored })
     this.epoch = stored.epoch
-    this.inbox = new Inbox(stored.inbox)
+    this.inbox = new OwnersInbox(this.#link, this.number, stored.inbox)
     this.#oneWay = new Set([...this.#oneWay, ...stored.oneWay])
     this.sequenceId = stored.sequenceId
     this.stored = stored
@@ -372,5 +372,27 @@ class OwnersStatus {
 
   committed(): void {
     this.#notes.committed()
+  }
+}
+
+/** Messages from the store. The owner is told which the step has taken. */
+class OwnersInbox extends Inbox {
+  readonly #link: JournalLink
+  readonly #number: number
+
+  constructor(link: JournalLink, number: number, waiting: readonly StoredMessage[] | undefined) {
+    super(waiting)
+    this.#link = link
+    this.#number = number
+  }
+
+  override take(id: number): void {
+    super.take(id)
+    this.#link.tell(this.#number, { do: 'take', id })
+  }
+
+  override untake(): void {
+    if (this.taken.length > 0) this.#link.tell(this.#number, { do: 'untake' })
+    super.untake()
   }
 }

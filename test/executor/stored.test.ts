@@ -1,7 +1,7 @@
-import { createApplication, defineState, resumeOrCreate } from 'teasel'
+import { createApplication, defineMessage, defineState, resumeOrCreate, type } from 'teasel'
 import type { Executor } from 'teasel/executor'
 import type { PersisterDriver } from 'teasel/persistence'
-import { createPersister, memoryPersister, type Persister } from 'teasel/persistence'
+import { createPersister, memoryPersister, type Persister, sendStored } from 'teasel/persistence'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { ExecutorDriver, TaskOwner } from '../../src/executor/driver.js'
 import { branchIdOf } from '../../src/parallel/branch-id.js'
@@ -360,5 +360,38 @@ describe('a hundred stored branches elsewhere', () => {
     const [here, there] = [await saves(null), await saves(loopback())]
 
     expect(there).toBeLessThanOrEqual(here + 2)
+  })
+})
+
+describe('a stored branch elsewhere that asks', () => {
+  const reply = defineMessage('reply', type<string>())
+
+  it('has its second question in the store when its run returns, which waits', async () => {
+    const persister = memoryPersister()
+    const ask = kit.action({
+      reads: ['item'],
+      writes: ['item'],
+      run: async ({ context }) => ({
+        item: `${(await context.receiveOne(reply)).body} ${(await context.receiveOne(reply)).body}`,
+      }),
+    })
+    const map = kit.mapStates({
+      reads: [],
+      writes: ['outs'],
+      executor: loopback(),
+      action: ask,
+      states: { a: { item: 'a' } },
+      reduce: ({ results }) => ({ outs: results.flatMap((one) => (one.status === 'done' ? one.state.item : [])) }),
+    })
+    const graph = kit.graph({ actions: { map } })
+    const look = async () => (await resumeOrCreate(graph, { ...options, persister })).run({ whenWaiting: 'return' })
+    const to = { persister, appId: 'app', path: 'map/a' } as const
+
+    expect((await look()).status).toBe('waiting')
+    await sendStored({ ...to, message: reply('one') })
+    expect((await look()).status).toBe('waiting')
+    expect((await persister.pending()).items).toMatchObject([{ answered: false, action: 'map' }])
+    await sendStored({ ...to, message: reply('two') })
+    expect((await look()).state.outs).toEqual(['one two'])
   })
 })

@@ -47,6 +47,7 @@ const ONE_IDEA: Readonly<Record<string, string>> = {
   'src/remote/frames.ts': 'the frames between a branch and its owner',
   'src/remote/remote-branch.ts': 'the owner of one branch that runs elsewhere',
   'src/remote/worker-branch.ts': 'one branch in a worker',
+  'src/remote/owner-journals.ts': 'the calls of a worker, by the journals of its owner',
   'src/remote/worker-journal.ts': 'the journal of one application in a worker',
   'src/host/host.ts': 'the runs of a store that one process holds',
   'src/persistence/scope.ts': 'all writes below one root',
