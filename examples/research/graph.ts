@@ -35,7 +35,7 @@ const CANDIDATES = 40
 const RANK_CONSTANT = 60
 
 /** How the retrievers are made; a test gives others. */
-export const retrieversOf = (library: Library) => ({
+const retrieversOf = (library: Library) => ({
   bm25: bm25(library),
   fuzzy: fuzzy(library),
   meaning: meaning(library),

@@ -33,18 +33,16 @@ const isExecutor = (value: unknown): value is Executor =>
 /** @throws {TypeError} for a value that is no executor, `'cascade'` or `null` */
 export function assertExecutorChoice(value: unknown): asserts value is ExecutorChoice | undefined {
   if (value === undefined || value === null || value === 'cascade' || isExecutor(value)) return
-  throw new TypeError(
-    `executor is ${describeValue(value)}. It takes an executor, such as threads(), 'cascade' for that of the application, or null for this process.`,
-  )
+  throw new TypeError(`executor is ${describeValue(value)}. It takes an executor, 'cascade', or null for this process.`)
 }
 
 /** What an option chooses: undefined leaves the choice to the level above. */
 export const chosen = (choice: ExecutorChoice | undefined): Executor | null | undefined =>
   choice === 'cascade' ? undefined : choice
 
-const HERE: Executor = Object.freeze({
+const HERE: Executor = /* @__PURE__ */ Object.freeze({
   name: 'in process',
-  '~branches': Object.freeze({ make: undefined }),
+  '~branches': { make: undefined },
   close: () => Promise.resolve(),
   [Symbol.asyncDispose]: () => Promise.resolve(),
 })

@@ -30,7 +30,7 @@ type Stored = Pick<StoredRecord, 'statusRow' | 'waiting' | 'passedWaits' | 'retr
 const NONE: readonly never[] = Object.freeze([])
 
 /** The row of a note that is kept until its step commits. */
-export const noteRow = <K extends keyof Notes>(label: K, note: Notes[K], sequenceId: number): DraftRow => ({
+const noteRow = <K extends keyof Notes>(label: K, note: Notes[K], sequenceId: number): DraftRow => ({
   kind: 'note',
   label,
   sequenceId,

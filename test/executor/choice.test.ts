@@ -197,7 +197,7 @@ describe('an application that an action makes', () => {
 describe('an executor', () => {
   it('is refused where it is none, wherever it is given', async () => {
     const odd = { name: 'odd' } as never
-    const what = 'executor is an object. It takes an executor, such as threads()'
+    const what = "executor is an object. It takes an executor, 'cascade', or null"
     expect(() =>
       createApplication(kit.graph({ actions: { note } }), { entrypoint: 'note', state: { n: 0 }, executor: odd }),
     ).toThrow(what)

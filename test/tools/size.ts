@@ -27,9 +27,9 @@ export const CORE = 'src/index.ts'
 // loads code that reads or writes a store.
 const BUDGETS: readonly Budget[] = [
   { name: 'declare', program: 'test/tools/sizes/declare.ts', aimBytes: 11 * KIB, mostBytes: 11 * KIB },
-  { name: 'sequential', program: 'test/tools/sizes/sequential.ts', aimBytes: 26 * KIB, mostBytes: 58_900 },
-  { name: 'maps', program: 'test/tools/sizes/maps.ts', aimBytes: 35 * KIB, mostBytes: 58_900 },
-  { name: 'core', program: CORE, aimBytes: 38 * KIB, mostBytes: 62_500 },
+  { name: 'sequential', program: 'test/tools/sizes/sequential.ts', aimBytes: 26 * KIB, mostBytes: 60_000 },
+  { name: 'maps', program: 'test/tools/sizes/maps.ts', aimBytes: 35 * KIB, mostBytes: 60_000 },
+  { name: 'core', program: CORE, aimBytes: 38 * KIB, mostBytes: 63_900 },
 ]
 
 /** The bundle of a program, minified; xstate stays outside. */

@@ -1,2 +1,3 @@
+export type { OutputStream } from '../../pool/output-stream.js'
 export type { PoolOptions, WorkerLine } from '../../pool/pool-options.js'
 export { type ProcessesOptions, processes } from './processes.js'
