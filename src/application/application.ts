@@ -127,7 +127,7 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
   ): Promise<StepOf<S, A> | MaybeWaiting<S, A, When> | undefined>
   /**
    * Runs from the end of the last run until a halt, the end, or a cancel; resolves `finished` at once when nothing is
-   * left. Resolves when everything below has ended, or was abandoned after `graceMs`.
+   * left, and `cancelled` after a cancel by {@link Application.cancel}. Resolves when everything below has ended, or was abandoned after `graceMs`.
    * @throws {ActionError} when an action fails; committed steps are kept, and another run tries the failed step again
    * @throws {ParallelError} when a map cannot settle under its policy
    * @throws {ContractError | InputError | MaxStepsError} directly, not wrapped in an {@link ActionError}
@@ -220,7 +220,7 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
   /**
    * Cancels the run, or the application at `path` below (`compare/gpt4`): its signals abort at once. Resolves when the
    * target has ended, or was abandoned after `graceMs`, and is stored. Without a path the run resolves with the status
-   * `cancelled`; a branch is cancelled permanently. Does nothing when nothing runs, or the path is unknown. Default
+   * `cancelled`, and so does each further run, at once, also after a resume. A branch is cancelled permanently, too. Does nothing when nothing runs, or the path is unknown. Default
    * reason: a {@link CancelledError}.
    * @returns the outcome, a {@link CancelAnswer}
    *

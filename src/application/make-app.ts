@@ -120,6 +120,7 @@ export async function beginElsewhere(app: Application, action: string): Promise<
   const { journal } = app
   const { state, position, sequenceId } = app.checkpoint
   app.checkpoint = { state, position, next: action, sequenceId }
+  app.cancelled = undefined
   const at = { position, next: action, sequenceId, visits: visitsOf(app), epoch: (journal?.epoch ?? 0) + 1 }
   await journal?.saveState('rewind', state, at)
 }

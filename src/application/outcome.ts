@@ -30,7 +30,7 @@ export interface Finished<out S, out At extends string> extends OutcomeFacts<S> 
 export interface Cancelled<out S, out At extends string> extends OutcomeFacts<S> {
   readonly status: 'cancelled'
   readonly action: At
-  /** First action of the next run: the interrupted one. */
+  /** The interrupted action. The next run begins there, unless `app.cancel()` ended the application for good. */
   readonly next: At | undefined
   /** The given reason; else a {@link CancelledError}. */
   readonly reason: unknown

@@ -72,7 +72,8 @@ export interface LooseResume extends LooseOptions {
  *
  * The calling runner takes over the application: another one that still runs it fails at its next step; with
  * `claim: 'free'` it is left to a runner that still holds it. A new application is stored at once, so that it is listed
- * as `queued`. Nothing runs until `run`. Done branches are not run again; unfinished ones continue at their next step. `entrypoint` and `state`
+ * as `queued`. Nothing runs until `run`. One that {@link Application.cancel} has ended runs no more,
+ * unless `resumeAt` names where it begins again. Done branches are not run again; unfinished ones continue at their next step. `entrypoint` and `state`
  * apply to a new application; stored values take precedence.
  * @throws {GraphError} for the faults of {@link createApplication}
  * @throws {TypeError} for invalid options

@@ -22,7 +22,7 @@ export interface StoredCheck {
   readonly graph: string
   /** Its status, as it is stored. */
   readonly status: StoredStatus
-  /** True if nothing is left to run: the verdict then only foretells whether `resumeOrCreate` resolves. */
+  /** True if nothing is left to run, or it was cancelled for good: the verdict then only foretells whether `resumeOrCreate` resolves. */
   readonly ended: boolean
   /**
    * `resumes`: it goes on with its record as it is. `migrates`: it goes on with what `migrate` made of its record, or
@@ -61,7 +61,7 @@ export function refusedRun(
   const findings = new Findings()
   findings.add(code, 'resume', ROOT, error)
   const { status = 'failed', next, sequenceId = -1 } = record ?? {}
-  const ended = record !== undefined && next === undefined
+  const ended = record !== undefined && (next === undefined || status === 'cancelled')
   const { problems, unknown, unused } = findings
   const at = { action: next, sequenceId }
   const { partitionKey } = setup
@@ -82,6 +82,7 @@ export async function checkRun(setup: CheckSetup, graph: CheckedGraph, record: S
   if (graph.fault !== undefined) findings.add('graph', 'resume', ROOT, graph.fault.error)
   const stands = fitOrReport(findings, begin === undefined ? record : { ...record, chooses: false }, plan, settings)
   const next = begin ?? (stands?.fitted ?? record).next
+  const ended = next === undefined || (begin === undefined && status === 'cancelled')
   if (stands !== undefined) {
     const { fitted, fits } = stands
     if (begin !== undefined && record.map !== undefined)
@@ -92,10 +93,11 @@ export async function checkRun(setup: CheckSetup, graph: CheckedGraph, record: S
       plan,
       state: withTransient(fitted.state, graph.first, settings.transient),
       fits,
-      next,
+      next: ended ? undefined : next,
       bound: NO_INPUTS,
       inputs: inputs ?? NO_INPUTS,
       driver,
+      ...(ended && { map: undefined }),
       ...(begin === undefined ? {} : { epoch: record.epoch + 1, map: undefined }),
     }
     await checkStep({ ...setup, settings, plans, knowsInputs: inputs !== undefined }, app, findings)
@@ -103,7 +105,6 @@ export async function checkRun(setup: CheckSetup, graph: CheckedGraph, record: S
   const { problems, unknown, unused, migrated } = findings
   const verdict = problems.length > 0 ? 'refused' : migrated ? 'migrates' : 'resumes'
   const at = { action: next, sequenceId }
-  const ended = next === undefined
   return { appId, partitionKey, graph: name, status, ended, verdict, at, problems, unknown, unused }
 }
 

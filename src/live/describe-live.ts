@@ -84,7 +84,8 @@ export function describeLive(app: Application, ended: RunResult | undefined, opt
 /** How an application ended. */
 type End = Pick<AppNode, 'error' | 'cancelled'>
 
-function endOf(ended: RunResult | undefined, { run, system }: Application): End {
+function endOf(ended: RunResult | undefined, { run, system, cancelled }: Application): End {
+  if (run === undefined && cancelled !== undefined) return { cancelled: cancelData(cancelled, system) }
   if (run === undefined || run.running || ended === undefined) return {}
   if (ended.status === 'failed') return { error: errorData(ended.error) }
   return ended.status === 'cancelled' ? { cancelled: cancelData(ended.cancellation, system) } : {}
@@ -94,6 +95,7 @@ function rootStatus(app: Application, ended: RunResult | undefined, tree: LiveRe
   const { run, checkpoint } = app
   if (run?.running === true) return tree.statusOf(app, run)
   if (run === undefined) {
+    if (app.cancelled !== undefined) return 'cancelled'
     if (checkpoint.next === undefined) return 'finished'
     return checkpoint.sequenceId < 0 && app.journal?.stored === undefined ? 'queued' : 'interrupted'
   }

@@ -35,7 +35,7 @@ export interface AppJournal {
   /** The waits of the step under way. */
   readonly status: Pick<StatusNotes, 'begin' | 'reach' | 'retry'>
   /** The summary of the application in the store. */
-  readonly summary: Pick<JournalStatus, 'begins' | 'ended' | 'limits' | 'delays' | 'goesOn' | 'stands'>
+  readonly summary: Pick<JournalStatus, 'begins' | 'ended' | 'stays' | 'limits' | 'delays' | 'goesOn' | 'stands'>
   /** A wait has ended, other than by a cancel. @param passed whether its time is over */
   woke(n: number, passed: boolean): void
   /** Claims the tree, and stores where a new application starts. @returns the record to continue at, if there is one */
@@ -53,7 +53,7 @@ export interface AppJournal {
   /** Saves a note to the running step. */
   note<K extends keyof Notes>(label: K, note: Notes[K]): Awaitable<void>
   failed(error: Error, timing: StoredTiming): Awaitable<void>
-  /** @param resumable whether another run may start: true for a root */
+  /** @param resumable whether later rows drop it: true for a root */
   cancelled(
     cancellation: Pick<Notes['cancelled'], 'cause' | 'by' | 'reason'>,
     timing: StoredTiming,

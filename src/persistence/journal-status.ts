@@ -127,6 +127,13 @@ export class JournalStatus {
     return tree.settled()
   }
 
+  /** A run of a root has ended that was cancelled for good before: only the lease of its claim ends. */
+  stays(): Awaitable<void> {
+    const { scope } = this.#journal
+    scope.root ??= this.#source
+    return scope.tree.settled()
+  }
+
   /** A step is about to be saved. */
   committing({ action, next, end, startedAt, attempts, recovered }: CommittingStep): void {
     const app = this.#app

@@ -241,7 +241,7 @@ export class Journal implements MapJournal {
 
   /**
    * Saves a cancel. A final one is saved at its moment; again where it is known later that the branch had begun.
-   * @param resumable whether another run may start: true for a root, whatever the cause
+   * @param resumable whether later rows drop it: true for a root, whatever the cause
    */
   cancelled(
     { cause, by, reason }: Pick<Notes['cancelled'], 'cause' | 'by' | 'reason'>,

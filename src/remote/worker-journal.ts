@@ -116,6 +116,7 @@ export class WorkerJournal implements MapJournal {
     this.summary = {
       begins() {},
       ended() {},
+      stays() {},
       limits: (at) => link.tell(number, { do: 'limits', at }),
       delays: () => link.tell(number, { do: 'delays' }),
       goesOn: () => link.tell(number, { do: 'goesOn' }),

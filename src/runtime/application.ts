@@ -53,6 +53,8 @@ export class Application implements ParentApp {
   run: Run | undefined
   /** Messages that no wait has taken; undefined until {@link Application.mailbox} is first used. */
   mail: Mailbox | undefined
+  /** The cancel that ended a root for good: its further runs end with it at once. Undefined for all others. */
+  cancelled: Cancellation | undefined
   /** The result of the run of an application that an action made, once its events are emitted. */
   ended: Promise<RunResult> | undefined
   #self: AnyActorRef | undefined
@@ -154,14 +156,13 @@ export class Application implements ParentApp {
   /** Cancels it from outside, for good. Code that ignores its signal is abandoned after the grace period. */
   cancel(reason: unknown, cause: CancelCause = 'app', by = 'app'): CancelAnswer {
     const { system, parent, run } = this
-    const { clock, graceMs } = system
     const cancellation = createCancellation(cause, by, system.passed(), reason)
     if (parent?.map !== undefined) return parent.map.cancelBranch(parent.key, cancellation)
     const answer = this.running || run?.interceptorCalls?.size ? 'cancelled' : 'settled'
     run?.cancel(cancellation)
-    if (parent === undefined) system.outage?.cancelled(graceMs)
+    if (parent === undefined) system.outage?.cancelled(system.graceMs)
     if (run?.running !== true) return answer
-    const grace = new Deadline(clock, cancellation.at + graceMs, () => run.abandon())
+    const grace = new Deadline(system.clock, cancellation.at + system.graceMs, () => run.abandon())
     void run.over().then(() => grace.clear())
     return answer
   }

@@ -13,7 +13,7 @@ import { PersistenceError } from '../store-errors.js'
 import { Carrier } from './actor/carrier.js'
 import { AppSnapshot } from './actor/snapshot.js'
 import type { Application, Run } from './application.js'
-import { type Cancellation, timeoutOf } from './cancel/cancellation.js'
+import { type Cancellation, createCancellation, timeoutOf } from './cancel/cancellation.js'
 import { Deadline } from './cancel/deadline.js'
 import type { Checkpoint } from './checkpoint.js'
 import { deliverInbox } from './message/inbox.js'
@@ -67,6 +67,9 @@ export function withTransient(stored: State, given: State, transient: ReadonlySe
 export function restore(app: Application, stored: StoredRecord): void {
   const { position, next, sequenceId } = stored
   const state = withTransient(stored.state, app.checkpoint.state, app.journal?.scope.settings.transient)
+  const { cancelled } = stored
+  if (app.parent === undefined && cancelled !== undefined && stored.status === 'cancelled')
+    app.cancelled = createCancellation(cancelled.cause, cancelled.by, app.system.passed(), cancelled.reason)
   if (sequenceId !== app.checkpoint.sequenceId) app.onces = app.held = undefined // they belong to another step
   app.checkpoint = { state, position, next, sequenceId }
   for (const { name, index } of app.plan.graph.list) app.countVisits(index, ownValue(stored.visits, name) ?? 0)
@@ -190,7 +193,7 @@ export interface EndFacts {
   /** The checkpoint that the fallback of the branch gave; undefined where there was none. */
   readonly given: Omit<Checkpoint, 'next'> | undefined
   readonly visits: () => Readonly<Record<string, number>>
-  /** Only a branch is cancelled for good; the run of a root is over, and another may begin. */
+  /** A branch repeats its final cancel in each later row. A root has none: what begins it again, as a rewind, drops the note. */
   readonly isBranch: boolean
 }
 

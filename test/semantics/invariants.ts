@@ -279,6 +279,10 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   },
   'runtime/run/loop.ts': {
     L1: ['races › calls no interceptor when it ends'],
+    L2: [
+      'cancelled-for-good › runs no more: each run resolves at once, and asks no interceptor',
+      'cancelled-for-good › runs no more, here and where it is resumed, and stays as it is in the store',
+    ],
   },
   'runtime/step/attempt-loop.ts': {
     G1: ['retry › gives each attempt a signal and a context of its own, at the same step'],

@@ -297,7 +297,7 @@ describe('abandoned code', () => {
 
     const first = app.run()
     await called.promise
-    void app.cancel()
+    void app.shutdown()
     clock.advance(5000)
     await first
     const second = app.run()

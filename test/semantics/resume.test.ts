@@ -563,7 +563,7 @@ describe('a message in the store', () => {
       const options = { appId: 'app', entrypoint: 'ask', state, persister } as const
       const first = createApplication(graph, options)
       await first.run({ whenWaiting: 'return' })
-      await first.cancel()
+      await first.shutdown()
       const delivery = await first.send(approve('yes'))
       const next = elsewhere ? await resumeOrCreate(graph, options) : first
       return [delivery, (await next.run()).state.log]

@@ -418,7 +418,7 @@ describe('cancelling a run', () => {
 
     const first = app.run()
     await started
-    void app.cancel()
+    void app.shutdown()
     clock.advance(5000)
     await first
     const startedAgain = emitted(app, 'step.start')
@@ -456,7 +456,7 @@ describe('cancelling a run', () => {
     const first = app.run()
     await clock.fire(10)
     await begun.promise
-    void app.cancel()
+    void app.shutdown()
     clock.advance(5000)
     const { status, leaked } = await first
     const second = await app.run()

@@ -363,7 +363,7 @@ describe.each(Object.entries(open))('a failed step is tried again by the next ru
 
     const first = next(app, ran)
     await flush()
-    await app.cancel()
+    await app.shutdown()
     held.on = false
 
     expect((await first).status).toBe('cancelled')

@@ -236,7 +236,7 @@ describe('a run that waits for a person', () => {
     expect((await app.run()).state.answer).toBe('good')
   })
 
-  it('is ended by cancel and by dispose, which wait for its clean-up', async () => {
+  it('is ended by shutdown and by dispose, which wait for its clean-up', async () => {
     const log: string[] = []
     const tidy = kit.action({
       reads: [],
@@ -253,14 +253,14 @@ describe('a run that waits for a person', () => {
     const app = appOf(tidy)
 
     await app.run({ whenWaiting: 'return' })
-    await app.cancel({ reason: 'enough' })
-    log.push('cancelled')
+    await app.shutdown('enough')
+    log.push('shut down')
     const again = await app.run({ whenWaiting: 'return' })
     await app[Symbol.asyncDispose]()
     log.push('disposed')
 
     expect(again.status).toBe('waiting')
-    expect(log).toEqual(['tidied up', 'cancelled', 'tidied up', 'disposed'])
+    expect(log).toEqual(['tidied up', 'shut down', 'tidied up', 'disposed'])
   })
 
   it('rejects with the reason of a signal that fires after a join, and otherwise keeps no listener on it', async () => {

@@ -44,6 +44,7 @@ export function storeAndSend(
   message: Message,
   path: string | Path | undefined,
 ): Awaitable<Delivery> {
+  if (root.cancelled !== undefined) return sendMessage(root, message, path) // dropped: no run takes it
   const target = path === undefined ? new AppTarget(root) : findBelow(root, path)
   const { kind, body } = sealMessage(message, undefined)
   const posting = target?.post({ kind, body })

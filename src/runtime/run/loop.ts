@@ -14,12 +14,14 @@ import { cancelledRun, endedRun, failedRun } from './result.js'
 // Owns: the loop over the steps of one run.
 // Does not own: one step (step/step.ts), what a cancel reaches (application.ts).
 // L1  After every await the run may have been abandoned; nothing more follows from it then.
+// L2  A root that was cancelled for good runs nothing, asks no interceptor and changes nothing in its store.
 
 /** Takes the steps of a run until a halt, the end, a failure or a cancel. Never rejects. */
 export async function runLoop(run: Run): Promise<void> {
   try {
     const { app, request } = run
     request.begun?.()
+    if (app.cancelled !== undefined) return run.finish(cancelledRun(run, app.cancelled)) // L2
     const above = app.maker?.run?.cancellation
     if (above !== undefined) run.cancel(belowCancellation(above))
     const refusal = request.before && (await request.before())

@@ -1,5 +1,6 @@
 import { createDeferred } from '../../internal/deferred.js'
 import { toError } from '../../internal/guards.js'
+import { isFinal } from '../../lifecycle/final.js'
 import type { InterceptedApp, Outcome } from '../../lifecycle/interceptor.js'
 import { publicState } from '../../state/freeze.js'
 import { type Application, Run } from '../application.js'
@@ -16,7 +17,7 @@ export function runWithEvents(app: Application, request: RunRequest = createRequ
 }
 
 async function runAndReport(app: Application, request: RunRequest): Promise<RunResult> {
-  const { system } = app
+  const { system, cancelled } = app
   const { next } = app.checkpoint
   system.lookAtWall()
   const info = {
@@ -25,7 +26,7 @@ async function runAndReport(app: Application, request: RunRequest): Promise<RunR
     state: publicState(app.checkpoint.state),
   }
   const ended = createDeferred<RunResult>()
-  const asks = system.interceptors.length > 0
+  const asks = system.interceptors.length > 0 && cancelled === undefined
   const run: Run = new Run(
     app,
     createRequest(request.inputs, {
@@ -46,7 +47,9 @@ async function runAndReport(app: Application, request: RunRequest): Promise<RunR
     if (end.status !== 'failed') end = fatal ? failedRun(app, toError(fatal.error)) : { ...end, leaked: run.leaked }
   }
   system.lookAtWall()
-  if (app.journal !== undefined) await recordEnd(run, end)
+  if (end.status === 'cancelled' && app.parent === undefined && isFinal(end.cancellation.cause))
+    app.cancelled = end.cancellation
+  if (app.journal !== undefined) await (cancelled === undefined ? recordEnd(run, end) : app.journal.summary.stays())
   const { status, state } = end
   const error = status === 'failed' ? { error: end.error } : undefined
   emit(app, { type: 'run.end', status, state, ...error })
