@@ -24,12 +24,23 @@ export interface Draw {
   readonly saves: boolean
   /** Whether the wall clock differs between processes, and jumps. */
   readonly jumps: boolean
+  /** Where branches run; undefined is the process of the application. */
+  readonly executor?: 'threads' | 'processes' | undefined
+  /** The probability that a worker of the executor dies at a pause. */
+  readonly deaths?: number
 }
 
 const oneOf = <T>(random: () => number, ...all: readonly T[]): T => all[Math.floor(random() * all.length)] as T
 
-/** Draws the store and the disturbances of one run. */
-export function drawRun(random: () => number): Draw {
+/** Draws the store and the disturbances of one run. A map inside a worker has no store of its own. */
+export function drawRun(random: () => number, executor?: Draw['executor']): Draw {
+  const draw = drawAlone(random)
+  if (executor === undefined) return draw
+  const own = draw.own === 'deep' || draw.own === 'inner' ? 'none' : draw.own
+  return { ...draw, own, executor, deaths: oneOf(random, 0.01, 0.03, 0.06) }
+}
+
+function drawAlone(random: () => number): Draw {
   return {
     save: oneOf<SavePolicy>(
       random,

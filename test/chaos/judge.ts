@@ -1,4 +1,4 @@
-import { type Line, readLines, readStores } from './store.js'
+import { type Held, type Line, readLines, readStores } from './store.js'
 
 // The promise of each policy, counted: recorded work is never repeated. Under a policy that records less, a step may
 // run again, but no step up to the last recorded one, no step of a settled branch, and no recorded side effect.
@@ -6,6 +6,10 @@ import { type Line, readLines, readStores } from './store.js'
 
 interface Counted {
   kills: number
+  /** Those of them that ended a worker of an executor. */
+  workers: number
+  /** Processes and files that were left after their life. */
+  left: number
   doubles: number
   lost: number
   repeated: number
@@ -19,23 +23,32 @@ export interface Trial {
   look(zombie: number | undefined): Promise<void>
 }
 
+const NOTHING: Counted = {
+  ...{ kills: 0, workers: 0, doubles: 0 },
+  ...{ lost: 0, repeated: 0, wrong: 0, duplicates: 0, left: 0 },
+}
+
+/** How exactly the time of a row and that of a line agree. */
+const EXACT_MS = 1
+
 export class Judge {
-  readonly counted: Counted = { kills: 0, doubles: 0, lost: 0, repeated: 0, wrong: 0, duplicates: 0 }
+  readonly counted: Counted = { ...NOTHING }
   #expected = ''
 
   /** The end of an undisturbed run. */
   expect(state: unknown): void {
     this.#expected = JSON.stringify(sorted(state))
-    Object.assign(this.counted, { kills: 0, doubles: 0, lost: 0, repeated: 0, wrong: 0, duplicates: 0 })
+    Object.assign(this.counted, NOTHING)
   }
 
   /** True once a result was lost, wrong, or done twice. */
   get found(): boolean {
-    const { lost, repeated, wrong, duplicates } = this.counted
-    return lost + repeated + wrong + duplicates > 0
+    const { lost, repeated, wrong, duplicates, left } = this.counted
+    return lost + repeated + wrong + duplicates + left > 0
   }
 
-  async begin(places: readonly string[], log: string): Promise<Trial> {
+  /** @param timed whether the times of lines and rows agree */
+  async begin(places: readonly string[], log: string, timed: boolean): Promise<Trial> {
     let held = await readStores(places)
     let seen = 0
     /** Recorded side effects, as steps ask for them. */
@@ -53,8 +66,25 @@ export class Judge {
         }
         lines.push(...fresh)
         held = await readStores(places)
+        if (timed) this.#within(fresh, held, zombie)
         for (const { effect, token } of lines) if (effect !== undefined && held.effects.has(token)) recorded.add(effect)
       },
+    }
+  }
+
+  /** A worker that died is followed by another one in the same life: what was recorded before is not repeated either. */
+  #within(fresh: readonly Line[], held: Held, zombie: number | undefined): void {
+    const recordedAt = new Map<string, number>()
+    for (const { effect, token } of fresh) {
+      const at = held.effectsAt.get(token)
+      if (effect !== undefined && at !== undefined) recordedAt.set(effect, at)
+    }
+    for (const { appId, seq, effect, pid, at, token } of fresh) {
+      if (pid === zombie) continue
+      const recorded = effect === undefined ? held.stepsAt.get(`${appId} ${seq}`) : recordedAt.get(effect)
+      if (recorded === undefined || at <= recorded + EXACT_MS || held.effectsAt.has(token)) continue
+      console.error(`${appId} ${seq} ${effect ?? 'step'} was begun ${at - recorded} ms after it was recorded`)
+      this.counted[effect === undefined ? 'repeated' : 'duplicates'] += 1
     }
   }
 
@@ -65,8 +95,8 @@ export class Judge {
   }
 
   tally(): string {
-    const { kills, doubles, lost, repeated, wrong, duplicates } = this.counted
-    return `kills ${kills}, second runners ${doubles}, runs lost ${lost}, recorded steps repeated ${repeated}, wrong final states ${wrong}, duplicate side effects ${duplicates}`
+    const { kills, workers, doubles, lost, repeated, wrong, duplicates, left } = this.counted
+    return `kills ${kills} (${workers} of workers), second runners ${doubles}, runs lost ${lost}, recorded steps repeated ${repeated}, wrong final states ${wrong}, duplicate side effects ${duplicates}, left over ${left}`
   }
 }
 

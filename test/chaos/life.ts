@@ -48,6 +48,9 @@ const LONGEST_STOP_MS = 8_000
 /** Time for a hanging process to print its status. */
 const REPORT_MS = 2_000
 
+/** The folder for temporary files of the lives of a log. */
+export const temporaryOf = (log: string): string => `${log}.tmp`
+
 /** Makes lives of one application. */
 export function livesIn({ worker, file, own, log, draw, random }: Setting): (plan: Plan) => Promise<Life> {
   const live = (plan: Plan): Promise<Life> => {
@@ -56,6 +59,8 @@ export function livesIn({ worker, file, own, log, draw, random }: Setting): (pla
       CHAOS_FILE: file,
       CHAOS_OWN: own,
       CHAOS_LOG: log,
+      CHAOS_DEATHS: `${log}.deaths`,
+      TMPDIR: temporaryOf(log),
       CHAOS_DRAW: JSON.stringify(draw),
       CHAOS_SEED: String(Math.floor(random() * 1e9)),
       ...(plan !== undefined && 'at' in plan ? { CHAOS_KILL_AT: String(plan.at), CHAOS_KILL_WHEN: plan.when } : {}),

@@ -8,6 +8,7 @@ import { CALM, type Draw, drawRun, randomOf } from './draw.js'
 import { END } from './ends.js'
 import { runHosts } from './hosts.js'
 import { Judge } from './judge.js'
+import { deathsOf, leftOf, makeTemporary } from './leftovers.js'
 import { type Life, type Lived, livesIn, type Plan } from './life.js'
 import { openStore } from './open-store.js'
 import { dropStore } from './store.js'
@@ -19,13 +20,16 @@ import { approve } from './work.js'
 const MOST_LIVES = 120
 
 const usage = `Usage: npm run chaos -- --kills N [--seed S] [--control] [--store postgres] [--json] [--hosts]
+                              [--executor threads|processes]
 
 Kills N processes by SIGKILL: half of them at the borders of persistence in turn (before and after each write), half at
 random instants, with a SIGTERM, or a SIGSTOP and a second runner, now and then. For each run it is drawn when it is saved,
 which map has a store of its own, how often the stores are away and what is done then, whether it is saved by hand, and
 whether the wall clock jumps. --seed repeats what was drawn; when a kill hits stays up to the machine. --control puts a
 bug into the engine (a store that is away fails a branch, and not the run), to show that the counters count. --store
-postgres stores in PostgreSQL: the server of TEASEL_POSTGRES, or one that is found, in schemas that are dropped. --hosts
+postgres stores in PostgreSQL: the server of TEASEL_POSTGRES, or one that is found, in schemas that are dropped. --executor
+runs the branches in two workers, which die too, each counted as a kill: they end themselves at a pause, or loop for ever
+while they are cancelled or timed out; a life leaves no process and no temporary file. --hosts
 kills processes of two or three hosts that share one store and many runs, drains some of them, stops some for longer than
 their leases, and sets the clock; its --control gives all runners the same id, so that nothing fences a stopped one.`
 const args = process.argv.slice(2)
@@ -47,6 +51,11 @@ if (stored && server === undefined) {
   console.error('No PostgreSQL server answers. Give its URL in TEASEL_POSTGRES.')
   process.exit(2)
 }
+const executor = args.includes('--executor') ? args[args.indexOf('--executor') + 1] : undefined
+if (executor !== undefined && executor !== 'threads' && executor !== 'processes') {
+  console.error(usage)
+  process.exit(2)
+}
 const seed = args.includes('--seed') ? numberOf('--seed') : Math.floor(Math.random() * 1e9)
 const random = randomOf(seed)
 
@@ -61,7 +70,10 @@ if (args.includes('--hosts')) {
 }
 
 const BUG: Bug = { file: 'persistence/scope.ts', from: '    this.outage.lost?.(error)\n', to: '' }
-const worker = await bundleWorker('chaos', control ? BUG : undefined)
+const worker = await bundleWorker('chaos', control ? BUG : undefined, 'worker', {
+  'pool-worker': 'src/adapters/worker/index.ts',
+  work: 'test/chaos/work.ts',
+})
 const folder = mkdtempSync(join(tmpdir(), 'teasel-chaos-'))
 const judge = new Judge()
 
@@ -89,7 +101,8 @@ interface Drawn {
 }
 
 async function liveOn(name: string, { file, own, log, draw }: Drawn, plans: () => Plan): Promise<Lived | undefined> {
-  const trial = await judge.begin([file, own], log)
+  const trial = await judge.begin([file, own], log, !draw.jumps)
+  makeTemporary(log)
   const live = livesIn({ worker, file, own, log, draw, random })
   const ended = ({ code, error, killed, signal }: Life): boolean => {
     if (killed || signal === 'SIGTERM' || code === 0 || code === END.away || code === END.takenOver) return false
@@ -97,12 +110,19 @@ async function liveOn(name: string, { file, own, log, draw }: Drawn, plans: () =
     console.error(`${name} (seed ${seed}, ${JSON.stringify(draw)}): ended with ${code}\n${error}`)
     return true
   }
-  let waits = 0
+  let [waits, deaths] = [0, 0]
   for (let lives = 0; lives < MOST_LIVES; lives++) {
     const plan = plans()
     const life = await live(plan)
     if (life.killed) judge.counted.kills += 1
     if (life.stopped) judge.counted.doubles += 1
+    const left = await leftOf(log)
+    if (left.length > 0) console.error(`${name} (seed ${seed}) left ${left.join(', ')}`)
+    judge.counted.left += left.length
+    const died = deathsOf(log) - deaths
+    deaths += died
+    judge.counted.workers += died
+    judge.counted.kills += died
     await trial.look(life.zombie)
     if (ended(life)) return undefined
     if (life.code === END.done) return life.lived
@@ -129,7 +149,8 @@ console.error(`seed ${seed}`)
 
 /** A control ends with the first fault that it finds. */
 const goes = (upTo: number): boolean => judge.counted.kills < upTo && !(control && judge.found)
-const drawn = (): Draw => (control ? { ...drawRun(random), outages: 0.01, whenUnavailable: 'fail' } : drawRun(random))
+const drawn = (): Draw =>
+  control ? { ...drawRun(random, executor), outages: 0.01, whenUnavailable: 'fail' } : drawRun(random, executor)
 
 let at = 0
 const half = Math.ceil(kills / 2)

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import pg from 'pg'
 import { openDatabase } from '../../src/adapters/sqlite/open-database.js'
+import { millisecondsOf } from '../../src/persistence/order.js'
 import type { StoredNote } from '../../src/persistence/record.js'
 import { postgresAt, type StorePlace } from './open-store.js'
 
@@ -12,6 +13,10 @@ export interface Held {
   readonly over: ReadonlySet<string>
   /** Tokens of recorded side effects. */
   readonly effects: ReadonlySet<string>
+  /** When the steps that still have a row were recorded, by `appId seq`: epoch ms. */
+  readonly stepsAt: ReadonlyMap<string, number>
+  /** The same of side effects, by token. */
+  readonly effectsAt: ReadonlyMap<string, number>
 }
 
 /** A row, as a query of the tables gives it. */
@@ -22,6 +27,8 @@ export interface StoredRow {
   readonly seq: number
   readonly label: string
   readonly data: string
+  /** Its order, which holds its time. */
+  readonly ord: number | string
 }
 
 /** All rows of a store. */
@@ -36,7 +43,7 @@ async function rowsOfServer(url: string, schema: string): Promise<readonly Store
   try {
     const known = await client.query('select to_regclass($1) is not null as known', [`"${schema}".rows`])
     if (known.rows[0]?.known !== true) return []
-    const text = `select a.app, kind, epoch, seq, label, data from "${schema}".rows r join "${schema}".apps a on a.id = r.app`
+    const text = `select a.app, kind, epoch, seq, label, data, ord from "${schema}".rows r join "${schema}".apps a on a.id = r.app`
     return (await client.query(text)).rows as readonly StoredRow[]
   } finally {
     await client.end()
@@ -61,7 +68,7 @@ function rowsOfFile(file: string): readonly StoredRow[] {
     if (tables.length === 0) return []
     return database
       .prepare(
-        'select app, kind, epoch, seq, label, cast(data as text) as data from teasel_rows join teasel_apps on id = key >> 32',
+        'select app, kind, epoch, seq, label, cast(data as text) as data, ord from teasel_rows join teasel_apps on id = key >> 32',
       )
       .all() as readonly StoredRow[]
   } finally {
@@ -75,18 +82,24 @@ const isFinal = ([label, form]: StoredNote): boolean =>
 /** Reads stores without their drivers. */
 export async function readStores(places: readonly StorePlace[]): Promise<Held> {
   const [steps, over, effects] = [new Map<string, number>(), new Set<string>(), new Set<string>()]
-  for (const { app, kind, seq, label, data } of (await Promise.all(places.map(rowsOf))).flat()) {
+  const [stepsAt, effectsAt] = [new Map<string, number>(), new Map<string, number>()]
+  for (const { app, kind, seq, label, data, ord } of (await Promise.all(places.map(rowsOf))).flat()) {
     const { d, e } = JSON.parse(data) as {
       readonly d?: { readonly value?: { readonly token?: string } } | readonly StoredNote[]
       readonly e?: string
     }
-    if (kind !== 'note') steps.set(app, Math.max(seq, steps.get(app) ?? -1))
+    const at = millisecondsOf(Number(ord))
+    if (kind !== 'note') {
+      steps.set(app, Math.max(seq, steps.get(app) ?? -1))
+      stepsAt.set(`${app} ${seq}`, at)
+    }
     const cancelled = Array.isArray(d) && (d as readonly StoredNote[]).some(isFinal)
     if (app !== 'chaos' && (e !== undefined || cancelled)) over.add(app)
     if (label !== 'once' || d === undefined || !('value' in d) || d.value?.token === undefined) continue
     effects.add(d.value.token)
+    effectsAt.set(d.value.token, at)
   }
-  return { steps, over, effects }
+  return { steps, over, effects, stepsAt, effectsAt }
 }
 
 /** One line of a worker. */
@@ -95,8 +108,11 @@ export interface Line {
   readonly seq: number
   /** `appId seq key` of a side effect. */
   readonly effect: string | undefined
+  /** The process of the application. */
   readonly pid: number
   readonly token: string
+  /** When it was written, epoch ms. */
+  readonly at: number
 }
 
 /** The lines of workers, from an index on. */
@@ -106,8 +122,8 @@ export function readLines(file: string, from: number): readonly Line[] {
   return lines
     .filter((line) => line !== '')
     .map((line) => {
-      const [appId = '', seq, , key = '-', pid, token = ''] = line.split(' ')
+      const [appId = '', seq, , key = '-', pid, token = '', at] = line.split(' ')
       const effect = key === '-' ? undefined : `${appId} ${seq} ${key}`
-      return { appId, seq: Number(seq), effect, pid: Number(pid), token }
+      return { appId, seq: Number(seq), effect, pid: Number(pid), token, at: Number(at) }
     })
 }

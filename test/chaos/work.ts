@@ -1,10 +1,13 @@
 import { appendFileSync } from 'node:fs'
-import { type ActionContext, defineMessage, defineState, type } from 'teasel'
+import { threadId } from 'node:worker_threads'
+import { type ActionContext, defineMessage, defineState, entry, type } from 'teasel'
+import { defineRegistry } from 'teasel/executor'
 import type { Persister } from 'teasel/persistence'
+import { mayDie, maySpin, ownerPid } from './deaths.js'
 import type { Draw } from './draw.js'
 
 // The killed application: three levels of branches, retries, a final cancel, a race, a loop that returns to the maps, side
-// effects that are done once, and a wait for a person.
+// effects that are done once, and a wait for a person. Its branches can run in workers, which import this module.
 
 interface Work {
   round: number
@@ -21,10 +24,10 @@ export const approve = defineMessage('approve', type<string>())
 
 const log = process.env['CHAOS_LOG'] ?? ''
 let tokens = 0
-/** One line for each execution: application, step, attempt, side effect, process, token. */
+/** One line for each execution: application, step, attempt, side effect, process of the application, token, time. */
 function tell({ appId, sequenceId, attempt }: ActionContext, onceKey: string): string {
-  const token = `${process.pid}.${tokens++}`
-  appendFileSync(log, `${appId} ${sequenceId} ${attempt} ${onceKey} ${process.pid} ${token}\n`)
+  const token = `${process.pid}.${threadId}.${tokens++}`
+  appendFileSync(log, `${appId} ${sequenceId} ${attempt} ${onceKey} ${ownerPid} ${token} ${Date.now()}\n`)
   return token
 }
 /** Does a side effect once, and returns its owner: no other step may get it. */
@@ -32,7 +35,10 @@ async function effect(context: ActionContext, of: string): Promise<string> {
   const done = await context.once('effect', () => ({ of, token: tell(context, 'effect') }))
   return done.of
 }
-const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, Math.random() * ms))
+async function pause(ms: number): Promise<void> {
+  await new Promise<void>((resolve) => setTimeout(resolve, Math.random() * ms))
+  mayDie()
+}
 
 const leaf = kit.action({
   reads: ['name'],
@@ -68,11 +74,28 @@ const stopSlow = kit.action({
 const slow = kit.action({
   reads: ['name'],
   writes: ['parts'],
+  graceMs: 50,
   run: ({ signal }) =>
     new Promise<never>((_, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason))
+      signal.addEventListener('abort', () => {
+        maySpin()
+        reject(signal.reason)
+      })
       if (signal.aborted) reject(signal.reason)
     }),
+})
+/** Runs until its time is up, at times without hearing its signal. */
+const late = kit.action({
+  reads: ['name'],
+  writes: ['parts'],
+  graceMs: 50,
+  run: ({ signal }) => {
+    maySpin()
+    return new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason))
+      if (signal.aborted) reject(signal.reason)
+    })
+  },
 })
 const next = kit.action({
   reads: ['round', 'marks'],
@@ -102,9 +125,10 @@ const end = kit.action({
   },
 })
 
-/** The graph of the killed application. @param own a store of its own for the drawn map */
-export function graphOf({ own: map }: Draw, own: Persister) {
-  const storedAt = (name: Draw['own']): { persister?: Persister } => (map === name ? { persister: own } : {})
+type StoredAt = (name: Draw['own']) => { readonly persister?: Persister }
+
+/** A branch of three levels. */
+function branchOf(storedAt: StoredAt) {
   const inner = kit.mapStates({
     ...storedAt('inner'),
     reads: ['name'],
@@ -126,9 +150,21 @@ export function graphOf({ own: map }: Draw, own: Persister) {
     states: ({ state: { name } }) => ({ x: { name: `${name}x` }, y: { name: `${name}y` } }),
     reduce: ({ results }) => ({ parts: results.flatMap(({ state }) => state.parts) }),
   })
-  const branch = kit
-    .graph({ actions: { deep, stopSlow }, transitions: { deep: 'stopSlow' } })
-    .runnable({ entrypoint: 'deep' })
+  return kit.graph({ actions: { deep, stopSlow }, transitions: { deep: 'stopSlow' } }).runnable({ entrypoint: 'deep' })
+}
+const plain = branchOf(() => ({}))
+
+/** What runs in workers. */
+export const registry = defineRegistry({
+  name: 'chaos',
+  module: import.meta.url,
+  graphs: { branch: plain, leaf, slow, late },
+})
+
+/** The graph of the killed application. @param own a store of its own for the drawn map */
+export function graphOf({ own: map, executor }: Draw, own: Persister) {
+  const storedAt: StoredAt = (name) => (map === name ? { persister: own } : {})
+  const branch = executor === undefined ? branchOf(storedAt) : plain
   const work = kit.mapActions({
     ...storedAt('work'),
     reads: ['round', 'found'],
@@ -147,7 +183,7 @@ export function graphOf({ own: map }: Draw, own: Persister) {
     ...storedAt('race'),
     reads: ['round', 'found'],
     writes: ['found'],
-    actions: { never: slow, quick: leaf },
+    actions: { never: slow, late: entry(late, { timeoutMs: 300 }), quick: leaf },
     state: ({ state: { round } }) => ({ name: `q${round}`, parts: [] }),
     settle: 'any',
     reduce: ({ state: { found }, results }) => ({

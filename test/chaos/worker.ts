@@ -1,6 +1,9 @@
 import { resumeOrCreate, systemClock } from 'teasel'
+import { processes } from 'teasel/executor/processes'
+import { threads } from 'teasel/executor/threads'
 import { createPersister, PersistenceError, type Persister } from 'teasel/persistence'
 import { overDriver } from '../support/over-driver.js'
+import { workerEnv } from './deaths.js'
 import { type Draw, randomOf } from './draw.js'
 import { END } from './ends.js'
 import { openStore } from './open-store.js'
@@ -72,6 +75,14 @@ function failed(error: unknown): never {
   process.exit(END.failed)
 }
 
+/** Where the branches run. A branch is lost any number of times. */
+function executorOf({ executor: place }: Draw) {
+  if (place === undefined) return {}
+  const worker = new URL('./pool-worker.mjs', import.meta.url)
+  const options = { worker, workers: 2, maxDeliveries: 1_000, env: workerEnv(place) }
+  return { executor: place === 'threads' ? threads(options) : processes(options) }
+}
+
 /** The last lines of the log: printed when this process hangs. */
 const lines: string[] = []
 const log = (line: string): void => {
@@ -97,6 +108,7 @@ try {
     clock,
     logger,
     inboxPollMs: 50,
+    ...executorOf(draw),
   })
   report = () => ({ sequenceId: app.sequenceId, next: app.next, state: app.state, snapshot: app.actor.getSnapshot() })
   process.once('SIGTERM', () => {
