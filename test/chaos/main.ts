@@ -29,7 +29,7 @@ whether the wall clock jumps. --seed repeats what was drawn; when a kill hits st
 bug into the engine (a store that is away fails a branch, and not the run), to show that the counters count. --store
 postgres stores in PostgreSQL: the server of TEASEL_POSTGRES, or one that is found, in schemas that are dropped. --executor
 runs the branches in two workers, which die too, each counted as a kill: they end themselves at a pause, or loop for ever
-while they are cancelled or timed out; a life leaves no process and no temporary file. --hosts
+while a branch is cancelled or timed out; a life leaves no process and no temporary file. --hosts
 kills processes of two or three hosts that share one store and many runs, drains some of them, stops some for longer than
 their leases, and sets the clock; its --control gives all runners the same id, so that nothing fences a stopped one.`
 const args = process.argv.slice(2)
