@@ -1,4 +1,4 @@
-import { type Held, type Line, readLines, readStores } from './store.js'
+import { type Line, readLines, readStores } from './store.js'
 
 // The promise of each policy, counted: recorded work is never repeated. Under a policy that records less, a step may
 // run again, but no step up to the last recorded one, no step of a settled branch, and no recorded side effect.
@@ -19,6 +19,8 @@ interface Counted {
 
 /** One watched run of the application. */
 export interface Trial {
+  /** Reads what is recorded now: rows of a branch are removed when its map has settled. */
+  peek(): Promise<void>
   /** A life has ended. @param zombie the process that was stopped meanwhile */
   look(zombie: number | undefined): Promise<void>
 }
@@ -26,6 +28,12 @@ export interface Trial {
 const NOTHING: Counted = {
   ...{ kills: 0, workers: 0, doubles: 0 },
   ...{ lost: 0, repeated: 0, wrong: 0, duplicates: 0, left: 0 },
+}
+
+/** When steps and side effects were recorded. */
+interface Times {
+  readonly stepsAt: Map<string, number>
+  readonly effectsAt: Map<string, number>
 }
 
 /** How exactly the time of a row and that of a line agree. */
@@ -54,7 +62,14 @@ export class Judge {
     /** Recorded side effects, as steps ask for them. */
     const recorded = new Set<string>()
     const lines: Line[] = []
+    const times: Times = { stepsAt: new Map(held.stepsAt), effectsAt: new Map(held.effectsAt) }
+    const peek = async (): Promise<void> => {
+      const { stepsAt, effectsAt } = await readStores(places)
+      for (const [step, at] of stepsAt) if (!times.stepsAt.has(step)) times.stepsAt.set(step, at)
+      for (const [token, at] of effectsAt) times.effectsAt.set(token, at)
+    }
     return {
+      peek,
       look: async (zombie) => {
         const fresh = readLines(log, seen)
         seen += fresh.length
@@ -66,23 +81,24 @@ export class Judge {
         }
         lines.push(...fresh)
         held = await readStores(places)
-        if (timed) this.#within(fresh, held, zombie)
+        await peek()
+        if (timed) this.#within(fresh, times, zombie)
         for (const { effect, token } of lines) if (effect !== undefined && held.effects.has(token)) recorded.add(effect)
       },
     }
   }
 
   /** A worker that died is followed by another one in the same life: what was recorded before is not repeated either. */
-  #within(fresh: readonly Line[], held: Held, zombie: number | undefined): void {
+  #within(fresh: readonly Line[], { stepsAt, effectsAt }: Times, zombie: number | undefined): void {
     const recordedAt = new Map<string, number>()
     for (const { effect, token } of fresh) {
-      const at = held.effectsAt.get(token)
-      if (effect !== undefined && at !== undefined) recordedAt.set(effect, at)
+      const at = effectsAt.get(token)
+      if (effect !== undefined && at !== undefined) recordedAt.set(effect, Math.min(at, recordedAt.get(effect) ?? at))
     }
-    for (const { appId, seq, effect, pid, at, token } of fresh) {
+    for (const { appId, seq, effect, pid, at } of fresh) {
       if (pid === zombie) continue
-      const recorded = effect === undefined ? held.stepsAt.get(`${appId} ${seq}`) : recordedAt.get(effect)
-      if (recorded === undefined || at <= recorded + EXACT_MS || held.effectsAt.has(token)) continue
+      const recorded = effect === undefined ? stepsAt.get(`${appId} ${seq}`) : recordedAt.get(effect)
+      if (recorded === undefined || at <= recorded + EXACT_MS) continue
       console.error(`${appId} ${seq} ${effect ?? 'step'} was begun ${at - recorded} ms after it was recorded`)
       this.counted[effect === undefined ? 'repeated' : 'duplicates'] += 1
     }

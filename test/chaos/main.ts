@@ -18,6 +18,8 @@ import { approve } from './work.js'
 // instants, with the disturbances of the draw; resumes them until they are done, and counts lost and repeated work.
 
 const MOST_LIVES = 120
+/** How often the stores are read while branches run in workers. */
+const PEEK_MS = 50
 
 const usage = `Usage: npm run chaos -- --kills N [--seed S] [--control] [--store postgres] [--json] [--hosts]
                               [--executor threads|processes]
@@ -26,8 +28,8 @@ Kills N processes by SIGKILL: half of them at the borders of persistence in turn
 random instants, with a SIGTERM, or a SIGSTOP and a second runner, now and then. For each run it is drawn when it is saved,
 which map has a store of its own, how often the stores are away and what is done then, whether it is saved by hand, and
 whether the wall clock jumps. --seed repeats what was drawn; when a kill hits stays up to the machine. --control puts a
-bug into the engine (a store that is away fails a branch, and not the run), to show that the counters count. --store
-postgres stores in PostgreSQL: the server of TEASEL_POSTGRES, or one that is found, in schemas that are dropped. --executor
+bug into the engine (a store that is away fails a branch, and not the run; with --executor, a worker does not see recorded
+effects, and the owner lives), to show that the counters count. --store postgres stores in PostgreSQL: the server of TEASEL_POSTGRES, or one that is found, in schemas that are dropped. --executor
 runs the branches in two workers, which die too, each counted as a kill: they end themselves at a pause, or loop for ever
 while a branch is cancelled or timed out; a life leaves no process and no temporary file. --hosts
 kills processes of two or three hosts that share one store and many runs, drains some of them, stops some for longer than
@@ -69,7 +71,10 @@ if (args.includes('--hosts')) {
   process.exit(found ? 1 : 0)
 }
 
-const BUG: Bug = { file: 'persistence/scope.ts', from: '    this.outage.lost?.(error)\n', to: '' }
+const BUG: Bug =
+  executor === undefined
+    ? { file: 'persistence/scope.ts', from: '    this.outage.lost?.(error)\n', to: '' }
+    : { file: 'remote/worker-journal.ts', from: 'once?.has(key) === true', to: 'once?.has(key) === null' }
 const worker = await bundleWorker('chaos', control ? BUG : undefined, 'worker', {
   'pool-worker': 'src/adapters/worker/index.ts',
   work: 'test/chaos/work.ts',
@@ -110,10 +115,22 @@ async function liveOn(name: string, { file, own, log, draw }: Drawn, plans: () =
     console.error(`${name} (seed ${seed}, ${JSON.stringify(draw)}): ended with ${code}\n${error}`)
     return true
   }
+  const watched = async (life: Promise<Life>): Promise<Life> => {
+    if (draw.executor === undefined || draw.jumps) return life
+    let peeks = Promise.resolve()
+    const peek = (): void => {
+      peeks = peeks.then(() => trial.peek()).catch(() => {}) // the store is being made
+    }
+    const timer = setInterval(peek, PEEK_MS)
+    const ended = await life
+    clearInterval(timer)
+    await peeks
+    return ended
+  }
   let [waits, deaths] = [0, 0]
   for (let lives = 0; lives < MOST_LIVES; lives++) {
     const plan = plans()
-    const life = await live(plan)
+    const life = await watched(live(plan))
     if (life.killed) judge.counted.kills += 1
     if (life.stopped) judge.counted.doubles += 1
     const left = await leftOf(log)
@@ -150,7 +167,9 @@ console.error(`seed ${seed}`)
 /** A control ends with the first fault that it finds. */
 const goes = (upTo: number): boolean => judge.counted.kills < upTo && !(control && judge.found)
 const drawn = (): Draw =>
-  control ? { ...drawRun(random, executor), outages: 0.01, whenUnavailable: 'fail' } : drawRun(random, executor)
+  control
+    ? { ...drawRun(random, executor), outages: 0.01, whenUnavailable: 'fail', jumps: false }
+    : drawRun(random, executor)
 
 let at = 0
 const half = Math.ceil(kills / 2)
@@ -158,7 +177,8 @@ const stride = Math.max(1, Math.floor((2 * borders) / half))
 while (goes(half) && at < 4 * borders) {
   const place = (at * stride) % (2 * borders)
   at += 1
-  const plans: Plan[] = [{ at: 1 + (place >> 1), when: place % 2 === 0 ? 'before' : 'after' }]
+  const plans: Plan[] =
+    control && executor !== undefined ? [] : [{ at: 1 + (place >> 1), when: place % 2 === 0 ? 'before' : 'after' }]
   judge.end(await runToEnd(drawn(), () => plans.pop()))
 }
 while (goes(kills)) {

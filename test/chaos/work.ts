@@ -30,14 +30,15 @@ function tell({ appId, sequenceId, attempt }: ActionContext, onceKey: string): s
   appendFileSync(log, `${appId} ${sequenceId} ${attempt} ${onceKey} ${ownerPid} ${token} ${Date.now()}\n`)
   return token
 }
-/** Does a side effect once, and returns its owner: no other step may get it. */
-async function effect(context: ActionContext, of: string): Promise<string> {
-  const done = await context.once('effect', () => ({ of, token: tell(context, 'effect') }))
-  return done.of
-}
 async function pause(ms: number): Promise<void> {
   await new Promise<void>((resolve) => setTimeout(resolve, Math.random() * ms))
   mayDie()
+}
+/** Does a side effect once, and returns its owner: no other step may get it. */
+async function effect(context: ActionContext, of: string): Promise<string> {
+  const done = await context.once('effect', () => ({ of, token: tell(context, 'effect') }))
+  await pause(1)
+  return done.of
 }
 
 const leaf = kit.action({
