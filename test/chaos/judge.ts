@@ -99,7 +99,7 @@ export class Judge {
       if (pid === zombie) continue
       const recorded = effect === undefined ? stepsAt.get(`${appId} ${seq}`) : recordedAt.get(effect)
       if (recorded === undefined || at <= recorded + EXACT_MS) continue
-      console.error(`${appId} ${seq} ${effect ?? 'step'} was begun ${at - recorded} ms after it was recorded`)
+      console.error(`${effect ?? `${appId} ${seq}`} was begun ${at - recorded} ms after it was recorded`)
       this.counted[effect === undefined ? 'repeated' : 'duplicates'] += 1
     }
   }
