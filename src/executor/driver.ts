@@ -26,13 +26,15 @@ export interface CodeRef {
 
 /** One branch, as a driver gets it: plain data. */
 export interface TaskData {
-  /** Stays the same when the task is delivered again. */
+  /** Stays the same when the task is delivered again, except after a worker that broke the protocol. */
   readonly id: string
   /** 1, and one more each time that it is delivered again. */
   readonly delivery: number
   readonly code: CodeRef
   /** The printed path of the branch, for messages: `all/7`. */
   readonly path: string
+  /** The most bytes that one text takes, in both directions. */
+  readonly maxFrameBytes: number
   /** Everything that the branch starts with, for the task runner. */
   readonly start: string
 }

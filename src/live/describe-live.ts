@@ -222,13 +222,23 @@ class LiveReading {
     const open = isRetrying ? 'retrying' : this.statusOf(origin, { waits: { level: waitsFor }, attempts: undefined })
     const status = phase === 'made' ? 'queued' : branch.cancelledAt !== undefined ? 'cancelled' : open
     const node = (depth: number): AppNode => ({
-      ...(inside === undefined ? { ...bare(key), attempt: branch.attempts } : this.node(inside, status, depth)),
+      ...(inside === undefined ? this.#elsewhere(bare(key), branch) : this.node(inside, status, depth)),
       status,
       key,
       index,
       ...(startedAt !== undefined && { startedAt }),
     })
     return { key, index, status, node }
+  }
+
+  /** A branch that runs elsewhere, or has not begun. */
+  #elsewhere(node: AppNode, { attempts, origin: { appId } }: BranchHandle): AppNode {
+    return {
+      ...node,
+      attempt: attempts,
+      pending: this.pending.filter((one) => one.appId === appId).map(pendingOf),
+      due: this.due.filter((one) => one.appId === appId).map(dueOf),
+    }
   }
 
   #pages(branches: readonly LiveBranch[], depth: number): readonly BranchPage[] {

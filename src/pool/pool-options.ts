@@ -28,6 +28,8 @@ export interface PoolOptions {
   readonly idleMs?: number
   /** How often a branch is delivered whose worker is lost, before it fails with a `WorkerLostError`. Default 3. */
   readonly maxDeliveries?: number
+  /** The most bytes of one text between a branch and its worker: a state, a chunk, a message. Default 64 MiB. */
+  readonly maxFrameBytes?: number
   /** Called with each line that a worker writes. Default: the line is printed by this process. */
   readonly output?: (line: WorkerLine) => void
   /**
@@ -37,7 +39,7 @@ export interface PoolOptions {
   readonly worker?: string | URL
 }
 
-const POOL_OPTIONS = 'workers tasksPerWorker concurrency env execArgv idleMs maxDeliveries output worker'
+const POOL_OPTIONS = 'workers tasksPerWorker concurrency env execArgv idleMs maxDeliveries maxFrameBytes output worker'
 
 /** An option, as it is checked: its value, whether that may stand, and what it takes. */
 export type OptionCheck = readonly [name: string, value: unknown, ok: boolean, takes: string]
@@ -79,7 +81,7 @@ export function poolSettings(
   checkOptions(subject, options, [POOL_OPTIONS, ...more.map(([name]) => name)].join(' '))
   const { env, execArgv, idleMs = 10_000, output, worker } = options
   const checks: readonly OptionCheck[] = [
-    ...(['workers', 'tasksPerWorker', 'concurrency', 'maxDeliveries'] as const).map((name) =>
+    ...(['workers', 'tasksPerWorker', 'concurrency', 'maxDeliveries', 'maxFrameBytes'] as const).map((name) =>
       countCheck(name, options[name]),
     ),
     [

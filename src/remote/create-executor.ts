@@ -4,6 +4,7 @@ import { describeValue } from '../internal/guards.js'
 import { checkOptions } from '../internal/options.js'
 import type { BranchMaker, BranchSystem } from '../runtime/map/branch-maker.js'
 import { Crew } from './crew.js'
+import { MAX_FRAME_BYTES } from './frame-size.js'
 import { RemoteBranch } from './remote-branch.js'
 
 /** Options of {@link createExecutor}. */
@@ -13,6 +14,11 @@ export interface ExecutorOptions {
    * `WorkerLostError`. A whole number above 0. Default 3.
    */
   readonly maxDeliveries?: number
+  /**
+   * The most bytes that one frame between a branch and its worker may take as text: a state, a chunk, a message. A worker
+   * that sends more is ended; a branch that would need more fails. A whole number above 0. Default 64 MiB.
+   */
+  readonly maxFrameBytes?: number
 }
 
 const MAX_DELIVERIES = 3
@@ -23,7 +29,7 @@ const MAX_DELIVERIES = 3
  * The engine keeps what belongs to the owner: settling, `watch`, limits, retries of branches, messages, the numbers of
  * events. A branch whose worker is lost goes on elsewhere from its last committed step.
  * @throws {TypeError} for a value that is no driver, or an unknown option
- * @throws {RangeError} for an invalid number of deliveries
+ * @throws {RangeError} for an invalid number of deliveries or bytes
  *
  * @example
  * ```ts
@@ -47,13 +53,14 @@ const MAX_DELIVERIES = 3
 export function createExecutor(driver: ExecutorDriver, options: ExecutorOptions = {}): Executor {
   if (typeof driver?.submit !== 'function')
     throw new TypeError(`createExecutor takes a driver, { name, can, submit, close }, not ${describeValue(driver)}.`)
-  checkOptions('createExecutor', options, 'maxDeliveries')
-  const { maxDeliveries = MAX_DELIVERIES } = options
-  if (!Number.isInteger(maxDeliveries) || maxDeliveries < 1)
-    throw new RangeError(`maxDeliveries is ${describeValue(maxDeliveries)}; it takes a whole number above 0.`)
+  checkOptions('createExecutor', options, 'maxDeliveries maxFrameBytes')
+  const { maxDeliveries = MAX_DELIVERIES, maxFrameBytes = MAX_FRAME_BYTES } = options
+  for (const [name, value] of Object.entries({ maxDeliveries, maxFrameBytes }))
+    if (!Number.isInteger(value) || value < 1)
+      throw new RangeError(`${name} is ${describeValue(value)}; it takes a whole number above 0.`)
   const crews = new WeakMap<BranchSystem, Crew>()
   const crewOf = (system: BranchSystem): Crew => {
-    const crew = crews.get(system) ?? new Crew(driver, system, maxDeliveries)
+    const crew = crews.get(system) ?? new Crew(driver, system, { maxDeliveries, maxFrameBytes })
     crews.set(system, crew)
     return crew
   }

@@ -20,16 +20,24 @@ interface Member {
   hear(types: readonly EventType[]): void
 }
 
+interface Limits {
+  readonly maxDeliveries: number
+  /** The most that a frame may take as text. */
+  readonly maxFrameBytes: number
+}
+
 export class Crew {
   readonly driver: ExecutorDriver
   readonly maxDeliveries: number
+  readonly maxFrameBytes: number
   readonly #system: BranchSystem
   readonly #live = new Set<Member>()
   #hears: readonly EventType[]
 
-  constructor(driver: ExecutorDriver, system: BranchSystem, maxDeliveries: number) {
+  constructor(driver: ExecutorDriver, system: BranchSystem, { maxDeliveries, maxFrameBytes }: Limits) {
     this.driver = driver
     this.maxDeliveries = maxDeliveries
+    this.maxFrameBytes = maxFrameBytes
     this.#system = system
     this.#hears = this.#observed()
     const { listeners } = system

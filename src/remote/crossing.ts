@@ -78,7 +78,7 @@ export const crossedChunk = (
 export function crossedEvent(data: EventData, { appId, path }: Pick<EventSource, 'appId' | 'path'>): AnyEvent {
   const { type } = data
   const source = 'source' in data ? { action: path[0]?.map } : undefined
-  const event: Record<string, unknown> = Object.assign({ type, ...NUMBERED, appId, path }, source, data)
+  const event: Record<string, unknown> = { ...NUMBERED, appId, path, ...source, ...data }
   for (const field of ['error', 'reason']) if (field in event) thrown(event[field])
   if (type === 'branch.settled')
     for (const field of ['error', 'reason']) thrown(Reflect.get(Object(data['result']), field))

@@ -10,7 +10,7 @@ import type { Leak } from '../runtime/run/result.js'
 import type { State } from '../state/freeze.js'
 import type { JournalNotice, JournalQuestion, StoreData } from './journal-ops.js'
 
-// Owns: the frames between a branch that lives behind a channel and its owner. Both ends check each one.
+// Owns: the frames between a branch that lives behind a channel and its owner. Both ends check each one (frame-rules.ts).
 // F1  A frame is data: it crosses as text of the codec. Code crosses by its name, trackers and limits do not cross.
 
 /** Where an application stands, as data. */
@@ -245,106 +245,6 @@ export type UpFrame =
     }
 
 export type Ended = Extract<UpFrame, { readonly type: 'ended' }>
-
-/** The types of fields, as far as a receiver checks them: `?` may be anything. */
-type Shape = Readonly<Record<string, 'string' | 'number' | 'boolean' | 'object' | '?'>>
-
-const DOWN: Readonly<Record<DownFrame['type'], Shape>> = {
-  start: {
-    appId: 'string',
-    parentPath: 'object',
-    map: 'string',
-    visit: 'number',
-    key: 'string',
-    state: 'object',
-    inputs: 'object',
-    bound: 'object',
-    tracked: 'boolean',
-    hears: 'object',
-    credit: 'number',
-    messages: 'object',
-    hooks: 'object',
-  },
-  cancel: { reason: '?', by: 'string', cause: 'string' },
-  abandon: {},
-  stop: {},
-  message: { n: 'number', message: 'object' },
-  noSender: { n: 'number', error: '?' },
-  credit: { n: 'number' },
-  hears: { types: 'object' },
-  permit: { id: 'number' },
-  answer: { id: 'number' },
-  below: { n: 'number', rest: 'object', message: 'object' },
-  cancelBelow: { id: 'number', rest: 'object', reason: '?', by: 'string', cause: 'string' },
-  posted: { app: 'number', message: 'object' },
-  postBelow: { id: 'number', rest: 'object', message: 'object' },
-}
-
-const UP: Readonly<Record<UpFrame['type'], Shape>> = {
-  started: {},
-  mismatch: { outline: 'object' },
-  chunk: { source: 'string', sequenceId: 'number', chunk: '?', tracked: 'boolean', skipped: 'number' },
-  facts: { attempts: 'number', retrying: 'boolean' },
-  event: { event: 'object', tracked: 'boolean', skipped: 'number' },
-  step: { change: 'object', at: 'object', n: 'number', left: 'object' },
-  waits: { n: 'number', waits: 'object' },
-  cancel: { key: 'string', reason: '?', by: 'string', cause: 'string' },
-  send: { key: '?', message: 'object', to: '?' },
-  ask: { id: 'number', question: 'object' },
-  log: { level: 'string', text: 'string', data: '?' },
-  pace: {},
-  acquire: { id: 'number' },
-  withdraw: { id: 'number' },
-  release: {},
-  below: { id: 'number', answer: '?' },
-  journal: { app: 'number', notice: 'object' },
-  storeLost: { error: '?' },
-  ended: {
-    status: 'string',
-    error: '?',
-    past: 'object',
-    leaked: 'object',
-    skipped: 'number',
-  },
-}
-
-type Checks = ReadonlyMap<string, readonly (readonly [field: string, want: string])[]>
-
-const checksOf = (shapes: Readonly<Record<string, Shape>>): Checks =>
-  new Map(
-    Object.entries(shapes).map(([type, shape]) => [type, Object.entries(shape).filter(([, want]) => want !== '?')]),
-  )
-
-function checkFrame(frame: unknown, checks: Checks): void {
-  const record = Object(frame) as Readonly<Record<string, unknown>>
-  const { type } = record
-  const fields = typeof type === 'string' ? checks.get(type) : undefined
-  if (fields === undefined) throw new TypeError(`The channel has no frame of the type ${String(type)}.`)
-  for (const [field, want] of fields) {
-    const value = record[field]
-    if (value === null || typeof value !== want)
-      throw new TypeError(`The field "${field}" of a frame "${String(type)}" is ${String(value)}; it takes: ${want}.`)
-  }
-}
-
-const DOWN_CHECKS = checksOf(DOWN)
-const UP_CHECKS = checksOf(UP)
-
-/** @throws {TypeError} for what is no frame to a worker */
-export function assertDown(frame: unknown): asserts frame is DownFrame {
-  checkFrame(frame, DOWN_CHECKS)
-}
-
-/** @throws {TypeError} for what is no first frame */
-export function assertStart(frame: unknown): asserts frame is StartFrame {
-  assertDown(frame)
-  if (frame.type !== 'start') throw new TypeError(`A task begins with a frame "start", not with "${frame.type}".`)
-}
-
-/** @throws {TypeError} for what is no frame to an owner */
-export function assertUp(frame: unknown): asserts frame is UpFrame {
-  checkFrame(frame, UP_CHECKS)
-}
 
 /** All types of events that cross. */
 export const EVENT_TYPES = Object.keys(OBSERVABLE_TYPES) as EventType[]

@@ -89,7 +89,7 @@ export class RemoteBranch implements BranchHandle {
     this.#visits = plan.graph.list.map(({ index }) => first.visits[index] ?? 0)
     this.origin = sourceOf(setup, this)
     this.#run = new OwnerRun(this.origin, setup, this)
-    this.#submission = new Submission(crew.driver, this, this.#code.code)
+    this.#submission = new Submission(crew, this, this.#code.code, setup)
     this.store = journal && new RemoteDurability(journal, this, setup, this.#submission)
     this.answers = new BranchAnswers(
       setup,
@@ -279,7 +279,7 @@ export class RemoteBranch implements BranchHandle {
 
   #relay(frame: Extract<UpFrame, { readonly type: 'event' | 'chunk' }>): void {
     const { skipped, tracked } = frame
-    for (let i = 0; i < skipped; i++) this.#setup.system.skip()
+    this.#setup.system.skip(skipped)
     const event = frame.type === 'chunk' ? crossedChunk(frame, this.origin) : crossedEvent(frame.event, this.origin)
     const { type, path } = event
     if (this.#run.cancellation !== undefined) {
@@ -355,7 +355,7 @@ export class RemoteBranch implements BranchHandle {
   }
 
   #endedThere(frame: Ended): void {
-    for (let i = 0; i < frame.skipped; i++) this.#setup.system.skip()
+    this.#setup.system.skip(frame.skipped)
     this.#ended = frame
     this.attempts = frame.attempts
     this.isRetrying = false

@@ -7,9 +7,8 @@ import type { StateChange } from './frames.js'
 
 /** @param whole whether every key counts: a state that is not frozen may have been changed in place */
 export function changeOf(before: State, after: State, whole: boolean): StateChange {
-  const set: Record<string, unknown> = {}
-  for (const key of Object.keys(after))
-    if (whole || !Object.is(after[key], before[key]) || !Object.hasOwn(before, key)) set[key] = after[key]
+  const changed = (key: string): boolean => whole || !Object.is(after[key], before[key]) || !Object.hasOwn(before, key)
+  const set = Object.fromEntries(Object.entries(after).filter(([key]) => changed(key)))
   return { set, removed: Object.keys(before).filter((key) => !Object.hasOwn(after, key)) }
 }
 

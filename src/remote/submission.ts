@@ -1,17 +1,24 @@
 import { printPath } from '../action/context.js'
 import type { CodeRef, ExecutorDriver, Loss, SubmittedTask, TaskData } from '../executor/driver.js'
 import { monotonicNow } from '../internal/clock.js'
+import { messageOf } from '../internal/guards.js'
 import { Deadline } from '../runtime/cancel/deadline.js'
 import type { EventSource } from '../runtime/event-source.js'
+import type { BranchSetup } from '../runtime/map/branch-maker.js'
 import { open, seal, sealInWords } from './crossing.js'
-import { assertUp, type DownFrame, type MessageData, type StartFrame, type UpFrame } from './frames.js'
+import { assertUp } from './frame-rules.js'
+import { assertFits } from './frame-size.js'
+import type { CheckpointData, DownFrame, MessageData, StartFrame, UpFrame } from './frames.js'
+import { WorkerConduct } from './worker-conduct.js'
 
 // Owns: the deliveries of one branch to the driver of its executor, and the messages that it has not taken.
-// Does not own: what its frames mean (remote-branch.ts).
+// Does not own: what its frames mean (remote-branch.ts), which of them may come (worker-conduct.ts).
 // S1  A text that comes after the end, or from an earlier delivery, has no effect.
 // S2  A message belongs to the owner until the step that took it commits. What no commit took goes with the next
 //     delivery.
 // S3  Code that ignores its cancel is abandoned by its worker. A worker that does not answer is killed.
+// S4  A worker that sends what it may not is ended, and nothing more of it is read. That is told with the path of its
+//     branch, which is delivered again as after any loss.
 
 /** How long a worker has to abandon code that ignores its cancel, before it is killed, milliseconds. */
 const ANSWER_MS = 100
@@ -28,14 +35,26 @@ interface SubmittedBranch {
   readonly origin: EventSource
   /** Undefined where it is not stored. */
   readonly journal: { readonly inbox: { readonly waiting: readonly { readonly id: number }[] } } | undefined
+  readonly checkpoint: CheckpointData
   receive(frame: UpFrame): void
   lost(loss: Loss): void
+}
+
+/** Where it goes. */
+interface Place {
+  readonly driver: ExecutorDriver
+  /** The most that a frame may take as text. */
+  readonly maxFrameBytes: number
 }
 
 export class Submission {
   readonly #driver: ExecutorDriver
   readonly #branch: SubmittedBranch
   readonly #code: CodeRef
+  readonly #conduct: WorkerConduct
+  readonly #maxBytes: number
+  /** The delivery whose worker broke the protocol. */
+  #broken = 0
   #mail: SentMessage[] = []
   #task: SubmittedTask | undefined
   #paused = false
@@ -48,20 +67,26 @@ export class Submission {
   /** The delivery whose worker lives; 0 while there is none. */
   #live = 0
 
-  constructor(driver: ExecutorDriver, branch: SubmittedBranch, code: CodeRef) {
+  constructor({ driver, maxFrameBytes }: Place, branch: SubmittedBranch, code: CodeRef, { plan, task }: BranchSetup) {
     this.#driver = driver
     this.#branch = branch
     this.#code = code
+    this.#conduct = new WorkerConduct(plan, task.key, branch)
+    this.#maxBytes = maxFrameBytes
   }
 
   get #name(): string {
     return printPath(this.#branch.origin.path)
   }
 
-  /** Stable where a task outlives its owner; elsewhere two trees with the same ids may run in one process. */
+  /**
+   * Stable where a task outlives its owner; elsewhere two trees with the same ids may run in one process. Texts of a worker
+   * that broke the protocol may be under way: they are not those of the next delivery.
+   */
   get #id(): string {
     const { appId, system } = this.#branch.origin
-    return this.#driver.can.attach ? appId : `${system.runId}/${appId}`
+    if (this.#driver.can.attach) return appId
+    return `${system.runId}/${appId}${this.#broken === 0 ? '' : `~${this.#broken}`}`
   }
 
   /** Messages that came before it was made. */
@@ -84,41 +109,62 @@ export class Submission {
     this.#mail = this.#mail.map(({ data }, i) => ({ n: i + 1, data }))
     this.n = this.#mail.length
     this.#paused = false
-    const start = seal(startOf(this.#mail.map(({ data }) => data)))
-    const task: TaskData = { id: this.#id, delivery, code: this.#code, path: this.#name, start }
+    const frame = startOf(this.#mail.map(({ data }) => data))
+    const start = this.#sealed(frame)
+    this.#conduct.begin(frame)
+    const facts = { code: this.#code, path: this.#name, maxFrameBytes: this.#maxBytes }
+    const task: TaskData = { id: this.#id, delivery, ...facts, start }
     this.#task = this.#driver.submit(task, {
-      receive: (text) => void (isPast() || this.#read(text)),
+      receive: (text) => void (isPast() || this.#broken === delivery || this.#read(text)),
       lost: (loss) => void (isPast() || this.#branch.lost(loss)),
     })
   }
 
   #read(text: string): void {
-    let frame: unknown
     try {
-      frame = open(text)
+      assertFits(text, this.#maxBytes)
+      const frame = open(text)
       assertUp(frame)
+      this.#conduct.check(frame)
+      this.#branch.receive(frame)
     } catch (error) {
-      return this.refuse(error)
+      this.refuse(error)
     }
-    this.#branch.receive(frame)
   }
 
-  /** Its worker breaks the protocol: it is ended. */
+  /** Its worker breaks the protocol: it is ended, and nothing of it is read any more (S4). */
   refuse(error: unknown): void {
-    const why = `The worker of "${this.#name}" sent what cannot be followed.`
+    const why = `The worker of "${this.#name}" sent what cannot be followed: ${messageOf(error)}`
     this.#branch.origin.system.logger.error(why, error)
-    if (this.#driver.can.preempt) this.#task?.kill?.(why)
-    else this.#branch.lost({ why })
+    if (this.#branch.status !== 'running' || this.#live === 0) return
+    this.#broken = this.deliveries
+    const task = this.#task
+    if (this.#driver.can.preempt && task?.kill !== undefined) return task.kill(why)
+    task?.send(seal({ type: 'stop' }))
+    task?.release()
+    this.#branch.lost({ why })
   }
 
-  /** @throws {SerializationError} for a value that is no data */
+  /** @throws {SerializationError} for a value that is no data @throws {RangeError} for more than a frame takes */
+  #sealed(frame: DownFrame): string {
+    const text = seal(frame)
+    assertFits(text, this.#maxBytes)
+    return text
+  }
+
+  /** @throws {SerializationError} for a value that is no data @throws {RangeError} for more than a frame takes */
   send(frame: DownFrame): void {
-    if (this.#branch.status === 'running') this.#task?.send(seal(frame))
+    if (this.#branch.status !== 'running') return
+    const text = this.#sealed(frame)
+    this.#conduct.sent(frame)
+    this.#task?.send(text)
   }
 
   /** The same, with words in place of what is no data. */
   sendInWords(frame: DownFrame): void {
-    if (this.#branch.status === 'running') this.#task?.send(sealInWords(frame))
+    if (this.#branch.status !== 'running') return
+    this.#conduct.sent(frame)
+    this.#task?.send(sealInWords(frame))
   }
 
   /** Sends a numbered notice, with words in place of what is no data. */

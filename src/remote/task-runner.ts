@@ -6,7 +6,9 @@ import { describeValue } from '../internal/guards.js'
 import { list } from '../internal/nearest.js'
 import { checkOptions } from '../internal/options.js'
 import { open, seal, sealInWords } from './crossing.js'
-import { assertDown, assertStart, type StartFrame, type UpFrame } from './frames.js'
+import { assertDown, assertStart } from './frame-rules.js'
+import { assertFits } from './frame-size.js'
+import type { StartFrame, UpFrame } from './frames.js'
 import { LOCAL, localCodeOf } from './local-code.js'
 import { WorkerBranch } from './worker-branch.js'
 
@@ -76,6 +78,7 @@ export function createTaskRunner(options: TaskRunnerOptions): TaskRunner {
 interface Entry {
   branch: WorkerBranch | undefined
   readonly early: string[]
+  readonly maxFrameBytes: number
 }
 
 class Runner implements TaskRunner {
@@ -100,7 +103,7 @@ class Runner implements TaskRunner {
   run(task: TaskData): void {
     const { id, code } = task
     if (this.#tasks.has(id)) return // W3
-    const entry: Entry = { branch: undefined, early: [] }
+    const entry: Entry = { branch: undefined, early: [], maxFrameBytes: task.maxFrameBytes }
     this.#tasks.set(id, entry)
     try {
       const found = this.#find(code)
@@ -166,6 +169,7 @@ class Runner implements TaskRunner {
     const { id } = task
     if (this.#tasks.get(id) !== entry) return // it was stopped meanwhile
     try {
+      assertFits(task.start, task.maxFrameBytes)
       const start = open(task.start)
       assertStart(start)
       entry.branch = this.#make(id, start, code, task)
@@ -176,13 +180,19 @@ class Runner implements TaskRunner {
     }
   }
 
-  #make(id: string, start: StartFrame, code: FoundCode, { delivery, code: { registry } }: TaskData): WorkerBranch {
+  #make(id: string, start: StartFrame, code: FoundCode, task: TaskData): WorkerBranch {
+    const { delivery, maxFrameBytes } = task
+    const { registry } = task.code
     const { send, clock, random } = this.#options
     return new WorkerBranch(start, {
       settings: { clock, random },
       code,
       delivery,
-      send: (frame) => send(id, seal(frame), start.timed && frame.type === 'started'),
+      send: (frame) => {
+        const text = seal(frame)
+        assertFits(text, maxFrameBytes)
+        send(id, text, start.timed && frame.type === 'started')
+      },
       sendInWords: (frame) => send(id, sealInWords(frame), false),
       keep: (progress) => {
         if (registry !== LOCAL) return undefined
@@ -199,6 +209,7 @@ class Runner implements TaskRunner {
 
   #follow(id: string, entry: Entry, text: string): void {
     try {
+      assertFits(text, entry.maxFrameBytes)
       const frame = open(text)
       assertDown(frame)
       entry.branch?.receive(frame)

@@ -107,6 +107,7 @@ export class WorkerBranch implements RunOwner {
       this.#system,
     )
     if (this.#store !== undefined) failOnStoreLoss(this.#app, this.#store.journal)
+    this.#n = start.messages.length
     this.#resume(plan)
     this.#sequenceId = this.#app.checkpoint.sequenceId
     this.#sent = this.#app.checkpoint.state
@@ -148,7 +149,6 @@ export class WorkerBranch implements RunOwner {
     const { paced, deep, messages, resume } = this.#start
     const app = this.#app
     if (messages.length > 0) app.mailbox.putBack(messages.map((one, i) => this.#received(i + 1, one)))
-    this.#n = messages.length
     const onStep = (step: CommittedStep, { path }: StepOrigin): Promise<void> =>
       this.#questions.ask({ method: 'step', step, path }).then(() => undefined)
     const request = createRequest(app.inputs, {
@@ -165,7 +165,7 @@ export class WorkerBranch implements RunOwner {
     const run = this.#run
     switch (frame.type) {
       case 'start':
-        return
+        throw new TypeError('The frame "start" came a second time.')
       case 'cancel': {
         const { cause, by, reason } = frame
         const cancellation = createCancellation(cause, by, this.#system.passed(), thrown(reason))
@@ -176,11 +176,11 @@ export class WorkerBranch implements RunOwner {
       case 'stop':
         return this.stop()
       case 'message':
-        this.#n = frame.n
+        this.#count(frame.n)
         if (run?.cancellation === undefined) this.#app.deliver(this.#received(frame.n, frame.message))
         return this.#sendWaits()
       case 'noSender':
-        this.#n = frame.n
+        this.#count(frame.n)
         run?.waits?.releaseSiblings(frame.error && { reason: thrown(frame.error.reason) })
         return this.#sendWaits()
       case 'credit':
@@ -195,7 +195,7 @@ export class WorkerBranch implements RunOwner {
       case 'answer':
         return this.#questions.answer(frame.id, frame.value, 'error' in frame ? { reason: frame.error } : undefined)
       case 'below':
-        this.#n = frame.n
+        this.#count(frame.n)
         deliverBelow(this.#app, frame)
         return this.#sendWaits()
       case 'cancelBelow':
@@ -209,6 +209,12 @@ export class WorkerBranch implements RunOwner {
       default:
         return frame satisfies never
     }
+  }
+
+  /** Messages and notices are numbered without a gap. */
+  #count(n: number): void {
+    if (n !== this.#n + 1) throw new TypeError(`The message or notice after ${this.#n} has the number ${n}.`)
+    this.#n = n
   }
 
   /** Ends it at once, without a word. */
@@ -326,7 +332,7 @@ export class WorkerBranch implements RunOwner {
   #emitted(event: AnyEvent, tracker: Tracker | undefined): void {
     const { type } = event
     if (type === 'wait' || type === 'wake') this.#sendWaits()
-    const heard = this.#start.watched || tracker !== undefined || this.#system.hears.has(type)
+    const heard = this.#start.watched || tracker === OWNERS_TRACKER || this.#system.hears.has(type)
     if (!heard) {
       this.#system.skip()
       if (type === 'retry') this.#sendWaits()

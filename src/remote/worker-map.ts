@@ -1,7 +1,7 @@
 import type { CancelAnswer, Delivery, Received } from '../action/message.js'
 import type { RetryPolicy } from '../action/retry.js'
 import { createDeferred, type Deferred } from '../internal/deferred.js'
-import type { Interceptor } from '../lifecycle/interceptor.js'
+import type { Interceptor, Outcome } from '../lifecycle/interceptor.js'
 import type { PermitRequest, Permits } from '../parallel/limit.js'
 import type { Cancellation } from '../runtime/cancel/cancellation.js'
 import type { BranchHost, BranchTiming, WaitsFor } from '../runtime/map/branch-handle.js'
@@ -53,9 +53,10 @@ export class Questions {
 
   answer(id: number, value: unknown, error: { readonly reason: unknown } | undefined): void {
     const answer = this.#asked.get(id)
+    if (answer === undefined) throw new TypeError(`The answer ${id} has no question that is open.`)
     this.#asked.delete(id)
-    if (error === undefined) answer?.resolve(value)
-    else answer?.reject(thrown(error.reason))
+    if (error === undefined) answer.resolve(value)
+    else answer.reject(thrown(error.reason))
   }
 }
 
@@ -161,6 +162,7 @@ export class WorkerPermits implements Permits {
 
   /** A permit has arrived. The owner takes one back that was withdrawn meanwhile. */
   granted(id: number): void {
+    if (id >= this.#count) throw new TypeError(`The permit ${id} was not asked for.`)
     for (const [request, asked] of this.#requests) {
       if (asked !== id) continue
       this.#requests.delete(request)
@@ -179,8 +181,10 @@ export function workerInterceptors(hooks: readonly HookData[], questions: Questi
   return hooks.map(({ name, onFault, hooks: functions }, index) => {
     const asks = functions.map((hook) => [
       hook,
-      async (args: object, outcome?: never): Promise<void> =>
-        void (await questions.ask({ method: 'hook', index, hook, args: { ...args }, outcome })),
+      async (args: object, ended?: Outcome): Promise<void> => {
+        const outcome = ended && { ...ended } // that of a branch is an instance of a class, which does not cross
+        await questions.ask({ method: 'hook', index, hook, args: { ...args }, outcome })
+      },
     ])
     return { name, onFault, ...(Object.fromEntries(asks) as object) }
   })

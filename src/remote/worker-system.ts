@@ -45,8 +45,8 @@ export class WorkerSystem extends AppSystem {
     return this.hears.has(type) || NEEDED.has(type) || super.isObserved(type)
   }
 
-  override skip(): void {
-    this.#skipped += 1
+  override skip(count = 1): void {
+    this.#skipped += count
   }
 
   /** The number of events that nobody observed since the last call. */

@@ -11,8 +11,8 @@ export interface EventSystem {
   readonly clock: Clock
   readonly logger: Logger
   isObserved(type: EventType): boolean
-  /** Counts an event that is not observed. */
-  skip(): void
+  /** Counts events that are not observed. @param count default 1 */
+  skip(count?: number): void
   nextSeq(): number
   /** Delivers an event. @param record hands it to the tracker; called before the listeners */
   dispatch(event: AnyEvent, record: (() => void) | undefined, tracker: Tracker | undefined): void

@@ -157,8 +157,8 @@ export class AppSystem {
   }
 
   /** Counts an event that is not observed (H1). */
-  skip(): void {
-    this.#seq += 1
+  skip(count = 1): void {
+    this.#seq += count
   }
 
   nextSeq(): number {

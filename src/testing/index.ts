@@ -1,4 +1,6 @@
 export { ContractBroken, type ContractCase } from './contract-case.js'
 export { EventRecorder } from './event-recorder.js'
+export { type ExecutorUnderTest, executorContract } from './executor-contract.js'
+export { executorContractRegistry } from './executor-graphs.js'
 export { ManualClock } from './manual-clock.js'
 export { persisterContract, type StoreUnderTest } from './persister-contract.js'

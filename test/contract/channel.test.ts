@@ -9,7 +9,7 @@ import {
 } from 'teasel'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createDeferred } from '../../src/internal/deferred.js'
-import { assertDown, assertUp } from '../../src/remote/frames.js'
+import { assertDown, assertUp } from '../../src/remote/frame-rules.js'
 import { defaultPlace } from '../../src/runtime/map/branch-maker.js'
 import { loopback, type TreeLoopback } from '../support/channel/loopback.js'
 import { flush, flushUntil, untilAborted } from '../support/deferred.js'
@@ -304,9 +304,9 @@ describe('a value that is no data', () => {
 
 describe('a frame', () => {
   it('of an unknown type, or with a field of another type, is refused at either end', () => {
-    expect(() => assertDown({ type: 'explode' })).toThrow('no frame of the type explode')
-    expect(() => assertDown({ type: 'credit', n: '1' })).toThrow('"n" of a frame "credit"')
-    expect(() => assertUp({ type: 'waits', n: 1, waits: null })).toThrow('"waits" of a frame "waits"')
-    expect(() => assertUp(undefined)).toThrow('no frame of the type undefined')
+    expect(() => assertDown({ type: 'explode' })).toThrow('The frame "explode" has the unknown type "explode".')
+    expect(() => assertDown({ type: 'credit', n: '1' })).toThrow('The frame "credit".n is "1"; it takes a whole number')
+    expect(() => assertUp({ type: 'waits', n: 1, waits: null })).toThrow('The frame "waits".waits is null; it takes a')
+    expect(() => assertUp(undefined)).toThrow('The frame is undefined; it takes a record.')
   })
 })

@@ -32,9 +32,9 @@ export interface ProcessesOptions extends PoolOptions {
  * ```
  */
 export function processes(options: ProcessesOptions = {}): Executor {
-  const { maxMemoryMb, maxDeliveries } = options
+  const { maxMemoryMb, maxDeliveries, maxFrameBytes } = options
   const settings = poolSettings('processes', options, defaultWorkers(), [countCheck('maxMemoryMb', maxMemoryMb)])
-  return createExecutor(new Pool(transportOf(options), settings), defined({ maxDeliveries }))
+  return createExecutor(new Pool(transportOf(options), settings), defined({ maxDeliveries, maxFrameBytes }))
 }
 
 const transportOf = (options: ProcessesOptions): Transport => ({

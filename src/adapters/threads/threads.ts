@@ -45,11 +45,11 @@ const LIMITS = ['maxOldGenerationSizeMb', 'maxYoungGenerationSizeMb', 'codeRange
  * ```
  */
 export function threads(options: ThreadsOptions = {}): Executor {
-  const { resourceLimits, maxDeliveries } = options
+  const { resourceLimits, maxDeliveries, maxFrameBytes } = options
   const settings = poolSettings('threads', options, defaultWorkers(), [
     ['resourceLimits', resourceLimits, areLimits(resourceLimits), `MB by name: ${LIMITS.join(', ')}`],
   ])
-  return createExecutor(new Pool(transportOf(options), settings), defined({ maxDeliveries }))
+  return createExecutor(new Pool(transportOf(options), settings), defined({ maxDeliveries, maxFrameBytes }))
 }
 
 const areLimits = (limits: unknown): boolean =>

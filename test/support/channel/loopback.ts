@@ -1,5 +1,6 @@
 import type { Executor } from '../../../src/action/executor.js'
 import type { ExecutorDriver, TaskOwner } from '../../../src/executor/driver.js'
+import { macrotask } from '../../../src/internal/platform.js'
 import { createExecutor } from '../../../src/remote/create-executor.js'
 import { createTaskRunner, type TaskRunner } from '../../../src/remote/task-runner.js'
 import type { BranchMaker, BranchSetup, BranchSystem } from '../../../src/runtime/map/branch-maker.js'
@@ -16,6 +17,7 @@ class Loopback implements ExecutorDriver {
   #runner!: TaskRunner
   #down!: Way
   #up!: Way
+  #closed = false
 
   constructor(system: BranchSystem) {
     this.#system = system
@@ -33,6 +35,10 @@ class Loopback implements ExecutorDriver {
 
   submit: ExecutorDriver['submit'] = (task, owner) => {
     const { id } = task
+    if (this.#closed) {
+      macrotask(() => owner.lost({ why: 'The loopback is closed.', again: false }))
+      return { send() {}, release() {} }
+    }
     this.#owners.set(id, owner)
     this.#down.send(id, '', task)
     return {
@@ -55,6 +61,7 @@ class Loopback implements ExecutorDriver {
   }
 
   close(): void {
+    this.#closed = true
     this.die(false)
   }
 }
@@ -73,6 +80,10 @@ export class TreeLoopback {
   /** @param again whether its branches are delivered again */
   die(again = false): void {
     this.#driver.die(again)
+  }
+
+  close(): void {
+    this.#driver.close()
   }
 }
 

@@ -1,0 +1,94 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import type { Worker } from 'node:worker_threads'
+import { type Executor, inProcess } from 'teasel/executor'
+import { processes } from 'teasel/executor/processes'
+import { threads } from 'teasel/executor/threads'
+import { type ExecutorUnderTest, executorContract } from 'teasel/testing'
+import { afterAll, describe, it } from 'vitest'
+import { nearby } from '../../examples/24-own-executor.js'
+import { loopback, type TreeLoopback } from '../support/channel/loopback.js'
+
+/** The loopback of each tree that a case runs. */
+function behindChannel(): ExecutorUnderTest {
+  const all = new Map<Executor, Set<TreeLoopback>>()
+  return {
+    open() {
+      const trees = new Set<TreeLoopback>()
+      let closed = false
+      const close = async () => {
+        closed = true
+        for (const tree of trees) tree.close()
+      }
+      const made = (tree: TreeLoopback) => {
+        trees.add(tree)
+        if (closed) tree.close()
+      }
+      const executor = { ...loopback(made), close }
+      all.set(executor, trees)
+      return executor
+    },
+    kill(executor) {
+      for (const tree of all.get(executor) ?? []) tree.die(true)
+    },
+  }
+}
+
+/** Threads that this process has started. */
+const started = new Set<Worker>()
+process.on('worker', (worker: Worker) => void started.add(worker))
+
+const overThreads: ExecutorUnderTest = {
+  preempts: true,
+  open: (concurrency) => threads({ workers: 2, ...(concurrency !== undefined && { concurrency }) }),
+  async kill() {
+    await Promise.all([...started].map((one) => one.terminate()))
+  },
+}
+
+/** The processes that this one has started. */
+const children = (): readonly number[] =>
+  readdirSync('/proc/self/task').flatMap((id) =>
+    readFileSync(`/proc/self/task/${id}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+  )
+
+function overProcesses(): ExecutorUnderTest {
+  const others = new Set<number>()
+  return {
+    preempts: true,
+    open(concurrency) {
+      for (const pid of children()) others.add(pid)
+      return processes({ workers: 2, ...(concurrency !== undefined && { concurrency }) })
+    },
+    kill() {
+      for (const pid of children()) if (!others.has(pid)) process.kill(pid, 'SIGKILL')
+    },
+  }
+}
+
+const executors: Readonly<Record<string, ExecutorUnderTest>> = {
+  'in process': { open: () => inProcess() },
+  'behind a channel': behindChannel(),
+  'of 40 lines': { open: nearby },
+  threads: overThreads,
+  processes: overProcesses(),
+}
+
+/** Printed at the end: executor × case. */
+const table = new Map<string, Map<string, string>>()
+afterAll(() => {
+  const names = Object.keys(executors)
+  const rows = [...table].map(
+    ([name, marks]) => `| ${name} | ${names.map((one) => marks.get(one) ?? '–').join(' | ')} |`,
+  )
+  console.log([`| case | ${names.join(' | ')} |`, `|---|${'---|'.repeat(names.length)}`, ...rows].join('\n'))
+})
+
+describe.each(Object.entries(executors))('the executor %s', (executor, subject) => {
+  it.each(executorContract(subject).map(({ name, run }) => [name, run] as const))('%s', async (name, run) => {
+    const marks = table.get(name) ?? new Map<string, string>()
+    table.set(name, marks)
+    marks.set(executor, '✗')
+    await run()
+    marks.set(executor, '✓')
+  })
+})
