@@ -1,7 +1,20 @@
 // An executor of your own: a driver that moves texts, and the engine at both ends.
 //
-// This one runs its branches in this process, on a queue of its own, a few at a time; a driver for a job queue or for
+// This one runs its branches in this process, on a queue of its own, a few at a time. A driver for a job queue or for other
 // machines looks the same: `submit` sends the task, a worker hands it to a task runner, and the texts of both cross.
+//
+// The mistake to avoid: a slot that a waiting branch keeps. With as many branches as slots that wait for each other, nothing
+// goes on. `pause` gives the slot back, `resume` takes one again.
+//
+// ```mermaid
+// stateDiagram-v2
+//   direction LR
+//   state "all" as n0 {
+//     state "each branch" as n1
+//   }
+//   [*] --> n0
+//   n0 --> [*]
+// ```
 
 import { pathToFileURL } from 'node:url'
 import { createApplication, defineState } from 'teasel'
@@ -63,9 +76,10 @@ const all = kit.mapStates({
   reduce: ({ results }) => ({ squares: results.map(({ state }) => state.n) }),
 })
 
+export const graph = kit.graph({ actions: { all } })
+
 /** The squares of four numbers, by an executor. */
-export const squares = (executor: Executor) =>
-  createApplication(kit.graph({ actions: { all } }), { entrypoint: 'all', state: {}, executor })
+export const squares = (executor: Executor) => createApplication(graph, { entrypoint: 'all', state: {}, executor })
 
 async function main(): Promise<void> {
   await using executor = nearby(2)

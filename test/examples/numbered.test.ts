@@ -15,6 +15,7 @@ import { load, settled, state as survey } from '../../examples/08-nested-maps.js
 import { graph as byHand, firstAndLast } from '../../examples/09-by-hand.js'
 import { answered, machine, stopped } from '../../examples/10-in-a-machine.js'
 import { drawn, runDrawing } from '../../examples/23-from-json.js'
+import { nearby, squares } from '../../examples/24-own-executor.js'
 import { addresses, addressOf } from '../../examples/addresses.js'
 import { askModel } from '../../examples/models.js'
 import { blockOf, pictures, shownIn } from '../tools/pictures.js'
@@ -143,6 +144,13 @@ describe('the examples', () => {
     await expect(runDrawing(drawn.replace('"to":"cut"', '"to":"cutt"'))).rejects.toThrow(
       'transitions.unicorn[1]: There is no action "cutt" to go to. Did you mean "cut"?',
     )
+  })
+
+  it('S-085 runs branches by an executor of its own, and leaves nothing when it is closed', async () => {
+    const executor = nearby(1)
+    expect((await squares(executor).run()).state.squares).toEqual([1, 4, 9, 16])
+    await executor.close()
+    await expect(squares(executor).run()).rejects.toThrow('The executor is closed.')
   })
 
   it('nests a map in a map under one limit', () => {

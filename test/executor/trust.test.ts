@@ -1,9 +1,11 @@
 import { createApplication, defineState, type Logger } from 'teasel'
 import { decode, encode } from 'teasel/codec'
-import { createExecutor, type Executor } from 'teasel/executor'
+import { createExecutor, createTaskRunner, type Executor, type TaskData } from 'teasel/executor'
 import { describe, expect, it } from 'vitest'
+import { macrotask } from '../../src/internal/platform.js'
 import { type Mangle, rogue } from '../support/channel/rogue.js'
 import { flushUntil } from '../support/deferred.js'
+import { quiet } from '../support/quiet-logger.js'
 
 const kit = defineState<{ n: number; secret: string; more: string; ends: readonly string[] }>()
 const add = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 1 }) })
@@ -242,6 +244,52 @@ describe('a worker', () => {
     const { ends } = await runWith(rogue({ down: ofVictim(odd, true) }))
 
     expect(ends).toEqual(['victim TypeError', 'sibling 3'])
+  })
+})
+
+/** The tasks of a map with one branch, of which nothing runs. */
+async function startsOf(): Promise<readonly TaskData[]> {
+  const tasks: TaskData[] = []
+  const executor = createExecutor({
+    name: 'seen',
+    can: { closures: true, loads: false, preempt: false, attach: false },
+    submit(task, owner) {
+      tasks.push(task)
+      macrotask(() => owner.lost({ why: 'Nothing runs here.', again: false }))
+      return { send() {}, release() {} }
+    },
+    close() {},
+  })
+  const map = kit.mapActions({
+    reads: ['n'],
+    writes: ['ends'],
+    settle: 'collect',
+    actions: { a: add },
+    reduce: ({ results }) => ({ ends: results.map(({ status }) => status) }),
+  })
+  const graph = kit.graph({ actions: { map } })
+  const state = { n: 1, secret: 'x', more: 'y' }
+  await createApplication(graph, { entrypoint: 'map', state, executor, logger: quiet }).run()
+  return tasks
+}
+
+describe('a task', () => {
+  it('has no more of the state above than its map reads', async () => {
+    const [task] = await startsOf()
+
+    expect(Reflect.get(Object(decode(task?.start ?? '')), 'state')).toEqual({ n: 1 })
+  })
+
+  it('counts a message that comes with it, before its code has begun', async () => {
+    const [start] = await startsOf()
+    if (start === undefined) throw new TypeError('No task was submitted.')
+    const frames: object[] = []
+    const runner = createTaskRunner({ send: (_, text) => void frames.push(Object(decode(text))) })
+    runner.run(start)
+    runner.receive(start.id, encode({ type: 'message', n: 1, message: { kind: 'a', body: 1, from: null } }))
+    await flushUntil(() => runner.size === 0)
+
+    expect(frames.filter((one) => Reflect.get(one, 'type') === 'step').map((one) => Reflect.get(one, 'n'))).toEqual([1])
   })
 })
 

@@ -157,6 +157,16 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     S1: ['../contract/channel › goes on elsewhere at the last commit, with the messages that no commit took'],
     S2: ['../contract/channel › goes on elsewhere at the last commit, with the messages that no commit took'],
     S3: ['../contract/channel › leaves a cancelled branch cancelled'],
+    S4: ['../executor/trust › that breaks the protocol at each delivery fails its branch as lost'],
+  },
+  'remote/field-rules.ts': {
+    R1: ['../executor/fuzz › frames that were changed at random do no harm'],
+    R2: ['../executor/trust › gives objects that are plain, whatever their keys are called'],
+  },
+  'remote/worker-conduct.ts': {
+    V1: ['../executor/fuzz › frames that were changed at random do no harm'],
+    V2: ['../executor/trust › that breaks the protocol at each delivery fails its branch as lost'],
+    V3: ['../executor/trust › that sends more chunks than it has credit for is refused'],
   },
   'remote/task-runner.ts': {
     W1: ['../contract/channel › in its inputs fails its branch, and no other'],

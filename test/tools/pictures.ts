@@ -21,6 +21,7 @@ import { graph as stuckTools } from '../../examples/20-stuck-tools.js'
 import { graph as inReact } from '../../examples/21-react.js'
 import { graph as inspected } from '../../examples/22-inspector.js'
 import { drawn, graphOf } from '../../examples/23-from-json.js'
+import { graph as ownExecutor } from '../../examples/24-own-executor.js'
 import { graph as refunds } from '../../examples/backend/refunds.js'
 import { jobGraph } from '../../examples/jobs/graph.js'
 import { plannerGraph } from '../../examples/planners/planner.js'
@@ -68,6 +69,7 @@ export const pictures: Readonly<Record<string, string>> = {
   'examples/21-react.ts': toMermaid(inReact.runnable({ entrypoint: 'find' }), wide),
   'examples/22-inspector.ts': toMermaid(inspected.runnable({ entrypoint: 'compare' }), wide),
   'examples/23-from-json.ts': toMermaid(graphOf(drawn).graph.runnable({ entrypoint: 'liberty' }), wide),
+  'examples/24-own-executor.ts': toMermaid(ownExecutor.runnable({ entrypoint: 'all' }), wide),
 }
 
 const FENCE = /^(\/\/ )?```mermaid\n[\s\S]*?^(?:\/\/ )?```$/m
