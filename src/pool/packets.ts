@@ -16,7 +16,7 @@ export type Packet = readonly [tag: typeof TAG, lines: string]
 export type DownItem =
   /** Code that later tasks name by its number. */
   | readonly ['code', number: number, code: CodeRef]
-  | readonly ['run', key: string, code: number, task: Pick<TaskData, 'delivery' | 'path' | 'start'>]
+  | readonly ['run', key: string, code: number, task: Omit<TaskData, 'id' | 'code'>]
   | readonly ['text', key: string, text: string]
   | readonly ['stop', key: string]
   | readonly ['exit']
@@ -34,8 +34,8 @@ function lineOf(item: DownItem | UpItem): string {
     case 'code':
       return `code\t${item[1]}\t${JSON.stringify(item[2])}`
     case 'run': {
-      const { delivery, path, start } = item[3]
-      return `run\t${item[1]}\t${item[2]}\t${delivery}\t${JSON.stringify(path)}\t${start}`
+      const { delivery, maxFrameBytes, path, start } = item[3]
+      return `run\t${item[1]}\t${item[2]}\t${delivery}\t${maxFrameBytes}\t${JSON.stringify(path)}\t${start}`
     }
     case 'out':
       return `out\t${item[1]}\t${JSON.stringify(item[2])}`
@@ -73,8 +73,9 @@ function downItem(line: string): DownItem {
   if (type === 'stop') return [type, key]
   if (type === 'code') return [type, Number(key), JSON.parse(text) as CodeRef]
   if (type === 'exit') return [type]
-  const [, , code = '', delivery = '', path = '', start = ''] = partsOf(line, 6)
-  return ['run', key, Number(code), { delivery: Number(delivery), path: JSON.parse(path) as string, start }]
+  const [, , code = '', delivery = '', most = '', path = '', start = ''] = partsOf(line, 7)
+  const numbers = { delivery: Number(delivery), maxFrameBytes: Number(most) }
+  return ['run', key, Number(code), { ...numbers, path: JSON.parse(path) as string, start }]
 }
 
 /**

@@ -73,6 +73,8 @@ export const journalNotice = oneBy('do', {
   facts: { facts: some },
   watch: { n: count },
   unwatch: { n: count },
+  take: { id: count },
+  untake: {},
   refused: { id: count },
   open: { appId: text, facts: maybe(some) },
   limit: { appId: text, at: maybe(number) },
