@@ -111,7 +111,9 @@ describe('a crash', () => {
       return kit.graph({ actions: { map } })
     }
     const ran: string[] = []
-    void createApplication(build(ran, new Promise(() => {})), { ...options, persister: first.persister }).run()
+    void createApplication(build(ran, new Promise(() => {})), { ...options, persister: first.persister })
+      .run()
+      .catch(() => {})
     for (let i = 0; i < 5; i++) await flush()
     first.crash()
 

@@ -106,7 +106,9 @@ describe('the effects of a step', () => {
     const charged: number[] = []
     const persister = memoryPersister()
     const cutOff = loop(charged, (n) => n === 1 && new Promise(() => {}))
-    void createApplication(cutOff, { ...options, persister }).run()
+    void createApplication(cutOff, { ...options, persister })
+      .run()
+      .catch(() => {}) // another one takes it over
     await flush()
 
     const app = await resumeOrCreate(loop(charged), { ...options, persister })
@@ -140,7 +142,9 @@ describe('the effects of a step', () => {
     void createApplication(
       graph(() => new Promise(() => {})),
       { ...options, persister },
-    ).run()
+    )
+      .run()
+      .catch(() => {})
     await flush()
 
     await (
@@ -300,7 +304,9 @@ describe('the result of an effect', () => {
         },
       })
     const persister = memoryPersister()
-    void createApplication(graph(true), { ...options, persister }).run()
+    void createApplication(graph(true), { ...options, persister })
+      .run()
+      .catch(() => {})
     await flush()
 
     await (await resumeOrCreate(graph(false), { ...options, persister })).run()

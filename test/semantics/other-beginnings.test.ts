@@ -133,7 +133,9 @@ describe.each(stored)('a stored application created by an action (%s)', (_, open
     })
     const graph = kit.graph({ actions: { make } })
     const first = mortal(store)
-    void createApplication(graph, { ...options, entrypoint: 'make', persister: first.persister }).run()
+    void createApplication(graph, { ...options, entrypoint: 'make', persister: first.persister })
+      .run()
+      .catch(() => {})
     await reached.promise
     first.crash()
     stops = false
@@ -278,7 +280,9 @@ describe.each(stored)('a patch (%s)', (_, open) => {
     const about = { ...start, entrypoint: 'map' } as const
     const whole = kit.graph({ actions: { map } })
     const first = mortal(store)
-    void createApplication(whole, { ...about, persister: first.persister }).run()
+    void createApplication(whole, { ...about, persister: first.persister })
+      .run()
+      .catch(() => {})
     await reached.promise
     first.crash()
     stops = false

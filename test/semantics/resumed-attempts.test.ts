@@ -56,7 +56,9 @@ describe('the attempts of a branch', () => {
       await new Promise(() => {})
     })
     const time = new ManualClock()
-    void createApplication(first, { ...options, persister, clock: time }).run()
+    void createApplication(first, { ...options, persister, clock: time })
+      .run()
+      .catch(() => {})
     await time.fire(0)
     await cutOff.promise
 
@@ -130,7 +132,9 @@ describe('the attempts of a branch', () => {
     })
     const graph = kit.graph({ actions: { map } })
     const time = new ManualClock()
-    void createApplication(graph, { ...options, persister, clock: time }).run()
+    void createApplication(graph, { ...options, persister, clock: time })
+      .run()
+      .catch(() => {})
     await time.fire(0)
     await cutOff.promise
     hold = false
@@ -224,7 +228,9 @@ describe('the attempts of a branch', () => {
       reduce: ({ results }) => ({ outs: results.map((r) => `${r.state.out} ${r.recovered}`) }),
     })
     const graph = kit.graph({ actions: { map } })
-    void createApplication(graph, { ...options, persister }).run()
+    void createApplication(graph, { ...options, persister })
+      .run()
+      .catch(() => {})
     await cutOff.promise
     hold = false
 
