@@ -6,7 +6,7 @@ import { defineRegistry } from '../executor/registry.js'
 // The branches of the executor contract, in a module without side effects: workers import it. What a branch does depends on
 // its state, its messages and its context alone, so that each case can follow it from outside.
 
-interface ContractState {
+export interface ContractState {
   readonly n: number
   readonly seen: readonly unknown[]
   readonly ends: readonly string[]
@@ -200,8 +200,8 @@ const sum = ({ results }: { readonly results: readonly { readonly state: { reado
 })
 const nested = { reads: ['n'], writes: ['n'], states: [{ n: 1 }, { n: 2 }], reduce: sum } as const
 /** Maps in maps in maps: eight additions below. */
-export const deep4 = kit.mapStates({ ...nested, action: add })
-export const deep3 = kit.mapStates({ ...nested, action: deep4 })
+const deep4 = kit.mapStates({ ...nested, action: add })
+const deep3 = kit.mapStates({ ...nested, action: deep4 })
 export const deep2 = kit.mapStates({ ...nested, action: deep3 })
 
 /**
