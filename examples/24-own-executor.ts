@@ -84,7 +84,7 @@ export const squares = (executor: Executor) => createApplication(graph, { entryp
 async function main(): Promise<void> {
   await using executor = nearby(2)
   const app = squares(executor)
-  app.on('branch.start', ({ key }) => console.log(`branch ${key} starts`))
+  app.on('branch.start', ({ key }) => console.log(`Branch ${key} starts in the executor that this file makes.`))
   console.log((await app.run()).state.squares.join(', '))
 }
 

@@ -13,8 +13,8 @@
 //       state "look" as n3
 //       state "tell" as n4
 //       [*] --> n3
-//       n3 --> n3
-//       n3 --> n4
+//       n3 --> n3 : not ten yet
+//       n3 --> n4 : otherwise
 //       n4 --> [*]
 //     }
 //   }
@@ -55,5 +55,5 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   await using executor = threads({ workers: 1 })
   const lines: string[] = []
   for (const line of await run(executor, lines)) console.log(line)
-  for (const line of lines) console.error(line)
+  for (const line of lines) console.log(line)
 }

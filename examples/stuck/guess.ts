@@ -34,7 +34,7 @@ const tell = kit.action({
 export const patient = kit
   .graph({
     actions: { look, tell },
-    transitions: { look: [{ to: 'look', when: ({ state }) => state.steps < 10 }, { to: 'tell' }] },
+    transitions: { look: [{ to: 'look', when: ({ state }) => state.steps < 10, name: 'not ten yet' }, { to: 'tell' }] },
   })
   .runnable({ entrypoint: 'look' })
 

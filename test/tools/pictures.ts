@@ -22,6 +22,8 @@ import { graph as inReact } from '../../examples/21-react.js'
 import { graph as inspected } from '../../examples/22-inspector.js'
 import { drawn, graphOf } from '../../examples/23-from-json.js'
 import { graph as ownExecutor } from '../../examples/24-own-executor.js'
+import { graph as cores } from '../../examples/25-cores.js'
+import { graph as killed } from '../../examples/26-killed.js'
 import { graph as refunds } from '../../examples/backend/refunds.js'
 import { jobGraph } from '../../examples/jobs/graph.js'
 import { plannerGraph } from '../../examples/planners/planner.js'
@@ -70,6 +72,8 @@ export const pictures: Readonly<Record<string, string>> = {
   'examples/22-inspector.ts': toMermaid(inspected.runnable({ entrypoint: 'compare' }), wide),
   'examples/23-from-json.ts': toMermaid(graphOf(drawn).graph.runnable({ entrypoint: 'liberty' }), wide),
   'examples/24-own-executor.ts': toMermaid(ownExecutor.runnable({ entrypoint: 'all' }), wide),
+  'examples/25-cores.ts': toMermaid(cores.runnable({ entrypoint: 'compareAll' }), wide),
+  'examples/26-killed.ts': toMermaid(killed.runnable({ entrypoint: 'race' }), wide),
 }
 
 const FENCE = /^(\/\/ )?```mermaid\n[\s\S]*?^(?:\/\/ )?```$/m
