@@ -152,7 +152,7 @@ describe.each(stores)('the status of a run in a store (%s)', (_, open) => {
     const read = () => other.describe({ runId: 'run' })
     /** Reads until the store has it: a save may be under way. */
     const reads = async (expected: Partial<NonNullable<ReturnType<typeof told>>>): Promise<void> => {
-      for (let round = 0; round < 100; round++) {
+      for (let round = 0; round < 2_000; round++) {
         const now = told(await read())
         if (now !== undefined && Object.entries(expected).every(([name, value]) => isSame(now, name, value))) break
         await flush()
