@@ -9,8 +9,6 @@ export default mergeConfig(
       include: ['test/semantics/**/*.test.ts', 'test/embedding/**/*.test.ts', 'test/support/channel/*.test.ts'],
       exclude: ['**/node_modules/**', 'test/semantics/mutants/**'],
       isolate: false,
-      // Files share a process, so a runner that a test has left for dead learns later, by its heartbeat, that it was replaced.
-      onUnhandledError: (error: object) => !('fault' in error && error.fault === 'taken-over'),
       testTimeout: 20_000,
       env: { TEASEL_HANDLE: 'channel', TEASEL_RUNS: '60', TEASEL_SCHEDULES: process.env['TEASEL_SCHEDULES'] ?? '1000' },
       setupFiles: ['test/support/channel/install.ts'],

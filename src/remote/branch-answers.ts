@@ -217,6 +217,7 @@ export class BranchAnswers {
     this.#delivery += 1
     for (const request of this.#requests.values()) this.#setup.semaphore?.cancel(request)
     this.#requests.clear()
+    this.#granted.clear()
     while (this.#permits > 0) this.#release()
     for (const answer of this.#below.values()) answer.resolve('cancelled')
     this.#below.clear()

@@ -228,7 +228,9 @@ describe('the record', () => {
         }),
       })
     const all = { appId: 'app', entrypoint: 'map', state: {}, persister } as const
-    void createApplication(kit.graph({ actions: { map: map(true) } }), all).run()
+    void createApplication(kit.graph({ actions: { map: map(true) } }), all)
+      .run()
+      .catch(() => {})
     await flush()
 
     const { state } = await (await resumeOrCreate(kit.graph({ actions: { map: map(false) } }), all)).run()
@@ -527,7 +529,9 @@ describe('the record', () => {
         },
       })
     const all = { appId: 'app', entrypoint: 'map', state: {}, persister } as const
-    void createApplication(graph(['a', 'b', 'c'], 'b'), all).run()
+    void createApplication(graph(['a', 'b', 'c'], 'b'), all)
+      .run()
+      .catch(() => {})
     await flush()
     expect(ran).toEqual(['a', 'b', 'c'])
     ran.length = 0
@@ -694,7 +698,9 @@ describe('the record', () => {
     })
     const graph = kit.graph({ actions: { outer } })
     const all = { appId: 'app', entrypoint: 'outer', state: {}, persister } as const
-    void createApplication(graph, all).run()
+    void createApplication(graph, all)
+      .run()
+      .catch(() => {})
     await flush()
     hold = false
 

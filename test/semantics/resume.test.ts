@@ -380,7 +380,9 @@ describe.each(Object.entries(stores))('an interrupted fan-out (%s)', (_, open) =
     const refused: string[] = []
     for (const [what, other] of Object.entries(changed)) {
       const all = { ...options, persister: open(), logger: quiet } as const
-      void createApplication(graph(kit.graph(one(true)).runnable({ entrypoint: 'one' })), all).run()
+      void createApplication(graph(kit.graph(one(true)).runnable({ entrypoint: 'one' })), all)
+        .run()
+        .catch(() => {})
       await flush()
       const app = await resumeOrCreate(graph(other, what === 'an input' ? 'large' : 'small'), all)
       const error: unknown = await app.run().catch((thrown: Error) => thrown.cause)
@@ -717,7 +719,9 @@ describe('a side effect that runs once', () => {
     })
     const graph = kit.graph({ actions: { pay } })
     const options = { appId: 'app', entrypoint: 'pay', state, persister } as const
-    void createApplication(graph, options).run()
+    void createApplication(graph, options)
+      .run()
+      .catch(() => {})
     await stored.promise
 
     hold = undefined

@@ -84,7 +84,7 @@ describe.each(cases)('with save: %s (%s)', (_, __, save, open) => {
       const options = { ...start, entrypoint: 'one', save } as const
       const first = mortal(store)
       desk.stopAt = 'two 0 b'
-      void (await resumeOrCreate(graph, { ...options, persister: first.persister })).run()
+      void (await resumeOrCreate(graph, { ...options, persister: first.persister })).run().catch(() => {})
       await desk.stopped.promise
       await flush()
       first.crash()
@@ -112,7 +112,7 @@ describe.each(cases)('with save: %s (%s)', (_, __, save, open) => {
     const options = { ...start, entrypoint: 'one', save } as const
     const first = mortal(store)
     desk.stopAt = 'one 1 b'
-    void (await resumeOrCreate(graph, { ...options, persister: first.persister })).run()
+    void (await resumeOrCreate(graph, { ...options, persister: first.persister })).run().catch(() => {})
     await desk.stopped.promise
     await flush()
     first.crash()
@@ -140,7 +140,7 @@ describe.each(cases)('with save: %s (%s)', (_, __, save, open) => {
     const options = { ...start, entrypoint: 'next', save } as const
     const first = mortal(store)
     desk.stopAt = 'two 2 b'
-    void (await resumeOrCreate(graph, { ...options, persister: first.persister })).run()
+    void (await resumeOrCreate(graph, { ...options, persister: first.persister })).run().catch(() => {})
     await desk.stopped.promise
     await flush()
     first.crash()
@@ -190,7 +190,7 @@ describe.each(cases)('with save: %s (%s)', (_, __, save, open) => {
     const options = { ...start, entrypoint: 'p', save } as const
     const first = mortal(store)
     desk.stopAt = 'q'
-    void (await resumeOrCreate(graph, { ...options, persister: first.persister })).run()
+    void (await resumeOrCreate(graph, { ...options, persister: first.persister })).run().catch(() => {})
     await desk.stopped.promise
     first.crash()
     desk.stopAt = undefined
@@ -228,7 +228,7 @@ describe.each(cases)('with save: %s (%s)', (_, __, save, open) => {
     const options = { ...start, entrypoint: 'next', save } as const
     const first = mortal(store)
     desk.stopAt = 'q'
-    void (await resumeOrCreate(graph, { ...options, persister: first.persister })).run()
+    void (await resumeOrCreate(graph, { ...options, persister: first.persister })).run().catch(() => {})
     await desk.stopped.promise
     first.crash()
     desk.stopAt = undefined
