@@ -29,15 +29,12 @@ export function nearby(slots = 8): Executor {
   const soon = (work: () => void) => void setImmediate(work) // what crosses a border arrives later
   const runner = createTaskRunner({ send: (id, text) => soon(() => owners.get(id)?.receive(text)) })
   const fill = () => {
-    while (busy.size < slots && queue.length > 0) for (const task of queue.splice(0, 1)) begin(task)
+    for (const task of queue.splice(0, slots - busy.size)) {
+      busy.add(task.id)
+      runner.run(task)
+    }
   }
-  const begin = (task: TaskData) => {
-    busy.add(task.id)
-    runner.run(task)
-  }
-  const free = (id: string) => {
-    if (busy.delete(id)) soon(fill)
-  }
+  const free = (id: string) => void (busy.delete(id) && soon(fill))
   return createExecutor({
     name: 'nearby',
     can: { closures: true, loads: false, preempt: false, attach: false },
@@ -61,7 +58,6 @@ export function nearby(slots = 8): Executor {
       open = false
       runner.close()
       for (const owner of owners.values()) owner.lost({ why: 'The executor was closed.', again: false })
-      owners.clear()
     },
   })
 }

@@ -3,7 +3,7 @@ import type { AppJournal } from '../persistence/app-journal.js'
 import type { StoredTiming } from '../persistence/committing.js'
 import type { Awaitable } from '../persistence/driver.js'
 import type { Cancellation } from '../runtime/cancel/cancellation.js'
-import { writeEnd } from '../runtime/durability.js'
+import { visitsOf, writeEnd } from '../runtime/durability.js'
 import type { EventSource } from '../runtime/event-source.js'
 import { callFallback } from '../runtime/map/branch-fallback.js'
 import type { BranchSetup } from '../runtime/map/branch-maker.js'
@@ -46,19 +46,10 @@ export function storeEnd(
   given: CheckpointData | undefined,
 ): Awaitable<void> {
   if (journal === undefined) return undefined
-  const facts = { timing, given, visits: () => byName(setup, visits), isBranch: true }
+  const facts = { timing, given, visits: () => visitsOf({ plan: setup.plan, visits }), isBranch: true }
   const app = { journal, system: setup.system }
   if (result.status === 'failed') return writeEnd(app, { status: 'failed', error: result.error }, facts)
   if (result.status === 'cancelled' && cancellation !== undefined)
     return writeEnd(app, { status: 'cancelled', cancellation }, facts)
   return writeEnd(app, { status: 'finished' }, facts)
-}
-
-/** How often each action has committed, by name. */
-function byName({ plan }: BranchSetup, visits: readonly number[]): Record<string, number> {
-  const counted = plan.graph.list.flatMap(({ name, index }) => {
-    const count = visits[index] ?? 0
-    return count === 0 ? [] : [[name, count] as const]
-  })
-  return Object.fromEntries(counted)
 }

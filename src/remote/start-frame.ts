@@ -11,16 +11,8 @@ import type { BranchSetup } from '../runtime/map/branch-maker.js'
 import type { State } from '../state/freeze.js'
 import type { CheckpointData, Ended, HookData, MessageData, StartFrame, UpFrame } from './frames.js'
 import type { StoreData } from './journal-ops.js'
+import { KeptHere } from './local-code.js'
 import { applyChange } from './state-change.js'
-
-/** The progress of a branch within its next step, which its worker keeps. */
-class KeptInWorker {
-  readonly id: number
-
-  constructor(id: number) {
-    this.id = id
-  }
-}
 
 /** The progress of a branch that runs elsewhere. @param ended its last frame @param before that of an earlier run */
 export function progressElsewhere(
@@ -31,7 +23,7 @@ export function progressElsewhere(
 ): BranchProgress {
   if (ended === undefined)
     return { ...facts, inStep: before?.inStep, ended: false, attempts, tries: 0, recovered: false }
-  const inStep = ended.kept === undefined ? undefined : new KeptInWorker(ended.kept)
+  const inStep = ended.kept === undefined ? undefined : new KeptHere(ended.kept)
   return { ...facts, inStep, ended: ended.complete, ...ended.past }
 }
 
@@ -80,7 +72,7 @@ export function startFrameOf(
 ): StartFrame {
   const { origin, checkpoint } = branch
   const { tries = 0, recovered = false, inStep } = progress ?? {}
-  const kept = inStep instanceof KeptInWorker ? inStep.id : undefined
+  const kept = inStep instanceof KeptHere ? inStep.id : undefined
   const attempts = Math.max(branch.attempts, progress?.attempts ?? 1)
   const begins = progress === undefined && checkpoint.sequenceId < 0 && attempts === 1
   return {

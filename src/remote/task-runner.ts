@@ -9,7 +9,7 @@ import { open, seal, sealInWords } from './crossing.js'
 import { assertDown, assertStart } from './frame-rules.js'
 import { assertFits } from './frame-size.js'
 import type { StartFrame, UpFrame } from './frames.js'
-import { LOCAL, localCodeOf } from './local-code.js'
+import { keepHere, keptHere, LOCAL, localCodeOf } from './local-code.js'
 import { WorkerBranch } from './worker-branch.js'
 
 // Owns: the tasks of one worker.
@@ -88,8 +88,6 @@ class Runner implements TaskRunner {
   readonly #modules = new Map<string, Promise<ReadonlyMap<string, Registry>>>()
   readonly #loaded = new Map<string, ReadonlyMap<string, Registry>>()
   readonly #tasks = new Map<string, Entry>()
-  /** What the next steps of branches that have ended had done; only of code of this program. */
-  readonly #kept = new Map<number, object>()
 
   constructor(options: TaskRunnerOptions) {
     this.#options = options
@@ -194,12 +192,8 @@ class Runner implements TaskRunner {
         send(id, text, start.timed && frame.type === 'started')
       },
       sendInWords: (frame) => send(id, sealInWords(frame), false),
-      keep: (progress) => {
-        if (registry !== LOCAL) return undefined
-        this.#kept.set(this.#kept.size, progress)
-        return this.#kept.size - 1
-      },
-      kept: (kept) => this.#kept.get(kept),
+      keep: (progress) => (registry === LOCAL ? keepHere(progress) : undefined),
+      kept: keptHere,
       ended: () => {
         if (!this.#tasks.delete(id)) return
         this.#options.ended?.(id)

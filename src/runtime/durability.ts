@@ -49,7 +49,7 @@ export function committing(
 }
 
 /** How often each action has committed, by name. */
-export function visitsOf({ plan, visits }: Application): Record<string, number> {
+export function visitsOf({ plan, visits }: Pick<Application, 'plan' | 'visits'>): Record<string, number> {
   const counted = plan.graph.list.flatMap(({ name, index }) => {
     const count = visits[index] ?? 0
     return count === 0 ? [] : [[name, count] as const]

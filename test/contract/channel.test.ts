@@ -7,13 +7,15 @@ import {
   type InterceptedStep,
   type,
 } from 'teasel'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createDeferred } from '../../src/internal/deferred.js'
 import { assertDown, assertUp } from '../../src/remote/frame-rules.js'
+import { countKept } from '../../src/remote/local-code.js'
 import { defaultPlace } from '../../src/runtime/map/branch-maker.js'
 import { loopback, type TreeLoopback } from '../support/channel/loopback.js'
 import { flush, flushUntil, untilAborted } from '../support/deferred.js'
 import { emitted } from '../support/events.js'
+import { collectGarbage } from '../support/garbage.js'
 import { quiet } from '../support/quiet-logger.js'
 
 const kit = defineState<{ n: number; ends: readonly string[] }>()
@@ -184,6 +186,37 @@ describe('a worker that dies while another delivery is left', () => {
       expect.stringMatching(/^a failed: Branch "map\/a": Its worker was lost 3 times. It was told to die. /),
     ])
     expect((await settled).result).toMatchObject({ error: { code: 'worker-lost', deliveries: 3 } })
+  })
+})
+
+describe('what the next step of a branch had done', () => {
+  it('is kept for the run that tries it again, and no longer than its application', async () => {
+    const effects: string[] = []
+    let fails = true
+    const charge = kit.action({
+      reads: [],
+      writes: ['n'],
+      async run({ context }) {
+        await context.once('charge', () => void effects.push('charged'))
+        if (fails) throw new RangeError('not yet')
+        return { n: 1 }
+      },
+    })
+    const map = kit.mapActions({ reads: [], writes: ['ends'], actions: { charge }, reduce: () => ({ ends: ['done'] }) })
+    const before = countKept()
+    await (async () => {
+      const app = createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: {}, logger: quiet })
+      await expect(app.run()).rejects.toThrow('not yet')
+      expect(countKept()).toBe(before + 1)
+      fails = false
+      expect((await app.run()).state.ends).toEqual(['done'])
+      expect(effects).toEqual(['charged'])
+    })()
+
+    await vi.waitUntil(async () => {
+      await collectGarbage()
+      return countKept() === before
+    })
   })
 })
 

@@ -147,6 +147,9 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     J1: ['../executor/stored › goes on at its last commit'],
     J2: ['../executor/stored › opens a store of its own where it runs'],
   },
+  'remote/local-code.ts': {
+    L1: ['../contract/channel › is kept for the run that tries it again, and no longer than its application'],
+  },
   'remote/remote-branch.ts': {
     C1: ['../contract/channel › leaves a cancelled branch cancelled'],
     C2: ['../contract/channel › counts as a possible sender: nobody waits in vain before it has arrived'],
