@@ -151,15 +151,19 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     L1: ['../contract/channel › is kept for the run that tries it again, and no longer than its application'],
   },
   'remote/remote-branch.ts': {
-    C1: ['../contract/channel › leaves a cancelled branch cancelled'],
+    C1: ['../executor/task-runner › with a result that comes after the cancel is ignored'],
     C2: ['../contract/channel › counts as a possible sender: nobody waits in vain before it has arrived'],
-    C3: ['../contract/channel › leaves a cancelled branch cancelled'],
-    C4: ['../contract/channel › fails its branches after the last one'],
+    C3: ['../executor/task-runner › that comes after the end of its branch has no effect'],
+    C4: [
+      '../contract/channel › goes on elsewhere at the last commit, with the messages that no commit took',
+      '../contract/channel › fails its branches after the last one',
+      '../contract/channel › leaves a cancelled branch cancelled',
+    ],
   },
   'remote/submission.ts': {
-    S1: ['../contract/channel › goes on elsewhere at the last commit, with the messages that no commit took'],
+    S1: ['../executor/task-runner › that comes from an earlier delivery has no effect'],
     S2: ['../contract/channel › goes on elsewhere at the last commit, with the messages that no commit took'],
-    S3: ['../contract/channel › leaves a cancelled branch cancelled'],
+    S3: ['../executor/pool › end a worker that calculates past the grace period of its cancel; its neighbours go on'],
     S4: ['../executor/trust › that breaks the protocol at each delivery fails its branch as lost'],
   },
   'remote/field-rules.ts': {
@@ -172,9 +176,9 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     V3: ['../executor/trust › that sends more chunks than it has credit for is refused'],
   },
   'remote/task-runner.ts': {
-    W1: ['../contract/channel › in its inputs fails its branch, and no other'],
-    W2: ['../contract/channel › leaves a cancelled branch cancelled'],
-    W3: ['../contract/channel › leaves a cancelled branch cancelled'],
+    W1: ['../executor/trust › that gets a frame which it cannot follow fails its task, and no other'],
+    W2: ['../executor/task-runner › that was cancelled before its code was loaded never runs'],
+    W3: ['../executor/task-runner › that is run again under its id while it lives does not begin twice'],
   },
   'executor/outline.ts': {
     O1: ['../executor/registry › is refused by a worker whose code has another structure, with what differs'],
