@@ -22,6 +22,7 @@ const ROOMS = [
   'pool',
   'check',
   'host',
+  'jobs',
   'define.ts',
   'live',
   'visualize',
