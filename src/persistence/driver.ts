@@ -128,6 +128,11 @@ export interface PersisterDriver {
   /** Its name in messages: `memory`, `sqlite app.db`. */
   readonly name: string
   /**
+   * Whether processes on other machines can open the same store, as they can with a server. Omitted: they cannot, such
+   * as with a file or the memory of a process.
+   */
+  readonly shared?: boolean
+  /**
    * Makes `writer` the only runner that may append below a root. A runner that claims a tree again keeps it.
    * @throws {PersistenceError} `held` when another runner holds it and `free` was asked
    */

@@ -5,7 +5,7 @@ import { memoryPersister, type PersisterDriver } from 'teasel/persistence'
 import { postgresPersister } from 'teasel/persistence/postgres'
 import { type SqliteOptions, sqlitePersister } from 'teasel/persistence/sqlite'
 import { persisterContract, type StoreUnderTest } from 'teasel/testing'
-import { afterAll, describe, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { BELOW } from '../../src/testing/below-cases.js'
 import { LEASES } from '../../src/testing/lease-cases.js'
 import { LISTS } from '../../src/testing/list-cases.js'
@@ -76,4 +76,14 @@ const OF_SUMMARIES = new Set(Object.keys({ ...SUMMARIES, ...LISTS, ...BELOW, ...
 describe.each(Object.entries(adapters))('the persister %s', (adapter, store) => {
   const cases = persisterContract(store).filter(({ name }) => !UNREADY.test(adapter) || !OF_SUMMARIES.has(name))
   it.each(cases.map(({ name, run }) => [name, run] as const))('%s', (_name, run) => run())
+})
+
+it('says which stores processes on other machines can open', () => {
+  const found = [
+    memoryPersister(),
+    sqlitePersister({ file: ':memory:' }),
+    postgresPersister({ url: 'postgres://127.0.0.1:1/none' }),
+  ].map(({ driver: { shared = false } }) => shared)
+
+  expect(found).toEqual([false, false, true])
 })

@@ -42,6 +42,7 @@ import { type Tables, tablesOf } from './tables.js'
 
 export class PostgresDriver implements PersisterDriver {
   readonly name: string
+  readonly shared = true
   readonly #tables: Tables
   readonly #sql: Statements
   readonly #save: ReturnType<typeof saveStatements>
