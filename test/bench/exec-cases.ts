@@ -43,7 +43,7 @@ const reference = () => machines(1_000)
 
 const steps = (name: keyof typeof makers) => async (): Promise<Measured> => {
   await using executor = makers[name]()
-  return compared(15, () => subject.steps(executor), reference)
+  return await compared(15, () => subject.steps(executor), reference)
 }
 
 const durable = async (): Promise<Measured> => {
@@ -53,12 +53,12 @@ const durable = async (): Promise<Measured> => {
     await subject.steps(where, persister)
     await persister[Symbol.asyncDispose]()
   }
-  return compared(9, stored(executor), stored(inProcess()), 2)
+  return await compared(9, stored(executor), stored(inProcess()), 2)
 }
 
 const io = async (): Promise<Measured> => {
   await using executor = makers.threads()
-  return compared(
+  return await compared(
     9,
     () => subject.io(executor),
     () => subject.oneIo(executor),
@@ -80,7 +80,7 @@ const cpu = async (): Promise<Measured> => {
 
 const chunks = async (): Promise<Measured> => {
   await using executor = makers.threads()
-  return compared(
+  return await compared(
     7,
     () => subject.chunks(executor),
     () => subject.chunks(inProcess()),
