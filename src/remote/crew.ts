@@ -12,8 +12,11 @@ import { LOCAL, nameOfPlan } from './local-code.js'
 // Owns: the branches of one tree of applications that one executor runs: what of them is observed, how far they may be
 // ahead, and how their code is named.
 
-/** How many chunks the branches of a tree may be ahead of it, together. */
-const CREDIT = 64
+/**
+ * How many chunks the branches of a tree may be ahead of it, together. 100 branches with 1 000 chunks each: with 64 they
+ * take 1.5 times as long, with 1 024 no less.
+ */
+const CREDIT = 256
 
 /** A branch, as it hears of other listeners. */
 interface Member {
