@@ -13,7 +13,7 @@ const pour = kit.action({
   reads: ['n'],
   writes: ['n'],
   async *run({ state }) {
-    for (let i = 0; i < 200; i++) yield i
+    for (let i = 0; i < 600; i++) yield i
     return { n: state.n + 1 }
   },
 })
