@@ -37,6 +37,8 @@ export interface TaskData {
   readonly maxFrameBytes: number
   /** Everything that the branch starts with, for the task runner. */
   readonly start: string
+  /** Stays the same for the tasks of one root application, whoever owns it; undefined in a worker. */
+  readonly root?: string | undefined
 }
 
 /** How a task was lost. */

@@ -34,7 +34,12 @@ interface SubmittedBranch {
   readonly status: 'made' | 'running' | 'ended'
   readonly origin: EventSource
   /** Undefined where it is not stored. */
-  readonly journal: { readonly inbox: { readonly waiting: readonly { readonly id: number }[] } } | undefined
+  readonly journal:
+    | {
+        readonly inbox: { readonly waiting: readonly { readonly id: number }[] }
+        readonly scope: { readonly settings: { readonly partitionKey: string | null } }
+      }
+    | undefined
   readonly checkpoint: CheckpointData
   receive(frame: UpFrame): void
   lost(loss: Loss): void
@@ -80,13 +85,19 @@ export class Submission {
   }
 
   /**
-   * Stable where a task outlives its owner; elsewhere two trees with the same ids may run in one process. Texts of a worker
-   * that broke the protocol may be under way: they are not those of the next delivery.
+   * Stable where a task outlives its owner, which finds it again in its store; elsewhere two trees with the same ids may
+   * run in one process. Texts of a worker that broke the protocol may be under way: they are not those of the next
+   * delivery.
    */
   get #id(): string {
     const { appId, system } = this.#branch.origin
-    if (this.#driver.can.attach) return appId
+    if (this.#driver.can.attach && this.#branch.journal !== undefined) return this.#inPartition(appId)
     return `${system.runId}/${appId}${this.#broken === 0 ? '' : `~${this.#broken}`}`
+  }
+
+  #inPartition(id: string): string {
+    const partitionKey = this.#branch.journal?.scope.settings.partitionKey
+    return partitionKey == null ? id : `${partitionKey}/${id}`
   }
 
   /** Messages that came before it was made. */
@@ -112,7 +123,8 @@ export class Submission {
     const frame = startOf(this.#mail.map(({ data }) => data))
     const start = this.#sealed(frame)
     this.#conduct.begin(frame)
-    const facts = { code: this.#code, path: this.#name, maxFrameBytes: this.#maxBytes }
+    const root = this.#inPartition(this.#branch.origin.root.appId)
+    const facts = { code: this.#code, path: this.#name, maxFrameBytes: this.#maxBytes, root }
     const task: TaskData = { id: this.#id, delivery, ...facts, start }
     this.#task = this.#driver.submit(task, {
       receive: (text) => void (isPast() || this.#broken === delivery || this.#read(text)),

@@ -1,9 +1,16 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import type { Worker } from 'node:worker_threads'
 import { type Executor, inProcess } from 'teasel/executor'
+import { createJobWorker, type JobWorker, jobExecutor } from 'teasel/executor/jobs'
 import { processes } from 'teasel/executor/processes'
 import { threads } from 'teasel/executor/threads'
-import { type ExecutorUnderTest, executorContract } from 'teasel/testing'
+import {
+  type ExecutorUnderTest,
+  executorContract,
+  executorContractRegistry,
+  type MemoryConnection,
+  memoryEngine,
+} from 'teasel/testing'
 import { afterAll, describe, it } from 'vitest'
 import { nearby } from '../../examples/24-own-executor.js'
 import { loopback, type TreeLoopback } from '../support/channel/loopback.js'
@@ -65,12 +72,45 @@ function overProcesses(): ExecutorUnderTest {
   }
 }
 
+/** Jobs of an engine in this process, and two workers. */
+function overJobs(): ExecutorUnderTest {
+  const engine = memoryEngine()
+  const workers = new Map<MemoryConnection, JobWorker>()
+  const start = (concurrency: number): void => {
+    const driver = engine.connect()
+    workers.set(driver, createJobWorker({ driver, registries: [executorContractRegistry], concurrency }))
+  }
+  const stopAll = async (): Promise<void> => {
+    const all = [...workers.values()]
+    workers.clear()
+    await Promise.all(all.map((one) => one.close({ drainMs: 0 })))
+  }
+  return {
+    async open(concurrency = 32) {
+      await stopAll()
+      start(concurrency)
+      if (concurrency > 1) start(concurrency)
+      return jobExecutor(engine.connect(), { sweepMs: 50 })
+    },
+    kill() {
+      const all = [...workers]
+      workers.clear()
+      for (const [driver, worker] of all) {
+        driver.kill()
+        void worker.close({ drainMs: 0 })
+        start(32)
+      }
+    },
+  }
+}
+
 const executors: Readonly<Record<string, ExecutorUnderTest>> = {
   'in process': { open: () => inProcess() },
   'behind a channel': behindChannel(),
   'of 40 lines': { open: nearby },
   threads: overThreads,
   processes: overProcesses(),
+  jobs: overJobs(),
 }
 
 /** Printed at the end: executor × case. */

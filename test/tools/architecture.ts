@@ -50,6 +50,8 @@ const ONE_IDEA: Readonly<Record<string, string>> = {
   'src/remote/worker-branch.ts': 'one branch in a worker',
   'src/remote/owner-journals.ts': 'the calls of a worker, by the journals of its owner',
   'src/remote/worker-journal.ts': 'the journal of one application in a worker',
+  'src/jobs/job-driver.ts': 'the tasks of one executor over an engine of jobs',
+  'src/jobs/mail.ts': 'the links of one session',
   'src/host/host.ts': 'the runs of a store that one process holds',
   'src/persistence/scope.ts': 'all writes below one root',
   'src/persistence/record.ts': 'the content of rows',
