@@ -73,7 +73,7 @@ export function journalFor(
   options: LoosePersist,
   rootId: string,
   clock: Clock,
-  more: Pick<JournalOptions, 'claim' | 'storedInputs'> = {},
+  more: Pick<JournalOptions, 'claim' | 'start'> = {},
 ): Journal | undefined {
   const { persister } = options
   if (persister === undefined) {

@@ -6,6 +6,7 @@ import type { Name } from '../internal/type-tools.js'
 import type { Journal } from '../persistence/journal.js'
 import type { AppRef, Persister } from '../persistence/persister.js'
 import type { StoredRecord } from '../persistence/replay.js'
+import type { StartFacts } from '../persistence/scope.js'
 import { clockOf } from '../runtime/system.js'
 import { freezeAll } from '../state/freeze.js'
 import { applySchema, refuseUnknownKeys, type StateRules } from '../state/schema.js'
@@ -60,8 +61,7 @@ export interface LooseResume extends LooseOptions {
   readonly resumeAt?: unknown
   readonly forkFrom?: ForkFrom<Record<string, unknown>> | undefined
   readonly claim?: 'take' | 'free' | undefined
-  /** Inputs that a host gives to every run, encoded. */
-  readonly storedInputs?: string | undefined
+  readonly start?: StartFacts | undefined
   /** Whether a new application stays claimed until it runs: its lease does not end when it is stored. */
   readonly keepsLease?: boolean | undefined
 }
@@ -109,11 +109,11 @@ async function resume(graph: object, options: LooseResume): Promise<LiveApplicat
 
 /** The same without types. A stored application needs no `state`. */
 export async function resumeLoose(graph: object, options: LooseResume): Promise<LiveApplication> {
-  const { resumeAt, forkFrom, claim, storedInputs, keepsLease = false, ...rest } = options
+  const { resumeAt, forkFrom, claim, start, keepsLease = false, ...rest } = options
   const { appId } = rest
   if (typeof appId !== 'string')
     throw new TypeError(`appId is ${describeValue(appId)}. resumeOrCreate needs the id of the stored application.`)
-  const journal = journalFor(rest, appId, clockOf(rest), { claim, storedInputs })
+  const journal = journalFor(rest, appId, clockOf(rest), { claim, start })
   if (journal === undefined) throw new TypeError('resumeOrCreate needs a persister to load from.')
   const begin = beginAt(graph, resumeAt, options.entrypoint)
   if (forkFrom !== undefined) refuseOwn(appId, forkFrom, journal)

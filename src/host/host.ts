@@ -1,25 +1,24 @@
 import type { CancelAnswer, Delivery, Message } from '../action/message.js'
-import { resumeLoose } from '../application/resume.js'
-import { encode } from '../codec/encode.js'
+import type { LiveApplication } from '../application/live-application.js'
 import { type Clock, systemClock } from '../internal/clock.js'
 import { createDeferred, type Deferred } from '../internal/deferred.js'
-import { describeValue, isPlainObject, observe } from '../internal/guards.js'
+import { observe } from '../internal/guards.js'
 import { createId } from '../internal/ids.js'
-import { suggest } from '../internal/nearest.js'
 import { checkOptions } from '../internal/options.js'
 import { onSignal } from '../internal/platform.js'
 import { consoleLogger, type Logger, safeLogger } from '../lifecycle/logger.js'
-import { cancelRequest, cancelStored, failStored } from '../persistence/cancel-stored.js'
+import { cancelStored } from '../persistence/cancel-stored.js'
 import type { Persister } from '../persistence/persister.js'
 import { sendStored } from '../persistence/rewind.js'
 import type { StoredRun } from '../persistence/summary.js'
 import { printedPath } from '../read/wire-path.js'
 import { PersistenceError } from '../store-errors.js'
 import { EventReaders } from './event-readers.js'
-import { HeldRun, hostFacts } from './held-run.js'
+import { HeldRun } from './held-run.js'
 import type { Host, HostOptions, PlaceRef, RunRef, StartOptions } from './host-api.js'
 import { type HostEvent, type HostHealth, type HostRun, keyOf, type StartedRun } from './host-events.js'
 import type { Hosted } from './hosted.js'
+import { openRun, storeRun } from './open-run.js'
 
 // Owns: which runs of a store this process holds.
 // Does not own: a run that is held (held-run.ts), leases (persistence/lease.ts).
@@ -109,29 +108,18 @@ export class StoreHost implements Host<Record<string, Hosted>> {
   async start(name: string, options: StartOptions<Hosted>): Promise<StartedRun> {
     checkOptions('start', options, 'appId partitionKey state labels title inputs')
     if (this.#state !== 'open') throw new TypeError(`The host is ${this.#state}. Start the run in another host.`)
-    const hosted = this.#graphOf(name)
-    const { appId = createId(), state, labels, title, inputs = {} } = options
+    const { appId = createId() } = options
     const partitionKey = this.#partitionOf(options)
-    if (!isPlainObject(inputs)) throw new TypeError(`inputs is ${describeValue(inputs)}. It takes values by name.`)
-    const run: HostRun = { runId: appId, partitionKey, name }
-    if (await this.persister.driver.find({ partitionKey, rootId: appId })) return { ...run, created: false }
     const key = keyOf(partitionKey, appId)
     const takes = this.#free > 0 && !this.#taking.has(key)
     const taken = takes ? this.#begin(key) : undefined
     try {
-      const app = await resumeLoose(hosted.graph, {
-        ...this.#appOptions(hosted, run),
-        ...{ state, labels, title, storedInputs: encode(inputs, 'inputs'), keepsLease: takes },
-      })
+      const about = { partitionKey, keepsLease: takes }
+      const { run, app, inputs } = await storeRun(this.#options, name, { ...options, appId }, about)
+      if (app === undefined) return { ...run, created: false }
       if (takes && this.#state === 'open') this.#hold(run, app, inputs, 'started')
       else await app[Symbol.asyncDispose]()
       return { ...run, created: true }
-    } catch (error) {
-      if (!PersistenceError.is(error) || error.fault !== 'held') throw error
-      // Another process starts it now, or has died before it was stored.
-      if (await this.persister.driver.find({ partitionKey, rootId: appId })) return { ...run, created: false }
-      await new Promise<void>((resolve) => void this.#clock.setTimeout(resolve, this.#options.pollMs ?? 1_000))
-      return await this.start(name, { ...options, appId })
     } finally {
       taken?.()
       if (!takes) this.#lookSoon()
@@ -148,30 +136,13 @@ export class StoreHost implements Host<Record<string, Hosted>> {
     }
   }
 
-  #graphOf(name: string): Hosted {
-    const { graphs } = this.#options
-    if (Object.hasOwn(graphs, name)) return graphs[name] as Hosted
-    throw new TypeError(`There is no graph "${name}". ${suggest(name, Object.keys(graphs), 'graphs')}`)
-  }
-
-  #appOptions({ options }: Hosted, { runId, partitionKey, name }: HostRun) {
-    const { leaseMs, logger, clock } = this.#options
-    return {
-      ...(logger && { logger }),
-      ...(clock && { clock }),
-      ...options,
-      ...{ appId: runId, partitionKey, name, persister: this.persister, claim: 'free' as const, state: undefined },
-      ...(leaseMs !== undefined && { leaseMs }),
-    }
-  }
-
   get #free(): number {
     return this.#state === 'open' ? this.#concurrency - this.#held.size - this.#taking.size : 0
   }
 
   #hold(
     run: HostRun,
-    app: Awaited<ReturnType<typeof resumeLoose>>,
+    app: LiveApplication,
     inputs: Readonly<Record<string, unknown>>,
     why: 'started' | 'interrupted' | 'due',
   ): void {
@@ -240,39 +211,25 @@ export class StoreHost implements Host<Record<string, Hosted>> {
 
   async #take(stored: StoredRun, key: string): Promise<void> {
     const name = stored.summary?.name
-    const { graphs, maxCrashes = 3 } = this.#options
+    const { graphs } = this.#options
     const again = this.#clock.now() + REFUSED_MS
     if (name === undefined || !Object.hasOwn(graphs, name)) return void this.#left.set(key, again)
     const { rootId: runId, partitionKey } = stored
     const run: HostRun = { runId, partitionKey, name }
     const taken = this.#begin(key)
     try {
-      const { inputs, crashes } = hostFacts(stored)
-      const request = await cancelRequest(this.persister, { appId: runId, partitionKey })
-      if (request !== undefined) {
-        await cancelStored({ persister: this.persister, appId: runId, partitionKey, reason: request.reason })
-        return
-      }
-      if (crashes >= maxCrashes) {
-        const error = new TypeError(
-          `The process of run "${runId}" died ${crashes} times in the step after ${stored.last?.sequenceId ?? -1}. Find the cause, then rewind the run and resume it.`,
-        )
-        if (await failStored(this.persister, { appId: runId, partitionKey }, error))
-          this.emit({ type: 'released', run, status: 'failed', error })
-        return
-      }
-      const app = await resumeLoose(this.#graphOf(name).graph, this.#appOptions(this.#graphOf(name), run))
+      const opened = await openRun(this.#options, run, stored)
+      if (opened.status === 'held') this.#left.set(key, this.#clock.now() + (this.#options.pollMs ?? 1_000)) // K1
+      if (opened.status === 'failed') this.emit({ type: 'released', run, status: 'failed', error: opened.error })
+      if (opened.status !== 'open') return
+      const { app, inputs, why } = opened
       if (this.#state !== 'open') return void (await app[Symbol.asyncDispose]())
-      const waits = stored.summary?.status === 'waiting' || stored.summary?.status === 'queued'
-      this.#hold(run, app, inputs, waits ? 'due' : 'interrupted')
+      this.#hold(run, app, inputs, why)
     } catch (error) {
       if (PersistenceError.is(error) && error.fault === 'unavailable') throw error
-      const isHeld = PersistenceError.is(error) && error.fault === 'held'
-      const againAt = isHeld ? this.#clock.now() + (this.#options.pollMs ?? 1_000) : again
-      this.#left.set(key, againAt)
-      if (isHeld) return // K1
+      this.#left.set(key, again)
       this.#logger.error(`Run "${runId}" of "${name}" cannot be resumed.`, error)
-      this.emit({ type: 'refused', run, error, againAt })
+      this.emit({ type: 'refused', run, error, againAt: again })
     } finally {
       taken()
     }

@@ -51,6 +51,7 @@ export class AppStatus {
   recovered = false
   crashes: SummaryFacts['crashes']
   inputs: string | undefined
+  priority: number | undefined
   /** The status in the store; undefined if it has none. */
   #stored: SummaryStatus | undefined
   #whole = ''
@@ -117,6 +118,7 @@ export class AppStatus {
     const { startedAt, attempt, recovered = false, error, cancelled, endedAt, crashes } = known
     this.crashes = crashes
     this.inputs = known.inputs
+    this.priority = known.priority
     this.#status = this.#stored = status
     this.#since = since
     this.#whole = countsOf(whole)
@@ -142,6 +144,7 @@ export class AppStatus {
       ...(this.recovered && { recovered: true as const }),
       ...(this.crashes && { crashes: this.crashes }),
       ...(this.inputs !== undefined && { inputs: this.inputs }),
+      ...(this.priority !== undefined && { priority: this.priority }),
       ...(due.length > 0 && { due }),
       ...(map && { map }),
     }

@@ -177,7 +177,10 @@ export class JournalStatus {
     const { scope } = this.#journal
     this.#next = next
     this.#position = position
-    this.#app.inputs ??= this.#isRoot ? scope.settings.storedInputs : undefined
+    if (this.#isRoot) {
+      this.#app.inputs ??= scope.settings.start?.inputs
+      this.#app.priority ??= scope.settings.start?.priority
+    }
     if (end !== undefined) {
       this.#unlimit()
       this.#app.set(this.#isRoot ? end : 'done', this.#now)
@@ -330,8 +333,9 @@ export class JournalStatus {
     const { status } = this.#app
     const open = !isEnded(status)
     const waits = status === 'waiting' || status === 'retrying'
-    const nextAt = !open ? null : waits ? tree.goesOnAt : tree.nextAt
-    const wake = { queued: 0, interrupted: 0, running: 'lease', retrying: 'lease', waiting: nextAt } as const
+    const startAt = status === 'queued' ? (settings.start?.at ?? null) : null
+    const nextAt = !open ? null : waits ? tree.goesOnAt : (startAt ?? tree.nextAt)
+    const wake = { queued: startAt ?? 0, interrupted: 0, running: 'lease', retrying: 'lease', waiting: nextAt } as const
     return {
       pending: open ? tree.pending : 0,
       retrying: open ? tree.retrying : 0,

@@ -32,7 +32,17 @@ export interface ScopeSettings {
   /** Describes the runner; JSON. */
   readonly worker: string
   readonly about: RootFacts
-  readonly storedInputs: string | undefined
+  readonly start: StartFacts | undefined
+}
+
+/** What a host or a queue stores with a new root, for every process that runs it later. */
+export interface StartFacts {
+  /** The inputs that it gives to every run, encoded. */
+  readonly inputs: string
+  /** The root is due from then on, epoch milliseconds. Default: at once. */
+  readonly at?: number | undefined
+  /** The priority of its jobs. */
+  readonly priority?: number | undefined
 }
 
 /** The facts of a root that lists show and find. */

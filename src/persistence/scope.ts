@@ -24,7 +24,7 @@ import { TreeStatus } from './tree-status.js'
 // P6  Summaries without rows are stored after all rows before them. An unavailable store does not fail the run for them:
 //     they are stored with the next rows, or a third of a lease later.
 
-export type { MigratedRecord, RootFacts, SavePolicy, ScopeSettings } from './scope-settings.js'
+export type { MigratedRecord, RootFacts, SavePolicy, ScopeSettings, StartFacts } from './scope-settings.js'
 
 /** What is stored in one group. */
 export interface Batch {

@@ -5,7 +5,7 @@ import { checkOptions } from '../internal/options.js'
 import { describeWorker } from '../internal/platform.js'
 import type { PersisterDriver } from './driver.js'
 import { InboxWatch } from './inbox-watch.js'
-import type { MigratedRecord, RootFacts, SavePolicy, ScopeSettings } from './scope.js'
+import type { MigratedRecord, RootFacts, SavePolicy, ScopeSettings, StartFacts } from './scope.js'
 import { assertNames, assertText } from './text.js'
 
 /** The options for storing an application. */
@@ -29,8 +29,7 @@ export interface JournalOptions extends StoreOptions {
   readonly rootId: string
   readonly clock: Clock
   readonly claim?: 'take' | 'free' | undefined
-  /** Inputs that a host gives to every run, encoded. */
-  readonly storedInputs?: string | undefined
+  readonly start?: StartFacts | undefined
 }
 
 const LEASE_MS = 30_000
@@ -60,7 +59,7 @@ export function scopeSettings(options: JournalOptions, driver: PersisterDriver):
     leaseMs,
     worker: JSON.stringify(describeWorker(writer)),
     about: aboutOf(options),
-    storedInputs: options.storedInputs,
+    start: options.start,
     partitionKey,
     rootId,
     clock,

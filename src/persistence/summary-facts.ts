@@ -26,6 +26,8 @@ export interface SummaryFacts {
   readonly recovered?: true
   /** The inputs that a host gives to every run, encoded. */
   readonly inputs?: string
+  /** The priority of the jobs of a run. */
+  readonly priority?: number
   /** How often in a row its process died in the same step, when the run last began. */
   readonly crashes?: { readonly count: number; readonly sequenceId: number }
   /** Number of the delivery to a worker. */

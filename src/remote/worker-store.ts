@@ -104,7 +104,7 @@ export function workerScope(data: StoreData, clock: Clock, link: JournalLink, wa
       watch,
       claim: 'take',
       about: { name: undefined, title: undefined, labels: undefined },
-      storedInputs: undefined,
+      start: undefined,
     },
     link,
   )
