@@ -53,8 +53,13 @@ export function memoryEngine(): MemoryEngine {
     queueMicrotask(place)
   }
   const place = (): void => {
-    for (const one of consumers)
-      while (one.held.size < one.room && waiting.length > 0) one.take(waiting.shift() as Kept)
+    while (waiting.length > 0) {
+      const free = [...consumers].find(({ held, room }) => held.size < room)
+      if (free === undefined) return
+      consumers.delete(free) // the others come first for the next one
+      consumers.add(free)
+      free.take(waiting.shift() as Kept)
+    }
   }
   const later = (ms: number | undefined, job: Kept): void => {
     statuses.set(job.id, 'queued')
