@@ -1,4 +1,5 @@
 export { ContractBroken, type ContractCase } from './contract-case.js'
+export { type EngineUnderTest, engineContract } from './engine-contract.js'
 export { EventRecorder } from './event-recorder.js'
 export { type ExecutorUnderTest, executorContract } from './executor-contract.js'
 export { executorContractRegistry } from './executor-graphs.js'

@@ -6,6 +6,32 @@ type Cited = `${string} › ${string}`
  * A test file is named from `test/semantics/`, with `../` for other folders; a title is a part of one title there.
  */
 export const invariantRows: Readonly<Record<string, Readonly<Record<string, readonly Cited[]>>>> = {
+  'adapters/bullmq/bullmq-driver.ts': {
+    B1: ['../bullmq/driver › leaves nothing of a job, of a text or of a channel behind'],
+    B2: [
+      '../bullmq/driver › answers for thousands of jobs as fast as for a few',
+      '../bullmq/driver › knows how a job ended whose events were lost',
+    ],
+    B3: ['../bullmq/driver › loses no text whose answer was lost'],
+  },
+  'adapters/bullmq/channels.ts': {
+    L1: ['../bullmq/driver › has its jobs when it starts again, and drivers go on'],
+    L2: ['../bullmq/driver › goes on after a listener that fails'],
+  },
+  'adapters/bullmq/connections.ts': {
+    C1: [
+      '../bullmq/driver › each call rejects in time, and tells why',
+      '../bullmq/driver › closes at once, also while calls wait for the server',
+    ],
+    C2: ['../bullmq/driver › opens a connection again whose server has gone without a word'],
+    C3: ['../bullmq/driver › sends nothing twice by itself'],
+  },
+  'adapters/bullmq/consumer.ts': {
+    W1: ['../bullmq/driver › loses a job by the clock while the server is away, and by its answer after a stop'],
+    W2: ['../bullmq/driver › hands a job back that it has taken again while its former run goes on'],
+    W3: ['../bullmq/driver › takes a job as often as its workers die'],
+    W4: ['../bullmq/driver › takes more jobs at once when it may, while all that it has go on'],
+  },
   'adapters/postgres/schema.ts': {
     T1: ['../persistence/postgres › makes its tables once when several processes start on a fresh database'],
   },
