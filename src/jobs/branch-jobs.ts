@@ -9,6 +9,7 @@ import { ALL_WORKERS, type DownWord, type Hello, itemOf, noticeText, readGrant, 
 import { branchJobOf, type JobData, rootChannel } from './job-data.js'
 import type { JobKind } from './job-kind.js'
 import { type LinkEnd, Mail } from './mail.js'
+import { counter, gauge } from './metrics.js'
 import type { Slots } from './slots.js'
 
 // Owns: the jobs of branches that one worker has taken, and its links to their owners.
@@ -246,6 +247,22 @@ export class BranchJobs implements JobHome, JobKind {
     for (const job of jobs) job.interrupt({ why: 'Its worker was shut down.', blameless: true })
     await this.mail.settled()
     for (const job of jobs) job.finish({ againInMs: 0 })
+  }
+
+  metrics(): readonly string[] {
+    const { granted, ended, lost, orphaned, mismatched } = this.counts
+    let resent = 0
+    for (const { link } of this.mail.ends) resent += link.resent
+    return [
+      ...counter('teasel_branches_granted_total', 'Branches that owners have granted.', granted),
+      ...counter('teasel_branches_ended_total', 'Jobs of branches that were left.', ended),
+      ...counter('teasel_branches_lost_total', 'Branches that were lost while they ran here.', lost),
+      ...counter('teasel_branches_orphaned_total', 'Branches whose owner was silent for too long.', orphaned),
+      ...counter('teasel_branches_mismatched_total', 'Jobs whose code is not here.', mismatched),
+      ...gauge('teasel_owners', 'Owners that the worker has a link to.', this.mail.size),
+      ...counter('teasel_packets_sent_total', 'Texts that were sent.', this.mail.packets),
+      ...gauge('teasel_packets_resent', 'Packets that were sent again on links that live.', resent),
+    ]
   }
 
   async close(): Promise<void> {
