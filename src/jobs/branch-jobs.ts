@@ -18,10 +18,10 @@ import type { Slots } from './slots.js'
 // B2  A branch whose owner is silent for `orphanMs` is stopped, and its job ends: only its owner could store anything of it.
 // B3  A job whose code the worker lacks is left to another worker, or fails with a clear error.
 
-/** How long an owner is asked, milliseconds: at first after ASK_FIRST_MS, then after twice that, and so on. */
-const ASK_MS = 15_000
+/** How long an owner is asked, milliseconds; again after ASK_FIRST_MS, then after twice that, and so on. */
+const ASK_MS = 5_000
 const ASK_FIRST_MS = 250
-const ASK_MOST_MS = 5_000
+const ASK_MOST_MS = 2_000
 /** When another worker may have a look at a job, milliseconds. */
 const MISMATCH_MS = 500
 const BEAT_MS = 250
@@ -209,13 +209,22 @@ export class BranchJobs implements JobHome, JobKind {
     if (notice?.type === 'gone') {
       const job = this.#held.get(notice.id)
       if (job?.status === 'asking' && job.take === notice.take) job.finish(undefined)
-    } else if (notice?.type === 'who')
-      for (const id of notice.ids) {
-        const job = this.#held.get(id)
-        if (job === undefined) continue
-        job.root = notice.root
-        this.#hello(job)
-      }
+    } else if (notice?.type === 'bye') this.#left(notice.owner)
+    else if (notice?.type === 'who') for (const id of notice.ids) this.#sought(id, notice.root)
+  }
+
+  /** An owner has closed. One that has taken over its root would have answered. */
+  #left(owner: string): void {
+    for (const job of [...this.#held.values()])
+      if (job.status === 'asking' && job.data.owner === owner) job.finish(undefined)
+  }
+
+  /** An owner looks for the worker that has a job. */
+  #sought(id: string, root: string): void {
+    const job = this.#held.get(id)
+    if (job === undefined) return
+    job.root = root
+    this.#hello(job)
   }
 
   lost(_loss: Loss): void {

@@ -166,6 +166,7 @@ class Worker implements JobWorker {
     if (this.#status !== 'starting') return
     const { concurrency } = this.#options
     this.#consumer = await this.#driver.consume((job) => this.#run(job), { concurrency })
+    this.#consumer.setConcurrency(this.#slots.allowed) // one may wait for a message by now
     if (this.#status === 'starting') this.#status = 'ready'
     else void this.#consumer.close()
   }
