@@ -17,6 +17,9 @@ export default defineConfig({
     // A passing test prints nothing here; a failing one shows everything.
     silent: 'passed-only',
     testTimeout: 60_000,
+    hookTimeout: 60_000,
+    // On two processors its default is one.
+    maxWorkers: '100%',
     passWithNoTests: true,
     coverage: {
       provider: 'v8',

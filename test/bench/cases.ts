@@ -6,6 +6,7 @@ import { lagCases } from './lag-cases.js'
 import { listingCases } from './listing-cases.js'
 import { liveCases } from './live-cases.js'
 import { cpuOf, median, type Round, ratios, rounds } from './measure.js'
+import { millionCases } from './million-cases.js'
 import { savingCases } from './saving-cases.js'
 import * as subject from './subjects.js'
 
@@ -172,6 +173,7 @@ export const cases: readonly Case[] = [
   ...execCases,
   ...savingCases,
   ...listingCases,
+  ...millionCases,
   { name: 'state.large', unit: '× small state', target: 1.2, run: largeState },
   { name: 'import', unit: '× xstate', target: 1.4, run: importTime },
   { name: 'size.declare', unit: 'KiB', target: 11, run: size('declare') },

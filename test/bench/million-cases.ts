@@ -1,0 +1,152 @@
+import { createApplication, defineState } from 'teasel'
+import { decode, encode } from 'teasel/codec'
+import { createExecutor, type Executor, type SubmittedTask, type TaskData, type TaskOwner } from 'teasel/executor'
+import type { Case, Measured } from './case.js'
+import { median } from './measure.js'
+
+// The owner of up to a million branches that run elsewhere, and how its cost grows. The workers are simulated: each task
+// ends a turn after it was submitted, so that all time and memory is the owner's. Branches come from a generator and are
+// folded as they settle.
+
+const kit = defineState<{ n: number; sum: number }>()
+const add = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 1 }) })
+
+const mapOf = (executor: Executor | 'cascade', count: number) =>
+  kit.mapStates({
+    reads: [],
+    writes: ['sum'],
+    action: add,
+    executor,
+    concurrency: 64,
+    *states() {
+      for (let n = 0; n < count; n++) yield { n }
+    },
+    initial: { sum: 0 },
+    reduceEach: ({ acc, result }) => ({ sum: acc.sum + result.state.n }),
+  })
+
+const PAST = { attempts: 1, tries: 0, recovered: false }
+const ENDED = encode({
+  type: 'ended',
+  status: 'finished',
+  past: PAST,
+  attempts: 1,
+  recovered: false,
+  complete: true,
+  leaked: [],
+  skipped: 0,
+})
+const STARTED = encode({ type: 'started' })
+
+/** The frames of a worker whose branch adds one and ends. */
+function answer(task: TaskData, owner: TaskOwner): void {
+  const { state } = decode(task.start) as { readonly state: { readonly n: number } }
+  owner.receive(STARTED)
+  const change = { set: { n: state.n + 1 }, removed: [] }
+  const at = { position: 'map', sequenceId: 0 }
+  owner.receive(encode({ type: 'step', change, at, n: 0, left: [] }))
+  owner.receive(ENDED)
+}
+
+/** An executor without workers: tasks of one turn are answered together, a turn later. */
+function simulated(): Executor {
+  let waiting: (() => void)[] = []
+  const drain = (): void => {
+    const all = waiting
+    waiting = []
+    for (const one of all) one()
+  }
+  return createExecutor({
+    name: 'simulated',
+    can: { closures: true, loads: false, preempt: false, attach: false },
+    submit(task: TaskData, owner: TaskOwner): SubmittedTask {
+      if (waiting.length === 0) setImmediate(drain)
+      waiting.push(() => answer(task, owner))
+      return { send() {}, release() {} }
+    },
+    close() {},
+  })
+}
+
+const sumOf = (count: number): number => (count * (count + 1)) / 2
+
+async function settle(count: number): Promise<void> {
+  const app = createApplication(kit.graph({ actions: { map: mapOf(simulated(), count) } }), {
+    entrypoint: 'map',
+    state: {},
+  })
+  const { state } = await app.run()
+  if (state.sum !== sumOf(count)) throw new RangeError(`The sum of ${count} branches is ${state.sum}.`)
+}
+
+/** Milliseconds, and the most megabytes that were in use beyond those before. */
+async function costOf(run: () => Promise<void>): Promise<{ readonly ms: number; readonly mb: number }> {
+  globalThis.gc?.()
+  const before = process.memoryUsage().heapUsed
+  let most = 0
+  const watch = setInterval(() => {
+    globalThis.gc?.()
+    most = Math.max(most, process.memoryUsage().heapUsed - before)
+  }, 500)
+  const start = performance.now()
+  await run()
+  const ms = performance.now() - start
+  clearInterval(watch)
+  globalThis.gc?.()
+  return { ms, mb: Math.max(most, process.memoryUsage().heapUsed - before) / 2 ** 20 }
+}
+
+const SMALL = 100_000
+const LARGE = 1_000_000
+
+/** 1: ten times the branches take ten times as long. */
+async function time(): Promise<Measured> {
+  await settle(20_000)
+  const small = [
+    await costOf(() => settle(SMALL)),
+    await costOf(() => settle(SMALL)),
+    await costOf(() => settle(SMALL)),
+  ]
+  const large = await costOf(() => settle(LARGE))
+  const ms = median(small.map((one) => one.ms))
+  return { samples: [Math.log10(large.ms / ms)], baseline: large.ms * 1_000 }
+}
+
+/** Megabytes that a million branches hold at most, while they run. */
+async function memory(): Promise<Measured> {
+  await settle(20_000)
+  const small = await costOf(() => settle(SMALL))
+  const large = await costOf(() => settle(LARGE))
+  return { samples: [large.mb], baseline: small.mb }
+}
+
+/** A hundred maps of ten thousand branches, beside one map of a million. */
+async function tree(): Promise<Measured> {
+  await settle(20_000)
+  const inner = kit.graph({ actions: { map: mapOf(simulated(), 10_000) } }).runnable({ entrypoint: 'map' })
+  const outer = kit.mapStates({
+    reads: [],
+    writes: ['sum'],
+    action: inner,
+    concurrency: 8,
+    states: Array.from({ length: 100 }, () => ({})),
+    initial: { sum: 0 },
+    reduceEach: ({ acc, result }) => ({ sum: acc.sum + result.state.sum }),
+  })
+  const nested = await costOf(async () => {
+    const { state } = await createApplication(kit.graph({ actions: { outer } }), {
+      entrypoint: 'outer',
+      state: {},
+    }).run()
+    if (state.sum !== 100 * sumOf(10_000)) throw new RangeError(`The sum of all branches is ${state.sum}.`)
+  })
+  const flat = await costOf(() => settle(LARGE))
+  return { samples: [nested.ms / flat.ms], baseline: flat.ms * 1_000 }
+}
+
+/** One owner of very many branches. */
+export const millionCases: readonly Case[] = [
+  { name: 'million.time', unit: 'exponent', target: 1.1, run: time },
+  { name: 'million.memory', unit: 'MB', target: 100, run: memory },
+  { name: 'million.tree', unit: '× one map', target: 1.3, run: tree },
+]
