@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { memoryPersister, type PersisterDriver } from 'teasel/persistence'
 import { postgresPersister } from 'teasel/persistence/postgres'
+import { redisPersister } from 'teasel/persistence/redis'
 import { type SqliteOptions, sqlitePersister } from 'teasel/persistence/sqlite'
 import { persisterContract, type StoreUnderTest } from 'teasel/testing'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -13,6 +14,7 @@ import { SUMMARIES } from '../../src/testing/summary-cases.js'
 import { WAITS } from '../../src/testing/wait-cases.js'
 import { startPgBouncer } from '../support/pgbouncer.js'
 import { findPostgres } from '../support/postgres.js'
+import { findRedis } from '../support/redis.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'teasel-contract-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -56,6 +58,29 @@ function postgres(url: string, name: string): StoreUnderTest {
   }
 }
 
+const redisServer = await findRedis()
+const prefixes: string[] = []
+afterAll(async () => {
+  for (const prefix of prefixes) await redisServer?.drop(`{${prefix}}:`)
+})
+
+function redis(connection: string, name: string): StoreUnderTest {
+  const of = new WeakMap<PersisterDriver, string>()
+  const connect = (prefix: string): PersisterDriver => {
+    const { driver } = redisPersister({ connection, prefix })
+    of.set(driver, prefix)
+    return driver
+  }
+  return {
+    open() {
+      const prefix = `${name}_${process.pid}_${prefixes.length}`
+      prefixes.push(prefix)
+      return connect(prefix)
+    },
+    again: (first) => connect(of.get(first) ?? ''),
+  }
+}
+
 const adapters: Readonly<Record<string, StoreUnderTest>> = {
   memory: { open: () => memoryPersister().driver },
   'sqlite, a file': sqlite({}),
@@ -67,6 +92,10 @@ const adapters: Readonly<Record<string, StoreUnderTest>> = {
     'postgres, a schema of a strange name': postgres(server.url, 'a"b; drop table x; --'),
   }),
   ...(pooler && { 'postgres behind PgBouncer, in transaction mode': postgres(pooler.url, 'teasel_pooled') }),
+  ...(redisServer && {
+    redis: redis(redisServer.url, 'teasel_contract'),
+    'redis, keys of a strange name': redis(redisServer.url, 'a"b; [*]\\ ö'),
+  }),
 }
 
 /** Stores that do not answer questions about summaries yet. */
@@ -83,7 +112,8 @@ it('says which stores processes on other machines can open', () => {
     memoryPersister(),
     sqlitePersister({ file: ':memory:' }),
     postgresPersister({ url: 'postgres://127.0.0.1:1/none' }),
+    redisPersister({ connection: 'redis://127.0.0.1:1' }),
   ].map(({ driver: { shared = false } }) => shared)
 
-  expect(found).toEqual([false, false, true])
+  expect(found).toEqual([false, false, true, true])
 })

@@ -1,6 +1,7 @@
 import { createApplication, defineMessage, defineState, resumeOrCreate, type as typeOf } from 'teasel'
 import { createPersister, memoryPersister, type Persister, type RunTree, rewind, sendStored } from 'teasel/persistence'
 import { postgresPersister } from 'teasel/persistence/postgres'
+import { redisPersister } from 'teasel/persistence/redis'
 import { ManualClock } from 'teasel/testing'
 import { afterAll, describe, expect, it } from 'vitest'
 import { SqliteDriver } from '../../src/adapters/sqlite/sqlite-driver.js'
@@ -8,6 +9,7 @@ import { type Deferred, defer, flush, untilAborted } from '../support/deferred.j
 import { absent, mortal } from '../support/mortal-store.js'
 import { findPostgres } from '../support/postgres.js'
 import { quiet } from '../support/quiet-logger.js'
+import { findRedis } from '../support/redis.js'
 
 // The table of what a store tells of a run, read from another persister than the one that writes.
 
@@ -34,11 +36,14 @@ type Answered = Pick<Awaited<ReturnType<typeof resumeOrCreate>>, 'send'>
 
 const root = { partitionKey: null, rootId: 'run' }
 const server = await findPostgres()
+const redis = await findRedis()
+const prefixes: string[] = []
 const schemas: string[] = []
 const opened: Persister[] = []
 afterAll(async () => {
   for (const persister of opened) await persister.close()
   for (const schema of schemas) await server?.drop(schema)
+  for (const prefix of prefixes) await redis?.drop(`{${prefix}}:`)
 })
 
 type Open = (clock: ManualClock) => Opened
@@ -55,28 +60,41 @@ const stores: [string, Open][] = [
   ['memory', (clock) => byClock(clock, memoryPersister({ now: () => clock.now() }))],
   ['sqlite', (clock) => byClock(clock, createPersister(new SqliteDriver({ file: ':memory:' }, () => clock.now())))],
 ]
+/** A store whose clock is that of a server: a lease ends by a heartbeat that renews it for a moment. */
+function byServer(make: () => Persister): Opened {
+  const connect = (): Persister => {
+    const persister = make()
+    opened.push(persister)
+    return persister
+  }
+  const [persister, other] = [connect(), connect()]
+  return {
+    persister,
+    other,
+    async expire() {
+      const writer = (await other.driver.find(root))?.claim?.writer ?? ''
+      await other.driver.beat(root, writer, 1, null)
+      const isOver = async () => ((await other.driver.find(root))?.claim?.leaseUntil ?? 0) + 5 < Date.now()
+      while (!(await isOver()));
+    },
+  }
+}
 if (server !== undefined)
   stores.push([
     'postgres',
     () => {
       const schema = `status_${process.pid}_${schemas.length}`
       schemas.push(schema)
-      const connect = (): Persister => {
-        const persister = postgresPersister({ url: server.url, schema, connections: 2 })
-        opened.push(persister)
-        return persister
-      }
-      const [persister, other] = [connect(), connect()]
-      return {
-        persister,
-        other,
-        async expire() {
-          const writer = (await other.driver.find(root))?.claim?.writer ?? ''
-          await other.driver.beat(root, writer, 1, null)
-          const isOver = async () => ((await other.driver.find(root))?.claim?.leaseUntil ?? 0) + 5 < Date.now()
-          while (!(await isOver()));
-        },
-      }
+      return byServer(() => postgresPersister({ url: server.url, schema, connections: 2 }))
+    },
+  ])
+if (redis !== undefined)
+  stores.push([
+    'redis',
+    () => {
+      const prefix = `status_${process.pid}_${prefixes.length}`
+      prefixes.push(prefix)
+      return byServer(() => redisPersister({ connection: redis.url, prefix }))
     },
   ])
 

@@ -13,18 +13,23 @@ import {
   type StoredRun,
 } from 'teasel/persistence'
 import { postgresPersister } from 'teasel/persistence/postgres'
+import { redisPersister } from 'teasel/persistence/redis'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { afterAll, describe, expect, it } from 'vitest'
 import { findPostgres } from '../support/postgres.js'
+import { findRedis } from '../support/redis.js'
 
 // Any sequence of calls leaves each store with the answers of the one in memory.
 
 const folder = mkdtempSync(join(tmpdir(), 'teasel-agree-'))
 const server = await findPostgres()
+const redis = await findRedis()
+const prefixes: string[] = []
 const schemas: string[] = []
 afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
   for (const schema of schemas) await server?.drop(schema)
+  for (const prefix of prefixes) await redis?.drop(`{${prefix}}:`)
 })
 
 let files = 0
@@ -35,6 +40,13 @@ const stores: Readonly<Record<string, () => PersisterDriver>> = {
       const schema = `teasel_agree_${process.pid}_${schemas.length}`
       schemas.push(schema)
       return postgresPersister({ url: server.url, schema, connections: 1 }).driver
+    },
+  }),
+  ...(redis && {
+    redis() {
+      const prefix = `teasel_agree_${process.pid}_${prefixes.length}`
+      prefixes.push(prefix)
+      return redisPersister({ connection: redis.url, prefix }).driver
     },
   }),
 }

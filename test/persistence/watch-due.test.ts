@@ -1,17 +1,22 @@
 import { type Group, memoryPersister, type PersisterDriver } from 'teasel/persistence'
 import { postgresPersister } from 'teasel/persistence/postgres'
+import { redisPersister } from 'teasel/persistence/redis'
 import { afterAll, describe, expect, it } from 'vitest'
 import { defer } from '../support/deferred.js'
 import { findPostgres } from '../support/postgres.js'
+import { findRedis } from '../support/redis.js'
 
 // A host is called soon after a root may have become due. It never relies on it.
 
 const server = await findPostgres()
+const redis = await findRedis()
+const prefixes: string[] = []
 const schemas: string[] = []
 const open: PersisterDriver[] = []
 afterAll(async () => {
   for (const driver of open) await driver.close()
   for (const schema of schemas) await server?.drop(schema)
+  for (const prefix of prefixes) await redis?.drop(`{${prefix}}:`)
 })
 const opened = (driver: PersisterDriver): PersisterDriver => {
   open.push(driver)
@@ -29,6 +34,14 @@ const stores: Readonly<Record<string, () => readonly [PersisterDriver, Persister
       const schema = `teasel_due_${process.pid}_${schemas.length}`
       schemas.push(schema)
       const connect = () => opened(postgresPersister({ url: server.url, schema, connections: 2 }).driver)
+      return [connect(), connect()]
+    },
+  }),
+  ...(redis && {
+    redis() {
+      const prefix = `teasel_due_${process.pid}_${prefixes.length}`
+      prefixes.push(prefix)
+      const connect = () => opened(redisPersister({ connection: redis.url, prefix }).driver)
       return [connect(), connect()]
     },
   }),

@@ -415,6 +415,42 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     M1: ['../persistence/postgres-tables › have an index for every question'],
     M2: ['../persistence/postgres-tables › are locked in one order'],
   },
+  'adapters/redis/script-parts.ts': {
+    K1: ['../persistence/redis › may be a cluster: all keys of a prefix are in one slot'],
+    K2: ['../persistence/redis › continues an application in another process'],
+    K3: ['../persistence/summaries-agree › answers any questions after any calls'],
+  },
+  'adapters/redis/write-scripts.ts': {
+    W1: ['../persistence/redis › leaves no key of a deleted tree'],
+    W2: ['../persistence/status-table › is running until the lease of a killed process is over'],
+  },
+  'adapters/redis/save-script.ts': {
+    S1: ['../persistence/redis › waits for a server whose connections are cut while it saves'],
+    S2: ['../persistence/redis › recognises a save that is sent again, and does nothing'],
+    S3: ['../persistence/summaries-agree › answers any questions after any calls'],
+  },
+  'adapters/redis/read-scripts.ts': {
+    R1: ['../persistence/redis › is asked for pages, numbers and due runs without a look at the others'],
+    R2: ['../persistence/redis › is asked for pages, numbers and due runs without a look at the others'],
+  },
+  'adapters/redis/run-questions.ts': {
+    Q1: ['../persistence/redis › is asked for pages, numbers and due runs without a look at the others'],
+    Q2: ['../persistence/summaries-agree › answers any questions after any calls'],
+  },
+  'adapters/redis/pages.ts': {
+    G1: ['../persistence/summaries-agree › answers any questions after any calls'],
+  },
+  'adapters/redis/stored-texts.ts': {
+    F1: ['../persistence/summaries-agree › answers any questions after any calls'],
+  },
+  'adapters/redis/session.ts': {
+    C1: ['../persistence/redis › sends a read again when its connection was lost, and a write only once'],
+    C2: [
+      '../persistence/redis › waits no longer than its limit for a server that gives no answer',
+      '../persistence/redis › waits no longer than its limit for a server that takes connections and says nothing',
+    ],
+    C3: ['../persistence/redis › gets a script whole that it has forgotten'],
+  },
   'adapters/sqlite/run-questions.ts': {
     L1: ['../persistence/sqlite-plans › counts by status from the indexes alone'],
     L2: ['../persistence/sqlite-plans › a label of many is tested on the way of another filter'],

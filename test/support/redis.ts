@@ -31,9 +31,15 @@ export async function findRedis(): Promise<FoundRedis | undefined> {
   return undefined
 }
 
-async function withClient<T>(url: string, work: (redis: Redis) => Promise<T>): Promise<T> {
+/** A client that connects when it is told to, or asked, and fails at once where no server answers. */
+export function clientOf(url: string): Redis {
   const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null, connectTimeout: 2_000 })
   redis.on('error', () => {})
+  return redis
+}
+
+async function withClient<T>(url: string, work: (redis: Redis) => Promise<T>): Promise<T> {
+  const redis = clientOf(url)
   try {
     await redis.connect()
     return await work(redis)
@@ -59,7 +65,9 @@ const keysOf = (url: string, prefix: string): Promise<readonly string[]> =>
 
 async function drop(url: string, prefix: string): Promise<void> {
   const keys = await keysOf(url, prefix)
-  if (keys.length > 0) await withClient(url, (redis) => redis.unlink(...keys))
+  await withClient(url, async (redis) => {
+    for (let i = 0; i < keys.length; i += 1_000) await redis.unlink(...keys.slice(i, i + 1_000))
+  })
 }
 
 /** A server of its own for one test, with an append-only file. */
@@ -73,12 +81,15 @@ export interface OwnRedis {
   stop(): Promise<void>
 }
 
-/** Starts a server on a free port; undefined where `redis-server` is not installed. */
-export async function ownRedis(): Promise<OwnRedis | undefined> {
+/**
+ * Starts a server on a free port; undefined where `redis-server` is not installed.
+ * @param more further settings: `{ 'cluster-enabled': 'yes' }`
+ */
+export async function ownRedis(more: Readonly<Record<string, string>> = {}): Promise<OwnRedis | undefined> {
   if (spawnSync('redis-server', ['--version']).status !== 0) return undefined
   const port = await freePort()
   const folder = mkdtempSync(join(tmpdir(), 'teasel-redis-'))
-  const options = { port, bind: '127.0.0.1', dir: folder, appendonly: 'yes', appendfsync: 'always', save: '' }
+  const options = { port, bind: '127.0.0.1', dir: folder, appendonly: 'yes', appendfsync: 'always', save: '', ...more }
   const url = `redis://127.0.0.1:${port}`
   let server: ChildProcess | undefined
   const start = async (): Promise<void> => {

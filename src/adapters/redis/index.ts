@@ -1,0 +1,1 @@
+export { type RedisOptions, redisPersister } from './redis-persister.js'
