@@ -10,7 +10,7 @@ import { PersistenceError } from '../store-errors.js'
 import type { EngineDriver, JobEnd } from './engine-driver.js'
 import { RunEvents } from './run-events.js'
 import { dueAt, jobOf, type RunJob, timedJobId } from './run-jobs.js'
-import { changesOf, type EventBatch, type RunRequest, tell } from './run-texts.js'
+import { changesOf, type EventBatch, RELEASED_MS, type RunRequest, tell } from './run-texts.js'
 
 // Owns: the runs that a worker holds: from a job to the release of its run.
 // Does not own: one held run (host/held-run.ts), when jobs come (run-worker.ts).
@@ -24,9 +24,8 @@ import { changesOf, type EventBatch, type RunRequest, tell } from './run-texts.j
 const AGAIN_MS = 500
 /** How long a run that cannot be resumed here is left alone, in milliseconds. */
 const REFUSED_MS = 60_000
-/** How many released runs stay readable, and how long, in milliseconds (H4). */
+/** How many released runs stay readable (H4). */
 const MOST_RELEASED = 32
-const RELEASED_MS = 5_000
 
 /** What holding runs takes. */
 export interface HolderSettings {

@@ -6,7 +6,7 @@ import type { RootKey } from '../persistence/driver.js'
 import { isEnded } from '../persistence/due.js'
 import type { StoredRun } from '../persistence/summary.js'
 import { decodeEvent } from '../wire/events.js'
-import { channelOf, type EventBatch, type RunRelease, type RunRequest } from './run-texts.js'
+import { channelOf, type EventBatch, RELEASED_MS, type RunRelease, type RunRequest } from './run-texts.js'
 
 // Owns: reading the events of a run that other processes hold, one after the other.
 // Does not own: the texts and their channels (run-texts.ts), when to look at the store (attached-run.ts).
@@ -59,7 +59,7 @@ export class RunReading {
   #holder: string | undefined
   /** When the run was first seen to be over, by the clock of this process. */
   #overAt: number | undefined
-  /** Claims up to this one were over when reading began. */
+  /** Claims up to this one were over when reading began, and their holder has forgotten them. */
   #before: number | undefined
 
   constructor(root: RootKey, mail: ReaderMail) {
@@ -71,7 +71,10 @@ export class RunReading {
   looked(run: StoredRun): void {
     const claims = run.claim?.incarnation ?? -1
     const isOver = run.summary !== undefined && isEnded(run.summary.status) && !run.expired
-    if (this.#before === undefined) this.#before = isOver ? claims : -1
+    if (this.#before === undefined) {
+      const isPast = isOver && this.#mail.now() - (run.summary?.since ?? 0) >= RELEASED_MS
+      this.#before = isPast ? claims : -1
+    }
     this.#holder = channelOf(run)
     if (claims > Math.max(this.#whole, this.#before)) this.#ask(!this.#came)
     this.#came = false

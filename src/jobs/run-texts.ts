@@ -76,6 +76,9 @@ export function channelOf({ claim }: StoredRun): string | undefined {
   return isPlainObject(worker) ? workerChannel(worker['host'], worker['pid']) : undefined
 }
 
+/** How long the events of a released run stay readable, in milliseconds. */
+export const RELEASED_MS = 5_000
+
 const MOST_ON_CHANNEL = 64 * 1024
 
 /** Sends a text. Never rejects: a lost hint changes nothing (X1). */
