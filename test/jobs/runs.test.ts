@@ -1,11 +1,19 @@
 import { defineMessage, defineState, type } from 'teasel'
-import { attach, createRunQueue, createRunWorker, enqueueRun, type RunEvent } from 'teasel/executor/jobs'
+import {
+  attach,
+  createRunQueue,
+  createRunWorker,
+  type EngineDriver,
+  enqueueRun,
+  type RunEvent,
+} from 'teasel/executor/jobs'
 import { hosted } from 'teasel/host'
-import { memoryPersister, type Persister, sendStored } from 'teasel/persistence'
+import { createPersister, memoryPersister, type Persister, sendStored } from 'teasel/persistence'
 import { memoryEngine } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
 import { defer, flush, flushUntil, untilAborted } from '../support/deferred.js'
 import { mortal } from '../support/mortal-store.js'
+import { overDriver } from '../support/over-driver.js'
 import { quiet } from '../support/quiet-logger.js'
 
 const kit = defineState<{ item: string; out: string }>()
@@ -324,5 +332,172 @@ describe('workers of runs', () => {
     await flush()
     await using _with = worker()
     expect((await queue.attach('a').outcome).status).toBe('finished')
+  })
+})
+
+/** A driver whose jobs end only when a gate opens: a worker that is slow to say that it is done. */
+function slowToEnd(driver: EngineDriver, gate: Promise<void>): EngineDriver {
+  const consume: EngineDriver['consume'] = (run, options) =>
+    driver.consume(async (job) => {
+      const end = await run(job)
+      await gate
+      return end
+    }, options)
+  return { ...driver, consume }
+}
+
+describe('jobs of runs', () => {
+  it('invite to one claim: a message finds a worker while the job of the claim before is still active', async () => {
+    const gate = defer()
+    const { engine, queue, worker, persister } = rig({ work: workOf((_, { receive }) => receive()) })
+    await using _queue = queue
+    await using _worker = worker({ driver: slowToEnd(engine.connect(), gate.promise), sweepMs: 60_000 })
+    await queue.enqueueRun('work', { appId: 'a', state: { item: 'x' } })
+    await expect.poll(async () => (await persister.count()).waiting).toBe(1)
+    const run = queue.attach('a')
+    await run.send(answer('yes'))
+    expect(await run.outcome).toMatchObject({ status: 'finished', state: { out: 'yes' } })
+    expect([...engine.jobs.values()]).toEqual(['active', 'active'])
+    gate.resolve()
+  })
+
+  it('for a later time do not stand in the way of a message, and are removed when it has come', async () => {
+    const work = kit.action({
+      reads: ['item'],
+      writes: ['out'],
+      run: async ({ context }) => ({ out: (await context.receiveOne(answer, { timeoutMs: 3_600_000 })).body }),
+    })
+    const { engine, queue, worker } = rig({ work: hosted(kit.graph({ actions: { work } }), { entrypoint: 'work' }) })
+    await using _queue = queue
+    await using _worker = worker({ sweepMs: 60_000 })
+    await queue.enqueueRun('work', { appId: 'a', state: { item: 'x' } })
+    await expect
+      .poll(() => [...engine.jobs].map(([id, status]) => [JSON.parse(id).length, status]))
+      .toEqual([[5, 'queued']])
+    await queue.attach('a').send(answer('yes'))
+    expect(await queue.attach('a').outcome).toMatchObject({ state: { out: 'yes' } })
+    await flushUntil(() => engine.jobs.size === 0)
+    expect(engine.jobs.size).toBe(0)
+  })
+
+  it('that nothing is due for end, and run nothing: of a run that is held, has ended, or was deleted', async () => {
+    const gate = defer()
+    const ran: string[] = []
+    const { engine, queue, worker, persister } = rig({
+      work: workOf(async (item) => {
+        ran.push(item)
+        await gate.promise
+        return item
+      }),
+    })
+    await using _queue = queue
+    await using _one = worker()
+    await using _two = worker()
+    await queue.enqueueRun('work', { appId: 'a', state: { item: 'x' } })
+    await flushUntil(() => ran.length === 1)
+    const job = (n: number, rootId: string) => ({
+      id: `stray ${n} ${rootId}`,
+      data: JSON.stringify({ kind: 'run', partitionKey: null, rootId, name: 'work' }),
+    })
+    const driver = engine.connect()
+    await driver.enqueue([job(1, 'a'), job(2, 'a'), job(3, 'a'), job(1, 'none')])
+    await flushUntil(() => engine.jobs.size === 1)
+    expect(engine.jobs.size).toBe(1)
+    gate.resolve()
+    expect((await queue.attach('a').outcome).status).toBe('finished')
+    await driver.enqueue([job(4, 'a')])
+    await flushUntil(() => engine.jobs.size === 0)
+    expect([engine.jobs.size, ran]).toEqual([0, ['x']])
+    expect(await persister.list()).toMatchObject({ items: [{ runId: 'a' }] })
+  })
+
+  it('are left to the sweep when the engine is away, and are enqueued again with their run', async () => {
+    const { engine, persister, worker } = rig({ work: workOf(async (item) => item) })
+    const driver = engine.connect()
+    let away = true
+    const flaky: EngineDriver = {
+      ...driver,
+      enqueue: (jobs) => (away ? Promise.reject(new Error('No connection.')) : driver.enqueue(jobs)),
+      consume: (...all) => (away ? Promise.reject(new Error('No connection.')) : driver.consume(...all)),
+    }
+    const graphs = { work: workOf(async (item) => item) }
+    await using queue = createRunQueue({ driver: flaky, persister, graphs, logger: quiet, pollMs: 20 })
+    const options = { appId: 'a', state: { item: 'x' } }
+    expect(await queue.enqueueRun('work', options)).toMatchObject({ created: true })
+    expect(engine.jobs.size).toBe(0)
+    await using waiting = worker({ driver: flaky })
+    await expect.poll(() => waiting.health().status).toBe('unavailable')
+    away = false
+    expect(await queue.enqueueRun('work', options)).toMatchObject({ created: false })
+    expect(engine.jobs.size).toBe(1)
+    expect((await queue.attach('a').outcome).status).toBe('finished')
+    await expect.poll(() => waiting.health().status).toBe('ok')
+  })
+})
+
+describe('looking at a run', () => {
+  it('asks nothing before somebody reads, and nothing after', async () => {
+    const { persister } = rig({ work: workOf(async (item) => item) })
+    let asked = 0
+    const counting = createPersister(
+      overDriver(persister.driver, {
+        find: (root) => {
+          asked += 1
+          return persister.driver.find(root)
+        },
+      }),
+    )
+    const engine = memoryEngine()
+    const graphs = { work: workOf((_, { receive }) => receive()) }
+    await using queue = createRunQueue({
+      driver: engine.connect(),
+      persister: counting,
+      graphs,
+      pollMs: 1,
+      logger: quiet,
+    })
+    await queue.enqueueRun('work', { appId: 'a', state: { item: 'x' } })
+    const before = asked
+    const run = queue.attach('a')
+    await flush()
+    expect(asked).toBe(before)
+    const events = run.events()
+    const next = events.next()
+    await expect.poll(() => asked).toBeGreaterThan(before + 3)
+    await run.close()
+    expect((await next).done).toBe(true)
+    await flush()
+    const after = asked
+    await flush()
+    expect(asked).toBe(after)
+  })
+
+  it('gives events with a large state, and ends with the signal of its reader', async () => {
+    const large = 'x'.repeat(200_000)
+    const { queue, worker } = rig({
+      work: workOf(async () => large),
+      hang: workOf((_, { signal }) => untilAborted(signal)),
+    })
+    await using _queue = queue
+    await using _worker = worker()
+    const { end, events } = reading(queue.attach('a'))
+    await expect(end).rejects.toThrow('There is no run "a"')
+    await queue.enqueueRun('work', { appId: 'a', state: { item: 'x' } })
+    const again = reading(queue.attach('a'))
+    await again.end
+    expect(events).toEqual([])
+    const step = again.events.find((one) => one.type === 'event' && one.event.type === 'step.end')
+    expect(step).toMatchObject({ event: { state: { out: large } } })
+
+    await queue.enqueueRun('hang', { appId: 'b', state: { item: 'x' } })
+    const controller = new AbortController()
+    const reader = queue.attach('b').events({ signal: controller.signal })
+    expect((await reader.next()).value).toMatchObject({ type: 'taken' })
+    const reason = new Error('enough')
+    const left = (async () => {
+      for await (const _event of reader);
+    })()
+    controller.abort(reason)
+    await expect(left).rejects.toBe(reason)
   })
 })
