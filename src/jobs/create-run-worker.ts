@@ -66,6 +66,16 @@ export interface RunWorker extends AsyncDisposable {
  * again by a sweep when its job is lost. Runs have a queue of their own: on the queue of their branches they would hold
  * the slots that those need. A run has the thread of its worker; actions that compute for long belong to an executor.
  * @throws {TypeError | RangeError} for invalid options
+ *
+ * @example
+ * ```ts
+ * const engine = memoryEngine() // in place of an engine for several machines
+ * const kit = defineState<{ n: number }>()
+ * const add = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 1 }) })
+ * const graphs = { sums: hosted(kit.graph({ actions: { add } }), { entrypoint: 'add' }) }
+ * await using worker = createRunWorker({ driver: engine.connect(), persister: memoryPersister(), graphs })
+ * worker.health().running // 0
+ * ```
  */
 export function createRunWorker(options: RunWorkerOptions): RunWorker {
   checkRuns(

@@ -139,6 +139,20 @@ function checkNumbers(delayMs: unknown, priority: unknown): void {
  * It takes the same `graphs` as `createHost`. A host runs in the process that starts runs, over the store alone; a queue
  * leaves them to workers, over an engine of jobs that starts them at once, by priority, on as many machines as you like.
  * @throws {TypeError | RangeError} for invalid options
+ *
+ * @example
+ * ```ts
+ * const engine = memoryEngine() // in place of an engine for several machines
+ * const persister = memoryPersister() // in place of a store for several machines
+ * const kit = defineState<{ order: string; refunded: boolean }>()
+ * const refund = kit.action({ reads: ['order'], writes: ['refunded'], run: () => ({ refunded: true }) })
+ * const graphs = { refunds: hosted(kit.graph({ actions: { refund } }), { entrypoint: 'refund' }) }
+ * await using worker = createRunWorker({ driver: engine.connect(), persister, graphs })
+ * await using queue = createRunQueue({ driver: engine.connect(), persister, graphs })
+ * await queue.enqueueRun('refunds', { appId: 'order-7', state: { order: '7' }, priority: 1 })
+ * const end = await queue.attach('order-7').outcome
+ * end.status // 'finished'
+ * ```
  */
 export function createRunQueue<
   const G extends { readonly [name: string]: Hosted<object, object> } = Record<never, never>,
@@ -147,7 +161,19 @@ export function createRunQueue<
   return new StoreRunQueue(options as unknown as RunQueueOptions<Graphs>) as unknown as RunQueue<G>
 }
 
-/** Stores a run, then enqueues its job: `enqueueRun` of a queue, as a function. */
+/**
+ * Stores a run, then enqueues its job: {@link RunQueue.enqueueRun} as a function.
+ *
+ * @example
+ * ```ts
+ * const kit = defineState<{ n: number }>()
+ * const add = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 1 }) })
+ * const graphs = { sums: hosted(kit.graph({ actions: { add } }), { entrypoint: 'add' }) }
+ * const queue = createRunQueue({ driver: memoryEngine().connect(), persister: memoryPersister(), graphs })
+ * const { created } = await enqueueRun(queue, 'sums', { appId: 'sum-1', state: { n: 1 }, delayMs: 60_000 })
+ * created // true
+ * ```
+ */
 export function enqueueRun<G, N extends keyof G & string>(
   queue: RunQueue<G>,
   name: N,
@@ -156,7 +182,16 @@ export function enqueueRun<G, N extends keyof G & string>(
   return queue.enqueueRun(name, options)
 }
 
-/** A run of a queue, whichever process started it: `attach` of a queue, as a function. */
+/**
+ * A run of a queue, whichever process started it: {@link RunQueue.attach} as a function.
+ *
+ * @example
+ * ```ts
+ * const queue = createRunQueue({ driver: memoryEngine().connect(), persister: memoryPersister() })
+ * const run = attach(queue, 'order-7')
+ * await run.cancel({ reason: 'withdrawn' }) // 'unknown'
+ * ```
+ */
 export function attach(
   queue: Pick<RunQueue<unknown>, 'attach'>,
   appId: string,

@@ -85,6 +85,51 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'internal/slice.ts': {
     T1: ['starting › start over several turns, in the order of their calls'],
   },
+  'jobs/attached-run.ts': {
+    A1: ['../jobs/runs › asks nothing before somebody reads, and nothing after'],
+    A2: ['../jobs/runs › tells that there is no such run, and ends what is awaited when it closes'],
+    A3: ['../jobs/runs › wakes a run that waits by a message, and by its time'],
+  },
+  'jobs/run-events.ts': {
+    E1: ['../jobs/run-events › hold nobody back: a slow reader loses the oldest, and is told how many'],
+    E2: ['../jobs/run-events › hold nobody back: a slow reader loses the oldest, and is told how many'],
+    E3: ['../jobs/run-events › end after a time when the last ones do not come; a silent reader is forgotten'],
+    E4: ['../jobs/run-events › come in order, each once, whatever texts are lost, doubled or overtaken'],
+  },
+  'jobs/run-holder.ts': {
+    H1: [
+      '../jobs/runs › that nothing is due for end, and run nothing: of a run that is held, has ended, or was deleted',
+    ],
+    H2: [
+      '../jobs/runs › that nothing is due for end, and run nothing: of a run that is held, has ended, or was deleted',
+    ],
+    H3: ['../jobs/runs › wakes a run that waits by a message, and by its time'],
+    H4: ['../jobs/runs › gives the events of a run from its first one, also of one that was shorter than the way'],
+  },
+  'jobs/run-jobs.ts': {
+    J1: [
+      '../jobs/runs › invite to one claim: a message finds a worker while the job of the claim before is still active',
+    ],
+    J2: ['../jobs/runs › for a later time do not stand in the way of a message, and are removed when it has come'],
+  },
+  'jobs/run-queue.ts': {
+    Q1: ['../jobs/runs › are left to the sweep when the engine is away, and are enqueued again with their run'],
+    Q2: ['../jobs/runs › are left to the sweep when the engine is away, and are enqueued again with their run'],
+  },
+  'jobs/run-reading.ts': {
+    D1: ['../jobs/run-events › come in order, each once, whatever texts are lost, doubled or overtaken'],
+    D2: ['../jobs/run-events › hold nobody back: a slow reader loses the oldest, and is told how many'],
+    D3: ['../jobs/run-events › end after a time when the last ones do not come; a silent reader is forgotten'],
+  },
+  'jobs/run-texts.ts': {
+    X1: ['../jobs/runs-chaos › lose nothing, and commit each step once'],
+    X2: ['../jobs/runs › gives events with a large state, and ends with the signal of its reader'],
+  },
+  'jobs/run-worker.ts': {
+    W1: ['../jobs/runs › find by a sweep what has no job: a lost job, and an answer that another program has stored'],
+    W2: ['../jobs/runs › hand a run on when they drain, and its events go on from the next one'],
+    W3: ['../jobs/runs › are left to the sweep when the engine is away, and are enqueued again with their run'],
+  },
   'parallel/restored-feed.ts': {
     K1: ['resume › folds again with reduceEach in the order in which its branches had settled'],
     K2: ['resume › runs no done branch again, and resumes a half-done one at its next step'],
