@@ -21,6 +21,8 @@ export interface Executor extends AsyncDisposable {
 export interface BranchesOf {
   /** The function that makes a branch elsewhere; undefined where branches run in this process. */
   readonly make: unknown
+  /** Whether an application needs a store that processes on other machines can open. */
+  readonly needsStore?: boolean
 }
 
 /** Where the branches of a map run: with the application (`'cascade'`), in this process (`null`), or in an executor. */

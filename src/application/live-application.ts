@@ -1,4 +1,5 @@
 import type { ActionContext, Path } from '../action/context.js'
+import { chosen, type ExecutorChoice } from '../action/executor.js'
 import { NO_INPUTS, refuseUnknownInputs } from '../action/inputs.js'
 import { assertMessage, type CancelAnswer, type Delivery, type Message } from '../action/message.js'
 import { BusyError } from '../errors.js'
@@ -43,6 +44,7 @@ import {
 import { type LoosePersist, PERSIST_OPTIONS } from './persisting.js'
 import { iterateRun, type Prepared, streamRun } from './readers.js'
 import { compiledGraphOf } from './runnable.js'
+import { assertSharedStore } from './shared-store.js'
 
 /** Options of an application, without their types. */
 export interface LooseOptions extends SystemSettings, LoosePersist {
@@ -51,6 +53,7 @@ export interface LooseOptions extends SystemSettings, LoosePersist {
   readonly appId?: string | undefined
   readonly concurrency?: number | Limit | undefined
   readonly inspect?: Inspect | undefined
+  readonly executor?: ExecutorChoice | undefined
   readonly parent?: ActionContext | undefined
   readonly key?: string | undefined
 }
@@ -88,6 +91,8 @@ export class LiveApplication implements AsyncDisposable {
     const { concurrency } = options
     const limit = typeof concurrency === 'number' ? createLimit(checkCount('concurrency', concurrency)) : concurrency
     const semaphore = limit === undefined ? undefined : semaphoreOf(limit)
+    if (options.parent === undefined)
+      assertSharedStore(plan, { executor: chosen(options.executor), persister: options.persister })
     this.#app = makeApp(options, plan, checkpoint, semaphore, resumed)
     for (const { message } of warnings) this.#app.system.logger.warn(`The graph: ${message}`)
     const { inspect } = options

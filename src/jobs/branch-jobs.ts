@@ -9,6 +9,7 @@ import { ALL_WORKERS, type DownWord, type Hello, itemOf, noticeText, readGrant, 
 import { branchJobOf, type JobData, rootChannel } from './job-data.js'
 import type { JobKind } from './job-kind.js'
 import { type LinkEnd, Mail } from './mail.js'
+import { counter, gauge } from './metrics.js'
 import type { Slots } from './slots.js'
 
 // Owns: the jobs of branches that one worker has taken, and its links to their owners.
@@ -17,10 +18,10 @@ import type { Slots } from './slots.js'
 // B2  A branch whose owner is silent for `orphanMs` is stopped, and its job ends: only its owner could store anything of it.
 // B3  A job whose code the worker lacks is left to another worker, or fails with a clear error.
 
-/** How long an owner is asked, milliseconds: at first after ASK_FIRST_MS, then after twice that, and so on. */
-const ASK_MS = 15_000
+/** How long an owner is asked, milliseconds; again after ASK_FIRST_MS, then after twice that, and so on. */
+const ASK_MS = 5_000
 const ASK_FIRST_MS = 250
-const ASK_MOST_MS = 5_000
+const ASK_MOST_MS = 2_000
 /** When another worker may have a look at a job, milliseconds. */
 const MISMATCH_MS = 500
 const BEAT_MS = 250
@@ -208,13 +209,22 @@ export class BranchJobs implements JobHome, JobKind {
     if (notice?.type === 'gone') {
       const job = this.#held.get(notice.id)
       if (job?.status === 'asking' && job.take === notice.take) job.finish(undefined)
-    } else if (notice?.type === 'who')
-      for (const id of notice.ids) {
-        const job = this.#held.get(id)
-        if (job === undefined) continue
-        job.root = notice.root
-        this.#hello(job)
-      }
+    } else if (notice?.type === 'bye') this.#left(notice.owner)
+    else if (notice?.type === 'who') for (const id of notice.ids) this.#sought(id, notice.root)
+  }
+
+  /** An owner has closed. One that has taken over its root would have answered. */
+  #left(owner: string): void {
+    for (const job of [...this.#held.values()])
+      if (job.status === 'asking' && job.data.owner === owner) job.finish(undefined)
+  }
+
+  /** An owner looks for the worker that has a job. */
+  #sought(id: string, root: string): void {
+    const job = this.#held.get(id)
+    if (job === undefined) return
+    job.root = root
+    this.#hello(job)
   }
 
   lost(_loss: Loss): void {
@@ -246,6 +256,22 @@ export class BranchJobs implements JobHome, JobKind {
     for (const job of jobs) job.interrupt({ why: 'Its worker was shut down.', blameless: true })
     await this.mail.settled()
     for (const job of jobs) job.finish({ againInMs: 0 })
+  }
+
+  metrics(): readonly string[] {
+    const { granted, ended, lost, orphaned, mismatched } = this.counts
+    let resent = 0
+    for (const { link } of this.mail.ends) resent += link.resent
+    return [
+      ...counter('teasel_branches_granted_total', 'Branches that owners have granted.', granted),
+      ...counter('teasel_branches_ended_total', 'Jobs of branches that were left.', ended),
+      ...counter('teasel_branches_lost_total', 'Branches that were lost while they ran here.', lost),
+      ...counter('teasel_branches_orphaned_total', 'Branches whose owner was silent for too long.', orphaned),
+      ...counter('teasel_branches_mismatched_total', 'Jobs whose code is not here.', mismatched),
+      ...gauge('teasel_owners', 'Owners that the worker has a link to.', this.mail.size),
+      ...counter('teasel_packets_sent_total', 'Texts that were sent.', this.mail.packets),
+      ...gauge('teasel_packets_resent', 'Packets that were sent again on links that live.', resent),
+    ]
   }
 
   async close(): Promise<void> {

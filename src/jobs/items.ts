@@ -56,6 +56,8 @@ export type Notice =
   | { readonly type: 'hello'; readonly from: string; readonly jobs: readonly Omit<Hello, 'worker'>[] }
   /** There is nothing to do for a job any more. */
   | { readonly type: 'gone'; readonly id: string; readonly take: number }
+  /** An owner has closed: nobody answers for it any more. */
+  | { readonly type: 'bye'; readonly owner: string }
   /** An owner asks for the worker that has these jobs. */
   | { readonly type: 'who'; readonly ids: readonly string[]; readonly root: string }
 

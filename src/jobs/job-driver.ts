@@ -312,6 +312,7 @@ export class JobDriver implements ExecutorDriver, TaskHome {
       this.#lose(task, CLOSED)
     }
     await Promise.all(removed)
+    this.#mail.publish(ALL_WORKERS, noticeText({ type: 'bye', owner: this.#mail.channel }))
     await this.#mail.close()
     await this.#roots.close()
     await this.#engine.close()

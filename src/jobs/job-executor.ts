@@ -26,7 +26,8 @@ export interface JobExecutorOptions extends ExecutorOptions {
  * This process keeps what belongs to the branches: their journals, their messages, their retries. A worker never opens the
  * store. It asks for the branch of a job that it has taken, and this process grants it to one worker at a time, so a worker
  * that has lost its job cannot commit anything. A branch whose worker is lost goes on in another one from its last commit.
- * A stored application that goes on in another process finds its jobs again.
+ * A stored application that goes on in another process finds its jobs again: an application that uses this executor needs a
+ * store that other machines can open, such as PostgreSQL, unless `requiresStore` is false or its maps have `persister: null`.
  *
  * Closing it closes the driver.
  * @throws {TypeError} for a value that is no driver, or an unknown option
@@ -35,18 +36,18 @@ export interface JobExecutorOptions extends ExecutorOptions {
  * @example
  * ```ts
  * const engine = memoryEngine() // in place of an engine for several machines
- * await using executor = jobExecutor(engine.connect())
+ * await using executor = jobExecutor(engine.connect(), { requiresStore: false })
  * console.log(executor.name) // memory
  * ```
  */
 export function jobExecutor(driver: EngineDriver, options: JobExecutorOptions = {}): Executor {
   assertEngine('jobExecutor', driver)
-  checkOptions('jobExecutor', options, 'maxDeliveries maxFrameBytes sweepMs logger')
-  const { sweepMs, logger = consoleLogger, maxDeliveries, maxFrameBytes } = options
+  checkOptions('jobExecutor', options, 'maxDeliveries maxFrameBytes requiresStore sweepMs logger')
+  const { sweepMs, logger = consoleLogger, maxDeliveries, maxFrameBytes, requiresStore } = options
   if (sweepMs !== undefined && !(typeof sweepMs === 'number' && sweepMs > 0 && sweepMs < Number.POSITIVE_INFINITY))
     throw new RangeError(`sweepMs is ${describeValue(sweepMs)}; it takes milliseconds, a number above 0.`)
   const jobs = new JobDriver(driver, { sweepMs, clock: systemClock, logger: safeLogger(logger) })
-  return createExecutor(jobs, defined({ maxDeliveries, maxFrameBytes }))
+  return createExecutor(jobs, defined({ maxDeliveries, maxFrameBytes, requiresStore }))
 }
 
 /** @throws {TypeError} for a value that is no driver of an engine */

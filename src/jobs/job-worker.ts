@@ -8,9 +8,11 @@ import { onSignal } from '../internal/platform.js'
 import { consoleLogger, type Logger, safeLogger } from '../lifecycle/logger.js'
 import { BranchJobs } from './branch-jobs.js'
 import type { EngineDriver, JobConsumer, JobEnd, TakenJob } from './engine-driver.js'
+import { type HttpRequest, type HttpResponse, respond, responseTo, type WorkerHealth } from './http-handler.js'
 import { InlinePlace } from './inline-place.js'
 import { readJob } from './job-data.js'
 import type { JobKind, KindSetup } from './job-kind.js'
+import { counter, gauge } from './metrics.js'
 import { Slots } from './slots.js'
 
 // Owns: the life of one worker: what it takes, its drain, its end.
@@ -44,18 +46,6 @@ export interface JobWorkerOptions {
 
 export const WORKER_OPTIONS = 'registries concurrency mismatch drainMs signals orphanMs logger'
 
-/** Whether a worker works. */
-export interface WorkerHealth {
-  /** Whether it takes jobs, and reaches its engine. */
-  readonly ok: boolean
-  readonly status: 'starting' | 'ready' | 'draining' | 'closed'
-  /** Jobs that run, and jobs that wait for a message. */
-  readonly running: number
-  readonly paused: number
-  /** Why it is not `ok`. */
-  readonly why?: string
-}
-
 /** A worker of an engine of jobs. */
 export interface JobWorker extends AsyncDisposable {
   /** Its id. */
@@ -67,6 +57,10 @@ export interface JobWorker extends AsyncDisposable {
   health(): Promise<WorkerHealth>
   /** Its figures, in the text format of Prometheus. */
   metrics(): string
+  /** Answers `/healthz` and `/metrics`: `createServer(worker.handler).listen(9100)`. */
+  readonly handler: (request: HttpRequest, response: HttpResponse) => void
+  /** The same for a server that takes `(Request) => Response`. */
+  readonly fetch: (request: Request) => Promise<Response>
   /**
    * Takes no more jobs, waits for those that run, hands back what has not ended, and closes the driver.
    * @param options drainMs: how long it waits, milliseconds. Default: that of the worker
@@ -160,6 +154,9 @@ class Worker implements JobWorker {
     this.ready.catch(() => {})
   }
 
+  readonly handler = (request: HttpRequest, response: HttpResponse): void => void respond(request, response, this)
+  readonly fetch = (request: Request): Promise<Response> => responseTo(request, this)
+
   get closed(): Promise<void> {
     return this.#closed.promise
   }
@@ -169,6 +166,7 @@ class Worker implements JobWorker {
     if (this.#status !== 'starting') return
     const { concurrency } = this.#options
     this.#consumer = await this.#driver.consume((job) => this.#run(job), { concurrency })
+    this.#consumer.setConcurrency(this.#slots.allowed) // one may wait for a message by now
     if (this.#status === 'starting') this.#status = 'ready'
     else void this.#consumer.close()
   }
@@ -245,14 +243,3 @@ async function within(promise: Promise<unknown>, ms: number): Promise<void> {
   await Promise.race([promise.catch(() => {}), late])
   systemClock.clearTimeout(timer)
 }
-
-const line = (type: string, name: string, help: string, value: number): readonly string[] => [
-  `# HELP ${name} ${help}`,
-  `# TYPE ${name} ${type}`,
-  `${name} ${value}`,
-]
-/** A figure that goes up and down, in the text format of Prometheus. */
-export const gauge = (name: string, help: string, value: number): readonly string[] => line('gauge', name, help, value)
-/** A figure that only goes up. */
-export const counter = (name: string, help: string, value: number): readonly string[] =>
-  line('counter', name, help, value)

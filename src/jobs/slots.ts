@@ -32,8 +32,9 @@ export class Slots {
     return this.#jobs.size - this.#paused.size - this.#resuming.size
   }
 
-  get size(): number {
-    return this.#jobs.size
+  /** How many jobs the engine may hand out at a time. */
+  get allowed(): number {
+    return this.concurrency + this.#paused.size
   }
 
   enter(job: SlotHolder): void {
@@ -68,9 +69,9 @@ export class Slots {
       this.#resuming.delete(job)
       job.admitted()
     }
-    const concurrency = this.concurrency + this.#paused.size
-    if (concurrency === this.#told) return
-    this.#told = concurrency
-    this.#changed(concurrency)
+    const { allowed } = this
+    if (allowed === this.#told) return
+    this.#told = allowed
+    this.#changed(allowed)
   }
 }

@@ -2,7 +2,7 @@ import type { Executor } from '../action/executor.js'
 import type { ExecutorDriver } from '../executor/driver.js'
 import { describeValue } from '../internal/guards.js'
 import { checkOptions } from '../internal/options.js'
-import type { BranchMaker, BranchSystem } from '../runtime/map/branch-maker.js'
+import type { BranchMaker, BranchSetup, BranchSystem } from '../runtime/map/branch-maker.js'
 import { Crew } from './crew.js'
 import { MAX_FRAME_BYTES } from './frame-size.js'
 import { RemoteBranch } from './remote-branch.js'
@@ -19,6 +19,12 @@ export interface ExecutorOptions {
    * that sends more is ended; a branch that would need more fails. A whole number above 0. Default 64 MiB.
    */
   readonly maxFrameBytes?: number
+  /**
+   * Whether an application needs a store that processes on other machines can open: PostgreSQL, Redis. Its branches then
+   * outlive the process that has submitted them. False for work that may be lost with it. Default: whether the driver can
+   * `attach`.
+   */
+  readonly requiresStore?: boolean
 }
 
 const MAX_DELIVERIES = 3
@@ -53,7 +59,7 @@ const MAX_DELIVERIES = 3
 export function createExecutor(driver: ExecutorDriver, options: ExecutorOptions = {}): Executor {
   if (typeof driver?.submit !== 'function')
     throw new TypeError(`createExecutor takes a driver, { name, can, submit, close }, not ${describeValue(driver)}.`)
-  checkOptions('createExecutor', options, 'maxDeliveries maxFrameBytes')
+  checkOptions('createExecutor', options, 'maxDeliveries maxFrameBytes requiresStore')
   const { maxDeliveries = MAX_DELIVERIES, maxFrameBytes = MAX_FRAME_BYTES } = options
   for (const [name, value] of Object.entries({ maxDeliveries, maxFrameBytes }))
     if (!Number.isInteger(value) || value < 1)
@@ -64,12 +70,25 @@ export function createExecutor(driver: ExecutorDriver, options: ExecutorOptions 
     crews.set(system, crew)
     return crew
   }
-  const make: BranchMaker = (setup) => new RemoteBranch(setup, crewOf(setup.system))
+  const { requiresStore: needsStore = driver.can.attach } = options
+  const make: BranchMaker = (setup) => {
+    if (needsStore) assertShared(setup, driver.name)
+    return new RemoteBranch(setup, crewOf(setup.system))
+  }
   const close = async (): Promise<void> => driver.close()
   return Object.freeze({
     name: driver.name,
-    '~branches': Object.freeze({ make }),
+    '~branches': Object.freeze({ make, needsStore }),
     close,
     [Symbol.asyncDispose]: close,
   })
+}
+
+/** Entries that choose an executor are known only now; the rest was checked with the application. */
+function assertShared({ journal, task, parent }: BranchSetup, name: string): void {
+  const store = journal?.scope.settings.driver
+  if (store !== undefined && store.shared !== true)
+    throw new TypeError(
+      `The branch "${task.key}" of "${parent.name}" runs in "${name}", whose workers are on other machines, and is stored in ${store.name}, which they cannot open. Use a store that they can, or give the map persister: null.`,
+    )
 }

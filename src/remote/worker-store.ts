@@ -120,6 +120,7 @@ const never = (): never => {
 function ownersDriver({ name, incarnation }: StoreData, link: JournalLink): PersisterDriver {
   return {
     name,
+    shared: true, // its owner has checked it
     claim: () => ({ incarnation, before: undefined }),
     load: (_partitionKey, appIds, until) =>
       link.ask(0, { do: 'load', appIds, until }) as ReturnType<PersisterDriver['load']>,

@@ -22,7 +22,7 @@ const all = kit.mapStates({
 describe('branches as jobs', () => {
   it('run in the workers that have taken them, and leave no job behind', async () => {
     const engine = memoryEngine()
-    await using executor = jobExecutor(engine.connect())
+    await using executor = jobExecutor(engine.connect(), { requiresStore: false })
     await using worker = createJobWorker({ driver: engine.connect(), registries: [registry], concurrency: 2 })
     await worker.ready
     const app = createApplication(kit.graph({ actions: { all } }), { entrypoint: 'all', state: {}, executor })

@@ -32,9 +32,14 @@ export interface ProcessesOptions extends PoolOptions {
  * ```
  */
 export function processes(options: ProcessesOptions = {}): Executor {
-  const { maxMemoryMb, maxDeliveries, maxFrameBytes } = options
-  const settings = poolSettings('processes', options, defaultWorkers(), [countCheck('maxMemoryMb', maxMemoryMb)])
-  return createExecutor(new Pool(transportOf(options), settings), defined({ maxDeliveries, maxFrameBytes }))
+  const { maxDeliveries, maxFrameBytes } = options
+  return createExecutor(processPool('processes', options), defined({ maxDeliveries, maxFrameBytes }))
+}
+
+/** A pool of processes. @param subject what has the options, for messages @throws {RangeError} with every invalid option */
+export function processPool(subject: string, options: ProcessesOptions): Pool {
+  const settings = poolSettings(subject, options, defaultWorkers(), [countCheck('maxMemoryMb', options.maxMemoryMb)])
+  return new Pool(transportOf(options), settings)
 }
 
 const transportOf = (options: ProcessesOptions): Transport => ({

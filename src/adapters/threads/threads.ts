@@ -45,11 +45,17 @@ const LIMITS = ['maxOldGenerationSizeMb', 'maxYoungGenerationSizeMb', 'codeRange
  * ```
  */
 export function threads(options: ThreadsOptions = {}): Executor {
-  const { resourceLimits, maxDeliveries, maxFrameBytes } = options
-  const settings = poolSettings('threads', options, defaultWorkers(), [
+  const { maxDeliveries, maxFrameBytes } = options
+  return createExecutor(threadPool('threads', options), defined({ maxDeliveries, maxFrameBytes }))
+}
+
+/** A pool of threads. @param subject what has the options, for messages @throws {RangeError} with every invalid option */
+export function threadPool(subject: string, options: ThreadsOptions): Pool {
+  const { resourceLimits } = options
+  const settings = poolSettings(subject, options, defaultWorkers(), [
     ['resourceLimits', resourceLimits, areLimits(resourceLimits), `MB by name: ${LIMITS.join(', ')}`],
   ])
-  return createExecutor(new Pool(transportOf(options), settings), defined({ maxDeliveries, maxFrameBytes }))
+  return new Pool(transportOf(options), settings)
 }
 
 const areLimits = (limits: unknown): boolean =>
