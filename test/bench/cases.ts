@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import * as baseline from './baseline.js'
 import type { Case, Measured } from './case.js'
 import { execCases } from './exec-cases.js'
+import { jobsCases } from './jobs-cases.js'
 import { lagCases } from './lag-cases.js'
 import { listingCases } from './listing-cases.js'
 import { liveCases } from './live-cases.js'
@@ -171,6 +172,7 @@ export const cases: readonly Case[] = [
   ...liveCases,
   ...lagCases,
   ...execCases,
+  ...jobsCases,
   ...savingCases,
   ...listingCases,
   ...millionCases,

@@ -24,7 +24,7 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 }
 
 /** Rounds of both, turn by turn, after a warm-up: workers have started by then, and code is compiled. */
-async function compared(
+export async function compared(
   count: number,
   ours: () => Promise<unknown>,
   bare: () => Promise<unknown>,
@@ -39,7 +39,7 @@ async function compared(
   return { samples: ratios(all), baseline: median(all.map((round) => round.baseline)) * 1_000 }
 }
 
-const reference = () => machines(1_000)
+export const reference = () => machines(1_000)
 
 const steps = (name: keyof typeof makers) => async (): Promise<Measured> => {
   await using executor = makers[name]()

@@ -26,6 +26,7 @@ async function prepare(): Promise<Record<string, string>> {
   const worker = await bundleWorker('bench', undefined, 'worker', {
     'pool-worker': 'src/adapters/worker/index.ts',
     'exec-registry': 'test/bench/exec-registry.ts',
+    'jobs-worker': 'test/bench/jobs-worker.ts',
   })
   const core = join(dirname(worker), 'core.mjs')
   writeFileSync(core, await bundleProgram(CORE))

@@ -38,7 +38,7 @@ export async function bundleWorker(
     format: 'esm',
     target: 'node20',
     platform: 'node',
-    external: ['xstate', 'nanoid', 'libsql', 'pg'],
+    external: ['xstate', 'nanoid', 'libsql', 'pg', 'bullmq', 'ioredis'],
     alias: Object.fromEntries(publicEntries(ROOT).map((entry) => [entry.name, join(ROOT, entry.source)])),
     plugins: bug === undefined ? [] : [await withBug(bug)],
     outdir,

@@ -196,5 +196,9 @@ class BullmqDriver implements EngineDriver {
  * ```
  */
 export function bullmqDriver(options: BullmqDriverOptions): EngineDriver {
-  return new BullmqDriver(settingsOf('bullmqDriver', options))
+  return driverOf('bullmqDriver', options)
 }
+
+/** As {@link bullmqDriver}. @param subject the function in messages: `createWorker` */
+export const driverOf = (subject: string, options: BullmqDriverOptions): EngineDriver =>
+  new BullmqDriver(settingsOf(subject, options))

@@ -1,3 +1,5 @@
+export { type BullmqOptions, bullmq } from './bullmq.js'
 export { bullmqDriver } from './bullmq-driver.js'
 export type { BullmqDriverOptions } from './bullmq-options.js'
 export type { RedisConnection } from './peers.js'
+export { type BullmqWorkerOptions, createWorker } from './worker.js'

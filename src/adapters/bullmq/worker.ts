@@ -1,0 +1,41 @@
+import { defined } from '../../internal/defined.js'
+import { checkOptions } from '../../internal/options.js'
+import { type JobWorker, WORKER_OPTIONS } from '../../jobs/job-worker.js'
+import { type CreateJobWorkerOptions, createJobWorker } from '../jobs/job-worker.js'
+import { driverOf } from './bullmq-driver.js'
+import type { BullmqDriverOptions } from './bullmq-options.js'
+
+/** Options of {@link createWorker}. */
+export interface BullmqWorkerOptions
+  extends Omit<BullmqDriverOptions, 'concurrency'>,
+    Omit<CreateJobWorkerOptions, 'driver'> {}
+
+const OWN_OPTIONS = 'connection queue prefix lockMs stalledMs timeoutMs'
+
+/**
+ * Starts a worker: it takes the jobs of a queue of BullMQ, and runs their branches from the registries that it is given.
+ * Give it the same `connection`, `queue` and `prefix` as {@link bullmq}.
+ *
+ * Any number of workers share the jobs, on any number of machines. Code that calculates for longer than `lockMs` loses its
+ * job: `isolation: 'thread'` runs branches in threads. `health`, `metrics` and `handler` are for the platform that runs it.
+ * @throws {TypeError} for an unknown option, or a connection that is none
+ * @throws {RangeError} with every invalid option
+ *
+ * @example
+ * ```ts no-run
+ * const worker = createWorker({
+ *   connection: 'redis://127.0.0.1:6379',
+ *   queue: 'support',
+ *   registries: [registry],
+ *   concurrency: 16,
+ *   signals: ['SIGTERM'], // then it drains
+ * })
+ * await worker.closed
+ * ```
+ */
+export function createWorker(options: BullmqWorkerOptions): JobWorker {
+  checkOptions('createWorker', options, `${OWN_OPTIONS} isolation pool ${WORKER_OPTIONS}`)
+  const { connection, queue, prefix, lockMs, stalledMs, timeoutMs, ...worker } = options
+  const driver = driverOf('createWorker', { connection, ...defined({ queue, prefix, lockMs, stalledMs, timeoutMs }) })
+  return createJobWorker({ ...worker, driver })
+}
