@@ -8,7 +8,8 @@ import { type JobsRig, type JobsRigOptions, jobsRig } from './jobs-rig.js'
 const withRig =
   (work: (rig: JobsRig) => Promise<Measured>, options?: JobsRigOptions) => async (): Promise<Measured> => {
     const rig = await jobsRig(options)
-    if (rig === undefined) return { samples: [], baseline: 0, skipped: 'There is no Redis server. Give its URL in TEASEL_REDIS.' }
+    if (rig === undefined)
+      return { samples: [], baseline: 0, skipped: 'There is no Redis server. Give its URL in TEASEL_REDIS.' }
     try {
       return await work(rig)
     } finally {

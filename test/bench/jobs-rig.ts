@@ -35,7 +35,7 @@ async function open(server: FoundRedis, options: JobsRigOptions): Promise<JobsRi
     fork(new URL('./jobs-worker.mjs', import.meta.url), args, { stdio: ['ignore', 2, 2, 'ipc'], execArgv: [] }),
   )
   await Promise.all(workers.map((one) => once(one, 'message')))
-  const executor = bullmq({ connection: server.url, prefix, queue: 'bench', lockMs, stalledMs })
+  const executor = bullmq({ connection: server.url, prefix, queue: 'bench', lockMs, stalledMs, requiresStore: false })
   return {
     executor,
     workers,

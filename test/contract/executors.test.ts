@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import type { Worker } from 'node:worker_threads'
 import { type Executor, inProcess } from 'teasel/executor'
+import { bullmq } from 'teasel/executor/bullmq'
 import { createJobWorker, type JobWorker, jobExecutor } from 'teasel/executor/jobs'
 import { processes } from 'teasel/executor/processes'
 import { threads } from 'teasel/executor/threads'
@@ -13,7 +14,9 @@ import {
 } from 'teasel/testing'
 import { afterAll, describe, it } from 'vitest'
 import { nearby } from '../../examples/24-own-executor.js'
+import { startWorker, type WorkerProcess } from '../bullmq/rig.js'
 import { loopback, type TreeLoopback } from '../support/channel/loopback.js'
+import { findRedis } from '../support/redis.js'
 
 /** The loopback of each tree that a case runs. */
 function behindChannel(): ExecutorUnderTest {
@@ -105,6 +108,40 @@ function overJobs(isolation: 'inline' | 'thread'): ExecutorUnderTest {
   }
 }
 
+const redis = await findRedis()
+const prefix = `teasel-contract-${process.pid}-`
+/** Worker processes by queue: one queue for each limit. */
+const workers = new Map<string, readonly WorkerProcess[]>()
+afterAll(async () => {
+  await Promise.all([...workers.values()].flat().map((one) => one.close()))
+  await redis?.drop(prefix)
+})
+
+/** Jobs of BullMQ, and worker processes whose branches run in threads: two, or one where there is a limit. */
+function overBullmq(connection: string): ExecutorUnderTest {
+  const common = { connection, prefix, lockMs: 2_000, stalledMs: 500 }
+  const limits = new Map<string, number | undefined>()
+  const start = async (queue: string): Promise<void> => {
+    const concurrency = limits.get(queue)
+    const one = () =>
+      startWorker({ ...common, queue, concurrency: concurrency ?? 32, isolation: 'thread', pool: { workers: 1 } })
+    workers.set(queue, await Promise.all(concurrency === undefined ? [one(), one()] : [one()]))
+  }
+  return {
+    preempts: true,
+    async open(concurrency) {
+      const queue = `queue-${concurrency ?? 'all'}`
+      limits.set(queue, concurrency)
+      if (!workers.has(queue)) await start(queue)
+      return bullmq({ ...common, queue, requiresStore: false })
+    },
+    async kill() {
+      await Promise.all([...workers.values()].flat().map((one) => one.kill()))
+      await Promise.all([...workers.keys()].map(start))
+    },
+  }
+}
+
 const executors: Readonly<Record<string, ExecutorUnderTest>> = {
   'in process': { open: () => inProcess() },
   'behind a channel': behindChannel(),
@@ -113,6 +150,7 @@ const executors: Readonly<Record<string, ExecutorUnderTest>> = {
   processes: overProcesses(),
   jobs: overJobs('inline'),
   'jobs in threads': overJobs('thread'),
+  ...(redis && { bullmq: overBullmq(redis.url) }),
 }
 
 /** The cases that depend on where a worker of jobs runs its branches: starting threads takes long. */

@@ -13,7 +13,8 @@ export interface BullmqOptions extends BullmqDriverOptions, JobExecutorOptions {
  *
  * This process keeps what belongs to the branches, and stores what they do; workers need no store. A branch whose worker
  * dies goes on in another one from its last commit, `lockMs` + `stalledMs` later at the most. A stored application that goes
- * on in another process finds its jobs again: its store has to be one that other machines can open.
+ * on in another process finds its jobs again: its store has to be one that other machines can open, such as PostgreSQL,
+ * unless `requiresStore` is false.
  *
  * Closing it closes its connections. Jobs of stored applications stay.
  * @throws {TypeError} for an unknown option, or a connection that is none
@@ -26,8 +27,8 @@ export interface BullmqOptions extends BullmqDriverOptions, JobExecutorOptions {
  * ```
  */
 export function bullmq(options: BullmqOptions): Executor {
-  checkOptions('bullmq', options, `${DRIVER_OPTIONS} sweepMs logger maxDeliveries maxFrameBytes`)
-  const { sweepMs, logger, maxDeliveries, maxFrameBytes, ...driver } = options
-  const rest = { sweepMs, logger, maxDeliveries, maxFrameBytes }
+  checkOptions('bullmq', options, `${DRIVER_OPTIONS} sweepMs logger requiresStore maxDeliveries maxFrameBytes`)
+  const { sweepMs, logger, requiresStore, maxDeliveries, maxFrameBytes, ...driver } = options
+  const rest = { sweepMs, logger, requiresStore, maxDeliveries, maxFrameBytes }
   return jobExecutor(driverOf('bullmq', driver), defined(rest))
 }

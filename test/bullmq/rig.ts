@@ -1,0 +1,49 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import type { BullmqWorkerOptions } from 'teasel/executor/bullmq'
+
+// Worker processes over a found Redis.
+
+/** A worker process. */
+export interface WorkerProcess {
+  readonly pid: number
+  /** Sends it a signal. */
+  signal(signal: NodeJS.Signals): void
+  /** Ends it as a crash would. */
+  kill(): Promise<void>
+  /** Lets it end, and waits for that. */
+  close(): Promise<void>
+  /** Resolves with its exit code when it has ended. */
+  readonly ended: Promise<number | null>
+}
+
+export type WorkerProcessOptions = Omit<BullmqWorkerOptions, 'registries' | 'signals' | 'logger'>
+
+const file = fileURLToPath(new URL('./fixtures/worker.ts', import.meta.url))
+
+/** Starts a worker process. Resolves when it takes jobs. @throws {TypeError} when it ends before */
+export async function startWorker(options: WorkerProcessOptions): Promise<WorkerProcess> {
+  const child = fork(file, [JSON.stringify(options)], { execArgv: ['--import', 'tsx'], stdio: ['ignore', 1, 2, 'ipc'] })
+  const ended = once(child, 'exit').then(([code]) => code as number | null)
+  const ready = await Promise.race([once(child, 'message').then(() => true), ended.then(() => false)])
+  if (!ready) throw new TypeError(`A worker has ended with the code ${child.exitCode} before it was ready.`)
+  return handleOf(child, ended)
+}
+
+function handleOf(child: ChildProcess, ended: Promise<number | null>): WorkerProcess {
+  return {
+    pid: child.pid ?? 0,
+    signal: (signal) => void child.kill(signal),
+    async kill() {
+      child.kill('SIGKILL')
+      await ended
+    },
+    async close() {
+      child.kill('SIGCONT')
+      if (child.connected) child.disconnect()
+      await ended
+    },
+    ended,
+  }
+}
