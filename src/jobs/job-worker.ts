@@ -1,6 +1,6 @@
 import type { ExecutorDriver } from '../executor/driver.js'
 import { isRegistry, type Registry } from '../executor/registry.js'
-import { systemClock } from '../internal/clock.js'
+import { type Clock, systemClock } from '../internal/clock.js'
 import { createDeferred } from '../internal/deferred.js'
 import { describeValue, messageOf } from '../internal/guards.js'
 import { createId } from '../internal/ids.js'
@@ -80,6 +80,8 @@ export interface WorkerParts {
   readonly place?: ExecutorDriver | undefined
   /** Makes further kinds of jobs. */
   readonly kinds?: ((setup: KindSetup) => readonly JobKind[]) | undefined
+  /** Default: the clock of the platform. */
+  readonly clock?: Clock | undefined
 }
 
 /** Starts a worker. Its options are checked. @throws {RangeError} with every invalid option */
@@ -127,6 +129,7 @@ class Worker implements JobWorker {
   readonly id = createId()
   readonly ready: Promise<void>
   readonly #driver: EngineDriver
+  readonly #clock: Clock
   readonly #options: Required<JobWorkerOptions>
   readonly #slots: Slots
   readonly #branches: BranchJobs
@@ -137,15 +140,20 @@ class Worker implements JobWorker {
   #status: WorkerHealth['status'] = 'starting'
   #taken = 0
 
-  constructor(driver: EngineDriver, { place, kinds }: WorkerParts, options: Required<JobWorkerOptions>) {
+  constructor(
+    driver: EngineDriver,
+    { place, kinds, clock = systemClock }: WorkerParts,
+    options: Required<JobWorkerOptions>,
+  ) {
     const { registries, concurrency, logger, orphanMs, mismatch } = options
     this.#driver = driver
+    this.#clock = clock
     this.#options = options
     this.#slots = new Slots(concurrency, (n) => this.#consumer?.setConcurrency(n))
     const shared = { driver, slots: this.#slots, session: this.id, logger }
     this.#branches = new BranchJobs({
       ...shared,
-      ...{ registries, orphanMs, mismatch, clock: systemClock },
+      ...{ registries, orphanMs, mismatch, clock },
       place: place ?? new InlinePlace(registries),
     })
     for (const one of [this.#branches, ...(kinds?.(shared) ?? [])]) this.#kinds.set(one.kind, one)
@@ -220,7 +228,7 @@ class Worker implements JobWorker {
     await this.ready.catch(() => {})
     const left = this.#consumer?.close() ?? Promise.resolve()
     await Promise.all(kinds.map((one) => one.beginDrain()))
-    await within(left, drainMs) // W1
+    await within(left, drainMs, this.#clock) // W1
     await Promise.all(kinds.map((one) => one.giveBack()))
     await left
     await Promise.all(kinds.map((one) => one.close()))
@@ -235,11 +243,11 @@ class Worker implements JobWorker {
 }
 
 /** Resolves with a promise, or when the time is over. */
-async function within(promise: Promise<unknown>, ms: number): Promise<void> {
+async function within(promise: Promise<unknown>, ms: number, clock: Clock): Promise<void> {
   let timer: unknown
   const late = new Promise<void>((resolve) => {
-    timer = systemClock.setTimeout(resolve, ms)
+    timer = clock.setTimeout(resolve, ms)
   })
   await Promise.race([promise.catch(() => {}), late])
-  systemClock.clearTimeout(timer)
+  clock.clearTimeout(timer)
 }

@@ -1,9 +1,10 @@
 import { createApplication, defineState } from 'teasel'
 import { defineRegistry } from 'teasel/executor'
 import { jobExecutor } from 'teasel/executor/jobs'
-import { createPersister, memoryPersister } from 'teasel/persistence'
+import { memoryPersister } from 'teasel/persistence'
 import { memoryEngine } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
+import { sharedStore } from './job-rig.js'
 
 const kit = defineState<{ readonly n: number }>()
 const add = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 1 }) })
@@ -17,9 +18,6 @@ const map = (persister?: null) =>
     ...(persister === null && { persister }),
     reduce: ({ results: [one] }) => ({ n: one?.state.n ?? 0 }),
   })
-
-/** Other machines can open it, as far as it states. */
-const shared = () => createPersister(Object.assign(Object.create(memoryPersister().driver), { shared: true }))
 
 describe('an application whose branches are jobs', () => {
   const build = (more: object, persister?: null) =>
@@ -41,7 +39,7 @@ describe('an application whose branches are jobs', () => {
     expect(() => build({ persister: memoryPersister() })).toThrow(/cannot open the store "memory"/)
   })
   it('is made with a store that they can open', () => {
-    expect(build({ persister: shared() }).appId).toBeTypeOf('string')
+    expect(build({ persister: sharedStore()() }).appId).toBeTypeOf('string')
   })
   it('is made where its maps store nothing', () => {
     expect(build({}, null).appId).toBeTypeOf('string')
