@@ -1,17 +1,42 @@
 import { createApplication, entry, task } from 'teasel'
 import { type Executor, inProcess } from 'teasel/executor'
+import { bullmqDriver } from 'teasel/executor/bullmq'
+import { createJobWorker, type EngineDriver, jobExecutor } from 'teasel/executor/jobs'
 import { processes } from 'teasel/executor/processes'
 import { threads } from 'teasel/executor/threads'
 import { memoryPersister } from 'teasel/persistence'
+import { memoryEngine } from 'teasel/testing'
 import { afterAll, describe, expect, it } from 'vitest'
-import { busy, deep, kit, tell } from './executed.js'
+import { findRedis } from '../support/redis.js'
+import { busy, deep, kit, registry, tell } from './executed.js'
 
 const pool = threads({ workers: 2 })
 const others = processes({ workers: 1 })
+const redis = await findRedis()
+const prefix = `teasel-rows-${process.pid}`
 afterAll(async () => {
   await pool.close()
   await others.close()
+  await redis?.drop(prefix)
 })
+
+/** An engine of one's own: what Ray or Dask would be behind the same port. It notes the jobs that it is given. */
+function ownEngine() {
+  const engine = memoryEngine()
+  const asked: string[] = []
+  const connect = (): EngineDriver => {
+    const { enqueue, ...rest } = engine.connect()
+    return {
+      ...rest,
+      name: 'own',
+      enqueue(jobs) {
+        asked.push(...jobs.map(({ data }) => JSON.parse(data).path))
+        return enqueue(jobs)
+      },
+    }
+  }
+  return { engine, asked, connect }
+}
 
 /** Where it ran: here, in a thread, in another process. */
 const placed = (where: string): string => {
@@ -50,6 +75,24 @@ describe('executors', () => {
 
   it('S-082 run the same map in processes', async () => {
     expect(await run(twice(), others)).toEqual(['1 process', '2 process'])
+  })
+
+  it('S-083 S-084 run in an engine of jobs of one’s own, over the port that any engine fits', async () => {
+    const { engine, asked, connect } = ownEngine()
+    await using executor = jobExecutor(connect(), { requiresStore: false })
+    await using worker = createJobWorker({ driver: connect(), registries: [registry], isolation: 'thread' })
+    expect(await run(twice(), executor)).toEqual(['1 thread', '2 thread'])
+    expect(asked).toEqual(['map/0', 'map/1'])
+    await worker.close()
+    expect(engine.jobs.size).toBe(0)
+  })
+
+  it.skipIf(redis === undefined)('S-083 S-084 run as jobs of BullMQ, in processes of a worker', async () => {
+    const connect = () => bullmqDriver({ connection: redis?.url ?? '', prefix, queue: 'rows' })
+    await using executor = jobExecutor(connect(), { requiresStore: false })
+    await using worker = createJobWorker({ driver: connect(), registries: [registry], isolation: 'process' })
+    expect(await run(twice(), executor)).toEqual(['1 process', '2 process'])
+    expect(worker.metrics()).toContain('teasel_jobs_taken_total 2')
   })
 
   it('S-087 S-090 of a map count before that of the application', async () => {
