@@ -25,6 +25,7 @@ import { graph as ownExecutor } from '../../examples/24-own-executor.js'
 import { graph as cores } from '../../examples/25-cores.js'
 import { graph as killed } from '../../examples/26-killed.js'
 import { graph as refunds } from '../../examples/backend/refunds.js'
+import { graph as cluster } from '../../examples/cluster/survey.js'
 import { jobGraph } from '../../examples/jobs/graph.js'
 import { plannerGraph } from '../../examples/planners/planner.js'
 import { researchGraph } from '../../examples/research/graph.js'
@@ -74,6 +75,7 @@ export const pictures: Readonly<Record<string, string>> = {
   'examples/24-own-executor.ts': toMermaid(ownExecutor.runnable({ entrypoint: 'all' }), wide),
   'examples/25-cores.ts': toMermaid(cores.runnable({ entrypoint: 'compareAll' }), wide),
   'examples/26-killed.ts': toMermaid(killed.runnable({ entrypoint: 'race' }), wide),
+  'examples/27-cluster.ts': toMermaid(cluster.runnable({ entrypoint: 'survey' }), wide),
 }
 
 const FENCE = /^(\/\/ )?```mermaid\n[\s\S]*?^(?:\/\/ )?```$/m
