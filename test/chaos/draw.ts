@@ -25,7 +25,7 @@ export interface Draw {
   /** Whether the wall clock differs between processes, and jumps. */
   readonly jumps: boolean
   /** Where branches run; undefined is the process of the application. */
-  readonly executor?: 'threads' | 'processes' | undefined
+  readonly executor?: 'threads' | 'processes' | 'bullmq' | undefined
   /** The probability that a worker of the executor dies at a pause. */
   readonly deaths?: number
 }

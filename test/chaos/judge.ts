@@ -8,6 +8,8 @@ interface Counted {
   kills: number
   /** Those of them that ended a worker of an executor. */
   workers: number
+  /** Those of them that ended the server of jobs. */
+  servers: number
   /** Processes and files that were left after their life. */
   left: number
   doubles: number
@@ -21,12 +23,12 @@ interface Counted {
 export interface Trial {
   /** Reads what is recorded now: rows of a branch are removed when its map has settled. */
   peek(): Promise<void>
-  /** A life has ended. @param zombie the process that was stopped meanwhile */
-  look(zombie: number | undefined): Promise<void>
+  /** A life has ended. @param excuses tells the lines of processes that were stopped meanwhile */
+  look(excuses: (line: Line) => boolean): Promise<void>
 }
 
 const NOTHING: Counted = {
-  ...{ kills: 0, workers: 0, doubles: 0 },
+  ...{ kills: 0, workers: 0, servers: 0, doubles: 0 },
   ...{ lost: 0, repeated: 0, wrong: 0, duplicates: 0, left: 0 },
 }
 
@@ -70,11 +72,12 @@ export class Judge {
     }
     return {
       peek,
-      look: async (zombie) => {
+      look: async (excuses) => {
         const fresh = readLines(log, seen)
         seen += fresh.length
-        for (const { appId, seq, effect, pid } of fresh) {
-          if (pid === zombie) continue
+        for (const line of fresh) {
+          const { appId, seq, effect } = line
+          if (excuses(line)) continue
           const again = seq <= (held.steps.get(appId) ?? -1) || held.over.has(appId)
           if (effect === undefined && again) this.counted.repeated += 1
           if (effect !== undefined && recorded.has(effect)) this.counted.duplicates += 1
@@ -82,21 +85,22 @@ export class Judge {
         lines.push(...fresh)
         held = await readStores(places)
         await peek()
-        if (timed) this.#within(fresh, times, zombie)
+        if (timed) this.#within(fresh, times, excuses)
         for (const { effect, token } of lines) if (effect !== undefined && held.effects.has(token)) recorded.add(effect)
       },
     }
   }
 
   /** A worker that died is followed by another one in the same life: what was recorded before is not repeated either. */
-  #within(fresh: readonly Line[], { stepsAt, effectsAt }: Times, zombie: number | undefined): void {
+  #within(fresh: readonly Line[], { stepsAt, effectsAt }: Times, excuses: (line: Line) => boolean): void {
     const recordedAt = new Map<string, number>()
     for (const { effect, token } of fresh) {
       const at = effectsAt.get(token)
       if (effect !== undefined && at !== undefined) recordedAt.set(effect, Math.min(at, recordedAt.get(effect) ?? at))
     }
-    for (const { appId, seq, effect, pid, at } of fresh) {
-      if (pid === zombie) continue
+    for (const line of fresh) {
+      const { appId, seq, effect, at } = line
+      if (excuses(line)) continue
       const recorded = effect === undefined ? stepsAt.get(`${appId} ${seq}`) : recordedAt.get(effect)
       if (recorded === undefined || at <= recorded + EXACT_MS) continue
       console.error(`${effect ?? `${appId} ${seq}`} was begun ${at - recorded} ms after it was recorded`)
@@ -111,8 +115,8 @@ export class Judge {
   }
 
   tally(): string {
-    const { kills, workers, doubles, lost, repeated, wrong, duplicates, left } = this.counted
-    return `kills ${kills} (${workers} of workers), second runners ${doubles}, runs lost ${lost}, recorded steps repeated ${repeated}, wrong final states ${wrong}, duplicate side effects ${duplicates}, left over ${left}`
+    const { kills, workers, servers, doubles, lost, repeated, wrong, duplicates, left } = this.counted
+    return `kills ${kills} (${workers} of workers, ${servers} of the server), second runners ${doubles}, runs lost ${lost}, recorded steps repeated ${repeated}, wrong final states ${wrong}, duplicate side effects ${duplicates}, left over ${left}`
   }
 }
 

@@ -4,6 +4,8 @@ import { temporaryOf } from './life.js'
 // What a life leaves: on Linux, processes that have its log among their variables; files in its temporary folder.
 
 const LONGEST_MS = 10_000
+/** A worker of jobs outlives a life; its fleet looks after it. */
+const FLEET = 'CHAOS_FLEET='
 
 export const makeTemporary = (log: string): void => void mkdirSync(temporaryOf(log), { recursive: true })
 
@@ -12,7 +14,8 @@ function processesOf(log: string): readonly string[] {
   return readdirSync('/proc').filter((pid) => {
     if (!/^\d+$/.test(pid)) return false
     try {
-      return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`CHAOS_LOG=${log}\0`)
+      const variables = readFileSync(`/proc/${pid}/environ`, 'utf8')
+      return variables.includes(`CHAOS_LOG=${log}\0`) && !variables.includes(FLEET)
     } catch {
       return false // it has ended meanwhile
     }

@@ -4,6 +4,7 @@ import { basename, dirname } from 'node:path'
 import { ROOT } from '../tools/vitest-report.js'
 import type { Draw } from './draw.js'
 import { END } from './ends.js'
+import type { Fleet } from './fleet.js'
 
 /** The output of a life that ended by itself. */
 export interface Lived {
@@ -40,6 +41,8 @@ interface Setting {
   readonly log: string
   readonly draw: Draw
   readonly random: () => number
+  /** Workers and server of jobs. */
+  readonly fleet: Fleet | undefined
 }
 
 const LONGEST_MS = 60_000
@@ -52,7 +55,7 @@ const REPORT_MS = 2_000
 export const temporaryOf = (log: string): string => `${log}.tmp`
 
 /** Makes lives of one application. */
-export function livesIn({ worker, file, own, log, draw, random }: Setting): (plan: Plan) => Promise<Life> {
+export function livesIn({ worker, file, own, log, draw, random, fleet }: Setting): (plan: Plan) => Promise<Life> {
   const live = (plan: Plan): Promise<Life> => {
     const env = {
       ...process.env,
@@ -61,6 +64,7 @@ export function livesIn({ worker, file, own, log, draw, random }: Setting): (pla
       CHAOS_LOG: log,
       CHAOS_DEATHS: `${log}.deaths`,
       TMPDIR: temporaryOf(log),
+      ...(fleet && { CHAOS_QUEUE: fleet.place }),
       CHAOS_DRAW: JSON.stringify(draw),
       CHAOS_SEED: String(Math.floor(random() * 1e9)),
       ...(plan !== undefined && 'at' in plan ? { CHAOS_KILL_AT: String(plan.at), CHAOS_KILL_WHEN: plan.when } : {}),
@@ -87,6 +91,7 @@ export function livesIn({ worker, file, own, log, draw, random }: Setting): (pla
       child.stdout.on('data', (data: Buffer) => {
         const before = out
         out += data.toString()
+        if (before === '') fleet?.disturb()
         if (before === '' && plan !== undefined && 'afterMs' in plan)
           setTimeout(() => child.exitCode === null && send(plan.signal), plan.afterMs)
       })

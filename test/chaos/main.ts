@@ -6,6 +6,7 @@ import { findPostgres } from '../support/postgres.js'
 import { type Bug, bundleWorker } from '../tools/bundle-worker.js'
 import { CALM, type Draw, drawRun, randomOf } from './draw.js'
 import { END } from './ends.js'
+import { Fleet, JobServer } from './fleet.js'
 import { runHosts } from './hosts.js'
 import { Judge } from './judge.js'
 import { deathsOf, leftOf, makeTemporary } from './leftovers.js'
@@ -18,11 +19,13 @@ import { approve } from './work.js'
 // instants, with the disturbances of the draw; resumes them until they are done, and counts lost and repeated work.
 
 const MOST_LIVES = 120
+/** How long a life that is killed at random lives at most, milliseconds after it has begun. */
+const LIFE_MS = process.argv.includes('bullmq') ? 1_500 : 150
 /** How often the stores are read while branches run in workers. */
 const PEEK_MS = 50
 
 const usage = `Usage: npm run chaos -- --kills N [--seed S] [--control] [--store postgres] [--json] [--hosts]
-                              [--executor threads|processes]
+                              [--executor threads|processes|bullmq]
 
 Kills N processes by SIGKILL: half of them at the borders of persistence in turn (before and after each write), half at
 random instants, with a SIGTERM, or a SIGSTOP and a second runner, now and then. For each run it is drawn when it is saved,
@@ -31,7 +34,10 @@ whether the wall clock jumps. --seed repeats what was drawn; when a kill hits st
 bug into the engine (a store that is away fails a branch, and not the run; with --executor, a worker does not see recorded
 effects, and the owner lives), to show that the counters count. --store postgres stores in PostgreSQL: the server of TEASEL_POSTGRES, or one that is found, in schemas that are dropped. --executor
 runs the branches in two workers, which die too, each counted as a kill: they end themselves at a pause, or loop for ever
-while a branch is cancelled or timed out; a life leaves no process and no temporary file. --hosts
+while a branch is cancelled or timed out; a life leaves no process and no temporary file. With bullmq, the two workers of
+a run outlive its lives, over a server of Redis that is started for the jobs: workers are killed, or stopped for longer
+than their locks, the server is killed and started again with what it has kept, and after a run no job, no key, and no
+process is left. Its store is one that other machines can open: --store is needed. --hosts
 kills processes of two or three hosts that share one store and many runs, drains some of them, stops some for longer than
 their leases, and sets the clock; its --control gives all runners the same id, so that nothing fences a stopped one.`
 const args = process.argv.slice(2)
@@ -54,8 +60,12 @@ if (stored && server === undefined) {
   process.exit(2)
 }
 const executor = args.includes('--executor') ? args[args.indexOf('--executor') + 1] : undefined
-if (executor !== undefined && executor !== 'threads' && executor !== 'processes') {
+if (executor !== undefined && executor !== 'threads' && executor !== 'processes' && executor !== 'bullmq') {
   console.error(usage)
+  process.exit(2)
+}
+if (executor === 'bullmq' && !stored) {
+  console.error('Branches as jobs need a store that other machines can open. Add --store postgres.')
   process.exit(2)
 }
 const seed = args.includes('--seed') ? numberOf('--seed') : Math.floor(Math.random() * 1e9)
@@ -78,7 +88,13 @@ const BUG: Bug =
 const worker = await bundleWorker('chaos', control ? BUG : undefined, 'worker', {
   'pool-worker': 'src/adapters/worker/index.ts',
   work: 'test/chaos/work.ts',
+  ...(executor === 'bullmq' && { 'job-worker': 'test/chaos/job-worker.ts' }),
 })
+const jobs = executor === 'bullmq' ? await JobServer.start() : undefined
+if (executor === 'bullmq' && jobs === undefined) {
+  console.error('redis-server is not installed; the jobs need one of their own.')
+  process.exit(2)
+}
 const folder = mkdtempSync(join(tmpdir(), 'teasel-chaos-'))
 const judge = new Judge()
 
@@ -90,9 +106,13 @@ async function runToEnd(draw: Draw, plans: () => Plan): Promise<Lived | undefine
   const placeOf = (end: string): string =>
     server === undefined ? join(folder, `${name}.${end}`) : `${server.url}#teasel_chaos_${process.pid}_${name}.${end}`
   const [file, own] = [placeOf('db'), placeOf('own.db')]
+  makeTemporary(log)
+  const settings = { worker, name, log, draw, random }
+  const fleet = jobs && draw.executor === 'bullmq' ? await Fleet.start({ ...settings, server: jobs }) : undefined
   try {
-    return await liveOn(name, { file, own, log, draw }, plans)
+    return await liveOn(name, { file, own, log, draw, fleet }, plans)
   } finally {
+    if (fleet !== undefined) ending.push(endOf(fleet, name))
     for (const place of [file, own]) await dropStore(place)
   }
 }
@@ -103,12 +123,16 @@ interface Drawn {
   readonly own: string
   readonly log: string
   readonly draw: Draw
+  readonly fleet: Fleet | undefined
 }
 
-async function liveOn(name: string, { file, own, log, draw }: Drawn, plans: () => Plan): Promise<Lived | undefined> {
+async function liveOn(
+  name: string,
+  { file, own, log, draw, fleet }: Drawn,
+  plans: () => Plan,
+): Promise<Lived | undefined> {
   const trial = await judge.begin([file, own], log, !draw.jumps)
-  makeTemporary(log)
-  const live = livesIn({ worker, file, own, log, draw, random })
+  const live = livesIn({ worker, file, own, log, draw, random, fleet })
   const ended = ({ code, error, killed, signal }: Life): boolean => {
     if (killed || signal === 'SIGTERM' || code === 0 || code === END.away || code === END.takenOver) return false
     if (code === END.waits || code === END.done) return false
@@ -127,7 +151,7 @@ async function liveOn(name: string, { file, own, log, draw }: Drawn, plans: () =
     await peeks
     return ended
   }
-  let [waits, deaths] = [0, 0]
+  let [waits, deaths, stops] = [0, 0, 0]
   for (let lives = 0; lives < MOST_LIVES; lives++) {
     const plan = plans()
     const life = await watched(live(plan))
@@ -136,11 +160,16 @@ async function liveOn(name: string, { file, own, log, draw }: Drawn, plans: () =
     const left = await leftOf(log)
     if (left.length > 0) console.error(`${name} (seed ${seed}) left ${left.join(', ')}`)
     judge.counted.left += left.length
-    const died = deathsOf(log) - deaths
+    const died = deathsOf(log) + (fleet?.kills ?? 0) - deaths
     deaths += died
     judge.counted.workers += died
     judge.counted.kills += died
-    await trial.look(life.zombie)
+    const servers = jobs?.kills ?? 0
+    judge.counted.kills += servers - judge.counted.servers
+    judge.counted.servers = servers
+    judge.counted.doubles += (fleet?.stops ?? 0) - stops
+    stops = fleet?.stops ?? 0
+    await trial.look((line) => line.pid === life.zombie || fleet?.excuses(line) === true)
     if (ended(life)) return undefined
     if (life.code === END.done) return life.lived
     if (life.code !== END.waits) continue
@@ -150,6 +179,14 @@ async function liveOn(name: string, { file, own, log, draw }: Drawn, plans: () =
   }
   console.error(`${name} (seed ${seed}, ${JSON.stringify(draw)}): does not end`)
   return undefined
+}
+
+/** Fleets whose runs are over, while their last jobs end. */
+const ending: Promise<void>[] = []
+async function endOf(fleet: Fleet, name: string): Promise<void> {
+  const left = await fleet.end()
+  if (left.length > 0) console.error(`${name} (seed ${seed}) left ${left.join(', ')}`)
+  judge.counted.left += left.length
 }
 
 const started = performance.now()
@@ -186,10 +223,12 @@ while (goes(kills)) {
   const plan = (): Plan => {
     if (left-- <= 0 || judge.counted.kills >= kills) return undefined
     const signal = ['SIGKILL', 'SIGKILL', 'SIGKILL', 'SIGTERM', 'SIGSTOP'][Math.floor(random() * 5)]
-    return { afterMs: random() * 150, signal: signal as NodeJS.Signals }
+    return { afterMs: random() * LIFE_MS, signal: signal as NodeJS.Signals }
   }
   judge.end(await runToEnd(drawn(), plan))
 }
+await Promise.all(ending)
+await jobs?.stop()
 rmSync(folder, { recursive: true, force: true })
 clearInterval(progress)
 const seconds = ((performance.now() - started) / 1000).toFixed(0)

@@ -1,4 +1,6 @@
 import { resumeOrCreate, systemClock } from 'teasel'
+import type { Executor } from 'teasel/executor'
+import { jobExecutor } from 'teasel/executor/jobs'
 import { processes } from 'teasel/executor/processes'
 import { threads } from 'teasel/executor/threads'
 import { createPersister, PersistenceError, type Persister } from 'teasel/persistence'
@@ -6,6 +8,7 @@ import { overDriver } from '../support/over-driver.js'
 import { workerEnv } from './deaths.js'
 import { type Draw, randomOf } from './draw.js'
 import { END } from './ends.js'
+import { driverAt } from './job-queue.js'
 import { openStore } from './open-store.js'
 import { graphOf, start } from './work.js'
 
@@ -76,11 +79,12 @@ function failed(error: unknown): never {
 }
 
 /** Where the branches run. A branch is lost any number of times. */
-function executorOf({ executor: place }: Draw) {
-  if (place === undefined) return {}
+function executorOf(place: Draw['executor']): Executor | undefined {
+  if (place === undefined) return undefined
+  if (place === 'bullmq') return jobExecutor(driverAt(env['CHAOS_QUEUE'] ?? ''), { maxDeliveries: 1_000, logger })
   const worker = new URL('./pool-worker.mjs', import.meta.url)
   const options = { worker, workers: 2, maxDeliveries: 1_000, env: workerEnv(place) }
-  return { executor: place === 'threads' ? threads(options) : processes(options) }
+  return place === 'threads' ? threads(options) : processes(options)
 }
 
 /** The last lines of the log: printed when this process hangs. */
@@ -90,6 +94,13 @@ const log = (line: string): void => {
   if (lines.length > 30) lines.shift()
 }
 const logger = { debug: log, info: log, warn: log, error: log }
+const executor = executorOf(draw.executor)
+/** Ends the process. Workers of jobs outlive it, so they are told. */
+async function exit(code: number): Promise<never> {
+  if (draw.executor === 'bullmq') await executor?.close()
+  process.exit(code)
+}
+
 let report = (): unknown => 'not made yet'
 process.on('SIGUSR2', () => {
   console.error(process.pid, JSON.stringify(report()))
@@ -108,17 +119,17 @@ try {
     clock,
     logger,
     inboxPollMs: 50,
-    ...executorOf(draw),
+    ...(executor && { executor }),
   })
   report = () => ({ sequenceId: app.sequenceId, next: app.next, state: app.state, snapshot: app.actor.getSnapshot() })
   process.once('SIGTERM', () => {
-    void app.shutdown('SIGTERM').then(() => process.exit(0), failed)
+    void app.shutdown('SIGTERM').then(() => exit(0), failed)
   })
   if (draw.saves) setInterval(() => random() < 0.2 && void app.save().catch(() => {}), 10).unref()
   console.log('ready')
   const { status, state } = await app.run({ whenWaiting: 'return' })
   console.log(JSON.stringify({ status, state, borders }))
-  process.exit(
+  await exit(
     status === 'finished' ? END.done : status === 'waiting' ? END.waits : status === 'cancelled' ? 0 : END.failed,
   )
 } catch (error) {
