@@ -66,7 +66,10 @@ export class HostJudge {
   #read(): void {
     if (!existsSync(this.#log)) return
     const lines = readFileSync(this.#log, 'utf8').split('\n').slice(0, -1)
-    for (const text of lines.slice(this.#seen)) this.#line(JSON.parse(text) as HostLine)
+    for (const text of lines.slice(this.#seen)) {
+      const line = lineOf(text)
+      if (line !== undefined) this.#line(line)
+    }
     this.#seen = lines.length
   }
 
@@ -153,5 +156,14 @@ export class HostJudge {
   tally(): string {
     const { kills, drains, stops, jumps, lost, repeated, wrong, duplicates } = this.counted
     return `kills ${kills}, drains ${drains}, stops ${stops}, clock jumps ${jumps}, runs lost ${lost}, recorded steps repeated ${repeated}, wrong final states ${wrong}, duplicate once values ${duplicates}`
+  }
+}
+
+/** @returns undefined for an empty line, and for one whose process was killed while it wrote it */
+function lineOf(text: string): HostLine | undefined {
+  try {
+    return JSON.parse(text) as HostLine
+  } catch {
+    return undefined
   }
 }

@@ -18,7 +18,7 @@ export type HostLine =
       readonly token: string
     }
 
-export const tellTo = (file: string, line: HostLine): void => appendFileSync(file, `${JSON.stringify(line)}\n`)
+export const tellTo = (file: string, line: HostLine): void => appendFileSync(file, `\n${JSON.stringify(line)}\n`)
 
 interface Work {
   /** The id of its run. */
