@@ -85,6 +85,65 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'internal/slice.ts': {
     T1: ['starting › start over several turns, in the order of their calls'],
   },
+  'jobs/branch-jobs.ts': {
+    B1: ['../jobs/worker › ends a job whose owner does not answer, and one whose owner has closed'],
+    B2: ['../jobs/losses › is stopped where its owner is silent for too long'],
+    B3: [
+      '../jobs/worker › leaves a branch whose code it lacks to another worker',
+      '../jobs/worker › fails a branch whose code it',
+    ],
+  },
+  'jobs/held-job.ts': {
+    H1: ['../jobs/attach › finds its jobs again, queued or running, and commits every step once'],
+    H2: ['../jobs/losses › goes on in the worker that has its job; the one before has no effect'],
+    H3: ['../jobs/worker › asks again for a branch that its place has lost'],
+  },
+  'jobs/inline-place.ts': {
+    I1: ['../jobs/worker › end a branch that ignores its cancel: its worker leaves it'],
+  },
+  'jobs/job-data.ts': {
+    J1: ['../jobs/worker › leaves a job of an unknown kind, or of a newer version, to other workers'],
+  },
+  'jobs/job-driver.ts': {
+    D1: ['../jobs/losses › all end with each step committed once'],
+    D2: ['../jobs/losses › goes on in the worker that has its job; the one before has no effect'],
+    D3: [
+      '../jobs/losses › all end with each step committed once',
+      '../jobs/attach › ends in this process what it began there',
+    ],
+    D4: ['../jobs/losses › all end with each step committed once'],
+    D5: ['../jobs/worker › leave no job, whenever they come'],
+  },
+  'jobs/job-worker.ts': {
+    W1: [
+      '../jobs/losses › goes on in another worker after a drain, which costs it no delivery',
+      '../jobs/losses › ends in its worker where a drain waits for it',
+    ],
+    W2: ['../jobs/worker › leaves a job of an unknown kind, or of a newer version, to other workers'],
+  },
+  'jobs/link.ts': {
+    N1: ['../jobs/link › delivers every item once and in order, whatever is lost, doubled, reordered or cut off'],
+    N2: ['../jobs/link › sends again what is not acknowledged'],
+    N3: [
+      '../jobs/link › has a bounded number of packets under way',
+      '../jobs/link › keeps no more out of order than the other end may send',
+    ],
+    N4: ['../jobs/link › shows that it lives while it has tasks, and only then'],
+  },
+  'jobs/mail.ts': {
+    M1: ['../jobs/mail › leaves once a turn, with one call for each channel'],
+    M2: ['../jobs/mail › sends a large item by reference'],
+    M3: ['../jobs/mail › breaks a link at one end that the other has given up'],
+    M4: ['../jobs/mail › forgets an end without tasks after a while, and the other end too'],
+  },
+  'jobs/owned-task.ts': {
+    T1: ['../jobs/jobs › run in the workers that have taken them, and leave no job behind'],
+    T2: ['../jobs/worker › leave no job, whenever they come'],
+  },
+  'jobs/slots.ts': {
+    L1: ['../jobs/slots › are given back by a job that waits'],
+    L2: ['../jobs/slots › go to a job that goes on before one that begins'],
+  },
   'jobs/attached-run.ts': {
     A1: ['../jobs/runs › asks nothing before somebody reads, and nothing after'],
     A2: ['../jobs/runs › tells that there is no such run, and ends what is awaited when it closes'],
