@@ -10,6 +10,7 @@ import { branchJobOf, type JobData, rootChannel } from './job-data.js'
 import type { JobKind } from './job-kind.js'
 import { type LinkEnd, Mail } from './mail.js'
 import { counter, gauge } from './metrics.js'
+import { watchNested } from './nesting.js'
 import type { Slots } from './slots.js'
 
 // Owns: the jobs of branches that one worker has taken, and its links to their owners.
@@ -17,6 +18,7 @@ import type { Slots } from './slots.js'
 // B1  A job is asked for until its owner grants it, answers that there is nothing to do, or is silent for ASK_MS.
 // B2  A branch whose owner is silent for `orphanMs` is stopped, and its job ends: only its owner could store anything of it.
 // B3  A job whose code the worker lacks is left to another worker, or fails with a clear error.
+// B4  A branch that waits for jobs of its own has no slot.
 
 /** How long an owner is asked, milliseconds; again after ASK_FIRST_MS, then after twice that, and so on. */
 const ASK_MS = 5_000
@@ -60,6 +62,7 @@ export class BranchJobs implements JobHome, JobKind {
   readonly #running = new Map<LinkEnd, Map<number, HeldJob>>()
   readonly #hellos = new Map<string, Omit<Hello, 'worker'>[]>()
   readonly #refused = new Set<string>()
+  readonly #unwatch: () => void
   #takes = 0
   #beat: unknown
   #stop: (() => Promise<void>) | undefined
@@ -71,6 +74,7 @@ export class BranchJobs implements JobHome, JobKind {
     this.place = place
     this.slots = slots
     this.#code = new CodeMatch(registries)
+    this.#unwatch = watchNested((root, waits) => this.#nested(root, waits))
     this.mail = new Mail(
       { channel: `w/${session}`, driver, clock, linkId: undefined },
       {
@@ -120,6 +124,13 @@ export class BranchJobs implements JobHome, JobKind {
       logger.warn(`This worker lacks ${name}, or has other code under its name. It leaves such jobs to others.`)
     this.#refused.add(name)
     return true
+  }
+
+  /** B4 @param root the id of a branch here, or the end of it */
+  #nested(root: string, waits: boolean): void {
+    const known = this.#held.get(root)
+    if (known !== undefined) return this.slots.block(known, waits)
+    for (const job of this.#held.values()) if (job.id.endsWith(`/${root}`)) this.slots.block(job, waits)
   }
 
   nextTake(): number {
@@ -276,6 +287,7 @@ export class BranchJobs implements JobHome, JobKind {
 
   async close(): Promise<void> {
     this.#options.clock.clearTimeout(this.#beat)
+    this.#unwatch()
     await this.mail.close()
     await this.#stop?.().catch(() => {})
     await this.place.close()

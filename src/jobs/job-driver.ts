@@ -7,6 +7,7 @@ import type { Logger } from '../lifecycle/logger.js'
 import type { EngineDriver, Job, JobStatus } from './engine-driver.js'
 import { ALL_WORKERS, type Hello, noticeText, readItem, readLoss, readNotice } from './items.js'
 import { type LinkEnd, Mail } from './mail.js'
+import { nestedBegan, nestedEnded } from './nesting.js'
 import { keyOf, OwnedTask, type Taker, type TaskHome } from './owned-task.js'
 import { RootChannels } from './root-channels.js'
 
@@ -97,6 +98,7 @@ export class JobDriver implements ExecutorDriver, TaskHome {
   #enter(task: OwnedTask, asking: Taker | undefined): void {
     this.#tasks.set(task.id, task)
     this.#roots.enter(rootOf(task))
+    nestedBegan(rootOf(task))
     this.#arm()
     if (asking !== undefined) {
       task.job = 'added'
@@ -175,6 +177,7 @@ export class JobDriver implements ExecutorDriver, TaskHome {
   #leave(task: OwnedTask): void {
     if (this.#tasks.get(task.id) === task) this.#tasks.delete(task.id)
     this.#roots.leave(rootOf(task), this.#now())
+    nestedEnded(rootOf(task))
     if (task.end === undefined) return
     this.#granted.delete(task.grant)
     task.end.link.live -= 1

@@ -14,6 +14,8 @@ export class Slots {
   readonly #jobs = new Set<SlotHolder>()
   readonly #paused = new Set<SlotHolder>()
   readonly #resuming = new Set<SlotHolder>()
+  /** Jobs that wait for jobs of their own. */
+  readonly #blocked = new Set<SlotHolder>()
   #told: number
 
   /** @param changed called with the number of jobs that the engine may hand out at a time */
@@ -29,12 +31,18 @@ export class Slots {
 
   /** Jobs that have a slot. */
   get running(): number {
-    return this.#jobs.size - this.#paused.size - this.#resuming.size
+    return this.#jobs.size - this.#paused.size - this.#resuming.size - this.#blockedOnly
+  }
+
+  get #blockedOnly(): number {
+    let count = 0
+    for (const job of this.#blocked) if (!this.#paused.has(job) && !this.#resuming.has(job)) count += 1
+    return count
   }
 
   /** How many jobs the engine may hand out at a time. */
   get allowed(): number {
-    return this.concurrency + this.#paused.size
+    return this.concurrency + this.#paused.size + this.#blockedOnly
   }
 
   enter(job: SlotHolder): void {
@@ -45,6 +53,15 @@ export class Slots {
     this.#jobs.delete(job)
     this.#paused.delete(job)
     this.#resuming.delete(job)
+    this.#blocked.delete(job)
+    this.#freed()
+  }
+
+  /** It waits for jobs of its own, or no longer: it then goes on by itself, at once. */
+  block(job: SlotHolder, waits: boolean): void {
+    if (!this.#jobs.has(job)) return
+    if (waits) this.#blocked.add(job)
+    else this.#blocked.delete(job)
     this.#freed()
   }
 

@@ -123,7 +123,7 @@ export class Submission {
     const frame = startOf(this.#mail.map(({ data }) => data))
     const start = this.#sealed(frame)
     this.#conduct.begin(frame)
-    const root = this.#inPartition(this.#branch.origin.root.appId)
+    const root = this.#inPartition(topOf(this.#branch.origin).appId)
     const facts = { code: this.#code, path: this.#name, maxFrameBytes: this.#maxBytes, root }
     const task: TaskData = { id: this.#id, delivery, ...facts, start }
     this.#task = this.#driver.submit(task, {
@@ -243,4 +243,11 @@ export class Submission {
     this.#task?.release()
     this.#task = undefined
   }
+}
+
+/** The root of a branch; in a worker, which has no root, the branch that it runs. */
+function topOf(origin: EventSource): EventSource {
+  let top = origin
+  while (top.parent !== undefined && top.parent.app.appId !== '') top = top.parent.app
+  return top
 }

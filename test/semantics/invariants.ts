@@ -92,6 +92,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
       '../jobs/worker › leaves a branch whose code it lacks to another worker',
       '../jobs/worker › fails a branch whose code it',
     ],
+    B4: ['../jobs/nested › do not stand in their way: depth 4, one worker, one slot'],
   },
   'jobs/held-job.ts': {
     H1: ['../jobs/attach › finds its jobs again, queued or running, and commits every step once'],
@@ -135,6 +136,9 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     M2: ['../jobs/mail › sends a large item by reference'],
     M3: ['../jobs/mail › breaks a link at one end that the other has given up'],
     M4: ['../jobs/mail › forgets an end without tasks after a while, and the other end too'],
+  },
+  'jobs/nesting.ts': {
+    G1: ['../jobs/nested › do not stand in their way: depth 4, one worker, one slot'],
   },
   'jobs/owned-task.ts': {
     T1: ['../jobs/jobs › run in the workers that have taken them, and leave no job behind'],
