@@ -19,7 +19,9 @@ export interface HttpRequest {
 
 /** A response of `node:http`. */
 export interface HttpResponse {
+  /** Begins with its status and its headers. */
   writeHead(status: number, headers: Readonly<Record<string, string>>): unknown
+  /** Ends with its text. */
   end(text: string): unknown
 }
 

@@ -27,7 +27,10 @@ const UNKNOWN_MS = 1_000
 export interface JobWorkerOptions {
   /** The registries whose branches it runs. A worker leaves other branches to other workers. */
   readonly registries?: readonly Registry[]
-  /** The most jobs that run at a time. One that waits for a message is not counted. A whole number above 0. Default 32. */
+  /**
+   * The most jobs that run at a time, a whole number above 0. One that waits for a message, or for jobs of its own, is not
+   * counted; in threads and processes one that waits for jobs of its own is. Default 32.
+   */
   readonly concurrency?: number
   /**
    * A branch whose code this worker lacks, or has in another build: `'wait'` leaves it to other workers, as a rolling
@@ -54,6 +57,7 @@ export interface JobWorker extends AsyncDisposable {
   readonly ready: Promise<void>
   /** Resolves when it has closed. */
   readonly closed: Promise<void>
+  /** Whether it works; asks the engine, for at most a second. Never rejects. */
   health(): Promise<WorkerHealth>
   /** Its figures, in the text format of Prometheus. */
   metrics(): string

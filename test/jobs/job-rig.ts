@@ -12,7 +12,7 @@ import { quiet } from '../support/quiet-logger.js'
 // Owns: executors and workers over jobs whose time passes faster.
 
 /** A clock that is `speed` times as fast: what is waited for comes sooner, in the same order. */
-export const fastClock = (speed: number): Clock => ({
+const fastClock = (speed: number): Clock => ({
   now: () => Date.now(),
   monotonic: () => performance.now() * speed,
   setTimeout: (fn, ms) => setTimeout(fn, ms / speed),

@@ -68,7 +68,7 @@ export function createJobWorker(options: CreateJobWorkerOptions): JobWorker {
  * @returns undefined for its own process
  * @throws {RangeError} for options that do not fit
  */
-export function placeOf(
+function placeOf(
   { isolation = 'inline', pool = {} }: { readonly [K in keyof IsolationOptions]: IsolationOptions[K] | undefined },
   { registries = [], concurrency = 32 }: JobWorkerOptions,
 ): ExecutorDriver | undefined {
