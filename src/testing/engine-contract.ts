@@ -5,7 +5,7 @@ import { CHANNELS } from './engine-channels.js'
 import { CONSUMERS } from './engine-consumers.js'
 import { JOBS } from './engine-jobs.js'
 import { LOSSES } from './engine-losses.js'
-import { type Cut, EngineRig } from './engine-rig.js'
+import { EngineRig } from './engine-rig.js'
 
 /** An engine of jobs under test; each case opens its own. */
 export interface EngineUnderTest {
@@ -17,7 +17,7 @@ export interface EngineUnderTest {
    * Cuts a driver off from its engine, as a network does, and gives a function that connects it again. Leave it out where
    * there is no network.
    */
-  readonly cut?: Cut
+  readonly cut?: (driver: EngineDriver) => Awaitable<() => Awaitable<void>>
 }
 
 /**

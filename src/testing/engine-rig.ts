@@ -9,7 +9,7 @@ const PATIENCE_MS = 20_000
 const POLL_MS = 5
 
 /** Cuts a driver off. @returns a function that connects it again */
-export type Cut = (driver: EngineDriver) => Awaitable<() => Awaitable<void>>
+type Cut = (driver: EngineDriver) => Awaitable<() => Awaitable<void>>
 
 /** One case of the contract. */
 export type EngineCheck = (rig: EngineRig) => Promise<void>

@@ -48,8 +48,20 @@ export const pour = work.action({
   },
 })
 
+/** Tells its process, and runs until its signal; a later delivery ends. */
+export const hold = work.action({
+  reads: ['n'],
+  writes: ['n'],
+  async *run({ state, signal, context }) {
+    yield process.pid
+    if (context.delivery === 1)
+      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
+    return { n: state.n }
+  },
+})
+
 export const registry = defineRegistry({
   name: 'bench',
   module: import.meta.url,
-  graphs: { twoSteps, call, hash, pour },
+  graphs: { twoSteps, call, hash, pour, hold },
 })

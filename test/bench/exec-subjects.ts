@@ -1,7 +1,7 @@
 import { createApplication } from 'teasel'
 import type { Executor } from 'teasel/executor'
 import type { Persister } from 'teasel/persistence'
-import { call, hash, pour, twoSteps, work } from './exec-registry.js'
+import { call, hash, hold, pour, twoSteps, work } from './exec-registry.js'
 
 // The subjects of the cases of executors: the same maps, whatever runs their branches.
 
@@ -64,4 +64,39 @@ const cpu = work.graph({
 export async function hashes(executor: Executor): Promise<number> {
   const app = createApplication(cpu, { entrypoint: 'map', state: {}, executor })
   return (await app.run()).state.sum
+}
+
+const held = work.graph({
+  actions: {
+    map: work.mapStates({
+      reads: [],
+      writes: ['sum'],
+      action: hold,
+      states: { one: { n: 1 } },
+      settle: 'collect',
+      reduce: ({ results }) => ({ sum: results.length }),
+    }),
+  },
+})
+
+/** One branch that runs until it is cancelled, or until its worker dies. */
+export function holding(executor: Executor) {
+  const app = createApplication(held, { entrypoint: 'map', state: {}, executor })
+  const pids: number[] = []
+  const heard: (() => void)[] = []
+  app.on('chunk', ({ chunk }) => {
+    pids.push(Number(chunk))
+    heard[pids.length - 1]?.()
+  })
+  return {
+    app,
+    /** Resolves with the process of the branch, once it has begun so often. */
+    began: async (times: number): Promise<number> => {
+      if (pids.length < times)
+        await new Promise<void>((resolve) => {
+          heard[times - 1] = resolve
+        })
+      return pids[times - 1] ?? 0
+    },
+  }
 }

@@ -7,7 +7,10 @@ import { type FoundRedis, findRedis } from '../support/redis.js'
 /** An executor over a found Redis, and worker processes. */
 export interface JobsRig {
   readonly executor: Executor
-  readonly workers: readonly ChildProcess[]
+  /** Kills a worker process. */
+  kill(pid: number): Promise<void>
+  /** Starts one more. */
+  start(): Promise<void>
   close(): Promise<void>
 }
 
@@ -31,14 +34,24 @@ async function open(server: FoundRedis, options: JobsRigOptions): Promise<JobsRi
   const { workers: count = 2, concurrency = 32, lockMs = 10_000, stalledMs = 5_000 } = options
   const prefix = `teasel-bench-${process.pid}-${rigs++}`
   const args = [server.url, prefix, concurrency, lockMs, stalledMs].map(String)
-  const workers = Array.from({ length: count }, () =>
-    fork(new URL('./jobs-worker.mjs', import.meta.url), args, { stdio: ['ignore', 2, 2, 'ipc'], execArgv: [] }),
-  )
-  await Promise.all(workers.map((one) => once(one, 'message')))
+  const workers: ChildProcess[] = []
+  const start = async (): Promise<void> => {
+    const file = new URL('./jobs-worker.mjs', import.meta.url)
+    const one = fork(file, args, { stdio: ['ignore', 2, 2, 'ipc'], execArgv: [] })
+    workers.push(one)
+    await once(one, 'message')
+  }
+  await Promise.all(Array.from({ length: count }, start))
   const executor = bullmq({ connection: server.url, prefix, queue: 'bench', lockMs, stalledMs, requiresStore: false })
   return {
     executor,
-    workers,
+    start,
+    async kill(pid) {
+      const one = workers.find((worker) => worker.pid === pid)
+      const ended = one && once(one, 'exit')
+      one?.kill('SIGKILL')
+      await ended
+    },
     async close() {
       await executor.close()
       await Promise.all(workers.map(end))

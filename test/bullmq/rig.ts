@@ -18,13 +18,21 @@ export interface WorkerProcess {
   readonly ended: Promise<number | null>
 }
 
-export type WorkerProcessOptions = Omit<BullmqWorkerOptions, 'registries' | 'signals' | 'logger'>
+export interface WorkerProcessOptions extends Omit<BullmqWorkerOptions, 'registries' | 'signals' | 'logger'> {
+  /** Whether it has no registry, as a worker of an earlier release. */
+  readonly bare?: boolean
+}
 
-const file = fileURLToPath(new URL('./fixtures/worker.ts', import.meta.url))
+/** Starts a program of the fixtures. */
+export const startFixture = (name: string, options: object): ChildProcess =>
+  fork(fileURLToPath(new URL(`./fixtures/${name}.ts`, import.meta.url)), [JSON.stringify(options)], {
+    execArgv: ['--import', 'tsx'],
+    stdio: ['ignore', 1, 2, 'ipc'],
+  })
 
 /** Starts a worker process. Resolves when it takes jobs. @throws {TypeError} when it ends before */
 export async function startWorker(options: WorkerProcessOptions): Promise<WorkerProcess> {
-  const child = fork(file, [JSON.stringify(options)], { execArgv: ['--import', 'tsx'], stdio: ['ignore', 1, 2, 'ipc'] })
+  const child = startFixture('worker', options)
   const ended = once(child, 'exit').then(([code]) => code as number | null)
   const ready = await Promise.race([once(child, 'message').then(() => true), ended.then(() => false)])
   if (!ready) throw new TypeError(`A worker has ended with the code ${child.exitCode} before it was ready.`)

@@ -49,7 +49,7 @@ async function withClient<T>(url: string, work: (redis: Redis) => Promise<T>): P
 }
 
 /** Whether a server answers at a URL. */
-export const redisAnswers = (url: string): Promise<boolean> =>
+const redisAnswers = (url: string): Promise<boolean> =>
   withClient(url, (redis) => redis.ping()).then(
     () => true,
     () => false,

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import { createDeferred } from '../../internal/deferred.js'
 import { messageOf } from '../../internal/guards.js'
-import { type ConnectionOptions, loadPeers, type Peers, type RedisConnection } from './peers.js'
+import { loadPeers, type Peers, type RedisConnection } from './peers.js'
 
 // Owns: all connections of one driver, the bound on waiting for them, and the messages of what fails.
 // Does not own: what is sent through them.
@@ -15,6 +15,8 @@ export interface ConnectionSettings {
   readonly connection: RedisConnection
   readonly timeoutMs: number
 }
+
+type ConnectionOptions = Exclude<RedisConnection, string | Redis>
 
 const RETRY_MS = 1_000
 const retryStrategy = (times: number): number => Math.min(50 * 2 ** times, RETRY_MS)
@@ -62,7 +64,7 @@ export class Connections {
   /** Keeps a connection, and the copies that BullMQ makes of it, until it ends. */
   #keep(redis: Redis, origin = redis): Redis {
     this.#open.set(redis, origin)
-    redis.setMaxListeners(0) // one for each call that waits for it
+    redis.setMaxListeners(10_000) // one for each call that waits for it; BullMQ adds to this number
     redis.on('error', (error) => this.failed(error))
     redis.on('end', () => void this.#open.delete(redis))
     const { duplicate } = redis

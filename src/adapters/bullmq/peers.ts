@@ -9,10 +9,8 @@ export interface Peers {
   readonly Redis: typeof Redis
 }
 
-/** The options of a connection of ioredis. */
-export type ConnectionOptions = Omit<RedisOptions, 'replyMapping'>
 /** How to reach a server: its URL, the options of a connection of ioredis, or a connection of yours, which is copied. */
-export type RedisConnection = string | ConnectionOptions | Redis
+export type RedisConnection = string | Omit<RedisOptions, 'replyMapping'> | Redis
 
 let loading: Promise<Peers> | undefined
 
