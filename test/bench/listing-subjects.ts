@@ -6,10 +6,12 @@ import { defineState } from 'teasel'
 import { createHost, hosted } from 'teasel/host'
 import { createPersister, type Persister, type PersisterDriver } from 'teasel/persistence'
 import { postgresPersister } from 'teasel/persistence/postgres'
+import { redisPersister } from 'teasel/persistence/redis'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import type { SqliteDriver } from '../../src/adapters/sqlite/sqlite-driver.js'
 import { group, row, summary, wait } from '../../src/testing/contract-rows.js'
 import { findPostgres } from '../support/postgres.js'
+import { clientOf, findRedis } from '../support/redis.js'
 
 // A store with many runs, its pages, and the bare queries that read the same rows.
 
@@ -109,6 +111,44 @@ export async function postgresListing(): Promise<Listing | undefined> {
       await persister.close()
       await client.end()
       await server.drop(schema)
+    },
+  }
+}
+
+/** Undefined where no server is found. A bare page reads its index, then all that is kept of each, in a pipeline. */
+export async function redisListing(): Promise<Listing | undefined> {
+  const server = await findRedis()
+  if (server === undefined) return undefined
+  const prefix = `teasel_listing_${process.pid}`
+  const persister = redisPersister({ connection: server.url, prefix })
+  await fill(persister.driver, 64)
+  const client = clientOf(server.url)
+  await client.connect()
+  const key = (kind: string, name: string): string => `{${prefix}}:${kind}:\0${name}`
+  return {
+    ...(await checked(persister)),
+    async bareList() {
+      const members = await client.zrevrange(key('i', 's:failed'), 0, 50)
+      const page = client.pipeline()
+      for (const member of members) {
+        const id = member.slice(0, member.indexOf('\0'))
+        page.hgetall(key('a', id)).lrange(key('f', id), -1, -1).hgetall(key('o', id))
+      }
+      return page.exec()
+    },
+    async barePending() {
+      const members = await client.zrange(`{${prefix}}:q:o:p:`, 0, '50')
+      const page = client.pipeline()
+      for (const member of members) {
+        const id = member.slice(0, member.indexOf('\0'))
+        page.hgetall(key('w', id)).hmget(key('a', id), 'title', 'labels')
+      }
+      return page.exec()
+    },
+    async close() {
+      await persister.close()
+      client.disconnect()
+      await server.drop(`{${prefix}}:`)
     },
   }
 }

@@ -6,7 +6,8 @@ import { findPostgres } from '../support/postgres.js'
 // The cost of storing steps in PostgreSQL, and of one bare prepared insert a step on the same server.
 
 const kit = defineState<{ n: number; stop: number; doc: string }>()
-const rewriting = kit.graph({
+/** A graph whose steps write 2 kB each. */
+export const rewriting = kit.graph({
   actions: {
     add: kit.action({
       reads: ['n'],
@@ -17,16 +18,17 @@ const rewriting = kit.graph({
   transitions: { add: [{ to: 'add', when: ({ state }) => state.n < state.stop }] },
 })
 
-export interface PostgresSubjects {
+/** What is measured on a server. */
+export interface ServerSubjects {
   /** `count` steps that write 2 kB each. */
   rewritten(count: number): Promise<void>
-  /** `count` prepared inserts of 2 kB each, into a table by application and step. */
-  bareInserts(count: number): Promise<void>
+  /** `count` bare writes of 2 kB each: prepared inserts into a table by application and step, or pipelines. */
+  bareWrites(count: number): Promise<void>
   close(): Promise<void>
 }
 
 /** Undefined where no server is found. */
-export async function postgresSubjects(): Promise<PostgresSubjects | undefined> {
+export async function postgresSubjects(): Promise<ServerSubjects | undefined> {
   const server = await findPostgres()
   if (server === undefined) return undefined
   const schema = `teasel_bench_${process.pid}`
@@ -43,7 +45,7 @@ export async function postgresSubjects(): Promise<PostgresSubjects | undefined> 
       const state = { n: 0, stop }
       await createApplication(rewriting, { appId: `app-${apps++}`, entrypoint: 'add', state, persister }).run()
     },
-    async bareInserts(count) {
+    async bareWrites(count) {
       const app = `app-${apps++}`
       for (let i = 0; i < count; i++) {
         const values = [app, i, `${i}`.padEnd(2000, 'x')]

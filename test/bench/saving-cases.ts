@@ -1,6 +1,7 @@
 import type { Case, Measured } from './case.js'
 import { cpuOf, median, ratios, rounds } from './measure.js'
-import { postgresSubjects } from './postgres-subjects.js'
+import { postgresSubjects, type ServerSubjects } from './postgres-subjects.js'
+import { redisSubjects } from './redis-subjects.js'
 import {
   bareInserts,
   dated,
@@ -57,15 +58,15 @@ async function resume(): Promise<Measured> {
 }
 
 /** By the clock, not by CPU: most of the work is the server's. */
-async function postgres(): Promise<Measured> {
-  const subjects = await postgresSubjects()
-  if (subjects === undefined) return { samples: [], baseline: 0, skipped: 'no PostgreSQL is found' }
+const onServer = (open: () => Promise<ServerSubjects | undefined>, count: number) => async (): Promise<Measured> => {
+  const subjects = await open()
+  if (subjects === undefined) return { samples: [], baseline: 0, skipped: 'no server is found' }
   const timed = async (work: (count: number) => Promise<void>): Promise<number> => {
     const start = performance.now()
-    await work(300)
+    await work(count)
     return performance.now() - start
   }
-  const { bareInserts: bare, rewritten: ours } = subjects
+  const { bareWrites: bare, rewritten: ours } = subjects
   await timed(bare)
   await timed(ours)
   const all = []
@@ -86,7 +87,8 @@ export const savingCases: readonly Case[] = [
       () => bareInserts(1_000, 2_000),
     ),
   },
-  { name: 'save.postgres', unit: x, target: 1.5, run: postgres },
+  { name: 'save.postgres', unit: x, target: 1.5, run: onServer(postgresSubjects, 300) },
+  { name: 'save.redis', unit: '× a bare pipeline', target: 1.6, run: onServer(redisSubjects, 1_000) },
   {
     name: 'save.fanout',
     unit: x,

@@ -20,7 +20,7 @@ import { dropStore } from './store.js'
 export interface HostTrial {
   readonly kills: number
   readonly seed: number
-  /** The URL of a PostgreSQL server. Default: a file of SQLite. */
+  /** The URL of a server of PostgreSQL or Redis. Default: a file of SQLite. */
   readonly server?: string | undefined
   /** Puts a bug into the engine. */
   readonly control?: boolean | undefined

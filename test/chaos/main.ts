@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sendStored } from 'teasel/persistence'
 import { findPostgres } from '../support/postgres.js'
+import { findRedis } from '../support/redis.js'
 import { type Bug, bundleWorker } from '../tools/bundle-worker.js'
 import { CALM, type Draw, drawRun, randomOf } from './draw.js'
 import { END } from './ends.js'
@@ -24,7 +25,7 @@ const LIFE_MS = process.argv.includes('bullmq') ? 1_500 : 150
 /** How often the stores are read while branches run in workers. */
 const PEEK_MS = 50
 
-const usage = `Usage: npm run chaos -- --kills N [--seed S] [--control] [--store postgres] [--json] [--hosts]
+const usage = `Usage: npm run chaos -- --kills N [--seed S] [--control] [--store postgres|redis] [--json] [--hosts]
                               [--executor threads|processes|bullmq]
 
 Kills N processes by SIGKILL: half of them at the borders of persistence in turn (before and after each write), half at
@@ -32,7 +33,8 @@ random instants, with a SIGTERM, or a SIGSTOP and a second runner, now and then.
 which map has a store of its own, how often the stores are away and what is done then, whether it is saved by hand, and
 whether the wall clock jumps. --seed repeats what was drawn; when a kill hits stays up to the machine. --control puts a
 bug into the engine (a store that is away fails a branch, and not the run; with --executor, a worker does not see recorded
-effects, and the owner lives), to show that the counters count. --store postgres stores in PostgreSQL: the server of TEASEL_POSTGRES, or one that is found, in schemas that are dropped. --executor
+effects, and the owner lives), to show that the counters count. --store stores
+in PostgreSQL or Redis: the server of TEASEL_POSTGRES or TEASEL_REDIS, or one that is found, in schemas or under prefixes that are dropped. --executor
 runs the branches in two workers, which die too, each counted as a kill: they end themselves at a pause, or loop for ever
 while a branch is cancelled or timed out; a life leaves no process and no temporary file. With bullmq, the two workers of
 a run outlive its lives, over a server of Redis that is started for the jobs: workers are killed, or stopped for longer
@@ -53,10 +55,14 @@ if (!args.includes('--kills') || !(kills > 0)) {
   console.error(usage)
   process.exit(2)
 }
-const stored = args[args.indexOf('--store') + 1] === 'postgres' && args.includes('--store')
-const server = stored ? await findPostgres() : undefined
-if (stored && server === undefined) {
-  console.error('No PostgreSQL server answers. Give its URL in TEASEL_POSTGRES.')
+const stored = args.includes('--store') ? args[args.indexOf('--store') + 1] : undefined
+if (stored !== undefined && stored !== 'postgres' && stored !== 'redis') {
+  console.error(usage)
+  process.exit(2)
+}
+const server = stored === undefined ? undefined : await (stored === 'redis' ? findRedis() : findPostgres())
+if (stored !== undefined && server === undefined) {
+  console.error(`No server of ${stored} answers. Give its URL in TEASEL_${stored.toUpperCase()}.`)
   process.exit(2)
 }
 const executor = args.includes('--executor') ? args[args.indexOf('--executor') + 1] : undefined

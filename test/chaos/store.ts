@@ -1,9 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs'
 import pg from 'pg'
+import { factsAt } from '../../src/adapters/redis/stored-texts.js'
 import { openDatabase } from '../../src/adapters/sqlite/open-database.js'
 import { millisecondsOf } from '../../src/persistence/order.js'
 import type { StoredNote } from '../../src/persistence/record.js'
-import { postgresAt, type StorePlace } from './open-store.js'
+import { clientOf, dropKeys } from '../support/redis.js'
+import { postgresAt, redisAt, type StorePlace } from './open-store.js'
 
 /** The content of the stores of a run after a process had ended. */
 export interface Held {
@@ -33,8 +35,30 @@ export interface StoredRow {
 
 /** All rows of a store. */
 export async function rowsOf(place: StorePlace): Promise<readonly StoredRow[]> {
+  const redis = redisAt(place)
+  if (redis !== undefined) return rowsOfRedis(redis.connection, redis.prefix)
   const server = postgresAt(place)
   return server === undefined ? rowsOfFile(place) : rowsOfServer(server.url, server.schema)
+}
+
+async function rowsOfRedis(url: string, prefix: string): Promise<readonly StoredRow[]> {
+  const client = clientOf(url)
+  const found: StoredRow[] = []
+  try {
+    for await (const keys of client.scanStream({ match: `{${prefix}}:f:*`, count: 1_000 }))
+      for (const key of keys as string[]) {
+        const app = key.slice(key.indexOf('\0') + 1)
+        const both = client.multi().lrange(key, 0, -1).lrange(key.replace('}:f:', '}:d:'), 0, -1)
+        const [facts = [], data = []] = ((await both.exec()) ?? []).map(([, list]) => list as string[])
+        for (const [i, one] of facts.entries()) {
+          const { kind, epoch, sequenceId: seq, label, order: ord } = factsAt(app, i, one)
+          found.push({ app, kind, epoch, seq, label, data: data[i] ?? '', ord })
+        }
+      }
+  } finally {
+    client.disconnect()
+  }
+  return found
 }
 
 async function rowsOfServer(url: string, schema: string): Promise<readonly StoredRow[]> {
@@ -50,8 +74,10 @@ async function rowsOfServer(url: string, schema: string): Promise<readonly Store
   }
 }
 
-/** Drops the tables of a PostgreSQL store. */
+/** Drops the tables or the keys of a store on a server. */
 export async function dropStore(place: StorePlace): Promise<void> {
+  const redis = redisAt(place)
+  if (redis !== undefined) return dropKeys(redis.connection, `{${redis.prefix}}:`)
   const server = postgresAt(place)
   if (server === undefined) return
   const client = new pg.Client({ connectionString: server.url })

@@ -25,7 +25,7 @@ const LOCAL = 'redis://127.0.0.1:6379'
 export async function findRedis(): Promise<FoundRedis | undefined> {
   const url = process.env['TEASEL_REDIS'] ?? LOCAL
   if (await redisAnswers(url))
-    return { url, keys: (prefix) => redisKeys(url, prefix), drop: (prefix) => drop(url, prefix) }
+    return { url, keys: (prefix) => redisKeys(url, prefix), drop: (prefix) => dropKeys(url, prefix) }
   if (isRequired('redis'))
     throw new TypeError('TEASEL_REQUIRE asks for redis, and no server answers. Give its URL in TEASEL_REDIS.')
   return undefined
@@ -64,7 +64,8 @@ export const redisKeys = (url: string, prefix: string): Promise<readonly string[
     return found.sort()
   })
 
-async function drop(url: string, prefix: string): Promise<void> {
+/** Removes all keys of a server that begin with a text. */
+export async function dropKeys(url: string, prefix: string): Promise<void> {
   const keys = await redisKeys(url, prefix)
   await withClient(url, async (redis) => {
     for (let i = 0; i < keys.length; i += 1_000) await redis.unlink(...keys.slice(i, i + 1_000))
