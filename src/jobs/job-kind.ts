@@ -17,6 +17,8 @@ export interface JobKind {
   beginDrain(): Promise<void>
   /** Gives back all jobs. */
   giveBack(): Promise<void>
+  /** Why it does not work now, for `health()`. */
+  fault?(): string | undefined
   /** Lines for `metrics()`. */
   metrics?(): readonly string[]
   close(): Promise<void>

@@ -83,7 +83,7 @@ export interface WorkerParts {
   /** Where branches run; undefined for this process. */
   readonly place?: ExecutorDriver | undefined
   /** Makes further kinds of jobs. */
-  readonly kinds?: ((setup: KindSetup) => readonly JobKind[]) | undefined
+  readonly kinds?: readonly ((setup: KindSetup) => JobKind)[] | undefined
   /** Default: the clock of the platform. */
   readonly clock?: Clock | undefined
 }
@@ -160,7 +160,7 @@ class Worker implements JobWorker {
       ...{ registries, orphanMs, mismatch, clock },
       place: place ?? new InlinePlace(registries),
     })
-    for (const one of [this.#branches, ...(kinds?.(shared) ?? [])]) this.#kinds.set(one.kind, one)
+    for (const one of [this.#branches, ...(kinds ?? []).map((make) => make(shared))]) this.#kinds.set(one.kind, one)
     for (const signal of options.signals) this.#signals.push(onSignal(signal, () => void this.close()))
     this.ready = this.#open()
     this.ready.catch(() => {})
@@ -194,7 +194,8 @@ class Worker implements JobWorker {
   async health(): Promise<WorkerHealth> {
     const facts = { status: this.#status, running: this.#slots.running, paused: this.#slots.paused }
     if (this.#status !== 'ready') return { ok: false, ...facts, why: `The worker is ${this.#status}.` }
-    const why = await this.#engineFault()
+    const faults = [...this.#kinds.values()].map((one) => one.fault?.()).filter((one) => one !== undefined)
+    const why = (await this.#engineFault()) ?? faults[0]
     return why === undefined ? { ok: true, ...facts } : { ok: false, ...facts, why }
   }
 

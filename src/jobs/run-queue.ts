@@ -30,17 +30,20 @@ export class StoreRunQueue implements RunQueue<Graphs> {
   #listening: Promise<(() => Promise<void>) | undefined> | undefined
   /** Texts are read in their order, large ones too. */
   #hearing = Promise.resolve()
-  #closed = false
+  readonly #onClosed: () => Promise<void>
+  #closed: Promise<void> | undefined
 
-  constructor(options: RunQueueOptions<Graphs>) {
+  /** @param closed called once it is closed */
+  constructor(options: RunQueueOptions<Graphs>, closed: () => Promise<void>) {
     this.#options = options
+    this.#onClosed = closed
     this.#clock = options.clock ?? systemClock
     this.#logger = safeLogger(options.logger ?? consoleLogger)
   }
 
   async enqueueRun(name: string, options: EnqueueOptions<Hosted>): Promise<StartedRun> {
     checkOptions('enqueueRun', options, 'appId partitionKey state labels title inputs delayMs priority')
-    if (this.#closed) throw new TypeError('The queue of runs is closed. Make another one.')
+    if (this.#closed !== undefined) throw new TypeError('The queue of runs is closed. Make another one.')
     const { delayMs = 0, priority, partitionKey = null, ...start } = options
     checkNumbers(delayMs, priority)
     const { persister, graphs = {}, pollMs } = this.#options
@@ -71,7 +74,7 @@ export class StoreRunQueue implements RunQueue<Graphs> {
   attach(appId: string, options: { readonly partitionKey?: string | null } = {}): AttachedRun {
     checkOptions('attach', options, 'partitionKey')
     if (typeof appId !== 'string') throw new TypeError(`appId is ${describeValue(appId)}. It takes the id of a run.`)
-    if (this.#closed) throw new TypeError('The queue of runs is closed. Make another one.')
+    if (this.#closed !== undefined) throw new TypeError('The queue of runs is closed. Make another one.')
     const { driver, persister, pollMs = 1_000 } = this.#options
     const settings: AttachSettings = {
       driver,
@@ -107,11 +110,16 @@ export class StoreRunQueue implements RunQueue<Graphs> {
     if (told !== undefined && 'lost' in told) this.#readings.get(told.reader)?.got(told)
   }
 
-  async close(): Promise<void> {
-    this.#closed = true
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
     await Promise.all([...this.#attached].map((run) => run.close()))
     const unlisten = await this.#listening
     await unlisten?.().catch(() => {})
+    await this.#onClosed()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -157,8 +165,16 @@ function checkNumbers(delayMs: unknown, priority: unknown): void {
 export function createRunQueue<
   const G extends { readonly [name: string]: Hosted<object, object> } = Record<never, never>,
 >(options: RunQueueOptions<G>): RunQueue<G> {
+  return startRunQueue(options)
+}
+
+/** The same. @param closed called once it is closed */
+export function startRunQueue<G>(
+  options: RunQueueOptions<G>,
+  closed: () => Promise<void> = () => Promise.resolve(),
+): RunQueue<G> {
   checkRuns('createRunQueue', options, 'driver persister graphs pollMs logger clock')
-  return new StoreRunQueue(options as unknown as RunQueueOptions<Graphs>) as unknown as RunQueue<G>
+  return new StoreRunQueue(options as unknown as RunQueueOptions<Graphs>, closed) as unknown as RunQueue<G>
 }
 
 /**

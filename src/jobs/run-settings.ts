@@ -4,6 +4,8 @@ import { checkOptions } from '../internal/options.js'
 /** The least value of each numeric option. */
 const LEAST: Readonly<Record<string, number>> = {
   concurrency: 1,
+  runConcurrency: 1,
+  leaseMs: 10,
   sweepMs: 1,
   pollMs: 1,
   drainMs: 0,

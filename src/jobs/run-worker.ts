@@ -52,6 +52,8 @@ export class StoreRunWorker {
   #error: unknown
   #drained: Promise<readonly HostRun[]> | undefined
   #warned = false
+  /** How many runs were taken. */
+  taken = 0
 
   constructor(settings: RunWorkerSettings) {
     this.#settings = settings
@@ -65,7 +67,10 @@ export class StoreRunWorker {
       clock: this.#clock,
       logger: this.#logger,
       buffer,
-      emit: (event) => this.#readers.emit(event, 10 * buffer),
+      emit: (event) => {
+        if (event.type === 'taken') this.taken += 1
+        this.#readers.emit(event, 10 * buffer)
+      },
     })
     for (const signal of settings.signals ?? ['SIGTERM', 'SIGINT'])
       this.#ends.push(onSignal(signal, () => void this.drain()))
@@ -137,20 +142,27 @@ export class StoreRunWorker {
     const found = await persister.driver.due({ limit: SWEPT, ...(this.#after && { after: this.#after }) })
     const last = found.length < SWEPT ? undefined : found.at(-1)
     this.#after = last && { ...last, wakeAt: last.wakeAt ?? 0 }
+    const now = this.#clock.now()
     const due = found.filter(
-      ({ partitionKey, rootId, summary }) =>
-        summary?.name !== undefined &&
-        Object.hasOwn(graphs, summary.name) &&
-        !this.#holder.isLeft(keyOf(partitionKey, rootId)),
+      (run) =>
+        run.summary?.name !== undefined &&
+        Object.hasOwn(graphs, run.summary.name) &&
+        !this.#isOpening(run, now) &&
+        !this.#holder.isLeft(keyOf(run.partitionKey, run.rootId)),
     )
     if (due.length === 0) return
     const known = await driver.lookup(due.flatMap(idsOf))
-    const now = this.#clock.now()
     const jobs = due
       .filter((run) => !idsOf(run).some((id) => known.has(id)))
       .map((run) => jobOf(run, now))
       .filter((job) => job !== undefined)
     if (jobs.length > 0) await driver.enqueue(jobs)
+  }
+
+  /** Whether a process has claimed a run just now, and has not begun it. A longer lease is by another clock. */
+  #isOpening({ expired, claim }: StoredRun, now: number): boolean {
+    const left = (claim?.leaseUntil ?? 0) - now
+    return !expired && left > 0 && left <= (this.#settings.leaseMs ?? 30_000)
   }
 
   events({ signal }: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<HostEvent> {

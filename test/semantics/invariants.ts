@@ -175,6 +175,9 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     ],
     J2: ['../jobs/runs › for a later time do not stand in the way of a message, and are removed when it has come'],
   },
+  'jobs/run-kind.ts': {
+    U1: ['../jobs/runs-worker › runs both: runs that wait for their branches hold no slot that those need'],
+  },
   'jobs/run-queue.ts': {
     Q1: ['../jobs/runs › are left to the sweep when the engine is away, and are enqueued again with their run'],
     Q2: ['../jobs/runs › are left to the sweep when the engine is away, and are enqueued again with their run'],

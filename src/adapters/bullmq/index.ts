@@ -1,5 +1,7 @@
+export { attach, enqueueRun } from '../../jobs/run-queue.js'
 export { type BullmqOptions, bullmq } from './bullmq.js'
 export { bullmqDriver } from './bullmq-driver.js'
 export type { BullmqDriverOptions } from './bullmq-options.js'
 export type { RedisConnection } from './peers.js'
+export { type BullmqRunQueueOptions, createRunQueue } from './runs.js'
 export { type BullmqWorkerOptions, createWorker } from './worker.js'

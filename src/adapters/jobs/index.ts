@@ -3,6 +3,7 @@ export type { EngineDriver, Job, JobConsumer, JobEnd, JobStatus, TakenJob } from
 export type { HttpRequest, HttpResponse, WorkerHealth } from '../../jobs/http-handler.js'
 export { type JobExecutorOptions, jobExecutor } from '../../jobs/job-executor.js'
 export type { JobWorker, JobWorkerOptions } from '../../jobs/job-worker.js'
+export type { WorkerRuns } from '../../jobs/run-kind.js'
 export { attach, createRunQueue, enqueueRun } from '../../jobs/run-queue.js'
 export type { AttachedRun, EnqueueOptions, RunEnd, RunQueue, RunQueueOptions } from '../../jobs/run-queue-api.js'
 export type { RunEvent } from '../../jobs/run-reading.js'

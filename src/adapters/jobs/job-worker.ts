@@ -1,11 +1,13 @@
 import type { ExecutorDriver } from '../../executor/driver.js'
 import { isRegistry, type Registry } from '../../executor/registry.js'
+import { defined } from '../../internal/defined.js'
 import { describeValue } from '../../internal/guards.js'
 import { list } from '../../internal/nearest.js'
 import { checkOptions } from '../../internal/options.js'
 import type { EngineDriver } from '../../jobs/engine-driver.js'
 import { assertEngine } from '../../jobs/job-executor.js'
 import { type JobWorker, type JobWorkerOptions, startWorker, WORKER_OPTIONS } from '../../jobs/job-worker.js'
+import { kindOfRuns, WORKER_RUNS, type WorkerRuns } from '../../jobs/run-kind.js'
 import type { PoolOptions } from '../../pool/pool-options.js'
 import { processPool } from '../processes/processes.js'
 import { threadPool } from '../threads/threads.js'
@@ -27,16 +29,19 @@ export interface IsolationOptions {
 }
 
 /** Options of {@link createJobWorker}. */
-export interface CreateJobWorkerOptions extends JobWorkerOptions, IsolationOptions {
+export interface CreateJobWorkerOptions extends JobWorkerOptions, IsolationOptions, WorkerRuns {
   /** The engine whose jobs it takes. Closing the worker closes it. */
   readonly driver: EngineDriver
+  /** The engine of whole applications, with a queue of its own. Needed with `graphs`. Closing the worker closes it. */
+  readonly runDriver?: EngineDriver
 }
 
 /**
  * Starts a worker: it takes jobs of an engine, and runs their branches from the registries that it is given.
  *
  * It needs no store: the owner of a branch, the process with the application, grants it, and stores what it does. Any number
- * of workers share the jobs. One that is lost costs no branch: each goes on in another worker from its last commit.
+ * of workers share the jobs. One that is lost costs no branch: each goes on in another worker from its last commit. With
+ * `graphs` it also runs whole applications, and those have a store: see {@link createRunQueue}.
  * `handler` and `fetch` answer `/healthz` and `/metrics`.
  * @throws {TypeError} for an unknown option, or a value that is no driver
  * @throws {RangeError} with every invalid option
@@ -57,10 +62,13 @@ export interface CreateJobWorkerOptions extends JobWorkerOptions, IsolationOptio
  * ```
  */
 export function createJobWorker(options: CreateJobWorkerOptions): JobWorker {
-  checkOptions('createJobWorker', options, `driver isolation pool ${WORKER_OPTIONS}`)
-  const { driver, isolation, pool, ...rest } = options
+  checkOptions('createJobWorker', options, `driver runDriver isolation pool ${WORKER_OPTIONS} ${WORKER_RUNS}`)
+  const { driver, runDriver, isolation, pool, ...both } = options
+  const { graphs, persister, runConcurrency, leaseMs, sweepMs, maxCrashes, ...rest } = both
   assertEngine('createJobWorker', driver)
-  return startWorker(driver, rest, { place: placeOf({ isolation, pool }, rest) })
+  const runs = defined({ graphs, persister, runConcurrency, leaseMs, sweepMs, maxCrashes })
+  const kind = kindOfRuns(runs, rest.drainMs, runDriver)
+  return startWorker(driver, rest, { place: placeOf({ isolation, pool }, rest), kinds: kind && [kind] })
 }
 
 /**

@@ -1,0 +1,69 @@
+import { randomUUID } from 'node:crypto'
+import { defineMessage, defineState, type } from 'teasel'
+import { createRunQueue, createWorker } from 'teasel/executor/bullmq'
+import type { RunEvent } from 'teasel/executor/jobs'
+import { hosted } from 'teasel/host'
+import { memoryPersister } from 'teasel/persistence'
+import { afterAll, describe, expect, it } from 'vitest'
+import { quiet } from '../support/quiet-logger.js'
+import { findRedis } from '../support/redis.js'
+
+const server = await findRedis()
+const prefix = `teasel-runs-${randomUUID()}`
+afterAll(() => server?.drop(prefix))
+
+const kit = defineState<{ n: number; kind: 'plain' | 'asks' | 'sleeps' }>()
+const go = defineMessage('go', type<number>())
+const step = kit.action({
+  reads: ['n', 'kind'],
+  writes: ['n'],
+  run: async ({ state: { n, kind }, context }) => {
+    if (kind === 'asks' && n === 1) return { n: n + (await context.receiveOne(go)).body }
+    if (kind === 'sleeps' && n === 1) await context.sleep({ ms: 30 })
+    return { n: n + 1 }
+  },
+})
+const graph = kit.graph({
+  actions: { step },
+  transitions: { step: [{ to: 'step', when: ({ state }) => state.n < 3 }] },
+})
+const graphs = { work: hosted(graph, { entrypoint: 'step' }) }
+const KINDS = ['plain', 'asks', 'sleeps'] as const
+
+describe.skipIf(server === undefined)('runs as jobs of BullMQ', () => {
+  const at = { connection: server?.url ?? '', prefix, logger: quiet }
+
+  it('run, wait, sleep and are looked at; nothing is left in the queue', async () => {
+    const persister = memoryPersister()
+    await using queue = createRunQueue({ ...at, persister, graphs })
+    const worker = createWorker({ ...at, persister, graphs, lockMs: 1_000, stalledMs: 500 })
+    const ids = Array.from({ length: 30 }, (_, i) => `run:${i}`)
+    const events: RunEvent[] = []
+    for (const [i, appId] of ids.entries()) {
+      const options = { appId, state: { n: 0, kind: KINDS[i % 3] ?? 'plain' }, ...(i % 4 === 0 && { delayMs: 50 }) }
+      await queue.enqueueRun('work', { ...options, ...(i % 5 === 0 && { priority: 3 }) })
+    }
+    const reading = (async () => {
+      for await (const event of queue.attach('run:29').events()) events.push(event)
+    })()
+    const ends = await Promise.all(
+      ids.map(async (appId, i) => {
+        const run = queue.attach(appId)
+        if (i % 3 === 1) await run.send(go(2))
+        return await run.outcome
+      }),
+    )
+    await reading
+    expect(ends.map(({ status, state }) => [status, state['n']])).toEqual(ids.map(() => ['finished', 3]))
+    expect(events.at(0)?.type).toBe('taken')
+    expect(events.filter((one) => one.type === 'event' && one.event.type === 'step.end')).toHaveLength(3)
+    expect(events.at(-1)).toMatchObject({ type: 'released', status: 'finished' })
+
+    await queue.enqueueRun('work', { appId: 'later', state: { n: 0, kind: 'plain' }, delayMs: 60_000 })
+    expect(await queue.attach('later').cancel()).toBe('cancelled')
+    await worker.close()
+    await queue.close()
+    const ofJobs = (await server?.keys(prefix))?.filter((key) => key.includes(':j-'))
+    expect(ofJobs).toEqual([])
+  })
+})
