@@ -54,7 +54,7 @@ export type Opened =
   | { readonly status: 'held' }
 
 /** @throws {TypeError} when there is no such graph */
-export function hostedOf({ graphs }: Pick<RunOpening, 'graphs'>, name: string): Hosted {
+function hostedOf({ graphs }: Pick<RunOpening, 'graphs'>, name: string): Hosted {
   if (Object.hasOwn(graphs, name)) return graphs[name] as Hosted
   throw new TypeError(`There is no graph "${name}". ${suggest(name, Object.keys(graphs), 'graphs')}`)
 }

@@ -22,7 +22,7 @@ export interface WorkerRuns {
   readonly persister?: Persister
   /** Maximum number of runs at a time, besides `concurrency`. Default 16. */
   readonly runConcurrency?: number
-  /** Length of the lease of a run, in milliseconds: see {@link RunWorkerOptions}. Default 30 000. */
+  /** Length of the lease of a run, in milliseconds: after a kill, another worker takes it then. Default 30 000. */
   readonly leaseMs?: number
   /** Interval at which the store is asked for due runs that have no job, in milliseconds. Default 1 000. */
   readonly sweepMs?: number

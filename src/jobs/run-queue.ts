@@ -20,7 +20,7 @@ import { heard } from './run-texts.js'
 
 type Graphs = Readonly<Record<string, Hosted>>
 
-export class StoreRunQueue implements RunQueue<Graphs> {
+class StoreRunQueue implements RunQueue<Graphs> {
   readonly #options: RunQueueOptions<Graphs>
   readonly #clock: Clock
   readonly #logger: Logger

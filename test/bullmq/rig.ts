@@ -31,8 +31,14 @@ export const startFixture = (name: string, options: object): ChildProcess =>
   })
 
 /** Starts a worker process. Resolves when it takes jobs. @throws {TypeError} when it ends before */
-export async function startWorker(options: WorkerProcessOptions): Promise<WorkerProcess> {
-  const child = startFixture('worker', options)
+export const startWorker = (options: WorkerProcessOptions): Promise<WorkerProcess> => start('worker', options)
+
+/** Starts a worker process of whole applications, as {@link startWorker} does. */
+export const startRunsWorker = (options: Readonly<Record<string, string>>): Promise<WorkerProcess> =>
+  start('runs-worker', options)
+
+async function start(program: string, options: object): Promise<WorkerProcess> {
+  const child = startFixture(program, options)
   const ended = once(child, 'exit').then(([code]) => code as number | null)
   const ready = await Promise.race([once(child, 'message').then(() => true), ended.then(() => false)])
   if (!ready) throw new TypeError(`A worker has ended with the code ${child.exitCode} before it was ready.`)

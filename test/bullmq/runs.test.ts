@@ -4,11 +4,16 @@ import { createRunQueue, createWorker } from 'teasel/executor/bullmq'
 import type { RunEvent } from 'teasel/executor/jobs'
 import { hosted } from 'teasel/host'
 import { memoryPersister } from 'teasel/persistence'
+import { postgresPersister } from 'teasel/persistence/postgres'
 import { afterAll, describe, expect, it } from 'vitest'
+import { findPostgres } from '../support/postgres.js'
 import { quiet } from '../support/quiet-logger.js'
 import { findRedis } from '../support/redis.js'
+import { graphs as elsewhere } from './fixtures/runs.js'
+import { startRunsWorker } from './rig.js'
 
 const server = await findRedis()
+const store = await findPostgres()
 const prefix = `teasel-runs-${randomUUID()}`
 afterAll(() => server?.drop(prefix))
 
@@ -65,5 +70,42 @@ describe.skipIf(server === undefined)('runs as jobs of BullMQ', () => {
     await queue.close()
     const ofJobs = (await server?.keys(prefix))?.filter((key) => key.includes(':j-'))
     expect(ofJobs).toEqual([])
+  })
+})
+
+describe.skipIf(server === undefined || store === undefined)('runs in worker processes', () => {
+  it('go on in others when one is killed and one is told to end; each step is committed once', async () => {
+    const schema = `runs_${process.pid}`
+    const [connection, url] = [server?.url ?? '', store?.url ?? '']
+    const options = { connection, prefix: `${prefix}-processes`, url, schema }
+    const persister = postgresPersister({ url, schema, connections: 3 })
+    const workers = await Promise.all([1, 2, 3].map(() => startRunsWorker(options)))
+    const queue = createRunQueue({ connection, prefix: options.prefix, persister, graphs: elsewhere, logger: quiet })
+    try {
+      const ids = Array.from({ length: 60 }, (_, i) => `run-${i}`)
+      await Promise.all(ids.map((appId) => queue.enqueueRun('work', { appId, state: { n: 0, by: [] } })))
+      const finished = async (): Promise<number> => (await persister.count()).finished ?? 0
+      await expect.poll(finished, { timeout: 30_000, interval: 10 }).toBeGreaterThan(0)
+      await workers[0]?.kill()
+      workers[1]?.signal('SIGTERM')
+      await workers[1]?.ended
+      expect(await finished()).toBeLessThan(60)
+      const ends = await Promise.all(ids.map((id) => queue.attach(id).outcome))
+      expect(ends.map(({ status, state, sequenceId }) => [status, state['n'], sequenceId])).toEqual(
+        ids.map(() => ['finished', 4, 3]),
+      )
+      for (const runId of ids) {
+        const steps = (await persister.steps({ runId })).items.filter(
+          ({ status, placed }) => status === 'done' && !placed,
+        )
+        expect(steps).toHaveLength(4)
+      }
+    } finally {
+      await Promise.all(workers.map((one) => one.close()))
+      await queue.close()
+      await persister.close()
+      await store?.drop(schema)
+      await server?.drop(options.prefix)
+    }
   })
 })
