@@ -10,7 +10,7 @@ import { PersistenceError } from '../store-errors.js'
 import type { EngineDriver, JobEnd } from './engine-driver.js'
 import { RunEvents } from './run-events.js'
 import { dueAt, jobOf, type RunJob, timedJobId } from './run-jobs.js'
-import { changesOf, type EventBatch, RELEASED_MS, type RunRequest, tell } from './run-texts.js'
+import { changesOf, type EventBatch, RELEASED_MS, type RunRelease, type RunRequest, tell } from './run-texts.js'
 
 // Owns: the runs that a worker holds: from a job to the release of its run.
 // Does not own: one held run (host/held-run.ts), when jobs come (run-worker.ts).
@@ -41,6 +41,8 @@ export interface HolderSettings {
 interface Held {
   readonly run: HeldRun
   readonly events: RunEvents
+  /** How it was released. */
+  status?: RunRelease
 }
 
 export class RunHolder {
@@ -116,7 +118,7 @@ export class RunHolder {
     }
     if (own.asked) void held.run.obey()
     await held.run.ended
-    return this.#draining ? { againInMs: 0 } : await this.#after(run)
+    return held.status === 'interrupted' ? { againInMs: 0 } : await this.#after(run)
   }
 
   async #isDue({ runId: rootId, partitionKey }: HostRun): Promise<boolean> {
@@ -155,6 +157,7 @@ export class RunHolder {
     const seen = (event: HostEvent): void => {
       if (event.type === 'event') events.add(event.event)
       if (event.type === 'released') {
+        one.status = event.status
         this.#held.delete(key)
         this.#keep(key, events)
         events.end(event.status)
@@ -164,8 +167,10 @@ export class RunHolder {
     }
     this.#released.delete(key)
     emit({ type: 'taken', run, why })
-    const held = new HeldRun({ persister: opening.persister, isRead: true, emit: seen }, run, app, inputs)
-    const one = { run: held, events }
+    const one: Held = {
+      run: new HeldRun({ persister: opening.persister, isRead: true, emit: seen }, run, app, inputs),
+      events,
+    }
     this.#held.set(key, one)
     this.#tellChange(run, 'taken')
     const timed = timedJobId(stored)
