@@ -163,6 +163,21 @@ describe.skipIf(server === undefined)('a driver of BullMQ', () => {
     expect(texts).toEqual([])
   })
 
+  it('warns of no leak while many calls wait for the server', async () => {
+    const { wire, driver } = await wired(newQueue())
+    await driver.lookup([])
+    const warnings: string[] = []
+    const warned = ({ message }: Error): void => void warnings.push(message)
+    process.on('warning', warned)
+    kept({ close: () => process.off('warning', warned) })
+    await wire.cut()
+    const calls = Promise.allSettled(Array.from({ length: 30 }, () => driver.lookup(['a'])))
+    await wire.mend()
+    await calls
+    expect((await driver.lookup(['a'])).size).toBe(0)
+    expect(warnings).toEqual([])
+  })
+
   it('sends nothing twice by itself', async () => {
     const queue = newQueue()
     const { wire, driver } = await wired(queue)

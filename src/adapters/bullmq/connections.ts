@@ -36,6 +36,8 @@ export class Connections {
   readonly #settings: ConnectionSettings
   /** Open connections, each with the one that it was copied from, or itself. */
   readonly #open = new Map<Redis, Redis>()
+  /** Connections that are awaited. */
+  readonly #becoming = new WeakMap<Redis, Promise<void>>()
   /** Calls that wait for the server. */
   readonly #waiting = new Set<(reason: Error) => void>()
   #failure: unknown
@@ -64,7 +66,6 @@ export class Connections {
   /** Keeps a connection, and the copies that BullMQ makes of it, until it ends. */
   #keep(redis: Redis, origin = redis): Redis {
     this.#open.set(redis, origin)
-    redis.setMaxListeners(10_000) // one for each call that waits for it; BullMQ adds to this number
     redis.on('error', (error) => this.failed(error))
     redis.on('end', () => void this.#open.delete(redis))
     const { duplicate } = redis
@@ -85,10 +86,20 @@ export class Connections {
   /** Resolves when a connection is ready, within the bound (C1). */
   async ready(redis: Redis): Promise<void> {
     if (isUp(redis)) return
+    await this.within('connect', () => this.#nextReady(redis))
+  }
+
+  /** One listener for all calls that wait: BullMQ bounds the listeners of a connection. */
+  #nextReady(redis: Redis): Promise<void> {
+    const known = this.#becoming.get(redis)
+    if (known !== undefined) return known
     const { promise, resolve } = createDeferred<void>()
-    const ready = (): void => resolve()
-    redis.once('ready', ready)
-    await this.within('connect', () => promise).finally(() => redis.off('ready', ready))
+    this.#becoming.set(redis, promise)
+    redis.once('ready', () => {
+      this.#becoming.delete(redis)
+      resolve()
+    })
+    return promise
   }
 
   /**
