@@ -32,12 +32,15 @@ export interface Draw {
 
 const oneOf = <T>(random: () => number, ...all: readonly T[]): T => all[Math.floor(random() * all.length)] as T
 
+/** The probability that a worker dies at a pause. A branch as a job goes on after the lock of its job has run out. */
+const DEATHS = { threads: [0.01, 0.03, 0.06], processes: [0.01, 0.03, 0.06], bullmq: [0.002, 0.005, 0.01] } as const
+
 /** Draws the store and the disturbances of one run. A map inside a worker has no store of its own. */
 export function drawRun(random: () => number, executor?: Draw['executor']): Draw {
   const draw = drawAlone(random)
   if (executor === undefined) return draw
   const own = draw.own === 'deep' || draw.own === 'inner' ? 'none' : draw.own
-  return { ...draw, own, executor, deaths: oneOf(random, 0.01, 0.03, 0.06) }
+  return { ...draw, own, executor, deaths: oneOf(random, ...DEATHS[executor]) }
 }
 
 function drawAlone(random: () => number): Draw {
