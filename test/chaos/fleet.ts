@@ -106,6 +106,9 @@ export class Fleet {
   private constructor(settings: FleetSettings) {
     this.#settings = settings
     this.place = `${settings.server.url}#${settings.name}`
+    process.on('exit', () => {
+      for (const child of this.#workers) child.kill('SIGKILL')
+    })
   }
 
   /** Starts the workers of a run. Resolves when they take jobs. */

@@ -101,6 +101,8 @@ if (executor === 'bullmq' && jobs === undefined) {
   console.error('redis-server is not installed; the jobs need one of their own.')
   process.exit(2)
 }
+// What is started here ends with this process.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
 const folder = mkdtempSync(join(tmpdir(), 'teasel-chaos-'))
 const judge = new Judge()
 
