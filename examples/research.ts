@@ -7,10 +7,11 @@
 // failures to `reduce` as data (see research/graph.ts).
 
 import { parseArgs } from 'node:util'
+import type { Cluster } from './research/cluster.js'
 import { wrap } from './research/wrap.js'
 
 const DEFAULT = 'What did presidents say about the Panama Canal?'
-const EXECUTORS = ['inline', 'threads', 'processes'] as const
+const EXECUTORS = ['inline', 'threads', 'processes', 'bullmq'] as const
 const USAGE = `Usage: npm start [-- "question"] [-- --json] [-- --executor threads]
 
 Puts a question to the State of the Union addresses, 1790 to 2021. Default: "${DEFAULT}"
@@ -50,6 +51,24 @@ function readArguments(): Asked {
   }
 }
 
+/** An executor, and the function that ends all that belongs to it. */
+async function executorOf(where: Asked['executor']): Promise<Pick<Cluster, 'executor' | 'close'>> {
+  if (where === 'bullmq') {
+    const { startCluster } = await import('./research/cluster.js')
+    const cluster = await startCluster()
+    if (cluster !== undefined) return cluster
+    console.error('No Redis answers. Start one with "docker run -p 6379:6379 redis", or name it in TEASEL_REDIS.')
+    process.exit(1)
+  }
+  const executor =
+    where === 'threads'
+      ? (await import('teasel/executor/threads')).threads()
+      : where === 'processes'
+        ? (await import('teasel/executor/processes')).processes()
+        : (await import('teasel/executor')).inProcess()
+  return { executor, close: () => executor.close() }
+}
+
 const { question, json, executor: where } = readArguments()
 const interrupt = new AbortController()
 process.once('SIGINT', () => interrupt.abort(new Error('Interrupted.')))
@@ -60,12 +79,7 @@ const { createApplication, printPath } = await import('teasel')
 const { researchGraph } = await import('./research/graph.js')
 const { Progress } = await import('./research/progress.js')
 const { library, parts } = await import('./research/registry.js')
-const executor =
-  where === 'threads'
-    ? (await import('teasel/executor/threads')).threads()
-    : where === 'processes'
-      ? (await import('teasel/executor/processes')).processes()
-      : (await import('teasel/executor')).inProcess()
+const { executor, close } = await executorOf(where)
 const graph = researchGraph(library, parts)
 const app = createApplication(graph, { entrypoint: 'plan', state: { question }, executor })
 
@@ -86,5 +100,5 @@ try {
   console.error(error instanceof Error ? error.message : String(error))
   process.exitCode = interrupt.signal.aborted ? 130 : 1
 } finally {
-  await executor.close()
+  await close()
 }

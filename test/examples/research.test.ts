@@ -7,6 +7,7 @@ import { planOf } from '../../examples/research/plan.js'
 import type { Search } from '../../examples/research/retrievers.js'
 import { sentencesOf, stem } from '../../examples/research/words.js'
 import { wrap } from '../../examples/research/wrap.js'
+import { findRedis } from '../support/redis.js'
 
 const library = await Library.read()
 const graph = researchGraph(library)
@@ -140,8 +141,15 @@ describe('research', () => {
   })
 })
 
-const program = (...args: string[]) =>
-  spawnSync(process.execPath, ['--import', 'tsx', 'examples/research.ts', ...args], { encoding: 'utf8' })
+const redis = await findRedis()
+
+/** Runs the program with arguments, and with more of its environment. */
+function program(...args: (string | NodeJS.ProcessEnv)[]) {
+  const words = args.filter((one) => typeof one === 'string')
+  const env = Object.assign({}, process.env, ...args.filter((one) => typeof one !== 'string')) as NodeJS.ProcessEnv
+  const command = ['--import', 'tsx', 'examples/research.ts', ...words]
+  return spawnSync(process.execPath, command, { encoding: 'utf8', env })
+}
 
 describe('the program', () => {
   it('prints only one JSON document, and shows its branches elsewhere', () => {
@@ -163,6 +171,24 @@ describe('the program', () => {
       branches: expect.arrayContaining([{ path: 'search/bm25.question', status: 'done', ms: expect.any(Number) }]),
     })
     expect(stderr).toMatch(/✓ done {3}search\/meaning\.question \(\d+ ms\)/)
+  })
+
+  it.skipIf(redis === undefined)('gives the same answer where its branches are jobs of two workers', () => {
+    const question = 'What was said about the moon?'
+    const answers = [program('--json', question), program('--json', question, '--executor', 'bullmq')].map(
+      ({ stdout }) => JSON.parse(stdout) as { readonly answer: string },
+    )
+
+    expect(answers[1]?.answer).toBe(answers[0]?.answer)
+  })
+
+  it('tells how to get a Redis where none answers', () => {
+    const { stderr, status } = program('--executor', 'bullmq', { TEASEL_REDIS: 'redis://127.0.0.1:1' })
+
+    expect({ status, last: stderr.trim().split('\n').at(-1) }).toEqual({
+      status: 1,
+      last: 'No Redis answers. Start one with "docker run -p 6379:6379 redis", or name it in TEASEL_REDIS.',
+    })
   })
 
   it('refuses an unknown option, and prints its usage', () => {
