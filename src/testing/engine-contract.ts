@@ -26,9 +26,14 @@ export interface EngineUnderTest {
  *
  * @example
  * ```ts no-run
+ * let prefix = ''
+ * const connect = () => bullmqDriver({ connection: 'redis://127.0.0.1:6379', prefix, lockMs: 1_000, stalledMs: 500 })
  * const cases = engineContract({
- *   open: () => bullmqDriver({ connection: 'redis://127.0.0.1:6379', prefix: crypto.randomUUID() }),
- *   again: () => bullmqDriver({ connection: 'redis://127.0.0.1:6379' }),
+ *   open() {
+ *     prefix = crypto.randomUUID()
+ *     return connect()
+ *   },
+ *   again: connect,
  * })
  * for (const { name, run } of cases) it(name, run)
  * ```

@@ -76,7 +76,11 @@ export function memoryEngine(): MemoryEngine {
   const connect = (): MemoryConnection => {
     const own = new Set<Consumer>()
     const ends = new Set<() => void>()
-    let dead = false
+    let [dead, closed] = [false, false]
+    /** @throws {TypeError} once it is closed; what a killed one does has no effect, and no error */
+    const assertOpen = (): void => {
+      if (closed) throw new TypeError('This connection to the engine is closed.')
+    }
     const leave = (): void => {
       dead = true
       for (const one of own) consumers.delete(one)
@@ -85,6 +89,7 @@ export function memoryEngine(): MemoryEngine {
     return {
       name: 'memory',
       async enqueue(given: readonly Job[]) {
+        assertOpen()
         for (const one of dead ? [] : given) {
           if (jobs.has(one.id)) continue
           const job: Kept = { ...one, order: count++, holder: undefined }
@@ -93,9 +98,11 @@ export function memoryEngine(): MemoryEngine {
         }
       },
       async lookup(ids) {
+        assertOpen()
         return new Map(ids.flatMap((id) => (statuses.has(id) ? [[id, statuses.get(id) as JobStatus] as const] : [])))
       },
       async remove(id) {
+        assertOpen()
         const job = jobs.get(id)
         if (dead || job === undefined || job.holder !== undefined) return false
         jobs.delete(id)
@@ -104,30 +111,41 @@ export function memoryEngine(): MemoryEngine {
         return true
       },
       async publish(channel, given) {
+        assertOpen()
         if (dead) return
         for (const text of given) for (const receive of [...(channels.get(channel) ?? [])]) receive(text)
       },
       async listen(channel, receive) {
+        assertOpen()
         const all = channels.get(channel) ?? new Set()
         channels.set(channel, all)
-        const one = (text: string): void => receive(text)
+        const one = (text: string): void => {
+          try {
+            receive(text)
+          } catch {
+            // A listener that fails harms no other.
+          }
+        }
         const stop = (): void => void all.delete(one)
         all.add(one)
         ends.add(stop)
         return async () => stop()
       },
       async put(text) {
+        assertOpen()
         const reference = String(count++)
         texts.set(reference, text)
         return reference
       },
       async take(reference) {
+        assertOpen()
         const text = texts.get(reference)
         texts.delete(reference)
         return text
       },
       async consume(run: (job: TakenJob) => Promise<JobEnd>, { concurrency }): Promise<JobConsumer> {
-        const closed = createDeferred<void>()
+        assertOpen()
+        const ended = createDeferred<void>()
         let open = true
         const consumer: Consumer = {
           room: concurrency,
@@ -141,7 +159,7 @@ export function memoryEngine(): MemoryEngine {
             void run({ id, data, signal: holder.lost.signal }).then((how) => {
               consumer.held.delete(job)
               if (job.holder === holder && !dead) end(job, how)
-              if (!open && consumer.held.size === 0) closed.resolve()
+              if (!open && consumer.held.size === 0) ended.resolve()
               place()
             })
           },
@@ -157,12 +175,13 @@ export function memoryEngine(): MemoryEngine {
           close() {
             open = false
             consumers.delete(consumer)
-            if (consumer.held.size === 0) closed.resolve()
-            return closed.promise
+            if (consumer.held.size === 0) ended.resolve()
+            return ended.promise
           },
         }
       },
       async close() {
+        closed = true
         leave()
       },
       kill() {

@@ -1,5 +1,5 @@
 import { bullmqDriver } from 'teasel/executor/bullmq'
-import { type EngineUnderTest, engineContract } from 'teasel/testing'
+import { type EngineUnderTest, engineContract, type MemoryEngine, memoryEngine } from 'teasel/testing'
 import { afterAll, describe, it } from 'vitest'
 import type { EngineDriver } from '../../src/jobs/engine-driver.js'
 import { findRedis, layWire, type Wire } from '../support/redis.js'
@@ -41,7 +41,18 @@ function bullmq(url: string): EngineUnderTest {
   }
 }
 
+function memory(): EngineUnderTest {
+  const of = new Map<EngineDriver, MemoryEngine>()
+  const connect = (engine: MemoryEngine): EngineDriver => {
+    const driver = engine.connect()
+    of.set(driver, engine)
+    return driver
+  }
+  return { open: () => connect(memoryEngine()), again: (first) => connect(of.get(first) ?? memoryEngine()) }
+}
+
 const engines: Readonly<Record<string, EngineUnderTest | undefined>> = {
+  memory: memory(),
   bullmq: server && bullmq(server.url),
 }
 
