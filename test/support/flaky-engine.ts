@@ -41,7 +41,7 @@ export function flakyEngine(
     async publish(channel, texts) {
       for (const text of texts) {
         if (isCut || random() < faults.lose) continue
-        const send = (): void => void (isCut || driver.publish(channel, [text]))
+        const send = (): void => void (isCut || driver.publish(channel, [text]).catch(() => {})) // it may be closed by then
         if (random() < faults.double) late(1 + Math.floor(random() * 20), send)
         late(random() < faults.delay ? 1 + Math.floor(random() * 5) : 0, send)
       }

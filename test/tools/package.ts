@@ -24,7 +24,7 @@ const folder = mkdtempSync(join(ROOT, '.cache/package-'))
  * The maximum size of the tarball: a user installs it often. A ratchet, at most 2 % above what was reached; raised for
  * `teasel/host`, `teasel/check`, the summaries and questions of three stores, and executors.
  */
-const MOST_BYTES = 375_000
+const MOST_BYTES = 450_000
 
 interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>
