@@ -63,6 +63,7 @@ export class Consumer implements JobConsumer {
       stalledInterval: stalledMs,
       maxStalledCount: Number.MAX_SAFE_INTEGER, // W3
       runRetryDelay: 1_000,
+      drainDelay: 1, // seconds: a worker that dies may have taken the sign of a new job from the others
       autorun: false,
     })
     this.#worker.on('error', (error) => connections.failed(error))
