@@ -229,7 +229,7 @@ describe('each example', () => {
       {
         cwd: ROOT,
         encoding: 'utf8',
-        timeout: 150_000,
+        timeout: 400_000,
       },
     )
 
