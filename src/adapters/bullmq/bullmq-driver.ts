@@ -179,7 +179,7 @@ class BullmqDriver implements EngineDriver {
 }
 
 /**
- * The driver of one queue of BullMQ 6.4 or newer, on Redis 6.2 or newer, or Valkey.
+ * The driver of one queue of BullMQ 6.4 or newer, on Redis. Tested with BullMQ 6.7 and Redis 7.0.
  *
  * A job leaves nothing behind in Redis when it ends. Workers that die are noticed by their locks: a job is taken again
  * within `lockMs` + `stalledMs`. While the server is away, calls reject within `timeoutMs`, and connections are opened

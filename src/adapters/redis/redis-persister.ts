@@ -30,7 +30,7 @@ export interface RedisOptions {
 }
 
 /**
- * A persister over a Redis server (6.2 or newer, or Valkey), for several processes and machines.
+ * A persister over a Redis server, for several processes and machines. Tested with Redis 7.0.
  *
  * One round trip per save: a script on the server checks the claim and stores rows, summaries and questions, all or none.
  * Leases end by the clock of the server. Due runs, stored messages and answers are notified by channels, and polled, too.
