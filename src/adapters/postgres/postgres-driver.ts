@@ -1,3 +1,4 @@
+import type { ChannelListener } from '../../persistence/channel-listener.js'
 import type {
   Addressed,
   Claim,
@@ -28,7 +29,7 @@ import type {
 import { assertNames, assertText } from '../../persistence/text.js'
 import { PersistenceError } from '../../store-errors.js'
 import { belowQuery, countBelowQuery, summariesQuery, waitsQuery } from './detail-queries.js'
-import { Listener } from './listener.js'
+import { listenOn } from './listener.js'
 import { isRefused, type PgRow } from './pool.js'
 import { limitOf } from './question.js'
 import { countQuery, dueQuery, findQuery, listQuery } from './run-queries.js'
@@ -47,7 +48,7 @@ export class PostgresDriver implements PersisterDriver {
   readonly #sql: Statements
   readonly #save: ReturnType<typeof saveStatements>
   readonly #session: Session
-  readonly #listener: Listener
+  readonly #listener: ChannelListener
   /** The channels of stored messages, and of roots that may be due. */
   readonly #channels: { readonly posted: string; readonly due: string }
   #closed: Promise<void> | undefined
@@ -57,7 +58,7 @@ export class PostgresDriver implements PersisterDriver {
     this.#tables = tablesOf(settings.schema)
     this.#sql = statementsOf(this.#tables)
     this.#session = new Session(settings, this.#tables)
-    this.#listener = new Listener(settings.pool)
+    this.#listener = listenOn(settings.pool)
     const channel = (name: string): string => `${name} ${this.#tables.inbox}`.slice(0, 63)
     this.#channels = { posted: channel('teasel'), due: channel('teasel due') }
     this.#save = saveStatements(this.#tables, this.#channels.due)

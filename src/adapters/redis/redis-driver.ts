@@ -1,3 +1,4 @@
+import type { ChannelListener } from '../../persistence/channel-listener.js'
 import type {
   Addressed,
   Claim,
@@ -29,7 +30,7 @@ import type {
 import { assertNames, assertText } from '../../persistence/text.js'
 import { pageBelow, pageOfWaits } from './detail-questions.js'
 import type { RedisLink } from './link.js'
-import { Listener } from './listener.js'
+import { listenBy } from './listener.js'
 import { RunQuestions } from './run-questions.js'
 import { SCRIPTS } from './scripts.js'
 import { Session } from './session.js'
@@ -74,7 +75,7 @@ export class RedisDriver implements PersisterDriver {
   readonly shared = true
   readonly #prefix: string
   readonly #session: Session
-  readonly #listener: Listener
+  readonly #listener: ChannelListener
   readonly #runs: RunQuestions
   #closed: Promise<void> | undefined
 
@@ -82,7 +83,7 @@ export class RedisDriver implements PersisterDriver {
     this.name = settings.name
     this.#prefix = `{${settings.prefix}}`
     this.#session = new Session({ ...settings, prefix: this.#prefix })
-    this.#listener = new Listener(settings.connect)
+    this.#listener = listenBy(settings.connect)
     this.#runs = new RunQuestions(this.#session)
   }
 
