@@ -6,13 +6,16 @@ import { ChannelListener, type ConnectionEvents } from '../../src/persistence/ch
 function rig() {
   const log: string[] = []
   const opened: ConnectionEvents[] = []
-  let opening: Promise<void> = Promise.resolve()
+  let [opening, listening]: Promise<void>[] = [Promise.resolve(), Promise.resolve()]
   const listener = new ChannelListener(async (events) => {
     opened.push(events)
     const name = opened.length
     await opening
     return {
-      listen: async (channels) => void log.push(`${name} listen ${channels.join(' ')}`),
+      async listen(channels) {
+        log.push(`${name} listen ${channels.join(' ')}`)
+        await listening
+      },
       unlisten: (channel) => void log.push(`${name} unlisten ${channel}`),
       end: () => void log.push(`${name} end`),
     }
@@ -20,7 +23,10 @@ function rig() {
   const hold = (until: Promise<void>): void => {
     opening = until
   }
-  return { log, opened, listener, hold }
+  const holdListening = (until: Promise<void>): void => {
+    listening = until
+  }
+  return { log, opened, listener, hold, holdListening }
 }
 
 beforeEach(() => void vi.useFakeTimers())
@@ -57,16 +63,20 @@ describe('a listener of channels', () => {
     expect(log).toEqual(['1 end'])
   })
 
-  it('leaves a channel that was given up while it was being listened to', async () => {
-    const { log, listener, hold } = rig()
-    const open = createDeferred<void>()
+  it('leaves a channel that was given up before and while it was being listened to', async () => {
+    const { log, listener, hold, holdListening } = rig()
+    const [open, listened] = [createDeferred<void>(), createDeferred<void>()]
     hold(open.promise)
+    holdListening(listened.promise)
     listener.add('a', () => {})
-    const end = listener.add('b', () => {})
-    end()
+    const [before, during] = [listener.add('b', () => {}), listener.add('c', () => {})]
+    before()
     open.resolve()
     await turn()
-    expect(log).toEqual(['1 listen a'])
+    during()
+    listened.resolve()
+    await turn()
+    expect(log).toEqual(['1 listen a c', '1 unlisten c'])
   })
 
   it('opens a further connection a second after one was lost, and calls back then', async () => {
@@ -81,7 +91,9 @@ describe('a listener of channels', () => {
     await vi.advanceTimersByTimeAsync(999)
     expect([log, told]).toEqual([['1 listen a', '1 end'], 1])
     await vi.advanceTimersByTimeAsync(1)
-    expect([log.at(-1), told]).toEqual(['2 listen a', 2])
+    opened[0]?.lost() // late: it is not this one
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect([log, told]).toEqual([['1 listen a', '1 end', '2 listen a'], 2])
   })
 
   it('tries again where none can be opened', async () => {
