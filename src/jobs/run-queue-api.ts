@@ -74,8 +74,12 @@ export interface AttachedRun extends AsyncDisposable {
    */
   readonly outcome: Promise<RunEnd>
   /**
-   * The events of the run, from whichever worker holds it, and again from the next one, until it is over. The first ones
-   * are those of its present claim that its worker keeps. A slow reader, or the death of a worker, loses events: it gets
+   * The events of the run, from whichever worker holds it, and again from the next one, until it is over.
+   *
+   * Reading begins with the first `next()`. The first events are those of the claim that holds the run then, as far as
+   * its worker keeps them; without one, those of the next claim. Events of earlier claims do not come. A claim that is
+   * over before the worker gets the request of the reader can be missed: a worker keeps the events of a released run for
+   * 5 s, and only until it takes that run again. A slow reader, or the death of a worker, loses events: the reader gets
    * `dropped`. Any number of readers.
    * @throws {RangeError} when there is no such run
    * @throws the reason of `signal`, once that aborts

@@ -6,6 +6,7 @@ import { hosted } from 'teasel/host'
 import { memoryPersister } from 'teasel/persistence'
 import { postgresPersister } from 'teasel/persistence/postgres'
 import { afterAll, describe, expect, it } from 'vitest'
+import { defer } from '../support/deferred.js'
 import { findPostgres } from '../support/postgres.js'
 import { quiet } from '../support/quiet-logger.js'
 import { findRedis } from '../support/redis.js'
@@ -19,10 +20,14 @@ afterAll(() => server?.drop(prefix))
 
 const kit = defineState<{ n: number; kind: 'plain' | 'asks' | 'sleeps' }>()
 const go = defineMessage('go', type<number>())
+/** A run whose first claim lasts until its reader listens: a reader gets no events from before. */
+const READ = 'run:29'
+const listens = defer()
 const step = kit.action({
   reads: ['n', 'kind'],
   writes: ['n'],
   run: async ({ state: { n, kind }, context }) => {
+    if (context.appId === READ && n === 0) await listens.promise
     if (kind === 'asks' && n === 1) return { n: n + (await context.receiveOne(go)).body }
     if (kind === 'sleeps' && n === 1) await context.sleep({ ms: 30 })
     return { n: n + 1 }
@@ -49,7 +54,10 @@ describe.skipIf(server === undefined)('runs as jobs of BullMQ', () => {
       await queue.enqueueRun('work', { ...options, ...(i % 5 === 0 && { priority: 3 }) })
     }
     const reading = (async () => {
-      for await (const event of queue.attach('run:29').events()) events.push(event)
+      for await (const event of queue.attach(READ).events()) {
+        events.push(event)
+        listens.resolve()
+      }
     })()
     const ends = await Promise.all(
       ids.map(async (appId, i) => {
