@@ -19,6 +19,7 @@ import type { Host, HostOptions, PlaceRef, RunRef, StartOptions } from './host-a
 import { type HostEvent, type HostHealth, type HostRun, keyOf, type StartedRun } from './host-events.js'
 import type { Hosted } from './hosted.js'
 import { openRun, storeRun } from './open-run.js'
+import { healthOf, repeat, within } from './service.js'
 
 // Owns: which runs of a store this process holds.
 // Does not own: a run that is held (held-run.ts), leases (persistence/lease.ts).
@@ -46,7 +47,6 @@ export class StoreHost implements Host<Record<string, Hosted>> {
   #state: 'open' | 'draining' | 'closed' = 'open'
   #drained: Promise<readonly HostRun[]> | undefined
   #timer: unknown
-  #beat: unknown
   #looking = false
   #again = false
   #lookedAt: number | undefined
@@ -62,19 +62,12 @@ export class StoreHost implements Host<Record<string, Hosted>> {
     if (unwatch !== undefined) this.#ends.push(unwatch)
     for (const signal of options.signals ?? ['SIGTERM', 'SIGINT'])
       this.#ends.push(onSignal(signal, () => void this.drain()))
-    this.#beatLater()
-    void this.#look()
-  }
-
-  /** Looks for requests to cancel, at each heartbeat. The timer does not keep the process alive. */
-  #beatLater(): void {
+    // Looks for requests to cancel, at each heartbeat.
     const beat = (): void => {
       for (const held of this.#held.values()) void held.obey()
-      this.#beatLater()
     }
-    this.#beat = this.#clock.setTimeout(beat, (this.#options.leaseMs ?? 30_000) / 3)
-    const timer = this.#beat as { unref?(): void } | undefined
-    timer?.unref?.()
+    this.#ends.push(repeat(this.#clock, (options.leaseMs ?? 30_000) / 3, beat))
+    void this.#look()
   }
 
   get isRead(): boolean {
@@ -265,19 +258,14 @@ export class StoreHost implements Host<Record<string, Hosted>> {
   }
 
   health(): HostHealth {
-    const open = this.#error === undefined ? 'ok' : 'unavailable'
-    return {
-      status: this.#state === 'open' ? open : this.#state,
+    return healthOf({
+      state: this.#state,
+      error: this.#error,
       running: this.#held.size,
       concurrency: this.#concurrency,
       lookedAt: this.#lookedAt,
-      error: this.#error,
-      runs: [...this.#held.values()].map(({ run, app }) => ({
-        ...run,
-        pending: app.pending as HostHealth['runs'][number]['pending'],
-        due: app.due as HostHealth['runs'][number]['due'],
-      })),
-    }
+      held: this.#held.values(),
+    })
   }
 
   drain(): Promise<readonly HostRun[]> {
@@ -289,16 +277,12 @@ export class StoreHost implements Host<Record<string, Hosted>> {
     this.#state = 'draining' // K4
     for (const end of this.#ends) end()
     this.#clock.clearTimeout(this.#timer)
-    this.#clock.clearTimeout(this.#beat)
     this.emit({ type: 'draining' })
-    const late = createDeferred<void>()
-    const timer = this.#clock.setTimeout(() => late.resolve(), this.#options.drainMs ?? 10_000)
     const all = async (): Promise<void> => {
       await Promise.all([...this.#taking.values()].map(({ promise }) => promise))
       await Promise.all([...this.#held.values()].map((held) => held.drain()))
     }
-    await Promise.race([all(), late.promise])
-    this.#clock.clearTimeout(timer)
+    await within(this.#clock, this.#options.drainMs ?? 10_000, all())
     const left = [...this.#held.values()].map(({ run }) => run)
     this.emit({ type: 'drained' })
     return left

@@ -2,8 +2,8 @@ import { EventReaders } from '../host/event-readers.js'
 import type { HostEvent, HostHealth, HostRun } from '../host/host-events.js'
 import { keyOf } from '../host/host-events.js'
 import type { RunOpening } from '../host/open-run.js'
+import { healthOf, repeat, within } from '../host/service.js'
 import { type Clock, systemClock } from '../internal/clock.js'
-import { createDeferred } from '../internal/deferred.js'
 import { onSignal } from '../internal/platform.js'
 import { consoleLogger, type Logger, safeLogger } from '../lifecycle/logger.js'
 import type { DuePage, StoredRun } from '../persistence/summary.js'
@@ -42,7 +42,6 @@ export class StoreRunWorker {
   readonly #sweepMs: number
   #state: 'open' | 'draining' | 'closed' = 'open'
   #timer: unknown
-  #beat: unknown
   #starting: Promise<void> | undefined
   #sweeping: Promise<void> | undefined
   #consumer: JobConsumer | undefined
@@ -51,6 +50,7 @@ export class StoreRunWorker {
   #sweptAt: number | undefined
   #error: unknown
   #drained: Promise<readonly HostRun[]> | undefined
+  #closed: Promise<void> | undefined
   #warned = false
   /** How many runs were taken. */
   taken = 0
@@ -74,20 +74,8 @@ export class StoreRunWorker {
     })
     for (const signal of settings.signals ?? ['SIGTERM', 'SIGINT'])
       this.#ends.push(onSignal(signal, () => void this.drain()))
-    this.#beatLater()
+    this.#ends.push(repeat(this.#clock, (settings.leaseMs ?? 30_000) / 3, () => this.#holder.beat()))
     this.#tick()
-  }
-
-  #beatLater(): void {
-    this.#beat = this.#clock.setTimeout(
-      () => {
-        this.#holder.beat()
-        this.#beatLater()
-      },
-      (this.#settings.leaseMs ?? 30_000) / 3,
-    )
-    const timer = this.#beat as { unref?(): void } | undefined
-    timer?.unref?.()
   }
 
   /** Starts what is not started yet, and sweeps; again after the interval (W3). */
@@ -170,19 +158,14 @@ export class StoreRunWorker {
   }
 
   health(): HostHealth {
-    const open = this.#error === undefined ? 'ok' : 'unavailable'
-    return {
-      status: this.#state === 'open' ? open : this.#state,
+    return healthOf({
+      state: this.#state,
+      error: this.#error,
       running: this.#holder.running,
       concurrency: this.#settings.concurrency ?? 16,
       lookedAt: this.#sweptAt,
-      error: this.#error,
-      runs: this.#holder.runs.map(({ run, app }) => ({
-        ...run,
-        pending: app.pending as HostHealth['runs'][number]['pending'],
-        due: app.due as HostHealth['runs'][number]['due'],
-      })),
-    }
+      held: this.#holder.runs,
+    })
   }
 
   drain(): Promise<readonly HostRun[]> {
@@ -194,23 +177,23 @@ export class StoreRunWorker {
     this.#state = 'draining' // W2
     for (const end of this.#ends) end()
     this.#clock.clearTimeout(this.#timer)
-    this.#clock.clearTimeout(this.#beat)
     this.#readers.emit({ type: 'draining' })
-    const late = createDeferred<void>()
-    const timer = this.#clock.setTimeout(() => late.resolve(), this.#settings.drainMs ?? 10_000)
     const all = async (): Promise<void> => {
       await this.#starting?.catch(() => {})
       await Promise.all([this.#holder.drain(), this.#consumer?.close().catch(() => {})])
     }
-    await Promise.race([all(), late.promise])
-    this.#clock.clearTimeout(timer)
+    await within(this.#clock, this.#settings.drainMs ?? 10_000, all())
     this.#readers.emit({ type: 'drained' })
     return this.#holder.runs.map(({ run }) => run)
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
     await this.drain()
-    if (this.#state === 'closed') return
     this.#state = 'closed'
     await this.#sweeping
     await this.#unlisten?.().catch(() => {})

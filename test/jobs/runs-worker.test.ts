@@ -1,11 +1,11 @@
 import { defineState } from 'teasel'
 import { defineRegistry } from 'teasel/executor'
-import { createJobWorker, createRunQueue, jobExecutor } from 'teasel/executor/jobs'
+import { createJobWorker, createRunQueue, createRunWorker, type EngineDriver, jobExecutor } from 'teasel/executor/jobs'
 import { hosted } from 'teasel/host'
 import { createPersister, memoryPersister } from 'teasel/persistence'
 import { memoryEngine } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
-import { flushUntil } from '../support/deferred.js'
+import { defer, flush, flushUntil } from '../support/deferred.js'
 import { overDriver } from '../support/over-driver.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -74,5 +74,34 @@ describe('a worker of branches and whole applications', () => {
     })
     await worker.ready
     await expect.poll(async () => (await worker.health()).why).toBe('Runs: No connection.')
+  })
+
+  it('ends once, however often it is closed: nobody goes on before the last listener is gone', async () => {
+    const engine = memoryEngine().connect()
+    const unlistened = defer<void>()
+    let asked = 0
+    const driver: EngineDriver = {
+      ...engine,
+      listen: async (channel, receive) => {
+        const end = await engine.listen(channel, receive)
+        return async () => {
+          asked += 1
+          await unlistened.promise
+          await end()
+        }
+      },
+    }
+    const graphs = { sums: hosted(kit.graph({ actions: { all } }), { entrypoint: 'all' }) }
+    const worker = createRunWorker({ driver, persister: shared(), graphs, logger: quiet, signals: [] })
+    await expect.poll(() => worker.health().lookedAt).toBeDefined()
+    const closed: string[] = []
+    const ends = ['first', 'second'].map((name) => worker.close().then(() => void closed.push(name)))
+    await flushUntil(() => asked > 0)
+    await flush()
+    expect(closed).toEqual([])
+    unlistened.resolve()
+    await Promise.all(ends)
+    expect(closed).toEqual(['first', 'second'])
+    expect(asked).toBe(1)
   })
 })
