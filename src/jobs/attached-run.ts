@@ -53,6 +53,7 @@ export class StoredRunView implements AttachedRun {
   #again = false
   #unlisten: Promise<(() => Promise<void>) | undefined> | undefined
   #closed = false
+  #closing: Promise<void> | undefined
 
   constructor({ partitionKey, rootId }: RootKey, settings: AttachSettings) {
     this.runId = rootId
@@ -241,8 +242,12 @@ export class StoredRunView implements AttachedRun {
     return found.map(pendingOf)
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     this.#closed = true
     for (const reading of this.#readings) reading.end()
     this.#failOutcome(this.#closedError())

@@ -1,5 +1,6 @@
 import type { ExecutorDriver } from '../executor/driver.js'
 import { isRegistry, type Registry } from '../executor/registry.js'
+import { within } from '../host/service.js'
 import { type Clock, systemClock } from '../internal/clock.js'
 import { createDeferred } from '../internal/deferred.js'
 import { describeValue, messageOf } from '../internal/guards.js'
@@ -139,6 +140,7 @@ class Worker implements JobWorker {
   readonly #branches: BranchJobs
   readonly #kinds = new Map<string, JobKind>()
   readonly #closed = createDeferred<void>()
+  #closing: Promise<void> | undefined
   readonly #signals: (() => void)[] = []
   #consumer: JobConsumer | undefined
   #status: WorkerHealth['status'] = 'starting'
@@ -225,34 +227,30 @@ class Worker implements JobWorker {
     return [...own, ...[...this.#kinds.values()].flatMap((one) => one.metrics?.() ?? []), ''].join('\n')
   }
 
-  async close({ drainMs = this.#options.drainMs }: { readonly drainMs?: number } = {}): Promise<void> {
-    if (this.#status === 'draining' || this.#status === 'closed') return this.#closed.promise
+  close({ drainMs = this.#options.drainMs }: { readonly drainMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close(drainMs).finally(() => {
+      this.#status = 'closed'
+      this.#closed.resolve()
+    })
+    return this.#closing
+  }
+
+  async #close(drainMs: number): Promise<void> {
     this.#status = 'draining'
     for (const stop of this.#signals) stop()
     const kinds = [...this.#kinds.values()]
     await this.ready.catch(() => {})
-    const left = this.#consumer?.close() ?? Promise.resolve()
+    // An engine that is away gives the jobs to others by itself.
+    const left = this.#consumer?.close().catch(() => {}) ?? Promise.resolve()
     await Promise.all(kinds.map((one) => one.beginDrain()))
-    await within(left, drainMs, this.#clock) // W1
+    await within(this.#clock, drainMs, left) // W1
     await Promise.all(kinds.map((one) => one.giveBack()))
     await left
     await Promise.all(kinds.map((one) => one.close()))
     await this.#driver.close()
-    this.#status = 'closed'
-    this.#closed.resolve()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
-}
-
-/** Resolves with a promise, or when the time is over. */
-async function within(promise: Promise<unknown>, ms: number, clock: Clock): Promise<void> {
-  let timer: unknown
-  const late = new Promise<void>((resolve) => {
-    timer = clock.setTimeout(resolve, ms)
-  })
-  await Promise.race([promise.catch(() => {}), late])
-  clock.clearTimeout(timer)
 }

@@ -75,7 +75,11 @@ export function createExecutor(driver: ExecutorDriver, options: ExecutorOptions 
     if (needsStore) assertShared(setup, driver.name)
     return new RemoteBranch(setup, crewOf(setup.system))
   }
-  const close = async (): Promise<void> => driver.close()
+  let closed: Promise<void> | undefined
+  const close = (): Promise<void> => {
+    closed ??= (async () => driver.close())()
+    return closed
+  }
   return Object.freeze({
     name: driver.name,
     '~branches': Object.freeze({ make, needsStore }),

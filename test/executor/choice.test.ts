@@ -1,6 +1,7 @@
 import { createApplication, defineState, entry, task } from 'teasel'
 import { createExecutor, createTaskRunner, type Executor, inProcess, type TaskOwner } from 'teasel/executor'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { defer, flush } from '../support/deferred.js'
 import { quiet } from '../support/quiet-logger.js'
 
 const kit = defineState<{ n: number; seen: readonly number[] }>()
@@ -195,6 +196,29 @@ describe('an application that an action makes', () => {
 })
 
 describe('an executor', () => {
+  it('closes its driver once, however often it is closed, and nobody goes on before that has ended', async () => {
+    const ended = defer<void>()
+    let asked = 0
+    const executor = createExecutor({
+      name: 'slow to close',
+      can: { closures: true, loads: false, preempt: false, attach: false },
+      submit: () => {
+        throw new Error('It runs nothing.')
+      },
+      close: () => {
+        asked += 1
+        return ended.promise
+      },
+    })
+    const closed: string[] = []
+    const ends = ['first', 'second'].map((name) => executor.close().then(() => void closed.push(name)))
+    await flush()
+    expect([asked, closed]).toEqual([1, []])
+    ended.resolve()
+    await Promise.all(ends)
+    expect(closed).toEqual(['first', 'second'])
+  })
+
   it('is refused where it is none, wherever it is given', async () => {
     const odd = { name: 'odd' } as never
     const what = "executor is an object. It takes an executor, 'cascade', or null"

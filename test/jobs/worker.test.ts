@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createApplication, defineState } from 'teasel'
 import { defineRegistry, type ExecutorDriver } from 'teasel/executor'
-import { createJobWorker, type JobWorker } from 'teasel/executor/jobs'
+import { createJobWorker, type EngineDriver, type JobWorker } from 'teasel/executor/jobs'
 import { memoryEngine } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
 import { InlinePlace } from '../../src/jobs/inline-place.js'
@@ -107,6 +107,22 @@ describe('cancels of branches that are jobs', () => {
 })
 
 describe('a worker of jobs', () => {
+  it('ends also when its engine is away: its jobs go to other workers by themselves', async () => {
+    const engine = memoryEngine().connect()
+    const away: EngineDriver = {
+      ...engine,
+      consume: async (work, options) => {
+        const consumer = await engine.consume(work, options)
+        return { ...consumer, close: () => consumer.close().then(() => Promise.reject(new Error('No connection.'))) }
+      },
+    }
+    const worker = workerOver(away, [registry])
+    await worker.ready
+    await Promise.all([worker.close(), worker.close()])
+    await worker.closed
+    expect(await worker.health()).toMatchObject({ status: 'closed' })
+  })
+
   it('leaves a branch whose code it lacks to another worker', async () => {
     work = async () => {}
     const engine = memoryEngine()
