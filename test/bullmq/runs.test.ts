@@ -41,7 +41,7 @@ const graphs = { work: hosted(graph, { entrypoint: 'step' }) }
 const KINDS = ['plain', 'asks', 'sleeps'] as const
 
 describe.skipIf(server === undefined)('runs as jobs of BullMQ', () => {
-  const at = { connection: server?.url ?? '', prefix, logger: quiet }
+  const at = { connection: server?.url ?? '', prefix, logger: quiet, requiresStore: false }
 
   it('run, wait, sleep and are looked at; nothing is left in the queue', async () => {
     const persister = memoryPersister()
@@ -78,6 +78,16 @@ describe.skipIf(server === undefined)('runs as jobs of BullMQ', () => {
     await queue.close()
     const ofJobs = (await server?.keys(prefix))?.filter((key) => key.includes(':j-'))
     expect(ofJobs).toEqual([])
+  })
+})
+
+describe('a store that other machines cannot open', () => {
+  const options = { connection: 'redis://127.0.0.1:1', graphs, persister: memoryPersister() }
+
+  it('is refused for runs, by the queue and by the worker', () => {
+    const why = 'other machines cannot open the store "memory", so their workers do not find its runs'
+    expect(() => createRunQueue(options)).toThrow(`createRunQueue: ${why}`)
+    expect(() => createWorker(options)).toThrow(`createWorker: ${why}`)
   })
 })
 

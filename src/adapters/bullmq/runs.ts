@@ -3,6 +3,7 @@ import { defined } from '../../internal/defined.js'
 import { checkOptions } from '../../internal/options.js'
 import { startRunQueue } from '../../jobs/run-queue.js'
 import type { RunQueue, RunQueueOptions } from '../../jobs/run-queue-api.js'
+import type { Persister } from '../../persistence/persister.js'
 import { driverOf } from './bullmq-driver.js'
 import type { BullmqDriverOptions } from './bullmq-options.js'
 
@@ -11,7 +12,18 @@ import type { BullmqDriverOptions } from './bullmq-options.js'
 /** Options of {@link createRunQueue}. */
 export interface BullmqRunQueueOptions<Graphs>
   extends Pick<BullmqDriverOptions, 'connection' | 'queue' | 'prefix' | 'timeoutMs'>,
-    Omit<RunQueueOptions<Graphs>, 'driver'> {}
+    Omit<RunQueueOptions<Graphs>, 'driver'> {
+  /** Whether the store has to be one that other machines can open. Default true. */
+  readonly requiresStore?: boolean
+}
+
+/** @throws {TypeError} for a store that workers on other machines cannot open, unless that is not required */
+export function assertSharedRuns(subject: string, persister: Persister | undefined, requiresStore = true): void {
+  if (!requiresStore || persister?.driver === undefined || persister.driver.shared === true) return
+  throw new TypeError(
+    `${subject}: other machines cannot open the store "${persister.name}", so their workers do not find its runs. Give persister: postgresPersister({ url }) or redisPersister({ connection }); or requiresStore: false, when all workers open the same store on this machine.`,
+  )
+}
 
 /** The queue of whole applications beside a queue of branches: a run holds no slot that its branches need. */
 export const runsBeside = (queue = 'teasel'): string => `${queue}.runs`
@@ -23,7 +35,8 @@ export const runsBeside = (queue = 'teasel'): string => `${queue}.runs`
  *
  * It takes the same `graphs` as `createHost`. The store is the truth: a run that was accepted is not lost with Redis.
  * Closing it closes its connections. The persister stays open.
- * @throws {TypeError | RangeError} for invalid options
+ * @throws {TypeError | RangeError} for invalid options, and for a store that other machines cannot open, unless
+ * `requiresStore` is false
  *
  * @example
  * ```ts no-run
@@ -35,8 +48,13 @@ export const runsBeside = (queue = 'teasel'): string => `${queue}.runs`
 export function createRunQueue<
   const G extends { readonly [name: string]: Hosted<object, object> } = Record<never, never>,
 >(options: BullmqRunQueueOptions<G>): RunQueue<G> {
-  checkOptions('createRunQueue', options, 'connection queue prefix timeoutMs persister graphs pollMs logger clock')
-  const { connection, queue, prefix, timeoutMs, ...rest } = options
+  checkOptions(
+    'createRunQueue',
+    options,
+    'connection queue prefix timeoutMs persister graphs pollMs logger clock requiresStore',
+  )
+  const { connection, queue, prefix, timeoutMs, requiresStore, ...rest } = options
+  assertSharedRuns('createRunQueue', rest.persister, requiresStore)
   const driver = driverOf('createRunQueue', { connection, queue: runsBeside(queue), ...defined({ prefix, timeoutMs }) })
   return startRunQueue({ ...rest, driver }, () => driver.close())
 }

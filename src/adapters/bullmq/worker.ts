@@ -5,14 +5,17 @@ import { WORKER_RUNS } from '../../jobs/run-kind.js'
 import { type CreateJobWorkerOptions, createJobWorker } from '../jobs/job-worker.js'
 import { driverOf } from './bullmq-driver.js'
 import type { BullmqDriverOptions } from './bullmq-options.js'
-import { runsBeside } from './runs.js'
+import { assertSharedRuns, runsBeside } from './runs.js'
 
 /** Options of {@link createWorker}. */
 export interface BullmqWorkerOptions
   extends Omit<BullmqDriverOptions, 'concurrency'>,
-    Omit<CreateJobWorkerOptions, 'driver' | 'runDriver'> {}
+    Omit<CreateJobWorkerOptions, 'driver' | 'runDriver'> {
+  /** Whether the store of its runs has to be one that other machines can open. Default true. */
+  readonly requiresStore?: boolean
+}
 
-const OWN_OPTIONS = 'connection queue prefix lockMs stalledMs timeoutMs'
+const OWN_OPTIONS = 'connection queue prefix lockMs stalledMs timeoutMs requiresStore'
 
 /**
  * Starts a worker: it takes the jobs of a queue of BullMQ, and runs their branches from the registries that it is given.
@@ -22,7 +25,8 @@ const OWN_OPTIONS = 'connection queue prefix lockMs stalledMs timeoutMs'
  *
  * Any number of workers share the jobs, on any number of machines. Code that calculates for longer than `lockMs` loses its
  * job: `isolation: 'thread'` runs branches in threads. `health`, `metrics` and `handler` are for the platform that runs it.
- * @throws {TypeError} for an unknown option, or a connection that is none
+ * @throws {TypeError} for an unknown option, a connection that is none, or a store of runs that other machines cannot
+ * open, unless `requiresStore` is false
  * @throws {RangeError} with every invalid option
  *
  * @example
@@ -39,7 +43,8 @@ const OWN_OPTIONS = 'connection queue prefix lockMs stalledMs timeoutMs'
  */
 export function createWorker(options: BullmqWorkerOptions): JobWorker {
   checkOptions('createWorker', options, `${OWN_OPTIONS} isolation pool ${WORKER_OPTIONS} ${WORKER_RUNS}`)
-  const { connection, queue, prefix, lockMs, stalledMs, timeoutMs, ...worker } = options
+  const { connection, queue, prefix, lockMs, stalledMs, timeoutMs, requiresStore, ...worker } = options
+  assertSharedRuns('createWorker', worker.persister, requiresStore)
   const driver = driverOf('createWorker', { connection, ...defined({ queue, prefix, lockMs, stalledMs, timeoutMs }) })
   if (worker.graphs === undefined) return createJobWorker({ ...worker, driver })
   const beside = defined({ prefix, lockMs, stalledMs, timeoutMs })
