@@ -39,6 +39,8 @@ export interface TaskData {
   readonly start: string
   /** Stays the same for the tasks of one root application, whoever owns it; undefined in a worker. */
   readonly root?: string | undefined
+  /** Counts the earlier owners of that root: an owner with a lower number has lost it. Undefined without a store. */
+  readonly incarnation?: number | undefined
 }
 
 /** How a task was lost. */

@@ -5,7 +5,7 @@ import type { Logger } from '../lifecycle/logger.js'
 import { CodeMatch } from './code-match.js'
 import type { EngineDriver, JobEnd, TakenJob } from './engine-driver.js'
 import { HeldJob, type JobHome } from './held-job.js'
-import { ALL_WORKERS, type DownWord, type Hello, itemOf, noticeText, readGrant, readItem, readNotice } from './items.js'
+import { ALL_WORKERS, type Hello, lostItem, noticeText, readGrant, readItem, readNotice } from './items.js'
 import { branchJobOf, type JobData, rootChannel } from './job-data.js'
 import type { JobKind } from './job-kind.js'
 import { type LinkEnd, Mail } from './mail.js'
@@ -27,6 +27,8 @@ const ASK_MOST_MS = 2_000
 /** When another worker may have a look at a job, milliseconds. */
 const MISMATCH_MS = 500
 const BEAT_MS = 250
+
+const NOT_HERE: Loss = { why: 'The worker does not have its job, or has it for a later owner.', blameless: true }
 
 export interface BranchJobsOptions {
   readonly driver: EngineDriver
@@ -202,17 +204,15 @@ export class BranchJobs implements JobHome, JobKind {
   }
 
   #received(end: LinkEnd, line: string): void {
-    const { word, grant, rest } = readItem(line)
-    const grants = this.#running.get(end) ?? new Map<number, HeldJob>()
-    this.#running.set(end, grants)
-    if (word !== 'run') return grants.get(grant)?.receive(end, word as DownWord, grant, rest)
-    const given = readGrant(rest)
+    const item = readItem(line)
+    const { word, grant } = item
+    if (word !== 'run') return this.#running.get(end)?.get(grant)?.receive(end, item)
+    const given = readGrant(item.rest)
     const job = this.#held.get(given.id)
-    if (job === undefined)
-      return end.put(itemOf('lost', grant, '{"why":"The worker does not have its job.","blameless":true}'))
+    if (job?.run(end, grant, given) !== true) return end.put(lostItem(grant, NOT_HERE))
     this.counts.granted += 1
-    grants.set(grant, job)
-    job.run(end, grant, given)
+    const grants = this.#running.get(end) ?? new Map<number, HeldJob>()
+    this.#running.set(end, grants.set(grant, job))
   }
 
   #noticed(text: string): void {
@@ -243,7 +243,9 @@ export class BranchJobs implements JobHome, JobKind {
   }
 
   left(end: LinkEnd, grant: number): void {
-    this.#running.get(end)?.delete(grant)
+    const grants = this.#running.get(end)
+    grants?.delete(grant)
+    if (grants?.size === 0) this.#running.delete(end)
   }
 
   ended(job: HeldJob): void {

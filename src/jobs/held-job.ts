@@ -1,7 +1,7 @@
 import type { ExecutorDriver, Loss, SubmittedTask } from '../executor/driver.js'
 import { createDeferred, type Deferred } from '../internal/deferred.js'
 import type { JobEnd, TakenJob } from './engine-driver.js'
-import { type DownWord, type Grant, itemOf } from './items.js'
+import { type DownWord, type Grant, type Item, itemOf, lostItem } from './items.js'
 import type { BranchJob } from './job-data.js'
 import type { LinkEnd } from './mail.js'
 import type { SlotHolder, Slots } from './slots.js'
@@ -10,6 +10,8 @@ import type { SlotHolder, Slots } from './slots.js'
 // H1  It runs for one grant. A further one ends the run before it, and its texts.
 // H2  When the job is lost, its run ends at once, and its owner is told.
 // H3  A run that its place has lost is asked for again, under the next taking: its job is still held.
+// H4  An owner that a later one has replaced is refused, and nothing of its run reaches the run of another grant: grants
+//     are numbered by each owner, incarnations by the store.
 
 /** What jobs share in their worker. */
 export interface JobHome {
@@ -46,6 +48,10 @@ export class HeldJob implements SlotHolder {
   readonly #signal: AbortSignal
   readonly #aborted = (): void => this.#lockLost()
   #grant = 0
+  /** The highest incarnation of an owner that has granted it. */
+  #incarnation = 0
+  /** Number of its runs. */
+  #runs = 0
   #task: SubmittedTask | undefined
   #paused = false
 
@@ -68,10 +74,11 @@ export class HeldJob implements SlotHolder {
     return this.#paused
   }
 
-  /** It is granted. */
-  run(end: LinkEnd, number: number, { take, start, delivery, path, maxFrameBytes }: Grant): void {
-    if (this.status === 'over' || this.status === 'leaving' || take !== this.take)
-      return end.put(itemOf('lost', number, lossText({ why: 'The worker does not have its job.', blameless: true })))
+  /** It is granted. @returns false for another taking, and for an earlier owner: nothing has changed then */
+  run(end: LinkEnd, number: number, { take, incarnation = 0, start, delivery, path, maxFrameBytes }: Grant): boolean {
+    if (this.status === 'over' || this.status === 'leaving' || take !== this.take) return false
+    if (incarnation < this.#incarnation) return false // H4
+    this.#incarnation = incarnation
     this.#stop() // H1
     this.status = 'running'
     this.end = end
@@ -79,7 +86,9 @@ export class HeldJob implements SlotHolder {
     this.#grant = number
     const { place } = this.#home
     const code = { ...this.data.code, module: this.#home.moduleOf(this.data.code) }
-    const isPast = (): boolean => this.#grant !== number || this.status !== 'running'
+    this.#runs += 1
+    const run = this.#runs
+    const isPast = (): boolean => this.#runs !== run || this.status !== 'running' // H4
     this.#task = place.submit(
       { id: this.id, delivery, path, maxFrameBytes, code, start },
       {
@@ -87,12 +96,13 @@ export class HeldJob implements SlotHolder {
         lost: (loss) => void (isPast() || this.#lost(loss)),
       },
     )
+    return true
   }
 
   /** Takes an item of its owner. */
-  receive(end: LinkEnd, word: DownWord, number: number, rest: string): void {
-    if (this.status !== 'running' || this.end !== end || this.#grant !== number) return
-    switch (word) {
+  receive(end: LinkEnd, { word, grant, rest }: Item): void {
+    if (this.status !== 'running' || this.end !== end || this.#grant !== grant) return
+    switch (word as DownWord) {
       case 'text':
         return this.#task?.send(rest)
       case 'pause':
@@ -122,9 +132,9 @@ export class HeldJob implements SlotHolder {
   }
 
   admitted(): void {
-    const number = this.#grant
+    const run = this.#runs
     const resumed = (): void => {
-      if (this.#grant === number && this.status === 'running') this.end?.put(itemOf('resumed', number))
+      if (this.#runs === run && this.status === 'running') this.end?.put(itemOf('resumed', this.#grant))
     }
     const room = this.#task?.resume?.()
     if (room === undefined) resumed()
@@ -151,7 +161,7 @@ export class HeldJob implements SlotHolder {
   tell(loss: Loss): void {
     if (this.status !== 'running') return
     this.#home.lost(loss)
-    this.end?.put(itemOf('lost', this.#grant, lossText(loss)))
+    this.end?.put(lostItem(this.#grant, loss))
   }
 
   #stop(): void {
@@ -184,5 +194,3 @@ export class HeldJob implements SlotHolder {
     this.#done.resolve(how)
   }
 }
-
-const lossText = (loss: Loss): string => JSON.stringify(loss)

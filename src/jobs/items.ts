@@ -37,6 +37,8 @@ export function readGrant(rest: string): Grant {
   return { ...(JSON.parse(rest.slice(0, tab)) as Omit<Grant, 'start'>), start: rest.slice(tab + 1) }
 }
 
+export const lostItem = (grant: number, loss: Loss): string => itemOf('lost', grant, JSON.stringify(loss))
+
 /** @throws {SyntaxError} for what no worker sends */
 export const readLoss = (rest: string): Loss => JSON.parse(rest) as Loss
 

@@ -65,8 +65,9 @@ export class OwnedTask implements SubmittedTask {
     this.past.add(keyOf(taker))
     this.end = end
     this.grant = grant
-    const { id, delivery, path, maxFrameBytes, start } = this.data
-    end.put(itemOf('run', grant, grantText({ id, delivery, path, maxFrameBytes, start, take: taker.take })))
+    const { id, delivery, path, maxFrameBytes, incarnation, start } = this.data
+    const facts = { id, delivery, path, maxFrameBytes, incarnation, start }
+    end.put(itemOf('run', grant, grantText({ ...facts, take: taker.take })))
     for (const text of this.#early.splice(0)) end.put(itemOf('text', grant, text)) // T1
   }
 

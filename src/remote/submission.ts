@@ -1,6 +1,7 @@
 import { printPath } from '../action/context.js'
 import type { CodeRef, ExecutorDriver, Loss, SubmittedTask, TaskData } from '../executor/driver.js'
 import { monotonicNow } from '../internal/clock.js'
+import { defined } from '../internal/defined.js'
 import { messageOf } from '../internal/guards.js'
 import { Deadline } from '../runtime/cancel/deadline.js'
 import type { EventSource } from '../runtime/event-source.js'
@@ -37,7 +38,7 @@ interface SubmittedBranch {
   readonly journal:
     | {
         readonly inbox: { readonly waiting: readonly { readonly id: number }[] }
-        readonly scope: { readonly settings: { readonly partitionKey: string | null } }
+        readonly scope: { readonly incarnation: number; readonly settings: { readonly partitionKey: string | null } }
       }
     | undefined
   readonly checkpoint: CheckpointData
@@ -125,7 +126,8 @@ export class Submission {
     this.#conduct.begin(frame)
     const root = this.#inPartition(topOf(this.#branch.origin).appId)
     const facts = { code: this.#code, path: this.#name, maxFrameBytes: this.#maxBytes, root }
-    const task: TaskData = { id: this.#id, delivery, ...facts, start }
+    const incarnation = this.#branch.journal?.scope.incarnation
+    const task: TaskData = { id: this.#id, delivery, ...facts, ...defined({ incarnation }), start }
     this.#task = this.#driver.submit(task, {
       receive: (text) => void (isPast() || this.#broken === delivery || this.#read(text)),
       lost: (loss) => void (isPast() || this.#branch.lost(loss)),

@@ -3,7 +3,7 @@ import type { Executor } from 'teasel/executor'
 import type { PersisterDriver } from 'teasel/persistence'
 import { createPersister, memoryPersister, type Persister, sendStored } from 'teasel/persistence'
 import { afterAll, describe, expect, it } from 'vitest'
-import type { ExecutorDriver, TaskOwner } from '../../src/executor/driver.js'
+import type { ExecutorDriver, TaskData, TaskOwner } from '../../src/executor/driver.js'
 import { branchIdOf } from '../../src/parallel/branch-id.js'
 import { createExecutor } from '../../src/remote/create-executor.js'
 import { createTaskRunner } from '../../src/remote/task-runner.js'
@@ -393,5 +393,34 @@ describe('a stored branch elsewhere that asks', () => {
     expect((await persister.pending()).items).toMatchObject([{ answered: false, action: 'map' }])
     await sendStored({ ...to, message: reply('two') })
     expect((await look()).state.outs).toEqual(['one two'])
+  })
+})
+
+describe('a task of a stored run', () => {
+  it('counts the earlier owners of the run', async () => {
+    const persister = memoryPersister()
+    const owners: (number | undefined)[] = []
+    for (let n = 0; n < 3; n++) {
+      const submitted = defer<TaskData>()
+      const executor = createExecutor({
+        name: 'silent',
+        can: { closures: true, loads: false, preempt: false, attach: false },
+        submit(task, owner) {
+          submitted.resolve(task)
+          return {
+            send: () => queueMicrotask(() => owner.lost({ why: 'It was cancelled.', again: false })),
+            release() {},
+          }
+        },
+        close() {},
+      })
+      const app = await resumeOrCreate(graphOf(new World(), executor), { ...options, persister })
+      const run = app.run().catch(() => {})
+      owners.push((await submitted.promise).incarnation)
+      await app[Symbol.asyncDispose]()
+      await run
+    }
+
+    expect(owners).toEqual([0, 1, 2])
   })
 })

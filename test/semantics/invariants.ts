@@ -95,9 +95,17 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     B4: ['../jobs/nested › do not stand in their way: depth 4, one worker, one slot'],
   },
   'jobs/held-job.ts': {
-    H1: ['../jobs/attach › finds its jobs again, queued or running, and commits every step once'],
-    H2: ['../jobs/losses › goes on in the worker that has its job; the one before has no effect'],
+    H1: ['../jobs/held-job › is delivered anew by the same owner; its texts go to the new run'],
+    H2: [
+      '../jobs/losses › goes on in the worker that has its job; the one before has no effect',
+      '../jobs/held-job › tells the owner that has it when the lock is lost, and is granted to nobody any more',
+    ],
     H3: ['../jobs/worker › asks again for a branch that its place has lost'],
+    H4: [
+      '../jobs/held-job › goes to a later owner; a late text and a late loss of the run before it have no effect',
+      '../jobs/held-job › refuses an earlier owner that wakes, also for a further taking',
+      '../jobs/held-job › answers the grant of an earlier owner with a loss; the later one keeps the run and its texts',
+    ],
   },
   'jobs/inline-place.ts': {
     I1: ['../jobs/worker › end a branch that ignores its cancel: its worker leaves it'],
