@@ -21,7 +21,8 @@ export interface PathSegment {
 /** The address of an application below the root; empty for the root itself. */
 export type Path = readonly PathSegment[]
 
-const escapeName = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1').replaceAll('#', '~2')
+const escapeName = (name: string): string =>
+  /[~/#]/.test(name) ? name.replaceAll('~', '~0').replaceAll('/', '~1').replaceAll('#', '~2') : name
 
 /** Decodes one part of a printed path to the name it stands for. */
 export const unescapeName = (part: string): string =>

@@ -84,8 +84,16 @@ export function decode(text: string): unknown {
   }
 }
 
+/** A container that is being looked through, and those around it: a cycle is not plain. */
+interface Around {
+  readonly value: object
+  readonly above: Around | undefined
+}
+
 /** True when JSON represents a value exactly. */
-export function isAsIs(value: unknown, above: object[] = []): boolean {
+export const isAsIs = (value: unknown): boolean => isPlain(value, undefined)
+
+function isPlain(value: unknown, above: Around | undefined): boolean {
   switch (typeof value) {
     case 'string':
     case 'boolean':
@@ -99,26 +107,23 @@ export function isAsIs(value: unknown, above: object[] = []): boolean {
   }
 }
 
-/** @param above the objects around it: a cycle is not plain */
-function isPlainAllDown(value: object, above: object[]): boolean {
-  if (above.includes(value)) return false
+function isPlainAllDown(value: object, above: Around | undefined): boolean {
+  for (let one = above; one !== undefined; one = one.above) if (one.value === value) return false
   const kind = kindOf(value)
   if ((kind !== 'list' && kind !== 'record') || (!isChecked(value) && nonDataPart(value, kind) !== undefined))
     return false
-  above.push(value)
-  const plain = kind === 'list' ? isPlainList(value as readonly unknown[], above) : isPlainRecord(value as State, above)
-  above.pop()
-  return plain
+  const here = { value, above }
+  return kind === 'list' ? isPlainList(value as readonly unknown[], here) : isPlainRecord(value as State, here)
 }
 
-function isPlainList(value: readonly unknown[], above: object[]): boolean {
-  for (let i = 0; i < value.length; i++) if (!isAsIs(value[i], above)) return false
+function isPlainList(value: readonly unknown[], here: Around): boolean {
+  for (let i = 0; i < value.length; i++) if (!isPlain(value[i], here)) return false
   return true
 }
 
-function isPlainRecord(value: State, above: object[]): boolean {
+function isPlainRecord(value: State, here: Around): boolean {
   if (Object.hasOwn(value, '$')) return false
-  for (const key of Object.keys(value)) if (!isAsIs(value[key], above)) return false
+  for (const key of Object.keys(value)) if (!isPlain(value[key], here)) return false
   return true
 }
 

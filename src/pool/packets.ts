@@ -85,9 +85,12 @@ function downItem(line: string): DownItem {
 export const upItems = (packet: unknown): readonly UpItem[] => linesOf(packet).map(upItem)
 
 function upItem(line: string, at: number): UpItem {
+  if (line.startsWith('text\t')) {
+    const tab = line.indexOf('\t', 5)
+    if (tab > 0) return ['text', line.slice(5, tab), line.slice(tab + 1)] // most are texts of tasks
+  }
   const parts = partsOf(line, 3)
   const [type, key = '', text = ''] = parts
-  if (type === 'text' && parts.length === 3) return [type, key, text]
   if (type === 'end' && parts.length === 2) return [type, key]
   if (type === 'out' && isOutputStream(key)) return [type, key, String(JSON.parse(text))]
   if (type === 'ready' && parts.length === 1) return [type]

@@ -30,36 +30,37 @@ interface AnsweredBranch {
   resume(): Promise<void> | undefined
 }
 
+/** The way to the worker of a branch. */
+interface FrameSink {
+  /** @throws {SerializationError} for a value that is no data */
+  send(frame: DownFrame): void
+  /** The same, with words in place of what is no data. */
+  sendInWords(frame: DownFrame): void
+}
+
 export class BranchAnswers {
   readonly #setup: BranchSetup
   readonly #run: OwnerRun
   readonly #branch: AnsweredBranch
-  readonly #send: (frame: DownFrame) => void
-  readonly #sendInWords: (frame: DownFrame) => void
-  readonly #requests = new Map<number, PermitRequest>()
+  readonly #to: FrameSink
+  #requests: Map<number, PermitRequest> | undefined
   /** Permits that it has, or that are on their way to it. */
-  readonly #granted = new Set<number>()
+  #granted: Set<number> | undefined
   #permits = 0
   /** Credit that has not gone back. */
   #free = 0
   /** What the worker may be ahead is more than this, so it never waits for credit that is kept here. */
   #batch = 1
-  readonly #below = new Map<number, Deferred<BelowAnswer>>()
+  #below: Map<number, Deferred<BelowAnswer>> | undefined
   #count = 0
   #delivery = 0
 
-  constructor(
-    setup: BranchSetup,
-    run: OwnerRun,
-    branch: AnsweredBranch,
-    send: (frame: DownFrame) => void,
-    sendInWords: (frame: DownFrame) => void,
-  ) {
+  /** @param to its worker */
+  constructor(setup: BranchSetup, run: OwnerRun, branch: AnsweredBranch, to: FrameSink) {
     this.#setup = setup
     this.#run = run
     this.#branch = branch
-    this.#send = send
-    this.#sendInWords = sendInWords
+    this.#to = to
   }
 
   /** A delivery begins. @param credit what it may be ahead */
@@ -98,9 +99,9 @@ export class BranchAnswers {
     const delivery = this.#delivery
     try {
       const value = await this.#answerOf(question)
-      if (delivery === this.#delivery) this.#send({ type: 'answer', id, value }) // A2
+      if (delivery === this.#delivery) this.#to.send({ type: 'answer', id, ...(value !== undefined && { value }) }) // A2
     } catch (error) {
-      if (delivery === this.#delivery) this.#sendInWords({ type: 'answer', id, error })
+      if (delivery === this.#delivery) this.#to.sendInWords({ type: 'answer', id, error })
     }
   }
 
@@ -148,7 +149,7 @@ export class BranchAnswers {
   #credit(): void {
     this.#free += 1
     if (this.#free < this.#batch) return
-    this.#send({ type: 'credit', n: this.#free })
+    this.#to.send({ type: 'credit', n: this.#free })
     this.#free = 0
   }
 
@@ -156,22 +157,24 @@ export class BranchAnswers {
     const { semaphore } = this.#setup
     if (semaphore === undefined) return
     const granted = (): void => {
-      this.#requests.delete(id)
+      this.#requests?.delete(id)
+      this.#granted ??= new Set()
       this.#granted.add(id)
       this.#permits += 1
-      this.#send({ type: 'permit', id })
+      this.#to.send({ type: 'permit', id })
     }
     if (semaphore.tryAcquire()) return granted()
     const request = { granted }
+    this.#requests ??= new Map()
     this.#requests.set(id, request)
     semaphore.wait(request)
   }
 
   #withdraw(id: number): void {
-    const request = this.#requests.get(id)
-    this.#requests.delete(id)
+    const request = this.#requests?.get(id)
+    this.#requests?.delete(id)
     if (request !== undefined) this.#setup.semaphore?.cancel(request)
-    else if (this.#granted.delete(id)) this.#release() // it was on its way
+    else if (this.#granted?.delete(id) === true) this.#release() // it was on its way
   }
 
   #release(): void {
@@ -181,7 +184,7 @@ export class BranchAnswers {
   }
 
   cancelBelow(rest: readonly string[], reason: unknown, cause: CancelCause, by: string): Promise<CancelAnswer> {
-    return this.#askBelow((id) => this.#sendInWords({ type: 'cancelBelow', id, rest, reason, by, cause })).then(
+    return this.#askBelow((id) => this.#to.sendInWords({ type: 'cancelBelow', id, rest, reason, by, cause })).then(
       (answer) => (typeof answer === 'string' ? answer : 'unknown'),
     )
   }
@@ -191,7 +194,7 @@ export class BranchAnswers {
     rest: readonly string[],
     { kind, body }: Pick<StoredMessage, 'kind' | 'body'>,
   ): Promise<number | undefined> {
-    return this.#askBelow((id) => this.#send({ type: 'postBelow', id, rest, message: { kind, body } })).then(
+    return this.#askBelow((id) => this.#to.send({ type: 'postBelow', id, rest, message: { kind, body } })).then(
       (answer) => {
         if (typeof answer === 'object' && answer !== null) throw thrown(answer.error)
         return typeof answer === 'number' ? answer : undefined
@@ -203,23 +206,24 @@ export class BranchAnswers {
     const id = this.#count++
     const answer = createDeferred<BelowAnswer>()
     send(id)
+    this.#below ??= new Map()
     this.#below.set(id, answer)
     return answer.promise
   }
 
   belowEnded(id: number, answer: BelowAnswer): void {
-    this.#below.get(id)?.resolve(answer)
-    this.#below.delete(id)
+    this.#below?.get(id)?.resolve(answer)
+    this.#below?.delete(id)
   }
 
   /** The branch has ended, or its worker is lost. */
   end(): void {
     this.#delivery += 1
-    for (const request of this.#requests.values()) this.#setup.semaphore?.cancel(request)
-    this.#requests.clear()
-    this.#granted.clear()
+    for (const request of this.#requests?.values() ?? []) this.#setup.semaphore?.cancel(request)
+    this.#requests = this.#granted = undefined
     while (this.#permits > 0) this.#release()
-    for (const answer of this.#below.values()) answer.resolve('cancelled')
-    this.#below.clear()
+    const below = this.#below
+    this.#below = undefined
+    for (const answer of below?.values() ?? []) answer.resolve('cancelled')
   }
 }

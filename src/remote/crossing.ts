@@ -1,6 +1,6 @@
 import type { Message, Received } from '../action/message.js'
 import { isOutside, sealMessage } from '../action/message.js'
-import { decode, encode, plainDescribed } from '../codec/encode.js'
+import { decode, encode, isAsIs, plainDescribed } from '../codec/encode.js'
 import * as errors from '../errors.js'
 import type { Plan } from '../graph/plan.js'
 import type { AnyEvent } from '../lifecycle/events.js'
@@ -18,7 +18,10 @@ import type { EventData, MessageData, UpFrame } from './frames.js'
  * A frame as text.
  * @throws {SerializationError} for a value that is no data
  */
-export const seal = (frame: object): string => encode(frame)
+export function seal(frame: object): string {
+  for (const value of Object.values(frame)) if (!isAsIs(value)) return encode(frame)
+  return JSON.stringify(frame) // the frame itself was made here: only its values are looked through
+}
 
 /** The same, with words in place of values that are no data. */
 export const sealInWords = (frame: object): string => JSON.stringify(plainDescribed(frame))

@@ -41,7 +41,8 @@ const past: Fields = { attempts: whole(1), tries: count, recovered: flag }
 
 const DOWN = oneBy('type', {
   start: {
-    appId: text,
+    appId: maybe(text),
+    parentId: maybe(text),
     parentPath: path,
     map: text,
     visit: whole(1),
@@ -273,6 +274,9 @@ export function assertDown(frame: unknown): asserts frame is DownFrame {
 export function assertStart(frame: unknown): asserts frame is StartFrame {
   assertDown(frame)
   if (frame.type !== 'start') throw new TypeError(`A task begins with a frame "start", not with "${frame.type}".`)
+  const { appId, parentId, store } = frame
+  if (appId === undefined && (parentId === undefined || store !== undefined))
+    throw new TypeError('The frame "start" lacks appId.')
 }
 
 /** @throws {TypeError} for what is no frame to an owner */

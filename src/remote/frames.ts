@@ -60,7 +60,10 @@ export interface HookData {
 /** A branch, as its worker makes it. */
 export interface StartFrame {
   readonly type: 'start'
-  readonly appId: string
+  /** Absent where nothing stored depends on it: it is a hash of its place then, which the worker makes if it is asked for. */
+  readonly appId?: string | undefined
+  /** The id of the application above, where `appId` is absent. */
+  readonly parentId?: string | undefined
   readonly parentPath: Path
   readonly map: string
   readonly visit: number
@@ -93,8 +96,8 @@ export interface StartFrame {
     | undefined
   /** Messages that no commit has taken. `n` of the first is 1. */
   readonly messages: readonly MessageData[]
-  /** Undefined where the branch is not stored. */
-  readonly store: StoreData | undefined
+  /** Absent where the branch is not stored. */
+  readonly store?: StoreData | undefined
 }
 
 export type DownFrame =

@@ -1,3 +1,4 @@
+import type { Path } from '../action/context.js'
 import type { Plan } from '../graph/plan.js'
 import { toError } from '../internal/guards.js'
 import type { BranchResult } from '../parallel/results.js'
@@ -19,18 +20,20 @@ interface Shown {
   leaked: readonly Leak[]
 }
 
+type OwnersApp = InterceptedRun['app'] & { readonly system: BranchSystem }
+
 /** The run of a branch that lives elsewhere, as its owner has it: its cancel, and interceptors that are asked here. */
 export class OwnerRun implements InterceptedRun {
-  readonly app: InterceptedRun['app'] & { readonly system: BranchSystem }
+  readonly app: OwnersApp
   readonly attempt = undefined
   cancellation: Cancellation | undefined
   interceptorCalls: Set<PendingCall> | undefined
   readonly #branch: Shown
   #controller: AbortController | undefined
 
-  constructor(origin: EventSource, { plan, system }: BranchSetup, branch: Shown) {
+  constructor(origin: EventSource, setup: BranchSetup, branch: Shown) {
     this.#branch = branch
-    this.app = appOf(origin, plan, system, branch, () => this)
+    this.app = new OwnerApp(origin, setup, branch, this)
   }
 
   get phase(): Shown['status'] {
@@ -80,25 +83,41 @@ export class OwnerRun implements InterceptedRun {
   }
 }
 
-function appOf(origin: EventSource, plan: Plan, system: BranchSystem, branch: Shown, run: () => OwnerRun) {
-  return {
-    plan,
-    system,
-    tracker: origin.tracker,
-    watched: origin.watched,
-    parent: origin.parent,
-    root: origin.root,
-    get appId() {
-      return origin.appId
-    },
-    get path() {
-      return origin.path
-    },
-    get checkpoint() {
-      return branch.checkpoint
-    },
-    get run() {
-      return run()
-    },
+/** The application of such a run: its facts are those of its branch. */
+class OwnerApp implements OwnersApp {
+  readonly plan: Plan
+  readonly system: BranchSystem
+  readonly #origin: EventSource
+  readonly #branch: Shown
+  readonly run: OwnerRun
+
+  constructor(origin: EventSource, { plan, system }: BranchSetup, branch: Shown, run: OwnerRun) {
+    this.plan = plan
+    this.system = system
+    this.#origin = origin
+    this.#branch = branch
+    this.run = run
+  }
+
+  get tracker(): EventSource['tracker'] {
+    return this.#origin.tracker
+  }
+  get watched(): boolean {
+    return this.#origin.watched
+  }
+  get parent(): EventSource['parent'] {
+    return this.#origin.parent
+  }
+  get root(): EventSource {
+    return this.#origin.root
+  }
+  get appId(): string {
+    return this.#origin.appId
+  }
+  get path(): Path {
+    return this.#origin.path
+  }
+  get checkpoint(): CheckpointData {
+    return this.#branch.checkpoint
   }
 }

@@ -1,5 +1,5 @@
 import { printPath } from '../action/context.js'
-import type { Inputs } from '../action/inputs.js'
+import { type Inputs, NO_INPUTS } from '../action/inputs.js'
 import type { Delivery, Received } from '../action/message.js'
 import { WorkerLostError } from '../errors.js'
 import type { Loss } from '../executor/driver.js'
@@ -30,7 +30,7 @@ import { OwnerRun } from './owner-run.js'
 import { type RemoteEnd, remoteLogicOf } from './remote-actor.js'
 import { RemoteDurability } from './remote-durability.js'
 import { afterFallback, storeEnd } from './remote-end.js'
-import { sourceOf } from './remote-source.js'
+import { RemoteSource } from './remote-source.js'
 import { DeepTarget, RemoteTarget } from './remote-target.js'
 import { firstCheckpoint, progressElsewhere, startFrameOf, stepped } from './start-frame.js'
 import { Submission } from './submission.js'
@@ -79,7 +79,7 @@ export class RemoteBranch implements BranchHandle {
   constructor(setup: BranchSetup, crew: Crew) {
     const { task, bound, inputs, plan, journal, mapActor } = setup
     this.task = task
-    this.inputs = Object.freeze({ ...inputs, ...bound })
+    this.inputs = inputs === NO_INPUTS && bound === NO_INPUTS ? NO_INPUTS : Object.freeze({ ...inputs, ...bound })
     this.#setup = setup
     this.journal = journal
     this.#crew = crew
@@ -87,17 +87,11 @@ export class RemoteBranch implements BranchHandle {
     const first = firstCheckpoint(setup)
     this.#checkpoint = first.checkpoint
     this.#visits = plan.graph.list.map(({ index }) => first.visits[index] ?? 0)
-    this.origin = sourceOf(setup, this)
+    this.origin = new RemoteSource(setup, this)
     this.#run = new OwnerRun(this.origin, setup, this)
     this.#submission = new Submission(crew, this, this.#code.code, setup)
     this.store = journal && new RemoteDurability(journal, this, setup, this.#submission)
-    this.answers = new BranchAnswers(
-      setup,
-      this.#run,
-      this,
-      (frame) => this.#submission.send(frame),
-      (frame) => this.#submission.sendInWords(frame),
-    )
+    this.answers = new BranchAnswers(setup, this.#run, this, this.#submission)
     this.#actor = makeActor(remoteLogicOf(plan), {
       id: task.key,
       parent: mapActor,
@@ -373,18 +367,24 @@ export class RemoteBranch implements BranchHandle {
   #settle(given: BranchResult): void {
     const { attempts, startedAt, deadlineAt, origin, journal } = this
     const { cancellation } = this.#run
+    const own = this.#run.resultOf(given)
+    if (journal === undefined && this.task.policy.fallback === undefined) {
+      this.#end()
+      return this.#settled(own)
+    }
     const facts = { setup: this.#setup, checkpoint: this.#checkpoint, visits: this.#visits }
     const ending = { ...facts, origin, journal, cancellation, timing: { attempts, startedAt, deadlineAt } }
-    const end = afterFallback(ending, this.#run.resultOf(given))
+    const end = afterFallback(ending, own)
     this.#checkpoint = end.given ?? this.#checkpoint
     this.#end()
-    const settled = (): void => {
-      this.result = end.result
-      this.#actor.send(new Carrier<RemoteEnd>('teasel.end', { result: end.result }))
-    }
     const written = storeEnd(ending, end.result, end.given)
-    if (isThenable(written)) void Promise.resolve(written).then(settled)
-    else settled()
+    if (isThenable(written)) void Promise.resolve(written).then(() => this.#settled(end.result))
+    else this.#settled(end.result)
+  }
+
+  #settled(result: BranchResult): void {
+    this.result = result
+    this.#actor.send(new Carrier<RemoteEnd>('teasel.end', { result }))
   }
 
   #end(): void {

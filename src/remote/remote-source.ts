@@ -9,30 +9,40 @@ interface Shown {
   readonly checkpoint: { readonly sequenceId: number }
 }
 
-/** The source of the events of a branch that runs elsewhere. */
-export function sourceOf({ parent, system }: BranchSetup, branch: Shown): EventSource {
-  const { app, map } = parent
-  let appId: string | undefined
-  let path: Path | undefined
-  return {
-    system,
-    tracker: map.tracker,
-    watched: map.watches || app.watched,
-    parent,
-    root: app.root,
-    get appId() {
-      appId ??= branchId(parent)
-      return appId
-    },
-    get path() {
-      path ??= pathAt(parent)
-      return path
-    },
-    get checkpoint() {
-      return branch.checkpoint
-    },
-    get run() {
-      return { running: branch.status === 'running' }
-    },
+/** The source of the events of a branch that runs elsewhere. Its id is hashed when it is asked for. */
+export class RemoteSource implements EventSource {
+  readonly system: BranchSetup['system']
+  readonly tracker: EventSource['tracker']
+  readonly watched: boolean
+  readonly parent: BranchSetup['parent']
+  readonly #branch: Shown
+  #appId: string | undefined
+  #path: Path | undefined
+
+  constructor({ parent, system }: BranchSetup, branch: Shown) {
+    const { app, map } = parent
+    this.system = system
+    this.tracker = map.tracker
+    this.watched = map.watches || app.watched
+    this.parent = parent
+    this.#branch = branch
+  }
+
+  get root(): EventSource {
+    return this.parent.app.root
+  }
+  get appId(): string {
+    this.#appId ??= branchId(this.parent)
+    return this.#appId
+  }
+  get path(): Path {
+    this.#path ??= pathAt(this.parent)
+    return this.#path
+  }
+  get checkpoint(): Shown['checkpoint'] {
+    return this.#branch.checkpoint
+  }
+  get run(): { readonly running: boolean } {
+    return { running: this.#branch.status === 'running' }
   }
 }

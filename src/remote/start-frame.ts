@@ -67,17 +67,19 @@ const isTimed = ({ policy: { timeoutMs = Infinity, retry } }: BranchSetup['task'
 /** The first frame of a delivery: the branch goes on at its last commit. */
 export function startFrameOf(
   { parent, progress, semaphore, backpressure, system, inputs, state, task }: BranchSetup,
-  { branch, visits, ...facts }: StartFacts,
+  { branch, visits, store, ...facts }: StartFacts,
   messages: readonly MessageData[],
 ): StartFrame {
   const { origin, checkpoint } = branch
   const { tries = 0, recovered = false, inStep } = progress ?? {}
   const kept = inStep instanceof KeptHere ? inStep.id : undefined
   const attempts = Math.max(branch.attempts, progress?.attempts ?? 1)
+  const isFree = store === undefined && parent.app.journal === undefined && parent.map.idOf(parent.key) === undefined
+  const identity = isFree ? { parentId: parent.app.appId } : { appId: origin.appId }
   const begins = progress === undefined && checkpoint.sequenceId < 0 && attempts === 1
   return {
     type: 'start',
-    appId: origin.appId,
+    ...identity,
     parentPath: parent.app.path,
     map: parent.name,
     visit: parent.visit,
@@ -96,6 +98,7 @@ export function startFrameOf(
     graceMs: system.graceMs,
     ...(!begins && { resume: { checkpoint, visits, ...defined({ kept }), attempts, tries, recovered } }),
     messages,
+    ...(store !== undefined && { store }),
   }
 }
 

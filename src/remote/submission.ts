@@ -72,6 +72,7 @@ export class Submission {
   deliveries = 0
   /** The delivery whose worker lives; 0 while there is none. */
   #live = 0
+  #printed: string | undefined
 
   constructor({ driver, maxFrameBytes }: Place, branch: SubmittedBranch, code: CodeRef, { plan, task }: BranchSetup) {
     this.#driver = driver
@@ -81,8 +82,10 @@ export class Submission {
     this.#maxBytes = maxFrameBytes
   }
 
+  /** Its printed path, for messages. */
   get #name(): string {
-    return printPath(this.#branch.origin.path)
+    this.#printed ??= printPath(this.#branch.origin.path)
+    return this.#printed
   }
 
   /**
@@ -91,9 +94,12 @@ export class Submission {
    * delivery.
    */
   get #id(): string {
-    const { appId, system } = this.#branch.origin
-    if (this.#driver.can.attach && this.#branch.journal !== undefined) return this.#inPartition(appId)
-    return `${system.runId}/${appId}${this.#broken === 0 ? '' : `~${this.#broken}`}`
+    const { origin, journal } = this.#branch
+    const { runId } = origin.system
+    if (!this.#driver.can.attach)
+      return `${runId}/${origin.parent?.app.appId ?? ''}/${this.#name}${this.#broken === 0 ? '' : `~${this.#broken}`}`
+    if (journal !== undefined) return this.#inPartition(origin.appId)
+    return `${runId}/${origin.appId}${this.#broken === 0 ? '' : `~${this.#broken}`}`
   }
 
   #inPartition(id: string): string {
@@ -116,9 +122,7 @@ export class Submission {
     const delivery = this.deliveries
     this.#live = delivery
     const isPast = (): boolean => this.#branch.status !== 'running' || delivery !== this.#live // S1
-    const stored = new Set(this.#branch.journal?.inbox.waiting.map(({ id }) => id)) // they come from the store
-    this.#mail = this.#mail.filter(({ data: { id } }) => id === undefined || !stored.has(id))
-    this.#mail = this.#mail.map(({ data }, i) => ({ n: i + 1, data }))
+    if (this.#mail.length > 0) this.#numberAnew()
     this.n = this.#mail.length
     this.#paused = false
     const frame = startOf(this.#mail.map(({ data }) => data))
@@ -132,6 +136,13 @@ export class Submission {
       receive: (text) => void (isPast() || this.#broken === delivery || this.#read(text)),
       lost: (loss) => void (isPast() || this.#branch.lost(loss)),
     })
+  }
+
+  /** The next delivery counts its messages from 1. Those of the store come from there. */
+  #numberAnew(): void {
+    const stored = new Set(this.#branch.journal?.inbox.waiting.map(({ id }) => id))
+    const left = this.#mail.filter(({ data: { id } }) => id === undefined || !stored.has(id))
+    this.#mail = left.map(({ data }, i) => ({ n: i + 1, data }))
   }
 
   #read(text: string): void {

@@ -96,7 +96,6 @@ export class WorkerBranch implements RunOwner {
     this.#app = new Application(
       {
         plan,
-        appId: start.appId,
         bound: Object.freeze({ ...code.bound, ...start.bound }),
         inputs: start.inputs,
         semaphore: start.limited ? this.#permits : undefined,

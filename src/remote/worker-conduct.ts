@@ -39,7 +39,7 @@ export class WorkerConduct {
   #first = true
   #cancelled = false
   /** Types of events that were asked for at any time: the worker may not have seen a change yet. */
-  #asked = new Set<EventType>()
+  #asked: readonly EventType[] = []
   /** The number of the last message or notice that was sent, and of the last one that the worker has seen. */
   #sent = 0
   #seen = 0
@@ -48,7 +48,7 @@ export class WorkerConduct {
   /** Permits that it has not given back, as far as it was told of them. */
   #held = 0
   /** What it was asked to cancel. */
-  readonly #below = new Set<number>()
+  #below: Set<number> | undefined
   /** Its own chunks that are ahead, and all of them. */
   #own = 0
   #ahead = 0
@@ -65,13 +65,13 @@ export class WorkerConduct {
     this.#start = start
     this.#begun = false
     this.#first = true
-    this.#asked = new Set(start.hears)
+    this.#asked = start.hears
     this.#sent = start.messages.length
     this.#seen = 0
     this.#questions = 0
     this.#permits = 0
     this.#held = 0
-    this.#below.clear()
+    this.#below = undefined
     this.#own = 0
     this.#ahead = 0
   }
@@ -83,7 +83,7 @@ export class WorkerConduct {
         this.#cancelled = true
         return
       case 'hears':
-        for (const type of frame.types) this.#asked.add(type)
+        this.#asked = [...this.#asked, ...frame.types.filter((type) => !this.#asked.includes(type))]
         return
       case 'message':
       case 'noSender':
@@ -99,6 +99,7 @@ export class WorkerConduct {
         return
       case 'cancelBelow':
       case 'postBelow':
+        this.#below ??= new Set()
         this.#below.add(frame.id)
     }
   }
@@ -146,7 +147,7 @@ export class WorkerConduct {
         if (this.#held-- === 0) breach('it gave back a permit that it never had')
         return
       case 'below':
-        if (!this.#below.delete(frame.id)) breach(`it answered a cancel that nobody sent: ${frame.id}`)
+        if (this.#below?.delete(frame.id) !== true) breach(`it answered a cancel that nobody sent: ${frame.id}`)
         return
       case 'journal':
       case 'storeLost':
@@ -177,7 +178,7 @@ export class WorkerConduct {
   #isAskedFor(type: EventType, tracked: boolean): void {
     const { watched, tracked: asked } = this.#start
     if (tracked && !asked) breach(`it wants its event "${type}" recorded, and nobody records it`)
-    if (!watched && !asked && !this.#asked.has(type)) breach(`nobody asked for its event "${type}"`)
+    if (!watched && !asked && !this.#asked.includes(type)) breach(`nobody asked for its event "${type}"`)
   }
 
   #isAhead(): void {

@@ -8,6 +8,7 @@ import type { BranchHost, BranchTiming, WaitsFor } from '../runtime/map/branch-h
 import type { Tracker } from '../tracking/tracker.js'
 import { dataOf, thrown } from './crossing.js'
 import type { HookData, Question, StartFrame, UpFrame } from './frames.js'
+import { idOf } from './worker-system.js'
 
 // Owns: what a branch in a worker uses of the level above it: everything becomes a frame, and answers come later.
 
@@ -64,6 +65,7 @@ export class Questions {
 export class WorkerMap implements BranchHost {
   readonly watches: boolean
   readonly tracker: Tracker | undefined
+  readonly #start: StartFrame
   readonly #send: Send
   readonly #sendInWords: Send
   readonly #questions: Questions
@@ -78,6 +80,7 @@ export class WorkerMap implements BranchHost {
     questions: Questions,
     waitsChanged: () => void,
   ) {
+    this.#start = start
     this.watches = start.watched
     this.tracker = tracker
     this.#send = send
@@ -98,7 +101,9 @@ export class WorkerMap implements BranchHost {
     return this.#timing
   }
 
-  idOf(): undefined {}
+  idOf(): string {
+    return idOf(this.#start)
+  }
 
   branchStarted(): void {
     this.#send({ type: 'started' })

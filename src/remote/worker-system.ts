@@ -2,6 +2,7 @@ import type { Path } from '../action/context.js'
 import type { Executor } from '../action/executor.js'
 import type { AnyEvent, EventType } from '../lifecycle/events.js'
 import type { Logger } from '../lifecycle/logger.js'
+import { branchIdOf } from '../parallel/branch-id.js'
 import type { ParentApp } from '../runtime/parent.js'
 import { AppSystem, type SystemSettings } from '../runtime/system.js'
 import type { Tracker } from '../tracking/tracker.js'
@@ -69,6 +70,10 @@ export const loggerOf = (log: (level: keyof Logger, text: string, data: unknown)
   warn: (text, data) => log('warn', text, data),
   error: (text, data) => log('error', text, data),
 })
+
+/** The id of a branch: that of the owner, or a hash of its place. */
+export const idOf = ({ appId, parentId = '', map, visit, key }: StartFrame): string =>
+  appId ?? branchIdOf(parentId, 0, map, visit, key)
 
 /** The application above a branch in a worker, as far as the branch needs it. */
 export function parentOf(start: StartFrame, system: WorkerSystem, tracker: Tracker | undefined): ParentApp {

@@ -216,7 +216,39 @@ describe('what the next step of a branch had done', () => {
     await vi.waitUntil(async () => {
       await collectGarbage()
       return countKept() === before
+    }, 15_000)
+  })
+})
+
+describe('the id of a branch', () => {
+  const idKit = defineState<{ id: string; ids: readonly string[] }>()
+  const name = idKit.action({ reads: [], writes: ['id'], run: ({ context }) => ({ id: context.appId }) })
+  const idsOf = async (executor: null | undefined): Promise<readonly string[]> => {
+    const inner = idKit.mapActions({
+      reads: [],
+      writes: ['id'],
+      actions: { x: name },
+      reduce: ({ results: [x] }) => ({ id: `${x?.appId} ${x?.state.id}` }),
     })
+    const map = idKit.mapActions({
+      reads: [],
+      writes: ['ids'],
+      actions: { one: name, deep: inner },
+      ...(executor === null && { executor }),
+      reduce: ({ branches }) => ({ ids: [branches.one.appId, branches.one.state.id, branches.deep.state.id] }),
+    })
+    const graph = idKit.graph({ actions: { map } })
+    return (await createApplication(graph, { entrypoint: 'map', state: {}, appId: 'same' }).run()).state.ids
+  }
+
+  it('is the same here and elsewhere, also where its worker makes it', async () => {
+    const elsewhere = await idsOf(undefined)
+    const here = await idsOf(null)
+
+    expect(elsewhere).toEqual(here)
+    expect(here[1]).toBe(here[0])
+    const [deep, own] = here[2]?.split(' ') ?? []
+    expect(own).toBe(deep)
   })
 })
 

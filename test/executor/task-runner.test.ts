@@ -2,7 +2,7 @@ import { createApplication, defineState } from 'teasel'
 import { createExecutor, createTaskRunner, defineRegistry, type TaskData, type TaskOwner } from 'teasel/executor'
 import { describe, expect, it } from 'vitest'
 import { createDeferred } from '../../src/internal/deferred.js'
-import { untilAborted } from '../support/deferred.js'
+import { flush, untilAborted } from '../support/deferred.js'
 import { emitted } from '../support/events.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -101,6 +101,21 @@ describe('a task', () => {
     loaded.resolve({ registry })
 
     expect([await cancelled, (await run).state.ends, ran]).toEqual(['cancelled', ['0 cancelled'], []])
+  })
+})
+
+describe('a first frame', () => {
+  it('names its branch, or the place by which its worker names it', async () => {
+    const place = handled()
+    await appOf(place, count).run()
+    const { parentId, ...rest } = Object(JSON.parse(place.tasks[0]?.data.start ?? ''))
+    const ended: string[] = []
+    const runner = createTaskRunner({ send: (_, text) => void ended.push(text) })
+    for (const { data } of place.tasks) runner.run({ ...data, start: JSON.stringify(rest) })
+    await flush()
+
+    expect(parentId).toEqual(expect.any(String))
+    expect(ended).toEqual([expect.stringContaining('The frame \\"start\\" lacks appId.')])
   })
 })
 

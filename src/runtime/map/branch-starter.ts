@@ -128,8 +128,21 @@ export class BranchStarter {
     if (make !== undefined) {
       const backpressure = backpressureBelow(this.#map.run.request)
       const { stored } = persisted ?? {}
-      const facts = { task, plan, bound, inputs, state, progress, journal, stored, semaphore, backpressure, parent }
-      return make({ ...facts, mapActor: this.#self, system })
+      return make({
+        task,
+        plan,
+        bound,
+        inputs,
+        state,
+        progress,
+        journal,
+        stored,
+        semaphore,
+        backpressure,
+        parent,
+        mapActor: this.#self,
+        system,
+      })
     }
     const checkpoint = initialCheckpoint(plan, state)
     const setup = { plan, bound, inputs, semaphore, journal, checkpoint, parent, executor }
