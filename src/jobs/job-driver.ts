@@ -18,6 +18,7 @@ import { RootChannels } from './root-channels.js'
 // D3  The engine is the truth: jobs that it does not have are added again, and a task whose job it has lost is lost.
 // D4  A worker that asks again for a taking that it has lost is not heard: texts may come twice, and late.
 // D5  A worker that asks for a task that is over is answered, so that its slot is free.
+// D6  An executor that has submitted nothing asks nothing of the engine, also not when it closes.
 
 /** How often jobs are looked up, milliseconds. */
 const SWEEP_MS = 500
@@ -315,7 +316,8 @@ export class JobDriver implements ExecutorDriver, TaskHome {
       this.#lose(task, CLOSED)
     }
     await Promise.all(removed)
-    this.#mail.publish(ALL_WORKERS, noticeText({ type: 'bye', owner: this.#mail.channel }))
+    if (this.#opened !== undefined)
+      this.#mail.publish(ALL_WORKERS, noticeText({ type: 'bye', owner: this.#mail.channel })) // D6
     await this.#mail.close()
     await this.#roots.close()
     await this.#engine.close()

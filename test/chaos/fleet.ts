@@ -204,10 +204,12 @@ export class Fleet {
   async end(): Promise<readonly string[]> {
     const { server, name } = this.#settings
     const until = performance.now() + PATIENCE_MS
-    let left = await server.left(name)
+    // The fleet of another run may kill the server meanwhile.
+    const look = () => server.left(name).catch((error: unknown) => [String(error)])
+    let left = await look()
     while (left.length > 0 && performance.now() < until) {
       await pause(200)
-      left = await server.left(name).catch((error: unknown) => [String(error)])
+      left = await look()
     }
     this.#isEnding = true
     for (const timer of this.#timers) clearTimeout(timer)

@@ -31,4 +31,22 @@ describe('branches as jobs', () => {
     expect(engine.jobs.size).toBe(0)
     expect(worker.metrics()).toContain('teasel_jobs_taken_total 3')
   })
+
+  it('ask nothing of the engine where their executor has submitted nothing', async () => {
+    const asked: string[] = []
+    const engine = new Proxy(memoryEngine().connect(), {
+      get(driver, key) {
+        const value: unknown = Reflect.get(driver, key)
+        if (typeof value !== 'function') return value
+        return (...given: unknown[]): unknown => {
+          asked.push(String(key))
+          return Reflect.apply(value, driver, given)
+        }
+      },
+    })
+
+    await jobExecutor(engine, { requiresStore: false }).close()
+
+    expect(asked).toEqual(['close'])
+  })
 })

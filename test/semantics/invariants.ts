@@ -122,6 +122,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     ],
     D4: ['../jobs/losses › all end with each step committed once'],
     D5: ['../jobs/worker › leave no job, whenever they come'],
+    D6: ['../jobs/jobs › ask nothing of the engine where their executor has submitted nothing'],
   },
   'jobs/job-worker.ts': {
     W1: [

@@ -11,8 +11,13 @@ export interface Bug {
   readonly to: string
 }
 
+/** Packages that a bench loads as they are installed. */
+const PACKAGES = ['xstate', 'nanoid', 'libsql', 'pg', 'bullmq', 'ioredis']
+
 /**
- * Bundles a worker of `test/` with its part of `src/`, so that its processes start fast; packages stay outside.
+ * Bundles a worker of `test/` with its part of `src/` and with the packages that it uses, so that its processes start
+ * fast: packages of many files cost each process several tenths of a second. Those of a bench stay outside, as a user has
+ * them.
  * @param name its folder: `bench`, `chaos`
  * @param bug a seeded mistake, for a control
  * @param worker its file, without the extension
@@ -38,12 +43,30 @@ export async function bundleWorker(
     format: 'esm',
     target: 'node20',
     platform: 'node',
-    external: ['xstate', 'nanoid', 'libsql', 'pg', 'bullmq', 'ioredis'],
+    external: name === 'bench' ? PACKAGES : ['libsql', 'pg-native'],
+    mainFields: ['module', 'main'],
+    banner: {
+      js: "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);",
+    },
     alias: Object.fromEntries(publicEntries(ROOT).map((entry) => [entry.name, join(ROOT, entry.source)])),
-    plugins: bug === undefined ? [] : [await withBug(bug)],
+    plugins: bug === undefined ? [NAMED] : [NAMED, await withBug(bug)],
     outdir,
   })
   return join(outdir, `${worker}.mjs`)
+}
+
+/** `import('ioredis')` has named exports, as in Node: a bundle gives such an import of CommonJS its default only. */
+const NAMED: Plugin = {
+  name: 'named',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^ioredis$/ }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: 'ioredis', namespace: 'named' } : undefined,
+    )
+    onLoad({ filter: /.*/, namespace: 'named' }, () => ({
+      contents: "import { Redis } from 'ioredis'\nexport { Redis }",
+      resolveDir: ROOT,
+    }))
+  },
 }
 
 async function withBug({ file, from, to }: Bug): Promise<Plugin> {
