@@ -22,6 +22,7 @@ export {
   type WaitOptions,
 } from './action/message.js'
 export type { MessageSchemas } from './action/message-schemas.js'
+export type { ActionLog, ActionSpan, Attributes, LogLevel, ProgressReport, Reporting } from './action/report.js'
 export type { Retry, RetryOptions } from './action/retry.js'
 export type { WhenWaiting } from './application/active-run.js'
 export {
@@ -110,7 +111,6 @@ export type {
   Dropped,
   EventType,
   FaultEvent,
-  LogEvent,
   MessageEvent,
   RetryEvent,
   RunEnd,
@@ -130,7 +130,7 @@ export type {
   Interceptor,
   Outcome,
 } from './lifecycle/interceptor.js'
-export { consoleLogger, type Logger } from './lifecycle/logger.js'
+export { consoleLogger, type Logger, type LogLine } from './lifecycle/logger.js'
 export type {
   BranchLeaked,
   BranchQueued,
@@ -141,6 +141,8 @@ export type {
   ReduceEvent,
 } from './lifecycle/map-events.js'
 export type { Due, Pending } from './lifecycle/pending.js'
+export type { LogEvent, ProgressEvent, SpanEnd, SpanStart } from './lifecycle/report-events.js'
+export { type FieldLogger, structuredLogger } from './lifecycle/structured-logger.js'
 export type { BranchTracker, TrackedMap, TrackerChoice } from './parallel/branch-tracker.js'
 export type { BranchPersister, FanOutOptions } from './parallel/fan-out.js'
 export type {

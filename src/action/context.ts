@@ -7,6 +7,7 @@ import type {
   WaitLimitOptions,
   WaitOptions,
 } from './message.js'
+import type { ProgressReport, Reporting } from './report.js'
 
 /** One level of a path: the map action, its visit, and the branch. */
 export interface PathSegment {
@@ -50,10 +51,10 @@ export function printPath(path: Path): string {
  * A context belongs to one attempt. The attempt ends when it returns or throws, its step commits, or it is abandoned
  * after a cancel or a time limit. Afterwards its values stay readable and its methods have no effect: `cancel` returns
  * `'unknown'`, `send` returns `'dropped'`, `broadcast` sends nothing, `messages` and `receive` complete, `receiveOne`,
- * `sleep` and `once` reject with a `TypeError`, `log` writes to the logger alone, and no application accepts it as its
- * `parent`.
+ * `sleep` and `once` reject with a `TypeError`, `log` writes to the logger alone, `span` calls its function without a
+ * span, and no application accepts it as its `parent`.
  */
-export interface ActionContext {
+export interface ActionContext extends Reporting {
   /** Id of the application that runs the action: in a branch, the branch's own. */
   readonly appId: string
   /** The partition that stores the application; null without a partition or a persister. */
@@ -191,6 +192,13 @@ export interface ActionContext {
   once<T>(key: string, fn: () => T | Promise<T>): Promise<T>
   /** A text unique to this step and the same for every attempt at it, also after a crash. */
   readonly idempotencyKey: string
-  /** Writes to `info` of the application's logger (the default logger prints nothing) and emits a `log` event. */
-  log(text: string, data?: unknown): void
+  /**
+   * Reports how far the action is, as a `progress` event and in descriptions of the run. Of reports that come fast the
+   * latest one counts: an attempt emits at most ten a second, and its last one before its `step.end`.
+   * @param progress a fraction from 0 to 1, or `{ done, total }`
+   * @param message a text for people
+   * @throws {RangeError} for a fraction outside 0 to 1, or a negative or infinite number
+   * @throws {TypeError} for another value
+   */
+  progress(progress: ProgressReport, message?: string): void
 }

@@ -8,8 +8,8 @@ import { Reader } from './reader.js'
 // Owns: the unread events of an additional reader.
 // Does not own: the pace of anything.
 // F1  It listens from its creation until it is left, aborted, or the application is disposed.
-// F2  Nothing waits for it: beyond its bound chunks are dropped, and once {@link FACTS} more events are unread, all
-//     events. One `dropped` takes their place.
+// F2  Nothing waits for it: beyond its bound chunks and reports of progress are dropped, and once {@link FACTS} more
+//     events are unread, all events. One `dropped` takes their place.
 
 interface Feed {
   readonly app: Application
@@ -50,6 +50,8 @@ const FACTS = 500
 
 type Unread = IteratorYieldResult<AnyEvent>
 
+const isLossy = ({ type }: AnyEvent): boolean => type === 'chunk' || type === 'progress'
+
 class EventBuffer {
   readonly events = new AsyncQueue<Unread>(1)
   readonly #app: Application
@@ -63,7 +65,7 @@ class EventBuffer {
   }
 
   add(event: AnyEvent): void {
-    if (this.events.size >= this.#bound + (event.type === 'chunk' ? 0 : FACTS)) return this.#lose(event)
+    if (this.events.size >= this.#bound + (isLossy(event) ? 0 : FACTS)) return this.#lose(event)
     this.#gap = undefined
     this.events.push({ done: false, value: event })
   }

@@ -74,13 +74,19 @@ interface Held {
   readonly detach?: boolean | undefined
 }
 
-/** Yields each matching event. While {@link BUFFER} events are unread, producers and step borders wait. */
+/**
+ * Yields each matching event. While {@link BUFFER} events are unread, producers and step borders wait, and reports of
+ * progress are left out.
+ */
 export function streamRun(prepare: Prepare, tap: Tap, detach: boolean | undefined): Reader<AnyEvent, object> {
   const events = new AsyncQueue<IteratorYieldResult<AnyEvent>>(BUFFER)
   let listening: ReturnType<Tap> | undefined
   return readRun(prepare({ waitForReader: () => events.room() }), events, {
     open() {
-      listening = tap((value) => events.push({ done: false, value }))
+      listening = tap((value) => {
+        if (value.type === 'progress' && events.size >= BUFFER) return // a later report replaces it
+        events.push({ done: false, value })
+      })
     },
     release: () => listening?.unsubscribe(),
     detach,

@@ -1,6 +1,7 @@
 import type { ChunkOf, WrittenBy } from '../action/action.js'
 import type { Delivery, Received } from '../action/message.js'
 import type { MessageSchemas } from '../action/message-schemas.js'
+import type { Attributes } from '../action/report.js'
 import type { Name } from '../internal/type-tools.js'
 import type { ActionFacts, EventFacts } from './event-facts.js'
 import type {
@@ -12,6 +13,7 @@ import type {
   MapStart,
   ReduceEvent,
 } from './map-events.js'
+import type { LogEvent, ProgressEvent, SpanEnd, SpanStart } from './report-events.js'
 
 /**
  * The cause of a cancel.
@@ -72,6 +74,8 @@ export interface StepDone<S, At extends string, Update> extends ActionFacts<At> 
   readonly recovered: boolean
   /** Duration of the attempt, in milliseconds. */
   readonly durationMs: number
+  /** Facts that the action gave with `context.attributes`. */
+  readonly attributes?: Attributes
 }
 /**
  * An attempt at a step has ended without a commit, or with an error transition that continues from the state before it.
@@ -85,6 +89,8 @@ export interface StepFailed<At extends string = string> extends ActionFacts<At> 
   readonly attempt: number
   /** Duration of the attempt, in milliseconds. */
   readonly durationMs: number
+  /** Facts that the action gave with `context.attributes`. */
+  readonly attributes?: Attributes
 }
 /**
  * A failure is retried: a step by its action's own retry, a branch at its failed step, or a reduce with the same
@@ -168,12 +174,6 @@ export interface CancelEvent extends EventFacts {
   readonly by: string
   readonly cause: CancelCause
 }
-/** An action called `context.log`. */
-export interface LogEvent<At extends string = string> extends ActionFacts<At> {
-  readonly type: 'log'
-  readonly text: string
-  readonly data: unknown
-}
 /** Code beside the run threw: a listener, an after-interceptor, `watch`. The run continues. */
 export interface FaultEvent extends EventFacts {
   readonly type: 'fault'
@@ -213,6 +213,9 @@ type PlainEvent<S, At extends string> =
   | CancelEvent
   | ReduceEvent<At>
   | LogEvent<At>
+  | ProgressEvent<At>
+  | SpanStart<At>
+  | SpanEnd<At>
   | FaultEvent
 
 /** Any event, without its types. */
@@ -252,6 +255,9 @@ export const OBSERVABLE_TYPES: { readonly [T in ObservableType]: boolean } = {
   cancel: false,
   reduce: true,
   log: true,
+  progress: true,
+  'span.start': true,
+  'span.end': true,
   retry: true,
   wait: true,
   wake: true,

@@ -36,7 +36,7 @@ const DEFAULT_FIRST = 10
 const DEFAULT_DEPTH = 3
 
 /** What a live run cannot tell without its events. */
-const LACKS = ['times', 'past maps', 'chunks', 'logs', 'spans', 'progress', 'inputs', 'messages', 'attempts', 'leaks']
+const LACKS = ['times', 'past maps', 'chunks', 'logs', 'spans', 'inputs', 'messages', 'attempts', 'leaks']
 
 /** A live run as a tree. @param ended the result of its last run, if that has ended */
 export function describeLive(app: Application, ended: RunResult | undefined, options: DescribeOptions): LiveTree {
@@ -222,7 +222,7 @@ class LiveReading {
     const open = isRetrying ? 'retrying' : this.statusOf(origin, { waits: { level: waitsFor }, attempts: undefined })
     const status = phase === 'made' ? 'queued' : branch.cancelledAt !== undefined ? 'cancelled' : open
     const node = (depth: number): AppNode => ({
-      ...(inside === undefined ? this.#elsewhere(bare(key), branch) : this.node(inside, status, depth)),
+      ...(inside === undefined ? this.#elsewhere(bare(key), status, branch) : this.node(inside, status, depth)),
       status,
       key,
       index,
@@ -232,10 +232,13 @@ class LiveReading {
   }
 
   /** A branch that runs elsewhere, or has not begun. */
-  #elsewhere(node: AppNode, { attempts, origin: { appId } }: BranchHandle): AppNode {
+  #elsewhere(node: AppNode, status: BranchStatus, { attempts, origin, journal, reported }: BranchHandle): AppNode {
+    const { appId, checkpoint } = origin
+    const place = { appId, path: node.path, sequenceId: checkpoint.sequenceId + 1, epoch: journal?.epoch ?? 0 }
     return {
       ...node,
       attempt: attempts,
+      ...(reported !== undefined && status === 'running' && { step: { ...place, status, ...reported } }),
       pending: this.pending.filter((one) => one.appId === appId).map(pendingOf),
       due: this.due.filter((one) => one.appId === appId).map(dueOf),
     }
@@ -273,6 +276,7 @@ function stepOf(app: LiveApp, path: WirePath, status: AppNode['status']): StepRe
     epoch: journal?.epoch ?? 0,
     status,
     ...(attempt !== undefined && { attempt: attempt.attempt }),
+    ...(attempt?.report?.progress !== undefined && { progress: attempt.report.progress }),
     ...(map !== undefined && { map: { map: map.step.node.name, visit: map.visit } }),
   }
 }

@@ -3,8 +3,12 @@ import { isOutside, sealMessage } from '../action/message.js'
 import { decode, encode, isAsIs, plainDescribed } from '../codec/encode.js'
 import * as errors from '../errors.js'
 import type { Plan } from '../graph/plan.js'
+import { defined } from '../internal/defined.js'
 import type { AnyEvent } from '../lifecycle/events.js'
+import type { SafeLogger } from '../lifecycle/logger.js'
+import type { ProgressEvent } from '../lifecycle/report-events.js'
 import type { EventSource } from '../runtime/event-source.js'
+import type { BranchHost, ReportedProgress } from '../runtime/map/branch-handle.js'
 import { storedIdOf, storedMessage } from '../runtime/message/inbox.js'
 import { freezeAll, type State } from '../state/freeze.js'
 import * as storeErrors from '../store-errors.js'
@@ -86,6 +90,24 @@ export function crossedEvent(data: EventData, { appId, path }: Pick<EventSource,
   if (type === 'branch.settled')
     for (const field of ['error', 'reason']) thrown(Reflect.get(Object(data['result']), field))
   return event as unknown as AnyEvent
+}
+
+/** The progress of a branch, from its event. */
+export function reportedIn({ source, fraction, done, total, message, time }: ProgressEvent): ReportedProgress {
+  return { action: source, progress: { ...defined({ fraction, done, total, message }), at: time } }
+}
+
+/** Hands a line of a worker to the logger. */
+export function logOf({ level, text, data, at }: Extract<UpFrame, { readonly type: 'log' }>, logger: SafeLogger): void {
+  if (at === undefined) logger[level](text, thrown(data))
+  else logger.record({ level, text, data: thrown(data), ...at })
+}
+
+/** Sends a message of a branch to its siblings. @param key the key of the branch */
+export function sendOn(frame: Extract<UpFrame, { readonly type: 'send' }>, map: BranchHost, key: string): void {
+  const message = messageOf(frame.message)
+  if (frame.key === null) map.broadcast(message, key)
+  else map.deliver(frame.key, message, frame.to)
 }
 
 /** A state that has crossed, as its application holds it. */

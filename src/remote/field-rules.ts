@@ -32,6 +32,9 @@ export const anything: Rule = rule('anything', () => true, undefined, 'anything'
 export const text: Rule = rule('a text', (value) => typeof value === 'string', undefined, 'string')
 export const flag: Rule = rule('true or false', (value) => typeof value === 'boolean', undefined, 'boolean')
 export const number: Rule = rule('a finite number', (value) => typeof value === 'number' && Number.isFinite(value))
+/** A finite number within bounds. */
+export const between = (least: number, most: number): Rule =>
+  rule(`a number from ${least} to ${most}`, (value) => typeof value === 'number' && value >= least && value <= most)
 /** A length of time, milliseconds. */
 export const duration: Rule = rule('a number from 0', (value) => typeof value === 'number' && value >= 0)
 

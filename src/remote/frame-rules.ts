@@ -2,6 +2,7 @@ import type { AnyEvent } from '../lifecycle/events.js'
 import { MAILBOX_BOUND } from '../runtime/message/mailbox.js'
 import {
   anything,
+  between,
   duration,
   type Fields,
   flag,
@@ -31,6 +32,8 @@ const CAUSES = ['watch', 'context', 'app', 'settled', 'removed', 'sibling-failed
 const PASSING = ['signal', 'shutdown', 'reader', 'dispose', 'stop', 'store'] as const
 const cause = oneOf(...CAUSES, ...PASSING)
 const eventTypes = listOf(oneOf(...EVENT_TYPES))
+const logLevel = oneOf('debug', 'info', 'warn', 'error')
+const amount = between(0, Number.MAX_VALUE)
 const from = oneOf('outside', 'siblings', 'time')
 const path = listOf(record({ map: text, visit: whole(1), key: text }))
 /** A message whose sender is null where it is from outside. */
@@ -95,7 +98,7 @@ const branch: Fields = { key: text, index: count }
 /** What the owner gives the branch itself, and an event from deeper has. */
 const deeper: Fields = { appId: maybe(text), path: maybe(path) }
 const ofAction: Fields = { ...deeper, source: text, sequenceId }
-const stepEnd: Fields = { type: anything, ...ofAction, ...ended }
+const stepEnd: Fields = { type: anything, ...ofAction, ...ended, attributes: maybe(recordOf()) }
 const settled: Fields = {
   ...branch,
   appId: text,
@@ -143,7 +146,23 @@ const EVENT = oneBy('type', {
   message: { ...ofAction, message: received, to: text, delivery: oneOf('delivered', 'queued', 'dropped', 'refused') },
   cancel: { ...deeper, ...cancel },
   reduce: { ...ofAction, results: count },
-  log: { ...ofAction, text, data: anything },
+  log: { ...ofAction, level: logLevel, text, data: anything, span: maybe(text) },
+  progress: {
+    ...ofAction,
+    fraction: maybe(between(0, 1)),
+    done: maybe(amount),
+    total: maybe(amount),
+    message: maybe(text),
+  },
+  'span.start': { ...ofAction, span: text, parent: maybe(text), name: text, attributes: recordOf() },
+  'span.end': {
+    ...ofAction,
+    span: text,
+    status: oneOf('done', 'failed', 'cancelled', 'cut'),
+    error: maybe(anything),
+    attributes: recordOf(),
+    durationMs: duration,
+  },
   retry: {
     ...ofAction,
     level: oneOf('action', 'branch', 'reduce'),
@@ -234,7 +253,12 @@ const UP = oneBy('type', {
   cancel: { key: text, ...cancel },
   send: { key: orNull(text), message: sent, to: maybe(text) },
   ask: { id: count, question },
-  log: { level: oneOf('debug', 'info', 'warn', 'error'), text, data: anything },
+  log: {
+    level: logLevel,
+    text,
+    data: anything,
+    at: maybe(record({ ...place, action: text, attempt: whole(1), span: maybe(text) })),
+  },
   pace: {},
   acquire: { id: count },
   withdraw: { id: count },

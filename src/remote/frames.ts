@@ -1,7 +1,8 @@
 import type { Path } from '../action/context.js'
+import type { LogLevel } from '../action/report.js'
 import { type AnyEvent, type CancelCause, type EventType, OBSERVABLE_TYPES } from '../lifecycle/events.js'
 import type { InterceptedStep, Outcome } from '../lifecycle/interceptor.js'
-import type { Logger } from '../lifecycle/logger.js'
+import type { LogLine } from '../lifecycle/logger.js'
 import type { Due, Pending } from '../lifecycle/pending.js'
 import type { StoredMessage } from '../persistence/replay.js'
 import type { WaitsFor } from '../runtime/map/branch-handle.js'
@@ -222,7 +223,14 @@ export type UpFrame =
     }
   | { readonly type: 'ask'; readonly id: number; readonly question: Question }
   /** A warning or an error for the logger. */
-  | { readonly type: 'log'; readonly level: keyof Logger; readonly text: string; readonly data: unknown }
+  | {
+      readonly type: 'log'
+      readonly level: LogLevel
+      readonly text: string
+      readonly data: unknown
+      /** The place of a line of an action. */
+      readonly at?: Omit<LogLine, 'level' | 'text' | 'data'>
+    }
   /** A step border. A chunk that crosses counts as well. */
   | { readonly type: 'pace' }
   | { readonly type: 'acquire'; readonly id: number }

@@ -16,7 +16,7 @@ import { type Cancellation, createCancellation } from '../runtime/cancel/cancell
 import type { Deadline } from '../runtime/cancel/deadline.js'
 import { relay } from '../runtime/emit.js'
 import type { EventSource } from '../runtime/event-source.js'
-import type { BranchHandle, BranchProgress, Found, WaitsFor } from '../runtime/map/branch-handle.js'
+import type { BranchHandle, BranchProgress, Found, ReportedProgress, WaitsFor } from '../runtime/map/branch-handle.js'
 import type { BranchSetup } from '../runtime/map/branch-maker.js'
 import { cancelledBy } from '../runtime/map/outcome.js'
 import { MAILBOX_BOUND } from '../runtime/message/mailbox.js'
@@ -24,7 +24,7 @@ import type { Leak } from '../runtime/run/result.js'
 import type { State } from '../state/freeze.js'
 import { BranchAnswers } from './branch-answers.js'
 import { type Crew, otherCode } from './crew.js'
-import { crossedChunk, crossedEvent, dataOf, messageOf, thrown } from './crossing.js'
+import { crossedChunk, crossedEvent, dataOf, logOf, reportedIn, sendOn, thrown } from './crossing.js'
 import type { CheckpointData, Ended, UpFrame, WaitsData } from './frames.js'
 import { OwnerRun } from './owner-run.js'
 import { type RemoteEnd, remoteLogicOf } from './remote-actor.js'
@@ -55,6 +55,7 @@ export class RemoteBranch implements BranchHandle {
   status: BranchHandle['status'] = 'made'
   attempts = 1
   isRetrying = false
+  reported: ReportedProgress | undefined
   leaked: readonly Leak[] = []
   waitsFor: WaitsFor = 'nothing'
   result: BranchResult | undefined
@@ -248,14 +249,10 @@ export class RemoteBranch implements BranchHandle {
         map.cancelBranch(frame.key, createCancellation(cause, by, this.#setup.system.passed(), thrown(reason)))
         return
       }
-      case 'send': {
-        const message = messageOf(frame.message)
-        if (frame.key === null) map.broadcast(message, key)
-        else map.deliver(frame.key, message, frame.to)
-        return
-      }
+      case 'send':
+        return sendOn(frame, map, key)
       case 'log':
-        return this.#setup.system.logger[frame.level](frame.text, thrown(frame.data))
+        return logOf(frame, this.#setup.system.logger)
       case 'mismatch':
         return this.#settle({ status: 'failed', error: otherCode(this, this.#setup.plan, this.#code, frame.outline) })
       case 'journal':
@@ -281,6 +278,7 @@ export class RemoteBranch implements BranchHandle {
       if (type === 'cancel' && path.length === this.origin.path.length) return // emitted in its tick
     }
     relay(this.origin, event, tracked ? this.origin.tracker : undefined)
+    if (event.type === 'progress' && path.length === this.origin.path.length) this.reported = reportedIn(event)
     if (type === 'chunk') this.answers.pace()
   }
 
@@ -288,6 +286,7 @@ export class RemoteBranch implements BranchHandle {
   moved(checkpoint: CheckpointData, visits: readonly number[]): void {
     this.#checkpoint = checkpoint
     this.#visits = visits
+    this.reported = undefined
     this.#actor.send(new Carrier('teasel.step', undefined))
   }
 

@@ -83,7 +83,9 @@ export class WorkerBranch implements RunOwner {
     const { settings, code } = world
     const { plan } = code
     const interceptors = workerInterceptors(start.hooks, this.#questions)
-    const logger = loggerOf((level, text, data) => sendInWords({ type: 'log', level, text, data }))
+    const logger = loggerOf((level, text, data, at) =>
+      sendInWords({ type: 'log', level, text, data, ...(at && { at }) }),
+    )
     const all = { ...settings, logger, graceMs: start.graceMs, interceptors }
     const emitted = (event: AnyEvent, tracker: Tracker | undefined): void => this.#emitted(event, tracker)
     this.#system = new WorkerSystem(all, start.runId, code.executors, world.delivery, emitted)
@@ -331,7 +333,8 @@ export class WorkerBranch implements RunOwner {
   #emitted(event: AnyEvent, tracker: Tracker | undefined): void {
     const { type } = event
     if (type === 'wait' || type === 'wake') this.#sendWaits()
-    const heard = this.#start.watched || tracker === OWNERS_TRACKER || this.#system.hears.has(type)
+    const heard =
+      this.#start.watched || tracker === OWNERS_TRACKER || this.#system.hears.has(type) || type === 'progress' // the owner shows it
     if (!heard) {
       this.#system.skip()
       if (type === 'retry') this.#sendWaits()

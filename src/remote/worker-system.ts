@@ -1,7 +1,8 @@
 import type { Path } from '../action/context.js'
 import type { Executor } from '../action/executor.js'
+import type { LogLevel } from '../action/report.js'
 import type { AnyEvent, EventType } from '../lifecycle/events.js'
-import type { Logger } from '../lifecycle/logger.js'
+import type { Logger, LogLine } from '../lifecycle/logger.js'
 import { branchIdOf } from '../parallel/branch-id.js'
 import type { ParentApp } from '../runtime/parent.js'
 import { AppSystem, type SystemSettings } from '../runtime/system.js'
@@ -9,7 +10,7 @@ import type { Tracker } from '../tracking/tracker.js'
 import type { StartFrame } from './frames.js'
 
 /** Observed in any case: they change facts that the owner holds, or count against its credit. */
-const NEEDED: ReadonlySet<EventType> = new Set<EventType>(['wait', 'wake', 'retry', 'chunk'])
+const NEEDED: ReadonlySet<EventType> = new Set<EventType>(['wait', 'wake', 'retry', 'chunk', 'progress'])
 
 /** The system of a branch in a worker: its events go to the owner, which numbers them. */
 export class WorkerSystem extends AppSystem {
@@ -64,11 +65,14 @@ export class WorkerSystem extends AppSystem {
 }
 
 /** A logger whose lines become frames. */
-export const loggerOf = (log: (level: keyof Logger, text: string, data: unknown) => void): Logger => ({
+export const loggerOf = (
+  log: (level: LogLevel, text: string, data: unknown, at?: Omit<LogLine, 'level' | 'text' | 'data'>) => void,
+): Logger => ({
   debug: (text, data) => log('debug', text, data),
   info: (text, data) => log('info', text, data),
   warn: (text, data) => log('warn', text, data),
   error: (text, data) => log('error', text, data),
+  record: ({ level, text, data, ...at }) => log(level, text, data, at),
 })
 
 /** The id of a branch: that of the owner, or a hash of its place. */

@@ -28,6 +28,7 @@ import type { RunRequest } from './run/request.js'
 import { cancelledRun, failedRun, type Leak, NO_LEAKS, type RunResult } from './run/result.js'
 import type { Attempts } from './step/attempts.js'
 import type { Permit } from './step/permit.js'
+import type { ReportedAttempt, StepReport } from './step/report.js'
 import type { AppSystem } from './system.js'
 
 // Owns: an application and its run: the facts of each, what a cancel reaches, when a run has ended.
@@ -176,23 +177,16 @@ export class Application implements ParentApp {
 }
 
 /** What a run uses of the attempt that is under way. */
-export interface CurrentAttempt {
-  readonly node: PlanNode
+export interface CurrentAttempt extends ReportedAttempt {
   readonly signal: AbortSignal
-  /** The number of the step. */
-  readonly sequenceId: number
-  /** The number of the attempt; the first is 1. */
-  readonly attempt: number
   /** When it began, milliseconds on the monotonic clock. */
   readonly startedAt: number
-  /** False once it has ended: its context then does nothing. */
-  readonly open: boolean
-  /** The first cancel that reached it. Its signal has fired, if it was ever used. */
-  readonly cancellation: Cancellation | undefined
   /** The map that the step stands at. */
   readonly map: RunningMap | undefined
   /** The number of waits that it has reached. */
   waitCount: number
+  /** What its action has reported; undefined without reports. */
+  report: StepReport | undefined
   cancel(cancellation: Cancellation): void
   close(): void
 }

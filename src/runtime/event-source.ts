@@ -1,7 +1,7 @@
 import type { Path } from '../action/context.js'
 import type { Clock } from '../internal/clock.js'
 import type { AnyEvent, EventType } from '../lifecycle/events.js'
-import type { Logger } from '../lifecycle/logger.js'
+import type { SafeLogger } from '../lifecycle/logger.js'
 import type { Tracker } from '../tracking/tracker.js'
 
 /** The part of a tree of applications that its events pass through. */
@@ -9,7 +9,7 @@ export interface EventSystem {
   readonly runId: string
   readonly store: { readonly incarnation: number; readonly tree?: { leak(): void } } | undefined
   readonly clock: Clock
-  readonly logger: Logger
+  readonly logger: SafeLogger
   isObserved(type: EventType): boolean
   /** Counts events that are not observed. @param count default 1 */
   skip(count?: number): void

@@ -6,7 +6,7 @@ import { clockLooks } from '../internal/slice.js'
 import type { AnyEvent, CancelCause, EventType } from '../lifecycle/events.js'
 import type { Interceptor } from '../lifecycle/interceptor.js'
 import { Listeners } from '../lifecycle/listeners.js'
-import { consoleLogger, type Logger, safeLogger } from '../lifecycle/logger.js'
+import { consoleLogger, type Logger, type SafeLogger, safeLogger } from '../lifecycle/logger.js'
 import type { Outage } from '../persistence/outage.js'
 import type { TreeStatus } from '../persistence/tree-status.js'
 import { Attendance } from './cancel/deadline.js'
@@ -30,7 +30,7 @@ export interface SystemSettings {
 }
 
 const harmlessConsole = safeLogger(consoleLogger)
-const loggerOf = ({ logger }: SystemSettings): Logger => (logger ? safeLogger(logger) : harmlessConsole)
+const loggerOf = ({ logger }: SystemSettings): SafeLogger => (logger ? safeLogger(logger) : harmlessConsole)
 
 /** Reports a throwing setting once; the platform's own replaces it. */
 const replaced = (setting: string, logger: Logger): ((error: unknown) => void) => {
@@ -75,7 +75,7 @@ export class AppSystem {
   readonly listeners = new Listeners()
   readonly attendance = new Attendance()
   readonly clock: Clock
-  readonly logger: Logger
+  readonly logger: SafeLogger
   readonly interceptors: readonly Interceptor[]
   readonly graceMs: number
   /** How often the branch that it belongs to was handed to a worker. */

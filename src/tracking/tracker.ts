@@ -1,3 +1,4 @@
+import type { ActionContext, Path } from '../action/context.js'
 import type { AnyEvent } from '../lifecycle/events.js'
 
 /**
@@ -16,4 +17,16 @@ export interface Tracker {
    * root application and to the logger; the run continues.
    */
   track(event: AnyEvent): void
+  /**
+   * Surrounds the code of an action, so that the context of a platform follows it: that of OpenTelemetry, for example.
+   * It calls `code` once, at once, and returns its result. Called after the `step.start` or `span.start` was tracked. A
+   * throw of its own is reported, and the code is called anyway.
+   * @param span id of the span that the code belongs to; absent for the step itself
+   */
+  within?<T>(context: ActionContext, code: () => T, span?: string): T
+  /**
+   * The texts that go with a branch to its worker, such as a W3C `traceparent`. Called when the branch is handed over,
+   * with its address.
+   */
+  carry?(branch: { readonly appId: string; readonly path: Path }): Readonly<Record<string, string>> | undefined
 }

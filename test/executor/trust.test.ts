@@ -72,7 +72,7 @@ const at = { position: 'first', next: 'second', sequenceId: 0 }
 const past = { attempts: 1, tries: 0, recovered: false }
 const ended = { type: 'ended', complete: true, past, attempts: 1, recovered: false, leaked: [], skipped: 0 }
 const elsewhere = [{ map: 'map', visit: 1, key: 'sibling' }]
-const event = { type: 'log', source: 'first', sequenceId: 0, text: 'x', data: 1 }
+const event = { type: 'log', source: 'first', sequenceId: 0, level: 'info', text: 'x', data: 1 }
 const waits = { level: 'nothing', mayWithdraw: false, open: [], pending: [], due: [], unread: 0 }
 const question = {
   appId: 'x',
@@ -102,6 +102,27 @@ const REFUSED: readonly (readonly [what: string, mangle: Mangle, told: string])[
     'more skipped events than count',
     before('step', { type: 'event', event, tracked: false, skipped: 1e15 }),
     '.skipped is',
+  ],
+  [
+    'progress of seven hundred percent',
+    before('step', {
+      type: 'event',
+      event: { type: 'progress', source: 'first', sequenceId: 0, fraction: 7 },
+      tracked: false,
+      skipped: 0,
+    }),
+    '.fraction is 7; it takes a number from 0 to 1',
+  ],
+  [
+    'a log of another branch',
+    before('step', {
+      type: 'log',
+      level: 'info',
+      text: 'x',
+      data: 1,
+      at: { appId: 'x', path: elsewhere, sequenceId: 0, action: 'first', attempt: 1 },
+    }),
+    'it logs for "map/sibling", which is not its own',
   ],
   [
     'a step of a wrong number',

@@ -61,6 +61,9 @@ const CALLS: {
     at('once("charge")', 0),
   ],
   log: [({ context }) => context.log('late'), undefined],
+  progress: [({ context }) => context.progress(0.5), undefined],
+  attributes: [({ context }) => context.attributes({ late: true }), undefined],
+  span: [({ context }) => context.span('late', (span) => span.span('later', () => 'called')), 'called'],
 }
 
 /** Ends of the attempt. The branch x is at its first step when it begins. */

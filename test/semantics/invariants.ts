@@ -32,6 +32,9 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     W3: ['../bullmq/driver › takes a job as often as its workers die'],
     W4: ['../bullmq/driver › takes more jobs at once when it may, while all that it has go on'],
   },
+  'adapters/context/current-context.ts': {
+    L1: ['../context/current-context › is the context of the action, also after awaits'],
+  },
   'adapters/postgres/schema.ts': {
     T1: ['../persistence/postgres › makes its tables once when several processes start on a fresh database'],
   },
@@ -460,6 +463,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
       'runs › runs the finally of a generator that it stops',
     ],
   },
+  'runtime/step/code-scope.ts': { K1: ['../context/current-context › calls it once where a tracker %s'] },
   'runtime/step/interceptor-call.ts': {
     I1: ['races › can be an interceptor before or after the action: the step ends, and a late answer is ignored'],
   },
@@ -470,6 +474,14 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     ],
     O2: ['once › that end after their step are neither stored nor visible to the next step'],
     O3: ['once › is a copy for each caller, %s'],
+  },
+  'runtime/step/report.ts': {
+    P1: [
+      'reports › ends when code that ignores its cancel is given up, inner ones first, and once',
+      'reports › ends as cancelled, before its step, when its step is cancelled',
+    ],
+    P2: ['reports › emits at most one event in 100 ms'],
+    P3: ['dead-context › does nothing when %s is called'],
   },
   'runtime/step/retry.ts': {
     T1: ['failure › is chosen after retry and fallback, by the thrown value'],

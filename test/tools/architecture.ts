@@ -45,6 +45,7 @@ const ONE_IDEA: Readonly<Record<string, string>> = {
   'src/runtime/map/map-runner.ts': 'the branches of one visit of a map',
   'src/persistence/journal-status.ts': 'the status of one application, from what is saved of it',
   'src/persistence/journal.ts': 'the rows of one application, in order',
+  'src/remote/frame-rules.ts': 'the form of every frame',
   'src/remote/frames.ts': 'the frames between a branch and its owner',
   'src/remote/remote-branch.ts': 'the owner of one branch that runs elsewhere',
   'src/remote/worker-branch.ts': 'one branch in a worker',

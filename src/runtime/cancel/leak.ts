@@ -1,4 +1,5 @@
 import { printPath } from '../../action/context.js'
+import type { Attributes } from '../../action/report.js'
 import type { Plan, PlanNode } from '../../graph/plan.js'
 import { msSince } from '../../internal/clock.js'
 import type { Checkpoint } from '../checkpoint.js'
@@ -45,14 +46,20 @@ interface AbandonedAttempt {
   readonly node: PlanNode
   readonly attempt: number
   readonly startedAt: number
+  readonly report: { readonly attributes: Attributes | undefined } | undefined
 }
 
 /**
  * Abandons a step. Between its action and its commit no code runs: the run waits for its store, and leaves none behind.
  * @param runs whether code of it may run
  */
-export function abandonStep(run: LeakingRun, { node, attempt, startedAt }: AbandonedAttempt, runs: boolean): void {
+export function abandonStep(
+  run: LeakingRun,
+  { node, attempt, startedAt, report }: AbandonedAttempt,
+  runs: boolean,
+): void {
   if (runs) return leakCode(run, node)
   const durationMs = msSince(run.app.system.clock, startedAt)
-  emit(run.app, { type: 'step.end', source: node.name, status: 'cancelled', error: undefined, attempt, durationMs })
+  const facts = { attempt, durationMs, ...(report?.attributes && { attributes: report.attributes }) }
+  emit(run.app, { type: 'step.end', source: node.name, status: 'cancelled', error: undefined, ...facts })
 }

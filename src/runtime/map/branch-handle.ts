@@ -9,6 +9,7 @@ import type { AnyResult, BranchResult } from '../../parallel/results.js'
 import type { SettlePolicy } from '../../parallel/settle.js'
 import type { BranchTask } from '../../parallel/task.js'
 import type { AppJournal } from '../../persistence/app-journal.js'
+import type { Progress } from '../../read/tree.js'
 import type { State } from '../../state/freeze.js'
 import type { Tracker } from '../../tracking/tracker.js'
 import type { Cancellation } from '../cancel/cancellation.js'
@@ -54,6 +55,8 @@ export interface BranchHandle {
   readonly mayWithdraw: boolean
   /** Whether it waits for its next attempt. */
   readonly isRetrying: boolean
+  /** The last progress that its step reported. */
+  readonly reported: ReportedProgress | undefined
   /** Undefined where it is not stored. It is here also where the branch runs elsewhere. */
   readonly journal: AppJournal | undefined
   /** Undefined until it has ended. */
@@ -91,6 +94,12 @@ export interface BranchHandle {
   releaseSiblings(error: { readonly reason: unknown } | undefined): void
   /** It has settled: clears its references. */
   dispose(): void
+}
+
+/** The progress of the step of a branch. */
+export interface ReportedProgress {
+  readonly action: string
+  readonly progress: Progress
 }
 
 /** The status of a live branch. */
@@ -186,7 +195,13 @@ export interface LiveRun {
   readonly phase: 'made' | 'running' | 'ended'
   readonly cancellation: Cancellation | undefined
   readonly leaked: readonly Leak[]
-  readonly attempt: { readonly node: { readonly name: string }; readonly attempt: number } | undefined
+  readonly attempt:
+    | {
+        readonly node: { readonly name: string }
+        readonly attempt: number
+        readonly report: { readonly progress: Progress | undefined } | undefined
+      }
+    | undefined
   readonly attempts: { readonly branch: number; readonly waiting: boolean; readonly recovered: boolean } | undefined
   readonly step: { readonly map: RunningMap | undefined } | undefined
   readonly waits: { readonly level: WaitsFor } | undefined

@@ -24,7 +24,7 @@ export function heartbeatOf({ run }: Application): string {
 }
 
 function branchOf(branch: BranchHandle): object {
-  const { origin, attempts, startedAt } = branch
+  const { origin, attempts, startedAt, reported } = branch
   const { appId, path, checkpoint } = origin
   return {
     appId,
@@ -33,5 +33,6 @@ function branchOf(branch: BranchHandle): object {
     attempt: startedAt === undefined ? 0 : attempts,
     ...(startedAt !== undefined && { startedAt }),
     sequenceId: checkpoint.sequenceId + 1,
+    ...reported,
   }
 }

@@ -19,7 +19,7 @@ import type { Leak, RunResult } from '../run/result.js'
 import { attemptsOf } from '../step/attempts.js'
 import { InterceptorCall } from '../step/interceptor-call.js'
 import { endByFallback } from './branch-fallback.js'
-import type { BranchHandle, BranchHost, BranchProgress, Found, WaitsFor } from './branch-handle.js'
+import type { BranchHandle, BranchHost, BranchProgress, Found, ReportedProgress, WaitsFor } from './branch-handle.js'
 import { progressOf } from './held-branches.js'
 import { cancelledBy, resultOf } from './outcome.js'
 
@@ -88,6 +88,11 @@ export class InProcessBranch implements BranchHandle, RunOwner {
   }
   get isRetrying(): boolean {
     return this.origin.run?.attempts?.waiting === true
+  }
+  get reported(): ReportedProgress | undefined {
+    const { attempt } = this.origin.run ?? {}
+    const progress = attempt?.report?.progress
+    return attempt && progress && { action: attempt.node.name, progress }
   }
   get journal(): AppJournal | undefined {
     return this.origin.journal

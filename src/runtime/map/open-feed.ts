@@ -4,9 +4,10 @@ import type { Feed } from '../../parallel/restored-feed.js'
 import type { AppJournal, MapJournal } from '../../persistence/app-journal.js'
 import type { BranchStore, StoredMapVisit } from '../../persistence/branch-store.js'
 import type { Persister } from '../../persistence/persister.js'
-import type { Application } from '../application.js'
+import type { Application, CurrentAttempt } from '../application.js'
 import { failOnStoreLoss } from '../durability.js'
 import { wrap } from '../step/attempt.js'
+import { isScoped } from '../step/code-scope.js'
 import type { BranchStarter } from './branch-starter.js'
 import { HeldBranches, type HeldCallbacks } from './held-branches.js'
 import type { MapVisit } from './map-visit.js'
@@ -67,15 +68,32 @@ export function openFeed(
 }
 
 /** The source of a map for one step. Its signal is its own: it fires when the map needs no more tasks. */
-function sourceOf({ step: { node, state, inputs } }: MapVisit, fanOut: FanOut, signal: () => AbortSignal): TaskSource {
-  return openSource(fanOut, {
-    subject: node.subject,
-    state,
-    inputs,
-    get signal() {
-      return signal()
-    },
-  })
+function sourceOf({ app, step }: MapVisit, fanOut: FanOut, signal: () => AbortSignal): TaskSource {
+  const { node, state, inputs } = step
+  const open = (): TaskSource =>
+    openSource(fanOut, {
+      subject: node.subject,
+      state,
+      inputs,
+      get signal() {
+        return signal()
+      },
+    })
+  return isScoped(app) ? scoped(step, step.within(open)) : open()
+}
+
+/** A generator whose code runs in the scope of its step. */
+function scoped(step: CurrentAttempt, source: TaskSource): TaskSource {
+  const { entries } = source
+  if (entries.kind === 'known') return source
+  const surrounded = <I extends typeof entries.iterator>(iterator: I): I =>
+    ({
+      next: () => step.within(() => iterator.next()),
+      return: (value?: unknown) => step.within(() => iterator.return?.(value)),
+    }) as I
+  return entries.waits
+    ? { ...source, entries: { ...entries, iterator: surrounded(entries.iterator) } }
+    : { ...source, entries: { ...entries, iterator: surrounded(entries.iterator) } }
 }
 
 /** The tasks of a map that is not stored, with its held progress. */

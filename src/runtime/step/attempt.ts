@@ -1,6 +1,7 @@
 import type { ActionArgs, ActionBody, RunBody } from '../../action/action.js'
 import type { ActionContext } from '../../action/context.js'
 import { type Inputs, NO_INPUTS } from '../../action/inputs.js'
+import type { Attributes } from '../../action/report.js'
 import { NO_POLICY } from '../../action/retry.js'
 import { ActionError, ContractError, InputError, ParallelError } from '../../errors.js'
 import type { PlanNode } from '../../graph/plan.js'
@@ -18,7 +19,9 @@ import type { RunningMap } from '../map/branch-handle.js'
 import type { MapAttempt } from '../map/map-visit.js'
 import { putBack } from '../message/inbox.js'
 import { untilRead } from '../run/backpressure.js'
+import { inScope, isScoped } from './code-scope.js'
 import { createActionContext } from './context.js'
+import type { StepReport } from './report.js'
 import { attemptAt } from './retry.js'
 
 // Owns: one attempt at one action, from its `step.start` to its `step.end`: its signal, its context, its generator,
@@ -47,6 +50,7 @@ export class Attempt implements MapAttempt, ActionArgs<State, Inputs> {
   /** The number of the attempt at the step. */
   readonly attempt: number
   waitCount = 0
+  report: StepReport | undefined
   /** Its time limit, or the grace period after it. */
   deadline: Deadline | undefined
 
@@ -118,21 +122,28 @@ export class Attempt implements MapAttempt, ActionArgs<State, Inputs> {
 
   close(): void {
     this.#open = false
+    this.report?.close()
     this.deadline?.clear()
     this.#run.waits?.endOf(this)
   }
 
   /** Runs the code. @returns its return value, or a promise of that */
   perform(body: RunBody): unknown {
-    const returned = body.run(this as ActionArgs<State, Inputs> as ActionArgs<never, never>)
+    const args = this as ActionArgs<State, Inputs> as ActionArgs<never, never>
+    const returned = isScoped(this.#run.app) ? this.within(() => body.run(args)) : body.run(args)
     if (typeof returned !== 'object' || returned === null || isThenable(returned)) return returned
     return isGenerator(returned) ? this.#drain(returned) : returned
+  }
+
+  within<T>(code: () => T, span?: string): T {
+    const { app } = this.#run
+    return isScoped(app) ? inScope(app, this.context, code, span) : code()
   }
 
   async #drain(generator: AsyncGenerator<unknown, unknown, void>): Promise<unknown> {
     const { app, request } = this.#run
     for (;;) {
-      const { done, value } = await generator.next()
+      const { done, value } = await this.within(() => generator.next())
       if (done === true) return value
       if (this.#cancellation !== undefined) break
       emit(app, { type: 'chunk', source: this.#node.name, chunk: value })
@@ -140,7 +151,7 @@ export class Attempt implements MapAttempt, ActionArgs<State, Inputs> {
       if (ready !== undefined) await untilRead(this.#run, ready)
       if (this.#cancellation !== undefined) break
     }
-    await generator.return(undefined) // S3
+    await this.within(() => generator.return(undefined)) // S3
     return undefined
   }
 }
@@ -185,9 +196,17 @@ export function endAttempt(
 ): void {
   const { app } = run
   const { attempt = attemptNumber(run), startedAt = app.system.passed() } = run.attempt ?? {}
+  const attributes = attributesOf(run)
   run.attempt = undefined
   const durationMs = msSince(app.system.clock, startedAt)
-  emit(app, { type: 'step.end', source: node.name, status, error, attempt, durationMs }, sequenceId)
+  const fields = { status, error, attempt, durationMs, ...attributes } as const
+  emit(app, { type: 'step.end', source: node.name, ...fields }, sequenceId)
+}
+
+/** The facts that the present attempt has reported, for its `step.end`. */
+export function attributesOf({ attempt }: Pick<Run, 'attempt'>): { readonly attributes?: Attributes } | undefined {
+  const attributes = attempt?.report?.attributes
+  return attributes && { attributes }
 }
 
 /** The number of the present attempt; the first is 1. */

@@ -1,13 +1,14 @@
 import type { ActionContext, Path } from '../../action/context.js'
 import { type CancelAnswer, type Delivery, type Message, type SleepOptions, sealMessage } from '../../action/message.js'
+import type { ActionLog, ActionSpan, Attributes, ProgressReport } from '../../action/report.js'
 import { isObject } from '../../internal/guards.js'
 import type { Application, CurrentAttempt, Run } from '../application.js'
 import { createCancellation } from '../cancel/cancellation.js'
-import { emit } from '../emit.js'
 import type { BranchHost } from '../map/branch-handle.js'
 import { MessageReader, receiveOne } from '../message/receive.js'
 import { sleep } from '../message/sleep.js'
 import { doOnce } from './once.js'
+import { logOf, runSpan, StepReport, withAttributes } from './report.js'
 
 // Owns: the calls of an action to the engine. A context belongs to one attempt: after its end the context keeps its
 // values, and its methods have no effect.
@@ -26,6 +27,7 @@ export function behindContext(context: ActionContext): { readonly run: Run; read
 class StepContext implements ActionContext {
   readonly #run: Run
   readonly #step: CurrentAttempt
+  #log: ActionLog | undefined
 
   constructor(run: Run, step: CurrentAttempt) {
     this.#run = run
@@ -112,10 +114,27 @@ class StepContext implements ActionContext {
     return `${this.appId}:${this.#app.journal?.epoch ?? 0}:${this.sequenceId}`
   }
 
-  log(text: string, data?: unknown): void {
-    const { logger } = this.#app.system
-    logger.info(text, data)
-    if (this.#step.open) emit(this.#app, { type: 'log', source: this.#step.node.name, text, data })
+  get #report(): StepReport {
+    this.#step.report ??= new StepReport(this.#app, this.#step)
+    return this.#step.report
+  }
+
+  span<T>(name: string, fn: (span: ActionSpan) => T, attributes?: Attributes): T {
+    return runSpan(this.#report, undefined, name, fn, attributes)
+  }
+
+  attributes(given: Attributes): void {
+    const all = withAttributes('context.attributes', this.#step.report?.attributes, given)
+    if (this.#step.open) this.#report.attributes = all
+  }
+
+  get log(): ActionLog {
+    this.#log ??= logOf({ app: this.#app, step: this.#step })
+    return this.#log
+  }
+
+  progress(progress: ProgressReport, message?: string): void {
+    this.#report.setProgress(progress, message)
   }
 }
 

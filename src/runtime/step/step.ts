@@ -26,6 +26,7 @@ import type { RunRequest } from '../run/request.js'
 import {
   type Attempt,
   attemptNumber,
+  attributesOf,
   closeAttempt,
   endAttempt,
   isRunBody,
@@ -210,7 +211,7 @@ function publish(run: Run, node: PlanNode, { update, edge, error }: Commit): Set
     const durationMs = msSince(app.system.clock, startedAt)
     const recovered = run.attempts?.recovering === sequenceId
     const held = { update: isolateState(update), state: publicState(app.checkpoint.state) }
-    const fields = { status: 'done', ...held, attempt, recovered, durationMs } as const
+    const fields = { status: 'done', ...held, attempt, recovered, durationMs, ...attributesOf(run) } as const
     emit(app, { type: 'step.end', source: node.name, ...fields }, sequenceId)
   } else app.system.skip()
   run.attempt = undefined
