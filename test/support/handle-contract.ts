@@ -1,3 +1,4 @@
+import { PersistenceError } from 'teasel/persistence'
 import { expect } from 'vitest'
 import { sealMessage } from '../../src/action/message.js'
 import { createCancellation } from '../../src/runtime/cancel/cancellation.js'
@@ -264,6 +265,42 @@ export const handleContract: readonly HandleCase[] = [
         false,
         { status: 'done', state: { n: 2 }, recovered: false },
       ])
+    },
+  },
+  ...[0, 1, 2, 3, 4, 5, 6].map(
+    (ticks): HandleCase => ({
+      name: `a cancel ${ticks} ticks after its retry is decided ends it, and leaves no timer`,
+      async run(make) {
+        const cancel = async (): Promise<void> => {
+          for (let tick = 0; tick < ticks; tick++) await undefined
+          handle.cancel(cancellation())
+        }
+        const delayMs = (): number => {
+          void cancel()
+          return 40
+        }
+        const boom = () => {
+          throw new RangeError('boom')
+        }
+        const { handle, done, clock } = branchOf(make, boom, { policy: { retry: { ...twoAttempts, delayMs } } })
+        handle.start()
+        expect(await done).toBe('cancelled')
+        expect([handle.isRetrying, clock.pending]).toEqual([false, 0])
+      },
+    }),
+  ),
+  {
+    name: 'a cancel because its store is lost is its failure',
+    async run(make) {
+      const { handle, done, started } = branchOf(make, ({ signal }) => untilAborted(signal), {
+        policy: { fallback: () => ({ n: 7 }) },
+      })
+      handle.start()
+      await started
+      const error = new PersistenceError('Gone.', { fault: 'unavailable', appId: 'root' })
+      handle.cancel(createCancellation('store', 'store', 7, error))
+      expect(await done).toBe('failed')
+      expect(handle.result).toEqual({ status: 'failed', error })
     },
   },
   {

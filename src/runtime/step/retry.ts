@@ -16,7 +16,8 @@ import { type Attempts, attemptsOf } from './attempts.js'
 // Owns: whether a failed action, branch or reduce is tried again, and the delay before.
 // Does not own: the attempt itself (attempt-loop.ts, run/loop.ts, map/reducer-actor.ts).
 // T1  Retry, then fallback, then `onError`, then the run fails.
-// T2  During the delay no permit is held, and a cancel ends it in the same tick.
+// T2  During the delay no permit is held, and a cancel ends it in the same tick. Where a function of `retry` cancels, or
+//     an answer comes after the cancel, there is no delay.
 // T3  Cancels, broken contracts, invalid inputs and lost stores are neither retried nor given to a fallback: a further
 //     attempt cannot mend them.
 // T4  Before a delay the store holds which attempt begins, and when: a crash in between neither repeats the delay nor
@@ -110,10 +111,11 @@ type NoteRetry = (at: number) => RetryNote
 
 /**
  * Waits until the next attempt is due. The store holds that moment before (T4).
- * @returns false when a cancel ended the wait
+ * @returns false when a cancel ended the wait, or came before it
  */
 export async function waitForAttempt(run: Run, again: Again, note?: NoteRetry): Promise<boolean> {
   const { app } = run
+  if (run.cancellation !== undefined) return false // T2
   const at = app.system.clock.now() + again.delayMs
   const noted =
     note && writeNote(app, 'A retry', (journal) => journal.note('retry', { ...note(at), delayMs: again.delayMs }))
@@ -174,9 +176,7 @@ export function retryBranch(run: Run, node: PlanNode, error: Error): Promise<boo
   try {
     if (branch.delayAfter === undefined) return again(delayOf(run, failure))
     if (isBeyondRetry(failure.error)) return error
-    const later = (delayMs: number | undefined): Promise<boolean> | Error | false =>
-      run.cancellation === undefined && again(delayMs)
-    return branch.delayAfter(failure.error, failed).then<boolean | Error, Error>(later, toError)
+    return branch.delayAfter(failure.error, failed).then<boolean | Error, Error>(again, toError)
   } catch (fault) {
     return toError(fault)
   }
