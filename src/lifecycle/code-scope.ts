@@ -8,8 +8,14 @@ export interface CodeScope {
    * Calls `code` once, at once, and returns its result. Called for an action, for each `next` of a generator, for the
    * source of a map, and for the function of a span.
    * @param span id of the span that the code belongs to
+   * @param carried in a worker: the texts that the tracker of the owner gave to the branch (`Tracker.carry`)
    */
-  run<T>(context: ActionContext, code: () => T, span: string | undefined): T
+  run<T>(
+    context: ActionContext,
+    code: () => T,
+    span: string | undefined,
+    carried: Readonly<Record<string, string>> | undefined,
+  ): T
 }
 
 const NONE: readonly CodeScope[] = []

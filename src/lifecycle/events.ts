@@ -44,6 +44,8 @@ export type CancelCause =
 export interface RunStart extends EventFacts {
   readonly type: 'run.start'
   readonly next: string | undefined
+  /** The application and the step that it was forked from. */
+  readonly forkedFrom?: { readonly appId: string; readonly sequenceId: number }
 }
 /** A run of the root application has ended, and everything that it started. */
 export interface RunEnd<S = unknown> extends EventFacts {

@@ -29,6 +29,8 @@ export interface AppJournal {
   readonly inbox: Inbox
   /** The stored record at which the next step continues; undefined when there is none. */
   readonly stored: StoredRecord | undefined
+  /** The application and the step that it was forked from. */
+  readonly forkedFrom: { readonly appId: string; readonly sequenceId: number } | undefined
   readonly opened: boolean
   /** The last call of {@link AppJournal.open}. */
   readonly opening: Promise<unknown> | undefined

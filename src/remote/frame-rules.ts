@@ -54,6 +54,7 @@ const DOWN = oneBy('type', {
     inputs: recordOf(),
     bound: recordOf(),
     runId: text,
+    carried: maybe(recordOf(text)),
     watched: flag,
     tracked: flag,
     hears: eventTypes,
@@ -112,7 +113,7 @@ const waiting: Fields = { id: text, kinds: texts, from }
 
 const EVENT = oneBy('type', {
   // Of applications that its actions make.
-  'run.start': { ...deeper, next: maybe(text) },
+  'run.start': { ...deeper, next: maybe(text), forkedFrom: maybe(record({ appId: text, sequenceId })) },
   'run.end': {
     ...deeper,
     status: oneOf('halted', 'finished', 'cancelled', 'failed'),

@@ -73,6 +73,8 @@ export interface StartFrame {
   readonly inputs: State
   readonly bound: State
   readonly runId: string
+  /** What the tracker of the owner gave along: {@link Tracker.carry}. */
+  readonly carried?: Readonly<Record<string, string>> | undefined
   readonly watched: boolean
   /** Whether a tracker of the owner records its events. */
   readonly tracked: boolean

@@ -1,10 +1,11 @@
 import type { Inputs } from '../action/inputs.js'
 import type { Plan } from '../graph/plan.js'
 import { defined } from '../internal/defined.js'
-import { ownValue } from '../internal/guards.js'
+import { nameOf, ownValue } from '../internal/guards.js'
 import type { EventType } from '../lifecycle/events.js'
 import type { StoredRecord } from '../persistence/replay.js'
 import { withTransient } from '../runtime/durability.js'
+import { reportFault } from '../runtime/emit.js'
 import type { EventSource } from '../runtime/event-source.js'
 import type { BranchProgress } from '../runtime/map/branch-handle.js'
 import type { BranchSetup } from '../runtime/map/branch-maker.js'
@@ -88,6 +89,7 @@ export function startFrameOf(
     inputs,
     ...facts,
     runId: system.runId,
+    ...defined({ carried: carriedWith(origin) }),
     watched: origin.watched,
     tracked: origin.tracker !== undefined,
     attempts: task.policy.retry?.attempts ?? 0,
@@ -99,6 +101,23 @@ export function startFrameOf(
     ...(!begins && { resume: { checkpoint, visits, ...defined({ kept }), attempts, tries, recovered } }),
     messages,
     ...(store !== undefined && { store }),
+  }
+}
+
+/** What goes with a branch to its worker. A tracker that throws is reported, and nothing goes along. */
+function carriedWith({
+  tracker,
+  system,
+  appId,
+  path,
+  root,
+}: EventSource): Readonly<Record<string, string>> | undefined {
+  if (tracker?.carry === undefined) return system.carried
+  try {
+    return tracker.carry({ runId: system.runId, appId, path }) ?? system.carried
+  } catch (error) {
+    reportFault(root, `tracker ${nameOf(tracker)}`.trimEnd(), error)
+    return system.carried
   }
 }
 

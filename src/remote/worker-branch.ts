@@ -88,7 +88,7 @@ export class WorkerBranch implements RunOwner {
     )
     const all = { ...settings, logger, graceMs: start.graceMs, interceptors }
     const emitted = (event: AnyEvent, tracker: Tracker | undefined): void => this.#emitted(event, tracker)
-    this.#system = new WorkerSystem(all, start.runId, code.executors, world.delivery, emitted)
+    this.#system = new WorkerSystem(all, start, code.executors, world.delivery, emitted)
     this.#system.hears = new Set(start.hears)
     this.#system.root = { cancel: (error) => sendInWords({ type: 'storeLost', error }) }
     const tracker = start.tracked ? OWNERS_TRACKER : undefined

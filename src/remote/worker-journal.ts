@@ -66,6 +66,7 @@ export class WorkerJournal implements MapJournal {
   stored: StoredRecord | undefined
   inbox: Inbox
   opened = true
+  readonly forkedFrom = undefined
   opening: Promise<unknown> | undefined
   retryFailuresBefore: number
   /** The number of the last committed step. */

@@ -18,6 +18,7 @@ export class WorkerSystem extends AppSystem {
   override readonly defaultExecutor = undefined
   override readonly executors: ReadonlySet<Executor> | undefined
   override readonly delivery: number
+  override readonly carried: Readonly<Record<string, string>> | undefined
   /** The types that the owner observes. */
   hears: ReadonlySet<EventType> = new Set()
   readonly #runId: string
@@ -27,7 +28,7 @@ export class WorkerSystem extends AppSystem {
   /** @param emitted called with each event */
   constructor(
     settings: SystemSettings,
-    runId: string,
+    { runId, carried }: Pick<StartFrame, 'runId' | 'carried'>,
     executors: ReadonlySet<Executor> | undefined,
     delivery: number,
     emitted: (event: AnyEvent, tracker?: Tracker) => void,
@@ -35,6 +36,7 @@ export class WorkerSystem extends AppSystem {
     super(settings)
     this.executors = executors
     this.delivery = delivery
+    this.carried = carried
     this.#runId = runId
     this.#emitted = emitted
   }

@@ -9,6 +9,8 @@ export interface EventSystem {
   readonly runId: string
   readonly store: { readonly incarnation: number; readonly tree?: { leak(): void } } | undefined
   readonly clock: Clock
+  /** In a worker: the texts that came with its branch, for scopes of code. */
+  readonly carried: Readonly<Record<string, string>> | undefined
   readonly logger: SafeLogger
   isObserved(type: EventType): boolean
   /** Counts events that are not observed. @param count default 1 */

@@ -84,6 +84,8 @@ export class AppSystem {
   readonly defaultExecutor = defaultPlace.executor
   /** The executors that its maps may use; undefined where they may use any. */
   readonly executors: ReadonlySet<Executor> | undefined = undefined
+  /** In a worker: the texts that came with its branch. */
+  readonly carried: Readonly<Record<string, string>> | undefined = undefined
   /** A random number from 0 to 1, for the jitter of delays. */
   readonly random: () => number
   /** The store of the root, if it has one: how often the root was resumed. */

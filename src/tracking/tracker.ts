@@ -1,6 +1,13 @@
 import type { ActionContext, Path } from '../action/context.js'
 import type { AnyEvent } from '../lifecycle/events.js'
 
+/** A branch that is handed to a worker. */
+export interface CarriedBranch {
+  readonly runId: string
+  readonly appId: string
+  readonly path: Path
+}
+
 /**
  * Records the events of an application and everything below it.
  *
@@ -28,5 +35,5 @@ export interface Tracker {
    * The texts that go with a branch to its worker, such as a W3C `traceparent`. Called when the branch is handed over,
    * with its address.
    */
-  carry?(branch: { readonly appId: string; readonly path: Path }): Readonly<Record<string, string>> | undefined
+  carry?(branch: CarriedBranch): Readonly<Record<string, string>> | undefined
 }

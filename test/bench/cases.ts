@@ -8,6 +8,7 @@ import { listingCases } from './listing-cases.js'
 import { liveCases } from './live-cases.js'
 import { cpuOf, median, type Round, ratios, rounds } from './measure.js'
 import { millionCases } from './million-cases.js'
+import { otelCases } from './otel-cases.js'
 import { savingCases } from './saving-cases.js'
 import * as subject from './subjects.js'
 
@@ -176,6 +177,7 @@ export const cases: readonly Case[] = [
   ...savingCases,
   ...listingCases,
   ...millionCases,
+  ...otelCases,
   { name: 'state.large', unit: '× small state', target: 1.2, run: largeState },
   { name: 'import', unit: '× xstate', target: 1.4, run: importTime },
   { name: 'size.declare', unit: 'KiB', target: 11, run: size('declare') },

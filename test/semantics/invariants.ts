@@ -35,6 +35,14 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'adapters/context/current-context.ts': {
     L1: ['../context/current-context › is the context of the action, also after awaits'],
   },
+  'adapters/otel/open-spans.ts': {
+    N1: ['../otel/otel › ends every span, also of a run that ends while code of it is given up'],
+  },
+  'adapters/otel/otel-tracker.ts': {
+    O1: ['../otel/otel › tells failures, retries and cancels apart: a cancel is no error'],
+    O2: ['../otel/otel › makes no span of a branch that was restored'],
+    O3: ['../otel/otel › links a step to the one that was lost with its worker'],
+  },
   'adapters/postgres/schema.ts': {
     T1: ['../persistence/postgres › makes its tables once when several processes start on a fresh database'],
   },

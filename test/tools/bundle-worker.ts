@@ -12,7 +12,7 @@ export interface Bug {
 }
 
 /** Packages that a bench loads as they are installed. */
-const PACKAGES = ['xstate', 'nanoid', 'libsql', 'pg', 'bullmq', 'ioredis']
+const PACKAGES = ['xstate', 'nanoid', 'libsql', 'pg', 'bullmq', 'ioredis', '@opentelemetry/*']
 
 /**
  * Bundles a worker of `test/` with its part of `src/` and with the packages that it uses, so that its processes start

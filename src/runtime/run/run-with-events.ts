@@ -32,7 +32,8 @@ async function runAndReport(app: Application, request: RunRequest): Promise<RunR
     createRequest(request.inputs, {
       ...request,
       begun() {
-        emit(app, { type: 'run.start', next })
+        const { forkedFrom } = app.journal ?? {}
+        emit(app, { type: 'run.start', next, ...(forkedFrom && { forkedFrom }) })
         request.begun?.()
       },
       before: asks ? () => refusalOf(run, info) : undefined,

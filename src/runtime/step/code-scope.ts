@@ -7,41 +7,58 @@ import type { EventSource } from '../event-source.js'
 // K1  The code is called exactly once, whatever a scope does. A scope that fails is reported like a tracker that fails.
 
 /** Whether anything surrounds the code of actions: most programs have no scope and pay nothing. */
-export const isScoped = ({ tracker }: EventSource): boolean => codeScopes().length > 0 || tracker?.within !== undefined
+export const isScoped = ({ tracker }: EventSource): boolean => tracker?.within !== undefined || codeScopes().length > 0
 
-/** Calls code of an action inside all scopes. */
+/** Calls code of an action inside all scopes, the last one innermost, and the tracker inside of them. */
 export function inScope<T>(app: EventSource, context: ActionContext, code: () => T, span?: string): T {
-  const { tracker } = app
+  const { tracker, system } = app
   let all = code
-  if (tracker?.within !== undefined) all = guarded(app, (inner) => tracker.within?.(context, inner, span), all)
-  for (const scope of [...codeScopes()].reverse()) all = guarded(app, (inner) => scope.run(context, inner, span), all)
+  if (tracker?.within !== undefined) {
+    const inner = all
+    all = () => new Guarded(app, inner).run((once) => tracker.within?.(context, once, span))
+  }
+  const scopes = codeScopes()
+  for (let i = scopes.length - 1; i >= 0; i--) {
+    const [scope, inner] = [scopes[i], all]
+    all = () => new Guarded(app, inner).run((once) => scope?.run(context, once, span, system.carried))
+  }
   return all()
 }
 
-type Returned<T> = { readonly value: T } | { readonly error: unknown } | undefined
+/** One call of code inside one scope. K1 */
+class Guarded<T> {
+  readonly #app: EventSource
+  readonly #code: () => T
+  #phase: 'made' | 'called' | 'returned' | 'threw' = 'made'
+  #result: unknown
 
-/** K1 */
-const guarded =
-  <T>(app: EventSource, surround: (code: () => T) => unknown, code: () => T): (() => T) =>
-  () => {
-    let returned: Returned<T>
-    const once = (): T => {
-      if (returned === undefined) {
-        returned = { error: new TypeError('A scope called the code of an action while that ran.') }
-        try {
-          returned = { value: code() }
-        } catch (error) {
-          returned = { error }
-        }
-      }
-      if ('error' in returned) throw returned.error
-      return returned.value
-    }
-    try {
-      surround(once)
-    } catch (error) {
-      if (returned === undefined || !('error' in returned) || returned.error !== error)
-        reportFault(app.root, 'a scope of actions', error)
-    }
-    return once()
+  constructor(app: EventSource, code: () => T) {
+    this.#app = app
+    this.#code = code
   }
+
+  run(surround: (once: () => T) => unknown): T {
+    try {
+      surround(() => this.#once())
+    } catch (error) {
+      if (this.#phase !== 'threw' || this.#result !== error) reportFault(this.#app.root, 'a scope of actions', error)
+    }
+    return this.#once()
+  }
+
+  #once(): T {
+    if (this.#phase === 'made') {
+      this.#phase = 'called'
+      try {
+        this.#result = this.#code()
+        this.#phase = 'returned'
+      } catch (error) {
+        this.#result = error
+        this.#phase = 'threw'
+      }
+    }
+    if (this.#phase === 'called') throw new TypeError('A scope called the code of an action while that ran.')
+    if (this.#phase === 'threw') throw this.#result
+    return this.#result as T
+  }
+}
