@@ -77,14 +77,13 @@ process.once('SIGINT', () => interrupt.abort(new Error('Interrupted.')))
 console.error('Reading 233 addresses …')
 const { createApplication, printPath } = await import('teasel')
 const { researchGraph } = await import('./research/graph.js')
-const { Progress } = await import('./research/progress.js')
+const { consoleReporter } = await import('teasel/reporter')
 const { library, parts } = await import('./research/registry.js')
 const { executor, close } = await executorOf(where)
 const graph = researchGraph(library, parts)
-const app = createApplication(graph, { entrypoint: 'plan', state: { question }, executor })
+const tracker = consoleReporter({ name: 'research' }) // to stderr: stdout is for the answer
+const app = createApplication(graph, { entrypoint: 'plan', state: { question }, executor, tracker })
 
-const progress = new Progress(process.stderr, process.env['NO_COLOR'] !== undefined)
-app.on('*', (event) => progress.show(event))
 const branches: { readonly path: string; readonly status: string; readonly ms: number }[] = []
 app.on('branch.settled', ({ path, status, durationMs }) =>
   branches.push({ path: printPath(path), status, ms: durationMs }),

@@ -152,7 +152,7 @@ function program(...args: (string | NodeJS.ProcessEnv)[]) {
 }
 
 describe('the program', () => {
-  it('prints only one JSON document, and shows its branches elsewhere', () => {
+  it('prints only one JSON document, and shows its steps elsewhere', () => {
     const { stdout, stderr, status } = program('--json', 'What was said about the moon?')
     const document = JSON.parse(stdout) as Record<string, unknown>
 
@@ -170,7 +170,7 @@ describe('the program', () => {
       ]),
       branches: expect.arrayContaining([{ path: 'search/bm25.question', status: 'done', ms: expect.any(Number) }]),
     })
-    expect(stderr).toMatch(/✓ done {3}search\/meaning\.question \(\d+ ms\)/)
+    expect(stderr).toMatch(/✓ search \d/)
   })
 
   it.skipIf(redis === undefined)('gives the same answer where its branches are jobs of two workers', () => {

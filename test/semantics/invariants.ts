@@ -46,6 +46,22 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'adapters/postgres/schema.ts': {
     T1: ['../persistence/postgres › makes its tables once when several processes start on a fresh database'],
   },
+  'adapters/reporter/console-reporter.ts': {
+    C1: ['../reporter/reporter › draws at most twelve frames a second, however many events come'],
+    C2: ['../reporter/reporter › ends with `close`'],
+  },
+  'adapters/reporter/live-block.ts': {
+    B1: ['../reporter/reporter › lets what others write go above, and leaves an open line alone'],
+    B2: ['../reporter/reporter › lets what others write go above, and leaves an open line alone'],
+    B3: ['../reporter/reporter › lets what others write go above, and leaves an open line alone'],
+  },
+  'adapters/reporter/plain-lines.ts': { N1: ['../reporter/reporter › prints the first twenty failures'] },
+  'adapters/reporter/run-view.ts': {
+    V1: ['../reporter/reporter › holds the branches that run, and numbers of all others'],
+  },
+  'adapters/reporter/text-width.ts': {
+    W1: ['../reporter/reporter › is kept by a cut, and control characters are gone'],
+  },
   'adapters/sqlite/schema.ts': {
     T1: ['../persistence/sqlite › upgrades tables of version'],
     T2: ['../persistence/sqlite-plans › counts by status from the indexes alone'],

@@ -1,0 +1,136 @@
+import { fixed, type Piece, piece } from './paint.js'
+import { type BranchView, countsOf, etaOf, type MapView, type RunView, type StepView } from './run-view.js'
+
+// Owns: the lines of a run: of the live block, and of its end.
+
+const SIGN = { running: '▶', done: '✓', failed: '✕', cancelled: '⊘', halted: '‖', finished: '✓' } as const
+const COLOUR = {
+  running: 'cyan',
+  done: 'green',
+  failed: 'red',
+  cancelled: 'yellow',
+  halted: 'green',
+  finished: 'green',
+} as const
+
+const MAPS = 3
+const BRANCHES = 3
+const QUESTIONS = 3
+const BAR = 20
+
+/** `850 ms`, `1.2 s`, `3 min 5 s`, `2 h 10 min`. */
+export function timeText(ms: number): string {
+  if (ms < 1000) return `${Math.max(0, Math.round(ms))} ms`
+  const s = ms / 1000
+  if (s < 10) return `${s.toFixed(1)} s`
+  if (s < 60) return `${Math.round(s)} s`
+  const minutes = Math.floor(s / 60)
+  return minutes < 60 ? `${minutes} min ${Math.floor(s % 60)} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+}
+
+/** Joins pieces with spaces, and leaves out empty ones. */
+const spaced = (...pieces: readonly (Piece | undefined)[]): Piece[] =>
+  pieces.flatMap((one) => (one === undefined || one.text === '' ? [] : [fixed(' '), one])).slice(1)
+
+export function headOf(run: RunView, name: string, now: number): Piece[] {
+  const { status, stepCount, leaked, endedAt, error } = run
+  return spaced(
+    fixed(SIGN[status], COLOUR[status]),
+    piece(name, 'bold'),
+    fixed(status, COLOUR[status]),
+    fixed(timeText((endedAt ?? now) - run.startedAt)),
+    fixed(`${stepCount} ${stepCount === 1 ? 'step' : 'steps'}`, 'dim'),
+    leaked > 0 ? fixed(`${leaked} abandoned`, 'yellow') : undefined,
+    error === undefined ? undefined : piece(error, 'red'),
+  )
+}
+
+export function stepLine({ action, status, durationMs, attempt, since, progress }: StepView, now: number): Piece[] {
+  return spaced(
+    fixed(SIGN[status], COLOUR[status]),
+    piece(action),
+    fixed(timeText(status === 'running' ? now - since : durationMs), 'dim'),
+    attempt > 1 ? fixed(`attempt ${attempt}`, 'yellow') : undefined,
+    piece(progress, 'cyan'),
+  )
+}
+
+/** The bar of a map: `read ████░░ 40/60 ✓37 ✕2 ⊘1 ▶8 ⏸2 ↻1 ○12 eta 7 s`. */
+export function mapLine(map: MapView, now: number, bar = BAR): Piece[] {
+  const counts = countsOf(map)
+  const { total, name, path, depth, done, failed, cancelled } = map
+  const settled = done + failed + cancelled
+  const full = total === undefined || total === 0 ? 0 : Math.round((settled / total) * bar)
+  const drawn = bar > 0 && total !== undefined
+  const eta = etaOf(map, now)
+  const count = (sign: string, number: number, colour: Piece['colour']): Piece | undefined =>
+    number > 0 ? fixed(`${sign}${number}`, colour) : undefined
+  return spaced(
+    piece(depth === 0 ? name : path),
+    drawn ? fixed(`${'█'.repeat(full)}${'░'.repeat(bar - full)}`, 'cyan') : undefined,
+    fixed(`${settled}/${total ?? `${map.seen}+`}`),
+    count('✓', counts.done, 'green'),
+    count('✕', counts.failed, 'red'),
+    count('⊘', counts.cancelled, 'yellow'),
+    count('▶', counts.running, 'cyan'),
+    count('⏸', counts.waiting, 'yellow'),
+    count('↻', counts.retrying, 'yellow'),
+    count('○', counts.queued, 'dim'),
+    eta === undefined ? undefined : fixed(`eta ${timeText(eta)}`, 'dim'),
+  )
+}
+
+function branchLine({ path, action, since, progress, waits, isRetrying }: BranchView, now: number): Piece[] {
+  const [sign, colour] =
+    waits.size > 0 ? (['⏸', 'yellow'] as const) : isRetrying ? (['↻', 'yellow'] as const) : (['▶', 'cyan'] as const)
+  return spaced(
+    fixed(`  ${sign}`, colour),
+    piece(path),
+    piece(action, 'dim'),
+    fixed(timeText(now - since), 'dim'),
+    piece(progress, 'cyan'),
+  )
+}
+
+/** The lines of a run in the live block. @param rows how many there may be */
+export function blockOf(run: RunView, name: string, now: number, rows: number): Piece[][] {
+  const lines: Piece[][] = [headOf(run, name, now)]
+  for (const step of run.finished) lines.push(stepLine(step, now))
+  if (run.step !== undefined) lines.push(stepLine(run.step, now))
+  const maps = [...run.maps.values()].sort((a, b) => a.depth - b.depth)
+  for (const map of maps.slice(0, MAPS)) lines.push([fixed('  '), ...mapLine(map, now)])
+  if (maps.length > MAPS) lines.push([fixed(`  … and ${maps.length - MAPS} maps below`, 'dim')])
+  let shown = 0
+  for (const branch of run.branches.values()) {
+    if (shown === BRANCHES) break
+    shown += 1
+    lines.push(branchLine(branch, now))
+  }
+  if (run.branches.size > shown) lines.push([fixed(`  … and ${run.branches.size - shown} more`, 'dim')])
+  lines.push(...failureLines(run), ...questionLines(run))
+  return lines.length > rows ? [...lines.slice(0, Math.max(1, rows - 1)), [fixed('…', 'dim')]] : lines
+}
+
+/** The last failures, and how many came before them. */
+export function failureLines({ failures, failureCount }: RunView): Piece[][] {
+  const lines = failures.map(({ path, action, text }) =>
+    spaced(fixed('✕', 'red'), piece(path), piece(`(${action})`, 'dim'), piece(text, 'red')),
+  )
+  const more = failureCount - failures.length
+  return more > 0 ? [...lines, [fixed(`  … and ${more} ${more === 1 ? 'failure' : 'failures'} before`, 'dim')]] : lines
+}
+
+function questionLines({ questions }: RunView): Piece[][] {
+  const all = [...questions.values()]
+  const lines = all
+    .slice(0, QUESTIONS)
+    .map(({ path, action, kinds, ask }) =>
+      spaced(
+        fixed('?', 'yellow'),
+        piece(path === '' ? action : path),
+        piece(`waits for ${kinds.join(', ')}`),
+        piece(ask, 'dim'),
+      ),
+    )
+  return all.length > QUESTIONS ? [...lines, [fixed(`  … and ${all.length - QUESTIONS} questions`, 'dim')]] : lines
+}
