@@ -148,9 +148,13 @@ export class BranchAnswers {
 
   #credit(): void {
     this.#free += 1
-    if (this.#free < this.#batch) return
-    this.#to.send({ type: 'credit', n: this.#free })
-    this.#free = 0
+    if (this.#free !== this.#batch) return
+    const delivery = this.#delivery
+    queueMicrotask(() => {
+      if (delivery !== this.#delivery) return // A2
+      this.#to.send({ type: 'credit', n: this.#free }) // with that of the chunks which came with this one
+      this.#free = 0
+    })
   }
 
   #acquire(id: number): void {

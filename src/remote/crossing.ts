@@ -68,7 +68,8 @@ const NUMBERED = { runId: '', incarnation: 0, seq: 0, time: 0 }
 
 /** A chunk that has crossed; it is not numbered yet. */
 export const crossedChunk = (
-  { source, sequenceId, chunk }: Extract<UpFrame, { readonly type: 'chunk' }>,
+  { source, sequenceId }: Pick<Extract<UpFrame, { readonly type: 'chunk' }>, 'source' | 'sequenceId'>,
+  chunk: unknown,
   { appId, path }: Pick<EventSource, 'appId' | 'path'>,
 ): AnyEvent => ({
   type: 'chunk',
@@ -76,7 +77,10 @@ export const crossedChunk = (
   chunk,
   action: path[0]?.map ?? source,
   sequenceId,
-  ...NUMBERED,
+  runId: '',
+  incarnation: 0,
+  seq: 0,
+  time: 0,
   appId,
   path,
 })

@@ -243,7 +243,7 @@ const UP = oneBy('type', {
   mismatch: { outline: texts },
   facts: { attempts: whole(1), retrying: flag },
   event: { event: EVENT, tracked: flag, skipped },
-  chunk: { source: text, sequenceId, chunk: anything, tracked: flag, skipped },
+  chunk: { source: text, sequenceId, tracked: flag, skipped, chunks: listOf(anything) },
   step: {
     change: record({ set: recordOf(), removed: texts }),
     at: record({ position: maybe(text), next: maybe(text), sequenceId }),

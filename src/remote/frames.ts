@@ -191,12 +191,12 @@ export type UpFrame =
       /** Events before it that nobody observes. */
       readonly skipped: number
     }
-  /** A chunk of the branch itself. */
+  /** Chunks of the branch itself, in order. `skipped` are before the first. */
   | {
       readonly type: 'chunk'
       readonly source: string
       readonly sequenceId: number
-      readonly chunk: unknown
+      readonly chunks: readonly unknown[]
       readonly tracked: boolean
       readonly skipped: number
     }

@@ -3,7 +3,7 @@ import type { JournalSetup } from '../persistence/branch-store.js'
 import type { CommittingStep, OpenMap, Start, StoredTiming } from '../persistence/committing.js'
 import type { Until } from '../persistence/driver.js'
 import type { StateLabel } from '../persistence/labels.js'
-import type { FullFacts, Notes, ParentRef } from '../persistence/record.js'
+import type { FullFacts, Notes, ParentRef, RanFacts } from '../persistence/record.js'
 import type { StoredMessage, StoredRecord } from '../persistence/replay.js'
 import type { ScopeSettings } from '../persistence/scope.js'
 import type { OpenFacts } from '../persistence/tree-status.js'
@@ -36,18 +36,23 @@ export interface StoreData {
   readonly incarnation: number
   readonly epoch: number
   readonly oneWay: readonly string[]
-  readonly parentRef: ParentRef | undefined
+  readonly parentRef?: ParentRef | undefined
   readonly replacing: boolean
   readonly retryFailuresBefore: number
   /** Messages that no committed step has taken. */
   readonly inbox: readonly StoredMessage[]
   /** The record at which it continues; its state is that of the first frame. */
-  readonly stored: Omit<StoredRecord, 'state'> | undefined
+  readonly stored?: Omit<StoredRecord, 'state'> | undefined
 }
 
-/** A step to commit. */
-export interface StepData extends Omit<CommittingStep, 'visits'> {
+type Optional = 'next' | 'end' | 'startedAt' | 'deadlineAt'
+
+/** A step to commit. Facts that it has not are absent: undefined would cross as a tag. */
+export interface StepData
+  extends Omit<CommittingStep, 'visits' | 'ran' | Optional>,
+    Partial<Pick<CommittingStep, Optional>> {
   readonly visits: Readonly<Record<string, number>>
+  readonly ran: Omit<RanFacts, 'condition'> & Partial<Pick<RanFacts, 'condition'>>
 }
 
 /** The messages that a branch has seen, and those of them that no commit has taken. */

@@ -75,11 +75,11 @@ export class OwnerJournals {
       incarnation: scope.incarnation,
       epoch,
       oneWay: [...oneWay],
-      parentRef,
       replacing,
       retryFailuresBefore,
       inbox: inbox.waiting,
-      stored: stored && withoutState(stored),
+      ...(parentRef !== undefined && { parentRef }),
+      ...(stored !== undefined && { stored: withoutState(stored) }),
     }
   }
 
@@ -206,7 +206,10 @@ export class OwnerJournals {
     mail: MailData | undefined,
   ): Awaitable<void> {
     const state = this.#stateOf(app, data.state, data.loose)
-    const step: CommittingStep = { ...data, ...this.#times(app), state, visits: () => visits }
+    const { next, end, startedAt, deadlineAt, ...rest } = data
+    const ran = { ...data.ran, condition: data.ran.condition }
+    const facts = { ...rest, next, end, startedAt, deadlineAt, ran, ...this.#times(app) }
+    const step: CommittingStep = { ...facts, state, visits: () => visits }
     for (const id of taken) journal.inbox.take(id)
     const done = (): void => {
       this.#drop(app)

@@ -14,7 +14,6 @@ import { Carrier } from '../runtime/actor/carrier.js'
 import { type AnyActorRef, makeActor } from '../runtime/actor/create-actor.js'
 import { type Cancellation, createCancellation } from '../runtime/cancel/cancellation.js'
 import type { Deadline } from '../runtime/cancel/deadline.js'
-import { relay } from '../runtime/emit.js'
 import type { EventSource } from '../runtime/event-source.js'
 import type { BranchHandle, BranchProgress, Found, ReportedProgress, WaitsFor } from '../runtime/map/branch-handle.js'
 import type { BranchSetup } from '../runtime/map/branch-maker.js'
@@ -22,9 +21,10 @@ import { cancelledBy } from '../runtime/map/outcome.js'
 import { MAILBOX_BOUND } from '../runtime/message/mailbox.js'
 import type { Leak } from '../runtime/run/result.js'
 import type { State } from '../state/freeze.js'
+import { relayChunks, relayEvent } from './arriving-events.js'
 import { BranchAnswers } from './branch-answers.js'
 import { type Crew, otherCode } from './crew.js'
-import { crossedChunk, crossedEvent, dataOf, logOf, reportedIn, sendOn, thrown } from './crossing.js'
+import { dataOf, logOf, sendOn, thrown } from './crossing.js'
 import type { CheckpointData, Ended, UpFrame, WaitsData } from './frames.js'
 import { OwnerRun } from './owner-run.js'
 import { type RemoteEnd, remoteLogicOf } from './remote-actor.js'
@@ -236,8 +236,9 @@ export class RemoteBranch implements BranchHandle {
         this.isRetrying = frame.retrying
         return
       case 'chunk':
+        return relayChunks(this, frame)
       case 'event':
-        return this.#relay(frame)
+        return relayEvent(this, frame)
       case 'step':
         this.#submission.committed(frame.n, frame.left)
         return this.moved(...stepped(this.#setup.plan, this.#checkpoint, this.#visits, frame))
@@ -266,20 +267,6 @@ export class RemoteBranch implements BranchHandle {
       default:
         return this.answers.receive(frame)
     }
-  }
-
-  #relay(frame: Extract<UpFrame, { readonly type: 'event' | 'chunk' }>): void {
-    const { skipped, tracked } = frame
-    this.#setup.system.skip(skipped)
-    const event = frame.type === 'chunk' ? crossedChunk(frame, this.origin) : crossedEvent(frame.event, this.origin)
-    const { type, path } = event
-    if (this.#run.cancellation !== undefined) {
-      if (type === 'chunk') return
-      if (type === 'cancel' && path.length === this.origin.path.length) return // emitted in its tick
-    }
-    relay(this.origin, event, tracked ? this.origin.tracker : undefined)
-    if (event.type === 'progress' && path.length === this.origin.path.length) this.reported = reportedIn(event)
-    if (type === 'chunk') this.answers.pace()
   }
 
   /** It has come to a further checkpoint. */

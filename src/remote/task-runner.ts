@@ -5,6 +5,7 @@ import type { Clock } from '../internal/clock.js'
 import { describeValue } from '../internal/guards.js'
 import { list } from '../internal/nearest.js'
 import { checkOptions } from '../internal/options.js'
+import { ChunkGather } from './chunk-gather.js'
 import { open, seal, sealInWords } from './crossing.js'
 import { assertDown, assertStart } from './frame-rules.js'
 import { assertFits } from './frame-size.js'
@@ -79,6 +80,8 @@ interface Entry {
   branch: WorkerBranch | undefined
   readonly early: string[]
   readonly maxFrameBytes: number
+  /** Its chunks that have not left. */
+  readonly chunks: ChunkGather
 }
 
 class Runner implements TaskRunner {
@@ -101,7 +104,9 @@ class Runner implements TaskRunner {
   run(task: TaskData): void {
     const { id, code } = task
     if (this.#tasks.has(id)) return // W3
-    const entry: Entry = { branch: undefined, early: [], maxFrameBytes: task.maxFrameBytes }
+    const { maxFrameBytes } = task
+    const chunks = new ChunkGather((text) => this.#options.send(id, text, false), maxFrameBytes)
+    const entry: Entry = { branch: undefined, early: [], maxFrameBytes, chunks }
     this.#tasks.set(id, entry)
     try {
       const found = this.#find(code)
@@ -125,6 +130,7 @@ class Runner implements TaskRunner {
   stop(id: string): void {
     const entry = this.#tasks.get(id)
     this.#tasks.delete(id)
+    entry?.chunks.drop()
     entry?.branch?.stop()
   }
 
@@ -170,7 +176,7 @@ class Runner implements TaskRunner {
       assertFits(task.start, task.maxFrameBytes)
       const start = open(task.start)
       assertStart(start)
-      entry.branch = this.#make(id, start, code, task)
+      entry.branch = this.#make(entry, start, code, task)
       for (const text of entry.early.splice(0)) this.#follow(id, entry, text) // W2
       entry.branch.begin()
     } catch (error) {
@@ -178,23 +184,30 @@ class Runner implements TaskRunner {
     }
   }
 
-  #make(id: string, start: StartFrame, code: FoundCode, task: TaskData): WorkerBranch {
-    const { delivery, maxFrameBytes } = task
+  #make(entry: Entry, start: StartFrame, code: FoundCode, task: TaskData): WorkerBranch {
+    const { id, delivery, maxFrameBytes } = task
     const { registry } = task.code
     const { send, clock, random } = this.#options
+    const { chunks } = entry
     return new WorkerBranch(start, {
       settings: { clock, random },
       code,
       delivery,
+      sendChunk: (chunk) => chunks.add(chunk),
       send: (frame) => {
+        chunks.flush()
         const text = seal(frame)
         assertFits(text, maxFrameBytes)
         send(id, text, start.timed && frame.type === 'started')
       },
-      sendInWords: (frame) => send(id, sealInWords(frame), false),
+      sendInWords: (frame) => {
+        chunks.flush()
+        send(id, sealInWords(frame), false)
+      },
       keep: (progress) => (registry === LOCAL ? keepHere(progress) : undefined),
       kept: keptHere,
       ended: () => {
+        chunks.drop()
         if (!this.#tasks.delete(id)) return
         this.#options.ended?.(id)
       },
@@ -215,6 +228,7 @@ class Runner implements TaskRunner {
   #fail(id: string, entry: Entry, error: unknown): void {
     if (this.#tasks.get(id) !== entry) return
     this.#tasks.delete(id)
+    entry.chunks.flush()
     entry.branch?.stop()
     this.#options.send(
       id,

@@ -21,6 +21,7 @@ import { attemptsOf } from '../runtime/step/attempts.js'
 import type { SystemSettings } from '../runtime/system.js'
 import type { State } from '../state/freeze.js'
 import type { Tracker } from '../tracking/tracker.js'
+import type { ChunkData } from './chunk-gather.js'
 import { eventData, messageOf, stateOf, thrown } from './crossing.js'
 import type { DownFrame, MessageData, StartFrame, UpFrame } from './frames.js'
 import type { StoreData } from './journal-ops.js'
@@ -34,6 +35,9 @@ import { loggerOf, parentOf, WorkerSystem } from './worker-system.js'
 // Owns: one branch in a worker: its application, run by the engine, and the frames about it.
 // Does not own: the code, the other branches of the worker (task-runner.ts).
 
+/** The attempts of a branch that has not failed. */
+const NO_ATTEMPTS = { branch: 1, waiting: false }
+
 /** The surroundings of one branch in its worker. */
 export interface TaskWorld {
   readonly settings: Pick<SystemSettings, 'clock' | 'random'>
@@ -43,6 +47,8 @@ export interface TaskWorld {
   send(frame: UpFrame): void
   /** The same, with words in place of such values. */
   sendInWords(frame: UpFrame): void
+  /** Sends a chunk, by the end of the turn. @throws {SerializationError | RangeError} for one that cannot cross */
+  sendChunk(chunk: ChunkData): void
   /** Keeps progress that is no data; undefined where nothing is kept. */
   keep(progress: object): number | undefined
   kept(id: number): object | undefined
@@ -63,7 +69,8 @@ export class WorkerBranch implements RunOwner {
   #n = 0
   /** The numbers of messages that it got. */
   readonly #numbers = new WeakMap<object, number>()
-  #facts = '1 false'
+  /** What the owner was told of its attempts. */
+  #told = NO_ATTEMPTS
   #sequenceId: number
   /** The state that the owner has. */
   #sent: State
@@ -276,13 +283,15 @@ export class WorkerBranch implements RunOwner {
 
   #send(frame: UpFrame): void {
     if (this.#phase === 'ended') return
-    const { branch = 1, waiting = false } = this.#run?.attempts ?? {}
-    const facts = `${branch} ${waiting}`
-    if (facts !== this.#facts && frame.type !== 'ended') {
-      this.#facts = facts
-      this.#world.send({ type: 'facts', attempts: branch, retrying: waiting })
-    }
+    if (frame.type !== 'ended') this.#sendFacts()
     this.#world.send(frame)
+  }
+
+  #sendFacts(): void {
+    const { branch = 1, waiting = false } = this.#run?.attempts ?? NO_ATTEMPTS
+    if (branch === this.#told.branch && waiting === this.#told.waiting) return
+    this.#told = { branch, waiting }
+    this.#world.send({ type: 'facts', attempts: branch, retrying: waiting })
   }
 
   #received(n: number, data: MessageData): Received {
@@ -344,19 +353,33 @@ export class WorkerBranch implements RunOwner {
     const skipped = this.#system.takeSkipped()
     const tracked = tracker === OWNERS_TRACKER
     const own = event.path.length === this.#app.path.length
-    const frame: UpFrame =
-      event.type === 'chunk' && own
-        ? { type: 'chunk', source: event.source, sequenceId: event.sequenceId, chunk: event.chunk, tracked, skipped }
-        : { type: 'event', event: eventData(event, own), tracked, skipped }
+    if (event.type === 'chunk' && own) {
+      const { source, sequenceId, chunk } = event
+      return this.#sendPart('chunk', () => this.#sendChunk({ source, sequenceId, chunk, tracked, skipped }))
+    }
+    const frame: UpFrame = { type: 'event', event: eventData(event, own), tracked, skipped }
+    if (type === 'chunk' || type === 'log') return this.#sendPart(type, () => this.#send(frame))
     try {
       this.#send(frame)
+    } catch {
+      this.#world.sendInWords(frame)
+    }
+  }
+
+  #sendChunk(chunk: ChunkData): void {
+    if (this.#phase === 'ended') return
+    this.#sendFacts()
+    this.#world.sendChunk(chunk)
+  }
+
+  /** Sends what is left out where it cannot cross. */
+  #sendPart(type: 'chunk' | 'log', send: () => void): void {
+    try {
+      send()
     } catch (error) {
-      if (type !== 'chunk' && type !== 'log') return this.#world.sendInWords(frame)
-      this.#system.logger.error(
-        `A ${type} of the branch "${printPath(this.#app.path)}" cannot cross its channel.`,
-        error,
-      )
-      emit(this.#app, { type: 'fault', where: `${type} of "${printPath(this.#app.path)}"`, error })
+      const path = printPath(this.#app.path)
+      this.#system.logger.error(`A ${type} of the branch "${path}" cannot cross its channel.`, error)
+      emit(this.#app, { type: 'fault', where: `${type} of "${path}"`, error })
     }
   }
 

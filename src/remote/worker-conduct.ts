@@ -184,19 +184,19 @@ export class WorkerConduct {
       breach(`nobody asked for its event "${type}"`)
   }
 
-  #isAhead(): void {
-    this.#ahead += 1
+  #isAhead(count = 1): void {
+    this.#ahead += count
     if (this.#ahead > this.#start.credit + BEYOND_DEEP) breach('it does not wait for its readers')
   }
 
-  #chunk({ source, sequenceId, tracked }: Of<'chunk'>): void {
+  #chunk({ source, sequenceId, chunks, tracked }: Of<'chunk'>): void {
     this.#isAskedFor('chunk', tracked)
     this.#nodeOf(source, 'a chunk')
     const next = this.#branch.checkpoint.sequenceId + 1
     if (sequenceId !== next) breach(`it has a chunk of the step ${sequenceId} in the step ${next}`)
-    this.#own += 1
+    this.#own += chunks.length
     if (this.#own > this.#start.credit + BEYOND) breach('it does not wait for the reader of its chunks')
-    this.#isAhead()
+    this.#isAhead(chunks.length)
   }
 
   #nodeOf(name: string, what: string) {

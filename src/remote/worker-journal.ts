@@ -26,7 +26,7 @@ import type { WirePath } from '../read/wire-path.js'
 import type { State } from '../state/freeze.js'
 import { PersistenceError } from '../store-errors.js'
 import type { JournalFacts, JournalQuestion, MailData, Noted, StateData } from './journal-ops.js'
-import type { JournalLink } from './worker-store.js'
+import { type JournalLink, stepDataOf } from './worker-store.js'
 
 // Owns: the journal of an application in a worker: what the engine there needs at once, and calls of the journal of the
 // owner for everything that is stored.
@@ -187,9 +187,9 @@ export class WorkerJournal implements MapJournal {
 
   async step(step: CommittingStep): Promise<void> {
     const { taken } = this.inbox
-    const data = { ...step, visits: step.visits() }
+    const question = { do: 'step', step: stepDataOf(step), taken, mail: this.#mail?.() } as const
     await this.#orPath(
-      () => this.#ask({ do: 'step', step: data, taken, mail: this.#mail?.() }),
+      () => this.#ask(question),
       () => encode(withoutTransient(step.state, this.scope.settings.transient)),
     )
     this.inbox.committed(taken)

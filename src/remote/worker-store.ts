@@ -1,13 +1,22 @@
 import type { Clock } from '../internal/clock.js'
+import { defined } from '../internal/defined.js'
+import type { CommittingStep } from '../persistence/committing.js'
 import type { PersisterDriver } from '../persistence/driver.js'
 import { type Addressee, InboxWatch } from '../persistence/inbox-watch.js'
 import type { StoredMessage, StoredRecord } from '../persistence/replay.js'
 import { Scope, type ScopeSettings } from '../persistence/scope.js'
 import { type OpenFacts, TreeStatus } from '../persistence/tree-status.js'
-import type { JournalNotice, JournalQuestion, StoreData } from './journal-ops.js'
+import type { JournalNotice, JournalQuestion, StepData, StoreData } from './journal-ops.js'
 
 // Owns: the store of the owner, as a worker reaches it: reads and messages are asked for, and a claim is had already.
 // Does not own: what is written (worker-journal.ts); a store that a map in the worker opens itself.
+
+/** A step as it crosses. */
+export function stepDataOf({ next, end, startedAt, deadlineAt, visits, ran, ...step }: CommittingStep): StepData {
+  const { condition, ...told } = ran
+  const facts = defined({ next, end, startedAt, deadlineAt })
+  return { ...step, ...facts, visits: visits(), ran: { ...told, ...defined({ condition }) } }
+}
 
 /** The way from a worker to the journals of its owner. */
 export interface JournalLink {

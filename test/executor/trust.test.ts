@@ -1,4 +1,4 @@
-import { createApplication, defineState, type Logger } from 'teasel'
+import { createApplication, createLimit, defineState, type Limit, type Logger } from 'teasel'
 import { decode, encode } from 'teasel/codec'
 import { createExecutor, createTaskRunner, type Executor, type TaskData } from 'teasel/executor'
 import { describe, expect, it } from 'vitest'
@@ -22,7 +22,10 @@ const twice = kit
   .runnable({ entrypoint: 'first' })
 
 /** A run of a victim beside a sibling. */
-async function runWith(executor: Executor, reads = false) {
+async function runWith(
+  executor: Executor,
+  { reads = false, limit, hears = false }: { reads?: boolean; limit?: Limit; hears?: boolean } = {},
+) {
   const told: string[] = []
   const warn = (text: string, data?: unknown): void => void told.push(`${text} ${String(data ?? '')}`)
   const logger: Logger = { debug() {}, info() {}, warn, error: warn }
@@ -30,6 +33,7 @@ async function runWith(executor: Executor, reads = false) {
     reads: [],
     writes: ['ends'],
     settle: 'collect',
+    ...(limit && { concurrency: limit }),
     state: () => ({ n: 1 }),
     actions: { victim: twice, sibling: twice },
     reduce: ({ results }) => ({
@@ -38,6 +42,7 @@ async function runWith(executor: Executor, reads = false) {
   })
   const app = createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: {}, executor, logger })
   app.on('chunk', () => {})
+  if (hears) app.on('run.start', () => {})
   if (reads) {
     const reader = app.stream({ include: ['chunk'] })
     await reader.next()
@@ -61,6 +66,8 @@ const before =
   (type: string, frame: string | object): Mangle =>
   (text) =>
     typeOf(text) === type ? [typeof frame === 'string' ? frame : encode(frame), text] : [text]
+/** The same, for tests of their own. */
+const sends = before
 /** Replaces fields of the frames of a type. */
 const replaced =
   (type: string, fields: object): Mangle =>
@@ -73,6 +80,7 @@ const past = { attempts: 1, tries: 0, recovered: false }
 const ended = { type: 'ended', complete: true, past, attempts: 1, recovered: false, leaked: [], skipped: 0 }
 const elsewhere = [{ map: 'map', visit: 1, key: 'sibling' }]
 const event = { type: 'log', source: 'first', sequenceId: 0, level: 'info', text: 'x', data: 1 }
+const chunk = { type: 'chunk', source: 'first', sequenceId: 0, chunk: 1 }
 const waits = { level: 'nothing', mayWithdraw: false, open: [], pending: [], due: [], unread: 0 }
 const question = {
   appId: 'x',
@@ -206,11 +214,47 @@ const REFUSED: readonly (readonly [what: string, mangle: Mangle, told: string])[
     'it calls the interceptor 0',
   ],
   ['a permit of no limit', before('step', { type: 'acquire', id: 0 }), 'a limit that it does not share'],
+  ['a permit that it never asked for', before('step', { type: 'withdraw', id: 0 }), 'a permit that it never made: 0'],
   ['a permit that it never had', before('step', { type: 'release' }), 'a permit that it never had'],
   [
     'an answer without a question',
     before('step', { type: 'below', id: 0, answer: 'cancelled' }),
     'a cancel that nobody sent: 0',
+  ],
+  [
+    'a journal that it has not',
+    before('step', { type: 'journal', app: 0, notice: { do: 'begin' } }),
+    'it stores, and nothing of it is stored',
+  ],
+  [
+    'a question to a journal that it has not',
+    before('step', {
+      type: 'ask',
+      id: 0,
+      question: { method: 'journal', app: 0, question: { do: 'enter', note: undefined } },
+    }),
+    'it stores, and nothing of it is stored',
+  ],
+  [
+    'a step that nobody asked for',
+    before('step', {
+      type: 'ask',
+      id: 0,
+      question: { method: 'step', path: [], step: { action: 'first', update: {}, state: {}, sequenceId: 0 } },
+    }),
+    'it tells of its steps, and nobody asked',
+  ],
+  ['messages left that it has not seen', replaced('step', { left: [1] }), 'it left the message 1 of 0'],
+  ['chunks of another step', replaced('chunk', { sequenceId: 0 }), 'it has a chunk of the step 0 in the step 1'],
+  [
+    'half an address',
+    before('step', { type: 'event', event: { ...chunk, appId: 'x' }, tracked: false, skipped: 0 }),
+    'its event "chunk" has half an address',
+  ],
+  [
+    'a chunk of its own as an event',
+    before('step', { type: 'event', event: chunk, tracked: false, skipped: 0 }),
+    'a chunk of its own crosses as a frame of its own',
   ],
   ['other code, late', before('step', { type: 'mismatch', outline: [] }), 'it refused its code after it had begun'],
 ]
@@ -239,7 +283,7 @@ describe('a worker', () => {
 
   it('that sends more chunks than it has credit for is refused', async () => {
     const more: Mangle = (text) => (typeOf(text) === 'chunk' ? Array.from({ length: 200 }, () => text) : [text])
-    const { ends, told } = await runWith(rogue({ up: ofVictim(more) }), true)
+    const { ends, told } = await runWith(rogue({ up: ofVictim(more) }), { reads: true })
 
     expect([ends, told[0]]).toEqual([
       ['victim 3', 'sibling 3'],
@@ -247,8 +291,28 @@ describe('a worker', () => {
     ])
   })
 
+  it('that asks for a permit under a wrong number is refused', async () => {
+    const odd = sends('acquire', { type: 'acquire', id: 4 })
+    const { ends, told } = await runWith(rogue({ up: ofVictim(odd) }), { limit: createLimit(2) })
+
+    expect([ends, told[0]]).toEqual([
+      ['victim 3', 'sibling 3'],
+      expect.stringContaining('its request for a permit has the number 4'),
+    ])
+  })
+
+  it('that tells the begin of a run of its own is refused', async () => {
+    const odd = sends('step', { type: 'event', event: { type: 'run.start' }, tracked: false, skipped: 0 })
+    const { ends, told } = await runWith(rogue({ up: ofVictim(odd) }), { hears: true })
+
+    expect([ends, told[0]]).toEqual([
+      ['victim 3', 'sibling 3'],
+      expect.stringContaining('a branch has no event "run.start"'),
+    ])
+  })
+
   it('that sends a larger text than maxFrameBytes is refused', async () => {
-    const large = before('step', { type: 'log', level: 'info', text: 'ä'.repeat(40_000), data: 1 })
+    const large = sends('step', { type: 'log', level: 'info', text: 'ä'.repeat(40_000), data: 1 })
     const { ends, told } = await runWith(rogue({ up: ofVictim(large), maxFrameBytes: 70_000 }))
 
     expect([ends, told[0]]).toEqual([['victim 3', 'sibling 3'], expect.stringContaining('A frame of 80')])

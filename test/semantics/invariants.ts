@@ -299,9 +299,21 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     ],
     L5: ['../executor/pool-losses › cannot start fails at once, and so does the next one'],
   },
+  'remote/arriving-events.ts': {
+    E1: ['../executor/chunks › gets none of the chunks that came with the one it saw'],
+    E2: ['../executor/chunks › gets none of the chunks that came with the one it saw'],
+  },
   'remote/branch-answers.ts': {
     A1: ['../contract/channel › are free again when the worker that holds them dies'],
     A2: ['../contract/channel › takes no answer to a question of its earlier delivery'],
+  },
+  'remote/chunk-gather.ts': {
+    G1: [
+      '../executor/chunks › crosses as it was when it was produced',
+      '../executor/chunks › is left out alone, with a fault',
+    ],
+    G2: ['../executor/chunks › in order, and before what follows them'],
+    G3: ['../executor/chunks › cross in several, and one that is too large alone is left out'],
   },
   'remote/crossing.ts': {
     X1: ['../contract/channel › in its inputs fails its branch, and no other'],

@@ -1,0 +1,86 @@
+import { encode } from '../codec/encode.js'
+import { macrotask } from '../internal/platform.js'
+import { assertFits } from './frame-size.js'
+
+// Owns: the chunks of one branch in a worker until they leave: those of a turn cross in one frame.
+// G1  Each chunk becomes text when it is produced: a later change of it does not cross, and one that is no data fails
+//     alone.
+// G2  Chunks leave at the end of the turn, or before the next frame of the branch.
+// G3  A frame is no larger than it may be, and begins anew from a size on.
+
+/** A chunk, as it is produced. */
+export interface ChunkData {
+  readonly source: string
+  readonly sequenceId: number
+  readonly chunk: unknown
+  readonly tracked: boolean
+  /** Events before it that nobody observes. */
+  readonly skipped: number
+}
+
+/** A frame that has this many characters leaves at once. */
+const FULL = 64 * 1024
+const TAIL = ']}'
+
+export class ChunkGather {
+  readonly #send: (text: string) => void
+  readonly #most: number
+  /** The frame without its chunks. */
+  #head = ''
+  /** What chunks of one frame share. */
+  #shared: ChunkData | undefined
+  #chunks = ''
+  #scheduled = false
+
+  /** @param most the most bytes that a frame may take */
+  constructor(send: (text: string) => void, most: number) {
+    this.#send = send
+    this.#most = most
+  }
+
+  /** @throws {SerializationError} for a chunk that is no data @throws {RangeError} for one that is too large for a frame */
+  add(data: ChunkData): void {
+    const chunk = encode(data.chunk) // G1
+    if (!this.#takes(data, chunk)) {
+      this.flush()
+      this.#begin(data, chunk)
+    } else this.#chunks += `,${chunk}`
+    if (this.#chunks.length >= FULL) this.flush() // G3
+  }
+
+  #takes({ source, sequenceId, tracked, skipped }: ChunkData, chunk: string): boolean {
+    const shared = this.#shared
+    if (shared === undefined || skipped > 0) return false
+    if (shared.source !== source || shared.sequenceId !== sequenceId || shared.tracked !== tracked) return false
+    return (this.#head.length + this.#chunks.length + chunk.length + 3) * 3 <= this.#most // G3
+  }
+
+  #begin(data: ChunkData, chunk: string): void {
+    const { chunk: _chunk, ...shared } = data
+    const head = `${JSON.stringify({ type: 'chunk', ...shared }).slice(0, -1)},"chunks":[`
+    assertFits(`${head}${chunk}${TAIL}`, this.#most)
+    this.#shared = data
+    this.#head = head
+    this.#chunks = chunk
+    if (this.#scheduled) return
+    this.#scheduled = true
+    macrotask(() => {
+      this.#scheduled = false
+      this.flush()
+    })
+  }
+
+  /** Sends what is there (G2). */
+  flush(): void {
+    if (this.#shared === undefined) return
+    const text = `${this.#head}${this.#chunks}${TAIL}`
+    this.drop()
+    this.#send(text)
+  }
+
+  /** The branch was stopped: nothing of it is sent any more. */
+  drop(): void {
+    this.#shared = undefined
+    this.#chunks = this.#head = ''
+  }
+}
