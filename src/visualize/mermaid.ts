@@ -1,90 +1,81 @@
 import type { AnyRunnable } from '../action/action.js'
-import { FINISHED, type MachineConfig, type MachineState } from '../runtime/actor/machine-config.js'
-import { toMachine } from './machine.js'
+import { markedName, takenText } from './mark-text.js'
+import { type ActionPicture, type BranchPicture, type GraphPicture, type PictureOptions, pictureOf } from './picture.js'
+import { edgeOf, type RunMarks } from './run-marks.js'
 
 /** Options of a diagram. */
-export interface MermaidOptions {
+export interface MermaidOptions extends PictureOptions {
   /** Layout direction. Default `'TB'`, from top to bottom. */
   readonly direction?: 'TB' | 'LR'
-  /** Number of levels of branches drawn inside map actions. Default 1; 0 draws none. */
-  readonly depth?: number
+  /** What a run did, from `readMarks`: statuses as signs and classes, numbers of steps, branches and ways taken. */
+  readonly run?: RunMarks | undefined
 }
-
-/** Maximum number of branches drawn per map; the rest are shown as a count. Renderers take seconds for hundreds. */
-const MOST_BRANCHES = 12
 
 /**
  * Renders a runnable graph as Mermaid text, a `stateDiagram-v2`, which GitHub and many editors draw.
  *
  * Transitions are labelled with their conditions, numbered when order matters; error transitions are marked. Ids are
- * generated (`n0`, `n1` …), so that names may contain any character.
+ * generated (`n0`, `n1` …), so that names may contain any character. At most twelve branches of a map are drawn.
  * @see https://mermaid.js.org/syntax/stateDiagram.html
  */
-export function toMermaid(branch: AnyRunnable, { direction = 'TB', depth = 1 }: MermaidOptions = {}): string {
-  const drawing = new Drawing()
-  drawing.graph(toMachine(branch), 1, depth)
-  return ['stateDiagram-v2', `  direction ${direction}`, ...drawing.lines].join('\n')
+export function toMermaid(branch: AnyRunnable, { direction = 'TB', depth, run }: MermaidOptions = {}): string {
+  const drawing = new Drawing(run)
+  drawing.graph(pictureOf(branch, depth === undefined ? {} : { depth }), 1)
+  return ['stateDiagram-v2', `  direction ${direction}`, ...drawing.lines, ...drawing.classes].join('\n')
 }
 
 class Drawing {
   readonly lines: string[] = []
+  readonly #run: RunMarks | undefined
+  readonly #byClass = new Map<string, string[]>()
   #count = 0
 
-  graph(config: Pick<MachineConfig, 'initial' | 'states'>, level: number, depth: number): void {
-    const ids = new Map<string, string>()
-    for (const [name, { id }] of Object.entries(config.states)) {
-      if (name !== FINISHED) ids.set(id, this.#id())
-    }
-    const idOf = (state: MachineState | undefined): string => ids.get(state?.id ?? '') ?? '[*]'
-    for (const [name, state] of Object.entries(config.states)) {
-      if (name !== FINISHED) this.#state(name, state, idOf(state), level, depth)
-    }
-    this.#line(level, `[*] --> ${idOf(config.states[config.initial])}`)
-    for (const [name, state] of Object.entries(config.states)) {
-      // Below a branch, the name of a guard starts with a path that the diagram already shows.
-      const { length } = state.id.slice(state.id.indexOf('/') + 1, -name.length)
-      for (const [event, transitions] of Object.entries(state.on ?? {})) {
-        transitions.forEach(({ target, guard }, i) => {
-          const to = ids.get(target.slice(1).replace(/\\(.)/g, '$1')) ?? '[*]'
-          if (to === '[*]' && guard === undefined && state.meta.halts === true) return // its halt is drawn
-          const order = transitions.length > 2 && guard !== undefined ? `${i + 1}. ` : ''
-          const otherwise = transitions.length > 1 && guard === undefined ? 'otherwise' : ''
-          const label = [
-            event.startsWith('error.') ? 'error' : '',
-            guard === undefined ? otherwise : `${order}${guard.slice(length)}`,
-          ]
-          const text = label.filter((part) => part !== '').join(': ')
-          this.#line(level, `${idOf(state)} --> ${to}${text === '' ? '' : ` : ${escaped(text)}`}`)
-        })
-      }
-      if (state.meta.halts === true) this.#line(level, `${idOf(state)} --> [*] : halt`)
+  constructor(run: RunMarks | undefined) {
+    this.#run = run
+  }
+
+  get classes(): readonly string[] {
+    return [...this.#byClass].flatMap(([name, ids]) => [
+      `  classDef ${name} ${STYLES[name]}`,
+      `  class ${ids.join(',')} ${name}`,
+    ])
+  }
+
+  graph({ entry, actions, edges }: GraphPicture, level: number): void {
+    const ids = new Map(actions.map(({ path }) => [path, this.#id()]))
+    const idOf = (path: string | undefined): string => ids.get(path ?? '') ?? '[*]'
+    for (const action of actions) this.#action(action, idOf(action.path), level)
+    this.#line(level, `[*] --> ${idOf(entry)}`)
+    for (const { from, to, label } of edges) {
+      const text = [label, takenText(this.#run?.taken[edgeOf(from, to)])].filter((part) => part !== '').join(' ')
+      this.#line(level, `${idOf(from)} --> ${idOf(to)}${text === '' ? '' : ` : ${escaped(text)}`}`)
     }
   }
 
-  #state(name: string, state: MachineState, id: string, level: number, depth: number): void {
-    const regions = Object.entries(state.states ?? {})
-    if (regions.length === 0 || depth === 0) return this.#line(level, `state "${escaped(name)}" as ${id}`)
-    this.#line(level, `state "${escaped(name)}" as ${id} {`)
-    regions.slice(0, MOST_BRANCHES).forEach(([key, region], i) => {
+  #action(action: ActionPicture, id: string, level: number): void {
+    const { branches, more } = action
+    const mark = this.#run?.actions[action.path]
+    if (mark !== undefined) this.#byClass.set(mark.status, [...(this.#byClass.get(mark.status) ?? []), id])
+    const head = `state "${escaped(markedName(action.name, mark))}" as ${id}`
+    if (branches.length === 0) return this.#line(level, head)
+    this.#line(level, `${head} {`)
+    branches.forEach((one, i) => {
       if (i > 0) this.#line(level + 1, '--')
-      this.#region(key, region, level + 1, depth - 1)
+      this.#branch(one, level + 1)
     })
-    if (regions.length > MOST_BRANCHES) {
+    if (more > 0) {
       this.#line(level + 1, '--')
-      this.#line(level + 1, `state "… ${regions.length - MOST_BRANCHES} more" as ${this.#id()}`)
+      this.#line(level + 1, `state "… ${more} more" as ${this.#id()}`)
     }
     this.#line(level, '}')
   }
 
   /** Regions have no names in Mermaid, so a branch is drawn as a state around its graph. */
-  #region(key: string, { initial, states }: MachineState, level: number, depth: number): void {
-    const name = key === '*' ? 'each branch' : key === '(graph)' ? 'graph' : key
-    const single = Object.keys(states ?? {}).length <= 2
-    if (single || states === undefined || initial === undefined) {
-      return this.#line(level, `state "${escaped(name)}" as ${this.#id()}`)
-    }
-    this.#line(level, `state "${escaped(name)}" as ${this.#id()} {`)
-    this.graph({ initial, states }, level + 1, depth)
+  #branch({ path, name, graph }: BranchPicture, level: number): void {
+    const head = `state "${escaped(markedName(name, this.#run?.actions[path]))}" as ${this.#id()}`
+    if (graph === undefined) return this.#line(level, head)
+    this.#line(level, `${head} {`)
+    this.graph(graph, level + 1)
     this.#line(level, '}')
   }
 
@@ -95,6 +86,18 @@ class Drawing {
   #line(level: number, text: string): void {
     this.lines.push(`${'  '.repeat(level)}${text}`)
   }
+}
+
+/** Styles that fit a light and a dark theme: the border tells, beside the sign in the name. */
+const STYLES: Readonly<Record<string, string>> = {
+  queued: 'stroke:#8c959f,stroke-dasharray:2 2',
+  running: 'stroke:#0969da,stroke-width:3px',
+  waiting: 'stroke:#9a6700,stroke-width:2px',
+  retrying: 'stroke:#bc4c00,stroke-width:2px',
+  interrupted: 'stroke:#8250df,stroke-dasharray:6 3',
+  done: 'stroke:#1a7f37,stroke-width:2px',
+  failed: 'stroke:#cf222e,stroke-width:3px',
+  cancelled: 'stroke:#8c959f,stroke-dasharray:6 3',
 }
 
 const ENTITIES: Readonly<Record<string, string>> = { '"': '#quot;', ';': '#59;', '\n': ' ' }

@@ -137,6 +137,7 @@ const HOMES: Readonly<Record<string, { readonly values: RegExp; readonly types: 
     types: /^src\/(runtime|application|visualize)\//,
   },
   '@xstate/graph': { values: /^src\/visualize\/paths\.ts$/, types: /^src\/visualize\/paths\.ts$/ },
+  '@dagrejs/dagre': { values: /^src\/visualize\/layout\.ts$/, types: /^src\/visualize\/layout\.ts$/ },
   nanoid: { values: /^src\/internal\//, types: /^src\/internal\// },
   '@standard-schema/spec': { values: /^$/, types: /^src\// },
 }

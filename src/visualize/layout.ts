@@ -1,0 +1,278 @@
+import { Graph, layout } from '@dagrejs/dagre'
+import { defined } from '../internal/defined.js'
+import type { ActionPicture, BranchPicture, EdgePicture, GraphPicture } from './picture.js'
+
+// Owns: where things of a picture are, in units of a pixel.
+// Does not own: what is drawn (picture.ts), how it looks (svg.ts).
+// G1  A graph is laid out alone, and is one box of its parent: the cost does not grow with the branches that a run has.
+// G2  Boxes of one graph do not overlap. Everything of a graph, ways and their labels too, is inside its box.
+// G3  A way back runs in a channel of its own beside the graph, so it does not change the order of the others.
+
+/** A place, relative to the graph that it is in. */
+export interface Place {
+  readonly x: number
+  readonly y: number
+}
+
+/** A box, by its upper left corner. */
+export interface Box extends Place {
+  readonly width: number
+  readonly height: number
+}
+
+export interface LaidAction extends Box {
+  readonly action: ActionPicture
+  /** The lines of its head. */
+  readonly lines: readonly string[]
+  readonly branches: readonly LaidBranch[]
+  /** The line `… 3 more`, if there are more. */
+  readonly more: Place | undefined
+}
+
+export interface LaidBranch extends Box {
+  readonly branch: BranchPicture
+  readonly name: string
+  readonly graph: (Place & { readonly laid: LaidGraph }) | undefined
+}
+
+export interface LaidEdge {
+  /** Undefined for the way from the start to the entry. */
+  readonly edge: EdgePicture | undefined
+  readonly points: readonly Place[]
+  /** The middle of its label. */
+  readonly label: Place | undefined
+}
+
+export interface LaidGraph {
+  readonly width: number
+  readonly height: number
+  readonly actions: readonly LaidAction[]
+  readonly edges: readonly LaidEdge[]
+  readonly start: Place
+  /** Undefined when nothing leads to the end. */
+  readonly end: Place | undefined
+}
+
+export interface LayoutOptions {
+  readonly direction: 'TB' | 'LR'
+  /** The lines of the head of an action. */
+  readonly head: (action: ActionPicture) => readonly string[]
+  /** The name of a branch. */
+  readonly name: (branch: BranchPicture) => string
+  /** The label of a way. */
+  readonly label: (edge: EdgePicture) => string
+}
+
+export const LINE = 17
+export const DOT = 5
+const PAD = 12
+const GAP = 14
+const MARGIN = 10
+const CHANNEL = 16
+
+/** The width of a text, about: its font is that of the reader. */
+export function textWidth(text: string): number {
+  let width = 0
+  for (const sign of text) width += isWide(sign.codePointAt(0) ?? 0) ? 14 : /[iljtf.,:;'|!()[\] ]/.test(sign) ? 4.5 : 8
+  return width
+}
+
+/** Signs of East Asia, and pictures. */
+const isWide = (code: number): boolean =>
+  (code >= 0x1100 && code <= 0x115f) ||
+  (code >= 0x2e80 && code <= 0xa4cf) ||
+  (code >= 0xac00 && code <= 0xd7a3) ||
+  (code >= 0xf900 && code <= 0xfaff) ||
+  (code >= 0xfe30 && code <= 0xfe6f) ||
+  (code >= 0xff00 && code <= 0xff60) ||
+  code >= 0x1f000
+
+/** Lays a picture out (G1). */
+export function layoutOf(graph: GraphPicture, options: LayoutOptions): LaidGraph {
+  const sheet = new Sheet(graph, options)
+  const boxes = graph.actions.map((action) => actionBox(action, options))
+  return sheet.lay(boxes)
+}
+
+type Way = { readonly points?: readonly Place[]; readonly x?: number; readonly y?: number }
+
+/** One graph, while it is laid out by dagre. */
+class Sheet {
+  readonly #sheet = new Graph<object, Partial<Place>, Way>({ multigraph: true })
+  readonly #graph: GraphPicture
+  readonly #options: LayoutOptions
+  readonly #idOf: ReadonlyMap<string, string>
+  /** Where the upper left corner of all of it is. */
+  #shift: Place = { x: 0, y: 0 }
+
+  constructor(graph: GraphPicture, options: LayoutOptions) {
+    this.#graph = graph
+    this.#options = options
+    this.#idOf = new Map(graph.actions.map(({ path }, i) => [path, `a${i}`]))
+  }
+
+  lay(boxes: readonly Omit<LaidAction, 'x' | 'y'>[]): LaidGraph {
+    const { entry, edges } = this.#graph
+    const ends = edges.some(({ to }) => to === undefined)
+    this.#sheet.setGraph({ rankdir: this.#options.direction, nodesep: 28, ranksep: 34, edgesep: 14 })
+    for (const [i, { width, height }] of boxes.entries()) this.#sheet.setNode(`a${i}`, { width, height } as object)
+    this.#sheet.setNode('start', { width: 2 * DOT, height: 2 * DOT } as object)
+    if (ends) this.#sheet.setNode('end', { width: 2 * DOT + 4, height: 2 * DOT + 4 } as object)
+    this.#sheet.setEdge('start', this.#id(entry), {}, 'start')
+    for (const [i, edge] of edges.entries()) if (!edge.isBack) this.#add(edge, i) // G3
+    layout(this.#sheet)
+    const size = this.#fit(boxes)
+    const actions = boxes.map((box, i): LaidAction => {
+      const { x, y } = this.#at(`a${i}`)
+      return { ...box, x: x - box.width / 2, y: y - box.height / 2 }
+    })
+    const byPath = new Map(actions.map((one) => [one.action.path, one]))
+    const channels = new Channels(size.width, size.height, this.#options.direction)
+    const ways = edges.map((edge, i): LaidEdge => {
+      const from = byPath.get(edge.from)
+      const to = byPath.get(edge.to ?? '')
+      const way =
+        edge.isBack && from !== undefined && to !== undefined
+          ? channels.way(from, to, textWidth(this.#options.label(edge)))
+          : this.#placed(this.#way(edge, i), this.#options.label(edge) !== '')
+      return { edge, ...way }
+    })
+    const first = this.#placed(this.#sheet.edge('start', this.#id(entry), 'start'), false)
+    const marks = { start: this.#at('start'), end: ends ? this.#at('end') : undefined }
+    return { ...channels.size, ...marks, actions, edges: [{ edge: undefined, ...first }, ...ways] }
+  }
+
+  #id(path: string | undefined): string {
+    return path === undefined ? 'end' : (this.#idOf.get(path) ?? 'start')
+  }
+
+  #add(edge: EdgePicture, i: number): void {
+    const label = this.#options.label(edge)
+    const size = label === '' ? {} : { width: textWidth(label) + 8, height: LINE, labelpos: 'c' }
+    this.#sheet.setEdge(this.#id(edge.from), this.#id(edge.to), size, `e${i}`)
+  }
+
+  #way(edge: EdgePicture, i: number): Way | undefined {
+    return this.#sheet.edge(this.#id(edge.from), this.#id(edge.to), `e${i}`)
+  }
+
+  /** Dagre does not count the bends of ways: they are measured here, so that all is inside (G2). */
+  #fit(boxes: readonly Omit<LaidAction, 'x' | 'y'>[]): { readonly width: number; readonly height: number } {
+    const all: Place[] = []
+    const box = ({ x = 0, y = 0 }: Partial<Place>, width: number, height: number): void =>
+      void all.push({ x: x - width / 2, y: y - height / 2 }, { x: x + width / 2, y: y + height / 2 })
+    for (const id of ['start', 'end']) if (this.#sheet.hasNode(id)) box(this.#sheet.node(id), 2 * DOT + 4, 2 * DOT + 4)
+    for (const [i, { width, height }] of boxes.entries()) box(this.#sheet.node(`a${i}`), width, height)
+    for (const [i, edge] of this.#graph.edges.entries()) {
+      if (edge.isBack) continue
+      const { points = [], x, y } = this.#way(edge, i) ?? {}
+      all.push(...points)
+      const label = this.#options.label(edge)
+      if (label !== '') box({ ...defined({ x, y }) }, textWidth(label) + 8, LINE)
+    }
+    const [xs, ys] = [all.map(({ x }) => x), all.map(({ y }) => y)]
+    const [left, top] = [Math.min(...xs), Math.min(...ys)]
+    this.#shift = { x: MARGIN - left, y: MARGIN - top }
+    return { width: Math.max(...xs) - left + 2 * MARGIN, height: Math.max(...ys) - top + 2 * MARGIN }
+  }
+
+  #at(id: string): Place {
+    return this.#shifted(this.#sheet.node(id))
+  }
+
+  #placed({ points = [], x, y }: Way = {}, hasLabel: boolean): Pick<LaidEdge, 'points' | 'label'> {
+    const label = hasLabel && x !== undefined && y !== undefined ? this.#shifted({ x, y }) : undefined
+    return { points: points.map((point) => this.#shifted(point)), label }
+  }
+
+  #shifted({ x = 0, y = 0 }: Partial<Place>): Place {
+    return { x: x + this.#shift.x, y: y + this.#shift.y }
+  }
+}
+
+/** The ways back, each in a channel beside the graph (G3). */
+class Channels {
+  #width: number
+  #height: number
+  readonly #isDown: boolean
+
+  constructor(width: number, height: number, direction: 'TB' | 'LR') {
+    this.#width = width
+    this.#height = height
+    this.#isDown = direction === 'TB'
+  }
+
+  get size(): { readonly width: number; readonly height: number } {
+    return { width: this.#width, height: this.#height }
+  }
+
+  way(from: Box, to: Box, label: number): Pick<LaidEdge, 'points' | 'label'> {
+    return this.#isDown ? this.#right(from, to, label) : this.#below(from, to, label)
+  }
+
+  #right(from: Box, to: Box, label: number): Pick<LaidEdge, 'points' | 'label'> {
+    const x = this.#width + CHANNEL / 2
+    this.#width += CHANNEL + (label > 0 ? label + 8 : 0)
+    const [a, b] = from === to ? [0.7, 0.3] : [0.6, 0.4]
+    const [top, bottom] = [to.y + to.height * b, from.y + from.height * a]
+    const points = [
+      { x: from.x + from.width, y: bottom },
+      { x, y: bottom },
+      { x, y: top },
+      { x: to.x + to.width, y: top },
+    ]
+    return { points, label: label > 0 ? { x: x + 6 + label / 2, y: (top + bottom) / 2 } : undefined }
+  }
+
+  #below(from: Box, to: Box, label: number): Pick<LaidEdge, 'points' | 'label'> {
+    const y = this.#height + CHANNEL / 2
+    this.#height += CHANNEL + (label > 0 ? LINE : 0)
+    const [a, b] = from === to ? [0.7, 0.3] : [0.6, 0.4]
+    const [left, right] = [to.x + to.width * b, from.x + from.width * a]
+    const points = [
+      { x: right, y: from.y + from.height },
+      { x: right, y },
+      { x: left, y },
+      { x: left, y: to.y + to.height },
+    ]
+    // A label may be wider than its way: it stays inside.
+    const middle = Math.max(label / 2 + 4, (left + right) / 2)
+    this.#width = Math.max(this.#width, middle + label / 2 + 4)
+    return { points, label: label > 0 ? { x: middle, y: y + LINE / 2 + 2 } : undefined }
+  }
+}
+
+function actionBox(action: ActionPicture, options: LayoutOptions): Omit<LaidAction, 'x' | 'y'> {
+  const lines = options.head(action)
+  const head = { width: Math.max(...lines.map(textWidth), 24) + 2 * PAD, height: lines.length * LINE + PAD }
+  if (action.branches.length === 0) return { action, lines, ...head, branches: [], more: undefined }
+  const sizes = action.branches.map((branch) => branchBox(branch, options))
+  const isDown = options.direction === 'TB'
+  let at = PAD
+  const branches = sizes.map((box): LaidBranch => {
+    const one = isDown ? { ...box, x: at, y: head.height } : { ...box, x: PAD, y: at - PAD + head.height }
+    at += (isDown ? box.width : box.height) + GAP
+    return one
+  })
+  const right = Math.max(...branches.map(({ x, width }) => x + width))
+  const bottom = Math.max(...branches.map(({ y, height }) => y + height))
+  const width = Math.max(head.width, right + PAD)
+  const isMore = action.more > 0
+  const more = isMore ? { x: width / 2, y: bottom + LINE } : undefined
+  return { action, lines, width, height: bottom + PAD + (isMore ? LINE : 0), branches, more }
+}
+
+function branchBox(branch: BranchPicture, options: LayoutOptions): Omit<LaidBranch, 'x' | 'y'> {
+  const text = options.name(branch)
+  const name = textWidth(text) + 2 * PAD
+  if (branch.graph === undefined) return { branch, name: text, width: name, height: LINE + PAD, graph: undefined }
+  const laid = layoutOf(branch.graph, options)
+  const width = Math.max(name, laid.width)
+  return {
+    branch,
+    name: text,
+    width,
+    height: LINE + PAD + laid.height,
+    graph: { laid, x: (width - laid.width) / 2, y: LINE + PAD },
+  }
+}

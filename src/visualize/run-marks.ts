@@ -1,0 +1,198 @@
+import type { Reader } from '../read/reader.js'
+import type { RunRef } from '../read/run-summary.js'
+import { type BranchCounts, type BranchStatus, noCounts } from '../read/status.js'
+import type { AppNode, MapNode, StepRecord } from '../read/tree.js'
+import type { WirePath } from '../read/wire-path.js'
+import { printedName } from './picture.js'
+
+// Owns: what a run adds to the picture of its graph: statuses, numbers of steps and branches, ways that were taken.
+// R1  Marks are found by the address of an action without visits, as pictures have it. What is known of one branch is
+//     also added to `*`, the branch that stands for any number of them.
+// R2  A map is marked by its last visit; steps and ways are counted over all of them.
+
+/** What a run did at one action, or in one branch. */
+export interface ActionMark {
+  /** The status of its last step; of the whole map for a map action, of the application for a branch. */
+  readonly status: BranchStatus
+  /** How many steps of an action were committed. */
+  readonly steps: number
+  /** Of a map: its branches by status, in its last visit. */
+  readonly branches?: BranchCounts
+}
+
+/** What a run adds to the picture of its graph. */
+export interface RunMarks {
+  /** By address, of actions and of branches. */
+  readonly actions: { readonly [path: string]: ActionMark }
+  /** How often a transition was taken, by `<address> > <address>`; nothing stands behind `>` for the end. */
+  readonly taken: { readonly [edge: string]: number }
+}
+
+/** How many branches of a map are read one by one; the rest are numbers of their map. */
+const MOST_BRANCHES = 12
+/** How many branches are read at most. */
+const MOST_APPS = 200
+const PAGE = 500
+
+/**
+ * Reads from a run what a picture of its graph shows of it. Any reader fits: a persister, or one over tracked files.
+ *
+ * Steps are read of the root and of the first dozen branches of each map, at every level, and of 200 at
+ * most. Of the other branches,
+ * numbers by status are known.
+ * @param reader of the run
+ * @param ref the id of the run, and its partition if it has one
+ * @returns undefined for an unknown run
+ * @throws the error of the reader
+ *
+ * @example
+ * ```ts
+ * const persister = memoryPersister()
+ * const counter = defineState<{ n: number }>()
+ * const add = counter.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 1 }) })
+ * const graph = counter.graph({ actions: { add }, transitions: { add: [{ to: 'add', when: ({ state }) => state.n < 3 }] } })
+ * await createApplication(graph, { appId: 'counted', entrypoint: 'add', state: { n: 0 }, persister }).run()
+ * const run = await readMarks(persister, { runId: 'counted', partitionKey: null })
+ * run?.taken['add > add'] // 2
+ * ```
+ */
+export async function readMarks(reader: Below, ref: RunRef): Promise<RunMarks | undefined> {
+  const tree = await reader.describe({ ...ref, first: 1 })
+  if (tree === undefined) return undefined
+  const marks = new Marking()
+  await marks.app(reader, ref, tree.root, [])
+  return marks.marks()
+}
+
+/** What is read below the root. */
+type Below = Pick<Reader, 'describe' | 'steps' | 'branches'>
+
+/** An application that went on to its end. */
+const ENDED: readonly string[] = ['finished', 'halted', 'done']
+
+interface Mutable {
+  status: BranchStatus
+  steps: number
+  branches?: BranchCounts
+}
+
+class Marking {
+  readonly #actions = new Map<string, Mutable>()
+  readonly #taken = new Map<string, number>()
+  #read = 0
+
+  marks(): RunMarks {
+    return { actions: Object.fromEntries(this.#actions), taken: Object.fromEntries(this.#taken) }
+  }
+
+  async app(reader: Below, ref: RunRef, node: AppNode, above: readonly string[]): Promise<void> {
+    let last: StepRecord | undefined
+    for await (const step of stepsOf(reader, ref, node.path)) {
+      const { action, status } = step
+      if (step.placed !== undefined) last = undefined
+      else if (status === 'done') {
+        if (last !== undefined) this.#way(above, last.action, action)
+        this.#mark(above, action, status, 1)
+        last = step
+      }
+    }
+    const { step } = node
+    if (last !== undefined && step !== undefined && step.sequenceId > last.sequenceId)
+      this.#way(above, last.action, step.action)
+    if (step !== undefined) this.#mark(above, step.action, step.status, 0)
+    if (last !== undefined && ENDED.includes(node.status)) this.#way(above, last.action, undefined)
+    const shown = new Set<string>()
+    for (const map of node.maps) {
+      if (shown.has(map.map)) continue
+      shown.add(map.map)
+      await this.#map(reader, ref, node, map, above)
+    }
+  }
+
+  async #map(reader: Below, ref: RunRef, { path }: AppNode, map: MapNode, above: readonly string[]): Promise<void> {
+    const here = this.#mark(above, map.map, statusOf(map), 0)
+    for (const one of here) one.branches = sum(one.branches, map.counts)
+    // An earlier visit has no pages of its own in the tree.
+    const { items } = await reader.branches({
+      ...ref,
+      path,
+      map: map.map,
+      visit: map.visit,
+      epoch: map.epoch,
+      limit: MOST_BRANCHES,
+    })
+    for (const branch of items) {
+      if (this.#read++ >= MOST_APPS) return
+      const key = branch.key ?? branch.path.at(-1)?.[2] ?? ''
+      const status = ENDED.includes(branch.status) ? 'done' : (branch.status as BranchStatus)
+      for (const one of key === '*' ? ['*'] : [key, '*']) this.#mark([...above, map.map], one, status, 0)
+      // A page of branches has nothing of the maps below.
+      const found = await reader.describe({ ...ref, path: branch.path, first: 1 })
+      await this.app(reader, ref, found?.root ?? branch, [...above, map.map, key])
+    }
+  }
+
+  /** R1 */
+  #mark(above: readonly string[], action: string, status: BranchStatus, steps: number): Mutable[] {
+    return placesOf(above, action).map((path) => {
+      const known = this.#actions.get(path) ?? { status, steps: 0 }
+      // Over several branches, the status that needs most attention stands.
+      known.status = path.includes('*') ? worse(known.status, status) : status
+      known.steps += steps
+      this.#actions.set(path, known)
+      return known
+    })
+  }
+
+  #way(above: readonly string[], from: string, to: string | undefined): void {
+    const ends = to === undefined ? [] : placesOf(above, to)
+    for (const [i, path] of placesOf(above, from).entries()) {
+      const edge = edgeOf(path, ends[i])
+      this.#taken.set(edge, (this.#taken.get(edge) ?? 0) + 1)
+    }
+  }
+}
+
+/** The key of a way in {@link RunMarks}. */
+export const edgeOf = (from: string, to: string | undefined): string => `${from} > ${to ?? ''}`
+
+/** An address, and the ones with `*` for a key, at each level alone and at all. */
+function placesOf(above: readonly string[], action: string): readonly string[] {
+  const printed = above.map(printedName)
+  const each: string[][] = [[]]
+  for (const [i, part] of printed.entries()) {
+    const wild = i % 2 === 1 && part !== '~' && part !== '*' ? [part, '*'] : [part]
+    const before = each.splice(0)
+    for (const way of before) for (const one of wild) each.push([...way, one])
+  }
+  return each.map((way) => [...way, printedName(action)].join('/'))
+}
+
+const ATTENTION: readonly BranchStatus[] = [
+  'done',
+  'cancelled',
+  'queued',
+  'interrupted',
+  'waiting',
+  'retrying',
+  'running',
+  'failed',
+]
+const worse = (a: BranchStatus, b: BranchStatus): BranchStatus => (ATTENTION.indexOf(a) >= ATTENTION.indexOf(b) ? a : b)
+
+const statusOf = ({ status }: MapNode): BranchStatus => (status === 'reducing' ? 'running' : status)
+
+function sum(a: BranchCounts | undefined, b: BranchCounts): BranchCounts {
+  const total = noCounts()
+  for (const name of Object.keys(total) as BranchStatus[]) total[name] = (a?.[name] ?? 0) + b[name]
+  return total
+}
+
+async function* stepsOf(reader: Pick<Reader, 'steps'>, ref: RunRef, path: WirePath): AsyncGenerator<StepRecord> {
+  for (let after: string | undefined; ; ) {
+    const page = await reader.steps({ ...ref, path, limit: PAGE, ...(after !== undefined && { after }) })
+    yield* page.items
+    after = page.after
+    if (after === undefined) return
+  }
+}
