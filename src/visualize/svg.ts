@@ -35,7 +35,7 @@ export interface SvgOptions extends PictureOptions {
  * Renders a runnable graph as an SVG picture. It has no script, no style sheet and no font of its own, so that it can be
  * put into any page. At most twelve branches of a map are drawn.
  *
- * Each action is a `g` with `data-path`, its address: `draft`, `compare/gpt4/draft`, `compare/[*]/draft` for the branches that
+ * Each action is a `g` with `data-path`, its address: `draft`, `compare/gpt4/draft`, `compare/*` and `draft` behind it for the branches that
  * are known only when the map runs.
  *
  * @example
