@@ -38,17 +38,21 @@ export class Outage {
   }
 
   /** Waits for the answer of a store. @throws {PersistenceError} `unavailable` when the wait is abandoned (O1) */
-  async answerOf<T>(name: string, answer: Promise<T>): Promise<T> {
-    let end: () => void = () => {}
-    const abandoned = new Promise<never>((_, reject) => {
-      end = () => reject(unavailable(name, 'answer in time', new TypeError('the run was cancelled.')))
+  answerOf<T>(name: string, answer: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const end = (): void => reject(unavailable(name, 'answer in time', new TypeError('the run was cancelled.')))
+      this.#add(end)
+      answer.then(
+        (value) => {
+          this.#remove(end)
+          resolve(value)
+        },
+        (error: unknown) => {
+          this.#remove(end)
+          reject(error)
+        },
+      )
     })
-    this.#add(end)
-    try {
-      return await Promise.race([answer, abandoned])
-    } finally {
-      this.#remove(end)
-    }
   }
 
   /** Waits before a retry. Resolves with false when the wait is abandoned (O1). */

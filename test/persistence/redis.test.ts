@@ -185,6 +185,26 @@ if (server !== undefined) {
       ])
     })
 
+    it('saves one further row alone as it does with others', async () => {
+      const { driver } = persisterOf(newPrefix())
+      await driver.claim(root('app'), 'one')
+      await driver.save(group('app', [row('app', 0), row('app', 1)]))
+
+      await driver.save(group('app', [row('app', 2)]))
+      await driver.save(group('app', [row('app', 3, { kind: 'full' })]))
+      const before = await driver.find(root('app'))
+      await driver.save(group('app', [row('app', 4)], { leaseMs: 60_000 }))
+      const over = await faultOf(Promise.resolve(driver.save(group('app', [row('app', 5, { over: true })]))))
+      const late = await faultOf(Promise.resolve(driver.save(group('app', [row('app', 6)]))))
+      const again = await faultOf(Promise.resolve(driver.save(group('app', [row('app', 2)]))))
+
+      const [tail] = await driver.load(null, ['app'])
+      expect(tail?.rows.map(({ index }) => index)).toEqual([3, 4])
+      expect(await driver.history(null, 'app')).toHaveLength(5)
+      expect([over, late, again]).toEqual(['conflict', 'conflict', undefined])
+      expect((await driver.find(root('app')))?.claim?.leaseUntil).toBeGreaterThan(before?.claim?.leaseUntil ?? 0)
+    })
+
     it('sends a read again when its connection was lost, and a write only once', async () => {
       const proxy = kept(await startProxy(port))
       const { driver } = persisterOf(newPrefix(), { connection: `redis://127.0.0.1:${proxy.port}` })

@@ -596,6 +596,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     S1: ['../persistence/redis › waits for a server whose connections are cut while it saves'],
     S2: ['../persistence/redis › recognises a save that is sent again, and does nothing'],
     S3: ['../persistence/summaries-agree › answers any questions after any calls'],
+    S4: ['../persistence/redis › saves one further row alone as it does with others'],
   },
   'adapters/redis/read-scripts.ts': {
     R1: ['../persistence/redis › is asked for pages, numbers and due runs without a look at the others'],

@@ -5,6 +5,24 @@ import { KEYS, QUESTIONS, ROOTS } from './script-parts.js'
 // S2  A save that is sent again is recognised: all its rows are stored as they are. Then nothing is written, so an answer
 //     that was lost with its connection does no harm.
 // S3  Indexes change only where their scores do: a step that changes no summary writes its row and nothing else.
+// S4  The most frequent save, of one further row of an application and of nothing else, is done before anything else is
+//     made ready: that takes the server a quarter of the time.
+
+/** One further row, which is not the first of its application. Whatever is not so goes on below, and is judged there. */
+const STEP = `
+if ARGV[7] == '1' and ARGV[8] == '0' and ARGV[9] == '0' and ARGV[4] == '' and ARGV[5] == '0' and ARGV[13] == '0'
+  and ARGV[11] ~= '0' then
+  local call, tree, app = redis.call, ARGV[1] .. '\\0' .. ARGV[2], ARGV[1] .. '\\0' .. ARGV[10]
+  local a, f = KEYS[1] .. ':a:' .. app, KEYS[1] .. ':f:' .. app
+  if call('HGET', KEYS[1] .. ':o:' .. tree, 'writer') == ARGV[3] and call('HGET', a, 'root') == ARGV[2]
+    and call('LLEN', f) == tonumber(ARGV[11]) then
+    call('RPUSH', f, ARGV[12])
+    call('RPUSH', KEYS[1] .. ':d:' .. app, ARGV[14])
+    if string.byte(ARGV[12]) == 102 then call('HSET', a, 'full', ARGV[11]) end
+    return { 'ok' }
+  end
+end
+`
 
 /**
  * Saves a group. Arguments: part, root, writer, lease in ms or '', whether the root may be due, the text of the root that
@@ -14,7 +32,7 @@ import { KEYS, QUESTIONS, ROOTS } from './script-parts.js'
  * number of its fields and of its questions (-1: unchanged) and of its taken messages; fields with values; questions:
  * step, number, since, the number of kinds, kinds, JSON; ids.
  */
-export const SAVE = `${KEYS}${ROOTS}${QUESTIONS}
+export const SAVE = `${STEP}${KEYS}${ROOTS}${QUESTIONS}
 local part, root, writer, ms, mayBeDue, text = unpack(ARGV, 1, 6)
 local rowCount, takenCount, summaryCount = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local owner = call('HGET', key('o', part, root), 'writer')
