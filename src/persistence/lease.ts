@@ -10,6 +10,8 @@ import { closedDrivers } from './inbox-watch.js'
 //     that is set moves neither.
 // E3  A runner whose claim is lost learns of it at its next heartbeat or save, whichever is first.
 // E4  A heartbeat that the store does not answer is given up after the length of a lease: the next one is sent.
+// E5  Before work that was lost is begun anew, the claim is confirmed: another runner may have done that work, and have
+//     removed what it stored of it. Questions of one turn are asked once.
 
 /** A timer of Node: it keeps the process alive unless `unref` is called. */
 interface NodeTimer {
@@ -38,6 +40,8 @@ export class Lease {
   #claimed = false
   #kept = false
   #timer: unknown
+  /** A question that is asked at the end of this turn. */
+  #confirming: Promise<void> | undefined
   /** When the heartbeat was sent that is not answered; `-Infinity` without one. */
   #asked = Number.NEGATIVE_INFINITY
 
@@ -91,6 +95,18 @@ export class Lease {
   /** The save of {@link Lease.due} was lost. */
   missed(leaseMs: number): void {
     this.#renewed = leaseMs === 0 ? Number.NEGATIVE_INFINITY : undefined
+  }
+
+  /**
+   * Asks the store whether the claim is still held, while a run goes on (E5).
+   * @throws {PersistenceError} `taken-over`, or `unavailable`
+   */
+  confirm(): Promise<void> {
+    this.#confirming ??= Promise.resolve().then(async () => {
+      this.#confirming = undefined
+      if (this.#held) await this.#renew()
+    })
+    return this.#confirming
   }
 
   #next(): void {

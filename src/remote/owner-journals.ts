@@ -26,6 +26,8 @@ import type {
 //     alone, from the store; a save that was under way has ended by then.
 // O3  A step that arrives after a cancel of the branch is not stored, as in this process; one that is being stored is.
 // O4  Times of the branch itself are those of the owner, which has its time limit.
+// O5  A further delivery needs the claim. An owner that was stopped meanwhile finds no rows of the branch where a later
+//     owner has settled its map, and delivers nothing.
 
 /** A branch, as its journals use it. */
 export interface StoredBranch {
@@ -90,10 +92,11 @@ export class OwnerJournals {
     this.#children.clear()
     await this.#saving?.catch(() => {})
     await this.#journal.scope.idle()
-    if (this.#journal.replacing) return undefined // its own start is not stored yet
-    const stored = await this.#journal.load()
+    const { scope, replacing } = this.#journal
+    const stored = replacing ? undefined : await this.#journal.load() // its own start is not stored yet
+    await scope.ask(() => scope.lease.confirm()) // O5
     if (stored !== undefined) this.#journal.adopt(stored)
-    return this.#journal.stored
+    return replacing ? undefined : this.#journal.stored
   }
 
   /** Its waits are over. */

@@ -277,6 +277,9 @@ function limbo() {
     get held() {
       return held.length
     },
+    get submitted() {
+      return owners.length
+    },
   }
 }
 
@@ -393,6 +396,54 @@ describe('a stored branch elsewhere that asks', () => {
     expect((await persister.pending()).items).toMatchObject([{ answered: false, action: 'map' }])
     await sendStored({ ...to, message: reply('two') })
     expect((await look()).state.outs).toEqual(['one two'])
+  })
+})
+
+describe('a branch whose worker was lost', () => {
+  it('is not delivered again by an owner that was replaced meanwhile', async () => {
+    const [begun, never] = [defer(), defer()]
+    const runs: string[] = []
+    const step = (name: string, owner: string) =>
+      kit.action({
+        reads: ['log'],
+        writes: ['log'],
+        async run({ state: { log } }) {
+          runs.push(`${owner} ${name}`)
+          if (owner === 'first' && name === 'two') {
+            begun.resolve()
+            await never.promise
+          }
+          return { log: [...log, name] }
+        },
+      })
+    const graphOf = (owner: string, executor: Executor | null) => {
+      const actions = { one: step('one', owner), two: step('two', owner) }
+      const branch = kit.graph({ actions, transitions: { one: 'two' } }).runnable({ entrypoint: 'one' })
+      const map = kit.mapStates({
+        reads: [],
+        writes: ['outs'],
+        executor,
+        action: branch,
+        states: { a: { log: [] }, b: { log: [] } },
+        reduce: ({ results }) => ({ outs: results.flatMap((one) => one.state.log) }),
+      })
+      return kit.graph({ actions: { map } })
+    }
+    const persister = memoryPersister()
+    const place = limbo()
+    const app = createApplication(graphOf('first', place.executor), { ...options, persister, graceMs: 10 })
+    const run = app.run()
+    await begun.promise
+    await flush()
+    const next = await resumeOrCreate(graphOf('next', null), { ...options, persister })
+    expect((await next.run()).state.outs).toEqual(['one', 'two', 'one', 'two'])
+
+    place.lose()
+
+    await expect(run).rejects.toMatchObject({ fault: 'taken-over' })
+    expect(runs.toSorted()).toEqual(['first one', 'first one', 'first two', 'first two', 'next two', 'next two'])
+    await flush()
+    expect(place.submitted).toBe(2)
   })
 })
 

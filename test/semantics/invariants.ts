@@ -149,6 +149,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     ],
     D4: ['../jobs/losses › all end with each step committed once'],
     D5: ['../jobs/worker › leave no job, whenever they come'],
+    D7: ['../jobs/attach › has the branches that run in workers again at once, without waiting for a sweep'],
     D6: ['../jobs/jobs › ask nothing of the engine where their executor has submitted nothing'],
   },
   'jobs/job-worker.ts': {
@@ -327,6 +328,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     O2: ['../executor/stored › goes on at its last commit'],
     O3: ['durability › of a branch that is cancelled twice holds the first cancel'],
     O4: ['sleeping › keeps the time limit of a branch from its first start, also in its first step'],
+    O5: ['../executor/stored › is not delivered again by an owner that was replaced meanwhile'],
   },
   'remote/worker-journal.ts': {
     J1: ['../executor/stored › goes on at its last commit'],
@@ -681,6 +683,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     E2: ['../persistence/sqlite-summaries › a lease is over by the clock of the store'],
     E3: ['../persistence/stored-status › a run is left to another runner by claim: free'],
     E4: ['../persistence/stored-status › a heartbeat that the store never answers'],
+    E5: ['../executor/stored › is not delivered again by an owner that was replaced meanwhile'],
   },
   'persistence/reading/derived.ts': {
     E1: ['../persistence/reader › reads runs without a summary from their records'],
