@@ -19,6 +19,7 @@ import { RootChannels } from './root-channels.js'
 // D4  A worker that asks again for a taking that it has lost is not heard: texts may come twice, and late.
 // D5  A worker that asks for a task that is over is answered, so that its slot is free.
 // D6  An executor that has submitted nothing asks nothing of the engine, also not when it closes.
+// D7  The owner of a resumed run asks at once for the workers that have its jobs: they were taken for an earlier owner.
 
 /** How often jobs are looked up, milliseconds. */
 const SWEEP_MS = 500
@@ -122,6 +123,7 @@ export class JobDriver implements ExecutorDriver, TaskHome {
       if (wanted.length > 0) await this.#engine.enqueue(wanted.map((one) => this.#jobOf(one)))
       for (const one of tasks) one.job = 'added'
       for (const one of wanted) if (one.status === 'over') this.#remove(one)
+      await this.#askSoon(wanted.filter(({ data: { incarnation = 0 } }) => incarnation > 0))
       this.#isAway = false
     } catch (error) {
       for (const one of tasks) one.job = 'none' // the next sweep adds it
@@ -297,6 +299,17 @@ export class JobDriver implements ExecutorDriver, TaskHome {
     if (status === 'queued') return true
     this.#lose(task, { why: 'Its worker was lost: the engine has taken its job away.' })
     return false
+  }
+
+  /** D7 */
+  async #askSoon(tasks: readonly OwnedTask[]): Promise<void> {
+    if (tasks.length === 0) return
+    try {
+      const found = await this.#engine.lookup(tasks.map(({ id }) => id))
+      this.#ask(tasks.filter(({ id, status }) => status === 'queued' && found.get(id) === 'active'))
+    } catch {
+      // The sweep asks.
+    }
   }
 
   /** Asks for the workers of jobs that were taken for an owner that is no more. */

@@ -92,6 +92,12 @@ interface Stop {
   to: number
 }
 
+/** Workers of all runs. */
+const alive = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of alive) child.kill('SIGKILL')
+})
+
 export class Fleet {
   readonly place: QueuePlace
   readonly #settings: FleetSettings
@@ -106,9 +112,6 @@ export class Fleet {
   private constructor(settings: FleetSettings) {
     this.#settings = settings
     this.place = `${settings.server.url}#${settings.name}`
-    process.on('exit', () => {
-      for (const child of this.#workers) child.kill('SIGKILL')
-    })
   }
 
   /** Starts the workers of a run. Resolves when they take jobs. */
@@ -138,6 +141,7 @@ export class Fleet {
     }
     const child = spawn(process.execPath, [join(dirname(worker), 'job-worker.mjs')], { cwd: ROOT, env })
     this.#workers.add(child)
+    alive.add(child)
     let error = ''
     child.stderr.on('data', (data: Buffer) => {
       error += data.toString()
@@ -148,6 +152,7 @@ export class Fleet {
     })
     const ended = once(child, 'exit').then(([code, signal]) => {
       this.#workers.delete(child)
+      alive.delete(child)
       const isFine =
         signal === 'SIGKILL' ||
         code === END.away ||

@@ -48,9 +48,12 @@ const graphOf = (count: number) =>
   })
 
 /** An owner: a process with the application. */
-function ownerOf(engine: MemoryEngine): { readonly connection: MemoryConnection; readonly executor: Executor } {
+function ownerOf(
+  engine: MemoryEngine,
+  more: { readonly sweepMs?: number } = {},
+): { readonly connection: MemoryConnection; readonly executor: Executor } {
   const connection = engine.connect()
-  return { connection, executor: executorOver(connection) }
+  return { connection, executor: executorOver(connection, more) }
 }
 
 describe('a stored application whose owner was killed', () => {
@@ -85,6 +88,34 @@ describe('a stored application whose owner was killed', () => {
     expect(times('0 one')).toBe(1)
     expect(times('0 two')).toBe(2)
     expect(['2 one', '3 two', '5 two'].map(times)).toEqual([1, 1, 1])
+    await next.executor.close()
+    await worker.close({ drainMs: 0 })
+    expect(engine.jobs.size).toBe(0)
+    void first.executor.close()
+  })
+
+  it('has the branches that run in workers again at once, without waiting for a sweep', async () => {
+    const engine = memoryEngine()
+    const open = sharedStore()
+    effects = []
+    const stands = defer()
+    hold = (at) => {
+      if (at !== '0 two') return undefined
+      stands.resolve()
+      return new Promise(() => {})
+    }
+    const worker = workerOver(engine.connect(), [registry], { concurrency: 1 })
+    const first = ownerOf(engine)
+    const options = { entrypoint: 'all', state: {}, appId: 'soon', logger: quiet } as const
+    createApplication(graphOf(1), { ...options, executor: first.executor, persister: open() })
+      .run()
+      .catch(() => {}) // nobody sees its end
+    await stands.promise
+    first.connection.kill()
+    hold = undefined
+    const next = ownerOf(engine, { sweepMs: 1e9 })
+    const app = await resumeOrCreate(graphOf(1), { ...options, executor: next.executor, persister: open() })
+    expect((await app.run()).state.ends).toEqual(['one,two'])
     await next.executor.close()
     await worker.close({ drainMs: 0 })
     expect(engine.jobs.size).toBe(0)

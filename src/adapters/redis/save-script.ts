@@ -5,8 +5,8 @@ import { KEYS, QUESTIONS, ROOTS } from './script-parts.js'
 // S2  A save that is sent again is recognised: all its rows are stored as they are. Then nothing is written, so an answer
 //     that was lost with its connection does no harm.
 // S3  Indexes change only where their scores do: a step that changes no summary writes its row and nothing else.
-// S4  The most frequent save, of one further row of an application and of nothing else, is done before anything else is
-//     made ready: that takes the server a quarter of the time.
+// S4  The most frequent save, of one further row of an application and of nothing else, is done before the functions are
+//     made that other saves need.
 
 /** One further row, which is not the first of its application. Whatever is not so goes on below, and is judged there. */
 const STEP = `
