@@ -8,6 +8,7 @@ import { HeldJob, type JobHome } from './held-job.js'
 import { ALL_WORKERS, type Hello, lostItem, noticeText, readGrant, readItem, readNotice } from './items.js'
 import { branchJobOf, type JobData, rootChannel } from './job-data.js'
 import type { JobKind } from './job-kind.js'
+import { LastOwners } from './last-owners.js'
 import { type LinkEnd, Mail } from './mail.js'
 import { counter, gauge } from './metrics.js'
 import { watchNested } from './nesting.js'
@@ -55,6 +56,7 @@ export class BranchJobs implements JobHome, JobKind {
   readonly kind = 'branch'
   readonly place: ExecutorDriver
   readonly slots: Slots
+  readonly owners = new LastOwners()
   readonly counts: BranchCounts = { granted: 0, ended: 0, lost: 0, orphaned: 0, mismatched: 0 }
   readonly mail: Mail
   readonly #options: BranchJobsOptions

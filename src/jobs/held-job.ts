@@ -3,6 +3,7 @@ import { createDeferred, type Deferred } from '../internal/deferred.js'
 import type { JobEnd, TakenJob } from './engine-driver.js'
 import { type DownWord, type Grant, type Item, itemOf, lostItem } from './items.js'
 import type { BranchJob } from './job-data.js'
+import type { LastOwners } from './last-owners.js'
 import type { LinkEnd } from './mail.js'
 import type { SlotHolder, Slots } from './slots.js'
 
@@ -17,6 +18,7 @@ import type { SlotHolder, Slots } from './slots.js'
 export interface JobHome {
   readonly place: ExecutorDriver
   readonly slots: Slots
+  readonly owners: LastOwners
   /** The number of a further taking. */
   nextTake(): number
   /** Asks the owner of a job, now and again until it answers. */
@@ -48,8 +50,6 @@ export class HeldJob implements SlotHolder {
   readonly #signal: AbortSignal
   readonly #aborted = (): void => this.#lockLost()
   #grant = 0
-  /** The highest incarnation of an owner that has granted it. */
-  #incarnation = 0
   /** Number of its runs. */
   #runs = 0
   #task: SubmittedTask | undefined
@@ -77,8 +77,7 @@ export class HeldJob implements SlotHolder {
   /** It is granted. @returns false for another taking, and for an earlier owner: nothing has changed then */
   run(end: LinkEnd, number: number, { take, incarnation = 0, start, delivery, path, maxFrameBytes }: Grant): boolean {
     if (this.status === 'over' || this.status === 'leaving' || take !== this.take) return false
-    if (incarnation < this.#incarnation) return false // H4
-    this.#incarnation = incarnation
+    if (!this.#home.owners.admits(this.id, incarnation)) return false // H4
     this.#stop() // H1
     this.status = 'running'
     this.end = end

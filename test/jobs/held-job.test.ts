@@ -8,6 +8,7 @@ import { type Grant, grantText, itemOf, type Notice, readNotice } from '../../sr
 import { type BranchJob, rootChannel } from '../../src/jobs/job-data.js'
 import { JobDriver } from '../../src/jobs/job-driver.js'
 import { startWorker } from '../../src/jobs/job-worker.js'
+import { LastOwners } from '../../src/jobs/last-owners.js'
 import { Link } from '../../src/jobs/link.js'
 import { LinkEnd, Mail } from '../../src/jobs/mail.js'
 import { Slots } from '../../src/jobs/slots.js'
@@ -59,6 +60,7 @@ function rig() {
   const home: JobHome = {
     place,
     slots: new Slots(1, () => {}),
+    owners: new LastOwners(),
     nextTake: () => ++takes,
     ask: ({ take }) => void asked.push(take),
     ended: (_, how) => void ends.push(how),
@@ -67,12 +69,13 @@ function rig() {
     moduleOf: () => undefined,
   }
   const lock = new AbortController()
-  const job = new HeldJob({ id: 'a', data: '', signal: lock.signal }, JOB, home)
+  const taken = () => new HeldJob({ id: 'a', data: '', signal: lock.signal }, JOB, home)
+  const job = taken()
   const grant = (of: Partial<Grant> = {}): Grant => ({
     ...{ id: 'a', delivery: 1, path: 'all/0', maxFrameBytes: 1_000, start: '{}', take: job.take },
     ...of,
   })
-  return { place, job, grant, lock, asked, lost, ends }
+  return { place, job, taken, grant, lock, asked, lost, ends }
 }
 
 const ownerEnd = (name: string): LinkEnd => new LinkEnd(name, `w/${name}`, new Link(0), () => {})
@@ -110,6 +113,19 @@ describe('a job of a branch', () => {
 
     expect(itemsOf(first)).toEqual([])
     expect(place.given.map(({ task }) => task.delivery)).toEqual([1, 1, 2])
+  })
+
+  it('refuses an earlier owner also after the later one has ended it, and the earlier one has made it again', () => {
+    const { place, job, taken, grant } = rig()
+    const [first, second] = [ownerEnd('first'), ownerEnd('second')]
+    job.run(second, 1, grant({ incarnation: 1 }))
+    job.receive(second, { word: 'release', grant: 1, rest: '' })
+
+    const again = taken()
+
+    expect(again.run(first, 1, grant({ incarnation: 0, take: again.take }))).toBe(false)
+    expect([place.given.length, again.status]).toEqual([1, 'asking'])
+    expect(again.run(second, 2, grant({ incarnation: 1, take: again.take }))).toBe(true)
   })
 
   it('is delivered anew by the same owner; its texts go to the new run', () => {
@@ -150,6 +166,18 @@ describe('a job of a branch', () => {
     expect(itemsOf(end)).toEqual(['lost\t1\t{"why":"Its worker has lost the lock of its job."}'])
     expect([place.given[0]?.released, end.link.live, ends]).toEqual([true, 0, [undefined]])
     expect(job.run(end, 2, grant({ incarnation: 2 }))).toBe(false)
+  })
+})
+
+describe('the last owners', () => {
+  it('are remembered for the last grants', () => {
+    const owners = new LastOwners(2)
+    const admitted = [
+      ...[owners.admits('a', 2), owners.admits('b', 2), owners.admits('a', 2), owners.admits('c', 2)],
+      ...[owners.admits('a', 1), owners.admits('b', 1)],
+    ]
+
+    expect(admitted).toEqual([true, true, true, true, false, true])
   })
 })
 

@@ -159,6 +159,10 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     ],
     W2: ['../jobs/worker › leaves a job of an unknown kind, or of a newer version, to other workers'],
   },
+  'jobs/last-owners.ts': {
+    L1: ['../jobs/held-job › refuses an earlier owner also after the later one has ended it'],
+    L2: ['../jobs/held-job › are remembered for the last grants'],
+  },
   'jobs/link.ts': {
     N1: ['../jobs/link › delivers every item once and in order, whatever is lost, doubled, reordered or cut off'],
     N2: ['../jobs/link › sends again what is not acknowledged'],
