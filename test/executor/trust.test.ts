@@ -1,6 +1,7 @@
 import { createApplication, createLimit, defineState, type Limit, type Logger } from 'teasel'
 import { decode, encode } from 'teasel/codec'
 import { createExecutor, createTaskRunner, type Executor, type TaskData } from 'teasel/executor'
+import { memoryPersister, type Persister } from 'teasel/persistence'
 import { describe, expect, it } from 'vitest'
 import { macrotask } from '../../src/internal/platform.js'
 import { type Mangle, rogue } from '../support/channel/rogue.js'
@@ -21,11 +22,15 @@ const twice = kit
   .graph({ actions: { first: add, second: pour }, transitions: { first: 'second' } })
   .runnable({ entrypoint: 'first' })
 
+interface Surroundings {
+  readonly reads?: boolean
+  readonly limit?: Limit
+  readonly hears?: boolean
+  readonly persister?: Persister
+}
+
 /** A run of a victim beside a sibling. */
-async function runWith(
-  executor: Executor,
-  { reads = false, limit, hears = false }: { reads?: boolean; limit?: Limit; hears?: boolean } = {},
-) {
+async function runWith(executor: Executor, { reads = false, limit, hears = false, persister }: Surroundings = {}) {
   const told: string[] = []
   const warn = (text: string, data?: unknown): void => void told.push(`${text} ${String(data ?? '')}`)
   const logger: Logger = { debug() {}, info() {}, warn, error: warn }
@@ -40,7 +45,10 @@ async function runWith(
       ends: results.map((one) => `${one.key} ${one.status === 'failed' ? one.error.name : one.state.n}`),
     }),
   })
-  const app = createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: {}, executor, logger })
+  const app = createApplication(kit.graph({ actions: { map } }), {
+    ...{ entrypoint: 'map', state: {}, executor, logger },
+    ...(persister && { persister }),
+  })
   app.on('chunk', () => {})
   if (hears) app.on('run.start', () => {})
   if (reads) {
@@ -288,6 +296,29 @@ describe('a worker', () => {
     expect([ends, told[0]]).toEqual([
       ['victim 3', 'sibling 3'],
       expect.stringContaining('it does not wait for the reader of its chunks'),
+    ])
+  })
+
+  it('that goes on without its readers is refused', async () => {
+    const pace = encode({ type: 'pace' })
+    const many: Mangle = (text) => (typeOf(text) === 'chunk' ? [text, ...Array<string>(11_000).fill(pace)] : [text])
+    const { ends, told } = await runWith(rogue({ up: ofVictim(many) }), { reads: true })
+
+    expect([ends, told[0]]).toEqual([
+      ['victim 3', 'sibling 3'],
+      expect.stringContaining('it does not wait for its readers'),
+    ])
+  })
+
+  it('that stores a step of a wrong number is refused, and nothing of that is stored', async () => {
+    const odd: Mangle = (text) =>
+      text.includes('"do":"step"') ? [text.replace('"sequenceId":0', '"sequenceId":4')] : [text]
+    const persister = memoryPersister()
+    const { ends, told } = await runWith(rogue({ up: ofVictim(odd) }), { persister })
+
+    expect([ends, told[0]]).toEqual([
+      ['victim 3', 'sibling 3'],
+      expect.stringContaining('its step has the number 4, after -1'),
     ])
   })
 

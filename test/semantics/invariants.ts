@@ -284,7 +284,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     P6: ['../persistence/stored-status › a store that is away only for a summary does not fail the run'],
   },
   'pool/packets.ts': {
-    K1: ['../executor/pool › stream the chunks of a branch in order'],
+    K1: ['../executor/pool › stream the chunks of a branch in order', '../executor/packets › arrive as they were put'],
     K3: ['../executor/pool-workers › pass on each line with its stream, and its branch where one runs'],
     K2: ['../executor/pool-workers › leave packets of other code alone'],
   },
