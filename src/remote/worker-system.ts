@@ -16,7 +16,7 @@ const NEEDED: ReadonlySet<EventType> = new Set<EventType>(['wait', 'wake', 'retr
 export class WorkerSystem extends AppSystem {
   /** Branches below run in this worker, unless a map names an executor of the registry. */
   override readonly defaultExecutor = undefined
-  override readonly executors: ReadonlySet<Executor> | undefined
+  override executors: ReadonlySet<Executor> | undefined
   override readonly delivery: number
   override readonly carried: Readonly<Record<string, string>> | undefined
   /** The types that the owner observes. */

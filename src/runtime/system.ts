@@ -10,7 +10,9 @@ import { consoleLogger, type Logger, type SafeLogger, safeLogger } from '../life
 import type { Outage } from '../persistence/outage.js'
 import type { TreeStatus } from '../persistence/tree-status.js'
 import { Attendance } from './cancel/deadline.js'
+import type { EventSource } from './event-source.js'
 import { defaultPlace } from './map/branch-maker.js'
+import type { ReportedAttempt } from './step/report.js'
 
 // Owns: the shared state of a tree of applications, and the delivery of its events.
 // Does not own: the applications.
@@ -83,7 +85,7 @@ export class AppSystem {
   /** Where its branches run that nothing chooses a place for; undefined for this process. */
   readonly defaultExecutor = defaultPlace.executor
   /** The executors that its maps may use; undefined where they may use any. */
-  readonly executors: ReadonlySet<Executor> | undefined = undefined
+  executors: ReadonlySet<Executor> | undefined = undefined
   /** In a worker: the texts that came with its branch. */
   readonly carried: Readonly<Record<string, string>> | undefined = undefined
   /** A random number from 0 to 1, for the jitter of delays. */
@@ -94,6 +96,8 @@ export class AppSystem {
     | undefined
   /** Waits for unavailable stores of the tree; undefined without a store. */
   outage: Outage | undefined
+  /** Gives the results of actions in their place, which are not called: a recorded run that is replayed. */
+  standIn: ((app: EventSource, attempt: ReportedAttempt & { readonly signal: AbortSignal }) => unknown) | undefined
   /** The root of the tree. */
   root: RootApp | undefined
   readonly #emit: ((event: AnyEvent) => void) | undefined

@@ -6,3 +6,13 @@ export { executorContractRegistry } from './executor-graphs.js'
 export { ManualClock } from './manual-clock.js'
 export { type MemoryConnection, type MemoryEngine, memoryEngine } from './memory-engine.js'
 export { persisterContract, type StoreUnderTest } from './persister-contract.js'
+export { type ReplayedRun, replayRun } from './replay-run.js'
+export { type RecordedStep, type RunRecorder, type RunRecording, recordRun } from './run-recording.js'
+export {
+  createTestCase,
+  readFixture,
+  replayStep,
+  type StepFixture,
+  type TestCase,
+  type TestCaseOptions,
+} from './test-case.js'

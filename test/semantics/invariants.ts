@@ -726,4 +726,13 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'persistence/wait-note.ts': {
     N1: ['sleeping › at any time leaves each sleep with its moment'],
   },
+  'testing/replay-clock.ts': {
+    T1: ['../testing/replay › gives results in the order in which they were recorded'],
+    T2: ['../testing/replay › replays a failed run to its failure'],
+  },
+  'testing/replay-run.ts': {
+    P1: ['../testing/replay › replays a run without calling an action'],
+    P2: ['../testing/replay › shows a condition that goes another way'],
+  },
+  'testing/run-recording.ts': { R1: ['../testing/replay › replays a failed run to its failure'] },
 }

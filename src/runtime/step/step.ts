@@ -132,6 +132,8 @@ function execute(run: Run, step: Attempt, inputs: Inputs, raw: Inputs): unknown 
   step.enter(viewOf(node, run.app.checkpoint.state), inputs)
   if (isFanOut(body)) return runMap(run, step, body, raw)
   if (!isRunBody(body)) return undefined
+  const { standIn } = run.app.system
+  if (standIn !== undefined) return standIn(run.app, step)
   return body.policy === NO_POLICY ? step.perform(body) : performGuarded(run, step, body)
 }
 

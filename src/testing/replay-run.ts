@@ -1,0 +1,156 @@
+import { printPath } from '../action/context.js'
+import { LiveApplication } from '../application/live-application.js'
+import type { Graph } from '../application/runnable.js'
+import { toError } from '../internal/guards.js'
+import type { AnyEvent } from '../lifecycle/events.js'
+import type { EventSource } from '../runtime/event-source.js'
+import type { ReportedAttempt } from '../runtime/step/report.js'
+import type { State } from '../state/freeze.js'
+import { ReplayClock } from './replay-clock.js'
+import { type RecordedStep, type RunRecording, readRecording, traceOf } from './run-recording.js'
+
+// Owns: replaying a recorded run: conditions, sources, reducers and contracts are the real ones, results of actions are
+// the recorded ones.
+// P1  No action is called, and no branch leaves the process.
+// P2  A step that was not recorded fails the replay, and names it.
+
+/** How a replay ended. */
+export interface ReplayedRun {
+  readonly status: 'finished' | 'halted' | 'failed'
+  /** The state after its last step. */
+  readonly state: State
+  /** Why it failed. */
+  readonly error?: Error
+  /** Its committed actions, `path:action`, of each application in the order of its steps. */
+  readonly trace: readonly string[]
+  /** The same of the recorded run. */
+  readonly recorded: readonly string[]
+}
+
+type Attempt = ReportedAttempt & { readonly signal: AbortSignal }
+
+/**
+ * Replays a recorded run against a graph: each action gives its recorded result and is not called. Conditions, sources of
+ * maps, `watch`, reducers, schemas and contracts are those of the graph, so a change of them is seen at once: in `trace`,
+ * in `state`, or as an error. Delays pass at once.
+ *
+ * A step that the recorded run did not end stays open until it is cancelled. A run that was halted is replayed for as
+ * many steps.
+ * @param graph the graph of the recorded run, perhaps changed since
+ * @param recording of {@link recordRun}, or its text by `encode`
+ * @throws {TypeError} for what is no recording
+ *
+ * @example
+ * ```ts
+ * const kit = defineState<{ n: number; big: boolean }>()
+ * let calls = 0
+ * const add = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + ++calls }) })
+ * const end = kit.action({ reads: [], writes: ['big'], run: () => ({ big: true }) })
+ * const graphWith = (limit: number) =>
+ *   kit.graph({
+ *     actions: { add, end },
+ *     transitions: { add: [{ to: 'end', when: ({ state }) => state.n > limit }] },
+ *   })
+ * const recorder = recordRun()
+ * const options = { entrypoint: 'add', state: { n: 5 }, tracker: recorder, interceptors: [recorder] } as const
+ * await createApplication(graphWith(3), options).run()
+ *
+ * const { trace } = await replayRun(graphWith(100), recorder.recording())
+ * trace // [':add']
+ * calls // 1
+ * ```
+ */
+export async function replayRun(
+  graph: Pick<Graph<never, unknown, never, never>, 'actions'>,
+  recording: RunRecording | string,
+): Promise<ReplayedRun> {
+  const recorded = readRecording(recording)
+  const { entrypoint, state, steps, status } = recorded
+  const clock = new ReplayClock(0)
+  const done: RecordedStep[] = []
+  const live = new LiveApplication(
+    graph as never,
+    {
+      entrypoint,
+      state,
+      clock,
+      logger: { debug() {}, info() {}, warn() {}, error() {} },
+      tracker: { track: (event: AnyEvent) => void note(event, done) },
+    } as never,
+  )
+  const { app } = LiveApplication.inside(live)
+  app.system.executors = new Set() // P1
+  const results = new Results(steps, clock)
+  app.system.standIn = (source, attempt) => results.of(source, attempt)
+  const most = status === 'finished' || status === 'failed' ? Number.POSITIVE_INFINITY : rootSteps(steps)
+  let error: Error | undefined
+  try {
+    for (let count = 0; count < most; count++) if ((await live.step()) === undefined) break
+  } catch (thrown) {
+    error = results.missing ?? toError(thrown)
+  } finally {
+    clock.close()
+  }
+  const end = error !== undefined ? 'failed' : app.checkpoint.next === undefined ? 'finished' : 'halted'
+  return {
+    status: end,
+    state: app.checkpoint.state,
+    ...(error !== undefined && { error }),
+    trace: traceOf(done),
+    recorded: traceOf(steps),
+  }
+}
+
+const rootSteps = (steps: readonly RecordedStep[]): number =>
+  steps.filter(({ path, status }) => path === '' && status !== 'cancelled').length
+
+function note(event: AnyEvent, done: RecordedStep[]): void {
+  if (event.type !== 'step.end' || event.status !== 'done') return
+  const { path, source: action, sequenceId } = event
+  done.push({ path: printPath(path), action, sequenceId, state: {}, inputs: {}, status: 'done' })
+}
+
+/** The recorded results, by place. */
+class Results {
+  readonly #byPlace = new Map<string, { readonly step: RecordedStep; readonly order: number }>()
+  readonly #clock: ReplayClock
+  /** The first step that was not recorded. */
+  missing: Error | undefined
+
+  constructor(steps: readonly RecordedStep[], clock: ReplayClock) {
+    for (const [order, step] of steps.entries()) this.#byPlace.set(`${step.path} ${step.sequenceId}`, { step, order })
+    this.#clock = clock
+  }
+
+  of({ path }: EventSource, { node, sequenceId, signal }: Attempt): Promise<unknown> {
+    const at = printPath(path)
+    const found = this.#byPlace.get(`${at} ${sequenceId}`)
+    const { name } = node
+    if (found === undefined || found.step.action !== name) {
+      const other =
+        found === undefined ? 'The recorded run had no such step' : `The recorded run had "${found.step.action}" there`
+      this.missing ??= new TypeError(
+        `replayRun has no result for step ${sequenceId} ("${name}"${at === '' ? '' : `, branch ${at}`}). ${other}. The graph now goes another way; record the run again where that is meant.`,
+      )
+      return Promise.reject(this.missing) // P2
+    }
+    return new Promise((resolve, reject) => {
+      const { step, order } = found
+      const abort = (): void => reject(signal.reason)
+      if (signal.aborted) return abort()
+      signal.addEventListener('abort', abort, { once: true })
+      if (step.status === 'cancelled') return
+      this.#clock.inTurn(order, () => {
+        signal.removeEventListener('abort', abort)
+        if (step.status === 'done') resolve(step.update)
+        else reject(thrownBy(step.error))
+      })
+    })
+  }
+}
+
+/** What the action threw: its location is found anew. */
+function thrownBy(error: unknown): unknown {
+  const cause: unknown = Reflect.get(Object(error), 'cause')
+  return Reflect.get(Object(error), 'code') === 'action' && cause !== undefined ? cause : error
+}

@@ -1,0 +1,141 @@
+import { printPath } from '../action/context.js'
+import { decode } from '../codec/encode.js'
+import { describeValue, isPlainObject } from '../internal/guards.js'
+import type { AnyEvent } from '../lifecycle/events.js'
+import type { InterceptedApp, InterceptedStep, Interceptor } from '../lifecycle/interceptor.js'
+import type { State } from '../state/freeze.js'
+import type { Tracker } from '../tracking/tracker.js'
+
+// Owns: the record of a run: what each step was given, and its result.
+// R1  Of the attempts at a step the last one counts: a replay tries nothing again.
+
+/** One step of a recorded run, at any depth. */
+export interface RecordedStep {
+  /** The printed path of its application; empty for the root. */
+  readonly path: string
+  /** The action by its name in its own graph. */
+  readonly action: string
+  readonly sequenceId: number
+  /** The state of its application before the step. */
+  readonly state: State
+  readonly inputs: Readonly<Record<string, unknown>>
+  readonly status: 'done' | 'failed' | 'cancelled'
+  /** The update of a step that is done. */
+  readonly update?: State
+  /** The error of a step that failed. */
+  readonly error?: unknown
+}
+
+/** A recorded run. It is data: `encode` of `teasel/codec` makes a text of it, which a replay takes too. */
+export interface RunRecording {
+  readonly version: 1
+  /** The action that the run began with. */
+  readonly entrypoint: string
+  /** The state that it began with. */
+  readonly state: State
+  /** Its steps, in the order in which they ended. */
+  readonly steps: readonly RecordedStep[]
+  /** How it ended; absent while it runs. */
+  readonly status?: 'halted' | 'finished' | 'failed' | 'cancelled'
+}
+
+/** Records a run: give it to an application as `tracker` and in `interceptors`. */
+export interface RunRecorder extends Tracker, Interceptor {
+  readonly name: string
+  /** @throws {TypeError} when no run was recorded */
+  recording(): RunRecording
+}
+
+/**
+ * Records a run of a root application, with all branches: the state and the inputs of each step, and its update or its
+ * error. A further `run()` of the application continues the recording. {@link replayRun} replays it without calling an
+ * action, {@link createTestCase} makes a test of one step.
+ *
+ * @example
+ * ```ts
+ * const kit = defineState<{ n: number }>()
+ * const add = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 1 }) })
+ * const graph = kit.graph({ actions: { add } })
+ * const recorder = recordRun()
+ * const options = { entrypoint: 'add', state: { n: 1 }, tracker: recorder, interceptors: [recorder] } as const
+ * await createApplication(graph, options).run()
+ * recorder.recording().steps[0]?.update // { n: 2 }
+ * ```
+ */
+export function recordRun(): RunRecorder {
+  return new Recorder()
+}
+
+class Recorder implements RunRecorder {
+  readonly name = 'run recorder'
+  #entrypoint: string | undefined
+  #state: State | undefined
+  #status: RunRecording['status']
+  readonly #begun = new Map<string, InterceptedStep>()
+  /** By place. R1 */
+  readonly #steps = new Map<string, RecordedStep>()
+
+  readonly beforeRun = ({ path, state }: InterceptedApp): void => {
+    if (path.length === 0) this.#state ??= state
+  }
+
+  readonly beforeStep = (step: InterceptedStep): void => {
+    this.#begun.set(`${step.appId} ${step.sequenceId}`, step)
+  }
+
+  track(event: AnyEvent): void {
+    const isRoot = event.path.length === 0
+    if (event.type === 'run.start' && isRoot) {
+      this.#entrypoint ??= event.next
+      this.#status = undefined
+    }
+    if (event.type === 'run.end' && isRoot) this.#status = event.status
+    if (event.type !== 'step.end') return
+    const { appId, path, source, sequenceId } = event
+    const begun = this.#begun.get(`${appId} ${sequenceId}`)
+    const at = printPath(path)
+    const place = { path: at, action: source, sequenceId }
+    const given = { state: begun?.state ?? {}, inputs: begun?.inputs ?? {} }
+    const result =
+      event.status === 'done'
+        ? ({ status: 'done', update: event.update } as const)
+        : event.status === 'failed'
+          ? ({ status: 'failed', error: event.error } as const)
+          : ({ status: 'cancelled' } as const)
+    const key = `${at} ${sequenceId}`
+    this.#steps.delete(key)
+    this.#steps.set(key, { ...place, ...given, ...result })
+  }
+
+  recording(): RunRecording {
+    if (this.#entrypoint === undefined)
+      throw new TypeError(
+        'This recorder has recorded no run. Give it to createApplication as `tracker`, and in the list of `interceptors`.',
+      )
+    return {
+      version: 1,
+      entrypoint: this.#entrypoint,
+      state: this.#state ?? {},
+      steps: [...this.#steps.values()],
+      ...(this.#status !== undefined && { status: this.#status }),
+    }
+  }
+}
+
+/**
+ * A recording, or the text of one.
+ * @throws {TypeError} for another value, {SyntaxError} for a text that `encode` did not make
+ */
+export function readRecording(given: RunRecording | string): RunRecording {
+  const value: unknown = typeof given === 'string' ? decode(given) : given
+  if (!isPlainObject(value) || value['version'] !== 1 || !Array.isArray(value['steps']))
+    throw new TypeError(`${describeValue(value)} is no recording of a run. Make one with recordRun().`)
+  return value as unknown as RunRecording
+}
+
+/** The actions of a run: of each application in the order of its steps, `path:action`. */
+export const traceOf = (steps: readonly Pick<RecordedStep, 'path' | 'action' | 'sequenceId' | 'status'>[]): string[] =>
+  steps
+    .filter(({ status }) => status === 'done')
+    .sort((a, b) => (a.path === b.path ? a.sequenceId - b.sequenceId : a.path < b.path ? -1 : 1))
+    .map(({ path, action }) => `${path}:${action}`)
