@@ -69,19 +69,24 @@ export function createTestCase(recording: RunRecording | string, options: TestCa
   const at = path === '' ? '' : `${path.replace(/[^\w-]+/g, '-')}-`
   const name = `${at}${action.name}-${sequenceId}`
   const place = path === '' ? `step ${sequenceId}` : `step ${sequenceId} of ${path}`
-  const test = `import { readFileSync } from 'node:fs'
-import { readFixture, replayStep } from 'teasel/testing'
-import { expect, it } from 'vitest'
-import { ${action.name} } from '${action.from}'
-
-const fixture = readFixture(readFileSync(new URL('./${name}.json', import.meta.url), 'utf8'))
-
-it(${JSON.stringify(`${action.name} gives the recorded update of ${place}`)}, async () => {
-  expect(await replayStep(${action.name}, fixture)).toEqual(fixture.update)
-})
-`
+  const title = JSON.stringify(`${action.name} gives the recorded update of ${place}`)
+  const test = `${[
+    importLine('readFileSync', `${NODE}:fs`),
+    importLine('readFixture, replayStep', 'teasel/testing'),
+    importLine('expect, it', 'vitest'),
+    importLine(action.name, action.from),
+    '',
+    `const fixture = readFixture(readFileSync(new URL('./${name}.json', import.meta.url), 'utf8'))`,
+    '',
+    `it(${title}, async () => {`,
+    `  expect(await replayStep(${action.name}, fixture)).toEqual(fixture.update)`,
+    '})',
+  ].join('\n')}\n`
   return { name, test, fixture: `${JSON.stringify(JSON.parse(encode(fixture)), null, 2)}\n` }
 }
+
+const NODE = 'node'
+const importLine = (names: string, from: string): string => ['import', `{ ${names} }`, 'from', `'${from}'`].join(' ')
 
 function doneStep(
   step: RecordedStep | undefined,

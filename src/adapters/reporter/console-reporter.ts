@@ -7,23 +7,13 @@ import { blockOf, failureLines, headOf, mapLine, stepLine } from './layout.js'
 import { LiveBlock } from './live-block.js'
 import { fixed, lineOf, type Piece } from './paint.js'
 import { plainLine } from './plain-lines.js'
+import type { ReporterStream } from './reporter-stream.js'
 import { type RunView, RunViews } from './run-view.js'
 
 // Owns: when the view of runs is drawn, and where.
 // Does not own: what it shows (run-view.ts, layout.ts), its place in the terminal (live-block.ts).
 // C1  At most twelve frames a second, however many events come. An event costs no drawing.
 // C2  Its timer and its hold on the streams end with the last open run, or by `close`. The timer keeps no process alive.
-
-/** The output of a reporter; `process.stdout` and `process.stderr` are such. */
-export interface ReporterStream {
-  write(text: string): unknown
-  /** Whether it is a terminal. */
-  readonly isTTY?: boolean
-  /** Columns of the terminal. Default: 80. */
-  readonly columns?: number
-  /** Rows of the terminal. Default: 24. */
-  readonly rows?: number
-}
 
 /** Options of {@link consoleReporter}. */
 export interface ReporterOptions {

@@ -107,8 +107,8 @@ export function blockOf(run: RunView, name: string, now: number, rows: number): 
     lines.push(branchLine(branch, now))
   }
   if (run.branches.size > shown) lines.push([fixed(`  … and ${run.branches.size - shown} more`, 'dim')])
-  lines.push(...failureLines(run), ...questionLines(run))
-  return lines.length > rows ? [...lines.slice(0, Math.max(1, rows - 1)), [fixed('…', 'dim')]] : lines
+  const all = [...lines, ...failureLines(run), ...questionLines(run)]
+  return all.length > rows ? [...all.slice(0, Math.max(1, rows - 1)), [fixed('…', 'dim')]] : all
 }
 
 /** The last failures, and how many came before them. */

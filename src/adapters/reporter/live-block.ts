@@ -1,4 +1,4 @@
-import type { ReporterStream } from './console-reporter.js'
+import type { ReporterStream } from './reporter-stream.js'
 import { widthOf } from './text-width.js'
 
 // Owns: a block of lines at the end of a terminal that is drawn again and again.

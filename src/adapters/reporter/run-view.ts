@@ -249,7 +249,7 @@ export function reasonOf(error: unknown): string {
 }
 
 /** `45 %`, `3/7 pages`. */
-export function progressText({ fraction, done, total, message }: Partial<Of<'progress'>>): string {
+function progressText({ fraction, done, total, message }: Partial<Of<'progress'>>): string {
   const amount =
     fraction !== undefined ? `${Math.floor(fraction * 100)} %` : `${done ?? 0}${total === undefined ? '' : `/${total}`}`
   return message === undefined ? amount : `${amount} ${message}`
