@@ -91,6 +91,7 @@ describe('consoleReporter in a terminal', () => {
     await flush()
     await run
     expect(terminal.lines.slice(-1)).toEqual(['✓ demo finished 2.1 s 2 steps'])
+    expect(terminal.lines).toContain('✓ read 2.1 s ✓11 ✕1')
     expect(terminal.lines.filter((line) => line.includes('demo'))).toHaveLength(1)
     expect(clock.pending).toBe(0)
   })
@@ -141,7 +142,7 @@ describe('consoleReporter in a terminal', () => {
       'a line of the program',
       'Name? Ada',
       '✓ plan 0 ms',
-      '✓ read 2.1 s',
+      '✓ read 2.1 s ✓1',
       '✓ demo finished 2.1 s 2 steps',
       'after',
     ])
@@ -257,7 +258,7 @@ describe('consoleReporter elsewhere', () => {
       '  read 0/3 ▶3\n',
       expect.stringMatching(/^✕ read\/doc-1 failed after 1\.0 s: RangeError: busy\n$/),
       '  read 2/3 ✓1 ✕1 ▶1\n',
-      '✓ read 2.0 s\n',
+      '✓ read 2.0 s ✓2 ✕1\n',
       '✓ demo finished 2.0 s 2 steps\n',
     ])
   })

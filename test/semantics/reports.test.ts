@@ -11,6 +11,7 @@ import {
 import { decodeEvent, encodeEvent } from 'teasel/codec'
 import type { Executor } from 'teasel/executor'
 import { describeApp } from 'teasel/live'
+import { memoryPersister } from 'teasel/persistence'
 import { describe, expect, it } from 'vitest'
 import { loopback } from '../support/channel/loopback.js'
 import { defer, flush, untilAborted } from '../support/deferred.js'
@@ -366,6 +367,50 @@ describe('context.progress', () => {
     expect(root.step?.progress).toEqual({ done: 3, total: 4, message: 'pages', at: clock.now() })
     expect(lacks).not.toContain('progress')
     expect(after.root.step).toBeUndefined()
+  })
+
+  it('is read from a store while a branch runs in its first step: by the heartbeat', async () => {
+    const held = defer()
+    const act = kit.action({
+      reads: ['item'],
+      writes: ['out'],
+      run: async ({ context, state: { item } }) => {
+        if (item === 'b') return { out: item }
+        context.progress(0.25, item)
+        await held.promise
+        return { out: item }
+      },
+    })
+    const map = kit.mapStates({
+      reads: [],
+      writes: ['outs'],
+      action: act,
+      states: { a: { item: 'a' }, b: { item: 'b' } },
+      reduce: ({ results }) => ({ outs: results.map(({ key }) => key) }),
+    })
+    const clock = new ManualClock()
+    const persister = memoryPersister()
+    const app = createApplication(kit.graph({ actions: { map } }), {
+      entrypoint: 'map',
+      state: {},
+      appId: 'app',
+      clock,
+      persister,
+      leaseMs: 3_000,
+      logger: quiet,
+    })
+    const first = emitted(app, 'branch.settled')
+    const run = app.run()
+    await first
+    await flush()
+    clock.advance(1_000)
+    await flush()
+
+    const branch = await persister.describe({ runId: 'app', path: 'map/a' })
+    held.resolve()
+    await run
+
+    expect(branch?.root.step).toMatchObject({ action: 'map', progress: { fraction: 0.25, message: 'a' } })
   })
 
   it('is left out for a reader that is behind', async () => {

@@ -75,6 +75,8 @@ export interface RunView {
   readonly failures: Failure[]
   failureCount: number
   leaked: number
+  /** The branches of the root's last map, by status. */
+  branchText: string
   readonly questions: Map<string, Question>
 }
 
@@ -95,6 +97,7 @@ const newRun = ({ runId, time }: AnyEvent): RunView => ({
   failures: [],
   failureCount: 0,
   leaked: 0,
+  branchText: '',
   questions: new Map(),
 })
 
@@ -153,6 +156,7 @@ function apply(run: RunView, event: AnyEvent): void {
       return
     }
     case 'map.end':
+      if (isRoot) run.branchText = endText(event)
       return void run.maps.delete(event.appId)
     case 'branch.queued':
       return void counted(run, event)
@@ -185,9 +189,21 @@ function endStep(run: RunView, event: Of<'step.end'>, isRoot: boolean): void {
   if (!isRoot) return
   run.step = undefined
   if (status === 'done') run.stepCount += 1
-  run.finished.push({ action, status, since: time, durationMs, attempt, progress: '' })
+  run.finished.push({ action, status, since: time, durationMs, attempt, progress: run.branchText })
+  run.branchText = ''
   if (run.finished.length > FINISHED) run.finished.shift()
 }
+
+/** `✓10 ✕2`. */
+const endText = ({ done, failed, cancelled }: Of<'map.end'>): string =>
+  [
+    ['✓', done],
+    ['✕', failed],
+    ['⊘', cancelled],
+  ]
+    .filter(([, count]) => count !== 0)
+    .map((parts) => parts.join(''))
+    .join(' ')
 
 /** The map that an event of a branch belongs to. Its application is the one whose path is one shorter. */
 function mapOf(run: RunView, { path, source }: Of<'branch.start' | 'branch.settled' | 'branch.queued'>) {
