@@ -1,5 +1,6 @@
+import { countsOf, etaOf } from './map-counts.js'
 import { fixed, type Piece, piece } from './paint.js'
-import { type BranchView, countsOf, etaOf, type MapView, type RunView, type StepView } from './run-view.js'
+import type { BranchView, MapView, RunView, StepView } from './run-view.js'
 
 // Owns: the lines of a run: of the live block, and of its end.
 
