@@ -211,6 +211,30 @@ describe.each(NAMES)('the graph %s', (name) => {
   })
 })
 
+describe('an SVG picture', () => {
+  it('has each action and each way once, by its address', () => {
+    const { runnable, run } = of('loop')
+    const text = toSvg(runnable, { run })
+    const paths = [...text.matchAll(/<g data-path="([^"]*)"(?: data-status="([a-z]+)")?/g)].map(([, path, status]) => [
+      path,
+      status,
+    ])
+    expect(paths).toEqual([
+      ['add', 'done'],
+      ['each', 'done'],
+      ['each/*', undefined],
+      ['each/*/add', 'done'],
+      ['each/*/check', 'failed'],
+      ['check', undefined],
+      ['done', 'done'],
+    ])
+    const ways = [...text.matchAll(/data-from="([^"]*)" data-to="([^"]*)"/g)].map(([, from, to]) => `${from} > ${to}`)
+    expect(ways.filter((way) => !way.includes('*')).sort()).toEqual(
+      ['add > add', 'add > each', 'check > add', 'done > ', 'each > check', 'each > check', 'each > done'].sort(),
+    )
+  })
+})
+
 describe('the marks of a run', () => {
   it('are those of its steps, ways and branches, at every level', () => {
     const { run } = of('nested')
