@@ -9,6 +9,7 @@ import { Listeners } from '../lifecycle/listeners.js'
 import { consoleLogger, type Logger, type SafeLogger, safeLogger } from '../lifecycle/logger.js'
 import type { Outage } from '../persistence/outage.js'
 import type { TreeStatus } from '../persistence/tree-status.js'
+import type { TrackedRun } from '../tracking/tracker.js'
 import { Attendance } from './cancel/deadline.js'
 import type { EventSource } from './event-source.js'
 import { defaultPlace } from './map/branch-maker.js'
@@ -100,6 +101,8 @@ export class AppSystem {
   standIn: ((app: EventSource, attempt: ReportedAttempt & { readonly signal: AbortSignal }) => unknown) | undefined
   /** The root of the tree. */
   root: RootApp | undefined
+  /** The run as its tracker got it; undefined without a tracker. */
+  tracked: TrackedRun | undefined
   readonly #emit: ((event: AnyEvent) => void) | undefined
   #runId: string | undefined
   #seq = 0

@@ -1,7 +1,7 @@
 import type { ActionContext } from '../action/context.js'
 import { isThenable } from '../internal/guards.js'
 import type { AnyEvent } from '../lifecycle/events.js'
-import type { CarriedBranch, Tracker } from './tracker.js'
+import type { CarriedBranch, TrackedRun, Tracker } from './tracker.js'
 
 /**
  * One tracker of several: each gets every event, in the given order. One that throws holds none of the others back.
@@ -23,22 +23,23 @@ export function combineTrackers(...trackers: readonly Tracker[]): Tracker {
     .trim()
   const surrounding = trackers.filter(({ within }) => within !== undefined)
   const carrying = trackers.filter(({ carry }) => carry !== undefined)
+  const each = (tell: (tracker: Tracker) => unknown): unknown => {
+    const faults: unknown[] = []
+    const waits: PromiseLike<unknown>[] = []
+    for (const one of trackers)
+      try {
+        const result = tell(one)
+        if (isThenable(result)) waits.push(result)
+      } catch (error) {
+        faults.push(error)
+      }
+    if (faults.length > 0) throw faults.length === 1 ? faults[0] : new AggregateError(faults, 'Several trackers threw.')
+    return waits.length === 0 ? undefined : Promise.all(waits)
+  }
   return {
     ...(name !== '' && { name }),
-    track(event: AnyEvent) {
-      const faults: unknown[] = []
-      const waits: PromiseLike<unknown>[] = []
-      for (const one of trackers)
-        try {
-          const result: unknown = one.track(event)
-          if (isThenable(result)) waits.push(result)
-        } catch (error) {
-          faults.push(error)
-        }
-      if (faults.length > 0)
-        throw faults.length === 1 ? faults[0] : new AggregateError(faults, 'Several trackers threw.')
-      return waits.length === 0 ? undefined : Promise.all(waits)
-    },
+    begin: (run: TrackedRun) => each((one) => one.begin?.(run)) as undefined,
+    track: (event: AnyEvent) => each((one) => one.track(event)) as undefined,
     ...(surrounding.length > 0 && {
       within: <T>(context: ActionContext, code: () => T, span?: string): T =>
         surrounding.reduceRight<() => T>((inner, one) => () => one.within?.(context, inner, span) as T, code)(),

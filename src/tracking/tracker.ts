@@ -1,5 +1,32 @@
 import type { ActionContext, Path } from '../action/context.js'
 import type { AnyEvent } from '../lifecycle/events.js'
+import type { State } from '../state/freeze.js'
+
+/** A run of a root application, as a tracker sees it before its first event. */
+export interface TrackedRun {
+  /** `runId` of the events that follow. */
+  readonly eventsOf: string
+  /** The id of the root application; the same in every run of it. */
+  readonly appId: string
+  readonly partitionKey: string | null
+  /** How often a process has opened it, from 0. Without a persister always 0. */
+  readonly incarnation: number
+  /** Grows with each rewind. */
+  readonly epoch: number
+  /** The name of its graph in a host. */
+  readonly name?: string
+  /** A text for people. */
+  readonly title?: string
+  readonly labels: { readonly [name: string]: string }
+  /** The state from which it goes on. Absent for the tracker of a map, which records only what is below. */
+  readonly state?: State
+  /** The number of the last committed step; -1 before the first. */
+  readonly sequenceId: number
+  /** The last committed action. */
+  readonly position?: string
+  /** The action that runs next. */
+  readonly next?: string
+}
 
 /** A branch that is handed to a worker. */
 export interface CarriedBranch {
@@ -18,6 +45,11 @@ export interface CarriedBranch {
 export interface Tracker {
   /** Name used in reports of its faults. */
   readonly name?: string
+  /**
+   * Called synchronously before the first event of each run; of a tracker of a map, before its first branch. A throw or
+   * a rejection is reported as one of `track` is.
+   */
+  begin?(run: TrackedRun): void
   /**
    * Called synchronously with each event, in the order of `seq`. After a resume the events of an application have the
    * same `appId` and a higher `incarnation`. Not awaited. A throw or a rejection is reported as a `fault` event of the

@@ -11,6 +11,7 @@ import { millionCases } from './million-cases.js'
 import { otelCases } from './otel-cases.js'
 import { savingCases } from './saving-cases.js'
 import * as subject from './subjects.js'
+import { trackingCases } from './tracking-cases.js'
 
 const STEPS = 10_000
 
@@ -178,6 +179,7 @@ export const cases: readonly Case[] = [
   ...listingCases,
   ...millionCases,
   ...otelCases,
+  ...trackingCases,
   { name: 'state.large', unit: '× small state', target: 1.2, run: largeState },
   { name: 'import', unit: '× xstate', target: 1.4, run: importTime },
   { name: 'size.declare', unit: 'KiB', target: 11, run: size('declare') },

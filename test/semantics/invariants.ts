@@ -43,6 +43,63 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     O2: ['../otel/otel › makes no span of a branch that was restored'],
     O3: ['../otel/otel › links a step to the one that was lost with its worker'],
   },
+  'adapters/file/blobs.ts': {
+    B1: ['../tracking/file-tracker › writes a large value to a file of its own'],
+  },
+  'adapters/file/descriptors.ts': {
+    O1: ['../tracking/file-tracker › has few files open'],
+  },
+  'adapters/file/file-reader.ts': {
+    K1: ['../tracking/file-reader › close the log when the loop is left'],
+  },
+  'adapters/file/file-tracker.ts': {
+    W1: [
+      '../tracking/file-tracker › loses lines and never a run',
+      '../tracking/file-tracker › never fails a run whose folder cannot be made',
+    ],
+    W2: ['../tracking/file-tracker › has written a run when its end is told'],
+    W3: ['../tracking/file-tracker › leaves nothing when it is disposed'],
+  },
+  'adapters/file/follow.ts': {
+    E1: ['../tracking/file-reader › close the log when the loop is left'],
+  },
+  'adapters/file/housekeeping.ts': {
+    H1: ['../tracking/file-reader › removes no run that may go on'],
+    H2: ['../tracking/file-reader › leaves an index that is joined with others'],
+  },
+  'adapters/file/index-file.ts': {
+    I1: ['../tracking/file-reader › is shortened when it has many lines a run'],
+    I2: ['../tracking/file-reader › tells by its time that its process is alive'],
+  },
+  'adapters/file/index-reader.ts': {
+    X1: ['../tracking/file-reader › is read again only if it has changed'],
+  },
+  'adapters/file/pace.ts': {
+    A1: [
+      '../tracking/file-tracker › takes a tenth of the time at most',
+      '../tracking/file-tracker › loses lines rather than memory',
+    ],
+  },
+  'adapters/file/places.ts': {
+    P1: ['../tracking/file-tracker › has a file for any id'],
+  },
+  'adapters/file/run-list.ts': {
+    N1: ['../tracking/file-reader › is read without a look at the logs'],
+  },
+  'adapters/file/run-log.ts': {
+    L1: ['../tracking/file-tracker › writes to no file that another one has made'],
+    L2: ['../tracking/file-tracker › loses lines and never a run'],
+    L3: ['../tracking/file-tracker › begins each part with whole states'],
+  },
+  'adapters/file/run-reading.ts': {
+    G1: ['../tracking/format › is read at every length as a consistent beginning'],
+  },
+  'adapters/file/scan.ts': {
+    R1: ['../tracking/format › is read at every length as a consistent beginning'],
+  },
+  'adapters/file/step-pages.ts': {
+    P1: ['../tracking/file-reader › are found in a long log by bisection'],
+  },
   'adapters/postgres/schema.ts': {
     T1: ['../persistence/postgres › makes its tables once when several processes start on a fresh database'],
   },
@@ -236,6 +293,29 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     W1: ['../jobs/runs › find by a sweep what has no job: a lost job, and an answer that another program has stored'],
     W2: ['../jobs/runs › hand a run on when they drain, and its events go on from the next one'],
     W3: ['../jobs/runs › are left to the sweep when the engine is away, and are enqueued again with their run'],
+  },
+  'log/chunk-merge.ts': {
+    M1: ['../tracking/format › has the lines of its format'],
+  },
+  'log/fold-status.ts': {
+    S1: ['../tracking/file-reader › agree while it waits'],
+    S2: ['../tracking/file-reader › leaves a run interrupted that needs a process'],
+  },
+  'log/fold.ts': {
+    T1: ['../tracking/format › is read at every length as a consistent beginning'],
+    T2: ['../tracking/file-tracker › go on under the same run after a resume'],
+  },
+  'log/line-encoder.ts': {
+    N1: ['../tracking/file-tracker › writes nothing that redact has not kept'],
+  },
+  'log/line-events.ts': {
+    V1: ['../tracking/format › gives back the events that its tracker got'],
+  },
+  'log/lines.ts': {
+    F1: ['../tracking/format › passes on what it does not know'],
+  },
+  'log/seq-order.ts': {
+    Q1: ['../tracking/file-reader › are in the order of their numbers'],
   },
   'parallel/restored-feed.ts': {
     K1: ['resume › folds again with reduceEach in the order in which its branches had settled'],

@@ -19,6 +19,7 @@ import { emit } from '../emit.js'
 import { BranchMessages } from '../message/branch-messages.js'
 import { findBranch } from '../message/path-lookup.js'
 import type { QueueingMap } from '../message/target.js'
+import { beginBelow } from '../run/tracked-run.js'
 import type { BranchHandle, Found, RunningMap, WaitsFor } from './branch-handle.js'
 import { BranchStarter } from './branch-starter.js'
 import { BranchTable } from './branch-table.js'
@@ -126,6 +127,7 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
     try {
       this.#watcher?.open()
       this.tracker = trackerBelow(this.app, this.step, this.#fanOut)
+      beginBelow(this.app, this.tracker)
       const opened = openFeed(this, this.#fanOut, () => this.#source.signal, this.#starter, {
         wake: () => this.refill(),
         record: (settling) => this.#record(settling, 'settled'),

@@ -10,6 +10,7 @@ import { InterceptorCall } from '../step/interceptor-call.js'
 import { runLoop } from './loop.js'
 import { createRequest, type RunRequest } from './request.js'
 import { failedRun, type RunResult } from './result.js'
+import { beginTracking } from './tracked-run.js'
 
 /** Runs an application with the events and the interceptors of its run. Never rejects. */
 export function runWithEvents(app: Application, request: RunRequest = createRequest(app.inputs)): Promise<RunResult> {
@@ -32,6 +33,7 @@ async function runAndReport(app: Application, request: RunRequest): Promise<RunR
     createRequest(request.inputs, {
       ...request,
       begun() {
+        beginTracking(app)
         const { forkedFrom } = app.journal ?? {}
         emit(app, { type: 'run.start', next, ...(forkedFrom && { forkedFrom }) })
         request.begun?.()

@@ -1,0 +1,55 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { dirname } from 'node:path'
+import type { LogLine } from '../../log/lines.js'
+import type { Payload } from '../../read/payload.js'
+import { blobFile, type Fs } from './places.js'
+
+// Owns: large values as files of their own.
+// B1  A file is written whole before a line names it.
+
+/** A value with more characters of JSON is written to a file of its own. */
+const LARGE = 65_536
+const PREVIEW = 200
+/** Number of hashes that are known to be written. */
+const MOST_KNOWN = 1000
+
+export class Blobs {
+  readonly #fs: Fs
+  readonly #folder: string
+  readonly #known = new Set<string>()
+
+  constructor(fs: Fs, folder: string) {
+    this.#fs = fs
+    this.#folder = folder
+  }
+
+  /** The value, or where it stands if it is large. @throws the error of the file system */
+  outside(value: Payload): Payload {
+    if (typeof value !== 'string' && (typeof value !== 'object' || value === null)) return value
+    if (typeof value === 'string' && value.length < LARGE / 6) return value
+    const json = JSON.stringify(value)
+    return json.length > LARGE ? this.#write(json) : value
+  }
+
+  /** A line whose large values are outside of it. @throws the error of the file system */
+  shortened<T extends LogLine>(line: T): T {
+    const entries = Object.entries(line).map(([name, value]) => [name, this.outside(value as Payload)] as const)
+    return Object.fromEntries(entries) as T
+  }
+
+  #write(json: string): Payload {
+    const hash = createHash('sha256').update(json).digest('hex')
+    const file = blobFile(this.#folder, hash)
+    if (!this.#known.has(hash) && !this.#fs.existsSync(file)) {
+      const partial = `${file}.${randomUUID()}`
+      this.#fs.mkdirSync(dirname(file), { recursive: true })
+      this.#fs.writeFileSync(partial, json)
+      this.#fs.renameSync(partial, file)
+    }
+    this.#known.add(hash)
+    if (this.#known.size > MOST_KNOWN) this.#known.clear()
+    return { $: 'ref', h: hash, n: Buffer.byteLength(json), p: json.slice(0, PREVIEW) }
+  }
+}
+
+export const isLarge = (text: string): boolean => text.length > LARGE

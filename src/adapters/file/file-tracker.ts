@@ -1,0 +1,299 @@
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import type { AnyEvent } from '../../lifecycle/events.js'
+import { consoleLogger, type Logger, safeLogger } from '../../lifecycle/logger.js'
+import { MERGE_MS } from '../../log/chunk-merge.js'
+import { foldedSummary } from '../../log/fold-tree.js'
+import type { Redact } from '../../log/redact.js'
+import type { RunSummary, WorkerInfo } from '../../read/run-summary.js'
+import type { TrackedRun, Tracker } from '../../tracking/tracker.js'
+import { Blobs } from './blobs.js'
+import { Descriptors } from './descriptors.js'
+import { joinIndexes, retain } from './housekeeping.js'
+import { IndexFile } from './index-file.js'
+import { Pace } from './pace.js'
+import { type Fs, type Places, placesIn, realFs } from './places.js'
+import { type LogHome, RunLog } from './run-log.js'
+import { checkTrackerOptions, type FileTrackerOptions, type Retention } from './tracker-options.js'
+
+// Owns: the logs of all runs that one tracker records.
+// W1  No fault of the disk reaches a run: it is logged once, until the disk works again.
+// W2  A run that has ended is in its file when its end is told.
+// W3  After dispose nothing is left of it: no timer, no open file, no listener of the process.
+
+/** A tracker that writes files. */
+export interface FileTracker extends Tracker, AsyncDisposable {
+  /** Writes all that waits, at once. A fault of the disk is logged. */
+  flush(): void
+  /** Writes all that waits and closes its files. Later events are not recorded. A second call does nothing. */
+  dispose(): Promise<void>
+}
+
+const PART_BYTES = 67_108_864
+const FLUSH_MS = 25
+const LOOK_MS = 1000
+const BEAT_MS = 5000
+const TIDY_MS = 60_000
+/** Number of runs whose file may go on after their end. */
+const MOST_ENDED = 256
+
+/**
+ * A tracker that writes a log of each run to a folder, to be read by {@link fileReader}, also while the run goes on, and
+ * by other processes.
+ *
+ * A log has every event, every state, and every chunk. It is appended to; what a process has written stays when it is
+ * killed. Lines are written within 25 milliseconds, those of a run that ends at once. Writing takes at most a tenth of
+ * the time of the process, until 4 megabytes wait; then the run waits for the disk. When the disk fails, or takes less
+ * than 4 megabytes a second, lines are lost: the run goes on, the logger gets one warning, and readers find it in
+ * `lacks`.
+ *
+ * One tracker may record any number of applications. A cancel of a run is an event as others are.
+ * @throws {TypeError | RangeError} for invalid options
+ *
+ * @example
+ * ```ts no-run
+ * await using tracker = fileTracker({ dir: './logs' })
+ * await createApplication(graph, { appId: 'order-7', entrypoint: 'check', state, tracker }).run()
+ * const { items } = await fileReader({ dir: './logs' }).list()
+ * ```
+ * @see Burr `LocalTrackingClient` in burr/tracking/client.py
+ */
+export function fileTracker(options: FileTrackerOptions): FileTracker {
+  return new DiskTracker(options)
+}
+
+/** For tests: another file system, smaller parts, another clock of writes. */
+export interface TrackerInside {
+  readonly fs?: Fs
+  readonly partBytes?: number
+  readonly pace?: Pace
+}
+
+export class DiskTracker implements FileTracker {
+  readonly name = 'files'
+  readonly #home: LogHome
+  readonly #retention: Retention | undefined
+  readonly #index: IndexFile
+  readonly #logger: Logger
+  /** The logs by the run of their events. */
+  readonly #byRun = new Map<string, RunLog>()
+  /** The logs by application and incarnation; the least recently begun one is the first. */
+  readonly #logs = new Map<string, RunLog>()
+  readonly #told = new Map<RunLog, string>()
+  #flushing: ReturnType<typeof setTimeout> | undefined
+  #flushMs = 0
+  #looking: ReturnType<typeof setInterval> | undefined
+  #beatAt = 0
+  #isLosing = false
+  #isDisposed = false
+  #hasLeft = false
+  /** When the project was last tidied. */
+  #tidiedAt: number | undefined
+  #tidying: Promise<void> | undefined
+
+  constructor(
+    options: FileTrackerOptions,
+    { fs = realFs, partBytes = PART_BYTES, pace = new Pace() }: TrackerInside = {},
+  ) {
+    checkTrackerOptions(options)
+    const { dir, project = 'default', redact, retention, logger = consoleLogger } = options
+    this.#retention = retention
+    const places = placesIn(dir, project)
+    this.#logger = safeLogger(logger)
+    this.#home = this.#homeOf({ fs, partBytes, pace }, places, redact)
+    this.#index = new IndexFile(fs, places.index, this.#home.worker.id, (text, data) => this.#warn(text, data))
+  }
+
+  #homeOf({ fs, partBytes, pace }: Required<TrackerInside>, places: Places, redact: Redact | undefined): LogHome {
+    const worker: WorkerInfo = { id: `w_${randomBytes(9).toString('base64url')}`, host: hostname(), pid: process.pid }
+    let hasThrown = false
+    return {
+      ...{ fs, places, partBytes, redact, worker, pace },
+      blobs: new Blobs(fs, places.blobs),
+      descriptors: new Descriptors(fs, places.runs),
+      fault: (error) => {
+        if (!hasThrown)
+          this.#logger.warn('redact of the file tracker threw. Such values are removed from the log.', error)
+        hasThrown = true
+      },
+      lost: (error) => this.#warn(`A log in ${places.runs} could not be written. Its run goes on without it.`, error),
+      found: () => {
+        if (this.#isLosing) this.#logger.warn(`Logs in ${places.runs} are written again.`)
+        this.#isLosing = false
+      },
+    }
+  }
+
+  #warn(text: string, data: unknown): void {
+    if (!this.#isLosing) this.#logger.warn(text, data)
+    this.#isLosing = true
+  }
+
+  begin(run: TrackedRun): void {
+    if (this.#isDisposed) return
+    if (endsWithProcess.size === 0) process.on('exit', closeAll)
+    endsWithProcess.add(this)
+    const key = JSON.stringify([run.partitionKey, run.appId, run.incarnation, run.epoch])
+    const known = this.#logs.get(key)
+    this.#logs.delete(key)
+    known?.again()
+    const log = known ?? new RunLog(this.#home, run)
+    this.#logs.set(key, log)
+    this.#byRun.set(run.eventsOf, log)
+    this.#forget()
+    this.#schedule()
+    this.#tidyIfDue()
+  }
+
+  track(event: AnyEvent): void {
+    if (this.#isDisposed) return
+    const log = this.#byRun.get(event.runId) ?? this.#unannounced(event)
+    log.track(event)
+    if (event.type === 'run.end') this.#tell([log])
+    else if (log.isDirty) this.#schedule(log.hasLines ? FLUSH_MS : MERGE_MS)
+  }
+
+  /** The log of a run that began elsewhere. */
+  #unannounced({ runId, incarnation }: AnyEvent): RunLog {
+    const run = { eventsOf: runId, appId: runId, partitionKey: null, incarnation, epoch: 0, labels: {}, sequenceId: -1 }
+    this.begin(run)
+    return this.#byRun.get(runId) ?? new RunLog(this.#home, run)
+  }
+
+  /** Forgets the runs that ended long ago. */
+  #forget(): void {
+    if (this.#logs.size <= MOST_ENDED) return
+    let surplus = this.#logs.size - MOST_ENDED
+    for (const [key, log] of this.#logs) {
+      if (surplus <= 0) break
+      if (log.fold.endedAt === undefined) continue
+      surplus -= 1
+      log.close()
+      this.#logs.delete(key)
+      this.#told.delete(log)
+      for (const [runId, one] of this.#byRun) if (one === log) this.#byRun.delete(runId)
+    }
+  }
+
+  #schedule(ms = FLUSH_MS): void {
+    if (this.#flushing !== undefined && ms < this.#flushMs) {
+      clearTimeout(this.#flushing)
+      this.#flushing = undefined
+    }
+    if (this.#flushing === undefined) {
+      this.#flushMs = ms
+      this.#flushing = setTimeout(() => this.#flushSome(), ms).unref()
+    }
+    this.#looking ??= setInterval(() => this.#look(), LOOK_MS).unref()
+  }
+
+  #flushSome(): void {
+    this.#flushing = undefined
+    const now = Date.now()
+    const { pace } = this.#home
+    const { mayWrite } = pace
+    const dirty = [...this.#logs.values()].filter(({ isDirty }) => isDirty)
+    const waiting = pace.take(() => dirty.filter((log) => log.tick(now, mayWrite)))
+    if (waiting.length > 0) this.#schedule(waiting.some(({ hasLines }) => hasLines) ? FLUSH_MS : MERGE_MS / 2)
+  }
+
+  /** Once a second: the index, the heartbeat, files that were removed. */
+  #look(): void {
+    const now = Date.now()
+    const open = [...this.#logs.values()].filter(({ fold: { endedAt } }) => endedAt === undefined)
+    const changed = [...this.#logs.values()].filter(({ isChanged }) => isChanged)
+    for (const log of open) log.look()
+    this.#tell(changed)
+    if (open.length > 0 && now - this.#beatAt >= BEAT_MS) {
+      this.#beatAt = now
+      this.#index.beat(now)
+    }
+    if (open.length > 0 || changed.length > 0) return
+    clearInterval(this.#looking)
+    this.#looking = undefined
+  }
+
+  /** Tidies the project, at most once a minute. */
+  #tidyIfDue(): void {
+    const now = Date.now()
+    if (this.#tidying !== undefined || (this.#tidiedAt !== undefined && now - this.#tidiedAt < TIDY_MS)) return
+    const isFirst = this.#tidiedAt === undefined
+    this.#tidiedAt = now
+    this.#tidying = this.#tidy(isFirst).finally(() => {
+      this.#tidying = undefined
+    })
+  }
+
+  async #tidy(joins: boolean): Promise<void> {
+    const { places, worker } = this.#home
+    try {
+      if (joins) await joinIndexes(places, worker.id)
+      if (this.#retention !== undefined) await retain(places, this.#retention)
+    } catch (error) {
+      this.#logger.warn(`The logs in ${places.runs} could not be tidied. They stay as they are.`, error)
+    }
+  }
+
+  /** Writes to the index what has changed of runs. */
+  #tell(logs: readonly RunLog[]): void {
+    const lines = logs.flatMap((log) => {
+      log.isChanged = false
+      const run = foldedSummary(log.fold, { alive: true, seenAt: undefined })
+      if (run === undefined) return []
+      const { status, pending, retrying, leaked, epoch, nextAt } = run
+      const facts = JSON.stringify([status, pending, retrying, leaked, epoch, nextAt, log.lost > 0])
+      if (this.#told.get(log) === facts) return []
+      this.#told.set(log, facts)
+      return [{ run: indexed(run) }]
+    })
+    this.#index.write(lines)
+  }
+
+  flush(): void {
+    for (const log of this.#logs.values()) log.flush()
+    this.#tell([...this.#logs.values()].filter(({ isChanged }) => isChanged))
+  }
+
+  /** Writes all and closes: the process may end. */
+  closeNow(): void {
+    endsWithProcess.delete(this)
+    if (endsWithProcess.size === 0) process.off('exit', closeAll)
+    if (this.#isDisposed) return
+    this.flush()
+    this.#isDisposed = true
+    clearTimeout(this.#flushing)
+    clearInterval(this.#looking)
+    this.#home.descriptors.closeAll()
+    this.#index.close()
+    for (const known of [this.#logs, this.#byRun, this.#told]) known.clear()
+  }
+
+  async dispose(): Promise<void> {
+    this.closeNow()
+    await this.#index.settled()
+    await this.#tidying
+    if (this.#tidiedAt !== undefined && !this.#hasLeft) await this.#tidy(false)
+    this.#hasLeft = true
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose()
+  }
+}
+
+/** Trackers that have recorded a run. */
+const endsWithProcess = new Set<DiskTracker>()
+
+function closeAll(): void {
+  for (const tracker of endsWithProcess) tracker.closeNow()
+}
+
+/** A line of the index has what a list shows; the stack of an error stands in the log. */
+function indexed({ error, heldBy: _, ...run }: RunSummary): RunSummary {
+  if (error === undefined) return run
+  const { name, message, code, fingerprint } = error
+  return {
+    ...run,
+    error: { name, message, ...(code !== undefined && { code }), ...(fingerprint !== undefined && { fingerprint }) },
+  }
+}

@@ -1,0 +1,91 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { RunSummary } from '../../read/run-summary.js'
+import { type IndexLine, keyOf, parseIndexLine } from './index-file.js'
+import { namesIn, statOf } from './log-files.js'
+import type { Places } from './places.js'
+
+// Owns: the runs of a project, from the indexes of its writers.
+// X1  An index is read again only if it has changed.
+
+/** A process without a sign of life for so long is gone, milliseconds. */
+export const GONE_MS = 15_000
+
+/** A run in an index. */
+export interface IndexedRun {
+  readonly run: RunSummary
+  readonly writer: string
+  /** The last sign of life of its writer, epoch milliseconds. */
+  readonly seenAt: number
+}
+
+interface CachedIndex {
+  readonly size: number
+  readonly mtimeMs: number
+  readonly lines: ReadonlyMap<string, IndexLine>
+}
+
+export class IndexReader {
+  readonly #folder: string
+  readonly #cache = new Map<string, CachedIndex>()
+
+  constructor({ index }: Places) {
+    this.#folder = index
+  }
+
+  /** The runs by their key. A later incarnation wins, then the later change. */
+  async runs(): Promise<ReadonlyMap<string, IndexedRun>> {
+    const found = new Map<string, IndexedRun>()
+    const names = (await namesIn(this.#folder)).filter((name) => name.endsWith('.jsonl'))
+    for (const name of this.#cache.keys()) if (!names.includes(name)) this.#cache.delete(name)
+    for (const name of names) {
+      const index = await this.#index(name)
+      if (index === undefined) continue
+      const writer = name.slice(0, -'.jsonl'.length)
+      for (const [key, { run, beat }] of index.lines) {
+        const known = found.get(key)
+        if (known !== undefined && !isLater(run, known.run)) continue
+        found.set(key, { run, writer, seenAt: Math.round(beat ?? index.mtimeMs) })
+      }
+    }
+    return found
+  }
+
+  /** The last sign of life of a writer; undefined if it has no index. */
+  async seenAt(writer: string): Promise<number | undefined> {
+    const stat = await statOf(join(this.#folder, `${writer}.jsonl`))
+    return stat && Math.round(stat.mtimeMs)
+  }
+
+  async #index(name: string): Promise<CachedIndex | undefined> {
+    const path = join(this.#folder, name)
+    const stat = await statOf(path)
+    if (stat === undefined) return undefined
+    const { size, mtimeMs } = stat
+    const known = this.#cache.get(name)
+    if (known?.size === size && known.mtimeMs === mtimeMs) return known
+    const lines = await linesIn(path)
+    const read = { size, mtimeMs, lines }
+    this.#cache.set(name, read)
+    return read
+  }
+}
+
+async function linesIn(path: string): Promise<ReadonlyMap<string, IndexLine>> {
+  const lines = new Map<string, IndexLine>()
+  let text = ''
+  try {
+    text = await readFile(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+  for (const one of text.split('\n')) {
+    const line = parseIndexLine(one)
+    if (line !== undefined) lines.set(keyOf(line.run), line)
+  }
+  return lines
+}
+
+function isLater(run: RunSummary, known: RunSummary): boolean {
+  return run.incarnation === known.incarnation ? run.updatedAt >= known.updatedAt : run.incarnation > known.incarnation
+}

@@ -1,0 +1,20 @@
+export type { Redact } from '../../log/redact.js'
+export type { Json, Payload } from '../../read/payload.js'
+export type {
+  AppTarget,
+  BranchQuery,
+  DescribeOptions,
+  DueQuery,
+  PageOf,
+  Paging,
+  PendingQuery,
+  Reader,
+  RunFilter,
+  RunNumbers,
+  RunTarget,
+  StepQuery,
+} from '../../read/reader.js'
+export type { WireEvent } from '../../wire/events.js'
+export { type EventQuery, type FileReader, type FileReaderOptions, fileReader } from './file-reader.js'
+export { type FileTracker, fileTracker } from './file-tracker.js'
+export type { FileTrackerOptions, Retention } from './tracker-options.js'

@@ -1,0 +1,342 @@
+import { join } from 'node:path'
+import type { AnyEvent } from '../../lifecycle/events.js'
+import { ChunkMerge, MERGE_MS } from '../../log/chunk-merge.js'
+import { RunFold } from '../../log/fold.js'
+import { LineEncoder } from '../../log/line-encoder.js'
+import { type EventLine, type HeadLine, LOG_VERSION, type LogLine } from '../../log/lines.js'
+import type { Redact } from '../../log/redact.js'
+import type { WorkerInfo } from '../../read/run-summary.js'
+import type { TrackedRun } from '../../tracking/tracker.js'
+import { type Blobs, isLarge } from './blobs.js'
+import type { Descriptors } from './descriptors.js'
+import type { Pace } from './pace.js'
+import { type Fs, nameOfPart, nameOfRun, openIn, type Places, writeAll } from './places.js'
+
+// Owns: the log of one run in one process.
+// L1  It writes only to files that it has made.
+// L2  A fault of the disk loses lines, never an event of the run; the next part tells how many.
+// L3  A part begins with whole states, so what follows a loss can be read.
+
+/** What the logs of one tracker share. */
+export interface LogHome {
+  readonly fs: Fs
+  readonly places: Places
+  readonly pace: Pace
+  readonly blobs: Blobs
+  readonly descriptors: Descriptors
+  readonly worker: WorkerInfo
+  readonly partBytes: number
+  readonly redact: Redact | undefined
+  /** Gets the errors of `redact`. */
+  readonly fault: (error: unknown) => void
+  /** Called when lines are lost. */
+  readonly lost: (error: unknown) => void
+  /** Called when a part could be made after a loss. */
+  readonly found: () => void
+}
+
+/** Lines of so many characters are written at once. */
+const BATCH = 65_536
+/** How long a file that could not be written is left alone, milliseconds. */
+const RETRY_MS = 1000
+/** Incarnations that other writers may have taken. */
+const MOST_TRIES = 10_000
+/** Events after which what is known is written at once. */
+const URGENT = new Set(['run.start', 'step.end', 'wait', 'branch.settled', 'run.end'])
+
+type Queued = Extract<AnyEvent, { type: 'branch.queued' }>
+
+export class RunLog {
+  readonly fold = new RunFold(false)
+  readonly run: TrackedRun
+  /** Whether anything waits to be written. */
+  isDirty = false
+  /** Whether anything happened since the index was told. */
+  isChanged = true
+  readonly #home: LogHome
+  #encoder: LineEncoder
+  readonly #merge = new ChunkMerge()
+  readonly #queued = new Map<string, { readonly event: Queued; readonly seq: number }>()
+  #incarnation: number
+  #part = -1
+  #file: string | undefined
+  #size = 0
+  #text = ''
+  #events = 0
+  #lost = 0
+  #retryAt = 0
+  #base = 0
+  #last = -1
+
+  constructor(home: LogHome, run: TrackedRun) {
+    this.#home = home
+    this.run = run
+    this.#incarnation = run.incarnation
+    this.#encoder = new LineEncoder(home)
+    this.#open(run)
+  }
+
+  /** Whether lines wait to be written, not only chunks to be merged. */
+  get hasLines(): boolean {
+    return this.#text !== ''
+  }
+
+  /** How many events were lost until now. */
+  get lost(): number {
+    return this.#lost
+  }
+
+  /** Its events begin at 0 again. */
+  again(): void {
+    this.#base = this.#last + 1
+  }
+
+  track(event: AnyEvent): void {
+    if (event.type === 'dropped') return
+    const seq = this.#base + event.seq
+    this.#last = Math.max(this.#last, seq)
+    this.isChanged = true
+    if (this.#file !== undefined && this.#size > this.#home.partBytes) this.#roll()
+    if (this.#file === undefined && !this.#reopen()) return void this.#lose(1)
+    this.#events += 1
+    this.isDirty = true
+    if (event.type === 'branch.queued') return void this.#queued.set(event.appId, { event, seq })
+    const { app, line } = this.#encoder.numberOf(event)
+    if (line !== undefined) this.#put(line)
+    if (event.type === 'chunk') this.#chunk(app, event, seq)
+    else {
+      this.#before(app)
+      this.#event(event, seq)
+    }
+    if (this.#file === undefined) return
+    const { pace } = this.#home
+    if (event.type === 'run.end') this.flush()
+    else if ((URGENT.has(event.type) || this.#text.length > BATCH) && pace.mayWrite) this.#write()
+    else if (pace.isFull && pace.isSlow) this.#fail(new TypeError('The disk is too slow for the log.'))
+    else if (pace.isFull) this.#write()
+  }
+
+  #chunk(app: number, event: Extract<AnyEvent, { type: 'chunk' }>, seq: number): void {
+    const { time, source, sequenceId } = event
+    const whole = this.#encoder.payload(event.chunk, 'chunk')
+    const chunk = this.#try(() => this.#home.blobs.outside(whole))
+    if (chunk === undefined) return
+    const line = this.#merge.add(app, { seq, time, source, sequenceId, chunk })
+    if (line !== undefined) this.#put(line)
+  }
+
+  /** Writes what has to stand before the next line of an application. */
+  #before(app: number): void {
+    const chunks = this.#merge.take(app)
+    if (chunks !== undefined) this.#put(chunks)
+  }
+
+  #event(event: AnyEvent, seq: number): void {
+    const queued = this.#queued.get(event.appId)
+    this.#queued.delete(event.appId)
+    const isSoon = queued !== undefined && event.type === 'branch.start' && event.time - queued.event.time <= MERGE_MS
+    if (queued !== undefined && !isSoon) this.#encode(queued.event, queued.seq)
+    this.#encode(event, seq, isSoon ? { queued: [queued.seq, queued.event.time] } : undefined)
+    if (event.type === 'branch.settled') this.#encoder.forget(event.appId)
+  }
+
+  #encode(event: AnyEvent, seq: number, more?: Pick<EventLine, 'queued'>): void {
+    const { app, line: meets } = this.#encoder.numberOf(event)
+    if (meets !== undefined) this.#put(meets)
+    const { line, written } = this.#encoder.line(event, seq, this.#size)
+    written(this.#put(more === undefined ? line : { ...line, ...more, app }))
+  }
+
+  /** @returns the number of its bytes */
+  #put(line: LogLine): number {
+    if (this.#file === undefined) return 0
+    let text = JSON.stringify(line)
+    if (isLarge(text)) {
+      const short = this.#try(() => this.#home.blobs.shortened(line))
+      if (short === undefined) return 0
+      text = JSON.stringify(short)
+    }
+    this.fold.add(line)
+    this.#text += `${text}\n`
+    const bytes = Buffer.byteLength(text) + 1
+    this.#size += bytes
+    this.#home.pace.waiting += bytes
+    this.isDirty = true
+    return bytes
+  }
+
+  #try<T>(write: () => T): T | undefined {
+    try {
+      return this.#home.pace.take(write)
+    } catch (error) {
+      this.#fail(error)
+      return undefined
+    }
+  }
+
+  /** Writes what is old enough. @param now epoch milliseconds @param mayWrite by the pace of all @returns whether more waits */
+  tick(now: number, mayWrite: boolean): boolean {
+    if (this.#file === undefined) return false
+    for (const line of this.#merge.until(now - MERGE_MS)) this.#put(line)
+    for (const [appId, { event, seq }] of this.#queued) {
+      if (event.time > now - MERGE_MS) break
+      this.#queued.delete(appId)
+      this.#encode(event, seq)
+    }
+    if (mayWrite) this.#write()
+    this.isDirty = this.#text !== '' || !this.#merge.isEmpty || this.#queued.size > 0
+    return this.isDirty
+  }
+
+  /** Gives its file up if somebody has removed it: what is written there is lost. */
+  look(): void {
+    const { fs, places } = this.#home
+    if (this.#file !== undefined && !fs.existsSync(join(places.runs, this.#file)))
+      this.#fail(new TypeError(`The file ${this.#file} was removed.`))
+  }
+
+  /** Writes all, and closes its file until more comes. */
+  close(): void {
+    this.flush()
+    if (this.#file !== undefined) this.#home.descriptors.close(this.#file)
+  }
+
+  /** Writes all. */
+  flush(): void {
+    if (this.#file === undefined) return
+    for (const line of this.#merge.until(Infinity)) this.#put(line)
+    for (const { event, seq } of this.#queued.values()) this.#encode(event, seq)
+    this.#queued.clear()
+    this.#write()
+    this.isDirty = false
+  }
+
+  #write(): void {
+    const file = this.#file
+    if (file === undefined || this.#text === '') return
+    const { fs, pace, descriptors } = this.#home
+    const text = this.#taken()
+    try {
+      pace.take(() => writeAll(fs, descriptors.of(file), text), text.length)
+      this.#events = 0
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #taken(): string {
+    const text = this.#text
+    this.#text = ''
+    this.#home.pace.waiting -= Buffer.byteLength(text)
+    return text
+  }
+
+  /** Gives its file up: what waits is lost, and a line may be torn. */
+  #fail(error: unknown): void {
+    if (this.#file === undefined) return
+    this.#home.descriptors.close(this.#file)
+    this.#file = undefined
+    this.#taken()
+    for (const _ of this.#merge.until(Infinity));
+    this.#queued.clear()
+    this.isDirty = false
+    this.#retryAt = Date.now() + RETRY_MS
+    this.#lose(this.#events)
+    this.#events = 0
+    this.#home.lost(error)
+  }
+
+  #lose(count: number): void {
+    this.#lost += count
+    this.isChanged = true
+  }
+
+  #reopen(): boolean {
+    const now = Date.now()
+    if (now < this.#retryAt && now >= this.#retryAt - RETRY_MS) return false
+    if (this.#open()) return true
+    this.#retryAt = now + RETRY_MS
+    return false
+  }
+
+  #roll(): void {
+    this.flush()
+    if (this.#file === undefined) return
+    this.#home.descriptors.close(this.#file)
+    this.#file = undefined
+    this.#open()
+  }
+
+  /** Makes the next part. @param run its first one @returns whether it was made */
+  #open(run?: TrackedRun): boolean {
+    const { descriptors, found } = this.#home
+    try {
+      const { file, fd } = this.#create()
+      this.#file = file
+      this.#part += 1
+      descriptors.add(file, fd)
+    } catch (error) {
+      this.#home.lost(error)
+      this.#retryAt = Date.now() + RETRY_MS
+      return false
+    }
+    this.#encoder = new LineEncoder(this.#home)
+    this.#size = 0
+    this.#head(run)
+    if (this.#lost > 0) found()
+    return true
+  }
+
+  #create(): { readonly file: string; readonly fd: number } {
+    const { fs, places } = this.#home
+    const { appId, partitionKey } = this.run
+    const name = nameOfRun(appId, partitionKey)
+    const part = this.#part + 1
+    for (let tries = 0; ; tries++) {
+      const file = nameOfPart(name, this.#incarnation, part)
+      try {
+        return { file, fd: openIn(fs, places.runs, file, 'ax') }
+      } catch (error) {
+        const isTaken = (error as NodeJS.ErrnoException).code === 'EEXIST'
+        if (!isTaken || part > 0 || tries >= MOST_TRIES) throw error
+        this.#incarnation += 1
+      }
+    }
+  }
+
+  #head(first: TrackedRun | undefined): void {
+    const { appId, partitionKey, epoch, name, title, labels } = this.run
+    const { root } = this.fold
+    const at = first ?? root ?? this.run
+    const encoded = first?.state === undefined ? undefined : this.#encoder.first(this.run, first.state)
+    const wrote = this.#lost - this.#told
+    this.#told = this.#lost
+    const head: HeadLine = {
+      type: 'head',
+      v: LOG_VERSION,
+      ...{ runId: appId, partitionKey, incarnation: this.#incarnation, part: this.#part, time: Date.now(), epoch },
+      ...(name !== undefined && { name }),
+      ...(title !== undefined && { title: textOf(this.#encoder.payload(title, 'title')) }),
+      ...(Object.keys(labels).length > 0 && { labels: this.#labels() }),
+      worker: this.#home.worker,
+      sequenceId: at.sequenceId,
+      ...(at.position !== undefined && { position: at.position }),
+      ...(at.next !== undefined && { next: at.next }),
+      ...(encoded !== undefined && { state: encoded.state }),
+      ...(wrote > 0 && { lost: wrote }),
+    }
+    const bytes = this.#put(head)
+    encoded?.written(bytes)
+    if (encoded !== undefined) this.#put({ type: 'app', app: 0, appId, path: [] })
+  }
+  #told = 0
+
+  #labels(): { readonly [name: string]: string } {
+    const entries = Object.entries(this.run.labels)
+    return Object.fromEntries(
+      entries.map(([name, text]) => [name, textOf(this.#encoder.payload(text, 'labels', name))]),
+    )
+  }
+}
+
+const textOf = (payload: unknown): string => (typeof payload === 'string' ? payload : '(redacted)')

@@ -1,0 +1,356 @@
+import type { Payload } from '../read/payload.js'
+import { branchKnown, cancelOf, leakOf, progressOf, stepStart, tookOf, waitOf } from './fold-parts.js'
+import { FoldedApp, FoldedMap, type FoldedStep } from './folded.js'
+import {
+  type AppLine,
+  type ChunksLine,
+  type EventLine,
+  type HeadLine,
+  isApp,
+  isChunks,
+  isHead,
+  isSame,
+  type LogLine,
+} from './lines.js'
+
+// Owns: a run, folded from the lines of its log. The writer folds its own lines for the index, a reader those of a file,
+// a page those of a stream.
+// Does not own: what is told of it (fold-tree.ts), its steps (steps.ts).
+// T1  A fold of the first lines of a log is the run at that moment.
+// T2  Lines that come again after a resume change nothing that they have told before.
+
+/** Number of errors that later lines may refer to, where settled parts are forgotten. */
+const MOST_ERRORS = 1000
+
+/** A run, as far as its lines tell it. */
+export class RunFold {
+  head: HeadLine | undefined
+  root: FoldedApp | undefined
+  /** Time of the first and of the last line. */
+  createdAt: number | undefined
+  updatedAt = 0
+  startedAt: number | undefined
+  endedAt: number | undefined
+  seq = -1
+  forkedFrom: { readonly appId: string; readonly sequenceId: number } | undefined
+  leaked = 0
+  /** What its lines do not tell. */
+  readonly lacks = new Set<string>()
+  readonly #keeps: boolean
+  /** The applications of the present part, by number. */
+  #numbers = new Map<number, FoldedApp>()
+  readonly #byId = new Map<string, FoldedApp>()
+  #errors = new Map<number, unknown>()
+
+  /** @param keeps whether settled branches and past maps stay: a tree needs them, a summary does not */
+  constructor(keeps: boolean) {
+    this.#keeps = keeps
+  }
+
+  add(line: LogLine): void {
+    if (isHead(line)) this.#begin(line)
+    else if (isApp(line)) this.#meet(line)
+    else if (isChunks(line)) this.#chunks(line)
+    else this.#event(line)
+  }
+
+  #begin(head: HeadLine): void {
+    const { part, time, lost = 0 } = head
+    const before = this.head
+    const isSameFile = before !== undefined && before.incarnation === head.incarnation && part > 0
+    this.head = head
+    this.#numbers = new Map()
+    this.#errors = new Map()
+    if (lost > 0) this.lacks.add(`${lost} events that could not be written`)
+    this.createdAt ??= time
+    this.updatedAt = Math.max(this.updatedAt, time)
+    if (isSameFile) return
+    this.seq = -1
+    this.endedAt = undefined
+    for (const app of this.#byId.values()) interrupt(app)
+    const { runId, sequenceId, position, next, epoch } = head
+    const root = this.#app(runId, [], time)
+    if (epoch !== root.epoch || sequenceId < root.sequenceId) root.maps = this.#keeps ? root.maps : []
+    Object.assign(root, { epoch, sequenceId, position, next, status: 'open', since: time })
+    root.endedAt = undefined
+    root.error = undefined
+    root.cancelled = undefined
+  }
+
+  #meet({ app, appId, path }: AppLine): void {
+    this.#numbers.set(app, this.#app(appId, path, this.updatedAt))
+  }
+
+  /** An application, made with those above it that no line has told of. */
+  #app(appId: string, path: FoldedApp['path'], time: number): FoldedApp {
+    const known = this.#byId.get(appId)
+    if (known !== undefined) return known
+    const parent = path.length === 0 ? undefined : this.#above(path, time)
+    const made = new FoldedApp(appId, path, parent, time, parent === undefined ? (this.head?.epoch ?? 0) : 0)
+    this.#byId.set(appId, made)
+    if (parent === undefined) this.root = made
+    else this.#place(made, parent)
+    return made
+  }
+
+  #above(path: FoldedApp['path'], time: number): FoldedApp {
+    let at = this.root ?? this.#app(this.head?.runId ?? '', [], time)
+    for (let depth = 1; depth < path.length; depth++) {
+      const below = childAt(at, path[depth - 1])
+      at = below ?? this.#app(`?${JSON.stringify(path.slice(0, depth))}`, path.slice(0, depth), time)
+    }
+    return at
+  }
+
+  #place(app: FoldedApp, parent: FoldedApp): void {
+    const [name = '', visit = 1, key = ''] = app.path.at(-1) ?? []
+    const open = parent.openMap
+    if (open?.map !== name) {
+      parent.children.set(app.appId, app)
+      return
+    }
+    const map = open.visit === visit ? open : renumbered(parent, open, visit)
+    app.map = map
+    map.branches.set(key, app)
+  }
+
+  #chunks({ app, n, time: [first, last], text, items, seq, sequenceId }: ChunksLine): void {
+    this.#tick(seq.at(-1) ?? 0, last)
+    const step = this.#numbers.get(app)?.step
+    if (step === undefined || step.sequenceId !== sequenceId) return
+    const bytes = text?.length ?? JSON.stringify(items).length
+    const known = step.chunks
+    step.chunks = {
+      count: (known?.count ?? 0) + n,
+      bytes: (known?.bytes ?? 0) + bytes,
+      firstAt: known?.firstAt ?? first,
+      lastAt: last,
+    }
+  }
+
+  #tick(seq: number, time: number): void {
+    this.seq = Math.max(this.seq, seq)
+    this.updatedAt = Math.max(this.updatedAt, time)
+  }
+
+  #event(line: EventLine): void {
+    const { seq, time } = line
+    this.#tick(seq, time)
+    if (line['error'] !== undefined && !isSame(line['error'])) this.#keepError(seq, line['error'])
+    const app = this.#numbers.get(line.app)
+    if (app !== undefined) this.#tell(app, line)
+  }
+
+  #keepError(seq: number, error: unknown): void {
+    this.#errors.set(seq, error)
+    if (this.#keeps || this.#errors.size <= MOST_ERRORS) return
+    const [first] = this.#errors.keys()
+    if (first !== undefined) this.#errors.delete(first)
+  }
+
+  #errorOf(error: unknown): unknown {
+    return isSame(error) ? (this.#errors.get(error.seq) ?? error) : error
+  }
+
+  #tell(app: FoldedApp, line: EventLine): void {
+    const { time } = line
+    switch (line.type) {
+      case 'run.start':
+        open(app, time)
+        app.next = line['next'] as string | undefined
+        app.startedAt ??= time
+        this.startedAt ??= time
+        this.endedAt = undefined
+        this.forkedFrom ??= line['forkedFrom'] as RunFold['forkedFrom']
+        return
+      case 'run.end':
+        return this.#runEnd(app, line)
+      case 'step.start':
+        return stepStart(app, line)
+      case 'step.end':
+        return this.#stepEnd(app, line)
+      case 'transition':
+        app.next = line['to'] as string
+        if (app.step !== undefined) app.step.took = tookOf(line)
+        return
+      case 'map.start':
+        return this.#mapStart(app, line)
+      case 'map.end':
+        if (app.openMap !== undefined) app.openMap.status = 'reducing'
+        return
+      case 'reduce':
+        app.retry = undefined
+        return
+      case 'branch.queued':
+        branchKnown(app, line)
+        app.status = 'queued'
+        app.attempt = 0
+        app.since = time
+        return
+      case 'branch.start':
+        branchKnown(app, line)
+        open(app, time)
+        app.attempt = 1
+        app.startedAt ??= time
+        return
+      case 'branch.settled':
+        return this.#settled(app, line)
+      case 'branch.leaked':
+        this.leaked += 1
+        app.leaked.push(leakOf(app, line))
+        return
+      case 'wait':
+        app.waits = [...app.waits.filter(({ id }) => id !== line['id']), waitOf(line)]
+        app.since = time
+        return
+      case 'wake':
+        app.waits = app.waits.filter(({ id }) => id !== line['id'])
+        app.since = time
+        return
+      case 'retry':
+        return this.#retry(app, line)
+      case 'cancel':
+        app.cancelled = cancelOf(line)
+        return
+      case 'progress':
+        if (app.step !== undefined) app.step.progress = progressOf(line)
+        return
+    }
+  }
+
+  #runEnd(app: FoldedApp, line: EventLine): void {
+    app.status = line['status'] as FoldedApp['status']
+    app.error = this.#errorOf(line['error'])
+    app.since = line.time
+    app.endedAt = line.time
+    this.endedAt = line.time
+    if (app.status !== 'cancelled') app.cancelled = undefined
+    quiet(app)
+  }
+
+  #stepEnd(app: FoldedApp, line: EventLine): void {
+    const { time, source = '', sequenceId = 0 } = line
+    app.waits = []
+    app.retry = undefined
+    app.children.clear()
+    const map = app.openMap
+    if (map?.map === source) {
+      map.endedAt = time
+      map.status = line['status'] as FoldedMap['status']
+      if (map.status === 'done') app.visits.set(source, map.visit)
+      else if (map.status === 'cancelled' || map.status === 'failed') map.endedAt = time
+      if (!this.#keeps) app.maps = []
+    }
+    if (line['status'] === 'done') {
+      app.sequenceId = sequenceId
+      app.position = source
+      if (app.step?.took === undefined) app.next = undefined
+      app.step = undefined
+      app.error = undefined
+      app.since = time
+      return
+    }
+    if (app.step === undefined) return
+    app.step.status = line['status'] as FoldedStep['status']
+    app.step.error = this.#errorOf(line['error'])
+    app.step.endedAt = time
+    app.step.durationMs = line['durationMs'] as number
+  }
+
+  #mapStart(app: FoldedApp, line: EventLine): void {
+    const { source = '', sequenceId = 0, time } = line
+    const visit = (line['visit'] as number | undefined) ?? (app.visits.get(source) ?? 0) + 1
+    const known = app.maps.find((one) => one.map === source && one.visit === visit && one.epoch === app.epoch)
+    const map = known ?? new FoldedMap(source, visit, app.epoch, sequenceId, time)
+    const { policy, total } = line as { readonly policy?: unknown; readonly total?: unknown }
+    map.policy = typeof policy === 'string' ? policy.replace(/^'(.*)'$/, '$1') : undefined
+    map.total = typeof total === 'number' ? total : undefined
+    map.kind = line['kind'] as string | undefined
+    map.concurrency = line['concurrency'] as number | undefined
+    map.endedAt = undefined
+    map.status = 'running'
+    app.maps = [...app.maps.filter((one) => one !== map), map]
+    if (app.step !== undefined) app.step.map = { map: source, visit }
+  }
+
+  #retry(app: FoldedApp, line: EventLine): void {
+    const { at, source = '', sequenceId = 0 } = line
+    app.retry = { at: at as number, action: source, sequenceId }
+    app.since = line.time
+    if (line['level'] === 'branch') app.attempt = line['attempt'] as number
+    app.error = undefined
+  }
+
+  #settled(app: FoldedApp, line: EventLine): void {
+    branchKnown(app, line)
+    const { attempts, startedAt, endedAt, error, reason, by, recovered } = (line['result'] ?? {}) as {
+      readonly [name: string]: unknown
+    }
+    const status = line['status'] as 'done' | 'failed' | 'cancelled'
+    app.status = status
+    app.since = line.time
+    app.endedAt = (endedAt as number | undefined) ?? line.time
+    app.startedAt ??= startedAt as number | undefined
+    app.attempt = startedAt === undefined ? 0 : ((attempts as number | undefined) ?? app.attempt)
+    app.recovered = recovered === true
+    app.error = status === 'failed' ? this.#errorOf(error) : undefined
+    if (status === 'cancelled')
+      app.cancelled ??= { by: String(by), cause: 'settled', reason: (reason ?? null) as Payload, at: line.time }
+    else app.cancelled = undefined
+    quiet(app)
+    if (this.#keeps) return
+    const { map } = app
+    const key = app.path.at(-1)?.[2] ?? ''
+    if (map?.branches.delete(key) === true) map.forgotten[status] += 1
+    this.#byId.delete(app.appId)
+    this.#numbers.delete(line.app)
+  }
+}
+
+const childAt = (app: FoldedApp, segment: FoldedApp['path'][number] | undefined): FoldedApp | undefined => {
+  const [name, visit, key = ''] = segment ?? []
+  const map = app.maps.findLast((one) => one.map === name && one.visit === visit)
+  const branch = map?.branches.get(key)
+  if (branch !== undefined) return branch
+  for (const child of app.children.values())
+    if (JSON.stringify(child.path.at(-1)) === JSON.stringify(segment)) return child
+  return undefined
+}
+
+/** The same map, whose visit its first branch tells. */
+function renumbered(
+  app: FoldedApp,
+  { map, epoch, sequenceId, startedAt, policy, kind, concurrency, total }: FoldedMap,
+  visit: number,
+): FoldedMap {
+  const made = new FoldedMap(map, visit, epoch, sequenceId, startedAt)
+  Object.assign(made, { policy, kind, concurrency, total })
+  app.maps = [...app.maps.slice(0, -1), made]
+  app.visits.set(map, visit - 1)
+  if (app.step !== undefined) app.step.map = { map, visit }
+  return made
+}
+
+/** After a process that ended: what was open has to begin again. */
+function interrupt(app: FoldedApp): void {
+  app.retry = undefined
+  app.waits = []
+  app.step = undefined
+  app.children.clear()
+  if (app.status === 'open' && app.parent !== undefined) app.status = 'queued'
+}
+
+function open(app: FoldedApp, time: number): void {
+  app.status = 'open'
+  app.since = time
+  app.endedAt = undefined
+  app.error = undefined
+  app.cancelled = undefined
+  app.recovered = false
+}
+
+/** Nothing of it goes on. */
+function quiet(app: FoldedApp): void {
+  app.waits = []
+  app.retry = undefined
+}

@@ -1,0 +1,145 @@
+import { plainForReaders } from '../codec/encode.js'
+import { isObject } from '../internal/guards.js'
+import type { AnyEvent } from '../lifecycle/events.js'
+import type { Payload } from '../read/payload.js'
+import type { State } from '../state/freeze.js'
+import type { TrackedRun } from '../tracking/tracker.js'
+import type { AppLine, EventLine } from './lines.js'
+import { type Redact, redacted } from './redact.js'
+import { StateLines, type StatePart } from './state-lines.js'
+
+// Owns: events of one part of a log as its lines.
+// N1  Nothing of a user is in a line that `redact` has not kept.
+
+/** What the encoder of one part is given. */
+export interface EncoderSettings {
+  readonly redact: Redact | undefined
+  /** Gets the errors of `redact`. */
+  readonly fault: (error: unknown) => void
+}
+
+/** Fields that the line has in another form, or that follow from its application. */
+const DROPPED = new Set('type seq time runId incarnation appId path action state update'.split(' '))
+/** Fields that the program names, not its data. */
+const STRUCTURE = new Set(
+  'source sequenceId attempt status durationMs recovered to condition onError level delayMs at key index kinds from since until id total policy delivery by cause count results done failed cancelled sinceMs interceptor where next visit kind concurrency span parent name fraction'.split(
+    ' ',
+  ),
+)
+/** Of a result, what its line does not have beside it. */
+const OF_RESULT = ['inputs', 'attempts', 'startedAt', 'endedAt', 'recovered', 'error', 'reason', 'by'] as const
+
+interface TrackedApp {
+  readonly number: number
+  readonly states: StateLines
+}
+
+type Fields = Record<string, unknown>
+
+export class LineEncoder {
+  readonly #settings: EncoderSettings
+  readonly #apps = new Map<string, TrackedApp>()
+  #told = new WeakMap<object, number>()
+  #count = 0
+
+  constructor(settings: EncoderSettings) {
+    this.#settings = settings
+  }
+
+  /** The number of an application, and the line that gives it, if it has none yet. */
+  numberOf({ appId, path }: Pick<AnyEvent, 'appId' | 'path'>): { readonly app: number; readonly line?: AppLine } {
+    const known = this.#apps.get(appId)
+    if (known !== undefined) return { app: known.number }
+    const app = this.#count++
+    this.#apps.set(appId, { number: app, states: new StateLines() })
+    return { app, line: { type: 'app', app, appId, path: path.map(({ map, visit, key }) => [map, visit, key]) } }
+  }
+
+  /** Forgets an application: it has settled. If it comes again, it gets another number. */
+  forget(appId: string): void {
+    this.#apps.delete(appId)
+  }
+
+  /** The state of the root before its first event, for the head. */
+  first(
+    run: Pick<TrackedRun, 'appId'>,
+    state: State,
+  ): { readonly state: Payload; written(bytes: number): void } | undefined {
+    const states = new StateLines()
+    this.#apps.set(run.appId, { number: this.#count++, states })
+    const part = states.add(state, 0, this.#prepare())
+    return 'state' in part ? { state: part.state, written: (bytes) => states.written(part, bytes) } : undefined
+  }
+
+  /** A value as it may be written. */
+  payload(value: unknown, ...path: readonly string[]): Payload {
+    const plain = (typeof value === 'string' ? value : plainForReaders(value)) as Payload
+    const { redact, fault } = this.#settings
+    return redact === undefined ? plain : redacted(redact, path, plain, fault)
+  }
+
+  #prepare(): ((state: Payload) => Payload) | undefined {
+    const { redact, fault } = this.#settings
+    return redact && ((state) => redacted(redact, ['state'], state, fault))
+  }
+
+  /**
+   * The line of an event.
+   * @param seq its number in its log
+   * @param at offset of the line in bytes
+   */
+  line(event: AnyEvent, seq: number, at: number): { readonly line: EventLine; written(bytes: number): void } {
+    const { app } = this.numberOf(event)
+    const line: Fields = { type: event.type, seq, time: event.time, app }
+    const part = this.#fields(event, line, seq, at)
+    const states = this.#apps.get(event.appId)?.states
+    return { line: line as unknown as EventLine, written: (bytes) => part && states?.written(part, bytes) }
+  }
+
+  #fields(event: AnyEvent, line: Fields, seq: number, at: number): StatePart | undefined {
+    for (const name in event) {
+      const value: unknown = event[name as keyof AnyEvent]
+      if (value === undefined || DROPPED.has(name)) continue
+      if (name === 'error') line['error'] = this.#error(value, seq, 'error')
+      else if (name === 'result') line['result'] = this.#result(value as Fields, seq)
+      else if (name === 'message' && isObject(value)) line['message'] = this.#message(value)
+      else if (STRUCTURE.has(name)) line[name] = typeof value === 'object' ? plainForReaders(value) : value
+      else line[name] = this.payload(value, name)
+    }
+    if (event.type === 'branch.settled') return void this.#firstState(event, line)
+    if (event.type !== 'step.end' || event.status !== 'done') return undefined
+    line['update'] = Object.keys(event.update)
+    const part = this.#apps.get(event.appId)?.states.add(event.state, at, this.#prepare())
+    return part && Object.assign(line, part)
+  }
+
+  /** The state of a branch that has committed nothing stands in no other line. */
+  #firstState({ appId, result }: Extract<AnyEvent, { type: 'branch.settled' }>, line: Fields): void {
+    const isKnown = this.#apps.get(appId)?.states.isEmpty === false
+    if (!isKnown && 'state' in result) line['state'] = this.payload(result.state, 'state')
+  }
+
+  /** An error of the same part is written once. */
+  #error(error: unknown, seq: number, ...path: readonly string[]): unknown {
+    const before = isObject(error) ? this.#told.get(error) : undefined
+    if (before !== undefined) return { $: 'same', seq: before }
+    if (isObject(error)) this.#told.set(error, seq)
+    return this.payload(error, ...path)
+  }
+
+  #result(result: Fields, seq: number): Fields {
+    const kept: Fields = {}
+    for (const name of OF_RESULT) {
+      const value = result[name]
+      if (value === undefined) continue
+      if (name === 'error') kept[name] = this.#error(value, seq, 'error')
+      else kept[name] = name === 'inputs' || name === 'reason' ? this.payload(value, name) : value
+    }
+    return kept
+  }
+
+  #message(message: object): Fields {
+    const { body, ...rest } = message as Fields
+    return { ...rest, ...(body !== undefined && { body: this.payload(body, 'message', 'body') }) }
+  }
+}

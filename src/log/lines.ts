@@ -1,0 +1,129 @@
+import type { Json, Payload } from '../read/payload.js'
+import type { RunRef, WorkerInfo } from '../read/run-summary.js'
+import type { Patch } from '../read/tree.js'
+import type { WirePath } from '../read/wire-path.js'
+
+// Owns: the form of the lines of a log. A log is JSON, one line a fact. An event of it has what its run and its
+// application do not tell already.
+// F1  A reader passes lines of unknown types and unknown fields on, so that it reads logs of a newer version.
+
+/** The version of this form; it stands in each head. */
+export const LOG_VERSION = 1
+
+/** The first line of each part of a log. */
+export interface HeadLine extends RunRef {
+  readonly type: 'head'
+  readonly v: number
+  readonly incarnation: number
+  readonly part: number
+  readonly time: number
+  readonly epoch: number
+  readonly name?: string
+  readonly title?: string
+  readonly labels?: { readonly [name: string]: string }
+  readonly worker: WorkerInfo
+  /** The place of the root before the first event: its last committed step, -1 before the first. */
+  readonly sequenceId: number
+  readonly position?: string
+  readonly next?: string
+  /** The state of the root before the first event. */
+  readonly state?: Payload
+  /** How many events before this part were lost: they could not be written. */
+  readonly lost?: number
+}
+
+/** Gives an application a number; its events carry the number. */
+export interface AppLine {
+  readonly type: 'app'
+  readonly app: number
+  readonly appId: string
+  readonly path: WirePath
+}
+
+/** Chunks of one application, merged. */
+export interface ChunksLine {
+  readonly type: 'chunks'
+  /** First and last; each one where others lie between. */
+  readonly seq: readonly number[]
+  /** First and last, epoch milliseconds. */
+  readonly time: readonly [number, number]
+  readonly app: number
+  readonly source: string
+  readonly sequenceId: number
+  readonly n: number
+  /** The chunks joined, if all are texts; `cut` has the length of each. */
+  readonly text?: string
+  readonly cut?: readonly number[]
+  /** The chunks, if not all are texts. */
+  readonly items?: readonly Payload[]
+}
+
+/** An event. Its other fields are those of the event of its type. */
+export interface EventLine {
+  readonly type: string
+  readonly seq: number
+  readonly time: number
+  readonly app: number
+  readonly source?: string
+  readonly sequenceId?: number
+  /** The whole state after a step. */
+  readonly state?: Payload
+  /** The change of the state by a step, and the offset in bytes of the line with the last whole one. */
+  readonly patch?: Patch | Payload
+  readonly base?: number
+  /** The number and the time of `branch.queued`, of a branch that starts soon after. */
+  readonly queued?: readonly [seq: number, time: number]
+  readonly [field: string]: unknown
+}
+
+/** A line of a log. */
+export type LogLine = HeadLine | AppLine | ChunksLine | EventLine
+
+export const isHead = (line: LogLine): line is HeadLine => line.type === 'head'
+export const isApp = (line: LogLine): line is AppLine => line.type === 'app'
+export const isChunks = (line: LogLine): line is ChunksLine => line.type === 'chunks'
+
+/** An error that an earlier line has. */
+export interface SameError {
+  readonly $: 'same'
+  readonly seq: number
+}
+
+/** A large value that stands in a file of its own. */
+export interface BlobRef {
+  readonly $: 'ref'
+  /** The SHA-256 of its JSON, as hex. */
+  readonly h: string
+  /** The length of its JSON in bytes. */
+  readonly n: number
+  /** The first 200 characters of its JSON. */
+  readonly p: string
+}
+
+const hasTag = (value: unknown, tag: string): boolean =>
+  typeof value === 'object' && value !== null && (value as { readonly $?: unknown }).$ === tag
+
+export const isSame = (value: unknown): value is SameError => hasTag(value, 'same')
+export const isRef = (value: unknown): value is BlobRef =>
+  hasTag(value, 'ref') && typeof (value as BlobRef).h === 'string'
+
+/** Reads a line; undefined for one that is torn or no line of a log. */
+export function parseLine(text: string): LogLine | undefined {
+  try {
+    const line: unknown = JSON.parse(text)
+    return isLine(line) ? line : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function isLine(value: unknown): value is LogLine {
+  if (typeof value !== 'object' || value === null) return false
+  const { type, app, seq, time, appId, path, runId, incarnation } = value as { readonly [name: string]: Json }
+  if (typeof type !== 'string') return false
+  if (type === 'head') return typeof runId === 'string' && typeof incarnation === 'number'
+  if (typeof app !== 'number') return false
+  if (type === 'app') return typeof appId === 'string' && Array.isArray(path)
+  if (type === 'chunks') return Array.isArray(seq) && Array.isArray(time)
+  return typeof seq === 'number' && typeof time === 'number'
+}

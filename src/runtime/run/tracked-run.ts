@@ -1,0 +1,42 @@
+import { nameOf, observe } from '../../internal/guards.js'
+import { publicState } from '../../state/freeze.js'
+import type { TrackedRun, Tracker } from '../../tracking/tracker.js'
+import type { Application } from '../application.js'
+import { reportFault } from '../emit.js'
+import type { EventSource } from '../event-source.js'
+
+/** Describes a run of the root application to its tracker. Trackers of maps get it at their first branch. */
+export function beginTracking(app: Application): void {
+  const { tracker, system, journal, checkpoint, appId } = app
+  if (tracker === undefined) return
+  const { state, position, next, sequenceId } = checkpoint
+  const { partitionKey, about } = journal?.scope.settings ?? { partitionKey: null }
+  const { name, title, labels = {} } = about ?? {}
+  const run: TrackedRun = {
+    eventsOf: system.runId,
+    appId,
+    partitionKey,
+    incarnation: system.store?.incarnation ?? 0,
+    epoch: journal?.epoch ?? 0,
+    ...(name !== undefined && { name }),
+    ...(title !== undefined && { title }),
+    labels,
+    sequenceId,
+    ...(position !== undefined && { position }),
+    ...(next !== undefined && { next }),
+  }
+  system.tracked = run
+  tell(app, tracker, { ...run, state: publicState(state) })
+}
+
+/** Describes the run to the tracker of a map, unless it is that of its application. */
+export function beginBelow(app: Application, tracker: Tracker | undefined): void {
+  const { tracked } = app.system
+  if (tracker !== undefined && tracker !== app.tracker && tracked !== undefined) tell(app.root, tracker, tracked)
+}
+
+function tell(source: EventSource, tracker: Tracker, run: TrackedRun): void {
+  if (tracker.begin === undefined) return
+  const fault = (error: unknown): void => reportFault(source, `tracker ${nameOf(tracker)}`.trimEnd(), error)
+  observe((one: TrackedRun) => tracker.begin?.(one), run, fault)
+}

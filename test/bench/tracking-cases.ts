@@ -1,0 +1,76 @@
+import type { Case, Measured } from './case.js'
+import { median, type Round, ratios, rounds } from './measure.js'
+import { chunked, listing, longRun, savedSteps, tracked } from './tracking-subjects.js'
+
+const against = (subject: () => unknown, baseline: () => unknown) => async (): Promise<Measured> => {
+  const all = await rounds(7, subject, baseline)
+  return { samples: ratios(all), baseline: median(all.map((round) => round.baseline)) }
+}
+
+/** By the clock: reading waits for the disk. */
+async function timed(
+  subject: () => Promise<unknown>,
+  baseline: () => Promise<unknown>,
+  many: number,
+): Promise<Measured> {
+  const time = async (work: () => Promise<unknown>): Promise<number> => {
+    const start = performance.now()
+    await work()
+    return (performance.now() - start) * 1_000
+  }
+  await baseline()
+  await subject()
+  const all: Round[] = []
+  for (let i = 0; i < many; i++) all.push({ baseline: await time(baseline), subject: await time(subject) })
+  return { samples: ratios(all), baseline: median(all.map((round) => round.baseline)) }
+}
+
+async function growing(): Promise<Measured> {
+  const samples: number[] = []
+  for (let i = 0; i < 5; i++) {
+    const [small, large] = [await tracked(2_000), await tracked(16_000)]
+    samples.push(Math.log2(large / small) / 3)
+  }
+  return { samples, baseline: 1 }
+}
+
+/** The cost of logs, of lists over them, and of looking into a long one. */
+export const trackingCases: readonly Case[] = [
+  {
+    name: 'track',
+    unit: '× saved steps',
+    target: 1.3,
+    run: against(
+      () => savedSteps(2_000, true),
+      () => savedSteps(2_000, false),
+    ),
+  },
+  {
+    name: 'track.chunks',
+    unit: '× untracked',
+    target: 1.2,
+    run: against(
+      () => chunked(1_000, true),
+      () => chunked(1_000, false),
+    ),
+  },
+  {
+    name: 'list.10k',
+    unit: '× one readdir',
+    target: 20,
+    async run() {
+      const { list, readdir } = await listing(10_000)
+      return timed(list, readdir, 7)
+    },
+  },
+  {
+    name: 'open.100k',
+    unit: '× reading',
+    target: 3,
+    async run() {
+      const { open, read } = await longRun(100_000)
+      return timed(open, read, 7)
+    },
+  },
+  { name: 'log.growing', unit: 'exponent', target: 1.1, run: growing },
+]
