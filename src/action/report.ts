@@ -13,9 +13,13 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
  */
 export interface ActionLog {
   (text: string, data?: unknown): void
+  /** Reports details for those who look for a fault. */
   debug(text: string, data?: unknown): void
+  /** The same as calling it. */
   info(text: string, data?: unknown): void
+  /** Reports a danger that the action has dealt with. */
   warn(text: string, data?: unknown): void
+  /** Reports a failure; the step goes on. */
   error(text: string, data?: unknown): void
 }
 

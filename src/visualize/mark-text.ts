@@ -3,7 +3,7 @@ import type { ActionMark } from './run-marks.js'
 
 // Owns: the signs of statuses in pictures. Colour is never alone.
 
-export const SIGNS: Readonly<Record<BranchStatus, string>> = {
+const SIGNS: Readonly<Record<BranchStatus, string>> = {
   queued: '○',
   running: '▶',
   waiting: '⏸',
