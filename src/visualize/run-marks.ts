@@ -37,9 +37,8 @@ const PAGE = 500
 /**
  * Reads from a run what a picture of its graph shows of it. Any reader fits: a persister, or one over tracked files.
  *
- * Steps are read of the root and of the first dozen branches of each map, at every level, and of 200 at
- * most. Of the other branches,
- * numbers by status are known.
+ * Steps are read of the root and of the first dozen branches of each map, at every level, and of 200 branches at most. Of
+ * the others, numbers by status are known.
  * @param reader of the run
  * @param ref the id of the run, and its partition if it has one
  * @returns undefined for an unknown run
@@ -56,7 +55,10 @@ const PAGE = 500
  * run?.taken['add > add'] // 2
  * ```
  */
-export async function readMarks(reader: Below, ref: RunRef): Promise<RunMarks | undefined> {
+export async function readMarks(
+  reader: Pick<Reader, 'describe' | 'steps' | 'branches'>,
+  ref: RunRef,
+): Promise<RunMarks | undefined> {
   const tree = await reader.describe({ ...ref, first: 1 })
   if (tree === undefined) return undefined
   const marks = new Marking()
