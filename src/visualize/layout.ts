@@ -166,14 +166,19 @@ class Sheet {
     for (const [i, edge] of this.#graph.edges.entries()) {
       if (edge.isBack) continue
       const { points = [], x, y } = this.#way(edge, i) ?? {}
-      all.push(...points)
+      for (const point of points) all.push(point)
       const label = this.#options.label(edge)
       if (label !== '') box({ ...defined({ x, y }) }, textWidth(label) + 8, LINE)
     }
-    const [xs, ys] = [all.map(({ x }) => x), all.map(({ y }) => y)]
-    const [left, top] = [Math.min(...xs), Math.min(...ys)]
+    let [left, top, right, bottom] = [0, 0, 0, 0]
+    for (const { x, y } of all) {
+      left = Math.min(left, x)
+      top = Math.min(top, y)
+      right = Math.max(right, x)
+      bottom = Math.max(bottom, y)
+    }
     this.#shift = { x: MARGIN - left, y: MARGIN - top }
-    return { width: Math.max(...xs) - left + 2 * MARGIN, height: Math.max(...ys) - top + 2 * MARGIN }
+    return { width: right - left + 2 * MARGIN, height: bottom - top + 2 * MARGIN }
   }
 
   #at(id: string): Place {
@@ -189,6 +194,9 @@ class Sheet {
     return { x: x + this.#shift.x, y: y + this.#shift.y }
   }
 }
+
+const greatest = (numbers: readonly number[], start = 0): number =>
+  numbers.reduce((found, one) => Math.max(found, one), start)
 
 /** The ways back, each in a channel beside the graph (G3). */
 class Channels {
@@ -244,7 +252,7 @@ class Channels {
 
 function actionBox(action: ActionPicture, options: LayoutOptions): Omit<LaidAction, 'x' | 'y'> {
   const lines = options.head(action)
-  const head = { width: Math.max(...lines.map(textWidth), 24) + 2 * PAD, height: lines.length * LINE + PAD }
+  const head = { width: greatest(lines.map(textWidth), 24) + 2 * PAD, height: lines.length * LINE + PAD }
   if (action.branches.length === 0) return { action, lines, ...head, branches: [], more: undefined }
   const sizes = action.branches.map((branch) => branchBox(branch, options))
   const isDown = options.direction === 'TB'
@@ -254,8 +262,8 @@ function actionBox(action: ActionPicture, options: LayoutOptions): Omit<LaidActi
     at += (isDown ? box.width : box.height) + GAP
     return one
   })
-  const right = Math.max(...branches.map(({ x, width }) => x + width))
-  const bottom = Math.max(...branches.map(({ y, height }) => y + height))
+  const right = greatest(branches.map(({ x, width }) => x + width))
+  const bottom = greatest(branches.map(({ y, height }) => y + height))
   const width = Math.max(head.width, right + PAD)
   const isMore = action.more > 0
   const more = isMore ? { x: width / 2, y: bottom + LINE } : undefined
