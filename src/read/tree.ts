@@ -125,10 +125,10 @@ export interface StepRecord extends StepPlace {
   readonly error?: ErrorData
   /** The edge that was taken. `condition` and `onError` are absent where they are not stored. */
   readonly took?: { readonly to: string; readonly condition?: string; readonly onError?: boolean }
-  /** The chunks that it yielded; `bytes` of their JSON. */
+  /** The chunks that it yielded; `bytes` of their JSON, absent where they are not recorded. */
   readonly chunks?: {
     readonly count: number
-    readonly bytes: number
+    readonly bytes?: number
     readonly firstAt: number
     readonly lastAt: number
   }

@@ -46,6 +46,23 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'adapters/file/blobs.ts': {
     B1: ['../tracking/file-tracker › writes a large value to a file of its own'],
   },
+  'adapters/file/burr-folder.ts': {
+    F1: ['../tracking/burr-reader › leads to no folder outside of the project'],
+  },
+  'adapters/file/burr-log.ts': {
+    G1: [
+      '../tracking/burr-reader › have their inputs, times and chunks; a step that began again replaces the earlier one',
+    ],
+    G2: [
+      '../tracking/burr-reader › have their inputs, times and chunks; a step that began again replaces the earlier one',
+    ],
+  },
+  'adapters/file/burr-reader.ts': {
+    B1: ['../tracking/burr-reader › are read without a change to the folder'],
+  },
+  'adapters/file/burr-tree.ts': {
+    T1: ['../tracking/burr-reader › has an application once that files name in a circle'],
+  },
   'adapters/file/descriptors.ts': {
     O1: ['../tracking/file-tracker › has few files open'],
   },

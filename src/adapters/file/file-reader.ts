@@ -21,7 +21,7 @@ import type {
   StepQuery,
 } from '../../read/reader.js'
 import type { RunSummary } from '../../read/run-summary.js'
-import { BRANCH_STATUSES, isOpen, STEP_STATUSES, type StepStatus } from '../../read/status.js'
+import { BRANCH_STATUSES, STEP_STATUSES, type StepStatus } from '../../read/status.js'
 import type { AppNode, Pending, RunTree, StepRecord } from '../../read/tree.js'
 import type { WirePath } from '../../read/wire-path.js'
 import { compareCursors, type WireEvent } from '../../wire/events.js'
@@ -29,7 +29,8 @@ import { followRun } from './follow.js'
 import { GONE_MS, IndexReader } from './index-reader.js'
 import { LogFiles, statOf } from './log-files.js'
 import { placesIn } from './places.js'
-import { pageOf, RunList } from './run-list.js'
+import { RunList } from './run-list.js'
+import { listPending } from './run-pages.js'
 import { RunReading } from './run-reading.js'
 import { stateOf, stepPage } from './step-pages.js'
 
@@ -217,32 +218,14 @@ class LogReader implements FileReader {
     return stateOf(this.#files, query)
   }
 
-  async pending(query: PendingQuery = {}): Promise<PageOf<Pending>> {
-    const check = new QueryCheck('pending', query, 'partitionKey kinds answered labels limit after')
-    const [partition, kinds] = [check.partition(), check.texts('kinds')]
-    const [answered, labels = {}, limit] = [check.flag('answered') ?? false, check.labels(), check.limit()]
-    const place = check.after('wait', 'nsn0')
-    check.done()
-    const found: Pending[] = []
-    for (const run of await this.#runs.all()) {
-      const isOther = partition !== undefined && run.partitionKey !== partition
-      if (isOther || run.pending === 0 || !isOpen(run.status)) continue
-      if (!Object.entries(labels).every(([name, value]) => run.labels[name] === value)) continue
-      const read = await this.#run(run.runId, run.partitionKey)
-      if (read !== undefined) for (const one of new FoldedTree(read.fold, read.beat, 1).questions()) found.push(one)
-    }
-    const after = place as Place | undefined
-    const fits = found.filter(
-      (one) =>
-        one.answered === answered &&
-        (kinds === undefined || one.kinds.some((kind) => kinds.includes(kind))) &&
-        (after === undefined || oldestFirst(placeOf(one), after) > 0),
-    )
-    return pageOf(
-      fits,
-      (a, b) => oldestFirst(placeOf(a), placeOf(b)),
-      limit,
-      (last) => cursorAt('wait', placeOf(last)),
+  pending(query?: PendingQuery): Promise<PageOf<Pending>> {
+    return listPending(
+      () => this.#runs.all(),
+      async ({ runId, partitionKey }) => {
+        const read = await this.#run(runId, partitionKey)
+        return read === undefined ? [] : new FoldedTree(read.fold, read.beat, 1).questions()
+      },
+      query,
     )
   }
 
@@ -256,16 +239,3 @@ class LogReader implements FileReader {
     return followRun(this.#files, { runId, partitionKey, after, types, follow: follow ?? true, signal })
   }
 }
-
-type Place = readonly [since: number, appId: string, n: number, partitionKey: string | null]
-
-const placeOf = ({ since, appId, id, partitionKey }: Pending): Place => [
-  since,
-  appId,
-  Number(id.split('.').at(-1) ?? 0),
-  partitionKey,
-]
-
-const compare = (a: string | number, b: string | number): number => (a < b ? -1 : a > b ? 1 : 0)
-const oldestFirst = (a: Place, b: Place): number =>
-  a[0] - b[0] || compare(a[1], b[1]) || a[2] - b[2] || compare(a[3] ?? '', b[3] ?? '')

@@ -15,6 +15,7 @@ export type {
   StepQuery,
 } from '../../read/reader.js'
 export type { WireEvent } from '../../wire/events.js'
+export { type BurrReaderOptions, burrReader } from './burr-reader.js'
 export { type EventQuery, type FileReader, type FileReaderOptions, fileReader } from './file-reader.js'
 export { type FileTracker, fileTracker } from './file-tracker.js'
 export type { FileTrackerOptions, Retention } from './tracker-options.js'
