@@ -9,6 +9,9 @@ export const MERGE_MS = 100
 /** Chunks of about so many characters are written at once. */
 const MOST_CHARACTERS = 32_768
 
+/** Whether an event has waited for long enough. A clock that was set back tells nothing: it is due then. */
+export const isDue = (time: number, now: number): boolean => now - time >= MERGE_MS || time > now
+
 interface Merging {
   readonly source: string
   readonly sequenceId: number
@@ -62,11 +65,11 @@ export class ChunkMerge {
     return lineOf(app, found)
   }
 
-  /** The chunks that began to merge at a time or before, oldest first. */
-  until(time: number): readonly ChunksLine[] {
+  /** The chunks that have merged for long enough, oldest first. @param now by the clock of the events; Infinity: all */
+  until(now: number): readonly ChunksLine[] {
     const lines: ChunksLine[] = []
     for (const [app, one] of this.#byApp) {
-      if (one.first > time) continue
+      if (!isDue(one.first, now)) break
       this.#byApp.delete(app)
       lines.push(lineOf(app, one))
     }

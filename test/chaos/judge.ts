@@ -1,4 +1,4 @@
-import { type Line, readLines, readStores } from './store.js'
+import { type Held, type Line, readLines, readStores } from './store.js'
 
 // The promise of each policy, counted: recorded work is never repeated. Under a policy that records less, a step may
 // run again, but no step up to the last recorded one, no step of a settled branch, and no recorded side effect.
@@ -12,6 +12,8 @@ interface Counted {
   servers: number
   /** Processes and files that were left after their life. */
   left: number
+  /** What the logs of runs tell, and the stores do not hold; or the other way round. */
+  logs: number
   doubles: number
   lost: number
   repeated: number
@@ -24,12 +26,12 @@ export interface Trial {
   /** Reads what is recorded now: rows of a branch are removed when its map has settled. */
   peek(): Promise<void>
   /** A life has ended. @param excuses tells the lines of processes that were stopped meanwhile */
-  look(excuses: (line: Line) => boolean): Promise<void>
+  look(excuses: (line: Line) => boolean): Promise<Held>
 }
 
 const NOTHING: Counted = {
   ...{ kills: 0, workers: 0, servers: 0, doubles: 0 },
-  ...{ lost: 0, repeated: 0, wrong: 0, duplicates: 0, left: 0 },
+  ...{ lost: 0, repeated: 0, wrong: 0, duplicates: 0, left: 0, logs: 0 },
 }
 
 /** When steps and side effects were recorded. */
@@ -53,8 +55,8 @@ export class Judge {
 
   /** True once a result was lost, wrong, or done twice. */
   get found(): boolean {
-    const { lost, repeated, wrong, duplicates, left } = this.counted
-    return lost + repeated + wrong + duplicates + left > 0
+    const { lost, repeated, wrong, duplicates, left, logs } = this.counted
+    return lost + repeated + wrong + duplicates + left + logs > 0
   }
 
   /** @param timed whether the times of lines and rows agree */
@@ -87,6 +89,7 @@ export class Judge {
         await peek()
         if (timed) this.#within(fresh, times, excuses)
         for (const { effect, token } of lines) if (effect !== undefined && held.effects.has(token)) recorded.add(effect)
+        return held
       },
     }
   }
@@ -114,9 +117,11 @@ export class Judge {
     else if (JSON.stringify(sorted(lived.state)) !== this.#expected) this.counted.wrong += 1
   }
 
-  tally(): string {
-    const { kills, workers, servers, doubles, lost, repeated, wrong, duplicates, left } = this.counted
-    return `kills ${kills} (${workers} of workers, ${servers} of the server), second runners ${doubles}, runs lost ${lost}, recorded steps repeated ${repeated}, wrong final states ${wrong}, duplicate side effects ${duplicates}, left over ${left}`
+  /** @param tracked whether logs were written */
+  tally(tracked = false): string {
+    const { kills, workers, servers, doubles, lost, repeated, wrong, duplicates, left, logs } = this.counted
+    const read = tracked ? `, wrong in the log ${logs}` : ''
+    return `kills ${kills} (${workers} of workers, ${servers} of the server), second runners ${doubles}, runs lost ${lost}, recorded steps repeated ${repeated}, wrong final states ${wrong}, duplicate side effects ${duplicates}, left over ${left}${read}`
   }
 }
 

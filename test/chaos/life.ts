@@ -43,6 +43,8 @@ interface Setting {
   readonly random: () => number
   /** Workers and server of jobs. */
   readonly fleet: Fleet | undefined
+  /** The folder of the log of the run; undefined: none is written. */
+  readonly track: string | undefined
 }
 
 const LONGEST_MS = 60_000
@@ -55,7 +57,16 @@ const REPORT_MS = 2_000
 export const temporaryOf = (log: string): string => `${log}.tmp`
 
 /** Makes lives of one application. */
-export function livesIn({ worker, file, own, log, draw, random, fleet }: Setting): (plan: Plan) => Promise<Life> {
+export function livesIn({
+  worker,
+  file,
+  own,
+  log,
+  draw,
+  random,
+  fleet,
+  track,
+}: Setting): (plan: Plan) => Promise<Life> {
   const live = (plan: Plan): Promise<Life> => {
     const env = {
       ...process.env,
@@ -65,6 +76,7 @@ export function livesIn({ worker, file, own, log, draw, random, fleet }: Setting
       CHAOS_DEATHS: `${log}.deaths`,
       TMPDIR: temporaryOf(log),
       ...(fleet && { CHAOS_QUEUE: fleet.place }),
+      ...(track !== undefined && { CHAOS_TRACK: track }),
       CHAOS_DRAW: JSON.stringify(draw),
       CHAOS_SEED: String(Math.floor(random() * 1e9)),
       ...(plan !== undefined && 'at' in plan ? { CHAOS_KILL_AT: String(plan.at), CHAOS_KILL_WHEN: plan.when } : {}),

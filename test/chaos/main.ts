@@ -12,6 +12,7 @@ import { runHosts } from './hosts.js'
 import { Judge } from './judge.js'
 import { deathsOf, leftOf, makeTemporary } from './leftovers.js'
 import { type Life, type Lived, livesIn, type Plan } from './life.js'
+import { LogJudge } from './log-judge.js'
 import { openStore } from './open-store.js'
 import { dropStore } from './store.js'
 import { approve } from './work.js'
@@ -25,7 +26,7 @@ const LIFE_MS = process.argv.includes('bullmq') ? 1_500 : 150
 /** How often the stores are read while branches run in workers. */
 const PEEK_MS = 50
 
-const usage = `Usage: npm run chaos -- --kills N [--seed S] [--control] [--store postgres|redis] [--json] [--hosts]
+const usage = `Usage: npm run chaos -- --kills N [--seed S] [--control] [--store postgres|redis] [--json] [--hosts] [--track]
                               [--executor threads|processes|bullmq]
 
 Kills N processes by SIGKILL: half of them at the borders of persistence in turn (before and after each write), half at
@@ -46,6 +47,7 @@ const args = process.argv.slice(2)
 const numberOf = (name: string): number => Number(args[args.indexOf(name) + 1] ?? 0)
 const kills = numberOf('--kills')
 const control = args.includes('--control')
+const tracked = args.includes('--track')
 const json = args.includes('--json')
 if (args.includes('--help')) {
   console.log(usage)
@@ -76,7 +78,12 @@ if (executor === 'bullmq' && !stored) {
 }
 const seed = args.includes('--seed') ? numberOf('--seed') : Math.floor(Math.random() * 1e9)
 const random = randomOf(seed)
+const tearing = randomOf(seed + 1)
 
+if (args.includes('--hosts') && tracked) {
+  console.error('--track compares runs of one process at a time. Leave --hosts out.')
+  process.exit(2)
+}
 if (args.includes('--hosts')) {
   const begun = performance.now()
   const say = (text: string): void => console.error(text)
@@ -87,8 +94,14 @@ if (args.includes('--hosts')) {
   process.exit(found ? 1 : 0)
 }
 
-const BUG: Bug =
-  executor === undefined
+const LOG_BUG: Bug = {
+  file: 'adapters/file/run-log.ts',
+  from: "if (event.type === 'dropped') return",
+  to: "if (event.type === 'dropped' || (event.type === 'step.end' && event.source === 'next')) return",
+}
+const BUG: Bug = tracked
+  ? LOG_BUG
+  : executor === undefined
     ? { file: 'persistence/scope.ts', from: '    this.outage.lost?.(error)\n', to: '' }
     : { file: 'remote/worker-journal.ts', from: 'once?.has(key) === true', to: 'once?.has(key) === null' }
 const worker = await bundleWorker('chaos', control ? BUG : undefined, 'worker', {
@@ -140,7 +153,10 @@ async function liveOn(
   plans: () => Plan,
 ): Promise<Lived | undefined> {
   const trial = await judge.begin([file, own], log, !draw.jumps)
-  const live = livesIn({ worker, file, own, log, draw, random, fleet })
+  const say = (text: string): void => console.error(`${name} (seed ${seed}, ${JSON.stringify(draw)}) ${text}`)
+  const track = tracked ? `${log}.track` : undefined
+  const logs = track && new LogJudge({ dir: track, file, savesEach: draw.save === 'every-step', random: tearing, say })
+  const live = livesIn({ worker, file, own, log, draw, random, fleet, track })
   const ended = ({ code, error, killed, signal }: Life): boolean => {
     if (killed || signal === 'SIGTERM' || code === 0 || code === END.away || code === END.takenOver) return false
     if (code === END.waits || code === END.done) return false
@@ -177,7 +193,8 @@ async function liveOn(
     judge.counted.servers = servers
     judge.counted.doubles += (fleet?.stops ?? 0) - stops
     stops = fleet?.stops ?? 0
-    await trial.look((line) => line.pid === life.zombie || fleet?.excuses(line) === true)
+    const held = await trial.look((line) => line.pid === life.zombie || fleet?.excuses(line) === true)
+    if (logs) judge.counted.logs += await logs.look(life, held)
     if (ended(life)) return undefined
     if (life.code === END.done) return life.lived
     if (life.code !== END.waits) continue
@@ -199,7 +216,7 @@ async function endOf(fleet: Fleet, name: string): Promise<void> {
 
 const started = performance.now()
 // The progress goes to the terminal; the output holds only the numbers.
-const progress = setInterval(() => console.error(`… of ${kills}: ${judge.tally()}`), 20_000)
+const progress = setInterval(() => console.error(`… of ${kills}: ${judge.tally(tracked)}`), 20_000)
 const alone = await runToEnd(CALM, () => undefined)
 if (alone === undefined) {
   console.error('A run that nobody kills does not end.')
@@ -243,6 +260,6 @@ const seconds = ((performance.now() - started) / 1000).toFixed(0)
 if (json) console.log(JSON.stringify({ runs: runs - 1, seconds: Number(seconds), seed, control, ...judge.counted }))
 else {
   console.log(`${runs - 1} runs, ${seconds} s, seed ${seed}${control ? ', with a bug put in' : ''}`)
-  console.log(judge.tally())
+  console.log(judge.tally(tracked))
 }
 process.exitCode = judge.found ? 1 : 0

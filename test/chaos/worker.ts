@@ -4,6 +4,7 @@ import { jobExecutor } from 'teasel/executor/jobs'
 import { processes } from 'teasel/executor/processes'
 import { threads } from 'teasel/executor/threads'
 import { createPersister, PersistenceError, type Persister } from 'teasel/persistence'
+import { fileTracker } from 'teasel/tracking/file'
 import { overDriver } from '../support/over-driver.js'
 import { workerEnv } from './deaths.js'
 import { type Draw, randomOf } from './draw.js'
@@ -95,6 +96,8 @@ const log = (line: string): void => {
 }
 const logger = { debug: log, info: log, warn: log, error: log }
 const executor = executorOf(draw.executor)
+const { CHAOS_TRACK: dir } = env
+const tracker = dir === undefined ? undefined : fileTracker({ dir, logger })
 /** Ends the process. Workers of jobs outlive it, so they are told. */
 async function exit(code: number): Promise<never> {
   if (draw.executor === 'bullmq') await executor?.close()
@@ -120,6 +123,7 @@ try {
     logger,
     inboxPollMs: 50,
     ...(executor && { executor }),
+    ...(tracker && { tracker }),
   })
   report = () => ({ sequenceId: app.sequenceId, next: app.next, state: app.state, snapshot: app.actor.getSnapshot() })
   process.once('SIGTERM', () => {

@@ -107,6 +107,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     L1: ['../tracking/file-tracker › writes to no file that another one has made'],
     L2: ['../tracking/file-tracker › loses lines and never a run'],
     L3: ['../tracking/file-tracker › begins each part with whole states'],
+    L4: ['../tracking/file-tracker › writes what waits to be merged before later events, also when the clock jumps'],
   },
   'adapters/file/run-reading.ts': {
     G1: ['../tracking/format › is read at every length as a consistent beginning'],

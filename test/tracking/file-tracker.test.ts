@@ -8,6 +8,7 @@ import {
   defineState,
   type Logger,
   resumeOrCreate,
+  systemClock,
   type Tracker,
   type as typeOf,
 } from 'teasel'
@@ -17,6 +18,7 @@ import { describe, expect, it } from 'vitest'
 import { DiskTracker } from '../../src/adapters/file/file-tracker.js'
 import { Pace } from '../../src/adapters/file/pace.js'
 import { type Fs, realFs } from '../../src/adapters/file/places.js'
+import { createDeferred } from '../../src/internal/deferred.js'
 import { quiet } from '../support/quiet-logger.js'
 import { filesIn, folder, linesOf } from './folders.js'
 import { runLogged } from './logged-program.js'
@@ -167,6 +169,41 @@ describe('fileTracker', () => {
       'ask',
       'add',
     ])
+  })
+
+  it('writes what waits to be merged before later events, also when the clock jumps', async () => {
+    const dir = folder()
+    let shift = 0
+    const clock = { ...systemClock, now: () => Date.now() + shift }
+    const [yielded, early, late] = [createDeferred<void>(), createDeferred<void>(), createDeferred<void>()]
+    const part = kit.action({
+      reads: ['item'],
+      writes: ['text'],
+      async *run({ state: { item } }) {
+        if (item === 'slow') {
+          yield item // its line waits until the others have ended
+          yielded.resolve()
+          await late.promise
+        } else await (item === 'late' ? early.promise : yielded.promise)
+        if (item === 'late') shift += 3_600_000
+        return { text: item }
+      },
+    })
+    const each = kit.mapStates({
+      ...{ reads: [], writes: ['outs'], action: part },
+      states: () => ({ slow: { item: 'slow' }, early: { item: 'early' }, late: { item: 'late' } }),
+      reduce: ({ results }) => ({ outs: results.map(({ state }) => state.text) }),
+    })
+    await using files = fileTracker({ dir })
+    const tracker = combineTrackers(files, {
+      track: (event) => event.type === 'branch.settled' && (event.key === 'early' ? early : late).resolve(),
+    })
+    const graph = kit.graph({ actions: { each }, transitions: {} })
+    await createApplication(graph, {
+      ...{ appId: 'run-1', entrypoint: 'each', state: {}, tracker, clock, logger: quiet },
+    }).run()
+    const events = await eventsOf(dir)
+    expect(events.map(({ seq }) => seq)).toEqual(events.map((_, i) => i))
   })
 
   it('begins each part with whole states, and is read over all parts', async () => {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { AnyEvent } from '../../lifecycle/events.js'
-import { ChunkMerge, MERGE_MS } from '../../log/chunk-merge.js'
+import { ChunkMerge, isDue, MERGE_MS } from '../../log/chunk-merge.js'
 import { RunFold } from '../../log/fold.js'
 import { LineEncoder } from '../../log/line-encoder.js'
 import { type EventLine, type HeadLine, LOG_VERSION, type LogLine } from '../../log/lines.js'
@@ -16,6 +16,7 @@ import { type Fs, nameOfPart, nameOfRun, openIn, type Places, writeAll } from '.
 // L1  It writes only to files that it has made.
 // L2  A fault of the disk loses lines, never an event of the run; the next part tells how many.
 // L3  A part begins with whole states, so what follows a loss can be read.
+// L4  What waits to be merged stands before events that are a tenth of a second later, whatever the clock.
 
 /** What the logs of one tracker share. */
 export interface LogHome {
@@ -67,6 +68,8 @@ export class RunLog {
   #retryAt = 0
   #base = 0
   #last = -1
+  /** The clock of the events, against that of the system, milliseconds. */
+  #ahead = 0
 
   constructor(home: LogHome, run: TrackedRun) {
     this.#home = home
@@ -100,6 +103,8 @@ export class RunLog {
     if (this.#file === undefined && !this.#reopen()) return void this.#lose(1)
     this.#events += 1
     this.isDirty = true
+    this.#ahead = event.time - Date.now()
+    this.#overdue(event.time)
     if (event.type === 'branch.queued') return void this.#queued.set(event.appId, { event, seq })
     const { app, line } = this.#encoder.numberOf(event)
     if (line !== undefined) this.#put(line)
@@ -177,15 +182,20 @@ export class RunLog {
   /** Writes what is old enough. @param now epoch milliseconds @param mayWrite by the pace of all @returns whether more waits */
   tick(now: number, mayWrite: boolean): boolean {
     if (this.#file === undefined) return false
-    for (const line of this.#merge.until(now - MERGE_MS)) this.#put(line)
-    for (const [appId, { event, seq }] of this.#queued) {
-      if (event.time > now - MERGE_MS) break
-      this.#queued.delete(appId)
-      this.#encode(event, seq)
-    }
+    this.#overdue(now + this.#ahead)
     if (mayWrite) this.#write()
     this.isDirty = this.#text !== '' || !this.#merge.isEmpty || this.#queued.size > 0
     return this.isDirty
+  }
+
+  /** Writes what has waited long enough. @param now by the clock of the events */
+  #overdue(now: number): void {
+    if (!this.#merge.isEmpty) for (const line of this.#merge.until(now)) this.#put(line)
+    for (const [appId, { event, seq }] of this.#queued) {
+      if (!isDue(event.time, now)) break
+      this.#queued.delete(appId)
+      this.#encode(event, seq)
+    }
   }
 
   /** Gives its file up if somebody has removed it: what is written there is lost. */
