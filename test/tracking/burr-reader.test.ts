@@ -226,6 +226,24 @@ it('a suspended step of Burr is an open question', async () => {
   expect((await reader.pending()).items).toEqual([])
 })
 
+it('pages open questions of Burr, whose ids have no number', async () => {
+  const { dir, reader } = samples()
+  cpSync(join(dir, 'chat', 'asks'), join(dir, 'chat', 'asks-too'), { recursive: true })
+
+  const first = await reader.pending({ partitionKey: '*', limit: 1 })
+  const second = await reader.pending({ partitionKey: '*', limit: 1, after: first.after })
+
+  expect([...first.items, ...second.items].map(({ runId }) => runId)).toEqual(['asks', 'asks-too'])
+  expect(second.after).toBeUndefined()
+})
+
+it('lists no run of Burr that only its parent names as a child', async () => {
+  const { dir, reader } = samples()
+  rmSync(join(dir, 'chat', 'essay-a', 'metadata.json'))
+
+  expect((await reader.list({ text: 'essay' })).items.map(({ runId }) => runId)).toEqual(['essay'])
+})
+
 describe('a reader of Burr', () => {
   it('has nothing of a project that is missing, or of files that are torn', async () => {
     const { dir, reader } = samples()
