@@ -28,6 +28,33 @@ interface Manifest {
   readonly peerDependencies?: Readonly<Record<string, string>>
 }
 
+/** A registry, and a program that runs its branches in threads and in processes. */
+const WORK = `
+import { defineState } from 'teasel'
+import { defineRegistry } from 'teasel/executor'
+export const kit = defineState()
+export const twice = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n * 2 }) })
+export const registry = defineRegistry({ name: 'work', module: import.meta.url, graphs: { twice } })
+`
+const PROGRAM = `
+import { createApplication } from 'teasel'
+import { processes } from 'teasel/executor/processes'
+import { threads } from 'teasel/executor/threads'
+import { kit, twice } from './work.mjs'
+const all = kit.mapStates({
+  reads: [],
+  writes: ['sum'],
+  action: twice,
+  states: () => [1, 2, 3].map((n) => ({ n })),
+  reduce: ({ results }) => ({ sum: results.reduce((sum, { state }) => sum + state.n, 0) }),
+})
+for (const [name, executor] of [['threads', threads({ workers: 1 })], ['processes', processes({ workers: 1 })]]) {
+  const app = createApplication(kit.graph({ actions: { all } }), { entrypoint: 'all', state: { sum: 0 }, executor })
+  console.log(name, (await app.run()).state.sum)
+  await executor.close()
+}
+`
+
 /** Runs a command. Throws its output if it fails. */
 function run(program: string, args: readonly string[], cwd = ROOT): string {
   const { stdout, stderr, status } = spawnSync(program, args, { cwd, encoding: 'utf8' })
@@ -67,6 +94,12 @@ try {
   const config = { compilerOptions: { ...compilerOptions, skipLibCheck: false, noEmit: true }, files: ['use.ts'] }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
   run('npx', ['--no-install', 'tsc', '-p', folder])
+
+  // Workers are found from where the build has put the code of their executors.
+  writeFileSync(join(folder, 'work.mjs'), WORK)
+  writeFileSync(join(folder, 'program.mjs'), PROGRAM)
+  const ran = run(process.execPath, ['program.mjs'], folder).trim()
+  if (ran !== 'threads 12\nprocesses 12') throw new TypeError(`Branches in workers of the package gave: ${ran}`)
 
   const told = publicEntries(ROOT).map(({ name }) => `${name} exports ${valuesOf(name).length} values`)
   console.log(`${size} bytes, ${readdirSync(home, { recursive: true }).length} files; ${told.join(', ')}.`)

@@ -6,7 +6,16 @@ import { Pool } from '../../pool/pool.js'
 import { countCheck, type PoolOptions, poolSettings } from '../../pool/pool-options.js'
 import type { Transport, WorkerEvents, WorkerHandle } from '../../pool/transport.js'
 import { createExecutor } from '../../remote/create-executor.js'
-import { assertProgram, defaultWorkers, envOf, execArgvOf, isSource, print, refusal } from '../worker/surroundings.js'
+import {
+  assertProgram,
+  defaultWorkers,
+  envOf,
+  execArgvOf,
+  isSource,
+  packagedWorker,
+  print,
+  refusal,
+} from '../worker/surroundings.js'
 import { TSX_APIS, tsxApi } from '../worker/tsx.js'
 import { OWNER } from '../worker/watchdog.js'
 
@@ -131,7 +140,7 @@ function forget(child: ChildProcess): void {
   if (living.size === 0) process.off('exit', killAll)
 }
 
-const PACKAGED = new URL('../worker/index.js', import.meta.url)
+const PACKAGED = packagedWorker(import.meta.url)
 const SOURCE = new URL('../worker/index.ts', import.meta.url)
 
 /** The program of a process, and what it needs to run. */

@@ -6,7 +6,16 @@ import { Pool } from '../../pool/pool.js'
 import { type PoolOptions, poolSettings } from '../../pool/pool-options.js'
 import type { Transport, WorkerEvents, WorkerHandle } from '../../pool/transport.js'
 import { createExecutor } from '../../remote/create-executor.js'
-import { assertProgram, defaultWorkers, envOf, execArgvOf, isSource, print, refusal } from '../worker/surroundings.js'
+import {
+  assertProgram,
+  defaultWorkers,
+  envOf,
+  execArgvOf,
+  isSource,
+  packagedWorker,
+  print,
+  refusal,
+} from '../worker/surroundings.js'
 import { TSX_APIS, tsxApi } from '../worker/tsx.js'
 
 /** The memory of a thread. One that needs more ends, and its branches are lost; this process goes on. */
@@ -104,7 +113,7 @@ function whyEnded(failure: unknown, exitCode: number): string {
   return `The thread ended by an error that was not caught: ${typeof stack === 'string' ? stack : messageOf(failure)}`
 }
 
-const PACKAGED = new URL('../worker/index.js', import.meta.url)
+const PACKAGED = packagedWorker(import.meta.url)
 const SOURCE = new URL('../worker/index.ts', import.meta.url)
 
 function programOf({ worker }: ThreadsOptions): { readonly url: URL; readonly env: NodeJS.ProcessEnv } {

@@ -47,6 +47,15 @@ export function assertProgram(url: URL): void {
 }
 
 /** True where this package runs from its source, in its own tests. */
+/**
+ * The program of a worker in the package. The build moves code that several entry points share into files above them, so
+ * the place of this file tells less than the folder of the program.
+ */
+export function packagedWorker(here: string): URL {
+  const below = new URL('./adapters/worker/index.js', here)
+  return existsSync(below) ? below : new URL('../worker/index.js', here)
+}
+
 export const isSource = (url: URL): boolean => url.pathname.endsWith('.ts')
 
 /** Prints a line of a worker. */
