@@ -2,10 +2,11 @@ import { encode } from '../codec/encode.js'
 import { macrotask } from '../internal/platform.js'
 import { assertFits } from './frame-size.js'
 
-// Owns: the chunks of one branch in a worker until they leave: those of a turn cross in one frame.
+// Owns: the chunks of one branch in a worker until they leave: the first of a turn at once, further ones in one frame.
 // G1  Each chunk becomes text when it is produced: a later change of it does not cross, and one that is no data fails
 //     alone.
-// G2  Chunks leave at the end of the turn, or before the next frame of the branch.
+// G2  The first chunk of a turn leaves at once: the code after it may compute without a further turn. Others leave at the
+//     end of the turn, or before the next frame of the branch.
 // G3  A frame is no larger than it may be, and begins anew from a size on.
 
 /** A chunk, as it is produced. */
@@ -64,10 +65,12 @@ export class ChunkGather {
     this.#chunks = chunk
     if (this.#scheduled) return
     this.#scheduled = true
+    // The end of this turn is asked for before the first chunk is sent, so that it comes before the end of its packet.
     macrotask(() => {
       this.#scheduled = false
       this.flush()
     })
+    this.flush()
   }
 
   /** Sends what is there (G2). */

@@ -415,7 +415,10 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
       '../executor/chunks › crosses as it was when it was produced',
       '../executor/chunks › is left out alone, with a fault',
     ],
-    G2: ['../executor/chunks › in order, and before what follows them'],
+    G2: [
+      '../executor/chunks › in order, and before what follows them',
+      '../executor/pool › end a worker that calculates past the grace period of its cancel',
+    ],
     G3: ['../executor/chunks › cross in several, and one that is too large alone is left out'],
   },
   'remote/crossing.ts': {
