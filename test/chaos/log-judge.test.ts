@@ -1,8 +1,8 @@
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createApplication, defineState } from 'teasel'
+import { createApplication, defineState, resumeOrCreate } from 'teasel'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
-import { fileTracker } from 'teasel/tracking/file'
+import { fileReader, fileTracker } from 'teasel/tracking/file'
 import { describe, expect, it } from 'vitest'
 import { quiet } from '../support/quiet-logger.js'
 import { folder } from '../tracking/folders.js'
@@ -34,7 +34,7 @@ async function logged(spoil: (lines: string[]) => readonly string[]) {
   const said: string[] = []
   const say = (text: string): void => void said.push(text)
   const judge = new LogJudge({ dir, file, savesEach: true, random: () => 0, say })
-  return { judge, said, held: await readStores([file]), log }
+  return { judge, said, held: await readStores([file]), log, dir, file }
 }
 const done = { code: END.done, killed: false, stopped: false, lived: { state: { n: 4 }, borders: 0 } }
 const killed = { code: null, killed: true, stopped: false, lived: undefined }
@@ -71,5 +71,32 @@ describe('the judge of logs', () => {
     const end = await logged((lines) => lines.slice(0, -1))
     expect(await end.judge.look(done, end.held)).toBeGreaterThan(0)
     expect(end.said.join()).toContain('the last line of')
+  })
+
+  it('finds the state of a log whose last step was told to the store only', async () => {
+    const { judge, said, dir, file } = await logged((lines) => [...lines.slice(0, lines.findLastIndex(isStep)), ''])
+    expect([await judge.look(killed, await readStores([file])), said]).toEqual([0, []])
+    {
+      await using persister = sqlitePersister({ file })
+      await using tracker = fileTracker({ dir })
+      const settings = {
+        appId: 'chaos',
+        entrypoint: 'add',
+        state: { n: 0 },
+        persister,
+        tracker,
+        logger: quiet,
+      } as const
+      await (await resumeOrCreate(graph, settings)).run()
+    }
+    const reader = fileReader({ dir })
+    expect(await reader.state({ runId: 'chaos' })).toEqual({ n: 4 })
+    expect(await reader.state({ runId: 'chaos', sequenceId: 3 })).toEqual({ n: 4 })
+    const { items } = await reader.steps({ runId: 'chaos' })
+    expect(items.map(({ sequenceId, status }) => [sequenceId, status]).slice(-2)).toEqual([
+      [2, 'done'],
+      [3, 'interrupted'],
+    ])
+    expect([await judge.look(done, await readStores([file])), said]).toEqual([0, []])
   })
 })

@@ -85,7 +85,7 @@ export class LogJudge {
     if (this.#run.savesEach) this.#notAhead(parts, held)
     await using store = openStore(this.#run.file)
     const reader = fileReader({ dir: this.#run.dir })
-    const steps = await this.#steps(reader, parts, store, end)
+    const steps = await this.#steps(reader, parts, store)
     await this.#status(reader, store, end)
     await this.#events(reader)
     await this.#states(reader, store, steps)
@@ -169,7 +169,7 @@ export class LogJudge {
   }
 
   /** The steps of the root by the reader, by the lines, and by the store. @returns those that both have */
-  async #steps(reader: Reader, parts: readonly Part[], store: Reader, { code }: End): Promise<readonly StepRecord[]> {
+  async #steps(reader: Reader, parts: readonly Part[], store: Reader): Promise<readonly StepRecord[]> {
     const [all, kept] = [await stepsOf(reader, 1_000), await stepsOf(this.#kept, PAGE)]
     if (!same(all, kept)) this.#fault(`pages of steps differ: ${JSON.stringify([all, kept])}`)
     const told = parts.flatMap(({ done }) => done)
@@ -179,10 +179,9 @@ export class LogJudge {
     const stored = new Map(doneOf(await stepsOf(store, 1_000)).map((step) => [step.sequenceId, step.action]))
     // The last one of each number counts: what was not saved is done again.
     const logged = new Map(doneOf(all).map((step) => [step.sequenceId, step]))
-    const [end] = code === END.done ? [...logged.keys()].slice(-1) : [] // some policies keep no row of a step before it
     for (const [seq, { action }] of logged) {
       const there = stored.get(seq)
-      if (there === undefined ? this.#run.savesEach || seq === end : there !== action)
+      if (there === undefined ? this.#run.savesEach : there !== action)
         this.#fault(`step ${seq} is ${action}, and ${there ?? 'none'} in the store`)
     }
     return [...logged.values()].filter(({ sequenceId }) => stored.has(sequenceId))
@@ -198,7 +197,8 @@ export class LogJudge {
     if (expected !== undefined && status !== expected) this.#fault(`the run reads ${status} and ended ${expected}`)
     if (expected !== undefined && stored !== expected)
       this.#fault(`the store has ${stored}, and the run ended ${expected}`)
-    const mayFail = end.stopped || end.code === END.away || end.code === END.takenOver
+    // A run that has lost its store ends there, and goes on in the store.
+    const mayFail = end.stopped || fresh?.run.error?.name === 'PersistenceError'
     if (!isOpen(status) && stored !== undefined && isOpen(stored) && !mayFail)
       this.#fault(`the run reads ${status}, and is ${stored} in the store`)
   }

@@ -1,4 +1,4 @@
-import { isApp, isHead, type LogLine, parseLine } from '../../log/lines.js'
+import { type HeadLine, isApp, isHead, type LogLine, parseLine } from '../../log/lines.js'
 import { StepLines } from '../../log/step-lines.js'
 import { cursorAt } from '../../read/cursor.js'
 import type { Payload } from '../../read/payload.js'
@@ -31,6 +31,8 @@ interface FoundStep {
   /** Offset behind its line. */
   readonly at: number
   readonly state: Payload | undefined
+  /** No step, but the state from which a process goes on: the end of the log before it may be missing. */
+  readonly isHead?: true
 }
 
 /**
@@ -55,6 +57,7 @@ export async function stepPage(
   const parts = await files.of(runId, partitionKey)
   let last: FoundStep | undefined
   for await (const found of stepsOf(files, parts, { path, from, after })) {
+    if (found.isHead) continue
     const isOpen = found.step.status === 'running'
     const step = isOpen ? { ...found.step, status: (await statusOf(path)) ?? found.step.status } : found.step
     if (step.sequenceId < from || step.sequenceId > to || status?.includes(step.status) === false) continue
@@ -101,7 +104,7 @@ async function* stepsOf(
     try {
       const begin = await findStep(file, reading.path, { from: wanted.from, at: order === 0 ? after?.at : undefined })
       for (const line of begin.before)
-        for (const step of reading.add(line)) if (begin.isWhole) yield { ...last, ...step }
+        for (const step of reading.add(line)) if (begin.isWhole || step.isHead) yield { ...last, ...step }
       for (const line of begin.states) reading.catchUp(line)
       for await (const { lines, from } of readLines(file, begin.at)) {
         let at = from
@@ -122,7 +125,7 @@ async function* stepsOf(
   if (open !== undefined) yield { ...last, step: open, state: undefined }
 }
 
-type ReadStep = Pick<FoundStep, 'step' | 'state'>
+type ReadStep = Pick<FoundStep, 'step' | 'state' | 'isHead'>
 
 /** The applications that have stood at one path, one after the other. */
 class PathReading {
@@ -156,6 +159,7 @@ class PathReading {
       if (isRoot) this.#meet(line.runId)
       const placed = this.#steps?.begin(line, isRoot)
       if (placed !== undefined) yield { step: placed, state: this.#steps?.state.state }
+      else if (isRoot && line.state !== undefined) yield this.#goesOn(line)
     } else if (isApp(line)) {
       if (JSON.stringify(line.path) !== this.#text) return
       this.#numbers.add(line.app)
@@ -164,6 +168,11 @@ class PathReading {
       const step = this.#steps?.add(line)
       if (step !== undefined) yield { step, state: this.#steps?.state.state }
     }
+  }
+
+  #goesOn({ runId: appId, sequenceId, epoch }: HeadLine): ReadStep {
+    const step: StepRecord = { appId, path: this.path, action: '', sequenceId, epoch, status: 'done' }
+    return { step, state: this.#steps?.state.state, isHead: true }
   }
 
   #meet(appId: string): void {
