@@ -20,7 +20,7 @@ export interface BurrNode {
 }
 
 /** Whether a log that was last written then may have a process. */
-export type IsAlive = (writtenAt: number) => boolean
+type IsAlive = (writtenAt: number) => boolean
 
 /**
  * The tree below an application.
@@ -48,7 +48,7 @@ export function idsBelow(root: BurrApp, appOf: (id: string) => BurrApp | undefin
 }
 
 /** The action of a step, and how often its application had come to it. */
-export function stepAt({ log }: BurrApp, sequenceId: number | undefined): [action: string, visit: number] {
+function stepAt({ log }: BurrApp, sequenceId: number | undefined): [action: string, visit: number] {
   const step = log.steps.find((one) => one.sequenceId === sequenceId)
   if (step === undefined) return ['unknown', 1]
   const visits = log.steps.filter((one) => one.action === step.action && one.sequenceId <= step.sequenceId)

@@ -112,7 +112,7 @@ const placeOfDue = ([nextAt, partitionKey, runId]: CursorPlace): Due =>
   ({ status: 'waiting', since: 0, nextAt, partitionKey, runId }) as unknown as Due
 
 /** @param order of all; the first `limit` are given */
-export function pageOf<T>(
+function pageOf<T>(
   all: readonly T[],
   order: (a: T, b: T) => number,
   limit: number,
