@@ -19,9 +19,6 @@ export interface BurrNode {
   readonly below: readonly BurrNode[]
 }
 
-/** Whether a log that was last written then may have a process. */
-type IsAlive = (writtenAt: number) => boolean
-
 /**
  * The tree below an application.
  * @param alive whether the process of the whole tree may be alive
