@@ -38,7 +38,9 @@ export function combineTrackers(...trackers: readonly Tracker[]): Tracker {
   }
   return {
     ...(name !== '' && { name }),
-    begin: (run: TrackedRun) => each((one) => one.begin?.(run)) as undefined,
+    ...(trackers.some(({ begin }) => begin !== undefined) && {
+      begin: (run: TrackedRun) => each((one) => one.begin?.(run)) as undefined,
+    }),
     track: (event: AnyEvent) => each((one) => one.track(event)) as undefined,
     ...(surrounding.length > 0 && {
       within: <T>(context: ActionContext, code: () => T, span?: string): T =>

@@ -68,6 +68,7 @@ it('surrounds code with each, the first outermost, and carries the texts of all'
   expect(carried).toEqual([1, 0])
 })
 
-it('has neither where no tracker has', () => {
+it('has no hook that no tracker has', () => {
+  expect(Object.keys(combineTrackers({ track() {} }, { track() {}, begin() {} }))).toEqual(['begin', 'track'])
   expect(Object.keys(combineTrackers({ track() {} }))).toEqual(['track'])
 })
