@@ -22,7 +22,8 @@ export interface PathSegment {
 /** The address of an application below the root; empty for the root itself. */
 export type Path = readonly PathSegment[]
 
-const escapeName = (name: string): string =>
+/** Encodes one name for a printed path; an empty one stays empty. */
+export const escapeName = (name: string): string =>
   /[~/#]/.test(name) ? name.replaceAll('~', '~0').replaceAll('/', '~1').replaceAll('#', '~2') : name
 
 /** Decodes one part of a printed path to the name it stands for. */

@@ -1,5 +1,6 @@
 import { Graph, layout } from '@dagrejs/dagre'
 import { defined } from '../internal/defined.js'
+import { isWide } from '../internal/wide-signs.js'
 import type { ActionPicture, BranchPicture, EdgePicture, GraphPicture } from './picture.js'
 
 // Owns: where things of a picture are, in units of a pixel.
@@ -76,16 +77,6 @@ export function textWidth(text: string): number {
   for (const sign of text) width += isWide(sign.codePointAt(0) ?? 0) ? 14 : /[iljtf.,:;'|!()[\] ]/.test(sign) ? 4.5 : 8
   return width
 }
-
-/** Signs of East Asia, and pictures. */
-const isWide = (code: number): boolean =>
-  (code >= 0x1100 && code <= 0x115f) ||
-  (code >= 0x2e80 && code <= 0xa4cf) ||
-  (code >= 0xac00 && code <= 0xd7a3) ||
-  (code >= 0xf900 && code <= 0xfaff) ||
-  (code >= 0xfe30 && code <= 0xfe6f) ||
-  (code >= 0xff00 && code <= 0xff60) ||
-  code >= 0x1f000
 
 /** Lays a picture out (G1). */
 export function layoutOf(graph: GraphPicture, options: LayoutOptions): LaidGraph {

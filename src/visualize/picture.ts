@@ -1,4 +1,5 @@
 import type { AnyRunnable } from '../action/action.js'
+import { escapeName } from '../action/context.js'
 import { FINISHED, type MachineConfig, type MachineState } from '../runtime/actor/machine-config.js'
 import { toMachine } from './machine.js'
 
@@ -88,8 +89,7 @@ function graphPicture({ initial, states }: Level, above: string, depth: number):
 }
 
 /** As in a printed path. */
-export const printedName = (name: string): string =>
-  name === '' ? '~' : name.replaceAll('~', '~0').replaceAll('/', '~1').replaceAll('#', '~2')
+export const printedName = (name: string): string => (name === '' ? '~' : escapeName(name))
 
 type Edge = Omit<EdgePicture, 'isBack'>
 
