@@ -362,7 +362,9 @@ describe('a hundred stored branches elsewhere', () => {
   it('share transactions, as they do in this process', async () => {
     const [here, there] = [await saves(null), await saves(loopback())]
 
-    expect(there).toBeLessThanOrEqual(here + 2)
+    // A transaction holds what one turn of the event loop saves; a busy machine cuts the frames into more turns.
+    // Alone, each of the hundred branches would save twice.
+    expect(there).toBeLessThanOrEqual(here + 20)
   })
 })
 
