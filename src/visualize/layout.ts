@@ -4,7 +4,7 @@ import { isWide } from '../internal/wide-signs.js'
 import type { ActionPicture, BranchPicture, EdgePicture, GraphPicture } from './picture.js'
 
 // Owns: where things of a picture are, in units of a pixel.
-// Does not own: what is drawn (picture.ts), how it looks (svg.ts).
+// Does not own: what is drawn (picture.ts), how it looks (drawing.ts).
 // G1  A graph is laid out alone, and is one box of its parent: the cost does not grow with the branches that a run has.
 // G2  Boxes of one graph do not overlap. Everything of a graph, ways and their labels too, is inside its box.
 // G3  A way back runs in a channel of its own beside the graph, so it does not change the order of the others.
@@ -23,8 +23,6 @@ export interface Box extends Place {
 
 export interface LaidAction extends Box {
   readonly action: ActionPicture
-  /** The lines of its head. */
-  readonly lines: readonly string[]
   readonly branches: readonly LaidBranch[]
   /** The line `… 3 more`, if there are more. */
   readonly more: Place | undefined
@@ -32,7 +30,6 @@ export interface LaidAction extends Box {
 
 export interface LaidBranch extends Box {
   readonly branch: BranchPicture
-  readonly name: string
   readonly graph: (Place & { readonly laid: LaidGraph }) | undefined
 }
 
@@ -244,7 +241,7 @@ class Channels {
 function actionBox(action: ActionPicture, options: LayoutOptions): Omit<LaidAction, 'x' | 'y'> {
   const lines = options.head(action)
   const head = { width: greatest(lines.map(textWidth), 24) + 2 * PAD, height: lines.length * LINE + PAD }
-  if (action.branches.length === 0) return { action, lines, ...head, branches: [], more: undefined }
+  if (action.branches.length === 0) return { action, ...head, branches: [], more: undefined }
   const sizes = action.branches.map((branch) => branchBox(branch, options))
   const isDown = options.direction === 'TB'
   let at = PAD
@@ -258,18 +255,17 @@ function actionBox(action: ActionPicture, options: LayoutOptions): Omit<LaidActi
   const width = Math.max(head.width, right + PAD)
   const isMore = action.more > 0
   const more = isMore ? { x: width / 2, y: bottom + LINE } : undefined
-  return { action, lines, width, height: bottom + PAD + (isMore ? LINE : 0), branches, more }
+  return { action, width, height: bottom + PAD + (isMore ? LINE : 0), branches, more }
 }
 
 function branchBox(branch: BranchPicture, options: LayoutOptions): Omit<LaidBranch, 'x' | 'y'> {
   const text = options.name(branch)
   const name = textWidth(text) + 2 * PAD
-  if (branch.graph === undefined) return { branch, name: text, width: name, height: LINE + PAD, graph: undefined }
+  if (branch.graph === undefined) return { branch, width: name, height: LINE + PAD, graph: undefined }
   const laid = layoutOf(branch.graph, options)
   const width = Math.max(name, laid.width)
   return {
     branch,
-    name: text,
     width,
     height: LINE + PAD + laid.height,
     graph: { laid, x: (width - laid.width) / 2, y: LINE + PAD },

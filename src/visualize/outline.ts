@@ -1,6 +1,7 @@
 import type { AnyRunnable } from '../action/action.js'
 import { markedName, takenText } from './mark-text.js'
-import { type ActionPicture, type GraphPicture, type PictureOptions, pictureOf } from './picture.js'
+import type { ActionPicture, GraphPicture, PictureOptions } from './picture.js'
+import { pictureOf } from './picture-of.js'
 import { edgeOf, type RunMarks } from './run-marks.js'
 
 // Owns: a graph as a tree of text, for terminals, and for readers that cannot see a picture.

@@ -836,6 +836,10 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     P2: ['../testing/replay › shows a condition that goes another way'],
   },
   'testing/run-recording.ts': { R1: ['../testing/replay › replays a failed run to its failure'] },
+  'visualize/drawing.ts': {
+    V1: ['../visualize/pictures › is drawn as SVG that is well formed and has no markup of a name'],
+    V2: ['../visualize/pictures › has each action and each way once, by its address'],
+  },
   'visualize/layout.ts': {
     G1: ['../visualize/layout › keeps boxes apart, and all of a graph inside its box'],
     G2: ['../visualize/layout › keeps boxes apart, and all of a graph inside its box'],
@@ -848,9 +852,5 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'visualize/run-marks.ts': {
     R1: ['../visualize/pictures › are those of its steps, ways and branches, at every level'],
     R2: ['../visualize/pictures › count each turn of a loop'],
-  },
-  'visualize/svg.ts': {
-    V1: ['../visualize/pictures › is drawn as SVG that is well formed and has no markup of a name'],
-    V2: ['../visualize/pictures › has each action and each way once, by its address'],
   },
 }

@@ -58,7 +58,7 @@ function faultsOf(laid: LaidGraph, picture: GraphPicture): string[] {
     if (!inside(one, laid)) faults.push(`${one.action.path} is outside its graph`)
     for (const other of laid.actions.slice(i + 1))
       if (overlap(one, other)) faults.push(`${one.action.path} overlaps ${other.action.path}`)
-    if (Math.max(...one.lines.map(textWidth)) > one.width) faults.push(`${one.action.path} is narrower than its name`)
+    if (textWidth(one.action.name) > one.width) faults.push(`${one.action.path} is narrower than its name`)
     for (const [j, branch] of one.branches.entries()) {
       if (!inside(branch, one)) faults.push(`${branch.branch.path} is outside its map`)
       for (const other of one.branches.slice(j + 1))
