@@ -2,7 +2,7 @@ import type { AnyRunnable } from '../action/action.js'
 import type { Executor } from '../action/executor.js'
 import { type Inputs, NO_INPUTS } from '../action/inputs.js'
 import { partsOf } from '../action/make-action.js'
-import { acceptedNames, type Plan, singlePlan } from './plan.js'
+import { acceptedNames, type CompiledGraph, type Plan, singlePlan } from './plan.js'
 
 /** The plan of a branch, and the inputs bound to it. */
 export interface BoundPlan {
@@ -49,6 +49,23 @@ function planBehind(runnable: object): BoundPlan {
   const known = plans.get(runnable)
   if (known === undefined) throw new TypeError('Expected an action, or graph.runnable({ entrypoint }).')
   return known
+}
+
+const runnables = new WeakMap<CompiledGraph, Map<string, AnyRunnable>>()
+
+/** A plan as a runnable: the same one for each plan of a graph with the same entrypoint and halts. */
+export function runnableOf(plan: Plan): AnyRunnable {
+  const { graph, entrypoint, haltAfter } = plan
+  const known = runnables.get(graph) ?? new Map<string, AnyRunnable>()
+  runnables.set(graph, known)
+  const key = [entrypoint, ...haltAfter].map(({ index }) => index).join()
+  let found = known.get(key)
+  if (found === undefined) {
+    found = Object.freeze({ kind: 'graph' }) as unknown as AnyRunnable
+    registerPlan(found, plan)
+    known.set(key, found)
+  }
+  return found
 }
 
 /** The inputs that a run can give to a branch. */

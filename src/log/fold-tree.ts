@@ -62,6 +62,7 @@ export function foldedSummary(fold: RunFold, { alive, seenAt }: LogBeat): RunSum
     runId: head.runId,
     partitionKey: head.partitionKey,
     ...(head.name !== undefined && { name: head.name }),
+    ...(head.graph !== undefined && { graph: head.graph }),
     ...(head.title !== undefined && { title: head.title }),
     labels: head.labels ?? {},
     status,

@@ -19,6 +19,8 @@ export interface HeadLine extends RunRef {
   readonly time: number
   readonly epoch: number
   readonly name?: string
+  /** The hash of the picture of its graph. */
+  readonly graph?: string
   readonly title?: string
   readonly labels?: { readonly [name: string]: string }
   readonly worker: WorkerInfo

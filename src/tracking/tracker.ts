@@ -1,3 +1,4 @@
+import type { AnyRunnable } from '../action/action.js'
 import type { ActionContext, Path } from '../action/context.js'
 import type { AnyEvent } from '../lifecycle/events.js'
 import type { State } from '../state/freeze.js'
@@ -15,6 +16,8 @@ export interface TrackedRun {
   readonly epoch: number
   /** The name of its graph in a host. */
   readonly name?: string
+  /** The graph that it runs: `toMermaid(graph)` draws it. The same object in each run of one graph. */
+  readonly graph?: AnyRunnable
   /** A text for people. */
   readonly title?: string
   readonly labels: { readonly [name: string]: string }

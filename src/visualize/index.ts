@@ -4,7 +4,7 @@ export { type MachineEvent, type MachineGuards, machineGuards, toMachine } from 
 export { type MermaidOptions, toMermaid } from './mermaid.js'
 export { type OutlineOptions, toOutline } from './outline.js'
 export { analyse, type GraphReport } from './paths.js'
-export type { PictureOptions } from './picture.js'
+export type { ActionPicture, BranchPicture, EdgePicture, GraphPicture, PictureOptions } from './picture.js'
 export { type ActionMark, type RunMarks, readMarks } from './run-marks.js'
 export { type SvgOptions, toSvg } from './svg.js'
 export { type PlannedTask, tasksOf } from './tasks-of.js'

@@ -1,6 +1,6 @@
 import type { AnyRunnable } from '../action/action.js'
-import { FINISHED, type MachineConfig, type MachineState } from '../runtime/actor/machine-config.js'
-import { toMachine } from './machine.js'
+import { planOf } from '../graph/plan-of.js'
+import { FINISHED, type MachineConfig, type MachineState, machineConfigOf } from '../runtime/actor/machine-config.js'
 import {
   type ActionPicture,
   type BranchPicture,
@@ -17,7 +17,7 @@ const MOST_BRANCHES = 12
 
 /** What is drawn of a runnable graph, or of an action as a graph of one. */
 export function pictureOf(branch: AnyRunnable, { depth = 1 }: PictureOptions = {}): GraphPicture {
-  return graphPicture(toMachine(branch), '', depth)
+  return graphPicture(machineConfigOf(planOf(branch).plan, depth), '', depth)
 }
 
 type Level = Pick<MachineConfig, 'initial' | 'states'>

@@ -13,7 +13,7 @@ export interface PictureOptions {
   readonly depth?: number
 }
 
-/** A graph, as it is drawn. */
+/** A graph, as it is drawn: plain JSON. */
 export interface GraphPicture {
   /** The address of its entry. */
   readonly entry: string
@@ -44,7 +44,7 @@ export interface BranchPicture {
   /** Whether it stands for any number of branches. */
   readonly isMany: boolean
   /** Its graph; undefined where that is one action, or deeper than asked for. */
-  readonly graph: GraphPicture | undefined
+  readonly graph?: GraphPicture | undefined
 }
 
 /** A transition, or a halt. */
@@ -52,7 +52,7 @@ export interface EdgePicture {
   /** The address of an action. */
   readonly from: string
   /** The address of an action; undefined for the end. */
-  readonly to: string | undefined
+  readonly to?: string | undefined
   readonly kind: 'done' | 'error' | 'halt'
   /** Its condition, numbered where the order matters; empty for the only way. */
   readonly label: string

@@ -80,6 +80,9 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'adapters/file/follow.ts': {
     E1: ['../tracking/file-reader › close the log when the loop is left'],
   },
+  'adapters/file/graphs.ts': {
+    P1: ['../tracking/graphs › is missing in a run whose disk takes no picture'],
+  },
   'adapters/file/housekeeping.ts': {
     H1: ['../tracking/file-reader › removes no run that may go on'],
     H2: ['../tracking/file-reader › leaves an index that is joined with others'],
@@ -839,6 +842,13 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'visualize/drawing.ts': {
     V1: ['../visualize/pictures › is drawn as SVG that is well formed and has no markup of a name'],
     V2: ['../visualize/pictures › has each action and each way once, by its address'],
+  },
+  'visualize/graph-text.ts': {
+    G1: ['../tracking/graphs › has every level of branches, and the same hash'],
+    G2: [
+      '../tracking/graphs › has every level of branches, and the same hash',
+      '../tracking/graphs › has fewer levels of a graph that grows with each one',
+    ],
   },
   'visualize/layout.ts': {
     G1: ['../visualize/layout › keeps boxes apart, and all of a graph inside its box'],

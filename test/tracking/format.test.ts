@@ -54,7 +54,7 @@ describe('the log of a run', () => {
     const byApp = [...lines].sort((a, b) => numberOf(a) - numberOf(b)).map(plain)
     expect(byApp).toMatchInlineSnapshot(`
       [
-        "{"type":"head","v":1,"runId":"run-1","partitionKey":null,"incarnation":0,"part":0,"time":1,"epoch":0,"worker":{"id":"w"},"sequenceId":-1,"next":"plan","state":{"topic":"teasels"}}",
+        "{"type":"head","v":1,"runId":"run-1","partitionKey":null,"incarnation":0,"part":0,"time":1,"epoch":0,"graph":"z333…","worker":{"id":"w"},"sequenceId":-1,"next":"plan","state":{"topic":"teasels"}}",
         "{"type":"app","app":0,"appId":"run-1","path":[]}",
         "{"type":"run.start","seq":"n","time":1,"app":0,"next":"plan"}",
         "{"type":"step.start","seq":"n","time":1,"app":0,"source":"plan","attempt":1,"sequenceId":0}",

@@ -1,8 +1,7 @@
-import { createHash, randomUUID } from 'node:crypto'
-import { dirname } from 'node:path'
+import { createHash } from 'node:crypto'
 import type { LogLine } from '../../log/lines.js'
 import type { Payload } from '../../read/payload.js'
-import { blobFile, type Fs } from './places.js'
+import { blobFile, type Fs, writeWhole } from './places.js'
 
 // Owns: large values as files of their own.
 // B1  A file is written whole before a line names it.
@@ -40,12 +39,7 @@ export class Blobs {
   #write(json: string): Payload {
     const hash = createHash('sha256').update(json).digest('hex')
     const file = blobFile(this.#folder, hash)
-    if (!this.#known.has(hash) && !this.#fs.existsSync(file)) {
-      const partial = `${file}.${randomUUID()}`
-      this.#fs.mkdirSync(dirname(file), { recursive: true })
-      this.#fs.writeFileSync(partial, json)
-      this.#fs.renameSync(partial, file)
-    }
+    if (!this.#known.has(hash) && !this.#fs.existsSync(file)) writeWhole(this.#fs, file, json)
     this.#known.add(hash)
     if (this.#known.size > MOST_KNOWN) this.#known.clear()
     return { $: 'ref', h: hash, n: Buffer.byteLength(json), p: json.slice(0, PREVIEW) }

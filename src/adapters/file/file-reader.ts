@@ -24,8 +24,10 @@ import type { RunSummary } from '../../read/run-summary.js'
 import { BRANCH_STATUSES, STEP_STATUSES, type StepStatus } from '../../read/status.js'
 import type { AppNode, Pending, RunTree, StepRecord } from '../../read/tree.js'
 import type { WirePath } from '../../read/wire-path.js'
+import type { GraphPicture } from '../../visualize/picture.js'
 import { compareCursors, type WireEvent } from '../../wire/events.js'
 import { followRun } from './follow.js'
+import { readGraph } from './graphs.js'
 import { GONE_MS, IndexReader } from './index-reader.js'
 import { LogFiles, statOf } from './log-files.js'
 import { placesIn } from './places.js'
@@ -68,6 +70,11 @@ export interface FileReader extends Reader {
    * @throws {InputError} for an invalid query, with every fault
    */
   events(query: EventQuery): AsyncGenerator<WireEvent, void, void>
+  /**
+   * The picture of a graph, by the `graph` of a {@link RunSummary}. Undefined for an unknown hash, and for a file that
+   * cannot be read.
+   */
+  graph(hash: string): Promise<GraphPicture | undefined>
 }
 
 const DEFAULT_FIRST = 10
@@ -227,6 +234,10 @@ class LogReader implements FileReader {
       },
       query,
     )
+  }
+
+  graph(hash: string): Promise<GraphPicture | undefined> {
+    return readGraph(this.#files.places.graphs, hash)
   }
 
   events(query: EventQuery): AsyncGenerator<WireEvent, void, void> {

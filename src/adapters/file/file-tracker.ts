@@ -5,12 +5,13 @@ import { consoleLogger, type Logger, safeLogger } from '../../lifecycle/logger.j
 import { MERGE_MS } from '../../log/chunk-merge.js'
 import { foldedSummary } from '../../log/fold-tree.js'
 import type { Redact } from '../../log/redact.js'
-import type { RunSummary, WorkerInfo } from '../../read/run-summary.js'
+import type { WorkerInfo } from '../../read/run-summary.js'
 import type { TrackedRun, Tracker } from '../../tracking/tracker.js'
 import { Blobs } from './blobs.js'
 import { Descriptors } from './descriptors.js'
+import { Graphs } from './graphs.js'
 import { joinIndexes, retain } from './housekeeping.js'
-import { IndexFile } from './index-file.js'
+import { IndexFile, indexed } from './index-file.js'
 import { Pace } from './pace.js'
 import { type Fs, type Places, placesIn, realFs } from './places.js'
 import { type LogHome, RunLog } from './run-log.js'
@@ -46,6 +47,8 @@ const MOST_ENDED = 256
  * the time of the process, until 4 megabytes wait; then the run waits for the disk. When the disk fails, or takes less
  * than 4 megabytes a second, lines are lost: the run goes on, the logger gets one warning, and readers find it in
  * `lacks`.
+ *
+ * The picture of each graph is written once, beside the logs, with the names of its actions, conditions and keys.
  *
  * One tracker may record any number of applications. A cancel of a run is an event as others are.
  * @throws {TypeError | RangeError} for invalid options
@@ -110,6 +113,7 @@ export class DiskTracker implements FileTracker {
     return {
       ...{ fs, places, partBytes, redact, worker, pace },
       blobs: new Blobs(fs, places.blobs),
+      graphs: new Graphs(fs, places.graphs, this.#logger),
       descriptors: new Descriptors(fs, places.runs),
       fault: (error) => {
         if (!hasThrown)
@@ -286,14 +290,4 @@ const endsWithProcess = new Set<DiskTracker>()
 
 function closeAll(): void {
   for (const tracker of endsWithProcess) tracker.closeNow()
-}
-
-/** A line of the index has what a list shows; the stack of an error stands in the log. */
-function indexed({ error, heldBy: _, ...run }: RunSummary): RunSummary {
-  if (error === undefined) return run
-  const { name, message, code, fingerprint } = error
-  return {
-    ...run,
-    error: { name, message, ...(code !== undefined && { code }), ...(fingerprint !== undefined && { fingerprint }) },
-  }
 }

@@ -34,7 +34,7 @@ export async function joinIndexes({ index, runs }: Places, own: string): Promise
   const lock = join(index, 'join.lock')
   if (!(await takeLock(lock, now))) return
   try {
-    const logs = await new LogFiles({ index, runs, blobs: '' }).all()
+    const logs = await new LogFiles({ index, runs, blobs: '', graphs: '' }).all()
     const kept: string[] = []
     for (const { path, mtimeMs } of dead) {
       const last = new Map<string, IndexLine>()

@@ -137,3 +137,13 @@ export class IndexFile {
     await this.#shortening
   }
 }
+
+/** A line of the index has what a list shows; the stack of an error stands in the log. */
+export function indexed({ error, heldBy: _, ...run }: RunSummary): RunSummary {
+  if (error === undefined) return run
+  const { name, message, code, fingerprint } = error
+  return {
+    ...run,
+    error: { name, message, ...(code !== undefined && { code }), ...(fingerprint !== undefined && { fingerprint }) },
+  }
+}

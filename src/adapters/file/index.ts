@@ -14,6 +14,7 @@ export type {
   RunTarget,
   StepQuery,
 } from '../../read/reader.js'
+export type { ActionPicture, BranchPicture, EdgePicture, GraphPicture } from '../../visualize/picture.js'
 export type { WireEvent } from '../../wire/events.js'
 export { type BurrReaderOptions, burrReader } from './burr-reader.js'
 export { type EventQuery, type FileReader, type FileReaderOptions, fileReader } from './file-reader.js'

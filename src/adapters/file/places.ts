@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import * as nodeFs from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 // Owns: the names of the files of a project.
 // P1  A name is the same on each system: it is escaped as in URLs, and a long one is a hash.
@@ -26,11 +26,13 @@ export interface Places {
   readonly runs: string
   readonly index: string
   readonly blobs: string
+  readonly graphs: string
 }
 
 export function placesIn(dir: string, project: string): Places {
   const home = join(dir, escaped(project))
-  return { runs: join(home, 'runs'), index: join(home, 'index'), blobs: join(home, 'blobs') }
+  const below = (name: string): string => join(home, name)
+  return { runs: below('runs'), index: below('index'), blobs: below('blobs'), graphs: below('graphs') }
 }
 
 const LONGEST = 100
@@ -65,8 +67,19 @@ export function partOf(file: string): PartFile | undefined {
   return { file, run, incarnation: Number(incarnation), part: Number(part) }
 }
 
+/** The file of the picture of a graph. */
+export const graphFile = (graphs: string, hash: string): string => join(graphs, `${hash}.json`)
+
 /** The file of a large value. */
 export const blobFile = (blobs: string, hash: string): string => join(blobs, hash.slice(0, 2), hash)
+
+/** Writes a file whole: it is there with its text, or not at all. */
+export function writeWhole(fs: Fs, file: string, text: string): void {
+  const partial = `${file}.${randomUUID()}`
+  fs.mkdirSync(dirname(file), { recursive: true })
+  fs.writeFileSync(partial, text)
+  fs.renameSync(partial, file)
+}
 
 /** Opens a file, and makes its folder if it is gone. */
 export function openIn(fs: Fs, folder: string, file: string, flags: string): number {

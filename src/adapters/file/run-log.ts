@@ -9,6 +9,7 @@ import type { WorkerInfo } from '../../read/run-summary.js'
 import type { TrackedRun } from '../../tracking/tracker.js'
 import { type Blobs, isLarge } from './blobs.js'
 import type { Descriptors } from './descriptors.js'
+import type { Graphs } from './graphs.js'
 import type { Pace } from './pace.js'
 import { type Fs, nameOfPart, nameOfRun, openIn, type Places, writeAll } from './places.js'
 
@@ -24,6 +25,7 @@ export interface LogHome {
   readonly places: Places
   readonly pace: Pace
   readonly blobs: Blobs
+  readonly graphs: Graphs
   readonly descriptors: Descriptors
   readonly worker: WorkerInfo
   readonly partBytes: number
@@ -316,6 +318,7 @@ export class RunLog {
 
   #head(first: TrackedRun | undefined): void {
     const { appId, partitionKey, epoch, name, title, labels } = this.run
+    const graph = this.#home.graphs.of(this.run.graph)
     const { root } = this.fold
     const at = first ?? root ?? this.run
     const encoded = first?.state === undefined ? undefined : this.#encoder.first(this.run, first.state)
@@ -326,6 +329,7 @@ export class RunLog {
       v: LOG_VERSION,
       ...{ runId: appId, partitionKey, incarnation: this.#incarnation, part: this.#part, time: Date.now(), epoch },
       ...(name !== undefined && { name }),
+      ...(graph !== undefined && { graph }),
       ...(title !== undefined && { title: textOf(this.#encoder.payload(title, 'title')) }),
       ...(Object.keys(labels).length > 0 && { labels: this.#labels() }),
       worker: this.#home.worker,

@@ -45,17 +45,18 @@ const DEFAULT_ID = 'app'
  * Derives the statechart of a plan. Each action is a state; on the event `done.<action>` or `error.<action>` the first
  * transition whose guard holds is taken. A map action is a compound state that contains the graphs of those branches
  * known before it runs.
+ * @param depth number of levels of branches
  */
-export function machineConfigOf(plan: Plan): MachineConfig {
-  return configOf(plan, DEFAULT_ID, new Map())
+export function machineConfigOf(plan: Plan, depth = Infinity): MachineConfig {
+  return configOf(plan, DEFAULT_ID, depth, new Map())
 }
 
 /** @param taken uses of each guard name in the whole statechart */
-function configOf(plan: Plan, id: string, taken: Taken): MachineConfig {
+function configOf(plan: Plan, id: string, depth: number, taken: Taken): MachineConfig {
   const guards = guardNames(plan.graph, pathOf(id), taken)
   const made = plan.graph.list.map((node): [string, MachineState] => [
     node.name,
-    stateOf(plan, node, `${id}/${node.name}`, id, { guards, taken }),
+    stateOf(plan, node, `${id}/${node.name}`, id, { guards, taken, depth }),
   ])
   const end: MachineState = { id: `${id}/${FINISHED}`, type: 'final', meta: { kind: 'end' } }
   return { id, initial: plan.entrypoint.name, states: Object.fromEntries([...made, [FINISHED, end]]) }
@@ -82,21 +83,25 @@ function stateOf(plan: Plan, node: PlanNode, id: string, parent: string, names: 
     writes,
     halts: plan.haltAfter.has(node),
   }
-  return { id, ...(tags.length === 0 ? {} : { tags }), meta, on, ...inside(node, id, names.taken) }
+  return { id, ...(tags.length === 0 ? {} : { tags }), meta, on, ...inside(node, id, names) }
 }
 
 /** The path of a state below the machine: `all/*` for `app/all/*`, empty for the machine itself. */
 const pathOf = (id: string): string => id.slice(DEFAULT_ID.length + 1)
 
 /** The branches of a map, each a region of its own. */
-function inside(node: PlanNode, id: string, taken: Taken): Pick<MachineState, 'type' | 'initial' | 'states'> {
-  const outline = outlineOf(node.parts.body)
+function inside(
+  node: PlanNode,
+  id: string,
+  { taken, depth }: Names,
+): Pick<MachineState, 'type' | 'initial' | 'states'> {
+  const outline = depth > 0 ? outlineOf(node.parts.body) : []
   if (outline.length === 0) return {}
   const states = Object.fromEntries(
     outline.map(({ key, branch, named }): [string, MachineState] => {
       const name = regionOf(key)
       const { plan } = planOf(branch, { key: named, map: node.name })
-      const { initial, states: below } = configOf(plan, `${id}/${name}`, taken)
+      const { initial, states: below } = configOf(plan, `${id}/${name}`, depth - 1, taken)
       return [name, { id: `${id}/${name}`, meta: { kind: 'branch' }, initial, states: below }]
     }),
   )
@@ -111,8 +116,9 @@ const targetOf = (id: string): string => `#${id.replaceAll('\\', '\\\\').replace
 type GuardNames = ReadonlyMap<Predicate, string>
 type Taken = Map<string, number>
 
-/** Guard names of one graph and of the whole statechart. */
+/** Guard names of one graph and of the whole statechart, and how many levels are below. */
 interface Names {
+  readonly depth: number
   readonly guards: GuardNames
   readonly taken: Taken
 }

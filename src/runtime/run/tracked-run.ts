@@ -1,3 +1,4 @@
+import { runnableOf } from '../../graph/plan-of.js'
 import { nameOf, observe } from '../../internal/guards.js'
 import { publicState } from '../../state/freeze.js'
 import type { TrackedRun, Tracker } from '../../tracking/tracker.js'
@@ -7,7 +8,7 @@ import type { EventSource } from '../event-source.js'
 
 /** Describes a run of the root application to its tracker. Trackers of maps get it at their first branch. */
 export function beginTracking(app: Application): void {
-  const { tracker, system, journal, checkpoint, appId } = app
+  const { tracker, system, journal, checkpoint, appId, plan } = app
   if (tracker === undefined) return
   const { state, position, next, sequenceId } = checkpoint
   const { partitionKey, about } = journal?.scope.settings ?? { partitionKey: null }
@@ -19,6 +20,7 @@ export function beginTracking(app: Application): void {
     incarnation: system.store?.incarnation ?? 0,
     epoch: journal?.epoch ?? 0,
     ...(name !== undefined && { name }),
+    graph: runnableOf(plan),
     ...(title !== undefined && { title }),
     labels,
     sequenceId,
