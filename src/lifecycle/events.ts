@@ -1,4 +1,5 @@
 import type { ChunkOf, WrittenBy } from '../action/action.js'
+import type { Inputs } from '../action/inputs.js'
 import type { Delivery, Received } from '../action/message.js'
 import type { MessageSchemas } from '../action/message-schemas.js'
 import type { Attributes } from '../action/report.js'
@@ -61,6 +62,8 @@ export interface StepStart<At extends string = string> extends ActionFacts<At> {
   readonly type: 'step.start'
   /** The number of the attempt at the step; the first is 1. */
   readonly attempt: number
+  /** The declared inputs that it was given, before their schemas: neither frozen nor copied. Absent if it declares none. */
+  readonly inputs?: Inputs
 }
 /** A step has committed its update. */
 export interface StepDone<S, At extends string, Update> extends ActionFacts<At> {

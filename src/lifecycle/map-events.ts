@@ -8,6 +8,11 @@ export interface MapStart<At extends string = string> extends ActionFacts<At> {
   readonly total: number | undefined
   /** Its settle policy as text: `'all'`, `{ atLeast: 2 }`. */
   readonly policy: string
+  /** The number of the visit of the map, from 1. */
+  readonly visit: number
+  readonly kind: 'states' | 'actions' | 'product' | 'tasks' | 'subgraph'
+  /** Maximum number of branches at once; absent without a limit. */
+  readonly concurrency?: number
 }
 /** Every branch of a map has ended. Its results are not reduced yet. */
 export interface MapResult<At extends string = string> extends ActionFacts<At> {

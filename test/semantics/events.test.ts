@@ -1,4 +1,4 @@
-import { type AnyEvent, createApplication, printPath } from 'teasel'
+import { type AnyEvent, createApplication, defineState, printPath, type } from 'teasel'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { engineTime } from '../../src/internal/platform.js'
 import { chat, echo } from '../support/chat.js'
@@ -85,6 +85,57 @@ describe('events', () => {
     expect(chunks).toEqual([
       { ...from, chunk: 'p1' },
       { ...from, chunk: 'p2' },
+    ])
+  })
+
+  it('tell the inputs that a step was given, and how a map runs', async () => {
+    const kit = defineState<{ n: number }>()
+    const grow = kit.action({
+      reads: ['n'],
+      writes: ['n'],
+      inputs: { by: type<number>(), note: type<string>() },
+      run: ({ state, inputs }) => ({ n: state.n + inputs.by }),
+    })
+    const each = kit.mapStates({
+      reads: ['n'],
+      writes: ['n'],
+      action: grow.bind({ by: 2 }),
+      concurrency: 3,
+      settle: { atLeast: 1 },
+      states: ({ state }) => [{ n: state.n }],
+      reduce: ({ results }) => ({ n: results.length }),
+    })
+    const all = kit.mapActions({
+      reads: ['n'],
+      writes: ['n'],
+      actions: { grow },
+      concurrency: Infinity,
+      reduce: () => ({ n: 0 }),
+    })
+    const app = createApplication(
+      kit.graph({ actions: { grow, each, all }, transitions: { grow: 'each', each: 'all' } }),
+      {
+        entrypoint: 'grow',
+        state: { n: 0 },
+      },
+    )
+    const steps: (readonly [string, unknown])[] = []
+    const maps: unknown[] = []
+    app.on('step.start', ({ source, inputs }) => void steps.push([source, inputs]))
+    app.on('map.start', ({ visit, kind, concurrency, policy }) => void maps.push([visit, kind, concurrency, policy]))
+
+    await app.run({ inputs: { by: 1, note: 'once' } })
+
+    expect(steps).toEqual([
+      ['grow', { by: 1, note: 'once' }],
+      ['each', undefined],
+      ['each', { by: 2, note: 'once' }],
+      ['all', undefined],
+      ['grow', { by: 1, note: 'once' }],
+    ])
+    expect(maps).toEqual([
+      [1, 'states', 3, '{ atLeast: 1 }'],
+      [1, 'actions', undefined, "'all'"],
     ])
   })
 

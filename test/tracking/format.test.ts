@@ -61,7 +61,7 @@ describe('the log of a run', () => {
         "{"type":"transition","seq":"n","time":1,"app":0,"source":"plan","to":"fan","condition":"default","onError":false,"sequenceId":0}",
         "{"type":"step.end","seq":"n","time":1,"app":0,"source":"plan","status":"done","attempt":1,"recovered":false,"durationMs":1,"sequenceId":0,"update":["draft","when","n"],"patch":["{",{"draft":["=","About teasels"],"when":["=",{"$":"date","v":0}],"n":["=",{"$":"bigint","v":"7"}]},[]],"base":0}",
         "{"type":"step.start","seq":"n","time":1,"app":0,"source":"fan","attempt":1,"sequenceId":1}",
-        "{"type":"map.start","seq":"n","time":1,"app":0,"source":"fan","total":3,"policy":"'collect'","sequenceId":1}",
+        "{"type":"map.start","seq":"n","time":1,"app":0,"kind":"actions","policy":"'collect'","concurrency":64,"source":"fan","visit":1,"total":3,"sequenceId":1}",
         "{"type":"map.end","seq":"n","time":1,"app":0,"source":"fan","done":2,"failed":0,"cancelled":1,"sequenceId":1}",
         "{"type":"reduce","seq":"n","time":1,"app":0,"source":"fan","results":3,"sequenceId":1}",
         "{"type":"step.end","seq":"n","time":1,"app":0,"source":"fan","status":"done","attempt":1,"recovered":false,"durationMs":1,"sequenceId":1,"update":["report"],"state":{"topic":"teasels","draft":"About teasels","when":{"$":"date","v":0},"n":{"$":"bigint","v":"7"},"report":"write done, slow cancelled, review done"}}",

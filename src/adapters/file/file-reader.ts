@@ -83,7 +83,7 @@ const DEFAULT_DEPTH = 3
 const MOST_OPEN = 16
 
 /** What a log has of no run. */
-const LACKS = ['claims', 'untaken messages', 'inputs', 'first states of branches']
+const LACKS = ['claims', 'untaken messages', 'first states of branches']
 
 /**
  * Reads the logs of a {@link fileTracker}, also while they are written, in this process or in another one. A list is read

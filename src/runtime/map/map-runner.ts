@@ -4,7 +4,7 @@ import { assertNever, toError } from '../../internal/guards.js'
 import { LazyController } from '../../internal/lazy-controller.js'
 import type { AnyEvent, CancelCause } from '../../lifecycle/events.js'
 import type { Fatal } from '../../lifecycle/interceptor.js'
-import type { FanOut } from '../../parallel/fan-out.js'
+import { type FanOut, traitsOf } from '../../parallel/fan-out.js'
 import type { Feed } from '../../parallel/restored-feed.js'
 import type { BranchIds, BranchResult } from '../../parallel/results.js'
 import { policyName } from '../../parallel/settle.js'
@@ -144,7 +144,14 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
       fault(error)
     }
     const { total } = this.table.state
-    emit(this.app, { type: 'map.start', source: this.step.node.name, total, policy: policyName(this.policy) })
+    emit(this.app, {
+      ...traitsOf(this.#fanOut, this.policy),
+      type: 'map.start',
+      source: this.step.node.name,
+      visit: this.visit,
+      total,
+      policy: policyName(this.policy),
+    })
     if (total !== undefined) this.#send({ type: 'judge' })
     this.refill()
     return this.#completion.update

@@ -21,6 +21,7 @@ import { putBack } from '../message/inbox.js'
 import { untilRead } from '../run/backpressure.js'
 import { inScope, isScoped } from './code-scope.js'
 import { createActionContext } from './context.js'
+import { givenInputs } from './inputs.js'
 import type { StepReport } from './report.js'
 import { attemptAt } from './retry.js'
 
@@ -175,8 +176,10 @@ export function startAttempt(run: Run, node: PlanNode): Attempt {
   if (run.taken !== undefined) putBack(run)
   const step = new Attempt(run, node)
   run.attempt = step
-  if (isObserved(app, 'step.start')) emit(app, { type: 'step.start', source: node.name, attempt: step.attempt })
-  else app.system.skip()
+  if (isObserved(app, 'step.start')) {
+    const inputs = givenInputs(run, node)
+    emit(app, { type: 'step.start', source: node.name, attempt: step.attempt, ...(inputs && { inputs }) })
+  } else app.system.skip()
   return step
 }
 

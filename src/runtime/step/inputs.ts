@@ -31,6 +31,14 @@ export function parsedInputs(app: Pick<Application, 'where'>, node: PlanNode, ra
   return parseInputs(node.subject, node.parts.spec, raw, () => app.where(node))
 }
 
+/** The inputs that an action declares, before their schemas. @returns undefined if it declares none */
+export function givenInputs(run: InputsOfRun, node: PlanNode): Inputs | undefined {
+  if (!node.takesInputs) return undefined
+  const raw = rawInputs(run, node)
+  const names = Object.keys(node.parts.spec).filter((name) => Object.hasOwn(raw, name))
+  return Object.fromEntries(names.map((name) => [name, raw[name]]))
+}
+
 /** The inputs of a further attempt: those of the first one, except inputs bound to the state. */
 export function inputsAgain(run: Run, node: PlanNode, first: Inputs): Inputs {
   return Object.keys(node.parts.fromState).length === 0 ? first : parsedInputs(run.app, node, rawInputs(run, node))
