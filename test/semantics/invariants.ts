@@ -839,6 +839,20 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     P2: ['../testing/replay › shows a condition that goes another way'],
   },
   'testing/run-recording.ts': { R1: ['../testing/replay › replays a failed run to its failure'] },
+  'ui/guard.ts': {
+    G1: ['../ui/handler › refuses foreign hosts unless somebody decides who may ask'],
+    G2: ['../ui/handler › asks for its token, and takes a ticket once'],
+  },
+  'ui/node-listener.ts': {
+    N1: ['../ui/node-listener › aborts the request of a client that has gone, and ends its answer'],
+    N2: ['../ui/node-listener › reads an answer as fast as its client'],
+  },
+  'ui/projects-in.ts': {
+    J1: ['../ui/reading › appear when their folder does, and no name leads out of it'],
+  },
+  'ui/ui-handler.ts': {
+    H1: ['../ui/handler › answers every fault as JSON and rejects for none'],
+  },
   'visualize/drawing.ts': {
     V1: ['../visualize/pictures › is drawn as SVG that is well formed and has no markup of a name'],
     V2: ['../visualize/pictures › has each action and each way once, by its address'],

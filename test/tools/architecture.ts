@@ -27,6 +27,7 @@ const ROOMS = [
   'define.ts',
   'live',
   'visualize',
+  'client',
   'testing',
   'adapters',
   'ui',

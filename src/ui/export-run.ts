@@ -1,0 +1,49 @@
+import type { ProjectSummary } from '../client/api.js'
+import { UiError } from '../client/ui-error.js'
+import type { RunTarget } from '../read/reader.js'
+import { graphOf } from './graph-of.js'
+import type { OpenProject } from './project.js'
+
+// Owns: a run as one file of lines, which the page opens again without a server.
+
+/** The version of the lines. */
+const VERSION = 1
+const LEVELS = 20
+
+/**
+ * All that is known of a run, a line of JSON each: `export` first, then `graph`, `tree`, and each `step` of the root with the
+ * state after it; then its events, where the source has them.
+ * @throws {UiError} when there is no such run
+ */
+export async function* exportLines(project: OpenProject, ref: RunTarget): AsyncGenerator<string, void, void> {
+  const { reader, name } = project
+  const tree = await reader.describe({ ...ref, first: 1000, depth: LEVELS })
+  if (tree === undefined) throw new UiError('no-run', `There is no run "${ref.runId}" in the project "${name}".`)
+  yield line({ type: 'export', v: VERSION, project: name, at: Date.now(), run: tree.run } satisfies ExportHead)
+  const hash = tree.run.graph ?? tree.run.name
+  const picture = hash === undefined ? undefined : await graphOf(project, hash)
+  if (picture !== undefined) yield line({ type: 'graph', hash, picture })
+  yield line({ type: 'tree', tree })
+  let after: string | undefined
+  do {
+    const page = await reader.steps({ ...ref, limit: 100, after })
+    for (const step of page.items) {
+      const state = await reader.state({ ...ref, sequenceId: step.sequenceId, epoch: step.epoch })
+      yield line({ type: 'step', step, ...(state !== undefined && { state }) })
+    }
+    after = page.after
+  } while (after !== undefined)
+  if (reader.events === undefined) return
+  for await (const event of reader.events({ ...ref, follow: false })) yield line(event)
+}
+
+/** The first line. */
+interface ExportHead {
+  readonly type: 'export'
+  readonly v: number
+  readonly project: ProjectSummary['name']
+  readonly at: number
+  readonly run: unknown
+}
+
+const line = (value: object): string => `${JSON.stringify(value)}\n`

@@ -1,0 +1,28 @@
+import type { AnyRunnable } from '../action/action.js'
+import { type GraphText, graphTextOf } from '../visualize/graph-text.js'
+import type { GraphPicture } from '../visualize/picture.js'
+import { isHosted, type OpenProject } from './project.js'
+
+// Owns: the pictures of graphs that a project has.
+
+/** A picture, by the hash of a log, or by the hash or the name of a graph that is given in code. */
+export async function graphOf({ reader, graphs }: OpenProject, hash: string): Promise<GraphPicture | undefined> {
+  const found = await reader.graph?.(hash)
+  if (found !== undefined) return found
+  const given = Object.hasOwn(graphs, hash)
+    ? graphs[hash]
+    : Object.values(graphs).find((graph) => textOf(graph).hash === hash)
+  return given && (JSON.parse(textOf(given).json) as GraphPicture)
+}
+
+type Given = OpenProject['graphs'][string]
+
+const runnables = new WeakMap<Given, AnyRunnable>()
+
+function textOf(given: Given): GraphText {
+  if (!isHosted(given)) return graphTextOf(given)
+  const { runnable } = given.graph as { runnable(options: { readonly entrypoint: string }): AnyRunnable }
+  const made = runnables.get(given) ?? runnable({ entrypoint: given.options.entrypoint })
+  runnables.set(given, made)
+  return graphTextOf(made)
+}

@@ -1,0 +1,124 @@
+import type { AnyRunnable } from '../action/action.js'
+import type { AnyMessageKind, Delivery, Message } from '../action/message.js'
+import type { Hosted } from '../host/hosted.js'
+import type { HostEvent, PlaceRef } from '../host/index.js'
+import { isObject } from '../internal/guards.js'
+import type { Persister } from '../persistence/persister.js'
+import type { Payload } from '../read/payload.js'
+import type { Reader, RunTarget } from '../read/reader.js'
+import type { GraphPicture } from '../visualize/picture.js'
+import type { WireEvent } from '../wire/events.js'
+
+/** A reader, and what some readers have besides: that of a folder of logs has all of it. */
+export interface ProjectReader extends Reader {
+  /** The events of a run. */
+  events?(query: {
+    readonly runId: string
+    readonly partitionKey?: string | null | undefined
+    readonly after?: string | undefined
+    readonly types?: readonly string[] | undefined
+    readonly follow?: boolean | undefined
+    readonly signal?: AbortSignal | undefined
+  }): AsyncIterable<WireEvent>
+  /** The picture of a graph, by its hash. */
+  graph?(hash: string): Promise<GraphPicture | undefined>
+  /** A large value, by its hash. */
+  blob?(hash: string): Promise<Payload | undefined>
+  /** Deletes the log of a run that has ended. @returns whether there was one */
+  remove?(ref: RunTarget): Promise<boolean>
+}
+
+/** A host, as a project uses it: `createHost` makes one. */
+export interface ProjectHost {
+  readonly persister: Persister
+  readonly graphs: Readonly<Record<string, Hosted>>
+  send(message: Message, ref: PlaceRef): Promise<Delivery>
+  cancel(ref: PlaceRef & { readonly reason?: unknown }): Promise<string>
+  events(options?: { readonly signal?: AbortSignal }): AsyncIterable<HostEvent>
+}
+
+/**
+ * Runs that are listed together, and what may be done with them. It needs a `host`, a `persister` or a `reader`: the first
+ * of them that is given is read.
+ */
+export interface Project {
+  /** Reads the runs, for instance `fileReader` or `burrReader`. Default: the persister. */
+  readonly reader?: ProjectReader | undefined
+  /** The store of the runs. With it they can be cancelled, answered, rewound and removed. Default: that of the host. */
+  readonly persister?: Persister | undefined
+  /** A host of this process. Its runs stream their events, and branches can be cancelled. */
+  readonly host?: ProjectHost | undefined
+  /** Graphs by name: they are drawn, and a `hosted` one can be forked. Default: those of the host. */
+  readonly graphs?: Readonly<Record<string, Hosted | AnyRunnable>> | undefined
+  /** Kinds of message: the body of an answer is checked by the schema of its kind. */
+  readonly messages?: readonly AnyMessageKind[] | undefined
+}
+
+/** Projects that come and go, such as the folders of a tracker. */
+export interface ProjectSource {
+  names(): Promise<readonly string[]>
+  /** Undefined when there is no such project. */
+  open(name: string): Promise<Project | undefined>
+}
+
+/** A project with its defaults. */
+export interface OpenProject {
+  readonly name: string
+  readonly reader: ProjectReader
+  readonly persister: Persister | undefined
+  readonly host: ProjectHost | undefined
+  readonly graphs: Readonly<Record<string, Hosted | AnyRunnable>>
+  readonly messages: readonly AnyMessageKind[]
+}
+
+/** @throws {TypeError} for a project without anything to read */
+function openProject(name: string, project: Project): OpenProject {
+  const { host, messages = [] } = project
+  const persister = project.persister ?? host?.persister
+  const reader = project.reader ?? persister
+  if (reader === undefined)
+    throw new TypeError(`The project "${name}" has nothing to read. Give it a reader, a persister or a host.`)
+  return { name, reader, persister, host, graphs: project.graphs ?? host?.graphs ?? {}, messages }
+}
+
+/** Whether a graph has all that a run of it takes: `hosted` has made it. */
+export const isHosted = (graph: Hosted | AnyRunnable): graph is Hosted =>
+  'graph' in graph && 'options' in graph && isObject(graph.options)
+
+/** The projects of a handler. */
+export class Projects {
+  readonly #source: ProjectSource
+  readonly #open = new Map<string, { readonly project: Project; readonly opened: OpenProject }>()
+
+  constructor(projects: Readonly<Record<string, Project>> | ProjectSource) {
+    this.#source = isSource(projects) ? projects : sourceOf(projects)
+  }
+
+  names(): Promise<readonly string[]> {
+    return this.#source.names()
+  }
+
+  /** Undefined when there is no such project. */
+  async get(name: string): Promise<OpenProject | undefined> {
+    const project = await this.#source.open(name)
+    const known = this.#open.get(name)
+    if (project === undefined || known?.project === project) {
+      if (project === undefined) this.#open.delete(name)
+      return project && known?.opened
+    }
+    const opened = openProject(name, project)
+    this.#open.set(name, { project, opened })
+    return opened
+  }
+}
+
+const isSource = (projects: object): projects is ProjectSource =>
+  'names' in projects && typeof projects.names === 'function' && 'open' in projects
+
+function sourceOf(projects: Readonly<Record<string, Project>>): ProjectSource {
+  for (const [name, project] of Object.entries(projects)) openProject(name, project)
+  return {
+    names: async () => Object.keys(projects),
+    open: async (name) => (Object.hasOwn(projects, name) ? projects[name] : undefined),
+  }
+}

@@ -1,0 +1,284 @@
+import { ACTION_NAMES, type ProjectSummary } from '../client/api.js'
+import { UiError } from '../client/ui-error.js'
+import { tryGet } from '../internal/guards.js'
+import type { RunFilter } from '../read/reader.js'
+import { BRANCH_STATUSES, RUN_STATUSES, STEP_STATUSES } from '../read/status.js'
+import { printedPath } from '../read/wire-path.js'
+import { compareCursors } from '../wire/events.js'
+import { json, SAFE_HEADERS } from './answers.js'
+import { exportLines } from './export-run.js'
+import { graphOf } from './graph-of.js'
+import { differenceOf, jsonPatchOf } from './json-patch.js'
+import type { OpenProject, Projects } from './project.js'
+import { chunksOf, eventPage, mosaicOf, statesOf } from './read-run.js'
+import { SearchQuery } from './search-query.js'
+import { shortStep } from './shorten.js'
+
+// Owns: the addresses that are read: what each takes, and what it answers.
+
+/** A request for something of a project. */
+export interface ReadCall {
+  readonly project: OpenProject
+  readonly params: URLSearchParams
+}
+
+/** What a project answers at an address below `/api/v1`. Undefined: there is no such address. */
+export function readProject(call: ReadCall, parts: readonly string[]): Promise<Response> | undefined {
+  const [head, one, rest] = parts
+  if (parts.length === 1) return ownRoute(TOP, head)?.(call)
+  if (parts.length === 2 && head === 'runs' && one === 'count') return count(call)
+  if (parts.length === 2 && head === 'graphs') return graph(call, one as string)
+  if (parts.length === 2 && head === 'blobs') return blob(call, one as string)
+  if (head !== 'runs' || parts.length > 3) return undefined
+  return rest === undefined ? describe(call, one as string) : ownRoute(OF_RUN, rest)?.(call, one as string)
+}
+
+const ownRoute = <T>(routes: Readonly<Record<string, T>>, name: string | undefined): T | undefined =>
+  name !== undefined && Object.hasOwn(routes, name) ? routes[name] : undefined
+
+type Route = (call: ReadCall) => Promise<Response>
+type RunRoute = (call: ReadCall, runId: string) => Promise<Response>
+
+const FILTERS = 'partition status name from to retrying pending leaked q label'
+
+function filterOf(query: SearchQuery): RunFilter {
+  return {
+    partitionKey: query.partition(),
+    status: query.list('status', RUN_STATUSES),
+    name: query.text('name'),
+    createdFrom: query.whole('from'),
+    createdTo: query.whole('to'),
+    retrying: query.flag('retrying'),
+    pending: query.flag('pending'),
+    leaked: query.flag('leaked'),
+    text: query.text('q'),
+    labels: query.labels(),
+  }
+}
+
+const pagingOf = (query: SearchQuery) => ({ limit: query.whole('limit'), after: query.text('after') })
+
+const list: Route = async ({ project, params }) => {
+  const query = new SearchQuery(params, `${FILTERS} limit after`)
+  const asked = { ...filterOf(query), ...pagingOf(query) }
+  query.done()
+  return json(await project.reader.list(asked))
+}
+
+const count: Route = async ({ project, params }) => {
+  const query = new SearchQuery(params, `${FILTERS} upTo`)
+  const asked = { ...filterOf(query), upTo: query.whole('upTo') }
+  query.done()
+  return json(await project.reader.count(asked))
+}
+
+const pending: Route = async ({ project, params }) => {
+  const query = new SearchQuery(params, 'partition kinds answered label limit after')
+  const asked = {
+    partitionKey: query.partition(),
+    kinds: query.list('kinds'),
+    answered: query.flag('answered'),
+    labels: query.labels(),
+    ...pagingOf(query),
+  }
+  query.done()
+  return json(await project.reader.pending(asked))
+}
+
+const due: Route = async ({ project, params }) => {
+  const query = new SearchQuery(params, 'partition before limit after')
+  const asked = { partitionKey: query.partition(), before: query.whole('before'), ...pagingOf(query) }
+  query.done()
+  return json(await project.reader.due(asked))
+}
+
+const TOP: Readonly<Record<string, Route>> = { runs: list, pending, due }
+
+const FOREVER = { 'cache-control': 'private, max-age=31536000, immutable' }
+
+async function graph({ project, params }: ReadCall, hash: string): Promise<Response> {
+  new SearchQuery(params, '').done()
+  const picture = await graphOf(project, hash)
+  if (picture === undefined) throw new UiError('no-graph', `The project "${project.name}" has no graph "${hash}".`)
+  return json(picture, 200, Object.hasOwn(project.graphs, hash) ? {} : FOREVER)
+}
+
+async function blob({ project, params }: ReadCall, hash: string): Promise<Response> {
+  new SearchQuery(params, '').done()
+  const value = /^[\da-f]{64}$/.test(hash) ? await project.reader.blob?.(hash) : undefined
+  if (value === undefined) throw new UiError('no-blob', `The project "${project.name}" has no value "${hash}".`)
+  return json(value, 200, FOREVER)
+}
+
+const refOf = (query: SearchQuery, runId: string) => ({ runId, partitionKey: query.partition(), path: query.path() })
+
+const describe: RunRoute = async ({ project, params }, runId) => {
+  const query = new SearchQuery(params, 'partition path first depth')
+  const ref = { ...refOf(query, runId), first: query.whole('first'), depth: query.whole('depth') }
+  query.done()
+  const tree = await project.reader.describe(ref)
+  if (tree === undefined) throw await missing(project, ref)
+  return json(tree)
+}
+
+/** Which part of an address is not there. */
+async function missing({ reader, name }: OpenProject, { path, ...ref }: ReturnType<typeof refOf>): Promise<UiError> {
+  const run = path.length === 0 ? undefined : await reader.describe({ ...ref, path: [], first: 1, depth: 1 })
+  if (run === undefined) return new UiError('no-run', `There is no run "${ref.runId}" in the project "${name}".`)
+  return new UiError('no-path', `The run "${ref.runId}" has nothing at "${printedPath(path)}".`)
+}
+
+const branches: RunRoute = async ({ project, params }, runId) => {
+  const query = new SearchQuery(params, 'partition path map epoch status limit after')
+  const asked = {
+    ...refOf(query, runId),
+    ...query.map(),
+    epoch: query.whole('epoch'),
+    status: query.list('status', BRANCH_STATUSES),
+    ...pagingOf(query),
+  }
+  query.done()
+  return json(await project.reader.branches(asked))
+}
+
+const mosaic: RunRoute = async ({ project, params }, runId) => {
+  const query = new SearchQuery(params, 'partition path map epoch')
+  const asked = { ...refOf(query, runId), ...query.map(), epoch: query.whole('epoch') }
+  query.done()
+  return json(await mosaicOf(project, asked))
+}
+
+const steps: RunRoute = async ({ project, params }, runId) => {
+  const query = new SearchQuery(params, 'partition path from to status action payloads limit after')
+  const asked = {
+    ...refOf(query, runId),
+    from: query.whole('from'),
+    to: query.whole('to'),
+    status: query.list('status', STEP_STATUSES),
+    ...pagingOf(query),
+  }
+  const [payloads] = query.list('payloads', ['short', 'whole']) ?? []
+  const action = query.text('action')
+  query.done()
+  const { items, ...page } = await project.reader.steps(asked)
+  const fitting = action === undefined ? items : items.filter((step) => step.action === action)
+  return json({ items: payloads === 'whole' ? fitting : fitting.map(shortStep), ...page })
+}
+
+const state: RunRoute = async ({ project, params }, runId) => {
+  const query = new SearchQuery(params, 'partition path at epoch')
+  const [ref, at, epoch] = [refOf(query, runId), query.whole('at'), query.whole('epoch')]
+  query.done()
+  const found = await project.reader.state({
+    ...ref,
+    ...(at !== undefined && { sequenceId: at }),
+    ...(epoch !== undefined && { epoch }),
+  })
+  if (found !== undefined) return json(found)
+  if ((await project.reader.describe({ ...ref, first: 1, depth: 1 })) === undefined) throw await missing(project, ref)
+  throw new UiError('no-step', `The state ${at === undefined ? '' : `after step ${at} `}is not stored.`)
+}
+
+const difference: RunRoute = async ({ project, params }, runId) => {
+  const query = new SearchQuery(params, 'partition path from to as')
+  const asked = { ...refOf(query, runId), from: query.whole('from'), to: query.whole('to') }
+  const [as] = query.list('as', ['patch', 'json-patch']) ?? []
+  query.done()
+  const [before, after] = await statesOf(project, asked)
+  const patch = differenceOf(before, after)
+  return json(as === 'json-patch' ? jsonPatchOf(before ?? {}, patch) : (patch ?? null))
+}
+
+const chunks: RunRoute = async ({ project, params }, runId) => {
+  const query = new SearchQuery(params, 'partition path step')
+  const [ref, step] = [refOf(query, runId), query.whole('step') ?? 0]
+  query.done()
+  return json(await chunksOf(project, { ...ref, step }))
+}
+
+const DEFAULT_EVENTS = 500
+const MOST_EVENTS = 5000
+
+const events: RunRoute = async ({ project, params }, runId) => {
+  const query = new SearchQuery(params, 'partition path after types limit')
+  const path = params.has('path') ? query.path() : undefined
+  const [after, types] = [query.text('after'), query.list('types')]
+  const limit = Math.min(MOST_EVENTS, Math.max(1, query.whole('limit') ?? DEFAULT_EVENTS))
+  query.done()
+  if (after !== undefined && tryGet(() => compareCursors(after, after)) === undefined)
+    throw new UiError('bad-query', 'after takes the position of an event: 0.17.')
+  return json(await eventPage(project, { runId, partitionKey: query.partition(), path, after, types, limit }))
+}
+
+const exportRun: RunRoute = async ({ project, params }, runId) => {
+  const query = new SearchQuery(params, 'partition')
+  const ref = { runId, partitionKey: query.partition() }
+  query.done()
+  const lines = exportLines(project, ref)
+  const first = await lines.next()
+  const text = new TextEncoder()
+  let head = first.done === true ? undefined : first.value
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      if (head !== undefined) {
+        controller.enqueue(text.encode(head))
+        head = undefined
+        return
+      }
+      const { done, value } = await lines.next()
+      if (done === true) controller.close()
+      else controller.enqueue(text.encode(value))
+    },
+    async cancel() {
+      await lines.return()
+    },
+  })
+  const file = `${runId.replace(/[^\w.-]+/g, '_').slice(0, 80)}.jsonl`
+  return new Response(body, {
+    headers: {
+      ...SAFE_HEADERS,
+      'content-type': 'application/x-ndjson; charset=utf-8',
+      'content-disposition': `attachment; filename="${file}"`,
+      'cache-control': 'no-store',
+    },
+  })
+}
+
+const OF_RUN: Readonly<Record<string, RunRoute>> = {
+  branches,
+  mosaic,
+  steps,
+  state,
+  diff: difference,
+  chunks,
+  events,
+  export: exportRun,
+}
+
+const DAY_MS = 86_400_000
+
+/** @param acts whether the server takes actions */
+export async function listProjects(projects: Projects, acts: boolean): Promise<readonly ProjectSummary[]> {
+  const found: ProjectSummary[] = []
+  for (const name of await projects.names()) {
+    const project = await projects.get(name)
+    if (project !== undefined) found.push(await summaryOf(project, acts))
+  }
+  return found
+}
+
+async function summaryOf(project: OpenProject, acts: boolean): Promise<ProjectSummary> {
+  const { reader, name, host } = project
+  const every = { partitionKey: '*' } as const
+  const runs = await reader.count(every)
+  const day = await reader.count({ ...every, createdFrom: Date.now() - DAY_MS })
+  const [newest] = (await reader.list({ ...every, limit: 1 })).items
+  return {
+    name,
+    runs,
+    day,
+    ...(newest !== undefined && { updatedAt: newest.updatedAt }),
+    actions: acts ? ACTION_NAMES : [],
+    streams: reader.events !== undefined || host !== undefined ? 'events' : 'trees',
+  }
+}
