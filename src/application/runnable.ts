@@ -155,6 +155,16 @@ export function compiledGraphOf(graph: object): CompiledGraph {
   return found
 }
 
+/** The compiled form of a graph; undefined for another value. */
+export const knownGraph = (value: object): CompiledGraph | undefined => compiled.get(value)
+
+/** A graph of a compiled form, without the actions as they were declared. */
+export function graphOfCore(core: CompiledGraph): object {
+  const graph = Object.freeze({})
+  compiled.set(graph, core)
+  return graph
+}
+
 /** Makes a graph from its declaration. */
 export function createGraph(declared: DeclaredGraph, rules: StateRules): object {
   const core = compileGraph(declared, rules)

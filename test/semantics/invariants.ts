@@ -475,6 +475,11 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     W2: ['../executor/task-runner › that was cancelled before its code was loaded never runs'],
     W3: ['../executor/task-runner › that is run again under its id while it lives does not begin twice'],
   },
+  'cli/address.ts': { A1: ['../cli/runs › shows a branch, and a step of it'] },
+  'cli/commands/run.ts': { R1: ['../cli/runs › cancels at the first Ctrl+C, waits for the end, and exits with 130'] },
+  'cli/io.ts': { I1: ['../cli/runs › ends quietly when the reader of the output has left'] },
+  'cli/picture-markers.ts': { M1: ['../cli/graph › passes over a marker in a fenced block'] },
+  'cli/print.ts': { P1: ['../cli/runs › lists runs, newest first, without control characters'] },
   'executor/outline.ts': {
     O1: ['../executor/registry › is refused by a worker whose code has another structure, with what differs'],
   },

@@ -1,7 +1,7 @@
 import { messageOf } from '../../internal/guards.js'
 import { TSX_APIS, tsxApi } from './tsx.js'
 
-// Owns: how a worker imports the module of a registry: JavaScript as it is, TypeScript by Node itself or by `tsx`.
+// Owns: how the module of a user is imported: JavaScript as it is, TypeScript by Node itself or by `tsx`.
 
 const TYPESCRIPT = /\.[cm]?tsx?$/
 
@@ -11,7 +11,7 @@ const TYPESCRIPT = /\.[cm]?tsx?$/
  */
 export async function loadModule(url: string): Promise<object> {
   try {
-    if (TYPESCRIPT.test(new URL(url).pathname)) await prepareTypeScript(url)
+    await prepareTypeScript(url)
     return (await import(url)) as object
   } catch (error) {
     throw new TypeError(`The worker cannot load the module ${url}. ${messageOf(error)}`, { cause: error })
@@ -20,9 +20,13 @@ export async function loadModule(url: string): Promise<object> {
 
 let prepared: Promise<void> | undefined
 
-/** Node from 22.18 on runs it; else `tsx` of the module does. */
-function prepareTypeScript(url: string): Promise<void> {
+/**
+ * Makes this thread import a module, if that is TypeScript: Node from 22.18 on runs it; else `tsx` of the module does.
+ * @throws {TypeError} where neither can
+ */
+export function prepareTypeScript(url: string): Promise<void> {
   const { typescript } = process.features as { readonly typescript?: unknown }
+  if (!TYPESCRIPT.test(new URL(url).pathname)) return Promise.resolve()
   if (typescript || process.env['TEASEL_SOURCE'] !== undefined || isUnderTsx()) return Promise.resolve()
   prepared ??= registerTsx(url)
   return prepared

@@ -1,0 +1,269 @@
+import type { Payload } from '../../read/payload.js'
+import type { Reader, RunTarget } from '../../read/reader.js'
+import type { RunSummary } from '../../read/run-summary.js'
+import { BRANCH_STATUSES } from '../../read/status.js'
+import type { AppNode, BranchPage, MapNode, RunTree, StepRecord } from '../../read/tree.js'
+import { type Address, addressOf, printedAddress } from '../address.js'
+import type { CommandCode } from '../command.js'
+import { CommandError, EXIT } from '../command-error.js'
+import type { Given } from '../given.js'
+import type { Io } from '../io.js'
+import {
+  type Cell,
+  fixed,
+  jsonText,
+  type Piece,
+  piece,
+  print,
+  printJson,
+  spaced,
+  Table,
+  widthOfOutput,
+  write,
+} from '../print.js'
+import { findRun, openSource } from '../run-source.js'
+import { changesOf, linesOfChanges } from '../value-diff.js'
+import { agoText, countPieces, durationText, markPiece, statusPiece, valueText } from '../words.js'
+
+// Owns: `teasel runs show`.
+
+const MOST_STEPS = 20
+
+/** `teasel runs show`. */
+export const runsShow: CommandCode = async (given, io) => {
+  const address = addressOf(given.arg(0))
+  await using source = await openSource(given, io)
+  const run = await findRun(source, given, address.runId)
+  const { runId, partitionKey } = run
+  const ref = { runId, partitionKey }
+  if (address.step !== undefined) return showStep(source.reader, { ...ref, ...address, runId }, given, io)
+  const tree = await source.reader.describe({ ...ref, path: address.path, first: firstOf(given), depth: 3 })
+  if (tree === undefined) throw noPath(address, run)
+  if (given.flag('json')) await printJson(io, tree)
+  else await showTree(tree, source.reader, ref, address, given, io)
+  return EXIT.done
+}
+
+/** The error for an application that a run lacks. */
+export const noPath = ({ path }: Pick<Address, 'path'>, { runId }: Pick<RunSummary, 'runId'>): CommandError =>
+  new CommandError('no-path', `The run ${printedAddress(runId)} has no branch ${printedAddress('', path).slice(1)}.`, {
+    hint: `teasel runs show ${printedAddress(runId)}`,
+  })
+
+async function showTree(
+  tree: RunTree,
+  reader: Reader,
+  ref: RunTarget,
+  { path }: Address,
+  given: Given,
+  io: Io,
+): Promise<void> {
+  const { run, root, lacks } = tree
+  const now = io.now()
+  const first = firstOf(given)
+  await print(io, ...headOf(run, root, now))
+  const steps = await lastSteps(reader, { ...ref, path }, root)
+  if (steps.length > 0) await print(io, [], ...stepTable(steps, widthOfOutput(io)))
+  for (const map of root.maps) {
+    const branches = map.branches.length > 0 ? map.branches : await pastBranches(reader, { ...ref, path }, map, first)
+    await print(io, [], ...mapLines({ ...map, branches }, run.runId, now))
+  }
+  if (root.children.length > 0)
+    await print(io, [], [fixed('below', 'bold')], ...root.children.map((one) => branchLine(one, run.runId, now)))
+  const questions = root.pending.map(({ kinds, ask, since }) => [
+    ...spaced(
+      fixed('⏸', 'yellow'),
+      piece(`waits for ${kinds.join(', ')}`),
+      piece(ask === undefined ? '' : valueText(ask), 'dim'),
+      fixed(agoText(since, now), 'dim'),
+    ),
+  ])
+  if (questions.length > 0) await print(io, [], ...questions)
+  if (root.error !== undefined)
+    await print(io, [], [fixed('✕ ', 'red'), piece(`${root.error.name}: ${root.error.message}`, 'red')])
+  if (given.flag('state')) {
+    const state = await reader.state({ ...ref, path })
+    await print(io, [], [fixed('state', 'bold')])
+    await write(io, `${jsonText(state ?? null, 2)}\n`)
+  }
+  if (lacks.length > 0 && given.flag('verbose'))
+    await print(io, [], [piece(`Not recorded: ${lacks.join(', ')}.`, 'dim')])
+}
+
+const firstOf = (given: Given): number => given.whole('first', 1, 1000) ?? 5
+
+/** The first branches of each status of a map that is over: its tree has numbers only. */
+async function pastBranches(
+  reader: Reader,
+  target: RunTarget & Pick<Address, 'path'>,
+  { map, visit, epoch, counts }: MapNode,
+  first: number,
+): Promise<readonly BranchPage[]> {
+  const pages: BranchPage[] = []
+  for (const status of BRANCH_STATUSES) {
+    if (counts[status] === 0) continue
+    const { items } = await reader.branches({ ...target, map, visit, epoch, status, limit: first })
+    pages.push({ status, items, more: Math.max(0, counts[status] - items.length) })
+  }
+  return pages
+}
+
+function headOf(run: RunSummary, root: AppNode, now: number): readonly Piece[][] {
+  const started = root.startedAt ?? run.startedAt ?? run.createdAt
+  const facts: [string, string][] = [
+    ['title', run.title ?? ''],
+    ['graph', run.name ?? ''],
+    [
+      'labels',
+      Object.entries(run.labels)
+        .map((pair) => pair.join('='))
+        .join(' '),
+    ],
+    ['partition', run.partitionKey ?? ''],
+    ['started', agoText(started, now)],
+    ['time', durationText((root.endedAt ?? (root.path.length === 0 ? run.endedAt : undefined) ?? now) - started)],
+    [
+      'position',
+      [root.position, root.next]
+        .map((one) => one ?? '')
+        .join(' → ')
+        .replace(/^ → $/, ''),
+    ],
+    ['held by', run.heldBy === undefined ? '' : `${run.heldBy.host ?? run.heldBy.id} ${run.heldBy.pid ?? ''}`.trim()],
+    [
+      'fork of',
+      run.forkedFrom === undefined ? '' : printedAddress(run.forkedFrom.appId, [], run.forkedFrom.sequenceId),
+    ],
+    [
+      'cancelled by',
+      root.cancelled === undefined ? '' : `${root.cancelled.by} ${valueText(root.cancelled.reason ?? '')}`.trim(),
+    ],
+  ]
+  return [
+    [statusPiece(root.status), fixed(' '), piece(printedAddress(run.runId, root.path), 'bold')],
+    ...facts
+      .filter(([, text]) => text !== '')
+      .map(([name, text]) => [fixed(`  ${name.padEnd(12)} `, 'dim'), piece(text)]),
+  ]
+}
+
+async function lastSteps(
+  reader: Reader,
+  target: RunTarget & Pick<Address, 'path'>,
+  root: AppNode,
+): Promise<readonly StepRecord[]> {
+  const from = Math.max(0, (root.sequenceId ?? 0) - MOST_STEPS + 1)
+  const { items } = await reader.steps({ ...target, from, limit: 1000 })
+  return items.filter(({ placed }) => placed === undefined).slice(-MOST_STEPS)
+}
+
+const STEP_COLUMNS = [
+  { head: 'STEP', right: true },
+  { head: 'ACTION', cut: true },
+  { head: 'STATUS' },
+  { head: 'TIME', right: true },
+  { head: 'WROTE', cut: true },
+  { head: 'NEXT', cut: true },
+] as const
+
+function stepTable(steps: readonly StepRecord[], width: number): readonly Piece[][] {
+  const table = new Table(STEP_COLUMNS, width)
+  return table.lines(
+    steps.map((step): Cell[] => [
+      [fixed(String(step.sequenceId), 'dim')],
+      [piece(step.action)],
+      [statusPiece(step.status), ...((step.attempt ?? 1) > 1 ? [fixed(` ×${step.attempt}`, 'yellow')] : [])],
+      [fixed(durationText(step.durationMs), 'dim')],
+      [piece(keysOf(step.update).join(', '), 'dim')],
+      [
+        piece(
+          [step.took?.to, step.took?.condition].filter((one) => one !== undefined && one !== 'default').join(' if '),
+          'dim',
+        ),
+      ],
+    ]),
+    true,
+  )
+}
+
+/** The keys that an update writes: a log has their names, a store the values. */
+export function keysOf(update: Payload | undefined): readonly string[] {
+  if (Array.isArray(update)) return update.map(String)
+  return typeof update === 'object' && update !== null ? Object.keys(update) : []
+}
+
+function mapLines(map: MapNode, runId: string, now: number): readonly Piece[][] {
+  const visit = map.visit > 1 ? `#${map.visit}` : ''
+  const head = [
+    ...spaced(statusPiece(map.status), piece(`${map.map}${visit}`, 'bold')),
+    fixed(' '),
+    ...countPieces(map.counts),
+    fixed(map.total === undefined ? '' : ` of ${map.total} `, 'dim'),
+    piece(map.policy ?? '', 'dim'),
+  ]
+  const branches = map.branches.flatMap(({ items, more, status }) => [
+    ...items.map((one) => branchLine(one, runId, now)),
+    ...(more > 0 ? [[fixed(`  … ${more} more ${status}`, 'dim')]] : []),
+  ])
+  return [head, ...branches]
+}
+
+function branchLine(node: AppNode, runId: string, now: number): Piece[] {
+  const { status, path, startedAt, endedAt, step, next, error, title } = node
+  return [
+    fixed('  '),
+    ...spaced(
+      markPiece(status),
+      piece(printedAddress(runId, path)),
+      piece(title ?? ''),
+      piece(endedAt === undefined ? (step?.action ?? next ?? '') : '', 'cyan'),
+      fixed(startedAt === undefined ? '' : durationText((endedAt ?? now) - startedAt), 'dim'),
+      piece(error?.message ?? '', 'red'),
+    ),
+  ]
+}
+
+async function showStep(
+  reader: Reader,
+  { step: number = 0, ...place }: RunTarget & Address,
+  given: Given,
+  io: Io,
+): Promise<0> {
+  const target = { runId: place.runId, partitionKey: place.partitionKey, path: place.path }
+  const step = await findStep(reader, { ...target, step: number })
+  const state = await reader.state({ ...target, sequenceId: number })
+  if (given.flag('json')) {
+    await printJson(io, { step, state: state ?? null })
+    return EXIT.done
+  }
+  await print(
+    io,
+    [statusPiece(step.status), fixed(' '), piece(printedAddress(target.runId, target.path, number), 'bold')],
+    [fixed('  action   ', 'dim'), piece(step.action)],
+    ...(step.durationMs === undefined ? [] : [[fixed('  time     ', 'dim'), fixed(durationText(step.durationMs))]]),
+    ...(step.inputs === undefined ? [] : [[fixed('  inputs   ', 'dim'), piece(valueText(step.inputs))]]),
+    ...(step.took === undefined ? [] : [[fixed('  then     ', 'dim'), piece(step.took.to)]]),
+    ...(step.error === undefined ? [] : [[fixed('✕ ', 'red'), piece(step.error.message, 'red')]]),
+  )
+  const before = await reader.state({ ...target, sequenceId: number - 1 })
+  const changes = before === undefined || state === undefined ? [] : linesOfChanges(changesOf(before, state))
+  if (changes.length > 0) await print(io, [], [fixed('change', 'bold')], ...changes)
+  await print(io, [], [fixed('state', 'bold')])
+  await write(io, `${jsonText(state ?? null, 2)}\n`)
+  return EXIT.done
+}
+
+/** @throws {CommandError} `no-step` */
+export async function findStep(
+  reader: Reader,
+  { step, ...target }: RunTarget & Pick<Address, 'path'> & { readonly step: number },
+): Promise<StepRecord> {
+  const { items } = await reader.steps({ ...target, from: step, to: step, limit: 1000 })
+  const found = items.filter(({ placed, sequenceId }) => placed === undefined && sequenceId === step).at(-1)
+  if (found !== undefined) return found
+  const place = printedAddress(target.runId, target.path)
+  const known = (await reader.steps({ ...target, from: 0, limit: 12 })).items.map(({ sequenceId }) => sequenceId)
+  throw new CommandError('no-step', `There is no step ${step} of ${place}.`, {
+    hint: known.length === 0 ? 'It has no steps.' : `It begins with ${[...new Set(known)].join(', ')}.`,
+  })
+}

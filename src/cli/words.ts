@@ -1,0 +1,74 @@
+import { timeText } from '../adapters/reporter/layout.js'
+import type { Colour } from '../adapters/reporter/paint.js'
+import type { BranchCounts } from '../read/status.js'
+import { BRANCH_STATUSES } from '../read/status.js'
+import { fixed, type Piece, piece } from './print.js'
+
+// Owns: the marks and words of statuses, times and values in a terminal.
+
+const LOOK: Readonly<Record<string, readonly [mark: string, colour: Colour]>> = {
+  queued: ['○', 'dim'],
+  running: ['▶', 'cyan'],
+  waiting: ['⏸', 'yellow'],
+  retrying: ['↻', 'yellow'],
+  interrupted: ['?', 'yellow'],
+  reducing: ['▶', 'cyan'],
+  halted: ['‖', 'green'],
+  finished: ['✓', 'green'],
+  done: ['✓', 'green'],
+  failed: ['✕', 'red'],
+  cancelled: ['⊘', 'yellow'],
+}
+
+const lookOf = (status: string): readonly [string, Colour] => LOOK[status] ?? ['?', 'none']
+
+/** `✓`. */
+export function markPiece(status: string): Piece {
+  const [mark, colour] = lookOf(status)
+  return fixed(mark, colour)
+}
+
+/** `✓ finished`. */
+export function statusPiece(status: string): Piece {
+  const [mark, colour] = lookOf(status)
+  return piece(`${mark} ${status}`, colour)
+}
+
+/** `✓589 ✕3 ⊘20`. */
+export function countPieces(counts: BranchCounts | undefined): readonly Piece[] {
+  if (counts === undefined) return []
+  const some = (['done', 'failed', 'cancelled', ...BRANCH_STATUSES] as const).filter(
+    (status, i, all) => all.indexOf(status) === i && counts[status] > 0,
+  )
+  return some.flatMap((status, i) => {
+    const [mark, colour] = lookOf(status)
+    return [fixed(i === 0 ? '' : ' '), fixed(`${mark}${counts[status]}`, colour)]
+  })
+}
+
+/** `3 min ago`. */
+export function agoText(at: number | undefined, now: number): string {
+  if (at === undefined) return ''
+  const ms = now - at
+  if (ms < -1000) return `in ${roughText(-ms)}`
+  return ms < 1000 ? 'now' : `${roughText(ms)} ago`
+}
+
+function roughText(ms: number): string {
+  const minutes = ms / 60_000
+  if (minutes < 1) return `${Math.floor(ms / 1000)} s`
+  if (minutes < 60) return `${Math.floor(minutes)} min`
+  const hours = minutes / 60
+  return hours < 48 ? `${Math.floor(hours)} h` : `${Math.floor(hours / 24)} d`
+}
+
+/** `1.2 s`; empty for a missing one. */
+export const durationText = (ms: number | undefined): string => (ms === undefined ? '' : timeText(ms))
+
+const LONGEST = 200
+
+/** A value in one line of some length. */
+export function valueText(value: unknown, most = LONGEST): string {
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '')
+  return text.length > most ? `${text.slice(0, most)}…` : text
+}
