@@ -69,7 +69,7 @@ export abstract class TeaselError extends Error {
     return errorJson(this)
   }
 
-  /** @internal */
+  /** @hidden */
   get [BRAND](): true {
     return true
   }

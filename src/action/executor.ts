@@ -13,7 +13,7 @@ export interface Executor extends AsyncDisposable {
    * it later fails at once. Resolves when nothing of it is left.
    */
   close(): Promise<void>
-  /** @internal */
+  /** @hidden */
   readonly '~branches': BranchesOf
 }
 

@@ -38,7 +38,7 @@ export interface Registry {
   readonly module: string | undefined
   /** The names of its runnables. */
   readonly names: readonly string[]
-  /** @internal */
+  /** @hidden */
   readonly '~registry': RegistryParts
 }
 

@@ -20,9 +20,9 @@ export type BranchTypeOf<B, Start> = BranchType<EndState<B, Start>, ChunkOf<B>>
 
 /** One branch of a `parallel` action: its runnable, initial state and inputs. Made by {@link task}. */
 export interface Task<out State, in Inputs = Record<never, never>, out Chunk = never> {
-  /** @internal */
+  /** @hidden */
   readonly '~task': BranchType<State, Chunk>
-  /** @internal */
+  /** @hidden */
   readonly '~inputs': (inputs: Inputs) => void
 }
 
