@@ -26,6 +26,8 @@ import { compiledGraphOf, type Graph, type InitialKeys } from './runnable.js'
 export interface ForkFrom<S> extends AppRef {
   /** Default: the last stored step. */
   readonly sequenceId?: number
+  /** The epoch of that step, if several have it. Default: the newest. */
+  readonly epoch?: number
   /**
    * Update over the state of that step; the next action is then chosen anew, by the transitions of that step's action.
    * Default: none, and the next action is the one chosen then.
@@ -164,6 +166,7 @@ async function fork(
     appId,
     partitionKey = journal.scope.settings.partitionKey,
     sequenceId,
+    epoch,
     patch = {},
   }: ForkFrom<Record<string, unknown>>,
   persister: Persister | undefined,
@@ -173,6 +176,7 @@ async function fork(
     appId,
     partitionKey,
     ...(sequenceId === undefined ? {} : { sequenceId }),
+    ...(epoch === undefined ? {} : { epoch }),
   })
   if (from === undefined || !from.hasState)
     throw new RangeError(`forkFrom: no step ${sequenceId ?? ''} of the application "${appId}" is stored.`)

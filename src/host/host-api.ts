@@ -77,6 +77,10 @@ export interface PlaceRef extends RunRef {
  * It starts what is given to it, resumes what was interrupted or whose process died, and wakes what is answered or due.
  */
 export interface Host<Graphs> extends AsyncDisposable {
+  /** The store of its runs. */
+  readonly persister: Persister
+  /** Its graphs by name. */
+  readonly graphs: Graphs
   /**
    * Stores a run, and runs it when a slot is free: here, or in another host.
    * @returns once the run is stored; with `created: false` when its id was stored before
@@ -103,6 +107,15 @@ export interface Host<Graphs> extends AsyncDisposable {
   cancel(
     ref: PlaceRef & { readonly reason?: unknown },
   ): Promise<CancelAnswer | 'cancelled' | 'requested' | 'ended' | 'unknown'>
+  /**
+   * Runs a run again that has failed or halted, at the step after its last one; done branches stay done. It takes a slot at
+   * once. A run that was interrupted is taken without it.
+   * @returns `resumed`; `held` while this host or another process has it; `ended` when it has finished or was cancelled for
+   * good; `unknown` when nothing is stored
+   * @throws {TypeError} for a run of a graph that this host lacks, and once the host drains
+   * @throws {PersistenceError | SnapshotError} when the store is unavailable, or this code cannot resume the run
+   */
+  resume(ref: RunRef): Promise<'resumed' | 'held' | 'ended' | 'unknown'>
   /**
    * Calls back, in turn, for each event of a run while this host holds it. A listener that throws is logged.
    * @returns a function that ends it

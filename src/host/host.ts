@@ -18,13 +18,13 @@ import { HeldRun } from './held-run.js'
 import type { Host, HostOptions, PlaceRef, RunRef, StartOptions } from './host-api.js'
 import { type HostEvent, type HostHealth, type HostRun, keyOf, type StartedRun } from './host-events.js'
 import type { Hosted } from './hosted.js'
-import { openRun, storeRun } from './open-run.js'
+import { hostedOf, type Opened, openRun, storeRun } from './open-run.js'
 import { healthOf, repeat, within } from './service.js'
 
 // Owns: which runs of a store this process holds.
 // Does not own: a run that is held (held-run.ts), leases (persistence/lease.ts).
 // K1  A run is taken by a free claim only: a run that another process holds is left to it.
-// K2  A run that has ended is never taken again. One whose process dies in the same step too often has failed.
+// K2  A run that has ended is taken again on request only. One whose process dies in the same step too often has failed.
 // K3  The store is asked for due runs at most once per `pollMs`, and at once when it notifies or a slot comes free while
 //     more runs are due.
 // K4  A host that drains takes nothing more; what it holds is interrupted, stored, and due for others.
@@ -76,6 +76,10 @@ export class StoreHost implements Host<Record<string, Hosted>> {
 
   get persister(): Persister {
     return this.#options.persister
+  }
+
+  get graphs(): Readonly<Record<string, Hosted>> {
+    return this.#options.graphs
   }
 
   emit(event: HostEvent): void {
@@ -204,28 +208,50 @@ export class StoreHost implements Host<Record<string, Hosted>> {
 
   async #take(stored: StoredRun, key: string): Promise<void> {
     const name = stored.summary?.name
-    const { graphs } = this.#options
     const again = this.#clock.now() + REFUSED_MS
-    if (name === undefined || !Object.hasOwn(graphs, name)) return void this.#left.set(key, again)
-    const { rootId: runId, partitionKey } = stored
-    const run: HostRun = { runId, partitionKey, name }
-    const taken = this.#begin(key)
+    if (name === undefined || !Object.hasOwn(this.graphs, name)) return void this.#left.set(key, again)
+    const run: HostRun = { runId: stored.rootId, partitionKey: stored.partitionKey, name }
     try {
-      const opened = await openRun(this.#options, run, stored)
-      if (opened.status === 'held') this.#left.set(key, this.#clock.now() + (this.#options.pollMs ?? 1_000)) // K1
-      if (opened.status === 'failed') this.emit({ type: 'released', run, status: 'failed', error: opened.error })
-      if (opened.status !== 'open') return
-      const { app, inputs, why } = opened
-      if (this.#state !== 'open') return void (await app[Symbol.asyncDispose]())
-      this.#hold(run, app, inputs, why)
+      if ((await this.#open(run, stored, key)) === 'held')
+        this.#left.set(key, this.#clock.now() + (this.#options.pollMs ?? 1_000)) // K1
     } catch (error) {
       if (PersistenceError.is(error) && error.fault === 'unavailable') throw error
       this.#left.set(key, again)
-      this.#logger.error(`Run "${runId}" of "${name}" cannot be resumed.`, error)
+      this.#logger.error(`Run "${run.runId}" of "${name}" cannot be resumed.`, error)
       this.emit({ type: 'refused', run, error, againAt: again })
+    }
+  }
+
+  /** Opens a stored run and holds it, if that comes to an application. */
+  async #open(run: HostRun, stored: StoredRun, key: string): Promise<Opened['status']> {
+    const taken = this.#begin(key)
+    try {
+      const opened = await openRun(this.#options, run, stored)
+      if (opened.status === 'failed') this.emit({ type: 'released', run, status: 'failed', error: opened.error })
+      if (opened.status !== 'open') return opened.status
+      if (this.#state === 'open') this.#hold(run, opened.app, opened.inputs, opened.why)
+      else await opened.app[Symbol.asyncDispose]()
+      return 'open'
     } finally {
       taken()
     }
+  }
+
+  async resume(ref: RunRef): Promise<'resumed' | 'held' | 'ended' | 'unknown'> {
+    if (this.#state !== 'open') throw new TypeError(`The host is ${this.#state}. Resume the run in another host.`)
+    const root = { partitionKey: this.#partitionOf(ref), rootId: ref.runId }
+    const key = keyOf(root.partitionKey, root.rootId)
+    const isOurs = (): boolean => this.#held.has(key) || this.#taking.has(key)
+    if (isOurs()) return 'held'
+    const stored = await this.persister.driver.find(root)
+    if (stored === undefined) return 'unknown'
+    const { status, name = '' } = stored.summary ?? {}
+    if (status === 'finished' || status === 'cancelled') return 'ended'
+    if (isOurs()) return 'held'
+    hostedOf(this.#options, name)
+    this.#left.delete(key)
+    const opened = await this.#open({ runId: root.rootId, partitionKey: root.partitionKey, name }, stored, key)
+    return opened === 'open' ? 'resumed' : opened === 'held' ? 'held' : 'ended'
   }
 
   async send(message: Message, { path, ...ref }: PlaceRef): Promise<Delivery> {

@@ -54,12 +54,12 @@ export type Opened =
   | { readonly status: 'held' }
 
 /** @throws {TypeError} when there is no such graph */
-function hostedOf({ graphs }: Pick<RunOpening, 'graphs'>, name: string): Hosted {
+export function hostedOf({ graphs }: Pick<RunOpening, 'graphs'>, name: string): Hosted {
   if (Object.hasOwn(graphs, name)) return graphs[name] as Hosted
   throw new TypeError(`There is no graph "${name}". ${suggest(name, Object.keys(graphs), 'graphs')}`)
 }
 
-function appOptions(
+export function appOptions(
   { persister, leaseMs, logger, clock }: RunOpening,
   { options }: Hosted,
   { runId, partitionKey, name }: HostRun,

@@ -1,4 +1,5 @@
 export { UiError, type UiErrorCode } from '../client/ui-error.js'
+export { runActions } from './actions.js'
 export { type NodeListener, type NodeRequest, nodeListener } from './node-listener.js'
 export type { Project, ProjectHost, ProjectReader, ProjectSource } from './project.js'
 export { type ProjectsInOptions, projectsIn } from './projects-in.js'

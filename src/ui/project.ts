@@ -24,8 +24,6 @@ export interface ProjectReader extends Reader {
   graph?(hash: string): Promise<GraphPicture | undefined>
   /** A large value, by its hash. */
   blob?(hash: string): Promise<Payload | undefined>
-  /** Deletes the log of a run that has ended. @returns whether there was one */
-  remove?(ref: RunTarget): Promise<boolean>
 }
 
 /** A host, as a project uses it: `createHost` makes one. */
@@ -34,6 +32,7 @@ export interface ProjectHost {
   readonly graphs: Readonly<Record<string, Hosted>>
   send(message: Message, ref: PlaceRef): Promise<Delivery>
   cancel(ref: PlaceRef & { readonly reason?: unknown }): Promise<string>
+  resume(ref: RunTarget): Promise<'resumed' | 'held' | 'ended' | 'unknown'>
   events(options?: { readonly signal?: AbortSignal }): AsyncIterable<HostEvent>
 }
 
@@ -50,6 +49,8 @@ export interface Project {
   readonly host?: ProjectHost | undefined
   /** Graphs by name: they are drawn, and a `hosted` one can be forked. Default: those of the host. */
   readonly graphs?: Readonly<Record<string, Hosted | AnyRunnable>> | undefined
+  /** Deletes what the reader has of a run: its log. */
+  readonly remove?: ((ref: RunTarget) => Promise<unknown>) | undefined
   /** Kinds of message: the body of an answer is checked by the schema of its kind. */
   readonly messages?: readonly AnyMessageKind[] | undefined
 }
@@ -69,16 +70,17 @@ export interface OpenProject {
   readonly host: ProjectHost | undefined
   readonly graphs: Readonly<Record<string, Hosted | AnyRunnable>>
   readonly messages: readonly AnyMessageKind[]
+  readonly remove: Project['remove']
 }
 
 /** @throws {TypeError} for a project without anything to read */
-function openProject(name: string, project: Project): OpenProject {
-  const { host, messages = [] } = project
+export function openProject(name: string, project: Project): OpenProject {
+  const { host, messages = [], remove } = project
   const persister = project.persister ?? host?.persister
   const reader = project.reader ?? persister
   if (reader === undefined)
     throw new TypeError(`The project "${name}" has nothing to read. Give it a reader, a persister or a host.`)
-  return { name, reader, persister, host, graphs: project.graphs ?? host?.graphs ?? {}, messages }
+  return { name, reader, persister, host, graphs: project.graphs ?? host?.graphs ?? {}, messages, remove }
 }
 
 /** Whether a graph has all that a run of it takes: `hosted` has made it. */

@@ -1,8 +1,9 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { burrReader, fileReader } from '../adapters/file/index.js'
+import { burrReader, fileReader, removeLog } from '../adapters/file/index.js'
 import { describeValue, tryGet } from '../internal/guards.js'
 import { checkOptions } from '../internal/options.js'
+import type { RunTarget } from '../read/reader.js'
 import type { Project, ProjectSource } from './project.js'
 
 // Owns: the projects of a folder, as they come and go.
@@ -33,10 +34,11 @@ export function projectsIn(dir: string, options: ProjectsInOptions = {}): Projec
   if (kind !== 'teasel' && kind !== 'burr')
     throw new TypeError(`kind is ${describeValue(kind)}; it takes 'teasel' or 'burr'.`)
   const opened = new Map<string, Project>()
-  const make = (name: string): Project => ({
-    ...more?.(name),
-    reader: kind === 'burr' ? burrReader({ dir, project: name }) : fileReader({ dir, project: name }),
-  })
+  const make = (name: string): Project => {
+    if (kind === 'burr') return { ...more?.(name), reader: burrReader({ dir, project: name }) }
+    const remove = (ref: RunTarget): Promise<unknown> => removeLog({ dir, project: name, ...ref })
+    return { remove, ...more?.(name), reader: fileReader({ dir, project: name }) }
+  }
   return {
     names: () => foldersIn(dir, kind === 'burr' ? '' : 'runs'),
     async open(name) {

@@ -1,10 +1,11 @@
-import { ACTION_NAMES, type ProjectSummary } from '../client/api.js'
+import type { ProjectSummary } from '../client/api.js'
 import { UiError } from '../client/ui-error.js'
 import { tryGet } from '../internal/guards.js'
 import type { RunFilter } from '../read/reader.js'
 import { BRANCH_STATUSES, RUN_STATUSES, STEP_STATUSES } from '../read/status.js'
 import { printedPath } from '../read/wire-path.js'
 import { compareCursors } from '../wire/events.js'
+import { actionsFor } from './actions.js'
 import { json, SAFE_HEADERS } from './answers.js'
 import { exportLines } from './export-run.js'
 import { graphOf } from './graph-of.js'
@@ -278,7 +279,7 @@ async function summaryOf(project: OpenProject, acts: boolean): Promise<ProjectSu
     runs,
     day,
     ...(newest !== undefined && { updatedAt: newest.updatedAt }),
-    actions: acts ? ACTION_NAMES : [],
+    actions: acts ? actionsFor(project) : [],
     streams: reader.events !== undefined || host !== undefined ? 'events' : 'trees',
   }
 }

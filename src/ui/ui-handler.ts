@@ -9,6 +9,7 @@ import { Guard } from './guard.js'
 import { servePage } from './page-routes.js'
 import { type OpenProject, type Project, type ProjectSource, Projects } from './project.js'
 import { listProjects, readProject } from './read-routes.js'
+import { writeProject } from './write-routes.js'
 
 // Owns: which part answers a request, and that every fault becomes an answer.
 // H1  A request never rejects, and an answer of the API is JSON.
@@ -122,8 +123,7 @@ class UiServer {
       .slice(API.length + 1)
       .split('/')
       .map(decoded)
-    if (request.method !== 'GET' && request.method !== 'HEAD')
-      throw new UiError('method', `${request.method} does nothing here.`)
+    if (request.method !== 'GET' && request.method !== 'HEAD') return this.#write(request, url, parts)
     await this.#authorize(request)
     return this.#read(url.searchParams, parts)
   }
@@ -160,9 +160,25 @@ class UiServer {
       return json({ items: await listProjects(this.#projects, this.#options.actions === true) })
     const project = await this.#project(params)
     const answer = readProject({ project, params }, parts)
-    if (answer === undefined)
-      throw new UiError('no-page', `There is no address ${API}/${parts.join('/').slice(0, 100)}.`)
+    if (answer === undefined) throw this.#noAddress(parts)
     return answer
+  }
+
+  async #write(request: Request, url: URL, parts: readonly string[]): Promise<Response> {
+    this.guard.checkOrigin(request, url)
+    if (request.method !== 'POST' && request.method !== 'DELETE')
+      throw new UiError('method', `${request.method.slice(0, 20)} does nothing here.`)
+    if (this.#options.actions !== true)
+      throw new UiError('read-only', 'This server only reads.', { hint: 'Give createUiHandler actions: true.' })
+    const project = await this.#project(url.searchParams)
+    const allow = (action: ActionName): Promise<void> => this.#authorize(request, action)
+    const answer = writeProject({ project, request, params: url.searchParams, allow }, parts)
+    if (answer === undefined) throw this.#noAddress(parts)
+    return answer
+  }
+
+  #noAddress(parts: readonly string[]): UiError {
+    return new UiError('no-page', `There is no address ${API}/${parts.join('/').slice(0, 100)}.`)
   }
 
   /** The project of a request. Without a name: the only one, or `default`. */

@@ -193,6 +193,39 @@ describe.each(Object.entries(stores))('a host (%s)', (_, open) => {
     expect((await persister.list()).items).toMatchObject([{ status: 'failed' }])
   })
 
+  it('resumes a run that has failed when it is asked, and no other one', async () => {
+    const persister = memoryPersister()
+    const act = { fails: true, ran: 0, hold: defer<void>() }
+    const graphs = {
+      work: workOf(async (item) => {
+        act.ran += 1
+        if (act.fails) throw new RangeError('Not yet.')
+        await act.hold.promise
+        return item
+      }),
+    }
+    await using host = createHost({ persister, graphs, ...quietly })
+    const events = reading(host)
+    await host.start('work', { appId: 'a', state: { item: 'x' } })
+    await flushUntil(seen(events, 'released', 'a', 'failed'))
+    expect(act.ran).toBe(1)
+    act.fails = false
+    expect(await Promise.all([host.resume({ runId: 'a' }), host.resume({ runId: 'a' })])).toEqual(['resumed', 'held'])
+    expect(await host.resume({ runId: 'a' })).toBe('held')
+    const other = createHost({ persister, graphs, ...quietly })
+    expect(await other.resume({ runId: 'a' })).toBe('held')
+    await other.close()
+    act.hold.resolve()
+    await flushUntil(seen(events, 'released', 'a', 'finished'))
+    expect(act.ran).toBe(2)
+    expect(await host.resume({ runId: 'a' })).toBe('ended')
+    expect(await host.resume({ runId: 'none' })).toBe('unknown')
+    await resumeOrCreate(graphOf(recording([])), { appId: 'n', entrypoint: 'work', state: { item: '' }, persister })
+    await expect(host.resume({ runId: 'n' })).rejects.toThrow('There is no graph ""')
+    await host.drain()
+    await expect(host.resume({ runId: 'a' })).rejects.toThrow('The host is draining')
+  })
+
   it('leaves a run to the process that holds it', async () => {
     const persister = open()
     const app = await resumeOrCreate(

@@ -844,6 +844,17 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     P2: ['../testing/replay › shows a condition that goes another way'],
   },
   'testing/run-recording.ts': { R1: ['../testing/replay › replays a failed run to its failure'] },
+  'ui/actions.ts': {
+    A1: [
+      '../ui/actions › cancels a run for good',
+      '../ui/actions › lets a run go on that has failed',
+      '../ui/actions › forks a run from a step',
+    ],
+    A2: ['../ui/actions › tells what to run instead where nothing here can do it'],
+  },
+  'ui/answer-question.ts': {
+    Q1: ['../ui/actions › answers a question of a run of a host, checked by the schema of its kind'],
+  },
   'ui/guard.ts': {
     G1: ['../ui/handler › refuses foreign hosts unless somebody decides who may ask'],
     G2: ['../ui/handler › asks for its token, and takes a ticket once'],
@@ -857,6 +868,9 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   },
   'ui/ui-handler.ts': {
     H1: ['../ui/handler › answers every fault as JSON and rejects for none'],
+  },
+  'ui/write-routes.ts': {
+    W1: ['../ui/actions › takes JSON of a size, and nothing else'],
   },
   'visualize/drawing.ts': {
     V1: ['../visualize/pictures › is drawn as SVG that is well formed and has no markup of a name'],

@@ -10,7 +10,7 @@ import { RunList } from './run-list.js'
 import type { Retention } from './tracker-options.js'
 
 // Owns: what a tracker tidies in its project: indexes of processes that are gone, runs beyond the limits.
-// H1  Only the log of a run that has ended is removed. One that may go on stays, whatever the limits.
+// H1  By the limits, only the log of a run that has ended is removed. One that may go on stays.
 // H2  Of several processes one tidies the indexes; one that dies while it does leaves nothing that is lost.
 
 /** An index that has not changed for so long is nobody's, milliseconds. */
@@ -101,6 +101,19 @@ export async function retain(
     size -= one.bytes
   }
   if (named.size > 0) await removeUnnamed(files, named)
+}
+
+/** Removes the log of one run, whatever its status. @returns whether there was one */
+export async function removeRun(places: Places, runId: string, partitionKey: string | null): Promise<boolean> {
+  const files = new LogFiles(places)
+  const parts = await files.of(runId, partitionKey)
+  const named = new Set<string>()
+  for (const part of parts) {
+    for (const hash of await blobsIn(files.path(part))) named.add(hash)
+    await remove(files.path(part))
+  }
+  if (named.size > 0) await removeUnnamed(files, named)
+  return parts.length > 0
 }
 
 const timeOf = ({ run: { endedAt, updatedAt } }: EndedRun): number => endedAt ?? updatedAt

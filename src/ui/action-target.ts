@@ -1,0 +1,67 @@
+import { UiError } from '../client/ui-error.js'
+import type { Persister } from '../persistence/persister.js'
+import type { AppTarget, Reader, RunTarget } from '../read/reader.js'
+import type { RunSummary } from '../read/run-summary.js'
+import { isOpen } from '../read/status.js'
+import type { AppNode } from '../read/tree.js'
+import { printedPath } from '../read/wire-path.js'
+import type { OpenProject } from './project.js'
+
+// Owns: what an action is about, as it is when the action is asked for.
+
+/** What an action is about. */
+export interface ActionTarget {
+  readonly run: RunSummary
+  /** The application at the path: the root without one. */
+  readonly node: AppNode
+}
+
+/** The store decides, where there is one: a log may be behind. */
+const readerOf = ({ persister, reader }: OpenProject): Reader => persister ?? reader
+
+/** @throws {UiError} when there is no such run or path */
+export async function targetOf(
+  project: OpenProject,
+  { runId, partitionKey = null, path }: AppTarget,
+): Promise<ActionTarget> {
+  const reader = readerOf(project)
+  const ref = { runId, partitionKey }
+  const tree = await reader.describe({ ...ref, path, first: 1, depth: 1 })
+  if (tree !== undefined) return { run: tree.run, node: tree.root }
+  const root = path === undefined ? undefined : await reader.describe({ ...ref, first: 1, depth: 1 })
+  if (root === undefined) throw new UiError('no-run', `There is no run "${runId}" in the project "${project.name}".`)
+  throw new UiError('no-path', `The run "${runId}" has nothing at "${printedPath(path ?? '')}".`)
+}
+
+/** The run of a finished action. */
+export const summaryOf = async (project: OpenProject, ref: RunTarget): Promise<RunSummary> =>
+  (await targetOf(project, { runId: ref.runId, partitionKey: ref.partitionKey })).run
+
+/** @throws {UiError} where the project has no store */
+export function storeOf({ persister, name }: OpenProject, what: string): Persister {
+  if (persister !== undefined) return persister
+  throw new UiError('not-live', `The project "${name}" has no store: its runs can only be read.`, {
+    hint: `${what} in the program that runs it, or give this server the store: teasel ui --store sqlite:FILE.`,
+  })
+}
+
+/** Whether a process has the run now, and it works. */
+export const isHeld = ({ status, heldBy }: RunSummary): boolean =>
+  heldBy !== undefined && (status === 'running' || status === 'retrying')
+
+/** @throws {UiError} while a process has the run */
+export function refuseHeld(run: RunSummary, what: string): void {
+  if (isHeld(run))
+    throw new UiError('held', `A process runs "${run.runId}" now.`, {
+      hint: `Cancel it first, or stop its process; then ${what} it.`,
+    })
+}
+
+/** @throws {UiError} for a run, or an application of it, that has ended */
+export function refuseEnded({ run, node }: ActionTarget): void {
+  if (isOpen(node.status) && isOpen(run.status)) return
+  const [what, status] = isOpen(run.status)
+    ? [`The branch "${printedPath(node.path)}"`, node.status]
+    : ['The run', run.status]
+  throw new UiError('settled', `${what} has ended: it is ${status}.`)
+}

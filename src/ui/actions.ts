@@ -1,0 +1,93 @@
+import type { ActionName, ActionRequest, CancelOutcome, CancelRequest, Outcome, RunActions } from '../client/api.js'
+import { ACTION_NAMES } from '../client/api.js'
+import { UiError } from '../client/ui-error.js'
+import { cancelStored } from '../persistence/cancel-stored.js'
+import { printedPath } from '../read/wire-path.js'
+import { isHeld, refuseEnded, refuseHeld, storeOf, targetOf } from './action-target.js'
+import { answerQuestion, decoded } from './answer-question.js'
+import { faultOf } from './answers.js'
+import { forkRun, resumeRun, rewindRun } from './go-on.js'
+import { type OpenProject, openProject, type Project } from './project.js'
+
+// Owns: what can be done with the runs of a project, without HTTP.
+// A1  A dry run changes nothing, and refuses what the action itself would refuse.
+// A2  Nothing but a `UiError` is thrown: it tells what to do instead.
+
+/**
+ * What can be done with the runs of a project: what the page does, for a command or a server of tools. A method that cannot
+ * do it rejects with a {@link UiError}, whose `hint` tells what to do instead.
+ * @throws {TypeError} for a project without anything to read
+ *
+ * @example
+ * ```ts no-run
+ * const actions = runActions({ persister })
+ * const { text } = await actions.cancel({ runId: 'order-7', reason: 'withdrawn', dryRun: true })
+ * ```
+ */
+export const runActions = (project: Project): RunActions => actionsOf(openProject('runs', project))
+
+export function actionsOf(project: OpenProject): RunActions {
+  const safely =
+    <Request, Done>(act: (project: OpenProject, request: Request) => Promise<Done>) =>
+    async (request: Request): Promise<Done> => {
+      try {
+        return await act(project, request)
+      } catch (error) {
+        throw faultOf(error)
+      }
+    }
+  return {
+    cancel: safely(cancelRun),
+    answer: safely(answerQuestion),
+    fork: safely(forkRun),
+    resume: safely(resumeRun),
+    rewind: safely(rewindRun),
+    remove: safely(removeRun),
+  }
+}
+
+/** What a project can do at all: one without a store or a host is only read. */
+export function actionsFor({ persister, remove }: OpenProject): readonly ActionName[] {
+  if (persister !== undefined) return ACTION_NAMES
+  return remove === undefined ? [] : ['remove']
+}
+
+async function cancelRun(project: OpenProject, request: CancelRequest): Promise<CancelOutcome> {
+  const target = await targetOf(project, request)
+  const { runId, partitionKey = null, path, dryRun = false } = request
+  const persister = storeOf(project, 'Cancel it')
+  refuseEnded(target)
+  const isBranch = target.node.path.length > 0
+  const what = isBranch ? `the branch "${printedPath(target.node.path)}" of "${runId}"` : `"${runId}" for good`
+  if (isBranch && project.host === undefined)
+    throw new UiError('not-live', 'A branch is cancelled by the process that runs it, and none is in this server.', {
+      hint: 'Cancel the run, or the branch in its process: app.cancel({ path }).',
+    })
+  if (dryRun)
+    return { done: false, text: `Would cancel ${what}.`, status: isHeld(target.run) ? 'requested' : 'cancelled' }
+  const reason = request.reason === undefined ? undefined : decoded(request.reason)
+  const answer =
+    project.host === undefined
+      ? await cancelStored({ persister, appId: runId, partitionKey, reason })
+      : await project.host.cancel({ runId, partitionKey, reason, ...(isBranch && path !== undefined && { path }) })
+  if (answer === 'cancelled') return { done: true, text: `Cancelled ${what}.`, status: answer }
+  if (answer === 'requested') return { done: true, text: `Asked the process of "${runId}" to end it.`, status: answer }
+  if (answer === 'unknown' && isBranch)
+    throw new UiError('not-live', 'No host of this server holds the run, so its branches cannot be cancelled here.', {
+      hint: 'Cancel the run, or the branch in its process: app.cancel({ path }).',
+    })
+  throw new UiError('settled', 'It has ended meanwhile.')
+}
+
+async function removeRun(project: OpenProject, request: ActionRequest): Promise<Outcome> {
+  const { run } = await targetOf(project, request)
+  const { runId, partitionKey = null, dryRun = false } = request
+  const { persister, remove } = project
+  if (remove === undefined) storeOf(project, 'Remove it')
+  refuseHeld(run, 'remove')
+  const text = `"${runId}" and everything below it`
+  if (dryRun) return { done: false, text: `Would delete ${text}.` }
+  await persister?.delete({ appId: runId, partitionKey })
+  await remove?.({ runId, partitionKey })
+  return { done: true, text: `Deleted ${text}.` }
+}
