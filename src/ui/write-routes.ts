@@ -119,13 +119,12 @@ async function bulk(call: WriteCall): Promise<Response> {
   await call.allow(action)
   const rest = Object.fromEntries(Object.entries(body).filter(([name]) => name !== 'do' && name !== 'runs'))
   const items: object[] = []
+  const actions = actionsOf(call.project)
   for (const { runId, partitionKey = null } of runs) {
+    const ref = { runId, partitionKey }
     try {
-      items.push({
-        runId,
-        partitionKey,
-        ...(await ACTS[action](actionsOf(call.project), { runId, partitionKey }, rest)),
-      })
+      const done = { ...ref, ...(await ACTS[action](actions, ref, rest)) }
+      items.push(done)
     } catch (error) {
       if (!UiError.is(error)) throw error
       items.push({ runId, partitionKey, error: error.toJSON() satisfies UiErrorBody })

@@ -848,7 +848,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     A1: [
       '../ui/actions › cancels a run for good',
       '../ui/actions › lets a run go on that has failed',
-      '../ui/actions › forks a run from a step',
+      '../ui/actions › forks a run from a step, with its state edited',
     ],
     A2: ['../ui/actions › tells what to run instead where nothing here can do it'],
   },
