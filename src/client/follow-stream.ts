@@ -5,7 +5,7 @@ import { UiError } from './ui-error.js'
 
 // Owns: one stream, over as many connections as it takes.
 // Does not own: a connection; it is opened by the function that is given.
-// The id of the last frame goes with each new connection, so that nothing is left out unnoticed.
+// C1  The id of the last frame goes with each new connection, so that nothing is left out unnoticed.
 
 /** Options of {@link followStream}. */
 export interface StreamOptions {

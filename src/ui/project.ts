@@ -33,7 +33,7 @@ export interface ProjectHost {
   send(message: Message, ref: PlaceRef): Promise<Delivery>
   cancel(ref: PlaceRef & { readonly reason?: unknown }): Promise<string>
   resume(ref: RunTarget): Promise<'resumed' | 'held' | 'ended' | 'unknown'>
-  events(options?: { readonly signal?: AbortSignal }): AsyncIterable<HostEvent>
+  on(ref: RunTarget, listener: (event: HostEvent) => void): () => void
 }
 
 /**

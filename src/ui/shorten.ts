@@ -1,6 +1,7 @@
 import { isObject } from '../internal/guards.js'
 import type { Payload } from '../read/payload.js'
 import type { StepRecord } from '../read/tree.js'
+import type { WireEvent } from '../wire/events.js'
 
 // Owns: what stands in lists and streams for a large value: its size and how it begins.
 
@@ -23,4 +24,13 @@ const OF_STEPS = ['inputs', 'update', 'patch'] as const
 export function shortStep(step: StepRecord): StepRecord {
   const cut = OF_STEPS.flatMap((name) => (step[name] === undefined ? [] : [[name, shortened(step[name])]]))
   return cut.length === 0 ? step : { ...step, ...(Object.fromEntries(cut) as { readonly [name: string]: Payload }) }
+}
+
+/** Members that tell where an event belongs. */
+const OF_PLACE = new Set(['type', 'runId', 'appId', 'path', 'error'])
+
+/** An event without large values. */
+export function shortEvent(event: WireEvent): WireEvent {
+  const entries = Object.entries(event).map(([name, value]) => [name, OF_PLACE.has(name) ? value : shortened(value)])
+  return Object.fromEntries(entries) as WireEvent
 }

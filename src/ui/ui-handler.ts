@@ -9,6 +9,9 @@ import { Guard } from './guard.js'
 import { servePage } from './page-routes.js'
 import { type OpenProject, type Project, type ProjectSource, Projects } from './project.js'
 import { listProjects, readProject } from './read-routes.js'
+import { SearchQuery } from './search-query.js'
+import { streamAnswer } from './stream-answer.js'
+import { StreamHub, topicsIn } from './stream-hub.js'
 import { writeProject } from './write-routes.js'
 
 // Owns: which part answers a request, and that every fault becomes an answer.
@@ -43,6 +46,8 @@ export interface UiHandler {
   (request: Request): Promise<Response>
   /** A text for the address that a person opens, `?ticket=…`, valid once. Undefined without a token. */
   ticket(): string | undefined
+  /** Number of topics that streams read now. */
+  readonly watched: number
 }
 
 const API = 'api/v1'
@@ -65,7 +70,10 @@ const API = 'api/v1'
 export function createUiHandler(options: UiHandlerOptions): UiHandler {
   checkHandlerOptions(options)
   const server = new UiServer(options)
-  return Object.assign((request: Request) => server.answer(request), { ticket: () => server.guard.ticket() })
+  const answer = (request: Request): Promise<Response> => server.answer(request)
+  return Object.defineProperty(Object.assign(answer, { ticket: () => server.guard.ticket(), watched: 0 }), 'watched', {
+    get: () => server.hub.size,
+  })
 }
 
 function checkHandlerOptions(options: UiHandlerOptions): void {
@@ -85,6 +93,7 @@ function checkHandlerOptions(options: UiHandlerOptions): void {
 
 class UiServer {
   readonly guard: Guard
+  readonly hub = new StreamHub()
   readonly #options: UiHandlerOptions
   readonly #projects: Projects
   readonly #logger
@@ -125,7 +134,7 @@ class UiServer {
       .map(decoded)
     if (request.method !== 'GET' && request.method !== 'HEAD') return this.#write(request, url, parts)
     await this.#authorize(request)
-    return this.#read(url.searchParams, parts)
+    return this.#read(request, url.searchParams, parts)
   }
 
   /** The path below the place of the handler; undefined for one beside it. */
@@ -155,13 +164,23 @@ class UiServer {
     throw new UiError('forbidden', action === undefined ? 'You may not read this.' : `You may not ${action} a run.`)
   }
 
-  async #read(params: URLSearchParams, parts: readonly string[]): Promise<Response> {
+  async #read(request: Request, params: URLSearchParams, parts: readonly string[]): Promise<Response> {
     if (parts.length === 1 && parts[0] === 'projects')
       return json({ items: await listProjects(this.#projects, this.#options.actions === true) })
     const project = await this.#project(params)
+    if (parts.length === 1 && parts[0] === 'stream') return this.#stream(request, project, params)
     const answer = readProject({ project, params }, parts)
     if (answer === undefined) throw this.#noAddress(parts)
     return answer
+  }
+
+  async #stream(request: Request, project: OpenProject, params: URLSearchParams): Promise<Response> {
+    const query = new SearchQuery(params, 'topics after')
+    const topics = topicsIn(query.text('topics') ?? '')
+    const after = request.headers.get('last-event-id') ?? query.text('after')
+    query.done()
+    const { joined, leave } = await this.hub.join(project, topics)
+    return streamAnswer(joined, leave, { after, request })
   }
 
   async #write(request: Request, url: URL, parts: readonly string[]): Promise<Response> {

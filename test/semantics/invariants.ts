@@ -844,6 +844,9 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     P2: ['../testing/replay › shows a condition that goes another way'],
   },
   'testing/run-recording.ts': { R1: ['../testing/replay › replays a failed run to its failure'] },
+  'client/follow-stream.ts': {
+    C1: ['../ui/stream › connects again with the id of its last frame, and ends with its signal'],
+  },
   'ui/actions.ts': {
     A1: [
       '../ui/actions › cancels a run for good',
@@ -865,6 +868,24 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   },
   'ui/projects-in.ts': {
     J1: ['../ui/reading › appear when their folder does, and no name leads out of it'],
+  },
+  'ui/looks.ts': {
+    L1: [
+      '../ui/stream › has each event once, over lost connections and a server that started again',
+      '../ui/stream › has the tree when it has changed, and tells when it is gone',
+    ],
+  },
+  'ui/stream-answer.ts': {
+    T1: [
+      '../ui/stream › has each event once, over lost connections and a server that started again',
+      '../ui/stream › tells of a gap, of a foreign id and of a log that is gone',
+    ],
+    T2: ['../ui/stream › tells of a reader that does not keep up, and waits for none'],
+    T3: ['../ui/stream › is looked at once for all readers, and by nobody after the last one'],
+  },
+  'ui/watch.ts': {
+    W1: ['../ui/stream › is looked at once for all readers, and by nobody after the last one'],
+    W2: ['../ui/stream › fails while the store is away at first, and goes on after it was away later'],
   },
   'ui/ui-handler.ts': {
     H1: ['../ui/handler › answers every fault as JSON and rejects for none'],

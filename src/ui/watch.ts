@@ -1,0 +1,113 @@
+import { createDeferred } from '../internal/deferred.js'
+import type { RunSummary } from '../read/run-summary.js'
+import type { Pending, RunTree } from '../read/tree.js'
+import type { WireEvent } from '../wire/events.js'
+
+// Owns: one look at a topic, shared by all that read it.
+// W1  However many read a topic, it is looked at once; with the last of them the look ends, and nothing of it is left.
+// W2  A look that fails is tried again. Only the first one fails its reader.
+
+/** What is told of a topic. */
+export type Told =
+  | { readonly type: 'events'; readonly events: readonly WireEvent[] }
+  | { readonly type: 'tree'; readonly tree: RunTree }
+  | { readonly type: 'runs'; readonly runs: readonly RunSummary[] }
+  | { readonly type: 'pending'; readonly items: readonly Pending[] }
+  | { readonly type: 'gone' }
+
+/** A topic while it is looked at. */
+export interface Watched {
+  /** The last event of a log that was told; undefined before the first one of the run. */
+  position?: string | undefined
+  /** What a new reader is told first. */
+  latest?: Told | undefined
+  /** The runs that are looked at, and whether they are all runs. */
+  runs?: { readonly known: ReadonlyMap<string, RunSummary>; readonly isAll: boolean } | undefined
+  /** The first look has succeeded: new readers may come. */
+  ready(): void
+  tell(told: Told): void
+}
+
+/** Looks at a topic until the signal aborts. It may reject at any time, and is begun again then. */
+export type Look = (watched: Watched, signal: AbortSignal) => Promise<void>
+
+/** After so long a look that failed, or found nothing new, is begun again, milliseconds. */
+export const LOOK_MS = 1000
+
+export class Watch implements Watched {
+  position: string | undefined
+  latest: Told | undefined
+  runs: Watched['runs']
+  readonly #listeners = new Set<(told: Told) => void>()
+  readonly #first = createDeferred<void>()
+  readonly #end = new AbortController()
+  #readers = 0
+
+  /** @param ended called with the last reader */
+  constructor(look: Look, ended: () => void) {
+    this.#first.promise.catch(() => {})
+    this.#ended = ended
+    void this.#run(look)
+  }
+  readonly #ended: () => void
+
+  /** Resolves when the first look has succeeded. @throws the error of that look */
+  get isReady(): Promise<void> {
+    return this.#first.promise
+  }
+
+  ready(): void {
+    this.#first.resolve()
+  }
+
+  tell(told: Told): void {
+    for (const listener of this.#listeners) listener(told)
+  }
+
+  /** Counts a reader. @returns a function that ends it, once */
+  join(): () => void {
+    this.#readers += 1
+    let left = false
+    return () => {
+      if (left) return
+      left = true
+      this.#readers -= 1
+      if (this.#readers > 0) return
+      this.#end.abort()
+      this.#ended()
+    }
+  }
+
+  /** @returns a function that ends it */
+  listen(listener: (told: Told) => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  async #run(look: Look): Promise<void> {
+    const { signal } = this.#end
+    while (!signal.aborted) {
+      try {
+        await look(this, signal)
+      } catch (error) {
+        this.#first.reject(error)
+      }
+      await pause(LOOK_MS, signal)
+    }
+    this.#first.reject(signal.reason)
+  }
+}
+
+/** Resolves after a time, or when the signal aborts. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve()
+    const done = (): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = setTimeout(done, ms)
+    signal.addEventListener('abort', done, { once: true })
+  })
+}
