@@ -1,4 +1,5 @@
-import { isInstance, messageOf } from '../internal/guards.js'
+import { UiError } from '../client/ui-error.js'
+import { isInstance, isObject, messageOf } from '../internal/guards.js'
 import { CommandError, EXIT, type ExitCode } from './command-error.js'
 import { COMMANDS } from './commands.js'
 import { helpOf, helpOfCommand, helpOfGroup } from './help.js'
@@ -48,9 +49,15 @@ async function called(argv: readonly string[], io: Io): Promise<ExitCode> {
   return code(given, io)
 }
 
-/** Any error, as a command ends with it. */
+/** Any error, as a command ends with it. A wrong query is a wrong command line. */
 function asCommandError(error: unknown): CommandError {
   if (isInstance(error, CommandError)) return error
-  const code = typeof error === 'object' && error !== null ? (error as { readonly code?: unknown }).code : undefined
-  return new CommandError(typeof code === 'string' ? code : 'failed', messageOf(error), { cause: error })
+  const { code, hint, issues } = (isObject(error) ? error : {}) as Readonly<Record<string, unknown>>
+  const more = [hint, ...(UiError.is(error) && Array.isArray(issues) ? issues : [])]
+  const lines = more.filter((one): one is string => typeof one === 'string')
+  return new CommandError(typeof code === 'string' ? code : 'failed', messageOf(error), {
+    ...(lines.length > 0 && { hint: lines.join('\n') }),
+    ...(code === 'bad-query' && { exitCode: EXIT.usage }),
+    cause: error,
+  })
 }

@@ -65,7 +65,7 @@ function pairOf(name: string, text: string): [string, string] {
 }
 
 /** JSON, or the text itself. */
-function parsedValue(text: string): unknown {
+export function parsedValue(text: string): unknown {
   try {
     return JSON.parse(text) as unknown
   } catch {

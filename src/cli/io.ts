@@ -27,6 +27,8 @@ export interface Io {
   onInterrupt(listener: () => void): () => void
   /** Aborts when the reader of the output has left. I1 */
   readonly left: AbortSignal
+  /** For requests to a server. Default: the global one. */
+  readonly fetch?: typeof fetch
   /** Epoch milliseconds. */
   now(): number
 }

@@ -1,5 +1,5 @@
 /** The port of the page, unless it is told another one. */
-const PORT = 7242
+export const PORT = 7242
 
 /** The address of a run on the page of this machine. */
 export const runLink = ({ runId, project }: { readonly runId: string; readonly project: string }): string =>

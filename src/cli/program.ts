@@ -37,7 +37,7 @@ function partsOfTarget(target: string): { readonly file: string; readonly name: 
  * Imports a module.
  * @throws {CommandError} `no-module`
  */
-async function loadFrom(file: string, io: Io): Promise<Readonly<Record<string, unknown>>> {
+export async function loadFrom(file: string, io: Io): Promise<Readonly<Record<string, unknown>>> {
   const path = resolve(io.cwd, file)
   if (!existsSync(path)) throw new CommandError('no-module', `There is no file ${path}.`)
   try {

@@ -1,69 +1,76 @@
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
+import type { RunActions } from '../client/api.js'
 import { messageOf } from '../internal/guards.js'
 import { quote, suggest } from '../internal/nearest.js'
 import type { Persister } from '../persistence/persister.js'
-import type { Reader } from '../read/reader.js'
+import type { Reader, RunTarget } from '../read/reader.js'
 import type { RunSummary } from '../read/run-summary.js'
-import type { WireEvent } from '../wire/events.js'
+import { openProject, type Project, type ProjectReader } from '../ui/project.js'
 import type { Options } from './command.js'
 import { CommandError, usageError } from './command-error.js'
 import type { Given } from './given.js'
 import type { Io } from './io.js'
 
-// Owns: where runs are read: a folder of logs, a store, Burr's folder.
+// Owns: where runs are: a folder of logs, a store, a server, Burr's folder.
 
 /** The options that tell where runs are. */
 export const SOURCE: Options = {
   dir: { value: 'DIR', help: 'The folder of a file tracker (default .teasel)' },
   store: { value: 'URL', help: 'A store: sqlite:FILE, postgres://… or redis://…' },
+  url: { value: 'URL', help: 'A server of `teasel ui` or of your own: http://host/ui' },
   burr: { value: 'DIR', help: 'The folder of Burr, ~/.burr' },
   project: { value: 'NAME', help: 'The project in the folder (default: the only one, or `default`)' },
+  token: { value: 'TEXT', help: 'The token of the server; or TEASEL_TOKEN' },
   partition: { value: 'KEY', help: 'The partition of the run (default: any)' },
 }
 
 /** The folder that is read where no option and no variable names one. */
 const DEFAULT_DIR = '.teasel'
 
-/** A reader; one of logs has events too. */
-export type RunReader = Reader & {
-  events?(query: {
-    readonly runId: string
-    readonly partitionKey?: string | null
-    readonly after?: string
-    readonly types?: readonly string[]
-    readonly follow?: boolean
-    readonly signal?: AbortSignal
-  }): AsyncIterable<WireEvent>
-}
+/** A reader; one of logs and one of a server have events too. */
+export type RunReader = Pick<ProjectReader, keyof Reader | 'events'>
 
 /** An open source of runs. */
 export interface RunSource extends AsyncDisposable {
-  readonly kind: 'files' | 'store' | 'burr'
+  readonly kind: 'files' | 'store' | 'server' | 'burr'
   /** Its place, for people. */
   readonly place: string
   readonly reader: RunReader
   /** A store can be written. */
   readonly persister?: Persister
-  readonly project?: string
+  /** The name of its project; empty for a store, and for the only one of a server. */
+  readonly project: string
+  /** What can be done with its runs. */
+  actions(): Promise<RunActions>
+  /** All that is known of a run, as lines of JSON. */
+  exported(ref: RunTarget): AsyncIterable<string>
 }
 
 /** The options of a source, as they were given, or as the environment has them. */
-export function placesOf(
-  given: Given,
-  { env, cwd }: Io,
-): { readonly dir: string; readonly store: string | undefined; readonly burr: string | undefined } {
-  const own = ['dir', 'store', 'burr'].filter((name) => given.text(name) !== undefined)
+export function placesOf(given: Given, { env, cwd }: Io): Places {
+  const own = NAMES.filter((name) => given.text(name) !== undefined)
   if (own.length > 1)
     throw usageError(`Runs are in one place: --${own.join(' and --')} exclude each other.`, 'Give one of them.')
-  const store = given.text('store') ?? (own.length === 0 ? filled(env['TEASEL_STORE']) : undefined)
-  const burr = given.text('burr')
+  const other = (name: (typeof NAMES)[number]): string | undefined =>
+    given.text(name) ?? (own.length === 0 ? filled(env[`TEASEL_${name.toUpperCase()}`]) : undefined)
+  const [store, burr] = [other('store'), other('burr')]
   return {
     dir: resolve(cwd, home(given.text('dir') ?? filled(env['TEASEL_DIR']) ?? DEFAULT_DIR)),
+    url: other('url'),
     store,
     burr: burr === undefined ? undefined : resolve(cwd, home(burr)),
   }
+}
+
+const NAMES = ['dir', 'store', 'url', 'burr'] as const
+
+interface Places {
+  readonly dir: string
+  readonly store: string | undefined
+  readonly url: string | undefined
+  readonly burr: string | undefined
 }
 
 const filled = (text: string | undefined): string | undefined => (text === '' ? undefined : text)
@@ -71,55 +78,84 @@ const home = (path: string): string => (/^~(?=\/|$)/.test(path) ? join(homedir()
 
 /** Opens what the options name. */
 export async function openSource(given: Given, io: Io): Promise<RunSource> {
-  const { dir, store, burr } = placesOf(given, io)
-  if (store !== undefined) {
-    const persister = await openStore(store, io)
-    return {
-      kind: 'store',
-      place: withoutPassword(store),
-      reader: persister,
-      persister,
-      [Symbol.asyncDispose]: () => persister[Symbol.asyncDispose](),
-    }
+  const places = placesOf(given, io)
+  if (places.url !== undefined) return openServer(places.url, given, io)
+  if (places.store !== undefined) {
+    const persister = await openStore(places.store, io)
+    const dispose = async (): Promise<void> => persister[Symbol.asyncDispose]()
+    return local('store', withoutPassword(places.store), '', { persister }, dispose)
   }
-  const { burrReader, fileReader } = await import('../adapters/file/index.js')
-  const place = burr ?? dir
-  if (!isFolder(place))
-    throw new CommandError(
-      'no-runs',
-      `There is no folder ${place}.`,
-      burr === undefined
-        ? {
-            hint: 'Give --dir, --store or --burr; or record runs: fileTracker({ dir: ".teasel" }) as `tracker` of an application, or `teasel run app.ts`.',
-          }
-        : { hint: 'Burr writes to ~/.burr, unless it is told otherwise.' },
-    )
-  const project = projectIn(place, given.text('project'))
-  const dispose = { [Symbol.asyncDispose]: () => Promise.resolve() }
-  return burr === undefined
-    ? { kind: 'files', place, project, reader: fileReader({ dir, project }), ...dispose }
-    : { kind: 'burr', place, project, reader: burrReader({ dir: burr, project }), ...dispose }
+  const dir = places.burr ?? places.dir
+  if (!isFolder(dir))
+    throw new CommandError('no-runs', `There is no folder ${dir}.`, {
+      hint:
+        places.burr === undefined
+          ? 'Give --dir, --store, --url or --burr; or record runs: `teasel run app.ts`, or fileTracker({ dir: ".teasel" }) as `tracker` of an application.'
+          : 'Burr writes to ~/.burr, unless it is told otherwise.',
+    })
+  const { projectsIn } = await import('../ui/projects-in.js')
+  const all = projectsIn(dir, { kind: places.burr === undefined ? 'teasel' : 'burr' })
+  const name = projectIn(dir, await all.names(), given.text('project'))
+  const { fileReader } = await import('../adapters/file/file-reader.js')
+  const project = (await all.open(name)) ?? { reader: fileReader({ dir, project: name }) }
+  return local(places.burr === undefined ? 'files' : 'burr', dir, name, project)
+}
+
+async function openServer(url: string, given: Given, { env, fetch: own }: Io): Promise<RunSource> {
+  const { createRunClient } = await import('../client/run-client.js')
+  const token = given.text('token') ?? filled(env['TEASEL_TOKEN'])
+  const project = given.text('project')
+  const client = createRunClient({
+    baseUrl: url,
+    ...(project !== undefined && { project }),
+    ...(token !== undefined && { token }),
+    ...(own !== undefined && { fetch: own }),
+  })
+  return {
+    kind: 'server',
+    place: url,
+    project: project ?? '',
+    reader: client,
+    actions: () => Promise.resolve(client),
+    async *exported(ref) {
+      const decoder = new TextDecoder()
+      for await (const bytes of await client.exportRun(ref)) yield decoder.decode(bytes, { stream: true })
+    },
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  }
+}
+
+/** A source of this machine. */
+function local(
+  kind: RunSource['kind'],
+  place: string,
+  project: string,
+  given: Project,
+  dispose: () => Promise<void> = () => Promise.resolve(),
+): RunSource {
+  const opened = openProject(project, given)
+  const { persister, reader } = opened
+  return {
+    kind,
+    place,
+    project,
+    reader,
+    ...(persister !== undefined && { persister }),
+    async actions() {
+      const { actionsOf } = await import('../ui/actions.js')
+      return actionsOf(opened)
+    },
+    async *exported(ref) {
+      const { exportLines } = await import('../ui/export-run.js')
+      yield* exportLines(opened, ref)
+    },
+    [Symbol.asyncDispose]: dispose,
+  }
 }
 
 const isFolder = (path: string): boolean => existsSync(path) && statSync(path).isDirectory()
 
-/** The projects of a folder. */
-function projectsOf(dir: string): readonly string[] {
-  if (!isFolder(dir)) return []
-  const entries = readdirSync(dir, { withFileTypes: true }).filter((one) => one.isDirectory())
-  return entries.map(({ name }) => unescaped(name)).sort()
-}
-
-function unescaped(name: string): string {
-  try {
-    return decodeURIComponent(name)
-  } catch {
-    return name
-  }
-}
-
-function projectIn(dir: string, given: string | undefined): string {
-  const all = projectsOf(dir)
+function projectIn(dir: string, all: readonly string[], given: string | undefined): string {
   if (given !== undefined) {
     if (all.includes(given)) return given
     throw new CommandError(
@@ -172,7 +208,7 @@ async function opened(url: string, peer: string, open: () => Promise<Persister>)
 }
 
 /** A URL for people: without its password. */
-const withoutPassword = (url: string): string => url.replace(/(:\/\/[^/@:]*):[^/@]*@/, '$1:***@')
+export const withoutPassword = (url: string): string => url.replace(/(:\/\/[^/@:]*):[^/@]*@/, '$1:***@')
 
 /** The partition that is meant; undefined for any. */
 export const partitionOf = (given: Given): string | undefined => given.text('partition')

@@ -35,6 +35,9 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'adapters/context/current-context.ts': {
     L1: ['../context/current-context › is the context of the action, also after awaits'],
   },
+  'adapters/worker/load-module.ts': {
+    L1: ['../cli/process › loads TypeScript in a package that is not of modules'],
+  },
   'adapters/otel/open-spans.ts': {
     N1: ['../otel/otel › ends every span, also of a run that ends while code of it is given up'],
   },
@@ -476,9 +479,14 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     W3: ['../executor/task-runner › that is run again under its id while it lives does not begin twice'],
   },
   'cli/address.ts': { A1: ['../cli/runs › shows a branch, and a step of it'] },
-  'cli/commands/run.ts': { R1: ['../cli/runs › cancels at the first Ctrl+C, waits for the end, and exits with 130'] },
   'cli/io.ts': { I1: ['../cli/runs › ends quietly when the reader of the output has left'] },
   'cli/picture-markers.ts': { M1: ['../cli/graph › passes over a marker in a fenced block'] },
+  'cli/watched-run.ts': {
+    R1: [
+      '../cli/runs › cancels at the first Ctrl+C, waits for the end, and exits with 130',
+      '../cli/store › interrupts a run at the first Ctrl+C, to be resumed',
+    ],
+  },
   'cli/print.ts': { P1: ['../cli/runs › lists runs, newest first, without control characters'] },
   'executor/outline.ts': {
     O1: ['../executor/registry › is refused by a worker whose code has another structure, with what differs'],

@@ -69,7 +69,7 @@ async function marksOf(given: Given, io: Io): Promise<RunMarks | undefined> {
   const run = given.text('run')
   if (run === undefined) return undefined
   await using source = await openSource(given, io)
-  return readMarks(source.reader, await findRun(source, given, run))
+  return await readMarks(source.reader, await findRun(source, given, run))
 }
 
 interface Checked {

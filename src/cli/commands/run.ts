@@ -4,69 +4,25 @@ import { consoleReporter } from '../../adapters/reporter/console-reporter.js'
 import { LiveApplication } from '../../application/live-application.js'
 import { isPlainObject, messageOf } from '../../internal/guards.js'
 import { createId } from '../../internal/ids.js'
-import { payloadOf } from '../../read/payload.js'
 import { combineTrackers } from '../../tracking/combine-trackers.js'
 import type { TrackedRun, Tracker } from '../../tracking/tracker.js'
-import { printedAddress } from '../address.js'
 import type { CommandCode } from '../command.js'
-import { CommandError, EXIT, usageError } from '../command-error.js'
+import { CommandError, usageError } from '../command-error.js'
 import type { Given } from '../given.js'
 import type { Io } from '../io.js'
-import { runLink } from '../page-link.js'
-import { jsonText, note, OutputClosed, piece, printJson, write } from '../print.js'
 import { graphOfProgram, loadProgram, type Program } from '../program.js'
 import { openStore, placesOf } from '../run-source.js'
+import { type WatchedRun, watched } from '../watched-run.js'
 
 // Owns: `teasel run`.
-// R1  The first Ctrl+C cancels the run and waits for its end; the second one ends the process.
 
-interface Opened extends AsyncDisposable {
-  readonly app: LiveApplication
-  readonly runId: string
-  /** The folder of the log; undefined without one. */
-  readonly dir: string | undefined
-  readonly project: string
-}
+type Opened = WatchedRun & AsyncDisposable
 
 /** `teasel run`. */
 export const run: CommandCode = async (given, io) => {
   const program = await loadProgram(given.arg(0), io, given.text('entry'))
   await using opened = await open(program, given, io)
-  const { app } = opened
-  let interrupts = 0
-  const end = io.onInterrupt(() => {
-    interrupts += 1
-    if (interrupts > 1) process.exit(EXIT.cancelled) // R1
-    note(io, [piece('Cancelling. Press Ctrl+C again to stop at once.', 'yellow')])
-    void app.cancel({ reason: 'Ctrl+C' })
-  })
-  try {
-    const outcome = await app.run(runOptions(given, program))
-    await told(outcome as Outcome, opened, given, io)
-    return (outcome as Outcome).status === 'cancelled' ? EXIT.cancelled : EXIT.done
-  } catch (error) {
-    if (error instanceof OutputClosed) return EXIT.done
-    throw failureOf(error, opened)
-  } finally {
-    end()
-  }
-}
-
-interface Outcome {
-  readonly status: 'finished' | 'halted' | 'cancelled' | 'waiting'
-  readonly state: Readonly<Record<string, unknown>>
-  readonly action: string
-  readonly next?: string
-}
-
-function runOptions(given: Given, { bound }: Program): object {
-  const haltAfter = given.texts('halt-after')
-  const maxSteps = given.whole('max-steps', 1)
-  return {
-    inputs: { ...bound, ...given.values('input') },
-    ...(haltAfter.length > 0 && { haltAfter }),
-    ...(maxSteps !== undefined && { maxSteps }),
-  }
+  return await watched(opened, program, given, io)
 }
 
 async function open(program: Program, given: Given, io: Io): Promise<Opened> {
@@ -87,7 +43,7 @@ async function open(program: Program, given: Given, io: Io): Promise<Opened> {
       reporter.close()
       await app[Symbol.asyncDispose]()
     }
-    return { app, runId: app.appId, dir: undefined, project, [Symbol.asyncDispose]: dispose }
+    return { app, runId: app.appId, dir: undefined, project, isStored: false, [Symbol.asyncDispose]: dispose }
   }
   const files = given.flag('no-track')
     ? undefined
@@ -117,7 +73,14 @@ async function open(program: Program, given: Given, io: Io): Promise<Opened> {
       await app[Symbol.asyncDispose]()
       await close()
     }
-    return { app, runId, dir: files === undefined ? undefined : dir, project, [Symbol.asyncDispose]: dispose }
+    return {
+      app,
+      runId,
+      dir: files === undefined ? undefined : dir,
+      project,
+      isStored: persister !== undefined,
+      [Symbol.asyncDispose]: dispose,
+    }
   } catch (error) {
     await close()
     throw error
@@ -171,25 +134,4 @@ function parsed(text: string, file: string): object {
     throw usageError(`${file} is no JSON. ${messageOf(cause)}`)
   }
   throw usageError(`${file} holds no record of keys.`, 'It takes { "key": value }.')
-}
-
-async function told({ status, state, action, next }: Outcome, opened: Opened, given: Given, io: Io): Promise<void> {
-  const { runId, dir } = opened
-  const link = runLink(opened)
-  if (given.flag('json'))
-    return printJson(io, {
-      ...{ runId, status, action, next, state: payloadOf(state) },
-      ...(dir !== undefined && { dir, page: link }),
-    })
-  await write(io, `${jsonText(payloadOf(state), 2)}\n`)
-  if (dir !== undefined)
-    note(io, [piece(`teasel runs show ${printedAddress(runId)}`, 'dim')], [piece(`teasel ui, then ${link}`, 'dim')])
-}
-
-function failureOf(error: unknown, { runId, dir }: Opened): CommandError {
-  const code = (error as { readonly code?: unknown } | null)?.code
-  return new CommandError(typeof code === 'string' ? code : 'failed', messageOf(error), {
-    ...(dir !== undefined && { hint: `teasel runs show ${printedAddress(runId)}` }),
-    cause: error,
-  })
 }

@@ -27,7 +27,7 @@ export const runsDiff: CommandCode = async (given, io) => {
       ? await sideOf(source, given, given.arg(1))
       : { ...a, step: a.step === undefined ? undefined : a.step - 1 }
   const [from, to] = given.args.length > 1 ? [a, b] : [b, a]
-  if (given.args.length === 1 && a.step === undefined) return diffOfStart(source, a, given.flag('json'), io)
+  if (given.args.length === 1 && a.step === undefined) return await diffOfStart(source, a, given.flag('json'), io)
   const after = await stateOf(source.reader, to)
   const before = await stateOf(source.reader, from)
   const changes = changesOf(before, after)

@@ -36,7 +36,7 @@ export const runsShow: CommandCode = async (given, io) => {
   const run = await findRun(source, given, address.runId)
   const { runId, partitionKey } = run
   const ref = { runId, partitionKey }
-  if (address.step !== undefined) return showStep(source.reader, { ...ref, ...address, runId }, given, io)
+  if (address.step !== undefined) return await showStep(source.reader, { ...ref, ...address, runId }, given, io)
   const tree = await source.reader.describe({ ...ref, path: address.path, first: firstOf(given), depth: 3 })
   if (tree === undefined) throw noPath(address, run)
   if (given.flag('json')) await printJson(io, tree)

@@ -1,0 +1,148 @@
+import { RUN_STATUSES } from '../read/status.js'
+import type { Command, Options } from './command.js'
+import { GRAPH_OPTIONS } from './graph-options.js'
+import { SOURCE } from './run-source.js'
+
+// Owns: the declarations of the commands that read.
+
+const PAGE: Options = {
+  limit: { short: 'n', value: 'N', help: 'At most so many (default 50)' },
+  after: { value: 'CURSOR', help: 'Go on behind an earlier page' },
+  all: { help: 'Print all of them' },
+}
+
+export const READING: readonly Command[] = [
+  {
+    name: 'graph',
+    args: '[MODULE[#EXPORT]]',
+    count: [0, 1],
+    summary: 'Draw a graph',
+    text: 'With --check FILE the pictures of a Markdown file are compared with their graphs: each is a fenced block behind a comment of its own line, <!-- teasel graph app.ts#graph --depth 2 -->. A stale one exits with 1; --write renews it.',
+    options: {
+      output: { short: 'o', value: 'FILE', help: 'Write to a file' },
+      check: { value: 'FILE', many: true, help: 'Fail when a picture of this file is stale' },
+      write: { value: 'FILE', many: true, help: 'Renew the pictures of this file' },
+      ...GRAPH_OPTIONS,
+    },
+    examples: ['graph app.ts#graph', 'graph app.ts -f svg --theme dark -o graph.svg', 'graph --check README.md'],
+    load: async () => (await import('./commands/graph.js')).graph,
+  },
+  {
+    name: 'runs ls',
+    args: '',
+    count: [0, 0],
+    summary: 'List runs, newest first',
+    options: {
+      status: { short: 's', value: 'A,B', values: RUN_STATUSES, many: true, help: 'Only runs with this status' },
+      label: { value: 'NAME=VALUE', many: true, help: 'Only runs with this label' },
+      name: { value: 'NAME', help: 'Only runs of this graph of a host' },
+      text: { value: 'TEXT', help: 'Only runs with this text in the id or the title' },
+      since: { value: 'TIME', help: 'Only runs since then: 30m, 2h, 7d or a date' },
+      pending: { help: 'Only runs with an open question' },
+      retrying: { help: 'Only runs between two attempts' },
+      leaked: { help: 'Only runs with abandoned code' },
+      ...PAGE,
+      ...SOURCE,
+    },
+    examples: ['runs ls --status failed,cancelled --since 2h', 'runs ls --store postgres://localhost/app --json'],
+    load: async () => (await import('./commands/runs-ls.js')).runsLs,
+  },
+  {
+    name: 'runs show',
+    args: 'RUN[/PATH][@STEP]',
+    count: [1, 1],
+    summary: 'Show a run, a branch of it, or a step',
+    options: {
+      state: { help: 'Print the state too' },
+      first: { value: 'N', help: 'Branches of each status (default 5)' },
+      verbose: { short: 'v', help: 'Tell what the source has not recorded' },
+      ...SOURCE,
+    },
+    examples: ['runs show order-7', 'runs show order-7@3 --json', 'runs show order-7/fan/berlin --state'],
+    load: async () => (await import('./commands/runs-show.js')).runsShow,
+  },
+  {
+    name: 'runs tail',
+    args: 'RUN',
+    count: [1, 1],
+    summary: 'Follow the events of a run until it ends',
+    text: 'A store has no events: its run is looked at each second. Ctrl+C ends the reading, and never the run.',
+    options: {
+      type: { value: 'A,B', many: true, help: 'Only events of these types' },
+      after: { value: 'CURSOR', help: 'Only events behind this one, INCARNATION.SEQ' },
+      'no-follow': { help: 'End with the last event until now' },
+      'exit-code': { help: 'Exit with 1 when the run fails' },
+      ...SOURCE,
+    },
+    examples: ['runs tail order-7', 'runs tail order-7 --type step.end,retry --json'],
+    load: async () => (await import('./commands/runs-tail.js')).runsTail,
+  },
+  {
+    name: 'runs diff',
+    args: 'RUN[@STEP] [RUN[@STEP]]',
+    count: [1, 2],
+    summary: 'Compare two states, of one run or of two',
+    text: 'One address compares a step with the one before, or a run with its start. With --json it prints a JSON Patch (RFC 6902).',
+    options: SOURCE,
+    examples: ['runs diff order-7@3', 'runs diff order-7@3 order-7@9', 'runs diff order-7 order-7-again --json'],
+    load: async () => (await import('./commands/runs-diff.js')).runsDiff,
+  },
+  {
+    name: 'runs export',
+    args: 'RUN',
+    count: [1, 1],
+    summary: 'Write all that is known of a run as lines of JSON',
+    text: 'The page opens such a file without a server.',
+    options: { output: { short: 'o', value: 'FILE', help: 'Write to a file' }, ...SOURCE },
+    examples: ['runs export order-7 -o order-7.jsonl'],
+    load: async () => (await import('./commands/runs-export.js')).runsExport,
+  },
+  {
+    name: 'pending',
+    args: '',
+    count: [0, 0],
+    summary: 'List open questions, oldest first',
+    options: {
+      kind: { value: 'KIND', many: true, help: 'Only questions that take this kind of message' },
+      label: { value: 'NAME=VALUE', many: true, help: 'Only of runs with this label' },
+      ...PAGE,
+      ...SOURCE,
+    },
+    examples: ['pending', 'pending --kind verdict --json'],
+    load: async () => (await import('./commands/pending.js')).pending,
+  },
+  {
+    name: 'test-case',
+    args: 'RUN[/PATH]@STEP',
+    count: [1, 1],
+    summary: 'Make a test of a recorded step, and its fixture',
+    options: {
+      output: { short: 'o', value: 'FILE', help: 'The test (default ACTION-STEP.test.ts); the fixture is beside it' },
+      import: { value: 'NAME:FILE', help: 'How the test imports the action: ask:./actions.js' },
+      force: { help: 'Replace a test that is there' },
+      'dry-run': { help: 'Print the test, and write nothing' },
+      ...SOURCE,
+    },
+    examples: ['test-case order-7@3 --import ask:./actions.js -o test/ask.test.ts'],
+    load: async () => (await import('./commands/test-case.js')).testCase,
+  },
+  {
+    name: 'import burr',
+    args: '[DIR]',
+    count: [0, 1],
+    summary: 'List what Burr has tracked, and how to see it',
+    text: 'Nothing is copied: --burr DIR reads the files of Burr where they are, default ~/.burr.',
+    options: {},
+    examples: ['import burr ~/.burr'],
+    load: async () => (await import('./commands/import-burr.js')).importBurr,
+  },
+  {
+    name: 'doctor',
+    args: '',
+    count: [0, 0],
+    summary: 'Look at what Teasel needs: Node, packages, folder, store, port',
+    options: SOURCE,
+    examples: ['doctor', 'doctor --store postgres://localhost/app --json'],
+    load: async () => (await import('./commands/doctor.js')).doctor,
+  },
+]

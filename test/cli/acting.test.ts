@@ -1,0 +1,132 @@
+import { join } from 'node:path'
+import { createUiHandler } from 'teasel/ui'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openStore } from '../../src/cli/run-source.js'
+import { type Called, call, callJson, temporaryFolder } from './call.js'
+
+const folder = temporaryFolder()
+const store = `sqlite:${join(folder.path, 'runs.db')}`
+const logs = join(folder.path, 'logs')
+const env = { TEASEL_STORE: store, TEASEL_DIR: logs }
+
+/** Runs a question until it waits. */
+const ask = (id: string): Promise<Called> =>
+  call(['run', 'several.ts#asking', '--store', store, '--id', id, '--no-track'], { env })
+
+beforeAll(async () => {
+  for (const id of ['one', 'two', 'three']) await ask(id)
+  const sum = ['run', 'several.ts#sum', '--set', 'n=1', '--input', 'by=2', '--store', store]
+  for (const id of ['sum', 'old', 'older']) await call([...sum, '--id', id], { env })
+})
+afterAll(() => folder[Symbol.dispose]())
+
+const statusOf = async (id: string): Promise<unknown> => {
+  const [tree] = (await callJson(['runs', 'show', id], { env })) as [{ readonly run: { readonly status: string } }]
+  return tree.run.status
+}
+
+describe('teasel answer', () => {
+  it('tells what it would do, sends the answer, and the run goes on with it', async () => {
+    const dry = await call(['answer', 'one', 'true', '--dry-run'], { env })
+    const sent = await call(['answer', 'one'], { env, input: 'true\n' })
+    const again = await call(['answer', 'one', 'true'], { env })
+    const resumed = await call(['resume', 'one', '--run', 'several.ts#asking', '--no-track'], { env })
+
+    expect(dry.err).toBe('')
+    expect([dry.code, sent.code, again.code]).toEqual([0, 0, 1])
+    expect(dry.out).toMatch(/^· /)
+    expect(sent.out).toMatch(/^✓ /)
+    expect(JSON.parse(resumed.out)).toEqual({ good: true })
+  })
+
+  it('refuses a kind that the question does not take', async () => {
+    expect(await call(['answer', 'two', 'true', '--kind', 'verdit'], { env })).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('Give --kind: verdict.'),
+    })
+    expect(await call(['answer', 'sum', 'true'], { env })).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('sum waits for no answer'),
+    })
+    expect((await call(['answer', 'nobody', 'true'], { env })).code).toBe(1)
+  })
+})
+
+describe('teasel cancel', () => {
+  it('tells what it would do, and cancels a run for good', async () => {
+    const [dry] = await callJson(['cancel', 'two', '--dry-run'], { env })
+    const before = await statusOf('two')
+    const [done] = await callJson(['cancel', 'two', '--reason', 'withdrawn'], { env })
+
+    expect([dry, done]).toMatchObject([
+      { done: false, status: 'cancelled' },
+      { done: true, status: 'cancelled' },
+    ])
+    expect([before, await statusOf('two')]).toEqual(['waiting', 'cancelled'])
+  })
+
+  it('tells as JSON why it cannot', async () => {
+    const { code, err } = await call(['cancel', 'sum', '--json'], { env })
+
+    expect([code, JSON.parse(err)]).toMatchObject([1, { error: { code: 'settled' } }])
+    expect((await call(['cancel'], { env })).code).toBe(2)
+    expect((await call(['cancel', 'nobody'], { env })).err).toContain('no run "nobody"')
+  })
+
+  it('cannot change what a log alone has', async () => {
+    const { code, err } = await call(['cancel', 'sum', '--dir', logs], { env })
+
+    expect(code).toBe(1)
+    expect(err).toMatch(/^✕ .+\n {2}\S/)
+  })
+
+  it('asks a server, which refuses what it may not', async () => {
+    const persister = await openStore(store, { cwd: folder.path })
+    const serve = (actions: boolean) => {
+      const handler = createUiHandler({ projects: { runs: { persister } }, actions })
+      return { fetch: (input: unknown, init?: RequestInit) => handler(new Request(input as string, init)) }
+    }
+    const argv = ['cancel', 'three', '--url', 'http://localhost', '--json']
+
+    expect(JSON.parse((await call(argv, serve(false))).err)).toMatchObject({ error: { code: 'read-only' } })
+    expect((await call(argv, serve(true))).code).toBe(0)
+    expect(await statusOf('three')).toBe('cancelled')
+    await persister[Symbol.asyncDispose]()
+  })
+})
+
+describe('teasel rewind and resume', () => {
+  it('moves a run back, with another state, and makes it due again', async () => {
+    const rewound = await call(['rewind', 'sum@0', '--set', 'n=10', '--dry-run'], { env })
+
+    expect([rewound.code, await statusOf('sum')]).toEqual([0, 'finished'])
+    expect((await call(['rewind', 'sum@0', '--set', 'n=10'], { env })).code).toBe(0)
+    expect((await call(['runs', 'show', 'sum', '--state'], { env })).out).toContain('"n": 10')
+    expect((await call(['resume', 'sum', '--dry-run'], { env })).code).toBeLessThan(2)
+  })
+
+  it.each([
+    [['rewind', 'sum'], 2, 'needs a step'],
+    [['rewind', 'sum@9'], 1, 'step'],
+    [['rewind', 'nobody@1'], 1, 'no run'],
+    [['rewind', 'sum@0', '--patch', 'none.json'], 1, 'There is no file'],
+    [['rewind', 'sum@0', '--patch', 'weather.ts'], 2, 'is no JSON'],
+    [['fork', 'sum'], 2, 'Name the step'],
+    [['resume', 'nobody'], 1, 'no run'],
+  ])('refuses %j', async (argv, code, text) => {
+    expect(await call(argv, { env })).toMatchObject({ code, out: '', err: expect.stringContaining(text) })
+  })
+})
+
+describe('teasel runs rm', () => {
+  it('deletes runs, and goes on behind one that is missing', async () => {
+    await call(['runs', 'rm', 'old', '--dry-run'], { env })
+    const before = await statusOf('old')
+    const { code, err, out } = await call(['runs', 'rm', 'old', 'nobody', 'older'], { env })
+
+    expect([before, code, out.match(/✓/g)?.length]).toEqual(['finished', 1, 2])
+    expect(err).toContain('no run "nobody"')
+    expect((await call(['runs', 'show', 'old'], { env })).err).toContain('no run "old"')
+    expect((await call(['runs', 'rm'], { env })).code).toBe(2)
+  })
+})
