@@ -223,7 +223,7 @@ export class RunFold {
     app.error = this.#errorOf(line['error'])
     app.since = line.time
     app.endedAt = line.time
-    this.endedAt = line.time
+    if (app.parent === undefined) this.endedAt = line.time
     if (app.status !== 'cancelled') app.cancelled = undefined
     quiet(app)
   }

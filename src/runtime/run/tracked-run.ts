@@ -9,7 +9,7 @@ import type { EventSource } from '../event-source.js'
 /** Describes a run of the root application to its tracker. Trackers of maps get it at their first branch. */
 export function beginTracking(app: Application): void {
   const { tracker, system, journal, checkpoint, appId, plan } = app
-  if (tracker === undefined) return
+  if (tracker === undefined || app.parent !== undefined) return // an application that an action made is part of the run
   const { state, position, next, sequenceId } = checkpoint
   const { partitionKey, about } = journal?.scope.settings ?? { partitionKey: null }
   const { name, title, labels = {} } = about ?? {}
