@@ -12,6 +12,7 @@ import {
   knownRooms,
   noCycles,
   noLongSpread,
+  pageAlone,
   partsOfEngine,
   plainIndex,
   RULES,
@@ -50,6 +51,8 @@ const breaches: readonly [string, Rule, Record<string, string>][] = [
     noCycles,
     { 'src/state/a.ts': "import type { B } from './b.js'", 'src/state/b.ts': "export { a } from './a.js'" },
   ],
+  ['a page that imports the engine', pageAlone, { 'src/ui/page/a.tsx': "import { b } from '../../runtime/b.js'" }],
+  ['a room that imports the page', pageAlone, { 'src/cli/a.ts': "import { b } from '../ui/page/b.js'" }],
   [
     'values of persistence in the engine',
     typesOfPersistence,

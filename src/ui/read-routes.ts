@@ -8,7 +8,7 @@ import { compareCursors } from '../wire/events.js'
 import { actionsFor } from './actions.js'
 import { json, SAFE_HEADERS } from './answers.js'
 import { exportLines } from './export-run.js'
-import { graphOf } from './graph-of.js'
+import { graphOf, laidOf } from './graph-of.js'
 import { differenceOf, jsonPatchOf } from './json-patch.js'
 import type { OpenProject, Projects } from './project.js'
 import { chunksOf, eventPage, mosaicOf, statesOf } from './read-run.js'
@@ -29,6 +29,7 @@ export function readProject(call: ReadCall, parts: readonly string[]): Promise<R
   if (parts.length === 1) return ownRoute(TOP, head)?.(call)
   if (parts.length === 2 && head === 'runs' && one === 'count') return count(call)
   if (parts.length === 2 && head === 'graphs') return graph(call, one as string)
+  if (parts.length === 3 && head === 'graphs' && rest === 'laid') return laid(call, one as string)
   if (parts.length === 2 && head === 'blobs') return blob(call, one as string)
   if (head !== 'runs' || parts.length > 3) return undefined
   return rest === undefined ? describe(call, one as string) : ownRoute(OF_RUN, rest)?.(call, one as string)
@@ -102,6 +103,14 @@ async function graph({ project, params }: ReadCall, hash: string): Promise<Respo
   const picture = await graphOf(project, hash)
   if (picture === undefined) throw new UiError('no-graph', `The project "${project.name}" has no graph "${hash}".`)
   return json(picture, 200, Object.hasOwn(project.graphs, hash) ? {} : FOREVER)
+}
+
+/** A picture with its places, with room for the marks of a run. */
+async function laid({ project, params }: ReadCall, hash: string): Promise<Response> {
+  new SearchQuery(params, '').done()
+  const found = await laidOf(project, hash)
+  if (found === undefined) throw new UiError('no-graph', `The project "${project.name}" has no graph "${hash}".`)
+  return json(found, 200, Object.hasOwn(project.graphs, hash) ? {} : FOREVER)
 }
 
 async function blob({ project, params }: ReadCall, hash: string): Promise<Response> {

@@ -1,4 +1,5 @@
 import type { BranchStatus } from '../read/status.js'
+import { markedName, takenText } from './mark-text.js'
 import {
   DOT,
   type LaidAction,
@@ -7,12 +8,9 @@ import {
   type LaidGraph,
   type LayoutOptions,
   LINE,
-  layoutOf,
   type Place,
   textWidth,
-} from './layout.js'
-import { markedName, takenText } from './mark-text.js'
-import type { GraphPicture } from './picture.js'
+} from './places.js'
 import { edgeOf, type RunMarks } from './run-marks.js'
 
 // Owns: how a laid out picture looks, as SVG. It needs neither the graph nor the engine.
@@ -21,7 +19,6 @@ import { edgeOf, type RunMarks } from './run-marks.js'
 
 /** Options of a drawing. */
 export interface DrawOptions {
-  readonly direction?: 'TB' | 'LR'
   readonly theme?: 'light' | 'dark'
   /** Whether actions show the keys that they read and write. */
   readonly state?: boolean
@@ -29,10 +26,10 @@ export interface DrawOptions {
 }
 
 /** The texts of a picture. */
-type Texts = Omit<LayoutOptions, 'direction'>
+export type Texts = Omit<LayoutOptions, 'direction'>
 
 /** The texts of a picture with the marks of a run. */
-function textsOf({ state = false, run }: Pick<DrawOptions, 'state' | 'run'>): Texts {
+export function textsOf({ state = false, run }: Pick<DrawOptions, 'state' | 'run'>): Texts {
   return {
     label: ({ label, from, to }) =>
       [shortened(label), takenText(run?.taken[edgeOf(from, to)])].filter((part) => part !== '').join(' '),
@@ -48,14 +45,21 @@ function textsOf({ state = false, run }: Pick<DrawOptions, 'state' | 'run'>): Te
   }
 }
 
-/** Draws a picture. */
-export function svgOf(picture: GraphPicture, options: DrawOptions = {}): string {
-  const laid = layoutOf(picture, { direction: options.direction ?? 'TB', ...textsOf(options) })
-  return drawLaid(laid, options)
+/** The texts of a picture with room for the marks of a run, so that they can be drawn into it later. */
+export function roomyTexts(): Texts {
+  const texts = textsOf({ state: true })
+  return {
+    name: (branch) => `▶ ${texts.name(branch)}`,
+    head: (action) => {
+      const [name = '', ...rest] = texts.head(action)
+      return [`▶ ${name} ×00${action.isMap ? ' (✓00 ▶00 ✕0)' : ''}`, ...rest]
+    },
+    label: (edge) => `${texts.label(edge)} ×00`,
+  }
 }
 
 /** Draws a picture whose places are known. Its texts may be other ones than it was laid out for. */
-function drawLaid(laid: LaidGraph, options: DrawOptions): string {
+export function drawLaid(laid: LaidGraph, options: DrawOptions): string {
   const { theme = 'light', run } = options
   const [width, height] = [round(laid.width), round(laid.height)]
   const drawing = new Drawing(COLORS[theme], run, textsOf(options))

@@ -1,7 +1,18 @@
 import { Graph, layout } from '@dagrejs/dagre'
 import { defined } from '../internal/defined.js'
-import { isWide } from '../internal/wide-signs.js'
 import type { ActionPicture, BranchPicture, EdgePicture, GraphPicture } from './picture.js'
+import {
+  type Box,
+  DOT,
+  type LaidAction,
+  type LaidBranch,
+  type LaidEdge,
+  type LaidGraph,
+  type LayoutOptions,
+  LINE,
+  type Place,
+  textWidth,
+} from './places.js'
 
 // Owns: where things of a picture are, in units of a pixel.
 // Does not own: what is drawn (picture.ts), how it looks (drawing.ts).
@@ -9,71 +20,10 @@ import type { ActionPicture, BranchPicture, EdgePicture, GraphPicture } from './
 // G2  Boxes of one graph do not overlap. Everything of a graph, ways and their labels too, is inside its box.
 // G3  A way back runs in a channel of its own beside the graph, so it does not change the order of the others.
 
-/** A place, relative to the graph that it is in. */
-export interface Place {
-  readonly x: number
-  readonly y: number
-}
-
-/** A box, by its upper left corner. */
-export interface Box extends Place {
-  readonly width: number
-  readonly height: number
-}
-
-export interface LaidAction extends Box {
-  readonly action: ActionPicture
-  readonly branches: readonly LaidBranch[]
-  /** The line `… 3 more`, if there are more. */
-  readonly more: Place | undefined
-}
-
-export interface LaidBranch extends Box {
-  readonly branch: BranchPicture
-  readonly graph: (Place & { readonly laid: LaidGraph }) | undefined
-}
-
-export interface LaidEdge {
-  /** Undefined for the way from the start to the entry. */
-  readonly edge: EdgePicture | undefined
-  readonly points: readonly Place[]
-  /** The middle of its label. */
-  readonly label: Place | undefined
-}
-
-export interface LaidGraph {
-  readonly width: number
-  readonly height: number
-  readonly actions: readonly LaidAction[]
-  readonly edges: readonly LaidEdge[]
-  readonly start: Place
-  /** Undefined when nothing leads to the end. */
-  readonly end: Place | undefined
-}
-
-export interface LayoutOptions {
-  readonly direction: 'TB' | 'LR'
-  /** The lines of the head of an action. */
-  readonly head: (action: ActionPicture) => readonly string[]
-  /** The name of a branch. */
-  readonly name: (branch: BranchPicture) => string
-  /** The label of a way. */
-  readonly label: (edge: EdgePicture) => string
-}
-
-export const LINE = 17
-export const DOT = 5
 const PAD = 12
 const GAP = 14
 const MARGIN = 10
 const CHANNEL = 16
-
-/** The width of a text, about: its font is that of the reader. */
-export function textWidth(text: string): number {
-  let width = 0
-  for (const sign of text) width += isWide(sign.codePointAt(0) ?? 0) ? 14 : /[iljtf.,:;'|!()[\] ]/.test(sign) ? 4.5 : 8
-  return width
-}
 
 /** Lays a picture out (G1). */
 export function layoutOf(graph: GraphPicture, options: LayoutOptions): LaidGraph {

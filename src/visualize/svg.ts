@@ -1,5 +1,6 @@
 import type { AnyRunnable } from '../action/action.js'
-import { svgOf } from './drawing.js'
+import { drawLaid, textsOf } from './drawing.js'
+import { layoutOf } from './layout.js'
 import type { PictureOptions } from './picture.js'
 import { pictureOf } from './picture-of.js'
 import type { RunMarks } from './run-marks.js'
@@ -32,6 +33,7 @@ export interface SvgOptions extends PictureOptions {
  * ```
  */
 export function toSvg(branch: AnyRunnable, options: SvgOptions = {}): string {
-  const { depth, ...looks } = options
-  return svgOf(pictureOf(branch, depth === undefined ? {} : { depth }), looks)
+  const { depth, direction = 'TB', ...looks } = options
+  const picture = pictureOf(branch, depth === undefined ? {} : { depth })
+  return drawLaid(layoutOf(picture, { direction, ...textsOf(looks) }), looks)
 }

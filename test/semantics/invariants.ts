@@ -901,6 +901,12 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'ui/write-routes.ts': {
     W1: ['../ui/actions › takes JSON of a size, and nothing else'],
   },
+  'ui/page/cells.ts': {
+    C1: ['../ui/page-parts › are one a branch, or buckets with the status of the worst'],
+  },
+  'ui/page/lanes.ts': {
+    T1: ['../ui/page-parts › are as many as ran at once, and none has two at one time'],
+  },
   'visualize/drawing.ts': {
     V1: ['../visualize/pictures › is drawn as SVG that is well formed and has no markup of a name'],
     V2: ['../visualize/pictures › has each action and each way once, by its address'],

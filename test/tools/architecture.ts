@@ -103,7 +103,9 @@ export const partsOfEngine: Rule = (files) =>
 
 /** Type imports count: a reader follows them too. */
 export const noCycles: Rule = (files) => {
-  const edges = new Map(files.map((file) => [file.path, importsOf(file).flatMap((one) => one.file ?? [])]))
+  const edges = new Map(
+    files.map((file) => [file.path.replace(/x$/, ''), importsOf(file).flatMap((one) => one.file ?? [])]),
+  )
   const done = new Set<string>()
   const faults: string[] = []
   const visit = (path: string, way: readonly string[]): void => {
@@ -113,7 +115,7 @@ export const noCycles: Rule = (files) => {
     for (const next of edges.get(path) ?? []) visit(next, [...way, path])
     done.add(path)
   }
-  for (const { path } of files) visit(path, [])
+  for (const path of edges.keys()) visit(path, [])
   return faults
 }
 
@@ -124,12 +126,13 @@ export const fileSize: Rule = (files) =>
     return lines > most ? [`${path} has ${lines} lines, more than ${most}`] : []
   })
 
-const VAGUE = /(^|\/)(utils?|helpers?|common|misc|types)(\.ts|\/)/
+const VAGUE = /(^|\/)(utils?|helpers?|common|misc|types)(\.tsx?|\/)/
 
 export const fileNames: Rule = (files) =>
   files.flatMap(({ path }) => {
     const faults: string[] = []
-    if (!/^[a-z0-9]+(-[a-z0-9]+)*\.ts$/.test(path.split('/').at(-1) ?? '')) faults.push(`${path} is not in kebab-case`)
+    if (!/^[a-z0-9]+(-[a-z0-9]+)*\.tsx?$/.test(path.split('/').at(-1) ?? ''))
+      faults.push(`${path} is not in kebab-case`)
     if (VAGUE.test(path)) faults.push(`${path} has a name that says nothing`)
     return faults
   })
@@ -159,6 +162,21 @@ export const homesOfPackages: Rule = (files) =>
         })
         .map(({ from, typeOnly }) => `${file.path} imports ${typeOnly ? 'types' : 'values'} of ${from}`),
     )
+
+/** The page runs in a browser: of the rooms it takes forms of data, the drawing of pictures, and the client. */
+const OF_PAGE =
+  /^src\/(ui\/page\/|client\/|read\/|internal\/|wire\/(events|sse-frames)\.ts$|action\/context\.ts$|log\/|visualize\/(drawing|places|picture|run-marks|mark-text)\.ts$)/
+
+export const pageAlone: Rule = (files) =>
+  files.flatMap((file) => {
+    const isPage = file.path.startsWith('src/ui/page/')
+    return importsOf(file).flatMap((one) => {
+      if (!isPage) return one.file?.startsWith('src/ui/page/') === true ? [`${file.path} imports the page`] : []
+      if (one.file === undefined)
+        return /^(preact|@preact\/signals)(\/|$)/.test(one.from) ? [] : [`${file.path} imports ${one.from}`]
+      return OF_PAGE.test(one.file) ? [] : [`${file.path} imports ${one.file}, which is not for browsers`]
+    })
+  })
 
 const FORBIDDEN: readonly (readonly [RegExp, string])[] = [
   [/['"]node:/, 'asks node: (platform.ts asks the process)'],
@@ -218,6 +236,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   'a file has at most 300 lines, or is one idea': fileSize,
   'files are named in kebab-case and say what they are': fileNames,
   'packages are imported at home only': homesOfPackages,
+  'the page imports only what is for browsers': pageAlone,
   'nothing asks Node, prints, says any or throws a bare Error': forbiddenWords,
   'private parts of XState are touched in src/runtime/actor/ only': xstateInOneRoom,
   'no list of any length is spread into a call': noLongSpread,

@@ -18,6 +18,7 @@ const tool = (name: string): string[] => ['npx', '--no-install', 'tsx', `test/to
 const READING: readonly Gate[] = [
   { name: 'lint and format', command: ['npx', '--no-install', 'biome', 'check', '--error-on-warnings'] },
   { name: 'types', command: ['npx', '--no-install', 'tsc', '-p', '.'] },
+  { name: 'types of the page', command: ['npx', '--no-install', 'tsc', '-p', 'src/ui/page'] },
   {
     name: 'unused code',
     command: ['npx', '--no-install', 'knip', '--config', 'test/tools/knip.jsonc', '--no-progress'],

@@ -11,7 +11,7 @@ export interface SourceFile {
 /** An import of a file from another one or from a package. */
 export interface Import {
   readonly from: string
-  /** `src/…` of the imported file; undefined for a package. */
+  /** `src/…` of the imported file, with `.ts` for `.tsx` too; undefined for a package. */
   readonly file: string | undefined
   readonly typeOnly: boolean
 }
@@ -19,7 +19,7 @@ export interface Import {
 /** All TypeScript files under a folder. */
 export function readTree(root: string, folder: string): SourceFile[] {
   return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name))
     .map((path) => ({ path: relative(root, path).replaceAll('\\', '/'), text: readFileSync(path, 'utf8') }))
     .sort((a, b) => a.path.localeCompare(b.path))

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { type Box, type LaidGraph, layoutOf, textWidth } from '../../src/visualize/layout.js'
+import { layoutOf } from '../../src/visualize/layout.js'
 import type { ActionPicture, BranchPicture, EdgePicture, GraphPicture } from '../../src/visualize/picture.js'
+import { type Box, type LaidGraph, textWidth } from '../../src/visualize/places.js'
 
 // Owns: the laws of a layout, over random pictures.
 

@@ -1,0 +1,59 @@
+import type { AppNode } from '../../read/tree.js'
+import { Mark, nowEachSecond, Status } from './parts.js'
+import { actionOf, branchName } from './step-rows.js'
+import { duration, isOpen } from './words.js'
+
+// Owns: one branch of a map, in a row and in words.
+
+export function BranchRow({
+  branch,
+  at,
+  of,
+  to,
+}: {
+  readonly branch: AppNode
+  readonly at: number
+  readonly of: number
+  readonly to: string
+}) {
+  const { status, startedAt, endedAt, index, error, cancelled, worker } = branch
+  const now = endedAt ?? (isOpen(status) ? nowEachSecond() : undefined)
+  const reason = typeof cancelled?.reason === 'string' ? cancelled.reason : cancelled?.by
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: only the rows in sight are there
+    <div role="listitem" class="row branch" aria-posinset={at + 1} aria-setsize={of} data-status={status}>
+      <span class="seq">{(index ?? at) + 1}</span>
+      <Mark status={status} />
+      <a class="name" href={to}>
+        {branchName(branch)}
+      </a>
+      <span class="quiet ellipsis">{error?.message ?? reason ?? actionOf(branch) ?? ''}</span>
+      {worker !== undefined && <span class="quiet tiny">{worker.host ?? worker.id}</span>}
+      {branch.attempt > 1 && <span class="quiet tiny">↻{branch.attempt}</span>}
+      <span class="ms">{startedAt === undefined || now === undefined ? '' : duration(now - startedAt)}</span>
+    </div>
+  )
+}
+
+export function Chosen({
+  branch,
+  index,
+  hrefOf,
+}: {
+  readonly branch: AppNode | undefined
+  readonly index: number
+  readonly hrefOf: (one: AppNode) => string
+}) {
+  if (branch === undefined) return <p class="quiet">Branch {index + 1} has no record yet.</p>
+  const { status, error, startedAt, endedAt } = branch
+  return (
+    <p class="chosen">
+      <Status status={status} /> <a href={hrefOf(branch)}>{branchName(branch)}</a>{' '}
+      <span class="quiet">
+        branch {index + 1} · {actionOf(branch)}
+        {startedAt !== undefined && endedAt !== undefined && ` · ${duration(endedAt - startedAt)}`}
+        {error !== undefined && ` · ${error.message.slice(0, 160)}`}
+      </span>
+    </p>
+  )
+}

@@ -1,0 +1,37 @@
+import { signal } from '@preact/signals'
+import type { ComponentChildren, JSX } from 'preact'
+import { useEffect, useRef } from 'preact/hooks'
+
+// Owns: what stands over the page: one dialog, one notice.
+
+/** A dialog over the page. Escape closes it; focus goes back to where it was. */
+export function Dialog(props: {
+  readonly title: string
+  readonly close: () => void
+  readonly children: ComponentChildren
+}): JSX.Element {
+  const box = useRef<HTMLDialogElement>(null)
+  useEffect(() => {
+    box.current?.showModal()
+  }, [])
+  return (
+    <dialog ref={box} onClose={props.close} aria-label={props.title}>
+      <header class="dialog-head">
+        <h2>{props.title}</h2>
+        <button type="button" class="small" onClick={() => box.current?.close()}>
+          Close
+        </button>
+      </header>
+      {props.children}
+    </dialog>
+  )
+}
+
+/** The dialog that is open. */
+export const dialog = signal<(() => JSX.Element) | undefined>(undefined)
+export const closeDialog = (): void => {
+  dialog.value = undefined
+}
+
+/** What was just done, or could not be, for a moment. */
+export const notice = signal<{ readonly text: string; readonly error?: Error } | undefined>(undefined)

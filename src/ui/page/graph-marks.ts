@@ -1,0 +1,120 @@
+import type { BranchStatus } from '../../read/status.js'
+import type { AppNode, MapNode, StepRecord } from '../../read/tree.js'
+import type { WirePath } from '../../read/wire-path.js'
+import { type EdgePicture, printedName } from '../../visualize/picture.js'
+import type { LaidBranch, LaidPicture } from '../../visualize/places.js'
+import { type ActionMark, edgeOf, type RunMarks } from '../../visualize/run-marks.js'
+import { inColumn, plainAction } from './column.js'
+
+// Owns: which picture an application has, and what its steps add to it.
+
+/** The graph of an application in the picture of its root, with what stands before its addresses. */
+export interface PlacedGraph {
+  readonly graph: LaidPicture | undefined
+  /** `compare/gpt4/`; empty for the root. */
+  readonly above: string
+}
+
+/** The graph of the application at a path. */
+export function graphAt(root: LaidPicture | undefined, path: WirePath): PlacedGraph {
+  let [graph, above]: [LaidPicture | undefined, string] = [root, '']
+  for (const [map, , key] of path) {
+    const branches = graph?.laid.actions.find(({ action }) => action.name === map)?.branches ?? []
+    const own = branches.find(({ branch }) => branch.path.endsWith(`/${printedName(key)}`))
+    const found = own ?? branches.find(({ branch }) => branch.isMany) ?? branches[0]
+    graph = found && belowBranch(found)
+    above = `${found?.branch.path ?? `${above}${printedName(map)}/${printedName(key)}`}/`
+  }
+  return { graph, above }
+}
+
+/** The graph of a branch; undefined where it is one action. */
+export const belowBranch = ({ branch, graph }: LaidBranch): LaidPicture | undefined =>
+  branch.graph && graph && { picture: branch.graph, laid: graph.laid }
+
+const isStep = ({ placed, action }: StepRecord): boolean => placed === undefined && action !== ''
+
+/** The graph that the steps of an application show, where no other is recorded. */
+export function graphSeen(
+  steps: readonly StepRecord[],
+  maps: readonly MapNode[],
+  above: string,
+): LaidPicture | undefined {
+  const names = [...new Set([...steps.filter(isStep).map(({ action }) => action), ...maps.map(({ map }) => map)])]
+  const entry = names[0]
+  if (entry === undefined) return undefined
+  const edges = new Map<string, EdgePicture>()
+  let last: StepRecord | undefined
+  for (const step of steps.filter(isStep)) {
+    if (last !== undefined && last.status === 'done' && last.epoch === step.epoch) {
+      const [from, to] = [`${above}${printedName(last.action)}`, `${above}${printedName(step.action)}`]
+      const isBack = names.indexOf(step.action) <= names.indexOf(last.action)
+      const condition = last.took?.condition
+      const label = condition === undefined || condition === 'default' ? '' : condition
+      edges.set(edgeOf(from, to), { from, to, kind: 'done', label, isBack })
+    }
+    last = step
+  }
+  return inColumn({
+    entry: `${above}${printedName(entry)}`,
+    actions: names.map((name) =>
+      plainAction(
+        `${above}${printedName(name)}`,
+        name,
+        maps.some(({ map }) => map === name),
+      ),
+    ),
+    edges: [...edges.values()],
+  })
+}
+
+const statusOf = (status: string): BranchStatus =>
+  status === 'reducing' ? 'running' : status === 'finished' || status === 'halted' ? 'done' : (status as BranchStatus)
+
+/**
+ * What the steps of an application add to its picture.
+ * @param node undefined for a moment of the past: what is known of now is left out
+ */
+export function marksOf(steps: readonly StepRecord[], node: AppNode | undefined, above: string): RunMarks {
+  const actions: Record<string, ActionMark> = {}
+  const taken: Record<string, number> = {}
+  const mark = (action: string, status: BranchStatus, more: number): void => {
+    const path = `${above}${printedName(action)}`
+    actions[path] = { ...actions[path], status, steps: (actions[path]?.steps ?? 0) + more }
+  }
+  const take = (from: StepRecord, to: string | undefined): void => {
+    const edge = edgeOf(`${above}${printedName(from.action)}`, to && `${above}${printedName(to)}`)
+    taken[edge] = (taken[edge] ?? 0) + 1
+  }
+  let last: StepRecord | undefined
+  for (const step of steps.filter(isStep)) {
+    if (last !== undefined) take(last, step.action)
+    mark(step.action, step.status, step.status === 'done' ? 1 : 0)
+    last = step.status === 'done' ? step : undefined
+  }
+  if (node === undefined) return { actions, taken }
+  if (last !== undefined && ['finished', 'halted', 'done'].includes(node.status)) take(last, undefined)
+  const { step } = node
+  if (step !== undefined && step.action !== '') mark(step.action, step.status, 0)
+  const shown = new Set<string>()
+  for (const map of node.maps) {
+    if (shown.has(map.map)) continue
+    shown.add(map.map)
+    const path = `${above}${printedName(map.map)}`
+    actions[path] = { steps: actions[path]?.steps ?? 0, status: statusOf(map.status), branches: map.counts }
+    markBranches(actions, path, map)
+  }
+  return { actions, taken }
+}
+
+function markBranches(actions: Record<string, ActionMark>, map: string, { branches }: MapNode): void {
+  const items = branches.flatMap((page) => page.items)
+  for (const branch of items) {
+    const own = `${map}/${branch.key === '' ? '~' : printedName(branch.key ?? '')}`
+    const status = statusOf(branch.status)
+    actions[own] = { status, steps: 0 }
+    const at = branch.step?.action ?? branch.next
+    if (branch.position !== undefined) actions[`${own}/${printedName(branch.position)}`] = { status: 'done', steps: 1 }
+    if (at !== undefined && status !== 'done') actions[`${own}/${printedName(at)}`] = { status, steps: 0 }
+  }
+}

@@ -1,0 +1,165 @@
+import type { ComponentChildren, JSX } from 'preact'
+import { useState } from 'preact/hooks'
+import type { ErrorData } from '../../read/error-data.js'
+import type { Payload } from '../../read/payload.js'
+import { clientOf } from './client.js'
+import { Copy } from './parts.js'
+import { inWords, isTagged, partsOf } from './value-words.js'
+import { bytes } from './words.js'
+
+// Owns: values as a tree. Everything is text; a large one is drawn when it is opened.
+
+const MOST_PARTS = 200
+
+/** A value that can be opened. @param beside what stands behind each name at the top */
+export function JsonView(props: {
+  readonly value: Payload | undefined
+  readonly project: string
+  readonly beside?: ((name: string) => ComponentChildren) | undefined
+  readonly find?: string | undefined
+}): JSX.Element {
+  const { value, project, beside, find = '' } = props
+  const parts = partsOf(value)
+  if (parts === undefined) return <Leaf value={value} project={project} />
+  if (parts.length === 0) return <p class="quiet">{Array.isArray(value) ? 'An empty list.' : 'Nothing in it.'}</p>
+  const wanted = find.toLowerCase()
+  const shown = wanted === '' ? parts : parts.filter(([name, one]) => has(name, one, wanted))
+  return (
+    <ul class="json">
+      {shown.map(([name, one]) => (
+        <Part
+          key={name}
+          name={name}
+          value={one}
+          path={name}
+          project={project}
+          isOpen={shown.length < 4}
+          beside={beside}
+        />
+      ))}
+      {shown.length === 0 && <li class="quiet">Nothing has “{find}” in it.</li>}
+    </ul>
+  )
+}
+
+const has = (name: string, value: unknown, wanted: string): boolean =>
+  name.toLowerCase().includes(wanted) ||
+  JSON.stringify(value ?? null)
+    .toLowerCase()
+    .includes(wanted)
+
+function Part(props: {
+  readonly name: string
+  readonly value: unknown
+  readonly path: string
+  readonly project: string
+  readonly isOpen?: boolean
+  readonly beside?: ((name: string) => ComponentChildren) | undefined
+}): JSX.Element {
+  const { name, value, path, project, beside } = props
+  const [isOpen, setOpen] = useState(props.isOpen === true)
+  const [most, setMost] = useState(MOST_PARTS)
+  const parts = partsOf(value)
+  const size = parts?.length ?? 0
+  return (
+    <li>
+      {size > 0 ? (
+        <button type="button" class="fold" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+          <b>{name}</b> {isOpen ? <i>{sizeOf(value, size)}</i> : inWords(value)}
+        </button>
+      ) : (
+        <span class="leaf">
+          <b>{name}</b> <Leaf value={value} project={project} />
+        </span>
+      )}
+      <span class="beside">
+        {beside?.(name)}
+        <Copy text={path} label="path" />
+        <Copy text={typeof value === 'string' ? value : JSON.stringify(value, null, 2)} label="value" />
+      </span>
+      {isOpen && parts !== undefined && size > 0 && (
+        <ul>
+          {parts.slice(0, most).map(([inner, one]) => (
+            <Part key={inner} name={inner} value={one} path={`${path}.${inner}`} project={project} />
+          ))}
+          {size > most && (
+            <li>
+              <button type="button" class="small" onClick={() => setMost(most * 5)}>
+                {size - most} more
+              </button>
+            </li>
+          )}
+        </ul>
+      )}
+    </li>
+  )
+}
+
+const sizeOf = (value: unknown, size: number): string => (Array.isArray(value) ? `[${size}]` : `{${size}}`)
+
+const LONG = 2000
+
+function Leaf({ value, project }: { readonly value: unknown; readonly project: string }): JSX.Element {
+  const [loaded, setLoaded] = useState<Payload | undefined>()
+  const [isWhole, setWhole] = useState(false)
+  if (loaded !== undefined) return <JsonView value={loaded} project={project} />
+  if (isTagged(value) && value.$ === 'ref') {
+    const open = (): void =>
+      void clientOf(project)
+        .blob(String(value['h']))
+        .then((found) => setLoaded(found ?? null))
+    return (
+      <>
+        <span class="text">{inWords(value, 400)}</span>{' '}
+        <button type="button" class="small" onClick={open}>
+          load all
+        </button>
+      </>
+    )
+  }
+  if (typeof value !== 'string')
+    return <span data-type={typeof value}>{value === undefined ? '–' : inWords(value, 400)}</span>
+  if (value === '') return <span class="quiet">""</span>
+  if (value.length <= LONG || isWhole) return <span class="text">{value}</span>
+  return (
+    <>
+      <span class="text">{value.slice(0, LONG)}…</span>{' '}
+      <button type="button" class="small" onClick={() => setWhole(true)}>
+        all {bytes(value.length)}
+      </button>
+    </>
+  )
+}
+
+/** An error, its causes, and those that it collects. */
+export function ErrorView({ error, depth = 0 }: { readonly error: ErrorData; readonly depth?: number }): JSX.Element {
+  const { name, message, code, stack, cause, errors = [] } = error
+  return (
+    <div class="error-view">
+      <p>
+        <strong>{name}</strong> {code !== undefined && code !== name && <code>{code}</code>}
+      </p>
+      <p class="text">{message}</p>
+      {cause !== undefined && (
+        <details open={depth === 0}>
+          <summary>Caused by {cause.name}</summary>
+          <ErrorView error={cause} depth={depth + 1} />
+        </details>
+      )}
+      {errors.length > 0 && (
+        <details open={depth === 0}>
+          <summary>{errors.length} collected</summary>
+          {errors.map((one, i) => (
+            <ErrorView key={`${one.fingerprint ?? ''}${i}`} error={one} depth={depth + 1} />
+          ))}
+        </details>
+      )}
+      {stack !== undefined && (
+        <details>
+          <summary>Stack</summary>
+          <pre>{stack}</pre>
+        </details>
+      )}
+    </div>
+  )
+}

@@ -1,0 +1,103 @@
+import { batch, signal } from '@preact/signals'
+import { useEffect } from 'preact/hooks'
+import type { StreamFrame } from '../../client/api.js'
+import { serverUrl } from './client.js'
+import { type HubMessage, type HubRequest, LiveHub, type LiveState } from './live-hub.js'
+
+// Owns: what this page hears of the server.
+// Does not own: the connection (live-hub.ts); pages of one browser share it.
+// All that comes in one frame of the screen is one change of the page.
+
+type Hear = (frame: StreamFrame) => void
+
+/** The connection of the project that is shown. */
+export const liveState = signal<{ readonly state: LiveState; readonly retryMs?: number | undefined }>({ state: 'off' })
+
+const heard = new Map<string, Map<string, Set<Hear>>>()
+const send = connect()
+
+function connect(): (request: HubRequest) => void {
+  if (typeof SharedWorker === 'undefined') {
+    const hub = new LiveHub(serverUrl)
+    return (request) => hub.listen(receive, request)
+  }
+  const { port } = new SharedWorker(new URL('live.js', import.meta.url), {
+    type: 'module',
+    name: `teasel ${serverUrl}`,
+  })
+  port.onmessage = ({ data }: MessageEvent<HubMessage>) => receive(data)
+  const lock = `teasel-page-${Math.random()}`
+  let isTold = false
+  void navigator.locks?.request(lock, () => new Promise(() => {}))
+  return (request) => {
+    port.postMessage(isTold ? request : { ...request, lock })
+    isTold = true
+  }
+}
+
+const topicsOf = (project: string): readonly string[] => [...(heard.get(project)?.keys() ?? [])]
+
+const announced = new Set<string>()
+/** Topics that change together are sent together. */
+function announce(project: string): void {
+  if (announced.size === 0)
+    queueMicrotask(() => {
+      for (const one of announced) send({ project: one, topics: topicsOf(one) })
+      announced.clear()
+    })
+  announced.add(project)
+}
+addEventListener('pagehide', () => {
+  for (const project of heard.keys()) send({ project, topics: [] })
+})
+addEventListener('pageshow', ({ persisted }) => {
+  if (persisted) for (const project of heard.keys()) announce(project)
+})
+
+const waiting: HubMessage[] = []
+
+function receive(message: HubMessage): void {
+  if (waiting.push(message) > 1) return
+  // A page in the background has no frames.
+  if (document.hidden) setTimeout(deliver, 250)
+  else requestAnimationFrame(deliver)
+}
+
+function deliver(): void {
+  batch(() => {
+    for (const message of waiting.splice(0)) {
+      if ('state' in message) {
+        liveState.value = { state: message.state, retryMs: message.retryMs }
+        continue
+      }
+      const { project, frame } = message
+      const topics = heard.get(project)
+      for (const topic of topicsIn(frame)) for (const hear of topics?.get(topic) ?? []) hear(frame)
+    }
+  })
+}
+
+function topicsIn(frame: StreamFrame): readonly string[] {
+  if (frame.type === 'batch') return Object.keys(frame.topics)
+  return frame.type === 'tree' || frame.type === 'reset' ? [frame.topic] : []
+}
+
+/** Hears a topic of a project until the returned function is called. */
+export function listen(project: string, topic: string, hear: Hear): () => void {
+  const topics = heard.get(project) ?? new Map<string, Set<Hear>>()
+  heard.set(project, topics)
+  const those = topics.get(topic) ?? new Set()
+  topics.set(topic, those)
+  those.add(hear)
+  announce(project)
+  return () => {
+    those.delete(hear)
+    if (those.size === 0) topics.delete(topic)
+    announce(project)
+  }
+}
+
+/** Hears a topic while a component is shown. */
+export function useTopic(project: string, topic: string | undefined, hear: Hear): void {
+  useEffect(() => (topic === undefined ? undefined : listen(project, topic, hear)), [project, topic])
+}

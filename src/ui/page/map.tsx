@@ -1,0 +1,295 @@
+import type { JSX } from 'preact'
+import { useState } from 'preact/hooks'
+import { type BranchCounts, type BranchStatus, noCounts } from '../../read/status.js'
+import type { AppNode, MapNode, RunTree } from '../../read/tree.js'
+import { printedPath } from '../../read/wire-path.js'
+import { printedName } from '../../visualize/picture.js'
+import type { LaidPicture } from '../../visualize/places.js'
+import { askCancel } from './actions.js'
+import { Attention } from './attention.js'
+import { BranchRow, Chosen } from './branch-row.js'
+import { clientOf, graphOf } from './client.js'
+import { GraphView } from './graph-view.js'
+import { useLoaded } from './loaded.js'
+import { Mosaic } from './mosaic.js'
+import { CountBar, Counts, Empty, nowEachSecond, Problem, Sign, Status } from './parts.js'
+import { ask, go, href, setQuery } from './route.js'
+import { actionOf, branchName } from './step-rows.js'
+import { useTemplate } from './template.js'
+import { VirtualList } from './virtual-list.js'
+import { count, duration, isOpen, LETTERS, many } from './words.js'
+
+// Owns: one visit of a map with any number of branches.
+// The list of branches has what the mosaic has, in the same order.
+// Failures are grouped by what failed, so that a thousand of them are a few lines.
+
+const PAGE = 1000
+/** So many branches are read one by one; numbers and mosaic are of all. */
+const MOST_READ = 5000
+
+const KINDS: Readonly<Record<string, string>> = {
+  states: 'one branch a state',
+  actions: 'one branch an action',
+  product: 'each action on each state',
+  tasks: 'tasks',
+  subgraph: 'a sub-graph',
+}
+
+interface Read {
+  readonly tree: RunTree
+  readonly map: MapNode
+  readonly letters: string
+  readonly branches: readonly AppNode[]
+  readonly graph: LaidPicture | undefined
+}
+
+export function MapScreen({
+  project,
+  runId,
+  map,
+}: {
+  readonly project: string
+  readonly runId: string
+  readonly map: string
+}) {
+  const [name = '', visit] = [map.replace(/#\d+$/, ''), Number(/#(\d+)$/.exec(map)?.[1] ?? 1)]
+  const path = ask('path') ?? ''
+  const partitionKey = ask('partition') ?? null
+  const epoch = ask('epoch') === undefined ? undefined : Number(ask('epoch'))
+  const ref = { runId, partitionKey }
+  const load = async (): Promise<Read | undefined> => {
+    const client = clientOf(project)
+    const tree = await client.describe({ ...ref, path, first: 1, depth: 1 })
+    const fits = (one: MapNode): boolean =>
+      one.map === name && one.visit === visit && (epoch === undefined || one.epoch === epoch)
+    const found = tree?.root.maps.find(fits)
+    if (tree === undefined || found === undefined) return undefined
+    const query = { ...ref, path, map: name, visit, epoch: found.epoch }
+    const graph = tree.run.graph ?? tree.run.name
+    const [{ letters }, branches, laid] = await Promise.all([
+      client.mosaic(query),
+      readBranches(project, query),
+      graph === undefined ? undefined : graphOf(project, graph),
+    ])
+    return { tree, map: found, letters, branches, graph: laid }
+  }
+  const topic = `run/${encodeURIComponent(runId)}${partitionKey === null ? '' : `@${encodeURIComponent(partitionKey)}`}`
+  const { data, error, isLoading } = useLoaded(`map ${JSON.stringify([project, ref, path, map, epoch])}`, load, {
+    project,
+    topic,
+  })
+  if (data === undefined)
+    return (
+      <div class="page">
+        <h1>{map}</h1>
+        <Problem error={error} />
+        {isLoading ? <p class="quiet">Loading…</p> : error === undefined && <Empty>This run has no such map.</Empty>}
+      </div>
+    )
+  return <Shown project={project} runId={runId} partitionKey={partitionKey} path={path} read={data} />
+}
+
+async function readBranches(project: string, query: Parameters<ReturnType<typeof clientOf>['branches']>[0]) {
+  const items: AppNode[] = []
+  for (let after: string | undefined; items.length < MOST_READ; ) {
+    const page = await clientOf(project).branches({ ...query, limit: PAGE, ...(after !== undefined && { after }) })
+    for (const item of page.items) items.push(item)
+    after = page.after
+    if (after === undefined) break
+  }
+  return items
+}
+
+function countsOf(letters: string): BranchCounts {
+  const counts = noCounts()
+  for (const letter of letters) {
+    const status = LETTERS[letter] as BranchStatus | undefined
+    if (status !== undefined) counts[status] += 1
+  }
+  return counts
+}
+
+function Shown(props: {
+  readonly project: string
+  readonly runId: string
+  readonly partitionKey: string | null
+  readonly path: string
+  readonly read: Read
+}): JSX.Element {
+  const { project, runId, partitionKey, path, read } = props
+  const { map, letters, branches } = read
+  const [at, setAt] = useState<string | undefined>()
+  const counts = letters === '' ? map.counts : countsOf(letters)
+  const all = Object.values(counts).reduce((sum, n) => sum + n, 0)
+  const settled = counts.done + counts.failed + counts.cancelled
+  const end = map.endedAt ?? (map.status === 'running' || map.status === 'reducing' ? nowEachSecond() : undefined)
+  const elapsed = map.startedAt === undefined || end === undefined ? undefined : end - map.startedAt
+  const chosen = ask('b') === undefined ? undefined : Number(ask('b'))
+  const branchAt = (index: number): AppNode | undefined =>
+    branches[index]?.index === index ? branches[index] : branches.find((one) => one.index === index)
+  const hrefOf = (branch: AppNode): string =>
+    href(['p', project, 'r', runId], { path: printedPath(branch.path), partition: partitionKey })
+  const open = (index: number): void => {
+    const branch = branchAt(index)
+    if (branch !== undefined) go(hrefOf(branch))
+  }
+  const status = ask('status')
+  const wanted = (ask('q') ?? '').toLowerCase()
+  const shown = branches.filter(
+    (one) =>
+      (status === undefined || one.status === status) &&
+      (at === undefined || actionOf(one) === at) &&
+      (wanted === '' || `${branchName(one)} ${one.error?.message ?? ''}`.toLowerCase().includes(wanted)),
+  )
+  const template = useTemplate(read, path)
+  return (
+    <div class="map">
+      <header class="head">
+        <h1>
+          {map.map}
+          {map.visit > 1 && ` #${map.visit}`}
+        </h1>
+        <Status status={map.status} />
+        <span class="quiet">{map.kind !== undefined && KINDS[map.kind]}</span>
+        <span class="grow" />
+        {isOpen(map.status) && (
+          <button
+            type="button"
+            data-key="x"
+            onClick={() => askCancel(project, { runId, partitionKey, path }, path === '' ? 'run' : 'branch')}
+          >
+            Cancel
+          </button>
+        )}
+      </header>
+      <div class="map-sum">
+        <strong>
+          {count(settled)} of{' '}
+          {map.total === undefined && isOpen(map.status)
+            ? `${count(all)} so far`
+            : many(map.total ?? all, 'branch', 'branches')}
+        </strong>{' '}
+        <Counts counts={counts} />
+        <span class="quiet">
+          {map.concurrency !== undefined && ` · ${map.concurrency} at once`}
+          {elapsed !== undefined && ` · ${duration(elapsed)}`}
+          {etaOf(map, branches, counts, all)}
+          {map.policy !== undefined && ` · ${policyWords(map.policy)}`}
+        </span>
+        <CountBar counts={counts} total={map.total ?? all} />
+      </div>
+      <div class="map-panes">
+        <section class="template" aria-label="One branch, all runs">
+          <h2>One branch, all runs</h2>
+          {template === undefined ? (
+            <p class="quiet">The graph of a branch is not recorded.</p>
+          ) : (
+            <GraphView
+              graph={template.graph}
+              marks={template.marks}
+              current={at === undefined ? undefined : `${template.above}${printedName(at)}`}
+              open={(address) => {
+                const name = template.graph.picture.actions.find((one) => one.path === address)?.name
+                setAt(name === at ? undefined : name)
+              }}
+            />
+          )}
+          {at !== undefined && (
+            <button type="button" class="chip" onClick={() => setAt(undefined)}>
+              at {at} ✕
+            </button>
+          )}
+        </section>
+        <section class="mosaic-box" aria-label="Every branch">
+          <h2>Every branch</h2>
+          {letters === '' ? (
+            <Empty>No branch has been made yet.</Empty>
+          ) : (
+            <Mosaic letters={letters} chosen={chosen} choose={(b) => setQuery({ b })} open={open} />
+          )}
+          {chosen !== undefined && <Chosen branch={branchAt(chosen)} index={chosen} hrefOf={hrefOf} />}
+        </section>
+      </div>
+      <Attention branches={branches} hrefOf={hrefOf} />
+      <section aria-label="Branches" class="branch-list">
+        <h2>
+          Branches{' '}
+          <span class="quiet">
+            {count(shown.length)}
+            {branches.length < all && ` of the first ${count(branches.length)}`}
+          </span>
+        </h2>
+        <search class="filters">
+          <input
+            id="filter"
+            type="search"
+            aria-label="Filter branches by name or error"
+            placeholder="Filter by name or error"
+            value={ask('q') ?? ''}
+            onInput={({ currentTarget }) => setQuery({ q: currentTarget.value })}
+          />
+          <fieldset class="chips">
+            <legend class="unseen">Status</legend>
+            {Object.entries(counts)
+              .filter(([one, n]) => n > 0 || one === status)
+              .map(([one, n]) => (
+                <button
+                  key={one}
+                  type="button"
+                  class="chip"
+                  data-status={one}
+                  aria-pressed={status === one}
+                  onClick={() => setQuery({ status: status === one ? undefined : one })}
+                >
+                  <Sign status={one} /> {one} {count(n)}
+                </button>
+              ))}
+          </fieldset>
+        </search>
+        <VirtualList
+          count={shown.length}
+          rowPx={30}
+          label="Branches"
+          role="list"
+          reveal={chosen === undefined ? undefined : shown.findIndex(({ index }) => index === chosen)}
+          render={(i) => {
+            const one = shown[i]
+            return one === undefined ? null : (
+              <BranchRow key={one.appId} branch={one} at={i} of={shown.length} to={hrefOf(one)} />
+            )
+          }}
+        />
+      </section>
+    </div>
+  )
+}
+
+const ETA_FROM = 20
+
+/** From the median of branches that are done; none for a few. */
+function etaOf(
+  { status, concurrency, total }: MapNode,
+  branches: readonly AppNode[],
+  counts: BranchCounts,
+  all: number,
+): string {
+  if (status !== 'running' || total === undefined || counts.done < ETA_FROM) return ''
+  const times = branches.flatMap((one) =>
+    one.status === 'done' && one.startedAt !== undefined && one.endedAt !== undefined
+      ? [one.endedAt - one.startedAt]
+      : [],
+  )
+  if (times.length < ETA_FROM) return ''
+  const median = times.sort((a, b) => a - b)[times.length >> 1] ?? 0
+  const left = total - counts.done - counts.failed - counts.cancelled
+  const atOnce = Math.max(1, Math.min(concurrency ?? all, counts.running || 1))
+  return ` · about ${duration((median * left) / atOnce)} left`
+}
+
+const policyWords = (policy: string): string => {
+  const name = policy.replace(/^'|'$/g, '')
+  if (name === 'all') return 'one failure ends all'
+  if (name === 'collect') return 'failures are collected'
+  if (name === 'first' || name === 'race') return 'the first one wins'
+  return name
+}

@@ -1,0 +1,154 @@
+import { signal } from '@preact/signals'
+import type { ComponentChildren, JSX } from 'preact'
+import { useEffect, useState } from 'preact/hooks'
+import type { UiError } from '../../client/ui-error.js'
+import type { BranchCounts } from '../../read/status.js'
+import { count, MARKS } from './words.js'
+
+// Owns: the small parts that every screen is made of.
+
+const ticking = signal(Date.now())
+setInterval(() => {
+  if (!document.hidden) ticking.value = Date.now()
+}, 1000)
+/** The time, each second. Only what it is read in is drawn again. */
+export const nowEachSecond = (): number => ticking.value
+
+/** The sign of a status. That of a pause is drawn: many fonts have none. */
+export const Sign = ({ status }: { readonly status: string }): JSX.Element => (
+  <span class={status === 'waiting' ? 'pause-sign' : undefined} aria-hidden="true">
+    {MARKS[status] ?? '·'}
+  </span>
+)
+
+/** The mark of a status, for a row whose word stands elsewhere. */
+export const Mark = ({ status }: { readonly status: string }): JSX.Element => (
+  <span class="mark" data-status={status} role="img" aria-label={status}>
+    <Sign status={status} />
+  </span>
+)
+
+/** A status in words, with its mark. */
+export const Status = ({ status }: { readonly status: string }): JSX.Element => (
+  <span class="status" data-status={status}>
+    <Sign status={status} /> {status}
+  </span>
+)
+
+const ORDER = ['done', 'failed', 'cancelled', 'interrupted', 'retrying', 'waiting', 'running', 'queued'] as const
+
+/** Numbers of branches: `✓589 ✕3`. */
+export const Counts = ({ counts }: { readonly counts: BranchCounts }): JSX.Element => (
+  <span class="counts">
+    {ORDER.filter((status) => counts[status] > 0).map((status) => (
+      <span key={status} data-status={status} title={`${count(counts[status])} ${status}`}>
+        <Sign status={status} />
+        {count(counts[status])}
+        <span class="unseen"> {status}</span>
+      </span>
+    ))}
+  </span>
+)
+
+/** Numbers of branches as a bar. Its numbers stand beside it. */
+export function CountBar({ counts, total }: { readonly counts: BranchCounts; readonly total?: number | undefined }) {
+  const sum = ORDER.reduce((all, status) => all + counts[status], 0)
+  const whole = Math.max(1, total ?? sum)
+  return (
+    <span class="bar" aria-hidden="true">
+      {ORDER.filter((status) => status !== 'queued' && counts[status] > 0).map((status) => (
+        <span key={status} data-status={status} style={{ width: `${(100 * counts[status]) / whole}%` }} />
+      ))}
+    </span>
+  )
+}
+
+/** Why something is not there, and what to do. */
+export const Problem = ({ error }: { readonly error: UiError | Error | undefined }): JSX.Element | null =>
+  error === undefined ? null : (
+    <div class="problem" role="alert">
+      <strong>{error.message}</strong>
+      {'hint' in error && error.hint !== undefined && <p>{error.hint}</p>}
+      {'issues' in error && error.issues.length > 0 && (
+        <ul>
+          {error.issues.map((issue) => (
+            <li key={issue}>{issue}</li>
+          ))}
+        </ul>
+      )}
+    </div>
+  )
+
+export const Empty = ({ children }: { readonly children: ComponentChildren }): JSX.Element => (
+  <div class="empty">{children}</div>
+)
+
+/** Copies a text. */
+export function Copy({ text, label = 'Copy' }: { readonly text: string; readonly label?: string }): JSX.Element {
+  const [isDone, setDone] = useState(false)
+  useEffect(() => {
+    const timer = isDone ? setTimeout(() => setDone(false), 1500) : undefined
+    return () => clearTimeout(timer)
+  }, [isDone])
+  return (
+    <button type="button" class="small" onClick={() => void copy(text).then(() => setDone(true))}>
+      {isDone ? 'Copied' : label}
+    </button>
+  )
+}
+
+/** Without HTTPS a page has no clipboard, but for a selection. */
+async function copy(text: string): Promise<void> {
+  if (navigator.clipboard !== undefined) return navigator.clipboard.writeText(text)
+  const area = document.createElement('textarea')
+  area.value = text
+  document.body.append(area)
+  area.select()
+  document.execCommand('copy')
+  area.remove()
+}
+
+/** One of several views of a thing. */
+export interface Tab {
+  readonly id: string
+  readonly name: ComponentChildren
+}
+
+/** Tabs; arrow keys move between them. */
+export function Tabs(props: {
+  readonly label: string
+  readonly tabs: readonly Tab[]
+  readonly chosen: string
+  readonly choose: (id: string) => void
+}): JSX.Element {
+  const { label, tabs, chosen, choose } = props
+  const move = (event: KeyboardEvent): void => {
+    const step = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0
+    if (step === 0) return
+    event.preventDefault()
+    event.stopPropagation()
+    const at = tabs.findIndex(({ id }) => id === chosen)
+    const next = tabs[(at + step + tabs.length) % tabs.length]
+    if (next === undefined) return
+    choose(next.id)
+    const list = (event.currentTarget as Element).closest('[role=tablist]')
+    requestAnimationFrame(() => list?.querySelector<HTMLElement>('[aria-selected=true]')?.focus())
+  }
+  return (
+    <div class="tabs" role="tablist" aria-label={label}>
+      {tabs.map(({ id, name }) => (
+        <button
+          key={id}
+          type="button"
+          role="tab"
+          aria-selected={id === chosen}
+          tabIndex={id === chosen ? 0 : -1}
+          onClick={() => choose(id)}
+          onKeyDown={move}
+        >
+          {name}
+        </button>
+      ))}
+    </div>
+  )
+}

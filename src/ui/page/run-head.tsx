@@ -1,0 +1,114 @@
+import type { RunTree, StepRecord } from '../../read/tree.js'
+import { askCancel } from './actions.js'
+import { askFork } from './fork.js'
+import { Copy, nowEachSecond, Status } from './parts.js'
+import { href } from './route.js'
+import type { RunId, RunModel } from './run-model.js'
+import { Siblings } from './siblings.js'
+import { branchName } from './step-rows.js'
+import { ago, duration, isOpen, many, moment, short } from './words.js'
+
+// Owns: what stands above a run or a branch: its status, and what can be done with it.
+
+export function Head({
+  run,
+  tree,
+  path,
+  shown,
+}: {
+  readonly run: RunModel
+  readonly tree: RunTree
+  readonly path: string
+  readonly shown: StepRecord | undefined
+}) {
+  const { project, runId, partitionKey } = run.id
+  const { run: summary, root: node, lacks } = tree
+  const isRoot = path === ''
+  const began = node.startedAt ?? (isRoot ? summary.startedAt : undefined)
+  const end = node.endedAt ?? (isOpen(node.status) ? nowEachSecond() : isRoot ? summary.endedAt : undefined)
+  const name = isRoot ? (summary.title ?? short(runId)) : branchName(node)
+  const cancelled = node.cancelled ?? (isRoot ? summary.cancelled : undefined)
+  const pending = node.pending.length + (isRoot ? summary.pending - node.pending.length : 0)
+  return (
+    <header class="head">
+      <h1>{name}</h1>
+      <Status status={node.status} />
+      {began !== undefined && <span class="quiet">{duration((end ?? began) - began)}</span>}
+      <time class="quiet" title={moment(began)}>
+        {ago(began, nowEachSecond())}
+      </time>
+      {node.attempt > 1 && <span class="quiet">attempt {node.attempt}</span>}
+      {node.worker !== undefined && (
+        <span class="quiet">
+          on {node.worker.host ?? node.worker.executor} {node.worker.id}
+        </span>
+      )}
+      {isRoot && summary.heldBy?.host !== undefined && isOpen(node.status) && (
+        <span class="quiet">
+          by {summary.heldBy.host}
+          {summary.heldBy.pid !== undefined && ` (${summary.heldBy.pid})`}
+        </span>
+      )}
+      {node.status === 'interrupted' && <span class="quiet">process gone {ago(node.since, nowEachSecond())}</span>}
+      {cancelled !== undefined && (
+        <span class="quiet">
+          by {cancelled.by}
+          {typeof cancelled.reason === 'string' && `: ${cancelled.reason}`}
+        </span>
+      )}
+      {pending > 0 && (
+        <a class="chip" data-status="waiting" href={href(['p', project, 'inbox'], { run: runId })}>
+          {many(pending, 'question')}
+        </a>
+      )}
+      {summary.forkedFrom !== undefined && isRoot && (
+        <a
+          class="quiet"
+          href={href(['p', project, 'r', summary.forkedFrom.appId], { step: summary.forkedFrom.sequenceId })}
+        >
+          ⑂ from {short(summary.forkedFrom.appId, 16)}@{summary.forkedFrom.sequenceId}
+        </a>
+      )}
+      {lacks.length > 0 && (
+        <span class="quiet tiny" title={lacks.join('\n')}>
+          {many(lacks.length, 'part')} not recorded
+        </span>
+      )}
+      <span class="grow" />
+      {!isRoot && <Siblings run={run} node={node} />}
+      <div class="buttons">
+        {isOpen(node.status) && (
+          <button
+            type="button"
+            data-key="x"
+            onClick={() => askCancel(project, { runId, partitionKey, path }, isRoot ? 'run' : 'branch')}
+          >
+            Cancel
+          </button>
+        )}
+        {isRoot && shown !== undefined && (
+          <button type="button" onClick={() => askFork(run.id, shown)}>
+            Fork…
+          </button>
+        )}
+        <a class="button" href={href(['p', project, 'compare'], { a: runId })}>
+          Compare
+        </a>
+        {isRoot && (
+          <a class="button" download={`${runId}.jsonl`} href={exportHref(run.id)}>
+            Export
+          </a>
+        )}
+        <Copy text={globalThis.location.href} label="Link" />
+      </div>
+    </header>
+  )
+}
+
+const exportHref = ({ project, runId, partitionKey }: RunId): string => {
+  const url = new URL(
+    href(['api', 'v1', 'runs', runId, 'export'], { project, partition: partitionKey }),
+    globalThis.location.href,
+  )
+  return url.href
+}

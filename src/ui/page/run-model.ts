@@ -1,0 +1,228 @@
+import { batch, type Signal, signal } from '@preact/signals'
+import type { StreamFrame } from '../../client/api.js'
+import { runTopic } from '../../client/run-client.js'
+import type { UiError } from '../../client/ui-error.js'
+import type { AppNode, MapNode, RunTree, StepRecord } from '../../read/tree.js'
+import { printedPath } from '../../read/wire-path.js'
+import type { WireEvent } from '../../wire/events.js'
+import { clientOf } from './client.js'
+import { listen, liveState } from './live.js'
+
+// Owns: what is known of one run while it is shown: its tree, and the steps of each application that is open.
+// Events change the list of steps at once; what they do not carry is read again, at most as often as it takes a
+// third of the time.
+// Only summaries are held. States, inputs and errors are read when a step is opened.
+
+/** One run, as an address names it. */
+export interface RunId {
+  readonly project: string
+  readonly runId: string
+  readonly partitionKey: string | null
+}
+
+const LEAST_MS = 250
+const POLL_MS = 2000
+const PAGE = 1000
+/** Branches shown below their step; the map has a screen of its own. */
+const MOST_BRANCHES = 100
+
+/** An application of a run that is open on the page. */
+export class AppModel {
+  readonly path: string
+  readonly tree: Signal<RunTree | undefined> = signal(undefined)
+  readonly steps: Signal<readonly StepRecord[]> = signal([])
+  readonly branches = new Map<string, Signal<readonly AppNode[] | undefined>>()
+  readonly error: Signal<UiError | undefined> = signal(undefined)
+  isLoaded = false
+  readonly #run: RunId
+  readonly #known = new Map<string, number>()
+
+  constructor(run: RunId, path: string) {
+    this.#run = run
+    this.path = path
+  }
+
+  get node(): AppNode | undefined {
+    return this.tree.value?.root
+  }
+
+  async read(): Promise<void> {
+    const { project, ...ref } = this.#run
+    const client = clientOf(project)
+    try {
+      const tree = await client.describe({ ...ref, path: this.path, first: 12, depth: 3 })
+      await this.#readSteps(this.#isRewound(tree))
+      const maps = [...this.branches.entries()]
+      const pages = await Promise.all(maps.map(([key]) => this.#readBranches(key)))
+      batch(() => {
+        this.tree.value = tree
+        this.error.value = undefined
+        for (const [i, [, found]] of maps.entries()) found.value = pages[i]
+      })
+    } catch (error) {
+      this.error.value = error as UiError
+    }
+    this.isLoaded = true
+  }
+
+  #isRewound(tree: RunTree | undefined): boolean {
+    return tree?.root.epoch !== undefined && this.tree.peek()?.root.epoch !== tree.root.epoch
+  }
+
+  async #readSteps(isWhole: boolean): Promise<void> {
+    const { project, ...ref } = this.#run
+    const first = this.steps
+      .peek()
+      .find(({ status }) => status !== 'done' && status !== 'failed' && status !== 'cancelled')
+    const from = isWhole ? undefined : (first ?? this.steps.peek().at(-1))?.sequenceId
+    for (let after: string | undefined; ; ) {
+      const page = await clientOf(project).steps({
+        ...ref,
+        path: this.path,
+        from,
+        limit: PAGE,
+        ...(after && { after }),
+      })
+      this.#put(page.items)
+      after = page.after
+      if (after === undefined) return
+    }
+  }
+
+  /** Opens the branches of a map. */
+  branchesOf(map: MapNode): Signal<readonly AppNode[] | undefined> {
+    const key = JSON.stringify([map.map, map.visit, map.epoch])
+    const known = this.branches.get(key)
+    if (known !== undefined) return known
+    const made = signal<readonly AppNode[] | undefined>(undefined)
+    this.branches.set(key, made)
+    void this.#readBranches(key).then(
+      (items) => {
+        made.value = items
+      },
+      (error: UiError) => {
+        this.error.value = error
+      },
+    )
+    return made
+  }
+
+  async #readBranches(key: string): Promise<readonly AppNode[]> {
+    const { project, ...ref } = this.#run
+    const [map, visit, epoch] = JSON.parse(key) as [string, number, number]
+    const query = { ...ref, path: this.path, map, visit, epoch, limit: MOST_BRANCHES }
+    return (await clientOf(project).branches(query)).items
+  }
+
+  #put(items: readonly StepRecord[]): void {
+    if (items.length === 0) return
+    const list = [...this.steps.peek()]
+    for (const item of items) {
+      const key = `${item.epoch} ${item.sequenceId} ${item.placed ?? ''}`
+      const at = this.#known.get(key)
+      if (at !== undefined) list[at] = { ...list[at], ...item }
+      else this.#known.set(key, list.push(item) - 1)
+    }
+    this.steps.value = list
+  }
+
+  hear(events: readonly WireEvent[]): void {
+    const epoch = this.tree.peek()?.root.epoch ?? 0
+    const found: StepRecord[] = []
+    for (const event of events) {
+      const { type, appId, path, time } = event
+      const step = { appId, path, epoch, action: String(event['source']), sequenceId: Number(event['sequenceId']) }
+      const attempt = Number(event['attempt'])
+      if (type === 'step.start') found.push({ ...step, status: 'running', attempt, startedAt: time })
+      else if (type === 'retry' && event['level'] === 'action') found.push({ ...step, status: 'retrying', attempt })
+      else if (type === 'step.end') {
+        const durationMs = Number(event['durationMs'])
+        const status = event['status'] as StepRecord['status']
+        found.push({ ...step, status, attempt, endedAt: time, durationMs, startedAt: time - durationMs })
+      }
+    }
+    this.#put(found)
+  }
+}
+
+/** A run that is shown. */
+export class RunModel {
+  readonly id: RunId
+  readonly topic: `run/${string}`
+  readonly apps = new Map<string, AppModel>()
+  /** Those who want each event: the stream of a step, its logs. */
+  readonly hearers = new Set<(events: readonly WireEvent[]) => void>()
+  #isBusy = false
+  #isDirty = false
+  #notBefore = 0
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #leave: (() => void) | undefined
+  #poll: ReturnType<typeof setInterval> | undefined
+
+  constructor(id: RunId) {
+    this.id = id
+    this.topic = runTopic(id)
+  }
+
+  start(): void {
+    const { project } = this.id
+    this.#leave = listen(project, this.topic, (frame) => this.#hear(frame))
+    this.#poll = setInterval(() => {
+      if (liveState.peek().state === 'off' && !document.hidden) this.refresh()
+    }, POLL_MS)
+  }
+
+  stop(): void {
+    this.#leave?.()
+    clearInterval(this.#poll)
+    clearTimeout(this.#timer)
+    this.apps.clear()
+  }
+
+  /** An application of the run, read when it is opened. */
+  app(path: string): AppModel {
+    const known = this.apps.get(path)
+    if (known !== undefined) return known
+    const made = new AppModel(this.id, path)
+    this.apps.set(path, made)
+    void made.read()
+    return made
+  }
+
+  #hear(frame: StreamFrame): void {
+    if (frame.type === 'tree') {
+      const root = this.apps.get('')
+      if (root !== undefined) root.tree.value = frame.tree
+    }
+    if (frame.type === 'batch') {
+      const events = frame.topics[this.topic] ?? []
+      const byPath = new Map<string, WireEvent[]>()
+      for (const event of events) {
+        const path = printedPath(event.path)
+        const those = byPath.get(path)
+        if (those === undefined) byPath.set(path, [event])
+        else those.push(event)
+      }
+      for (const [path, those] of byPath) this.apps.get(path)?.hear(those)
+      for (const hear of this.hearers) hear(events)
+    }
+    this.refresh()
+  }
+
+  refresh(): void {
+    this.#isDirty = true
+    if (this.#isBusy || this.#timer !== undefined) return
+    this.#timer = setTimeout(() => void this.#read(), Math.max(0, this.#notBefore - Date.now()))
+  }
+
+  async #read(): Promise<void> {
+    this.#timer = undefined
+    this.#isDirty = false
+    this.#isBusy = true
+    const started = Date.now()
+    await Promise.all([...this.apps.values()].filter(({ isLoaded }) => isLoaded).map((app) => app.read()))
+    this.#isBusy = false
+    this.#notBefore = Date.now() + Math.max(LEAST_MS, 2 * (Date.now() - started))
+    if (this.#isDirty) this.refresh()
+  }
+}

@@ -1,0 +1,252 @@
+import type { JSX } from 'preact'
+import { useEffect, useMemo, useState } from 'preact/hooks'
+import type { RunSummary } from '../../read/run-summary.js'
+import type { AppNode, RunTree, StepRecord } from '../../read/tree.js'
+import { printedName } from '../../visualize/picture.js'
+import type { LaidPicture } from '../../visualize/places.js'
+import { graphOf } from './client.js'
+import { Fields } from './data-view.js'
+import { graphAt, graphSeen, marksOf } from './graph-marks.js'
+import { GraphView, Outline } from './graph-view.js'
+import { Inspector } from './inspector.js'
+import { useLoaded } from './loaded.js'
+import { Empty, nowEachSecond, Problem, Tabs } from './parts.js'
+import { ask, go, href, setQuery } from './route.js'
+import { Head } from './run-head.js'
+import { type AppModel, type RunId, RunModel } from './run-model.js'
+import { Scrubber } from './scrubber.js'
+import { Splitter } from './splitter.js'
+import { mapHref, StepList } from './step-list.js'
+import type { Row } from './step-rows.js'
+import { Timeline } from './timeline.js'
+import { isOpen, many, short } from './words.js'
+
+// Owns: the screen of a run, and of a branch at any depth: they are the same.
+// Without a chosen step the newest is shown. A step that is chosen stays; going back to the newest is said.
+
+export function Run({ project, runId }: { readonly project: string; readonly runId: string }): JSX.Element {
+  const partitionKey = ask('partition') ?? null
+  const run = useMemo(() => new RunModel({ project, runId, partitionKey }), [project, runId, partitionKey])
+  useEffect(() => {
+    run.start()
+    return () => run.stop()
+  }, [run])
+  const path = ask('path') ?? ''
+  const app = run.app(path)
+  const tree = app.tree.value
+  if (tree === undefined)
+    return app.isLoaded || app.error.value !== undefined ? (
+      <NoRun id={run.id} path={path} error={app.error.value} />
+    ) : (
+      <p class="quiet page">Loading…</p>
+    )
+  return <App key={path} run={run} app={app} tree={tree} path={path} />
+}
+
+const NoRun = ({
+  id,
+  path,
+  error,
+}: {
+  readonly id: RunId
+  readonly path: string
+  readonly error: Error | undefined
+}) => (
+  <div class="page">
+    <h1>{short(id.runId)}</h1>
+    {error === undefined ? (
+      <Empty>
+        <p>
+          There is no {path === '' ? 'run' : 'branch'} <code>{path === '' ? id.runId : path}</code> here. It may have
+          been deleted, or be in another partition.
+        </p>
+        <a class="button" href={href(['p', id.project])}>
+          All runs of {id.project}
+        </a>
+      </Empty>
+    ) : (
+      <Problem error={error} />
+    )}
+  </div>
+)
+
+const VIEWS = ['graph', 'timeline', 'outline', 'data'] as const
+const PANES = ['steps', 'middle', 'details'] as const
+
+interface AppProps {
+  readonly run: RunModel
+  readonly app: AppModel
+  readonly tree: RunTree
+  readonly path: string
+}
+
+/** The step of the query in an application: the newest epoch that has it. */
+function chosenStep(
+  steps: readonly StepRecord[],
+  at: string | undefined,
+  epoch: string | undefined,
+): StepRecord | undefined {
+  if (at === undefined) return undefined
+  const fits = (step: StepRecord): boolean =>
+    String(step.sequenceId) === at && step.placed === undefined && (epoch === undefined || String(step.epoch) === epoch)
+  return steps.findLast(fits)
+}
+
+function App({ run, app, tree, path }: AppProps): JSX.Element {
+  const { project } = run.id
+  const steps = app.steps.value
+  const node = tree.root
+  const [pane, setPane] = useState<(typeof PANES)[number]>('middle')
+  const real = useMemo(() => steps.filter(({ placed }) => placed === undefined), [steps])
+  const chosen = chosenStep(steps, ask('step'), ask('epoch'))
+  const shown = chosen ?? real.at(-1)
+  const isFollowing = ask('step') === undefined
+  const choose = (step: StepRecord | undefined): void =>
+    setQuery({ step: step?.sequenceId, epoch: step === undefined || step.epoch === 0 ? undefined : step.epoch })
+  const onRow = (row: Row): void => {
+    if (row.kind === 'step' && row.app === path) choose(row.step)
+    else if (row.kind === 'step') go(branchHref(run.id, row.app, row.step.sequenceId))
+    else if (row.kind === 'branch') go(branchHref(run.id, row.app))
+  }
+  const view = VIEWS.find((one) => one === ask('view')) ?? 'graph'
+  const past = chosen === undefined ? real : real.slice(0, real.indexOf(chosen) + 1)
+  const picture = useGraph(run.id, tree.run, node, real)
+  const marks = useMemo(
+    () => marksOf(past, chosen === undefined ? node : undefined, picture.above),
+    [past, node, chosen, picture.above],
+  )
+  const current = shown && `${picture.above}${printedName(shown.action)}`
+  const began = node.startedAt ?? real[0]?.startedAt ?? tree.run.startedAt ?? tree.run.createdAt
+  const end = node.endedAt ?? (isOpen(node.status) ? nowEachSecond() : (real.at(-1)?.endedAt ?? began + 1))
+  const openAction = (address: string): void => {
+    const name = [...real].reverse().find(({ action }) => `${picture.above}${printedName(action)}` === address)
+    if (name !== undefined) return choose(name)
+    const below = node.maps.find((map) => address.startsWith(`${picture.above}${printedName(map.map)}`))
+    if (below !== undefined) go(mapHref(project, run.id.runId, path, below))
+  }
+  const writer = (field: string) => {
+    const at = shown === undefined ? -1 : past.findLastIndex((step) => writes(step, field))
+    const step = past[at]
+    return step && { step, go: () => choose(step) }
+  }
+  const readers = (field: string): readonly string[] =>
+    (picture.graph?.picture.actions ?? []).filter(({ reads }) => reads.includes(field)).map(({ name }) => name)
+  return (
+    <div class="run">
+      <Head run={run} tree={tree} path={path} shown={shown} />
+      <div class="pane-tabs">
+        <Tabs
+          label="Parts of the run"
+          tabs={PANES.map((id) => ({ id, name: { steps: 'Steps', middle: 'Graph', details: 'Details' }[id] }))}
+          chosen={pane}
+          choose={(id) => setPane(PANES.find((one) => one === id) ?? 'middle')}
+        />
+      </div>
+      <div class="panes" data-pane={pane}>
+        <StepList
+          run={run}
+          path={path}
+          from={began}
+          to={end}
+          chosen={chosen && `${path}@${chosen.epoch}.${chosen.sequenceId}`}
+          isFollowing={isFollowing}
+          choose={onRow}
+          follow={(isOn) => choose(isOn ? undefined : shown)}
+        />
+        <Splitter name="--left" sign={1} label="Width of the steps" />
+        <section class="middle" aria-label="Picture">
+          <div class="pane-head">
+            <Tabs
+              label="Picture"
+              tabs={VIEWS.map((id) => ({ id, name: `${id[0]?.toUpperCase()}${id.slice(1)}` }))}
+              chosen={view}
+              choose={(id) => setQuery({ view: id === 'graph' ? undefined : id })}
+            />
+          </div>
+          <MapLinks run={run} node={node} path={path} />
+          <div class="view">
+            {view === 'timeline' ? (
+              <Timeline
+                run={run}
+                path={path}
+                steps={real}
+                node={node}
+                chosen={chosen?.sequenceId}
+                openStep={choose}
+                openBranch={(to) => go(branchHref(run.id, to))}
+              />
+            ) : view === 'data' ? (
+              <Fields graph={picture.graph?.picture} steps={past} writes={writes} choose={choose} />
+            ) : picture.graph === undefined ? (
+              <Empty>Its graph is not recorded, and no step has run yet.</Empty>
+            ) : view === 'outline' ? (
+              <Outline graph={picture.graph.picture} marks={marks} />
+            ) : (
+              <GraphView graph={picture.graph} marks={marks} current={current} open={openAction} />
+            )}
+          </div>
+          <Scrubber steps={real} chosen={chosen} choose={choose} />
+        </section>
+        <Splitter name="--right" sign={-1} label="Width of the details" />
+        <Inspector run={run} path={path} step={shown} node={node} writer={writer} readers={readers} />
+      </div>
+    </div>
+  )
+}
+
+/** Whether a step changed a field of the state. */
+function writes({ patch, update, status }: StepRecord, field: string): boolean {
+  if (status !== 'done') return false
+  if (patch?.[0] === '{') return field in patch[1] || patch[2].includes(field)
+  if (Array.isArray(update)) return update.includes(field)
+  return typeof update === 'object' && update !== null && field in update
+}
+
+const branchHref = ({ project, runId, partitionKey }: RunId, path: string, step?: number): string =>
+  href(['p', project, 'r', runId], { path, step, partition: partitionKey })
+
+function useGraph(id: RunId, summary: RunSummary, node: AppNode, steps: readonly StepRecord[]) {
+  const { project } = id
+  const name = summary.graph ?? summary.name
+  const load = async (): Promise<LaidPicture | undefined> => (name === undefined ? undefined : graphOf(project, name))
+  const root = useLoaded(name === undefined ? undefined : `graph ${project} ${name}`, load).data
+  return useMemo(() => {
+    const { graph, above } = graphAt(root, node.path)
+    return { graph: graph ?? graphSeen(steps, node.maps, above), above }
+  }, [root, graphKey(node, steps)])
+}
+
+/** Steps that run again do not change a graph that is only seen. */
+const graphKey = (node: AppNode, steps: readonly StepRecord[]): string =>
+  JSON.stringify([
+    node.path,
+    node.maps.map(({ map }) => map),
+    [...new Set(steps.map(({ action, took }) => `${action} ${took?.to}`))],
+  ])
+
+/** The maps of an application, each with the way to its screen. */
+function MapLinks({ run, node, path }: { readonly run: RunModel; readonly node: AppNode; readonly path: string }) {
+  if (node.maps.length === 0) return null
+  const { project, runId } = run.id
+  return (
+    <p class="chips pad">
+      {node.maps.slice(0, 8).map((map) => (
+        <a
+          key={`${map.map} ${map.visit} ${map.epoch}`}
+          class="chip"
+          data-status={map.status === 'reducing' ? 'running' : map.status}
+          href={mapHref(project, runId, path, map)}
+        >
+          {map.map}
+          {map.visit > 1 && ` #${map.visit}`}:{' '}
+          {many(
+            Object.values(map.counts).reduce((sum, n) => sum + n, 0),
+            'branch',
+            'branches',
+          )}{' '}
+          →
+        </a>
+      ))}
+    </p>
+  )
+}

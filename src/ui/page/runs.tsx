@@ -1,0 +1,293 @@
+import type { JSX } from 'preact'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type { RunFilter } from '../../read/reader.js'
+import type { RunSummary } from '../../read/run-summary.js'
+import { RUN_STATUSES, type RunStatus } from '../../read/status.js'
+import { doEach } from './actions.js'
+import { clientOf } from './client.js'
+import { useTopic } from './live.js'
+import { useLoaded } from './loaded.js'
+import { Counts, Empty, nowEachSecond, Problem, Sign, Status } from './parts.js'
+import { sumOf } from './projects.js'
+import { ask, href, setQuery } from './route.js'
+import { ago, count, duration, isOpen, many, moment, short } from './words.js'
+
+// Owns: the list of the runs of a project.
+// A run that begins does not move the list under the hand: it waits until the list stands at its top.
+
+const PAGE = 100
+
+function filterNow(): RunFilter {
+  const status = (ask('status') ?? '').split(',').filter((one): one is RunStatus => RUN_STATUSES.some((s) => s === one))
+  const label = ask('label')?.split(':')
+  const from = Number(ask('from') ?? Number.NaN)
+  return {
+    partitionKey: ask('partition') ?? '*',
+    ...(status.length > 0 && { status }),
+    ...(ask('q') !== undefined && { text: ask('q') }),
+    ...(ask('name') !== undefined && { name: ask('name') }),
+    ...(label?.[0] !== undefined && { labels: { [label[0]]: label.slice(1).join(':') } }),
+    ...(Number.isFinite(from) && { createdFrom: from }),
+    ...(ask('pending') !== undefined && { pending: true }),
+  }
+}
+
+const FILTERS = ['status', 'q', 'label', 'name', 'partition', 'from', 'pending'] as const
+
+/** The runs of a project, newest first. */
+export function Runs({ project }: { readonly project: string }): JSX.Element {
+  const filter = filterNow()
+  const key = `runs ${project} ${JSON.stringify(filter)}`
+  const [pages, setPages] = useState(1)
+  useEffect(() => setPages(1), [key])
+  const client = clientOf(project)
+  const load = async (): Promise<{ readonly items: readonly RunSummary[]; readonly more: boolean }> => {
+    const items: RunSummary[] = []
+    let after: string | undefined
+    for (let i = 0; i < pages; i++) {
+      const page = await client.list({ ...filter, limit: PAGE, ...(after !== undefined && { after }) })
+      for (const item of page.items) items.push(item)
+      after = page.after
+      if (after === undefined) break
+    }
+    return { items, more: after !== undefined }
+  }
+  const { data, error, isLoading } = useLoaded(`${key} ${pages}`, load, { project, topic: 'runs' })
+  const counts = useLoaded(`counts ${project}`, () => client.count({ partitionKey: '*' }), { project, topic: 'runs' })
+  const rows = useHeldTop(data?.items, key)
+  const isFiltered = FILTERS.some((name) => ask(name) !== undefined)
+  return (
+    <div class="page wide">
+      <h1>{project}</h1>
+      <Filters numbers={counts.data} />
+      <Problem error={error} />
+      {rows.fresh > 0 && (
+        <button type="button" class="pill" onClick={rows.show}>
+          {many(rows.fresh, 'new run')}
+        </button>
+      )}
+      {data === undefined && isLoading && <p class="quiet">Loading…</p>}
+      {data?.items.length === 0 && (
+        <Empty>
+          {isFiltered ? (
+            <>
+              <p>
+                No run fits this filter. Without it there{' '}
+                {counts.data === undefined ? 'may be some' : are(sumOf(counts.data))}.
+              </p>
+              <a class="button" href={href(['p', project])}>
+                Clear the filter
+              </a>
+            </>
+          ) : (
+            <p>No run of this project is recorded.</p>
+          )}
+        </Empty>
+      )}
+      {rows.items.length > 0 && <Table project={project} runs={rows.items} />}
+      {data?.more === true && (
+        <button type="button" onClick={() => setPages(pages + 1)}>
+          Older runs
+        </button>
+      )}
+    </div>
+  )
+}
+
+const are = (n: number): string => (n === 1 ? 'is 1' : `are ${count(n)}`)
+
+function useHeldTop(items: readonly RunSummary[] = [], key: string) {
+  const seen = useRef<{ key: string; ids: Set<string> }>({ key: '', ids: new Set() })
+  const [, redraw] = useState(0)
+  const isTop = globalThis.scrollY < 80
+  if (seen.current.key !== key || isTop) seen.current = { key, ids: new Set(items.map(({ runId }) => runId)) }
+  const oldest = items.findIndex(({ runId }) => seen.current.ids.has(runId))
+  const fresh = Math.max(0, oldest)
+  const show = (): void => {
+    seen.current = { key: '', ids: new Set() }
+    scrollTo(0, 0)
+    redraw((n) => n + 1)
+  }
+  return { items: items.slice(fresh), fresh, show }
+}
+
+function Filters({ numbers }: { readonly numbers: { readonly [status: string]: unknown } | undefined }): JSX.Element {
+  const chosen = new Set((ask('status') ?? '').split(',').filter((one) => one !== ''))
+  const toggle = (status: string): void => {
+    if (!chosen.delete(status)) chosen.add(status)
+    setQuery({ status: [...chosen].join(',') })
+  }
+  const label = ask('label')
+  return (
+    <search class="filters">
+      <input
+        id="filter"
+        type="search"
+        placeholder="Filter by id or title"
+        aria-label="Filter runs by id or title"
+        value={ask('q') ?? ''}
+        onInput={({ currentTarget }) => setQuery({ q: currentTarget.value })}
+      />
+      <fieldset class="chips">
+        <legend class="unseen">Status</legend>
+        {RUN_STATUSES.filter((status) => chosen.has(status) || Number(numbers?.[status] ?? 0) > 0).map((status) => (
+          <button
+            key={status}
+            type="button"
+            class="chip"
+            data-status={status}
+            aria-pressed={chosen.has(status)}
+            onClick={() => toggle(status)}
+          >
+            <Sign status={status} /> {status} {typeof numbers?.[status] === 'number' && count(numbers[status])}
+          </button>
+        ))}
+      </fieldset>
+      {label !== undefined && (
+        <button type="button" class="chip" onClick={() => setQuery({ label: undefined })}>
+          {label} ✕
+        </button>
+      )}
+    </search>
+  )
+}
+
+function Table({ project, runs }: { readonly project: string; readonly runs: readonly RunSummary[] }): JSX.Element {
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set())
+  const some = runs.filter(({ runId }) => chosen.has(runId))
+  const choose = (ids: readonly string[], isOn: boolean): void => {
+    const next = new Set(chosen)
+    for (const id of ids) {
+      if (isOn) next.add(id)
+      else next.delete(id)
+    }
+    setChosen(next)
+  }
+  useTopic(project, 'runs', () => {})
+  return (
+    <>
+      {some.length > 0 && (
+        <div class="toolbar" role="toolbar" aria-label="Chosen runs">
+          <strong>{many(some.length, 'run')}</strong>
+          <button type="button" onClick={() => doEach(project, some, 'cancel')}>
+            Cancel
+          </button>
+          <button type="button" onClick={() => doEach(project, some, 'remove')}>
+            Delete
+          </button>
+          {some.length === 2 && (
+            <a
+              class="button"
+              href={href(['p', project, 'compare'], { a: some[1]?.runId ?? '', b: some[0]?.runId ?? '' })}
+            >
+              Compare
+            </a>
+          )}
+          <button type="button" onClick={() => setChosen(new Set())}>
+            None
+          </button>
+        </div>
+      )}
+      <div class="table-box">
+        <table>
+          <thead>
+            <tr>
+              <th>
+                <input
+                  type="checkbox"
+                  aria-label="Choose all"
+                  checked={some.length === runs.length}
+                  onChange={({ currentTarget }) =>
+                    choose(
+                      runs.map(({ runId }) => runId),
+                      currentTarget.checked,
+                    )
+                  }
+                />
+              </th>
+              <th>Status</th>
+              <th>Run</th>
+              <th>Action</th>
+              <th class="number">Steps</th>
+              <th>Branches</th>
+              <th class="number">Duration</th>
+              <th>Started</th>
+            </tr>
+          </thead>
+          <tbody>
+            {runs.map((run) => (
+              <Row
+                key={`${run.partitionKey} ${run.runId}`}
+                project={project}
+                run={run}
+                isChosen={chosen.has(run.runId)}
+                choose={(isOn) => choose([run.runId], isOn)}
+              />
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </>
+  )
+}
+
+const runHref = (project: string, { runId, partitionKey }: Pick<RunSummary, 'runId' | 'partitionKey'>): string =>
+  href(['p', project, 'r', runId], { partition: partitionKey })
+
+function Row(props: {
+  readonly project: string
+  readonly run: RunSummary
+  readonly isChosen: boolean
+  readonly choose: (isOn: boolean) => void
+}): JSX.Element {
+  const { project, run, isChosen, choose } = props
+  const began = run.startedAt ?? run.createdAt
+  const end = run.endedAt ?? (isOpen(run.status) ? nowEachSecond() : run.updatedAt)
+  return (
+    <tr data-status={run.status}>
+      <td>
+        <input
+          type="checkbox"
+          aria-label={`Choose ${run.title ?? run.runId}`}
+          checked={isChosen}
+          onChange={({ currentTarget }) => choose(currentTarget.checked)}
+        />
+      </td>
+      <td>
+        <Status status={run.status} />
+        {run.pending > 0 && (
+          <a class="chip" data-status="waiting" href={href(['p', project, 'inbox'], { run: run.runId })}>
+            {many(run.pending, 'question')}
+          </a>
+        )}
+      </td>
+      <td class="run-name">
+        <a href={runHref(project, run)}>{run.title ?? short(run.runId)}</a>
+        {run.title !== undefined && <span class="quiet tiny">{short(run.runId)}</span>}
+        {run.forkedFrom !== undefined && (
+          <a
+            class="quiet tiny"
+            href={href(['p', project, 'r', run.forkedFrom.appId], { step: run.forkedFrom.sequenceId })}
+          >
+            ⑂ from {short(run.forkedFrom.appId, 14)}@{run.forkedFrom.sequenceId}
+          </a>
+        )}
+        {Object.entries(run.labels).map(([name, value]) => (
+          <a key={name} class="chip" href={href(['p', project], { label: `${name}:${value}` })}>
+            {name}: {value}
+          </a>
+        ))}
+      </td>
+      <td>
+        {run.next !== undefined && isOpen(run.status) ? run.next : run.position}
+        {run.error !== undefined && <div class="tiny failed-text">{run.error.message.slice(0, 90)}</div>}
+      </td>
+      <td class="number">{count(run.sequenceId + 1)}</td>
+      <td>{run.branches !== undefined && <Counts counts={run.branches} />}</td>
+      <td class="number">{run.startedAt === undefined ? '' : duration(end - began)}</td>
+      <td>
+        <time title={moment(began)}>{ago(began, nowEachSecond())}</time>
+      </td>
+    </tr>
+  )
+}

@@ -1,0 +1,248 @@
+import type { JSX } from 'preact'
+import { useMemo, useState } from 'preact/hooks'
+import { Counts, Mark, nowEachSecond } from './parts.js'
+import { ask, href } from './route.js'
+import type { RunModel } from './run-model.js'
+import { type Row, rowsOf } from './step-rows.js'
+import { VirtualList } from './virtual-list.js'
+import { count, duration, isOpen } from './words.js'
+
+// Owns: the list of steps, as a tree that can be walked by keys.
+
+const ROW_PX = 28
+
+export interface StepListProps {
+  readonly run: RunModel
+  readonly path: string
+  /** The time axis of the bars: epoch milliseconds. */
+  readonly from: number
+  readonly to: number
+  /** The row that is chosen; undefined while the newest is followed. */
+  readonly chosen: string | undefined
+  readonly isFollowing: boolean
+  readonly choose: (row: Row) => void
+  readonly follow: (isOn: boolean) => void
+}
+
+export function StepList(props: StepListProps): JSX.Element {
+  const { run, path, from, to, chosen, isFollowing, choose, follow } = props
+  const [open, setOpen] = useState<ReadonlySet<string>>(() => new Set())
+  const [wanted, setWanted] = useState('')
+  const steps = run.app(path).steps.value
+  const rows = useRows(run, path, open, wanted)
+  const at =
+    chosen === undefined ? rows.findLastIndex(({ kind }) => kind === 'step') : rows.findIndex(({ id }) => id === chosen)
+  const toggle = (id: string, isOn: boolean): void => {
+    const next = new Set(open)
+    if (isOn) next.add(id)
+    else next.delete(id)
+    setOpen(next)
+  }
+  const move = (to: number, by: number): void => {
+    let next = to
+    while (rows[next] !== undefined && rows[next]?.kind !== 'step' && rows[next]?.kind !== 'branch') next += by
+    const row = rows[next]
+    if (row !== undefined) choose(row)
+  }
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const row = rows[at]
+    if (event.target instanceof HTMLInputElement || event.metaKey || event.ctrlKey || event.altKey) return
+    const isUnfolded = row !== undefined && open.has(row.id)
+    const moves = new Map<string, () => void>([
+      ['ArrowDown', () => move(at + 1, 1)],
+      ['ArrowUp', () => move(at - 1, -1)],
+      ['Home', () => move(0, 1)],
+      ['End', () => move(rows.length - 1, -1)],
+      ['ArrowRight', () => row?.opens === true && toggle(row.id, true)],
+      ['ArrowLeft', () => (isUnfolded ? toggle(row.id, false) : move(parentOf(rows, at), -1))],
+    ])
+    const found = moves.get(event.key)
+    if (found === undefined) return
+    event.preventDefault()
+    event.stopPropagation()
+    found()
+  }
+  return (
+    <section class="steps" aria-label="Steps" onKeyDown={onKeyDown}>
+      <div class="pane-head">
+        <input
+          id="filter"
+          type="search"
+          placeholder="Filter: action or status"
+          aria-label="Filter steps by action or status"
+          value={wanted}
+          onInput={({ currentTarget }) => setWanted(currentTarget.value)}
+        />
+        <span class="quiet">{count(steps.filter(({ placed }) => placed === undefined).length)} steps</span>
+        <button type="button" class="small" aria-pressed={isFollowing} onClick={() => follow(!isFollowing)}>
+          {isFollowing ? '● following' : 'follow'}
+        </button>
+      </div>
+      {rows.length === 0 ? (
+        <p class="quiet pad">{wanted === '' ? 'Created, and not started.' : `No step fits “${wanted}”.`}</p>
+      ) : (
+        <VirtualList
+          count={rows.length}
+          rowPx={ROW_PX}
+          label="Steps"
+          role="tree"
+          reveal={at}
+          onScroll={(isAtEnd) => {
+            if (isFollowing && !isAtEnd && chosen === undefined && rows.length * ROW_PX > 2000) follow(false)
+          }}
+          render={(i) => {
+            const row = rows[i]
+            return row === undefined ? null : (
+              <RowView
+                key={row.id}
+                row={row}
+                at={i}
+                of={rows.length}
+                isChosen={i === at}
+                isOpen={open.has(row.id)}
+                project={run.id.project}
+                runId={run.id.runId}
+                axis={{ from, to }}
+                toggle={toggle}
+                choose={choose}
+              />
+            )
+          }}
+        />
+      )}
+    </section>
+  )
+}
+
+/** Drawn again when any signal in it changes: `rowsOf` reads them. */
+const useRows = (run: RunModel, path: string, open: ReadonlySet<string>, wanted: string): readonly Row[] => {
+  const rows = rowsOf(run, path, open, wanted)
+  const key = rows.length
+  return useMemo(() => rows, [rows, key])
+}
+
+function parentOf(rows: readonly Row[], at: number): number {
+  const level = rows[at]?.level ?? 1
+  for (let i = at - 1; i >= 0; i--) if ((rows[i]?.level ?? 1) < level) return i
+  return at
+}
+
+interface RowProps {
+  readonly row: Row
+  readonly at: number
+  readonly of: number
+  readonly isChosen: boolean
+  readonly isOpen: boolean
+  readonly project: string
+  readonly runId: string
+  readonly axis: { readonly from: number; readonly to: number }
+  readonly toggle: (id: string, isOn: boolean) => void
+  readonly choose: (row: Row) => void
+}
+
+function RowView({ row, at, of, isChosen, isOpen: isUnfolded, project, runId, axis, toggle, choose }: RowProps) {
+  const item = {
+    role: 'treeitem',
+    'aria-level': row.level,
+    'aria-posinset': at + 1,
+    'aria-setsize': of,
+    style: { height: `${ROW_PX}px`, paddingLeft: `${8 + (row.level - 1) * 16}px` },
+  } as const
+  if (row.kind === 'pause')
+    return (
+      <div {...item} class="row pause">
+        pause of {duration(row.ms)}
+      </div>
+    )
+  if (row.kind === 'loading')
+    return (
+      <div {...item} class="row pause">
+        Loading branches…
+      </div>
+    )
+  if (row.kind === 'map')
+    return (
+      <div {...item} class="row pause">
+        <a href={mapHref(project, runId, row.app, row.map)}>
+          {row.more > 0 ? `${count(row.more)} more branches: ` : ''}all of {row.map.map}
+        </a>
+      </div>
+    )
+  const { status, startedAt, endedAt } = row.kind === 'step' ? row.step : row.node
+  const name = row.kind === 'step' ? row.step.action : row.name
+  const now = endedAt ?? (isOpen(status) && startedAt !== undefined ? nowEachSecond() : undefined)
+  const known = row.kind === 'step' ? row.step.durationMs : undefined
+  const ms = known ?? (startedAt !== undefined && now !== undefined ? now - startedAt : undefined)
+  const number = row.kind === 'step' ? row.step.sequenceId : undefined
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the list takes the keys of all rows
+    <div
+      {...item}
+      class={`row ${row.kind}`}
+      data-status={status}
+      aria-selected={isChosen}
+      aria-expanded={row.opens ? isUnfolded : undefined}
+      tabIndex={isChosen ? 0 : -1}
+      onClick={() => choose(row)}
+    >
+      {row.opens ? (
+        <button
+          type="button"
+          class="twist"
+          tabIndex={-1}
+          aria-label={isUnfolded ? 'Fold' : 'Unfold'}
+          onClick={(event) => {
+            event.stopPropagation()
+            toggle(row.id, !isUnfolded)
+          }}
+        >
+          {isUnfolded ? '▾' : '▸'}
+        </button>
+      ) : (
+        <span class="twist" />
+      )}
+      <span class="seq">{number}</span>
+      <Mark status={status} />
+      <span class="name" title={name}>
+        {name}
+        {row.kind === 'step' && (row.step.attempt ?? 1) > 1 && <i> ↻{row.step.attempt}</i>}
+        {row.kind === 'step' && row.step.recovered === true && <i> fallback</i>}
+        {row.kind === 'step' && row.step.placed !== undefined && <i> {row.step.placed}</i>}
+      </span>
+      {row.kind === 'step' && row.map !== undefined && <Counts counts={row.map.counts} />}
+      <Bar from={startedAt} to={now} axis={axis} status={status} />
+      <span class="ms">{duration(ms)}</span>
+    </div>
+  )
+}
+
+/** When it ran, on the time axis of the run. */
+function Bar(props: {
+  readonly from: number | undefined
+  readonly to: number | undefined
+  readonly axis: { readonly from: number; readonly to: number }
+  readonly status: string
+}): JSX.Element {
+  const { from, to, axis, status } = props
+  const whole = Math.max(1, axis.to - axis.from)
+  if (from === undefined || to === undefined) return <span class="track" />
+  const left = Math.min(99, Math.max(0, (100 * (from - axis.from)) / whole))
+  const width = Math.max(1, Math.min(100 - left, (100 * (to - from)) / whole))
+  return (
+    <span class="track">
+      <span data-status={status} style={{ left: `${left}%`, width: `${width}%` }} />
+    </span>
+  )
+}
+
+/** The screen of a map. */
+export const mapHref = (
+  project: string,
+  runId: string,
+  path: string,
+  { map, visit, epoch }: { readonly map: string; readonly visit: number; readonly epoch: number },
+): string =>
+  href(['p', project, 'r', runId, 'm', visit === 1 ? map : `${map}#${visit}`], {
+    ...{ path, partition: ask('partition') },
+    epoch: epoch === 0 ? undefined : epoch,
+  })

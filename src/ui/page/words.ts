@@ -1,0 +1,71 @@
+// Owns: how numbers, times and statuses read.
+
+/** The mark of each status. It never stands without its word or its name for screen readers. */
+export const MARKS: Readonly<Record<string, string>> = {
+  queued: '○',
+  running: '▶\ufe0e',
+  waiting: '⏸\ufe0e',
+  retrying: '↻',
+  interrupted: '?',
+  halted: '‖',
+  finished: '✓',
+  done: '✓',
+  failed: '✕',
+  cancelled: '⊘',
+  reducing: '▶\ufe0e',
+}
+
+/** The statuses of branches by their letter in a mosaic. */
+export const LETTERS: Readonly<Record<string, string>> = {
+  q: 'queued',
+  r: 'running',
+  w: 'waiting',
+  t: 'retrying',
+  i: 'interrupted',
+  d: 'done',
+  f: 'failed',
+  c: 'cancelled',
+}
+
+/** Statuses in which something still happens. */
+export const isOpen = (status: string | undefined): boolean =>
+  status !== undefined && ['queued', 'running', 'waiting', 'retrying', 'interrupted', 'reducing'].includes(status)
+
+/** A duration: `56 ms`, `1.2 s`, `3 min 4 s`. */
+export function duration(ms: number | undefined): string {
+  if (ms === undefined || !Number.isFinite(ms)) return ''
+  if (ms < 1000) return `${Math.max(0, Math.round(ms))} ms`
+  if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`
+  const minutes = Math.floor(ms / 60_000)
+  if (minutes < 60) return `${minutes} min ${Math.floor((ms % 60_000) / 1000)} s`
+  const hours = Math.floor(minutes / 60)
+  return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`
+}
+
+/** `3 min ago`. */
+export function ago(at: number | undefined, now: number): string {
+  if (at === undefined) return ''
+  const s = Math.max(0, Math.round((now - at) / 1000))
+  if (s < 5) return 'now'
+  if (s < 60) return `${s} s ago`
+  if (s < 3600) return `${Math.floor(s / 60)} min ago`
+  return s < 172_800 ? `${Math.floor(s / 3600)} h ago` : `${Math.floor(s / 86_400)} d ago`
+}
+
+const clock = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' })
+/** A moment, in words. */
+export const moment = (at: number | undefined): string => (at === undefined ? '' : clock.format(at))
+
+/** `1,000`. */
+export const count = (n: number): string => n.toLocaleString('en')
+
+/** `1 step`, `3 steps`. */
+export const many = (n: number, one: string, more = `${one}s`): string => `${count(n)} ${n === 1 ? one : more}`
+
+/** Bytes: `12 kB`. */
+export const bytes = (n: number): string =>
+  n < 1000 ? `${n} B` : n < 1e6 ? `${Math.round(n / 1000)} kB` : `${(n / 1e6).toFixed(1)} MB`
+
+/** An id is long: its middle is left out. */
+export const short = (id: string, most = 26): string =>
+  id.length <= most ? id : `${id.slice(0, most - 7)}…${id.slice(-6)}`

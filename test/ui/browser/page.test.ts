@@ -1,0 +1,100 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Browser, Page } from 'playwright-core'
+import { type FileTracker, fileTracker } from 'teasel/tracking/file'
+import { projectsIn } from 'teasel/ui'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { findChromium } from '../../support/chromium.js'
+import { launch, open, type PageServer, serve } from './rig.js'
+import { FEW, HOSTILE, manyPrompts, openExpense, runAgent, runHostile, runLong, runNested, runSurvey } from './story.js'
+
+const chromium = findChromium()
+const AXE = createRequire(import.meta.url).resolve('axe-core')
+
+describe.skipIf(chromium === undefined)('the page, in a browser', () => {
+  let browser: Browser
+  let server: PageServer
+  let tracker: FileTracker
+  const dir = mkdtempSync(join(tmpdir(), 'teasel-page-'))
+
+  beforeAll(async () => {
+    tracker = fileTracker({ dir, project: 'demo' })
+    await runAgent(tracker)
+    await runAgent(tracker, 'agent-2', 'weight of a coconut')
+    await runSurvey(tracker, 'survey-few', FEW)
+    await runSurvey(tracker, 'survey-many', manyPrompts(200))
+    await runNested(tracker)
+    await runHostile(tracker)
+    await runLong(tracker, 3000)
+    void openExpense('expense-1', { tracker }).run()
+    browser = await launch(chromium ?? '')
+    server = await serve(projectsIn(dir))
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await server?.close()
+    await tracker?.dispose()
+    rmSync(dir, { recursive: true, force: true })
+  })
+
+  const SCREENS: readonly (readonly [name: string, path: string, ready: string])[] = [
+    ['projects', '/', '.card h2'],
+    ['runs', '/p/demo', 'tbody tr'],
+    ['a run', '/p/demo/r/agent-1?step=4', '.graph svg'],
+    ['a graph with branches', '/p/demo/r/survey-few', '.graph svg'],
+    ['a timeline', '/p/demo/r/survey-few?view=timeline', '.timeline rect'],
+    ['an outline', '/p/demo/r/survey-few?view=outline&tab=state', '.outline li'],
+    ['fields', '/p/demo/r/agent-1?view=data&tab=logs', 'table.data td'],
+    ['a failed run', '/p/demo/r/hostile-1', '.error-view'],
+    ['a map', '/p/demo/r/survey-many/m/multi_prompt_test?b=3', '.mosaic canvas'],
+    ['a branch', '/p/demo/r/survey-few?path=multi_prompt_test/meaning%20of%20life', '.graph svg'],
+    ['questions', '/p/demo/inbox', '.card form'],
+    ['a comparison', '/p/demo/compare?a=agent-1&b=agent-2', '.changes li'],
+    ['nothing', '/nowhere', '.empty'],
+  ]
+
+  /** What axe finds wrong. */
+  async function violations(page: Page): Promise<readonly string[]> {
+    await page.evaluate(await import('node:fs/promises').then((fs) => fs.readFile(AXE, 'utf8')))
+    const found = await page.evaluate<{ id: string; nodes: { html: string }[] }[]>(
+      'axe.run(document, { resultTypes: ["violations"] }).then((r) => r.violations.map(({ id, nodes }) => ({ id, nodes: nodes.map(({ html }) => ({ html })) })))',
+    )
+    return found.map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 160)} (${nodes.length})`)
+  }
+
+  it.each(SCREENS)('shows %s, without a fault of accessibility in light and dark', async (_, path, ready) => {
+    for (const colorScheme of ['light', 'dark'] as const) {
+      const { page, faults } = await open(browser, `${server.url}${path}`, { colorScheme })
+      await page.waitForSelector(ready)
+      expect(await violations(page)).toEqual([])
+      expect(faults).toEqual([])
+      await page.context().close()
+    }
+  })
+
+  it('shows hostile texts as text', async () => {
+    const { page } = await open(browser, `${server.url}/p/demo/r/hostile-1?step=0&tab=state`)
+    await page.waitForSelector('.json li')
+    for (const tab of ['Diff', 'Logs', 'Error']) await page.getByRole('tab', { name: tab }).click()
+    await page.waitForSelector('.graph svg')
+
+    expect(await page.evaluate('[window.hacked, document.querySelectorAll("main img, main script").length]')).toEqual([
+      undefined,
+      0,
+    ])
+    await page.getByRole('tab', { name: 'State' }).click()
+    expect((await page.textContent('.json'))?.includes(HOSTILE.slice(0, 40))).toBe(true)
+    await page.context().close()
+  })
+
+  it('fits a narrow screen', async () => {
+    for (const [, path, ready] of SCREENS) {
+      const { page } = await open(browser, `${server.url}${path}`, { viewport: { width: 360, height: 720 } })
+      await page.waitForSelector(ready, { state: 'attached' })
+      expect([path, await page.evaluate('document.documentElement.scrollWidth')]).toEqual([path, 360])
+      await page.context().close()
+    }
+  })
+})

@@ -1,0 +1,100 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { aligned } from '../../src/ui/page/aligned.js'
+import { fieldsOf } from '../../src/ui/page/answer-fields.js'
+import { cellsOf } from '../../src/ui/page/cells.js'
+import { lanesOf } from '../../src/ui/page/lanes.js'
+import { changesOf } from '../../src/ui/page/state-diff.js'
+import { inWords } from '../../src/ui/page/value-words.js'
+
+describe('lanes of a timeline', () => {
+  it('are as many as ran at once, and none has two at one time', () => {
+    const spans = fc.array(
+      fc
+        .tuple(fc.integer({ min: 0, max: 50 }), fc.integer({ min: 1, max: 9 }))
+        .map(([from, ms]) => ({ from, to: from + ms })),
+      { maxLength: 40 },
+    )
+    fc.assert(
+      fc.property(spans, (all) => {
+        const lanes = lanesOf(all)
+        const atOnce = all.map(({ from }) => all.filter((one) => one.from <= from && one.to > from).length)
+        expect(lanes.flat()).toHaveLength(all.length)
+        expect(lanes).toHaveLength(atOnce.reduce((most, n) => Math.max(most, n), 0))
+        for (const lane of lanes)
+          for (const [i, one] of lane.entries()) expect(one.from).toBeGreaterThanOrEqual(lane[i - 1]?.to ?? 0)
+      }),
+    )
+  })
+})
+
+describe('cells of a mosaic', () => {
+  it('are one a branch, or buckets with the status of the worst', () => {
+    expect(cellsOf('qdf')).toEqual({ cells: 'qdf', each: 1 })
+    const letters = `${'d'.repeat(30_000)}f${'q'.repeat(9_999)}`
+    const { cells, each } = cellsOf(letters)
+
+    expect({ each, length: cells.length, failed: [...cells].filter((cell) => cell === 'f').length }).toEqual({
+      each: 2,
+      length: 20_000,
+      failed: 1,
+    })
+  })
+})
+
+describe('the difference of two states', () => {
+  it('has removed keys, shortened lists, and the path of each change', () => {
+    const before = { plan: { step: 41, goal: 'air' }, list: [1, 2, 3], scratch: 'x', text: 'abc' }
+    const after = { plan: { step: 42, goal: 'air' }, list: [1], text: 'abcdef', more: 0 }
+
+    expect(changesOf(before, after)).toEqual([
+      { path: 'plan.step', kind: 'changed', before: '41', after: '42' },
+      { path: 'list[1]', kind: 'removed', before: '2' },
+      { path: 'list[2]', kind: 'removed', before: '3' },
+      { path: 'text', kind: 'grown', after: 'def' },
+      { path: 'more', kind: 'added', after: '0' },
+      { path: 'scratch', kind: 'removed', before: '"x"' },
+    ])
+  })
+
+  it('takes values of the codec as what they are', () => {
+    expect(inWords({ when: { $: 'date', v: 0 }, n: { $: 'bigint', v: '7' } })).toBe(
+      '{ when: 1970-01-01T00:00:00.000Z, n: 7n }',
+    )
+  })
+})
+
+describe('two runs beside each other', () => {
+  it('stand where their actions agree', () => {
+    const steps = (names: string) =>
+      [...names].map((action, sequenceId) => ({
+        appId: 'a',
+        path: [],
+        action,
+        sequenceId,
+        epoch: 0,
+        status: 'done' as const,
+      }))
+    const pairs = aligned(steps('abcd'), steps('acxd'))
+
+    expect(pairs.map(({ a, b }) => `${a?.action ?? '-'}${b?.action ?? '-'}`)).toEqual(['aa', 'b-', 'cc', '-x', 'dd'])
+  })
+})
+
+describe('the form of an answer', () => {
+  it('is made of a simple schema, and of no other', () => {
+    const schema = {
+      type: 'object',
+      properties: { ok: { type: 'boolean' }, n: { type: 'integer' }, why: { enum: ['a', 'b'] } },
+      required: ['ok'],
+    }
+
+    expect(fieldsOf(schema)?.map(({ name, type, isNeeded }) => [name, type, isNeeded])).toEqual([
+      ['ok', 'boolean', true],
+      ['n', 'number', false],
+      ['why', 'string', false],
+    ])
+    expect(fieldsOf({ type: 'object', properties: { list: { type: 'array' } } })).toBeUndefined()
+    expect(fieldsOf({ type: 'string' })).toBeUndefined()
+  })
+})
