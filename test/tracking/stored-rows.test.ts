@@ -5,7 +5,7 @@ import { fileReader, fileTracker, type WireEvent } from 'teasel/tracking/file'
 import { afterAll, describe, expect, it } from 'vitest'
 import { RunFold } from '../../src/log/fold.js'
 import type { LogLine } from '../../src/log/lines.js'
-import { defer } from '../support/deferred.js'
+import { type Deferred, defer } from '../support/deferred.js'
 import { quiet } from '../support/quiet-logger.js'
 import { storesOf } from '../support/stores.js'
 import { filesIn, folder, linesOf } from './folders.js'
@@ -21,8 +21,8 @@ interface Work {
 }
 const kit = defineState<Work>()
 
-/** A map of branches with two steps: the second one of a held key waits for its signal. */
-function program(ran: string[], keys: readonly string[], held: ReadonlySet<string> = new Set()) {
+/** A map of branches with two steps: the second one of a held key tells that it stands, and waits for its signal. */
+function program(ran: string[], keys: readonly string[], held: ReadonlyMap<string, Deferred<void>> = new Map()) {
   const draft = kit.action({
     reads: ['item'],
     writes: ['out'],
@@ -36,8 +36,9 @@ function program(ran: string[], keys: readonly string[], held: ReadonlySet<strin
     writes: ['out'],
     async run({ state: { item, out }, signal }) {
       ran.push(`${item}2`)
-      if (held.has(item))
-        await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+      const stands = held.get(item)
+      stands?.resolve()
+      if (stands !== undefined) await aborted(signal)
       return { out: `${out}, ${item}2` }
     },
   })
@@ -52,6 +53,9 @@ function program(ran: string[], keys: readonly string[], held: ReadonlySet<strin
   const first = kit.action({ reads: [], writes: ['n'], run: () => ({ n: 1 }) })
   return kit.graph({ actions: { first, map }, transitions: { first: 'map' } })
 }
+
+const aborted = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
 
 const options = { appId: 'app', entrypoint: 'first', state: {}, logger: quiet } as const
 
@@ -71,14 +75,16 @@ async function branchesIn(dir: string): Promise<Readonly<Record<string, readonly
 async function quitHalfway(dir: string, persister: Persister): Promise<string[]> {
   await using tracker = fileTracker({ dir })
   const ran: string[] = []
-  const app = createApplication(program(ran, ['a', 'b', 'c'], new Set(['b', 'c'])), { ...options, persister, tracker })
-  const [done, stand] = [defer<void>(), defer<void>()]
+  const [done, b, c] = [defer<void>(), defer<void>(), defer<void>()]
+  const held = new Map([
+    ['b', b],
+    ['c', c],
+  ])
+  const app = createApplication(program(ran, ['a', 'b', 'c'], held), { ...options, persister, tracker })
   app.on('branch.settled', ({ key }) => void (key === 'a' && done.resolve()))
-  app.on('step.start', () => void (ran.includes('b2') && ran.includes('c2') && stand.resolve()))
-  app.on('branch.settled', () => void (ran.includes('b2') && ran.includes('c2') && stand.resolve()))
   const quits = new AbortController()
   const run = app.run({ signal: quits.signal }).catch((reason: unknown) => reason)
-  await Promise.all([done.promise, stand.promise])
+  await Promise.all([done.promise, b.promise, c.promise])
   quits.abort('quit')
   expect(await run).toBe('quit')
   return ran
@@ -215,7 +221,7 @@ describe.each(kinds)('a run with a log, stored by %s', (_, { open }) => {
           })
           const { state } = await inner.run()
           begun.resolve()
-          if (isHeld) await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+          if (isHeld) await aborted(signal)
           return { n: state.n }
         },
       })
