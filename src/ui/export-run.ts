@@ -2,7 +2,7 @@ import type { ProjectSummary } from '../client/api.js'
 import { UiError } from '../client/ui-error.js'
 import type { RunTarget } from '../read/reader.js'
 import { graphOf } from './graph-of.js'
-import type { OpenProject } from './project.js'
+import { type OpenProject, openProject, type Project } from './project.js'
 
 // Owns: a run as one file of lines, which the page opens again without a server.
 
@@ -36,6 +36,19 @@ export async function* exportLines(project: OpenProject, ref: RunTarget): AsyncG
   if (reader.events === undefined) return
   for await (const event of reader.events({ ...ref, follow: false })) yield line(event)
 }
+
+/**
+ * All that is known of a run, as lines of JSON: a file of them is opened by the page without a server.
+ * @throws {UiError} when there is no such run
+ * @throws {TypeError} for a project without anything to read
+ *
+ * @example
+ * ```ts no-run
+ * for await (const line of exportRun({ persister }, { runId: 'order-7' })) process.stdout.write(line)
+ * ```
+ */
+export const exportRun = (project: Project, ref: RunTarget): AsyncGenerator<string, void, void> =>
+  exportLines(openProject('runs', project), ref)
 
 /** The first line. */
 interface ExportHead {

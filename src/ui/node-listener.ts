@@ -12,8 +12,17 @@ export type NodeRequest = IncomingMessage & {
   readonly body?: unknown
 }
 
-/** Takes a request and its response, as `createServer` and Express call it. Never rejects. */
-export type NodeListener = (request: NodeRequest, response: ServerResponse) => Promise<void>
+/**
+ * Takes a request and its response, as `createServer` and Express call it. Never rejects. A request for an address outside
+ * the mount of the handler goes to `next`, if that is given.
+ */
+export type NodeListener = (request: NodeRequest, response: ServerResponse, next?: () => void) => Promise<void>
+
+/** A handler: `createUiHandler` makes one. */
+export interface NodeHandler {
+  (request: Request): Promise<Response>
+  readonly basePath?: string
+}
 
 /**
  * Makes a listener of a handler: for `createServer` of `node:http`, for Express, Koa, Connect. Hono, Bun, Deno and Workers
@@ -24,8 +33,11 @@ export type NodeListener = (request: NodeRequest, response: ServerResponse) => P
  * createServer(nodeListener(createUiHandler({ projects: projectsIn('.teasel') }))).listen(7242, '127.0.0.1')
  * ```
  */
-export function nodeListener(handler: (request: Request) => Promise<Response>): NodeListener {
-  return async (request, response) => {
+export function nodeListener(handler: NodeHandler): NodeListener {
+  const { basePath = '' } = handler
+  return async (request, response, next) => {
+    const [path = ''] = pathOf(request).split(/[?#]/)
+    if (next !== undefined && path !== basePath && !path.startsWith(`${basePath}/`)) return next()
     const gone = new AbortController()
     response.once('close', () => gone.abort())
     try {
@@ -37,6 +49,8 @@ export function nodeListener(handler: (request: Request) => Promise<Response>): 
   }
 }
 
+const pathOf = ({ originalUrl, url = '/' }: NodeRequest): string => originalUrl ?? url
+
 /** @throws {TypeError} for a request that has no valid address */
 function requestOf(request: NodeRequest, signal: AbortSignal): Request {
   const { method = 'GET', socket } = request
@@ -46,7 +60,7 @@ function requestOf(request: NodeRequest, signal: AbortSignal): Request {
     if (!name.startsWith(':')) headers.append(name, value)
   }
   const scheme = 'encrypted' in socket && socket.encrypted === true ? 'https' : 'http'
-  const path = request.originalUrl ?? request.url ?? '/'
+  const path = pathOf(request)
   const url = new URL(`${scheme}://${hostOf(request.headers.host)}${path.startsWith('/') ? path : '/'}`)
   if (method === 'GET' || method === 'HEAD') return new Request(url, { method, headers, signal })
   return new Request(url, { method, headers, signal, body: bodyOf(request), duplex: 'half' })

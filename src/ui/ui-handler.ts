@@ -44,6 +44,8 @@ export interface UiHandlerOptions {
 /** Answers requests: of a page, of a client, of a command. */
 export interface UiHandler {
   (request: Request): Promise<Response>
+  /** Where it is mounted: `/ui`; empty at the root. */
+  readonly basePath: string
   /** A text for the address that a person opens, `?ticket=…`, valid once. Undefined without a token. */
   ticket(): string | undefined
   /** Number of topics that streams read now. */
@@ -70,10 +72,12 @@ const API = 'api/v1'
 export function createUiHandler(options: UiHandlerOptions): UiHandler {
   checkHandlerOptions(options)
   const server = new UiServer(options)
-  const answer = (request: Request): Promise<Response> => server.answer(request)
-  return Object.defineProperty(Object.assign(answer, { ticket: () => server.guard.ticket(), watched: 0 }), 'watched', {
-    get: () => server.hub.size,
+  const handler = Object.assign((request: Request) => server.answer(request), {
+    basePath: server.base.slice(0, -1),
+    ticket: () => server.guard.ticket(),
+    watched: 0,
   })
+  return Object.defineProperty(handler, 'watched', { get: () => server.hub.size })
 }
 
 function checkHandlerOptions(options: UiHandlerOptions): void {
@@ -98,13 +102,13 @@ class UiServer {
   readonly #projects: Projects
   readonly #logger
   /** The place of the handler, with a slash at its end. */
-  readonly #base: string
+  readonly base: string
 
   constructor(options: UiHandlerOptions) {
     this.#options = options
     this.#projects = new Projects(options.projects)
     this.#logger = safeLogger(options.logger ?? consoleLogger)
-    this.#base = `${(options.basePath ?? '').replace(/\/$/, '')}/`
+    this.base = `${(options.basePath ?? '').replace(/\/$/, '')}/`
     const { token, allowedHosts, authorize } = options
     this.guard = new Guard({ token, allowedHosts, isAuthorized: authorize !== undefined })
   }
@@ -124,7 +128,7 @@ class UiServer {
     const url = new URL(request.url)
     this.guard.checkHost(request, url)
     const path = this.#below(url.pathname)
-    if (path === undefined) throw new UiError('no-page', `The page is at ${this.#base}.`)
+    if (path === undefined) throw new UiError('no-page', `The page is at ${this.base}.`)
     const isApi = path === API || path.startsWith(`${API}/`)
     if (!isApi) return this.#page(request, url, path)
     this.guard.checkToken(request)
@@ -139,15 +143,15 @@ class UiServer {
 
   /** The path below the place of the handler; undefined for one beside it. */
   #below(pathname: string): string | undefined {
-    if (pathname.startsWith(this.#base)) return pathname.slice(this.#base.length)
-    return `${pathname}/` === this.#base ? '' : undefined
+    if (pathname.startsWith(this.base)) return pathname.slice(this.base.length)
+    return `${pathname}/` === this.base ? '' : undefined
   }
 
   async #page(request: Request, url: URL, path: string): Promise<Response> {
     if (request.method !== 'GET' && request.method !== 'HEAD')
       throw new UiError('method', `A page is read by GET, not by ${request.method}.`)
     const ticket = url.searchParams.get('ticket')
-    const cookie = ticket === null ? undefined : this.guard.redeem(ticket, this.#base, url.protocol === 'https:')
+    const cookie = ticket === null ? undefined : this.guard.redeem(ticket, this.base, url.protocol === 'https:')
     if (cookie !== undefined) {
       url.searchParams.delete('ticket')
       const headers = { location: `${url.pathname}${url.search}`, 'set-cookie': cookie, 'cache-control': 'no-store' }
@@ -155,7 +159,7 @@ class UiServer {
     }
     this.guard.checkToken(request)
     await this.#authorize(request)
-    return servePage(request, path, this.#base)
+    return servePage(request, path, this.base)
   }
 
   async #authorize(request: Request, action?: ActionName): Promise<void> {

@@ -883,6 +883,10 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
       '../ui/stream › has the tree when it has changed, and tells when it is gone',
     ],
   },
+  'ui/serve-ui.ts': {
+    S1: ['../ui/serve-ui › listens at other addresses with a token only, and opens its page by a ticket'],
+    S2: ['../ui/serve-ui › takes the next port that is free, and ends every connection with its close'],
+  },
   'ui/stream-answer.ts': {
     T1: [
       '../ui/stream › has each event once, over lost connections and a server that started again',
