@@ -20,6 +20,14 @@ const HERE: Options = {
   'no-track': { help: 'Write no log' },
 }
 
+/** Options of a page. */
+const PAGE: Options = {
+  port: { short: 'p', value: 'N', help: 'This port, and no other; 0: any' },
+  host: { value: 'ADDRESS', help: 'Listen on this address (default 127.0.0.1)' },
+  token: { value: 'TEXT', help: 'Ask every request for this token' },
+  'no-open': { help: 'Open no browser' },
+}
+
 export const ACTING: readonly Command[] = [
   {
     name: 'run',
@@ -145,5 +153,31 @@ export const ACTING: readonly Command[] = [
       'worker hosted.ts --store postgres://localhost/app',
     ],
     load: async () => (await import('./commands/worker.js')).worker,
+  },
+  {
+    name: 'ui',
+    args: '[RUN]',
+    count: [0, 1],
+    summary: 'Open the page of the runs',
+    text: 'It listens on this machine alone, on port 7242 or the next that is free. --host needs --token. Nothing is asked of the internet.',
+    options: {
+      ...PAGE,
+      'read-only': { help: 'Change no run' },
+      dir: SOURCE['dir'] ?? { help: '' },
+      store: SOURCE['store'] ?? { help: '' },
+      burr: SOURCE['burr'] ?? { help: '' },
+      project: { value: 'NAME', help: 'Only this project' },
+    },
+    examples: ['ui', 'ui order-7 --store sqlite:runs.db', 'ui --burr ~/.burr --read-only --port 8000'],
+    load: async () => (await import('./commands/ui.js')).ui,
+  },
+  {
+    name: 'demo',
+    args: '',
+    count: [0, 0],
+    summary: 'Open the page with runs of a demo: no key, no network, nothing stored',
+    options: PAGE,
+    examples: ['demo'],
+    load: async () => (await import('./commands/demo.js')).demo,
   },
 ]

@@ -24,7 +24,20 @@ const COMPLETION: Command = {
 }
 
 const ORDER = [
-  ...['run', 'graph', 'runs ls', 'runs show', 'runs tail', 'runs diff', 'runs export', 'runs rm', 'pending', 'answer'],
+  ...[
+    'ui',
+    'demo',
+    'run',
+    'graph',
+    'runs ls',
+    'runs show',
+    'runs tail',
+    'runs diff',
+    'runs export',
+    'runs rm',
+    'pending',
+    'answer',
+  ],
   ...['cancel', 'resume', 'fork', 'rewind', 'test-case', 'worker', 'import burr', 'doctor'],
 ]
 

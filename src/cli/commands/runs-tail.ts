@@ -1,3 +1,4 @@
+import { UiError } from '../../client/ui-error.js'
 import { isOpen } from '../../read/status.js'
 import type { RunTree } from '../../read/tree.js'
 import { printedPath } from '../../read/wire-path.js'
@@ -25,9 +26,13 @@ export const runsTail: CommandCode = async (given, io) => {
   const ref = { runId, partitionKey }
   try {
     const { reader } = source
-    return reader.events === undefined
-      ? await tailTree(reader, ref, stop.signal, given, io)
-      : await tailEvents(reader.events.bind(reader), ref, stop.signal, given, io)
+    if (reader.events === undefined) return await tailTree(reader, ref, stop.signal, given, io)
+    try {
+      return await tailEvents(reader.events.bind(reader), ref, stop.signal, given, io)
+    } catch (error) {
+      if (!UiError.is(error) || error.code !== 'no-events') throw error
+      return await tailTree(reader, ref, stop.signal, given, io)
+    }
   } finally {
     end()
   }

@@ -1,0 +1,42 @@
+import { existsSync } from 'node:fs'
+import type { Project, ProjectSource } from '../../ui/project.js'
+import { projectsIn } from '../../ui/projects-in.js'
+import { addressOf } from '../address.js'
+import type { CommandCode } from '../command.js'
+import { usageError } from '../command-error.js'
+import { openPage } from '../open-page.js'
+import { pathOfRun } from '../page-link.js'
+import { note, piece } from '../print.js'
+import { openStore, placesOf, withoutPassword } from '../run-source.js'
+
+// Owns: `teasel ui`.
+
+/** `teasel ui`. */
+export const ui: CommandCode = async (given, io) => {
+  const { dir, store, burr, url } = placesOf(given, io)
+  if (url !== undefined) throw usageError('A page of a server is opened there.', url)
+  const actions = !given.flag('read-only')
+  const address = given.args[0] === undefined ? undefined : addressOf(given.args[0])
+  const pathIn = (project: string): string => (address === undefined ? '/' : pathOfRun(project, address))
+  if (store !== undefined) {
+    const name = given.text('project') ?? 'runs'
+    await using persister = await openStore(store, io)
+    const about = `The runs of ${withoutPassword(store)}.`
+    return await openPage({ projects: { [name]: { persister } }, actions }, { path: pathIn(name), about }, given, io)
+  }
+  if (burr === undefined && !existsSync(dir) && !given.flag('json'))
+    note(io, [
+      piece(`There is no folder ${dir} yet: the page waits for its first run. \`teasel demo\` has some.`, 'yellow'),
+    ])
+  const all = projectsIn(burr ?? dir, { kind: burr === undefined ? 'teasel' : 'burr' })
+  const only = given.text('project')
+  const projects = only === undefined ? all : onlyOne(all, only)
+  const about = `The runs of ${burr ?? dir}.`
+  return await openPage({ projects, actions }, { path: pathIn(only ?? 'default'), about }, given, io)
+}
+
+/** A source with one of its projects. */
+const onlyOne = (all: ProjectSource, name: string): ProjectSource => ({
+  names: async () => (await all.names()).filter((one) => one === name),
+  open: (one): Promise<Project | undefined> => (one === name ? all.open(one) : Promise.resolve(undefined)),
+})
