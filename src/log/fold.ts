@@ -1,5 +1,6 @@
 import type { Payload } from '../read/payload.js'
 import { branchKnown, cancelOf, leakOf, progressOf, stepStart, tookOf, waitOf } from './fold-parts.js'
+import { isOpenApp } from './fold-status.js'
 import { FoldedApp, FoldedMap, type FoldedStep } from './folded.js'
 import {
   type AppLine,
@@ -71,6 +72,8 @@ export class RunFold {
     const { runId, sequenceId, position, next, epoch } = head
     const root = this.#app(runId, [], time)
     if (epoch !== root.epoch || sequenceId < root.sequenceId) root.maps = this.#keeps ? root.maps : []
+    if (epoch === root.epoch) this.#passed(root, sequenceId, time)
+    if (epoch !== root.epoch || (root.openMap?.sequenceId ?? 0) > sequenceId + 1) undone(root, time)
     Object.assign(root, { epoch, sequenceId, position, next, status: 'open', since: time })
     root.endedAt = undefined
     root.error = undefined
@@ -166,6 +169,7 @@ export class RunFold {
       case 'run.end':
         return this.#runEnd(app, line)
       case 'step.start':
+        this.#passed(app, (line.sequenceId ?? 0) - 1, time)
         return stepStart(app, line)
       case 'step.end':
         return this.#stepEnd(app, line)
@@ -257,6 +261,18 @@ export class RunFold {
     app.step.durationMs = line['durationMs'] as number
   }
 
+  /** The end of a map was saved, and not written any more: its process was killed in between. */
+  #passed(app: FoldedApp, sequenceId: number, time: number): void {
+    const map = app.openMap
+    if (map === undefined || map.sequenceId > sequenceId) return
+    Object.assign(map, { status: 'done', endedAt: time })
+    app.visits.set(map.map, map.visit)
+    const open = [...map.branches.values()].filter(isOpenApp)
+    for (const branch of open) branch.status = 'done'
+    if (open.length > 0) this.lacks.add(`how ${open.length} branches of ${map.map} ended`)
+    if (!this.#keeps) app.maps = []
+  }
+
   #mapStart(app: FoldedApp, line: EventLine): void {
     const { source = '', sequenceId = 0, time } = line
     const visit = (line['visit'] as number | undefined) ?? (app.visits.get(source) ?? 0) + 1
@@ -338,6 +354,14 @@ function interrupt(app: FoldedApp): void {
   app.step = undefined
   app.children.clear()
   if (app.status === 'open' && app.parent !== undefined) app.status = 'queued'
+}
+
+/** The map at which it stood is not the one that goes on: the run was rewound, or its process had not saved so far. */
+function undone(app: FoldedApp, time: number): void {
+  const map = app.openMap
+  if (map === undefined) return
+  Object.assign(map, { status: 'cancelled', endedAt: time })
+  for (const branch of map.branches.values()) if (isOpenApp(branch)) branch.status = 'cancelled'
 }
 
 function open(app: FoldedApp, time: number): void {

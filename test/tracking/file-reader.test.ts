@@ -1,8 +1,8 @@
-import { readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createApplication, defineMessage, defineState, resumeOrCreate, type as typeOf } from 'teasel'
 import { describeApp } from 'teasel/live'
-import { type AppNode, memoryPersister, type RunSummary, type RunTree } from 'teasel/persistence'
+import { type AppNode, memoryPersister, type RunSummary, type RunTree, rewind } from 'teasel/persistence'
 import { fileReader, fileTracker } from 'teasel/tracking/file'
 import { describe, expect, it } from 'vitest'
 import { joinIndexes } from '../../src/adapters/file/housekeeping.js'
@@ -123,6 +123,80 @@ describe('a process that is gone', () => {
     expect(tree?.root.step).toMatchObject({ action: 'stay', status: 'interrupted' })
     expect((await fileReader({ dir }).due()).items.map(({ runId }) => runId)).toEqual(['runs'])
     await end()
+  })
+
+  it('leaves a map ended whose end was saved, but is not in the log', async () => {
+    const dir = folder()
+    const map = kit.mapStates({
+      reads: [],
+      writes: ['outs'],
+      action: kit.action({ reads: ['item'], writes: ['item'], run: ({ state: { item } }) => ({ item }) }),
+      states: { a: { item: 'a' }, b: { item: 'b' } },
+      reduce: ({ results }) => ({ outs: results.map((one) => one.state.item) }),
+    })
+    const ask = kit.action({
+      reads: [],
+      writes: ['item'],
+      run: async ({ context }) => ({ item: (await context.receiveOne(answer)).body }),
+    })
+    const graph = kit.graph({ actions: { map, ask }, transitions: { map: 'ask' } })
+    const persister = memoryPersister()
+    const options = { appId: 'x', entrypoint: 'map' as const, state: {}, persister, logger: quiet }
+    {
+      await using tracker = fileTracker({ dir })
+      await using app = await resumeOrCreate(graph, { ...options, tracker })
+      await app.run({ haltAfter: ['map'] })
+    }
+    const file = join(dir, 'default/runs/x.0.0.jsonl')
+    const lines = readFileSync(file, 'utf8').split('\n')
+    const start = lines.findIndex((line) => line.includes('"map.start"'))
+    // Both branches have begun; neither has settled.
+    const settled = lines.findIndex((line, i) => i > start && line.includes('"branch.settled"'))
+    writeFileSync(file, lines.slice(0, settled).join('\n').concat('\n'))
+    await using tracker = fileTracker({ dir })
+    await using app = await resumeOrCreate(graph, { ...options, tracker })
+    await app.run({ whenWaiting: 'return' })
+    const tree = await fileReader({ dir }).describe({ runId: 'x' })
+    expect(tree?.run.status).toBe('waiting')
+    expect(tree?.root.maps).toMatchObject([{ status: 'done', counts: { done: 2, queued: 0, running: 0 } }])
+    expect(tree?.lacks).toContain('how 2 branches of map ended')
+    await tracker[Symbol.asyncDispose]()
+    expect((await fileReader({ dir }).list()).items.map(({ status }) => status)).toEqual(['waiting'])
+  })
+
+  it('leaves no map open at which a run stood before it was rewound', async () => {
+    const dir = folder()
+    const asking = kit.action({
+      reads: ['item'],
+      writes: ['item'],
+      run: async ({ context }) => ({ item: (await context.receiveOne(answer)).body }),
+    })
+    const map = kit.mapStates({
+      reads: [],
+      writes: ['outs'],
+      action: asking,
+      concurrency: 1,
+      states: { a: { item: 'a' }, b: { item: 'b' } },
+      reduce: ({ results }) => ({ outs: results.map((one) => one.state.item) }),
+    })
+    const isPatched = { to: 'asking', when: ({ state: { n } }: { state: { n: number } }) => n > 50 } as const
+    const graph = kit.graph({
+      actions: { add, asking, map },
+      transitions: { add: [isPatched, { to: 'map' }], asking: 'map' },
+    })
+    const persister = memoryPersister()
+    const options = { appId: 'x', entrypoint: 'add' as const, state: { n: 0, item: '' }, persister, logger: quiet }
+    await using tracker = fileTracker({ dir })
+    {
+      await using app = await resumeOrCreate(graph, { ...options, tracker })
+      await app.run({ whenWaiting: 'return' })
+    }
+    await rewind({ persister, appId: 'x', sequenceId: 0, patch: { n: 100 } })
+    await using app = await resumeOrCreate(graph, { ...options, tracker })
+    await app.run({ whenWaiting: 'return' })
+    const tree = await fileReader({ dir }).describe({ runId: 'x' })
+    expect(tree?.run).toMatchObject({ status: 'waiting', pending: 1, epoch: 1 })
+    expect(tree?.root.maps).toMatchObject([{ status: 'cancelled', epoch: 0, counts: { waiting: 0, queued: 0 } }])
   })
 
   it('leaves an index that is joined with others', async () => {
