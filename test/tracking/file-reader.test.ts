@@ -191,6 +191,10 @@ describe('a process that is gone', () => {
       await using app = await resumeOrCreate(graph, { ...options, tracker })
       await app.run({ whenWaiting: 'return' })
     }
+    const file = join(dir, 'default/runs/x.0.0.jsonl')
+    const lines = readFileSync(file, 'utf8').split('\n')
+    const waits = lines.findIndex((line) => line.includes('"type":"wait"'))
+    writeFileSync(file, lines.slice(0, waits + 1).join('\n').concat('\n'))
     await rewind({ persister, appId: 'x', sequenceId: 0, patch: { n: 100 } })
     await using app = await resumeOrCreate(graph, { ...options, tracker })
     await app.run({ whenWaiting: 'return' })
