@@ -152,7 +152,7 @@ describe('a process that is gone', () => {
     const start = lines.findIndex((line) => line.includes('"map.start"'))
     // Both branches have begun; neither has settled.
     const settled = lines.findIndex((line, i) => i > start && line.includes('"branch.settled"'))
-    writeFileSync(file, lines.slice(0, settled).join('\n').concat('\n'))
+    writeFileSync(file, `${lines.slice(0, settled).join('\n')}\n`)
     await using tracker = fileTracker({ dir })
     await using app = await resumeOrCreate(graph, { ...options, tracker })
     await app.run({ whenWaiting: 'return' })
@@ -194,7 +194,7 @@ describe('a process that is gone', () => {
     const file = join(dir, 'default/runs/x.0.0.jsonl')
     const lines = readFileSync(file, 'utf8').split('\n')
     const waits = lines.findIndex((line) => line.includes('"type":"wait"'))
-    writeFileSync(file, lines.slice(0, waits + 1).join('\n').concat('\n'))
+    writeFileSync(file, `${lines.slice(0, waits + 1).join('\n')}\n`)
     await rewind({ persister, appId: 'x', sequenceId: 0, patch: { n: 100 } })
     await using app = await resumeOrCreate(graph, { ...options, tracker })
     await app.run({ whenWaiting: 'return' })
