@@ -156,11 +156,11 @@ describe('a process that is gone', () => {
     await using tracker = fileTracker({ dir })
     await using app = await resumeOrCreate(graph, { ...options, tracker })
     await app.run({ whenWaiting: 'return' })
+    await tracker[Symbol.asyncDispose]() // all is written
     const tree = await fileReader({ dir }).describe({ runId: 'x' })
     expect(tree?.run.status).toBe('waiting')
     expect(tree?.root.maps).toMatchObject([{ status: 'done', counts: { done: 2, queued: 0, running: 0 } }])
     expect(tree?.lacks).toContain('how 2 branches of map ended')
-    await tracker[Symbol.asyncDispose]()
     expect((await fileReader({ dir }).list()).items.map(({ status }) => status)).toEqual(['waiting'])
   })
 
@@ -198,6 +198,7 @@ describe('a process that is gone', () => {
     await rewind({ persister, appId: 'x', sequenceId: 0, patch: { n: 100 } })
     await using app = await resumeOrCreate(graph, { ...options, tracker })
     await app.run({ whenWaiting: 'return' })
+    await tracker[Symbol.asyncDispose]() // all is written
     const tree = await fileReader({ dir }).describe({ runId: 'x' })
     expect(tree?.run).toMatchObject({ status: 'waiting', pending: 1, epoch: 1 })
     expect(tree?.root.maps).toMatchObject([{ status: 'cancelled', epoch: 0, counts: { waiting: 0, queued: 0 } }])
