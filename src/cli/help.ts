@@ -3,7 +3,8 @@ import { optionsOf } from './parse.js'
 
 // Owns: the texts of help.
 
-const WIDTH = 88
+/** So that a line has 79 characters at most. */
+const WIDTH = 75
 
 /** The help of the whole: the commands in groups. */
 export function helpOf(commands: readonly Command[]): string {
@@ -14,8 +15,9 @@ export function helpOf(commands: readonly Command[]): string {
     'Commands:',
     ...columns(rows.map(([usage, summary]) => [usage, summary])),
     '',
-    'A RUN is the id of a run: `order-7`. `order-7@3` is its step 3, `order-7/fan/berlin` a branch of it.',
-    'Runs are read from --dir (default .teasel), --store, --url or --burr; or TEASEL_DIR, TEASEL_STORE, TEASEL_URL.',
+    'A RUN is the id of a run: `order-7`. `order-7@3` is its step 3, and',
+    '`order-7/fan/berlin` a branch of it. Runs are read from --dir (default .teasel),',
+    '--store, --url or --burr; or TEASEL_DIR, TEASEL_STORE, TEASEL_URL.',
     'Exit codes: 0 done, 1 failed, 2 wrong command line, 130 cancelled.',
     '`teasel COMMAND --help` has the options of a command, and an example.',
     '',
@@ -57,7 +59,7 @@ function flagOf(name: string, { value, short }: Option): string {
 const helpText = ({ help, values, many }: Option): string =>
   `${help}${values === undefined ? '' : ` (${values.join(', ')})`}${many === true ? '; can be repeated' : ''}.`
 
-const LEFT = 30
+const LEFT = 26
 
 function columns(rows: readonly (readonly [string, string])[]): string[] {
   const wide = Math.min(

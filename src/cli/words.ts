@@ -1,5 +1,6 @@
 import { timeText } from '../adapters/reporter/layout.js'
 import type { Colour } from '../adapters/reporter/paint.js'
+import type { ErrorData } from '../read/error-data.js'
 import type { BranchCounts } from '../read/status.js'
 import { BRANCH_STATUSES } from '../read/status.js'
 import { fixed, type Piece, piece } from './print.js'
@@ -72,3 +73,12 @@ export function valueText(value: unknown, most = LONGEST): string {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '')
   return text.length > most ? `${text.slice(0, most)}…` : text
 }
+
+/** `RangeError: It sank.`: the innermost cause, without its place, which the line has anyway. */
+export function reasonText(error: ErrorData): string {
+  let inner = error
+  for (let i = 0; i < DEEPEST && inner.cause !== undefined; i++) inner = inner.cause
+  return `${inner.name}: ${inner.message}`
+}
+
+const DEEPEST = 20

@@ -11,6 +11,7 @@ describe('the help', () => {
 
     expect(code).toBe(0)
     expect(out).toMatchSnapshot()
+    expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThan(81)
   })
 
   it.each(COMMANDS.map(({ name }) => [name]))('of `teasel %s` has its options and an example', async (name) => {
@@ -19,7 +20,7 @@ describe('the help', () => {
     expect(code).toBe(0)
     expect(out).toMatchSnapshot()
     expect(out).toMatch(/Examples:\n {2}teasel /)
-    expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100)
+    expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThan(80)
   })
 
   it('is the same by `help`', async () => {

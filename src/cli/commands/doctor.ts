@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { access, constants } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
@@ -28,6 +28,9 @@ interface Finding {
   readonly hint?: string
 }
 
+/** As long as the longest subject. */
+const WIDTH = 18
+
 const MARK = { ok: fixed('✓', 'green'), note: fixed('·', 'yellow'), fault: fixed('✕', 'red') } as const
 
 /** `teasel doctor`. */
@@ -45,8 +48,8 @@ export const doctor: CommandCode = async (given, io) => {
   else {
     await print(io, [piece(`teasel ${versionText()}`, 'bold')])
     for (const { subject, level, text, hint } of looked) {
-      await print(io, spaced(MARK[level], fixed(subject.padEnd(12), 'dim'), piece(text)))
-      if (hint !== undefined) await print(io, [fixed(' '.repeat(15)), piece(hint, 'dim')])
+      await print(io, spaced(MARK[level], fixed(subject.padEnd(WIDTH), 'dim'), piece(text)))
+      if (hint !== undefined) await print(io, [fixed(' '.repeat(WIDTH + 3)), piece(hint, 'dim')])
     }
   }
   return isWell ? EXIT.done : EXIT.failed
@@ -63,11 +66,17 @@ function node(): Finding {
     : { subject: 'node', level: 'fault', text: version, hint: `Node ${LEAST.join('.')} or later is needed.` }
 }
 
-const versionOf = (name: string, cwd: string): string | undefined =>
-  tryGet(() => {
-    const find = createRequire(pathToFileURL(join(cwd, 'x.js')))
-    return (find(`${name}/package.json`) as { readonly version?: string }).version
-  })
+/** A package may hide its package.json from imports: it is looked for where Node looks for packages. */
+function versionOf(name: string, cwd: string): string | undefined {
+  const places = createRequire(pathToFileURL(join(cwd, 'x.js'))).resolve.paths(name) ?? []
+  for (const place of places) {
+    const found = tryGet(
+      () => JSON.parse(readFileSync(join(place, name, 'package.json'), 'utf8')) as { version?: string },
+    )
+    if (found !== undefined) return found.version ?? 'of no version'
+  }
+  return undefined
+}
 
 function typescript({ cwd }: Io): Finding {
   const { typescript: native } = process.features as { readonly typescript?: unknown }

@@ -8,7 +8,7 @@ import type { Given } from '../given.js'
 import type { Io } from '../io.js'
 import { type Cell, fixed, note, piece, print, printJson, Table, widthOfOutput } from '../print.js'
 import { openSource, partitionOf } from '../run-source.js'
-import { agoText, countPieces, durationText, statusPiece } from '../words.js'
+import { agoText, countPieces, durationText, reasonText, statusPiece } from '../words.js'
 
 // Owns: `teasel runs ls`.
 
@@ -110,7 +110,7 @@ function noteOf({ pending, retrying, leaked, error, forkedFrom }: RunSummary): C
     pending > 0 ? piece(`${pending} ${pending === 1 ? 'question' : 'questions'}`, 'yellow') : undefined,
     retrying > 0 ? piece(`${retrying} retrying`, 'yellow') : undefined,
     leaked > 0 ? piece(`${leaked} abandoned`, 'yellow') : undefined,
-    error === undefined ? undefined : piece(error.message, 'red'),
+    error === undefined ? undefined : piece(reasonText(error), 'red'),
     forkedFrom === undefined
       ? undefined
       : piece(`fork of ${printedAddress(forkedFrom.appId, [], forkedFrom.sequenceId)}`, 'dim'),

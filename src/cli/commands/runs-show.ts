@@ -1,7 +1,8 @@
+import type { ErrorData } from '../../read/error-data.js'
 import type { Payload } from '../../read/payload.js'
 import type { Reader, RunTarget } from '../../read/reader.js'
 import type { RunSummary } from '../../read/run-summary.js'
-import { BRANCH_STATUSES } from '../../read/status.js'
+import type { BranchStatus } from '../../read/status.js'
 import type { AppNode, BranchPage, MapNode, RunTree, StepRecord } from '../../read/tree.js'
 import { type Address, addressOf, printedAddress } from '../address.js'
 import type { CommandCode } from '../command.js'
@@ -23,7 +24,7 @@ import {
 } from '../print.js'
 import { findRun, openSource } from '../run-source.js'
 import { changesOf, linesOfChanges } from '../value-diff.js'
-import { agoText, countPieces, durationText, markPiece, statusPiece, valueText } from '../words.js'
+import { agoText, countPieces, durationText, markPiece, reasonText, statusPiece, valueText } from '../words.js'
 
 // Owns: `teasel runs show`.
 
@@ -79,8 +80,7 @@ async function showTree(
     ),
   ])
   if (questions.length > 0) await print(io, [], ...questions)
-  if (root.error !== undefined)
-    await print(io, [], [fixed('✕ ', 'red'), piece(`${root.error.name}: ${root.error.message}`, 'red')])
+  if (root.error !== undefined) await print(io, [], ...errorLines(root.error))
   if (given.flag('state')) {
     const state = await reader.state({ ...ref, path })
     await print(io, [], [fixed('state', 'bold')])
@@ -92,6 +92,11 @@ async function showTree(
 
 const firstOf = (given: Given): number => given.whole('first', 1, 1000) ?? 5
 
+/** The order of branches: what needs a look stands above what is done. */
+const TROUBLE_FIRST: readonly BranchStatus[] = [
+  ...(['failed', 'interrupted', 'waiting', 'retrying', 'running', 'cancelled', 'queued', 'done'] as const),
+]
+
 /** The first branches of each status of a map that is over: its tree has numbers only. */
 async function pastBranches(
   reader: Reader,
@@ -100,7 +105,7 @@ async function pastBranches(
   first: number,
 ): Promise<readonly BranchPage[]> {
   const pages: BranchPage[] = []
-  for (const status of BRANCH_STATUSES) {
+  for (const status of TROUBLE_FIRST) {
     if (counts[status] === 0) continue
     const { items } = await reader.branches({ ...target, map, visit, epoch, status, limit: first })
     pages.push({ status, items, more: Math.max(0, counts[status] - items.length) })
@@ -122,13 +127,7 @@ function headOf(run: RunSummary, root: AppNode, now: number): readonly Piece[][]
     ['partition', run.partitionKey ?? ''],
     ['started', agoText(started, now)],
     ['time', durationText((root.endedAt ?? (root.path.length === 0 ? run.endedAt : undefined) ?? now) - started)],
-    [
-      'position',
-      [root.position, root.next]
-        .map((one) => one ?? '')
-        .join(' → ')
-        .replace(/^ → $/, ''),
-    ],
+    ['position', [root.position, root.next].filter((one) => one !== undefined).join(' → ')],
     ['held by', run.heldBy === undefined ? '' : `${run.heldBy.host ?? run.heldBy.id} ${run.heldBy.pid ?? ''}`.trim()],
     [
       'fork of',
@@ -201,12 +200,19 @@ function mapLines(map: MapNode, runId: string, now: number): readonly Piece[][] 
     fixed(map.total === undefined ? '' : ` of ${map.total} `, 'dim'),
     piece(map.policy ?? '', 'dim'),
   ]
-  const branches = map.branches.flatMap(({ items, more, status }) => [
+  const sorted = [...map.branches].sort((a, b) => TROUBLE_FIRST.indexOf(a.status) - TROUBLE_FIRST.indexOf(b.status))
+  const branches = sorted.flatMap(({ items, more, status }) => [
     ...items.map((one) => branchLine(one, runId, now)),
     ...(more > 0 ? [[fixed(`  … ${more} more ${status}`, 'dim')]] : []),
   ])
   return [head, ...branches]
 }
+
+/** The cause, and where it led. */
+const errorLines = (error: ErrorData): readonly Piece[][] => [
+  [fixed('✕ ', 'red'), piece(reasonText(error), 'red')],
+  ...(error.cause === undefined ? [] : [[fixed('  '), piece(error.message, 'dim')]]),
+]
 
 function branchLine(node: AppNode, runId: string, now: number): Piece[] {
   const { status, path, startedAt, endedAt, step, next, error, title } = node
@@ -218,7 +224,7 @@ function branchLine(node: AppNode, runId: string, now: number): Piece[] {
       piece(title ?? ''),
       piece(endedAt === undefined ? (step?.action ?? next ?? '') : '', 'cyan'),
       fixed(startedAt === undefined ? '' : durationText((endedAt ?? now) - startedAt), 'dim'),
-      piece(error?.message ?? '', 'red'),
+      piece(error === undefined ? '' : reasonText(error), 'red'),
     ),
   ]
 }
@@ -243,7 +249,7 @@ async function showStep(
     ...(step.durationMs === undefined ? [] : [[fixed('  time     ', 'dim'), fixed(durationText(step.durationMs))]]),
     ...(step.inputs === undefined ? [] : [[fixed('  inputs   ', 'dim'), piece(valueText(step.inputs))]]),
     ...(step.took === undefined ? [] : [[fixed('  then     ', 'dim'), piece(step.took.to)]]),
-    ...(step.error === undefined ? [] : [[fixed('✕ ', 'red'), piece(step.error.message, 'red')]]),
+    ...(step.error === undefined ? [] : errorLines(step.error)),
   )
   const before = await reader.state({ ...target, sequenceId: number - 1 })
   const changes = before === undefined || state === undefined ? [] : linesOfChanges(changesOf(before, state))

@@ -1,4 +1,5 @@
 import { UiError } from '../../client/ui-error.js'
+import { isPlainObject } from '../../internal/guards.js'
 import { isOpen } from '../../read/status.js'
 import type { RunTree } from '../../read/tree.js'
 import { printedPath } from '../../read/wire-path.js'
@@ -159,10 +160,12 @@ export function lineOfEvent(event: WireEvent): Piece[] | undefined {
 
 const clockText = (time: number): string => new Date(time).toISOString().slice(11, 23)
 
+/** The innermost cause of an error in the form of the codec. */
 function errorText(error: unknown): string {
-  if (typeof error !== 'object' || error === null) return error === undefined ? '' : valueText(error)
-  const { name, message } = error as { readonly name?: unknown; readonly message?: unknown }
-  return `${String(name)}: ${String(message)}`
+  if (!isPlainObject(error)) return error === undefined ? '' : valueText(error)
+  const props = Array.isArray(error['props']) ? (error['props'] as readonly (readonly [string, unknown])[]) : []
+  const cause = props.find(([name]) => name === 'cause')?.[1]
+  return isPlainObject(cause) ? errorText(cause) : `${String(error['name'])}: ${String(error['message'])}`
 }
 
 /** A store has no events: the tree is read again and again, and a change is a line. */
