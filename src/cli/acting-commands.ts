@@ -22,7 +22,7 @@ const HERE: Options = {
 
 /** Options of a page. */
 const PAGE: Options = {
-  port: { short: 'p', value: 'N', help: 'This port, and no other; 0: any' },
+  port: { short: 'p', value: 'N', help: 'Listen on this port, or the next that is free (default 7242); 0: any' },
   host: { value: 'ADDRESS', help: 'Listen on this address (default 127.0.0.1)' },
   token: { value: 'TEXT', help: 'Ask every request for this token' },
   'no-open': { help: 'Open no browser' },
@@ -159,7 +159,7 @@ export const ACTING: readonly Command[] = [
     args: '[RUN]',
     count: [0, 1],
     summary: 'Open the page of the runs',
-    text: 'It listens on this machine alone, on port 7242 or the next that is free. --host needs --token. Nothing is asked of the internet.',
+    text: 'It listens on this machine alone; --host of another address needs --token. Nothing is asked of the internet.',
     options: {
       ...PAGE,
       'read-only': { help: 'Change no run' },

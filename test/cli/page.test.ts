@@ -1,4 +1,3 @@
-import { createServer } from 'node:net'
 import { createRunClient } from 'teasel/client'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type Called, call, callJson, temporaryFolder } from './call.js'
@@ -78,17 +77,14 @@ describe('teasel ui', () => {
     await ended
   })
 
-  it('takes no port that is in use', async () => {
-    const other = createServer()
-    const port = await new Promise<number>((resolve) =>
-      other.listen(0, '127.0.0.1', () => resolve((other.address() as { readonly port: number }).port)),
-    )
+  it('takes the next port of one that is in use', async () => {
+    const one = await opened(['ui', '--port', '0'])
+    const port = Number(new URL(one.url).port)
+    const other = await opened(['ui', '--port', String(port)])
+    for (const { interrupt } of [one, other]) interrupt()
 
-    expect(await call(['ui', '--port', String(port)], { env })).toMatchObject({
-      code: 2,
-      err: expect.stringContaining(`Port ${port} is in use`),
-    })
-    other.close()
+    expect(Number(new URL(other.url).port)).toBeGreaterThan(port)
+    await Promise.all([one.ended, other.ended])
   })
 
   it.each([

@@ -480,7 +480,6 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   },
   'cli/address.ts': { A1: ['../cli/runs › shows a branch, and a step of it'] },
   'cli/io.ts': { I1: ['../cli/runs › ends quietly when the reader of the output has left'] },
-  'cli/page-server.ts': { V1: ['../cli/page › Give --token too'] },
   'cli/picture-markers.ts': { M1: ['../cli/graph › passes over a marker in a fenced block'] },
   'cli/watched-run.ts': {
     R1: [
