@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
@@ -95,6 +95,17 @@ describe('the public surface', () => {
   it('is exported by package.json: every index.ts and no other file', () => {
     const doors = files.map(({ path }) => path).filter((path) => path.endsWith('/index.ts'))
     expect(entries.map(({ source }) => source).sort()).toEqual(doors.sort())
+  })
+
+  it('is built with the modules of Node outside', () => {
+    const { tsup } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as {
+      readonly tsup: { readonly external: readonly string[] }
+    }
+    const used = files.flatMap(({ text }) =>
+      Array.from(text.matchAll(/ from '(node:[\w/]+)'/g), ([, name = '']) => name),
+    )
+    const isOutside = (name: string): boolean => tsup.external.some((one) => name === one || name.startsWith(`${one}/`))
+    expect([...new Set(used)].filter((name) => !isOutside(name))).toEqual([])
   })
 
   it('is resolved by the compiler under its names', () => {
