@@ -3,6 +3,9 @@ import { describeValue, tryGet } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
 import { readPath, type WirePath } from '../read/wire-path.js'
 
+/** Whether every store keeps a text. */
+export const isText = (text: string): boolean => !/[\0\p{Surrogate}]/u.test(text)
+
 /** Reads the search part of an address, and collects every fault of it. */
 export class SearchQuery {
   readonly #params: URLSearchParams
@@ -16,6 +19,7 @@ export class SearchQuery {
       if (!names.includes(name))
         this.#issues.push(`There is no "${short(name)}". ${suggest(short(name), names, 'members')}`)
       else if (name !== 'label' && params.getAll(name).length > 1) this.#issues.push(`${name} is given more than once.`)
+      else if (!params.getAll(name).every(isText)) this.#issues.push(`${name} has a character that no store keeps.`)
     }
   }
 

@@ -9,7 +9,7 @@ import { Guard } from './guard.js'
 import { servePage } from './page-routes.js'
 import { type OpenProject, type Project, type ProjectSource, Projects } from './project.js'
 import { listProjects, readProject } from './read-routes.js'
-import { SearchQuery } from './search-query.js'
+import { isText, SearchQuery } from './search-query.js'
 import { streamAnswer } from './stream-answer.js'
 import { StreamHub, topicsIn } from './stream-hub.js'
 import { writeProject } from './write-routes.js'
@@ -224,7 +224,7 @@ class UiServer {
 /** A name in an address. @throws {UiError} for one that is none */
 function decoded(part: string): string {
   const name = tryGet(() => decodeURIComponent(part))
-  if (name === undefined || name === '' || name === '.' || name === '..' || name.includes('\0') || name.length > 1024)
+  if (name === undefined || name === '' || name === '.' || name === '..' || !isText(name) || name.length > 1024)
     throw new UiError('bad-query', 'The address has a part that is no name.')
   return name
 }

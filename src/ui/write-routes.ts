@@ -7,7 +7,7 @@ import type { RunTarget } from '../read/reader.js'
 import { actionsOf } from './actions.js'
 import { json } from './answers.js'
 import type { OpenProject } from './project.js'
-import { SearchQuery } from './search-query.js'
+import { isText, SearchQuery } from './search-query.js'
 
 // Owns: the addresses that change something: what each takes, and what it answers.
 // W1  A body of any form, or none, is answered; one that is too large is read no further.
@@ -136,7 +136,7 @@ async function bulk(call: WriteCall): Promise<Response> {
 function isRef(value: unknown): value is RunTarget {
   if (!isPlainObject(value)) return false
   const { runId, partitionKey = null } = value
-  return typeof runId === 'string' && (partitionKey === null || typeof partitionKey === 'string')
+  return [runId, partitionKey ?? ''].every((one) => typeof one === 'string' && isText(one))
 }
 
 const MOST_BYTES = 1 << 20
