@@ -7,8 +7,8 @@ export interface Asset {
   readonly type: string
   /** A hash of its content. */
   readonly etag: string
-  /** Its content, compressed by gzip, in base64. */
-  readonly gzip: string
+  /** Its content, compressed by brotli, in base64. */
+  readonly brotli: string
 }
 
 /**

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
+import { brotliCompressSync } from 'node:zlib'
 import { build } from 'esbuild'
 import { minify } from 'terser'
 import type { Assets } from '../../src/ui/assets.js'
@@ -70,5 +71,12 @@ const TYPES: Readonly<Record<string, string>> = {
 function assetOf(path: string, text: string): Assets[string] {
   const type = TYPES[path.split('.').at(-1) ?? ''] ?? 'application/octet-stream'
   const etag = createHash('sha256').update(text).digest('hex').slice(0, 16)
-  return { type, etag, gzip: gzipSync(text, { level: 9 }).toString('base64') }
+  return { type, etag, brotli: brotliCompressSync(text).toString('base64') }
+}
+
+if (process.argv[1]?.endsWith('page.ts') === true) {
+  const assets = await buildPage()
+  writeFileSync(join(ROOT, 'dist/ui/page-assets.js'), `export const assets = ${JSON.stringify(assets)}\n`)
+  const sizes = Object.entries(assets).map(([path, { brotli }]) => `${path} ${Buffer.from(brotli, 'base64').length} B`)
+  console.log(`${sizes.join(', ')}, by brotli`)
 }

@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { type MinifyOptions, minify } from 'terser'
-import { DAGRE, DAGRE_FILE, dagreCode } from './dagre.js'
 import { ROOT } from './vitest-report.js'
 
 // Makes what tsup has built smaller. Functions and classes keep their names, for stack traces and logs; the files that
@@ -79,7 +78,6 @@ function renamed(file: string, code: string, names: Names): string {
         ? all
         : `export { ${listOf(pairsOf(list).map(([local, name]) => [local, short(own, name)]))} };`,
     )
-    .replaceAll(DAGRE, `${file.includes('/') ? '../'.repeat(file.split('/').length - 1) : './'}${DAGRE_FILE}`)
     .replace(CLASS, '$1 $2')
 }
 
@@ -94,7 +92,6 @@ for (const [file, code] of files) {
 }
 for (const file of names.keys()) rmSync(join(DIST, file))
 for (const [file, code] of made) writeFileSync(join(DIST, file), code)
-writeFileSync(join(DIST, DAGRE_FILE), await dagreCode())
 
 // Declarations are read by people in editors, which do not show how far they are indented.
 for (const path of readdirSync(DIST, { recursive: true, encoding: 'utf8' }))

@@ -1,3 +1,4 @@
+import { brotliDecompressSync } from 'node:zlib'
 import { memoryPersister } from 'teasel/persistence'
 import { createUiHandler } from 'teasel/ui'
 import { describe, expect, it } from 'vitest'
@@ -43,6 +44,18 @@ describe('a handler', () => {
     for (const path of ['/', '/tools/uixyz', '/tools/ui/none.js'])
       expect((await handler(new Request(`${BASE}${path}`))).status).toBe(404)
     expect((await ask(handler, '/tools/ui/api/v1/runs')).body).toEqual({ items: [] })
+  })
+
+  it('sends a file of the page compressed to who takes that, and whole to others', async () => {
+    const get = (headers: Record<string, string>) =>
+      handlerOf({ persister }, { basePath: '/ui' })(new Request(`${BASE}/ui/page.css`, { headers }))
+    const whole = await get({})
+    const packed = await get({ 'accept-encoding': 'gzip, br' })
+    expect([whole, packed].map(({ headers }) => headers.get('content-encoding'))).toEqual([null, 'br'])
+    expect(whole.headers.get('content-type')).toBe('text/css; charset=utf-8')
+    expect(brotliDecompressSync(new Uint8Array(await packed.arrayBuffer())).toString()).toBe(await whole.text())
+    const known = await get({ 'if-none-match': whole.headers.get('etag') ?? '' })
+    expect([known.status, await known.text()]).toEqual([304, ''])
   })
 
   it('refuses foreign hosts unless somebody decides who may ask', async () => {
