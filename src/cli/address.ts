@@ -1,20 +1,21 @@
 import { printedPath, readPath, type WirePath } from '../read/wire-path.js'
 import { usageError } from './command-error.js'
 
-// Owns: the printed address of a run, of a step, of a branch: `order-7`, `order-7@3`, `order-7/fan/berlin@0`.
+// Owns: the printed address of a run, of a step, of a branch: `order-7`, `order-7@3`, `order-7/fan/berlin@0`;
+// `@-1` is the start.
 // A1  What is printed can be read back: signs of an address are escaped in an id as in URLs.
 
 /** What an address names. */
 export interface Address {
   readonly runId: string
   readonly path: WirePath
-  /** Undefined without one. */
+  /** -1: the start. Undefined without one. */
   readonly step: number | undefined
 }
 
 /** @throws {CommandError} `usage` */
 export function addressOf(text: string): Address {
-  const [, place = text, number] = /^(.*)@(\d{1,15})$/s.exec(text) ?? []
+  const [, place = text, number] = /^(.*)@(-1|\d{1,15})$/s.exec(text) ?? []
   const slash = place.indexOf('/')
   const id = slash < 0 ? place : place.slice(0, slash)
   const below = slash < 0 ? '' : place.slice(slash + 1)

@@ -34,6 +34,7 @@ describe('a store', () => {
   it('shows a run, a step, a difference', async () => {
     expect((await call(['runs', 'show', 'done', '-v'], { env })).out).toMatch(/fan ✓1[\s\S]*Not recorded: /)
     expect((await call(['runs', 'show', 'done@1'], { env })).out).toContain('~ /tries 1 → 2')
+    expect(await callJson(['runs', 'show', 'done@-1'], { env })).toEqual([{ state: { cities: ['Berlin'], tries: 0 } }])
     expect((await call(['runs', 'diff', 'halted', 'done'], { env })).out).toContain('+ /report "Berlin: sun"')
   })
 

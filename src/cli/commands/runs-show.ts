@@ -236,10 +236,14 @@ async function showStep(
   io: Io,
 ): Promise<0> {
   const target = { runId: place.runId, partitionKey: place.partitionKey, path: place.path }
-  const step = await findStep(reader, { ...target, step: number })
+  const step = number < 0 ? undefined : await findStep(reader, { ...target, step: number })
   const state = await reader.state({ ...target, sequenceId: number })
   if (given.flag('json')) {
-    await printJson(io, { step, state: state ?? null })
+    await printJson(io, { ...(step !== undefined && { step }), state: state ?? null })
+    return EXIT.done
+  }
+  if (step === undefined) {
+    await write(io, `${jsonText(state ?? null, 2)}\n`)
     return EXIT.done
   }
   await print(
