@@ -5,7 +5,7 @@ import type { RunSummary } from '../read/run-summary.js'
 import { isOpen } from '../read/status.js'
 import type { AppNode } from '../read/tree.js'
 import { printedPath } from '../read/wire-path.js'
-import type { OpenProject } from './project.js'
+import type { OpenProject, ProjectApplication } from './project.js'
 
 // Owns: what an action is about, as it is when the action is asked for.
 
@@ -43,6 +43,12 @@ export function storeOf({ persister, name }: OpenProject, what: string): Persist
   throw new UiError('not-live', `The project "${name}" has no store: its runs can only be read.`, {
     hint: `${what} in the program that runs it, or give this server the store: teasel ui --store sqlite:FILE.`,
   })
+}
+
+/** The application of a run, if it lives in this process. */
+export function liveOf({ applications }: OpenProject, { runId }: RunTarget): ProjectApplication | undefined {
+  for (const app of applications) if (app.appId === runId) return app
+  return undefined
 }
 
 /** Whether a process has the run now, and it works. */

@@ -3,7 +3,7 @@ import { ACTION_NAMES } from '../client/api.js'
 import { UiError } from '../client/ui-error.js'
 import { cancelStored } from '../persistence/cancel-stored.js'
 import { printedPath } from '../read/wire-path.js'
-import { isHeld, refuseEnded, refuseHeld, storeOf, targetOf } from './action-target.js'
+import { isHeld, liveOf, refuseEnded, refuseHeld, storeOf, targetOf } from './action-target.js'
 import { answerQuestion, decoded } from './answer-question.js'
 import { faultOf } from './answers.js'
 import { forkRun, resumeRun, rewindRun } from './go-on.js'
@@ -47,37 +47,48 @@ export function actionsOf(project: OpenProject): RunActions {
 }
 
 /** What a project can do at all: one without a store or a host is only read. */
-export function actionsFor({ persister, remove }: OpenProject): readonly ActionName[] {
+export function actionsFor({ persister, remove, applications }: OpenProject): readonly ActionName[] {
   if (persister !== undefined) return ACTION_NAMES
-  return remove === undefined ? [] : ['remove']
+  const [app] = applications
+  const live: readonly ActionName[] = app === undefined ? [] : ['cancel', 'answer']
+  return remove === undefined ? live : [...live, 'remove']
 }
 
 async function cancelRun(project: OpenProject, request: CancelRequest): Promise<CancelOutcome> {
   const target = await targetOf(project, request)
-  const { runId, partitionKey = null, path, dryRun = false } = request
-  const persister = storeOf(project, 'Cancel it')
+  const { run, node } = target
+  const { runId, dryRun = false } = request
   refuseEnded(target)
-  const isBranch = target.node.path.length > 0
-  const what = isBranch ? `the branch "${printedPath(target.node.path)}" of "${runId}"` : `"${runId}" for good`
-  if (isBranch && project.host === undefined)
-    throw new UiError('not-live', 'A branch is cancelled by the process that runs it, and none is in this server.', {
-      hint: 'Cancel the run, or the branch in its process: app.cancel({ path }).',
-    })
-  if (dryRun)
-    return { done: false, text: `Would cancel ${what}.`, status: isHeld(target.run) ? 'requested' : 'cancelled' }
-  const reason = request.reason === undefined ? undefined : decoded(request.reason)
-  const answer =
-    project.host === undefined
-      ? await cancelStored({ persister, appId: runId, partitionKey, reason })
-      : await project.host.cancel({ runId, partitionKey, reason, ...(isBranch && path !== undefined && { path }) })
+  const isBranch = node.path.length > 0
+  const what = isBranch ? `the branch "${printedPath(node.path)}" of "${runId}"` : `"${runId}" for good`
+  const cancel = cancelBy(project, request, isBranch ? printedPath(node.path) : undefined)
+  if (dryRun) return { done: false, text: `Would cancel ${what}.`, status: isHeld(run) ? 'requested' : 'cancelled' }
+  const answer = await cancel(request.reason === undefined ? undefined : decoded(request.reason))
   if (answer === 'cancelled') return { done: true, text: `Cancelled ${what}.`, status: answer }
   if (answer === 'requested') return { done: true, text: `Asked the process of "${runId}" to end it.`, status: answer }
-  if (answer === 'unknown' && isBranch)
-    throw new UiError('not-live', 'No host of this server holds the run, so its branches cannot be cancelled here.', {
-      hint: 'Cancel the run, or the branch in its process: app.cancel({ path }).',
-    })
+  if (answer === 'unknown' && isBranch) throw noProcess()
   throw new UiError('settled', 'It has ended meanwhile.')
 }
+
+/** Who ends it: its application in this process, a host, or the store. @throws {UiError} when nobody can */
+function cancelBy(
+  project: OpenProject,
+  { runId, partitionKey = null }: CancelRequest,
+  path: string | undefined,
+): (reason: unknown) => Promise<string> {
+  const [app, { host }] = [liveOf(project, { runId }), project]
+  const at = path === undefined ? {} : { path }
+  if (app !== undefined) return (reason) => app.cancel({ reason, ...at })
+  const persister = storeOf(project, 'Cancel it')
+  if (host !== undefined) return (reason) => host.cancel({ runId, partitionKey, reason, ...at })
+  if (path !== undefined) throw noProcess()
+  return (reason) => cancelStored({ persister, appId: runId, partitionKey, reason })
+}
+
+const noProcess = (): UiError =>
+  new UiError('not-live', 'A branch is cancelled by the process that runs it, and this server does not reach it.', {
+    hint: 'Cancel the run, or the branch in its process: app.cancel({ path }).',
+  })
 
 async function removeRun(project: OpenProject, request: ActionRequest): Promise<Outcome> {
   const { run } = await targetOf(project, request)

@@ -1,4 +1,4 @@
-import type { AnyMessageKind, Message } from '../action/message.js'
+import type { AnyMessageKind, Delivery, Message } from '../action/message.js'
 import type { AnswerOutcome, AnswerRequest } from '../client/api.js'
 import { UiError } from '../client/ui-error.js'
 import { decode } from '../codec/encode.js'
@@ -8,7 +8,8 @@ import { sendStored } from '../persistence/rewind.js'
 import type { RunTarget } from '../read/reader.js'
 import { isOpen } from '../read/status.js'
 import type { Pending } from '../read/tree.js'
-import { storeOf, summaryOf } from './action-target.js'
+import { printedPath } from '../read/wire-path.js'
+import { liveOf, storeOf, summaryOf } from './action-target.js'
 import { issuesOf } from './json-schema.js'
 import type { OpenProject } from './project.js'
 
@@ -21,16 +22,26 @@ export async function answerQuestion(project: OpenProject, request: AnswerReques
   const kind = kindOf(question, request.kind)
   const message = messageOf(project, question, kind, body)
   const text = `the question of "${question.action}"${question.path.length === 0 ? '' : ' in a branch'} with ${kind}`
-  const ref = { partitionKey, path: question.path }
+  const send = sendBy(project, { runId, partitionKey }, question)
   if (dryRun) return { done: false, text: `Would answer ${text}.`, delivery: 'queued', question }
-  const delivery =
-    project.host === undefined
-      ? await sendStored({ persister: storeOf(project, 'Answer it'), appId: runId, message, ...ref })
-      : await project.host.send(message, { runId, ...ref })
+  const delivery = await send(message)
   if (delivery === 'dropped') throw new UiError('settled', 'The application that asked has ended meanwhile.')
   if (delivery === 'refused')
     throw new UiError('held', 'The application that asked has 1 000 messages that it has not taken.')
   return { done: true, text: `Answered ${text}.`, delivery, question }
+}
+
+/** Who takes it: its application in this process, a host, or the store. @throws {UiError} when nobody does */
+function sendBy(
+  project: OpenProject,
+  { runId, partitionKey = null }: RunTarget,
+  { path }: Pending,
+): (message: Message) => Promise<Delivery> {
+  const [app, { host }] = [liveOf(project, { runId }), project]
+  if (app !== undefined) return (message) => app.send(message, path.length === 0 ? {} : { path: printedPath(path) })
+  if (host !== undefined) return (message) => host.send(message, { runId, partitionKey, path })
+  const persister = storeOf(project, 'Answer it')
+  return (message) => sendStored({ persister, appId: runId, partitionKey, path, message })
 }
 
 const PAGES = 100

@@ -15,16 +15,18 @@ export interface GuardOptions {
 }
 
 const LOOPBACK: readonly string[] = ['localhost', '127.0.0.1', '[::1]']
-const COOKIE = 'teasel'
 
 export class Guard {
   readonly #options: GuardOptions
   readonly #secret: string | undefined
+  /** Cookies are shared by all ports: each server of a machine has a name of its own. */
+  readonly #cookie: string
   readonly #tickets = new Set<string>()
 
   constructor(options: GuardOptions) {
     this.#options = options
     this.#secret = options.token === undefined ? undefined : hashId(['cookie', options.token])
+    this.#cookie = `teasel-${hashId(['name', options.token ?? null]).slice(0, 8)}`
   }
 
   /** A text that an address may carry once: `?ticket=…`. Undefined without a token. */
@@ -38,7 +40,7 @@ export class Guard {
   /** The cookie for a ticket, which is used up. Undefined for an unknown one. */
   redeem(ticket: string, path: string, isSecure: boolean): string | undefined {
     if (!this.#tickets.delete(ticket)) return undefined
-    return `${COOKIE}=${this.#secret}; Path=${path}; HttpOnly; SameSite=Strict${isSecure ? '; Secure' : ''}`
+    return `${this.#cookie}=${this.#secret}; Path=${path}; HttpOnly; SameSite=Strict${isSecure ? '; Secure' : ''}`
   }
 
   /** @throws {UiError} for a name that is not of this server */
@@ -59,9 +61,9 @@ export class Guard {
     if (token === undefined) return
     const given = /^Bearer (.+)$/i.exec(request.headers.get('authorization') ?? '')?.[1]
     if (given !== undefined && isSame(given, token)) return
+    const start = `${this.#cookie}=`
     const cookies = (request.headers.get('cookie') ?? '').split(/; */)
-    if (cookies.some((one) => one.startsWith(`${COOKIE}=`) && isSame(one.slice(COOKIE.length + 1), this.#secret ?? '')))
-      return
+    if (cookies.some((one) => one.startsWith(start) && isSame(one.slice(start.length), this.#secret ?? ''))) return
     throw new UiError('unknown-token', 'This server asks for its token.', {
       hint: 'Open the address that its command has printed, or send the header authorization: Bearer <token>.',
     })

@@ -1,5 +1,5 @@
 import type { AnyRunnable } from '../action/action.js'
-import type { AnyMessageKind, Delivery, Message } from '../action/message.js'
+import type { AnyMessageKind, CancelAnswer, Delivery, Message } from '../action/message.js'
 import type { Hosted } from '../host/hosted.js'
 import type { HostEvent, PlaceRef } from '../host/index.js'
 import { isObject } from '../internal/guards.js'
@@ -36,6 +36,13 @@ export interface ProjectHost {
   on(ref: RunTarget, listener: (event: HostEvent) => void): () => void
 }
 
+/** An application of this process, as a project uses it: `createApplication` and `resumeOrCreate` make one. */
+export interface ProjectApplication {
+  readonly appId: string
+  send(message: Message, options?: { readonly path?: string }): Promise<Delivery>
+  cancel(options?: { readonly path?: string; readonly reason?: unknown }): Promise<CancelAnswer>
+}
+
 /**
  * Runs that are listed together, and what may be done with them. It needs a `host`, a `persister` or a `reader`: the first
  * of them that is given is read.
@@ -47,6 +54,11 @@ export interface Project {
   readonly persister?: Persister | undefined
   /** A host of this process. Its runs stream their events, and branches can be cancelled. */
   readonly host?: ProjectHost | undefined
+  /**
+   * Applications that run in this process without a host: they can be cancelled and answered, and so can their branches. It
+   * is read at each action, so it may be a set that changes.
+   */
+  readonly applications?: Iterable<ProjectApplication> | undefined
   /** Graphs by name: they are drawn, and a `hosted` one can be forked. Default: those of the host. */
   readonly graphs?: Readonly<Record<string, Hosted | AnyRunnable>> | undefined
   /** Deletes what the reader has of a run: its log. */
@@ -71,16 +83,17 @@ export interface OpenProject {
   readonly graphs: Readonly<Record<string, Hosted | AnyRunnable>>
   readonly messages: readonly AnyMessageKind[]
   readonly remove: Project['remove']
+  readonly applications: Iterable<ProjectApplication>
 }
 
 /** @throws {TypeError} for a project without anything to read */
 export function openProject(name: string, project: Project): OpenProject {
-  const { host, messages = [], remove } = project
+  const { host, messages = [], remove, applications = [] } = project
   const persister = project.persister ?? host?.persister
   const reader = project.reader ?? persister
   if (reader === undefined)
     throw new TypeError(`The project "${name}" has nothing to read. Give it a reader, a persister or a host.`)
-  return { name, reader, persister, host, graphs: project.graphs ?? host?.graphs ?? {}, messages, remove }
+  return { name, reader, persister, host, graphs: project.graphs ?? host?.graphs ?? {}, messages, remove, applications }
 }
 
 /** Whether a graph has all that a run of it takes: `hosted` has made it. */

@@ -59,7 +59,7 @@ async function foldersIn(dir: string, inside: string): Promise<readonly string[]
   const names: string[] = []
   for (const entry of entries) {
     const name = entry.isDirectory() ? tryGet(() => decodeURIComponent(entry.name)) : undefined
-    if (name === undefined || entry.name.startsWith('.')) continue
+    if (name === undefined || /^[.~]/.test(entry.name)) continue // of a name that is too long, only its hash is there
     const has = inside === '' || (await readdir(join(dir, entry.name))).includes(inside)
     if (has) names.push(name)
   }

@@ -116,7 +116,9 @@ class UiServer {
   async answer(request: Request): Promise<Response> {
     try {
       const response = await this.#route(request)
-      return request.method === 'HEAD' ? new Response(null, response) : response
+      if (request.method !== 'HEAD') return response
+      await response.body?.cancel()
+      return new Response(null, response)
     } catch (error) {
       const fault = faultOf(error)
       if (fault.status >= 500) this.#logger.error('A request of the page failed.', error)

@@ -205,6 +205,43 @@ describe('an action', () => {
     }
   })
 
+  it('reaches applications of this process that have no store, and their branches', async () => {
+    const dir = folder()
+    await using tracker = fileTracker({ dir })
+    const waits = kit.action({
+      reads: [],
+      writes: ['verdict'],
+      run: async ({ context }) => ({ verdict: String((await context.receiveOne(verdict)).body.ok) }),
+    })
+    const fan = kit.mapActions({
+      reads: [],
+      writes: ['verdict'],
+      actions: { one: waits, two: waits },
+      settle: 'collect',
+      reduce: ({ results }) => ({ verdict: results.map(({ status }) => status).join() }),
+    })
+    const graph = kit.graph({ actions: { fan } })
+    const app = createApplication(graph, { appId: 'a', entrypoint: 'fan', state: {}, tracker, logger: quiet })
+    const [asked, waiting] = [defer<void>(), new Set<string>()]
+    app.on('wait', ({ path }) => {
+      waiting.add(path[0]?.key ?? '')
+      if (waiting.size === 2) asked.resolve()
+    })
+    const run = app.run()
+    await asked.promise
+    tracker.flush()
+    const applications = new Set([app])
+    const handler = handlerOf(projectsIn(dir, { more: () => ({ applications }) }), { actions: true })
+    const client = clientOf(handler)
+    expect((await client.projects())[0]?.actions).toEqual(['cancel', 'answer', 'remove'])
+    expect(await client.cancel({ runId: 'a', path: 'fan/two' })).toMatchObject({ status: 'cancelled' })
+    tracker.flush()
+    expect(await client.answer({ runId: 'a', body: { ok: true } })).toMatchObject({ delivery: 'delivered' })
+    expect((await run).state.verdict).toBe('done,cancelled')
+    applications.clear()
+    await expect(client.answer({ runId: 'a', body: { ok: true } })).rejects.toMatchObject({ code: 'settled' })
+  })
+
   it('deletes a run, its log with it', async () => {
     const dir = folder()
     const persister = memoryPersister()

@@ -81,7 +81,7 @@ describe('a handler', () => {
     const opened = await get(`/p/one?q=1&ticket=${ticket}`)
     expect([opened.status, opened.headers.get('location')]).toEqual([303, '/p/one?q=1'])
     const cookie = opened.headers.get('set-cookie') ?? ''
-    expect(cookie).toMatch(/^teasel=\w+; Path=\/; HttpOnly; SameSite=Strict$/)
+    expect(cookie).toMatch(/^teasel-\w{8}=\w+; Path=\/; HttpOnly; SameSite=Strict$/)
     expect((await get('/api/v1/runs', { cookie: `a=b; ${cookie.split(';')[0]}` })).status).toBe(200)
     expect((await get(`/?ticket=${ticket}`)).status).toBe(401)
     expect(handlerOf({ persister }).ticket()).toBeUndefined()
