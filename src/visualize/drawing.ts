@@ -52,7 +52,8 @@ export function roomyTexts(): Texts {
     name: (branch) => `▶ ${texts.name(branch)}`,
     head: (action) => {
       const [name = '', ...rest] = texts.head(action)
-      return [`▶ ${name} ×00${action.isMap ? ' (✓00 ▶00 ✕0)' : ''}`, ...rest]
+      const counts = action.path.includes('/*/') ? ' (✓0000 ▶00 ✕00 ⊘00)' : action.isMap ? ' (✓0000 ▶00 ✕00)' : ' ×00'
+      return [`▶ ${name}${counts}`, ...rest]
     },
     label: (edge) => `${texts.label(edge)} ×00`,
   }
@@ -244,5 +245,5 @@ const escaped = (text: string): string =>
   text
     .replace(/\p{Surrogate}/gu, '�')
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones that XML cannot hold
-    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\ufffe\uffff]/g, '�')
+    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\u202a-\u202e\u2066-\u2069\ufffe\uffff]/g, '�')
     .replace(/[&<>"']/g, (sign) => ENTITIES[sign] ?? sign)

@@ -899,6 +899,10 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     W1: ['../ui/stream › is looked at once for all readers, and by nobody after the last one'],
     W2: ['../ui/stream › fails while the store is away at first, and goes on after it was away later'],
   },
+  'ui/page/step-rows.ts': {
+    S1: ['../ui/browser/live › shows children under the step of their parent, with their own times and statuses'],
+    S2: ['../ui/browser/page › shows branches of a map that is the first step'],
+  },
   'ui/ui-handler.ts': {
     H1: ['../ui/handler › answers every fault as JSON and rejects for none'],
   },
@@ -907,6 +911,13 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   },
   'ui/page/cells.ts': {
     C1: ['../ui/page-parts › are one a branch, or buckets with the status of the worst'],
+  },
+  'ui/page/live-hub.ts': {
+    H1: [
+      '../ui/browser/live › has one connection for nine tabs',
+      '../ui/browser/live › goes on after the server was started again',
+    ],
+    H2: ['../ui/browser/live › has one connection for nine tabs'],
   },
   'ui/page/lanes.ts': {
     T1: ['../ui/page-parts › are as many as ran at once, and none has two at one time'],

@@ -2,7 +2,7 @@ import { useMemo } from 'preact/hooks'
 import type { AppNode } from '../../read/tree.js'
 import { Mark, nowEachSecond } from './parts.js'
 import { actionOf, branchName } from './step-rows.js'
-import { count, duration, many } from './words.js'
+import { count, duration, many, visible } from './words.js'
 
 // Owns: the branches of a map that somebody should look at.
 // Failures are grouped by what failed, so that a thousand of them are a few lines.
@@ -26,7 +26,8 @@ export function Attention({
           <li key={key} data-status={status}>
             <details>
               <summary>
-                <Mark status={status} /> <strong class="ellipsis">{text}</strong> <span class="quiet">{action}</span>{' '}
+                <Mark status={status} /> <strong class="ellipsis">{visible(text)}</strong>{' '}
+                <span class="quiet">{action}</span>{' '}
                 <span class="number">{many(items.length, 'branch', 'branches')}</span>
               </summary>
               <p class="chips">

@@ -1,7 +1,7 @@
 import type { AppNode } from '../../read/tree.js'
 import { Mark, nowEachSecond, Status } from './parts.js'
 import { actionOf, branchName } from './step-rows.js'
-import { duration, isOpen } from './words.js'
+import { duration, isOpen, visible } from './words.js'
 
 // Owns: one branch of a map, in a row and in words.
 
@@ -27,7 +27,7 @@ export function BranchRow({
       <a class="name" href={to}>
         {branchName(branch)}
       </a>
-      <span class="quiet ellipsis">{error?.message ?? reason ?? actionOf(branch) ?? ''}</span>
+      <span class="quiet ellipsis">{visible(error?.message ?? reason ?? actionOf(branch) ?? '')}</span>
       {worker !== undefined && <span class="quiet tiny">{worker.host ?? worker.id}</span>}
       {branch.attempt > 1 && <span class="quiet tiny">↻{branch.attempt}</span>}
       <span class="ms">{startedAt === undefined || now === undefined ? '' : duration(now - startedAt)}</span>

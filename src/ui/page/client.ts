@@ -12,7 +12,7 @@ const clients = new Map<string, RunClient>()
 export function clientOf(project: string): RunClient {
   const known = clients.get(project)
   if (known !== undefined) return known
-  const client = createRunClient({ baseUrl: serverUrl, project })
+  const client = createRunClient({ baseUrl: serverUrl, ...(project !== '' && { project }) })
   clients.set(project, client)
   return client
 }

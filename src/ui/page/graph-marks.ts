@@ -107,14 +107,26 @@ export function marksOf(steps: readonly StepRecord[], node: AppNode | undefined,
   return { actions, taken }
 }
 
+/** What is known of single branches is also added to `*`, which stands for any number of them. */
 function markBranches(actions: Record<string, ActionMark>, map: string, { branches }: MapNode): void {
-  const items = branches.flatMap((page) => page.items)
-  for (const branch of items) {
-    const own = `${map}/${branch.key === '' ? '~' : printedName(branch.key ?? '')}`
+  for (const branch of branches.flatMap((page) => page.items)) {
+    const key = branch.key === '' ? '~' : printedName(branch.key ?? '')
     const status = statusOf(branch.status)
-    actions[own] = { status, steps: 0 }
     const at = branch.step?.action ?? branch.next
-    if (branch.position !== undefined) actions[`${own}/${printedName(branch.position)}`] = { status: 'done', steps: 1 }
-    if (at !== undefined && status !== 'done') actions[`${own}/${printedName(at)}`] = { status, steps: 0 }
+    for (const own of [`${map}/${key}`, `${map}/*`]) {
+      const mark = (path: string, one: BranchStatus, steps: number): void => {
+        const known = actions[path]
+        const worst =
+          known === undefined || ATTENTION.indexOf(one) > ATTENTION.indexOf(known.status) ? one : known.status
+        actions[path] = { status: worst, steps: (known?.steps ?? 0) + steps }
+      }
+      mark(own, status, 0)
+      if (branch.position !== undefined) mark(`${own}/${printedName(branch.position)}`, 'done', 1)
+      if (at !== undefined && status !== 'done') mark(`${own}/${printedName(at)}`, status, 0)
+    }
   }
 }
+
+const ATTENTION: readonly BranchStatus[] = [
+  ...(['queued', 'done', 'cancelled', 'interrupted', 'waiting', 'retrying', 'running', 'failed'] as const),
+]

@@ -10,7 +10,7 @@ import { JsonView } from './json-view.js'
 import { useLoaded } from './loaded.js'
 import { Empty, nowEachSecond, Problem } from './parts.js'
 import { ask, href, setQuery } from './route.js'
-import { ago, duration, moment, short } from './words.js'
+import { duration, moment, short } from './words.js'
 
 // Owns: everything that waits for an answer, and its answer.
 // A question that was answered elsewhere leaves the list; its half-written answer does not reach another question.
@@ -57,7 +57,7 @@ function Question({ project, question }: { readonly project: string; readonly qu
         </a>
       </h2>
       <p class="quiet">
-        {action} waits <time title={moment(since)}>since {ago(since, now)}</time>
+        {action} waits for <time title={moment(since)}>{duration(now - since)}</time>
         {until !== undefined && ` · until ${until > now ? `in ${duration(until - now)}` : 'now'}`}
       </p>
       {asked !== undefined && (

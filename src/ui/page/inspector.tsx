@@ -9,7 +9,7 @@ import { ask, setQuery } from './route.js'
 import type { RunModel } from './run-model.js'
 import { type Change, changesOf } from './state-diff.js'
 import { Stream, Told } from './step-events.js'
-import { duration, isOpen, moment } from './words.js'
+import { duration, isOpen, moment, visible } from './words.js'
 
 // Owns: all that is known of one step.
 // The tab of a failure opens by itself; a tab that was chosen stays.
@@ -32,7 +32,7 @@ export function Inspector(props: InspectorProps): JSX.Element {
   const error = step?.error ?? (step === undefined ? node?.error : undefined)
   const chosen =
     TABS.find((id) => id === ask('tab')) ?? (error !== undefined ? 'error' : step === undefined ? 'state' : 'diff')
-  const name = step === undefined ? 'Start' : step.action === '' ? (step.placed ?? 'state') : step.action
+  const name = visible(step === undefined ? 'Start' : step.action === '' ? (step.placed ?? 'state') : step.action)
   return (
     <section class="inspector" aria-label="Details">
       <h2>

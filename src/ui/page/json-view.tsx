@@ -5,7 +5,7 @@ import type { Payload } from '../../read/payload.js'
 import { clientOf } from './client.js'
 import { Copy } from './parts.js'
 import { inWords, isTagged, partsOf } from './value-words.js'
-import { bytes } from './words.js'
+import { bytes, visible } from './words.js'
 
 // Owns: values as a tree. Everything is text; a large one is drawn when it is opened.
 
@@ -65,11 +65,11 @@ function Part(props: {
     <li>
       {size > 0 ? (
         <button type="button" class="fold" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
-          <b>{name}</b> {isOpen ? <i>{sizeOf(value, size)}</i> : inWords(value)}
+          <b>{visible(name)}</b> {isOpen ? <i>{sizeOf(value, size)}</i> : inWords(value)}
         </button>
       ) : (
         <span class="leaf">
-          <b>{name}</b> <Leaf value={value} project={project} />
+          <b>{visible(name)}</b> <Leaf value={value} project={project} />
         </span>
       )}
       <span class="beside">
@@ -120,10 +120,10 @@ function Leaf({ value, project }: { readonly value: unknown; readonly project: s
   if (typeof value !== 'string')
     return <span data-type={typeof value}>{value === undefined ? '–' : inWords(value, 400)}</span>
   if (value === '') return <span class="quiet">""</span>
-  if (value.length <= LONG || isWhole) return <span class="text">{value}</span>
+  if (value.length <= LONG || isWhole) return <span class="text">{visible(value)}</span>
   return (
     <>
-      <span class="text">{value.slice(0, LONG)}…</span>{' '}
+      <span class="text">{visible(value.slice(0, LONG))}…</span>{' '}
       <button type="button" class="small" onClick={() => setWhole(true)}>
         all {bytes(value.length)}
       </button>
@@ -137,9 +137,9 @@ export function ErrorView({ error, depth = 0 }: { readonly error: ErrorData; rea
   return (
     <div class="error-view">
       <p>
-        <strong>{name}</strong> {code !== undefined && code !== name && <code>{code}</code>}
+        <strong>{visible(name)}</strong> {code !== undefined && code !== name && <code>{code}</code>}
       </p>
-      <p class="text">{message}</p>
+      <p class="text">{visible(message)}</p>
       {cause !== undefined && (
         <details open={depth === 0}>
           <summary>Caused by {cause.name}</summary>
@@ -157,7 +157,7 @@ export function ErrorView({ error, depth = 0 }: { readonly error: ErrorData; rea
       {stack !== undefined && (
         <details>
           <summary>Stack</summary>
-          <pre>{stack}</pre>
+          <pre>{visible(stack)}</pre>
         </details>
       )}
     </div>

@@ -2,9 +2,9 @@ import type { StreamFrame } from '../../client/api.js'
 import { createRunClient } from '../../client/run-client.js'
 
 // Owns: one stream for each project that is looked at, for all pages of a browser.
-// However many pages listen, a project has one connection. It is opened again with other topics where the last one
-// ended, so nothing is left out.
-// A project that no page listens to has no connection.
+// H1  However many pages listen, a project has one connection. It is opened again with other topics where the last one
+//     ended, so nothing is left out.
+// H2  A project that no page listens to has no connection.
 
 /** What a page hears: a frame of a project, or the state of its connection. */
 export type HubMessage =

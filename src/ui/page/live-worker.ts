@@ -4,7 +4,7 @@ import { type HubMessage, type HubRequest, LiveHub } from './live-hub.js'
 
 interface Port {
   postMessage(message: HubMessage): void
-  onmessage: ((event: { readonly data: HubRequest & { readonly lock?: string } }) => void) | null
+  onmessage: ((event: { readonly data: HubRequest | { readonly lock: string } }) => void) | null
 }
 
 const hub = new LiveHub(new URL('.', globalThis.location.href).href)
@@ -13,8 +13,7 @@ Reflect.set(globalThis, 'onconnect', ({ ports: [port] }: { readonly ports: reado
   if (port === undefined) return
   const listener = (message: HubMessage): void => port.postMessage(message)
   port.onmessage = ({ data }) => {
-    hub.listen(listener, data)
-    // A page holds its lock until it is gone, also when it crashed.
-    if (data.lock !== undefined) void navigator.locks?.request(data.lock, () => hub.leave(listener))
+    if ('lock' in data) void navigator.locks.request(data.lock, () => hub.leave(listener))
+    else hub.listen(listener, data)
   }
 })

@@ -26,13 +26,13 @@ function connect(): (request: HubRequest) => void {
     name: `teasel ${serverUrl}`,
   })
   port.onmessage = ({ data }: MessageEvent<HubMessage>) => receive(data)
+  // The worker waits for this lock, which a page holds until it is gone, also when it crashed.
   const lock = `teasel-page-${Math.random()}`
-  let isTold = false
-  void navigator.locks?.request(lock, () => new Promise(() => {}))
-  return (request) => {
-    port.postMessage(isTold ? request : { ...request, lock })
-    isTold = true
-  }
+  void navigator.locks?.request(lock, () => {
+    port.postMessage({ lock })
+    return new Promise(() => {})
+  })
+  return (request) => port.postMessage(request)
 }
 
 const topicsOf = (project: string): readonly string[] => [...(heard.get(project)?.keys() ?? [])]
@@ -55,15 +55,21 @@ addEventListener('pageshow', ({ persisted }) => {
 })
 
 const waiting: HubMessage[] = []
+let timer: ReturnType<typeof setTimeout> | undefined
+/** A page that is not seen has no frames. */
+const HIDDEN_MS = 250
 
 function receive(message: HubMessage): void {
   if (waiting.push(message) > 1) return
-  // A page in the background has no frames.
-  if (document.hidden) setTimeout(deliver, 250)
-  else requestAnimationFrame(deliver)
+  const frame = requestAnimationFrame(deliver)
+  timer = setTimeout(() => {
+    cancelAnimationFrame(frame)
+    deliver()
+  }, HIDDEN_MS)
 }
 
 function deliver(): void {
+  clearTimeout(timer)
   batch(() => {
     for (const message of waiting.splice(0)) {
       if ('state' in message) {

@@ -77,8 +77,12 @@ function resourceOf<T>(key: string, load: () => Promise<T>): Resource<T> {
 /** Where an answer is read again. */
 export interface Watched {
   readonly project: string
-  readonly topic: string
+  /** Undefined: it is read at intervals. */
+  readonly topic?: string
 }
+
+const isPolled = ({ topic }: Watched): boolean =>
+  !document.hidden && (topic === undefined || liveState.peek().state === 'off')
 
 /**
  * Reads an answer while a component is shown, and again when its topic changes.
@@ -90,9 +94,10 @@ export function useLoaded<T>(key: string | undefined, load: () => Promise<T>, wa
     if (resource === undefined) return undefined
     resource.users += 1
     resource.reload()
-    const leave = watched && listen(watched.project, watched.topic, () => resource.reload())
+    const leave =
+      watched?.topic === undefined ? undefined : listen(watched.project, watched.topic, () => resource.reload())
     // A server without a stream is asked again and again.
-    const poll = watched && setInterval(() => liveState.peek().state === 'off' && resource.reload(), POLL_MS)
+    const poll = watched && setInterval(() => isPolled(watched) && resource.reload(), POLL_MS)
     return () => {
       leave?.()
       clearInterval(poll)

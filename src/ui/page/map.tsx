@@ -208,9 +208,9 @@ function Shown(props: {
             <Mosaic letters={letters} chosen={chosen} choose={(b) => setQuery({ b })} open={open} />
           )}
           {chosen !== undefined && <Chosen branch={branchAt(chosen)} index={chosen} hrefOf={hrefOf} />}
+          <Attention branches={branches} hrefOf={hrefOf} />
         </section>
       </div>
-      <Attention branches={branches} hrefOf={hrefOf} />
       <section aria-label="Branches" class="branch-list">
         <h2>
           Branches{' '}

@@ -20,7 +20,7 @@ export const sumOf = (numbers: RunNumbers): number =>
 
 /** Every project as a card. */
 export function Projects(): JSX.Element {
-  const { data, error } = useLoaded('projects', () => clientOf('').projects(), { project: '', topic: 'projects' })
+  const { data, error } = useLoaded('projects', () => clientOf('').projects(), { project: '' })
   return (
     <div class="page">
       <h1>Projects</h1>

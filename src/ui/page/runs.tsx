@@ -10,7 +10,7 @@ import { useLoaded } from './loaded.js'
 import { Counts, Empty, nowEachSecond, Problem, Sign, Status } from './parts.js'
 import { sumOf } from './projects.js'
 import { ask, href, setQuery } from './route.js'
-import { ago, count, duration, isOpen, many, moment, short } from './words.js'
+import { ago, count, duration, isOpen, many, moment, short, visible } from './words.js'
 
 // Owns: the list of the runs of a project.
 // A run that begins does not move the list under the hand: it waits until the list stands at its top.
@@ -280,7 +280,7 @@ function Row(props: {
       </td>
       <td>
         {run.next !== undefined && isOpen(run.status) ? run.next : run.position}
-        {run.error !== undefined && <div class="tiny failed-text">{run.error.message.slice(0, 90)}</div>}
+        {run.error !== undefined && <div class="tiny failed-text">{visible(run.error.message.slice(0, 90))}</div>}
       </td>
       <td class="number">{count(run.sequenceId + 1)}</td>
       <td>{run.branches !== undefined && <Counts counts={run.branches} />}</td>

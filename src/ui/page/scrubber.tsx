@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
 import type { StepRecord } from '../../read/tree.js'
+import { visible } from './words.js'
 
 // Owns: the way through the time of a run.
 // A step that is chosen stays, whatever happens; the way back to the newest is a button of its own.
@@ -25,7 +26,7 @@ export function Scrubber(props: {
         onInput={({ currentTarget }) => choose(steps[Number(currentTarget.value)])}
       />
       <span class="quiet">
-        #{name?.sequenceId} {name?.action}
+        #{name?.sequenceId} {visible(name?.action ?? '')}
       </span>
       {chosen !== undefined && (
         <button type="button" class="small" onClick={() => choose(undefined)}>

@@ -10,7 +10,7 @@ import { useLoaded } from './loaded.js'
 import { Empty, Problem, Status } from './parts.js'
 import type { RunModel } from './run-model.js'
 import { inWords } from './value-words.js'
-import { duration, isOpen } from './words.js'
+import { duration, isOpen, visible } from './words.js'
 
 // Owns: what a step told while it ran: its logs, its spans, its stream.
 
@@ -85,7 +85,7 @@ const Logs = ({ events, project }: EventsProps): JSX.Element => (
 function logText(event: WireEvent): string {
   switch (event.type) {
     case 'log':
-      return String(event['text'])
+      return visible(String(event['text']))
     case 'retry':
       return `attempt ${event['attempt']} after ${duration(Number(event['delayMs']))}: ${inWords(event['error'])}`
     case 'wait':
@@ -170,7 +170,7 @@ export function Stream(props: StepEventsProps): JSX.Element {
         </button>
       )}
       <div class="stream text" data-live={isRunning}>
-        {isAll ? text : text.slice(-LAST_SIGNS)}
+        {visible(isAll ? text : text.slice(-LAST_SIGNS))}
       </div>
     </>
   )

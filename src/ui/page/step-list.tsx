@@ -5,7 +5,7 @@ import { ask, href } from './route.js'
 import type { RunModel } from './run-model.js'
 import { type Row, rowsOf } from './step-rows.js'
 import { VirtualList } from './virtual-list.js'
-import { count, duration, isOpen } from './words.js'
+import { count, duration, isOpen, many, visible } from './words.js'
 
 // Owns: the list of steps, as a tree that can be walked by keys.
 
@@ -73,7 +73,7 @@ export function StepList(props: StepListProps): JSX.Element {
           value={wanted}
           onInput={({ currentTarget }) => setWanted(currentTarget.value)}
         />
-        <span class="quiet">{count(steps.filter(({ placed }) => placed === undefined).length)} steps</span>
+        <span class="quiet">{many(steps.filter(({ placed }) => placed === undefined).length, 'step')}</span>
         <button type="button" class="small" aria-pressed={isFollowing} onClick={() => follow(!isFollowing)}>
           {isFollowing ? '● following' : 'follow'}
         </button>
@@ -169,7 +169,7 @@ function RowView({ row, at, of, isChosen, isOpen: isUnfolded, project, runId, ax
       </div>
     )
   const { status, startedAt, endedAt } = row.kind === 'step' ? row.step : row.node
-  const name = row.kind === 'step' ? row.step.action : row.name
+  const name = visible(row.kind === 'step' ? row.step.action : row.name)
   const now = endedAt ?? (isOpen(status) && startedAt !== undefined ? nowEachSecond() : undefined)
   const known = row.kind === 'step' ? row.step.durationMs : undefined
   const ms = known ?? (startedAt !== undefined && now !== undefined ? now - startedAt : undefined)

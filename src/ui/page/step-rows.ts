@@ -3,8 +3,8 @@ import { printedPath } from '../../read/wire-path.js'
 import type { AppModel, RunModel } from './run-model.js'
 
 // Owns: which rows the list of steps has: steps, and below a step the branches that it ran, with their own steps.
-// A branch has its own status, times and step numbers; nothing of its parent is shown in their place.
-// Zero is a step as any other.
+// S1  A branch has its own status, times and step numbers; nothing of its parent is shown in their place.
+// S2  Zero is a step as any other.
 
 /** One row of the list. */
 export type Row = { readonly id: string; readonly level: number; readonly app: string } & (

@@ -50,7 +50,7 @@ export function Timeline(props: {
     observer.observe(at)
     return () => observer.disconnect()
   }, [])
-  const maps = (node?.maps ?? []).slice(0, 6)
+  const maps = (node?.maps ?? []).slice(0, 6).reverse()
   const branches = useBranches(run, path, maps)
   const isAlive = node !== undefined && isOpen(node.status)
   const now = isAlive ? nowEachSecond() : 0

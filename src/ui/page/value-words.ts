@@ -1,4 +1,4 @@
-import { bytes } from './words.js'
+import { bytes, visible } from './words.js'
 
 // Owns: values in the form of the codec, as words and as parts.
 
@@ -23,7 +23,7 @@ export function partsOf(value: unknown): readonly (readonly [string, unknown])[]
 /** A value in one line. */
 export function inWords(value: unknown, most = 120): string {
   const text = wordsOf(value, most)
-  return text.length > most ? `${text.slice(0, most - 1)}…` : text
+  return visible(text.length > most ? `${text.slice(0, most - 1)}…` : text)
 }
 
 function wordsOf(value: unknown, most: number): string {

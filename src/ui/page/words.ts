@@ -69,3 +69,14 @@ export const bytes = (n: number): string =>
 /** An id is long: its middle is left out. */
 export const short = (id: string, most = 26): string =>
   id.length <= most ? id : `${id.slice(0, most - 7)}…${id.slice(-6)}`
+
+/**
+ * A text in which every sign can be seen: one that controls a terminal, or turns the direction of what follows, would
+ * make a text look like another one.
+ */
+export const visible = (text: string): string =>
+  text.replace(
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones to show
+    /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+    (sign) => `\\u${(sign.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
+  )

@@ -74,6 +74,26 @@ describe.skipIf(chromium === undefined)('the page, in a browser', () => {
     }
   })
 
+  it('shows branches of a map that is the first step', async () => {
+    const { page, faults } = await open(browser, `${server.url}/p/demo/r/nested-1?step=0`)
+    await page.locator('.row.step button').click()
+    await page.locator('.row.branch button').first().click()
+    await page.locator('.row[aria-level="3"] button').click()
+    await page.waitForSelector('.row[aria-level="4"]')
+
+    expect(await page.locator('.row .name').allTextContents()).toEqual([
+      'compare',
+      'Lincoln',
+      'count',
+      '1790',
+      '1862',
+      '1941',
+      'Roosevelt',
+    ])
+    expect(faults).toEqual([])
+    await page.context().close()
+  })
+
   it('shows hostile texts as text', async () => {
     const { page } = await open(browser, `${server.url}/p/demo/r/hostile-1?step=0&tab=state`)
     await page.waitForSelector('.json li')

@@ -23,18 +23,31 @@ export interface PageServer {
   /** `http://127.0.0.1:40123/ui`. */
   readonly url: string
   readonly port: number
+  /** Number of streams that are open. */
+  streams(): number
   close(): Promise<void>
 }
 
 /** @param port that of an earlier server, which was closed */
 export async function serve(projects: UiHandlerOptions['projects'], port = 0): Promise<PageServer> {
   const handler = createUiHandler({ projects, basePath: '/ui', actions: true, logger: quiet })
-  const server: Server = createServer(nodeListener(handler))
+  let streams = 0
+  const listener = nodeListener(handler)
+  const server: Server = createServer((request, response) => {
+    if (request.url?.includes('/stream?') === true) {
+      streams += 1
+      response.once('close', () => {
+        streams -= 1
+      })
+    }
+    void listener(request, response)
+  })
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
   const { port: own } = server.address() as AddressInfo
   return {
     url: `http://127.0.0.1:${own}/ui`,
     port: own,
+    streams: () => streams,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
@@ -52,7 +65,7 @@ export interface OpenPage {
 export async function open(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<OpenPage> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options })
   const page = await context.newPage()
-  page.setDefaultTimeout(10_000)
+  page.setDefaultTimeout(30_000)
   const faults: string[] = []
   page.on('pageerror', ({ message }) => faults.push(message))
   page.on('console', (message) => {

@@ -234,7 +234,7 @@ const review = expense.action({
     return { receipt: body.approved ? `paid ${body.amount ?? state.amount}` : `kept: ${body.note}` }
   },
 })
-const expenseGraph = expense.graph({ actions: { review } })
+export const expenseGraph = expense.graph({ actions: { review } })
 
 /** A run that waits for a person. */
 export const openExpense = (appId: string, more: { persister?: Persister; tracker?: Tracker }) =>

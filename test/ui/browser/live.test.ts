@@ -1,0 +1,188 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Browser, Page } from 'playwright-core'
+import { memoryPersister } from 'teasel/persistence'
+import { fileTracker } from 'teasel/tracking/file'
+import { projectsIn } from 'teasel/ui'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { findChromium } from '../../support/chromium.js'
+import { launch, open, type PageServer, serve } from './rig.js'
+import { expenseGraph, FEW, openExpense, runSurvey } from './story.js'
+
+const chromium = findChromium()
+const PROGRAM = fileURLToPath(new URL('live-program.ts', import.meta.url))
+const TSCONFIG = fileURLToPath(new URL('../../../tsconfig.json', import.meta.url))
+
+describe.skipIf(chromium === undefined)('the page while things happen, in a browser', () => {
+  let browser: Browser
+  const dir = mkdtempSync(join(tmpdir(), 'teasel-live-'))
+  const closed: (() => unknown)[] = []
+
+  beforeAll(async () => {
+    browser = await launch(chromium ?? '')
+  })
+  afterEach(async () => {
+    for (const close of closed.splice(0).reverse()) await close()
+  })
+  afterAll(async () => {
+    await browser?.close()
+    rmSync(dir, { recursive: true, force: true })
+  })
+
+  async function server(port?: number): Promise<PageServer> {
+    const made = await serve(projectsIn(dir), port)
+    closed.push(() => made.close())
+    return made
+  }
+
+  /** A run in another process: it makes a step for each word that it is sent. */
+  async function otherProcess(appId: string): Promise<ChildProcess> {
+    const child = fork(PROGRAM, [dir, appId], {
+      execArgv: ['--import', 'tsx'],
+      env: { ...process.env, TSX_TSCONFIG_PATH: TSCONFIG },
+    })
+    closed.push(() => child.kill('SIGKILL'))
+    await once(child, 'message')
+    return child
+  }
+
+  async function openRun(url: string, appId: string): Promise<Page> {
+    const { page } = await open(browser, `${url}/p/demo/r/${appId}`)
+    closed.push(() => page.context().close())
+    await page.waitForSelector('.row.step')
+    await page.waitForSelector('.live[data-live=live]')
+    return page
+  }
+
+  it('shows the steps of another process, and its stream', async () => {
+    const { url } = await server()
+    const child = await otherProcess('other-1')
+    const page = await openRun(url, 'other-1')
+    child.send('one')
+    await page.waitForSelector('.row[data-status=done]')
+    await page.getByRole('tab', { name: 'State' }).click()
+    await page.waitForSelector('.json >> text=one')
+    child.send('end')
+
+    await page.waitForSelector('.head .status[data-status=finished]')
+    expect(await page.locator('.row.step').count()).toBe(2)
+    await page.getByRole('tab', { name: 'Stream' }).click()
+    expect(await page.textContent('.stream')).toBe('got end')
+  })
+
+  it('goes on after the server was started again', async () => {
+    const first = await server()
+    const child = await otherProcess('other-2')
+    const page = await openRun(first.url, 'other-2')
+    await first.close()
+    await page.waitForSelector('.live[data-live=reconnecting]')
+    child.send('while it was gone')
+    expect(await page.locator('.row.step').count()).toBe(1)
+    await server(first.port)
+
+    await page.waitForSelector('.live[data-live=live]')
+    await page.waitForSelector('.row[data-status=done]')
+    child.send('end')
+    await page.waitForSelector('.head .status[data-status=finished]')
+  })
+
+  it('has one connection for nine tabs', async () => {
+    const made = await server()
+    const child = await otherProcess('other-3')
+    const { page: first } = await open(browser, `${made.url}/p/demo/r/other-3`)
+    closed.push(() => first.context().close())
+    const pages = [first]
+    for (let i = 1; i < 9; i++) {
+      const page = await first.context().newPage()
+      await page.goto(`${made.url}/p/demo/r/other-3`)
+      pages.push(page)
+    }
+    // A tab in the background has no frames, in which a selector would be waited for.
+    const shows = (selector: string) =>
+      Promise.all(pages.map((page) => expect.poll(() => page.locator(selector).count(), { timeout: 30_000 }).toBe(1)))
+    await shows('.live[data-live=live]')
+    child.send('one')
+    await shows('.row[data-status=done]')
+
+    expect(made.streams()).toBe(1)
+    await first.context().close()
+    await expect.poll(() => made.streams()).toBe(0)
+  })
+
+  it('asks, answers, and shows that the question is gone', async () => {
+    const persister = memoryPersister()
+    const app = openExpense('expense-2', { persister })
+    const run = app.run()
+    closed.push(() => app[Symbol.asyncDispose]())
+    const made = await serve({
+      demo: { persister, graphs: { expense: expenseGraph.runnable({ entrypoint: 'review' }) } },
+    })
+    closed.push(() => made.close())
+    const { page } = await open(browser, `${made.url}/p/demo/inbox`)
+    closed.push(() => page.context().close())
+    await page.getByLabel('approved').check()
+    await page.getByLabel('amount').fill('100')
+    await page.getByRole('button', { name: 'Answer' }).click()
+
+    await page.waitForSelector('text=Nothing waits for an answer')
+    expect((await run).state.receipt).toBe('paid 100')
+  })
+
+  it('shows children under the step of their parent, with their own times and statuses', async () => {
+    await using tracker = fileTracker({ dir, project: 'demo' })
+    await runSurvey(tracker, 'survey-s112', FEW)
+    const { url } = await server()
+    const { page } = await open(browser, `${url}/p/demo/r/survey-s112`)
+    closed.push(() => page.context().close())
+    await page.locator('.row.step', { hasText: 'multi_prompt_test' }).first().locator('button').click()
+    await page.waitForSelector('.row.branch')
+    const rows = await page.evaluate(
+      `[...document.querySelectorAll('.row.branch')].map((row) => [row.ariaLevel, row.dataset.status, row.querySelector('.name').textContent].join(' '))`,
+    )
+    expect(rows).toEqual(['2 done meaning of life', '2 done unladen swallow', '2 cancelled never ends'])
+
+    await page.locator('.row.branch', { hasText: 'meaning of life' }).locator('button').click()
+    await page.waitForSelector('.row[aria-level="3"]')
+    const inner = await page.locator('.row[aria-level="3"] .name').allTextContents()
+    expect(inner).toEqual(['process_prompt', 'query_llm', 'score'])
+    const times = await page.locator('.row.branch .ms').allTextContents()
+    const parent = await page.locator('.row[data-status=done] .ms').nth(1).textContent()
+    expect(times.filter((time) => time === parent).length).toBeLessThan(times.length)
+  })
+
+  it('can be used by keys alone', async () => {
+    await using tracker = fileTracker({ dir, project: 'demo' })
+    await runSurvey(tracker, 'survey-keys', FEW)
+    const { url } = await server()
+    const { page } = await open(browser, `${url}/`)
+    closed.push(() => page.context().close())
+    const press = async (...keys: readonly string[]): Promise<void> => {
+      for (const key of keys) await page.keyboard.press(key)
+    }
+    await page.waitForSelector('.card h2 a')
+    await press('j', 'Enter')
+    await page.waitForSelector('tbody tr')
+    await press('/')
+    await page.keyboard.type('survey-keys')
+    await expect.poll(() => page.locator('tbody tr').count()).toBe(1)
+    await press('Escape', 'j', 'Enter')
+    await page.waitForSelector('.row.step')
+    await press('k', 'k', 'k', 'k')
+    await expect.poll(() => page.url()).toContain('step=1')
+    await press('1')
+    await page.waitForSelector('[role=tab][aria-selected=true] >> text=State')
+    await press('?')
+    await page.waitForSelector('dialog[open]')
+    await press('Escape')
+    await page.waitForSelector('dialog', { state: 'detached' })
+    await press('Control+k')
+    await page.keyboard.type('questions')
+    await press('Enter')
+    await page.waitForSelector('h1 >> text=Questions')
+    expect(new URL(page.url()).pathname).toBe('/ui/p/demo/inbox')
+  })
+})
