@@ -21,10 +21,12 @@ export interface RunClientOptions {
 /** The requests of one client. */
 export class Requests {
   readonly baseUrl: string
+  readonly signal: AbortSignal | undefined
   readonly #options: RunClientOptions
 
   constructor(options: RunClientOptions) {
     this.#options = options
+    this.signal = options.signal
     this.baseUrl = options.baseUrl.replace(/\/+$/, '')
   }
 

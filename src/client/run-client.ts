@@ -169,12 +169,27 @@ function streamsOf(to: Requests): Pick<RunClient, 'events' | 'exportRun' | 'stre
   return {
     events: (query) => eventsOf(to, query),
     exportRun: async (ref) => bodyIn(await to.send('GET', runPath(ref, '/export'), appMembers(ref))),
-    stream: (topics, options = {}) =>
-      followStream(
-        async (after, signal) =>
-          bodyIn(await to.send('GET', 'stream', { topics: topics.join(','), after }, { signal })),
-        options,
-      ),
+    stream: (topics, options = {}) => streamOf(to, topics, options),
+  }
+}
+
+async function* streamOf(
+  to: Requests,
+  topics: readonly string[],
+  { after, signal }: StreamOptions,
+): AsyncGenerator<FollowedFrame, void, void> {
+  const end = new AbortController()
+  const leave = (): void => end.abort()
+  for (const one of [signal, to.signal]) {
+    if (one?.aborted === true) leave()
+    one?.addEventListener('abort', leave, { once: true, signal: end.signal })
+  }
+  const open = async (id: string | undefined, connection: AbortSignal) =>
+    bodyIn(await to.send('GET', 'stream', { topics: topics.join(), after: id }, { signal: connection }))
+  try {
+    yield* followStream(open, { after, signal: end.signal })
+  } finally {
+    leave()
   }
 }
 

@@ -13,11 +13,15 @@ export type SearchMembers = Readonly<
 export function searchOf(members: SearchMembers, labels: RunFilter['labels'] = {}): string {
   const params = new URLSearchParams()
   for (const [name, value] of Object.entries(members))
-    if (value !== undefined && value !== null) params.set(name, Array.isArray(value) ? value.join(',') : String(value))
+    if (value !== undefined && value !== null) params.set(name, Array.isArray(value) ? listed(value) : String(value))
   for (const [name, value] of Object.entries(labels)) params.append('label', `${encodeURIComponent(name)}:${value}`)
   const text = params.toString()
   return text === '' ? '' : `?${text}`
 }
+
+/** A comma in an item stands as in an address. */
+const listed = (items: readonly unknown[]): string =>
+  items.map((one) => String(one).replace(/[%,]/g, encodeURIComponent)).join()
 
 const listOf = (value: string | readonly string[] | undefined): readonly string[] | undefined =>
   typeof value === 'string' ? [value] : value

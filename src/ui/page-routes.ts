@@ -12,7 +12,7 @@ export async function servePage(request: Request, path: string, base: string): P
   const assets = await loadAssets()
   if (path !== SHELL && Object.hasOwn(assets, path)) return serveAsset(request, assets[path] as Asset)
   const shell = assets[SHELL]
-  if (shell === undefined || /\.\w{1,5}$/.test(path)) throw new UiError('no-page', `There is no file "${path}".`)
+  if (shell === undefined || /^[^/]+\.\w+$/.test(path)) throw new UiError('no-page', `There is no file "${path}".`)
   const html = unpacked(shell).replace('<base href="/">', `<base href="${escaped(base)}">`)
   return new Response(html, {
     headers: { ...SAFE_HEADERS, 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' },

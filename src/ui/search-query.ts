@@ -57,7 +57,8 @@ export class SearchQuery {
   list<T extends string = string>(name: string, known?: readonly T[]): readonly T[] | undefined {
     const text = this.#params.get(name)
     if (text === null) return undefined
-    const names = text.split(',').filter((one) => one !== '')
+    const parts = text.split(',').filter((one) => one !== '')
+    const names = parts.map((one) => tryGet(() => decodeURIComponent(one)) ?? one)
     for (const one of known === undefined ? [] : names)
       if (!known?.includes(one as T))
         this.#issues.push(

@@ -36,7 +36,7 @@ describe('a handler', () => {
 
   it('has one page for every address below its mount', async () => {
     const handler = handlerOf({ persister }, { basePath: '/tools/ui' })
-    for (const path of ['/tools/ui', '/tools/ui/', '/tools/ui/p/one/r/a%2Fb?step=1']) {
+    for (const path of ['/tools/ui', '/tools/ui/', '/tools/ui/p/one/r/a%2Fb?step=1', '/tools/ui/p/one.js/r/v1.css']) {
       const response = await handler(new Request(`${BASE}${path}`))
       expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8')
       expect(await response.text()).toContain('<base href="/tools/ui/">')

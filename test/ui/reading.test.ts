@@ -102,6 +102,43 @@ describe('a client', () => {
     await expect(client.diff({ runId: 'a', to: 9 })).rejects.toMatchObject({ code: 'no-step' })
   })
 
+  it('gets lists of steps without large values, and one step with them', async () => {
+    const persister = memoryPersister()
+    const write = kit.action({
+      reads: [],
+      writes: ['list'],
+      run: () => ({ list: Array.from({ length: 900 }, (_, i) => i) }),
+    })
+    const options = { entrypoint: 'write', state: { n: 0 }, persister, logger: quiet } as const
+    await (await resumeOrCreate(kit.graph({ actions: { write } }), { ...options, appId: 'a' })).run()
+    const handler = handlerOf({ persister })
+    const short = (await ask(handler, '/api/v1/runs/a/steps')).body
+    const whole = (await ask(handler, '/api/v1/runs/a/steps?payloads=whole')).body
+    expect(JSON.stringify(short).length).toBeLessThan(2000)
+    expect(JSON.stringify(short)).toContain('{"$":"cut","n":')
+    expect(whole).toEqual(await persister.steps({ runId: 'a' }))
+  })
+
+  it('names kinds and labels of any text', async () => {
+    const asked: unknown[] = []
+    const reader = {
+      ...memoryPersister(),
+      pending: async (query: unknown) => {
+        asked.push(query)
+        return { items: [] }
+      },
+    }
+    const query = {
+      partitionKey: '',
+      kinds: ['a,b', '100%', 'c'],
+      answered: true,
+      labels: { 'x:y': 'a,b', z: '' },
+      limit: 3,
+    }
+    await clientOf(handlerOf({ reader })).pending(query)
+    expect(asked).toEqual([{ ...query, after: undefined }])
+  })
+
   it('gets nothing for what is not there', async () => {
     const { client } = await logged()
     expect(await client.describe({ runId: 'none' })).toBeUndefined()

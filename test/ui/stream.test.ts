@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createApplication, defineMessage, defineState, resumeOrCreate, type as typeOf } from 'teasel'
 import { type FollowedFrame, type RunClient, runTopic } from 'teasel/client'
@@ -140,6 +140,22 @@ describe('a stream of a log', () => {
     rmSync(join(dir, 'default/runs'), { recursive: true })
     await ahead.until(() => resets(ahead.frames).length > 1)
     expect(resets(ahead.frames)[1]).toMatchObject({ topic: 'run/a', why: 'gone' })
+  })
+
+  it('tells of events that the log has lost, and goes on behind them', async () => {
+    const { app, run, client, dir, tracker, newest } = await live()
+    await app.send(go(0))
+    await run
+    const end = await newest()
+    await tracker[Symbol.asyncDispose]()
+    const file = join(dir, 'default/runs/a.0.0.jsonl')
+    const lines = readFileSync(file, 'utf8').split('\n')
+    writeFileSync(file, lines.filter((line) => !line.includes('"seq":3,')).join('\n'))
+    const one = reading(client, ['run/a'], 'run%2Fa=0.1')
+    await one.until(() => seqs(one.frames).at(-1) === end)
+    const types = one.frames.map((frame) => (frame.type === 'batch' ? seqs([frame]) : frame.type))
+    expect(types).toEqual(['hello', [2], 'reset', Array.from({ length: end - 3 }, (_, i) => 4 + i)])
+    expect(resets(one.frames)).toMatchObject([{ topic: 'run/a', why: 'gap' }])
   })
 
   it('tells of a reader that does not keep up, and waits for none', async () => {
@@ -290,6 +306,18 @@ describe('a client of a stream', () => {
     }
     expect(types).toEqual(['hello', 'down', 'hello', 'down', 'hello'])
     expect(asked).toEqual([null, '1', '2'])
+  })
+
+  it('ends with the signal of its client', async () => {
+    const end = new AbortController()
+    const handler = handlerOf({ persister: memoryPersister() })
+    const stream = clientOf(handler, { signal: end.signal }).stream(['runs', 'run/a@p'])
+    expect((await stream.next()).value).toMatchObject({ type: 'hello', topics: ['runs', 'run/a@p'] })
+    const next = stream.next()
+    end.abort()
+    expect((await next).done).toBe(true)
+    await flushUntil(() => handler.watched === 0)
+    expect(handler.watched).toBe(0)
   })
 
   it('does not try again what the server refuses', async () => {
