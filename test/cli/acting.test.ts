@@ -74,10 +74,9 @@ describe('teasel cancel', () => {
   })
 
   it('cannot change what a log alone has', async () => {
-    const { code, err } = await call(['cancel', 'sum', '--dir', logs], { env })
+    const { code, err } = await call(['rewind', 'sum@0', '--dir', logs, '--json'], { env })
 
-    expect(code).toBe(1)
-    expect(err).toMatch(/^✕ .+\n {2}\S/)
+    expect([code, JSON.parse(err)]).toMatchObject([1, { error: { code: 'not-live', hint: expect.any(String) } }])
   })
 
   it('asks a server, which refuses what it may not', async () => {
