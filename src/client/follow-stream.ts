@@ -7,7 +7,7 @@ import { UiError } from './ui-error.js'
 // Does not own: a connection; it is opened by the function that is given.
 // C1  The id of the last frame goes with each new connection, so that nothing is left out unnoticed.
 
-/** Options of {@link followStream}. */
+/** Options of `stream` of a client. */
 export interface StreamOptions {
   /** The id of the last frame that was handled. Default: only what happens from now on. */
   readonly after?: string | undefined

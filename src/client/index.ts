@@ -1,5 +1,3 @@
-export type { Json, Payload } from '../read/payload.js'
-export type * from '../read/reader.js'
 export type {
   ActionName,
   ActionRequest,

@@ -39,21 +39,24 @@ export interface ClientEventQuery extends RunTarget {
 }
 
 /**
- * Reads the runs of a server of {@link createUiHandler}, and acts on them. Every method rejects with a {@link UiError}:
+ * Reads the runs of a server of `createUiHandler`, and acts on them. Every method rejects with a {@link UiError}:
  * its `code` tells why, `unavailable` that the server does not answer; or with the reason of the signal of the client.
  */
 export interface RunClient extends Reader, RunActions {
   readonly baseUrl: string
+  /** The projects of the server, with what is done there with their runs. */
   projects(): Promise<readonly ProjectSummary[]>
   /** The picture of a graph, by the hash in `RunSummary.graph` or the name in `RunSummary.name`. */
   graph(hash: string): Promise<GraphPicture | undefined>
   /** A large value of a log, by the hash of its `ref`. */
   blob(hash: string): Promise<Payload | undefined>
+  /** The branches of one visit of a map, a letter each. */
   mosaic(query: MosaicQuery): Promise<Mosaic>
   /** The difference of two states; undefined if they are equal. */
   diff(query: DiffQuery): Promise<Patch | undefined>
   /** The same as a JSON Patch (RFC 6902). */
   jsonPatch(query: DiffQuery): Promise<readonly JsonPatchStep[]>
+  /** What an action has yielded in a step, where its log has that. */
   chunks(query: ChunkQuery): Promise<Chunks>
   /** The events of a run, in the order of their numbers. Leaving the loop ends the reading. */
   events(query: ClientEventQuery): AsyncGenerator<WireEvent, void, void>

@@ -4,11 +4,14 @@ import type { UiHandler } from './ui-handler.js'
 
 /** What of Fastify is used: the scope that it gives to a plugin. */
 export interface FastifyScope {
+  /** Leaves bodies unread in this scope. */
   removeAllContentTypeParsers(): void
+  /** Takes bodies of a type. */
   addContentTypeParser(
     type: string,
     parser: (request: unknown, body: unknown, done: (error: null) => void) => void,
   ): unknown
+  /** Takes every method at a path. */
   all(
     path: string,
     handler: (

@@ -30,16 +30,22 @@ export interface ProjectReader extends Reader {
 export interface ProjectHost {
   readonly persister: Persister
   readonly graphs: Readonly<Record<string, Hosted>>
+  /** Sends a message from outside, wherever the run is. */
   send(message: Message, ref: PlaceRef): Promise<Delivery>
+  /** Cancels a run for good, wherever it is; with a `path` a branch of a run that it holds. */
   cancel(ref: PlaceRef & { readonly reason?: unknown }): Promise<string>
+  /** Runs a run again that has failed. */
   resume(ref: RunTarget): Promise<'resumed' | 'held' | 'ended' | 'unknown'>
+  /** Calls back for each event of a run that it holds. @returns a function that ends it */
   on(ref: RunTarget, listener: (event: HostEvent) => void): () => void
 }
 
 /** An application of this process, as a project uses it: `createApplication` and `resumeOrCreate` make one. */
 export interface ProjectApplication {
   readonly appId: string
+  /** Sends a message from outside, to the root or to a path below it. */
   send(message: Message, options?: { readonly path?: string }): Promise<Delivery>
+  /** Cancels it, or a branch of it. */
   cancel(options?: { readonly path?: string; readonly reason?: unknown }): Promise<CancelAnswer>
 }
 
@@ -69,6 +75,7 @@ export interface Project {
 
 /** Projects that come and go, such as the folders of a tracker. */
 export interface ProjectSource {
+  /** The projects that there are now. */
   names(): Promise<readonly string[]>
   /** Undefined when there is no such project. */
   open(name: string): Promise<Project | undefined>
