@@ -24,7 +24,7 @@ const HERE: Options = {
 const PAGE: Options = {
   port: { short: 'p', value: 'N', help: 'Listen on this port, or the next that is free (default 7242); 0: any' },
   host: { value: 'ADDRESS', help: 'Listen on this address (default 127.0.0.1)' },
-  token: { value: 'TEXT', help: 'Ask every request for this token' },
+  token: { value: 'TEXT', help: 'Ask every request for this token; or TEASEL_TOKEN' },
   'no-open': { help: 'Open no browser' },
 }
 

@@ -2,7 +2,7 @@ import { ACTING } from './acting-commands.js'
 import type { Command } from './command.js'
 import { EXIT, usageError } from './command-error.js'
 import { completionOf, SHELLS } from './completion.js'
-import { write } from './print.js'
+import { printJson, write } from './print.js'
 import { READING } from './reading-commands.js'
 
 // Owns: the table of commands: parsing, help, completion and the guide are made from it.
@@ -18,28 +18,16 @@ const COMPLETION: Command = {
     const shell = SHELLS.find((one) => one === given.arg(0))
     if (shell === undefined)
       throw usageError(`There is no completion for "${given.arg(0)}".`, `It takes ${SHELLS.join(', ')}.`)
-    await write(io, completionOf(shell, COMMANDS))
+    const script = completionOf(shell, COMMANDS)
+    await (given.flag('json') ? printJson(io, { shell, script }) : write(io, script))
     return EXIT.done
   },
 }
 
-const ORDER = [
-  ...[
-    'ui',
-    'demo',
-    'run',
-    'graph',
-    'runs ls',
-    'runs show',
-    'runs tail',
-    'runs diff',
-    'runs export',
-    'runs rm',
-    'pending',
-    'answer',
-  ],
-  ...['cancel', 'resume', 'fork', 'rewind', 'test-case', 'worker', 'import burr', 'doctor'],
-]
+const ORDER =
+  'ui|demo|run|graph|runs ls|runs show|runs tail|runs diff|runs export|runs rm|pending|answer|cancel|resume|fork|rewind|test-case|worker|import burr|doctor'.split(
+    '|',
+  )
 
 /** Every command, in the order of its help. */
 export const COMMANDS: readonly Command[] = [

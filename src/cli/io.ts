@@ -1,7 +1,9 @@
+import { Console } from 'node:console'
 import { prepareTypeScript } from '../adapters/worker/load-module.js'
 
 // Owns: what a command has of its process. Tests give their own.
 // I1  A reader that closes the pipe ends a listing, and is no error.
+// I2  The output has the result of a command, and nothing that a module of a user prints.
 
 /** A stream of output. */
 export interface Output {
@@ -58,8 +60,15 @@ export function processIo(): Io {
 }
 
 async function loadModule(url: string): Promise<object> {
+  printToErrors()
   await prepareTypeScript(url)
   return (await import(url)) as object
+}
+
+/** What the code of a user prints is no result of a command: the output stays a document. I2 */
+function printToErrors(): void {
+  const { log } = new Console(process.stderr)
+  for (const name of ['log', 'info', 'debug'] as const) console[name] = log
 }
 
 async function readInput(): Promise<string> {

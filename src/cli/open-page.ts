@@ -15,7 +15,8 @@ export async function openPage(
   given: Given,
   io: Io,
 ): Promise<typeof EXIT.done> {
-  const [port, token, host] = [given.whole('port', 0, 65_535), given.text('token'), given.text('host')]
+  const [port, host] = [given.whole('port', 0, 65_535), given.text('host')]
+  const token = given.text('token') ?? io.env['TEASEL_TOKEN']
   if (host !== undefined && token === undefined && !/^(localhost|127(\.\d{1,3}){3}|::1)$/.test(host))
     throw usageError(`Other machines reach ${host}.`, 'Give --token too, or leave --host out.')
   await using server = await serveUi({

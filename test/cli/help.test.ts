@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { COMMANDS } from '../../src/cli/commands.js'
 import { completionOf, SHELLS } from '../../src/cli/completion.js'
 import { optionsOf } from '../../src/cli/parse.js'
-import { call } from './call.js'
+import { call, callJson } from './call.js'
 
 describe('the help', () => {
   it('has every command', async () => {
@@ -68,5 +68,6 @@ COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${at}; _t
       err: expect.stringContaining('bash, zsh, fish'),
     })
     expect((await call(['completion', 'bash'])).out).toBe(completionOf('bash', COMMANDS))
+    expect(await callJson(['completion', 'fish'])).toEqual([{ shell: 'fish', script: completionOf('fish', COMMANDS) }])
   })
 })

@@ -50,6 +50,13 @@ describe('the program', () => {
     expect(out).toMatch(/^plan \(entry\): tries → tries\n/)
   })
 
+  it('keeps what a module prints out of its output', async () => {
+    writeFileSync(join(folder.path, 'prints.ts'), "console.log('hello')\nexport { graph } from './weather.js'\n")
+    const { out, err } = await run(['graph', 'prints.ts', '--json'])
+
+    expect([JSON.parse(out), err]).toEqual([{ format: 'mermaid', picture: expect.any(String) }, 'hello\n'])
+  })
+
   it('exits with the code of its command, and prints the error', async () => {
     const { code, out, err } = await run(['graph', 'several.ts#non', '--json'])
 

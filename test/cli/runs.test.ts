@@ -169,6 +169,11 @@ describe('teasel runs show', () => {
     ])
   })
 
+  it('finds a run by the beginning of its id, where only one begins so', async () => {
+    expect((await call(['runs', 'show', 'brok'], { env })).out).toContain('✕ failed broken\n')
+    expect((await call(['runs', 'show', 'bro'], { env })).code).toBe(1)
+  })
+
   it('shows what a step has changed', async () => {
     expect((await call(['runs', 'show', 'sum@0'], { env })).out).toContain('~ /n 1 → 3')
   })

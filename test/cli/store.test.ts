@@ -1,10 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { resumeOrCreate } from 'teasel'
 import { fileReader } from 'teasel/tracking/file'
 import { createUiHandler, projectsIn } from 'teasel/ui'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openStore } from '../../src/cli/run-source.js'
 import { call, callJson, temporaryFolder } from './call.js'
+import { sum } from './fixtures/several.js'
 
 const folder = temporaryFolder()
 const store = `sqlite:${join(folder.path, 'runs.db')}`
@@ -36,6 +39,19 @@ describe('a store', () => {
     expect((await call(['runs', 'show', 'done@1'], { env })).out).toContain('~ /tries 1 → 2')
     expect(await callJson(['runs', 'show', 'done@-1'], { env })).toEqual([{ state: { cities: ['Berlin'], tries: 0 } }])
     expect((await call(['runs', 'diff', 'halted', 'done'], { env })).out).toContain('+ /report "Berlin: sun"')
+  })
+
+  it('has runs in partitions', async () => {
+    await using persister = await openStore(store, { cwd: folder.path })
+    for (const partitionKey of ['a', 'b']) {
+      const options = { appId: 'parted', partitionKey, persister, entrypoint: 'add', state: { n: 1 } } as const
+      await resumeOrCreate(sum, options)
+    }
+
+    expect(await callJson(['runs', 'ls', '--text', 'parted'], { env })).toHaveLength(2)
+    expect(await callJson(['runs', 'ls', '--partition', 'a'], { env })).toMatchObject([{ partitionKey: 'a' }])
+    expect((await call(['runs', 'show', 'parted'], { env })).err).toContain('Give --partition: ')
+    expect((await call(['runs', 'show', 'parted', '--partition', 'b'], { env })).out).toContain('partition    b')
   })
 
   it('has no events: its run is looked at until it has ended', async () => {

@@ -100,7 +100,7 @@ async function page(argv: readonly string[], paths: readonly string[]): Promise<
 }
 
 try {
-  await step('npm pack, with the build', () => run('npm', ['pack', '--pack-destination', folder], { cwd: ROOT }))
+  await step('npm pack, with the build', () => void run('npm', ['pack', '--pack-destination', folder], { cwd: ROOT }))
   run('npm', ['init', '-y'])
   await step('npm install teasel xstate tsx', install)
   writeFileSync(at('guard.mjs'), GUARD)
