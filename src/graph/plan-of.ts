@@ -59,12 +59,9 @@ export function runnableOf(plan: Plan): AnyRunnable {
   const known = runnables.get(graph) ?? new Map<string, AnyRunnable>()
   runnables.set(graph, known)
   const key = [entrypoint, ...haltAfter].map(({ index }) => index).join()
-  let found = known.get(key)
-  if (found === undefined) {
-    found = Object.freeze({ kind: 'graph' }) as unknown as AnyRunnable
-    registerPlan(found, plan)
-    known.set(key, found)
-  }
+  const found = known.get(key) ?? (Object.freeze({ kind: 'graph' }) as unknown as AnyRunnable)
+  registerPlan(found, plan)
+  known.set(key, found)
   return found
 }
 

@@ -22,9 +22,10 @@ const KIB = 1024
 /** The program with all exports of `teasel`. */
 export const CORE = 'src/index.ts'
 
-// Raised by 0.1 kB for the graph of a tracked run and the inputs of a step in its event; by 1.8 kB for spans, levels of logs and progress; by 2.4 kB for the engine's side of questions with limits, sleeps, retries and time limits whose moments are
-// stored, `app.pending` and `app.due`, and branches that hold less memory while they wait. No program without a persister
-// loads code that reads or writes a store.
+// Raised by 0.1 kB for the graph of a tracked run and the inputs of a step in its event; by 1.8 kB for spans, levels of
+// logs and progress; by 2.4 kB for the engine's side of questions with limits, sleeps, retries and time limits whose
+// moments are stored, `app.pending` and `app.due`, and branches that hold less memory while they wait. No program without
+// a persister loads code that reads or writes a store.
 const BUDGETS: readonly Budget[] = [
   { name: 'declare', program: 'test/tools/sizes/declare.ts', aimBytes: 11 * KIB, mostBytes: 11 * KIB },
   { name: 'sequential', program: 'test/tools/sizes/sequential.ts', aimBytes: 26 * KIB, mostBytes: 62_400 },
