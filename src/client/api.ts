@@ -111,6 +111,7 @@ export interface AnswerRequest extends ActionRequest {
   readonly body: Json
 }
 
+/** `delivery`: who has it now; `question`: the one that it answers. */
 export interface AnswerOutcome extends Outcome {
   readonly delivery: Delivery
   readonly question: Pending

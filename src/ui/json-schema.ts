@@ -1,5 +1,6 @@
 import { describeValue, isObject, isPlainObject } from '../internal/guards.js'
 import type { Json } from '../read/payload.js'
+import { equal } from '../state/equal.js'
 
 // Owns: whether a value fits a JSON Schema, by the keywords that schemas of answers have.
 // A keyword that is not looked at refuses nothing: the action that takes the answer has the schema itself.
@@ -25,9 +26,9 @@ function check(value: unknown, schema: unknown, at: string, issues: string[], de
   const { type, enum: choices } = schema
   const types: readonly unknown[] = type === undefined ? [] : Array.isArray(type) ? type : [type]
   if (types.length > 0 && !types.some((one) => isOfType(value, one))) return fault(types.join(' or '))
-  if (Array.isArray(choices) && !choices.some((one) => isEqual(one, value)))
+  if (Array.isArray(choices) && !choices.some((one) => equal(one, value)))
     return fault(choices.map((one) => JSON.stringify(one)).join(', '))
-  if ('const' in schema && !isEqual(schema['const'], value)) return fault(JSON.stringify(schema['const']))
+  if ('const' in schema && !equal(schema['const'], value)) return fault(JSON.stringify(schema['const']))
   if (typeof value === 'string') checkText(value, schema, fault)
   if (typeof value === 'number') checkNumber(value, schema, fault)
   if (Array.isArray(value)) checkList(value, schema, at, issues, depth, fault)
@@ -47,7 +48,6 @@ function fits(value: unknown, schema: unknown, depth: number): boolean {
 
 const place = (at: string): string => (at === '' ? 'The value' : at)
 const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
-const isEqual = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
 
 function isOfType(value: unknown, type: unknown): boolean {
   if (type === 'null') return value === null
@@ -60,9 +60,9 @@ function isOfType(value: unknown, type: unknown): boolean {
 type Fault = (takes: string) => void
 
 function checkText(value: string, { minLength, maxLength }: Schema, fault: Fault): void {
-  const { length } = [...value]
-  if (typeof minLength === 'number' && length < minLength) fault(`${minLength} characters or more`)
-  if (typeof maxLength === 'number' && length > maxLength) fault(`at most ${maxLength} characters`)
+  // Libraries count code units, JSON Schema counts characters: a text is refused where both do.
+  if (typeof minLength === 'number' && value.length < minLength) fault(`${minLength} characters or more`)
+  if (typeof maxLength === 'number' && [...value].length > maxLength) fault(`at most ${maxLength} characters`)
 }
 
 function checkNumber(value: number, schema: Schema, fault: Fault): void {
@@ -75,7 +75,7 @@ function checkNumber(value: number, schema: Schema, fault: Fault): void {
 
 function checkList(
   value: readonly unknown[],
-  { items, minItems, maxItems }: Schema,
+  { items, prefixItems, minItems, maxItems }: Schema,
   at: string,
   issues: string[],
   depth: number,
@@ -83,20 +83,17 @@ function checkList(
 ): void {
   if (typeof minItems === 'number' && value.length < minItems) fault(`${minItems} items or more`)
   if (typeof maxItems === 'number' && value.length > maxItems) fault(`at most ${maxItems} items`)
-  for (const [i, item] of value.entries()) check(item, items, `${at}[${i}]`, issues, depth + 1)
+  const first = listOf(prefixItems)
+  for (const [i, item] of value.entries())
+    check(item, i < first.length ? first[i] : items, `${at}[${i}]`, issues, depth + 1)
 }
 
 function checkRecord(value: Schema, schema: Schema, at: string, issues: string[], depth: number): void {
   const below = (name: string): string => (at === '' ? name : `${at}.${name}`)
   const known = isPlainObject(schema['properties']) ? schema['properties'] : {}
+  const others = 'patternProperties' in schema ? undefined : schema['additionalProperties']
   for (const name of listOf(schema['required']))
     if (typeof name === 'string' && !Object.hasOwn(value, name)) issues.push(`${below(name)} is missing.`)
   for (const [name, one] of Object.entries(value))
-    check(
-      one,
-      Object.hasOwn(known, name) ? known[name] : schema['additionalProperties'],
-      below(name),
-      issues,
-      depth + 1,
-    )
+    check(one, Object.hasOwn(known, name) ? known[name] : others, below(name), issues, depth + 1)
 }
