@@ -57,8 +57,9 @@ const PAGE = 500
  */
 export async function readMarks(
   reader: Pick<Reader, 'describe' | 'steps' | 'branches'>,
-  ref: RunRef,
+  { runId, partitionKey }: RunRef,
 ): Promise<RunMarks | undefined> {
+  const ref = { runId, partitionKey } // a row of a list has more
   const tree = await reader.describe({ ...ref, first: 1 })
   if (tree === undefined) return undefined
   const marks = new Marking()

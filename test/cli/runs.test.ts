@@ -192,6 +192,17 @@ describe('teasel runs show', () => {
   })
 })
 
+describe('teasel graph --run', () => {
+  it('marks what a run did', async () => {
+    const { code, out, err } = await call(['graph', 'weather.ts', '--run', 'w%2F1', '-f', 'outline'], { env })
+
+    expect([err, code]).toEqual(['', 0])
+    expect(out).toMatch(/^✓ plan ×2 \(entry\)/)
+    expect(out).toContain('✓ fan (✓2 ✕1)')
+    expect((await call(['graph', 'weather.ts', '--run', 'nobody'], { env })).err).toContain('no run "nobody"')
+  })
+})
+
 describe('teasel runs tail', () => {
   it('prints the events of a run that has ended, and ends', async () => {
     const { out, code } = await call(['runs', 'tail', 'sum'], { env })

@@ -6,6 +6,7 @@ import { toMermaid } from '../../visualize/mermaid.js'
 import { toOutline } from '../../visualize/outline.js'
 import { type RunMarks, readMarks } from '../../visualize/run-marks.js'
 import { toSvg } from '../../visualize/svg.js'
+import { addressOf } from '../address.js'
 import type { CommandCode } from '../command.js'
 import { CommandError, EXIT, usageError } from '../command-error.js'
 import type { Given } from '../given.js'
@@ -69,7 +70,7 @@ async function marksOf(given: Given, io: Io): Promise<RunMarks | undefined> {
   const run = given.text('run')
   if (run === undefined) return undefined
   await using source = await openSource(given, io)
-  return await readMarks(source.reader, await findRun(source, given, run))
+  return await readMarks(source.reader, await findRun(source, given, addressOf(run).runId))
 }
 
 interface Checked {
