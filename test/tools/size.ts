@@ -1,7 +1,8 @@
 import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
+import { brotliDecompressSync, gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 import { publicEntries } from './entries.js'
+import { buildPage } from './page.js'
 import { ROOT } from './vitest-report.js'
 
 /** A small program and the limit of its bundle: minified and gzipped, without xstate. */
@@ -57,6 +58,19 @@ export async function measureSizes(): Promise<Readonly<Record<Budget['name'], nu
   return sizes
 }
 
+/** The most that a browser loads for the page, gzipped: its scripts together, and its style sheet. */
+const PAGE: Readonly<Record<'js' | 'css', number>> = { js: 60 * KIB, css: 8 * KIB }
+
+async function pageSizes(): Promise<Readonly<Record<'js' | 'css', number>>> {
+  const sizes = { js: 0, css: 0 }
+  for (const [path, { brotli }] of Object.entries(await buildPage())) {
+    const kind = path.split('.').at(-1)
+    const bytes = gzipSync(brotliDecompressSync(Buffer.from(brotli, 'base64')), { level: 9 }).length
+    if (kind === 'js' || kind === 'css') sizes[kind] += bytes
+  }
+  return sizes
+}
+
 const kib = (bytes: number): string => (bytes / KIB).toFixed(1)
 
 if (process.argv[1]?.endsWith('size.ts') === true) {
@@ -65,6 +79,13 @@ if (process.argv[1]?.endsWith('size.ts') === true) {
     const most = sizes[name] > mostBytes ? `, OVER: ${sizes[name]} bytes, at most ${mostBytes}` : ''
     return `${name} ${kib(sizes[name])} (aim ${kib(aimBytes)}${most})`
   })
+  const page = await pageSizes()
+  for (const kind of ['js', 'css'] as const) {
+    const most = page[kind] > PAGE[kind] ? `, OVER: at most ${PAGE[kind]} bytes` : ''
+    report.push(`page.${kind} ${kib(page[kind])} (at most ${kib(PAGE[kind])}${most})`)
+  }
   console.log(`KiB gzipped: ${report.join(' · ')}.`)
-  process.exitCode = BUDGETS.some(({ name, mostBytes }) => sizes[name] > mostBytes) ? 1 : 0
+  const isOver =
+    BUDGETS.some(({ name, mostBytes }) => sizes[name] > mostBytes) || page.js > PAGE.js || page.css > PAGE.css
+  process.exitCode = isOver ? 1 : 0
 }

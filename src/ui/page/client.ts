@@ -1,22 +1,40 @@
 import { Requests } from '../../client/requests.js'
-import { createRunClient, type RunClient } from '../../client/run-client.js'
+import { createRunClient } from '../../client/run-client.js'
 import type { LaidPicture } from '../../visualize/places.js'
+import { inColumn } from './column.js'
+import type { FileRun, PageClient } from './file-client.js'
 import { base } from './route.js'
+
+// Owns: where the page reads a project: from its server, or from a file that was opened in it.
 
 /** The address of the server of this page. */
 export const serverUrl = `${globalThis.location.origin}${base}`
 
-const clients = new Map<string, RunClient>()
+const clients = new Map<string, PageClient>()
+const files = new Map<string, FileRun>()
 
 /** The client of a project. */
-export function clientOf(project: string): RunClient {
-  const known = clients.get(project)
+export function clientOf(project: string): PageClient {
+  const known = files.get(project)?.client ?? clients.get(project)
   if (known !== undefined) return known
   const client = createRunClient({ baseUrl: serverUrl, ...(project !== '' && { project }) })
   clients.set(project, client)
   return client
 }
 
+/** Whether a project is a file that was opened in this page. */
+export const isFile = (project: string): boolean => files.has(project)
+
+/** Gives a file a project of its own. */
+export function openExport(name: string, run: FileRun): { readonly project: string; readonly runId: string } {
+  const project = `file: ${name}`
+  files.set(project, run)
+  return { project, runId: run.tree.run.runId }
+}
+
 /** The picture of a graph with its places; undefined where there is none. */
-export const graphOf = (project: string, hash: string): Promise<LaidPicture | undefined> =>
-  new Requests({ baseUrl: serverUrl, project }).find(`graphs/${encodeURIComponent(hash)}/laid`)
+export async function graphOf(project: string, hash: string): Promise<LaidPicture | undefined> {
+  const file = files.get(project)
+  if (file !== undefined) return file.picture && inColumn(file.picture)
+  return new Requests({ baseUrl: serverUrl, project }).find(`graphs/${encodeURIComponent(hash)}/laid`)
+}

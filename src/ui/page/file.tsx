@@ -1,18 +1,41 @@
-import { signal } from '@preact/signals'
 import type { JSX } from 'preact'
-import { Empty } from './parts.js'
+import { useState } from 'preact/hooks'
+import { openExport } from './client.js'
+import { notice } from './dialog.js'
+import { readExport } from './file-client.js'
+import { Empty, Problem } from './parts.js'
+import { go, href } from './route.js'
 
-// Owns: an exported log that is opened in the page, without a server.
+// Owns: an exported run that is opened in the page: it is dropped anywhere, or chosen.
 
-const opened = signal<{ readonly name: string; readonly lines: readonly string[] } | undefined>(undefined)
-
+/** Opens a file of lines. What is no export is refused with its reason. */
 export async function openFile(file: File): Promise<void> {
-  opened.value = { name: file.name, lines: (await file.text()).split('\n') }
+  try {
+    const { project, runId } = openExport(file.name, readExport(await file.text()))
+    go(href(['p', project, 'r', runId]))
+  } catch (error) {
+    notice.value = { text: '', error: error as Error }
+  }
 }
 
-export const DroppedFile = (): JSX.Element => (
-  <div class="page">
-    <h1>{opened.value?.name ?? 'Open an exported run'}</h1>
-    <Empty>{opened.value === undefined ? 'Drop a .jsonl here.' : `${opened.value.lines.length} lines`}</Empty>
-  </div>
-)
+export function DroppedFile(): JSX.Element {
+  const [error, setError] = useState<Error>()
+  return (
+    <div class="page">
+      <h1>Open an exported run</h1>
+      <Empty>
+        <p>Drop a file of an export here, or choose one. It stays in this page, and is sent nowhere.</p>
+        <input
+          type="file"
+          accept=".jsonl"
+          aria-label="File of an exported run"
+          onChange={({ currentTarget: { files } }) => {
+            const file = files?.[0]
+            if (file !== undefined) openFile(file).catch(setError)
+          }}
+        />
+      </Empty>
+      <Problem error={error} />
+    </div>
+  )
+}

@@ -88,10 +88,11 @@ function Fork({ run, step }: { readonly run: RunId; readonly step: StepRecord })
           </p>
         )}
         <Problem error={error} />
-        <div class="buttons">
-          <button type="submit" class="primary" disabled={state.data === undefined || 'fault' in read}>
-            Fork
-          </button>
+        <button type="submit" class="primary" disabled={state.data === undefined || 'fault' in read}>
+          Fork
+        </button>
+        <p class="quiet">Or from a terminal:</p>
+        <div class="command-row">
           <code class="command">{command}</code> <Copy text={command} />
         </div>
       </form>

@@ -72,8 +72,8 @@ function Part(props: {
           <b>{visible(name)}</b> <Leaf value={value} project={project} />
         </span>
       )}
-      <span class="beside">
-        {beside?.(name)}
+      {beside !== undefined && <span class="beside">{beside(name)}</span>}
+      <span class="copies">
         <Copy text={path} label="path" />
         <Copy text={typeof value === 'string' ? value : JSON.stringify(value, null, 2)} label="value" />
       </span>

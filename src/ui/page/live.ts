@@ -1,7 +1,7 @@
 import { batch, signal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import type { StreamFrame } from '../../client/api.js'
-import { serverUrl } from './client.js'
+import { isFile, serverUrl } from './client.js'
 import { type HubMessage, type HubRequest, LiveHub, type LiveState } from './live-hub.js'
 
 // Owns: what this page hears of the server.
@@ -90,6 +90,7 @@ function topicsIn(frame: StreamFrame): readonly string[] {
 
 /** Hears a topic of a project until the returned function is called. */
 export function listen(project: string, topic: string, hear: Hear): () => void {
+  if (isFile(project)) return () => {}
   const topics = heard.get(project) ?? new Map<string, Set<Hear>>()
   heard.set(project, topics)
   const those = topics.get(topic) ?? new Set()

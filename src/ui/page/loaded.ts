@@ -1,6 +1,7 @@
 import { type Signal, signal } from '@preact/signals'
 import { useEffect, useMemo } from 'preact/hooks'
 import type { UiError } from '../../client/ui-error.js'
+import { isFile } from './client.js'
 import { listen, liveState } from './live.js'
 
 // Owns: answers of the server, while they are shown, and when they are read again.
@@ -81,8 +82,8 @@ export interface Watched {
   readonly topic?: string
 }
 
-const isPolled = ({ topic }: Watched): boolean =>
-  !document.hidden && (topic === undefined || liveState.peek().state === 'off')
+const isPolled = ({ project, topic }: Watched): boolean =>
+  !document.hidden && !isFile(project) && (topic === undefined || liveState.peek().state === 'off')
 
 /**
  * Reads an answer while a component is shown, and again when its topic changes.

@@ -26,6 +26,9 @@ export function Projects(): JSX.Element {
       <h1>Projects</h1>
       <Problem error={error} />
       {data?.length === 0 && <NoProjects />}
+      <p class="quiet tiny">
+        <a href={href([], { open: 'file' })}>Open an exported run</a>, or drop its file anywhere.
+      </p>
       <ul class="cards">
         {data?.map((project) => (
           <Card key={project.name} project={project} />

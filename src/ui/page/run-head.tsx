@@ -1,5 +1,6 @@
 import type { RunTree, StepRecord } from '../../read/tree.js'
 import { askCancel } from './actions.js'
+import { isFile } from './client.js'
 import { askFork } from './fork.js'
 import { Copy, nowEachSecond, Status } from './parts.js'
 import { href } from './route.js'
@@ -77,7 +78,7 @@ export function Head({
       <span class="grow" />
       {!isRoot && <Siblings run={run} node={node} />}
       <div class="buttons">
-        {isOpen(node.status) && (
+        {isOpen(node.status) && !isFile(project) && (
           <button
             type="button"
             data-key="x"
@@ -86,7 +87,7 @@ export function Head({
             Cancel
           </button>
         )}
-        {isRoot && shown !== undefined && (
+        {isRoot && shown !== undefined && !isFile(project) && (
           <button type="button" onClick={() => askFork(run.id, shown)}>
             Fork…
           </button>
@@ -94,9 +95,14 @@ export function Head({
         <a class="button" href={href(['p', project, 'compare'], { a: runId })}>
           Compare
         </a>
-        {isRoot && (
+        {isRoot && !isFile(project) && (
           <a class="button" download={`${runId}.jsonl`} href={exportHref(run.id)}>
             Export
+          </a>
+        )}
+        {summary.graph !== undefined && !isFile(project) && (
+          <a class="button" href={href(['g', summary.graph], { project })}>
+            Graph
           </a>
         )}
         <Copy text={globalThis.location.href} label="Link" />

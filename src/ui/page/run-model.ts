@@ -5,7 +5,7 @@ import type { UiError } from '../../client/ui-error.js'
 import type { AppNode, MapNode, RunTree, StepRecord } from '../../read/tree.js'
 import { printedPath } from '../../read/wire-path.js'
 import type { WireEvent } from '../../wire/events.js'
-import { clientOf } from './client.js'
+import { clientOf, isFile } from './client.js'
 import { listen, liveState } from './live.js'
 
 // Owns: what is known of one run while it is shown: its tree, and the steps of each application that is open.
@@ -33,7 +33,7 @@ export class AppModel {
   readonly steps: Signal<readonly StepRecord[]> = signal([])
   readonly branches = new Map<string, Signal<readonly AppNode[] | undefined>>()
   readonly error: Signal<UiError | undefined> = signal(undefined)
-  isLoaded = false
+  readonly isLoaded: Signal<boolean> = signal(false)
   readonly #run: RunId
   readonly #known = new Map<string, number>()
 
@@ -62,7 +62,7 @@ export class AppModel {
     } catch (error) {
       this.error.value = error as UiError
     }
-    this.isLoaded = true
+    this.isLoaded.value = true
   }
 
   #isRewound(tree: RunTree | undefined): boolean {
@@ -168,7 +168,7 @@ export class RunModel {
     const { project } = this.id
     this.#leave = listen(project, this.topic, (frame) => this.#hear(frame))
     this.#poll = setInterval(() => {
-      if (liveState.peek().state === 'off' && !document.hidden) this.refresh()
+      if (liveState.peek().state === 'off' && !document.hidden && !isFile(project)) this.refresh()
     }, POLL_MS)
   }
 
@@ -220,7 +220,7 @@ export class RunModel {
     this.#isDirty = false
     this.#isBusy = true
     const started = Date.now()
-    await Promise.all([...this.apps.values()].filter(({ isLoaded }) => isLoaded).map((app) => app.read()))
+    await Promise.all([...this.apps.values()].filter(({ isLoaded }) => isLoaded.peek()).map((app) => app.read()))
     this.#isBusy = false
     this.#notBefore = Date.now() + Math.max(LEAST_MS, 2 * (Date.now() - started))
     if (this.#isDirty) this.refresh()

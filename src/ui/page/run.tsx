@@ -35,7 +35,7 @@ export function Run({ project, runId }: { readonly project: string; readonly run
   const app = run.app(path)
   const tree = app.tree.value
   if (tree === undefined)
-    return app.isLoaded || app.error.value !== undefined ? (
+    return app.isLoaded.value || app.error.value !== undefined ? (
       <NoRun id={run.id} path={path} error={app.error.value} />
     ) : (
       <p class="quiet page">Loading…</p>

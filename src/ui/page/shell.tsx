@@ -1,6 +1,7 @@
 import { effect, signal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
+import { isFile } from './client.js'
 import { Compare } from './compare.js'
 import { dialog, notice } from './dialog.js'
 import { DroppedFile, openFile } from './file.js'
@@ -178,6 +179,7 @@ const LIVE = { live: ['●', 'live'], reconnecting: ['◐', 'reconnecting'], off
 function Live({ project }: { readonly project: string }): JSX.Element {
   useTopic(project, 'runs', () => {})
   const { state, retryMs } = liveState.value
+  if (isFile(project)) return <span class="live">a file</span>
   const [mark, word] = LIVE[state]
   return (
     <span class="live" data-live={state} role="status">

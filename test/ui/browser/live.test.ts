@@ -132,6 +132,46 @@ describe.skipIf(chromium === undefined)('the page while things happen, in a brow
     expect((await run).state.receipt).toBe('paid 100')
   })
 
+  it('cancels a run with a reason', async () => {
+    const persister = memoryPersister()
+    const runnable = expenseGraph.runnable({ entrypoint: 'review' })
+    const app = openExpense('expense-3', { persister })
+    await app.run({ whenWaiting: 'return' })
+    await app.shutdown('waits for a person')
+    const made = await serve({ demo: { persister, graphs: { expense: runnable } } })
+    closed.push(() => made.close())
+    const { page } = await open(browser, `${made.url}/p/demo/r/expense-3`)
+    closed.push(() => page.context().close())
+    await page.waitForSelector('.head .status[data-status=waiting]')
+    await page.getByRole('button', { name: 'Cancel' }).click()
+    await page.getByLabel('Reason').fill('nobody is here')
+    await page.getByRole('button', { name: 'Cancel run' }).click()
+    await page.waitForSelector('.head .status[data-status=cancelled]')
+    expect(await page.textContent('.head')).toContain('nobody is here')
+  })
+
+  it('opens an exported run that is dropped, without a server', async () => {
+    await using tracker = fileTracker({ dir, project: 'demo' })
+    await runSurvey(tracker, 'survey-file', FEW)
+    const { url } = await server()
+    const text = await (await fetch(`${url}/api/v1/runs/survey-file/export?project=demo`)).text()
+    const { page, faults } = await open(browser, `${url}/?open=file`)
+    closed.push(() => page.context().close())
+    await page.setInputFiles('input[type=file]', {
+      name: 'survey.jsonl',
+      mimeType: 'text/plain',
+      buffer: Buffer.from(text),
+    })
+    await page.waitForSelector('.row.step')
+    await page.locator('.row.step button').first().click()
+    await page.waitForSelector('.row.branch')
+
+    expect(await page.locator('.row.branch .name').allTextContents()).toEqual(Object.keys(FEW))
+    await page.getByRole('tab', { name: 'State' }).click()
+    await page.waitForSelector('.json >> text=replies')
+    expect(faults).toEqual([])
+  })
+
   it('shows children under the step of their parent, with their own times and statuses', async () => {
     await using tracker = fileTracker({ dir, project: 'demo' })
     await runSurvey(tracker, 'survey-s112', FEW)
