@@ -31,9 +31,28 @@ describe('the pages', () => {
 
   it('are all listed in the guide', () => {
     const listed = linksOf(read('examples/guide/README.md')).filter((target) => /^[\w-]+\.md$/.test(target))
-    const files = readdirSync(join(ROOT, 'examples/guide')).filter((file) => file !== 'README.md')
+    const files = readdirSync(join(ROOT, 'examples/guide')).filter(
+      (file) => file.endsWith('.md') && file !== 'README.md',
+    )
 
     expect(listed.toSorted()).toEqual(files.toSorted())
+  })
+
+  it('are all listed for programs', () => {
+    const listed = linksOf(read('examples/guide/llms.txt'))
+    const files = readdirSync(join(ROOT, 'examples/guide')).filter((file) => file.endsWith('.md'))
+
+    expect(listed.toSorted()).toEqual(files.toSorted())
+  })
+
+  it('have a skill with a name and a description', () => {
+    const [, name, description = ''] =
+      /^---\nname: ([a-z-]+)\ndescription: (.+)\n---\n\n# /.exec(read('examples/guide/SKILL.md')) ?? []
+
+    expect(name).toBe('teasel')
+    expect(description.length).toBeGreaterThan(100)
+    expect(description.length).toBeLessThanOrEqual(1024)
+    expect(description).not.toContain(': ') // YAML would read a record.
   })
 
   it('quote the current examples', () => {

@@ -25,7 +25,7 @@ const COMPLETION: Command = {
 }
 
 const ORDER =
-  'ui|demo|run|graph|runs ls|runs show|runs tail|runs diff|runs export|runs rm|pending|answer|cancel|resume|fork|rewind|test-case|worker|import burr|doctor'.split(
+  'ui|demo|run|graph|runs ls|runs show|runs tail|runs diff|runs export|runs rm|pending|answer|cancel|resume|fork|rewind|test-case|worker|mcp|import burr|doctor'.split(
     '|',
   )
 

@@ -127,6 +127,16 @@ export const READING: readonly Command[] = [
     load: async () => (await import('./commands/test-case.js')).testCase,
   },
   {
+    name: 'mcp',
+    args: '',
+    count: [0, 0],
+    summary: 'Serve runs and the guide to a coding agent, over stdin and stdout',
+    text: 'A server of the Model Context Protocol, with the package @modelcontextprotocol/sdk. It only reads, unless --allow-actions is given. It ends when its input is closed.',
+    options: { 'allow-actions': { help: 'Have tools that answer, cancel and fork too' }, ...SOURCE },
+    examples: ['mcp --dir .teasel', 'mcp --store sqlite:runs.db --allow-actions'],
+    load: async () => (await import('./commands/mcp.js')).mcp,
+  },
+  {
     name: 'import burr',
     args: '[DIR]',
     count: [0, 1],

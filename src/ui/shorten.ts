@@ -10,7 +10,7 @@ const LARGE = 1024
 const PREVIEW = 200
 
 /** A large value becomes `{ "$": "cut", "n": characters, "p": preview }`; one that stands in a file of its own stays a `ref`. */
-function shortened(value: unknown): unknown {
+export function shortened(value: unknown): unknown {
   if (typeof value !== 'string' && !isObject(value)) return value
   const json = JSON.stringify(value)
   return json.length <= LARGE || isRef(value) ? value : { $: 'cut', n: json.length, p: json.slice(0, PREVIEW) }

@@ -483,6 +483,12 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     I1: ['../cli/runs › ends quietly when the reader of the output has left'],
     I2: ['../cli/process › keeps what a module prints out of its output'],
   },
+  'cli/mcp/serve.ts': {
+    M1: ['../cli/mcp › M1 answers whatever it is given'],
+    M2: ['../cli/mcp › M2 is asked no more once the client has disconnected'],
+  },
+  'cli/mcp/told.ts': { B1: ['../cli/mcp › B1 cuts what is large, and has the whole of it in parts'] },
+  'cli/mcp/tool.ts': { T1: ['../cli/mcp › T1 %s refuses %j'] },
   'cli/picture-markers.ts': { M1: ['../cli/graph › passes over a marker in a fenced block'] },
   'cli/watched-run.ts': {
     R1: [

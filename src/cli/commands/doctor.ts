@@ -29,7 +29,7 @@ interface Finding {
 }
 
 /** As long as the longest subject. */
-const WIDTH = 18
+const WIDTH = 25
 
 const MARK = { ok: fixed('✓', 'green'), note: fixed('·', 'yellow'), fault: fixed('✕', 'red') } as const
 
@@ -98,6 +98,7 @@ const PEERS = [
   ['ioredis', 'for Redis', false],
   ['bullmq', 'for workers on other machines', false],
   ['@opentelemetry/api', 'for OpenTelemetry', false],
+  ['@modelcontextprotocol/sdk', 'for coding agents: teasel mcp', false],
 ] as const
 
 function packages({ cwd }: Io): readonly Finding[] {
