@@ -27,7 +27,10 @@ export function GraphView(props: {
   const box = useRef<HTMLDivElement>(null)
   const [zoom, setZoom] = useState<number | undefined>()
   const [width, setWidth] = useState(600)
-  const html = useMemo(() => drawLaid(laid, { state: true, run: marks ?? { actions: {}, taken: {} } }), [laid, marks])
+  const html = useMemo(
+    () => drawLaid(laid, { state: true, run: marks ?? { actions: {}, taken: {} } }).replaceAll('⏸', '‖'),
+    [laid, marks],
+  )
   useEffect(() => {
     const at = box.current
     if (at === null) return undefined
