@@ -30,6 +30,11 @@ export class Requests {
     this.baseUrl = options.baseUrl.replace(/\/+$/, '')
   }
 
+  /** The same requests, which also end with a signal. */
+  within(signal: AbortSignal): Requests {
+    return new Requests({ ...this.#options, signal: bothOf(signal, this.signal) })
+  }
+
   /** @throws {UiError} when the server does not answer, or refuses */
   async send(
     method: string,

@@ -5,6 +5,8 @@ import type { AppTarget, Reader, RunTarget } from '../read/reader.js'
 import type { Patch } from '../read/tree.js'
 import { printedPath } from '../read/wire-path.js'
 import type { GraphPicture } from '../visualize/picture.js'
+import type { LaidPicture } from '../visualize/places.js'
+import type { RunMarks } from '../visualize/run-marks.js'
 import type { WireEvent } from '../wire/events.js'
 import type {
   ActionRequest,
@@ -48,6 +50,10 @@ export interface RunClient extends Reader, RunActions {
   projects(): Promise<readonly ProjectSummary[]>
   /** The picture of a graph, by the hash in `RunSummary.graph` or the name in `RunSummary.name`. */
   graph(hash: string): Promise<GraphPicture | undefined>
+  /** The same with its places, with which it is drawn. */
+  laid(hash: string): Promise<LaidPicture | undefined>
+  /** What a run adds to the picture of its graph; undefined for an unknown run. */
+  marks(ref: RunTarget): Promise<RunMarks | undefined>
   /** A large value of a log, by the hash of its `ref`. */
   blob(hash: string): Promise<Payload | undefined>
   /** The branches of one visit of a map, a letter each. */
@@ -68,6 +74,8 @@ export interface RunClient extends Reader, RunActions {
    * @param topics `runs`, `pending`, and `run/<id>` or `run/<id>@<partition>`, each part encoded as in URLs: see {@link runTopic}
    */
   stream(topics: readonly string[], options?: StreamOptions): AsyncGenerator<FollowedFrame, void, void>
+  /** The same client, whose requests and streams also end with a signal. */
+  withSignal(signal: AbortSignal): RunClient
 }
 
 /** The topic of one run in a stream. */
@@ -100,12 +108,19 @@ const runPath = ({ runId }: RunTarget, rest = ''): string => `runs/${encodeURICo
 const pathOf = ({ path }: Pick<AppTarget, 'path'>): object => (path === undefined ? {} : { path: printedPath(path) })
 
 function clientOf(to: Requests): RunClient {
-  return { baseUrl: to.baseUrl, ...readingOf(to), ...actionsOf(to), ...streamsOf(to) }
+  return {
+    baseUrl: to.baseUrl,
+    ...readingOf(to),
+    ...actionsOf(to),
+    ...streamsOf(to),
+    withSignal: (signal) => clientOf(to.within(signal)),
+  }
 }
 
 function readingOf(
   to: Requests,
-): Reader & Pick<RunClient, 'projects' | 'graph' | 'blob' | 'mosaic' | 'diff' | 'jsonPatch' | 'chunks'> {
+): Reader &
+  Pick<RunClient, 'projects' | 'graph' | 'laid' | 'marks' | 'blob' | 'mosaic' | 'diff' | 'jsonPatch' | 'chunks'> {
   return {
     list: (query = {}) => to.get('runs', { ...filterMembers(query), ...pageMembers(query) }, query.labels),
     count: (filter = {}) => to.get('runs/count', { ...filterMembers(filter), upTo: filter.upTo }, filter.labels),
@@ -137,6 +152,8 @@ function readingOf(
     due: (query = {}) => to.get('due', { partition: query.partitionKey, before: query.before, ...pageMembers(query) }),
     projects: async () => (await to.get<{ readonly items: readonly ProjectSummary[] }>('projects')).items,
     graph: (hash) => to.find(`graphs/${encodeURIComponent(hash)}`),
+    laid: (hash) => to.find(`graphs/${encodeURIComponent(hash)}/laid`),
+    marks: (ref) => to.find(runPath(ref, '/marks'), appMembers(ref)),
     blob: (hash) => to.find(`blobs/${encodeURIComponent(hash)}`),
     mosaic: (query) =>
       to.get(runPath(query, '/mosaic'), {

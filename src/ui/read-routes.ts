@@ -2,6 +2,7 @@ import type { ProjectSummary } from '../client/api.js'
 import { UiError } from '../client/ui-error.js'
 import { tryGet } from '../internal/guards.js'
 import type { RunFilter } from '../read/reader.js'
+import type { RunRef } from '../read/run-summary.js'
 import { BRANCH_STATUSES, RUN_STATUSES, STEP_STATUSES } from '../read/status.js'
 import { printedPath } from '../read/wire-path.js'
 import { compareCursors } from '../wire/events.js'
@@ -11,7 +12,7 @@ import { exportLines } from './export-run.js'
 import { graphOf, laidOf } from './graph-of.js'
 import { differenceOf, jsonPatchOf } from './json-patch.js'
 import type { OpenProject, Projects } from './project.js'
-import { chunksOf, eventPage, mosaicOf, statesOf } from './read-run.js'
+import { chunksOf, eventPage, marksOf, mosaicOf, statesOf } from './read-run.js'
 import { SearchQuery } from './search-query.js'
 import { shortStep } from './shorten.js'
 
@@ -98,20 +99,18 @@ const TOP: Readonly<Record<string, Route>> = { runs: list, pending, due }
 
 const FOREVER = { 'cache-control': 'private, max-age=31536000, immutable' }
 
-async function graph({ project, params }: ReadCall, hash: string): Promise<Response> {
-  new SearchQuery(params, '').done()
-  const picture = await graphOf(project, hash)
-  if (picture === undefined) throw new UiError('no-graph', `The project "${project.name}" has no graph "${hash}".`)
-  return json(picture, 200, Object.hasOwn(project.graphs, hash) ? {} : FOREVER)
-}
+const ofGraph =
+  (find: (project: OpenProject, hash: string) => Promise<object | undefined>) =>
+  async ({ project, params }: ReadCall, hash: string): Promise<Response> => {
+    new SearchQuery(params, '').done()
+    const found = await find(project, hash)
+    if (found === undefined) throw new UiError('no-graph', `The project "${project.name}" has no graph "${hash}".`)
+    return json(found, 200, Object.hasOwn(project.graphs, hash) ? {} : FOREVER)
+  }
 
+const graph = ofGraph(graphOf)
 /** A picture with its places, with room for the marks of a run. */
-async function laid({ project, params }: ReadCall, hash: string): Promise<Response> {
-  new SearchQuery(params, '').done()
-  const found = await laidOf(project, hash)
-  if (found === undefined) throw new UiError('no-graph', `The project "${project.name}" has no graph "${hash}".`)
-  return json(found, 200, Object.hasOwn(project.graphs, hash) ? {} : FOREVER)
-}
+const laid = ofGraph(laidOf)
 
 async function blob({ project, params }: ReadCall, hash: string): Promise<Response> {
   new SearchQuery(params, '').done()
@@ -206,6 +205,8 @@ const chunks: RunRoute = async ({ project, params }, runId) => {
   return json(await chunksOf(project, { ...ref, step }))
 }
 
+const marks: RunRoute = async ({ project, params }, runId) => json(await marksOf(project, wholeRun(params, runId)))
+
 const DEFAULT_EVENTS = 500
 const MOST_EVENTS = 5000
 
@@ -220,11 +221,14 @@ const events: RunRoute = async ({ project, params }, runId) => {
   return json(await eventPage(project, { runId, partitionKey: query.partition(), path, after, types, limit }))
 }
 
-const exportRun: RunRoute = async ({ project, params }, runId) => {
+function wholeRun(params: URLSearchParams, runId: string): RunRef {
   const query = new SearchQuery(params, 'partition')
-  const ref = { runId, partitionKey: query.partition() }
   query.done()
-  const lines = exportLines(project, ref)
+  return { runId, partitionKey: query.partition() }
+}
+
+const exportRun: RunRoute = async ({ project, params }, runId) => {
+  const lines = exportLines(project, wholeRun(params, runId))
   const first = await lines.next()
   const text = new TextEncoder()
   let head = first.done === true ? undefined : first.value
@@ -261,6 +265,7 @@ const OF_RUN: Readonly<Record<string, RunRoute>> = {
   state,
   diff: difference,
   chunks,
+  marks,
   events,
   export: exportRun,
 }

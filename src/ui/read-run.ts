@@ -2,8 +2,10 @@ import type { Chunks, DiffQuery, EventPage, Mosaic, MosaicQuery } from '../clien
 import { UiError } from '../client/ui-error.js'
 import type { Payload } from '../read/payload.js'
 import type { RunTarget } from '../read/reader.js'
+import type { RunRef } from '../read/run-summary.js'
 import { BRANCH_STATUSES, type BranchStatus } from '../read/status.js'
 import { printedPath, type WirePath } from '../read/wire-path.js'
+import { type RunMarks, readMarks } from '../visualize/run-marks.js'
 import { cursorOf, type WireEvent } from '../wire/events.js'
 import type { OpenProject, ProjectReader } from './project.js'
 
@@ -56,6 +58,13 @@ function eventsOf({ reader, name }: OpenProject): Events {
       hint: 'Give the applications a tracker (fileTracker), and this project its reader (fileReader).',
     })
   return (query) => (reader as Required<ProjectReader>).events(query)
+}
+
+/** @throws {UiError} for an unknown run */
+export async function marksOf({ reader, name }: OpenProject, ref: RunRef): Promise<RunMarks> {
+  const marks = await readMarks(reader, ref)
+  if (marks === undefined) throw new UiError('no-run', `There is no run "${ref.runId}" in the project "${name}".`)
+  return marks
 }
 
 const MOST_CHUNKS = 10_000

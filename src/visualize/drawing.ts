@@ -120,7 +120,7 @@ class Drawing {
     const mark = this.#run?.actions[action.path]?.status
     const border = mark === undefined ? `stroke="${quiet}"` : `stroke="${status[mark]}" stroke-width="2"`
     const dashed = mark !== undefined && DASHED.has(mark) ? ' stroke-dasharray="5 3"' : ''
-    const facts = mark === undefined ? '' : ` data-status="${mark}"`
+    const facts = mark === undefined ? '' : ` data-status="${escaped(mark)}"`
     this.lines.push(
       `<g data-path="${escaped(action.path)}"${facts} transform="translate(${round(x)} ${round(y)})">`,
       `<title>${escaped(action.name)}</title>`,
@@ -159,7 +159,7 @@ class Drawing {
     const ends =
       edge === undefined
         ? ''
-        : ` data-from="${escaped(edge.from)}" data-to="${escaped(edge.to ?? '')}"${times === undefined ? '' : ` data-taken="${times}"`}`
+        : ` data-from="${escaped(edge.from)}" data-to="${escaped(edge.to ?? '')}"${times === undefined ? '' : ` data-taken="${escaped(`${times}`)}"`}`
     const way = points.map(({ x, y }, i) => `${i === 0 ? 'M' : 'L'}${round(x)} ${round(y)}`).join(' ')
     this.lines.push(
       `<path${ends} d="${way}" fill="none" stroke="${color}" stroke-width="${width}" stroke-linejoin="round"${dash}/>`,

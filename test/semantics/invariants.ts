@@ -861,6 +861,24 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     P2: ['../testing/replay › shows a condition that goes another way'],
   },
   'testing/run-recording.ts': { R1: ['../testing/replay › replays a failed run to its failure'] },
+  'client/live-value.ts': {
+    L1: [
+      '../react/react › leave nothing behind, also under strict mode',
+      '../react/react › abort what they have asked when they are gone',
+    ],
+  },
+  'client/live-topics.ts': {
+    L2: ['../react/react › ask equal questions once, and share one stream'],
+    L3: ['../react/react › keep what they have while the server is away, and tell why'],
+  },
+  'client/live-chunks.ts': { L4: ['../react/react › have each chunk once, also large ones'] },
+  'adapters/react/hooks.ts': {
+    H1: [
+      '../react/react › show on a server what it has read, and go on from there',
+      '../react/react › follow another run when they are given one',
+    ],
+    H2: ['../react/react › ask equal questions once, and share one stream'],
+  },
   'client/follow-stream.ts': {
     C1: ['../ui/stream › connects again with the id of its last frame, and ends with its signal'],
   },
