@@ -9,6 +9,7 @@ import { liveCases } from './live-cases.js'
 import { cpuOf, median, type Round, ratios, rounds } from './measure.js'
 import { millionCases } from './million-cases.js'
 import { otelCases } from './otel-cases.js'
+import { pageCases } from './page-cases.js'
 import { savingCases } from './saving-cases.js'
 import * as subject from './subjects.js'
 import { trackingCases } from './tracking-cases.js'
@@ -178,6 +179,7 @@ export const cases: readonly Case[] = [
   ...savingCases,
   ...listingCases,
   ...millionCases,
+  ...pageCases,
   ...otelCases,
   ...trackingCases,
   { name: 'state.large', unit: '× small state', target: 1.2, run: largeState },
