@@ -53,7 +53,8 @@ async function pourOnce(): Promise<{ readonly longest: number; readonly heap: nu
     await once(worker, 'message') // the first slow step behind the fast ones, or the first fast one
     await page.waitForTimeout(SECONDS * 1_000)
     const steps = Number((await page.textContent('.steps .pane-head .quiet'))?.replace(/\D/g, ''))
-    if (steps < SECONDS * 60) throw new RangeError(`The page shows ${steps} steps; a thousand events a second are more.`)
+    if (steps < SECONDS * 60)
+      throw new RangeError(`The page shows ${steps} steps; a thousand events a second are more.`)
     return { longest: await longestTask(page), heap: await heapOf(page) }
   } finally {
     await worker.terminate()
