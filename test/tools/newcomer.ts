@@ -1,13 +1,16 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { programsOf } from './snippets.js'
 import { ROOT } from './vitest-report.js'
 
 // The first minutes of a newcomer, from the packed tarball in a fresh folder: install, the program of the README, a
 // picture, a run, the page. Prints the time of each step. After the install nothing may reach the network.
+// `--tarball FILE` takes one that is packed already.
+const [option, file] = process.argv.slice(2)
+const packed = option === '--tarball' && file !== undefined ? resolve(file) : undefined
 const folder = mkdtempSync(join(tmpdir(), 'teasel-newcomer-'))
 const at = (...names: readonly string[]): string => join(folder, ...names)
 
@@ -100,7 +103,9 @@ async function page(argv: readonly string[], paths: readonly string[]): Promise<
 }
 
 try {
-  await step('npm pack, with the build', () => void run('npm', ['pack', '--pack-destination', folder], { cwd: ROOT }))
+  if (packed === undefined)
+    await step('npm pack, with the build', () => void run('npm', ['pack', '--pack-destination', folder], { cwd: ROOT }))
+  else copyFileSync(packed, at('teasel.tgz'))
   run('npm', ['init', '-y'])
   await step('npm install teasel xstate tsx', install)
   writeFileSync(at('guard.mjs'), GUARD)
