@@ -39,7 +39,7 @@ export async function forkRun(project: OpenProject, request: ForkRequest): Promi
     throw new UiError('not-live', 'A branch is forked by the program that has its graph.', {
       hint: `Run: resumeOrCreate(graph, { appId, persister, entrypoint, forkFrom: { appId: "${node.appId}", sequenceId: ${at} } })`,
     })
-  const graphs = graphOfRun(project, run, `teasel fork ${stepOf(request)} APP.ts`)
+  const graphs = graphOfRun(project, run, `teasel fork ${stepOf(request)} --run APP.ts`)
   const patch = patchOf(request)
   await findStep(project, request)
   if ((await persister.driver.find({ partitionKey, rootId: newId })) !== undefined)
@@ -86,7 +86,7 @@ export async function resumeRun(project: OpenProject, request: ResumeRequest): P
       hint: `Fork it, or rewind it to a step: teasel fork ${inShell(runId)}@${run.sequenceId}`,
     })
   const hosted = isHostedHere(project, run)
-  const command = `teasel resume ${inShell(runId)} APP.ts`
+  const command = `teasel resume ${inShell(runId)} --run APP.ts`
   if (!hosted && (!isOpen(run.status) || run.name === undefined))
     throw new UiError('not-live', 'No host of this server has the graph of the run.', { hint: `Run: ${command}` })
   if (dryRun) return { done: false, text: `Would run "${runId}" from its next step.`, run, hosted }

@@ -309,11 +309,11 @@ describe('an action', () => {
       .catch(() => {})
     await expect(failing.resume({ runId: 'f' })).rejects.toMatchObject({
       code: 'not-live',
-      hint: 'Run: teasel resume f APP.ts',
+      hint: 'Run: teasel resume f --run APP.ts',
     })
     await expect(failing.fork({ runId: 'f', at: -1 })).rejects.toMatchObject({
       code: 'not-live',
-      hint: 'Run: teasel fork f@-1 APP.ts',
+      hint: 'Run: teasel fork f@-1 --run APP.ts',
     })
   })
 })
