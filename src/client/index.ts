@@ -1,3 +1,4 @@
+export type { Box, LaidAction, LaidBranch, LaidEdge, LaidGraph, LaidPicture, Place } from '../visualize/places.js'
 export type {
   ActionName,
   ActionRequest,

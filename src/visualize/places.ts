@@ -22,6 +22,7 @@ export interface Box extends Place {
   readonly height: number
 }
 
+/** An action, with its place. */
 export interface LaidAction extends Box {
   readonly action: ActionPicture
   readonly branches: readonly LaidBranch[]
@@ -29,11 +30,13 @@ export interface LaidAction extends Box {
   readonly more: Place | undefined
 }
 
+/** A branch of a map, with its place. */
 export interface LaidBranch extends Box {
   readonly branch: BranchPicture
   readonly graph: (Place & { readonly laid: LaidGraph }) | undefined
 }
 
+/** A transition or a halt, with its points. */
 export interface LaidEdge {
   /** Undefined for the way from the start to the entry. */
   readonly edge: EdgePicture | undefined
@@ -42,6 +45,7 @@ export interface LaidEdge {
   readonly label: Place | undefined
 }
 
+/** A graph, with the places of all that is in it. */
 export interface LaidGraph {
   readonly width: number
   readonly height: number
