@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
@@ -99,6 +100,11 @@ async function told(client: Client, name: string, args: Record<string, unknown>)
   }
 }
 
+const LOADER = new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url).href
+const ROOT = join(FIXTURES, '../../..')
+const PROGRAM = ['--import', LOADER, join(ROOT, 'src/cli/main.ts'), 'mcp', '--dir', logs]
+const ENV = { PATH: process.env['PATH'] ?? '', TSX_TSCONFIG_PATH: join(ROOT, 'tsconfig.json') }
+
 const faultOf = async (one: Promise<Told>): Promise<unknown> => {
   const { isError, value } = await one
   return isError ? value['error'] : undefined
@@ -106,16 +112,7 @@ const faultOf = async (one: Promise<Told>): Promise<unknown> => {
 
 describe('teasel mcp', () => {
   it('holds a conversation over stdio, with nothing but the protocol on the output', async () => {
-    const root = join(FIXTURES, '../../..')
-    const transport = new StdioClientTransport({
-      command: process.execPath,
-      args: [
-        ...['--import', new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url).href],
-        ...[join(root, 'src/cli/main.ts'), 'mcp', '--dir', logs],
-      ],
-      env: { PATH: process.env['PATH'] ?? '', TSX_TSCONFIG_PATH: join(root, 'tsconfig.json') },
-      stderr: 'pipe',
-    })
+    const transport = new StdioClientTransport({ command: process.execPath, args: PROGRAM, env: ENV, stderr: 'pipe' })
     const errors: unknown[] = []
     const client = new Client({ name: 'test', version: '1' })
     client.onerror = (error) => errors.push(error)
@@ -137,6 +134,32 @@ describe('teasel mcp', () => {
     await client.close()
     expect(errors).toEqual([])
     expect(() => process.kill(pid, 0)).toThrow('ESRCH')
+  })
+
+  it('ends with its input, passes over what is no message, and prints nothing else', async () => {
+    const child = spawn(process.execPath, PROGRAM, { env: ENV, stdio: ['pipe', 'pipe', 'pipe'] })
+    let out = ''
+    const answered = defer<undefined>()
+    child.stdout.on('data', (data: Buffer) => {
+      out += data.toString()
+      if (out.includes('\n')) answered.resolve(undefined)
+    })
+    const ended = new Promise((resolve) => child.on('close', (code, signal) => resolve([code, signal])))
+    const initialize = {
+      ...{ jsonrpc: '2.0', id: 1, method: 'initialize' },
+      params: { protocolVersion: '2025-03-26', capabilities: {}, clientInfo: { name: 'test', version: '1' } },
+    }
+    child.stdin.write(`no message\n{"jsonrpc":"2.0"}\n${JSON.stringify(initialize)}\n`)
+    await answered.promise
+    child.stdin.end()
+
+    expect(await ended).toEqual([0, null])
+    expect(
+      out
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown),
+    ).toMatchObject([{ id: 1, result: {} }])
   })
 
   it('tells one line to install when the SDK is missing', async () => {
@@ -202,6 +225,29 @@ describe('a tool that reads', () => {
       code: 'no-key',
       message: expect.stringContaining('Did you mean "good"?'),
     })
+  })
+
+  it('B1 reads fewer branches, and shorter pages, until they fit', async () => {
+    const dir = join(folder.path, 'many')
+    const cities = JSON.stringify(Array.from({ length: 150 }, (_, i) => `${i}`.padEnd(80, 'x')))
+    const argv = ['run', 'weather.ts', '--set', `cities=${cities}`, '--set', 'tries=0', '--id', 'many']
+    await call(argv, { env: { TEASEL_DIR: dir } })
+    await using to = await session(['--dir', dir])
+    const tree = await to.call('describe_run', { run: 'many', first: 100, depth: 3 })
+    const path = `fan/${'1'.padEnd(80, 'x')}`
+    let after: unknown
+    const found: unknown[] = []
+    do {
+      const page = await to.call('steps', { run: 'many', limit: 200, ...(after !== undefined && { after }) })
+      expect(page.size).toBeLessThanOrEqual(40_000)
+      found.push(...(page.value.items ?? []))
+      after = page.value['after']
+    } while (after !== undefined)
+
+    expect(tree).toMatchObject({ isError: false, value: { run: { status: 'finished' } } })
+    expect(tree.size).toBeLessThanOrEqual(40_000)
+    expect(found).toHaveLength(5)
+    expect((await to.call('describe_run', { run: 'many', path })).value).toMatchObject({ root: { status: 'done' } })
   })
 
   it.each([
