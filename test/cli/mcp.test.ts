@@ -234,6 +234,7 @@ describe('a tool that reads', () => {
     await call(argv, { env: { TEASEL_DIR: dir } })
     await using to = await session(['--dir', dir])
     const tree = await to.call('describe_run', { run: 'many', first: 100, depth: 3 })
+    const few = await to.call('describe_run', { run: 'many', first: 2 })
     const path = `fan/${'1'.padEnd(80, 'x')}`
     let after: unknown
     const found: unknown[] = []
@@ -246,6 +247,9 @@ describe('a tool that reads', () => {
 
     expect(tree).toMatchObject({ isError: false, value: { run: { status: 'finished' } } })
     expect(tree.size).toBeLessThanOrEqual(40_000)
+    expect(few.value).toMatchObject({
+      root: { maps: [{ branches: [{ status: 'done', items: [{}, {}], more: 148 }] }] },
+    })
     expect(found).toHaveLength(5)
     expect((await to.call('describe_run', { run: 'many', path })).value).toMatchObject({ root: { status: 'done' } })
   })

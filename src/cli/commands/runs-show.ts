@@ -98,7 +98,7 @@ const TROUBLE_FIRST: readonly BranchStatus[] = [
 ]
 
 /** The first branches of each status of a map that is over: its tree has numbers only. */
-async function pastBranches(
+export async function pastBranches(
   reader: Reader,
   target: RunTarget & Pick<Address, 'path'>,
   { map, visit, epoch, counts }: MapNode,

@@ -1,11 +1,15 @@
 import { isPlainObject } from '../../internal/guards.js'
 import { suggest } from '../../internal/nearest.js'
 import type { Payload } from '../../read/payload.js'
+import type { RunTarget } from '../../read/reader.js'
 import { RUN_STATUSES, type RunStatus } from '../../read/status.js'
-import type { RunTree } from '../../read/tree.js'
+import type { MapNode, RunTree } from '../../read/tree.js'
+import type { WirePath } from '../../read/wire-path.js'
 import { shortened } from '../../ui/shorten.js'
 import { CommandError } from '../command-error.js'
+import { pastBranches } from '../commands/runs-show.js'
 import { jsonText } from '../print.js'
+import type { RunReader } from '../run-source.js'
 import { cut, fits, MOST, pageWithin } from './told.js'
 import { FLAG, PATH, pathOf, RUN, runOf, TEXT, TEXTS, type Tool, WHOLE } from './tool.js'
 
@@ -75,7 +79,7 @@ export const READING_TOOLS: readonly Tool[] = [
           throw new CommandError('no-path', `The run "${runId}" has no branch ${args.text('path')}.`, {
             hint: 'Call describe_run without `path`.',
           })
-        tree = cut(read)
+        tree = cut(await withBranches(read, source.reader, ref, less.first))
         if (fits(tree)) break
       }
       return tree
@@ -149,6 +153,21 @@ export const READING_TOOLS: readonly Tool[] = [
     },
   },
 ]
+
+/** The most maps, the last ones, of which a look at a run lists branches. */
+const MOST_MAPS = 10
+
+/** A tree whose maps that are over have branches too. */
+async function withBranches(tree: RunTree, reader: RunReader, ref: RunTarget & { path: WirePath }, first: number) {
+  const { root } = tree
+  const from = root.maps.length - MOST_MAPS
+  const maps: MapNode[] = []
+  for (const [i, map] of root.maps.entries())
+    maps.push(
+      map.branches.length > 0 || i < from ? map : { ...map, branches: await pastBranches(reader, ref, map, first) },
+    )
+  return { ...tree, root: { ...root, maps } }
+}
 
 function stateWithin(state: Payload): unknown {
   if (fits({ state })) return { state }
