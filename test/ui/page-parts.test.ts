@@ -5,6 +5,7 @@ import { fieldsOf } from '../../src/ui/page/answer-fields.js'
 import { cellsOf } from '../../src/ui/page/cells.js'
 import { lanesOf } from '../../src/ui/page/lanes.js'
 import { changesOf } from '../../src/ui/page/state-diff.js'
+import { actionOf } from '../../src/ui/page/step-rows.js'
 import { inWords } from '../../src/ui/page/value-words.js'
 
 describe('lanes of a timeline', () => {
@@ -39,6 +40,20 @@ describe('cells of a mosaic', () => {
       length: 20_000,
       failed: 1,
     })
+  })
+})
+
+describe('the action of a branch', () => {
+  const place = { appId: 'b', path: [], epoch: 0, attempt: 1, pending: [], due: [], leaked: [], maps: [], children: [] }
+
+  it('is where it stands, where it ended, or what failed', () => {
+    const done = { ...place, status: 'done', sequenceId: 1, position: 'count' } as const
+    const error = { name: 'ActionError', message: 'no', fields: { action: 'load' } }
+    const failed = { ...place, status: 'failed', sequenceId: -1, error } as const
+
+    expect(actionOf(done)).toBe('count')
+    expect(actionOf({ ...done, status: 'running', next: 'send' })).toBe('send')
+    expect(actionOf(failed)).toBe('load')
   })
 })
 

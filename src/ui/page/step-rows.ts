@@ -92,5 +92,8 @@ export const branchName = ({ title, key, path }: Pick<AppNode, 'title' | 'key' |
   title ?? (key === '' || key === undefined ? (path.at(-1)?.[2] ?? '') || (path.at(-1)?.[0] ?? 'run') : key)
 
 /** The action at which a branch stands, or stood when it ended. */
-export const actionOf = ({ step, next, position, status }: AppNode): string | undefined =>
-  step?.action ?? (status === 'done' ? position : (next ?? position))
+export function actionOf({ step, next, position, status, error }: AppNode): string | undefined {
+  const failed = status === 'failed' ? error?.fields?.['action'] : undefined // a live run has no step of it any more
+  if (step !== undefined || typeof failed === 'string') return step?.action ?? String(failed)
+  return status === 'done' ? position : (next ?? position)
+}
