@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { actionOf } from '../../src/ui/page/action-of.js'
 import { aligned } from '../../src/ui/page/aligned.js'
 import { fieldsOf } from '../../src/ui/page/answer-fields.js'
 import { cellsOf } from '../../src/ui/page/cells.js'
 import { lanesOf } from '../../src/ui/page/lanes.js'
 import { changesOf } from '../../src/ui/page/state-diff.js'
-import { actionOf } from '../../src/ui/page/step-rows.js'
 import { inWords } from '../../src/ui/page/value-words.js'
 
 describe('lanes of a timeline', () => {

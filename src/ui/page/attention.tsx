@@ -1,7 +1,8 @@
 import { useMemo } from 'preact/hooks'
 import type { AppNode } from '../../read/tree.js'
+import { actionOf } from './action-of.js'
 import { Mark, nowEachSecond } from './parts.js'
-import { actionOf, branchName } from './step-rows.js'
+import { branchName } from './step-rows.js'
 import { count, duration, many, visible } from './words.js'
 
 // Owns: the branches of a map that somebody should look at.

@@ -1,6 +1,7 @@
 import type { AppNode } from '../../read/tree.js'
+import { actionOf } from './action-of.js'
 import { Mark, nowEachSecond, Status } from './parts.js'
-import { actionOf, branchName } from './step-rows.js'
+import { branchName } from './step-rows.js'
 import { duration, isOpen, visible } from './words.js'
 
 // Owns: one branch of a map, in a row and in words.

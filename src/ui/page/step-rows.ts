@@ -90,10 +90,3 @@ function addBranch(run: RunModel, node: AppNode, level: number, open: ReadonlySe
 /** The name of a branch: its title, else its key. */
 export const branchName = ({ title, key, path }: Pick<AppNode, 'title' | 'key' | 'path'>): string =>
   title ?? (key === '' || key === undefined ? (path.at(-1)?.[2] ?? '') || (path.at(-1)?.[0] ?? 'run') : key)
-
-/** The action at which a branch stands, or stood when it ended. */
-export function actionOf({ step, next, position, status, error }: AppNode): string | undefined {
-  const failed = status === 'failed' ? error?.fields?.['action'] : undefined // a live run has no step of it any more
-  if (step !== undefined || typeof failed === 'string') return step?.action ?? String(failed)
-  return status === 'done' ? position : (next ?? position)
-}

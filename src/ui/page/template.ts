@@ -5,9 +5,9 @@ import { readPath } from '../../read/wire-path.js'
 import { type GraphPicture, printedName } from '../../visualize/picture.js'
 import type { LaidPicture } from '../../visualize/places.js'
 import type { RunMarks } from '../../visualize/run-marks.js'
+import { actionOf } from './action-of.js'
 import { inColumn, plainAction } from './column.js'
 import { belowBranch, graphAt } from './graph-marks.js'
-import { actionOf } from './step-rows.js'
 
 // Owns: one graph that stands for all branches of a map, with how many are at each of its actions.
 
