@@ -6,7 +6,10 @@ import { SOURCE } from './run-source.js'
 const DRY: Options = { 'dry-run': { help: 'Only tell what would happen' } }
 
 const PATCH: Options = {
-  patch: { value: 'FILE', help: 'An update over the state of the step, a JSON file; - for the standard input' },
+  patch: {
+    value: 'JSON',
+    help: 'An update over the state of the step: JSON, a file of it, or - for the standard input',
+  },
   set: { value: 'KEY=VALUE', many: true, help: 'A key of that update; JSON, or a text' },
 }
 

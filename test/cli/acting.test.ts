@@ -99,7 +99,8 @@ describe('teasel rewind and resume', () => {
     const rewound = await call(['rewind', 'sum@0', '--set', 'n=10', '--dry-run'], { env })
 
     expect([rewound.code, await statusOf('sum')]).toEqual([0, 'finished'])
-    expect((await call(['rewind', 'sum@0', '--set', 'n=10'], { env })).code).toBe(0)
+    // As the page prints it.
+    expect((await call(['rewind', 'sum@0', '--patch', '{"n":10}'], { env })).code).toBe(0)
     expect((await call(['runs', 'show', 'sum', '--state'], { env })).out).toContain('"n": 10')
     expect((await call(['resume', 'sum', '--dry-run'], { env })).code).toBeLessThan(2)
   })
@@ -110,6 +111,7 @@ describe('teasel rewind and resume', () => {
     [['rewind', 'nobody@1'], 1, 'no run'],
     [['rewind', 'sum@0', '--patch', 'none.json'], 1, 'There is no file'],
     [['rewind', 'sum@0', '--patch', 'weather.ts'], 2, 'is no JSON'],
+    [['rewind', 'sum@0', '--patch', '{"n":'], 2, 'The patch is no JSON'],
     [['fork', 'sum'], 2, 'Name the step'],
     [['resume', 'nobody'], 1, 'no run'],
   ])('refuses %j', async (argv, code, text) => {

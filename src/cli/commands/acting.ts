@@ -136,18 +136,19 @@ async function stepOf(request: ActionRequest, ref: RunTarget, address: Address, 
   return { ...request, at, ...(path.length > 0 && { path: printedPath(path) }), ...(patch !== undefined && { patch }) }
 }
 
-/** The update over a state: a JSON file, and single keys. */
+/** The update over a state: JSON, or a file of it, and single keys. */
 export async function patchOf(given: Given, { cwd, stdin }: Io): Promise<{ readonly [key: string]: Json } | undefined> {
   const file = given.text('patch')
   const pairs = given.values('set')
   if (file === undefined)
     return Object.keys(pairs).length === 0 ? undefined : (pairs as { readonly [key: string]: Json })
-  const text = file === '-' ? await stdin() : await readText(resolve(cwd, file))
+  const isText = file.startsWith('{')
+  const text = isText ? file : file === '-' ? await stdin() : await readText(resolve(cwd, file))
   try {
     const value: unknown = JSON.parse(text)
     if (isPlainObject(value)) return { ...value, ...pairs } as { readonly [key: string]: Json }
   } catch (cause) {
-    throw usageError(`${file} is no JSON. ${messageOf(cause)}`)
+    throw usageError(`${isText ? 'The patch' : file} is no JSON. ${messageOf(cause)}`)
   }
   throw usageError(`${file} holds no record of keys.`, 'It takes { "key": value }.')
 }
