@@ -1,8 +1,8 @@
 import { createApplication, defineMessage, defineState, type as typeOf } from 'teasel'
 import { fileTracker } from 'teasel/tracking/file'
 import { projectsIn } from 'teasel/ui'
-import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { defer, flushUntil } from '../support/deferred.js'
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { defer } from '../support/deferred.js'
 import { quiet } from '../support/quiet-logger.js'
 import { folder } from '../tracking/folders.js'
 import { clientOf, handlerOf, logged } from '../ui/rig.js'
@@ -129,7 +129,7 @@ describe.each([19, 18] as const)('hooks of React %d', (major) => {
     expect(times('stream')).toBe(1)
     expect(liveRunsOf(client).size).toBe(2)
     page.unmount()
-    await flushUntil(() => handler.watched === 0)
+    await vi.waitUntil(() => handler.watched === 0, { timeout: 20_000, interval: 5 })
     expect({ size: liveRunsOf(client).size, aborted: aborted.includes('stream') }).toEqual({ size: 0, aborted: true })
   })
 
@@ -146,7 +146,7 @@ describe.each([19, 18] as const)('hooks of React %d', (major) => {
     const signal = await asked.promise
     expect(signal?.aborted).toBe(false)
     page.unmount()
-    await flushUntil(() => signal?.aborted === true)
+    await vi.waitUntil(() => signal?.aborted === true, { timeout: 20_000, interval: 5 })
     expect(version.liveRunsOf(client).size).toBe(0)
   })
 
@@ -161,7 +161,7 @@ describe.each([19, 18] as const)('hooks of React %d', (major) => {
     await page.until((text) => text === 'nothing, live')
     expect(version.liveRunsOf(client).size).toBe(1)
     page.unmount()
-    await flushUntil(() => handler.watched === 0)
+    await vi.waitUntil(() => handler.watched === 0, { timeout: 20_000, interval: 5 })
   })
 
   it('show lists, branches and the stream of a branch', async () => {

@@ -8,9 +8,9 @@ import { defer } from '../support/deferred.js'
 
 const require = createRequire(import.meta.url)
 
-const window = new Window({ url: 'http://localhost/' })
+export const pageWindow = new Window({ url: 'http://localhost/' })
 for (const name of ['window', 'document', 'navigator', 'HTMLElement', 'customElements'])
-  Object.defineProperty(globalThis, name, { value: Reflect.get(window, name), configurable: true, writable: true })
+  Object.defineProperty(globalThis, name, { value: Reflect.get(pageWindow, name), configurable: true, writable: true })
 
 type Named = (request: string, parent: { readonly filename?: string } | undefined, ...rest: unknown[]) => string
 const modules = Module as unknown as { _resolveFilename: Named }
@@ -44,10 +44,10 @@ export type Version = Awaited<ReturnType<typeof reactOf>>
 
 /** A container, what is in it, and its changes. */
 export function containerOf() {
-  const at = window.document.createElement('div')
-  window.document.body.append(at)
+  const at = pageWindow.document.createElement('div')
+  pageWindow.document.body.append(at)
   let changed = defer<void>()
-  const observer = new window.MutationObserver(() => {
+  const observer = new pageWindow.MutationObserver(() => {
     changed.resolve()
     changed = defer()
   })

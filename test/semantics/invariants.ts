@@ -861,6 +861,14 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     P2: ['../testing/replay › shows a condition that goes another way'],
   },
   'testing/run-recording.ts': { R1: ['../testing/replay › replays a failed run to its failure'] },
+  'adapters/ai/message-stream.ts': {
+    A1: [
+      '../react/ai › ends each text, also of a step that is tried again and of a run that fails',
+      '../react/ai › ends with abort when its run is cancelled',
+    ],
+    A2: ['../react/ai › is read at the pace of its reader, who cancels the run by leaving'],
+  },
+  'adapters/element/run-graph-element.ts': { E1: ['../react/element › follows its run while it is in the page'] },
   'client/live-value.ts': {
     L1: [
       '../react/react › leave nothing behind, also under strict mode',

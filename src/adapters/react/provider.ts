@@ -16,7 +16,7 @@ export interface RunClientProviderProps {
  * Gives a client to the hooks below it.
  *
  * @example
- * ```ts
+ * ```ts no-run
  * const client = createRunClient({ baseUrl: 'https://app.example/ui' })
  * const element = createElement(RunClientProvider, { client }, createElement('main'))
  * element.props.client === client // true

@@ -29,7 +29,7 @@ interface Clicked {
  * `toSvg`, laid out once by the server, so nothing moves while the run goes on.
  *
  * @example
- * ```ts
+ * ```ts no-run
  * const element = createElement(RunGraph, { run: 'order-7', theme: 'dark', fallback: 'no graph' })
  * element.props.run // 'order-7'
  * ```

@@ -1,0 +1,1 @@
+export { type MessageChunk, type MessageStreamOptions, toUIMessageStream } from './message-stream.js'

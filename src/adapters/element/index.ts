@@ -1,0 +1,1 @@
+export { defineRunGraph, type RunGraphOptions } from './run-graph-element.js'
