@@ -13,7 +13,12 @@ const GUIDE = 'examples/guide'
 
 /** The README and the guides. */
 export const readPages = (): Page[] =>
-  ['README.md', ...readdirSync(join(ROOT, GUIDE)).map((file) => `${GUIDE}/${file}`)].map((path) => ({
+  [
+    'README.md',
+    ...readdirSync(join(ROOT, GUIDE))
+      .filter((file) => /\.(md|txt)$/.test(file))
+      .map((file) => `${GUIDE}/${file}`),
+  ].map((path) => ({
     path,
     text: readFileSync(join(ROOT, path), 'utf8'),
   }))
