@@ -31,7 +31,7 @@ async function prepare(): Promise<Record<string, string>> {
   const core = join(dirname(worker), 'core.mjs')
   writeFileSync(core, await bundleProgram(CORE))
   const sizes = JSON.stringify(await measureSizes())
-  return { worker, TEASEL_BENCH_CORE: `file://${core}`, TEASEL_BENCH_SIZES: sizes }
+  return { worker, TEASEL_BENCH_ROOT: ROOT, TEASEL_BENCH_CORE: `file://${core}`, TEASEL_BENCH_SIZES: sizes }
 }
 
 const figure = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toFixed(2))

@@ -1,14 +1,14 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { ROOT } from '../tools/vitest-report.js'
 import type { Case, Measured } from './case.js'
 
 /** The page is built from its sources, so its cases run from theirs, in a process of their own. */
 const inBrowser = (name: string) => async (): Promise<Measured> => {
-  const program = join(ROOT, 'test/bench/page-program.ts')
+  const root = process.env['TEASEL_BENCH_ROOT'] ?? ''
+  const program = join(root, 'test/bench/page-program.ts')
   const child = spawn(process.execPath, ['--import', 'tsx', program, name], {
-    cwd: ROOT,
+    cwd: root,
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   return JSON.parse(await text(child.stdout)) as Measured

@@ -953,6 +953,10 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
       '../ui/browser/live › goes on after the server was started again',
     ],
     H2: ['../ui/browser/live › has one connection for nine tabs'],
+    H3: [
+      '../ui/browser/live › reads again what changed before its stream began',
+      '../ui/page-parts › hear at once that a topic is listened to, where another page does',
+    ],
   },
   'ui/page/lanes.ts': {
     T1: ['../ui/page-parts › are as many as ran at once, and none has two at one time'],

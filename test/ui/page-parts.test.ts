@@ -1,10 +1,13 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { memoryPersister } from 'teasel/persistence'
+import { createUiHandler } from 'teasel/ui'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { actionOf } from '../../src/ui/page/action-of.js'
 import { aligned } from '../../src/ui/page/aligned.js'
 import { fieldsOf } from '../../src/ui/page/answer-fields.js'
 import { cellsOf } from '../../src/ui/page/cells.js'
 import { lanesOf } from '../../src/ui/page/lanes.js'
+import { type HubMessage, LiveHub } from '../../src/ui/page/live-hub.js'
 import { changesOf } from '../../src/ui/page/state-diff.js'
 import { inWords } from '../../src/ui/page/value-words.js'
 
@@ -40,6 +43,29 @@ describe('cells of a mosaic', () => {
       length: 20_000,
       failed: 1,
     })
+  })
+})
+
+describe('pages of one browser', () => {
+  it('hear at once that a topic is listened to, where another page does', async () => {
+    const handler = createUiHandler({ projects: { demo: { persister: memoryPersister() } } })
+    vi.stubGlobal('fetch', (input: string, init?: RequestInit) => handler(new Request(input, init)))
+    onTestFinished(() => void vi.unstubAllGlobals())
+    const hub = new LiveHub('http://localhost/')
+    const heard: HubMessage[][] = [[], []]
+    const listeners = heard.map((all) => (message: HubMessage) => void all.push(message))
+    const [first = () => {}, second = () => {}] = listeners
+    onTestFinished(() => {
+      for (const listener of listeners) hub.leave(listener)
+    })
+    const wanted = { project: 'demo', topics: ['runs'] }
+    const hello = { project: 'demo', frame: { type: 'hello', topics: ['runs'] } }
+
+    hub.listen(first, wanted)
+    await vi.waitFor(() => expect(heard[0]?.at(-1)).toMatchObject(hello))
+    hub.listen(second, wanted)
+
+    expect(heard[1]).toEqual([{ project: 'demo', state: 'live' }, hello])
   })
 })
 

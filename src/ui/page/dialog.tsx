@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals'
 import type { ComponentChildren, JSX } from 'preact'
-import { useEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 
 // Owns: what stands over the page: one dialog, one notice.
 
@@ -11,7 +11,8 @@ export function Dialog(props: {
   readonly children: ComponentChildren
 }): JSX.Element {
   const box = useRef<HTMLDialogElement>(null)
-  useEffect(() => {
+  // Before the next key: what is typed at once belongs to the dialog.
+  useLayoutEffect(() => {
     box.current?.showModal()
   }, [])
   return (

@@ -5,6 +5,7 @@ import { createRunClient } from '../../client/run-client.js'
 // H1  However many pages listen, a project has one connection. It is opened again with other topics where the last one
 //     ended, so nothing is left out.
 // H2  A project that no page listens to has no connection.
+// H3  A page hears `hello` for a topic when nothing more of it is left out, also where another page listened before.
 
 /** What a page hears: a frame of a project, or the state of its connection. */
 export type HubMessage =
@@ -24,7 +25,7 @@ type Listener = (message: HubMessage) => void
 
 interface Line {
   readonly wanted: Map<Listener, readonly string[]>
-  topics: string
+  topics: readonly string[]
   after: string | undefined
   state: LiveState
   stream: AbortController | undefined
@@ -46,13 +47,15 @@ export class LiveHub {
   /** Replaces what a listener hears of a project. */
   listen(listener: Listener, { project, topics }: HubRequest): void {
     const fresh: Line = {
-      ...{ wanted: new Map(), topics: '', after: undefined, state: 'off', stream: undefined, timer: undefined },
+      ...{ wanted: new Map(), topics: [], after: undefined, state: 'off', stream: undefined, timer: undefined },
     }
     const line = this.#lines.get(project) ?? fresh
     this.#lines.set(project, line)
     if (topics.length === 0) line.wanted.delete(listener)
     else line.wanted.set(listener, topics)
     if (topics.length > 0) listener({ project, state: line.state })
+    const heard = line.state === 'live' ? topics.filter((topic) => line.topics.includes(topic)) : []
+    if (heard.length > 0) listener({ project, frame: { type: 'hello', topics: heard } }) // H3
     clearTimeout(line.timer)
     line.timer = setTimeout(() => this.#open(project, line), SETTLE_MS)
   }
@@ -65,10 +68,9 @@ export class LiveHub {
 
   #open(project: string, line: Line): void {
     const topics = [...new Set([...line.wanted.values()].flat())].sort()
-    const key = topics.join(',')
-    if (key === line.topics && line.stream !== undefined) return
+    if (topics.join() === line.topics.join() && line.stream !== undefined) return
     line.stream?.abort()
-    line.topics = key
+    line.topics = topics
     line.stream = undefined
     if (topics.length === 0) {
       this.#lines.delete(project)

@@ -83,7 +83,9 @@ function deliver(): void {
   })
 }
 
+/** A topic is told that its stream has begun, too: what changed since it was read is read then. */
 function topicsIn(frame: StreamFrame): readonly string[] {
+  if (frame.type === 'hello') return frame.topics
   if (frame.type === 'batch') return Object.keys(frame.topics)
   return frame.type === 'tree' || frame.type === 'reset' ? [frame.topic] : []
 }

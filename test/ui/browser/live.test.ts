@@ -10,6 +10,7 @@ import { fileTracker } from 'teasel/tracking/file'
 import { projectsIn } from 'teasel/ui'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { findChromium } from '../../support/chromium.js'
+import { defer } from '../../support/deferred.js'
 import { launch, open, type PageServer, serve } from './rig.js'
 import { expenseGraph, FEW, openExpense, runSurvey } from './story.js'
 
@@ -33,8 +34,8 @@ describe.skipIf(chromium === undefined)('the page while things happen, in a brow
     rmSync(dir, { recursive: true, force: true })
   })
 
-  async function server(port?: number): Promise<PageServer> {
-    const made = await serve(projectsIn(dir), port)
+  async function server(port?: number, begin?: () => Promise<void>): Promise<PageServer> {
+    const made = await serve(projectsIn(dir), port, begin)
     closed.push(() => made.close())
     return made
   }
@@ -72,6 +73,21 @@ describe.skipIf(chromium === undefined)('the page while things happen, in a brow
     expect(await page.locator('.row.step').count()).toBe(2)
     await page.getByRole('tab', { name: 'Stream' }).click()
     expect(await page.textContent('.stream')).toBe('got end')
+  })
+
+  it('reads again what changed before its stream began', async () => {
+    const begun = defer()
+    const { url } = await server(undefined, () => begun.promise)
+    const child = await otherProcess('early-1')
+    const { page } = await open(browser, `${url}/p/demo/r/early-1`)
+    closed.push(() => page.context().close())
+    await page.waitForSelector('.row.step')
+    child.send('end')
+    await once(child, 'exit')
+    begun.resolve()
+
+    await page.waitForSelector('.live[data-live=live]')
+    await page.waitForSelector('.head .status[data-status=finished]')
   })
 
   it('goes on after the server was started again', async () => {

@@ -28,19 +28,25 @@ export interface PageServer {
   close(): Promise<void>
 }
 
-/** @param port that of an earlier server, which was closed */
-export async function serve(projects: UiHandlerOptions['projects'], port = 0): Promise<PageServer> {
+/** @param port that of an earlier server, which was closed @param begin awaited before a stream begins */
+export async function serve(
+  projects: UiHandlerOptions['projects'],
+  port = 0,
+  begin?: () => Promise<void>,
+): Promise<PageServer> {
   const handler = createUiHandler({ projects, basePath: '/ui', actions: true, logger: quiet })
   let streams = 0
   const listener = nodeListener(handler)
   const server: Server = createServer((request, response) => {
-    if (request.url?.includes('/stream?') === true) {
+    const isStream = request.url?.includes('/stream?') === true
+    if (isStream) {
       streams += 1
       response.once('close', () => {
         streams -= 1
       })
     }
-    void listener(request, response)
+    if (isStream && begin !== undefined) void begin().then(() => listener(request, response))
+    else void listener(request, response)
   })
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
   const { port: own } = server.address() as AddressInfo
