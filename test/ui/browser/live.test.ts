@@ -5,12 +5,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Browser, Page } from 'playwright-core'
+import { defineState } from 'teasel'
+import { createHost, hosted } from 'teasel/host'
 import { memoryPersister } from 'teasel/persistence'
 import { fileTracker } from 'teasel/tracking/file'
 import { projectsIn } from 'teasel/ui'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { findChromium } from '../../support/chromium.js'
 import { defer } from '../../support/deferred.js'
+import { quiet } from '../../support/quiet-logger.js'
 import { launch, open, type PageServer, serve } from './rig.js'
 import { expenseGraph, FEW, openExpense, runSurvey } from './story.js'
 
@@ -164,6 +167,38 @@ describe.skipIf(chromium === undefined)('the page while things happen, in a brow
     await page.getByRole('button', { name: 'Cancel run' }).click()
     await page.waitForSelector('.head .status[data-status=cancelled]')
     expect(await page.textContent('.head')).toContain('nobody is here')
+  })
+
+  it('forks a run from a step with its state edited, in a host', async () => {
+    const kit = defineState<{ n: number; sum: number }>()
+    const add = kit.action({ reads: ['n'], writes: ['n'], run: ({ state: { n } }) => ({ n: n + 1 }) })
+    const double = kit.action({ reads: ['n'], writes: ['sum'], run: ({ state: { n } }) => ({ sum: 2 * n }) })
+    const graph = kit.graph({ actions: { add, double }, transitions: { add: 'double' } })
+    const persister = memoryPersister()
+    const graphs = { sum: hosted(graph, { entrypoint: 'add', logger: quiet }) }
+    const host = createHost({ persister, graphs, signals: [], logger: quiet })
+    closed.push(() => host.close())
+    await host.start('sum', { appId: 'sum-1', state: { n: 1 } })
+    await expect.poll(async () => (await persister.list()).items[0]?.status).toBe('finished')
+    const made = await serve({ demo: { host } })
+    closed.push(() => made.close())
+    const { page } = await open(browser, `${made.url}/p/demo/r/sum-1?step=0`)
+    closed.push(() => page.context().close())
+
+    await page.getByRole('button', { name: 'Fork…' }).click()
+    const state = page.getByLabel('State after step 0')
+    await expect.poll(() => state.inputValue()).toContain('"n": 2')
+    await state.fill('{ "n": 20 }')
+    expect(await page.textContent('.command')).toBe(`teasel fork sum-1@0 --patch '{"n":20}'`)
+    await page.getByRole('button', { name: 'Fork', exact: true }).click()
+
+    await page.waitForURL((url) => !url.pathname.endsWith('sum-1'))
+    await page.waitForSelector('.head .status[data-status=finished]')
+    const { items } = await persister.list()
+    const forked = items.find(({ runId }) => runId !== 'sum-1')
+    expect(forked?.forkedFrom).toEqual({ appId: 'sum-1', sequenceId: 0 })
+    expect(await persister.state({ runId: forked?.runId ?? '' })).toMatchObject({ n: 20, sum: 40 })
+    expect(await persister.state({ runId: 'sum-1' })).toMatchObject({ n: 2, sum: 4 })
   })
 
   it('opens an exported run that is dropped, without a server', async () => {
