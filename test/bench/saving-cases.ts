@@ -90,7 +90,7 @@ export const savingCases: readonly Case[] = [
       () => bareInserts(1_000, 2_000),
     ),
   },
-  { name: 'save.postgres', unit: x, target: 1.5, run: onServer(postgresSubjects, 300) },
+  { name: 'save.postgres', unit: x, target: 1.5, run: onServer(postgresSubjects, 1_000) },
   { name: 'save.redis', unit: '× a bare pipeline', target: 1.6, run: onServer(redisSubjects, 1_000) },
   {
     name: 'save.fanout',
