@@ -1,10 +1,7 @@
-import { consoleReporter } from '../../adapters/reporter/console-reporter.js'
 import type { LiveApplication } from '../../application/live-application.js'
 import { resumeOrCreate } from '../../application/resume.js'
 import { reviveKnown } from '../../codec/revive.js'
 import { createId } from '../../internal/ids.js'
-import { combineTrackers } from '../../tracking/combine-trackers.js'
-import type { Tracker } from '../../tracking/tracker.js'
 import { addressOf, printedAddress } from '../address.js'
 import type { CommandCode } from '../command.js'
 import { usageError } from '../command-error.js'
@@ -12,7 +9,8 @@ import type { Given } from '../given.js'
 import type { Io } from '../io.js'
 import { note, piece } from '../print.js'
 import { graphOfProgram, loadProgram } from '../program.js'
-import { findRun, openSource, placesOf, type RunSource } from '../run-source.js'
+import { findRun, openSource, type RunSource } from '../run-source.js'
+import { openTracking } from '../run-tracking.js'
 import { watched } from '../watched-run.js'
 import { forked, patchOf, resumed } from './acting.js'
 
@@ -64,17 +62,7 @@ async function goOn(
   if (persister === undefined)
     throw usageError('A run goes on from a store; a log has no place to go on from.', 'Give --store.')
   const program = await loadProgram(target, io, given.text('entry'))
-  const { dir } = placesOf(given, io)
-  const project = given.text('project') ?? 'default'
-  const reporter = consoleReporter({
-    name: program.name,
-    stream: io.stderr,
-    ...((given.flag('plain') || given.flag('json')) && { plain: true }),
-  })
-  const isTracked = !given.flag('no-track')
-  const files = isTracked ? (await import('../../adapters/file/index.js')).fileTracker({ dir, project }) : undefined
-  const own = program.options?.['tracker'] as Tracker | undefined
-  const view: Tracker = given.flag('json') ? { track: () => {} } : reporter
+  const { dir, project, tracker, close } = await openTracking(program, given, io)
   try {
     const options = {
       state: undefined,
@@ -82,18 +70,12 @@ async function goOn(
       entrypoint: program.plan.entrypoint.name,
       persister,
       ...at,
-      tracker: combineTrackers(view, ...[files, own].filter((one) => one !== undefined)),
+      tracker,
     }
     const app = (await resumeOrCreate(graphOfProgram(program) as never, options as never)) as unknown as LiveApplication
     await using _ = app
-    return await watched(
-      { app, runId: at.appId, dir: files === undefined ? undefined : dir, project, isStored: true },
-      program,
-      given,
-      io,
-    )
+    return await watched({ app, runId: at.appId, dir, project, isStored: true }, program, given, io)
   } finally {
-    reporter.close()
-    await files?.dispose()
+    await close()
   }
 }

@@ -1,17 +1,16 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { consoleReporter } from '../../adapters/reporter/console-reporter.js'
 import { LiveApplication } from '../../application/live-application.js'
 import { isPlainObject, messageOf } from '../../internal/guards.js'
 import { createId } from '../../internal/ids.js'
-import { combineTrackers } from '../../tracking/combine-trackers.js'
 import type { TrackedRun, Tracker } from '../../tracking/tracker.js'
 import type { CommandCode } from '../command.js'
 import { CommandError, usageError } from '../command-error.js'
 import type { Given } from '../given.js'
 import type { Io } from '../io.js'
 import { graphOfProgram, loadProgram, type Program } from '../program.js'
-import { openStore, placesOf } from '../run-source.js'
+import { openStore } from '../run-source.js'
+import { openTracking } from '../run-tracking.js'
 import { type WatchedRun, watched } from '../watched-run.js'
 
 // Owns: `teasel run`.
@@ -26,46 +25,36 @@ export const run: CommandCode = async (given, io) => {
 }
 
 async function open(program: Program, given: Given, io: Io): Promise<Opened> {
-  const { dir } = placesOf(given, io)
-  const project = given.text('project') ?? 'default'
-  const reporter = consoleReporter({
-    name: program.name,
-    stream: io.stderr,
-    ...((given.flag('plain') || given.flag('json')) && { plain: true }),
-  })
-  const view: Tracker = given.flag('json') ? { track: () => {} } : reporter
-  if (program.application !== undefined) {
+  if (program.application !== undefined)
     assertNone(given, ['state', 'set', 'id', 'title', 'label', 'store'], `${program.name} is an application already`)
-    const { application: app } = program
-    const heard = app.on('*', (event) => view.track(event))
-    const dispose = async (): Promise<void> => {
-      heard.unsubscribe()
-      reporter.close()
-      await app[Symbol.asyncDispose]()
-    }
-    return { app, runId: app.appId, dir: undefined, project, isStored: false, [Symbol.asyncDispose]: dispose }
-  }
-  const files = given.flag('no-track')
-    ? undefined
-    : (await import('../../adapters/file/index.js')).fileTracker({ dir, project })
   const url = given.text('store')
   const persister = url === undefined ? undefined : await openStore(url, io, true)
+  const tracking = await openTracking(program, given, io)
   const close = async (): Promise<void> => {
-    reporter.close()
-    await files?.dispose()
+    await tracking.close()
     await persister?.[Symbol.asyncDispose]()
   }
+  const { dir, project, tracker } = tracking
+  const place = { dir, project, isStored: persister !== undefined }
   try {
+    if (program.application !== undefined) {
+      const { application: app } = program
+      const heard = app.on('*', (event) => tracker.track(event))
+      const dispose = async (): Promise<void> => {
+        heard.unsubscribe()
+        await close()
+        await app[Symbol.asyncDispose]()
+      }
+      return { app, runId: app.appId, ...place, [Symbol.asyncDispose]: dispose }
+    }
     const runId = given.text('id') ?? createId()
     const facts = { title: given.text('title'), labels: given.pairs('label') }
-    const own = program.options?.['tracker'] as Tracker | undefined
-    const trackers = [view, ...(files === undefined ? [] : [files]), ...(own === undefined ? [] : [own])]
     const options = {
       ...program.options,
       entrypoint: program.plan.entrypoint.name,
       state: await stateOf(given, io),
       appId: runId,
-      tracker: withFacts(combineTrackers(...trackers), facts),
+      tracker: withFacts(tracker, facts),
       ...(persister !== undefined && { persister, name: program.name, ...defined(facts) }),
     }
     const app = new LiveApplication(graphOfProgram(program), options)
@@ -73,14 +62,7 @@ async function open(program: Program, given: Given, io: Io): Promise<Opened> {
       await app[Symbol.asyncDispose]()
       await close()
     }
-    return {
-      app,
-      runId,
-      dir: files === undefined ? undefined : dir,
-      project,
-      isStored: persister !== undefined,
-      [Symbol.asyncDispose]: dispose,
-    }
+    return { app, runId, ...place, [Symbol.asyncDispose]: dispose }
   } catch (error) {
     await close()
     throw error
