@@ -1,4 +1,5 @@
 import { isPlainObject } from '../internal/guards.js'
+import { pause } from '../internal/pause.js'
 import { readFrames } from '../wire/sse-frames.js'
 import type { StreamBatch, StreamFrame } from './api.js'
 import { UiError } from './ui-error.js'
@@ -102,17 +103,4 @@ class Watch {
   end(): void {
     clearTimeout(this.#timer)
   }
-}
-
-/** Resolves after a time, or when the signal aborts. */
-export function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms)
-    function done(): void {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', done)
-      resolve()
-    }
-    signal?.addEventListener('abort', done, { once: true })
-  })
 }

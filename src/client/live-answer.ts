@@ -1,5 +1,6 @@
 import type { LiveTopics } from './live-topics.js'
-import { type Live, LiveValue, Repeated } from './live-value.js'
+import { type Live, LiveValue } from './live-value.js'
+import { Repeated } from './repeated.js'
 import type { RunClient } from './run-client.js'
 
 // Owns: an answer that is read again when its topic changes.

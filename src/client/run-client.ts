@@ -1,5 +1,6 @@
 import { describeValue } from '../internal/guards.js'
 import { checkOptions } from '../internal/options.js'
+import { pause } from '../internal/pause.js'
 import type { Payload } from '../read/payload.js'
 import type { AppTarget, Reader, RunTarget } from '../read/reader.js'
 import type { Patch } from '../read/tree.js'
@@ -21,7 +22,7 @@ import type {
   ProjectSummary,
   RunActions,
 } from './api.js'
-import { type FollowedFrame, followStream, pause, type StreamOptions } from './follow-stream.js'
+import { type FollowedFrame, followStream, type StreamOptions } from './follow-stream.js'
 import { Requests, type RunClientOptions } from './requests.js'
 import { appMembers, filterMembers, mapMember, pageMembers, type SearchMembers } from './search.js'
 import { UiError } from './ui-error.js'

@@ -1,10 +1,11 @@
+import { pause } from '../internal/pause.js'
 import type { RunTarget } from '../read/reader.js'
 import type { RunSummary } from '../read/run-summary.js'
 import { isOpen, RUN_STATUSES } from '../read/status.js'
 import { compareCursors, cursorOf, encodeEvent } from '../wire/events.js'
 import type { OpenProject, ProjectReader } from './project.js'
 import { shortEvent } from './shorten.js'
-import { LOOK_MS, type Look, pause, type Watched } from './watch.js'
+import { LOOK_MS, type Look, type Watched } from './watch.js'
 
 // Owns: how each topic is looked at.
 // L1  A log is followed. A store alone is asked once a second, and tells the whole tree when it differs.

@@ -1,4 +1,5 @@
 import { createDeferred } from '../internal/deferred.js'
+import { pause } from '../internal/pause.js'
 import type { RunSummary } from '../read/run-summary.js'
 import type { Pending, RunTree } from '../read/tree.js'
 import type { WireEvent } from '../wire/events.js'
@@ -96,18 +97,4 @@ export class Watch implements Watched {
     }
     this.#first.reject(signal.reason)
   }
-}
-
-/** Resolves after a time, or when the signal aborts. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve()
-    const done = (): void => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    const timer = setTimeout(done, ms)
-    signal.addEventListener('abort', done, { once: true })
-  })
 }

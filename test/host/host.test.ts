@@ -171,7 +171,7 @@ describe.each(Object.entries(stores))('a host (%s)', (_, open) => {
         },
       )
       void app.run().catch(() => {})
-      await flushUntil(() => false)
+      await flush(10_000)
       die()
       await expect.poll(async () => (await persister.list()).items[0]?.status).toBe('interrupted')
     }
@@ -244,7 +244,7 @@ describe.each(Object.entries(stores))('a host (%s)', (_, open) => {
       graphs: { work: workOf(recording(ran)) },
     })
     const events = reading(host)
-    await flushUntil(() => false)
+    await flush(10_000)
     expect(ran).toEqual([])
 
     await app.shutdown()
@@ -510,7 +510,7 @@ it('a host takes the runs of a dead process by the clock of the store, however i
     },
   )
   void app.run().catch(() => {})
-  await flushUntil(() => false)
+  await flush(10_000)
   crash()
   const late = { ...systemClock, now: () => Date.now() - 3_600_000 }
   await using host = createHost({

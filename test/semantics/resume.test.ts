@@ -311,7 +311,7 @@ describe.each(Object.entries(stores))('an interrupted fan-out (%s)', (_, open) =
     const standing = reached(first, ['a'], ['b', 'c'])
     void first.run().catch(() => {})
     await standing
-    await flushUntil(() => ran.length === 3) // the code itself has begun
+    await flushUntil(() => ran.length === 6) // the code itself has begun
     ran.length = 0
     const before = await persister.load({ appId: ids.get('b') ?? '' })
     const other = kit.mapStates({

@@ -16,16 +16,22 @@ export function defer<T = void>(): Deferred<T> {
 }
 
 /**
- * Waits ten turns of the event loop, so that work that is ready can run. This shows that nothing more happens.
- * A test that waits for one definite thing awaits that thing, since ten turns are a guess.
+ * Waits turns of the event loop, so that work that is ready can run. This shows that nothing more happens.
+ * A test that waits for one definite thing awaits that thing, since a number of turns is a guess.
  */
-export async function flush(): Promise<void> {
-  for (let i = 0; i < 10; i++) await new Promise<void>((resolve) => setImmediate(resolve))
+export async function flush(turns = 10): Promise<void> {
+  for (let i = 0; i < turns; i++) await new Promise<void>((resolve) => setImmediate(resolve))
 }
 
-/** Waits turns of the event loop until a condition holds, and then as long as {@link flush}. */
+/**
+ * Waits turns of the event loop until a condition holds, and then as long as {@link flush}.
+ * @throws {RangeError} when it does not hold after ten thousand turns
+ */
 export async function flushUntil(holds: () => boolean): Promise<void> {
-  for (let turns = 0; !holds() && turns < 10_000; turns++) await new Promise<void>((resolve) => setImmediate(resolve))
+  for (let turns = 0; !holds(); turns++) {
+    if (turns === 10_000) throw new RangeError(`After ${turns} turns this does not hold: ${holds}`)
+    await new Promise<void>((resolve) => setImmediate(resolve))
+  }
   await flush()
 }
 

@@ -6,7 +6,7 @@ import { createHost, hosted } from 'teasel/host'
 import { memoryPersister } from 'teasel/persistence'
 import { fileReader, fileTracker } from 'teasel/tracking/file'
 import { projectsIn } from 'teasel/ui'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { defer, flushUntil } from '../support/deferred.js'
 import { quiet } from '../support/quiet-logger.js'
 import { folder } from '../tracking/folders.js'
@@ -268,9 +268,11 @@ describe('a stream of a store', () => {
   it('fails while the store is away at first, and goes on after it was away later', async () => {
     const persister = memoryPersister()
     let isAway = true
+    let looked = defer()
     const list: typeof persister.list = async (query) => {
-      if (isAway) throw new TypeError('away')
-      return persister.list(query)
+      if (!isAway) return persister.list(query)
+      looked.resolve()
+      throw new TypeError('away')
     }
     const away = { ...persister, list }
     const client = clientOf(handlerOf({ persister: away }))
@@ -281,7 +283,8 @@ describe('a stream of a store', () => {
     const one = reading(client, ['runs'])
     await one.until(() => one.frames.length > 0)
     isAway = true
-    await flushUntil(() => false)
+    looked = defer()
+    await looked.promise // a second later
     const { graph, options } = stepping({ persister })
     await resumeOrCreate(graph, { ...options, persister })
     isAway = false
@@ -306,6 +309,20 @@ describe('a client of a stream', () => {
     }
     expect(types).toEqual(['hello', 'down', 'hello', 'down', 'hello'])
     expect(asked).toEqual([null, '1', '2'])
+  })
+
+  it('ends at once with its signal between two connections', async () => {
+    const end = new AbortController()
+    const fetching = async () => new Response('')
+    const client = clientOf(handlerOf({ persister: memoryPersister() }), { fetch: fetching })
+    const stream = client.stream(['runs'], { signal: end.signal })
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    expect((await stream.next()).value).toMatchObject({ type: 'down' })
+    end.abort()
+
+    expect(await stream.next()).toEqual({ done: true, value: undefined })
+    expect(vi.getTimerCount()).toBe(0)
   })
 
   it('ends with the signal of its client', async () => {

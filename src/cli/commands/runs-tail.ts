@@ -1,5 +1,6 @@
 import { UiError } from '../../client/ui-error.js'
 import { isPlainObject } from '../../internal/guards.js'
+import { pause } from '../../internal/pause.js'
 import { isOpen } from '../../read/status.js'
 import type { RunTree } from '../../read/tree.js'
 import { printedPath } from '../../read/wire-path.js'
@@ -179,7 +180,7 @@ async function tailTree(reader: RunReader, ref: Ref, signal: AbortSignal, given:
     if (state !== before) await printTree(tree, given, io)
     before = state
     if (!isOpen(run.status) || given.flag('no-follow')) return EXIT.done
-    await pause(signal)
+    await pause(LOOK_MS, signal)
   }
   return io.left.aborted ? EXIT.done : EXIT.cancelled
 }
@@ -199,14 +200,3 @@ async function printTree(tree: RunTree, given: Given, io: Io): Promise<void> {
     ...countPieces(run.branches),
   ])
 }
-
-const pause = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    const timer = setTimeout(done, LOOK_MS)
-    signal.addEventListener('abort', done, { once: true })
-  })

@@ -1,13 +1,12 @@
 import { type Signal, signal } from '@preact/signals'
 import { useEffect, useMemo } from 'preact/hooks'
+import { Repeated } from '../../client/repeated.js'
 import type { UiError } from '../../client/ui-error.js'
 import { isFile } from './client.js'
 import { listen, liveState } from './live.js'
 
 // Owns: answers of the server, while they are shown, and when they are read again.
 // What is read again stays on the page until the new answer is there; also when the server is gone.
-// One request of a kind at a time. While a run changes all the time, its answers are read as often as they take a
-// third of the time.
 
 /** An answer. */
 export interface Loaded<T> {
@@ -16,46 +15,45 @@ export interface Loaded<T> {
   readonly isLoading: boolean
 }
 
-const LEAST_MS = 250
 const POLL_MS = 2000
 
 class Resource<T> {
   readonly state: Signal<Loaded<T>> = signal({ isLoading: true })
-  users = 0
   readonly #load: () => Promise<T>
-  #isBusy = false
-  #isDirty = false
-  #notBefore = 0
-  #timer: ReturnType<typeof setTimeout> | undefined
+  #users = 0
+  #shown = new AbortController()
+  #reading: Repeated | undefined
 
   constructor(load: () => Promise<T>) {
     this.#load = load
   }
 
-  reload(): void {
-    this.#isDirty = true
-    if (this.#isBusy || this.#timer !== undefined || this.users === 0) return
-    this.#timer = setTimeout(() => void this.#read(), Math.max(0, this.#notBefore - Date.now()))
+  get isShown(): boolean {
+    return this.#users > 0
   }
 
-  stop(): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
+  /** Reads it while it is shown, until the returned function is called. */
+  show(): () => void {
+    if (this.#users++ === 0) {
+      this.#shown = new AbortController()
+      this.#reading = new Repeated(() => this.#read(), this.#shown.signal)
+    }
+    this.reload()
+    return () => {
+      if (--this.#users === 0) this.#shown.abort()
+    }
+  }
+
+  reload(): void {
+    this.#reading?.again()
   }
 
   async #read(): Promise<void> {
-    this.#timer = undefined
-    this.#isDirty = false
-    this.#isBusy = true
-    const started = Date.now()
     try {
       this.state.value = { data: await this.#load(), isLoading: false }
     } catch (error) {
       this.state.value = { ...this.state.peek(), error: error as UiError, isLoading: false }
     }
-    this.#isBusy = false
-    this.#notBefore = Date.now() + Math.max(LEAST_MS, 2 * (Date.now() - started))
-    if (this.#isDirty) this.reload()
   }
 }
 
@@ -66,9 +64,9 @@ const MOST_UNUSED = 60
 function resourceOf<T>(key: string, load: () => Promise<T>): Resource<T> {
   const found = known.get(key)
   if (found !== undefined) return found as Resource<T>
-  for (const [old, { users }] of known) {
+  for (const [old, { isShown }] of known) {
     if (known.size <= MOST_UNUSED) break
-    if (users === 0) known.delete(old)
+    if (!isShown) known.delete(old)
   }
   const made = new Resource(load)
   known.set(key, made as Resource<unknown>)
@@ -93,8 +91,7 @@ export function useLoaded<T>(key: string | undefined, load: () => Promise<T>, wa
   const resource = useMemo(() => (key === undefined ? undefined : resourceOf(key, load)), [key])
   useEffect(() => {
     if (resource === undefined) return undefined
-    resource.users += 1
-    resource.reload()
+    const hide = resource.show()
     const leave =
       watched?.topic === undefined ? undefined : listen(watched.project, watched.topic, () => resource.reload())
     // A server without a stream is asked again and again.
@@ -102,8 +99,7 @@ export function useLoaded<T>(key: string | undefined, load: () => Promise<T>, wa
     return () => {
       leave?.()
       clearInterval(poll)
-      resource.users -= 1
-      if (resource.users === 0) resource.stop()
+      hide()
     }
   }, [resource, watched?.project, watched?.topic])
   return resource?.state.value ?? { isLoading: false }

@@ -1,5 +1,6 @@
 import { batch, type Signal, signal } from '@preact/signals'
 import type { StreamFrame } from '../../client/api.js'
+import { Repeated } from '../../client/repeated.js'
 import { runTopic } from '../../client/run-client.js'
 import type { UiError } from '../../client/ui-error.js'
 import type { AppNode, MapNode, RunTree, StepRecord } from '../../read/tree.js'
@@ -9,8 +10,7 @@ import { clientOf, isFile } from './client.js'
 import { listen, liveState } from './live.js'
 
 // Owns: what is known of one run while it is shown: its tree, and the steps of each application that is open.
-// Events change the list of steps at once; what they do not carry is read again, at most as often as it takes a
-// third of the time.
+// Events change the list of steps at once; what they do not carry is read again.
 // Only summaries are held. States, inputs and errors are read when a step is opened.
 
 /** One run, as an address names it. */
@@ -20,7 +20,6 @@ export interface RunId {
   readonly partitionKey: string | null
 }
 
-const LEAST_MS = 250
 const POLL_MS = 2000
 const PAGE = 1000
 /** Branches shown below their step; the map has a screen of its own. */
@@ -152,12 +151,8 @@ export class RunModel {
   readonly apps = new Map<string, AppModel>()
   /** Those who want each event: the stream of a step, its logs. */
   readonly hearers = new Set<(events: readonly WireEvent[]) => void>()
-  #isBusy = false
-  #isDirty = false
-  #notBefore = 0
-  #timer: ReturnType<typeof setTimeout> | undefined
-  #leave: (() => void) | undefined
-  #poll: ReturnType<typeof setInterval> | undefined
+  #shown = new AbortController()
+  #reading: Repeated | undefined
 
   constructor(id: RunId) {
     this.id = id
@@ -166,16 +161,21 @@ export class RunModel {
 
   start(): void {
     const { project } = this.id
-    this.#leave = listen(project, this.topic, (frame) => this.#hear(frame))
-    this.#poll = setInterval(() => {
+    this.#shown = new AbortController()
+    const { signal } = this.#shown
+    this.#reading = new Repeated(() => this.#read(), signal)
+    const leave = listen(project, this.topic, (frame) => this.#hear(frame))
+    const poll = setInterval(() => {
       if (liveState.peek().state === 'off' && !document.hidden && !isFile(project)) this.refresh()
     }, POLL_MS)
+    signal.addEventListener('abort', () => {
+      leave()
+      clearInterval(poll)
+    })
   }
 
   stop(): void {
-    this.#leave?.()
-    clearInterval(this.#poll)
-    clearTimeout(this.#timer)
+    this.#shown.abort()
     this.apps.clear()
   }
 
@@ -210,19 +210,10 @@ export class RunModel {
   }
 
   refresh(): void {
-    this.#isDirty = true
-    if (this.#isBusy || this.#timer !== undefined) return
-    this.#timer = setTimeout(() => void this.#read(), Math.max(0, this.#notBefore - Date.now()))
+    this.#reading?.again()
   }
 
   async #read(): Promise<void> {
-    this.#timer = undefined
-    this.#isDirty = false
-    this.#isBusy = true
-    const started = Date.now()
     await Promise.all([...this.apps.values()].filter(({ isLoaded }) => isLoaded.peek()).map((app) => app.read()))
-    this.#isBusy = false
-    this.#notBefore = Date.now() + Math.max(LEAST_MS, 2 * (Date.now() - started))
-    if (this.#isDirty) this.refresh()
   }
 }
