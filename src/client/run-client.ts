@@ -1,7 +1,6 @@
 import { describeValue } from '../internal/guards.js'
 import { checkOptions } from '../internal/options.js'
 import { pause } from '../internal/pause.js'
-import type { Payload } from '../read/payload.js'
 import type { AppTarget, Reader, RunTarget } from '../read/reader.js'
 import type { Patch } from '../read/tree.js'
 import { printedPath } from '../read/wire-path.js'
@@ -55,8 +54,6 @@ export interface RunClient extends Reader, RunActions {
   laid(hash: string): Promise<LaidPicture | undefined>
   /** What a run adds to the picture of its graph; undefined for an unknown run. */
   marks(ref: RunTarget): Promise<RunMarks | undefined>
-  /** A large value of a log, by the hash of its `ref`. */
-  blob(hash: string): Promise<Payload | undefined>
   /** The branches of one visit of a map, a letter each. */
   mosaic(query: MosaicQuery): Promise<Mosaic>
   /** The difference of two states; undefined if they are equal. */
@@ -120,8 +117,7 @@ function clientOf(to: Requests): RunClient {
 
 function readingOf(
   to: Requests,
-): Reader &
-  Pick<RunClient, 'projects' | 'graph' | 'laid' | 'marks' | 'blob' | 'mosaic' | 'diff' | 'jsonPatch' | 'chunks'> {
+): Reader & Pick<RunClient, 'projects' | 'graph' | 'laid' | 'marks' | 'mosaic' | 'diff' | 'jsonPatch' | 'chunks'> {
   return {
     list: (query = {}) => to.get('runs', { ...filterMembers(query), ...pageMembers(query) }, query.labels),
     count: (filter = {}) => to.get('runs/count', { ...filterMembers(filter), upTo: filter.upTo }, filter.labels),
@@ -155,7 +151,6 @@ function readingOf(
     graph: (hash) => to.find(`graphs/${encodeURIComponent(hash)}`),
     laid: (hash) => to.find(`graphs/${encodeURIComponent(hash)}/laid`),
     marks: (ref) => to.find(runPath(ref, '/marks'), appMembers(ref)),
-    blob: (hash) => to.find(`blobs/${encodeURIComponent(hash)}`),
     mosaic: (query) =>
       to.get(runPath(query, '/mosaic'), {
         ...appMembers(query),

@@ -4,7 +4,7 @@ import { isInstance, isObject } from '../internal/guards.js'
  * Why a request of a page, a client or a command was not answered.
  *
  * `bad-query`: it is invalid. `unknown-token`, `forbidden`, `read-only`: it is not allowed. `no-project`, `no-run`,
- * `no-path`, `no-step`, `no-map`, `no-question`, `no-graph`, `no-blob`, `no-events`, `no-page`: there is no such thing. `method`: the
+ * `no-path`, `no-step`, `no-map`, `no-question`, `no-graph`, `no-events`, `no-page`: there is no such thing. `method`: the
  * address takes another one. `not-live`: no process that the server reaches can do it. `held`: another process has the run.
  * `answered`: the question is closed. `settled`: the run or the branch has ended. `too-large`, `content-type`: the body is not
  * taken. `unfit`: a value does not fit its schema. `internal`: a fault of the server. `unavailable`: the store, or the
@@ -22,7 +22,6 @@ export type UiErrorCode =
   | 'no-map'
   | 'no-question'
   | 'no-graph'
-  | 'no-blob'
   | 'no-events'
   | 'no-page'
   | 'method'
@@ -49,7 +48,6 @@ const STATUS: Readonly<Record<UiErrorCode, number>> = {
   'no-map': 404,
   'no-question': 404,
   'no-graph': 404,
-  'no-blob': 404,
   'no-events': 404,
   'no-page': 404,
   method: 405,

@@ -4,7 +4,6 @@ import type { Hosted } from '../host/hosted.js'
 import type { HostEvent, PlaceRef } from '../host/index.js'
 import { isObject } from '../internal/guards.js'
 import type { Persister } from '../persistence/persister.js'
-import type { Payload } from '../read/payload.js'
 import type { Reader, RunTarget } from '../read/reader.js'
 import type { GraphPicture } from '../visualize/picture.js'
 import type { WireEvent } from '../wire/events.js'
@@ -22,8 +21,6 @@ export interface ProjectReader extends Reader {
   }): AsyncIterable<WireEvent>
   /** The picture of a graph, by its hash. */
   graph?(hash: string): Promise<GraphPicture | undefined>
-  /** A large value, by its hash. */
-  blob?(hash: string): Promise<Payload | undefined>
 }
 
 /** A host, as a project uses it: `createHost` makes one. */

@@ -31,7 +31,6 @@ export function readProject(call: ReadCall, parts: readonly string[]): Promise<R
   if (parts.length === 2 && head === 'runs' && one === 'count') return count(call)
   if (parts.length === 2 && head === 'graphs') return graph(call, one as string)
   if (parts.length === 3 && head === 'graphs' && rest === 'laid') return laid(call, one as string)
-  if (parts.length === 2 && head === 'blobs') return blob(call, one as string)
   if (head !== 'runs' || parts.length > 3) return undefined
   return rest === undefined ? describe(call, one as string) : ownRoute(OF_RUN, rest)?.(call, one as string)
 }
@@ -111,13 +110,6 @@ const ofGraph =
 const graph = ofGraph(graphOf)
 /** A picture with its places, with room for the marks of a run. */
 const laid = ofGraph(laidOf)
-
-async function blob({ project, params }: ReadCall, hash: string): Promise<Response> {
-  new SearchQuery(params, '').done()
-  const value = /^[\da-f]{64}$/.test(hash) ? await project.reader.blob?.(hash) : undefined
-  if (value === undefined) throw new UiError('no-blob', `The project "${project.name}" has no value "${hash}".`)
-  return json(value, 200, FOREVER)
-}
 
 const refOf = (query: SearchQuery, runId: string) => ({ runId, partitionKey: query.partition(), path: query.path() })
 

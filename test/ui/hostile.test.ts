@@ -88,7 +88,6 @@ const known = fc.constantFrom(
     'due',
     'projects',
     'graphs',
-    'blobs',
     'stream',
     'cancel',
     'answer',
@@ -152,7 +151,6 @@ const READS: Readonly<Record<string, string>> = {
   due: 'partition before limit after',
   projects: '',
   'graphs/*': '',
-  'blobs/*': '',
   stream: 'topics after',
 }
 /** Addresses that change something, with the members of their bodies. */

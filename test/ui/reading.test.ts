@@ -144,7 +144,6 @@ describe('a client', () => {
     expect(await client.describe({ runId: 'none' })).toBeUndefined()
     expect(await client.state({ runId: 'run-1', sequenceId: 99 })).toBeUndefined()
     expect(await client.graph('none')).toBeUndefined()
-    expect(await client.blob('0'.repeat(64))).toBeUndefined()
   })
 
   it('rejects with every fault of a query', async () => {

@@ -15,7 +15,7 @@ import { LETTERS } from './words.js'
 export type PageClient = Pick<
   RunClient,
   | ('projects' | 'list' | 'count' | 'describe' | 'branches' | 'steps' | 'state' | 'pending')
-  | ('mosaic' | 'chunks' | 'events' | 'blob' | 'cancel' | 'answer' | 'fork' | 'remove')
+  | ('mosaic' | 'chunks' | 'events' | 'cancel' | 'answer' | 'fork' | 'remove')
 >
 
 /** A run that was read from a file. */
@@ -115,7 +115,6 @@ function clientFor(tree: RunTree, told: Told): PageClient {
     async *events({ types }) {
       for (const event of told.events) if (types === undefined || types.includes(event.type)) yield event
     },
-    blob: async () => undefined,
     ...{ cancel: refuse, answer: refuse, fork: refuse, remove: refuse },
   }
 }

@@ -61,9 +61,7 @@ function Question({ project, question }: { readonly project: string; readonly qu
         {until !== undefined && ` · until ${until > now ? `in ${duration(until - now)}` : 'now'}`}
       </p>
       {asked !== undefined && (
-        <div class="asked">
-          {typeof asked === 'string' ? <p class="text">{asked}</p> : <JsonView value={asked} project={project} />}
-        </div>
+        <div class="asked">{typeof asked === 'string' ? <p class="text">{asked}</p> : <JsonView value={asked} />}</div>
       )}
       {kinds.length > 1 && (
         <fieldset class="chips">

@@ -95,7 +95,6 @@ type BodyProps = InspectorProps & { readonly tab: TabId; readonly error: StepRec
 
 function TabBody(props: BodyProps): JSX.Element {
   const { run, path, step, tab, error } = props
-  const { project } = run.id
   const whole = useWhole(run, path, tab === 'inputs' || tab === 'result' ? step : undefined)
   switch (tab) {
     case 'state':
@@ -110,7 +109,7 @@ function TabBody(props: BodyProps): JSX.Element {
             : 'It had no inputs, or they are not recorded.'}
         </Empty>
       ) : (
-        <JsonView value={whole.inputs} project={project} />
+        <JsonView value={whole.inputs} />
       )
     case 'result':
       return whole?.update === undefined ? (
@@ -118,7 +117,7 @@ function TabBody(props: BodyProps): JSX.Element {
           {step !== undefined && isOpen(step.status) ? 'It has not ended yet.' : 'It has no recorded result.'}
         </Empty>
       ) : (
-        <JsonView value={whole.update} project={project} />
+        <JsonView value={whole.update} />
       )
     case 'error':
       return error === undefined ? <Empty>It did not fail.</Empty> : <ErrorView error={error} />
@@ -179,7 +178,6 @@ function State({ run, path, step, writer, readers }: BodyProps): JSX.Element {
       />
       <JsonView
         value={data}
-        project={run.id.project}
         find={find}
         beside={(field) => {
           const by = writer(field)

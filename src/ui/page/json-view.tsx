@@ -2,9 +2,8 @@ import type { ComponentChildren, JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import type { ErrorData } from '../../read/error-data.js'
 import type { Payload } from '../../read/payload.js'
-import { clientOf } from './client.js'
 import { Copy } from './parts.js'
-import { inWords, isTagged, partsOf } from './value-words.js'
+import { inWords, partsOf } from './value-words.js'
 import { bytes, visible } from './words.js'
 
 // Owns: values as a tree. Everything is text; a large one is drawn when it is opened.
@@ -14,28 +13,19 @@ const MOST_PARTS = 200
 /** A value that can be opened. @param beside what stands behind each name at the top */
 export function JsonView(props: {
   readonly value: Payload | undefined
-  readonly project: string
   readonly beside?: ((name: string) => ComponentChildren) | undefined
   readonly find?: string | undefined
 }): JSX.Element {
-  const { value, project, beside, find = '' } = props
+  const { value, beside, find = '' } = props
   const parts = partsOf(value)
-  if (parts === undefined) return <Leaf value={value} project={project} />
+  if (parts === undefined) return <Leaf value={value} />
   if (parts.length === 0) return <p class="quiet">{Array.isArray(value) ? 'An empty list.' : 'Nothing in it.'}</p>
   const wanted = find.toLowerCase()
   const shown = wanted === '' ? parts : parts.filter(([name, one]) => has(name, one, wanted))
   return (
     <ul class="json">
       {shown.map(([name, one]) => (
-        <Part
-          key={name}
-          name={name}
-          value={one}
-          path={name}
-          project={project}
-          isOpen={shown.length < 4}
-          beside={beside}
-        />
+        <Part key={name} name={name} value={one} path={name} isOpen={shown.length < 4} beside={beside} />
       ))}
       {shown.length === 0 && <li class="quiet">Nothing has “{find}” in it.</li>}
     </ul>
@@ -52,11 +42,10 @@ function Part(props: {
   readonly name: string
   readonly value: unknown
   readonly path: string
-  readonly project: string
   readonly isOpen?: boolean
   readonly beside?: ((name: string) => ComponentChildren) | undefined
 }): JSX.Element {
-  const { name, value, path, project, beside } = props
+  const { name, value, path, beside } = props
   const [isOpen, setOpen] = useState(props.isOpen === true)
   const [most, setMost] = useState(MOST_PARTS)
   const parts = partsOf(value)
@@ -69,7 +58,7 @@ function Part(props: {
         </button>
       ) : (
         <span class="leaf">
-          <b>{visible(name)}</b> <Leaf value={value} project={project} />
+          <b>{visible(name)}</b> <Leaf value={value} />
         </span>
       )}
       {beside !== undefined && <span class="beside">{beside(name)}</span>}
@@ -80,7 +69,7 @@ function Part(props: {
       {isOpen && parts !== undefined && size > 0 && (
         <ul>
           {parts.slice(0, most).map(([inner, one]) => (
-            <Part key={inner} name={inner} value={one} path={`${path}.${inner}`} project={project} />
+            <Part key={inner} name={inner} value={one} path={`${path}.${inner}`} />
           ))}
           {size > most && (
             <li>
@@ -99,24 +88,8 @@ const sizeOf = (value: unknown, size: number): string => (Array.isArray(value) ?
 
 const LONG = 2000
 
-function Leaf({ value, project }: { readonly value: unknown; readonly project: string }): JSX.Element {
-  const [loaded, setLoaded] = useState<Payload | undefined>()
+function Leaf({ value }: { readonly value: unknown }): JSX.Element {
   const [isWhole, setWhole] = useState(false)
-  if (loaded !== undefined) return <JsonView value={loaded} project={project} />
-  if (isTagged(value) && value.$ === 'ref') {
-    const open = (): void =>
-      void clientOf(project)
-        .blob(String(value['h']))
-        .then((found) => setLoaded(found ?? null))
-    return (
-      <>
-        <span class="text">{inWords(value, 400)}</span>{' '}
-        <button type="button" class="small" onClick={open}>
-          load all
-        </button>
-      </>
-    )
-  }
   if (typeof value !== 'string')
     return <span data-type={typeof value}>{value === undefined ? '–' : inWords(value, 400)}</span>
   if (value === '') return <span class="quiet">""</span>

@@ -59,24 +59,20 @@ export function Told({ isLogs, ...props }: StepEventsProps & { readonly isLogs: 
   )
   if (events === undefined) return <p class="quiet">Loading…</p>
   if (events.length === 0) return <Empty>{isLogs ? 'It logged nothing.' : 'It has no spans.'}</Empty>
-  return isLogs ? (
-    <Logs events={events} project={props.run.id.project} />
-  ) : (
-    <Spans events={events} project={props.run.id.project} />
-  )
+  return isLogs ? <Logs events={events} /> : <Spans events={events} />
 }
 
-type EventsProps = { readonly events: readonly WireEvent[]; readonly project: string }
+type EventsProps = { readonly events: readonly WireEvent[] }
 
 const clock = (time: number): string => new Date(time).toISOString().slice(11, 23)
 
-const Logs = ({ events, project }: EventsProps): JSX.Element => (
+const Logs = ({ events }: EventsProps): JSX.Element => (
   <ul class="logs">
     {events.map((event) => (
       <li key={`${event.incarnation}.${event.seq}`} data-level={String(event['level'] ?? event.type)}>
         <time>{clock(event.time)}</time> <b>{event.type === 'log' ? String(event['level'] ?? 'info') : event.type}</b>{' '}
         <span class="text">{logText(event)}</span>
-        {event['data'] !== undefined && <JsonView value={event['data'] as Payload} project={project} />}
+        {event['data'] !== undefined && <JsonView value={event['data'] as Payload} />}
       </li>
     ))}
   </ul>
@@ -97,7 +93,7 @@ function logText(event: WireEvent): string {
   }
 }
 
-function Spans({ events, project }: EventsProps): JSX.Element {
+function Spans({ events }: EventsProps): JSX.Element {
   const ends = new Map(events.filter(({ type }) => type === 'span.end').map((event) => [event['span'], event]))
   const starts = events.filter(({ type }) => type === 'span.start')
   const first = starts.reduce((least, { time }) => Math.min(least, time), Number.POSITIVE_INFINITY)
@@ -128,7 +124,7 @@ function Spans({ events, project }: EventsProps): JSX.Element {
                 }}
               />
             </span>
-            {facts !== null && Object.keys(facts).length > 0 && <JsonView value={facts} project={project} />}
+            {facts !== null && Object.keys(facts).length > 0 && <JsonView value={facts} />}
           </li>
         )
       })}
