@@ -49,7 +49,7 @@ describe('teasel graph', () => {
     expect(await call(['graph', 'several.ts'])).toEqual({
       code: 2,
       out: '',
-      err: '✕ several.ts exports several graphs: "asking", "broken", "slow" and "sum".\n  several.ts#asking\n  several.ts#broken\n  several.ts#slow\n  several.ts#sum\n',
+      err: '✕ several.ts exports several graphs: "asking", "broken", "looping", "slow" and "sum".\n  several.ts#asking\n  several.ts#broken\n  several.ts#looping\n  several.ts#slow\n  several.ts#sum\n',
     })
   })
 

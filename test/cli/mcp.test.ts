@@ -13,6 +13,7 @@ import { guideFolder, searched, sectionsIn, sectionsOf } from '../../src/cli/mcp
 import { loadSdk, serveTools } from '../../src/cli/mcp/serve.js'
 import { parse } from '../../src/cli/parse.js'
 import { openStore } from '../../src/cli/run-source.js'
+import type { RunTree } from '../../src/read/tree.js'
 import { defer } from '../support/deferred.js'
 import { call, FIXTURES, temporaryFolder } from './call.js'
 import { sum } from './fixtures/several.js'
@@ -122,7 +123,7 @@ describe('teasel mcp', () => {
     expect(client.getServerVersion()).toMatchObject({ name: 'teasel' })
     expect(client.getInstructions()).toContain('list_runs')
     expect((await client.listTools()).tools.map(({ name }) => name)).toEqual([
-      ...['list_runs', 'describe_run', 'steps', 'state', 'pending', 'search_docs'],
+      ...['list_runs', 'describe_run', 'branches', 'steps', 'state', 'pending', 'search_docs'],
     ])
     expect((await told(client, 'list_runs', {})).value.items).toMatchObject([{ runId: 'rain', status: 'finished' }])
     expect((await told(client, 'describe_run', { run: 'rain', path: 'fan/Rome' })).value).toMatchObject({
@@ -254,8 +255,51 @@ describe('a tool that reads', () => {
     expect((await to.call('describe_run', { run: 'many', path })).value).toMatchObject({ root: { status: 'done' } })
   })
 
+  it('pages through the branches of one map, by status', async () => {
+    const dir = join(folder.path, 'branches')
+    const cities = JSON.stringify(['Rome', 'Atlantis', 'Oslo', 'Paris', 'Berlin'])
+    const argv = ['run', 'weather.ts', '--set', `cities=${cities}`, '--set', 'tries=0', '--id', 'five']
+    await call(argv, { env: { TEASEL_DIR: dir } })
+    await using to = await session(['--dir', dir])
+    const keysOf = ({ items = [] }: Told['value']): unknown[] => items.map((one) => Reflect.get(one, 'key') as unknown)
+    const { value: first } = await to.call('branches', { run: 'five', limit: 2, status: ['done'] })
+    const rest = { run: 'five', map: 'fan', visit: 1, status: ['done'], after: first['after'] }
+    const { value: second } = await to.call('branches', rest)
+
+    expect(first).toMatchObject({ map: 'fan', visit: 1 })
+    expect([keysOf(first), keysOf(second), second['after']]).toEqual([['Rome', 'Oslo'], ['Paris', 'Berlin'], undefined])
+    expect((await to.call('branches', { run: 'five', status: ['failed'] })).value.items).toMatchObject([
+      { key: 'Atlantis', error: { name: 'ActionError', cause: { name: 'RangeError' } } },
+    ])
+    for (const [args, message] of [
+      [{ map: 'fun' }, 'There is no map "fun" here. Did you mean "fan"?'],
+      [{ visit: 2 }, 'There is no visit 2 of a map here.'],
+      [{ map: 'fan', visit: 2 }, 'There is no visit 2 of a map "fan" here.'],
+    ] as const)
+      expect(await faultOf(to.call('branches', { run: 'five', ...args }))).toMatchObject({ code: 'no-map', message })
+  })
+
+  it('lists branches of the newest maps', async () => {
+    const dir = join(folder.path, 'looping')
+    await call(['run', 'several.ts#looping', '--set', 'n=0', '--id', 'loop'], { env: { TEASEL_DIR: dir } })
+    await using to = await session(['--dir', dir])
+    const { root } = (await to.call('describe_run', { run: 'loop' })).value as unknown as RunTree
+
+    expect(root.maps.map(({ visit, branches }) => [visit, branches.length])).toEqual([
+      ...Array.from({ length: 10 }, (_, i) => [12 - i, 1]),
+      ...[
+        [2, 0],
+        [1, 0],
+      ],
+    ])
+    expect((await to.call('branches', { run: 'loop' })).value).toMatchObject({ visit: 12, items: [{ key: 'only' }] })
+    expect((await to.call('branches', { run: 'loop', visit: 1 })).value).toMatchObject({ items: [{ key: 'only' }] })
+  })
+
   it.each([
     ['describe_run', { run: 'nobody' }, 'no-run'],
+    ['branches', { run: 'sum', path: 'fan/berlin' }, 'no-path'],
+    ['branches', { run: 'sum' }, 'no-map'],
     ['describe_run', { run: 'sum', path: 'fan/berlin' }, 'no-path'],
     ['describe_run', { run: 'sum', path: '%' }, 'no-path'],
     ['describe_run', {}, 'bad-query'],

@@ -107,8 +107,11 @@ export async function pastBranches(
   const pages: BranchPage[] = []
   for (const status of TROUBLE_FIRST) {
     if (counts[status] === 0) continue
-    const { items } = await reader.branches({ ...target, map, visit, epoch, status, limit: first })
-    pages.push({ status, items, more: Math.max(0, counts[status] - items.length) })
+    const { items, after } = await reader.branches({ ...target, map, visit, epoch, status, limit: first })
+    pages.push({
+      ...{ status, items, more: Math.max(0, counts[status] - items.length) },
+      ...(after !== undefined && { after }),
+    })
   }
   return pages
 }

@@ -2,7 +2,7 @@ import { isPlainObject } from '../../internal/guards.js'
 import { suggest } from '../../internal/nearest.js'
 import type { Payload } from '../../read/payload.js'
 import type { RunTarget } from '../../read/reader.js'
-import { RUN_STATUSES, type RunStatus } from '../../read/status.js'
+import { BRANCH_STATUSES, type BranchStatus, RUN_STATUSES, type RunStatus } from '../../read/status.js'
 import type { MapNode, RunTree } from '../../read/tree.js'
 import type { WirePath } from '../../read/wire-path.js'
 import { shortened } from '../../ui/shorten.js'
@@ -11,9 +11,24 @@ import { pastBranches } from '../commands/runs-show.js'
 import { jsonText } from '../print.js'
 import type { RunReader } from '../run-source.js'
 import { cut, fits, MOST, pageWithin } from './told.js'
-import { FLAG, PATH, pathOf, RUN, runOf, TEXT, TEXTS, type Tool, WHOLE } from './tool.js'
+import {
+  FLAG,
+  PARTITION,
+  PATH,
+  partitionsOf,
+  pathOf,
+  RUN,
+  runOf,
+  TEXT,
+  TEXTS,
+  type Tool,
+  type ToolArgs,
+  WHOLE,
+} from './tool.js'
 
 // Owns: the tools that read runs.
+
+type AppPlace = RunTarget & { readonly path: WirePath }
 
 const PAGE = {
   limit: WHOLE('At most so many, default 20. An answer may have fewer', 1, 200),
@@ -34,14 +49,14 @@ export const READING_TOOLS: readonly Tool[] = [
       },
       name: TEXT('Only runs of this graph of a host'),
       pending: FLAG('Only runs with an open question'),
-      partition: TEXT('Only of this partition. Default: every one'),
+      ...PARTITION,
       ...PAGE,
     },
     needed: [],
     async call(args, at) {
       const { reader } = await at.source()
       const query = {
-        partitionKey: args.text('partition') ?? at.partition ?? '*',
+        partitionKey: partitionsOf(args, at),
         status: args.get<readonly RunStatus[]>('status'),
         text: args.text('text'),
         labels: args.get<{ readonly [name: string]: string }>('labels'),
@@ -75,14 +90,34 @@ export const READING_TOOLS: readonly Tool[] = [
         { first: 1, depth: 1 },
       ]) {
         const read: RunTree | undefined = await source.reader.describe({ ...ref, ...less })
-        if (read === undefined)
-          throw new CommandError('no-path', `The run "${runId}" has no branch ${args.text('path')}.`, {
-            hint: 'Call describe_run without `path`.',
-          })
+        if (read === undefined) throw noPath(runId, args)
         tree = cut(await withBranches(read, source.reader, ref, less.first))
         if (fits(tree)) break
       }
       return tree
+    },
+  },
+  {
+    name: 'branches',
+    description:
+      'The branches of one visit of a map, in the order of their declaration, page by page: key, status, times, step, error. For maps with more branches than describe_run shows.',
+    members: {
+      ...RUN,
+      ...PATH,
+      map: TEXT('The name of the map action. Default: the newest map'),
+      visit: WHOLE('How often its application had come to the map, from 1. Default: the newest', 1),
+      status: TEXTS('Only branches with one of these', BRANCH_STATUSES),
+      ...PAGE,
+    },
+    needed: ['run'],
+    async call(args, at) {
+      const { source, run } = await runOf(args, at)
+      const { runId, partitionKey } = run
+      const ref = { runId, partitionKey, path: pathOf(args) }
+      const map = await mapOf(source.reader, ref, args)
+      const query = { ...ref, ...map, status: args.get<readonly BranchStatus[]>('status'), after: args.text('after') }
+      const page = await pageWithin(args.whole('limit') ?? 20, (limit) => source.reader.branches({ ...query, limit }))
+      return { ...map, ...page }
     },
   },
   {
@@ -139,14 +174,14 @@ export const READING_TOOLS: readonly Tool[] = [
       'Open questions of runs that wait for a person or a program, oldest first: `id`, `kinds` it takes, `ask`, JSON Schema of the answer.',
     members: {
       kinds: TEXTS('Only questions that take one of these kinds of message'),
-      partition: TEXT('Only of this partition. Default: every one'),
+      ...PARTITION,
       ...PAGE,
     },
     needed: [],
     async call(args, at) {
       const { reader } = await at.source()
       const query = {
-        partitionKey: args.text('partition') ?? at.partition ?? '*',
+        partitionKey: partitionsOf(args, at),
         ...{ kinds: args.get<readonly string[]>('kinds'), after: args.text('after') },
       }
       return pageWithin(args.whole('limit') ?? 20, (limit) => reader.pending({ ...query, limit }))
@@ -154,17 +189,44 @@ export const READING_TOOLS: readonly Tool[] = [
   },
 ]
 
-/** The most maps, the last ones, of which a look at a run lists branches. */
+const noPath = (runId: string, args: ToolArgs): CommandError =>
+  new CommandError('no-path', `The run "${runId}" has no branch ${args.text('path')}.`, {
+    hint: 'Call describe_run without `path`.',
+  })
+
+/** The visit of a map that is meant: the newest that fits. */
+async function mapOf(reader: RunReader, ref: AppPlace, args: ToolArgs): Promise<Pick<MapNode, 'map' | 'visit'>> {
+  const tree = await reader.describe({ ...ref, first: 1, depth: 1 })
+  if (tree === undefined) throw noPath(ref.runId, args)
+  const { maps } = tree.root
+  const [map, visit] = [args.text('map'), args.whole('visit')]
+  const found = maps.find((one) => one.map === (map ?? one.map) && one.visit === (visit ?? one.visit))
+  if (found !== undefined) return { map: found.map, visit: found.visit }
+  if (map !== undefined && visit !== undefined && tree.lacks.includes('older maps')) return { map, visit }
+  const known = new Set(maps.map((one) => one.map))
+  const name = map === undefined ? 'map' : `map "${map}"`
+  const isKnown = known.size > 0 && (map === undefined || known.has(map))
+  throw new CommandError(
+    'no-map',
+    isKnown
+      ? `There is no visit ${visit} of a ${name} here.`
+      : `There is no ${name} here. ${suggest(map ?? '', known, 'maps')}`,
+    { hint: 'Call describe_run for the maps.' },
+  )
+}
+
+/** The most maps, the newest ones, of which a look at a run lists branches. */
 const MOST_MAPS = 10
 
 /** A tree whose maps that are over have branches too. */
-async function withBranches(tree: RunTree, reader: RunReader, ref: RunTarget & { path: WirePath }, first: number) {
+async function withBranches(tree: RunTree, reader: RunReader, ref: AppPlace, first: number) {
   const { root } = tree
-  const from = root.maps.length - MOST_MAPS
   const maps: MapNode[] = []
   for (const [i, map] of root.maps.entries())
     maps.push(
-      map.branches.length > 0 || i < from ? map : { ...map, branches: await pastBranches(reader, ref, map, first) },
+      map.branches.length > 0 || i >= MOST_MAPS
+        ? map
+        : { ...map, branches: await pastBranches(reader, ref, map, first) },
     )
   return { ...tree, root: { ...root, maps } }
 }

@@ -94,6 +94,12 @@ export class ToolArgs {
   }
 }
 
+/** The member that names a partition in a list. */
+export const PARTITION: Members = { partition: TEXT('Only of this partition. Default: every one') }
+
+/** The partition that a list is of: that of the call, that of the command line, or every one. */
+export const partitionsOf = (args: ToolArgs, at: Place): string => args.text('partition') ?? at.partition ?? '*'
+
 /** The run that is meant. @param isExact whether the beginning of its id is not enough */
 export async function runOf(
   args: ToolArgs,
