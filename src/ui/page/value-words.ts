@@ -4,7 +4,7 @@ import { bytes, visible } from './words.js'
 
 type Tagged = { readonly $: string; readonly v?: unknown; readonly [part: string]: unknown }
 
-export const isTagged = (value: unknown): value is Tagged =>
+const isTagged = (value: unknown): value is Tagged =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && typeof Reflect.get(value, '$') === 'string'
 
 /** The parts of a list or a record; undefined for what has none. */
