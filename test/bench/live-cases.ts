@@ -137,7 +137,7 @@ export const liveCases: readonly Case[] = [
     run: counted(() => subject.unreadAfterOne(PRODUCERS), BUFFER),
   },
   { name: 'reader.unread', unit: 'MB', target: 2, run: counted(() => subject.heldUnread(100_000), 0) },
-  { name: 'memory.waiting', unit: 'kB a branch', target: 3.6, run: waitingMemory },
+  { name: 'memory.waiting', unit: 'kB a branch', target: 3.4, run: waitingMemory },
   { name: 'first.success', unit: x, target: 1.15, run: firstSuccess },
   { name: 'cancel.one', unit: '× one abort', target: 20, run: cancelOne },
   { name: 'cancel.growth', unit: '× of 1 000', target: 1.5, run: cancelGrowth },
