@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { defineMessage, defineState, type } from 'teasel'
 import { createRunQueue, createWorker } from 'teasel/executor/bullmq'
 import type { RunEvent } from 'teasel/executor/jobs'
 import { hosted } from 'teasel/host'
@@ -10,6 +9,7 @@ import { defer } from '../support/deferred.js'
 import { findPostgres } from '../support/postgres.js'
 import { quiet } from '../support/quiet-logger.js'
 import { findRedis } from '../support/redis.js'
+import { countingByKind, go, kindOf } from '../support/three-kinds.js'
 import { graphs as elsewhere } from './fixtures/runs.js'
 import { startRunsWorker } from './rig.js'
 
@@ -18,27 +18,11 @@ const store = await findPostgres()
 const prefix = `teasel-runs-${randomUUID()}`
 afterAll(() => server?.drop(prefix))
 
-const kit = defineState<{ n: number; kind: 'plain' | 'asks' | 'sleeps' }>()
-const go = defineMessage('go', type<number>())
 /** A run whose first claim lasts until its reader listens: a reader gets no events from before. */
 const READ = 'run:29'
 const listens = defer()
-const step = kit.action({
-  reads: ['n', 'kind'],
-  writes: ['n'],
-  run: async ({ state: { n, kind }, context }) => {
-    if (context.appId === READ && n === 0) await listens.promise
-    if (kind === 'asks' && n === 1) return { n: n + (await context.receiveOne(go)).body }
-    if (kind === 'sleeps' && n === 1) await context.sleep({ ms: 30 })
-    return { n: n + 1 }
-  },
-})
-const graph = kit.graph({
-  actions: { step },
-  transitions: { step: [{ to: 'step', when: ({ state }) => state.n < 3 }] },
-})
+const graph = countingByKind((appId) => (appId === READ ? listens.promise : undefined))
 const graphs = { work: hosted(graph, { entrypoint: 'step' }) }
-const KINDS = ['plain', 'asks', 'sleeps'] as const
 
 describe.skipIf(server === undefined)('runs as jobs of BullMQ', () => {
   const at = { connection: server?.url ?? '', prefix, logger: quiet, requiresStore: false }
@@ -50,7 +34,7 @@ describe.skipIf(server === undefined)('runs as jobs of BullMQ', () => {
     const ids = Array.from({ length: 30 }, (_, i) => `run:${i}`)
     const events: RunEvent[] = []
     for (const [i, appId] of ids.entries()) {
-      const options = { appId, state: { n: 0, kind: KINDS[i % 3] ?? 'plain' }, ...(i % 4 === 0 && { delayMs: 50 }) }
+      const options = { appId, state: { n: 0, kind: kindOf(i) }, ...(i % 4 === 0 && { delayMs: 50 }) }
       await queue.enqueueRun('work', { ...options, ...(i % 5 === 0 && { priority: 3 }) })
     }
     const reading = (async () => {

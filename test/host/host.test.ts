@@ -1,4 +1,4 @@
-import { defineMessage, defineState, resumeOrCreate, systemClock, type } from 'teasel'
+import { defineMessage, resumeOrCreate, systemClock, type } from 'teasel'
 import { createHost, type HostEvent, hosted } from 'teasel/host'
 import { createPersister, memoryPersister, type Persister, sendStored } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
@@ -7,30 +7,10 @@ import { describe, expect, it } from 'vitest'
 import { postTo } from '../../src/persistence/seal.js'
 import { defer, flush, flushUntil, untilAborted } from '../support/deferred.js'
 import { mortal } from '../support/mortal-store.js'
+import { type Act, answer, graphOf, kit, workOf } from '../support/one-action.js'
 import { overDriver } from '../support/over-driver.js'
 import { quiet } from '../support/quiet-logger.js'
 
-const kit = defineState<{ item: string; out: string }>()
-const answer = defineMessage('answer', type<string>())
-
-type Act = (
-  item: string,
-  use: { signal: AbortSignal; receive(): Promise<string>; sleep(ms: number): Promise<void> },
-) => Promise<string>
-const graphOf = (act: Act) => {
-  const work = kit.action({
-    reads: ['item'],
-    writes: ['out'],
-    run: async ({ state: { item }, signal, context }) => ({
-      out: await act(item, {
-        signal,
-        receive: async () => (await context.receiveOne(answer)).body,
-        sleep: (ms) => context.sleep({ ms }),
-      }),
-    }),
-  })
-  return kit.graph({ actions: { work } })
-}
 /** Returns its item, and records it. */
 const recording =
   (ran: string[]): Act =>
@@ -38,7 +18,6 @@ const recording =
     ran.push(item)
     return item
   }
-const workOf = (act: Act) => hosted(graphOf(act), { entrypoint: 'work' })
 
 const quietly = { logger: quiet, signals: [] } as const
 

@@ -1,4 +1,3 @@
-import { defineMessage, defineState, type } from 'teasel'
 import { createRunQueue, createRunWorker } from 'teasel/executor/jobs'
 import { hosted } from 'teasel/host'
 import { memoryEngine } from 'teasel/testing'
@@ -6,27 +5,12 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { mortal } from '../support/mortal-store.js'
 import { quiet } from '../support/quiet-logger.js'
 import { storesOf } from '../support/stores.js'
+import { countingByKind, go, kindOf } from '../support/three-kinds.js'
 
 const { stores, close } = await storesOf('runs')
 afterAll(close)
 
-const kit = defineState<{ n: number; kind: 'plain' | 'asks' | 'sleeps' }>()
-const go = defineMessage('go', type<number>())
-const step = kit.action({
-  reads: ['n', 'kind'],
-  writes: ['n'],
-  run: async ({ state: { n, kind }, context }) => {
-    if (kind === 'asks' && n === 1) return { n: n + (await context.receiveOne(go)).body }
-    if (kind === 'sleeps' && n === 1) await context.sleep({ ms: 30 })
-    return { n: n + 1 }
-  },
-})
-const graph = kit.graph({
-  actions: { step },
-  transitions: { step: [{ to: 'step', when: ({ state }) => state.n < 3 }] },
-})
-const graphs = { work: hosted(graph, { entrypoint: 'step', inboxPollMs: 20 }) }
-const KINDS = ['plain', 'asks', 'sleeps'] as const
+const graphs = { work: hosted(countingByKind(), { entrypoint: 'step', inboxPollMs: 20 }) }
 
 describe.each(stores)('runs as jobs over %s', (_, kind) => {
   it('run in workers with connections of their own; one that is killed loses nothing', async () => {
@@ -50,8 +34,7 @@ describe.each(stores)('runs as jobs over %s', (_, kind) => {
     await using _other = worker()
     const ids = Array.from({ length: 24 }, (_one, i) => `run ${i}`)
     for (const [i, appId] of ids.entries()) {
-      const kindOf = KINDS[i % 3] ?? 'plain'
-      const options = { appId, state: { n: 0, kind: kindOf }, partitionKey: i % 2 === 0 ? 'p' : null }
+      const options = { appId, state: { n: 0, kind: kindOf(i) }, partitionKey: i % 2 === 0 ? 'p' : null }
       expect((await queue.enqueueRun('work', { ...options, ...(i % 4 === 0 && { delayMs: 20 }) })).created).toBe(true)
       if (i === 8) {
         crash()

@@ -1,4 +1,3 @@
-import { defineMessage, defineState, type } from 'teasel'
 import {
   attach,
   createRunQueue,
@@ -13,30 +12,9 @@ import { memoryEngine } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
 import { defer, flush, flushUntil, untilAborted } from '../support/deferred.js'
 import { mortal } from '../support/mortal-store.js'
+import { type Act, answer, kit, workOf } from '../support/one-action.js'
 import { overDriver } from '../support/over-driver.js'
 import { quiet } from '../support/quiet-logger.js'
-
-const kit = defineState<{ item: string; out: string }>()
-const answer = defineMessage('answer', type<string>())
-
-type Act = (
-  item: string,
-  use: { signal: AbortSignal; receive(): Promise<string>; sleep(ms: number): Promise<void> },
-) => Promise<string>
-const workOf = (act: Act) => {
-  const work = kit.action({
-    reads: ['item'],
-    writes: ['out'],
-    run: async ({ state: { item }, signal, context }) => ({
-      out: await act(item, {
-        signal,
-        receive: async () => (await context.receiveOne(answer)).body,
-        sleep: (ms) => context.sleep({ ms }),
-      }),
-    }),
-  })
-  return hosted(kit.graph({ actions: { work } }), { entrypoint: 'work' })
-}
 
 /** Two steps, so that a run has a commit to go on from. */
 const chainOf = (first: Act, second: Act) => {

@@ -1,10 +1,11 @@
 import pg from 'pg'
-import { createApplication, defineMessage, defineState, resumeOrCreate, type } from 'teasel'
+import { createApplication, resumeOrCreate } from 'teasel'
 import { createPersister, PersistenceError, type Row, sendStored } from 'teasel/persistence'
 import { postgresPersister } from 'teasel/persistence/postgres'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import type { PgPool, Statement } from '../../src/adapters/postgres/pool.js'
 import { PostgresDriver } from '../../src/adapters/postgres/postgres-driver.js'
+import { answer, asking, counted, counting } from '../support/counting.js'
 import { defer } from '../support/deferred.js'
 import { startPgBouncer } from '../support/pgbouncer.js'
 import { findPostgres } from '../support/postgres.js'
@@ -26,21 +27,6 @@ afterAll(async () => {
   pooler?.stop()
   for (const schema of schemas) await server?.drop(schema)
 })
-
-const counter = defineState<{ n: number; answer: string }>()
-const add = counter.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 1 }) })
-const counting = counter.graph({
-  actions: { add },
-  transitions: { add: [{ to: 'add', when: ({ state }) => state.n < 5 }] },
-})
-
-const answer = defineMessage('answer', type<string>())
-const ask = counter.action({
-  reads: [],
-  writes: ['answer'],
-  run: async ({ context }) => ({ answer: (await context.receiveOne(answer)).body }),
-})
-const asking = counter.graph({ actions: { ask } })
 
 if (server !== undefined) {
   const { url } = server
@@ -77,12 +63,11 @@ if (server !== undefined) {
 
     it('continues an application in another process', async () => {
       const schema = newSchema()
-      const options = { appId: 'app', entrypoint: 'add', state: { n: 0 } } as const
-      const first = createApplication(counting, { ...options, persister: persisterOf(schema) })
+      const first = createApplication(counting, { ...counted, persister: persisterOf(schema) })
       await first.step()
       await first.step()
 
-      const again = await resumeOrCreate(counting, { ...options, persister: persisterOf(schema) })
+      const again = await resumeOrCreate(counting, { ...counted, persister: persisterOf(schema) })
       const { state } = await again.run()
 
       expect([again.sequenceId, state.n]).toEqual([4, 5])
@@ -143,7 +128,7 @@ if (server !== undefined) {
     it('names the server when it cannot be reached, and loses nothing', async () => {
       const persister = postgresPersister({ url: 'postgres://nobody@127.0.0.1:1/none' })
       open.push(persister)
-      const app = createApplication(counting, { appId: 'app', entrypoint: 'add', state: { n: 0 }, persister })
+      const app = createApplication(counting, { ...counted, persister })
 
       const error = await app.run().catch((thrown: unknown) => thrown)
 
@@ -157,7 +142,7 @@ if (server !== undefined) {
       const schema = newSchema()
       const persister = persisterOf(schema)
       const app = createApplication(counting, {
-        ...{ appId: 'app', entrypoint: 'add', state: { n: 0 }, whenUnavailable: 'wait', logger: quiet },
+        ...{ ...counted, whenUnavailable: 'wait', logger: quiet },
         persister,
       })
       const client = new pg.Client({ connectionString: url })
@@ -196,7 +181,7 @@ if (server !== undefined) {
       } as unknown as PgPool
       const persister = createPersister(new PostgresDriver({ pool: losing, owned: true, schema, name: 'losing' }))
       open.push(persister)
-      await createApplication(counting, { appId: 'app', entrypoint: 'add', state: { n: 0 }, persister }).run()
+      await createApplication(counting, { ...counted, persister }).run()
 
       loses = true
       const record = await persister.load({ appId: 'app' })
@@ -225,7 +210,7 @@ if (server !== undefined) {
       const persister = createPersister(new PostgresDriver({ pool: without, owned: true, schema, name: 'pooled' }))
       open.push(persister)
 
-      const app = createApplication(counting, { appId: 'app', entrypoint: 'add', state: { n: 0 }, persister })
+      const app = createApplication(counting, { ...counted, persister })
       const { state } = await app.run()
 
       expect([state.n, refused]).toEqual([5, 1])

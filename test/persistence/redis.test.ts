@@ -1,11 +1,12 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { Cluster, Redis } from 'ioredis'
-import { createApplication, defineMessage, defineState, resumeOrCreate, type } from 'teasel'
+import { createApplication, resumeOrCreate } from 'teasel'
 import { PersistenceError, type Persister, sendStored } from 'teasel/persistence'
 import { type RedisOptions, redisPersister } from 'teasel/persistence/redis'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { group, root, row, summary, wait } from '../../src/testing/contract-rows.js'
+import { answer, asking, counted, counting } from '../support/counting.js'
 import { defer } from '../support/deferred.js'
 import { quiet } from '../support/quiet-logger.js'
 import { clientOf, findRedis, ownRedis } from '../support/redis.js'
@@ -30,23 +31,8 @@ const kept = <T extends { close(): Promise<void> }>(one: T): T => {
   return one
 }
 
-const counter = defineState<{ n: number; answer: string }>()
-const add = counter.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 1 }) })
-const counting = counter.graph({
-  actions: { add },
-  transitions: { add: [{ to: 'add', when: ({ state }) => state.n < 5 }] },
-})
-const counted = { appId: 'app', entrypoint: 'add', state: { n: 0 } } as const
 const sequenceIdsOf = async (persister: Persister) =>
   (await persister.steps({ runId: 'app' })).items.map(({ sequenceId }) => sequenceId)
-
-const answer = defineMessage('answer', type<string>())
-const ask = counter.action({
-  reads: [],
-  writes: ['answer'],
-  run: async ({ context }) => ({ answer: (await context.receiveOne(answer)).body }),
-})
-const asking = counter.graph({ actions: { ask } })
 
 const faultOf = async (work: Promise<unknown>): Promise<unknown> => {
   const error = await work.catch((thrown: unknown) => thrown)

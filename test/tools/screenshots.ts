@@ -5,16 +5,7 @@ import { fileTracker } from '../../src/adapters/file/index.js'
 import { projectsIn } from '../../src/ui/index.js'
 import { findChromium } from '../support/chromium.js'
 import { launch, open, serve } from '../ui/browser/rig.js'
-import {
-  FEW,
-  manyPrompts,
-  openExpense,
-  runAgent,
-  runHostile,
-  runLong,
-  runNested,
-  runSurvey,
-} from '../ui/browser/story.js'
+import { runAll } from '../ui/browser/story.js'
 import { ROOT } from './vitest-report.js'
 
 // A picture of every screen of the page, in light and dark, wide and narrow, for people to look at.
@@ -53,14 +44,7 @@ mkdirSync(out, { recursive: true })
 const only = process.argv[2]
 const dir = mkdtempSync(join(tmpdir(), 'teasel-screens-'))
 const tracker = fileTracker({ dir, project: 'demo' })
-await runAgent(tracker)
-await runAgent(tracker, 'agent-2', 'weight of a coconut')
-await runSurvey(tracker, 'survey-few', FEW)
-await runSurvey(tracker, 'survey-many', manyPrompts(400))
-await runNested(tracker)
-await runHostile(tracker)
-await runLong(tracker, 2000)
-void openExpense('expense-1', { tracker }).run()
+await runAll(tracker, { branches: 400, steps: 2000 })
 const server = await serve(projectsIn(dir))
 const browser = await launch(chromium)
 const looks = [

@@ -8,7 +8,7 @@ import { projectsIn } from 'teasel/ui'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { findChromium } from '../../support/chromium.js'
 import { launch, open, type PageServer, serve } from './rig.js'
-import { FEW, HOSTILE, manyPrompts, openExpense, runAgent, runHostile, runLong, runNested, runSurvey } from './story.js'
+import { HOSTILE, runAll } from './story.js'
 
 const chromium = findChromium()
 const AXE = createRequire(import.meta.url).resolve('axe-core')
@@ -21,14 +21,7 @@ describe.skipIf(chromium === undefined)('the page, in a browser', () => {
 
   beforeAll(async () => {
     tracker = fileTracker({ dir, project: 'demo' })
-    await runAgent(tracker)
-    await runAgent(tracker, 'agent-2', 'weight of a coconut')
-    await runSurvey(tracker, 'survey-few', FEW)
-    await runSurvey(tracker, 'survey-many', manyPrompts(200))
-    await runNested(tracker)
-    await runHostile(tracker)
-    await runLong(tracker, 3000)
-    void openExpense('expense-1', { tracker }).run()
+    await runAll(tracker, { branches: 200, steps: 3000 })
     browser = await launch(chromium ?? '')
     server = await serve(projectsIn(dir))
   })

@@ -67,7 +67,7 @@ const agentGraph = agent.graph({
 })
 
 /** A loop of an agent: 27 steps, logs, spans, a stream at its end. */
-export const runAgent = (tracker: Tracker, appId = 'agent-1', question = 'airspeed of a swallow') =>
+const runAgent = (tracker: Tracker, appId = 'agent-1', question = 'airspeed of a swallow') =>
   createApplication(agentGraph, { appId, entrypoint: 'plan', state: { question }, tracker, logger: quiet }).run()
 
 interface Prompt {
@@ -148,7 +148,7 @@ export const runSurvey = (tracker: Tracker, appId: string, prompts: Readonly<Rec
 
 export const FEW = { 'meaning of life': 'life', 'unladen swallow': 'bird', 'never ends': 'never' }
 /** @param n how many prompts */
-export const manyPrompts = (n: number): Readonly<Record<string, string>> =>
+const manyPrompts = (n: number): Readonly<Record<string, string>> =>
   Object.fromEntries(
     Array.from({ length: n }, (_, i) => [
       i % 83 === 80 ? `never ${i}` : `prompt ${i}`,
@@ -180,7 +180,7 @@ const presidents = deep.mapStates({
 const outer = deep.graph({ actions: { compare: presidents } })
 
 /** A map at its first step, with maps in its branches. */
-export const runNested = (tracker: Tracker) =>
+const runNested = (tracker: Tracker) =>
   createApplication(outer, { appId: 'nested-1', entrypoint: 'compare', state: { n: 1, sum: 0 }, tracker }).run()
 
 /** What a hostile model may write into a state, a title and a log. */
@@ -205,7 +205,7 @@ const fail = text.action({
 const hostileGraph = text.graph({ actions: { write, [HOSTILE]: fail }, transitions: { write: HOSTILE } })
 
 /** A run whose every text is hostile; it fails. */
-export const runHostile = (tracker: Tracker) =>
+const runHostile = (tracker: Tracker) =>
   createApplication(hostileGraph, { appId: 'hostile-1', entrypoint: 'write', state: {}, tracker, logger: quiet })
     .run()
     .catch(() => undefined)
@@ -213,7 +213,7 @@ export const runHostile = (tracker: Tracker) =>
 const steps = defineState<{ n: number }>()
 const count = steps.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 1 }) })
 /** A run of many steps. */
-export const runLong = (tracker: Tracker, most: number) =>
+const runLong = (tracker: Tracker, most: number) =>
   createApplication(
     steps.graph({ actions: { count }, transitions: { count: [{ to: 'count', when: ({ state }) => state.n < most }] } }),
     { appId: 'long-1', entrypoint: 'count', state: { n: 0 }, tracker },
@@ -245,3 +245,18 @@ export const openExpense = (appId: string, more: { persister?: Persister; tracke
     ...more,
     logger: quiet,
   })
+
+/** One run of each kind; that of the expense waits. */
+export async function runAll(
+  tracker: Tracker,
+  { branches, steps }: { branches: number; steps: number },
+): Promise<void> {
+  await runAgent(tracker)
+  await runAgent(tracker, 'agent-2', 'weight of a coconut')
+  await runSurvey(tracker, 'survey-few', FEW)
+  await runSurvey(tracker, 'survey-many', manyPrompts(branches))
+  await runNested(tracker)
+  await runHostile(tracker)
+  await runLong(tracker, steps)
+  void openExpense('expense-1', { tracker }).run()
+}
