@@ -14,6 +14,7 @@ import { Application } from '../runtime/application.js'
 import { type Checkpoint, initialCheckpoint } from '../runtime/checkpoint.js'
 import { failOnStoreLoss, restore, saveCheckpoint, visitsOf } from '../runtime/durability.js'
 import { heartbeatOf } from '../runtime/map/heartbeat.js'
+import { cancelAt } from '../runtime/message/commands.js'
 import { childApp } from '../runtime/sub-app.js'
 import { AppSystem, type SystemSettings } from '../runtime/system.js'
 import { enterState } from '../state/contract.js'
@@ -88,6 +89,7 @@ export function makeApp(
   if (journal !== undefined) {
     failOnStoreLoss(app, journal)
     journal.scope.lease.report = () => heartbeatOf(app)
+    journal.scope.requests.cancel = (path, reason) => cancelAt(app, path, reason)
   }
   if (journal !== undefined && resumed?.stored !== undefined) {
     restore(app, resumed.stored(plan))

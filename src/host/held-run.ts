@@ -1,7 +1,6 @@
-import type { LiveApplication } from '../application/live-application.js'
+import { LiveApplication } from '../application/live-application.js'
 import { decode } from '../codec/encode.js'
 import { isPlainObject, tryGet } from '../internal/guards.js'
-import { cancelRequest } from '../persistence/cancel-stored.js'
 import type { Persister } from '../persistence/persister.js'
 import type { StoredRun } from '../persistence/summary.js'
 import type { SummaryFacts } from '../persistence/summary-facts.js'
@@ -96,12 +95,10 @@ export class HeldRun {
     return { type: 'released', run: this.run, status: isLost ? 'lost' : 'failed', error }
   }
 
-  /** Cancels the run if another process has asked for it. */
+  /** Cancels what another process has asked for, without waiting for the next heartbeat. */
   async obey(): Promise<void> {
-    const { runId, partitionKey } = this.run
     try {
-      const request = await cancelRequest(this.#host.persister, { appId: runId, partitionKey })
-      if (request !== undefined) await this.app.cancel({ reason: request.reason })
+      await LiveApplication.inside(this.app).app.journal?.scope.requests.look()
     } catch (error) {
       this.#host.emit({ type: 'unavailable', error })
     }

@@ -19,7 +19,7 @@ import type { Host, HostOptions, PlaceRef, RunRef, StartOptions } from './host-a
 import { type HostEvent, type HostHealth, type HostRun, keyOf, type StartedRun } from './host-events.js'
 import type { Hosted } from './hosted.js'
 import { hostedOf, type Opened, openRun, storeRun } from './open-run.js'
-import { healthOf, repeat, within } from './service.js'
+import { healthOf, within } from './service.js'
 
 // Owns: which runs of a store this process holds.
 // Does not own: a run that is held (held-run.ts), leases (persistence/lease.ts).
@@ -62,11 +62,6 @@ export class StoreHost implements Host<Record<string, Hosted>> {
     if (unwatch !== undefined) this.#ends.push(unwatch)
     for (const signal of options.signals ?? ['SIGTERM', 'SIGINT'])
       this.#ends.push(onSignal(signal, () => void this.drain()))
-    // Looks for requests to cancel, at each heartbeat.
-    const beat = (): void => {
-      for (const held of this.#held.values()) void held.obey()
-    }
-    this.#ends.push(repeat(this.#clock, (options.leaseMs ?? 30_000) / 3, beat))
     void this.#look()
   }
 
@@ -275,8 +270,7 @@ export class StoreHost implements Host<Record<string, Hosted>> {
     const partitionKey = this.#partitionOf(ref)
     const held = this.#held.get(keyOf(partitionKey, ref.runId))
     if (held !== undefined) return held.app.cancel({ reason, ...(path !== undefined && { path: printedPath(path) }) })
-    if (path !== undefined) return 'unknown'
-    return cancelStored({ persister: this.persister, appId: ref.runId, partitionKey, reason })
+    return cancelStored({ persister: this.persister, appId: ref.runId, partitionKey, reason, path })
   }
 
   events({ signal }: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<HostEvent> {

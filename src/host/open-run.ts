@@ -6,8 +6,10 @@ import { describeValue, isPlainObject } from '../internal/guards.js'
 import { createId } from '../internal/ids.js'
 import { suggest } from '../internal/nearest.js'
 import type { Logger } from '../lifecycle/logger.js'
-import { cancelRequest, cancelStored, failStored } from '../persistence/cancel-stored.js'
+import { cancelStored, failStored } from '../persistence/cancel-stored.js'
+import { isEnded } from '../persistence/due.js'
 import type { Persister } from '../persistence/persister.js'
+import { runRequestIn } from '../persistence/requests.js'
 import type { StartFacts } from '../persistence/scope.js'
 import type { StoredRun } from '../persistence/summary.js'
 import { PersistenceError } from '../store-errors.js'
@@ -112,7 +114,11 @@ export async function openRun(opening: RunOpening, run: HostRun, stored: StoredR
   const { persister, maxCrashes = 3 } = opening
   const ref = { appId: run.runId, partitionKey: run.partitionKey }
   const { inputs, crashes } = hostFacts(stored)
-  const request = await cancelRequest(persister, ref)
+  const { partitionKey, runId: rootId } = run
+  const request =
+    stored.summary !== undefined && isEnded(stored.summary.status)
+      ? undefined
+      : runRequestIn(rootId, await persister.driver.inbox({ partitionKey, rootId }))
   if (request !== undefined) {
     await cancelStored({ persister, ...ref, reason: request.reason })
     return { status: 'cancelled' }

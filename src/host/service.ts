@@ -3,21 +3,7 @@ import type { Clock } from '../internal/clock.js'
 import { createDeferred } from '../internal/deferred.js'
 import type { HostHealth, HostRun } from './host-events.js'
 
-// Owns: the parts that a host and a worker of runs share: their heartbeat, the time that a drain may take, their health.
-
-/** Calls a function again and again. The timer does not keep the process alive. @returns a function that ends it */
-export function repeat(clock: Clock, ms: number, beat: () => void): () => void {
-  let timer: unknown
-  const next = (): void => {
-    timer = clock.setTimeout(() => {
-      beat()
-      next()
-    }, ms)
-    ;(timer as { unref?(): void } | undefined)?.unref?.()
-  }
-  next()
-  return () => clock.clearTimeout(timer)
-}
+// Owns: the parts that a host and a worker of runs share: the time that a drain may take, their health.
 
 /** Resolves when the work has ended, or its time is over. @throws the error of the work */
 export async function within(clock: Clock, ms: number, work: Promise<unknown>): Promise<void> {

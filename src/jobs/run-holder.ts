@@ -229,11 +229,6 @@ export class RunHolder {
     }
   }
 
-  /** Looks for requests to cancel: a hint may have been lost. */
-  beat(): void {
-    for (const { run } of this.#held.values()) void run.obey()
-  }
-
   /** Takes no more runs, and interrupts those that it holds. Resolves when they are released. */
   async drain(): Promise<void> {
     this.#draining = true

@@ -2,7 +2,7 @@ import { EventReaders } from '../host/event-readers.js'
 import type { HostEvent, HostHealth, HostRun } from '../host/host-events.js'
 import { keyOf } from '../host/host-events.js'
 import type { RunOpening } from '../host/open-run.js'
-import { healthOf, repeat, within } from '../host/service.js'
+import { healthOf, within } from '../host/service.js'
 import { type Clock, systemClock } from '../internal/clock.js'
 import { onSignal } from '../internal/platform.js'
 import { consoleLogger, type Logger, safeLogger } from '../lifecycle/logger.js'
@@ -74,7 +74,6 @@ export class StoreRunWorker {
     })
     for (const signal of settings.signals ?? ['SIGTERM', 'SIGINT'])
       this.#ends.push(onSignal(signal, () => void this.drain()))
-    this.#ends.push(repeat(this.#clock, (settings.leaseMs ?? 30_000) / 3, () => this.#holder.beat()))
     this.#tick()
   }
 

@@ -1,19 +1,18 @@
+import type { Path } from '../action/context.js'
 import { systemClock } from '../internal/clock.js'
+import { printedPath, type WirePath } from '../read/wire-path.js'
 import { PersistenceError } from '../store-errors.js'
 import type { RootKey } from './driver.js'
 import { isEnded } from './due.js'
 import { openBranchStore } from './durable-task-feed.js'
 import { Journal } from './journal.js'
 import type { AppRef, Persister } from './persister.js'
-import { readMessage } from './replay.js'
+import { requestOf } from './request-form.js'
 import { Scope } from './scope.js'
 import { postTo } from './seal.js'
 import { scopeSettings } from './settings.js'
 
 // Owns: the end of a run that no process holds: a cancel, or a failure that a host has found.
-
-/** The kind of the stored message by which a process asks the holder of a run to cancel it. */
-const CANCEL_KIND = 'teasel.cancel'
 
 /** Options of {@link cancelStored}. */
 export interface CancelStoredOptions extends AppRef {
@@ -21,15 +20,18 @@ export interface CancelStoredOptions extends AppRef {
   readonly persister: Persister
   /** The reason, stored with the cancel. Default: none. */
   readonly reason?: unknown
+  /** Path of a branch below the root, in any form. Default: the whole run. */
+  readonly path?: string | Path | WirePath | undefined
 }
 
 /**
- * Cancels a stored root application for good, from any process.
+ * Cancels a stored root application for good, or a branch of it, from any process.
  *
- * A run that nobody holds is `cancelled` at once. A run that another process holds is asked to end: a host looks for
- * that at each heartbeat, and at once in a store with notifications.
+ * A run that nobody holds is `cancelled` at once. The process that holds a run is asked: with or without a host it looks for
+ * that at each heartbeat, a third of its `leaseMs`, and sooner while something waits for a message. The answer does not wait
+ * for it. A branch is cancelled by the holder only: of a run that nobody holds it stays as it is.
  * @returns `cancelled`; `requested` when another process holds the run; `ended` when it had ended before; `unknown` when
- * nothing is stored
+ * nothing is stored, or nobody holds the run of a branch
  * @throws {PersistenceError} when the store is unavailable, or a record cannot be read
  *
  * @example
@@ -42,15 +44,27 @@ export async function cancelStored({
   appId,
   partitionKey = null,
   reason,
+  path,
 }: CancelStoredOptions): Promise<'cancelled' | 'requested' | 'ended' | 'unknown'> {
   const { driver } = persister
   const root = { partitionKey, rootId: appId }
-  const ended = await endStored(persister, root, async (journal) =>
-    journal.cancelled({ cause: 'app', by: 'app', reason }, NEVER_STARTED, true),
-  )
-  if (ended !== 'held') return ended === 'done' ? 'cancelled' : ended
-  await postTo({ driver, ...root }, appId, { kind: CANCEL_KIND, body: reason })
+  const at = path === undefined ? '' : printedPath(path)
+  const answer =
+    at === ''
+      ? await endStored(persister, root, async (journal) =>
+          journal.cancelled({ cause: 'app', by: 'app', reason }, NEVER_STARTED, true),
+        )
+      : await holderOf(persister, root)
+  if (answer !== 'held') return answer === 'done' ? 'cancelled' : answer
+  await postTo({ driver, ...root }, appId, requestOf(at === '' ? undefined : at, reason))
   return 'requested'
+}
+
+/** Whether a process holds a run. A clock that differs from that of the store is wrong about the last moments of a lease. */
+async function holderOf({ driver }: Persister, root: RootKey): Promise<'held' | 'ended' | 'unknown'> {
+  const found = await driver.find(root)
+  if (found?.summary !== undefined && isEnded(found.summary.status)) return 'ended'
+  return (found?.claim?.leaseUntil ?? 0) > systemClock.now() ? 'held' : 'unknown'
 }
 
 /** Stores that a run that nobody holds has failed. @returns false when it is held, ended, or not stored */
@@ -91,20 +105,8 @@ async function endStored(
   if (stored === undefined || now !== undefined) return now ?? 'unknown'
   const journal = new Journal(scope, openBranchStore, { appId, stored })
   await journal.summary.restore()
+  scope.requests.drop(journal.inbox.requests)
   await write(journal)
   await scope.tree.settled()
   return 'done'
-}
-
-/** The reason of a stored request to cancel a root; undefined if there is none. */
-export async function cancelRequest(
-  { driver }: Persister,
-  { appId, partitionKey = null }: AppRef,
-): Promise<{ readonly reason: unknown } | undefined> {
-  for (const posted of await driver.inbox({ partitionKey, rootId: appId })) {
-    if (posted.appId !== appId || !posted.data.includes(CANCEL_KIND)) continue
-    const { kind, body } = readMessage(appId, posted)
-    if (kind === CANCEL_KIND) return { reason: body }
-  }
-  return undefined
 }

@@ -14,6 +14,8 @@ import { readMessage, type StoredMessage } from './replay.js'
 /** The store of a tree of applications. */
 interface Tree {
   readonly settings: Settings
+  /** Requests of other processes, in the process that holds the run. */
+  readonly requests?: { found(inbox: readonly Addressed[]): void } | undefined
 }
 type Settings = RootKey & { readonly driver: PersisterDriver }
 
@@ -139,6 +141,7 @@ export class InboxWatch {
     try {
       const found: readonly Addressed[] = await driver.inbox(store.settings)
       store.unavailable = false
+      asking()[0]?.journal.scope.requests?.found(found)
       const byId = new Map(asking().map((one) => [one.journal.appId, one]))
       for (const posted of found) {
         const to = byId.get(posted.appId)

@@ -1,5 +1,6 @@
 import type { Delivery } from '../action/message.js'
-import type { StoredMessage } from './replay.js'
+import { isRequest } from './request-form.js'
+import type { StoredMessage } from './stored-record.js'
 
 const REMEMBERED = 1000
 
@@ -9,6 +10,8 @@ const REMEMBERED = 1000
 export class Inbox {
   /** Messages that no committed step has taken. */
   waiting: StoredMessage[]
+  /** Requests to cancel the run, which no step takes. */
+  readonly requests: readonly StoredMessage[]
   /** Ids of messages recently taken by committed steps: a pending query of the store may return them again. */
   readonly #committed = new Set<number>()
   readonly #taken = new Set<number>()
@@ -17,11 +20,13 @@ export class Inbox {
 
   constructor(waiting: readonly StoredMessage[] = [], unsaved: readonly number[] = []) {
     this.#unsaved = new Set(unsaved)
-    this.waiting = unsaved.length === 0 ? [...waiting] : waiting.filter(({ id }) => !this.#unsaved.has(id))
+    this.requests = waiting.filter(isRequest)
+    this.waiting = waiting.filter((one) => !this.#unsaved.has(one.id) && !isRequest(one))
   }
 
   /** Delivers a stored message once. A refused one stays in the store. */
   arrived(message: StoredMessage, deliver: (message: StoredMessage) => Delivery): Delivery {
+    if (isRequest(message)) return 'delivered'
     if (this.#committed.has(message.id) || this.waiting.some(({ id }) => id === message.id)) return 'delivered'
     this.waiting.push(message)
     const delivery = deliver(message)

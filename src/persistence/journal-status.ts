@@ -7,6 +7,7 @@ import { AppStatus, type StatusSource, type StoringSummary, type WholeFacts } fr
 import type { CommittingStep, OpenMap } from './committing.js'
 import type { Awaitable } from './driver.js'
 import { isEnded } from './due.js'
+import type { Inbox } from './inbox.js'
 import type { StateLabel } from './labels.js'
 import type { ForkedFrom, FullFacts, Notes, ParentRef } from './record.js'
 import type { Scope } from './scope.js'
@@ -34,7 +35,7 @@ export interface StatusJournal {
   /** The number of the last step, stored or not. */
   readonly sequenceId: number
   readonly forkedFrom: ForkedFrom | undefined
-  readonly inbox: { readonly taken: readonly number[] }
+  readonly inbox: Pick<Inbox, 'taken' | 'requests'>
   readonly status: {
     readonly due: DueNotes
     /** Whether the application waits, and that is the last note. */
@@ -91,6 +92,7 @@ export class JournalStatus {
     const found = await scope.ask(() => scope.settings.driver.find(scope.settings))
     if (found?.summary === undefined) return
     const { status } = found.summary
+    if (isEnded(status)) scope.requests.drop(this.#journal.inbox.requests)
     this.#app.adopt(found.summary)
     this.#asked = undefined
     this.#diedIn = status === 'running' || status === 'retrying' ? sequenceId : undefined
@@ -115,15 +117,17 @@ export class JournalStatus {
     scope.root = this.#source
     scope.tree.begin()
     scope.tree.changed()
+    scope.requests.begin(this.#journal.inbox.requests)
   }
 
   /** The run of the root has ended. */
   ended(status: 'halted' | 'finished' | 'failed' | 'cancelled'): Awaitable<void> {
     const { tree } = this.#journal.scope
     if (!tree.running) return tree.settled()
-    const cutOff = this.#cutOff
+    const last = status === 'cancelled' ? this.#cutOff : status
     tree.end()
-    this.#app.set(status === 'cancelled' ? cutOff : status, this.#now)
+    if (isEnded(last)) this.#journal.scope.requests.ended()
+    this.#app.set(last, this.#now)
     return tree.settled()
   }
 
@@ -168,13 +172,16 @@ export class JournalStatus {
   }
 
   #endRoot(status: SummaryStatus, ended?: Parameters<AppStatus['set']>[2]): void {
-    this.#journal.scope.tree.end()
+    const { scope } = this.#journal
+    scope.tree.end()
+    if (isEnded(status)) scope.requests.ended()
     this.#app.set(status, this.#now, ended)
   }
 
   /** A state that no step made is about to be saved. */
   placed(label: StateLabel, { next, position, end }: FullFacts): void {
-    const { scope } = this.#journal
+    const { scope, inbox } = this.#journal
+    if (label === 'rewind') scope.requests.drop(inbox.requests)
     this.#next = next
     this.#position = position
     if (this.#isRoot) {

@@ -34,6 +34,8 @@ export class Lease {
   readonly #lost: (error: unknown) => void
   /** What another process sees of branches without rows; JSON. */
   report: (() => string) | undefined
+  /** Called after each heartbeat that the store has answered. */
+  beaten: (() => void) | undefined
   /** When it was last renewed, on the monotonic clock; undefined while there is none in the store. */
   #renewed: number | undefined
   #held = false
@@ -125,13 +127,17 @@ export class Lease {
     const answered = (): void => {
       this.#asked = Number.NEGATIVE_INFINITY
     }
+    const renewed = (): void => this.beaten?.()
     try {
-      const renewed = this.#renew()
-      if (isThenable(renewed))
-        void Promise.resolve(renewed)
-          .catch((error: unknown) => this.#failed(error))
+      const renewing = this.#renew()
+      if (isThenable(renewing))
+        void Promise.resolve(renewing)
+          .then(renewed, (error: unknown) => this.#failed(error))
           .then(answered)
-      else answered()
+      else {
+        answered()
+        renewed()
+      }
     } catch (error) {
       answered()
       this.#failed(error)

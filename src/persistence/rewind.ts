@@ -10,7 +10,8 @@ import { openBranchStore } from './durable-task-feed.js'
 import { Journal } from './journal.js'
 import { rulesOf } from './known-rules.js'
 import type { AppRef, Persister } from './persister.js'
-import { readMessage, type StoredRecord } from './replay.js'
+import { readMessage, type StoredMessage, type StoredRecord } from './replay.js'
+import { isRequest } from './request-form.js'
 import { Scope } from './scope.js'
 import { postTo } from './seal.js'
 import { scopeSettings } from './settings.js'
@@ -70,7 +71,9 @@ export async function rewind({
     rows.reduce((last, row) => (isCount(row[name]) ? Math.max(last, row[name]) : last), -1)
   const head = { ...at, rows: most('index') + 1, order: most('order'), epoch: Math.max(0, most('epoch')) }
   const journal = new Journal(scope, openBranchStore, { appId, stored: head })
-  for (const id of await unreadable(persister, ref)) journal.inbox.take(id) // the row removes them
+  const { damaged, requests } = await removedWith(persister, ref)
+  for (const id of damaged) journal.inbox.take(id)
+  scope.requests.drop(requests)
   const { position, next, visits, startedAt } = at
   const state: State = { ...at.state, ...held }
   const given = [...new Set([...at.given, ...Object.keys(patch ?? {})])]
@@ -92,20 +95,20 @@ export async function rewind({
 /** Rows after the step may be damaged, and then hold any number. */
 const isCount = (count: number): boolean => count >= 0 && count < Number.MAX_SAFE_INTEGER / 2
 
-/** Ids of messages that cannot be read. */
-async function unreadable(
-  { driver }: Persister,
-  { appId, partitionKey }: Required<AppRef>,
-): Promise<readonly number[]> {
+/** The messages that the row removes: those that cannot be read, and requests to cancel the run that ends here. */
+async function removedWith({ driver }: Persister, { appId, partitionKey }: Required<AppRef>) {
   const [tail] = await driver.load(partitionKey, [appId])
-  return (tail?.inbox ?? []).flatMap((posted) => {
+  const damaged: number[] = []
+  const requests: StoredMessage[] = []
+  for (const posted of tail?.inbox ?? []) {
     try {
-      readMessage(appId, posted)
-      return []
+      const message = readMessage(appId, posted)
+      if (isRequest(message)) requests.push(message)
     } catch (error) {
-      return PersistenceError.is(error) ? [posted.id] : []
+      if (PersistenceError.is(error)) damaged.push(posted.id)
     }
-  })
+  }
+  return { damaged, requests }
 }
 
 /** @throws {ContractError} when the patch does not fit the schema */

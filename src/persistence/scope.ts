@@ -9,6 +9,7 @@ import { Lease } from './lease.js'
 import { fitRecord } from './migrate.js'
 import { orderAfter } from './order.js'
 import { Outage } from './outage.js'
+import { RunRequests } from './requests.js'
 import type { ScopeSettings } from './scope-settings.js'
 import type { StoredRecord } from './stored-record.js'
 import { TreeStatus } from './tree-status.js'
@@ -44,6 +45,8 @@ type SummarySource = () => StoringSummary | undefined
 
 const FIRST_WAIT_MS = 50
 const LONGEST_WAIT_MS = 5_000
+
+const NONE: readonly number[] = Object.freeze([])
 
 const saving = new WeakMap<PersisterDriver, Set<Scope>>()
 
@@ -84,6 +87,8 @@ export class Scope {
   readonly tree: TreeStatus
   /** The lease in the store of the root. */
   readonly lease: Lease
+  /** Requests of other processes, in the store of the root. */
+  readonly requests: RunRequests
   /** The summaries that may have changed without a row, by the scope that stores them. */
   readonly #changed: Map<Scope, Set<SummarySource>>
 
@@ -93,7 +98,10 @@ export class Scope {
     this.outage = outage
     this.#main = main
     this.#changed = main === undefined ? new Map() : main.#changed
+    this.requests = main?.requests ?? new RunRequests(settings)
     this.lease = main?.lease ?? new Lease(settings, (error) => this.#taken(error))
+    // An unavailable store is reported by what the run needs of it.
+    if (main === undefined) this.lease.beaten = () => void this.requests.look().catch(() => {})
     this.tree = main?.tree ?? new TreeStatus(this.lease, () => this.#storeChanged())
   }
 
@@ -133,7 +141,7 @@ export class Scope {
   async #storeOf(sources: ReadonlySet<SummarySource>): Promise<void> {
     if (this.#claim === undefined) return // the rows of its first save bring them
     const summaries = [...sources].flatMap((source) => source() ?? [])
-    if (summaries.length === 0 && !this.#leaseIsDue) return
+    if (summaries.length === 0 && !this.#leaseIsDue && this.requests.past.length === 0) return
     try {
       await this.save({ rows: [], summaries })
     } catch {
@@ -306,15 +314,21 @@ export class Scope {
     if (this.fault !== undefined) throw this.fault.error // P4
     const claimed = this.claim()
     if (claimed !== undefined) return claimed.then(() => this.#send(batch))
-    const { driver, partitionKey, rootId, writer } = this.settings
+    const { partitionKey, rootId, writer } = this.settings
     const { rows, taken = [], summaries = [] } = batch
     const leaseMs = this.#main === undefined ? this.lease.due() : undefined
+    const past = this.#main === undefined ? this.requests.past : NONE
     const group: Group = {
-      ...{ partitionKey, rootId, writer, rows, taken },
+      ...{ partitionKey, rootId, writer, rows, taken: past.length === 0 ? taken : [...taken, ...past] },
       ...(summaries.length > 0 && { summaries: summaries.map(({ summary }) => summary) }),
       ...(leaseMs !== undefined && { leaseMs }),
     }
-    if (rows.length === 0) return this.#sendSummaries(group)
+    const sent = rows.length === 0 ? this.#sendSummaries(group) : this.#sendRows(group)
+    return past.length === 0 ? sent : Promise.resolve(sent).then(() => this.requests.removed(past))
+  }
+
+  #sendRows(group: Group): Awaitable<void> {
+    const { driver } = this.settings
     return this.ask(
       () => driver.save(group),
       async () => {

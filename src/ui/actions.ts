@@ -2,6 +2,7 @@ import type { ActionName, ActionRequest, CancelOutcome, CancelRequest, Outcome, 
 import { ACTION_NAMES } from '../client/api.js'
 import { UiError } from '../client/ui-error.js'
 import { cancelStored } from '../persistence/cancel-stored.js'
+import type { RunSummary } from '../read/run-summary.js'
 import { printedPath } from '../read/wire-path.js'
 import { isHeld, liveOf, refuseEnded, refuseHeld, storeOf, targetOf } from './action-target.js'
 import { answerQuestion, decoded } from './answer-question.js'
@@ -61,11 +62,12 @@ async function cancelRun(project: OpenProject, request: CancelRequest): Promise<
   refuseEnded(target)
   const isBranch = node.path.length > 0
   const what = isBranch ? `the branch "${printedPath(node.path)}" of "${runId}"` : `"${runId}" for good`
-  const cancel = cancelBy(project, request, isBranch ? printedPath(node.path) : undefined)
+  const cancel = cancelBy(project, run, request, isBranch ? printedPath(node.path) : undefined)
   if (dryRun) return { done: false, text: `Would cancel ${what}.`, status: isHeld(run) ? 'requested' : 'cancelled' }
   const answer = await cancel(request.reason === undefined ? undefined : decoded(request.reason))
   if (answer === 'cancelled') return { done: true, text: `Cancelled ${what}.`, status: answer }
-  if (answer === 'requested') return { done: true, text: `Asked the process of "${runId}" to end it.`, status: answer }
+  if (answer === 'requested')
+    return { done: true, text: `Asked the process that runs it to cancel ${what}.`, status: answer }
   if (answer === 'unknown' && isBranch) throw noProcess()
   throw new UiError('settled', 'It has ended meanwhile.')
 }
@@ -73,6 +75,7 @@ async function cancelRun(project: OpenProject, request: CancelRequest): Promise<
 /** Who ends it: its application in this process, a host, or the store. @throws {UiError} when nobody can */
 function cancelBy(
   project: OpenProject,
+  { heldBy }: RunSummary,
   { runId, partitionKey = null }: CancelRequest,
   path: string | undefined,
 ): (reason: unknown) => Promise<string> {
@@ -80,14 +83,14 @@ function cancelBy(
   const at = path === undefined ? {} : { path }
   if (app !== undefined) return (reason) => app.cancel({ reason, ...at })
   const persister = storeOf(project, 'Cancel it')
+  if (path !== undefined && heldBy === undefined) throw noProcess()
   if (host !== undefined) return (reason) => host.cancel({ runId, partitionKey, reason, ...at })
-  if (path !== undefined) throw noProcess()
-  return (reason) => cancelStored({ persister, appId: runId, partitionKey, reason })
+  return (reason) => cancelStored({ persister, appId: runId, partitionKey, reason, ...at })
 }
 
 const noProcess = (): UiError =>
-  new UiError('not-live', 'A branch is cancelled by the process that runs it, and this server does not reach it.', {
-    hint: 'Cancel the run, or the branch in its process: app.cancel({ path }).',
+  new UiError('not-live', 'A branch is cancelled by the process that runs it, and no process has this run.', {
+    hint: 'Cancel the whole run, or resume it and then cancel the branch.',
   })
 
 async function removeRun(project: OpenProject, request: ActionRequest): Promise<Outcome> {

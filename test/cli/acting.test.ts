@@ -1,8 +1,11 @@
 import { join } from 'node:path'
+import { createApplication } from 'teasel'
+import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { createUiHandler } from 'teasel/ui'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openStore } from '../../src/cli/run-source.js'
 import { type Called, call, callJson, temporaryFolder } from './call.js'
+import { slow } from './fixtures/several.js'
 
 const folder = temporaryFolder()
 const store = `sqlite:${join(folder.path, 'runs.db')}`
@@ -63,6 +66,18 @@ describe('teasel cancel', () => {
       { done: true, status: 'cancelled' },
     ])
     expect([before, await statusOf('two')]).toEqual(['waiting', 'cancelled'])
+  })
+
+  it('ends the run of a program without a host, which another connection holds', async () => {
+    await using persister = sqlitePersister({ file: join(folder.path, 'runs.db') })
+    const options = { appId: 'held', entrypoint: 'sleep', state: { n: 0 }, persister, leaseMs: 900 } as const
+    const run = createApplication(slow, options).run()
+    await expect.poll(() => statusOf('held'), { timeout: 10_000 }).toBe('running')
+    const [asked] = await callJson(['cancel', 'held', '--reason', 'late'], { env })
+
+    expect(asked).toMatchObject({ done: true, status: 'requested' })
+    expect(await run).toMatchObject({ status: 'cancelled', reason: 'late' })
+    expect(await statusOf('held')).toBe('cancelled')
   })
 
   it('tells as JSON why it cannot', async () => {

@@ -236,7 +236,7 @@ describe.each(Object.entries(stores))('a host (%s)', (_, open) => {
     const persister = open()
     const graphs = { work: workOf((item, { signal, receive }) => (item === 'wait' ? receive() : untilAborted(signal))) }
     await using host = createHost({ ...quietly, persister, graphs })
-    await using other = createHost({ ...quietly, persister, graphs, leaseMs: 60 })
+    await using other = createHost({ ...quietly, persister, graphs, leaseMs: 900 })
     const [events, others] = [reading(host), reading(other)]
     await host.start('work', { appId: 'here', state: { item: 'x' } })
     await host.start('work', { appId: 'stored', state: { item: 'wait' } })
@@ -245,7 +245,7 @@ describe.each(Object.entries(stores))('a host (%s)', (_, open) => {
 
     const answers = []
     for (const runId of ['here', 'stored', 'there', 'none']) answers.push(await host.cancel({ runId, reason: 'no' }))
-    await expect.poll(() => seen(others, 'released', 'there', 'cancelled')()).toBe(true)
+    await expect.poll(() => seen(others, 'released', 'there', 'cancelled')(), { timeout: 10_000 }).toBe(true)
     await flushUntil(seen(events, 'released', 'here', 'cancelled'))
     expect(answers).toEqual(['cancelled', 'cancelled', 'requested', 'unknown'])
     expect(await persister.count()).toMatchObject({ cancelled: 3 })

@@ -12,6 +12,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { branchIdOf } from '../../src/parallel/branch-id.js'
 import { sealRow } from '../../src/persistence/seal.js'
 import type { BeatFacts, SummaryFacts } from '../../src/persistence/summary-facts.js'
+import { defer, untilAborted } from '../support/deferred.js'
 import { overDriver } from '../support/over-driver.js'
 import { quiet } from '../support/quiet-logger.js'
 import { storesOf } from '../support/stores.js'
@@ -250,6 +251,38 @@ describe.each(stores)('a persister as a reader (%s)', (_, kind) => {
       startedAt: T0 + 5,
       step: { action: 'work', sequenceId: 0, status: 'running', progress: { done: 1, total: 2, at: T0 + 6 } },
     })
+  })
+
+  it('shows a map at which a run begins before a branch of it has a row', async () => {
+    const { driver, other } = open()
+    const kit = defineState<{ key: string; n: number }>()
+    const begun = defer()
+    const work = kit.action({
+      reads: ['key'],
+      writes: [],
+      run: ({ signal }) => {
+        begun.resolve()
+        return untilAborted(signal)
+      },
+    })
+    const fan = kit.mapStates({
+      reads: [],
+      writes: ['n'],
+      action: work,
+      concurrency: 1,
+      states: { a: { key: 'a' }, b: { key: 'b' } },
+      reduce: ({ results }) => ({ n: results.length }),
+    })
+    const persister = createPersister(driver)
+    const graph = kit.graph({ actions: { fan } })
+    const app = createApplication(graph, { appId: 'r', entrypoint: 'fan', state: {}, persister, logger: quiet })
+    const run = app.run()
+    await begun.promise
+
+    expect((await other.describe({ runId: 'r' }))?.root.maps).toMatchObject([{ map: 'fan', visit: 1, total: 2 }])
+    expect((await other.describe({ runId: 'r', path: 'fan/b' }))?.root).toMatchObject({ key: 'b' })
+    await app.cancel()
+    await run
   })
 
   it('describes past maps, nested maps and applications made by hand', async () => {

@@ -379,6 +379,14 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'persistence/outage.ts': {
     O1: ['lost-store › is abandoned after the grace period by %s'],
   },
+  'persistence/requests.ts': {
+    Q1: ['../persistence/requests › Q1 is obeyed by the next process'],
+    Q2: [
+      '../persistence/requests › Q2 does not end a run that was begun again at an earlier step',
+      '../persistence/requests › Q2 does not end a run that has failed by itself',
+    ],
+    Q3: ['../persistence/requests › Q3 reaches a branch whose map comes after it'],
+  },
   'persistence/scope.ts': {
     P1: ['durability › of branches that commit in the same turn is saved in one group'],
     P2: ['lost-store › before a map with a store of its own leaves no branch there without its entry'],

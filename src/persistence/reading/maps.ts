@@ -55,7 +55,9 @@ export async function mapsOf(
   const { facts, last } = app
   const epoch = last?.epoch ?? facts.epoch
   const next = (last?.sequenceId ?? -1) + 1
-  const stands = visits.some((visit) => visit.epoch === epoch && visit.sequenceId === next)
+  // Before a branch has a row, the summary may not have the map yet: its entries are the last row then.
+  const stands =
+    last?.label === 'manifest' || visits.some((visit) => visit.epoch === epoch && visit.sequenceId === next)
   const open = openMapOf(app) ?? (stands ? await recordedMap(source, app, next) : undefined)
   const makers = new Set<string>()
   const views: MapView[] = []

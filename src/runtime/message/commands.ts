@@ -8,18 +8,18 @@ import { AppTarget } from './target.js'
 
 /**
  * Cancels the target of a path from outside, and waits until it has ended.
- * @param over waits for the end of the root
+ * @param over waits for the end of the root; by default nobody does
  */
 export async function cancelAt(
   root: Application,
   path: string | Path | undefined,
   reason: unknown,
-  over: () => Promise<void>,
+  over?: () => Promise<void>,
 ): Promise<CancelAnswer> {
   const found = path === undefined ? new AppTarget(root) : lookBelow(root, path)
   if (found === undefined) return 'unknown'
   if (found === SETTLED) return found
-  const ended = found.is(root) ? over() : found.over()
+  const ended = found.is(root) ? over?.() : found.over()
   const answer = await found.cancel(reason, 'app', 'app')
   await ended
   return answer
