@@ -13,6 +13,7 @@ import { assertDown, assertUp } from '../../src/remote/frame-rules.js'
 import { countKept } from '../../src/remote/local-code.js'
 import { defaultPlace } from '../../src/runtime/map/branch-maker.js'
 import { loopback, type TreeLoopback } from '../support/channel/loopback.js'
+import { type Mangle, rogue } from '../support/channel/rogue.js'
 import { flush, flushUntil, untilAborted } from '../support/deferred.js'
 import { emitted } from '../support/events.js'
 import { collectGarbage } from '../support/garbage.js'
@@ -280,6 +281,43 @@ describe('the permits of a shared limit', () => {
 
     expect([(await run).state.ends, limit.running]).toEqual([['failed'], 0])
     expect((await withLimit(count).run()).state.ends).toEqual(['done'])
+  })
+
+  it('that an earlier delivery had are not those of the next one, which may use their numbers again', async () => {
+    const limit = createLimit(1)
+    const [entered, gate] = [createDeferred<void>(), createDeferred<void>()]
+    const second = kit.action({
+      reads: ['n'],
+      writes: ['n'],
+      async run({ state, context }) {
+        if (context.delivery > 1) {
+          entered.resolve()
+          await gate.promise
+        }
+        return { n: state.n + 1 }
+      },
+    })
+    const steps = kit
+      .graph({ actions: { first: count, second }, transitions: { first: 'second' } })
+      .runnable({ entrypoint: 'first' })
+    const withdraw = '{"type":"withdraw","id":1}'
+    // The first delivery has the permits 0 and 1. The next one asks for 1 in vain, and withdraws it twice.
+    const up: Mangle = (text, { delivery }) => {
+      if (delivery === 1) return text.includes('"position":"second"') ? ['no frame'] : [text]
+      return text.includes('"acquire"') ? [text, '{"type":"acquire","id":1}', withdraw, withdraw] : [text]
+    }
+    const map = kit.mapActions({
+      ...{ reads: [], writes: ['ends'], concurrency: limit, actions: { steps }, executor: rogue({ up }) },
+      reduce: ({ results }) => ({ ends: results.map(({ status, state }) => `${status} ${state.n}`) }),
+    })
+    const app = createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: {}, logger: quiet })
+    const run = app.run()
+    await entered.promise
+    await flush()
+
+    expect(limit.running).toBe(1)
+    gate.resolve()
+    expect([(await run).state.ends, limit.running]).toEqual([['done 2'], 0])
   })
 })
 
